@@ -1,0 +1,96 @@
+import type { DType, Graph, Node, StateRole } from '../ir/types.js';
+import { byteLength, elementCount, isFloat, stringAttr } from '../ir/types.js';
+import { opDefinition } from '../ops/index.js';
+import type { FunctionName, Plan, PlanFunction } from '../plan/plan.js';
+
+/** Convolutions, matrix products and their gradients: what a policy puts in the compute format and what counts as work. */
+export interface ContractionSummary {
+  readonly layer: string;
+  readonly op: string;
+  readonly operands: readonly DType[];
+  readonly result: DType;
+  readonly shape: readonly number[];
+  readonly flops: number;
+}
+
+export interface FunctionSummary {
+  readonly name: FunctionName;
+  readonly batch: number;
+  /** Instructions, without inputs, states and constants. */
+  readonly ops: number;
+  /** Kernels after fusion. */
+  readonly kernels: number;
+  readonly casts: number;
+  readonly arenaBytes: number;
+  /** Floating-point operations of the contractions. */
+  readonly flops: number;
+  /** In execution order. */
+  readonly contractions: readonly ContractionSummary[];
+}
+
+export interface PlanSummary {
+  readonly model: string;
+  readonly policy: string;
+  readonly precision: string;
+  readonly backend: string;
+  /** Trainable numbers. */
+  readonly parameters: number;
+  /** Bytes of every state: masters, statistics, optimizer, loss scale. */
+  readonly stateBytes: number;
+  readonly functions: readonly FunctionSummary[];
+}
+
+const SOURCES = new Set(['input', 'state', 'constant']);
+
+function states(plan: Plan): ReadonlyMap<string, Node> {
+  const found = new Map<string, Node>();
+  for (const { graph } of plan.functions) {
+    for (const node of graph.nodes) if (node.op === 'state') found.set(stringAttr(node.attrs, 'name'), node);
+  }
+  return found;
+}
+
+function contraction(graph: Graph, node: Node): ContractionSummary | undefined {
+  const op = opDefinition(node.op);
+  if (op.precision !== 'low') return undefined;
+  const types = node.inputs.map((id) => graph.nodes[id]!.type);
+  return {
+    layer: node.layer,
+    op: node.op,
+    operands: types.map((type) => type.dtype).filter(isFloat),
+    result: node.type.dtype,
+    shape: node.type.shape,
+    flops: op.flops?.(types, node.attrs, node.type) ?? elementCount(node.type.shape),
+  };
+}
+
+function summarizeFunction(fn: PlanFunction): FunctionSummary {
+  const contractions = fn.graph.nodes.flatMap((node) => contraction(fn.graph, node) ?? []);
+  return {
+    name: fn.name,
+    batch: fn.batch,
+    ops: fn.graph.nodes.filter((node) => !SOURCES.has(node.op)).length,
+    kernels: fn.groups.length,
+    casts: fn.graph.nodes.filter((node) => node.op === 'cast').length,
+    arenaBytes: fn.memory.arena,
+    flops: contractions.reduce((sum, { flops }) => sum + flops, 0),
+    contractions,
+  };
+}
+
+/** The plan's facts in numbers: sizes, formats of the contractions, casts, kernels, memory, work. */
+export function summarizePlan(plan: Plan): PlanSummary {
+  const all = [...states(plan).values()];
+  const parameter: StateRole = 'parameter';
+  return {
+    model: plan.model,
+    policy: plan.policy,
+    precision: plan.precision,
+    backend: plan.backend,
+    parameters: all
+      .filter((node) => node.attrs.role === parameter)
+      .reduce((sum, node) => sum + elementCount(node.type.shape), 0),
+    stateBytes: all.reduce((sum, node) => sum + byteLength(node.type), 0),
+    functions: plan.functions.map(summarizeFunction),
+  };
+}

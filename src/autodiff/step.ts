@@ -1,0 +1,190 @@
+import { GraphBuilder } from '../ir/builder.js';
+import type { LossScaling, Recipe } from '../ir/program.js';
+import { removeDeadNodes, orderDeclarations, orderEffectsLast } from '../ir/rewrite.js';
+import type { Attrs, Graph, Node, StateRole, TensorType, ValueId } from '../ir/types.js';
+import { emit } from '../ops/emit.js';
+import { differentiate } from './differentiate.js';
+
+const SCALAR: TensorType = { dtype: 'f32', shape: [] };
+const COUNT: TensorType = { dtype: 'i32', shape: [] };
+
+function declareState(builder: GraphBuilder, name: string, type: TensorType, role: StateRole, value: number, why: string): ValueId {
+  return builder.add({ op: 'state', attrs: { name, role, init: 'constant', value }, type, why });
+}
+
+/** Appends the recipe's loss to a forward graph: outputs `loss` and `correct`. */
+function addLoss(builder: GraphBuilder, logits: ValueId, label: ValueId, recipe: Recipe): { loss: ValueId; correct: ValueId } {
+  const { kind, labelSmoothing } = recipe.train.loss;
+  const attrs: Attrs = kind === 'cross_entropy' ? { label_smoothing: labelSmoothing } : {};
+  const correct = emit(builder, 'correct_count', [logits, label], {}, { why: 'training accuracy, reported' });
+  return { loss: emit(builder, kind, [logits, label], attrs, { layer: 'loss' }), correct };
+}
+
+function startFrom(forward: Graph, recipe: Recipe, batch: number): { builder: GraphBuilder; logits: ValueId; label: ValueId } {
+  const builder = new GraphBuilder(forward.nodes);
+  const label = builder.add({ op: 'input', attrs: { name: 'label' }, type: { dtype: 'i32', shape: [batch] } });
+  const logits = forward.outputs.logits;
+  if (logits === undefined) throw new Error(`the forward graph of ${recipe.model} has no logits`);
+  return { builder, logits, label };
+}
+
+interface Scaler {
+  readonly scale: ValueId | undefined;
+  readonly scaling: LossScaling;
+}
+
+function declareScaler(builder: GraphBuilder, scaling: LossScaling): Scaler {
+  if (scaling.kind === 'none') return { scale: undefined, scaling };
+  const init = scaling.kind === 'dynamic' ? scaling.init : scaling.scale;
+  return { scale: declareState(builder, 'scaler.scale', SCALAR, 'scaler', init, 'loss scaling: the factor of the next step'), scaling };
+}
+
+/** Scaled loss and the gradients of the parameters, in the order of their declaration. */
+function addBackward(builder: GraphBuilder, loss: ValueId, scaler: Scaler, accumulate: number): Map<string, ValueId> {
+  const factor = 1 / accumulate;
+  const root =
+    scaler.scale === undefined && accumulate === 1
+      ? loss
+      : emit(builder, 'scale_loss', [loss, scaler.scale ?? constantOne(builder)], { factor }, { why: 'keeps small gradients above the smallest f16' });
+  const graph = builder.finish('joint', {});
+  const { builder: joint, parameters } = differentiate(graph, root, constantOne);
+  builder.nodes.splice(0, builder.nodes.length, ...joint.nodes);
+  const order = builder.nodes.filter((node) => node.op === 'state' && parameters.has(String(node.attrs.name)));
+  return new Map(order.map((node) => [String(node.attrs.name), parameters.get(String(node.attrs.name))!]));
+}
+
+function constantOne(builder: GraphBuilder): ValueId {
+  return builder.add({ op: 'constant', attrs: { value: 1 }, type: SCALAR, why: 'seed of the backward pass' });
+}
+
+interface Parameter {
+  readonly name: string;
+  readonly node: Node;
+  readonly gradient: ValueId;
+}
+
+function parameterList(builder: GraphBuilder, gradients: ReadonlyMap<string, ValueId>): Parameter[] {
+  const nodes = new Map(builder.nodes.filter((node) => node.op === 'state').map((node) => [String(node.attrs.name), node]));
+  return [...gradients].map(([name, gradient]) => ({ name, node: nodes.get(name)!, gradient }));
+}
+
+function placeOf(node: Node) {
+  return { layer: node.layer, ...(node.loc && { loc: node.loc }) };
+}
+
+/** Adds the sums over earlier micro-batches, and clears them for the next step. */
+function addAccumulated(builder: GraphBuilder, parameters: readonly Parameter[]): Parameter[] {
+  return parameters.map((p) => {
+    const state = `${p.name}.grad`;
+    const sum = declareState(builder, state, p.node.type, 'gradient', 0, 'gradient accumulated over micro-batches');
+    const gradient = emit(builder, 'add', [sum, p.gradient], {}, { ...placeOf(p.node), why: 'adds the earlier micro-batches' });
+    emit(builder, 'reset', [sum], { writes: [state] }, { ...placeOf(p.node), why: 'the next step starts from zero' });
+    return { ...p, gradient };
+  });
+}
+
+/** Unscale, then clip: clipping a scaled gradient would clip by the wrong norm. */
+function conditionGradients(builder: GraphBuilder, parameters: readonly Parameter[], scaler: Scaler, clip: number): Parameter[] {
+  const scale = scaler.scale;
+  const unscaled =
+    scale === undefined
+      ? parameters
+      : parameters.map((p) => ({
+          ...p,
+          gradient: emit(builder, 'unscale', [p.gradient, scale], {}, { ...placeOf(p.node), why: 'undoes the loss scale, in f32' }),
+        }));
+  if (clip === 0) return [...unscaled];
+  const norm = emit(builder, 'global_norm', unscaled.map((p) => p.gradient), {}, { why: 'global norm of the unscaled gradients' });
+  return unscaled.map((p) => ({
+    ...p,
+    gradient: emit(builder, 'clip_by_norm', [p.gradient, norm], { max: clip }, { ...placeOf(p.node), why: 'clipped after unscaling' }),
+  }));
+}
+
+function addOptimizer(builder: GraphBuilder, parameters: readonly Parameter[], recipe: Recipe, lr: ValueId, ok: ValueId | undefined): void {
+  const spec = recipe.train.optimizer;
+  const guard = ok === undefined ? [] : [ok];
+  const guarded = ok !== undefined;
+  const why = guarded ? 'f32 masters; left alone when a gradient overflowed' : 'f32 masters';
+  const slot = (p: Parameter, suffix: string) => declareState(builder, `${p.name}.${suffix}`, p.node.type, 'optimizer', 0, 'optimizer state, f32');
+  if (spec.kind === 'sgd') {
+    for (const p of parameters) {
+      const slots = spec.momentum === 0 ? [] : [slot(p, 'momentum')];
+      const writes = spec.momentum === 0 ? [p.name] : [p.name, `${p.name}.momentum`];
+      const attrs = { momentum: spec.momentum, nesterov: spec.nesterov, weight_decay: spec.weightDecay, guarded, writes };
+      emit(builder, 'sgd', [p.node.id, p.gradient, lr, ...slots, ...guard], attrs, { ...placeOf(p.node), why });
+    }
+    return;
+  }
+  const t = declareState(builder, 'optimizer.step', COUNT, 'optimizer', 0, 'updates applied so far');
+  for (const p of parameters) {
+    const writes = [p.name, `${p.name}.m`, `${p.name}.v`];
+    const attrs = { beta1: spec.beta1, beta2: spec.beta2, eps: spec.eps, weight_decay: spec.weightDecay, guarded, writes };
+    emit(builder, spec.kind, [p.node.id, p.gradient, slot(p, 'm'), slot(p, 'v'), lr, t, ...guard], attrs, { ...placeOf(p.node), why });
+  }
+  emit(builder, 'advance', [t, ...guard], { writes: ['optimizer.step'] }, { why: 'counts applied updates only' });
+}
+
+function addScaleUpdate(builder: GraphBuilder, scaler: Scaler, ok: ValueId): void {
+  if (scaler.scaling.kind !== 'dynamic' || scaler.scale === undefined) return;
+  const { growth, backoff, interval, floor, cap } = scaler.scaling;
+  const tracker = declareState(builder, 'scaler.tracker', COUNT, 'scaler', 0, 'steps since the last overflow or growth');
+  const skips = declareState(builder, 'scaler.skips', COUNT, 'scaler', 0, 'skipped steps in a row');
+  const writes = ['scaler.scale', 'scaler.tracker', 'scaler.skips'];
+  emit(builder, 'update_scale', [scaler.scale, tracker, skips, ok], { growth, backoff, interval, floor, cap, writes }, { why: 'GradScaler: grow after a quiet interval, back off on overflow' });
+}
+
+/** Running statistics keep their old value on a skipped step, like every other state but the loss scale. */
+function guardRunningStatistics(builder: GraphBuilder, ok: ValueId): void {
+  for (const [index, node] of builder.nodes.entries()) {
+    if (node.op !== 'running_update') continue;
+    builder.nodes[index] = { ...node, op: 'pending', attrs: {} };
+    builder.nodes.push({ ...node, id: builder.nodes.length, inputs: [...node.inputs, ok] });
+  }
+}
+
+function finish(builder: GraphBuilder, name: string, outputs: Record<string, ValueId>): Graph {
+  return orderEffectsLast(orderDeclarations(removeDeadNodes(builder.finish(name, outputs))));
+}
+
+/** One optimizer step: forward, scaled loss, backward, unscale, finite check, clip, guarded update, scale update. All floats are f32. */
+export function buildTrainStep(forward: Graph, recipe: Recipe, scaling: LossScaling, batch: number): Graph {
+  const { builder, logits, label } = startFrom(forward, recipe, batch);
+  const lr = builder.add({ op: 'input', attrs: { name: 'lr' }, type: SCALAR });
+  const { loss, correct } = addLoss(builder, logits, label, recipe);
+  const scaler = declareScaler(builder, scaling);
+  const gradients = addBackward(builder, loss, scaler, recipe.train.accumulate);
+  let parameters = parameterList(builder, gradients);
+  if (recipe.train.accumulate > 1) parameters = addAccumulated(builder, parameters);
+  const outputs: Record<string, ValueId> = { loss, correct };
+  let ok: ValueId | undefined;
+  if (scaler.scale !== undefined) {
+    ok = emit(builder, 'all_finite', parameters.map((p) => p.gradient), {}, { why: 'an overflow anywhere skips the update' });
+    outputs.ok = ok;
+    outputs.scale = emit(builder, 'scale', [scaler.scale], { factor: 1 }, { why: 'the loss scale of this step, reported' });
+    guardRunningStatistics(builder, ok);
+  }
+  addOptimizer(builder, conditionGradients(builder, parameters, scaler, recipe.train.clip), recipe, lr, ok);
+  if (ok !== undefined) addScaleUpdate(builder, scaler, ok);
+  return finish(builder, 'train_step', outputs);
+}
+
+/** One micro-batch before the last: forward and backward, adding the scaled gradients to their accumulators. */
+export function buildAccumulateStep(forward: Graph, recipe: Recipe, scaling: LossScaling, batch: number): Graph {
+  const { builder, logits, label } = startFrom(forward, recipe, batch);
+  const { loss, correct } = addLoss(builder, logits, label, recipe);
+  const gradients = addBackward(builder, loss, declareScaler(builder, scaling), recipe.train.accumulate);
+  for (const p of parameterList(builder, gradients)) {
+    const state = `${p.name}.grad`;
+    const sum = declareState(builder, state, p.node.type, 'gradient', 0, 'gradient accumulated over micro-batches');
+    emit(builder, 'accumulate', [sum, p.gradient], { writes: [state] }, { ...placeOf(p.node), why: 'adds this micro-batch' });
+  }
+  return finish(builder, 'accumulate_step', { loss, correct });
+}
+
+/** Forward pass in evaluation mode with its loss and the number of correct rows. */
+export function buildEvalStep(forward: Graph, recipe: Recipe, batch: number): Graph {
+  const { builder, logits, label } = startFrom(forward, recipe, batch);
+  const { loss, correct } = addLoss(builder, logits, label, recipe);
+  return finish(builder, 'eval_step', { logits, loss, correct });
+}

@@ -1,0 +1,43 @@
+import { checkSource, readSource, renderDiagnostic, UserError } from '../../index.js';
+import { EXIT } from '../failure.js';
+import type { AddCommand } from './command.js';
+
+export const addCheck: AddCommand = (program, output, exitWith) => {
+  program
+    .command('check')
+    .description('report every mistake in .amp files')
+    .argument('<file...>', '.amp files')
+    .action(async (files: readonly string[]) => {
+      let errors = 0;
+      let warnings = 0;
+      for (const file of files) {
+        const { source, diagnostics } = await checkFile(file);
+        for (const diagnostic of diagnostics) {
+          if (diagnostic.severity === 'error') errors += 1;
+          else warnings += 1;
+          output.error(`${renderDiagnostic(diagnostic, source, { color: output.errorColor })}\n`);
+        }
+      }
+      if (errors > 0) {
+        output.error(`${plural(errors, 'error')}${warnings > 0 ? `, ${plural(warnings, 'warning')}` : ''} in ${plural(files.length, 'file')}`);
+        exitWith(EXIT.failed);
+      } else {
+        output.line(`${plural(files.length, 'file')} checked, no errors${warnings > 0 ? `, ${plural(warnings, 'warning')}` : ''}`);
+      }
+    });
+};
+
+async function checkFile(path: string) {
+  try {
+    const source = await readSource(path);
+    return { source, diagnostics: checkSource(source) };
+  } catch (error) {
+    // An unreadable file is one more finding; the other files are still checked.
+    if (error instanceof UserError) return { source: error.source, diagnostics: error.diagnostics };
+    throw error;
+  }
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -1,0 +1,88 @@
+import { SingleBar } from 'cli-progress';
+import { type DatasetReport, DATASET_NAMES, type DownloadProgress, fetchDataset, verifyDataset } from '../../index.js';
+import { EXIT } from '../failure.js';
+import { onInterrupt } from '../interrupt.js';
+import { oneOf, options } from '../options.js';
+import { formatBytes, formatCount, type Output } from '../output.js';
+import type { AddCommand } from './command.js';
+
+interface DataOptions {
+  readonly data?: string;
+}
+
+export const addData: AddCommand = (program, output, exitWith) => {
+  const data = program.command('data').description('fetch and verify data sets');
+  const known = `data set: ${DATASET_NAMES.join(', ')}`;
+
+  data
+    .command('fetch')
+    .description('download a data set, going on where an earlier download stopped, and verify it')
+    .argument('<name>', known, oneOf(DATASET_NAMES))
+    .addOption(options.data())
+    .action(async (name: string, choices: DataOptions) => {
+      const interrupt = onInterrupt(output, 'stopping the download; what has arrived is kept');
+      const bar = new DownloadBar(output);
+      try {
+        const report = await fetchDataset(name, choices.data, { signal: interrupt.signal, onProgress: (progress) => bar.update(progress) });
+        bar.stop();
+        printReport(report, output);
+      } catch (error) {
+        bar.stop();
+        if (!interrupt.signal.aborted) throw error;
+        exitWith(EXIT.interrupted);
+      } finally {
+        interrupt.release();
+      }
+    });
+
+  data
+    .command('verify')
+    .description('check sizes and labels of a data set and count its images')
+    .argument('<name>', known, oneOf(DATASET_NAMES))
+    .addOption(options.data())
+    .action(async (name: string, choices: DataOptions) => {
+      printReport(await verifyDataset(name, choices.data), output);
+    });
+};
+
+/** A progress bar on a terminal; elsewhere a line for every tenth of the download. */
+class DownloadBar {
+  readonly #output: Output;
+  readonly #terminal: boolean;
+  #bar: SingleBar | undefined;
+  #tenths = 0;
+
+  constructor(output: Output) {
+    this.#output = output;
+    this.#terminal = output.human.isTTY === true;
+  }
+
+  update({ received, total }: DownloadProgress): void {
+    if (this.#terminal) {
+      if (this.#bar === undefined) {
+        this.#bar = new SingleBar({ format: '{bar} {percentage}%  {size}  {eta_formatted} left', hideCursor: true });
+        this.#bar.start(total ?? received, received, { size: '' });
+      }
+      if (total !== undefined) this.#bar.setTotal(total);
+      this.#bar.update(received, { size: `${formatBytes(received)}${total === undefined ? '' : ` of ${formatBytes(total)}`}` });
+      return;
+    }
+    const tenths = total === undefined ? 0 : Math.floor((10 * received) / total);
+    if (tenths <= this.#tenths) return;
+    this.#tenths = tenths;
+    this.#output.line(`${10 * tenths} % of ${formatBytes(total!)}`);
+  }
+
+  stop(): void {
+    this.#bar?.stop();
+  }
+}
+
+function printReport(report: DatasetReport, output: Output): void {
+  output.line(`${report.name}: ${formatCount(report.train)} training and ${formatCount(report.test)} test images, sizes and labels verified`);
+  output.line(report.folder === undefined ? 'generated when it is used; nothing is stored' : report.folder);
+  output.table(
+    ['class', 'train', 'test'],
+    report.classes.map((name, label) => [name, formatCount(report.trainPerClass[label] ?? 0), formatCount(report.testPerClass[label] ?? 0)]),
+  );
+}

@@ -1,0 +1,111 @@
+import { styleText } from 'node:util';
+
+type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
+
+/** A stream of a terminal, or whatever the process was started with. */
+export interface Stream {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+/** Colours for a terminal, unless NO_COLOR says otherwise; FORCE_COLOR asks for them anywhere. */
+export function wantsColor(stream: Stream, env: Readonly<Record<string, string | undefined>> = process.env): boolean {
+  if (env.NO_COLOR !== undefined && env.NO_COLOR !== '') return false;
+  if (env.FORCE_COLOR !== undefined && env.FORCE_COLOR !== '') return env.FORCE_COLOR !== '0';
+  return stream.isTTY === true && env.TERM !== 'dumb';
+}
+
+/**
+ * Where the command line prints. With `json`, stdout carries JSON lines only and what a person reads goes to stderr.
+ * Nothing else in ampc prints.
+ */
+export class Output {
+  readonly json: boolean;
+  readonly #stdout: Stream;
+  readonly #stderr: Stream;
+
+  constructor(json: boolean, stdout: Stream = process.stdout, stderr: Stream = process.stderr) {
+    this.json = json;
+    this.#stdout = stdout;
+    this.#stderr = stderr;
+  }
+
+  /** The stream for what a person reads. */
+  get human(): Stream {
+    return this.json ? this.#stderr : this.#stdout;
+  }
+
+  get color(): boolean {
+    return wantsColor(this.human);
+  }
+
+  get errorColor(): boolean {
+    return wantsColor(this.#stderr);
+  }
+
+  style(style: Style | readonly Style[], text: string): string {
+    return this.color ? styleText([...[style].flat()], text, { validateStream: false }) : text;
+  }
+
+  /** One line for a person. */
+  line(text = ''): void {
+    this.human.write(`${text}\n`);
+  }
+
+  /** A message about a failure; always to stderr. */
+  error(text: string): void {
+    this.#stderr.write(`${text}\n`);
+  }
+
+  /** One JSON line on stdout; nothing without `--json`. */
+  event(value: object): void {
+    if (this.json) this.#stdout.write(`${JSON.stringify(value)}\n`);
+  }
+
+  /** The command's product (a plan, a source text): stdout, byte for byte. */
+  product(text: string): void {
+    this.#stdout.write(text);
+  }
+
+  /** A table with its columns aligned; numbers are expected to be formatted already and are set flush right. */
+  table(header: readonly string[], rows: readonly (readonly string[])[]): void {
+    const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+    const right = header.map((_, column) => rows.length > 0 && rows.every((row) => /^([-+]?[\d.,]+( ?[a-zA-Z%/]+)?|)$/.test(row[column] ?? '')));
+    const format = (row: readonly string[]) =>
+      row.map((cell, column) => (right[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!))).join('  ').trimEnd();
+    this.line(this.style('bold', format(header)));
+    for (const row of rows) this.line(format(row));
+  }
+}
+
+/** 1234567 -> `1,234,567`. */
+export function formatCount(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+/** Bytes with a binary unit. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** Seconds as `42s`, `3m05s` or `2h07m`. */
+export function formatDuration(seconds: number): string {
+  const total = Math.round(seconds);
+  if (total < 60) return `${total}s`;
+  const minutes = Math.floor(total / 60);
+  if (minutes < 60) return `${minutes}m${String(total % 60).padStart(2, '0')}s`;
+  return `${Math.floor(minutes / 60)}h${String(minutes % 60).padStart(2, '0')}m`;
+}
+
+/** A fraction as a percentage with two decimals. */
+export function formatPercent(fraction: number): string {
+  return `${(100 * fraction).toFixed(2)} %`;
+}

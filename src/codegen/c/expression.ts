@@ -1,0 +1,248 @@
+import type { DType, ValueId } from '../../ir/types.js';
+import { elementCount } from '../../ir/types.js';
+import { ELEMENTWISE, type ElementArguments } from './elementwise.js';
+import type { KernelContext } from './kernel.js';
+import { rootOf } from './kernel.js';
+
+/** Where in a tensor the lanes of one vector lie: `lanes` consecutive elements in row-major order. */
+export interface Position {
+  /** C expression (int64_t): row-major index of the first lane. */
+  readonly index: string;
+  /** C expression: index along the last axis of the first lane. Channel operands are read from there on. */
+  readonly channel: string;
+  /** C expression: how many lanes count; left out: all. */
+  readonly lanes?: string;
+}
+
+export interface ScopeOptions {
+  /** Appended to variable names, to tell apart several vectors in one C block. */
+  readonly suffix?: string;
+  /**
+   * Where values that are the same for every position go (scalars): statements placed before the kernel's loop. Left out: they are read
+   * where they are used.
+   */
+  readonly prologue?: Prologue;
+  /** Where to read channel operands from, when not from memory directly: an address that may be read `lanes` beyond any channel. */
+  readonly channelPointer?: (value: ValueId) => string;
+}
+
+/** Statements before a loop, each made once. */
+export class Prologue {
+  readonly statements: string[] = [];
+  readonly #names = new Map<string, string>();
+
+  /** Declares `type name = expression`, once per key. Returns the name. */
+  declare(key: string, type: string, expression: string): string {
+    const known = this.#names.get(key);
+    if (known !== undefined) return known;
+    const name = `s${this.#names.size}`;
+    this.#names.set(key, name);
+    this.statements.push(`const ${type} ${name} = ${expression};`);
+    return name;
+  }
+}
+
+/** Whether the expression emitter can compute the op lane by lane. */
+export function isElementwise(op: string): boolean {
+  return ELEMENTWISE[op] !== undefined || op === 'reshape' || op === 'constant';
+}
+
+/**
+ * The values at one position, as C variables of type `vf`: f32 lanes that hold the value as rounded to its format. `value` gives a
+ * variable for any value: one that was set or defined, one loaded from memory, or an elementwise op of the group, computed on demand.
+ * The statements are collected in `statements`; indent and place them where the position's expressions are in scope.
+ */
+export class Scope {
+  readonly context: KernelContext;
+  readonly at: Position;
+  readonly statements: string[] = [];
+  readonly #options: ScopeOptions;
+  readonly #variables = new Map<ValueId, string>();
+  /** Results that were not rounded because only memory needs them: the store rounds. */
+  readonly #unrounded = new Set<ValueId>();
+  #temporaries = 0;
+
+  constructor(context: KernelContext, at: Position, options: ScopeOptions = {}) {
+    this.context = context;
+    this.at = at;
+    this.#options = options;
+  }
+
+  get suffix(): string {
+    return this.#options.suffix ?? '';
+  }
+
+  get prologue(): Prologue | undefined {
+    return this.#options.prologue;
+  }
+
+  /** Says that a variable holds a value, already rounded. */
+  set(id: ValueId, variable: string): void {
+    this.#variables.set(this.#root(id), variable);
+  }
+
+  has(id: ValueId): boolean {
+    return this.#variables.has(this.#root(id));
+  }
+
+  /** Declares the variable of a value from an f32 expression, rounded to the value's format. Returns the variable. */
+  define(id: ValueId, expression: string, rounded = false): string {
+    const { dtype } = this.context.type(id);
+    const name = `v${this.#root(id)}${this.suffix}`;
+    const skip = rounded || dtype === 'f32';
+    if (!skip && !this.context.isConsumed(id)) this.#unrounded.add(this.#root(id));
+    const exact = skip || this.#unrounded.has(this.#root(id));
+    this.statements.push(`const vf ${name} = ${exact ? expression : `round_${dtype}(${expression})`};`);
+    this.#variables.set(this.#root(id), name);
+    return name;
+  }
+
+  /** Declares a temporary of the given C type. */
+  temporary(expression: string, type = 'vf'): string {
+    const name = `t${this.#temporaries++}${this.suffix}`;
+    this.statements.push(`const ${type} ${name} = ${expression};`);
+    return name;
+  }
+
+  /** The variable of a value at this position. Throws when the value is neither in memory nor elementwise. */
+  value(id: ValueId): string {
+    const root = this.#root(id);
+    const known = this.#variables.get(root);
+    if (known !== undefined) {
+      if (this.#unrounded.has(root)) throw new Error(`%${root} is read but was taken for a store only`);
+      return known;
+    }
+    const node = this.context.node(root);
+    if (node.op === 'constant') return `vf_set(${floatLiteral(roundConstant(Number(node.attrs.value), node.type.dtype))})`;
+    const rule = ELEMENTWISE[node.op];
+    if (this.context.isMember(root) && rule !== undefined && !this.isMaterialized(root)) {
+      const result = rule.expression(this.#arguments(root));
+      const first = node.inputs[0];
+      const exact = rule.exact === true && first !== undefined && fits(this.context.type(first).dtype, node.type.dtype);
+      const keep = rule.product === true && node.type.dtype === 'f32';
+      return this.define(root, keep ? `vf_keep(${result})` : result, exact);
+    }
+    return this.load(root);
+  }
+
+  /** Values that an earlier stage of the group has put in memory; set by the stage emitter. */
+  isMaterialized: (id: ValueId) => boolean = () => false;
+
+  /** Loads a value from memory at this position, widened to f32. */
+  load(id: ValueId): string {
+    const root = this.#root(id);
+    const { dtype } = this.context.type(id);
+    const variable = this.temporary(this.#loadExpression(dtype, `${this.context.pointer(root)} + ${this.at.index}`));
+    this.#variables.set(root, variable);
+    return variable;
+  }
+
+  /** Appends the store of a value to its place in memory. */
+  store(id: ValueId): void {
+    const root = this.#root(id);
+    if (!this.#variables.has(root)) this.value(root);
+    this.storeVariable(this.context.type(id).dtype, `${this.context.output(root)} + ${this.at.index}`, this.#variables.get(root)!);
+  }
+
+  /** Appends a store of a `vf` to an address, rounded to the format. */
+  storeVariable(dtype: DType, address: string, variable: string): void {
+    const { lanes } = this.at;
+    this.statements.push(lanes === undefined ? `store_${dtype}(${address}, ${variable});` : `store_${dtype}_part(${address}, ${variable}, ${lanes});`);
+  }
+
+  /** A scalar operand (shape []) as a C float, read from memory. */
+  scalar(id: ValueId): string {
+    const node = this.context.node(id);
+    if (node.op === 'constant') return floatLiteral(roundConstant(Number(node.attrs.value), node.type.dtype));
+    const pointer = this.context.pointer(id);
+    const expression = node.type.dtype === 'f16' || node.type.dtype === 'bf16' ? `${node.type.dtype}_to_f32(*${pointer})` : `*${pointer}`;
+    const type = node.type.dtype === 'i32' ? 'int32_t' : node.type.dtype === 'bool' || node.type.dtype === 'u8' ? 'int' : 'float';
+    return this.prologue?.declare(`scalar ${id}`, type, expression) ?? `(${expression})`;
+  }
+
+  /** An operand of one number per channel as a `vf`. */
+  channel(id: ValueId): string {
+    const root = this.#root(id);
+    const known = this.#variables.get(root);
+    if (known !== undefined) return known;
+    const { dtype } = this.context.type(id);
+    const wrapped = this.#options.channelPointer?.(root);
+    const variable = this.temporary(
+      wrapped === undefined ? this.#loadExpression(dtype, `${this.context.pointer(root)} + ${this.at.channel}`) : `load_f32(${wrapped} + ${this.at.channel})`,
+    );
+    this.#variables.set(root, variable);
+    return variable;
+  }
+
+  #loadExpression(dtype: DType, address: string): string {
+    const { lanes } = this.at;
+    return lanes === undefined ? `load_${dtype}(${address})` : `load_${dtype}_part(${address}, ${lanes})`;
+  }
+
+  #arguments(id: ValueId): ElementArguments {
+    const node = this.context.node(id);
+    return {
+      node,
+      scope: this,
+      count: node.inputs.length,
+      operand: (index) => this.operand(id, index),
+      scalar: (index) => this.scalar(node.inputs[index]!),
+    };
+  }
+
+  /** Operand `index` of a node as a `vf`, whether it is a full tensor, one number per channel, or a scalar. */
+  operand(id: ValueId, index: number): string {
+    const node = this.context.node(id);
+    const input = node.inputs[index]!;
+    const { shape } = this.context.type(input);
+    if (this.has(input)) return this.value(input);
+    if (elementCount(shape) === elementCount(node.type.shape)) return this.value(input);
+    if (shape.length === 0) return `vf_set(${this.scalar(input)})`;
+    if (shape.length === 1 && shape[0] === node.type.shape.at(-1)) return this.channel(input);
+    throw new Error(`operand ${index} of ${node.op} has shape [${shape.join(', ')}], neither the result's nor a channel's`);
+  }
+
+  #root(id: ValueId): ValueId {
+    return rootOf(this.context.step.fn, id);
+  }
+}
+
+/**
+ * Computes elementwise nodes (in execution order) at a position, given the variables of values that are already in registers, and stores
+ * those that the group stores. Returns C statements; `values` gains the variables of the nodes.
+ */
+export function emitElementwise(
+  context: KernelContext,
+  nodes: readonly ValueId[],
+  values: Map<ValueId, string>,
+  at: Position,
+  options: ScopeOptions = {},
+): string[] {
+  const scope = new Scope(context, at, options);
+  for (const [id, variable] of values) scope.set(id, variable);
+  for (const id of nodes) {
+    if (context.isStored(id)) scope.store(id);
+    else scope.value(id);
+    if (context.isConsumed(id)) values.set(id, scope.value(id));
+  }
+  return scope.statements;
+}
+
+/** Whether every value of one format is a value of another. */
+function fits(from: DType, to: DType): boolean {
+  return from === to || to === 'f32';
+}
+
+function roundConstant(value: number, dtype: DType): number {
+  if (dtype === 'f16' || dtype === 'bf16') throw new Error('a constant is f32');
+  return value;
+}
+
+/** A C float literal that reads back as exactly the f32 nearest to the number. */
+export function floatLiteral(value: number): string {
+  const rounded = Math.fround(value);
+  if (Number.isNaN(rounded)) return 'NAN';
+  if (!Number.isFinite(rounded)) return rounded > 0 ? 'INFINITY' : '-INFINITY';
+  const text = String(rounded);
+  return `${/[.e]/.test(text) ? text : `${text}.0`}f`;
+}

@@ -1,0 +1,166 @@
+import type { DType, Node, TensorType, ValueId } from '../../ir/types.js';
+import { elementCount } from '../../ir/types.js';
+import type { Group, PlanFunction } from '../../plan/plan.js';
+import type { FunctionLayout, StateLayout } from './layout.js';
+import type { Target } from './target.js';
+
+/** The C element type of each format; f16 and bf16 are their bits. */
+export const C_TYPE: Readonly<Record<DType, string>> = {
+  f32: 'float',
+  f16: 'uint16_t',
+  bf16: 'uint16_t',
+  i32: 'int32_t',
+  u8: 'uint8_t',
+  bool: 'uint8_t',
+};
+
+/**
+ * One group's C. `code` holds its static functions, each `static void <name>...(void *const *p, int64_t task)`, where `p` is the table of
+ * the group's buffers; `launch` the statements that run them, in a block of the step function where `p` and `ctx` are in scope.
+ * Groups whose code is equal share it, so `code` must not mention the group's name other than through `KernelContext.name`.
+ */
+export interface Kernel {
+  readonly code: string;
+  readonly launch: string;
+}
+
+/** What C functions have in common that live in one step function: where values are, and the workspace that groups share in turn. */
+export interface StepContext {
+  readonly fn: PlanFunction;
+  readonly layout: FunctionLayout;
+  readonly states: StateLayout;
+  readonly target: Target;
+}
+
+/** Stands for the group's name in its code, until the emitter knows which groups share the code. */
+export const KERNEL_NAME = '__kernel__';
+
+/**
+ * What a kernel emitter sees of its group. Buffers are reached through the table `p`: each `pointer(value)` adds an entry (once) and
+ * returns the C expression to read it with inside the kernel, such as `((const uint16_t *)p[2])`. Offsets stay out of the code, so equal
+ * layers get equal code.
+ */
+export class KernelContext {
+  readonly step: StepContext;
+  readonly group: Group;
+  readonly target: Target;
+  /** Prefix of every function of the group. */
+  readonly name: string = KERNEL_NAME;
+  readonly #members: ReadonlySet<ValueId>;
+  readonly #stores: ReadonlySet<ValueId>;
+  readonly #consumed: ReadonlySet<ValueId>;
+  readonly #spills: Map<ValueId, string>;
+  readonly #entries: string[];
+  #workspace: { bytes: number };
+
+  constructor(step: StepContext, group: Group, parent?: KernelContext) {
+    this.step = step;
+    this.group = group;
+    this.target = step.target;
+    this.#members = new Set(group.nodes);
+    this.#stores = new Set(group.stores.map((id) => rootOf(step.fn, id)));
+    this.#consumed = new Set(group.nodes.flatMap((id) => this.node(id).inputs.map((input) => rootOf(step.fn, input))));
+    this.#spills = parent === undefined ? new Map() : parent.#spills;
+    this.#workspace = parent === undefined ? { bytes: 0 } : parent.#workspace;
+    this.#entries = [];
+  }
+
+  /** A context with a buffer table of its own, for a function that is called with a part of the group's table. */
+  child(): KernelContext {
+    return new KernelContext(this.step, this.group, this);
+  }
+
+  node(id: ValueId): Node {
+    return this.step.fn.graph.nodes[id]!;
+  }
+
+  type(id: ValueId): TensorType {
+    return this.node(id).type;
+  }
+
+  /** Whether a value is computed by this group. */
+  isMember(id: ValueId): boolean {
+    return this.#members.has(id);
+  }
+
+  /** Whether a value (or a reshape of it) is in memory after this group. */
+  isStored(id: ValueId): boolean {
+    return this.#stores.has(rootOf(this.step.fn, id));
+  }
+
+  /** Whether another node of this group reads the value. */
+  isConsumed(id: ValueId): boolean {
+    return this.#consumed.has(rootOf(this.step.fn, id));
+  }
+
+  /** Address of a value in memory, to read: an input, a state, a stored value or one that was spilled. */
+  pointer(id: ValueId): string {
+    return `((const ${C_TYPE[this.type(id).dtype]} *)p[${this.#entry(this.place(id))}])`;
+  }
+
+  /** Address of a value of this group, to write: its allocation, or its spill. */
+  output(id: ValueId): string {
+    return `((${C_TYPE[this.type(id).dtype]} *)p[${this.#entry(this.place(id))}])`;
+  }
+
+  /** Address of a state that the group writes. */
+  state(name: string): string {
+    const slot = this.step.states.slots.get(name);
+    if (slot === undefined) throw new Error(`no state ${name}`);
+    return `((${C_TYPE[slot.type.dtype]} *)p[${this.#entry(`states + ${slot.offset}`)}])`;
+  }
+
+  /** Reserves bytes that only this group uses, 64-byte aligned. Returns their address as an expression of type `char *`. */
+  workspace(bytes: number): string {
+    return `((char *)p[${this.#entry(this.#reserve(bytes))}])`;
+  }
+
+  /** Gives a value of this group that has no allocation a place in the workspace. */
+  spill(id: ValueId): void {
+    if (this.hasPlace(id)) return;
+    const { dtype, shape } = this.type(id);
+    this.#spills.set(rootOf(this.step.fn, id), this.#reserve(elementCount(shape) * (dtype === 'f32' || dtype === 'i32' ? 4 : 2)));
+  }
+
+  /** Whether the value has an address: source, allocation or spill. */
+  hasPlace(id: ValueId): boolean {
+    const root = rootOf(this.step.fn, id);
+    return this.#spills.has(root) || this.step.layout.places.has(root);
+  }
+
+  /** The value's address as an expression of the step function: `arena + 4096`. */
+  place(id: ValueId): string {
+    const root = rootOf(this.step.fn, id);
+    const place = this.#spills.get(root) ?? this.step.layout.places.get(root);
+    if (place === undefined) throw new Error(`%${id} (${this.node(id).op}) of group ${this.group.name} is not in memory`);
+    return place;
+  }
+
+  /** The table of buffers, as initialisers for `void *p[]`. */
+  get table(): readonly string[] {
+    return this.#entries;
+  }
+
+  /** Workspace that the group uses, in bytes. */
+  get workspaceBytes(): number {
+    return this.#workspace.bytes;
+  }
+
+  #reserve(bytes: number): string {
+    const offset = this.#workspace.bytes;
+    this.#workspace.bytes = offset + Math.ceil(bytes / 64) * 64;
+    return `work + ${offset}`;
+  }
+
+  #entry(place: string): number {
+    const known = this.#entries.indexOf(place);
+    return known >= 0 ? known : this.#entries.push(place) - 1;
+  }
+}
+
+/** The value that a chain of reshapes stands for. */
+export function rootOf(fn: PlanFunction, id: ValueId): ValueId {
+  let root = id;
+  while (fn.graph.nodes[root]!.op === 'reshape') root = fn.graph.nodes[root]!.inputs[0]!;
+  return root;
+}

@@ -1,0 +1,84 @@
+import { byteLength, type TensorType, type ValueId } from '../../ir/types.js';
+import type { Plan, PlanFunction } from '../../plan/plan.js';
+
+const ALIGNMENT = 64;
+
+export interface Slot {
+  readonly type: TensorType;
+  /** Byte offset in its block. */
+  readonly offset: number;
+}
+
+/** Where every state of the plan lives; one block for all functions. */
+export interface StateLayout {
+  readonly slots: ReadonlyMap<string, Slot>;
+  readonly bytes: number;
+}
+
+/** How one function is called: its inputs in one block, its scalar outputs as doubles. */
+export interface FunctionLayout {
+  readonly name: string;
+  readonly inputs: ReadonlyMap<string, Slot>;
+  readonly inputBytes: number;
+  /** Names of the outputs of shape [], in the order of the block of doubles. */
+  readonly scalars: readonly string[];
+  /** Outputs with a shape, in the arena after the call. */
+  readonly tensors: ReadonlyMap<string, Slot>;
+  /** Step-function expression of the address of every value in memory: `inputs + 64`, `states + 128`, `arena + 4096`. */
+  readonly places: ReadonlyMap<ValueId, string>;
+}
+
+function align(offset: number): number {
+  return Math.ceil(offset / ALIGNMENT) * ALIGNMENT;
+}
+
+/** Offsets of all states, in the order in which the functions declare them. */
+export function layoutStates(plan: Plan): StateLayout {
+  const slots = new Map<string, Slot>();
+  let bytes = 0;
+  for (const fn of plan.functions) {
+    for (const node of fn.graph.nodes) {
+      const name = String(node.attrs.name);
+      if (node.op !== 'state' || slots.has(name)) continue;
+      slots.set(name, { type: node.type, offset: bytes });
+      bytes = align(bytes + byteLength(node.type));
+    }
+  }
+  return { slots, bytes };
+}
+
+export function layoutFunction(fn: PlanFunction, states: StateLayout): FunctionLayout {
+  const { nodes, outputs } = fn.graph;
+  const inputs = new Map<string, Slot>();
+  const places = new Map<ValueId, string>();
+  let inputBytes = 0;
+  for (const node of nodes) {
+    const name = String(node.attrs.name);
+    if (node.op === 'input') {
+      inputs.set(name, { type: node.type, offset: inputBytes });
+      places.set(node.id, `inputs + ${inputBytes}`);
+      inputBytes = align(inputBytes + byteLength(node.type));
+    } else if (node.op === 'state') {
+      places.set(node.id, `states + ${states.slots.get(name)!.offset}`);
+    }
+  }
+  const offsets = new Map<ValueId, number>();
+  for (const { value, offset } of fn.memory.allocations) {
+    let root = value;
+    while (nodes[root]!.op === 'reshape') root = nodes[root]!.inputs[0]!;
+    offsets.set(root, offset);
+    places.set(root, `arena + ${offset}`);
+  }
+  const scalars: string[] = [];
+  const tensors = new Map<string, Slot>();
+  for (const [name, id] of Object.entries(outputs)) {
+    let root = id;
+    while (nodes[root]!.op === 'reshape') root = nodes[root]!.inputs[0]!;
+    const { type } = nodes[id]!;
+    const offset = offsets.get(root);
+    if (type.shape.length === 0) scalars.push(name);
+    else if (offset !== undefined) tensors.set(name, { type, offset });
+    else throw new Error(`output ${name} of ${fn.name} is not in the arena`);
+  }
+  return { name: fn.name, inputs, inputBytes, scalars, tensors, places };
+}

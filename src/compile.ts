@@ -1,0 +1,95 @@
+import { buildAccumulateStep, buildEvalStep, buildTrainStep } from './autodiff/step.js';
+import { userError } from './diagnostics/diagnostic.js';
+import type { LossScaling, PrecisionSpec, Program, PolicyName } from './ir/program.js';
+import type { FloatType, Graph, LowType } from './ir/types.js';
+import { verifyGraph } from './ir/verify.js';
+import { opRules } from './ops/rules.js';
+import type { Plan, PlanFunction } from './plan/plan.js';
+import { planGraph } from './plan/plan-graph.js';
+import { assignPrecision, precisionName } from './precision/assign.js';
+
+export interface CompileOptions {
+  /** Name of the backend that will run the plan; part of the plan's header. */
+  readonly backend: string;
+  /** Low formats that the backend has; others are refused. */
+  readonly low: readonly LowType[];
+  /** Override what the file says. */
+  readonly precision?: FloatType;
+  readonly policy?: PolicyName;
+  /** Called after every pass, e.g. to print the graph. */
+  readonly onPass?: (pass: string, graph: Graph) => void;
+}
+
+/** GradScaler's defaults, with a floor and cap that f32 can hold and an abort rule. */
+export const DYNAMIC_SCALING: LossScaling = {
+  kind: 'dynamic',
+  init: 65536,
+  growth: 2,
+  backoff: 0.5,
+  interval: 2000,
+  floor: 1,
+  cap: 2 ** 24,
+  abortAfter: 20,
+};
+
+/** The recipe's loss scaling, or what its compute format needs: f16's range is short, the others' is not. */
+export function resolveScaling(spec: PrecisionSpec): LossScaling {
+  return spec.lossScaling ?? (spec.compute === 'f16' ? DYNAMIC_SCALING : { kind: 'none' });
+}
+
+function resolvePrecision(program: Program, options: CompileOptions): PrecisionSpec {
+  const spec = program.recipe.precision;
+  const compute = options.precision ?? spec.compute;
+  const resolved = { ...spec, compute, policy: options.policy ?? spec.policy };
+  // An override of the format takes the scaling that the format needs, not the one written for another.
+  const precision = compute === spec.compute ? resolved : { ...resolved, lossScaling: compute === 'f16' ? spec.lossScaling : undefined };
+  for (const format of [compute, ...spec.pins.map((pin) => pin.dtype)]) {
+    if (format === 'f32' || options.low.includes(format)) continue;
+    throw userError(
+      'AMP6001',
+      `the ${options.backend} backend cannot compute in ${precisionName(format)} here`,
+      `it offers ${['fp32', ...options.low.map(precisionName)].join(', ')}`,
+      'choose another --precision or --backend; `ampc backends` shows what each can do',
+    );
+  }
+  return precision;
+}
+
+/** The passes in order; every one's result is verified. */
+function planStep(step: Graph, precision: PrecisionSpec, batch: number, onPass: CompileOptions['onPass']): PlanFunction {
+  const check = (pass: string, graph: Graph): Graph => {
+    verifyGraph(graph, opRules);
+    onPass?.(pass, graph);
+    return graph;
+  };
+  check('autodiff', step);
+  const assigned = check('precision', assignPrecision(step, precision));
+  const fn = planGraph(assigned, batch);
+  check('plan', fn.graph);
+  return fn;
+}
+
+/** The batch of a forward graph: the leading size of its `image` input. */
+function batchOf(graph: Graph): number {
+  const image = graph.nodes.find((node) => node.op === 'input' && node.attrs.name === 'image');
+  if (image === undefined) throw new Error('the forward graph has no image input');
+  return image.type.shape[0]!;
+}
+
+/**
+ * Compiles a lowered program to the plan that a backend runs: the training step (and, with gradient accumulation, the step for the
+ * micro-batches before the last) and the evaluation step, each at the batch size of its forward graph.
+ * Throws UserError when the backend lacks the format or a pin matches nothing.
+ */
+export function compileProgram(program: Program, options: CompileOptions): Plan {
+  const precision = resolvePrecision(program, options);
+  const { recipe } = program;
+  const scaling = resolveScaling(precision);
+  const trainBatch = batchOf(program.train);
+  const evalBatch = batchOf(program.eval);
+  const plan = (graph: Graph, batch: number) => planStep(graph, precision, batch, options.onPass);
+  const functions = [plan(buildTrainStep(program.train, recipe, scaling, trainBatch), trainBatch)];
+  if (recipe.train.accumulate > 1) functions.push(plan(buildAccumulateStep(program.train, recipe, scaling, trainBatch), trainBatch));
+  functions.push(plan(buildEvalStep(program.eval, recipe, evalBatch), evalBatch));
+  return { model: recipe.model, policy: precision.policy, precision: precision.compute, backend: options.backend, functions };
+}

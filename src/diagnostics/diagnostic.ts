@@ -1,0 +1,62 @@
+/** A half-open range of UTF-16 offsets in one source text. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+export type Severity = 'error' | 'warning';
+
+/** A second place that a diagnostic points at: "declared here". */
+export interface RelatedSpan {
+  readonly span: Span;
+  readonly message: string;
+}
+
+/** One finding about the user's input: what is wrong, where, why, and what to do. */
+export interface Diagnostic {
+  /** Stable identifier, e.g. `AMP2001`; listed in docs/diagnostics.md. */
+  readonly code: string;
+  readonly severity: Severity;
+  /** What is wrong, one sentence, no trailing period. */
+  readonly message: string;
+  readonly span?: Span;
+  /** Why it is wrong (the rule that it breaks). */
+  readonly why?: string;
+  /** What the user can do about it. */
+  readonly fix?: string;
+  readonly related?: readonly RelatedSpan[];
+}
+
+/** A source text with the name that diagnostics show for it. */
+export interface Source {
+  readonly path: string;
+  readonly text: string;
+}
+
+/**
+ * Carries diagnostics about the user's input or environment to the command line, which prints them and exits 1.
+ * Anything else that is thrown is a bug in ampc.
+ */
+export class UserError extends Error {
+  readonly diagnostics: readonly Diagnostic[];
+  readonly source: Source | undefined;
+
+  constructor(diagnostics: readonly Diagnostic[], source?: Source) {
+    super(diagnostics.map((d) => `${d.code}: ${d.message}`).join('\n'));
+    this.name = 'UserError';
+    this.diagnostics = diagnostics;
+    this.source = source;
+  }
+}
+
+/** Shorthand for the common case: one error that has no place in a source text. */
+export function userError(code: string, message: string, why?: string, fix?: string): UserError {
+  return new UserError([{ code, severity: 'error', message, why, fix }]);
+}
+
+/** One-based line and column of an offset. */
+export function positionAt(text: string, offset: number): { line: number; column: number } {
+  const before = text.slice(0, offset);
+  const line = before.split('\n').length;
+  return { line, column: offset - (before.lastIndexOf('\n') + 1) + 1 };
+}

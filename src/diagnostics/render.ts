@@ -1,0 +1,122 @@
+import type { Diagnostic, Severity, Source, Span } from './diagnostic.js';
+import { LineIndex } from './lines.js';
+
+export interface RenderOptions {
+  /** ANSI colours, for a terminal. */
+  readonly color?: boolean;
+}
+
+type Style = 'error' | 'warning' | 'frame' | 'strong' | 'fix';
+type Paint = (style: Style, text: string) => string;
+
+const ANSI: Readonly<Record<Style, string>> = { error: '1;31', warning: '1;33', frame: '34', strong: '1', fix: '32' };
+
+function painter(color: boolean): Paint {
+  return color ? (style, text) => (text === '' ? '' : `\u001b[${ANSI[style]}m${text}\u001b[0m`) : (_style, text) => text;
+}
+
+interface Mark {
+  readonly line: number;
+  /** Zero-based display columns. */
+  readonly from: number;
+  readonly width: number;
+  readonly primary: boolean;
+  readonly label: string;
+}
+
+const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{1f300}-\u{1faff}]|[\u{20000}-\u{3fffd}]/u;
+
+/** A source line as a terminal may safely show it: tabs as two spaces, other control characters replaced. */
+function displayText(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes.
+  return text.replaceAll('\t', '  ').replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd');
+}
+
+function displayWidth(text: string): number {
+  let width = 0;
+  for (const character of displayText(text)) width += WIDE.test(character) ? 2 : 1;
+  return width;
+}
+
+function markOf(index: LineIndex, span: Span, primary: boolean, label: string): Mark {
+  const { first, last } = index.lines(span);
+  const text = index.line(first.line);
+  const startColumn = first.column - 1;
+  const endColumn = last.line === first.line ? last.column : text.length;
+  const from = displayWidth(text.slice(0, startColumn));
+  const width = span.end === span.start ? 1 : Math.max(1, displayWidth(text.slice(startColumn, endColumn)));
+  return { line: first.line, from, width, primary, label };
+}
+
+function frame(marks: readonly Mark[], index: LineIndex, severity: Severity, gutter: number, paint: Paint): string[] {
+  const bar = (left: string) => paint('frame', `${left.padStart(gutter)} |`);
+  const out = [bar('')];
+  const lines = [...new Set(marks.map((mark) => mark.line))].sort((a, b) => a - b);
+  let previous: number | undefined;
+  for (const line of lines) {
+    if (previous !== undefined && line === previous + 2) out.push(`${bar(String(previous + 1))} ${displayText(index.line(previous + 1))}`.trimEnd());
+    else if (previous !== undefined && line > previous + 2) out.push(paint('frame', '...'));
+    out.push(`${bar(String(line))} ${displayText(index.line(line))}`.trimEnd());
+    const here = marks.filter((mark) => mark.line === line).sort((a, b) => Number(b.primary) - Number(a.primary) || a.from - b.from);
+    for (const mark of here) {
+      const style = mark.primary ? severity : 'frame';
+      const underline = (mark.primary ? '^' : '-').repeat(mark.width);
+      out.push(`${bar('')} ${' '.repeat(mark.from)}${paint(style, mark.label === '' ? underline : `${underline} ${mark.label}`)}`);
+    }
+    previous = line;
+  }
+  return out;
+}
+
+/** A diagnostic as a person reads it: headline, place, code frame with the span underlined, why and fix. Ends without a line break. */
+export function renderDiagnostic(diagnostic: Diagnostic, source?: Source | LineIndexedSource, options: RenderOptions = {}): string {
+  const paint = painter(options.color ?? false);
+  const { severity, span } = diagnostic;
+  const out = [`${paint(severity, `${severity}[${diagnostic.code}]`)}${paint('strong', `: ${diagnostic.message}`)}`];
+  let gutter = 0;
+  if (source !== undefined && span !== undefined) {
+    const index = 'index' in source ? source.index : new LineIndex(source.text);
+    const marks = [markOf(index, span, true, ''), ...(diagnostic.related ?? []).map((r) => markOf(index, r.span, false, r.message))];
+    gutter = String(Math.max(...marks.map((mark) => mark.line))).length;
+    const { line, column } = index.position(span.start);
+    out.push(`${' '.repeat(gutter)}${paint('frame', '-->')} ${source.path}:${line}:${column}`);
+    out.push(...frame(marks, index, severity, gutter, paint));
+  } else if (source !== undefined) {
+    out.push(`${paint('frame', '-->')} ${source.path}`);
+  }
+  const note = (name: 'why' | 'fix', text: string) => {
+    const prefix = `${' '.repeat(gutter)} = ${name}: `;
+    const [first, ...rest] = text.split('\n');
+    out.push(`${paint('frame', `${' '.repeat(gutter)} =`)} ${paint(name === 'fix' ? 'fix' : 'strong', `${name}:`)} ${first}`);
+    for (const line of rest) out.push(`${' '.repeat(prefix.length)}${line}`.trimEnd());
+  };
+  if (diagnostic.why !== undefined) note('why', diagnostic.why);
+  if (diagnostic.fix !== undefined) note('fix', diagnostic.fix);
+  return out.join('\n');
+}
+
+/** A source whose lines are already indexed, for rendering many diagnostics of one file. */
+export interface LineIndexedSource extends Source {
+  readonly index: LineIndex;
+}
+
+/** All diagnostics of one source, in source order, separated by blank lines, with a count at the end when there are several. */
+export function renderDiagnostics(diagnostics: readonly Diagnostic[], source?: Source, options: RenderOptions = {}): string {
+  const indexed = source && { ...source, index: new LineIndex(source.text) };
+  const parts = sortDiagnostics(diagnostics).map((diagnostic) => renderDiagnostic(diagnostic, indexed, options));
+  if (diagnostics.length > 1) parts.push(countDiagnostics(diagnostics));
+  return parts.join('\n\n');
+}
+
+/** By place in the source; those without a place last. Stable. */
+export function sortDiagnostics(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  const key = (d: Diagnostic) => d.span?.start ?? Number.POSITIVE_INFINITY;
+  return [...diagnostics].sort((a, b) => (key(a) === key(b) ? 0 : key(a) - key(b)));
+}
+
+function countDiagnostics(diagnostics: readonly Diagnostic[]): string {
+  const errors = diagnostics.filter((d) => d.severity === 'error').length;
+  const warnings = diagnostics.length - errors;
+  const count = (n: number, word: string) => (n === 0 ? [] : [`${n} ${word}${n === 1 ? '' : 's'}`]);
+  return [...count(errors, 'error'), ...count(warnings, 'warning')].join(', ');
+}

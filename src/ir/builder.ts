@@ -1,0 +1,52 @@
+import type { Attrs, Graph, Loc, Node, TensorType, ValueId } from './types.js';
+
+export interface NodeInit {
+  readonly op: string;
+  readonly inputs?: readonly ValueId[];
+  readonly attrs?: Attrs;
+  readonly type: TensorType;
+  readonly layer?: string;
+  readonly loc?: Loc;
+  readonly why?: string;
+  readonly gradOf?: ValueId;
+}
+
+/** Appends nodes to a growing graph. */
+export class GraphBuilder {
+  readonly nodes: Node[] = [];
+
+  constructor(nodes: readonly Node[] = []) {
+    this.nodes.push(...nodes);
+  }
+
+  add(init: NodeInit): ValueId {
+    const id = this.nodes.length;
+    const node: Node = {
+      id,
+      op: init.op,
+      inputs: init.inputs ?? [],
+      attrs: init.attrs ?? {},
+      type: init.type,
+      layer: init.layer ?? '',
+      ...(init.loc !== undefined && { loc: init.loc }),
+      ...(init.why !== undefined && { why: init.why }),
+      ...(init.gradOf !== undefined && { gradOf: init.gradOf }),
+    };
+    this.nodes.push(node);
+    return id;
+  }
+
+  type(id: ValueId): TensorType {
+    return this.node(id).type;
+  }
+
+  node(id: ValueId): Node {
+    const node = this.nodes[id];
+    if (node === undefined) throw new Error(`no value %${id}`);
+    return node;
+  }
+
+  finish(name: string, outputs: Readonly<Record<string, ValueId>>): Graph {
+    return { name, nodes: this.nodes, outputs };
+  }
+}

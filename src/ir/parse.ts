@@ -1,0 +1,212 @@
+import { userError } from '../diagnostics/diagnostic.js';
+import type { Attr, Attrs, DType, Graph, Loc, Node, TensorType, ValueId } from './types.js';
+import { DTYPES } from './types.js';
+
+/** Reads one line of the text form from left to right. */
+export class LineReader {
+  private position = 0;
+
+  constructor(
+    readonly text: string,
+    readonly line: number,
+  ) {}
+
+  fail(expected: string): never {
+    throw userError(
+      'AMP5001',
+      `plan text, line ${this.line}, column ${this.position + 1}: expected ${expected}`,
+      `the line reads: ${this.text.trim()}`,
+      'write plans with `ampc plan --dump` and do not edit them by hand',
+    );
+  }
+
+  private skip(): void {
+    while (this.text[this.position] === ' ') this.position += 1;
+  }
+
+  atEnd(): boolean {
+    this.skip();
+    return this.position >= this.text.length;
+  }
+
+  /** Consumes `token` when it comes next. */
+  accept(token: string): boolean {
+    this.skip();
+    if (!this.text.startsWith(token, this.position)) return false;
+    this.position += token.length;
+    return true;
+  }
+
+  expect(token: string): void {
+    if (!this.accept(token)) this.fail(`"${token}"`);
+  }
+
+  match(pattern: RegExp, expected: string): string {
+    this.skip();
+    const sticky = new RegExp(pattern.source, 'y');
+    sticky.lastIndex = this.position;
+    const found = sticky.exec(this.text);
+    if (found === null) this.fail(expected);
+    this.position = sticky.lastIndex;
+    return found[0];
+  }
+
+  /** Whether the text from here on matches, without consuming it. */
+  peek(pattern: RegExp): boolean {
+    const sticky = new RegExp(pattern.source, 'y');
+    sticky.lastIndex = this.position;
+    return sticky.test(this.text);
+  }
+
+  word(): string {
+    return this.match(/[A-Za-z_][A-Za-z0-9_]*/, 'a name');
+  }
+
+  valueName(): string {
+    return this.match(/%[A-Za-z0-9_.]+/, 'a value such as %3');
+  }
+
+  integer(): number {
+    return Number(this.match(/\d+/, 'a whole number'));
+  }
+
+  string(): string {
+    return JSON.parse(this.match(/"(?:[^"\\]|\\.)*"/, 'a quoted string')) as string;
+  }
+
+  attr(): Attr {
+    if (this.accept('[')) {
+      const items: Attr[] = [];
+      while (!this.accept(']')) {
+        if (items.length > 0) this.expect(',');
+        items.push(this.attr());
+      }
+      return items as readonly number[] | readonly string[];
+    }
+    this.skip();
+    if (this.text[this.position] === '"') return this.string();
+    const token = this.match(/[-+.A-Za-z0-9]+/, 'a value');
+    if (token === 'true' || token === 'false') return token === 'true';
+    if (token === 'inf') return Infinity;
+    if (token === '-inf') return -Infinity;
+    const value = Number(token);
+    if (Number.isNaN(value) && token !== 'nan') this.fail('a number, a string, a list or a boolean');
+    return value;
+  }
+
+  type(): TensorType {
+    const dtype = this.word();
+    if (!DTYPES.includes(dtype as DType)) this.fail(`one of ${DTYPES.join(', ')}`);
+    this.expect('[');
+    const shape: number[] = [];
+    while (!this.accept(']')) {
+      if (shape.length > 0) this.expect(',');
+      shape.push(this.integer());
+    }
+    return { dtype: dtype as DType, shape };
+  }
+}
+
+/** A graph under construction from text, with the values named so far. */
+export class GraphReader {
+  readonly nodes: Node[] = [];
+  private readonly ids = new Map<string, ValueId>();
+  private outputNames: [string, string][] = [];
+  private name = '';
+
+  lookup(reader: LineReader, name: string): ValueId {
+    return this.ids.get(name) ?? reader.fail(`a value defined above, not ${name}`);
+  }
+
+  /** `fn NAME(%input: type, ...) -> (name: %value, ...)`; leaves the reader behind the last parenthesis. */
+  signature(reader: LineReader): void {
+    reader.expect('fn');
+    this.name = reader.word();
+    reader.expect('(');
+    while (!reader.accept(')')) {
+      if (this.nodes.length > 0) reader.expect(',');
+      const value = reader.valueName();
+      reader.expect(':');
+      this.define(reader, value, { op: 'input', inputs: [], attrs: { name: value.slice(1) }, type: reader.type(), layer: '' });
+    }
+    reader.expect('->');
+    reader.expect('(');
+    while (!reader.accept(')')) {
+      if (this.outputNames.length > 0) reader.expect(',');
+      const key = reader.word();
+      reader.expect(':');
+      this.outputNames.push([key, reader.valueName()]);
+    }
+  }
+
+  /** One node line; answers the node and its arena offset, if printed. */
+  node(reader: LineReader): { readonly id: ValueId; readonly offset: number | undefined } {
+    const value = reader.valueName();
+    reader.expect('=');
+    const op = reader.word();
+    const inputs: ValueId[] = [];
+    while (reader.peek(/ *,? *%/)) {
+      reader.accept(',');
+      inputs.push(this.lookup(reader, reader.valueName()));
+    }
+    const attrs: Record<string, Attr> = op === 'state' ? { name: value.slice(1) } : {};
+    if (reader.accept('{')) {
+      for (let first = true; !reader.accept('}'); first = false) {
+        if (!first) reader.expect(',');
+        const key = reader.word();
+        reader.expect('=');
+        attrs[key] = reader.attr();
+      }
+    }
+    reader.expect(':');
+    const type = reader.type();
+    const offset = reader.accept('@') ? reader.integer() : undefined;
+    const notes = this.notes(reader);
+    const id = this.define(reader, value, { op, inputs, attrs: attrs as Attrs, type, ...notes });
+    return { id, offset };
+  }
+
+  private notes(reader: LineReader): Pick<Node, 'layer' | 'loc' | 'why' | 'gradOf'> {
+    const gradOf = reader.accept('grad_of=') ? this.lookup(reader, reader.valueName()) : undefined;
+    const layer = reader.accept('layer=') ? reader.string() : '';
+    const why = reader.accept('why=') ? reader.string() : undefined;
+    let loc: Loc | undefined;
+    if (reader.accept('loc(')) {
+      const line = reader.integer();
+      reader.expect(':');
+      loc = { line, column: reader.integer() };
+      reader.expect(')');
+    }
+    if (!reader.atEnd()) reader.fail('the end of the line');
+    return { layer, ...(loc && { loc }), ...(why !== undefined && { why }), ...(gradOf !== undefined && { gradOf }) };
+  }
+
+  private define(reader: LineReader, value: string, node: Omit<Node, 'id'>): ValueId {
+    if (this.ids.has(value)) reader.fail(`a new name, ${value} is defined twice`);
+    const id = this.nodes.length;
+    this.ids.set(value, id);
+    this.nodes.push({ id, ...node });
+    return id;
+  }
+
+  finish(reader: LineReader): Graph {
+    const outputs = Object.fromEntries(this.outputNames.map(([key, value]) => [key, this.lookup(reader, value)]));
+    return { name: this.name, nodes: this.nodes, outputs };
+  }
+}
+
+/** Reads the text form of one graph. Throws UserError AMP5001 with the line and column of the first mistake. */
+export function parseGraph(text: string): Graph {
+  const lines = text.split('\n').map((line, index) => new LineReader(line, index + 1));
+  const body = lines.filter((reader) => !reader.atEnd());
+  const graph = new GraphReader();
+  const [first, ...rest] = body;
+  if (first === undefined) throw userError('AMP5001', 'plan text is empty', undefined, 'give the text that `ampc plan --dump` printed');
+  graph.signature(first);
+  first.expect('{');
+  for (const reader of rest) {
+    if (reader.accept('}')) return graph.finish(reader);
+    graph.node(reader);
+  }
+  return rest.at(-1)?.fail('"}"') ?? first.fail('"}"');
+}

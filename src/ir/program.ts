@@ -1,0 +1,109 @@
+import type { FloatType, Graph } from './types.js';
+
+/** `dataset cifar10 { normalize(mean: 0.5, std: 0.5) flip() crop(padding: 4) }` */
+export interface DatasetSpec {
+  /** `cifar10` or `shapes`. */
+  readonly name: string;
+  /** Per channel, in units of the 0..1 range: (pixel / 255 - mean) / std. */
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+  /** Horizontal flip with probability one half, in training only. */
+  readonly flip: boolean;
+  /** Zero padding in pixels for the random crop, in training only; 0 means none. */
+  readonly cropPadding: number;
+}
+
+/** `keep conv1 in fp32`: `pattern` names an op, a layer, or a layer glob such as `stage4.*`. */
+export interface Pin {
+  readonly pattern: string;
+  readonly dtype: FloatType;
+  readonly line: number;
+}
+
+export type LossScaling =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'static'; readonly scale: number }
+  | {
+      readonly kind: 'dynamic';
+      readonly init: number;
+      readonly growth: number;
+      readonly backoff: number;
+      /** Steps without an overflow after which the scale grows. */
+      readonly interval: number;
+      readonly floor: number;
+      readonly cap: number;
+      /** Consecutive skipped steps after which the run stops with a diagnosis. */
+      readonly abortAfter: number;
+    };
+
+export type PolicyName = 'mixed' | 'autocast';
+
+export interface PrecisionSpec {
+  readonly compute: FloatType;
+  readonly policy: PolicyName;
+  /** Undefined: dynamic for fp16, none for the others. */
+  readonly lossScaling: LossScaling | undefined;
+  readonly pins: readonly Pin[];
+}
+
+export type OptimizerSpec =
+  | { readonly kind: 'sgd'; readonly lr: number; readonly momentum: number; readonly nesterov: boolean; readonly weightDecay: number }
+  | {
+      readonly kind: 'adam' | 'adamw';
+      readonly lr: number;
+      readonly beta1: number;
+      readonly beta2: number;
+      readonly eps: number;
+      readonly weightDecay: number;
+    };
+
+/** Factor on the optimizer's lr, a function of the step (0-based, counts attempted steps, skipped ones too). Durations in epochs. */
+export type ScheduleSpec =
+  | { readonly kind: 'constant' }
+  | { readonly kind: 'step'; readonly every: number; readonly gamma: number }
+  | { readonly kind: 'cosine'; readonly min: number }
+  | { readonly kind: 'one_cycle'; readonly warmup: number; readonly divStart: number; readonly divEnd: number }
+  | { readonly kind: 'piecewise'; readonly points: readonly (readonly [epoch: number, factor: number])[] };
+
+export interface LossSpec {
+  readonly kind: 'cross_entropy' | 'mse';
+  readonly labelSmoothing: number;
+}
+
+export interface TrainSpec {
+  readonly loss: LossSpec;
+  readonly optimizer: OptimizerSpec;
+  readonly schedule: ScheduleSpec;
+  /** Linear warmup from 0 in epochs, before (and multiplied with) the schedule. */
+  readonly warmup: number;
+  /** Global norm that gradients are clipped to after unscaling; 0 means no clipping. */
+  readonly clip: number;
+  readonly batch: number;
+  /** Micro-batches per optimizer step. */
+  readonly accumulate: number;
+  readonly epochs: number;
+  readonly seed: number;
+}
+
+/** What a `.amp` file says, resolved: everything but the forward graphs. */
+export interface Recipe {
+  readonly model: string;
+  /** H, W, C. */
+  readonly inputShape: readonly number[];
+  readonly classes: number;
+  readonly dataset: DatasetSpec;
+  readonly precision: PrecisionSpec;
+  readonly train: TrainSpec;
+}
+
+/**
+ * A recipe with its forward graph at some batch size. Graph inputs: `image` u8[N,H,W,C], and `step` i32[] where dropout needs it.
+ * Output: `logits` f32[N,classes]. All float values are f32; precision comes later.
+ */
+export interface Program {
+  readonly recipe: Recipe;
+  /** The forward pass as trained: dropout active, batch statistics used, `running_update` nodes present. */
+  readonly train: Graph;
+  /** The forward pass as evaluated: no dropout, running statistics used. */
+  readonly eval: Graph;
+}

@@ -1,0 +1,107 @@
+/** Element formats. `bool` and `u8` take one byte, `f16` and `bf16` two, `f32` and `i32` four. */
+export const DTYPES = ['f32', 'f16', 'bf16', 'i32', 'u8', 'bool'] as const;
+export type DType = (typeof DTYPES)[number];
+export type FloatType = 'f32' | 'f16' | 'bf16';
+/** The formats that a policy may lower to. */
+export type LowType = 'f16' | 'bf16';
+
+export type Shape = readonly number[];
+
+/** Shape is row-major; activations are NHWC, convolution weights HWIO, linear weights [in, out]. */
+export interface TensorType {
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+export type Attr = number | string | boolean | readonly number[] | readonly string[];
+export type Attrs = Readonly<Record<string, Attr>>;
+
+/** One-based place in the `.amp` source. */
+export interface Loc {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Index of a node in its graph; a node has exactly one result, so it names the value too. */
+export type ValueId = number;
+
+/** One SSA instruction. Every field is data; passes build new nodes and never change old ones. */
+export interface Node {
+  readonly id: ValueId;
+  readonly op: string;
+  readonly inputs: readonly ValueId[];
+  readonly attrs: Attrs;
+  readonly type: TensorType;
+  /** Path of the layer that the node belongs to, e.g. `stage1.0.conv1`; empty for the step's own bookkeeping. */
+  readonly layer: string;
+  readonly loc?: Loc;
+  /** The rule that decided the node's format, or the reason why it exists. */
+  readonly why?: string;
+  /** On a node of the backward pass: the forward value whose gradient this is (a part of). */
+  readonly gradOf?: ValueId;
+}
+
+/** A function in SSA form: nodes in execution order, each input defined before its use. */
+export interface Graph {
+  readonly name: string;
+  readonly nodes: readonly Node[];
+  /** Results by name, in order. */
+  readonly outputs: Readonly<Record<string, ValueId>>;
+}
+
+/** What a `state` node stands for; decides how it is saved, counted and initialised. */
+export type StateRole = 'parameter' | 'statistic' | 'optimizer' | 'gradient' | 'scaler';
+
+export const BYTES: Readonly<Record<DType, number>> = { f32: 4, f16: 2, bf16: 2, i32: 4, u8: 1, bool: 1 };
+
+export function elementCount(shape: Shape): number {
+  let count = 1;
+  for (const size of shape) count *= size;
+  return count;
+}
+
+export function byteLength(type: TensorType): number {
+  return elementCount(type.shape) * BYTES[type.dtype];
+}
+
+export function isFloat(dtype: DType): dtype is FloatType {
+  return dtype === 'f32' || dtype === 'f16' || dtype === 'bf16';
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((size, axis) => size === b[axis]);
+}
+
+/** `f16[64,32,32,3]`, the notation of the plan's text form. */
+export function formatType(type: TensorType): string {
+  return `${type.dtype}[${type.shape.join(',')}]`;
+}
+
+export function assertNever(value: never): never {
+  throw new Error(`unexpected value ${JSON.stringify(value)}`);
+}
+
+/** Number attribute `name` of a node; throws on a graph that the verifier would refuse. */
+export function numberAttr(attrs: Attrs, name: string): number {
+  const value = attrs[name];
+  if (typeof value !== 'number') throw new Error(`attribute ${name} is not a number`);
+  return value;
+}
+
+export function stringAttr(attrs: Attrs, name: string): string {
+  const value = attrs[name];
+  if (typeof value !== 'string') throw new Error(`attribute ${name} is not a string`);
+  return value;
+}
+
+export function numbersAttr(attrs: Attrs, name: string): readonly number[] {
+  const value = attrs[name];
+  if (!Array.isArray(value)) throw new Error(`attribute ${name} is not a list of numbers`);
+  return value as readonly number[];
+}
+
+export function stringsAttr(attrs: Attrs, name: string): readonly string[] {
+  const value = attrs[name];
+  if (!Array.isArray(value)) throw new Error(`attribute ${name} is not a list of strings`);
+  return value as readonly string[];
+}

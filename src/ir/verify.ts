@@ -1,0 +1,53 @@
+import { stringsAttr, type Graph, type Node } from './types.js';
+import { valueNames } from './print.js';
+
+/** What the verifier needs to know of an op; `ops/` supplies it. */
+export interface OpRules {
+  /** Throws when the node's operands, attributes or result type break a rule of its op. */
+  check(node: Node, graph: Graph): void;
+}
+
+function fail(graph: Graph, node: Node, message: string): never {
+  throw new Error(`invalid graph ${graph.name}: ${valueNames(graph)[node.id]} (${node.op}): ${message}`);
+}
+
+/**
+ * Checks a graph's structure: SSA order, inputs first, unique names, no read of a state after it was written, and each op's own rules.
+ * A failure is a bug in a pass, not a mistake of the user.
+ */
+export function verifyGraph(graph: Graph, rules: OpRules): void {
+  const written = new Map<string, number>();
+  const names = new Set<string>();
+  let inputsEnded = false;
+  for (const [index, node] of graph.nodes.entries()) {
+    if (node.id !== index) fail(graph, node, `has id ${node.id} at position ${index}`);
+    for (const input of node.inputs) {
+      if (!(input >= 0 && input < index)) fail(graph, node, `reads a value that is not defined above it`);
+      const source = graph.nodes[input]!;
+      if (source.op === 'state' && written.has(String(source.attrs.name)) && !writesOf(node).includes(String(source.attrs.name))) {
+        fail(graph, node, `reads state ${String(source.attrs.name)} after it was written`);
+      }
+    }
+    if (node.op === 'input' && inputsEnded) fail(graph, node, 'inputs come first');
+    if (node.op !== 'input') inputsEnded = true;
+    if (node.op === 'input' || node.op === 'state') {
+      const name = String(node.attrs.name);
+      if (names.has(name)) fail(graph, node, `declares ${name} twice`);
+      names.add(name);
+    }
+    for (const name of writesOf(node)) {
+      if (written.has(name)) fail(graph, node, `writes state ${name} a second time`);
+      written.set(name, index);
+    }
+    rules.check(node, graph);
+  }
+  for (const [key, id] of Object.entries(graph.outputs)) {
+    if (graph.nodes[id] === undefined) throw new Error(`invalid graph ${graph.name}: output ${key} is not defined`);
+  }
+}
+
+
+/** States that a node writes. */
+export function writesOf(node: Node): readonly string[] {
+  return node.attrs.writes === undefined ? [] : stringsAttr(node.attrs, 'writes');
+}

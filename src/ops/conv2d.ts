@@ -1,0 +1,157 @@
+import type { Attrs, TensorType } from '../ir/types.js';
+import { numbersAttr } from '../ir/types.js';
+import type { LayerDefinition } from './layer.js';
+import { constrain, type OpDefinition, type SampleRandom } from './op.js';
+import { formatShape, windowAttrs, windowOutput, resolvePadding, pair } from './window.js';
+
+const attrs = {
+  stride: { kind: 'numbers', doc: 'rows, columns' },
+  padding: { kind: 'numbers', doc: 'top, bottom, left, right' },
+} as const satisfies OpDefinition['attrs'];
+
+function multiplyAdds(x: TensorType, kernel: readonly number[], y: TensorType): number {
+  const [n, h, w, out] = y.shape;
+  return 2 * n! * h! * w! * out! * kernel[0]! * kernel[1]! * x.shape[3]!;
+}
+
+function sampleCase(random: SampleRandom) {
+  const kernel = [random.int(1, 3), random.int(1, 3)] as const;
+  const stride = random.pick([[1, 1], [1, 1], [2, 2], [2, 1]]);
+  const padding = [random.int(0, 1), random.int(0, 1), random.int(0, 1), random.int(0, 1)];
+  const x = { dtype: 'f32', shape: [random.int(1, 3), random.int(3, 9), random.int(3, 9), random.pick([1, 2, 3, 5, 8, 17])] } as const;
+  const w = { dtype: 'f32', shape: [...kernel, x.shape[3], random.pick([1, 3, 7, 16, 33])] } as const;
+  return { x, w, attrs: { stride, padding } satisfies Attrs };
+}
+
+/** y[n,i,j,o] = b[o] + sum over (p,q,c) of x[n, i*sh+p-top, j*sw+q-left, c] * w[p,q,c,o]. */
+export const conv2d: OpDefinition = {
+  doc: 'Two-dimensional convolution (cross-correlation, as PyTorch) of NHWC activations with HWIO weights, accumulated in f32.',
+  kind: 'contraction',
+  constraints: {
+    conv2d_c1: 'x is an image [batch, height, width, channels]',
+    conv2d_c2: 'weight is [rows, columns, in, out]',
+    conv2d_c3: 'the weight takes as many channels as the image has',
+    conv2d_c4: 'the window fits the padded image',
+    conv2d_c5: 'bias is [out]',
+  },
+  operands: [
+    { name: 'x', format: 'class' },
+    { name: 'weight', format: 'class' },
+    { name: 'bias', format: 'accumulator', optional: true },
+  ],
+  attrs,
+  precision: 'low',
+  result: 'class',
+  shape: ([x, w, b], a) => {
+    constrain(x!.shape.length === 4, 'conv2d_c1', `the input must be an image [batch, height, width, channels], not ${formatShape(x!.shape)}`);
+    constrain(w!.shape.length === 4, 'conv2d_c2', `the weight must be [rows, columns, in, out], not ${formatShape(w!.shape)}`);
+    const [kh, kw, inChannels, outChannels] = w!.shape as [number, number, number, number];
+    constrain(inChannels === x!.shape[3], 'conv2d_c3', `the weight takes ${inChannels} channels, the input has ${x!.shape[3]}`);
+    const [h, wd] = windowOutput('conv2d', x!.shape, [kh, kw], a);
+    constrain(b === undefined || (b.shape.length === 1 && b.shape[0] === outChannels), 'conv2d_c5', `the bias must be [${outChannels}]`);
+    return [x!.shape[0]!, h, wd, outChannels];
+  },
+  gradient: ({ node, dy, needs, emit, builder }) => {
+    const [x, w] = node.inputs as [number, number];
+    const [, h, wd] = builder.type(x).shape as [number, number, number, number];
+    const [kh, kw] = builder.type(w).shape as [number, number];
+    return [
+      needs(0) ? emit('conv2d_input_grad', [dy, w], { ...node.attrs, size: [h, wd] }, 0) : undefined,
+      needs(1) ? emit('conv2d_weight_grad', [x, dy], { ...node.attrs, kernel: [kh, kw] }, 1) : undefined,
+      node.inputs.length > 2 && needs(2) ? emit('sum_to_channel', [dy], {}, 2) : undefined,
+    ];
+  },
+  flops: ([x, w], _a, y) => multiplyAdds(x!, w!.shape, y),
+  sample: (random) => {
+    const { x, w, attrs: a } = sampleCase(random);
+    const bias = { dtype: 'f32', shape: [w.shape[3]] } as const;
+    return { types: random.pick([true, false]) ? [x, w, bias] : [x, w], attrs: a };
+  },
+};
+
+/** dx of conv2d: the transposed convolution of dy with w. */
+export const conv2dInputGrad: OpDefinition = {
+  doc: 'Gradient of conv2d with respect to its input: the transposed convolution of dy with the weight, accumulated in f32.',
+  kind: 'contraction',
+  constraints: {
+    conv2d_input_grad_c4: 'the window fits the padded image',
+    conv2d_input_grad_c5: 'dy has the shape of the forward result',
+  },
+  operands: [
+    { name: 'dy', format: 'class' },
+    { name: 'weight', format: 'class' },
+  ],
+  attrs: { ...attrs, size: { kind: 'numbers', doc: "the input's height and width" } },
+  precision: 'low',
+  result: 'class',
+  shape: ([dy, w], a) => {
+    const [h, wd] = numbersAttr(a, 'size') as [number, number];
+    const [kh, kw, inChannels, outChannels] = w!.shape as [number, number, number, number];
+    const expected = [dy!.shape[0]!, ...windowOutput('conv2d_input_grad', [0, h, wd, 0], [kh, kw], a), outChannels];
+    constrain(formatShape(expected) === formatShape(dy!.shape), 'conv2d_input_grad_c5', `dy is ${formatShape(dy!.shape)}, the forward result ${formatShape(expected)}`);
+    return [dy!.shape[0]!, h, wd, inChannels];
+  },
+  gradient: 'none',
+  flops: ([dy, w], _a, dx) => multiplyAdds(dx, w!.shape, dy!),
+  sample: (random) => {
+    const { x, w, attrs: a } = sampleCase(random);
+    const dy = { dtype: 'f32', shape: conv2d.shape([x, w], a) } as const;
+    return { types: [dy, w], attrs: { ...a, size: [x.shape[1], x.shape[2]] } };
+  },
+};
+
+/** dw[p,q,c,o] = sum over (n,i,j) of x[n, i*sh+p-top, j*sw+q-left, c] * dy[n,i,j,o]. */
+export const conv2dWeightGrad: OpDefinition = {
+  doc: 'Gradient of conv2d with respect to its weight, accumulated in f32 over the batch and all positions.',
+  kind: 'contraction',
+  constraints: {
+    conv2d_weight_grad_c4: 'the window fits the padded image',
+    conv2d_weight_grad_c5: 'dy has the shape of the forward result',
+  },
+  operands: [
+    { name: 'x', format: 'class' },
+    { name: 'dy', format: 'class' },
+  ],
+  attrs: { ...attrs, kernel: { kind: 'numbers', doc: 'rows, columns' } },
+  precision: 'low',
+  result: 'accumulator',
+  shape: ([x, dy], a) => {
+    const kernel = numbersAttr(a, 'kernel') as [number, number];
+    const expected = [x!.shape[0]!, ...windowOutput('conv2d_weight_grad', x!.shape, kernel, a), dy!.shape[3]!];
+    constrain(formatShape(expected) === formatShape(dy!.shape), 'conv2d_weight_grad_c5', `dy is ${formatShape(dy!.shape)}, the forward result ${formatShape(expected)}`);
+    return [...kernel, x!.shape[3]!, dy!.shape[3]!];
+  },
+  gradient: 'none',
+  flops: ([x, dy], a) => multiplyAdds(x!, numbersAttr(a, 'kernel'), dy!),
+  sample: (random) => {
+    const { x, w, attrs: a } = sampleCase(random);
+    const dy = { dtype: 'f32', shape: conv2d.shape([x, w], a) } as const;
+    return { types: [x, dy], attrs: { ...a, kernel: [w.shape[0], w.shape[1]] } };
+  },
+};
+
+export const conv2dLayer: LayerDefinition = {
+  doc: 'Convolution over an image, PyTorch\'s default initialisation (uniform within 1/sqrt(fan in)).',
+  params: [
+    { name: 'channels', kind: 'int', min: 1, doc: 'output channels' },
+    { name: 'kernel', kind: 'pair', min: 1, doc: 'height and width of the window' },
+    { name: 'stride', kind: 'pair', min: 1, default: 1, doc: 'step of the window' },
+    { name: 'padding', kind: 'padding', min: 0, default: 0, doc: 'zeros around the image, or `same`, or `valid`' },
+    { name: 'bias', kind: 'boolean', default: true, doc: 'add a bias per channel' },
+  ],
+  example: 'x |> conv2d(32, kernel: 3, padding: 1) as conv1',
+  build: ({ input, args, emit, parameter, type }) => {
+    const shape = type(input).shape;
+    constrain(shape.length === 4, 'conv2d_c1', `conv2d needs an image [height, width, channels], not ${formatShape(shape.slice(1))}`);
+    const [kh, kw] = pair(args.kernel!);
+    const stride = pair(args.stride!);
+    const channels = args.channels as number;
+    const fanIn = kh * kw * shape[3]!;
+    const bound = 1 / Math.sqrt(fanIn);
+    const a = windowAttrs(stride, resolvePadding(args.padding!, shape, [kh, kw], stride));
+    windowOutput('conv2d', shape, [kh, kw], a);
+    const inputs = [input, parameter('weight', [kh, kw, shape[3]!, channels], { kind: 'uniform', bound })];
+    if (args.bias === true) inputs.push(parameter('bias', [channels], { kind: 'uniform', bound }));
+    return emit('conv2d', inputs, a);
+  },
+};

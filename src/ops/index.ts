@@ -1,0 +1,108 @@
+import * as activation from './activation.js';
+import * as activationGrad from './activation-grad.js';
+import * as arithmetic from './arithmetic.js';
+import * as avgPool from './avg-pool.js';
+import * as conv from './conv2d.js';
+import * as linear from './linear.js';
+import * as loss from './loss.js';
+import * as maxPool from './max-pool.js';
+import * as norm from './norm.js';
+import type { OpDefinition } from './op.js';
+import * as optimizer from './optimizer.js';
+import * as scaling from './scaling.js';
+import * as shape from './shape-ops.js';
+import * as softmax from './softmax.js';
+import * as source from './source.js';
+
+/** Every op by name: the one table that all passes and backends read. */
+export const OPS = {
+  input: source.input,
+  state: source.state,
+  constant: source.constant,
+  normalize: source.normalize,
+
+  conv2d: conv.conv2d,
+  conv2d_input_grad: conv.conv2dInputGrad,
+  conv2d_weight_grad: conv.conv2dWeightGrad,
+  linear: linear.linear,
+  linear_input_grad: linear.linearInputGrad,
+  linear_weight_grad: linear.linearWeightGrad,
+  sum_to_channel: norm.sumToChannel,
+
+  max_pool2d: maxPool.maxPool2d,
+  max_pool2d_index: maxPool.maxPool2dIndex,
+  max_pool2d_grad: maxPool.maxPool2dGrad,
+  avg_pool2d: avgPool.avgPool2d,
+  avg_pool2d_grad: avgPool.avgPool2dGrad,
+  global_avg_pool: avgPool.globalAvgPool,
+  global_avg_pool_grad: avgPool.globalAvgPoolGrad,
+
+  channel_mean: norm.channelMean,
+  channel_variance: norm.channelVariance,
+  batch_norm: norm.batchNorm,
+  batch_norm_weight_grad: norm.batchNormWeightGrad,
+  batch_norm_input_grad: norm.batchNormInputGrad,
+  running_update: norm.runningUpdate,
+
+  relu: activation.relu,
+  relu_grad: activationGrad.reluGrad,
+  relu6: activation.relu6,
+  relu6_grad: activationGrad.relu6Grad,
+  gelu: activation.gelu,
+  gelu_grad: activationGrad.geluGrad,
+  silu: activation.silu,
+  silu_grad: activationGrad.siluGrad,
+  sigmoid: activation.sigmoid,
+  sigmoid_grad: activationGrad.sigmoidGrad,
+  tanh: activation.tanh,
+  tanh_grad: activationGrad.tanhGrad,
+  leaky_relu: activation.leakyRelu,
+  leaky_relu_grad: activationGrad.leakyReluGrad,
+
+  add: arithmetic.add,
+  sub: arithmetic.sub,
+  mul: arithmetic.mul,
+  scale: arithmetic.scale,
+  cast: arithmetic.cast,
+  dropout: arithmetic.dropout,
+  reshape: shape.reshape,
+  concat: shape.concat,
+  slice: shape.slice,
+
+  softmax: softmax.softmax,
+  softmax_grad: softmax.softmaxGrad,
+  log_softmax: softmax.logSoftmax,
+  log_softmax_grad: softmax.logSoftmaxGrad,
+  cross_entropy: loss.crossEntropy,
+  cross_entropy_grad: loss.crossEntropyGrad,
+  mse: loss.mse,
+  mse_grad: loss.mseGrad,
+  correct_count: loss.correctCount,
+
+  scale_loss: scaling.scaleLoss,
+  scale_loss_grad: scaling.scaleLossGrad,
+  all_finite: scaling.allFinite,
+  unscale: scaling.unscale,
+  global_norm: scaling.globalNorm,
+  clip_by_norm: scaling.clipByNorm,
+  update_scale: scaling.updateScale,
+
+  accumulate: optimizer.accumulate,
+  reset: optimizer.reset,
+  advance: optimizer.advance,
+  sgd: optimizer.sgd,
+  adam: optimizer.adam,
+  adamw: optimizer.adamw,
+} as const satisfies Readonly<Record<string, OpDefinition>>;
+
+export type OpName = keyof typeof OPS;
+
+export function isOpName(name: string): name is OpName {
+  return Object.hasOwn(OPS, name);
+}
+
+/** Throws a plain Error on an unknown name: names in a graph come from ampc itself. */
+export function opDefinition(name: string): OpDefinition {
+  if (!isOpName(name)) throw new Error(`unknown op ${name}`);
+  return OPS[name];
+}

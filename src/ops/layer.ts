@@ -1,0 +1,58 @@
+import type { GraphBuilder } from '../ir/builder.js';
+import type { Loc, TensorType, ValueId } from '../ir/types.js';
+import type { Attrs } from '../ir/types.js';
+
+/** Types of arguments in the language. `pair` accepts one number or `[a, b]`; `padding` also the words `same` and `valid`. */
+export type ArgKind = 'int' | 'number' | 'boolean' | 'pair' | 'padding' | 'value' | 'shape';
+
+/** One number, a pair (rows, columns), a word, or a value of the graph. */
+export type ArgValue = number | boolean | string | readonly number[];
+
+export interface LayerParam {
+  readonly name: string;
+  readonly kind: ArgKind;
+  readonly doc: string;
+  /** Left out: the argument is required. */
+  readonly default?: ArgValue;
+  /** Inclusive bounds on numbers. */
+  readonly min?: number;
+  readonly max?: number;
+}
+
+/** What a layer's builder sees. */
+export interface LayerContext {
+  readonly builder: GraphBuilder;
+  readonly mode: 'train' | 'eval';
+  /** The piped-in value. */
+  readonly input: ValueId;
+  /** Arguments of kind `value`, in the order written (the second operand of `add`, the others of `concat`). */
+  readonly values: readonly ValueId[];
+  /** All other arguments by parameter name, defaults filled in. */
+  readonly args: Readonly<Record<string, ArgValue>>;
+  readonly path: string;
+  readonly loc: Loc;
+  /** Emits an op of this layer. Constraint errors become diagnostics at the call. */
+  emit(op: string, inputs: readonly ValueId[], attrs?: Attrs): ValueId;
+  /** Declares a trainable parameter `<path>.<name>`, f32. */
+  parameter(name: string, shape: readonly number[], init: StateInit): ValueId;
+  /** Declares a running statistic `<path>.<name>`, f32. */
+  statistic(name: string, shape: readonly number[], init: StateInit): ValueId;
+  /** The graph's `step` input (i32[]), declared on first use. */
+  step(): ValueId;
+  type(id: ValueId): TensorType;
+}
+
+/** How a state starts: uniform in [-bound, bound), or all the same value. */
+export type StateInit = { readonly kind: 'uniform'; readonly bound: number } | { readonly kind: 'constant'; readonly value: number };
+
+/** A layer of the language: what a user calls in a model. */
+export interface LayerDefinition {
+  readonly doc: string;
+  /** Positional order. */
+  readonly params: readonly LayerParam[];
+  /** Extra graph values beyond the piped one: how many, e.g. 1 for `add(s)`. */
+  readonly values?: { readonly min: number; readonly max: number };
+  /** An `.amp` line for the documentation. */
+  readonly example: string;
+  readonly build: (context: LayerContext) => ValueId;
+}

@@ -1,0 +1,110 @@
+import { elements, hasShape, isMatrix } from './constraints.js';
+import { constrain, type OpDefinition, type SampleRandom } from './op.js';
+import { f32, sampleChannels } from './sample.js';
+
+function sampleSizes(random: SampleRandom): [batch: number, inputs: number, outputs: number] {
+  return [random.int(1, 5), random.pick([1, 3, 8, 20, 33]), sampleChannels(random)];
+}
+
+/** y[n,o] = bias[o] + sum over i of x[n,i] * weight[i,o]. */
+export const linear: OpDefinition = {
+  doc: 'Matrix product of activations [batch, in] with a weight [in, out], plus a bias per output, accumulated in f32.',
+  kind: 'contraction',
+  constraints: {
+    linear_c1: 'x is [batch, in]',
+    linear_c2: 'weight is [in, out]',
+    linear_c3: 'the weight takes as many features as x has',
+    linear_c4: 'bias is [out]',
+  },
+  operands: [
+    { name: 'x', format: 'class' },
+    { name: 'weight', format: 'class' },
+    { name: 'bias', format: 'accumulator', optional: true },
+  ],
+  attrs: {},
+  precision: 'low',
+  result: 'class',
+  shape: ([x, weight, bias]) => {
+    isMatrix('linear_c1', 'the input', x);
+    isMatrix('linear_c2', 'the weight', weight);
+    const [inputs, outputs] = weight.shape;
+    constrain(inputs === x.shape[1], 'linear_c3', `the weight takes ${inputs} features, the input has ${x.shape[1]}`);
+    if (bias !== undefined) hasShape('linear_c4', 'the bias', bias, [outputs]);
+    return [x.shape[0], outputs];
+  },
+  gradient: ({ node, dy, needs, emit }) => {
+    const [x, weight] = node.inputs;
+    return [
+      needs(0) ? emit('linear_input_grad', [dy, weight], {}, 0) : undefined,
+      needs(1) ? emit('linear_weight_grad', [x, dy], {}, 1) : undefined,
+      node.inputs.length > 2 && needs(2) ? emit('sum_to_channel', [dy], {}, 2) : undefined,
+    ];
+  },
+  flops: ([x, weight]) => 2 * x.shape[0] * elements(weight),
+  sample: (random) => {
+    const [batch, inputs, outputs] = sampleSizes(random);
+    const types = [f32(batch, inputs), f32(inputs, outputs)];
+    return { types: random.pick([true, false]) ? [...types, f32(outputs)] : types, attrs: {} };
+  },
+};
+
+/** dx[n,i] = sum over o of dy[n,o] * weight[i,o]. */
+export const linearInputGrad: OpDefinition = {
+  doc: 'Gradient of linear with respect to its input: dy times the transposed weight, accumulated in f32.',
+  kind: 'contraction',
+  constraints: {
+    linear_input_grad_c1: 'dy is [batch, out]',
+    linear_input_grad_c2: 'weight is [in, out]',
+    linear_input_grad_c3: 'dy has as many features as the weight gives',
+  },
+  operands: [
+    { name: 'dy', format: 'class' },
+    { name: 'weight', format: 'class' },
+  ],
+  attrs: {},
+  precision: 'low',
+  result: 'class',
+  shape: ([dy, weight]) => {
+    isMatrix('linear_input_grad_c1', 'dy', dy);
+    isMatrix('linear_input_grad_c2', 'the weight', weight);
+    const [inputs, outputs] = weight.shape;
+    constrain(outputs === dy.shape[1], 'linear_input_grad_c3', `the weight gives ${outputs} features, dy has ${dy.shape[1]}`);
+    return [dy.shape[0], inputs];
+  },
+  gradient: 'none',
+  flops: ([dy, weight]) => 2 * dy.shape[0] * elements(weight),
+  sample: (random) => {
+    const [batch, inputs, outputs] = sampleSizes(random);
+    return { types: [f32(batch, outputs), f32(inputs, outputs)], attrs: {} };
+  },
+};
+
+/** dweight[i,o] = sum over n of x[n,i] * dy[n,o]. */
+export const linearWeightGrad: OpDefinition = {
+  doc: 'Gradient of linear with respect to its weight: transposed x times dy, accumulated in f32 over the batch.',
+  kind: 'contraction',
+  constraints: {
+    linear_weight_grad_c1: 'x is [batch, in]',
+    linear_weight_grad_c2: 'dy is [batch, out]',
+    linear_weight_grad_c3: 'x and dy have the same batch',
+  },
+  operands: [
+    { name: 'x', format: 'class' },
+    { name: 'dy', format: 'class' },
+  ],
+  attrs: {},
+  precision: 'low',
+  result: 'accumulator',
+  shape: ([x, dy]) => {
+    isMatrix('linear_weight_grad_c1', 'x', x);
+    isMatrix('linear_weight_grad_c2', 'dy', dy);
+    constrain(x.shape[0] === dy.shape[0], 'linear_weight_grad_c3', `x has batch ${x.shape[0]}, dy ${dy.shape[0]}`);
+    return [x.shape[1], dy.shape[1]];
+  },
+  gradient: 'none',
+  flops: ([x, dy]) => 2 * elements(x) * dy.shape[1],
+  sample: (random) => {
+    const [batch, inputs, outputs] = sampleSizes(random);
+    return { types: [f32(batch, inputs), f32(batch, outputs)], attrs: {} };
+  },
+};

@@ -1,0 +1,188 @@
+import type { TensorType } from '../ir/types.js';
+import { elements, isScalar, sameShapes } from './constraints.js';
+import { constrain, type OpDefinition, type OpSample, type SampleRandom } from './op.js';
+import { f32, sampleShape, tensor } from './sample.js';
+
+const WRITES = { writes: { kind: 'strings', doc: 'the states that change, in the order of their operands' } } as const;
+const RATES = { low: 0.001, high: 0.1 };
+const OK = tensor('bool');
+
+/** accumulator + gradient. */
+export const accumulate: OpDefinition = {
+  doc: 'Adds a gradient to the sum over the micro-batches of one optimizer step.',
+  kind: 'update',
+  constraints: { accumulate_c1: 'acc and g have the same shape' },
+  operands: [
+    { name: 'acc', format: 'f32' },
+    { name: 'g', format: 'f32' },
+  ],
+  attrs: WRITES,
+  precision: 'fixed',
+  result: 'f32',
+  shape: ([acc, g]) => {
+    sameShapes('accumulate_c1', acc, g);
+    return acc.shape;
+  },
+  gradient: 'none',
+  effect: true,
+  sample: (random) => {
+    const type = f32(...sampleShape(random));
+    return { types: [type, type], attrs: { writes: ['acc'] } };
+  },
+};
+
+export const reset: OpDefinition = {
+  doc: 'Sets a state to zero.',
+  kind: 'update',
+  constraints: {},
+  operands: [{ name: 'acc', format: 'f32' }],
+  attrs: WRITES,
+  precision: 'fixed',
+  result: 'f32',
+  shape: ([acc]) => acc.shape,
+  gradient: 'none',
+  effect: true,
+  flops: () => 0,
+  sample: (random) => ({ types: [f32(...sampleShape(random))], attrs: { writes: ['acc'] } }),
+};
+
+/** t + 1, or t where ok is false. */
+export const advance: OpDefinition = {
+  doc: 'Counts the updates of the optimizer; a skipped step does not count.',
+  kind: 'update',
+  constraints: { advance_c1: 't is a single number' },
+  operands: [
+    { name: 't', format: 'i32' },
+    { name: 'ok', format: 'bool', optional: true },
+  ],
+  attrs: WRITES,
+  precision: 'fixed',
+  result: 'i32',
+  shape: ([t]) => {
+    isScalar('advance_c1', 't', t);
+    return [];
+  },
+  gradient: 'none',
+  effect: true,
+  sample: (random) => ({
+    types: random.pick([true, false]) ? [tensor('i32'), OK] : [tensor('i32')],
+    attrs: { writes: ['t'] },
+    domains: [{ low: 0, high: 1000 }],
+  }),
+};
+
+/**
+ * d = g + weight_decay * w; buf = momentum * buf + d; w - lr * (nesterov ? d + momentum * buf : buf), or w - lr * d without momentum
+ * (PyTorch's SGD with dampening 0).
+ */
+export const sgd: OpDefinition = {
+  doc: "Stochastic gradient descent with optional momentum; gives the new weight and leaves everything alone where ok is false.",
+  kind: 'update',
+  constraints: {
+    sgd_c1: 'w, g and buf have the same shape',
+    sgd_c2: 'lr is a single number',
+    sgd_c3: 'buf is there exactly when momentum is not 0',
+  },
+  operands: [
+    { name: 'w', format: 'f32' },
+    { name: 'g', format: 'f32' },
+    { name: 'lr', format: 'f32' },
+    { name: 'buf', format: 'f32', optional: true },
+    { name: 'ok', format: 'bool', optional: true },
+  ],
+  attrs: {
+    momentum: { kind: 'number', doc: 'share of the old direction that is kept' },
+    nesterov: { kind: 'boolean', doc: 'look ahead along the momentum' },
+    weight_decay: { kind: 'number', doc: 'times w, added to the gradient' },
+    guarded: { kind: 'boolean', doc: 'the last operand is ok' },
+    ...WRITES,
+  },
+  precision: 'fixed',
+  result: 'f32',
+  shape: ([w, g, lr, ...rest], attrs) => {
+    sameShapes('sgd_c1', w, g);
+    isScalar('sgd_c2', 'the learning rate', lr);
+    const buf = rest.filter((type) => type.dtype === 'f32');
+    constrain((attrs.momentum !== 0) === (buf.length === 1), 'sgd_c3', 'momentum needs its buffer, and only momentum');
+    sameShapes('sgd_c1', w, ...buf);
+    return w.shape;
+  },
+  gradient: 'none',
+  effect: true,
+  flops: ([w]) => 6 * elements(w),
+  sample: (random) => {
+    const type = f32(...sampleShape(random));
+    const momentum = random.pick([0, 0.9]);
+    const guarded = random.pick([true, false]);
+    const types: TensorType[] = [type, type, f32()];
+    if (momentum !== 0) types.push(type);
+    if (guarded) types.push(OK);
+    const writes = momentum === 0 ? ['w'] : ['w', 'buf'];
+    const nesterov = momentum !== 0 && random.pick([true, false]);
+    return {
+      types,
+      attrs: { momentum, nesterov, weight_decay: random.pick([0, 0.01]), guarded, writes },
+      domains: [undefined, undefined, RATES],
+    };
+  },
+};
+
+function adamOp(name: 'adam' | 'adamw', doc: string): OpDefinition {
+  return {
+    doc,
+    kind: 'update',
+    constraints: {
+      [`${name}_c1`]: 'w, g, m and v have the same shape',
+      [`${name}_c2`]: 'lr and t are single numbers',
+    },
+    operands: [
+      { name: 'w', format: 'f32' },
+      { name: 'g', format: 'f32' },
+      { name: 'm', format: 'f32' },
+      { name: 'v', format: 'f32' },
+      { name: 'lr', format: 'f32' },
+      { name: 't', format: 'i32' },
+      { name: 'ok', format: 'bool', optional: true },
+    ],
+    attrs: {
+      beta1: { kind: 'number', doc: 'decay of the mean of gradients' },
+      beta2: { kind: 'number', doc: 'decay of the mean of squared gradients' },
+      eps: { kind: 'number', doc: 'added to the denominator' },
+      weight_decay: { kind: 'number', doc: name === 'adam' ? 'times w, added to the gradient' : 'times lr * w, taken off the weight' },
+      guarded: { kind: 'boolean', doc: 'the last operand is ok' },
+      ...WRITES,
+    },
+    precision: 'fixed',
+    result: 'f32',
+    shape: ([w, g, m, v, lr, t]) => {
+      sameShapes(`${name}_c1`, w, g, m, v);
+      isScalar(`${name}_c2`, 'the learning rate', lr);
+      isScalar(`${name}_c2`, 't', t);
+      return w.shape;
+    },
+    gradient: 'none',
+    effect: true,
+    flops: ([w]) => 14 * elements(w),
+    sample: (random) => sampleAdam(random),
+  };
+}
+
+function sampleAdam(random: SampleRandom): OpSample {
+  const type = f32(...sampleShape(random));
+  const guarded = random.pick([true, false]);
+  const types = [type, type, type, type, f32(), tensor('i32')];
+  return {
+    types: guarded ? [...types, OK] : types,
+    attrs: { beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: random.pick([0, 0.01]), guarded, writes: ['w', 'm', 'v'] },
+    domains: [undefined, undefined, undefined, { low: 0.01, high: 1 }, RATES, { low: 0, high: 2000 }],
+  };
+}
+
+/**
+ * With k = t + 1 and g' = g + weight_decay * w: m = m + (1 - beta1) * (g' - m); v = beta2 * v + (1 - beta2) * g' * g';
+ * w - lr / (1 - beta1^k) * m / (sqrt(v) / sqrt(1 - beta2^k) + eps) (Kingma and Ba 2015, in PyTorch's order of operations).
+ */
+export const adam = adamOp('adam', 'Adam; gives the new weight and leaves everything alone where ok is false.');
+
+/** As adam, but with w * (1 - lr * weight_decay) instead of decay in the gradient (Loshchilov and Hutter 2019). */
+export const adamw = adamOp('adamw', 'Adam with decoupled weight decay; gives the new weight and leaves everything alone where ok is false.');

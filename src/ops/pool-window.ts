@@ -1,0 +1,47 @@
+import type { Attrs, Shape, TensorType } from '../ir/types.js';
+import { elementCount, numbersAttr } from '../ir/types.js';
+import { constrain, type OpDefinition, type SampleRandom } from './op.js';
+import { f32, sampleChannels } from './sample.js';
+import { windowOutput } from './window.js';
+
+export const POOL_ATTRS = {
+  window: { kind: 'numbers', doc: 'rows, columns' },
+  stride: { kind: 'numbers', doc: 'rows, columns' },
+  padding: { kind: 'numbers', doc: 'top, bottom, left, right' },
+} as const satisfies OpDefinition['attrs'];
+
+export const SIZE_ATTR = { size: { kind: 'numbers', doc: "the input's height and width" } } as const satisfies OpDefinition['attrs'];
+
+function poolWindow(attrs: Attrs): readonly [number, number] {
+  const [rows, columns] = numbersAttr(attrs, 'window');
+  return [rows, columns];
+}
+
+/** Constraint `<op>_c5`: every window holds at least one element that is not padding. */
+export function checkPadding(op: string, attrs: Attrs): void {
+  const [rows, columns] = poolWindow(attrs);
+  const [top, bottom, left, right] = numbersAttr(attrs, 'padding');
+  constrain(
+    Math.max(top, bottom) * 2 <= rows && Math.max(left, right) * 2 <= columns,
+    `${op}_c5`,
+    `the padding must be at most half of the ${rows}x${columns} window`,
+  );
+}
+
+/** [batch, height, width, channels] of the pooled image; constraint `<op>_c4`. */
+export function poolOutput(op: string, shape: Shape, attrs: Attrs): readonly number[] {
+  const [height, width] = windowOutput(op, shape, poolWindow(attrs), attrs);
+  return [shape[0], height, width, shape[3]];
+}
+
+export function poolFlops(_types: readonly TensorType[], attrs: Attrs, result: TensorType): number {
+  const [rows, columns] = poolWindow(attrs);
+  return rows * columns * elementCount(result.shape);
+}
+
+export function samplePool(random: SampleRandom): { x: TensorType; attrs: Attrs } {
+  const window = random.pick([[2, 2], [2, 2], [3, 3], [1, 2], [3, 2]]);
+  const stride = random.pick([window, window, [1, 1], [2, 2], [2, 1]]);
+  const padding = random.pick([true, false]) ? [0, 0, 0, 0] : [window[0] >> 1, random.int(0, window[0] >> 1), 0, window[1] >> 1];
+  return { x: f32(random.int(1, 3), random.int(3, 8), random.int(3, 8), sampleChannels(random)), attrs: { window, stride, padding } };
+}

@@ -1,0 +1,29 @@
+import type { Graph, Node } from '../ir/types.js';
+import { formatType, isFloat, sameShape } from '../ir/types.js';
+import type { OpRules } from '../ir/verify.js';
+import { opDefinition } from './index.js';
+import { matchOperands } from './op.js';
+
+/** The verifier's knowledge of ops: operand formats, attribute names, the result's format, and the shape rule. */
+export const opRules: OpRules = {
+  check(node: Node, graph: Graph): void {
+    const op = opDefinition(node.op);
+    const bug = (message: string): never => {
+      throw new Error(`invalid graph ${graph.name}: %${node.id} ${node.op}: ${message}`);
+    };
+    const types = node.inputs.map((id) => graph.nodes[id].type);
+    const specs = matchOperands(op, types.map((type) => type.dtype));
+    if (specs === undefined) {
+      const wanted = op.operands.map((spec) => `${spec.name} ${spec.format}${spec.optional === true ? '?' : ''}${spec.variadic === true ? '...' : ''}`);
+      bug(`takes (${wanted.join(', ')}), not (${types.map(formatType).join(', ')})`);
+    }
+    for (const name of Object.keys(node.attrs)) if (!(name in op.attrs)) bug(`has no attribute ${name}`);
+    for (const [name, spec] of Object.entries(op.attrs)) if (!(name in node.attrs) && spec.optional !== true) bug(`lacks attribute ${name}`);
+    if (op.kind === 'source') return;
+    const { dtype } = node.type;
+    if (op.result === 'class' || op.result === 'accumulator' ? !isFloat(dtype) : dtype !== op.result) bug(`cannot result in ${dtype}`);
+    if (node.op === 'cast' && dtype !== node.attrs.to) bug(`results in ${dtype}, not ${String(node.attrs.to)}`);
+    const shape = op.shape(types, node.attrs);
+    if (!sameShape(shape, node.type.shape)) bug(`has shape [${node.type.shape.join(',')}], its rule says [${shape.join(',')}]`);
+  },
+};

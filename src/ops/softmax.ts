@@ -1,0 +1,61 @@
+import { elements, lastAxis, sameShapes } from './constraints.js';
+import type { OpDefinition } from './op.js';
+import { f32, sampleMatrix } from './sample.js';
+
+function rowOp(name: string, doc: string): OpDefinition {
+  const label = `${name}_c1`;
+  return {
+    doc,
+    kind: 'rows',
+    constraints: { [label]: 'x has at least one axis' },
+    operands: [{ name: 'x', format: 'class' }],
+    attrs: {},
+    precision: 'full',
+    result: 'class',
+    shape: ([x]) => {
+      lastAxis(label, 'the input', x);
+      return x.shape;
+    },
+    gradient: ({ node, dy, emit }) => [emit(`${name}_grad`, [dy, node.id], {}, 0)],
+    flops: ([x]) => 10 * elements(x),
+    sample: (random) => ({ types: [f32(...sampleMatrix(random))], attrs: {}, domains: [{ low: -5, high: 5 }] }),
+  };
+}
+
+function rowGradOp(name: string, doc: string, low: number, high: number): OpDefinition {
+  return {
+    doc,
+    kind: 'rows',
+    constraints: { [`${name}_c1`]: 'y has at least one axis', [`${name}_c2`]: 'dy and y have the same shape' },
+    operands: [
+      { name: 'dy', format: 'class' },
+      { name: 'y', format: 'class' },
+    ],
+    attrs: {},
+    precision: 'full',
+    result: 'class',
+    shape: ([dy, y]) => {
+      lastAxis(`${name}_c1`, 'the forward result', y);
+      sameShapes(`${name}_c2`, dy, y);
+      return dy.shape;
+    },
+    gradient: 'none',
+    flops: ([dy]) => 4 * elements(dy),
+    sample: (random) => {
+      const type = f32(...sampleMatrix(random));
+      return { types: [type, type], attrs: {}, domains: [undefined, { low, high }] };
+    },
+  };
+}
+
+/** y[i] = exp(x[i] - max) / sum over j of exp(x[j] - max). */
+export const softmax = rowOp('softmax', 'Softmax along the last axis, with the maximum taken out first.');
+
+/** y[i] = x[i] - max - log(sum over j of exp(x[j] - max)). */
+export const logSoftmax = rowOp('log_softmax', 'Logarithm of softmax along the last axis, with the maximum taken out first.');
+
+/** dx[i] = y[i] * (dy[i] - sum over j of dy[j] * y[j]). */
+export const softmaxGrad = rowGradOp('softmax_grad', 'Gradient of softmax from its result.', 0, 1);
+
+/** dx[i] = dy[i] - exp(y[i]) * sum over j of dy[j]. */
+export const logSoftmaxGrad = rowGradOp('log_softmax_grad', 'Gradient of log_softmax from its result.', -5, 0);

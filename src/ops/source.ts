@@ -1,0 +1,91 @@
+import { numbersAttr } from '../ir/types.js';
+import { lastAxis } from './constraints.js';
+import { constrain, type OpDefinition } from './op.js';
+import { sampleImage, tensor } from './sample.js';
+
+function declaredShape(): never {
+  throw new Error('the type of a source is declared on its node');
+}
+
+export const input: OpDefinition = {
+  doc: 'A value that the host passes with every call.',
+  kind: 'source',
+  constraints: {},
+  operands: [],
+  attrs: { name: { kind: 'string', doc: 'name in the call' } },
+  precision: 'fixed',
+  result: 'class',
+  shape: declaredShape,
+  gradient: 'none',
+  sample: 'none',
+};
+
+export const state: OpDefinition = {
+  doc: 'A tensor that persists between calls; reads the value from before the call.',
+  kind: 'source',
+  constraints: {},
+  operands: [],
+  attrs: {
+    name: { kind: 'string', doc: 'name in checkpoints' },
+    role: { kind: 'string', doc: 'parameter, statistic, optimizer, gradient or scaler' },
+    init: { kind: 'string', doc: 'uniform or constant' },
+    value: { kind: 'number', doc: 'bound of the uniform distribution [-value, value), or the constant' },
+  },
+  precision: 'fixed',
+  result: 'class',
+  shape: declaredShape,
+  gradient: 'none',
+  sample: 'none',
+};
+
+export const constant: OpDefinition = {
+  doc: 'A tensor whose elements are all the same number.',
+  kind: 'source',
+  constraints: {},
+  operands: [],
+  attrs: { value: { kind: 'number', doc: 'every element' } },
+  precision: 'fixed',
+  result: 'class',
+  shape: declaredShape,
+  gradient: 'none',
+  sample: 'none',
+};
+
+/** y = x * f32(1 / (255 * std[c])) - f32(mean[c] / std[c]), which is (x / 255 - mean[c]) / std[c] without a division per pixel. */
+export const normalize: OpDefinition = {
+  doc: 'Turns bytes into floats with a mean and a standard deviation per channel: (x / 255 - mean[c]) / std[c].',
+  kind: 'elementwise',
+  constraints: {
+    normalize_c1: 'image has at least one axis',
+    normalize_c2: 'mean and std have one number per channel',
+  },
+  operands: [{ name: 'image', format: 'u8' }],
+  attrs: {
+    mean: { kind: 'numbers', doc: 'per channel, in the range 0..1' },
+    std: { kind: 'numbers', doc: 'per channel, in the range 0..1' },
+  },
+  precision: 'source',
+  result: 'class',
+  shape: ([image], attrs) => {
+    const channels = lastAxis('normalize_c1', 'the image', image);
+    for (const name of ['mean', 'std']) {
+      const count = numbersAttr(attrs, name).length;
+      constrain(count === channels, 'normalize_c2', `${name} has ${count} numbers, the image ${channels} channels`);
+    }
+    return image.shape;
+  },
+  gradient: 'none',
+  flops: (_types, _attrs, result) => 2 * result.shape.reduce((a, b) => a * b, 1),
+  sample: (random) => {
+    const shape = sampleImage(random);
+    const channels = shape[3];
+    return {
+      types: [tensor('u8', ...shape)],
+      attrs: {
+        mean: Array.from({ length: channels }, () => random.real(0.3, 0.6)),
+        std: Array.from({ length: channels }, () => random.real(0.2, 0.5)),
+      },
+      domains: [{ low: 0, high: 255 }],
+    };
+  },
+};

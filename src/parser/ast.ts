@@ -1,0 +1,163 @@
+import type { Span } from '../diagnostics/diagnostic.js';
+
+/** An identifier as written. Empty text: the parser made it up while recovering from an error. */
+export interface Name {
+  readonly text: string;
+  readonly span: Span;
+}
+
+export type BinaryOperator = '+' | '-' | '*' | '/' | '%' | '==' | '!=' | '<' | '<=' | '>' | '>=' | 'and' | 'or';
+
+export type Expr =
+  | { readonly kind: 'number'; readonly value: number; readonly text: string; readonly span: Span }
+  | { readonly kind: 'boolean'; readonly value: boolean; readonly span: Span }
+  | { readonly kind: 'string'; readonly value: string; readonly span: Span }
+  | { readonly kind: 'name'; readonly name: Name; readonly span: Span }
+  | { readonly kind: 'property'; readonly object: Expr; readonly name: Name; readonly span: Span }
+  | { readonly kind: 'list'; readonly items: readonly Expr[]; readonly span: Span }
+  | { readonly kind: 'group'; readonly inner: Expr; readonly span: Span }
+  | { readonly kind: 'unary'; readonly operator: '-' | 'not'; readonly operand: Expr; readonly span: Span }
+  | { readonly kind: 'binary'; readonly operator: BinaryOperator; readonly left: Expr; readonly right: Expr; readonly span: Span }
+  | { readonly kind: 'call'; readonly callee: Name; readonly args: readonly Arg[]; readonly span: Span }
+  | IfExpr
+  | Pipeline;
+
+export type CallExpr = Extract<Expr, { kind: 'call' }>;
+
+export interface IfExpr {
+  readonly kind: 'if';
+  readonly branches: readonly { readonly condition: Expr; readonly body: Body }[];
+  readonly otherwise: Body | undefined;
+  readonly span: Span;
+}
+
+/** `head |> stage |> stage`; long pipelines are flat. */
+export interface Pipeline {
+  readonly kind: 'pipeline';
+  readonly head: Expr;
+  readonly stages: readonly Stage[];
+  readonly span: Span;
+}
+
+/** Undefined name: positional. */
+export interface Arg {
+  readonly name: Name | undefined;
+  readonly value: Expr;
+  readonly span: Span;
+}
+
+export type Stage = CallStage | RepeatStage | IfStage;
+
+/** `conv2d(32, kernel: 3) as conv1`; `parens` tells `relu()` from `relu`. */
+export interface CallStage {
+  readonly kind: 'stage';
+  readonly callee: Name;
+  readonly parens: boolean;
+  readonly args: readonly Arg[];
+  readonly label: Name | undefined;
+  /** Without the label. */
+  readonly span: Span;
+}
+
+export type RepeatOver =
+  | { readonly kind: 'count'; readonly count: Expr }
+  | { readonly kind: 'range'; readonly from: Expr; readonly to: Expr }
+  | { readonly kind: 'each'; readonly list: Expr };
+
+/** `repeat 3 { … }`, `repeat i in 0..3 { … }`, `repeat stride in [2, 1] { … }`. */
+export interface RepeatStage {
+  readonly kind: 'repeat';
+  readonly variable: Name | undefined;
+  readonly over: RepeatOver;
+  readonly stages: readonly Stage[];
+  readonly label: Name | undefined;
+  readonly span: Span;
+}
+
+/** `if cond { stages } else { stages }`: without `else` the value passes unchanged. */
+export interface IfStage {
+  readonly kind: 'if-stage';
+  readonly branches: readonly { readonly condition: Expr; readonly stages: readonly Stage[] }[];
+  readonly otherwise: readonly Stage[] | undefined;
+  readonly span: Span;
+}
+
+export interface Let {
+  readonly kind: 'let';
+  readonly name: Name;
+  readonly value: Expr;
+  readonly span: Span;
+}
+
+/** `let` lines, then the result. */
+export interface Body {
+  readonly lets: readonly Let[];
+  readonly result: Expr | undefined;
+  readonly span: Span;
+}
+
+export interface Param {
+  readonly name: Name;
+  readonly default: Expr | undefined;
+  readonly span: Span;
+}
+
+export interface BlockSection {
+  readonly kind: 'block';
+  readonly name: Name;
+  readonly params: readonly Param[];
+  readonly body: Body;
+  readonly span: Span;
+}
+
+export interface ModelSection {
+  readonly kind: 'model';
+  readonly name: Name;
+  readonly inputs: readonly { readonly name: Name; readonly shape: Expr; readonly span: Span }[];
+  readonly output: Expr;
+  readonly body: Body;
+  readonly span: Span;
+}
+
+/** `batch 64` (value) or `normalize(mean: 0.5, std: 0.5)`, `flip` (call). */
+export interface SettingItem {
+  readonly kind: 'setting';
+  readonly name: Name;
+  readonly value: Expr;
+  readonly span: Span;
+}
+
+/** `keep conv1 in fp32` */
+export interface KeepItem {
+  readonly kind: 'keep';
+  readonly pattern: Name;
+  readonly quoted: boolean;
+  readonly format: Name;
+  readonly span: Span;
+}
+
+export interface DatasetSection {
+  readonly kind: 'dataset';
+  readonly name: Name;
+  readonly items: readonly SettingItem[];
+  readonly span: Span;
+}
+
+export interface PrecisionSection {
+  readonly kind: 'precision';
+  readonly items: readonly (SettingItem | KeepItem)[];
+  readonly span: Span;
+}
+
+export interface TrainSection {
+  readonly kind: 'train';
+  readonly items: readonly SettingItem[];
+  readonly span: Span;
+}
+
+export type Section = Let | BlockSection | ModelSection | DatasetSection | PrecisionSection | TrainSection;
+
+/** A whole file, in source order. */
+export interface AmpFile {
+  readonly sections: readonly Section[];
+}

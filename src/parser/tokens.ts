@@ -1,0 +1,93 @@
+import { createToken, Lexer, type IToken, type TokenType } from 'chevrotain';
+
+export const Name = createToken({ name: 'Name', pattern: /[A-Za-z_][A-Za-z0-9_]*/ });
+
+function keyword(text: string): TokenType {
+  return createToken({ name: `'${text}'`, pattern: text, longer_alt: Name });
+}
+
+function symbol(text: string): TokenType {
+  return createToken({ name: `'${text}'`, pattern: text });
+}
+
+export const Dataset = keyword('dataset');
+export const Model = keyword('model');
+export const Block = keyword('block');
+export const Precision = keyword('precision');
+export const Train = keyword('train');
+export const LetKeyword = keyword('let');
+export const Repeat = keyword('repeat');
+export const In = keyword('in');
+export const If = keyword('if');
+export const Else = keyword('else');
+export const As = keyword('as');
+export const Keep = keyword('keep');
+export const And = keyword('and');
+export const Or = keyword('or');
+export const Not = keyword('not');
+export const True = keyword('true');
+export const False = keyword('false');
+
+/** Words that start a section, by their text. */
+export const SECTION_KEYWORDS: Readonly<Record<string, TokenType>> = {
+  dataset: Dataset,
+  model: Model,
+  block: Block,
+  precision: Precision,
+  train: Train,
+  let: LetKeyword,
+};
+
+/** Anything that starts like a number and is none, so that it becomes one clear error: `64px`, `1.2.3`, `5.`, `.5`, `0x10`, `1_000`. */
+export const BadNumber = createToken({
+  name: 'BadNumber',
+  pattern: /(?:\d+(?:\.\d+)?[eE][+-](?!\d)|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?:[A-Za-z_]\w*)(?:\.\w+)*|\d+(?:\.\d+){2,}\w*|\d+\.(?![.\d])\w*|\.\d\w*)/,
+});
+export const NumberToken = createToken({ name: 'Number', pattern: /\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w])(?!\.(?!\.))/ });
+export const StringToken = createToken({ name: 'String', pattern: /"[^"\n\r]*"/ });
+export const BadString = createToken({ name: 'BadString', pattern: /"[^"\n\r]*|'[^'\n\r]*'?/ });
+
+export const Arrow = symbol('->');
+export const Pipe = symbol('|>');
+export const Range = symbol('..');
+export const Dot = symbol('.');
+export const EqualEqual = symbol('==');
+export const NotEqual = symbol('!=');
+export const LessEqual = symbol('<=');
+export const GreaterEqual = symbol('>=');
+export const Less = symbol('<');
+export const Greater = symbol('>');
+export const Equal = symbol('=');
+export const Plus = symbol('+');
+export const Minus = symbol('-');
+export const Star = symbol('*');
+export const Slash = symbol('/');
+export const Percent = symbol('%');
+export const Colon = symbol(':');
+export const Comma = symbol(',');
+export const LeftBrace = symbol('{');
+export const RightBrace = symbol('}');
+export const LeftParen = symbol('(');
+export const RightParen = symbol(')');
+export const LeftBracket = symbol('[');
+export const RightBracket = symbol(']');
+
+const WhiteSpace = createToken({ name: 'WhiteSpace', pattern: /[ \t\r\n\ufeff]+/, group: Lexer.SKIPPED, line_breaks: true });
+const Comment = createToken({ name: 'Comment', pattern: /#[^\n\r]*/, group: 'comments' });
+/** Comments of other languages, reported once instead of once per character. */
+export const BadComment = createToken({ name: 'BadComment', pattern: /\/\/[^\n\r]*/ });
+
+export const TOKENS: readonly TokenType[] = [
+  WhiteSpace, Comment, BadComment,
+  Dataset, Model, Block, Precision, Train, LetKeyword, Repeat, In, If, Else, As, Keep, And, Or, Not, True, False,
+  Name, BadNumber, NumberToken, StringToken, BadString,
+  Arrow, Pipe, Range, Dot, EqualEqual, NotEqual, LessEqual, GreaterEqual, Less, Greater, Equal,
+  Plus, Minus, Star, Slash, Percent, Colon, Comma,
+  LeftBrace, RightBrace, LeftParen, RightParen, LeftBracket, RightBracket,
+];
+
+export const LEXER = new Lexer([...TOKENS], { positionTracking: 'full', ensureOptimizations: false });
+
+export function tokenEnd(token: IToken): number {
+  return token.startOffset + token.image.length;
+}

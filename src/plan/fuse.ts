@@ -1,0 +1,201 @@
+import type { Graph, Node, ValueId } from '../ir/types.js';
+import { elementCount, sameShape } from '../ir/types.js';
+import { opDefinition } from '../ops/index.js';
+import { forwardOp } from '../precision/pins.js';
+import type { Group, GroupKind } from './plan.js';
+
+interface OpenGroup {
+  readonly index: number;
+  readonly kind: GroupKind;
+  readonly nodes: Node[];
+}
+
+/** Nodes that are no work of their own: parameters of the function, and constants written into the kernels that read them. */
+export function isDeclaration(node: Node): boolean {
+  return node.op === 'input' || node.op === 'state' || node.op === 'constant';
+}
+
+/** The value whose memory a value shares: `reshape` is another view of its operand. */
+export function storageRoot(graph: Graph, value: ValueId): ValueId {
+  let node = graph.nodes[value]!;
+  while (node.op === 'reshape') node = graph.nodes[node.inputs[0]!]!;
+  return node.id;
+}
+
+/** Contractions that hand each accumulator over once it is complete, so that elementwise ops can follow in registers. */
+const WITH_EPILOGUE = new Set(['conv2d', 'conv2d_input_grad', 'linear', 'linear_input_grad']);
+
+/** Elementwise ops whose extra operands are vectors over the last axis. */
+const PER_CHANNEL = new Set(['batch_norm', 'batch_norm_input_grad', 'normalize']);
+
+/**
+ * Puts nodes that can run as one kernel into groups, greedily in execution order. A group runs where its first node stands, so a node may
+ * only join when all its other operands come from that group or earlier ones.
+ */
+class Fuser {
+  private readonly groups: OpenGroup[] = [];
+  private readonly groupOf = new Map<ValueId, OpenGroup>();
+  private readonly deferred: Set<ValueId>;
+  private readonly updates: Node[] = [];
+
+  constructor(private readonly graph: Graph) {
+    this.deferred = findDeferred(graph);
+  }
+
+  run(): Group[] {
+    for (const node of this.graph.nodes) {
+      if (isDeclaration(node)) continue;
+      if (this.deferred.has(node.id)) this.updates.push(node);
+      else this.place(node);
+    }
+    if (this.updates.length > 0) for (const node of this.updates) this.open('update', node, this.groups.at(-1)?.kind === 'update');
+    return nameGroups(this.graph, this.groups);
+  }
+
+  private place(node: Node): void {
+    const { kind } = opDefinition(node.op);
+    const host = this.host(node, kind);
+    if (host !== undefined) {
+      host.nodes.push(node);
+      this.groupOf.set(node.id, host);
+      return;
+    }
+    this.open(newGroupKind(node, kind), node);
+  }
+
+  private open(kind: GroupKind, node: Node, join = false): void {
+    const group = join ? this.groups.at(-1)! : { index: this.groups.length, kind, nodes: [] };
+    if (!join) this.groups.push(group);
+    group.nodes.push(node);
+    this.groupOf.set(node.id, group);
+  }
+
+  /** The group that the node may join, if any. */
+  private host(node: Node, kind: string): OpenGroup | undefined {
+    const producers = node.inputs.map((id) => this.groupOf.get(id)).filter((group) => group !== undefined);
+    const latest = producers.reduce<OpenGroup | undefined>((last, group) => (last === undefined || group.index > last.index ? group : last), undefined);
+    if (kind === 'scalar' || isScalarWork(node)) {
+      const open = this.groups.at(-1);
+      return open?.kind === 'scalar' ? open : undefined;
+    }
+    if (latest === undefined || isSealed(latest)) return node.op === 'reshape' ? latest : undefined;
+    if (node.op === 'reshape') return latest;
+    if (kind === 'elementwise') return this.acceptsElementwise(latest, node) ? latest : undefined;
+    if (node.op === 'max_pool2d') return isPoolableConvolution(this.graph, latest, node) ? latest : undefined;
+    if (node.op === 'max_pool2d_index') return latest.nodes.some((n) => n.op === 'max_pool2d' && n.inputs[0] === node.inputs[0]) ? latest : this.poolOf(node);
+    return undefined;
+  }
+
+  /** The map group that computes the pool whose index is wanted. */
+  private poolOf(node: Node): OpenGroup | undefined {
+    return this.groups.findLast((group) => group.kind === 'map' && group.nodes.some((n) => n.op === 'max_pool2d' && n.inputs[0] === node.inputs[0]));
+  }
+
+  /** All in-group operands must be of one stage (before or after a fused pool), and the shapes must match element by element. */
+  private acceptsElementwise(group: OpenGroup, node: Node): boolean {
+    const size = elementCount(node.type.shape);
+    const inside = node.inputs.filter((id) => this.groupOf.get(id) === group).map((id) => this.graph.nodes[id]!);
+    if (inside.some((operand) => elementCount(operand.type.shape) !== size)) return false;
+    if (PER_CHANNEL.has(node.op) && inside.some((operand) => !sameShape(operand.type.shape, node.type.shape))) return false;
+    const domain = group.nodes.findLast((n) => n.op !== 'max_pool2d_index')!;
+    return elementCount(domain.type.shape) === size && (group.kind !== 'rows' || sameShape(domain.type.shape, node.type.shape));
+  }
+}
+
+/** Whether nothing more may follow in the group's registers. */
+function isSealed(group: OpenGroup): boolean {
+  if (group.kind === 'contraction') return !WITH_EPILOGUE.has(group.nodes[0]!.op);
+  return group.kind !== 'map' && group.kind !== 'rows';
+}
+
+function isScalarWork(node: Node): boolean {
+  return node.type.shape.length === 0 && opDefinition(node.op).kind === 'elementwise';
+}
+
+function newGroupKind(node: Node, kind: string): GroupKind {
+  if (isScalarWork(node)) return 'scalar';
+  switch (kind) {
+    case 'contraction':
+    case 'rows':
+    case 'reduce':
+    case 'scalar':
+    case 'update':
+      return kind;
+    default:
+      return 'map';
+  }
+}
+
+/** A pool of non-overlapping, unpadded windows right behind a convolution runs on the convolution's accumulators. */
+function isPoolableConvolution(graph: Graph, group: OpenGroup, pool: Node): boolean {
+  const [first] = group.nodes;
+  if (group.kind !== 'contraction' || first!.op !== 'conv2d' || graph.nodes[pool.inputs[0]!]!.type.shape.length !== 4) return false;
+  const window = pool.attrs.window as readonly number[];
+  const stride = pool.attrs.stride as readonly number[];
+  const padding = pool.attrs.padding as readonly number[];
+  const [, h, w] = graph.nodes[pool.inputs[0]!]!.type.shape as [number, number, number];
+  const fits = window.every((size, axis) => size === 2 && stride[axis] === 2) && padding.every((p) => p === 0) && h % 2 === 0 && w % 2 === 0;
+  return fits && !group.nodes.some((n) => n.op === 'max_pool2d');
+}
+
+/** Effects, and the elementwise nodes that only effects read: they run together at the end of the step. */
+function findDeferred(graph: Graph): Set<ValueId> {
+  const consumers = graph.nodes.map((): ValueId[] => []);
+  for (const node of graph.nodes) for (const input of node.inputs) consumers[input]!.push(node.id);
+  const outputs = new Set(Object.values(graph.outputs));
+  const deferred = new Set<ValueId>();
+  for (const node of [...graph.nodes].reverse()) {
+    const { kind } = opDefinition(node.op);
+    const readers = consumers[node.id]!;
+    const onlyEffects = readers.length === 1 && readers.every((id) => deferred.has(id)) && !outputs.has(node.id);
+    const conditions = node.op === 'unscale' || node.op === 'clip_by_norm';
+    if (kind === 'update' || (conditions && onlyEffects)) deferred.add(node.id);
+  }
+  return deferred;
+}
+
+function nameGroups(graph: Graph, groups: readonly OpenGroup[]): Group[] {
+  const readOutside = findReadOutside(graph, groups);
+  const used = new Map<string, number>();
+  return groups.map((group): Group => {
+    const base = baseName(group);
+    const count = (used.get(base) ?? 0) + 1;
+    used.set(base, count);
+    return {
+      index: group.index,
+      name: count === 1 ? base : `${base}_${count}`,
+      kind: group.kind,
+      nodes: group.nodes.map((node) => node.id),
+      stores: group.nodes.map((node) => node.id).filter((id) => readOutside.has(id)),
+    };
+  });
+}
+
+function baseName(group: OpenGroup): string {
+  const [first] = group.nodes;
+  if (group.kind === 'update') return 'update';
+  const layer = first!.layer.replace(/[^A-Za-z0-9]+/g, '_');
+  const role = first!.op === forwardOp(first!.op) && group.kind === 'contraction' ? '' : first!.op;
+  const anchor = layer === '' ? first!.op : [layer, role].filter((part) => part !== '').join('_');
+  return /^[A-Za-z_]/.test(anchor) ? anchor : `layer_${anchor}`;
+}
+
+/** Storage roots of the values that another group, or the caller, reads. */
+function findReadOutside(graph: Graph, groups: readonly OpenGroup[]): Set<ValueId> {
+  const groupOf = new Map<ValueId, number>();
+  for (const group of groups) for (const node of group.nodes) groupOf.set(node.id, group.index);
+  const read = new Set<ValueId>(Object.values(graph.outputs).map((id) => storageRoot(graph, id)));
+  for (const node of graph.nodes) {
+    if (node.op === 'reshape') continue;
+    for (const input of node.inputs) {
+      const root = storageRoot(graph, input);
+      if (groupOf.get(root) !== groupOf.get(node.id)) read.add(root);
+    }
+  }
+  return read;
+}
+
+/** Partitions the graph's work into kernels. */
+export function fuse(graph: Graph): Group[] {
+  return new Fuser(graph).run();
+}

@@ -1,0 +1,23 @@
+import { rebuild } from '../ir/rewrite.js';
+import type { Graph } from '../ir/types.js';
+import { fuse, isDeclaration } from './fuse.js';
+import { planMemory } from './memory.js';
+import type { FunctionName, Group, PlanFunction } from './plan.js';
+
+/** Renumbers the graph in the order in which its kernels run, so that the printed plan reads from top to bottom. */
+function inExecutionOrder(graph: Graph, groups: readonly Group[]): { graph: Graph; groups: Group[] } {
+  const declarations = graph.nodes.filter(isDeclaration);
+  const order = [...declarations, ...groups.flatMap((group) => group.nodes.map((id) => graph.nodes[id]!))];
+  const moved = new Map(order.map((node, index) => [node.id, index]));
+  const renumber = (ids: readonly number[]) => ids.map((id) => moved.get(id)!);
+  return {
+    graph: rebuild(graph, order),
+    groups: groups.map((group) => ({ ...group, nodes: renumber(group.nodes), stores: renumber(group.stores) })),
+  };
+}
+
+/** Fuses a graph and lays out its memory. The graph's name becomes the function's. */
+export function planGraph(source: Graph, batch: number): PlanFunction {
+  const { graph, groups } = inExecutionOrder(source, fuse(source));
+  return { name: graph.name as FunctionName, batch, graph, groups, memory: planMemory(graph, groups) };
+}

@@ -1,0 +1,60 @@
+import type { FloatType, Graph, ValueId } from '../ir/types.js';
+
+/**
+ * What a group computes in one launch.
+ * - `contraction`: one conv2d/linear or gradient of it, with the elementwise ops and pools that consume its accumulators.
+ * - `map`: elementwise ops (and pools) of one result shape, evaluated element by element.
+ * - `rows`: ops over the last axis (softmax, losses) with the elementwise ops around them.
+ * - `reduce`: sums over all axes but the last (bias gradients, batch statistics).
+ * - `update`: the optimizer: finite check, clipping and parameter updates.
+ * - `scalar`: bookkeeping on single numbers.
+ */
+export type GroupKind = 'contraction' | 'map' | 'rows' | 'reduce' | 'update' | 'scalar';
+
+/** A set of nodes that run as one kernel. Every intermediate is rounded to its printed format, so fusing never changes a bit. */
+export interface Group {
+  /** Position in execution order, from 0. */
+  readonly index: number;
+  /** Unique readable name, a C identifier: `conv1`, `conv2_weight_grad`. */
+  readonly name: string;
+  readonly kind: GroupKind;
+  /** In execution order. */
+  readonly nodes: readonly ValueId[];
+  /** Nodes whose results are read outside the group (or are outputs of the function); the others never reach memory. */
+  readonly stores: readonly ValueId[];
+}
+
+/** Bytes [offset, offset + size) of the function's arena. */
+export interface Allocation {
+  readonly value: ValueId;
+  readonly offset: number;
+  readonly size: number;
+}
+
+export interface MemoryPlan {
+  /** Bytes of the arena that holds all stored values of the function; states live outside it. */
+  readonly arena: number;
+  /** By value; a `reshape` shares the allocation of its operand and has none of its own. */
+  readonly allocations: readonly Allocation[];
+}
+
+/** train_step: one optimizer step; accumulate_step: forward and backward, adding to the gradient states; eval_step: logits, loss, correct. */
+export type FunctionName = 'train_step' | 'accumulate_step' | 'eval_step';
+
+export interface PlanFunction {
+  readonly name: FunctionName;
+  readonly batch: number;
+  /** After casts, scaling and fusion: exactly what runs. */
+  readonly graph: Graph;
+  /** Partition of all nodes but `input`, `state` and `constant`. */
+  readonly groups: readonly Group[];
+  readonly memory: MemoryPlan;
+}
+
+export interface Plan {
+  readonly model: string;
+  readonly policy: string;
+  readonly precision: FloatType;
+  readonly backend: string;
+  readonly functions: readonly PlanFunction[];
+}

@@ -1,0 +1,99 @@
+import { GraphBuilder } from '../ir/builder.js';
+import type { PrecisionSpec } from '../ir/program.js';
+import { removeDeadNodes } from '../ir/rewrite.js';
+import type { DType, FloatType, Graph, Node, ValueId } from '../ir/types.js';
+import { isFloat } from '../ir/types.js';
+import { opDefinition } from '../ops/index.js';
+import { decide, type Situation } from './decide.js';
+import { checkPins, findPin } from './pins.js';
+
+/** Every cast of a value to one format, made once and shared by all who read it. */
+class Casts {
+  private readonly made = new Map<string, ValueId>();
+
+  constructor(private readonly builder: GraphBuilder) {}
+
+  /** The value in `dtype`: itself, or its one cast. `reader` is the node that wants it. */
+  read(value: ValueId, dtype: DType, reader: Node, why: string | undefined): ValueId {
+    const source = this.builder.node(value);
+    if (source.type.dtype === dtype || !isFloat(source.type.dtype)) return value;
+    const key = `${value}:${dtype}`;
+    const before = this.made.get(key);
+    if (before !== undefined) return before;
+    const isMaster = source.op === 'state';
+    const id = this.builder.add({
+      op: 'cast',
+      inputs: [value],
+      attrs: { to: dtype },
+      type: { dtype, shape: source.type.shape },
+      layer: reader.layer,
+      ...(reader.loc && { loc: reader.loc }),
+      why: isMaster ? `${why ?? reader.op}, cast once per step` : (why ?? reader.op),
+      ...(source.gradOf !== undefined && { gradOf: source.gradOf }),
+    });
+    this.made.set(key, id);
+    return id;
+  }
+}
+
+function consumersOf(graph: Graph): Map<ValueId, Node[]> {
+  const consumers = new Map<ValueId, Node[]>();
+  for (const node of graph.nodes) {
+    for (const input of node.inputs) {
+      const list = consumers.get(input);
+      if (list === undefined) consumers.set(input, [node]);
+      else list.push(node);
+    }
+  }
+  return consumers;
+}
+
+/**
+ * Gives every value its format and inserts every cast: the precision plan. One sweep in execution order, because a node's format can depend
+ * on its operands' and, in the backward pass, on the forward value's. The result has no value whose format is not decided here.
+ */
+export function assignPrecision(graph: Graph, spec: PrecisionSpec): Graph {
+  checkPins(graph, spec.pins);
+  const builder = new GraphBuilder();
+  const casts = new Casts(builder);
+  const consumers = consumersOf(graph);
+  const moved: ValueId[] = [];
+  /** By forward value and layer: the format in which that layer's forward op read the value. */
+  const readAs = new Map<string, DType>();
+
+  for (const node of graph.nodes) {
+    const op = opDefinition(node.op);
+    const forward = node.gradOf;
+    const situation: Situation = {
+      policy: spec.policy,
+      compute: spec.compute,
+      pin: findPin(node, spec.pins),
+      operands: node.inputs.map((id) => builder.type(moved[id]!).dtype),
+      forward:
+        forward === undefined ? undefined : { own: builder.type(moved[forward]!).dtype, read: readAs.get(`${forward}:${node.layer}`) },
+      consumers: (consumers.get(node.id) ?? []).map((n) => ({ op: n.op, precision: classOf(n, spec) })),
+    };
+    const decision = decide(node, op, situation);
+    const inputs = node.inputs.map((id, index) => casts.read(moved[id]!, decision.operands[index]!, node, decision.why));
+    if (forward === undefined) for (const [index, id] of node.inputs.entries()) readAs.set(`${id}:${node.layer}`, decision.operands[index]!);
+    moved[node.id] = builder.add({
+      ...node,
+      inputs,
+      type: { dtype: decision.result, shape: node.type.shape },
+      ...(decision.why !== undefined && { why: decision.why }),
+      ...(forward !== undefined && { gradOf: moved[forward]! }),
+    });
+  }
+  const outputs = Object.fromEntries(Object.entries(graph.outputs).map(([name, id]) => [name, moved[id]!]));
+  return removeDeadNodes(builder.finish(graph.name, outputs));
+}
+
+function classOf(node: Node, spec: PrecisionSpec) {
+  const pin = findPin(node, spec.pins);
+  return pin?.dtype === 'f32' ? ('full' as const) : opDefinition(node.op).precision;
+}
+
+/** The format that `compute` names, for messages and headers. */
+export function precisionName(compute: FloatType): 'fp32' | 'fp16' | 'bf16' {
+  return compute === 'f32' ? 'fp32' : compute === 'f16' ? 'fp16' : 'bf16';
+}

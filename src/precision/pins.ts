@@ -1,0 +1,36 @@
+import { userError } from '../diagnostics/diagnostic.js';
+import type { Pin } from '../ir/program.js';
+import type { Graph, Node } from '../ir/types.js';
+import { isOpName } from '../ops/index.js';
+
+/** The forward op that a node belongs to: `conv2d_weight_grad` belongs to `conv2d`, `sum_to_channel` to whatever its layer is. */
+export function forwardOp(op: string): string {
+  return op.replace(/_(input_|weight_)?grad$/, '');
+}
+
+function layerPattern(pattern: string): RegExp {
+  const source = pattern
+    .split('*')
+    .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
+    .join('.*');
+  return new RegExp(`^${source}(\\..*)?$`);
+}
+
+/** The pin that names the node's op or layer; the last one written wins. */
+export function findPin(node: Node, pins: readonly Pin[]): Pin | undefined {
+  return pins.findLast((pin) => forwardOp(node.op) === pin.pattern || (node.layer !== '' && layerPattern(pin.pattern).test(node.layer)));
+}
+
+/** Refuses a pin that names neither an op of the table nor a layer of the model: it would protect nothing. */
+export function checkPins(graph: Graph, pins: readonly Pin[]): void {
+  const layers = [...new Set(graph.nodes.map((node) => node.layer).filter((layer) => layer !== ''))];
+  for (const pin of pins) {
+    if (isOpName(pin.pattern) || layers.some((layer) => layerPattern(pin.pattern).test(layer))) continue;
+    throw userError(
+      'AMP4101',
+      `\`keep ${pin.pattern}\` on line ${pin.line} matches no op and no layer`,
+      'a pin that matches nothing would silently protect nothing',
+      `name an op such as cross_entropy, or one of the layers: ${layers.slice(0, 12).join(', ')}`,
+    );
+  }
+}

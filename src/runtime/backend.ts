@@ -1,0 +1,75 @@
+import type { LowType } from '../ir/types.js';
+import type { FunctionName, Plan } from '../plan/plan.js';
+
+/** What a backend's device can do; the planner reads it, and never the backend itself. */
+export interface Capabilities {
+  /** Low formats that can be stored and computed with; f32 always can. */
+  readonly low: readonly LowType[];
+  /** Largest single buffer in bytes, if there is a limit. */
+  readonly maxBuffer?: number;
+}
+
+export interface BackendInfo {
+  readonly name: string;
+  readonly available: boolean;
+  /** Human-readable device: processor or adapter name, with what matters (AVX-512 BF16, shader-f16). */
+  readonly device?: string;
+  /** An adapter that runs on the processor: taken only when its backend is asked for by name, never by `auto`. */
+  readonly software?: boolean;
+  /** Why it is not available, and what to install. */
+  readonly reason?: string;
+  readonly capabilities?: Capabilities;
+  /** Further facts for `ampc backends`, printed as they are. */
+  readonly details?: Readonly<Record<string, string>>;
+}
+
+export type InputData = Uint8Array | Int32Array | Float32Array;
+
+/** Values of the named inputs of a function: tensors row-major, scalars as arrays of length one. Not kept after `call` resolves. */
+export type Inputs = Readonly<Record<string, InputData>>;
+
+/** Scalar results of one call, by output name: `loss`, `correct`, and for training `ok` (0 or 1) and `scale`. */
+export type Scalars = Readonly<Record<string, number>>;
+
+/** The first value, in plan order, that held an infinity or a NaN. */
+export interface NonFinite {
+  readonly function: FunctionName;
+  /** The value's node in the plan's graph. */
+  readonly node: number;
+}
+
+export interface CallOptions {
+  /** Look for the first non-finite stored value; slower. */
+  readonly trace?: boolean;
+}
+
+/** A compiled plan on a device, with its states. Calls run in order; states persist between them. */
+export interface Executable {
+  readonly compileMs: number;
+  /** Bytes that the device holds for this plan: states, arena, workspace. */
+  readonly memory: { readonly states: number; readonly arena: number; readonly workspace: number };
+  /** Starts one call; resolves when its inputs may be reused (which may be before the device has finished). */
+  call(fn: FunctionName, inputs: Inputs, options?: CallOptions): Promise<void>;
+  /** Scalar outputs of every call since the last drain, oldest first. Waits for the device. */
+  drain(): Promise<readonly Scalars[]>;
+  /** A tensor output of the last call (`logits` of eval_step), widened to f32. */
+  readOutput(name: string): Promise<Float32Array>;
+  /** Result of the last traced call. */
+  nonFinite(): Promise<NonFinite | undefined>;
+  /** States by name: f32 as Float32Array, i32 as Int32Array. All of them, or those named. */
+  readStates(names?: readonly string[]): Promise<ReadonlyMap<string, Float32Array | Int32Array>>;
+  writeStates(values: ReadonlyMap<string, Float32Array | Int32Array>): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+export interface LoadOptions {
+  /** Worker threads, where that means something; 0 means all cores. The bits of every result are the same for any number. */
+  readonly threads?: number;
+}
+
+export interface Backend {
+  readonly name: string;
+  probe(): Promise<BackendInfo>;
+  /** Compiles; states start at zero until written. Throws UserError when the backend cannot run here. */
+  load(plan: Plan, options?: LoadOptions): Promise<Executable>;
+}

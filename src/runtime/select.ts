@@ -1,0 +1,82 @@
+import { userError } from '../diagnostics/diagnostic.js';
+import type { Backend, BackendInfo } from './backend.js';
+
+interface BackendEntry {
+  readonly summary: string;
+  /** Undefined until the backend exists in this version. */
+  readonly open?: () => Promise<Backend>;
+}
+
+/** Every backend, in the order in which they are listed. Opened lazily: each brings native code that the others must not load. */
+const BACKENDS = {
+  cpu: { summary: 'C generated for the plan, compiled by the C compiler of this machine', open: async () => (await import('./cpu/index.js')).createBackend() },
+  webgpu: { summary: 'WGSL on any GPU with Vulkan, Metal or D3D12' },
+  tensorflow: { summary: 'operations of TensorFlow, through @tensorflow/tfjs-node' },
+  reference: {
+    summary: 'the meaning of a plan in plain TypeScript: slow, needs nothing',
+    open: async () => (await import('./reference/index.js')).createBackend(),
+  },
+} as const satisfies Record<string, BackendEntry>;
+
+export type BackendName = keyof typeof BACKENDS;
+
+export const BACKEND_NAMES = Object.keys(BACKENDS) as readonly BackendName[];
+
+/** What `auto` tries, in order. */
+const AUTO: readonly BackendName[] = ['webgpu', 'cpu'];
+
+export interface SelectedBackend {
+  readonly backend: Backend;
+  readonly info: BackendInfo;
+}
+
+function entry(name: BackendName): BackendEntry {
+  return BACKENDS[name];
+}
+
+function notBuilt(name: BackendName) {
+  return userError(
+    'AMP6011',
+    `the ${name} backend is not built into this version of ampc`,
+    undefined,
+    `use --backend ${BACKEND_NAMES.filter((other) => entry(other).open !== undefined).join(' or --backend ')}`,
+  );
+}
+
+/**
+ * Opens the backend called `name` and checks that it can run here; `auto` takes a hardware GPU first, then `cpu`.
+ * Throws UserError when it cannot run, with the reason and what to install. Never falls back to another backend.
+ */
+export async function selectBackend(name: BackendName | 'auto'): Promise<SelectedBackend> {
+  if (name === 'auto') return selectAutomatically();
+  const open = entry(name).open;
+  if (open === undefined) throw notBuilt(name);
+  const backend = await open();
+  const info = await backend.probe();
+  if (!info.available) throw userError('AMP6010', `the ${name} backend cannot run here`, info.reason);
+  return { backend, info };
+}
+
+async function selectAutomatically(): Promise<SelectedBackend> {
+  const reasons: string[] = [];
+  for (const name of AUTO) {
+    const open = entry(name).open;
+    if (open === undefined) continue;
+    const backend = await open();
+    const info = await backend.probe();
+    if (info.available && info.software !== true) return { backend, info };
+    reasons.push(`${name}: ${info.available ? `only a software adapter (${info.device}); ask for it by name` : info.reason}`);
+  }
+  throw userError('AMP6010', 'no backend can run here', reasons.join('; '), 'the reference backend needs nothing, and is slow: --backend reference');
+}
+
+/** What every backend says about this machine, in order. */
+export async function probeBackends(): Promise<readonly (BackendInfo & { readonly summary: string })[]> {
+  return Promise.all(
+    BACKEND_NAMES.map(async (name) => {
+      const { summary, open } = entry(name);
+      if (open === undefined) return { name, summary, available: false, reason: 'not built into this version of ampc' };
+      return { summary, ...(await (await open()).probe()) };
+    }),
+  );
+}

@@ -1,0 +1,116 @@
+import { access } from 'node:fs/promises';
+import { type UserError, userError } from '../diagnostics/diagnostic.js';
+import type { Recipe } from '../ir/program.js';
+import type { Plan } from '../plan/plan.js';
+import { readSafetensors, type Tensor, writeSafetensors } from './safetensors.js';
+import { modelHash, planStates, type StateValues } from './states.js';
+import type { TallyState } from './tally.js';
+import { differences, listed } from './weights.js';
+
+const FORMAT = 'ampc-checkpoint-1';
+
+export interface Scores {
+  readonly accuracy: number;
+  readonly loss: number;
+}
+
+/** Where a run stands; with the states and the settings, all that continuing it needs. */
+export interface RunPosition {
+  /** Optimizer steps taken, skipped ones too. */
+  readonly step: number;
+  /** Epochs finished, evaluation included. */
+  readonly epoch: number;
+  /** Steps taken in the epoch after those; all of them when only its evaluation is left. */
+  readonly stepInEpoch: number;
+  /** What the epoch's line will say, as far as it is known. */
+  readonly tally: TallyState;
+  /** Skipped steps in a row, up to now. */
+  readonly skipsInARow: number;
+  readonly last: Scores | undefined;
+  readonly best: Scores | undefined;
+  /** Seconds spent in the run and in the unfinished epoch. */
+  readonly seconds: number;
+  readonly epochSeconds: number;
+}
+
+/** Every setting that must be the same for a run to go on, by its path; the number of epochs may change. */
+export type RunSettings = Readonly<Record<string, string>>;
+
+function flatten(value: unknown, path: string, into: Record<string, string>): void {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    for (const [key, inner] of Object.entries(value)) flatten(inner, path === '' ? key : `${path}.${key}`, into);
+  } else if (value !== undefined) {
+    into[path] = typeof value === 'string' ? value : JSON.stringify(value);
+  }
+}
+
+/** `extra`: settings from outside the recipe, such as whether batches are shuffled. */
+export function runSettings(plan: Plan, recipe: Recipe, extra: Readonly<Record<string, string | number | boolean>>): RunSettings {
+  const settings: Record<string, string> = {};
+  const pins = recipe.precision.pins.map(({ pattern, dtype }) => `${pattern}: ${dtype}`);
+  flatten({ ...recipe, precision: { ...recipe.precision, compute: plan.precision, policy: plan.policy, pins } }, '', settings);
+  delete settings['train.epochs'];
+  flatten(extra, '', settings);
+  settings['layers (hash)'] = modelHash(plan);
+  return settings;
+}
+
+export async function saveCheckpoint(
+  path: string,
+  plan: Plan,
+  settings: RunSettings,
+  position: RunPosition,
+  states: StateValues,
+): Promise<void> {
+  const tensors = new Map<string, Tensor>();
+  for (const { name, shape } of planStates(plan)) {
+    const data = states.get(name);
+    if (data === undefined) throw new Error(`no value for state ${name}`);
+    tensors.set(name, { shape, data });
+  }
+  await writeSafetensors(path, tensors, { format: FORMAT, settings: JSON.stringify(settings), position: JSON.stringify(position) });
+}
+
+function refused(path: string, why: string, fix: string): UserError {
+  return userError('AMP7203', `cannot resume from ${path}`, why, fix);
+}
+
+function changedSettings(then: RunSettings, now: RunSettings): string[] {
+  const keys = [...new Set([...Object.keys(then), ...Object.keys(now)])].sort();
+  return keys
+    .filter((key) => then[key] !== now[key])
+    .map((key) => `${key} was ${then[key] ?? 'not set'} and is ${now[key] ?? 'not set'}`);
+}
+
+export async function hasCheckpoint(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/**
+ * Reads a checkpoint that belongs to exactly this plan and these settings. Throws UserError: AMP7201 the file is damaged, AMP7203 there
+ * is none, it is not a checkpoint, or it belongs to another run, with what differs.
+ */
+export async function loadCheckpoint(
+  path: string,
+  plan: Plan,
+  settings: RunSettings,
+): Promise<{ readonly position: RunPosition; readonly states: StateValues }> {
+  if (!(await hasCheckpoint(path))) throw refused(path, 'there is no such file', 'start the run without --resume, or name the folder of a run');
+  const { tensors, metadata } = await readSafetensors(path);
+  if (metadata.format !== FORMAT || metadata.settings === undefined || metadata.position === undefined) {
+    throw refused(path, `its format is ${metadata.format ?? 'unknown'}, not ${FORMAT}`, 'to start from weights alone use --init');
+  }
+  const changed = changedSettings(JSON.parse(metadata.settings) as RunSettings, settings);
+  if (changed.length > 0) {
+    throw refused(path, `it belongs to another run: ${listed(changed)}`, 'resume with the settings of the run, or start a new one with --out');
+  }
+  const clauses = differences(planStates(plan), tensors);
+  if (clauses.length > 0) {
+    throw refused(path, `its states are not those of the model: ${clauses.join('; ')}`, 'resume with the model of the run, or start a new one with --out');
+  }
+  const states = new Map([...tensors].map(([name, { data }]) => [name, data]));
+  return { position: JSON.parse(metadata.position) as RunPosition, states };
+}

@@ -1,0 +1,165 @@
+import { fnv1a32, threefry2x32 } from '../../random/threefry.js';
+import type { ImageSet } from './dataset.js';
+
+export interface Augmentation {
+  /** Horizontal flip of every second image, at random. */
+  readonly flip: boolean;
+  /** Zero padding, in pixels, of which a random window of the image's size is kept; 0 for none. */
+  readonly cropPadding: number;
+}
+
+export interface BatcherOptions {
+  readonly batch: number;
+  readonly seed: number;
+  /** A new order every epoch; otherwise the data set's own. */
+  readonly shuffle: boolean;
+  /** Undefined: images as they are. */
+  readonly augment?: Augmentation | undefined;
+}
+
+const SHUFFLE = fnv1a32('shuffle');
+const AUGMENT = fnv1a32('augment');
+
+/** Mirrors rows of 4k RGB pixels in place, twelve bytes (four pixels, three words) from either end at a time. */
+function flipRgbWords(words: Uint32Array, from: number, rows: number, rowWords: number): void {
+  for (let row = from; row < from + rows * rowWords; row += rowWords) {
+    for (let left = row, right = row + rowWords - 3; left <= right; left += 3, right -= 3) {
+      // Little-endian: a = R0 G0 B0 R1, b = G1 B1 R2 G2, c = B2 R3 G3 B3.
+      const a = words[left] as number;
+      const b = words[left + 1] as number;
+      const c = words[left + 2] as number;
+      const d = words[right] as number;
+      const e = words[right + 1] as number;
+      const f = words[right + 2] as number;
+      words[right] = (c >>> 8) | ((b & 0xff0000) << 8);
+      words[right + 1] = (b >>> 24) | ((c & 0xff) << 8) | ((a >>> 24) << 16) | (b << 24);
+      words[right + 2] = ((b >>> 8) & 0xff) | (a << 8);
+      words[left] = (f >>> 8) | ((e & 0xff0000) << 8);
+      words[left + 1] = (e >>> 24) | ((f & 0xff) << 8) | ((d >>> 24) << 16) | (e << 24);
+      words[left + 2] = ((e >>> 8) & 0xff) | (d << 8);
+    }
+  }
+}
+
+function flipPixels(bytes: Uint8Array, from: number, rows: number, width: number, channels: number): void {
+  for (let row = from; row < from + rows * width * channels; row += width * channels) {
+    for (let left = row, right = row + (width - 1) * channels; left < right; left += channels, right -= channels) {
+      for (let channel = 0; channel < channels; channel++) {
+        const kept = bytes[left + channel] as number;
+        bytes[left + channel] = bytes[right + channel] as number;
+        bytes[right + channel] = kept;
+      }
+    }
+  }
+}
+
+/**
+ * Cuts a data set into batches. What a batch holds depends on nothing but the options, the epoch and its index, so training can go
+ * on from any step. The last, incomplete batch of an epoch is left out; with shuffling every image has its turn in other epochs.
+ */
+export class Batcher {
+  /** Whole batches per epoch. */
+  readonly batches: number;
+  private readonly imageBytes: number;
+  private readonly order: Uint32Array;
+  private orderEpoch: number | undefined;
+
+  constructor(
+    readonly set: ImageSet,
+    readonly options: BatcherOptions,
+  ) {
+    const [height = 0, width = 0, channels = 0] = set.shape;
+    this.imageBytes = height * width * channels;
+    this.batches = Math.floor(set.count / options.batch);
+    this.order = Uint32Array.from({ length: set.count }, (_, index) => index);
+  }
+
+  /** Fisher and Yates' shuffle of 0..count-1. */
+  private prepareOrder(epoch: number): void {
+    if (!this.options.shuffle || this.orderEpoch === epoch) return;
+    const { order } = this;
+    for (let index = 0; index < order.length; index++) order[index] = index;
+    for (let last = order.length - 1; last > 0; last--) {
+      const [word] = threefry2x32(this.options.seed, SHUFFLE, last, epoch);
+      const other = Math.floor((word * (last + 1)) / 0x1_0000_0000);
+      const kept = order[last] as number;
+      order[last] = order[other] as number;
+      order[other] = kept;
+    }
+    this.orderEpoch = epoch;
+  }
+
+  /** Writes batch `index` of epoch `epoch` (both 0-based): u8[N,H,W,C] pixels and i32[N] labels. */
+  fill(epoch: number, index: number, image: Uint8Array, label: Int32Array): void {
+    this.prepareOrder(epoch);
+    const { set, imageBytes } = this;
+    const { batch, augment } = this.options;
+    const first = index * batch;
+    const words = image.byteOffset % 4 === 0 && imageBytes % 4 === 0 ? new Uint32Array(image.buffer, image.byteOffset, (batch * imageBytes) >>> 2) : undefined;
+    for (let slot = 0; slot < batch; slot++) {
+      const source = this.order[first + slot] as number;
+      label[slot] = set.labels[source] as number;
+      const at = slot * imageBytes;
+      if (augment === undefined) image.set(set.images.subarray(source * imageBytes, (source + 1) * imageBytes), at);
+      else this.copyAugmented(source, image, words, at, threefry2x32(this.options.seed, AUGMENT, source, epoch), augment);
+    }
+  }
+
+  private copyAugmented(
+    source: number,
+    image: Uint8Array,
+    words: Uint32Array | undefined,
+    at: number,
+    [flipWord, cropWord]: readonly [number, number],
+    { flip, cropPadding }: Augmentation,
+  ): void {
+    const choices = 2 * cropPadding + 1;
+    const down = (((cropWord & 0xffff) * choices) >>> 16) - cropPadding;
+    const right = (((cropWord >>> 16) * choices) >>> 16) - cropPadding;
+    this.copyShifted(source, image, at, down, right);
+    if (!flip || flipWord >>> 31 === 0) return;
+    const [height = 0, width = 0, channels = 0] = this.set.shape;
+    if (words !== undefined && channels === 3 && width % 4 === 0) flipRgbWords(words, at >>> 2, height, (width * 3) >>> 2);
+    else flipPixels(image, at, height, width, channels);
+  }
+
+  /**
+   * The window that starts (down, right) pixels into the image; zero where it leaves the image. One copy moves everything; the
+   * columns that wrapped into the neighbouring row are then cleared.
+   */
+  private copyShifted(source: number, image: Uint8Array, at: number, down: number, right: number): void {
+    const { set, imageBytes } = this;
+    const [, width = 0, channels = 0] = set.shape;
+    const from = source * imageBytes;
+    const end = at + imageBytes;
+    const rowBytes = width * channels;
+    if (Math.abs(down) * rowBytes >= imageBytes || Math.abs(right) >= width) {
+      image.fill(0, at, end);
+      return;
+    }
+    const shift = down * rowBytes + right * channels;
+    if (shift >= 0) {
+      image.set(set.images.subarray(from + shift, from + imageBytes), at);
+      image.fill(0, end - shift, end);
+    } else {
+      image.set(set.images.subarray(from, from + imageBytes + shift), at - shift);
+      image.fill(0, at, at - shift);
+    }
+    const gap = Math.abs(right) * channels;
+    const gapStart = right > 0 ? rowBytes - gap : 0;
+    for (let row = at + gapStart; row < end && gap > 0; row += rowBytes) {
+      for (let byte = row; byte < row + gap; byte++) image[byte] = 0;
+    }
+  }
+}
+
+/** A test set in order, in batches of `batch`; the last one is filled up with label -1, which counts for nothing. */
+export function fillInOrder(set: ImageSet, batch: number, index: number, image: Uint8Array, label: Int32Array): void {
+  const [height = 0, width = 0, channels = 0] = set.shape;
+  const imageBytes = height * width * channels;
+  const first = index * batch;
+  const present = Math.min(batch, set.count - first);
+  image.set(set.images.subarray(first * imageBytes, (first + present) * imageBytes));
+  image.fill(0, present * imageBytes);
+  for (let slot = 0; slot < batch; slot++) label[slot] = slot < present ? (set.labels[first + slot] as number) : -1;
+}

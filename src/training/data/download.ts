@@ -1,0 +1,169 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
+import { type UserError, userError } from '../../diagnostics/diagnostic.js';
+
+export interface DownloadProgress {
+  readonly received: number;
+  /** Undefined when the server does not tell. */
+  readonly total: number | undefined;
+}
+
+export interface DownloadOptions {
+  readonly url: string;
+  /** Where the finished file goes; `<path>.part` holds what has arrived so far, and a later call goes on from there. */
+  readonly path: string;
+  /** Hex digest that the finished file must have. */
+  readonly md5: string;
+  readonly onProgress?: (progress: DownloadProgress) => void;
+  readonly signal?: AbortSignal;
+  /** Silence of the server that counts as a failure, in milliseconds. */
+  readonly stallMs?: number;
+  /** Failures in a row without a new byte after which the download is given up. */
+  readonly attempts?: number;
+  /** Pause before the first retry, in milliseconds; doubles with each further failure. */
+  readonly retryMs?: number;
+}
+
+const KEPT = 'what has arrived is kept: run the same command again to go on from there';
+
+/** A failure that another attempt may cure. */
+class Transient extends Error {}
+
+function failed(url: string, why: string, fix: string): UserError {
+  return userError('AMP7011', `cannot download ${url}`, why, fix);
+}
+
+async function fileSize(path: string): Promise<number | undefined> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => undefined,
+  );
+}
+
+export async function md5OfFile(path: string): Promise<string> {
+  const hash = createHash('md5');
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Uint8Array);
+  return hash.digest('hex');
+}
+
+/** Rejects with Transient when nothing happens for `ms`; `touch` restarts the clock. */
+class Watchdog {
+  readonly controller = new AbortController();
+  private timer: NodeJS.Timeout | undefined;
+  stalled = false;
+
+  constructor(
+    private readonly ms: number,
+    private readonly outer: AbortSignal | undefined,
+  ) {
+    outer?.addEventListener('abort', this.stop);
+    if (outer?.aborted) this.stop();
+    this.touch();
+  }
+
+  private readonly stop = (): void => this.controller.abort();
+
+  touch(): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      this.stalled = true;
+      this.controller.abort();
+    }, this.ms);
+  }
+
+  end(): void {
+    clearTimeout(this.timer);
+    this.outer?.removeEventListener('abort', this.stop);
+  }
+}
+
+/** First byte that the answer holds and the size of the whole file, or undefined when the asked range lies past its end. */
+function answeredRange(response: Response, asked: number, url: string): { start: number; total: number | undefined } | undefined {
+  const length = Number(response.headers.get('content-length') ?? Number.NaN);
+  if (response.status === 206) {
+    const match = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '');
+    if (match !== null && Number(match[1]) === asked) return { start: asked, total: match[2] === '*' ? undefined : Number(match[2]) };
+    throw failed(url, 'the server answered with another range than the one asked for', 'remove the .part file and try again');
+  }
+  if (response.status === 200) return { start: 0, total: Number.isNaN(length) ? undefined : length };
+  if (response.status === 416) return undefined;
+  const reason = `the server answered ${response.status}${response.statusText === '' ? '' : ` ${response.statusText}`}`;
+  if (response.status >= 500 || response.status === 408 || response.status === 429) throw new Transient(reason);
+  throw failed(url, reason, 'check the address, or fetch the archive by hand and unpack it into the data folder');
+}
+
+async function receive(response: Response, file: FileHandle, start: number, total: number | undefined, dog: Watchdog, options: DownloadOptions) {
+  await file.truncate(start);
+  let received = start;
+  options.onProgress?.({ received, total });
+  if (response.body === null) throw new Transient('the answer has no body');
+  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
+    dog.touch();
+    await file.write(chunk, 0, chunk.length, received);
+    received += chunk.length;
+    options.onProgress?.({ received, total });
+  }
+  if (total !== undefined && received < total) throw new Transient(`the connection ended after ${received} of ${total} bytes`);
+}
+
+function reasonOf(error: unknown): string {
+  const { cause, message } = error as Error;
+  return cause instanceof Error ? `${message} (${cause.message || (cause as NodeJS.ErrnoException).code})` : message;
+}
+
+/** One request that continues the .part file. Throws Transient where trying again may help. */
+async function attempt(options: DownloadOptions, part: string): Promise<void> {
+  const dog = new Watchdog(options.stallMs ?? 30_000, options.signal);
+  const file = await open(part, (await fileSize(part)) === undefined ? 'w+' : 'r+');
+  try {
+    const { size: have } = await file.stat();
+    // Without `identity` a server may mark a .gz as content-encoding, and fetch would unpack it.
+    const headers = { 'accept-encoding': 'identity', ...(have > 0 && { range: `bytes=${have}-` }) };
+    const response = await fetch(options.url, { headers, signal: dog.controller.signal });
+    const range = answeredRange(response, have, options.url);
+    if (range !== undefined) await receive(response, file, range.start, range.total, dog, options);
+    else if (have === 0) throw new Transient('the server answered 416');
+  } catch (error) {
+    if (dog.stalled) throw new Transient(`nothing arrived for ${(options.stallMs ?? 30_000) / 1000} s`);
+    if (options.signal?.aborted) throw failed(options.url, 'it was interrupted', KEPT);
+    if (error instanceof Transient || (error as Error).name === 'UserError') throw error;
+    if ((error as NodeJS.ErrnoException).syscall === 'write') throw failed(options.url, reasonOf(error), KEPT);
+    throw new Transient(reasonOf(error));
+  } finally {
+    dog.end();
+    await file.close();
+  }
+}
+
+/**
+ * Downloads a file, going on from an earlier part, past dropped and silent connections. The file appears under its name only when
+ * complete and its md5 is right. Throws UserError AMP7011 (cannot be downloaded) or AMP7012 (arrived damaged; the part is removed).
+ */
+export async function download(options: DownloadOptions): Promise<void> {
+  const { url, path, attempts = 5, retryMs = 500 } = options;
+  const part = `${path}.part`;
+  for (let failures = 0; ; ) {
+    const before = (await fileSize(part)) ?? 0;
+    try {
+      await attempt(options, part);
+      break;
+    } catch (error) {
+      if (!(error instanceof Transient)) throw error;
+      failures = ((await fileSize(part)) ?? 0) > before ? 0 : failures + 1;
+      if (failures >= attempts) throw failed(url, error.message, KEPT);
+      await new Promise((resolve) => setTimeout(resolve, retryMs * 2 ** failures));
+    }
+  }
+  const md5 = await md5OfFile(part);
+  if (md5 !== options.md5) {
+    await rm(part, { force: true });
+    throw userError(
+      'AMP7012',
+      `${url} arrived damaged`,
+      `its md5 is ${md5}, not ${options.md5}; the file was removed`,
+      'run the same command again; if it happens again, the address serves another file',
+    );
+  }
+  await rename(part, path);
+}

@@ -1,0 +1,86 @@
+import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { extract } from 'tar';
+import { userError } from '../../diagnostics/diagnostic.js';
+import { encodeRecords } from './binary.js';
+import { CIFAR10_ARCHIVE } from './cifar10.js';
+import type { DatasetReport } from './dataset.js';
+import { type DownloadOptions, download, md5OfFile } from './download.js';
+import { defaultDataFolder, type FolderLayout, missingFiles, requireFiles } from './folder.js';
+import { datasetLayout, verifyDataset } from './load.js';
+import { generateShapes, SHAPES } from './shapes.js';
+import { SHAPE_CLASSES } from './shapes-draw.js';
+
+export interface FetchOptions extends Partial<Omit<DownloadOptions, 'path'>> {}
+
+/** Moves a complete folder into place; an incomplete one of the same name makes way. */
+async function putInPlace(from: string, to: string): Promise<void> {
+  const old = `${to}.${process.pid}.old`;
+  await rename(to, old).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
+  await rename(from, to);
+  await rm(old, { recursive: true, force: true });
+}
+
+/** Runs `fill` on a new folder beside the target, which is removed whatever happens. */
+async function withTemporaryFolder(dir: string, fill: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(dir, '.unpack-'));
+  try {
+    await fill(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function unpack(archive: string, layout: FolderLayout, dir: string): Promise<void> {
+  await withTemporaryFolder(dir, async (folder) => {
+    const wanted = new Set([...layout.files.train, ...layout.files.test, layout.classesFile].map((name) => `${layout.folder}/${name}`));
+    try {
+      await extract({ file: archive, cwd: folder, strict: true, filter: (path) => wanted.has(path.replace(/^\.\//, '')) });
+    } catch (error) {
+      throw userError('AMP7013', `cannot unpack ${archive}`, (error as Error).message, 'check the free space and try again');
+    }
+    await requireFiles(layout, folder);
+    await putInPlace(join(folder, layout.folder), join(dir, layout.folder));
+  });
+}
+
+async function fetchCifar10(layout: FolderLayout, dir: string, options: FetchOptions): Promise<void> {
+  const archive = join(dir, CIFAR10_ARCHIVE.file);
+  const url = options.url ?? (process.env.AMPC_CIFAR10_URL || CIFAR10_ARCHIVE.url);
+  const md5 = options.md5 ?? CIFAR10_ARCHIVE.md5;
+  const here = await stat(archive).then(
+    () => true,
+    () => false,
+  );
+  if (!here || (await md5OfFile(archive)) !== md5) await download({ ...options, url, md5, path: archive });
+  await unpack(archive, layout, dir);
+  await rm(archive, { force: true });
+}
+
+async function writeShapes(dir: string): Promise<void> {
+  await withTemporaryFolder(dir, async (folder) => {
+    const target = join(folder, SHAPES.folder);
+    await mkdir(target);
+    await writeFile(join(target, SHAPES.files.train[0] as string), encodeRecords(generateShapes('train')));
+    await writeFile(join(target, SHAPES.files.test[0] as string), encodeRecords(generateShapes('test')));
+    await writeFile(join(target, SHAPES.classesFile), `${SHAPE_CLASSES.join('\n')}\n`);
+    await putInPlace(target, join(dir, SHAPES.folder));
+  });
+}
+
+/**
+ * Brings a data set into the data folder, unless it is there already, and verifies it. CIFAR-10 comes from its official archive
+ * ($AMPC_CIFAR10_URL or `url` name a mirror of the same file); `shapes` is generated. Throws UserError: AMP7011 to AMP7013, and as
+ * `verifyDataset`.
+ */
+export async function fetchDataset(name: string, dir: string = defaultDataFolder(), options: FetchOptions = {}): Promise<DatasetReport> {
+  const layout = datasetLayout(name);
+  if ((await missingFiles(layout, dir)).length > 0) {
+    await mkdir(dir, { recursive: true });
+    if (layout.name === SHAPES.name) await writeShapes(dir);
+    else await fetchCifar10(layout, dir, options);
+  }
+  return verifyDataset(name, dir);
+}

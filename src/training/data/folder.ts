@@ -1,0 +1,86 @@
+import { access, readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { userError } from '../../diagnostics/diagnostic.js';
+import { readRecords } from './binary.js';
+import { concatImageSets, type ImageSet, type Split } from './dataset.js';
+
+/** Where a data set's files lie under the data folder, in CIFAR-10's layout. */
+export interface FolderLayout {
+  readonly name: string;
+  readonly folder: string;
+  readonly files: Readonly<Record<Split, readonly string[]>>;
+  readonly classesFile: string;
+  readonly classes: number;
+}
+
+/** The folder for data sets: $AMPC_DATA, else `ampc/data` in the user's cache folder. */
+export function defaultDataFolder(env: NodeJS.ProcessEnv = process.env, platform: NodeJS.Platform = process.platform): string {
+  if (env.AMPC_DATA) return resolve(env.AMPC_DATA);
+  const home = homedir();
+  const cache =
+    platform === 'win32'
+      ? env.LOCALAPPDATA || join(home, 'AppData', 'Local')
+      : platform === 'darwin'
+        ? join(home, 'Library', 'Caches')
+        : env.XDG_CACHE_HOME || join(home, '.cache');
+  return join(cache, 'ampc', 'data');
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** The folder with the files: `<dir>/<layout.folder>`, or `dir` itself when it is that folder. */
+export function filesFolder(layout: FolderLayout, dir: string): string {
+  return basename(resolve(dir)) === layout.folder ? resolve(dir) : resolve(dir, layout.folder);
+}
+
+/** Names of the data files that are not there. */
+export async function missingFiles(layout: FolderLayout, dir: string): Promise<string[]> {
+  const folder = filesFolder(layout, dir);
+  const names = [...layout.files.train, ...layout.files.test];
+  const found = await Promise.all(names.map((name) => exists(join(folder, name))));
+  return names.filter((_, index) => !found[index]);
+}
+
+/** Throws UserError AMP7001 that names what is missing. */
+export async function requireFiles(layout: FolderLayout, dir: string): Promise<void> {
+  const missing = await missingFiles(layout, dir);
+  if (missing.length === 0) return;
+  const folder = filesFolder(layout, dir);
+  const nothing = missing.length === layout.files.train.length + layout.files.test.length;
+  throw userError(
+    'AMP7001',
+    nothing ? `The data set ${layout.name} is not in ${folder}` : `The data set ${layout.name} in ${folder} is incomplete`,
+    nothing ? 'None of its files is there.' : `Missing: ${missing.join(', ')}.`,
+    `Run 'ampc data fetch ${layout.name}', or name the folder that holds ${layout.folder} with --data.`,
+  );
+}
+
+/** Reads the files of one split, in order. */
+export async function readSplit(layout: FolderLayout, dir: string, split: Split): Promise<ImageSet> {
+  const folder = filesFolder(layout, dir);
+  const sets: ImageSet[] = [];
+  for (const name of layout.files[split]) sets.push(await readRecords(join(folder, name), layout.classes));
+  return sets.length === 1 ? (sets[0] as ImageSet) : concatImageSets(sets);
+}
+
+/** Class names, one a line; numbers where the file is missing. Throws UserError AMP7005 when there are too few or too many. */
+export async function readClasses(layout: FolderLayout, dir: string): Promise<string[]> {
+  const path = join(filesFolder(layout, dir), layout.classesFile);
+  if (!(await exists(path))) return Array.from({ length: layout.classes }, (_, index) => String(index));
+  const names = (await readFile(path, 'utf8')).split(/\r?\n/).filter((line) => line.trim() !== '');
+  if (names.length !== layout.classes) {
+    throw userError(
+      'AMP7005',
+      `${path} names ${names.length} classes`,
+      `${layout.name} has ${layout.classes}.`,
+      `Remove the folder and run 'ampc data fetch ${layout.name}'.`,
+    );
+  }
+  return names;
+}

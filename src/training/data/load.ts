@@ -1,0 +1,65 @@
+import { userError } from '../../diagnostics/diagnostic.js';
+import { CIFAR10 } from './cifar10.js';
+import { countPerClass, type Dataset, type DatasetReport, type ImageSet, type Split } from './dataset.js';
+import { defaultDataFolder, type FolderLayout, filesFolder, missingFiles, readClasses, readSplit, requireFiles } from './folder.js';
+import { generateShapes, SHAPES } from './shapes.js';
+import { SHAPE_CLASSES } from './shapes-draw.js';
+
+/** Every data set that a `.amp` file can name. */
+export const DATASET_NAMES = ['cifar10', 'shapes'] as const;
+export type DatasetName = (typeof DATASET_NAMES)[number];
+
+const LAYOUTS: Readonly<Record<DatasetName, FolderLayout>> = { cifar10: CIFAR10, shapes: SHAPES };
+
+/** Throws UserError AMP7002 for a name that is not a data set. */
+export function datasetLayout(name: string): FolderLayout {
+  const known = DATASET_NAMES.find((candidate) => candidate === name);
+  if (known === undefined) {
+    throw userError('AMP7002', `There is no data set '${name}'`, `ampc knows ${DATASET_NAMES.join(' and ')}.`, 'Name one of these.');
+  }
+  return LAYOUTS[known];
+}
+
+/** `shapes` needs no files: without them it is generated. Its folder, once written by `fetch`, is used as any other. */
+async function isGenerated(layout: FolderLayout, dir: string): Promise<boolean> {
+  return layout.name === SHAPES.name && (await missingFiles(layout, dir)).length > 0;
+}
+
+/**
+ * One split of a data set. `dir` is the data folder (default: `defaultDataFolder()`).
+ * Throws UserError: AMP7001 files missing, AMP7003/AMP7004 a damaged file, AMP7002 an unknown name.
+ */
+export async function loadSplit(name: string, split: Split, dir: string = defaultDataFolder()): Promise<ImageSet> {
+  const layout = datasetLayout(name);
+  if (await isGenerated(layout, dir)) return generateShapes(split);
+  await requireFiles(layout, dir);
+  return readSplit(layout, dir, split);
+}
+
+/** Names of a data set's classes, by label. */
+export async function loadClasses(name: string, dir: string = defaultDataFolder()): Promise<readonly string[]> {
+  return name === SHAPES.name ? SHAPE_CLASSES : readClasses(datasetLayout(name), dir);
+}
+
+/** Both splits; errors as `loadSplit`. */
+export async function loadDataset(name: string, dir: string = defaultDataFolder()): Promise<Dataset> {
+  const train = await loadSplit(name, 'train', dir);
+  const test = await loadSplit(name, 'test', dir);
+  return { name, classes: await loadClasses(name, dir), train, test };
+}
+
+/** Reads everything, checks sizes and labels, and counts. Throws as `loadSplit`. */
+export async function verifyDataset(name: string, dir: string = defaultDataFolder()): Promise<DatasetReport> {
+  const layout = datasetLayout(name);
+  const generated = await isGenerated(layout, dir);
+  const { classes, train, test } = await loadDataset(name, dir);
+  return {
+    name,
+    folder: generated ? undefined : filesFolder(layout, dir),
+    classes,
+    train: train.count,
+    test: test.count,
+    trainPerClass: countPerClass(train, classes.length),
+    testPerClass: countPerClass(test, classes.length),
+  };
+}

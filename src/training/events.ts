@@ -1,0 +1,75 @@
+/** The lines of `--json` and of metrics.jsonl. Losses that are not finite are null there: JSON has no NaN. */
+export interface StartEvent {
+  readonly event: 'start';
+  readonly model: string;
+  readonly backend: string;
+  readonly device: string;
+  readonly precision: string;
+  readonly parameters: number;
+  readonly run: string;
+}
+
+export interface StepEvent {
+  readonly event: 'step';
+  /** From 1. */
+  readonly step: number;
+  readonly epoch: number;
+  /** Mean over the step's images. */
+  readonly loss: number;
+  readonly lr: number;
+  /** The scale that the step used; 1 without loss scaling. */
+  readonly loss_scale: number;
+  readonly skipped: boolean;
+}
+
+export interface EpochEvent {
+  readonly event: 'epoch';
+  readonly epoch: number;
+  /** Mean over the epoch's steps, as they were trained. */
+  readonly train_loss: number;
+  readonly test_loss: number | null;
+  /** 0 to 1. */
+  readonly test_accuracy: number | null;
+  /** Of training alone. */
+  readonly images_per_second: number;
+  readonly skipped_steps: number;
+  /** Training and evaluation. */
+  readonly seconds: number;
+}
+
+export interface WarningEvent {
+  readonly event: 'warning';
+  readonly step: number;
+  readonly code: string;
+  readonly message: string;
+  readonly why: string;
+  readonly fix: string;
+}
+
+export interface DoneEvent {
+  readonly event: 'done';
+  readonly test_accuracy: number | null;
+  readonly seconds: number;
+  readonly steps: number;
+}
+
+export type TrainEvent = StartEvent | StepEvent | EpochEvent | WarningEvent | DoneEvent;
+
+/** For a progress display; arrives a few times a second. */
+export interface TrainProgress {
+  readonly phase: 'train' | 'test';
+  /** From 1. */
+  readonly epoch: number;
+  readonly epochs: number;
+  readonly stepInEpoch: number;
+  readonly stepsPerEpoch: number;
+  readonly step: number;
+  /** Means over the epoch so far. */
+  readonly loss: number;
+  readonly accuracy: number;
+  readonly lossScale: number;
+  readonly skipped: number;
+  readonly imagesPerSecond: number;
+  /** Until the end of the run; undefined before it can be told. */
+  readonly secondsLeft: number | undefined;
+}

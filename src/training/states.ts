@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import { elementCount, type Graph, numberAttr, type Shape, type StateRole, stringAttr } from '../ir/types.js';
+import type { FunctionName, Plan, PlanFunction } from '../plan/plan.js';
+import { fnv1a32, threefry2x32 } from '../random/threefry.js';
+
+export type StateValues = ReadonlyMap<string, Float32Array | Int32Array>;
+
+export interface StateInfo {
+  readonly name: string;
+  readonly role: StateRole;
+  readonly dtype: 'f32' | 'i32';
+  readonly shape: Shape;
+  readonly init: 'uniform' | 'constant';
+  /** The bound of `uniform`, the value of `constant`. */
+  readonly value: number;
+}
+
+export function findFunction(plan: Plan, name: FunctionName): PlanFunction | undefined {
+  return plan.functions.find((fn) => fn.name === name);
+}
+
+export function inputNames(graph: Graph): ReadonlySet<string> {
+  return new Set(graph.nodes.filter((node) => node.op === 'input').map((node) => stringAttr(node.attrs, 'name')));
+}
+
+/** Every state of the plan once, in order of first appearance. */
+export function planStates(plan: Plan): readonly StateInfo[] {
+  const states = new Map<string, StateInfo>();
+  for (const { graph } of plan.functions) {
+    for (const { op, attrs, type } of graph.nodes) {
+      if (op !== 'state') continue;
+      const name = stringAttr(attrs, 'name');
+      if (states.has(name)) continue;
+      if (type.dtype !== 'f32' && type.dtype !== 'i32') throw new Error(`state ${name} is ${type.dtype}`);
+      const init = stringAttr(attrs, 'init') === 'uniform' ? 'uniform' : 'constant';
+      const role = stringAttr(attrs, 'role') as StateRole;
+      states.set(name, { name, role, dtype: type.dtype, shape: type.shape, init, value: numberAttr(attrs, 'value') });
+    }
+  }
+  return [...states.values()];
+}
+
+/** The states that make up a model: parameters and running statistics. */
+export function modelStates(plan: Plan): readonly StateInfo[] {
+  return planStates(plan).filter(({ role }) => role === 'parameter' || role === 'statistic');
+}
+
+/** Number of trainable numbers. */
+export function parameterCount(plan: Plan): number {
+  return planStates(plan).reduce((sum, { role, shape }) => sum + (role === 'parameter' ? elementCount(shape) : 0), 0);
+}
+
+function uniform(info: StateInfo, seed: number, out: Float32Array): void {
+  const stream = fnv1a32(info.name);
+  for (let index = 0; index < out.length; index += 2) {
+    const [first, second] = threefry2x32(seed, stream, index >>> 1, 0);
+    out[index] = info.value * (2 * (first >>> 8) * 2 ** -24 - 1);
+    if (index + 1 < out.length) out[index + 1] = info.value * (2 * (second >>> 8) * 2 ** -24 - 1);
+  }
+}
+
+/** States at step 0: drawn from the counter-based generator keyed by seed and name, so adding a layer changes no other's weights. */
+export function initialStates(plan: Plan, seed: number): Map<string, Float32Array | Int32Array> {
+  const values = new Map<string, Float32Array | Int32Array>();
+  for (const info of planStates(plan)) {
+    const data = info.dtype === 'i32' ? new Int32Array(elementCount(info.shape)) : new Float32Array(elementCount(info.shape));
+    if (info.init === 'uniform' && data instanceof Float32Array) uniform(info, seed, data);
+    else data.fill(info.value);
+    values.set(info.name, data);
+  }
+  return values;
+}
+
+/** Hash of what the model computes when evaluated, whatever the formats and the backend. */
+export function modelHash(plan: Plan): string {
+  const graph = findFunction(plan, 'eval_step')?.graph;
+  const hash = createHash('sha256');
+  for (const node of graph?.nodes ?? []) {
+    if (node.op === 'cast') continue;
+    const perImage = node.op === 'state' ? node.type.shape : node.type.shape.slice(1);
+    hash.update(JSON.stringify([node.op, Object.entries(node.attrs).sort(), perImage]));
+  }
+  return hash.digest('hex').slice(0, 16);
+}

@@ -1,0 +1,65 @@
+import { userError } from '../diagnostics/diagnostic.js';
+import { formatType, sameShape } from '../ir/types.js';
+import type { Plan } from '../plan/plan.js';
+import { readSafetensors, type Tensor, writeSafetensors } from './safetensors.js';
+import { modelStates, type StateInfo, type StateValues } from './states.js';
+
+const MOST_LISTED = 8;
+
+export function listed(names: readonly string[]): string {
+  const shown = names.slice(0, MOST_LISTED).join(', ');
+  return names.length > MOST_LISTED ? `${shown} and ${names.length - MOST_LISTED} more` : shown;
+}
+
+function describe({ shape, data }: Tensor): string {
+  return formatType({ dtype: data instanceof Int32Array ? 'i32' : 'f32', shape });
+}
+
+/** What keeps `tensors` from being exactly `states`: missing, additional and mismatched names, each as a clause. */
+export function differences(states: readonly StateInfo[], tensors: ReadonlyMap<string, Tensor>): string[] {
+  const missing = states.filter(({ name }) => !tensors.has(name)).map(({ name }) => name);
+  const known = new Map(states.map((info) => [info.name, info]));
+  const extra = [...tensors.keys()].filter((name) => !known.has(name));
+  const mismatched: string[] = [];
+  for (const [name, tensor] of tensors) {
+    const info = known.get(name);
+    if (info === undefined) continue;
+    const dtype = tensor.data instanceof Int32Array ? 'i32' : 'f32';
+    if (sameShape(info.shape, tensor.shape) && dtype === info.dtype) continue;
+    mismatched.push(`${name} is ${describe(tensor)} and should be ${formatType(info)}`);
+  }
+  const clauses: string[] = [];
+  if (missing.length > 0) clauses.push(`missing: ${listed(missing)}`);
+  if (extra.length > 0) clauses.push(`not in the model: ${listed(extra)}`);
+  if (mismatched.length > 0) clauses.push(`different: ${listed(mismatched)}`);
+  return clauses;
+}
+
+/** Writes a model's parameters and statistics, f32, under their own names. */
+export async function saveWeights(path: string, plan: Plan, values: StateValues): Promise<void> {
+  const tensors = new Map<string, Tensor>();
+  for (const { name, shape } of modelStates(plan)) {
+    const data = values.get(name);
+    if (data === undefined) throw new Error(`no value for state ${name}`);
+    tensors.set(name, { shape, data });
+  }
+  await writeSafetensors(path, tensors, { format: 'ampc-weights', model: plan.model });
+}
+
+/**
+ * Reads weights for a model: every parameter and statistic, by name and shape, and nothing else.
+ * Throws UserError AMP7201 for a damaged file and AMP7202 for one of another model, with the differences.
+ */
+export async function loadWeights(path: string, plan: Plan): Promise<StateValues> {
+  const { tensors } = await readSafetensors(path);
+  const clauses = differences(modelStates(plan), tensors);
+  if (clauses.length > 0) {
+    throw userError(
+      'AMP7202',
+      `${path} does not hold the weights of ${plan.model}`,
+      clauses.join('; '),
+      'give weights that were saved from this model; names and shapes must be the same',
+    );
+  }
+  return new Map([...tensors].map(([name, { data }]) => [name, data]));
+}

@@ -1,0 +1,72 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { runCommandLine } from '../../src/cli/run.js';
+
+export interface CliResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function sink() {
+  const parts: string[] = [];
+  return { write: (text: string) => parts.push(text), text: () => parts.join('') };
+}
+
+/** Runs `ampc ARGS` in this process: fast, for everything but signals and streams. */
+export async function ampc(...args: readonly string[]): Promise<CliResult> {
+  const stdout = sink();
+  const stderr = sink();
+  const code = await runCommandLine(args, stdout, stderr);
+  return { code, stdout: stdout.text(), stderr: stderr.text() };
+}
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+
+export interface CliProcess {
+  readonly pid: number;
+  kill(signal: NodeJS.Signals): void;
+  /** Resolves when stdout matches. */
+  waitFor(pattern: RegExp): Promise<void>;
+  readonly result: Promise<CliResult>;
+}
+
+/** Starts `ampc ARGS` as a process of its own. */
+export function startAmpc(args: readonly string[], env: Readonly<Record<string, string>> = {}): CliProcess {
+  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...args], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  let stdout = '';
+  let stderr = '';
+  let changed = () => {};
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+    changed();
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const result = new Promise<CliResult>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      resolve({ code: code ?? -1, stdout, stderr: signal === null ? stderr : `${stderr}\nended by ${signal}` });
+      changed();
+    });
+  });
+  let over = false;
+  void result.then(() => {
+    over = true;
+    changed();
+  });
+  return {
+    pid: child.pid!,
+    kill: (signal) => void child.kill(signal),
+    waitFor: (pattern) =>
+      new Promise((resolve, reject) => {
+        changed = () => {
+          if (pattern.test(stdout)) resolve();
+          else if (over) reject(new Error(`ended before ${pattern} came:\n${stdout}\n${stderr}`));
+        };
+        changed();
+      }),
+    result,
+  };
+}
