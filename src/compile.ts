@@ -1,12 +1,12 @@
 import { buildAccumulateStep, buildEvalStep, buildTrainStep } from './autodiff/step.js';
 import { userError } from './diagnostics/diagnostic.js';
 import type { LossScaling, PrecisionSpec, Program, PolicyName } from './ir/program.js';
-import type { FloatType, Graph, LowType } from './ir/types.js';
+import { type FloatType, type Graph, type LowType, precisionName } from './ir/types.js';
 import { verifyGraph } from './ir/verify.js';
 import { opRules } from './ops/rules.js';
 import type { Plan, PlanFunction } from './plan/plan.js';
 import { planGraph } from './plan/plan-graph.js';
-import { assignPrecision, precisionName } from './precision/assign.js';
+import { assignPrecision } from './precision/assign.js';
 
 export interface CompileOptions {
   /** Name of the backend that will run the plan; part of the plan's header. */

@@ -1,7 +1,8 @@
-import type { DType, Graph, Node, StateRole } from '../ir/types.js';
-import { byteLength, elementCount, isFloat, stringAttr } from '../ir/types.js';
+import type { DType, Graph, Node, PrecisionName } from '../ir/types.js';
+import { byteLength, elementCount, isFloat, precisionName } from '../ir/types.js';
 import { opDefinition } from '../ops/index.js';
 import type { FunctionName, Plan, PlanFunction } from '../plan/plan.js';
+import { parameterCount, planStates } from '../training/states.js';
 
 /** Convolutions, matrix products and their gradients: what a policy puts in the compute format and what counts as work. */
 export interface ContractionSummary {
@@ -31,7 +32,7 @@ export interface FunctionSummary {
 export interface PlanSummary {
   readonly model: string;
   readonly policy: string;
-  readonly precision: string;
+  readonly precision: PrecisionName;
   readonly backend: string;
   /** Trainable numbers. */
   readonly parameters: number;
@@ -41,14 +42,6 @@ export interface PlanSummary {
 }
 
 const SOURCES = new Set(['input', 'state', 'constant']);
-
-function states(plan: Plan): ReadonlyMap<string, Node> {
-  const found = new Map<string, Node>();
-  for (const { graph } of plan.functions) {
-    for (const node of graph.nodes) if (node.op === 'state') found.set(stringAttr(node.attrs, 'name'), node);
-  }
-  return found;
-}
 
 function contraction(graph: Graph, node: Node): ContractionSummary | undefined {
   const op = opDefinition(node.op);
@@ -80,17 +73,13 @@ function summarizeFunction(fn: PlanFunction): FunctionSummary {
 
 /** The plan's facts in numbers: sizes, formats of the contractions, casts, kernels, memory, work. */
 export function summarizePlan(plan: Plan): PlanSummary {
-  const all = [...states(plan).values()];
-  const parameter: StateRole = 'parameter';
   return {
     model: plan.model,
     policy: plan.policy,
-    precision: plan.precision,
+    precision: precisionName(plan.precision),
     backend: plan.backend,
-    parameters: all
-      .filter((node) => node.attrs.role === parameter)
-      .reduce((sum, node) => sum + elementCount(node.type.shape), 0),
-    stateBytes: all.reduce((sum, node) => sum + byteLength(node.type), 0),
+    parameters: parameterCount(plan),
+    stateBytes: planStates(plan).reduce((sum, state) => sum + byteLength(state), 0),
     functions: plan.functions.map(summarizeFunction),
   };
 }

@@ -1,5 +1,5 @@
-import type { Output } from './output.js';
 import { EXIT } from './failure.js';
+import type { Output } from './output.js';
 
 export interface Interrupt {
   readonly signal: AbortSignal;

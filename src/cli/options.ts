@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { closest } from '../diagnostics/suggest.js';
-import { BACKEND_NAMES, type BackendName } from '../index.js';
+import { BACKEND_NAMES, type BackendChoice, POLICIES, PRECISIONS } from '../index.js';
 
 /** One of `values`; a mistake is answered with the nearest one. */
 export function oneOf<T extends string>(values: readonly T[]): (text: string) => T {
@@ -16,28 +16,21 @@ export function oneOf<T extends string>(values: readonly T[]): (text: string) =>
 export function integer(min: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < min) throw new InvalidArgumentError(`A whole number of at least ${min} is needed.`);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < min)
+      throw new InvalidArgumentError(`A whole number of at least ${min} is needed.`);
     return value;
   };
 }
 
-export type BackendChoice = BackendName | 'auto';
-
-export const PRECISIONS = ['fp32', 'fp16', 'bf16'] as const;
-export type PrecisionChoice = (typeof PRECISIONS)[number];
-
-export const POLICIES = ['mixed', 'autocast'] as const;
-export type PolicyChoice = (typeof POLICIES)[number];
-
 export const options = {
   backend: () =>
-    new Option('--backend <name>', `where to run: auto, ${BACKEND_NAMES.join(', ')}`)
-      .argParser(oneOf<BackendChoice>(['auto', ...BACKEND_NAMES]))
-      .default('auto'),
+    new Option('--backend <name>', `where to run: auto, ${BACKEND_NAMES.join(', ')} (default: auto)`).argParser(
+      oneOf<BackendChoice>(['auto', ...BACKEND_NAMES]),
+    ),
   precision: () => new Option('--precision <format>', `compute format: ${PRECISIONS.join(', ')}`).argParser(oneOf(PRECISIONS)),
   policy: () => new Option('--policy <name>', `precision policy: ${POLICIES.join(', ')}`).argParser(oneOf(POLICIES)),
   batch: () => new Option('--batch <n>', 'images per step').argParser(integer(1)),
-  threads: () => new Option('--threads <n>', 'worker threads; 0 uses every core').argParser(integer(0)).default(0),
+  threads: () => new Option('--threads <n>', 'worker threads (default: every core); the results are the same').argParser(integer(0)),
   data: () => new Option('--data <dir>', 'folder of the data set (default: $AMPC_DATA, else a cache folder)'),
   json: () => new Option('--json', 'JSON lines on stdout; text for people on stderr').default(false),
   set: () =>

@@ -36,6 +36,11 @@ export class Output {
     return this.json ? this.#stderr : this.#stdout;
   }
 
+  /** Whether a progress bar makes sense: bars go to stderr. */
+  get terminal(): boolean {
+    return this.#stderr.isTTY === true;
+  }
+
   get color(): boolean {
     return wantsColor(this.human);
   }
@@ -71,9 +76,14 @@ export class Output {
   /** A table with its columns aligned; numbers are expected to be formatted already and are set flush right. */
   table(header: readonly string[], rows: readonly (readonly string[])[]): void {
     const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-    const right = header.map((_, column) => rows.length > 0 && rows.every((row) => /^([-+]?[\d.,]+( ?[a-zA-Z%/]+)?|)$/.test(row[column] ?? '')));
+    const right = header.map(
+      (_, column) => rows.length > 0 && rows.every((row) => /^([-+]?[\d.,]+( ?[a-zA-Z%/]+)?|)$/.test(row[column] ?? '')),
+    );
     const format = (row: readonly string[]) =>
-      row.map((cell, column) => (right[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!))).join('  ').trimEnd();
+      row
+        .map((cell, column) => (right[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)))
+        .join('  ')
+        .trimEnd();
     this.line(this.style('bold', format(header)));
     for (const row of rows) this.line(format(row));
   }

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { VERSION } from '../index.js';
 import { addBackends } from './commands/backends.js';
 import { addBench } from './commands/bench.js';
 import { addCheck } from './commands/check.js';
@@ -14,17 +14,17 @@ import { Output, type Stream } from './output.js';
 
 const COMMANDS = [addTrain, addEval, addPredict, addPlan, addCheck, addFmt, addData, addBackends, addBench];
 
-function version(): string {
-  return (JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }).version;
-}
-
 /** Runs one command line (`argv` without node and script) and resolves to its exit code; prints every failure and never throws. */
-export async function runCommandLine(argv: readonly string[], stdout: Stream = process.stdout, stderr: Stream = process.stderr): Promise<number> {
+export async function runCommandLine(
+  argv: readonly string[],
+  stdout: Stream = process.stdout,
+  stderr: Stream = process.stderr,
+): Promise<number> {
   const output = new Output(argv.includes('--json'), stdout, stderr);
   let code: number = EXIT.done;
   const program = new Command('ampc')
     .description('Compiles and runs mixed-precision training: a plan you can read, diff, test and trust.')
-    .version(version())
+    .version(VERSION)
     .configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: (text) => void stderr.write(text) })
     .showHelpAfterError('(--help shows how it is used)')
     .exitOverride();

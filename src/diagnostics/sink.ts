@@ -1,6 +1,9 @@
 import type { FrontEndCode } from './codes.js';
 import type { Diagnostic, Span } from './diagnostic.js';
 
+/** Marks what is not in the source text, such as the value of an override: diagnostics about it have no place. */
+export const NO_SPAN: Span = { start: -1, end: -1 };
+
 /** Collects diagnostics; the same code at the same place is kept once, so a block that is lowered ten times complains once. */
 export class DiagnosticSink {
   private readonly seen = new Set<string>();
@@ -14,7 +17,9 @@ export class DiagnosticSink {
     return this.list.some((d) => d.severity === 'error');
   }
 
-  add(diagnostic: Diagnostic): void {
+  add(found: Diagnostic): void {
+    const nowhere = found.span !== undefined && found.span.start < 0;
+    const diagnostic = nowhere ? { ...found, span: undefined, related: undefined } : found;
     const key = `${diagnostic.code}:${diagnostic.span?.start}:${diagnostic.span?.end}${diagnostic.span ? '' : diagnostic.message}`;
     if (this.seen.has(key)) return;
     this.seen.add(key);

@@ -5,6 +5,13 @@ export type FloatType = 'f32' | 'f16' | 'bf16';
 /** The formats that a policy may lower to. */
 export type LowType = 'f16' | 'bf16';
 
+/** A float format as the language and the command line call it. */
+export type PrecisionName = 'fp32' | 'fp16' | 'bf16';
+
+export function precisionName(dtype: FloatType): PrecisionName {
+  return dtype === 'f32' ? 'fp32' : dtype === 'f16' ? 'fp16' : 'bf16';
+}
+
 export type Shape = readonly number[];
 
 /** Shape is row-major; activations are NHWC, convolution weights HWIO, linear weights [in, out]. */

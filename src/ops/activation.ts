@@ -51,7 +51,9 @@ export const relu = activation('Rectifier: max(x, 0).', fromResult('relu_grad'))
 export const relu6 = activation('Rectifier with a ceiling: min(max(x, 0), 6).', fromResult('relu6_grad'), { range: 9, cost: 2 });
 
 /** x / 2 * (1 + erf(x / sqrt(2))), Hendrycks and Gimpel 2016. */
-export const gelu = activation('Gaussian error linear unit, exact: x * (1 + erf(x / sqrt(2))) / 2.', fromOperand('gelu_grad'), { cost: 12 });
+export const gelu = activation('Gaussian error linear unit, exact: x * (1 + erf(x / sqrt(2))) / 2.', fromOperand('gelu_grad'), {
+  cost: 12,
+});
 
 export const silu = activation('Sigmoid linear unit: x / (1 + exp(-x)).', fromOperand('silu_grad'), { cost: 8 });
 

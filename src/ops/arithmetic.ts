@@ -1,6 +1,5 @@
-import type { TensorType } from '../ir/types.js';
+import type { DType, TensorType } from '../ir/types.js';
 import { isFloat, numberAttr, stringAttr } from '../ir/types.js';
-import type { DType } from '../ir/types.js';
 import { elements, isScalar, sameShapes } from './constraints.js';
 import { constrain, type GradientRule, type OpDefinition, type SampleRandom } from './op.js';
 import { f32, sampleShape, tensor } from './sample.js';

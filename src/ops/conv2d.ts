@@ -1,8 +1,7 @@
 import type { Attrs, TensorType } from '../ir/types.js';
 import { numbersAttr } from '../ir/types.js';
-import type { LayerDefinition } from './layer.js';
 import { constrain, type OpDefinition, type SampleRandom } from './op.js';
-import { formatShape, windowAttrs, windowOutput, resolvePadding, pair } from './window.js';
+import { formatShape, windowOutput } from './window.js';
 
 const attrs = {
   stride: { kind: 'numbers', doc: 'rows, columns' },
@@ -16,7 +15,12 @@ function multiplyAdds(x: TensorType, kernel: readonly number[], y: TensorType): 
 
 function sampleCase(random: SampleRandom) {
   const kernel = [random.int(1, 3), random.int(1, 3)] as const;
-  const stride = random.pick([[1, 1], [1, 1], [2, 2], [2, 1]]);
+  const stride = random.pick([
+    [1, 1],
+    [1, 1],
+    [2, 2],
+    [2, 1],
+  ]);
   const padding = [random.int(0, 1), random.int(0, 1), random.int(0, 1), random.int(0, 1)];
   const x = { dtype: 'f32', shape: [random.int(1, 3), random.int(3, 9), random.int(3, 9), random.pick([1, 2, 3, 5, 8, 17])] } as const;
   const w = { dtype: 'f32', shape: [...kernel, x.shape[3], random.pick([1, 3, 7, 16, 33])] } as const;
@@ -43,7 +47,11 @@ export const conv2d: OpDefinition = {
   precision: 'low',
   result: 'class',
   shape: ([x, w, b], a) => {
-    constrain(x!.shape.length === 4, 'conv2d_c1', `the input must be an image [batch, height, width, channels], not ${formatShape(x!.shape)}`);
+    constrain(
+      x!.shape.length === 4,
+      'conv2d_c1',
+      `the input must be an image [batch, height, width, channels], not ${formatShape(x!.shape)}`,
+    );
     constrain(w!.shape.length === 4, 'conv2d_c2', `the weight must be [rows, columns, in, out], not ${formatShape(w!.shape)}`);
     const [kh, kw, inChannels, outChannels] = w!.shape as [number, number, number, number];
     constrain(inChannels === x!.shape[3], 'conv2d_c3', `the weight takes ${inChannels} channels, the input has ${x!.shape[3]}`);
@@ -88,7 +96,11 @@ export const conv2dInputGrad: OpDefinition = {
     const [h, wd] = numbersAttr(a, 'size') as [number, number];
     const [kh, kw, inChannels, outChannels] = w!.shape as [number, number, number, number];
     const expected = [dy!.shape[0]!, ...windowOutput('conv2d_input_grad', [0, h, wd, 0], [kh, kw], a), outChannels];
-    constrain(formatShape(expected) === formatShape(dy!.shape), 'conv2d_input_grad_c5', `dy is ${formatShape(dy!.shape)}, the forward result ${formatShape(expected)}`);
+    constrain(
+      formatShape(expected) === formatShape(dy!.shape),
+      'conv2d_input_grad_c5',
+      `dy is ${formatShape(dy!.shape)}, the forward result ${formatShape(expected)}`,
+    );
     return [dy!.shape[0]!, h, wd, inChannels];
   },
   gradient: 'none',
@@ -118,7 +130,11 @@ export const conv2dWeightGrad: OpDefinition = {
   shape: ([x, dy], a) => {
     const kernel = numbersAttr(a, 'kernel') as [number, number];
     const expected = [x!.shape[0]!, ...windowOutput('conv2d_weight_grad', x!.shape, kernel, a), dy!.shape[3]!];
-    constrain(formatShape(expected) === formatShape(dy!.shape), 'conv2d_weight_grad_c5', `dy is ${formatShape(dy!.shape)}, the forward result ${formatShape(expected)}`);
+    constrain(
+      formatShape(expected) === formatShape(dy!.shape),
+      'conv2d_weight_grad_c5',
+      `dy is ${formatShape(dy!.shape)}, the forward result ${formatShape(expected)}`,
+    );
     return [...kernel, x!.shape[3]!, dy!.shape[3]!];
   },
   gradient: 'none',
@@ -127,31 +143,5 @@ export const conv2dWeightGrad: OpDefinition = {
     const { x, w, attrs: a } = sampleCase(random);
     const dy = { dtype: 'f32', shape: conv2d.shape([x, w], a) } as const;
     return { types: [x, dy], attrs: { ...a, kernel: [w.shape[0], w.shape[1]] } };
-  },
-};
-
-export const conv2dLayer: LayerDefinition = {
-  doc: 'Convolution over an image, PyTorch\'s default initialisation (uniform within 1/sqrt(fan in)).',
-  params: [
-    { name: 'channels', kind: 'int', min: 1, doc: 'output channels' },
-    { name: 'kernel', kind: 'pair', min: 1, doc: 'height and width of the window' },
-    { name: 'stride', kind: 'pair', min: 1, default: 1, doc: 'step of the window' },
-    { name: 'padding', kind: 'padding', min: 0, default: 0, doc: 'zeros around the image, or `same`, or `valid`' },
-    { name: 'bias', kind: 'boolean', default: true, doc: 'add a bias per channel' },
-  ],
-  example: 'x |> conv2d(32, kernel: 3, padding: 1) as conv1',
-  build: ({ input, args, emit, parameter, type }) => {
-    const shape = type(input).shape;
-    constrain(shape.length === 4, 'conv2d_c1', `conv2d needs an image [height, width, channels], not ${formatShape(shape.slice(1))}`);
-    const [kh, kw] = pair(args.kernel!);
-    const stride = pair(args.stride!);
-    const channels = args.channels as number;
-    const fanIn = kh * kw * shape[3]!;
-    const bound = 1 / Math.sqrt(fanIn);
-    const a = windowAttrs(stride, resolvePadding(args.padding!, shape, [kh, kw], stride));
-    windowOutput('conv2d', shape, [kh, kw], a);
-    const inputs = [input, parameter('weight', [kh, kw, shape[3]!, channels], { kind: 'uniform', bound })];
-    if (args.bias === true) inputs.push(parameter('bias', [channels], { kind: 'uniform', bound }));
-    return emit('conv2d', inputs, a);
   },
 };

@@ -1,6 +1,5 @@
 import type { GraphBuilder } from '../ir/builder.js';
-import type { Loc, TensorType, ValueId } from '../ir/types.js';
-import type { Attrs } from '../ir/types.js';
+import type { Attrs, Loc, TensorType, ValueId } from '../ir/types.js';
 
 /** Types of arguments in the language. `pair` accepts one number or `[a, b]`; `padding` also the words `same` and `valid`. */
 export type ArgKind = 'int' | 'number' | 'boolean' | 'pair' | 'padding' | 'value' | 'shape';
@@ -31,6 +30,9 @@ export interface LayerContext {
   readonly args: Readonly<Record<string, ArgValue>>;
   readonly path: string;
   readonly loc: Loc;
+  /** Of the recipe, and one of the layer's own: together they key its random numbers. */
+  readonly seed: number;
+  readonly salt: number;
   /** Emits an op of this layer. Constraint errors become diagnostics at the call. */
   emit(op: string, inputs: readonly ValueId[], attrs?: Attrs): ValueId;
   /** Declares a trainable parameter `<path>.<name>`, f32. */
@@ -50,7 +52,7 @@ export interface LayerDefinition {
   readonly doc: string;
   /** Positional order. */
   readonly params: readonly LayerParam[];
-  /** Extra graph values beyond the piped one: how many, e.g. 1 for `add(s)`. */
+  /** Extra graph values beyond the piped one: how many, e.g. 1 for `add(s)`. They are its positional arguments; `params` then go by name. */
   readonly values?: { readonly min: number; readonly max: number };
   /** An `.amp` line for the documentation. */
   readonly example: string;

@@ -27,7 +27,10 @@ function sampleLabelled(random: SampleRandom): OpSample {
   return {
     types: [f32(batch, classes), tensor('i32', batch)],
     attrs: {},
-    domains: [{ low: -4, high: 4 }, { low: -1, high: classes - 1 }],
+    domains: [
+      { low: -4, high: 4 },
+      { low: -1, high: classes - 1 },
+    ],
   };
 }
 

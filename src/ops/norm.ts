@@ -95,9 +95,7 @@ export const batchNorm: OpDefinition = {
     const [x, mean, variance, weight] = node.inputs;
     const dweight = emit('batch_norm_weight_grad', [x, dy, mean, variance], node.attrs, 3);
     const dbias = emit('sum_to_channel', [dy], {}, 4);
-    const dx = needs(0)
-      ? emit('batch_norm_input_grad', [dy, x, mean, variance, weight, dweight, dbias], node.attrs, 0)
-      : undefined;
+    const dx = needs(0) ? emit('batch_norm_input_grad', [dy, x, mean, variance, weight, dweight, dbias], node.attrs, 0) : undefined;
     return [dx, undefined, undefined, dweight, dbias];
   },
   flops: ([x]) => 4 * elements(x),

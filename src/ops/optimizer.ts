@@ -76,7 +76,7 @@ export const advance: OpDefinition = {
  * (PyTorch's SGD with dampening 0).
  */
 export const sgd: OpDefinition = {
-  doc: "Stochastic gradient descent with optional momentum; gives the new weight and leaves everything alone where ok is false.",
+  doc: 'Stochastic gradient descent with optional momentum; gives the new weight and leaves everything alone where ok is false.',
   kind: 'update',
   constraints: {
     sgd_c1: 'w, g and buf have the same shape',
@@ -185,4 +185,7 @@ function sampleAdam(random: SampleRandom): OpSample {
 export const adam = adamOp('adam', 'Adam; gives the new weight and leaves everything alone where ok is false.');
 
 /** As adam, but with w * (1 - lr * weight_decay) instead of decay in the gradient (Loshchilov and Hutter 2019). */
-export const adamw = adamOp('adamw', 'Adam with decoupled weight decay; gives the new weight and leaves everything alone where ok is false.');
+export const adamw = adamOp(
+  'adamw',
+  'Adam with decoupled weight decay; gives the new weight and leaves everything alone where ok is false.',
+);

@@ -40,7 +40,13 @@ export function poolFlops(_types: readonly TensorType[], attrs: Attrs, result: T
 }
 
 export function samplePool(random: SampleRandom): { x: TensorType; attrs: Attrs } {
-  const window = random.pick([[2, 2], [2, 2], [3, 3], [1, 2], [3, 2]]);
+  const window = random.pick([
+    [2, 2],
+    [2, 2],
+    [3, 3],
+    [1, 2],
+    [3, 2],
+  ]);
   const stride = random.pick([window, window, [1, 1], [2, 2], [2, 1]]);
   const padding = random.pick([true, false]) ? [0, 0, 0, 0] : [window[0] >> 1, random.int(0, window[0] >> 1), 0, window[1] >> 1];
   return { x: f32(random.int(1, 3), random.int(3, 8), random.int(3, 8), sampleChannels(random)), attrs: { window, stride, padding } };

@@ -12,13 +12,19 @@ export const opRules: OpRules = {
       throw new Error(`invalid graph ${graph.name}: %${node.id} ${node.op}: ${message}`);
     };
     const types = node.inputs.map((id) => graph.nodes[id].type);
-    const specs = matchOperands(op, types.map((type) => type.dtype));
+    const specs = matchOperands(
+      op,
+      types.map((type) => type.dtype),
+    );
     if (specs === undefined) {
-      const wanted = op.operands.map((spec) => `${spec.name} ${spec.format}${spec.optional === true ? '?' : ''}${spec.variadic === true ? '...' : ''}`);
+      const wanted = op.operands.map(
+        (spec) => `${spec.name} ${spec.format}${spec.optional === true ? '?' : ''}${spec.variadic === true ? '...' : ''}`,
+      );
       bug(`takes (${wanted.join(', ')}), not (${types.map(formatType).join(', ')})`);
     }
     for (const name of Object.keys(node.attrs)) if (!(name in op.attrs)) bug(`has no attribute ${name}`);
-    for (const [name, spec] of Object.entries(op.attrs)) if (!(name in node.attrs) && spec.optional !== true) bug(`lacks attribute ${name}`);
+    for (const [name, spec] of Object.entries(op.attrs))
+      if (!(name in node.attrs) && spec.optional !== true) bug(`lacks attribute ${name}`);
     if (op.kind === 'source') return;
     const { dtype } = node.type;
     if (op.result === 'class' || op.result === 'accumulator' ? !isFloat(dtype) : dtype !== op.result) bug(`cannot result in ${dtype}`);

@@ -10,6 +10,14 @@ function symbol(text: string): TokenType {
   return createToken({ name: `'${text}'`, pattern: text });
 }
 
+/** Joins two operands; precedence is the grammar's business. */
+export const Operator = createToken({ name: 'Operator', pattern: Lexer.NA });
+
+function operator(text: string): TokenType {
+  const word = /\w/.test(text);
+  return createToken({ name: `'${text}'`, pattern: text, categories: Operator, ...(word && { longer_alt: Name }) });
+}
+
 export const Dataset = keyword('dataset');
 export const Model = keyword('model');
 export const Block = keyword('block');
@@ -22,8 +30,8 @@ export const If = keyword('if');
 export const Else = keyword('else');
 export const As = keyword('as');
 export const Keep = keyword('keep');
-export const And = keyword('and');
-export const Or = keyword('or');
+export const And = operator('and');
+export const Or = operator('or');
 export const Not = keyword('not');
 export const True = keyword('true');
 export const False = keyword('false');
@@ -51,18 +59,18 @@ export const Arrow = symbol('->');
 export const Pipe = symbol('|>');
 export const Range = symbol('..');
 export const Dot = symbol('.');
-export const EqualEqual = symbol('==');
-export const NotEqual = symbol('!=');
-export const LessEqual = symbol('<=');
-export const GreaterEqual = symbol('>=');
-export const Less = symbol('<');
-export const Greater = symbol('>');
+export const EqualEqual = operator('==');
+export const NotEqual = operator('!=');
+export const LessEqual = operator('<=');
+export const GreaterEqual = operator('>=');
+export const Less = operator('<');
+export const Greater = operator('>');
 export const Equal = symbol('=');
-export const Plus = symbol('+');
-export const Minus = symbol('-');
-export const Star = symbol('*');
-export const Slash = symbol('/');
-export const Percent = symbol('%');
+export const Plus = operator('+');
+export const Minus = operator('-');
+export const Star = operator('*');
+export const Slash = operator('/');
+export const Percent = operator('%');
 export const Colon = symbol(':');
 export const Comma = symbol(',');
 export const LeftBrace = symbol('{');
@@ -78,9 +86,9 @@ const Comment = createToken({ name: 'Comment', pattern: /#[^\n\r]*/, group: 'com
 export const BadComment = createToken({ name: 'BadComment', pattern: /\/\/[^\n\r]*/ });
 
 export const TOKENS: readonly TokenType[] = [
-  WhiteSpace, Comment, BadComment,
+  WhiteSpace, Comment, BadComment, Operator,
   Dataset, Model, Block, Precision, Train, LetKeyword, Repeat, In, If, Else, As, Keep, And, Or, Not, True, False,
-  Name, BadNumber, NumberToken, StringToken, BadString,
+  Name, NumberToken, BadNumber, StringToken, BadString,
   Arrow, Pipe, Range, Dot, EqualEqual, NotEqual, LessEqual, GreaterEqual, Less, Greater, Equal,
   Plus, Minus, Star, Slash, Percent, Colon, Comma,
   LeftBrace, RightBrace, LeftParen, RightParen, LeftBracket, RightBracket,

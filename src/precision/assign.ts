@@ -1,7 +1,7 @@
 import { GraphBuilder } from '../ir/builder.js';
 import type { PrecisionSpec } from '../ir/program.js';
 import { removeDeadNodes } from '../ir/rewrite.js';
-import type { DType, FloatType, Graph, Node, ValueId } from '../ir/types.js';
+import type { DType, Graph, Node, ValueId } from '../ir/types.js';
 import { isFloat } from '../ir/types.js';
 import { opDefinition } from '../ops/index.js';
 import { decide, type Situation } from './decide.js';
@@ -91,9 +91,4 @@ export function assignPrecision(graph: Graph, spec: PrecisionSpec): Graph {
 function classOf(node: Node, spec: PrecisionSpec) {
   const pin = findPin(node, spec.pins);
   return pin?.dtype === 'f32' ? ('full' as const) : opDefinition(node.op).precision;
-}
-
-/** The format that `compute` names, for messages and headers. */
-export function precisionName(compute: FloatType): 'fp32' | 'fp16' | 'bf16' {
-  return compute === 'f32' ? 'fp32' : compute === 'f16' ? 'fp16' : 'bf16';
 }

@@ -16,38 +16,58 @@ export function threefry2x32(key0: number, key1: number, counter0: number, count
   let a = (counter0 + key0) | 0;
   let b = (counter1 + key1) | 0;
 
-  a = (a + b) | 0; b = rotate(b, 13) ^ a;
-  a = (a + b) | 0; b = rotate(b, 15) ^ a;
-  a = (a + b) | 0; b = rotate(b, 26) ^ a;
-  a = (a + b) | 0; b = rotate(b, 6) ^ a;
+  a = (a + b) | 0;
+  b = rotate(b, 13) ^ a;
+  a = (a + b) | 0;
+  b = rotate(b, 15) ^ a;
+  a = (a + b) | 0;
+  b = rotate(b, 26) ^ a;
+  a = (a + b) | 0;
+  b = rotate(b, 6) ^ a;
   a = (a + key1) | 0;
   b = (b + key2 + 1) | 0;
 
-  a = (a + b) | 0; b = rotate(b, 17) ^ a;
-  a = (a + b) | 0; b = rotate(b, 29) ^ a;
-  a = (a + b) | 0; b = rotate(b, 16) ^ a;
-  a = (a + b) | 0; b = rotate(b, 24) ^ a;
+  a = (a + b) | 0;
+  b = rotate(b, 17) ^ a;
+  a = (a + b) | 0;
+  b = rotate(b, 29) ^ a;
+  a = (a + b) | 0;
+  b = rotate(b, 16) ^ a;
+  a = (a + b) | 0;
+  b = rotate(b, 24) ^ a;
   a = (a + key2) | 0;
   b = (b + key0 + 2) | 0;
 
-  a = (a + b) | 0; b = rotate(b, 13) ^ a;
-  a = (a + b) | 0; b = rotate(b, 15) ^ a;
-  a = (a + b) | 0; b = rotate(b, 26) ^ a;
-  a = (a + b) | 0; b = rotate(b, 6) ^ a;
+  a = (a + b) | 0;
+  b = rotate(b, 13) ^ a;
+  a = (a + b) | 0;
+  b = rotate(b, 15) ^ a;
+  a = (a + b) | 0;
+  b = rotate(b, 26) ^ a;
+  a = (a + b) | 0;
+  b = rotate(b, 6) ^ a;
   a = (a + key0) | 0;
   b = (b + key1 + 3) | 0;
 
-  a = (a + b) | 0; b = rotate(b, 17) ^ a;
-  a = (a + b) | 0; b = rotate(b, 29) ^ a;
-  a = (a + b) | 0; b = rotate(b, 16) ^ a;
-  a = (a + b) | 0; b = rotate(b, 24) ^ a;
+  a = (a + b) | 0;
+  b = rotate(b, 17) ^ a;
+  a = (a + b) | 0;
+  b = rotate(b, 29) ^ a;
+  a = (a + b) | 0;
+  b = rotate(b, 16) ^ a;
+  a = (a + b) | 0;
+  b = rotate(b, 24) ^ a;
   a = (a + key1) | 0;
   b = (b + key2 + 4) | 0;
 
-  a = (a + b) | 0; b = rotate(b, 13) ^ a;
-  a = (a + b) | 0; b = rotate(b, 15) ^ a;
-  a = (a + b) | 0; b = rotate(b, 26) ^ a;
-  a = (a + b) | 0; b = rotate(b, 6) ^ a;
+  a = (a + b) | 0;
+  b = rotate(b, 13) ^ a;
+  a = (a + b) | 0;
+  b = rotate(b, 15) ^ a;
+  a = (a + b) | 0;
+  b = rotate(b, 26) ^ a;
+  a = (a + b) | 0;
+  b = rotate(b, 6) ^ a;
   a = (a + key2) | 0;
   b = (b + key0 + 5) | 0;
 

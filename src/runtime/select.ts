@@ -1,4 +1,4 @@
-import { userError } from '../diagnostics/diagnostic.js';
+import { UserError, userError } from '../diagnostics/diagnostic.js';
 import type { Backend, BackendInfo } from './backend.js';
 
 interface BackendEntry {
@@ -9,7 +9,10 @@ interface BackendEntry {
 
 /** Every backend, in the order in which they are listed. Opened lazily: each brings native code that the others must not load. */
 const BACKENDS = {
-  cpu: { summary: 'C generated for the plan, compiled by the C compiler of this machine', open: async () => (await import('./cpu/index.js')).createBackend() },
+  cpu: {
+    summary: 'C generated for the plan, compiled by the C compiler of this machine',
+    open: async () => (await import('./cpu/index.js')).createBackend(),
+  },
   webgpu: { summary: 'WGSL on any GPU with Vulkan, Metal or D3D12' },
   tensorflow: { summary: 'operations of TensorFlow, through @tensorflow/tfjs-node' },
   reference: {
@@ -67,7 +70,33 @@ async function selectAutomatically(): Promise<SelectedBackend> {
     if (info.available && info.software !== true) return { backend, info };
     reasons.push(`${name}: ${info.available ? `only a software adapter (${info.device}); ask for it by name` : info.reason}`);
   }
-  throw userError('AMP6010', 'no backend can run here', reasons.join('; '), 'the reference backend needs nothing, and is slow: --backend reference');
+  throw userError(
+    'AMP6010',
+    'no backend can run here',
+    reasons.join('; '),
+    'the reference backend needs nothing, and is slow: --backend reference',
+  );
+}
+
+/**
+ * The backend called `name`, to plan for: it need not be able to run here, but must know its formats. `auto` is what `selectBackend` would
+ * take, or `cpu` when nothing can run. Throws UserError when the backend is not built in or cannot tell what it offers.
+ */
+export async function describeBackend(name: BackendName | 'auto'): Promise<SelectedBackend> {
+  if (name === 'auto') {
+    try {
+      return await selectAutomatically();
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      return describeBackend('cpu');
+    }
+  }
+  const open = entry(name).open;
+  if (open === undefined) throw notBuilt(name);
+  const backend = await open();
+  const info = await backend.probe();
+  if (info.capabilities === undefined) throw userError('AMP6010', `the ${name} backend cannot run here`, info.reason);
+  return { backend, info };
 }
 
 /** What every backend says about this machine, in order. */

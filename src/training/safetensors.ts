@@ -149,6 +149,7 @@ function decode(bytes: Buffer): TensorFile {
   const entries = Object.entries(rest).map(([name, value]) => parseEntry(name, value, dataLength));
   checkCover(entries, dataLength);
   const recorded = metadata[CHECKSUM_KEY];
+  if (recorded === undefined && metadata.format?.startsWith('ampc')) damaged('its checksum is missing');
   if (recorded !== undefined) checkChecksum(bytes, headerEnd, recorded);
   const data = bytes.subarray(headerEnd);
   return { tensors: new Map(entries.map((entry) => [entry.name, { shape: entry.shape, data: decodeData(data, entry) }])), metadata };
@@ -159,7 +160,7 @@ function unreadable(path: string, reason: string): UserError {
     'AMP7201',
     `${path} is not a usable safetensors file`,
     reason,
-    'Use another copy of the file; nothing was changed by reading it.',
+    'use another copy of the file',
   );
 }
 
@@ -172,12 +173,12 @@ export async function readSafetensors(path: string): Promise<TensorFile> {
   try {
     bytes = await readFile(path);
   } catch (error) {
-    throw unreadable(path, (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'There is no such file.' : (error as Error).message);
+    throw unreadable(path, (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : (error as Error).message);
   }
   try {
     return decode(bytes);
   } catch (error) {
-    if (error instanceof Damage) throw unreadable(path, `It is damaged: ${error.message}.`);
+    if (error instanceof Damage) throw unreadable(path, `it is damaged: ${error.message}`);
     throw error;
   }
 }

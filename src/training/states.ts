@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { elementCount, type Graph, numberAttr, type Shape, type StateRole, stringAttr } from '../ir/types.js';
 import type { FunctionName, Plan, PlanFunction } from '../plan/plan.js';
-import { fnv1a32, threefry2x32 } from '../random/threefry.js';
+import { initialState } from '../random/initial.js';
 
 export type StateValues = ReadonlyMap<string, Float32Array | Int32Array>;
 
@@ -50,23 +50,12 @@ export function parameterCount(plan: Plan): number {
   return planStates(plan).reduce((sum, { role, shape }) => sum + (role === 'parameter' ? elementCount(shape) : 0), 0);
 }
 
-function uniform(info: StateInfo, seed: number, out: Float32Array): void {
-  const stream = fnv1a32(info.name);
-  for (let index = 0; index < out.length; index += 2) {
-    const [first, second] = threefry2x32(seed, stream, index >>> 1, 0);
-    out[index] = info.value * (2 * (first >>> 8) * 2 ** -24 - 1);
-    if (index + 1 < out.length) out[index + 1] = info.value * (2 * (second >>> 8) * 2 ** -24 - 1);
-  }
-}
-
 /** States at step 0: drawn from the counter-based generator keyed by seed and name, so adding a layer changes no other's weights. */
 export function initialStates(plan: Plan, seed: number): Map<string, Float32Array | Int32Array> {
   const values = new Map<string, Float32Array | Int32Array>();
   for (const info of planStates(plan)) {
-    const data = info.dtype === 'i32' ? new Int32Array(elementCount(info.shape)) : new Float32Array(elementCount(info.shape));
-    if (info.init === 'uniform' && data instanceof Float32Array) uniform(info, seed, data);
-    else data.fill(info.value);
-    values.set(info.name, data);
+    const count = elementCount(info.shape);
+    values.set(info.name, info.dtype === 'i32' ? new Int32Array(count).fill(info.value) : initialState(info, count, seed));
   }
   return values;
 }

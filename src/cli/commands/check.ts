@@ -19,7 +19,9 @@ export const addCheck: AddCommand = (program, output, exitWith) => {
         }
       }
       if (errors > 0) {
-        output.error(`${plural(errors, 'error')}${warnings > 0 ? `, ${plural(warnings, 'warning')}` : ''} in ${plural(files.length, 'file')}`);
+        output.error(
+          `${plural(errors, 'error')}${warnings > 0 ? `, ${plural(warnings, 'warning')}` : ''} in ${plural(files.length, 'file')}`,
+        );
         exitWith(EXIT.failed);
       } else {
         output.line(`${plural(files.length, 'file')} checked, no errors${warnings > 0 ? `, ${plural(warnings, 'warning')}` : ''}`);

@@ -1,5 +1,5 @@
 import { SingleBar } from 'cli-progress';
-import { type DatasetReport, DATASET_NAMES, type DownloadProgress, fetchDataset, verifyDataset } from '../../index.js';
+import { DATASET_NAMES, type DatasetReport, type DownloadProgress, fetchDataset, verifyDataset } from '../../index.js';
 import { EXIT } from '../failure.js';
 import { onInterrupt } from '../interrupt.js';
 import { oneOf, options } from '../options.js';
@@ -48,17 +48,15 @@ export const addData: AddCommand = (program, output, exitWith) => {
 /** A progress bar on a terminal; elsewhere a line for every tenth of the download. */
 class DownloadBar {
   readonly #output: Output;
-  readonly #terminal: boolean;
   #bar: SingleBar | undefined;
   #tenths = 0;
 
   constructor(output: Output) {
     this.#output = output;
-    this.#terminal = output.human.isTTY === true;
   }
 
   update({ received, total }: DownloadProgress): void {
-    if (this.#terminal) {
+    if (this.#output.terminal) {
       if (this.#bar === undefined) {
         this.#bar = new SingleBar({ format: '{bar} {percentage}%  {size}  {eta_formatted} left', hideCursor: true });
         this.#bar.start(total ?? received, received, { size: '' });
@@ -79,10 +77,16 @@ class DownloadBar {
 }
 
 function printReport(report: DatasetReport, output: Output): void {
-  output.line(`${report.name}: ${formatCount(report.train)} training and ${formatCount(report.test)} test images, sizes and labels verified`);
+  output.line(
+    `${report.name}: ${formatCount(report.train)} training and ${formatCount(report.test)} test images, sizes and labels verified`,
+  );
   output.line(report.folder === undefined ? 'generated when it is used; nothing is stored' : report.folder);
   output.table(
     ['class', 'train', 'test'],
-    report.classes.map((name, label) => [name, formatCount(report.trainPerClass[label] ?? 0), formatCount(report.testPerClass[label] ?? 0)]),
+    report.classes.map((name, label) => [
+      name,
+      formatCount(report.trainPerClass[label] ?? 0),
+      formatCount(report.testPerClass[label] ?? 0),
+    ]),
   );
 }

@@ -1,4 +1,5 @@
 import {
+  type CompileOptions,
   compile,
   type DiffLine,
   diffPlans,
@@ -8,20 +9,14 @@ import {
   printPlan,
   summarizePlan,
 } from '../../index.js';
-import { type BackendChoice, oneOf, options, type PolicyChoice, type PrecisionChoice } from '../options.js';
+import { oneOf, options } from '../options.js';
 import { formatBytes, formatCount, type Output } from '../output.js';
 import type { AddCommand } from './command.js';
 
-interface PlanOptions {
+interface PlanOptions extends CompileOptions {
   readonly dump: boolean;
-  readonly json: boolean;
   readonly emit?: 'c';
   readonly diff?: readonly string[];
-  readonly backend: BackendChoice;
-  readonly precision?: PrecisionChoice;
-  readonly policy?: PolicyChoice;
-  readonly batch?: number;
-  readonly set: Readonly<Record<string, string>>;
 }
 
 export const addPlan: AddCommand = (program, output) => {

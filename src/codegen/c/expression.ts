@@ -14,6 +14,14 @@ export interface Position {
   readonly lanes?: string;
 }
 
+/** Makes values that depend on the channel alone ahead of the loop over positions. */
+export interface ChannelSource {
+  /** The `vf` expression of such a value at the scope's channel; `build` gives it at any channel. */
+  derive(scope: Scope, channels: number, key: string, build: (inner: Scope) => string): string;
+  /** C expression: index of the first lane along a last axis of that size. */
+  index(channels: number): string;
+}
+
 export interface ScopeOptions {
   /** Appended to variable names, to tell apart several vectors in one C block. */
   readonly suffix?: string;
@@ -22,8 +30,12 @@ export interface ScopeOptions {
    * where they are used.
    */
   readonly prologue?: Prologue;
-  /** Where to read channel operands from, when not from memory directly: an address that may be read `lanes` beyond any channel. */
-  readonly channelPointer?: (value: ValueId) => string;
+  /** Left out: channel operands are read from memory at `Position.channel`, where they are used. */
+  readonly channels?: ChannelSource;
+  /** Whether an earlier kernel of the group has put a value of the group in memory. Left out: none has. */
+  readonly isMaterialized?: (id: ValueId) => boolean;
+  /** Computes ops that read their operands at other positions. Returns a variable, or undefined for an op that it does not know. */
+  readonly gather?: (scope: Scope, id: ValueId) => string | undefined;
 }
 
 /** Statements before a loop, each made once. */
@@ -33,11 +45,16 @@ export class Prologue {
 
   /** Declares `type name = expression`, once per key. Returns the name. */
   declare(key: string, type: string, expression: string): string {
+    return this.add(key, (name) => [`const ${type} ${name} = ${expression};`]);
+  }
+
+  /** Adds statements that declare a name, once per key. Returns the name. */
+  add(key: string, build: (name: string) => readonly string[]): string {
     const known = this.#names.get(key);
     if (known !== undefined) return known;
     const name = `s${this.#names.size}`;
     this.#names.set(key, name);
-    this.statements.push(`const ${type} ${name} = ${expression};`);
+    this.statements.push(...build(name));
     return name;
   }
 }
@@ -56,7 +73,9 @@ export class Scope {
   readonly context: KernelContext;
   readonly at: Position;
   readonly statements: string[] = [];
-  readonly #options: ScopeOptions;
+  readonly options: ScopeOptions;
+  /** Variables by a key of the caller's, for intermediates that several nodes share. */
+  readonly shared = new Map<string, string>();
   readonly #variables = new Map<ValueId, string>();
   /** Results that were not rounded because only memory needs them: the store rounds. */
   readonly #unrounded = new Set<ValueId>();
@@ -65,15 +84,15 @@ export class Scope {
   constructor(context: KernelContext, at: Position, options: ScopeOptions = {}) {
     this.context = context;
     this.at = at;
-    this.#options = options;
+    this.options = options;
   }
 
   get suffix(): string {
-    return this.#options.suffix ?? '';
+    return this.options.suffix ?? '';
   }
 
   get prologue(): Prologue | undefined {
-    return this.#options.prologue;
+    return this.options.prologue;
   }
 
   /** Says that a variable holds a value, already rounded. */
@@ -114,19 +133,18 @@ export class Scope {
     }
     const node = this.context.node(root);
     if (node.op === 'constant') return `vf_set(${floatLiteral(roundConstant(Number(node.attrs.value), node.type.dtype))})`;
+    if (!this.context.isMember(root) || this.options.isMaterialized?.(root) === true) return this.load(root);
     const rule = ELEMENTWISE[node.op];
-    if (this.context.isMember(root) && rule !== undefined && !this.isMaterialized(root)) {
+    if (rule !== undefined) {
       const result = rule.expression(this.#arguments(root));
       const first = node.inputs[0];
       const exact = rule.exact === true && first !== undefined && fits(this.context.type(first).dtype, node.type.dtype);
       const keep = rule.product === true && node.type.dtype === 'f32';
       return this.define(root, keep ? `vf_keep(${result})` : result, exact);
     }
-    return this.load(root);
+    const gathered = this.options.gather?.(this, root);
+    return gathered === undefined ? this.load(root) : this.define(root, gathered, node.op.startsWith('max_pool2d') && node.op !== 'max_pool2d_grad');
   }
-
-  /** Values that an earlier stage of the group has put in memory; set by the stage emitter. */
-  isMaterialized: (id: ValueId) => boolean = () => false;
 
   /** Loads a value from memory at this position, widened to f32. */
   load(id: ValueId): string {
@@ -165,17 +183,39 @@ export class Scope {
     const root = this.#root(id);
     const known = this.#variables.get(root);
     if (known !== undefined) return known;
-    const { dtype } = this.context.type(id);
-    const wrapped = this.#options.channelPointer?.(root);
-    const variable = this.temporary(
-      wrapped === undefined ? this.#loadExpression(dtype, `${this.context.pointer(root)} + ${this.at.channel}`) : `load_f32(${wrapped} + ${this.at.channel})`,
-    );
+    const { dtype, shape } = this.context.type(id);
+    const load = (at: Position) => this.#loadExpression(dtype, `${this.context.pointer(root)} + ${at.channel}`, at);
+    const variable =
+      this.options.channels?.derive(this, shape[0]!, `load ${root}`, (inner) => load(inner.at)) ?? this.temporary(load(this.at));
     this.#variables.set(root, variable);
     return variable;
   }
 
-  #loadExpression(dtype: DType, address: string): string {
-    const { lanes } = this.at;
+  /** A `vf` that depends on the channel alone, computed once per channel where the loop allows it. */
+  perChannel(channels: number, key: string, build: (inner: Scope) => string): string {
+    return this.options.channels?.derive(this, channels, key, build) ?? this.temporary(build(this));
+  }
+
+  /** Index of the first lane along a last axis of the given size. */
+  channelIndex(channels: number): string {
+    return this.options.channels?.index(channels) ?? this.at.channel;
+  }
+
+  /** A C float that is the same everywhere, computed once where the loop allows it. */
+  once(key: string, expression: string): string {
+    return this.prologue?.declare(key, 'float', expression) ?? `(${expression})`;
+  }
+
+  /** A constant array of floats. Returns its name. */
+  table(key: string, entries: readonly string[]): string {
+    const declare = (name: string) => [`static const float ${name}[] = {${entries.join(', ')}};`];
+    if (this.prologue !== undefined) return this.prologue.add(key, declare);
+    const name = `${key}${this.suffix}`;
+    this.statements.push(...declare(name));
+    return name;
+  }
+
+  #loadExpression(dtype: DType, address: string, { lanes }: Position = this.at): string {
     return lanes === undefined ? `load_${dtype}(${address})` : `load_${dtype}_part(${address}, ${lanes})`;
   }
 

@@ -52,6 +52,7 @@ export class KernelContext {
   readonly #spills: Map<ValueId, string>;
   readonly #entries: string[];
   #workspace: { bytes: number };
+  #scratch: { bytes: number };
 
   constructor(step: StepContext, group: Group, parent?: KernelContext) {
     this.step = step;
@@ -62,6 +63,7 @@ export class KernelContext {
     this.#consumed = new Set(group.nodes.flatMap((id) => this.node(id).inputs.map((input) => rootOf(step.fn, input))));
     this.#spills = parent === undefined ? new Map() : parent.#spills;
     this.#workspace = parent === undefined ? { bytes: 0 } : parent.#workspace;
+    this.#scratch = parent === undefined ? { bytes: 0 } : parent.#scratch;
     this.#entries = [];
   }
 
@@ -110,16 +112,39 @@ export class KernelContext {
     return `((${C_TYPE[slot.type.dtype]} *)p[${this.#entry(`states + ${slot.offset}`)}])`;
   }
 
-  /** Reserves bytes that only this group uses, 64-byte aligned. Returns their address as an expression of type `char *`. */
-  workspace(bytes: number): string {
-    return `((char *)p[${this.#entry(this.#reserve(bytes))}])`;
+  /** Reserves bytes that only this group uses, 64-byte aligned. Returns their place, an expression of the step function. */
+  reserve(bytes: number): string {
+    const offset = this.#workspace.bytes;
+    this.#workspace.bytes = offset + Math.ceil(bytes / 64) * 64;
+    return `work + ${offset}`;
+  }
+
+  /** Address of a place, with the C element type to read or write it as. */
+  address(place: string, type: string): string {
+    return `((${type} *)p[${this.#entry(place)}])`;
+  }
+
+  /** Reserves workspace and gives its address. */
+  workspace(bytes: number, type = 'char'): string {
+    return this.address(this.reserve(bytes), type);
+  }
+
+  /** Reserves bytes that each thread has for itself during one task, 64-byte aligned. Returns their address as an expression of type `char *`. */
+  scratch(bytes: number): string {
+    this.#scratch.bytes = Math.max(this.#scratch.bytes, Math.ceil(bytes / 64) * 64);
+    return 'thread_scratch';
+  }
+
+  /** Scratch that each thread needs for the group, in bytes. */
+  get scratchBytes(): number {
+    return this.#scratch.bytes;
   }
 
   /** Gives a value of this group that has no allocation a place in the workspace. */
   spill(id: ValueId): void {
     if (this.hasPlace(id)) return;
     const { dtype, shape } = this.type(id);
-    this.#spills.set(rootOf(this.step.fn, id), this.#reserve(elementCount(shape) * (dtype === 'f32' || dtype === 'i32' ? 4 : 2)));
+    this.#spills.set(rootOf(this.step.fn, id), this.reserve(elementCount(shape) * (dtype === 'f32' || dtype === 'i32' ? 4 : 2)));
   }
 
   /** Whether the value has an address: source, allocation or spill. */
@@ -144,12 +169,6 @@ export class KernelContext {
   /** Workspace that the group uses, in bytes. */
   get workspaceBytes(): number {
     return this.#workspace.bytes;
-  }
-
-  #reserve(bytes: number): string {
-    const offset = this.#workspace.bytes;
-    this.#workspace.bytes = offset + Math.ceil(bytes / 64) * 64;
-    return `work + ${offset}`;
   }
 
   #entry(place: string): number {

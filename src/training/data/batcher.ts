@@ -1,3 +1,4 @@
+import { permutation } from '../../random/permutation.js';
 import { fnv1a32, threefry2x32 } from '../../random/threefry.js';
 import type { ImageSet } from './dataset.js';
 
@@ -17,7 +18,6 @@ export interface BatcherOptions {
   readonly augment?: Augmentation | undefined;
 }
 
-const SHUFFLE = fnv1a32('shuffle');
 const AUGMENT = fnv1a32('augment');
 
 /** Mirrors rows of 4k RGB pixels in place, twelve bytes (four pixels, three words) from either end at a time. */
@@ -25,12 +25,12 @@ function flipRgbWords(words: Uint32Array, from: number, rows: number, rowWords: 
   for (let row = from; row < from + rows * rowWords; row += rowWords) {
     for (let left = row, right = row + rowWords - 3; left <= right; left += 3, right -= 3) {
       // Little-endian: a = R0 G0 B0 R1, b = G1 B1 R2 G2, c = B2 R3 G3 B3.
-      const a = words[left] as number;
-      const b = words[left + 1] as number;
-      const c = words[left + 2] as number;
-      const d = words[right] as number;
-      const e = words[right + 1] as number;
-      const f = words[right + 2] as number;
+      const a = words[left];
+      const b = words[left + 1];
+      const c = words[left + 2];
+      const d = words[right];
+      const e = words[right + 1];
+      const f = words[right + 2];
       words[right] = (c >>> 8) | ((b & 0xff0000) << 8);
       words[right + 1] = (b >>> 24) | ((c & 0xff) << 8) | ((a >>> 24) << 16) | (b << 24);
       words[right + 2] = ((b >>> 8) & 0xff) | (a << 8);
@@ -45,8 +45,8 @@ function flipPixels(bytes: Uint8Array, from: number, rows: number, width: number
   for (let row = from; row < from + rows * width * channels; row += width * channels) {
     for (let left = row, right = row + (width - 1) * channels; left < right; left += channels, right -= channels) {
       for (let channel = 0; channel < channels; channel++) {
-        const kept = bytes[left + channel] as number;
-        bytes[left + channel] = bytes[right + channel] as number;
+        const kept = bytes[left + channel];
+        bytes[left + channel] = bytes[right + channel];
         bytes[right + channel] = kept;
       }
     }
@@ -61,7 +61,7 @@ export class Batcher {
   /** Whole batches per epoch. */
   readonly batches: number;
   private readonly imageBytes: number;
-  private readonly order: Uint32Array;
+  private order: Uint32Array;
   private orderEpoch: number | undefined;
 
   constructor(
@@ -74,31 +74,24 @@ export class Batcher {
     this.order = Uint32Array.from({ length: set.count }, (_, index) => index);
   }
 
-  /** Fisher and Yates' shuffle of 0..count-1. */
-  private prepareOrder(epoch: number): void {
-    if (!this.options.shuffle || this.orderEpoch === epoch) return;
-    const { order } = this;
-    for (let index = 0; index < order.length; index++) order[index] = index;
-    for (let last = order.length - 1; last > 0; last--) {
-      const [word] = threefry2x32(this.options.seed, SHUFFLE, last, epoch);
-      const other = Math.floor((word * (last + 1)) / 0x1_0000_0000);
-      const kept = order[last] as number;
-      order[last] = order[other] as number;
-      order[other] = kept;
+  private orderOf(epoch: number): Uint32Array {
+    if (this.options.shuffle && this.orderEpoch !== epoch) {
+      this.order = permutation(this.set.count, this.options.seed, epoch);
+      this.orderEpoch = epoch;
     }
-    this.orderEpoch = epoch;
+    return this.order;
   }
 
   /** Writes batch `index` of epoch `epoch` (both 0-based): u8[N,H,W,C] pixels and i32[N] labels. */
   fill(epoch: number, index: number, image: Uint8Array, label: Int32Array): void {
-    this.prepareOrder(epoch);
+    const order = this.orderOf(epoch);
     const { set, imageBytes } = this;
     const { batch, augment } = this.options;
     const first = index * batch;
     const words = image.byteOffset % 4 === 0 && imageBytes % 4 === 0 ? new Uint32Array(image.buffer, image.byteOffset, (batch * imageBytes) >>> 2) : undefined;
     for (let slot = 0; slot < batch; slot++) {
-      const source = this.order[first + slot] as number;
-      label[slot] = set.labels[source] as number;
+      const source = order[first + slot];
+      label[slot] = set.labels[source];
       const at = slot * imageBytes;
       if (augment === undefined) image.set(set.images.subarray(source * imageBytes, (source + 1) * imageBytes), at);
       else this.copyAugmented(source, image, words, at, threefry2x32(this.options.seed, AUGMENT, source, epoch), augment);
@@ -161,5 +154,5 @@ export function fillInOrder(set: ImageSet, batch: number, index: number, image: 
   const present = Math.min(batch, set.count - first);
   image.set(set.images.subarray(first * imageBytes, (first + present) * imageBytes));
   image.fill(0, present * imageBytes);
-  for (let slot = 0; slot < batch; slot++) label[slot] = slot < present ? (set.labels[first + slot] as number) : -1;
+  for (let slot = 0; slot < batch; slot++) label[slot] = slot < present ? set.labels[first + slot] : -1;
 }

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { userError } from '../../diagnostics/diagnostic.js';
 import type { ImageSet } from './dataset.js';
 
@@ -9,43 +9,58 @@ export const CHANNELS = 3;
 export const IMAGE_BYTES = PLANE * CHANNELS;
 export const RECORD_BYTES = IMAGE_BYTES + 1;
 
-function interleave(records: Uint8Array, from: number, images: Uint8Array, to: number): void {
+/** Planar to interleaved, four pixels (three little-endian words) at a time; `to` is a multiple of four. */
+function interleave(records: Uint8Array, from: number, words: Uint32Array, to: number): void {
   let red = from;
-  for (let out = to; out < to + IMAGE_BYTES; out += CHANNELS, red++) {
-    images[out] = records[red] as number;
-    images[out + 1] = records[red + PLANE] as number;
-    images[out + 2] = records[red + 2 * PLANE] as number;
+  for (let out = to >>> 2; out < (to + IMAGE_BYTES) >>> 2; out += 3, red += 4) {
+    const green = red + PLANE;
+    const blue = green + PLANE;
+    words[out] = records[red] | (records[green] << 8) | (records[blue] << 16) | (records[red + 1] << 24);
+    words[out + 1] = records[green + 1] | (records[blue + 1] << 8) | (records[red + 2] << 16) | (records[green + 2] << 24);
+    words[out + 2] = records[blue + 2] | (records[red + 3] << 8) | (records[green + 3] << 16) | (records[blue + 3] << 24);
   }
 }
 
-/** Records to NHWC images. `source` names the bytes in errors: UserError AMP7003 for a bad size, AMP7004 for a label out of range. */
-export function decodeRecords(records: Uint8Array, classes: number, source: string): ImageSet {
-  const count = Math.floor(records.length / RECORD_BYTES);
-  if (count === 0 || records.length % RECORD_BYTES !== 0) {
-    throw userError(
-      'AMP7003',
-      `${source} has ${records.length} bytes, not a whole number of images`,
-      `Each image takes ${RECORD_BYTES} bytes: a label and ${SIDE}x${SIDE}x${CHANNELS} pixels; the file was probably cut short.`,
-      "Remove the folder and run 'ampc data fetch cifar10', or name another folder with --data.",
-    );
-  }
-  const images = new Uint8Array(count * IMAGE_BYTES);
-  const labels = new Uint8Array(count);
+/** An image set with room for `count` images. */
+export function emptyImageSet(count: number): ImageSet {
+  return { images: new Uint8Array(count * IMAGE_BYTES), labels: new Uint8Array(count), count, shape: [SIDE, SIDE, CHANNELS] };
+}
+
+const REFETCH = 'remove the folder and run `ampc data fetch`, or name another folder with --data';
+
+/** Number of records in `bytes` bytes. `source` names the file in UserError AMP7003 for a size that is no number of records. */
+export function recordCount(bytes: number, source: string): number {
+  if (bytes > 0 && bytes % RECORD_BYTES === 0) return bytes / RECORD_BYTES;
+  throw userError(
+    'AMP7003',
+    `${source} has ${bytes} bytes, not a whole number of images`,
+    `each image takes ${RECORD_BYTES} bytes: a label and ${SIDE}x${SIDE}x${CHANNELS} pixels; the file was probably cut short`,
+    REFETCH,
+  );
+}
+
+/**
+ * Writes records as images `first` and following of `set` and returns how many there were.
+ * Throws UserError AMP7003 for a bad size, AMP7004 for a label that is not below `classes`.
+ */
+export function decodeRecords(records: Uint8Array, classes: number, source: string, set: ImageSet, first: number): number {
+  const count = recordCount(records.length, source);
+  const words = new Uint32Array(set.images.buffer, set.images.byteOffset, set.images.length >>> 2);
   for (let index = 0; index < count; index++) {
     const at = index * RECORD_BYTES;
-    const label = records[at] as number;
+    const label = records[at];
     if (label >= classes) {
       throw userError(
         'AMP7004',
         `${source}: image ${index} has label ${label}`,
-        `Labels go from 0 to ${classes - 1}; the file is damaged or in another format (CIFAR-100, the Python version).`,
-        "Remove the folder and run 'ampc data fetch cifar10', or name another folder with --data.",
+        `labels go from 0 to ${classes - 1}; the file is damaged or in another format (CIFAR-100, the Python version)`,
+        REFETCH,
       );
     }
-    labels[index] = label;
-    interleave(records, at + 1, images, index * IMAGE_BYTES);
+    set.labels[first + index] = label;
+    interleave(records, at + 1, words, (first + index) * IMAGE_BYTES);
   }
-  return { images, labels, count, shape: [SIDE, SIDE, CHANNELS] };
+  return count;
 }
 
 /** Images `from` (inclusive) to `to` (exclusive) of a 32x32 colour set as records. */
@@ -53,16 +68,21 @@ export function encodeRecords(set: ImageSet, from = 0, to = set.count): Uint8Arr
   const records = new Uint8Array((to - from) * RECORD_BYTES);
   for (let index = from; index < to; index++) {
     const at = (index - from) * RECORD_BYTES;
-    records[at] = set.labels[index] as number;
+    records[at] = set.labels[index];
     for (let pixel = 0; pixel < PLANE; pixel++) {
       for (let channel = 0; channel < CHANNELS; channel++) {
-        records[at + 1 + channel * PLANE + pixel] = set.images[index * IMAGE_BYTES + pixel * CHANNELS + channel] as number;
+        records[at + 1 + channel * PLANE + pixel] = set.images[index * IMAGE_BYTES + pixel * CHANNELS + channel];
       }
     }
   }
   return records;
 }
 
-export async function readRecords(path: string, classes: number): Promise<ImageSet> {
-  return decodeRecords(await readFile(path), classes, path);
+/** The files' images, one after another. */
+export async function readRecords(paths: readonly string[], classes: number): Promise<ImageSet> {
+  const counts = await Promise.all(paths.map(async (path) => recordCount((await stat(path)).size, path)));
+  const set = emptyImageSet(counts.reduce((sum, count) => sum + count, 0));
+  let first = 0;
+  for (const path of paths) first += decodeRecords(await readFile(path), classes, path, set, first);
+  return set;
 }

@@ -40,22 +40,3 @@ export function countPerClass(set: ImageSet, classes: number): number[] {
   for (const label of set.labels) counts[label] = (counts[label] ?? 0) + 1;
   return counts;
 }
-
-/** One set after another; all of the same shape. */
-export function concatImageSets(sets: readonly ImageSet[]): ImageSet {
-  const [first] = sets;
-  if (first === undefined) throw new Error('no image sets');
-  const count = sets.reduce((sum, set) => sum + set.count, 0);
-  const bytes = sets.reduce((sum, set) => sum + set.images.length, 0);
-  const images = new Uint8Array(bytes);
-  const labels = new Uint8Array(count);
-  let image = 0;
-  let byte = 0;
-  for (const set of sets) {
-    images.set(set.images, byte);
-    labels.set(set.labels, image);
-    byte += set.images.length;
-    image += set.count;
-  }
-  return { images, labels, count, shape: first.shape };
-}

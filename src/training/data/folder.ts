@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { readRecords } from './binary.js';
-import { concatImageSets, type ImageSet, type Split } from './dataset.js';
+import type { ImageSet, Split } from './dataset.js';
 
 /** Where a data set's files lie under the data folder, in CIFAR-10's layout. */
 export interface FolderLayout {
@@ -55,18 +55,19 @@ export async function requireFiles(layout: FolderLayout, dir: string): Promise<v
   const nothing = missing.length === layout.files.train.length + layout.files.test.length;
   throw userError(
     'AMP7001',
-    nothing ? `The data set ${layout.name} is not in ${folder}` : `The data set ${layout.name} in ${folder} is incomplete`,
-    nothing ? 'None of its files is there.' : `Missing: ${missing.join(', ')}.`,
-    `Run 'ampc data fetch ${layout.name}', or name the folder that holds ${layout.folder} with --data.`,
+    nothing ? `the data set ${layout.name} is not in ${folder}` : `the data set ${layout.name} in ${folder} is incomplete`,
+    nothing ? 'none of its files is there' : `missing: ${missing.join(', ')}`,
+    `run \`ampc data fetch ${layout.name}\`, or name the folder that holds ${layout.folder} with --data`,
   );
 }
 
 /** Reads the files of one split, in order. */
 export async function readSplit(layout: FolderLayout, dir: string, split: Split): Promise<ImageSet> {
   const folder = filesFolder(layout, dir);
-  const sets: ImageSet[] = [];
-  for (const name of layout.files[split]) sets.push(await readRecords(join(folder, name), layout.classes));
-  return sets.length === 1 ? (sets[0] as ImageSet) : concatImageSets(sets);
+  return readRecords(
+    layout.files[split].map((name) => join(folder, name)),
+    layout.classes,
+  );
 }
 
 /** Class names, one a line; numbers where the file is missing. Throws UserError AMP7005 when there are too few or too many. */
@@ -78,8 +79,8 @@ export async function readClasses(layout: FolderLayout, dir: string): Promise<st
     throw userError(
       'AMP7005',
       `${path} names ${names.length} classes`,
-      `${layout.name} has ${layout.classes}.`,
-      `Remove the folder and run 'ampc data fetch ${layout.name}'.`,
+      `${layout.name} has ${layout.classes}`,
+      `remove the folder and run \`ampc data fetch ${layout.name}\``,
     );
   }
   return names;

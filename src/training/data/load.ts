@@ -15,7 +15,7 @@ const LAYOUTS: Readonly<Record<DatasetName, FolderLayout>> = { cifar10: CIFAR10,
 export function datasetLayout(name: string): FolderLayout {
   const known = DATASET_NAMES.find((candidate) => candidate === name);
   if (known === undefined) {
-    throw userError('AMP7002', `There is no data set '${name}'`, `ampc knows ${DATASET_NAMES.join(' and ')}.`, 'Name one of these.');
+    throw userError('AMP7002', `there is no data set '${name}'`, `ampc knows ${DATASET_NAMES.join(' and ')}`, 'name one of these');
   }
   return LAYOUTS[known];
 }

@@ -1,5 +1,5 @@
 /** Classes of the data set `shapes`, by label. */
-export const SHAPE_CLASSES = ['circle', 'square', 'triangle', 'star', 'ring', 'cross', 'heart', 'crescent', 'arrow', 'hexagon'] as const;
+export const SHAPE_CLASSES = ['circle', 'square', 'triangle', 'star', 'ring', 'cross', 'heart', 'crescent', 'arrow', 'hourglass'] as const;
 
 /** Signed distance to an outline of about unit radius: negative inside. */
 type Distance = (x: number, y: number) => number;
@@ -32,11 +32,11 @@ function polygon(points: readonly number[]): Distance {
   return (x, y) => {
     let nearest = Number.POSITIVE_INFINITY;
     let inside = false;
-    let fromX = corners[corners.length - 2] as number;
-    let fromY = corners[corners.length - 1] as number;
+    let fromX = corners[corners.length - 2];
+    let fromY = corners[corners.length - 1];
     for (let index = 0; index < corners.length; index += 2) {
-      const toX = corners[index] as number;
-      const toY = corners[index + 1] as number;
+      const toX = corners[index];
+      const toY = corners[index + 1];
       const edgeX = toX - fromX;
       const edgeY = toY - fromY;
       const along = Math.min(1, Math.max(0, ((x - fromX) * edgeX + (y - fromY) * edgeY) / (edgeX * edgeX + edgeY * edgeY)));
@@ -51,13 +51,20 @@ function polygon(points: readonly number[]): Distance {
   };
 }
 
+/** Math.hypot guards against overflow and is many times slower. */
+export function distance(x: number, y: number): number {
+  return Math.sqrt(x * x + y * y);
+}
+
 function disc(radius: number, centreX = 0): Distance {
-  return (x, y) => Math.hypot(x - centreX, y) - radius;
+  return (x, y) => distance(x - centreX, y) - radius;
 }
 
 const ARM = 0.32;
 const CROSS = [-ARM, -1, ARM, -1, ARM, -ARM, 1, -ARM, 1, ARM, ARM, ARM, ARM, 1, -ARM, 1, -ARM, ARM, -1, ARM, -1, -ARM, -ARM, -ARM];
 const ARROW = [1, 0, 0.15, -0.8, 0.15, -0.3, -0.95, -0.3, -0.95, 0.3, 0.15, 0.3, 0.15, 0.8];
+
+const HOURGLASS = [-0.85, -0.95, 0.85, -0.95, 0.15, 0, 0.85, 0.95, -0.85, 0.95, -0.15, 0];
 
 const wholeDisc = disc(0.9);
 const bite = disc(0.75, 0.45);
@@ -68,12 +75,12 @@ export const OUTLINES: readonly Distance[] = [
   polygon([-0.78, -0.78, 0.78, -0.78, 0.78, 0.78, -0.78, 0.78]),
   polygon(regularPolygon(3).map((value) => value * 1.15)),
   polygon(regularPolygon(5, 0.45).map((value) => value * 1.1)),
-  (x, y) => Math.abs(Math.hypot(x, y) - 0.72) - 0.24,
+  (x, y) => Math.abs(distance(x, y) - 0.72) - 0.24,
   polygon(CROSS),
   polygon(heartPolygon(24)),
   (x, y) => Math.max(wholeDisc(x, y), -bite(x, y)),
   polygon(ARROW),
-  polygon(regularPolygon(6)),
+  polygon(HOURGLASS),
 ];
 
 /** Beyond this distance from the centre, in units of the radius, no outline has any part. */

@@ -1,8 +1,8 @@
 import { fnv1a32, threefry2x32 } from '../../random/threefry.js';
-import { CHANNELS, IMAGE_BYTES, SIDE } from './binary.js';
+import { CHANNELS, emptyImageSet, IMAGE_BYTES, SIDE } from './binary.js';
 import type { ImageSet, Split } from './dataset.js';
 import type { FolderLayout } from './folder.js';
-import { OUTLINE_REACH, OUTLINES, SHAPE_CLASSES } from './shapes-draw.js';
+import { distance, OUTLINE_REACH, OUTLINES, SHAPE_CLASSES } from './shapes-draw.js';
 
 /** Where `fetch` writes the generated records, for use by other tools; the number changes when the pictures do. */
 export const SHAPES: FolderLayout = {
@@ -14,8 +14,10 @@ export const SHAPES: FolderLayout = {
 };
 
 const COUNTS: Readonly<Record<Split, number>> = { train: 10_000, test: 2_000 };
-/** Least distance between the shape's colour and each of the background's, of 441 from black to white. */
-const LEAST_CONTRAST = 75;
+/** Largest turn either way, in radians; the arrow points right and the triangle up, more or less. */
+const MOST_TURN = 0.4;
+/** Logarithm of the largest factor by which the width grows and the height shrinks, or the other way round. */
+const MOST_STRETCH = 0.15;
 
 type Colour = readonly [red: number, green: number, blue: number];
 
@@ -49,13 +51,21 @@ class Draws {
     return this.real(0, 1) < probability;
   }
 
-  colour(): Colour {
-    return [this.real(0, 255), this.real(0, 255), this.real(0, 255)];
+  /** Any hue; its brightest channel lies between `low` and `high`. */
+  colour(low: number, high: number): Colour {
+    const raw: Colour = [this.real(0, 1), this.real(0, 1), this.real(0, 1)];
+    const factor = this.real(low, high) / Math.max(...raw);
+    return [raw[0] * factor, raw[1] * factor, raw[2] * factor];
   }
-}
 
-function contrast(a: Colour, b: Colour): number {
-  return Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
+  /** A colour near another. */
+  near(colour: Colour, distance: number): Colour {
+    return [
+      colour[0] + this.real(-distance, distance),
+      colour[1] + this.real(-distance, distance),
+      colour[2] + this.real(-distance, distance),
+    ];
+  }
 }
 
 /** A colour per point: two colours mixed along a direction, as a gradient or as stripes. */
@@ -69,22 +79,38 @@ function drawPattern(draws: Draws, from: Colour, to: Colour): (x: number, y: num
   return (x, y, out) => {
     const mix = 0.5 + 0.5 * Math.sin(stepX * x + stepY * y + phase);
     for (let channel = 0; channel < CHANNELS; channel++) {
-      out[channel] = (from[channel] as number) * (1 - mix) + (to[channel] as number) * mix;
+      out[channel] = from[channel] * (1 - mix) + to[channel] * mix;
     }
   };
 }
 
-/** Mixes `colour` into every pixel as far as `coverage(x, y)` says (0 to 1, pixel centres at whole numbers). */
-function paint(canvas: Float64Array, coverage: (x: number, y: number) => number, colour: (x: number, y: number, out: Float64Array) => void): void {
+/** Pixels at most `reach` from (x, y) in either direction. */
+interface Area {
+  readonly x: number;
+  readonly y: number;
+  readonly reach: number;
+}
+
+const EVERYWHERE: Area = { x: 0, y: 0, reach: SIDE };
+
+/** Mixes `colour` into the pixels of `area` as far as `coverage(x, y)` says (0 to 1, pixel centres at whole numbers). */
+function paint(
+  canvas: Float64Array,
+  area: Area,
+  coverage: (x: number, y: number) => number,
+  colour: (x: number, y: number, out: Float64Array) => void,
+): void {
   const ink = new Float64Array(CHANNELS);
-  for (let y = 0; y < SIDE; y++) {
-    for (let x = 0; x < SIDE; x++) {
+  const right = Math.min(SIDE - 1, Math.ceil(area.x + area.reach));
+  const bottom = Math.min(SIDE - 1, Math.ceil(area.y + area.reach));
+  for (let y = Math.max(0, Math.floor(area.y - area.reach)); y <= bottom; y++) {
+    for (let x = Math.max(0, Math.floor(area.x - area.reach)); x <= right; x++) {
       const part = coverage(x, y);
       if (part <= 0) continue;
       colour(x, y, ink);
       const at = (y * SIDE + x) * CHANNELS;
       for (let channel = 0; channel < CHANNELS; channel++) {
-        canvas[at + channel] = (canvas[at + channel] as number) * (1 - part) + (ink[channel] as number) * part;
+        canvas[at + channel] = canvas[at + channel] * (1 - part) + ink[channel] * part;
       }
     }
   }
@@ -106,22 +132,21 @@ interface Placement {
 }
 
 function placeShape(draws: Draws): Placement {
-  const radius = draws.real(6, 12);
-  const reach = SIDE / 2 - 0.75 * radius;
+  const radius = draws.real(8, 12.5);
+  const reach = 0.85 * (SIDE / 2 - radius) + 0.5;
   return { x: SIDE / 2 - 0.5 + draws.real(-reach, reach), y: SIDE / 2 - 0.5 + draws.real(-reach, reach), radius };
 }
 
 function shapeCoverage(draws: Draws, label: number, { x: centreX, y: centreY, radius }: Placement): (x: number, y: number) => number {
   const outline = OUTLINES[label];
   if (outline === undefined) throw new Error(`no shape ${label}`);
-  const angle = draws.real(0, 2 * Math.PI);
+  const angle = draws.real(-MOST_TURN, MOST_TURN);
   const cos = Math.cos(angle) / radius;
   const sin = Math.sin(angle) / radius;
-  const stretch = Math.exp(draws.real(-0.15, 0.15));
+  const stretch = Math.exp(draws.real(-MOST_STRETCH, MOST_STRETCH));
   return (x, y) => {
     const offX = x - centreX;
     const offY = y - centreY;
-    if (offX * offX + offY * offY > (OUTLINE_REACH * radius * 1.2 + 1) ** 2) return 0;
     return antialias(outline((cos * offX + sin * offY) * stretch, (cos * offY - sin * offX) / stretch) * radius);
   };
 }
@@ -137,18 +162,18 @@ function paintBar(canvas: Float64Array, draws: Draws, through: { readonly x: num
     const across = Math.abs(cos * (y - through.y) - sin * (x - through.x)) - halfWidth;
     return antialias(Math.max(along, across));
   };
-  paint(canvas, bar, plain(draws.colour()));
+  paint(canvas, { ...through, reach: halfLength + halfWidth + 1 }, bar, plain(draws.colour(20, 200)));
 }
 
 function paintDot(canvas: Float64Array, draws: Draws): void {
   const x = draws.real(0, SIDE);
   const y = draws.real(0, SIDE);
   const radius = draws.real(1, 3);
-  paint(canvas, (px, py) => antialias(Math.hypot(px - x, py - y) - radius), plain(draws.colour()));
+  paint(canvas, { x, y, reach: radius + 1 }, (px, py) => antialias(distance(px - x, py - y) - radius), plain(draws.colour(20, 200)));
 }
 
 /** Rounds the canvas to bytes with sensor-like noise of up to `strength` levels (triangular). */
-function develop(canvas: Float64Array, strength: number, seed: number, images: Uint8Array, at: number): void {
+function develop(canvas: Float64Array, strength: number, seed: number, images: Uint8ClampedArray, at: number): void {
   // Marsaglia's xorshift32: 3,072 values an image, where quality does not matter and speed does.
   let state = seed | 1;
   for (let index = 0; index < IMAGE_BYTES; index++) {
@@ -156,29 +181,23 @@ function develop(canvas: Float64Array, strength: number, seed: number, images: U
     state ^= state >>> 17;
     state ^= state << 5;
     const noise = (((state & 0xffff) - (state >>> 16)) / 0x1_0000) * strength;
-    images[at + index] = Math.min(255, Math.max(0, Math.round((canvas[index] as number) + noise)));
+    images[at + index] = canvas[index] + noise;
   }
 }
 
-function drawImage(draws: Draws, label: number, canvas: Float64Array, images: Uint8Array, at: number): void {
-  const ground = draws.colour();
-  let ground2 = draws.colour();
-  let fill = draws.colour();
-  for (let attempt = 0; attempt < 32 && Math.min(contrast(fill, ground), contrast(fill, ground2)) < LEAST_CONTRAST; attempt++) {
-    ground2 = draws.colour();
-    fill = draws.colour();
-  }
-  paint(canvas, () => 1, drawPattern(draws, ground, ground2));
+function drawImage(draws: Draws, label: number, canvas: Float64Array, images: Uint8ClampedArray, at: number): void {
+  const ground = draws.colour(20, 130);
+  const fill = draws.colour(150, 255);
+  paint(canvas, EVERYWHERE, () => 1, drawPattern(draws, ground, draws.near(ground, 40)));
   for (let clutter = Math.floor(draws.real(0, 4)); clutter > 0; clutter--) paintDot(canvas, draws);
-  if (draws.chance(0.3)) paintBar(canvas, draws, { x: draws.real(0, SIDE), y: draws.real(0, SIDE) }, SIDE);
   const place = placeShape(draws);
-  const shade: Colour = [fill[0] + draws.real(-40, 40), fill[1] + draws.real(-40, 40), fill[2] + draws.real(-40, 40)];
-  paint(canvas, shapeCoverage(draws, label, place), drawPattern(draws, fill, shade));
+  const reach = OUTLINE_REACH * Math.exp(MOST_STRETCH) * place.radius + 1;
+  paint(canvas, { ...place, reach }, shapeCoverage(draws, label, place), drawPattern(draws, fill, draws.near(fill, 40)));
   if (draws.chance(0.4)) {
     const through = { x: place.x + draws.real(-0.8, 0.8) * place.radius, y: place.y + draws.real(-0.8, 0.8) * place.radius };
     paintBar(canvas, draws, through, draws.real(3, 12));
   }
-  develop(canvas, draws.real(5, 45), draws.word(), images, at);
+  develop(canvas, draws.real(5, 40), draws.word(), images, at);
 }
 
 /**
@@ -186,14 +205,14 @@ function drawImage(draws: Draws, label: number, canvas: Float64Array, images: Ui
  * covered, with noise. Image i of a split shows class i mod 10 and depends on nothing but `seed`, the split and i.
  */
 export function generateShapes(split: Split, { seed = 0, count = COUNTS[split] }: { readonly seed?: number; readonly count?: number } = {}): ImageSet {
-  const images = new Uint8Array(count * IMAGE_BYTES);
-  const labels = new Uint8Array(count);
+  const set = emptyImageSet(count);
+  const clamped = new Uint8ClampedArray(set.images.buffer);
   const canvas = new Float64Array(IMAGE_BYTES);
   const stream = fnv1a32(`shapes.${split}`);
   for (let index = 0; index < count; index++) {
     const label = index % SHAPE_CLASSES.length;
-    labels[index] = label;
-    drawImage(new Draws(seed, stream, index), label, canvas, images, index * IMAGE_BYTES);
+    set.labels[index] = label;
+    drawImage(new Draws(seed, stream, index), label, canvas, clamped, index * IMAGE_BYTES);
   }
-  return { images, labels, count, shape: [SIDE, SIDE, CHANNELS] };
+  return set;
 }

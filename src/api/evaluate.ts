@@ -1,0 +1,91 @@
+import { join } from 'node:path';
+import { userError } from '../diagnostics/diagnostic.js';
+import { defaultDataFolder } from '../training/data/folder.js';
+import { loadClasses, loadSplit } from '../training/data/load.js';
+import { type Evaluation, evaluate as runEvaluation } from '../training/evaluate.js';
+import type { Prediction } from '../training/predict.js';
+import { RUN_FILES } from '../training/run-folder.js';
+import { initialStates } from '../training/states.js';
+import { loadWeights } from '../training/weights.js';
+import { type BackendChoice, compileToRun, type Runnable } from './compile.js';
+import { isFolder, readRun } from './runs.js';
+import type { Settings } from './settings.js';
+import { readSource } from './source.js';
+
+export interface ModelOptions extends Settings {
+  /** Default `auto`; for a run, the backend that it was trained with. */
+  readonly backend?: BackendChoice | undefined;
+  /** Safetensors file; default for a run: its `last.safetensors`. */
+  readonly weights?: string | undefined;
+  readonly data?: string | undefined;
+  readonly threads?: number | undefined;
+}
+
+export interface EvaluateOptions extends ModelOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+interface Model {
+  readonly runnable: Runnable;
+  readonly weights: string;
+}
+
+/** The model of a run folder, or of a `.amp` file with weights. */
+async function openModel(target: string, options: ModelOptions): Promise<Model> {
+  if (await isFolder(target)) {
+    const { source, choices } = await readRun(target);
+    const backend = options.backend === undefined || options.backend === 'auto' ? choices.backend : options.backend;
+    const runnable = await compileToRun(source, { ...choices.settings, backend });
+    return { runnable, weights: options.weights ?? join(target, RUN_FILES.last) };
+  }
+  if (options.weights === undefined) {
+    throw userError(
+      'AMP6202',
+      `${target} is not the folder of a run`,
+      'a .amp file has no weights of its own',
+      'give them with --weights W.safetensors',
+    );
+  }
+  return { runnable: await compileToRun(await readSource(target), options), weights: options.weights };
+}
+
+async function withModel<T>(
+  target: string,
+  options: ModelOptions,
+  use: (runnable: Runnable, executable: Awaited<ReturnType<Runnable['backend']['load']>>) => Promise<T>,
+): Promise<T> {
+  const { runnable, weights } = await openModel(target, options);
+  const { plan, backend, program } = runnable;
+  const values = await loadWeights(weights, plan);
+  const executable = await backend.load(plan, options.threads === undefined ? {} : { threads: options.threads });
+  try {
+    await executable.writeStates(initialStates(plan, program.recipe.train.seed));
+    await executable.writeStates(values);
+    return await use(runnable, executable);
+  } finally {
+    await executable.dispose();
+  }
+}
+
+/**
+ * Accuracy and loss on the test images, of a run folder or of a `.amp` file with weights; undefined when `signal` was aborted.
+ * Throws UserError for a wrong folder, damaged or foreign weights, or missing data.
+ */
+export async function evaluate(target: string, options: EvaluateOptions = {}): Promise<Evaluation | undefined> {
+  const { signal, onProgress } = options;
+  return withModel(target, options, async ({ plan, program }, executable) =>
+    runEvaluation(executable, plan, await loadSplit(program.recipe.dataset.name, 'test', options.data), { signal, onProgress }),
+  );
+}
+
+/** The most probable classes of pictures (PNG, JPEG and what else sharp reads). Throws UserError as `evaluate`, and for unreadable pictures. */
+export async function predict(target: string, pictures: readonly string[], options: ModelOptions = {}): Promise<readonly Prediction[]> {
+  // Brings an image library, which nothing else needs.
+  const { predictImages } = await import('../training/predict.js');
+  return withModel(target, options, async ({ plan, program }, executable) => {
+    const { name } = program.recipe.dataset;
+    const classes = await loadClasses(name, options.data ?? defaultDataFolder());
+    return predictImages(executable, plan, pictures, { classes });
+  });
+}

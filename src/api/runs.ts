@@ -1,0 +1,90 @@
+import { readdir, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { type Source, userError } from '../diagnostics/diagnostic.js';
+import { precisionName } from '../ir/types.js';
+import { BACKEND_NAMES, type BackendName } from '../runtime/select.js';
+import { openRun, RUN_FILES } from '../training/run-folder.js';
+import type { Runnable } from './compile.js';
+import { pickSettings, type Settings } from './settings.js';
+import { VERSION } from './version.js';
+
+/** Where runs go that are not told where. */
+const RUNS = 'runs';
+
+/** What a run needs to be continued or evaluated as it was started; part of config.json. */
+export interface RunChoices {
+  readonly backend: BackendName;
+  readonly settings: Settings;
+  readonly shuffle: boolean;
+  readonly augment: boolean;
+}
+
+/** config.json: the choices, and for a reader everything that follows from them. */
+export function runConfig({ source, program, plan, info }: Runnable, choices: RunChoices): unknown {
+  return {
+    ampc: VERSION,
+    file: basename(source.path),
+    ...choices,
+    settings: pickSettings(choices.settings),
+    device: info.device,
+    precision: precisionName(plan.precision),
+    policy: plan.policy,
+    recipe: program.recipe,
+  };
+}
+
+/** The `.amp` file and the choices of the run in `dir`. Throws UserError AMP7205 when it holds none. */
+export async function readRun(dir: string): Promise<{ readonly source: Source; readonly choices: RunChoices }> {
+  const { source, config } = await openRun(dir);
+  const { backend, settings, shuffle, augment } = config as Partial<RunChoices>;
+  const known = BACKEND_NAMES.find((name) => name === backend);
+  if (known === undefined || typeof settings !== 'object' || typeof shuffle !== 'boolean' || typeof augment !== 'boolean') {
+    throw userError(
+      'AMP7205',
+      `${join(dir, RUN_FILES.config)} is not complete`,
+      'it lacks choices that ampc train writes',
+      'start a new run',
+    );
+  }
+  return { source, choices: { backend: known, settings, shuffle, augment } };
+}
+
+export async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
+
+function stem(file: string): string {
+  return basename(file).replace(/\.amp$/, '');
+}
+
+/** Runs of `file` in the default place, with their number. */
+async function numberedRuns(file: string): Promise<{ readonly dir: string; readonly number: number }[]> {
+  const names = await readdir(RUNS).catch(() => []);
+  const prefix = `${stem(file)}-`;
+  return names.flatMap((name) => {
+    const suffix = name.startsWith(prefix) ? name.slice(prefix.length) : '';
+    return /^\d+$/.test(suffix) ? [{ dir: join(RUNS, name), number: Number(suffix) }] : [];
+  });
+}
+
+/** `runs/simple-cnn-3` after two runs of simple-cnn.amp. */
+export async function newRunFolder(file: string): Promise<string> {
+  const numbers = (await numberedRuns(file)).map(({ number }) => number);
+  return join(RUNS, `${stem(file)}-${Math.max(0, ...numbers) + 1}`);
+}
+
+/** The newest run of `file` in the default place. Throws UserError AMP6201 when there is none. */
+export async function latestRunFolder(file: string): Promise<string> {
+  const runs = await numberedRuns(file);
+  const latest = runs.sort((a, b) => b.number - a.number)[0];
+  if (latest !== undefined) return latest.dir;
+  throw userError(
+    'AMP6201',
+    `there is no run of ${basename(file)} to resume`,
+    `no folder ${join(RUNS, `${stem(file)}-1`)} here`,
+    'name its folder: --resume DIR',
+  );
+}

@@ -1,0 +1,26 @@
+import { type ModelOptions, predict } from '../../index.js';
+import { options } from '../options.js';
+import { formatPercent } from '../output.js';
+import type { AddCommand } from './command.js';
+
+export const addPredict: AddCommand = (program, output) => {
+  program
+    .command('predict')
+    .description('classify pictures with a trained model')
+    .argument('<run>', 'run folder')
+    .argument('<image...>', 'PNG or JPEG files')
+    .addOption(options.backend())
+    .addOption(options.data())
+    .addOption(options.json())
+    .action(async (run: string, images: readonly string[], choices: ModelOptions) => {
+      for (const prediction of await predict(run, images, choices)) {
+        output.event({ event: 'prediction', ...prediction });
+        const [best, ...others] = prediction.top;
+        if (best === undefined) continue;
+        const rest = others.map(({ name, probability }) => `${name} ${formatPercent(probability)}`).join(', ');
+        output.line(
+          `${prediction.path}: ${output.style('bold', best.name)} ${formatPercent(best.probability)}${rest === '' ? '' : output.style('dim', `  (${rest})`)}`,
+        );
+      }
+    });
+};

@@ -1,0 +1,60 @@
+import { type TrainOptions, train } from '../../index.js';
+import { EXIT } from '../failure.js';
+import { onInterrupt } from '../interrupt.js';
+import { integer, options } from '../options.js';
+import { formatDuration, formatPercent } from '../output.js';
+import { TrainReport } from '../train-report.js';
+import type { AddCommand } from './command.js';
+
+export const addTrain: AddCommand = (program, output, exitWith) => {
+  program
+    .command('train')
+    .description('train the model of a .amp file')
+    .argument('<file>', '.amp file')
+    .addOption(options.backend())
+    .addOption(options.data())
+    .option('--out <dir>', 'run folder (default: runs/<file>-<number>)')
+    .option('--resume [dir]', 'continue a run: the one in the folder, in --out, or the newest of this file')
+    .option('--epochs <n>', 'passes over the training images', integer(1))
+    .option('--max-steps <n>', 'stop after so many optimizer steps', integer(1))
+    .addOption(options.batch())
+    .addOption(options.precision())
+    .addOption(options.policy())
+    .option('--seed <n>', 'key of the initial weights, shuffling, augmentation and dropout', integer(0))
+    .option('--init <weights>', 'safetensors file with the weights to start from')
+    .addOption(options.set())
+    .option('--no-shuffle', 'take the images in the order of the data set')
+    .option('--no-augment', 'no flips and crops')
+    .option('--log-every <n>', 'report every so many steps (default: 50)', integer(1))
+    .addOption(options.threads())
+    .addOption(options.json())
+    .action(async (file: string, choices: TrainOptions) => {
+      const report = new TrainReport(output);
+      const interrupt = onInterrupt(output, 'finishing the step and saving');
+      try {
+        const result = await train(file, {
+          ...choices,
+          // Commander sets these to true when they are not given; a resumed run then keeps its own.
+          shuffle: choices.shuffle === false ? false : undefined,
+          augment: choices.augment === false ? false : undefined,
+          signal: interrupt.signal,
+          onEvent: (event) => report.onEvent(event),
+          onProgress: (progress) => report.onProgress(progress),
+        });
+        report.finish();
+        if (result.interrupted) {
+          output.line(`interrupted after step ${result.steps}; continue with: ampc train ${file} --resume ${result.run}`);
+          exitWith(EXIT.interrupted);
+          return;
+        }
+        const accuracy =
+          result.testAccuracy === undefined ? '' : `, test accuracy ${output.style('green', formatPercent(result.testAccuracy))}`;
+        output.line(`${result.steps} steps in ${formatDuration(result.seconds)}${accuracy}; weights and metrics in ${result.run}`);
+      } catch (error) {
+        report.stop();
+        throw error;
+      } finally {
+        interrupt.release();
+      }
+    });
+};

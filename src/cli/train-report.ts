@@ -1,0 +1,131 @@
+import { SingleBar } from 'cli-progress';
+import type { EpochEvent, StartEvent, StepEvent, TrainEvent, TrainProgress } from '../index.js';
+import { formatCount, formatDuration, formatPercent, type Output } from './output.js';
+
+const BAR = '{what} {bar} {percentage}%  {facts}';
+const BAR_WIDTH = 24;
+
+/** Shows a training run: a progress bar on a terminal, plain lines elsewhere, a table of the epochs at the end. */
+export class TrainReport {
+  readonly #output: Output;
+  readonly #epochs: EpochEvent[] = [];
+  #bar: SingleBar | undefined;
+  #phase = '';
+
+  constructor(output: Output) {
+    this.#output = output;
+  }
+
+  /** With `--json` every event is a line on stdout, whatever a person sees on stderr. */
+  onEvent(event: TrainEvent): void {
+    this.#output.event(event);
+    switch (event.event) {
+      case 'start':
+        this.#start(event);
+        break;
+      case 'step':
+        this.#step(event);
+        break;
+      case 'epoch':
+        this.#epoch(event);
+        break;
+      case 'warning':
+        this.#stopBar();
+        this.#output.error(`warning[${event.code}]: step ${event.step}: ${event.message}\n = why: ${event.why}\n = fix: ${event.fix}`);
+        break;
+      case 'done':
+        this.#stopBar();
+    }
+  }
+
+  onProgress(progress: TrainProgress): void {
+    if (!this.#output.terminal) return;
+    const phase = `${progress.phase} ${progress.epoch}`;
+    if (this.#bar === undefined || this.#phase !== phase) {
+      this.#stopBar();
+      this.#phase = phase;
+      this.#bar = new SingleBar({
+        format: BAR,
+        barsize: BAR_WIDTH,
+        hideCursor: true,
+        clearOnComplete: true,
+        linewrap: false,
+        gracefulExit: false,
+      });
+      this.#bar.start(progress.stepsPerEpoch, 0, { what: '', facts: '' });
+    }
+    const what = progress.phase === 'train' ? `epoch ${progress.epoch}/${progress.epochs}` : 'testing';
+    this.#bar.update(progress.stepInEpoch, { what, facts: facts(progress).join('  ') });
+  }
+
+  /** Ends the display. */
+  stop(): void {
+    this.#stopBar();
+  }
+
+  /** Ends the display and sums up the run. */
+  finish(): void {
+    this.#stopBar();
+    if (this.#epochs.length === 0) return;
+    this.#output.line();
+    this.#output.table(
+      ['epoch', 'train loss', 'test loss', 'test accuracy', 'images/s', 'skipped', 'time'],
+      this.#epochs.map((epoch) => [
+        String(epoch.epoch),
+        formatLoss(epoch.train_loss),
+        formatLoss(epoch.test_loss),
+        epoch.test_accuracy === null ? '-' : formatPercent(epoch.test_accuracy),
+        formatCount(Math.round(epoch.images_per_second)),
+        String(epoch.skipped_steps),
+        formatDuration(epoch.seconds),
+      ]),
+    );
+  }
+
+  #start({ model, backend, device, precision, parameters, run }: StartEvent): void {
+    const style: Output['style'] = (name, text) => this.#output.style(name, text);
+    this.#output.line(`${style('bold', model)}: ${formatCount(parameters)} parameters, ${precision} on ${backend} (${device})`);
+    this.#output.line(style('dim', `run: ${run}`));
+  }
+
+  #step({ step, epoch, loss, lr, loss_scale, skipped }: StepEvent): void {
+    if (this.#output.terminal || this.#output.json) return;
+    const parts = [`epoch ${epoch}`, `step ${step}`, `loss ${formatLoss(loss)}`, `lr ${lr.toPrecision(3)}`];
+    if (loss_scale !== 1) parts.push(`scale ${loss_scale}`);
+    if (skipped) parts.push('skipped: the gradients overflowed');
+    this.#output.line(parts.join('  '));
+  }
+
+  #epoch(event: EpochEvent): void {
+    this.#stopBar();
+    this.#epochs.push(event);
+    const style: Output['style'] = (name, text) => this.#output.style(name, text);
+    const accuracy = event.test_accuracy === null ? '' : `  test accuracy ${style('green', formatPercent(event.test_accuracy))}`;
+    const skipped = event.skipped_steps > 0 ? `  ${event.skipped_steps} skipped` : '';
+    this.#output.line(
+      `epoch ${event.epoch}  loss ${formatLoss(event.train_loss)}  test loss ${formatLoss(event.test_loss)}${accuracy}` +
+        `  ${formatCount(Math.round(event.images_per_second))} images/s${skipped}  ${formatDuration(event.seconds)}`,
+    );
+  }
+
+  #stopBar(): void {
+    this.#bar?.stop();
+    this.#bar = undefined;
+  }
+}
+
+function facts(progress: TrainProgress): string[] {
+  const { loss, accuracy, lossScale, skipped, imagesPerSecond, secondsLeft } = progress;
+  return [
+    `loss ${formatLoss(loss)}`,
+    `accuracy ${(100 * accuracy).toFixed(1)} %`,
+    ...(lossScale === 1 ? [] : [`scale ${lossScale}`]),
+    ...(skipped === 0 ? [] : [`${skipped} skipped`]),
+    `${formatCount(Math.round(imagesPerSecond))} images/s`,
+    ...(secondsLeft === undefined ? [] : [`${formatDuration(secondsLeft)} left`]),
+  ];
+}
+
+function formatLoss(loss: number | null): string {
+  return loss === null || !Number.isFinite(loss) ? '-' : loss.toFixed(4);
+}

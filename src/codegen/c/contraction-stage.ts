@@ -1,0 +1,87 @@
+import type { DType } from '../../ir/types.js';
+import { C_TYPE } from './kernel.js';
+
+/** One image on its way from memory to the multiplications: widened, zero-padded, or paired. */
+export interface Staging {
+  readonly dtype: DType;
+  /**
+   * `f32`: widened to f32. `channel-pairs`: bf16, two channels in 32 bits. `image-pairs`: bf16, the same element of two images in 32 bits.
+   */
+  readonly form: 'f32' | 'channel-pairs' | 'image-pairs';
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+  readonly haloTop: number;
+  readonly haloLeft: number;
+  readonly stagedHeight: number;
+  readonly stagedWidth: number;
+}
+
+/** Staged elements of one position. */
+export function stagedChannels(s: Staging): number {
+  return s.form === 'channel-pairs' ? Math.ceil(s.channels / 2) : s.channels;
+}
+
+/** Staged elements of one image (or pair of images). */
+export function stagedSize(s: Staging): number {
+  return s.stagedHeight * s.stagedWidth * stagedChannels(s);
+}
+
+/** Whether the image can be read where it is. */
+export function isStagedAlready(s: Staging): boolean {
+  const bare = s.haloTop === 0 && s.haloLeft === 0 && s.stagedHeight === s.height && s.stagedWidth === s.width;
+  if (!bare) return false;
+  return s.form === 'f32' ? s.dtype === 'f32' : s.form === 'channel-pairs' && s.channels % 2 === 0;
+}
+
+function copyRow(s: Staging): string {
+  const count = s.width * s.channels;
+  const whole = (step: string, part: string) => `      int64_t i = 0;
+      for (; i + LANES <= ${count}; i += LANES) ${step}
+      if (i < ${count}) ${part}`;
+  if (s.form === 'f32') {
+    const load = `load_${s.dtype}`;
+    return whole(`store_f32(out + i, ${load}(in + i));`, `store_f32_part(out + i, ${load}_part(in + i, ${count} - i), ${count} - i);`);
+  }
+  if (s.form === 'image-pairs') {
+    const pair = (load: string, tail: string) => `pair_up(${load}(in + i${tail}), second == NULL ? (vh){0} : ${load}(in2 + i${tail}))`;
+    return `      const uint16_t *in2 = second + row * ${count};
+${whole(`store_vu(out + i, ${pair('load_h', '')});`, `store_vu_part(out + i, ${pair('load_h_part', `, ${count} - i`)}, ${count} - i);`)}`;
+  }
+  if (s.channels % 2 === 0) return `      memcpy(out, in, ${count * 2});`;
+  return `      for (int64_t column = 0; column < ${s.width}; column++) {
+        out[column * ${stagedChannels(s)} + ${stagedChannels(s) - 1}] = 0;
+        memcpy(out + column * ${stagedChannels(s)}, in + column * ${s.channels}, ${s.channels * 2});
+      }`;
+}
+
+/** C function \`name(first, second, staged)\`: brings one image (with \`image-pairs\` a second one, or NULL) into the staged form. */
+export function emitStage(name: string, s: Staging): string {
+  const type = s.form === 'f32' ? 'float' : 'uint32_t';
+  const kc = stagedChannels(s);
+  const rowSize = s.stagedWidth * kc;
+  const left = s.haloLeft * kc;
+  const right = (s.stagedWidth - s.haloLeft - s.width) * kc;
+  const edges = [
+    ...(left > 0 ? [`      memset(out - ${left}, 0, ${left * 4});`] : []),
+    ...(right > 0 ? [`      memset(out + ${s.width * kc}, 0, ${right * 4});`] : []),
+  ];
+  const above = s.haloTop * rowSize;
+  const below = (s.stagedHeight - s.haloTop - s.height) * rowSize;
+  const outside = [
+    ...(above > 0 ? [`  memset(staged, 0, ${above * 4});`] : []),
+    ...(below > 0 ? [`  memset(staged + ${(s.haloTop + s.height) * rowSize}, 0, ${below * 4});`] : []),
+  ];
+  const unused = s.form === 'image-pairs' ? [] : ['  (void)second;'];
+  return `/* One ${s.height}x${s.width}x${s.channels} image in ${s.dtype} to ${s.stagedHeight}x${s.stagedWidth}x${kc} elements, zeros around it. */
+static void ${name}(const ${C_TYPE[s.dtype]} *first, const ${C_TYPE[s.dtype]} *second, ${type} *staged) {
+${[...unused, ...outside].map((line) => `${line}\n`).join('')}  for (int64_t row = 0; row < ${s.height}; row++) {
+    const ${C_TYPE[s.dtype]} *in = first + row * ${s.width * s.channels};
+    ${type} *out = staged + (row + ${s.haloTop}) * ${rowSize} + ${left};
+    {
+${copyRow(s)}
+    }
+${edges.map((line) => `${line.slice(2)}\n`).join('')}  }
+}
+`;
+}

@@ -1,0 +1,137 @@
+import type { Target } from './target.js';
+
+/** Outputs whose sums are kept in registers at once: `rows` x `columns` positions, each with `vectors` vectors of output channels. */
+export interface Tile {
+  readonly rows: number;
+  readonly columns: number;
+  readonly vectors: number;
+}
+
+/** What the multiplications run on: f32 lanes, or bf16 pairs (two neighbours in the summed index) with an f32 sum. */
+export type Compute = 'f32' | 'bf16';
+
+/** C type of one staged element, and how many summed indices it holds. */
+export const STAGED: Readonly<Record<Compute, { readonly type: string; readonly depth: 1 | 2 }>> = {
+  f32: { type: 'float', depth: 1 },
+  bf16: { type: 'uint32_t', depth: 2 },
+};
+
+/** Multiply-adds may start this many cycles apart when they depend on each other, two a cycle when they do not. */
+const LATENCY = 4;
+
+function cyclesPerStep(positions: number, vectors: number): number {
+  return Math.max((positions * vectors) / 2, (positions + vectors) / 2, LATENCY);
+}
+
+function fits(positions: number, vectors: number, target: Target): boolean {
+  return positions * vectors + vectors + 1 <= target.registers;
+}
+
+/** Cost of covering `count` vectors with tiles of `vectors`, the last one smaller. */
+function vectorCost(positions: number, count: number, vectors: number): number {
+  const rest = count % vectors;
+  return Math.floor(count / vectors) * cyclesPerStep(positions, vectors) + (rest > 0 ? cyclesPerStep(positions, rest) : 0);
+}
+
+/**
+ * The cheapest tile for a lattice of rows x columns positions and `vectors` vectors of channels, by a model of multiply-add and load
+ * ports. The last tile of a row or column is moved back to end at the edge, so it may overlap its neighbour but never leave the lattice.
+ * `pooled` keeps the tile aligned to 2x2 windows.
+ */
+export function chooseTile(rows: number, columns: number, vectors: number, pooled: boolean, target: Target): Tile {
+  const step = pooled ? 2 : 1;
+  let best: Tile = { rows: step, columns: step, vectors: 1 };
+  let bestCost = Infinity;
+  for (let r = step; r <= Math.min(rows, 8); r += step) {
+    for (let c = step; c <= Math.min(columns, 28); c += step) {
+      for (let v = 1; v <= Math.min(vectors, 6); v += 1) {
+        if (!fits(r * c, v, target)) continue;
+        const tiles = Math.ceil(rows / r) * Math.ceil(columns / c);
+        // A little per tile for its start and end, and per position for its own address.
+        const cost = tiles * (vectorCost(r * c, vectors, v) + 0.2 * Math.ceil(vectors / v) + 0.02 * r * c);
+        if (cost < bestCost - 1e-9) {
+          best = { rows: r, columns: c, vectors: v };
+          bestCost = cost;
+        }
+      }
+    }
+  }
+  return best;
+}
+
+/** Rows of the window's run (`depth` in registers as single numbers) by vectors of dy's channels, for weight gradients. */
+export function chooseGradientTile(run: number, vectors: number, target: Target): { readonly depth: number; readonly vectors: number } {
+  let best = { depth: 1, vectors: 1 };
+  let bestCost = Infinity;
+  for (let depth = 1; depth <= Math.min(run, 28); depth += 1) {
+    for (let v = 1; v <= Math.min(vectors, 6); v += 1) {
+      if (!fits(depth, v, target)) continue;
+      const rest = run % depth;
+      const cost = Math.floor(run / depth) * vectorCost(depth, vectors, v) + (rest > 0 ? vectorCost(rest, vectors, v) : 0) + 0.3 * Math.ceil(run / depth) * Math.ceil(vectors / v);
+      if (cost < bestCost - 1e-9) {
+        best = { depth, vectors: v };
+        bestCost = cost;
+      }
+    }
+  }
+  return best;
+}
+
+function repeat(count: number, text: (index: number) => string): string {
+  return Array.from({ length: count }, (_, index) => text(index)).join('');
+}
+
+/** The multiply-adds of one summed index: `scalars` broadcast numbers against `vectors` vectors, as an outer product. */
+function outerProduct(compute: Compute, scalars: readonly string[], vectors: number, indent: string): string {
+  const add = (p: number, v: number) => (compute === 'f32' ? `a${p}_${v} += b * w${v};` : `a${p}_${v} = dot_pairs(a${p}_${v}, w${v}, b);`);
+  const broadcast = (scalar: string) => (compute === 'f32' ? `const vf b = vf_set(${scalar});` : `const vu b = vu_set(${scalar});`);
+  return scalars.map((scalar, p) => `${indent}{ ${broadcast(scalar)} ${repeat(vectors, (v) => `${add(p, v)} `)}}\n`).join('');
+}
+
+function loadVectors(compute: Compute, vectors: number, pointer: string, indent: string): string {
+  const load = (v: number) => (compute === 'f32' ? `const vf w${v} = load_f32(${pointer} + ${v} * LANES);` : `const vu w${v} = load_vu(${pointer} + ${v} * LANES);`);
+  return repeat(vectors, (v) => `${indent}${load(v)}\n`);
+}
+
+function loadSums(positions: number, vectors: number, array: (p: number, v: number) => string): string {
+  return repeat(positions, (p) => `  vf ${Array.from({ length: vectors }, (_, v) => `a${p}_${v} = ${array(p, v)}`).join(', ')};\n`);
+}
+
+/**
+ * C function that adds x * w to a tile's sums over `count` runs, a run being {offset into the staged image, length} in staged elements. The
+ * weights lie in the order of the summation.
+ */
+export function emitTile(name: string, compute: Compute, tile: Tile, rowStride: number, columnStride: number): string {
+  const { type } = STAGED[compute];
+  const positions = tile.rows * tile.columns;
+  const offsets = Array.from({ length: positions }, (_, p) => Math.floor(p / tile.columns) * rowStride + (p % tile.columns) * columnStride);
+  return `/* ${tile.rows}x${tile.columns} positions, ${tile.vectors} vectors of channels. */
+static void ${name}(const ${type} *restrict x, const ${type} *restrict w, const int (*runs)[2], int count, vf *restrict sums) {
+${loadSums(positions, tile.vectors, (p, v) => `sums[${p * tile.vectors + v}]`)}  for (int r = 0; r < count; r++) {
+    const ${type} *restrict xr = x + runs[r][0];
+    for (int k = 0; k < runs[r][1]; k++, xr++, w += ${tile.vectors} * LANES) {
+${loadVectors(compute, tile.vectors, 'w', '      ')}${outerProduct(compute, offsets.map((offset) => `xr[${offset}]`), tile.vectors, '      ')}    }
+  }
+${repeat(positions, (p) => `  ${repeat(tile.vectors, (v) => `sums[${p * tile.vectors + v}] = a${p}_${v}; `)}\n`)}}
+`;
+}
+
+/**
+ * C function that adds to `depth` x `vectors` sums of a weight gradient (rows \`pitch\` apart) over \`images\` staged images: each position's
+ * \`depth\` neighbours in x, times its dy.
+ */
+export function emitGradientTile(name: string, compute: Compute, depth: number, vectors: number, loop: { rows: number; columns: number; xRow: number; xColumn: number; xImage: number; dyRow: number; dyColumn: number; dyImage: number; pitch: number }): string {
+  const { type } = STAGED[compute];
+  return `/* ${depth} rows of the weight, ${vectors} vectors of channels. */
+static void ${name}(const ${type} *restrict x, const ${type} *restrict dy, int64_t images, float *restrict dw) {
+${loadSums(depth, vectors, (m, v) => `load_f32(dw + ${m * loop.pitch} + ${v} * LANES)`)}  for (int64_t image = 0; image < images; image++) {
+    for (int64_t row = 0; row < ${loop.rows}; row++) {
+      const ${type} *restrict xr = x + image * ${loop.xImage} + row * ${loop.xRow};
+      const ${type} *restrict yr = dy + image * ${loop.dyImage} + row * ${loop.dyRow};
+      for (int64_t column = 0; column < ${loop.columns}; column++, xr += ${loop.xColumn}, yr += ${loop.dyColumn}) {
+${loadVectors(compute, vectors, 'yr', '        ')}${outerProduct(compute, Array.from({ length: depth }, (_, m) => `xr[${m}]`), vectors, '        ')}      }
+    }
+  }
+${repeat(depth, (m) => `  ${repeat(vectors, (v) => `store_f32(dw + ${m * loop.pitch} + ${v} * LANES, a${m}_${v}); `)}\n`)}}
+`;
+}

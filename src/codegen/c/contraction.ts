@@ -1,0 +1,220 @@
+import type { ValueId } from '../../ir/types.js';
+import { numbersAttr } from '../../ir/types.js';
+import { convolutionOf, type Convolution, type Lattice } from './contraction-geometry.js';
+import { emitFinish } from './contraction-finish.js';
+import { emitPack, packTasks, type Packing } from './contraction-pack.js';
+import { emitStage, isStagedAlready, stagedChannels, stagedSize, type Staging } from './contraction-stage.js';
+import { chooseTile, emitTile, STAGED, type Compute, type Tile } from './contraction-tile.js';
+import type { Kernel, KernelContext } from './kernel.js';
+
+/** Bytes of weights that one pass over a block's positions reads again and again; stays in a second-level cache. */
+const WEIGHT_BLOCK = 160 * 1024;
+/** Positions of a task: enough to reuse each weight many times, few enough to share the work out. */
+const POSITIONS_PER_TASK = 256;
+/** Fewer tasks than this leave cores idle, so channels are shared out too. */
+const ENOUGH_TASKS = 8;
+
+type Run = readonly [offset: number, length: number];
+
+interface Block {
+  /** Index into the table of runs, and how many. */
+  readonly first: number;
+  readonly count: number;
+  /** Summed indices before this block, in the packed weight. */
+  readonly row: number;
+}
+
+/** Sums over k in the order in which the staged image lies in memory: neighbouring taps join to one run. */
+function runsOf(lattice: Lattice, stagedWidth: number, kc: number): { runs: Run[]; taps: number[] } {
+  const taps = lattice.taps.map((tap) => ({ weight: tap.weight, offset: (tap.row * stagedWidth + tap.column) * kc })).sort((a, b) => a.offset - b.offset);
+  const runs: [number, number][] = [];
+  for (const { offset } of taps) {
+    const last = runs.at(-1);
+    if (last !== undefined && last[0] + last[1] === offset) last[1] += kc;
+    else runs.push([offset, kc]);
+  }
+  return { runs, taps: taps.map((tap) => tap.weight) };
+}
+
+/** Cuts runs into blocks of at most `limit` summed indices. */
+function cutRuns(runs: readonly Run[], limit: number, table: Run[], firstRow: number): Block[] {
+  const total = runs.reduce((sum, run) => sum + run[1], 0);
+  const size = Math.ceil(total / Math.max(1, Math.ceil(total / limit)));
+  const blocks: Block[] = [];
+  let row = firstRow;
+  let open = { first: table.length, count: 0, row, filled: 0 };
+  for (const [offset, length] of runs) {
+    for (let done = 0; done < length; ) {
+      const take = Math.min(length - done, size - open.filled);
+      table.push([offset + done, take]);
+      open = { ...open, count: open.count + 1, filled: open.filled + take };
+      done += take;
+      row += take;
+      if (open.filled === size) {
+        blocks.push(open);
+        open = { first: table.length, count: 0, row, filled: 0 };
+      }
+    }
+  }
+  if (open.count > 0) blocks.push(open);
+  return blocks;
+}
+
+/** The 2x2 pool that the group computes on the accumulators, if any. */
+export function fusedPool(context: KernelContext): ValueId | undefined {
+  return context.group.nodes.find((id) => context.node(id).op === 'max_pool2d');
+}
+
+function computeFormat(context: KernelContext, c: Convolution): Compute {
+  const bf16 = context.type(c.source).dtype === 'bf16' && context.type(c.weight).dtype === 'bf16';
+  return bf16 && context.target.bf16Dot ? 'bf16' : 'f32';
+}
+
+interface Lowered {
+  readonly c: Convolution;
+  readonly compute: Compute;
+  readonly tile: Tile;
+  readonly staging: Staging;
+  readonly packing: Packing;
+  readonly runs: readonly Run[];
+  readonly lattices: readonly { readonly lattice: Lattice; readonly blocks: readonly Block[] }[];
+  readonly imagesPerTask: number;
+  readonly imageBlocks: number;
+  readonly channelBlocks: number;
+}
+
+function lowerConvolution(context: KernelContext, c: Convolution): Lowered {
+  const { target } = context;
+  const compute = computeFormat(context, c);
+  const vectors = Math.ceil(c.n / target.lanes);
+  const filled = c.lattices.filter((l) => l.rows > 0 && l.columns > 0);
+  const rows = Math.min(...filled.map((l) => l.rows));
+  const columns = Math.min(...filled.map((l) => l.columns));
+  const tile = chooseTile(rows, columns, vectors, fusedPool(context) !== undefined, target);
+  const { dtype } = context.type(c.source);
+  const form = compute === 'bf16' ? 'channel-pairs' : 'f32';
+  const staging: Staging = { dtype, form, height: c.height, width: c.width, channels: c.k, haloTop: c.haloTop, haloLeft: c.haloLeft, stagedHeight: c.stagedHeight, stagedWidth: c.stagedWidth };
+  const kc = stagedChannels(staging);
+  const limit = Math.max(64, Math.floor(WEIGHT_BLOCK / (tile.vectors * target.lanes * 4)));
+  const runs: Run[] = [];
+  const taps: number[] = [];
+  const lattices = filled.map((lattice) => {
+    const own = runsOf(lattice, c.stagedWidth, kc);
+    const blocks = cutRuns(own.runs, limit, runs, taps.length * kc);
+    taps.push(...own.taps);
+    return { lattice, blocks };
+  });
+  const imagesPerTask = Math.max(1, Math.min(c.images, Math.round(POSITIONS_PER_TASK / (c.outHeight * c.outWidth))));
+  const imageBlocks = Math.ceil(c.images / imagesPerTask);
+  const channelTiles = Math.ceil(vectors / tile.vectors);
+  const channelBlocks = Math.min(channelTiles, Math.max(1, Math.ceil(ENOUGH_TASKS / imageBlocks)));
+  const weight = context.type(c.weight);
+  const packing: Packing = { dtype: weight.dtype, compute, k: c.k, n: c.n, taps, vectors: tile.vectors, transposed: c.transposed, lanes: target.lanes };
+  return { c, compute, tile, staging, packing, runs, lattices, imagesPerTask, imageBlocks, channelBlocks };
+}
+
+/** Loops over the tiles of one lattice for the images of a task; `body` sees `row`, `column`, `image` and the tile's number `t`. */
+function tileLoops({ c, tile, staging }: Lowered, lattice: Lattice, body: string): string {
+  const tileRows = Math.ceil(lattice.rows / tile.rows);
+  const tileColumns = Math.ceil(lattice.columns / tile.columns);
+  const kc = stagedChannels(staging);
+  return `  for (int64_t image = first, t = 0; image < last; image++) {
+    for (int64_t i = 0; i < ${tileRows}; i++) {
+      const int64_t row = min64(i * ${tile.rows}, ${lattice.rows - tile.rows});
+      for (int64_t j = 0; j < ${tileColumns}; j++, t++) {
+        const int64_t column = min64(j * ${tile.columns}, ${lattice.columns - tile.columns});
+        const int64_t at = (image - first) * ${stagedSize(staging)} + (row * ${c.inStep[0] * c.stagedWidth} + column * ${c.inStep[1]}) * ${kc};
+${body}
+      }
+    }
+  }
+`;
+}
+
+/** C function that computes all positions of a task's images for the channels of one tile. */
+function emitBlock(name: string, lowered: Lowered, vectors: number): string {
+  const { compute, tile, lattices, c } = lowered;
+  const { type } = STAGED[compute];
+  const sums = tile.rows * tile.columns * vectors;
+  const call = (block: Block, target: string) =>
+    `        ${name}_tile${vectors}(x + at, w + ${block.row * vectors} * LANES, ${name}_runs + ${block.first}, ${block.count}, ${target});`;
+  const finish = (lattice: Lattice, target: string) =>
+    `        ${name}_finish${vectors}(p, ${target}, image, ${place('row', c.outStep[0], lattice.row0)}, ${place('column', c.outStep[1], lattice.column0)}, n);`;
+  const parts = lattices.map(({ lattice, blocks }) => {
+    if (blocks.length <= 1) {
+      const compute1 = blocks.map((block) => call(block, 'sums')).join('\n');
+      return tileLoops(lowered, lattice, `        vf sums[${sums}] = {{0}};\n        (void)at;\n${compute1}\n${finish(lattice, 'sums')}`);
+    }
+    const count = `(last - first) * ${Math.ceil(lattice.rows / tile.rows) * Math.ceil(lattice.columns / tile.columns) * sums}`;
+    const passes = blocks.map((block) => tileLoops(lowered, lattice, call(block, `all + t * ${sums}`)));
+    const last = tileLoops(lowered, lattice, `        (void)at;\n${finish(lattice, `all + t * ${sums}`)}`);
+    return `  memset(all, 0, (size_t)(${count}) * sizeof(vf));\n${passes.join('')}${last}`;
+  });
+  return `static void ${name}_channels${vectors}(void *const *p, const ${type} *x, const ${type} *w, vf *all, int64_t first, int64_t last, int64_t n) {
+  (void)all;
+${parts.join('')}}
+`;
+}
+
+/** `row * 2 + 1` without the parts that do nothing. */
+function place(variable: string, step: number, start: number): string {
+  return `${step === 1 ? variable : `${variable} * ${step}`}${start === 0 ? '' : ` + ${start}`}`;
+}
+
+/** C of one convolution-like contraction with everything that the plan fused behind it. */
+export function emitConvolution(context: KernelContext): Kernel {
+  const node = context.node(context.group.nodes[0]!);
+  const c = convolutionOf(node, node.inputs.map((id) => context.type(id)));
+  const lowered = lowerConvolution(context, c);
+  const { tile, compute, staging, packing, runs, imagesPerTask, imageBlocks, channelBlocks } = lowered;
+  const { lanes } = context.target;
+  const { name } = context;
+  const { type } = STAGED[compute];
+  const pool = fusedPool(context);
+  if (pool !== undefined && numbersAttr(context.node(pool).attrs, 'window').some((size) => size !== 2)) throw new Error('only 2x2 pools are fused');
+
+  const vectors = Math.ceil(c.n / lanes);
+  const full = Math.floor(vectors / tile.vectors);
+  const rest = vectors % tile.vectors;
+  const kc = stagedChannels(staging);
+  const packedRows = packing.taps.length * kc;
+  const packed = context.workspace(Math.max(1, packedRows) * vectors * lanes * 4);
+  const direct = isStagedAlready(staging);
+  const stagedBytes = direct ? 0 : imagesPerTask * stagedSize(staging) * 4;
+  const multiple = lowered.lattices.some(({ blocks }) => blocks.length > 1);
+  const tilesOf = (l: Lattice) => Math.ceil(l.rows / tile.rows) * Math.ceil(l.columns / tile.columns);
+  const sumBytes = multiple ? Math.max(...lowered.lattices.map(({ lattice }) => tilesOf(lattice))) * imagesPerTask * tile.rows * tile.columns * tile.vectors * lanes * 4 : 0;
+  const scratch = context.scratch(stagedBytes + sumBytes + 64);
+
+  const widths = [...(full > 0 ? [tile.vectors] : []), ...(rest > 0 ? [rest] : [])];
+  const strides = [c.inStep[0] * c.stagedWidth * kc, c.inStep[1] * kc] as const;
+  const source = context.pointer(c.source);
+  const image = c.height * c.width * c.k;
+  const stage = direct
+    ? `  const ${type} *x = (const ${type} *)(${source} + first * ${image});\n`
+    : `  ${type} *x = (${type} *)${scratch};
+  for (int64_t image = first; image < last; image++) ${name}_stage(${source} + image * ${image}, NULL, x + (image - first) * ${stagedSize(staging)});
+`;
+  const perBlock = Math.ceil((full + (rest > 0 ? 1 : 0)) / channelBlocks);
+  const channels = (width: number) => `${name}_channels${width}(p, x, w + t * ${tile.vectors * packedRows} * LANES, all, first, last, t * ${tile.vectors * lanes});`;
+  const whole = full > 0 ? `    if (t < ${full}) ${channels(tile.vectors)}\n` : '';
+  const remainder = rest > 0 ? `    ${full > 0 ? `else ` : ''}${channels(rest)}\n` : '';
+  const code = `static const int ${name}_runs[][2] = {${(runs.length > 0 ? runs : [[0, 0]]).map(([offset, length]) => `{${offset}, ${length}}`).join(', ')}};
+
+${emitPack(`${name}_pack`, packing, context.pointer(c.weight), packed)}
+${direct ? '' : `${emitStage(`${name}_stage`, staging)}\n`}${widths.map((width) => emitTile(`${name}_tile${width}`, compute, { ...tile, vectors: width }, ...strides)).join('\n')}
+${widths.map((width) => emitFinish(context, `${name}_finish${width}`, c, { ...tile, vectors: width }, pool)).join('\n')}
+${widths.map((width) => emitBlock(name, lowered, width)).join('\n')}
+/* ${imageBlocks} blocks of up to ${imagesPerTask} images, ${channelBlocks} of channels. */
+static void ${name}(void *const *p, int64_t task) {
+  const int64_t first = task / ${channelBlocks} * ${imagesPerTask}, last = min64(first + ${imagesPerTask}, ${c.images});
+${stage}  const ${type} *w = (const ${type} *)${packed};
+  vf *all = (vf *)(${scratch} + ${Math.ceil(stagedBytes / 64) * 64});
+  const int64_t begin = task % ${channelBlocks} * ${perBlock}, end = min64(begin + ${perBlock}, ${full + (rest > 0 ? 1 : 0)});
+  for (int64_t t = begin; t < end; t++) {
+${whole}${remainder}  }
+}
+`;
+  const pack = packTasks(packing);
+  return { code, launch: `parallel_for(ctx, ${name}_pack, p, ${pack});\nparallel_for(ctx, ${name}, p, ${imageBlocks * channelBlocks});` };
+}

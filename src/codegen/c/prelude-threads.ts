@@ -1,0 +1,231 @@
+/**
+ * The context (states, arena, workspace) and a pool of threads that share out the tasks of one kernel at a time. Which thread runs a task
+ * never matters: a task writes only what is its own, and sums over tasks are made afterwards in task order.
+ */
+export const THREADS = String.raw`
+typedef void task_function(void *const *p, int64_t task);
+
+#ifdef _WIN32
+typedef HANDLE thread_handle;
+typedef CRITICAL_SECTION pool_mutex;
+typedef CONDITION_VARIABLE pool_condition;
+#define mutex_init(m) InitializeCriticalSection(m)
+#define mutex_lock(m) EnterCriticalSection(m)
+#define mutex_unlock(m) LeaveCriticalSection(m)
+#define mutex_destroy(m) DeleteCriticalSection(m)
+#define condition_init(c) InitializeConditionVariable(c)
+#define condition_wait(c, m) SleepConditionVariableCS(c, m, INFINITE)
+#define condition_broadcast(c) WakeAllConditionVariable(c)
+#define condition_destroy(c) ((void)(c))
+#define yield_thread() SwitchToThread()
+#else
+typedef pthread_t thread_handle;
+typedef pthread_mutex_t pool_mutex;
+typedef pthread_cond_t pool_condition;
+#define mutex_init(m) pthread_mutex_init(m, NULL)
+#define mutex_lock(m) pthread_mutex_lock(m)
+#define mutex_unlock(m) pthread_mutex_unlock(m)
+#define mutex_destroy(m) pthread_mutex_destroy(m)
+#define condition_init(c) pthread_cond_init(c, NULL)
+#define condition_wait(c, m) pthread_cond_wait(c, m)
+#define condition_broadcast(c) pthread_cond_broadcast(c)
+#define condition_destroy(c) pthread_cond_destroy(c)
+#define yield_thread() sched_yield()
+#endif
+
+#if defined(__x86_64__) || defined(__i386__)
+#define pause_thread() __builtin_ia32_pause()
+#elif defined(__aarch64__)
+#define pause_thread() __asm__ volatile("yield")
+#else
+#define pause_thread() ((void)0)
+#endif
+
+/* About 50 microseconds: longer than the serial code between two kernels, shorter than what a person's other work would miss. */
+#define SPINS 2000
+
+typedef struct ampc_context {
+  char *states, *arena, *work;
+  size_t states_bytes, arena_bytes, work_bytes;
+  int workers;
+  thread_handle *threads;
+  /* The current kernel; stable while any of its tasks is unfinished. */
+  task_function *function;
+  void *const *pointers;
+  int64_t tasks;
+  /* Tasks not yet handed out, with the kernel's number in the upper half so that a late worker cannot mistake one for another. */
+  _Alignas(64) _Atomic uint64_t left;
+  _Alignas(64) _Atomic int64_t finished;
+  _Alignas(64) _Atomic int sleeping;
+  _Atomic int stop;
+  pool_mutex mutex;
+  pool_condition wake;
+} ampc_context;
+
+/* Runs one task if any is left. */
+static int run_one_task(ampc_context *ctx) {
+  uint64_t left = atomic_load_explicit(&ctx->left, memory_order_acquire);
+  while ((uint32_t)left != 0) {
+    if (!atomic_compare_exchange_weak_explicit(&ctx->left, &left, left - 1, memory_order_acq_rel, memory_order_acquire)) continue;
+    ctx->function(ctx->pointers, ctx->tasks - (int64_t)(uint32_t)left);
+    atomic_fetch_add_explicit(&ctx->finished, 1, memory_order_release);
+    return 1;
+  }
+  return 0;
+}
+
+static void work_until_stopped(ampc_context *ctx) {
+  for (;;) {
+    int spins = 0;
+    while (spins < SPINS) {
+      if (run_one_task(ctx)) spins = 0;
+      else {
+        spins++;
+        pause_thread();
+      }
+    }
+    mutex_lock(&ctx->mutex);
+    atomic_fetch_add(&ctx->sleeping, 1);
+    while ((uint32_t)atomic_load(&ctx->left) == 0 && !atomic_load(&ctx->stop)) condition_wait(&ctx->wake, &ctx->mutex);
+    atomic_fetch_sub(&ctx->sleeping, 1);
+    mutex_unlock(&ctx->mutex);
+    if (atomic_load(&ctx->stop)) return;
+  }
+}
+
+#ifdef _WIN32
+static DWORD WINAPI worker(void *context) {
+  work_until_stopped((ampc_context *)context);
+  return 0;
+}
+static int start_thread(thread_handle *thread, ampc_context *ctx) {
+  *thread = CreateThread(NULL, 0, worker, ctx, 0, NULL);
+  return *thread != NULL;
+}
+static void join_thread(thread_handle thread) {
+  WaitForSingleObject(thread, INFINITE);
+  CloseHandle(thread);
+}
+#else
+static void *worker(void *context) {
+  work_until_stopped((ampc_context *)context);
+  return NULL;
+}
+static int start_thread(thread_handle *thread, ampc_context *ctx) { return pthread_create(thread, NULL, worker, ctx) == 0; }
+static void join_thread(thread_handle thread) { pthread_join(thread, NULL); }
+#endif
+
+/* Runs function(p, 0) to function(p, tasks - 1), in any order, and returns when all are done. */
+static void parallel_for(ampc_context *ctx, task_function *function, void *const *p, int64_t tasks) {
+  if (tasks <= 1 || ctx->workers == 0) {
+    for (int64_t task = 0; task < tasks; task++) function(p, task);
+    return;
+  }
+  ctx->function = function;
+  ctx->pointers = p;
+  ctx->tasks = tasks;
+  atomic_store_explicit(&ctx->finished, 0, memory_order_relaxed);
+  uint64_t number = (atomic_load_explicit(&ctx->left, memory_order_relaxed) >> 32) + 1;
+  atomic_store(&ctx->left, number << 32 | (uint64_t)tasks);
+  if (atomic_load(&ctx->sleeping) > 0) {
+    mutex_lock(&ctx->mutex);
+    condition_broadcast(&ctx->wake);
+    mutex_unlock(&ctx->mutex);
+  }
+  while (run_one_task(ctx)) {}
+  for (int spins = 0; atomic_load_explicit(&ctx->finished, memory_order_acquire) != tasks; spins++) {
+    if (spins < SPINS) pause_thread();
+    else yield_thread();
+  }
+}
+
+/* Zeroed, aligned to 64 bytes; large blocks to 2 MiB, with large pages where the system has them. */
+static void *allocate_block(size_t bytes) {
+  size_t alignment = bytes >= ((size_t)1 << 21) ? (size_t)1 << 21 : 64;
+  size_t size = ((bytes > 0 ? bytes : 1) + alignment - 1) / alignment * alignment;
+#ifdef _WIN32
+  void *block = _aligned_malloc(size, alignment);
+#else
+  void *block = NULL;
+  if (posix_memalign(&block, alignment, size) != 0) block = NULL;
+#endif
+  if (block == NULL) return NULL;
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  if (alignment > 64) madvise(block, size, MADV_HUGEPAGE);
+#endif
+  memset(block, 0, size);
+  return block;
+}
+
+static void free_block(void *block) {
+#ifdef _WIN32
+  _aligned_free(block);
+#else
+  free(block);
+#endif
+}
+`;
+
+/** The exported functions. The emitter defines STATES_BYTES, ARENA_BYTES, WORK_BYTES and `call_function` before them. */
+export const EXPORTS = String.raw`
+#ifdef _WIN32
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT __attribute__((visibility("default")))
+#endif
+
+EXPORT void ampc_destroy(ampc_context *ctx) {
+  if (ctx == NULL) return;
+  mutex_lock(&ctx->mutex);
+  atomic_store(&ctx->stop, 1);
+  condition_broadcast(&ctx->wake);
+  mutex_unlock(&ctx->mutex);
+  for (int i = 0; i < ctx->workers; i++) join_thread(ctx->threads[i]);
+  condition_destroy(&ctx->wake);
+  mutex_destroy(&ctx->mutex);
+  free(ctx->threads);
+  free_block(ctx->states);
+  free_block(ctx->arena);
+  free_block(ctx->work);
+  free_block(ctx);
+}
+
+/* A context with zeroed states that runs on the given number of threads, the caller's included. NULL when memory is short. */
+EXPORT ampc_context *ampc_create(int threads) {
+  ampc_context *ctx = allocate_block(sizeof(ampc_context));
+  if (ctx == NULL) return NULL;
+  mutex_init(&ctx->mutex);
+  condition_init(&ctx->wake);
+  ctx->states = allocate_block(STATES_BYTES);
+  ctx->arena = allocate_block(ARENA_BYTES);
+  ctx->work = allocate_block(WORK_BYTES);
+  ctx->threads = calloc((size_t)(threads > 1 ? threads : 1), sizeof(thread_handle));
+  if (ctx->states == NULL || ctx->arena == NULL || ctx->work == NULL || ctx->threads == NULL) {
+    ampc_destroy(ctx);
+    return NULL;
+  }
+  while (ctx->workers < threads - 1 && start_thread(&ctx->threads[ctx->workers], ctx)) ctx->workers++;
+  return ctx;
+}
+
+/*
+ * Runs one function: inputs is one block in the function's input layout, outputs takes its scalar outputs. With trace, returns one more
+ * than the number of the first node in plan order whose stored value is not finite; otherwise 0.
+ */
+EXPORT int ampc_call(ampc_context *ctx, int function, const void *inputs, double *outputs, int trace) {
+  return call_function(ctx, function, (char *)inputs, outputs, trace);
+}
+
+/* Copies bytes out of or into the states. */
+EXPORT void ampc_read(ampc_context *ctx, int64_t offset, void *destination, int64_t bytes) {
+  memcpy(destination, ctx->states + offset, (size_t)bytes);
+}
+EXPORT void ampc_write(ampc_context *ctx, int64_t offset, const void *source, int64_t bytes) {
+  memcpy(ctx->states + offset, source, (size_t)bytes);
+}
+
+/* Copies bytes out of the arena: a tensor output of the last call. */
+EXPORT void ampc_read_value(ampc_context *ctx, int64_t offset, void *destination, int64_t bytes) {
+  memcpy(destination, ctx->arena + offset, (size_t)bytes);
+}
+`;

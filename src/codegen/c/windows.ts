@@ -1,0 +1,179 @@
+import type { Node, ValueId } from '../../ir/types.js';
+import { numbersAttr } from '../../ir/types.js';
+import { Scope } from './expression.js';
+import type { KernelContext } from './kernel.js';
+import { indent } from './loops.js';
+
+/** Batch, row and column of the result's pixel, from its number `row`. */
+export function pixelIndices(shape: readonly number[]): string[] {
+  if (shape.length !== 4) return ['const int64_t batch = row;', '(void)batch;'];
+  const [, height, width] = shape as [number, number, number];
+  return [
+    `const int64_t batch = row / ${height * width}, pixel_y = row / ${width} % ${height}, pixel_x = row % ${width};`,
+    '(void)batch, (void)pixel_y, (void)pixel_x;',
+  ];
+}
+
+interface Window {
+  readonly rows: number;
+  readonly columns: number;
+  readonly strideY: number;
+  readonly strideX: number;
+  readonly padding: readonly number[];
+  /** Every window lies inside the image. */
+  readonly inside: boolean;
+  /** No pixel is in two windows, and none is padding. */
+  readonly tiled: boolean;
+}
+
+function windowOf(node: Node): Window {
+  const [rows, columns] = numbersAttr(node.attrs, 'window') as [number, number];
+  const [strideY, strideX] = numbersAttr(node.attrs, 'stride') as [number, number];
+  const padding = numbersAttr(node.attrs, 'padding');
+  const inside = padding.every((size) => size === 0);
+  return { rows, columns, strideY, strideX, padding, inside, tiled: inside && rows <= strideY && columns <= strideX };
+}
+
+/** Height, width and channels of an operand that is an image. */
+function imageOf(context: KernelContext, id: ValueId): readonly [number, number, number] {
+  const [, height, width, channels] = context.type(id).shape as [number, number, number, number];
+  return [height, width, channels];
+}
+
+/** A scope at another pixel of an operand, in a block of its own. */
+function scopeAt(scope: Scope, index: string): Scope {
+  return new Scope(scope.context, { ...scope.at, index }, { ...scope.options, suffix: `${scope.suffix}g` });
+}
+
+/** Statements for every pixel of the window that the result's pixel sees; `tap` numbers it. */
+function eachTap(scope: Scope, node: Node, body: (inner: Scope) => readonly string[]): string[] {
+  const { rows, columns, strideY, strideX, padding, inside } = windowOf(node);
+  const [height, width, channels] = imageOf(scope.context, node.inputs[0]!);
+  const [top, , left] = padding as [number, number, number];
+  const inner = scopeAt(scope, `(((batch * ${height} + y) * ${width} + x) * ${channels} + ${scope.at.channel})`);
+  const statements = body(inner);
+  return [
+    `for (int tap = 0; tap < ${rows * columns}; tap++) {`,
+    `  const int64_t y = pixel_y * ${strideY} + tap / ${columns} - ${top}, x = pixel_x * ${strideX} + tap % ${columns} - ${left};`,
+    ...(inside ? [] : [`  if (y < 0 || y >= ${height} || x < 0 || x >= ${width}) continue;`]),
+    ...indent([...inner.statements, ...statements]),
+    '}',
+  ];
+}
+
+/** Maximum of the window and its first position, as a pair of variables that the value and its index share. */
+function maxPool(scope: Scope, id: ValueId): { best: string; place: string } {
+  const node = scope.context.node(id);
+  const key = `max ${node.inputs[0]} ${JSON.stringify(node.attrs)}`;
+  const known = scope.shared.get(key);
+  const number = known ?? String(scope.shared.size);
+  const names = { best: `best${number}${scope.suffix}`, place: `place${number}${scope.suffix}` };
+  if (known !== undefined) return names;
+  scope.shared.set(key, number);
+  const { padding, columns, strideY, strideX, inside } = windowOf(node);
+  const [top, , left] = padding as [number, number, number];
+  const first = inside
+    ? '0.0f'
+    : `(float)(max64(0, ${top} - pixel_y * ${strideY}) * ${columns} + max64(0, ${left} - pixel_x * ${strideX}))`;
+  scope.statements.push(
+    `vf ${names.best} = vf_set(-INFINITY), ${names.place} = vf_set(${first});`,
+    ...eachTap(scope, node, (inner) => {
+      const value = inner.value(node.inputs[0]!);
+      return [
+        `const vi better = ~(${value} <= ${names.best}) & (${names.best} == ${names.best});`,
+        `${names.best} = vf_select(better, ${value}, ${names.best});`,
+        `${names.place} = vf_select(better, vf_set((float)tap), ${names.place});`,
+      ];
+    }),
+    `(void)${names.place};`,
+  );
+  return names;
+}
+
+/** A sum over the results whose window holds the pixel; `i` and `j` are the result's row and column, `tap` the pixel's place in its window. */
+function sumOverResults(scope: Scope, node: Node, term: (inner: Scope) => string): string {
+  const { rows, columns, strideY, strideX, padding, tiled } = windowOf(node);
+  const [top, , left] = padding as [number, number, number];
+  const [height, width, channels] = imageOf(scope.context, node.inputs[0]!);
+  const sum = `sum${scope.shared.size}${scope.suffix}`;
+  scope.shared.set(`sum ${node.id}`, sum);
+  const inner = scopeAt(scope, `(((batch * ${height} + i) * ${width} + j) * ${channels} + ${scope.at.channel})`);
+  const value = term(inner);
+  const tap = `const int tap = (int)((y - i * ${strideY}) * ${columns} + x - j * ${strideX});`;
+  const body = [tap, '(void)tap;', ...inner.statements, `${sum} += ${value};`];
+  const exact = tiled && rows === strideY && columns === strideX;
+  scope.statements.push(
+    `vf ${sum} = vf_set(0.0f);`,
+    '{',
+    `  const int64_t y = pixel_y + ${top}, x = pixel_x + ${left};`,
+    ...(exact
+      ? [`  const int64_t i = y / ${strideY}, j = x / ${strideX};`, `  if (i < ${height} && j < ${width}) {`, ...indent(body, 2), '  }']
+      : [
+          `  for (int64_t i = max64(0, (y - ${rows} + ${strideY}) / ${strideY}); i < min64(${height}, y / ${strideY} + 1); i++) {`,
+          `    for (int64_t j = max64(0, (x - ${columns} + ${strideX}) / ${strideX}); j < min64(${width}, x / ${strideX} + 1); j++) {`,
+          ...indent(body, 3),
+          '    }',
+          '  }',
+        ]),
+    '}',
+  );
+  return sum;
+}
+
+type GatherRule = (scope: Scope, node: Node) => string;
+
+const GATHERS: Readonly<Record<string, GatherRule>> = {
+  max_pool2d: (scope, node) => maxPool(scope, node.id).best,
+  max_pool2d_index: (scope, node) => maxPool(scope, node.id).place,
+  max_pool2d_grad: (scope, node) =>
+    sumOverResults(scope, node, (inner) => {
+      const dy = inner.value(node.inputs[0]!);
+      return `vf_and(${inner.value(node.inputs[1]!)} == vf_set((float)tap), ${dy})`;
+    }),
+  avg_pool2d: (scope, node) => {
+    const { rows, columns } = windowOf(node);
+    const sum = `sum${scope.shared.size}${scope.suffix}`;
+    scope.shared.set(`sum ${node.id}`, sum);
+    const taps = eachTap(scope, node, (inner) => [`${sum} += ${inner.value(node.inputs[0]!)};`]);
+    scope.statements.push(`vf ${sum} = vf_set(0.0f);`, ...taps);
+    return `${sum} / vf_set(${rows * columns}.0f)`;
+  },
+  avg_pool2d_grad: (scope, node) => {
+    const { rows, columns } = windowOf(node);
+    return `${sumOverResults(scope, node, (inner) => inner.value(node.inputs[0]!))} / vf_set(${rows * columns}.0f)`;
+  },
+  global_avg_pool: (scope, node) => {
+    const [height, width, channels] = imageOf(scope.context, node.inputs[0]!);
+    const sum = `sum${scope.shared.size}${scope.suffix}`;
+    scope.shared.set(`sum ${node.id}`, sum);
+    const inner = scopeAt(scope, `((batch * ${height * width} + pixel) * ${channels} + ${scope.at.channel})`);
+    const value = inner.value(node.inputs[0]!);
+    scope.statements.push(
+      `vf ${sum} = vf_set(0.0f);`,
+      `for (int64_t pixel = 0; pixel < ${height * width}; pixel++) {`,
+      ...indent([...inner.statements, `${sum} += ${value};`]),
+      '}',
+    );
+    return `${sum} / vf_set(${height * width}.0f)`;
+  },
+  global_avg_pool_grad: (scope, node) => {
+    const [height, width] = numbersAttr(node.attrs, 'size') as [number, number];
+    const channels = node.type.shape.at(-1)!;
+    const inner = scopeAt(scope, `(batch * ${channels} + ${scope.at.channel})`);
+    const value = inner.value(node.inputs[0]!);
+    const name = `spread${scope.shared.size}${scope.suffix}`;
+    scope.shared.set(`spread ${node.id}`, name);
+    scope.statements.push(`vf ${name};`, '{', ...indent([...inner.statements, `${name} = ${value};`]), '}');
+    return `${name} / vf_set(${height * width}.0f)`;
+  },
+};
+
+export function isGather(op: string): boolean {
+  return GATHERS[op] !== undefined;
+}
+
+/** Computes an op that reads its operands at other pixels; the loop must run over the op's own shape. */
+export function gather(scope: Scope, id: ValueId): string | undefined {
+  const node = scope.context.node(id);
+  return GATHERS[node.op]?.(scope, node);
+}

@@ -1,0 +1,102 @@
+import type { Span } from '../diagnostics/diagnostic.js';
+import type { DiagnosticSink } from '../diagnostics/sink.js';
+import type { ArgKind, ArgValue, LayerParam } from '../ops/layer.js';
+import { describeBounds, type SettingParam, withinBounds } from './setting.js';
+import { describeKind, type Value } from './value.js';
+
+const EXPECTED: Readonly<Record<ArgKind, string>> = {
+  int: 'a whole number',
+  number: 'a number',
+  boolean: '`true` or `false`',
+  pair: 'a whole number, or two as `[rows, columns]`',
+  padding: 'a whole number, two as `[rows, columns]`, `same` or `valid`',
+  value: 'a value of the graph',
+  shape: 'a list of whole numbers',
+};
+
+function wholeNumbers(value: Value): readonly number[] | undefined {
+  if (value.kind !== 'list') return undefined;
+  const numbers = value.items.flatMap((item) => (item.kind === 'number' && Number.isInteger(item.value) ? [item.value] : []));
+  return numbers.length === value.items.length ? numbers : undefined;
+}
+
+function convert(kind: ArgKind, value: Value): ArgValue | undefined {
+  switch (kind) {
+    case 'int':
+      return value.kind === 'number' && Number.isInteger(value.value) ? value.value : undefined;
+    case 'number':
+      return value.kind === 'number' ? value.value : undefined;
+    case 'boolean':
+      return value.kind === 'boolean' ? value.value : undefined;
+    case 'pair': {
+      const numbers = wholeNumbers(value);
+      return numbers === undefined ? convert('int', value) : numbers.length === 2 ? numbers : undefined;
+    }
+    case 'padding':
+      return value.kind === 'word' && (value.value === 'same' || value.value === 'valid') ? value.value : convert('pair', value);
+    case 'shape':
+      return wholeNumbers(value);
+    case 'value':
+      return undefined;
+  }
+}
+
+function holdsUnknown(value: Value): boolean {
+  return value.kind === 'unknown' || (value.kind === 'list' && value.items.some(holdsUnknown));
+}
+
+/** An argument of a layer as its builder wants it; undefined after reporting why it is not. */
+export function convertLayerArg(layer: string, param: LayerParam, value: Value, span: Span, sink: DiagnosticSink): ArgValue | undefined {
+  if (holdsUnknown(value)) return undefined;
+  const converted = convert(param.kind, value);
+  if (converted === undefined) {
+    sink.error('AMP2006', span, `\`${param.name}\` of \`${layer}\` takes ${EXPECTED[param.kind]}, not ${describeKind(value)}`, { why: `\`${param.name}\`: ${param.doc}` });
+    return undefined;
+  }
+  const numbers = typeof converted === 'number' ? [converted] : Array.isArray(converted) ? (converted as readonly number[]) : [];
+  const outside = numbers.find((n) => !withinBounds(n, param) || (param.kind !== 'number' && !Number.isSafeInteger(n)));
+  if (outside === undefined) return converted;
+  sink.error('AMP2010', span, `\`${param.name}\` of \`${layer}\` is ${outside}`, { why: `it must be ${describeBounds(param) ?? 'a number that fits in 53 bits'}` });
+  return undefined;
+}
+
+/** Resolved value of a setting's parameter. */
+export type SettingValue = number | boolean | readonly number[] | readonly (readonly [number, number])[];
+
+const EXPECTED_SETTING: Readonly<Record<SettingParam['kind'], string>> = {
+  int: 'a whole number',
+  number: 'a number',
+  boolean: '`true` or `false`',
+  channels: 'a number, or a list with one number per channel',
+  points: 'a list of points `[[epoch, factor], …]`',
+};
+
+function numbersOf(value: Value): readonly number[] | undefined {
+  if (value.kind !== 'list' || value.items.length === 0) return undefined;
+  const numbers = value.items.flatMap((item) => (item.kind === 'number' ? [item.value] : []));
+  return numbers.length === value.items.length ? numbers : undefined;
+}
+
+function convertSetting(kind: SettingParam['kind'], value: Value): SettingValue | undefined {
+  if (kind === 'channels') return value.kind === 'number' ? [value.value] : numbersOf(value);
+  if (kind !== 'points') return convert(kind, value) as number | boolean | undefined;
+  if (value.kind !== 'list' || value.items.length === 0) return undefined;
+  const points = value.items.map(numbersOf).filter((point) => point?.length === 2) as [number, number][];
+  return points.length === value.items.length ? points : undefined;
+}
+
+/** As `convertLayerArg`, for a parameter of a setting; `owner` names the setting or its choice. */
+export function convertSettingArg(owner: string, param: SettingParam, value: Value, span: Span, sink: DiagnosticSink): SettingValue | undefined {
+  if (holdsUnknown(value)) return undefined;
+  const label = owner === param.name ? `\`${owner}\`` : `\`${param.name}\` of \`${owner}\``;
+  const converted = convertSetting(param.kind, value);
+  if (converted === undefined) {
+    sink.error('AMP4004', span, `${label} takes ${EXPECTED_SETTING[param.kind]}, not ${describeKind(value)}`, { why: `\`${param.name}\`: ${param.doc}` });
+    return undefined;
+  }
+  const numbers = typeof converted === 'number' ? [converted] : param.kind === 'channels' ? (converted as readonly number[]) : [];
+  const outside = numbers.find((n) => !withinBounds(n, param));
+  if (outside === undefined) return converted;
+  sink.error('AMP4005', span, `${label} is ${outside}`, { why: `it must be ${describeBounds(param)}` });
+  return undefined;
+}

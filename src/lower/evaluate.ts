@@ -1,0 +1,184 @@
+import type { DiagnosticSink } from '../diagnostics/sink.js';
+import { listNames, suggestion } from '../diagnostics/suggest.js';
+import type { Expr, IfExpr, Pipeline } from '../parser/ast.js';
+import type { Scope } from './scope.js';
+import { describeKind, type Tensor, UNKNOWN, type Value } from './value.js';
+
+/** Functions of numbers that expressions can call. */
+export const FUNCTIONS: Readonly<Record<string, { readonly arity: number; readonly doc: string; readonly apply: (...args: number[]) => number }>> = {
+  min: { arity: 2, doc: 'the smaller of two numbers', apply: Math.min },
+  max: { arity: 2, doc: 'the larger of two numbers', apply: Math.max },
+  floor: { arity: 1, doc: 'the next whole number down', apply: Math.floor },
+  ceil: { arity: 1, doc: 'the next whole number up', apply: Math.ceil },
+  round: { arity: 1, doc: 'the nearest whole number', apply: Math.round },
+  sqrt: { arity: 1, doc: 'the square root', apply: Math.sqrt },
+};
+
+/** Words that need no declaration. */
+export const WORDS: readonly string[] = ['same', 'valid'];
+
+export const PROPERTIES: Readonly<Record<string, string>> = {
+  height: 'rows of an image',
+  width: 'columns of an image',
+  channels: 'size of the last axis: channels of an image, or features',
+};
+
+/** What only the lowering of a model can evaluate. Outside a model these report that there is no graph. */
+export interface GraphExpressions {
+  pipeline(expr: Pipeline, scope: Scope): Value;
+  conditional(expr: IfExpr, scope: Scope): Value;
+  shape(tensor: Tensor): readonly number[];
+}
+
+export interface Evaluation {
+  readonly sink: DiagnosticSink;
+  readonly graph: GraphExpressions | undefined;
+}
+
+function number(value: number, expr: Expr, { sink }: Evaluation): Value {
+  if (Number.isFinite(value)) return { kind: 'number', value };
+  sink.error('AMP2011', expr.span, 'this expression has no finite value', { why: 'it divides by zero, overflows or takes the root of a negative number' });
+  return UNKNOWN;
+}
+
+/** Value of an expression; reports what is wrong in it and then results in `unknown`. */
+export function evaluate(expr: Expr, scope: Scope, context: Evaluation): Value {
+  switch (expr.kind) {
+    case 'number':
+      return number(expr.value, expr, context);
+    case 'boolean':
+      return { kind: 'boolean', value: expr.value };
+    case 'string':
+      return { kind: 'word', value: expr.value };
+    case 'group':
+      return evaluate(expr.inner, scope, context);
+    case 'list':
+      return { kind: 'list', items: expr.items.map((item) => evaluate(item, scope, context)) };
+    case 'name':
+      return evaluateName(expr, scope, context);
+    case 'unary':
+    case 'binary':
+      return evaluateOperation(expr, scope, context);
+    case 'property':
+      return evaluateProperty(expr, scope, context);
+    case 'call':
+      return evaluateCall(expr, scope, context);
+    case 'if':
+      return context.graph === undefined ? noGraph(expr, context) : context.graph.conditional(expr, scope);
+    case 'pipeline':
+      return context.graph === undefined ? noGraph(expr, context) : context.graph.pipeline(expr, scope);
+  }
+}
+
+function noGraph(expr: Expr, { sink }: Evaluation): Value {
+  sink.error('AMP2006', expr.span, 'layers cannot be used here', { why: 'only the body of a model or a block has values that flow through layers' });
+  return UNKNOWN;
+}
+
+function evaluateName({ name }: Extract<Expr, { kind: 'name' }>, scope: Scope, { sink }: Evaluation): Value {
+  const value = scope.get(name.text);
+  if (value !== undefined) return value;
+  if (WORDS.includes(name.text)) return { kind: 'word', value: name.text };
+  if (name.text !== '') sink.error('AMP2008', name.span, `unknown name \`${name.text}\``, { why: 'it is no parameter and no `let` before this place', fix: suggestion(name.text, scope.names(), 'names') });
+  return UNKNOWN;
+}
+
+function operand(expr: Expr, kind: 'number' | 'boolean', operator: string, scope: Scope, context: Evaluation): Value {
+  const value = evaluate(expr, scope, context);
+  if (value.kind === kind || value.kind === 'unknown') return value;
+  context.sink.error('AMP2006', expr.span, `\`${operator}\` takes ${kind === 'number' ? 'numbers' : '`true` or `false`'}, not ${describeKind(value)}`, {
+    ...(value.kind === 'tensor' && kind === 'number' && { fix: 'values of the graph are joined by the layers `add`, `sub`, `mul` and `scale`' }),
+  });
+  return UNKNOWN;
+}
+
+const ARITHMETIC: Readonly<Record<string, (a: number, b: number) => number>> = {
+  '+': (a, b) => a + b,
+  '-': (a, b) => a - b,
+  '*': (a, b) => a * b,
+  '/': (a, b) => a / b,
+  '%': (a, b) => a - b * Math.floor(a / b),
+};
+
+const COMPARISON: Readonly<Record<string, (a: number, b: number) => boolean>> = {
+  '<': (a, b) => a < b,
+  '<=': (a, b) => a <= b,
+  '>': (a, b) => a > b,
+  '>=': (a, b) => a >= b,
+};
+
+function evaluateOperation(expr: Extract<Expr, { kind: 'unary' | 'binary' }>, scope: Scope, context: Evaluation): Value {
+  const { operator } = expr;
+  if (expr.kind === 'unary') {
+    const value = operand(expr.operand, operator === '-' ? 'number' : 'boolean', operator, scope, context);
+    if (value.kind === 'number') return { kind: 'number', value: -value.value };
+    return value.kind === 'boolean' ? { kind: 'boolean', value: !value.value } : UNKNOWN;
+  }
+  if (operator === '==' || operator === '!=') return equality(expr, operator, scope, context);
+  if (operator === 'and' || operator === 'or') {
+    const left = operand(expr.left, 'boolean', operator, scope, context);
+    if (left.kind === 'boolean' && left.value === (operator === 'or')) return left;
+    const right = operand(expr.right, 'boolean', operator, scope, context);
+    return left.kind === 'unknown' ? UNKNOWN : right;
+  }
+  const left = operand(expr.left, 'number', operator, scope, context);
+  const right = operand(expr.right, 'number', operator, scope, context);
+  if (left.kind !== 'number' || right.kind !== 'number') return UNKNOWN;
+  const compare = COMPARISON[operator];
+  if (compare !== undefined) return { kind: 'boolean', value: compare(left.value, right.value) };
+  return number(ARITHMETIC[operator](left.value, right.value), expr, context);
+}
+
+function equality(expr: Extract<Expr, { kind: 'binary' }>, operator: '==' | '!=', scope: Scope, context: Evaluation): Value {
+  const left = evaluate(expr.left, scope, context);
+  const right = evaluate(expr.right, scope, context);
+  if (left.kind === 'unknown' || right.kind === 'unknown') return UNKNOWN;
+  if (left.kind === right.kind && 'value' in left && 'value' in right) return { kind: 'boolean', value: (left.value === right.value) === (operator === '==') };
+  context.sink.error('AMP2006', expr.span, `${describeKind(left)} cannot be compared with ${describeKind(right)}`, { why: '`==` and `!=` compare two numbers, two words or two truth values' });
+  return UNKNOWN;
+}
+
+function evaluateProperty(expr: Extract<Expr, { kind: 'property' }>, scope: Scope, context: Evaluation): Value {
+  const { sink, graph } = context;
+  const { text, span } = expr.name;
+  const names = Object.keys(PROPERTIES);
+  if (!names.includes(text)) {
+    if (text !== '') sink.error('AMP2013', span, `unknown property \`${text}\``, { fix: suggestion(text, names, 'properties') });
+    return UNKNOWN;
+  }
+  const object = evaluate(expr.object, scope, context);
+  if (object.kind === 'unknown') return UNKNOWN;
+  if (object.kind !== 'tensor' || graph === undefined) {
+    sink.error('AMP2013', span, `${describeKind(object)} has no properties`, { why: `values of the graph have ${listNames(names, 'and')}` });
+    return UNKNOWN;
+  }
+  const [, ...shape] = graph.shape(object);
+  const axis = text === 'channels' ? shape.length - 1 : text === 'width' ? 1 : 0;
+  if (text !== 'channels' && shape.length !== 3) {
+    sink.error('AMP2013', span, `a value of shape [${shape.join(', ')}] has no \`${text}\``, { why: 'only images [height, width, channels] do' });
+    return UNKNOWN;
+  }
+  return { kind: 'number', value: shape[axis] };
+}
+
+function evaluateCall(expr: Extract<Expr, { kind: 'call' }>, scope: Scope, context: Evaluation): Value {
+  const { sink } = context;
+  const name = expr.callee.text;
+  const fn = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
+  if (fn === undefined) {
+    if (name === '') return UNKNOWN;
+    const head = expr.args.length > 0 && expr.args[0].value.kind === 'name' ? expr.args[0].value.name.text : 'x';
+    sink.error('AMP2012', expr.span, `\`${name}\` is called outside a pipeline`, {
+      why: `layers and blocks are applied with \`|>\`; expressions can call ${listNames(Object.keys(FUNCTIONS), 'and')}`,
+      fix: `write \`${head} |> ${name}\``,
+    });
+    return UNKNOWN;
+  }
+  if (expr.args.length !== fn.arity || expr.args.some((arg) => arg.name !== undefined)) {
+    sink.error('AMP2006', expr.span, `\`${name}\` takes ${fn.arity === 1 ? 'one number' : 'two numbers'} without names`);
+    return UNKNOWN;
+  }
+  const args = expr.args.map((arg) => operand(arg.value, 'number', name, scope, context));
+  const numbers = args.flatMap((arg) => (arg.kind === 'number' ? [arg.value] : []));
+  return numbers.length < fn.arity ? UNKNOWN : number(fn.apply(...numbers), expr, context);
+}

@@ -1,0 +1,38 @@
+import type { LayerDefinition } from '../ops/layer.js';
+import * as activation from '../ops/layers/activation.js';
+import * as arithmetic from '../ops/layers/arithmetic.js';
+import * as dense from '../ops/layers/dense.js';
+import * as norm from '../ops/layers/norm.js';
+import * as shape from '../ops/layers/shape.js';
+import * as window from '../ops/layers/window.js';
+
+/** Every layer of the language by name; docs/language.md lists them in this order. */
+export const LAYERS: Readonly<Record<string, LayerDefinition>> = {
+  conv2d: window.conv2dLayer,
+  linear: dense.linearLayer,
+  max_pool2d: window.maxPool2dLayer,
+  avg_pool2d: window.avgPool2dLayer,
+  global_avg_pool: window.globalAvgPoolLayer,
+  batch_norm: norm.batchNormLayer,
+  dropout: dense.dropoutLayer,
+  flatten: shape.flattenLayer,
+  reshape: shape.reshapeLayer,
+  concat: shape.concatLayer,
+  add: arithmetic.addLayer,
+  sub: arithmetic.subLayer,
+  mul: arithmetic.mulLayer,
+  scale: arithmetic.scaleLayer,
+  relu: activation.reluLayer,
+  relu6: activation.relu6Layer,
+  gelu: activation.geluLayer,
+  silu: activation.siluLayer,
+  sigmoid: activation.sigmoidLayer,
+  tanh: activation.tanhLayer,
+  leaky_relu: activation.leakyReluLayer,
+  softmax: activation.softmaxLayer,
+  log_softmax: activation.logSoftmaxLayer,
+};
+
+export function findLayer(name: string): LayerDefinition | undefined {
+  return Object.hasOwn(LAYERS, name) ? LAYERS[name] : undefined;
+}

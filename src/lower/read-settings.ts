@@ -1,0 +1,119 @@
+import type { Span } from '../diagnostics/diagnostic.js';
+import { listNames, suggestion } from '../diagnostics/suggest.js';
+import type { Arg, Expr, Name, SettingItem } from '../parser/ast.js';
+import { bindArguments } from './bind.js';
+import { convertSettingArg, type SettingValue } from './convert.js';
+import { type Evaluation, evaluate } from './evaluate.js';
+import type { Scope } from './scope.js';
+import type { Choice, Setting, SettingParam } from './setting.js';
+
+/** A setting with its arguments, defaults filled in. `word` is the choice, or the name of the setting. */
+export interface ResolvedSetting {
+  readonly word: string;
+  readonly args: Readonly<Record<string, SettingValue>>;
+  /** Undefined: not written, so that these are the defaults. */
+  readonly span: Span | undefined;
+}
+
+export type ResolvedSettings = ReadonlyMap<string, ResolvedSetting>;
+
+/** Reads the items of a section by its table, reporting every mistake; what is wrong or missing takes its default. */
+export function readSettings(section: string, table: readonly Setting[], items: readonly SettingItem[], scope: Scope, context: Evaluation): ResolvedSettings {
+  const written = new Map<string, SettingItem>();
+  const { sink } = context;
+  for (const item of items) {
+    const name = item.name.text;
+    const setting = table.find((candidate) => candidate.name === name);
+    if (setting === undefined) {
+      if (name === '') continue;
+      sink.error('AMP4001', item.name.span, `\`${section}\` has no setting \`${name}\``, { fix: suggestion(name, table.map((candidate) => candidate.name), 'settings') });
+      continue;
+    }
+    const first = written.get(name);
+    if (first !== undefined) {
+      sink.error('AMP4002', item.name.span, `\`${name}\` is set twice`, { fix: 'remove one of the two', related: [{ span: first.span, message: 'first set here' }] });
+      continue;
+    }
+    written.set(name, item);
+  }
+  const resolved = new Map<string, ResolvedSetting>();
+  for (const setting of table) {
+    const item = written.get(setting.name);
+    const value = item === undefined ? defaultOf(setting) : readSetting(setting, item, scope, context);
+    if (value !== undefined) resolved.set(setting.name, value);
+  }
+  return resolved;
+}
+
+/** Undefined: the setting has no default, and its absence means something. */
+function defaultOf(setting: Setting): ResolvedSetting | undefined {
+  const { value } = setting;
+  if (value.kind === 'call') return undefined;
+  if (value.kind === 'scalar') return { word: setting.name, args: defaults([value.param]), span: undefined };
+  const choice = value.choices.find((candidate) => candidate.name === value.default);
+  return choice && { word: choice.name, args: defaults(choice.params), span: undefined };
+}
+
+function defaults(params: readonly SettingParam[]): Record<string, SettingValue> {
+  const withDefault = params.filter((param) => param.default !== undefined);
+  return Object.fromEntries(withDefault.map((param): [string, SettingValue] => [param.name, param.kind === 'channels' ? [param.default as number] : param.default!]));
+}
+
+function readSetting(setting: Setting, item: SettingItem, scope: Scope, context: Evaluation): ResolvedSetting | undefined {
+  const { value } = setting;
+  if (value.kind === 'scalar') {
+    const converted = convertSettingArg(setting.name, value.param, evaluate(item.value, scope, context), item.value.span, context.sink);
+    return { word: setting.name, args: { ...defaults([value.param]), ...(converted !== undefined && { [setting.name]: converted }) }, span: item.span };
+  }
+  if (value.kind === 'call') return readCall(setting.name, value.params, argsOf(item.value), item.span, undefined, scope, context) ?? { word: setting.name, args: defaults(value.params), span: item.span };
+  const word = wordOf(item.value);
+  if (word === undefined) {
+    context.sink.error('AMP4004', item.value.span, `\`${setting.name}\` takes a word, not a value`, { why: `it is one of ${listNames(value.choices.map((candidate) => candidate.name))}` });
+    return defaultOf(setting);
+  }
+  const choice = value.choices.find((candidate) => candidate.name === word.text);
+  if (choice === undefined) {
+    if (word.text !== '') context.sink.error('AMP4003', word.span, `unknown ${setting.name} \`${word.text}\``, { fix: suggestion(word.text, value.choices.map((candidate) => candidate.name), 'choices') });
+    return defaultOf(setting);
+  }
+  return readCall(choice.name, choice.params, argsOf(item.value), item.value.span, example(setting, choice), scope, context) ?? defaultOf(setting);
+}
+
+function example(setting: Setting, choice: Choice): string {
+  const required = choice.params.filter((param) => param.default === undefined);
+  return `${setting.name} ${choice.name}(${required.map((param) => `${param.name}: ${EXAMPLES[param.name] ?? 1}`).join(', ')})`;
+}
+
+const EXAMPLES: Readonly<Record<string, string>> = { lr: '0.1', points: '[[0, 0], [5, 1], [30, 0]]', scale: '1024', every: '10' };
+
+export function wordOf(expr: Expr): Name | undefined {
+  if (expr.kind === 'name') return expr.name;
+  return expr.kind === 'call' ? expr.callee : undefined;
+}
+
+function argsOf(expr: Expr): readonly Arg[] {
+  return expr.kind === 'call' ? expr.args : [];
+}
+
+/** Undefined when something required is missing. */
+function readCall(
+  word: string,
+  params: readonly SettingParam[],
+  args: readonly Arg[],
+  span: Span,
+  exampleText: string | undefined,
+  scope: Scope,
+  context: Evaluation,
+): ResolvedSetting | undefined {
+  const signature = { name: word, params: params.map((param) => ({ name: param.name, doc: param.doc, required: param.default === undefined })), example: exampleText };
+  const { named, complete } = bindArguments(signature, args, span, context.sink);
+  const values: Record<string, SettingValue> = defaults(params);
+  let usable = complete;
+  for (const [name, arg] of named) {
+    const param = params.find((candidate) => candidate.name === name)!;
+    const converted = convertSettingArg(word, param, evaluate(arg.value, scope, context), arg.value.span, context.sink);
+    if (converted !== undefined) values[name] = converted;
+    else if (param.default === undefined) usable = false;
+  }
+  return usable ? { word, args: values, span } : undefined;
+}

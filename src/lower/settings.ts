@@ -1,0 +1,150 @@
+import { type Choice, choice, type Setting, type SettingParam, scalar } from './setting.js';
+
+/** A data set that ampc can read: its images and labels. */
+export interface DatasetInfo {
+  readonly doc: string;
+  /** Height, width, channels. */
+  readonly image: readonly number[];
+  readonly classes: number;
+}
+
+export const DATASETS: Readonly<Record<string, DatasetInfo>> = {
+  cifar10: { doc: '60,000 colour photographs of 10 kinds of things (Krizhevsky 2009)', image: [32, 32, 3], classes: 10 },
+  shapes: { doc: '10 kinds of drawn shapes, made on the spot: needs no download', image: [32, 32, 3], classes: 10 },
+};
+
+export const DEFAULT_DATASET = 'cifar10';
+
+export const DATASET_SETTINGS: readonly Setting[] = [
+  {
+    name: 'normalize',
+    doc: 'turns bytes into floats: (pixel / 255 - mean) / std',
+    value: {
+      kind: 'call',
+      params: [
+        { name: 'mean', kind: 'channels', default: 0.5, min: 0, max: 1, doc: 'in the range 0..1; one number or one per channel' },
+        { name: 'std', kind: 'channels', default: 0.5, above: 0, max: 100, doc: 'in the range 0..1; one number or one per channel' },
+      ],
+    },
+  },
+  { name: 'flip', doc: 'mirrors each training image left to right with probability one half', value: { kind: 'call', params: [] } },
+  {
+    name: 'crop',
+    doc: 'pads each training image with zeros and cuts it back at a random place',
+    value: { kind: 'call', params: [{ name: 'padding', kind: 'int', default: 4, min: 1, max: 16, doc: 'pixels on each side' }] },
+  },
+];
+
+const FORMATS: readonly Choice[] = [
+  { name: 'fp16', params: [], doc: 'half precision: 10 bits of fraction, largest value 65,504' },
+  { name: 'bf16', params: [], doc: 'bfloat16: 7 bits of fraction, the range of fp32' },
+  { name: 'fp32', params: [], doc: 'single precision: no mixed precision at all' },
+];
+
+export const PRECISION_SETTINGS: readonly Setting[] = [
+  choice('compute', 'format of convolutions, linear layers and what lies between them', 'fp16', FORMATS),
+  choice('policy', 'how formats are decided', 'mixed', [
+    { name: 'mixed', params: [], doc: 'keeps gradients of parameters and biases in fp32 and casts each weight once a step' },
+    { name: 'autocast', params: [], doc: "decides as PyTorch's autocast would" },
+  ]),
+  choice('loss_scale', 'keeps small gradients from vanishing in fp16; by default dynamic for fp16 and none for the others', undefined, [
+    {
+      name: 'dynamic',
+      doc: "finds the largest scale that does not overflow, as PyTorch's GradScaler",
+      params: [
+        { name: 'init', kind: 'number', default: 65536, above: 0, max: 2 ** 126, doc: 'first scale' },
+        { name: 'growth', kind: 'number', default: 2, min: 1, max: 65536, doc: 'factor after `interval` steps without overflow' },
+        { name: 'backoff', kind: 'number', default: 0.5, above: 0, below: 1, doc: 'factor after an overflow, whose step is skipped' },
+        { name: 'interval', kind: 'int', default: 2000, min: 1, max: 2 ** 31 - 1, doc: 'steps without overflow before the scale grows' },
+        { name: 'floor', kind: 'number', default: 1, above: 0, max: 2 ** 126, doc: 'smallest scale' },
+        { name: 'cap', kind: 'number', default: 2 ** 24, above: 0, max: 2 ** 126, doc: 'largest scale' },
+        { name: 'abort_after', kind: 'int', default: 20, min: 1, max: 2 ** 31 - 1, doc: 'skipped steps in a row after which the run stops and says where the overflow is' },
+      ],
+    },
+    { name: 'static', doc: 'always the same scale', params: [{ name: 'scale', kind: 'number', above: 0, max: 2 ** 126, doc: 'the scale' }] },
+    { name: 'none', doc: 'no scaling', params: [] },
+  ]),
+];
+
+/** `keep PATTERN in FORMAT` stands beside the settings of `precision`. */
+export const KEEP_FORMATS: readonly string[] = FORMATS.map((format) => format.name);
+
+const RATE: SettingParam = { name: 'lr', kind: 'number', min: 0, doc: 'learning rate' };
+const decay = (value: number): SettingParam => ({ name: 'weight_decay', kind: 'number', default: value, min: 0, doc: 'decay of all parameters' });
+const adam = (name: string, weightDecay: number, doc: string): Choice => ({
+  name,
+  doc,
+  params: [
+    { ...RATE, default: 1e-3 },
+    { name: 'beta1', kind: 'number', default: 0.9, min: 0, below: 1, doc: 'memory of the mean of gradients' },
+    { name: 'beta2', kind: 'number', default: 0.999, min: 0, below: 1, doc: 'memory of the mean of squares' },
+    { name: 'eps', kind: 'number', default: 1e-8, min: 0, doc: 'added to the denominator' },
+    decay(weightDecay),
+  ],
+});
+
+export const TRAIN_SETTINGS: readonly Setting[] = [
+  choice('loss', 'mean over the batch', 'cross_entropy', [
+    {
+      name: 'cross_entropy',
+      doc: 'negative log likelihood of the softmax',
+      params: [{ name: 'label_smoothing', kind: 'number', default: 0, min: 0, below: 1, doc: 'share of the target spread over all classes' }],
+    },
+    { name: 'mse', doc: 'squared distance to the one-hot label, mean over the classes as well', params: [] },
+  ]),
+  choice('optimizer', "update rule; all follow PyTorch's", 'adam', [
+    {
+      name: 'sgd',
+      doc: 'stochastic gradient descent',
+      params: [
+        RATE,
+        { name: 'momentum', kind: 'number', default: 0, min: 0, below: 1, doc: 'memory of past gradients' },
+        { name: 'nesterov', kind: 'boolean', default: false, doc: 'look ahead; needs momentum' },
+        decay(0),
+      ],
+    },
+    adam('adam', 0, 'Kingma and Ba 2015; weight decay is added to the gradient'),
+    adam('adamw', 0.01, 'Loshchilov and Hutter 2019; weight decay is applied to the parameter'),
+  ]),
+  choice('schedule', 'factor on the learning rate over time', 'constant', [
+    { name: 'constant', doc: 'always 1', params: [] },
+    {
+      name: 'step',
+      doc: 'multiplies by `gamma` every so many epochs',
+      params: [
+        { name: 'every', kind: 'number', above: 0, doc: 'epochs' },
+        { name: 'gamma', kind: 'number', default: 0.1, above: 0, doc: 'factor' },
+      ],
+    },
+    { name: 'cosine', doc: 'falls along half a cosine to the end of the run', params: [{ name: 'min', kind: 'number', default: 0, min: 0, max: 1, doc: 'last factor' }] },
+    {
+      name: 'one_cycle',
+      doc: "up along a cosine to 1, then down: PyTorch's OneCycleLR, with `lr` as its peak",
+      params: [
+        { name: 'warmup', kind: 'number', default: 0.3, min: 0, below: 1, doc: 'share of the run that goes up' },
+        { name: 'div_start', kind: 'number', default: 25, min: 1, doc: 'the first factor is 1 / div_start' },
+        { name: 'div_end', kind: 'number', default: 1e4, min: 1, doc: 'the last factor is 1 / (div_start * div_end)' },
+      ],
+    },
+    {
+      name: 'piecewise',
+      doc: 'straight lines between points',
+      params: [{ name: 'points', kind: 'points', doc: 'a list of [epoch, factor], epochs ascending' }],
+    },
+  ]),
+  scalar('warmup', 'epochs over which the rate first rises from 0, before and times the schedule', { kind: 'number', default: 0, min: 0 }),
+  scalar('clip', 'largest global norm of the gradients, applied after unscaling; 0 does not clip', { kind: 'number', default: 0, min: 0 }),
+  scalar('batch', 'images of one step (of one micro-batch, with accumulate)', { kind: 'int', default: 64, min: 1, max: 65536 }),
+  scalar('accumulate', 'micro-batches of one optimizer step', { kind: 'int', default: 1, min: 1, max: 65536 }),
+  scalar('epochs', 'passes over the training images', { kind: 'int', default: 10, min: 1, max: 1_000_000 }),
+  scalar('seed', 'of initial weights, shuffling, augmentation and dropout', { kind: 'int', default: 0, min: 0, max: 2 ** 32 - 1 }),
+];
+
+/** The sections that hold settings. */
+export const SETTINGS = {
+  dataset: DATASET_SETTINGS,
+  precision: PRECISION_SETTINGS,
+  train: TRAIN_SETTINGS,
+} as const;
+
+export type SettingsSection = keyof typeof SETTINGS;

@@ -1,0 +1,20 @@
+import type { LayerDefinition } from '../ops/layer.js';
+import type { BlockSection } from '../parser/ast.js';
+import type { Signature } from './bind.js';
+
+const cache = new WeakMap<LayerDefinition, Signature>();
+
+export function layerSignature(name: string, layer: LayerDefinition): Signature {
+  const known = cache.get(layer);
+  if (known !== undefined) return known;
+  const params = layer.params.map((param) => ({ name: param.name, doc: param.doc, required: param.default === undefined }));
+  const signature = { name, params, values: layer.values, example: layer.example };
+  cache.set(layer, signature);
+  return signature;
+}
+
+/** A block's first parameter is the piped value; the others are arguments of its calls. */
+export function blockSignature(block: BlockSection): Signature {
+  const params = block.params.slice(1).map((param) => ({ name: param.name.text, required: param.default === undefined }));
+  return { name: block.name.text, params };
+}

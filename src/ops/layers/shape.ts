@@ -1,0 +1,45 @@
+import { elementCount } from '../../ir/types.js';
+import type { LayerDefinition } from '../layer.js';
+import { constrain } from '../op.js';
+import { formatShape } from '../window.js';
+
+export const flattenLayer: LayerDefinition = {
+  doc: 'One list of features: an image [height, width, channels] row by row, channels together.',
+  params: [],
+  example: 'x |> flatten |> linear(10)',
+  build: ({ input, emit, type }) => {
+    const [batch, ...rest] = type(input).shape;
+    return emit('reshape', [input], { shape: [batch, elementCount(rest)] });
+  },
+};
+
+export const reshapeLayer: LayerDefinition = {
+  doc: 'The same elements in row-major order under another shape; one size may be -1 and is found from the others.',
+  params: [{ name: 'shape', kind: 'shape', min: -1, doc: 'new sizes, without the batch' }],
+  example: 'x |> reshape([64, -1])',
+  build: ({ input, args, emit, type }) => {
+    const [batch, ...rest] = type(input).shape;
+    const shape = [...(args.shape as readonly number[])];
+    const open = shape.indexOf(-1);
+    const count = elementCount(rest);
+    const known = elementCount(shape.filter((size) => size !== -1));
+    const why = `${formatShape(rest)} has ${count} elements, which ${formatShape(shape)} cannot hold`;
+    constrain(shape.filter((size) => size < 1).length <= (open === -1 ? 0 : 1), 'reshape_c1', why);
+    if (open !== -1) shape[open] = count / known;
+    constrain(elementCount(shape) === count && shape.every(Number.isInteger), 'reshape_c1', why);
+    return emit('reshape', [input], { shape: [batch, ...shape] });
+  },
+};
+
+export const concatLayer: LayerDefinition = {
+  doc: 'The piped value and the arguments one after the other along an axis.',
+  params: [{ name: 'axis', kind: 'int', min: -4, max: 3, default: -1, doc: 'counted from 0 without the batch, or from -1 (channels) backwards' }],
+  values: { min: 1, max: 64 },
+  example: 'x |> concat(skip)',
+  build: ({ input, values, args, emit, type }) => {
+    const rank = type(input).shape.length - 1;
+    const axis = args.axis as number;
+    constrain(axis >= -rank && axis < rank, 'concat_c2', `axis ${axis} is not an axis of ${formatShape(type(input).shape.slice(1))}`);
+    return emit('concat', [input, ...values], { axis: 1 + (axis < 0 ? axis + rank : axis) });
+  },
+};

@@ -1,0 +1,49 @@
+import type { BinaryOperator, Expr } from './ast.js';
+
+/** Higher binds tighter; all are left-associative. */
+const PRECEDENCE: Readonly<Record<BinaryOperator, number>> = {
+  or: 1,
+  and: 2,
+  '==': 4,
+  '!=': 4,
+  '<': 4,
+  '<=': 4,
+  '>': 4,
+  '>=': 4,
+  '+': 5,
+  '-': 5,
+  '*': 6,
+  '/': 6,
+  '%': 6,
+};
+
+/** `not` takes a whole comparison. */
+const NOT_PRECEDENCE = 3;
+
+/** An operand with the `not` before it. */
+export interface Operand {
+  readonly value: Expr;
+  /** Offset of `not`, if it is there. */
+  readonly not: number | undefined;
+}
+
+/** Builds the tree of `operand op operand op operand`, which the grammar reads flat. */
+export function buildBinary(operands: readonly Operand[], operators: readonly BinaryOperator[]): Expr {
+  let next = 0;
+  const operandAt = (): Expr => {
+    const { value, not } = operands[next++]!;
+    if (not === undefined) return value;
+    const operand = climb(value, NOT_PRECEDENCE);
+    return { kind: 'unary', operator: 'not', operand, span: { start: not, end: operand.span.end } };
+  };
+  const climb = (start: Expr, above: number): Expr => {
+    let left = start;
+    for (;;) {
+      const operator = operators[next - 1];
+      if (operator === undefined || PRECEDENCE[operator] <= above) return left;
+      const right = climb(operandAt(), PRECEDENCE[operator]);
+      left = { kind: 'binary', operator, left, right, span: { start: left.span.start, end: right.span.end } };
+    }
+  };
+  return climb(operandAt(), 0);
+}

@@ -1,0 +1,105 @@
+import type { Graph, Node, TensorType, ValueId } from '../../ir/types.js';
+import { elementCount, isFloat, numberAttr, stringAttr, stringsAttr } from '../../ir/types.js';
+import { roundArray } from '../../numeric/half.js';
+import { isOpName } from '../../ops/index.js';
+import type { Elements } from './kernel.js';
+import { KERNELS } from './kernels.js';
+
+export interface EvaluateOptions {
+  /** Compute in double precision and round nothing, for finite differences. */
+  readonly float64?: boolean;
+  /** Look for the first value that holds an infinity or a NaN. */
+  readonly trace?: boolean;
+  /** Values to keep besides the outputs; `all` keeps every one. */
+  readonly keep?: 'all';
+}
+
+export interface Evaluation {
+  /** Results by node: the outputs of the graph, or all with `keep: 'all'`. */
+  readonly values: ReadonlyMap<ValueId, Elements>;
+  /** New elements of the states that were written. */
+  readonly writes: ReadonlyMap<string, Elements>;
+  /** With `trace`: the first node, in order, with a non-finite element. */
+  readonly nonFinite: ValueId | undefined;
+}
+
+/** Zeros of a type; floats in double precision where asked. */
+export function allocate(type: TensorType, float64 = false): Elements {
+  const count = elementCount(type.shape);
+  if (isFloat(type.dtype)) return float64 ? new Float64Array(count) : new Float32Array(count);
+  return type.dtype === 'i32' ? new Int32Array(count) : new Uint8Array(count);
+}
+
+function given(node: Node, kind: string, elements: Elements | undefined): Elements {
+  const name = stringAttr(node.attrs, 'name');
+  if (elements === undefined) throw new Error(`${kind} ${name} is missing`);
+  const wanted = elementCount(node.type.shape);
+  if (elements.length !== wanted) throw new Error(`${kind} ${name} has ${elements.length} elements, not ${wanted}`);
+  return elements;
+}
+
+/** Index of the last node that reads each value; infinity for values to keep. */
+function lastReads(graph: Graph, keepAll: boolean): number[] {
+  const last = graph.nodes.map((node) => (keepAll ? Infinity : node.id));
+  for (const node of graph.nodes) for (const input of node.inputs) last[input] = Math.max(last[input], node.id);
+  for (const output of Object.values(graph.outputs)) last[output] = Infinity;
+  return last;
+}
+
+function holdsNonFinite(elements: Elements): boolean {
+  for (let i = 0; i < elements.length; i += 1) if (!Number.isFinite(elements[i])) return true;
+  return false;
+}
+
+/**
+ * Computes a graph node by node: this is what a graph means. Every op reads its operands exactly, computes in double precision, rounds the
+ * result once to f32 and once more to its format. Sums in f32, as the backends do them, differ from that by the rounding of their
+ * terms; tests allow for it.
+ *
+ * @param inputs elements by input name
+ * @param states elements by state name; not changed
+ */
+export function evaluateGraph(
+  graph: Graph,
+  inputs: Readonly<Record<string, Elements>>,
+  states: ReadonlyMap<string, Elements>,
+  options: EvaluateOptions = {},
+): Evaluation {
+  const { float64 = false, trace = false } = options;
+  const values = new Map<ValueId, Elements>();
+  const writes = new Map<string, Elements>();
+  const last = lastReads(graph, options.keep === 'all');
+  const f32 = float64 ? (x: number) => x : Math.fround;
+  let nonFinite: ValueId | undefined;
+
+  const compute = (node: Node): Elements => {
+    const { op, type, attrs } = node;
+    if (!isOpName(op)) throw new Error(`unknown op ${op}`);
+    if (op === 'input') return given(node, 'input', inputs[stringAttr(attrs, 'name')]);
+    if (op === 'state') return given(node, 'state', states.get(stringAttr(attrs, 'name')));
+    const output = allocate(type, float64);
+    if (op === 'constant') {
+      output.fill(numberAttr(attrs, 'value'));
+    } else {
+      KERNELS[op]({
+        node,
+        type,
+        types: node.inputs.map((id) => graph.nodes[id].type),
+        inputs: node.inputs.map((id) => values.get(id)!),
+        output,
+        f32,
+        write: (position, elements) => writes.set(stringsAttr(attrs, 'writes')[position], elements),
+      });
+    }
+    if (output instanceof Float32Array) roundArray(type.dtype, output);
+    return output;
+  };
+
+  for (const node of graph.nodes) {
+    const result = compute(node);
+    values.set(node.id, result);
+    if (trace && nonFinite === undefined && isFloat(node.type.dtype) && holdsNonFinite(result)) nonFinite = node.id;
+    for (const id of [...node.inputs, node.id]) if (last[id] <= node.id) values.delete(id);
+  }
+  return { values, writes, nonFinite };
+}

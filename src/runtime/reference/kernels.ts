@@ -1,0 +1,22 @@
+import type { OpName } from '../../ops/index.js';
+import { contractionKernels } from './contraction.js';
+import { elementwiseKernels } from './elementwise.js';
+import type { ReferenceKernel } from './kernel.js';
+import { normKernels } from './norm.js';
+import { poolKernels } from './pool.js';
+import { rowKernels } from './rows.js';
+import { shapeKernels } from './shape.js';
+import { updateKernels } from './update.js';
+
+/** Ops whose values come from the caller or the node itself; `evaluateGraph` provides them. */
+export type SourceOp = 'input' | 'state' | 'constant';
+
+export const KERNELS: Readonly<Record<Exclude<OpName, SourceOp>, ReferenceKernel>> = {
+  ...contractionKernels,
+  ...poolKernels,
+  ...normKernels,
+  ...elementwiseKernels,
+  ...shapeKernels,
+  ...rowKernels,
+  ...updateKernels,
+};

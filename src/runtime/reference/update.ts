@@ -1,0 +1,131 @@
+import { attr, type Elements, fill, type KernelContext, type ReferenceKernel } from './kernel.js';
+
+const scaleLoss: ReferenceKernel = (context) => {
+  const {
+    inputs: [loss, scale],
+    output,
+    f32,
+  } = context;
+  output[0] = f32(loss[0] * scale[0]) * f32(attr(context, 'factor'));
+};
+
+const allFinite: ReferenceKernel = ({ inputs, output }) => {
+  output[0] = inputs.every((g) => (g as Float32Array).every(Number.isFinite)) ? 1 : 0;
+};
+
+const globalNorm: ReferenceKernel = ({ inputs, output }) => {
+  let sum = 0;
+  for (const g of inputs) for (let i = 0; i < g.length; i += 1) sum += g[i] * g[i];
+  output[0] = Math.sqrt(sum);
+};
+
+const updateScale: ReferenceKernel = (context) => {
+  const [[scale], [tracker], [skips], [ok]] = context.inputs;
+  let next = scale;
+  let good = 0;
+  if (ok === 0) {
+    next = Math.max(attr(context, 'floor'), context.f32(scale * attr(context, 'backoff')));
+  } else if (tracker + 1 === attr(context, 'interval')) {
+    const grown = context.f32(scale * attr(context, 'growth'));
+    if (Number.isFinite(grown)) next = Math.min(attr(context, 'cap'), grown);
+  } else {
+    good = tracker + 1;
+  }
+  context.output[0] = next;
+  context.write(0, context.output);
+  context.write(1, Int32Array.of(good));
+  context.write(2, Int32Array.of(ok === 0 ? skips + 1 : 0));
+};
+
+const accumulate: ReferenceKernel = (context) => {
+  const [acc, g] = context.inputs;
+  fill(context.output, (i) => acc[i] + g[i]);
+  context.write(0, context.output);
+};
+
+const reset: ReferenceKernel = (context) => context.write(0, context.output);
+
+const advance: ReferenceKernel = (context) => {
+  const [t, ok] = context.inputs;
+  context.output[0] = ok === undefined || ok[0] !== 0 ? t[0] + 1 : t[0];
+  context.write(0, context.output);
+};
+
+/** Whether an optimizer's update takes place. */
+function accepted({ node, inputs }: KernelContext): boolean {
+  return node.attrs.guarded !== true || inputs[inputs.length - 1][0] !== 0;
+}
+
+/** Writes the operands back as they are, into their states and the result. */
+function keep(context: KernelContext, operands: readonly Elements[]): void {
+  context.output.set(operands[0]);
+  for (const [position, elements] of operands.entries()) context.write(position, elements);
+}
+
+function like(output: Elements): Float32Array | Float64Array {
+  return output instanceof Float64Array ? new Float64Array(output.length) : new Float32Array(output.length);
+}
+
+const sgd: ReferenceKernel = (context) => {
+  const [w, g, lr, maybeBuf] = context.inputs;
+  const { output, node } = context;
+  const momentum = attr(context, 'momentum');
+  const decay = attr(context, 'weight_decay');
+  const hasMomentum = momentum !== 0;
+  if (!accepted(context)) {
+    keep(context, hasMomentum ? [w, maybeBuf] : [w]);
+    return;
+  }
+  const buf = like(output);
+  for (let i = 0; i < w.length; i += 1) {
+    const d = g[i] + decay * w[i];
+    if (hasMomentum) buf[i] = momentum * maybeBuf[i] + d;
+    const direction = !hasMomentum ? d : node.attrs.nesterov === true ? d + momentum * buf[i] : buf[i];
+    output[i] = w[i] - lr[0] * direction;
+  }
+  context.write(0, output);
+  if (hasMomentum) context.write(1, buf);
+};
+
+function adamKernel(decoupled: boolean): ReferenceKernel {
+  return (context) => {
+    const [w, g, m, v, [lr], [t]] = context.inputs;
+    const { output } = context;
+    if (!accepted(context)) {
+      keep(context, [w, m, v]);
+      return;
+    }
+    const beta1 = attr(context, 'beta1');
+    const beta2 = attr(context, 'beta2');
+    const eps = attr(context, 'eps');
+    const decay = attr(context, 'weight_decay');
+    const rate = lr / (1 - beta1 ** (t + 1));
+    const root = Math.sqrt(1 - beta2 ** (t + 1));
+    const mean = like(output);
+    const square = like(output);
+    for (let i = 0; i < w.length; i += 1) {
+      const gradient = decoupled ? g[i] : g[i] + decay * w[i];
+      const weight = decoupled ? w[i] * (1 - lr * decay) : w[i];
+      mean[i] = m[i] + (1 - beta1) * (gradient - m[i]);
+      square[i] = beta2 * v[i] + (1 - beta2) * gradient * gradient;
+      output[i] = weight - (rate * mean[i]) / (Math.sqrt(square[i]) / root + eps);
+    }
+    context.write(0, output);
+    context.write(1, mean);
+    context.write(2, square);
+  };
+}
+
+export const updateKernels = {
+  scale_loss: scaleLoss,
+  scale_loss_grad: scaleLoss,
+  all_finite: allFinite,
+  global_norm: globalNorm,
+  update_scale: updateScale,
+  accumulate,
+  reset,
+  advance,
+  sgd,
+  adam: adamKernel(false),
+  adamw: adamKernel(true),
+};

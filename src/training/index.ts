@@ -1,0 +1,18 @@
+export type { RunPosition, Scores } from './checkpoint.js';
+export { type Augmentation, Batcher, type BatcherOptions } from './data/batcher.js';
+export type { Dataset, DatasetReport, ImageSet, Split } from './data/dataset.js';
+export type { DownloadProgress } from './data/download.js';
+export { type FetchOptions, fetchDataset } from './data/fetch.js';
+export { defaultDataFolder } from './data/folder.js';
+export { DATASET_NAMES, loadClasses, loadDataset, loadSplit, verifyDataset } from './data/load.js';
+export { generateShapes } from './data/shapes.js';
+export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.js';
+export type { DoneEvent, EpochEvent, StartEvent, StepEvent, TrainEvent, TrainProgress, WarningEvent } from './events.js';
+export { train } from './loop.js';
+export type { TrainOptions, TrainResult } from './options.js';
+export { type ClassProbability, type Prediction, predictImages } from './predict.js';
+export { createRun, openRun, RUN_FILES, type RunContents } from './run-folder.js';
+export { readSafetensors, type Tensor, type TensorFile, writeSafetensors } from './safetensors.js';
+export { learningRate } from './schedule.js';
+export { initialStates, parameterCount, planStates, type StateInfo, type StateValues } from './states.js';
+export { loadWeights, saveWeights } from './weights.js';

@@ -1,0 +1,164 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { userError } from '../diagnostics/diagnostic.js';
+import { precisionName, sameShape } from '../ir/types.js';
+import { loadCheckpoint, runSettings } from './checkpoint.js';
+import { Batcher } from './data/batcher.js';
+import type { TrainEvent } from './events.js';
+import type { TrainOptions, TrainResult } from './options.js';
+import { MetricsLog, RUN_FILES, refuseExistingRun } from './run-folder.js';
+import { learningRate } from './schedule.js';
+import { Session, type SessionPlan, START } from './session.js';
+import { findFunction, initialStates, parameterCount, type StateValues } from './states.js';
+import { Stepper } from './stepper.js';
+import { loadWeights } from './weights.js';
+
+export type { TrainOptions, TrainResult } from './options.js';
+
+/** GradScaler's dynamic scaling ends a run after this many skips unless the recipe says otherwise. */
+const ABORT_AFTER = 20;
+
+function checkData({ recipe, dataset, plan }: TrainOptions, stepsPerEpoch: number): void {
+  const { shape } = dataset.train;
+  if (!sameShape(shape, recipe.inputShape)) {
+    throw userError(
+      'AMP7006',
+      `${recipe.model} does not fit the data set ${dataset.name}`,
+      `the model takes images [${recipe.inputShape.join(', ')}], the data set has [${shape.join(', ')}]`,
+      'change the model’s input shape or the dataset block',
+    );
+  }
+  if (dataset.classes.length > recipe.classes) {
+    throw userError(
+      'AMP7006',
+      `${recipe.model} does not fit the data set ${dataset.name}`,
+      `the model tells ${recipe.classes} classes apart, the data set has ${dataset.classes.length}`,
+      'change the model’s output shape or the dataset block',
+    );
+  }
+  if (stepsPerEpoch === 0) {
+    const batch = findFunction(plan, 'train_step')?.batch ?? recipe.train.batch;
+    throw userError(
+      'AMP7007',
+      'the data set is smaller than one step',
+      `a step takes ${batch} x ${recipe.train.accumulate} images, ${dataset.name} has ${dataset.train.count}`,
+      'use a smaller batch or accumulate less',
+    );
+  }
+}
+
+function abortLimit({ plan, recipe }: TrainOptions): number {
+  const scaled = findFunction(plan, 'train_step')?.graph.outputs.ok !== undefined;
+  if (!scaled) return Number.POSITIVE_INFINITY;
+  const scaling = recipe.precision.lossScaling;
+  return scaling?.kind === 'dynamic' ? scaling.abortAfter : ABORT_AFTER;
+}
+
+function prepare(options: TrainOptions): { stepper: Stepper; session: SessionPlan } {
+  const { plan, recipe, dataset, executable, shuffle = true, augment = true } = options;
+  const { seed, accumulate } = recipe.train;
+  const epochs = options.epochs ?? recipe.train.epochs;
+  const batch = findFunction(plan, 'train_step')?.batch ?? recipe.train.batch;
+  const { flip, cropPadding } = recipe.dataset;
+  const augmentation = augment && (flip || cropPadding > 0) ? { flip, cropPadding } : undefined;
+  const batcher = new Batcher(dataset.train, { batch, seed, shuffle, augment: augmentation });
+  const stepsPerEpoch = Math.floor(batcher.batches / accumulate);
+  checkData(options, stepsPerEpoch);
+  const totalSteps = stepsPerEpoch * epochs;
+  const rate = (step: number): number => learningRate(recipe.train, step, stepsPerEpoch, totalSteps);
+  return {
+    stepper: new Stepper({ executable, plan, batcher, accumulate, stepsPerEpoch, rate }),
+    session: {
+      epochs,
+      stepsPerEpoch,
+      totalSteps,
+      maxSteps: options.maxSteps ?? Number.POSITIVE_INFINITY,
+      logEvery: options.logEvery ?? 50,
+      abortAfter: abortLimit(options),
+      rate,
+      settings: runSettings(plan, recipe, { batch, shuffle, augment, 'training images': dataset.train.count }),
+    },
+  };
+}
+
+async function startStates({ plan, recipe, init }: TrainOptions): Promise<StateValues> {
+  const states = initialStates(plan, recipe.train.seed);
+  if (init !== undefined) for (const [name, data] of await loadWeights(init, plan)) states.set(name, data);
+  return states;
+}
+
+/** Epochs to the end, the step limit or the signal. */
+async function runEpochs(session: Session, { epochs }: SessionPlan, options: TrainOptions): Promise<'finished' | 'interrupted'> {
+  while (session.epoch < epochs) {
+    const outcome = await session.trainEpoch();
+    const scores = outcome === 'end' ? await session.test() : undefined;
+    if (outcome === 'interrupt' || (outcome === 'end' && options.signal?.aborted && scores === undefined)) {
+      const states = await options.executable.readStates();
+      await session.saveLast(states, undefined);
+      await session.checkpoint(states);
+      return 'interrupted';
+    }
+    if (outcome === 'stop') {
+      const states = await options.executable.readStates();
+      await session.checkpoint(states);
+      if (!session.isBetweenEpochs) session.last = await session.test();
+      await session.saveLast(states, session.last);
+      return options.signal?.aborted ? 'interrupted' : 'finished';
+    }
+    await session.finishEpoch(scores);
+  }
+  return 'finished';
+}
+
+/**
+ * Trains `options.plan` by the recipe: epochs of optimizer steps, each epoch evaluated on the test set and saved. The same seed,
+ * backend and machine give the same bits, however often the run is interrupted and resumed.
+ * Throws UserError: AMP7006/AMP7007 the data does not fit, AMP7201/AMP7202 bad initial weights, AMP7201/AMP7203 bad checkpoint,
+ * AMP7204 the folder holds a run already, AMP7301 too many skipped steps in a row.
+ */
+export async function train(options: TrainOptions): Promise<TrainResult> {
+  const { plan, executable, run } = options;
+  const { stepper, session: sessionPlan } = prepare(options);
+  const resumed = options.resume ? await loadCheckpoint(join(run, RUN_FILES.checkpoint), plan, sessionPlan.settings) : undefined;
+  if (resumed === undefined) await refuseExistingRun(run);
+  const states = resumed?.states ?? (await startStates(options));
+  await executable.writeStates(states);
+  await mkdir(run, { recursive: true });
+  const position = resumed?.position ?? START;
+  const metrics = await MetricsLog.open(run, resumed && { step: position.step, epochs: position.epoch });
+  try {
+    const session = new Session(options, sessionPlan, stepper, metrics, position);
+    const start: TrainEvent = {
+      event: 'start',
+      model: plan.model,
+      backend: plan.backend,
+      device: options.device ?? plan.backend,
+      precision: precisionName(plan.precision),
+      parameters: parameterCount(plan),
+      run,
+    };
+    if (resumed === undefined) {
+      // From its first second on a run can be resumed.
+      await session.checkpoint(states);
+      await session.emit(start);
+    } else {
+      options.onEvent?.(start);
+    }
+    const outcome = await runEpochs(session, sessionPlan, options);
+    const result: TrainResult = {
+      interrupted: outcome === 'interrupted',
+      steps: session.steps,
+      epochs: session.epoch,
+      testAccuracy: session.last?.accuracy,
+      testLoss: session.last?.loss,
+      bestAccuracy: session.best?.accuracy,
+      seconds: session.seconds,
+    };
+    if (outcome === 'finished') {
+      await session.emit({ event: 'done', test_accuracy: result.testAccuracy ?? null, seconds: result.seconds, steps: result.steps });
+    }
+    return result;
+  } finally {
+    await metrics.close();
+  }
+}

@@ -1,0 +1,128 @@
+import { elementCount } from '../ir/types.js';
+import type { FunctionName, Plan } from '../plan/plan.js';
+import type { Executable, InputData, NonFinite, Scalars } from '../runtime/backend.js';
+import type { Batcher } from './data/batcher.js';
+import { findFunction, inputNames } from './states.js';
+
+/** What the device reported about one optimizer step. */
+export interface StepResult {
+  /** 0-based. */
+  readonly step: number;
+  /** Mean over the step's images. */
+  readonly loss: number;
+  readonly correct: number;
+  readonly images: number;
+  readonly skipped: boolean;
+  /** The loss scale that was used; 1 without scaling. */
+  readonly scale: number;
+}
+
+export interface StepperOptions {
+  readonly executable: Executable;
+  readonly plan: Plan;
+  readonly batcher: Batcher;
+  /** Micro-batches per step. */
+  readonly accumulate: number;
+  readonly stepsPerEpoch: number;
+  /** Learning rate by 0-based step. */
+  readonly rate: (step: number) => number;
+}
+
+/** One set of input buffers; `busy` settles when the call that reads them no longer does. */
+interface Slot {
+  readonly image: Uint8Array;
+  readonly label: Int32Array;
+  readonly lr: Float32Array;
+  readonly step: Int32Array;
+  busy: Promise<void>;
+}
+
+function makeSlot(imageBytes: number, batch: number): Slot {
+  return {
+    image: new Uint8Array(imageBytes),
+    label: new Int32Array(batch),
+    lr: new Float32Array(1),
+    step: new Int32Array(1),
+    busy: Promise.resolve(),
+  };
+}
+
+/** Feeds optimizer steps to the device, one call ahead: a batch is made while the one before it is being computed. */
+export class Stepper {
+  readonly imagesPerStep: number;
+  private readonly slots: readonly [Slot, Slot];
+  private readonly names: ReadonlyMap<FunctionName, ReadonlySet<string>>;
+  private next = 0;
+  private readonly issued: number[] = [];
+
+  constructor(private readonly options: StepperOptions) {
+    const { plan, accumulate } = options;
+    const train = findFunction(plan, 'train_step');
+    if (train === undefined) throw new Error('the plan has no train_step');
+    if (accumulate > 1 && findFunction(plan, 'accumulate_step') === undefined) throw new Error('the plan has no accumulate_step');
+    this.imagesPerStep = train.batch * accumulate;
+    const imageBytes = train.batch * elementCount(options.batcher.set.shape);
+    this.slots = [makeSlot(imageBytes, train.batch), makeSlot(imageBytes, train.batch)];
+    this.names = new Map(plan.functions.map((fn) => [fn.name, inputNames(fn.graph)]));
+  }
+
+  /** Issues step `step` (0-based); resolves when the next one may be issued. */
+  async enqueue(step: number): Promise<void> {
+    for (let micro = 0; micro < this.options.accumulate; micro++) await this.callMicro(step, micro, false);
+    this.issued.push(step);
+  }
+
+  private async callMicro(step: number, micro: number, trace: boolean): Promise<FunctionName> {
+    const { executable, batcher, accumulate, stepsPerEpoch, rate } = this.options;
+    const slot = this.slots[this.next] as Slot;
+    this.next = 1 - this.next;
+    await slot.busy;
+    batcher.fill(Math.floor(step / stepsPerEpoch), (step % stepsPerEpoch) * accumulate + micro, slot.image, slot.label);
+    slot.lr[0] = rate(step);
+    slot.step[0] = step * accumulate + micro;
+    const name: FunctionName = micro < accumulate - 1 ? 'accumulate_step' : 'train_step';
+    const inputs: Record<string, InputData> = {};
+    for (const input of this.names.get(name) ?? []) {
+      if (input !== 'image' && input !== 'label' && input !== 'lr' && input !== 'step') throw new Error(`${name} has an unknown input ${input}`);
+      inputs[input] = slot[input];
+    }
+    slot.busy = executable.call(name, inputs, trace ? { trace } : undefined);
+    // A failure surfaces where `busy` is awaited; until then it must not count as unhandled.
+    slot.busy.catch(() => undefined);
+    return name;
+  }
+
+  private async settle(): Promise<void> {
+    await Promise.all(this.slots.map(({ busy }) => busy));
+  }
+
+  /** Waits for the device; results of all steps since the last drain, oldest first. */
+  async drain(): Promise<StepResult[]> {
+    const { executable, accumulate } = this.options;
+    await this.settle();
+    const scalars = await executable.drain();
+    const steps = this.issued.splice(0);
+    if (scalars.length !== steps.length * accumulate) throw new Error(`${scalars.length} results for ${steps.length} steps`);
+    return steps.map((step, index) => this.combine(step, scalars.slice(index * accumulate, (index + 1) * accumulate)));
+  }
+
+  private combine(step: number, parts: readonly Scalars[]): StepResult {
+    const last = parts.at(-1);
+    const loss = parts.reduce((sum, part) => sum + (part.loss ?? Number.NaN), 0) / parts.length;
+    const correct = parts.reduce((sum, part) => sum + (part.correct ?? 0), 0);
+    return { step, loss, correct, images: this.imagesPerStep, skipped: last?.ok === 0, scale: last?.scale ?? 1 };
+  }
+
+  /** Runs a step again from the present states, looking for the first value that is not finite. Its results are dropped. */
+  async trace(step: number): Promise<NonFinite | undefined> {
+    const { executable, accumulate } = this.options;
+    let found: NonFinite | undefined;
+    for (let micro = 0; micro < accumulate && found === undefined; micro++) {
+      await this.callMicro(step, micro, true);
+      await this.settle();
+      found = await executable.nonFinite();
+    }
+    await executable.drain();
+    return found;
+  }
+}

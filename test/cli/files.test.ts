@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { ampc } from '../support/cli.js';
+import { makeWorkspace, TINY, type Workspace } from '../support/tiny.js';
+
+describe('ampc check and fmt', () => {
+  let work: Workspace;
+
+  before(() => {
+    work = makeWorkspace();
+  });
+
+  after(() => work.remove());
+
+  it('check accepts a good file', async () => {
+    const { code, stdout, stderr } = await ampc('check', work.file('good.amp', TINY));
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.match(stdout, /1 file checked, no errors/);
+  });
+
+  it('check reports every mistake of every file, each with its place', async () => {
+    const bad = work.file('bad.amp', TINY.replace('avg_pool2d(8)', 'avg_pol2d(8)').replace('batch 8', 'bacth 8'));
+    const { code, stdout, stderr } = await ampc('check', bad, work.path('missing.amp'));
+    assert.equal(code, 1);
+    assert.equal(stdout, '');
+    assert.match(stderr, /bad\.amp:4:12/);
+    assert.match(stderr, /avg_pool2d/);
+    assert.match(stderr, /bacth/);
+    assert.match(stderr, /cannot read .*missing\.amp/);
+    assert.match(stderr, /3 errors in 2 files/);
+    assert.doesNotMatch(stderr, /\n\s+at /);
+  });
+
+  it('fmt rewrites a file once', async () => {
+    const path = work.file('loose.amp', TINY.replaceAll('\n  ', '\n        '));
+    assert.equal((await ampc('fmt', path, '--check')).code, 1);
+    assert.equal((await ampc('fmt', path)).code, 0);
+    const formatted = readFileSync(path, 'utf8');
+    assert.equal((await ampc('fmt', path, '--check')).code, 0);
+    assert.equal((await ampc('fmt', path)).code, 0);
+    assert.equal(readFileSync(path, 'utf8'), formatted);
+  });
+
+  it('fmt leaves a file with syntax errors as it is', async () => {
+    const text = TINY.replace(') -> [10] {', ') -> [10] {{');
+    const path = work.file('broken.amp', text);
+    const { code, stderr } = await ampc('fmt', path);
+    assert.equal(code, 1);
+    assert.match(stderr, /broken\.amp:\d+:\d+/);
+    assert.equal(readFileSync(path, 'utf8'), text);
+  });
+
+  it('a file that is not text is refused', async () => {
+    const { code, stderr } = await ampc('plan', process.execPath);
+    assert.equal(code, 1);
+    assert.match(stderr, /is not UTF-8 text/);
+  });
+});
+
+describe('ampc plan', () => {
+  let work: Workspace;
+  let file: string;
+
+  before(() => {
+    work = makeWorkspace();
+    file = work.file('tiny.amp', TINY);
+  });
+
+  after(() => work.remove());
+
+  it('sums up the plan', async () => {
+    const { code, stdout, stderr } = await ampc('plan', file, '--backend', 'reference');
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.match(stdout, /^Tiny: /);
+    assert.match(stdout, /490 parameters/);
+    assert.match(stdout, /^fc +linear +f16 f16/m);
+  });
+
+  it('--json prints the summary as one line', async () => {
+    const { code, stdout } = await ampc('plan', file, '--backend', 'reference', '--json');
+    assert.equal(code, 0);
+    const summary = JSON.parse(stdout);
+    assert.equal(summary.parameters, 490);
+    assert.deepEqual(
+      summary.functions.map((fn: { name: string }) => fn.name),
+      ['train_step', 'eval_step'],
+    );
+  });
+
+  it('--dump prints the whole plan, and takes format, policy, batch and settings', async () => {
+    const { stdout } = await ampc(
+      'plan',
+      file,
+      '--dump',
+      '--backend',
+      'reference',
+      '--policy',
+      'autocast',
+      '--precision',
+      'bf16',
+      '--batch',
+      '4',
+    );
+    assert.match(stdout, /^plan @Tiny policy=autocast .*backend=reference/);
+    assert.match(stdout, /u8\[4,32,32,3\]/);
+    assert.match(stdout, /: bf16\[4,10\]/);
+    const changed = await ampc('plan', file, '--dump', '--backend', 'reference', '--set', 'train.batch=2');
+    assert.match(changed.stdout, /u8\[2,32,32,3\]/);
+  });
+
+  it('--diff shows what a pin changes, also against a dumped plan', async () => {
+    const dumped = work.file('a.plan', (await ampc('plan', file, '--dump', '--backend', 'reference')).stdout);
+    const pinned = work.file('pinned.amp', TINY.replace('compute fp16', 'compute fp16  keep fc in fp32'));
+    const same = await ampc('plan', '--diff', dumped, file, '--backend', 'reference');
+    assert.deepEqual([same.code, same.stdout], [0, 'the plans are the same\n']);
+    const { stdout } = await ampc('plan', '--diff', dumped, pinned, '--backend', 'reference');
+    assert.match(stdout, /^- .*linear .*f16\[8,10\]/m);
+    assert.match(stdout, /^\+ .*linear .*f32\[8,10\]/m);
+  });
+
+  it('a backend that does not exist yet says so and names the others', async () => {
+    const { code, stderr } = await ampc('plan', file, '--backend', 'webgpu');
+    assert.equal(code, 1);
+    assert.match(stderr, /the webgpu backend is not built into this version of ampc/);
+    assert.match(stderr, /--backend cpu/);
+  });
+});
+
+describe('ampc backends', () => {
+  it('says for each what it is and what it needs', async () => {
+    const { code, stdout } = await ampc('backends', '--json');
+    assert.equal(code, 0);
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(
+      lines.map(({ name }) => name),
+      ['cpu', 'webgpu', 'tensorflow', 'reference'],
+    );
+    for (const { available, reason, device } of lines) assert.equal(typeof (available ? device : reason), 'string');
+    assert.equal(lines.at(-1).available, true);
+  });
+});

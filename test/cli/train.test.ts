@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { ampc, type CliResult, startAmpc } from '../support/cli.js';
+import { makeWorkspace, TINY, type Workspace, writeTinyCifar } from '../support/tiny.js';
+
+describe('ampc train, eval, predict, bench', () => {
+  let work: Workspace;
+  let file: string;
+
+  before(() => {
+    work = makeWorkspace();
+    file = work.file('tiny.amp', TINY);
+    writeTinyCifar(work.path('data'));
+  });
+
+  after(() => work.remove());
+
+  function args(command: string, ...rest: readonly string[]): string[] {
+    return [command, ...rest, '--backend', 'reference', '--data', work.path('data')];
+  }
+
+  function events(result: CliResult) {
+    return result.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+  }
+
+  it('--json prints the lines of the contract and fills the run folder', async () => {
+    const run = work.path('json');
+    const result = await ampc(...args('train', file, '--out', run, '--json', '--log-every', '4'));
+    assert.equal(result.code, 0, result.stderr);
+    const lines = events(result);
+    const [start] = lines;
+    assert.deepEqual(Object.keys(start), ['event', 'model', 'backend', 'device', 'precision', 'parameters', 'run']);
+    assert.deepEqual([start.model, start.backend, start.precision, start.parameters, start.run], ['Tiny', 'reference', 'fp16', 490, run]);
+    assert.deepEqual(
+      lines.map(({ event, step, epoch, steps }) => [event, step ?? epoch ?? steps]),
+      // 80 images in batches of 8, two epochs.
+      [
+        ['start', undefined],
+        ['step', 1],
+        ['step', 4],
+        ['step', 8],
+        ['epoch', 1],
+        ['step', 12],
+        ['step', 16],
+        ['step', 20],
+        ['epoch', 2],
+        ['done', 20],
+      ],
+    );
+    const { loss, lr, loss_scale, skipped } = lines[1];
+    assert.ok(loss > 0);
+    assert.deepEqual([lr, loss_scale, skipped], [Math.fround(1e-3), 65536, false]);
+    assert.match(result.stderr, /^epoch +train loss/m);
+    assert.deepEqual(readdirSync(run).sort(), [
+      'best.safetensors',
+      'checkpoint.safetensors',
+      'config.json',
+      'last.safetensors',
+      'metrics.jsonl',
+      'plan.txt',
+      'tiny.amp',
+    ]);
+    assert.equal(readFileSync(join(run, 'metrics.jsonl'), 'utf8'), result.stdout);
+    assert.match(readFileSync(join(run, 'plan.txt'), 'utf8'), /^plan @Tiny/);
+
+    const evaluated = await ampc(...args('eval', run, '--json'));
+    const done = lines.at(-1);
+    const last = lines.at(-2);
+    assert.deepEqual(events(evaluated), [{ event: 'eval', test_accuracy: done.test_accuracy, test_loss: last.test_loss, images: 16 }]);
+    const weights = join(run, 'last.safetensors');
+    assert.deepEqual(events(await ampc(...args('eval', file, '--weights', weights, '--json'))), events(evaluated));
+  });
+
+  it('prints plain lines and a table without a terminal', async () => {
+    const { code, stdout, stderr } = await ampc(...args('train', file, '--out', work.path('plain'), '--epochs', '1', '--log-every', '5'));
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.match(stdout, /^Tiny: 490 parameters, fp16 on reference/);
+    assert.match(stdout, /^epoch 1 {2}step 5 {2}loss \d/m);
+    assert.match(stdout, /^epoch +train loss +test loss +test accuracy +images\/s +skipped +time\n +1 /m);
+    assert.match(stdout, /10 steps in .*test accuracy/);
+  });
+
+  it('predicts a picture', async () => {
+    const run = work.path('predict');
+    await ampc(...args('train', file, '--out', run, '--max-steps', '1'));
+    const picture = work.path('grey.png');
+    await sharp({ create: { width: 40, height: 50, channels: 3, background: '#888888' } })
+      .png()
+      .toFile(picture);
+    const { code, stdout, stderr } = await ampc(...args('predict', run, picture));
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /grey\.png: class\d \d+\.\d\d %/);
+    const bad = await ampc(...args('predict', run, file, picture));
+    assert.equal(bad.code, 1);
+    assert.match(bad.stderr, /tiny\.amp cannot be read as a picture/);
+  });
+
+  it('bench --json prints the line of the contract', async () => {
+    const { code, stdout } = await ampc('bench', file, '--backend', 'reference', '--steps', '3', '--warmup', '1', '--json');
+    assert.equal(code, 0);
+    const line = JSON.parse(stdout);
+    assert.deepEqual(Object.keys(line), [
+      'backend',
+      'precision',
+      'batch',
+      'step_ms_median',
+      'step_ms_min',
+      'images_per_second',
+      'gflops',
+      'compile_ms',
+    ]);
+    assert.deepEqual([line.backend, line.precision, line.batch], ['reference', 'fp16', 8]);
+    assert.ok(line.step_ms_median >= line.step_ms_min && line.step_ms_min > 0 && line.gflops > 0);
+  });
+
+  it('a mistake of the user is one message without a stack trace', async () => {
+    const run = work.path('mistakes');
+    await ampc(...args('train', file, '--out', run, '--max-steps', '1'));
+    const mistakes: readonly [readonly string[], RegExp][] = [
+      [args('train', work.path('missing.amp')), /cannot read .*missing\.amp/],
+      [args('train', file, '--out', run), /already holds a run/],
+      [['train', file, '--backend', 'reference', '--data', work.path('empty')], /data set cifar10 is not in/],
+      [args('train', file, '--resume', work.path('nowhere')), /is not the folder of a run/],
+      [args('train', file, '--resume', run, '--batch', '4'), /belongs to another run[\s\S]*batch/],
+      [args('train', file, '--out', work.path('set'), '--set', 'train.bacth=4'), /bacth/],
+      [args('eval', file), /is not the folder of a run[\s\S]*--weights/],
+      [args('eval', run, '--weights', file), /tiny\.amp/],
+    ];
+    for (const [command, says] of mistakes) {
+      const { code, stdout, stderr } = await ampc(...command);
+      assert.equal(code, 1, `ampc ${command.join(' ')}`);
+      assert.equal(stdout, '');
+      assert.match(stderr, says);
+      assert.doesNotMatch(stderr, /\n\s+at |report it/);
+    }
+  });
+
+  it('Ctrl-C saves and exits 130, and the resumed run ends with the same bits', async function () {
+    this.timeout(60_000);
+    const rest = ['--epochs', '30', '--log-every', '1'];
+    const whole = work.path('whole');
+    assert.equal((await ampc(...args('train', file, '--out', whole, ...rest))).code, 0);
+
+    const run = work.path('interrupted');
+    const child = startAmpc(args('train', file, '--out', run, '--json', ...rest));
+    await child.waitFor(/"step":13,/);
+    child.kill('SIGINT');
+    const stopped = await child.result;
+    assert.equal(stopped.code, 130, stopped.stderr);
+    assert.match(stopped.stderr, /finishing the step and saving/);
+    assert.match(stopped.stderr, /--resume/);
+    assert.ok(existsSync(join(run, 'checkpoint.safetensors')));
+    assert.ok(events(stopped).every(({ event }) => event !== 'done'));
+
+    const resumed = await ampc(...args('train', file, '--resume', run, '--json'));
+    assert.equal(resumed.code, 0, resumed.stderr);
+    assert.equal(events(resumed).at(-1).steps, 300);
+    assert.deepEqual(readFileSync(join(run, 'last.safetensors')), readFileSync(join(whole, 'last.safetensors')));
+  });
+
+  it('a second Ctrl-C quits at once', async function () {
+    this.timeout(60_000);
+    const child = startAmpc(args('train', file, '--out', work.path('twice'), '--json', '--epochs', '1000', '--log-every', '1'));
+    await child.waitFor(/"step":2,/);
+    child.kill('SIGINT');
+    child.kill('SIGINT');
+    assert.equal((await child.result).code, 130);
+  });
+
+  it('output that nobody reads to its end is no failure', async () => {
+    const child = startAmpc(['plan', file, '--dump', '--backend', 'reference']);
+    assert.equal((await child.result).code, 0);
+  });
+});

@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import type { Attrs } from '../../src/ir/types.js';
+import type { OpName } from '../../src/ops/index.js';
+import type { Elements } from '../../src/runtime/reference/kernel.js';
+import fixture from '../fixtures/pytorch/ops.json' with { type: 'json' };
+import { bool, evaluateOp, float, integers, type Operand, scalar } from './evaluate-op.js';
+
+interface Tensor {
+  readonly shape: readonly number[];
+  readonly data: readonly number[];
+}
+
+function operand({ shape, data }: Tensor): Operand {
+  return float(shape, data);
+}
+
+/** Equal up to a few roundings of f32 at the size of the largest element. */
+function assertClose(actual: Elements, expected: readonly number[], what: string, tolerance = 2e-6): void {
+  assert.equal(actual.length, expected.length, `${what}: length`);
+  const scale = Math.max(...expected.map(Math.abs), 1e-3);
+  for (const [i, value] of expected.entries()) {
+    assert.ok(Math.abs(actual[i] - value) <= tolerance * scale, `${what}[${i}]: ${actual[i]}, PyTorch ${value}`);
+  }
+}
+
+function assertOp(op: OpName, operands: readonly Operand[], attrs: Attrs, expected: Tensor, what: string): Operand {
+  const result = evaluateOp(op, operands, attrs);
+  assert.deepEqual(result.type.shape, expected.shape, what);
+  assertClose(result.elements, expected.data, what);
+  return result;
+}
+
+describe('PyTorch semantics', () => {
+  it('conv2d and its gradients', () => {
+    const c = fixture.conv2d;
+    const [x, weight, dy] = [operand(c.x), operand(c.weight), operand(c.dy)];
+    const attrs = { stride: [2, 1], padding: [1, 1, 1, 1] };
+    assertOp('conv2d', [x, weight, operand(c.bias)], attrs, c.y, 'y');
+    assertOp('conv2d_input_grad', [dy, weight], { ...attrs, size: [5, 6] }, c.dx, 'dx');
+    assertOp('conv2d_weight_grad', [x, dy], { ...attrs, kernel: [3, 2] }, c.dweight, 'dweight');
+    assertOp('sum_to_channel', [dy], {}, c.dbias, 'dbias');
+  });
+
+  it('max_pool2d and its gradient', () => {
+    const c = fixture.max_pool2d;
+    const attrs = { window: [3, 3], stride: [2, 2], padding: [1, 1, 1, 1] };
+    assertOp('max_pool2d', [operand(c.x)], attrs, c.y, 'y');
+    const index = evaluateOp('max_pool2d_index', [operand(c.x)], attrs);
+    assertOp('max_pool2d_grad', [operand(c.dy), index], { ...attrs, size: [6, 5] }, c.dx, 'dx');
+  });
+
+  it('avg_pool2d and its gradient', () => {
+    const c = fixture.avg_pool2d;
+    const attrs = { window: [3, 3], stride: [2, 2], padding: [1, 1, 1, 1] };
+    assertOp('avg_pool2d', [operand(c.x)], attrs, c.y, 'y');
+    assertOp('avg_pool2d_grad', [operand(c.dy)], { ...attrs, size: [6, 5] }, c.dx, 'dx');
+  });
+
+  it('batch_norm as trained: results, gradients and running statistics', () => {
+    const { weight, bias, steps } = fixture.batch_norm;
+    const eps = { eps: 1e-5 };
+    let runningMean = float([3], [0, 0, 0]);
+    let runningVariance = float([3], [1, 1, 1]);
+    for (const step of steps) {
+      const [x, dy] = [operand(step.x), operand(step.dy)];
+      const mean = evaluateOp('channel_mean', [x]);
+      const variance = evaluateOp('channel_variance', [x, mean]);
+      assertOp('batch_norm', [x, mean, variance, operand(weight), operand(bias)], eps, step.y, 'y');
+      const dweight = assertOp('batch_norm_weight_grad', [x, dy, mean, variance], eps, step.dweight, 'dweight');
+      const dbias = assertOp('sum_to_channel', [dy], {}, step.dbias, 'dbias');
+      assertOp('batch_norm_input_grad', [dy, x, mean, variance, operand(weight), dweight, dbias], eps, step.dx, 'dx');
+      const update = { momentum: 0.1, writes: ['running'] };
+      runningMean = assertOp('running_update', [runningMean, mean], { ...update, correction: 1 }, step.running_mean, 'running mean');
+      runningVariance = assertOp(
+        'running_update',
+        [runningVariance, variance],
+        { ...update, correction: 24 / 23 },
+        step.running_var,
+        'running variance',
+      );
+    }
+  });
+
+  for (const key of ['cross_entropy_0', 'cross_entropy_0.1'] as const) {
+    it(`${key.replace('_0', ' with label smoothing 0')}`, () => {
+      const c = fixture[key];
+      const operands = [operand(c.logits), integers([5], c.label)];
+      const attrs = { label_smoothing: c.label_smoothing };
+      assertClose(evaluateOp('cross_entropy', operands, attrs).elements, [c.loss], 'loss');
+      assertOp('cross_entropy_grad', [...operands, scalar(1)], attrs, c.dlogits, 'dlogits');
+    });
+  }
+
+  it('mse against one-hot labels', () => {
+    const c = fixture.mse;
+    const operands = [operand(c.x), integers([5], c.label)];
+    assertClose(evaluateOp('mse', operands).elements, [c.loss], 'loss');
+    assertOp('mse_grad', [...operands, scalar(1)], {}, c.dx, 'dx');
+  });
+
+  for (const name of ['relu', 'relu6', 'gelu', 'silu', 'sigmoid', 'tanh', 'leaky_relu', 'softmax', 'log_softmax'] as const) {
+    it(`${name} and its gradient`, () => {
+      const c = fixture[name];
+      const attrs: Attrs = name === 'leaky_relu' ? { slope: 0.1 } : {};
+      const y = assertOp(name, [operand(c.x)], attrs, c.y, 'y');
+      const saved = ['gelu', 'silu', 'leaky_relu'].includes(name) ? operand(c.x) : y;
+      assertOp(`${name}_grad`, [operand(c.dy), saved], attrs, c.dx, 'dx');
+    });
+  }
+
+  for (const name of ['sgd', 'sgd_weight_decay', 'sgd_momentum', 'sgd_nesterov'] as const) {
+    it(`${name} over five steps`, () => {
+      const { options, start, gradients, weights } = fixture[name];
+      const { lr, momentum = 0, nesterov = false, weight_decay = 0 } = options as Record<string, number> & { nesterov?: boolean };
+      const writes = momentum === 0 ? ['w'] : ['w', 'buf'];
+      let [w, buf] = [operand(start), float([6], Array(6).fill(0))];
+      for (const [step, g] of gradients.entries()) {
+        const operands = [w, float([6], g), scalar(lr), ...(momentum === 0 ? [] : [buf])];
+        const result = evaluateOp('sgd', operands, { momentum, nesterov, weight_decay, guarded: false, writes });
+        assertClose(result.elements, weights[step], `weights after step ${step + 1}`, 5e-7);
+        w = result;
+        if (momentum !== 0) buf = { type: w.type, elements: result.writes.get('buf')! };
+      }
+    });
+  }
+
+  for (const name of ['adam', 'adam_weight_decay', 'adamw'] as const) {
+    it(`${name} over five steps`, () => {
+      const { options, start, gradients, weights } = fixture[name];
+      const { lr, betas, eps, weight_decay = 0 } = options as { lr: number; betas: [number, number]; eps: number; weight_decay?: number };
+      const attrs = { beta1: betas[0], beta2: betas[1], eps, weight_decay, guarded: false, writes: ['w', 'm', 'v'] };
+      let [w, m, v] = [operand(start), float([6], Array(6).fill(0)), float([6], Array(6).fill(0))];
+      for (const [step, g] of gradients.entries()) {
+        const result = evaluateOp(name === 'adamw' ? 'adamw' : 'adam', [w, float([6], g), m, v, scalar(lr), integers([], [step])], attrs);
+        assertClose(result.elements, weights[step], `weights after step ${step + 1}`, 5e-7);
+        w = result;
+        m = { type: w.type, elements: result.writes.get('m')! };
+        v = { type: w.type, elements: result.writes.get('v')! };
+      }
+    });
+  }
+
+  it('update_scale follows GradScaler', () => {
+    const { init, growth, backoff, interval, steps } = fixture.grad_scaler;
+    const attrs = { growth, backoff, interval, floor: 0, cap: 2 ** 100, writes: ['scale', 'tracker', 'skips'] };
+    let [scale, tracker, skips] = [scalar(init), integers([], [0]), integers([], [0])];
+    for (const [i, step] of steps.entries()) {
+      const result = evaluateOp('update_scale', [scale, tracker, skips, bool(step.ok)], attrs);
+      assert.equal(result.elements[0], step.scale, `scale after step ${i + 1}`);
+      assert.equal(result.writes.get('tracker')![0], step.tracker, `tracker after step ${i + 1}`);
+      scale = result;
+      tracker = { type: tracker.type, elements: result.writes.get('tracker')! };
+      skips = { type: skips.type, elements: result.writes.get('skips')! };
+    }
+    assert.equal(skips.elements[0], 1);
+  });
+
+  for (const name of ['clip', 'no_clip'] as const) {
+    it(`${name === 'clip' ? 'clips' : 'does not clip'} gradients by their global norm`, () => {
+      const { max, norm, before, after } = fixture[name];
+      const total = evaluateOp('global_norm', before.map(operand));
+      assertClose(total.elements, [norm], 'norm');
+      for (const [i, g] of before.entries()) assertOp('clip_by_norm', [operand(g), total], { max }, after[i], `gradient ${i}`);
+    });
+  }
+});

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import type { Attrs } from '../../src/ir/types.js';
+import { bool, evaluateOp, float, integers, scalar } from './evaluate-op.js';
+
+describe('max_pool2d', () => {
+  const attrs = { window: [1, 2], stride: [1, 2], padding: [0, 0, 0, 0] };
+  const x = float([1, 1, 8, 1], [3, 3, NaN, 1, 1, NaN, -Infinity, -Infinity]);
+
+  it('lets a NaN win', () => {
+    assert.deepEqual([...evaluateOp('max_pool2d', [x], attrs).elements], [3, NaN, NaN, -Infinity]);
+  });
+
+  it('names the first of equal values, and the first NaN', () => {
+    assert.deepEqual([...evaluateOp('max_pool2d_index', [x], attrs).elements], [0, 0, 1, 0]);
+    const twoNaNs = float([1, 1, 2, 1], [NaN, NaN]);
+    assert.deepEqual([...evaluateOp('max_pool2d_index', [twoNaNs], attrs).elements], [0]);
+  });
+
+  it('counts window positions from the padded corner', () => {
+    const padded = { window: [3, 3], stride: [2, 2], padding: [1, 1, 1, 1] };
+    assert.deepEqual([...evaluateOp('max_pool2d_index', [float([1, 1, 1, 1], [-5])], padded).elements], [4]);
+  });
+});
+
+describe('padding rows', () => {
+  const logits = float([2, 3], [1, 2, 3, 4, 5, 6]);
+
+  for (const [loss, attrs] of [
+    ['cross_entropy', { label_smoothing: 0.1 }],
+    ['mse', {}],
+  ] as const) {
+    it(`add nothing to ${loss} but count in its divisor`, () => {
+      const alone = evaluateOp(loss, [float([1, 3], [1, 2, 3]), integers([1], [2])], attrs as Attrs);
+      const padded = evaluateOp(loss, [logits, integers([2], [2, -1])], attrs as Attrs);
+      assert.equal(padded.elements[0], Math.fround(alone.elements[0] / 2));
+      const gradient = evaluateOp(`${loss}_grad`, [logits, integers([2], [2, -1]), scalar(1)], attrs as Attrs);
+      assert.deepEqual([...gradient.elements.slice(3)], [0, 0, 0]);
+    });
+  }
+
+  it('never count as correct', () => {
+    assert.equal(evaluateOp('correct_count', [logits, integers([2], [2, -1])]).elements[0], 1);
+  });
+});
+
+describe('correct_count', () => {
+  it('takes the first maximum of a row, and no row with a NaN', () => {
+    const logits = float([4, 2], [1, 1, 1, 1, NaN, 2, 0, 2]);
+    assert.equal(evaluateOp('correct_count', [logits, integers([4], [0, 1, 1, 1])]).elements[0], 2);
+  });
+});
+
+describe('dropout', () => {
+  const attrs = { rate: 0.25, seed: 3, salt: 5 };
+  const ones = float([4000], Array(4000).fill(1));
+  const at = (step: number, others: Attrs = {}) => [
+    ...evaluateOp('dropout', [ones, integers([], [step])], { ...attrs, ...others }).elements,
+  ];
+
+  it('keeps the mean: about a quarter is zero, the rest is 4 / 3', () => {
+    const y = at(0);
+    const zeros = y.filter((value) => value === 0).length;
+    assert.ok(zeros > 900 && zeros < 1100, `${zeros} zeros`);
+    assert.ok(y.every((value) => value === 0 || value === Math.fround(4 / 3)));
+  });
+
+  it('draws anew for every step, salt and seed, and the same for the same', () => {
+    assert.deepEqual(at(7), at(7));
+    for (const other of [at(8), at(7, { salt: 6 }), at(7, { seed: 4 })]) assert.notDeepEqual(other, at(7));
+  });
+});
+
+describe('skipped updates', () => {
+  const [w, g, no] = [float([3], [1, 2, 3]), float([3], [Infinity, NaN, 1]), bool(false)];
+
+  it('leave weights and optimizer state as they are', () => {
+    const m = float([3], [0.1, 0.2, 0.3]);
+    const adam = evaluateOp('adam', [w, g, m, m, scalar(0.1), integers([], [4]), no], {
+      beta1: 0.9,
+      beta2: 0.999,
+      eps: 1e-8,
+      weight_decay: 0.1,
+      guarded: true,
+      writes: ['w', 'm', 'v'],
+    });
+    assert.deepEqual(adam.elements, w.elements);
+    assert.deepEqual([...adam.writes.values()], [w.elements, m.elements, m.elements]);
+    const sgd = evaluateOp('sgd', [w, g, scalar(0.1), m, no], {
+      momentum: 0.9,
+      nesterov: false,
+      weight_decay: 0,
+      guarded: true,
+      writes: ['w', 'buf'],
+    });
+    assert.deepEqual([...sgd.writes.values()], [w.elements, m.elements]);
+  });
+
+  it('do not count, and do not move running statistics', () => {
+    assert.equal(evaluateOp('advance', [integers([], [4]), no], { writes: ['t'] }).elements[0], 4);
+    assert.equal(evaluateOp('advance', [integers([], [4])], { writes: ['t'] }).elements[0], 5);
+    const running = evaluateOp('running_update', [w, g, no], { momentum: 0.1, correction: 1, writes: ['running'] });
+    assert.deepEqual(running.elements, w.elements);
+  });
+});
+
+describe('update_scale', () => {
+  const attrs = { growth: 2, backoff: 0.5, interval: 2, floor: 4, cap: 32, writes: ['scale', 'tracker', 'skips'] };
+  const next = (scale: number, tracker: number, skips: number, ok: boolean, others: Attrs = {}) => {
+    const { writes } = evaluateOp('update_scale', [scalar(scale), integers([], [tracker]), integers([], [skips]), bool(ok)], {
+      ...attrs,
+      ...others,
+    });
+    return [...writes.values()].map((elements) => elements[0]);
+  };
+
+  it('stops at the floor and counts skips in a row', () => {
+    assert.deepEqual(next(6, 1, 3, false), [4, 0, 4]);
+  });
+
+  it('stops at the cap, and at the largest number', () => {
+    assert.deepEqual(next(24, 1, 5, true), [32, 0, 0]);
+    assert.deepEqual(next(2 ** 127, 1, 0, true, { cap: 2 ** 127 }), [2 ** 127, 0, 0]);
+  });
+});
+
+describe('all_finite', () => {
+  it('sees infinities and NaN anywhere', () => {
+    const good = float([3], [0, -1e38, 1e-45]);
+    assert.equal(evaluateOp('all_finite', [good, good]).elements[0], 1);
+    for (const bad of [Infinity, -Infinity, NaN]) assert.equal(evaluateOp('all_finite', [good, float([2], [0, bad])]).elements[0], 0);
+  });
+});
+
+describe('slice and concat', () => {
+  it('undo each other on an inner axis', () => {
+    const x = float(
+      [2, 3, 2],
+      Array.from({ length: 12 }, (_, i) => i),
+    );
+    const parts = [
+      [0, 1],
+      [1, 2],
+    ].map(([start, size]) => evaluateOp('slice', [x], { axis: 1, start, size }));
+    assert.deepEqual([...parts[0].elements], [0, 1, 6, 7]);
+    assert.deepEqual(evaluateOp('concat', parts, { axis: 1 }).elements, x.elements);
+  });
+});

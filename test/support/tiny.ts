@@ -1,0 +1,53 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** The smallest program that trains: one linear layer on a pooled image. */
+export const TINY = `dataset cifar10 { normalize(mean: 0.5, std: 0.5) }
+
+model Tiny(image: [32, 32, 3]) -> [10] {
+  image |> avg_pool2d(8) |> flatten |> linear(10) as fc
+}
+
+precision { compute fp16 }
+
+train { loss cross_entropy  optimizer adam(lr: 1e-3)  batch 8  epochs 2  seed 0 }
+`;
+
+/** Writes a data set in CIFAR-10's format under `dir`: five files of `perFile` training images and one of `perFile` test images. */
+export function writeTinyCifar(dir: string, perFile = 16): void {
+  const folder = join(dir, 'cifar-10-batches-bin');
+  mkdirSync(folder, { recursive: true });
+  const names = ['data_batch_1', 'data_batch_2', 'data_batch_3', 'data_batch_4', 'data_batch_5', 'test_batch'];
+  names.forEach((name, file) => {
+    const bytes = new Uint8Array(perFile * 3073);
+    for (let i = 0; i < bytes.length; i += 1) {
+      const label = (file * perFile + Math.floor(i / 3073)) % 10;
+      bytes[i] = i % 3073 === 0 ? label : (Math.imul(i + 7919 * file, 2654435761) >>> 24) / 4 + 19 * label;
+    }
+    writeFileSync(join(folder, `${name}.bin`), bytes);
+  });
+  writeFileSync(join(folder, 'batches.meta.txt'), `${Array.from({ length: 10 }, (_, i) => `class${i}`).join('\n')}\n`);
+}
+
+export interface Workspace {
+  readonly dir: string;
+  /** The path of a new file with this text. */
+  file(name: string, text: string): string;
+  path(name: string): string;
+  remove(): void;
+}
+
+/** A folder of its own for one suite. */
+export function makeWorkspace(): Workspace {
+  const dir = mkdtempSync(join(tmpdir(), 'ampc-test-'));
+  return {
+    dir,
+    file(name, text) {
+      writeFileSync(join(dir, name), text);
+      return join(dir, name);
+    },
+    path: (name) => join(dir, name),
+    remove: () => rmSync(dir, { recursive: true, force: true }),
+  };
+}

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { UserError } from '../../src/diagnostics/diagnostic.js';
+import { encodeRecords, IMAGE_BYTES, RECORD_BYTES } from '../../src/training/data/binary.js';
+import { CIFAR10 } from '../../src/training/data/cifar10.js';
+import { defaultDataFolder } from '../../src/training/data/folder.js';
+import { loadDataset, loadSplit, verifyDataset } from '../../src/training/data/load.js';
+import { generateShapes } from '../../src/training/data/shapes.js';
+import { SHAPE_CLASSES } from '../../src/training/data/shapes-draw.js';
+import { tinyCifar } from './support/cifar.js';
+import { inTemporaryFolder } from './support/fake.js';
+
+async function refusal(promise: Promise<unknown>): Promise<{ code: string; text: string }> {
+  try {
+    await promise;
+  } catch (error) {
+    assert.ok(error instanceof UserError, String(error));
+    return { code: error.diagnostics[0]?.code ?? '', text: JSON.stringify(error.diagnostics[0]) };
+  }
+  return assert.fail('nothing was refused');
+}
+
+describe('CIFAR-10 folder', () => {
+  it('is read in file order, planes interleaved', () =>
+    inTemporaryFolder(async (dir) => {
+      await tinyCifar(dir);
+      const { train, test, classes } = await loadDataset('cifar10', dir);
+      assert.deepEqual([train.count, test.count, train.shape], [15, 2, [32, 32, 3]]);
+      assert.deepEqual([...train.labels], [0, 1, 2, 1, 2, 3, 2, 3, 4, 3, 4, 5, 4, 5, 6]);
+      assert.equal(classes[9], 'truck');
+      // tinyCifar writes (plane * 50 + pixel + label) mod 256.
+      for (const [image, pixel, channel] of [[0, 0, 0], [4, 1023, 2], [14, 517, 1]] as const) {
+        assert.equal(train.images[image * IMAGE_BYTES + pixel * 3 + channel], (channel * 50 + pixel + train.labels[image]) % 256);
+      }
+    }));
+
+  it('may be named itself', () =>
+    inTemporaryFolder(async (dir) => {
+      await tinyCifar(dir);
+      assert.equal((await loadSplit('cifar10', 'test', join(dir, CIFAR10.folder))).count, 2);
+    }));
+
+  it('is verified: counts of images and classes', () =>
+    inTemporaryFolder(async (dir) => {
+      await tinyCifar(dir);
+      const report = await verifyDataset('cifar10', dir);
+      assert.deepEqual([report.train, report.test, report.folder], [15, 2, resolve(dir, CIFAR10.folder)]);
+      assert.deepEqual(report.trainPerClass, [1, 2, 3, 3, 3, 2, 1, 0, 0, 0]);
+    }));
+
+  it('that is not there is reported with what to do', () =>
+    inTemporaryFolder(async (dir) => {
+      const { code, text } = await refusal(loadDataset('cifar10', dir));
+      assert.equal(code, 'AMP7001');
+      assert.match(text, /ampc data fetch cifar10.*--data/);
+    }));
+
+  it('with missing files is reported with their names', () =>
+    inTemporaryFolder(async (dir) => {
+      await tinyCifar(dir);
+      await rm(join(dir, CIFAR10.folder, 'data_batch_3.bin'));
+      const { code, text } = await refusal(loadDataset('cifar10', dir));
+      assert.equal(code, 'AMP7001');
+      assert.match(text, /incomplete.*missing: data_batch_3\.bin"/);
+    }));
+
+  it('with a file cut short, an empty one, or a label out of range is refused', () =>
+    inTemporaryFolder(async (dir) => {
+      await tinyCifar(dir);
+      const path = join(dir, CIFAR10.folder, 'test_batch.bin');
+      await writeFile(path, new Uint8Array(RECORD_BYTES + 1));
+      assert.equal((await refusal(loadSplit('cifar10', 'test', dir))).code, 'AMP7003');
+      await writeFile(path, new Uint8Array(0));
+      assert.equal((await refusal(loadSplit('cifar10', 'test', dir))).code, 'AMP7003');
+      await writeFile(path, new Uint8Array(RECORD_BYTES).fill(10));
+      assert.match((await refusal(loadSplit('cifar10', 'test', dir))).text, /AMP7004.*image 0 has label 10/);
+    }));
+});
+
+describe('data folder', () => {
+  it('is $AMPC_DATA, else in the platform’s cache folder', () => {
+    const home = homedir();
+    assert.equal(defaultDataFolder({ AMPC_DATA: '/d' }), resolve('/d'));
+    assert.equal(defaultDataFolder({ XDG_CACHE_HOME: '/c' }, 'linux'), join('/c', 'ampc', 'data'));
+    assert.equal(defaultDataFolder({}, 'linux'), join(home, '.cache', 'ampc', 'data'));
+    assert.equal(defaultDataFolder({}, 'darwin'), join(home, 'Library', 'Caches', 'ampc', 'data'));
+    assert.equal(defaultDataFolder({ LOCALAPPDATA: '/l' }, 'win32'), join('/l', 'ampc', 'data'));
+  });
+});
+
+describe('shapes', () => {
+  it('are the same for a seed, whatever their number, and differ between seeds and splits', () => {
+    const few = generateShapes('train', { count: 20 });
+    const more = generateShapes('train', { count: 40 });
+    assert.deepEqual(more.images.subarray(0, few.images.length), few.images);
+    assert.notDeepEqual(generateShapes('test', { count: 20 }).images, few.images);
+    assert.notDeepEqual(generateShapes('train', { count: 20, seed: 1 }).images, few.images);
+    assert.deepEqual([...few.labels.subarray(0, 12)], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]);
+  });
+
+  it('have not changed since version 1', () => {
+    const { images } = generateShapes('train', { count: 50 });
+    const sum = images.reduce((hash, byte) => Math.imul(hash ^ byte, 0x01000193), 0x811c9dc5) >>> 0;
+    assert.equal(sum, 0);
+  });
+
+  it('need no files, and use the folder that was written for other tools', () =>
+    inTemporaryFolder(async (dir) => {
+      const set = generateShapes('test', { count: 30 });
+      const folder = join(dir, 'shapes-1-batches-bin');
+      await mkdir(folder);
+      for (const name of ['data_batch_1.bin', 'test_batch.bin']) await writeFile(join(folder, name), encodeRecords(set));
+      assert.deepEqual(await loadSplit('shapes', 'test', dir), set);
+      const report = await verifyDataset('shapes', dir);
+      assert.deepEqual([report.classes, report.testPerClass], [SHAPE_CLASSES, new Array(10).fill(3)]);
+      await cp(folder, join(dir, 'elsewhere'), { recursive: true });
+      await rm(folder, { recursive: true });
+      assert.equal((await loadSplit('shapes', 'test', dir)).count, 2000);
+    }));
+
+  it('are the only data set besides cifar10', async () => {
+    assert.match((await refusal(loadDataset('mnist', '/x'))).text, /AMP7002.*cifar10 and shapes/);
+  });
+});

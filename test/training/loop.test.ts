@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { UserError } from '../../src/diagnostics/diagnostic.js';
+import type { Recipe } from '../../src/ir/program.js';
+import type { TrainEvent } from '../../src/training/events.js';
+import { type TrainOptions, train } from '../../src/training/loop.js';
+import { readSafetensors } from '../../src/training/safetensors.js';
+import { FakeExecutable, fakeDataset, fakePlan, fakeRecipe, inTemporaryFolder, readMetrics } from './support/fake.js';
+
+interface Setup {
+  readonly executable: FakeExecutable;
+  readonly events: TrainEvent[];
+  readonly options: TrainOptions;
+}
+
+function setup(run: string, more: Partial<TrainOptions> = {}, trainSpec: Partial<Recipe['train']> = {}, scaled = true): Setup {
+  const executable = new FakeExecutable(scaled);
+  const events: TrainEvent[] = [];
+  const recipe = fakeRecipe(trainSpec);
+  const plan = fakePlan({ accumulate: recipe.train.accumulate, scaled });
+  const onEvent = (event: TrainEvent): void => void events.push(event);
+  return { executable, events, options: { plan, executable, recipe, dataset: fakeDataset(), run, logEvery: 5, onEvent, ...more } };
+}
+
+describe('train', () => {
+  it('reports the start, steps, epochs and the end, and writes the same to metrics.jsonl', () =>
+    inTemporaryFolder(async (run) => {
+      const { events, options } = setup(run, { device: 'a fake' });
+      const result = await train(options);
+      const kinds = events.map((event) => event.event);
+      const epoch1 = ['step', 'step', 'step', 'epoch'];
+      assert.deepEqual(kinds, ['start', ...epoch1, 'step', 'step', 'epoch', 'step', 'step', 'epoch', 'done']);
+      assert.deepEqual(events[0], { event: 'start', model: 'Fake', backend: 'fake', device: 'a fake', precision: 'fp16', parameters: 39, run });
+      const steps = events.flatMap((event) => (event.event === 'step' ? [[event.step, event.epoch]] : []));
+      assert.deepEqual(steps, [[1, 1], [5, 1], [10, 1], [15, 2], [20, 2], [25, 3], [30, 3]]);
+      const done = events.at(-1);
+      assert.ok(done?.event === 'done' && done.steps === 30 && done.test_accuracy === result.testAccuracy);
+      assert.equal(result.interrupted, false);
+      const lines = await readMetrics(run);
+      assert.deepEqual(lines.map((line) => line.event), kinds);
+    }));
+
+  it('learns, keeps the best weights apart from the last, and saves them under the contract’s names', () =>
+    inTemporaryFolder(async (run) => {
+      const { events, options } = setup(run, { augment: false }, { epochs: 6 });
+      const result = await train(options);
+      const epochs = events.filter((event) => event.event === 'epoch');
+      assert.ok((epochs.at(-1)?.train_loss ?? 9) < (epochs[0]?.train_loss ?? 0), 'the loss falls');
+      assert.equal(result.bestAccuracy, Math.max(...epochs.map((event) => event.test_accuracy ?? 0)));
+      const { tensors } = await readSafetensors(join(run, 'last.safetensors'));
+      assert.deepEqual([...tensors.keys()], ['fc.weight', 'fc.bias', 'bn.running_mean']);
+      await readSafetensors(join(run, 'best.safetensors'));
+    }));
+
+  it('does not wait for the device after every step', () =>
+    inTemporaryFolder(async (run) => {
+      const { executable, options } = setup(run, { logEvery: 1000 });
+      await train(options);
+      assert.ok(executable.drains <= 3 * 4, `${executable.drains} drains for 30 steps`);
+    }));
+
+  it('drops the last incomplete training batch and pads the last test batch', () =>
+    inTemporaryFolder(async (run) => {
+      const { executable, options } = setup(run, {}, { epochs: 1 });
+      await train(options);
+      const steps = executable.calls.filter((call) => call.fn === 'train_step');
+      assert.equal(steps.length, 10);
+      const tests = executable.calls.filter((call) => call.fn === 'eval_step');
+      assert.deepEqual(tests.map((call) => call.labels.filter((label) => label >= 0).length), [4, 4, 2]);
+    }));
+
+  it('passes each step its learning rate as f32', () =>
+    inTemporaryFolder(async (run) => {
+      const { executable, events, options } = setup(run, { logEvery: 1 }, { epochs: 1, schedule: { kind: 'constant' }, warmup: 0.5 });
+      await train(options);
+      const rates = executable.calls.filter((call) => call.fn === 'train_step').map((call) => call.lr);
+      assert.deepEqual(rates, [0.02, 0.04, 0.06, 0.08, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1].map((rate) => Math.fround(0.1 * (rate / 0.1))));
+      assert.deepEqual(events.flatMap((event) => (event.event === 'step' ? [event.lr] : [])), rates);
+    }));
+
+  it('accumulates micro-batches before every step', () =>
+    inTemporaryFolder(async (run) => {
+      const { executable, events, options } = setup(run, {}, { epochs: 1, accumulate: 3 });
+      const result = await train(options);
+      assert.equal(result.steps, 3);
+      const calls = executable.calls.filter((call) => call.fn !== 'eval_step');
+      const one = ['accumulate_step', 'accumulate_step', 'train_step'];
+      assert.deepEqual(calls.map((call) => call.fn), [...one, ...one, ...one]);
+      assert.deepEqual(calls.map((call) => call.step), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+      const epoch = events.find((event) => event.event === 'epoch');
+      assert.ok(epoch !== undefined && Number.isFinite(epoch.train_loss));
+    }));
+
+  it('stops after maxSteps, measures the test set, and keeps the schedule of the whole run', () =>
+    inTemporaryFolder(async (run) => {
+      const { executable, events, options } = setup(run, { maxSteps: 13 });
+      const result = await train(options);
+      assert.equal(result.steps, 13);
+      assert.deepEqual(events.at(-1)?.event, 'done');
+      assert.ok(result.testAccuracy !== undefined);
+      const full = setup(`${run}-full`);
+      await train({ ...full.options, run: join(run, 'full') });
+      const rates = (fake: FakeExecutable) => fake.calls.flatMap((call) => (call.lr === undefined ? [] : [call.lr]));
+      assert.deepEqual(rates(executable), rates(full.executable).slice(0, 13));
+    }));
+
+  it('counts skipped steps and goes on', () =>
+    inTemporaryFolder(async (run) => {
+      const { executable, events, options } = setup(run, { logEvery: 1 }, { epochs: 1 });
+      executable.overflow = (step) => step === 2 || step === 3;
+      await train(options);
+      const skipped = events.flatMap((event) => (event.event === 'step' && event.skipped ? [event.step] : []));
+      assert.deepEqual(skipped, [3, 4]);
+      const scales = events.flatMap((event) => (event.event === 'step' ? [event.loss_scale] : []));
+      assert.deepEqual(scales, [1024, 1024, 1024, 512, 256, 256, 256, 256, 256, 256]);
+      const epoch = events.find((event) => event.event === 'epoch');
+      assert.equal(epoch?.skipped_steps, 2);
+      assert.ok(Number.isFinite(epoch?.train_loss));
+    }));
+
+  it('gives up after too many skipped steps and names the first value that is not finite', () =>
+    inTemporaryFolder(async (run) => {
+      const { executable, options } = setup(run, { describeNode: (fn, node) => `${fn} line ${node}` });
+      executable.overflow = (step) => step >= 4;
+      await assert.rejects(train(options), (error) => {
+        assert.ok(error instanceof UserError);
+        const [diagnostic] = error.diagnostics;
+        assert.equal(diagnostic?.code, 'AMP7301');
+        assert.match(diagnostic?.message ?? '', /20 steps in a row/);
+        assert.match(diagnostic?.why ?? '', /train_step line 5/);
+        return true;
+      });
+      assert.ok(executable.calls.at(-1)?.traced);
+    }));
+
+  it('warns once about a loss that is not finite when nothing is scaled', () =>
+    inTemporaryFolder(async (run) => {
+      const { executable, events, options } = setup(run, {}, { epochs: 1 }, false);
+      executable.overflow = (step) => step === 2 || step === 6;
+      await train(options);
+      const warnings = events.flatMap((event) => (event.event === 'warning' ? [event] : []));
+      assert.equal(warnings.length, 1);
+      assert.equal(warnings[0]?.step, 3);
+      const step1 = events.find((event) => event.event === 'step');
+      assert.equal(step1?.loss_scale, 1);
+    }));
+
+  it('reports progress with the time left', () =>
+    inTemporaryFolder(async (run) => {
+      const seen: number[] = [];
+      const { options } = setup(run, { onProgress: ({ step, secondsLeft }) => seen.push(step, secondsLeft === undefined ? -1 : 0) });
+      await train(options);
+      assert.ok(seen.includes(30) && !seen.includes(-1));
+    }));
+
+  it('refuses data that does not fit the model or one step', () =>
+    inTemporaryFolder(async (run) => {
+      const small = setup(run, { dataset: fakeDataset(3) });
+      await assert.rejects(train(small.options), /AMP7007/);
+      const other = setup(run);
+      await assert.rejects(train({ ...other.options, recipe: { ...other.options.recipe, inputShape: [32, 32, 3] } }), /AMP7006/);
+      await assert.rejects(train({ ...other.options, recipe: { ...other.options.recipe, classes: 2 } }), /AMP7006/);
+    }));
+
+  it('starts from given weights', () =>
+    inTemporaryFolder(async (run) => {
+      const first = setup(join(run, 'a'), {}, { epochs: 1 });
+      await train(first.options);
+      const second = setup(join(run, 'b'), { init: join(run, 'a', 'last.safetensors'), maxSteps: 0 });
+      await train(second.options);
+      const [a, b] = await Promise.all(['a', 'b'].map((name) => readSafetensors(join(run, name, 'last.safetensors'))));
+      assert.deepEqual(a.tensors, b.tensors);
+    }));
+});

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { UserError } from '../../src/diagnostics/diagnostic.js';
+import { uniformAt, fnv1a32 } from '../../src/random/threefry.js';
+import { type Tensor, writeSafetensors } from '../../src/training/safetensors.js';
+import { initialStates, modelHash, parameterCount, planStates } from '../../src/training/states.js';
+import { loadWeights, saveWeights } from '../../src/training/weights.js';
+import { FakeExecutable, fakePlan, inTemporaryFolder } from './support/fake.js';
+
+describe('states', () => {
+  it('lists each state once and counts the parameters', () => {
+    const names = planStates(fakePlan({ accumulate: 2 })).map(({ name }) => name);
+    assert.equal(new Set(names).size, names.length);
+    assert.equal(parameterCount(fakePlan()), 39);
+  });
+
+  it('draws initial weights from seed and name alone', () => {
+    const states = initialStates(fakePlan(), 3);
+    const weight = states.get('fc.weight');
+    assert.ok(weight instanceof Float32Array);
+    for (const index of [0, 1, 2, 35]) {
+      assert.equal(weight[index], Math.fround(0.1 * (2 * uniformAt(3, fnv1a32('fc.weight'), index, 0) - 1)));
+    }
+    assert.deepEqual(initialStates(fakePlan({ batch: 8 }), 3), states);
+    assert.notDeepEqual(initialStates(fakePlan(), 4).get('fc.weight'), weight);
+    assert.deepEqual(states.get('scaler.scale'), Float32Array.of(1024));
+    assert.deepEqual(states.get('optimizer.step'), Int32Array.of(0));
+  });
+
+  it('hashes a model the same for any batch size', () => {
+    assert.equal(modelHash(fakePlan()), modelHash(fakePlan({ evalBatch: 16 })));
+  });
+});
+
+describe('weights files', () => {
+  it('hold parameters and statistics and nothing else', () =>
+    inTemporaryFolder(async (dir) => {
+      const executable = new FakeExecutable();
+      const states = initialStates(fakePlan(), 0);
+      await executable.writeStates(states);
+      await saveWeights(join(dir, 'w.safetensors'), fakePlan(), await executable.readStates());
+      const read = await loadWeights(join(dir, 'w.safetensors'), fakePlan());
+      assert.deepEqual([...read.keys()], ['fc.weight', 'fc.bias', 'bn.running_mean']);
+      assert.deepEqual(read.get('fc.weight'), states.get('fc.weight'));
+    }));
+
+  it('must fit the model exactly; everything that differs is listed', () =>
+    inTemporaryFolder(async (dir) => {
+      const path = join(dir, 'w.safetensors');
+      const tensors = new Map<string, Tensor>([
+        ['fc.weight', { shape: [3, 12], data: new Float32Array(36) }],
+        ['bn.running_mean', { shape: [12], data: new Int32Array(12) }],
+        ['fc2.bias', { shape: [1], data: new Float32Array(1) }],
+      ]);
+      await writeSafetensors(path, tensors);
+      await assert.rejects(loadWeights(path, fakePlan()), (error) => {
+        assert.ok(error instanceof UserError);
+        const why = error.diagnostics[0]?.why ?? '';
+        assert.match(why, /missing: fc\.bias/);
+        assert.match(why, /not in the model: fc2\.bias/);
+        assert.match(why, /fc\.weight is f32\[3,12\] and should be f32\[12,3\]/);
+        assert.match(why, /bn\.running_mean is i32\[12\] and should be f32\[12\]/);
+        return true;
+      });
+    }));
+});
