@@ -46,7 +46,8 @@ export function differentiate(graph: Graph, loss: ValueId, seed: (builder: Graph
       node,
       dy,
       needs: (operand) => depends[node.inputs[operand]!] === true,
-      emit: (op, inputs, attrs, of) => emit(builder, op, inputs, attrs, { ...place, ...(of !== undefined && { gradOf: node.inputs[of] }) }),
+      emit: (op, inputs, attrs, of) =>
+        emit(builder, op, inputs, attrs, { ...place, ...(of === undefined ? { why: 'kept for the backward pass' } : { gradOf: node.inputs[of]! }) }),
     });
     for (const [operand, gradient] of operandGradients.entries()) {
       const value = node.inputs[operand]!;

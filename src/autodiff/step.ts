@@ -48,7 +48,9 @@ function addBackward(builder: GraphBuilder, loss: ValueId, scaler: Scaler, accum
       : emit(builder, 'scale_loss', [loss, scaler.scale ?? constantOne(builder)], { factor }, { why: 'keeps small gradients above the smallest f16' });
   const graph = builder.finish('joint', {});
   const { builder: joint, parameters } = differentiate(graph, root, constantOne);
-  builder.nodes.splice(0, builder.nodes.length, ...joint.nodes);
+  const entry = 'the loss scale enters the backward pass here, to keep small gradients above the smallest f16';
+  const explained = joint.nodes.map((node) => (node.op === 'scale_loss_grad' ? { ...node, why: entry } : node));
+  builder.nodes.splice(0, builder.nodes.length, ...explained);
   const order = builder.nodes.filter((node) => node.op === 'state' && parameters.has(String(node.attrs.name)));
   return new Map(order.map((node) => [String(node.attrs.name), parameters.get(String(node.attrs.name))!]));
 }
@@ -134,12 +136,16 @@ function addScaleUpdate(builder: GraphBuilder, scaler: Scaler, ok: ValueId): voi
   emit(builder, 'update_scale', [scaler.scale, tracker, skips, ok], { growth, backoff, interval, floor, cap, writes }, { why: 'GradScaler: grow after a quiet interval, back off on overflow' });
 }
 
-/** Running statistics keep their old value on a skipped step, like every other state but the loss scale. */
+/**
+ * Running statistics keep their old value on a skipped step, like every other state but the loss scale: each update is made again with the
+ * guard, and the unguarded one, which now writes nothing, is dead.
+ */
 function guardRunningStatistics(builder: GraphBuilder, ok: ValueId): void {
   for (const [index, node] of builder.nodes.entries()) {
     if (node.op !== 'running_update') continue;
-    builder.nodes[index] = { ...node, op: 'pending', attrs: {} };
-    builder.nodes.push({ ...node, id: builder.nodes.length, inputs: [...node.inputs, ok] });
+    const { writes, ...unwritten } = node.attrs;
+    builder.nodes[index] = { ...node, attrs: unwritten };
+    builder.nodes.push({ ...node, id: builder.nodes.length, inputs: [...node.inputs, ok], attrs: { ...unwritten, writes: writes! } });
   }
 }
 

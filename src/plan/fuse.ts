@@ -158,7 +158,7 @@ function nameGroups(graph: Graph, groups: readonly OpenGroup[]): Group[] {
   const readOutside = findReadOutside(graph, groups);
   const used = new Map<string, number>();
   return groups.map((group): Group => {
-    const base = baseName(group);
+    const base = baseName(graph, group);
     const count = (used.get(base) ?? 0) + 1;
     used.set(base, count);
     return {
@@ -171,13 +171,23 @@ function nameGroups(graph: Graph, groups: readonly OpenGroup[]): Group[] {
   });
 }
 
-function baseName(group: OpenGroup): string {
-  const [first] = group.nodes;
+/** `conv1` for a layer's own contraction, `conv1_weight_grad`, `conv1_bias_grad`, `relu_1_grad`; the op alone where there is no layer. */
+function baseName(graph: Graph, group: OpenGroup): string {
+  const first = group.nodes[0]!;
   if (group.kind === 'update') return 'update';
-  const layer = first!.layer.replace(/[^A-Za-z0-9]+/g, '_');
-  const role = first!.op === forwardOp(first!.op) && group.kind === 'contraction' ? '' : first!.op;
-  const anchor = layer === '' ? first!.op : [layer, role].filter((part) => part !== '').join('_');
-  return /^[A-Za-z_]/.test(anchor) ? anchor : `layer_${anchor}`;
+  const layer = first.layer.replace(/[^A-Za-z0-9]+/g, '_');
+  const forward = forwardOp(first.op);
+  const gradient = first.op === forward ? first.op : first.op.slice(forward.length + 1);
+  const role = first.op === 'sum_to_channel' ? parameterGradient(graph, first) : forward === first.op && group.kind === 'contraction' ? '' : gradient;
+  const name = layer === '' ? first.op : [layer, role].filter((part) => part !== '').join('_');
+  return /^[A-Za-z_]/.test(name) ? name : `layer_${name}`;
+}
+
+/** `bias_grad` for the gradient of `conv1.bias`. */
+function parameterGradient(graph: Graph, node: Node): string {
+  const parameter = node.gradOf === undefined ? undefined : graph.nodes[node.gradOf];
+  const name = String(parameter?.attrs.name ?? node.op);
+  return parameter?.op === 'state' ? `${name.slice(name.lastIndexOf('.') + 1)}_grad` : node.op;
 }
 
 /** Storage roots of the values that another group, or the caller, reads. */

@@ -14,21 +14,22 @@ class Casts {
   constructor(private readonly builder: GraphBuilder) {}
 
   /** The value in `dtype`: itself, or its one cast. `reader` is the node that wants it. */
-  read(value: ValueId, dtype: DType, reader: Node, why: string | undefined): ValueId {
+  read(value: ValueId, dtype: DType, reader: Node, why: string): ValueId {
     const source = this.builder.node(value);
     if (source.type.dtype === dtype || !isFloat(source.type.dtype)) return value;
     const key = `${value}:${dtype}`;
     const before = this.made.get(key);
     if (before !== undefined) return before;
     const isMaster = source.op === 'state';
+    const place = reader.layer === '' && source.gradOf !== undefined ? this.builder.node(source.gradOf) : reader;
     const id = this.builder.add({
       op: 'cast',
       inputs: [value],
       attrs: { to: dtype },
       type: { dtype, shape: source.type.shape },
-      layer: reader.layer,
-      ...(reader.loc && { loc: reader.loc }),
-      why: isMaster ? `${why ?? reader.op}, cast once per step` : (why ?? reader.op),
+      layer: place.layer,
+      ...(place.loc && { loc: place.loc }),
+      why: isMaster ? `${why}, cast once per step` : why,
       ...(source.gradOf !== undefined && { gradOf: source.gradOf }),
     });
     this.made.set(key, id);
@@ -74,7 +75,8 @@ export function assignPrecision(graph: Graph, spec: PrecisionSpec): Graph {
       consumers: (consumers.get(node.id) ?? []).map((n) => ({ op: n.op, precision: classOf(n, spec) })),
     };
     const decision = decide(node, op, situation);
-    const inputs = node.inputs.map((id, index) => casts.read(moved[id]!, decision.operands[index]!, node, decision.why));
+    const castReason = op.precision === 'fixed' ? `full: ${node.op}` : (decision.why ?? node.op);
+    const inputs = node.inputs.map((id, index) => casts.read(moved[id]!, decision.operands[index]!, node, castReason));
     if (forward === undefined) for (const [index, id] of node.inputs.entries()) readAs.set(`${id}:${node.layer}`, decision.operands[index]!);
     moved[node.id] = builder.add({
       ...node,

@@ -77,9 +77,7 @@ function refused(path: string, why: string, fix: string): UserError {
 
 function changedSettings(then: RunSettings, now: RunSettings): string[] {
   const keys = [...new Set([...Object.keys(then), ...Object.keys(now)])].sort();
-  return keys
-    .filter((key) => then[key] !== now[key])
-    .map((key) => `${key} was ${then[key] ?? 'not set'} and is ${now[key] ?? 'not set'}`);
+  return keys.filter((key) => then[key] !== now[key]).map((key) => `${key} was ${then[key] ?? 'not set'} and is ${now[key] ?? 'not set'}`);
 }
 
 export async function hasCheckpoint(path: string): Promise<boolean> {
@@ -98,18 +96,27 @@ export async function loadCheckpoint(
   plan: Plan,
   settings: RunSettings,
 ): Promise<{ readonly position: RunPosition; readonly states: StateValues }> {
-  if (!(await hasCheckpoint(path))) throw refused(path, 'there is no such file', 'start the run without --resume, or name the folder of a run');
+  if (!(await hasCheckpoint(path)))
+    throw refused(path, 'there is no such file', 'start the run without --resume, or name the folder of a run');
   const { tensors, metadata } = await readSafetensors(path);
   if (metadata.format !== FORMAT || metadata.settings === undefined || metadata.position === undefined) {
     throw refused(path, `its format is ${metadata.format ?? 'unknown'}, not ${FORMAT}`, 'to start from weights alone use --init');
   }
   const changed = changedSettings(JSON.parse(metadata.settings) as RunSettings, settings);
   if (changed.length > 0) {
-    throw refused(path, `it belongs to another run: ${listed(changed)}`, 'resume with the settings of the run, or start a new one with --out');
+    throw refused(
+      path,
+      `it belongs to another run: ${listed(changed)}`,
+      'resume with the settings of the run, or start a new one with --out',
+    );
   }
   const clauses = differences(planStates(plan), tensors);
   if (clauses.length > 0) {
-    throw refused(path, `its states are not those of the model: ${clauses.join('; ')}`, 'resume with the model of the run, or start a new one with --out');
+    throw refused(
+      path,
+      `its states are not those of the model: ${clauses.join('; ')}`,
+      'resume with the model of the run, or start a new one with --out',
+    );
   }
   const states = new Map([...tensors].map(([name, { data }]) => [name, data]));
   return { position: JSON.parse(metadata.position) as RunPosition, states };

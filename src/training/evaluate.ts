@@ -25,7 +25,12 @@ export function breathe(): Promise<void> {
 }
 
 /** Accuracy and mean loss of the model in `executable` on a test set, with its present states. */
-export async function evaluate(executable: Executable, plan: Plan, set: ImageSet, options: EvaluateOptions = {}): Promise<Evaluation | undefined> {
+export async function evaluate(
+  executable: Executable,
+  plan: Plan,
+  set: ImageSet,
+  options: EvaluateOptions = {},
+): Promise<Evaluation | undefined> {
   const fn = findFunction(plan, 'eval_step');
   if (fn === undefined) throw new Error('the plan has no eval_step');
   const { batch } = fn;

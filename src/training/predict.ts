@@ -24,7 +24,10 @@ export interface Prediction {
  */
 export async function readImage(path: string, [height = 0, width = 0, channels = 0]: Shape): Promise<Uint8Array> {
   const picture = sharp(path).autoOrient().resize(width, height, { fit: 'cover' }).flatten({ background: '#ffffff' });
-  const { data } = await picture.toColourspace(channels === 1 ? 'b-w' : 'srgb').raw().toBuffer({ resolveWithObject: true });
+  const { data } = await picture
+    .toColourspace(channels === 1 ? 'b-w' : 'srgb')
+    .raw()
+    .toBuffer({ resolveWithObject: true });
   if (data.length !== height * width * channels) throw new Error(`${data.length} bytes for [${height}, ${width}, ${channels}]`);
   return data;
 }

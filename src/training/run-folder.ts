@@ -74,7 +74,12 @@ export async function openRun(dir: string): Promise<{ readonly source: Source; r
   try {
     return { source: { path, text }, config: JSON.parse(await readFile(join(dir, RUN_FILES.config), 'utf8')) as unknown };
   } catch (error) {
-    throw userError('AMP7205', `${join(dir, RUN_FILES.config)} cannot be read`, (error as Error).message, 'the run cannot be continued; start a new one');
+    throw userError(
+      'AMP7205',
+      `${join(dir, RUN_FILES.config)} cannot be read`,
+      (error as Error).message,
+      'the run cannot be continued; start a new one',
+    );
   }
 }
 

@@ -156,12 +156,7 @@ function decode(bytes: Buffer): TensorFile {
 }
 
 function unreadable(path: string, reason: string): UserError {
-  return userError(
-    'AMP7201',
-    `${path} is not a usable safetensors file`,
-    reason,
-    'use another copy of the file',
-  );
+  return userError('AMP7201', `${path} is not a usable safetensors file`, reason, 'use another copy of the file');
 }
 
 /**

@@ -1,5 +1,5 @@
-import { assertNever } from '../ir/types.js';
 import type { ScheduleSpec, TrainSpec } from '../ir/program.js';
+import { assertNever } from '../ir/types.js';
 
 /** The half cosine from `start` (fraction 0) to `end` (fraction 1). */
 function cosineBetween(start: number, end: number, fraction: number): number {

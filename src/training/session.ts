@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { userError } from '../diagnostics/diagnostic.js';
-import { type RunPosition, type RunSettings, saveCheckpoint, type Scores } from './checkpoint.js';
-import { evaluate, breathe } from './evaluate.js';
+import { type RunPosition, type RunSettings, type Scores, saveCheckpoint } from './checkpoint.js';
+import { breathe, evaluate } from './evaluate.js';
 import type { TrainEvent } from './events.js';
 import type { TrainOptions } from './options.js';
 import { type MetricsLog, RUN_FILES } from './run-folder.js';
@@ -118,7 +118,8 @@ export class Session {
         clock();
         await this.report();
       }
-      const due = checkpointSteps === undefined ? performance.now() - this.savedAt >= checkpointSeconds * 1000 : this.step % checkpointSteps === 0;
+      const due =
+        checkpointSteps === undefined ? performance.now() - this.savedAt >= checkpointSeconds * 1000 : this.step % checkpointSteps === 0;
       if (due && this.stepInEpoch < this.plan.stepsPerEpoch) {
         await this.report();
         clock();

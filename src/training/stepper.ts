@@ -83,7 +83,8 @@ export class Stepper {
     const name: FunctionName = micro < accumulate - 1 ? 'accumulate_step' : 'train_step';
     const inputs: Record<string, InputData> = {};
     for (const input of this.names.get(name) ?? []) {
-      if (input !== 'image' && input !== 'label' && input !== 'lr' && input !== 'step') throw new Error(`${name} has an unknown input ${input}`);
+      if (input !== 'image' && input !== 'label' && input !== 'lr' && input !== 'step')
+        throw new Error(`${name} has an unknown input ${input}`);
       inputs[input] = slot[input];
     }
     slot.busy = executable.call(name, inputs, trace ? { trace } : undefined);

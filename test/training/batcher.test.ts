@@ -58,7 +58,13 @@ describe('Batcher', () => {
     assert.deepEqual(orders[0], orders[2]);
   });
 
-  for (const [height, width, channels] of [[32, 32, 3], [5, 4, 3], [6, 7, 3], [4, 5, 1], [2, 2, 3]] as const) {
+  for (const [height, width, channels] of [
+    [32, 32, 3],
+    [5, 4, 3],
+    [6, 7, 3],
+    [4, 5, 1],
+    [2, 2, 3],
+  ] as const) {
     it(`flips and crops [${height}, ${width}, ${channels}] images as a pixel-by-pixel copy does`, () => {
       const set = numbered(200, height, width, channels);
       const padding = 3;
@@ -85,7 +91,8 @@ describe('Batcher', () => {
     const options = { batch: 40, seed: 2, augment: { flip: true, cropPadding: 2 } };
     const straight = batchOf(set, { ...options, shuffle: false }, 0, 0);
     const shuffled = batchOf(set, { ...options, shuffle: true }, 0, 0);
-    const cut = (image: Uint8Array): string[] => Array.from({ length: 40 }, (_, index) => image.subarray(index * 192, (index + 1) * 192).join());
+    const cut = (image: Uint8Array): string[] =>
+      Array.from({ length: 40 }, (_, index) => image.subarray(index * 192, (index + 1) * 192).join());
     assert.deepEqual(cut(shuffled.image).sort(), cut(straight.image).sort());
     assert.notDeepEqual(batchOf(set, { ...options, shuffle: false }, 1, 0).image, straight.image);
   });

@@ -30,14 +30,33 @@ describe('train', () => {
       const kinds = events.map((event) => event.event);
       const epoch1 = ['step', 'step', 'step', 'epoch'];
       assert.deepEqual(kinds, ['start', ...epoch1, 'step', 'step', 'epoch', 'step', 'step', 'epoch', 'done']);
-      assert.deepEqual(events[0], { event: 'start', model: 'Fake', backend: 'fake', device: 'a fake', precision: 'fp16', parameters: 39, run });
+      assert.deepEqual(events[0], {
+        event: 'start',
+        model: 'Fake',
+        backend: 'fake',
+        device: 'a fake',
+        precision: 'fp16',
+        parameters: 39,
+        run,
+      });
       const steps = events.flatMap((event) => (event.event === 'step' ? [[event.step, event.epoch]] : []));
-      assert.deepEqual(steps, [[1, 1], [5, 1], [10, 1], [15, 2], [20, 2], [25, 3], [30, 3]]);
+      assert.deepEqual(steps, [
+        [1, 1],
+        [5, 1],
+        [10, 1],
+        [15, 2],
+        [20, 2],
+        [25, 3],
+        [30, 3],
+      ]);
       const done = events.at(-1);
       assert.ok(done?.event === 'done' && done.steps === 30 && done.test_accuracy === result.testAccuracy);
       assert.equal(result.interrupted, false);
       const lines = await readMetrics(run);
-      assert.deepEqual(lines.map((line) => line.event), kinds);
+      assert.deepEqual(
+        lines.map((line) => line.event),
+        kinds,
+      );
     }));
 
   it('learns, keeps the best weights apart from the last, and saves them under the contract’s names', () =>
@@ -66,7 +85,10 @@ describe('train', () => {
       const steps = executable.calls.filter((call) => call.fn === 'train_step');
       assert.equal(steps.length, 10);
       const tests = executable.calls.filter((call) => call.fn === 'eval_step');
-      assert.deepEqual(tests.map((call) => call.labels.filter((label) => label >= 0).length), [4, 4, 2]);
+      assert.deepEqual(
+        tests.map((call) => call.labels.filter((label) => label >= 0).length),
+        [4, 4, 2],
+      );
     }));
 
   it('passes each step its learning rate as f32', () =>
@@ -74,8 +96,14 @@ describe('train', () => {
       const { executable, events, options } = setup(run, { logEvery: 1 }, { epochs: 1, schedule: { kind: 'constant' }, warmup: 0.5 });
       await train(options);
       const rates = executable.calls.filter((call) => call.fn === 'train_step').map((call) => call.lr);
-      assert.deepEqual(rates, [0.02, 0.04, 0.06, 0.08, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1].map((rate) => Math.fround(0.1 * (rate / 0.1))));
-      assert.deepEqual(events.flatMap((event) => (event.event === 'step' ? [event.lr] : [])), rates);
+      assert.deepEqual(
+        rates,
+        [0.02, 0.04, 0.06, 0.08, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1].map((rate) => Math.fround(0.1 * (rate / 0.1))),
+      );
+      assert.deepEqual(
+        events.flatMap((event) => (event.event === 'step' ? [event.lr] : [])),
+        rates,
+      );
     }));
 
   it('accumulates micro-batches before every step', () =>
@@ -85,8 +113,14 @@ describe('train', () => {
       assert.equal(result.steps, 3);
       const calls = executable.calls.filter((call) => call.fn !== 'eval_step');
       const one = ['accumulate_step', 'accumulate_step', 'train_step'];
-      assert.deepEqual(calls.map((call) => call.fn), [...one, ...one, ...one]);
-      assert.deepEqual(calls.map((call) => call.step), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+      assert.deepEqual(
+        calls.map((call) => call.fn),
+        [...one, ...one, ...one],
+      );
+      assert.deepEqual(
+        calls.map((call) => call.step),
+        [0, 1, 2, 3, 4, 5, 6, 7, 8],
+      );
       const epoch = events.find((event) => event.event === 'epoch');
       assert.ok(epoch !== undefined && Number.isFinite(epoch.train_loss));
     }));

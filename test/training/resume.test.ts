@@ -104,7 +104,11 @@ describe('resuming a run', () => {
 
 describe('refusing to resume or to overwrite', () => {
   /** `change` damages or changes something; training must then fail with `code` and leave the folder as it is. */
-  async function refuses(change: (run: string) => Promise<Partial<TrainOptions> | undefined>, expected: RegExp, resume = true): Promise<void> {
+  async function refuses(
+    change: (run: string) => Promise<Partial<TrainOptions> | undefined>,
+    expected: RegExp,
+    resume = true,
+  ): Promise<void> {
     await inTemporaryFolder(async (dir) => {
       const run = join(dir, 'run');
       await train(options(run, { maxSteps: 5 }));

@@ -11,7 +11,11 @@ function file(header: string, data: Uint8Array): Buffer {
   return Buffer.concat([length, Buffer.from(header), data]);
 }
 
-const f32 = (begin: number, end: number, shape: readonly number[] = [(end - begin) / 4]) => ({ dtype: 'F32', shape, data_offsets: [begin, end] });
+const f32 = (begin: number, end: number, shape: readonly number[] = [(end - begin) / 4]) => ({
+  dtype: 'F32',
+  shape,
+  data_offsets: [begin, end],
+});
 
 async function refused(bytes: Uint8Array, reason: RegExp): Promise<void> {
   await inTemporaryFolder(async (dir) => {
@@ -54,7 +58,10 @@ describe('safetensors', () => {
       const header = { a: { dtype: 'F16', shape: [2], data_offsets: [0, 4] }, b: { dtype: 'BF16', shape: [1], data_offsets: [4, 6] } };
       await writeFile(path, file(`${JSON.stringify(header)} `, Uint8Array.of(0x00, 0x3c, 0x00, 0xc0, 0xc0, 0x3f)));
       const read = await readSafetensors(path);
-      assert.deepEqual([...read.tensors.values()].map(({ data }) => [...data]), [[1, -2], [1.5]]);
+      assert.deepEqual(
+        [...read.tensors.values()].map(({ data }) => [...data]),
+        [[1, -2], [1.5]],
+      );
     }));
 
   it('finds a flipped bit anywhere in its own files', async () => {

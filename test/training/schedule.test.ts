@@ -29,15 +29,26 @@ describe('learningRate', () => {
   }
 
   it('interpolates between points, and is constant before the first and after the last', () => {
-    const schedule: ScheduleSpec = { kind: 'piecewise', points: [[1, 0.5], [2, 1], [4, 0]] };
+    const schedule: ScheduleSpec = {
+      kind: 'piecewise',
+      points: [
+        [1, 0.5],
+        [2, 1],
+        [4, 0],
+      ],
+    };
     const at = (step: number): number => rates(schedule, 0, step + 1)[step] / fixture.lr;
-    assert.deepEqual([0, 10, 15, 20, 30, 40, 59].map((step) => Number(at(step).toFixed(12))), [0.5, 0.5, 0.75, 1, 0.5, 0, 0]);
+    assert.deepEqual(
+      [0, 10, 15, 20, 30, 40, 59].map((step) => Number(at(step).toFixed(12))),
+      [0.5, 0.5, 0.75, 1, 0.5, 0, 0],
+    );
   });
 
   it('multiplies the warmup with the schedule', () => {
     const schedule: ScheduleSpec = { kind: 'step', every: 1, gamma: 0.5 };
     const plain = rates(schedule, 0, 30);
     const warm = rates(schedule, 2, 30);
-    for (const step of [0, 9, 10, 19, 20, 29]) assert.equal(warm[step], fixture.lr * Math.min(1, (step + 1) / 20) * (plain[step] / fixture.lr));
+    for (const step of [0, 9, 10, 19, 20, 29])
+      assert.equal(warm[step], fixture.lr * Math.min(1, (step + 1) / 20) * (plain[step] / fixture.lr));
   });
 });

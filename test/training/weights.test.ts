@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
-import { uniformAt, fnv1a32 } from '../../src/random/threefry.js';
+import { fnv1a32, uniformAt } from '../../src/random/threefry.js';
 import { type Tensor, writeSafetensors } from '../../src/training/safetensors.js';
 import { initialStates, modelHash, parameterCount, planStates } from '../../src/training/states.js';
 import { loadWeights, saveWeights } from '../../src/training/weights.js';

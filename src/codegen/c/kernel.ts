@@ -22,6 +22,8 @@ export const C_TYPE: Readonly<Record<DType, string>> = {
 export interface Kernel {
   readonly code: string;
   readonly launch: string;
+  /** Initialisers of `void *p[]`; `KernelContext.table` of the context that made the code. */
+  readonly table: readonly string[];
 }
 
 /** What C functions have in common that live in one step function: where values are, and the workspace that groups share in turn. */

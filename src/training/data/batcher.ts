@@ -88,7 +88,10 @@ export class Batcher {
     const { set, imageBytes } = this;
     const { batch, augment } = this.options;
     const first = index * batch;
-    const words = image.byteOffset % 4 === 0 && imageBytes % 4 === 0 ? new Uint32Array(image.buffer, image.byteOffset, (batch * imageBytes) >>> 2) : undefined;
+    const words =
+      image.byteOffset % 4 === 0 && imageBytes % 4 === 0
+        ? new Uint32Array(image.buffer, image.byteOffset, (batch * imageBytes) >>> 2)
+        : undefined;
     for (let slot = 0; slot < batch; slot++) {
       const source = order[first + slot];
       label[slot] = set.labels[source];

@@ -93,7 +93,14 @@ function answeredRange(response: Response, asked: number, url: string): { start:
   throw failed(url, reason, 'check the address, or fetch the archive by hand and unpack it into the data folder');
 }
 
-async function receive(response: Response, file: FileHandle, start: number, total: number | undefined, dog: Watchdog, options: DownloadOptions) {
+async function receive(
+  response: Response,
+  file: FileHandle,
+  start: number,
+  total: number | undefined,
+  dog: Watchdog,
+  options: DownloadOptions,
+) {
   await file.truncate(start);
   let received = start;
   options.onProgress?.({ received, total });

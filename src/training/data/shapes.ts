@@ -204,7 +204,10 @@ function drawImage(draws: Draws, label: number, canvas: Float64Array, images: Ui
  * 32x32 colour pictures of ten kinds of shapes at random places, sizes, angles and colours, on patterned and cluttered grounds, partly
  * covered, with noise. Image i of a split shows class i mod 10 and depends on nothing but `seed`, the split and i.
  */
-export function generateShapes(split: Split, { seed = 0, count = COUNTS[split] }: { readonly seed?: number; readonly count?: number } = {}): ImageSet {
+export function generateShapes(
+  split: Split,
+  { seed = 0, count = COUNTS[split] }: { readonly seed?: number; readonly count?: number } = {},
+): ImageSet {
   const set = emptyImageSet(count);
   const clamped = new Uint8ClampedArray(set.images.buffer);
   const canvas = new Float64Array(IMAGE_BYTES);

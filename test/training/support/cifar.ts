@@ -10,7 +10,8 @@ function records(labels: readonly number[]): Uint8Array {
   for (const [index, label] of labels.entries()) {
     bytes[index * RECORD_BYTES] = label;
     for (let plane = 0; plane < 3; plane++) {
-      for (let pixel = 0; pixel < 1024; pixel++) bytes[index * RECORD_BYTES + 1 + plane * 1024 + pixel] = (plane * 50 + pixel + label) % 256;
+      for (let pixel = 0; pixel < 1024; pixel++)
+        bytes[index * RECORD_BYTES + 1 + plane * 1024 + pixel] = (plane * 50 + pixel + label) % 256;
     }
   }
   return bytes;

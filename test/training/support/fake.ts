@@ -91,7 +91,8 @@ function images(count: number, salt: number): ImageSet {
   const labels = new Uint8Array(count);
   for (let index = 0; index < count; index++) {
     labels[index] = (index * 7 + salt) % CLASSES;
-    for (let byte = 0; byte < FEATURES; byte++) bytes[index * FEATURES + byte] = ((index * 31 + byte * 17 + salt) % 150) + (byte % CLASSES === labels[index] ? 90 : 0);
+    for (let byte = 0; byte < FEATURES; byte++)
+      bytes[index * FEATURES + byte] = ((index * 31 + byte * 17 + salt) % 150) + (byte % CLASSES === labels[index] ? 90 : 0);
   }
   return { images: bytes, labels, count, shape: [2, 2, 3] };
 }
@@ -189,7 +190,9 @@ export class FakeExecutable implements Executable {
     let correct = 0;
     for (const [row, label] of labels.entries()) {
       const x = Array.from({ length: FEATURES }, (_, index) => image[row * FEATURES + index] / 255 - 0.5 + noise);
-      const scores = Array.from({ length: CLASSES }, (_, to) => x.reduce((sum, value, from) => sum + value * weight[from * CLASSES + to], 0));
+      const scores = Array.from({ length: CLASSES }, (_, to) =>
+        x.reduce((sum, value, from) => sum + value * weight[from * CLASSES + to], 0),
+      );
       this.logits.set(scores, row * CLASSES);
       if (label < 0) continue;
       const total = scores.reduce((sum, score) => sum + Math.exp(score), 0);
@@ -244,7 +247,10 @@ export async function inTemporaryFolder<T>(body: (dir: string) => Promise<T>): P
 /** Hash of every file in a folder, to show that nothing in it changed. */
 export async function snapshot(dir: string): Promise<Record<string, string>> {
   const files: Record<string, string> = {};
-  for (const name of (await readdir(dir)).sort()) files[name] = createHash('sha256').update(await readFile(join(dir, name))).digest('hex');
+  for (const name of (await readdir(dir)).sort())
+    files[name] = createHash('sha256')
+      .update(await readFile(join(dir, name)))
+      .digest('hex');
   return files;
 }
 

@@ -1,0 +1,116 @@
+import type { Node, ValueId } from '../../ir/types.js';
+import { elementCount, numberAttr } from '../../ir/types.js';
+import { floatLiteral, type Position, Scope } from './expression.js';
+import type { KernelContext } from './kernel.js';
+import { indent, type Root } from './loops.js';
+
+/** A sum over rows that leaves one number per channel: what each element adds, and what becomes of the sum. */
+interface ChannelRule {
+  readonly term: (scope: Scope, node: Node) => string;
+  readonly result: (scope: Scope, node: Node, sum: string) => string;
+}
+
+function share(scope: Scope, node: Node): string {
+  const { shape } = scope.context.type(node.inputs[0]!);
+  return `vf_set(${floatLiteral(1 / (elementCount(shape) / shape.at(-1)!))})`;
+}
+
+const CHANNEL: Readonly<Record<string, ChannelRule>> = {
+  sum_to_channel: { term: (scope, node) => scope.value(node.inputs[0]!), result: (_scope, _node, sum) => sum },
+  channel_mean: { term: (scope, node) => scope.value(node.inputs[0]!), result: (scope, node, sum) => `${sum} * ${share(scope, node)}` },
+  channel_variance: {
+    term: (scope, node) => {
+      const x = scope.value(node.inputs[0]!);
+      const difference = scope.temporary(`${x} - ${scope.channel(node.inputs[1]!)}`);
+      return `${difference} * ${difference}`;
+    },
+    result: (scope, node, sum) => `${sum} * ${share(scope, node)}`,
+  },
+  batch_norm_weight_grad: {
+    term: (scope, node) => {
+      const x = scope.value(node.inputs[0]!);
+      const dy = scope.value(node.inputs[1]!);
+      return `${dy} * (${x} - ${scope.channel(node.inputs[2]!)})`;
+    },
+    result: (scope, node, sum) => `${sum} / vf_sqrt(${scope.channel(node.inputs[3]!)} + vf_set(${floatLiteral(numberAttr(node.attrs, 'eps'))}))`,
+  },
+};
+
+export function isChannelReduction(op: string): boolean {
+  return CHANNEL[op] !== undefined;
+}
+
+/** The part of a channel sum that the loop over rows does: one partial sum per task, at `partial`. */
+export function channelRoot(context: KernelContext, id: ValueId, partial: string): Root {
+  const node = context.node(id);
+  const channels = node.type.shape[0]!;
+  const name = (suffix: string) => `sum_${id}${suffix}`;
+  return {
+    id,
+    reads: node.inputs,
+    declare: (suffix) => [`vf ${name(suffix)} = vf_set(0.0f);`],
+    body: (scope) => {
+      const term = CHANNEL[node.op]!.term(scope, node);
+      scope.statements.push(`${name(scope.suffix)} += ${term};`);
+    },
+    finish: (inner, at, suffix) => {
+      const address = `${inner.address(partial, 'float')} + task * ${channels} + ${at.channel}`;
+      return [at.lanes === undefined ? `store_f32(${address}, ${name(suffix)});` : `store_f32_part(${address}, ${name(suffix)}, ${at.lanes});`];
+    },
+  };
+}
+
+/** Adds the partial sums in the order of their tasks and stores the result. */
+export function finishChannel(context: KernelContext, id: ValueId, partial: string, parts: number): string[] {
+  const node = context.node(id);
+  const channels = node.type.shape[0]!;
+  const at: Position = { index: 'c', channel: 'c', lanes: 'n' };
+  const scope = new Scope(context, at);
+  scope.define(id, CHANNEL[node.op]!.result(scope, node, 'sum'));
+  // The store rounds a result that nothing else of the group needs; `define` has rounded the others.
+  scope.store(id);
+  return [
+    `for (int64_t c = 0; c < ${channels}; c += LANES) {`,
+    `  const int64_t n = min64(LANES, ${channels} - c);`,
+    '  vf sum = vf_set(0.0f);',
+    `  for (int64_t part = 0; part < ${parts}; part++) sum += load_f32_part(${context.address(partial, 'float')} + part * ${channels} + c, n);`,
+    ...indent(scope.statements),
+    '}',
+  ];
+}
+
+/** Ops that leave one number of any number of tensors. */
+export function isTotal(op: string): boolean {
+  return op === 'all_finite' || op === 'global_norm';
+}
+
+/** The part of `all_finite` or `global_norm` that one operand's loop does. */
+export function totalRoot(context: KernelContext, id: ValueId, operand: ValueId, partial: string): Root {
+  const finite = context.node(id).op === 'all_finite';
+  const name = (suffix: string) => `total_${id}${suffix}`;
+  return {
+    id,
+    reads: [operand],
+    declare: (suffix) => [finite ? `vi ${name(suffix)} = vi_set(-1);` : `vf ${name(suffix)} = vf_set(0.0f);`],
+    body: (scope) => {
+      const value = scope.value(operand);
+      const counted = scope.at.lanes === undefined ? value : scope.temporary(`vf_first(${value}, ${scope.at.lanes}, 0.0f)`);
+      const total = name(scope.suffix);
+      scope.statements.push(finite ? `${total} &= vf_is_finite(${counted});` : `${total} = vf_fma(${counted}, ${counted}, ${total});`);
+    },
+    finish: (inner, _at, suffix) => {
+      const address = `${inner.address(partial, 'double')}[task]`;
+      return [finite ? `${address} = vi_all(${name(suffix)});` : `${address} = (double)vf_sum(${name(suffix)});`];
+    },
+  };
+}
+
+/** Joins the parts of all operands, in order. */
+export function finishTotal(context: KernelContext, id: ValueId, partials: readonly { readonly place: string; readonly parts: number }[]): string[] {
+  const finite = context.node(id).op === 'all_finite';
+  const loops = partials.map(({ place, parts }) => {
+    const part = `${context.address(place, 'double')}[part]`;
+    return `for (int64_t part = 0; part < ${parts}; part++) ${finite ? `total *= ${part}` : `total += ${part}`};`;
+  });
+  return [`double total = ${finite ? '1.0' : '0.0'};`, ...loops, `*${context.output(id)} = ${finite ? 'total != 0.0' : '(float)sqrt(total)'};`];
+}

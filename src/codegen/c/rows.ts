@@ -1,0 +1,223 @@
+import type { Node, ValueId } from '../../ir/types.js';
+import { elementCount, numberAttr } from '../../ir/types.js';
+import { floatLiteral, Prologue, Scope } from './expression.js';
+import type { KernelContext } from './kernel.js';
+import { eachVector, indent, type LoopFunction, loopFunction, type LoopOptions, partLength } from './loops.js';
+
+/** What a rule sees of the row that it computes. */
+interface RowContext {
+  readonly context: KernelContext;
+  readonly node: Node;
+  readonly length: number;
+  readonly rows: number;
+  readonly prologue: Prologue;
+  /** Statements over all vectors of the row; `lanes` is set in the last, partial one. */
+  each(body: (scope: Scope, lanes: string | undefined) => void): string[];
+  /** C float of an operand of shape []. */
+  scalar(index: number): string;
+  /** C int of row's label, operand 1. */
+  readonly label: string;
+  /** Address of one number per row, for ops that sum over rows. */
+  readonly partial: string;
+}
+
+type RowRule = (row: RowContext) => string[];
+
+const masked = (variable: string, lanes: string | undefined, fill: string) => (lanes === undefined ? variable : `vf_first(${variable}, ${lanes}, ${fill})`);
+
+const store = (scope: Scope, id: ValueId, expression: string) => {
+  scope.define(id, expression);
+  scope.store(id);
+};
+
+/** `max` and `sum`, so that e^(x - max) / sum are the row's probabilities. */
+function exponentials({ each, node }: RowContext): string[] {
+  return [
+    'vf max_lanes = vf_set(-INFINITY), sum_lanes = vf_set(0.0f);',
+    ...each((scope, lanes) => {
+      scope.statements.push(`max_lanes = vf_max(max_lanes, ${masked(scope.value(node.inputs[0]!), lanes, '-INFINITY')});`);
+    }),
+    'const float max = vf_max_lane(max_lanes);',
+    ...each((scope, lanes) => {
+      const power = scope.temporary(`vf_exp(${scope.value(node.inputs[0]!)} - vf_set(max))`);
+      scope.statements.push(`sum_lanes += ${masked(power, lanes, '0.0f')};`);
+    }),
+    'const float sum = vf_sum(sum_lanes);',
+  ];
+}
+
+const softmax: RowRule = (row) => [
+  ...exponentials(row),
+  ...row.each((scope) => store(scope, row.node.id, `vf_exp(${scope.value(row.node.inputs[0]!)} - vf_set(max)) / vf_set(sum)`)),
+];
+
+const logSoftmax: RowRule = (row) => [
+  ...exponentials(row),
+  'const float log_sum = logf(sum);',
+  ...row.each((scope) => store(scope, row.node.id, `${scope.value(row.node.inputs[0]!)} - vf_set(max) - vf_set(log_sum)`)),
+];
+
+const softmaxGrad: RowRule = ({ each, node }) => [
+  'vf dot_lanes = vf_set(0.0f);',
+  ...each((scope, lanes) => {
+    const product = scope.temporary(`${scope.value(node.inputs[0]!)} * ${scope.value(node.inputs[1]!)}`);
+    scope.statements.push(`dot_lanes += ${masked(product, lanes, '0.0f')};`);
+  }),
+  'const float dot = vf_sum(dot_lanes);',
+  ...each((scope) => store(scope, node.id, `${scope.value(node.inputs[1]!)} * (${scope.value(node.inputs[0]!)} - vf_set(dot))`)),
+];
+
+const logSoftmaxGrad: RowRule = ({ each, node }) => [
+  'vf sum_lanes = vf_set(0.0f);',
+  ...each((scope, lanes) => {
+    scope.statements.push(`sum_lanes += ${masked(scope.value(node.inputs[0]!), lanes, '0.0f')};`);
+  }),
+  'const float sum = vf_sum(sum_lanes);',
+  ...each((scope) => store(scope, node.id, `${scope.value(node.inputs[0]!)} - vf_exp(${scope.value(node.inputs[1]!)}) * vf_set(sum)`)),
+];
+
+/** All ones in the lane of the label. */
+const atLabel = (scope: Scope, label: string) => `(vi_lanes() + vi_set((int32_t)${scope.at.channel}) == vi_set(${label}))`;
+
+const crossEntropy: RowRule = (row) => {
+  const { node, each, label, partial, length } = row;
+  const smoothing = numberAttr(node.attrs, 'label_smoothing');
+  return [
+    `if (${label} < 0) {`,
+    `  ${partial}[row] = 0.0f;`,
+    '  continue;',
+    '}',
+    ...exponentials(row),
+    'vf chosen_lanes = vf_set(0.0f), all_lanes = vf_set(0.0f);',
+    ...each((scope, lanes) => {
+      const distance = scope.temporary(`vf_set(max) - ${scope.value(node.inputs[0]!)}`);
+      scope.statements.push(`chosen_lanes += vf_and(${atLabel(scope, label)}, ${distance});`);
+      if (smoothing !== 0) scope.statements.push(`all_lanes += ${masked(distance, lanes, '0.0f')};`);
+    }),
+    'const float log_sum = logf(sum), chosen = log_sum + vf_sum(chosen_lanes), mean = log_sum + vf_sum(all_lanes) * '.concat(`${floatLiteral(1 / length)};`),
+    smoothing === 0
+      ? `(void)mean, ${partial}[row] = chosen;`
+      : `${partial}[row] = ${floatLiteral(1 - smoothing)} * chosen + ${floatLiteral(smoothing)} * mean;`,
+  ];
+};
+
+const crossEntropyGrad: RowRule = (row) => {
+  const { node, each, label, prologue, rows, length, scalar } = row;
+  const smoothing = numberAttr(node.attrs, 'label_smoothing');
+  const factor = prologue.declare('factor', 'float', `${scalar(2)} / ${rows}.0f`);
+  const [hit, miss] = [1 - smoothing + smoothing / length, smoothing / length].map((x) => `vf_set(${floatLiteral(x)})`);
+  return [
+    `if (${label} < 0) {`,
+    ...indent(each((scope) => store(scope, node.id, 'vf_set(0.0f)'))),
+    '  continue;',
+    '}',
+    ...exponentials(row),
+    ...each((scope) => {
+      const probability = scope.temporary(`vf_exp(${scope.value(node.inputs[0]!)} - vf_set(max)) / vf_set(sum)`);
+      store(scope, node.id, `(${probability} - vf_select(${atLabel(scope, label)}, ${hit}, ${miss})) * vf_set(${factor})`);
+    }),
+  ];
+};
+
+const difference = (scope: Scope, node: Node, label: string) =>
+  scope.temporary(`${scope.value(node.inputs[0]!)} - vf_and(${atLabel(scope, label)}, vf_set(1.0f))`);
+
+const mse: RowRule = ({ node, each, label, partial }) => [
+  'vf sum_lanes = vf_set(0.0f);',
+  `if (${label} >= 0) {`,
+  ...indent(
+    each((scope, lanes) => {
+      const d = difference(scope, node, label);
+      scope.statements.push(`sum_lanes += ${masked(scope.temporary(`${d} * ${d}`), lanes, '0.0f')};`);
+    }),
+  ),
+  '}',
+  `${partial}[row] = vf_sum(sum_lanes);`,
+];
+
+const mseGrad: RowRule = ({ node, each, label, prologue, rows, length, scalar }) => {
+  const factor = prologue.declare('factor', 'float', `2.0f * ${scalar(2)} / ${rows * length}.0f`);
+  return [`const float weight = ${label} < 0 ? 0.0f : ${factor};`, ...each((scope) => store(scope, node.id, `${difference(scope, node, label)} * vf_set(weight)`))];
+};
+
+const correctCount: RowRule = ({ node, each, label, partial }) => [
+  'vf max_lanes = vf_set(-INFINITY);',
+  ...each((scope, lanes) => {
+    scope.statements.push(`max_lanes = vf_max(max_lanes, ${masked(scope.value(node.inputs[0]!), lanes, '-INFINITY')});`);
+  }),
+  'const float max = vf_max_lane(max_lanes);',
+  'vi first = vi_set(INT32_MAX);',
+  ...each((scope, lanes) => {
+    const inside = lanes === undefined ? '' : ` & (vi_lanes() < vi_set((int32_t)${lanes}))`;
+    const place = scope.temporary(`vi_lanes() + vi_set((int32_t)${scope.at.channel})`, 'vi');
+    const here = scope.temporary(`(${scope.value(node.inputs[0]!)} == vf_set(max))${inside} & (${place} < first)`, 'vi');
+    scope.statements.push(`first = vi_select(${here}, ${place}, first);`);
+  }),
+  `${partial}[row] = ${label} >= 0 && vi_min_lane(first) == ${label} ? 1.0f : 0.0f;`,
+];
+
+const ROWS: Readonly<Record<string, RowRule>> = {
+  softmax,
+  log_softmax: logSoftmax,
+  softmax_grad: softmaxGrad,
+  log_softmax_grad: logSoftmaxGrad,
+  cross_entropy: crossEntropy,
+  cross_entropy_grad: crossEntropyGrad,
+  mse,
+  mse_grad: mseGrad,
+  correct_count: correctCount,
+};
+
+const WITH_LABEL = new Set(['cross_entropy', 'cross_entropy_grad', 'mse', 'mse_grad', 'correct_count']);
+
+export function isRowOp(op: string): boolean {
+  return ROWS[op] !== undefined;
+}
+
+/** Row ops that leave one number: their rows' numbers are added afterwards. */
+export function isRowTotal(op: string): boolean {
+  return op === 'cross_entropy' || op === 'mse' || op === 'correct_count';
+}
+
+/** One op over the last axis, row by row. `partial` is the place of one float per row, for ops that sum over rows. */
+export function rowFunction(context: KernelContext, id: ValueId, partial: string | undefined, options: LoopOptions): LoopFunction {
+  const node = context.node(id);
+  const { shape } = context.type(node.inputs[0]!);
+  const length = shape.at(-1)!;
+  const rows = elementCount(shape) / length;
+  const prologue = new Prologue();
+  const outer = new Scope(context, { index: '0', channel: '0' }, { ...options, prologue });
+  const body = ROWS[node.op]!({
+    context,
+    node,
+    length,
+    rows,
+    prologue,
+    label: 'label',
+    partial: partial === undefined ? '' : context.address(partial, 'float'),
+    scalar: (index) => outer.scalar(node.inputs[index]!),
+    each: (visit) =>
+      eachVector(length, context.target.lanes, (at) => {
+        const scope = new Scope(context, { index: `(row * ${length} + c)`, ...at }, { ...options, prologue });
+        visit(scope, at.lanes);
+        return scope.statements;
+      }),
+  });
+  const label = WITH_LABEL.has(node.op) ? [`const int32_t label = ${context.pointer(node.inputs[1]!)}[row];`] : [];
+  const lines = [...prologue.statements, 'for (int64_t row = begin; row < end; row++) {', ...indent([...label, ...body]), '}'];
+  return { code: loopFunction(lines), table: context.table, range: rows, part: partLength(rows, length * 8, 1) };
+}
+
+/** Adds the rows' numbers in order. */
+export function finishRows(context: KernelContext, id: ValueId, partial: string): string[] {
+  const node = context.node(id);
+  const { shape } = context.type(node.inputs[0]!);
+  const rows = elementCount(shape) / shape.at(-1)!;
+  const divisor = node.op === 'mse' ? elementCount(shape) : rows;
+  const total = node.op === 'correct_count' ? '(int32_t)total' : `(float)(total / ${divisor})`;
+  return [
+    'double total = 0.0;',
+    `for (int64_t row = 0; row < ${rows}; row++) total += (double)${context.address(partial, 'float')}[row];`,
+    `*${context.output(id)} = ${total};`,
+  ];
+}

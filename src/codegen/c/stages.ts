@@ -1,0 +1,294 @@
+import type { ValueId } from '../../ir/types.js';
+import { elementCount, sameShape, stringsAttr } from '../../ir/types.js';
+import { isContraction, naiveContraction } from './contraction-naive.js';
+import { copyFunction, isCopy } from './copies.js';
+import { isElementwise } from './expression.js';
+import type { Kernel, KernelContext } from './kernel.js';
+import { rootOf } from './kernel.js';
+import { flatLoop, indent, LOOP_NAME, type LoopFunction, type LoopOptions, partCount, rowLoop, type Root } from './loops.js';
+import { channelRoot, finishChannel, finishTotal, isChannelReduction, isTotal, totalRoot } from './reduce.js';
+import { finishRows, isRowOp, isRowTotal, rowFunction } from './rows.js';
+import { isSerial, isUpdate, serialStatements, updateRoot } from './update.js';
+import { isGather } from './windows.js';
+
+/** Elements that are walked together. Loops over windows or rows keep their shape; others only count. */
+interface Domain {
+  readonly shape: readonly number[];
+  byRows: boolean;
+  readonly roots: ((context: KernelContext) => Root)[];
+}
+
+/** Work without a barrier inside: loops whose parts run in any order, then what joins their partial sums. */
+interface Stage {
+  readonly domains: Domain[];
+  /** Loops that are one op of their own. */
+  readonly solo: (() => LoopFunction)[];
+  /** Joined after all loops; `parts` tells how many tasks the loop of a domain had. */
+  readonly finish: ((context: KernelContext, parts: (domain: Domain) => number) => string[])[];
+  /** Values that are complete only when the stage is. */
+  readonly produced: Set<ValueId>;
+  /** Values that become readable from memory with it, though they could also be computed again. */
+  readonly stored: Set<ValueId>;
+  readonly readStates: Set<string>;
+}
+
+/**
+ * Cuts a group into stages. Elementwise ops and windows are computed where they are needed, inside the loops of the ops that need them or
+ * of their own stores; reductions, losses and contractions end a stage, since what follows needs them complete.
+ */
+class StageBuilder {
+  private readonly stages: Stage[] = [];
+  private readonly fn;
+
+  constructor(private readonly context: KernelContext) {
+    this.fn = context.step.fn;
+  }
+
+  build(): readonly Stage[] {
+    for (const id of this.order()) this.add(id);
+    return this.stages;
+  }
+
+  /** Execution order, with what overwrites a state for the next call behind everything else. */
+  private order(): ValueId[] {
+    const late = (id: ValueId) => ['reset', 'advance', 'update_scale'].includes(this.context.node(id).op);
+    const { nodes } = this.context.group;
+    return [...nodes.filter((id) => !late(id)), ...nodes.filter(late)];
+  }
+
+  private add(id: ValueId): void {
+    const { context } = this;
+    const { op, inputs, type } = context.node(id);
+    if (op === 'reshape' || op === 'constant') return;
+    if (isElementwise(op) || isGather(op)) {
+      if (!this.mustStore(id)) return;
+      context.spill(id);
+      this.stageFor([id]).stored.add(id);
+      const root = (): Root => ({ id, reads: [id], body: (scope) => scope.store(id) });
+      this.addRoot(type.shape, [id], root, this.needsRows(id));
+    } else if (isUpdate(op)) {
+      if (context.isStored(id)) throw new Error(`the result of ${op} is read; the state holds it`);
+      this.addRoot(type.shape, inputs, (inner) => updateRoot(inner, id), inputs.some((input) => this.needsRows(input)), stringsAttr(context.node(id).attrs, 'writes'));
+    } else if (isSerial(op)) {
+      const stage = this.stageFor(inputs, stringsAttr(context.node(id).attrs, 'writes'));
+      this.noteReads(stage, inputs);
+      stage.finish.push((inner) => serialStatements(inner, id));
+    } else if (isChannelReduction(op)) this.addChannelReduction(id);
+    else if (isTotal(op)) this.addTotal(id);
+    else if (isRowOp(op)) this.addRowOp(id);
+    else if (isCopy(op)) this.addSolo(id, (inner) => copyFunction(inner, id));
+    else if (isContraction(op)) this.addSolo(id, (inner) => naiveContraction(inner, id));
+    else throw new Error(`the cpu backend has no kernel for ${op}`);
+  }
+
+  private addRoot(
+    shape: readonly number[],
+    reads: readonly ValueId[],
+    make: (context: KernelContext) => Root,
+    byRows: boolean,
+    writes: readonly string[] = [],
+  ): { stage: Stage; domain: Domain } {
+    const stage = this.stageFor(reads, writes);
+    this.noteReads(stage, reads);
+    let domain = stage.domains.find(
+      (other) => sameShape(other.shape, shape) || (!other.byRows && !byRows && elementCount(other.shape) === elementCount(shape)),
+    );
+    if (domain === undefined) {
+      domain = { shape, byRows, roots: [] };
+      stage.domains.push(domain);
+    }
+    domain.byRows ||= byRows;
+    domain.roots.push(make);
+    return { stage, domain };
+  }
+
+  private addChannelReduction(id: ValueId): void {
+    const { context } = this;
+    if (!this.isNeeded(id)) return;
+    context.spill(id);
+    const { inputs, type } = context.node(id);
+    const partial = context.reserve(64 * type.shape[0]! * 4);
+    const { stage, domain } = this.addRoot(context.type(inputs[0]!).shape, inputs, (inner) => channelRoot(inner, id, partial), true);
+    stage.produced.add(id);
+    stage.finish.push((inner, parts) => finishChannel(inner, id, partial, parts(domain)));
+  }
+
+  private addTotal(id: ValueId): void {
+    const { context } = this;
+    if (!this.isNeeded(id)) return;
+    context.spill(id);
+    const { inputs } = context.node(id);
+    const stage = this.stageFor(inputs);
+    const partials = inputs.map((input) => {
+      const place = context.reserve(64 * 8);
+      const { domain } = this.addRoot(context.type(input).shape, [input], (inner) => totalRoot(inner, id, input, place), this.needsRows(input));
+      return { place, domain };
+    });
+    stage.produced.add(id);
+    stage.finish.push((inner, parts) => finishTotal(inner, id, partials.map(({ place, domain }) => ({ place, parts: parts(domain) }))));
+  }
+
+  private addRowOp(id: ValueId): void {
+    const { context } = this;
+    if (!this.isNeeded(id)) return;
+    context.spill(id);
+    const { op, inputs } = context.node(id);
+    const { shape } = context.type(inputs[0]!);
+    const partial = isRowTotal(op) ? context.reserve((elementCount(shape) / shape.at(-1)!) * 4) : undefined;
+    const stage = this.stageFor(inputs);
+    this.noteReads(stage, inputs);
+    const options = this.loopOptions();
+    stage.solo.push(() => rowFunction(context.child(), id, partial, options));
+    stage.produced.add(id);
+    if (partial !== undefined) stage.finish.push((inner) => finishRows(inner, id, partial));
+  }
+
+  private addSolo(id: ValueId, make: (context: KernelContext) => LoopFunction): void {
+    const { context } = this;
+    if (!this.isNeeded(id)) return;
+    context.spill(id);
+    const stage = this.stageFor(context.node(id).inputs);
+    stage.solo.push(() => make(context.child()));
+    stage.produced.add(id);
+  }
+
+  private isNeeded(id: ValueId): boolean {
+    return this.context.isStored(id) || this.context.isConsumed(id);
+  }
+
+  /** Stored for other groups, or read by this one other than element by element: as a scalar, per channel, or by an op on memory. */
+  private mustStore(id: ValueId): boolean {
+    const { context } = this;
+    if (context.isStored(id)) return true;
+    const count = elementCount(context.type(id).shape);
+    return context.group.nodes.some((reader) => {
+      const { op, inputs, type } = context.node(reader);
+      if (op === 'reshape' || !inputs.some((input) => rootOf(this.fn, input) === id)) return false;
+      if (isElementwise(op) || isUpdate(op)) return elementCount(type.shape) !== count;
+      if (isCopy(op) || isContraction(op) || isSerial(op)) return true;
+      return !isGather(op) && context.type(inputs[0]!).shape.length > 0 && count !== elementCount(context.type(inputs[0]!).shape);
+    });
+  }
+
+  /** The current stage, or a new one when something that it completes, or a state that it reads, stands in the way. */
+  private stageFor(reads: readonly ValueId[], writes: readonly string[] = []): Stage {
+    const last = this.stages.at(-1);
+    if (last !== undefined) {
+      const blocked = this.leaves(reads).some((id) => last.produced.has(id) || (last.stored.has(id) && !this.isComputable(id)));
+      if (!blocked && !writes.some((name) => last.readStates.has(name))) return last;
+    }
+    const stage: Stage = { domains: [], solo: [], finish: [], produced: new Set(), stored: new Set(), readStates: new Set() };
+    this.stages.push(stage);
+    return stage;
+  }
+
+  private noteReads(stage: Stage, reads: readonly ValueId[]): void {
+    for (const id of this.leaves(reads)) {
+      const node = this.context.node(id);
+      if (node.op === 'state') stage.readStates.add(String(node.attrs.name));
+    }
+  }
+
+  private isComputable(id: ValueId): boolean {
+    const { op } = this.context.node(id);
+    return isElementwise(op) || isGather(op);
+  }
+
+  /** Whether an earlier, finished stage has put the value in memory. */
+  private isMaterialized(id: ValueId, before = this.stages.length - 1): boolean {
+    return this.stages.slice(0, Math.max(0, before)).some((stage) => stage.produced.has(id) || stage.stored.has(id));
+  }
+
+  /** What the values are computed from in memory, when all that can be is computed on the way; scalars and channels count as memory. */
+  private leaves(values: readonly ValueId[], found = new Set<ValueId>()): ValueId[] {
+    for (const value of values) {
+      const id = rootOf(this.fn, value);
+      if (found.has(id)) continue;
+      found.add(id);
+      if (this.context.isMember(id) && this.isComputable(id) && !this.isMaterialized(id)) this.leaves(this.context.node(id).inputs, found);
+    }
+    return [...found];
+  }
+
+  /** Whether computing a value takes a loop over rows. */
+  private needsRows(id: ValueId): boolean {
+    return this.leaves([id]).some((leaf) => this.context.isMember(leaf) && !this.isMaterialized(leaf) && isGather(this.context.node(leaf).op));
+  }
+
+  /** For the functions of the current stage. */
+  loopOptions(index = this.stages.length - 1): LoopOptions {
+    return { isMaterialized: (id) => this.stages.slice(0, index).some((stage) => stage.produced.has(id) || stage.stored.has(id)) };
+  }
+}
+
+/** Emits a group as stages of loops. Handles every op; contractions in the plain way. */
+export function emitStages(context: KernelContext): Kernel {
+  const builder = new StageBuilder(context);
+  const stages = builder.build();
+  const functions = new Map<string, string>();
+  const code: string[] = [];
+  const launch: string[] = [];
+  /** Tables of all functions, one after the other. */
+  const table: string[] = [];
+  const place = (entries: readonly string[]): number => {
+    const at = table.length;
+    table.push(...entries);
+    return at;
+  };
+  const define = (text: string): string => {
+    const known = functions.get(text);
+    if (known !== undefined) return known;
+    const name = `${context.name}_part${functions.size}`;
+    functions.set(text, name);
+    code.push(text.replaceAll(LOOP_NAME, name));
+    return name;
+  };
+
+  for (const [index, stage] of stages.entries()) {
+    const suffix = stages.length === 1 ? '' : `_${index}`;
+    const options = builder.loopOptions(index);
+    const counts = new Map<Domain, number>();
+    const loops: LoopFunction[] = [];
+    for (const domain of stage.domains) {
+      const child = context.child();
+      const roots = domain.roots.map((make) => make(child));
+      const loop = domain.byRows ? rowLoop(child, domain.shape, roots, options) : flatLoop(child, elementCount(domain.shape), roots, options);
+      counts.set(domain, partCount(loop));
+      loops.push(loop);
+    }
+    loops.push(...stage.solo.map((make) => make()));
+    if (loops.length > 0) {
+      const name = `${context.name}${suffix}`;
+      const lines: string[] = [];
+      for (const [i, loop] of loops.entries()) {
+        const function_ = define(loop.code);
+        const parts = partCount(loop);
+        const call = `${function_}(p + ${place(loop.table)}, task, task * ${loop.part}, min64((task + 1) * ${loop.part}, ${loop.range}));`;
+        if (i === loops.length - 1) lines.push(call);
+        else lines.push(`if (task < ${parts}) {`, `  ${call}`, '  return;', '}', `task -= ${parts};`);
+      }
+      const tasks = loops.reduce((sum, loop) => sum + partCount(loop), 0);
+      code.push([`static void ${name}(void *const *p, int64_t task) {`, ...indent(lines), '}', ''].join('\n'));
+      launch.push(`parallel_for(ctx, ${name}, p, ${tasks});`);
+    }
+    if (stage.finish.length > 0) {
+      const name = `${context.name}${suffix}_finish`;
+      const pieces = stage.finish.map((make) => {
+        const child = context.child();
+        const lines = make(child, (domain) => counts.get(domain)!);
+        return { lines, table: child.table };
+      });
+      const parallel = pieces.length > 1 && pieces.every((piece) => piece.lines.some((line) => line.startsWith('for')));
+      const body = pieces.flatMap(({ lines, table: entries }, i) => [
+        parallel ? `if (task == ${i}) {` : '{',
+        `  void *const *const q = p + ${place(entries)};`,
+        ...indent(lines.map((line) => line.replaceAll(/\bp\[/g, 'q['))),
+        '}',
+      ]);
+      const unused = parallel ? [] : ['(void)task;'];
+      code.push([`static void ${name}(void *const *p, int64_t task) {`, ...indent([...unused, ...body]), '}', ''].join('\n'));
+      launch.push(parallel ? `parallel_for(ctx, ${name}, p, ${pieces.length});` : `${name}(p, 0);`);
+    }
+  }
+  return { code: code.join('\n'), launch: launch.join('\n'), table };
+}

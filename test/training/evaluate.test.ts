@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { UserError } from '../../src/diagnostics/diagnostic.js';
+import { evaluate } from '../../src/training/evaluate.js';
+import { predictImages, readImage } from '../../src/training/predict.js';
+import { initialStates } from '../../src/training/states.js';
+import { FakeExecutable, fakeDataset, fakePlan, inTemporaryFolder } from './support/fake.js';
+
+async function model(evalBatch = 4): Promise<{ plan: ReturnType<typeof fakePlan>; executable: FakeExecutable }> {
+  const plan = fakePlan({ evalBatch });
+  const executable = new FakeExecutable();
+  await executable.writeStates(initialStates(plan, 1));
+  return { plan, executable };
+}
+
+describe('evaluate', () => {
+  it('gives the same for any batch size, padded or not', async () => {
+    const { test } = fakeDataset(4, 12);
+    const results = await Promise.all(
+      [1, 4, 5, 12, 50].map(async (batch) => {
+        const { plan, executable } = await model(batch);
+        return evaluate(executable, plan, test);
+      }),
+    );
+    for (const result of results) {
+      assert.equal(result?.accuracy, results[0]?.accuracy);
+      assert.ok(Math.abs((result?.loss ?? 0) - (results[0]?.loss ?? 1)) < 1e-6);
+      assert.equal(result?.images, 12);
+    }
+  });
+
+  it('stops when asked to', async () => {
+    const { plan, executable } = await model();
+    const controller = new AbortController();
+    const onProgress = (done: number): void => {
+      if (done >= 4) controller.abort();
+    };
+    assert.equal(await evaluate(executable, plan, fakeDataset(4, 40).test, { signal: controller.signal, onProgress }), undefined);
+    assert.deepEqual(await executable.drain(), []);
+  });
+});
+
+describe('predictImages', () => {
+  const picture = (width: number, height: number) =>
+    sharp({ create: { width, height, channels: 3, background: { r: 200, g: 30, b: 90 } } });
+
+  it('reads PNG and JPEG of any size and ranks the classes', () =>
+    inTemporaryFolder(async (dir) => {
+      const paths = ['a.png', 'b.jpg', 'c.png', 'd.png', 'e.png'].map((name) => join(dir, name));
+      for (const [index, path] of paths.entries()) await picture(10 + 30 * index, 40).toFile(path);
+      const { plan, executable } = await model();
+      const predictions = await predictImages(executable, plan, paths, { classes: ['x', 'y'] });
+      assert.deepEqual(
+        predictions.map(({ path }) => path),
+        paths,
+      );
+      for (const { top } of predictions) {
+        assert.deepEqual(top.map(({ name }) => name).sort(), ['2', 'x', 'y']);
+        assert.ok(Math.abs(top.reduce((sum, { probability }) => sum + probability, 0) - 1) < 1e-9);
+        assert.ok(top.every(({ probability }, index) => index === 0 || probability <= top[index - 1].probability));
+      }
+    }));
+
+  it('brings pictures to the model’s size and channels', () =>
+    inTemporaryFolder(async (dir) => {
+      const path = join(dir, 'a.png');
+      await sharp({ create: { width: 90, height: 30, channels: 4, background: { r: 0, g: 0, b: 0, alpha: 0 } } }).toFile(path);
+      assert.deepEqual([...(await readImage(path, [2, 2, 3]))], new Array(12).fill(255));
+      assert.equal((await readImage(path, [3, 4, 1])).length, 12);
+    }));
+
+  it('names every file that is no picture', () =>
+    inTemporaryFolder(async (dir) => {
+      await writeFile(join(dir, 'a.png'), 'not a picture');
+      const { plan, executable } = await model();
+      await assert.rejects(predictImages(executable, plan, [join(dir, 'a.png'), join(dir, 'b.png')], { classes: [] }), (error) => {
+        assert.ok(error instanceof UserError);
+        assert.deepEqual(
+          error.diagnostics.map(({ code }) => code),
+          ['AMP7401', 'AMP7401'],
+        );
+        return true;
+      });
+    }));
+});
