@@ -3,7 +3,7 @@ export { type BenchOptions, type BenchResult, bench } from './api/bench.js';
 export { type BackendChoice, type Compiled, type CompileOptions, compile } from './api/compile.js';
 export type { DiffLine } from './api/diff-lines.js';
 export { diffPlans } from './api/diff-plans.js';
-export { emitSource } from './api/emit-source.js';
+export { emitC } from './api/emit-c.js';
 export { type EvaluateOptions, evaluate, type ModelOptions, predict } from './api/evaluate.js';
 export { POLICIES, PRECISIONS, type Settings } from './api/settings.js';
 export { readSource } from './api/source.js';
@@ -14,7 +14,7 @@ export { type Diagnostic, type Source, UserError } from './diagnostics/diagnosti
 export { renderDiagnostic, renderDiagnostics } from './diagnostics/render.js';
 export type { Program, Recipe } from './ir/program.js';
 export type { Graph, Node, PrecisionName, TensorType } from './ir/types.js';
-export { checkSource, lowerProgram } from './lower/index.js';
+export { checkSource, lowerProgram } from './lower/lower.js';
 export { formatAmp } from './parser/format.js';
 export { parsePlan } from './plan/parse.js';
 export type { Plan, PlanFunction } from './plan/plan.js';

@@ -1,11 +1,11 @@
 import { compileProgram } from '../compile.js';
 import type { Source } from '../diagnostics/diagnostic.js';
 import type { Program } from '../ir/program.js';
-import { lowerProgram } from '../lower/index.js';
+import { lowerProgram } from '../lower/lower.js';
 import type { Plan } from '../plan/plan.js';
 import type { Backend, BackendInfo } from '../runtime/backend.js';
 import { type BackendName, describeBackend, selectBackend } from '../runtime/select.js';
-import { formatOf, overridesOf, type Settings } from './settings.js';
+import { pickSettings, type Settings } from './settings.js';
 import { readSource } from './source.js';
 
 export type BackendChoice = BackendName | 'auto';
@@ -28,13 +28,8 @@ export interface Runnable extends Compiled {
 }
 
 function planFor(source: Source, { info }: { readonly info: BackendInfo }, options: CompileOptions): Compiled {
-  const program = lowerProgram(source, { overrides: overridesOf(options) });
-  const plan = compileProgram(program, {
-    backend: info.name,
-    low: info.capabilities?.low ?? [],
-    ...(options.precision !== undefined && { precision: formatOf(options.precision) }),
-    ...(options.policy !== undefined && { policy: options.policy }),
-  });
+  const program = lowerProgram(source, { overrides: pickSettings(options) });
+  const plan = compileProgram(program, { backend: info.name, low: info.capabilities?.low ?? [] });
   return { source, program, plan };
 }
 

@@ -36,12 +36,11 @@ export const options = {
   set: () =>
     new Option('--set <key.path=value>', 'override a setting of the file, e.g. train.optimizer.lr=3e-4; may be repeated')
       .argParser(setting)
-      .default({}, 'none'),
+      .default([], 'none'),
 };
 
 /** Collects `key.path=value` pairs. */
-function setting(text: string, previous: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  const at = text.indexOf('=');
-  if (at < 1 || !/^[\w.]+$/.test(text.slice(0, at))) throw new InvalidArgumentError('Write it as key.path=value, e.g. train.batch=128.');
-  return { ...previous, [text.slice(0, at)]: text.slice(at + 1) };
+function setting(text: string, previous: readonly string[]): readonly string[] {
+  if (text.indexOf('=') < 1) throw new InvalidArgumentError('Write it as key.path=value, e.g. train.batch=128.');
+  return [...previous, text];
 }

@@ -10,8 +10,9 @@ const WIDTH = 100;
  * The text in the standard style: two spaces, pipelines broken where the author broke them and where a line would get longer
  * than 100 columns, comments kept. Formatting twice changes nothing. Throws UserError when the text has syntax errors.
  */
-export function formatAmp(text: string, path = '<input>'): string {
-  const source: Source = { path, text };
+export function formatAmp(input: Source | string): string {
+  const source: Source = typeof input === 'string' ? { path: '<input>', text: input } : input;
+  const { text } = source;
   const { file, diagnostics, tokens, comments } = parseAmp(text);
   if (diagnostics.some((d) => d.severity === 'error')) throw new UserError(diagnostics, source);
   const cursor = new TokenCursor(text, tokens, comments);

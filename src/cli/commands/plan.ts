@@ -3,7 +3,7 @@ import {
   compile,
   type DiffLine,
   diffPlans,
-  emitSource,
+  emitC,
   type FunctionSummary,
   type PlanSummary,
   printPlan,
@@ -45,7 +45,7 @@ export const addPlan: AddCommand = (program, output) => {
       return;
     }
     const { plan } = await compile(file, choices);
-    if (choices.emit !== undefined) output.product(await emitSource(plan, choices.emit));
+    if (choices.emit !== undefined) output.product(await emitC(plan));
     else if (choices.dump) output.product(printPlan(plan));
     else {
       const summary = summarizePlan(plan);

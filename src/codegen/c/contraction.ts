@@ -1,6 +1,7 @@
 import type { ValueId } from '../../ir/types.js';
 import { numbersAttr } from '../../ir/types.js';
 import { convolutionOf, type Convolution, type Lattice } from './contraction-geometry.js';
+import { emitWeightGradient } from './contraction-gradient.js';
 import { emitFinish } from './contraction-finish.js';
 import { emitPack, packTasks, type Packing } from './contraction-pack.js';
 import { emitStage, isStagedAlready, stagedChannels, stagedSize, type Staging } from './contraction-stage.js';
@@ -217,4 +218,10 @@ ${whole}${remainder}  }
 `;
   const pack = packTasks(packing);
   return { code, launch: `parallel_for(ctx, ${name}_pack, p, ${pack});\nparallel_for(ctx, ${name}, p, ${imageBlocks * channelBlocks});` };
+}
+
+/** C of a contraction group. */
+export function emitContraction(context: KernelContext): Kernel {
+  const { op } = context.node(context.group.nodes[0]!);
+  return op.endsWith('_weight_grad') ? emitWeightGradient(context) : emitConvolution(context);
 }

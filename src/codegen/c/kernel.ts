@@ -22,8 +22,6 @@ export const C_TYPE: Readonly<Record<DType, string>> = {
 export interface Kernel {
   readonly code: string;
   readonly launch: string;
-  /** Initialisers of `void *p[]`; `KernelContext.table` of the context that made the code. */
-  readonly table: readonly string[];
 }
 
 /** What C functions have in common that live in one step function: where values are, and the workspace that groups share in turn. */
@@ -166,6 +164,11 @@ export class KernelContext {
   /** The table of buffers, as initialisers for `void *p[]`. */
   get table(): readonly string[] {
     return this.#entries;
+  }
+
+  /** Adds the table of a child context behind this one's. Returns where it starts. */
+  adopt(child: readonly string[]): number {
+    return this.#entries.push(...child) - child.length;
   }
 
   /** Workspace that the group uses, in bytes. */

@@ -46,7 +46,9 @@ typedef pthread_cond_t pool_condition;
 
 typedef struct ampc_context {
   char *states, *arena, *work;
-  size_t states_bytes, arena_bytes, work_bytes;
+  /* SCRATCH_BYTES for each thread, the caller's first. */
+  char *scratch;
+  _Atomic int started;
   int workers;
   thread_handle *threads;
   /* The current kernel; stable while any of its tasks is unfinished. */
@@ -60,7 +62,15 @@ typedef struct ampc_context {
   _Atomic int stop;
   pool_mutex mutex;
   pool_condition wake;
+  /* Seconds spent in each kernel of the traced call. */
+  double last_mark;
+  double seconds[GROUPS];
 } ampc_context;
+
+/* What a task may write to that no other task reads. */
+static _Thread_local char *thread_scratch;
+
+static void take_scratch(ampc_context *ctx, int64_t thread) { thread_scratch = ctx->scratch + thread * SCRATCH_BYTES; }
 
 /* Runs one task if any is left. */
 static int run_one_task(ampc_context *ctx) {
@@ -75,6 +85,7 @@ static int run_one_task(ampc_context *ctx) {
 }
 
 static void work_until_stopped(ampc_context *ctx) {
+  take_scratch(ctx, 1 + atomic_fetch_add(&ctx->started, 1));
   for (;;) {
     int spins = 0;
     while (spins < SPINS) {
@@ -166,6 +177,39 @@ static void free_block(void *block) {
 }
 `;
 
+/** What traced calls do after each kernel. */
+export const TRACE = String.raw`
+static double seconds_now(void) {
+  struct timespec now;
+#ifdef _WIN32
+  timespec_get(&now, TIME_UTC);
+#else
+  clock_gettime(CLOCK_MONOTONIC, &now);
+#endif
+  return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static void mark_time(ampc_context *ctx, int group) {
+  double now = seconds_now();
+  if (group >= 0) ctx->seconds[group] = now - ctx->last_mark;
+  ctx->last_mark = now;
+}
+
+/* The smaller of first and node, if any of the count values at p is an infinity or a NaN; else first. */
+#define TRACE_FORMAT(format, type) \
+  __attribute__((unused)) static int trace_##format(const type *p, int64_t count, int node, int first) { \
+    if (node >= first) return first; \
+    for (int64_t i = 0; i < count; i += LANES) { \
+      const vf v = load_##format##_part(p + i, min64(LANES, count - i)); \
+      if (!vi_all(vf_is_finite(v))) return node; \
+    } \
+    return first; \
+  }
+TRACE_FORMAT(f32, float)
+TRACE_FORMAT(f16, uint16_t)
+TRACE_FORMAT(bf16, uint16_t)
+`;
+
 /** The exported functions. The emitter defines STATES_BYTES, ARENA_BYTES, WORK_BYTES and `call_function` before them. */
 export const EXPORTS = String.raw`
 #ifdef _WIN32
@@ -187,6 +231,7 @@ EXPORT void ampc_destroy(ampc_context *ctx) {
   free_block(ctx->states);
   free_block(ctx->arena);
   free_block(ctx->work);
+  free_block(ctx->scratch);
   free_block(ctx);
 }
 
@@ -199,8 +244,9 @@ EXPORT ampc_context *ampc_create(int threads) {
   ctx->states = allocate_block(STATES_BYTES);
   ctx->arena = allocate_block(ARENA_BYTES);
   ctx->work = allocate_block(WORK_BYTES);
+  ctx->scratch = allocate_block((size_t)SCRATCH_BYTES * (size_t)(threads > 1 ? threads : 1));
   ctx->threads = calloc((size_t)(threads > 1 ? threads : 1), sizeof(thread_handle));
-  if (ctx->states == NULL || ctx->arena == NULL || ctx->work == NULL || ctx->threads == NULL) {
+  if (ctx->states == NULL || ctx->arena == NULL || ctx->work == NULL || ctx->scratch == NULL || ctx->threads == NULL) {
     ampc_destroy(ctx);
     return NULL;
   }
@@ -209,10 +255,11 @@ EXPORT ampc_context *ampc_create(int threads) {
 }
 
 /*
- * Runs one function: inputs is one block in the function's input layout, outputs takes its scalar outputs. With trace, returns one more
- * than the number of the first node in plan order whose stored value is not finite; otherwise 0.
+ * Runs one function: inputs is one block in the function's input layout, outputs takes its scalar outputs. With bit 0 of trace, returns one
+ * more than the number of the first node in plan order whose stored value is not finite; otherwise 0. With bit 1, times its kernels.
  */
 EXPORT int ampc_call(ampc_context *ctx, int function, const void *inputs, double *outputs, int trace) {
+  take_scratch(ctx, 0);
   return call_function(ctx, function, (char *)inputs, outputs, trace);
 }
 
@@ -228,4 +275,7 @@ EXPORT void ampc_write(ampc_context *ctx, int64_t offset, const void *source, in
 EXPORT void ampc_read_value(ampc_context *ctx, int64_t offset, void *destination, int64_t bytes) {
   memcpy(destination, ctx->arena + offset, (size_t)bytes);
 }
+
+/* Seconds of the first count kernels of the last call that was timed. */
+EXPORT void ampc_times(ampc_context *ctx, double *seconds, int count) { memcpy(seconds, ctx->seconds, sizeof(double) * (size_t)count); }
 `;

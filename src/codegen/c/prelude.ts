@@ -1,5 +1,6 @@
+import { CONTRACTIONS } from './contraction-prelude.js';
 import { MATH } from './prelude-math.js';
-import { EXPORTS, THREADS } from './prelude-threads.js';
+import { EXPORTS, THREADS, TRACE } from './prelude-threads.js';
 import { VECTORS } from './prelude-vectors.js';
 import type { Target } from './target.js';
 
@@ -10,6 +11,7 @@ const INCLUDES = String.raw`
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #ifdef _WIN32
 #include <malloc.h>
 #include <windows.h>
@@ -27,9 +29,27 @@ const INCLUDES = String.raw`
 #endif
 `;
 
+export interface Sizes {
+  readonly states: number;
+  readonly arena: number;
+  readonly workspace: number;
+  /** Per thread. */
+  readonly scratch: number;
+  /** Most kernels of any function. */
+  readonly groups: number;
+}
+
 /** What every generated file starts with. */
-export function prelude(target: Target): string {
-  return `${INCLUDES}\n#define LANES ${target.lanes}\n${VECTORS}${MATH}${THREADS}`;
+export function prelude(target: Target, sizes: Sizes): string {
+  const constants = [
+    `#define LANES ${target.lanes}`,
+    `#define STATES_BYTES ${sizes.states}`,
+    `#define ARENA_BYTES ${sizes.arena}`,
+    `#define WORK_BYTES ${sizes.workspace}`,
+    `#define SCRATCH_BYTES ${sizes.scratch}`,
+    `#define GROUPS ${sizes.groups}`,
+  ];
+  return `${INCLUDES}\n${constants.join('\n')}\n${VECTORS}${MATH}${THREADS}${TRACE}${CONTRACTIONS}`;
 }
 
 export { EXPORTS };

@@ -61,17 +61,16 @@ class StageBuilder {
     const { op, inputs, type } = context.node(id);
     if (op === 'reshape' || op === 'constant') return;
     if (isElementwise(op) || isGather(op)) {
-      if (!this.mustStore(id)) return;
+      const fromMemory = this.isReadFromMemory(id);
+      if (!fromMemory && !context.isStored(id)) return;
       context.spill(id);
-      this.stageFor([id]).stored.add(id);
       const root = (): Root => ({ id, reads: [id], body: (scope) => scope.store(id) });
-      this.addRoot(type.shape, [id], root, this.needsRows(id));
+      const { stage } = this.addRoot(type.shape, [id], root);
+      (fromMemory ? stage.produced : stage.stored).add(id);
     } else if (isUpdate(op)) {
-      if (context.isStored(id)) throw new Error(`the result of ${op} is read; the state holds it`);
-      this.addRoot(type.shape, inputs, (inner) => updateRoot(inner, id), inputs.some((input) => this.needsRows(input)), stringsAttr(context.node(id).attrs, 'writes'));
+      this.addRoot(type.shape, inputs, (inner) => updateRoot(inner, id), { writes: stringsAttr(context.node(id).attrs, 'writes') });
     } else if (isSerial(op)) {
-      const stage = this.stageFor(inputs, stringsAttr(context.node(id).attrs, 'writes'));
-      this.noteReads(stage, inputs);
+      const stage = this.stageFor(inputs);
       stage.finish.push((inner) => serialStatements(inner, id));
     } else if (isChannelReduction(op)) this.addChannelReduction(id);
     else if (isTotal(op)) this.addTotal(id);
@@ -85,16 +84,18 @@ class StageBuilder {
     shape: readonly number[],
     reads: readonly ValueId[],
     make: (context: KernelContext) => Root,
-    byRows: boolean,
-    writes: readonly string[] = [],
+    options: { readonly byRows?: boolean; readonly writes?: readonly string[] } = {},
   ): { stage: Stage; domain: Domain } {
-    const stage = this.stageFor(reads, writes);
+    const stage = this.stageFor(reads, options.writes);
     this.noteReads(stage, reads);
+    const gathered = this.gatheredShape(reads);
+    const byRows = options.byRows === true || gathered !== undefined;
+    const walked = gathered ?? shape;
     let domain = stage.domains.find(
-      (other) => sameShape(other.shape, shape) || (!other.byRows && !byRows && elementCount(other.shape) === elementCount(shape)),
+      (other) => sameShape(other.shape, walked) || (!other.byRows && !byRows && elementCount(other.shape) === elementCount(walked)),
     );
     if (domain === undefined) {
-      domain = { shape, byRows, roots: [] };
+      domain = { shape: walked, byRows, roots: [] };
       stage.domains.push(domain);
     }
     domain.byRows ||= byRows;
@@ -108,7 +109,7 @@ class StageBuilder {
     context.spill(id);
     const { inputs, type } = context.node(id);
     const partial = context.reserve(64 * type.shape[0]! * 4);
-    const { stage, domain } = this.addRoot(context.type(inputs[0]!).shape, inputs, (inner) => channelRoot(inner, id, partial), true);
+    const { stage, domain } = this.addRoot(context.type(inputs[0]!).shape, inputs, (inner) => channelRoot(inner, id, partial), { byRows: true });
     stage.produced.add(id);
     stage.finish.push((inner, parts) => finishChannel(inner, id, partial, parts(domain)));
   }
@@ -121,7 +122,7 @@ class StageBuilder {
     const stage = this.stageFor(inputs);
     const partials = inputs.map((input) => {
       const place = context.reserve(64 * 8);
-      const { domain } = this.addRoot(context.type(input).shape, [input], (inner) => totalRoot(inner, id, input, place), this.needsRows(input));
+      const { domain } = this.addRoot(context.type(input).shape, [input], (inner) => totalRoot(inner, id, input, place));
       return { place, domain };
     });
     stage.produced.add(id);
@@ -156,17 +157,18 @@ class StageBuilder {
     return this.context.isStored(id) || this.context.isConsumed(id);
   }
 
-  /** Stored for other groups, or read by this one other than element by element: as a scalar, per channel, or by an op on memory. */
-  private mustStore(id: ValueId): boolean {
+  /** Whether an op of this group reads the value other than at its own position: as a scalar, per channel, or wherever it likes. */
+  private isReadFromMemory(id: ValueId): boolean {
     const { context } = this;
-    if (context.isStored(id)) return true;
     const count = elementCount(context.type(id).shape);
+    const gathered = this.gatheredShape([id]) !== undefined;
     return context.group.nodes.some((reader) => {
       const { op, inputs, type } = context.node(reader);
       if (op === 'reshape' || !inputs.some((input) => rootOf(this.fn, input) === id)) return false;
       if (isElementwise(op) || isUpdate(op)) return elementCount(type.shape) !== count;
       if (isCopy(op) || isContraction(op) || isSerial(op)) return true;
-      return !isGather(op) && context.type(inputs[0]!).shape.length > 0 && count !== elementCount(context.type(inputs[0]!).shape);
+      if (isGather(op) || isTotal(op)) return isGather(op) && gathered;
+      return (gathered && isRowOp(op)) || count !== elementCount(context.type(inputs[0]!).shape);
     });
   }
 
@@ -174,7 +176,7 @@ class StageBuilder {
   private stageFor(reads: readonly ValueId[], writes: readonly string[] = []): Stage {
     const last = this.stages.at(-1);
     if (last !== undefined) {
-      const blocked = this.leaves(reads).some((id) => last.produced.has(id) || (last.stored.has(id) && !this.isComputable(id)));
+      const blocked = this.leaves(reads).some((id) => last.produced.has(id));
       if (!blocked && !writes.some((name) => last.readStates.has(name))) return last;
     }
     const stage: Stage = { domains: [], solo: [], finish: [], produced: new Set(), stored: new Set(), readStates: new Set() };
@@ -199,7 +201,7 @@ class StageBuilder {
     return this.stages.slice(0, Math.max(0, before)).some((stage) => stage.produced.has(id) || stage.stored.has(id));
   }
 
-  /** What the values are computed from in memory, when all that can be is computed on the way; scalars and channels count as memory. */
+  /** Every value that computing the given ones touches, when all that can be is computed on the way. */
   private leaves(values: readonly ValueId[], found = new Set<ValueId>()): ValueId[] {
     for (const value of values) {
       const id = rootOf(this.fn, value);
@@ -210,9 +212,11 @@ class StageBuilder {
     return [...found];
   }
 
-  /** Whether computing a value takes a loop over rows. */
-  private needsRows(id: ValueId): boolean {
-    return this.leaves([id]).some((leaf) => this.context.isMember(leaf) && !this.isMaterialized(leaf) && isGather(this.context.node(leaf).op));
+  /** The shape that a loop must walk to compute the values on the way, if that takes windows. */
+  private gatheredShape(values: readonly ValueId[]): readonly number[] | undefined {
+    const windows = this.leaves(values).filter((id) => this.context.isMember(id) && !this.isMaterialized(id));
+    const id = windows.find((leaf) => isGather(this.context.node(leaf).op));
+    return id === undefined ? undefined : this.context.type(id).shape;
   }
 
   /** For the functions of the current stage. */
@@ -228,13 +232,6 @@ export function emitStages(context: KernelContext): Kernel {
   const functions = new Map<string, string>();
   const code: string[] = [];
   const launch: string[] = [];
-  /** Tables of all functions, one after the other. */
-  const table: string[] = [];
-  const place = (entries: readonly string[]): number => {
-    const at = table.length;
-    table.push(...entries);
-    return at;
-  };
   const define = (text: string): string => {
     const known = functions.get(text);
     if (known !== undefined) return known;
@@ -263,7 +260,7 @@ export function emitStages(context: KernelContext): Kernel {
       for (const [i, loop] of loops.entries()) {
         const function_ = define(loop.code);
         const parts = partCount(loop);
-        const call = `${function_}(p + ${place(loop.table)}, task, task * ${loop.part}, min64((task + 1) * ${loop.part}, ${loop.range}));`;
+        const call = `${function_}(p + ${context.adopt(loop.table)}, task, task * ${loop.part}, min64((task + 1) * ${loop.part}, ${loop.range}));`;
         if (i === loops.length - 1) lines.push(call);
         else lines.push(`if (task < ${parts}) {`, `  ${call}`, '  return;', '}', `task -= ${parts};`);
       }
@@ -281,7 +278,7 @@ export function emitStages(context: KernelContext): Kernel {
       const parallel = pieces.length > 1 && pieces.every((piece) => piece.lines.some((line) => line.startsWith('for')));
       const body = pieces.flatMap(({ lines, table: entries }, i) => [
         parallel ? `if (task == ${i}) {` : '{',
-        `  void *const *const q = p + ${place(entries)};`,
+        `  void *const *const q = p + ${context.adopt(entries)};`,
         ...indent(lines.map((line) => line.replaceAll(/\bp\[/g, 'q['))),
         '}',
       ]);
@@ -290,5 +287,5 @@ export function emitStages(context: KernelContext): Kernel {
       launch.push(parallel ? `parallel_for(ctx, ${name}, p, ${pieces.length});` : `${name}(p, 0);`);
     }
   }
-  return { code: code.join('\n'), launch: launch.join('\n'), table };
+  return { code: code.join('\n'), launch: launch.join('\n') };
 }

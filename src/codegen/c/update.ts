@@ -17,7 +17,13 @@ function storeState(scope: Scope, name: string, variable: string): string {
 function writeStates(scope: Scope, node: Node, ok: number | undefined, lines: readonly string[], values: readonly string[]): void {
   const stores = stringsAttr(node.attrs, 'writes').map((name, i) => storeState(scope, name, values[i]!));
   const guard = ok === undefined ? '{' : `if (${scope.scalar(node.inputs[ok]!)}) {`;
-  scope.statements.push(guard, ...indent([...lines, ...stores]), '}');
+  const isRead = scope.context.isStored(node.id);
+  const result = `result${node.id}${scope.suffix}`;
+  if (isRead) scope.statements.push(`vf ${result} = ${scope.operand(node.id, 0)};`);
+  scope.statements.push(guard, ...indent([...lines, ...stores, ...(isRead ? [`${result} = ${values[0]};`] : [])]), '}');
+  if (!isRead) return;
+  scope.set(node.id, result);
+  scope.store(node.id);
 }
 
 const sgd: UpdateRule = (scope, node) => {
@@ -130,5 +136,7 @@ export function isSerial(op: string): boolean {
 
 export function serialStatements(context: KernelContext, id: number): string[] {
   const node = context.node(id);
-  return SERIAL[node.op]!(context, node);
+  const [state] = stringsAttr(node.attrs, 'writes');
+  const result = context.isStored(id) ? [`*${context.output(id)} = *${context.state(state!)};`] : [];
+  return [...SERIAL[node.op]!(context, node), ...result];
 }

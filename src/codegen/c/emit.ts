@@ -1,0 +1,157 @@
+import { elementCount, isFloat, type Node } from '../../ir/types.js';
+import { printNodeWith, printSignature, valueNames } from '../../ir/print.js';
+import type { Group, Plan, PlanFunction } from '../../plan/plan.js';
+import { emitContraction } from './contraction.js';
+import { C_TYPE, KERNEL_NAME, KernelContext, rootOf, type StepContext } from './kernel.js';
+import { type FunctionLayout, layoutFunction, layoutStates, type StateLayout } from './layout.js';
+import { indent } from './loops.js';
+import { EXPORTS, prelude } from './prelude.js';
+import { emitStages } from './stages.js';
+import type { Target } from './target.js';
+
+/** A plan as one C file, and how to call it. */
+export interface CSource {
+  readonly text: string;
+  readonly functions: readonly FunctionLayout[];
+  readonly states: StateLayout;
+  /** Bytes that a context allocates. */
+  readonly memory: { readonly states: number; readonly arena: number; readonly workspace: number; /** Per thread. */ readonly scratch: number };
+}
+
+/** Names kernels, and lets groups with equal code share it. */
+class Kernels {
+  readonly sections: string[] = [];
+  private readonly names = new Map<string, string>();
+  private readonly used = new Set<string>();
+
+  /** The name of the functions with this code; adds them to the file when they are new. */
+  name(fn: PlanFunction, group: Group, code: string, comment: string): string {
+    const known = this.names.get(code);
+    if (known !== undefined) return known;
+    const plain = `k_${group.name}`;
+    const name = this.used.has(plain) ? `k_${fn.name}_${group.name}` : plain;
+    this.names.set(code, name);
+    this.used.add(name);
+    if (code !== '') this.sections.push(`${comment}\n${code.replaceAll(KERNEL_NAME, name)}`);
+    return name;
+  }
+}
+
+function planComment(fn: PlanFunction, group: Group, names: readonly string[]): string {
+  const lines = group.nodes.map((id) => ` *   ${printNodeWith(fn.graph.nodes[id]!, names)}`.replaceAll('*/', '* /'));
+  return ['/*', ` * ${fn.name}: ${group.name} (${group.kind})`, ...lines, ' */'].join('\n');
+}
+
+/** The statements that check what a group stored for infinities and NaNs. */
+function traceStatements(context: KernelContext): string[] {
+  return context.group.stores
+    .filter((id) => isFloat(context.type(id).dtype))
+    .map((id) => {
+      const { dtype, shape } = context.type(id);
+      return `if (trace & 1) first = trace_${dtype}((const ${C_TYPE[dtype]} *)(${context.place(id)}), ${elementCount(shape)}, ${id}, first);`;
+    });
+}
+
+function outputStatements(step: StepContext): string[] {
+  const { fn, layout } = step;
+  return layout.scalars.map((name, i) => {
+    const node = fn.graph.nodes[rootOf(fn, fn.graph.outputs[name]!)]!;
+    return `outputs[${i}] = ${scalarOutput(node, layout)};`;
+  });
+}
+
+function scalarOutput(node: Node, layout: FunctionLayout): string {
+  if (node.op === 'constant') return String(node.attrs.value);
+  const place = layout.places.get(node.id);
+  if (place === undefined) throw new Error(`output %${node.id} is not in memory`);
+  const { dtype } = node.type;
+  const value = `*(const ${C_TYPE[dtype]} *)(${place})`;
+  return dtype === 'f16' || dtype === 'bf16' ? `(double)${dtype}_to_f32(${value})` : `(double)${value}`;
+}
+
+interface EmittedFunction {
+  readonly text: string;
+  readonly workspace: number;
+  readonly scratch: number;
+}
+
+function emitFunction(step: StepContext, kernels: Kernels): EmittedFunction {
+  const { fn } = step;
+  const names = valueNames(fn.graph);
+  const body: string[] = [];
+  let workspace = 0;
+  let scratch = 0;
+  for (const group of fn.groups) {
+    const context = new KernelContext(step, group);
+    const kernel = group.kind === 'contraction' ? emitContraction(context) : emitStages(context);
+    const name = kernels.name(fn, group, kernel.code, planComment(fn, group, names));
+    workspace = Math.max(workspace, context.workspaceBytes);
+    scratch = Math.max(scratch, context.scratchBytes);
+    if (kernel.launch !== '') {
+      const launch = kernel.launch.replaceAll(KERNEL_NAME, name).split('\n');
+      const table = context.table.length === 0 ? [] : [`void *const p[] = {${context.table.join(', ')}};`];
+      body.push(`{ /* ${group.name} */`, ...indent([...table, ...launch]), '}');
+    }
+    body.push(...traceStatements(context), `if (trace & 2) mark_time(ctx, ${group.index});`);
+  }
+  const text = [
+    `/* ${printSignature(fn.graph, names)} */`,
+    `static int run_${fn.name}(ampc_context *ctx, char *inputs, double *outputs, int trace) {`,
+    '  char *const states = ctx->states, *const arena = ctx->arena, *const work = ctx->work;',
+    '  int first = INT32_MAX;',
+    '  (void)states, (void)arena, (void)work, (void)inputs, (void)outputs;',
+    '  if (trace & 2) mark_time(ctx, -1);',
+    ...indent(body),
+    ...indent(outputStatements(step)),
+    '  return first == INT32_MAX ? 0 : first + 1;',
+    '}',
+    '',
+  ].join('\n');
+  return { text, workspace, scratch };
+}
+
+function header(plan: Plan, target: Target, sizes: CSource['memory']): string {
+  const functions = plan.functions.map((fn) => ` *   ${fn.name}: batch ${fn.batch}, ${fn.groups.length} kernels`);
+  return [
+    '/*',
+    ` * ${plan.model}, policy ${plan.policy}, ${plan.precision}, for ${target.isa}`,
+    ...functions,
+    ` * states ${sizes.states} bytes, arena ${sizes.arena} bytes, workspace ${sizes.workspace} bytes`,
+    ' */',
+  ].join('\n');
+}
+
+/** Writes a plan as C for one processor. Throws on an op without a kernel, which is a bug. */
+export function emitC(plan: Plan, target: Target): CSource {
+  const states = layoutStates(plan);
+  const kernels = new Kernels();
+  const layouts: FunctionLayout[] = [];
+  const texts: string[] = [];
+  let workspace = 0;
+  let scratch = 0;
+  for (const fn of plan.functions) {
+    const layout = layoutFunction(fn, states);
+    const emitted = emitFunction({ fn, layout, states, target }, kernels);
+    layouts.push(layout);
+    texts.push(emitted.text);
+    workspace = Math.max(workspace, emitted.workspace);
+    scratch = Math.max(scratch, emitted.scratch);
+  }
+  const memory = { states: states.bytes, arena: Math.max(0, ...plan.functions.map((fn) => fn.memory.arena)), workspace, scratch };
+  const groups = Math.max(1, ...plan.functions.map((fn) => fn.groups.length));
+  const cases = layouts.map((layout, i) => `    case ${i}: return run_${layout.name}(ctx, inputs, outputs, trace);`);
+  const text = [
+    header(plan, target, memory),
+    prelude(target, { ...memory, groups }),
+    ...kernels.sections,
+    ...texts,
+    'static int call_function(ampc_context *ctx, int function, char *inputs, double *outputs, int trace) {',
+    '  switch (function) {',
+    ...cases,
+    '    default: return -1;',
+    '  }',
+    '}',
+    EXPORTS,
+  ].join('\n');
+  return { text, functions: layouts, states, memory };
+}

@@ -1,0 +1,200 @@
+import { type Diagnostic, type Source, type Span, UserError } from '../diagnostics/diagnostic.js';
+import { LineIndex } from '../diagnostics/lines.js';
+import { sortDiagnostics } from '../diagnostics/render.js';
+import { DiagnosticSink } from '../diagnostics/sink.js';
+import type { Program, Recipe } from '../ir/program.js';
+import type { Graph } from '../ir/types.js';
+import { formatShape } from '../ops/window.js';
+import type { AmpFile, BlockSection, DatasetSection, Let, ModelSection, PrecisionSection, Section, TrainSection } from '../parser/ast.js';
+import { parseAmp } from '../parser/parse.js';
+import { checkNames } from './check-names.js';
+import { type Evaluation, evaluate } from './evaluate.js';
+import { lowerModel, type ModelContext } from './model.js';
+import { applyOverrides, type Overrides } from './overrides.js';
+import { checkPins } from './pins.js';
+import { pruneGraph } from './prune.js';
+import { readDataset, readPrecision, readTrain } from './recipe.js';
+import { findRecursion } from './recursion.js';
+import { Scope } from './scope.js';
+import { DATASETS } from './settings.js';
+import type { Tensor } from './value.js';
+
+export interface LowerOptions {
+  /** Batch of the training graph; by default that of the file. */
+  readonly batch?: number;
+  /** Batch of the evaluation graph; by default that of the training graph. */
+  readonly evalBatch?: number;
+  readonly overrides?: Overrides;
+}
+
+/** Every mistake in a `.amp` file, in source order; empty or only warnings when it can be trained. */
+export function checkSource(source: Source): readonly Diagnostic[] {
+  return sortDiagnostics(analyse(source, {}).sink.diagnostics);
+}
+
+/**
+ * Reads a `.amp` file into its recipe and forward graphs: as trained, and as evaluated (no dropout, running statistics).
+ * Throws UserError with every mistake in the file, or with the override that is wrong.
+ */
+export function lowerProgram(source: Source, options: LowerOptions = {}): Program {
+  const { sink, recipe, train, lowerEval } = analyse(source, options);
+  const evaluation = sink.hasErrors ? undefined : lowerEval?.();
+  if (sink.hasErrors || recipe === undefined || train === undefined || evaluation === undefined) {
+    throw new UserError(sortDiagnostics(sink.diagnostics.filter((d) => d.severity === 'error')), source);
+  }
+  return { recipe, train: pruneGraph(train), eval: pruneGraph(evaluation) };
+}
+
+interface Analysis {
+  readonly sink: DiagnosticSink;
+  readonly recipe?: Recipe;
+  readonly train?: Graph;
+  readonly lowerEval?: () => Graph | undefined;
+}
+
+interface Sections {
+  readonly dataset: DatasetSection | undefined;
+  readonly precision: PrecisionSection | undefined;
+  readonly train: TrainSection | undefined;
+  readonly models: readonly ModelSection[];
+  readonly blocks: ReadonlyMap<string, BlockSection>;
+  readonly lets: readonly Let[];
+}
+
+function analyse(source: Source, options: LowerOptions): Analysis {
+  const sink = new DiagnosticSink();
+  const parsed = parseAmp(source.text);
+  for (const diagnostic of parsed.diagnostics) sink.add(diagnostic);
+  const syntaxErrors = parsed.diagnostics.map((d) => d.span!.start);
+  const broken = (span: Span) => syntaxErrors.some((at) => at >= span.start && at <= span.end);
+  const file = sink.hasErrors ? withoutBroken(parsed.file, broken) : applyOverrides(parsed.file, options.overrides ?? {});
+  const lines = new LineIndex(source.text);
+  const sections = sortSections(file, syntaxErrors.length > 0, sink);
+
+  checkNames(sections.lets, sections.models, { sink, blocks: sections.blocks, broken });
+  const recursive = findRecursion(sections.blocks, sink);
+  const evaluation: Evaluation = { sink, graph: undefined };
+  const globals = new Scope();
+  for (const item of sections.lets) globals.set(item.name.text, evaluate(item.value, globals, evaluation));
+  const dataset = readDataset(sections.dataset, globals, evaluation);
+  const precision = readPrecision(sections.precision, globals, evaluation, lines);
+  const train = readTrain(sections.train, globals, evaluation);
+
+  const model = sections.models[0];
+  const modelBroken = sections.models.length === 0 || syntaxErrors.some((at) => !isInSettings(file, at));
+  if (model === undefined || modelBroken) return { sink };
+  const signature = readSignature(model, globals, evaluation, dataset.name, sections.dataset?.name.span);
+  if (signature === undefined) return { sink };
+
+  const normalizeSpan = sections.dataset?.items.find((item) => item.name.text === 'normalize')?.span;
+  const shared = { sink, lines, globals, blocks: sections.blocks, recursive, dataset, normalizeSpan, seed: train.seed };
+  const batch = options.batch ?? train.batch;
+  const lowered = lowerModel(model, signature.image, { ...shared, batch, mode: 'train' } satisfies ModelContext);
+  if (lowered === undefined) return { sink };
+  checkOutput(model, lowered.graph, lowered.output, signature.classes, sink);
+  checkPins(sections.precision?.items.filter((item) => item.kind === 'keep') ?? [], lowered.graph, sink);
+  const recipe: Recipe = { model: model.name.text, inputShape: signature.image, classes: signature.classes, dataset, precision, train };
+  const lowerEval = () => lowerModel(model, signature.image, { ...shared, batch: options.evalBatch ?? batch, mode: 'eval' })?.graph;
+  return { sink, recipe, train: lowered.graph, lowerEval };
+}
+
+/** Settings with a syntax error are left out, so that they are not reported a second time for what they mean. */
+function withoutBroken(file: AmpFile, broken: (span: Span) => boolean): AmpFile {
+  const sections = file.sections.map((section): Section => {
+    if (!('items' in section)) return section;
+    return { ...section, items: section.items.filter((item) => !broken(item.span)) } as Section;
+  });
+  return { sections };
+}
+
+function isInSettings(file: AmpFile, offset: number): boolean {
+  return file.sections.some((section) => 'items' in section && offset >= section.span.start && offset < section.span.end);
+}
+
+function sortSections(file: AmpFile, hasSyntaxErrors: boolean, sink: DiagnosticSink): Sections {
+  const blocks = new Map<string, BlockSection>();
+  const models: ModelSection[] = [];
+  const lets: Let[] = [];
+  const single = new Map<string, Section>();
+  for (const section of file.sections) {
+    if (section.kind === 'let') lets.push(section);
+    else if (section.kind === 'block') {
+      const first = blocks.get(section.name.text);
+      if (first === undefined) blocks.set(section.name.text, section);
+      else
+        sink.error('AMP2007', section.name.span, `block \`${section.name.text}\` is declared twice`, {
+          fix: 'give one of them another name',
+          related: [{ span: first.name.span, message: 'first declared here' }],
+        });
+    } else {
+      const first = single.get(section.kind);
+      if (section.kind === 'model') models.push(section);
+      if (first === undefined) single.set(section.kind, section);
+      else {
+        const span = { start: section.span.start, end: section.span.start + section.kind.length };
+        const firstSpan = { start: first.span.start, end: first.span.start + first.kind.length };
+        sink.error(section.kind === 'model' ? 'AMP4011' : 'AMP4002', span, `a file has one \`${section.kind}\` section`, {
+          why: section.kind === 'model' ? 'the model is what the file trains; its parts are blocks' : 'it is not clear which one counts',
+          fix: section.kind === 'model' ? 'make one of them a `block`, or move it to another file' : 'join the two',
+          related: [{ span: firstSpan, message: 'the first one' }],
+        });
+      }
+    }
+  }
+  if (models.length === 0 && !hasSyntaxErrors) {
+    sink.error('AMP4011', undefined, 'the file has no model', { why: 'there is nothing to train without one', fix: 'add `model Name(image: [32, 32, 3]) -> [10] { … }`' });
+  }
+  const get = <K extends Section['kind']>(kind: K) => single.get(kind) as Extract<Section, { kind: K }> | undefined;
+  return { dataset: get('dataset'), precision: get('precision'), train: get('train'), models, blocks, lets };
+}
+
+/** The declared shapes of a model, checked against the data set. */
+function readSignature(
+  model: ModelSection,
+  scope: Scope,
+  evaluation: Evaluation,
+  datasetName: string,
+  datasetSpan: Span | undefined,
+): { readonly image: readonly number[]; readonly classes: number } | undefined {
+  const { sink } = evaluation;
+  const [input, ...others] = model.inputs;
+  if (input === undefined || others.length > 0) {
+    sink.error('AMP3004', others[0]?.span ?? model.name.span, 'a model takes exactly one input, the image', { fix: `write \`model ${model.name.text}(image: [32, 32, 3])\`` });
+    return undefined;
+  }
+  const sizes = (expr: ModelSection['output'], length: number, what: string): readonly number[] | undefined => {
+    const value = evaluate(expr, scope, evaluation);
+    const numbers = value.kind === 'list' ? value.items.flatMap((item) => (item.kind === 'number' ? [item.value] : [])) : [];
+    if (numbers.length === length && value.kind === 'list' && value.items.length === length && numbers.every((n) => Number.isSafeInteger(n) && n > 0)) return numbers;
+    if (value.kind === 'list' && value.items.some((item) => item.kind === 'unknown')) return undefined;
+    sink.error('AMP3004', expr.span, `the shape of ${what} is a list of ${length === 1 ? 'one size' : 'three sizes'}`, {
+      why: length === 1 ? 'a classifier results in one number per class' : 'an image is [height, width, channels]',
+      fix: length === 1 ? 'such as `-> [10]`' : 'such as `[32, 32, 3]`',
+    });
+    return undefined;
+  };
+  const image = sizes(input.shape, 3, 'the image');
+  const output = sizes(model.output, 1, 'the result');
+  if (image === undefined || output === undefined) return undefined;
+  const data = DATASETS[datasetName];
+  const related = datasetSpan === undefined ? [] : [{ span: datasetSpan, message: 'the data set' }];
+  if (formatShape(image) !== formatShape(data.image)) {
+    sink.error('AMP4007', input.shape.span, `the model takes ${formatShape(image)}, the images of ${datasetName} are ${formatShape(data.image)}`, { fix: `write \`${input.name.text}: ${formatShape(data.image)}\``, related });
+    return undefined;
+  }
+  if (output[0] !== data.classes) {
+    sink.error('AMP4007', model.output.span, `the model results in ${output[0]} classes, ${datasetName} has ${data.classes}`, { fix: `write \`-> [${data.classes}]\``, related });
+    return undefined;
+  }
+  return { image, classes: output[0] };
+}
+
+function checkOutput(model: ModelSection, graph: Graph, output: Tensor, classes: number, sink: DiagnosticSink): void {
+  const shape = graph.nodes[output.id].type.shape.slice(1);
+  if (shape.length === 1 && shape[0] === classes) return;
+  sink.error('AMP3003', model.output.span, `the model declares [${classes}], but results in ${formatShape(shape)}`, {
+    why: 'the loss compares one number per class with the label',
+    fix: shape.length === 1 ? `let the last layer be \`linear(${classes})\`` : `end with \`flatten |> linear(${classes})\` or \`global_avg_pool |> linear(${classes})\``,
+    related: [{ span: output.origin, message: `${formatShape(shape)} comes from ${output.source}` }],
+  });
+}

@@ -1,0 +1,31 @@
+import type { DiagnosticSink } from '../diagnostics/sink.js';
+import { closest, listNames } from '../diagnostics/suggest.js';
+import type { Graph } from '../ir/types.js';
+import { isOpName } from '../ops/index.js';
+import type { KeepItem } from '../parser/ast.js';
+
+/** As in the precision pass: a layer's path or the path of what it is part of, with `*` for any text. */
+function matchesLayer(pattern: string): (layer: string) => boolean {
+  const source = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join('.*');
+  const expression = new RegExp(`^${source}(\\..*)?$`);
+  return (layer) => expression.test(layer);
+}
+
+/** Reports pins that name neither an op nor a layer of the model. */
+export function checkPins(pins: readonly KeepItem[], graph: Graph, sink: DiagnosticSink): void {
+  if (pins.length === 0) return;
+  const layers = [...new Set(graph.nodes.map((node) => node.layer).filter((layer) => layer !== ''))];
+  const ops = [...new Set(graph.nodes.map((node) => node.op)), 'cross_entropy', 'mse'];
+  for (const { pattern } of pins) {
+    const { text } = pattern;
+    if (text === '' || isOpName(text) || layers.some(matchesLayer(text))) continue;
+    sink.error('AMP4008', pattern.span, `\`${text}\` matches no op and no layer of the model`, pinHelp(text, [...ops, ...layers], layers));
+  }
+}
+
+function pinHelp(text: string, names: readonly string[], layers: readonly string[]): { why: string; fix: string } {
+  const why = 'a pin that matches nothing would protect nothing';
+  const near = closest(text, names);
+  if (near !== undefined) return { why, fix: `did you mean \`${near}\`?` };
+  return { why, fix: `name an op such as \`cross_entropy\`, or a layer: ${listNames(layers.slice(0, 8), 'and')}` };
+}

@@ -1,0 +1,51 @@
+import { cpus } from 'node:os';
+import { INSTRUCTION_SETS, type InstructionSet, type Target, targetFor, targetFromMacros } from '../../codegen/c/target.js';
+import { userError } from '../../diagnostics/diagnostic.js';
+import { type Compiler, runProgram } from './compiler.js';
+
+function architecture(): Target['arch'] {
+  return process.arch === 'x64' || process.arch === 'arm64' ? process.arch : 'other';
+}
+
+function forcedSet(): InstructionSet | undefined {
+  const value = process.env.AMPC_ISA;
+  if (value === undefined || value === '') return undefined;
+  const known = INSTRUCTION_SETS.find((name) => name === value);
+  if (known === undefined) {
+    throw userError('AMP6022', `AMPC_ISA is ${value}`, `it is one of ${INSTRUCTION_SETS.join(', ')}`, 'correct or unset AMPC_ISA');
+  }
+  return known;
+}
+
+const native = new Map<string, Promise<Target>>();
+
+async function detectNative(compiler: Compiler): Promise<Target> {
+  const flags = architecture() === 'x64' ? ['-march=native'] : [];
+  const { ok, stdout } = await runProgram(compiler.command, [...flags, '-dM', '-E', '-x', 'c', '-'], { timeoutMs: 60_000 });
+  return ok ? targetFromMacros(stdout) : targetFor('plain', architecture());
+}
+
+/** What the generated code may use here: `AMPC_ISA` (avx512bf16, avx512, avx2, neon, plain) if set, else what the compiler says of this processor. */
+export function detectTarget(compiler: Compiler): Promise<Target> {
+  const forced = forcedSet();
+  if (forced !== undefined) return Promise.resolve(targetFor(forced, architecture()));
+  const key = compiler.command.join('\0');
+  const known = native.get(key) ?? detectNative(compiler);
+  native.set(key, known);
+  return known;
+}
+
+const IN_WORDS: Readonly<Record<InstructionSet, string>> = {
+  avx512bf16: 'AVX-512 with BF16',
+  avx512: 'AVX-512',
+  avx2: 'AVX2',
+  neon: 'NEON',
+  plain: 'baseline instructions',
+};
+
+/** `AMD EPYC (2 cores, AVX-512 with BF16)`. */
+export function describeDevice(target: Target): string {
+  const all = cpus();
+  const model = all[0]?.model.trim() || process.arch;
+  return `${model} (${all.length} ${all.length === 1 ? 'core' : 'cores'}, ${IN_WORDS[target.isa]})`;
+}

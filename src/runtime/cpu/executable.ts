@@ -1,0 +1,178 @@
+import type { CSource } from '../../codegen/c/emit.js';
+import type { FunctionLayout } from '../../codegen/c/layout.js';
+import type { DType, TensorType } from '../../ir/types.js';
+import { byteLength, elementCount } from '../../ir/types.js';
+import { decodeHalf } from '../../numeric/half.js';
+import type { FunctionName, Plan } from '../../plan/plan.js';
+import type { CallOptions, Executable, Inputs, NonFinite, Scalars } from '../backend.js';
+import type { NativePlan } from './native.js';
+
+type StateElements = Float32Array | Int32Array;
+
+interface FunctionBuffers {
+  readonly index: number;
+  readonly layout: FunctionLayout;
+  /** One block for all inputs, written anew by every call. */
+  readonly inputs: Uint8Array;
+  readonly outputs: Float64Array;
+}
+
+/** Time of one kernel in a profiled call. */
+export interface KernelTime {
+  readonly group: string;
+  readonly seconds: number;
+}
+
+function allocateStateElements({ dtype, shape }: TensorType): StateElements {
+  return dtype === 'i32' ? new Int32Array(elementCount(shape)) : new Float32Array(elementCount(shape));
+}
+
+function widen(dtype: DType, bytes: Uint8Array): Float32Array {
+  const { buffer, byteOffset } = bytes;
+  switch (dtype) {
+    case 'f32':
+      return new Float32Array(buffer, byteOffset, bytes.length / 4);
+    case 'i32':
+      return Float32Array.from(new Int32Array(buffer, byteOffset, bytes.length / 4));
+    case 'f16':
+    case 'bf16':
+      return decodeHalf(dtype, new Uint16Array(buffer, byteOffset, bytes.length / 2));
+    default:
+      return Float32Array.from(bytes);
+  }
+}
+
+/** A compiled plan: one foreign call per step, made on a thread of koffi's pool, in the order of the calls. */
+export class CpuExecutable implements Executable {
+  readonly memory: Executable['memory'];
+  readonly #functions = new Map<FunctionName, FunctionBuffers>();
+  #scalars: Scalars[] = [];
+  #last: FunctionLayout | undefined;
+  #traced: NonFinite | undefined;
+  #queue: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(
+    private readonly plan: Plan,
+    private readonly source: CSource,
+    private readonly native: NativePlan,
+    readonly compileMs: number,
+  ) {
+    this.memory = source.memory;
+    for (const [index, layout] of source.functions.entries()) {
+      this.#functions.set(layout.name as FunctionName, {
+        index,
+        layout,
+        inputs: new Uint8Array(Math.max(64, layout.inputBytes)),
+        outputs: new Float64Array(Math.max(1, layout.scalars.length)),
+      });
+    }
+  }
+
+  call(name: FunctionName, inputs: Inputs, options: CallOptions = {}): Promise<void> {
+    return this.#enqueue(() => this.#run(name, inputs, options.trace === true ? 1 : 0));
+  }
+
+  /** One call with the time of each kernel, in execution order. */
+  profile(name: FunctionName, inputs: Inputs): Promise<readonly KernelTime[]> {
+    return this.#enqueue(async () => {
+      await this.#run(name, inputs, 2);
+      const { groups } = this.plan.functions.find((fn) => fn.name === name)!;
+      const seconds = this.native.times(groups.length);
+      return groups.map((group, i) => ({ group: group.name, seconds: seconds[i]! }));
+    });
+  }
+
+  drain(): Promise<readonly Scalars[]> {
+    return this.#enqueue(async () => {
+      const drained = this.#scalars;
+      this.#scalars = [];
+      return drained;
+    });
+  }
+
+  readOutput(name: string): Promise<Float32Array> {
+    return this.#enqueue(async () => {
+      const slot = this.#last?.tensors.get(name);
+      if (slot === undefined) throw new Error(`the last call had no tensor output ${name}`);
+      const bytes = new Uint8Array(byteLength(slot.type));
+      this.native.readArena(slot.offset, bytes);
+      return widen(slot.type.dtype, bytes);
+    });
+  }
+
+  nonFinite(): Promise<NonFinite | undefined> {
+    return this.#enqueue(async () => this.#traced);
+  }
+
+  readStates(names?: readonly string[]): Promise<ReadonlyMap<string, StateElements>> {
+    return this.#enqueue(async () => {
+      const { slots } = this.source.states;
+      const entries = (names ?? [...slots.keys()]).map((name): [string, StateElements] => {
+        const slot = this.#slot(name);
+        const elements = allocateStateElements(slot.type);
+        this.native.readState(slot.offset, elements);
+        return [name, elements];
+      });
+      return new Map(entries);
+    });
+  }
+
+  writeStates(values: ReadonlyMap<string, StateElements>): Promise<void> {
+    return this.#enqueue(async () => {
+      for (const [name, elements] of values) {
+        const slot = this.#slot(name);
+        const count = elementCount(slot.type.shape);
+        if (elements.length !== count) throw new Error(`state ${name} has ${count} elements, not ${elements.length}`);
+        if (elements instanceof Int32Array !== (slot.type.dtype === 'i32')) throw new Error(`state ${name} is ${slot.type.dtype}`);
+        this.native.writeState(slot.offset, elements);
+      }
+    });
+  }
+
+  async dispose(): Promise<void> {
+    if (this.#closed) return;
+    await this.#enqueue(async () => {
+      this.#closed = true;
+      this.native.close();
+    });
+  }
+
+  async #run(name: FunctionName, inputs: Inputs, trace: number): Promise<void> {
+    const fn = this.#functions.get(name);
+    if (fn === undefined) throw new Error(`the plan has no function ${name}`);
+    this.#copyInputs(fn, inputs);
+    const result = await this.native.call(fn.index, fn.inputs, fn.outputs, trace);
+    if (trace === 1) this.#traced = result === 0 ? undefined : { function: name, node: result - 1 };
+    this.#scalars.push(Object.fromEntries(fn.layout.scalars.map((scalar, i) => [scalar, fn.outputs[i]!])));
+    this.#last = fn.layout;
+  }
+
+  #copyInputs(fn: FunctionBuffers, inputs: Inputs): void {
+    for (const [name, slot] of fn.layout.inputs) {
+      const given = inputs[name];
+      if (given === undefined) throw new Error(`input ${name} of ${fn.layout.name} is missing`);
+      if (given.byteLength !== byteLength(slot.type)) throw new Error(`input ${name} has ${given.byteLength} bytes, not ${byteLength(slot.type)}`);
+      fn.inputs.set(new Uint8Array(given.buffer, given.byteOffset, given.byteLength), slot.offset);
+    }
+  }
+
+  #slot(name: string) {
+    const slot = this.source.states.slots.get(name);
+    if (slot === undefined) throw new Error(`the plan has no state ${name}`);
+    return slot;
+  }
+
+  /** Everything that touches the context waits for the calls before it. */
+  #enqueue<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(() => {
+      if (this.#closed) throw new Error('the plan was disposed of');
+      return work();
+    });
+    this.#queue = result.then(
+      () => {},
+      () => {},
+    );
+    return result;
+  }
+}

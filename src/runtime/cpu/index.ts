@@ -1,0 +1,56 @@
+import { availableParallelism } from 'node:os';
+import { emitC } from '../../codegen/c/emit.js';
+import { UserError } from '../../diagnostics/diagnostic.js';
+import type { Plan } from '../../plan/plan.js';
+import type { Backend, BackendInfo, Capabilities, LoadOptions } from '../backend.js';
+import { buildLibrary, cacheFolder } from './cache.js';
+import { type Compiler, findCompiler } from './compiler.js';
+import { describeDevice, detectTarget } from './detect.js';
+import { CpuExecutable } from './executable.js';
+import { openLibrary } from './native.js';
+
+export { CpuExecutable, type KernelTime } from './executable.js';
+
+/** Known without a compiler: plans can be made and read anywhere. */
+const CAPABILITIES: Capabilities = { low: ['f16', 'bf16'] };
+
+async function probe(): Promise<BackendInfo> {
+  let compiler: Compiler;
+  try {
+    compiler = await findCompiler();
+    const target = await detectTarget(compiler);
+    return {
+      name: 'cpu',
+      available: true,
+      device: describeDevice(target),
+      capabilities: CAPABILITIES,
+      details: { compiler: `${compiler.version} (${compiler.origin})`, 'instruction set': target.isa, cache: cacheFolder() },
+    };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const [{ message, why, fix }] = error.diagnostics as [UserError['diagnostics'][number]];
+    return { name: 'cpu', available: false, capabilities: CAPABILITIES, reason: [message, why, fix].filter((part) => part !== undefined).join('; ') };
+  }
+}
+
+async function load(plan: Plan, options: LoadOptions = {}): Promise<CpuExecutable> {
+  const compiler = await findCompiler();
+  const target = await detectTarget(compiler);
+  const started = performance.now();
+  const source = emitC(plan, target);
+  const library = await buildLibrary(source.text, compiler, target);
+  const compileMs = performance.now() - started;
+  const threads = options.threads === undefined || options.threads === 0 ? availableParallelism() : options.threads;
+  return new CpuExecutable(plan, source, openLibrary(library.path, threads), compileMs);
+}
+
+/** Plans as C, compiled by this machine's C compiler. */
+export function createBackend(): Backend {
+  return { name: 'cpu', probe, load };
+}
+
+/** The C of a plan, as it would be compiled here. Throws UserError without a compiler, which decides the instruction set. */
+export async function emitForThisMachine(plan: Plan): Promise<string> {
+  const target = await detectTarget(await findCompiler());
+  return emitC(plan, target).text;
+}

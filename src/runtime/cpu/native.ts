@@ -1,0 +1,46 @@
+import { promisify } from 'node:util';
+import koffi from 'koffi';
+
+/** A loaded plan: the functions that its library exports, on one context. All but `call` are immediate. */
+export interface NativePlan {
+  /** Runs a function on a thread of its own, off the event loop. See `ampc_call` for `trace` and the result. */
+  call(fn: number, inputs: Uint8Array, outputs: Float64Array, trace: number): Promise<number>;
+  readState(offset: number, destination: ArrayBufferView): void;
+  writeState(offset: number, source: ArrayBufferView): void;
+  readArena(offset: number, destination: ArrayBufferView): void;
+  times(count: number): Float64Array;
+  /** Frees the context and unloads the library. */
+  close(): void;
+}
+
+type AsyncCall = (context: unknown, fn: number, inputs: Uint8Array, outputs: Float64Array, trace: number) => Promise<number>;
+
+/** Loads a library that was built from a generated file and makes a context. Throws a plain Error when memory is short. */
+export function openLibrary(path: string, threads: number): NativePlan {
+  const library = koffi.load(path);
+  const create = library.func('void *ampc_create(int threads)');
+  const destroy = library.func('void ampc_destroy(void *ctx)');
+  const callFunction = library.func('int ampc_call(void *ctx, int function, const void *inputs, void *outputs, int trace)');
+  const read = library.func('void ampc_read(void *ctx, int64_t offset, void *destination, int64_t bytes)');
+  const write = library.func('void ampc_write(void *ctx, int64_t offset, const void *source, int64_t bytes)');
+  const readValue = library.func('void ampc_read_value(void *ctx, int64_t offset, void *destination, int64_t bytes)');
+  const readTimes = library.func('void ampc_times(void *ctx, void *seconds, int count)');
+  const context = create(threads);
+  if (context === null) throw new Error('not enough memory for the states and the arena of the plan');
+  const callAsync = promisify(callFunction.async) as AsyncCall;
+  return {
+    call: (fn, inputs, outputs, trace) => callAsync(context, fn, inputs, outputs, trace),
+    readState: (offset, destination) => read(context, offset, destination, destination.byteLength),
+    writeState: (offset, source) => write(context, offset, source, source.byteLength),
+    readArena: (offset, destination) => readValue(context, offset, destination, destination.byteLength),
+    times: (count) => {
+      const seconds = new Float64Array(count);
+      readTimes(context, seconds, count);
+      return seconds;
+    },
+    close: () => {
+      destroy(context);
+      library.unload();
+    },
+  };
+}
