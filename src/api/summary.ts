@@ -43,9 +43,8 @@ export interface PlanSummary {
 
 const SOURCES = new Set(['input', 'state', 'constant']);
 
-function contraction(graph: Graph, node: Node): ContractionSummary | undefined {
+function contraction(graph: Graph, node: Node): ContractionSummary {
   const op = opDefinition(node.op);
-  if (op.precision !== 'low') return undefined;
   const types = node.inputs.map((id) => graph.nodes[id]!.type);
   return {
     layer: node.layer,
@@ -58,7 +57,10 @@ function contraction(graph: Graph, node: Node): ContractionSummary | undefined {
 }
 
 function summarizeFunction(fn: PlanFunction): FunctionSummary {
-  const contractions = fn.graph.nodes.flatMap((node) => contraction(fn.graph, node) ?? []);
+  const groups = fn.groups.filter(({ kind }) => kind === 'contraction');
+  const nodes = groups.flatMap((group) => group.nodes.map((id) => fn.graph.nodes[id]!));
+  // What follows a contraction in its kernel is not one.
+  const contractions = nodes.filter(({ op }) => opDefinition(op).precision === 'low').map((node) => contraction(fn.graph, node));
   return {
     name: fn.name,
     batch: fn.batch,

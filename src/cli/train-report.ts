@@ -52,10 +52,9 @@ export class TrainReport {
         linewrap: false,
         gracefulExit: false,
       });
-      this.#bar.start(progress.stepsPerEpoch, 0, { what: '', facts: '' });
+      this.#bar.start(progress.stepsPerEpoch, progress.stepInEpoch, payload(progress));
     }
-    const what = progress.phase === 'train' ? `epoch ${progress.epoch}/${progress.epochs}` : 'testing';
-    this.#bar.update(progress.stepInEpoch, { what, facts: facts(progress).join('  ') });
+    this.#bar.update(progress.stepInEpoch, payload(progress));
   }
 
   /** Ends the display. */
@@ -114,9 +113,8 @@ export class TrainReport {
   }
 }
 
-function facts(progress: TrainProgress): string[] {
-  const { loss, accuracy, lossScale, skipped, imagesPerSecond, secondsLeft } = progress;
-  return [
+function payload({ phase, epoch, epochs, loss, accuracy, lossScale, skipped, imagesPerSecond, secondsLeft }: TrainProgress) {
+  const facts = [
     `loss ${formatLoss(loss)}`,
     `accuracy ${(100 * accuracy).toFixed(1)} %`,
     ...(lossScale === 1 ? [] : [`scale ${lossScale}`]),
@@ -124,6 +122,7 @@ function facts(progress: TrainProgress): string[] {
     `${formatCount(Math.round(imagesPerSecond))} images/s`,
     ...(secondsLeft === undefined ? [] : [`${formatDuration(secondsLeft)} left`]),
   ];
+  return { what: phase === 'train' ? `epoch ${epoch}/${epochs}` : 'testing', facts: facts.join('  ') };
 }
 
 function formatLoss(loss: number | null): string {

@@ -26,7 +26,10 @@ export const CODES = {
   AMP2006: { title: 'wrong type', meaning: 'The value is not of the kind that is needed here.' },
   AMP2007: { title: 'duplicate name', meaning: 'A name is declared once in its scope; layer names become the names of weights.' },
   AMP2008: { title: 'unknown name', meaning: 'No `let`, parameter or constant of that name is in scope.' },
-  AMP2009: { title: 'recursive block', meaning: 'Blocks are expanded where they are called, so none may call itself, directly or through others.' },
+  AMP2009: {
+    title: 'recursive block',
+    meaning: 'Blocks are expanded where they are called, so none may call itself, directly or through others.',
+  },
   AMP2010: { title: 'argument out of range', meaning: 'The argument has bounds, listed with the layer.' },
   AMP2011: { title: 'arithmetic error', meaning: 'The expression has no finite value.' },
   AMP2012: { title: 'call outside a pipeline', meaning: 'Layers and blocks are applied with `|>`.' },
@@ -36,7 +39,10 @@ export const CODES = {
   AMP3002: { title: 'window larger than its input', meaning: 'A kernel must fit inside its padded input.' },
   AMP3003: { title: 'output shape is not the declared one', meaning: 'The last layer must result in the shape after `->`.' },
   AMP3004: { title: 'bad model signature', meaning: 'A model takes one image [height, width, channels] and results in [classes].' },
-  AMP3005: { title: 'model too large', meaning: 'Expanded, the model has more than 100,000 operations or blocks nested more than 64 deep.' },
+  AMP3005: {
+    title: 'model too large',
+    meaning: 'Expanded, the model has more than 100,000 operations or blocks nested more than 64 deep.',
+  },
   AMP4001: { title: 'unknown setting', meaning: 'The section has no setting of that name.' },
   AMP4002: { title: 'set twice', meaning: 'Each section and each setting is given once.' },
   AMP4003: { title: 'unknown choice', meaning: 'The setting takes one of a list of words.' },

@@ -24,7 +24,8 @@ interface Mark {
   readonly label: string;
 }
 
-const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{1f300}-\u{1faff}]|[\u{20000}-\u{3fffd}]/u;
+const WIDE =
+  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{1f300}-\u{1faff}]|[\u{20000}-\u{3fffd}]/u;
 
 /** A source line as a terminal may safely show it: tabs as two spaces, other control characters replaced. */
 function displayText(text: string): string {
@@ -54,7 +55,8 @@ function frame(marks: readonly Mark[], index: LineIndex, severity: Severity, gut
   const lines = [...new Set(marks.map((mark) => mark.line))].sort((a, b) => a - b);
   let previous: number | undefined;
   for (const line of lines) {
-    if (previous !== undefined && line === previous + 2) out.push(`${bar(String(previous + 1))} ${displayText(index.line(previous + 1))}`.trimEnd());
+    if (previous !== undefined && line === previous + 2)
+      out.push(`${bar(String(previous + 1))} ${displayText(index.line(previous + 1))}`.trimEnd());
     else if (previous !== undefined && line > previous + 2) out.push(paint('frame', '...'));
     out.push(`${bar(String(line))} ${displayText(index.line(line))}`.trimEnd());
     const here = marks.filter((mark) => mark.line === line).sort((a, b) => Number(b.primary) - Number(a.primary) || a.from - b.from);

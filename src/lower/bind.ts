@@ -57,7 +57,8 @@ export function bindArguments(signature: Signature, args: readonly Arg[], call: 
   if (missing.length > 0 || short) {
     const names = [...missing.map((param) => param.name), ...(short ? ['another value'] : [])];
     sink.error('AMP2003', call, `\`${name}\` needs ${short && missing.length === 0 ? 'another value' : listNames(names, 'and')}`, {
-      ...(missing.length > 0 && missing[0].doc !== undefined && { why: missing.map((param) => `\`${param.name}\`: ${param.doc}`).join('\n') }),
+      ...(missing.length > 0 &&
+        missing[0].doc !== undefined && { why: missing.map((param) => `\`${param.name}\`: ${param.doc}`).join('\n') }),
       ...(short && missing.length === 0 && { why: 'it joins the piped value with the values in its parentheses' }),
       fix: signature.example === undefined ? `add \`${missing[0]?.name ?? ''}: …\`` : `such as \`${signature.example}\``,
     });
@@ -77,7 +78,8 @@ function findParam({ name, params }: Signature, arg: Arg, sink: DiagnosticSink):
 
 function surplusHelp({ name, params, values }: Signature): { why: string; fix?: string } {
   const names = params.map((param) => param.name);
-  if (values !== undefined) return { why: `it takes ${values.max === 1 ? 'one value' : `at most ${values.max} values`} besides the piped one` };
+  if (values !== undefined)
+    return { why: `it takes ${values.max === 1 ? 'one value' : `at most ${values.max} values`} besides the piped one` };
   if (names.length === 0) return { why: `\`${name}\` takes no arguments`, fix: 'remove it' };
   return { why: `its arguments are ${listNames(names, 'and')}`, fix: 'remove it' };
 }

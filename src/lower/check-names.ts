@@ -47,14 +47,19 @@ export function checkNames(lets: readonly Let[], models: readonly ModelSection[]
   for (const block of context.blocks.values()) {
     const names = new Names(globals);
     if (findLayer(block.name.text) !== undefined) {
-      context.sink.error('AMP2007', block.name.span, `\`${block.name.text}\` is already a layer of the language`, { fix: 'give the block another name' });
+      context.sink.error('AMP2007', block.name.span, `\`${block.name.text}\` is already a layer of the language`, {
+        fix: 'give the block another name',
+      });
     }
     for (const param of block.params) {
       if (param.default !== undefined) checkExpr(param.default, names, context);
       declare(param.name, names, false, context);
     }
     if (block.params.length === 0) {
-      context.sink.error('AMP2003', block.name.span, `block \`${block.name.text}\` has no parameters`, { why: 'the first parameter of a block is the piped value', fix: `write \`block ${block.name.text}(x)\`` });
+      context.sink.error('AMP2003', block.name.span, `block \`${block.name.text}\` has no parameters`, {
+        why: 'the first parameter of a block is the piped value',
+        fix: `write \`block ${block.name.text}(x)\``,
+      });
     }
     checkBody(block.body, names, context);
   }
@@ -85,11 +90,18 @@ function checkBody(body: Body, names: Names, context: NameContext): void {
   }
   if (body.result !== undefined) checkExpr(body.result, names, context);
   else if (body.span.end > 0 && !context.broken(body.span)) {
-    context.sink.error('AMP1011', { start: body.span.end - 1, end: body.span.end }, 'this body has no result', { why: 'its last line is the value that it results in', fix: 'end it with a value' });
+    context.sink.error('AMP1011', { start: body.span.end - 1, end: body.span.end }, 'this body has no result', {
+      why: 'its last line is the value that it results in',
+      fix: 'end it with a value',
+    });
   }
   if (context.broken(body.span)) return;
   for (const [name, { let: isLet, reads, span }] of names.own) {
-    if (isLet && reads === 0) context.sink.warning('AMP2014', span, `\`${name}\` is never used`, { why: 'its layers are left out of the model', fix: 'remove it, or use it' });
+    if (isLet && reads === 0)
+      context.sink.warning('AMP2014', span, `\`${name}\` is never used`, {
+        why: 'nothing reads it; layers in it are left out of the model',
+        fix: 'use it, or remove it',
+      });
   }
 }
 
@@ -105,19 +117,26 @@ function checkExpr(expr: Expr, names: Names, context: NameContext): void {
       const known = names.find(text);
       if (known !== undefined) known.reads++;
       else if (text !== '' && !WORDS.includes(text)) {
-        sink.error('AMP2008', span, `unknown name \`${text}\``, { why: 'it is no parameter and no `let` before this place', fix: suggestion(text, names.all(), 'names') });
+        sink.error('AMP2008', span, `unknown name \`${text}\``, {
+          why: 'it is no parameter and no `let` before this place',
+          fix: suggestion(text, names.all(), 'names'),
+        });
       }
       return;
     }
     case 'property':
-      return checkExpr(expr.object, names, context);
+      checkExpr(expr.object, names, context);
+      return;
     case 'group':
-      return checkExpr(expr.inner, names, context);
+      checkExpr(expr.inner, names, context);
+      return;
     case 'unary':
-      return checkExpr(expr.operand, names, context);
+      checkExpr(expr.operand, names, context);
+      return;
     case 'binary':
       checkExpr(expr.left, names, context);
-      return checkExpr(expr.right, names, context);
+      checkExpr(expr.right, names, context);
+      return;
     case 'list':
       for (const item of expr.items) checkExpr(item, names, context);
       return;
@@ -134,7 +153,8 @@ function checkExpr(expr: Expr, names: Names, context: NameContext): void {
       return;
     case 'pipeline':
       checkExpr(expr.head, names, context);
-      return checkStages(expr.stages, names, context);
+      checkStages(expr.stages, names, context);
+      return;
   }
 }
 
@@ -144,7 +164,10 @@ function reportCall(expr: Extract<Expr, { kind: 'call' }>, { sink, broken }: Nam
   if (text === '' || broken(expr.span)) return;
   const first = expr.args[0]?.value;
   const head = first?.kind === 'name' ? first.name.text : 'x';
-  sink.error('AMP2012', expr.span, `\`${text}\` is called outside a pipeline`, { why: 'layers and blocks are applied with `|>`', fix: `write \`${head} |> ${text}\`` });
+  sink.error('AMP2012', expr.span, `\`${text}\` is called outside a pipeline`, {
+    why: 'layers and blocks are applied with `|>`',
+    fix: `write \`${head} |> ${text}\``,
+  });
 }
 
 function checkArgs(args: readonly Arg[], names: Names, context: NameContext): void {

@@ -50,13 +50,17 @@ export function convertLayerArg(layer: string, param: LayerParam, value: Value, 
   if (holdsUnknown(value)) return undefined;
   const converted = convert(param.kind, value);
   if (converted === undefined) {
-    sink.error('AMP2006', span, `\`${param.name}\` of \`${layer}\` takes ${EXPECTED[param.kind]}, not ${describeKind(value)}`, { why: `\`${param.name}\`: ${param.doc}` });
+    sink.error('AMP2006', span, `\`${param.name}\` of \`${layer}\` takes ${EXPECTED[param.kind]}, not ${describeKind(value)}`, {
+      why: `\`${param.name}\`: ${param.doc}`,
+    });
     return undefined;
   }
   const numbers = typeof converted === 'number' ? [converted] : Array.isArray(converted) ? (converted as readonly number[]) : [];
   const outside = numbers.find((n) => !withinBounds(n, param) || (param.kind !== 'number' && !Number.isSafeInteger(n)));
   if (outside === undefined) return converted;
-  sink.error('AMP2010', span, `\`${param.name}\` of \`${layer}\` is ${outside}`, { why: `it must be ${describeBounds(param) ?? 'a number that fits in 53 bits'}` });
+  sink.error('AMP2010', span, `\`${param.name}\` of \`${layer}\` is ${outside}`, {
+    why: `it must be ${describeBounds(param) ?? 'a number that fits in 53 bits'}`,
+  });
   return undefined;
 }
 
@@ -86,12 +90,20 @@ function convertSetting(kind: SettingParam['kind'], value: Value): SettingValue 
 }
 
 /** As `convertLayerArg`, for a parameter of a setting; `owner` names the setting or its choice. */
-export function convertSettingArg(owner: string, param: SettingParam, value: Value, span: Span, sink: DiagnosticSink): SettingValue | undefined {
+export function convertSettingArg(
+  owner: string,
+  param: SettingParam,
+  value: Value,
+  span: Span,
+  sink: DiagnosticSink,
+): SettingValue | undefined {
   if (holdsUnknown(value)) return undefined;
   const label = owner === param.name ? `\`${owner}\`` : `\`${param.name}\` of \`${owner}\``;
   const converted = convertSetting(param.kind, value);
   if (converted === undefined) {
-    sink.error('AMP4004', span, `${label} takes ${EXPECTED_SETTING[param.kind]}, not ${describeKind(value)}`, { why: `\`${param.name}\`: ${param.doc}` });
+    sink.error('AMP4004', span, `${label} takes ${EXPECTED_SETTING[param.kind]}, not ${describeKind(value)}`, {
+      why: `\`${param.name}\`: ${param.doc}`,
+    });
     return undefined;
   }
   const numbers = typeof converted === 'number' ? [converted] : param.kind === 'channels' ? (converted as readonly number[]) : [];

@@ -5,7 +5,9 @@ import type { Scope } from './scope.js';
 import { describeKind, type Tensor, UNKNOWN, type Value } from './value.js';
 
 /** Functions of numbers that expressions can call. */
-export const FUNCTIONS: Readonly<Record<string, { readonly arity: number; readonly doc: string; readonly apply: (...args: number[]) => number }>> = {
+export const FUNCTIONS: Readonly<
+  Record<string, { readonly arity: number; readonly doc: string; readonly apply: (...args: number[]) => number }>
+> = {
   min: { arity: 2, doc: 'the smaller of two numbers', apply: Math.min },
   max: { arity: 2, doc: 'the larger of two numbers', apply: Math.max },
   floor: { arity: 1, doc: 'the next whole number down', apply: Math.floor },
@@ -37,7 +39,9 @@ export interface Evaluation {
 
 function number(value: number, expr: Expr, { sink }: Evaluation): Value {
   if (Number.isFinite(value)) return { kind: 'number', value };
-  sink.error('AMP2011', expr.span, 'this expression has no finite value', { why: 'it divides by zero, overflows or takes the root of a negative number' });
+  sink.error('AMP2011', expr.span, 'this expression has no finite value', {
+    why: 'it divides by zero, overflows or takes the root of a negative number',
+  });
   return UNKNOWN;
 }
 
@@ -71,7 +75,9 @@ export function evaluate(expr: Expr, scope: Scope, context: Evaluation): Value {
 }
 
 function noGraph(expr: Expr, { sink }: Evaluation): Value {
-  sink.error('AMP2006', expr.span, 'layers cannot be used here', { why: 'only the body of a model or a block has values that flow through layers' });
+  sink.error('AMP2006', expr.span, 'layers cannot be used here', {
+    why: 'only the body of a model or a block has values that flow through layers',
+  });
   return UNKNOWN;
 }
 
@@ -79,16 +85,26 @@ function evaluateName({ name }: Extract<Expr, { kind: 'name' }>, scope: Scope, {
   const value = scope.get(name.text);
   if (value !== undefined) return value;
   if (WORDS.includes(name.text)) return { kind: 'word', value: name.text };
-  if (name.text !== '') sink.error('AMP2008', name.span, `unknown name \`${name.text}\``, { why: 'it is no parameter and no `let` before this place', fix: suggestion(name.text, scope.names(), 'names') });
+  if (name.text !== '')
+    sink.error('AMP2008', name.span, `unknown name \`${name.text}\``, {
+      why: 'it is no parameter and no `let` before this place',
+      fix: suggestion(name.text, scope.names(), 'names'),
+    });
   return UNKNOWN;
 }
 
 function operand(expr: Expr, kind: 'number' | 'boolean', operator: string, scope: Scope, context: Evaluation): Value {
   const value = evaluate(expr, scope, context);
   if (value.kind === kind || value.kind === 'unknown') return value;
-  context.sink.error('AMP2006', expr.span, `\`${operator}\` takes ${kind === 'number' ? 'numbers' : '`true` or `false`'}, not ${describeKind(value)}`, {
-    ...(value.kind === 'tensor' && kind === 'number' && { fix: 'values of the graph are joined by the layers `add`, `sub`, `mul` and `scale`' }),
-  });
+  context.sink.error(
+    'AMP2006',
+    expr.span,
+    `\`${operator}\` takes ${kind === 'number' ? 'numbers' : '`true` or `false`'}, not ${describeKind(value)}`,
+    {
+      ...(value.kind === 'tensor' &&
+        kind === 'number' && { fix: 'values of the graph are joined by the layers `add`, `sub`, `mul` and `scale`' }),
+    },
+  );
   return UNKNOWN;
 }
 
@@ -133,8 +149,11 @@ function equality(expr: Extract<Expr, { kind: 'binary' }>, operator: '==' | '!='
   const left = evaluate(expr.left, scope, context);
   const right = evaluate(expr.right, scope, context);
   if (left.kind === 'unknown' || right.kind === 'unknown') return UNKNOWN;
-  if (left.kind === right.kind && 'value' in left && 'value' in right) return { kind: 'boolean', value: (left.value === right.value) === (operator === '==') };
-  context.sink.error('AMP2006', expr.span, `${describeKind(left)} cannot be compared with ${describeKind(right)}`, { why: '`==` and `!=` compare two numbers, two words or two truth values' });
+  if (left.kind === right.kind && 'value' in left && 'value' in right)
+    return { kind: 'boolean', value: (left.value === right.value) === (operator === '==') };
+  context.sink.error('AMP2006', expr.span, `${describeKind(left)} cannot be compared with ${describeKind(right)}`, {
+    why: '`==` and `!=` compare two numbers, two words or two truth values',
+  });
   return UNKNOWN;
 }
 
@@ -149,13 +168,17 @@ function evaluateProperty(expr: Extract<Expr, { kind: 'property' }>, scope: Scop
   const object = evaluate(expr.object, scope, context);
   if (object.kind === 'unknown') return UNKNOWN;
   if (object.kind !== 'tensor' || graph === undefined) {
-    sink.error('AMP2013', span, `${describeKind(object)} has no properties`, { why: `values of the graph have ${listNames(names, 'and')}` });
+    sink.error('AMP2013', span, `${describeKind(object)} has no properties`, {
+      why: `values of the graph have ${listNames(names, 'and')}`,
+    });
     return UNKNOWN;
   }
   const [, ...shape] = graph.shape(object);
   const axis = text === 'channels' ? shape.length - 1 : text === 'width' ? 1 : 0;
   if (text !== 'channels' && shape.length !== 3) {
-    sink.error('AMP2013', span, `a value of shape [${shape.join(', ')}] has no \`${text}\``, { why: 'only images [height, width, channels] do' });
+    sink.error('AMP2013', span, `a value of shape [${shape.join(', ')}] has no \`${text}\``, {
+      why: 'only images [height, width, channels] do',
+    });
     return UNKNOWN;
   }
   return { kind: 'number', value: shape[axis] };

@@ -142,7 +142,10 @@ function sortSections(file: AmpFile, hasSyntaxErrors: boolean, sink: DiagnosticS
     }
   }
   if (models.length === 0 && !hasSyntaxErrors) {
-    sink.error('AMP4011', undefined, 'the file has no model', { why: 'there is nothing to train without one', fix: 'add `model Name(image: [32, 32, 3]) -> [10] { … }`' });
+    sink.error('AMP4011', undefined, 'the file has no model', {
+      why: 'there is nothing to train without one',
+      fix: 'add `model Name(image: [32, 32, 3]) -> [10] { … }`',
+    });
   }
   const get = <K extends Section['kind']>(kind: K) => single.get(kind) as Extract<Section, { kind: K }> | undefined;
   return { dataset: get('dataset'), precision: get('precision'), train: get('train'), models, blocks, lets };
@@ -159,13 +162,21 @@ function readSignature(
   const { sink } = evaluation;
   const [input, ...others] = model.inputs;
   if (input === undefined || others.length > 0) {
-    sink.error('AMP3004', others[0]?.span ?? model.name.span, 'a model takes exactly one input, the image', { fix: `write \`model ${model.name.text}(image: [32, 32, 3])\`` });
+    sink.error('AMP3004', others[0]?.span ?? model.name.span, 'a model takes exactly one input, the image', {
+      fix: `write \`model ${model.name.text}(image: [32, 32, 3])\``,
+    });
     return undefined;
   }
   const sizes = (expr: ModelSection['output'], length: number, what: string): readonly number[] | undefined => {
     const value = evaluate(expr, scope, evaluation);
     const numbers = value.kind === 'list' ? value.items.flatMap((item) => (item.kind === 'number' ? [item.value] : [])) : [];
-    if (numbers.length === length && value.kind === 'list' && value.items.length === length && numbers.every((n) => Number.isSafeInteger(n) && n > 0)) return numbers;
+    if (
+      numbers.length === length &&
+      value.kind === 'list' &&
+      value.items.length === length &&
+      numbers.every((n) => Number.isSafeInteger(n) && n > 0)
+    )
+      return numbers;
     if (value.kind === 'list' && value.items.some((item) => item.kind === 'unknown')) return undefined;
     sink.error('AMP3004', expr.span, `the shape of ${what} is a list of ${length === 1 ? 'one size' : 'three sizes'}`, {
       why: length === 1 ? 'a classifier results in one number per class' : 'an image is [height, width, channels]',
@@ -179,11 +190,19 @@ function readSignature(
   const data = DATASETS[datasetName];
   const related = datasetSpan === undefined ? [] : [{ span: datasetSpan, message: 'the data set' }];
   if (formatShape(image) !== formatShape(data.image)) {
-    sink.error('AMP4007', input.shape.span, `the model takes ${formatShape(image)}, the images of ${datasetName} are ${formatShape(data.image)}`, { fix: `write \`${input.name.text}: ${formatShape(data.image)}\``, related });
+    sink.error(
+      'AMP4007',
+      input.shape.span,
+      `the model takes ${formatShape(image)}, the images of ${datasetName} are ${formatShape(data.image)}`,
+      { fix: `write \`${input.name.text}: ${formatShape(data.image)}\``, related },
+    );
     return undefined;
   }
   if (output[0] !== data.classes) {
-    sink.error('AMP4007', model.output.span, `the model results in ${output[0]} classes, ${datasetName} has ${data.classes}`, { fix: `write \`-> [${data.classes}]\``, related });
+    sink.error('AMP4007', model.output.span, `the model results in ${output[0]} classes, ${datasetName} has ${data.classes}`, {
+      fix: `write \`-> [${data.classes}]\``,
+      related,
+    });
     return undefined;
   }
   return { image, classes: output[0] };
@@ -194,7 +213,10 @@ function checkOutput(model: ModelSection, graph: Graph, output: Tensor, classes:
   if (shape.length === 1 && shape[0] === classes) return;
   sink.error('AMP3003', model.output.span, `the model declares [${classes}], but results in ${formatShape(shape)}`, {
     why: 'the loss compares one number per class with the label',
-    fix: shape.length === 1 ? `let the last layer be \`linear(${classes})\`` : `end with \`flatten |> linear(${classes})\` or \`global_avg_pool |> linear(${classes})\``,
+    fix:
+      shape.length === 1
+        ? `let the last layer be \`linear(${classes})\``
+        : `end with \`flatten |> linear(${classes})\` or \`global_avg_pool |> linear(${classes})\``,
     related: [{ span: output.origin, message: `${formatShape(shape)} comes from ${output.source}` }],
   });
 }

@@ -8,13 +8,25 @@ import type { Graph, Loc, ValueId } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
 import type { ArgValue, LayerContext, LayerDefinition, StateInit } from '../ops/layer.js';
 import { ConstraintError } from '../ops/op.js';
-import type { BlockSection, Body, CallStage, Expr, IfExpr, IfStage, ModelSection, Name, Pipeline, RepeatStage, Stage } from '../parser/ast.js';
+import type {
+  BlockSection,
+  Body,
+  CallStage,
+  Expr,
+  IfExpr,
+  IfStage,
+  ModelSection,
+  Name,
+  Pipeline,
+  RepeatStage,
+  Stage,
+} from '../parser/ast.js';
 import { fnv1a32 } from '../random/threefry.js';
 import { bindArguments } from './bind.js';
 import { convertLayerArg } from './convert.js';
 import { type Evaluation, evaluate, type GraphExpressions } from './evaluate.js';
 import { findLayer, LAYERS } from './layers.js';
-import { labelsOf, LayerPath } from './paths.js';
+import { LayerPath, labelsOf } from './paths.js';
 import { Scope } from './scope.js';
 import { type Operand, reportConstraint } from './shape-errors.js';
 import { blockSignature, layerSignature } from './signature.js';
@@ -43,13 +55,20 @@ export interface ModelContext {
 class TooLarge extends Error {}
 
 /** Expands a model into its forward graph. Undefined result: something is wrong, and reported. */
-export function lowerModel(model: ModelSection, image: readonly number[], context: ModelContext): { readonly graph: Graph; readonly output: Tensor } | undefined {
+export function lowerModel(
+  model: ModelSection,
+  image: readonly number[],
+  context: ModelContext,
+): { readonly graph: Graph; readonly output: Tensor } | undefined {
   const lowering = new ModelLowering(context);
   try {
     return lowering.model(model, image);
   } catch (error) {
     if (!(error instanceof TooLarge)) throw error;
-    context.sink.error('AMP3005', model.name.span, error.message, { why: 'models are expanded before they run', fix: 'repeat or nest less' });
+    context.sink.error('AMP3005', model.name.span, error.message, {
+      why: 'models are expanded before they run',
+      fix: 'repeat or nest less',
+    });
     return undefined;
   }
 }
@@ -74,7 +93,13 @@ class ModelLowering implements GraphExpressions {
     const input = model.inputs[0];
     const loc = this.loc(input.span);
     const pixels = this.builder.add({ op: 'input', attrs: { name: 'image' }, type: { dtype: 'u8', shape: [batch, ...image] }, loc });
-    const normalized = emit(this.builder, 'normalize', [pixels], { mean: dataset.mean, std: dataset.std }, { layer: 'normalize', loc: normalizeSpan ? this.loc(normalizeSpan) : loc });
+    const normalized = emit(
+      this.builder,
+      'normalize',
+      [pixels],
+      { mean: dataset.mean, std: dataset.std },
+      { layer: 'normalize', loc: normalizeSpan ? this.loc(normalizeSpan) : loc },
+    );
     const scope = new Scope(this.context.globals);
     scope.set(input.name.text, { kind: 'tensor', id: normalized, origin: input.span, source: `the model's input` });
     this.path = new LayerPath('', labelsOf(model.body));
@@ -82,7 +107,9 @@ class ModelLowering implements GraphExpressions {
     if (output.kind === 'tensor') return { graph: this.builder.finish(model.name.text, { logits: output.id }), output };
     if (output.kind !== 'unknown') {
       const span = model.body.result?.span ?? model.body.span;
-      this.context.sink.error('AMP2006', span, `the model results in ${describeKind(output)}, not in a value of the graph`, { fix: `let its result be \`${input.name.text} |> …\`` });
+      this.context.sink.error('AMP2006', span, `the model results in ${describeKind(output)}, not in a value of the graph`, {
+        fix: `let its result be \`${input.name.text} |> …\``,
+      });
     }
     return undefined;
   }
@@ -107,14 +134,20 @@ class ModelLowering implements GraphExpressions {
       if (holds) return this.body(branch.body, new Scope(scope));
     }
     if (expr.otherwise !== undefined) return this.body(expr.otherwise, new Scope(scope));
-    this.context.sink.error('AMP2006', expr.span, 'this `if` has no value when no condition holds', { why: 'the `if` of an expression needs an `else`', fix: 'add `else { … }`' });
+    this.context.sink.error('AMP2006', expr.span, 'this `if` has no value when no condition holds', {
+      why: 'the `if` of an expression needs an `else`',
+      fix: 'add `else { … }`',
+    });
     return UNKNOWN;
   }
 
   private condition(expr: Expr, scope: Scope): boolean | undefined {
     const value = evaluate(expr, scope, this.evaluation);
     if (value.kind === 'boolean') return value.value;
-    if (value.kind !== 'unknown') this.context.sink.error('AMP2006', expr.span, `a condition is \`true\` or \`false\`, not ${describeKind(value)}`, { fix: 'compare it, such as `stride != 1`' });
+    if (value.kind !== 'unknown')
+      this.context.sink.error('AMP2006', expr.span, `a condition is \`true\` or \`false\`, not ${describeKind(value)}`, {
+        fix: 'compare it, such as `stride != 1`',
+      });
     return undefined;
   }
 
@@ -175,13 +208,17 @@ class ModelLowering implements GraphExpressions {
     const whole = (expr: Expr): number | undefined => {
       const value = evaluate(expr, scope, this.evaluation);
       if (value.kind === 'number' && Number.isInteger(value.value) && value.value >= 0) return value.value;
-      if (value.kind !== 'unknown') this.context.sink.error('AMP2006', expr.span, `\`repeat\` takes a whole number that is not negative, not ${describeKind(value)}`);
+      if (value.kind !== 'unknown')
+        this.context.sink.error('AMP2006', expr.span, `\`repeat\` takes a whole number that is not negative, not ${describeKind(value)}`);
       return undefined;
     };
     if (over.kind === 'each') {
       const list = evaluate(over.list, scope, this.evaluation);
       if (list.kind === 'list') return list.items;
-      if (list.kind !== 'unknown') this.context.sink.error('AMP2006', over.list.span, `\`repeat … in\` takes a range or a list, not ${describeKind(list)}`, { fix: 'such as `repeat i in 0..3` or `repeat stride in [2, 1]`' });
+      if (list.kind !== 'unknown')
+        this.context.sink.error('AMP2006', over.list.span, `\`repeat … in\` takes a range or a list, not ${describeKind(list)}`, {
+          fix: 'such as `repeat i in 0..3` or `repeat stride in [2, 1]`',
+        });
       return undefined;
     }
     const from = over.kind === 'count' ? 0 : whole(over.from);
@@ -193,7 +230,10 @@ class ModelLowering implements GraphExpressions {
 
   private call(input: Value, stage: CallStage, scope: Scope, forced: string | undefined): Value {
     const name = this.resolveCallee(stage.callee);
-    const path = stage.label === undefined && forced !== undefined ? forced : this.path.child(stage.label, name ?? stage.callee.text, this.context.sink);
+    const path =
+      stage.label === undefined && forced !== undefined
+        ? forced
+        : this.path.child(stage.label, name ?? stage.callee.text, this.context.sink);
     const block = name === undefined ? undefined : this.context.blocks.get(name);
     if (block !== undefined) return this.expand(input, block, stage, scope, path);
     const layer = name === undefined ? undefined : findLayer(name);
@@ -238,16 +278,24 @@ class ModelLowering implements GraphExpressions {
     const args: Record<string, ArgValue> = {};
     for (const param of layer.params) {
       const arg = bound.named.get(param.name);
-      const value = arg === undefined ? param.default : convertLayerArg(name, param, evaluate(arg.value, scope, this.evaluation), arg.value.span, sink);
+      const value =
+        arg === undefined ? param.default : convertLayerArg(name, param, evaluate(arg.value, scope, this.evaluation), arg.value.span, sink);
       if (value === undefined) usable = false;
       else args[param.name] = value;
     }
     const operands: Operand[] = input.kind === 'tensor' ? [this.operand('the piped value', input)] : [];
     for (const arg of bound.values) {
       const value = evaluate(arg.value, scope, this.evaluation);
-      if (value.kind === 'tensor') operands.push(this.operand(arg.value.kind === 'name' ? `\`${arg.value.name.text}\`` : 'the argument', value));
+      if (value.kind === 'tensor')
+        operands.push(this.operand(arg.value.kind === 'name' ? `\`${arg.value.name.text}\`` : 'the argument', value));
       else usable = false;
-      if (value.kind !== 'tensor' && value.kind !== 'unknown') sink.error('AMP2006', arg.value.span, `\`${name}\` takes a value of the graph, not ${describeKind(value)}`, name === 'mul' ? { fix: '`scale` multiplies by a number' } : {});
+      if (value.kind !== 'tensor' && value.kind !== 'unknown')
+        sink.error(
+          'AMP2006',
+          arg.value.span,
+          `\`${name}\` takes a value of the graph, not ${describeKind(value)}`,
+          name === 'mul' ? { fix: '`scale` multiplies by a number' } : {},
+        );
     }
     if (!usable) return UNKNOWN;
     try {
@@ -269,7 +317,13 @@ class ModelLowering implements GraphExpressions {
     return this.context.lines.position(span.start);
   }
 
-  private layerContext(input: ValueId, values: readonly ValueId[], args: Readonly<Record<string, ArgValue>>, path: string, loc: Loc): LayerContext {
+  private layerContext(
+    input: ValueId,
+    values: readonly ValueId[],
+    args: Readonly<Record<string, ArgValue>>,
+    path: string,
+    loc: Loc,
+  ): LayerContext {
     const { builder } = this;
     const { mode, seed } = this.context;
     const state = (role: string, name: string, shape: readonly number[], init: StateInit) => {

@@ -42,7 +42,8 @@ export function applyOverride(file: AmpFile, text: string, option = '--set'): Am
     throw new UserError([{ code: 'AMP4010', severity: 'error', message, span: { start, end }, ...rest }], source);
   };
   const equal = text.indexOf('=');
-  if (equal <= 0) return fail(0, text.length, `\`${text}\` is no override`, { why: 'an override is `key.path=value`', fix: 'such as `train.lr=0.1`' });
+  if (equal <= 0)
+    return fail(0, text.length, `\`${text}\` is no override`, { why: 'an override is `key.path=value`', fix: 'such as `train.lr=0.1`' });
   const key = text.slice(0, equal).trim();
   const value = parseExpression(source, equal + 1);
   const [section, ...path] = key.split('.');
@@ -50,21 +51,32 @@ export function applyOverride(file: AmpFile, text: string, option = '--set'): Am
   if (path.length === 0 && lets.includes(section)) return setLet(file, section, value);
   if (section === 'dataset' && path.length === 0) {
     const word = wordOf(value)?.text ?? '';
-    if (!Object.hasOwn(DATASETS, word)) fail(equal + 1, text.length, `unknown data set \`${text.slice(equal + 1)}\``, { fix: suggestion(word, Object.keys(DATASETS), 'data sets') });
+    if (!Object.hasOwn(DATASETS, word))
+      fail(equal + 1, text.length, `unknown data set \`${text.slice(equal + 1)}\``, {
+        fix: suggestion(word, Object.keys(DATASETS), 'data sets'),
+      });
     return updateSection(file, 'dataset', (old) => ({ ...(old as DatasetSection), name: nameOf(word) }));
   }
   if (!Object.hasOwn(SETTINGS, section)) {
-    return fail(0, section.length, `\`${section}\` is no section that has settings`, { fix: suggestion(section, [...Object.keys(SETTINGS), ...lets], 'keys') });
+    return fail(0, section.length, `\`${section}\` is no section that has settings`, {
+      fix: suggestion(section, [...Object.keys(SETTINGS), ...lets], 'keys'),
+    });
   }
   const target = section as SettingsSection;
   const [name, param] = expandPath(file, target, path);
   const setting = SETTINGS[target].find((candidate) => candidate.name === name);
   if (setting === undefined) {
-    const names = SETTINGS[target].flatMap((candidate) => [candidate.name, ...paramsOf(candidate, findItem(file, target, candidate.name)).map((p) => p.name)]);
+    const names = SETTINGS[target].flatMap((candidate) => [
+      candidate.name,
+      ...paramsOf(candidate, findItem(file, target, candidate.name)).map((p) => p.name),
+    ]);
     const shown = path[0] ?? '';
-    return fail(section.length + 1, Math.max(section.length + 1, equal), `\`${section}\` has no setting \`${shown}\``, { fix: suggestion(shown, [...new Set(names)], 'settings') });
+    return fail(section.length + 1, Math.max(section.length + 1, equal), `\`${section}\` has no setting \`${shown}\``, {
+      fix: suggestion(shown, [...new Set(names)], 'settings'),
+    });
   }
-  if (path.length > 2) return fail(0, equal, `\`${key}\` goes too deep`, { why: 'a key is `section.setting` or `section.setting.argument`' });
+  if (path.length > 2)
+    return fail(0, equal, `\`${key}\` goes too deep`, { why: 'a key is `section.setting` or `section.setting.argument`' });
   if (param === undefined) return setSetting(file, target, setting, value, source);
   return setParam(file, target, setting, param, value, source, key);
 }
@@ -74,7 +86,9 @@ function expandPath(file: AmpFile, section: SettingsSection, path: readonly stri
   const [name, param] = path;
   if (name === undefined || path.length > 1) return [name, param];
   if (SETTINGS[section].some((setting) => setting.name === name)) return [name, undefined];
-  const owner = SETTINGS[section].find((setting) => paramsOf(setting, findItem(file, section, setting.name)).some((candidate) => candidate.name === name));
+  const owner = SETTINGS[section].find((setting) =>
+    paramsOf(setting, findItem(file, section, setting.name)).some((candidate) => candidate.name === name),
+  );
   return owner === undefined ? [name, undefined] : [owner.name, name];
 }
 
@@ -100,13 +114,17 @@ function choiceOf(setting: Setting, item: SettingItem | undefined): string {
 }
 
 function setLet(file: AmpFile, name: string, value: Expr): AmpFile {
-  const sections = file.sections.map((section): Section => (section.kind === 'let' && section.name.text === name ? { ...section, value: withoutPlace(value) } : section));
+  const sections = file.sections.map(
+    (section): Section => (section.kind === 'let' && section.name.text === name ? { ...section, value: withoutPlace(value) } : section),
+  );
   return { sections };
 }
 
 function setSetting(file: AmpFile, section: SettingsSection, setting: Setting, value: Expr, source: Source): AmpFile {
   if (setting.value.kind === 'call' && value.kind === 'boolean') {
-    return value.value ? putItem(file, section, item(setting.name, { kind: 'name', name: nameOf(setting.name), span: NO_SPAN }), true) : dropItem(file, section, setting.name);
+    return value.value
+      ? putItem(file, section, item(setting.name, { kind: 'name', name: nameOf(setting.name), span: NO_SPAN }), true)
+      : dropItem(file, section, setting.name);
   }
   const written: SettingItem = { kind: 'setting', name: { text: setting.name, span: value.span }, value, span: value.span };
   const sink = new DiagnosticSink();
@@ -115,18 +133,34 @@ function setSetting(file: AmpFile, section: SettingsSection, setting: Setting, v
   const compute = setting.name === 'compute' ? wordOf(value)?.text : undefined;
   const before = findItem(file, section, 'compute');
   // The scaling that the file chose for its format means nothing for another one.
-  const base = compute !== undefined && compute !== 'fp16' && compute !== choiceOf(setting, before) ? dropItem(file, section, 'loss_scale') : file;
+  const base =
+    compute !== undefined && compute !== 'fp16' && compute !== choiceOf(setting, before) ? dropItem(file, section, 'loss_scale') : file;
   return putItem(base, section, item(setting.name, withoutPlace(value)), false);
 }
 
-function setParam(file: AmpFile, section: SettingsSection, setting: Setting, name: string, value: Expr, source: Source, key: string): AmpFile {
+function setParam(
+  file: AmpFile,
+  section: SettingsSection,
+  setting: Setting,
+  name: string,
+  value: Expr,
+  source: Source,
+  key: string,
+): AmpFile {
   const current = findItem(file, section, setting.name);
   const params = paramsOf(setting, current);
   const word = choiceOf(setting, current);
   const param = params.find((candidate) => candidate.name === name);
   if (param === undefined) {
     const span = { start: key.length - name.length, end: key.length };
-    const fix = params.length === 0 ? `\`${word}\` has no arguments` : suggestion(name, params.map((candidate) => candidate.name), 'arguments');
+    const fix =
+      params.length === 0
+        ? `\`${word}\` has no arguments`
+        : suggestion(
+            name,
+            params.map((candidate) => candidate.name),
+            'arguments',
+          );
     throw new UserError([{ code: 'AMP4010', severity: 'error', message: `\`${word}\` has no argument \`${name}\``, span, fix }], source);
   }
   const sink = new DiagnosticSink();
@@ -151,20 +185,28 @@ function item(name: string, value: Expr): SettingItem {
 }
 
 function updateSection(file: AmpFile, kind: SettingsSection, update: (old: Section) => Section): AmpFile {
-  if (file.sections.some((section) => section.kind === kind)) return { sections: file.sections.map((section) => (section.kind === kind ? update(section) : section)) };
-  const empty: Section = kind === 'dataset' ? { kind, name: nameOf('cifar10'), items: [], span: NO_SPAN } : { kind, items: [], span: NO_SPAN };
+  if (file.sections.some((section) => section.kind === kind))
+    return { sections: file.sections.map((section) => (section.kind === kind ? update(section) : section)) };
+  const empty: Section =
+    kind === 'dataset' ? { kind, name: nameOf('cifar10'), items: [], span: NO_SPAN } : { kind, items: [], span: NO_SPAN };
   return { sections: [...file.sections, update(empty)] };
 }
 
 /** `keep`: a setting that is there already stays as it is. */
 function putItem(file: AmpFile, kind: SettingsSection, added: SettingItem, keep: boolean): AmpFile {
   if (keep && findItem(file, kind, added.name.text) !== undefined) return file;
-  return updateSection(dropItem(file, kind, added.name.text), kind, (section) => ('items' in section ? ({ ...section, items: [...section.items, added] } as Section) : section));
+  return updateSection(dropItem(file, kind, added.name.text), kind, (section) =>
+    'items' in section ? ({ ...section, items: [...section.items, added] } as Section) : section,
+  );
 }
 
 function dropItem(file: AmpFile, kind: SettingsSection, name: string): AmpFile {
   if (findItem(file, kind, name) === undefined) return file;
-  return updateSection(file, kind, (section) => ('items' in section ? ({ ...section, items: section.items.filter((old) => old.kind === 'keep' || old.name.text !== name) } as Section) : section));
+  return updateSection(file, kind, (section) =>
+    'items' in section
+      ? ({ ...section, items: section.items.filter((old) => old.kind === 'keep' || old.name.text !== name) } as Section)
+      : section,
+  );
 }
 
 /** The value of an override is no part of the file: errors found later must not point into it. */

@@ -6,7 +6,10 @@ import type { KeepItem } from '../parser/ast.js';
 
 /** As in the precision pass: a layer's path or the path of what it is part of, with `*` for any text. */
 function matchesLayer(pattern: string): (layer: string) => boolean {
-  const source = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join('.*');
+  const source = pattern
+    .split('*')
+    .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
+    .join('.*');
   const expression = new RegExp(`^${source}(\\..*)?$`);
   return (layer) => expression.test(layer);
 }

@@ -18,7 +18,13 @@ export interface ResolvedSetting {
 export type ResolvedSettings = ReadonlyMap<string, ResolvedSetting>;
 
 /** Reads the items of a section by its table, reporting every mistake; what is wrong or missing takes its default. */
-export function readSettings(section: string, table: readonly Setting[], items: readonly SettingItem[], scope: Scope, context: Evaluation): ResolvedSettings {
+export function readSettings(
+  section: string,
+  table: readonly Setting[],
+  items: readonly SettingItem[],
+  scope: Scope,
+  context: Evaluation,
+): ResolvedSettings {
   const written = new Map<string, SettingItem>();
   const { sink } = context;
   for (const item of items) {
@@ -26,12 +32,15 @@ export function readSettings(section: string, table: readonly Setting[], items: 
     const setting = table.find((candidate) => candidate.name === name);
     if (setting === undefined) {
       if (name === '') continue;
-      sink.error('AMP4001', item.name.span, `\`${section}\` has no setting \`${name}\``, { fix: suggestion(name, table.map((candidate) => candidate.name), 'settings') });
+      sink.error('AMP4001', item.name.span, `\`${section}\` has no setting \`${name}\``, { fix: settingHelp(name, table) });
       continue;
     }
     const first = written.get(name);
     if (first !== undefined) {
-      sink.error('AMP4002', item.name.span, `\`${name}\` is set twice`, { fix: 'remove one of the two', related: [{ span: first.span, message: 'first set here' }] });
+      sink.error('AMP4002', item.name.span, `\`${name}\` is set twice`, {
+        fix: 'remove one of the two',
+        related: [{ span: first.span, message: 'first set here' }],
+      });
       continue;
     }
     written.set(name, item);
@@ -45,6 +54,19 @@ export function readSettings(section: string, table: readonly Setting[], items: 
   return resolved;
 }
 
+/** An argument in the place of a setting, such as `lr 0.1`, belongs to a choice. */
+function settingHelp(name: string, table: readonly Setting[]): string {
+  for (const { name: owner, value } of table) {
+    const choice = value.kind === 'choice' ? value.choices.find(({ params }) => params.some((param) => param.name === name)) : undefined;
+    if (choice !== undefined) return `it is an argument: \`${owner} ${choice.name}(${name}: …)\``;
+  }
+  return suggestion(
+    name,
+    table.map((candidate) => candidate.name),
+    'settings',
+  );
+}
+
 /** Undefined: the setting has no default, and its absence means something. */
 function defaultOf(setting: Setting): ResolvedSetting | undefined {
   const { value } = setting;
@@ -56,27 +78,55 @@ function defaultOf(setting: Setting): ResolvedSetting | undefined {
 
 function defaults(params: readonly SettingParam[]): Record<string, SettingValue> {
   const withDefault = params.filter((param) => param.default !== undefined);
-  return Object.fromEntries(withDefault.map((param): [string, SettingValue] => [param.name, param.kind === 'channels' ? [param.default as number] : param.default!]));
+  return Object.fromEntries(
+    withDefault.map((param): [string, SettingValue] => [
+      param.name,
+      param.kind === 'channels' ? [param.default as number] : param.default!,
+    ]),
+  );
 }
 
 function readSetting(setting: Setting, item: SettingItem, scope: Scope, context: Evaluation): ResolvedSetting | undefined {
   const { value } = setting;
   if (value.kind === 'scalar') {
     const converted = convertSettingArg(setting.name, value.param, evaluate(item.value, scope, context), item.value.span, context.sink);
-    return { word: setting.name, args: { ...defaults([value.param]), ...(converted !== undefined && { [setting.name]: converted }) }, span: item.span };
+    return {
+      word: setting.name,
+      args: { ...defaults([value.param]), ...(converted !== undefined && { [setting.name]: converted }) },
+      span: item.span,
+    };
   }
-  if (value.kind === 'call') return readCall(setting.name, value.params, argsOf(item.value), item.span, undefined, scope, context) ?? { word: setting.name, args: defaults(value.params), span: item.span };
+  if (value.kind === 'call')
+    return (
+      readCall(setting.name, value.params, argsOf(item.value), item.span, undefined, scope, context) ?? {
+        word: setting.name,
+        args: defaults(value.params),
+        span: item.span,
+      }
+    );
   const word = wordOf(item.value);
   if (word === undefined) {
-    context.sink.error('AMP4004', item.value.span, `\`${setting.name}\` takes a word, not a value`, { why: `it is one of ${listNames(value.choices.map((candidate) => candidate.name))}` });
+    context.sink.error('AMP4004', item.value.span, `\`${setting.name}\` takes a word, not a value`, {
+      why: `it is one of ${listNames(value.choices.map((candidate) => candidate.name))}`,
+    });
     return defaultOf(setting);
   }
   const choice = value.choices.find((candidate) => candidate.name === word.text);
   if (choice === undefined) {
-    if (word.text !== '') context.sink.error('AMP4003', word.span, `unknown ${setting.name} \`${word.text}\``, { fix: suggestion(word.text, value.choices.map((candidate) => candidate.name), 'choices') });
+    if (word.text !== '')
+      context.sink.error('AMP4003', word.span, `unknown ${setting.name} \`${word.text}\``, {
+        fix: suggestion(
+          word.text,
+          value.choices.map((candidate) => candidate.name),
+          'choices',
+        ),
+      });
     return defaultOf(setting);
   }
-  return readCall(choice.name, choice.params, argsOf(item.value), item.value.span, example(setting, choice), scope, context) ?? defaultOf(setting);
+  return (
+    readCall(choice.name, choice.params, argsOf(item.value), item.value.span, example(setting, choice), scope, context) ??
+    defaultOf(setting)
+  );
 }
 
 function example(setting: Setting, choice: Choice): string {
@@ -105,7 +155,11 @@ function readCall(
   scope: Scope,
   context: Evaluation,
 ): ResolvedSetting | undefined {
-  const signature = { name: word, params: params.map((param) => ({ name: param.name, doc: param.doc, required: param.default === undefined })), example: exampleText };
+  const signature = {
+    name: word,
+    params: params.map((param) => ({ name: param.name, doc: param.doc, required: param.default === undefined })),
+    example: exampleText,
+  };
   const { named, complete } = bindArguments(signature, args, span, context.sink);
   const values: Record<string, SettingValue> = defaults(params);
   let usable = complete;

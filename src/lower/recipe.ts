@@ -1,13 +1,13 @@
-import type { DatasetSpec, LossScaling, LossSpec, OptimizerSpec, Pin, PrecisionSpec, ScheduleSpec, TrainSpec } from '../ir/program.js';
-import type { FloatType } from '../ir/types.js';
 import type { LineIndex } from '../diagnostics/lines.js';
 import { suggestion } from '../diagnostics/suggest.js';
+import type { DatasetSpec, LossScaling, LossSpec, OptimizerSpec, Pin, PrecisionSpec, ScheduleSpec, TrainSpec } from '../ir/program.js';
+import type { FloatType } from '../ir/types.js';
 import type { DatasetSection, KeepItem, PrecisionSection, SettingItem, TrainSection } from '../parser/ast.js';
 import type { SettingValue } from './convert.js';
 import type { Evaluation } from './evaluate.js';
 import { type ResolvedSetting, type ResolvedSettings, readSettings } from './read-settings.js';
 import type { Scope } from './scope.js';
-import { DATASETS, DATASET_SETTINGS, DEFAULT_DATASET, KEEP_FORMATS, PRECISION_SETTINGS, TRAIN_SETTINGS } from './settings.js';
+import { DATASET_SETTINGS, DATASETS, DEFAULT_DATASET, KEEP_FORMATS, PRECISION_SETTINGS, TRAIN_SETTINGS } from './settings.js';
 
 const FORMATS: Readonly<Record<string, FloatType>> = { fp32: 'f32', fp16: 'f16', bf16: 'bf16' };
 
@@ -17,7 +17,7 @@ function numberOf(args: Readonly<Record<string, SettingValue>>, name: string): n
   return value;
 }
 
-function valueOf(settings: ResolvedSettings, name: string): number {
+function numberSetting(settings: ResolvedSettings, name: string): number {
   return numberOf(required(settings, name).args, name);
 }
 
@@ -37,7 +37,10 @@ export function readDataset(section: DatasetSection | undefined, scope: Scope, c
   const { sink } = context;
   const written = section?.name.text ?? DEFAULT_DATASET;
   const known = Object.hasOwn(DATASETS, written);
-  if (!known && written !== '') sink.error('AMP4006', section?.name.span, `unknown data set \`${written}\``, { fix: suggestion(written, Object.keys(DATASETS), 'data sets') });
+  if (!known && written !== '')
+    sink.error('AMP4006', section?.name.span, `unknown data set \`${written}\``, {
+      fix: suggestion(written, Object.keys(DATASETS), 'data sets'),
+    });
   const name = known ? written : DEFAULT_DATASET;
   const channels = DATASETS[name].image[2];
   const settings = readSettings('dataset', DATASET_SETTINGS, section?.items ?? [], scope, context);
@@ -45,7 +48,9 @@ export function readDataset(section: DatasetSection | undefined, scope: Scope, c
   const spec = { mean: perChannel(normalize?.args.mean ?? [0.5], channels), std: perChannel(normalize?.args.std ?? [0.5], channels) };
   for (const key of ['mean', 'std'] as const) {
     if (spec[key].length === channels) continue;
-    sink.error('AMP4009', normalize?.span, `\`${key}\` has ${spec[key].length} numbers, the images of ${name} have ${channels} channels`, { fix: `give one number, or ${channels}` });
+    sink.error('AMP4009', normalize?.span, `\`${key}\` has ${spec[key].length} numbers, the images of ${name} have ${channels} channels`, {
+      fix: `give one number, or ${channels}`,
+    });
   }
   const crop = settings.get('crop');
   return { name, ...spec, flip: settings.has('flip'), cropPadding: crop === undefined ? 0 : numberOf(crop.args, 'padding') };
@@ -54,7 +59,13 @@ export function readDataset(section: DatasetSection | undefined, scope: Scope, c
 /** The `precision` section, or its defaults: fp16 under the `mixed` policy. */
 export function readPrecision(section: PrecisionSection | undefined, scope: Scope, context: Evaluation, lines: LineIndex): PrecisionSpec {
   const items = section?.items ?? [];
-  const settings = readSettings('precision', PRECISION_SETTINGS, items.filter((item): item is SettingItem => item.kind === 'setting'), scope, context);
+  const settings = readSettings(
+    'precision',
+    PRECISION_SETTINGS,
+    items.filter((item): item is SettingItem => item.kind === 'setting'),
+    scope,
+    context,
+  );
   const policy = required(settings, 'policy').word;
   return {
     compute: FORMATS[required(settings, 'compute').word],
@@ -66,7 +77,8 @@ export function readPrecision(section: PrecisionSection | undefined, scope: Scop
 
 function readKeep(item: KeepItem, { sink }: Evaluation, lines: LineIndex): readonly Pin[] {
   const { text, span } = item.format;
-  if (Object.hasOwn(FORMATS, text)) return [{ pattern: item.pattern.text, dtype: FORMATS[text], line: lines.position(item.span.start).line }];
+  if (Object.hasOwn(FORMATS, text))
+    return [{ pattern: item.pattern.text, dtype: FORMATS[text], line: lines.position(item.span.start).line }];
   if (text !== '') sink.error('AMP4003', span, `unknown format \`${text}\``, { fix: suggestion(text, KEEP_FORMATS, 'formats') });
   return [];
 }
@@ -78,7 +90,10 @@ function lossScaling(setting: ResolvedSetting | undefined, { sink }: Evaluation)
   if (word === 'static') return { kind: 'static', scale: numberOf(args, 'scale') };
   const [init, floor, cap] = ['init', 'floor', 'cap'].map((name) => numberOf(args, name));
   if (init < floor || init > cap) {
-    sink.error('AMP4009', span, `the loss scale starts at ${init}, outside of its bounds ${floor} to ${cap}`, { why: 'the scale stays between `floor` and `cap`', fix: 'change `init`, `floor` or `cap`' });
+    sink.error('AMP4009', span, `the loss scale starts at ${init}, outside of its bounds ${floor} to ${cap}`, {
+      why: 'the scale stays between `floor` and `cap`',
+      fix: 'change `init`, `floor` or `cap`',
+    });
   }
   return {
     kind: 'dynamic',
@@ -95,17 +110,17 @@ function lossScaling(setting: ResolvedSetting | undefined, { sink }: Evaluation)
 /** The `train` section, or its defaults: cross entropy, adam at 1e-3, 10 epochs of batches of 64. */
 export function readTrain(section: TrainSection | undefined, scope: Scope, context: Evaluation): TrainSpec {
   const settings = readSettings('train', TRAIN_SETTINGS, section?.items ?? [], scope, context);
-  const epochs = valueOf(settings, 'epochs');
+  const epochs = numberSetting(settings, 'epochs');
   return {
     loss: loss(required(settings, 'loss')),
     optimizer: optimizer(required(settings, 'optimizer'), context),
     schedule: schedule(required(settings, 'schedule'), epochs, context),
-    warmup: valueOf(settings, 'warmup'),
-    clip: valueOf(settings, 'clip'),
-    batch: valueOf(settings, 'batch'),
-    accumulate: valueOf(settings, 'accumulate'),
+    warmup: numberSetting(settings, 'warmup'),
+    clip: numberSetting(settings, 'clip'),
+    batch: numberSetting(settings, 'batch'),
+    accumulate: numberSetting(settings, 'accumulate'),
     epochs,
-    seed: valueOf(settings, 'seed'),
+    seed: numberSetting(settings, 'seed'),
   };
 }
 
@@ -117,11 +132,22 @@ function optimizer({ word, args, span }: ResolvedSetting, { sink }: Evaluation):
   const lr = numberOf(args, 'lr');
   const weightDecay = numberOf(args, 'weight_decay');
   if (word !== 'sgd') {
-    return { kind: word === 'adamw' ? 'adamw' : 'adam', lr, beta1: numberOf(args, 'beta1'), beta2: numberOf(args, 'beta2'), eps: numberOf(args, 'eps'), weightDecay };
+    return {
+      kind: word === 'adamw' ? 'adamw' : 'adam',
+      lr,
+      beta1: numberOf(args, 'beta1'),
+      beta2: numberOf(args, 'beta2'),
+      eps: numberOf(args, 'eps'),
+      weightDecay,
+    };
   }
   const momentum = numberOf(args, 'momentum');
   const nesterov = args.nesterov === true;
-  if (nesterov && momentum === 0) sink.error('AMP4009', span, '`nesterov` needs `momentum`', { why: 'it looks ahead along the momentum, and that is 0', fix: 'add `momentum: 0.9`, or remove `nesterov`' });
+  if (nesterov && momentum === 0)
+    sink.error('AMP4009', span, '`nesterov` needs `momentum`', {
+      why: 'it looks ahead along the momentum, and that is 0',
+      fix: 'add `momentum: 0.9`, or remove `nesterov`',
+    });
   return { kind: 'sgd', lr, momentum, nesterov, weightDecay };
 }
 
@@ -132,11 +158,19 @@ function schedule({ word, args, span }: ResolvedSetting, epochs: number, { sink 
     case 'cosine':
       return { kind: 'cosine', min: numberOf(args, 'min') };
     case 'one_cycle':
-      return { kind: 'one_cycle', warmup: numberOf(args, 'warmup') * epochs, divStart: numberOf(args, 'div_start'), divEnd: numberOf(args, 'div_end') };
+      return {
+        kind: 'one_cycle',
+        warmup: numberOf(args, 'warmup') * epochs,
+        divStart: numberOf(args, 'div_start'),
+        divEnd: numberOf(args, 'div_end'),
+      };
     case 'piecewise': {
       const points = args.points as readonly (readonly [number, number])[];
       const bad = points.findIndex(([epoch, factor], i) => epoch < 0 || factor < 0 || (i > 0 && epoch <= points[i - 1][0]));
-      if (bad !== -1) sink.error('AMP4009', span, `point ${bad + 1} of the schedule, [${points[bad].join(', ')}], is out of order`, { why: 'epochs ascend from point to point, and nothing is negative' });
+      if (bad !== -1)
+        sink.error('AMP4009', span, `point ${bad + 1} of the schedule, [${points[bad].join(', ')}], is out of order`, {
+          why: 'epochs ascend from point to point, and nothing is negative',
+        });
       return { kind: 'piecewise', points };
     }
     default:

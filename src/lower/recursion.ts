@@ -10,7 +10,9 @@ interface Call {
 
 /** Reports every block that calls itself, directly or through others, and returns the names of the blocks on such cycles. */
 export function findRecursion(blocks: ReadonlyMap<string, BlockSection>, sink: DiagnosticSink): ReadonlySet<string> {
-  const calls = new Map([...blocks].map(([name, block]): [string, readonly Call[]] => [name, callsOf(block.body).filter((call) => blocks.has(call.callee))]));
+  const calls = new Map(
+    [...blocks].map(([name, block]): [string, readonly Call[]] => [name, callsOf(block.body).filter((call) => blocks.has(call.callee))]),
+  );
   const recursive = new Set<string>();
   for (const name of blocks.keys()) {
     if (recursive.has(name)) continue;
@@ -18,7 +20,13 @@ export function findRecursion(blocks: ReadonlyMap<string, BlockSection>, sink: D
     if (cycle === undefined) continue;
     for (const call of cycle) recursive.add(call.callee);
     const [first, ...others] = cycle;
-    const message = others.length === 0 ? `block \`${name}\` calls itself` : `block \`${name}\` calls itself through ${listNames(others.map((_, i) => cycle[i].callee), 'and')}`;
+    const message =
+      others.length === 0
+        ? `block \`${name}\` calls itself`
+        : `block \`${name}\` calls itself through ${listNames(
+            others.map((_, i) => cycle[i].callee),
+            'and',
+          )}`;
     sink.error('AMP2009', first.span, message, {
       why: 'a block is expanded where it is called, so this would never end',
       fix: 'use `repeat` for layers that come several times',

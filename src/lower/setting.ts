@@ -56,5 +56,10 @@ export function describeBounds(param: Pick<SettingParam, 'min' | 'max' | 'above'
 
 export function withinBounds(value: number, param: Pick<SettingParam, 'min' | 'max' | 'above' | 'below'>): boolean {
   const { min, max, above, below } = param;
-  return (min === undefined || value >= min) && (max === undefined || value <= max) && (above === undefined || value > above) && (below === undefined || value < below);
+  return (
+    (min === undefined || value >= min) &&
+    (max === undefined || value <= max) &&
+    (above === undefined || value > above) &&
+    (below === undefined || value < below)
+  );
 }

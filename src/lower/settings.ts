@@ -58,10 +58,21 @@ export const PRECISION_SETTINGS: readonly Setting[] = [
         { name: 'interval', kind: 'int', default: 2000, min: 1, max: 2 ** 31 - 1, doc: 'steps without overflow before the scale grows' },
         { name: 'floor', kind: 'number', default: 1, above: 0, max: 2 ** 126, doc: 'smallest scale' },
         { name: 'cap', kind: 'number', default: 2 ** 24, above: 0, max: 2 ** 126, doc: 'largest scale' },
-        { name: 'abort_after', kind: 'int', default: 20, min: 1, max: 2 ** 31 - 1, doc: 'skipped steps in a row after which the run stops and says where the overflow is' },
+        {
+          name: 'abort_after',
+          kind: 'int',
+          default: 20,
+          min: 1,
+          max: 2 ** 31 - 1,
+          doc: 'skipped steps in a row after which the run stops and says where the overflow is',
+        },
       ],
     },
-    { name: 'static', doc: 'always the same scale', params: [{ name: 'scale', kind: 'number', above: 0, max: 2 ** 126, doc: 'the scale' }] },
+    {
+      name: 'static',
+      doc: 'always the same scale',
+      params: [{ name: 'scale', kind: 'number', above: 0, max: 2 ** 126, doc: 'the scale' }],
+    },
     { name: 'none', doc: 'no scaling', params: [] },
   ]),
 ];
@@ -70,7 +81,13 @@ export const PRECISION_SETTINGS: readonly Setting[] = [
 export const KEEP_FORMATS: readonly string[] = FORMATS.map((format) => format.name);
 
 const RATE: SettingParam = { name: 'lr', kind: 'number', min: 0, doc: 'learning rate' };
-const decay = (value: number): SettingParam => ({ name: 'weight_decay', kind: 'number', default: value, min: 0, doc: 'decay of all parameters' });
+const decay = (value: number): SettingParam => ({
+  name: 'weight_decay',
+  kind: 'number',
+  default: value,
+  min: 0,
+  doc: 'decay of all parameters',
+});
 const adam = (name: string, weightDecay: number, doc: string): Choice => ({
   name,
   doc,
@@ -88,7 +105,9 @@ export const TRAIN_SETTINGS: readonly Setting[] = [
     {
       name: 'cross_entropy',
       doc: 'negative log likelihood of the softmax',
-      params: [{ name: 'label_smoothing', kind: 'number', default: 0, min: 0, below: 1, doc: 'share of the target spread over all classes' }],
+      params: [
+        { name: 'label_smoothing', kind: 'number', default: 0, min: 0, below: 1, doc: 'share of the target spread over all classes' },
+      ],
     },
     { name: 'mse', doc: 'squared distance to the one-hot label, mean over the classes as well', params: [] },
   ]),
@@ -116,7 +135,11 @@ export const TRAIN_SETTINGS: readonly Setting[] = [
         { name: 'gamma', kind: 'number', default: 0.1, above: 0, doc: 'factor' },
       ],
     },
-    { name: 'cosine', doc: 'falls along half a cosine to the end of the run', params: [{ name: 'min', kind: 'number', default: 0, min: 0, max: 1, doc: 'last factor' }] },
+    {
+      name: 'cosine',
+      doc: 'falls along half a cosine to the end of the run',
+      params: [{ name: 'min', kind: 'number', default: 0, min: 0, max: 1, doc: 'last factor' }],
+    },
     {
       name: 'one_cycle',
       doc: "up along a cosine to 1, then down: PyTorch's OneCycleLR, with `lr` as its peak",

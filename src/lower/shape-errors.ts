@@ -1,6 +1,6 @@
 import type { RelatedSpan, Span } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
-import { opDefinition, isOpName } from '../ops/index.js';
+import { isOpName, opDefinition } from '../ops/index.js';
 import type { ConstraintError } from '../ops/op.js';
 import { formatShape } from '../ops/window.js';
 import type { Tensor } from './value.js';
@@ -43,13 +43,24 @@ export function reportConstraint(
 ): void {
   const { label } = error;
   const rule = ruleOf(label);
-  const related: RelatedSpan[] = operands.map(({ name, tensor, shape }) => ({ span: tensor.origin, message: `${name} is ${formatShape(shape)}, from ${tensor.source}` }));
+  const related: RelatedSpan[] = operands.map(({ name, tensor, shape }) => ({
+    span: tensor.origin,
+    message: `${name} is ${formatShape(shape)}, from ${tensor.source}`,
+  }));
   if (caller !== undefined) related.push({ span: caller, message: 'in this call' });
   const window = WINDOW.test(label);
   const image = operands[0]?.shape;
-  sink.error(window ? 'AMP3002' : 'AMP3001', layer.span, window ? `in \`${layer.name}\`, ${error.message}` : `\`${layer.name}\` does not fit: ${error.message}`, {
-    why: rule === undefined ? `constraint ${label}` : `${rule} (${label})`,
-    fix: window && image !== undefined ? `use a kernel of at most ${image[0]}x${image[1]}, or padding, or shrink the image less before it` : FIXES[label],
-    related,
-  });
+  sink.error(
+    window ? 'AMP3002' : 'AMP3001',
+    layer.span,
+    window ? `in \`${layer.name}\`, ${error.message}` : `\`${layer.name}\` does not fit: ${error.message}`,
+    {
+      why: rule === undefined ? `constraint ${label}` : `${rule} (${label})`,
+      fix:
+        window && image !== undefined
+          ? `use a kernel of at most ${image[0]}x${image[1]}, or padding, or shrink the image less before it`
+          : FIXES[label],
+      related,
+    },
+  );
 }

@@ -125,7 +125,9 @@ class Printer {
   private args(args: readonly Arg[]): Doc {
     return this.brackets(
       '(',
-      args.map((arg) => (): Doc => (arg.name === undefined ? this.expr(arg.value) : [this.take(), this.take(':'), ' ', this.expr(arg.value)])),
+      args.map(
+        (arg) => (): Doc => (arg.name === undefined ? this.expr(arg.value) : [this.take(), this.take(':'), ' ', this.expr(arg.value)]),
+      ),
       ')',
     );
   }
@@ -140,7 +142,11 @@ class Printer {
       case 'property':
         return [this.expr(expr.object), this.take('.'), this.take()];
       case 'list':
-        return this.brackets('[', expr.items.map((item) => () => this.expr(item)), ']');
+        return this.brackets(
+          '[',
+          expr.items.map((item) => () => this.expr(item)),
+          ']',
+        );
       case 'group':
         return [this.take('('), this.expr(expr.inner), this.take(')')];
       case 'unary':
@@ -150,7 +156,11 @@ class Printer {
       case 'call':
         return [this.take(), this.args(expr.args)];
       case 'if':
-        return this.conditional(expr.branches, (branch) => this.body(branch.body, false), expr.otherwise && (() => this.body(expr.otherwise!, false)));
+        return this.conditional(
+          expr.branches,
+          (branch) => this.body(branch.body, false),
+          expr.otherwise && (() => this.body(expr.otherwise!, false)),
+        );
       case 'pipeline': {
         const head = this.expr(expr.head);
         const tail = this.pipeline(expr.stages);
@@ -159,7 +169,11 @@ class Printer {
     }
   }
 
-  private conditional<B extends { readonly condition: Expr }>(branches: readonly B[], content: (branch: B) => Doc, otherwise: (() => Doc) | undefined): Doc {
+  private conditional<B extends { readonly condition: Expr }>(
+    branches: readonly B[],
+    content: (branch: B) => Doc,
+    otherwise: (() => Doc) | undefined,
+  ): Doc {
     const docs = branches.map((branch, i): Doc => {
       const before: Doc = i === 0 ? '' : [' ', this.take('else'), ' '];
       return [before, this.take('if'), ' ', this.expr(branch.condition), ' ', content(branch)];
@@ -209,7 +223,11 @@ class Printer {
   }
 
   private ifStage(stage: IfStage): Doc {
-    return this.conditional(stage.branches, (branch) => this.stages(branch.stages), stage.otherwise && (() => this.stages(stage.otherwise!)));
+    return this.conditional(
+      stage.branches,
+      (branch) => this.stages(branch.stages),
+      stage.otherwise && (() => this.stages(stage.otherwise!)),
+    );
   }
 
   private label(present: boolean): Doc {

@@ -1,50 +1,14 @@
-import { EmbeddedActionsParser, type IToken, type TokenType } from 'chevrotain';
+import type { IToken } from 'chevrotain';
 import type { Span } from '../diagnostics/diagnostic.js';
 import type * as ast from './ast.js';
-import { buildBinary, type Operand } from './operators.js';
-import { EXPECTATIONS } from './syntax-errors.js';
+import { ExpressionParser } from './expression-grammar.js';
 import * as t from './tokens.js';
 
-/** Most operators that one expression joins; the evaluation recurses once an operator. */
-const MAX_OPERATORS = 200;
-
-const EMPTY_SPAN: Span = { start: 0, end: 0 };
-const NO_NAME: ast.Name = { text: '', span: EMPTY_SPAN };
-const NO_EXPR: ast.Expr = { kind: 'name', name: NO_NAME, span: EMPTY_SPAN };
-const NO_BODY: ast.Body = { lets: [], result: undefined, span: EMPTY_SPAN };
-
-/** Problems that the grammar accepts so that it can name them better than "expected something else". */
-export interface Misuse {
-  readonly kind: 'equal-argument' | 'lost-value' | 'too-long' | 'positional-after-named';
-  readonly span: Span;
-}
-
-/** One method per construct, in the order in which docs/language.md explains them. Chevrotain recovers from errors inside each. */
-export class AmpParser extends EmbeddedActionsParser {
-  readonly misuses: Misuse[] = [];
-
+/** The grammar of a file: its sections and their settings. */
+export class AmpParser extends ExpressionParser {
   constructor() {
-    super([...t.TOKENS], { recoveryEnabled: true, maxLookahead: 2, errorMessageProvider: EXPECTATIONS });
+    super();
     this.performSelfAnalysis();
-  }
-
-  /** A made-up name or number would turn one syntax error into two. */
-  override canTokenTypeBeInsertedInRecovery(type: TokenType): boolean {
-    return type !== t.Name && type !== t.NumberToken && type !== t.StringToken;
-  }
-
-  private start(): number {
-    return this.LA(1).startOffset;
-  }
-
-  private spanFrom(start: number): Span {
-    const last = this.LA(0);
-    const end = t.tokenEnd(last);
-    return { start: Number.isNaN(start) ? 0 : start, end: Number.isNaN(end) ? start : Math.max(start, end) };
-  }
-
-  private nameOf(token: IToken): ast.Name {
-    return { text: token.image, span: { start: token.startOffset, end: t.tokenEnd(token) } };
   }
 
   readonly file = this.RULE('file', (): ast.AmpFile => {
@@ -65,485 +29,176 @@ export class AmpParser extends EmbeddedActionsParser {
     return { sections };
   });
 
-  private readonly dataset = this.RULE('dataset', (): ast.DatasetSection | undefined => {
-    const start = this.start();
-    this.CONSUME(t.Dataset);
-    const name = this.nameOf(this.CONSUME(t.Name));
-    const items: ast.SettingItem[] = [];
-    this.OPTION(() => {
+  private readonly dataset = this.RULE(
+    'dataset',
+    (): ast.DatasetSection | undefined => {
+      const start = this.start();
+      this.CONSUME(t.Dataset);
+      const name = this.nameOf(this.CONSUME(t.Name));
+      const items: ast.SettingItem[] = [];
+      this.OPTION(() => {
+        this.CONSUME(t.LeftBrace);
+        this.MANY(() => {
+          const item = this.SUBRULE(this.datasetItem);
+          this.ACTION(() => {
+            if (item !== undefined) items.push(item);
+          });
+        });
+        this.CONSUME(t.RightBrace);
+      });
+      return { kind: 'dataset', name, items, span: this.spanFrom(start) };
+    },
+    { recoveryValueFunc: () => undefined },
+  );
+
+  private readonly datasetItem = this.RULE(
+    'datasetItem',
+    (): ast.SettingItem | undefined => {
+      const start = this.start();
+      const name = this.nameOf(this.CONSUME(t.Name));
+      let args: readonly ast.Arg[] | undefined;
+      this.OPTION(() => {
+        args = this.SUBRULE(this.args);
+      });
+      const span = this.spanFrom(start);
+      const value: ast.Expr = args === undefined ? { kind: 'name', name, span } : { kind: 'call', callee: name, args, span };
+      return { kind: 'setting', name, value, span };
+    },
+    { recoveryValueFunc: () => undefined },
+  );
+
+  private readonly precision = this.RULE(
+    'precision',
+    (): ast.PrecisionSection | undefined => {
+      const start = this.start();
+      const items: (ast.SettingItem | ast.KeepItem)[] = [];
+      this.CONSUME(t.Precision);
       this.CONSUME(t.LeftBrace);
       this.MANY(() => {
-        const item = this.SUBRULE(this.datasetItem);
+        const item = this.OR<ast.SettingItem | ast.KeepItem | undefined>([
+          { ALT: () => this.SUBRULE(this.keep) },
+          { ALT: () => this.SUBRULE(this.setting) },
+        ]);
         this.ACTION(() => {
           if (item !== undefined) items.push(item);
         });
       });
       this.CONSUME(t.RightBrace);
-    });
-    return { kind: 'dataset', name, items, span: this.spanFrom(start) };
-  }, { recoveryValueFunc: () => undefined });
+      return { kind: 'precision', items, span: this.spanFrom(start) };
+    },
+    { recoveryValueFunc: () => undefined },
+  );
 
-  private readonly datasetItem = this.RULE('datasetItem', (): ast.SettingItem | undefined => {
-    const start = this.start();
-    const name = this.nameOf(this.CONSUME(t.Name));
-    let args: readonly ast.Arg[] | undefined;
-    this.OPTION(() => {
-      args = this.SUBRULE(this.args);
-    });
-    const span = this.spanFrom(start);
-    const value: ast.Expr = args === undefined ? { kind: 'name', name, span } : { kind: 'call', callee: name, args, span };
-    return { kind: 'setting', name, value, span };
-  }, { recoveryValueFunc: () => undefined });
-
-  private readonly precision = this.RULE('precision', (): ast.PrecisionSection | undefined => {
-    const start = this.start();
-    const items: (ast.SettingItem | ast.KeepItem)[] = [];
-    this.CONSUME(t.Precision);
-    this.CONSUME(t.LeftBrace);
-    this.MANY(() => {
-      const item = this.OR<ast.SettingItem | ast.KeepItem | undefined>([
-        { ALT: () => this.SUBRULE(this.keep) },
-        { ALT: () => this.SUBRULE(this.setting) },
-      ]);
-      this.ACTION(() => {
-        if (item !== undefined) items.push(item);
-      });
-    });
-    this.CONSUME(t.RightBrace);
-    return { kind: 'precision', items, span: this.spanFrom(start) };
-  }, { recoveryValueFunc: () => undefined });
-
-  private readonly keep = this.RULE('keep', (): ast.KeepItem | undefined => {
-    const start = this.start();
-    this.CONSUME(t.Keep);
-    let quoted = false;
-    const token = this.OR<IToken>([
-      { ALT: () => this.CONSUME(t.Name) },
-      {
-        ALT: () => {
-          quoted = true;
-          return this.CONSUME(t.StringToken);
-        },
-      },
-    ]);
-    this.CONSUME(t.In);
-    const format = this.nameOf(this.CONSUME2(t.Name));
-    return this.ACTION(() => {
-      const written = this.nameOf(token);
-      const pattern = quoted ? { ...written, text: written.text.slice(1, -1) } : written;
-      return { kind: 'keep', pattern, quoted, format, span: this.spanFrom(start) };
-    });
-  }, { recoveryValueFunc: () => undefined });
-
-  private readonly train = this.RULE('train', (): ast.TrainSection | undefined => {
-    const start = this.start();
-    const items: ast.SettingItem[] = [];
-    this.CONSUME(t.Train);
-    this.CONSUME(t.LeftBrace);
-    this.MANY(() => {
-      const item = this.SUBRULE(this.setting);
-      this.ACTION(() => {
-        if (item !== undefined) items.push(item);
-      });
-    });
-    this.CONSUME(t.RightBrace);
-    return { kind: 'train', items, span: this.spanFrom(start) };
-  }, { recoveryValueFunc: () => undefined });
-
-  private readonly setting = this.RULE('setting', (): ast.SettingItem | undefined => {
-    const start = this.start();
-    const name = this.nameOf(this.CONSUME(t.Name));
-    const value = this.SUBRULE(this.operation);
-    return { kind: 'setting', name, value, span: this.spanFrom(start) };
-  }, { recoveryValueFunc: () => undefined });
-
-  private readonly model = this.RULE('model', (): ast.ModelSection | undefined => {
-    const start = this.start();
-    const inputs: { name: ast.Name; shape: ast.Expr; span: Span }[] = [];
-    this.CONSUME(t.Model);
-    const name = this.nameOf(this.CONSUME(t.Name));
-    this.CONSUME(t.LeftParen);
-    this.MANY_SEP({
-      SEP: t.Comma,
-      DEF: () => {
-        const inputStart = this.start();
-        const input = this.nameOf(this.CONSUME2(t.Name));
-        this.CONSUME(t.Colon);
-        const shape = this.SUBRULE(this.list);
-        const span = this.spanFrom(inputStart);
-        this.ACTION(() => inputs.push({ name: input, shape, span }));
-      },
-    });
-    this.CONSUME(t.RightParen);
-    this.CONSUME(t.Arrow);
-    const output = this.SUBRULE2(this.list);
-    const body = this.SUBRULE(this.body);
-    return { kind: 'model', name, inputs, output, body, span: this.spanFrom(start) };
-  }, { recoveryValueFunc: () => undefined });
-
-  private readonly block = this.RULE('block', (): ast.BlockSection | undefined => {
-    const start = this.start();
-    const params: ast.Param[] = [];
-    this.CONSUME(t.Block);
-    const name = this.nameOf(this.CONSUME(t.Name));
-    this.CONSUME(t.LeftParen);
-    this.MANY_SEP({
-      SEP: t.Comma,
-      DEF: () => {
-        const paramStart = this.start();
-        const param = this.nameOf(this.CONSUME2(t.Name));
-        let value: ast.Expr | undefined;
-        this.OPTION(() => {
-          this.CONSUME(t.Equal);
-          value = this.SUBRULE(this.operation);
-        });
-        const span = this.spanFrom(paramStart);
-        this.ACTION(() => params.push({ name: param, default: value, span }));
-      },
-    });
-    this.CONSUME(t.RightParen);
-    const body = this.SUBRULE(this.body);
-    return { kind: 'block', name, params, body, span: this.spanFrom(start) };
-  }, { recoveryValueFunc: () => undefined });
-
-  private readonly let = this.RULE('let', (): ast.Let | undefined => {
-    const start = this.start();
-    this.CONSUME(t.LetKeyword);
-    const name = this.nameOf(this.CONSUME(t.Name));
-    this.CONSUME(t.Equal);
-    const value = this.SUBRULE(this.expression);
-    return { kind: 'let', name, value, span: this.spanFrom(start) };
-  }, { recoveryValueFunc: () => undefined });
-
-  private readonly body = this.RULE('body', (): ast.Body => {
-    const start = this.start();
-    const lets: ast.Let[] = [];
-    let result: ast.Expr | undefined;
-    this.CONSUME(t.LeftBrace);
-    this.MANY(() => {
-      this.OR([
+  private readonly keep = this.RULE(
+    'keep',
+    (): ast.KeepItem | undefined => {
+      const start = this.start();
+      this.CONSUME(t.Keep);
+      let quoted = false;
+      const token = this.OR<IToken>([
+        { ALT: () => this.CONSUME(t.Name) },
         {
           ALT: () => {
-            const item = this.SUBRULE(this.let);
-            this.ACTION(() => {
-              if (item === undefined) return;
-              this.loseValue(result);
-              result = undefined;
-              lets.push(item);
-            });
-          },
-        },
-        {
-          ALT: () => {
-            const value = this.SUBRULE(this.expression);
-            this.ACTION(() => {
-              this.loseValue(result);
-              result = value;
-            });
+            quoted = true;
+            return this.CONSUME(t.StringToken);
           },
         },
       ]);
-    });
-    this.CONSUME(t.RightBrace);
-    return { lets, result, span: this.spanFrom(start) };
-  }, { recoveryValueFunc: () => NO_BODY });
-
-  private loseValue(value: ast.Expr | undefined): void {
-    if (value !== undefined && value !== NO_EXPR) this.misuses.push({ kind: 'lost-value', span: value.span });
-  }
-
-  readonly expression = this.RULE('expression', (): ast.Expr => {
-    const start = this.start();
-    const head = this.SUBRULE(this.operation);
-    const stages: ast.Stage[] = [];
-    this.MANY(() => {
-      this.CONSUME(t.Pipe);
-      const stage = this.SUBRULE(this.stage);
-      this.ACTION(() => {
-        if (stage !== undefined) stages.push(stage);
+      this.CONSUME(t.In);
+      const format = this.nameOf(this.CONSUME2(t.Name));
+      return this.ACTION(() => {
+        const written = this.nameOf(token);
+        const pattern = quoted ? { ...written, text: written.text.slice(1, -1) } : written;
+        return { kind: 'keep', pattern, quoted, format, span: this.spanFrom(start) };
       });
-    });
-    return stages.length === 0 ? head : { kind: 'pipeline', head, stages, span: this.spanFrom(start) };
-  }, { recoveryValueFunc: () => NO_EXPR });
+    },
+    { recoveryValueFunc: () => undefined },
+  );
 
-  private readonly stage = this.RULE('stage', (): ast.Stage | undefined => {
-    return this.OR<ast.Stage | undefined>([
-      { ALT: () => this.SUBRULE(this.repeat) },
-      { ALT: () => this.SUBRULE(this.ifStage) },
-      { ALT: () => this.SUBRULE(this.callStage) },
-    ]);
-  }, { recoveryValueFunc: () => undefined });
-
-  private readonly callStage = this.RULE('callStage', (): ast.CallStage | undefined => {
-    const start = this.start();
-    const callee = this.nameOf(this.CONSUME(t.Name));
-    let args: readonly ast.Arg[] | undefined;
-    this.OPTION(() => {
-      args = this.SUBRULE(this.args);
-    });
-    const span = this.spanFrom(start);
-    const label = this.SUBRULE(this.label);
-    return { kind: 'stage', callee, parens: args !== undefined, args: args ?? [], label, span };
-  }, { recoveryValueFunc: () => undefined });
-
-  private readonly label = this.RULE('label', (): ast.Name | undefined => {
-    let label: ast.Name | undefined;
-    this.OPTION(() => {
-      this.CONSUME(t.As);
-      label = this.nameOf(this.CONSUME(t.Name));
-    });
-    return label;
-  }, { recoveryValueFunc: () => undefined });
-
-  private readonly repeat = this.RULE('repeat', (): ast.RepeatStage | undefined => {
-    const start = this.start();
-    let variable: ast.Name | undefined;
-    this.CONSUME(t.Repeat);
-    const over = this.OR<ast.RepeatOver>([
-      {
-        ALT: () => {
-          variable = this.nameOf(this.CONSUME(t.Name));
-          this.CONSUME(t.In);
-          const from = this.SUBRULE(this.operation);
-          let to: ast.Expr | undefined;
-          this.OPTION(() => {
-            this.CONSUME(t.Range);
-            to = this.SUBRULE2(this.operation);
-          });
-          return to === undefined ? { kind: 'each', list: from } : { kind: 'range', from, to };
-        },
-      },
-      { ALT: () => ({ kind: 'count', count: this.SUBRULE3(this.operation) }) },
-    ]);
-    const stages = this.SUBRULE(this.stages);
-    const span = this.spanFrom(start);
-    const label = this.SUBRULE(this.label);
-    return { kind: 'repeat', variable, over, stages, label, span };
-  }, { recoveryValueFunc: () => undefined });
-
-  private readonly stages = this.RULE('stages', (): readonly ast.Stage[] => {
-    const stages: ast.Stage[] = [];
-    this.CONSUME(t.LeftBrace);
-    this.AT_LEAST_ONE_SEP({
-      SEP: t.Pipe,
-      DEF: () => {
-        const stage = this.SUBRULE(this.stage);
+  private readonly train = this.RULE(
+    'train',
+    (): ast.TrainSection | undefined => {
+      const start = this.start();
+      const items: ast.SettingItem[] = [];
+      this.CONSUME(t.Train);
+      this.CONSUME(t.LeftBrace);
+      this.MANY(() => {
+        const item = this.SUBRULE(this.setting);
         this.ACTION(() => {
-          if (stage !== undefined) stages.push(stage);
+          if (item !== undefined) items.push(item);
         });
-      },
-    });
-    this.CONSUME(t.RightBrace);
-    return stages;
-  }, { recoveryValueFunc: () => [] });
-
-  private readonly ifStage = this.RULE('ifStage', (): ast.IfStage | undefined => {
-    const start = this.start();
-    const branches: { condition: ast.Expr; stages: readonly ast.Stage[] }[] = [];
-    let otherwise: readonly ast.Stage[] | undefined;
-    this.CONSUME(t.If);
-    const condition = this.SUBRULE(this.operation);
-    const stages = this.SUBRULE(this.stages);
-    branches.push({ condition, stages });
-    this.MANY(() => {
-      this.CONSUME(t.Else);
-      this.CONSUME2(t.If);
-      const next = this.SUBRULE2(this.operation);
-      const body = this.SUBRULE2(this.stages);
-      this.ACTION(() => branches.push({ condition: next, stages: body }));
-    });
-    this.OPTION(() => {
-      this.CONSUME2(t.Else);
-      otherwise = this.SUBRULE3(this.stages);
-    });
-    return { kind: 'if-stage', branches, otherwise, span: this.spanFrom(start) };
-  }, { recoveryValueFunc: () => undefined });
-
-  private readonly ifExpression = this.RULE('ifExpression', (): ast.Expr => {
-    const start = this.start();
-    const branches: { condition: ast.Expr; body: ast.Body }[] = [];
-    let otherwise: ast.Body | undefined;
-    this.CONSUME(t.If);
-    const condition = this.SUBRULE(this.operation);
-    const first = this.SUBRULE(this.body);
-    branches.push({ condition, body: first });
-    this.MANY(() => {
-      this.CONSUME(t.Else);
-      this.CONSUME2(t.If);
-      const next = this.SUBRULE2(this.operation);
-      const body = this.SUBRULE2(this.body);
-      this.ACTION(() => branches.push({ condition: next, body }));
-    });
-    this.OPTION(() => {
-      this.CONSUME2(t.Else);
-      otherwise = this.SUBRULE3(this.body);
-    });
-    return { kind: 'if', branches, otherwise, span: this.spanFrom(start) };
-  }, { recoveryValueFunc: () => NO_EXPR });
-
-  private readonly operation = this.RULE('operation', (): ast.Expr => {
-    const start = this.start();
-    const operands: Operand[] = [];
-    const operators: ast.BinaryOperator[] = [];
-    const first = this.SUBRULE(this.operand);
-    operands.push(first);
-    this.MANY(() => {
-      const operator = this.CONSUME(t.Operator);
-      const operand = this.SUBRULE2(this.operand);
-      this.ACTION(() => {
-        operators.push(operator.image as ast.BinaryOperator);
-        operands.push(operand);
       });
-    });
-    return this.ACTION(() => {
-      if (operators.length <= MAX_OPERATORS) return buildBinary(operands, operators);
-      this.misuses.push({ kind: 'too-long', span: this.spanFrom(start) });
-      return NO_EXPR;
-    });
-  }, { recoveryValueFunc: () => NO_EXPR });
+      this.CONSUME(t.RightBrace);
+      return { kind: 'train', items, span: this.spanFrom(start) };
+    },
+    { recoveryValueFunc: () => undefined },
+  );
 
-  private readonly operand = this.RULE('operand', (): Operand => {
-    let not: number | undefined;
-    let minus: number | undefined;
-    this.OPTION(() => {
-      not = this.CONSUME(t.Not).startOffset;
-    });
-    this.OPTION2(() => {
-      minus = this.CONSUME(t.Minus).startOffset;
-    });
-    const start = this.start();
-    let value = this.SUBRULE(this.primary);
-    this.MANY(() => {
-      this.CONSUME(t.Dot);
+  private readonly setting = this.RULE(
+    'setting',
+    (): ast.SettingItem | undefined => {
+      const start = this.start();
       const name = this.nameOf(this.CONSUME(t.Name));
-      const span = this.spanFrom(start);
-      this.ACTION(() => {
-        value = { kind: 'property', object: value, name, span };
+      const value = this.SUBRULE(this.operation);
+      return { kind: 'setting', name, value, span: this.spanFrom(start) };
+    },
+    { recoveryValueFunc: () => undefined },
+  );
+
+  private readonly model = this.RULE(
+    'model',
+    (): ast.ModelSection | undefined => {
+      const start = this.start();
+      const inputs: { name: ast.Name; shape: ast.Expr; span: Span }[] = [];
+      this.CONSUME(t.Model);
+      const name = this.nameOf(this.CONSUME(t.Name));
+      this.CONSUME(t.LeftParen);
+      this.MANY_SEP({
+        SEP: t.Comma,
+        DEF: () => {
+          const inputStart = this.start();
+          const input = this.nameOf(this.CONSUME2(t.Name));
+          this.CONSUME(t.Colon);
+          const shape = this.SUBRULE(this.list);
+          const span = this.spanFrom(inputStart);
+          this.ACTION(() => inputs.push({ name: input, shape, span }));
+        },
       });
-    });
-    return this.ACTION((): Operand => {
-      if (minus === undefined) return { value, not };
-      return { value: { kind: 'unary', operator: '-', operand: value, span: { start: minus, end: value.span.end } }, not };
-    });
-  }, { recoveryValueFunc: () => ({ value: NO_EXPR, not: undefined }) });
+      this.CONSUME(t.RightParen);
+      this.CONSUME(t.Arrow);
+      const output = this.SUBRULE2(this.list);
+      const body = this.SUBRULE(this.body);
+      return { kind: 'model', name, inputs, output, body, span: this.spanFrom(start) };
+    },
+    { recoveryValueFunc: () => undefined },
+  );
 
-  private readonly primary = this.RULE('primary', (): ast.Expr => {
-    const start = this.start();
-    return this.OR<ast.Expr>([
-      {
-        ALT: () => {
-          const token = this.CONSUME(t.NumberToken);
-          return { kind: 'number', value: Number(token.image), text: token.image, span: this.spanFrom(start) };
+  private readonly block = this.RULE(
+    'block',
+    (): ast.BlockSection | undefined => {
+      const start = this.start();
+      const params: ast.Param[] = [];
+      this.CONSUME(t.Block);
+      const name = this.nameOf(this.CONSUME(t.Name));
+      this.CONSUME(t.LeftParen);
+      this.MANY_SEP({
+        SEP: t.Comma,
+        DEF: () => {
+          const paramStart = this.start();
+          const param = this.nameOf(this.CONSUME2(t.Name));
+          let value: ast.Expr | undefined;
+          this.OPTION(() => {
+            this.CONSUME(t.Equal);
+            value = this.SUBRULE(this.operation);
+          });
+          const span = this.spanFrom(paramStart);
+          this.ACTION(() => params.push({ name: param, default: value, span }));
         },
-      },
-      { ALT: () => this.SUBRULE(this.reference) },
-      {
-        ALT: () => {
-          const token = this.CONSUME(t.StringToken);
-          return { kind: 'string', value: token.image.slice(1, -1), span: this.spanFrom(start) };
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME(t.True);
-          return { kind: 'boolean', value: true, span: this.spanFrom(start) };
-        },
-      },
-      {
-        ALT: () => {
-          this.CONSUME(t.False);
-          return { kind: 'boolean', value: false, span: this.spanFrom(start) };
-        },
-      },
-      { ALT: () => this.SUBRULE(this.list) },
-      {
-        ALT: () => {
-          this.CONSUME(t.LeftParen);
-          const inner = this.SUBRULE(this.expression);
-          this.CONSUME(t.RightParen);
-          return { kind: 'group', inner, span: this.spanFrom(start) };
-        },
-      },
-      { ALT: () => this.SUBRULE(this.ifExpression) },
-    ]);
-  }, { recoveryValueFunc: () => NO_EXPR });
-
-  private readonly reference = this.RULE('reference', (): ast.Expr => {
-    const start = this.start();
-    const name = this.nameOf(this.CONSUME(t.Name));
-    let args: readonly ast.Arg[] | undefined;
-    this.OPTION(() => {
-      args = this.SUBRULE(this.args);
-    });
-    const span = this.spanFrom(start);
-    return args === undefined ? { kind: 'name', name, span } : { kind: 'call', callee: name, args, span };
-  }, { recoveryValueFunc: () => NO_EXPR });
-
-  private readonly list = this.RULE('list', (): ast.Expr => {
-    const start = this.start();
-    const items: ast.Expr[] = [];
-    this.CONSUME(t.LeftBracket);
-    this.OPTION(() => {
-      const first = this.SUBRULE(this.operation);
-      items.push(first);
-      this.MANY(() => {
-        this.CONSUME(t.Comma);
-        const item = this.SUBRULE2(this.operation);
-        this.ACTION(() => items.push(item));
       });
-      this.OPTION2(() => this.CONSUME2(t.Comma));
-    });
-    this.CONSUME(t.RightBracket);
-    return { kind: 'list', items, span: this.spanFrom(start) };
-  }, { recoveryValueFunc: () => NO_EXPR });
-
-  private readonly args = this.RULE('args', (): readonly ast.Arg[] => {
-    const args: ast.Arg[] = [];
-    const push = (arg: ast.Arg | undefined) => {
-      if (arg === undefined) return;
-      if (arg.name === undefined && args.some((other) => other.name !== undefined)) this.misuses.push({ kind: 'positional-after-named', span: arg.span });
-      args.push(arg);
-    };
-    this.CONSUME(t.LeftParen);
-    this.OPTION(() => {
-      const first = this.SUBRULE(this.arg);
-      this.ACTION(() => push(first));
-      this.MANY(() => {
-        this.CONSUME(t.Comma);
-        const arg = this.SUBRULE2(this.arg);
-        this.ACTION(() => push(arg));
-      });
-      this.OPTION2(() => this.CONSUME2(t.Comma));
-    });
-    this.CONSUME(t.RightParen);
-    return args;
-  }, { recoveryValueFunc: () => [] });
-
-  private readonly arg = this.RULE('arg', (): ast.Arg | undefined => {
-    const start = this.start();
-    return this.OR<ast.Arg>([
-      {
-        ALT: () => {
-          const name = this.nameOf(this.CONSUME(t.Name));
-          this.OR2([
-            { ALT: () => this.CONSUME(t.Colon) },
-            {
-              ALT: () => {
-                const equal = this.CONSUME(t.Equal);
-                this.ACTION(() => this.misuses.push({ kind: 'equal-argument', span: { start: equal.startOffset, end: t.tokenEnd(equal) } }));
-              },
-            },
-          ]);
-          const value = this.SUBRULE(this.expression);
-          return { name, value, span: this.spanFrom(start) };
-        },
-      },
-      {
-        ALT: () => {
-          const value = this.SUBRULE2(this.expression);
-          return { name: undefined, value, span: this.spanFrom(start) };
-        },
-      },
-    ]);
-  }, { recoveryValueFunc: () => undefined });
+      this.CONSUME(t.RightParen);
+      const body = this.SUBRULE(this.body);
+      return { kind: 'block', name, params, body, span: this.spanFrom(start) };
+    },
+    { recoveryValueFunc: () => undefined },
+  );
 }

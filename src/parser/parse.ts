@@ -1,10 +1,11 @@
-import { tokenMatcher, type ILexingResult, type IToken } from 'chevrotain';
+import { type ILexingResult, type IToken, tokenMatcher } from 'chevrotain';
 import { type Diagnostic, type Source, type Span, UserError } from '../diagnostics/diagnostic.js';
 import { LineIndex } from '../diagnostics/lines.js';
 import { sortDiagnostics } from '../diagnostics/render.js';
 import { DiagnosticSink } from '../diagnostics/sink.js';
 import type { AmpFile, Expr } from './ast.js';
-import { AmpParser, type Misuse } from './grammar.js';
+import type { Misuse } from './expression-grammar.js';
+import { AmpParser } from './grammar.js';
 import { balanceBrackets, repairTokens, spanOf } from './repair.js';
 import { syntaxDiagnostic } from './syntax-errors.js';
 import * as t from './tokens.js';
@@ -29,7 +30,12 @@ function parserFor(tokens: IToken[]): AmpParser {
 }
 
 const MISUSES: Readonly<Record<Misuse['kind'], Omit<Diagnostic, 'span' | 'severity'>>> = {
-  'equal-argument': { code: 'AMP1009', message: '`=` does not name an argument', why: 'named arguments are written `name: value`', fix: 'replace `=` with `:`' },
+  'equal-argument': {
+    code: 'AMP1009',
+    message: '`=` does not name an argument',
+    why: 'named arguments are written `name: value`',
+    fix: 'replace `=` with `:`',
+  },
   'lost-value': {
     code: 'AMP1007',
     message: 'this value goes nowhere',
@@ -132,9 +138,15 @@ function badNumber(image: string, span: Span, sink: DiagnosticSink): void {
   if (image.includes('_') && /^[\d_.]+$/.test(image)) {
     sink.error('AMP1002', span, `\`${image}\` is not a number`, { why, fix: `write \`${image.replaceAll('_', '')}\`` });
   } else if (/^0[xXbBoO]/.test(image)) {
-    sink.error('AMP1002', span, `\`${image}\` is not a number`, { why, fix: Number.isNaN(Number(image)) ? 'write it in decimal' : `write \`${Number(image)}\`` });
+    sink.error('AMP1002', span, `\`${image}\` is not a number`, {
+      why,
+      fix: Number.isNaN(Number(image)) ? 'write it in decimal' : `write \`${Number(image)}\``,
+    });
   } else if (unit !== null && !/^[eE]/.test(unit[2]!)) {
-    sink.error('AMP1002', span, `\`${image}\` is a number with the unit \`${unit[2]}\``, { why: `numbers take no unit; ${why}`, fix: `write \`${unit[1]}\`` });
+    sink.error('AMP1002', span, `\`${image}\` is a number with the unit \`${unit[2]}\``, {
+      why: `numbers take no unit; ${why}`,
+      fix: `write \`${unit[1]}\``,
+    });
   } else if (/^\.\d+$/.test(image)) {
     sink.error('AMP1002', span, `\`${image}\` is not a number`, { why, fix: `write \`0${image}\`` });
   } else if (/^\d+\.$/.test(image)) {
@@ -148,6 +160,9 @@ function badString(image: string, span: Span, sink: DiagnosticSink): void {
   if (image.startsWith("'")) {
     sink.error('AMP1003', span, 'a string is written in double quotes', { fix: `write \`"${image.replaceAll("'", '')}"\`` });
   } else {
-    sink.error('AMP1003', span, 'this string is never closed', { why: 'a string ends on the line on which it starts', fix: 'add the missing `"`' });
+    sink.error('AMP1003', span, 'this string is never closed', {
+      why: 'a string ends on the line on which it starts',
+      fix: 'add the missing `"`',
+    });
   }
 }

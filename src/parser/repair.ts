@@ -8,7 +8,11 @@ import * as t from './tokens.js';
 /** Deepest nesting of brackets; the parser and the lowering recurse once a level. */
 const MAX_DEPTH = 100;
 
-const CLOSER = new Map<TokenType, TokenType>([[t.LeftBrace, t.RightBrace], [t.LeftParen, t.RightParen], [t.LeftBracket, t.RightBracket]]);
+const CLOSER = new Map<TokenType, TokenType>([
+  [t.LeftBrace, t.RightBrace],
+  [t.LeftParen, t.RightParen],
+  [t.LeftBracket, t.RightBracket],
+]);
 const CLOSERS = new Set(CLOSER.values());
 const NOT_IN_PARENS = new Set([t.Pipe, t.As, t.LetKeyword]);
 const STARTS_VALUE = new Set([t.Name, t.NumberToken, t.StringToken, t.True, t.False]);
@@ -84,7 +88,9 @@ export function balanceBrackets(text: string, tokens: readonly IToken[], sink: D
     if (CLOSER.has(type)) {
       open.push({ token, at: out.length });
       if (open.length > MAX_DEPTH) {
-        sink.error('AMP1008', spanOf(token), `brackets are nested more than ${MAX_DEPTH} deep`, { fix: 'name parts of it with `let` or `block`' });
+        sink.error('AMP1008', spanOf(token), `brackets are nested more than ${MAX_DEPTH} deep`, {
+          fix: 'name parts of it with `let` or `block`',
+        });
         return undefined;
       }
     } else if (CLOSERS.has(type)) {
@@ -155,7 +161,8 @@ function nameSections(text: string, tokens: readonly IToken[], sink: DiagnosticS
       why: `a file consists of the sections ${listNames(keywords, 'and')}`,
       fix: near === undefined ? 'remove it, or move it into a section' : `did you mean \`${near}\`?`,
     });
-    if (near !== undefined) out.push({ ...token, tokenType: t.SECTION_KEYWORDS[near]!, tokenTypeIdx: t.SECTION_KEYWORDS[near]!.tokenTypeIdx! });
+    if (near !== undefined)
+      out.push({ ...token, tokenType: t.SECTION_KEYWORDS[near]!, tokenTypeIdx: t.SECTION_KEYWORDS[near]!.tokenTypeIdx! });
     else i = sectionEnd(text, tokens, i);
   }
   return out;

@@ -33,8 +33,12 @@ const HELP: Readonly<Record<string, Help>> = {
   "list ']'": { expected: '`,` or `]`', why: 'the items of a list are separated by commas' },
   "list '['": { expected: 'a shape', why: 'a shape is a list of sizes', fix: 'write the sizes in brackets, such as `[32, 32, 3]`' },
   primary: { expected: 'a value', why: 'a value is a number, a name, a list, `true`, `false`, a string or an expression in parentheses' },
-  'label Name': { expected: 'a name after `as`', why: '`as` names a layer, and with it its weights', fix: 'names are letters, digits and `_`' },
-  "datasetItem Name": { expected: 'a setting' },
+  'label Name': {
+    expected: 'a name after `as`',
+    why: '`as` names a layer, and with it its weights',
+    fix: 'names are letters, digits and `_`',
+  },
+  'datasetItem Name': { expected: 'a setting' },
   "dataset '}'": { expected: 'a setting or `}`', why: 'settings of a data set are written like calls: `crop(padding: 4)`' },
   'dataset Name': { expected: 'the name of a data set', fix: 'write `dataset cifar10` or `dataset shapes`' },
   "precision '}'": { expected: 'a setting or `}`', why: 'a setting is its name and then its value: `compute fp16`' },
@@ -65,7 +69,9 @@ function plainName(expected: string): string {
 export function syntaxDiagnostic(error: IRecognitionException, textLength: number): Diagnostic {
   const rule = error.context.ruleStack.at(-1) ?? 'file';
   const mismatch = error.name === 'MismatchedTokenException';
-  const help = (mismatch ? HELP[`${rule} ${error.message}`] : HELP[rule]) ?? { expected: mismatch ? plainName(error.message) : 'something else' };
+  const help = (mismatch ? HELP[`${rule} ${error.message}`] : HELP[rule]) ?? {
+    expected: mismatch ? plainName(error.message) : 'something else',
+  };
   const { token } = error;
   const atEnd = token.tokenType === EOF || Number.isNaN(token.startOffset);
   const previousEnd = Number.isNaN(error.token.startOffset) ? textLength : t.tokenEnd(token);

@@ -31,7 +31,11 @@ export class TokenCursor {
   /** Prints the next token, which is `expected`. */
   take(expected?: string): Doc {
     const { leading, trailing } = this.comments[this.at]!;
-    return [leading.map((item) => comment(item.image, false)), this.text(expected), trailing === undefined ? '' : comment(trailing.image, true)];
+    return [
+      leading.map((item) => comment(item.image, false)),
+      this.text(expected),
+      trailing === undefined ? '' : comment(trailing.image, true),
+    ];
   }
 
   /** A closing bracket apart from the comments before it, which belong inside. */
@@ -51,7 +55,10 @@ export class TokenCursor {
   /** The comments before the next token with the blank lines among them; `start` forces or forbids the first one. Then `take` prints only the token. */
   lead(start: 'blank' | 'none' | 'keep'): Doc {
     const { leading, trailing } = this.comments[this.at]!;
-    const docs: Doc[] = leading.map((item, i) => [(i === 0 ? start === 'blank' || (start === 'keep' && this.blankBefore(item)) : this.blankBefore(item)) ? blank : '', comment(item.image, false)]);
+    const docs: Doc[] = leading.map((item, i) => [
+      (i === 0 ? start === 'blank' || (start === 'keep' && this.blankBefore(item)) : this.blankBefore(item)) ? blank : '',
+      comment(item.image, false),
+    ]);
     const token = this.tokens[this.at];
     if (token !== undefined) {
       const first = leading.length === 0;
@@ -64,7 +71,13 @@ export class TokenCursor {
   /** Whether the next token starts a line of the source. */
   startsLine(): boolean {
     const token = this.tokens[this.at];
-    return token !== undefined && this.lines.line(token.startLine!).slice(0, token.startColumn! - 1).trim() === '';
+    return (
+      token !== undefined &&
+      this.lines
+        .line(token.startLine!)
+        .slice(0, token.startColumn! - 1)
+        .trim() === ''
+    );
   }
 
   /** Whether the token after the next starts a line: `{` that was left open at the end of its line. */

@@ -1,4 +1,4 @@
-import { createToken, Lexer, type IToken, type TokenType } from 'chevrotain';
+import { createToken, type IToken, Lexer, type TokenType } from 'chevrotain';
 
 export const Name = createToken({ name: 'Name', pattern: /[A-Za-z_][A-Za-z0-9_]*/ });
 
@@ -49,7 +49,8 @@ export const SECTION_KEYWORDS: Readonly<Record<string, TokenType>> = {
 /** Anything that starts like a number and is none, so that it becomes one clear error: `64px`, `1.2.3`, `5.`, `.5`, `0x10`, `1_000`. */
 export const BadNumber = createToken({
   name: 'BadNumber',
-  pattern: /(?:\d+(?:\.\d+)?[eE][+-](?!\d)|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?:[A-Za-z_]\w*)(?:\.\w+)*|\d+(?:\.\d+){2,}\w*|\d+\.(?![.\d])\w*|\.\d\w*)/,
+  pattern:
+    /(?:\d+(?:\.\d+)?[eE][+-](?!\d)|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?:[A-Za-z_]\w*)(?:\.\w+)*|\d+(?:\.\d+){2,}\w*|\d+\.(?![.\d])\w*|\.\d\w*)/,
 });
 export const NumberToken = createToken({ name: 'Number', pattern: /\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w])(?!\.(?!\.))/ });
 export const StringToken = createToken({ name: 'String', pattern: /"[^"\n\r]*"/ });
@@ -85,6 +86,7 @@ const Comment = createToken({ name: 'Comment', pattern: /#[^\n\r]*/, group: 'com
 /** Comments of other languages, reported once instead of once per character. */
 export const BadComment = createToken({ name: 'BadComment', pattern: /\/\/[^\n\r]*/ });
 
+// biome-ignore format: the groups are the order in which the lexer tries them.
 export const TOKENS: readonly TokenType[] = [
   WhiteSpace, Comment, BadComment, Operator,
   Dataset, Model, Block, Precision, Train, LetKeyword, Repeat, In, If, Else, As, Keep, And, Or, Not, True, False,

@@ -13,7 +13,7 @@ export const addFmt: AddCommand = (program, output, exitWith) => {
       let changed = 0;
       for (const file of files) {
         const source = await readSource(file);
-        const formatted = formatAmp(source.text, source.path);
+        const formatted = formatAmp(source);
         if (formatted === source.text) continue;
         changed += 1;
         if (check) output.line(`${file} is not formatted`);

@@ -15,6 +15,11 @@ export interface StateLayout {
   readonly bytes: number;
 }
 
+/** Where a tensor is after a call; a reshape of an input or a state stays where that is. */
+export interface OutputSlot extends Slot {
+  readonly block: 'arena' | 'states' | 'inputs';
+}
+
 /** How one function is called: its inputs in one block, its scalar outputs as doubles. */
 export interface FunctionLayout {
   readonly name: string;
@@ -22,8 +27,8 @@ export interface FunctionLayout {
   readonly inputBytes: number;
   /** Names of the outputs of shape [], in the order of the block of doubles. */
   readonly scalars: readonly string[];
-  /** Outputs with a shape, in the arena after the call. */
-  readonly tensors: ReadonlyMap<string, Slot>;
+  /** Outputs with a shape, which stay where they are until the next call. */
+  readonly tensors: ReadonlyMap<string, OutputSlot>;
   /** Step-function expression of the address of every value in memory: `inputs + 64`, `states + 128`, `arena + 4096`. */
   readonly places: ReadonlyMap<ValueId, string>;
 }
@@ -47,6 +52,12 @@ export function layoutStates(plan: Plan): StateLayout {
   return { slots, bytes };
 }
 
+function blockOf(place: string | undefined): Pick<OutputSlot, 'block' | 'offset'> {
+  if (place === undefined) throw new Error('an output is not in memory');
+  const [block, offset] = place.split(' + ');
+  return { block: block as OutputSlot['block'], offset: Number(offset) };
+}
+
 export function layoutFunction(fn: PlanFunction, states: StateLayout): FunctionLayout {
   const { nodes, outputs } = fn.graph;
   const inputs = new Map<string, Slot>();
@@ -62,23 +73,19 @@ export function layoutFunction(fn: PlanFunction, states: StateLayout): FunctionL
       places.set(node.id, `states + ${states.slots.get(name)!.offset}`);
     }
   }
-  const offsets = new Map<ValueId, number>();
   for (const { value, offset } of fn.memory.allocations) {
     let root = value;
     while (nodes[root]!.op === 'reshape') root = nodes[root]!.inputs[0]!;
-    offsets.set(root, offset);
     places.set(root, `arena + ${offset}`);
   }
   const scalars: string[] = [];
-  const tensors = new Map<string, Slot>();
+  const tensors = new Map<string, OutputSlot>();
   for (const [name, id] of Object.entries(outputs)) {
     let root = id;
     while (nodes[root]!.op === 'reshape') root = nodes[root]!.inputs[0]!;
     const { type } = nodes[id]!;
-    const offset = offsets.get(root);
     if (type.shape.length === 0) scalars.push(name);
-    else if (offset !== undefined) tensors.set(name, { type, offset });
-    else throw new Error(`output ${name} of ${fn.name} is not in the arena`);
+    else tensors.set(name, { type, ...blockOf(places.get(root)) });
   }
   return { name: fn.name, inputs, inputBytes, scalars, tensors, places };
 }

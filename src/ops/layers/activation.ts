@@ -10,7 +10,10 @@ export const geluLayer = elementwise('gelu', 'x times the normal distribution fu
 export const siluLayer = elementwise('silu', 'x * sigmoid(x)');
 export const sigmoidLayer = elementwise('sigmoid', '1 / (1 + exp(-x))');
 export const tanhLayer = elementwise('tanh', 'Hyperbolic tangent.');
-export const softmaxLayer = elementwise('softmax', 'exp(x) over its sum along the last axis. The losses want logits, so a classifier does not end with it.');
+export const softmaxLayer = elementwise(
+  'softmax',
+  'exp(x) over its sum along the last axis. The losses want logits, so a classifier does not end with it.',
+);
 export const logSoftmaxLayer = elementwise('log_softmax', 'Logarithm of softmax along the last axis.');
 
 export const leakyReluLayer: LayerDefinition = {

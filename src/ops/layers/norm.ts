@@ -1,6 +1,6 @@
+import { elementCount } from '../../ir/types.js';
 import type { LayerDefinition } from '../layer.js';
 import { constrain } from '../op.js';
-import { elementCount } from '../../ir/types.js';
 
 export const batchNormLayer: LayerDefinition = {
   doc: 'Normalizes each channel, then scales and shifts it (Ioffe and Szegedy 2015). Training uses the statistics of the batch, evaluation running means of them.',

@@ -33,7 +33,9 @@ export const reshapeLayer: LayerDefinition = {
 
 export const concatLayer: LayerDefinition = {
   doc: 'The piped value and the arguments one after the other along an axis.',
-  params: [{ name: 'axis', kind: 'int', min: -4, max: 3, default: -1, doc: 'counted from 0 without the batch, or from -1 (channels) backwards' }],
+  params: [
+    { name: 'axis', kind: 'int', min: -4, max: 3, default: -1, doc: 'counted from 0 without the batch, or from -1 (channels) backwards' },
+  ],
   values: { min: 1, max: 64 },
   example: 'x |> concat(skip)',
   build: ({ input, values, args, emit, type }) => {

@@ -96,7 +96,9 @@ export class CpuExecutable implements Executable {
       const slot = this.#last?.tensors.get(name);
       if (slot === undefined) throw new Error(`the last call had no tensor output ${name}`);
       const bytes = new Uint8Array(byteLength(slot.type));
-      this.native.readArena(slot.offset, bytes);
+      if (slot.block === 'arena') this.native.readArena(slot.offset, bytes);
+      else if (slot.block === 'states') this.native.readState(slot.offset, bytes);
+      else bytes.set(this.#functions.get(this.#last!.name as FunctionName)!.inputs.subarray(slot.offset, slot.offset + bytes.length));
       return widen(slot.type.dtype, bytes);
     });
   }

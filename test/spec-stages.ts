@@ -1,0 +1,39 @@
+import { printGraph } from '../src/ir/print.js';
+import { checkSource, lowerProgram } from '../src/lower/lower.js';
+import type { Overrides } from '../src/lower/overrides.js';
+import { formatAmp } from '../src/parser/format.js';
+import { parseAmp } from '../src/parser/parse.js';
+import { rendered, type StageOptions, type Stages } from './spec-runner.js';
+import { printAst } from './support/print-ast.js';
+
+function lowerOptions(options: StageOptions): { readonly batch?: number; readonly overrides?: Overrides } {
+  return { batch: options.batch as number | undefined, overrides: options.overrides as Overrides | undefined };
+}
+
+/** What a spec's `stage` runs. */
+export const STAGES: Stages = {
+  /** The tree, or the syntax errors. */
+  parse: {
+    run: (source) => {
+      const { file, diagnostics } = parseAmp(source.text);
+      return { text: diagnostics.length > 0 ? rendered(diagnostics, source) : printAst(file.sections), diagnostics };
+    },
+  },
+  /** Everything that is wrong with a file. */
+  check: {
+    run: (source) => {
+      const diagnostics = checkSource(source);
+      return { text: diagnostics.length > 0 ? rendered(diagnostics, source) : 'no problems\n', diagnostics };
+    },
+  },
+  /** The text in the standard style. */
+  fmt: { run: (source) => ({ text: formatAmp(source) }) },
+  /** The forward graph as trained, or as evaluated with `mode: eval`; `recipe: true` gives the settings instead. */
+  lower: {
+    run: (source, options) => {
+      const program = lowerProgram(source, lowerOptions(options));
+      if (options.recipe === true) return { text: `${JSON.stringify(program.recipe, null, 2)}\n`, value: program };
+      return { text: printGraph(options.mode === 'eval' ? program.eval : program.train), value: program };
+    },
+  },
+};

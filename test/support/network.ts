@@ -1,0 +1,115 @@
+import { type CompileOptions, compileProgram } from '../../src/compile.js';
+import { GraphBuilder } from '../../src/ir/builder.js';
+import type { PrecisionSpec, Program, Recipe, TrainSpec } from '../../src/ir/program.js';
+import type { Graph, Shape, ValueId } from '../../src/ir/types.js';
+import { LAYERS } from '../../src/lower/layers.js';
+import { emit } from '../../src/ops/emit.js';
+import type { ArgValue, StateInit } from '../../src/ops/layer.js';
+import type { Plan, PlanFunction } from '../../src/plan/plan.js';
+import { fnv1a32 } from '../../src/random/threefry.js';
+
+export interface CallOptions {
+  /** Name of the layer; by default its kind and a number. */
+  readonly as?: string;
+  /** Further values, as the second operand of `add`. */
+  readonly values?: readonly ValueId[];
+}
+
+/** Applies layers of the language to values, without a `.amp` file and with images of any size. */
+export interface Layers {
+  readonly image: ValueId;
+  call(layer: string, input: ValueId, args?: Readonly<Record<string, ArgValue>>, options?: CallOptions): ValueId;
+  /** Without the batch. */
+  shape(value: ValueId): Shape;
+}
+
+/** A model: from the normalized image to the logits. */
+export type Model = (layers: Layers) => ValueId;
+
+export interface ProgramOptions {
+  readonly batch?: number;
+  readonly image?: readonly [number, number, number];
+  readonly std?: number;
+  readonly precision?: Partial<PrecisionSpec>;
+  readonly train?: Partial<TrainSpec>;
+}
+
+function forwardGraph(model: Model, mode: 'train' | 'eval', recipe: Recipe, batch: number): Graph {
+  const builder = new GraphBuilder();
+  const { dataset, inputShape } = recipe;
+  const pixels = builder.add({ op: 'input', attrs: { name: 'image' }, type: { dtype: 'u8', shape: [batch, ...inputShape] } });
+  const counters = new Map<string, number>();
+  let stepInput: ValueId | undefined;
+  const image = emit(builder, 'normalize', [pixels], { mean: dataset.mean, std: dataset.std }, { layer: 'normalize' });
+
+  const call: Layers['call'] = (name, input, args = {}, options = {}) => {
+    const definition = LAYERS[name];
+    counters.set(name, (counters.get(name) ?? 0) + 1);
+    const path = options.as ?? `${name}_${counters.get(name)}`;
+    const loc = { line: builder.nodes.length, column: 3 };
+    const defaults = Object.fromEntries(definition.params.flatMap((p) => (p.default === undefined ? [] : [[p.name, p.default]])));
+    const state = (role: string, stateName: string, shape: Shape, init: StateInit) => {
+      const attrs = { name: `${path}.${stateName}`, role, init: init.kind, value: init.kind === 'uniform' ? init.bound : init.value };
+      return builder.add({ op: 'state', attrs, type: { dtype: 'f32', shape }, layer: path, loc });
+    };
+    return definition.build({
+      builder,
+      mode,
+      input,
+      values: options.values ?? [],
+      args: { ...defaults, ...args },
+      path,
+      loc,
+      seed: recipe.train.seed,
+      salt: fnv1a32(path),
+      emit: (op, inputs, attrs = {}) => emit(builder, op, inputs, attrs, { layer: path, loc }),
+      parameter: (stateName, shape, init) => state('parameter', stateName, shape, init),
+      statistic: (stateName, shape, init) => state('statistic', stateName, shape, init),
+      step: () => {
+        stepInput ??= builder.add({ op: 'input', attrs: { name: 'step' }, type: { dtype: 'i32', shape: [] } });
+        return stepInput;
+      },
+      type: (id) => builder.type(id),
+    });
+  };
+  const logits = model({ image, call, shape: (value) => builder.type(value).shape.slice(1) });
+  return builder.finish('forward', { logits });
+}
+
+export const ADAM = { kind: 'adam', lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0 } as const;
+export const SGD = { kind: 'sgd', lr: 0.1, momentum: 0, nesterov: false, weightDecay: 0 } as const;
+
+/** The program of a model; by default fp16 under `mixed`, adam, batches of 2 images of 8x8x3. */
+export function programOf(model: Model, options: ProgramOptions = {}): Program {
+  const { batch = 2, image = [8, 8, 3], std = 0.5 } = options;
+  const perChannel = (value: number) => Array.from({ length: image[2] }, () => value);
+  const recipe: Recipe = {
+    model: 'Net',
+    inputShape: image,
+    classes: 10,
+    dataset: { name: 'cifar10', mean: perChannel(0.5), std: perChannel(std), flip: false, cropPadding: 0 },
+    precision: { compute: 'f16', policy: 'mixed', lossScaling: undefined, pins: [], ...options.precision },
+    train: {
+      loss: { kind: 'cross_entropy', labelSmoothing: 0 },
+      optimizer: ADAM,
+      schedule: { kind: 'constant' },
+      warmup: 0,
+      clip: 0,
+      batch,
+      accumulate: 1,
+      epochs: 1,
+      seed: 0,
+      ...options.train,
+    },
+  };
+  return { recipe, train: forwardGraph(model, 'train', recipe, batch), eval: forwardGraph(model, 'eval', recipe, batch) };
+}
+
+export function planOf(model: Model, options: ProgramOptions = {}, compileOptions: Partial<CompileOptions> = {}): Plan {
+  return compileProgram(programOf(model, options), { backend: 'reference', low: ['f16', 'bf16'], ...compileOptions });
+}
+
+/** The training step of `planOf`. */
+export function trainStepOf(model: Model, options: ProgramOptions = {}): PlanFunction {
+  return planOf(model, options).functions[0];
+}

@@ -1,0 +1,92 @@
+import type { Arg, Body, Expr, Section, Stage } from '../../src/parser/ast.js';
+
+/** The tree as s-expressions, one section a line group: compact enough to read in a spec. */
+export function printAst(sections: readonly Section[]): string {
+  return `${sections.map((section) => lines(section, 0)).join('\n')}\n`;
+}
+
+function lines(section: Section, depth: number): string {
+  const pad = '  '.repeat(depth);
+  switch (section.kind) {
+    case 'let':
+      return `${pad}(let ${section.name.text} ${expr(section.value)})`;
+    case 'dataset':
+    case 'precision':
+    case 'train': {
+      const head = section.kind === 'dataset' ? `dataset ${section.name.text}` : section.kind;
+      const items = section.items.map((item) =>
+        item.kind === 'keep' ? `(keep ${item.pattern.text} ${item.format.text})` : `(set ${item.name.text} ${expr(item.value)})`,
+      );
+      return `(${[head, ...items].join('\n  ')})`;
+    }
+    case 'model':
+      return `(model ${section.name.text} (${section.inputs.map((input) => `${input.name.text} ${expr(input.shape)}`).join(' ')}) ${expr(section.output)}\n${body(section.body)})`;
+    case 'block': {
+      const params = section.params.map((param) => (param.default === undefined ? param.name.text : `(${param.name.text} ${expr(param.default)})`));
+      return `(block ${section.name.text} (${params.join(' ')})\n${body(section.body)})`;
+    }
+  }
+}
+
+function body(part: Body): string {
+  const items = part.lets.map((item) => lines(item, 1));
+  return [...items, part.result === undefined ? '  ()' : `  ${expr(part.result, '\n    ')}`].join('\n');
+}
+
+function inline(part: Body): string {
+  return `{${[...part.lets.map((item) => lines(item, 0)), part.result === undefined ? '' : expr(part.result)].join(' ')}}`;
+}
+
+function args(list: readonly Arg[]): string {
+  return list.map((arg) => (arg.name === undefined ? ` ${expr(arg.value)}` : ` ${arg.name.text}: ${expr(arg.value)}`)).join('');
+}
+
+function expr(part: Expr, separator = ' '): string {
+  switch (part.kind) {
+    case 'number':
+    case 'boolean':
+      return String(part.value);
+    case 'string':
+      return JSON.stringify(part.value);
+    case 'name':
+      return part.name.text === '' ? '?' : part.name.text;
+    case 'property':
+      return `(. ${expr(part.object)} ${part.name.text})`;
+    case 'list':
+      return `[${part.items.map((item) => expr(item)).join(' ')}]`;
+    case 'group':
+      return expr(part.inner);
+    case 'unary':
+      return `(${part.operator} ${expr(part.operand)})`;
+    case 'binary':
+      return `(${part.operator} ${expr(part.left)} ${expr(part.right)})`;
+    case 'call':
+      return `(${part.callee.text}${args(part.args)})`;
+    case 'if': {
+      const branches = part.branches.map((branch) => `${expr(branch.condition)} ${inline(branch.body)}`);
+      return `(if ${[...branches, ...(part.otherwise === undefined ? [] : [inline(part.otherwise)])].join(' ')})`;
+    }
+    case 'pipeline':
+      return `(|> ${[expr(part.head), ...part.stages.map(stage)].join(separator)})`;
+  }
+}
+
+function stage(part: Stage): string {
+  const chain = (stages: readonly Stage[]) => `{${stages.map(stage).join(' ')}}`;
+  switch (part.kind) {
+    case 'stage': {
+      const call = part.args.length === 0 ? part.callee.text : `(${part.callee.text}${args(part.args)})`;
+      return part.label === undefined ? call : `(as ${part.label.text} ${call})`;
+    }
+    case 'repeat': {
+      const { over } = part;
+      const times = over.kind === 'count' ? expr(over.count) : over.kind === 'each' ? expr(over.list) : `(.. ${expr(over.from)} ${expr(over.to)})`;
+      const loop = `(repeat ${part.variable === undefined ? '' : `${part.variable.text} `}${times} ${chain(part.stages)})`;
+      return part.label === undefined ? loop : `(as ${part.label.text} ${loop})`;
+    }
+    case 'if-stage': {
+      const branches = part.branches.map((branch) => `${expr(branch.condition)} ${chain(branch.stages)}`);
+      return `(if ${[...branches, ...(part.otherwise === undefined ? [] : [chain(part.otherwise)])].join(' ')})`;
+    }
+  }
+}
