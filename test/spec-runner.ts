@@ -58,7 +58,9 @@ export function loadSpecs(): readonly SpecFile[] {
     .sort()
     .map((name) => {
       const url = new URL(name, folder);
-      const spec: unknown = parseDocument(readFileSync(url, 'utf8')).toJS();
+      const document = parseDocument(readFileSync(url, 'utf8'));
+      if (document.errors.length > 0) throw new Error(`specs/${name}: ${document.errors[0].message}`);
+      const spec: unknown = document.toJS();
       if (!validate(spec)) throw new Error(`specs/${name}: ${ajv.errorsText(validate.errors)}`);
       return { name: name.replace(/\.yaml$/, ''), url, spec };
     });

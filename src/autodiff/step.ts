@@ -141,11 +141,10 @@ function addScaleUpdate(builder: GraphBuilder, scaler: Scaler, ok: ValueId): voi
  * guard, and the unguarded one, which now writes nothing, is dead.
  */
 function guardRunningStatistics(builder: GraphBuilder, ok: ValueId): void {
-  for (const [index, node] of builder.nodes.entries()) {
-    if (node.op !== 'running_update') continue;
-    const { writes, ...unwritten } = node.attrs;
-    builder.nodes[index] = { ...node, attrs: unwritten };
-    builder.nodes.push({ ...node, id: builder.nodes.length, inputs: [...node.inputs, ok], attrs: { ...unwritten, writes: writes! } });
+  for (const node of builder.nodes.filter(({ op }) => op === 'running_update')) {
+    const { writes: _, ...unwritten } = node.attrs;
+    builder.nodes[node.id] = { ...node, attrs: unwritten };
+    builder.nodes.push({ ...node, id: builder.nodes.length, inputs: [...node.inputs, ok] });
   }
 }
 

@@ -63,7 +63,9 @@ function frame(marks: readonly Mark[], index: LineIndex, severity: Severity, gut
     for (const mark of here) {
       const style = mark.primary ? severity : 'frame';
       const underline = (mark.primary ? '^' : '-').repeat(mark.width);
-      out.push(`${bar('')} ${' '.repeat(mark.from)}${paint(style, mark.label === '' ? underline : `${underline} ${mark.label}`)}`);
+      out.push(
+        `${bar('')} ${' '.repeat(mark.from)}${paint(style, mark.label === '' ? underline : `${underline} ${displayText(mark.label)}`)}`,
+      );
     }
     previous = line;
   }
@@ -74,21 +76,21 @@ function frame(marks: readonly Mark[], index: LineIndex, severity: Severity, gut
 export function renderDiagnostic(diagnostic: Diagnostic, source?: Source | LineIndexedSource, options: RenderOptions = {}): string {
   const paint = painter(options.color ?? false);
   const { severity, span } = diagnostic;
-  const out = [`${paint(severity, `${severity}[${diagnostic.code}]`)}${paint('strong', `: ${diagnostic.message}`)}`];
+  const out = [`${paint(severity, `${severity}[${diagnostic.code}]`)}${paint('strong', `: ${displayText(diagnostic.message)}`)}`];
   let gutter = 0;
   if (source !== undefined && span !== undefined) {
     const index = 'index' in source ? source.index : new LineIndex(source.text);
     const marks = [markOf(index, span, true, ''), ...(diagnostic.related ?? []).map((r) => markOf(index, r.span, false, r.message))];
     gutter = String(Math.max(...marks.map((mark) => mark.line))).length;
     const { line, column } = index.position(span.start);
-    out.push(`${' '.repeat(gutter)}${paint('frame', '-->')} ${source.path}:${line}:${column}`);
+    out.push(`${' '.repeat(gutter)}${paint('frame', '-->')} ${displayText(source.path)}:${line}:${column}`);
     out.push(...frame(marks, index, severity, gutter, paint));
   } else if (source !== undefined) {
-    out.push(`${paint('frame', '-->')} ${source.path}`);
+    out.push(`${paint('frame', '-->')} ${displayText(source.path)}`);
   }
   const note = (name: 'why' | 'fix', text: string) => {
     const prefix = `${' '.repeat(gutter)} = ${name}: `;
-    const [first, ...rest] = text.split('\n');
+    const [first, ...rest] = text.split('\n').map(displayText);
     out.push(`${paint('frame', `${' '.repeat(gutter)} =`)} ${paint(name === 'fix' ? 'fix' : 'strong', `${name}:`)} ${first}`);
     for (const line of rest) out.push(`${' '.repeat(prefix.length)}${line}`.trimEnd());
   };

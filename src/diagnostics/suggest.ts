@@ -47,9 +47,9 @@ export function listNames(names: readonly string[], word: 'or' | 'and' = 'or'): 
 }
 
 /** "did you mean `conv2d`?", or else all names where they are few enough to read. */
-export function suggestion(name: string, candidates: readonly string[], nouns: string): string {
+export function suggestion(name: string, candidates: readonly string[], nouns: string): string | undefined {
   const near = closest(name, candidates);
   if (near !== undefined) return `did you mean \`${near}\`?`;
-  if (candidates.length === 0) return `there are no ${nouns} here`;
+  if (candidates.length === 0) return undefined;
   return `the ${nouns} are ${listNames([...candidates], 'and')}`;
 }

@@ -1,20 +1,32 @@
 import { userError } from '../diagnostics/diagnostic.js';
-import type { Attr, Attrs, DType, Graph, Loc, Node, TensorType, ValueId } from './types.js';
+import type { Attr, Attrs, Graph, Loc, Node, TensorType, ValueId } from './types.js';
 import { DTYPES } from './types.js';
 
 /** Reads one line of the text form from left to right. */
 export class LineReader {
   private position = 0;
+  /** Where the last token began. */
+  private tokenStart = 0;
 
   constructor(
     readonly text: string,
     readonly line: number,
   ) {}
 
+  /** Refuses what comes next. */
   fail(expected: string): never {
+    return this.failAt(this.position, expected);
+  }
+
+  /** Refuses the token that was read last. */
+  failToken(expected: string): never {
+    return this.failAt(this.tokenStart, expected);
+  }
+
+  private failAt(position: number, expected: string): never {
     throw userError(
       'AMP5001',
-      `plan text, line ${this.line}, column ${this.position + 1}: expected ${expected}`,
+      `plan text, line ${this.line}, column ${position + 1}: expected ${expected}`,
       `the line reads: ${this.text.trim()}`,
       'write plans with `ampc plan --dump` and do not edit them by hand',
     );
@@ -47,6 +59,7 @@ export class LineReader {
     sticky.lastIndex = this.position;
     const found = sticky.exec(this.text);
     if (found === null) this.fail(expected);
+    this.tokenStart = this.position;
     this.position = sticky.lastIndex;
     return found[0];
   }
@@ -71,7 +84,18 @@ export class LineReader {
   }
 
   string(): string {
-    return JSON.parse(this.match(/"(?:[^"\\]|\\.)*"/, 'a quoted string')) as string;
+    const quoted = this.match(/"(?:[^"\\]|\\.)*"/, 'a quoted string');
+    try {
+      return JSON.parse(quoted) as string;
+    } catch {
+      return this.failToken('a quoted string in the notation of JSON');
+    }
+  }
+
+  /** A word that is one of `words`. */
+  oneOf<T extends string>(words: readonly T[]): T {
+    const word = this.word();
+    return words.find((known) => known === word) ?? this.failToken(`one of ${words.join(', ')}`);
   }
 
   attr(): Attr {
@@ -90,20 +114,19 @@ export class LineReader {
     if (token === 'inf') return Infinity;
     if (token === '-inf') return -Infinity;
     const value = Number(token);
-    if (Number.isNaN(value) && token !== 'nan') this.fail('a number, a string, a list or a boolean');
+    if (Number.isNaN(value) && token !== 'nan') this.failToken('a number, a string, a list or a boolean');
     return value;
   }
 
   type(): TensorType {
-    const dtype = this.word();
-    if (!DTYPES.includes(dtype as DType)) this.fail(`one of ${DTYPES.join(', ')}`);
+    const dtype = this.oneOf(DTYPES);
     this.expect('[');
     const shape: number[] = [];
     while (!this.accept(']')) {
       if (shape.length > 0) this.expect(',');
       shape.push(this.integer());
     }
-    return { dtype: dtype as DType, shape };
+    return { dtype, shape };
   }
 }
 
@@ -115,13 +138,13 @@ export class GraphReader {
   private name = '';
 
   lookup(reader: LineReader, name: string): ValueId {
-    return this.ids.get(name) ?? reader.fail(`a value defined above, not ${name}`);
+    return this.ids.get(name) ?? reader.failToken(`a value defined above, not ${name}`);
   }
 
-  /** `fn NAME(%input: type, ...) -> (name: %value, ...)`; leaves the reader behind the last parenthesis. */
-  signature(reader: LineReader): void {
+  /** `fn NAME(%input: type, ...) -> (name: %value, ...)`; leaves the reader behind the last parenthesis. NAME is one of `names`, if given. */
+  signature(reader: LineReader, names?: readonly string[]): void {
     reader.expect('fn');
-    this.name = reader.word();
+    this.name = names === undefined ? reader.word() : reader.oneOf(names);
     reader.expect('(');
     while (!reader.accept(')')) {
       if (this.nodes.length > 0) reader.expect(',');
@@ -182,7 +205,7 @@ export class GraphReader {
   }
 
   private define(reader: LineReader, value: string, node: Omit<Node, 'id'>): ValueId {
-    if (this.ids.has(value)) reader.fail(`a new name, ${value} is defined twice`);
+    if (this.ids.has(value)) reader.failToken(`a new name, ${value} is defined twice`);
     const id = this.nodes.length;
     this.ids.set(value, id);
     this.nodes.push({ id, ...node });

@@ -1,7 +1,8 @@
 /** Element formats. `bool` and `u8` take one byte, `f16` and `bf16` two, `f32` and `i32` four. */
 export const DTYPES = ['f32', 'f16', 'bf16', 'i32', 'u8', 'bool'] as const;
 export type DType = (typeof DTYPES)[number];
-export type FloatType = 'f32' | 'f16' | 'bf16';
+export const FLOAT_TYPES = ['f32', 'f16', 'bf16'] as const;
+export type FloatType = (typeof FLOAT_TYPES)[number];
 /** The formats that a policy may lower to. */
 export type LowType = 'f16' | 'bf16';
 

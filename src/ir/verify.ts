@@ -28,7 +28,11 @@ export function verifyGraph(graph: Graph, rules: OpRules): void {
         fail(graph, node, `reads state ${String(source.attrs.name)} after it was written`);
       }
     }
+    if (node.gradOf !== undefined && !(node.gradOf >= 0 && node.gradOf < index)) {
+      fail(graph, node, 'is the gradient of a value that is not defined above it');
+    }
     if (node.op === 'input' && inputsEnded) fail(graph, node, 'inputs come first');
+    if (node.op === 'input' && hasNotes(node)) fail(graph, node, 'an input has a name and a type, nothing else');
     if (node.op !== 'input') inputsEnded = true;
     if (node.op === 'input' || node.op === 'state') {
       const name = String(node.attrs.name);
@@ -37,6 +41,7 @@ export function verifyGraph(graph: Graph, rules: OpRules): void {
     }
     for (const name of writesOf(node)) {
       if (written.has(name)) fail(graph, node, `writes state ${name} a second time`);
+      if (!node.inputs.some((id) => isState(graph.nodes[id]!, name))) fail(graph, node, `writes state ${name}, which it does not read`);
       written.set(name, index);
     }
     rules.check(node, graph);
@@ -46,6 +51,14 @@ export function verifyGraph(graph: Graph, rules: OpRules): void {
   }
 }
 
+/** Whether the node has anything that the text form of a signature does not show. */
+function hasNotes({ layer, loc, why, gradOf }: Node): boolean {
+  return layer !== '' || loc !== undefined || why !== undefined || gradOf !== undefined;
+}
+
+function isState(node: Node, name: string): boolean {
+  return node.op === 'state' && node.attrs.name === name;
+}
 
 /** States that a node writes. */
 export function writesOf(node: Node): readonly string[] {

@@ -29,7 +29,9 @@ export interface LowerOptions {
 
 /** Every mistake in a `.amp` file, in source order; empty or only warnings when it can be trained. */
 export function checkSource(source: Source): readonly Diagnostic[] {
-  return sortDiagnostics(analyse(source, {}).sink.diagnostics);
+  const { sink } = analyse(source, {});
+  // What is unused because of a misspelt name is no second mistake.
+  return sortDiagnostics(sink.hasErrors ? errorsOf(sink) : sink.diagnostics);
 }
 
 /**
@@ -40,9 +42,13 @@ export function lowerProgram(source: Source, options: LowerOptions = {}): Progra
   const { sink, recipe, train, lowerEval } = analyse(source, options);
   const evaluation = sink.hasErrors ? undefined : lowerEval?.();
   if (sink.hasErrors || recipe === undefined || train === undefined || evaluation === undefined) {
-    throw new UserError(sortDiagnostics(sink.diagnostics.filter((d) => d.severity === 'error')), source);
+    throw new UserError(sortDiagnostics(errorsOf(sink)), source);
   }
   return { recipe, train: pruneGraph(train), eval: pruneGraph(evaluation) };
+}
+
+function errorsOf(sink: DiagnosticSink): readonly Diagnostic[] {
+  return sink.diagnostics.filter((d) => d.severity === 'error');
 }
 
 interface Analysis {

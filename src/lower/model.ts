@@ -92,7 +92,7 @@ class ModelLowering implements GraphExpressions {
     const { dataset, batch, normalizeSpan } = this.context;
     const input = model.inputs[0];
     const loc = this.loc(input.span);
-    const pixels = this.builder.add({ op: 'input', attrs: { name: 'image' }, type: { dtype: 'u8', shape: [batch, ...image] }, loc });
+    const pixels = this.builder.add({ op: 'input', attrs: { name: 'image' }, type: { dtype: 'u8', shape: [batch, ...image] } });
     const normalized = emit(
       this.builder,
       'normalize',

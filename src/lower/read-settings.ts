@@ -55,7 +55,7 @@ export function readSettings(
 }
 
 /** An argument in the place of a setting, such as `lr 0.1`, belongs to a choice. */
-function settingHelp(name: string, table: readonly Setting[]): string {
+function settingHelp(name: string, table: readonly Setting[]): string | undefined {
   for (const { name: owner, value } of table) {
     const choice = value.kind === 'choice' ? value.choices.find(({ params }) => params.some((param) => param.name === name)) : undefined;
     if (choice !== undefined) return `it is an argument: \`${owner} ${choice.name}(${name}: …)\``;

@@ -45,13 +45,15 @@ export function readDataset(section: DatasetSection | undefined, scope: Scope, c
   const channels = DATASETS[name].image[2];
   const settings = readSettings('dataset', DATASET_SETTINGS, section?.items ?? [], scope, context);
   const normalize = settings.get('normalize');
-  const spec = { mean: perChannel(normalize?.args.mean ?? [0.5], channels), std: perChannel(normalize?.args.std ?? [0.5], channels) };
-  for (const key of ['mean', 'std'] as const) {
-    if (spec[key].length === channels) continue;
-    sink.error('AMP4009', normalize?.span, `\`${key}\` has ${spec[key].length} numbers, the images of ${name} have ${channels} channels`, {
+  const statistic = (key: 'mean' | 'std'): readonly number[] => {
+    const numbers = perChannel(normalize?.args[key] ?? [0.5], channels);
+    if (numbers.length === channels) return numbers;
+    sink.error('AMP4009', normalize?.span, `\`${key}\` has ${numbers.length} numbers, the images of ${name} have ${channels} channels`, {
       fix: `give one number, or ${channels}`,
     });
-  }
+    return perChannel([0.5], channels);
+  };
+  const spec = { mean: statistic('mean'), std: statistic('std') };
   const crop = settings.get('crop');
   return { name, ...spec, flip: settings.has('flip'), cropPadding: crop === undefined ? 0 : numberOf(crop.args, 'padding') };
 }

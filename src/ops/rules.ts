@@ -1,8 +1,15 @@
-import type { Graph, Node } from '../ir/types.js';
+import type { Attr, Graph, Node } from '../ir/types.js';
 import { formatType, isFloat, sameShape } from '../ir/types.js';
 import type { OpRules } from '../ir/verify.js';
 import { opDefinition } from './index.js';
-import { matchOperands } from './op.js';
+import { type AttrKind, matchOperands } from './op.js';
+
+function isOfKind(value: Attr, kind: AttrKind): boolean {
+  if (kind === 'numbers' || kind === 'strings') {
+    return Array.isArray(value) && value.every((item) => typeof item === (kind === 'numbers' ? 'number' : 'string'));
+  }
+  return typeof value === kind;
+}
 
 /** The verifier's knowledge of ops: operand formats, attribute names, the result's format, and the shape rule. */
 export const opRules: OpRules = {
@@ -23,8 +30,12 @@ export const opRules: OpRules = {
       bug(`takes (${wanted.join(', ')}), not (${types.map(formatType).join(', ')})`);
     }
     for (const name of Object.keys(node.attrs)) if (!(name in op.attrs)) bug(`has no attribute ${name}`);
-    for (const [name, spec] of Object.entries(op.attrs))
-      if (!(name in node.attrs) && spec.optional !== true) bug(`lacks attribute ${name}`);
+    for (const [name, spec] of Object.entries(op.attrs)) {
+      const value = node.attrs[name];
+      if (value === undefined ? spec.optional !== true : !isOfKind(value, spec.kind)) {
+        bug(value === undefined ? `lacks attribute ${name}` : `attribute ${name} is not of kind ${spec.kind}`);
+      }
+    }
     if (op.kind === 'source') return;
     const { dtype } = node.type;
     if (op.result === 'class' || op.result === 'accumulator' ? !isFloat(dtype) : dtype !== op.result) bug(`cannot result in ${dtype}`);

@@ -88,7 +88,7 @@ class Printer {
 
   /** Takes the `}` and puts the braces around `content`; `broken`: on lines of their own whether or not it would fit. */
   private braced(open: Doc, content: Doc, empty: boolean, broken: boolean): Doc {
-    const { inside, closer } = this.cursor.takeCloser('}');
+    const { inside, closer } = this.cursor.takeCloser('}', !empty);
     if (empty) return group(open, indent(inside), softline, closer);
     const edge = broken ? hardline : line;
     return group(open, indent(edge, content, inside), edge, closer);
@@ -118,7 +118,7 @@ class Printer {
     const left = this.take(open);
     const content = items.map((item, i): Doc => (i === 0 ? item() : [this.take(','), line, item()]));
     if (items.length > 0) content.push(this.cursor.skip(','));
-    const { inside, closer } = this.cursor.takeCloser(close);
+    const { inside, closer } = this.cursor.takeCloser(close, false);
     return group(left, indent(softline, content, inside), softline, closer);
   }
 

@@ -24,7 +24,7 @@ const HELP: Readonly<Record<string, Help>> = {
   file: { expected: 'a section', why: 'a file consists of `dataset`, `let`, `block`, `model`, `precision` and `train`' },
   body: { expected: 'a value or `}`', why: PIPELINE },
   "body '}'": { expected: '`|>` or `}`', why: PIPELINE, fix: 'is a `|>` missing?' },
-  stage: { expected: 'a layer after `|>`', why: 'a stage is a layer, a block, `repeat` or `if`', fix: 'remove the `|>`, or name a layer' },
+  stage: { expected: 'a layer', why: 'a stage is a layer, a block, `repeat` or `if`', fix: 'remove the `|>`, or name a layer' },
   "stages '}'": { expected: '`|>` or `}`', why: 'the braces of `repeat` and `if` hold stages joined with `|>`', fix: 'is a `|>` missing?' },
   stages: { expected: 'a layer', why: 'the braces of `repeat` and `if` hold stages joined with `|>`, the first without it' },
   "args ')'": { expected: '`,` or `)`', why: 'arguments are separated by commas' },
@@ -41,8 +41,16 @@ const HELP: Readonly<Record<string, Help>> = {
   'datasetItem Name': { expected: 'a setting' },
   "dataset '}'": { expected: 'a setting or `}`', why: 'settings of a data set are written like calls: `crop(padding: 4)`' },
   'dataset Name': { expected: 'the name of a data set', fix: 'write `dataset cifar10` or `dataset shapes`' },
-  "precision '}'": { expected: 'a setting or `}`', why: 'a setting is its name and then its value: `compute fp16`' },
-  "train '}'": { expected: 'a setting or `}`', why: 'a setting is its name and then its value: `batch 64`' },
+  "precision '}'": {
+    expected: 'a setting or `}`',
+    why: 'a setting is its name and then its value: `compute fp16`',
+    fix: 'is a name or a value missing before it?',
+  },
+  "train '}'": {
+    expected: 'a setting or `}`',
+    why: 'a setting is its name and then its value: `batch 64`',
+    fix: 'is a name or a value missing before it?',
+  },
   keep: { expected: 'an op, a layer or a pattern after `keep`', fix: 'patterns are written in quotes: `keep "stage4.*" in fp32`' },
   "keep 'in'": { expected: '`in`', fix: 'write `keep conv1 in fp32`; names with dots or stars need quotes: `keep "stage4.*" in fp32`' },
   "model '->'": { expected: '`->`', why: 'a model declares the shape that it results in', fix: 'write `-> [10]` before the `{`' },
@@ -65,6 +73,9 @@ function plainName(expected: string): string {
   return expected.replaceAll("'", '`');
 }
 
+/** Rules whose part can be missing at the end of a line: then the error is there, and not at the start of the next line. */
+const MISSING = new Set(['primary', 'stage', 'label', 'arg']);
+
 /** A diagnostic for an error of the generated parser; `textLength` places errors at the end of the file. */
 export function syntaxDiagnostic(error: IRecognitionException, textLength: number): Diagnostic {
   const rule = error.context.ruleStack.at(-1) ?? 'file';
@@ -73,15 +84,15 @@ export function syntaxDiagnostic(error: IRecognitionException, textLength: numbe
     expected: mismatch ? plainName(error.message) : 'something else',
   };
   const { token } = error;
+  const previous = (error as { readonly previousToken?: IToken }).previousToken;
+  const rest = { ...(help.why !== undefined && { why: help.why }), ...(help.fix !== undefined && { fix: help.fix }) };
+  if (MISSING.has(rule) && previous !== undefined && !Number.isNaN(previous.startOffset) && previous.endLine !== token.startLine) {
+    const span = { start: previous.startOffset, end: t.tokenEnd(previous) };
+    return { code: 'AMP1006', severity: 'error', message: `expected ${help.expected} after \`${previous.image}\``, span, ...rest };
+  }
   const atEnd = token.tokenType === EOF || Number.isNaN(token.startOffset);
-  const previousEnd = Number.isNaN(error.token.startOffset) ? textLength : t.tokenEnd(token);
-  const span = atEnd ? { start: textLength, end: textLength } : { start: token.startOffset, end: Math.max(previousEnd, token.startOffset) };
-  return {
-    code: 'AMP1006',
-    severity: 'error',
-    message: `expected ${help.expected}, but ${describe(token)}`,
-    span,
-    ...(help.why !== undefined && { why: help.why }),
-    ...(help.fix !== undefined && { fix: help.fix }),
-  };
+  const span = atEnd
+    ? { start: textLength, end: textLength }
+    : { start: token.startOffset, end: Math.max(t.tokenEnd(token), token.startOffset) };
+  return { code: 'AMP1006', severity: 'error', message: `expected ${help.expected}, but ${describe(token)}`, span, ...rest };
 }

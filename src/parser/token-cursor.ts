@@ -38,10 +38,10 @@ export class TokenCursor {
     ];
   }
 
-  /** A closing bracket apart from the comments before it, which belong inside. */
-  takeCloser(expected: string): { readonly inside: Doc; readonly closer: Doc } {
+  /** A closing bracket apart from the comments before it, which belong inside; `blanks`: with the blank lines before them. */
+  takeCloser(expected: string, blanks: boolean): { readonly inside: Doc; readonly closer: Doc } {
     const { leading, trailing } = this.comments[this.at]!;
-    const inside = leading.map((item) => [this.blankBefore(item) ? blank : '', comment(item.image, false)]);
+    const inside = leading.map((item, i) => [(blanks || i > 0) && this.blankBefore(item) ? blank : '', comment(item.image, false)]);
     return { inside, closer: [this.text(expected), trailing === undefined ? '' : comment(trailing.image, true)] };
   }
 

@@ -1,13 +1,13 @@
 import { userError } from '../diagnostics/diagnostic.js';
 import { GraphReader, LineReader } from '../ir/parse.js';
-import type { FloatType, ValueId } from '../ir/types.js';
-import { byteLength } from '../ir/types.js';
-import type { Allocation, FunctionName, Group, GroupKind, Plan, PlanFunction } from './plan.js';
+import type { ValueId } from '../ir/types.js';
+import { byteLength, FLOAT_TYPES } from '../ir/types.js';
+import { type Allocation, FUNCTION_NAMES, type FunctionName, GROUP_KINDS, type Group, type GroupKind, type Plan, type PlanFunction } from './plan.js';
 
 /** Reads the lines of one function, from behind its signature to its closing brace. */
 function parseFunction(header: LineReader, lines: Iterator<LineReader, undefined>): PlanFunction {
   const graph = new GraphReader();
-  graph.signature(header);
+  graph.signature(header, FUNCTION_NAMES);
   header.expect('batch=');
   const batch = header.integer();
   header.expect('arena=');
@@ -32,7 +32,8 @@ function parseFunction(header: LineReader, lines: Iterator<LineReader, undefined
       open?.stores.push(id);
       allocations.push({ value: id, offset, size: byteLength(graph.nodes[id]!.type) });
     } else {
-      open = { kind: line.word() as GroupKind, name: line.word(), nodes: [], stores: [] };
+      if (open !== undefined) line.fail(`"}" behind ${open.kind} ${open.name}`);
+      open = { kind: line.oneOf(GROUP_KINDS), name: line.word(), nodes: [], stores: [] };
       line.expect('{');
     }
   }
@@ -48,12 +49,13 @@ export function parsePlan(text: string): Plan {
   header.expect('plan');
   header.expect('@');
   const model = header.word();
-  const field = (name: string) => {
-    header.expect(`${name}=`);
-    return header.word();
-  };
-  const plan = { model, policy: field('policy'), precision: field('precision') as FloatType, backend: field('backend') };
+  header.expect('policy=');
+  const policy = header.word();
+  header.expect('precision=');
+  const precision = header.oneOf(FLOAT_TYPES);
+  header.expect('backend=');
+  const backend = header.word();
   const functions: PlanFunction[] = [];
   for (let next = lines.next(); next.value !== undefined; next = lines.next()) functions.push(parseFunction(next.value, lines));
-  return { ...plan, functions };
+  return { model, policy, precision, backend, functions };
 }

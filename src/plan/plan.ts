@@ -9,7 +9,8 @@ import type { FloatType, Graph, ValueId } from '../ir/types.js';
  * - `update`: the optimizer: finite check, clipping and parameter updates.
  * - `scalar`: bookkeeping on single numbers.
  */
-export type GroupKind = 'contraction' | 'map' | 'rows' | 'reduce' | 'update' | 'scalar';
+export const GROUP_KINDS = ['contraction', 'map', 'rows', 'reduce', 'update', 'scalar'] as const;
+export type GroupKind = (typeof GROUP_KINDS)[number];
 
 /** A set of nodes that run as one kernel. Every intermediate is rounded to its printed format, so fusing never changes a bit. */
 export interface Group {
@@ -39,7 +40,8 @@ export interface MemoryPlan {
 }
 
 /** train_step: one optimizer step; accumulate_step: forward and backward, adding to the gradient states; eval_step: logits, loss, correct. */
-export type FunctionName = 'train_step' | 'accumulate_step' | 'eval_step';
+export const FUNCTION_NAMES = ['train_step', 'accumulate_step', 'eval_step'] as const;
+export type FunctionName = (typeof FUNCTION_NAMES)[number];
 
 export interface PlanFunction {
   readonly name: FunctionName;

@@ -22,7 +22,9 @@ function lines(section: Section, depth: number): string {
     case 'model':
       return `(model ${section.name.text} (${section.inputs.map((input) => `${input.name.text} ${expr(input.shape)}`).join(' ')}) ${expr(section.output)}\n${body(section.body)})`;
     case 'block': {
-      const params = section.params.map((param) => (param.default === undefined ? param.name.text : `(${param.name.text} ${expr(param.default)})`));
+      const params = section.params.map((param) =>
+        param.default === undefined ? param.name.text : `(${param.name.text} ${expr(param.default)})`,
+      );
       return `(block ${section.name.text} (${params.join(' ')})\n${body(section.body)})`;
     }
   }
@@ -80,7 +82,8 @@ function stage(part: Stage): string {
     }
     case 'repeat': {
       const { over } = part;
-      const times = over.kind === 'count' ? expr(over.count) : over.kind === 'each' ? expr(over.list) : `(.. ${expr(over.from)} ${expr(over.to)})`;
+      const times =
+        over.kind === 'count' ? expr(over.count) : over.kind === 'each' ? expr(over.list) : `(.. ${expr(over.from)} ${expr(over.to)})`;
       const loop = `(repeat ${part.variable === undefined ? '' : `${part.variable.text} `}${times} ${chain(part.stages)})`;
       return part.label === undefined ? loop : `(as ${part.label.text} ${loop})`;
     }

@@ -1,0 +1,44 @@
+import type { LossScaling, OptimizerSpec, PolicyName } from '../../src/ir/program.js';
+import type { FloatType } from '../../src/ir/types.js';
+import { ADAM, type ProgramOptions, SGD } from './network.js';
+
+export const OPTIMIZERS: Readonly<Record<string, OptimizerSpec>> = {
+  sgd: SGD,
+  momentum: { ...SGD, momentum: 0.9, nesterov: true, weightDecay: 5e-4 },
+  adam: ADAM,
+  adamw: { ...ADAM, kind: 'adamw', weightDecay: 0.01 },
+};
+
+export const DYNAMIC: Extract<LossScaling, { kind: 'dynamic' }> = {
+  kind: 'dynamic',
+  init: 65536,
+  growth: 2,
+  backoff: 0.5,
+  interval: 2000,
+  floor: 1,
+  cap: 2 ** 24,
+  abortAfter: 20,
+};
+
+const SCALINGS: readonly (LossScaling | undefined)[] = [undefined, { kind: 'static', scale: 128 }];
+const POLICIES: readonly PolicyName[] = ['mixed', 'autocast'];
+const FORMATS: readonly FloatType[] = ['f32', 'f16', 'bf16'];
+
+/** Every combination of optimizer, policy, format, loss scaling, accumulation and clipping, with a name for each. */
+export function* configurations(): Generator<readonly [name: string, options: ProgramOptions]> {
+  for (const [name, optimizer] of Object.entries(OPTIMIZERS))
+    for (const policy of POLICIES)
+      for (const compute of FORMATS)
+        for (const lossScaling of SCALINGS)
+          for (const accumulate of [1, 4])
+            for (const clip of [0, 1]) {
+              const title = [name, policy, compute, lossScaling?.kind ?? 'default', `accumulate ${accumulate}`, `clip ${clip}`].join(', ');
+              yield [title, { precision: { compute, policy, lossScaling }, train: { optimizer, accumulate, clip } }];
+            }
+}
+
+/** One of them, for random tests. */
+export function configuration(index: number): ProgramOptions {
+  const all = [...configurations()];
+  return all[index % all.length][1];
+}
