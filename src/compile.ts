@@ -1,12 +1,13 @@
 import { buildAccumulateStep, buildEvalStep, buildTrainStep } from './autodiff/step.js';
 import { userError } from './diagnostics/diagnostic.js';
-import type { LossScaling, PrecisionSpec, Program, PolicyName } from './ir/program.js';
+import type { LossScaling, PolicyName, PrecisionSpec, Program } from './ir/program.js';
 import { type FloatType, type Graph, type LowType, precisionName } from './ir/types.js';
 import { verifyGraph } from './ir/verify.js';
 import { opRules } from './ops/rules.js';
 import type { Plan, PlanFunction } from './plan/plan.js';
 import { planGraph } from './plan/plan-graph.js';
 import { assignPrecision } from './precision/assign.js';
+import { checkPins } from './precision/pins.js';
 
 export interface CompileOptions {
   /** Name of the backend that will run the plan; part of the plan's header. */
@@ -88,7 +89,10 @@ export function compileProgram(program: Program, options: CompileOptions): Plan 
   const trainBatch = batchOf(program.train);
   const evalBatch = batchOf(program.eval);
   const plan = (graph: Graph, batch: number) => planStep(graph, precision, batch, options.onPass);
-  const functions = [plan(buildTrainStep(program.train, recipe, scaling, trainBatch), trainBatch)];
+  const trainStep = buildTrainStep(program.train, recipe, scaling, trainBatch);
+  // Once, and here: the evaluation step lacks the layers that only training has.
+  checkPins(trainStep, precision.pins);
+  const functions = [plan(trainStep, trainBatch)];
   if (recipe.train.accumulate > 1) functions.push(plan(buildAccumulateStep(program.train, recipe, scaling, trainBatch), trainBatch));
   functions.push(plan(buildEvalStep(program.eval, recipe, evalBatch), evalBatch));
   return { model: recipe.model, policy: precision.policy, precision: precision.compute, backend: options.backend, functions };

@@ -10,6 +10,14 @@ function lowerOptions(options: StageOptions): { readonly batch?: number; readonl
   return { batch: options.batch as number | undefined, overrides: options.overrides as Overrides | undefined };
 }
 
+/** One line for each setting: `train.optimizer.lr = 0.1`. */
+function leaves(value: object, path = ''): string[] {
+  return Object.entries(value).flatMap(([key, part]: [string, unknown]) => {
+    const isLeaf = typeof part !== 'object' || part === null || Array.isArray(part);
+    return isLeaf ? [`${path}${key} = ${JSON.stringify(part)}\n`] : leaves(part, `${path}${key}.`);
+  });
+}
+
 /** What a spec's `stage` runs. */
 export const STAGES: Stages = {
   /** The tree, or the syntax errors. */
@@ -32,7 +40,7 @@ export const STAGES: Stages = {
   lower: {
     run: (source, options) => {
       const program = lowerProgram(source, lowerOptions(options));
-      if (options.recipe === true) return { text: `${JSON.stringify(program.recipe, null, 2)}\n`, value: program };
+      if (options.recipe === true) return { text: leaves(program.recipe).join(''), value: program };
       return { text: printGraph(options.mode === 'eval' ? program.eval : program.train), value: program };
     },
   },

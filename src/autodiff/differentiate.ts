@@ -47,13 +47,17 @@ export function differentiate(graph: Graph, loss: ValueId, seed: (builder: Graph
       dy,
       needs: (operand) => depends[node.inputs[operand]!] === true,
       emit: (op, inputs, attrs, of) =>
-        emit(builder, op, inputs, attrs, { ...place, ...(of === undefined ? { why: 'kept for the backward pass' } : { gradOf: node.inputs[of]! }) }),
+        emit(builder, op, inputs, attrs, {
+          ...place,
+          ...(of === undefined ? { why: 'kept for the backward pass' } : { gradOf: node.inputs[of]! }),
+        }),
     });
     for (const [operand, gradient] of operandGradients.entries()) {
       const value = node.inputs[operand]!;
       if (gradient === undefined || !depends[value]) continue;
       const before = gradients.get(value);
-      const sum = before === undefined ? gradient : emit(builder, 'add', [before, gradient], {}, { ...placeOf(graph, value), gradOf: value });
+      const sum =
+        before === undefined ? gradient : emit(builder, 'add', [before, gradient], {}, { ...placeOf(graph, value), gradOf: value });
       gradients.set(value, sum);
     }
   }

@@ -1,6 +1,6 @@
 import { GraphBuilder } from '../ir/builder.js';
 import type { LossScaling, Recipe } from '../ir/program.js';
-import { removeDeadNodes, orderDeclarations, orderEffectsLast } from '../ir/rewrite.js';
+import { orderDeclarations, orderEffectsLast, removeDeadNodes } from '../ir/rewrite.js';
 import type { Attrs, Graph, Node, StateRole, TensorType, ValueId } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
 import { differentiate } from './differentiate.js';
@@ -45,7 +45,13 @@ function addBackward(builder: GraphBuilder, loss: ValueId, scaler: Scaler, accum
   const root =
     scaler.scale === undefined && accumulate === 1
       ? loss
-      : emit(builder, 'scale_loss', [loss, scaler.scale ?? constantOne(builder)], { factor }, { why: 'keeps small gradients above the smallest f16' });
+      : emit(
+          builder,
+          'scale_loss',
+          [loss, scaler.scale ?? constantOne(builder)],
+          { factor },
+          { why: 'keeps small gradients above the smallest f16' },
+        );
   const graph = builder.finish('joint', {});
   const { builder: joint, parameters } = differentiate(graph, root, constantOne);
   const entry = 'the loss scale enters the backward pass here, to keep small gradients above the smallest f16';
@@ -79,7 +85,8 @@ function addAccumulated(builder: GraphBuilder, parameters: readonly Parameter[])
   return parameters.map((p) => {
     const state = `${p.name}.grad`;
     const sum = declareState(builder, state, p.node.type, 'gradient', 0, 'gradient accumulated over micro-batches');
-    const gradient = emit(builder, 'add', [sum, p.gradient], {}, { ...placeOf(p.node), why: 'adds the earlier micro-batches' });
+    // No layer: a pin of the layer must not lower the sum.
+    const gradient = emit(builder, 'add', [sum, p.gradient], {}, { why: 'adds the earlier micro-batches' });
     emit(builder, 'reset', [sum], { writes: [state] }, { ...placeOf(p.node), why: 'the next step starts from zero' });
     return { ...p, gradient };
   });
@@ -96,7 +103,13 @@ function conditionGradients(builder: GraphBuilder, parameters: readonly Paramete
           gradient: emit(builder, 'unscale', [p.gradient, scale], {}, { ...placeOf(p.node), why: 'undoes the loss scale, in f32' }),
         }));
   if (clip === 0) return [...unscaled];
-  const norm = emit(builder, 'global_norm', unscaled.map((p) => p.gradient), {}, { why: 'global norm of the unscaled gradients' });
+  const norm = emit(
+    builder,
+    'global_norm',
+    unscaled.map((p) => p.gradient),
+    {},
+    { why: 'global norm of the unscaled gradients' },
+  );
   return unscaled.map((p) => ({
     ...p,
     gradient: emit(builder, 'clip_by_norm', [p.gradient, norm], { max: clip }, { ...placeOf(p.node), why: 'clipped after unscaling' }),
@@ -108,7 +121,8 @@ function addOptimizer(builder: GraphBuilder, parameters: readonly Parameter[], r
   const guard = ok === undefined ? [] : [ok];
   const guarded = ok !== undefined;
   const why = guarded ? 'f32 masters; left alone when a gradient overflowed' : 'f32 masters';
-  const slot = (p: Parameter, suffix: string) => declareState(builder, `${p.name}.${suffix}`, p.node.type, 'optimizer', 0, 'optimizer state, f32');
+  const slot = (p: Parameter, suffix: string) =>
+    declareState(builder, `${p.name}.${suffix}`, p.node.type, 'optimizer', 0, 'optimizer state, f32');
   if (spec.kind === 'sgd') {
     for (const p of parameters) {
       const slots = spec.momentum === 0 ? [] : [slot(p, 'momentum')];
@@ -133,7 +147,13 @@ function addScaleUpdate(builder: GraphBuilder, scaler: Scaler, ok: ValueId): voi
   const tracker = declareState(builder, 'scaler.tracker', COUNT, 'scaler', 0, 'steps since the last overflow or growth');
   const skips = declareState(builder, 'scaler.skips', COUNT, 'scaler', 0, 'skipped steps in a row');
   const writes = ['scaler.scale', 'scaler.tracker', 'scaler.skips'];
-  emit(builder, 'update_scale', [scaler.scale, tracker, skips, ok], { growth, backoff, interval, floor, cap, writes }, { why: 'GradScaler: grow after a quiet interval, back off on overflow' });
+  emit(
+    builder,
+    'update_scale',
+    [scaler.scale, tracker, skips, ok],
+    { growth, backoff, interval, floor, cap, writes },
+    { why: 'GradScaler: grow after a quiet interval, back off on overflow' },
+  );
 }
 
 /**
@@ -164,7 +184,13 @@ export function buildTrainStep(forward: Graph, recipe: Recipe, scaling: LossScal
   const outputs: Record<string, ValueId> = { loss, correct };
   let ok: ValueId | undefined;
   if (scaler.scale !== undefined) {
-    ok = emit(builder, 'all_finite', parameters.map((p) => p.gradient), {}, { why: 'an overflow anywhere skips the update' });
+    ok = emit(
+      builder,
+      'all_finite',
+      parameters.map((p) => p.gradient),
+      {},
+      { why: 'an overflow anywhere skips the update' },
+    );
     outputs.ok = ok;
     outputs.scale = emit(builder, 'scale', [scaler.scale], { factor: 1 }, { why: 'the loss scale of this step, reported' });
     guardRunningStatistics(builder, ok);

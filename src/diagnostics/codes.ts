@@ -13,7 +13,7 @@ export const CODES = {
   AMP1005: { title: 'closing bracket without an opening one', meaning: 'There is nothing here for the bracket to close.' },
   AMP1006: { title: 'syntax error', meaning: 'Something else is expected at this place.' },
   AMP1007: { title: 'value that goes nowhere', meaning: 'A body has one result; layers are joined to it with `|>`.' },
-  AMP1008: { title: 'nested too deeply', meaning: 'Brackets nest at most 100 deep, and an expression joins at most 200 operators.' },
+  AMP1008: { title: 'nested too deeply', meaning: 'Brackets nest at most 100 deep.' },
   AMP1009: { title: '`=` in an argument', meaning: 'Named arguments are written `name: value`.' },
   AMP1010: { title: 'unknown section', meaning: 'A file consists of `dataset`, `let`, `block`, `model`, `precision` and `train`.' },
   AMP1011: { title: 'body without a result', meaning: 'The last line of a body is the value that it results in.' },

@@ -21,17 +21,26 @@ export function removeDeadNodes(graph: Graph): Graph {
     if (writesOf(node).length > 0 || node.op === 'input') live.add(node.id);
     if (live.has(node.id)) for (const input of node.inputs) live.add(input);
   }
-  return rebuild(graph, graph.nodes.filter((node) => live.has(node.id)));
+  return rebuild(
+    graph,
+    graph.nodes.filter((node) => live.has(node.id)),
+  );
 }
 
 /** Inputs first, then states, then the rest, each in its old order: the order of the text form. */
 export function orderDeclarations(graph: Graph): Graph {
   const rank = (node: Node) => (node.op === 'input' ? 0 : node.op === 'state' ? 1 : 2);
-  return rebuild(graph, [...graph.nodes].sort((a, b) => rank(a) - rank(b) || a.id - b.id));
+  return rebuild(
+    graph,
+    [...graph.nodes].sort((a, b) => rank(a) - rank(b) || a.id - b.id),
+  );
 }
 
 /** Moves the nodes that write states behind all others, in their old order, so that every reader sees the values the step began with. */
 export function orderEffectsLast(graph: Graph): Graph {
   const rank = (node: Node) => (writesOf(node).length > 0 ? 1 : 0);
-  return rebuild(graph, [...graph.nodes].sort((a, b) => rank(a) - rank(b) || a.id - b.id));
+  return rebuild(
+    graph,
+    [...graph.nodes].sort((a, b) => rank(a) - rank(b) || a.id - b.id),
+  );
 }

@@ -1,5 +1,5 @@
-import { stringsAttr, type Graph, type Node } from './types.js';
 import { valueNames } from './print.js';
+import { type Graph, type Node, stringsAttr } from './types.js';
 
 /** What the verifier needs to know of an op; `ops/` supplies it. */
 export interface OpRules {
@@ -22,7 +22,7 @@ export function verifyGraph(graph: Graph, rules: OpRules): void {
   for (const [index, node] of graph.nodes.entries()) {
     if (node.id !== index) fail(graph, node, `has id ${node.id} at position ${index}`);
     for (const input of node.inputs) {
-      if (!(input >= 0 && input < index)) fail(graph, node, `reads a value that is not defined above it`);
+      if (!(input >= 0 && input < index)) fail(graph, node, 'reads a value that is not defined above it');
       const source = graph.nodes[input]!;
       if (source.op === 'state' && written.has(String(source.attrs.name)) && !writesOf(node).includes(String(source.attrs.name))) {
         fail(graph, node, `reads state ${String(source.attrs.name)} after it was written`);

@@ -2,6 +2,7 @@ import type { Span } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { suggestion } from '../diagnostics/suggest.js';
 import type { Arg, BlockSection, Body, CallStage, Expr, Let, ModelSection, Name, Stage } from '../parser/ast.js';
+import { leftSpine } from '../parser/operators.js';
 import { bindArguments } from './bind.js';
 import { FUNCTIONS, WORDS } from './evaluate.js';
 import { findLayer } from './layers.js';
@@ -133,10 +134,12 @@ function checkExpr(expr: Expr, names: Names, context: NameContext): void {
     case 'unary':
       checkExpr(expr.operand, names, context);
       return;
-    case 'binary':
-      checkExpr(expr.left, names, context);
-      checkExpr(expr.right, names, context);
+    case 'binary': {
+      const { first, rest } = leftSpine(expr);
+      checkExpr(first, names, context);
+      for (const { right } of rest) checkExpr(right, names, context);
       return;
+    }
     case 'list':
       for (const item of expr.items) checkExpr(item, names, context);
       return;

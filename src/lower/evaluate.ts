@@ -1,6 +1,7 @@
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { listNames, suggestion } from '../diagnostics/suggest.js';
-import type { Expr, IfExpr, Pipeline } from '../parser/ast.js';
+import type { BinaryExpr, Expr, IfExpr, Pipeline } from '../parser/ast.js';
+import { leftSpine } from '../parser/operators.js';
 import type { Scope } from './scope.js';
 import { describeKind, type Tensor, UNKNOWN, type Value } from './value.js';
 
@@ -61,8 +62,9 @@ export function evaluate(expr: Expr, scope: Scope, context: Evaluation): Value {
     case 'name':
       return evaluateName(expr, scope, context);
     case 'unary':
+      return evaluateUnary(expr, scope, context);
     case 'binary':
-      return evaluateOperation(expr, scope, context);
+      return evaluateBinary(expr, scope, context);
     case 'property':
       return evaluateProperty(expr, scope, context);
     case 'call':
@@ -93,10 +95,10 @@ function evaluateName({ name }: Extract<Expr, { kind: 'name' }>, scope: Scope, {
   return UNKNOWN;
 }
 
-function operand(expr: Expr, kind: 'number' | 'boolean', operator: string, scope: Scope, context: Evaluation): Value {
-  const value = evaluate(expr, scope, context);
+/** `value`, the value of `expr`, if it is of the kind that an operator takes. */
+function expectKind(value: Value, expr: Expr, kind: 'number' | 'boolean', operator: string, { sink }: Evaluation): Value {
   if (value.kind === kind || value.kind === 'unknown') return value;
-  context.sink.error(
+  sink.error(
     'AMP2006',
     expr.span,
     `\`${operator}\` takes ${kind === 'number' ? 'numbers' : '`true` or `false`'}, not ${describeKind(value)}`,
@@ -123,35 +125,46 @@ const COMPARISON: Readonly<Record<string, (a: number, b: number) => boolean>> = 
   '>=': (a, b) => a >= b,
 };
 
-function evaluateOperation(expr: Extract<Expr, { kind: 'unary' | 'binary' }>, scope: Scope, context: Evaluation): Value {
+function evaluateUnary(expr: Extract<Expr, { kind: 'unary' }>, scope: Scope, context: Evaluation): Value {
   const { operator } = expr;
-  if (expr.kind === 'unary') {
-    const value = operand(expr.operand, operator === '-' ? 'number' : 'boolean', operator, scope, context);
-    if (value.kind === 'number') return { kind: 'number', value: -value.value };
-    return value.kind === 'boolean' ? { kind: 'boolean', value: !value.value } : UNKNOWN;
-  }
-  if (operator === '==' || operator === '!=') return equality(expr, operator, scope, context);
-  if (operator === 'and' || operator === 'or') {
-    const left = operand(expr.left, 'boolean', operator, scope, context);
-    if (left.kind === 'boolean' && left.value === (operator === 'or')) return left;
-    const right = operand(expr.right, 'boolean', operator, scope, context);
-    return left.kind === 'unknown' ? UNKNOWN : right;
-  }
-  const left = operand(expr.left, 'number', operator, scope, context);
-  const right = operand(expr.right, 'number', operator, scope, context);
-  if (left.kind !== 'number' || right.kind !== 'number') return UNKNOWN;
-  const compare = COMPARISON[operator];
-  if (compare !== undefined) return { kind: 'boolean', value: compare(left.value, right.value) };
-  return number(ARITHMETIC[operator](left.value, right.value), expr, context);
+  const operand = evaluate(expr.operand, scope, context);
+  const value = expectKind(operand, expr.operand, operator === '-' ? 'number' : 'boolean', operator, context);
+  if (value.kind === 'number') return { kind: 'number', value: -value.value };
+  return value.kind === 'boolean' ? { kind: 'boolean', value: !value.value } : UNKNOWN;
 }
 
-function equality(expr: Extract<Expr, { kind: 'binary' }>, operator: '==' | '!=', scope: Scope, context: Evaluation): Value {
-  const left = evaluate(expr.left, scope, context);
+function evaluateBinary(expr: BinaryExpr, scope: Scope, context: Evaluation): Value {
+  const { first, rest } = leftSpine(expr);
+  let value = evaluate(first, scope, context);
+  for (const part of rest) value = combine(part, value, scope, context);
+  return value;
+}
+
+/** The value of `expr`, whose left side is `left`. */
+function combine(expr: BinaryExpr, left: Value, scope: Scope, context: Evaluation): Value {
+  const { operator } = expr;
+  if (operator === 'and' || operator === 'or') {
+    const a = expectKind(left, expr.left, 'boolean', operator, context);
+    if (a.kind === 'boolean' && a.value === (operator === 'or')) return a;
+    const b = expectKind(evaluate(expr.right, scope, context), expr.right, 'boolean', operator, context);
+    return a.kind === 'unknown' ? UNKNOWN : b;
+  }
   const right = evaluate(expr.right, scope, context);
+  if (operator === '==' || operator === '!=') return equality(expr, operator, left, right, context);
+  const a = expectKind(left, expr.left, 'number', operator, context);
+  const b = expectKind(right, expr.right, 'number', operator, context);
+  if (a.kind !== 'number' || b.kind !== 'number') return UNKNOWN;
+  const compare = COMPARISON[operator];
+  if (compare !== undefined) return { kind: 'boolean', value: compare(a.value, b.value) };
+  return number(ARITHMETIC[operator](a.value, b.value), expr, context);
+}
+
+function equality(expr: Expr, operator: '==' | '!=', left: Value, right: Value, { sink }: Evaluation): Value {
   if (left.kind === 'unknown' || right.kind === 'unknown') return UNKNOWN;
-  if (left.kind === right.kind && 'value' in left && 'value' in right)
+  if (left.kind === right.kind && 'value' in left && 'value' in right) {
     return { kind: 'boolean', value: (left.value === right.value) === (operator === '==') };
-  context.sink.error('AMP2006', expr.span, `${describeKind(left)} cannot be compared with ${describeKind(right)}`, {
+  }
+  sink.error('AMP2006', expr.span, `${describeKind(left)} cannot be compared with ${describeKind(right)}`, {
     why: '`==` and `!=` compare two numbers, two words or two truth values',
   });
   return UNKNOWN;
@@ -201,7 +214,7 @@ function evaluateCall(expr: Extract<Expr, { kind: 'call' }>, scope: Scope, conte
     sink.error('AMP2006', expr.span, `\`${name}\` takes ${fn.arity === 1 ? 'one number' : 'two numbers'} without names`);
     return UNKNOWN;
   }
-  const args = expr.args.map((arg) => operand(arg.value, 'number', name, scope, context));
+  const args = expr.args.map((arg) => expectKind(evaluate(arg.value, scope, context), arg.value, 'number', name, context));
   const numbers = args.flatMap((arg) => (arg.kind === 'number' ? [arg.value] : []));
   return numbers.length < fn.arity ? UNKNOWN : number(fn.apply(...numbers), expr, context);
 }

@@ -22,6 +22,7 @@ export type Expr =
   | IfExpr
   | Pipeline;
 
+export type BinaryExpr = Extract<Expr, { kind: 'binary' }>;
 export type CallExpr = Extract<Expr, { kind: 'call' }>;
 
 export interface IfExpr {

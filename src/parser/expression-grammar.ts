@@ -5,9 +5,6 @@ import { buildBinary, type Operand } from './operators.js';
 import { EXPECTATIONS } from './syntax-errors.js';
 import * as t from './tokens.js';
 
-/** Most operators that one expression joins; the evaluation recurses once an operator. */
-const MAX_OPERATORS = 200;
-
 const EMPTY_SPAN: Span = { start: 0, end: 0 };
 const NO_NAME: ast.Name = { text: '', span: EMPTY_SPAN };
 const NO_EXPR: ast.Expr = { kind: 'name', name: NO_NAME, span: EMPTY_SPAN };
@@ -15,7 +12,7 @@ const NO_BODY: ast.Body = { lets: [], result: undefined, span: EMPTY_SPAN };
 
 /** Problems that the grammar accepts so that it can name them better than "expected something else". */
 export interface Misuse {
-  readonly kind: 'equal-argument' | 'lost-value' | 'too-long' | 'positional-after-named';
+  readonly kind: 'equal-argument' | 'lost-value' | 'positional-after-named';
   readonly span: Span;
 }
 
@@ -264,7 +261,6 @@ export class ExpressionParser extends EmbeddedActionsParser {
   protected readonly operation = this.RULE(
     'operation',
     (): ast.Expr => {
-      const start = this.start();
       const operands: Operand[] = [];
       const operators: ast.BinaryOperator[] = [];
       const first = this.SUBRULE(this.operand);
@@ -277,11 +273,7 @@ export class ExpressionParser extends EmbeddedActionsParser {
           operands.push(operand);
         });
       });
-      return this.ACTION(() => {
-        if (operators.length <= MAX_OPERATORS) return buildBinary(operands, operators);
-        this.misuses.push({ kind: 'too-long', span: this.spanFrom(start) });
-        return NO_EXPR;
-      });
+      return this.ACTION(() => buildBinary(operands, operators));
     },
     { recoveryValueFunc: () => NO_EXPR },
   );
@@ -299,7 +291,7 @@ export class ExpressionParser extends EmbeddedActionsParser {
       });
       const start = this.start();
       let value = this.SUBRULE(this.primary);
-      this.MANY(() => {
+      this.OPTION3(() => {
         this.CONSUME(t.Dot);
         const name = this.nameOf(this.CONSUME(t.Name));
         const span = this.spanFrom(start);

@@ -1,6 +1,7 @@
 import { type Source, UserError } from '../diagnostics/diagnostic.js';
-import type { Arg, Body, Expr, IfStage, KeepItem, Section, SettingItem, Stage } from './ast.js';
+import type { Arg, BinaryExpr, Body, Expr, IfStage, KeepItem, Section, SettingItem, Stage } from './ast.js';
 import { type Doc, group, hardline, indent, line, printDoc, softline, wideLine } from './doc.js';
+import { leftSpine } from './operators.js';
 import { parseAmp } from './parse.js';
 import { TokenCursor } from './token-cursor.js';
 
@@ -152,7 +153,7 @@ class Printer {
       case 'unary':
         return [this.take(expr.operator), expr.operator === 'not' ? ' ' : '', this.expr(expr.operand)];
       case 'binary':
-        return [this.expr(expr.left), ' ', this.take(expr.operator), ' ', this.expr(expr.right)];
+        return this.operation(expr);
       case 'call':
         return [this.take(), this.args(expr.args)];
       case 'if':
@@ -167,6 +168,12 @@ class Printer {
         return group(head, style === 'indented' ? indent(tail) : tail);
       }
     }
+  }
+
+  private operation(expr: BinaryExpr): Doc {
+    const { first, rest } = leftSpine(expr);
+    const start = this.expr(first);
+    return [start, rest.map((part): Doc => [' ', this.take(part.operator), ' ', this.expr(part.right)])];
   }
 
   private conditional<B extends { readonly condition: Expr }>(

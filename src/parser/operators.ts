@@ -1,4 +1,4 @@
-import type { BinaryOperator, Expr } from './ast.js';
+import type { BinaryExpr, BinaryOperator, Expr } from './ast.js';
 
 /** Higher binds tighter; all are left-associative. */
 const PRECEDENCE: Readonly<Record<BinaryOperator, number>> = {
@@ -46,4 +46,12 @@ export function buildBinary(operands: readonly Operand[], operators: readonly Bi
     }
   };
   return climb(operandAt(), 0);
+}
+
+/** `a + b - c` from left to right: long sums are deep trees, which must not be walked by recursion. */
+export function leftSpine(expr: Expr): { readonly first: Expr; readonly rest: readonly BinaryExpr[] } {
+  const rest: BinaryExpr[] = [];
+  let first = expr;
+  for (; first.kind === 'binary'; first = first.left) rest.push(first);
+  return { first, rest: rest.reverse() };
 }

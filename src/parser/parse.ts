@@ -42,7 +42,6 @@ const MISUSES: Readonly<Record<Misuse['kind'], Omit<Diagnostic, 'span' | 'severi
     why: 'a body has one result, its last line',
     fix: 'join the next line to it with `|>`, or give it a name with `let`',
   },
-  'too-long': { code: 'AMP1008', message: 'this expression joins more than 200 operators', fix: 'name parts of it with `let`' },
   'positional-after-named': {
     code: 'AMP1012',
     message: 'a positional argument follows a named one',

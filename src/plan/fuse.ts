@@ -35,6 +35,8 @@ const PER_CHANNEL = new Set(['batch_norm', 'batch_norm_input_grad', 'normalize']
 class Fuser {
   private readonly groups: OpenGroup[] = [];
   private readonly groupOf = new Map<ValueId, OpenGroup>();
+  /** By pooled value and window: the group with its max_pool2d, where the pool's index is best computed. */
+  private readonly poolOf = new Map<string, OpenGroup>();
   private readonly deferred: Set<ValueId>;
   private readonly updates: Node[] = [];
 
@@ -58,9 +60,10 @@ class Fuser {
     if (host !== undefined) {
       host.nodes.push(node);
       this.groupOf.set(node.id, host);
-      return;
+    } else {
+      this.open(newGroupKind(node, kind), node);
     }
-    this.open(newGroupKind(node, kind), node);
+    if (node.op === 'max_pool2d') this.poolOf.set(poolKey(node), this.groupOf.get(node.id)!);
   }
 
   private open(kind: GroupKind, node: Node, join = false): void {
@@ -73,22 +76,20 @@ class Fuser {
   /** The group that the node may join, if any. */
   private host(node: Node, kind: string): OpenGroup | undefined {
     const producers = node.inputs.map((id) => this.groupOf.get(id)).filter((group) => group !== undefined);
-    const latest = producers.reduce<OpenGroup | undefined>((last, group) => (last === undefined || group.index > last.index ? group : last), undefined);
+    const latest = producers.reduce<OpenGroup | undefined>(
+      (last, group) => (last === undefined || group.index > last.index ? group : last),
+      undefined,
+    );
     if (kind === 'scalar' || isScalarWork(node)) {
       const open = this.groups.at(-1);
       return open?.kind === 'scalar' ? open : undefined;
     }
+    if (node.op === 'max_pool2d_index') return this.poolOf.get(poolKey(node));
     if (latest === undefined || isSealed(latest)) return node.op === 'reshape' ? latest : undefined;
     if (node.op === 'reshape') return latest;
     if (kind === 'elementwise') return this.acceptsElementwise(latest, node) ? latest : undefined;
     if (node.op === 'max_pool2d') return isPoolableConvolution(this.graph, latest, node) ? latest : undefined;
-    if (node.op === 'max_pool2d_index') return latest.nodes.some((n) => n.op === 'max_pool2d' && n.inputs[0] === node.inputs[0]) ? latest : this.poolOf(node);
     return undefined;
-  }
-
-  /** The map group that computes the pool whose index is wanted. */
-  private poolOf(node: Node): OpenGroup | undefined {
-    return this.groups.findLast((group) => group.kind === 'map' && group.nodes.some((n) => n.op === 'max_pool2d' && n.inputs[0] === node.inputs[0]));
   }
 
   /** All in-group operands must be of one stage (before or after a fused pool), and the shapes must match element by element. */
@@ -96,10 +97,16 @@ class Fuser {
     const size = elementCount(node.type.shape);
     const inside = node.inputs.filter((id) => this.groupOf.get(id) === group).map((id) => this.graph.nodes[id]!);
     if (inside.some((operand) => elementCount(operand.type.shape) !== size)) return false;
-    if (PER_CHANNEL.has(node.op) && inside.some((operand) => !sameShape(operand.type.shape, node.type.shape))) return false;
-    const domain = group.nodes.findLast((n) => n.op !== 'max_pool2d_index')!;
-    return elementCount(domain.type.shape) === size && (group.kind !== 'rows' || sameShape(domain.type.shape, node.type.shape));
+    // What the group loops over: a reshape within it changes names of elements, not the loop.
+    const domain = group.nodes.findLast((n) => n.op !== 'max_pool2d_index' && n.op !== 'reshape');
+    if (domain === undefined || elementCount(domain.type.shape) !== size) return false;
+    return (group.kind !== 'rows' && !PER_CHANNEL.has(node.op)) || sameShape(domain.type.shape, node.type.shape);
   }
+}
+
+/** Equal for a max_pool2d and the max_pool2d_index of the same windows. */
+function poolKey({ inputs, attrs }: Node): string {
+  return JSON.stringify([inputs[0], attrs.window, attrs.stride, attrs.padding]);
 }
 
 /** Whether nothing more may follow in the group's registers. */
@@ -129,12 +136,14 @@ function newGroupKind(node: Node, kind: string): GroupKind {
 /** A pool of non-overlapping, unpadded windows right behind a convolution runs on the convolution's accumulators. */
 function isPoolableConvolution(graph: Graph, group: OpenGroup, pool: Node): boolean {
   const [first] = group.nodes;
-  if (group.kind !== 'contraction' || first!.op !== 'conv2d' || graph.nodes[pool.inputs[0]!]!.type.shape.length !== 4) return false;
+  if (group.kind !== 'contraction' || first!.op !== 'conv2d' || !sameShape(graph.nodes[pool.inputs[0]!]!.type.shape, first!.type.shape))
+    return false;
   const window = pool.attrs.window as readonly number[];
   const stride = pool.attrs.stride as readonly number[];
   const padding = pool.attrs.padding as readonly number[];
-  const [, h, w] = graph.nodes[pool.inputs[0]!]!.type.shape as [number, number, number];
-  const fits = window.every((size, axis) => size === 2 && stride[axis] === 2) && padding.every((p) => p === 0) && h % 2 === 0 && w % 2 === 0;
+  const [, h, w] = first!.type.shape as [number, number, number];
+  const fits =
+    window.every((size, axis) => size === 2 && stride[axis] === 2) && padding.every((p) => p === 0) && h % 2 === 0 && w % 2 === 0;
   return fits && !group.nodes.some((n) => n.op === 'max_pool2d');
 }
 
@@ -178,7 +187,8 @@ function baseName(graph: Graph, group: OpenGroup): string {
   const layer = first.layer.replace(/[^A-Za-z0-9]+/g, '_');
   const forward = forwardOp(first.op);
   const gradient = first.op === forward ? first.op : first.op.slice(forward.length + 1);
-  const role = first.op === 'sum_to_channel' ? parameterGradient(graph, first) : forward === first.op && group.kind === 'contraction' ? '' : gradient;
+  const role =
+    first.op === 'sum_to_channel' ? parameterGradient(graph, first) : forward === first.op && group.kind === 'contraction' ? '' : gradient;
   const name = layer === '' ? first.op : [layer, role].filter((part) => part !== '').join('_');
   return /^[A-Za-z_]/.test(name) ? name : `layer_${name}`;
 }

@@ -2,7 +2,16 @@ import { userError } from '../diagnostics/diagnostic.js';
 import { GraphReader, LineReader } from '../ir/parse.js';
 import type { ValueId } from '../ir/types.js';
 import { byteLength, FLOAT_TYPES } from '../ir/types.js';
-import { type Allocation, FUNCTION_NAMES, type FunctionName, GROUP_KINDS, type Group, type GroupKind, type Plan, type PlanFunction } from './plan.js';
+import {
+  type Allocation,
+  FUNCTION_NAMES,
+  type FunctionName,
+  GROUP_KINDS,
+  type Group,
+  type GroupKind,
+  type Plan,
+  type PlanFunction,
+} from './plan.js';
 
 /** Reads the lines of one function, from behind its signature to its closing brace. */
 function parseFunction(header: LineReader, lines: Iterator<LineReader, undefined>): PlanFunction {

@@ -5,7 +5,7 @@ import type { DType, Graph, Node, ValueId } from '../ir/types.js';
 import { isFloat } from '../ir/types.js';
 import { opDefinition } from '../ops/index.js';
 import { decide, type Situation } from './decide.js';
-import { checkPins, findPin } from './pins.js';
+import { findPin } from './pins.js';
 
 /** Every cast of a value to one format, made once and shared by all who read it. */
 class Casts {
@@ -54,7 +54,6 @@ function consumersOf(graph: Graph): Map<ValueId, Node[]> {
  * on its operands' and, in the backward pass, on the forward value's. The result has no value whose format is not decided here.
  */
 export function assignPrecision(graph: Graph, spec: PrecisionSpec): Graph {
-  checkPins(graph, spec.pins);
   const builder = new GraphBuilder();
   const casts = new Casts(builder);
   const consumers = consumersOf(graph);
@@ -77,7 +76,8 @@ export function assignPrecision(graph: Graph, spec: PrecisionSpec): Graph {
     const decision = decide(node, op, situation);
     const castReason = op.precision === 'fixed' ? `full: ${node.op}` : (decision.why ?? node.op);
     const inputs = node.inputs.map((id, index) => casts.read(moved[id]!, decision.operands[index]!, node, castReason));
-    if (forward === undefined) for (const [index, id] of node.inputs.entries()) readAs.set(`${id}:${node.layer}`, decision.operands[index]!);
+    if (forward === undefined)
+      for (const [index, id] of node.inputs.entries()) readAs.set(`${id}:${node.layer}`, decision.operands[index]!);
     moved[node.id] = builder.add({
       ...node,
       inputs,

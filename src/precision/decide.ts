@@ -115,6 +115,8 @@ export function decide(node: Node, op: OpDefinition, at: Situation): Decision {
     if (!isFloat(dtype)) return dtype;
     if (spec.format === 'class') return precision === 'fixed' ? dtype : format;
     if (spec.format === 'accumulator') return at.policy === 'mixed' ? 'f32' : format;
+    // PyTorch has rounded the gradient of a low op's result before it sums the gradient of the bias.
+    if (op.result === 'accumulator' && at.policy === 'autocast' && isFloat(result) && result !== 'f32') return result;
     return spec.format === 'f32' ? 'f32' : dtype;
   });
   return { operands, result, why };

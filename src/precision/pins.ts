@@ -16,12 +16,13 @@ function layerPattern(pattern: string): RegExp {
   return new RegExp(`^${source}(\\..*)?$`);
 }
 
-/** The pin that names the node's op or layer; the last one written wins. */
+/** The pin that names the node's op or layer; the last one written wins. The step's own bookkeeping, which has no layer, keeps its formats. */
 export function findPin(node: Node, pins: readonly Pin[]): Pin | undefined {
-  return pins.findLast((pin) => forwardOp(node.op) === pin.pattern || (node.layer !== '' && layerPattern(pin.pattern).test(node.layer)));
+  if (node.layer === '') return undefined;
+  return pins.findLast((pin) => forwardOp(node.op) === pin.pattern || layerPattern(pin.pattern).test(node.layer));
 }
 
-/** Refuses a pin that names neither an op of the table nor a layer of the model: it would protect nothing. */
+/** Refuses a pin that names neither an op of the table nor a layer of the training step: it would protect nothing. Throws UserError. */
 export function checkPins(graph: Graph, pins: readonly Pin[]): void {
   const layers = [...new Set(graph.nodes.map((node) => node.layer).filter((layer) => layer !== ''))];
   for (const pin of pins) {

@@ -56,7 +56,10 @@ describe('mistakes in the text form', () => {
 
   it('names mistakes in the groups of a plan', () => {
     const text = printPlan(planOf(simpleCnn));
-    assertRefused(() => parsePlan(text.replace('contraction conv1 {', 'something conv1 {')), /line \d+, .*expected one of contraction, map/);
+    assertRefused(
+      () => parsePlan(text.replace('contraction conv1 {', 'something conv1 {')),
+      /line \d+, .*expected one of contraction, map/,
+    );
     assertRefused(() => parsePlan(text.replace('contraction conv1 {', 'contraction conv1')), /line \d+, .*expected "\{"/);
     assertRefused(() => parsePlan(text.trimEnd().slice(0, -1)), /line \d+, .*expected a closing "\}"/);
   });

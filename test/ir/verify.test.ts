@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
+import { parseGraph } from '../../src/ir/parse.js';
 import type { Graph, Node } from '../../src/ir/types.js';
 import { verifyGraph } from '../../src/ir/verify.js';
-import { parseGraph } from '../../src/ir/parse.js';
 import { opRules } from '../../src/ops/rules.js';
 
 /** A sound step: y = relu(x + w), then w and its momentum move. */
@@ -37,19 +37,25 @@ const BROKEN: Readonly<Record<string, readonly [Graph, RegExp]>> = {
   'notes on an input': [changed(0, { layer: 'conv1' }), /an input has a name and a type, nothing else/],
   'two states of one name': [changed(3, { attrs: { ...attrsOf(3), name: 'w' } }), /declares w twice/],
   'an input and a state of one name': [changed(3, { attrs: { ...attrsOf(3), name: 'x' } }), /declares x twice/],
-  'a state written twice': [
-    withLine('  %3 = accumulate %w, %0 {writes=["w"]} : f32[2]'),
-    /writes state w a second time/,
-  ],
+  'a state written twice': [withLine('  %3 = accumulate %w, %0 {writes=["w"]} : f32[2]'), /writes state w a second time/],
   'a read of a state after its write': [withLine('  %3 = relu %w : f32[2]'), /reads state w after it was written/],
-  'a write of an undeclared state': [changed(SGD, { attrs: { ...attrsOf(SGD), writes: ['w', 'c'] } }), /writes state c, which it does not read/],
+  'a write of an undeclared state': [
+    changed(SGD, { attrs: { ...attrsOf(SGD), writes: ['w', 'c'] } }),
+    /writes state c, which it does not read/,
+  ],
   'an unknown op': [changed(RELU, { op: 'rellu' }), /unknown op rellu/],
   'too few operands': [changed(ADD, { inputs: [0] }), /takes \(a class, b class\), not \(f32\[2\]\)/],
   'too many operands': [changed(RELU, { inputs: [0, 0] }), /takes \(x class\)/],
-  'an operand of the wrong format': [changed(0, { type: { dtype: 'i32', shape: [2] } }), /takes \(a class, b class\), not \(i32\[2\], f32\[2\]\)/],
+  'an operand of the wrong format': [
+    changed(0, { type: { dtype: 'i32', shape: [2] } }),
+    /takes \(a class, b class\), not \(i32\[2\], f32\[2\]\)/,
+  ],
   'an unknown attribute': [changed(RELU, { attrs: { slope: 1 } }), /has no attribute slope/],
   'a missing attribute': [changed(SGD, { attrs: { ...attrsOf(SGD), lr: 1 } }), /has no attribute lr/],
-  'an attribute of the wrong kind': [changed(SGD, { attrs: { ...attrsOf(SGD), momentum: 'high' } }), /attribute momentum is not of kind number/],
+  'an attribute of the wrong kind': [
+    changed(SGD, { attrs: { ...attrsOf(SGD), momentum: 'high' } }),
+    /attribute momentum is not of kind number/,
+  ],
   'a wrong result format': [changed(RELU, { type: { dtype: 'i32', shape: [2] } }), /cannot result in i32/],
   'a wrong result shape': [changed(RELU, { type: { dtype: 'f32', shape: [3] } }), /has shape \[3\], its rule says \[2\]/],
   'shapes that do not fit': [changed(0, { type: { dtype: 'f32', shape: [3] } }), /the shapes \[3\] and \[2\] differ/],

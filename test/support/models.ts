@@ -32,12 +32,15 @@ export const miniResnet: Model = (layers) => {
   return call('linear', call('global_avg_pool', x), { features: 10 }, { as: 'fc' });
 };
 
-/** `length` pairs of a linear layer and an activation. */
+/** `length` layers in a row: convolutions, pools, sums with an earlier value, activations. */
 export function chain(length: number): Model {
   return ({ image, call }) => {
-    let x = call('flatten', image);
-    for (let i = 0; i < length; i += 1) x = call('relu', call('linear', x, { features: 4 }));
-    return call('linear', x, { features: 10 });
+    let x = image;
+    for (let i = 0; i < length / 4; i += 1) {
+      const y = call('conv2d', x, { channels: 3, kernel: 1 });
+      x = call('relu', call('add', call('max_pool2d', y, { kernel: 3, stride: 1, padding: 1 }), {}, { values: [x] }));
+    }
+    return call('linear', call('flatten', x), { features: 10 });
   };
 }
 
@@ -54,8 +57,14 @@ export function randomModel(seed: number): Model {
     const sameSize = (value: ValueId) => shape(value).slice(0, 2).join() === shape(x).slice(0, 2).join();
     const steps: readonly (() => ValueId)[] = [
       () =>
-        call('conv2d', x, { channels: random.int(1, 6), kernel: random.pick([1, 3]), stride: random.pick([1, 1, 2]), padding: 1, bias: random.pick([true, false]) }),
-      () => call('max_pool2d', x, random.pick([{ kernel: 2, padding: 1 }, { kernel: 3, stride: 1, padding: 1 }, { kernel: [1, 1] }])),
+        call('conv2d', x, {
+          channels: random.int(1, 6),
+          kernel: random.pick([1, 3]),
+          stride: random.pick([1, 1, 2]),
+          padding: 1,
+          bias: random.pick([true, false]),
+        }),
+      () => call('max_pool2d', x, { kernel: 3, stride: random.pick([1, 2]), padding: 1 }),
       () => call('max_pool2d', call('conv2d', x, { channels: 3, kernel: 3, padding: 'same' }), { kernel: 2, padding: 'same' }),
       () => call('avg_pool2d', x, { kernel: 2, stride: 1, padding: 1 }),
       () => call('batch_norm', x),

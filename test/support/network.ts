@@ -29,6 +29,7 @@ export type Model = (layers: Layers) => ValueId;
 export interface ProgramOptions {
   readonly batch?: number;
   readonly image?: readonly [number, number, number];
+  readonly mean?: number;
   readonly std?: number;
   readonly precision?: Partial<PrecisionSpec>;
   readonly train?: Partial<TrainSpec>;
@@ -81,13 +82,13 @@ export const SGD = { kind: 'sgd', lr: 0.1, momentum: 0, nesterov: false, weightD
 
 /** The program of a model; by default fp16 under `mixed`, adam, batches of 2 images of 8x8x3. */
 export function programOf(model: Model, options: ProgramOptions = {}): Program {
-  const { batch = 2, image = [8, 8, 3], std = 0.5 } = options;
+  const { batch = 2, image = [8, 8, 3], mean = 0.5, std = 0.5 } = options;
   const perChannel = (value: number) => Array.from({ length: image[2] }, () => value);
   const recipe: Recipe = {
     model: 'Net',
     inputShape: image,
     classes: 10,
-    dataset: { name: 'cifar10', mean: perChannel(0.5), std: perChannel(std), flip: false, cropPadding: 0 },
+    dataset: { name: 'cifar10', mean: perChannel(mean), std: perChannel(std), flip: false, cropPadding: 0 },
     precision: { compute: 'f16', policy: 'mixed', lossScaling: undefined, pins: [], ...options.precision },
     train: {
       loss: { kind: 'cross_entropy', labelSmoothing: 0 },

@@ -68,7 +68,7 @@ function finishPooled(context: KernelContext, name: string, c: Convolution, tile
   statements.push(`vf best = ${corners[0]};`, 'vf which = vf_set(0.0f);');
   for (const corner of [1, 2, 3]) {
     const value = corners[corner]!;
-    statements.push(`{ const vi wins = (${value} > best) | (${value} != ${value}); best = vf_select(wins, ${value}, best); which = vf_select(wins, vf_set(${corner}.0f), which); }`);
+    statements.push(`{ const vi wins = ~(${value} <= best) & (best == best); best = vf_select(wins, ${value}, best); which = vf_select(wins, vf_set(${corner}.0f), which); }`);
   }
   const pooled = new Scope(context, { index: 'pooled', channel: 'channel', ...lanes });
   pooled.set(pool, 'best');

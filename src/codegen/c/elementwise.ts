@@ -42,15 +42,15 @@ function channelConstants(scope: Scope, key: string, values: readonly number[], 
   return `load_f32(${name} + ${scope.channelIndex(channels)})`;
 }
 
-/** x / 255 - mean over std as one multiplication and one subtraction, with both constants rounded to f32. */
+/** (x / 255 - mean) / std as one multiplication and one subtraction, with both constants rounded to f32. */
 function normalize({ node, operand, scope }: ElementArguments): string {
   const channels = node.type.shape.at(-1)!;
   const mean = numbersAttr(node.attrs, 'mean');
   const std = numbersAttr(node.attrs, 'std');
   const both = Array.from({ length: Math.max(mean.length, std.length) }, (_, c) => [mean[c % mean.length]!, std[c % std.length]!] as const);
-  const factor = channelConstants(scope, `factor${node.id}`, both.map(([, s]) => 1 / (255 * s)), channels);
-  const shift = channelConstants(scope, `shift${node.id}`, both.map(([m, s]) => m / s), channels);
-  return `vf_keep(${operand(0)} * ${factor}) - ${shift}`;
+  const factor = channelConstants(scope, `factor${scope.context.member(node.id)}`, both.map(([, s]) => 1 / (255 * s)), channels);
+  const shift = channelConstants(scope, `shift${scope.context.member(node.id)}`, both.map(([m, s]) => m / s), channels);
+  return `vf_fma(${operand(0)}, ${factor}, -(${shift}))`;
 }
 
 function batchNorm({ node, operand, scope }: ElementArguments): string {

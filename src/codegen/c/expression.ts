@@ -107,7 +107,7 @@ export class Scope {
   /** Declares the variable of a value from an f32 expression, rounded to the value's format. Returns the variable. */
   define(id: ValueId, expression: string, rounded = false): string {
     const { dtype } = this.context.type(id);
-    const name = `v${this.#root(id)}${this.suffix}`;
+    const name = `v${this.context.member(this.#root(id))}${this.suffix}`;
     const skip = rounded || dtype === 'f32';
     if (!skip && !this.context.isConsumed(id)) this.#unrounded.add(this.#root(id));
     const exact = skip || this.#unrounded.has(this.#root(id));

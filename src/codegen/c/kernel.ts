@@ -58,9 +58,9 @@ export class KernelContext {
     this.step = step;
     this.group = group;
     this.target = step.target;
-    this.#members = new Set(group.nodes);
-    this.#stores = new Set(group.stores.map((id) => rootOf(step.fn, id)));
-    this.#consumed = new Set(group.nodes.flatMap((id) => this.node(id).inputs.map((input) => rootOf(step.fn, input))));
+    this.#members = parent === undefined ? new Set(group.nodes) : parent.#members;
+    this.#stores = parent === undefined ? new Set(group.stores.map((id) => rootOf(step.fn, id))) : parent.#stores;
+    this.#consumed = parent === undefined ? consumedBy(step.fn, group) : parent.#consumed;
     this.#spills = parent === undefined ? new Map() : parent.#spills;
     this.#workspace = parent === undefined ? { bytes: 0 } : parent.#workspace;
     this.#scratch = parent === undefined ? { bytes: 0 } : parent.#scratch;
@@ -78,6 +78,11 @@ export class KernelContext {
 
   type(id: ValueId): TensorType {
     return this.node(id).type;
+  }
+
+  /** Position of a value among the group's nodes: names variables alike in alike groups. */
+  member(id: ValueId): number {
+    return this.group.nodes.indexOf(id);
   }
 
   /** Whether a value is computed by this group. */
@@ -180,6 +185,11 @@ export class KernelContext {
     const known = this.#entries.indexOf(place);
     return known >= 0 ? known : this.#entries.push(place) - 1;
   }
+}
+
+/** Values that the group's nodes read. */
+function consumedBy(fn: PlanFunction, group: Group): ReadonlySet<ValueId> {
+  return new Set(group.nodes.flatMap((id) => fn.graph.nodes[id]!.inputs.map((input) => rootOf(fn, input))));
 }
 
 /** The value that a chain of reshapes stands for. */

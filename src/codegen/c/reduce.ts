@@ -44,7 +44,7 @@ export function isChannelReduction(op: string): boolean {
 export function channelRoot(context: KernelContext, id: ValueId, partial: string): Root {
   const node = context.node(id);
   const channels = node.type.shape[0]!;
-  const name = (suffix: string) => `sum_${id}${suffix}`;
+  const name = (suffix: string) => `sum_${context.member(id)}${suffix}`;
   return {
     id,
     reads: node.inputs,
@@ -84,10 +84,12 @@ export function isTotal(op: string): boolean {
   return op === 'all_finite' || op === 'global_norm';
 }
 
-/** The part of `all_finite` or `global_norm` that one operand's loop does. */
-export function totalRoot(context: KernelContext, id: ValueId, operand: ValueId, partial: string): Root {
-  const finite = context.node(id).op === 'all_finite';
-  const name = (suffix: string) => `total_${id}${suffix}`;
+/** The part of `all_finite` or `global_norm` that one operand's loop does; `position` is the operand's. */
+export function totalRoot(context: KernelContext, id: ValueId, position: number, partial: string): Root {
+  const { op, inputs } = context.node(id);
+  const operand = inputs[position]!;
+  const finite = op === 'all_finite';
+  const name = (suffix: string) => `total_${context.member(id)}_${position}${suffix}`;
   return {
     id,
     reads: [operand],

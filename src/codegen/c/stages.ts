@@ -5,11 +5,11 @@ import { copyFunction, isCopy } from './copies.js';
 import { isElementwise } from './expression.js';
 import type { Kernel, KernelContext } from './kernel.js';
 import { rootOf } from './kernel.js';
-import { flatLoop, indent, LOOP_NAME, type LoopFunction, type LoopOptions, partCount, rowLoop, type Root } from './loops.js';
+import { flatLoop, indent, LOOP_NAME, type LoopFunction, type LoopOptions, partCount, rowLoop, type Root, tiledLoop } from './loops.js';
 import { channelRoot, finishChannel, finishTotal, isChannelReduction, isTotal, totalRoot } from './reduce.js';
 import { finishRows, isRowOp, isRowTotal, rowFunction } from './rows.js';
 import { isSerial, isUpdate, serialStatements, updateRoot } from './update.js';
-import { isGather } from './windows.js';
+import { isGather, type Tiling, tilingOf } from './windows.js';
 
 /** Elements that are walked together. Loops over windows or rows keep their shape; others only count. */
 interface Domain {
@@ -27,8 +27,6 @@ interface Stage {
   readonly finish: ((context: KernelContext, parts: (domain: Domain) => number) => string[])[];
   /** Values that are complete only when the stage is. */
   readonly produced: Set<ValueId>;
-  /** Values that become readable from memory with it, though they could also be computed again. */
-  readonly stored: Set<ValueId>;
   readonly readStates: Set<string>;
 }
 
@@ -38,6 +36,8 @@ interface Stage {
  */
 class StageBuilder {
   private readonly stages: Stage[] = [];
+  /** The stage after which each value is in memory. */
+  private readonly doneBy = new Map<ValueId, number>();
   private readonly fn;
 
   constructor(private readonly context: KernelContext) {
@@ -66,7 +66,8 @@ class StageBuilder {
       context.spill(id);
       const root = (): Root => ({ id, reads: [id], body: (scope) => scope.store(id) });
       const { stage } = this.addRoot(type.shape, [id], root);
-      (fromMemory ? stage.produced : stage.stored).add(id);
+      this.doneBy.set(id, this.stages.length - 1);
+      if (fromMemory) this.complete(stage, id);
     } else if (isUpdate(op)) {
       this.addRoot(type.shape, inputs, (inner) => updateRoot(inner, id), { writes: stringsAttr(context.node(id).attrs, 'writes') });
     } else if (isSerial(op)) {
@@ -110,7 +111,7 @@ class StageBuilder {
     const { inputs, type } = context.node(id);
     const partial = context.reserve(64 * type.shape[0]! * 4);
     const { stage, domain } = this.addRoot(context.type(inputs[0]!).shape, inputs, (inner) => channelRoot(inner, id, partial), { byRows: true });
-    stage.produced.add(id);
+    this.complete(stage, id);
     stage.finish.push((inner, parts) => finishChannel(inner, id, partial, parts(domain)));
   }
 
@@ -120,12 +121,12 @@ class StageBuilder {
     context.spill(id);
     const { inputs } = context.node(id);
     const stage = this.stageFor(inputs);
-    const partials = inputs.map((input) => {
+    const partials = inputs.map((input, position) => {
       const place = context.reserve(64 * 8);
-      const { domain } = this.addRoot(context.type(input).shape, [input], (inner) => totalRoot(inner, id, input, place));
+      const { domain } = this.addRoot(context.type(input).shape, [input], (inner) => totalRoot(inner, id, position, place));
       return { place, domain };
     });
-    stage.produced.add(id);
+    this.complete(stage, id);
     stage.finish.push((inner, parts) => finishTotal(inner, id, partials.map(({ place, domain }) => ({ place, parts: parts(domain) }))));
   }
 
@@ -140,7 +141,7 @@ class StageBuilder {
     this.noteReads(stage, inputs);
     const options = this.loopOptions();
     stage.solo.push(() => rowFunction(context.child(), id, partial, options));
-    stage.produced.add(id);
+    this.complete(stage, id);
     if (partial !== undefined) stage.finish.push((inner) => finishRows(inner, id, partial));
   }
 
@@ -150,7 +151,12 @@ class StageBuilder {
     context.spill(id);
     const stage = this.stageFor(context.node(id).inputs);
     stage.solo.push(() => make(context.child()));
+    this.complete(stage, id);
+  }
+
+  private complete(stage: Stage, id: ValueId): void {
     stage.produced.add(id);
+    this.doneBy.set(id, this.stages.length - 1);
   }
 
   private isNeeded(id: ValueId): boolean {
@@ -179,7 +185,7 @@ class StageBuilder {
       const blocked = this.leaves(reads).some((id) => last.produced.has(id));
       if (!blocked && !writes.some((name) => last.readStates.has(name))) return last;
     }
-    const stage: Stage = { domains: [], solo: [], finish: [], produced: new Set(), stored: new Set(), readStates: new Set() };
+    const stage: Stage = { domains: [], solo: [], finish: [], produced: new Set(), readStates: new Set() };
     this.stages.push(stage);
     return stage;
   }
@@ -198,7 +204,7 @@ class StageBuilder {
 
   /** Whether an earlier, finished stage has put the value in memory. */
   private isMaterialized(id: ValueId, before = this.stages.length - 1): boolean {
-    return this.stages.slice(0, Math.max(0, before)).some((stage) => stage.produced.has(id) || stage.stored.has(id));
+    return (this.doneBy.get(id) ?? Infinity) < before;
   }
 
   /** Every value that computing the given ones touches, when all that can be is computed on the way. */
@@ -219,10 +225,22 @@ class StageBuilder {
     return id === undefined ? undefined : this.context.type(id).shape;
   }
 
+  /** The tiling that a loop may walk: when one tiled pool's gradient is all that it gathers, and it sums nothing. */
+  tiling(roots: readonly Root[]): Tiling | undefined {
+    if (roots.some((root) => root.declare !== undefined)) return undefined;
+    const gathers = this.leaves(roots.flatMap((root) => root.reads)).filter((id) => this.context.isMember(id) && isGather(this.context.node(id).op));
+    return gathers.length === 1 ? tilingOf(this.context, gathers[0]!) : undefined;
+  }
+
   /** For the functions of the current stage. */
   loopOptions(index = this.stages.length - 1): LoopOptions {
-    return { isMaterialized: (id) => this.stages.slice(0, index).some((stage) => stage.produced.has(id) || stage.stored.has(id)) };
+    return { isMaterialized: (id) => this.isMaterialized(id, index) };
   }
+}
+
+function emitLoop(context: KernelContext, domain: Domain, roots: readonly Root[], tiling: Tiling | undefined, options: LoopOptions): LoopFunction {
+  if (tiling !== undefined) return tiledLoop(context, domain.shape, tiling, roots, options);
+  return domain.byRows ? rowLoop(context, domain.shape, roots, options) : flatLoop(context, elementCount(domain.shape), roots, options);
 }
 
 /** Emits a group as stages of loops. Handles every op; contractions in the plain way. */
@@ -249,7 +267,7 @@ export function emitStages(context: KernelContext): Kernel {
     for (const domain of stage.domains) {
       const child = context.child();
       const roots = domain.roots.map((make) => make(child));
-      const loop = domain.byRows ? rowLoop(child, domain.shape, roots, options) : flatLoop(child, elementCount(domain.shape), roots, options);
+      const loop = emitLoop(child, domain, roots, builder.tiling(roots), options);
       counts.set(domain, partCount(loop));
       loops.push(loop);
     }

@@ -18,7 +18,7 @@ function writeStates(scope: Scope, node: Node, ok: number | undefined, lines: re
   const stores = stringsAttr(node.attrs, 'writes').map((name, i) => storeState(scope, name, values[i]!));
   const guard = ok === undefined ? '{' : `if (${scope.scalar(node.inputs[ok]!)}) {`;
   const isRead = scope.context.isStored(node.id);
-  const result = `result${node.id}${scope.suffix}`;
+  const result = `result${scope.context.member(node.id)}${scope.suffix}`;
   if (isRead) scope.statements.push(`vf ${result} = ${scope.operand(node.id, 0)};`);
   scope.statements.push(guard, ...indent([...lines, ...stores, ...(isRead ? [`${result} = ${values[0]};`] : [])]), '}');
   if (!isRead) return;

@@ -168,6 +168,27 @@ const GATHERS: Readonly<Record<string, GatherRule>> = {
   },
 };
 
+/** A max_pool2d_grad whose windows tile the image, so that each result writes the pixels of its own window. */
+export interface Tiling {
+  readonly node: Node;
+  readonly rows: number;
+  readonly columns: number;
+  /** Height and width of the pooled image. */
+  readonly height: number;
+  readonly width: number;
+}
+
+/** The tiling of a pool's gradient, or undefined when windows overlap, leave gaps or are padded. */
+export function tilingOf(context: KernelContext, id: ValueId): Tiling | undefined {
+  const node = context.node(id);
+  if (node.op !== 'max_pool2d_grad') return undefined;
+  const { rows, columns, strideY, strideX, inside } = windowOf(node);
+  const [height, width] = imageOf(context, node.inputs[0]!);
+  const [imageHeight, imageWidth] = imageOf(context, id);
+  const covers = rows === strideY && columns === strideX && imageHeight === height * rows && imageWidth === width * columns;
+  return inside && covers ? { node, rows, columns, height, width } : undefined;
+}
+
 export function isGather(op: string): boolean {
   return GATHERS[op] !== undefined;
 }

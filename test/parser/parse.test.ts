@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { UserError } from '../../src/diagnostics/diagnostic.js';
+import { renderDiagnostics } from '../../src/diagnostics/render.js';
+import { checkSource, lowerProgram } from '../../src/lower/lower.js';
+import { parseAmp } from '../../src/parser/parse.js';
+import { programs } from './programs.js';
+
+const EXAMPLES = new URL('../../examples/', import.meta.url);
+const examples = readdirSync(EXAMPLES)
+  .filter((name) => name.endsWith('.amp'))
+  .map((name) => readFileSync(new URL(name, EXAMPLES), 'utf8'));
+
+/** Parses, checks and renders; whatever the text, the outcome is diagnostics inside it and never an exception. */
+function survives(text: string): void {
+  const source = { path: 'x.amp', text };
+  const diagnostics = checkSource(source);
+  for (const { span, related } of diagnostics) {
+    for (const place of [span, ...(related ?? []).map((r) => r.span)]) {
+      if (place === undefined) continue;
+      assert.ok(place.start >= 0 && place.start <= place.end && place.end <= text.length, JSON.stringify(place));
+    }
+  }
+  renderDiagnostics(diagnostics, source);
+  if (diagnostics.some((d) => d.severity === 'error')) assert.throws(() => lowerProgram(source), UserError);
+}
+
+describe('parseAmp', () => {
+  it('reads every generated program', () => {
+    fc.assert(
+      fc.property(programs, (text) => assert.deepEqual(parseAmp(text).diagnostics, [], text)),
+      { numRuns: 200 },
+    );
+  });
+
+  it('survives every generated program that means nothing', () => {
+    fc.assert(fc.property(programs, survives), { numRuns: 200 });
+  });
+
+  it('survives deletions, insertions and swaps anywhere in the examples', () => {
+    const junk = fc.constantFrom(
+      '{',
+      '}',
+      '(',
+      ')',
+      '[',
+      ']',
+      ',',
+      ':',
+      '=',
+      '|>',
+      '|',
+      '"',
+      "'",
+      '#',
+      '.',
+      '..',
+      '->',
+      '3x',
+      'let',
+      'as',
+      'repeat',
+      'if',
+      'else',
+      'model',
+      'block',
+      'keep',
+      'in',
+      'not',
+      '-',
+      ' ',
+      '\n',
+      '$',
+      '€',
+      '\u0000',
+    );
+    const edit = fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(12), fc.array(junk, { maxLength: 3 }));
+    fc.assert(
+      fc.property(fc.constantFrom(...examples), fc.array(edit, { minLength: 1, maxLength: 4 }), (example, edits) => {
+        let text = example;
+        for (const [place, remove, insert] of edits) {
+          const at = Math.floor(place * text.length);
+          text = text.slice(0, at) + insert.join('') + text.slice(at + remove);
+        }
+        survives(text);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('survives every prefix of an example', () => {
+    for (const example of examples) for (let end = 0; end < example.length; end += 7) survives(example.slice(0, end));
+  });
+
+  it('survives any text', () => {
+    fc.assert(fc.property(fc.string({ unit: 'binary', maxLength: 200 }), survives), { numRuns: 300 });
+  });
+
+  it('survives deep and long input', () => {
+    survives(`let a = ${'('.repeat(50_000)}`);
+    survives(`let a = ${'- '.repeat(20_000)}1`);
+    survives(`let a = ${'not '.repeat(20_000)}true`);
+    survives(`let a = ${'1 + '.repeat(20_000)}1`);
+    survives(`let a = x${'.channels'.repeat(20_000)}`);
+    survives(`let a = if 1 == 1 { 1 } ${'else if 1 == 2 { 2 } '.repeat(5_000)} else { 3 }`);
+    survives('model '.repeat(20_000));
+    survives('}'.repeat(20_000));
+  });
+});

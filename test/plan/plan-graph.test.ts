@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import type { Graph } from '../../src/ir/types.js';
+import { planGraph } from '../../src/plan/plan-graph.js';
+import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
+import { opCase, SAMPLED_OPS } from '../ops/cases.js';
+import { configuration } from '../support/configurations.js';
+import { chain, randomModel, simpleCnn } from '../support/models.js';
+import { type Model, planOf, programOf } from '../support/network.js';
+import { assertMemory, assertPartition, assertStores } from '../support/partition.js';
+import { initialDoubles, randomInputs } from '../support/run.js';
+
+const anyPlan = fc.tuple(fc.nat(), fc.nat()).map(([seed, settings]) => planOf(randomModel(seed), configuration(settings)));
+
+describe('plan of random networks', () => {
+  it('groups hold all work once, in an order that can run', () => {
+    fc.assert(fc.property(anyPlan, ({ functions }) => functions.forEach(assertPartition)));
+  });
+
+  it('stores what is read elsewhere, and nothing else', () => {
+    fc.assert(fc.property(anyPlan, ({ functions }) => functions.forEach(assertStores)));
+  });
+
+  it('never lets two values that live at one time share bytes', () => {
+    fc.assert(fc.property(anyPlan, ({ functions }) => functions.forEach(assertMemory)));
+  });
+
+  it('holds for every op alone', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...SAMPLED_OPS), fc.constantFrom('f32', 'f16'), fc.nat(), (op, dtype, seed) => {
+        const fn = planGraph(opCase(op, dtype, seed).graph, 1);
+        for (const check of [assertPartition, assertStores, assertMemory]) check(fn);
+      }),
+    );
+  });
+
+  it('changes the order of work, and no bit of any result', () => {
+    fc.assert(
+      fc.property(fc.nat(1000), fc.nat(), (seed, settings) => {
+        const options = { batch: 1, image: [5, 5, 2], ...configuration(settings) } as const;
+        const graphs = new Map<string, Graph>();
+        const plan = planOf(randomModel(seed), options, { onPass: (pass, graph) => graphs.set(`${graph.name} ${pass}`, graph) });
+        const inputs = randomInputs(programOf(randomModel(seed), options), seed);
+        for (const { graph, name } of plan.functions) {
+          const states = initialDoubles(graph);
+          const run = (g: Graph) => {
+            const { values, writes } = evaluateGraph(g, inputs, states);
+            return { outputs: Object.entries(g.outputs).map(([key, id]) => [key, values.get(id)]), writes: new Map([...writes].sort()) };
+          };
+          assert.deepEqual(run(graph), run(graphs.get(`${name} precision`)!));
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
+describe('fusion', () => {
+  const groupsOf = (model: Model, name = 'train_step') => {
+    const { graph, groups } = planOf(model).functions.find((fn) => fn.name === name)!;
+    return groups.map(({ kind, nodes }) => `${kind}: ${nodes.map((id) => graph.nodes[id].op).join(' ')}`);
+  };
+
+  it('puts pools, activations, casts and reshapes behind the contraction that feeds them', () => {
+    assert.deepEqual(groupsOf(simpleCnn, 'eval_step'), [
+      'map: normalize',
+      'map: cast',
+      'contraction: conv2d max_pool2d relu',
+      'map: cast',
+      'contraction: conv2d max_pool2d relu reshape',
+      'map: cast',
+      'contraction: linear relu',
+      'map: cast',
+      'contraction: linear cast',
+      'rows: correct_count',
+      'rows: cross_entropy',
+    ]);
+  });
+
+  it('computes a fused pool and its index together, and the optimizer in one kernel at the end', () => {
+    const groups = groupsOf(simpleCnn);
+    assert.equal(groups.filter((group) => group === 'contraction: conv2d max_pool2d relu max_pool2d_index').length, 1);
+    assert.equal(groups.at(-1), `update: ${'unscale '.repeat(8)}${'adam '.repeat(8)}advance update_scale`);
+  });
+
+  it('keeps the index of other windows away from a fused pool', () => {
+    const groups = groupsOf(({ image, call }) => {
+      const y = call('conv2d', image, { channels: 4, kernel: 3, padding: 1 });
+      const pooled = call('max_pool2d', y, { kernel: 2 });
+      const smooth = call('max_pool2d', y, { kernel: 3, stride: 2, padding: 1 });
+      return call('linear', call('flatten', call('add', pooled, {}, { values: [smooth] })), { features: 10 });
+    });
+    assert.ok(groups.includes('contraction: conv2d max_pool2d max_pool2d_index'), groups.join('\n'));
+    assert.ok(
+      groups.some((group) => /^map: max_pool2d .*max_pool2d_index/.test(group)),
+      groups.join('\n'),
+    );
+  });
+
+  it('pools and normalizes per channel in a convolution only over its own image, not a reshaped one', () => {
+    for (const layer of ['max_pool2d', 'batch_norm']) {
+      const groups = groupsOf(({ image, call }) => {
+        const y = call('conv2d', image, { channels: 4, kernel: 3, padding: 1 });
+        const other = call('reshape', y, { shape: [4, 4, 16] });
+        return call('linear', call('flatten', call(layer, other, layer === 'max_pool2d' ? { kernel: 2 } : {})), { features: 10 });
+      }, 'eval_step');
+      assert.ok(groups.includes('contraction: conv2d reshape'), groups.join('\n'));
+    }
+  });
+
+  it('pools inside a convolution only where the windows cover its rows in pairs', () => {
+    const pooled = (size: number, args: Readonly<Record<string, number>>) =>
+      groupsOf(({ image, call }) => {
+        const y = call('conv2d', image, { channels: 4, kernel: 9 - size });
+        return call('linear', call('flatten', call('max_pool2d', y, args)), { features: 10 });
+      }).some((group) => group.startsWith('contraction: conv2d max_pool2d'));
+    assert.equal(pooled(6, { kernel: 2 }), true);
+    assert.equal(pooled(7, { kernel: 2 }), false);
+    assert.equal(pooled(6, { kernel: 2, stride: 1 }), false);
+    assert.equal(pooled(6, { kernel: 3 }), false);
+    assert.equal(pooled(6, { kernel: 2, padding: 1 }), false);
+  });
+});
+
+describe('memory', () => {
+  it('of an evaluation does not grow with depth', () => {
+    const arena = (layers: number) => planOf(chain(layers)).functions.at(-1)!.memory.arena;
+    assert.ok(arena(200) <= arena(40) + 64 * 1024, `${arena(200)} bytes for 200 layers, ${arena(40)} for 40`);
+  });
+
+  it('is much smaller than the sum of all values', () => {
+    const { memory } = planOf(chain(40)).functions.at(-1)!;
+    const sum = memory.allocations.reduce((total, { size }) => total + size, 0);
+    assert.ok(memory.arena < sum / 2, `${memory.arena} of ${sum}`);
+  });
+});
