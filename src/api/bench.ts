@@ -29,7 +29,7 @@ export interface BenchResult {
 }
 
 /** One batch of noise with labels, and a learning rate that leaves the weights in a normal range. */
-function makeInputs(plan: Plan, name: FunctionName, classes: number): Record<string, InputData> {
+export function makeInputs(plan: Plan, name: FunctionName, classes: number): Record<string, InputData> {
   const fn = findFunction(plan, name);
   if (fn === undefined) throw new Error(`the plan has no ${name}`);
   const image = fn.graph.nodes.find((node) => node.op === 'input' && node.attrs.name === 'image');

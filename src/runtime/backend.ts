@@ -38,6 +38,30 @@ export interface NonFinite {
   readonly node: number;
 }
 
+/** Time of one kernel in a profiled call. */
+export interface KernelTime {
+  /** Name of the plan's group. */
+  readonly group: string;
+  readonly seconds: number;
+}
+
+/** A rate on one core and on all threads. */
+export interface Rate {
+  readonly one: number;
+  readonly all: number;
+}
+
+/** The most that a device can do, as measured on it: 10^9 operations (a multiply and an add are two) or bytes a second. */
+export interface MachineLimits {
+  /** How many threads `all` means. */
+  readonly threads: number;
+  readonly f32: Rate;
+  /** Dot products of bf16 pairs; undefined where the device has no such instruction. */
+  readonly bf16: Rate | undefined;
+  /** Bytes read, or read and written, from memory outside the caches: the better of both. */
+  readonly memory: Rate;
+}
+
 export interface CallOptions {
   /** Look for the first non-finite stored value; slower. */
   readonly trace?: boolean;
@@ -54,6 +78,8 @@ export interface Executable {
   drain(): Promise<readonly Scalars[]>;
   /** A tensor output of the last call (`logits` of eval_step), widened to f32. */
   readOutput(name: string): Promise<Float32Array>;
+  /** One call with the time of each of its kernels, in execution order. Not every backend can tell. */
+  profile?(fn: FunctionName, inputs: Inputs): Promise<readonly KernelTime[]>;
   /** Result of the last traced call. */
   nonFinite(): Promise<NonFinite | undefined>;
   /** States by name: f32 as Float32Array, i32 as Int32Array. All of them, or those named. */
@@ -72,4 +98,6 @@ export interface Backend {
   probe(): Promise<BackendInfo>;
   /** Compiles; states start at zero until written. Throws UserError when the backend cannot run here. */
   load(plan: Plan, options?: LoadOptions): Promise<Executable>;
+  /** Measures the device for about `seconds` (default 2). Not every backend can. Throws as `load`. */
+  limits?(options?: LoadOptions & { readonly seconds?: number }): Promise<MachineLimits>;
 }

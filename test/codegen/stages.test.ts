@@ -52,7 +52,7 @@ function oneGroup(graph: Graph): Plan {
 /** Runs the graph as one group, and compares every output and written state with the reference. */
 async function check(sketch: Sketch, outputs: Readonly<Record<string, ValueId>>, label?: Int32Array): Promise<void> {
   const graph = sketch.finish(outputs);
-  const inputs = label === undefined ? {} : { label };
+  const inputs: Record<string, Int32Array> = label === undefined ? {} : { label };
   const { values, writes } = evaluateGraph(graph, inputs, sketch.states as ReadonlyMap<string, Elements>);
   const executable = await compilePlan(oneGroup(graph));
   const close = (got: ArrayLike<number>, want: ArrayLike<number>, what: string) => {

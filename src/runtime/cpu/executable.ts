@@ -4,7 +4,7 @@ import type { DType, TensorType } from '../../ir/types.js';
 import { byteLength, elementCount } from '../../ir/types.js';
 import { decodeHalf } from '../../numeric/half.js';
 import type { FunctionName, Plan } from '../../plan/plan.js';
-import type { CallOptions, Executable, Inputs, NonFinite, Scalars } from '../backend.js';
+import type { CallOptions, Executable, Inputs, KernelTime, NonFinite, Scalars } from '../backend.js';
 import type { NativePlan } from './native.js';
 
 type StateElements = Float32Array | Int32Array;
@@ -15,12 +15,6 @@ interface FunctionBuffers {
   /** One block for all inputs, written anew by every call. */
   readonly inputs: Uint8Array;
   readonly outputs: Float64Array;
-}
-
-/** Time of one kernel in a profiled call. */
-export interface KernelTime {
-  readonly group: string;
-  readonly seconds: number;
 }
 
 function allocateStateElements({ dtype, shape }: TensorType): StateElements {

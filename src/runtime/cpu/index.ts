@@ -2,14 +2,15 @@ import { availableParallelism } from 'node:os';
 import { emitC } from '../../codegen/c/emit.js';
 import { UserError } from '../../diagnostics/diagnostic.js';
 import type { Plan } from '../../plan/plan.js';
-import type { Backend, BackendInfo, Capabilities, LoadOptions } from '../backend.js';
+import type { Backend, BackendInfo, Capabilities, LoadOptions, MachineLimits } from '../backend.js';
 import { buildLibrary, cacheFolder } from './cache.js';
 import { type Compiler, findCompiler } from './compiler.js';
 import { describeDevice, detectTarget } from './detect.js';
 import { CpuExecutable } from './executable.js';
+import { measureLimits } from './limits.js';
 import { openLibrary } from './native.js';
 
-export { CpuExecutable, type KernelTime } from './executable.js';
+export { CpuExecutable } from './executable.js';
 
 /** Known without a compiler: plans can be made and read anywhere. */
 const CAPABILITIES: Capabilities = { low: ['f16', 'bf16'] };
@@ -33,6 +34,10 @@ async function probe(): Promise<BackendInfo> {
   }
 }
 
+function threadCount({ threads = 0 }: LoadOptions): number {
+  return threads === 0 ? availableParallelism() : threads;
+}
+
 async function load(plan: Plan, options: LoadOptions = {}): Promise<CpuExecutable> {
   const compiler = await findCompiler();
   const target = await detectTarget(compiler);
@@ -40,13 +45,17 @@ async function load(plan: Plan, options: LoadOptions = {}): Promise<CpuExecutabl
   const source = emitC(plan, target);
   const library = await buildLibrary(source.text, compiler, target);
   const compileMs = performance.now() - started;
-  const threads = options.threads === undefined || options.threads === 0 ? availableParallelism() : options.threads;
-  return new CpuExecutable(plan, source, openLibrary(library.path, threads), compileMs);
+  return new CpuExecutable(plan, source, openLibrary(library.path, threadCount(options)), compileMs);
+}
+
+async function limits(options: LoadOptions & { readonly seconds?: number } = {}): Promise<MachineLimits> {
+  const compiler = await findCompiler();
+  return measureLimits(compiler, await detectTarget(compiler), threadCount(options), options.seconds);
 }
 
 /** Plans as C, compiled by this machine's C compiler. */
 export function createBackend(): Backend {
-  return { name: 'cpu', probe, load };
+  return { name: 'cpu', probe, load, limits };
 }
 
 /** The C of a plan, as it would be compiled here. Throws UserError without a compiler, which decides the instruction set. */

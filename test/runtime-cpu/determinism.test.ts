@@ -1,0 +1,2 @@
+import assert from 'node:assert/strict';
+import { lowerProgram } from '../../src/lower/lower.js';
