@@ -1,3 +1,4 @@
+import { userError } from '../diagnostics/diagnostic.js';
 import { byteLength, precisionName, stringsAttr } from '../ir/types.js';
 import { opDefinition } from '../ops/index.js';
 import { storageRoot } from '../plan/fuse.js';
@@ -7,7 +8,6 @@ import { findFunction, initialStates, planStates } from '../training/states.js';
 import { type BenchOptions, makeInputs } from './bench.js';
 import { compileToRun } from './compile.js';
 import { readSource } from './source.js';
-import { userError } from '../diagnostics/diagnostic.js';
 
 /** One group of the training step. */
 export interface GroupProfile {

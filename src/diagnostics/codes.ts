@@ -41,7 +41,7 @@ export const CODES = {
   AMP3004: { title: 'bad model signature', meaning: 'A model takes one image [height, width, channels] and results in [classes].' },
   AMP3005: {
     title: 'model too large',
-    meaning: 'Expanded, the model has more than 100,000 operations or blocks nested more than 64 deep.',
+    meaning: 'Expanded, the model has more than 20,000 layers, or blocks nested more than 64 deep.',
   },
   AMP4001: { title: 'unknown setting', meaning: 'The section has no setting of that name.' },
   AMP4002: { title: 'set twice', meaning: 'Each section and each setting is given once.' },

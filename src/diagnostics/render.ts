@@ -17,12 +17,16 @@ function painter(color: boolean): Paint {
 
 interface Mark {
   readonly line: number;
-  /** Zero-based display columns. */
+  /** Zero-based columns of the line's text, end exclusive. */
   readonly from: number;
-  readonly width: number;
+  readonly to: number;
   readonly primary: boolean;
   readonly label: string;
 }
+
+/** Longest part of a line that a frame shows, and how much of it stands before the first mark. */
+const MAX_COLUMNS = 160;
+const COLUMNS_BEFORE = 60;
 
 const WIDE =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{1f300}-\u{1faff}]|[\u{20000}-\u{3fffd}]/u;
@@ -41,31 +45,48 @@ function displayWidth(text: string): number {
 
 function markOf(index: LineIndex, span: Span, primary: boolean, label: string): Mark {
   const { first, last } = index.lines(span);
-  const text = index.line(first.line);
-  const startColumn = first.column - 1;
-  const endColumn = last.line === first.line ? last.column : text.length;
-  const from = displayWidth(text.slice(0, startColumn));
-  const width = span.end === span.start ? 1 : Math.max(1, displayWidth(text.slice(startColumn, endColumn)));
-  return { line: first.line, from, width, primary, label };
+  const from = first.column - 1;
+  const to = last.line === first.line ? last.column : index.line(first.line).length;
+  return { line: first.line, from, to: span.end === span.start ? from : Math.max(from + 1, to), primary, label };
+}
+
+interface Excerpt {
+  readonly text: string;
+  /** Column of the line at which `text` starts. */
+  readonly start: number;
+}
+
+/** The part of a line that is shown: all of it, or what is around the first mark of a very long one. */
+function excerpt(line: string, marks: readonly Mark[]): Excerpt {
+  const start = line.length <= MAX_COLUMNS ? 0 : Math.max(0, (marks[0]?.from ?? 0) - COLUMNS_BEFORE);
+  return { text: line.slice(start, start + MAX_COLUMNS), start };
+}
+
+function underline(mark: Mark, { text, start }: Excerpt): string | undefined {
+  const from = mark.from - start;
+  if (from < 0 || from > text.length) return undefined;
+  const width = mark.to === mark.from ? 1 : Math.max(1, displayWidth(text.slice(from, mark.to - start)));
+  return ' '.repeat(displayWidth(text.slice(0, from)) + (start > 0 ? 1 : 0)) + (mark.primary ? '^' : '-').repeat(width);
 }
 
 function frame(marks: readonly Mark[], index: LineIndex, severity: Severity, gutter: number, paint: Paint): string[] {
   const bar = (left: string) => paint('frame', `${left.padStart(gutter)} |`);
+  const row = (line: number, shown: Excerpt) => `${bar(String(line))} ${shown.start > 0 ? '…' : ''}${displayText(shown.text)}`.trimEnd();
   const out = [bar('')];
   const lines = [...new Set(marks.map((mark) => mark.line))].sort((a, b) => a - b);
   let previous: number | undefined;
   for (const line of lines) {
-    if (previous !== undefined && line === previous + 2)
-      out.push(`${bar(String(previous + 1))} ${displayText(index.line(previous + 1))}`.trimEnd());
+    if (previous !== undefined && line === previous + 2) out.push(row(previous + 1, excerpt(index.line(previous + 1), [])));
     else if (previous !== undefined && line > previous + 2) out.push(paint('frame', '...'));
-    out.push(`${bar(String(line))} ${displayText(index.line(line))}`.trimEnd());
     const here = marks.filter((mark) => mark.line === line).sort((a, b) => Number(b.primary) - Number(a.primary) || a.from - b.from);
+    const shown = excerpt(index.line(line), here);
+    out.push(row(line, shown));
     for (const mark of here) {
-      const style = mark.primary ? severity : 'frame';
-      const underline = (mark.primary ? '^' : '-').repeat(mark.width);
-      out.push(
-        `${bar('')} ${' '.repeat(mark.from)}${paint(style, mark.label === '' ? underline : `${underline} ${displayText(mark.label)}`)}`,
-      );
+      const marked = underline(mark, shown);
+      if (marked === undefined) continue;
+      const indent = marked.length - marked.trimStart().length;
+      const labelled = mark.label === '' ? marked.trimStart() : `${marked.trimStart()} ${displayText(mark.label)}`;
+      out.push(`${bar('')} ${' '.repeat(indent)}${paint(mark.primary ? severity : 'frame', labelled)}`);
     }
     previous = line;
   }

@@ -4,6 +4,9 @@ import type { Diagnostic, Span } from './diagnostic.js';
 /** Marks what is not in the source text, such as the value of an override: diagnostics about it have no place. */
 export const NO_SPAN: Span = { start: -1, end: -1 };
 
+/** Nobody reads more, and a file of garbage has thousands. */
+const MAX_DIAGNOSTICS = 100;
+
 /** Collects diagnostics; the same code at the same place is kept once, so a block that is lowered ten times complains once. */
 export class DiagnosticSink {
   private readonly seen = new Set<string>();
@@ -18,6 +21,7 @@ export class DiagnosticSink {
   }
 
   add(found: Diagnostic): void {
+    if (this.list.length >= MAX_DIAGNOSTICS) return;
     const nowhere = found.span !== undefined && found.span.start < 0;
     const diagnostic = nowhere ? { ...found, span: undefined, related: undefined } : found;
     const key = `${diagnostic.code}:${diagnostic.span?.start}:${diagnostic.span?.end}${diagnostic.span ? '' : diagnostic.message}`;

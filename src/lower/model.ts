@@ -33,7 +33,7 @@ import { blockSignature, layerSignature } from './signature.js';
 import { describeKind, type Tensor, UNKNOWN, type Value } from './value.js';
 
 /** Limits against files that expand without end; far above any real network. */
-const MAX_STAGES = 100_000;
+const MAX_STAGES = 20_000;
 const MAX_BLOCK_DEPTH = 64;
 
 export interface ModelContext {
@@ -193,6 +193,8 @@ class ModelLowering implements GraphExpressions {
     const single = stage.stages.length === 1 && only.kind !== 'if-stage' && only.label === undefined;
     let value = input;
     for (const [i, item] of items.entries()) {
+      // Without a value no later iteration can find another mistake.
+      if (value.kind === 'unknown' && i > 0) break;
       const inner = new Scope(scope);
       if (stage.variable !== undefined) inner.set(stage.variable.text, item);
       const iteration = `${path}.${i}`;

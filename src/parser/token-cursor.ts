@@ -71,13 +71,7 @@ export class TokenCursor {
   /** Whether the next token starts a line of the source. */
   startsLine(): boolean {
     const token = this.tokens[this.at];
-    return (
-      token !== undefined &&
-      this.lines
-        .line(token.startLine!)
-        .slice(0, token.startColumn! - 1)
-        .trim() === ''
-    );
+    return token !== undefined && this.isFirst(token);
   }
 
   /** Whether the token after the next starts a line: `{` that was left open at the end of its line. */
@@ -96,8 +90,16 @@ export class TokenCursor {
     return token.image;
   }
 
+  private isFirst(token: IToken): boolean {
+    const { text } = this.lines;
+    let before = token.startOffset - 1;
+    while (before >= 0 && (text[before] === ' ' || text[before] === '\t')) before--;
+    return before < 0 || text[before] === '\n' || text[before] === '\r';
+  }
+
   private blankBefore(token: IToken): boolean {
     const before = token.startLine! - 1;
+    if (!this.isFirst(token)) return false;
     return before >= 1 && this.lines.line(before).trim() === '';
   }
 }

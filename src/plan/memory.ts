@@ -55,7 +55,7 @@ class Arena {
 }
 
 /** The last group that reads each stored value; outputs live to the end. */
-function lastReads(graph: Graph, groups: readonly Group[]): Map<ValueId, number> {
+export function lastReads(graph: Graph, groups: readonly Group[]): Map<ValueId, number> {
   const last = new Map<ValueId, number>();
   for (const group of groups) {
     for (const id of group.nodes) {

@@ -8,7 +8,8 @@ export function forwardOp(op: string): string {
   return op.replace(/_(input_|weight_)?grad$/, '');
 }
 
-function layerPattern(pattern: string): RegExp {
+/** What a layer pattern means: the layer itself, or all layers of a block; `*` stands for any text. */
+export function layerPattern(pattern: string): RegExp {
   const source = pattern
     .split('*')
     .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))

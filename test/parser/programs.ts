@@ -47,13 +47,17 @@ const { operation, expression, body } = fc.letrec<
     .array(tie('operation'), { maxLength: 4 })
     .chain((items) => fc.boolean().map((comma) => flat(['[', separated(items, ','), comma && items.length > 0 ? [','] : [], ']']))),
   args: fc
-    .tuple(fc.array(tie('expression'), { maxLength: 2 }), fc.array(fc.tuple(name, tie('expression')), { maxLength: 3 }), fc.boolean())
+    .tuple(
+      fc.array(tie('expression'), { maxLength: 1 }),
+      fc.array(fc.tuple(name, tie('expression')), { maxLength: 1, depthIdentifier: 'expr' }),
+      fc.boolean(),
+    )
     .map(([positional, named, comma]) => {
       const items = [...positional, ...named.map(([key, value]) => flat([[key], ':', value]))];
       return flat(['(', separated(items, ','), comma && items.length > 0 ? [','] : [], ')']);
     }),
   primary: fc.oneof(
-    { maxDepth: 3, depthIdentifier: 'expr' },
+    { maxDepth: 2, depthSize: 'xsmall', depthIdentifier: 'expr' },
     number.map((text) => [text]),
     name.map((text) => [text]),
     fc.constantFrom(['true'], ['false'], ['"a string"']),
@@ -72,13 +76,13 @@ const { operation, expression, body } = fc.letrec<
         fc.constantFrom('', '-', 'not'),
         tie('primary'),
       ),
-      { minLength: 1, maxLength: 3, depthIdentifier: 'expr' },
+      { minLength: 1, maxLength: 2, depthIdentifier: 'expr' },
     )
     .map((terms) =>
       terms.flatMap(([operator, prefix, operand], i) => flat([i === 0 ? [] : [operator], prefix === '' ? [] : [prefix], operand])),
     ),
   stage: fc.oneof(
-    { maxDepth: 3, depthIdentifier: 'expr', withCrossShrink: true },
+    { maxDepth: 2, depthSize: 'xsmall', depthIdentifier: 'expr', withCrossShrink: true },
     fc
       .tuple(name, optional(tie('args')), optional(name))
       .map(([callee, args, label]) => flat([[callee], args ?? [], label === undefined ? [] : ['as', label]])),
@@ -107,13 +111,13 @@ const { operation, expression, body } = fc.letrec<
       ),
   ),
   stages: fc
-    .array(tie('stage'), { minLength: 1, maxLength: 3, depthIdentifier: 'expr' })
+    .array(tie('stage'), { minLength: 1, maxLength: 2, depthIdentifier: 'expr' })
     .map((stages) => flat(['{', separated(stages, '|>'), '}'])),
   expression: fc
     .tuple(tie('operation'), fc.array(tie('stage'), { maxLength: 3, depthIdentifier: 'expr' }))
     .map(([head, stages]) => [...head, ...stages.flatMap((stage) => ['|>', ...stage])]),
   body: fc
-    .tuple(fc.array(fc.tuple(name, tie('expression')), { maxLength: 2 }), tie('expression'))
+    .tuple(fc.array(fc.tuple(name, tie('expression')), { maxLength: 1 }), tie('expression'))
     .map(([lets, result]) => flat(['{', lets.flatMap(([key, value]) => ['let', key, '=', ...value]), parenthesized(result), '}'])),
 }));
 

@@ -20,7 +20,13 @@ function formatLimits({ threads, f32, bf16, memory }: MachineLimits): string {
 }
 
 function printProfile(output: Output, { backend, precision, batch, step_ms, outside_ms, groups, limits }: Profile): void {
-  const row = (name: string, kind: string, ms: number, rest: readonly string[]) => [name, kind, ms.toFixed(3), formatShare(ms / step_ms), ...rest];
+  const row = (name: string, kind: string, ms: number, rest: readonly string[]) => [
+    name,
+    kind,
+    ms.toFixed(3),
+    formatShare(ms / step_ms),
+    ...rest,
+  ];
   const rows = groups.map(({ group, kind, ms, gflops, gigabytes_per_second, limit_share }) =>
     row(group, kind, ms, [
       gflops === 0 ? '' : gflops.toFixed(1),

@@ -2,7 +2,7 @@ import { elementCount, isFloat, type Node } from '../../ir/types.js';
 import { printNodeWith, printSignature, valueNames } from '../../ir/print.js';
 import type { Group, Plan, PlanFunction } from '../../plan/plan.js';
 import { emitContraction } from './contraction.js';
-import { C_TYPE, KERNEL_NAME, KernelContext, rootOf, type StepContext } from './kernel.js';
+import { C_TYPE, KERNEL_NAME, type Kernel, KernelContext, rootOf, type StepContext } from './kernel.js';
 import { type FunctionLayout, layoutFunction, layoutStates, type StateLayout } from './layout.js';
 import { indent } from './loops.js';
 import { EXPORTS, prelude } from './prelude.js';
@@ -18,22 +18,45 @@ export interface CSource {
   readonly memory: { readonly states: number; readonly arena: number; readonly workspace: number; /** Per thread. */ readonly scratch: number };
 }
 
-/** Names kernels, and lets groups with equal code share it. */
+/** Parts of the file that can be compiled side by side, each with `-DAMPC_PART=n`; without the macro, the file is whole. */
+export const PARTS = 4;
+
+/** Names kernels, lets groups with equal code share it, and deals the code out to the parts of the file. */
 class Kernels {
   readonly sections: string[] = [];
+  readonly declarations: string[] = [];
   private readonly names = new Map<string, string>();
   private readonly used = new Set<string>();
+  private readonly filled = new Array<number>(PARTS).fill(0);
 
-  /** The name of the functions with this code; adds them to the file when they are new. */
-  name(fn: PlanFunction, group: Group, code: string, comment: string): string {
-    const known = this.names.get(code);
+  /** The function that runs the group's kernels; adds it to the file when it is new. */
+  add(fn: PlanFunction, group: Group, kernel: Kernel, comment: string): string {
+    const key = `${kernel.code}\0${kernel.launch}`;
+    const known = this.names.get(key);
     if (known !== undefined) return known;
     const plain = `k_${group.name}`;
     const name = this.used.has(plain) ? `k_${fn.name}_${group.name}` : plain;
-    this.names.set(code, name);
+    this.names.set(key, `${name}_launch`);
     this.used.add(name);
-    if (code !== '') this.sections.push(`${comment}\n${code.replaceAll(KERNEL_NAME, name)}`);
-    return name;
+    const part = this.filled.indexOf(Math.min(...this.filled));
+    this.filled[part]! += kernel.code.length;
+    const signature = `HIDDEN void ${name}_launch(ampc_context *ctx, void *const *p)`;
+    const launch = kernel.launch.replaceAll(KERNEL_NAME, name).split('\n');
+    this.declarations.push(`${signature};`);
+    this.sections.push(
+      [
+        comment,
+        `#if IN_PART(${part})`,
+        kernel.code.replaceAll(KERNEL_NAME, name),
+        `${signature} {`,
+        '  (void)ctx, (void)p;',
+        ...indent(launch),
+        '}',
+        '#endif',
+        '',
+      ].join('\n'),
+    );
+    return `${name}_launch`;
   }
 }
 
@@ -84,13 +107,12 @@ function emitFunction(step: StepContext, kernels: Kernels): EmittedFunction {
   for (const group of fn.groups) {
     const context = new KernelContext(step, group);
     const kernel = group.kind === 'contraction' ? emitContraction(context) : emitStages(context);
-    const name = kernels.name(fn, group, kernel.code, planComment(fn, group, names));
     workspace = Math.max(workspace, context.workspaceBytes);
     scratch = Math.max(scratch, context.scratchBytes);
     if (kernel.launch !== '') {
-      const launch = kernel.launch.replaceAll(KERNEL_NAME, name).split('\n');
-      const table = context.table.length === 0 ? [] : [`void *const p[] = {${context.table.join(', ')}};`];
-      body.push(`{ /* ${group.name} */`, ...indent([...table, ...launch]), '}');
+      const launch = kernels.add(fn, group, kernel, planComment(fn, group, names));
+      const table = context.table.length === 0 ? 'NULL' : `(void *const[]){${context.table.join(', ')}}`;
+      body.push(`${launch}(ctx, ${table});`);
     }
     body.push(...traceStatements(context), `if (trace & 2) mark_time(ctx, ${group.index});`);
   }
@@ -143,7 +165,10 @@ export function emitC(plan: Plan, target: Target): CSource {
   const text = [
     header(plan, target, memory),
     prelude(target, { ...memory, groups }),
+    ...kernels.declarations,
+    '',
     ...kernels.sections,
+    '#if IN_PART(0)',
     ...texts,
     'static int call_function(ampc_context *ctx, int function, char *inputs, double *outputs, int trace) {',
     '  switch (function) {',
@@ -152,6 +177,8 @@ export function emitC(plan: Plan, target: Target): CSource {
     '  }',
     '}',
     EXPORTS,
+    '#endif',
+    '',
   ].join('\n');
   return { text, functions: layouts, states, memory };
 }

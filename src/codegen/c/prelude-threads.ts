@@ -3,6 +3,9 @@
  * never matters: a task writes only what is its own, and sums over tasks are made afterwards in task order.
  */
 export const THREADS = String.raw`
+/* Not every part of the file uses everything. */
+#define LOCAL static __attribute__((unused))
+
 typedef void task_function(void *const *p, int64_t task);
 
 #ifdef _WIN32
@@ -68,12 +71,16 @@ typedef struct ampc_context {
 } ampc_context;
 
 /* What a task may write to that no other task reads. */
-static _Thread_local char *thread_scratch;
+#if IN_PART(0)
+HIDDEN _Thread_local char *thread_scratch;
+#else
+extern HIDDEN _Thread_local char *thread_scratch;
+#endif
 
-static void take_scratch(ampc_context *ctx, int64_t thread) { thread_scratch = ctx->scratch + thread * SCRATCH_BYTES; }
+LOCAL void take_scratch(ampc_context *ctx, int64_t thread) { thread_scratch = ctx->scratch + thread * SCRATCH_BYTES; }
 
 /* Runs one task if any is left. */
-static int run_one_task(ampc_context *ctx) {
+LOCAL int run_one_task(ampc_context *ctx) {
   uint64_t left = atomic_load_explicit(&ctx->left, memory_order_acquire);
   while ((uint32_t)left != 0) {
     if (!atomic_compare_exchange_weak_explicit(&ctx->left, &left, left - 1, memory_order_acq_rel, memory_order_acquire)) continue;
@@ -84,7 +91,7 @@ static int run_one_task(ampc_context *ctx) {
   return 0;
 }
 
-static void work_until_stopped(ampc_context *ctx) {
+LOCAL void work_until_stopped(ampc_context *ctx) {
   take_scratch(ctx, 1 + atomic_fetch_add(&ctx->started, 1));
   for (;;) {
     int spins = 0;
@@ -105,29 +112,29 @@ static void work_until_stopped(ampc_context *ctx) {
 }
 
 #ifdef _WIN32
-static DWORD WINAPI worker(void *context) {
+LOCAL DWORD WINAPI worker(void *context) {
   work_until_stopped((ampc_context *)context);
   return 0;
 }
-static int start_thread(thread_handle *thread, ampc_context *ctx) {
+LOCAL int start_thread(thread_handle *thread, ampc_context *ctx) {
   *thread = CreateThread(NULL, 0, worker, ctx, 0, NULL);
   return *thread != NULL;
 }
-static void join_thread(thread_handle thread) {
+LOCAL void join_thread(thread_handle thread) {
   WaitForSingleObject(thread, INFINITE);
   CloseHandle(thread);
 }
 #else
-static void *worker(void *context) {
+LOCAL void *worker(void *context) {
   work_until_stopped((ampc_context *)context);
   return NULL;
 }
-static int start_thread(thread_handle *thread, ampc_context *ctx) { return pthread_create(thread, NULL, worker, ctx) == 0; }
-static void join_thread(thread_handle thread) { pthread_join(thread, NULL); }
+LOCAL int start_thread(thread_handle *thread, ampc_context *ctx) { return pthread_create(thread, NULL, worker, ctx) == 0; }
+LOCAL void join_thread(thread_handle thread) { pthread_join(thread, NULL); }
 #endif
 
 /* Runs function(p, 0) to function(p, tasks - 1), in any order, and returns when all are done. */
-static void parallel_for(ampc_context *ctx, task_function *function, void *const *p, int64_t tasks) {
+LOCAL void parallel_for(ampc_context *ctx, task_function *function, void *const *p, int64_t tasks) {
   if (tasks <= 1 || ctx->workers == 0) {
     for (int64_t task = 0; task < tasks; task++) function(p, task);
     return;
@@ -151,7 +158,7 @@ static void parallel_for(ampc_context *ctx, task_function *function, void *const
 }
 
 /* Zeroed, aligned to 64 bytes; large blocks to 2 MiB, with large pages where the system has them. */
-static void *allocate_block(size_t bytes) {
+LOCAL void *allocate_block(size_t bytes) {
   size_t alignment = bytes >= ((size_t)1 << 21) ? (size_t)1 << 21 : 64;
   size_t size = ((bytes > 0 ? bytes : 1) + alignment - 1) / alignment * alignment;
 #ifdef _WIN32
@@ -168,7 +175,7 @@ static void *allocate_block(size_t bytes) {
   return block;
 }
 
-static void free_block(void *block) {
+LOCAL void free_block(void *block) {
 #ifdef _WIN32
   _aligned_free(block);
 #else
@@ -179,7 +186,7 @@ static void free_block(void *block) {
 
 /** What traced calls do after each kernel. */
 export const TRACE = String.raw`
-static double seconds_now(void) {
+LOCAL double seconds_now(void) {
   struct timespec now;
 #ifdef _WIN32
   timespec_get(&now, TIME_UTC);
@@ -189,7 +196,7 @@ static double seconds_now(void) {
   return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-static void mark_time(ampc_context *ctx, int group) {
+__attribute__((noinline, cold)) LOCAL void mark_time(ampc_context *ctx, int group) {
   double now = seconds_now();
   if (group >= 0) ctx->seconds[group] = now - ctx->last_mark;
   ctx->last_mark = now;
@@ -197,7 +204,7 @@ static void mark_time(ampc_context *ctx, int group) {
 
 /* The smaller of first and node, if any of the count values at p is an infinity or a NaN; else first. */
 #define TRACE_FORMAT(format, type) \
-  __attribute__((unused)) static int trace_##format(const type *p, int64_t count, int node, int first) { \
+  __attribute__((noinline, cold)) LOCAL int trace_##format(const type *p, int64_t count, int node, int first) { \
     if (node >= first) return first; \
     for (int64_t i = 0; i < count; i += LANES) { \
       const vf v = load_##format##_part(p + i, min64(LANES, count - i)); \

@@ -5,6 +5,17 @@ import { VECTORS } from './prelude-vectors.js';
 import type { Target } from './target.js';
 
 const INCLUDES = String.raw`
+/* The file can be compiled in parts, side by side: -DAMPC_PART=0, 1, ... Without that, it is whole. */
+#ifndef AMPC_PART
+#define AMPC_PART -1
+#endif
+#define IN_PART(n) (AMPC_PART < 0 || AMPC_PART == (n))
+#ifdef _WIN32
+#define HIDDEN
+#else
+#define HIDDEN __attribute__((visibility("hidden")))
+#endif
+
 #include <float.h>
 #include <math.h>
 #include <stdatomic.h>

@@ -2,9 +2,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmod, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { PARTS } from '../../codegen/c/emit.js';
 import type { Target } from '../../codegen/c/target.js';
 import { UserError, userError } from '../../diagnostics/diagnostic.js';
-import { type Compiler, runProgram } from './compiler.js';
+import { type Compiler, type RunResult, runProgram } from './compiler.js';
 
 /** Where compiled plans are kept: `$AMPC_CACHE`, or `ampc/kernels` in the user's cache folder. */
 export function cacheFolder(): string {
@@ -25,7 +26,7 @@ const SUFFIX = process.platform === 'win32' ? '.dll' : process.platform === 'dar
 export function compilerFlags(target: Target): string[] {
   const position = process.platform === 'win32' ? [] : ['-fPIC'];
   const math = ['-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast'];
-  return ['-O3', ...target.flags, '-std=gnu11', ...position, '-shared', '-fvisibility=hidden', ...math, '-Wall'];
+  return ['-O3', ...target.flags, '-std=gnu11', ...position, '-fvisibility=hidden', '-fno-strict-aliasing', ...math, '-Wall'];
 }
 
 function librariesAfter(): string[] {
@@ -54,6 +55,24 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
+/** Characters of C below which starting several compilers costs more than it saves. */
+const SMALL_SOURCE = 100_000;
+
+/** Compiles the file in parts, side by side, and links them. */
+async function compile(compiler: Compiler, flags: readonly string[], source: string, output: string, parts: number): Promise<RunResult> {
+  const shared = ['-shared', '-o', output];
+  if (parts === 1) return runProgram(compiler.command, [...flags, ...shared, source, ...librariesAfter()]);
+  const objects = Array.from({ length: parts }, (_, part) => `${source}.${part}.o`);
+  try {
+    const results = await Promise.all(
+      objects.map((object, part) => runProgram(compiler.command, [...flags, `-DAMPC_PART=${part}`, '-c', '-o', object, source])),
+    );
+    return results.find(({ ok }) => !ok) ?? (await runProgram(compiler.command, [...flags, ...shared, ...objects, ...librariesAfter()]));
+  } finally {
+    await Promise.all(objects.map((object) => rm(object, { force: true })));
+  }
+}
+
 export interface Library {
   readonly path: string;
   /** False: it was in the cache. */
@@ -76,7 +95,7 @@ export async function buildLibrary(source: string, compiler: Compiler, target: T
   const attempt = join(folder, `${key}.${process.pid}.${randomBytes(6).toString('hex')}`);
   const [sourcePath, builtPath] = [`${attempt}.c`, `${attempt}${SUFFIX}`];
   await writeFile(sourcePath, source, { mode: 0o600 });
-  const { ok, stderr } = await runProgram(compiler.command, [...flags, '-o', builtPath, sourcePath, ...librariesAfter()]);
+  const { ok, stderr } = await compile(compiler, flags, sourcePath, builtPath, source.length < SMALL_SOURCE ? 1 : PARTS);
   if (!ok) {
     await rm(builtPath, { force: true });
     const first = stderr.split('\n').find((line) => /error/i.test(line)) ?? stderr.split('\n')[0] ?? '';

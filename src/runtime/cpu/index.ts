@@ -30,7 +30,12 @@ async function probe(): Promise<BackendInfo> {
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     const [{ message, why, fix }] = error.diagnostics as [UserError['diagnostics'][number]];
-    return { name: 'cpu', available: false, capabilities: CAPABILITIES, reason: [message, why, fix].filter((part) => part !== undefined).join('; ') };
+    return {
+      name: 'cpu',
+      available: false,
+      capabilities: CAPABILITIES,
+      reason: [message, why, fix].filter((part) => part !== undefined).join('; '),
+    };
   }
 }
 

@@ -4,10 +4,7 @@ import { fnv1a32 } from '../../../src/random/threefry.js';
 import { planStates } from '../../../src/training/states.js';
 
 const CELL = 4;
-/** Shares of a pixel, of 256. */
-const CLASS = 48;
 const SCENE = 128;
-const NOISE = 80;
 
 /** MurmurHash3's 32-bit finalizer. */
 function mix(word: number): number {
@@ -30,7 +27,7 @@ export interface Batch {
 }
 
 /** The batch of a 0-based step, as test/fixtures/pytorch/deterministic.py makes it (and says why it looks so). */
-export function deterministicBatch(step: number, size: number, side: number): Batch {
+export function deterministicBatch(step: number, size: number, side: number, share: number): Batch {
   const labels = stream('label');
   const classes = stream('class');
   const scenes = stream('scene');
@@ -48,8 +45,8 @@ export function deterministicBatch(step: number, size: number, side: number): Ba
         for (let c = 0; c < 3; c += 1) {
           const cell = (Math.floor(y / CELL) * cells + Math.floor(x / CELL)) * 3 + c;
           const area = cells * cells * 3;
-          const square = CLASS * (classes(k * area + cell) >>> 24) + SCENE * (scenes(index * area + cell) >>> 24);
-          image[at] = (square + NOISE * (noise(step * image.length + at) >>> 24)) >> 8;
+          const square = share * (classes(k * area + cell) >>> 24) + SCENE * (scenes(index * area + cell) >>> 24);
+          image[at] = (square + (256 - share - SCENE) * (noise(step * image.length + at) >>> 24)) >> 8;
           at += 1;
         }
       }

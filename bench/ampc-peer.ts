@@ -1,0 +1,118 @@
+/** ampc's side: answers JSON lines on stdin, see peer.ts. */
+import { createInterface } from 'node:readline';
+import { makeInputs } from '../src/api/bench.js';
+import { compileToRun } from '../src/api/compile.js';
+import { readSource } from '../src/api/source.js';
+import { summarizePlan } from '../src/api/summary.js';
+import { UserError } from '../src/diagnostics/diagnostic.js';
+import { renderDiagnostics } from '../src/diagnostics/render.js';
+import { elementCount } from '../src/ir/types.js';
+import type { Executable } from '../src/runtime/backend.js';
+import { Batcher } from '../src/training/data/batcher.js';
+import type { ImageSet } from '../src/training/data/dataset.js';
+import { breathe } from '../src/training/evaluate.js';
+import { initialStates } from '../src/training/states.js';
+import { Stepper } from '../src/training/stepper.js';
+import type { Prepare, RunReply } from './peer.js';
+import { median } from './statistics.js';
+
+/** Steps between two looks at the results, as `ampc train` has it. */
+const LOG_EVERY = 50;
+
+const LEARNING_RATE = 1e-3;
+
+function noise(count: number, shape: readonly number[], classes: number): ImageSet {
+  const images = new Uint8Array(count * elementCount(shape));
+  for (let i = 0; i < images.length; i += 1) images[i] = (Math.imul(i, 2654435761) >>> 13) & 255;
+  return { images, labels: Uint8Array.from({ length: count }, (_, i) => (Math.imul(i, 40503) >>> 7) % classes), count, shape };
+}
+
+async function timeEach(repeats: number, work: () => Promise<void>): Promise<number[]> {
+  const ms: number[] = [];
+  for (let i = 0; i < repeats; i += 1) {
+    const started = performance.now();
+    await work();
+    ms.push(performance.now() - started);
+  }
+  return ms;
+}
+
+type Run = (repeats: number) => Promise<RunReply>;
+
+async function prepare(options: Prepare): Promise<{ readonly reply: object; readonly run: Run }> {
+  const { model, kind, batch, precision, threads, warmup } = options;
+  const source = await readSource(`examples/${model}.amp`);
+  const { plan, program, backend, info } = await compileToRun(source, { backend: 'cpu', precision, batch });
+  const { classes, inputShape, train } = program.recipe;
+  const executable: Executable = await backend.load(plan, { threads });
+  await executable.writeStates(initialStates(plan, train.seed));
+  const name = kind === 'eval' ? 'eval_step' : 'train_step';
+  const inputs = makeInputs(plan, name, classes);
+  const step = async (): Promise<void> => {
+    await executable.call(name, inputs);
+    await executable.drain();
+  };
+  const summary = summarizePlan(plan);
+  const { flops } = summary.functions.find((fn) => fn.name === name)!;
+  let run: Run;
+  let batches = 1;
+  if (kind === 'epoch') {
+    const batcher = new Batcher(noise(options.images, inputShape, classes), {
+      batch,
+      seed: train.seed,
+      shuffle: true,
+      augment: { flip: true, cropPadding: 4 },
+    });
+    batches = Math.min(options.batches, batcher.batches);
+    const stepper = new Stepper({ executable, plan, batcher, accumulate: 1, stepsPerEpoch: batches, rate: () => LEARNING_RATE });
+    let next = 0;
+    const epoch = async (): Promise<void> => {
+      for (let i = 1; i <= batches; i += 1) {
+        await stepper.enqueue(next++);
+        await breathe();
+        if (i % LOG_EVERY === 0) await stepper.drain();
+      }
+      await stepper.drain();
+    };
+    await timeEach(warmup, step);
+    run = async (repeats) => {
+      const ms = await timeEach(repeats, epoch);
+      return { ms, step_ms: median(await timeEach(Math.min(batches, LOG_EVERY), step)) };
+    };
+  } else {
+    await timeEach(warmup, step);
+    run = async (repeats) => {
+      await step();
+      return { ms: await timeEach(repeats, step) };
+    };
+  }
+  const arena = Math.max(...summary.functions.map((fn) => fn.arenaBytes));
+  const reply = {
+    device: info.device,
+    compiler: info.details?.compiler,
+    compile_ms: executable.compileMs,
+    flops: flops * batches,
+    batches,
+    memory: { forecast: summary.stateBytes + arena, ...executable.memory },
+  };
+  return { reply, run };
+}
+
+function describe(error: unknown): string {
+  if (error instanceof UserError) return renderDiagnostics(error.diagnostics, error.source);
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+let run: Run | undefined;
+for await (const line of createInterface(process.stdin)) {
+  try {
+    const message = JSON.parse(line) as { readonly command: string; readonly steps: number } & Prepare;
+    let reply: object;
+    if (message.command === 'prepare') ({ reply, run } = await prepare(message));
+    else if (message.command === 'run' && run !== undefined) reply = await run(message.steps);
+    else throw new Error(`cannot ${message.command} now`);
+    console.log(JSON.stringify(reply));
+  } catch (error) {
+    console.log(JSON.stringify({ error: describe(error) }));
+  }
+}

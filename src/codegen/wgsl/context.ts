@@ -1,0 +1,105 @@
+import type { Node, TensorType, ValueId } from '../../ir/types.js';
+import { elementCount, stringAttr } from '../../ir/types.js';
+import { storageRoot } from '../../plan/fuse.js';
+import type { Group, PlanFunction } from '../../plan/plan.js';
+import { alignTo, elementBytes, type FunctionLayout, type Place, type StateLayout } from './layout.js';
+import type { WgslTarget } from './target.js';
+
+/** What emitters see of one group: its values, where they are, and what earlier kernels of the group have put into memory. */
+export class GroupContext {
+  readonly #stores: ReadonlySet<ValueId>;
+  readonly #members: ReadonlySet<ValueId>;
+  readonly #spills = new Map<ValueId, Place>();
+  readonly #done = new Set<ValueId>();
+  #workBytes: number;
+
+  constructor(
+    readonly fn: PlanFunction,
+    readonly group: Group,
+    readonly layout: FunctionLayout,
+    readonly states: StateLayout,
+    readonly target: WgslTarget,
+  ) {
+    this.#stores = new Set(group.stores.map((id) => this.root(id)));
+    this.#members = new Set(group.nodes);
+    this.#workBytes = layout.keptBytes;
+  }
+
+  node(id: ValueId): Node {
+    return this.fn.graph.nodes[id]!;
+  }
+
+  type(id: ValueId): TensorType {
+    return this.node(id).type;
+  }
+
+  count(id: ValueId): number {
+    return elementCount(this.type(id).shape);
+  }
+
+  /** The value that a chain of reshapes stands for. */
+  root(id: ValueId): ValueId {
+    return storageRoot(this.fn.graph, id);
+  }
+
+  isMember(id: ValueId): boolean {
+    return this.#members.has(id);
+  }
+
+  /** Whether the group leaves the value (or a reshape of it) in memory. */
+  isStored(id: ValueId): boolean {
+    return this.#stores.has(this.root(id));
+  }
+
+  /** Nodes of the group that read the value. */
+  readers(id: ValueId): Node[] {
+    return this.group.nodes.map((member) => this.node(member)).filter(({ op, inputs }) => op !== 'reshape' && inputs.some((input) => this.root(input) === id));
+  }
+
+  /** Whether the value can be loaded: it comes from outside the group, or an earlier kernel of it has stored it. */
+  isInMemory(id: ValueId): boolean {
+    const root = this.root(id);
+    return !this.isMember(root) || this.#done.has(root);
+  }
+
+  /** Says that the kernels emitted so far store the value. */
+  markDone(id: ValueId): void {
+    this.#done.add(this.root(id));
+  }
+
+  /** Where the value is or will be: its allocation, or workspace where it has none. */
+  place(id: ValueId): Place {
+    const root = this.root(id);
+    const known = this.layout.places.get(root) ?? this.#spills.get(root);
+    if (known !== undefined) return known;
+    if (!this.isMember(root)) throw new Error(`%${id} (${this.node(id).op}), read by group ${this.group.name}, is not in memory`);
+    const place = this.reserve(this.count(root) * elementBytes(this.type(root).dtype));
+    this.#spills.set(root, place);
+    return place;
+  }
+
+  state(name: string): Place {
+    const slot = this.states.slots.get(name)!;
+    return { block: 'states', offset: slot.offset, bytes: elementCount(slot.type.shape) * 4 };
+  }
+
+  /** Workspace for this group alone. */
+  reserve(bytes: number): Place {
+    const place: Place = { block: 'work', offset: this.#workBytes, bytes: alignTo(bytes, 4) };
+    this.#workBytes = alignTo(this.#workBytes + bytes, this.target.limits.offsetAlignment);
+    return place;
+  }
+
+  get workBytes(): number {
+    return this.#workBytes;
+  }
+
+  /** `train_step conv1: conv2d, relu`. */
+  label(ids: readonly ValueId[]): string {
+    return `${this.fn.name} ${this.group.name}: ${ids.map((id) => this.node(id).op).join(', ')}`;
+  }
+
+  stateName(id: ValueId): string {
+    return stringAttr(this.node(id).attrs, 'name');
+  }
+}

@@ -1,0 +1,129 @@
+import type { DType } from '../../ir/types.js';
+import type { Place } from './layout.js';
+import { helpersFor } from './prelude.js';
+import type { WgslLimits } from './target.js';
+
+/** Element types of storage buffers. `u32` also stands for packed bytes and for booleans. */
+export type WgslType = 'f32' | 'f16' | 'i32' | 'u32';
+
+export function storageType(dtype: DType): WgslType {
+  switch (dtype) {
+    case 'f32':
+    case 'f16':
+    case 'i32':
+      return dtype;
+    case 'u8':
+    case 'bool':
+      return 'u32';
+    case 'bf16':
+      throw new Error('WGSL has no bf16');
+  }
+}
+
+export interface Binding {
+  readonly place: Place;
+  readonly type: WgslType;
+  /** `read_write` for every binding of a block of which any is written: one dispatch may not see a buffer both ways. */
+  readonly access: 'read' | 'read_write';
+}
+
+/** One compute shader and one run of it. Dispatches run one after the other; each sees what those before it wrote. */
+export interface Dispatch {
+  readonly code: string;
+  readonly bindings: readonly Binding[];
+  readonly workgroups: readonly [number, number, number];
+  /** What it computes, for readers of the source. */
+  readonly label: string;
+}
+
+export function indent(lines: readonly string[], depth = 1): string[] {
+  return lines.map((line) => (line === '' ? '' : `${'  '.repeat(depth)}${line}`));
+}
+
+interface Entry {
+  readonly place: Place;
+  readonly type: WgslType;
+  written: boolean;
+}
+
+const sameBytes = (a: Place, b: Place) => a.block === b.block && a.offset === b.offset;
+
+/** Collects what one compute shader needs: bindings on first use, variables with unique names, helper functions by name. */
+export class KernelBuilder {
+  readonly #entries: Entry[] = [];
+  #names = 0;
+  /** Declarations outside functions: workgroup memory, constants. */
+  readonly globals: string[] = [];
+
+  /** Name of the array at a place. */
+  read(place: Place, type: WgslType): string {
+    return this.#bind(place, type, false);
+  }
+
+  write(place: Place, type: WgslType): string {
+    return this.#bind(place, type, true);
+  }
+
+  /** A name that no other variable of the kernel has. */
+  name(prefix: string): string {
+    this.#names += 1;
+    return `${prefix}${this.#names}`;
+  }
+
+  get bindingCount(): number {
+    return this.#entries.length;
+  }
+
+  /** The shader with `body` as its main function; `wid` and `lid` are the numbers of the workgroup and of the invocation in it. */
+  finish(label: string, workgroupSize: number, workgroups: Dispatch['workgroups'], body: readonly string[]): Dispatch {
+    const writtenBlocks = new Set(this.#entries.filter((entry) => entry.written).map((entry) => entry.place.block));
+    const bindings = this.#entries.map(
+      ({ place, type }): Binding => ({ place, type, access: writtenBlocks.has(place.block) ? 'read_write' : 'read' }),
+    );
+    const declarations = bindings.map(({ type, access }, i) => `@group(0) @binding(${i}) var<storage, ${access}> b${i}: array<${type}>;`);
+    const main = [
+      `@compute @workgroup_size(${workgroupSize})`,
+      'fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lid: u32) {',
+      ...indent(body),
+      '}',
+    ];
+    const text = [...this.globals, ...main].join('\n');
+    const helpers = helpersFor(text);
+    const opaque = /\bopaque\b/.test(text + helpers);
+    const code = [
+      ...(bindings.some(({ type }) => type === 'f16') ? ['enable f16;'] : []),
+      ...declarations,
+      ...(opaque ? ['/* Zero, which the compiler cannot know: bits that went through it are rounded where they are. */', 'var<private> opaque: u32;'] : []),
+      helpers,
+      opaque ? text.replace('lid: u32) {', 'lid: u32) {\n  opaque = wid.z;') : text,
+      '',
+    ].filter((part) => part !== '');
+    return { code: `${code.join('\n')}\n`, bindings, workgroups, label };
+  }
+
+  /** A shader with one invocation per unit; `i` is its number. */
+  finishFlat(label: string, count: number, limits: WgslLimits, body: readonly string[]): Dispatch {
+    const size = Math.min(FLAT_WORKGROUP, limits.workgroupInvocations);
+    const { workgroups, index } = spread(Math.ceil(count / size), limits);
+    return this.finish(label, size, workgroups, [`let i = (${index}) * ${size}u + lid;`, `if (i >= ${count}u) { return; }`, ...body]);
+  }
+
+  #bind(place: Place, type: WgslType, written: boolean): string {
+    let index = this.#entries.findIndex((entry) => sameBytes(entry.place, place));
+    if (index < 0) index = this.#entries.push({ place, type, written }) - 1;
+    const entry = this.#entries[index]!;
+    if (entry.type !== type) throw new Error(`a buffer is bound both as ${entry.type} and as ${type}`);
+    entry.written ||= written;
+    return `b${index}`;
+  }
+}
+
+const FLAT_WORKGROUP = 64;
+
+/** Workgroups in a line, folded into two dimensions where one does not reach. */
+export function spread(count: number, { workgroupsPerDimension: most }: WgslLimits): { workgroups: Dispatch['workgroups']; index: string } {
+  if (count <= most) return { workgroups: [count, 1, 1], index: 'wid.x' };
+  const rows = Math.ceil(count / most);
+  const columns = Math.ceil(count / rows);
+  return { workgroups: [columns, rows, 1], index: `wid.y * ${columns}u + wid.x` };
+}

@@ -1,0 +1,126 @@
+import type { DType, TensorType, ValueId } from '../../ir/types.js';
+import { elementCount, stringAttr } from '../../ir/types.js';
+import { storageRoot } from '../../plan/fuse.js';
+import type { Plan, PlanFunction } from '../../plan/plan.js';
+import type { WgslLimits } from './target.js';
+
+/** One GPU buffer each; `work` holds what a kernel leaves to the next one of its group, and values that are wider than planned. */
+export type Block = 'inputs' | 'states' | 'arena' | 'work';
+
+/** Bytes [offset, offset + bytes) of a block. */
+export interface Place {
+  readonly block: Block;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+export interface Slot {
+  readonly type: TensorType;
+  readonly offset: number;
+}
+
+/** Where every state of the plan lives; one block for all functions. */
+export interface StateLayout {
+  readonly slots: ReadonlyMap<string, Slot>;
+  readonly bytes: number;
+}
+
+/** A result of shape []: its place, or the number that it always is. */
+export interface ScalarOutput {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly source: Place | number;
+}
+
+export interface TensorOutput {
+  readonly type: TensorType;
+  readonly place: Place;
+}
+
+export interface FunctionLayout {
+  readonly name: string;
+  readonly inputs: ReadonlyMap<string, Slot>;
+  readonly inputBytes: number;
+  /** By storage root. */
+  readonly places: ReadonlyMap<ValueId, Place>;
+  readonly scalars: readonly ScalarOutput[];
+  readonly tensors: ReadonlyMap<string, TensorOutput>;
+  /** Bytes at the start of `work` that live as long as the call. */
+  readonly keptBytes: number;
+}
+
+/** Bytes of an element on the device. WGSL has no bytes to write: a computed u8 or bool takes a word; an input's bytes stay packed. */
+export function elementBytes(dtype: DType, input = false): number {
+  if (dtype === 'f16' || dtype === 'bf16') return 2;
+  return dtype === 'u8' && input ? 1 : 4;
+}
+
+export function alignTo(offset: number, alignment: number): number {
+  return Math.ceil(offset / alignment) * alignment;
+}
+
+function bytesOf({ dtype, shape }: TensorType, input = false): number {
+  return alignTo(elementCount(shape) * elementBytes(dtype, input), 4);
+}
+
+/** Offsets of all states, in the order in which the functions declare them. */
+export function layoutStates(plan: Plan, { offsetAlignment }: WgslLimits): StateLayout {
+  const slots = new Map<string, Slot>();
+  let bytes = 0;
+  for (const { graph } of plan.functions) {
+    for (const { op, attrs, type } of graph.nodes) {
+      if (op !== 'state' || slots.has(stringAttr(attrs, 'name'))) continue;
+      slots.set(stringAttr(attrs, 'name'), { type, offset: bytes });
+      bytes = alignTo(bytes + bytesOf(type), offsetAlignment);
+    }
+  }
+  return { slots, bytes };
+}
+
+/** The plan's offsets are 64-byte aligned. Where bindings need more, every allocation moves up by the same rule, and none overlaps another. */
+function arenaOffset(offset: number, alignment: number): number {
+  return alignment <= 64 ? offset : (offset / 64) * alignment;
+}
+
+export function layoutFunction(fn: PlanFunction, states: StateLayout, limits: WgslLimits): FunctionLayout {
+  const { nodes, outputs } = fn.graph;
+  const { offsetAlignment } = limits;
+  const inputs = new Map<string, Slot>();
+  const places = new Map<ValueId, Place>();
+  let inputBytes = 0;
+  for (const { id, op, attrs, type } of nodes) {
+    if (op === 'input') {
+      inputs.set(stringAttr(attrs, 'name'), { type, offset: inputBytes });
+      places.set(id, { block: 'inputs', offset: inputBytes, bytes: bytesOf(type, true) });
+      inputBytes = alignTo(inputBytes + bytesOf(type, true), offsetAlignment);
+    } else if (op === 'state') {
+      const { offset } = states.slots.get(stringAttr(attrs, 'name'))!;
+      places.set(id, { block: 'states', offset, bytes: bytesOf(type) });
+    }
+  }
+  let keptBytes = 0;
+  for (const { value, offset } of fn.memory.allocations) {
+    const { type } = nodes[value]!;
+    const bytes = bytesOf(type);
+    if (type.dtype === 'u8') {
+      places.set(value, { block: 'work', offset: keptBytes, bytes });
+      keptBytes = alignTo(keptBytes + bytes, offsetAlignment);
+    } else {
+      places.set(storageRoot(fn.graph, value), { block: 'arena', offset: arenaOffset(offset, offsetAlignment), bytes });
+    }
+  }
+  const scalars: ScalarOutput[] = [];
+  const tensors = new Map<string, TensorOutput>();
+  for (const [name, id] of Object.entries(outputs)) {
+    const { op, attrs, type } = nodes[storageRoot(fn.graph, id)]!;
+    const place = places.get(storageRoot(fn.graph, id));
+    if (place === undefined && op !== 'constant') throw new Error(`output ${name} is not in memory`);
+    if (type.shape.length === 0) scalars.push({ name, dtype: type.dtype, source: place ?? Number(attrs.value) });
+    else tensors.set(name, { type: nodes[id]!.type, place: place! });
+  }
+  return { name: fn.name, inputs, inputBytes, places, scalars, tensors, keptBytes };
+}
+
+export function arenaBytes(fn: PlanFunction, { offsetAlignment }: WgslLimits): number {
+  return arenaOffset(fn.memory.arena, offsetAlignment);
+}

@@ -1,0 +1,36 @@
+/** What the generator knows of the device: everything that decides a kernel's form or a binding's size. */
+export interface WgslTarget {
+  /** `shader-f16`: f16 may be stored. */
+  readonly f16: boolean;
+  /**
+   * `tiles`: workgroups share tiles of both operands through workgroup memory. `lanes`: no barriers, every invocation computes a block of its
+   * own; for adapters that run on the processor, where a barrier is a loop over all invocations.
+   */
+  readonly contractions: 'tiles' | 'lanes';
+  readonly limits: WgslLimits;
+}
+
+export interface WgslLimits {
+  readonly storageBuffers: number;
+  /** Bytes of one binding. */
+  readonly bindingBytes: number;
+  /** Bytes of one buffer. */
+  readonly bufferBytes: number;
+  readonly offsetAlignment: number;
+  readonly workgroupInvocations: number;
+  readonly workgroupBytes: number;
+  readonly workgroupsPerDimension: number;
+}
+
+/** What every WebGPU implementation offers; `ampc plan --emit wgsl` uses it where there is no adapter. */
+export const DEFAULT_LIMITS: WgslLimits = {
+  storageBuffers: 8,
+  bindingBytes: 2 ** 27,
+  bufferBytes: 2 ** 28,
+  offsetAlignment: 256,
+  workgroupInvocations: 256,
+  workgroupBytes: 16384,
+  workgroupsPerDimension: 65535,
+};
+
+export const DEFAULT_TARGET: WgslTarget = { f16: true, contractions: 'tiles', limits: DEFAULT_LIMITS };

@@ -1,0 +1,197 @@
+import { printNodeWith, valueNames } from '../ir/print.js';
+import type { DType, Loc, Node, Shape, ValueId } from '../ir/types.js';
+import { byteLength, isFloat } from '../ir/types.js';
+import { isOpName, opDefinition } from '../ops/index.js';
+import { type RuleId, ruleOf } from '../precision/rules.js';
+import { castFacts, type Phase, phaseOf, placements, type ScalingFact, scalingFact, trainStep, valueLabel } from './facts.js';
+import { type Footprint, footprint, storedClasses } from './footprint.js';
+import { isDeclaration } from './fuse.js';
+import type { FunctionName, Plan, PlanFunction } from './plan.js';
+
+/** One layer of the training step. */
+export interface LayerReport {
+  readonly layer: string;
+  /** The op that the layer is named for. */
+  readonly op: string;
+  readonly place: Loc | null;
+  /** Float formats of the op's operands. */
+  readonly reads: readonly DType[];
+  readonly result: DType;
+  readonly shape: Shape;
+  /** Format of the gradient that goes on to the layer before; null where none does. */
+  readonly gradient: DType | null;
+  /** Formats of the gradients of the layer's parameters, each once. */
+  readonly parameterGradients: readonly DType[];
+  readonly rule: RuleId;
+  readonly why: string;
+  readonly casts: number;
+  readonly castBytes: number;
+  /** Bytes that the layer keeps for the backward pass. */
+  readonly savedBytes: number;
+  readonly flops: number;
+}
+
+export interface CastReport {
+  readonly function: FunctionName;
+  /** What is cast: `conv1.weight`, `linear of fc2`, `gradient of fc1.weight`. */
+  readonly value: string;
+  readonly from: DType;
+  readonly to: DType;
+  readonly shape: Shape;
+  readonly phase: Phase;
+  readonly kernel: string;
+  readonly bytesMoved: number;
+  readonly rule: RuleId;
+  readonly why: string;
+  readonly layer: string;
+  readonly place: Loc | null;
+}
+
+/** One line of the plan, taken apart. */
+export interface LineReport {
+  /** `%12` or `%conv1.weight`. */
+  readonly name: string;
+  readonly op: string;
+  readonly layer: string;
+  readonly phase: Phase;
+  readonly operands: readonly string[];
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly kernel: string | null;
+  /** Bytes that the value takes in the arena; 0 in registers. */
+  readonly storedBytes: number;
+  readonly rule: RuleId;
+  readonly why: string;
+  readonly place: Loc | null;
+  readonly text: string;
+}
+
+export interface FunctionLines {
+  readonly name: FunctionName;
+  readonly lines: readonly LineReport[];
+}
+
+/** What a plan decided, where and why. */
+export interface PlanFacts {
+  readonly scaling: ScalingFact;
+  readonly layers: readonly LayerReport[];
+  readonly casts: readonly CastReport[];
+  readonly memory: Footprint;
+  readonly plan: readonly FunctionLines[];
+}
+
+/** The op that stands for a layer: its contraction, else the last one that a policy decides. */
+function mainNode(nodes: readonly Node[]): Node | undefined {
+  const forward = nodes.filter((node) => phaseOf(node) === 'forward' && !isDeclaration(node) && node.op !== 'cast');
+  return forward.find(({ op }) => opDefinition(op).precision === 'low') ?? forward.findLast(({ op }) => opDefinition(op).precision !== 'fixed');
+}
+
+export function flopsOf({ graph }: PlanFunction, node: Node): number {
+  const types = node.inputs.map((id) => graph.nodes[id]!.type);
+  return opDefinition(node.op).flops?.(types, node.attrs, node.type) ?? 0;
+}
+
+/** Float formats of a node's operands, in order. */
+export function readFormats({ graph }: PlanFunction, node: Node): readonly DType[] {
+  return node.inputs.map((id) => graph.nodes[id]!.type.dtype).filter(isFloat);
+}
+
+/** Layers in the order in which they run. */
+export function layerNames(fn: PlanFunction): readonly string[] {
+  const order = fn.graph.nodes.filter((node) => !isDeclaration(node)).map((node) => node.layer);
+  return [...new Set(order)].filter((layer) => layer !== '');
+}
+
+function layerReports(fn: PlanFunction): readonly LayerReport[] {
+  const { graph } = fn;
+  const classes = storedClasses(fn);
+  const casts = castFacts(fn);
+  return layerNames(fn).flatMap((layer): LayerReport[] => {
+    const nodes = graph.nodes.filter((node) => node.layer === layer);
+    const main = mainNode(nodes);
+    if (main === undefined) return [];
+    const backward = nodes.filter((node) => phaseOf(node) === 'backward' && node.op !== 'cast');
+    const ofParameter = (node: Node) => graph.nodes[node.gradOf!]!.op === 'state';
+    const own = casts.filter(({ node }) => node.layer === layer);
+    const saved = nodes.filter((node) => classes.get(node.id) === 'activations');
+    return [
+      {
+        layer,
+        op: main.op,
+        place: main.loc ?? null,
+        reads: readFormats(fn, main),
+        result: main.type.dtype,
+        shape: main.type.shape,
+        gradient: backward.findLast((node) => !ofParameter(node))?.type.dtype ?? null,
+        parameterGradients: [...new Set(backward.filter(ofParameter).map((node) => node.type.dtype))],
+        rule: ruleOf(main),
+        why: main.why ?? '',
+        casts: own.length,
+        castBytes: own.reduce((sum, cast) => sum + cast.bytesMoved, 0),
+        savedBytes: saved.reduce((sum, node) => sum + byteLength(node.type), 0),
+        flops: nodes.reduce((sum, node) => sum + (isOpName(node.op) ? flopsOf(fn, node) : 0), 0),
+      },
+    ];
+  });
+}
+
+/** The casts of all functions. */
+export function castReports(plan: Plan): readonly CastReport[] {
+  return plan.functions.flatMap((fn) =>
+    castFacts(fn).map(({ node, value, phase, kernel, bytesMoved }): CastReport => {
+      return {
+        function: fn.name,
+        value,
+        from: fn.graph.nodes[node.inputs[0]!]!.type.dtype,
+        to: node.type.dtype,
+        shape: node.type.shape,
+        phase,
+        kernel,
+        bytesMoved,
+        rule: ruleOf(node),
+        why: node.why ?? '',
+        layer: node.layer,
+        place: node.loc ?? null,
+      };
+    }),
+  );
+}
+
+/** The lines of a function in the order of the plan's text. */
+export function lineReports(fn: PlanFunction): readonly LineReport[] {
+  const { graph } = fn;
+  const names = valueNames(graph);
+  const places = placements(fn);
+  const offsets = new Map<ValueId, number>(fn.memory.allocations.map(({ value, offset }) => [value, offset]));
+  return graph.nodes
+    .filter((node) => node.op !== 'input')
+    .map((node): LineReport => {
+      const place = places.get(node.id);
+      return {
+        name: names[node.id],
+        op: node.op,
+        layer: node.layer,
+        phase: phaseOf(node),
+        operands: node.inputs.map((id) => valueLabel(graph, id)),
+        dtype: node.type.dtype,
+        shape: node.type.shape,
+        kernel: place?.group.name ?? null,
+        storedBytes: offsets.has(node.id) ? byteLength(node.type) : 0,
+        rule: ruleOf(node),
+        why: node.why ?? '',
+        place: node.loc ?? null,
+        text: printNodeWith(node, names, offsets.get(node.id)),
+      };
+    });
+}
+
+/** Takes a plan apart: by layer, by cast, by class of memory, by line. */
+export function reportPlan(plan: Plan): PlanFacts {
+  return {
+    scaling: scalingFact(plan),
+    layers: layerReports(trainStep(plan)),
+    casts: castReports(plan),
+    memory: footprint(plan),
+    plan: plan.functions.map((fn) => ({ name: fn.name, lines: lineReports(fn) })),
+  };
+}

@@ -1,0 +1,41 @@
+import type { Node } from '../ir/types.js';
+
+/** What a rule of the precision pass says. */
+export interface Rule {
+  readonly title: string;
+  readonly meaning: string;
+}
+
+/** Every rule that can decide a format, by the id that stands before the colon of a plan line's `why`; docs/precision.md has an example of each. */
+export const RULES = {
+  low: {
+    title: 'computes in the low format',
+    meaning: 'Convolutions and matrix products read the compute format, add up in f32 and round once; what only they read is made in it.',
+  },
+  full: { title: 'computes in f32', meaning: 'Losses, softmax and statistics lose too much range or digits in a low format.' },
+  promote: { title: 'takes the widest operand', meaning: 'Ops that join values take the widest float format among them.' },
+  follow: { title: 'takes the format of its operand', meaning: 'Ops that neither need more digits nor save time keep the format that they get.' },
+  source: { title: 'is made where integers become floats', meaning: 'It takes the format that all of its readers want, and f32 when they differ.' },
+  grad: { title: 'a gradient takes the format of its value', meaning: 'The backward op runs in the format in which the forward op ran.' },
+  accumulator: {
+    title: 'leaves the accumulator in f32',
+    meaning: 'Sums are formed in f32; the gradient of a parameter is not rounded on the way to its f32 master.',
+  },
+  pin: { title: 'the file says so', meaning: 'A `keep` line of the precision section decides; the last one that matches wins.' },
+  fp32: { title: 'the file computes in fp32', meaning: 'There is no low format to choose.' },
+  fixed: { title: 'part of what the op is', meaning: 'Masters, optimizer state, the loss scale and bookkeeping have one format under every policy.' },
+} as const satisfies Readonly<Record<string, Rule>>;
+
+export type RuleId = keyof typeof RULES;
+
+export const RULE_IDS = Object.keys(RULES) as readonly RuleId[];
+
+export function isRuleId(text: string): text is RuleId {
+  return Object.hasOwn(RULES, text);
+}
+
+/** The rule that decided a node of a plan, read from its `why`. */
+export function ruleOf(node: Pick<Node, 'why'>): RuleId {
+  const id = node.why?.slice(0, Math.max(0, node.why.indexOf(':'))) ?? '';
+  return isRuleId(id) ? id : 'fixed';
+}
