@@ -1,6 +1,6 @@
 import { buildAccumulateStep, buildEvalStep, buildTrainStep } from './autodiff/step.js';
 import { userError } from './diagnostics/diagnostic.js';
-import type { LossScaling, PolicyName, PrecisionSpec, Program } from './ir/program.js';
+import type { PolicyName, PrecisionSpec, Program } from './ir/program.js';
 import { type FloatType, type Graph, type LowType, precisionName } from './ir/types.js';
 import { verifyGraph } from './ir/verify.js';
 import { opRules } from './ops/rules.js';
@@ -8,6 +8,7 @@ import type { Plan, PlanFunction } from './plan/plan.js';
 import { planGraph } from './plan/plan-graph.js';
 import { assignPrecision } from './precision/assign.js';
 import { checkPins } from './precision/pins.js';
+import { resolveScaling } from './precision/scaling.js';
 
 export interface CompileOptions {
   /** Name of the backend that will run the plan; part of the plan's header. */
@@ -19,23 +20,6 @@ export interface CompileOptions {
   readonly policy?: PolicyName;
   /** Called after every pass, e.g. to print the graph. */
   readonly onPass?: (pass: string, graph: Graph) => void;
-}
-
-/** GradScaler's defaults, with a floor and cap that f32 can hold and an abort rule. */
-export const DYNAMIC_SCALING: LossScaling = {
-  kind: 'dynamic',
-  init: 65536,
-  growth: 2,
-  backoff: 0.5,
-  interval: 2000,
-  floor: 1,
-  cap: 2 ** 24,
-  abortAfter: 20,
-};
-
-/** The recipe's loss scaling, or what its compute format needs: f16's range is short, the others' is not. */
-export function resolveScaling(spec: PrecisionSpec): LossScaling {
-  return spec.lossScaling ?? (spec.compute === 'f16' ? DYNAMIC_SCALING : { kind: 'none' });
 }
 
 function resolvePrecision(program: Program, options: CompileOptions): PrecisionSpec {

@@ -1,16 +1,78 @@
-import { printPlan } from '../plan/print.js';
+import { userError } from '../diagnostics/diagnostic.js';
+import { castFacts } from '../plan/facts.js';
+import { diffPlans as diff, type PlanDiff } from '../plan/diff.js';
+import { failedGates, type Gate } from '../plan/gate.js';
+import { parsePlan } from '../plan/parse.js';
+import type { Plan } from '../plan/plan.js';
+import { BACKEND_NAMES } from '../runtime/select.js';
 import { type CompileOptions, compile } from './compile.js';
-import { type DiffLine, diffLines } from './diff-lines.js';
+import { POLICIES, PRECISIONS } from './settings.js';
 import { readSource } from './source.js';
 
-/** A plan's text: of a dumped plan as it is, of a `.amp` file after compiling it. */
-async function planText(path: string, options: CompileOptions): Promise<string> {
-  const source = await readSource(path);
-  return source.text.startsWith('plan @') ? source.text : printPlan((await compile(source, options)).plan);
+/** A side of a comparison: a file, and what is changed of it. */
+export interface PlanSide {
+  /** Empty: the file of the other side. */
+  readonly file: string;
+  readonly options: CompileOptions;
 }
 
-/** Compares the plans of two `.amp` files, or of two dumped plans, line by line with the value numbers left out. */
-export async function diffPlans(a: string, b: string, options: CompileOptions = {}): Promise<DiffLine[]> {
-  const [left, right] = [await planText(a, options), await planText(b, options)];
-  return diffLines(left.trimEnd().split('\n'), right.trimEnd().split('\n'));
+const OVERRIDES = /^(.*?):([A-Za-z_][\w.]*=[^,]*(?:,[A-Za-z_][\w.]*=[^,]*)*)$/;
+
+function choice<T extends string>(side: string, key: string, value: string, values: readonly T[]): T {
+  const found = values.find((known) => known === value);
+  if (found !== undefined) return found;
+  throw userError('AMP6301', `\`${value}\` in \`${side}\` is no ${key}`, undefined, `choose from ${values.join(', ')}`);
+}
+
+/**
+ * Reads one side: `FILE`, `FILE:policy=autocast,train.batch=32`, or `:precision=bf16` for the other side's file. Keys are policy, precision,
+ * backend, batch, or any path that `--set` takes. Throws UserError AMP6301.
+ */
+export function parseSide(text: string): PlanSide {
+  const match = OVERRIDES.exec(text);
+  if (match === null) return { file: text, options: {} };
+  let options: CompileOptions = {};
+  for (const part of match[2].split(',')) {
+    const equal = part.indexOf('=');
+    const [key, value] = [part.slice(0, equal), part.slice(equal + 1)];
+    if (key === 'policy') options = { ...options, policy: choice(text, key, value, POLICIES) };
+    else if (key === 'precision') options = { ...options, precision: choice(text, key, value, PRECISIONS) };
+    else if (key === 'backend') options = { ...options, backend: choice(text, key, value, ['auto' as const, ...BACKEND_NAMES]) };
+    else options = { ...options, set: [...(options.set ?? []), `${key === 'batch' ? 'train.batch' : key}=${value}`] };
+  }
+  return { file: match[1], options };
+}
+
+async function planOf(side: PlanSide, common: CompileOptions): Promise<Plan> {
+  const source = await readSource(side.file);
+  if (!source.text.startsWith('plan @')) {
+    const set = [...(common.set ?? []), ...(side.options.set ?? [])];
+    return (await compile(source, { ...common, ...side.options, set })).plan;
+  }
+  if (Object.keys(side.options).length === 0) return parsePlan(source.text);
+  throw userError(
+    'AMP6301',
+    `${side.file} is a saved plan: nothing of it can be changed`,
+    'its formats are decided already',
+    'give the .amp file instead',
+  );
+}
+
+export interface PlanComparison {
+  readonly before: Plan;
+  readonly after: Plan;
+  readonly diff: PlanDiff;
+}
+
+/** Compares two plans: `.amp` files or saved plans, each with overrides as `parseSide` reads them; `common` holds for both. */
+export async function diffPlans(a: string, b: string, common: CompileOptions = {}): Promise<PlanComparison> {
+  const [left, right] = [parseSide(a), parseSide(b)];
+  const before = await planOf({ ...left, file: left.file === '' ? right.file : left.file }, common);
+  const after = await planOf({ ...right, file: right.file === '' ? left.file : right.file }, common);
+  return { before, after, diff: diff(before, after) };
+}
+
+/** Messages of the gates that a comparison fails. */
+export function checkGates(gates: readonly Gate[], { before, diff: found }: PlanComparison): readonly string[] {
+  return failedGates(gates, found, before.functions.flatMap(castFacts).length);
 }

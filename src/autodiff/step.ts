@@ -120,6 +120,8 @@ function addOptimizer(builder: GraphBuilder, parameters: readonly Parameter[], r
   const spec = recipe.train.optimizer;
   const guard = ok === undefined ? [] : [ok];
   const guarded = ok !== undefined;
+  /** Scales, shifts and biases are vectors; every weight has two axes or four. */
+  const decayOf = (p: Parameter) => (spec.decayNorms === false && p.node.type.shape.length < 2 ? 0 : spec.weightDecay);
   const why = guarded ? 'f32 masters; left alone when a gradient overflowed' : 'f32 masters';
   const slot = (p: Parameter, suffix: string) =>
     declareState(builder, `${p.name}.${suffix}`, p.node.type, 'optimizer', 0, 'optimizer state, f32');
@@ -127,7 +129,7 @@ function addOptimizer(builder: GraphBuilder, parameters: readonly Parameter[], r
     for (const p of parameters) {
       const slots = spec.momentum === 0 ? [] : [slot(p, 'momentum')];
       const writes = spec.momentum === 0 ? [p.name] : [p.name, `${p.name}.momentum`];
-      const attrs = { momentum: spec.momentum, nesterov: spec.nesterov, weight_decay: spec.weightDecay, guarded, writes };
+      const attrs = { momentum: spec.momentum, nesterov: spec.nesterov, weight_decay: decayOf(p), guarded, writes };
       emit(builder, 'sgd', [p.node.id, p.gradient, lr, ...slots, ...guard], attrs, { ...placeOf(p.node), why });
     }
     return;
@@ -135,7 +137,7 @@ function addOptimizer(builder: GraphBuilder, parameters: readonly Parameter[], r
   const t = declareState(builder, 'optimizer.step', COUNT, 'optimizer', 0, 'updates applied so far');
   for (const p of parameters) {
     const writes = [p.name, `${p.name}.m`, `${p.name}.v`];
-    const attrs = { beta1: spec.beta1, beta2: spec.beta2, eps: spec.eps, weight_decay: spec.weightDecay, guarded, writes };
+    const attrs = { beta1: spec.beta1, beta2: spec.beta2, eps: spec.eps, weight_decay: decayOf(p), guarded, writes };
     emit(builder, spec.kind, [p.node.id, p.gradient, slot(p, 'm'), slot(p, 'v'), lr, t, ...guard], attrs, { ...placeOf(p.node), why });
   }
   emit(builder, 'advance', [t, ...guard], { writes: ['optimizer.step'] }, { why: 'counts applied updates only' });

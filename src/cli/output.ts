@@ -94,18 +94,6 @@ export function formatCount(value: number): string {
   return value.toLocaleString('en-US');
 }
 
-/** Bytes with a binary unit. */
-export function formatBytes(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
-}
-
 /** Seconds as `42s`, `3m05s` or `2h07m`. */
 export function formatDuration(seconds: number): string {
   const total = Math.round(seconds);

@@ -35,6 +35,13 @@ export class LineIndex {
     return { line: low + 1, column: clamped - this.starts[low]! + 1 };
   }
 
+  /** The offset of a position; the inverse of `position`. */
+  offset({ line, column }: Position): number {
+    const start = this.starts[line - 1];
+    if (start === undefined) throw new Error(`no line ${line}`);
+    return start + column - 1;
+  }
+
   /** The text of a one-based line, without its line break. */
   line(line: number): string {
     const start = this.starts[line - 1];

@@ -46,16 +46,21 @@ export interface PrecisionSpec {
   readonly pins: readonly Pin[];
 }
 
+interface WeightDecay {
+  readonly weightDecay: number;
+  /** False: only weights decay, not the scales and shifts of normalisation, nor biases. */
+  readonly decayNorms?: boolean;
+}
+
 export type OptimizerSpec =
-  | { readonly kind: 'sgd'; readonly lr: number; readonly momentum: number; readonly nesterov: boolean; readonly weightDecay: number }
-  | {
+  | (WeightDecay & { readonly kind: 'sgd'; readonly lr: number; readonly momentum: number; readonly nesterov: boolean })
+  | (WeightDecay & {
       readonly kind: 'adam' | 'adamw';
       readonly lr: number;
       readonly beta1: number;
       readonly beta2: number;
       readonly eps: number;
-      readonly weightDecay: number;
-    };
+    });
 
 /** Factor on the optimizer's lr, a function of the step (0-based, counts attempted steps, skipped ones too). Durations in epochs. */
 export type ScheduleSpec =

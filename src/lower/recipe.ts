@@ -132,7 +132,7 @@ function loss({ word, args }: ResolvedSetting): LossSpec {
 
 function optimizer({ word, args, span }: ResolvedSetting, { sink }: Evaluation): OptimizerSpec {
   const lr = numberOf(args, 'lr');
-  const weightDecay = numberOf(args, 'weight_decay');
+  const decay = { weightDecay: numberOf(args, 'weight_decay'), ...(args.decay_norms === false && { decayNorms: false }) };
   if (word !== 'sgd') {
     return {
       kind: word === 'adamw' ? 'adamw' : 'adam',
@@ -140,7 +140,7 @@ function optimizer({ word, args, span }: ResolvedSetting, { sink }: Evaluation):
       beta1: numberOf(args, 'beta1'),
       beta2: numberOf(args, 'beta2'),
       eps: numberOf(args, 'eps'),
-      weightDecay,
+      ...decay,
     };
   }
   const momentum = numberOf(args, 'momentum');
@@ -150,7 +150,7 @@ function optimizer({ word, args, span }: ResolvedSetting, { sink }: Evaluation):
       why: 'it looks ahead along the momentum, and that is 0',
       fix: 'add `momentum: 0.9`, or remove `nesterov`',
     });
-  return { kind: 'sgd', lr, momentum, nesterov, weightDecay };
+  return { kind: 'sgd', lr, momentum, nesterov, ...decay };
 }
 
 function schedule({ word, args, span }: ResolvedSetting, epochs: number, { sink }: Evaluation): ScheduleSpec {

@@ -6,11 +6,17 @@ export interface DatasetInfo {
   /** Height, width, channels. */
   readonly image: readonly number[];
   readonly classes: number;
+  readonly trainImages: number;
 }
 
 export const DATASETS: Readonly<Record<string, DatasetInfo>> = {
-  cifar10: { doc: '60,000 colour photographs of 10 kinds of things (Krizhevsky 2009)', image: [32, 32, 3], classes: 10 },
-  shapes: { doc: '10 kinds of drawn shapes, made on the spot: needs no download', image: [32, 32, 3], classes: 10 },
+  cifar10: {
+    doc: '60,000 colour photographs of 10 kinds of things (Krizhevsky 2009)',
+    image: [32, 32, 3],
+    classes: 10,
+    trainImages: 50_000,
+  },
+  shapes: { doc: '10 kinds of drawn shapes, made on the spot: needs no download', image: [32, 32, 3], classes: 10, trainImages: 10_000 },
 };
 
 export const DEFAULT_DATASET = 'cifar10';
@@ -52,12 +58,12 @@ export const PRECISION_SETTINGS: readonly Setting[] = [
       name: 'dynamic',
       doc: "finds the largest scale that does not overflow, as PyTorch's GradScaler",
       params: [
-        { name: 'init', kind: 'number', default: 65536, above: 0, max: 2 ** 126, doc: 'first scale' },
+        { name: 'init', kind: 'number', default: 65536, above: 0, max: 1e37, doc: 'first scale' },
         { name: 'growth', kind: 'number', default: 2, min: 1, max: 65536, doc: 'factor after `interval` steps without overflow' },
         { name: 'backoff', kind: 'number', default: 0.5, above: 0, below: 1, doc: 'factor after an overflow, whose step is skipped' },
         { name: 'interval', kind: 'int', default: 2000, min: 1, max: 2 ** 31 - 1, doc: 'steps without overflow before the scale grows' },
-        { name: 'floor', kind: 'number', default: 1, above: 0, max: 2 ** 126, doc: 'smallest scale' },
-        { name: 'cap', kind: 'number', default: 2 ** 24, above: 0, max: 2 ** 126, doc: 'largest scale' },
+        { name: 'floor', kind: 'number', default: 1, above: 0, max: 1e37, doc: 'smallest scale' },
+        { name: 'cap', kind: 'number', default: 2 ** 24, above: 0, max: 1e37, doc: 'largest scale' },
         {
           name: 'abort_after',
           kind: 'int',
@@ -71,7 +77,7 @@ export const PRECISION_SETTINGS: readonly Setting[] = [
     {
       name: 'static',
       doc: 'always the same scale',
-      params: [{ name: 'scale', kind: 'number', above: 0, max: 2 ** 126, doc: 'the scale' }],
+      params: [{ name: 'scale', kind: 'number', above: 0, max: 1e37, doc: 'the scale' }],
     },
     { name: 'none', doc: 'no scaling', params: [] },
   ]),
@@ -81,13 +87,15 @@ export const PRECISION_SETTINGS: readonly Setting[] = [
 export const KEEP_FORMATS: readonly string[] = FORMATS.map((format) => format.name);
 
 const RATE: SettingParam = { name: 'lr', kind: 'number', min: 0, doc: 'learning rate' };
-const decay = (value: number): SettingParam => ({
-  name: 'weight_decay',
-  kind: 'number',
-  default: value,
-  min: 0,
-  doc: 'decay of all parameters',
-});
+const decay = (value: number): readonly SettingParam[] => [
+  { name: 'weight_decay', kind: 'number', default: value, min: 0, doc: 'decay of all parameters' },
+  {
+    name: 'decay_norms',
+    kind: 'boolean',
+    default: true,
+    doc: 'false: only weights decay, not the scales and shifts of batch_norm, nor biases',
+  },
+];
 const adam = (name: string, weightDecay: number, doc: string): Choice => ({
   name,
   doc,
@@ -96,7 +104,7 @@ const adam = (name: string, weightDecay: number, doc: string): Choice => ({
     { name: 'beta1', kind: 'number', default: 0.9, min: 0, below: 1, doc: 'memory of the mean of gradients' },
     { name: 'beta2', kind: 'number', default: 0.999, min: 0, below: 1, doc: 'memory of the mean of squares' },
     { name: 'eps', kind: 'number', default: 1e-8, min: 0, doc: 'added to the denominator' },
-    decay(weightDecay),
+    ...decay(weightDecay),
   ],
 });
 
@@ -119,7 +127,7 @@ export const TRAIN_SETTINGS: readonly Setting[] = [
         RATE,
         { name: 'momentum', kind: 'number', default: 0, min: 0, below: 1, doc: 'memory of past gradients' },
         { name: 'nesterov', kind: 'boolean', default: false, doc: 'look ahead; needs momentum' },
-        decay(0),
+        ...decay(0),
       ],
     },
     adam('adam', 0, 'Kingma and Ba 2015; weight decay is added to the gradient'),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { buildAccumulateStep, buildEvalStep, buildTrainStep } from '../../src/autodiff/step.js';
-import { resolveScaling } from '../../src/compile.js';
+import { resolveScaling } from '../../src/precision/scaling.js';
 import type { Graph, Node } from '../../src/ir/types.js';
 import { isFloat } from '../../src/ir/types.js';
 import { writesOf } from '../../src/ir/verify.js';

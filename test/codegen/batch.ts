@@ -33,7 +33,12 @@ export function batchPlan(cases: readonly GraphCase[], backend: string): Plan {
 }
 
 /** Result `output` of one case, of any shape. */
-export async function runCase(executable: Executable, { graph, inputs, states }: GraphCase, index: number, output = 'result'): Promise<Float32Array> {
+export async function runCase(
+  executable: Executable,
+  { graph, inputs, states }: GraphCase,
+  index: number,
+  output = 'result',
+): Promise<Float32Array> {
   await executable.writeStates(new Map([...states].map(([name, elements]) => [prefixed(name, index), elements])));
   await executable.call(`case${index}` as FunctionName, inputs);
   const [scalars] = await executable.drain();
@@ -42,7 +47,11 @@ export async function runCase(executable: Executable, { graph, inputs, states }:
 }
 
 /** States of one case after a call, under the names of its graph. */
-export async function readCaseStates(executable: Executable, names: readonly string[], index: number): Promise<ReadonlyMap<string, Float32Array | Int32Array>> {
+export async function readCaseStates(
+  executable: Executable,
+  names: readonly string[],
+  index: number,
+): Promise<ReadonlyMap<string, Float32Array | Int32Array>> {
   const values = await executable.readStates(names.map((name) => prefixed(name, index)));
   return new Map(names.map((name) => [name, values.get(prefixed(name, index))!]));
 }

@@ -12,9 +12,34 @@ import { compilePlan, compilerNamed, runnableSets } from './compile.js';
 
 /** Ops that are one rounding, or none: the cpu's bits are the reference's. */
 const EXACT: ReadonlySet<OpName> = new Set<OpName>([
-  'relu', 'relu_grad', 'relu6', 'relu6_grad', 'leaky_relu', 'leaky_relu_grad', 'add', 'sub', 'mul', 'scale', 'cast', 'dropout',
-  'reshape', 'concat', 'slice', 'max_pool2d', 'max_pool2d_index', 'global_avg_pool_grad', 'correct_count', 'scale_loss', 'scale_loss_grad',
-  'all_finite', 'unscale', 'clip_by_norm', 'update_scale', 'accumulate', 'reset', 'advance',
+  'relu',
+  'relu_grad',
+  'relu6',
+  'relu6_grad',
+  'leaky_relu',
+  'leaky_relu_grad',
+  'add',
+  'sub',
+  'mul',
+  'scale',
+  'cast',
+  'dropout',
+  'reshape',
+  'concat',
+  'slice',
+  'max_pool2d',
+  'max_pool2d_index',
+  'global_avg_pool_grad',
+  'correct_count',
+  'scale_loss',
+  'scale_loss_grad',
+  'all_finite',
+  'unscale',
+  'clip_by_norm',
+  'update_scale',
+  'accumulate',
+  'reset',
+  'advance',
 ]);
 
 /** Share of the largest result that sums and curves in f32 may be off by. */
@@ -37,7 +62,10 @@ function largest(values: ArrayLike<number>): number {
   return most;
 }
 
-async function checkCases(cases: readonly OpCase[], choices: { readonly isa?: InstructionSet; readonly compiler?: Compiler }): Promise<void> {
+async function checkCases(
+  cases: readonly OpCase[],
+  choices: { readonly isa?: InstructionSet; readonly compiler?: Compiler },
+): Promise<void> {
   const executable = await compilePlan(batchPlan(cases, 'cpu'), choices);
   try {
     for (const [index, item] of cases.entries()) {

@@ -3,7 +3,7 @@ import koffi from 'koffi';
 import { prelude } from '../../src/codegen/c/prelude.js';
 import { INSTRUCTION_SETS, type InstructionSet, targetFor } from '../../src/codegen/c/target.js';
 import { bfloat16ToNumber, halfToNumber, roundToBfloat16Bits, roundToHalfBits } from '../../src/numeric/half.js';
-import { uniform01, threefry2x32 } from '../../src/random/threefry.js';
+import { threefry2x32, uniform01 } from '../../src/random/threefry.js';
 import { buildLibrary } from '../../src/runtime/cpu/cache.js';
 import { detectTarget } from '../../src/runtime/cpu/detect.js';
 import { skip } from '../support/skip.js';
@@ -92,7 +92,8 @@ async function loadPrelude(isa: InstructionSet): Promise<Prelude> {
 function awkwardFloats(): Float32Array {
   const lower = [0, 1, 0x7fff, 0x8000, 0x8001, 0xffff, 0x0fff, 0x1000, 0x1001, 0x3000];
   const bits = new Uint32Array(65536 * lower.length);
-  for (let high = 0; high < 65536; high += 1) for (const [i, low] of lower.entries()) bits[high * lower.length + i] = ((high << 16) | low) >>> 0;
+  for (let high = 0; high < 65536; high += 1)
+    for (const [i, low] of lower.entries()) bits[high * lower.length + i] = ((high << 16) | low) >>> 0;
   return new Float32Array(bits.buffer);
 }
 
@@ -107,7 +108,8 @@ function assertBits(got: Uint16Array, values: Float32Array, want: (x: number) =>
 
 /** Element i is `want(i)`; any NaN is as good as another. */
 function assertSame(got: Float32Array, want: (bits: number) => number): void {
-  for (let bits = 0; bits < got.length; bits += 1) if (!Object.is(got[bits], want(bits))) assert.fail(`${bits} became ${got[bits]}, not ${want(bits)}`);
+  for (let bits = 0; bits < got.length; bits += 1)
+    if (!Object.is(got[bits], want(bits))) assert.fail(`${bits} became ${got[bits]}, not ${want(bits)}`);
 }
 
 /** Distance in units of the last place of the expected f32. */
@@ -168,11 +170,19 @@ describe('the C prelude', () => {
 
       it('keeps the normal distribution accurate in both tails', () => {
         // Known values of P(X <= x).
-        const known = new Map([[0, 0.5], [1, 0.8413447460685429], [-1, 0.15865525393145707], [-2, 0.022750131948179195], [-4, 3.167124183311986e-5], [-6, 9.865876450376946e-10]]);
+        const known = new Map([
+          [0, 0.5],
+          [1, 0.8413447460685429],
+          [-1, 0.15865525393145707],
+          [-2, 0.022750131948179195],
+          [-4, 3.167124183311986e-5],
+          [-6, 9.865876450376946e-10],
+        ]);
         const x = new Float32Array(16);
         x.set([...known.keys()]);
         const y = c.curve(3, x);
-        for (const [i, want] of [...known.values()].entries()) assert.ok(Math.abs(y[i]! - want) <= 3e-6 * want, `P(${x[i]}) is ${y[i]}, not ${want}`);
+        for (const [i, want] of [...known.values()].entries())
+          assert.ok(Math.abs(y[i]! - want) <= 3e-6 * want, `P(${x[i]}) is ${y[i]}, not ${want}`);
       });
 
       it('passes infinities and NaNs through', () => {

@@ -18,7 +18,10 @@ class Sketch {
 
   state(name: string, ...shape: number[]): ValueId {
     const type: TensorType = { dtype: 'f32', shape };
-    this.states.set(name, Float32Array.from({ length: elementCount(shape) }, () => this.#random()));
+    this.states.set(
+      name,
+      Float32Array.from({ length: elementCount(shape) }, () => this.#random()),
+    );
     return this.builder.add({ op: 'state', attrs: { name, role: 'parameter', init: 'constant', value: 0 }, type });
   }
 
@@ -57,7 +60,10 @@ async function check(sketch: Sketch, outputs: Readonly<Record<string, ValueId>>,
   const executable = await compilePlan(oneGroup(graph));
   const close = (got: ArrayLike<number>, want: ArrayLike<number>, what: string) => {
     for (let i = 0; i < want.length; i += 1) {
-      assert.ok(Math.abs(got[i]! - want[i]!) <= 2e-3 * Math.max(1, Math.abs(want[i]!)), `${what}[${i}] is ${got[i]}, the reference has ${want[i]}`);
+      assert.ok(
+        Math.abs(got[i]! - want[i]!) <= 2e-3 * Math.max(1, Math.abs(want[i]!)),
+        `${what}[${i}] is ${got[i]}, the reference has ${want[i]}`,
+      );
     }
   };
   try {
@@ -131,6 +137,10 @@ describe('stages of a group', () => {
     const s = new Sketch();
     const [a, b] = [s.state('a', 2, 3, 4, 5), s.state('b', 2, 3, 4, 18)];
     const joined = s.emit('relu', [s.emit('concat', [s.emit('scale', [a], { factor: -1 }), b], { axis: 3 })]);
-    await check(s, { joined, cut: s.emit('slice', [joined], { axis: 3, start: 3, size: 19 }), rows: s.emit('slice', [joined], { axis: 1, start: 1, size: 2 }) });
+    await check(s, {
+      joined,
+      cut: s.emit('slice', [joined], { axis: 3, start: 3, size: 19 }),
+      rows: s.emit('slice', [joined], { axis: 1, start: 1, size: 2 }),
+    });
   });
 });

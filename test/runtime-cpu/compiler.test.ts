@@ -4,8 +4,8 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { UserError } from '../../src/diagnostics/diagnostic.js';
 import { targetFor } from '../../src/codegen/c/target.js';
+import { UserError } from '../../src/diagnostics/diagnostic.js';
 import { buildLibrary, cacheFolder } from '../../src/runtime/cpu/cache.js';
 import { findCompiler } from '../../src/runtime/cpu/compiler.js';
 import { detectTarget } from '../../src/runtime/cpu/detect.js';
@@ -49,7 +49,10 @@ describe('finding a C compiler', () => {
 
   it('does not fall back from a compiler that was named', async () => {
     set({ AMPC_CC: '/no/such/compiler' });
-    await assert.rejects(findCompiler(), (error: UserError) => error instanceof UserError && /AMPC_CC names does not run/.test(error.message));
+    await assert.rejects(
+      findCompiler(),
+      (error: UserError) => error instanceof UserError && /AMPC_CC names does not run/.test(error.message),
+    );
   });
 
   it('says both ways to get one when there is none', async () => {
@@ -104,7 +107,7 @@ describe('the kernel cache', () => {
     assert.equal(new Set(paths).size, 4);
   });
 
-  it('tightens a folder that others could write to', async function () {
+  it('tightens a folder that others could write to', async () => {
     if (process.platform === 'win32') return;
     const compiler = await findCompiler();
     await buildLibrary(source(1), compiler, target);
@@ -141,7 +144,10 @@ describe('the kernel cache', () => {
     const file = join(folder, '..', 'file');
     writeFileSync(file, '');
     set({ AMPC_CACHE: join(file, 'kernels') });
-    await assert.rejects(findCompiler().then((compiler) => buildLibrary(source(1), compiler, target)), /cannot be used/);
+    await assert.rejects(
+      findCompiler().then((compiler) => buildLibrary(source(1), compiler, target)),
+      /cannot be used/,
+    );
     assert.ok(existsSync(file));
   });
 

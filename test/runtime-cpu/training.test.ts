@@ -6,7 +6,7 @@ import { createBackend as createCpu } from '../../src/runtime/cpu/index.js';
 import { createBackend as createReference } from '../../src/runtime/reference/index.js';
 import { initialStates } from '../../src/training/states.js';
 import { miniResnet, randomModel } from '../support/models.js';
-import { type Model, planOf, type ProgramOptions } from '../support/network.js';
+import { type Model, type ProgramOptions, planOf } from '../support/network.js';
 
 function inputsAt({ graph }: PlanFunction, step: number): Inputs {
   const shapeOf = (name: string) => graph.nodes.find((node) => node.op === 'input' && node.attrs.name === name)?.type.shape;
@@ -31,7 +31,8 @@ async function train(executable: Executable, plan: Plan, steps: number): Promise
     await executable.writeStates(initialStates(plan, 3));
     const functions = plan.functions.filter((fn) => fn.name !== 'eval_step');
     // Micro-batches come before the step that uses them.
-    for (let step = 0; step < steps; step += 1) for (const fn of [...functions].reverse()) await executable.call(fn.name, inputsAt(fn, step));
+    for (let step = 0; step < steps; step += 1)
+      for (const fn of [...functions].reverse()) await executable.call(fn.name, inputsAt(fn, step));
     return { scalars: await executable.drain(), states: await executable.readStates() };
   } finally {
     await executable.dispose();
@@ -57,7 +58,10 @@ async function assertFollowsReference(model: Model, options: ProgramOptions): Pr
   const got = await onCpu(plan, 8, 2);
   for (const [step, { loss, scale }] of want.scalars.entries()) {
     const other = got.scalars[step]!;
-    assert.ok(Math.abs(other.loss! - loss!) <= DRIFT[plan.precision] * Math.max(1, Math.abs(loss!)), `step ${step}: loss ${other.loss}, the reference has ${loss}`);
+    assert.ok(
+      Math.abs(other.loss! - loss!) <= DRIFT[plan.precision] * Math.max(1, Math.abs(loss!)),
+      `step ${step}: loss ${other.loss}, the reference has ${loss}`,
+    );
     assert.equal(other.scale, scale);
   }
 }

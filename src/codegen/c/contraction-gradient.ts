@@ -1,61 +1,135 @@
-import { weightGradientOf, type WeightGradient } from './contraction-geometry.js';
-import { emitStage, isStagedAlready, stagedSize, type Staging } from './contraction-stage.js';
-import { chooseGradientTile, emitGradientTile, STAGED, type Compute } from './contraction-tile.js';
+import { type WeightGradient, weightGradientOf } from './contraction-geometry.js';
+import { emitStage, type Staging, stagedSize } from './contraction-stage.js';
+import { type Compute, chooseGradientTile, emitGradientTile, STAGED } from './contraction-tile.js';
 import { Scope } from './expression.js';
-import type { Kernel, KernelContext } from './kernel.js';
+import { C_TYPE, type Kernel, type KernelContext } from './kernel.js';
 
-/** Bytes of partial sums that one task adds to for image after image; stays in a second-level cache. */
-const SLICE = 384 * 1024;
+/** Bytes of sums that one task adds to for image after image; stays in a second-level cache. */
+const SLICE = 192 * 1024;
 /** Independent pieces of work to aim at, whatever the number of threads: the partition decides the order of the sums. */
 const PIECES = 16;
 /** Bytes of staged images that a task goes through at a time. */
-const STAGED_BLOCK = 192 * 1024;
+const STAGED_BLOCK = 256 * 1024;
 
+/**
+ * How x is staged. `channels` at a time lie side by side, block after block, so that a tile reads neighbouring memory; an image with few
+ * or odd channels is one block, and then the columns of a window row join its channels to one run.
+ */
+interface Blocks {
+  readonly count: number;
+  readonly channels: number;
+  /** Window positions that are told apart by their place in the staged image. */
+  readonly taps: readonly { readonly offset: number; readonly row: number }[];
+  /** Neighbouring rows of the weight per tap and block. */
+  readonly run: number;
+}
+
+function blocksOf(g: WeightGradient, lanes: number): Blocks {
+  const columns = g.run / g.channels;
+  if (g.channels % lanes !== 0) {
+    const taps = Array.from({ length: g.kernelRows }, (_, r) => ({ offset: r * g.stagedWidth * g.channels, row: r * g.run }));
+    return { count: 1, channels: g.channels, taps, run: g.run };
+  }
+  const taps = Array.from({ length: g.kernelRows * columns }, (_, t) => ({
+    offset: (Math.floor(t / columns) * g.stagedWidth + (t % columns)) * lanes,
+    row: t * g.channels,
+  }));
+  return { count: g.channels / lanes, channels: lanes, taps, run: lanes };
+}
+
+/** How the weight and the batch are shared out to tasks; depends on shapes only. */
 interface Partition {
-  /** Window rows x run pieces, and vectors of channels, of one slice. */
+  readonly blocksPerSlice: number;
+  readonly blockSlices: number;
   readonly tilesPerSlice: number;
-  readonly vectorsPerSlice: number;
-  readonly rowSlices: number;
   readonly channelSlices: number;
   /** Parts of the batch with sums of their own. */
   readonly chunks: number;
 }
 
-function partition(tiles: number, tileBytes: number, vectorTiles: number, vectorsPerTile: number, groups: number): Partition {
-  const all = tiles * tileBytes * vectorTiles;
-  const channelSlices = all > SLICE ? vectorTiles : 1;
-  const perChannelSlice = all / channelSlices;
-  const rowSlices = Math.min(tiles, Math.ceil(perChannelSlice / SLICE));
-  const tilesPerSlice = Math.ceil(tiles / rowSlices);
-  const slices = Math.ceil(tiles / tilesPerSlice) * channelSlices;
-  const chunks = Math.max(1, Math.min(groups, Math.ceil(PIECES / slices), Math.ceil(groups / 2)));
-  return {
-    tilesPerSlice,
-    vectorsPerSlice: Math.ceil(vectorTiles / channelSlices) * vectorsPerTile,
-    rowSlices: Math.ceil(tiles / tilesPerSlice),
-    channelSlices,
-    chunks,
-  };
-}
-
-function stagingOf(context: KernelContext, g: WeightGradient, compute: Compute, what: 'x' | 'dy'): Staging {
-  const form = compute === 'bf16' ? 'image-pairs' : 'f32';
-  if (what === 'x') {
-    const { height, width, channels, haloTop, haloLeft, stagedHeight, stagedWidth } = g;
-    return { dtype: context.type(g.source).dtype, form, height, width, channels, haloTop, haloLeft, stagedHeight, stagedWidth };
+function partition(blocks: number, blockBytes: number, channelTiles: number, groups: number): Partition {
+  let blocksPerSlice = blocks;
+  let tilesPerSlice = channelTiles;
+  const bytes = () => (blocksPerSlice * tilesPerSlice * blockBytes) / channelTiles;
+  while (bytes() > SLICE && (blocksPerSlice > 1 || tilesPerSlice > 1)) {
+    if (blocksPerSlice >= tilesPerSlice) blocksPerSlice = Math.ceil(blocksPerSlice / 2);
+    else tilesPerSlice = Math.ceil(tilesPerSlice / 2);
   }
-  const shape = { height: g.outHeight, width: g.outWidth, stagedHeight: g.outHeight, stagedWidth: g.outWidth };
-  return { dtype: context.type(g.dy).dtype, form, ...shape, channels: g.n, haloTop: 0, haloLeft: 0 };
+  const blockSlices = Math.ceil(blocks / blocksPerSlice);
+  const channelSlices = Math.ceil(channelTiles / tilesPerSlice);
+  const chunks = Math.max(1, Math.min(Math.ceil(groups / 2), Math.ceil(PIECES / (blockSlices * channelSlices))));
+  return { blocksPerSlice, blockSlices, tilesPerSlice, channelSlices, chunks };
 }
 
-/** C that makes `variable` point at the staged images `from` to `to` (in units of one image or pair). */
-function stageBlock(g: WeightGradient, s: Staging, name: string, source: string, scratch: string, variable: string, imageSize: number): string {
-  const { type, depth } = s.form === 'f32' ? STAGED.f32 : STAGED.bf16;
-  if (isStagedAlready(s)) return `    const ${type} *${variable} = ${source} + from * ${imageSize};\n`;
-  const second = depth === 1 ? 'NULL' : `2 * i + 1 < ${g.images} ? ${source} + (2 * i + 1) * ${imageSize} : NULL`;
-  return `    ${type} *${variable} = (${type} *)(${scratch});
-    for (int64_t i = from; i < to; i++) ${name}(${source} + ${depth} * i * ${imageSize}, ${second}, ${variable} + (i - from) * ${stagedSize(s)});
+/** C function that brings the channels of `count` blocks of one image (or a pair) into blocks with zeros around them. */
+function emitStageBlocks(name: string, dtype: 'f32' | 'f16' | 'bf16', compute: Compute, g: WeightGradient, lanes: number): string {
+  const { type } = STAGED[compute];
+  const size = g.stagedHeight * g.stagedWidth * lanes;
+  const rowSize = g.stagedWidth * lanes;
+  const zeros = (address: string, count: number) => (count > 0 ? `      memset(${address}, 0, ${count * 4});\n` : '');
+  const below = (g.stagedHeight - g.haloTop - g.height) * rowSize;
+  const right = (g.stagedWidth - g.haloLeft - g.width) * lanes;
+  const edges = `${zeros('out', g.haloTop * rowSize)}${zeros(`out + ${(g.haloTop + g.height) * rowSize}`, below)}`;
+  const sides = `${zeros('row_out', g.haloLeft * lanes)}${zeros(`row_out + ${(g.haloLeft + g.width) * lanes}`, right)}`;
+  const value =
+    compute === 'f32'
+      ? `store_f32(to, load_${dtype}(first + from));`
+      : `store_vu(to, pair_up(load_h(first + from), second == NULL ? (vh){0} : load_h(second + from)));`;
+  return `static void ${name}(const ${C_TYPE[dtype]} *first, const ${C_TYPE[dtype]} *second, ${type} *staged, int64_t count) {
+  (void)second;
+${
+  edges === ''
+    ? ''
+    : `  for (int64_t block = 0; block < count; block++) {
+    ${type} *out = staged + block * ${size};
+    {
+${edges}    }
+  }
+`
+}  for (int64_t row = 0; row < ${g.height}; row++) {
+${
+  sides === ''
+    ? ''
+    : `    for (int64_t block = 0; block < count; block++) {
+      ${type} *row_out = staged + block * ${size} + (row + ${g.haloTop}) * ${rowSize};
+${sides}    }
+`
+}    for (int64_t column = 0; column < ${g.width}; column++) {
+      for (int64_t block = 0; block < count; block++) {
+        const int64_t from = (row * ${g.width} + column) * ${g.channels} + block * LANES;
+        ${type} *to = staged + block * ${size} + ((row + ${g.haloTop}) * ${g.stagedWidth} + column + ${g.haloLeft}) * LANES;
+        ${value}
+      }
+    }
+  }
+}
 `;
+}
+
+/** C function that brings `width` vectors of dy's channels, from `n` on, of one image (or a pair) side by side. */
+function emitStageDy(name: string, dtype: 'f32' | 'f16' | 'bf16', compute: Compute, g: WeightGradient, width: number, lanes: number): string {
+  const { type } = STAGED[compute];
+  const part = g.n % lanes !== 0;
+  const kind = compute === 'f32' ? dtype : 'h';
+  const load = (image: string) => (part ? `load_${kind}_part(${image} + from, min64(LANES, ${g.n} - channel))` : `load_${kind}(${image} + from)`);
+  const value = compute === 'f32' ? `store_f32(to, ${load('first')});` : `store_vu(to, pair_up(${load('first')}, second == NULL ? (vh){0} : ${load('second')}));`;
+  return `static void ${name}(const ${C_TYPE[dtype]} *first, const ${C_TYPE[dtype]} *second, ${type} *staged, int64_t n) {
+  (void)second;
+  for (int64_t position = 0; position < ${g.outHeight * g.outWidth}; position++) {
+    for (int64_t v = 0; v < ${width}; v++) {
+      const int64_t channel = n + v * LANES, from = position * ${g.n} + channel;
+      ${type} *to = staged + (position * ${width} + v) * LANES;
+      ${value}
+    }
+  }
+}
+`;
+}
+
+/** `count` and the remainder of dividing `total` into pieces of it, without zeros or repeats. */
+function sizes(total: number, count: number): number[] {
+  const rest = total % count;
+  return [...(total >= count ? [count] : []), ...(rest > 0 ? [rest] : [])];
 }
 
 /**
@@ -65,86 +139,115 @@ function stageBlock(g: WeightGradient, s: Staging, name: string, source: string,
 export function emitWeightGradient(context: KernelContext): Kernel {
   const node = context.node(context.group.nodes[0]!);
   const { target, name } = context;
+  const { lanes } = target;
   const types = node.inputs.map((id) => context.type(id));
   const paired = types.every((type) => type.dtype === 'bf16') && target.bf16Dot;
   const g = weightGradientOf(node, types, paired);
   const compute: Compute = paired && g.images > 1 ? 'bf16' : 'f32';
-  const { depth } = STAGED[compute];
-  const lanes = target.lanes;
+  const { type, depth } = STAGED[compute];
+  const [xType, dyType] = types.map((t) => t.dtype) as ['f32' | 'f16' | 'bf16', 'f32' | 'f16' | 'bf16'];
+  const blocks = blocksOf(g, lanes);
   const vectors = Math.ceil(g.n / lanes);
-  const tile = chooseGradientTile(g.run, vectors, target);
-  const pieces = Math.ceil(g.run / tile.depth);
-  const tiles = g.kernelRows * pieces;
-  const groups = Math.ceil(g.images / depth);
-  const part = partition(tiles, tile.depth * tile.vectors * lanes * 4, Math.ceil(vectors / tile.vectors), tile.vectors, groups);
-
-  const x = stagingOf(context, g, compute, 'x');
-  // Vectors must not read past a row of dy: an odd number of channels is padded.
   const paddedN = vectors * lanes;
-  const dyOwn = stagingOf(context, g, compute, 'dy');
-  const dyDirect = isStagedAlready(dyOwn) && g.n === paddedN;
-  const perImage = stagedSize(x) + g.outHeight * g.outWidth * paddedN;
-  const perChunk = Math.ceil(groups / part.chunks);
-  const block = Math.max(1, Math.min(perChunk, Math.floor(STAGED_BLOCK / (perImage * 4))));
-  const xBytes = isStagedAlready(x) ? 0 : Math.ceil((block * stagedSize(x) * 4) / 64) * 64;
-  const dyBytes = dyDirect ? 0 : block * g.outHeight * g.outWidth * paddedN * 4;
-  const scratch = context.scratch(xBytes + dyBytes + 64);
-
+  const tile = chooseGradientTile(blocks.run, vectors, target);
+  const channelTiles = Math.ceil(vectors / tile.vectors);
+  const groups = Math.ceil(g.images / depth);
   const rows = g.kernelRows * g.run;
-  const output = context.group.stores[0] === undefined ? undefined : node.id;
-  const inPlace = part.chunks === 1 && node.type.dtype === 'f32' && g.n === paddedN && output !== undefined;
+  const part = partition(blocks.count, (rows / blocks.count) * paddedN * 4, channelTiles, groups);
+
+  // A block of images, staged: x for the slice's channels, then dy tile by tile.
+  const plain: Staging = {
+    dtype: xType,
+    form: compute === 'bf16' ? 'image-pairs' : 'f32',
+    height: g.height,
+    width: g.width,
+    channels: g.channels,
+    haloTop: g.haloTop,
+    haloLeft: g.haloLeft,
+    stagedHeight: g.stagedHeight,
+    stagedWidth: g.stagedWidth,
+  };
+  const blockSize = g.stagedHeight * g.stagedWidth * blocks.channels;
+  const xImage = blocks.count === 1 ? stagedSize(plain) : blockSize * part.blocksPerSlice;
+  const positions = g.outHeight * g.outWidth;
+  const dyImage = positions * part.tilesPerSlice * tile.vectors * lanes;
+  const perChunk = Math.ceil(groups / part.chunks);
+  const together = Math.max(1, Math.min(perChunk, Math.floor(STAGED_BLOCK / ((xImage + dyImage) * 4))));
+  const xBytes = Math.ceil((together * xImage * 4) / 64) * 64;
+  const scratch = context.scratch(xBytes + together * dyImage * 4 + 64);
+
+  const inPlace = part.chunks === 1 && node.type.dtype === 'f32' && g.n === paddedN && context.group.stores.length > 0;
   const partial = inPlace ? `((char *)${context.output(node.id)})` : context.workspace(part.chunks * rows * paddedN * 4);
-  const depths = [...new Set([tile.depth, ...(g.run % tile.depth > 0 ? [g.run % tile.depth] : [])])].filter((d) => d <= g.run);
-  const widths = [...new Set([tile.vectors, ...(vectors % tile.vectors > 0 ? [vectors % tile.vectors] : [])])].filter((v) => v <= vectors);
-  const loop = {
+  const depths = sizes(blocks.run, tile.depth);
+  const widths = sizes(vectors, tile.vectors);
+  const loop = (width: number) => ({
     rows: g.outHeight,
     columns: g.outWidth,
-    xRow: g.step[0] * g.stagedWidth * g.channels,
-    xColumn: g.step[1] * g.channels,
-    xImage: stagedSize(x),
-    dyRow: g.outWidth * paddedN,
-    dyColumn: paddedN,
-    dyImage: g.outHeight * g.outWidth * paddedN,
+    xRow: g.step[0] * g.stagedWidth * blocks.channels,
+    xColumn: g.step[1] * blocks.channels,
+    xImage,
+    dyRow: g.outWidth * width * lanes,
+    dyColumn: width * lanes,
+    dyImage: positions * width * lanes,
     pitch: paddedN,
-  };
-  const tileCall = (d: number, v: number) => `${name}_tile${d}_${v}(x + row * ${g.stagedWidth * g.channels} + m, dy + n, to - from, out)`;
-  const byWidth = (d: number) =>
-    widths.length === 1 ? `${tileCall(d, widths[0]!)};` : `if (n + ${tile.vectors * lanes} <= ${paddedN}) ${tileCall(d, tile.vectors)};\n          else ${tileCall(d, vectors % tile.vectors)};`;
-  const byDepth =
-    depths.length === 1 ? byWidth(depths[0]!) : `if (m + ${tile.depth} <= ${g.run}) {\n          ${byWidth(tile.depth)}\n        } else {\n          ${byWidth(g.run % tile.depth)}\n        }`;
-  const dyStaging: Staging = dyOwn;
-  const stageDy = dyDirect
-    ? stageBlock(g, dyStaging, '', context.pointer(g.dy), '', 'dy', g.outHeight * g.outWidth * g.n)
-    : stagePaddedDy(g, dyStaging, `${name}_stage_dy`, context.pointer(g.dy), `${scratch} + ${xBytes}`, paddedN);
-  const code = `${isStagedAlready(x) ? '' : `${emitStage(`${name}_stage`, x)}\n`}${dyDirect ? '' : `${emitStage(`${name}_stage_dy`, paddedRows(dyStaging, paddedN))}\n`}${depths
-    .flatMap((d) => widths.map((v) => emitGradientTile(`${name}_tile${d}_${v}`, compute, d, v, loop)))
-    .join('\n')}
-/* ${part.chunks} parts of the batch, ${part.rowSlices * part.channelSlices} slices of the weight. */
+  });
+  const byDepth = (width: number) =>
+    depths.length === 1
+      ? `${name}_tile${depths[0]}_${width}(xb + m, dyt, to - from, out);`
+      : `if (m + ${tile.depth} <= ${blocks.run}) ${name}_tile${tile.depth}_${width}(xb + m, dyt, to - from, out);
+            else ${name}_tile${depths.at(-1)}_${width}(xb + m, dyt, to - from, out);`;
+  const [source, dy] = [context.pointer(g.source), context.pointer(g.dy)];
+  const [xSize, dySize] = [g.height * g.width * g.channels, positions * g.n];
+  const second = (pointer: string, size: number, offset: string) =>
+    depth === 1 ? 'NULL' : `2 * i + 1 < ${g.images} ? ${pointer} + (2 * i + 1) * ${size}${offset} : NULL`;
+  const stageX =
+    blocks.count === 1
+      ? `${name}_stage(${source} + ${depth} * i * ${xSize}, ${second(source, xSize, '')}, x + (i - from) * ${xImage});`
+      : `${name}_stage(${source} + ${depth} * i * ${xSize} + b0 * LANES, ${second(source, xSize, ' + b0 * LANES')}, x + (i - from) * ${xImage}, b1 - b0);`;
+  const perTile = (width: number, indent: string) => `${indent}for (int64_t i = from; i < to; i++)
+${indent}  ${name}_stage_dy${width}(${dy} + ${depth} * i * ${dySize}, ${second(dy, dySize, '')}, dyt + (i - from) * ${positions * width * lanes}, t * ${tile.vectors * lanes});
+${indent}for (int64_t b = b0; b < b1; b++) {
+${indent}  for (int64_t tap = 0; tap < ${blocks.taps.length}; tap++) {
+${indent}    const ${type} *xb = x + (b - b0) * ${blockSize} + taps[tap][0];
+${indent}    for (int64_t m = 0; m < ${blocks.run}; m += ${tile.depth}) {
+${indent}      float *out = dw + (taps[tap][1] + b * ${blocks.channels} + m) * ${paddedN} + t * ${tile.vectors * lanes};
+${indent}      ${byDepth(width)}
+${indent}    }
+${indent}  }
+${indent}}
+`;
+  const tiles =
+    widths.length === 1
+      ? perTile(widths[0]!, '      ')
+      : `      if (t < ${Math.floor(vectors / tile.vectors)}) {\n${perTile(tile.vectors, '        ')}      } else {\n${perTile(widths.at(-1)!, '        ')}      }\n`;
+  const slices = part.blockSlices * part.channelSlices;
+  const stageFunction = blocks.count === 1 ? emitStage(`${name}_stage`, plain) : emitStageBlocks(`${name}_stage`, xType, compute, g, lanes);
+  const code = `${stageFunction}
+${widths.map((width) => emitStageDy(`${name}_stage_dy${width}`, dyType, compute, g, width, lanes)).join('\n')}
+${depths.flatMap((d) => widths.map((width) => emitGradientTile(`${name}_tile${d}_${width}`, compute, d, width, loop(width)))).join('\n')}
+/* ${part.chunks} parts of the batch, ${slices} slices of the weight. */
 static void ${name}(void *const *p, int64_t task) {
-  const int64_t chunk = task / ${part.rowSlices * part.channelSlices}, slice = task % ${part.rowSlices * part.channelSlices};
-  const int64_t tile0 = slice / ${part.channelSlices} * ${part.tilesPerSlice}, tile1 = min64(tile0 + ${part.tilesPerSlice}, ${tiles});
-  const int64_t n0 = slice % ${part.channelSlices} * ${part.vectorsPerSlice * lanes}, n1 = min64(n0 + ${part.vectorsPerSlice * lanes}, ${paddedN});
-  const int64_t end = min64((chunk + 1) * ${perChunk}, ${groups});
+  static const int taps[][2] = {${blocks.taps.map(({ offset, row }) => `{${offset}, ${row}}`).join(', ')}};
+  const int64_t chunk = task / ${slices}, slice = task % ${slices};
+  const int64_t b0 = slice / ${part.channelSlices} * ${part.blocksPerSlice}, b1 = min64(b0 + ${part.blocksPerSlice}, ${blocks.count});
+  const int64_t t0 = slice % ${part.channelSlices} * ${part.tilesPerSlice}, t1 = min64(t0 + ${part.tilesPerSlice}, ${channelTiles});
+  const int64_t n0 = t0 * ${tile.vectors * lanes}, n1 = min64(t1 * ${tile.vectors * lanes}, ${paddedN}), end = min64((chunk + 1) * ${perChunk}, ${groups});
   float *dw = (float *)${partial} + chunk * ${rows * paddedN};
-  for (int64_t t = tile0; t < tile1; t++) {
-    const int64_t m = t % ${pieces} * ${tile.depth}, row = t / ${pieces} * ${g.run} + m;
-    for (int64_t i = 0; i < min64(${tile.depth}, ${g.run} - m); i++) memset(dw + (row + i) * ${paddedN} + n0, 0, (size_t)(n1 - n0) * 4);
+  for (int64_t tap = 0; tap < ${blocks.taps.length}; tap++) {
+    for (int64_t row = b0 * ${blocks.channels}; row < ${blocks.count === 1 ? blocks.run : `b1 * ${blocks.channels}`}; row++) memset(dw + (taps[tap][1] + row) * ${paddedN} + n0, 0, (size_t)(n1 - n0) * 4);
   }
-  for (int64_t from = chunk * ${perChunk}; from < end; from += ${block}) {
-    const int64_t to = min64(from + ${block}, end);
-${stageBlock(g, x, `${name}_stage`, context.pointer(g.source), scratch, 'x', g.height * g.width * g.channels)}${stageDy}    for (int64_t t = tile0; t < tile1; t++) {
-      const int64_t row = t / ${pieces}, m = t % ${pieces} * ${tile.depth};
-      for (int64_t n = n0; n < n1; n += ${tile.vectors * lanes}) {
-        float *out = dw + (row * ${g.run} + m) * ${paddedN} + n;
-        ${byDepth}
-      }
-    }
+  ${type} *x = (${type} *)${scratch}, *dys = (${type} *)(${scratch} + ${xBytes});
+  for (int64_t from = chunk * ${perChunk}; from < end; from += ${together}) {
+    const int64_t to = min64(from + ${together}, end);
+    for (int64_t i = from; i < to; i++) ${stageX}
+    for (int64_t t = t0; t < t1; t++) {
+      ${type} *dyt = dys + (t - t0) * ${together * positions * tile.vectors * lanes};
+${tiles}    }
   }
 }
 ${inPlace ? '' : emitReduce(context, rows, paddedN, g.n, part.chunks, partial)}`;
-  const tasks = part.chunks * part.rowSlices * part.channelSlices;
   const reduce = inPlace ? '' : `\nparallel_for(ctx, ${name}_reduce, p, ${Math.ceil(rows / REDUCE_ROWS)});`;
-  return { code, launch: `parallel_for(ctx, ${name}, p, ${tasks});${reduce}` };
+  return { code, launch: `parallel_for(ctx, ${name}, p, ${part.chunks * slices});${reduce}` };
 }
 
 const REDUCE_ROWS = 64;
@@ -167,15 +270,4 @@ ${scope.statements.map((line) => `      ${line}\n`).join('')}    }
   }
 }
 `;
-}
-
-/** dy as if every position were an image row of its own, so that each starts at a multiple of the padded width. */
-function paddedRows(s: Staging, paddedN: number): Staging {
-  if (s.channels === paddedN) return s;
-  return { ...s, height: s.height * s.width, stagedHeight: s.height * s.width, width: s.channels, channels: 1, stagedWidth: paddedN };
-}
-
-function stagePaddedDy(g: WeightGradient, s: Staging, name: string, source: string, scratch: string, paddedN: number): string {
-  const staged = paddedRows(s, paddedN);
-  return stageBlock(g, staged, name, source, scratch, 'dy', g.outHeight * g.outWidth * g.n);
 }

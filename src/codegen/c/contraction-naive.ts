@@ -31,7 +31,11 @@ function sizesOf(context: KernelContext, node: Node): Sizes {
   const result = node.type.shape;
   const gradient = node.op.endsWith('_input_grad');
   const weightGradient = node.op.endsWith('_weight_grad');
-  const [x, w, y] = weightGradient ? [shapes[0]!, result, shapes[1]!] : gradient ? [result, shapes[1]!, shapes[0]!] : [shapes[0]!, shapes[1]!, result];
+  const [x, w, y] = weightGradient
+    ? [shapes[0]!, result, shapes[1]!]
+    : gradient
+      ? [result, shapes[1]!, shapes[0]!]
+      : [shapes[0]!, shapes[1]!, result];
   const [batch, height, width, inputs] = as4(x);
   const [kernelY, kernelX] = weight4(w);
   const [, rows, columns, outputs] = as4(y);
@@ -138,7 +142,11 @@ export function naiveContraction(context: KernelContext, id: ValueId): LoopFunct
   const place = ofWeight
     ? [`const int64_t tap = row / ${s.inputs}, k = row % ${s.inputs};`]
     : [`const int64_t batch = row / ${height * width}, i = row / ${width} % ${height}, j = row % ${width};`];
-  const body = ofWeight ? weightGradient(context, node, s) : node.op.endsWith('_input_grad') ? inputGradient(context, node, s) : forward(context, node, s);
+  const body = ofWeight
+    ? weightGradient(context, node, s)
+    : node.op.endsWith('_input_grad')
+      ? inputGradient(context, node, s)
+      : forward(context, node, s);
   return {
     code: loopFunction(['for (int64_t row = begin; row < end; row++) {', ...indent([...place, ...body]), '}']),
     table: context.table,

@@ -33,7 +33,9 @@ export function copyFunction(context: KernelContext, id: ValueId): LoopFunction 
     let start = 0;
     for (const operand of node.inputs) {
       const size = context.type(operand).shape[axis]!;
-      lines.push(...copyRun(context, id, operand, `row * ${size * inner}`, `row * ${shape[axis]! * inner} + ${start * inner}`, size * inner));
+      lines.push(
+        ...copyRun(context, id, operand, `row * ${size * inner}`, `row * ${shape[axis]! * inner} + ${start * inner}`, size * inner),
+      );
       start += size;
     }
   }

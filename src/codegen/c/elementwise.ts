@@ -37,7 +37,9 @@ const binary = (expression: (a: string, b: string, node: Node) => string, option
 /** A number per channel: a literal when all are equal, else a table that may be read from any channel on. */
 function channelConstants(scope: Scope, key: string, values: readonly number[], channels: number): string {
   if (values.every((value) => value === values[0])) return `vf_set(${floatLiteral(values[0]!)})`;
-  const entries = Array.from({ length: channels + scope.context.target.lanes }, (_, i) => floatLiteral(values[(i % channels) % values.length]!));
+  const entries = Array.from({ length: channels + scope.context.target.lanes }, (_, i) =>
+    floatLiteral(values[(i % channels) % values.length]!),
+  );
   const name = scope.table(key, entries);
   return `load_f32(${name} + ${scope.channelIndex(channels)})`;
 }
@@ -48,8 +50,18 @@ function normalize({ node, operand, scope }: ElementArguments): string {
   const mean = numbersAttr(node.attrs, 'mean');
   const std = numbersAttr(node.attrs, 'std');
   const both = Array.from({ length: Math.max(mean.length, std.length) }, (_, c) => [mean[c % mean.length]!, std[c % std.length]!] as const);
-  const factor = channelConstants(scope, `factor${scope.context.member(node.id)}`, both.map(([, s]) => 1 / (255 * s)), channels);
-  const shift = channelConstants(scope, `shift${scope.context.member(node.id)}`, both.map(([m, s]) => m / s), channels);
+  const factor = channelConstants(
+    scope,
+    `factor${scope.context.member(node.id)}`,
+    both.map(([, s]) => 1 / (255 * s)),
+    channels,
+  );
+  const shift = channelConstants(
+    scope,
+    `shift${scope.context.member(node.id)}`,
+    both.map(([m, s]) => m / s),
+    channels,
+  );
   return `vf_fma(${operand(0)}, ${factor}, -(${shift}))`;
 }
 
@@ -57,7 +69,11 @@ function batchNorm({ node, operand, scope }: ElementArguments): string {
   const [, mean, variance, weight, bias] = node.inputs as [number, number, number, number, number];
   const eps = literal(node, 'eps');
   const channels = node.type.shape.at(-1)!;
-  const factor = scope.perChannel(channels, `norm ${variance} ${weight} ${eps}`, (inner) => `${inner.channel(weight)} / vf_sqrt(${inner.channel(variance)} + ${eps})`);
+  const factor = scope.perChannel(
+    channels,
+    `norm ${variance} ${weight} ${eps}`,
+    (inner) => `${inner.channel(weight)} / vf_sqrt(${inner.channel(variance)} + ${eps})`,
+  );
   const shift = scope.perChannel(channels, `load ${mean}`, (inner) => inner.channel(mean));
   const offset = scope.perChannel(channels, `load ${bias}`, (inner) => inner.channel(bias));
   return `vf_fma(${operand(0)} - ${shift}, ${factor}, ${offset})`;
@@ -69,8 +85,16 @@ function batchNormInputGrad({ node, operand, scope }: ElementArguments): string 
   const channels = node.type.shape.at(-1)!;
   const share = `vf_set(${floatLiteral(1 / (elementCount(node.type.shape) / channels))})`;
   const inverse = (inner: Scope) => `(vf_set(1.0f) / vf_sqrt(${inner.channel(variance)} + ${eps}))`;
-  const factor = scope.perChannel(channels, `norm ${variance} ${weight} ${eps}`, (inner) => `${inner.channel(weight)} / vf_sqrt(${inner.channel(variance)} + ${eps})`);
-  const slope = scope.perChannel(channels, `slope ${variance} ${dweight} ${eps} ${share}`, (inner) => `${inverse(inner)} * ${inner.channel(dweight)} * ${share}`);
+  const factor = scope.perChannel(
+    channels,
+    `norm ${variance} ${weight} ${eps}`,
+    (inner) => `${inner.channel(weight)} / vf_sqrt(${inner.channel(variance)} + ${eps})`,
+  );
+  const slope = scope.perChannel(
+    channels,
+    `slope ${variance} ${dweight} ${eps} ${share}`,
+    (inner) => `${inverse(inner)} * ${inner.channel(dweight)} * ${share}`,
+  );
   const offset = scope.perChannel(channels, `share ${dbias} ${share}`, (inner) => `${inner.channel(dbias)} * ${share}`);
   const shift = scope.perChannel(channels, `load ${mean}`, (inner) => inner.channel(mean));
   return `${factor} * (${operand(0)} - ${offset} - (${operand(1)} - ${shift}) * ${slope})`;
@@ -116,7 +140,11 @@ export const ELEMENTWISE: Readonly<Record<string, ElementRule>> = {
 
   scale_loss: binary((x, scale, node) => `${x} * ${scale} * ${literal(node, 'factor')}`, { product: true }),
   scale_loss_grad: binary((d, scale, node) => `${d} * ${scale} * ${literal(node, 'factor')}`, { product: true }),
-  unscale: { expression: ({ operand, scalar, scope, node }) => `${operand(0)} * vf_set(${scope.once(`inverse ${node.inputs[1]}`, `1.0f / ${scalar(1)}`)})`, product: true },
+  unscale: {
+    expression: ({ operand, scalar, scope, node }) =>
+      `${operand(0)} * vf_set(${scope.once(`inverse ${node.inputs[1]}`, `1.0f / ${scalar(1)}`)})`,
+    product: true,
+  },
   clip_by_norm: {
     expression: ({ operand, scalar, scope, node }) => {
       const max = floatLiteral(numberAttr(node.attrs, 'max'));

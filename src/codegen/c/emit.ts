@@ -1,5 +1,5 @@
-import { elementCount, isFloat, type Node } from '../../ir/types.js';
 import { printNodeWith, printSignature, valueNames } from '../../ir/print.js';
+import { elementCount, isFloat, type Node } from '../../ir/types.js';
 import type { Group, Plan, PlanFunction } from '../../plan/plan.js';
 import { emitContraction } from './contraction.js';
 import { C_TYPE, KERNEL_NAME, type Kernel, KernelContext, rootOf, type StepContext } from './kernel.js';
@@ -15,7 +15,12 @@ export interface CSource {
   readonly functions: readonly FunctionLayout[];
   readonly states: StateLayout;
   /** Bytes that a context allocates. */
-  readonly memory: { readonly states: number; readonly arena: number; readonly workspace: number; /** Per thread. */ readonly scratch: number };
+  readonly memory: {
+    readonly states: number;
+    readonly arena: number;
+    readonly workspace: number /** Per thread. */;
+    readonly scratch: number;
+  };
 }
 
 /** Parts of the file that can be compiled side by side, each with `-DAMPC_PART=n`; without the macro, the file is whole. */

@@ -143,7 +143,9 @@ export class Scope {
       return this.define(root, keep ? `vf_keep(${result})` : result, exact);
     }
     const gathered = this.options.gather?.(this, root);
-    return gathered === undefined ? this.load(root) : this.define(root, gathered, node.op.startsWith('max_pool2d') && node.op !== 'max_pool2d_grad');
+    return gathered === undefined
+      ? this.load(root)
+      : this.define(root, gathered, node.op.startsWith('max_pool2d') && node.op !== 'max_pool2d_grad');
   }
 
   /** Loads a value from memory at this position, widened to f32. */
@@ -165,7 +167,9 @@ export class Scope {
   /** Appends a store of a `vf` to an address, rounded to the format. */
   storeVariable(dtype: DType, address: string, variable: string): void {
     const { lanes } = this.at;
-    this.statements.push(lanes === undefined ? `store_${dtype}(${address}, ${variable});` : `store_${dtype}_part(${address}, ${variable}, ${lanes});`);
+    this.statements.push(
+      lanes === undefined ? `store_${dtype}(${address}, ${variable});` : `store_${dtype}_part(${address}, ${variable}, ${lanes});`,
+    );
   }
 
   /** A scalar operand (shape []) as a C float, read from memory. */

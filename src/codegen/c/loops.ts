@@ -207,8 +207,10 @@ export function rowLoop(context: KernelContext, shape: readonly number[], roots:
   };
 
   const lines: string[] = [];
-  if (blocked > 0) lines.push(`for (int64_t c = 0; c < ${blocked * lanes}; c += ${block * lanes}) {`, ...indent(columns(block, false)), '}');
-  if (vectors > blocked) lines.push(`for (int64_t c = ${blocked * lanes}; c < ${vectors * lanes}; c += ${lanes}) {`, ...indent(columns(1, false)), '}');
+  if (blocked > 0)
+    lines.push(`for (int64_t c = 0; c < ${blocked * lanes}; c += ${block * lanes}) {`, ...indent(columns(block, false)), '}');
+  if (vectors > blocked)
+    lines.push(`for (int64_t c = ${blocked * lanes}; c < ${vectors * lanes}; c += ${lanes}) {`, ...indent(columns(1, false)), '}');
   if (channels % lanes > 0) {
     lines.push('{', ...indent([`const int64_t c = ${vectors * lanes}, n = ${channels % lanes};`, ...columns(1, true)]), '}');
   }
@@ -221,7 +223,13 @@ export function rowLoop(context: KernelContext, shape: readonly number[], roots:
 }
 
 /** Over pooled pixels, writing each one's whole window: the gradient of a pool with tiling windows, and elementwise work on it. */
-export function tiledLoop(context: KernelContext, shape: readonly number[], tiling: Tiling, roots: readonly Root[], options: LoopOptions): LoopFunction {
+export function tiledLoop(
+  context: KernelContext,
+  shape: readonly number[],
+  tiling: Tiling,
+  roots: readonly Root[],
+  options: LoopOptions,
+): LoopFunction {
   const channels = shape.at(-1)!;
   const { node, rows, columns, height, width } = tiling;
   const imageWidth = width * columns;
@@ -257,14 +265,25 @@ export function tiledLoop(context: KernelContext, shape: readonly number[], tili
     '}',
   ];
   const range = shape[0]! * height * width;
-  return { code: loopFunction([...prologue.statements, ...lines]), table: context.table, range, part: partLength(range, channels * rows * columns, 1) };
+  return {
+    code: loopFunction([...prologue.statements, ...lines]),
+    table: context.table,
+    range,
+    part: partLength(range, channels * rows * columns, 1),
+  };
 }
 
 /** Statements for every vector along one row of `length` elements; `c` and, in the last one, `n` are in scope. */
-export function eachVector(length: number, lanes: number, body: (at: { readonly channel: string; readonly lanes?: string }) => readonly string[]): string[] {
+export function eachVector(
+  length: number,
+  lanes: number,
+  body: (at: { readonly channel: string; readonly lanes?: string }) => readonly string[],
+): string[] {
   const whole = Math.floor(length / lanes) * lanes;
   return [
     ...(whole > 0 ? [`for (int64_t c = 0; c < ${whole}; c += LANES) {`, ...indent(body({ channel: 'c' })), '}'] : []),
-    ...(whole < length ? ['{', `  const int64_t c = ${whole}, n = ${length - whole};`, ...indent(body({ channel: 'c', lanes: 'n' })), '}'] : []),
+    ...(whole < length
+      ? ['{', `  const int64_t c = ${whole}, n = ${length - whole};`, ...indent(body({ channel: 'c', lanes: 'n' })), '}']
+      : []),
   ];
 }

@@ -32,7 +32,8 @@ const CHANNEL: Readonly<Record<string, ChannelRule>> = {
       const dy = scope.value(node.inputs[1]!);
       return `${dy} * (${x} - ${scope.channel(node.inputs[2]!)})`;
     },
-    result: (scope, node, sum) => `${sum} / vf_sqrt(${scope.channel(node.inputs[3]!)} + vf_set(${floatLiteral(numberAttr(node.attrs, 'eps'))}))`,
+    result: (scope, node, sum) =>
+      `${sum} / vf_sqrt(${scope.channel(node.inputs[3]!)} + vf_set(${floatLiteral(numberAttr(node.attrs, 'eps'))}))`,
   },
 };
 
@@ -55,7 +56,9 @@ export function channelRoot(context: KernelContext, id: ValueId, partial: string
     },
     finish: (inner, at, suffix) => {
       const address = `${inner.address(partial, 'float')} + task * ${channels} + ${at.channel}`;
-      return [at.lanes === undefined ? `store_f32(${address}, ${name(suffix)});` : `store_f32_part(${address}, ${name(suffix)}, ${at.lanes});`];
+      return [
+        at.lanes === undefined ? `store_f32(${address}, ${name(suffix)});` : `store_f32_part(${address}, ${name(suffix)}, ${at.lanes});`,
+      ];
     },
   };
 }
@@ -108,11 +111,19 @@ export function totalRoot(context: KernelContext, id: ValueId, position: number,
 }
 
 /** Joins the parts of all operands, in order. */
-export function finishTotal(context: KernelContext, id: ValueId, partials: readonly { readonly place: string; readonly parts: number }[]): string[] {
+export function finishTotal(
+  context: KernelContext,
+  id: ValueId,
+  partials: readonly { readonly place: string; readonly parts: number }[],
+): string[] {
   const finite = context.node(id).op === 'all_finite';
   const loops = partials.map(({ place, parts }) => {
     const part = `${context.address(place, 'double')}[part]`;
     return `for (int64_t part = 0; part < ${parts}; part++) ${finite ? `total *= ${part}` : `total += ${part}`};`;
   });
-  return [`double total = ${finite ? '1.0' : '0.0'};`, ...loops, `*${context.output(id)} = ${finite ? 'total != 0.0' : '(float)sqrt(total)'};`];
+  return [
+    `double total = ${finite ? '1.0' : '0.0'};`,
+    ...loops,
+    `*${context.output(id)} = ${finite ? 'total != 0.0' : '(float)sqrt(total)'};`,
+  ];
 }

@@ -2,7 +2,7 @@ import type { Node, ValueId } from '../../ir/types.js';
 import { elementCount, numberAttr } from '../../ir/types.js';
 import { floatLiteral, Prologue, Scope } from './expression.js';
 import type { KernelContext } from './kernel.js';
-import { eachVector, indent, type LoopFunction, loopFunction, type LoopOptions, partLength } from './loops.js';
+import { eachVector, indent, type LoopFunction, type LoopOptions, loopFunction, partLength } from './loops.js';
 
 /** What a rule sees of the row that it computes. */
 interface RowContext {
@@ -23,7 +23,8 @@ interface RowContext {
 
 type RowRule = (row: RowContext) => string[];
 
-const masked = (variable: string, lanes: string | undefined, fill: string) => (lanes === undefined ? variable : `vf_first(${variable}, ${lanes}, ${fill})`);
+const masked = (variable: string, lanes: string | undefined, fill: string) =>
+  lanes === undefined ? variable : `vf_first(${variable}, ${lanes}, ${fill})`;
 
 const store = (scope: Scope, id: ValueId, expression: string) => {
   scope.define(id, expression);
@@ -94,7 +95,9 @@ const crossEntropy: RowRule = (row) => {
       scope.statements.push(`chosen_lanes += vf_and(${atLabel(scope, label)}, ${distance});`);
       if (smoothing !== 0) scope.statements.push(`all_lanes += ${masked(distance, lanes, '0.0f')};`);
     }),
-    'const float log_sum = logf(sum), chosen = log_sum + vf_sum(chosen_lanes), mean = log_sum + vf_sum(all_lanes) * '.concat(`${floatLiteral(1 / length)};`),
+    'const float log_sum = logf(sum), chosen = log_sum + vf_sum(chosen_lanes), mean = log_sum + vf_sum(all_lanes) * '.concat(
+      `${floatLiteral(1 / length)};`,
+    ),
     smoothing === 0
       ? `(void)mean, ${partial}[row] = chosen;`
       : `${partial}[row] = ${floatLiteral(1 - smoothing)} * chosen + ${floatLiteral(smoothing)} * mean;`,
@@ -137,7 +140,10 @@ const mse: RowRule = ({ node, each, label, partial }) => [
 
 const mseGrad: RowRule = ({ node, each, label, prologue, rows, length, scalar }) => {
   const factor = prologue.declare('factor', 'float', `2.0f * ${scalar(2)} / ${rows * length}.0f`);
-  return [`const float weight = ${label} < 0 ? 0.0f : ${factor};`, ...each((scope) => store(scope, node.id, `${difference(scope, node, label)} * vf_set(weight)`))];
+  return [
+    `const float weight = ${label} < 0 ? 0.0f : ${factor};`,
+    ...each((scope) => store(scope, node.id, `${difference(scope, node, label)} * vf_set(weight)`)),
+  ];
 };
 
 const correctCount: RowRule = ({ node, each, label, partial }) => [

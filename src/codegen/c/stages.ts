@@ -5,7 +5,7 @@ import { copyFunction, isCopy } from './copies.js';
 import { isElementwise } from './expression.js';
 import type { Kernel, KernelContext } from './kernel.js';
 import { rootOf } from './kernel.js';
-import { flatLoop, indent, LOOP_NAME, type LoopFunction, type LoopOptions, partCount, rowLoop, type Root, tiledLoop } from './loops.js';
+import { flatLoop, indent, LOOP_NAME, type LoopFunction, type LoopOptions, partCount, type Root, rowLoop, tiledLoop } from './loops.js';
 import { channelRoot, finishChannel, finishTotal, isChannelReduction, isTotal, totalRoot } from './reduce.js';
 import { finishRows, isRowOp, isRowTotal, rowFunction } from './rows.js';
 import { isSerial, isUpdate, serialStatements, updateRoot } from './update.js';
@@ -110,7 +110,9 @@ class StageBuilder {
     context.spill(id);
     const { inputs, type } = context.node(id);
     const partial = context.reserve(64 * type.shape[0]! * 4);
-    const { stage, domain } = this.addRoot(context.type(inputs[0]!).shape, inputs, (inner) => channelRoot(inner, id, partial), { byRows: true });
+    const { stage, domain } = this.addRoot(context.type(inputs[0]!).shape, inputs, (inner) => channelRoot(inner, id, partial), {
+      byRows: true,
+    });
     this.complete(stage, id);
     stage.finish.push((inner, parts) => finishChannel(inner, id, partial, parts(domain)));
   }
@@ -127,7 +129,13 @@ class StageBuilder {
       return { place, domain };
     });
     this.complete(stage, id);
-    stage.finish.push((inner, parts) => finishTotal(inner, id, partials.map(({ place, domain }) => ({ place, parts: parts(domain) }))));
+    stage.finish.push((inner, parts) =>
+      finishTotal(
+        inner,
+        id,
+        partials.map(({ place, domain }) => ({ place, parts: parts(domain) })),
+      ),
+    );
   }
 
   private addRowOp(id: ValueId): void {
@@ -228,7 +236,9 @@ class StageBuilder {
   /** The tiling that a loop may walk: when one tiled pool's gradient is all that it gathers, and it sums nothing. */
   tiling(roots: readonly Root[]): Tiling | undefined {
     if (roots.some((root) => root.declare !== undefined)) return undefined;
-    const gathers = this.leaves(roots.flatMap((root) => root.reads)).filter((id) => this.context.isMember(id) && isGather(this.context.node(id).op));
+    const gathers = this.leaves(roots.flatMap((root) => root.reads)).filter(
+      (id) => this.context.isMember(id) && isGather(this.context.node(id).op),
+    );
     return gathers.length === 1 ? tilingOf(this.context, gathers[0]!) : undefined;
   }
 
@@ -238,7 +248,13 @@ class StageBuilder {
   }
 }
 
-function emitLoop(context: KernelContext, domain: Domain, roots: readonly Root[], tiling: Tiling | undefined, options: LoopOptions): LoopFunction {
+function emitLoop(
+  context: KernelContext,
+  domain: Domain,
+  roots: readonly Root[],
+  tiling: Tiling | undefined,
+  options: LoopOptions,
+): LoopFunction {
   if (tiling !== undefined) return tiledLoop(context, domain.shape, tiling, roots, options);
   return domain.byRows ? rowLoop(context, domain.shape, roots, options) : flatLoop(context, elementCount(domain.shape), roots, options);
 }

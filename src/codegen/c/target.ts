@@ -41,7 +41,11 @@ export function targetFromMacros(macros: string): Target {
   const defined = (name: string) => new RegExp(`^#define ${name} `, 'm').test(macros);
   if (defined('__aarch64__')) return targetFor('neon', 'arm64');
   if (!defined('__x86_64__')) return targetFor('plain', 'other');
-  const avx512 = ['F', 'BW', 'DQ', 'VL'].every((part) => defined(`__AVX512${part}__`)) && defined('__FMA__') && defined('__F16C__') && defined('__BMI2__');
+  const avx512 =
+    ['F', 'BW', 'DQ', 'VL'].every((part) => defined(`__AVX512${part}__`)) &&
+    defined('__FMA__') &&
+    defined('__F16C__') &&
+    defined('__BMI2__');
   if (avx512) return targetFor(defined('__AVX512BF16__') ? 'avx512bf16' : 'avx512', 'x64');
   if (defined('__AVX2__') && defined('__FMA__') && defined('__F16C__') && defined('__BMI2__')) return targetFor('avx2', 'x64');
   return targetFor('plain', 'x64');

@@ -10,7 +10,9 @@ const literal = (value: number) => `vf_set(${floatLiteral(value)})`;
 
 function storeState(scope: Scope, name: string, variable: string): string {
   const address = `${scope.context.state(name)} + ${scope.at.index}`;
-  return scope.at.lanes === undefined ? `store_f32(${address}, ${variable});` : `store_f32_part(${address}, ${variable}, ${scope.at.lanes});`;
+  return scope.at.lanes === undefined
+    ? `store_f32(${address}, ${variable});`
+    : `store_f32_part(${address}, ${variable}, ${scope.at.lanes});`;
 }
 
 /** New contents of the states that a node writes, in a block that a false `ok` skips. */
@@ -46,7 +48,12 @@ const sgd: UpdateRule = (scope, node) => {
 };
 
 const adam: UpdateRule = (scope, node) => {
-  const [beta1, beta2, eps, decay] = ['beta1', 'beta2', 'eps', 'weight_decay'].map((name) => numberAttr(node.attrs, name)) as [number, number, number, number];
+  const [beta1, beta2, eps, decay] = ['beta1', 'beta2', 'eps', 'weight_decay'].map((name) => numberAttr(node.attrs, name)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
   const decoupled = node.op === 'adamw';
   const [w, g, m, v] = [0, 1, 2, 3].map((index) => scope.operand(node.id, index)) as [string, string, string, string];
   const lr = scope.scalar(node.inputs[4]!);
@@ -100,13 +107,9 @@ const SERIAL: Readonly<Record<string, (context: KernelContext, node: Node) => st
     return [`${guard}*${context.state(name)} += 1;`];
   },
   update_scale: (context, node) => {
-    const [growth, backoff, interval, floor, cap] = ['growth', 'backoff', 'interval', 'floor', 'cap'].map((name) => numberAttr(node.attrs, name)) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
+    const [growth, backoff, interval, floor, cap] = ['growth', 'backoff', 'interval', 'floor', 'cap'].map((name) =>
+      numberAttr(node.attrs, name),
+    ) as [number, number, number, number, number];
     const [scale, tracker, skips] = stringsAttr(node.attrs, 'writes').map((name) => context.state(name)) as [string, string, string];
     const f = floatLiteral;
     return [

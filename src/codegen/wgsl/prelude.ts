@@ -27,7 +27,7 @@ fn round_f16(x: f32) -> f32 {
 fn exp_(x: f32) -> f32 {
   let clamped = clamp(x, -104.0f, 89.0f);
   let whole = round(clamped * 0x1.715476p0f);
-  var r = keep(clamped - whole * 0x1.62e4p-1f);
+  var r = clamped - whole * 0x1.62e4p-1f;
   r = r + whole * 0x1.7f7d1cp-20f;
   var p = 1.98412698e-4f;
   p = p * r + 1.38888889e-3f;
@@ -35,8 +35,8 @@ fn exp_(x: f32) -> f32 {
   p = p * r + 4.16666667e-2f;
   p = p * r + 1.66666667e-1f;
   p = p * r + 0.5f;
-  p = keep(p * r * r);
-  p = (p + r) + 1.0f;
+  p = p * r + 1.0f;
+  p = p * r + 1.0f;
   let n = i32(whole);
   let half = n >> 1u;
   let low = bitcast<f32>(u32(half + 127) << 23u);

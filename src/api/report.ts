@@ -1,0 +1,49 @@
+import { compileProgram } from '../compile.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { positionAt } from '../diagnostics/diagnostic.js';
+import type { Program } from '../ir/program.js';
+import type { Loc } from '../ir/types.js';
+import { trainStep } from '../plan/facts.js';
+import { type Footprint, footprint } from '../plan/footprint.js';
+import type { Plan } from '../plan/plan.js';
+import { type PlanFacts, reportPlan } from '../plan/report.js';
+import type { Compiled } from './compile.js';
+import { lintProgram } from './lint.js';
+import { type PlanSummary, summarizePlan } from './summary.js';
+
+export interface PlanWarning {
+  readonly code: string;
+  readonly message: string;
+  readonly why: string | null;
+  readonly fix: string | null;
+  readonly place: Loc | null;
+}
+
+/** All that `ampc plan` shows; the JSON form is described by schemas/plan.schema.json. */
+export interface PlanReport extends PlanSummary, PlanFacts {
+  readonly batch: number;
+  /** Memory of the same model in fp32. */
+  readonly fp32Memory: Footprint;
+  readonly warnings: readonly PlanWarning[];
+}
+
+/** The plan of the same program with every value in f32: no low format, no pin, no loss scale. */
+export function planInFp32({ recipe, ...graphs }: Program, { policy, backend }: Plan): Plan {
+  const precision = { ...recipe.precision, compute: 'f32', pins: [], lossScaling: { kind: 'none' } } as const;
+  return compileProgram({ ...graphs, recipe: { ...recipe, precision } }, { backend, low: [], policy: policy as 'mixed' | 'autocast' });
+}
+
+function warning({ code, message, why, fix, span }: Diagnostic, text: string): PlanWarning {
+  return { code, message, why: why ?? null, fix: fix ?? null, place: span === undefined ? null : positionAt(text, span.start) };
+}
+
+/** Explains a compiled plan: by layer, cast, class of memory and line, against fp32, with warnings. */
+export function explainPlan({ source, program, plan }: Compiled): PlanReport {
+  return {
+    ...summarizePlan(plan),
+    batch: trainStep(plan).batch,
+    ...reportPlan(plan),
+    fp32Memory: footprint(planInFp32(program, plan)),
+    warnings: lintProgram(source, program).map((found) => warning(found, source.text)),
+  };
+}

@@ -1,0 +1,60 @@
+import type { Source } from '../../diagnostics/diagnostic.js';
+import { checkSource } from '../../lower/lower.js';
+import { formatAmp } from '../../parser/format.js';
+import { type PlanProperty, planProblem } from '../../plan/assert.js';
+import { printFunction, printPlan } from '../../plan/print.js';
+import { type Compiled, type CompileOptions, compile } from '../compile.js';
+import { lintSource } from '../lint.js';
+import { planInFp32 } from '../report.js';
+import { rendered, type StageOptions, type Stages } from './spec.js';
+import { type TrainsProperty, trainingProblem } from './trains.js';
+
+export type SpecProperty = PlanProperty & { readonly trains?: TrainsProperty };
+
+/** The settings of the command line by their names there, and `backend`; a spec means the same on every machine, so `auto` is no default. */
+function compileOptions(options: StageOptions): CompileOptions {
+  return { backend: 'reference', ...(options as CompileOptions) };
+}
+
+interface Planned extends Compiled {
+  readonly options: CompileOptions;
+}
+
+async function planSource(source: Source, options: StageOptions) {
+  const compiled = await compile(source, compileOptions(options));
+  const fn = compiled.plan.functions.find(({ name }) => name === options.function);
+  return {
+    text: fn === undefined ? printPlan(compiled.plan) : `${printFunction(fn)}\n`,
+    value: { ...compiled, options: compileOptions(options) } satisfies Planned,
+  };
+}
+
+/** The stages that a spec of `ampc test` may name. */
+export const SPEC_STAGES: Stages = {
+  /** Everything that is wrong with a file. */
+  check: {
+    run: (source) => {
+      const diagnostics = checkSource(source);
+      return { text: diagnostics.length > 0 ? rendered(diagnostics, source) : 'no problems\n', diagnostics };
+    },
+  },
+  /** What is known to go wrong with it. */
+  lint: {
+    run: (source, options) => {
+      const diagnostics = lintSource(source, options);
+      return { text: diagnostics.length > 0 ? rendered(diagnostics, source) : 'no warnings\n', diagnostics };
+    },
+  },
+  /** The text in the standard style. */
+  fmt: { run: (source) => ({ text: formatAmp(source) }) },
+  /** The plan, or one `function` of it; properties are facts about it. */
+  plan: {
+    run: planSource,
+    holds: (property, value) => {
+      const { source, program, plan, options } = value as Planned;
+      const { trains, ...fact } = property as SpecProperty;
+      if (trains !== undefined) return trainingProblem(source, options, trains);
+      return planProblem(fact, { plan, fp32: () => planInFp32(program, plan) });
+    },
+  },
+};

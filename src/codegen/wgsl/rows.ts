@@ -1,0 +1,163 @@
+import type { Node, ValueId } from '../../ir/types.js';
+import { numberAttr } from '../../ir/types.js';
+import type { GroupContext } from './context.js';
+import { type Dispatch, indent, KernelBuilder } from './kernel.js';
+import type { Place } from './layout.js';
+import { floatLiteral, loadExpression } from './literal.js';
+import { sumInOrder } from './reduce.js';
+
+/** What a rule sees of the row that it computes; one invocation has one row. */
+interface RowContext {
+  readonly node: Node;
+  readonly length: number;
+  readonly rows: number;
+  /** Expression of operand 0 or 1 at column `c`. */
+  at(operand: number): string;
+  /** A loop over the columns. */
+  each(body: readonly string[]): string[];
+  /** Statement that stores the result at column `c`. */
+  store(value: string): string;
+  /** Statement that leaves the row's share of a total. */
+  leave(value: string): string;
+  /** Operand of shape []. */
+  scalar(operand: number): string;
+}
+
+type RowRule = (row: RowContext) => string[];
+
+/** `largest` and `sum`, so that e^(x - largest) / sum are the row's probabilities. */
+const exponentials = ({ at, each }: RowContext): string[] => [
+  'var largest = -inf();',
+  ...each([`largest = max(largest, ${at(0)});`]),
+  'var sum = 0.0f;',
+  ...each([`sum += exp_(${at(0)} - largest);`]),
+];
+
+const softmax: RowRule = (row) => [...exponentials(row), ...row.each([row.store(`exp_(${row.at(0)} - largest) / sum`)])];
+
+const logSoftmax: RowRule = (row) => [
+  ...exponentials(row),
+  'let log_sum = log_(sum);',
+  ...row.each([row.store(`${row.at(0)} - largest - log_sum`)]),
+];
+
+const softmaxGrad: RowRule = ({ at, each, store }) => [
+  'var dot = 0.0f;',
+  ...each([`dot += ${at(0)} * ${at(1)};`]),
+  ...each([store(`${at(1)} * (${at(0)} - dot)`)]),
+];
+
+const logSoftmaxGrad: RowRule = ({ at, each, store }) => [
+  'var sum = 0.0f;',
+  ...each([`sum += ${at(0)};`]),
+  ...each([store(`${at(0)} - exp_(${at(1)}) * sum`)]),
+];
+
+const crossEntropy: RowRule = (row) => {
+  const { node, at, each, leave, length } = row;
+  const smoothing = numberAttr(node.attrs, 'label_smoothing');
+  const smooth = smoothing === 0 ? [] : ['var all = 0.0f;', ...each([`all += largest - ${at(0)};`])];
+  const loss = smoothing === 0 ? 'chosen' : `${floatLiteral(1 - smoothing)} * chosen + ${floatLiteral(smoothing)} * (log_sum + all * ${floatLiteral(1 / length)})`;
+  return [
+    'if (label < 0) {',
+    `  ${leave('0.0f')}`,
+    '  return;',
+    '}',
+    ...exponentials(row),
+    ...smooth,
+    'let log_sum = log_(sum);',
+    'let c = u32(label);',
+    `let chosen = log_sum + (largest - ${at(0)});`,
+    leave(loss),
+  ];
+};
+
+const crossEntropyGrad: RowRule = (row) => {
+  const { node, at, each, store, scalar, rows, length } = row;
+  const smoothing = numberAttr(node.attrs, 'label_smoothing');
+  const [hit, miss] = [1 - smoothing + smoothing / length, smoothing / length].map(floatLiteral);
+  return [
+    'if (label < 0) {',
+    ...indent(each([store('0.0f')])),
+    '  return;',
+    '}',
+    `let factor = ${scalar(2)} / ${rows}.0f;`,
+    ...exponentials(row),
+    ...each([store(`(exp_(${at(0)} - largest) / sum - select(${miss}, ${hit}, i32(c) == label)) * factor`)]),
+  ];
+};
+
+const difference = (at: string) => `let d = ${at} - select(0.0f, 1.0f, i32(c) == label);`;
+
+const mse: RowRule = ({ at, each, leave }) => [
+  'var sum = 0.0f;',
+  `if (label >= 0) {`,
+  ...indent(each([difference(at(0)), 'sum += d * d;'])),
+  '}',
+  leave('sum'),
+];
+
+const mseGrad: RowRule = ({ at, each, store, scalar, rows, length }) => [
+  `let factor = select(2.0f * ${scalar(2)} / ${rows * length}.0f, 0.0f, label < 0);`,
+  ...each([difference(at(0)), store('d * factor')]),
+];
+
+/** The first maximum is at the label; a row that holds a NaN never counts. */
+const correctCount: RowRule = ({ at, each, leave }) => [
+  'var best = -inf();',
+  'var place = 0;',
+  'var ordered = true;',
+  ...each([`let x = ${at(0)};`, 'if (c == 0u || x > best) {', '  best = x;', '  place = i32(c);', '}', 'ordered = ordered && !is_nan(x);']),
+  leave('select(0.0f, 1.0f, ordered && place == label)'),
+];
+
+const ROWS: Readonly<Record<string, RowRule>> = {
+  softmax,
+  log_softmax: logSoftmax,
+  softmax_grad: softmaxGrad,
+  log_softmax_grad: logSoftmaxGrad,
+  cross_entropy: crossEntropy,
+  cross_entropy_grad: crossEntropyGrad,
+  mse,
+  mse_grad: mseGrad,
+  correct_count: correctCount,
+};
+
+const WITH_LABEL = new Set(['cross_entropy', 'cross_entropy_grad', 'mse', 'mse_grad', 'correct_count']);
+/** Ops that leave one number: their rows' numbers are added afterwards. */
+const TOTALS = new Set(['cross_entropy', 'mse', 'correct_count']);
+
+export function isRowOp(op: string): boolean {
+  return ROWS[op] !== undefined;
+}
+
+/** One op over the last axis, one invocation for each row; then, for a loss or a count, the sum over rows. */
+export function emitRows(context: GroupContext, id: ValueId): Dispatch[] {
+  const node = context.node(id);
+  const kernel = new KernelBuilder();
+  const length = context.type(node.inputs[0]!).shape.at(-1)!;
+  const rows = context.count(node.inputs[0]!) / length;
+  const total = TOTALS.has(node.op);
+  const partial: Place | undefined = total ? context.reserve(rows * 4) : undefined;
+  const load = (operand: number, index: string) => {
+    const input = node.inputs[operand]!;
+    const { op, attrs, type } = context.node(context.root(input));
+    return op === 'constant' ? floatLiteral(Number(attrs.value)) : loadExpression(kernel, context.place(input), type.dtype, index);
+  };
+  const label = WITH_LABEL.has(node.op) ? [`let label = ${kernel.read(context.place(node.inputs[1]!), 'i32')}[i];`] : [];
+  const body = ROWS[node.op]!({
+    node,
+    length,
+    rows,
+    at: (operand) => load(operand, `i * ${length}u + c`),
+    each: (lines) => [`for (var c = 0u; c < ${length}u; c++) {`, ...indent(lines), '}'],
+    store: (value) => `${kernel.write(context.place(id), node.type.dtype === 'f16' ? 'f16' : 'f32')}[i * ${length}u + c] = ${node.type.dtype === 'f16' ? `f16(${value})` : value};`,
+    leave: (value) => `${kernel.write(partial!, 'f32')}[i] = ${value};`,
+    scalar: (operand) => load(operand, '0'),
+  });
+  const dispatch = kernel.finishFlat(context.label([id]), rows, context.target.limits, [...label, ...body]);
+  if (partial === undefined) return [dispatch];
+  const divisor = node.op === 'mse' ? rows * length : rows;
+  const result = node.op === 'correct_count' ? 'i32(total)' : `total / ${divisor}.0f`;
+  return [dispatch, sumInOrder(context, id, [{ place: partial, count: rows }], result)];
+}

@@ -1,0 +1,183 @@
+import type { DType, ValueId } from '../../ir/types.js';
+import type { GroupContext } from './context.js';
+import { ELEMENTWISE } from './elementwise.js';
+import { type KernelBuilder, storageType } from './kernel.js';
+import type { Place } from './layout.js';
+import { floatLiteral, loadExpression } from './literal.js';
+import { GATHERS } from './windows.js';
+
+/** One element: WGSL expressions (u32) of its row-major index, and of its index along the last axis where that is at hand. */
+export interface Position {
+  readonly index: string;
+  readonly channel?: string;
+}
+
+/** Whether a scope can compute the op at one element, without a kernel of its own. */
+export function isPointwise(op: string): boolean {
+  return ELEMENTWISE[op] !== undefined || GATHERS[op] !== undefined;
+}
+
+/** Whether the op reads its operands at other elements than its own: they must be in memory. */
+export function isGather(op: string): boolean {
+  return GATHERS[op] !== undefined;
+}
+
+/**
+ * The values at one element, as WGSL variables of type f32 that hold the value as rounded to its format. `value` gives a variable for any
+ * value: one that was defined, one loaded from memory, or an elementwise op of the group, computed where it is needed.
+ */
+export class Scope {
+  readonly lines: string[] = [];
+  readonly #variables = new Map<ValueId, string>();
+  /** Results that only a store needs: the store rounds. */
+  readonly #unrounded = new Set<ValueId>();
+  /** Anything else that several nodes share, by a key of the caller's. */
+  readonly shared = new Map<string, string>();
+
+  constructor(
+    readonly context: GroupContext,
+    readonly kernel: KernelBuilder,
+    readonly at: Position,
+  ) {}
+
+  /** A scope at another element, with statements of its own. */
+  elsewhere(at: Position): Scope {
+    return new Scope(this.context, this.kernel, at);
+  }
+
+  /** Declares a variable. */
+  let(expression: string, prefix = 't'): string {
+    const name = this.kernel.name(prefix);
+    this.lines.push(`let ${name} = ${expression};`);
+    return name;
+  }
+
+  /** Declares a variable, once per key. */
+  once(key: string, build: () => string): string {
+    const known = this.shared.get(key);
+    if (known !== undefined) return known;
+    const name = this.let(build());
+    this.shared.set(key, name);
+    return name;
+  }
+
+  /** Says that a variable holds a value, already rounded. */
+  set(id: ValueId, variable: string): void {
+    this.#variables.set(this.context.root(id), variable);
+  }
+
+  has(id: ValueId): boolean {
+    return this.#variables.has(this.context.root(id));
+  }
+
+  /**
+   * Declares the variable of a value from an f32 expression, rounded to the value's format. `exact`: the expression needs no rounding;
+   * `product`: it ends in a multiplication, which must not be contracted with an addition of the next node.
+   */
+  define(id: ValueId, expression: string, options: { readonly exact?: boolean; readonly product?: boolean } = {}): void {
+    const root = this.context.root(id);
+    const { dtype } = this.context.type(root);
+    const read = this.context.readers(root).length > 0;
+    let result = expression;
+    if (dtype === 'f16' && options.exact !== true) {
+      if (read) result = `round_f16(${expression})`;
+      else this.#unrounded.add(root);
+    } else if (dtype === 'f32' && options.product === true && read) result = `keep(${expression})`;
+    this.set(root, this.let(result, 'v'));
+  }
+
+  /** The variable of a value at this element. */
+  value(id: ValueId): string {
+    const { context } = this;
+    const root = context.root(id);
+    const known = this.#variables.get(root);
+    if (known !== undefined) {
+      if (this.#unrounded.has(root)) throw new Error(`%${root} is read but was taken for a store only`);
+      return known;
+    }
+    const node = context.node(root);
+    if (node.op === 'constant') return floatLiteral(Number(node.attrs.value));
+    if (context.isInMemory(root)) {
+      this.set(root, this.load(root));
+      return this.#variables.get(root)!;
+    }
+    const rule = ELEMENTWISE[node.op];
+    const gather = GATHERS[node.op];
+    if (rule !== undefined) {
+      const first = node.inputs[0];
+      const exact = rule.exact === true && first !== undefined && fits(context.type(first).dtype, node.type.dtype);
+      this.define(root, rule.expression({ node, scope: this, operand: (i) => this.operand(root, i), scalar: (i) => this.scalar(node.inputs[i]!) }), {
+        exact,
+        product: rule.product === true,
+      });
+    } else if (gather !== undefined) {
+      this.define(root, gather.expression(this, node), { exact: gather.exact === true });
+    } else {
+      throw new Error(`%${root} (${node.op}) of group ${context.group.name} is not in memory`);
+    }
+    return this.#variables.get(root)!;
+  }
+
+  /** Loads a value at this element, widened to f32. */
+  load(id: ValueId): string {
+    return this.let(this.loadAt(id, this.at.index));
+  }
+
+  /** Expression of an element of a value in memory, widened to f32. */
+  loadAt(id: ValueId, index: string): string {
+    const { op, type, attrs } = this.context.node(this.context.root(id));
+    if (op === 'constant') return floatLiteral(Number(attrs.value));
+    return loadExpression(this.kernel, this.context.place(id), type.dtype, index);
+  }
+
+  /** Appends the store of a value to its place in memory. */
+  store(id: ValueId): void {
+    const root = this.context.root(id);
+    if (!this.#variables.has(root)) this.value(root);
+    this.storeAt(this.context.place(root), this.context.type(root).dtype, this.#variables.get(root)!);
+  }
+
+  /** Appends a store at this element, rounded to the format. */
+  storeAt(place: Place, dtype: DType, value: string): void {
+    const type = storageType(dtype);
+    const array = this.kernel.write(place, type);
+    this.lines.push(`${array}[${this.at.index}] = ${type === 'f32' ? value : `${type}(${value})`};`);
+  }
+
+  /** An operand of shape [] in its own type: f32, i32 or (a bool) u32. */
+  scalar(id: ValueId): string {
+    const { op, attrs, type } = this.context.node(this.context.root(id));
+    if (op === 'constant') return floatLiteral(Number(attrs.value));
+    if (!this.context.isInMemory(id)) return this.value(id);
+    const array = this.kernel.read(this.context.place(id), storageType(type.dtype));
+    return this.once(`scalar ${this.context.root(id)}`, () => (type.dtype === 'f16' ? `f32(${array}[0])` : `${array}[0]`));
+  }
+
+  /** Index along a last axis of the given size. */
+  channel(channels: number): string {
+    if (this.at.channel !== undefined) return this.at.channel;
+    return channels === 1 ? '0u' : this.once(`channel ${channels}`, () => `(${this.at.index}) % ${channels}u`);
+  }
+
+  /** An operand of one number per channel. */
+  perChannel(id: ValueId): string {
+    const { shape } = this.context.type(id);
+    return this.once(`per channel ${this.context.root(id)}`, () => this.loadAt(id, this.channel(shape[0]!)));
+  }
+
+  /** Operand `index` of a node at this element, whether it is a full tensor, one number per channel, or a scalar. */
+  operand(id: ValueId, index: number): string {
+    const node = this.context.node(id);
+    const input = node.inputs[index]!;
+    const { shape } = this.context.type(input);
+    if (this.has(input) || this.context.count(input) === this.context.count(id)) return this.value(input);
+    if (shape.length === 0) return this.scalar(input);
+    if (shape.length === 1 && shape[0] === node.type.shape.at(-1)) return this.perChannel(input);
+    throw new Error(`operand ${index} of ${node.op} has shape [${shape.join(', ')}], neither the result's nor a channel's`);
+  }
+}
+
+/** Whether every value of one format is a value of another. */
+function fits(from: DType, to: DType): boolean {
+  return from === to || to === 'f32';
+}

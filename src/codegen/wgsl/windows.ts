@@ -1,0 +1,202 @@
+import type { Node, ValueId } from '../../ir/types.js';
+import { elementCount, numberAttr, numbersAttr } from '../../ir/types.js';
+import type { GroupContext } from './context.js';
+import { indent } from './kernel.js';
+import type { Scope } from './scope.js';
+
+export interface GatherRule {
+  /** The f32 result at the scope's element, from operands in memory. */
+  readonly expression: (scope: Scope, node: Node) => string;
+  /** The result is an operand's value, or an integer. */
+  readonly exact?: boolean;
+}
+
+interface Window {
+  readonly rows: number;
+  readonly columns: number;
+  readonly strideY: number;
+  readonly strideX: number;
+  readonly top: number;
+  readonly left: number;
+  /** Every window lies inside the image. */
+  readonly inside: boolean;
+}
+
+function windowOf({ attrs }: Node): Window {
+  const [rows, columns] = numbersAttr(attrs, 'window') as [number, number];
+  const [strideY, strideX] = numbersAttr(attrs, 'stride') as [number, number];
+  const padding = numbersAttr(attrs, 'padding');
+  const [top, , left] = padding as [number, number, number];
+  return { rows, columns, strideY, strideX, top, left, inside: padding.every((size) => size === 0) };
+}
+
+interface Image {
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+}
+
+function imageOf(context: GroupContext, id: ValueId): Image {
+  const [, height, width, channels] = context.type(id).shape as [number, number, number, number];
+  return { height, width, channels };
+}
+
+/** Batch, row, column (i32, for window arithmetic) and channel of an element of an image. */
+function pixel(scope: Scope, { height, width, channels }: Image): { batch: string; y: string; x: string; c: string } {
+  const c = scope.channel(channels);
+  const key = `${height}x${width}x${channels}`;
+  const row = scope.once(`pixel ${key}`, () => `(${scope.at.index}) / ${channels}u`);
+  return {
+    batch: scope.once(`batch ${key}`, () => `${row} / ${height * width}u`),
+    y: scope.once(`y ${key}`, () => `i32(${row} / ${width}u % ${height}u)`),
+    x: scope.once(`x ${key}`, () => `i32(${row} % ${width}u)`),
+    c,
+  };
+}
+
+function address({ height, width, channels }: Image, batch: string, y: string, x: string, c: string): string {
+  return `((${batch} * ${height}u + u32(${y})) * ${width}u + u32(${x})) * ${channels}u + ${c}`;
+}
+
+/** A loop over the pixels of the window that the result's pixel sees; `tap` numbers them. */
+function eachTap(scope: Scope, node: Node, body: (load: string) => readonly string[]): void {
+  const { rows, columns, strideY, strideX, top, left, inside } = windowOf(node);
+  const image = imageOf(scope.context, node.inputs[0]!);
+  const { batch, y, x, c } = pixel(scope, imageOf(scope.context, node.id));
+  const load = scope.loadAt(node.inputs[0]!, address(image, batch, 'y', 'x', c));
+  scope.lines.push(
+    `for (var tap = 0; tap < ${rows * columns}; tap++) {`,
+    `  let y = ${y} * ${strideY} + tap / ${columns} - ${top};`,
+    `  let x = ${x} * ${strideX} + tap % ${columns} - ${left};`,
+    ...(inside ? [] : [`  if (y < 0 || y >= ${image.height} || x < 0 || x >= ${image.width}) { continue; }`]),
+    ...indent(body(load)),
+    '}',
+  );
+}
+
+/** Maximum of the window and its first position, which the value and its index share. A NaN beats every number, and nothing beats a NaN. */
+function maximum(scope: Scope, node: Node): { best: string; place: string } {
+  const key = `maximum ${node.inputs[0]} ${JSON.stringify(node.attrs)}`;
+  const known = scope.shared.get(key);
+  if (known !== undefined) return { best: known, place: `${known}_at` };
+  const best = scope.kernel.name('best');
+  scope.shared.set(key, best);
+  scope.lines.push(`var ${best} = 0.0f;`, `var ${best}_at = -1;`);
+  eachTap(scope, node, (load) => takeLarger(best, load, 'tap'));
+  return { best, place: `${best}_at` };
+}
+
+/** Statements that put a value into `best` and its position into `best_at` when it is larger, or the first. */
+export function takeLarger(best: string, load: string, tap: string): string[] {
+  return [
+    '{',
+    `  let candidate = ${load};`,
+    `  if (${best}_at < 0 || (!is_nan(${best}) && (candidate > ${best} || is_nan(candidate)))) {`,
+    `    ${best} = candidate;`,
+    `    ${best}_at = ${tap};`,
+    '  }',
+    '}',
+  ];
+}
+
+/** A sum over the results whose window holds the element's pixel; `tap` is the pixel's position in that window. */
+function sumOverResults(scope: Scope, node: Node, term: (index: string) => string): string {
+  const { rows, columns, strideY, strideX, top, left } = windowOf(node);
+  const result = imageOf(scope.context, node.inputs[0]!);
+  const { batch, y, x, c } = pixel(scope, imageOf(scope.context, node.id));
+  const sum = scope.kernel.name('sum');
+  const [py, px] = [scope.let(`${y} + ${top}`), scope.let(`${x} + ${left}`)];
+  scope.lines.push(
+    `var ${sum} = 0.0f;`,
+    `for (var i = max(0, (${py} - ${rows} + ${strideY}) / ${strideY}); i < min(${result.height}, ${py} / ${strideY} + 1); i++) {`,
+    `  for (var j = max(0, (${px} - ${columns} + ${strideX}) / ${strideX}); j < min(${result.width}, ${px} / ${strideX} + 1); j++) {`,
+    `    let tap = (${py} - i * ${strideY}) * ${columns} + ${px} - j * ${strideX};`,
+    `    if (${px} - j * ${strideX} >= ${columns} || ${py} - i * ${strideY} >= ${rows}) { continue; }`,
+    `    let at = ${address(result, batch, 'i', 'j', c)};`,
+    `    ${sum} += ${term('at')};`,
+    '  }',
+    '}',
+  );
+  return sum;
+}
+
+function globalAverage(scope: Scope, node: Node): string {
+  const { height, width, channels } = imageOf(scope.context, node.inputs[0]!);
+  const sum = scope.kernel.name('sum');
+  const c = scope.channel(channels);
+  const batch = scope.let(`(${scope.at.index}) / ${channels}u`);
+  scope.lines.push(
+    `var ${sum} = 0.0f;`,
+    `for (var p = 0u; p < ${height * width}u; p++) { ${sum} += ${scope.loadAt(node.inputs[0]!, `(${batch} * ${height * width}u + p) * ${channels}u + ${c}`)}; }`,
+  );
+  return `${sum} / ${height * width}.0f`;
+}
+
+/** Elements before, along and after the axis. */
+function axisSizes(context: GroupContext, id: ValueId, axis: number): { length: number; inner: number } {
+  const { shape } = context.type(id);
+  return { length: shape[axis]!, inner: elementCount(shape.slice(axis + 1)) };
+}
+
+function slice(scope: Scope, node: Node): string {
+  const axis = numberAttr(node.attrs, 'axis');
+  const { length, inner } = axisSizes(scope.context, node.id, axis);
+  const from = axisSizes(scope.context, node.inputs[0]!, axis).length * inner;
+  const i = `(${scope.at.index})`;
+  return scope.loadAt(node.inputs[0]!, `${i} / ${length * inner}u * ${from}u + ${i} % ${length * inner}u + ${numberAttr(node.attrs, 'start') * inner}u`);
+}
+
+function concat(scope: Scope, node: Node): string {
+  const axis = numberAttr(node.attrs, 'axis');
+  const { length, inner } = axisSizes(scope.context, node.id, axis);
+  const outer = scope.let(`(${scope.at.index}) / ${length * inner}u`);
+  const rest = scope.let(`(${scope.at.index}) % ${length * inner}u`);
+  const result = scope.kernel.name('part');
+  scope.lines.push(`var ${result} = 0.0f;`);
+  let start = 0;
+  for (const [i, input] of node.inputs.entries()) {
+    const size = axisSizes(scope.context, input, axis).length * inner;
+    const load = scope.loadAt(input, `${outer} * ${size}u + ${rest} - ${start}u`);
+    const last = i === node.inputs.length - 1;
+    scope.lines.push(`${i === 0 ? '' : 'else '}${last && i > 0 ? '' : `if (${rest} < ${start + size}u) `}{ ${result} = ${load}; }`);
+    start += size;
+  }
+  return result;
+}
+
+/** Ops that read their operands at other elements: pools, their gradients, and copies. */
+export const GATHERS: Readonly<Record<string, GatherRule>> = {
+  max_pool2d: { expression: (scope, node) => maximum(scope, node).best, exact: true },
+  max_pool2d_index: { expression: (scope, node) => `f32(${maximum(scope, node).place})`, exact: true },
+  max_pool2d_grad: {
+    expression: (scope, node) => {
+      const [dy, index] = node.inputs as [ValueId, ValueId];
+      return sumOverResults(scope, node, (at) => `select(0.0f, ${scope.loadAt(dy, at)}, ${scope.loadAt(index, at)} == f32(tap))`);
+    },
+  },
+  avg_pool2d: {
+    expression: (scope, node) => {
+      const { rows, columns } = windowOf(node);
+      const sum = scope.kernel.name('sum');
+      scope.lines.push(`var ${sum} = 0.0f;`);
+      eachTap(scope, node, (load) => [`${sum} += ${load};`]);
+      return `${sum} / ${rows * columns}.0f`;
+    },
+  },
+  avg_pool2d_grad: {
+    expression: (scope, node) => {
+      const { rows, columns } = windowOf(node);
+      return `${sumOverResults(scope, node, (at) => scope.loadAt(node.inputs[0]!, at))} / ${rows * columns}.0f`;
+    },
+  },
+  global_avg_pool: { expression: globalAverage },
+  global_avg_pool_grad: {
+    expression: (scope, node) => {
+      const { height, width, channels } = imageOf(scope.context, node.id);
+      const c = scope.channel(channels);
+      return `${scope.loadAt(node.inputs[0]!, `(${scope.at.index}) / ${height * width * channels}u * ${channels}u + ${c}`)} / ${height * width}.0f`;
+    },
+  },
+  slice: { expression: slice, exact: true },
+  concat: { expression: concat, exact: true },
+};

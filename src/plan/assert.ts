@@ -1,0 +1,217 @@
+import type { DType, Node } from '../ir/types.js';
+import { isFloat } from '../ir/types.js';
+import { formatBytes, parseBytes } from '../numeric/bytes.js';
+import { layerPattern } from '../precision/pins.js';
+import { type RuleId, ruleOf } from '../precision/rules.js';
+import { castFacts, type Phase, phaseOf, readersOf, scalingFact, trainStep, valueLabel } from './facts.js';
+import { footprint, type MemoryClass } from './footprint.js';
+import { isDeclaration } from './fuse.js';
+import type { FunctionName, Plan, PlanFunction } from './plan.js';
+import { readFormats } from './report.js';
+
+type OneOrMore<T> = T | readonly T[];
+
+/** Which nodes of a function are meant; what is left out matches everything. Casts and declarations are never meant. */
+export interface Selection {
+  /** Default `train_step`. */
+  readonly function?: FunctionName;
+  readonly op?: OneOrMore<string>;
+  /** A layer, a block or a glob, as after `keep`. */
+  readonly layer?: OneOrMore<string>;
+  readonly phase?: Phase;
+}
+
+export interface Bounds {
+  readonly at_least?: number;
+  readonly at_most?: number;
+  readonly exactly?: number;
+}
+
+/** Every selected node gives, reads and is decided as said; a selection that matches nothing does not hold. */
+export interface FormatProperty extends Selection {
+  /** Format of the float results. */
+  readonly is?: DType;
+  /** Float formats of the operands in order; one format stands for all of them. */
+  readonly reads?: OneOrMore<DType>;
+  readonly rule?: RuleId;
+}
+
+export interface CastsProperty extends Selection, Bounds {
+  /** What is cast: `conv1.weight`, `linear of fc2`, `gradient of fc1.weight`; `*` stands for any text. */
+  readonly of?: string;
+  readonly to?: DType;
+}
+
+/** No cast lies on any path of values from one layer to another. */
+export interface NoCastProperty {
+  readonly from: string;
+  readonly to: string;
+  /** Default `forward`; in `backward`, gradients flow from later layers to earlier ones. */
+  readonly phase?: 'forward' | 'backward';
+  readonly function?: FunctionName;
+}
+
+export interface MemoryProperty {
+  /** Default `total`. */
+  readonly of?: MemoryClass | 'total';
+  /** Bytes, `40 MB`, `40 MiB`, or `60 % of fp32`. */
+  readonly at_most: number | string;
+}
+
+export interface ScalingProperty {
+  readonly kind?: 'none' | 'static' | 'dynamic';
+  readonly init?: number;
+  readonly growth?: number;
+  readonly backoff?: number;
+  readonly interval?: number;
+  readonly floor?: number;
+  readonly cap?: number;
+}
+
+export interface CountProperty extends Selection, Bounds {}
+
+/** One fact about a plan; exactly one key. */
+export interface PlanProperty {
+  readonly format?: FormatProperty;
+  readonly casts?: CastsProperty;
+  readonly no_cast?: NoCastProperty;
+  readonly memory?: MemoryProperty;
+  readonly scaling?: ScalingProperty;
+  readonly count?: CountProperty;
+}
+
+/** A plan to be asked, with the plan of the same file in fp32 for comparisons of memory. */
+export interface Subject {
+  readonly plan: Plan;
+  readonly fp32: () => Plan;
+}
+
+function many<T>(value: OneOrMore<T>): readonly T[] {
+  return Array.isArray(value) ? (value as readonly T[]) : [value as T];
+}
+
+function functionOf(plan: Plan, name: FunctionName | undefined): PlanFunction | undefined {
+  return name === undefined ? trainStep(plan) : plan.functions.find((fn) => fn.name === name);
+}
+
+function matches(node: Node, { op, layer, phase }: Selection): boolean {
+  if (op !== undefined && !many(op).includes(node.op)) return false;
+  if (layer !== undefined && !many(layer).some((pattern) => layerPattern(pattern).test(node.layer))) return false;
+  return phase === undefined || phaseOf(node) === phase;
+}
+
+function select(fn: PlanFunction, selection: Selection): readonly Node[] {
+  return fn.graph.nodes.filter((node) => node.op !== 'cast' && !isDeclaration(node) && matches(node, selection));
+}
+
+function describe(fn: PlanFunction, node: Node): string {
+  const role = node.gradOf === undefined ? '' : `, ${valueLabel(fn.graph, node.id)}`;
+  const place = node.loc === undefined ? '' : ` at ${node.loc.line}:${node.loc.column}`;
+  return `${node.op}${node.layer === '' ? '' : ` of ${node.layer}`}${role}${place}`;
+}
+
+function outside(count: number, { at_least, at_most, exactly }: Bounds): string | undefined {
+  if (exactly !== undefined && count !== exactly) return `there are ${count}, not ${exactly}`;
+  if (at_most !== undefined && count > at_most) return `there are ${count}, more than ${at_most}`;
+  if (at_least !== undefined && count < at_least) return `there are ${count}, fewer than ${at_least}`;
+  return undefined;
+}
+
+function formatProblems(fn: PlanFunction, property: FormatProperty): string | undefined {
+  const nodes = select(fn, property).filter((node) => isFloat(node.type.dtype));
+  if (nodes.length === 0) return 'it matches no op of the plan';
+  for (const node of nodes) {
+    const because = node.why === undefined ? '' : ` (${node.why})`;
+    if (property.is !== undefined && node.type.dtype !== property.is)
+      return `${describe(fn, node)} is ${node.type.dtype}, not ${property.is}${because}`;
+    if (property.reads !== undefined) {
+      const found = readFormats(fn, node);
+      const wanted = Array.isArray(property.reads) ? (property.reads as readonly DType[]) : found.map(() => property.reads as DType);
+      // An op without a bias reads one operand less.
+      if (found.some((dtype, index) => dtype !== wanted[index]))
+        return `${describe(fn, node)} reads ${found.join(', ')}, not ${wanted.join(', ')}${because}`;
+    }
+    if (property.rule !== undefined && ruleOf(node) !== property.rule)
+      return `${describe(fn, node)} is decided by ${ruleOf(node)}, not ${property.rule}${because}`;
+  }
+  return undefined;
+}
+
+function textPattern(pattern: string): RegExp {
+  return new RegExp(`^${pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join('.*')}$`);
+}
+
+function castProblems(fn: PlanFunction, property: CastsProperty): string | undefined {
+  const { of, to } = property;
+  const found = castFacts(fn).filter(
+    ({ node, value }) =>
+      matches(node, { ...property, op: undefined }) &&
+      (of === undefined || textPattern(of).test(value)) &&
+      (to === undefined || node.type.dtype === to),
+  );
+  const problem = outside(found.length, property);
+  if (problem === undefined) return undefined;
+  const listed = found.slice(0, 12).map(({ node, value }) => `${value} to ${node.type.dtype} (${node.why})`);
+  return `${problem}${listed.length > 0 ? `: ${listed.join('; ')}` : ''}`;
+}
+
+/** Everything that can be reached from `start` along `next`. */
+function closure(start: readonly Node[], next: (node: Node) => readonly Node[]): Set<Node> {
+  const seen = new Set(start);
+  const queue = [...start];
+  for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
+    for (const other of next(node)) {
+      if (seen.has(other)) continue;
+      seen.add(other);
+      queue.push(other);
+    }
+  }
+  return seen;
+}
+
+function pathProblems(fn: PlanFunction, { from, to, phase = 'forward' }: NoCastProperty): string | undefined {
+  const { graph } = fn;
+  const readers = readersOf(graph);
+  const inPhase = (node: Node) => phaseOf(node) === phase && !isDeclaration(node);
+  const sources = select(fn, { layer: from, phase });
+  const targets = select(fn, { layer: to, phase });
+  if (sources.length === 0 || targets.length === 0) return `the ${phase} pass has no layer \`${sources.length === 0 ? from : to}\``;
+  const after = closure(sources, (node) => (readers.get(node.id) ?? []).filter(inPhase));
+  const before = closure(targets, (node) => node.inputs.map((id) => graph.nodes[id]!).filter(inPhase));
+  const path = [...after].filter((node) => before.has(node));
+  if (path.length === 0) return `no ${phase} path leads from ${from} to ${to}`;
+  const cast = path.sort((a, b) => a.id - b.id).find((node) => node.op === 'cast');
+  return cast && `${valueLabel(graph, cast.inputs[0]!)} is cast to ${cast.type.dtype} on the way (${cast.why})`;
+}
+
+function memoryProblems({ plan, fp32 }: Subject, { of = 'total', at_most }: MemoryProperty): string | undefined {
+  const found = footprint(plan)[of];
+  const share = typeof at_most === 'string' ? /^\s*(\d+(?:\.\d+)?)\s*% of fp32\s*$/.exec(at_most) : null;
+  const limit = share !== null ? (footprint(fp32())[of] * Number(share[1])) / 100 : parseBytes(String(at_most));
+  if (limit === undefined) return `\`${at_most}\` is no amount of memory: write 40 MB, 40 MiB or 60 % of fp32`;
+  return found <= limit ? undefined : `${of === 'total' ? 'training holds' : `${of} take`} ${formatBytes(found)}, more than ${formatBytes(limit)}`;
+}
+
+function scalingProblems(plan: Plan, property: ScalingProperty): string | undefined {
+  const { kind, init, constants } = scalingFact(plan);
+  const found: Readonly<Record<string, string | number | undefined>> = { kind, init, ...constants };
+  for (const [name, wanted] of Object.entries(property)) {
+    if (found[name] !== wanted) return `${name} is ${found[name] ?? 'not there'}, not ${wanted}`;
+  }
+  return undefined;
+}
+
+/** What is wrong with one property of a plan; undefined when it holds. */
+export function planProblem(property: PlanProperty, subject: Subject): string | undefined {
+  const { format, casts, no_cast: path, memory, scaling, count } = property;
+  const name = (format ?? casts ?? path ?? count)?.function;
+  const fn = functionOf(subject.plan, name);
+  if (fn === undefined) return `the plan has no ${name}`;
+  if (format !== undefined) return formatProblems(fn, format);
+  if (casts !== undefined) return castProblems(fn, casts);
+  if (path !== undefined) return pathProblems(fn, path);
+  if (memory !== undefined) return memoryProblems(subject, memory);
+  if (scaling !== undefined) return scalingProblems(subject.plan, scaling);
+  if (count !== undefined) return outside(select(fn, count).length, count);
+  return undefined;
+}

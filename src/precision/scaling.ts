@@ -1,0 +1,18 @@
+import type { LossScaling, PrecisionSpec } from '../ir/program.js';
+
+/** GradScaler's defaults, with a floor and cap that f32 can hold and an abort rule. */
+export const DYNAMIC_SCALING: LossScaling = {
+  kind: 'dynamic',
+  init: 65536,
+  growth: 2,
+  backoff: 0.5,
+  interval: 2000,
+  floor: 1,
+  cap: 2 ** 24,
+  abortAfter: 20,
+};
+
+/** The recipe's loss scaling, or what its compute format needs: f16's range is short, the others' is not. */
+export function resolveScaling(spec: PrecisionSpec): LossScaling {
+  return spec.lossScaling ?? (spec.compute === 'f16' ? DYNAMIC_SCALING : { kind: 'none' });
+}

@@ -1,0 +1,17 @@
+import { attr, type Kernel } from './kernel.js';
+
+const slice: Kernel = (context) => {
+  const { tf, inputs, types, type } = context;
+  const axis = attr(context, 'axis');
+  return tf.slice(
+    inputs[0]!,
+    types[0]!.shape.map((_, i) => (i === axis ? attr(context, 'start') : 0)),
+    type.shape,
+  );
+};
+
+const reshape: Kernel = ({ tf, inputs: [x], type }) => tf.reshape(x!, type.shape);
+
+const concat: Kernel = (context) => context.tf.concat(context.inputs, attr(context, 'axis'));
+
+export const shapeKernels = { reshape, concat, slice };

@@ -1,0 +1,129 @@
+import { numberAttr } from '../../ir/types.js';
+import type { Tensor } from './binding.js';
+import { type Calls, flag, type as typeAttr } from './calls.js';
+import { CODES } from './device.js';
+import { attr, type Kernel, type KernelContext, wide } from './kernel.js';
+
+const scaleLoss = wide((tf, [loss, scale], context) => tf.mul(tf.mul(loss!, scale!), attr(context, 'factor')));
+
+const allFinite: Kernel = ({ tf, inputs }) =>
+  inputs.map((g) => tf.all(tf.test('IsFinite', g))).reduce((a, b) => tf.logical('LogicalAnd', a, b), tf.scalar(1, CODES.bool));
+
+const globalNorm = wide((tf, gradients) => tf.unary('Sqrt', tf.mul(tf.sum(gradients.map((g) => tf.unary('L2Loss', g))), 2)));
+
+/** `value` as the new value of state `writes[position]`. */
+function write(context: KernelContext, position: number, value: Tensor): Tensor {
+  context.write(position, value);
+  return value;
+}
+
+const updateScale: Kernel = (context) => {
+  const { tf, inputs } = context;
+  const [scale, tracker, skips, ok] = inputs as [Tensor, Tensor, Tensor, Tensor];
+  const [none, good] = [tf.scalar(0, CODES.i32), tf.add(tracker, 1)];
+  const shrunk = tf.binary('Maximum', tf.mul(scale, attr(context, 'backoff')), attr(context, 'floor'));
+  const grown = tf.mul(scale, attr(context, 'growth'));
+  const capped = tf.choose(tf.test('IsFinite', grown), tf.binary('Minimum', grown, attr(context, 'cap')), scale);
+  const due = tf.compare('Equal', good, attr(context, 'interval'));
+  const next = tf.choose(ok, tf.choose(due, capped, scale), shrunk);
+  context.write(1, tf.choose(ok, tf.choose(due, none, good), none));
+  context.write(2, tf.choose(ok, none, tf.add(skips, 1)));
+  return write(context, 0, next);
+};
+
+const advance: Kernel = (context) => {
+  const [t, ok] = context.inputs as [Tensor, Tensor | undefined];
+  const next = context.tf.add(t, 1);
+  return write(context, 0, ok === undefined ? next : context.tf.choose(ok, next, t));
+};
+
+export function readVariable(tf: Calls, variable: Tensor, dtype: number): Tensor {
+  return tf.device.execute('ReadVariableOp', [typeAttr('dtype', dtype)], [variable], dtype);
+}
+
+/**
+ * Runs a fused optimizer on the resource variables of `writes`. Unguarded, the operands that read them are given up first, so that TensorFlow
+ * writes in place. Guarded, they are kept, so that it writes to copies, and are put back to the bit where the step is skipped.
+ */
+function applyInPlace(context: KernelContext, slots: readonly number[], apply: (variables: readonly Tensor[]) => void): Tensor {
+  const { tf, inputs, node } = context;
+  const variables = slots.map((_, position) => context.variable(position));
+  if (node.attrs.guarded !== true) {
+    for (const slot of slots) context.finish(slot);
+    apply(variables);
+  } else {
+    const ok = inputs[inputs.length - 1]!;
+    apply(variables);
+    for (const [position, slot] of slots.entries()) {
+      context.write(position, tf.choose(ok, readVariable(tf, variables[position]!, CODES.f32), inputs[slot]!));
+    }
+  }
+  return readVariable(tf, variables[0]!, CODES.f32);
+}
+
+const F32 = [typeAttr('T', CODES.f32), flag('use_locking', false)];
+
+/** g + decay * w, or g. */
+function decayed(tf: Calls, g: Tensor, w: Tensor, decay: number): Tensor {
+  return decay === 0 ? g : tf.add(g, tf.mul(w, decay));
+}
+
+const sgd: Kernel = (context) => {
+  const { tf, inputs, node } = context;
+  const [w, g, lr] = inputs as [Tensor, Tensor, Tensor];
+  const momentum = attr(context, 'momentum');
+  const d = decayed(tf, g, w, attr(context, 'weight_decay'));
+  return applyInPlace(context, momentum === 0 ? [0] : [0, 3], ([variable, buffer]) => {
+    if (buffer === undefined) tf.device.executeMany('ResourceApplyGradientDescent', F32, [variable!, lr, d], []);
+    else {
+      const attrs = [...F32, flag('use_nesterov', node.attrs.nesterov === true)];
+      tf.device.executeMany('ResourceApplyMomentum', attrs, [variable!, buffer, lr, d, tf.scalar(momentum, CODES.f32)], []);
+    }
+  });
+};
+
+/**
+ * TensorFlow's Adam adds its epsilon to sqrt(v), PyTorch's to sqrt(v) / sqrt(1 - beta2^t): an epsilon times that root makes them the same. The
+ * powers and that epsilon are the same for all parameters.
+ */
+function adamScalars(context: KernelContext): readonly [Tensor, Tensor, Tensor] {
+  const { tf, inputs, node } = context;
+  const [beta1, beta2, eps] = ['beta1', 'beta2', 'eps'].map((name) => numberAttr(node.attrs, name)) as [number, number, number];
+  return context.shared(5, `adam ${beta1} ${beta2} ${eps}`, () => {
+    const count = tf.cast(tf.add(inputs[5]!, 1), CODES.f32);
+    const [power1, power2] = [beta1, beta2].map((beta) => tf.binary('Pow', beta, count)) as [Tensor, Tensor];
+    return [power1, power2, tf.mul(tf.unary('Sqrt', tf.sub(1, power2)), eps)];
+  }) as readonly [Tensor, Tensor, Tensor];
+}
+
+function adamKernel(decoupled: boolean): Kernel {
+  return (context) => {
+    const { tf } = context;
+    const [w, g, , , lr] = context.inputs as [Tensor, Tensor, Tensor, Tensor, Tensor];
+    const decay = attr(context, 'weight_decay');
+    const gradient = decoupled ? g : decayed(tf, g, w, decay);
+    const shrunk = decoupled && decay !== 0 ? tf.mul(w, tf.sub(1, tf.mul(lr, decay))) : undefined;
+    const scalars = adamScalars(context);
+    const beta = (name: string) => tf.scalar(attr(context, name), CODES.f32);
+    return applyInPlace(context, [0, 2, 3], ([variable, m, v]) => {
+      if (shrunk !== undefined) context.write(0, shrunk);
+      const [power1, power2, epsilon] = scalars;
+      const operands = [variable!, m!, v!, power1, power2, lr, beta('beta1'), beta('beta2'), epsilon, gradient];
+      tf.device.executeMany('ResourceApplyAdam', [...F32, flag('use_nesterov', false)], operands, []);
+    });
+  };
+}
+
+export const updateKernels = {
+  scale_loss: scaleLoss,
+  scale_loss_grad: scaleLoss,
+  all_finite: allFinite,
+  global_norm: globalNorm,
+  update_scale: updateScale,
+  accumulate: ((context) => write(context, 0, context.tf.add(context.inputs[0]!, context.inputs[1]!))) as Kernel,
+  reset: ((context) => write(context, 0, context.tf.filled(0, 'f32', context.type.shape))) as Kernel,
+  advance,
+  sgd,
+  adam: adamKernel(false),
+  adamw: adamKernel(true),
+};
