@@ -1,6 +1,6 @@
 import { userError } from '../diagnostics/diagnostic.js';
-import { castFacts } from '../plan/facts.js';
 import { diffPlans as diff, type PlanDiff } from '../plan/diff.js';
+import { castFacts } from '../plan/facts.js';
 import { failedGates, type Gate } from '../plan/gate.js';
 import { parsePlan } from '../plan/parse.js';
 import type { Plan } from '../plan/plan.js';

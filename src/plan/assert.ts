@@ -138,7 +138,12 @@ function formatProblems(fn: PlanFunction, property: FormatProperty): string | un
 }
 
 function textPattern(pattern: string): RegExp {
-  return new RegExp(`^${pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join('.*')}$`);
+  return new RegExp(
+    `^${pattern
+      .split('*')
+      .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
+      .join('.*')}$`,
+  );
 }
 
 function castProblems(fn: PlanFunction, property: CastsProperty): string | undefined {
@@ -189,7 +194,9 @@ function memoryProblems({ plan, fp32 }: Subject, { of = 'total', at_most }: Memo
   const share = typeof at_most === 'string' ? /^\s*(\d+(?:\.\d+)?)\s*% of fp32\s*$/.exec(at_most) : null;
   const limit = share !== null ? (footprint(fp32())[of] * Number(share[1])) / 100 : parseBytes(String(at_most));
   if (limit === undefined) return `\`${at_most}\` is no amount of memory: write 40 MB, 40 MiB or 60 % of fp32`;
-  return found <= limit ? undefined : `${of === 'total' ? 'training holds' : `${of} take`} ${formatBytes(found)}, more than ${formatBytes(limit)}`;
+  return found <= limit
+    ? undefined
+    : `${of === 'total' ? 'training holds' : `${of} take`} ${formatBytes(found)}, more than ${formatBytes(limit)}`;
 }
 
 function scalingProblems(plan: Plan, property: ScalingProperty): string | undefined {

@@ -97,7 +97,8 @@ function formatsOf({ graph }: PlanFunction, node: Node): Formats {
 
 /** Attributes and shape, with the batch left out of it: a change of batch is one setting, not a change of every op. */
 function meaning(fn: PlanFunction, node: Node): string {
-  const withoutBatch = (shape: readonly (number | string)[]) => shape.map((size, axis) => (axis === 0 && size === fn.batch ? 'batch' : size));
+  const withoutBatch = (shape: readonly (number | string)[]) =>
+    shape.map((size, axis) => (axis === 0 && size === fn.batch ? 'batch' : size));
   const { guarded: _, ...attrs } = node.attrs;
   const shown = Array.isArray(attrs.shape) ? { ...attrs, shape: withoutBatch(attrs.shape as readonly number[]) } : attrs;
   return `${JSON.stringify(shown)} [${withoutBatch(node.type.shape).join(',')}]`;

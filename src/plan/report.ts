@@ -83,7 +83,9 @@ export interface PlanFacts {
 /** The op that stands for a layer: its contraction, else the last one that a policy decides. */
 function mainNode(nodes: readonly Node[]): Node | undefined {
   const forward = nodes.filter((node) => phaseOf(node) === 'forward' && !isDeclaration(node) && node.op !== 'cast');
-  return forward.find(({ op }) => opDefinition(op).precision === 'low') ?? forward.findLast(({ op }) => opDefinition(op).precision !== 'fixed');
+  return (
+    forward.find(({ op }) => opDefinition(op).precision === 'low') ?? forward.findLast(({ op }) => opDefinition(op).precision !== 'fixed')
+  );
 }
 
 export function flopsOf({ graph }: PlanFunction, node: Node): number {

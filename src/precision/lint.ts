@@ -31,8 +31,14 @@ export interface LintInput {
 export const LINTS = {
   AMP4201: { title: 'eps that vanishes', meaning: 'A term that keeps a division finite is too small for the formats around it.' },
   AMP4202: { title: 'loss scale that never grows', meaning: 'The run ends before the first growth interval does.' },
-  AMP4203: { title: 'pinned to a low format against its nature', meaning: 'Exponentials and sums of many terms need the range and the digits of fp32.' },
-  AMP4204: { title: 'weight decay on normalisation', meaning: 'Decay pulls the scales and shifts of batch_norm to 0 as well, which regularises nothing.' },
+  AMP4203: {
+    title: 'pinned to a low format against its nature',
+    meaning: 'Exponentials and sums of many terms need the range and the digits of fp32.',
+  },
+  AMP4204: {
+    title: 'weight decay on normalisation',
+    meaning: 'Decay pulls the scales and shifts of batch_norm to 0 as well, which regularises nothing.',
+  },
   AMP4205: { title: 'fp16 without loss scaling', meaning: 'Gradients below 6e-8 become 0 in fp16.' },
   AMP4206: { title: 'loss scale too large for fp16', meaning: 'The very first gradient, that of the logits, would overflow.' },
   AMP4207: { title: 'loss scaling that protects nothing', meaning: 'Only fp16 has a range so short that gradients need a scale.' },
@@ -86,7 +92,14 @@ const vanishingEps: Lint = ({ recipe, forward }) => {
 
 /** Of a scale that the file writes; the default one is right for most runs however short they are. */
 const scaleNeverGrows: Lint = ({ recipe, scaling, steps }) => {
-  if (recipe.precision.lossScaling === undefined || scaling.kind !== 'dynamic' || steps === undefined || scaling.growth === 1 || scaling.interval <= steps) return [];
+  if (
+    recipe.precision.lossScaling === undefined ||
+    scaling.kind !== 'dynamic' ||
+    steps === undefined ||
+    scaling.growth === 1 ||
+    scaling.interval <= steps
+  )
+    return [];
   return [
     {
       code: 'AMP4202',
@@ -111,7 +124,9 @@ const fullOpPinnedLow: Lint = ({ recipe, forward }) => {
     })?.op;
     if (op === undefined) return [];
     const why =
-      pin.dtype === 'f16' ? 'exp overflows fp16 above 11.09, and a sum of probabilities keeps 3 digits' : 'bf16 keeps 2 to 3 digits of a probability';
+      pin.dtype === 'f16'
+        ? 'exp overflows fp16 above 11.09, and a sum of probabilities keeps 3 digits'
+        : 'bf16 keeps 2 to 3 digits of a probability';
     return [
       {
         code: 'AMP4203',

@@ -14,8 +14,14 @@ export const RULES = {
   },
   full: { title: 'computes in f32', meaning: 'Losses, softmax and statistics lose too much range or digits in a low format.' },
   promote: { title: 'takes the widest operand', meaning: 'Ops that join values take the widest float format among them.' },
-  follow: { title: 'takes the format of its operand', meaning: 'Ops that neither need more digits nor save time keep the format that they get.' },
-  source: { title: 'is made where integers become floats', meaning: 'It takes the format that all of its readers want, and f32 when they differ.' },
+  follow: {
+    title: 'takes the format of its operand',
+    meaning: 'Ops that neither need more digits nor save time keep the format that they get.',
+  },
+  source: {
+    title: 'is made where integers become floats',
+    meaning: 'It takes the format that all of its readers want, and f32 when they differ.',
+  },
   grad: { title: 'a gradient takes the format of its value', meaning: 'The backward op runs in the format in which the forward op ran.' },
   accumulator: {
     title: 'leaves the accumulator in f32',
@@ -23,7 +29,10 @@ export const RULES = {
   },
   pin: { title: 'the file says so', meaning: 'A `keep` line of the precision section decides; the last one that matches wins.' },
   fp32: { title: 'the file computes in fp32', meaning: 'There is no low format to choose.' },
-  fixed: { title: 'part of what the op is', meaning: 'Masters, optimizer state, the loss scale and bookkeeping have one format under every policy.' },
+  fixed: {
+    title: 'part of what the op is',
+    meaning: 'Masters, optimizer state, the loss scale and bookkeeping have one format under every policy.',
+  },
 } as const satisfies Readonly<Record<string, Rule>>;
 
 export type RuleId = keyof typeof RULES;

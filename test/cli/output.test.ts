@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { reportFailure } from '../../src/cli/failure.js';
-import { formatBytes, formatDuration, Output, wantsColor } from '../../src/cli/output.js';
+import { formatDuration, Output, wantsColor } from '../../src/cli/output.js';
+import { formatBytes } from '../../src/numeric/bytes.js';
 
 function sinks() {
   const out: string[] = [];

@@ -90,7 +90,8 @@ export function sourceOf({ spec, path }: SpecFile, root: string): Source {
 
 function stageOf(stages: Stages, { spec, path }: SpecFile): Stage {
   const stage = stages[spec.stage];
-  if (stage === undefined) throw userError('AMP6312', `${path}: unknown stage ${spec.stage}`, `the stages are ${Object.keys(stages).join(', ')}`);
+  if (stage === undefined)
+    throw userError('AMP6312', `${path}: unknown stage ${spec.stage}`, `the stages are ${Object.keys(stages).join(', ')}`);
   return stage;
 }
 

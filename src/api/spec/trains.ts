@@ -39,7 +39,8 @@ export async function trainingProblem(source: Source, options: CompileOptions, p
     });
     if (result.steps < steps) return `the run has ${result.steps} steps only`;
   } catch (error) {
-    if (error instanceof UserError) return error.diagnostics.map(({ message, fix }) => [message, fix].filter(Boolean).join('; ')).join('; ');
+    if (error instanceof UserError)
+      return error.diagnostics.map(({ message, fix }) => [message, fix].filter(Boolean).join('; ')).join('; ');
     throw error;
   } finally {
     await rm(folder, { recursive: true, force: true });

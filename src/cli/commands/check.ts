@@ -1,11 +1,11 @@
-import { checkSource, readSource, renderDiagnostic, UserError } from '../../index.js';
+import { checkSource, lintSource, readSource, renderDiagnostic, UserError } from '../../index.js';
 import { EXIT } from '../failure.js';
 import type { AddCommand } from './command.js';
 
 export const addCheck: AddCommand = (program, output, exitWith) => {
   program
     .command('check')
-    .description('report every mistake in .amp files')
+    .description('report every mistake in .amp files, and what is known to go wrong')
     .argument('<file...>', '.amp files')
     .action(async (files: readonly string[]) => {
       let errors = 0;
@@ -32,7 +32,9 @@ export const addCheck: AddCommand = (program, output, exitWith) => {
 async function checkFile(path: string) {
   try {
     const source = await readSource(path);
-    return { source, diagnostics: checkSource(source) };
+    const diagnostics = checkSource(source);
+    const hasErrors = diagnostics.some(({ severity }) => severity === 'error');
+    return { source, diagnostics: hasErrors ? diagnostics : [...diagnostics, ...lintSource(source)] };
   } catch (error) {
     // An unreadable file is one more finding; the other files are still checked.
     if (error instanceof UserError) return { source: error.source, diagnostics: error.diagnostics };

@@ -1,9 +1,9 @@
 import { SingleBar } from 'cli-progress';
-import { DATASET_NAMES, type DatasetReport, type DownloadProgress, fetchDataset, verifyDataset } from '../../index.js';
+import { DATASET_NAMES, type DatasetReport, type DownloadProgress, fetchDataset, formatBytes, verifyDataset } from '../../index.js';
 import { EXIT } from '../failure.js';
 import { onInterrupt } from '../interrupt.js';
 import { oneOf, options } from '../options.js';
-import { formatBytes, formatCount, type Output } from '../output.js';
+import { formatCount, type Output } from '../output.js';
 import type { AddCommand } from './command.js';
 
 interface DataOptions {

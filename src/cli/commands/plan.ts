@@ -1,32 +1,46 @@
 import {
+  type Compiled,
   type CompileOptions,
+  checkGates,
   compile,
-  type DiffLine,
   diffPlans,
   emitC,
-  type FunctionSummary,
-  type PlanSummary,
+  explainLayers,
+  explainPlan,
+  GATE_NAMES,
+  lintProgram,
+  parseGates,
   printPlan,
-  summarizePlan,
+  renderDiagnostics,
 } from '../../index.js';
+import { printDiff } from '../diff-view.js';
+import { EXIT } from '../failure.js';
 import { oneOf, options } from '../options.js';
-import { formatBytes, formatCount, type Output } from '../output.js';
+import type { Output } from '../output.js';
+import { printExplanation, printReport } from '../plan-view.js';
 import type { AddCommand } from './command.js';
 
 interface PlanOptions extends CompileOptions {
   readonly dump: boolean;
   readonly emit?: 'c';
+  readonly explain?: string;
   readonly diff?: readonly string[];
+  readonly failOn?: string;
 }
 
-export const addPlan: AddCommand = (program, output) => {
+export const addPlan: AddCommand = (program, output, exitWith) => {
   const command = program
     .command('plan')
-    .description('show what would run: formats, casts, kernels, memory')
+    .description('show what would run: formats and their reasons, casts, memory; or how two plans differ')
     .argument('[file]', '.amp file')
     .option('--dump', 'the whole plan in its text form', false)
+    .option('--explain <layer>', 'what happens in a layer (or a block, or a pattern), line by line in words')
     .option('--emit <language>', 'the generated source: c', oneOf(['c']))
-    .option('--diff <files...>', 'compare the plans of two .amp files or dumped plans')
+    .option(
+      '--diff <sides...>',
+      'compare two plans: .amp files or saved plans, each with changes if need be, such as a.amp:policy=autocast; `:policy=autocast` is the other file with a change',
+    )
+    .option('--fail-on <gates>', `with --diff: exit 1 on such differences: ${GATE_NAMES.join(', ')}, casts:+N, memory:+N%`)
     .addOption(options.json())
     .addOption(options.backend())
     .addOption(options.precision())
@@ -36,70 +50,46 @@ export const addPlan: AddCommand = (program, output) => {
   command.action(async (file: string | undefined, choices: PlanOptions) => {
     if (choices.diff !== undefined) {
       const [a, b, ...rest] = [...(file === undefined ? [] : [file]), ...choices.diff];
-      if (a === undefined || b === undefined || rest.length > 0) command.error('error: --diff compares two files: ampc plan --diff A B');
-      else printDiff(await diffPlans(a, b, choices), output);
+      if (a === undefined || b === undefined || rest.length > 0) command.error('error: --diff compares two plans: ampc plan --diff A B');
+      else if (!(await compare(a, b, choices, output))) exitWith(EXIT.failed);
       return;
     }
+    if (choices.failOn !== undefined) command.error('error: --fail-on goes with --diff A B');
     if (file === undefined) {
       command.error("error: missing required argument 'file'");
       return;
     }
-    const { plan } = await compile(file, choices);
-    if (choices.emit !== undefined) output.product(await emitC(plan));
-    else if (choices.dump) output.product(printPlan(plan));
-    else {
-      const summary = summarizePlan(plan);
-      output.event(summary);
-      if (!output.json) printSummary(summary, output);
-    }
+    await show(await compile(file, choices), choices, output);
   });
 };
 
-const MARKS = { same: ' ', removed: '-', added: '+' } as const;
-const CONTEXT = 2;
-
-/** Changed lines with a little context, as a unified comparison. */
-function printDiff(lines: readonly DiffLine[], output: Output): void {
-  const changed = lines.flatMap(({ kind }, index) => (kind === 'same' ? [] : [index]));
-  if (changed.length === 0) {
-    output.line('the plans are the same');
-    return;
+async function show(compiled: Compiled, { emit, dump, explain }: PlanOptions, output: Output): Promise<void> {
+  const { plan, source, program } = compiled;
+  if (emit !== undefined) output.product(await emitC(plan));
+  else if (dump) output.product(printPlan(plan));
+  else if (explain !== undefined) {
+    for (const [index, explanation] of explainLayers(plan, explain).entries()) {
+      output.event(explanation);
+      if (output.json) continue;
+      if (index > 0) output.line();
+      printExplanation(explanation, output);
+    }
+  } else {
+    const report = explainPlan(compiled);
+    output.event(report);
+    if (!output.json) printReport(report, output);
+    if (report.warnings.length > 0)
+      output.error(`\n${renderDiagnostics(lintProgram(source, program), source, { color: output.errorColor })}`);
   }
-  const shown = new Set(changed.flatMap((index) => Array.from({ length: 2 * CONTEXT + 1 }, (_, step) => index + step - CONTEXT)));
-  let previous = -1;
-  lines.forEach(({ kind, text }, index) => {
-    if (!shown.has(index)) return;
-    if (index > previous + 1) output.line(output.style('cyan', '...'));
-    previous = index;
-    const line = `${MARKS[kind]} ${text}`;
-    output.line(kind === 'same' ? line : output.style(kind === 'removed' ? 'red' : 'green', line));
-  });
 }
 
-function printSummary(summary: PlanSummary, output: Output): void {
-  const { model, policy, precision, backend, parameters, stateBytes, functions } = summary;
-  output.line(`${output.style('bold', model)}: ${precision}, policy ${policy}, backend ${backend}`);
-  output.line(`${formatCount(parameters)} parameters, ${formatBytes(stateBytes)} of masters, optimizer state and statistics`);
-  for (const fn of functions) printFunction(fn, output);
-  output.line();
-  output.line(output.style('dim', 'The whole plan, with the reason of every cast: ampc plan --dump'));
-}
-
-function printFunction(fn: FunctionSummary, output: Output): void {
-  output.line();
-  output.line(
-    `${output.style('bold', fn.name)}, batch ${fn.batch}: ${fn.ops} ops in ${fn.kernels} kernels, ${fn.casts} casts, ` +
-      `${formatBytes(fn.arenaBytes)} arena, ${(fn.flops / 1e9).toFixed(2)} GFLOP`,
-  );
-  output.table(
-    ['layer', 'op', 'operands', 'result', 'shape', 'MFLOP'],
-    fn.contractions.map(({ layer, op, operands, result, shape, flops }) => [
-      layer,
-      op,
-      operands.join(' '),
-      result,
-      `[${shape.join(',')}]`,
-      (flops / 1e6).toFixed(1),
-    ]),
-  );
+/** Prints the comparison; whether every gate holds. */
+async function compare(a: string, b: string, choices: PlanOptions, output: Output): Promise<boolean> {
+  const gates = choices.failOn === undefined ? [] : parseGates(choices.failOn);
+  const comparison = await diffPlans(a, b, choices);
+  const failed = checkGates(gates, comparison);
+  output.event({ ...comparison.diff, failed });
+  if (!output.json) printDiff(comparison.diff, output);
+  if (failed.length > 0) output.error(`\n${failed.join('\n')}`);
+  return failed.length === 0;
 }

@@ -1,7 +1,7 @@
 import type { ValueId } from '../../ir/types.js';
 import type { Convolution } from './contraction-geometry.js';
 import type { Tile } from './contraction-tile.js';
-import { Scope, type Position } from './expression.js';
+import { type Position, Scope } from './expression.js';
 import type { KernelContext } from './kernel.js';
 
 function indent(lines: readonly string[], depth: number): string {
@@ -68,12 +68,18 @@ function finishPooled(context: KernelContext, name: string, c: Convolution, tile
   statements.push(`vf best = ${corners[0]};`, 'vf which = vf_set(0.0f);');
   for (const corner of [1, 2, 3]) {
     const value = corners[corner]!;
-    statements.push(`{ const vi wins = ~(${value} <= best) & (best == best); best = vf_select(wins, ${value}, best); which = vf_select(wins, vf_set(${corner}.0f), which); }`);
+    statements.push(
+      `{ const vi wins = ~(${value} <= best) & (best == best); best = vf_select(wins, ${value}, best); which = vf_select(wins, vf_set(${corner}.0f), which); }`,
+    );
   }
   const pooled = new Scope(context, { index: 'pooled', channel: 'channel', ...lanes });
   pooled.set(pool, 'best');
   if (index !== undefined) pooled.set(index, 'which');
-  storeAll(pooled, context, nodes.filter((id) => id >= pool));
+  storeAll(
+    pooled,
+    context,
+    nodes.filter((id) => id >= pool),
+  );
   const [, height, width] = context.type(pool).shape as [number, number, number];
   return `static void ${name}(void *const *p, const vf *sums, int64_t image, int64_t row, int64_t column, int64_t n) {
   for (int64_t window = 0; window < ${(tile.rows * tile.columns) / 4}; window++) {

@@ -88,7 +88,12 @@ function forwardConvolution(node: Node, types: readonly TensorType[]): Convoluti
 }
 
 /** Along one axis: for each remainder of the input position, the taps that meet it and where they read in dy. */
-function remainders(size: number, kernel: number, stride: number, before: number): { first: number; count: number; taps: { tap: number; offset: number }[] }[] {
+function remainders(
+  size: number,
+  kernel: number,
+  stride: number,
+  before: number,
+): { first: number; count: number; taps: { tap: number; offset: number }[] }[] {
   return Array.from({ length: Math.min(stride, size) }, (_, first) => {
     const taps = Array.from({ length: kernel }, (__, tap) => tap)
       .filter((tap) => (first + before - tap) % stride === 0)
@@ -112,7 +117,9 @@ function inputGradient(node: Node, types: readonly TensorType[]): Convolution {
   const haloLeft = halo(columnClasses);
   const lattices = rowClasses.flatMap((r) =>
     columnClasses.map((c): Lattice => {
-      const taps = r.taps.flatMap((a) => c.taps.map((b): Tap => ({ row: a.offset + haloTop, column: b.offset + haloLeft, weight: a.tap * kw + b.tap })));
+      const taps = r.taps.flatMap((a) =>
+        c.taps.map((b): Tap => ({ row: a.offset + haloTop, column: b.offset + haloLeft, weight: a.tap * kw + b.tap })),
+      );
       return { row0: r.first, column0: c.first, rows: r.count, columns: c.count, taps };
     }),
   );
@@ -212,7 +219,23 @@ export function weightGradientOf(node: Node, types: readonly TensorType[], pairs
     const n = types[1]!.shape[1]!;
     const images = pairs && rows % 2 === 0 ? 2 : 1;
     const width = rows / images;
-    return { ...base, images, height: 1, width, channels, haloTop: 0, haloLeft: 0, stagedHeight: 1, stagedWidth: width, step: [1, 1], outHeight: 1, outWidth: width, n, kernelRows: 1, run: channels };
+    return {
+      ...base,
+      images,
+      height: 1,
+      width,
+      channels,
+      haloTop: 0,
+      haloLeft: 0,
+      stagedHeight: 1,
+      stagedWidth: width,
+      step: [1, 1],
+      outHeight: 1,
+      outWidth: width,
+      n,
+      kernelRows: 1,
+      run: channels,
+    };
   }
   const [images, height, width, channels] = types[0]!.shape as [number, number, number, number];
   const [, outHeight, outWidth, n] = types[1]!.shape as [number, number, number, number];

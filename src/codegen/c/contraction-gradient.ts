@@ -74,7 +74,7 @@ function emitStageBlocks(name: string, dtype: 'f32' | 'f16' | 'bf16', compute: C
   const value =
     compute === 'f32'
       ? `store_f32(to, load_${dtype}(first + from));`
-      : `store_vu(to, pair_up(load_h(first + from), second == NULL ? (vh){0} : load_h(second + from)));`;
+      : 'store_vu(to, pair_up(load_h(first + from), second == NULL ? (vh){0} : load_h(second + from)));';
   return `static void ${name}(const ${C_TYPE[dtype]} *first, const ${C_TYPE[dtype]} *second, ${type} *staged, int64_t count) {
   (void)second;
 ${
@@ -107,12 +107,23 @@ ${sides}    }
 }
 
 /** C function that brings `width` vectors of dy's channels, from `n` on, of one image (or a pair) side by side. */
-function emitStageDy(name: string, dtype: 'f32' | 'f16' | 'bf16', compute: Compute, g: WeightGradient, width: number, lanes: number): string {
+function emitStageDy(
+  name: string,
+  dtype: 'f32' | 'f16' | 'bf16',
+  compute: Compute,
+  g: WeightGradient,
+  width: number,
+  lanes: number,
+): string {
   const { type } = STAGED[compute];
   const part = g.n % lanes !== 0;
   const kind = compute === 'f32' ? dtype : 'h';
-  const load = (image: string) => (part ? `load_${kind}_part(${image} + from, min64(LANES, ${g.n} - channel))` : `load_${kind}(${image} + from)`);
-  const value = compute === 'f32' ? `store_f32(to, ${load('first')});` : `store_vu(to, pair_up(${load('first')}, second == NULL ? (vh){0} : ${load('second')}));`;
+  const load = (image: string) =>
+    part ? `load_${kind}_part(${image} + from, min64(LANES, ${g.n} - channel))` : `load_${kind}(${image} + from)`;
+  const value =
+    compute === 'f32'
+      ? `store_f32(to, ${load('first')});`
+      : `store_vu(to, pair_up(${load('first')}, second == NULL ? (vh){0} : ${load('second')}));`;
   return `static void ${name}(const ${C_TYPE[dtype]} *first, const ${C_TYPE[dtype]} *second, ${type} *staged, int64_t n) {
   (void)second;
   for (int64_t position = 0; position < ${g.outHeight * g.outWidth}; position++) {

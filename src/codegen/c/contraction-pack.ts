@@ -44,7 +44,8 @@ function packRows(name: string, p: Packing, source: string, packed: string): str
   const { type } = STAGED[p.compute];
   const chunks = Math.ceil(depth(p) / CHUNK);
   const part = p.n % p.lanes !== 0;
-  const load = (kind: string, row: string) => (part ? `load_${kind}_part(${row} + n, min64(LANES, ${p.n} - n))` : `load_${kind}(${row} + n)`);
+  const load = (kind: string, row: string) =>
+    part ? `load_${kind}_part(${row} + n, min64(LANES, ${p.n} - n))` : `load_${kind}(${row} + n)`;
   const odd = p.k % 2 === 1;
   const high = odd ? `(2 * k + 1 < ${p.k} ? ${load('h', `in + ${p.n}`)} : (vh){0})` : load('h', `in + ${p.n}`);
   const store = p.compute === 'f32' ? `store_f32(out, ${load(p.dtype, 'in')});` : `store_vu(out, pair_up(${load('h', 'in')}, ${high}));`;

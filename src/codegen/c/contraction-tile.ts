@@ -67,7 +67,10 @@ export function chooseGradientTile(run: number, vectors: number, target: Target)
     for (let v = 1; v <= Math.min(vectors, 6); v += 1) {
       if (!fits(depth, v, target)) continue;
       const rest = run % depth;
-      const cost = Math.floor(run / depth) * vectorCost(depth, vectors, v) + (rest > 0 ? vectorCost(rest, vectors, v) : 0) + 0.3 * Math.ceil(run / depth) * Math.ceil(vectors / v);
+      const cost =
+        Math.floor(run / depth) * vectorCost(depth, vectors, v) +
+        (rest > 0 ? vectorCost(rest, vectors, v) : 0) +
+        0.3 * Math.ceil(run / depth) * Math.ceil(vectors / v);
       if (cost < bestCost - 1e-9) {
         best = { depth, vectors: v };
         bestCost = cost;
@@ -89,7 +92,8 @@ function outerProduct(compute: Compute, scalars: readonly string[], vectors: num
 }
 
 function loadVectors(compute: Compute, vectors: number, pointer: string, indent: string): string {
-  const load = (v: number) => (compute === 'f32' ? `const vf w${v} = load_f32(${pointer} + ${v} * LANES);` : `const vu w${v} = load_vu(${pointer} + ${v} * LANES);`);
+  const load = (v: number) =>
+    compute === 'f32' ? `const vf w${v} = load_f32(${pointer} + ${v} * LANES);` : `const vu w${v} = load_vu(${pointer} + ${v} * LANES);`;
   return repeat(vectors, (v) => `${indent}${load(v)}\n`);
 }
 
@@ -110,7 +114,12 @@ static void ${name}(const ${type} *restrict x, const ${type} *restrict w, const 
 ${loadSums(positions, tile.vectors, (p, v) => `sums[${p * tile.vectors + v}]`)}  for (int r = 0; r < count; r++) {
     const ${type} *restrict xr = x + runs[r][0];
     for (int k = 0; k < runs[r][1]; k++, xr++, w += ${tile.vectors} * LANES) {
-${loadVectors(compute, tile.vectors, 'w', '      ')}${outerProduct(compute, offsets.map((offset) => `xr[${offset}]`), tile.vectors, '      ')}    }
+${loadVectors(compute, tile.vectors, 'w', '      ')}${outerProduct(
+  compute,
+  offsets.map((offset) => `xr[${offset}]`),
+  tile.vectors,
+  '      ',
+)}    }
   }
 ${repeat(positions, (p) => `  ${repeat(tile.vectors, (v) => `sums[${p * tile.vectors + v}] = a${p}_${v}; `)}\n`)}}
 `;
@@ -120,7 +129,23 @@ ${repeat(positions, (p) => `  ${repeat(tile.vectors, (v) => `sums[${p * tile.vec
  * C function that adds to `depth` x `vectors` sums of a weight gradient (rows \`pitch\` apart) over \`images\` staged images: each position's
  * \`depth\` neighbours in x, times its dy.
  */
-export function emitGradientTile(name: string, compute: Compute, depth: number, vectors: number, loop: { rows: number; columns: number; xRow: number; xColumn: number; xImage: number; dyRow: number; dyColumn: number; dyImage: number; pitch: number }): string {
+export function emitGradientTile(
+  name: string,
+  compute: Compute,
+  depth: number,
+  vectors: number,
+  loop: {
+    rows: number;
+    columns: number;
+    xRow: number;
+    xColumn: number;
+    xImage: number;
+    dyRow: number;
+    dyColumn: number;
+    dyImage: number;
+    pitch: number;
+  },
+): string {
   const { type } = STAGED[compute];
   return `/* ${depth} rows of the weight, ${vectors} vectors of channels. */
 static void ${name}(const ${type} *restrict x, const ${type} *restrict dy, int64_t images, float *restrict dw) {
@@ -129,7 +154,12 @@ ${loadSums(depth, vectors, (m, v) => `load_f32(dw + ${m * loop.pitch} + ${v} * L
       const ${type} *restrict xr = x + image * ${loop.xImage} + row * ${loop.xRow};
       const ${type} *restrict yr = dy + image * ${loop.dyImage} + row * ${loop.dyRow};
       for (int64_t column = 0; column < ${loop.columns}; column++, xr += ${loop.xColumn}, yr += ${loop.dyColumn}) {
-${loadVectors(compute, vectors, 'yr', '        ')}${outerProduct(compute, Array.from({ length: depth }, (_, m) => `xr[${m}]`), vectors, '        ')}      }
+${loadVectors(compute, vectors, 'yr', '        ')}${outerProduct(
+  compute,
+  Array.from({ length: depth }, (_, m) => `xr[${m}]`),
+  vectors,
+  '        ',
+)}      }
     }
   }
 ${repeat(depth, (m) => `  ${repeat(vectors, (v) => `store_f32(dw + ${m * loop.pitch} + ${v} * LANES, a${m}_${v}); `)}\n`)}}

@@ -1,11 +1,11 @@
 import type { ValueId } from '../../ir/types.js';
 import { numbersAttr } from '../../ir/types.js';
-import { convolutionOf, type Convolution, type Lattice } from './contraction-geometry.js';
-import { emitWeightGradient } from './contraction-gradient.js';
 import { emitFinish } from './contraction-finish.js';
-import { emitPack, packTasks, type Packing } from './contraction-pack.js';
-import { emitStage, isStagedAlready, stagedChannels, stagedSize, type Staging } from './contraction-stage.js';
-import { chooseTile, emitTile, STAGED, type Compute, type Tile } from './contraction-tile.js';
+import { type Convolution, convolutionOf, type Lattice } from './contraction-geometry.js';
+import { emitWeightGradient } from './contraction-gradient.js';
+import { emitPack, type Packing, packTasks } from './contraction-pack.js';
+import { emitStage, isStagedAlready, type Staging, stagedChannels, stagedSize } from './contraction-stage.js';
+import { type Compute, chooseTile, emitTile, STAGED, type Tile } from './contraction-tile.js';
 import type { Kernel, KernelContext } from './kernel.js';
 
 /** Bytes of weights that one pass over a block's positions reads again and again; stays in a second-level cache. */
@@ -27,7 +27,9 @@ interface Block {
 
 /** Sums over k in the order in which the staged image lies in memory: neighbouring taps join to one run. */
 function runsOf(lattice: Lattice, stagedWidth: number, kc: number): { runs: Run[]; taps: number[] } {
-  const taps = lattice.taps.map((tap) => ({ weight: tap.weight, offset: (tap.row * stagedWidth + tap.column) * kc })).sort((a, b) => a.offset - b.offset);
+  const taps = lattice.taps
+    .map((tap) => ({ weight: tap.weight, offset: (tap.row * stagedWidth + tap.column) * kc }))
+    .sort((a, b) => a.offset - b.offset);
   const runs: [number, number][] = [];
   for (const { offset } of taps) {
     const last = runs.at(-1);
@@ -94,7 +96,17 @@ function lowerConvolution(context: KernelContext, c: Convolution): Lowered {
   const tile = chooseTile(rows, columns, vectors, fusedPool(context) !== undefined, target);
   const { dtype } = context.type(c.source);
   const form = compute === 'bf16' ? 'channel-pairs' : 'f32';
-  const staging: Staging = { dtype, form, height: c.height, width: c.width, channels: c.k, haloTop: c.haloTop, haloLeft: c.haloLeft, stagedHeight: c.stagedHeight, stagedWidth: c.stagedWidth };
+  const staging: Staging = {
+    dtype,
+    form,
+    height: c.height,
+    width: c.width,
+    channels: c.k,
+    haloTop: c.haloTop,
+    haloLeft: c.haloLeft,
+    stagedHeight: c.stagedHeight,
+    stagedWidth: c.stagedWidth,
+  };
   const kc = stagedChannels(staging);
   const limit = Math.max(64, Math.floor(WEIGHT_BLOCK / (tile.vectors * target.lanes * 4)));
   const runs: Run[] = [];
@@ -110,7 +122,16 @@ function lowerConvolution(context: KernelContext, c: Convolution): Lowered {
   const channelTiles = Math.ceil(vectors / tile.vectors);
   const channelBlocks = Math.min(channelTiles, Math.max(1, Math.ceil(ENOUGH_TASKS / imageBlocks)));
   const weight = context.type(c.weight);
-  const packing: Packing = { dtype: weight.dtype, compute, k: c.k, n: c.n, taps, vectors: tile.vectors, transposed: c.transposed, lanes: target.lanes };
+  const packing: Packing = {
+    dtype: weight.dtype,
+    compute,
+    k: c.k,
+    n: c.n,
+    taps,
+    vectors: tile.vectors,
+    transposed: c.transposed,
+    lanes: target.lanes,
+  };
   return { c, compute, tile, staging, packing, runs, lattices, imagesPerTask, imageBlocks, channelBlocks };
 }
 
@@ -165,14 +186,18 @@ function place(variable: string, step: number, start: number): string {
 /** C of one convolution-like contraction with everything that the plan fused behind it. */
 export function emitConvolution(context: KernelContext): Kernel {
   const node = context.node(context.group.nodes[0]!);
-  const c = convolutionOf(node, node.inputs.map((id) => context.type(id)));
+  const c = convolutionOf(
+    node,
+    node.inputs.map((id) => context.type(id)),
+  );
   const lowered = lowerConvolution(context, c);
   const { tile, compute, staging, packing, runs, imagesPerTask, imageBlocks, channelBlocks } = lowered;
   const { lanes } = context.target;
   const { name } = context;
   const { type } = STAGED[compute];
   const pool = fusedPool(context);
-  if (pool !== undefined && numbersAttr(context.node(pool).attrs, 'window').some((size) => size !== 2)) throw new Error('only 2x2 pools are fused');
+  if (pool !== undefined && numbersAttr(context.node(pool).attrs, 'window').some((size) => size !== 2))
+    throw new Error('only 2x2 pools are fused');
 
   const vectors = Math.ceil(c.n / lanes);
   const full = Math.floor(vectors / tile.vectors);
@@ -184,7 +209,15 @@ export function emitConvolution(context: KernelContext): Kernel {
   const stagedBytes = direct ? 0 : imagesPerTask * stagedSize(staging) * 4;
   const multiple = lowered.lattices.some(({ blocks }) => blocks.length > 1);
   const tilesOf = (l: Lattice) => Math.ceil(l.rows / tile.rows) * Math.ceil(l.columns / tile.columns);
-  const sumBytes = multiple ? Math.max(...lowered.lattices.map(({ lattice }) => tilesOf(lattice))) * imagesPerTask * tile.rows * tile.columns * tile.vectors * lanes * 4 : 0;
+  const sumBytes = multiple
+    ? Math.max(...lowered.lattices.map(({ lattice }) => tilesOf(lattice))) *
+      imagesPerTask *
+      tile.rows *
+      tile.columns *
+      tile.vectors *
+      lanes *
+      4
+    : 0;
   const scratch = context.scratch(stagedBytes + sumBytes + 64);
 
   const widths = [...(full > 0 ? [tile.vectors] : []), ...(rest > 0 ? [rest] : [])];
@@ -197,9 +230,10 @@ export function emitConvolution(context: KernelContext): Kernel {
   for (int64_t image = first; image < last; image++) ${name}_stage(${source} + image * ${image}, NULL, x + (image - first) * ${stagedSize(staging)});
 `;
   const perBlock = Math.ceil((full + (rest > 0 ? 1 : 0)) / channelBlocks);
-  const channels = (width: number) => `${name}_channels${width}(p, x, w + t * ${tile.vectors * packedRows} * LANES, all, first, last, t * ${tile.vectors * lanes});`;
+  const channels = (width: number) =>
+    `${name}_channels${width}(p, x, w + t * ${tile.vectors * packedRows} * LANES, all, first, last, t * ${tile.vectors * lanes});`;
   const whole = full > 0 ? `    if (t < ${full}) ${channels(tile.vectors)}\n` : '';
-  const remainder = rest > 0 ? `    ${full > 0 ? `else ` : ''}${channels(rest)}\n` : '';
+  const remainder = rest > 0 ? `    ${full > 0 ? 'else ' : ''}${channels(rest)}\n` : '';
   const code = `static const int ${name}_runs[][2] = {${(runs.length > 0 ? runs : [[0, 0]]).map(([offset, length]) => `{${offset}, ${length}}`).join(', ')}};
 
 ${emitPack(`${name}_pack`, packing, context.pointer(c.weight), packed)}

@@ -2,7 +2,8 @@ import type { ValueId } from '../../ir/types.js';
 import { elementCount, numberAttr } from '../../ir/types.js';
 import { Scope } from './expression.js';
 import type { KernelContext } from './kernel.js';
-import { eachVector, indent, type LoopFunction, loopFunction, partLength } from './loops.js';
+import { eachVector, type LoopFunction, loopFunction, partLength } from './loops.js';
+import { indent } from './text.js';
 
 /** Copies `length` consecutive elements of an operand to the result, converted between their formats. */
 function copyRun(context: KernelContext, id: ValueId, operand: ValueId, from: string, to: string, length: number): string[] {

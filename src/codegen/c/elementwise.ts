@@ -1,6 +1,7 @@
 import type { Node } from '../../ir/types.js';
 import { elementCount, numberAttr, numbersAttr } from '../../ir/types.js';
-import { floatLiteral, type Scope } from './expression.js';
+import type { Scope } from './expression.js';
+import { floatLiteral } from './text.js';
 
 export interface ElementArguments {
   readonly node: Node;

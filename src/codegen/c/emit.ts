@@ -4,10 +4,10 @@ import type { Group, Plan, PlanFunction } from '../../plan/plan.js';
 import { emitContraction } from './contraction.js';
 import { C_TYPE, KERNEL_NAME, type Kernel, KernelContext, rootOf, type StepContext } from './kernel.js';
 import { type FunctionLayout, layoutFunction, layoutStates, type StateLayout } from './layout.js';
-import { indent } from './loops.js';
 import { EXPORTS, prelude } from './prelude.js';
 import { emitStages } from './stages.js';
 import type { Target } from './target.js';
+import { indent } from './text.js';
 
 /** A plan as one C file, and how to call it. */
 export interface CSource {

@@ -3,6 +3,7 @@ import { elementCount } from '../../ir/types.js';
 import { ELEMENTWISE, type ElementArguments } from './elementwise.js';
 import type { KernelContext } from './kernel.js';
 import { rootOf } from './kernel.js';
+import { floatLiteral } from './text.js';
 
 /** Where in a tensor the lanes of one vector lie: `lanes` consecutive elements in row-major order. */
 export interface Position {
@@ -280,13 +281,4 @@ function fits(from: DType, to: DType): boolean {
 function roundConstant(value: number, dtype: DType): number {
   if (dtype === 'f16' || dtype === 'bf16') throw new Error('a constant is f32');
   return value;
-}
-
-/** A C float literal that reads back as exactly the f32 nearest to the number. */
-export function floatLiteral(value: number): string {
-  const rounded = Math.fround(value);
-  if (Number.isNaN(rounded)) return 'NAN';
-  if (!Number.isFinite(rounded)) return rounded > 0 ? 'INFINITY' : '-INFINITY';
-  const text = String(rounded);
-  return `${/[.e]/.test(text) ? text : `${text}.0`}f`;
 }

@@ -1,6 +1,7 @@
 import type { ValueId } from '../../ir/types.js';
 import { type ChannelSource, type Position, Prologue, Scope } from './expression.js';
 import type { KernelContext } from './kernel.js';
+import { indent } from './text.js';
 import { gather, pixelIndices, type Tiling } from './windows.js';
 
 /** One thing that a loop computes at every position: a stored value, an update of a state, or a sum. */
@@ -43,10 +44,6 @@ export function partLength(count: number, elementsPerUnit: number, multiple: num
 
 export function partCount(loop: { range: number; part: number }): number {
   return Math.max(1, Math.ceil(loop.range / loop.part));
-}
-
-export function indent(lines: readonly string[], depth = 1): string[] {
-  return lines.map((line) => (line === '' ? '' : `${'  '.repeat(depth)}${line}`));
 }
 
 /** `begin` and `end` of the function's part are in scope of `body`. */

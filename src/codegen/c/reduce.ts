@@ -1,8 +1,9 @@
 import type { Node, ValueId } from '../../ir/types.js';
 import { elementCount, numberAttr } from '../../ir/types.js';
-import { floatLiteral, type Position, Scope } from './expression.js';
+import { type Position, Scope } from './expression.js';
 import type { KernelContext } from './kernel.js';
-import { indent, type Root } from './loops.js';
+import type { Root } from './loops.js';
+import { floatLiteral, indent } from './text.js';
 
 /** A sum over rows that leaves one number per channel: what each element adds, and what becomes of the sum. */
 interface ChannelRule {

@@ -1,8 +1,9 @@
 import type { Node, ValueId } from '../../ir/types.js';
 import { elementCount, numberAttr } from '../../ir/types.js';
-import { floatLiteral, Prologue, Scope } from './expression.js';
+import { Prologue, Scope } from './expression.js';
 import type { KernelContext } from './kernel.js';
-import { eachVector, indent, type LoopFunction, type LoopOptions, loopFunction, partLength } from './loops.js';
+import { eachVector, type LoopFunction, type LoopOptions, loopFunction, partLength } from './loops.js';
+import { floatLiteral, indent } from './text.js';
 
 /** What a rule sees of the row that it computes. */
 interface RowContext {

@@ -1,13 +1,13 @@
 import type { ValueId } from '../../ir/types.js';
 import { elementCount, sameShape, stringsAttr } from '../../ir/types.js';
-import { isContraction, naiveContraction } from './contraction-naive.js';
 import { copyFunction, isCopy } from './copies.js';
 import { isElementwise } from './expression.js';
 import type { Kernel, KernelContext } from './kernel.js';
 import { rootOf } from './kernel.js';
-import { flatLoop, indent, LOOP_NAME, type LoopFunction, type LoopOptions, partCount, type Root, rowLoop, tiledLoop } from './loops.js';
+import { flatLoop, LOOP_NAME, type LoopFunction, type LoopOptions, partCount, type Root, rowLoop, tiledLoop } from './loops.js';
 import { channelRoot, finishChannel, finishTotal, isChannelReduction, isTotal, totalRoot } from './reduce.js';
 import { finishRows, isRowOp, isRowTotal, rowFunction } from './rows.js';
+import { indent } from './text.js';
 import { isSerial, isUpdate, serialStatements, updateRoot } from './update.js';
 import { isGather, type Tiling, tilingOf } from './windows.js';
 
@@ -32,7 +32,7 @@ interface Stage {
 
 /**
  * Cuts a group into stages. Elementwise ops and windows are computed where they are needed, inside the loops of the ops that need them or
- * of their own stores; reductions, losses and contractions end a stage, since what follows needs them complete.
+ * of their own stores; reductions and losses end a stage, since what follows needs them complete.
  */
 class StageBuilder {
   private readonly stages: Stage[] = [];
@@ -77,7 +77,6 @@ class StageBuilder {
     else if (isTotal(op)) this.addTotal(id);
     else if (isRowOp(op)) this.addRowOp(id);
     else if (isCopy(op)) this.addSolo(id, (inner) => copyFunction(inner, id));
-    else if (isContraction(op)) this.addSolo(id, (inner) => naiveContraction(inner, id));
     else throw new Error(`the cpu backend has no kernel for ${op}`);
   }
 
@@ -180,7 +179,7 @@ class StageBuilder {
       const { op, inputs, type } = context.node(reader);
       if (op === 'reshape' || !inputs.some((input) => rootOf(this.fn, input) === id)) return false;
       if (isElementwise(op) || isUpdate(op)) return elementCount(type.shape) !== count;
-      if (isCopy(op) || isContraction(op) || isSerial(op)) return true;
+      if (isCopy(op) || isSerial(op)) return true;
       if (isGather(op) || isTotal(op)) return isGather(op) && gathered;
       return (gathered && isRowOp(op)) || count !== elementCount(context.type(inputs[0]!).shape);
     });
@@ -259,7 +258,7 @@ function emitLoop(
   return domain.byRows ? rowLoop(context, domain.shape, roots, options) : flatLoop(context, elementCount(domain.shape), roots, options);
 }
 
-/** Emits a group as stages of loops. Handles every op; contractions in the plain way. */
+/** Emits a group as stages of loops. Handles every op but contractions. */
 export function emitStages(context: KernelContext): Kernel {
   const builder = new StageBuilder(context);
   const stages = builder.build();

@@ -1,8 +1,9 @@
 import type { Node } from '../../ir/types.js';
 import { numberAttr, stringsAttr } from '../../ir/types.js';
-import { floatLiteral, type Scope } from './expression.js';
+import type { Scope } from './expression.js';
 import type { KernelContext } from './kernel.js';
-import { indent, type Root } from './loops.js';
+import type { Root } from './loops.js';
+import { floatLiteral, indent } from './text.js';
 
 type UpdateRule = (scope: Scope, node: Node) => void;
 

@@ -2,7 +2,7 @@ import type { Node, ValueId } from '../../ir/types.js';
 import { numbersAttr } from '../../ir/types.js';
 import { Scope } from './expression.js';
 import type { KernelContext } from './kernel.js';
-import { indent } from './loops.js';
+import { indent } from './text.js';
 
 /** Batch, row and column of the result's pixel, from its number `row`. */
 export function pixelIndices(shape: readonly number[]): string[] {

@@ -105,15 +105,16 @@ export function emitUpdate(context: GroupContext, id: ValueId): Dispatch {
   const kernel = new KernelBuilder();
   const scope = new Scope(context, kernel, { index: 'i' });
   const { lines, values, ok } = UPDATES[node.op]!(scope, node);
-  const old = context.isStored(id) && node.op !== 'reset' ? scope.operand(id, 0) : '0.0f';
+  const isStored = context.isStored(id);
+  const before = () => (node.op === 'reset' ? '0.0f' : node.type.shape.length === 0 ? scope.scalar(node.inputs[0]!) : scope.operand(id, 0));
+  if (isStored) scope.lines.push(`var result = ${before()};`);
   const stores = stringsAttr(node.attrs, 'writes').map((name, position) => {
     const { type } = context.states.slots.get(name)!;
     return `${kernel.write(context.state(name), type.dtype === 'i32' ? 'i32' : 'f32')}[i] = ${values[position]};`;
   });
   const guard = ok === undefined ? '{' : `if (${scope.scalar(node.inputs[ok]!)} != 0u) {`;
-  const result = context.isStored(id) ? ['result = ' + `${values[0]};`] : [];
-  scope.lines.push(...(context.isStored(id) ? [`var result = ${old};`] : []), guard, ...indent([...lines, ...stores, ...result]), '}');
-  if (context.isStored(id)) {
+  scope.lines.push(guard, ...indent([...lines, ...stores, ...(isStored ? [`result = ${values[0]};`] : [])]), '}');
+  if (isStored) {
     scope.set(id, 'result');
     scope.store(id);
   }

@@ -1,0 +1,110 @@
+import { type CastReport, type Explanation, formatBytes, MEMORY_CLASSES, type PlanReport, RULES, type RuleId } from '../index.js';
+import { formatCount, type Output } from './output.js';
+
+type Place = { readonly line: number; readonly column: number } | null;
+
+function at(place: Place): string {
+  return place === null ? '-' : `${place.line}:${place.column}`;
+}
+
+/** `100 %` where nothing was there before. */
+export function formatChange(before: number, after: number): string {
+  if (before === 0) return after === 0 ? '+0.0 %' : 'new';
+  const percent = (100 * (after - before)) / before;
+  return `${percent < 0 ? '' : '+'}${percent.toFixed(1)} %`;
+}
+
+function printLayers({ layers }: PlanReport, output: Output): void {
+  output.table(
+    ['layer', 'op', 'reads', 'gives', 'gradient', 'of parameters', 'rule', 'at', 'casts', 'moved', 'saved'],
+    layers.map((layer) => [
+      layer.layer,
+      layer.op,
+      layer.reads.join(' '),
+      layer.result,
+      layer.gradient ?? '-',
+      layer.parameterGradients.join(' ') || '-',
+      layer.rule,
+      at(layer.place),
+      String(layer.casts),
+      formatBytes(layer.castBytes),
+      formatBytes(layer.savedBytes),
+    ]),
+  );
+}
+
+function printCasts(casts: readonly CastReport[], output: Output): void {
+  output.table(
+    ['cast', 'from', 'to', 'shape', 'moved', 'pass', 'why', 'at'],
+    casts.map((cast) => [
+      cast.value,
+      cast.from,
+      cast.to,
+      `[${cast.shape.join(',')}]`,
+      formatBytes(cast.bytesMoved),
+      cast.phase,
+      cast.why,
+      at(cast.place),
+    ]),
+  );
+}
+
+function printMemory({ memory, fp32Memory }: PlanReport, output: Output): void {
+  const names = MEMORY_CLASSES.filter((name) => memory[name] > 0 || fp32Memory[name] > 0);
+  output.table(
+    ['memory', 'this plan', 'in fp32', 'change'],
+    [...names, 'total' as const].map((name) => [
+      name,
+      formatBytes(memory[name]),
+      formatBytes(fp32Memory[name]),
+      formatChange(fp32Memory[name], memory[name]),
+    ]),
+  );
+  output.line(output.style('dim', 'activations, gradients and workspace share one arena: each row is the most that is alive at once'));
+}
+
+function printRules(ids: readonly RuleId[], output: Output): void {
+  for (const id of ids) output.line(output.style('dim', `  ${id}: ${RULES[id].title}`));
+}
+
+/** The plan for a person: layers, casts, memory, sizes. */
+export function printReport(report: PlanReport, output: Output): void {
+  const { model, policy, precision, backend, batch, parameters, scaling, functions, casts } = report;
+  output.line(`${output.style('bold', model)}: ${precision}, policy ${policy}, backend ${backend}, batch ${batch}`);
+  const scale = scaling.kind === 'none' ? 'no loss scaling' : `${scaling.kind} loss scale from ${formatCount(scaling.init)}`;
+  output.line(`${formatCount(parameters)} parameters, ${scale}`);
+  output.line();
+  printLayers(report, output);
+  printRules([...new Set(report.layers.map(({ rule }) => rule))], output);
+  output.line();
+  const own = casts.filter((cast) => cast.function === 'train_step');
+  if (own.length === 0) output.line('no casts');
+  else printCasts(own, output);
+  output.line();
+  printMemory(report, output);
+  output.line();
+  for (const fn of functions)
+    output.line(
+      `${output.style('bold', fn.name)}, batch ${fn.batch}: ${fn.ops} ops in ${fn.kernels} kernels, ${fn.casts} casts, ` +
+        `${formatBytes(fn.arenaBytes)} arena, ${(fn.flops / 1e9).toFixed(2)} GFLOP`,
+    );
+  output.line(output.style('dim', 'every line of it: --dump; one layer in words: --explain LAYER'));
+}
+
+/** One layer's story, line by line. */
+export function printExplanation({ layer, place, lines, rules }: Explanation, output: Output): void {
+  output.line(`${output.style('bold', layer)}${place === null ? '' : ` (${at(place)})`}`);
+  for (const phase of ['forward', 'backward', 'update'] as const) {
+    const own = lines.filter((line) => line.phase === phase);
+    if (own.length === 0) continue;
+    output.line();
+    output.line(output.style('bold', phase));
+    for (const { text, says } of own) {
+      output.line(`  ${text.replace(/ {2}(?:grad_of|layer|why|loc).*$/, '')}`);
+      output.line(`      ${says}`);
+    }
+  }
+  output.line();
+  output.line(output.style('bold', 'rules'));
+  for (const { id, title, meaning } of rules) output.line(`  ${id}: ${title}. ${meaning}`);
+}

@@ -1,0 +1,54 @@
+import type { ValueId } from '../../ir/types.js';
+import { type Contraction, contractionOf } from './contraction-geometry.js';
+import { storedBy } from './contraction-finish.js';
+import { emitPositions, emitWeightGradient } from './contraction-lanes.js';
+import { emitTiles } from './contraction-tiles.js';
+import type { GroupContext } from './context.js';
+import { type Dispatch, KernelBuilder } from './kernel.js';
+import { Scope } from './scope.js';
+
+/** Terms of a sum that are worth a part of their own. */
+const TERMS_PER_PART = 512;
+const MOST_PARTS = 64;
+/** Workgroups' worth of results that keep a device busy without cutting sums. */
+const ENOUGH = { lanes: 64, tiles: 512 } as const;
+
+/** Into how many parts the sum over pixels is cut; depends on shape and target alone, as the order of additions does. */
+function partsOf(c: Contraction, form: 'lanes' | 'tiles'): number {
+  const blocks = form === 'lanes' ? (c.m / 4) * Math.ceil(c.n / 64) : Math.ceil(c.m / 64) * Math.ceil(c.n / 64);
+  const wanted = Math.ceil(ENOUGH[form] / Math.max(1, blocks));
+  const units = form === 'lanes' ? c.batch : Math.ceil(c.k / TERMS_PER_PART);
+  return Math.max(1, Math.min(wanted, units, MOST_PARTS));
+}
+
+/** A weight gradient: sums over parts of the pixels, then the sum of the parts. */
+function emitGradient(context: GroupContext, c: Contraction): Dispatch[] {
+  const { contractions: form, limits } = context.target;
+  const parts = partsOf(c, form);
+  const used = form === 'lanes' ? Math.ceil(c.batch / Math.ceil(c.batch / parts)) : Math.ceil(c.k / Math.ceil(c.k / parts));
+  const id = c.node.id;
+  const direct = used === 1 && c.node.type.dtype === 'f32';
+  const target = direct ? context.place(id) : context.reserve(used * c.m * c.n * 4);
+  const first = form === 'lanes' ? emitWeightGradient(context, c, used, target) : emitTiles(context, c, used, target);
+  context.markDone(id);
+  if (direct) return [first];
+  const kernel = new KernelBuilder();
+  const scope = new Scope(context, kernel, { index: 'i' });
+  const source = kernel.read(target, 'f32');
+  scope.lines.push('var sum = 0.0f;', `for (var part = 0u; part < ${used}u; part++) { sum += ${source}[part * ${c.m * c.n}u + i]; }`);
+  scope.define(id, 'sum');
+  scope.store(id);
+  return [first, kernel.finishFlat(`${context.label([id])}, parts`, c.m * c.n, limits, scope.lines)];
+}
+
+/**
+ * A contraction with everything that the plan fused behind it. Returns undefined when the fused ops read more buffers than one kernel may: then the
+ * contraction is emitted alone.
+ */
+export function emitContraction(context: GroupContext, id: ValueId): Dispatch[] {
+  const c = contractionOf(context, id);
+  if (c.kind === 'weight_grad') return emitGradient(context, c);
+  const dispatch = context.target.contractions === 'lanes' ? emitPositions(context, c) : emitTiles(context, c, 1, undefined);
+  for (const stored of storedBy(context)) context.markDone(stored);
+  return [dispatch];
+}

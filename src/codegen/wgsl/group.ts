@@ -1,0 +1,128 @@
+import type { ValueId } from '../../ir/types.js';
+import { emitContraction } from './contraction.js';
+import { isContraction } from './contraction-geometry.js';
+import type { GroupContext } from './context.js';
+import { type Dispatch, KernelBuilder } from './kernel.js';
+import { emitChannelReduction, emitTotal, isChannelReduction, isTotal } from './reduce.js';
+import { emitRows, isRowOp } from './rows.js';
+import { isGather, isPointwise, Scope } from './scope.js';
+import { emitUpdate, isUpdate } from './update.js';
+
+/**
+ * Turns a group into dispatches. Pointwise ops are computed where they are needed, inside the kernels of the ops that need them or of their own
+ * stores; everything else has a kernel of its own, since what follows needs it complete.
+ */
+class GroupEmitter {
+  readonly dispatches: Dispatch[] = [];
+  /** Stored pointwise values of one size that share the next kernel. */
+  private pending: ValueId[] = [];
+
+  constructor(private readonly context: GroupContext) {}
+
+  run(): readonly Dispatch[] {
+    for (const id of this.order()) this.add(id);
+    this.flush();
+    return this.dispatches;
+  }
+
+  /** Execution order, with what overwrites a state for the next call behind everything else. */
+  private order(): ValueId[] {
+    const late = (id: ValueId) => ['reset', 'advance', 'update_scale'].includes(this.context.node(id).op);
+    const { nodes } = this.context.group;
+    return [...nodes.filter((id) => !late(id)), ...nodes.filter(late)];
+  }
+
+  private add(id: ValueId): void {
+    const { context } = this;
+    const { op } = context.node(id);
+    if (op === 'reshape' || op === 'constant' || (context.isMember(id) && context.isInMemory(id))) return;
+    if (isPointwise(op)) {
+      if (context.isStored(id) || this.isReadElsewhere(id)) this.addStore(id);
+      return;
+    }
+    this.flush();
+    if (isContraction(op)) this.dispatches.push(...emitContraction(context, id));
+    else if (isChannelReduction(op)) this.dispatches.push(...emitChannelReduction(context, id));
+    else if (isTotal(op)) this.dispatches.push(...emitTotal(context, id));
+    else if (isRowOp(op)) this.dispatches.push(...emitRows(context, id));
+    else if (isUpdate(op)) this.dispatches.push(emitUpdate(context, id));
+    else throw new Error(`the webgpu backend has no kernel for ${op}`);
+    if (!isContraction(op)) context.markDone(id);
+  }
+
+  private addStore(id: ValueId): void {
+    const { context } = this;
+    const sameSize = this.pending.every((other) => context.count(other) === context.count(id));
+    const ready = this.leaves(id).every((leaf) => !this.pending.includes(leaf) || !this.isReadElsewhere(leaf));
+    const tooMany = this.pending.length > 0 && this.bindingsOf([...this.pending, id]) > context.target.limits.storageBuffers;
+    if (!sameSize || !ready || tooMany) this.flush();
+    this.pending.push(id);
+  }
+
+  private flush(): void {
+    const { context, pending } = this;
+    if (pending.length === 0) return;
+    this.pending = [];
+    const kernel = new KernelBuilder();
+    const scope = this.scopeOf(kernel, pending);
+    if (kernel.bindingCount > context.target.limits.storageBuffers) {
+      this.split(pending);
+      return;
+    }
+    this.dispatches.push(kernel.finishFlat(context.label(pending), context.count(pending[0]!), context.target.limits, scope.lines));
+    for (const id of pending) context.markDone(id);
+  }
+
+  /** One value reads more buffers than a kernel may have: what it reads of its own group goes to memory first. */
+  private split(ids: readonly ValueId[]): void {
+    const { context } = this;
+    const parts = ids.flatMap((id) => context.node(id).inputs).map((id) => context.root(id));
+    const own = [...new Set(parts)].filter((id) => context.isMember(id) && !context.isInMemory(id));
+    if (own.length === 0) throw new Error(`${context.node(ids[0]!).op} reads more than ${context.target.limits.storageBuffers} buffers`);
+    for (const id of [...own, ...ids]) {
+      this.pending.push(id);
+      this.flush();
+    }
+  }
+
+  private scopeOf(kernel: KernelBuilder, ids: readonly ValueId[]): Scope {
+    const scope = new Scope(this.context, kernel, { index: 'i' });
+    for (const id of ids) scope.store(id);
+    return scope;
+  }
+
+  private bindingsOf(ids: readonly ValueId[]): number {
+    const kernel = new KernelBuilder();
+    this.scopeOf(kernel, ids);
+    return kernel.bindingCount;
+  }
+
+  /** Whether an op of this group reads the value other than at its own position: as a scalar, per channel, or wherever it likes. */
+  private isReadElsewhere(id: ValueId): boolean {
+    const { context } = this;
+    const count = context.count(id);
+    return context.readers(id).some((reader) => {
+      const { op } = reader;
+      if (isGather(op) || isContraction(op) || isRowOp(op)) return true;
+      if (isTotal(op)) return false;
+      if (isChannelReduction(op)) return count !== context.count(reader.inputs[0]!);
+      return context.count(reader.id) !== count;
+    });
+  }
+
+  /** Values of the group that computing the given one touches. */
+  private leaves(id: ValueId, found = new Set<ValueId>()): ValueId[] {
+    for (const input of this.context.node(id).inputs) {
+      const root = this.context.root(input);
+      if (found.has(root) || !this.context.isMember(root) || this.context.isInMemory(root)) continue;
+      found.add(root);
+      this.leaves(root, found);
+    }
+    return [...found];
+  }
+}
+
+/** The kernels of a group, in order. Throws on an op without a kernel, which is a bug. */
+export function emitGroup(context: GroupContext): readonly Dispatch[] {
+  return new GroupEmitter(context).run();
+}
