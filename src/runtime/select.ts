@@ -14,7 +14,10 @@ const BACKENDS = {
     open: async () => (await import('./cpu/index.js')).createBackend(),
   },
   webgpu: { summary: 'WGSL on any GPU with Vulkan, Metal or D3D12' },
-  tensorflow: { summary: 'operations of TensorFlow, through @tensorflow/tfjs-node' },
+  tensorflow: {
+    summary: 'operations of TensorFlow, through @tensorflow/tfjs-node',
+    open: async () => (await import('./tensorflow/index.js')).createBackend(),
+  },
   reference: {
     summary: 'the meaning of a plan in plain TypeScript: slow, needs nothing',
     open: async () => (await import('./reference/index.js')).createBackend(),

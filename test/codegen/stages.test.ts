@@ -100,8 +100,8 @@ describe('stages of a group', () => {
     this.timeout(60_000);
     const s = new Sketch();
     const label = s.label(5);
-    const [x, w] = [s.state('x', 5, 12), s.state('w', 12, 7)];
-    const logits = s.emit('scale', [s.emit('linear', [s.emit('tanh', [x]), w])], { factor: 2 });
+    const [x, w] = [s.state('x', 5, 7), s.state('w', 12, 7)];
+    const logits = s.emit('scale', [s.emit('softmax', [s.emit('tanh', [x])])], { factor: 2 });
     const loss = s.emit('cross_entropy', [logits, label], { label_smoothing: 0.1 });
     const scaled = s.emit('mul', [loss, loss]);
     const grad = s.emit('relu', [s.emit('cross_entropy_grad', [logits, label, scaled], { label_smoothing: 0.1 })]);

@@ -13,7 +13,20 @@ export const flag = (name: string, value: boolean): OpAttr => ({ name, type: BOO
 export const type = (name: string, value: number): OpAttr => ({ name, type: TYPE, value });
 export const shapeAttr = (name: string, value: Shape): OpAttr => ({ name, type: SHAPE, value });
 
-type Unary = 'Relu' | 'Relu6' | 'Sigmoid' | 'Tanh' | 'Erf' | 'Exp' | 'Square' | 'Sqrt' | 'Rsqrt' | 'Softmax' | 'LogSoftmax' | 'L2Loss' | 'ZerosLike';
+type Unary =
+  | 'Relu'
+  | 'Relu6'
+  | 'Sigmoid'
+  | 'Tanh'
+  | 'Erf'
+  | 'Exp'
+  | 'Square'
+  | 'Sqrt'
+  | 'Rsqrt'
+  | 'Softmax'
+  | 'LogSoftmax'
+  | 'L2Loss'
+  | 'ZerosLike';
 type Binary = 'AddV2' | 'Sub' | 'Mul' | 'RealDiv' | 'Maximum' | 'Minimum' | 'Pow' | 'SquaredDifference' | 'SigmoidGrad' | 'TanhGrad';
 type Comparison = 'Less' | 'LessEqual' | 'Greater' | 'GreaterEqual' | 'Equal';
 
@@ -41,7 +54,9 @@ export class Calls {
 
   /** One f32 for each element of the last axis. */
   perChannel(values: readonly number[]): Tensor {
-    return this.device.constant(`f32[${values.join(',')}]`, () => this.device.upload([values.length], CODES.f32, Float32Array.from(values)));
+    return this.device.constant(`f32[${values.join(',')}]`, () =>
+      this.device.upload([values.length], CODES.f32, Float32Array.from(values)),
+    );
   }
 
   /** A constant tensor whose elements are all `value`. */
@@ -140,7 +155,12 @@ export class Calls {
   concat(parts: readonly Tensor[], axis: number): Tensor {
     if (parts.length === 1) return parts[0]!;
     const [{ dtype }] = parts as [Tensor];
-    return this.device.execute('ConcatV2', [type('T', dtype), type('Tidx', INT32), ints('N', parts.length)], [...parts, this.index(axis)], dtype);
+    return this.device.execute(
+      'ConcatV2',
+      [type('T', dtype), type('Tidx', INT32), ints('N', parts.length)],
+      [...parts, this.index(axis)],
+      dtype,
+    );
   }
 
   /** `count` equal parts along the first axis. */

@@ -76,7 +76,5 @@ export const elementwiseKernels = {
   cast: (({ tf, inputs: [x], type }) => tf.cast(x!, CODES[type.dtype])) as Kernel,
   dropout,
   unscale: wide((tf, [g, scale]) => tf.mul(g!, tf.div(1, scale!))),
-  clip_by_norm: wide((tf, [g, norm], context) =>
-    tf.mul(g!, tf.binary('Minimum', tf.div(attr(context, 'max'), tf.add(norm!, 1e-6)), 1)),
-  ),
+  clip_by_norm: wide((tf, [g, norm], context) => tf.mul(g!, tf.binary('Minimum', tf.div(attr(context, 'max'), tf.add(norm!, 1e-6)), 1))),
 };

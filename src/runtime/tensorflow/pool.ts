@@ -109,7 +109,13 @@ const maxPool2dGrad = exact((tf, [dy, index], context) => {
     const around = [rows, columns].map((length, axis): [number, number] => [at[axis]!, size[axis]! - length - at[axis]!]);
     parts[phase]!.push(tf.pad(sent, [[0, 0], ...around, [0, 0]], 0));
   }
-  const empty = () => tf.device.execute('Fill', [type('T', dy!.dtype), type('index_type', INT32)], [tf.vector([batch, ...size, channels]), tf.scalar(0, dy!.dtype)], dy!.dtype);
+  const empty = () =>
+    tf.device.execute(
+      'Fill',
+      [type('T', dy!.dtype), type('index_type', INT32)],
+      [tf.vector([batch, ...size, channels]), tf.scalar(0, dy!.dtype)],
+      dy!.dtype,
+    );
   let image = tf.concat(
     parts.map((part) => (part.length === 0 ? empty() : tf.sum(part))),
     0,
@@ -134,14 +140,21 @@ function averageAttrs({ node }: KernelContext) {
 
 function averagePadding({ node }: KernelContext): readonly (readonly [number, number])[] {
   const [top, bottom, left, right] = numbersAttr(node.attrs, 'padding') as [number, number, number, number];
-  return [[0, 0], [top, bottom], [left, right], [0, 0]];
+  return [
+    [0, 0],
+    [top, bottom],
+    [left, right],
+    [0, 0],
+  ];
 }
 
 export const poolKernels = {
   max_pool2d: ((context) => maxima(context).at(-1)!) as Kernel,
   max_pool2d_index: maxPool2dIndex,
   max_pool2d_grad: maxPool2dGrad,
-  avg_pool2d: wide((tf, [x], context) => tf.device.execute('AvgPool', averageAttrs(context), [tf.pad(x!, averagePadding(context), 0)], CODES.f32)),
+  avg_pool2d: wide((tf, [x], context) =>
+    tf.device.execute('AvgPool', averageAttrs(context), [tf.pad(x!, averagePadding(context), 0)], CODES.f32),
+  ),
   avg_pool2d_grad: wide((tf, [dy], context) => {
     const padding = averagePadding(context);
     const padded = context.type.shape.map((length, axis) => length + padding[axis]![0] + padding[axis]![1]);

@@ -2,7 +2,7 @@ import { elementCount } from '../../ir/types.js';
 import type { Tensor } from './binding.js';
 import { type Calls, type as typeAttr } from './calls.js';
 import { CODES } from './device.js';
-import { attr, asNumber, keepWhere, type KernelContext, wide } from './kernel.js';
+import { asNumber, attr, type KernelContext, keepWhere, wide } from './kernel.js';
 
 function classes(x: Tensor): number {
   return x.shape[1]!;
@@ -45,7 +45,13 @@ function difference(tf: Calls, x: Tensor, label: Tensor): Tensor {
 /** A row is correct when every logit before its label's is less, and every later one no greater; a NaN anywhere is neither. */
 const correctCount = wide((tf, [logits, label]) => {
   const [rows, depth] = logits!.shape as [number, number];
-  const ranks = tf.device.constant(`ranks ${depth}`, () => tf.device.upload([1, depth], CODES.f32, Float32Array.from({ length: depth }, (_, k) => k)));
+  const ranks = tf.device.constant(`ranks ${depth}`, () =>
+    tf.device.upload(
+      [1, depth],
+      CODES.f32,
+      Float32Array.from({ length: depth }, (_, k) => k),
+    ),
+  );
   const own = tf.compare('Greater', tf.oneHot(label!, depth, 1, 0), 0);
   const mine = tf.reduce('Sum', tf.select(own, logits!, 0), [1], true);
   const before = tf.compare('Less', ranks, tf.reshape(tf.cast(label!, CODES.f32), [rows, 1]));
@@ -60,9 +66,7 @@ export const rowKernels = {
   softmax: wide((tf, [x]) => tf.unary('Softmax', x!)),
   log_softmax: wide((tf, [x]) => tf.unary('LogSoftmax', x!)),
   softmax_grad: wide((tf, [dy, y]) => tf.mul(y!, tf.sub(dy!, tf.reduce('Sum', tf.mul(dy!, y!), [y!.shape.length - 1], true)))),
-  log_softmax_grad: wide((tf, [dy, y]) =>
-    tf.sub(dy!, tf.mul(tf.unary('Exp', y!), tf.reduce('Sum', dy!, [y!.shape.length - 1], true))),
-  ),
+  log_softmax_grad: wide((tf, [dy, y]) => tf.sub(dy!, tf.mul(tf.unary('Exp', y!), tf.reduce('Sum', dy!, [y!.shape.length - 1], true)))),
   cross_entropy: crossEntropy,
   cross_entropy_grad: crossEntropyGrad,
   mse: wide((tf, [x, label]) => tf.div(tf.reduce('Sum', tf.unary('Square', difference(tf, x!, label!)), [0, 1]), elementCount(x!.shape))),

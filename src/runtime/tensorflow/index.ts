@@ -1,0 +1,112 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { userError } from '../../diagnostics/diagnostic.js';
+import type { Plan } from '../../plan/plan.js';
+import type { Backend, BackendInfo, Capabilities } from '../backend.js';
+import { findBinding, HOW_TO_INSTALL, type LocatedBinding, loadBinding, type TfjsBinding } from './binding.js';
+import { TensorflowExecutable } from './executable.js';
+
+export { findBinding } from './binding.js';
+export { TensorflowExecutable } from './executable.js';
+
+export interface TensorflowOptions {
+  /** Run contractions of half operands in half kernels; by default only a GPU does. */
+  readonly nativeHalf?: boolean;
+}
+
+/** The first TensorFlow with bf16 kernels for GPUs throughout; older ones run some operations on the processor and say nothing. */
+const BF16_ON_GPU = [2, 13] as const;
+
+const ALL: Capabilities = { low: ['f16', 'bf16'] };
+
+/** What a binding on a GPU, or on none, can compute with. */
+export function capabilitiesOf(version: string, onGpu: boolean): Capabilities {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const old = major < BF16_ON_GPU[0] || (major === BF16_ON_GPU[0] && minor < BF16_ON_GPU[1]);
+  return onGpu && old ? { low: ['f16'] } : ALL;
+}
+
+/** Model of the first GPU that NVIDIA's driver lists; undefined without the driver. */
+function nvidiaGpu(): string | undefined {
+  const folder = '/proc/driver/nvidia/gpus';
+  if (!existsSync(folder)) return undefined;
+  for (const gpu of readdirSync(folder)) {
+    const model = /^Model:\s*(.+)$/m.exec(readFileSync(join(folder, gpu, 'information'), 'utf8'))?.[1];
+    if (model !== undefined) return model.trim();
+  }
+  return undefined;
+}
+
+/** Why no GPU is used, as far as that can be seen from outside TensorFlow. */
+function whyNoGpu({ origin }: LocatedBinding): string {
+  const gpu = nvidiaGpu();
+  if (gpu === undefined) return 'no: this machine has no NVIDIA driver';
+  if (origin === '@tensorflow/tfjs-node') return `no: ${origin} has no GPU support; @tensorflow/tfjs-node-gpu has`;
+  return `no: TensorFlow cannot use the ${gpu}; TF_CPP_MIN_LOG_LEVEL=0 shows why (usually its CUDA or cuDNN libraries are missing)`;
+}
+
+function open(): { binding: TfjsBinding; located: LocatedBinding } {
+  const located = findBinding();
+  if ('reason' in located) throw userError('AMP6010', 'the tensorflow backend cannot run here', located.reason, HOW_TO_INSTALL);
+  try {
+    return { binding: loadBinding(located), located };
+  } catch (error) {
+    throw userError(
+      'AMP6010',
+      'the native addon of TensorFlow.js does not load',
+      `${located.path}: ${(error as Error).message}`,
+      HOW_TO_INSTALL,
+    );
+  }
+}
+
+async function probe(): Promise<BackendInfo> {
+  const located = findBinding();
+  const name = 'tensorflow';
+  if ('reason' in located) return { name, available: false, capabilities: ALL, reason: `${located.reason}; ${HOW_TO_INSTALL}` };
+  let binding: TfjsBinding;
+  try {
+    binding = loadBinding(located);
+  } catch (error) {
+    return {
+      name,
+      available: false,
+      capabilities: ALL,
+      reason: `${located.path} does not load: ${(error as Error).message}; ${HOW_TO_INSTALL}`,
+    };
+  }
+  const onGpu = binding.isUsingGpuDevice();
+  const device = onGpu ? (nvidiaGpu() ?? 'GPU') : (cpus()[0]?.model.trim() ?? 'processor');
+  return {
+    name,
+    available: true,
+    device: `${device}, TensorFlow ${binding.TF_Version}`,
+    software: !onGpu,
+    capabilities: capabilitiesOf(binding.TF_Version, onGpu),
+    details: { addon: `${located.path} (${located.origin})`, GPU: onGpu ? 'yes' : whyNoGpu(located) },
+  };
+}
+
+function usesBf16(plan: Plan): boolean {
+  return plan.functions.some(({ graph }) => graph.nodes.some(({ type }) => type.dtype === 'bf16'));
+}
+
+function load(plan: Plan, options: TensorflowOptions): TensorflowExecutable {
+  const { binding } = open();
+  const onGpu = binding.isUsingGpuDevice();
+  if (usesBf16(plan) && !capabilitiesOf(binding.TF_Version, onGpu).low.includes('bf16')) {
+    throw userError(
+      'AMP6010',
+      `TensorFlow ${binding.TF_Version} lacks bf16 on a GPU`,
+      'it would run a part of the operations on the processor',
+      `use fp16, or a TensorFlow from ${BF16_ON_GPU.join('.')} on (docs/tensorflow.md)`,
+    );
+  }
+  return new TensorflowExecutable(plan, binding, { nativeHalf: options.nativeHalf ?? onGpu });
+}
+
+/** Plans as operations of TensorFlow, through the native addon of TensorFlow.js. */
+export function createBackend(options: TensorflowOptions = {}): Backend {
+  return { name: 'tensorflow', probe, load: async (plan) => load(plan, options) };
+}

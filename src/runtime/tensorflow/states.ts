@@ -1,0 +1,111 @@
+import type { TensorType } from '../../ir/types.js';
+import { byteLength, elementCount, stringAttr } from '../../ir/types.js';
+import type { Plan } from '../../plan/plan.js';
+import type { Tensor } from './binding.js';
+import { type Calls, flag, shapeAttr, text, type } from './calls.js';
+import { CODES, INT32, RESOURCE } from './device.js';
+import { readVariable } from './update.js';
+
+export type StateElements = Float32Array | Int32Array;
+
+interface State {
+  readonly type: TensorType;
+  /** Handle of the resource variable; its elements are f32, or int64 for an i32. */
+  readonly variable: Tensor;
+}
+
+/** Names of variables are global in a process. */
+let stores = 0;
+
+/** The states of a plan as resource variables, zero at first. */
+export class States {
+  readonly bytes: number;
+  readonly #states = new Map<string, State>();
+
+  constructor(
+    plan: Plan,
+    private readonly tf: Calls,
+  ) {
+    stores += 1;
+    let bytes = 0;
+    for (const node of plan.functions.flatMap(({ graph }) => graph.nodes)) {
+      if (node.op !== 'state') continue;
+      const name = stringAttr(node.attrs, 'name');
+      if (this.#states.has(name)) continue;
+      if (node.type.dtype !== 'f32' && node.type.dtype !== 'i32') throw new Error(`state ${name} is ${node.type.dtype}`);
+      this.#states.set(name, { type: node.type, variable: this.#declare(name, node.type) });
+      const zeros = elementCount(node.type.shape);
+      this.upload(name, node.type.dtype === 'i32' ? new Int32Array(zeros) : new Float32Array(zeros));
+      bytes += byteLength(node.type);
+    }
+    this.bytes = bytes;
+  }
+
+  get names(): readonly string[] {
+    return [...this.#states.keys()];
+  }
+
+  variable(name: string): Tensor {
+    return this.#state(name).variable;
+  }
+
+  read(name: string): Tensor {
+    const { type, variable } = this.#state(name);
+    return readVariable(this.tf, variable, CODES[type.dtype]);
+  }
+
+  assign(name: string, value: Tensor): void {
+    const { variable } = this.#state(name);
+    const attrs = [type('dtype', value.dtype), flag('validate_shape', false)];
+    this.tf.device.executeMany('AssignVariableOp', attrs, [variable, value], []);
+  }
+
+  /** Copies the elements. Throws a plain Error when they do not fit the state. */
+  upload(name: string, elements: StateElements): void {
+    const { dtype, shape } = this.#state(name).type;
+    const count = elementCount(shape);
+    if (elements.length !== count) throw new Error(`state ${name} has ${count} elements, not ${elements.length}`);
+    if (elements instanceof Int32Array !== (dtype === 'i32')) throw new Error(`state ${name} is ${dtype}`);
+    const { tf } = this;
+    tf.device.scopeMany(() => {
+      const uploaded = tf.device.upload(shape, dtype === 'i32' ? INT32 : CODES.f32, elements.slice());
+      this.assign(name, tf.cast(uploaded, CODES[dtype]));
+      return [];
+    });
+  }
+
+  download(name: string): StateElements {
+    const { tf } = this;
+    const isInteger = this.#state(name).type.dtype === 'i32';
+    const value = tf.device.scope(() => tf.cast(this.read(name), isInteger ? INT32 : CODES.f32));
+    try {
+      return tf.device.download(value) as StateElements;
+    } finally {
+      tf.device.release(value);
+    }
+  }
+
+  dispose(): void {
+    for (const { variable } of this.#states.values()) {
+      this.tf.device.executeMany('DestroyResourceOp', [flag('ignore_lookup_error', true)], [variable], []);
+      this.tf.device.release(variable);
+    }
+    this.#states.clear();
+  }
+
+  #declare(name: string, { dtype, shape }: TensorType): Tensor {
+    const attrs = [
+      text('container', ''),
+      text('shared_name', `ampc${stores}/${name}`),
+      type('dtype', CODES[dtype]),
+      shapeAttr('shape', shape),
+    ];
+    return this.tf.device.execute('VarHandleOp', attrs, [], RESOURCE);
+  }
+
+  #state(name: string): State {
+    const state = this.#states.get(name);
+    if (state === undefined) throw new Error(`the plan has no state ${name}`);
+    return state;
+  }
+}
