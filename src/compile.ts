@@ -5,6 +5,7 @@ import { type FloatType, type Graph, type LowType, precisionName } from './ir/ty
 import { verifyGraph } from './ir/verify.js';
 import { opRules } from './ops/rules.js';
 import type { Plan, PlanFunction } from './plan/plan.js';
+import { simplify } from './plan/simplify.js';
 import { planGraph } from './plan/plan-graph.js';
 import { assignPrecision } from './precision/assign.js';
 import { checkPins } from './precision/pins.js';
@@ -49,7 +50,7 @@ function planStep(step: Graph, precision: PrecisionSpec, batch: number, onPass: 
   };
   check('autodiff', step);
   const assigned = check('precision', assignPrecision(step, precision));
-  const fn = planGraph(assigned, batch);
+  const fn = planGraph(check('simplify', simplify(assigned)), batch);
   check('plan', fn.graph);
   return fn;
 }

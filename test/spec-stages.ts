@@ -1,9 +1,9 @@
+import { rendered, type StageOptions, type Stages } from '../src/api/spec/spec.js';
+import { SPEC_STAGES } from '../src/api/spec/stages.js';
 import { printGraph } from '../src/ir/print.js';
-import { checkSource, lowerProgram } from '../src/lower/lower.js';
+import { lowerProgram } from '../src/lower/lower.js';
 import type { Overrides } from '../src/lower/overrides.js';
-import { formatAmp } from '../src/parser/format.js';
 import { parseAmp } from '../src/parser/parse.js';
-import { rendered, type StageOptions, type Stages } from './spec-runner.js';
 import { printAst } from './support/print-ast.js';
 
 function lowerOptions(options: StageOptions): { readonly batch?: number; readonly overrides?: Overrides } {
@@ -18,8 +18,9 @@ function leaves(value: object, path = ''): string[] {
   });
 }
 
-/** What a spec's `stage` runs. */
+/** What a spec's `stage` runs: the stages of `ampc test`, and those that show what lies between. */
 export const STAGES: Stages = {
+  ...SPEC_STAGES,
   /** The tree, or the syntax errors. */
   parse: {
     run: (source) => {
@@ -27,15 +28,6 @@ export const STAGES: Stages = {
       return { text: diagnostics.length > 0 ? rendered(diagnostics, source) : printAst(file.sections), diagnostics };
     },
   },
-  /** Everything that is wrong with a file. */
-  check: {
-    run: (source) => {
-      const diagnostics = checkSource(source);
-      return { text: diagnostics.length > 0 ? rendered(diagnostics, source) : 'no problems\n', diagnostics };
-    },
-  },
-  /** The text in the standard style. */
-  fmt: { run: (source) => ({ text: formatAmp(source) }) },
   /** The forward graph as trained, or as evaluated with `mode: eval`; `recipe: true` gives the settings instead. */
   lower: {
     run: (source, options) => {

@@ -1,16 +1,22 @@
 import assert from 'node:assert/strict';
+import { checkSpec } from '../src/api/spec/spec.js';
 import { CODES } from '../src/diagnostics/codes.js';
-import { checkSpec, loadSpecs } from './spec-runner.js';
+import { LINTS } from '../src/precision/lint.js';
+import { loadSpecs, ROOT } from './spec-runner.js';
 import { STAGES } from './spec-stages.js';
 
 const SPECS = loadSpecs();
 
 describe('specs', () => {
-  for (const file of SPECS) it(file.name, () => checkSpec(STAGES, file));
+  for (const file of SPECS)
+    it(file.name, async () => {
+      const { problems } = await checkSpec(STAGES, file, ROOT);
+      assert.equal(problems.join('\n'), '', 'npm run spec:update rewrites texts');
+    });
 
-  it('render every diagnostic of the language at least once', () => {
+  it('render every diagnostic of the language and every warning at least once', () => {
     const text = SPECS.map(({ spec }) => spec.expect.text ?? '').join('\n');
-    const missing = Object.keys(CODES).filter((code) => !text.includes(`[${code}]`));
+    const missing = [...Object.keys(CODES), ...Object.keys(LINTS)].filter((code) => !text.includes(`[${code}]`));
     assert.deepEqual(missing, []);
   });
 });

@@ -23,7 +23,7 @@ function printCasts(title: string, mark: '+' | '-', casts: readonly CastReport[]
 
 function formats(change: FormatChange): string {
   const { before, after } = change;
-  const show = ({ reads, result }: FormatChange['before']) => `${reads.join(' ')} -> ${result}`;
+  const show = ({ reads, result }: FormatChange['before']) => (reads.length === 0 ? result : `${reads.join(' ')} -> ${result}`);
   const why = before.why === after.why ? after.why : `${before.why} => ${after.why}`;
   return `${show(before)}  becomes  ${show(after)}  (${why})`;
 }

@@ -7,9 +7,10 @@ function at(place: Place): string {
   return place === null ? '-' : `${place.line}:${place.column}`;
 }
 
-/** `100 %` where nothing was there before. */
+/** `+5.0 %`; `x 12` for much more, `new` where nothing was before. */
 export function formatChange(before: number, after: number): string {
   if (before === 0) return after === 0 ? '+0.0 %' : 'new';
+  if (after > 10 * before) return `x ${Math.round(after / before).toLocaleString('en-US')}`;
   const percent = (100 * (after - before)) / before;
   return `${percent < 0 ? '' : '+'}${percent.toFixed(1)} %`;
 }

@@ -24,6 +24,7 @@ export function valueLabel(graph: Graph, id: ValueId): string {
   if (node.op === 'state' || node.op === 'input') return String(node.attrs.name);
   if (node.gradOf !== undefined) return `gradient of ${valueLabel(graph, node.gradOf)}`;
   if (node.op === 'cast') return valueLabel(graph, node.inputs[0]!);
+  if (node.op === 'unscale' || node.op === 'clip_by_norm') return `${node.op} of ${valueLabel(graph, node.inputs[0]!)}`;
   return node.layer === '' ? node.op : `${node.op} of ${node.layer}`;
 }
 

@@ -1,7 +1,7 @@
 import { printNodeWith, valueNames } from '../ir/print.js';
 import type { DType, Loc, Node, Shape, ValueId } from '../ir/types.js';
 import { byteLength, isFloat } from '../ir/types.js';
-import { isOpName, opDefinition } from '../ops/index.js';
+import { opDefinition } from '../ops/index.js';
 import { type RuleId, ruleOf } from '../precision/rules.js';
 import { castFacts, type Phase, phaseOf, placements, type ScalingFact, scalingFact, trainStep, valueLabel } from './facts.js';
 import { type Footprint, footprint, storedClasses } from './footprint.js';
@@ -88,7 +88,9 @@ function mainNode(nodes: readonly Node[]): Node | undefined {
   );
 }
 
-export function flopsOf({ graph }: PlanFunction, node: Node): number {
+/** Floating-point operations of a contraction; nothing else counts as work. */
+function flopsOf({ graph }: PlanFunction, node: Node): number {
+  if (opDefinition(node.op).kind !== 'contraction') return 0;
   const types = node.inputs.map((id) => graph.nodes[id]!.type);
   return opDefinition(node.op).flops?.(types, node.attrs, node.type) ?? 0;
 }
@@ -131,7 +133,7 @@ function layerReports(fn: PlanFunction): readonly LayerReport[] {
         casts: own.length,
         castBytes: own.reduce((sum, cast) => sum + cast.bytesMoved, 0),
         savedBytes: saved.reduce((sum, node) => sum + byteLength(node.type), 0),
-        flops: nodes.reduce((sum, node) => sum + (isOpName(node.op) ? flopsOf(fn, node) : 0), 0),
+        flops: nodes.reduce((sum, node) => sum + flopsOf(fn, node), 0),
       },
     ];
   });

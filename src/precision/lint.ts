@@ -53,7 +53,7 @@ const F16_MIN = 2 ** -24;
 type Lint = (input: LintInput) => readonly LintFinding[];
 
 function number(value: number): string {
-  return value.toLocaleString('en-US', { maximumSignificantDigits: 4 });
+  return value.toLocaleString('en-US', Number.isInteger(value) ? {} : { maximumSignificantDigits: 4 });
 }
 
 /** The format that a forward node would be computed in, as far as pins and the compute format tell. */

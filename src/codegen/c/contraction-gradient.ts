@@ -204,9 +204,9 @@ export function emitWeightGradient(context: KernelContext): Kernel {
   });
   const byDepth = (width: number) =>
     depths.length === 1
-      ? `${name}_tile${depths[0]}_${width}(xb + m, dyt, to - from, out);`
-      : `if (m + ${tile.depth} <= ${blocks.run}) ${name}_tile${tile.depth}_${width}(xb + m, dyt, to - from, out);
-            else ${name}_tile${depths.at(-1)}_${width}(xb + m, dyt, to - from, out);`;
+      ? `${name}_tile${depths[0]}_${width}(xb + m, dyt, to - from, from == start, out);`
+      : `if (m + ${tile.depth} <= ${blocks.run}) ${name}_tile${tile.depth}_${width}(xb + m, dyt, to - from, from == start, out);
+            else ${name}_tile${depths.at(-1)}_${width}(xb + m, dyt, to - from, from == start, out);`;
   const [source, dy] = [context.pointer(g.source), context.pointer(g.dy)];
   const [xSize, dySize] = [g.height * g.width * g.channels, positions * g.n];
   const second = (pointer: string, size: number, offset: string) =>
@@ -242,13 +242,10 @@ static void ${name}(void *const *p, int64_t task) {
   const int64_t chunk = task / ${slices}, slice = task % ${slices};
   const int64_t b0 = slice / ${part.channelSlices} * ${part.blocksPerSlice}, b1 = min64(b0 + ${part.blocksPerSlice}, ${blocks.count});
   const int64_t t0 = slice % ${part.channelSlices} * ${part.tilesPerSlice}, t1 = min64(t0 + ${part.tilesPerSlice}, ${channelTiles});
-  const int64_t n0 = t0 * ${tile.vectors * lanes}, n1 = min64(t1 * ${tile.vectors * lanes}, ${paddedN}), end = min64((chunk + 1) * ${perChunk}, ${groups});
+  const int64_t start = chunk * ${perChunk}, end = min64(start + ${perChunk}, ${groups});
   float *dw = (float *)${partial} + chunk * ${rows * paddedN};
-  for (int64_t tap = 0; tap < ${blocks.taps.length}; tap++) {
-    for (int64_t row = b0 * ${blocks.channels}; row < ${blocks.count === 1 ? blocks.run : `b1 * ${blocks.channels}`}; row++) memset(dw + (taps[tap][1] + row) * ${paddedN} + n0, 0, (size_t)(n1 - n0) * 4);
-  }
   ${type} *x = (${type} *)${scratch}, *dys = (${type} *)(${scratch} + ${xBytes});
-  for (int64_t from = chunk * ${perChunk}; from < end; from += ${together}) {
+  for (int64_t from = start; from < end; from += ${together}) {
     const int64_t to = min64(from + ${together}, end);
     for (int64_t i = from; i < to; i++) ${stageX}
     for (int64_t t = t0; t < t1; t++) {

@@ -97,8 +97,13 @@ function loadVectors(compute: Compute, vectors: number, pointer: string, indent:
   return repeat(vectors, (v) => `${indent}${load(v)}\n`);
 }
 
+/** Declares the sums: zero when this is the first pass over them, else what the last one left. */
 function loadSums(positions: number, vectors: number, array: (p: number, v: number) => string): string {
-  return repeat(positions, (p) => `  vf ${Array.from({ length: vectors }, (_, v) => `a${p}_${v} = ${array(p, v)}`).join(', ')};\n`);
+  const all = (text: (p: number, v: number) => string, separator: string) =>
+    Array.from({ length: positions }, (_, p) => Array.from({ length: vectors }, (__, v) => text(p, v)).join(separator));
+  const declarations = all((p, v) => `a${p}_${v} = {0}`, ', ').map((line) => `  vf ${line};\n`);
+  const loads = all((p, v) => `a${p}_${v} = ${array(p, v)};`, ' ').map((line) => `    ${line}\n`);
+  return `${declarations.join('')}  if (!first) {\n${loads.join('')}  }\n`;
 }
 
 /**
@@ -110,7 +115,7 @@ export function emitTile(name: string, compute: Compute, tile: Tile, rowStride: 
   const positions = tile.rows * tile.columns;
   const offsets = Array.from({ length: positions }, (_, p) => Math.floor(p / tile.columns) * rowStride + (p % tile.columns) * columnStride);
   return `/* ${tile.rows}x${tile.columns} positions, ${tile.vectors} vectors of channels. */
-static void ${name}(const ${type} *restrict x, const ${type} *restrict w, const int (*runs)[2], int count, vf *restrict sums) {
+static void ${name}(const ${type} *restrict x, const ${type} *restrict w, const int (*runs)[2], int count, int first, vf *restrict sums) {
 ${loadSums(positions, tile.vectors, (p, v) => `sums[${p * tile.vectors + v}]`)}  for (int r = 0; r < count; r++) {
     const ${type} *restrict xr = x + runs[r][0];
     for (int k = 0; k < runs[r][1]; k++, xr++, w += ${tile.vectors} * LANES) {
@@ -148,7 +153,7 @@ export function emitGradientTile(
 ): string {
   const { type } = STAGED[compute];
   return `/* ${depth} rows of the weight, ${vectors} vectors of channels. */
-static void ${name}(const ${type} *restrict x, const ${type} *restrict dy, int64_t images, float *restrict dw) {
+static void ${name}(const ${type} *restrict x, const ${type} *restrict dy, int64_t images, int first, float *restrict dw) {
 ${loadSums(depth, vectors, (m, v) => `load_f32(dw + ${m * loop.pitch} + ${v} * LANES)`)}  for (int64_t image = 0; image < images; image++) {
     for (int64_t row = 0; row < ${loop.rows}; row++) {
       const ${type} *restrict xr = x + image * ${loop.xImage} + row * ${loop.xRow};

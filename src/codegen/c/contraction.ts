@@ -158,19 +158,18 @@ function emitBlock(name: string, lowered: Lowered, vectors: number): string {
   const { compute, tile, lattices, c } = lowered;
   const { type } = STAGED[compute];
   const sums = tile.rows * tile.columns * vectors;
-  const call = (block: Block, target: string) =>
-    `        ${name}_tile${vectors}(x + at, w + ${block.row * vectors} * LANES, ${name}_runs + ${block.first}, ${block.count}, ${target});`;
+  const call = (block: Block, first: boolean, target: string) =>
+    `        ${name}_tile${vectors}(x + at, w + ${block.row * vectors} * LANES, ${name}_runs + ${block.first}, ${block.count}, ${first ? 1 : 0}, ${target});`;
   const finish = (lattice: Lattice, target: string) =>
     `        ${name}_finish${vectors}(p, ${target}, image, ${place('row', c.outStep[0], lattice.row0)}, ${place('column', c.outStep[1], lattice.column0)}, n);`;
   const parts = lattices.map(({ lattice, blocks }) => {
     if (blocks.length <= 1) {
-      const compute1 = blocks.map((block) => call(block, 'sums')).join('\n');
-      return tileLoops(lowered, lattice, `        vf sums[${sums}] = {{0}};\n        (void)at;\n${compute1}\n${finish(lattice, 'sums')}`);
+      const compute1 = blocks.map((block) => call(block, true, 'sums')).join('\n');
+      return tileLoops(lowered, lattice, `        vf sums[${sums}]${blocks.length === 0 ? ' = {{0}}' : ''};\n        (void)at;\n${compute1}\n${finish(lattice, 'sums')}`);
     }
-    const count = `(last - first) * ${Math.ceil(lattice.rows / tile.rows) * Math.ceil(lattice.columns / tile.columns) * sums}`;
-    const passes = blocks.map((block) => tileLoops(lowered, lattice, call(block, `all + t * ${sums}`)));
+    const passes = blocks.map((block, i) => tileLoops(lowered, lattice, call(block, i === 0, `all + t * ${sums}`)));
     const last = tileLoops(lowered, lattice, `        (void)at;\n${finish(lattice, `all + t * ${sums}`)}`);
-    return `  memset(all, 0, (size_t)(${count}) * sizeof(vf));\n${passes.join('')}${last}`;
+    return `${passes.join('')}${last}`;
   });
   return `static void ${name}_channels${vectors}(void *const *p, const ${type} *x, const ${type} *w, vf *all, int64_t first, int64_t last, int64_t n) {
   (void)all;

@@ -162,14 +162,12 @@ export class Scope {
   store(id: ValueId): void {
     const root = this.#root(id);
     if (!this.#variables.has(root)) this.value(root);
-    this.storeVariable(this.context.type(id).dtype, `${this.context.output(root)} + ${this.at.index}`, this.#variables.get(root)!);
-  }
-
-  /** Appends a store of a `vf` to an address, rounded to the format. */
-  storeVariable(dtype: DType, address: string, variable: string): void {
-    const { lanes } = this.at;
+    const { dtype } = this.context.type(id);
+    // Cutting a bf16 out of an f32 that holds one is cheaper than rounding it again.
+    const kind = dtype === 'bf16' && !this.#unrounded.has(root) ? 'bf16_exact' : dtype;
+    const [address, variable, { lanes }] = [`${this.context.output(root)} + ${this.at.index}`, this.#variables.get(root)!, this.at];
     this.statements.push(
-      lanes === undefined ? `store_${dtype}(${address}, ${variable});` : `store_${dtype}_part(${address}, ${variable}, ${lanes});`,
+      lanes === undefined ? `store_${kind}(${address}, ${variable});` : `store_${kind}_part(${address}, ${variable}, ${lanes});`,
     );
   }
 

@@ -260,6 +260,9 @@ INLINE vf load_bf16(const uint16_t *p) { return bf16_widen(load_h(p)); }
 INLINE vf load_bf16_part(const uint16_t *p, int64_t n) { return bf16_widen(load_h_part(p, n)); }
 INLINE void store_bf16(uint16_t *p, vf v) { store_h(p, bf16_narrow(v)); }
 INLINE void store_bf16_part(uint16_t *p, vf v, int64_t n) { store_h_part(p, bf16_narrow(v), n); }
+/* Of a vector whose lanes are bf16 already. */
+INLINE void store_bf16_exact(uint16_t *p, vf v) { store_h(p, __builtin_convertvector((vu)v >> 16, vh)); }
+INLINE void store_bf16_exact_part(uint16_t *p, vf v, int64_t n) { store_h_part(p, __builtin_convertvector((vu)v >> 16, vh), n); }
 
 /* Bytes as numbers. */
 INLINE vf b_widen(vb b) { return __builtin_convertvector(__builtin_convertvector(b, vi), vf); }

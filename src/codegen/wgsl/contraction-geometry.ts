@@ -115,7 +115,7 @@ export function tapAddress(c: Contraction, suffix: string): { readonly lines: re
   const [height, width] = c.kind === 'input_grad' ? [c.rows, c.columns] : [c.height, c.width];
   const index = (y: string, x: string) => `u32((i32(batch${suffix}) * ${height} + ${y}) * ${width} + ${x}) * ${channels}u`;
   const always = c.kernelY * c.kernelX === 1 && c.strideY * c.strideX === 1 && c.top + c.left === 0 && height === resultImage(c)[0] && width === resultImage(c)[1];
-  if (always) return { always, lines: [`let from${suffix} = ${index(`y${suffix}`, `x${suffix}`)};`] };
+  if (always) return { always, lines: [`let start${suffix} = ${index(`y${suffix}`, `x${suffix}`)};`] };
   const sign = c.kind === 'input_grad' ? '-' : '+';
   const moved = [`let py${suffix} = y${suffix} ${sign} p;`, `let px${suffix} = x${suffix} ${sign} q;`];
   const strided = c.kind === 'input_grad' && c.strideY * c.strideX > 1;
@@ -130,6 +130,6 @@ export function tapAddress(c: Contraction, suffix: string): { readonly lines: re
   ];
   return {
     always,
-    lines: [...moved, ...place, `let ok${suffix} = ${meets.join(' && ')};`, `let from${suffix} = select(0u, ${index(ty, tx)}, ok${suffix});`],
+    lines: [...moved, ...place, `let ok${suffix} = ${meets.join(' && ')};`, `let start${suffix} = select(0u, ${index(ty, tx)}, ok${suffix});`],
   };
 }

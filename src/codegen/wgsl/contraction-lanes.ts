@@ -1,3 +1,4 @@
+import type { ValueId } from '../../ir/types.js';
 import { channelsPerTap, type Contraction, decodeRow, tapAddress } from './contraction-geometry.js';
 import { emitFinish, fusedPool } from './contraction-finish.js';
 import type { GroupContext } from './context.js';
@@ -33,15 +34,15 @@ function prologue({ columns, lanes, rows }: LaneBlock, n: number): string[] {
 const unroll = (channels: number) => [8, 4, 2].find((step) => channels % step === 0) ?? 1;
 
 /** conv2d, linear and their input gradients without barriers: all invocations of a workgroup have the same rows, so `a` is read once for all. */
-export function emitPositions(context: GroupContext, c: Contraction): Dispatch {
+export function emitPositions(context: GroupContext, c: Contraction, nodes: readonly ValueId[]): Dispatch {
   const kernel = new KernelBuilder();
-  const pooled = fusedPool(context) !== undefined;
+  const pooled = fusedPool(context, nodes) !== undefined;
   const block = chooseBlock(c.n, 4, 8);
   const { rows, columns, lanes } = block;
   const channels = channelsPerTap(c);
   const [a, b] = [context.place(c.a), context.place(c.b)];
   const [aType, bType] = [context.type(c.a).dtype, context.type(c.b).dtype];
-  const finish = emitFinish(context, kernel, c);
+  const finish = emitFinish(context, kernel, c, nodes);
   const suffixes = Array.from({ length: rows }, (_, r) => String(r));
   const addresses = suffixes.map((r) => tapAddress(c, r));
   const always = addresses[0]!.always;
@@ -54,7 +55,7 @@ export function emitPositions(context: GroupContext, c: Contraction): Dispatch {
     inner.push(
       ...Array.from({ length: columns }, (_, t) => `let w${u}_${t} = ${loadExpression(kernel, b, bType, weight(t, `(${k})`))};`),
       ...suffixes.map((r) => {
-        const load = loadExpression(kernel, a, aType, `from${r} + ${k}`);
+        const load = loadExpression(kernel, a, aType, `start${r} + ${k}`);
         return `let a${u}_${r} = ${always ? load : `select(0.0f, ${load}, ok${r})`};`;
       }),
       ...grid(rows, columns, (r, t) => `s${r}_${t} = fma(a${u}_${r}, w${u}_${t}, s${r}_${t});`),
@@ -82,7 +83,7 @@ export function emitPositions(context: GroupContext, c: Contraction): Dispatch {
       '}',
     ]).flat(),
   ];
-  return kernel.finish(context.label(context.group.nodes), lanes, workgroups, body);
+  return kernel.finish(context.label(nodes), lanes, workgroups, body);
 }
 
 /** Range of result rows (or columns) whose tap lies inside the image. */
@@ -122,10 +123,10 @@ export function emitWeightGradient(context: GroupContext, c: Contraction, parts:
     '  for (var i = i_first; i < i_end; i++) {',
     `    let y = i * ${c.strideY} + p - ${c.top};`,
     '    for (var j = j_first; j < j_end; j++) {',
-    `      let from = u32((i32(image) * ${c.height} + y) * ${c.width} + j * ${c.strideX} + q - ${c.left}) * ${c.inputs}u + channel;`,
+    `      let start = u32((i32(image) * ${c.height} + y) * ${c.width} + j * ${c.strideX} + q - ${c.left}) * ${c.inputs}u + channel;`,
     `      let at = u32((i32(image) * ${c.rows} + i) * ${c.columns} + j) * ${c.n}u;`,
     ...Array.from({ length: columns }, (_, t) => `      let w${t} = ${loadExpression(kernel, dy, dyType, `at + l${t}`)};`),
-    ...Array.from({ length: rows }, (_, r) => `      let a${r} = ${loadExpression(kernel, x, xType, `from + ${r}u`)};`),
+    ...Array.from({ length: rows }, (_, r) => `      let a${r} = ${loadExpression(kernel, x, xType, `start + ${r}u`)};`),
     ...grid(rows, columns, (r, t) => `      s${r}_${t} = fma(a${r}, w${t}, s${r}_${t});`),
     '    }',
     '  }',

@@ -1,4 +1,4 @@
-import type { DType } from '../../ir/types.js';
+import type { DType, ValueId } from '../../ir/types.js';
 import { channelsPerTap, type Contraction, decodeRow, tapAddress } from './contraction-geometry.js';
 import { emitFinish, fusedPool } from './contraction-finish.js';
 import type { GroupContext } from './context.js';
@@ -60,7 +60,7 @@ function emitLoaders(context: GroupContext, kernel: KernelBuilder, c: Contractio
           `let p = i32(m / ${c.inputs * c.kernelX}u);`,
           `let q = i32(m / ${c.inputs}u % ${c.kernelX}u);`,
           ...tapAddress(c, '').lines,
-          `let at = from + m % ${c.inputs}u;`,
+          `let at = start + m % ${c.inputs}u;`,
         ]
       : [
           ...decodeRow(c, pooled, 'm', ''),
@@ -68,7 +68,7 @@ function emitLoaders(context: GroupContext, kernel: KernelBuilder, c: Contractio
           `let p = i32(tap / ${c.kernelX}u);`,
           `let q = i32(tap % ${c.kernelX}u);`,
           ...tapAddress(c, '').lines,
-          `let at = from + k % ${channels}u;`,
+          `let at = start + k % ${channels}u;`,
         ];
   const always = tapAddress(c, '').always;
   const b = c.kind === 'input_grad' ? `(k / ${channels}u * ${c.n}u + n) * ${channels}u + k % ${channels}u` : `k * ${c.n}u + n`;
@@ -97,13 +97,15 @@ function fill(name: string, size: number, tile: Tile, threads: number, along: 'k
   ];
 }
 
-/**
- * Any contraction with tiles of both operands in workgroup memory. A weight gradient sums over many pixels and is cut into `parts`, whose sums go to
- * `target`; the others hand each accumulator to the fused ops behind them.
- */
-export function emitTiles(context: GroupContext, c: Contraction, parts: number, target: Place | undefined): Dispatch {
+/** A weight gradient sums over many pixels: it is cut into parts, whose sums go to `target`. The others end in the fused nodes. */
+type Destination = { readonly parts: number; readonly target: Place } | { readonly fused: readonly ValueId[] };
+
+/** Any contraction with tiles of both operands in workgroup memory. */
+export function emitTiles(context: GroupContext, c: Contraction, destination: Destination): Dispatch {
   const kernel = new KernelBuilder();
-  const pooled = target === undefined && fusedPool(context) !== undefined;
+  const { parts, target, nodes } =
+    'fused' in destination ? { parts: 1, target: undefined, nodes: destination.fused } : { ...destination, nodes: [c.node.id] };
+  const pooled = fusedPool(context, nodes) !== undefined;
   const [aType, bType] = [context.type(c.a).dtype, context.type(c.b).dtype];
   const { limits } = context.target;
   const tile = chooseTile(c, parts, aType === 'f16' && bType === 'f16' ? 2 : 4, limits);
@@ -115,7 +117,7 @@ export function emitTiles(context: GroupContext, c: Contraction, parts: number, 
     `var<workgroup> tile_a: array<${element(aType)}, ${tile.k * (tile.m + 1)}>;`,
     `var<workgroup> tile_b: array<${element(bType)}, ${tile.k * (tile.n + 1)}>;`,
   );
-  const finish = target === undefined ? emitFinish(context, kernel, c) : undefined;
+  const finish = target === undefined ? emitFinish(context, kernel, c, nodes) : undefined;
   const each = <T>(length: number, make: (index: number) => T) => Array.from({ length }, (_, index) => make(index));
   const length = Math.ceil(c.k / parts);
   const [mBlocks, nBlocks] = [Math.ceil(c.m / tile.m), Math.ceil(c.n / tile.n)];
@@ -155,5 +157,5 @@ export function emitTiles(context: GroupContext, c: Contraction, parts: number, 
     'let n = n0 + column;',
     ...stores,
   ];
-  return kernel.finish(context.label(context.group.nodes), threads, [Math.ceil(mBlocks / folded), nBlocks * folded, parts], body);
+  return kernel.finish(context.label(nodes), threads, [Math.ceil(mBlocks / folded), nBlocks * folded, parts], body);
 }

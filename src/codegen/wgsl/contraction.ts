@@ -1,6 +1,5 @@
 import type { ValueId } from '../../ir/types.js';
 import { type Contraction, contractionOf } from './contraction-geometry.js';
-import { storedBy } from './contraction-finish.js';
 import { emitPositions, emitWeightGradient } from './contraction-lanes.js';
 import { emitTiles } from './contraction-tiles.js';
 import type { GroupContext } from './context.js';
@@ -29,7 +28,7 @@ function emitGradient(context: GroupContext, c: Contraction): Dispatch[] {
   const id = c.node.id;
   const direct = used === 1 && c.node.type.dtype === 'f32';
   const target = direct ? context.place(id) : context.reserve(used * c.m * c.n * 4);
-  const first = form === 'lanes' ? emitWeightGradient(context, c, used, target) : emitTiles(context, c, used, target);
+  const first = form === 'lanes' ? emitWeightGradient(context, c, used, target) : emitTiles(context, c, { parts: used, target });
   context.markDone(id);
   if (direct) return [first];
   const kernel = new KernelBuilder();
@@ -42,13 +41,19 @@ function emitGradient(context: GroupContext, c: Contraction): Dispatch[] {
 }
 
 /**
- * A contraction with everything that the plan fused behind it. Returns undefined when the fused ops read more buffers than one kernel may: then the
- * contraction is emitted alone.
+ * A contraction with everything that the plan fused behind it; alone, its result left in memory, where the fused ops read more buffers than one
+ * kernel may.
  */
 export function emitContraction(context: GroupContext, id: ValueId): Dispatch[] {
   const c = contractionOf(context, id);
   if (c.kind === 'weight_grad') return emitGradient(context, c);
-  const dispatch = context.target.contractions === 'lanes' ? emitPositions(context, c) : emitTiles(context, c, 1, undefined);
-  for (const stored of storedBy(context)) context.markDone(stored);
-  return [dispatch];
+  const emit = (nodes: readonly ValueId[]) =>
+    context.target.contractions === 'lanes' ? emitPositions(context, c, nodes) : emitTiles(context, c, { fused: nodes });
+  const fused = emit(context.group.nodes);
+  if (fused.bindings.length <= context.target.limits.storageBuffers) {
+    for (const node of context.group.nodes) context.markDone(node);
+    return [fused];
+  }
+  context.markDone(id);
+  return [emit([id])];
 }

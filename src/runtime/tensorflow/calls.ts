@@ -152,6 +152,11 @@ export class Calls {
     return this.device.execute('PadV2', attrs, [x, paddings, this.scalar(value, x.dtype)], x.dtype);
   }
 
+  zeros(shape: Shape, dtype: number): Tensor {
+    const attrs = [type('T', dtype), type('index_type', INT32)];
+    return this.device.execute('Fill', attrs, [this.vector(shape), this.scalar(0, dtype)], dtype);
+  }
+
   concat(parts: readonly Tensor[], axis: number): Tensor {
     if (parts.length === 1) return parts[0]!;
     const [{ dtype }] = parts as [Tensor];

@@ -97,40 +97,38 @@ const maxPool2dIndex: Kernel = (context) => {
 };
 
 /** Sends each dy to its tap, and puts the phases together again. */
-const maxPool2dGrad = exact((tf, [dy, index], context) => {
-  const phases = phasesOf(context, context.type.shape, dy!.shape);
+function scatter(tf: Calls, dy: Tensor, index: Tensor, context: KernelContext): Tensor {
+  const phases = phasesOf(context, context.type.shape, dy.shape);
   const { stride, size, padding } = phases;
   const count = stride[0]! * stride[1]!;
-  const [batch, rows, columns, channels] = dy!.shape as [number, number, number, number];
+  const [batch, rows, columns, channels] = dy.shape as [number, number, number, number];
   const parts: Tensor[][] = Array.from({ length: count }, () => []);
   for (const [tap, position] of positions(phases).entries()) {
     const { phase, at } = place(phases, position);
-    const sent = keepWhere(tf, tf.compare('Equal', index!, tap), dy!);
+    const sent = keepWhere(tf, tf.compare('Equal', index, tap), dy);
     const around = [rows, columns].map((length, axis): [number, number] => [at[axis]!, size[axis]! - length - at[axis]!]);
     parts[phase]!.push(tf.pad(sent, [[0, 0], ...around, [0, 0]], 0));
   }
-  const empty = () =>
-    tf.device.execute(
-      'Fill',
-      [type('T', dy!.dtype), type('index_type', INT32)],
-      [tf.vector([batch, ...size, channels]), tf.scalar(0, dy!.dtype)],
-      dy!.dtype,
-    );
-  let image = tf.concat(
-    parts.map((part) => (part.length === 0 ? empty() : tf.sum(part))),
-    0,
-  );
+  const images = parts.map((part) => (part.length === 0 ? tf.zeros([batch, ...size, channels], dy.dtype) : tf.sum(part)));
+  let image = tf.concat(images, 0);
   if (count > 1) {
     const { sizes, none } = block(tf, phases);
-    const attrs = [type('T', dy!.dtype), type('Tblock_shape', INT32), type('Tcrops', INT32)];
-    image = tf.device.execute('BatchToSpaceND', attrs, [image, sizes, none], dy!.dtype);
+    const attrs = [type('T', dy.dtype), type('Tblock_shape', INT32), type('Tcrops', INT32)];
+    image = tf.device.execute('BatchToSpaceND', attrs, [image, sizes, none], dy.dtype);
   }
-  return tf.slice(
-    image,
-    padding.map(([before]) => before),
-    context.type.shape,
-  );
-});
+  const before = padding.map(([amount]) => amount);
+  return tf.slice(image, before, context.type.shape);
+}
+
+const scatterExactly = exact((tf, [dy, index], context) => scatter(tf, dy!, index!, context));
+const scatterSums = wide((tf, [dy, index], context) => scatter(tf, dy!, index!, context));
+
+/** Where windows overlap, gradients are added: in f32, to be rounded once. */
+const maxPool2dGrad: Kernel = (context) => {
+  const [window, stride] = [numbersAttr(context.node.attrs, 'window'), numbersAttr(context.node.attrs, 'stride')];
+  const overlap = window.some((length, axis) => length > stride[axis]!);
+  return overlap ? scatterSums(context) : scatterExactly(context);
+};
 
 function averageAttrs({ node }: KernelContext) {
   const [window, stride] = [numbersAttr(node.attrs, 'window'), numbersAttr(node.attrs, 'stride')];

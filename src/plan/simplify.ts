@@ -1,0 +1,22 @@
+import { removeDeadNodes } from '../ir/rewrite.js';
+import type { Graph, Node } from '../ir/types.js';
+import { numbersAttr } from '../ir/types.js';
+
+/** Whether the windows of a pool neither overlap nor touch padding, so that each result belongs to pixels of its own. */
+export function windowsTile(node: Node): boolean {
+  const window = numbersAttr(node.attrs, 'window');
+  const stride = numbersAttr(node.attrs, 'stride');
+  return window.every((size, axis) => size <= stride[axis]!) && numbersAttr(node.attrs, 'padding').every((size) => size === 0);
+}
+
+/** The gradient of a tiling max pool places each number once among zeros: its sums over positions are those of what it places. */
+function sumBeforePlacing(graph: Graph, node: Node): Node {
+  if (node.op !== 'sum_to_channel') return node;
+  const placed = graph.nodes[node.inputs[0]!]!;
+  return placed.op === 'max_pool2d_grad' && windowsTile(placed) ? { ...node, inputs: [placed.inputs[0]!] } : node;
+}
+
+/** Rewrites that give the same bits for less work. */
+export function simplify(graph: Graph): Graph {
+  return removeDeadNodes({ ...graph, nodes: graph.nodes.map((node) => sumBeforePlacing(graph, node)) });
+}

@@ -1,0 +1,88 @@
+import type { WgslLimits, WgslTarget } from '../../codegen/wgsl/target.js';
+import { userError } from '../../diagnostics/diagnostic.js';
+import { openInstance } from './dawn.js';
+
+/** An adapter with what matters of it. */
+export interface AdapterFacts {
+  readonly adapter: GPUAdapter;
+  /** `NVIDIA RTX 4090 (driver 560.35)`: the best name that the driver gives. */
+  readonly name: string;
+  readonly vendor: string;
+  readonly driver: string;
+  /** Runs on the processor. */
+  readonly software: boolean;
+  readonly f16: boolean;
+  readonly timestamps: boolean;
+  readonly subgroups: boolean;
+  /** `16x16x16 f16 -> f32`, for each configuration of the experimental matrix feature. */
+  readonly matrix: readonly string[];
+}
+
+interface ExtendedInfo extends GPUAdapterInfo {
+  readonly subgroupMatrixConfigs?: readonly { M: number; N: number; K: number; componentType: string; resultComponentType: string }[];
+}
+
+function driverAdvice(): string {
+  if (process.platform === 'linux') return "install the GPU's Vulkan driver, or for a software adapter Mesa 24 or newer (Debian 12: mesa-vulkan-drivers from bookworm-backports)";
+  return 'install the current driver of the GPU';
+}
+
+/** The adapter that would be used. Throws UserError when there is none, with what to install. */
+export async function findAdapter(): Promise<AdapterFacts> {
+  const gpu = await openInstance();
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (adapter === null) throw userError('AMP6032', 'WebGPU found no adapter', 'no Vulkan, Metal or Direct3D 12 driver offers one that Dawn accepts', driverAdvice());
+  const info = adapter.info as ExtendedInfo;
+  const matrix = [...(info.subgroupMatrixConfigs ?? [])].map((c) => `${c.M}x${c.N}x${c.K} ${c.componentType} -> ${c.resultComponentType}`);
+  const software = info.isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|basic render/i.test(`${info.device} ${info.description} ${info.architecture}`);
+  return {
+    adapter,
+    name: (info.device || info.architecture || info.vendor || 'unknown adapter').replace(/-+$/, ''),
+    vendor: info.vendor || 'unknown',
+    driver: info.description || 'unknown',
+    software,
+    f16: adapter.features.has('shader-f16'),
+    timestamps: adapter.features.has('timestamp-query'),
+    subgroups: adapter.features.has('subgroups'),
+    matrix,
+  };
+}
+
+export function limitsOf({ limits }: { readonly limits: GPUSupportedLimits }): WgslLimits {
+  return {
+    storageBuffers: limits.maxStorageBuffersPerShaderStage,
+    bindingBytes: limits.maxStorageBufferBindingSize,
+    bufferBytes: limits.maxBufferSize,
+    offsetAlignment: limits.minStorageBufferOffsetAlignment,
+    workgroupInvocations: Math.min(256, limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX),
+    workgroupBytes: limits.maxComputeWorkgroupStorageSize,
+    workgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+  };
+}
+
+/** The limits that a kernel or a buffer can run into, as the adapter has them. */
+function requiredLimits({ limits }: GPUAdapter): Record<string, number> {
+  const names = [
+    'maxStorageBuffersPerShaderStage',
+    'maxStorageBufferBindingSize',
+    'maxBufferSize',
+    'minStorageBufferOffsetAlignment',
+    'maxComputeInvocationsPerWorkgroup',
+    'maxComputeWorkgroupSizeX',
+    'maxComputeWorkgroupStorageSize',
+    'maxComputeWorkgroupsPerDimension',
+  ] as const;
+  return Object.fromEntries(names.map((name) => [name, limits[name]]));
+}
+
+/** A device with everything that the adapter offers, and what the generator needs to know of it. */
+export async function openDevice(facts: AdapterFacts): Promise<{ device: GPUDevice; target: WgslTarget }> {
+  const { adapter, f16, timestamps, software } = facts;
+  const features: GPUFeatureName[] = [...(f16 ? ['shader-f16' as const] : []), ...(timestamps ? ['timestamp-query' as const] : [])];
+  try {
+    const device = await adapter.requestDevice({ requiredFeatures: features, requiredLimits: requiredLimits(adapter) });
+    return { device, target: { f16, contractions: software ? 'lanes' : 'tiles', limits: limitsOf(device) } };
+  } catch (error) {
+    throw userError('AMP6033', `the adapter ${facts.name} gives no device`, (error as Error).message, 'another program may hold the GPU, or its driver needs an update');
+  }
+}

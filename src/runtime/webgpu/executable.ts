@@ -1,0 +1,245 @@
+import type { WgslFunction, WgslProgram } from '../../codegen/wgsl/emit.js';
+import type { Block, FunctionLayout } from '../../codegen/wgsl/layout.js';
+import { type UserError, userError } from '../../diagnostics/diagnostic.js';
+import { type DType, elementCount } from '../../ir/types.js';
+import { decodeHalf } from '../../numeric/half.js';
+import type { FunctionName, Plan } from '../../plan/plan.js';
+import type { CallOptions, Executable, InputData, Inputs, KernelTime, NonFinite, Scalars } from '../backend.js';
+import { Reader } from './buffers.js';
+import { type BoundDispatch, encodeDispatches } from './pipelines.js';
+import { timeGroups } from './profile.js';
+import { ScalarRing } from './ring.js';
+import { Tracer } from './trace.js';
+
+type StateElements = Float32Array | Int32Array;
+
+/** Calls that may wait on the device before the host does: enough to keep it busy, few enough to bound the copies of their inputs. */
+const CALLS_AHEAD = 32;
+
+export interface LoadedProgram {
+  readonly plan: Plan;
+  readonly program: WgslProgram;
+  readonly device: GPUDevice;
+  readonly blocks: Readonly<Record<Block, GPUBuffer>>;
+  readonly dispatches: ReadonlyMap<FunctionName, readonly (readonly BoundDispatch[])[]>;
+  readonly compileMs: number;
+}
+
+/** A plan on a GPU. Calls are submitted ahead of the device; it is read only by `drain` and the other readers. */
+export class WebGpuExecutable implements Executable {
+  readonly compileMs: number;
+  readonly memory: Executable['memory'];
+  readonly #loaded: LoadedProgram;
+  readonly #reader: Reader;
+  readonly #ring: ScalarRing;
+  #tracer: Tracer | undefined;
+  #early: Scalars[] = [];
+  #ahead = 0;
+  #last: FunctionLayout | undefined;
+  #traced: NonFinite | undefined;
+  #failure: UserError | undefined;
+  #queue: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(loaded: LoadedProgram) {
+    const { device, program, compileMs } = loaded;
+    this.#loaded = loaded;
+    this.#reader = new Reader(device);
+    this.#ring = new ScalarRing(device);
+    this.compileMs = compileMs;
+    const { states, arena, inputs, workspace } = program.memory;
+    this.memory = { states, arena, workspace: workspace + inputs };
+    device.addEventListener('uncapturederror', (event) => this.#fail(event.error));
+    void device.lost.then(({ reason, message }) => {
+      if (reason !== 'destroyed') this.#failure ??= lostError(message);
+    });
+  }
+
+  /** Times that the host has read from the device. */
+  get readbacks(): number {
+    return this.#reader.count;
+  }
+
+  call(name: FunctionName, inputs: Inputs, options: CallOptions = {}): Promise<void> {
+    return this.#enqueue(() => this.#submit(name, inputs, options.trace === true));
+  }
+
+  drain(): Promise<readonly Scalars[]> {
+    return this.#enqueue(async () => {
+      const scalars = [...this.#early, ...(await this.#ring.drain(this.#reader))];
+      this.#early = [];
+      this.#ahead = 0;
+      return scalars;
+    });
+  }
+
+  readOutput(name: string): Promise<Float32Array> {
+    return this.#enqueue(async () => {
+      const output = this.#last?.tensors.get(name);
+      if (output === undefined) throw new Error(`the last call had no tensor output ${name}`);
+      const { block, offset, bytes } = output.place;
+      const [elements] = await this.#reader.read([{ buffer: this.#loaded.blocks[block], offset, bytes }]);
+      return widen(output.type.dtype, elements!, block).slice(0, elementCount(output.type.shape));
+    });
+  }
+
+  nonFinite(): Promise<NonFinite | undefined> {
+    return this.#enqueue(async () => this.#traced);
+  }
+
+  /** One call with the device's time for each kernel. Throws UserError where the adapter has no timestamps. */
+  profile(name: FunctionName, inputs: Inputs): Promise<readonly KernelTime[]> {
+    return this.#enqueue(async () => {
+      const { device, dispatches } = this.#loaded;
+      const fn = this.#function(name);
+      this.#upload(fn.layout, inputs);
+      const seconds = await timeGroups(device, this.#reader, dispatches.get(name)!);
+      return fn.groups.map(({ group }, i) => ({ group: group.name, seconds: seconds[i]! }));
+    });
+  }
+
+  readStates(names?: readonly string[]): Promise<ReadonlyMap<string, StateElements>> {
+    return this.#enqueue(async () => {
+      const { program, blocks } = this.#loaded;
+      const wanted = names ?? [...program.states.slots.keys()];
+      const slots = wanted.map((name) => this.#slot(name));
+      const parts = slots.map(({ offset, type }) => ({ buffer: blocks.states, offset, bytes: elementCount(type.shape) * 4 }));
+      const elements = await this.#reader.read(parts);
+      return new Map(wanted.map((name, i) => [name, slots[i]!.type.dtype === 'i32' ? new Int32Array(elements[i]!.buffer) : new Float32Array(elements[i]!.buffer)]));
+    });
+  }
+
+  writeStates(values: ReadonlyMap<string, StateElements>): Promise<void> {
+    return this.#enqueue(async () => {
+      const { device, blocks } = this.#loaded;
+      for (const [name, elements] of values) {
+        const { offset, type } = this.#slot(name);
+        if (elements.length !== elementCount(type.shape)) throw new Error(`state ${name} has ${elementCount(type.shape)} elements, not ${elements.length}`);
+        if (elements instanceof Int32Array !== (type.dtype === 'i32')) throw new Error(`state ${name} is ${type.dtype}`);
+        writeBytes(device, blocks.states, offset, elements);
+      }
+    });
+  }
+
+  async dispose(): Promise<void> {
+    if (this.#closed) return;
+    await this.#enqueue(async () => {
+      this.#closed = true;
+      const { device, blocks } = this.#loaded;
+      if (this.#failure === undefined) await device.queue.onSubmittedWorkDone();
+      this.#ring.destroy();
+      this.#tracer?.destroy();
+      for (const buffer of Object.values(blocks)) buffer.destroy();
+      device.destroy();
+    }).catch(() => this.#loaded.device.destroy());
+  }
+
+  async #submit(name: FunctionName, inputs: Inputs, trace: boolean): Promise<void> {
+    const { device, blocks, dispatches } = this.#loaded;
+    const fn = this.#function(name);
+    if (this.#ring.isFull) this.#early.push(...(await this.#ring.drain(this.#reader)));
+    this.#upload(fn.layout, inputs);
+    const tracer = trace ? (this.#tracer ??= new Tracer(device, blocks)) : undefined;
+    tracer?.begin();
+    const encoder = device.createCommandEncoder();
+    this.#ring.record(encoder, fn.layout, blocks, 'before');
+    const pass = encoder.beginComputePass();
+    const { graph } = this.#loaded.plan.functions.find((other) => other.name === name)!;
+    for (const [i, { stores }] of fn.groups.entries()) {
+      encodeDispatches(pass, dispatches.get(name)![i]!);
+      if (tracer !== undefined) for (const value of stores) tracer.check(pass, graph, fn.layout, value);
+    }
+    pass.end();
+    this.#ring.record(encoder, fn.layout, blocks, 'after');
+    device.queue.submit([encoder.finish()]);
+    this.#last = fn.layout;
+    if (tracer !== undefined) {
+      const node = await tracer.result(this.#reader);
+      this.#traced = node === undefined ? undefined : { function: name, node };
+    }
+    this.#ahead += 1;
+    if (this.#ahead >= CALLS_AHEAD) {
+      await device.queue.onSubmittedWorkDone();
+      this.#ahead = 0;
+    }
+  }
+
+  #upload(layout: FunctionLayout, inputs: Inputs): void {
+    const { device, blocks } = this.#loaded;
+    for (const [name, { type, offset }] of layout.inputs) {
+      const given: InputData | undefined = inputs[name];
+      if (given === undefined) throw new Error(`input ${name} of ${layout.name} is missing`);
+      if (given.length !== elementCount(type.shape)) throw new Error(`input ${name} has ${given.length} elements, not ${elementCount(type.shape)}`);
+      writeBytes(device, blocks.inputs, offset, given);
+    }
+  }
+
+  #function(name: FunctionName): WgslFunction {
+    const fn = this.#loaded.program.functions.find((other) => other.name === name);
+    if (fn === undefined) throw new Error(`the plan has no function ${name}`);
+    return fn;
+  }
+
+  #slot(name: string) {
+    const slot = this.#loaded.program.states.slots.get(name);
+    if (slot === undefined) throw new Error(`the plan has no state ${name}`);
+    return slot;
+  }
+
+  #fail(error: GPUError): void {
+    const isMemory = error instanceof GPUOutOfMemoryError;
+    this.#failure ??= isMemory
+      ? userError('AMP6035', 'the GPU ran out of memory', error.message, 'use a smaller batch, or close other programs that use the GPU')
+      : userError('AMP6037', 'the GPU refused a command', error.message, 'this is a bug in ampc or in the driver: report it');
+  }
+
+  /** Work runs in the order of the calls; a failure of the device ends this and all later work. */
+  #enqueue<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(async () => {
+      if (this.#closed) throw new Error('the plan was disposed of');
+      if (this.#failure !== undefined) throw this.#failure;
+      try {
+        const value = await work();
+        if (this.#failure !== undefined) throw this.#failure;
+        return value;
+      } catch (error) {
+        // A map that fails because the device went away says so only in passing.
+        throw this.#failure ?? error;
+      }
+    });
+    this.#queue = result.then(
+      () => {},
+      () => {},
+    );
+    return result;
+  }
+}
+
+function lostError(message: string): UserError {
+  return userError('AMP6038', 'the GPU was lost', message, 'its driver was reset or removed; run again with --resume to go on from the last checkpoint');
+}
+
+/** The queue takes whole words; what is written behind the last element is padding. */
+function writeBytes(device: GPUDevice, buffer: GPUBuffer, offset: number, data: InputData): void {
+  const whole = data.byteLength - (data.byteLength % 4);
+  if (whole > 0) device.queue.writeBuffer(buffer, offset, data.buffer, data.byteOffset, whole);
+  if (whole === data.byteLength) return;
+  const rest = new Uint8Array(4);
+  rest.set(new Uint8Array(data.buffer, data.byteOffset + whole, data.byteLength - whole));
+  device.queue.writeBuffer(buffer, offset + whole, rest);
+}
+
+function widen(dtype: DType, bytes: Uint8Array, block: Block): Float32Array {
+  switch (dtype) {
+    case 'f32':
+      return new Float32Array(bytes.buffer);
+    case 'f16':
+      return decodeHalf('f16', new Uint16Array(bytes.buffer));
+    case 'bf16':
+      throw new Error('WGSL has no bf16');
+    case 'i32':
+      return Float32Array.from(new Int32Array(bytes.buffer));
+    default:
+      return Float32Array.from(block === 'inputs' ? bytes : new Uint32Array(bytes.buffer));
+  }
+}

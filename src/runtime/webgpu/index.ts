@@ -1,0 +1,81 @@
+import { emitWgsl, printWgsl } from '../../codegen/wgsl/emit.js';
+import { DEFAULT_TARGET, type WgslTarget } from '../../codegen/wgsl/target.js';
+import { UserError } from '../../diagnostics/diagnostic.js';
+import type { Plan } from '../../plan/plan.js';
+import type { Backend, BackendInfo } from '../backend.js';
+import { type AdapterFacts, findAdapter, limitsOf, openDevice } from './adapter.js';
+import { allocateBlocks, checkSizes } from './buffers.js';
+import { WebGpuExecutable } from './executable.js';
+import { bindProgram } from './pipelines.js';
+
+export { WebGpuExecutable } from './executable.js';
+
+function reasonOf(error: UserError): string {
+  const [{ message, why, fix }] = error.diagnostics as [UserError['diagnostics'][number]];
+  return [message, why, fix].filter((part) => part !== undefined).join('; ');
+}
+
+function f16Support({ vendor, f16 }: AdapterFacts): string {
+  if (!f16) return 'no: the driver has no shader-f16, so plans are f32';
+  if (!/nvidia/i.test(vendor)) return 'yes';
+  return 'yes (for drivers before 615.71 ampc switches it on with the toggle vulkan_enable_f16_on_nvidia)';
+}
+
+async function probe(): Promise<BackendInfo> {
+  try {
+    const facts = await findAdapter();
+    const { bufferBytes } = limitsOf(facts.adapter);
+    return {
+      name: 'webgpu',
+      available: true,
+      device: facts.software ? `${facts.name} (software)` : facts.name,
+      software: facts.software,
+      capabilities: { low: facts.f16 ? ['f16'] : [], maxBuffer: bufferBytes },
+      details: {
+        vendor: facts.vendor,
+        driver: facts.driver,
+        'shader-f16': f16Support(facts),
+        subgroups: facts.subgroups ? 'yes' : 'no',
+        matrix: facts.matrix.length > 0 ? facts.matrix.join(', ') : 'no',
+      },
+    };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    // Known without an adapter, so that plans can be made and read anywhere.
+    return { name: 'webgpu', available: false, reason: reasonOf(error), capabilities: { low: ['f16'] } };
+  }
+}
+
+/** Loads a plan; `choices` override what the adapter decides. Throws UserError when there is no adapter or too little memory. */
+export async function loadPlan(plan: Plan, choices: Partial<WgslTarget> = {}): Promise<WebGpuExecutable> {
+  const { device, target } = await openDevice(await findAdapter());
+  try {
+    const started = performance.now();
+    const chosen = { ...target, ...choices };
+    const program = emitWgsl(plan, chosen);
+    checkSizes(program, chosen.limits);
+    const blocks = await allocateBlocks(device, program);
+    const dispatches = await bindProgram(device, program, blocks);
+    return new WebGpuExecutable({ plan, program, device, blocks, dispatches, compileMs: performance.now() - started });
+  } catch (error) {
+    device.destroy();
+    throw error;
+  }
+}
+
+/** Plans as WGSL on any GPU with Vulkan, Metal or Direct3D 12, through Dawn. */
+export function createBackend(): Backend {
+  return { name: 'webgpu', probe, load: (plan) => loadPlan(plan) };
+}
+
+/** The WGSL of a plan, as it would run here; for the limits that every device has where there is no adapter. */
+export async function emitForThisMachine(plan: Plan): Promise<string> {
+  let target = DEFAULT_TARGET;
+  try {
+    const { adapter, f16, software } = await findAdapter();
+    target = { f16, contractions: software ? 'lanes' : 'tiles', limits: limitsOf(adapter) };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+  }
+  return printWgsl(plan, emitWgsl(plan, target));
+}

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { FLOAT_TYPES, type FloatType } from '../../src/ir/types.js';
+import type { OpName } from '../../src/ops/index.js';
+import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
+import type { Elements } from '../../src/runtime/reference/kernel.js';
+import type { TensorflowOptions } from '../../src/runtime/tensorflow/index.js';
+import { batchPlan, readCaseStates, runCase } from '../codegen/batch.js';
+import { type OpCase, opCase, SAMPLED_OPS } from '../ops/cases.js';
+import { loadTensorflow, requireTensorflow } from './support.js';
+
+/** Ops that are one rounding, or none: the bits are the reference's. */
+const EXACT: ReadonlySet<OpName> = new Set<OpName>([
+  'relu',
+  'relu_grad',
+  'relu6',
+  'relu6_grad',
+  'leaky_relu',
+  'leaky_relu_grad',
+  'add',
+  'sub',
+  'mul',
+  'scale',
+  'cast',
+  'dropout',
+  'reshape',
+  'concat',
+  'slice',
+  'max_pool2d',
+  'max_pool2d_index',
+  'correct_count',
+  'scale_loss',
+  'scale_loss_grad',
+  'all_finite',
+  'unscale',
+  'update_scale',
+  'accumulate',
+  'reset',
+  'advance',
+]);
+
+/** Share of the largest result that sums and curves in f32 may be off by. */
+const TOLERANCE = 2e-6;
+/** TensorFlow's Adam takes 1 - beta of the f32 beta: 1.3e-5 off for a beta2 of 0.999. */
+const ADAM_TOLERANCE = 3e-5;
+/** Half a unit in the last place, relative, of each format: what rounding another f32 can add. */
+const HALF_UNIT: Readonly<Record<string, number>> = { f16: 2 ** -10, bf16: 2 ** -7 };
+/** What half kernels of TensorFlow may be off by, as a share of the largest result: some of the processor's accumulate in half. */
+const NATIVE_TOLERANCE: Readonly<Record<string, number>> = { f16: 1e-2, bf16: 6e-2 };
+const CONTRACTIONS: readonly OpName[] = [
+  'conv2d',
+  'conv2d_input_grad',
+  'conv2d_weight_grad',
+  'linear',
+  'linear_input_grad',
+  'linear_weight_grad',
+];
+
+function largest(values: ArrayLike<number>): number {
+  let most = 1e-30;
+  for (let i = 0; i < values.length; i += 1) if (Number.isFinite(values[i])) most = Math.max(most, Math.abs(values[i]!));
+  return most;
+}
+
+function allowed(item: OpCase, options: TensorflowOptions, want: ArrayLike<number>): (x: number) => number {
+  const { dtype } = item.graph.nodes[item.node]!.type;
+  if (options.nativeHalf === true) return () => (NATIVE_TOLERANCE[dtype] ?? TOLERANCE) * largest(want);
+  if (EXACT.has(item.op)) return () => 0;
+  const share = (item.op.startsWith('adam') ? ADAM_TOLERANCE : TOLERANCE) * largest(want);
+  return (x) => share + (HALF_UNIT[dtype] ?? 0) * Math.abs(x);
+}
+
+function assertClose(got: ArrayLike<number>, want: ArrayLike<number>, allow: (x: number) => number, what: string): void {
+  assert.equal(got.length, want.length, what);
+  for (let i = 0; i < want.length; i += 1) {
+    const [a, b] = [got[i]!, want[i]!];
+    if (a === b || (Number.isNaN(a) && Number.isNaN(b))) continue;
+    assert.ok(Math.abs(a - b) <= allow(b), `${what}: element ${i} is ${a}, the reference has ${b}`);
+  }
+}
+
+async function checkCases(cases: readonly OpCase[], options: TensorflowOptions = {}): Promise<void> {
+  const executable = await loadTensorflow(batchPlan(cases, 'tensorflow'), options);
+  try {
+    for (const [index, item] of cases.entries()) {
+      const { op, graph, node, inputs, states, seed } = item;
+      const { dtype, shape } = graph.nodes[node]!.type;
+      const what = `${op} ${dtype}[${shape.join(',')}] seed ${seed}`;
+      const got = await runCase(executable, item, index);
+      const { values, writes } = evaluateGraph(graph, inputs, states as ReadonlyMap<string, Elements>);
+      const want = values.get(graph.outputs.result!)!;
+      assertClose(got, want, allowed(item, options, want), what);
+      const after = await readCaseStates(executable, [...writes.keys()], index);
+      for (const [name, elements] of writes)
+        assertClose(after.get(name)!, elements, allowed(item, options, elements), `${what}, state ${name}`);
+    }
+  } finally {
+    await executable.dispose();
+  }
+}
+
+function casesFor(ops: readonly OpName[], seeds: readonly number[], dtype: FloatType): OpCase[] {
+  return ops.flatMap((op) => seeds.map((seed) => opCase(op, dtype, seed)));
+}
+
+describe('TensorFlow against the reference', function () {
+  this.timeout(300_000);
+
+  before(async function () {
+    await requireTensorflow(this);
+  });
+
+  for (const dtype of FLOAT_TYPES) {
+    it(`computes every op in ${dtype}`, async () => {
+      await checkCases(casesFor(SAMPLED_OPS, [1, 2, 3, 4], dtype));
+    });
+  }
+
+  for (const dtype of ['f16', 'bf16'] as const) {
+    it(`runs the contractions in ${dtype} kernels, as on a GPU`, async () => {
+      await checkCases(casesFor(CONTRACTIONS, [1, 2, 3, 4], dtype), { nativeHalf: true });
+    });
+  }
+});
