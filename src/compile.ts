@@ -5,8 +5,8 @@ import { type FloatType, type Graph, type LowType, precisionName } from './ir/ty
 import { verifyGraph } from './ir/verify.js';
 import { opRules } from './ops/rules.js';
 import type { Plan, PlanFunction } from './plan/plan.js';
-import { simplify } from './plan/simplify.js';
 import { planGraph } from './plan/plan-graph.js';
+import { simplify } from './plan/simplify.js';
 import { assignPrecision } from './precision/assign.js';
 import { checkPins } from './precision/pins.js';
 import { resolveScaling } from './precision/scaling.js';

@@ -74,7 +74,7 @@ export function assignPrecision(graph: Graph, spec: PrecisionSpec): Graph {
       consumers: (consumers.get(node.id) ?? []).map((n) => ({ op: n.op, precision: classOf(n, spec) })),
     };
     const decision = decide(node, op, situation);
-    const castReason = op.precision === 'fixed' ? `full: ${node.op}` : (decision.why ?? node.op);
+    const castReason = op.precision === 'fixed' ? `full: ${node.op}` : (decision.readWhy ?? node.op);
     const inputs = node.inputs.map((id, index) => casts.read(moved[id]!, decision.operands[index]!, node, castReason));
     if (forward === undefined)
       for (const [index, id] of node.inputs.entries()) readAs.set(`${id}:${node.layer}`, decision.operands[index]!);

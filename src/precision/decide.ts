@@ -22,6 +22,8 @@ export interface Decision {
   readonly result: DType;
   /** Rule id and reason: `low: conv2d`. */
   readonly why: string | undefined;
+  /** Why the operands are read in their formats: also where the result has its own reason. */
+  readonly readWhy: string | undefined;
 }
 
 /** The spec of operand `index`; a variadic last spec stands for all that follow. */
@@ -94,7 +96,8 @@ export function decide(node: Node, op: OpDefinition, at: Situation): Decision {
   const precision = effectiveClass(op, at.pin);
   let format = classFormat(node, op, precision, at);
   let result: DType = node.type.dtype;
-  let why = reason(node, precision, format, at);
+  const readWhy = reason(node, precision, format, at);
+  let why = readWhy;
 
   if (op.result === 'class') result = precision === 'fixed' ? node.type.dtype : format;
   if (op.result === 'accumulator' && precision !== 'fixed') result = at.policy === 'mixed' ? 'f32' : format;
@@ -119,5 +122,5 @@ export function decide(node: Node, op: OpDefinition, at: Situation): Decision {
     if (op.result === 'accumulator' && at.policy === 'autocast' && isFloat(result) && result !== 'f32') return result;
     return spec.format === 'f32' ? 'f32' : dtype;
   });
-  return { operands, result, why };
+  return { operands, result, why, readWhy: precision === 'low' ? readWhy : why };
 }

@@ -13,7 +13,10 @@ const BACKENDS = {
     summary: 'C generated for the plan, compiled by the C compiler of this machine',
     open: async () => (await import('./cpu/index.js')).createBackend(),
   },
-  webgpu: { summary: 'WGSL on any GPU with Vulkan, Metal or D3D12' },
+  webgpu: {
+    summary: 'WGSL on any GPU with Vulkan, Metal or D3D12',
+    open: async () => (await import('./webgpu/index.js')).createBackend(),
+  },
   tensorflow: {
     summary: 'operations of TensorFlow, through @tensorflow/tfjs-node',
     open: async () => (await import('./tensorflow/index.js')).createBackend(),

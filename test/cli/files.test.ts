@@ -76,15 +76,40 @@ describe('ampc plan', () => {
     assert.match(stdout, /^fc +linear +f16 f16/m);
   });
 
-  it('--json prints the summary as one line', async () => {
+  it('--json prints the report as one line', async () => {
     const { code, stdout } = await ampc('plan', file, '--backend', 'reference', '--json');
     assert.equal(code, 0);
-    const summary = JSON.parse(stdout);
-    assert.equal(summary.parameters, 490);
+    const report = JSON.parse(stdout);
+    assert.equal(report.parameters, 490);
     assert.deepEqual(
-      summary.functions.map((fn: { name: string }) => fn.name),
+      report.functions.map((fn: { name: string }) => fn.name),
       ['train_step', 'eval_step'],
     );
+    assert.ok(report.fp32Memory.total > 0);
+  });
+
+  it('warns of what is known to go wrong, on stderr', async () => {
+    const unscaled = work.file('unscaled.amp', TINY.replace('compute fp16', 'compute fp16  loss_scale none'));
+    const { code, stderr } = await ampc('plan', unscaled, '--backend', 'reference');
+    assert.equal(code, 0);
+    assert.match(stderr, /warning\[AMP4205\]: fp16 without loss scaling/);
+    assert.match(stderr, /unscaled\.amp:7:27/);
+    const checked = await ampc('check', unscaled);
+    assert.equal(checked.code, 0);
+    assert.match(checked.stderr, /AMP4205/);
+    assert.match(checked.stdout, /1 file checked, no errors, 1 warning/);
+  });
+
+  it('--explain tells the story of one layer', async () => {
+    const { code, stdout } = await ampc('plan', file, '--backend', 'reference', '--explain', 'fc');
+    assert.equal(code, 0);
+    assert.match(stdout, /^fc \(4:\d+\)$/m);
+    assert.match(stdout, /rounds fc\.weight from f32 to f16; moves .* \(low: linear, cast once per step\)/);
+    assert.match(stdout, /^backward$[\s\S]*the gradient of fc\.weight; .* \(accumulator: gradients leave in f32\)/m);
+    assert.match(stdout, /^update$[\s\S]*adam %fc\.weight/m);
+    const unknown = await ampc('plan', file, '--backend', 'reference', '--explain', 'fcc');
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.stderr, /AMP4301.*`fcc`[\s\S]*did you mean `fc`/);
   });
 
   it('--dump prints the whole plan, and takes format, policy, batch and settings', async () => {
@@ -108,14 +133,40 @@ describe('ampc plan', () => {
     assert.match(changed.stdout, /u8\[2,32,32,3\]/);
   });
 
-  it('--diff shows what a pin changes, also against a dumped plan', async () => {
-    const dumped = work.file('a.plan', (await ampc('plan', file, '--dump', '--backend', 'reference')).stdout);
+  it('--diff shows what a pin changes, also against a saved plan', async () => {
+    const saved = work.file('a.plan', (await ampc('plan', file, '--dump', '--backend', 'reference')).stdout);
     const pinned = work.file('pinned.amp', TINY.replace('compute fp16', 'compute fp16  keep fc in fp32'));
-    const same = await ampc('plan', '--diff', dumped, file, '--backend', 'reference');
+    const same = await ampc('plan', '--diff', saved, file, '--backend', 'reference', '--fail-on', 'any');
     assert.deepEqual([same.code, same.stdout], [0, 'the plans are the same\n']);
-    const { stdout } = await ampc('plan', '--diff', dumped, pinned, '--backend', 'reference');
-    assert.match(stdout, /^- .*linear .*f16\[8,10\]/m);
-    assert.match(stdout, /^\+ .*linear .*f32\[8,10\]/m);
+    const { code, stdout } = await ampc('plan', '--diff', saved, pinned, '--backend', 'reference');
+    assert.equal(code, 0);
+    assert.match(
+      stdout,
+      /fc linear: f16 f16 f32 -> f16 {2}becomes {2}f32 f32 f32 -> f32 {2}\(low: linear => pin: keep fc in fp32 \(line 7\)\)/,
+    );
+    assert.match(stdout, /^- fc\.weight: f32 -> f16/m);
+  });
+
+  it('--diff compares one file under two policies, and --fail-on makes it a gate', async () => {
+    const { code, stdout, stderr } = await ampc(
+      'plan',
+      file,
+      '--diff',
+      ':policy=autocast',
+      '--backend',
+      'reference',
+      '--fail-on',
+      'scaling,dtype',
+    );
+    assert.equal(code, 1);
+    assert.match(stdout, /^policy: mixed -> autocast$/m);
+    assert.match(stderr, /^--fail-on dtype: \d+ ops changed format$/m);
+    assert.doesNotMatch(stderr, /scaling/);
+    const json = await ampc('plan', '--diff', `${file}:batch=2`, `${file}:train.batch=4`, '--backend', 'reference', '--json');
+    assert.deepEqual(JSON.parse(json.stdout).settings, [{ name: 'batch', before: '2', after: '4' }]);
+    for (const side of [':policy=fast', ':precision=fp8', ':backend=gpu'])
+      assert.match((await ampc('plan', file, '--diff', side)).stderr, /AMP6301/, side);
+    assert.equal((await ampc('plan', file, '--fail-on', 'any')).code, 2);
   });
 
   it('a backend that does not exist yet says so and names the others', async () => {

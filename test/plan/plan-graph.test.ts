@@ -37,7 +37,7 @@ describe('plan of random networks', () => {
   it('changes the order of work, and no bit of any result', () => {
     fc.assert(
       fc.property(fc.nat(1000), fc.nat(), (seed, settings) => {
-        const options = { batch: 1, image: [5, 5, 2], ...configuration(settings) } as const;
+        const options = { batch: 2, image: [5, 5, 2], ...configuration(settings) } as const;
         const graphs = new Map<string, Graph>();
         const plan = planOf(randomModel(seed), options, { onPass: (pass, graph) => graphs.set(`${graph.name} ${pass}`, graph) });
         const inputs = randomInputs(programOf(randomModel(seed), options), seed);

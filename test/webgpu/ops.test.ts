@@ -104,5 +104,10 @@ describe('generated WGSL against the reference', () => {
       this.timeout(300_000);
       await checkCases(casesFor(SAMPLED_OPS, dtype, 1));
     });
+
+    it(`computes contractions in ${dtype} with tiles in workgroup memory`, async function () {
+      this.timeout(120_000);
+      await checkCases([...casesFor(CONTRACTIONS, dtype, 2), ...casesFor(CONTRACTIONS, dtype, 50)], { contractions: 'tiles' });
+    });
   }
 });

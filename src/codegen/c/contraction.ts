@@ -165,7 +165,11 @@ function emitBlock(name: string, lowered: Lowered, vectors: number): string {
   const parts = lattices.map(({ lattice, blocks }) => {
     if (blocks.length <= 1) {
       const compute1 = blocks.map((block) => call(block, true, 'sums')).join('\n');
-      return tileLoops(lowered, lattice, `        vf sums[${sums}]${blocks.length === 0 ? ' = {{0}}' : ''};\n        (void)at;\n${compute1}\n${finish(lattice, 'sums')}`);
+      return tileLoops(
+        lowered,
+        lattice,
+        `        vf sums[${sums}]${blocks.length === 0 ? ' = {{0}}' : ''};\n        (void)at;\n${compute1}\n${finish(lattice, 'sums')}`,
+      );
     }
     const passes = blocks.map((block, i) => tileLoops(lowered, lattice, call(block, i === 0, `all + t * ${sums}`)));
     const last = tileLoops(lowered, lattice, `        (void)at;\n${finish(lattice, `all + t * ${sums}`)}`);

@@ -52,8 +52,9 @@ export class Calls {
     });
   }
 
-  /** One f32 for each element of the last axis. */
+  /** One f32 for each element of the last axis; a scalar where they are all the same, which TensorFlow broadcasts faster. */
   perChannel(values: readonly number[]): Tensor {
+    if (values.every((value) => value === values[0])) return this.scalar(values[0]!, CODES.f32);
     return this.device.constant(`f32[${values.join(',')}]`, () =>
       this.device.upload([values.length], CODES.f32, Float32Array.from(values)),
     );

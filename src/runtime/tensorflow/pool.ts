@@ -2,7 +2,7 @@ import { numbersAttr, type Shape } from '../../ir/types.js';
 import type { Tensor } from './binding.js';
 import { type Calls, ints, text, type } from './calls.js';
 import { CODES, INT32 } from './device.js';
-import { exact, type Kernel, type KernelContext, keepWhere, wide } from './kernel.js';
+import { exact, type Kernel, type KernelContext, wide } from './kernel.js';
 
 /**
  * A window over an image, cut into phases: phase (r, c) holds the pixels whose row is r modulo the row stride and whose column is c modulo the
@@ -102,10 +102,11 @@ function scatter(tf: Calls, dy: Tensor, index: Tensor, context: KernelContext): 
   const { stride, size, padding } = phases;
   const count = stride[0]! * stride[1]!;
   const [batch, rows, columns, channels] = dy.shape as [number, number, number, number];
+  const nothing = tf.unary('ZerosLike', dy);
   const parts: Tensor[][] = Array.from({ length: count }, () => []);
   for (const [tap, position] of positions(phases).entries()) {
     const { phase, at } = place(phases, position);
-    const sent = keepWhere(tf, tf.compare('Equal', index, tap), dy);
+    const sent = tf.choose(tf.compare('Equal', index, tap), dy, nothing);
     const around = [rows, columns].map((length, axis): [number, number] => [at[axis]!, size[axis]! - length - at[axis]!]);
     parts[phase]!.push(tf.pad(sent, [[0, 0], ...around, [0, 0]], 0));
   }

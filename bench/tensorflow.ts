@@ -1,0 +1,120 @@
+/**
+ * One training step of SimpleCNN: ampc's plan on TensorFlow against the public API of @tensorflow/tfjs-node, on one addon, in turns.
+ *
+ *   npx tsx bench/tensorflow.ts [--batch 64] [--steps 20] [--rounds 5]
+ *
+ * Needs scripts/install-tensorflow.sh, and Node.js before 23 (the public API breaks on newer ones). The public side gets its images as f32 that
+ * lie on the device already; ampc's side uploads bytes and normalizes them.
+ */
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { makeInputs } from '../src/api/bench.js';
+import { compileToRun } from '../src/api/compile.js';
+import { readSource } from '../src/api/source.js';
+import { initialStates } from '../src/training/states.js';
+import { median } from './statistics.js';
+
+const PEERS = fileURLToPath(new URL('../.peers/tensorflow/package.json', import.meta.url));
+process.env.AMPC_TFJS_BINDING = createRequire(PEERS).resolve('@tensorflow/tfjs-node/lib/napi-v8/tfjs_binding.node');
+
+interface PublicTensor {
+  dataSync(): Float32Array;
+  dispose(): void;
+  reshape(shape: readonly number[]): PublicTensor;
+  add(other: PublicTensor): PublicTensor;
+}
+
+/** The part of the public API that is used here. */
+interface PublicApi {
+  randomUniform(shape: readonly number[], low: number, high: number): PublicTensor;
+  randomNormal(shape: readonly number[], mean: number, deviation: number): PublicTensor;
+  zeros(shape: readonly number[]): PublicTensor;
+  variable(value: PublicTensor): PublicTensor;
+  conv2d(x: PublicTensor, filter: PublicTensor, strides: number, pad: 'same'): PublicTensor;
+  maxPool(x: PublicTensor, size: number, strides: number, pad: 'valid'): PublicTensor;
+  relu(x: PublicTensor): PublicTensor;
+  matMul(a: PublicTensor, b: PublicTensor): PublicTensor;
+  oneHot(indices: PublicTensor, depth: number): PublicTensor;
+  tensor1d(values: Int32Array, dtype: 'int32'): PublicTensor;
+  losses: { softmaxCrossEntropy(labels: PublicTensor, logits: PublicTensor): PublicTensor };
+  train: { adam(rate: number): { minimize(loss: () => PublicTensor, returnCost: true): PublicTensor } };
+}
+
+type Step = () => Promise<void>;
+
+function publicStep(batch: number): Step {
+  const tf = createRequire(PEERS)('@tensorflow/tfjs-node') as PublicApi;
+  const weight = (...shape: number[]) => tf.variable(tf.randomNormal(shape, 0, 0.05));
+  const bias = (length: number) => tf.variable(tf.zeros([length]));
+  const image = tf.randomUniform([batch, 32, 32, 3], -1, 1);
+  const label = tf.oneHot(
+    tf.tensor1d(
+      Int32Array.from({ length: batch }, (_, i) => i % 10),
+      'int32',
+    ),
+    10,
+  );
+  const [w1, b1, w2, b2] = [weight(3, 3, 3, 32), bias(32), weight(3, 3, 32, 64), bias(64)];
+  const [w3, b3, w4, b4] = [weight(4096, 128), bias(128), weight(128, 10), bias(10)];
+  const stage = (x: PublicTensor, w: PublicTensor, b: PublicTensor) =>
+    tf.relu(tf.maxPool(tf.conv2d(x, w, 1, 'same').add(b), 2, 2, 'valid'));
+  const loss = () => {
+    const features = stage(stage(image, w1, b1), w2, b2).reshape([batch, 4096]);
+    const hidden = tf.relu(tf.matMul(features, w3).add(b3));
+    return tf.losses.softmaxCrossEntropy(label, tf.matMul(hidden, w4).add(b4));
+  };
+  const adam = tf.train.adam(1e-3);
+  return async () => {
+    const cost = adam.minimize(loss, true);
+    cost.dataSync();
+    cost.dispose();
+  };
+}
+
+async function planStep(precision: 'fp32' | 'fp16' | 'bf16', batch: number): Promise<Step> {
+  const { plan, program, backend } = await compileToRun(await readSource('examples/simple-cnn.amp'), {
+    backend: 'tensorflow',
+    precision,
+    batch,
+  });
+  const executable = await backend.load(plan);
+  await executable.writeStates(initialStates(plan, 0));
+  const inputs = makeInputs(plan, 'train_step', program.recipe.classes);
+  return async () => {
+    await executable.call('train_step', inputs);
+    await executable.drain();
+  };
+}
+
+async function timed(step: Step, steps: number): Promise<number[]> {
+  const times: number[] = [];
+  for (let i = 0; i < steps; i += 1) {
+    const started = performance.now();
+    await step();
+    times.push(performance.now() - started);
+  }
+  return times;
+}
+
+const { values } = parseArgs({
+  options: {
+    batch: { type: 'string', default: '64' },
+    steps: { type: 'string', default: '20' },
+    rounds: { type: 'string', default: '5' },
+  },
+});
+const batch = Number(values.batch);
+const sides: Record<string, Step> = { 'public API, fp32': publicStep(batch) };
+for (const precision of ['fp32', 'fp16', 'bf16'] as const) sides[`ampc, ${precision}`] = await planStep(precision, batch);
+const times = new Map(Object.keys(sides).map((side) => [side, [] as number[]]));
+for (const step of Object.values(sides)) await timed(step, 5);
+for (let round = 0; round < Number(values.rounds); round += 1) {
+  for (const [side, step] of Object.entries(sides)) times.get(side)!.push(...(await timed(step, Number(values.steps))));
+}
+const base = median(times.get('public API, fp32')!);
+for (const [side, ms] of times) {
+  console.log(
+    `${side.padEnd(18)} ${median(ms).toFixed(2)} ms a step (best ${Math.min(...ms).toFixed(2)}), ${(median(ms) / base).toFixed(2)} of the public API`,
+  );
+}

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { compile, printPlan } from '../../src/index.js';
+import { LINTS } from '../../src/precision/lint.js';
+import { RULE_IDS, RULES, ruleOf } from '../../src/precision/rules.js';
+
+const PAGE = readFileSync(new URL('../../docs/precision.md', import.meta.url), 'utf8');
+const EXAMPLE = /^### `(\w+)`: (.*)\n[\s\S]*?```amp\n([\s\S]*?)```\n\n```plan\n([\s\S]*?)```/gm;
+
+describe('docs/precision.md', () => {
+  const examples = [...PAGE.matchAll(EXAMPLE)];
+
+  it('explains every rule, and no other', () => {
+    assert.deepEqual(
+      examples.map(([, id, title]) => [id, title]),
+      RULE_IDS.map((id) => [id, RULES[id].title]),
+    );
+  });
+
+  for (const [, id, , text, lines] of examples)
+    it(`has an example of ${id} that is true`, async () => {
+      const { plan } = await compile({ path: `${id}.amp`, text }, { backend: 'reference' });
+      // Where a value lies in memory, and its number, are no part of the rule.
+      const normal = (line: string) =>
+        line
+          .trim()
+          .replace(/ @\d+ /, ' ')
+          .replaceAll(/%\d+/g, '%');
+      const printed = new Set(printPlan(plan).split('\n').map(normal));
+      const shown = lines.trim().split('\n');
+      for (const line of shown) assert.ok(printed.has(normal(line)), line);
+      const whys = shown.map((line) => ({ why: /why="([^"]*)"/.exec(line)?.[1] }));
+      assert.ok(whys.some((node) => ruleOf(node) === id));
+    });
+
+  it('lists every warning', () => {
+    for (const [code, { title, meaning }] of Object.entries(LINTS)) assert.ok(PAGE.includes(`| ${code} | ${title} | ${meaning} |`), code);
+  });
+});
+
+describe('rules of a plan', () => {
+  it('are read from its text', () => {
+    assert.equal(ruleOf({ why: 'pin: keep fc in fp32 (line 6)' }), 'pin');
+    assert.equal(ruleOf({ why: 'GradScaler: grow after a quiet interval' }), 'fixed');
+    assert.equal(ruleOf({ why: 'undoes the loss scale, in f32' }), 'fixed');
+    assert.equal(ruleOf({}), 'fixed');
+  });
+});
