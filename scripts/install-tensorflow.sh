@@ -26,7 +26,7 @@ fi
 
 if [ ! -f "$package/binding.gyp" ]; then
   echo '{ "private": true }' >"$folder/package.json"
-  npm install --prefix "$folder" --ignore-scripts --no-audit --no-fund @tensorflow/tfjs-node@4.22.0 >&2 || fail 'npm could not fetch @tensorflow/tfjs-node'
+  npm install --prefix "$folder" --ignore-scripts --fetch-retries 1 --no-audit --no-fund @tensorflow/tfjs-node@4.22.0 >&2 || fail 'npm could not fetch @tensorflow/tfjs-node'
 fi
 
 if [ ! -f "$wheel/tensorflow/libtensorflow_cc.so.2" ]; then
@@ -34,7 +34,7 @@ if [ ! -f "$wheel/tensorflow/libtensorflow_cc.so.2" ]; then
   mkdir -p "$wheel/download"
   case ${AMPC_TF_WHEEL:-} in
     *.whl) cp "$AMPC_TF_WHEEL" "$wheel/download" ;;
-    *) timeout 600 python3 -m pip download --quiet --no-deps --dest "$wheel/download" "${AMPC_TF_WHEEL:-tensorflow-cpu}" >&2 ||
+    *) timeout 600 python3 -m pip download --quiet --disable-pip-version-check --retries 1 --timeout 60 --no-deps --dest "$wheel/download" "${AMPC_TF_WHEEL:-tensorflow-cpu}" >&2 ||
       fail 'pip could not fetch the wheel of TensorFlow' ;;
   esac
   python3 - "$wheel" <<'PYTHON'

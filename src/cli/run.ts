@@ -10,10 +10,11 @@ import { addPlan } from './commands/plan.js';
 import { addPredict } from './commands/predict.js';
 import { addTest } from './commands/test.js';
 import { addTrain } from './commands/train.js';
+import { addVerify } from './commands/verify.js';
 import { EXIT, reportFailure } from './failure.js';
 import { Output, type Stream } from './output.js';
 
-const COMMANDS = [addTrain, addEval, addPredict, addPlan, addTest, addCheck, addFmt, addData, addBackends, addBench];
+const COMMANDS = [addTrain, addEval, addPredict, addPlan, addTest, addVerify, addCheck, addFmt, addData, addBackends, addBench];
 
 /** Runs one command line (`argv` without node and script) and resolves to its exit code; prints every failure and never throws. */
 export async function runCommandLine(

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { GraphBuilder } from '../../src/ir/builder.js';
 import { FLOAT_TYPES, type FloatType } from '../../src/ir/types.js';
+import { emit } from '../../src/ops/emit.js';
 import type { OpName } from '../../src/ops/index.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import type { Elements } from '../../src/runtime/reference/kernel.js';
@@ -114,6 +116,19 @@ describe('TensorFlow against the reference', function () {
       await checkCases(casesFor(SAMPLED_OPS, [1, 2, 3, 4], dtype));
     });
   }
+
+  it('adds 4,096 halves of 1 up to 4,096', async () => {
+    for (const to of ['f16', 'bf16'] as const) {
+      const builder = new GraphBuilder();
+      const attrs = { name: 'x', role: 'parameter', init: 'constant', value: 1 };
+      const x = emit(builder, 'cast', [builder.add({ op: 'state', attrs, type: { dtype: 'f32', shape: [4096, 2] } })], { to });
+      const graph = builder.finish('eval_step', { result: emit(builder, 'sum_to_channel', [x], {}, { dtype: 'f32' }) });
+      const item = { graph, inputs: {}, states: new Map([['x', new Float32Array(8192).fill(1)]]) };
+      const executable = await loadTensorflow(batchPlan([item], 'tensorflow'));
+      assert.deepEqual(await runCase(executable, item, 0), Float32Array.of(4096, 4096));
+      await executable.dispose();
+    }
+  });
 
   for (const dtype of ['f16', 'bf16'] as const) {
     it(`runs the contractions in ${dtype} kernels, as on a GPU`, async () => {

@@ -66,12 +66,7 @@ function finishPooled(context: KernelContext, name: string, c: Convolution, tile
     return variable;
   });
   statements.push(`vf best = ${corners[0]};`, 'vf which = vf_set(0.0f);');
-  for (const corner of [1, 2, 3]) {
-    const value = corners[corner]!;
-    statements.push(
-      `{ const vi wins = ~(${value} <= best) & (best == best); best = vf_select(wins, ${value}, best); which = vf_select(wins, vf_set(${corner}.0f), which); }`,
-    );
-  }
+  for (const corner of [1, 2, 3]) statements.push(`pool_step(&best, &which, ${corners[corner]!}, ${corner}.0f);`);
   const pooled = new Scope(context, { index: 'pooled', channel: 'channel', ...lanes });
   pooled.set(pool, 'best');
   if (index !== undefined) pooled.set(index, 'which');

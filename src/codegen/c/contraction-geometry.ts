@@ -51,9 +51,9 @@ export interface Convolution {
   readonly transposed: boolean;
 }
 
-/** Rows of a matrix product that make one "image": a divisor of the row count near 128, so that blocks are alike. */
+/** Rows of a matrix product that make one "image": a divisor of the row count, near 32 for few rows and near 128 for many. */
 export function rowsPerBlock(rows: number): number {
-  for (let size = Math.min(rows, 128); size >= 16; size -= 1) if (rows % size === 0) return size;
+  for (let size = Math.min(rows, rows > 128 ? 128 : 32); size >= 16; size -= 1) if (rows % size === 0) return size;
   return rows;
 }
 

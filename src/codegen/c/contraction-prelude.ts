@@ -10,6 +10,20 @@ INLINE void store_vu_part(uint32_t *p, vu v, int64_t n) {
   for (int64_t i = 0; i < n; i++) p[i] = v[i];
 }
 
+/* Takes v where it is larger than the best so far, or the first NaN; which is the place of the best. */
+INLINE void pool_step(vf *best, vf *which, vf v, float place) {
+#if defined(__AVX512F__) && LANES == 16
+  __mmask16 wins = _mm512_cmp_ps_mask((__m512)v, (__m512)*best, _CMP_NLE_UQ);
+  wins = _mm512_mask_cmp_ps_mask(wins, (__m512)*best, (__m512)*best, _CMP_ORD_Q);
+  *best = (vf)_mm512_mask_mov_ps((__m512)*best, wins, (__m512)v);
+  *which = (vf)_mm512_mask_mov_ps((__m512)*which, wins, _mm512_set1_ps(place));
+#else
+  const vi wins = ~(v <= *best) & (*best == *best);
+  *best = vf_select(wins, v, *best);
+  *which = vf_select(wins, vf_set(place), *which);
+#endif
+}
+
 /* Two bf16 a lane: low in the lower half. */
 INLINE vu pair_up(vh low, vh high) { return __builtin_convertvector(low, vu) | __builtin_convertvector(high, vu) << 16; }
 

@@ -117,9 +117,11 @@ function lowerConvolution(context: KernelContext, c: Convolution): Lowered {
     taps.push(...own.taps);
     return { lattice, blocks };
   });
-  const imagesPerTask = Math.max(1, Math.min(c.images, Math.round(POSITIONS_PER_TASK / (c.outHeight * c.outWidth))));
-  const imageBlocks = Math.ceil(c.images / imagesPerTask);
   const channelTiles = Math.ceil(vectors / tile.vectors);
+  let imagesPerTask = Math.max(1, Math.min(c.images, Math.round(POSITIONS_PER_TASK / (c.outHeight * c.outWidth))));
+  while (imagesPerTask > 1 && Math.ceil(c.images / imagesPerTask) * channelTiles < ENOUGH_TASKS)
+    imagesPerTask = Math.ceil(imagesPerTask / 2);
+  const imageBlocks = Math.ceil(c.images / imagesPerTask);
   const channelBlocks = Math.min(channelTiles, Math.max(1, Math.ceil(ENOUGH_TASKS / imageBlocks)));
   const weight = context.type(c.weight);
   const packing: Packing = {

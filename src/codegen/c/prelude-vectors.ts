@@ -183,7 +183,11 @@ INLINE vu bf16_bits(vf v) {
   vu bits = (vu)v;
   vu rounded = bits + vu_set(0x7fff) + ((bits >> 16) & vu_set(1));
   vu quiet = bits | vu_set(0x400000);
+#if defined(__AVX512F__) && LANES == 16
+  return (vu)_mm512_mask_mov_epi32((__m512i)rounded, _mm512_cmp_ps_mask((__m512)v, (__m512)v, _CMP_UNORD_Q), (__m512i)quiet);
+#else
   return (vu)vi_select(v != v, (vi)quiet, (vi)rounded);
+#endif
 }
 
 INLINE vf bf16_widen(vh h) { return (vf)(__builtin_convertvector(h, vu) << 16); }

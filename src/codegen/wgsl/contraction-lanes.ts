@@ -1,89 +1,109 @@
-import type { ValueId } from '../../ir/types.js';
-import { channelsPerTap, type Contraction, decodeRow, tapAddress } from './contraction-geometry.js';
+import type { DType, ValueId } from '../../ir/types.js';
 import { emitFinish, fusedPool } from './contraction-finish.js';
+import { channelsPerTap, type Contraction, decodeRow, tapAddress } from './contraction-geometry.js';
 import type { GroupContext } from './context.js';
 import { type Dispatch, indent, KernelBuilder, spread } from './kernel.js';
 import type { Place } from './layout.js';
 import { loadExpression } from './literal.js';
 
-/** One invocation's block of the result: `rows` x `columns` accumulators; neighbouring invocations have neighbouring columns. */
-export interface LaneBlock {
-  readonly rows: number;
-  readonly columns: number;
-  readonly lanes: number;
+/** Invocations of a workgroup; an invocation computes ROWS x COLUMNS results, its columns side by side. */
+const LANES = 64;
+const ROWS = 4;
+const COLUMNS = 4;
+const PARTS = ['x', 'y', 'z', 'w'] as const;
+
+const each = <T>(length: number, make: (index: number) => T): T[] => Array.from({ length }, (_, index) => make(index));
+
+/** `sRow_Column = fma(a, b, sRow_Column)` for every accumulator. */
+function multiplyAdd(rows: number, a: (r: number) => string, b: (t: number) => string): string[] {
+  return each(rows, (r) => each(COLUMNS, (t) => `s${r}_${t} = fma(${a(r)}, ${b(t)}, s${r}_${t});`).join(' '));
 }
 
-const grid = <T>(rows: number, columns: number, make: (r: number, t: number) => T): T[] =>
-  Array.from({ length: rows * columns }, (_, i) => make(Math.floor(i / columns), i % columns));
+const accumulators = (rows: number) => each(rows, (r) => each(COLUMNS, (t) => `var s${r}_${t} = 0.0f;`).join(' '));
 
-function chooseBlock(n: number, rows: number, least: number): LaneBlock {
-  const columns = n >= 32 ? 2 : 1;
-  const lanes = Math.min(32, Math.ceil(n / columns / least) * least);
-  return { rows, columns, lanes };
-}
-
-/** Column indices of an invocation, clamped for loads, and the accumulators. */
-function prologue({ columns, lanes, rows }: LaneBlock, n: number): string[] {
-  return [
-    ...Array.from({ length: columns }, (_, t) => `let n${t} = first + lid + ${t * lanes}u;`),
-    ...Array.from({ length: columns }, (_, t) => `let l${t} = min(n${t}, ${n - 1}u);`),
-    ...grid(rows, columns, (r, t) => `var s${r}_${t} = 0.0f;`),
+/** How the invocations are laid over the result: `across` blocks of columns, and in which one and which row block an invocation is. */
+function layInvocations(context: GroupContext, columns: number, rowBlocks: number, parts = 1) {
+  const across = Math.ceil(columns / COLUMNS);
+  const total = across * rowBlocks * parts;
+  const { workgroups, index } = spread(Math.ceil(total / LANES), context.target.limits);
+  const lines = [
+    `let unit = (${index}) * ${LANES}u + lid;`,
+    `if (unit >= ${total}u) { return; }`,
+    `let n = unit % ${across}u * ${COLUMNS}u;`,
+    ...each(COLUMNS, (t) => `let l${t} = min(n + ${t}u, ${columns - 1}u);`),
   ];
+  return { workgroups, lines, block: `unit / ${across}u` };
 }
 
-const unroll = (channels: number) => [8, 4, 2].find((step) => channels % step === 0) ?? 1;
+/** Reads `count` neighbouring elements: as one vector where `isVector`. Statements that declare `name0 ..`, or `name` as a vec4f. */
+function loadRun(kernel: KernelBuilder, place: Place, dtype: DType, isVector: boolean, name: string, at: (t: number) => string, count: number): string[] {
+  if (!isVector) return each(count, (t) => `let ${name}${t} = ${loadExpression(kernel, place, dtype, at(t))};`);
+  const vector = `${kernel.readVectors(place, dtype === 'f16' ? 'f16' : 'f32')}[(${at(0)}) / 4u]`;
+  return [`let ${name} = ${dtype === 'f16' ? `vec4f(${vector})` : vector};`];
+}
 
-/** conv2d, linear and their input gradients without barriers: all invocations of a workgroup have the same rows, so `a` is read once for all. */
+const pick = (isVector: boolean, name: string, t: number) => (isVector ? `${name}.${PARTS[t]}` : `${name}${t}`);
+
+/** One step along the summed channels of a tap: `step` of them at once. */
+function innerStep(context: GroupContext, kernel: KernelBuilder, c: Contraction, step: number, always: boolean): string[] {
+  const channels = channelsPerTap(c);
+  const isVector = step === 4;
+  const [aType, bType] = [context.type(c.a).dtype, context.type(c.b).dtype];
+  const transposed = c.kind === 'input_grad';
+  const lines: string[] = [];
+  for (let r = 0; r < ROWS; r += 1) {
+    const name = `a${r}_`;
+    lines.push(...loadRun(kernel, context.place(c.a), aType, isVector, always ? name : `x${r}_`, () => `start${r} + k`, 1));
+    if (!always) {
+      lines.push(isVector ? `let ${name} = select(vec4f(), x${r}_, ok${r});` : `let ${name}0 = select(0.0f, x${r}_0, ok${r});`);
+    }
+  }
+  if (transposed) {
+    for (let t = 0; t < COLUMNS; t += 1) {
+      lines.push(...loadRun(kernel, context.place(c.b), bType, isVector, `w${t}_`, () => `(tap * ${c.n}u + l${t}) * ${channels}u + k`, 1));
+    }
+    for (let u = 0; u < step; u += 1) lines.push(...multiplyAdd(ROWS, (r) => pick(isVector, `a${r}_`, u), (t) => pick(isVector, `w${t}_`, u)));
+    return lines;
+  }
+  const wide = c.n % COLUMNS === 0;
+  for (let u = 0; u < step; u += 1) {
+    const row = `(tap * ${channels}u + k + ${u}u) * ${c.n}u`;
+    lines.push(...loadRun(kernel, context.place(c.b), bType, wide, `w${u}_`, (t) => `${row} + l${t}`, COLUMNS));
+    lines.push(...multiplyAdd(ROWS, (r) => pick(isVector, `a${r}_`, u), (t) => pick(wide, `w${u}_`, t)));
+  }
+  return lines;
+}
+
+/** conv2d, linear and their input gradients without barriers: an invocation reads the rows and columns that it needs, four channels at a time. */
 export function emitPositions(context: GroupContext, c: Contraction, nodes: readonly ValueId[]): Dispatch {
   const kernel = new KernelBuilder();
   const pooled = fusedPool(context, nodes) !== undefined;
-  const block = chooseBlock(c.n, 4, 8);
-  const { rows, columns, lanes } = block;
   const channels = channelsPerTap(c);
-  const [a, b] = [context.place(c.a), context.place(c.b)];
-  const [aType, bType] = [context.type(c.a).dtype, context.type(c.b).dtype];
-  const finish = emitFinish(context, kernel, c, nodes);
-  const suffixes = Array.from({ length: rows }, (_, r) => String(r));
+  const step = channels % 4 === 0 ? 4 : 1;
+  const suffixes = each(ROWS, String);
   const addresses = suffixes.map((r) => tapAddress(c, r));
-  const always = addresses[0]!.always;
-  const step = unroll(channels);
-  const weight = (t: number, k: string) =>
-    c.kind === 'input_grad' ? `(tap * ${c.n}u + l${t}) * ${channels}u + ${k}` : `(tap * ${channels}u + ${k}) * ${c.n}u + l${t}`;
-  const inner: string[] = [];
-  for (let u = 0; u < step; u += 1) {
-    const k = u === 0 ? 'k' : `k + ${u}u`;
-    inner.push(
-      ...Array.from({ length: columns }, (_, t) => `let w${u}_${t} = ${loadExpression(kernel, b, bType, weight(t, `(${k})`))};`),
-      ...suffixes.map((r) => {
-        const load = loadExpression(kernel, a, aType, `start${r} + ${k}`);
-        return `let a${u}_${r} = ${always ? load : `select(0.0f, ${load}, ok${r})`};`;
-      }),
-      ...grid(rows, columns, (r, t) => `s${r}_${t} = fma(a${u}_${r}, w${u}_${t}, s${r}_${t});`),
-    );
-  }
-  const columnBlocks = Math.ceil(c.n / (columns * lanes));
-  const { workgroups, index } = spread(Math.ceil(c.m / rows) * columnBlocks, context.target.limits);
-  const body = [
-    `let block = ${index};`,
-    `let m = block / ${columnBlocks}u * ${rows}u;`,
-    `if (m >= ${c.m}u) { return; }`,
-    `let first = block % ${columnBlocks}u * ${columns * lanes}u;`,
-    ...prologue(block, c.n),
+  const { always } = addresses[0]!;
+  const inner = innerStep(context, kernel, c, step, always);
+  const finish = emitFinish(context, kernel, c, nodes);
+  const { workgroups, lines, block } = layInvocations(context, c.n, Math.ceil(c.m / ROWS));
+  const stores = each(COLUMNS, (t) => {
+    const calls = finish('m', `n + ${t}u`, suffixes.map((r) => `s${r}_${t}`), `${c.m}u`);
+    return c.n % COLUMNS === 0 ? calls : [`if (n + ${t}u < ${c.n}u) {`, ...indent(calls), '}'];
+  });
+  return kernel.finish(context.label(nodes), LANES, workgroups, [
+    ...lines,
+    `let m = ${block} * ${ROWS}u;`,
+    ...accumulators(ROWS),
     ...suffixes.flatMap((r) => [`let m${r} = min(m + ${r}u, ${c.m - 1}u);`, ...decodeRow(c, pooled, `m${r}`, r)]),
     `for (var tap = 0u; tap < ${c.kernelY * c.kernelX}u; tap++) {`,
     ...(always ? [] : [`  let p = i32(tap / ${c.kernelX}u);`, `  let q = i32(tap % ${c.kernelX}u);`]),
-    ...indent(addresses.flatMap(({ lines }) => lines)),
+    ...indent(addresses.flatMap((address) => address.lines)),
     `  for (var k = 0u; k < ${channels}u; k += ${step}u) {`,
     ...indent(inner, 2),
     '  }',
     '}',
-    ...Array.from({ length: columns }, (_, t) => [
-      `if (n${t} < ${c.n}u) {`,
-      ...indent(finish('m', `n${t}`, suffixes.map((r) => `s${r}_${t}`), `${c.m}u`)),
-      '}',
-    ]).flat(),
-  ];
-  return kernel.finish(context.label(nodes), lanes, workgroups, body);
+    ...stores.flat(),
+  ]);
 }
 
 /** Range of result rows (or columns) whose tap lies inside the image. */
@@ -94,25 +114,32 @@ function insideRange(name: string, tap: string, stride: number, before: number, 
   ];
 }
 
-/** Weight gradients without barriers: rows of one tap, a loop over the images of one part and the pixels that the tap meets. */
+/** Weight gradients without barriers: channels of one tap, a loop over the images of one part and the pixels that the tap meets. */
 export function emitWeightGradient(context: GroupContext, c: Contraction, parts: number, target: Place): Dispatch {
   const kernel = new KernelBuilder();
   const rows = [4, 3, 2].find((size) => c.inputs % size === 0) ?? 1;
-  const block = chooseBlock(c.n, rows, 8);
-  const { columns, lanes } = block;
+  const [isVector, wide] = [rows === 4, c.n % COLUMNS === 0];
   const [x, dy] = [context.place(c.a), context.place(c.b)];
-  const [xType, dyType] = [context.type(c.a).dtype, context.type(c.b).dtype];
   const images = Math.ceil(c.batch / parts);
+  const { workgroups, lines, block } = layInvocations(context, c.n, c.m / rows, parts);
+  const inner = [
+    `let start = u32((i32(image) * ${c.height} + y) * ${c.width} + j * ${c.strideX} + q - ${c.left}) * ${c.inputs}u + channel;`,
+    `let at = u32((i32(image) * ${c.rows} + i) * ${c.columns} + j) * ${c.n}u;`,
+    ...loadRun(kernel, dy, context.type(c.b).dtype, wide, 'w', (t) => `at + l${t}`, COLUMNS),
+    ...loadRun(kernel, x, context.type(c.a).dtype, isVector, 'a', (r) => `start + ${r}u`, rows),
+    ...multiplyAdd(rows, (r) => pick(isVector, 'a', r), (t) => pick(wide, 'w', t)),
+  ];
   const result = kernel.write(target, 'f32');
-  const columnBlocks = Math.ceil(c.n / (columns * lanes));
-  const { workgroups, index } = spread((c.m / rows) * columnBlocks * parts, context.target.limits);
-  const body = [
-    `let block = ${index};`,
-    `let part = block / ${(c.m / rows) * columnBlocks}u;`,
-    `if (part >= ${parts}u) { return; }`,
-    `let m = block / ${columnBlocks}u % ${c.m / rows}u * ${rows}u;`,
-    `let first = block % ${columnBlocks}u * ${columns * lanes}u;`,
-    ...prologue(block, c.n),
+  const stores = each(rows * COLUMNS, (i) => {
+    const [r, t] = [Math.floor(i / COLUMNS), i % COLUMNS];
+    const store = `${result}[(part * ${c.m}u + m + ${r}u) * ${c.n}u + n + ${t}u] = s${r}_${t};`;
+    return wide ? store : `if (n + ${t}u < ${c.n}u) { ${store} }`;
+  });
+  return kernel.finish(context.label([c.node.id]), LANES, workgroups, [
+    ...lines,
+    `let m = ${block} % ${c.m / rows}u * ${rows}u;`,
+    `let part = ${block} / ${c.m / rows}u;`,
+    ...accumulators(rows),
     `let tap = i32(m / ${c.inputs}u);`,
     `let channel = m % ${c.inputs}u;`,
     `let p = tap / ${c.kernelX};`,
@@ -123,19 +150,10 @@ export function emitWeightGradient(context: GroupContext, c: Contraction, parts:
     '  for (var i = i_first; i < i_end; i++) {',
     `    let y = i * ${c.strideY} + p - ${c.top};`,
     '    for (var j = j_first; j < j_end; j++) {',
-    `      let start = u32((i32(image) * ${c.height} + y) * ${c.width} + j * ${c.strideX} + q - ${c.left}) * ${c.inputs}u + channel;`,
-    `      let at = u32((i32(image) * ${c.rows} + i) * ${c.columns} + j) * ${c.n}u;`,
-    ...Array.from({ length: columns }, (_, t) => `      let w${t} = ${loadExpression(kernel, dy, dyType, `at + l${t}`)};`),
-    ...Array.from({ length: rows }, (_, r) => `      let a${r} = ${loadExpression(kernel, x, xType, `start + ${r}u`)};`),
-    ...grid(rows, columns, (r, t) => `      s${r}_${t} = fma(a${r}, w${t}, s${r}_${t});`),
+    ...indent(inner, 3),
     '    }',
     '  }',
     '}',
-    ...Array.from({ length: columns }, (_, t) => [
-      `if (n${t} < ${c.n}u) {`,
-      ...Array.from({ length: rows }, (__, r) => `  ${result}[(part * ${c.m}u + m + ${r}u) * ${c.n}u + n${t}] = s${r}_${t};`),
-      '}',
-    ]).flat(),
-  ];
-  return kernel.finish(context.label(context.group.nodes), lanes, workgroups, body);
+    ...stores,
+  ]);
 }

@@ -50,7 +50,7 @@ const element = (dtype: DType) => (dtype === 'f16' ? 'f16' : 'f32');
 function emitLoaders(context: GroupContext, kernel: KernelBuilder, c: Contraction, pooled: boolean): void {
   const [aType, bType] = [context.type(c.a).dtype, context.type(c.b).dtype];
   const load = (place: Place, dtype: DType, index: string) =>
-    dtype === 'f16' ? `${kernel.read(place, 'f16')}[${index}]` : loadExpression(kernel, place, dtype, index);
+    dtype === 'f16' ? kernel.read(place, 'f16', index) : loadExpression(kernel, place, dtype, index);
   const channels = channelsPerTap(c);
   const zero = (dtype: DType) => (dtype === 'f16' ? '0.0h' : '0.0f');
   const a =

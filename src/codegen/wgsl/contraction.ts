@@ -9,12 +9,12 @@ import { Scope } from './scope.js';
 /** Terms of a sum that are worth a part of their own. */
 const TERMS_PER_PART = 512;
 const MOST_PARTS = 64;
-/** Workgroups' worth of results that keep a device busy without cutting sums. */
-const ENOUGH = { lanes: 64, tiles: 512 } as const;
+/** Invocations of 4 x 4 results, or workgroups of 64 x 64, that keep a device busy without cutting sums. */
+const ENOUGH = { lanes: 4096, tiles: 512 } as const;
 
 /** Into how many parts the sum over pixels is cut; depends on shape and target alone, as the order of additions does. */
 function partsOf(c: Contraction, form: 'lanes' | 'tiles'): number {
-  const blocks = form === 'lanes' ? (c.m / 4) * Math.ceil(c.n / 64) : Math.ceil(c.m / 64) * Math.ceil(c.n / 64);
+  const blocks = form === 'lanes' ? (c.m / 4) * Math.ceil(c.n / 4) : Math.ceil(c.m / 64) * Math.ceil(c.n / 64);
   const wanted = Math.ceil(ENOUGH[form] / Math.max(1, blocks));
   const units = form === 'lanes' ? c.batch : Math.ceil(c.k / TERMS_PER_PART);
   return Math.max(1, Math.min(wanted, units, MOST_PARTS));
@@ -33,8 +33,7 @@ function emitGradient(context: GroupContext, c: Contraction): Dispatch[] {
   if (direct) return [first];
   const kernel = new KernelBuilder();
   const scope = new Scope(context, kernel, { index: 'i' });
-  const source = kernel.read(target, 'f32');
-  scope.lines.push('var sum = 0.0f;', `for (var part = 0u; part < ${used}u; part++) { sum += ${source}[part * ${c.m * c.n}u + i]; }`);
+  scope.lines.push('var sum = 0.0f;', `for (var part = 0u; part < ${used}u; part++) { sum += ${kernel.read(target, 'f32', `part * ${c.m * c.n}u + i`)}; }`);
   scope.define(id, 'sum');
   scope.store(id);
   return [first, kernel.finishFlat(`${context.label([id])}, parts`, c.m * c.n, limits, scope.lines)];

@@ -23,6 +23,8 @@ export function storageType(dtype: DType): WgslType {
 export interface Binding {
   readonly place: Place;
   readonly type: WgslType;
+  /** Bound as vectors of four. */
+  readonly vector: boolean;
   /** `read_write` for every binding of a block of which any is written: one dispatch may not see a buffer both ways. */
   readonly access: 'read' | 'read_write';
 }
@@ -43,6 +45,7 @@ export function indent(lines: readonly string[], depth = 1): string[] {
 interface Entry {
   readonly place: Place;
   readonly type: WgslType;
+  readonly vector: boolean;
   written: boolean;
 }
 
@@ -55,13 +58,20 @@ export class KernelBuilder {
   /** Declarations outside functions: workgroup memory, constants. */
   readonly globals: string[] = [];
 
-  /** Name of the array at a place. */
-  read(place: Place, type: WgslType): string {
-    return this.#bind(place, type, false);
+  /** Expression of one element at a place. */
+  read(place: Place, type: WgslType, index: string): string {
+    const { name, vector } = this.#bind(place, type, false, false);
+    return vector ? `${name}[(${index}) / 4u][(${index}) % 4u]` : `${name}[${index}]`;
   }
 
+  /** Name of an array of vectors of four; to be called before anything reads single elements there. */
+  readVectors(place: Place, type: WgslType): string {
+    return this.#bind(place, type, false, true).name;
+  }
+
+  /** Name of the array to write at a place. */
   write(place: Place, type: WgslType): string {
-    return this.#bind(place, type, true);
+    return this.#bind(place, type, true, false).name;
   }
 
   /** A name that no other variable of the kernel has. */
@@ -78,9 +88,11 @@ export class KernelBuilder {
   finish(label: string, workgroupSize: number, workgroups: Dispatch['workgroups'], body: readonly string[]): Dispatch {
     const writtenBlocks = new Set(this.#entries.filter((entry) => entry.written).map((entry) => entry.place.block));
     const bindings = this.#entries.map(
-      ({ place, type }): Binding => ({ place, type, access: writtenBlocks.has(place.block) ? 'read_write' : 'read' }),
+      ({ place, type, vector }): Binding => ({ place, type, vector, access: writtenBlocks.has(place.block) ? 'read_write' : 'read' }),
     );
-    const declarations = bindings.map(({ type, access }, i) => `@group(0) @binding(${i}) var<storage, ${access}> b${i}: array<${type}>;`);
+    const declarations = bindings.map(
+      ({ type, vector, access }, i) => `@group(0) @binding(${i}) var<storage, ${access}> b${i}: array<${vector ? `vec4<${type}>` : type}>;`,
+    );
     const main = [
       `@compute @workgroup_size(${workgroupSize})`,
       'fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lid: u32) {',
@@ -108,13 +120,14 @@ export class KernelBuilder {
     return this.finish(label, size, workgroups, [`let i = (${index}) * ${size}u + lid;`, `if (i >= ${count}u) { return; }`, ...body]);
   }
 
-  #bind(place: Place, type: WgslType, written: boolean): string {
+  #bind(place: Place, type: WgslType, written: boolean, vector: boolean): { name: string; vector: boolean } {
     let index = this.#entries.findIndex((entry) => sameBytes(entry.place, place));
-    if (index < 0) index = this.#entries.push({ place, type, written }) - 1;
+    if (index < 0) index = this.#entries.push({ place, type, vector, written }) - 1;
     const entry = this.#entries[index]!;
     if (entry.type !== type) throw new Error(`a buffer is bound both as ${entry.type} and as ${type}`);
+    if (entry.vector ? written : vector) throw new Error('a buffer of vectors is bound as one of numbers');
     entry.written ||= written;
-    return `b${index}`;
+    return { name: `b${index}`, vector: entry.vector };
   }
 }
 

@@ -12,8 +12,8 @@ export function floatLiteral(value: number): string {
 
 /** Expression of an element in memory, widened to f32. Bytes of an input are packed four to a word; a computed byte has a word. */
 export function loadExpression(kernel: KernelBuilder, place: Place, dtype: DType, index: string): string {
-  const array = kernel.read(place, storageType(dtype));
-  if (dtype === 'f32') return `${array}[${index}]`;
-  if (dtype === 'u8' && place.block === 'inputs') return `f32((${array}[(${index}) >> 2u] >> (((${index}) & 3u) * 8u)) & 0xffu)`;
-  return `f32(${array}[${index}])`;
+  const type = storageType(dtype);
+  if (dtype === 'f32') return kernel.read(place, type, index);
+  if (dtype === 'u8' && place.block === 'inputs') return `f32((${kernel.read(place, type, `(${index}) >> 2u`)} >> (((${index}) & 3u) * 8u)) & 0xffu)`;
+  return `f32(${kernel.read(place, type, index)})`;
 }

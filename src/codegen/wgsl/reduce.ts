@@ -75,8 +75,7 @@ export function emitChannelReduction(context: GroupContext, id: ValueId): Dispat
 
   const join = new KernelBuilder();
   const scope = new Scope(context, join, { index: 'i', channel: 'i' });
-  const source = join.read(partial, 'f32');
-  scope.lines.push('var sum = 0.0f;', `for (var part = 0u; part < ${parts}u; part++) { sum += ${source}[part * ${channels}u + i]; }`);
+  scope.lines.push('var sum = 0.0f;', `for (var part = 0u; part < ${parts}u; part++) { sum += ${join.read(partial, 'f32', `part * ${channels}u + i`)}; }`);
   scope.define(id, rule.result(scope, node, 'sum'));
   scope.store(id);
   return [first, join.finishFlat(`${context.label([id])}, parts`, channels, limits, scope.lines)];
@@ -92,7 +91,7 @@ export function sumInOrder(context: GroupContext, id: ValueId, terms: readonly T
   const kernel = new KernelBuilder();
   const size = Math.min(256, context.target.limits.workgroupInvocations);
   kernel.globals.push(`var<workgroup> sums: array<f32, ${size}>;`);
-  const loops = terms.map(({ place, count }) => `for (var k = lid; k < ${count}u; k += ${size}u) { sum += ${kernel.read(place, 'f32')}[k]; }`);
+  const loops = terms.map(({ place, count }) => `for (var k = lid; k < ${count}u; k += ${size}u) { sum += ${kernel.read(place, 'f32', 'k')}; }`);
   const { dtype } = context.type(id);
   const target = kernel.write(context.place(id), storageType(dtype));
   return kernel.finish(`${context.label([id])}, total`, size, [1, 1, 1], [

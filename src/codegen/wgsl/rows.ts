@@ -144,7 +144,7 @@ export function emitRows(context: GroupContext, id: ValueId): Dispatch[] {
     const { op, attrs, type } = context.node(context.root(input));
     return op === 'constant' ? floatLiteral(Number(attrs.value)) : loadExpression(kernel, context.place(input), type.dtype, index);
   };
-  const label = WITH_LABEL.has(node.op) ? [`let label = ${kernel.read(context.place(node.inputs[1]!), 'i32')}[i];`] : [];
+  const label = WITH_LABEL.has(node.op) ? [`let label = ${kernel.read(context.place(node.inputs[1]!), 'i32', 'i')};`] : [];
   const body = ROWS[node.op]!({
     node,
     length,

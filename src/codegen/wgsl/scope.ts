@@ -149,8 +149,8 @@ export class Scope {
     const { op, attrs, type } = this.context.node(this.context.root(id));
     if (op === 'constant') return floatLiteral(Number(attrs.value));
     if (!this.context.isInMemory(id)) return this.value(id);
-    const array = this.kernel.read(this.context.place(id), storageType(type.dtype));
-    return this.once(`scalar ${this.context.root(id)}`, () => (type.dtype === 'f16' ? `f32(${array}[0])` : `${array}[0]`));
+    const element = this.kernel.read(this.context.place(id), storageType(type.dtype), '0');
+    return this.once(`scalar ${this.context.root(id)}`, () => (type.dtype === 'f16' ? `f32(${element})` : element));
   }
 
   /** Index along a last axis of the given size. */

@@ -61,6 +61,7 @@ export function findBinding(env: NodeJS.ProcessEnv = process.env): BindingSearch
   const named = env.AMPC_TFJS_BINDING;
   if (named !== undefined && named !== '') {
     const path = resolve(named);
+    if (!path.endsWith('.node')) return { reason: `AMPC_TFJS_BINDING names ${path}, not a tfjs_binding.node` };
     return existsSync(path) ? { path, origin: 'AMPC_TFJS_BINDING' } : { reason: `AMPC_TFJS_BINDING names ${path}, which does not exist` };
   }
   const incomplete: string[] = [];

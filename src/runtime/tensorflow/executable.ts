@@ -1,9 +1,10 @@
+import { userError } from '../../diagnostics/diagnostic.js';
 import type { FunctionName, Plan } from '../../plan/plan.js';
 import type { CallOptions, Executable, Inputs, NonFinite, Scalars } from '../backend.js';
 import type { Tensor, TfjsBinding } from './binding.js';
 import { Calls } from './calls.js';
 import { Device } from './device.js';
-import { type Program, prepare, Run, readElements } from './run.js';
+import { type Program, prepare, Run, type RunResult, readElements } from './run.js';
 import { type StateElements, States } from './states.js';
 
 export interface ExecutableOptions {
@@ -50,7 +51,7 @@ export class TensorflowExecutable implements Executable {
       // The operations block; signals and timers get their turn first.
       await new Promise((resolve) => setImmediate(resolve));
       const trace = options.trace === true;
-      const { outputs, nonFinite } = new Run(program, this.#tf, this.#states, inputs, this.options.nativeHalf).execute(trace);
+      const { outputs, nonFinite } = this.#run(program, inputs, trace);
       if (trace) this.#traced = nonFinite === undefined ? undefined : { function: name, node: nonFinite };
       this.#keep(outputs);
     });
@@ -100,6 +101,16 @@ export class TensorflowExecutable implements Executable {
       this.#states.dispose();
       this.#tf.device.dispose();
     });
+  }
+
+  #run(program: Program, inputs: Inputs, trace: boolean): RunResult {
+    try {
+      return new Run(program, this.#tf, this.#states, inputs, this.options.nativeHalf).execute(trace);
+    } catch (error) {
+      const { message } = error as Error;
+      if (!/OOM when allocating|out of memory/i.test(message)) throw error;
+      throw userError('AMP6043', 'TensorFlow ran out of memory', message, 'use a smaller batch, or close other programs that use the GPU');
+    }
   }
 
   /** Scalars wait for the next drain, tensors for the next call. */

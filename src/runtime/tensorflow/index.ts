@@ -48,12 +48,12 @@ function whyNoGpu({ origin }: LocatedBinding): string {
 
 function open(): { binding: TfjsBinding; located: LocatedBinding } {
   const located = findBinding();
-  if ('reason' in located) throw userError('AMP6010', 'the tensorflow backend cannot run here', located.reason, HOW_TO_INSTALL);
+  if ('reason' in located) throw userError('AMP6040', 'the tensorflow backend needs TensorFlow.js', located.reason, HOW_TO_INSTALL);
   try {
     return { binding: loadBinding(located), located };
   } catch (error) {
     throw userError(
-      'AMP6010',
+      'AMP6042',
       'the native addon of TensorFlow.js does not load',
       `${located.path}: ${(error as Error).message}`,
       HOW_TO_INSTALL,
@@ -97,7 +97,7 @@ function load(plan: Plan, options: TensorflowOptions): TensorflowExecutable {
   const onGpu = binding.isUsingGpuDevice();
   if (usesBf16(plan) && !capabilitiesOf(binding.TF_Version, onGpu).low.includes('bf16')) {
     throw userError(
-      'AMP6010',
+      'AMP6042',
       `TensorFlow ${binding.TF_Version} lacks bf16 on a GPU`,
       'it would run a part of the operations on the processor',
       `use fp16, or a TensorFlow from ${BF16_ON_GPU.join('.')} on (docs/tensorflow.md)`,

@@ -121,7 +121,7 @@ export const updateKernels = {
   global_norm: globalNorm,
   update_scale: updateScale,
   accumulate: ((context) => write(context, 0, context.tf.add(context.inputs[0]!, context.inputs[1]!))) as Kernel,
-  reset: ((context) => write(context, 0, context.tf.filled(0, 'f32', context.type.shape))) as Kernel,
+  reset: ((context) => write(context, 0, context.tf.zeros(context.type.shape, CODES.f32))) as Kernel,
   advance,
   sgd,
   adam: adamKernel(false),

@@ -1,0 +1,199 @@
+import { type DType, elementCount, type FloatType } from '../ir/types.js';
+import { trainStep, valueLabel } from '../plan/facts.js';
+import { type Observed, observable, observe } from '../plan/observe.js';
+import type { Plan } from '../plan/plan.js';
+import type { Executable, Inputs } from '../runtime/backend.js';
+import { Batcher } from '../training/data/batcher.js';
+import { loadSplit } from '../training/data/load.js';
+import { initialStates, inputNames } from '../training/states.js';
+import { type CompileOptions, compileToRun } from './compile.js';
+import { planInFp32 } from './report.js';
+import { readSource } from './source.js';
+
+export interface VerifyOptions extends CompileOptions {
+  /** Default 3. */
+  readonly steps?: number | undefined;
+  readonly data?: string | undefined;
+  readonly threads?: number | undefined;
+  /** Largest relative error that passes, by norm. Default 0.1 in fp16, 0.4 in bf16: a pool that takes another of two near-equal
+   * pixels moves a whole gradient. */
+  readonly maxError?: number | undefined;
+  /** Smallest cosine that passes. Default 0.99 in fp16, 0.9 in bf16. */
+  readonly minCosine?: number | undefined;
+  readonly onStep?: ((step: number) => void) | undefined;
+}
+
+/** How far a value is from the same value in fp32; the worst of all steps. */
+export interface Deviation {
+  readonly layer: string;
+  readonly op: string;
+  readonly kind: 'activation' | 'gradient';
+  /** Of what it is the gradient; empty for activations. */
+  readonly of: string;
+  readonly dtype: DType;
+  /** |a - b| / |b| by the Euclidean norm. */
+  readonly error: number;
+  readonly cosine: number;
+  /** Elements that are not finite, in the worst step. */
+  readonly nonFinite: number;
+  /** Share of the elements that are 0 here and not in fp32, in the worst step. */
+  readonly vanished: number;
+  readonly pass: boolean;
+}
+
+export interface Verification {
+  readonly model: string;
+  readonly precision: FloatType;
+  readonly backend: string;
+  readonly batch: number;
+  readonly steps: number;
+  /** Steps whose gradients overflowed; they are compared up to there. */
+  readonly skipped: number;
+  readonly limits: { readonly maxError: number; readonly minCosine: number };
+  /** Worst first. */
+  readonly deviations: readonly Deviation[];
+  readonly pass: boolean;
+}
+
+interface Distance {
+  readonly error: number;
+  readonly cosine: number;
+  readonly nonFinite: number;
+  readonly vanished: number;
+}
+
+/** `scale` is divided out of `found` first. */
+export function distance(found: Float32Array, wanted: Float32Array, scale: number): Distance {
+  let [difference, square, foundSquare, product, nonFinite, vanished] = [0, 0, 0, 0, 0, 0];
+  for (let i = 0; i < wanted.length; i += 1) {
+    const [a, b] = [found[i] / scale, wanted[i]];
+    if (!Number.isFinite(a)) {
+      nonFinite += 1;
+      continue;
+    }
+    if (a === 0 && b !== 0) vanished += 1;
+    difference += (a - b) ** 2;
+    square += b * b;
+    foundSquare += a * a;
+    product += a * b;
+  }
+  if (nonFinite > 0) return { error: Number.POSITIVE_INFINITY, cosine: 0, nonFinite, vanished: vanished / wanted.length };
+  // Two zero vectors agree.
+  const error = difference === 0 ? 0 : Math.sqrt(difference / square);
+  const cosine = difference === 0 ? 1 : product / Math.sqrt(square * foundSquare) || 0;
+  return { error, cosine, nonFinite, vanished: vanished / wanted.length };
+}
+
+function worse(a: Distance | undefined, b: Distance): Distance {
+  if (a === undefined) return b;
+  return {
+    error: Math.max(a.error, b.error),
+    cosine: Math.min(a.cosine, b.cosine),
+    nonFinite: Math.max(a.nonFinite, b.nonFinite),
+    vanished: Math.max(a.vanished, b.vanished),
+  };
+}
+
+interface Pair {
+  readonly name: string;
+  readonly here: Observed;
+}
+
+interface Side {
+  readonly plan: Plan;
+  readonly executable: Executable;
+}
+
+function defaults(precision: FloatType): Verification['limits'] {
+  return precision === 'bf16' ? { maxError: 0.4, minCosine: 0.9 } : { maxError: 0.1, minCosine: 0.99 };
+}
+
+async function makeBatches(
+  plan: Plan,
+  recipe: { readonly name: string; readonly seed: number; readonly lr: number },
+  data: string | undefined,
+) {
+  const { batch, graph } = trainStep(plan);
+  const set = await loadSplit(recipe.name, 'train', data);
+  const batcher = new Batcher(set, { batch, seed: recipe.seed, shuffle: true, augment: undefined });
+  const wanted = inputNames(graph);
+  const buffers = { image: new Uint8Array(batch * elementCount(set.shape)), label: new Int32Array(batch) };
+  return (step: number): Inputs => {
+    batcher.fill(0, step % Math.max(1, batcher.batches), buffers.image, buffers.label);
+    const all = { ...buffers, lr: Float32Array.of(recipe.lr), step: Int32Array.of(step) };
+    return Object.fromEntries(Object.entries(all).filter(([name]) => wanted.has(name)));
+  };
+}
+
+/** One step on both sides from the states of the first; the scale that it used, and whether it was skipped. */
+async function stepBoth(low: Side, full: Side, inputs: Inputs): Promise<{ readonly scale: number; readonly skipped: boolean }> {
+  const states = await low.executable.readStates();
+  const known = new Set((await full.executable.readStates()).keys());
+  await full.executable.writeStates(new Map([...states].filter(([name]) => known.has(name))));
+  await low.executable.call('train_step', inputs);
+  await full.executable.call('train_step', inputs);
+  const [scalars] = await low.executable.drain();
+  await full.executable.drain();
+  return { scale: scalars?.scale ?? 1, skipped: scalars?.ok === 0 };
+}
+
+/**
+ * Runs the plan of a `.amp` file and its fp32 plan side by side: before every step the fp32 side takes over the plan's states, so an error is of one
+ * step, never of two trajectories that have parted. Values are matched by layer, op and role. Throws UserError as `train`.
+ */
+export async function verify(file: string, options: VerifyOptions = {}): Promise<Verification> {
+  const { steps = 3, threads } = options;
+  // One step is one micro-batch here: their sums are compared with themselves otherwise.
+  const set = [...(options.set ?? []), 'train.accumulate=1'];
+  const { plan, program, backend } = await compileToRun(await readSource(file), { ...options, set });
+  const fp32 = planInFp32(program, plan);
+  const [here, there] = [observable(plan, valueLabel), observable(fp32, valueLabel)];
+  const keys = [...here.keys()].filter((key) => there.has(key));
+  const pairs = keys.map((key, index): Pair => ({ name: `observed_${index}`, here: here.get(key)! }));
+  const names = (from: ReadonlyMap<string, Observed>) => new Map(keys.map((key, index) => [`observed_${index}`, from.get(key)!.value]));
+  const load = threads === undefined ? {} : { threads };
+  const executables: Executable[] = [];
+  const start = async (observed: Plan): Promise<Side> => {
+    const executable = await backend.load(observed, load);
+    executables.push(executable);
+    return { plan: observed, executable };
+  };
+  try {
+    const low = await start(observe(plan, names(here)));
+    const full = await start(observe(fp32, names(there)));
+    const { dataset, train } = program.recipe;
+    await low.executable.writeStates(initialStates(plan, train.seed));
+    const batches = await makeBatches(plan, { name: dataset.name, seed: train.seed, lr: train.optimizer.lr }, options.data);
+    const found = new Map<string, Distance>();
+    let skipped = 0;
+    for (let step = 0; step < steps; step += 1) {
+      const result = await stepBoth(low, full, batches(step));
+      if (result.skipped) skipped += 1;
+      for (const { name, here: value } of pairs) {
+        const [a, b] = [await low.executable.readOutput(name), await full.executable.readOutput(name)];
+        found.set(name, worse(found.get(name), distance(a, b, value.kind === 'gradient' ? result.scale : 1)));
+      }
+      options.onStep?.(step + 1);
+    }
+    const limits = {
+      maxError: options.maxError ?? defaults(plan.precision).maxError,
+      minCosine: options.minCosine ?? defaults(plan.precision).minCosine,
+    };
+    const { graph, batch } = trainStep(plan);
+    const deviations = pairs
+      .map(({ name, here: { value, ...is } }): Deviation => {
+        const far = found.get(name)!;
+        return {
+          ...is,
+          dtype: graph.nodes[value]!.type.dtype,
+          ...far,
+          pass: far.error <= limits.maxError && far.cosine >= limits.minCosine,
+        };
+      })
+      .sort((a, b) => b.error - a.error || a.cosine - b.cosine);
+    const facts = { model: plan.model, precision: plan.precision, backend: plan.backend, batch, steps, skipped, limits };
+    return { ...facts, deviations, pass: deviations.every(({ pass }) => pass) };
+  } finally {
+    for (const executable of executables) await executable.dispose();
+  }
+}

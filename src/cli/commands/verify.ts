@@ -1,0 +1,67 @@
+import { InvalidArgumentError } from 'commander';
+import { type Deviation, type VerifyOptions, verify } from '../../index.js';
+import { EXIT } from '../failure.js';
+import { integer, options } from '../options.js';
+import { formatPercent } from '../output.js';
+import type { AddCommand } from './command.js';
+
+interface Choices extends VerifyOptions {
+  readonly all: boolean;
+}
+
+/** Rows that are shown without --all. */
+const SHOWN = 20;
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value < 0 || text.trim() === '') throw new InvalidArgumentError('A number of at least 0 is needed.');
+  return value;
+}
+
+function row({ layer, op, kind, of, dtype, error, cosine, nonFinite, vanished, pass }: Deviation): readonly string[] {
+  const what = kind === 'activation' ? 'activation' : of;
+  const far = nonFinite > 0 ? `${nonFinite} not finite` : error.toExponential(2);
+  return [layer, op, what, dtype, far, cosine.toFixed(6), formatPercent(vanished), pass ? 'ok' : 'FAIL'];
+}
+
+export const addVerify: AddCommand = (program, output, exitWith) => {
+  program
+    .command('verify')
+    .description('run the plan and its fp32 plan side by side and compare every layer, worst first')
+    .argument('<file>', '.amp file')
+    .option('--steps <n>', 'training steps (default: 3)', integer(1))
+    .option('--max-error <x>', 'largest relative error that passes (default: 0.1 in fp16, 0.4 in bf16)', positive)
+    .option('--min-cosine <x>', 'smallest cosine that passes (default: 0.99 in fp16, 0.9 in bf16)', positive)
+    .option('--all', 'show every value, not the worst 20', false)
+    .addOption(options.backend())
+    .addOption(options.data())
+    .addOption(options.precision())
+    .addOption(options.policy())
+    .addOption(options.batch())
+    .addOption(options.set())
+    .addOption(options.threads())
+    .addOption(options.json())
+    .action(async (file: string, choices: Choices) => {
+      const result = await verify(file, choices);
+      output.event({ event: 'verify', ...result });
+      const { model, precision, backend, batch, steps, skipped, deviations, limits, pass } = result;
+      if (!output.json) {
+        output.line(
+          `${output.style('bold', model)}: ${precision} against f32 on ${backend}, batch ${batch}, ${steps} steps, ${skipped} skipped`,
+        );
+        const shown = choices.all ? deviations : deviations.slice(0, SHOWN);
+        output.table(['layer', 'op', 'value', 'format', 'error', 'cosine', 'vanished', ''], shown.map(row));
+        if (shown.length < deviations.length)
+          output.line(output.style('dim', `and ${deviations.length - shown.length} closer ones: --all`));
+      }
+      const failed = deviations.filter((deviation) => !deviation.pass).length;
+      if (pass)
+        output.line(`all ${deviations.length} values are within ${limits.maxError} of f32, with a cosine of at least ${limits.minCosine}`);
+      else {
+        output.error(
+          `${failed} of ${deviations.length} values differ from f32 by more than ${limits.maxError}, or have a cosine below ${limits.minCosine}`,
+        );
+        exitWith(EXIT.failed);
+      }
+    });
+};

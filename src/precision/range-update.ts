@@ -1,0 +1,112 @@
+import { elementCount, numberAttr } from '../ir/types.js';
+import {
+  ANY,
+  addRanges,
+  between,
+  F32_ROUNDING,
+  isBounded,
+  magnitude,
+  mulRanges,
+  type Range,
+  roundRange,
+  scaleRange,
+  subRanges,
+  symmetric,
+  union,
+  widenFor,
+  withZero,
+  ZERO,
+} from './range.js';
+import type { RangeRule } from './range-sums.js';
+import type { RangeContext } from './ranges.js';
+
+/** A product of three factors, rounded twice. */
+const scaledLoss: RangeRule = ({ operands, node }) => {
+  const [loss, scale] = operands as [Range, Range];
+  const product = scaleRange(mulRanges(loss, scale), numberAttr(node.attrs, 'factor'));
+  return widenFor(product, 3, Math.max(magnitude(product), magnitude(mulRanges(loss, scale))));
+};
+
+const unscale: RangeRule = ({ operands }) => {
+  const [g, scale] = operands as [Range, Range];
+  if (!isBounded(scale) || scale.low <= 0) return ANY;
+  const product = mulRanges(g, roundRange(between(1 / scale.high, 1 / scale.low), 'f32'));
+  return widenFor(product, 3, magnitude(product));
+};
+
+function elementsOf({ node, shape }: Pick<RangeContext, 'node' | 'shape'>): number {
+  return node.inputs.reduce((sum, _, index) => sum + elementCount(shape(index)), 0);
+}
+
+const globalNorm: RangeRule = (context) => {
+  const squares = context.operands.reduce((sum, range, index) => sum + elementCount(context.shape(index)) * magnitude(range) ** 2, 0);
+  if (context.operands.some(({ nan }) => nan)) return { low: 0, high: Infinity, nan: true };
+  const sum = widenFor(between(0, squares), elementsOf(context) + 3, squares);
+  return between(0, isBounded(sum) ? Math.sqrt(sum.high) * (1 + 4 * F32_ROUNDING) : Infinity);
+};
+
+/** The factor is at most 1; and what is part of the norm ends within the largest norm that passes. */
+const clipByNorm: RangeRule = (context) => {
+  const [g, norm] = context.operands as [Range, Range];
+  if (!isBounded(g) || norm.nan || norm.low < 0) return ANY;
+  const shrunk = withZero(g);
+  const source = context.root(1);
+  if (source.op !== 'global_norm' || !source.inputs.includes(context.node.inputs[0]!)) return shrunk;
+  const count = source.inputs.reduce((sum, id) => sum + elementCount(context.graph.nodes[id]!.type.shape), 0);
+  const most = numberAttr(context.node.attrs, 'max') * Math.exp((count + 8) * F32_ROUNDING);
+  return between(Math.max(shrunk.low, -most), Math.min(shrunk.high, most));
+};
+
+const sgd: RangeRule = ({ operands, node }) => {
+  const [w, g, lr, buf] = operands as [Range, Range, Range, Range?];
+  const momentum = numberAttr(node.attrs, 'momentum');
+  const decayed = addRanges(g, scaleRange(w, numberAttr(node.attrs, 'weight_decay')));
+  const moved = momentum === 0 ? decayed : addRanges(decayed, scaleRange(buf ?? ANY, momentum));
+  const direction = node.attrs.nesterov === true && momentum !== 0 ? addRanges(decayed, scaleRange(moved, momentum)) : moved;
+  const next = subRanges(w, mulRanges(lr, direction));
+  return union(w, widenFor(next, 10, magnitude(w) + magnitude(mulRanges(lr, symmetric(2 * magnitude(direction))))));
+};
+
+/** The root of the second moment can be 0 beside a first moment that is not, as far as ranges tell: eps alone bounds the quotient. */
+function adam(decoupled: boolean): RangeRule {
+  return ({ operands, node }) => {
+    const [w, g, m, v, lr, t] = operands as [Range, Range, Range, Range, Range, Range];
+    if (![w, g, m, v, lr, t].every(isBounded) || t.low < 0 || v.low < 0) return ANY;
+    const decay = numberAttr(node.attrs, 'weight_decay');
+    const beta1 = numberAttr(node.attrs, 'beta1');
+    const gradient = decoupled ? g : addRanges(g, scaleRange(w, decay));
+    const kept = decoupled ? union(w, mulRanges(w, subRanges(between(1, 1), scaleRange(lr, decay)))) : w;
+    const mean = union(m, gradient);
+    const rate = magnitude(lr) / (1 - beta1 ** (t.low + 1));
+    const step = (rate * magnitude(mean)) / numberAttr(node.attrs, 'eps');
+    const largest = magnitude(kept) + step;
+    return union(w, widenFor(addRanges(kept, symmetric(step)), 24, 2 * largest));
+  };
+}
+
+const updateScale: RangeRule = ({ operands, node }) => {
+  const scale = operands[0]!;
+  const attr = (name: string) => numberAttr(node.attrs, name);
+  if (!isBounded(scale) || scale.low < 0) return ANY;
+  return between(
+    Math.min(scale.low, attr('cap'), Math.max(attr('floor'), scale.low * attr('backoff')), scale.low * attr('growth')) * (1 - 2 ** -22),
+    Math.max(scale.high, attr('floor'), scale.high * attr('backoff'), Math.min(attr('cap'), scale.high * attr('growth'))) * (1 + 2 ** -22),
+  );
+};
+
+/** Bookkeeping and the optimizer. */
+export const UPDATE_RULES = {
+  scale_loss: scaledLoss,
+  scale_loss_grad: scaledLoss,
+  all_finite: () => between(0, 1),
+  unscale,
+  global_norm: globalNorm,
+  clip_by_norm: clipByNorm,
+  update_scale: updateScale,
+  accumulate: ({ operands }) => addRanges(operands[0]!, operands[1]!),
+  reset: () => ZERO,
+  advance: ({ operands }) => between(operands[0]!.low, operands[0]!.high + 1),
+  sgd,
+  adam: adam(false),
+  adamw: adam(true),
+} as const satisfies Readonly<Record<string, RangeRule>>;

@@ -1,0 +1,142 @@
+import type { Graph, Node, ValueId } from '../ir/types.js';
+import { isFloat, stringAttr, stringsAttr } from '../ir/types.js';
+import { roundArray } from '../numeric/half.js';
+import { isOpName } from '../ops/index.js';
+import { ANY, between, magnitude, type Range, rangeOf, roundRange } from './range.js';
+import { RANGE_RULES } from './range-rules.js';
+
+/** What may be taken for granted about a function's inputs and states. Whatever is left out can be anything that its type holds. */
+export interface Assumptions {
+  /** By input name. `image` needs none: its type bounds it. */
+  readonly inputs?: Readonly<Record<string, Range>>;
+  /** By state name: the present elements, which bound sums over them more tightly, or a range. */
+  readonly states?: ReadonlyMap<string, Range | ArrayLike<number>>;
+}
+
+export interface ValueRange {
+  /** Of the result, rounded to its format: infinite where the format may overflow. */
+  readonly range: Range;
+  /** The largest magnitude before the last rounding; infinite where nothing is proved. */
+  readonly reach: number;
+}
+
+/** What a rule sees of the node that it bounds. */
+export interface RangeContext {
+  readonly node: Node;
+  readonly graph: Graph;
+  /** Ranges of the operands, in order. */
+  readonly operands: readonly Range[];
+  /** The elements of operand `index` where they are known: a state, in the format in which it is read. */
+  known(index: number): ArrayLike<number> | undefined;
+  /** The shape of operand `index`. */
+  shape(index: number): readonly number[];
+  /** The value that operand `index` is, widening casts left out: equal ones have equal elements. */
+  root(index: number): Node;
+}
+
+const BY_DTYPE: Readonly<Record<string, Range>> = {
+  u8: between(0, 255),
+  bool: between(0, 1),
+  i32: between(-(2 ** 31), 2 ** 31 - 1),
+};
+
+const isRange = (value: Range | ArrayLike<number>): value is Range => 'low' in value;
+
+/**
+ * The loss scale of a dynamic scale never leaves the span of its first value, its floor and its cap; one that nothing updates keeps its
+ * first value.
+ */
+function scalerRange(graph: Graph, node: Node): Range {
+  const name = stringAttr(node.attrs, 'name');
+  const first = Number(node.attrs.value);
+  if (node.attrs.role !== 'scaler' || node.type.dtype !== 'f32') return ANY;
+  const update = graph.nodes.find((n) => n.op === 'update_scale' && stringsAttr(n.attrs, 'writes')[0] === name);
+  if (update === undefined) return graph.name === 'train_step' ? between(first, first) : ANY;
+  const { floor, cap } = update.attrs;
+  return between(Math.min(first, Number(floor)), Math.max(first, Number(cap), Number(floor)));
+}
+
+/**
+ * Bounds every value of a graph, forward and backward, for all inputs and states that the assumptions allow. Sound for the meaning of the plan
+ * as `reference` computes it, and for backends that form sums in f32, in any order: roundings are part of the bounds. Labels are taken to be
+ * classes, or -1.
+ */
+export function analyzeRanges(graph: Graph, assumptions: Assumptions = {}): readonly ValueRange[] {
+  const results: ValueRange[] = [];
+  const elements = new Map<ValueId, ArrayLike<number>>();
+
+  const given = (node: Node): Range => {
+    const whole = BY_DTYPE[node.type.dtype] ?? ANY;
+    if (node.op === 'input') return assumptions.inputs?.[stringAttr(node.attrs, 'name')] ?? whole;
+    const state = assumptions.states?.get(stringAttr(node.attrs, 'name'));
+    if (state === undefined) return node.type.dtype === 'f32' ? scalerRange(graph, node) : whole;
+    if (isRange(state)) return state;
+    elements.set(node.id, state);
+    return rangeOf(state) ?? whole;
+  };
+
+  const compute = (node: Node): Range => {
+    if (node.op === 'input' || node.op === 'state') return given(node);
+    if (!isOpName(node.op)) throw new Error(`unknown op ${node.op}`);
+    return RANGE_RULES[node.op]({
+      node,
+      graph,
+      operands: node.inputs.map((id) => results[id]!.range),
+      known: (index) => elements.get(node.inputs[index]!),
+      shape: (index) => graph.nodes[node.inputs[index]!]!.type.shape,
+      root: (index) => exactRoot(graph, node.inputs[index]!),
+    });
+  };
+
+  for (const node of graph.nodes) {
+    const exact = compute(node);
+    results.push({ range: roundRange(exact, node.type.dtype), reach: magnitude(exact) });
+    const source = node.op === 'cast' ? elements.get(node.inputs[0]!) : undefined;
+    if (source !== undefined) {
+      const rounded = Float32Array.from(source);
+      roundArray(node.type.dtype, rounded);
+      elements.set(node.id, rounded);
+    }
+  }
+  return results;
+}
+
+/** Follows casts that lose nothing. */
+function exactRoot(graph: Graph, id: ValueId): Node {
+  let node = graph.nodes[id]!;
+  while (node.op === 'cast') {
+    const operand = graph.nodes[node.inputs[0]!]!;
+    if (node.type.dtype !== 'f32' && node.type.dtype !== operand.type.dtype) break;
+    node = operand;
+  }
+  return node;
+}
+
+/** Largest finite f16, and the smallest magnitude that rounds to infinity in it. */
+export const F16_MAX = 65504;
+export const F16_OVERFLOW = 65520;
+
+/** Values in f16 that cannot be proved to stay below its largest number, with what they may reach. */
+export function possibleOverflows(graph: Graph, ranges: readonly ValueRange[]): readonly { readonly node: Node; readonly reach: number }[] {
+  return graph.nodes.filter((node) => node.type.dtype === 'f16' && ranges[node.id]!.reach >= F16_OVERFLOW).map((node) => ({ node, reach: ranges[node.id]!.reach }));
+}
+
+/**
+ * The largest power of two, up to 2^24, that as a loss scale provably overflows no gradient: every value of the backward pass stays
+ * finite in its format. Undefined when none does, or when the graph has no loss scale.
+ */
+export function largestProvedScale(graph: Graph, assumptions: Assumptions): number | undefined {
+  if (!graph.nodes.some((node) => node.op === 'scale_loss_grad')) return undefined;
+  const holds = (scale: number) => {
+    const states = new Map([...(assumptions.states ?? []), ['scaler.scale', between(scale, scale)] as const]);
+    const ranges = analyzeRanges(graph, { ...assumptions, states });
+    return graph.nodes.every(({ id, gradOf, type }) => gradOf === undefined || !isFloat(type.dtype) || Number.isFinite(magnitude(ranges[id]!.range)));
+  };
+  let [works, fails] = [-25, 25];
+  while (fails - works > 1) {
+    const middle = (works + fails) >> 1;
+    if (holds(2 ** middle)) works = middle;
+    else fails = middle;
+  }
+  return works === -25 ? undefined : 2 ** works;
+}

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import type { OpName } from '../../src/ops/index.js';
+import type { Plan } from '../../src/plan/plan.js';
+import type { Executable } from '../../src/runtime/backend.js';
+import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
+import type { Elements } from '../../src/runtime/reference/kernel.js';
+import type { OpCase } from '../ops/cases.js';
+import { batchPlan, readCaseStates, runCase } from './batch.js';
+
+/** Ops that are one rounding, or none: the cpu's bits are the reference's. */
+const EXACT: ReadonlySet<OpName> = new Set<OpName>([
+  'relu',
+  'relu_grad',
+  'relu6',
+  'relu6_grad',
+  'leaky_relu',
+  'leaky_relu_grad',
+  'add',
+  'sub',
+  'mul',
+  'scale',
+  'cast',
+  'dropout',
+  'reshape',
+  'concat',
+  'slice',
+  'max_pool2d',
+  'max_pool2d_index',
+  'global_avg_pool_grad',
+  'correct_count',
+  'scale_loss',
+  'scale_loss_grad',
+  'all_finite',
+  'unscale',
+  'clip_by_norm',
+  'update_scale',
+  'accumulate',
+  'reset',
+  'advance',
+]);
+
+/** Share of the largest result that sums and curves in f32 may be off by. */
+const TOLERANCE = 1e-6;
+/** A unit in the last place, relative, of each format: what rounding another f32 can add. */
+const UNIT: Readonly<Record<string, number>> = { f16: 2 ** -10, bf16: 2 ** -7 };
+
+/** Every element is as far from the reference's as `allowed` says, given that; equal infinities and NaNs are close. */
+export function assertClose(got: ArrayLike<number>, want: ArrayLike<number>, allowed: (x: number) => number, what: string): void {
+  assert.equal(got.length, want.length, what);
+  for (let i = 0; i < want.length; i += 1) {
+    const [a, b] = [got[i]!, want[i]!];
+    if (a === b || (Number.isNaN(a) && Number.isNaN(b))) continue;
+    assert.ok(Math.abs(a - b) <= allowed(b), `${what}: element ${i} is ${a}, the reference has ${b}`);
+  }
+}
+
+function largest(values: ArrayLike<number>): number {
+  let most = 1e-30;
+  for (let i = 0; i < values.length; i += 1) if (Number.isFinite(values[i])) most = Math.max(most, Math.abs(values[i]!));
+  return most;
+}
+
+/** Runs cases of single ops, all in one plan, and compares results and written states with the reference. */
+export async function checkOps(cases: readonly OpCase[], open: (plan: Plan) => Promise<Executable>): Promise<void> {
+  const executable = await open(batchPlan(cases, 'cpu'));
+  try {
+    for (const [index, item] of cases.entries()) {
+      const { op, graph, node, inputs, states, seed } = item;
+      const got = await runCase(executable, item, index);
+      const { values, writes } = evaluateGraph(graph, inputs, states as ReadonlyMap<string, Elements>);
+      const want = values.get(graph.outputs.result!)!;
+      const { dtype, shape } = graph.nodes[node]!.type;
+      const unit = UNIT[dtype] ?? 0;
+      const what = `${op} ${dtype}[${shape.join(',')}] seed ${seed}`;
+      const allow = (reference: ArrayLike<number>) => {
+        const most = largest(reference);
+        return (x: number) => (EXACT.has(op) ? 0 : TOLERANCE * most + unit * Math.abs(x));
+      };
+      assertClose(got, want, allow(want), what);
+      const after = await readCaseStates(executable, [...writes.keys()], index);
+      for (const [name, elements] of writes) assertClose(after.get(name)!, elements, allow(elements), `${what}, state ${name}`);
+    }
+  } finally {
+    await executable.dispose();
+  }
+}

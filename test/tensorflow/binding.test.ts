@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { findBinding, HOW_TO_INSTALL, loadBinding } from '../../src/runtime/tensorflow/binding.js';
+import { capabilitiesOf, createBackend } from '../../src/runtime/tensorflow/index.js';
+import { makeWorkspace, type Workspace } from '../support/tiny.js';
+import { requireTensorflow } from './support.js';
+
+describe('the addon of TensorFlow.js', () => {
+  let workspace: Workspace;
+  let folder: string;
+
+  beforeEach(() => {
+    workspace = makeWorkspace();
+    folder = process.cwd();
+    process.chdir(workspace.dir);
+  });
+
+  afterEach(() => {
+    process.chdir(folder);
+    workspace.remove();
+  });
+
+  function install(name: string, complete: boolean): void {
+    const root = join(workspace.dir, 'node_modules', name);
+    mkdirSync(join(root, 'lib', 'napi-v8'), { recursive: true });
+    writeFileSync(join(root, 'package.json'), '{}');
+    if (complete) writeFileSync(join(root, 'lib', 'napi-v8', 'tfjs_binding.node'), 'not a library');
+  }
+
+  it('is looked for in the variable, then in the GPU package, then in the other', () => {
+    assert.deepEqual(findBinding({}), { reason: 'no TensorFlow.js is installed' });
+    install('@tensorflow/tfjs-node', true);
+    assert.equal((findBinding({}) as { origin: string }).origin, '@tensorflow/tfjs-node');
+    install('@tensorflow/tfjs-node-gpu', true);
+    assert.equal((findBinding({}) as { origin: string }).origin, '@tensorflow/tfjs-node-gpu');
+    const path = workspace.file('my.node', '');
+    assert.deepEqual(findBinding({ AMPC_TFJS_BINDING: path }), { path, origin: 'AMPC_TFJS_BINDING' });
+  });
+
+  it('is missing with the reason', () => {
+    install('@tensorflow/tfjs-node', false);
+    assert.match((findBinding({}) as { reason: string }).reason, /tfjs-node is installed without its native addon/);
+    assert.match((findBinding({ AMPC_TFJS_BINDING: 'nowhere.node' }) as { reason: string }).reason, /does not exist/);
+    assert.match((findBinding({ AMPC_TFJS_BINDING: 'package.json' }) as { reason: string }).reason, /not a tfjs_binding.node/);
+  });
+
+  it('tells both ways to get it, and why it does not load', async () => {
+    const before = process.env.AMPC_TFJS_BINDING;
+    try {
+      process.env.AMPC_TFJS_BINDING = workspace.file('broken.node', 'not a library');
+      const { available, reason, capabilities } = await createBackend().probe();
+      assert.equal(available, false);
+      assert.match(reason!, /broken\.node does not load/);
+      assert.ok(reason!.endsWith(HOW_TO_INSTALL));
+      assert.deepEqual(capabilities?.low, ['f16', 'bf16']);
+    } finally {
+      if (before === undefined) delete process.env.AMPC_TFJS_BINDING;
+      else process.env.AMPC_TFJS_BINDING = before;
+    }
+    assert.match(HOW_TO_INSTALL, /npm install @tensorflow\/tfjs-node-gpu.*AMPC_TFJS_BINDING/);
+  });
+
+  it('has no bf16 on a GPU with an old TensorFlow', () => {
+    assert.deepEqual(capabilitiesOf('2.9.1', true).low, ['f16']);
+    assert.deepEqual(capabilitiesOf('2.9.1', false).low, ['f16', 'bf16']);
+    assert.deepEqual(capabilitiesOf('2.21.0', true).low, ['f16', 'bf16']);
+  });
+
+  it('tells the version, and whether a GPU is used', async function () {
+    await requireTensorflow(this);
+    const { device, details } = await createBackend().probe();
+    const located = findBinding();
+    assert.ok('path' in located);
+    const binding = loadBinding(located);
+    assert.ok(device!.endsWith(`TensorFlow ${binding.TF_Version}`));
+    assert.match(details!.GPU!, binding.isUsingGpuDevice() ? /^yes/ : /^no: /);
+  });
+});
