@@ -3,6 +3,7 @@ export { type BenchOptions, type BenchResult, bench } from './api/bench.js';
 export { type BackendChoice, type Compiled, type CompileOptions, compile } from './api/compile.js';
 export { checkGates, diffPlans, type PlanComparison } from './api/diff-plans.js';
 export { emitC } from './api/emit-c.js';
+export { emitWgsl } from './api/emit-wgsl.js';
 export { type EvaluateOptions, evaluate, type ModelOptions, predict } from './api/evaluate.js';
 export { lintProgram, lintSource } from './api/lint.js';
 export { type GroupProfile, type Profile, profile } from './api/profile.js';

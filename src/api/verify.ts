@@ -15,11 +15,13 @@ export interface VerifyOptions extends CompileOptions {
   readonly steps?: number | undefined;
   readonly data?: string | undefined;
   readonly threads?: number | undefined;
-  /** Largest relative error that passes, by norm. Default 0.1 in fp16, 0.4 in bf16: a pool that takes another of two near-equal
+  /** Largest relative error that passes, by norm. Default 0.25 in fp16, 0.5 in bf16: a pool that takes another of two near-equal
    * pixels moves a whole gradient. */
   readonly maxError?: number | undefined;
-  /** Smallest cosine that passes. Default 0.99 in fp16, 0.9 in bf16. */
+  /** Smallest cosine that passes. Default 0.95 in fp16, 0.85 in bf16. */
   readonly minCosine?: number | undefined;
+  /** Largest share of elements that may be 0 here and not in fp32. Default 0.05. */
+  readonly maxVanished?: number | undefined;
   readonly onStep?: ((step: number) => void) | undefined;
 }
 
@@ -41,6 +43,12 @@ export interface Deviation {
   readonly pass: boolean;
 }
 
+export interface Limits {
+  readonly maxError: number;
+  readonly minCosine: number;
+  readonly maxVanished: number;
+}
+
 export interface Verification {
   readonly model: string;
   readonly precision: FloatType;
@@ -49,7 +57,7 @@ export interface Verification {
   readonly steps: number;
   /** Steps whose gradients overflowed; they are compared up to there. */
   readonly skipped: number;
-  readonly limits: { readonly maxError: number; readonly minCosine: number };
+  readonly limits: Limits;
   /** Worst first. */
   readonly deviations: readonly Deviation[];
   readonly pass: boolean;
@@ -104,8 +112,10 @@ interface Side {
   readonly executable: Executable;
 }
 
-function defaults(precision: FloatType): Verification['limits'] {
-  return precision === 'bf16' ? { maxError: 0.4, minCosine: 0.9 } : { maxError: 0.1, minCosine: 0.99 };
+function defaults(precision: FloatType): Limits {
+  return precision === 'bf16'
+    ? { maxError: 0.5, minCosine: 0.85, maxVanished: 0.05 }
+    : { maxError: 0.25, minCosine: 0.95, maxVanished: 0.05 };
 }
 
 async function makeBatches(
@@ -175,10 +185,10 @@ export async function verify(file: string, options: VerifyOptions = {}): Promise
       }
       options.onStep?.(step + 1);
     }
-    const limits = {
-      maxError: options.maxError ?? defaults(plan.precision).maxError,
-      minCosine: options.minCosine ?? defaults(plan.precision).minCosine,
-    };
+    const standard = defaults(plan.precision);
+    const { maxError = standard.maxError, minCosine = standard.minCosine, maxVanished = standard.maxVanished } = options;
+    const limits: Limits = { maxError, minCosine, maxVanished };
+    const passes = (far: Distance) => far.error <= maxError && far.cosine >= minCosine && far.vanished <= maxVanished;
     const { graph, batch } = trainStep(plan);
     const deviations = pairs
       .map(({ name, here: { value, ...is } }): Deviation => {
@@ -187,7 +197,7 @@ export async function verify(file: string, options: VerifyOptions = {}): Promise
           ...is,
           dtype: graph.nodes[value]!.type.dtype,
           ...far,
-          pass: far.error <= limits.maxError && far.cosine >= limits.minCosine,
+          pass: passes(far),
         };
       })
       .sort((a, b) => b.error - a.error || a.cosine - b.cosine);

@@ -118,7 +118,9 @@ export const F16_OVERFLOW = 65520;
 
 /** Values in f16 that cannot be proved to stay below its largest number, with what they may reach. */
 export function possibleOverflows(graph: Graph, ranges: readonly ValueRange[]): readonly { readonly node: Node; readonly reach: number }[] {
-  return graph.nodes.filter((node) => node.type.dtype === 'f16' && ranges[node.id]!.reach >= F16_OVERFLOW).map((node) => ({ node, reach: ranges[node.id]!.reach }));
+  return graph.nodes
+    .filter((node) => node.type.dtype === 'f16' && ranges[node.id]!.reach >= F16_OVERFLOW)
+    .map((node) => ({ node, reach: ranges[node.id]!.reach }));
 }
 
 /**
@@ -130,7 +132,9 @@ export function largestProvedScale(graph: Graph, assumptions: Assumptions): numb
   const holds = (scale: number) => {
     const states = new Map([...(assumptions.states ?? []), ['scaler.scale', between(scale, scale)] as const]);
     const ranges = analyzeRanges(graph, { ...assumptions, states });
-    return graph.nodes.every(({ id, gradOf, type }) => gradOf === undefined || !isFloat(type.dtype) || Number.isFinite(magnitude(ranges[id]!.range)));
+    return graph.nodes.every(
+      ({ id, gradOf, type }) => gradOf === undefined || !isFloat(type.dtype) || Number.isFinite(magnitude(ranges[id]!.range)),
+    );
   };
   let [works, fails] = [-25, 25];
   while (fails - works > 1) {

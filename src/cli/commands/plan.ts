@@ -5,6 +5,7 @@ import {
   compile,
   diffPlans,
   emitC,
+  emitWgsl,
   explainLayers,
   explainPlan,
   GATE_NAMES,
@@ -22,7 +23,7 @@ import type { AddCommand } from './command.js';
 
 interface PlanOptions extends CompileOptions {
   readonly dump: boolean;
-  readonly emit?: 'c';
+  readonly emit?: 'c' | 'wgsl';
   readonly explain?: string;
   readonly diff?: readonly string[];
   readonly failOn?: string;
@@ -35,7 +36,7 @@ export const addPlan: AddCommand = (program, output, exitWith) => {
     .argument('[file]', '.amp file')
     .option('--dump', 'the whole plan in its text form', false)
     .option('--explain <layer>', 'what happens in a layer (or a block, or a pattern), line by line in words')
-    .option('--emit <language>', 'the generated source: c', oneOf(['c']))
+    .option('--emit <language>', 'the generated source: c (the cpu backend) or wgsl (webgpu)', oneOf(['c', 'wgsl']))
     .option(
       '--diff <sides...>',
       'compare two plans: .amp files or saved plans, each with changes if need be, such as a.amp:policy=autocast; `:policy=autocast` is the other file with a change',
@@ -59,13 +60,15 @@ export const addPlan: AddCommand = (program, output, exitWith) => {
       command.error("error: missing required argument 'file'");
       return;
     }
-    await show(await compile(file, choices), choices, output);
+    // Shaders are of a plan in formats that a GPU has, whatever backend would run it here.
+    const backend = choices.backend ?? (choices.emit === 'wgsl' ? 'webgpu' : undefined);
+    await show(await compile(file, { ...choices, backend }), choices, output);
   });
 };
 
 async function show(compiled: Compiled, { emit, dump, explain }: PlanOptions, output: Output): Promise<void> {
   const { plan, source, program } = compiled;
-  if (emit !== undefined) output.product(await emitC(plan));
+  if (emit !== undefined) output.product(await (emit === 'c' ? emitC(plan) : emitWgsl(plan)));
   else if (dump) output.product(printPlan(plan));
   else if (explain !== undefined) {
     for (const [index, explanation] of explainLayers(plan, explain).entries()) {

@@ -68,30 +68,43 @@ function packRows(name: string, p: Packing, source: string, packed: string): str
 function packColumns(name: string, p: Packing, source: string, packed: string): string {
   const { type } = STAGED[p.compute];
   const count = tiles(p);
-  const step =
+  const whole = Math.floor(p.k / STAGED[p.compute].depth / p.lanes) * p.lanes;
+  const load = p.compute === 'f32' ? `load_${p.dtype}(in + k)` : '(vf)load_vu((const uint32_t *)in + k)';
+  const one =
     p.compute === 'f32'
-      ? `      int64_t k = 0;
-      for (; k + LANES <= ${p.k}; k += LANES) {
-        float values[LANES];
-        store_f32(values, load_${p.dtype}(in + k));
-        for (int64_t i = 0; i < LANES; i++) out[(k + i) * pitch] = values[i];
+      ? `load_${p.dtype}_part(in + k, 1)[0]`
+      : `(uint32_t)in[2 * k] | (2 * k + 1 < ${p.k} ? (uint32_t)in[2 * k + 1] << 16 : 0)`;
+  const rest =
+    whole === depth(p)
+      ? ''
+      : `    for (int64_t i = 0; i < LANES; i++) {
+      const ${C_TYPE[p.dtype]} *in = first + i * ${p.k};
+      for (int64_t k = ${whole}; k < ${depth(p)}; k++) out[k * pitch + i] = n + i < ${p.n} ? ${one} : 0;
+    }
+`;
+  const row = p.n % p.lanes === 0 ? load : `n + i < ${p.n} ? ${load} : (vf){0}`;
+  const blocks =
+    whole === 0
+      ? ''
+      : `    for (int64_t k = 0; k < ${whole}; k += LANES) {
+      vf rows[LANES];
+      for (int64_t i = 0; i < LANES; i++) {
+        const ${C_TYPE[p.dtype]} *in = first + i * ${p.k};
+        rows[i] = ${row};
       }
-      for (; k < ${p.k}; k++) out[k * pitch] = load_${p.dtype}_part(in + k, 1)[0];`
-      : `      for (int64_t k = 0; k < ${p.k >> 1}; k++) out[k * pitch] = (uint32_t)in[2 * k] | (uint32_t)in[2 * k + 1] << 16;${p.k % 2 === 1 ? `\n      out[${p.k >> 1} * pitch] = in[${p.k - 1}];` : ''}`;
+      transpose(rows);
+      for (int64_t i = 0; i < LANES; i++) store_f32((float *)out + (k + i) * pitch, rows[i]);
+    }
+`;
   return `static void ${name}(void *const *p, int64_t task) {
   static const int taps[] = {${p.taps.join(', ')}};
   const int64_t tap = task / ${count}, t = task % ${count}, pitch = ${width(p)} * LANES;
   ${type} *packed = (${type} *)${packed} + (t * ${p.vectors * p.taps.length * depth(p)} + tap * ${depth(p)} * ${width(p)}) * LANES;
-  for (int64_t lane = 0; lane < pitch; lane++) {
+  for (int64_t lane = 0; lane < pitch; lane += LANES) {
     const int64_t n = t * ${p.vectors} * LANES + lane;
+    const ${C_TYPE[p.dtype]} *first = ${source} + ((int64_t)taps[tap] * ${p.n} + n) * ${p.k};
     ${type} *out = packed + lane;
-    if (n < ${p.n}) {
-      const ${C_TYPE[p.dtype]} *in = ${source} + ((int64_t)taps[tap] * ${p.n} + n) * ${p.k};
-${step}
-    } else {
-      for (int64_t k = 0; k < ${depth(p)}; k++) out[k * pitch] = 0;
-    }
-  }
+${blocks}${rest}  }
 }
 `;
 }

@@ -1,3 +1,32 @@
+/** Lanes of the low (or high) halves of two vectors in turn: a0 b0 a1 b1 ... */
+function interleaved(lanes: number, high: boolean): string {
+  return Array.from({ length: lanes }, (_, i) => (i >> 1) + (high ? lanes / 2 : 0) + (i % 2) * lanes).join(', ');
+}
+
+/** Swaps rows and columns of LANES vectors: as many rounds of interleaving as the lane number has bits. */
+export function transposition(lanes: number): string {
+  return `
+INLINE void transpose(vf *rows) {
+  vf next[LANES];
+  for (int bits = 1; bits < LANES; bits *= 2) {
+    for (int i = 0; i < LANES / 2; i++) {
+      const vf a = rows[i], b = rows[i + LANES / 2];
+#if defined(__has_builtin) && (defined(__clang__) || __GNUC__ >= 12)
+      next[2 * i] = __builtin_shufflevector(a, b, ${interleaved(lanes, false)});
+      next[2 * i + 1] = __builtin_shufflevector(a, b, ${interleaved(lanes, true)});
+#else
+      for (int j = 0; j < LANES / 2; j++) {
+        next[2 * i][2 * j] = a[j], next[2 * i][2 * j + 1] = b[j];
+        next[2 * i + 1][2 * j] = a[j + LANES / 2], next[2 * i + 1][2 * j + 1] = b[j + LANES / 2];
+      }
+#endif
+    }
+    for (int i = 0; i < LANES; i++) rows[i] = next[i];
+  }
+}
+`;
+}
+
 /** Helpers of the contraction kernels: vectors of 32-bit pairs of bf16, and their dot product. */
 export const CONTRACTIONS = String.raw`
 INLINE vu load_vu(const uint32_t *p) {

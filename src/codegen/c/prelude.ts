@@ -1,4 +1,4 @@
-import { CONTRACTIONS } from './contraction-prelude.js';
+import { CONTRACTIONS, transposition } from './contraction-prelude.js';
 import { MATH } from './prelude-math.js';
 import { EXPORTS, THREADS, TRACE } from './prelude-threads.js';
 import { VECTORS } from './prelude-vectors.js';
@@ -60,7 +60,7 @@ export function prelude(target: Target, sizes: Sizes): string {
     `#define SCRATCH_BYTES ${sizes.scratch}`,
     `#define GROUPS ${sizes.groups}`,
   ];
-  return `${INCLUDES}\n${constants.join('\n')}\n${VECTORS}${MATH}${THREADS}${TRACE}${CONTRACTIONS}`;
+  return `${INCLUDES}\n${constants.join('\n')}\n${VECTORS}${MATH}${THREADS}${TRACE}${CONTRACTIONS}${transposition(target.lanes)}`;
 }
 
 export { EXPORTS };

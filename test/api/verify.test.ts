@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { distance, verify } from '../../src/api/verify.js';
+import { ampc } from '../support/cli.js';
+import { makeWorkspace, TINY, type Workspace, writeTinyCifar } from '../support/tiny.js';
+
+describe('distance', () => {
+  const of = (found: number[], wanted: number[], scale = 1) => distance(Float32Array.from(found), Float32Array.from(wanted), scale);
+
+  it('is by norm and angle, with the loss scale divided out', () => {
+    assert.deepEqual(of([8, 16], [1, 2], 8), { error: 0, cosine: 1, nonFinite: 0, vanished: 0 });
+    const { error, cosine } = of([3, 4], [3, 0]);
+    assert.ok(Math.abs(error - 4 / 3) < 1e-12 && Math.abs(cosine - 0.6) < 1e-12);
+  });
+
+  it('counts what is not finite and what has vanished; zeros agree with zeros', () => {
+    assert.deepEqual(of([Number.NaN, 1], [1, 1]), { error: Number.POSITIVE_INFINITY, cosine: 0, nonFinite: 1, vanished: 0 });
+    assert.equal(of([0, 1, 0, 0], [1e-9, 1, 0, 0]).vanished, 0.25);
+    assert.deepEqual(of([0, 0], [0, 0]), { error: 0, cosine: 1, nonFinite: 0, vanished: 0 });
+    assert.equal(of([0, 0], [1, 1]).cosine, 0);
+  });
+});
+
+describe('verify', () => {
+  let work: Workspace;
+  const options = { backend: 'reference', steps: 2 } as const;
+
+  before(() => {
+    work = makeWorkspace();
+    writeTinyCifar(work.dir);
+    work.file('tiny.amp', TINY);
+  });
+
+  after(() => work.remove());
+
+  it('finds fp32 equal to itself', async () => {
+    const { deviations, pass } = await verify(work.path('tiny.amp'), { ...options, data: work.dir, precision: 'fp32' });
+    assert.ok(pass && deviations.length >= 4);
+    assert.ok(deviations.every(({ error, cosine }) => error === 0 && cosine === 1));
+  });
+
+  it('compares every layer and its gradients, worst first', async () => {
+    const { deviations, pass, skipped } = await verify(work.path('tiny.amp'), { ...options, data: work.dir });
+    assert.deepEqual([pass, skipped], [true, 0]);
+    assert.ok(deviations.every(({ error }, i) => i === 0 || error <= deviations[i - 1].error));
+    const weight = deviations.find(({ of }) => of === 'gradient of fc.weight')!;
+    assert.ok(weight.error > 0 && weight.error < 2e-3, String(weight.error));
+    assert.deepEqual([weight.layer, weight.kind, weight.dtype], ['fc', 'gradient', 'f32']);
+    assert.ok(deviations.some(({ layer, kind }) => layer === 'avg_pool2d_1' && kind === 'activation'));
+  });
+
+  it('sees an overflow, and gradients that vanish', async () => {
+    const changed = (text: string) => work.file('changed.amp', TINY.replace('compute fp16', `compute fp16  ${text}`));
+    const over = await verify(changed('loss_scale static(scale: 16777216)'), { ...options, data: work.dir });
+    assert.ok(!over.pass && over.skipped === 2);
+    assert.equal(over.deviations[0].error, Number.POSITIVE_INFINITY);
+    const under = await verify(changed('loss_scale static(scale: 1e-6)'), { ...options, data: work.dir });
+    assert.ok(!under.pass);
+    assert.ok(under.deviations.some(({ of, vanished }) => of.startsWith('gradient') && vanished > 0.1));
+  });
+
+  it('is a command with an exit code', async () => {
+    const common = ['verify', work.path('tiny.amp'), '--backend', 'reference', '--steps', '1', '--data', work.dir];
+    const good = await ampc(...common);
+    assert.deepEqual([good.code, good.stderr], [0, '']);
+    assert.match(good.stdout, /^fc +linear_weight_grad +gradient of fc\.weight +f32 .* ok$/m);
+    const strict = await ampc(...common, '--max-error', '0');
+    assert.equal(strict.code, 1);
+    assert.match(strict.stderr, /values differ from f32 by more than 0/);
+    assert.equal((await ampc(...common, '--max-error', 'x')).code, 2);
+    assert.equal(JSON.parse((await ampc(...common, '--json')).stdout).pass, true);
+  });
+});

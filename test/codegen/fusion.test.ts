@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import type { InstructionSet } from '../../src/codegen/c/target.js';
+import { FLOAT_TYPES, type FloatType, type ValueId } from '../../src/ir/types.js';
+import { namedRandom } from '../ops/random.js';
+import { miniResnet, randomModel, simpleCnn } from '../support/models.js';
+import { type Model, type ProgramOptions, planOf } from '../support/network.js';
+import { skip } from '../support/skip.js';
+import { differences, train } from '../support/steps.js';
+import { batchPlan, runCase } from './batch.js';
+import { compilePlan, compilerNamed, runnableSets } from './compile.js';
+import { CaseBuilder, type ContractionCase, type ConvolutionShape, convolutionShape } from './contraction-cases.js';
+import { unfused } from './unfused.js';
+
+const ACTIVATIONS = ['relu', 'relu6', 'gelu', 'silu', 'sigmoid', 'tanh'] as const;
+const POOL = { window: [2, 2], stride: [2, 2], padding: [0, 0, 0, 0] };
+
+function convolution(b: CaseBuilder, { x, kernel, out, stride, padding }: ConvolutionShape): ValueId {
+  const operands = [b.low('x', x), b.low('weight', [...kernel, x[3], out]), ...(b.random.pick([true, false]) ? [b.full('bias', [out])] : [])];
+  return b.emit('conv2d', operands, { stride, padding });
+}
+
+/** A shape whose result has even sides, as a pool on the accumulators needs. */
+function poolableShape(b: CaseBuilder): ConvolutionShape {
+  for (;;) {
+    const shape = convolutionShape(b.random);
+    const [top, bottom, left, right] = shape.padding;
+    const rows = Math.floor((shape.x[1] + top + bottom - shape.kernel[0]) / shape.stride[0]) + 1;
+    const columns = Math.floor((shape.x[2] + left + right - shape.kernel[1]) / shape.stride[1]) + 1;
+    if (rows % 2 === 0 && columns % 2 === 0) return shape;
+  }
+}
+
+function title(what: string, seed: number, { x, kernel, out, stride, padding }: ConvolutionShape): string {
+  return `${what} ${x.join('x')} ${kernel.join('x')} to ${out}, stride ${stride}, padding ${padding}, seed ${seed}`;
+}
+
+/** conv2d, an activation before or after the pool, the pool and its index; `before` decides whether what the pool reads is an output too. */
+function pooledCase(dtype: FloatType, seed: number): ContractionCase {
+  const b = new CaseBuilder(namedRandom('pooled', seed), dtype, false);
+  const shape = poolableShape(b);
+  const first = b.random.pick([true, false]);
+  const activation = b.random.pick(ACTIVATIONS);
+  const y = convolution(b, shape);
+  const read = first ? b.emit(activation, [y]) : y;
+  const pooled = b.emit('max_pool2d', [read], POOL);
+  const index = b.emit('max_pool2d_index', [read], POOL);
+  const result = first ? b.emit('scale', [pooled], { factor: 0.3 }) : b.emit(activation, [pooled]);
+  return b.finish(title(`pooled ${activation}`, seed, shape), { result, index, ...(b.random.pick([true, false]) ? { read } : {}) });
+}
+
+/** conv2d, batch norm with given statistics, sum with another tensor, activation. */
+function normalizedCase(dtype: FloatType, seed: number): ContractionCase {
+  const b = new CaseBuilder(namedRandom('normalized', seed), dtype, false);
+  const shape = convolutionShape(b.random);
+  const activation = b.random.pick(ACTIVATIONS);
+  const y = convolution(b, shape);
+  const vectors = ['mean', 'variance', 'gamma', 'beta'].map((name) => b.full(name, [shape.out]));
+  vectors[1] = b.emit('mul', [vectors[1]!, vectors[1]!], {}, 'f32');
+  const normalized = b.emit('batch_norm', [y, ...vectors], { eps: 1e-5 });
+  const other = b.low('other', b.shape(y));
+  const result = b.emit(activation, [b.emit(b.random.pick(['add', 'sub', 'mul']), [normalized, other])]);
+  return b.finish(title(`normalized ${activation}`, seed, shape), { result });
+}
+
+/** linear or the gradient of its input, and a chain of elementwise work with roundings in between. */
+function linearCase(dtype: FloatType, seed: number): ContractionCase {
+  const b = new CaseBuilder(namedRandom('linear chain', seed), dtype, false);
+  const [rows, inputs, outputs] = [b.random.int(1, 150), b.random.int(1, 200), b.random.int(1, 200)];
+  const activation = b.random.pick(ACTIVATIONS);
+  const [x, weight] = [b.low('x', [rows, inputs]), b.low('weight', [inputs, outputs])];
+  const y = b.emit('linear', [x, weight, b.full('bias', [outputs])]);
+  const scaled = b.emit('scale', [y], { factor: 0.7 });
+  const product = b.emit('mul', [scaled, y]);
+  const result = b.emit(activation, [b.emit('add', [product, scaled])]);
+  const dx = b.emit('linear_input_grad', [b.low('dy', [rows, outputs]), weight]);
+  const masked = b.emit('relu_grad', [dx, x]);
+  return b.finish(`linear ${rows}x${inputs} to ${outputs} ${activation}, seed ${seed}`, { result, masked });
+}
+
+/** Runs every case fused and unfused; all outputs are equal bit for bit. */
+async function checkFusion(cases: readonly ContractionCase[], isa?: InstructionSet): Promise<void> {
+  const plan = batchPlan(cases, 'cpu');
+  const apart = unfused(plan);
+  const choices = isa === undefined ? {} : { isa };
+  const fused = await compilePlan(plan, choices);
+  const separate = await compilePlan(apart, choices);
+  try {
+    for (const [index, item] of cases.entries()) {
+      assert.ok(plan.functions[index]!.groups.length < apart.functions[index]!.groups.length, `${item.title} has nothing to fuse`);
+      await runCase(fused, item, index, Object.keys(item.graph.outputs)[0]);
+      await runCase(separate, item, index, Object.keys(item.graph.outputs)[0]);
+      for (const name of Object.keys(item.graph.outputs))
+        assert.deepEqual(await fused.readOutput(name), await separate.readOutput(name), `${item.title}: ${name}`);
+    }
+  } finally {
+    await fused.dispose();
+    await separate.dispose();
+  }
+}
+
+function someCases(firstSeed: number, count: number): ContractionCase[] {
+  const makers = [pooledCase, normalizedCase, linearCase];
+  return makers.flatMap((make, kind) =>
+    Array.from({ length: count }, (_, i) => make(FLOAT_TYPES[(kind + i) % FLOAT_TYPES.length]!, firstSeed + i)),
+  );
+}
+
+async function checkTraining(model: Model, options: ProgramOptions): Promise<void> {
+  const plan = planOf(model, { batch: 3, ...options });
+  const fused = await train(await compilePlan(plan), plan, 3);
+  const apart = unfused(plan);
+  assert.deepEqual(differences(fused, await train(await compilePlan(apart), apart, 3)), []);
+}
+
+describe('fusion never changes a bit', function () {
+  this.timeout(300_000);
+
+  it('behind convolutions and linear layers', () => checkFusion(someCases(1, 4)));
+
+  for (const [i, isa] of (['avx512', 'avx2', 'plain'] as const).entries()) {
+    it(`behind convolutions and linear layers with ${isa} instructions`, async function () {
+      const compiler = await compilerNamed();
+      if (compiler === undefined || !(await runnableSets(compiler)).includes(isa)) skip(this, `this processor does not run ${isa}`);
+      await checkFusion(someCases(100 * (i + 1), 1), isa);
+    });
+  }
+
+  for (const compute of FLOAT_TYPES) {
+    it(`of the training of a small network in ${compute}`, () => checkTraining(simpleCnn, { precision: { compute } }));
+    it(`of the training of a residual network in ${compute}`, () => checkTraining(miniResnet, { precision: { compute } }));
+  }
+
+  it('of the training of networks of every kind of layer', async () => {
+    for (const seed of [1, 2, 3, 4]) await checkTraining(randomModel(seed), { precision: { compute: FLOAT_TYPES[seed % 3]! } });
+  });
+});

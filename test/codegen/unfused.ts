@@ -1,0 +1,23 @@
+import { storageRoot } from '../../src/plan/fuse.js';
+import { planMemory } from '../../src/plan/memory.js';
+import type { Group, Plan, PlanFunction } from '../../src/plan/plan.js';
+
+/** Every node as a kernel of its own. Updates stay together: what one of them writes, the others must not see. */
+function unfusedFunction(fn: PlanFunction): PlanFunction {
+  const { graph } = fn;
+  const single = fn.groups.flatMap((group) =>
+    group.kind === 'update'
+      ? [{ ...group, name: 'update' }]
+      : group.nodes.map((id) => {
+          const kind = id === group.nodes[0] || group.kind !== 'contraction' ? group.kind : 'map';
+          return { ...group, kind, name: `${group.name}_${id}`, nodes: [id], stores: storageRoot(graph, id) === id ? [id] : [] };
+        }),
+  );
+  const groups = single.map((group, index): Group => ({ ...group, index }));
+  return { ...fn, groups, memory: planMemory(graph, groups) };
+}
+
+/** The plan without fusion. */
+export function unfused(plan: Plan): Plan {
+  return { ...plan, functions: plan.functions.map(unfusedFunction) };
+}

@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { DEFAULT_LIMITS, type WgslTarget } from '../../src/codegen/wgsl/target.js';
+import { UserError } from '../../src/diagnostics/diagnostic.js';
+import { GraphBuilder } from '../../src/ir/builder.js';
+import type { FloatType, Graph } from '../../src/ir/types.js';
+import { round } from '../../src/numeric/half.js';
+import { emit } from '../../src/ops/emit.js';
+import type { Plan } from '../../src/plan/plan.js';
+import { planGraph } from '../../src/plan/plan-graph.js';
+import type { Executable, Scalars } from '../../src/runtime/backend.js';
+import { createBackend as createReference } from '../../src/runtime/reference/index.js';
+import { createBackend, loadPlan } from '../../src/runtime/webgpu/index.js';
+import { initialStates } from '../../src/training/states.js';
+import { miniResnet, simpleCnn } from '../support/models.js';
+import { type Model, programOf, SGD } from '../support/network.js';
+import { randomInputs } from '../support/run.js';
+import { compileProgram } from '../../src/compile.js';
+import { needAdapter } from './adapter.js';
+
+const small: Model = ({ image, call }) => {
+  const x = call('relu', call('max_pool2d', call('conv2d', image, { channels: 4, kernel: 3, padding: 1 }, { as: 'conv' }), { kernel: 2 }));
+  return call('linear', call('flatten', x), { features: 10 }, { as: 'fc' });
+};
+
+function planOf(graph: Graph): Plan {
+  return { model: 'Case', policy: 'case', precision: 'f32', backend: 'webgpu', functions: [planGraph(graph, 1)] };
+}
+
+function stateOf(builder: GraphBuilder, name: string, shape: readonly number[]) {
+  return builder.add({ op: 'state', attrs: { name, role: 'parameter', init: 'constant', value: 0 }, type: { dtype: 'f32', shape } });
+}
+
+function trainPlan(model: Model, compute: FloatType, options: Parameters<typeof programOf>[1] = {}) {
+  const program = programOf(model, { ...options, precision: { compute, ...options.precision } });
+  return { program, plan: compileProgram(program, { backend: 'webgpu', low: ['f16'] }) };
+}
+
+/** Runs steps on distinct random batches; the scalars of each. */
+async function run(executable: Executable, { program, plan }: ReturnType<typeof trainPlan>, steps: number): Promise<readonly Scalars[]> {
+  await executable.writeStates(initialStates(plan, 3));
+  for (let step = 0; step < steps; step += 1) await executable.call('train_step', randomInputs(program, step % 4));
+  return executable.drain();
+}
+
+async function withPlan<T>(plan: Plan, choices: Partial<WgslTarget>, use: (executable: Awaited<ReturnType<typeof loadPlan>>) => Promise<T>): Promise<T> {
+  const executable = await loadPlan(plan, choices);
+  try {
+    return await use(executable);
+  } finally {
+    await executable.dispose();
+  }
+}
+
+function assertNear(got: ArrayLike<number>, want: ArrayLike<number>, share: number, what: string): void {
+  let most = 1e-6;
+  for (let i = 0; i < want.length; i += 1) most = Math.max(most, Math.abs(want[i]!));
+  for (let i = 0; i < want.length; i += 1) {
+    assert.ok(Math.abs(got[i]! - want[i]!) <= share * most, `${what}: element ${i} is ${got[i]}, the reference has ${want[i]}`);
+  }
+}
+
+describe('the webgpu backend', function () {
+  this.timeout(120_000);
+
+  before(async function () {
+    await needAdapter(this);
+  });
+
+  it('tells the adapter, its driver and what it offers', async () => {
+    const info = await createBackend().probe();
+    assert.ok(info.available && info.device !== undefined);
+    assert.deepEqual(info.capabilities?.low, ['f16']);
+    assert.deepEqual(Object.keys(info.details ?? {}), ['vendor', 'driver', 'shader-f16', 'subgroups', 'matrix']);
+  });
+
+  it('rounds to f16 where the plan says so, inside a kernel and when it stores, to the bit', async () => {
+    const edges = [0, -0, 1, 2049, 2051, 65504, 65519, 65520, -65520, 6e-8, 3e-8, 2.9e-8, 6.1e-5, 6.09e-5, 1e-10, 1e10, Infinity, -Infinity, NaN];
+    const values = Float32Array.from([...edges, ...Array.from({ length: 2000 }, (_, i) => Math.sin(i * 7.3) * 2 ** ((i % 44) - 26))]);
+    const builder = new GraphBuilder();
+    const half = emit(builder, 'cast', [stateOf(builder, 'x', [values.length])], { to: 'f16' });
+    const inside = emit(builder, 'cast', [half], { to: 'f32' });
+    const fused = planOf(builder.finish('eval_step', { inside }));
+    const stored = planOf(builder.finish('eval_step', { half, inside }));
+    const want = values.map((x) => round('f16', x));
+    for (const plan of [fused, stored]) {
+      await withPlan(plan, {}, async (executable) => {
+        await executable.writeStates(new Map([['x', values]]));
+        await executable.call('eval_step', {});
+        assert.deepEqual(await executable.readOutput('inside'), want);
+        if (plan === stored) assert.deepEqual(await executable.readOutput('half'), want);
+      });
+    }
+  });
+
+  it('skips and scales exactly as the reference when gradients overflow', async () => {
+    const lossScaling = { kind: 'dynamic', init: 2 ** 22, growth: 2, backoff: 0.5, interval: 3, floor: 1, cap: 2 ** 24, abortAfter: 20 } as const;
+    const made = trainPlan(small, 'f16', { precision: { lossScaling }, train: { optimizer: SGD } });
+    const reference = await createReference().load(made.plan);
+    const want = await run(reference, made, 24);
+    await withPlan(made.plan, {}, async (executable) => {
+      const got = await run(executable, made, 24);
+      const schedule = (results: readonly Scalars[]) => results.map(({ ok, scale }) => [ok, scale]);
+      assert.deepEqual(schedule(got), schedule(want));
+      assert.ok(new Set(got.map(({ ok }) => ok)).size === 2, 'some steps overflow and some do not');
+      const names = ['scaler.scale', 'scaler.tracker', 'scaler.skips'];
+      assert.deepEqual(await executable.readStates(names), await reference.readStates(names));
+    });
+  });
+
+  it('leaves parameters alone, to the bit, when a step is skipped', async () => {
+    const lossScaling = { kind: 'static', scale: 2 ** 120 } as const;
+    const made = trainPlan(miniResnet, 'f16', { precision: { lossScaling }, image: [16, 16, 3] });
+    await withPlan(made.plan, {}, async (executable) => {
+      const [result] = await run(executable, made, 1);
+      assert.equal(result!.ok, 0);
+      const first = initialStates(made.plan, 3);
+      for (const [name, elements] of await executable.readStates()) assert.deepEqual(elements, first.get(name), name);
+    });
+  });
+
+  for (const [what, choices] of [
+    ['of this adapter', {}],
+    ['with tiles and the limits of every GPU', { contractions: 'tiles', limits: DEFAULT_LIMITS }],
+  ] as const) {
+    it(`trains a residual network as the reference does, in kernels ${what}`, async () => {
+      const made = trainPlan(miniResnet, 'f32', { image: [16, 16, 3], batch: 4 });
+      const reference = await createReference().load(made.plan);
+      const want = await run(reference, made, 3);
+      const states = await reference.readStates();
+      await withPlan(made.plan, choices, async (executable) => {
+        const got = await run(executable, made, 3);
+        assertNear(got.map(({ loss }) => loss!), want.map(({ loss }) => loss!), 1e-4, 'loss');
+        for (const [name, elements] of await executable.readStates()) {
+          // Adam's first steps have the size of the learning rate whatever the gradient's, so near-zero gradients may differ by that much.
+          if (!name.endsWith('.m') && !name.endsWith('.v')) assertNear(elements, states.get(name)!, 2e-2, name);
+        }
+      });
+    });
+  }
+
+  it('gives the same bits again', async () => {
+    const made = trainPlan(miniResnet, 'f16', { image: [16, 16, 3], batch: 4 });
+    const once = () =>
+      withPlan(made.plan, {}, async (executable) => {
+        await run(executable, made, 3);
+        return executable.readStates();
+      });
+    assert.deepEqual(await once(), await once());
+  });
+
+  it('reads nothing back until it is drained', async () => {
+    const made = trainPlan(small, 'f16');
+    await withPlan(made.plan, {}, async (executable) => {
+      await executable.writeStates(initialStates(made.plan, 3));
+      const before = executable.readbacks;
+      for (let step = 1; step <= 100; step += 1) {
+        await executable.call('train_step', randomInputs(made.program, step % 4));
+        if (step % 50 === 0) assert.equal((await executable.drain()).length, 50);
+      }
+      assert.equal(executable.readbacks - before, 2);
+    });
+  });
+
+  it('finds the first value that is not finite, and times each kernel', async () => {
+    const made = trainPlan(small, 'f16');
+    const inputs = randomInputs(made.program, 1);
+    const states = initialStates(made.plan, 3);
+    const reference = await createReference().load(made.plan);
+    await withPlan(made.plan, {}, async (executable) => {
+      await executable.writeStates(states);
+      await executable.call('train_step', inputs, { trace: true });
+      const fine = await executable.nonFinite();
+      const bias = Float32Array.from(states.get('conv.bias')!);
+      bias[2] = 1e6;
+      await executable.writeStates(new Map([...states, ['conv.bias', bias]]));
+      await reference.writeStates(new Map([...states, ['conv.bias', bias]]));
+      await executable.call('train_step', inputs, { trace: true });
+      await reference.call('train_step', inputs, { trace: true });
+      assert.equal(fine, undefined);
+      const [got, want] = [await executable.nonFinite(), await reference.nonFinite()];
+      // Values that never reach memory are not looked at: the first stored one of the same kernel is named.
+      const [{ groups }] = made.plan.functions as [Plan['functions'][number]];
+      const groupOf = (node: number) => groups.find(({ nodes }) => nodes.includes(node))?.name;
+      assert.equal(groupOf(got!.node), groupOf(want!.node));
+      const times = await executable.profile('train_step', inputs);
+      assert.deepEqual(times.map(({ group }) => group), groups.map(({ name }) => name));
+      assert.ok(times.every(({ seconds }) => seconds >= 0 && seconds < 10));
+    });
+  });
+
+  it('refuses a plan that is larger than the GPU allows, with the sizes', async () => {
+    const { plan } = trainPlan(simpleCnn, 'f16', { image: [32, 32, 3], batch: 8 });
+    const refuses = (limits: Partial<typeof DEFAULT_LIMITS>, message: RegExp) =>
+      assert.rejects(loadPlan(plan, { limits: { ...DEFAULT_LIMITS, ...limits } }), (error) => error instanceof UserError && message.test(error.message));
+    await refuses({ bufferBytes: 2 ** 20 }, /take \d+ MiB/);
+    await refuses({ bindingBytes: 2 ** 18 }, /a tensor of .* takes \d+ MiB/);
+  });
+
+  it('runs 5,000 steps with flat memory and exits', async function () {
+    this.timeout(180_000);
+    const child = spawn(process.execPath, ['--import=tsx', fileURLToPath(new URL('./many-steps.ts', import.meta.url))], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
+    const [code] = await once(child, 'close');
+    assert.equal(code, 0);
+    const [early, late] = JSON.parse(text) as [number, number];
+    assert.ok(late - early < 40, `resident memory grew from ${early} to ${late} MiB`);
+  });
+});

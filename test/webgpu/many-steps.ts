@@ -1,0 +1,20 @@
+/** 5,000 steps of a tiny network, drained every 50; prints the resident memory in MiB after 1,000 and after all. */
+import { compileProgram } from '../../src/compile.js';
+import { loadPlan } from '../../src/runtime/webgpu/index.js';
+import { initialStates } from '../../src/training/states.js';
+import { programOf } from '../support/network.js';
+import { randomInputs } from '../support/run.js';
+
+const program = programOf(({ image, call }) => call('linear', call('global_avg_pool', image), { features: 10 }, { as: 'fc' }));
+const plan = compileProgram(program, { backend: 'webgpu', low: ['f16'] });
+const executable = await loadPlan(plan);
+await executable.writeStates(initialStates(plan, 0));
+const inputs = randomInputs(program, 1);
+const memory: number[] = [];
+for (let step = 1; step <= 5000; step += 1) {
+  await executable.call('train_step', inputs);
+  if (step % 50 === 0) await executable.drain();
+  if (step === 1000 || step === 5000) memory.push(Math.round(process.memoryUsage().rss / 2 ** 20));
+}
+await executable.dispose();
+process.stdout.write(JSON.stringify(memory));
