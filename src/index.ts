@@ -1,7 +1,9 @@
 /** The public API of ampc. The command line uses nothing else. */
 export { type BenchOptions, type BenchResult, bench } from './api/bench.js';
+export { type CalibrateOptions, type Calibration, calibrate, type ValueCalibration } from './api/calibrate.js';
 export { type BackendChoice, type Compiled, type CompileOptions, compile } from './api/compile.js';
 export { checkGates, diffPlans, type PlanComparison } from './api/diff-plans.js';
+export { diagnose } from './api/doctor.js';
 export { emitC } from './api/emit-c.js';
 export { emitWgsl } from './api/emit-wgsl.js';
 export { type EvaluateOptions, evaluate, type ModelOptions, predict } from './api/evaluate.js';
@@ -38,6 +40,7 @@ export type { DatasetReport } from './training/data/dataset.js';
 export type { DownloadProgress } from './training/data/download.js';
 export { fetchDataset } from './training/data/fetch.js';
 export { DATASET_NAMES, verifyDataset } from './training/data/load.js';
+export type { Diagnosis } from './training/diagnose.js';
 export type { Evaluation } from './training/evaluate.js';
 export type { EpochEvent, StartEvent, StepEvent, TrainEvent, TrainProgress } from './training/events.js';
 export type { Prediction } from './training/predict.js';

@@ -2,8 +2,10 @@ import { Command } from 'commander';
 import { VERSION } from '../index.js';
 import { addBackends } from './commands/backends.js';
 import { addBench } from './commands/bench.js';
+import { addCalibrate } from './commands/calibrate.js';
 import { addCheck } from './commands/check.js';
 import { addData } from './commands/data.js';
+import { addDoctor } from './commands/doctor.js';
 import { addEval } from './commands/eval.js';
 import { addFmt } from './commands/fmt.js';
 import { addPlan } from './commands/plan.js';
@@ -14,7 +16,21 @@ import { addVerify } from './commands/verify.js';
 import { EXIT, reportFailure } from './failure.js';
 import { Output, type Stream } from './output.js';
 
-const COMMANDS = [addTrain, addEval, addPredict, addPlan, addTest, addVerify, addCheck, addFmt, addData, addBackends, addBench];
+const COMMANDS = [
+  addTrain,
+  addEval,
+  addPredict,
+  addPlan,
+  addTest,
+  addVerify,
+  addDoctor,
+  addCalibrate,
+  addCheck,
+  addFmt,
+  addData,
+  addBackends,
+  addBench,
+];
 
 /** Runs one command line (`argv` without node and script) and resolves to its exit code; prints every failure and never throws. */
 export async function runCommandLine(

@@ -13,6 +13,7 @@ import { train } from '../support/steps.js';
 import { compileForAarch64, missingAarch64 } from './aarch64.js';
 import { batchPlan, type GraphCase, runCase } from './batch.js';
 import { assertClose, checkOps } from './check.js';
+import { checkExactly, contractionCases } from './contraction-cases.js';
 
 /** How far losses and parameters may be from the reference after two steps. */
 const DRIFT: Readonly<Record<FloatType, number>> = { f32: 1e-5, f16: 2e-3, bf16: 1e-2 };
@@ -20,9 +21,7 @@ const DRIFT: Readonly<Record<FloatType, number>> = { f32: 1e-5, f16: 2e-3, bf16:
 /** f32 patterns around every rounding decision: all upper halves, with lower halves at, below and above ties; NaNs and infinities. */
 function awkwardFloats(): Float32Array {
   const lower = [0, 1, 0x7fff, 0x8000, 0x8001, 0xffff, 0x1000, 0x3000];
-  return new Float32Array(
-    Uint32Array.from({ length: 65536 * lower.length }, (_, i) => ((i >> 3) << 16) | lower[i % lower.length]!).buffer,
-  );
+  return new Float32Array(Uint32Array.from({ length: 65536 * lower.length }, (_, i) => ((i >> 3) << 16) | lower[i % lower.length]!).buffer);
 }
 
 /** `op` in `dtype` on given numbers. */
@@ -49,6 +48,11 @@ describe('generated C on an emulated aarch64', () => {
       await checkOps(cases, compileForAarch64);
     });
   }
+
+  it('has exact contractions on integers', async function () {
+    this.timeout(120_000);
+    await checkExactly(contractionCases(400, 4), compileForAarch64);
+  });
 
   it('rounds as the reference does, and passes infinities and NaNs on', async function () {
     this.timeout(120_000);
@@ -81,7 +85,8 @@ describe('generated C on an emulated aarch64', () => {
         assertClose([other.loss!], [loss!], (x) => drift * Math.abs(x), `loss of step ${step}`);
         assert.deepEqual([other.correct, other.scale], [correct, scale]);
       }
-      for (const [name, elements] of want.states) assertClose(got.states.get(name)!, elements, (x) => drift * Math.max(1, Math.abs(x)), name);
+      for (const [name, elements] of want.states)
+        assertClose(got.states.get(name)!, elements, (x) => drift * Math.max(1, Math.abs(x)), name);
     });
   }
 });

@@ -63,8 +63,8 @@ function bytesOf(view: ArrayBufferView): Uint8Array {
 
 /** The plan's context lives here; every call is a process of its own that is sent all of it and sends it back. */
 function openEmulated(program: string, { memory }: CSource, close: () => void): NativePlan {
-  let states = Buffer.alloc(memory.states);
-  let arena = Buffer.alloc(memory.arena);
+  let states: Buffer = Buffer.alloc(memory.states);
+  let arena: Buffer = Buffer.alloc(memory.arena);
   return {
     async call(fn, inputs, outputs, trace) {
       const args = [fn, inputs.byteLength, outputs.length, trace].map(String);

@@ -1,10 +1,14 @@
 import { GraphBuilder } from '../../src/ir/builder.js';
 import type { Attrs, FloatType, ValueId } from '../../src/ir/types.js';
-import { elementCount } from '../../src/ir/types.js';
+import { elementCount, FLOAT_TYPES } from '../../src/ir/types.js';
 import { emit } from '../../src/ops/emit.js';
 import type { SampleRandom } from '../../src/ops/op.js';
+import type { Plan } from '../../src/plan/plan.js';
+import type { Executable } from '../../src/runtime/backend.js';
+import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import { namedRandom } from '../ops/random.js';
-import type { GraphCase } from './batch.js';
+import { batchPlan, type GraphCase, runCase } from './batch.js';
+import { assertClose } from './check.js';
 
 export interface ContractionCase extends GraphCase {
   /** Shapes and format, for messages. */
@@ -75,6 +79,12 @@ export interface ConvolutionShape {
   readonly padding: readonly [number, number, number, number];
 }
 
+/** Rows and columns of the result. */
+export function outputSize({ x, kernel, stride, padding }: ConvolutionShape): [rows: number, columns: number] {
+  const along = (axis: 0 | 1) => Math.floor((x[axis + 1]! + padding[2 * axis]! + padding[2 * axis + 1]! - kernel[axis]) / stride[axis]) + 1;
+  return [along(0), along(1)];
+}
+
 /** A convolution within the budget whose window fits its padded image. */
 export function convolutionShape(random: SampleRandom): ConvolutionShape {
   for (;;) {
@@ -82,20 +92,25 @@ export function convolutionShape(random: SampleRandom): ConvolutionShape {
     const stride = pair(() => random.pick([1, 1, 2, 3]));
     const [top, bottom, left, right] = [0, 0, 1, 1].map((axis) => random.int(0, kernel[axis]!)) as [number, number, number, number];
     const [height, width] = pair(() => random.int(1, 20));
-    const x = [random.int(1, 5), height, width, channels(random)] as const;
-    const out = channels(random);
-    if (height + top + bottom < kernel[0] || width + left + right < kernel[1]) continue;
-    const positions =
-      x[0] * (Math.floor((height + top + bottom - kernel[0]) / stride[0]) + 1) * (Math.floor((width + left + right - kernel[1]) / stride[1]) + 1);
-    if (positions * kernel[0] * kernel[1] * x[3] * out <= BUDGET) return { x, kernel, out, stride, padding: [top, bottom, left, right] };
+    const [x, out] = [[random.int(1, 5), height, width, channels(random)] as const, channels(random)];
+    const shape = { x, kernel, out, stride, padding: [top, bottom, left, right] } as const;
+    const [rows, columns] = outputSize(shape);
+    const work = x[0] * rows * columns * kernel[0] * kernel[1] * x[3] * out;
+    if (rows > 0 && columns > 0 && work <= BUDGET) return shape;
   }
 }
 
+/** Names the shape in a message. */
+export function describeConvolution({ x, kernel, out, stride, padding }: ConvolutionShape): string {
+  return `${x.join('x')} ${kernel.join('x')} to ${out}, stride ${stride}, padding ${padding}`;
+}
+
 /** A random convolution and its two gradients, on integers. */
-export function convolutionCase(dtype: FloatType, seed: number): ContractionCase {
+function convolutionCase(dtype: FloatType, seed: number): ContractionCase {
   const random = namedRandom('convolution', seed);
   const b = new CaseBuilder(random, dtype, true);
-  const { x: shape, kernel, out, stride, padding } = convolutionShape(random);
+  const convolution = convolutionShape(random);
+  const { x: shape, kernel, out, stride, padding } = convolution;
   const attrs = { stride, padding };
   const [x, weight] = [b.low('x', shape), b.low('weight', [...kernel, shape[3], out])];
   const bias = random.pick([true, false]) ? [b.full('bias', [out])] : [];
@@ -103,12 +118,11 @@ export function convolutionCase(dtype: FloatType, seed: number): ContractionCase
   const dy = b.low('dy', b.shape(y));
   const dx = b.emit('conv2d_input_grad', [dy, weight], { ...attrs, size: shape.slice(1, 3) }, b.anyFormat());
   const dweight = b.emit('conv2d_weight_grad', [x, dy], { ...attrs, kernel }, b.anyFormat());
-  const title = `conv2d ${shape.join('x')} ${kernel.join('x')} to ${out}, stride ${stride}, padding ${padding}, seed ${seed}`;
-  return b.finish(title, { y, dx, dweight });
+  return b.finish(`conv2d ${describeConvolution(convolution)}, seed ${seed}`, { y, dx, dweight });
 }
 
 /** A random linear layer and its two gradients, on integers. */
-export function linearCase(dtype: FloatType, seed: number): ContractionCase {
+function linearCase(dtype: FloatType, seed: number): ContractionCase {
   const random = namedRandom('linear', seed);
   const b = new CaseBuilder(random, dtype, true);
   const width = () => random.pick([random.int(1, 300), random.int(1, 20), channels(random)]);
@@ -120,4 +134,28 @@ export function linearCase(dtype: FloatType, seed: number): ContractionCase {
   const dx = b.emit('linear_input_grad', [dy, weight], {}, b.anyFormat());
   const dweight = b.emit('linear_weight_grad', [x, dy], {}, b.anyFormat());
   return b.finish(`linear ${rows}x${inputs} to ${outputs}, seed ${seed}`, { y, dx, dweight });
+}
+
+/** `count` convolutions and half as many linear layers, the formats taking turns. */
+export function contractionCases(firstSeed: number, count: number): ContractionCase[] {
+  const format = (i: number) => FLOAT_TYPES[i % FLOAT_TYPES.length]!;
+  return [
+    ...Array.from({ length: count }, (_, i) => convolutionCase(format(i), firstSeed + i)),
+    ...Array.from({ length: Math.ceil(count / 2) }, (_, i) => linearCase(format(i), firstSeed + i)),
+  ];
+}
+
+/** Runs the cases in one plan: every element of every output is the reference's. */
+export async function checkExactly(cases: readonly ContractionCase[], open: (plan: Plan) => Promise<Executable>): Promise<void> {
+  const executable = await open(batchPlan(cases, 'cpu'));
+  try {
+    for (const [index, { graph, states, title }] of cases.entries()) {
+      const { values } = evaluateGraph(graph, {}, states);
+      await runCase(executable, cases[index]!, index, 'y');
+      for (const [name, id] of Object.entries(graph.outputs))
+        assertClose(await executable.readOutput(name), values.get(id)!, () => 0, `${title}: ${name}`);
+    }
+  } finally {
+    await executable.dispose();
+  }
 }

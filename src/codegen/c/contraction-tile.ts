@@ -108,9 +108,9 @@ function loadSums(positions: number, vectors: number, array: (p: number, v: numb
 
 /**
  * C function that adds x * w to a tile's sums over `count` runs, a run being {offset into the staged image, length} in staged elements. The
- * weights lie in the order of the summation.
+ * weights lie in the order of the summation, `weightPitch` elements apart.
  */
-export function emitTile(name: string, compute: Compute, tile: Tile, rowStride: number, columnStride: number): string {
+export function emitTile(name: string, compute: Compute, tile: Tile, rowStride: number, columnStride: number, weightPitch: number): string {
   const { type } = STAGED[compute];
   const positions = tile.rows * tile.columns;
   const offsets = Array.from({ length: positions }, (_, p) => Math.floor(p / tile.columns) * rowStride + (p % tile.columns) * columnStride);
@@ -118,7 +118,7 @@ export function emitTile(name: string, compute: Compute, tile: Tile, rowStride: 
 static void ${name}(const ${type} *restrict x, const ${type} *restrict w, const int (*runs)[2], int count, int first, vf *restrict sums) {
 ${loadSums(positions, tile.vectors, (p, v) => `sums[${p * tile.vectors + v}]`)}  for (int r = 0; r < count; r++) {
     const ${type} *restrict xr = x + runs[r][0];
-    for (int k = 0; k < runs[r][1]; k++, xr++, w += ${tile.vectors} * LANES) {
+    for (int k = 0; k < runs[r][1]; k++, xr++, w += ${weightPitch}) {
 ${loadVectors(compute, tile.vectors, 'w', '      ')}${outerProduct(
   compute,
   offsets.map((offset) => `xr[${offset}]`),

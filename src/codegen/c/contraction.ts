@@ -79,6 +79,8 @@ interface Lowered {
   readonly tile: Tile;
   readonly staging: Staging;
   readonly packing: Packing;
+  /** The f32 weight of a matrix product is read where it is: its rows are in the order of the summation already. */
+  readonly weightInPlace: boolean;
   readonly runs: readonly Run[];
   readonly lattices: readonly { readonly lattice: Lattice; readonly blocks: readonly Block[] }[];
   readonly imagesPerTask: number;
@@ -134,7 +136,8 @@ function lowerConvolution(context: KernelContext, c: Convolution): Lowered {
     transposed: c.transposed,
     lanes: target.lanes,
   };
-  return { c, compute, tile, staging, packing, runs, lattices, imagesPerTask, imageBlocks, channelBlocks };
+  const weightInPlace = weight.dtype === 'f32' && !c.transposed && taps.length === 1 && c.n % target.lanes === 0;
+  return { c, compute, tile, staging, packing, weightInPlace, runs, lattices, imagesPerTask, imageBlocks, channelBlocks };
 }
 
 /** Loops over the tiles of one lattice for the images of a task; `body` sees `row`, `column`, `image` and the tile's number `t`. */
@@ -157,11 +160,12 @@ ${body}
 
 /** C function that computes all positions of a task's images for the channels of one tile. */
 function emitBlock(name: string, lowered: Lowered, vectors: number): string {
-  const { compute, tile, lattices, c } = lowered;
+  const { compute, tile, lattices, c, weightInPlace, packing } = lowered;
+  const pitch = weightInPlace ? c.n : vectors * packing.lanes;
   const { type } = STAGED[compute];
   const sums = tile.rows * tile.columns * vectors;
   const call = (block: Block, first: boolean, target: string) =>
-    `        ${name}_tile${vectors}(x + at, w + ${block.row * vectors} * LANES, ${name}_runs + ${block.first}, ${block.count}, ${first ? 1 : 0}, ${target});`;
+    `        ${name}_tile${vectors}(x + at, w + ${block.row * pitch}, ${name}_runs + ${block.first}, ${block.count}, ${first ? 1 : 0}, ${target});`;
   const finish = (lattice: Lattice, target: string) =>
     `        ${name}_finish${vectors}(p, ${target}, image, ${place('row', c.outStep[0], lattice.row0)}, ${place('column', c.outStep[1], lattice.column0)}, n);`;
   const parts = lattices.map(({ lattice, blocks }) => {
@@ -196,7 +200,7 @@ export function emitConvolution(context: KernelContext): Kernel {
     node.inputs.map((id) => context.type(id)),
   );
   const lowered = lowerConvolution(context, c);
-  const { tile, compute, staging, packing, runs, imagesPerTask, imageBlocks, channelBlocks } = lowered;
+  const { tile, compute, staging, packing, weightInPlace, runs, imagesPerTask, imageBlocks, channelBlocks } = lowered;
   const { lanes } = context.target;
   const { name } = context;
   const { type } = STAGED[compute];
@@ -209,7 +213,7 @@ export function emitConvolution(context: KernelContext): Kernel {
   const rest = vectors % tile.vectors;
   const kc = stagedChannels(staging);
   const packedRows = packing.taps.length * kc;
-  const packed = context.workspace(Math.max(1, packedRows) * vectors * lanes * 4);
+  const packed = weightInPlace ? context.pointer(c.weight) : context.workspace(Math.max(1, packedRows) * vectors * lanes * 4);
   const direct = isStagedAlready(staging);
   const stagedBytes = direct ? 0 : imagesPerTask * stagedSize(staging) * 4;
   const multiple = lowered.lattices.some(({ blocks }) => blocks.length > 1);
@@ -236,13 +240,13 @@ export function emitConvolution(context: KernelContext): Kernel {
 `;
   const perBlock = Math.ceil((full + (rest > 0 ? 1 : 0)) / channelBlocks);
   const channels = (width: number) =>
-    `${name}_channels${width}(p, x, w + t * ${tile.vectors * packedRows} * LANES, all, first, last, t * ${tile.vectors * lanes});`;
+    `${name}_channels${width}(p, x, w + t * ${tile.vectors * lanes * (weightInPlace ? 1 : packedRows)}, all, first, last, t * ${tile.vectors * lanes});`;
   const whole = full > 0 ? `    if (t < ${full}) ${channels(tile.vectors)}\n` : '';
   const remainder = rest > 0 ? `    ${full > 0 ? 'else ' : ''}${channels(rest)}\n` : '';
   const code = `static const int ${name}_runs[][2] = {${(runs.length > 0 ? runs : [[0, 0]]).map(([offset, length]) => `{${offset}, ${length}}`).join(', ')}};
 
-${emitPack(`${name}_pack`, packing, context.pointer(c.weight), packed)}
-${direct ? '' : `${emitStage(`${name}_stage`, staging)}\n`}${widths.map((width) => emitTile(`${name}_tile${width}`, compute, { ...tile, vectors: width }, ...strides)).join('\n')}
+${weightInPlace ? '' : emitPack(`${name}_pack`, packing, context.pointer(c.weight), packed)}
+${direct ? '' : `${emitStage(`${name}_stage`, staging)}\n`}${widths.map((width) => emitTile(`${name}_tile${width}`, compute, { ...tile, vectors: width }, ...strides, weightInPlace ? c.n : width * lanes)).join('\n')}
 ${widths.map((width) => emitFinish(context, `${name}_finish${width}`, c, { ...tile, vectors: width }, pool)).join('\n')}
 ${widths.map((width) => emitBlock(name, lowered, width)).join('\n')}
 /* ${imageBlocks} blocks of up to ${imagesPerTask} images, ${channelBlocks} of channels. */
@@ -255,8 +259,8 @@ ${stage}  const ${type} *w = (const ${type} *)${packed};
 ${whole}${remainder}  }
 }
 `;
-  const pack = packTasks(packing);
-  return { code, launch: `parallel_for(ctx, ${name}_pack, p, ${pack});\nparallel_for(ctx, ${name}, p, ${imageBlocks * channelBlocks});` };
+  const pack = weightInPlace ? '' : `parallel_for(ctx, ${name}_pack, p, ${packTasks(packing)});\n`;
+  return { code, launch: `${pack}parallel_for(ctx, ${name}, p, ${imageBlocks * channelBlocks});` };
 }
 
 /** C of a contraction group. */

@@ -53,7 +53,9 @@ export class GroupContext {
 
   /** Nodes of the group that read the value. */
   readers(id: ValueId): Node[] {
-    return this.group.nodes.map((member) => this.node(member)).filter(({ op, inputs }) => op !== 'reshape' && inputs.some((input) => this.root(input) === id));
+    return this.group.nodes
+      .map((member) => this.node(member))
+      .filter(({ op, inputs }) => op !== 'reshape' && inputs.some((input) => this.root(input) === id));
   }
 
   /** Whether the value can be loaded: it comes from outside the group, or an earlier kernel of it has stored it. */

@@ -1,7 +1,7 @@
 import type { ValueId } from '../../ir/types.js';
+import type { GroupContext } from './context.js';
 import type { Contraction } from './contraction-geometry.js';
 import { resultImage } from './contraction-geometry.js';
-import type { GroupContext } from './context.js';
 import { indent, type KernelBuilder } from './kernel.js';
 import { Scope } from './scope.js';
 import { takeLarger } from './windows.js';

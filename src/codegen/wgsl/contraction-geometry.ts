@@ -69,7 +69,29 @@ export function contractionOf(context: GroupContext, id: ValueId): Contraction {
         ? [batch * height * width, inputs, taps * outputs]
         : [taps * inputs, outputs, batch * rows * columns];
   const [a, b, bias] = node.inputs as [ValueId, ValueId, ValueId?];
-  return { node, kind, a, b, bias, m, n, k, batch, height, width, inputs, rows, columns, outputs, kernelY, kernelX, strideY, strideX, top, left };
+  return {
+    node,
+    kind,
+    a,
+    b,
+    bias,
+    m,
+    n,
+    k,
+    batch,
+    height,
+    width,
+    inputs,
+    rows,
+    columns,
+    outputs,
+    kernelY,
+    kernelX,
+    strideY,
+    strideX,
+    top,
+    left,
+  };
 }
 
 /** Channels that a tap contributes to the sum. */
@@ -101,7 +123,8 @@ export function decodeRow(c: Contraction, pooled: boolean, m: string, suffix: st
         `let row${suffix} = i32(${m} / ${width}u % ${height}u);`,
         `let column${suffix} = i32(${m} % ${width}u);`,
       ];
-  const start = (name: string, stride: number, before: number) => (c.kind === 'input_grad' ? `${name} + ${before}` : `${name} * ${stride} - ${before}`);
+  const start = (name: string, stride: number, before: number) =>
+    c.kind === 'input_grad' ? `${name} + ${before}` : `${name} * ${stride} - ${before}`;
   return [
     ...pixel,
     `let y${suffix} = ${start(`row${suffix}`, c.strideY, c.top)};`,
@@ -114,7 +137,12 @@ export function tapAddress(c: Contraction, suffix: string): { readonly lines: re
   const channels = channelsPerTap(c);
   const [height, width] = c.kind === 'input_grad' ? [c.rows, c.columns] : [c.height, c.width];
   const index = (y: string, x: string) => `u32((i32(batch${suffix}) * ${height} + ${y}) * ${width} + ${x}) * ${channels}u`;
-  const always = c.kernelY * c.kernelX === 1 && c.strideY * c.strideX === 1 && c.top + c.left === 0 && height === resultImage(c)[0] && width === resultImage(c)[1];
+  const always =
+    c.kernelY * c.kernelX === 1 &&
+    c.strideY * c.strideX === 1 &&
+    c.top + c.left === 0 &&
+    height === resultImage(c)[0] &&
+    width === resultImage(c)[1];
   if (always) return { always, lines: [`let start${suffix} = ${index(`y${suffix}`, `x${suffix}`)};`] };
   const sign = c.kind === 'input_grad' ? '-' : '+';
   const moved = [`let py${suffix} = y${suffix} ${sign} p;`, `let px${suffix} = x${suffix} ${sign} q;`];
@@ -130,6 +158,11 @@ export function tapAddress(c: Contraction, suffix: string): { readonly lines: re
   ];
   return {
     always,
-    lines: [...moved, ...place, `let ok${suffix} = ${meets.join(' && ')};`, `let start${suffix} = select(0u, ${index(ty, tx)}, ok${suffix});`],
+    lines: [
+      ...moved,
+      ...place,
+      `let ok${suffix} = ${meets.join(' && ')};`,
+      `let start${suffix} = select(0u, ${index(ty, tx)}, ok${suffix});`,
+    ],
   };
 }

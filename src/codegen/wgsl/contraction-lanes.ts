@@ -1,7 +1,7 @@
 import type { DType, ValueId } from '../../ir/types.js';
-import { emitFinish, fusedPool } from './contraction-finish.js';
-import { channelsPerTap, type Contraction, decodeRow, tapAddress } from './contraction-geometry.js';
 import type { GroupContext } from './context.js';
+import { emitFinish, fusedPool } from './contraction-finish.js';
+import { type Contraction, channelsPerTap, decodeRow, tapAddress } from './contraction-geometry.js';
 import { type Dispatch, indent, KernelBuilder, spread } from './kernel.js';
 import type { Place } from './layout.js';
 import { loadExpression } from './literal.js';
@@ -36,7 +36,15 @@ function layInvocations(context: GroupContext, columns: number, rowBlocks: numbe
 }
 
 /** Reads `count` neighbouring elements: as one vector where `isVector`. Statements that declare `name0 ..`, or `name` as a vec4f. */
-function loadRun(kernel: KernelBuilder, place: Place, dtype: DType, isVector: boolean, name: string, at: (t: number) => string, count: number): string[] {
+function loadRun(
+  kernel: KernelBuilder,
+  place: Place,
+  dtype: DType,
+  isVector: boolean,
+  name: string,
+  at: (t: number) => string,
+  count: number,
+): string[] {
   if (!isVector) return each(count, (t) => `let ${name}${t} = ${loadExpression(kernel, place, dtype, at(t))};`);
   const vector = `${kernel.readVectors(place, dtype === 'f16' ? 'f16' : 'f32')}[(${at(0)}) / 4u]`;
   return [`let ${name} = ${dtype === 'f16' ? `vec4f(${vector})` : vector};`];
@@ -62,14 +70,27 @@ function innerStep(context: GroupContext, kernel: KernelBuilder, c: Contraction,
     for (let t = 0; t < COLUMNS; t += 1) {
       lines.push(...loadRun(kernel, context.place(c.b), bType, isVector, `w${t}_`, () => `(tap * ${c.n}u + l${t}) * ${channels}u + k`, 1));
     }
-    for (let u = 0; u < step; u += 1) lines.push(...multiplyAdd(ROWS, (r) => pick(isVector, `a${r}_`, u), (t) => pick(isVector, `w${t}_`, u)));
+    for (let u = 0; u < step; u += 1)
+      lines.push(
+        ...multiplyAdd(
+          ROWS,
+          (r) => pick(isVector, `a${r}_`, u),
+          (t) => pick(isVector, `w${t}_`, u),
+        ),
+      );
     return lines;
   }
   const wide = c.n % COLUMNS === 0;
   for (let u = 0; u < step; u += 1) {
     const row = `(tap * ${channels}u + k + ${u}u) * ${c.n}u`;
     lines.push(...loadRun(kernel, context.place(c.b), bType, wide, `w${u}_`, (t) => `${row} + l${t}`, COLUMNS));
-    lines.push(...multiplyAdd(ROWS, (r) => pick(isVector, `a${r}_`, u), (t) => pick(wide, `w${u}_`, t)));
+    lines.push(
+      ...multiplyAdd(
+        ROWS,
+        (r) => pick(isVector, `a${r}_`, u),
+        (t) => pick(wide, `w${u}_`, t),
+      ),
+    );
   }
   return lines;
 }
@@ -87,7 +108,12 @@ export function emitPositions(context: GroupContext, c: Contraction, nodes: read
   const finish = emitFinish(context, kernel, c, nodes);
   const { workgroups, lines, block } = layInvocations(context, c.n, Math.ceil(c.m / ROWS));
   const stores = each(COLUMNS, (t) => {
-    const calls = finish('m', `n + ${t}u`, suffixes.map((r) => `s${r}_${t}`), `${c.m}u`);
+    const calls = finish(
+      'm',
+      `n + ${t}u`,
+      suffixes.map((r) => `s${r}_${t}`),
+      `${c.m}u`,
+    );
     return c.n % COLUMNS === 0 ? calls : [`if (n + ${t}u < ${c.n}u) {`, ...indent(calls), '}'];
   });
   return kernel.finish(context.label(nodes), LANES, workgroups, [
@@ -127,7 +153,11 @@ export function emitWeightGradient(context: GroupContext, c: Contraction, parts:
     `let at = u32((i32(image) * ${c.rows} + i) * ${c.columns} + j) * ${c.n}u;`,
     ...loadRun(kernel, dy, context.type(c.b).dtype, wide, 'w', (t) => `at + l${t}`, COLUMNS),
     ...loadRun(kernel, x, context.type(c.a).dtype, isVector, 'a', (r) => `start + ${r}u`, rows),
-    ...multiplyAdd(rows, (r) => pick(isVector, 'a', r), (t) => pick(wide, 'w', t)),
+    ...multiplyAdd(
+      rows,
+      (r) => pick(isVector, 'a', r),
+      (t) => pick(wide, 'w', t),
+    ),
   ];
   const result = kernel.write(target, 'f32');
   const stores = each(rows * COLUMNS, (i) => {

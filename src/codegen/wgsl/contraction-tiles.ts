@@ -1,7 +1,7 @@
 import type { DType, ValueId } from '../../ir/types.js';
-import { channelsPerTap, type Contraction, decodeRow, tapAddress } from './contraction-geometry.js';
-import { emitFinish, fusedPool } from './contraction-finish.js';
 import type { GroupContext } from './context.js';
+import { emitFinish, fusedPool } from './contraction-finish.js';
+import { type Contraction, channelsPerTap, decodeRow, tapAddress } from './contraction-geometry.js';
 import { type Dispatch, indent, KernelBuilder } from './kernel.js';
 import type { Place } from './layout.js';
 import { loadExpression } from './literal.js';
@@ -76,7 +76,9 @@ function emitLoaders(context: GroupContext, kernel: KernelBuilder, c: Contractio
     `fn load_a(m: u32, k: u32, k_end: u32) -> ${element(aType)} {`,
     `  if (m >= ${c.m}u || k >= k_end) { return ${zero(aType)}; }`,
     ...indent(a),
-    always ? `  return ${load(context.place(c.a), aType, 'at')};` : `  return select(${zero(aType)}, ${load(context.place(c.a), aType, 'at')}, ok);`,
+    always
+      ? `  return ${load(context.place(c.a), aType, 'at')};`
+      : `  return select(${zero(aType)}, ${load(context.place(c.a), aType, 'at')}, ok);`,
     '}',
     `fn load_b(k: u32, n: u32, k_end: u32) -> ${element(bType)} {`,
     `  if (n >= ${c.n}u || k >= k_end) { return ${zero(bType)}; }`,
@@ -86,7 +88,14 @@ function emitLoaders(context: GroupContext, kernel: KernelBuilder, c: Contractio
 }
 
 /** Fills one tile. Neighbouring invocations read along the axis that is contiguous in memory. */
-function fill(name: string, size: number, tile: Tile, threads: number, along: 'k' | 'line', load: (line: string, k: string) => string): string[] {
+function fill(
+  name: string,
+  size: number,
+  tile: Tile,
+  threads: number,
+  along: 'k' | 'line',
+  load: (line: string, k: string) => string,
+): string[] {
   const [line, k] = along === 'k' ? [`e / ${tile.k}u`, `e % ${tile.k}u`] : [`e % ${size}u`, `e / ${size}u`];
   return [
     `for (var e = lid; e < ${size * tile.k}u; e += ${threads}u) {`,
@@ -128,7 +137,10 @@ export function emitTiles(context: GroupContext, c: Contraction, destination: De
     const lines =
       finish !== undefined
         ? finish('m', n, sums, `${c.m}u`)
-        : sums.map((sum, r) => `if (m + ${r}u < ${c.m}u) { ${kernel.write(target!, 'f32')}[(wid.z * ${c.m}u + m + ${r}u) * ${c.n}u + ${n}] = ${sum}; }`);
+        : sums.map(
+            (sum, r) =>
+              `if (m + ${r}u < ${c.m}u) { ${kernel.write(target!, 'f32')}[(wid.z * ${c.m}u + m + ${r}u) * ${c.n}u + ${n}] = ${sum}; }`,
+          );
     return [`if (${n} < ${c.n}u) {`, ...indent(lines), '}'];
   }).flat();
   const body = [
@@ -140,14 +152,32 @@ export function emitTiles(context: GroupContext, c: Contraction, destination: De
     ...each(rows * columns, (i) => `var s${Math.floor(i / columns)}_${i % columns} = 0.0f;`),
     `for (var k0 = wid.z * ${length}u; k0 < k_end; k0 += ${tile.k}u) {`,
     ...indent([
-      ...fill('tile_a', tile.m, tile, threads, c.kind === 'weight_grad' ? 'line' : 'k', (line, k) => `load_a(m0 + ${line}, k0 + ${k}, k_end)`),
-      ...fill('tile_b', tile.n, tile, threads, c.kind === 'input_grad' ? 'k' : 'line', (line, k) => `load_b(k0 + ${k}, n0 + ${line}, k_end)`),
+      ...fill(
+        'tile_a',
+        tile.m,
+        tile,
+        threads,
+        c.kind === 'weight_grad' ? 'line' : 'k',
+        (line, k) => `load_a(m0 + ${line}, k0 + ${k}, k_end)`,
+      ),
+      ...fill(
+        'tile_b',
+        tile.n,
+        tile,
+        threads,
+        c.kind === 'input_grad' ? 'k' : 'line',
+        (line, k) => `load_b(k0 + ${k}, n0 + ${line}, k_end)`,
+      ),
       'workgroupBarrier();',
       `for (var k = 0u; k < ${tile.k}u; k++) {`,
       ...indent([
         ...each(rows, (r) => `let a${r} = f32(tile_a[k * ${tile.m + 1}u + row + ${r}u]);`),
         ...each(columns, (t) => `let w${t} = f32(tile_b[k * ${tile.n + 1}u + column + ${t * across}u]);`),
-        ...each(rows * columns, (i) => `s${Math.floor(i / columns)}_${i % columns} = fma(a${Math.floor(i / columns)}, w${i % columns}, s${Math.floor(i / columns)}_${i % columns});`),
+        ...each(
+          rows * columns,
+          (i) =>
+            `s${Math.floor(i / columns)}_${i % columns} = fma(a${Math.floor(i / columns)}, w${i % columns}, s${Math.floor(i / columns)}_${i % columns});`,
+        ),
       ]),
       '}',
       'workgroupBarrier();',

@@ -1,8 +1,8 @@
 import type { ValueId } from '../../ir/types.js';
+import type { GroupContext } from './context.js';
 import { type Contraction, contractionOf } from './contraction-geometry.js';
 import { emitPositions, emitWeightGradient } from './contraction-lanes.js';
 import { emitTiles } from './contraction-tiles.js';
-import type { GroupContext } from './context.js';
 import { type Dispatch, KernelBuilder } from './kernel.js';
 import { Scope } from './scope.js';
 
@@ -33,7 +33,10 @@ function emitGradient(context: GroupContext, c: Contraction): Dispatch[] {
   if (direct) return [first];
   const kernel = new KernelBuilder();
   const scope = new Scope(context, kernel, { index: 'i' });
-  scope.lines.push('var sum = 0.0f;', `for (var part = 0u; part < ${used}u; part++) { sum += ${kernel.read(target, 'f32', `part * ${c.m * c.n}u + i`)}; }`);
+  scope.lines.push(
+    'var sum = 0.0f;',
+    `for (var part = 0u; part < ${used}u; part++) { sum += ${kernel.read(target, 'f32', `part * ${c.m * c.n}u + i`)}; }`,
+  );
   scope.define(id, 'sum');
   scope.store(id);
   return [first, kernel.finishFlat(`${context.label([id])}, parts`, c.m * c.n, limits, scope.lines)];

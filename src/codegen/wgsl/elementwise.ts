@@ -47,18 +47,36 @@ function channelConstant(scope: Scope, values: readonly number[]): string {
 function normalize({ node, operand, scope }: ElementArguments): string {
   const mean = numbersAttr(node.attrs, 'mean');
   const std = numbersAttr(node.attrs, 'std');
-  const factor = channelConstant(scope, std.map((s) => 1 / (255 * s)));
-  const shift = channelConstant(scope, mean.map((m, c) => m / std[c]!));
+  const factor = channelConstant(
+    scope,
+    std.map((s) => 1 / (255 * s)),
+  );
+  const shift = channelConstant(
+    scope,
+    mean.map((m, c) => m / std[c]!),
+  );
   return `${operand(0)} * ${factor} - ${shift}`;
 }
 
 function batchNorm({ node, operand, scope }: ElementArguments): string {
-  const [, mean, variance, weight, bias] = node.inputs.map((id, i) => (i === 0 ? '' : scope.perChannel(id))) as [string, string, string, string, string];
+  const [, mean, variance, weight, bias] = node.inputs.map((id, i) => (i === 0 ? '' : scope.perChannel(id))) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
   return `(${operand(0)} - ${mean}) * (${weight} / sqrt(${variance} + ${literal(node, 'eps')})) + ${bias}`;
 }
 
 function batchNormInputGrad({ node, operand, scope }: ElementArguments): string {
-  const [mean, variance, weight, dweight, dbias] = node.inputs.slice(2).map((id) => scope.perChannel(id)) as [string, string, string, string, string];
+  const [mean, variance, weight, dweight, dbias] = node.inputs.slice(2).map((id) => scope.perChannel(id)) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
   const share = floatLiteral(node.type.shape.at(-1)! / elementCount(node.type.shape));
   const inverse = scope.let(`1.0f / sqrt(${variance} + ${literal(node, 'eps')})`);
   return `${weight} * ${inverse} * (${operand(0)} - ${dbias} * ${share} - (${operand(1)} - ${mean}) * (${inverse} * ${dweight} * ${share}))`;

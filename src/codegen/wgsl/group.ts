@@ -1,7 +1,7 @@
 import type { ValueId } from '../../ir/types.js';
+import type { GroupContext } from './context.js';
 import { emitContraction } from './contraction.js';
 import { isContraction } from './contraction-geometry.js';
-import type { GroupContext } from './context.js';
 import { type Dispatch, KernelBuilder } from './kernel.js';
 import { emitChannelReduction, emitTotal, isChannelReduction, isTotal } from './reduce.js';
 import { emitRows, isRowOp } from './rows.js';

@@ -105,7 +105,9 @@ export class KernelBuilder {
     const code = [
       ...(bindings.some(({ type }) => type === 'f16') ? ['enable f16;'] : []),
       ...declarations,
-      ...(opaque ? ['/* Zero, which the compiler cannot know: bits that went through it are rounded where they are. */', 'var<private> opaque: u32;'] : []),
+      ...(opaque
+        ? ['/* Zero, which the compiler cannot know: bits that went through it are rounded where they are. */', 'var<private> opaque: u32;']
+        : []),
       helpers,
       opaque ? text.replace('lid: u32) {', 'lid: u32) {\n  opaque = wid.z;') : text,
       '',

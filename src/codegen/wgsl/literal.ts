@@ -14,6 +14,7 @@ export function floatLiteral(value: number): string {
 export function loadExpression(kernel: KernelBuilder, place: Place, dtype: DType, index: string): string {
   const type = storageType(dtype);
   if (dtype === 'f32') return kernel.read(place, type, index);
-  if (dtype === 'u8' && place.block === 'inputs') return `f32((${kernel.read(place, type, `(${index}) >> 2u`)} >> (((${index}) & 3u) * 8u)) & 0xffu)`;
+  if (dtype === 'u8' && place.block === 'inputs')
+    return `f32((${kernel.read(place, type, `(${index}) >> 2u`)} >> (((${index}) & 3u) * 8u)) & 0xffu)`;
   return `f32(${kernel.read(place, type, index)})`;
 }

@@ -151,5 +151,8 @@ export function helpersFor(text: string): string {
     }
   };
   visit(text);
-  return names.filter((name) => found.has(name)).map((name) => HELPERS[name]!).join('\n');
+  return names
+    .filter((name) => found.has(name))
+    .map((name) => HELPERS[name]!)
+    .join('\n');
 }

@@ -56,7 +56,8 @@ export function emitChannelReduction(context: GroupContext, id: ValueId): Dispat
 
   const sums = new KernelBuilder();
   const outer = new Scope(context, sums, { index: 'i', channel: 'c' });
-  for (const input of node.inputs.slice(1)) if (context.count(input) === channels && context.type(input).shape.length === 1) outer.perChannel(input);
+  for (const input of node.inputs.slice(1))
+    if (context.count(input) === channels && context.type(input).shape.length === 1) outer.perChannel(input);
   const inner = new Scope(context, sums, { index: 'at', channel: 'c' });
   for (const [key, name] of outer.shared) inner.shared.set(key, name);
   const term = rule.term(inner, node);
@@ -75,7 +76,10 @@ export function emitChannelReduction(context: GroupContext, id: ValueId): Dispat
 
   const join = new KernelBuilder();
   const scope = new Scope(context, join, { index: 'i', channel: 'i' });
-  scope.lines.push('var sum = 0.0f;', `for (var part = 0u; part < ${parts}u; part++) { sum += ${join.read(partial, 'f32', `part * ${channels}u + i`)}; }`);
+  scope.lines.push(
+    'var sum = 0.0f;',
+    `for (var part = 0u; part < ${parts}u; part++) { sum += ${join.read(partial, 'f32', `part * ${channels}u + i`)}; }`,
+  );
   scope.define(id, rule.result(scope, node, 'sum'));
   scope.store(id);
   return [first, join.finishFlat(`${context.label([id])}, parts`, channels, limits, scope.lines)];
@@ -91,23 +95,30 @@ export function sumInOrder(context: GroupContext, id: ValueId, terms: readonly T
   const kernel = new KernelBuilder();
   const size = Math.min(256, context.target.limits.workgroupInvocations);
   kernel.globals.push(`var<workgroup> sums: array<f32, ${size}>;`);
-  const loops = terms.map(({ place, count }) => `for (var k = lid; k < ${count}u; k += ${size}u) { sum += ${kernel.read(place, 'f32', 'k')}; }`);
+  const loops = terms.map(
+    ({ place, count }) => `for (var k = lid; k < ${count}u; k += ${size}u) { sum += ${kernel.read(place, 'f32', 'k')}; }`,
+  );
   const { dtype } = context.type(id);
   const target = kernel.write(context.place(id), storageType(dtype));
-  return kernel.finish(`${context.label([id])}, total`, size, [1, 1, 1], [
-    'var sum = 0.0f;',
-    ...loops,
-    'sums[lid] = sum;',
-    'workgroupBarrier();',
-    `for (var width = ${size / 2}u; width > 0u; width = width >> 1u) {`,
-    '  if (lid < width) { sums[lid] += sums[lid + width]; }',
-    '  workgroupBarrier();',
-    '}',
-    'if (lid == 0u) {',
-    '  let total = sums[0];',
-    `  ${target}[0] = ${result};`,
-    '}',
-  ]);
+  return kernel.finish(
+    `${context.label([id])}, total`,
+    size,
+    [1, 1, 1],
+    [
+      'var sum = 0.0f;',
+      ...loops,
+      'sums[lid] = sum;',
+      'workgroupBarrier();',
+      `for (var width = ${size / 2}u; width > 0u; width = width >> 1u) {`,
+      '  if (lid < width) { sums[lid] += sums[lid + width]; }',
+      '  workgroupBarrier();',
+      '}',
+      'if (lid == 0u) {',
+      '  let total = sums[0];',
+      `  ${target}[0] = ${result};`,
+      '}',
+    ],
+  );
 }
 
 /** Ops that leave one number of any number of tensors. */
@@ -119,7 +130,10 @@ export function isTotal(op: string): boolean {
 export function emitTotal(context: GroupContext, id: ValueId): Dispatch[] {
   const { op, inputs } = context.node(id);
   const finite = op === 'all_finite';
-  const { limits, limits: { storageBuffers } } = context.target;
+  const {
+    limits,
+    limits: { storageBuffers },
+  } = context.target;
   const dispatches: Dispatch[] = [];
   const partials = context.reserve(inputs.reduce((sum, input) => sum + partialCount(context, input), 0) * 4);
   let first = 0;

@@ -57,7 +57,10 @@ const crossEntropy: RowRule = (row) => {
   const { node, at, each, leave, length } = row;
   const smoothing = numberAttr(node.attrs, 'label_smoothing');
   const smooth = smoothing === 0 ? [] : ['var all = 0.0f;', ...each([`all += largest - ${at(0)};`])];
-  const loss = smoothing === 0 ? 'chosen' : `${floatLiteral(1 - smoothing)} * chosen + ${floatLiteral(smoothing)} * (log_sum + all * ${floatLiteral(1 / length)})`;
+  const loss =
+    smoothing === 0
+      ? 'chosen'
+      : `${floatLiteral(1 - smoothing)} * chosen + ${floatLiteral(smoothing)} * (log_sum + all * ${floatLiteral(1 / length)})`;
   return [
     'if (label < 0) {',
     `  ${leave('0.0f')}`,
@@ -91,7 +94,7 @@ const difference = (at: string) => `let d = ${at} - select(0.0f, 1.0f, i32(c) ==
 
 const mse: RowRule = ({ at, each, leave }) => [
   'var sum = 0.0f;',
-  `if (label >= 0) {`,
+  'if (label >= 0) {',
   ...indent(each([difference(at(0)), 'sum += d * d;'])),
   '}',
   leave('sum'),
@@ -151,7 +154,8 @@ export function emitRows(context: GroupContext, id: ValueId): Dispatch[] {
     rows,
     at: (operand) => load(operand, `i * ${length}u + c`),
     each: (lines) => [`for (var c = 0u; c < ${length}u; c++) {`, ...indent(lines), '}'],
-    store: (value) => `${kernel.write(context.place(id), node.type.dtype === 'f16' ? 'f16' : 'f32')}[i * ${length}u + c] = ${node.type.dtype === 'f16' ? `f16(${value})` : value};`,
+    store: (value) =>
+      `${kernel.write(context.place(id), node.type.dtype === 'f16' ? 'f16' : 'f32')}[i * ${length}u + c] = ${node.type.dtype === 'f16' ? `f16(${value})` : value};`,
     leave: (value) => `${kernel.write(partial!, 'f32')}[i] = ${value};`,
     scalar: (operand) => load(operand, '0'),
   });

@@ -106,10 +106,14 @@ export class Scope {
     if (rule !== undefined) {
       const first = node.inputs[0];
       const exact = rule.exact === true && first !== undefined && fits(context.type(first).dtype, node.type.dtype);
-      this.define(root, rule.expression({ node, scope: this, operand: (i) => this.operand(root, i), scalar: (i) => this.scalar(node.inputs[i]!) }), {
-        exact,
-        product: rule.product === true,
-      });
+      this.define(
+        root,
+        rule.expression({ node, scope: this, operand: (i) => this.operand(root, i), scalar: (i) => this.scalar(node.inputs[i]!) }),
+        {
+          exact,
+          product: rule.product === true,
+        },
+      );
     } else if (gather !== undefined) {
       this.define(root, gather.expression(this, node), { exact: gather.exact === true });
     } else {

@@ -33,7 +33,12 @@ const sgd: UpdateRule = (scope, node) => {
 };
 
 const adam: UpdateRule = (scope, node) => {
-  const [beta1, beta2, eps, decay] = ['beta1', 'beta2', 'eps', 'weight_decay'].map((name) => numberAttr(node.attrs, name)) as [number, number, number, number];
+  const [beta1, beta2, eps, decay] = ['beta1', 'beta2', 'eps', 'weight_decay'].map((name) => numberAttr(node.attrs, name)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
   const decoupled = node.op === 'adamw';
   const [w, g, m, v] = [0, 1, 2, 3].map((index) => scope.operand(node.id, index)) as [string, string, string, string];
   const lr = scope.scalar(node.inputs[4]!);
@@ -65,15 +70,15 @@ const UPDATES: Readonly<Record<string, UpdateRule>> = {
     const next = `${floatLiteral(1 - momentum)} * ${scope.operand(node.id, 0)} + ${share} * ${scope.operand(node.id, 1)}`;
     return { lines: [`let next = ${next};`], values: ['next'], ok: node.inputs.length > 2 ? 2 : undefined };
   },
-  advance: (scope, node) => ({ lines: [`let next = ${scope.scalar(node.inputs[0]!)} + 1;`], values: ['next'], ok: node.inputs.length > 1 ? 1 : undefined }),
+  advance: (scope, node) => ({
+    lines: [`let next = ${scope.scalar(node.inputs[0]!)} + 1;`],
+    values: ['next'],
+    ok: node.inputs.length > 1 ? 1 : undefined,
+  }),
   update_scale: (scope, node) => {
-    const [growth, backoff, interval, floor, cap] = ['growth', 'backoff', 'interval', 'floor', 'cap'].map((name) => numberAttr(node.attrs, name)) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-    ];
+    const [growth, backoff, interval, floor, cap] = ['growth', 'backoff', 'interval', 'floor', 'cap'].map((name) =>
+      numberAttr(node.attrs, name),
+    ) as [number, number, number, number, number];
     const [scale, tracker, skips, ok] = node.inputs.map((id) => scope.scalar(id)) as [string, string, string, string];
     return {
       lines: [

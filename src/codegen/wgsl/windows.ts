@@ -143,7 +143,10 @@ function slice(scope: Scope, node: Node): string {
   const { length, inner } = axisSizes(scope.context, node.id, axis);
   const from = axisSizes(scope.context, node.inputs[0]!, axis).length * inner;
   const i = `(${scope.at.index})`;
-  return scope.loadAt(node.inputs[0]!, `${i} / ${length * inner}u * ${from}u + ${i} % ${length * inner}u + ${numberAttr(node.attrs, 'start') * inner}u`);
+  return scope.loadAt(
+    node.inputs[0]!,
+    `${i} / ${length * inner}u * ${from}u + ${i} % ${length * inner}u + ${numberAttr(node.attrs, 'start') * inner}u`,
+  );
 }
 
 function concat(scope: Scope, node: Node): string {

@@ -23,7 +23,8 @@ interface ExtendedInfo extends GPUAdapterInfo {
 }
 
 function driverAdvice(): string {
-  if (process.platform === 'linux') return "install the GPU's Vulkan driver, or for a software adapter Mesa 24 or newer (Debian 12: mesa-vulkan-drivers from bookworm-backports)";
+  if (process.platform === 'linux')
+    return "install the GPU's Vulkan driver, or for a software adapter Mesa 24 or newer (Debian 12: mesa-vulkan-drivers from bookworm-backports)";
   return 'install the current driver of the GPU';
 }
 
@@ -31,10 +32,17 @@ function driverAdvice(): string {
 export async function findAdapter(): Promise<AdapterFacts> {
   const gpu = await openInstance();
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
-  if (adapter === null) throw userError('AMP6032', 'WebGPU found no adapter', 'no Vulkan, Metal or Direct3D 12 driver offers one that Dawn accepts', driverAdvice());
+  if (adapter === null)
+    throw userError(
+      'AMP6032',
+      'WebGPU found no adapter',
+      'no Vulkan, Metal or Direct3D 12 driver offers one that Dawn accepts',
+      driverAdvice(),
+    );
   const info = adapter.info as ExtendedInfo;
   const matrix = [...(info.subgroupMatrixConfigs ?? [])].map((c) => `${c.M}x${c.N}x${c.K} ${c.componentType} -> ${c.resultComponentType}`);
-  const software = info.isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|basic render/i.test(`${info.device} ${info.description} ${info.architecture}`);
+  const software =
+    info.isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|basic render/i.test(`${info.device} ${info.description} ${info.architecture}`);
   return {
     adapter,
     name: (info.device || info.architecture || info.vendor || 'unknown adapter').replace(/-+$/, ''),
@@ -83,6 +91,11 @@ export async function openDevice(facts: AdapterFacts): Promise<{ device: GPUDevi
     const device = await adapter.requestDevice({ requiredFeatures: features, requiredLimits: requiredLimits(adapter) });
     return { device, target: { f16, contractions: software ? 'lanes' : 'tiles', limits: limitsOf(device) } };
   } catch (error) {
-    throw userError('AMP6033', `the adapter ${facts.name} gives no device`, (error as Error).message, 'another program may hold the GPU, or its driver needs an update');
+    throw userError(
+      'AMP6033',
+      `the adapter ${facts.name} gives no device`,
+      (error as Error).message,
+      'another program may hold the GPU, or its driver needs an update',
+    );
   }
 }

@@ -13,12 +13,24 @@ function mebibytes(bytes: number): string {
 export function checkSizes({ memory, functions }: WgslProgram, { bufferBytes, bindingBytes }: WgslLimits): void {
   const fix = 'use a smaller batch';
   for (const [what, bytes] of Object.entries(memory)) {
-    if (bytes > bufferBytes) throw userError('AMP6034', `the plan's ${what} take ${mebibytes(bytes)}`, `the GPU's largest buffer is ${mebibytes(bufferBytes)}`, fix);
+    if (bytes > bufferBytes)
+      throw userError(
+        'AMP6034',
+        `the plan's ${what} take ${mebibytes(bytes)}`,
+        `the GPU's largest buffer is ${mebibytes(bufferBytes)}`,
+        fix,
+      );
   }
   for (const { groups } of functions) {
     for (const { group, dispatches } of groups) {
       const largest = Math.max(0, ...dispatches.flatMap(({ bindings }) => bindings.map(({ place }) => place.bytes)));
-      if (largest > bindingBytes) throw userError('AMP6034', `a tensor of ${group.name} takes ${mebibytes(largest)}`, `the GPU binds at most ${mebibytes(bindingBytes)} at once`, fix);
+      if (largest > bindingBytes)
+        throw userError(
+          'AMP6034',
+          `a tensor of ${group.name} takes ${mebibytes(largest)}`,
+          `the GPU binds at most ${mebibytes(bindingBytes)} at once`,
+          fix,
+        );
     }
   }
 }
@@ -37,7 +49,12 @@ export async function allocateBlocks(device: GPUDevice, { memory }: WgslProgram)
   const error = await device.popErrorScope();
   if (error !== null) {
     const total = memory.states + memory.inputs + memory.arena + memory.workspace;
-    throw userError('AMP6035', `the GPU has no ${mebibytes(total)} of memory free`, error.message, 'use a smaller batch, or close other programs that use the GPU');
+    throw userError(
+      'AMP6035',
+      `the GPU has no ${mebibytes(total)} of memory free`,
+      error.message,
+      'use a smaller batch, or close other programs that use the GPU',
+    );
   }
   return blocks;
 }

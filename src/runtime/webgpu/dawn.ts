@@ -23,9 +23,19 @@ async function importPackage(): Promise<WebGpuPackage> {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ERR_MODULE_NOT_FOUND') {
-      throw userError('AMP6030', 'the webgpu backend needs the package webgpu', 'it is an optional dependency and is not installed', 'npm install webgpu@0.6');
+      throw userError(
+        'AMP6030',
+        'the webgpu backend needs the package webgpu',
+        'it is an optional dependency and is not installed',
+        'npm install webgpu@0.6',
+      );
     }
-    throw userError('AMP6031', 'the package webgpu cannot be loaded', message.split('\n')[0], `it has builds for Linux, macOS and Windows, not for every processor and C library (here ${process.platform}-${process.arch})`);
+    throw userError(
+      'AMP6031',
+      'the package webgpu cannot be loaded',
+      message.split('\n')[0],
+      `it has builds for Linux, macOS and Windows, not for every processor and C library (here ${process.platform}-${process.arch})`,
+    );
   }
 }
 

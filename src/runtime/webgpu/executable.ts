@@ -105,7 +105,12 @@ export class WebGpuExecutable implements Executable {
       const slots = wanted.map((name) => this.#slot(name));
       const parts = slots.map(({ offset, type }) => ({ buffer: blocks.states, offset, bytes: elementCount(type.shape) * 4 }));
       const elements = await this.#reader.read(parts);
-      return new Map(wanted.map((name, i) => [name, slots[i]!.type.dtype === 'i32' ? new Int32Array(elements[i]!.buffer) : new Float32Array(elements[i]!.buffer)]));
+      return new Map(
+        wanted.map((name, i) => [
+          name,
+          slots[i]!.type.dtype === 'i32' ? new Int32Array(elements[i]!.buffer) : new Float32Array(elements[i]!.buffer),
+        ]),
+      );
     });
   }
 
@@ -114,7 +119,8 @@ export class WebGpuExecutable implements Executable {
       const { device, blocks } = this.#loaded;
       for (const [name, elements] of values) {
         const { offset, type } = this.#slot(name);
-        if (elements.length !== elementCount(type.shape)) throw new Error(`state ${name} has ${elementCount(type.shape)} elements, not ${elements.length}`);
+        if (elements.length !== elementCount(type.shape))
+          throw new Error(`state ${name} has ${elementCount(type.shape)} elements, not ${elements.length}`);
         if (elements instanceof Int32Array !== (type.dtype === 'i32')) throw new Error(`state ${name} is ${type.dtype}`);
         writeBytes(device, blocks.states, offset, elements);
       }
@@ -169,7 +175,8 @@ export class WebGpuExecutable implements Executable {
     for (const [name, { type, offset }] of layout.inputs) {
       const given: InputData | undefined = inputs[name];
       if (given === undefined) throw new Error(`input ${name} of ${layout.name} is missing`);
-      if (given.length !== elementCount(type.shape)) throw new Error(`input ${name} has ${given.length} elements, not ${elementCount(type.shape)}`);
+      if (given.length !== elementCount(type.shape))
+        throw new Error(`input ${name} has ${given.length} elements, not ${elementCount(type.shape)}`);
       writeBytes(device, blocks.inputs, offset, given);
     }
   }
@@ -216,7 +223,12 @@ export class WebGpuExecutable implements Executable {
 }
 
 function lostError(message: string): UserError {
-  return userError('AMP6038', 'the GPU was lost', message, 'its driver was reset or removed; run again with --resume to go on from the last checkpoint');
+  return userError(
+    'AMP6038',
+    'the GPU was lost',
+    message,
+    'its driver was reset or removed; run again with --resume to go on from the last checkpoint',
+  );
 }
 
 /** The queue takes whole words; what is written behind the last element is padding. */

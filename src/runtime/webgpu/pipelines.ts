@@ -1,6 +1,6 @@
 import type { ShaderSource, WgslProgram } from '../../codegen/wgsl/emit.js';
-import type { Block } from '../../codegen/wgsl/layout.js';
 import type { Binding } from '../../codegen/wgsl/kernel.js';
+import type { Block } from '../../codegen/wgsl/layout.js';
 import { userError } from '../../diagnostics/diagnostic.js';
 import type { FunctionName } from '../../plan/plan.js';
 
@@ -47,7 +47,11 @@ async function compileShader(device: GPUDevice, { label, code }: ShaderSource, l
 }
 
 /** Compiles all shaders at once and binds every dispatch, by function and group. */
-export async function bindProgram(device: GPUDevice, program: WgslProgram, blocks: Blocks): Promise<ReadonlyMap<FunctionName, readonly (readonly BoundDispatch[])[]>> {
+export async function bindProgram(
+  device: GPUDevice,
+  program: WgslProgram,
+  blocks: Blocks,
+): Promise<ReadonlyMap<FunctionName, readonly (readonly BoundDispatch[])[]>> {
   const layouts = program.shaders.map(({ bindings }) => layoutOf(device, bindings));
   const pipelines = await Promise.all(program.shaders.map((shader, i) => compileShader(device, shader, layouts[i]!)));
   const functions = program.functions.map(({ name, groups }): [FunctionName, BoundDispatch[][]] => [

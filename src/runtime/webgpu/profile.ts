@@ -4,10 +4,15 @@ import { type BoundDispatch, encodeDispatches } from './pipelines.js';
 
 /** Runs groups of dispatches once, a pass each, and gives the seconds of each by the device's clock. Throws UserError without timestamps. */
 export async function timeGroups(device: GPUDevice, reader: Reader, groups: readonly (readonly BoundDispatch[])[]): Promise<number[]> {
-  if (!device.features.has('timestamp-query')) throw userError('AMP6039', 'this GPU cannot time its kernels', 'its driver has no timestamp queries');
+  if (!device.features.has('timestamp-query'))
+    throw userError('AMP6039', 'this GPU cannot time its kernels', 'its driver has no timestamp queries');
   const count = groups.length * 2;
   const querySet = device.createQuerySet({ type: 'timestamp', count });
-  const results = device.createBuffer({ label: 'timestamps', size: count * 8, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
+  const results = device.createBuffer({
+    label: 'timestamps',
+    size: count * 8,
+    usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+  });
   try {
     const encoder = device.createCommandEncoder();
     for (const [i, dispatches] of groups.entries()) {

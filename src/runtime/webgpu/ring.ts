@@ -1,5 +1,4 @@
-import type { FunctionLayout, ScalarOutput } from '../../codegen/wgsl/layout.js';
-import type { Block } from '../../codegen/wgsl/layout.js';
+import type { Block, FunctionLayout, ScalarOutput } from '../../codegen/wgsl/layout.js';
 import type { DType } from '../../ir/types.js';
 import { halfToNumber } from '../../numeric/half.js';
 import type { Scalars } from '../backend.js';
@@ -39,7 +38,9 @@ export class ScalarRing {
     if (calls.length === 0) return [];
     const [bytes] = await reader.read([{ buffer: this.#buffer, offset: 0, bytes: calls.length * SLOT }]);
     const view = new DataView(bytes!.buffer);
-    return calls.map(({ scalars }, call) => Object.fromEntries(scalars.map((scalar, i) => [scalar.name, decode(scalar, view, call * SLOT + i * 4)])));
+    return calls.map(({ scalars }, call) =>
+      Object.fromEntries(scalars.map((scalar, i) => [scalar.name, decode(scalar, view, call * SLOT + i * 4)])),
+    );
   }
 
   destroy(): void {

@@ -36,8 +36,16 @@ export class Tracer {
     private readonly device: GPUDevice,
     private readonly blocks: Readonly<Record<Block, GPUBuffer>>,
   ) {
-    this.#pipeline = device.createComputePipeline({ label: 'trace', layout: 'auto', compute: { module: device.createShaderModule({ code: CHECK }) } });
-    this.#first = device.createBuffer({ label: 'trace', size: 4, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
+    this.#pipeline = device.createComputePipeline({
+      label: 'trace',
+      layout: 'auto',
+      compute: { module: device.createShaderModule({ code: CHECK }) },
+    });
+    this.#first = device.createBuffer({
+      label: 'trace',
+      size: 4,
+      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+    });
   }
 
   begin(): void {
@@ -53,7 +61,11 @@ export class Tracer {
     const parameters = this.device.createBuffer({ label: 'trace', size: 16, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
     this.#parameters.push(parameters);
     this.device.queue.writeBuffer(parameters, 0, Uint32Array.of(elementCount(shape), value, dtype === 'f16' ? 1 : 0, 0));
-    const entries = [{ buffer: this.blocks[place.block], offset: place.offset, size: place.bytes }, { buffer: parameters }, { buffer: this.#first }];
+    const entries = [
+      { buffer: this.blocks[place.block], offset: place.offset, size: place.bytes },
+      { buffer: parameters },
+      { buffer: this.#first },
+    ];
     pass.setPipeline(this.#pipeline);
     pass.setBindGroup(
       0,

@@ -1,0 +1,16 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { userError } from '../diagnostics/diagnostic.js';
+import { type Diagnosis, diagnoseRun } from '../training/diagnose.js';
+import { RUN_FILES } from '../training/run-folder.js';
+
+async function readRunFile(run: string, name: string): Promise<string> {
+  return readFile(join(run, name), 'utf8').catch((error: Error) => {
+    throw userError('AMP7205', `${run} is not the folder of a run`, error.message, 'give the folder that ampc train named');
+  });
+}
+
+/** What happened in a run: skipped steps, the loss scale over time, and what to change. Throws UserError AMP7205 when the folder holds no run. */
+export async function diagnose(run: string): Promise<Diagnosis> {
+  return diagnoseRun(await readRunFile(run, RUN_FILES.metrics), await readRunFile(run, RUN_FILES.plan));
+}

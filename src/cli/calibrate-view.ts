@@ -1,0 +1,88 @@
+import type { Calibration, ValueCalibration } from '../index.js';
+import { formatCount, formatPercent, type Output } from './output.js';
+
+const BARS = ' ▁▂▃▄▅▆▇█';
+/** Bars cover the range of f16, four exponents each: from its smallest subnormal to its largest number. */
+const [LEAST, MOST, WIDTH] = [-32, 20, 4];
+
+/** A bar for every four powers of two from 2^-32 to 2^20; what lies outside counts in the first or the last. The height is logarithmic. */
+function bars(exponents: ValueCalibration['exponents'], shift: number): string {
+  const counts = new Array<number>((MOST - LEAST) / WIDTH).fill(0);
+  for (const [exponent, elements] of exponents) {
+    const at = Math.floor((exponent + shift - LEAST) / WIDTH);
+    counts[Math.max(0, Math.min(counts.length - 1, at))]! += elements;
+  }
+  const most = Math.log1p(Math.max(...counts));
+  return counts.map((count) => (count === 0 ? ' ' : BARS[Math.max(1, Math.round((Math.log1p(count) / most) * 8))])).join('');
+}
+
+function number(value: number): string {
+  if (value === 0) return '0';
+  return value >= 1e-3 && value < 1e6 ? String(Number(value.toPrecision(3))) : value.toExponential(1);
+}
+
+function formatScale(scale: number): string {
+  return scale >= 1 ? formatCount(scale) : `2^${Math.log2(scale)}`;
+}
+
+function printValues(values: readonly ValueCalibration[], scale: number, output: Output): void {
+  const scaled = (value: ValueCalibration) => (value.phase === 'backward' ? scale : 1);
+  output.table(
+    ['layer', 'value', 'format', 'largest', 'smallest', 'proved below', 'lost in fp16', '2^-32 … 2^20'],
+    values.map((value) => [
+      value.layer,
+      value.phase === 'forward' ? value.op : value.value,
+      value.dtype,
+      `${number(value.max * scaled(value))}${value.f16_overflow ? ' !' : ''}`,
+      value.min_nonzero === null ? '-' : number(value.min_nonzero * scaled(value)),
+      value.proved === null ? '-' : number(value.proved),
+      formatPercent(value.f16_underflow),
+      bars(value.exponents, Math.floor(Math.log2(scaled(value)))),
+    ]),
+  );
+}
+
+function printScale({ advice, scale, lost, proved_scale }: Calibration, output: Output): void {
+  if (advice === null) {
+    output.line('no gradient is in fp16: no loss scale is needed');
+    return;
+  }
+  output.line(
+    `${output.style('bold', 'loss scale')}: the file starts at ${formatScale(scale)}, where ${formatPercent(lost)} of the gradients in fp16 vanish`,
+  );
+  const { largest, best, largestGradient } = advice;
+  if (largest === undefined || best === undefined) output.line(`  no scale fits: the largest gradient is ${number(largestGradient)}`);
+  else {
+    output.line(
+      `  ${formatScale(largest.scale)} is the largest that overflowed nothing here (largest gradient ${number(largestGradient)}); ${formatPercent(largest.lost)} vanish`,
+    );
+    if (best.scale !== largest.scale)
+      output.line(`  ${formatScale(best.scale)} is the smallest that loses no more: the one with the most room`);
+  }
+  output.line(
+    proved_scale === null
+      ? '  none can be proved to overflow nothing with these weights, whatever the images'
+      : `  ${formatScale(proved_scale)} provably overflows nothing with these weights, whatever the images`,
+  );
+}
+
+/** Every measured value, forward then backward, and what to do. */
+export function printCalibration(result: Calibration, output: Output): void {
+  const { model, precision, policy, backend, steps, batch, file_batch, values, pins, scale } = result;
+  const times = batch === file_batch ? '' : `, gradients as at the file's ${file_batch}`;
+  output.line(
+    `${output.style('bold', model)}: ${precision}, policy ${policy}; measured in f32 on ${backend}, ${steps} steps of ${batch} images${times}`,
+  );
+  for (const phase of ['forward', 'backward'] as const) {
+    const own = values.filter((value) => value.phase === phase);
+    if (own.length === 0) continue;
+    output.line();
+    output.line(output.style('bold', phase === 'forward' ? 'forward' : `backward, times the loss scale ${formatScale(scale)}`));
+    printValues(own, scale, output);
+  }
+  output.line();
+  for (const { value, max, line } of pins)
+    output.line(`${output.style('bold', line)}   # ${value} reaches ${formatCount(Math.ceil(max))}; fp16 ends at 65,504`);
+  if (pins.length === 0) output.line('no value of the forward pass overflows fp16');
+  printScale(result, output);
+}

@@ -1,0 +1,26 @@
+import { type CalibrateOptions, calibrate } from '../../index.js';
+import { printCalibration } from '../calibrate-view.js';
+import { integer, options } from '../options.js';
+import type { AddCommand } from './command.js';
+
+export const addCalibrate: AddCommand = (program, output) => {
+  program
+    .command('calibrate')
+    .description('measure every value of some training steps in f32: what would overflow or vanish in fp16, and the loss scale to use')
+    .argument('<file>', '.amp file')
+    .option('--steps <n>', 'training steps (default: 10)', integer(1))
+    .option('--init <weights>', 'start from these .safetensors')
+    .addOption(options.backend())
+    .addOption(options.data())
+    .addOption(options.precision())
+    .addOption(options.policy())
+    .addOption(options.batch())
+    .addOption(options.set())
+    .addOption(options.threads())
+    .addOption(options.json())
+    .action(async (file: string, choices: CalibrateOptions) => {
+      const result = await calibrate(file, choices);
+      output.event({ event: 'calibrate', ...result });
+      if (!output.json) printCalibration(result, output);
+    });
+};

@@ -1,0 +1,60 @@
+import { type Diagnosis, diagnose } from '../../index.js';
+import { EXIT } from '../failure.js';
+import { options } from '../options.js';
+import { formatCount, formatPercent, type Output } from '../output.js';
+import type { AddCommand } from './command.js';
+
+/** Changes of the scale that are shown; the ones between are counted. */
+const SHOWN = 8;
+
+function printScale({ scale, scaleChanges }: Diagnosis, output: Output): void {
+  if (scale.highest === 1) {
+    output.line('no loss scale');
+    return;
+  }
+  output.line(`loss scale ${scale.first} at first, ${scale.last} at last, between ${scale.lowest} and ${scale.highest}`);
+  for (const { step, from, to } of scaleChanges.slice(0, SHOWN)) output.line(`  by step ${step}: ${from} -> ${to}`);
+  if (scaleChanges.length > SHOWN) output.line(`  and ${scaleChanges.length - SHOWN} more changes`);
+}
+
+function printDiagnosis(found: Diagnosis, output: Output): void {
+  const { model, precision, backend, steps, skipped, finished, epochs, warnings, findings } = found;
+  output.line(
+    `${output.style('bold', model)}: ${precision} on ${backend}, ${formatCount(steps)} steps, ${finished ? 'finished' : 'not finished'}`,
+  );
+  output.line(`${formatCount(skipped)} skipped ${skipped === 1 ? 'step' : 'steps'}`);
+  printScale(found, output);
+  if (epochs.length > 0) {
+    output.line();
+    output.table(
+      ['epoch', 'train loss', 'test loss', 'test accuracy', 'skipped'],
+      epochs.map((epoch) => [
+        String(epoch.epoch),
+        (epoch.train_loss as number | null)?.toFixed(4) ?? '-',
+        epoch.test_loss?.toFixed(4) ?? '-',
+        epoch.test_accuracy === null ? '-' : formatPercent(epoch.test_accuracy),
+        String(epoch.skipped_steps),
+      ]),
+    );
+  }
+  output.line();
+  for (const { step, message, fix } of warnings)
+    output.line(`${output.style('yellow', 'warning')} of step ${step}: ${message}\n = fix: ${fix}`);
+  for (const { severity, message, fix } of findings)
+    output.line(`${output.style(severity === 'problem' ? 'red' : 'yellow', severity)}: ${message}\n = fix: ${fix}`);
+  if (warnings.length + findings.length === 0) output.line('nothing is wrong with its numbers');
+}
+
+export const addDoctor: AddCommand = (program, output, exitWith) => {
+  program
+    .command('doctor')
+    .description("tell a run's story: skipped steps, the loss scale over time, what to change")
+    .argument('<run>', 'run folder')
+    .addOption(options.json())
+    .action(async (run: string) => {
+      const found = await diagnose(run);
+      output.event({ event: 'doctor', ...found });
+      if (!output.json) printDiagnosis(found, output);
+      if (found.findings.some(({ severity }) => severity === 'problem')) exitWith(EXIT.failed);
+    });
+};
