@@ -1,6 +1,7 @@
 /** The public API of ampc. The command line uses nothing else. */
 export { type BenchOptions, type BenchResult, bench } from './api/bench.js';
-export { type CalibrateOptions, type Calibration, calibrate, type ValueCalibration } from './api/calibrate.js';
+export { type CalibrateOptions, calibrate } from './api/calibrate.js';
+export type { Calibration, ValueCalibration } from './api/calibration.js';
 export { type BackendChoice, type Compiled, type CompileOptions, compile } from './api/compile.js';
 export { checkGates, diffPlans, type PlanComparison } from './api/diff-plans.js';
 export { diagnose } from './api/doctor.js';
