@@ -62,7 +62,7 @@ export default {
       name: 'no-unresolvable',
       severity: 'error',
       from: {},
-      to: { couldNotResolve: true, pathNot: '^(@tensorflow/|webgpu$|@zigc/)' },
+      to: { couldNotResolve: true, pathNot: '^(@tensorflow/|webgpu$|@webgpu/types$|@zigc/)' },
     },
     {
       name: 'no-dev-dependency-in-src',

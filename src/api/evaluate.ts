@@ -40,11 +40,12 @@ async function openModel(target: string, options: ModelOptions): Promise<Model> 
     return { runnable, weights: options.weights ?? join(target, RUN_FILES.last) };
   }
   if (options.weights === undefined) {
+    const isModel = target.endsWith('.amp');
     throw userError(
       'AMP6202',
       `${target} is not the folder of a run`,
-      'a .amp file has no weights of its own',
-      'give them with --weights W.safetensors',
+      isModel ? 'a .amp file has no weights of its own' : 'there is no such folder',
+      'give the folder that ampc train named, or a .amp file with --weights W.safetensors',
     );
   }
   return { runnable: await compileToRun(await readSource(target), options), weights: options.weights };

@@ -17,6 +17,8 @@ export interface RunChoices {
   readonly settings: Settings;
   readonly shuffle: boolean;
   readonly augment: boolean;
+  /** `--max-steps`; a resumed run still stops there unless it has stopped there already. */
+  readonly maxSteps?: number;
 }
 
 /** config.json: the choices, and for a reader everything that follows from them. */
@@ -36,7 +38,7 @@ export function runConfig({ source, program, plan, info }: Runnable, choices: Ru
 /** The `.amp` file and the choices of the run in `dir`. Throws UserError AMP7205 when it holds none. */
 export async function readRun(dir: string): Promise<{ readonly source: Source; readonly choices: RunChoices }> {
   const { source, config } = await openRun(dir);
-  const { backend, settings, shuffle, augment } = config as Partial<RunChoices>;
+  const { backend, settings, shuffle, augment, maxSteps } = config as Partial<RunChoices>;
   const known = BACKEND_NAMES.find((name) => name === backend);
   if (known === undefined || typeof settings !== 'object' || typeof shuffle !== 'boolean' || typeof augment !== 'boolean') {
     throw userError(
@@ -46,7 +48,7 @@ export async function readRun(dir: string): Promise<{ readonly source: Source; r
       'start a new run',
     );
   }
-  return { source, choices: { backend: known, settings, shuffle, augment } };
+  return { source, choices: { backend: known, settings, shuffle, augment, ...(typeof maxSteps === 'number' && { maxSteps }) } };
 }
 
 export async function isFolder(path: string): Promise<boolean> {

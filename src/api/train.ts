@@ -4,7 +4,7 @@ import { printPlan } from '../plan/print.js';
 import { loadDataset } from '../training/data/load.js';
 import type { TrainEvent, TrainProgress } from '../training/events.js';
 import { train as runTraining, type TrainResult } from '../training/loop.js';
-import { createRun } from '../training/run-folder.js';
+import { refuseExistingRun } from '../training/run-folder.js';
 import { type BackendChoice, compileToRun, type Runnable } from './compile.js';
 import { latestRunFolder, newRunFolder, type RunChoices, readRun, runConfig } from './runs.js';
 import { mergeSettings, type Settings } from './settings.js';
@@ -19,7 +19,7 @@ export interface TrainOptions extends Settings {
   readonly out?: string | undefined;
   /** Continue the run in this folder; `true` means the one in `out`, else the newest run of the file. */
   readonly resume?: string | boolean | undefined;
-  /** Stop after so many optimizer steps. */
+  /** Stop after so many optimizer steps; default for a resumed run: where it was to stop, unless it has already. */
   readonly maxSteps?: number | undefined;
   /** Safetensors file with the weights to start from. */
   readonly init?: string | undefined;
@@ -55,6 +55,7 @@ async function resolveChoices(run: string | undefined, options: TrainOptions): P
     settings: mergeSettings(earlier?.settings ?? {}, options),
     shuffle: options.shuffle ?? earlier?.shuffle ?? true,
     augment: options.augment ?? earlier?.augment ?? true,
+    ...given({ maxSteps: options.maxSteps ?? earlier?.maxSteps }),
   };
 }
 
@@ -87,13 +88,11 @@ export async function train(input: string | Source, options: TrainOptions = {}):
   const { recipe } = program;
   const dataset = await loadDataset(recipe.dataset.name, options.data);
   const run = resumed ?? options.out ?? (await newRunFolder(source.path));
+  if (resumed === undefined) await refuseExistingRun(run);
   const executable = await backend.load(plan, given({ threads: options.threads }));
   try {
-    if (resumed === undefined) {
-      const config = runConfig(runnable, { backend: info.name as RunChoices['backend'], settings: choices.settings, shuffle, augment });
-      await createRun(run, { source, config, plan: printPlan(plan) });
-    }
-    const { maxSteps, init, logEvery, checkpointSteps, signal, onEvent, onProgress } = options;
+    const config = runConfig(runnable, { ...choices, backend: info.name as RunChoices['backend'], shuffle, augment });
+    const { init, logEvery, checkpointSteps, signal, onEvent, onProgress } = options;
     const result = await runTraining({
       plan,
       executable,
@@ -103,8 +102,10 @@ export async function train(input: string | Source, options: TrainOptions = {}):
       shuffle,
       augment,
       resume: resumed !== undefined,
+      contents: { source, config, plan: printPlan(plan) },
+      passedStopIsNone: options.maxSteps === undefined,
       describeNode: describeNode(runnable),
-      ...given({ device: info.device, maxSteps, init, logEvery, checkpointSteps, signal, onEvent, onProgress }),
+      ...given({ device: info.device, maxSteps: choices.maxSteps, init, logEvery, checkpointSteps, signal, onEvent, onProgress }),
     });
     return { ...result, run };
   } finally {

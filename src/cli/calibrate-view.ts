@@ -33,10 +33,10 @@ function printValues(values: readonly ValueCalibration[], scale: number, output:
       value.layer,
       value.phase === 'forward' ? value.op : value.value,
       value.dtype,
-      `${number(value.max * scaled(value))}${value.f16_overflow ? ' !' : ''}`,
+      number(value.max * scaled(value)),
       value.min_nonzero === null ? '-' : number(value.min_nonzero * scaled(value)),
       value.proved === null ? '-' : number(value.proved),
-      formatPercent(value.f16_underflow),
+      value.f16_overflow && value.dtype === 'f16' ? 'overflows' : formatPercent(value.f16_underflow),
       bars(value.exponents, Math.floor(Math.log2(scaled(value)))),
     ]),
   );
@@ -71,7 +71,7 @@ export function printCalibration(result: Calibration, output: Output): void {
   const { model, precision, policy, backend, steps, batch, file_batch, values, pins, scale } = result;
   const times = batch === file_batch ? '' : `, gradients as at the file's ${file_batch}`;
   output.line(
-    `${output.style('bold', model)}: ${precision}, policy ${policy}; measured in f32 on ${backend}, ${steps} steps of ${batch} images${times}`,
+    `${output.style('bold', model)}: ${precision}, policy ${policy}; measured in f32 on ${backend}, ${steps} ${steps === 1 ? 'step' : 'steps'} of ${batch} images${times}`,
   );
   for (const phase of ['forward', 'backward'] as const) {
     const own = values.filter((value) => value.phase === phase);

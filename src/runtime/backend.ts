@@ -93,9 +93,14 @@ export interface LoadOptions {
   readonly threads?: number;
 }
 
+export interface ProbeOptions {
+  /** For `auto`, which takes no software adapter: a backend that has nothing else need not open it. */
+  readonly automatic?: boolean;
+}
+
 export interface Backend {
   readonly name: string;
-  probe(): Promise<BackendInfo>;
+  probe(options?: ProbeOptions): Promise<BackendInfo>;
   /** Compiles; states start at zero until written. Throws UserError when the backend cannot run here. */
   load(plan: Plan, options?: LoadOptions): Promise<Executable>;
   /** Measures the device for about `seconds` (default 2). Not every backend can. Throws as `load`. */

@@ -72,7 +72,7 @@ async function selectAutomatically(): Promise<SelectedBackend> {
     const open = entry(name).open;
     if (open === undefined) continue;
     const backend = await open();
-    const info = await backend.probe();
+    const info = await backend.probe({ automatic: true });
     if (info.available && info.software !== true) return { backend, info };
     reasons.push(`${name}: ${info.available ? `only a software adapter (${info.device}); ask for it by name` : info.reason}`);
   }

@@ -9,6 +9,9 @@ import { differences, listed } from './weights.js';
 
 const FORMAT = 'ampc-checkpoint-1';
 
+/** The setting that stands for the model itself. */
+const LAYERS = 'layers';
+
 export interface Scores {
   readonly accuracy: number;
   readonly loss: number;
@@ -51,7 +54,7 @@ export function runSettings(plan: Plan, recipe: Recipe, extra: Readonly<Record<s
   flatten({ ...recipe, precision: { ...recipe.precision, compute: plan.precision, policy: plan.policy, pins } }, '', settings);
   delete settings['train.epochs'];
   flatten(extra, '', settings);
-  settings['layers (hash)'] = modelHash(plan);
+  settings[LAYERS] = modelHash(plan);
   return settings;
 }
 
@@ -77,7 +80,8 @@ function refused(path: string, why: string, fix: string): UserError {
 
 function changedSettings(then: RunSettings, now: RunSettings): string[] {
   const keys = [...new Set([...Object.keys(then), ...Object.keys(now)])].sort();
-  return keys.filter((key) => then[key] !== now[key]).map((key) => `${key} was ${then[key] ?? 'not set'} and is ${now[key] ?? 'not set'}`);
+  const changed = keys.filter((key) => key !== LAYERS && then[key] !== now[key]);
+  return changed.map((key) => `${key} was ${then[key] ?? 'not set'} and is ${now[key] ?? 'not set'}`);
 }
 
 export async function hasCheckpoint(path: string): Promise<boolean> {
@@ -102,7 +106,8 @@ export async function loadCheckpoint(
   if (metadata.format !== FORMAT || metadata.settings === undefined || metadata.position === undefined) {
     throw refused(path, `its format is ${metadata.format ?? 'unknown'}, not ${FORMAT}`, 'to start from weights alone use --init');
   }
-  const changed = changedSettings(JSON.parse(metadata.settings) as RunSettings, settings);
+  const then = JSON.parse(metadata.settings) as RunSettings;
+  const changed = changedSettings(then, settings);
   if (changed.length > 0) {
     throw refused(
       path,
@@ -111,10 +116,10 @@ export async function loadCheckpoint(
     );
   }
   const clauses = differences(planStates(plan), tensors);
-  if (clauses.length > 0) {
+  if (clauses.length > 0 || then[LAYERS] !== settings[LAYERS]) {
     throw refused(
       path,
-      `its states are not those of the model: ${clauses.join('; ')}`,
+      `the model of its run had other layers${clauses.map((clause) => `; ${clause}`).join('')}`,
       'resume with the model of the run, or start a new one with --out',
     );
   }

@@ -6,7 +6,7 @@ import { loadCheckpoint, runSettings } from './checkpoint.js';
 import { Batcher } from './data/batcher.js';
 import type { TrainEvent } from './events.js';
 import type { TrainOptions, TrainResult } from './options.js';
-import { MetricsLog, RUN_FILES, refuseExistingRun } from './run-folder.js';
+import { createRun, MetricsLog, RUN_FILES, refuseExistingRun } from './run-folder.js';
 import { learningRate } from './schedule.js';
 import { Session, type SessionPlan, START } from './session.js';
 import { findFunction, initialStates, parameterCount, type StateValues } from './states.js';
@@ -114,17 +114,21 @@ async function runEpochs(session: Session, { epochs }: SessionPlan, options: Tra
  * Trains `options.plan` by the recipe: epochs of optimizer steps, each epoch evaluated on the test set and saved. The same seed,
  * backend and machine give the same bits, however often the run is interrupted and resumed.
  * Throws UserError: AMP7006/AMP7007 the data does not fit, AMP7201/AMP7202 bad initial weights, AMP7201/AMP7203 bad checkpoint,
- * AMP7204 the folder holds a run already, AMP7301 too many skipped steps in a row.
+ * AMP7204 the folder holds a run already, AMP7206 the folder cannot be used, AMP7301 too many skipped steps in a row.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const { plan, executable, run } = options;
-  const { stepper, session: sessionPlan } = prepare(options);
-  const resumed = options.resume ? await loadCheckpoint(join(run, RUN_FILES.checkpoint), plan, sessionPlan.settings) : undefined;
+  const { stepper, session: prepared } = prepare(options);
+  const resumed = options.resume ? await loadCheckpoint(join(run, RUN_FILES.checkpoint), plan, prepared.settings) : undefined;
   if (resumed === undefined) await refuseExistingRun(run);
   const states = resumed?.states ?? (await startStates(options));
   await executable.writeStates(states);
-  await mkdir(run, { recursive: true });
+  // Only now: a run that cannot start leaves no folder.
+  if (resumed === undefined && options.contents !== undefined) await createRun(run, options.contents);
+  else await mkdir(run, { recursive: true });
   const position = resumed?.position ?? START;
+  const stopPassed = options.passedStopIsNone === true && position.step >= prepared.maxSteps;
+  const sessionPlan = stopPassed ? { ...prepared, maxSteps: Number.POSITIVE_INFINITY } : prepared;
   const metrics = await MetricsLog.open(run, resumed && { step: position.step, epochs: position.epoch });
   try {
     const session = new Session(options, sessionPlan, stepper, metrics, position);

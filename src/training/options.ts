@@ -3,6 +3,7 @@ import type { FunctionName, Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
 import type { Dataset } from './data/dataset.js';
 import type { TrainEvent, TrainProgress } from './events.js';
+import type { RunContents } from './run-folder.js';
 
 export interface TrainOptions {
   readonly plan: Plan;
@@ -12,12 +13,16 @@ export interface TrainOptions {
   readonly dataset: Dataset;
   /** Run folder; created when missing. */
   readonly run: string;
+  /** What a new run's folder keeps besides its results. */
+  readonly contents?: RunContents;
   /** Shown in the start event. */
   readonly device?: string;
   /** Default: the recipe's. */
   readonly epochs?: number;
   /** Stop after this many optimizer steps; the schedule is still that of all epochs. */
   readonly maxSteps?: number;
+  /** A resumed run that is at `maxSteps` already goes on to its end. */
+  readonly passedStopIsNone?: boolean;
   /** Continue from the run folder's checkpoint. */
   readonly resume?: boolean;
   /** Safetensors file with the weights to start from. */

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { DEFAULT_LIMITS, type WgslTarget } from '../../src/codegen/wgsl/target.js';
+import { compileProgram } from '../../src/compile.js';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import type { FloatType, Graph } from '../../src/ir/types.js';
@@ -17,12 +18,19 @@ import { initialStates } from '../../src/training/states.js';
 import { miniResnet, simpleCnn } from '../support/models.js';
 import { type Model, programOf, SGD } from '../support/network.js';
 import { randomInputs } from '../support/run.js';
-import { compileProgram } from '../../src/compile.js';
 import { needAdapter } from './adapter.js';
 
+/** Every kind of kernel once: a convolution with a fused pool, one with batch norm, a matrix product. */
 const small: Model = ({ image, call }) => {
-  const x = call('relu', call('max_pool2d', call('conv2d', image, { channels: 4, kernel: 3, padding: 1 }, { as: 'conv' }), { kernel: 2 }));
-  return call('linear', call('flatten', x), { features: 10 }, { as: 'fc' });
+  const pooled = call(
+    'relu',
+    call('max_pool2d', call('conv2d', image, { channels: 4, kernel: 3, padding: 1 }, { as: 'conv' }), { kernel: 2 }),
+  );
+  const normed = call(
+    'relu',
+    call('batch_norm', call('conv2d', pooled, { channels: 8, kernel: 3, stride: 2, padding: 1 }, { as: 'conv2' }), {}, { as: 'bn' }),
+  );
+  return call('linear', call('flatten', normed), { features: 10 }, { as: 'fc' });
 };
 
 function planOf(graph: Graph): Plan {
@@ -45,7 +53,11 @@ async function run(executable: Executable, { program, plan }: ReturnType<typeof 
   return executable.drain();
 }
 
-async function withPlan<T>(plan: Plan, choices: Partial<WgslTarget>, use: (executable: Awaited<ReturnType<typeof loadPlan>>) => Promise<T>): Promise<T> {
+async function withPlan<T>(
+  plan: Plan,
+  choices: Partial<WgslTarget>,
+  use: (executable: Awaited<ReturnType<typeof loadPlan>>) => Promise<T>,
+): Promise<T> {
   const executable = await loadPlan(plan, choices);
   try {
     return await use(executable);
@@ -77,7 +89,27 @@ describe('the webgpu backend', function () {
   });
 
   it('rounds to f16 where the plan says so, inside a kernel and when it stores, to the bit', async () => {
-    const edges = [0, -0, 1, 2049, 2051, 65504, 65519, 65520, -65520, 6e-8, 3e-8, 2.9e-8, 6.1e-5, 6.09e-5, 1e-10, 1e10, Infinity, -Infinity, NaN];
+    const edges = [
+      0,
+      -0,
+      1,
+      2049,
+      2051,
+      65504,
+      65519,
+      65520,
+      -65520,
+      6e-8,
+      3e-8,
+      2.9e-8,
+      6.1e-5,
+      6.09e-5,
+      1e-10,
+      1e10,
+      Infinity,
+      -Infinity,
+      NaN,
+    ];
     const values = Float32Array.from([...edges, ...Array.from({ length: 2000 }, (_, i) => Math.sin(i * 7.3) * 2 ** ((i % 44) - 26))]);
     const builder = new GraphBuilder();
     const half = emit(builder, 'cast', [stateOf(builder, 'x', [values.length])], { to: 'f16' });
@@ -96,7 +128,16 @@ describe('the webgpu backend', function () {
   });
 
   it('skips and scales exactly as the reference when gradients overflow', async () => {
-    const lossScaling = { kind: 'dynamic', init: 2 ** 22, growth: 2, backoff: 0.5, interval: 3, floor: 1, cap: 2 ** 24, abortAfter: 20 } as const;
+    const lossScaling = {
+      kind: 'dynamic',
+      init: 2 ** 22,
+      growth: 2,
+      backoff: 0.5,
+      interval: 3,
+      floor: 1,
+      cap: 2 ** 24,
+      abortAfter: 20,
+    } as const;
     const made = trainPlan(small, 'f16', { precision: { lossScaling }, train: { optimizer: SGD } });
     const reference = await createReference().load(made.plan);
     const want = await run(reference, made, 24);
@@ -112,7 +153,7 @@ describe('the webgpu backend', function () {
 
   it('leaves parameters alone, to the bit, when a step is skipped', async () => {
     const lossScaling = { kind: 'static', scale: 2 ** 120 } as const;
-    const made = trainPlan(miniResnet, 'f16', { precision: { lossScaling }, image: [16, 16, 3] });
+    const made = trainPlan(small, 'f16', { precision: { lossScaling } });
     await withPlan(made.plan, {}, async (executable) => {
       const [result] = await run(executable, made, 1);
       assert.equal(result!.ok, 0);
@@ -121,18 +162,24 @@ describe('the webgpu backend', function () {
     });
   });
 
-  for (const [what, choices] of [
-    ['of this adapter', {}],
-    ['with tiles and the limits of every GPU', { contractions: 'tiles', limits: DEFAULT_LIMITS }],
-  ] as const) {
-    it(`trains a residual network as the reference does, in kernels ${what}`, async () => {
-      const made = trainPlan(miniResnet, 'f32', { image: [16, 16, 3], batch: 4 });
+  const forms = [
+    ['a residual network', miniResnet, 'the kernels of this adapter', {}],
+    ['a small network', small, 'tiles and the limits of every GPU', { contractions: 'tiles', limits: DEFAULT_LIMITS }],
+  ] as const;
+  for (const [what, model, how, choices] of forms) {
+    it(`trains ${what} as the reference does, with ${how}`, async () => {
+      const made = trainPlan(model, 'f32', { batch: 4 });
       const reference = await createReference().load(made.plan);
       const want = await run(reference, made, 3);
       const states = await reference.readStates();
       await withPlan(made.plan, choices, async (executable) => {
         const got = await run(executable, made, 3);
-        assertNear(got.map(({ loss }) => loss!), want.map(({ loss }) => loss!), 1e-4, 'loss');
+        assertNear(
+          got.map(({ loss }) => loss!),
+          want.map(({ loss }) => loss!),
+          1e-4,
+          'loss',
+        );
         for (const [name, elements] of await executable.readStates()) {
           // Adam's first steps have the size of the learning rate whatever the gradient's, so near-zero gradients may differ by that much.
           if (!name.endsWith('.m') && !name.endsWith('.v')) assertNear(elements, states.get(name)!, 2e-2, name);
@@ -142,7 +189,7 @@ describe('the webgpu backend', function () {
   }
 
   it('gives the same bits again', async () => {
-    const made = trainPlan(miniResnet, 'f16', { image: [16, 16, 3], batch: 4 });
+    const made = trainPlan(small, 'f16');
     const once = () =>
       withPlan(made.plan, {}, async (executable) => {
         await run(executable, made, 3);
@@ -186,7 +233,10 @@ describe('the webgpu backend', function () {
       const groupOf = (node: number) => groups.find(({ nodes }) => nodes.includes(node))?.name;
       assert.equal(groupOf(got!.node), groupOf(want!.node));
       const times = await executable.profile('train_step', inputs);
-      assert.deepEqual(times.map(({ group }) => group), groups.map(({ name }) => name));
+      assert.deepEqual(
+        times.map(({ group }) => group),
+        groups.map(({ name }) => name),
+      );
       assert.ok(times.every(({ seconds }) => seconds >= 0 && seconds < 10));
     });
   });
@@ -194,14 +244,19 @@ describe('the webgpu backend', function () {
   it('refuses a plan that is larger than the GPU allows, with the sizes', async () => {
     const { plan } = trainPlan(simpleCnn, 'f16', { image: [32, 32, 3], batch: 8 });
     const refuses = (limits: Partial<typeof DEFAULT_LIMITS>, message: RegExp) =>
-      assert.rejects(loadPlan(plan, { limits: { ...DEFAULT_LIMITS, ...limits } }), (error) => error instanceof UserError && message.test(error.message));
+      assert.rejects(
+        loadPlan(plan, { limits: { ...DEFAULT_LIMITS, ...limits } }),
+        (error) => error instanceof UserError && message.test(error.message),
+      );
     await refuses({ bufferBytes: 2 ** 20 }, /take \d+ MiB/);
     await refuses({ bindingBytes: 2 ** 18 }, /a tensor of .* takes \d+ MiB/);
   });
 
   it('runs 5,000 steps with flat memory and exits', async function () {
     this.timeout(180_000);
-    const child = spawn(process.execPath, ['--import=tsx', fileURLToPath(new URL('./many-steps.ts', import.meta.url))], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, ['--import=tsx', fileURLToPath(new URL('./many-steps.ts', import.meta.url))], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     let text = '';
     child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
     const [code] = await once(child, 'close');

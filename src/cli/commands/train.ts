@@ -43,13 +43,14 @@ export const addTrain: AddCommand = (program, output, exitWith) => {
         });
         report.finish();
         if (result.interrupted) {
-          output.line(`interrupted after step ${result.steps}; continue with: ampc train ${file} --resume ${result.run}`);
+          const data = choices.data === undefined ? '' : ` --data ${choices.data}`;
+          output.line(`interrupted after step ${result.steps}; continue with: ampc train ${file} --resume ${result.run}${data}`);
           exitWith(EXIT.interrupted);
           return;
         }
         const accuracy =
           result.testAccuracy === undefined ? '' : `, test accuracy ${output.style('green', formatPercent(result.testAccuracy))}`;
-        output.line(`${result.steps} steps in ${formatDuration(result.seconds)}${accuracy}; weights and metrics in ${result.run}`);
+        output.line(`${result.steps} ${result.steps === 1 ? 'step' : 'steps'} in ${formatDuration(result.seconds)}${accuracy}; weights and metrics in ${result.run}`);
       } catch (error) {
         report.stop();
         throw error;

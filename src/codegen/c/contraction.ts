@@ -243,10 +243,12 @@ export function emitConvolution(context: KernelContext): Kernel {
     `${name}_channels${width}(p, x, w + t * ${tile.vectors * lanes * (weightInPlace ? 1 : packedRows)}, all, first, last, t * ${tile.vectors * lanes});`;
   const whole = full > 0 ? `    if (t < ${full}) ${channels(tile.vectors)}\n` : '';
   const remainder = rest > 0 ? `    ${full > 0 ? 'else ' : ''}${channels(rest)}\n` : '';
-  const code = `static const int ${name}_runs[][2] = {${(runs.length > 0 ? runs : [[0, 0]]).map(([offset, length]) => `{${offset}, ${length}}`).join(', ')}};
-
+  // An input that no window meets has a gradient of zeros, without sums.
+  const summed = runs.length > 0;
+  const table = `static const int ${name}_runs[][2] = {${runs.map(([offset, length]) => `{${offset}, ${length}}`).join(', ')}};\n`;
+  const code = `${summed ? table : ''}
 ${weightInPlace ? '' : emitPack(`${name}_pack`, packing, context.pointer(c.weight), packed)}
-${direct ? '' : `${emitStage(`${name}_stage`, staging)}\n`}${widths.map((width) => emitTile(`${name}_tile${width}`, compute, { ...tile, vectors: width }, ...strides, weightInPlace ? c.n : width * lanes)).join('\n')}
+${direct ? '' : `${emitStage(`${name}_stage`, staging)}\n`}${(summed ? widths : []).map((width) => emitTile(`${name}_tile${width}`, compute, { ...tile, vectors: width }, ...strides, weightInPlace ? c.n : width * lanes)).join('\n')}
 ${widths.map((width) => emitFinish(context, `${name}_finish${width}`, c, { ...tile, vectors: width }, pool)).join('\n')}
 ${widths.map((width) => emitBlock(name, lowered, width)).join('\n')}
 /* ${imageBlocks} blocks of up to ${imagesPerTask} images, ${channelBlocks} of channels. */

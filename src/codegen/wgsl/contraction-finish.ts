@@ -55,24 +55,46 @@ function finishWindow(context: GroupContext, kernel: KernelBuilder, c: Contracti
   return ['fn finish(window: u32, n: u32, sums: vec4f) {', ...indent([...lines, ...scope.lines]), '}'];
 }
 
+/** An invocation's accumulators when they are complete. */
+export interface FinishedBlock {
+  readonly rows: number;
+  readonly columns: number;
+  /** Expressions of the first row and of column `t`, and of an accumulator. */
+  readonly m: string;
+  readonly column: (t: string) => string;
+  readonly sum: (row: number, column: number) => string;
+}
+
 /**
- * Adds the function `finish` to the kernel: bias, rounding, and the other `nodes`. Returns the calls of it for a column of a block of
- * accumulators, given their names by row.
+ * Adds the function `finish` to the kernel: bias, rounding, and the other `nodes`. Returns the statements that hand it a block of accumulators, one
+ * (or one window) at a time. They are a loop over an array: code for each accumulator would take a software GPU seconds to compile.
  */
 export function emitFinish(
   context: GroupContext,
   kernel: KernelBuilder,
   c: Contraction,
   nodes: readonly ValueId[],
-): (m: string, n: string, sums: readonly string[], limit: string) => string[] {
+): (block: FinishedBlock) => string[] {
   const pool = fusedPool(context, nodes);
   kernel.globals.push(...(pool === undefined ? finishElement(context, kernel, c, nodes) : finishWindow(context, kernel, c, nodes, pool)));
-  if (pool === undefined) {
-    return (m, n, sums, limit) => sums.map((sum, r) => `if (${m} + ${r}u < ${limit}) { finish(${m} + ${r}u, ${n}, ${sum}); }`);
-  }
-  return (m, n, sums, limit) =>
-    Array.from({ length: sums.length / 4 }, (_, w) => {
-      const four = sums.slice(w * 4, w * 4 + 4).join(', ');
-      return `if (${m} + ${w * 4}u < ${limit}) { finish((${m}) / 4u + ${w}u, ${n}, vec4f(${four})); }`;
-    });
+  // A start that the compiler cannot know keeps it from unrolling the loop.
+  const start = context.target.contractions === 'lanes' ? 'opaque' : '0u';
+  return ({ rows, columns, m, column, sum }) => {
+    const sums = Array.from({ length: rows * columns }, (_, e) => sum(e % rows, Math.floor(e / rows)));
+    const perColumn = pool === undefined ? rows : rows / 4;
+    const body =
+      pool === undefined
+        ? [`let row = ${m} + e % ${rows}u;`, `if (row < ${c.m}u && n < ${c.n}u) { finish(row, n, sums[e]); }`]
+        : [
+            `let row = ${m} + e % ${perColumn}u * 4u;`,
+            `if (row < ${c.m}u && n < ${c.n}u) { finish(row / 4u, n, vec4f(sums[4u * e], sums[4u * e + 1u], sums[4u * e + 2u], sums[4u * e + 3u])); }`,
+          ];
+    return [
+      `var sums = array<f32, ${rows * columns}>(${sums.join(', ')});`,
+      `for (var e = ${start}; e < ${perColumn * columns}u; e++) {`,
+      `  let n = ${column(`e / ${perColumn}u`)};`,
+      ...indent(body),
+      '}',
+    ];
+  };
 }

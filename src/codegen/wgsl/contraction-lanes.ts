@@ -29,8 +29,8 @@ function layInvocations(context: GroupContext, columns: number, rowBlocks: numbe
   const lines = [
     `let unit = (${index}) * ${LANES}u + lid;`,
     `if (unit >= ${total}u) { return; }`,
-    `let n = unit % ${across}u * ${COLUMNS}u;`,
-    ...each(COLUMNS, (t) => `let l${t} = min(n + ${t}u, ${columns - 1}u);`),
+    `let first = unit % ${across}u * ${COLUMNS}u;`,
+    ...each(COLUMNS, (t) => `let l${t} = min(first + ${t}u, ${columns - 1}u);`),
   ];
   return { workgroups, lines, block: `unit / ${across}u` };
 }
@@ -107,15 +107,7 @@ export function emitPositions(context: GroupContext, c: Contraction, nodes: read
   const inner = innerStep(context, kernel, c, step, always);
   const finish = emitFinish(context, kernel, c, nodes);
   const { workgroups, lines, block } = layInvocations(context, c.n, Math.ceil(c.m / ROWS));
-  const stores = each(COLUMNS, (t) => {
-    const calls = finish(
-      'm',
-      `n + ${t}u`,
-      suffixes.map((r) => `s${r}_${t}`),
-      `${c.m}u`,
-    );
-    return c.n % COLUMNS === 0 ? calls : [`if (n + ${t}u < ${c.n}u) {`, ...indent(calls), '}'];
-  });
+  const stores = finish({ rows: ROWS, columns: COLUMNS, m: 'm', column: (t) => `first + ${t}`, sum: (r, t) => `s${r}_${t}` });
   return kernel.finish(context.label(nodes), LANES, workgroups, [
     ...lines,
     `let m = ${block} * ${ROWS}u;`,
@@ -128,7 +120,7 @@ export function emitPositions(context: GroupContext, c: Contraction, nodes: read
     ...indent(inner, 2),
     '  }',
     '}',
-    ...stores.flat(),
+    ...stores,
   ]);
 }
 
@@ -160,11 +152,7 @@ export function emitWeightGradient(context: GroupContext, c: Contraction, parts:
     ),
   ];
   const result = kernel.write(target, 'f32');
-  const stores = each(rows * COLUMNS, (i) => {
-    const [r, t] = [Math.floor(i / COLUMNS), i % COLUMNS];
-    const store = `${result}[(part * ${c.m}u + m + ${r}u) * ${c.n}u + n + ${t}u] = s${r}_${t};`;
-    return wide ? store : `if (n + ${t}u < ${c.n}u) { ${store} }`;
-  });
+  const sums = each(rows * COLUMNS, (i) => `s${Math.floor(i / COLUMNS)}_${i % COLUMNS}`).join(', ');
   return kernel.finish(context.label([c.node.id]), LANES, workgroups, [
     ...lines,
     `let m = ${block} % ${c.m / rows}u * ${rows}u;`,
@@ -184,6 +172,10 @@ export function emitWeightGradient(context: GroupContext, c: Contraction, parts:
     '    }',
     '  }',
     '}',
-    ...stores,
+    `var sums = array<f32, ${rows * COLUMNS}>(${sums});`,
+    `for (var e = opaque; e < ${rows * COLUMNS}u; e++) {`,
+    `  let n = first + e % ${COLUMNS}u;`,
+    `  if (n < ${c.n}u) { ${result}[(part * ${c.m}u + m + e / ${COLUMNS}u) * ${c.n}u + n] = sums[e]; }`,
+    '}',
   ]);
 }

@@ -131,18 +131,13 @@ export function emitTiles(context: GroupContext, c: Contraction, destination: De
   const length = Math.ceil(c.k / parts);
   const [mBlocks, nBlocks] = [Math.ceil(c.m / tile.m), Math.ceil(c.n / tile.n)];
   const folded = Math.ceil(mBlocks / limits.workgroupsPerDimension);
-  const stores = each(columns, (t) => {
+  const store = (r: number, t: number) => {
     const n = `n + ${t * across}u`;
-    const sums = each(rows, (r) => `s${r}_${t}`);
-    const lines =
-      finish !== undefined
-        ? finish('m', n, sums, `${c.m}u`)
-        : sums.map(
-            (sum, r) =>
-              `if (m + ${r}u < ${c.m}u) { ${kernel.write(target!, 'f32')}[(wid.z * ${c.m}u + m + ${r}u) * ${c.n}u + ${n}] = ${sum}; }`,
-          );
-    return [`if (${n} < ${c.n}u) {`, ...indent(lines), '}'];
-  }).flat();
+    return `if (m + ${r}u < ${c.m}u && ${n} < ${c.n}u) { ${kernel.write(target!, 'f32')}[(wid.z * ${c.m}u + m + ${r}u) * ${c.n}u + ${n}] = s${r}_${t}; }`;
+  };
+  const stores =
+    finish?.({ rows, columns, m: 'm', column: (t) => `first + ${t} * ${across}u`, sum: (r, t) => `s${r}_${t}` }) ??
+    each(rows * columns, (i) => store(i % rows, Math.floor(i / rows)));
   const body = [
     `let m0 = (wid.y / ${nBlocks}u * ${Math.ceil(mBlocks / folded)}u + wid.x) * ${tile.m}u;`,
     `let n0 = wid.y % ${nBlocks}u * ${tile.n}u;`,
@@ -184,7 +179,7 @@ export function emitTiles(context: GroupContext, c: Contraction, destination: De
     ]),
     '}',
     'let m = m0 + row;',
-    'let n = n0 + column;',
+    `let ${target === undefined ? 'first' : 'n'} = n0 + column;`,
     ...stores,
   ];
   return kernel.finish(context.label(nodes), threads, [Math.ceil(mBlocks / folded), nBlocks * folded, parts], body);

@@ -1,6 +1,7 @@
 import type { WgslLimits, WgslTarget } from '../../codegen/wgsl/target.js';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { openInstance } from './dawn.js';
+import { findVulkanDrivers } from './vulkan.js';
 
 /** An adapter with what matters of it. */
 export interface AdapterFacts {
@@ -30,15 +31,11 @@ function driverAdvice(): string {
 
 /** The adapter that would be used. Throws UserError when there is none, with what to install. */
 export async function findAdapter(): Promise<AdapterFacts> {
+  const missing = (why: string) => userError('AMP6032', 'WebGPU found no adapter', why, driverAdvice());
+  if (findVulkanDrivers()?.length === 0) throw missing('no Vulkan driver is installed');
   const gpu = await openInstance();
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
-  if (adapter === null)
-    throw userError(
-      'AMP6032',
-      'WebGPU found no adapter',
-      'no Vulkan, Metal or Direct3D 12 driver offers one that Dawn accepts',
-      driverAdvice(),
-    );
+  if (adapter === null) throw missing('no Vulkan, Metal or Direct3D 12 driver offers one that Dawn accepts');
   const info = adapter.info as ExtendedInfo;
   const matrix = [...(info.subgroupMatrixConfigs ?? [])].map((c) => `${c.M}x${c.N}x${c.K} ${c.componentType} -> ${c.resultComponentType}`);
   const software =

@@ -145,7 +145,8 @@ export class WebGpuExecutable implements Executable {
     const fn = this.#function(name);
     if (this.#ring.isFull) this.#early.push(...(await this.#ring.drain(this.#reader)));
     this.#upload(fn.layout, inputs);
-    const tracer = trace ? (this.#tracer ??= new Tracer(device, blocks)) : undefined;
+    if (trace) this.#tracer ??= new Tracer(device, blocks);
+    const tracer = trace ? this.#tracer : undefined;
     tracer?.begin();
     const encoder = device.createCommandEncoder();
     this.#ring.record(encoder, fn.layout, blocks, 'before');

@@ -2,11 +2,12 @@ import { emitWgsl, printWgsl } from '../../codegen/wgsl/emit.js';
 import { DEFAULT_TARGET, type WgslTarget } from '../../codegen/wgsl/target.js';
 import { UserError } from '../../diagnostics/diagnostic.js';
 import type { Plan } from '../../plan/plan.js';
-import type { Backend, BackendInfo } from '../backend.js';
+import type { Backend, BackendInfo, ProbeOptions } from '../backend.js';
 import { type AdapterFacts, findAdapter, limitsOf, openDevice } from './adapter.js';
 import { allocateBlocks, checkSizes } from './buffers.js';
 import { WebGpuExecutable } from './executable.js';
 import { bindProgram } from './pipelines.js';
+import { areSoftware, findVulkanDrivers } from './vulkan.js';
 
 export { WebGpuExecutable } from './executable.js';
 
@@ -21,7 +22,10 @@ function f16Support({ vendor, f16 }: AdapterFacts): string {
   return 'yes (for drivers before 615.71 ampc switches it on with the toggle vulkan_enable_f16_on_nvidia)';
 }
 
-async function probe(): Promise<BackendInfo> {
+async function probe({ automatic = false }: ProbeOptions = {}): Promise<BackendInfo> {
+  // Nothing that `auto` could take: no reason to open it.
+  if (automatic && areSoftware(findVulkanDrivers() ?? []))
+    return { name: 'webgpu', available: true, device: 'software Vulkan', software: true };
   try {
     const facts = await findAdapter();
     const { bufferBytes } = limitsOf(facts.adapter);

@@ -1,0 +1,112 @@
+import type { Pin } from '../ir/program.js';
+import type { FloatType, Graph, LowType, Node } from '../ir/types.js';
+import { elementCount, isFloat } from '../ir/types.js';
+import { opDefinition } from '../ops/index.js';
+import type { FormatCost, FormatProblem, SharedCast } from '../precision/min-cut.js';
+import { findPin } from '../precision/pins.js';
+import { phaseOf } from './facts.js';
+import type { Group, PlanFunction } from './plan.js';
+
+/** Measured seconds of each kernel of a plan's training step, by name. */
+export type GroupTimes = ReadonlyMap<string, number>;
+
+/** Seconds of one training step by layer; what belongs to no layer (the optimizer, the finite check) is under the empty name. */
+export function layerTimes(fn: PlanFunction, times: GroupTimes): ReadonlyMap<string, number> {
+  const byLayer = new Map<string, number>();
+  for (const group of fn.groups) {
+    if (isActivationCast(fn.graph, group)) continue;
+    const layer = ownerOf(fn.graph, group);
+    byLayer.set(layer, (byLayer.get(layer) ?? 0) + (times.get(group.name) ?? 0));
+  }
+  return byLayer;
+}
+
+/** A kernel belongs to the layer of its first op; what is fused behind it comes for free. */
+function ownerOf(graph: Graph, group: Group): string {
+  if (group.kind === 'update' || group.kind === 'scalar') return '';
+  return group.nodes.map((id) => graph.nodes[id]!.layer).find((layer) => layer !== '') ?? '';
+}
+
+/** Casts between layers have their own price, which depends on both; the casts of weights are part of their layer. */
+function isActivationCast(graph: Graph, group: Group): boolean {
+  return group.nodes.every((id) => {
+    const node = graph.nodes[id]!;
+    return node.op === 'cast' && graph.nodes[node.inputs[0]!]!.op !== 'state';
+  });
+}
+
+/** Whether a layer may be in the low format: losses and softmax may not, and a pin of the file has the last word. */
+function allowed(nodes: readonly Node[], pins: readonly Pin[]): { readonly low: boolean; readonly full: boolean } {
+  const pin = nodes.map((node) => findPin(node, pins)).find((found) => found !== undefined);
+  if (pin !== undefined) return { low: pin.dtype !== 'f32', full: pin.dtype === 'f32' };
+  const isFull = nodes.some((node) => {
+    const { precision, operands } = opDefinition(node.op);
+    return precision === 'full' && operands.some(({ format }) => format === 'class');
+  });
+  return { low: !isFull, full: true };
+}
+
+export interface CostInput {
+  /** The training step with every value in f32, and with the low format wherever `mixed` puts it. */
+  readonly full: PlanFunction;
+  readonly low: PlanFunction;
+  readonly fullTimes: GroupTimes;
+  readonly lowTimes: GroupTimes;
+  readonly pins: readonly Pin[];
+  /** Bytes a second that a cast moves. */
+  readonly bandwidth: number;
+}
+
+export interface LayerCosts {
+  readonly problem: FormatProblem;
+  /** The layers by the problem's units. */
+  readonly layers: readonly string[];
+  /** Seconds that belong to no layer, in f32 and with low formats. */
+  readonly rest: FormatCost;
+}
+
+/** Seconds of a cast: it reads one format and writes the other. */
+function castSeconds(elements: number, bandwidth: number): number {
+  return (6 * elements) / bandwidth;
+}
+
+/**
+ * The time of the training step as a function of each layer's format: what its kernels take in either, and the casts where neighbours differ, of the
+ * value in the forward pass and of its gradient in the backward pass. A value is cast once for all who read it, its gradient once for each.
+ */
+export function layerCosts({ full, low, fullTimes, lowTimes, pins, bandwidth }: CostInput): LayerCosts {
+  const [slow, fast] = [layerTimes(full, fullTimes), layerTimes(low, lowTimes)];
+  const { graph } = full;
+  const forward = graph.nodes.filter((node) => node.layer !== '' && phaseOf(node) === 'forward' && opDefinition(node.op).kind !== 'source');
+  const layers = [...new Set(forward.map(({ layer }) => layer))];
+  const unitOf = new Map(layers.map((layer, unit) => [layer, unit]));
+  const units = layers.map((layer): FormatCost => {
+    const may = allowed(
+      forward.filter((node) => node.layer === layer),
+      pins,
+    );
+    return { low: may.low ? (fast.get(layer) ?? 0) : Infinity, full: may.full ? (slow.get(layer) ?? 0) : Infinity };
+  });
+  const hasGradient = new Set(graph.nodes.flatMap(({ gradOf }) => (gradOf === undefined ? [] : [gradOf])));
+  const casts = forward.flatMap((node): SharedCast[] => {
+    if (!isFloat(node.type.dtype) || node.type.shape.length < 2) return [];
+    const maker = unitOf.get(node.layer)!;
+    const readers = [...new Set(forward.filter(({ inputs }) => inputs.includes(node.id)).map(({ layer }) => unitOf.get(layer)!))].filter(
+      (reader) => reader !== maker,
+    );
+    if (readers.length === 0) return [];
+    const seconds = castSeconds(elementCount(node.type.shape), bandwidth);
+    const shared = { maker, readers, widen: seconds, narrow: seconds };
+    return hasGradient.has(node.id) ? [shared, ...readers.map((reader) => ({ ...shared, readers: [reader] }))] : [shared];
+  });
+  return { problem: { units, casts }, layers, rest: { low: fast.get('') ?? 0, full: slow.get('') ?? 0 } };
+}
+
+/** The pins that give every layer the chosen format. */
+export function pinsOf({ layers, problem }: LayerCosts, low: readonly boolean[], format: LowType): readonly Pin[] {
+  return layers.flatMap((pattern, unit): Pin[] => {
+    if (problem.units[unit]!.low === Infinity) return [];
+    const dtype: FloatType = low[unit] ? format : 'f32';
+    return [{ pattern, dtype, line: 0 }];
+  });
+}

@@ -1,0 +1,41 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { basename, delimiter, join } from 'node:path';
+
+/** Folders in which Vulkan's loader looks for drivers. */
+function driverFolders(): string[] {
+  const { XDG_CONFIG_HOME, XDG_CONFIG_DIRS, XDG_DATA_HOME, XDG_DATA_DIRS } = process.env;
+  const bases = [
+    XDG_CONFIG_HOME || join(homedir(), '.config'),
+    ...(XDG_CONFIG_DIRS || '/etc/xdg').split(delimiter),
+    '/etc',
+    '/usr/local/etc',
+    XDG_DATA_HOME || join(homedir(), '.local/share'),
+    ...(XDG_DATA_DIRS || '/usr/local/share:/usr/share').split(delimiter),
+  ];
+  return bases.map((base) => join(base, 'vulkan/icd.d'));
+}
+
+/**
+ * Manifests of the Vulkan drivers on this Linux machine; undefined on other systems, which have their own ways. Looking before Dawn does saves it
+ * from writing its disappointment to the terminal, and everyone without a GPU the time of loading it.
+ */
+export function findVulkanDrivers(): readonly string[] | undefined {
+  if (process.platform !== 'linux') return undefined;
+  const named = process.env.VK_DRIVER_FILES || process.env.VK_ICD_FILENAMES;
+  if (named) return named.split(delimiter).filter((path) => path.endsWith('.json') && existsSync(path));
+  return driverFolders().flatMap((folder) => {
+    try {
+      return readdirSync(folder)
+        .filter((name) => name.endsWith('.json'))
+        .map((name) => join(folder, name));
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** Whether there are drivers, and all of them run on the processor: Mesa's lavapipe, SwiftShader. */
+export function areSoftware(drivers: readonly string[]): boolean {
+  return drivers.length > 0 && drivers.every((path) => /^(lvp|vk_swiftshader)/.test(basename(path)));
+}
