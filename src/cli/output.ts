@@ -41,6 +41,11 @@ export class Output {
     return this.#stderr.isTTY === true;
   }
 
+  /** Columns of that terminal. */
+  get columns(): number {
+    return this.#stderr.columns ?? 80;
+  }
+
   get color(): boolean {
     return wantsColor(this.human);
   }

@@ -12,6 +12,7 @@ import { addPlan } from './commands/plan.js';
 import { addPredict } from './commands/predict.js';
 import { addTest } from './commands/test.js';
 import { addTrain } from './commands/train.js';
+import { addTune } from './commands/tune.js';
 import { addVerify } from './commands/verify.js';
 import { EXIT, reportFailure } from './failure.js';
 import { Output, type Stream } from './output.js';
@@ -30,6 +31,7 @@ const COMMANDS = [
   addData,
   addBackends,
   addBench,
+  addTune,
 ];
 
 /** Runs one command line (`argv` without node and script) and resolves to its exit code; prints every failure and never throws. */

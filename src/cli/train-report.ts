@@ -3,7 +3,8 @@ import type { EpochEvent, StartEvent, StepEvent, TrainEvent, TrainProgress } fro
 import { formatCount, formatDuration, formatPercent, type Output } from './output.js';
 
 const BAR = '{what} {bar} {percentage}%  {facts}';
-const BAR_WIDTH = 24;
+const LONGEST_BAR = 24;
+const SHORTEST_BAR = 4;
 
 /** Shows a training run: a progress bar on a terminal, plain lines elsewhere, a table of the epochs at the end. */
 export class TrainReport {
@@ -41,20 +42,21 @@ export class TrainReport {
   onProgress(progress: TrainProgress): void {
     if (!this.#output.terminal) return;
     const phase = `${progress.phase} ${progress.epoch}`;
+    const { bar, ...line } = layOutProgress(progress, this.#output.columns);
     if (this.#bar === undefined || this.#phase !== phase) {
       this.#stopBar();
       this.#phase = phase;
       this.#bar = new SingleBar({
         format: BAR,
-        barsize: BAR_WIDTH,
+        barsize: bar,
         hideCursor: true,
         clearOnComplete: true,
         linewrap: false,
         gracefulExit: false,
       });
-      this.#bar.start(progress.stepsPerEpoch, progress.stepInEpoch, payload(progress));
+      this.#bar.start(progress.total, progress.done, line);
     }
-    this.#bar.update(progress.stepInEpoch, payload(progress));
+    this.#bar.update(progress.done, line);
   }
 
   /** Ends the display. */
@@ -113,16 +115,36 @@ export class TrainReport {
   }
 }
 
-function payload({ phase, epoch, epochs, loss, accuracy, lossScale, skipped, imagesPerSecond, secondsLeft }: TrainProgress) {
+interface Facts {
+  readonly what: string;
+  readonly facts: string;
+}
+
+function describeProgress(progress: TrainProgress, narrow: boolean): Facts {
+  const { phase, epoch, epochs, loss, accuracy, lossScale, skipped, imagesPerSecond, secondsLeft } = progress;
   const facts = [
     `loss ${formatLoss(loss)}`,
-    `accuracy ${(100 * accuracy).toFixed(1)} %`,
+    `${narrow ? 'acc' : 'accuracy'} ${(100 * accuracy).toFixed(1)} %`,
     ...(lossScale === 1 ? [] : [`scale ${lossScale}`]),
     ...(skipped === 0 ? [] : [`${skipped} skipped`]),
-    `${formatCount(Math.round(imagesPerSecond))} images/s`,
+    `${formatCount(Math.round(imagesPerSecond))}${narrow ? '/s' : ' images/s'}`,
     ...(secondsLeft === undefined ? [] : [`${formatDuration(secondsLeft)} left`]),
   ];
-  return { what: phase === 'train' ? `epoch ${epoch}/${epochs}` : 'testing', facts: facts.join('  ') };
+  return { what: phase === 'train' ? `epoch ${epoch}/${epochs}` : 'testing', facts: facts.join(narrow ? ' ' : '  ') };
+}
+
+export interface ProgressLine extends Facts {
+  /** Length of the bar. */
+  readonly bar: number;
+}
+
+/** The line for a terminal of so many columns: the bar gives way first, then words are abbreviated. */
+export function layOutProgress(progress: TrainProgress, columns: number): ProgressLine {
+  // Beside the bar stand its percentage and spaces, and numbers may grow by a digit or two.
+  const room = ({ what, facts }: Facts): number => columns - `${what}  100%  ${facts}`.length - 2;
+  const wide = describeProgress(progress, false);
+  const line = room(wide) >= SHORTEST_BAR ? wide : describeProgress(progress, true);
+  return { ...line, bar: Math.min(LONGEST_BAR, Math.max(SHORTEST_BAR, room(line))) };
 }
 
 function formatLoss(loss: number | null): string {

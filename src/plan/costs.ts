@@ -1,18 +1,21 @@
 import type { Pin } from '../ir/program.js';
 import type { FloatType, Graph, LowType, Node } from '../ir/types.js';
 import { elementCount, isFloat } from '../ir/types.js';
-import { opDefinition } from '../ops/index.js';
+import { isOpName, opDefinition } from '../ops/index.js';
 import type { FormatCost, FormatProblem, SharedCast } from '../precision/min-cut.js';
 import { findPin } from '../precision/pins.js';
-import { phaseOf } from './facts.js';
+import { phaseOf, readersOf } from './facts.js';
 import type { Group, PlanFunction } from './plan.js';
 
 /** Measured seconds of each kernel of a plan's training step, by name. */
 export type GroupTimes = ReadonlyMap<string, number>;
 
-/** Seconds of one training step by layer; what belongs to no layer (the optimizer, the finite check) is under the empty name. */
+/** The name under which the times of a step hold what no kernel takes: copying inputs, the call itself. */
+export const OUTSIDE = '';
+
+/** Seconds of one training step by layer; what belongs to no layer (the optimizer, the finite check, the call) is under the empty name. */
 export function layerTimes(fn: PlanFunction, times: GroupTimes): ReadonlyMap<string, number> {
-  const byLayer = new Map<string, number>();
+  const byLayer = new Map<string, number>([['', times.get(OUTSIDE) ?? 0]]);
   for (const group of fn.groups) {
     if (isActivationCast(fn.graph, group)) continue;
     const layer = ownerOf(fn.graph, group);
@@ -78,22 +81,21 @@ export function layerCosts({ full, low, fullTimes, lowTimes, pins, bandwidth }: 
   const [slow, fast] = [layerTimes(full, fullTimes), layerTimes(low, lowTimes)];
   const { graph } = full;
   const forward = graph.nodes.filter((node) => node.layer !== '' && phaseOf(node) === 'forward' && opDefinition(node.op).kind !== 'source');
-  const layers = [...new Set(forward.map(({ layer }) => layer))];
+  const byLayer = new Map<string, Node[]>();
+  for (const node of forward) byLayer.set(node.layer, [...(byLayer.get(node.layer) ?? []), node]);
+  const layers = [...byLayer.keys()];
   const unitOf = new Map(layers.map((layer, unit) => [layer, unit]));
-  const units = layers.map((layer): FormatCost => {
-    const may = allowed(
-      forward.filter((node) => node.layer === layer),
-      pins,
-    );
+  const units = [...byLayer].map(([layer, nodes]): FormatCost => {
+    const may = allowed(nodes, pins);
     return { low: may.low ? (fast.get(layer) ?? 0) : Infinity, full: may.full ? (slow.get(layer) ?? 0) : Infinity };
   });
   const hasGradient = new Set(graph.nodes.flatMap(({ gradOf }) => (gradOf === undefined ? [] : [gradOf])));
+  const readersOfValue = readersOf(graph);
   const casts = forward.flatMap((node): SharedCast[] => {
     if (!isFloat(node.type.dtype) || node.type.shape.length < 2) return [];
     const maker = unitOf.get(node.layer)!;
-    const readers = [...new Set(forward.filter(({ inputs }) => inputs.includes(node.id)).map(({ layer }) => unitOf.get(layer)!))].filter(
-      (reader) => reader !== maker,
-    );
+    const own = (readersOfValue.get(node.id) ?? []).filter((reader) => phaseOf(reader) === 'forward').map(({ layer }) => unitOf.get(layer));
+    const readers = [...new Set(own)].filter((reader) => reader !== undefined && reader !== maker) as number[];
     if (readers.length === 0) return [];
     const seconds = castSeconds(elementCount(node.type.shape), bandwidth);
     const shared = { maker, readers, widen: seconds, narrow: seconds };
@@ -102,11 +104,51 @@ export function layerCosts({ full, low, fullTimes, lowTimes, pins, bandwidth }: 
   return { problem: { units, casts }, layers, rest: { low: fast.get('') ?? 0, full: slow.get('') ?? 0 } };
 }
 
-/** The pins that give every layer the chosen format. */
-export function pinsOf({ layers, problem }: LayerCosts, low: readonly boolean[], format: LowType): readonly Pin[] {
-  return layers.flatMap((pattern, unit): Pin[] => {
-    if (problem.units[unit]!.low === Infinity) return [];
-    const dtype: FloatType = low[unit] ? format : 'f32';
-    return [{ pattern, dtype, line: 0 }];
+function pinsFor(layers: readonly string[], dtype: FloatType): readonly Pin[] {
+  return layers.map((pattern) => ({ pattern, dtype, line: 0 }));
+}
+
+/** Layers with a result of their forward pass in f32. Statistics are f32 whatever the layer's format is. */
+function layersInF32({ graph }: PlanFunction): ReadonlySet<string> {
+  const found = graph.nodes.filter((node) => {
+    if (node.type.dtype !== 'f32' || node.type.shape.length < 2 || node.op === 'cast') return false;
+    return phaseOf(node) === 'forward' && opDefinition(node.op).kind !== 'source';
   });
+  return new Set(found.map(({ layer }) => layer));
+}
+
+/**
+ * The fewest pins that give every layer its chosen format: first those of layers that would be low, then those of layers that would follow one of
+ * these. `compile` gives the training step of `mixed` with some pins.
+ */
+export function pinsOfChoice(
+  { layers, problem }: LayerCosts,
+  low: readonly boolean[],
+  format: LowType,
+  compile: (pins: readonly Pin[]) => PlanFunction,
+): readonly Pin[] {
+  /** A layer that is called like an op comes first: its pin means that op elsewhere too, and the pins behind it decide there. */
+  const names = (wanted: (layer: string, unit: number) => boolean) => {
+    const found = layers.filter(wanted);
+    return [...found.filter(isOpName), ...found.filter((layer) => !isOpName(layer))];
+  };
+  const free = (unit: number) => problem.units[unit]!.low !== Infinity && problem.units[unit]!.full !== Infinity;
+  const usual = layersInF32(compile([]));
+  const full = pinsFor(
+    names((layer, unit) => free(unit) && !low[unit] && !usual.has(layer)),
+    'f32',
+  );
+  const held = layersInF32(compile(full));
+  const lowered = pinsFor(
+    names((layer, unit) => free(unit) && low[unit]! && held.has(layer)),
+    format,
+  );
+  if (lowered.length === 0) return full;
+  // A layer that was in f32 because of what it follows may now follow a lowered one.
+  const loose = layersInF32(compile([...full, ...lowered]));
+  const kept = pinsFor(
+    names((layer, unit) => free(unit) && !low[unit] && !loose.has(layer)),
+    'f32',
+  );
+  return [...full, ...lowered, ...kept];
 }

@@ -11,8 +11,8 @@ interface FreeRange {
   readonly size: number;
 }
 
-function alignUp(size: number): number {
-  return Math.ceil(Math.max(size, 1) / ALIGNMENT) * ALIGNMENT;
+function alignUp(size: number, alignment: number): number {
+  return Math.ceil(Math.max(size, 1) / alignment) * alignment;
 }
 
 /** Free ranges by offset; allocation takes the smallest that fits, and only grows the arena when none does. */
@@ -67,8 +67,8 @@ export function lastReads(graph: Graph, groups: readonly Group[]): Map<ValueId, 
   return last;
 }
 
-/** Places every stored value in one arena; values whose lives do not overlap share bytes. */
-export function planMemory(graph: Graph, groups: readonly Group[]): MemoryPlan {
+/** Places every stored value in one arena, at multiples of `alignment` bytes; values whose lives do not overlap share bytes. */
+export function planMemory(graph: Graph, groups: readonly Group[], alignment = ALIGNMENT): MemoryPlan {
   const last = lastReads(graph, groups);
   const arena = new Arena();
   const allocations: Allocation[] = [];
@@ -76,11 +76,11 @@ export function planMemory(graph: Graph, groups: readonly Group[]): MemoryPlan {
   for (const group of groups) {
     for (const value of group.stores) {
       const size = byteLength(graph.nodes[value]!.type);
-      const allocation = { value, offset: arena.allocate(alignUp(size)), size };
+      const allocation = { value, offset: arena.allocate(alignUp(size, alignment)), size };
       allocations.push(allocation);
       dying[last.get(value)!]?.push(allocation);
     }
-    for (const { offset, size } of dying[group.index]!) arena.release({ offset, size: alignUp(size) });
+    for (const { offset, size } of dying[group.index]!) arena.release({ offset, size: alignUp(size, alignment) });
   }
   return { arena: arena.size, allocations };
 }

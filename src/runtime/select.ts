@@ -3,8 +3,7 @@ import type { Backend, BackendInfo } from './backend.js';
 
 interface BackendEntry {
   readonly summary: string;
-  /** Undefined until the backend exists in this version. */
-  readonly open?: () => Promise<Backend>;
+  readonly open: () => Promise<Backend>;
 }
 
 /** Every backend, in the order in which they are listed. Opened lazily: each brings native code that the others must not load. */
@@ -39,16 +38,12 @@ export interface SelectedBackend {
   readonly info: BackendInfo;
 }
 
-function entry(name: BackendName): BackendEntry {
-  return BACKENDS[name];
-}
-
-function notBuilt(name: BackendName) {
+function cannotRun({ name, reason }: BackendInfo): UserError {
   return userError(
-    'AMP6011',
-    `the ${name} backend is not built into this version of ampc`,
-    undefined,
-    `use --backend ${BACKEND_NAMES.filter((other) => entry(other).open !== undefined).join(' or --backend ')}`,
+    'AMP6010',
+    `the ${name} backend cannot run here`,
+    reason,
+    'install what is missing, or choose another --backend: `ampc backends` shows what can run here',
   );
 }
 
@@ -58,20 +53,16 @@ function notBuilt(name: BackendName) {
  */
 export async function selectBackend(name: BackendName | 'auto'): Promise<SelectedBackend> {
   if (name === 'auto') return selectAutomatically();
-  const open = entry(name).open;
-  if (open === undefined) throw notBuilt(name);
-  const backend = await open();
+  const backend = await BACKENDS[name].open();
   const info = await backend.probe();
-  if (!info.available) throw userError('AMP6010', `the ${name} backend cannot run here`, info.reason);
+  if (!info.available) throw cannotRun(info);
   return { backend, info };
 }
 
 async function selectAutomatically(): Promise<SelectedBackend> {
   const reasons: string[] = [];
   for (const name of AUTO) {
-    const open = entry(name).open;
-    if (open === undefined) continue;
-    const backend = await open();
+    const backend = await BACKENDS[name].open();
     const info = await backend.probe({ automatic: true });
     if (info.available && info.software !== true) return { backend, info };
     reasons.push(`${name}: ${info.available ? `only a software adapter (${info.device}); ask for it by name` : info.reason}`);
@@ -86,7 +77,7 @@ async function selectAutomatically(): Promise<SelectedBackend> {
 
 /**
  * The backend called `name`, to plan for: it need not be able to run here, but must know its formats. `auto` is what `selectBackend` would
- * take, or `cpu` when nothing can run. Throws UserError when the backend is not built in or cannot tell what it offers.
+ * take, or `cpu` when nothing can run. Throws UserError when it cannot tell what it offers.
  */
 export async function describeBackend(name: BackendName | 'auto'): Promise<SelectedBackend> {
   if (name === 'auto') {
@@ -97,11 +88,9 @@ export async function describeBackend(name: BackendName | 'auto'): Promise<Selec
       return describeBackend('cpu');
     }
   }
-  const open = entry(name).open;
-  if (open === undefined) throw notBuilt(name);
-  const backend = await open();
+  const backend = await BACKENDS[name].open();
   const info = await backend.probe();
-  if (info.capabilities === undefined) throw userError('AMP6010', `the ${name} backend cannot run here`, info.reason);
+  if (info.capabilities === undefined) throw cannotRun(info);
   return { backend, info };
 }
 
@@ -109,8 +98,7 @@ export async function describeBackend(name: BackendName | 'auto'): Promise<Selec
 export async function probeBackends(): Promise<readonly (BackendInfo & { readonly summary: string })[]> {
   return Promise.all(
     BACKEND_NAMES.map(async (name) => {
-      const { summary, open } = entry(name);
-      if (open === undefined) return { name, summary, available: false, reason: 'not built into this version of ampc' };
+      const { summary, open } = BACKENDS[name];
       return { summary, ...(await (await open()).probe()) };
     }),
   );

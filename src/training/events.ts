@@ -61,8 +61,9 @@ export interface TrainProgress {
   /** From 1. */
   readonly epoch: number;
   readonly epochs: number;
-  readonly stepInEpoch: number;
-  readonly stepsPerEpoch: number;
+  /** Of the phase: steps of the epoch, or test images. */
+  readonly done: number;
+  readonly total: number;
   readonly step: number;
   /** Means over the epoch so far. */
   readonly loss: number;

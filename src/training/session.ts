@@ -140,7 +140,7 @@ export class Session {
   private async report(): Promise<void> {
     for (const result of await this.stepper.drain()) await this.take(result);
     this.reportedAt = performance.now();
-    this.progress('train', this.testMs);
+    this.progress('train', this.stepInEpoch, this.plan.stepsPerEpoch);
   }
 
   private async take(result: StepResult): Promise<void> {
@@ -182,7 +182,7 @@ export class Session {
     );
   }
 
-  private progress(phase: 'train' | 'test', testMs: number): void {
+  private progress(phase: 'train' | 'test', done: number, total: number): void {
     const { images, ms } = this.trained;
     const { epochs, stepsPerEpoch, totalSteps, maxSteps } = this.plan;
     const perStep = images === 0 ? undefined : (ms / images) * this.stepper.imagesPerStep;
@@ -191,15 +191,15 @@ export class Session {
       phase,
       epoch: Math.min(epochs, this.epoch + 1),
       epochs,
-      stepInEpoch: this.stepInEpoch,
-      stepsPerEpoch,
+      done,
+      total,
       step: this.step,
       loss: meanLoss(this.tally),
       accuracy: this.tally.correct / this.tally.images,
       lossScale: this.scale,
       skipped: this.tally.skipped,
       imagesPerSecond: ms === 0 ? 0 : (images / ms) * 1000,
-      secondsLeft: perStep === undefined ? undefined : (stepsLeft * perStep + Math.ceil(stepsLeft / stepsPerEpoch) * testMs) / 1000,
+      secondsLeft: perStep === undefined ? undefined : (stepsLeft * perStep + Math.ceil(stepsLeft / stepsPerEpoch) * this.testMs) / 1000,
     });
   }
 
@@ -208,7 +208,7 @@ export class Session {
     const { executable, dataset, signal } = this.options;
     if (this.options.evaluate === false) return undefined;
     const started = performance.now();
-    const onProgress = (): void => this.progress('test', this.testMs);
+    const onProgress = (done: number, total: number): void => this.progress('test', done, total);
     const result = await evaluate(executable, this.options.plan, dataset.test, { signal, onProgress });
     this.testMs = performance.now() - started;
     return result === undefined ? undefined : { accuracy: result.accuracy, loss: result.loss };

@@ -169,11 +169,35 @@ describe('ampc plan', () => {
     assert.equal((await ampc('plan', file, '--fail-on', 'any')).code, 2);
   });
 
-  it('a backend that does not exist yet says so and names the others', async () => {
-    const { code, stderr } = await ampc('plan', file, '--backend', 'webgpu');
-    assert.equal(code, 1);
-    assert.match(stderr, /the webgpu backend is not built into this version of ampc/);
-    assert.match(stderr, /--backend cpu/);
+  it('plans for any backend, whether or not it can run here', async () => {
+    for (const backend of ['cpu', 'tensorflow', 'reference']) {
+      const { code, stdout, stderr } = await ampc('plan', file, '--backend', backend, '--dump');
+      assert.deepEqual([code, stderr], [0, '']);
+      assert.match(stdout, new RegExp(`^plan @Tiny .*backend=${backend}\\n`));
+    }
+  });
+
+  it('--emit c prints the source that is compiled, or says why it cannot', async () => {
+    const compiler = process.env.AMPC_CC;
+    process.env.AMPC_CC = work.path('no-such-compiler');
+    try {
+      const { code, stdout, stderr } = await ampc('plan', file, '--emit', 'c', '--backend', 'cpu');
+      assert.deepEqual([code, stdout], [1, '']);
+      assert.match(stderr, /the C compiler that AMPC_CC names does not run: .*no-such-compiler/);
+      const trained = await ampc('train', file, '--backend', 'cpu', '--out', work.path('run'));
+      assert.deepEqual([trained.code, trained.stdout], [1, '']);
+      assert.match(trained.stderr, /the cpu backend cannot run here[\s\S]*AMPC_CC names does not run[\s\S]*ampc backends/);
+    } finally {
+      if (compiler === undefined) delete process.env.AMPC_CC;
+      else process.env.AMPC_CC = compiler;
+    }
+    const backends = await ampc('backends', '--json');
+    const cpu = backends.stdout.split('\n').find((line) => line.includes('"name":"cpu"'));
+    if (!JSON.parse(cpu!).available) return;
+    const { code, stdout } = await ampc('plan', file, '--emit', 'c', '--backend', 'cpu');
+    assert.equal(code, 0);
+    assert.match(stdout, /^\/\*\n \* Tiny, policy mixed, f16/);
+    assert.match(stdout, /%\d+ = linear .*layer="fc"/);
   });
 });
 

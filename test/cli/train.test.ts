@@ -100,6 +100,55 @@ describe('ampc train, eval, predict, bench', () => {
     assert.match(bad.stderr, /tiny\.amp cannot be read as a picture/);
   });
 
+  it('--max-steps holds for the resumed run too, until it has stopped there', async () => {
+    const run = work.path('limited');
+    const child = startAmpc(args('train', file, '--out', run, '--json', '--log-every', '1', '--epochs', '100', '--max-steps', '400'));
+    await child.waitFor(/"step":5,/);
+    child.kill('SIGINT');
+    assert.equal((await child.result).code, 130);
+    assert.equal(events(await ampc(...args('train', file, '--resume', run, '--json'))).at(-1).steps, 400);
+    const more = ['--resume', run, '--json', '--epochs', '41'];
+    assert.equal(events(await ampc(...args('train', file, ...more))).at(-1).steps, 410);
+    assert.equal(events(await ampc(...args('train', file, ...more, '--max-steps', '400'))).at(-1).steps, 410);
+  }).timeout(60_000);
+
+  it('weights that do not fit leave no run folder', async () => {
+    const run = work.path('unfit');
+    const { code, stderr } = await ampc(...args('train', file, '--out', run, '--init', file));
+    assert.equal(code, 1);
+    assert.match(stderr, /tiny\.amp is not a usable safetensors file/);
+    assert.equal(existsSync(run), false);
+  });
+
+  it('--init starts from given weights, which eval and predict take too', async () => {
+    const first = work.path('first');
+    await ampc(...args('train', file, '--out', first, '--max-steps', '3'));
+    const weights = join(first, 'last.safetensors');
+    const second = work.path('second');
+    const started = ['--out', second, '--init', weights, '--set', 'train.lr=0', '--max-steps', '1', '--precision', 'fp32'];
+    assert.equal((await ampc(...args('train', file, ...started))).code, 0);
+    assert.deepEqual(readFileSync(join(second, 'last.safetensors')), readFileSync(weights));
+    const picture = work.path('init.jpg');
+    await sharp({ create: { width: 32, height: 32, channels: 3, background: '#c04020' } })
+      .jpeg()
+      .toFile(picture);
+    const prediction = await ampc(...args('predict', file, picture, '--weights', weights, '--json'));
+    assert.equal(prediction.code, 0, prediction.stderr);
+    assert.deepEqual(events(prediction), events(await ampc(...args('predict', first, picture, '--json'))));
+  });
+
+  it('--no-shuffle takes the images in order, so that the seed of equal weights changes nothing', async () => {
+    const weights = join(work.path('ordered-0'), 'last.safetensors');
+    await ampc(...args('train', file, '--out', work.path('ordered-0'), '--max-steps', '1'));
+    const losses = async (seed: string, ...rest: readonly string[]) => {
+      const run = ['--out', work.path(`ordered-${seed}-${rest.length}`), '--init', weights, '--seed', seed, '--log-every', '1', '--json'];
+      const lines = events(await ampc(...args('train', file, ...run, '--max-steps', '4', ...rest)));
+      return lines.filter(({ event }) => event === 'step').map(({ loss }) => loss);
+    };
+    assert.deepEqual(await losses('1', '--no-shuffle'), await losses('2', '--no-shuffle'));
+    assert.notDeepEqual(await losses('1'), await losses('2'));
+  });
+
   it('bench --json prints the line of the contract', async () => {
     const { code, stdout } = await ampc('bench', file, '--backend', 'reference', '--steps', '3', '--warmup', '1', '--json');
     assert.equal(code, 0);
@@ -129,6 +178,9 @@ describe('ampc train, eval, predict, bench', () => {
       [args('train', file, '--resume', run, '--batch', '4'), /belongs to another run[\s\S]*batch/],
       [args('train', file, '--out', work.path('set'), '--set', 'train.bacth=4'), /bacth/],
       [args('eval', file), /is not the folder of a run[\s\S]*--weights/],
+      [args('eval', work.path('nowhere')), /is not the folder of a run[\s\S]*no such folder/],
+      [args('train', file, '--out', work.path('tiny.amp')), /cannot use .*tiny\.amp as a run folder/],
+      [args('train', file, '--out', join(work.path('tiny.amp'), 'x')), /cannot use .*x as a run folder/],
       [args('eval', run, '--weights', file), /tiny\.amp/],
     ];
     for (const [command, says] of mistakes) {

@@ -13,7 +13,7 @@ describe('wrong usage', () => {
     { args: ['train', 'a.amp', '--set', 'batch'], says: /key\.path=value/ },
     { args: ['train', 'a.amp', 'b.amp'], says: /too many arguments/ },
     { args: ['plan'], says: /missing required argument 'file'/ },
-    { args: ['plan', '--diff', 'a.amp'], says: /--diff compares two files/ },
+    { args: ['plan', '--diff', 'a.amp'], says: /--diff compares two plans/ },
     { args: ['plan', 'a.amp', '--emit', 'rust'], says: /Choose from c/ },
     { args: ['data', 'fetch', 'cifar'], says: /Did you mean cifar10\?/ },
     { args: [], says: /Usage: ampc/ },

@@ -105,20 +105,31 @@ export function describeConvolution({ x, kernel, out, stride, padding }: Convolu
   return `${x.join('x')} ${kernel.join('x')} to ${out}, stride ${stride}, padding ${padding}`;
 }
 
-/** A random convolution and its two gradients, on integers. */
+/** A convolution and its two gradients, on random integers. */
+function convolutionOf(shape: ConvolutionShape, random: SampleRandom, dtype: FloatType, name: string): ContractionCase {
+  const b = new CaseBuilder(random, dtype, true);
+  const { stride, padding, kernel, out } = shape;
+  const [x, weight] = [b.low('x', shape.x), b.low('weight', [...kernel, shape.x[3], out])];
+  const bias = random.pick([true, false]) ? [b.full('bias', [out])] : [];
+  const y = b.emit('conv2d', [x, weight, ...bias], { stride, padding });
+  const dy = b.low('dy', b.shape(y));
+  const dx = b.emit('conv2d_input_grad', [dy, weight], { stride, padding, size: shape.x.slice(1, 3) }, b.anyFormat());
+  const dweight = b.emit('conv2d_weight_grad', [x, dy], { stride, padding, kernel }, b.anyFormat());
+  return b.finish(`conv2d ${describeConvolution(shape)}, ${name}`, { y, dx, dweight });
+}
+
 function convolutionCase(dtype: FloatType, seed: number): ContractionCase {
   const random = namedRandom('convolution', seed);
-  const b = new CaseBuilder(random, dtype, true);
-  const convolution = convolutionShape(random);
-  const { x: shape, kernel, out, stride, padding } = convolution;
-  const attrs = { stride, padding };
-  const [x, weight] = [b.low('x', shape), b.low('weight', [...kernel, shape[3], out])];
-  const bias = random.pick([true, false]) ? [b.full('bias', [out])] : [];
-  const y = b.emit('conv2d', [x, weight, ...bias], attrs);
-  const dy = b.low('dy', b.shape(y));
-  const dx = b.emit('conv2d_input_grad', [dy, weight], { ...attrs, size: shape.slice(1, 3) }, b.anyFormat());
-  const dweight = b.emit('conv2d_weight_grad', [x, dy], { ...attrs, kernel }, b.anyFormat());
-  return b.finish(`conv2d ${describeConvolution(convolution)}, seed ${seed}`, { y, dx, dweight });
+  return convolutionOf(convolutionShape(random), random, dtype, `seed ${seed}`);
+}
+
+/** Convolutions that random shapes seldom are: no window meets the image; images too large to be staged together. */
+export function rareCases(): ContractionCase[] {
+  const missed = { x: [2, 1, 1, 16], kernel: [2, 2], out: 16, stride: [3, 3], padding: [2, 0, 2, 0] } as const;
+  const large = { x: [5, 20, 20, 96], kernel: [1, 1], out: 16, stride: [1, 1], padding: [0, 0, 0, 0] } as const;
+  return [missed, large].flatMap((shape) =>
+    (['f32', 'bf16'] as const).map((dtype) => convolutionOf(shape, namedRandom('rare', 1), dtype, 'rare')),
+  );
 }
 
 /** A random linear layer and its two gradients, on integers. */

@@ -1,11 +1,11 @@
 import { skip } from '../support/skip.js';
 import { compilePlan, compilerNamed, runnableSets } from './compile.js';
-import { checkExactly, contractionCases } from './contraction-cases.js';
+import { checkExactly, contractionCases, rareCases } from './contraction-cases.js';
 
 describe('contractions of random shapes', function () {
   this.timeout(300_000);
 
-  it('are exact on integers', () => checkExactly(contractionCases(1, 24), compilePlan));
+  it('are exact on integers', () => checkExactly([...rareCases(), ...contractionCases(1, 24)], compilePlan));
 
   for (const [i, isa] of (['avx512', 'avx2', 'plain'] as const).entries()) {
     it(`are exact on integers with ${isa} instructions`, async function () {

@@ -1,16 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { compileProgram } from '../../src/compile.js';
-import type { PolicyName } from '../../src/ir/program.js';
-import type { FloatType, PrecisionName } from '../../src/ir/types.js';
-import { lowerProgram } from '../../src/lower/lower.js';
-import type { Executable, Scalars } from '../../src/runtime/backend.js';
-import { type BackendName, selectBackend } from '../../src/runtime/select.js';
+import type { Executable } from '../../src/runtime/backend.js';
 import { skip } from '../support/skip.js';
-import { deterministicBatch, deterministicStates } from './support/deterministic.js';
-
-const SIDE = 32;
-const FORMATS: Readonly<Record<PrecisionName, FloatType>> = { fp32: 'f32', fp16: 'f16', bf16: 'bf16' };
+import { deterministicBatch } from './support/deterministic.js';
+import { type Case, disagreement, type LossFixture, load, readFixture, SIDE, train } from './support/pytorch.js';
 
 const RESIDUAL = `dataset cifar10 { normalize(mean: 0.5, std: 0.5) }
 
@@ -36,77 +29,31 @@ train {
 }
 `;
 
-interface Case {
-  readonly backend: BackendName;
-  readonly source: { readonly path: string; readonly text: string };
-  readonly precision: PrecisionName;
-  readonly policy: PolicyName;
-  readonly batch: number;
-  readonly lr: number;
+async function loadOrSkip(context: Mocha.Context, one: Case): Promise<Executable> {
+  return load(one).catch((error: Error) => skip(context, error.message));
 }
 
-/** The plan on its backend, with the weights that PyTorch started from. Skips the test where the backend cannot run. */
-async function load(context: Mocha.Context, { backend: name, source, precision, policy, batch }: Case): Promise<Executable> {
-  const { backend, info } = await selectBackend(name).catch((error: Error) => skip(context, error.message));
-  const plan = compileProgram(lowerProgram(source, { batch }), {
-    backend: name,
-    low: info.capabilities?.low ?? [],
-    precision: FORMATS[precision],
-    policy,
-  });
-  const executable = await backend.load(plan);
-  await executable.writeStates(deterministicStates(plan));
-  return executable;
-}
-
-async function train(executable: Executable, { batch, lr }: Case, share: number, steps: number): Promise<readonly Scalars[]> {
-  for (let step = 0; step < steps; step += 1) {
-    await executable.call('train_step', { ...deterministicBatch(step, batch, SIDE, share), lr: Float32Array.of(lr) });
-  }
-  return executable.drain();
-}
-
-function readFixture<T>(name: string): T {
-  return JSON.parse(readFileSync(new URL(`../fixtures/pytorch/${name}`, import.meta.url), 'utf8')) as T;
-}
-
-/** Relative to `expected`; `first` bounds element 0 where it is given. */
 function assertClose(what: string, actual: Iterable<number>, expected: readonly number[], tolerance: number, first = tolerance): void {
-  let index = 0;
-  for (const value of actual) {
-    const deviation = Math.abs(value / expected[index]! - 1);
-    const bound = index === 0 ? first : tolerance;
-    assert.ok(
-      deviation <= bound,
-      `${what}[${index}] is ${value}, PyTorch has ${expected[index]}: ${deviation.toExponential(1)} > ${bound}`,
-    );
-    index += 1;
-  }
+  assert.equal(disagreement(what, actual, expected, tolerance, first), undefined);
 }
-
-const isLow = ({ precision }: { readonly precision: PrecisionName }): boolean => precision !== 'fp32';
 
 describe("PyTorch's losses", () => {
   describe('of SimpleCNN with Adam', () => {
-    interface Run {
-      readonly precision: PrecisionName;
-      readonly share: number;
-      readonly losses: readonly number[];
-      readonly scale: number;
-    }
-    const { batch, steps, runs } = readFixture<{ batch: number; steps: number; runs: readonly Run[] }>('simple_cnn_losses.json');
+    const { batch, steps, runs } = readFixture<LossFixture>('test/fixtures/pytorch/simple_cnn_losses.json');
     const text = readFileSync(new URL('../../examples/simple-cnn.amp', import.meta.url), 'utf8');
     const source = { path: 'examples/simple-cnn.amp', text };
+    // specs/train has the runs of the cpu backend under the default policy.
     const cases = [
-      ...runs.map((run) => ({ ...run, backend: 'cpu', policy: 'mixed', steps }) as const),
-      ...runs.filter(isLow).map((run) => ({ ...run, backend: 'cpu', policy: 'autocast', steps }) as const),
+      ...runs
+        .filter(({ precision }) => precision !== 'fp32')
+        .map((run) => ({ ...run, backend: 'cpu', policy: 'autocast', steps }) as const),
       // A few steps, as it is slow: the backends are compared op by op elsewhere.
       ...runs.slice(1).map((run) => ({ ...run, backend: 'reference', policy: 'mixed', steps: 3 }) as const),
     ];
     for (const { backend, policy, precision, share, losses, scale, steps } of cases) {
       it(`${backend}, ${precision}, policy ${policy}, ${steps} steps, class share ${share}`, async function () {
         const one: Case = { backend, policy, source, precision, batch, lr: 1e-3 };
-        const executable = await load(this, one);
+        const executable = await loadOrSkip(this, one);
         const results = await train(executable, one, share, steps);
         await executable.dispose();
         assert.equal(results.length, steps);
@@ -134,7 +81,7 @@ describe("PyTorch's losses", () => {
       readonly logits: readonly number[];
       readonly eval_loss: number;
     }
-    const fixture = readFixture<Run>('residual_losses.json');
+    const fixture = readFixture<Run>('test/fixtures/pytorch/residual_losses.json');
     const { batch, steps, share } = fixture;
     for (const backend of ['cpu', 'reference'] as const) {
       it(`${backend}, fp32, ${steps} steps, then evaluation`, async function () {
@@ -146,7 +93,7 @@ describe("PyTorch's losses", () => {
           batch,
           lr: 0.05,
         };
-        const executable = await load(this, one);
+        const executable = await loadOrSkip(this, one);
         const results = await train(executable, one, share, steps);
         assertClose(
           'loss',

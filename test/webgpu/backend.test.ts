@@ -75,7 +75,7 @@ function assertNear(got: ArrayLike<number>, want: ArrayLike<number>, share: numb
 }
 
 describe('the webgpu backend', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
 
   before(async function () {
     await needAdapter(this);

@@ -106,7 +106,7 @@ describe('generated WGSL against the reference', () => {
     });
 
     it(`computes contractions in ${dtype} with tiles in workgroup memory`, async function () {
-      this.timeout(120_000);
+      this.timeout(300_000);
       await checkCases([...casesFor(CONTRACTIONS, dtype, 2), ...casesFor(CONTRACTIONS, dtype, 50)], { contractions: 'tiles' });
     });
   }

@@ -7,8 +7,9 @@ export const addPredict: AddCommand = (program, output) => {
   program
     .command('predict')
     .description('classify pictures with a trained model')
-    .argument('<run>', 'run folder')
+    .argument('<run-or-file>', 'run folder, or .amp file with --weights')
     .argument('<image...>', 'PNG or JPEG files')
+    .option('--weights <file>', "safetensors file (default: the run's last.safetensors)")
     .addOption(options.backend())
     .addOption(options.data())
     .addOption(options.json())

@@ -50,7 +50,9 @@ export const addTrain: AddCommand = (program, output, exitWith) => {
         }
         const accuracy =
           result.testAccuracy === undefined ? '' : `, test accuracy ${output.style('green', formatPercent(result.testAccuracy))}`;
-        output.line(`${result.steps} ${result.steps === 1 ? 'step' : 'steps'} in ${formatDuration(result.seconds)}${accuracy}; weights and metrics in ${result.run}`);
+        output.line(
+          `${result.steps} ${result.steps === 1 ? 'step' : 'steps'} in ${formatDuration(result.seconds)}${accuracy}; weights and metrics in ${result.run}`,
+        );
       } catch (error) {
         report.stop();
         throw error;

@@ -4,7 +4,7 @@ import type { Group, Plan, PlanFunction } from '../../plan/plan.js';
 import { GroupContext } from './context.js';
 import { emitGroup } from './group.js';
 import type { Binding, Dispatch } from './kernel.js';
-import { arenaBytes, type FunctionLayout, layoutFunction, layoutStates, type StateLayout } from './layout.js';
+import { type FunctionLayout, layoutFunction, layoutStates, type StateLayout } from './layout.js';
 import { DEFAULT_TARGET, type WgslTarget } from './target.js';
 
 /** One compute shader; dispatches of equal code share it. */
@@ -74,7 +74,7 @@ export function emitWgsl(plan: Plan, target: WgslTarget = DEFAULT_TARGET): WgslP
   const memory = {
     states: states.bytes,
     inputs: Math.max(0, ...functions.map(({ layout }) => layout.inputBytes)),
-    arena: Math.max(0, ...plan.functions.map((fn) => arenaBytes(fn, target.limits))),
+    arena: Math.max(0, ...functions.map(({ layout }) => layout.arenaBytes)),
     workspace,
   };
   return { shaders, functions, states, memory };

@@ -1,7 +1,8 @@
 import type { DType, TensorType, ValueId } from '../../ir/types.js';
 import { elementCount, stringAttr } from '../../ir/types.js';
 import { storageRoot } from '../../plan/fuse.js';
-import type { Plan, PlanFunction } from '../../plan/plan.js';
+import { planMemory } from '../../plan/memory.js';
+import type { MemoryPlan, Plan, PlanFunction } from '../../plan/plan.js';
 import type { WgslLimits } from './target.js';
 
 /** One GPU buffer each; `work` holds what a kernel leaves to the next one of its group, and values that are wider than planned. */
@@ -47,7 +48,11 @@ export interface FunctionLayout {
   readonly tensors: ReadonlyMap<string, TensorOutput>;
   /** Bytes at the start of `work` that live as long as the call. */
   readonly keptBytes: number;
+  readonly arenaBytes: number;
 }
+
+/** What the plan's offsets are multiples of. */
+const PLAN_ALIGNMENT = 64;
 
 /** Bytes of an element on the device. WGSL has no bytes to write: a computed u8 or bool takes a word; an input's bytes stay packed. */
 export function elementBytes(dtype: DType, input = false): number {
@@ -77,9 +82,9 @@ export function layoutStates(plan: Plan, { offsetAlignment }: WgslLimits): State
   return { slots, bytes };
 }
 
-/** The plan's offsets are 64-byte aligned. Where bindings need more, every allocation moves up by the same rule, and none overlaps another. */
-function arenaOffset(offset: number, alignment: number): number {
-  return alignment <= 64 ? offset : (offset / 64) * alignment;
+/** The plan's own memory, or, where bindings must start at coarser multiples than its offsets do, the same values laid out anew. */
+function memoryOf(fn: PlanFunction, alignment: number): MemoryPlan {
+  return alignment <= PLAN_ALIGNMENT ? fn.memory : planMemory(fn.graph, fn.groups, alignment);
 }
 
 export function layoutFunction(fn: PlanFunction, states: StateLayout, limits: WgslLimits): FunctionLayout {
@@ -99,14 +104,15 @@ export function layoutFunction(fn: PlanFunction, states: StateLayout, limits: Wg
     }
   }
   let keptBytes = 0;
-  for (const { value, offset } of fn.memory.allocations) {
+  const memory = memoryOf(fn, offsetAlignment);
+  for (const { value, offset } of memory.allocations) {
     const { type } = nodes[value]!;
     const bytes = bytesOf(type);
     if (type.dtype === 'u8') {
       places.set(value, { block: 'work', offset: keptBytes, bytes });
       keptBytes = alignTo(keptBytes + bytes, offsetAlignment);
     } else {
-      places.set(storageRoot(fn.graph, value), { block: 'arena', offset: arenaOffset(offset, offsetAlignment), bytes });
+      places.set(storageRoot(fn.graph, value), { block: 'arena', offset, bytes });
     }
   }
   const scalars: ScalarOutput[] = [];
@@ -118,9 +124,5 @@ export function layoutFunction(fn: PlanFunction, states: StateLayout, limits: Wg
     if (type.shape.length === 0) scalars.push({ name, dtype: type.dtype, source: place ?? Number(attrs.value) });
     else tensors.set(name, { type: nodes[id]!.type, place: place! });
   }
-  return { name: fn.name, inputs, inputBytes, places, scalars, tensors, keptBytes };
-}
-
-export function arenaBytes(fn: PlanFunction, { offsetAlignment }: WgslLimits): number {
-  return arenaOffset(fn.memory.arena, offsetAlignment);
+  return { name: fn.name, inputs, inputBytes, places, scalars, tensors, keptBytes, arenaBytes: memory.arena };
 }

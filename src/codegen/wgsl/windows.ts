@@ -106,14 +106,32 @@ function sumOverResults(scope: Scope, node: Node, term: (index: string) => strin
   const { batch, y, x, c } = pixel(scope, imageOf(scope.context, node.id));
   const sum = scope.kernel.name('sum');
   const [py, px] = [scope.let(`${y} + ${top}`), scope.let(`${x} + ${left}`)];
+  const body = [
+    `let tap = (${py} - i * ${strideY}) * ${columns} + ${px} - j * ${strideX};`,
+    `let at = ${address(result, batch, 'i', 'j', c)};`,
+    `${sum} += ${term('at')};`,
+  ];
+  const isInWindow = `${py} - i * ${strideY} < ${rows} && ${px} - j * ${strideX} < ${columns}`;
+  scope.lines.push(`var ${sum} = 0.0f;`);
+  if (rows <= strideY && columns <= strideX) {
+    // No pixel is in two windows.
+    scope.lines.push(
+      '{',
+      `  let i = ${py} / ${strideY};`,
+      `  let j = ${px} / ${strideX};`,
+      `  if (i < ${result.height} && j < ${result.width} && ${isInWindow}) {`,
+      ...indent(body, 2),
+      '  }',
+      '}',
+    );
+    return sum;
+  }
+  const firstOf = (place: string, size: number, stride: number) => `max(0, (${place} - ${size} + ${stride}) / ${stride})`;
   scope.lines.push(
-    `var ${sum} = 0.0f;`,
-    `for (var i = max(0, (${py} - ${rows} + ${strideY}) / ${strideY}); i < min(${result.height}, ${py} / ${strideY} + 1); i++) {`,
-    `  for (var j = max(0, (${px} - ${columns} + ${strideX}) / ${strideX}); j < min(${result.width}, ${px} / ${strideX} + 1); j++) {`,
-    `    let tap = (${py} - i * ${strideY}) * ${columns} + ${px} - j * ${strideX};`,
-    `    if (${px} - j * ${strideX} >= ${columns} || ${py} - i * ${strideY} >= ${rows}) { continue; }`,
-    `    let at = ${address(result, batch, 'i', 'j', c)};`,
-    `    ${sum} += ${term('at')};`,
+    `for (var i = ${firstOf(py, rows, strideY)}; i < min(${result.height}, ${py} / ${strideY} + 1); i++) {`,
+    `  for (var j = ${firstOf(px, columns, strideX)}; j < min(${result.width}, ${px} / ${strideX} + 1); j++) {`,
+    `    if (!(${isInWindow})) { continue; }`,
+    ...indent(body, 2),
     '  }',
     '}',
   );

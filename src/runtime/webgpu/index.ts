@@ -24,8 +24,7 @@ function f16Support({ vendor, f16 }: AdapterFacts): string {
 
 async function probe({ automatic = false }: ProbeOptions = {}): Promise<BackendInfo> {
   // Nothing that `auto` could take: no reason to open it.
-  if (automatic && areSoftware(findVulkanDrivers() ?? []))
-    return { name: 'webgpu', available: true, device: 'software Vulkan', software: true };
+  if (automatic && areSoftware(findVulkanDrivers())) return { name: 'webgpu', available: true, device: 'software Vulkan', software: true };
   try {
     const facts = await findAdapter();
     const { bufferBytes } = limitsOf(facts.adapter);

@@ -35,7 +35,11 @@ export function findVulkanDrivers(): readonly string[] | undefined {
   });
 }
 
-/** Whether there are drivers, and all of them run on the processor: Mesa's lavapipe, SwiftShader. */
-export function areSoftware(drivers: readonly string[]): boolean {
-  return drivers.length > 0 && drivers.every((path) => /^(lvp|vk_swiftshader)/.test(basename(path)));
+/** What the kernel shows of a GPU: Mesa's drivers and AMD's, NVIDIA's, Windows' under WSL, ARM's, Qualcomm's. */
+const DEVICE_NODES = ['/dev/dri', '/dev/nvidiactl', '/dev/dxg', '/dev/mali0', '/dev/kgsl-3d0'];
+
+/** Whether there are drivers but, on Linux, no GPU that they could drive: Mesa's lavapipe or SwiftShader at most. */
+export function areSoftware(drivers: readonly string[] | undefined): boolean {
+  if (drivers === undefined || drivers.length === 0) return false;
+  return drivers.every((path) => /^(lvp|vk_swiftshader)/.test(basename(path))) || !DEVICE_NODES.some((path) => existsSync(path));
 }
