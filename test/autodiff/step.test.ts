@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { buildAccumulateStep, buildEvalStep, buildTrainStep } from '../../src/autodiff/step.js';
-import { resolveScaling } from '../../src/precision/scaling.js';
 import type { Graph, Node } from '../../src/ir/types.js';
 import { isFloat } from '../../src/ir/types.js';
 import { writesOf } from '../../src/ir/verify.js';
 import { opDefinition } from '../../src/ops/index.js';
+import { resolveScaling } from '../../src/precision/scaling.js';
 import { configurations, DYNAMIC, OPTIMIZERS } from '../support/configurations.js';
 import { miniResnet } from '../support/models.js';
 import { type ProgramOptions, programOf } from '../support/network.js';
