@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { compileProgram } from '../../src/compile.js';
+import { compile } from '../../src/index.js';
 import { chain } from '../support/models.js';
 import { programOf } from '../support/network.js';
 
@@ -11,6 +12,17 @@ function milliseconds(layers: number): number {
 }
 
 describe('compile time', () => {
+  it('of ResNet-18, parsed and planned, is under 150 ms', async function () {
+    const times: number[] = [];
+    for (let run = 0; run < 3; run += 1) {
+      const start = performance.now();
+      await compile('examples/resnet18.amp', { backend: 'reference' });
+      times.push(performance.now() - start);
+    }
+    this.test!.title += ` (${times.map((time) => `${Math.round(time)} ms`).join(', ')})`;
+    assert.ok(Math.min(...times) < 150);
+  });
+
   it('grows linearly with the number of layers', function () {
     milliseconds(500);
     const sizes = [500, 1000, 2000];
