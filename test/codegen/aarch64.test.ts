@@ -6,13 +6,14 @@ import type { Plan } from '../../src/plan/plan.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import { createBackend as createReference } from '../../src/runtime/reference/index.js';
 import { opCase, SAMPLED_OPS } from '../ops/cases.js';
+import { assertClose } from '../ops/compare.js';
 import { simpleCnn } from '../support/models.js';
 import { planOf } from '../support/network.js';
 import { skip } from '../support/skip.js';
 import { train } from '../support/steps.js';
 import { compileForAarch64, missingAarch64 } from './aarch64.js';
 import { batchPlan, type GraphCase, runCase } from './batch.js';
-import { assertClose, checkOps } from './check.js';
+import { checkOps } from './check.js';
 import { checkExactly, contractionCases } from './contraction-cases.js';
 
 /** How far losses and parameters may be from the reference after two steps. */

@@ -6,9 +6,9 @@ import type { SampleRandom } from '../../src/ops/op.js';
 import type { Plan } from '../../src/plan/plan.js';
 import type { Executable } from '../../src/runtime/backend.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
+import { assertClose } from '../ops/compare.js';
 import { namedRandom } from '../ops/random.js';
 import { batchPlan, type GraphCase, runCase } from './batch.js';
-import { assertClose } from './check.js';
 
 export interface ContractionCase extends GraphCase {
   /** Shapes and format, for messages. */

@@ -8,37 +8,11 @@ import type { Elements } from '../../src/runtime/reference/kernel.js';
 import type { TensorflowOptions } from '../../src/runtime/tensorflow/index.js';
 import { batchPlan, readCaseStates, runCase } from '../codegen/batch.js';
 import { type OpCase, opCase, SAMPLED_OPS } from '../ops/cases.js';
+import { assertClose, EXACT_OPS, largest } from '../ops/compare.js';
 import { loadTensorflow, requireTensorflow } from './support.js';
 
-/** Ops that are one rounding, or none: the bits are the reference's. */
-const EXACT: ReadonlySet<OpName> = new Set<OpName>([
-  'relu',
-  'relu_grad',
-  'relu6',
-  'relu6_grad',
-  'leaky_relu',
-  'leaky_relu_grad',
-  'add',
-  'sub',
-  'mul',
-  'scale',
-  'cast',
-  'dropout',
-  'reshape',
-  'concat',
-  'slice',
-  'max_pool2d',
-  'max_pool2d_index',
-  'correct_count',
-  'scale_loss',
-  'scale_loss_grad',
-  'all_finite',
-  'unscale',
-  'update_scale',
-  'accumulate',
-  'reset',
-  'advance',
-]);
+/** Ops whose bits are the reference's in TensorFlow. */
+const EXACT: ReadonlySet<OpName> = new Set<OpName>([...EXACT_OPS, 'unscale']);
 
 /** Share of the largest result that sums and curves in f32 may be off by. */
 const TOLERANCE = 2e-6;
@@ -57,27 +31,12 @@ const CONTRACTIONS: readonly OpName[] = [
   'linear_weight_grad',
 ];
 
-function largest(values: ArrayLike<number>): number {
-  let most = 1e-30;
-  for (let i = 0; i < values.length; i += 1) if (Number.isFinite(values[i])) most = Math.max(most, Math.abs(values[i]!));
-  return most;
-}
-
 function allowed(item: OpCase, options: TensorflowOptions, want: ArrayLike<number>): (x: number) => number {
   const { dtype } = item.graph.nodes[item.node]!.type;
   if (options.nativeHalf === true) return () => (NATIVE_TOLERANCE[dtype] ?? TOLERANCE) * largest(want);
   if (EXACT.has(item.op)) return () => 0;
   const share = (item.op.startsWith('adam') ? ADAM_TOLERANCE : TOLERANCE) * largest(want);
   return (x) => share + (HALF_UNIT[dtype] ?? 0) * Math.abs(x);
-}
-
-function assertClose(got: ArrayLike<number>, want: ArrayLike<number>, allow: (x: number) => number, what: string): void {
-  assert.equal(got.length, want.length, what);
-  for (let i = 0; i < want.length; i += 1) {
-    const [a, b] = [got[i]!, want[i]!];
-    if (a === b || (Number.isNaN(a) && Number.isNaN(b))) continue;
-    assert.ok(Math.abs(a - b) <= allow(b), `${what}: element ${i} is ${a}, the reference has ${b}`);
-  }
 }
 
 async function checkCases(cases: readonly OpCase[], options: TensorflowOptions = {}): Promise<void> {

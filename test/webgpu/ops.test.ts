@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict';
 import type { WgslTarget } from '../../src/codegen/wgsl/target.js';
 import type { FloatType } from '../../src/ir/types.js';
 import type { OpName } from '../../src/ops/index.js';
@@ -7,56 +6,16 @@ import type { Elements } from '../../src/runtime/reference/kernel.js';
 import { loadPlan } from '../../src/runtime/webgpu/index.js';
 import { batchPlan, readCaseStates, runCase } from '../codegen/batch.js';
 import { type OpCase, opCase, SAMPLED_OPS } from '../ops/cases.js';
+import { assertClose, EXACT_OPS, largest } from '../ops/compare.js';
 import { needAdapter } from './adapter.js';
 
-/** Ops that are one rounding, or none: the bits are the reference's. */
-const EXACT: ReadonlySet<OpName> = new Set<OpName>([
-  'relu',
-  'relu_grad',
-  'relu6',
-  'relu6_grad',
-  'leaky_relu',
-  'leaky_relu_grad',
-  'add',
-  'sub',
-  'mul',
-  'scale',
-  'cast',
-  'dropout',
-  'reshape',
-  'concat',
-  'slice',
-  'max_pool2d',
-  'max_pool2d_index',
-  'correct_count',
-  'scale_loss',
-  'scale_loss_grad',
-  'all_finite',
-  'update_scale',
-  'accumulate',
-  'reset',
-  'advance',
-]);
+/** Ops whose bits are the reference's in WGSL. */
+const EXACT: ReadonlySet<OpName> = new Set<OpName>([...EXACT_OPS]);
 
 /** Share of the largest result that sums and curves in f32 may be off by. */
 const TOLERANCE = 2e-6;
 /** One unit in the last place of f16, relative: what rounding another f32 can add. */
 const HALF_UNIT = 2 ** -10;
-
-function assertClose(got: ArrayLike<number>, want: ArrayLike<number>, allowed: (x: number) => number, what: string): void {
-  assert.equal(got.length, want.length, what);
-  for (let i = 0; i < want.length; i += 1) {
-    const [a, b] = [got[i]!, want[i]!];
-    if (a === b || (Number.isNaN(a) && Number.isNaN(b))) continue;
-    assert.ok(Math.abs(a - b) <= allowed(b), `${what}: element ${i} is ${a}, the reference has ${b}`);
-  }
-}
-
-function largest(values: ArrayLike<number>): number {
-  let most = 1e-30;
-  for (let i = 0; i < values.length; i += 1) if (Number.isFinite(values[i])) most = Math.max(most, Math.abs(values[i]!));
-  return most;
-}
 
 async function checkCases(cases: readonly OpCase[], choices: Partial<WgslTarget> = {}): Promise<void> {
   const executable = await loadPlan(batchPlan(cases, 'webgpu'), choices);

@@ -250,27 +250,6 @@ export class Scope {
   }
 }
 
-/**
- * Computes elementwise nodes (in execution order) at a position, given the variables of values that are already in registers, and stores
- * those that the group stores. Returns C statements; `values` gains the variables of the nodes.
- */
-export function emitElementwise(
-  context: KernelContext,
-  nodes: readonly ValueId[],
-  values: Map<ValueId, string>,
-  at: Position,
-  options: ScopeOptions = {},
-): string[] {
-  const scope = new Scope(context, at, options);
-  for (const [id, variable] of values) scope.set(id, variable);
-  for (const id of nodes) {
-    if (context.isStored(id)) scope.store(id);
-    else scope.value(id);
-    if (context.isConsumed(id)) values.set(id, scope.value(id));
-  }
-  return scope.statements;
-}
-
 /** Whether every value of one format is a value of another. */
 function fits(from: DType, to: DType): boolean {
   return from === to || to === 'f32';
