@@ -67,10 +67,12 @@ async function prepare(options: Prepare): Promise<{ readonly reply: object; read
     const stepper = new Stepper({ executable, plan, batcher, accumulate: 1, stepsPerEpoch: batches, rate: () => LEARNING_RATE });
     let next = 0;
     const epoch = async (): Promise<void> => {
-      for (let i = 1; i <= batches; i += 1) {
-        await stepper.enqueue(next++);
+      for (let done = 0; done < batches; ) {
+        const steps = await stepper.enqueue(next, Math.min(batches - done, LOG_EVERY - (done % LOG_EVERY)));
+        done += steps;
+        next += steps;
         await breathe();
-        if (i % LOG_EVERY === 0) await stepper.drain();
+        if (done % LOG_EVERY === 0) await stepper.drain();
       }
       await stepper.drain();
     };

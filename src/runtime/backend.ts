@@ -1,4 +1,4 @@
-import type { LowType } from '../ir/types.js';
+import type { LowType, Shape } from '../ir/types.js';
 import type { FunctionName, Plan } from '../plan/plan.js';
 
 /** What a backend's device can do; the planner reads it, and never the backend itself. */
@@ -27,6 +27,40 @@ export type InputData = Uint8Array | Int32Array | Float32Array;
 
 /** Values of the named inputs of a function: tensors row-major, scalars as arrays of length one. Not kept after `call` resolves. */
 export type Inputs = Readonly<Record<string, InputData>>;
+
+/** Labelled images of one size in memory. */
+export interface ImageSource {
+  /** N*H*W*C bytes, NHWC. */
+  readonly images: Uint8Array;
+  /** One class index per image. */
+  readonly labels: Uint8Array;
+  /** H, W, C. */
+  readonly shape: Shape;
+}
+
+/** In the order of a batch: black, with the label -1, which counts for nothing. */
+export const NO_IMAGE = 0xffffffff;
+
+/** Which images make up batches, one after another, and how each is changed. `Batcher` in src/training defines the pixels. */
+export interface BatchSelection {
+  readonly source: ImageSource;
+  /** The number of the image in every place of every batch, or `NO_IMAGE`. */
+  readonly order: Uint32Array;
+  /**
+   * Mirrored and shifted by the two words of Threefry with the key (seed, stream) and the counter (number of the image, epoch). Undefined: as
+   * they are.
+   */
+  readonly augment:
+    | { readonly flip: boolean; readonly cropPadding: number; readonly seed: number; readonly stream: number; readonly epoch: number }
+    | undefined;
+}
+
+/** One call of a series. */
+export interface SeriesCall {
+  readonly fn: FunctionName;
+  readonly lr: number;
+  readonly step: number;
+}
 
 /** Scalar results of one call, by output name: `loss`, `correct`, and for training `ok` (0 or 1) and `scale`. */
 export type Scalars = Readonly<Record<string, number>>;
@@ -74,6 +108,11 @@ export interface Executable {
   readonly memory: { readonly states: number; readonly arena: number; readonly workspace: number };
   /** Starts one call; resolves when its inputs may be reused (which may be before the device has finished). */
   call(fn: FunctionName, inputs: Inputs, options?: CallOptions): Promise<void>;
+  /**
+   * Calls one after another, with batches that the device puts together itself: the same as `call` with what `Batcher` writes. Resolves when
+   * the last one is done. Not every backend can; `call` always does.
+   */
+  series?(batches: BatchSelection, calls: readonly SeriesCall[]): Promise<void>;
   /** Scalar outputs of every call since the last drain, oldest first. Waits for the device. */
   drain(): Promise<readonly Scalars[]>;
   /** A tensor output of the last call (`logits` of eval_step), widened to f32. */

@@ -1,8 +1,9 @@
 import { elementCount } from '../ir/types.js';
 import type { Plan } from '../plan/plan.js';
-import type { Executable } from '../runtime/backend.js';
-import { fillInOrder } from './data/batcher.js';
+import type { Executable, SeriesCall } from '../runtime/backend.js';
+import { fillInOrder, selectInOrder } from './data/batcher.js';
 import type { ImageSet } from './data/dataset.js';
+import { Pace } from './pace.js';
 import { findFunction } from './states.js';
 
 export interface Evaluation {
@@ -24,6 +25,46 @@ export function breathe(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
+interface Feed {
+  /** Issues batch `index` and at most `left - 1` of those behind it; resolves to their number when the next one may be issued. */
+  issue(index: number, left: number): Promise<number>;
+  /** Waits for everything that was issued. */
+  settle(): Promise<unknown>;
+}
+
+/** For a device that makes its batches itself. */
+function inSeries(executable: Executable, batch: number, set: ImageSet): Feed {
+  const pace = new Pace();
+  const issue = async (index: number, left: number): Promise<number> => {
+    const count = pace.next(left);
+    const calls = Array.from({ length: count }, (): SeriesCall => ({ fn: 'eval_step', lr: 0, step: 0 }));
+    const started = performance.now();
+    await executable.series?.(selectInOrder(set, batch, index, count), calls);
+    pace.took(count, performance.now() - started);
+    return count;
+  };
+  return { issue, settle: () => Promise.resolve() };
+}
+
+/** One call ahead: a batch is copied while the one before it is being computed. */
+function oneAhead(executable: Executable, batch: number, set: ImageSet): Feed {
+  const slots = [0, 1].map(() => ({
+    image: new Uint8Array(batch * elementCount(set.shape)),
+    label: new Int32Array(batch),
+    busy: Promise.resolve(),
+  }));
+  const issue = async (index: number): Promise<number> => {
+    const slot = slots[index % 2] as (typeof slots)[number];
+    await slot.busy;
+    fillInOrder(set, batch, index, slot.image, slot.label);
+    slot.busy = executable.call('eval_step', { image: slot.image, label: slot.label });
+    // A failure surfaces where `busy` is awaited; until then it must not count as unhandled.
+    slot.busy.catch(() => undefined);
+    return 1;
+  };
+  return { issue, settle: () => Promise.all(slots.map(({ busy }) => busy)) };
+}
+
 /** Accuracy and mean loss of the model in `executable` on a test set, with its present states. */
 export async function evaluate(
   executable: Executable,
@@ -34,23 +75,15 @@ export async function evaluate(
   const fn = findFunction(plan, 'eval_step');
   if (fn === undefined) throw new Error('the plan has no eval_step');
   const { batch } = fn;
-  const slots = [0, 1].map(() => ({
-    image: new Uint8Array(batch * elementCount(set.shape)),
-    label: new Int32Array(batch),
-    busy: Promise.resolve(),
-  }));
   const batches = Math.ceil(set.count / batch);
+  const feed = executable.series === undefined ? oneAhead(executable, batch, set) : inSeries(executable, batch, set);
   let issued = 0;
-  for (; issued < batches && !options.signal?.aborted; issued++) {
-    const slot = slots[issued % 2] as (typeof slots)[number];
-    await slot.busy;
-    fillInOrder(set, batch, issued, slot.image, slot.label);
-    slot.busy = executable.call('eval_step', { image: slot.image, label: slot.label });
-    slot.busy.catch(() => undefined);
+  while (issued < batches && !options.signal?.aborted) {
     options.onProgress?.(Math.min(set.count, issued * batch), set.count);
+    issued += await feed.issue(issued, batches - issued);
     await breathe();
   }
-  await Promise.all(slots.map(({ busy }) => busy));
+  await feed.settle();
   const scalars = await executable.drain();
   if (issued < batches) return undefined;
   let loss = 0;

@@ -109,10 +109,10 @@ export class Session {
       if (signal?.aborted) outcome = 'interrupt';
       else if (this.step >= this.plan.maxSteps) outcome = 'stop';
       if (outcome !== 'end') break;
-      await this.stepper.enqueue(this.step);
-      this.step++;
-      this.stepInEpoch++;
-      this.trained.images += this.stepper.imagesPerStep;
+      const steps = await this.stepper.enqueue(this.step, this.stepsUntilDue());
+      this.step += steps;
+      this.stepInEpoch += steps;
+      this.trained.images += steps * this.stepper.imagesPerStep;
       await breathe();
       if (this.isLogged(this.step) || performance.now() - this.reportedAt >= REPORT_MS) {
         clock();
@@ -130,6 +130,15 @@ export class Session {
     await this.report();
     clock();
     return outcome;
+  }
+
+  /** Steps from the present one to the next after which something else may have to be done: a log line, a checkpoint, the end. */
+  private stepsUntilDue(): number {
+    const { stepsPerEpoch, maxSteps, logEvery } = this.plan;
+    const { checkpointSteps = Number.POSITIVE_INFINITY } = this.options;
+    const untilMultiple = (of: number): number => (Number.isFinite(of) ? of - (this.step % of) : of);
+    const first = this.step === 0 ? 1 : Number.POSITIVE_INFINITY;
+    return Math.min(first, stepsPerEpoch - this.stepInEpoch, maxSteps - this.step, untilMultiple(logEvery), untilMultiple(checkpointSteps));
   }
 
   private isLogged(step: number): boolean {

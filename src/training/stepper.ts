@@ -1,7 +1,8 @@
 import { elementCount } from '../ir/types.js';
 import type { FunctionName, Plan } from '../plan/plan.js';
-import type { Executable, InputData, NonFinite, Scalars } from '../runtime/backend.js';
+import type { Executable, InputData, NonFinite, Scalars, SeriesCall } from '../runtime/backend.js';
 import type { Batcher } from './data/batcher.js';
+import { Pace } from './pace.js';
 import { findFunction, inputNames } from './states.js';
 
 /** What the device reported about one optimizer step. */
@@ -47,13 +48,18 @@ function makeSlot(imageBytes: number, batch: number): Slot {
   };
 }
 
-/** Feeds optimizer steps to the device, one call ahead: a batch is made while the one before it is being computed. */
+/**
+ * Feeds optimizer steps to the device: several in a row where it makes their batches itself, else one call ahead, so that a batch is made while
+ * the one before it is being computed.
+ */
 export class Stepper {
   readonly imagesPerStep: number;
-  private readonly slots: readonly [Slot, Slot];
+  /** Made when a call first needs them. */
+  private slots: readonly [Slot, Slot] | undefined;
   private readonly names: ReadonlyMap<FunctionName, ReadonlySet<string>>;
   private next = 0;
   private readonly issued: number[] = [];
+  private readonly pace = new Pace();
 
   constructor(private readonly options: StepperOptions) {
     const { plan, accumulate } = options;
@@ -61,21 +67,47 @@ export class Stepper {
     if (train === undefined) throw new Error('the plan has no train_step');
     if (accumulate > 1 && findFunction(plan, 'accumulate_step') === undefined) throw new Error('the plan has no accumulate_step');
     this.imagesPerStep = train.batch * accumulate;
-    const imageBytes = train.batch * elementCount(options.batcher.set.shape);
-    this.slots = [makeSlot(imageBytes, train.batch), makeSlot(imageBytes, train.batch)];
     this.names = new Map(plan.functions.map((fn) => [fn.name, inputNames(fn.graph)]));
   }
 
-  /** Issues step `step` (0-based); resolves when the next one may be issued. */
-  async enqueue(step: number): Promise<void> {
-    for (let micro = 0; micro < this.options.accumulate; micro++) await this.callMicro(step, micro, false);
-    this.issued.push(step);
+  /**
+   * Issues step `step` (0-based) and some of those behind it, all of the same epoch and at most `most`; resolves to their number when the
+   * next one may be issued.
+   */
+  async enqueue(step: number, most: number): Promise<number> {
+    const { executable, accumulate } = this.options;
+    const count = executable.series === undefined ? 1 : this.pace.next(most);
+    if (executable.series !== undefined) await this.callSeries(step, count);
+    else for (let micro = 0; micro < accumulate; micro++) await this.callMicro(step, micro, false);
+    for (let i = 0; i < count; i++) this.issued.push(step + i);
+    return count;
+  }
+
+  private async callSeries(first: number, count: number): Promise<void> {
+    const { executable, batcher, accumulate, stepsPerEpoch, rate } = this.options;
+    const calls = Array.from({ length: count * accumulate }, (_, call): SeriesCall => {
+      const step = first + Math.floor(call / accumulate);
+      const fn = call % accumulate < accumulate - 1 ? 'accumulate_step' : 'train_step';
+      return { fn, lr: rate(step), step: first * accumulate + call };
+    });
+    const batches = batcher.select(Math.floor(first / stepsPerEpoch), (first % stepsPerEpoch) * accumulate, calls.length);
+    const started = performance.now();
+    await executable.series?.(batches, calls);
+    this.pace.took(count, performance.now() - started);
+  }
+
+  private takeSlot(): Slot {
+    const { batch } = this.options.batcher.options;
+    const imageBytes = batch * elementCount(this.options.batcher.set.shape);
+    this.slots ??= [makeSlot(imageBytes, batch), makeSlot(imageBytes, batch)];
+    const slot = this.slots[this.next] as Slot;
+    this.next = 1 - this.next;
+    return slot;
   }
 
   private async callMicro(step: number, micro: number, trace: boolean): Promise<FunctionName> {
     const { executable, batcher, accumulate, stepsPerEpoch, rate } = this.options;
-    const slot = this.slots[this.next] as Slot;
-    this.next = 1 - this.next;
+    const slot = this.takeSlot();
     await slot.busy;
     batcher.fill(Math.floor(step / stepsPerEpoch), (step % stepsPerEpoch) * accumulate + micro, slot.image, slot.label);
     slot.lr[0] = rate(step);
@@ -94,7 +126,7 @@ export class Stepper {
   }
 
   private async settle(): Promise<void> {
-    await Promise.all(this.slots.map(({ busy }) => busy));
+    await Promise.all(this.slots?.map(({ busy }) => busy) ?? []);
   }
 
   /** Waits for the device; results of all steps since the last drain, oldest first. */

@@ -76,6 +76,7 @@ function openEmulated(program: string, { memory }: CSource, close: () => void): 
       arena = reply.subarray(end + states.length);
       return reply.readInt32LE(0);
     },
+    series: () => Promise.reject(new Error('series are not emulated')),
     readState: (offset, destination) => bytesOf(destination).set(states.subarray(offset, offset + destination.byteLength)),
     writeState: (offset, source) => states.set(bytesOf(source), offset),
     readArena: (offset, destination) => bytesOf(destination).set(arena.subarray(offset, offset + destination.byteLength)),

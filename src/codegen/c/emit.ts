@@ -5,6 +5,7 @@ import { emitContraction } from './contraction.js';
 import { C_TYPE, KERNEL_NAME, type Kernel, KernelContext, rootOf, type StepContext } from './kernel.js';
 import { type FunctionLayout, layoutFunction, layoutStates, type StateLayout } from './layout.js';
 import { EXPORTS, prelude } from './prelude.js';
+import { emitSeries } from './series.js';
 import { emitStages } from './stages.js';
 import type { Target } from './target.js';
 import { indent } from './text.js';
@@ -182,6 +183,7 @@ export function emitC(plan: Plan, target: Target): CSource {
     '  }',
     '}',
     EXPORTS,
+    emitSeries(layouts),
     '#endif',
     '',
   ].join('\n');

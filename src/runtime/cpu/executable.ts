@@ -1,20 +1,19 @@
 import type { CSource } from '../../codegen/c/emit.js';
 import type { FunctionLayout } from '../../codegen/c/layout.js';
+import { seriesOutputs } from '../../codegen/c/series.js';
 import type { DType, TensorType } from '../../ir/types.js';
 import { byteLength, elementCount } from '../../ir/types.js';
 import { decodeHalf } from '../../numeric/half.js';
 import type { FunctionName, Plan } from '../../plan/plan.js';
-import type { CallOptions, Executable, Inputs, KernelTime, NonFinite, Scalars } from '../backend.js';
+import type { BatchSelection, CallOptions, Executable, Inputs, KernelTime, NonFinite, Scalars, SeriesCall } from '../backend.js';
 import type { NativePlan } from './native.js';
+import { packSeries } from './series.js';
 
 type StateElements = Float32Array | Int32Array;
 
-interface FunctionBuffers {
+interface IndexedFunction {
   readonly index: number;
   readonly layout: FunctionLayout;
-  /** One block for all inputs, written anew by every call. */
-  readonly inputs: Uint8Array;
-  readonly outputs: Float64Array;
 }
 
 function allocateStateElements({ dtype, shape }: TensorType): StateElements {
@@ -39,7 +38,10 @@ function widen(dtype: DType, bytes: Uint8Array): Float32Array {
 /** A compiled plan: one foreign call per step, made on a thread of koffi's pool, in the order of the calls. */
 export class CpuExecutable implements Executable {
   readonly memory: Executable['memory'];
-  readonly #functions = new Map<FunctionName, FunctionBuffers>();
+  readonly #functions: ReadonlyMap<string, IndexedFunction>;
+  /** The inputs of the running call, in its function's layout. */
+  readonly #inputs: Uint8Array;
+  readonly #outputs: Float64Array;
   #scalars: Scalars[] = [];
   #last: FunctionLayout | undefined;
   #traced: NonFinite | undefined;
@@ -53,18 +55,25 @@ export class CpuExecutable implements Executable {
     readonly compileMs: number,
   ) {
     this.memory = source.memory;
-    for (const [index, layout] of source.functions.entries()) {
-      this.#functions.set(layout.name as FunctionName, {
-        index,
-        layout,
-        inputs: new Uint8Array(Math.max(64, layout.inputBytes)),
-        outputs: new Float64Array(Math.max(1, layout.scalars.length)),
-      });
-    }
+    this.#functions = new Map(source.functions.map((layout, index) => [layout.name, { index, layout }]));
+    this.#inputs = new Uint8Array(Math.max(64, ...source.functions.map(({ inputBytes }) => inputBytes)));
+    this.#outputs = new Float64Array(seriesOutputs(source.functions));
   }
 
   call(name: FunctionName, inputs: Inputs, options: CallOptions = {}): Promise<void> {
     return this.#enqueue(() => this.#run(name, inputs, options.trace === true ? 1 : 0));
+  }
+
+  series(batches: BatchSelection, calls: readonly SeriesCall[]): Promise<void> {
+    return this.#enqueue(async () => {
+      const functions = calls.map(({ fn }) => this.#function(fn));
+      const packed = packSeries(batches, calls, functions);
+      const width = this.#outputs.length;
+      const outputs = new Float64Array(calls.length * width);
+      const { images, labels } = batches.source;
+      await this.native.series(packed.request, images, labels, batches.order, packed.calls, this.#inputs, outputs);
+      for (const [i, { layout }] of functions.entries()) this.#record(layout, outputs.subarray(i * width));
+    });
   }
 
   /** One call with the time of each kernel, in execution order. */
@@ -92,7 +101,7 @@ export class CpuExecutable implements Executable {
       const bytes = new Uint8Array(byteLength(slot.type));
       if (slot.block === 'arena') this.native.readArena(slot.offset, bytes);
       else if (slot.block === 'states') this.native.readState(slot.offset, bytes);
-      else bytes.set(this.#functions.get(this.#last!.name as FunctionName)!.inputs.subarray(slot.offset, slot.offset + bytes.length));
+      else bytes.set(this.#inputs.subarray(slot.offset, slot.offset + bytes.length));
       return widen(slot.type.dtype, bytes);
     });
   }
@@ -135,23 +144,33 @@ export class CpuExecutable implements Executable {
   }
 
   async #run(name: FunctionName, inputs: Inputs, trace: number): Promise<void> {
-    const fn = this.#functions.get(name);
-    if (fn === undefined) throw new Error(`the plan has no function ${name}`);
-    this.#copyInputs(fn, inputs);
-    const result = await this.native.call(fn.index, fn.inputs, fn.outputs, trace);
+    const { index, layout } = this.#function(name);
+    this.#copyInputs(layout, inputs);
+    const result = await this.native.call(index, this.#inputs, this.#outputs, trace);
     if (trace === 1) this.#traced = result === 0 ? undefined : { function: name, node: result - 1 };
-    this.#scalars.push(Object.fromEntries(fn.layout.scalars.map((scalar, i) => [scalar, fn.outputs[i]!])));
-    this.#last = fn.layout;
+    this.#record(layout, this.#outputs);
   }
 
-  #copyInputs(fn: FunctionBuffers, inputs: Inputs): void {
-    for (const [name, slot] of fn.layout.inputs) {
+  /** Keeps the scalar outputs of a call that is done. */
+  #record(layout: FunctionLayout, outputs: Float64Array): void {
+    this.#scalars.push(Object.fromEntries(layout.scalars.map((scalar, i) => [scalar, outputs[i]!])));
+    this.#last = layout;
+  }
+
+  #copyInputs(layout: FunctionLayout, inputs: Inputs): void {
+    for (const [name, slot] of layout.inputs) {
       const given = inputs[name];
-      if (given === undefined) throw new Error(`input ${name} of ${fn.layout.name} is missing`);
+      if (given === undefined) throw new Error(`input ${name} of ${layout.name} is missing`);
       if (given.byteLength !== byteLength(slot.type))
         throw new Error(`input ${name} has ${given.byteLength} bytes, not ${byteLength(slot.type)}`);
-      fn.inputs.set(new Uint8Array(given.buffer, given.byteOffset, given.byteLength), slot.offset);
+      this.#inputs.set(new Uint8Array(given.buffer, given.byteOffset, given.byteLength), slot.offset);
     }
+  }
+
+  #function(name: FunctionName): IndexedFunction {
+    const fn = this.#functions.get(name);
+    if (fn === undefined) throw new Error(`the plan has no function ${name}`);
+    return fn;
   }
 
   #slot(name: string) {

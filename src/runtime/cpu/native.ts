@@ -5,6 +5,8 @@ import koffi from 'koffi';
 export interface NativePlan {
   /** Runs a function on a thread of its own, off the event loop. See `ampc_call` for `trace` and the result. */
   call(fn: number, inputs: Uint8Array, outputs: Float64Array, trace: number): Promise<number>;
+  /** Runs calls one after another off the event loop; the arguments are those of `ampc_series`, and must outlive it. */
+  series(...blocks: SeriesBlocks): Promise<void>;
   readState(offset: number, destination: ArrayBufferView): void;
   writeState(offset: number, source: ArrayBufferView): void;
   readArena(offset: number, destination: ArrayBufferView): void;
@@ -13,6 +15,10 @@ export interface NativePlan {
   close(): void;
 }
 
+/** Request, images, labels, order, calls, inputs, outputs. */
+export type SeriesBlocks = readonly [Int32Array, Uint8Array, Uint8Array, Uint32Array, ArrayBuffer, Uint8Array, Float64Array];
+
+type AsyncSeries = (context: unknown, ...blocks: SeriesBlocks) => Promise<void>;
 type AsyncCall = (context: unknown, fn: number, inputs: Uint8Array, outputs: Float64Array, trace: number) => Promise<number>;
 
 /** Loads a library that was built from a generated file and makes a context. Throws a plain Error when memory is short. */
@@ -27,9 +33,17 @@ export function openLibrary(path: string, threads: number): NativePlan {
   const readTimes = library.func('void ampc_times(void *ctx, void *seconds, int count)');
   const context = create(threads);
   if (context === null) throw new Error('not enough memory for the states and the arena of the plan');
+  // Not in every library: that which measures the machine has no batches.
+  let seriesAsync: AsyncSeries | undefined;
+  const series = (): AsyncSeries => {
+    const blocks = 'const void *request, const void *images, const void *labels, const void *order, const void *calls';
+    seriesAsync ??= promisify(library.func(`void ampc_series(void *ctx, ${blocks}, void *inputs, void *outputs)`).async) as AsyncSeries;
+    return seriesAsync;
+  };
   const callAsync = promisify(callFunction.async) as AsyncCall;
   return {
     call: (fn, inputs, outputs, trace) => callAsync(context, fn, inputs, outputs, trace),
+    series: (...blocks) => series()(context, ...blocks),
     readState: (offset, destination) => read(context, offset, destination, destination.byteLength),
     writeState: (offset, source) => write(context, offset, source, source.byteLength),
     readArena: (offset, destination) => readValue(context, offset, destination, destination.byteLength),

@@ -1,5 +1,6 @@
 import { permutation } from '../../random/permutation.js';
 import { fnv1a32, threefry2x32 } from '../../random/threefry.js';
+import { type BatchSelection, NO_IMAGE } from '../../runtime/backend.js';
 import type { ImageSet } from './dataset.js';
 
 export interface Augmentation {
@@ -82,6 +83,16 @@ export class Batcher {
     return this.order;
   }
 
+  /** What `fill` writes for batches `index` to `index + count - 1` of epoch `epoch`, for a device that does it by itself. */
+  select(epoch: number, index: number, count: number): BatchSelection {
+    const { batch, seed, augment } = this.options;
+    return {
+      source: this.set,
+      order: this.orderOf(epoch).slice(index * batch, (index + count) * batch),
+      augment: augment && { ...augment, seed, stream: AUGMENT, epoch },
+    };
+  }
+
   /** Writes batch `index` of epoch `epoch` (both 0-based): u8[N,H,W,C] pixels and i32[N] labels. */
   fill(epoch: number, index: number, image: Uint8Array, label: Int32Array): void {
     const order = this.orderOf(epoch);
@@ -158,4 +169,11 @@ export function fillInOrder(set: ImageSet, batch: number, index: number, image: 
   image.set(set.images.subarray(first * imageBytes, (first + present) * imageBytes));
   image.fill(0, present * imageBytes);
   for (let slot = 0; slot < batch; slot++) label[slot] = slot < present ? set.labels[first + slot] : -1;
+}
+
+/** What `fillInOrder` writes for batches `index` to `index + count - 1`. */
+export function selectInOrder(set: ImageSet, batch: number, index: number, count: number): BatchSelection {
+  const first = index * batch;
+  const order = Uint32Array.from({ length: count * batch }, (_, place) => (first + place < set.count ? first + place : NO_IMAGE));
+  return { source: set, order, augment: undefined };
 }

@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import type { FunctionLayout } from '../../src/codegen/c/layout.js';
+import { EXPORTS, prelude } from '../../src/codegen/c/prelude.js';
+import { emitSeries } from '../../src/codegen/c/series.js';
+import { INSTRUCTION_SETS, type InstructionSet, targetFor } from '../../src/codegen/c/target.js';
+import type { Shape } from '../../src/ir/types.js';
+import { type BatchSelection, NO_IMAGE } from '../../src/runtime/backend.js';
+import { buildLibrary } from '../../src/runtime/cpu/cache.js';
+import { detectTarget } from '../../src/runtime/cpu/detect.js';
+import { type NativePlan, openLibrary } from '../../src/runtime/cpu/native.js';
+import { packSeries } from '../../src/runtime/cpu/series.js';
+import { Batcher, fillInOrder, selectInOrder } from '../../src/training/data/batcher.js';
+import type { ImageSet } from '../../src/training/data/dataset.js';
+import { skip } from '../support/skip.js';
+import { compilerNamed, runnableSets } from './compile.js';
+
+const BATCH = 13;
+const MOST_BYTES = BATCH * 9 * 11 * 5;
+const LABELS = Math.ceil(MOST_BYTES / 64) * 64;
+
+function layoutFor(shape: Shape): FunctionLayout {
+  const inputs = new Map([
+    ['image', { type: { dtype: 'u8' as const, shape: [BATCH, ...shape] }, offset: 0 }],
+    ['label', { type: { dtype: 'i32' as const, shape: [BATCH] }, offset: LABELS }],
+    ['lr', { type: { dtype: 'f32' as const, shape: [] }, offset: LABELS + 64 }],
+    ['step', { type: { dtype: 'i32' as const, shape: [] }, offset: LABELS + 128 }],
+  ]);
+  return { name: 'train_step', inputs, inputBytes: LABELS + 192, scalars: ['lr', 'step'], tensors: new Map(), places: new Map() };
+}
+
+/** A library whose only function gives back its learning rate and step, and leaves its batch where it is. */
+const ECHO = String.raw`
+static int call_function(ampc_context *ctx, int function, char *inputs, double *outputs, int trace) {
+  (void)ctx, (void)function, (void)trace;
+  outputs[0] = *(const float *)(inputs + ${LABELS + 64});
+  outputs[1] = *(const int32_t *)(inputs + ${LABELS + 128});
+  return 0;
+}
+`;
+
+async function openEcho(isa: InstructionSet, threads: number): Promise<NativePlan> {
+  const compiler = (await compilerNamed())!;
+  const target = targetFor(isa, (await detectTarget(compiler)).arch);
+  const sizes = { states: 64, arena: 64, workspace: 64, scratch: 64, groups: 1 };
+  const text = [prelude(target, sizes), ECHO, EXPORTS, emitSeries([layoutFor([9, 11, 5])])].join('\n');
+  const { path } = await buildLibrary(text, compiler, target, ['-Werror']);
+  return openLibrary(path, threads);
+}
+
+function noise(count: number, shape: Shape): ImageSet {
+  const bytes = count * shape.reduce((product, size) => product * size, 1);
+  const images = Uint8Array.from({ length: bytes }, (_, i) => (Math.imul(i + 1, 2654435761) >>> 9) & 255);
+  return { images, labels: Uint8Array.from({ length: count }, (_, i) => (i * 7) % 251), count, shape };
+}
+
+interface Filled {
+  readonly image: Uint8Array;
+  readonly label: Int32Array;
+  readonly outputs: Float64Array;
+}
+
+/** The last batch of a series, as the C leaves it. Every byte that it must write is set to something else before. */
+async function runSeries(echo: NativePlan, selection: BatchSelection, calls: number): Promise<Filled> {
+  const layout = layoutFor(selection.source.shape);
+  const list = Array.from({ length: calls }, (_, i) => ({ fn: 'train_step' as const, lr: 0.5 ** i, step: 2 ** 20 + i }));
+  const packed = packSeries(
+    selection,
+    list,
+    list.map(() => ({ index: 0, layout })),
+  );
+  const inputs = new Uint8Array(layout.inputBytes).fill(0xa5);
+  const outputs = new Float64Array(2 * calls);
+  const { images, labels } = selection.source;
+  await echo.series(packed.request, images, labels, selection.order, packed.calls, inputs, outputs);
+  const size = BATCH * selection.source.shape.reduce((product, length) => product * length, 1);
+  assert.ok(
+    inputs.subarray(size, LABELS).every((byte) => byte === 0xa5),
+    'nothing behind the batch is touched',
+  );
+  return { image: inputs.slice(0, size), label: new Int32Array(inputs.buffer, LABELS, BATCH).slice(), outputs };
+}
+
+const cases = fc.record({
+  height: fc.integer({ min: 1, max: 9 }),
+  width: fc.integer({ min: 1, max: 11 }),
+  channels: fc.integer({ min: 1, max: 5 }),
+  count: fc.integer({ min: 3 * BATCH, max: 60 }),
+  seed: fc.integer({ min: 0, max: 2 ** 40 }),
+  shuffle: fc.boolean(),
+  augment: fc.option(fc.record({ flip: fc.boolean(), cropPadding: fc.integer({ min: 0, max: 13 }) }), { nil: undefined }),
+  epoch: fc.nat(1000),
+  first: fc.nat(2),
+});
+
+describe('batches that C puts together', function () {
+  this.timeout(120_000);
+  let runnable: readonly InstructionSet[] = [];
+
+  before(async function () {
+    const compiler = await compilerNamed();
+    if (compiler === undefined) skip(this, 'there is no C compiler');
+    runnable = await runnableSets(compiler);
+  });
+
+  for (const isa of INSTRUCTION_SETS) {
+    it(`are the Batcher's, to the bit, on ${isa}`, async function () {
+      if (!runnable.includes(isa)) skip(this, `this processor or compiler has no ${isa}`);
+      const echo = await openEcho(isa, 2);
+      try {
+        await fc.assert(
+          fc.asyncProperty(cases, async ({ height, width, channels, count, seed, shuffle, augment, epoch, first }) => {
+            const batcher = new Batcher(noise(count, [height, width, channels]), { batch: BATCH, seed, shuffle, augment });
+            const calls = batcher.batches - first;
+            const got = await runSeries(echo, batcher.select(epoch, first, calls), calls);
+            const image = new Uint8Array(got.image.length);
+            const label = new Int32Array(BATCH);
+            batcher.fill(epoch, batcher.batches - 1, image, label);
+            assert.deepEqual(got.image, image);
+            assert.deepEqual(got.label, label);
+            const outputs = Array.from({ length: calls }, (_, i) => [0.5 ** i, 2 ** 20 + i]).flat();
+            assert.deepEqual([...got.outputs], outputs);
+          }),
+          { numRuns: 300 },
+        );
+      } finally {
+        echo.close();
+      }
+    });
+  }
+
+  it('are padded at the end of a test set', async () => {
+    const [isa] = runnable as [InstructionSet];
+    const echo = await openEcho(isa, 3);
+    try {
+      const set = noise(2 * BATCH + 5, [3, 4, 3]);
+      const got = await runSeries(echo, selectInOrder(set, BATCH, 1, 2), 2);
+      const image = new Uint8Array(got.image.length);
+      const label = new Int32Array(BATCH);
+      fillInOrder(set, BATCH, 2, image, label);
+      assert.deepEqual([got.image, got.label], [image, label]);
+    } finally {
+      echo.close();
+    }
+  });
+});
+
+describe('a series that does not fit', () => {
+  const set = noise(20, [3, 4, 3]);
+  const calls = [{ fn: 'train_step' as const, lr: 0, step: 0 }];
+  const order = new Uint32Array(BATCH);
+  const fit: BatchSelection = { source: set, order, augment: undefined };
+  const pack = (selection: BatchSelection, shape: Shape = [3, 4, 3]) =>
+    packSeries(selection, calls, [{ index: 0, layout: layoutFor(shape) }]);
+
+  it('is refused before it reaches memory that is not its own', () => {
+    pack(fit);
+    pack({ ...fit, order: order.with(3, NO_IMAGE) });
+    assert.throws(() => pack({ ...fit, order: order.with(3, 20) }), /no image 20 among 20/);
+    assert.throws(() => pack({ ...fit, order: order.subarray(1) }), /12 images for 13 places/);
+    assert.throws(() => pack(fit, [4, 3, 3]), /takes images \[4,3,3\], not \[3,4,3\]/);
+    assert.throws(() => pack({ ...fit, source: { ...set, labels: set.labels.subarray(1) } }), /19 labels do not fit/);
+  });
+
+  it('is refused for a function with other inputs', () => {
+    const layout = layoutFor([3, 4, 3]);
+    const inputs = new Map([...layout.inputs, ['other', layout.inputs.get('lr')!]]);
+    assert.throws(() => packSeries(fit, calls, [{ index: 0, layout: { ...layout, inputs } }]), /cannot run in a series/);
+  });
+});
