@@ -8,7 +8,7 @@ import type { Plan } from '../../src/plan/plan.js';
 import { compilerFlags } from '../../src/runtime/cpu/cache.js';
 import { runProgram } from '../../src/runtime/cpu/compiler.js';
 import { CpuExecutable } from '../../src/runtime/cpu/executable.js';
-import type { NativePlan } from '../../src/runtime/cpu/native.js';
+import { contextFor, type NativePlan } from '../../src/runtime/cpu/native.js';
 
 const COMPILER = 'aarch64-linux-gnu-gcc';
 const EMULATOR = 'qemu-aarch64';
@@ -32,7 +32,7 @@ int main(int argc, char **argv) {
   if (argc != 5) return 2;
   const int function = atoi(argv[1]), trace = atoi(argv[4]);
   const size_t input_bytes = (size_t)atol(argv[2]), output_bytes = sizeof(double) * (size_t)atol(argv[3]);
-  ampc_context *ctx = ampc_create(2);
+  ampc_context *ctx = ampc_create(THREADS, SCRATCH);
   char *inputs = allocate_block(input_bytes + 64);
   double *outputs = calloc(1, output_bytes + 8);
   if (ctx == NULL || inputs == NULL || outputs == NULL) return 3;
@@ -64,8 +64,9 @@ function bytesOf(view: ArrayBufferView): Uint8Array {
 /** The plan's context lives here; every call is a process of its own that is sent all of it and sends it back. */
 function openEmulated(program: string, { memory }: CSource, close: () => void): NativePlan {
   let states: Buffer = Buffer.alloc(memory.states);
-  let arena: Buffer = Buffer.alloc(memory.arena);
+  let arena: Buffer = Buffer.alloc(memory.arena + memory.workspace);
   return {
+    scratch: 0,
     async call(fn, inputs, outputs, trace) {
       const args = [fn, inputs.byteLength, outputs.length, trace].map(String);
       const reply = await emulate(program, args, Buffer.concat([states, inputs]));
@@ -94,7 +95,19 @@ export async function compileForAarch64(plan: Plan): Promise<CpuExecutable> {
   writeFileSync(join(folder, 'plan.c'), source.text);
   writeFileSync(join(folder, 'main.c'), MAIN);
   const program = join(folder, 'main');
-  const flags = [...compilerFlags(target), '-Werror', '-static', '-o', program, join(folder, 'main.c'), '-lm', '-pthread'];
+  const { threads, scratch } = contextFor(source, 2);
+  const flags = [
+    ...compilerFlags(target),
+    '-Werror',
+    `-DTHREADS=${threads}`,
+    `-DSCRATCH=${scratch}`,
+    '-static',
+    '-o',
+    program,
+    join(folder, 'main.c'),
+    '-lm',
+    '-pthread',
+  ];
   const { ok, stderr } = await runProgram([COMPILER], flags);
   if (!ok) {
     close();

@@ -5,7 +5,7 @@ import { buildLibrary } from '../../src/runtime/cpu/cache.js';
 import { type Compiler, findCompiler } from '../../src/runtime/cpu/compiler.js';
 import { detectTarget } from '../../src/runtime/cpu/detect.js';
 import { CpuExecutable } from '../../src/runtime/cpu/executable.js';
-import { openLibrary } from '../../src/runtime/cpu/native.js';
+import { contextFor, openLibrary } from '../../src/runtime/cpu/native.js';
 
 /** The compiler of this machine, or of the given name; undefined when it is not installed. */
 export async function compilerNamed(name?: string): Promise<Compiler | undefined> {
@@ -42,5 +42,5 @@ export async function compilePlan(plan: Plan, choices: CompileChoices = {}): Pro
   const target: Target = choices.isa === undefined ? native : targetFor(choices.isa, native.arch);
   const source = emitC(plan, target);
   const { path } = await buildLibrary(source.text, compiler, target, choices.flags ?? ['-Werror']);
-  return new CpuExecutable(plan, source, openLibrary(path, choices.threads ?? 2), 0);
+  return new CpuExecutable(plan, source, openLibrary(path, contextFor(source, choices.threads ?? 2)), 0);
 }

@@ -247,7 +247,7 @@ export function emitConvolution(context: KernelContext): Kernel {
   const summed = runs.length > 0;
   const table = `static const int ${name}_runs[][2] = {${runs.map(([offset, length]) => `{${offset}, ${length}}`).join(', ')}};\n`;
   const code = `${summed ? table : ''}
-${weightInPlace ? '' : emitPack(`${name}_pack`, packing, context.pointer(c.weight), packed)}
+${weightInPlace || !summed ? '' : emitPack(`${name}_pack`, packing, context.pointer(c.weight), packed)}
 ${direct ? '' : `${emitStage(`${name}_stage`, staging)}\n`}${(summed ? widths : []).map((width) => emitTile(`${name}_tile${width}`, compute, { ...tile, vectors: width }, ...strides, weightInPlace ? c.n : width * lanes)).join('\n')}
 ${widths.map((width) => emitFinish(context, `${name}_finish${width}`, c, { ...tile, vectors: width }, pool)).join('\n')}
 ${widths.map((width) => emitBlock(name, lowered, width)).join('\n')}
@@ -261,7 +261,7 @@ ${stage}  const ${type} *w = (const ${type} *)${packed};
 ${whole}${remainder}  }
 }
 `;
-  const pack = weightInPlace ? '' : `parallel_for(ctx, ${name}_pack, p, ${packTasks(packing)});\n`;
+  const pack = weightInPlace || !summed ? '' : `parallel_for(ctx, ${name}_pack, p, ${packTasks(packing)});\n`;
   return { code, launch: `${pack}parallel_for(ctx, ${name}, p, ${imageBlocks * channelBlocks});` };
 }
 

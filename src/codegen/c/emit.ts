@@ -9,6 +9,7 @@ import { emitSeries } from './series.js';
 import { emitStages } from './stages.js';
 import type { Target } from './target.js';
 import { indent } from './text.js';
+import { FreeSpace, type ScratchNeed } from './workspace.js';
 
 /** A plan as one C file, and how to call it. */
 export interface CSource {
@@ -18,9 +19,12 @@ export interface CSource {
   /** Bytes that a context allocates. */
   readonly memory: {
     readonly states: number;
+    /** The plan's. */
     readonly arena: number;
-    readonly workspace: number /** Per thread. */;
-    readonly scratch: number;
+    /** Behind the arena: what kernels need for themselves and found no room for in it. */
+    readonly workspace: number;
+    /** What each thread needs in each kernel; `ownScratch` says how much of it to allocate. */
+    readonly scratch: readonly ScratchNeed[];
   };
 }
 
@@ -100,24 +104,33 @@ function scalarOutput(node: Node, layout: FunctionLayout): string {
 
 interface EmittedFunction {
   readonly text: string;
-  readonly workspace: number;
-  readonly scratch: number;
+  /** With the workspace of its kernels. */
+  readonly arena: number;
+  readonly scratch: readonly ScratchNeed[];
 }
 
-function emitFunction(step: StepContext, kernels: Kernels): EmittedFunction {
+function emitFunction(step: StepContext, kernels: Kernels, planned: number): EmittedFunction {
   const { fn } = step;
   const names = valueNames(fn.graph);
   const body: string[] = [];
-  let workspace = 0;
-  let scratch = 0;
+  const space = new FreeSpace(fn, planned);
+  const scratch: ScratchNeed[] = [];
+  let arena = planned;
   for (const group of fn.groups) {
     const context = new KernelContext(step, group);
     const kernel = group.kind === 'contraction' ? emitContraction(context) : emitStages(context);
-    workspace = Math.max(workspace, context.workspaceBytes);
-    scratch = Math.max(scratch, context.scratchBytes);
+    const work = space.place(group.index, context.workspaceBytes);
+    arena = Math.max(arena, work + context.workspaceBytes);
+    const need = context.scratchBytes;
     if (kernel.launch !== '') {
       const launch = kernels.add(fn, group, kernel, planComment(fn, group, names));
       const table = context.table.length === 0 ? 'NULL' : `(void *const[]){${context.table.join(', ')}}`;
+      if (context.workspaceBytes > 0) body.push(`work = arena + ${work};`);
+      if (need > 0) {
+        const { offset, end } = space.largest(group.index, { offset: work, end: work + context.workspaceBytes });
+        body.push(`use_scratch(ctx, ${need}, arena + ${offset});`);
+        scratch.push({ need, free: end - offset });
+      }
       body.push(`${launch}(ctx, ${table});`);
     }
     body.push(...traceStatements(context), `if (trace & 2) mark_time(ctx, ${group.index});`);
@@ -125,7 +138,7 @@ function emitFunction(step: StepContext, kernels: Kernels): EmittedFunction {
   const text = [
     `/* ${printSignature(fn.graph, names)} */`,
     `static int run_${fn.name}(ampc_context *ctx, char *inputs, double *outputs, int trace) {`,
-    '  char *const states = ctx->states, *const arena = ctx->arena, *const work = ctx->work;',
+    '  char *const states = ctx->states, *const arena = ctx->arena, *work = arena;',
     '  int first = INT32_MAX;',
     '  (void)states, (void)arena, (void)work, (void)inputs, (void)outputs;',
     '  if (trace & 2) mark_time(ctx, -1);',
@@ -135,7 +148,7 @@ function emitFunction(step: StepContext, kernels: Kernels): EmittedFunction {
     '}',
     '',
   ].join('\n');
-  return { text, workspace, scratch };
+  return { text, arena, scratch };
 }
 
 function header(plan: Plan, target: Target, sizes: CSource['memory']): string {
@@ -155,17 +168,18 @@ export function emitC(plan: Plan, target: Target): CSource {
   const kernels = new Kernels();
   const layouts: FunctionLayout[] = [];
   const texts: string[] = [];
-  let workspace = 0;
-  let scratch = 0;
+  const planned = Math.max(0, ...plan.functions.map((fn) => fn.memory.arena));
+  const scratch: ScratchNeed[] = [];
+  let arena = planned;
   for (const fn of plan.functions) {
     const layout = layoutFunction(fn, states);
-    const emitted = emitFunction({ fn, layout, states, target }, kernels);
+    const emitted = emitFunction({ fn, layout, states, target }, kernels, planned);
     layouts.push(layout);
     texts.push(emitted.text);
-    workspace = Math.max(workspace, emitted.workspace);
-    scratch = Math.max(scratch, emitted.scratch);
+    arena = Math.max(arena, emitted.arena);
+    scratch.push(...emitted.scratch);
   }
-  const memory = { states: states.bytes, arena: Math.max(0, ...plan.functions.map((fn) => fn.memory.arena)), workspace, scratch };
+  const memory = { states: states.bytes, arena: planned, workspace: arena - planned, scratch };
   const groups = Math.max(1, ...plan.functions.map((fn) => fn.groups.length));
   const cases = layouts.map((layout, i) => `    case ${i}: return run_${layout.name}(ctx, inputs, outputs, trace);`);
   const text = [

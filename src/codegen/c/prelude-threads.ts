@@ -1,5 +1,5 @@
 /**
- * The context (states, arena, workspace) and a pool of threads that share out the tasks of one kernel at a time. Which thread runs a task
+ * The context (states, arena, scratch) and a pool of threads that share out the tasks of one kernel at a time. Which thread runs a task
  * never matters: a task writes only what is its own, and sums over tasks are made afterwards in task order.
  */
 export const THREADS = String.raw`
@@ -48,9 +48,13 @@ typedef pthread_cond_t pool_condition;
 #define SPINS 2000
 
 typedef struct ampc_context {
-  char *states, *arena, *work;
-  /* SCRATCH_BYTES for each thread, the caller's first. */
+  char *states, *arena;
+  /* What the current kernel's tasks may write to that no other task reads: scratch_bytes for each thread, the caller's first. */
   char *scratch;
+  int64_t scratch_bytes;
+  /* Scratch of its own, own_bytes for each thread; what needs more borrows a part of the arena that is free. */
+  char *own_scratch;
+  int64_t own_bytes;
   _Atomic int started;
   int workers;
   thread_handle *threads;
@@ -70,20 +74,29 @@ typedef struct ampc_context {
   double seconds[GROUPS];
 } ampc_context;
 
-/* What a task may write to that no other task reads. */
+/* The scratch of the running task, and the number of its thread: the caller of parallel_for is 0. */
 #if IN_PART(0)
 HIDDEN _Thread_local char *thread_scratch;
+HIDDEN _Thread_local int64_t thread_number;
 #else
 extern HIDDEN _Thread_local char *thread_scratch;
+extern HIDDEN _Thread_local int64_t thread_number;
 #endif
 
-LOCAL void take_scratch(ampc_context *ctx, int64_t thread) { thread_scratch = ctx->scratch + thread * SCRATCH_BYTES; }
+/* Gives each thread so many bytes in the kernel to come; place has room for all of them wherever the own blocks are too small. */
+LOCAL void use_scratch(ampc_context *ctx, int64_t need, char *place) {
+  ctx->scratch = need <= ctx->own_bytes ? ctx->own_scratch : place;
+  ctx->scratch_bytes = need;
+}
+
+LOCAL void take_scratch(ampc_context *ctx) { thread_scratch = ctx->scratch + thread_number * ctx->scratch_bytes; }
 
 /* Runs one task if any is left. */
 LOCAL int run_one_task(ampc_context *ctx) {
   uint64_t left = atomic_load_explicit(&ctx->left, memory_order_acquire);
   while ((uint32_t)left != 0) {
     if (!atomic_compare_exchange_weak_explicit(&ctx->left, &left, left - 1, memory_order_acq_rel, memory_order_acquire)) continue;
+    take_scratch(ctx);
     ctx->function(ctx->pointers, ctx->tasks - (int64_t)(uint32_t)left);
     atomic_fetch_add_explicit(&ctx->finished, 1, memory_order_release);
     return 1;
@@ -92,7 +105,7 @@ LOCAL int run_one_task(ampc_context *ctx) {
 }
 
 LOCAL void work_until_stopped(ampc_context *ctx) {
-  take_scratch(ctx, 1 + atomic_fetch_add(&ctx->started, 1));
+  thread_number = 1 + atomic_fetch_add(&ctx->started, 1);
   for (;;) {
     int spins = 0;
     while (spins < SPINS) {
@@ -136,6 +149,7 @@ LOCAL void join_thread(thread_handle thread) { pthread_join(thread, NULL); }
 /* Runs function(p, 0) to function(p, tasks - 1), in any order, and returns when all are done. */
 LOCAL void parallel_for(ampc_context *ctx, task_function *function, void *const *p, int64_t tasks) {
   if (tasks <= 1 || ctx->workers == 0) {
+    take_scratch(ctx);
     for (int64_t task = 0; task < tasks; task++) function(p, task);
     return;
   }
@@ -157,10 +171,10 @@ LOCAL void parallel_for(ampc_context *ctx, task_function *function, void *const 
   }
 }
 
-/* Zeroed, aligned to 64 bytes; large blocks to 2 MiB, with large pages where the system has them. */
+/* Zeroed, aligned to 64 bytes; large blocks to 2 MiB, with large pages where the system has them and they fit whole. */
 LOCAL void *allocate_block(size_t bytes) {
   size_t alignment = bytes >= ((size_t)1 << 21) ? (size_t)1 << 21 : 64;
-  size_t size = ((bytes > 0 ? bytes : 1) + alignment - 1) / alignment * alignment;
+  size_t size = ((bytes > 0 ? bytes : 1) + 63) / 64 * 64;
 #ifdef _WIN32
   void *block = _aligned_malloc(size, alignment);
 #else
@@ -217,7 +231,7 @@ TRACE_FORMAT(f16, uint16_t)
 TRACE_FORMAT(bf16, uint16_t)
 `;
 
-/** The exported functions. The emitter defines STATES_BYTES, ARENA_BYTES, WORK_BYTES and `call_function` before them. */
+/** The exported functions. The emitter defines STATES_BYTES, ARENA_BYTES and `call_function` before them. */
 export const EXPORTS = String.raw`
 #ifdef _WIN32
 #define EXPORT __declspec(dllexport)
@@ -237,23 +251,25 @@ EXPORT void ampc_destroy(ampc_context *ctx) {
   free(ctx->threads);
   free_block(ctx->states);
   free_block(ctx->arena);
-  free_block(ctx->work);
-  free_block(ctx->scratch);
+  free_block(ctx->own_scratch);
   free_block(ctx);
 }
 
-/* A context with zeroed states that runs on the given number of threads, the caller's included. NULL when memory is short. */
-EXPORT ampc_context *ampc_create(int threads) {
+/*
+ * A context with zeroed states that runs on the given number of threads, the caller's included, each with so many bytes of scratch.
+ * NULL when memory is short.
+ */
+EXPORT ampc_context *ampc_create(int threads, int64_t scratch) {
   ampc_context *ctx = allocate_block(sizeof(ampc_context));
   if (ctx == NULL) return NULL;
   mutex_init(&ctx->mutex);
   condition_init(&ctx->wake);
   ctx->states = allocate_block(STATES_BYTES);
   ctx->arena = allocate_block(ARENA_BYTES);
-  ctx->work = allocate_block(WORK_BYTES);
-  ctx->scratch = allocate_block((size_t)SCRATCH_BYTES * (size_t)(threads > 1 ? threads : 1));
+  ctx->own_bytes = scratch;
+  ctx->own_scratch = allocate_block((size_t)scratch * (size_t)(threads > 1 ? threads : 1));
   ctx->threads = calloc((size_t)(threads > 1 ? threads : 1), sizeof(thread_handle));
-  if (ctx->states == NULL || ctx->arena == NULL || ctx->work == NULL || ctx->scratch == NULL || ctx->threads == NULL) {
+  if (ctx->states == NULL || ctx->arena == NULL || ctx->own_scratch == NULL || ctx->threads == NULL) {
     ampc_destroy(ctx);
     return NULL;
   }
@@ -266,7 +282,7 @@ EXPORT ampc_context *ampc_create(int threads) {
  * more than the number of the first node in plan order whose stored value is not finite; otherwise 0. With bit 1, times its kernels.
  */
 EXPORT int ampc_call(ampc_context *ctx, int function, const void *inputs, double *outputs, int trace) {
-  take_scratch(ctx, 0);
+  thread_number = 0;
   return call_function(ctx, function, (char *)inputs, outputs, trace);
 }
 

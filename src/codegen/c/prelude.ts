@@ -43,9 +43,8 @@ const INCLUDES = String.raw`
 export interface Sizes {
   readonly states: number;
   readonly arena: number;
+  /** Behind the arena. */
   readonly workspace: number;
-  /** Per thread. */
-  readonly scratch: number;
   /** Most kernels of any function. */
   readonly groups: number;
 }
@@ -55,9 +54,7 @@ export function prelude(target: Target, sizes: Sizes): string {
   const constants = [
     `#define LANES ${target.lanes}`,
     `#define STATES_BYTES ${sizes.states}`,
-    `#define ARENA_BYTES ${sizes.arena}`,
-    `#define WORK_BYTES ${sizes.workspace}`,
-    `#define SCRATCH_BYTES ${sizes.scratch}`,
+    `#define ARENA_BYTES ${sizes.arena + sizes.workspace}`,
     `#define GROUPS ${sizes.groups}`,
   ];
   return `${INCLUDES}\n${constants.join('\n')}\n${VECTORS}${MATH}${THREADS}${TRACE}${CONTRACTIONS}${transposition(target.lanes)}`;

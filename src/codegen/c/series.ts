@@ -86,7 +86,7 @@ EXPORT void ampc_series(
   image_source source = {
     images, labels, order, request[1], request[2], request[3], request[4], request[5], request[6],
     (uint32_t)request[7], (uint32_t)request[8], (uint32_t)request[9]};
-  take_scratch(ctx, 0);
+  thread_number = 0;
   for (int32_t i = 0; i < request[0]; i++, calls++, outputs += OUTPUTS) {
     const function_inputs *const at = &inputs_of[calls->function];
     int64_t batch = at->batch;

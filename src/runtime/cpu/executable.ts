@@ -54,7 +54,8 @@ export class CpuExecutable implements Executable {
     private readonly native: NativePlan,
     readonly compileMs: number,
   ) {
-    this.memory = source.memory;
+    const { states, arena, workspace } = source.memory;
+    this.memory = { states, arena, workspace: workspace + native.scratch };
     this.#functions = new Map(source.functions.map((layout, index) => [layout.name, { index, layout }]));
     this.#inputs = new Uint8Array(Math.max(64, ...source.functions.map(({ inputBytes }) => inputBytes)));
     this.#outputs = new Float64Array(seriesOutputs(source.functions));

@@ -8,7 +8,7 @@ import { type Compiler, findCompiler } from './compiler.js';
 import { describeDevice, detectTarget } from './detect.js';
 import { CpuExecutable } from './executable.js';
 import { measureLimits } from './limits.js';
-import { openLibrary } from './native.js';
+import { contextFor, openLibrary } from './native.js';
 
 export { CpuExecutable } from './executable.js';
 
@@ -50,7 +50,7 @@ async function load(plan: Plan, options: LoadOptions = {}): Promise<CpuExecutabl
   const source = emitC(plan, target);
   const library = await buildLibrary(source.text, compiler, target);
   const compileMs = performance.now() - started;
-  return new CpuExecutable(plan, source, openLibrary(library.path, threadCount(options)), compileMs);
+  return new CpuExecutable(plan, source, openLibrary(library.path, contextFor(source, threadCount(options))), compileMs);
 }
 
 async function limits(options: LoadOptions & { readonly seconds?: number } = {}): Promise<MachineLimits> {

@@ -91,7 +91,7 @@ static void copy_task(void *const *p, int64_t task) {
 static int call_function(ampc_context *ctx, int function, char *inputs, double *outputs, int trace) {
   const int64_t threads = ctx->workers + 1;
   int64_t bytes = ARENA_BYTES / threads / 4096 * 4096;
-  double *rates = (double *)ctx->work;
+  double *rates = (double *)ctx->states;
   void *const p[] = {inputs, rates, ctx->arena, &bytes};
   (void)trace;
   outputs[0] = 0;
@@ -126,7 +126,7 @@ async function best(library: NativePlan, measure: number, seconds: number): Prom
 type Measured = Readonly<Record<keyof typeof MEASURES, number>>;
 
 async function measureWith(path: string, threads: number, seconds: number): Promise<Measured> {
-  const library = openLibrary(path, threads);
+  const library = openLibrary(path, { threads, scratch: 64 });
   try {
     const share = seconds / 2 / Object.keys(MEASURES).length / REPEATS;
     const measured: Record<string, number> = {};
@@ -142,7 +142,7 @@ async function measureWith(path: string, threads: number, seconds: number): Prom
  * on registers alone, the memory rates on half a gigabyte. Throws UserError when the compiler refuses, a plain Error when memory is short.
  */
 export async function measureLimits(compiler: Compiler, target: Target, threads: number, seconds = 2): Promise<MachineLimits> {
-  const sizes = { states: 64, arena: MEMORY_BYTES, workspace: 8 * Math.max(64, threads), scratch: 64, groups: 1 };
+  const sizes = { states: 8 * Math.max(64, threads), arena: MEMORY_BYTES, workspace: 0, groups: 1 };
   const { path } = await buildLibrary([prelude(target, sizes), TASKS, EXPORTS].join('\n'), compiler, target);
   const one = await measureWith(path, 1, seconds);
   const all = threads === 1 ? one : await measureWith(path, threads, seconds);

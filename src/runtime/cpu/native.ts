@@ -1,8 +1,12 @@
 import { promisify } from 'node:util';
 import koffi from 'koffi';
+import type { CSource } from '../../codegen/c/emit.js';
+import { ownScratch } from '../../codegen/c/workspace.js';
 
 /** A loaded plan: the functions that its library exports, on one context. All but `call` are immediate. */
 export interface NativePlan {
+  /** Bytes of all threads' own scratch. */
+  readonly scratch: number;
   /** Runs a function on a thread of its own, off the event loop. See `ampc_call` for `trace` and the result. */
   call(fn: number, inputs: Uint8Array, outputs: Float64Array, trace: number): Promise<number>;
   /** Runs calls one after another off the event loop; the arguments are those of `ampc_series`, and must outlive it. */
@@ -21,17 +25,28 @@ export type SeriesBlocks = readonly [Int32Array, Uint8Array, Uint8Array, Uint32A
 type AsyncSeries = (context: unknown, ...blocks: SeriesBlocks) => Promise<void>;
 type AsyncCall = (context: unknown, fn: number, inputs: Uint8Array, outputs: Float64Array, trace: number) => Promise<number>;
 
+export interface ContextSize {
+  readonly threads: number;
+  /** Bytes of each thread's own scratch. */
+  readonly scratch: number;
+}
+
+/** The context that a plan needs to run on so many threads. */
+export function contextFor({ memory }: CSource, threads: number): ContextSize {
+  return { threads, scratch: ownScratch(memory.scratch, threads) };
+}
+
 /** Loads a library that was built from a generated file and makes a context. Throws a plain Error when memory is short. */
-export function openLibrary(path: string, threads: number): NativePlan {
+export function openLibrary(path: string, { threads, scratch }: ContextSize): NativePlan {
   const library = koffi.load(path);
-  const create = library.func('void *ampc_create(int threads)');
+  const create = library.func('void *ampc_create(int threads, int64_t scratch)');
   const destroy = library.func('void ampc_destroy(void *ctx)');
   const callFunction = library.func('int ampc_call(void *ctx, int function, const void *inputs, void *outputs, int trace)');
   const read = library.func('void ampc_read(void *ctx, int64_t offset, void *destination, int64_t bytes)');
   const write = library.func('void ampc_write(void *ctx, int64_t offset, const void *source, int64_t bytes)');
   const readValue = library.func('void ampc_read_value(void *ctx, int64_t offset, void *destination, int64_t bytes)');
   const readTimes = library.func('void ampc_times(void *ctx, void *seconds, int count)');
-  const context = create(threads);
+  const context = create(threads, scratch);
   if (context === null) throw new Error('not enough memory for the states and the arena of the plan');
   // Not in every library: that which measures the machine has no batches.
   let seriesAsync: AsyncSeries | undefined;
@@ -42,6 +57,7 @@ export function openLibrary(path: string, threads: number): NativePlan {
   };
   const callAsync = promisify(callFunction.async) as AsyncCall;
   return {
+    scratch: threads * scratch,
     call: (fn, inputs, outputs, trace) => callAsync(context, fn, inputs, outputs, trace),
     series: (...blocks) => series()(context, ...blocks),
     readState: (offset, destination) => read(context, offset, destination, destination.byteLength),

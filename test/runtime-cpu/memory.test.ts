@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { compileToRun } from '../../src/api/compile.js';
+import { readSource } from '../../src/api/source.js';
+import { emitC } from '../../src/codegen/c/emit.js';
+import { INSTRUCTION_SETS, targetFor } from '../../src/codegen/c/target.js';
+import { FreeSpace, ownScratch } from '../../src/codegen/c/workspace.js';
+import { footprint } from '../../src/plan/footprint.js';
+import { lastReads } from '../../src/plan/memory.js';
+import type { Plan } from '../../src/plan/plan.js';
+import { createBackend } from '../../src/runtime/cpu/index.js';
+import { miniResnet, simpleCnn } from '../support/models.js';
+import { planOf } from '../support/network.js';
+import { differences, type Outcome, train } from '../support/steps.js';
+
+const THREADS = 2;
+
+async function exampleFor(name: string, precision: 'fp32' | 'bf16' | 'fp16'): Promise<Plan> {
+  return (await compileToRun(await readSource(`examples/${name}.amp`), { backend: 'reference', precision })).plan;
+}
+
+function allocated({ states, arena, workspace }: { readonly states: number; readonly arena: number; readonly workspace: number }): number {
+  return states + arena + workspace;
+}
+
+function assertForecast(plan: Plan, bytes: number, what: string): void {
+  const over = bytes / footprint(plan).total - 1;
+  assert.ok(Math.abs(over) < 0.05, `${what}: ${(100 * over).toFixed(1)} % more than the plan says`);
+}
+
+describe('the memory of a plan on the cpu', function () {
+  this.timeout(120_000);
+
+  for (const name of ['simple-cnn', 'resnet18']) {
+    for (const precision of ['fp32', 'bf16', 'fp16'] as const) {
+      it(`is what the plan of ${name} in ${precision} says, within 5 %, for every instruction set`, async () => {
+        const plan = await exampleFor(name, precision);
+        for (const isa of INSTRUCTION_SETS) {
+          const { memory } = emitC(plan, targetFor(isa, isa === 'neon' ? 'arm64' : 'x64'));
+          const scratch = THREADS * ownScratch(memory.scratch, THREADS);
+          assertForecast(plan, allocated({ ...memory, workspace: memory.workspace + scratch }), isa);
+        }
+      });
+    }
+  }
+
+  it('is what the executable reports', async () => {
+    const plan = await exampleFor('simple-cnn', 'fp16');
+    const executable = await createBackend().load(plan, { threads: THREADS });
+    try {
+      assert.ok(executable.memory.workspace > 0);
+      assertForecast(plan, allocated(executable.memory), 'allocated');
+    } finally {
+      await executable.dispose();
+    }
+  });
+});
+
+describe('the free space of the arena', () => {
+  for (const [name, model] of Object.entries({ simpleCnn, miniResnet })) {
+    it(`of ${name} holds nothing that is alive, and is used where it is large enough`, () => {
+      const plan = planOf(model, { batch: 8, image: [16, 16, 3] });
+      const arena = Math.max(...plan.functions.map((fn) => fn.memory.arena));
+      let inside = 0;
+      for (const fn of plan.functions) {
+        const space = new FreeSpace(fn, arena);
+        const last = lastReads(fn.graph, fn.groups);
+        for (const group of fn.groups) {
+          const alive = fn.memory.allocations.filter(({ value }) => {
+            const from = fn.groups.findIndex(({ stores }) => stores.includes(value));
+            return from <= group.index && group.index <= last.get(value)!;
+          });
+          const free = (offset: number, end: number) => alive.every((a) => a.offset >= end || a.offset + a.size <= offset);
+          for (const bytes of [0, 1, 64, 1000, 20_000, arena, 2 * arena]) {
+            const at = space.place(group.index, bytes);
+            assert.equal(at % 64, 0);
+            assert.ok(free(at, at + bytes), `${bytes} bytes at ${at} of ${group.name}`);
+            if (bytes > 0 && at + bytes <= arena) inside += 1;
+            const { offset, end } = space.largest(group.index, { offset: at, end: at + bytes });
+            assert.ok(end <= arena && offset % 64 === 0 && free(offset, end));
+            assert.ok(offset >= end || offset >= at + bytes || end <= at, 'apart from the workspace');
+          }
+        }
+      }
+      assert.ok(inside > 20, `${inside} found room`);
+    });
+  }
+
+  it('is used for the scratch of few threads, and blocks of their own for that of many', () => {
+    const small = { need: 1000, free: 0 };
+    const large = { need: 1 << 20, free: 3 << 20 };
+    assert.equal(ownScratch([small, large], 3), 1000);
+    assert.equal(ownScratch([small, large], 4), 1 << 20);
+    assert.equal(ownScratch([], 4), 64);
+  });
+
+  it('gives the same bits wherever the scratch is', async () => {
+    // The first linear layer stages half a megabyte of f16 for each thread.
+    const plan = planOf(simpleCnn, { batch: 64, image: [32, 32, 3] });
+    const runs: Outcome[] = [];
+    for (const threads of [1, 2, 40]) runs.push(await train(await createBackend().load(plan, { threads }), plan, 2));
+    for (const run of runs) assert.deepEqual(differences(runs[0]!, run), []);
+  });
+});
