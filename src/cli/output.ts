@@ -96,7 +96,9 @@ export class Output {
 
 /** 1234567 -> `1,234,567`. */
 export function formatCount(value: number): string {
-  return value.toLocaleString('en-US');
+  // By hand: the first use of Intl takes 30 ms.
+  const [whole, fraction] = String(value).split('.') as [string, string | undefined];
+  return [whole.replace(/\B(?=(\d{3})+$)/g, ','), ...(fraction === undefined ? [] : [fraction])].join('.');
 }
 
 /** Seconds as `42s`, `3m05s` or `2h07m`. */

@@ -39,7 +39,13 @@ function computeHalf(bits: number): number {
   return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (fraction + 1024) * 2 ** (exponent - 25);
 }
 
-const HALF_VALUES = Float32Array.from({ length: 65536 }, (_, bits) => computeHalf(bits));
+/** Made when first needed: most commands never look at a half. */
+let halfValues: Float32Array | undefined;
+
+function halfTable(): Float32Array {
+  halfValues ??= Float32Array.from({ length: 65536 }, (_, pattern) => computeHalf(pattern));
+  return halfValues;
+}
 
 /** Rounds to f32, then to the nearest f16 (ties to even; subnormals kept, overflow to infinity, NaN stays NaN); gives its 16 bits. */
 export function roundToHalfBits(x: number): number {
@@ -49,7 +55,7 @@ export function roundToHalfBits(x: number): number {
 
 /** The value of an f16 pattern. */
 export function halfToNumber(bits: number): number {
-  return HALF_VALUES[bits];
+  return halfTable()[bits];
 }
 
 /** Rounds to f32, then to the nearest bf16 (ties to even; subnormals kept, overflow to infinity, NaN stays NaN); gives its 16 bits. */
@@ -67,7 +73,7 @@ export function bfloat16ToNumber(bits: number): number {
 /** `x` in format `dtype`: rounded to f32 first, then once more for the 16-bit formats. Integers pass. */
 export function round(dtype: string, x: number): number {
   if (dtype === 'f32') return Math.fround(x);
-  if (dtype === 'f16') return HALF_VALUES[roundToHalfBits(x)];
+  if (dtype === 'f16') return halfTable()[roundToHalfBits(x)];
   if (dtype === 'bf16') return bfloat16ToNumber(roundToBfloat16Bits(x));
   return x;
 }
@@ -80,7 +86,8 @@ function bitsOf(values: Float32Array): Uint32Array {
 export function roundArray(dtype: string, values: Float32Array): void {
   const bits = bitsOf(values);
   if (dtype === 'f16') {
-    for (let i = 0; i < values.length; i += 1) values[i] = HALF_VALUES[halfFromBits(bits[i])];
+    const table = halfTable();
+    for (let i = 0; i < values.length; i += 1) values[i] = table[halfFromBits(bits[i])];
   } else if (dtype === 'bf16') {
     for (let i = 0; i < values.length; i += 1) bits[i] = bfloat16FromBits(bits[i]) << 16;
   }
@@ -99,7 +106,8 @@ export function encodeHalf(dtype: HalfType, values: Float32Array): Uint16Array {
 export function decodeHalf(dtype: HalfType, patterns: Uint16Array): Float32Array {
   const result = new Float32Array(patterns.length);
   if (dtype === 'f16') {
-    for (let i = 0; i < result.length; i += 1) result[i] = HALF_VALUES[patterns[i]];
+    const table = halfTable();
+    for (let i = 0; i < result.length; i += 1) result[i] = table[patterns[i]];
   } else {
     const bits = bitsOf(result);
     for (let i = 0; i < result.length; i += 1) bits[i] = patterns[i] << 16;

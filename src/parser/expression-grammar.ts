@@ -1,6 +1,7 @@
-import { EmbeddedActionsParser, type IToken, type TokenType } from 'chevrotain';
+import type { IToken, TokenType } from 'chevrotain';
 import type { Span } from '../diagnostics/diagnostic.js';
 import type * as ast from './ast.js';
+import { EmbeddedActionsParser } from './chevrotain.js';
 import { buildBinary, type Operand } from './operators.js';
 import { EXPECTATIONS } from './syntax-errors.js';
 import * as t from './tokens.js';
@@ -20,8 +21,9 @@ export interface Misuse {
 export class ExpressionParser extends EmbeddedActionsParser {
   readonly misuses: Misuse[] = [];
 
-  constructor() {
-    super([...t.TOKENS], { recoveryEnabled: true, maxLookahead: 2, errorMessageProvider: EXPECTATIONS });
+  /** `validate`: look for ambiguities in the grammar itself, which takes longer than reading most files. */
+  constructor(validate: boolean) {
+    super([...t.TOKENS], { recoveryEnabled: true, maxLookahead: 2, errorMessageProvider: EXPECTATIONS, skipValidations: !validate });
   }
 
   /** A made-up name or number would turn one syntax error into two. */

@@ -6,8 +6,8 @@ import * as t from './tokens.js';
 
 /** The grammar of a file: its sections and their settings. */
 export class AmpParser extends ExpressionParser {
-  constructor() {
-    super();
+  constructor(validate = false) {
+    super(validate);
     this.performSelfAnalysis();
   }
 

@@ -1,9 +1,10 @@
-import { type ILexingResult, type IToken, tokenMatcher } from 'chevrotain';
+import type { ILexingResult, IToken } from 'chevrotain';
 import { type Diagnostic, type Source, type Span, UserError } from '../diagnostics/diagnostic.js';
 import { LineIndex } from '../diagnostics/lines.js';
 import { sortDiagnostics } from '../diagnostics/render.js';
 import { DiagnosticSink } from '../diagnostics/sink.js';
 import type { AmpFile, Expr } from './ast.js';
+import { tokenMatcher } from './chevrotain.js';
 import type { Misuse } from './expression-grammar.js';
 import { AmpParser } from './grammar.js';
 import { balanceBrackets, repairTokens, spanOf } from './repair.js';

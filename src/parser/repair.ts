@@ -1,8 +1,9 @@
-import { createTokenInstance, type IToken, type TokenType } from 'chevrotain';
+import type { IToken, TokenType } from 'chevrotain';
 import type { Span } from '../diagnostics/diagnostic.js';
 import { LineIndex } from '../diagnostics/lines.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { closest, listNames } from '../diagnostics/suggest.js';
+import { createTokenInstance } from './chevrotain.js';
 import * as t from './tokens.js';
 
 /** Deepest nesting of brackets; the parser and the lowering recurse once a level. */

@@ -1,6 +1,6 @@
 import type { IParserErrorMessageProvider, IRecognitionException, IToken } from 'chevrotain';
-import { EOF } from 'chevrotain';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { EOF } from './chevrotain.js';
 import * as t from './tokens.js';
 
 /** Chevrotain reports through message strings: the name of the missing token is all that is needed of it. */

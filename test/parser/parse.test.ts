@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
 import { renderDiagnostics } from '../../src/diagnostics/render.js';
 import { checkSource, lowerProgram } from '../../src/lower/lower.js';
+import { AmpParser } from '../../src/parser/grammar.js';
 import { parseAmp } from '../../src/parser/parse.js';
 import { programs } from './programs.js';
 
@@ -25,6 +26,12 @@ function survives(text: string): void {
   renderDiagnostics(diagnostics, source);
   if (diagnostics.some((d) => d.severity === 'error')) assert.throws(() => lowerProgram(source), UserError);
 }
+
+describe('the grammar', () => {
+  it('has no ambiguities, which the parser does not look for when it is used', () => {
+    new AmpParser(true);
+  });
+});
 
 describe('parseAmp', () => {
   it('reads every generated program', () => {

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { basename, dirname, resolve } from 'node:path';
-import { Ajv2020 } from 'ajv/dist/2020.js';
-import { parseDocument, Scalar } from 'yaml';
+import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { type Diagnostic, type Source, UserError, userError } from '../../diagnostics/diagnostic.js';
 import { LineIndex } from '../../diagnostics/lines.js';
 import { renderDiagnostics } from '../../diagnostics/render.js';
@@ -44,11 +44,20 @@ export interface SpecFile {
 }
 
 const SCHEMA = new URL('../../../schemas/spec.schema.json', import.meta.url);
-let validator: ReturnType<Ajv2020['compile']> | undefined;
+let validator: ValidateFunction | undefined;
+
+// Both take longer to load than most commands to run, and only specs need them.
+const require = createRequire(import.meta.url);
+const loadAjv = () => require('ajv/dist/2020.js') as typeof import('ajv/dist/2020.js');
+const loadYaml = () => require('yaml') as typeof import('yaml');
+
+function makeValidator(): ValidateFunction {
+  const { Ajv2020 } = loadAjv();
+  return new Ajv2020({ allErrors: true, allowUnionTypes: true }).compile(JSON.parse(readFileSync(SCHEMA, 'utf8')) as object);
+}
 
 function validate(spec: unknown): string | undefined {
-  const ajv = new Ajv2020({ allErrors: true, allowUnionTypes: true });
-  validator ??= ajv.compile(JSON.parse(readFileSync(SCHEMA, 'utf8')) as object);
+  validator ??= makeValidator();
   if (validator(spec)) return undefined;
   const errors = (validator.errors ?? []).map(({ instancePath, message, params }) => {
     const extra = (params as { additionalProperty?: string }).additionalProperty;
@@ -67,7 +76,7 @@ function readText(path: string): string {
 
 /** Reads a spec. Throws UserError AMP6311 when it cannot be read, AMP6312 when it is no spec. */
 export function loadSpec(path: string): SpecFile {
-  const document = parseDocument(readText(path));
+  const document = loadYaml().parseDocument(readText(path));
   const problem = document.errors[0]?.message ?? validate(document.toJS());
   if (problem !== undefined)
     throw userError('AMP6312', `${path} is no spec`, problem, 'schemas/spec.schema.json and docs/testing.md describe what a spec holds');
@@ -170,6 +179,7 @@ export async function updateSpec(stages: Stages, file: SpecFile, root: string): 
   if (file.spec.expect.text === undefined) return false;
   const { text } = await runSpec(stages, file, root);
   if (text === file.spec.expect.text) return false;
+  const { parseDocument, Scalar } = loadYaml();
   const document = parseDocument(readFileSync(file.path, 'utf8'));
   const scalar = new Scalar(text);
   scalar.type = Scalar.BLOCK_LITERAL;

@@ -1,6 +1,5 @@
 import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { extract } from 'tar';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { encodeRecords } from './binary.js';
 import { CIFAR10_ARCHIVE } from './cifar10.js';
@@ -36,6 +35,8 @@ async function withTemporaryFolder(dir: string, fill: (folder: string) => Promis
 async function unpack(archive: string, layout: FolderLayout, dir: string): Promise<void> {
   await withTemporaryFolder(dir, async (folder) => {
     const wanted = new Set([...layout.files.train, ...layout.files.test, layout.classesFile].map((name) => `${layout.folder}/${name}`));
+    // Loaded here: of all commands only this one needs it.
+    const { extract } = await import('tar');
     try {
       await extract({ file: archive, cwd: folder, strict: true, filter: (path) => wanted.has(path.replace(/^\.\//, '')) });
     } catch (error) {
