@@ -4,7 +4,7 @@ import type { PolicyName, PrecisionSpec, Program } from './ir/program.js';
 import { type FloatType, type Graph, type LowType, precisionName } from './ir/types.js';
 import { verifyGraph } from './ir/verify.js';
 import { opRules } from './ops/rules.js';
-import type { Plan, PlanFunction } from './plan/plan.js';
+import type { Plan, PlanFunction, StagedOps } from './plan/plan.js';
 import { planGraph } from './plan/plan-graph.js';
 import { simplify } from './plan/simplify.js';
 import { assignPrecision } from './precision/assign.js';
@@ -16,6 +16,8 @@ export interface CompileOptions {
   readonly backend: string;
   /** Low formats that the backend has; others are refused. */
   readonly low: readonly LowType[];
+  /** What the backend computes while it brings in a contraction's operand. Left out: nothing. */
+  readonly staged?: StagedOps | undefined;
   /** Override what the file says. */
   readonly precision?: FloatType;
   readonly policy?: PolicyName;
@@ -42,7 +44,7 @@ function resolvePrecision(program: Program, options: CompileOptions): PrecisionS
 }
 
 /** The passes in order; every one's result is verified. */
-function planStep(step: Graph, precision: PrecisionSpec, batch: number, onPass: CompileOptions['onPass']): PlanFunction {
+function planStep(step: Graph, precision: PrecisionSpec, batch: number, { onPass, staged }: CompileOptions): PlanFunction {
   const check = (pass: string, graph: Graph): Graph => {
     verifyGraph(graph, opRules);
     onPass?.(pass, graph);
@@ -50,7 +52,7 @@ function planStep(step: Graph, precision: PrecisionSpec, batch: number, onPass: 
   };
   check('autodiff', step);
   const assigned = check('precision', assignPrecision(step, precision));
-  const fn = planGraph(check('simplify', simplify(assigned)), batch);
+  const fn = planGraph(check('simplify', simplify(assigned)), batch, staged);
   check('plan', fn.graph);
   return fn;
 }
@@ -73,7 +75,7 @@ export function compileProgram(program: Program, options: CompileOptions): Plan 
   const scaling = resolveScaling(precision);
   const trainBatch = batchOf(program.train);
   const evalBatch = batchOf(program.eval);
-  const plan = (graph: Graph, batch: number) => planStep(graph, precision, batch, options.onPass);
+  const plan = (graph: Graph, batch: number) => planStep(graph, precision, batch, options);
   const trainStep = buildTrainStep(program.train, recipe, scaling, trainBatch);
   // Once, and here: the evaluation step lacks the layers that only training has.
   checkPins(trainStep, precision.pins);

@@ -29,7 +29,7 @@ export interface Runnable extends Compiled {
 
 function planFor(source: Source, { info }: { readonly info: BackendInfo }, options: CompileOptions): Compiled {
   const program = lowerProgram(source, { overrides: pickSettings(options) });
-  const plan = compileProgram(program, { backend: info.name, low: info.capabilities?.low ?? [] });
+  const plan = compileProgram(program, { backend: info.name, low: info.capabilities?.low ?? [], staged: info.capabilities?.staged });
   return { source, program, plan };
 }
 

@@ -5,7 +5,7 @@ import type { Program } from '../ir/program.js';
 import type { Loc } from '../ir/types.js';
 import { trainStep } from '../plan/facts.js';
 import { type Footprint, footprint } from '../plan/footprint.js';
-import type { Plan } from '../plan/plan.js';
+import type { Plan, StagedOps } from '../plan/plan.js';
 import { type PlanFacts, reportPlan } from '../plan/report.js';
 import type { Compiled } from './compile.js';
 import { lintProgram } from './lint.js';
@@ -27,10 +27,23 @@ export interface PlanReport extends PlanSummary, PlanFacts {
   readonly warnings: readonly PlanWarning[];
 }
 
+/** What the plan's contractions make of their operands themselves. */
+function stagedOf({ functions }: Plan): StagedOps {
+  const isStaged = functions.some(({ graph, groups }) =>
+    groups.some(({ kind, nodes }) => kind === 'contraction' && graph.nodes[nodes[0]!]!.op === 'max_pool2d_grad'),
+  );
+  return isStaged ? ['max_pool2d_grad'] : [];
+}
+
 /** The plan of the same program with every value in f32: no low format, no pin, no loss scale. */
-export function planInFp32({ recipe, ...graphs }: Program, { policy, backend }: Plan): Plan {
+export function planInFp32({ recipe, ...graphs }: Program, plan: Plan): Plan {
+  const { policy, backend } = plan;
+  const staged = stagedOf(plan);
   const precision = { ...recipe.precision, compute: 'f32', pins: [], lossScaling: { kind: 'none' } } as const;
-  return compileProgram({ ...graphs, recipe: { ...recipe, precision } }, { backend, low: [], policy: policy as 'mixed' | 'autocast' });
+  return compileProgram(
+    { ...graphs, recipe: { ...recipe, precision } },
+    { backend, low: [], staged, policy: policy as 'mixed' | 'autocast' },
+  );
 }
 
 function warning({ code, message, why, fix, span }: Diagnostic, text: string): PlanWarning {

@@ -63,7 +63,10 @@ interface Setup {
 function compileWith({ program, info }: Setup, change: Partial<PrecisionSpec>): Plan {
   const { recipe } = program;
   const precision: PrecisionSpec = { ...recipe.precision, ...change };
-  return compileProgram({ ...program, recipe: { ...recipe, precision } }, { backend: info.name, low: info.capabilities?.low ?? [] });
+  return compileProgram(
+    { ...program, recipe: { ...recipe, precision } },
+    { backend: info.name, low: info.capabilities?.low ?? [], staged: info.capabilities?.staged },
+  );
 }
 
 /** Loads plans, hands their executables over, and disposes of them. */

@@ -2,11 +2,12 @@ import type { Graph, Node, ValueId } from '../ir/types.js';
 import { elementCount, sameShape } from '../ir/types.js';
 import { opDefinition } from '../ops/index.js';
 import { forwardOp } from '../precision/pins.js';
-import type { Group, GroupKind } from './plan.js';
+import type { Group, GroupKind, StagedOps } from './plan.js';
+import { windowsTile } from './simplify.js';
 
 interface OpenGroup {
   readonly index: number;
-  readonly kind: GroupKind;
+  kind: GroupKind;
   readonly nodes: Node[];
 }
 
@@ -40,8 +41,14 @@ class Fuser {
   private readonly deferred: Set<ValueId>;
   private readonly updates: Node[] = [];
 
-  constructor(private readonly graph: Graph) {
-    this.deferred = findDeferred(graph);
+  private readonly consumers: readonly (readonly ValueId[])[];
+
+  constructor(
+    private readonly graph: Graph,
+    private readonly staged: StagedOps,
+  ) {
+    this.consumers = findConsumers(graph);
+    this.deferred = findDeferred(graph, this.consumers);
   }
 
   run(): Group[] {
@@ -56,7 +63,9 @@ class Fuser {
 
   private place(node: Node): void {
     const { kind } = opDefinition(node.op);
-    const host = this.host(node, kind);
+    const producer = this.stagedProducer(node);
+    if (producer !== undefined) producer.kind = 'contraction';
+    const host = producer ?? this.host(node, kind);
     if (host !== undefined) {
       host.nodes.push(node);
       this.groupOf.set(node.id, host);
@@ -64,6 +73,18 @@ class Fuser {
       this.open(newGroupKind(node, kind), node);
     }
     if (node.op === 'max_pool2d') this.poolOf.set(poolKey(node), this.groupOf.get(node.id)!);
+  }
+
+  /** The group of an operand that this contraction's kernel makes itself: of an op that nothing else reads and that runs alone so far. */
+  private stagedProducer(node: Node): OpenGroup | undefined {
+    if (node.op !== 'conv2d_weight_grad' || !this.staged.includes('max_pool2d_grad')) return undefined;
+    const placed = this.graph.nodes[node.inputs[1]!]!;
+    const group = this.groupOf.get(placed.id);
+    if (placed.op !== 'max_pool2d_grad' || group === undefined || group.nodes.length > 1) return undefined;
+    // The kernel runs where the operand's op stands, so the other operand must be there by then.
+    if ((this.groupOf.get(node.inputs[0]!)?.index ?? -1) >= group.index) return undefined;
+    const exact = placed.type.dtype === this.graph.nodes[placed.inputs[0]!]!.type.dtype;
+    return exact && this.consumers[placed.id]!.length === 1 && halves(placed) ? group : undefined;
   }
 
   private open(kind: GroupKind, node: Node, join = false): void {
@@ -111,7 +132,7 @@ function poolKey({ inputs, attrs }: Node): string {
 
 /** Whether nothing more may follow in the group's registers. */
 function isSealed(group: OpenGroup): boolean {
-  if (group.kind === 'contraction') return !WITH_EPILOGUE.has(group.nodes[0]!.op);
+  if (group.kind === 'contraction') return !WITH_EPILOGUE.has(anchorOf(group.nodes).op);
   return group.kind !== 'map' && group.kind !== 'rows';
 }
 
@@ -133,6 +154,17 @@ function newGroupKind(node: Node, kind: string): GroupKind {
   }
 }
 
+/** The node that a contraction's kernel is about. */
+function anchorOf(nodes: readonly Node[]): Node {
+  return nodes.find((node) => opDefinition(node.op).kind === 'contraction')!;
+}
+
+/** Whether a pool's gradient fills 2x2 windows side by side, to the last row and column. */
+function halves(node: Node): boolean {
+  const isTwo = (attr: 'window' | 'stride') => (node.attrs[attr] as readonly number[]).every((size) => size === 2);
+  return isTwo('window') && isTwo('stride') && windowsTile(node) && (node.attrs.size as readonly number[]).every((size) => size % 2 === 0);
+}
+
 /** A pool of non-overlapping, unpadded windows right behind a convolution runs on the convolution's accumulators. */
 function isPoolableConvolution(graph: Graph, group: OpenGroup, pool: Node): boolean {
   const [first] = group.nodes;
@@ -147,10 +179,15 @@ function isPoolableConvolution(graph: Graph, group: OpenGroup, pool: Node): bool
   return fits && !group.nodes.some((n) => n.op === 'max_pool2d');
 }
 
-/** Effects, and the elementwise nodes that only effects read: they run together at the end of the step. */
-function findDeferred(graph: Graph): Set<ValueId> {
+/** By value: the nodes that read it. */
+function findConsumers(graph: Graph): readonly (readonly ValueId[])[] {
   const consumers = graph.nodes.map((): ValueId[] => []);
   for (const node of graph.nodes) for (const input of node.inputs) consumers[input]!.push(node.id);
+  return consumers;
+}
+
+/** Effects, and the elementwise nodes that only effects read: they run together at the end of the step. */
+function findDeferred(graph: Graph, consumers: readonly (readonly ValueId[])[]): Set<ValueId> {
   const outputs = new Set(Object.values(graph.outputs));
   const deferred = new Set<ValueId>();
   for (const node of [...graph.nodes].reverse()) {
@@ -182,7 +219,7 @@ function nameGroups(graph: Graph, groups: readonly OpenGroup[]): Group[] {
 
 /** `conv1` for a layer's own contraction, `conv1_weight_grad`, `conv1_bias_grad`, `relu_1_grad`; the op alone where there is no layer. */
 function baseName(graph: Graph, group: OpenGroup): string {
-  const first = group.nodes[0]!;
+  const first = group.kind === 'contraction' ? anchorOf(group.nodes) : group.nodes[0]!;
   if (group.kind === 'update') return 'update';
   const layer = first.layer.replace(/[^A-Za-z0-9]+/g, '_');
   const forward = forwardOp(first.op);
@@ -216,6 +253,6 @@ function findReadOutside(graph: Graph, groups: readonly OpenGroup[]): Set<ValueI
 }
 
 /** Partitions the graph's work into kernels. */
-export function fuse(graph: Graph): Group[] {
-  return new Fuser(graph).run();
+export function fuse(graph: Graph, staged: StagedOps = []): Group[] {
+  return new Fuser(graph, staged).run();
 }

@@ -2,7 +2,7 @@ import { rebuild } from '../ir/rewrite.js';
 import type { Graph } from '../ir/types.js';
 import { fuse, isDeclaration } from './fuse.js';
 import { planMemory } from './memory.js';
-import type { FunctionName, Group, PlanFunction } from './plan.js';
+import type { FunctionName, Group, PlanFunction, StagedOps } from './plan.js';
 
 /** Renumbers the graph in the order in which its kernels run, so that the printed plan reads from top to bottom. */
 function inExecutionOrder(graph: Graph, groups: readonly Group[]): { graph: Graph; groups: Group[] } {
@@ -17,7 +17,7 @@ function inExecutionOrder(graph: Graph, groups: readonly Group[]): { graph: Grap
 }
 
 /** Fuses a graph and lays out its memory. The graph's name becomes the function's. */
-export function planGraph(source: Graph, batch: number): PlanFunction {
-  const { graph, groups } = inExecutionOrder(source, fuse(source));
+export function planGraph(source: Graph, batch: number, staged: StagedOps = []): PlanFunction {
+  const { graph, groups } = inExecutionOrder(source, fuse(source, staged));
   return { name: graph.name as FunctionName, batch, graph, groups, memory: planMemory(graph, groups) };
 }

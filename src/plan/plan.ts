@@ -2,7 +2,8 @@ import type { FloatType, Graph, ValueId } from '../ir/types.js';
 
 /**
  * What a group computes in one launch.
- * - `contraction`: one conv2d/linear or gradient of it, with the elementwise ops and pools that consume its accumulators.
+ * - `contraction`: one conv2d/linear or gradient of it, with the elementwise ops and pools that consume its accumulators, and behind an op
+ *   that makes its operand (see `StagedOps`).
  * - `map`: elementwise ops (and pools) of one result shape, evaluated element by element.
  * - `rows`: ops over the last axis (softmax, losses) with the elementwise ops around them.
  * - `reduce`: sums over all axes but the last (bias gradients, batch statistics).
@@ -11,6 +12,12 @@ import type { FloatType, Graph, ValueId } from '../ir/types.js';
  */
 export const GROUP_KINDS = ['contraction', 'map', 'rows', 'reduce', 'update', 'scalar'] as const;
 export type GroupKind = (typeof GROUP_KINDS)[number];
+
+/**
+ * Ops whose results a contraction's kernel of the backend can compute as it brings its operand in, so that they need no memory:
+ * `max_pool2d_grad`, as the gradient operand of a `conv2d_weight_grad`.
+ */
+export type StagedOps = readonly 'max_pool2d_grad'[];
 
 /** A set of nodes that run as one kernel. Every intermediate is rounded to its printed format, so fusing never changes a bit. */
 export interface Group {

@@ -1,10 +1,12 @@
 import type { LowType, Shape } from '../ir/types.js';
-import type { FunctionName, Plan } from '../plan/plan.js';
+import type { FunctionName, Plan, StagedOps } from '../plan/plan.js';
 
 /** What a backend's device can do; the planner reads it, and never the backend itself. */
 export interface Capabilities {
   /** Low formats that can be stored and computed with; f32 always can. */
   readonly low: readonly LowType[];
+  /** Ops that a contraction's kernel can compute while it brings in its operand; see `StagedOps`. Left out: none. */
+  readonly staged?: StagedOps;
   /** Largest single buffer in bytes, if there is a limit. */
   readonly maxBuffer?: number;
 }

@@ -26,9 +26,12 @@ function renameStates(graph: Graph, index: number): Graph {
   return { ...graph, nodes };
 }
 
+/** What the cpu backend computes as it brings a contraction's operand in. */
+const STAGED = ['max_pool2d_grad'] as const;
+
 /** Many graphs as the functions of one plan, to be compiled at once; function `case<i>` is the i-th. */
 export function batchPlan(cases: readonly GraphCase[], backend: string): Plan {
-  const functions = cases.map(({ graph }, i) => ({ ...planGraph(renameStates(graph, i), 1), name: `case${i}` as FunctionName }));
+  const functions = cases.map(({ graph }, i) => ({ ...planGraph(renameStates(graph, i), 1, STAGED), name: `case${i}` as FunctionName }));
   return { model: 'cases', policy: 'case', precision: 'f32', backend, functions };
 }
 

@@ -22,6 +22,7 @@ const BUDGET = 2_500_000;
 export class CaseBuilder {
   readonly builder = new GraphBuilder();
   readonly #states = new Map<string, Float32Array>();
+  readonly #inputs: Record<string, Uint8Array> = {};
 
   constructor(
     readonly random: SampleRandom,
@@ -44,13 +45,30 @@ export class CaseBuilder {
     return this.dtype === 'f32' ? state : emit(this.builder, 'cast', [state], { to: this.dtype }, { why: 'case' });
   }
 
+  /** A state in f32 with the given elements, rounded to the format of the case. */
+  given(name: string, shape: readonly number[], element: () => number): ValueId {
+    const state = this.low(name, shape);
+    this.#states.get(name)!.forEach((_, i, all) => {
+      all[i] = element();
+    });
+    return state;
+  }
+
+  /** Images of bytes up to 3, as the numbers that they are. */
+  image(shape: readonly number[]): ValueId {
+    this.#inputs.image = Uint8Array.from({ length: elementCount(shape) }, () => this.random.int(0, 3));
+    const image = this.builder.add({ op: 'input', attrs: { name: 'image' }, type: { dtype: 'u8', shape } });
+    const each = (value: number) => Array.from({ length: shape.at(-1)! }, () => value);
+    return this.emit('normalize', [image], { mean: each(0), std: each(1 / 255) });
+  }
+
   /** One of f32 and the format of the case. */
   anyFormat(): FloatType {
     return this.random.pick(['f32', this.dtype]);
   }
 
   emit(op: string, inputs: readonly ValueId[], attrs: Attrs = {}, dtype: FloatType = this.dtype): ValueId {
-    return emit(this.builder, op, inputs, attrs, { dtype });
+    return emit(this.builder, op, inputs, attrs, { dtype: op === 'max_pool2d_index' ? 'u8' : dtype });
   }
 
   shape(id: ValueId): readonly number[] {
@@ -58,7 +76,12 @@ export class CaseBuilder {
   }
 
   finish(title: string, outputs: Readonly<Record<string, ValueId>>): ContractionCase {
-    return { title: `${title} ${this.dtype}`, graph: this.builder.finish('eval_step', outputs), inputs: {}, states: this.#states };
+    return {
+      title: `${title} ${this.dtype}`,
+      graph: this.builder.finish('eval_step', outputs),
+      inputs: this.#inputs,
+      states: this.#states,
+    };
   }
 }
 
@@ -123,6 +146,37 @@ function convolutionCase(dtype: FloatType, seed: number): ContractionCase {
   return convolutionOf(convolutionShape(random), random, dtype, `seed ${seed}`);
 }
 
+/** A convolution of images with an odd number of channels, most often, and its weight's gradient through a pool. */
+function imageCase(dtype: FloatType, seed: number): ContractionCase {
+  const random = namedRandom('image', seed);
+  const b = new CaseBuilder(random, dtype, true);
+  const shape = convolutionShape(random);
+  const { stride, padding, kernel, out } = { ...shape, stride: [1, 1] as const };
+  const [images, height, width] = shape.x;
+  const size = [images, height, width, random.pick([1, 3, 3, 5, 2])];
+  const x = b.image(size);
+  const y = b.emit('conv2d', [x, b.low('weight', [...kernel, size[3]!, out])], { stride, padding });
+  const dweight = b.emit('conv2d_weight_grad', [x, b.low('dy', b.shape(y))], { stride, padding, kernel }, b.anyFormat());
+  return b.finish(`images ${size.join('x')} ${kernel.join('x')} to ${out}, padding ${padding}, seed ${seed}`, { y, dweight });
+}
+
+/** The gradient of a convolution's weight through a pool that halves its result. */
+function pooledGradientCase(dtype: FloatType, seed: number): ContractionCase {
+  const random = namedRandom('pooled gradient', seed);
+  const b = new CaseBuilder(random, dtype, true);
+  let shape = convolutionShape(random);
+  while (outputSize(shape).some((size) => size % 2 === 1)) shape = convolutionShape(random);
+  const { stride, padding, kernel, out } = shape;
+  const pool = { window: [2, 2], stride: [2, 2], padding: [0, 0, 0, 0] };
+  const [x, weight] = [b.low('x', shape.x), b.low('weight', [...kernel, shape.x[3], out])];
+  const y = b.emit('conv2d', [x, weight], { stride, padding });
+  const index = b.emit('max_pool2d_index', [y], pool);
+  const dy = b.low('dy', b.shape(index));
+  const placed = b.emit('max_pool2d_grad', [dy, index], { ...pool, size: outputSize(shape) });
+  const dweight = b.emit('conv2d_weight_grad', [x, placed], { stride, padding, kernel }, b.anyFormat());
+  return b.finish(`pooled gradient of ${describeConvolution(shape)}, seed ${seed}`, { y, dweight });
+}
+
 /** Convolutions that random shapes seldom are: no window meets the image; images too large to be staged together. */
 export function rareCases(): ContractionCase[] {
   const missed = { x: [2, 1, 1, 16], kernel: [2, 2], out: 16, stride: [3, 3], padding: [2, 0, 2, 0] } as const;
@@ -147,12 +201,14 @@ function linearCase(dtype: FloatType, seed: number): ContractionCase {
   return b.finish(`linear ${rows}x${inputs} to ${outputs}, seed ${seed}`, { y, dx, dweight });
 }
 
-/** `count` convolutions and half as many linear layers, the formats taking turns. */
+/** `count` convolutions, and half as many linear layers, convolutions of images, and gradients through pools; the formats take turns. */
 export function contractionCases(firstSeed: number, count: number): ContractionCase[] {
   const format = (i: number) => FLOAT_TYPES[i % FLOAT_TYPES.length]!;
   return [
     ...Array.from({ length: count }, (_, i) => convolutionCase(format(i), firstSeed + i)),
     ...Array.from({ length: Math.ceil(count / 2) }, (_, i) => linearCase(format(i), firstSeed + i)),
+    ...Array.from({ length: Math.ceil(count / 2) }, (_, i) => imageCase(format(i + 2), firstSeed + i)),
+    ...Array.from({ length: Math.ceil(count / 2) }, (_, i) => pooledGradientCase(format(i + 2), firstSeed + i)),
   ];
 }
 
@@ -160,8 +216,8 @@ export function contractionCases(firstSeed: number, count: number): ContractionC
 export async function checkExactly(cases: readonly ContractionCase[], open: (plan: Plan) => Promise<Executable>): Promise<void> {
   const executable = await open(batchPlan(cases, 'cpu'));
   try {
-    for (const [index, { graph, states, title }] of cases.entries()) {
-      const { values } = evaluateGraph(graph, {}, states);
+    for (const [index, { graph, inputs, states, title }] of cases.entries()) {
+      const { values } = evaluateGraph(graph, inputs, states);
       await runCase(executable, cases[index]!, index, 'y');
       for (const [name, id] of Object.entries(graph.outputs))
         assertClose(await executable.readOutput(name), values.get(id)!, () => 0, `${title}: ${name}`);

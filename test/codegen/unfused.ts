@@ -1,3 +1,4 @@
+import { opDefinition } from '../../src/ops/index.js';
 import { storageRoot } from '../../src/plan/fuse.js';
 import { planMemory } from '../../src/plan/memory.js';
 import type { Group, Plan, PlanFunction } from '../../src/plan/plan.js';
@@ -9,7 +10,8 @@ function unfusedFunction(fn: PlanFunction): PlanFunction {
     group.kind === 'update'
       ? [{ ...group, name: 'update' }]
       : group.nodes.map((id) => {
-          const kind = id === group.nodes[0] || group.kind !== 'contraction' ? group.kind : 'map';
+          const about = opDefinition(graph.nodes[id]!.op).kind === 'contraction';
+          const kind = group.kind !== 'contraction' || about ? group.kind : 'map';
           return { ...group, kind, name: `${group.name}_${id}`, nodes: [id], stores: storageRoot(graph, id) === id ? [id] : [] };
         }),
   );

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Graph } from '../../src/ir/types.js';
+import type { StagedOps } from '../../src/plan/plan.js';
 import { planGraph } from '../../src/plan/plan-graph.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import { opCase, SAMPLED_OPS } from '../ops/cases.js';
@@ -10,7 +11,9 @@ import { type Model, planOf, programOf } from '../support/network.js';
 import { assertMemory, assertPartition, assertStores } from '../support/partition.js';
 import { initialDoubles, randomInputs } from '../support/run.js';
 
-const anyPlan = fc.tuple(fc.nat(), fc.nat()).map(([seed, settings]) => planOf(randomModel(seed), configuration(settings)));
+const anyPlan = fc
+  .tuple(fc.nat(), fc.nat(), fc.constantFrom(undefined, ['max_pool2d_grad'] as const))
+  .map(([seed, settings, staged]) => planOf(randomModel(seed), configuration(settings), { staged }));
 
 describe('plan of random networks', () => {
   it('groups hold all work once, in an order that can run', () => {
@@ -56,6 +59,24 @@ describe('plan of random networks', () => {
 });
 
 describe('fusion', () => {
+  it('lets a kernel make its operand where the backend can, when nothing else reads it', () => {
+    const operations = (staged: StagedOps) => {
+      const { graph, groups } = planOf(simpleCnn, {}, { staged }).functions[0]!;
+      return groups.map(({ name, nodes, stores }) => [name, nodes.map((id) => graph.nodes[id]!.op).join(' '), stores.length] as const);
+    };
+    const staged = operations(['max_pool2d_grad']);
+    assert.deepEqual(
+      staged.find(([name]) => name === 'conv1_weight_grad'),
+      ['conv1_weight_grad', 'max_pool2d_grad conv2d_weight_grad', 1],
+    );
+    // The second one's pool is read by two kernels.
+    assert.deepEqual(
+      staged.find(([name]) => name === 'conv2_weight_grad'),
+      ['conv2_weight_grad', 'conv2d_weight_grad', 1],
+    );
+    assert.equal(operations([]).length, staged.length + 1);
+  });
+
   const groupsOf = (model: Model, name = 'train_step') => {
     const { graph, groups } = planOf(model).functions.find((fn) => fn.name === name)!;
     return groups.map(({ kind, nodes }) => `${kind}: ${nodes.map((id) => graph.nodes[id].op).join(' ')}`);

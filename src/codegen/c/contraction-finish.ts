@@ -47,6 +47,63 @@ ${laneLine(context, c.n)}${indent(scope.statements, 6)}    }
 `;
 }
 
+/** The corners' own epilogues up to the pool, each rounded, then compared in order. */
+function poolInOrder(scope: PooledScope, before: readonly ValueId[], input: ValueId): string[] {
+  const { context, c, tile, at } = scope;
+  const statements: string[] = [];
+  const corners = [0, 1, 2, 3].map((corner) => {
+    const offset = ((corner >> 1) * c.outWidth + (corner & 1)) * c.n;
+    const inner = new Scope(context, { ...at, index: `(index + ${offset})` }, { suffix: `_${corner}` });
+    defineSum(inner, c, `corner[${cornerAt(tile, corner)}]`);
+    storeAll(inner, context, before);
+    const variable = inner.value(input);
+    statements.push(...inner.statements);
+    return variable;
+  });
+  return [
+    ...statements,
+    `best = ${corners[0]};`,
+    'which = vf_set(0.0f);',
+    ...[1, 2, 3].map((corner) => `pool_step(&best, &which, ${corners[corner]!}, ${corner}.0f);`),
+  ];
+}
+
+/**
+ * The same for a pool that alone reads the contraction's value: adding the bias and rounding keep the order, so they are needed for the
+ * largest sum only. The first corner that rounds to it is the first that is not below the lowest number that does. NaN, and zeros of both
+ * signs, go the long way.
+ */
+function poolBeforeRounding(scope: PooledScope, long: readonly string[], indexed: boolean): string[] {
+  const { context, c, tile, at } = scope;
+  const { dtype } = context.type(c.node);
+  const corners = [0, 1, 2, 3].map((corner) => `corner[${cornerAt(tile, corner)}]`);
+  const inner = new Scope(context, at, { suffix: '_top' });
+  const bias = c.bias === undefined ? '' : ` + ${inner.channel(c.bias)}`;
+  const sums = corners.map((corner) => `${corner}${bias}`).join(', ');
+  return [
+    ...inner.statements,
+    `const vf top = vf_top4(${corners.join(', ')})${bias};`,
+    `if (pool_is_plain(${corners.join(', ')}, top)) {`,
+    `  best = round_number_${dtype}(top);`,
+    ...(indexed ? [`  which = pool_place(${sums}, ${dtype === 'f32' ? 'best' : `lowest_rounding_to_${dtype}(best)`});`] : []),
+    '} else {',
+    ...long.map((line) => `  ${line}`),
+    '}',
+  ];
+}
+
+/** Where the sums of a corner of the window are, from those of its first. */
+function cornerAt(tile: Tile, corner: number): number {
+  return ((corner >> 1) * tile.columns + (corner & 1)) * tile.vectors;
+}
+
+interface PooledScope {
+  readonly context: KernelContext;
+  readonly c: Convolution;
+  readonly tile: Tile;
+  readonly at: Position;
+}
+
 /** Windows of 2x2 positions: each position's own epilogue up to the pool, then the pool, its index, and what follows. */
 function finishPooled(context: KernelContext, name: string, c: Convolution, tile: Tile, pool: ValueId): string {
   const nodes = context.group.nodes;
@@ -54,19 +111,15 @@ function finishPooled(context: KernelContext, name: string, c: Convolution, tile
   const index = nodes.find((id) => context.node(id).op === 'max_pool2d_index');
   const before = nodes.filter((id) => id < pool);
   const lanes = lanesOf(context, c.n);
-  const statements: string[] = [];
-  const corners = [0, 1, 2, 3].map((corner) => {
-    const offset = ((corner >> 1) * c.outWidth + (corner & 1)) * c.n;
-    const scope = new Scope(context, { index: `(index + ${offset})`, channel: 'channel', ...lanes }, { suffix: `_${corner}` });
-    const sum = ((corner >> 1) * tile.columns + (corner & 1)) * tile.vectors;
-    defineSum(scope, c, `corner[${sum}]`);
-    storeAll(scope, context, before);
-    const variable = scope.value(input);
-    statements.push(...scope.statements);
-    return variable;
-  });
-  statements.push(`vf best = ${corners[0]};`, 'vf which = vf_set(0.0f);');
-  for (const corner of [1, 2, 3]) statements.push(`pool_step(&best, &which, ${corners[corner]!}, ${corner}.0f);`);
+  const at: Position = { index: 'index', channel: 'channel', ...lanes };
+  const inOrder = poolInOrder({ context, c, tile, at }, before, input);
+  const alone = before.length === 1 && input === c.node && !context.group.stores.includes(c.node);
+  const plain = alone && (index === undefined || context.type(input).dtype !== 'f16');
+  const statements = [
+    'vf best, which;',
+    ...(plain ? poolBeforeRounding({ context, c, tile, at }, inOrder, index !== undefined) : inOrder),
+    ...(index === undefined ? ['(void)which;'] : []),
+  ];
   const pooled = new Scope(context, { index: 'pooled', channel: 'channel', ...lanes });
   pooled.set(pool, 'best');
   if (index !== undefined) pooled.set(index, 'which');

@@ -137,6 +137,49 @@ function emitStageDy(
 `;
 }
 
+/**
+ * The same from the gradient of a 2x2 max pool's result and the pool's index: each number goes to one corner of its window, zeros to the
+ * others. \`which\` points at the indices of the same elements.
+ */
+function emitStagePooledDy(
+  name: string,
+  dtype: 'f32' | 'f16' | 'bf16',
+  compute: Compute,
+  g: WeightGradient,
+  width: number,
+  lanes: number,
+): string {
+  const { type } = STAGED[compute];
+  const [windowRows, windowColumns] = [g.outHeight / 2, g.outWidth / 2];
+  const load = (kind: string, from: string) =>
+    g.n % lanes === 0 ? `load_${kind}(${from} + from)` : `load_${kind}_part(${from} + from, min64(LANES, ${g.n} - channel))`;
+  const pair = (kind: string, first: string, second: string) =>
+    `pair_up(${load(kind, first)}, second == NULL ? (vh){0} : ${load(kind, second)})`;
+  const value =
+    compute === 'f32'
+      ? `const vf value = ${load(dtype, 'first')}, place = ${load('u8', 'which')};`
+      : `const vu value = ${pair('h', 'first', 'second')}, place = ${pair('h_u8', 'which', 'which2')};`;
+  const corner = (q: number) => {
+    const to = `to + ${((q >> 1) * g.outWidth + (q & 1)) * width * lanes}`;
+    return compute === 'f32'
+      ? `store_f32(${to}, vf_and(place == vf_set(${q}.0f), value));`
+      : `store_vu(${to}, halves_where(place, ${q}, value));`;
+  };
+  const unused = compute === 'f32' ? '  (void)second, (void)which2;\n' : '';
+  return `static void ${name}(const ${C_TYPE[dtype]} *first, const ${C_TYPE[dtype]} *second, const uint8_t *which, const uint8_t *which2, ${type} *staged, int64_t n) {
+${unused}  for (int64_t row = 0; row < ${windowRows}; row++) {
+    for (int64_t column = 0; column < ${windowColumns}; column++) {
+      for (int64_t v = 0; v < ${width}; v++) {
+        const int64_t channel = n + v * LANES, from = (row * ${windowColumns} + column) * ${g.n} + channel;
+        ${type} *to = staged + ((row * ${2 * g.outWidth} + column * 2) * ${width} + v) * LANES;
+        ${value}
+${[0, 1, 2, 3].map((q) => `        ${corner(q)}\n`).join('')}      }
+    }
+  }
+}
+`;
+}
+
 /** `count` and the remainder of dividing `total` into pieces of it, without zeros or repeats. */
 function sizes(total: number, count: number): number[] {
   const rest = total % count;
@@ -148,7 +191,7 @@ function sizes(total: number, count: number): number[] {
  * hold the same element of two images, so that the products of both add up in one instruction.
  */
 export function emitWeightGradient(context: KernelContext): Kernel {
-  const node = context.node(context.group.nodes[0]!);
+  const node = context.anchor;
   const { target, name } = context;
   const { lanes } = target;
   const types = node.inputs.map((id) => context.type(id));
@@ -207,16 +250,19 @@ export function emitWeightGradient(context: KernelContext): Kernel {
       ? `${name}_tile${depths[0]}_${width}(xb + m, dyt, to - from, from == start, out);`
       : `if (m + ${tile.depth} <= ${blocks.run}) ${name}_tile${tile.depth}_${width}(xb + m, dyt, to - from, from == start, out);
             else ${name}_tile${depths.at(-1)}_${width}(xb + m, dyt, to - from, from == start, out);`;
-  const [source, dy] = [context.pointer(g.source), context.pointer(g.dy)];
-  const [xSize, dySize] = [g.height * g.width * g.channels, positions * g.n];
+  const placed = context.isMember(g.dy) ? context.node(g.dy) : undefined;
+  const [source, dy] = [context.pointer(g.source), context.pointer(placed === undefined ? g.dy : placed.inputs[0]!)];
+  const [xSize, dySize] = [g.height * g.width * g.channels, (placed === undefined ? positions : positions / 4) * g.n];
   const second = (pointer: string, size: number, offset: string) =>
     depth === 1 ? 'NULL' : `2 * i + 1 < ${g.images} ? ${pointer} + (2 * i + 1) * ${size}${offset} : NULL`;
   const stageX =
     blocks.count === 1
       ? `${name}_stage(${source} + ${depth} * i * ${xSize}, ${second(source, xSize, '')}, x + (i - from) * ${xImage});`
       : `${name}_stage(${source} + ${depth} * i * ${xSize} + b0 * LANES, ${second(source, xSize, ' + b0 * LANES')}, x + (i - from) * ${xImage}, b1 - b0);`;
+  const which = placed === undefined ? undefined : context.pointer(placed.inputs[1]!);
+  const places = which === undefined ? '' : `${which} + ${depth} * i * ${dySize}, ${second(which, dySize, '')}, `;
   const perTile = (width: number, indent: string) => `${indent}for (int64_t i = from; i < to; i++)
-${indent}  ${name}_stage_dy${width}(${dy} + ${depth} * i * ${dySize}, ${second(dy, dySize, '')}, dyt + (i - from) * ${positions * width * lanes}, t * ${tile.vectors * lanes});
+${indent}  ${name}_stage_dy${width}(${dy} + ${depth} * i * ${dySize}, ${second(dy, dySize, '')}, ${places}dyt + (i - from) * ${positions * width * lanes}, t * ${tile.vectors * lanes});
 ${indent}for (int64_t b = b0; b < b1; b++) {
 ${indent}  for (int64_t tap = 0; tap < ${blocks.taps.length}; tap++) {
 ${indent}    const ${type} *xb = x + (b - b0) * ${blockSize} + taps[tap][0];
@@ -234,7 +280,7 @@ ${indent}}
   const slices = part.blockSlices * part.channelSlices;
   const stageFunction = blocks.count === 1 ? emitStage(`${name}_stage`, plain) : emitStageBlocks(`${name}_stage`, xType, compute, g, lanes);
   const code = `${stageFunction}
-${widths.map((width) => emitStageDy(`${name}_stage_dy${width}`, dyType, compute, g, width, lanes)).join('\n')}
+${widths.map((width) => (placed === undefined ? emitStageDy : emitStagePooledDy)(`${name}_stage_dy${width}`, dyType, compute, g, width, lanes)).join('\n')}
 ${depths.flatMap((d) => widths.map((width) => emitGradientTile(`${name}_tile${d}_${width}`, compute, d, width, loop(width)))).join('\n')}
 /* ${part.chunks} parts of the batch, ${slices} slices of the weight. */
 static void ${name}(void *const *p, int64_t task) {
@@ -265,7 +311,7 @@ function emitReduce(context: KernelContext, rows: number, pitch: number, n: numb
   const { name, group, target } = context;
   const partLanes = n % target.lanes !== 0;
   const scope = new Scope(context, { index: 'index', channel: 'n', ...(partLanes && { lanes: 'lanes' }) });
-  scope.define(group.nodes[0]!, 'sum');
+  scope.define(context.anchor.id, 'sum');
   for (const id of group.stores) scope.store(id);
   return `static void ${name}_reduce(void *const *p, int64_t task) {
   for (int64_t row = task * ${REDUCE_ROWS}; row < min64((task + 1) * ${REDUCE_ROWS}, ${rows}); row++) {

@@ -6,8 +6,9 @@ export interface Staging {
   readonly dtype: DType;
   /**
    * `f32`: widened to f32. `channel-pairs`: bf16, two channels in 32 bits. `image-pairs`: bf16, the same element of two images in 32 bits.
+   * `joined`: bf16 as it is, in 16 bits; pairs begin at any element, also across positions.
    */
-  readonly form: 'f32' | 'channel-pairs' | 'image-pairs';
+  readonly form: 'f32' | 'channel-pairs' | 'image-pairs' | 'joined';
   readonly height: number;
   readonly width: number;
   readonly channels: number;
@@ -22,9 +23,20 @@ export function stagedChannels(s: Staging): number {
   return s.form === 'channel-pairs' ? Math.ceil(s.channels / 2) : s.channels;
 }
 
-/** Staged elements of one image (or pair of images). */
+/** Staged elements of one image (or pair of images). With `joined`, a pair may begin at the last one: zeros follow. */
 export function stagedSize(s: Staging): number {
-  return s.stagedHeight * s.stagedWidth * stagedChannels(s);
+  const size = s.stagedHeight * s.stagedWidth * stagedChannels(s);
+  return s.form === 'joined' ? Math.ceil((size + 1) / 2) * 2 : size;
+}
+
+/** C type of a staged element. */
+export function stagedType(s: Staging): 'float' | 'uint32_t' | 'uint16_t' {
+  return s.form === 'f32' ? 'float' : s.form === 'joined' ? 'uint16_t' : 'uint32_t';
+}
+
+/** Bytes of a staged element. */
+export function stagedBytes(s: Staging): 2 | 4 {
+  return s.form === 'joined' ? 2 : 4;
 }
 
 /** Whether the image can be read where it is. */
@@ -48,7 +60,7 @@ function copyRow(s: Staging): string {
     return `      const uint16_t *in2 = second + row * ${count};
 ${whole(`store_vu(out + i, ${pair('load_h', '')});`, `store_vu_part(out + i, ${pair('load_h_part', `, ${count} - i`)}, ${count} - i);`)}`;
   }
-  if (s.channels % 2 === 0) return `      memcpy(out, in, ${count * 2});`;
+  if (s.form === 'joined' || s.channels % 2 === 0) return `      memcpy(out, in, ${count * 2});`;
   return `      for (int64_t column = 0; column < ${s.width}; column++) {
         out[column * ${stagedChannels(s)} + ${stagedChannels(s) - 1}] = 0;
         memcpy(out + column * ${stagedChannels(s)}, in + column * ${s.channels}, ${s.channels * 2});
@@ -57,20 +69,21 @@ ${whole(`store_vu(out + i, ${pair('load_h', '')});`, `store_vu_part(out + i, ${p
 
 /** C function \`name(first, second, staged)\`: brings one image (with \`image-pairs\` a second one, or NULL) into the staged form. */
 export function emitStage(name: string, s: Staging): string {
-  const type = s.form === 'f32' ? 'float' : 'uint32_t';
+  const type = stagedType(s);
+  const bytes = stagedBytes(s);
   const kc = stagedChannels(s);
   const rowSize = s.stagedWidth * kc;
   const left = s.haloLeft * kc;
   const right = (s.stagedWidth - s.haloLeft - s.width) * kc;
   const edges = [
-    ...(left > 0 ? [`      memset(out - ${left}, 0, ${left * 4});`] : []),
-    ...(right > 0 ? [`      memset(out + ${s.width * kc}, 0, ${right * 4});`] : []),
+    ...(left > 0 ? [`      memset(out - ${left}, 0, ${left * bytes});`] : []),
+    ...(right > 0 ? [`      memset(out + ${s.width * kc}, 0, ${right * bytes});`] : []),
   ];
   const above = s.haloTop * rowSize;
-  const below = (s.stagedHeight - s.haloTop - s.height) * rowSize;
+  const below = stagedSize(s) - (s.haloTop + s.height) * rowSize;
   const outside = [
-    ...(above > 0 ? [`  memset(staged, 0, ${above * 4});`] : []),
-    ...(below > 0 ? [`  memset(staged + ${(s.haloTop + s.height) * rowSize}, 0, ${below * 4});`] : []),
+    ...(above > 0 ? [`  memset(staged, 0, ${above * bytes});`] : []),
+    ...(below > 0 ? [`  memset(staged + ${(s.haloTop + s.height) * rowSize}, 0, ${below * bytes});`] : []),
   ];
   const unused = s.form === 'image-pairs' ? [] : ['  (void)second;'];
   return `/* One ${s.height}x${s.width}x${s.channels} image in ${s.dtype} to ${s.stagedHeight}x${s.stagedWidth}x${kc} elements, zeros around it. */

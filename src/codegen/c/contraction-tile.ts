@@ -84,11 +84,16 @@ function repeat(count: number, text: (index: number) => string): string {
   return Array.from({ length: count }, (_, index) => text(index)).join('');
 }
 
-/** The multiply-adds of one summed index: `scalars` broadcast numbers against `vectors` vectors, as an outer product. */
-function outerProduct(compute: Compute, scalars: readonly string[], vectors: number, indent: string): string {
+/** The multiply-adds of one summed index: numbers broadcast to all lanes (vector expressions) against `vectors` vectors, as an outer product. */
+function outerProduct(compute: Compute, broadcasts: readonly string[], vectors: number, indent: string): string {
   const add = (p: number, v: number) => (compute === 'f32' ? `a${p}_${v} += b * w${v};` : `a${p}_${v} = dot_pairs(a${p}_${v}, w${v}, b);`);
-  const broadcast = (scalar: string) => (compute === 'f32' ? `const vf b = vf_set(${scalar});` : `const vu b = vu_set(${scalar});`);
-  return scalars.map((scalar, p) => `${indent}{ ${broadcast(scalar)} ${repeat(vectors, (v) => `${add(p, v)} `)}}\n`).join('');
+  const type = compute === 'f32' ? 'vf' : 'vu';
+  return broadcasts.map((b, p) => `${indent}{ const ${type} b = ${b}; ${repeat(vectors, (v) => `${add(p, v)} `)}}\n`).join('');
+}
+
+/** C expression: a staged element in every lane. */
+function broadcast(compute: Compute, element: string): string {
+  return compute === 'f32' ? `vf_set(${element})` : `vu_set(${element})`;
 }
 
 function loadVectors(compute: Compute, vectors: number, pointer: string, indent: string): string {
@@ -108,20 +113,29 @@ function loadSums(positions: number, vectors: number, array: (p: number, v: numb
 
 /**
  * C function that adds x * w to a tile's sums over `count` runs, a run being {offset into the staged image, length} in staged elements. The
- * weights lie in the order of the summation, `weightPitch` elements apart.
+ * weights lie in the order of the summation, `weightPitch` elements apart. `joined`: x holds single bf16, and a run's length counts pairs.
  */
-export function emitTile(name: string, compute: Compute, tile: Tile, rowStride: number, columnStride: number, weightPitch: number): string {
+export function emitTile(
+  name: string,
+  compute: Compute,
+  tile: Tile,
+  rowStride: number,
+  columnStride: number,
+  weightPitch: number,
+  joined = false,
+): string {
   const { type } = STAGED[compute];
+  const xType = joined ? 'uint16_t' : type;
   const positions = tile.rows * tile.columns;
   const offsets = Array.from({ length: positions }, (_, p) => Math.floor(p / tile.columns) * rowStride + (p % tile.columns) * columnStride);
   return `/* ${tile.rows}x${tile.columns} positions, ${tile.vectors} vectors of channels. */
-static void ${name}(const ${type} *restrict x, const ${type} *restrict w, const int (*runs)[2], int count, int first, vf *restrict sums) {
+static void ${name}(const ${xType} *restrict x, const ${type} *restrict w, const int (*runs)[2], int count, int first, vf *restrict sums) {
 ${loadSums(positions, tile.vectors, (p, v) => `sums[${p * tile.vectors + v}]`)}  for (int r = 0; r < count; r++) {
-    const ${type} *restrict xr = x + runs[r][0];
-    for (int k = 0; k < runs[r][1]; k++, xr++, w += ${weightPitch}) {
+    const ${xType} *restrict xr = x + runs[r][0];
+    for (int k = 0; k < runs[r][1]; k++, ${joined ? 'xr += 2' : 'xr++'}, w += ${weightPitch}) {
 ${loadVectors(compute, tile.vectors, 'w', '      ')}${outerProduct(
   compute,
-  offsets.map((offset) => `xr[${offset}]`),
+  offsets.map((offset) => (joined ? `broadcast_pair(xr + ${offset})` : broadcast(compute, `xr[${offset}]`))),
   tile.vectors,
   '      ',
 )}    }
@@ -161,7 +175,7 @@ ${loadSums(depth, vectors, (m, v) => `load_f32(dw + ${m * loop.pitch} + ${v} * L
       for (int64_t column = 0; column < ${loop.columns}; column++, xr += ${loop.xColumn}, yr += ${loop.dyColumn}) {
 ${loadVectors(compute, vectors, 'yr', '        ')}${outerProduct(
   compute,
-  Array.from({ length: depth }, (_, m) => `xr[${m}]`),
+  Array.from({ length: depth }, (_, m) => broadcast(compute, `xr[${m}]`)),
   vectors,
   '        ',
 )}      }

@@ -4,7 +4,7 @@ import { emitFinish } from './contraction-finish.js';
 import { type Convolution, convolutionOf, type Lattice } from './contraction-geometry.js';
 import { emitWeightGradient } from './contraction-gradient.js';
 import { emitPack, type Packing, packTasks } from './contraction-pack.js';
-import { emitStage, isStagedAlready, type Staging, stagedChannels, stagedSize } from './contraction-stage.js';
+import { emitStage, isStagedAlready, type Staging, stagedBytes, stagedChannels, stagedSize, stagedType } from './contraction-stage.js';
 import { type Compute, chooseTile, emitTile, STAGED, type Tile } from './contraction-tile.js';
 import type { Kernel, KernelContext } from './kernel.js';
 
@@ -26,7 +26,7 @@ interface Block {
 }
 
 /** Sums over k in the order in which the staged image lies in memory: neighbouring taps join to one run. */
-function runsOf(lattice: Lattice, stagedWidth: number, kc: number): { runs: Run[]; taps: number[] } {
+function runsOf(lattice: Lattice, stagedWidth: number, kc: number): Summation {
   const taps = lattice.taps
     .map((tap) => ({ weight: tap.weight, offset: (tap.row * stagedWidth + tap.column) * kc }))
     .sort((a, b) => a.offset - b.offset);
@@ -37,6 +37,27 @@ function runsOf(lattice: Lattice, stagedWidth: number, kc: number): { runs: Run[
     else runs.push([offset, kc]);
   }
   return { runs, taps: taps.map((tap) => tap.weight) };
+}
+
+interface Summation {
+  readonly runs: readonly Run[];
+  readonly taps: readonly number[];
+}
+
+/** The same with a window's row as one tap of `columns` times as many channels, two of them a pair. */
+function joinedRuns(lattice: Lattice, stagedWidth: number, channels: number): Summation & { readonly columns: number } {
+  const columns = lattice.taps.filter((tap) => tap.row === lattice.taps[0]!.row).length;
+  const starts = lattice.taps.filter((tap) => tap.weight % columns === 0);
+  const runs = starts.map((tap): Run => [(tap.row * stagedWidth + tap.column) * channels, Math.ceil((columns * channels) / 2)]);
+  return { runs, taps: starts.map((tap) => tap.weight / columns), columns };
+}
+
+/**
+ * Whether an odd number of channels is read in pairs across positions. The last pair of a window row then holds a neighbour that the window does
+ * not have, times a weight of zero: only for values that are never infinite or NaN.
+ */
+function canJoin(context: KernelContext, c: Convolution, compute: Compute): boolean {
+  return compute === 'bf16' && c.k % 2 === 1 && !c.transposed && c.lattices.length === 1 && context.node(c.source).op === 'normalize';
 }
 
 /** Cuts runs into blocks of at most `limit` summed indices. */
@@ -97,7 +118,8 @@ function lowerConvolution(context: KernelContext, c: Convolution): Lowered {
   const columns = Math.min(...filled.map((l) => l.columns));
   const tile = chooseTile(rows, columns, vectors, fusedPool(context) !== undefined, target);
   const { dtype } = context.type(c.source);
-  const form = compute === 'bf16' ? 'channel-pairs' : 'f32';
+  const joined = canJoin(context, c, compute);
+  const form = joined ? 'joined' : compute === 'bf16' ? 'channel-pairs' : 'f32';
   const staging: Staging = {
     dtype,
     form,
@@ -113,9 +135,13 @@ function lowerConvolution(context: KernelContext, c: Convolution): Lowered {
   const limit = Math.max(64, Math.floor(WEIGHT_BLOCK / (tile.vectors * target.lanes * 4)));
   const runs: Run[] = [];
   const taps: number[] = [];
+  const perTap = joined ? joinedRuns(filled[0]!, c.stagedWidth, c.k).columns * c.k : c.k;
   const lattices = filled.map((lattice) => {
-    const own = runsOf(lattice, c.stagedWidth, kc);
-    const blocks = cutRuns(own.runs, limit, runs, taps.length * kc);
+    const own = joined ? joinedRuns(lattice, c.stagedWidth, c.k) : runsOf(lattice, c.stagedWidth, kc);
+    // A joined run is whole: its length counts pairs, its offset elements.
+    const blocks = joined
+      ? [{ first: runs.push(...own.runs) - own.runs.length, count: own.runs.length, row: 0 }]
+      : cutRuns(own.runs, limit, runs, taps.length * kc);
     taps.push(...own.taps);
     return { lattice, blocks };
   });
@@ -129,7 +155,7 @@ function lowerConvolution(context: KernelContext, c: Convolution): Lowered {
   const packing: Packing = {
     dtype: weight.dtype,
     compute,
-    k: c.k,
+    k: perTap,
     n: c.n,
     taps,
     vectors: tile.vectors,
@@ -160,7 +186,7 @@ ${body}
 
 /** C function that computes all positions of a task's images for the channels of one tile. */
 function emitBlock(name: string, lowered: Lowered, vectors: number): string {
-  const { compute, tile, lattices, c, weightInPlace, packing } = lowered;
+  const { compute, tile, lattices, c, weightInPlace, packing, staging } = lowered;
   const pitch = weightInPlace ? c.n : vectors * packing.lanes;
   const { type } = STAGED[compute];
   const sums = tile.rows * tile.columns * vectors;
@@ -181,7 +207,7 @@ function emitBlock(name: string, lowered: Lowered, vectors: number): string {
     const last = tileLoops(lowered, lattice, `        (void)at;\n${finish(lattice, `all + t * ${sums}`)}`);
     return `${passes.join('')}${last}`;
   });
-  return `static void ${name}_channels${vectors}(void *const *p, const ${type} *x, const ${type} *w, vf *all, int64_t first, int64_t last, int64_t n) {
+  return `static void ${name}_channels${vectors}(void *const *p, const ${stagedType(staging)} *x, const ${type} *w, vf *all, int64_t first, int64_t last, int64_t n) {
   (void)all;
 ${parts.join('')}}
 `;
@@ -194,7 +220,7 @@ function place(variable: string, step: number, start: number): string {
 
 /** C of one convolution-like contraction with everything that the plan fused behind it. */
 export function emitConvolution(context: KernelContext): Kernel {
-  const node = context.node(context.group.nodes[0]!);
+  const node = context.anchor;
   const c = convolutionOf(
     node,
     node.inputs.map((id) => context.type(id)),
@@ -204,6 +230,7 @@ export function emitConvolution(context: KernelContext): Kernel {
   const { lanes } = context.target;
   const { name } = context;
   const { type } = STAGED[compute];
+  const xType = stagedType(staging);
   const pool = fusedPool(context);
   if (pool !== undefined && numbersAttr(context.node(pool).attrs, 'window').some((size) => size !== 2))
     throw new Error('only 2x2 pools are fused');
@@ -212,10 +239,10 @@ export function emitConvolution(context: KernelContext): Kernel {
   const full = Math.floor(vectors / tile.vectors);
   const rest = vectors % tile.vectors;
   const kc = stagedChannels(staging);
-  const packedRows = packing.taps.length * kc;
+  const packedRows = packing.taps.length * Math.ceil(packing.k / STAGED[compute].depth);
   const packed = weightInPlace ? context.pointer(c.weight) : context.workspace(Math.max(1, packedRows) * vectors * lanes * 4);
   const direct = isStagedAlready(staging);
-  const stagedBytes = direct ? 0 : imagesPerTask * stagedSize(staging) * 4;
+  const imageBytes = direct ? 0 : imagesPerTask * stagedSize(staging) * stagedBytes(staging);
   const multiple = lowered.lattices.some(({ blocks }) => blocks.length > 1);
   const tilesOf = (l: Lattice) => Math.ceil(l.rows / tile.rows) * Math.ceil(l.columns / tile.columns);
   const sumBytes = multiple
@@ -227,15 +254,15 @@ export function emitConvolution(context: KernelContext): Kernel {
       lanes *
       4
     : 0;
-  const scratch = context.scratch(stagedBytes + sumBytes + 64);
+  const scratch = context.scratch(imageBytes + sumBytes + 64);
 
   const widths = [...(full > 0 ? [tile.vectors] : []), ...(rest > 0 ? [rest] : [])];
   const strides = [c.inStep[0] * c.stagedWidth * kc, c.inStep[1] * kc] as const;
   const source = context.pointer(c.source);
   const image = c.height * c.width * c.k;
   const stage = direct
-    ? `  const ${type} *x = (const ${type} *)(${source} + first * ${image});\n`
-    : `  ${type} *x = (${type} *)${scratch};
+    ? `  const ${xType} *x = (const ${xType} *)(${source} + first * ${image});\n`
+    : `  ${xType} *x = (${xType} *)${scratch};
   for (int64_t image = first; image < last; image++) ${name}_stage(${source} + image * ${image}, NULL, x + (image - first) * ${stagedSize(staging)});
 `;
   const perBlock = Math.ceil((full + (rest > 0 ? 1 : 0)) / channelBlocks);
@@ -248,14 +275,14 @@ export function emitConvolution(context: KernelContext): Kernel {
   const table = `static const int ${name}_runs[][2] = {${runs.map(([offset, length]) => `{${offset}, ${length}}`).join(', ')}};\n`;
   const code = `${summed ? table : ''}
 ${weightInPlace || !summed ? '' : emitPack(`${name}_pack`, packing, context.pointer(c.weight), packed)}
-${direct ? '' : `${emitStage(`${name}_stage`, staging)}\n`}${(summed ? widths : []).map((width) => emitTile(`${name}_tile${width}`, compute, { ...tile, vectors: width }, ...strides, weightInPlace ? c.n : width * lanes)).join('\n')}
+${direct ? '' : `${emitStage(`${name}_stage`, staging)}\n`}${(summed ? widths : []).map((width) => emitTile(`${name}_tile${width}`, compute, { ...tile, vectors: width }, ...strides, weightInPlace ? c.n : width * lanes, staging.form === 'joined')).join('\n')}
 ${widths.map((width) => emitFinish(context, `${name}_finish${width}`, c, { ...tile, vectors: width }, pool)).join('\n')}
 ${widths.map((width) => emitBlock(name, lowered, width)).join('\n')}
 /* ${imageBlocks} blocks of up to ${imagesPerTask} images, ${channelBlocks} of channels. */
 static void ${name}(void *const *p, int64_t task) {
   const int64_t first = task / ${channelBlocks} * ${imagesPerTask}, last = min64(first + ${imagesPerTask}, ${c.images});
 ${stage}  const ${type} *w = (const ${type} *)${packed};
-  vf *all = (vf *)(${scratch} + ${Math.ceil(stagedBytes / 64) * 64});
+  vf *all = (vf *)(${scratch} + ${Math.ceil(imageBytes / 64) * 64});
   const int64_t begin = task % ${channelBlocks} * ${perBlock}, end = min64(begin + ${perBlock}, ${full + (rest > 0 ? 1 : 0)});
   for (int64_t t = begin; t < end; t++) {
 ${whole}${remainder}  }
@@ -267,6 +294,5 @@ ${whole}${remainder}  }
 
 /** C of a contraction group. */
 export function emitContraction(context: KernelContext): Kernel {
-  const { op } = context.node(context.group.nodes[0]!);
-  return op.endsWith('_weight_grad') ? emitWeightGradient(context) : emitConvolution(context);
+  return context.anchor.op.endsWith('_weight_grad') ? emitWeightGradient(context) : emitConvolution(context);
 }

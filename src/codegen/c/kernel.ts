@@ -1,5 +1,6 @@
 import type { DType, Node, TensorType, ValueId } from '../../ir/types.js';
 import { elementCount } from '../../ir/types.js';
+import { opDefinition } from '../../ops/index.js';
 import type { Group, PlanFunction } from '../../plan/plan.js';
 import type { FunctionLayout, StateLayout } from './layout.js';
 import type { Target } from './target.js';
@@ -74,6 +75,12 @@ export class KernelContext {
 
   node(id: ValueId): Node {
     return this.step.fn.graph.nodes[id]!;
+  }
+
+  /** The node that the group's kernel is about: its contraction, or else its first. */
+  get anchor(): Node {
+    const nodes = this.group.nodes.map((id) => this.node(id));
+    return nodes.find(({ op }) => opDefinition(op).kind === 'contraction') ?? nodes[0]!;
   }
 
   type(id: ValueId): TensorType {

@@ -83,9 +83,15 @@ INLINE float vf_sum(vf a) {
 }
 
 INLINE int vi_all(vi mask) {
+#if defined(__AVX2__) && LANES == 8
+  return _mm256_movemask_ps((__m256)mask) == 0xff;
+#elif defined(__aarch64__) && LANES == 4
+  return vminvq_u32((uint32x4_t)mask) != 0;
+#else
   int32_t r = -1;
   for (int i = 0; i < LANES; i++) r &= mask[i];
   return r != 0;
+#endif
 }
 
 INLINE int32_t vi_min_lane(vi a) {

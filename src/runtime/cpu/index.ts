@@ -13,7 +13,7 @@ import { contextFor, openLibrary } from './native.js';
 export { CpuExecutable } from './executable.js';
 
 /** Known without a compiler: plans can be made and read anywhere. */
-const CAPABILITIES: Capabilities = { low: ['f16', 'bf16'] };
+const CAPABILITIES: Capabilities = { low: ['f16', 'bf16'], staged: ['max_pool2d_grad'] };
 
 async function probe(): Promise<BackendInfo> {
   let compiler: Compiler;

@@ -43,7 +43,7 @@ export function readFixture<T>(path: string): T {
 export async function load({ backend: name, source, precision, policy, batch }: Case): Promise<Executable> {
   const { backend, info } = await selectBackend(name);
   const program = lowerProgram(source, { batch, overrides: { precision, policy } });
-  const plan = compileProgram(program, { backend: name, low: info.capabilities?.low ?? [] });
+  const plan = compileProgram(program, { backend: name, low: info.capabilities?.low ?? [], staged: info.capabilities?.staged });
   const executable = await backend.load(plan);
   await executable.writeStates(deterministicStates(plan));
   return executable;
