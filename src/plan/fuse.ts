@@ -3,7 +3,7 @@ import { elementCount, sameShape } from '../ir/types.js';
 import { opDefinition } from '../ops/index.js';
 import { forwardOp } from '../precision/pins.js';
 import type { Group, GroupKind, StagedOps } from './plan.js';
-import { windowsTile } from './simplify.js';
+import { findConsumers, stagedOperand } from './staged.js';
 
 interface OpenGroup {
   readonly index: number;
@@ -77,14 +77,13 @@ class Fuser {
 
   /** The group of an operand that this contraction's kernel makes itself: of an op that nothing else reads and that runs alone so far. */
   private stagedProducer(node: Node): OpenGroup | undefined {
-    if (node.op !== 'conv2d_weight_grad' || !this.staged.includes('max_pool2d_grad')) return undefined;
-    const placed = this.graph.nodes[node.inputs[1]!]!;
-    const group = this.groupOf.get(placed.id);
-    if (placed.op !== 'max_pool2d_grad' || group === undefined || group.nodes.length > 1) return undefined;
-    // The kernel runs where the operand's op stands, so the other operand must be there by then.
-    if ((this.groupOf.get(node.inputs[0]!)?.index ?? -1) >= group.index) return undefined;
-    const exact = placed.type.dtype === this.graph.nodes[placed.inputs[0]!]!.type.dtype;
-    return exact && this.consumers[placed.id]!.length === 1 && halves(placed) ? group : undefined;
+    const operand = stagedOperand(this.graph, node, this.staged);
+    if (operand === undefined || this.consumers[operand.id]!.length > 1) return undefined;
+    const group = this.groupOf.get(operand.id);
+    if (group === undefined || group.nodes.length > 1) return undefined;
+    // The kernel runs where the operand's op stands, so its other operands must be there by then.
+    const others = node.inputs.filter((id) => id !== operand.id).map((id) => this.groupOf.get(storageRoot(this.graph, id))?.index ?? -1);
+    return Math.max(...others) < group.index ? group : undefined;
   }
 
   private open(kind: GroupKind, node: Node, join = false): void {
@@ -159,12 +158,6 @@ function anchorOf(nodes: readonly Node[]): Node {
   return nodes.find((node) => opDefinition(node.op).kind === 'contraction')!;
 }
 
-/** Whether a pool's gradient fills 2x2 windows side by side, to the last row and column. */
-function halves(node: Node): boolean {
-  const isTwo = (attr: 'window' | 'stride') => (node.attrs[attr] as readonly number[]).every((size) => size === 2);
-  return isTwo('window') && isTwo('stride') && windowsTile(node) && (node.attrs.size as readonly number[]).every((size) => size % 2 === 0);
-}
-
 /** A pool of non-overlapping, unpadded windows right behind a convolution runs on the convolution's accumulators. */
 function isPoolableConvolution(graph: Graph, group: OpenGroup, pool: Node): boolean {
   const [first] = group.nodes;
@@ -177,13 +170,6 @@ function isPoolableConvolution(graph: Graph, group: OpenGroup, pool: Node): bool
   const fits =
     window.every((size, axis) => size === 2 && stride[axis] === 2) && padding.every((p) => p === 0) && h % 2 === 0 && w % 2 === 0;
   return fits && !group.nodes.some((n) => n.op === 'max_pool2d');
-}
-
-/** By value: the nodes that read it. */
-function findConsumers(graph: Graph): readonly (readonly ValueId[])[] {
-  const consumers = graph.nodes.map((): ValueId[] => []);
-  for (const node of graph.nodes) for (const input of node.inputs) consumers[input]!.push(node.id);
-  return consumers;
 }
 
 /** Effects, and the elementwise nodes that only effects read: they run together at the end of the step. */

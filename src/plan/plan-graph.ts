@@ -3,6 +3,7 @@ import type { Graph } from '../ir/types.js';
 import { fuse, isDeclaration } from './fuse.js';
 import { planMemory } from './memory.js';
 import type { FunctionName, Group, PlanFunction, StagedOps } from './plan.js';
+import { recomputeStaged } from './staged.js';
 
 /** Renumbers the graph in the order in which its kernels run, so that the printed plan reads from top to bottom. */
 function inExecutionOrder(graph: Graph, groups: readonly Group[]): { graph: Graph; groups: Group[] } {
@@ -18,6 +19,7 @@ function inExecutionOrder(graph: Graph, groups: readonly Group[]): { graph: Grap
 
 /** Fuses a graph and lays out its memory. The graph's name becomes the function's. */
 export function planGraph(source: Graph, batch: number, staged: StagedOps = []): PlanFunction {
-  const { graph, groups } = inExecutionOrder(source, fuse(source, staged));
+  const prepared = recomputeStaged(source, staged);
+  const { graph, groups } = inExecutionOrder(prepared, fuse(prepared, staged));
   return { name: graph.name as FunctionName, batch, graph, groups, memory: planMemory(graph, groups) };
 }

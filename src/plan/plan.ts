@@ -15,7 +15,7 @@ export type GroupKind = (typeof GROUP_KINDS)[number];
 
 /**
  * Ops whose results a contraction's kernel of the backend can compute as it brings its operand in, so that they need no memory:
- * `max_pool2d_grad`, as the gradient operand of a `conv2d_weight_grad`.
+ * `max_pool2d_grad`, as the gradient operand of a convolution's gradients.
  */
 export type StagedOps = readonly 'max_pool2d_grad'[];
 

@@ -173,8 +173,14 @@ function pooledGradientCase(dtype: FloatType, seed: number): ContractionCase {
   const index = b.emit('max_pool2d_index', [y], pool);
   const dy = b.low('dy', b.shape(index));
   const placed = b.emit('max_pool2d_grad', [dy, index], { ...pool, size: outputSize(shape) });
-  const dweight = b.emit('conv2d_weight_grad', [x, placed], { stride, padding, kernel }, b.anyFormat());
-  return b.finish(`pooled gradient of ${describeConvolution(shape)}, seed ${seed}`, { y, dweight });
+  const which = random.pick(['dweight', 'dx', 'both']);
+  const dweight = () => b.emit('conv2d_weight_grad', [x, placed], { stride, padding, kernel }, b.anyFormat());
+  const dx = () => b.emit('conv2d_input_grad', [placed, weight], { stride, padding, size: shape.x.slice(1, 3) }, b.anyFormat());
+  return b.finish(`pooled gradient of ${describeConvolution(shape)}, seed ${seed}`, {
+    y,
+    ...(which === 'dx' ? {} : { dweight: dweight() }),
+    ...(which === 'dweight' ? {} : { dx: dx() }),
+  });
 }
 
 /** Convolutions that random shapes seldom are: no window meets the image; images too large to be staged together. */

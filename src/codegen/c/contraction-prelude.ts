@@ -118,6 +118,10 @@ INLINE vu broadcast_pair(const uint16_t *p) {
   __asm__("vpbroadcastd %1, %0" : "=v"(v) : "m"(*(const uint32_t *)p));
   return v;
 }
+INLINE vu load_vu_part(const uint32_t *p, int64_t n) { return (vu)_mm512_maskz_loadu_epi32(LANE_MASK(n), p); }
+/* Bytes widened to 16 bits, two a lane. */
+INLINE vu load_vu_u8(const uint8_t *p) { return (vu)_mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)p)); }
+INLINE vu load_vu_u8_part(const uint8_t *p, int64_t n) { return (vu)_mm512_cvtepu8_epi16(_mm256_maskz_loadu_epi8((1u << n) - 1u, p)); }
 /* The halves of value where those of place are q, else zero. */
 INLINE vu halves_where(vu place, int q, vu value) {
   return (vu)_mm512_maskz_mov_epi16(_mm512_cmpeq_epi16_mask((__m512i)place, _mm512_set1_epi16((short)q)), (__m512i)value);

@@ -67,34 +67,93 @@ ${whole(`store_vu(out + i, ${pair('load_h', '')});`, `store_vu_part(out + i, ${p
       }`;
 }
 
-/** C function \`name(first, second, staged)\`: brings one image (with \`image-pairs\` a second one, or NULL) into the staged form. */
-export function emitStage(name: string, s: Staging): string {
-  const type = stagedType(s);
-  const bytes = stagedBytes(s);
+/** Statements that fill what surrounds the image with zeros. */
+function zeroHalo(s: Staging): string {
   const kc = stagedChannels(s);
+  const bytes = stagedBytes(s);
   const rowSize = s.stagedWidth * kc;
   const left = s.haloLeft * kc;
   const right = (s.stagedWidth - s.haloLeft - s.width) * kc;
-  const edges = [
-    ...(left > 0 ? [`      memset(out - ${left}, 0, ${left * bytes});`] : []),
-    ...(right > 0 ? [`      memset(out + ${s.width * kc}, 0, ${right * bytes});`] : []),
-  ];
   const above = s.haloTop * rowSize;
   const below = stagedSize(s) - (s.haloTop + s.height) * rowSize;
-  const outside = [
-    ...(above > 0 ? [`  memset(staged, 0, ${above * bytes});`] : []),
-    ...(below > 0 ? [`  memset(staged + ${(s.haloTop + s.height) * rowSize}, 0, ${below * bytes});`] : []),
-  ];
-  const unused = s.form === 'image-pairs' ? [] : ['  (void)second;'];
+  const zeros = (address: string, count: number) => (count > 0 ? `memset(${address}, 0, ${count * bytes});` : '');
+  const sides = [zeros('line', left), zeros(`line + ${left + s.width * kc}`, right)].filter((line) => line !== '');
+  const lines = [zeros('staged', above), zeros(`staged + ${(s.haloTop + s.height) * rowSize}`, below)].filter((line) => line !== '');
+  const rows = `  for (int64_t row = 0; row < ${s.height}; row++) {
+    ${stagedType(s)} *line = staged + (row + ${s.haloTop}) * ${rowSize};
+${sides.map((line) => `    ${line}\n`).join('')}  }
+`;
+  return `${lines.map((line) => `  ${line}\n`).join('')}${sides.length > 0 ? rows : ''}`;
+}
+
+/** C function \`name(first, second, staged)\`: brings one image (with \`image-pairs\` a second one, or NULL) into the staged form. */
+export function emitStage(name: string, s: Staging): string {
+  const type = stagedType(s);
+  const kc = stagedChannels(s);
+  const rowSize = s.stagedWidth * kc;
+  const left = s.haloLeft * kc;
+  const unused = s.form === 'image-pairs' ? '' : '  (void)second;\n';
   return `/* One ${s.height}x${s.width}x${s.channels} image in ${s.dtype} to ${s.stagedHeight}x${s.stagedWidth}x${kc} elements, zeros around it. */
 static void ${name}(const ${C_TYPE[s.dtype]} *first, const ${C_TYPE[s.dtype]} *second, ${type} *staged) {
-${[...unused, ...outside].map((line) => `${line}\n`).join('')}  for (int64_t row = 0; row < ${s.height}; row++) {
+${unused}${zeroHalo(s)}  for (int64_t row = 0; row < ${s.height}; row++) {
     const ${C_TYPE[s.dtype]} *in = first + row * ${s.width * s.channels};
     ${type} *out = staged + (row + ${s.haloTop}) * ${rowSize} + ${left};
     {
 ${copyRow(s)}
     }
-${edges.map((line) => `${line.slice(2)}\n`).join('')}  }
+  }
+}
+`;
+}
+
+/**
+ * C function \`name(first, which, staged)\`: the same of the gradient of a 2x2 max pool, from that of the pool's result and the pool's index. Each
+ * number goes to one corner of its window, zeros to the others.
+ */
+export function emitPooledStage(name: string, s: Staging): string {
+  const type = stagedType(s);
+  const kc = stagedChannels(s);
+  const rowSize = s.stagedWidth * kc;
+  const corner = (q: number) => `((q >> 1) * ${rowSize} + (q & 1) * ${kc})`.replaceAll('q', String(q));
+  const paired = s.form === 'channel-pairs' && s.channels % 2 === 0;
+  // One vector of 32 bits a lane: an f32, or a pair of bf16.
+  const body = (last: boolean) => {
+    const n = last ? `, ${kc} - c` : '';
+    const part = last ? '_part' : '';
+    const [value, place] = paired
+      ? [
+          `const vu value = load_vu${part}((const uint32_t *)in + c${n})`,
+          `place = load_vu_u8${part}(at + 2 * c${last ? `, 2 * (${kc} - c)` : ''})`,
+        ]
+      : [`const vf value = load_${s.dtype}${part}(in + c${n})`, `place = load_u8${part}(at + c${n})`];
+    const stored = (q: number) => (paired ? `halves_where(place, ${q}, value)` : `vf_and(place == vf_set(${q}.0f), value)`);
+    const store = (q: number) => `store_${paired ? 'vu' : 'f32'}${part}(out + ${corner(q)} + c, ${stored(q)}${n});`;
+    return [`${value}, ${place};`, ...[0, 1, 2, 3].map(store)].map((line) => `        ${line}\n`).join('');
+  };
+  const vectors = `      int64_t c = 0;
+      for (; c + LANES <= ${kc}; c += LANES) {
+${body(false)}      }
+      if (c < ${kc}) {
+${body(true)}      }
+`;
+  // An odd last channel has no partner.
+  const single = `      for (int64_t c = 0; c < ${s.channels}; c++) {
+        for (int64_t q = 0; q < 4; q++) {
+          uint16_t *half = (uint16_t *)(out + (q >> 1) * ${rowSize} + (q & 1) * ${kc}) + c;
+          *half = at[c] == q ? in[c] : 0;
+          if (c == ${s.channels - 1}) half[1] = 0;
+        }
+      }
+`;
+  return `/* The gradient of a pooled ${s.height}x${s.width}x${s.channels} image in ${s.dtype}, to ${s.stagedHeight}x${s.stagedWidth}x${kc} elements. */
+static void ${name}(const ${C_TYPE[s.dtype]} *first, const uint8_t *which, ${type} *staged) {
+${zeroHalo(s)}  for (int64_t row = 0; row < ${s.height / 2}; row++) {
+    for (int64_t column = 0; column < ${s.width / 2}; column++) {
+      const ${C_TYPE[s.dtype]} *in = first + (row * ${s.width / 2} + column) * ${s.channels};
+      const uint8_t *at = which + (row * ${s.width / 2} + column) * ${s.channels};
+      ${type} *out = staged + (2 * row + ${s.haloTop}) * ${rowSize} + (2 * column + ${s.haloLeft}) * ${kc};
+${s.form === 'channel-pairs' && !paired ? single : vectors}    }
+  }
 }
 `;
 }

@@ -4,7 +4,16 @@ import { emitFinish } from './contraction-finish.js';
 import { type Convolution, convolutionOf, type Lattice } from './contraction-geometry.js';
 import { emitWeightGradient } from './contraction-gradient.js';
 import { emitPack, type Packing, packTasks } from './contraction-pack.js';
-import { emitStage, isStagedAlready, type Staging, stagedBytes, stagedChannels, stagedSize, stagedType } from './contraction-stage.js';
+import {
+  emitPooledStage,
+  emitStage,
+  isStagedAlready,
+  type Staging,
+  stagedBytes,
+  stagedChannels,
+  stagedSize,
+  stagedType,
+} from './contraction-stage.js';
 import { type Compute, chooseTile, emitTile, STAGED, type Tile } from './contraction-tile.js';
 import type { Kernel, KernelContext } from './kernel.js';
 
@@ -241,7 +250,8 @@ export function emitConvolution(context: KernelContext): Kernel {
   const kc = stagedChannels(staging);
   const packedRows = packing.taps.length * Math.ceil(packing.k / STAGED[compute].depth);
   const packed = weightInPlace ? context.pointer(c.weight) : context.workspace(Math.max(1, packedRows) * vectors * lanes * 4);
-  const direct = isStagedAlready(staging);
+  const placed = context.isMember(c.source) ? context.node(c.source) : undefined;
+  const direct = placed === undefined && isStagedAlready(staging);
   const imageBytes = direct ? 0 : imagesPerTask * stagedSize(staging) * stagedBytes(staging);
   const multiple = lowered.lattices.some(({ blocks }) => blocks.length > 1);
   const tilesOf = (l: Lattice) => Math.ceil(l.rows / tile.rows) * Math.ceil(l.columns / tile.columns);
@@ -258,12 +268,14 @@ export function emitConvolution(context: KernelContext): Kernel {
 
   const widths = [...(full > 0 ? [tile.vectors] : []), ...(rest > 0 ? [rest] : [])];
   const strides = [c.inStep[0] * c.stagedWidth * kc, c.inStep[1] * kc] as const;
-  const source = context.pointer(c.source);
-  const image = c.height * c.width * c.k;
+  const source = context.pointer(placed === undefined ? c.source : placed.inputs[0]!);
+  const image = (placed === undefined ? 1 : 1 / 4) * c.height * c.width * c.k;
+  const second = placed === undefined ? 'NULL' : `${context.pointer(placed.inputs[1]!)} + image * ${image}`;
+  const stageFunction = (placed === undefined ? emitStage : emitPooledStage)(`${name}_stage`, staging);
   const stage = direct
     ? `  const ${xType} *x = (const ${xType} *)(${source} + first * ${image});\n`
     : `  ${xType} *x = (${xType} *)${scratch};
-  for (int64_t image = first; image < last; image++) ${name}_stage(${source} + image * ${image}, NULL, x + (image - first) * ${stagedSize(staging)});
+  for (int64_t image = first; image < last; image++) ${name}_stage(${source} + image * ${image}, ${second}, x + (image - first) * ${stagedSize(staging)});
 `;
   const perBlock = Math.ceil((full + (rest > 0 ? 1 : 0)) / channelBlocks);
   const channels = (width: number) =>
@@ -275,7 +287,7 @@ export function emitConvolution(context: KernelContext): Kernel {
   const table = `static const int ${name}_runs[][2] = {${runs.map(([offset, length]) => `{${offset}, ${length}}`).join(', ')}};\n`;
   const code = `${summed ? table : ''}
 ${weightInPlace || !summed ? '' : emitPack(`${name}_pack`, packing, context.pointer(c.weight), packed)}
-${direct ? '' : `${emitStage(`${name}_stage`, staging)}\n`}${(summed ? widths : []).map((width) => emitTile(`${name}_tile${width}`, compute, { ...tile, vectors: width }, ...strides, weightInPlace ? c.n : width * lanes, staging.form === 'joined')).join('\n')}
+${direct ? '' : `${stageFunction}\n`}${(summed ? widths : []).map((width) => emitTile(`${name}_tile${width}`, compute, { ...tile, vectors: width }, ...strides, weightInPlace ? c.n : width * lanes, staging.form === 'joined')).join('\n')}
 ${widths.map((width) => emitFinish(context, `${name}_finish${width}`, c, { ...tile, vectors: width }, pool)).join('\n')}
 ${widths.map((width) => emitBlock(name, lowered, width)).join('\n')}
 /* ${imageBlocks} blocks of up to ${imagesPerTask} images, ${channelBlocks} of channels. */

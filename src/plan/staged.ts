@@ -1,0 +1,57 @@
+import { rebuild } from '../ir/rewrite.js';
+import type { Graph, Node, ValueId } from '../ir/types.js';
+import type { StagedOps } from './plan.js';
+import { windowsTile } from './simplify.js';
+
+/** The operand that a contraction's kernel may make itself. */
+const GRADIENT_OPERAND: Readonly<Record<string, number>> = { conv2d_weight_grad: 1, conv2d_input_grad: 0 };
+
+/** Whether a pool's gradient fills 2x2 windows side by side, to the last row and column. */
+function halves(node: Node): boolean {
+  const isTwo = (attr: 'window' | 'stride') => (node.attrs[attr] as readonly number[]).every((size) => size === 2);
+  return isTwo('window') && isTwo('stride') && windowsTile(node) && (node.attrs.size as readonly number[]).every((size) => size % 2 === 0);
+}
+
+function isStageable(graph: Graph, node: Node, staged: StagedOps): boolean {
+  if (node.op !== 'max_pool2d_grad' || !staged.includes(node.op)) return false;
+  return halves(node) && node.type.dtype === graph.nodes[node.inputs[0]!]!.type.dtype;
+}
+
+/** The node whose result the contraction's kernel can make as it brings its operand in, if there is one. */
+export function stagedOperand(graph: Graph, contraction: Node, staged: StagedOps): Node | undefined {
+  const operand = GRADIENT_OPERAND[contraction.op];
+  if (operand === undefined) return undefined;
+  const node = graph.nodes[contraction.inputs[operand]!]!;
+  return isStageable(graph, node, staged) ? node : undefined;
+}
+
+/** By value: the nodes that read it. */
+export function findConsumers(graph: Graph): readonly (readonly ValueId[])[] {
+  const consumers = graph.nodes.map((): ValueId[] => []);
+  for (const node of graph.nodes) for (const input of node.inputs) consumers[input]!.push(node.id);
+  return consumers;
+}
+
+/**
+ * Gives each contraction that can make its operand itself a node of its own to make it with, when only such contractions read it: computing it
+ * twice costs less than memory.
+ */
+export function recomputeStaged(graph: Graph, staged: StagedOps): Graph {
+  const consumers = findConsumers(graph);
+  const outputs = new Set(Object.values(graph.outputs));
+  const own = new Map<ValueId, Node>();
+  for (const node of graph.nodes) {
+    const readers = consumers[node.id]!.map((id) => graph.nodes[id]!);
+    if (readers.length < 2 || outputs.has(node.id) || !isStageable(graph, node, staged)) continue;
+    if (!readers.every((reader) => stagedOperand(graph, reader, staged) === node)) continue;
+    for (const reader of readers.slice(1)) own.set(reader.id, { ...node, id: graph.nodes.length + own.size });
+  }
+  if (own.size === 0) return graph;
+  const order = graph.nodes.flatMap((node) => {
+    const copy = own.get(node.id);
+    if (copy === undefined) return [node];
+    const operand = GRADIENT_OPERAND[node.op]!;
+    return [copy, { ...node, inputs: node.inputs.map((id, i) => (i === operand ? copy.id : id)) }];
+  });
+  return rebuild(graph, order);
+}
