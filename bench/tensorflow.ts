@@ -1,12 +1,13 @@
 /**
  * One training step of SimpleCNN: ampc's plan on TensorFlow against the public API of @tensorflow/tfjs-node, on one addon, in turns.
  *
- *   npx tsx bench/tensorflow.ts [--batch 64] [--steps 20] [--rounds 5]
+ *   npx tsx bench/tensorflow.ts [--batch 64] [--steps 20] [--rounds 5] [--peers .peers/tensorflow]
  *
- * Needs scripts/install-tensorflow.sh, and Node.js before 23 (the public API breaks on newer ones). The public side gets its images as f32 that
+ * Needs scripts/install-tensorflow.sh, whose folder `--peers` names, and Node.js before 23 (the public API breaks on newer ones). The public side gets its images as f32 that
  * lie on the device already; ampc's side uploads bytes and normalizes them.
  */
 import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { makeInputs } from '../src/api/bench.js';
@@ -15,7 +16,15 @@ import { readSource } from '../src/api/source.js';
 import { initialStates } from '../src/training/states.js';
 import { median } from './statistics.js';
 
-const PEERS = fileURLToPath(new URL('../.peers/tensorflow/package.json', import.meta.url));
+const { values } = parseArgs({
+  options: {
+    batch: { type: 'string', default: '64' },
+    steps: { type: 'string', default: '20' },
+    rounds: { type: 'string', default: '5' },
+    peers: { type: 'string', default: fileURLToPath(new URL('../.peers/tensorflow', import.meta.url)) },
+  },
+});
+const PEERS = resolve(values.peers, 'package.json');
 process.env.AMPC_TFJS_BINDING = createRequire(PEERS).resolve('@tensorflow/tfjs-node/lib/napi-v8/tfjs_binding.node');
 
 interface PublicTensor {
@@ -97,13 +106,6 @@ async function timed(step: Step, steps: number): Promise<number[]> {
   return times;
 }
 
-const { values } = parseArgs({
-  options: {
-    batch: { type: 'string', default: '64' },
-    steps: { type: 'string', default: '20' },
-    rounds: { type: 'string', default: '5' },
-  },
-});
 const batch = Number(values.batch);
 const sides: Record<string, Step> = { 'public API, fp32': publicStep(batch) };
 for (const precision of ['fp32', 'fp16', 'bf16'] as const) sides[`ampc, ${precision}`] = await planStep(precision, batch);

@@ -43,7 +43,7 @@ folder = sys.argv[1]
 libraries = ('tensorflow/libtensorflow_cc.so.2', 'tensorflow/libtensorflow_framework.so.2')
 for path in glob.glob(f'{folder}/download/*.whl'):
     with zipfile.ZipFile(path) as archive:
-        archive.extractall(folder, [name for name in archive.namelist() if name in libraries or name.startswith('tensorflow/include/')])
+        archive.extractall(folder, [name for name in archive.namelist() if name in libraries or name.startswith('tensorflow/include/') or name.endswith('.dist-info/METADATA')])
 PYTHON
   rm -rf "$wheel/download"
 fi

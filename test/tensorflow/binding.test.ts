@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { findBinding, HOW_TO_INSTALL, loadBinding } from '../../src/runtime/tensorflow/binding.js';
 import { capabilitiesOf, createBackend } from '../../src/runtime/tensorflow/index.js';
+import { planOf } from '../support/network.js';
 import { makeWorkspace, type Workspace } from '../support/tiny.js';
 import { requireTensorflow } from './support.js';
 
@@ -65,6 +67,28 @@ describe('the addon of TensorFlow.js', () => {
     assert.deepEqual(capabilitiesOf('2.9.1', true).low, ['f16']);
     assert.deepEqual(capabilitiesOf('2.9.1', false).low, ['f16', 'bf16']);
     assert.deepEqual(capabilitiesOf('2.21.0', true).low, ['f16', 'bf16']);
+  });
+
+  it('refuses a bf16 plan there, and says so before anything runs', async () => {
+    const path = realpathSync(workspace.file('gpu.node', ''));
+    const before = process.env.AMPC_TFJS_BINDING;
+    const cache = createRequire(import.meta.url).cache;
+    // Stands in for an addon that found a GPU.
+    cache[path] = { exports: { TF_Version: '2.9.1', isUsingGpuDevice: () => true }, loaded: true } as NodeJS.Module;
+    try {
+      process.env.AMPC_TFJS_BINDING = path;
+      const { device, software, capabilities, details } = await createBackend().probe();
+      assert.match(device!, /TensorFlow 2\.9\.1$/);
+      assert.deepEqual([software, capabilities?.low, details!.GPU], [false, ['f16'], 'yes']);
+      const plan = planOf(({ image, call }) => call('linear', call('flatten', image), { features: 10 }), {
+        precision: { compute: 'bf16' },
+      });
+      await assert.rejects(createBackend().load(plan), /lacks bf16 on a GPU/);
+    } finally {
+      delete cache[path];
+      if (before === undefined) delete process.env.AMPC_TFJS_BINDING;
+      else process.env.AMPC_TFJS_BINDING = before;
+    }
   });
 
   it('tells the version, and whether a GPU is used', async function () {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Context } from 'mocha';
 import type { Plan } from '../../src/plan/plan.js';
+import { findBinding, loadBinding } from '../../src/runtime/tensorflow/binding.js';
 import { createBackend, type TensorflowExecutable, type TensorflowOptions } from '../../src/runtime/tensorflow/index.js';
 import { skip } from '../support/skip.js';
 
@@ -19,4 +20,10 @@ export async function requireTensorflow(context: Context): Promise<void> {
 
 export async function loadTensorflow(plan: Plan, options: TensorflowOptions = {}): Promise<TensorflowExecutable> {
   return (await createBackend(options).load(plan)) as TensorflowExecutable;
+}
+
+/** Whether the addon that `requireTensorflow` found uses a GPU. */
+export function usesGpu(): boolean {
+  const located = findBinding();
+  return 'path' in located && loadBinding(located).isUsingGpuDevice();
 }
