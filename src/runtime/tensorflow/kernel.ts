@@ -23,6 +23,8 @@ export interface KernelContext {
   variable(position: number): Tensor;
   /** Gives state `writes[position]` a new value. */
   write(position: number, value: Tensor): void;
+  /** Operand `index`, a float, in f32: made once for readers that lie close together. */
+  widened(index: number): Tensor;
   /** Frees operand `index` now if no later node reads it. */
   finish(index: number): void;
   /** The number that operand `index` holds: from the caller's input where it is one, else read from the device. */
@@ -41,7 +43,7 @@ export type Kernel = (context: KernelContext) => Tensor;
 export function wide(compute: (tf: Calls, inputs: readonly Tensor[], context: KernelContext) => Tensor): Kernel {
   return (context) => {
     const { tf, types, inputs } = context;
-    const widened = inputs.map((tensor, i) => (isFloat(types[i]!.dtype) ? tf.to(tensor, 'f32') : tensor));
+    const widened = inputs.map((tensor, i) => (isFloat(types[i]!.dtype) ? context.widened(i) : tensor));
     return compute(tf, widened, context);
   };
 }

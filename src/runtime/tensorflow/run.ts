@@ -15,7 +15,12 @@ interface Step {
   readonly kernel: Kernel;
   /** Values that no later step reads. */
   readonly last: readonly ValueId[];
+  /** Operands that one of the next few steps reads again: an f32 copy of them is kept until then. */
+  readonly near: ReadonlySet<ValueId>;
 }
+
+/** How many steps an f32 copy may wait for its next reader. Sharing them all would keep activations in f32 up to the backward pass. */
+const NEAR = 4;
 
 /** A function of a plan, ready to run. */
 export interface Program {
@@ -36,11 +41,17 @@ export function prepare({ name, graph }: PlanFunction): Program {
   const lastRead = graph.nodes.map(({ id }) => id);
   for (const node of graph.nodes) for (const input of node.inputs) lastRead[input] = node.id;
   for (const id of Object.values(graph.outputs)) lastRead[id] = Infinity;
+  const near = graph.nodes.map(() => new Set<ValueId>());
+  const nextRead = new Map<ValueId, number>();
+  for (const { id, inputs } of [...graph.nodes].reverse()) {
+    for (const input of inputs) if ((nextRead.get(input) ?? Infinity) - id <= NEAR) near[id]!.add(input);
+    for (const input of inputs) nextRead.set(input, id);
+  }
   const last: ValueId[][] = graph.nodes.map(() => []);
   for (const [id, reader] of lastRead.entries()) last[reader]?.push(id);
   const steps = graph.nodes.map((node): Step => {
     if (!isOpName(node.op)) throw new Error(`unknown op ${node.op}`);
-    return { node, kernel: KERNELS[node.op], last: last[node.id]! };
+    return { node, kernel: KERNELS[node.op], last: last[node.id]!, near: near[node.id]! };
   });
   return { name, graph, steps };
 }
@@ -49,6 +60,8 @@ export function prepare({ name, graph }: PlanFunction): Program {
 export class Run {
   readonly #values = new Map<ValueId, Tensor>();
   readonly #shared = new Map<ValueId, Map<string, readonly Tensor[]>>();
+  /** f32 copies of values that a near step reads again. */
+  readonly #widened = new Map<ValueId, Tensor>();
 
   constructor(
     private readonly program: Program,
@@ -67,6 +80,7 @@ export class Run {
         const result = this.tf.device.scope(() => this.#compute(step));
         this.#values.set(node.id, result);
         if (trace && nonFinite === undefined && isFloat(node.type.dtype) && !this.#isFinite(result)) nonFinite = node.id;
+        for (const id of node.inputs) if (!step.near.has(id)) this.#freeWidened(id);
         for (const id of step.last) this.#free(id);
       }
       const outputs = new Map(Object.entries(this.program.graph.outputs).map(([name, id]) => [name, this.#values.get(id)!]));
@@ -103,6 +117,7 @@ export class Run {
       source: () => (node.op === 'state' ? states.read(stringAttr(node.attrs, 'name')) : this.#upload(node)),
       variable: (position) => states.variable(written(position)),
       write: (position, value) => states.assign(written(position), value),
+      widened: (index) => this.#widen(node.inputs[index]!, step.near),
       finish: (index) => {
         const id = node.inputs[index]!;
         if (last.includes(id)) this.#free(id);
@@ -140,10 +155,27 @@ export class Run {
     return tensors;
   }
 
+  #widen(id: ValueId, near: ReadonlySet<ValueId>): Tensor {
+    const value = this.#values.get(id)!;
+    const wide = this.#widened.get(id) ?? this.tf.to(value, 'f32');
+    if (wide !== value && near.has(id) && !this.#widened.has(id)) {
+      this.tf.device.retain(wide);
+      this.#widened.set(id, wide);
+    }
+    return wide;
+  }
+
+  #freeWidened(id: ValueId): void {
+    const wide = this.#widened.get(id);
+    if (wide !== undefined) this.tf.device.release(wide);
+    this.#widened.delete(id);
+  }
+
   #free(id: ValueId): void {
     const tensor = this.#values.get(id);
     if (tensor === undefined) return;
     this.#values.delete(id);
+    this.#freeWidened(id);
     this.tf.device.release(tensor);
     for (const tensors of this.#shared.get(id)?.values() ?? []) for (const made of tensors) this.tf.device.release(made);
     this.#shared.delete(id);
