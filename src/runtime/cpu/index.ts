@@ -15,10 +15,11 @@ export { CpuExecutable } from './executable.js';
 /** Known without a compiler: plans can be made and read anywhere. */
 const CAPABILITIES: Capabilities = { low: ['f16', 'bf16'], staged: ['max_pool2d_grad'] };
 
-async function probe(): Promise<BackendInfo> {
-  let compiler: Compiler;
+type FindCompiler = () => Promise<Compiler>;
+
+async function probe(find: FindCompiler): Promise<BackendInfo> {
   try {
-    compiler = await findCompiler();
+    const compiler = await find();
     const target = await detectTarget(compiler);
     return {
       name: 'cpu',
@@ -43,8 +44,8 @@ function threadCount({ threads = 0 }: LoadOptions): number {
   return threads === 0 ? availableParallelism() : threads;
 }
 
-async function load(plan: Plan, options: LoadOptions = {}): Promise<CpuExecutable> {
-  const compiler = await findCompiler();
+async function load(find: FindCompiler, plan: Plan, options: LoadOptions = {}): Promise<CpuExecutable> {
+  const compiler = await find();
   const target = await detectTarget(compiler);
   const started = performance.now();
   const source = emitC(plan, target);
@@ -53,14 +54,25 @@ async function load(plan: Plan, options: LoadOptions = {}): Promise<CpuExecutabl
   return new CpuExecutable(plan, source, openLibrary(library.path, contextFor(source, threadCount(options))), compileMs);
 }
 
-async function limits(options: LoadOptions & { readonly seconds?: number } = {}): Promise<MachineLimits> {
-  const compiler = await findCompiler();
+async function limits(find: FindCompiler, options: LoadOptions & { readonly seconds?: number } = {}): Promise<MachineLimits> {
+  const compiler = await find();
   return measureLimits(compiler, await detectTarget(compiler), threadCount(options), options.seconds);
 }
 
 /** Plans as C, compiled by this machine's C compiler. */
 export function createBackend(): Backend {
-  return { name: 'cpu', probe, load, limits };
+  // Asked once: a process takes longer to start than a plan to load.
+  let compiler: Compiler | undefined;
+  const find: FindCompiler = async () => {
+    compiler ??= await findCompiler();
+    return compiler;
+  };
+  return {
+    name: 'cpu',
+    probe: () => probe(find),
+    load: (plan, options) => load(find, plan, options),
+    limits: (options) => limits(find, options),
+  };
 }
 
 /** The C of a plan, as it would be compiled here. Throws UserError without a compiler, which decides the instruction set. */
