@@ -7,7 +7,7 @@ import { summarizePlan } from '../src/api/summary.js';
 import { UserError } from '../src/diagnostics/diagnostic.js';
 import { renderDiagnostics } from '../src/diagnostics/render.js';
 import { elementCount } from '../src/ir/types.js';
-import type { Executable } from '../src/runtime/backend.js';
+import type { Executable, SeriesCall } from '../src/runtime/backend.js';
 import { Batcher } from '../src/training/data/batcher.js';
 import type { ImageSet } from '../src/training/data/dataset.js';
 import { breathe } from '../src/training/evaluate.js';
@@ -20,6 +20,9 @@ import { median } from './statistics.js';
 const LOG_EVERY = 50;
 
 const LEARNING_RATE = 1e-3;
+
+/** How often steps without the data pipeline are timed before and after the epochs. */
+const BARE_REPEATS = 3;
 
 function noise(count: number, shape: readonly number[], classes: number): ImageSet {
   const images = new Uint8Array(count * elementCount(shape));
@@ -57,13 +60,18 @@ async function prepare(options: Prepare): Promise<{ readonly reply: object; read
   let run: Run;
   let batches = 1;
   if (kind === 'epoch') {
-    const batcher = new Batcher(noise(options.images, inputShape, classes), {
-      batch,
-      seed: train.seed,
-      shuffle: true,
-      augment: { flip: true, cropPadding: 4 },
-    });
+    const set = noise(options.images, inputShape, classes);
+    const batcher = new Batcher(set, { batch, seed: train.seed, shuffle: true, augment: { flip: true, cropPadding: 4 } });
     batches = Math.min(options.batches, batcher.batches);
+    const bareSteps = Math.min(batches, LOG_EVERY);
+    /** The same batch again and again, as it is. */
+    const bare = async (): Promise<void> => {
+      const { source, order } = new Batcher(set, { batch, seed: train.seed, shuffle: false }).select(0, 0, 1);
+      const repeated = Uint32Array.from({ length: bareSteps * batch }, (_, place) => order[place % batch]!);
+      const calls = Array.from({ length: bareSteps }, (_, i): SeriesCall => ({ fn: 'train_step', lr: LEARNING_RATE, step: i }));
+      await executable.series!({ source, order: repeated, augment: undefined }, calls);
+      await executable.drain();
+    };
     const stepper = new Stepper({ executable, plan, batcher, accumulate: 1, stepsPerEpoch: batches, rate: () => LEARNING_RATE });
     let next = 0;
     const epoch = async (): Promise<void> => {
@@ -78,8 +86,10 @@ async function prepare(options: Prepare): Promise<{ readonly reply: object; read
     };
     await timeEach(warmup, step);
     run = async (repeats) => {
+      // On both sides of the epochs: the speed of a machine that others use drifts.
+      const before = await timeEach(BARE_REPEATS, bare);
       const ms = await timeEach(repeats, epoch);
-      return { ms, step_ms: median(await timeEach(Math.min(batches, LOG_EVERY), step)) };
+      return { ms, step_ms: median([...before, ...(await timeEach(BARE_REPEATS, bare))]) / bareSteps };
     };
   } else {
     await timeEach(warmup, step);
