@@ -192,19 +192,37 @@ export function rareCases(): ContractionCase[] {
   );
 }
 
-/** A random linear layer and its two gradients, on integers. */
+type LinearShape = readonly [rows: number, inputs: number, outputs: number];
+
+/** Linear layers with few rows and many inputs: powers of two as people choose them, and rows that fill no vector. */
+export function wideLinearCases(): ContractionCase[] {
+  const shapes: LinearShape[] = [
+    [64, 512, 32],
+    [33, 96, 10],
+    [5, 256, 7],
+    [48, 128, 64],
+    [1, 64, 130],
+  ];
+  return shapes.flatMap((shape, i) => FLOAT_TYPES.map((dtype) => linearOf(shape, namedRandom('wide linear', i), dtype, 'wide')));
+}
+
 function linearCase(dtype: FloatType, seed: number): ContractionCase {
   const random = namedRandom('linear', seed);
-  const b = new CaseBuilder(random, dtype, true);
   const width = () => random.pick([random.int(1, 300), random.int(1, 20), channels(random)]);
-  const [rows, inputs, outputs] = [random.pick([random.int(1, 200), random.pick([1, 2, 3, 32, 64, 127, 128, 199])]), width(), width()];
+  const rows = random.pick([random.int(1, 200), random.pick([1, 2, 3, 32, 64, 127, 128, 199])]);
+  return linearOf([rows, width(), width()], random, dtype, `seed ${seed}`);
+}
+
+/** A linear layer and its two gradients, on random integers. */
+function linearOf([rows, inputs, outputs]: LinearShape, random: SampleRandom, dtype: FloatType, name: string): ContractionCase {
+  const b = new CaseBuilder(random, dtype, true);
   const [x, weight] = [b.low('x', [rows, inputs]), b.low('weight', [inputs, outputs])];
   const bias = random.pick([true, false]) ? [b.full('bias', [outputs])] : [];
   const y = b.emit('linear', [x, weight, ...bias]);
   const dy = b.low('dy', b.shape(y));
   const dx = b.emit('linear_input_grad', [dy, weight], {}, b.anyFormat());
   const dweight = b.emit('linear_weight_grad', [x, dy], {}, b.anyFormat());
-  return b.finish(`linear ${rows}x${inputs} to ${outputs}, seed ${seed}`, { y, dx, dweight });
+  return b.finish(`linear ${rows}x${inputs} to ${outputs}, ${name}`, { y, dx, dweight });
 }
 
 /** `count` convolutions, and half as many linear layers, convolutions of images, and gradients through pools; the formats take turns. */

@@ -1,17 +1,17 @@
 import { skip } from '../support/skip.js';
 import { compilePlan, compilerNamed, runnableSets } from './compile.js';
-import { checkExactly, contractionCases, rareCases } from './contraction-cases.js';
+import { checkExactly, contractionCases, rareCases, wideLinearCases } from './contraction-cases.js';
 
 describe('contractions of random shapes', function () {
   this.timeout(300_000);
 
-  it('are exact on integers', () => checkExactly([...rareCases(), ...contractionCases(1, 24)], compilePlan));
+  it('are exact on integers', () => checkExactly([...rareCases(), ...wideLinearCases(), ...contractionCases(1, 24)], compilePlan));
 
   for (const [i, isa] of (['avx512', 'avx2', 'plain'] as const).entries()) {
     it(`are exact on integers with ${isa} instructions`, async function () {
       const compiler = await compilerNamed();
       if (compiler === undefined || !(await runnableSets(compiler)).includes(isa)) skip(this, `this processor does not run ${isa}`);
-      await checkExactly(contractionCases(100 * (i + 1), 6), (plan) => compilePlan(plan, { isa }));
+      await checkExactly([...wideLinearCases(), ...contractionCases(100 * (i + 1), 6)], (plan) => compilePlan(plan, { isa }));
     });
   }
 });

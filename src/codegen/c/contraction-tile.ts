@@ -23,7 +23,8 @@ function cyclesPerStep(positions: number, vectors: number): number {
   return Math.max((positions * vectors) / 2, (positions + vectors) / 2, LATENCY);
 }
 
-function fits(positions: number, vectors: number, target: Target): boolean {
+/** Whether the sums, a vector of weights each and a broadcast number fit the registers. */
+export function tileFits(positions: number, vectors: number, target: Target): boolean {
   return positions * vectors + vectors + 1 <= target.registers;
 }
 
@@ -45,7 +46,7 @@ export function chooseTile(rows: number, columns: number, vectors: number, poole
   for (let r = step; r <= Math.min(rows, 8); r += step) {
     for (let c = step; c <= Math.min(columns, 28); c += step) {
       for (let v = 1; v <= Math.min(vectors, 6); v += 1) {
-        if (!fits(r * c, v, target)) continue;
+        if (!tileFits(r * c, v, target)) continue;
         const tiles = Math.ceil(rows / r) * Math.ceil(columns / c);
         // A little per tile for its start and end, and per position for its own address.
         const cost = tiles * (vectorCost(r * c, vectors, v) + 0.2 * Math.ceil(vectors / v) + 0.02 * r * c);
@@ -65,7 +66,7 @@ export function chooseGradientTile(run: number, vectors: number, target: Target)
   let bestCost = Infinity;
   for (let depth = 1; depth <= Math.min(run, 28); depth += 1) {
     for (let v = 1; v <= Math.min(vectors, 6); v += 1) {
-      if (!fits(depth, v, target)) continue;
+      if (!tileFits(depth, v, target)) continue;
       const rest = run % depth;
       const cost =
         Math.floor(run / depth) * vectorCost(depth, vectors, v) +

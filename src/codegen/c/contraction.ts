@@ -15,6 +15,7 @@ import {
   stagedType,
 } from './contraction-stage.js';
 import { type Compute, chooseTile, emitTile, STAGED, type Tile } from './contraction-tile.js';
+import { emitTransposedProduct, transposedProduct } from './contraction-transposed.js';
 import type { Kernel, KernelContext } from './kernel.js';
 
 /** Bytes of weights that one pass over a block's positions reads again and again; stays in a second-level cache. */
@@ -306,5 +307,7 @@ ${whole}${remainder}  }
 
 /** C of a contraction group. */
 export function emitContraction(context: KernelContext): Kernel {
+  const product = transposedProduct(context);
+  if (product !== undefined) return emitTransposedProduct(context, product);
   return context.anchor.op.endsWith('_weight_grad') ? emitWeightGradient(context) : emitConvolution(context);
 }

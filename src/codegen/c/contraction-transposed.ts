@@ -1,0 +1,109 @@
+import type { Node } from '../../ir/types.js';
+import { emitPack, type Packing, packTasks } from './contraction-pack.js';
+import { type Compute, emitTile, STAGED, type Tile, tileFits } from './contraction-tile.js';
+import { Scope } from './expression.js';
+import type { Kernel, KernelContext } from './kernel.js';
+import type { Target } from './target.js';
+
+/** Bytes of the packed gradient, which every row of the weight is multiplied with; stays in a first- or second-level cache. */
+const PACKED = 160 * 1024;
+/** Rows of the weight of one task. */
+const TASK_ROWS = 128;
+
+interface Product {
+  readonly node: Node;
+  readonly compute: Compute;
+  /** Rows of dy, channels of dx, and the summed channels of dy. */
+  readonly rows: number;
+  readonly channels: number;
+  readonly depth: number;
+  /** `columns` rows of the weight by `vectors` vectors of dy's rows. */
+  readonly tile: Tile;
+}
+
+/** The largest tile whose rows fill a vector and whose vectors fill dy's rows. */
+function chooseTile(vectors: number, target: Target): Tile {
+  let best: Tile = { rows: 1, columns: 1, vectors: 1 };
+  for (let v = 1; v <= 4; v += 1) {
+    for (let columns = 1; columns <= target.lanes; columns *= 2) {
+      if (vectors % v !== 0 || !tileFits(columns, v, target)) continue;
+      if (columns * v > best.columns * best.vectors) best = { rows: 1, columns, vectors: v };
+    }
+  }
+  return best;
+}
+
+/**
+ * The gradient of a linear layer's input with few rows, where packing the weight takes longer than multiplying with it. dx = dy * transposed weight is
+ * computed as transposed: each row of the weight, read once where it is, times dy, which is small and packed instead. Undefined for other
+ * contractions.
+ */
+export function transposedProduct(context: KernelContext): Product | undefined {
+  const node = context.anchor;
+  if (node.op !== 'linear_input_grad') return undefined;
+  const { target } = context;
+  const [dy, weight] = [context.type(node.inputs[0]!), context.type(node.inputs[1]!)];
+  const [rows, depth] = dy.shape as [number, number];
+  const channels = weight.shape[0]!;
+  const paired = dy.dtype === 'bf16' && weight.dtype === 'bf16' && target.bf16Dot && depth % 2 === 0;
+  if (!paired && weight.dtype !== 'f32') return undefined;
+  const compute = paired ? 'bf16' : 'f32';
+  const vectors = Math.ceil(rows / target.lanes);
+  const tile = chooseTile(vectors, target);
+  const packedBytes = (depth / STAGED[compute].depth) * vectors * target.lanes * 4;
+  const pays = packedBytes <= PACKED && channels >= 2 * rows && tile.columns * tile.vectors >= 8;
+  return pays && channels % target.lanes === 0 ? { node, compute, rows, channels, depth, tile } : undefined;
+}
+
+/** C of such a product with everything that the plan fused behind it. */
+export function emitTransposedProduct(context: KernelContext, product: Product): Kernel {
+  const { node, compute, rows, channels, depth, tile } = product;
+  const { name, group, target } = context;
+  const { lanes } = target;
+  const { type } = STAGED[compute];
+  const steps = depth / STAGED[compute].depth;
+  const vectors = Math.ceil(rows / lanes);
+  const [dy, weight] = node.inputs as [number, number];
+  const packing: Packing = {
+    dtype: context.type(dy).dtype,
+    compute,
+    k: depth,
+    n: rows,
+    taps: [0],
+    vectors: tile.vectors,
+    transposed: true,
+    lanes,
+  };
+  const packed = context.workspace(steps * vectors * lanes * 4);
+  const scope = new Scope(context, { index: 'index', channel: 'channel' });
+  scope.define(node.id, 'lines[lane]');
+  for (const id of group.nodes) if (context.node(id).op !== 'reshape' && group.stores.includes(id)) scope.store(id);
+  const block = lanes * tile.vectors;
+  const code = `static const int ${name}_runs[][2] = {{0, ${steps}}};
+
+${emitPack(`${name}_pack`, packing, context.pointer(dy), packed)}
+${emitTile(`${name}_tile`, compute, tile, 0, steps, block)}
+/* ${lanes} rows of the weight at a time: sums by row of the weight, then turned into lines of dx. */
+static void ${name}(void *const *p, int64_t task) {
+  const ${type} *x = (const ${type} *)${context.pointer(weight)}, *w = (const ${type} *)${packed};
+  for (int64_t channel = task * ${TASK_ROWS}; channel < min64((task + 1) * ${TASK_ROWS}, ${channels}); channel += LANES) {
+    for (int64_t g = 0; g < ${vectors / tile.vectors}; g++) {
+      vf sums[${block}];
+      for (int64_t t = 0; t < ${lanes / tile.columns}; t++)
+        ${name}_tile(x + (channel + t * ${tile.columns}) * ${steps}, w + g * ${steps * block}, ${name}_runs, 1, 1, sums + t * ${tile.columns * tile.vectors});
+      for (int64_t v = 0; v < ${tile.vectors}; v++) {
+        vf lines[LANES];
+        for (int64_t lane = 0; lane < LANES; lane++) lines[lane] = sums[lane * ${tile.vectors} + v];
+        transpose(lines);
+        const int64_t first = (g * ${tile.vectors} + v) * LANES;
+        for (int64_t lane = 0; lane < min64(LANES, ${rows} - first); lane++) {
+          const int64_t index = (first + lane) * ${channels} + channel;
+${scope.statements.map((line) => `          ${line}\n`).join('')}        }
+      }
+    }
+  }
+}
+`;
+  const launch = `parallel_for(ctx, ${name}_pack, p, ${packTasks(packing)});\nparallel_for(ctx, ${name}, p, ${Math.ceil(channels / TASK_ROWS)});`;
+  return { code, launch };
+}
