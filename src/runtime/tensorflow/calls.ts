@@ -13,20 +13,7 @@ export const flag = (name: string, value: boolean): OpAttr => ({ name, type: BOO
 export const type = (name: string, value: number): OpAttr => ({ name, type: TYPE, value });
 export const shapeAttr = (name: string, value: Shape): OpAttr => ({ name, type: SHAPE, value });
 
-type Unary =
-  | 'Relu'
-  | 'Relu6'
-  | 'Sigmoid'
-  | 'Tanh'
-  | 'Erf'
-  | 'Exp'
-  | 'Square'
-  | 'Sqrt'
-  | 'Rsqrt'
-  | 'Softmax'
-  | 'LogSoftmax'
-  | 'L2Loss'
-  | 'ZerosLike';
+type Unary = 'Relu' | 'Relu6' | 'Sigmoid' | 'Tanh' | 'Erf' | 'Exp' | 'Square' | 'Sqrt' | 'Rsqrt' | 'Softmax' | 'LogSoftmax' | 'L2Loss';
 type Binary = 'AddV2' | 'Sub' | 'Mul' | 'RealDiv' | 'Maximum' | 'Minimum' | 'Pow' | 'SquaredDifference' | 'SigmoidGrad' | 'TanhGrad';
 type Comparison = 'Less' | 'LessEqual' | 'Greater' | 'GreaterEqual' | 'Equal';
 
@@ -156,6 +143,12 @@ export class Calls {
   zeros(shape: Shape, dtype: number): Tensor {
     const attrs = [type('T', dtype), type('index_type', INT32)];
     return this.device.execute('Fill', attrs, [this.vector(shape), this.scalar(0, dtype)], dtype);
+  }
+
+  /** Zeros of the shape and type of `x`: kept on a processor, where writing them again costs as much as what reads them; made anew on a GPU. */
+  zerosLike({ shape, dtype }: Tensor): Tensor {
+    if (this.device.onGpu) return this.zeros(shape, dtype);
+    return this.device.constant(`${dtype}[${shape.join(',')}] of zeros`, () => this.zeros(shape, dtype));
   }
 
   concat(parts: readonly Tensor[], axis: number): Tensor {

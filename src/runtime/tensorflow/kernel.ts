@@ -72,7 +72,7 @@ export function asMatrix(tf: Calls, x: Tensor): Tensor {
 
 /** Zeros where the condition is false, whatever `x` holds there. */
 export function keepWhere(tf: Calls, condition: Tensor, x: Tensor): Tensor {
-  return tf.choose(condition, x, tf.unary('ZerosLike', x));
+  return tf.choose(condition, x, tf.zerosLike(x));
 }
 
 /** 0 or 1 in format f32. */

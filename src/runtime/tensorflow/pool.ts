@@ -102,7 +102,7 @@ function scatter(tf: Calls, dy: Tensor, index: Tensor, context: KernelContext): 
   const { stride, size, padding } = phases;
   const count = stride[0]! * stride[1]!;
   const [batch, rows, columns, channels] = dy.shape as [number, number, number, number];
-  const nothing = tf.unary('ZerosLike', dy);
+  const nothing = tf.zerosLike(dy);
   const parts: Tensor[][] = Array.from({ length: count }, () => []);
   for (const [tap, position] of positions(phases).entries()) {
     const { phase, at } = place(phases, position);
