@@ -105,7 +105,7 @@ async function prepare(options: Prepare): Promise<{ readonly reply: object; read
     compile_ms: executable.compileMs,
     flops: flops * batches,
     batches,
-    memory: { forecast: summary.stateBytes + arena, ...executable.memory },
+    memory: { forecast: summary.stateBytes + arena + ((await backend.workspace?.(plan, { threads })) ?? 0), ...executable.memory },
   };
   return { reply, run };
 }

@@ -14,7 +14,7 @@ export const IMAGES = 50_000;
 const QUICK_IMAGES = 640;
 
 export interface TensorMemory {
-  /** By the plan: states and the largest arena. */
+  /** What is said before: the plan's states and largest arena, the backend's workspace. */
   readonly forecast: number;
   readonly states: number;
   readonly arena: number;

@@ -7,6 +7,7 @@ import { trainStep } from '../plan/facts.js';
 import { type Footprint, footprint } from '../plan/footprint.js';
 import type { Plan, StagedOps } from '../plan/plan.js';
 import { type PlanFacts, reportPlan } from '../plan/report.js';
+import { workspaceOf } from '../runtime/select.js';
 import type { Compiled } from './compile.js';
 import { lintProgram } from './lint.js';
 import { type PlanSummary, summarizePlan } from './summary.js';
@@ -50,13 +51,21 @@ function warning({ code, message, why, fix, span }: Diagnostic, text: string): P
   return { code, message, why: why ?? null, fix: fix ?? null, place: span === undefined ? null : positionAt(text, span.start) };
 }
 
+/** Memory by class, with the workspace that the plan's backend adds on this machine. */
+async function memoryOf(plan: Plan): Promise<Footprint> {
+  const memory = footprint(plan);
+  const beside = await workspaceOf(plan);
+  return { ...memory, workspace: memory.workspace + beside, total: memory.total + beside };
+}
+
 /** Explains a compiled plan: by layer, cast, class of memory and line, against fp32, with warnings. */
-export function explainPlan({ source, program, plan }: Compiled): PlanReport {
+export async function explainPlan({ source, program, plan }: Compiled): Promise<PlanReport> {
   return {
     ...summarizePlan(plan),
     batch: trainStep(plan).batch,
     ...reportPlan(plan),
-    fp32Memory: footprint(planInFp32(program, plan)),
+    memory: await memoryOf(plan),
+    fp32Memory: await memoryOf(planInFp32(program, plan)),
     warnings: lintProgram(source, program).map((found) => warning(found, source.text)),
   };
 }

@@ -9,7 +9,7 @@ import type { Plan, PlanFunction } from './plan.js';
  * - `parameters`, `statistics`, `optimizer`: states that live between steps (the loss scale counts as optimizer).
  * - `activations`: values of the forward pass that the backward pass reads.
  * - `gradients`: gradients of values and parameters, and their sums over micro-batches.
- * - `workspace`: everything else that reaches memory, such as the weights in the compute format.
+ * - `workspace`: everything else that reaches memory, such as the weights in the compute format; `ampc plan` adds what the backend needs besides.
  */
 export const MEMORY_CLASSES = ['parameters', 'statistics', 'optimizer', 'activations', 'gradients', 'workspace'] as const;
 export type MemoryClass = (typeof MEMORY_CLASSES)[number];

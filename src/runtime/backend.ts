@@ -144,6 +144,8 @@ export interface Backend {
   probe(options?: ProbeOptions): Promise<BackendInfo>;
   /** Compiles; states start at zero until written. Throws UserError when the backend cannot run here. */
   load(plan: Plan, options?: LoadOptions): Promise<Executable>;
+  /** Bytes beside states and arena that `load` would allocate for the plan here. Without it: none. */
+  workspace?(plan: Plan, options?: LoadOptions): Promise<number>;
   /** Measures the device for about `seconds` (default 2). Not every backend can. Throws as `load`. */
   limits?(options?: LoadOptions & { readonly seconds?: number }): Promise<MachineLimits>;
 }

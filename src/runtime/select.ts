@@ -1,4 +1,5 @@
 import { UserError, userError } from '../diagnostics/diagnostic.js';
+import type { Plan } from '../plan/plan.js';
 import type { Backend, BackendInfo } from './backend.js';
 
 interface BackendEntry {
@@ -92,6 +93,12 @@ export async function describeBackend(name: BackendName | 'auto'): Promise<Selec
   const info = await backend.probe();
   if (info.capabilities === undefined) throw cannotRun(info);
   return { backend, info };
+}
+
+/** Bytes beside states and arena that the plan's backend would allocate for it here. */
+export async function workspaceOf(plan: Plan): Promise<number> {
+  const name = BACKEND_NAMES.find((known) => known === plan.backend);
+  return name === undefined ? 0 : ((await (await BACKENDS[name].open()).workspace?.(plan)) ?? 0);
 }
 
 /** What every backend says about this machine, in order. */

@@ -62,11 +62,12 @@ function bytesOf(view: ArrayBufferView): Uint8Array {
 }
 
 /** The plan's context lives here; every call is a process of its own that is sent all of it and sends it back. */
-function openEmulated(program: string, { memory }: CSource, close: () => void): NativePlan {
+function openEmulated(program: string, source: CSource, close: () => void): NativePlan {
+  const { memory } = source;
   let states: Buffer = Buffer.alloc(memory.states);
   let arena: Buffer = Buffer.alloc(memory.arena + memory.workspace);
   return {
-    scratch: 0,
+    size: contextFor(source, 2),
     async call(fn, inputs, outputs, trace) {
       const args = [fn, inputs.byteLength, outputs.length, trace].map(String);
       const reply = await emulate(program, args, Buffer.concat([states, inputs]));

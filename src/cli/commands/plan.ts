@@ -78,7 +78,7 @@ async function show(compiled: Compiled, { emit, dump, explain }: PlanOptions, ou
       printExplanation(explanation, output);
     }
   } else {
-    const report = explainPlan(compiled);
+    const report = await explainPlan(compiled);
     output.event(report);
     if (!output.json) printReport(report, output);
     if (report.warnings.length > 0)

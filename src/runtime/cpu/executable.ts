@@ -6,7 +6,7 @@ import { byteLength, elementCount } from '../../ir/types.js';
 import { decodeHalf } from '../../numeric/half.js';
 import type { FunctionName, Plan } from '../../plan/plan.js';
 import type { BatchSelection, CallOptions, Executable, Inputs, KernelTime, NonFinite, Scalars, SeriesCall } from '../backend.js';
-import type { NativePlan } from './native.js';
+import { type NativePlan, workspaceBytes } from './native.js';
 import { packSeries } from './series.js';
 
 type StateElements = Float32Array | Int32Array;
@@ -54,8 +54,8 @@ export class CpuExecutable implements Executable {
     private readonly native: NativePlan,
     readonly compileMs: number,
   ) {
-    const { states, arena, workspace } = source.memory;
-    this.memory = { states, arena, workspace: workspace + native.scratch };
+    const { states, arena } = source.memory;
+    this.memory = { states, arena, workspace: workspaceBytes(source, native.size) };
     this.#functions = new Map(source.functions.map((layout, index) => [layout.name, { index, layout }]));
     this.#inputs = new Uint8Array(Math.max(64, ...source.functions.map(({ inputBytes }) => inputBytes)));
     this.#outputs = new Float64Array(seriesOutputs(source.functions));

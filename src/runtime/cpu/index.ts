@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { emitC } from '../../codegen/c/emit.js';
+import { targetFor } from '../../codegen/c/target.js';
 import { UserError } from '../../diagnostics/diagnostic.js';
 import type { Plan } from '../../plan/plan.js';
 import type { Backend, BackendInfo, Capabilities, LoadOptions, MachineLimits } from '../backend.js';
@@ -8,7 +9,7 @@ import { type Compiler, findCompiler } from './compiler.js';
 import { describeDevice, detectTarget } from './detect.js';
 import { CpuExecutable } from './executable.js';
 import { measureLimits } from './limits.js';
-import { contextFor, openLibrary } from './native.js';
+import { contextFor, openLibrary, workspaceBytes } from './native.js';
 
 export { CpuExecutable } from './executable.js';
 
@@ -54,6 +55,13 @@ async function load(find: FindCompiler, plan: Plan, options: LoadOptions = {}): 
   return new CpuExecutable(plan, source, openLibrary(library.path, contextFor(source, threadCount(options))), compileMs);
 }
 
+/** Without a compiler to ask for the processor's instructions: those that every processor of its kind has. */
+async function workspace(find: FindCompiler, plan: Plan, options: LoadOptions = {}): Promise<number> {
+  const target = await find().then(detectTarget, () => targetFor('plain', 'other'));
+  const source = emitC(plan, target);
+  return workspaceBytes(source, contextFor(source, threadCount(options)));
+}
+
 async function limits(find: FindCompiler, options: LoadOptions & { readonly seconds?: number } = {}): Promise<MachineLimits> {
   const compiler = await find();
   return measureLimits(compiler, await detectTarget(compiler), threadCount(options), options.seconds);
@@ -71,6 +79,7 @@ export function createBackend(): Backend {
     name: 'cpu',
     probe: () => probe(find),
     load: (plan, options) => load(find, plan, options),
+    workspace: (plan, options) => workspace(find, plan, options),
     limits: (options) => limits(find, options),
   };
 }

@@ -5,8 +5,7 @@ import { ownScratch } from '../../codegen/c/workspace.js';
 
 /** A loaded plan: the functions that its library exports, on one context. All but `call` are immediate. */
 export interface NativePlan {
-  /** Bytes of all threads' own scratch. */
-  readonly scratch: number;
+  readonly size: ContextSize;
   /** Runs a function on a thread of its own, off the event loop. See `ampc_call` for `trace` and the result. */
   call(fn: number, inputs: Uint8Array, outputs: Float64Array, trace: number): Promise<number>;
   /** Runs calls one after another off the event loop; the arguments are those of `ampc_series`, and must outlive it. */
@@ -36,8 +35,13 @@ export function contextFor({ memory }: CSource, threads: number): ContextSize {
   return { threads, scratch: ownScratch(memory.scratch, threads) };
 }
 
+/** Bytes that such a context has beside states and the plan's arena. */
+export function workspaceBytes({ memory }: CSource, { threads, scratch }: ContextSize): number {
+  return memory.workspace + threads * scratch;
+}
+
 /** Loads a library that was built from a generated file and makes a context. Throws a plain Error when memory is short. */
-export function openLibrary(path: string, { threads, scratch }: ContextSize): NativePlan {
+export function openLibrary(path: string, size: ContextSize): NativePlan {
   const library = koffi.load(path);
   const create = library.func('void *ampc_create(int threads, int64_t scratch)');
   const destroy = library.func('void ampc_destroy(void *ctx)');
@@ -46,7 +50,7 @@ export function openLibrary(path: string, { threads, scratch }: ContextSize): Na
   const write = library.func('void ampc_write(void *ctx, int64_t offset, const void *source, int64_t bytes)');
   const readValue = library.func('void ampc_read_value(void *ctx, int64_t offset, void *destination, int64_t bytes)');
   const readTimes = library.func('void ampc_times(void *ctx, void *seconds, int count)');
-  const context = create(threads, scratch);
+  const context = create(size.threads, size.scratch);
   if (context === null) throw new Error('not enough memory for the states and the arena of the plan');
   // Not in every library: that which measures the machine has no batches.
   let seriesAsync: AsyncSeries | undefined;
@@ -57,7 +61,7 @@ export function openLibrary(path: string, { threads, scratch }: ContextSize): Na
   };
   const callAsync = promisify(callFunction.async) as AsyncCall;
   return {
-    scratch: threads * scratch,
+    size,
     call: (fn, inputs, outputs, trace) => callAsync(context, fn, inputs, outputs, trace),
     series: (...blocks) => series()(context, ...blocks),
     readState: (offset, destination) => read(context, offset, destination, destination.byteLength),
