@@ -2,6 +2,7 @@ import type { ValueId } from '../../ir/types.js';
 import type { GroupContext } from './context.js';
 import { type Contraction, contractionOf } from './contraction-geometry.js';
 import { emitPositions, emitWeightGradient } from './contraction-lanes.js';
+import { emitMatrix, usesMatrix } from './contraction-matrix.js';
 import { emitTiles } from './contraction-tiles.js';
 import { type Dispatch, KernelBuilder } from './kernel.js';
 import { Scope } from './scope.js';
@@ -22,13 +23,16 @@ function partsOf(c: Contraction, form: 'lanes' | 'tiles'): number {
 
 /** A weight gradient: sums over parts of the pixels, then the sum of the parts. */
 function emitGradient(context: GroupContext, c: Contraction): Dispatch[] {
-  const { contractions: form, limits } = context.target;
+  const { limits } = context.target;
+  const onMatrix = usesMatrix(context, c);
+  const form = onMatrix ? 'tiles' : context.target.contractions;
   const parts = partsOf(c, form);
   const used = form === 'lanes' ? Math.ceil(c.batch / Math.ceil(c.batch / parts)) : Math.ceil(c.k / Math.ceil(c.k / parts));
   const id = c.node.id;
   const direct = used === 1 && c.node.type.dtype === 'f32';
   const target = direct ? context.place(id) : context.reserve(used * c.m * c.n * 4);
-  const first = form === 'lanes' ? emitWeightGradient(context, c, used, target) : emitTiles(context, c, { parts: used, target });
+  const emitFirst = onMatrix ? emitMatrix : emitTiles;
+  const first = form === 'lanes' ? emitWeightGradient(context, c, used, target) : emitFirst(context, c, { parts: used, target });
   context.markDone(id);
   if (direct) return [first];
   const kernel = new KernelBuilder();
@@ -49,8 +53,10 @@ function emitGradient(context: GroupContext, c: Contraction): Dispatch[] {
 export function emitContraction(context: GroupContext, id: ValueId): Dispatch[] {
   const c = contractionOf(context, id);
   if (c.kind === 'weight_grad') return emitGradient(context, c);
-  const emit = (nodes: readonly ValueId[]) =>
-    context.target.contractions === 'lanes' ? emitPositions(context, c, nodes) : emitTiles(context, c, { fused: nodes });
+  const emit = (nodes: readonly ValueId[]) => {
+    if (usesMatrix(context, c)) return emitMatrix(context, c, { fused: nodes });
+    return context.target.contractions === 'lanes' ? emitPositions(context, c, nodes) : emitTiles(context, c, { fused: nodes });
+  };
   const fused = emit(context.group.nodes);
   if (fused.bindings.length <= context.target.limits.storageBuffers) {
     for (const node of context.group.nodes) context.markDone(node);

@@ -57,6 +57,9 @@ export class KernelBuilder {
   #names = 0;
   /** Declarations outside functions: workgroup memory, constants. */
   readonly globals: string[] = [];
+  /** WGSL extensions besides f16, and further parameters of the main function. */
+  readonly extensions: string[] = [];
+  readonly parameters: string[] = [];
 
   /** Expression of one element at a place. */
   read(place: Place, type: WgslType, index: string): string {
@@ -95,7 +98,7 @@ export class KernelBuilder {
     );
     const main = [
       `@compute @workgroup_size(${workgroupSize})`,
-      'fn main(@builtin(workgroup_id) wid: vec3u, @builtin(local_invocation_index) lid: u32) {',
+      `fn main(${[...this.parameters, '@builtin(workgroup_id) wid: vec3u', '@builtin(local_invocation_index) lid: u32'].join(', ')}) {`,
       ...indent(body),
       '}',
     ];
@@ -104,6 +107,7 @@ export class KernelBuilder {
     const opaque = /\bopaque\b/.test(text + helpers);
     const code = [
       ...(bindings.some(({ type }) => type === 'f16') ? ['enable f16;'] : []),
+      ...this.extensions.map((name) => `enable ${name};`),
       ...declarations,
       ...(opaque
         ? ['/* Zero, which the compiler cannot know: bits that went through it are rounded where they are. */', 'var<private> opaque: u32;']

@@ -7,7 +7,21 @@ export interface WgslTarget {
    * own; for adapters that run on the processor, where a barrier is a loop over all invocations.
    */
   readonly contractions: 'tiles' | 'lanes';
+  /** What the device multiplies at once; products of f16 use it instead of the form above. */
+  readonly matrix?: MatrixUnit | undefined;
   readonly limits: WgslLimits;
+}
+
+/**
+ * A configuration of Dawn's experimental subgroup matrices: an m x k matrix of f16 times a k x n one of f16, added to an m x n one of f32. Rows,
+ * columns and terms are 8, 16 or 32.
+ */
+export interface MatrixUnit {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  /** Invocations of the device's largest subgroup: workgroups are multiples of it. */
+  readonly lanes: number;
 }
 
 export interface WgslLimits {

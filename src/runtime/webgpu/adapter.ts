@@ -1,4 +1,4 @@
-import type { WgslLimits, WgslTarget } from '../../codegen/wgsl/target.js';
+import type { MatrixUnit, WgslLimits, WgslTarget } from '../../codegen/wgsl/target.js';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { openInstance } from './dawn.js';
 import { findVulkanDrivers } from './vulkan.js';
@@ -17,10 +17,31 @@ export interface AdapterFacts {
   readonly subgroups: boolean;
   /** `16x16x16 f16 -> f32`, for each configuration of the experimental matrix feature. */
   readonly matrix: readonly string[];
+  /** The one of them that multiplies f16 and adds in f32, if any. */
+  readonly matrixUnit: MatrixUnit | undefined;
+}
+
+/** Dawn's experimental features that the matrix path needs. */
+const MATRIX_FEATURES = ['subgroups', 'chromium-experimental-subgroup-matrix'] as unknown as readonly GPUFeatureName[];
+
+interface MatrixConfig {
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+  readonly componentType: string;
+  readonly resultComponentType: string;
 }
 
 interface ExtendedInfo extends GPUAdapterInfo {
-  readonly subgroupMatrixConfigs?: readonly { M: number; N: number; K: number; componentType: string; resultComponentType: string }[];
+  readonly subgroupMatrixConfigs?: Iterable<MatrixConfig>;
+}
+
+/** Of the sizes for f16 operands and f32 sums: the largest. */
+function chooseUnit(configs: readonly MatrixConfig[], lanes: number): MatrixUnit | undefined {
+  const units = configs
+    .filter(({ componentType, resultComponentType }) => componentType === 'f16' && resultComponentType === 'f32')
+    .map(({ M: m, N: n, K: k }): MatrixUnit => ({ m, n, k, lanes }));
+  return units.sort((x, y) => y.m * y.n * y.k - x.m * x.n * x.k)[0];
 }
 
 function driverAdvice(): string {
@@ -37,7 +58,7 @@ export async function findAdapter(): Promise<AdapterFacts> {
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (adapter === null) throw missing('no Vulkan, Metal or Direct3D 12 driver offers one that Dawn accepts');
   const info = adapter.info as ExtendedInfo;
-  const matrix = [...(info.subgroupMatrixConfigs ?? [])].map((c) => `${c.M}x${c.N}x${c.K} ${c.componentType} -> ${c.resultComponentType}`);
+  const configs = [...(info.subgroupMatrixConfigs ?? [])];
   const software =
     info.isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|basic render/i.test(`${info.device} ${info.description} ${info.architecture}`);
   return {
@@ -49,7 +70,8 @@ export async function findAdapter(): Promise<AdapterFacts> {
     f16: adapter.features.has('shader-f16'),
     timestamps: adapter.features.has('timestamp-query'),
     subgroups: adapter.features.has('subgroups'),
-    matrix,
+    matrix: configs.map((c) => `${c.M}x${c.N}x${c.K} ${c.componentType} -> ${c.resultComponentType}`),
+    matrixUnit: MATRIX_FEATURES.every((name) => adapter.features.has(name)) ? chooseUnit(configs, info.subgroupMaxSize ?? 128) : undefined,
   };
 }
 
@@ -80,13 +102,25 @@ function requiredLimits({ limits }: GPUAdapter): Record<string, number> {
   return Object.fromEntries(names.map((name) => [name, limits[name]]));
 }
 
+/**
+ * What the generator needs to know of an adapter. A processor has no matrix unit: what Mesa offers in its place only costs time, so that path is
+ * left to hardware.
+ */
+export function targetOf({ f16, software, matrixUnit }: AdapterFacts, limits: WgslLimits): WgslTarget {
+  return { f16, contractions: software ? 'lanes' : 'tiles', matrix: software ? undefined : matrixUnit, limits };
+}
+
 /** A device with everything that the adapter offers, and what the generator needs to know of it. */
 export async function openDevice(facts: AdapterFacts): Promise<{ device: GPUDevice; target: WgslTarget }> {
-  const { adapter, f16, timestamps, software } = facts;
-  const features: GPUFeatureName[] = [...(f16 ? ['shader-f16' as const] : []), ...(timestamps ? ['timestamp-query' as const] : [])];
+  const { adapter, f16, timestamps, matrixUnit } = facts;
+  const features: GPUFeatureName[] = [
+    ...(f16 ? ['shader-f16' as const] : []),
+    ...(timestamps ? ['timestamp-query' as const] : []),
+    ...(matrixUnit === undefined ? [] : MATRIX_FEATURES),
+  ];
   try {
     const device = await adapter.requestDevice({ requiredFeatures: features, requiredLimits: requiredLimits(adapter) });
-    return { device, target: { f16, contractions: software ? 'lanes' : 'tiles', limits: limitsOf(device) } };
+    return { device, target: targetOf(facts, limitsOf(device)) };
   } catch (error) {
     throw userError(
       'AMP6033',

@@ -3,7 +3,7 @@ import { DEFAULT_TARGET, type WgslTarget } from '../../codegen/wgsl/target.js';
 import { UserError } from '../../diagnostics/diagnostic.js';
 import type { Plan } from '../../plan/plan.js';
 import type { Backend, BackendInfo, ProbeOptions } from '../backend.js';
-import { type AdapterFacts, findAdapter, limitsOf, openDevice } from './adapter.js';
+import { type AdapterFacts, findAdapter, limitsOf, openDevice, targetOf } from './adapter.js';
 import { allocateBlocks, checkSizes } from './buffers.js';
 import { WebGpuExecutable } from './executable.js';
 import { bindProgram } from './pipelines.js';
@@ -75,8 +75,8 @@ export function createBackend(): Backend {
 export async function emitForThisMachine(plan: Plan): Promise<string> {
   let target = DEFAULT_TARGET;
   try {
-    const { adapter, f16, software } = await findAdapter();
-    target = { f16, contractions: software ? 'lanes' : 'tiles', limits: limitsOf(adapter) };
+    const facts = await findAdapter();
+    target = targetOf(facts, limitsOf(facts.adapter));
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
   }

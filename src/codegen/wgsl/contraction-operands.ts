@@ -1,0 +1,154 @@
+import type { DType, ValueId } from '../../ir/types.js';
+import type { GroupContext } from './context.js';
+import { type Contraction, channelsPerTap, decodeRow, tapAddress } from './contraction-geometry.js';
+import { indent, type KernelBuilder } from './kernel.js';
+import type { Place } from './layout.js';
+import { loadExpression } from './literal.js';
+import type { WgslLimits } from './target.js';
+
+/** The type in which an operand's elements wait in workgroup memory. */
+export const element = (dtype: DType) => (dtype === 'f16' ? 'f16' : 'f32');
+
+/** `fn load_a(m, k)` and `fn load_b(k, n)`: one element of each operand, zero outside. */
+export function emitLoaders(context: GroupContext, kernel: KernelBuilder, c: Contraction, pooled: boolean): void {
+  const [aType, bType] = [context.type(c.a).dtype, context.type(c.b).dtype];
+  const load = (place: Place, dtype: DType, index: string) =>
+    dtype === 'f16' ? kernel.read(place, 'f16', index) : loadExpression(kernel, place, dtype, index);
+  const channels = channelsPerTap(c);
+  const zero = (dtype: DType) => (dtype === 'f16' ? '0.0h' : '0.0f');
+  const a =
+    c.kind === 'weight_grad'
+      ? [
+          ...decodeRow(c, false, 'k', ''),
+          `let p = i32(m / ${c.inputs * c.kernelX}u);`,
+          `let q = i32(m / ${c.inputs}u % ${c.kernelX}u);`,
+          ...tapAddress(c, '').lines,
+          `let at = start + m % ${c.inputs}u;`,
+        ]
+      : [
+          ...decodeRow(c, pooled, 'm', ''),
+          `let tap = k / ${channels}u;`,
+          `let p = i32(tap / ${c.kernelX}u);`,
+          `let q = i32(tap % ${c.kernelX}u);`,
+          ...tapAddress(c, '').lines,
+          `let at = start + k % ${channels}u;`,
+        ];
+  const always = tapAddress(c, '').always;
+  const b = c.kind === 'input_grad' ? `(k / ${channels}u * ${c.n}u + n) * ${channels}u + k % ${channels}u` : `k * ${c.n}u + n`;
+  kernel.globals.push(
+    `fn load_a(m: u32, k: u32, k_end: u32) -> ${element(aType)} {`,
+    `  if (m >= ${c.m}u || k >= k_end) { return ${zero(aType)}; }`,
+    ...indent(a),
+    always
+      ? `  return ${load(context.place(c.a), aType, 'at')};`
+      : `  return select(${zero(aType)}, ${load(context.place(c.a), aType, 'at')}, ok);`,
+    '}',
+    `fn load_b(k: u32, n: u32, k_end: u32) -> ${element(bType)} {`,
+    `  if (n >= ${c.n}u || k >= k_end) { return ${zero(bType)}; }`,
+    `  return ${load(context.place(c.b), bType, b)};`,
+    '}',
+  );
+}
+
+/** In which order an operand lies in memory: along the sum, or along the result's rows or columns. */
+export type Order = 'along' | 'across';
+
+export function ordersOf({ kind }: Contraction): { readonly a: Order; readonly b: Order } {
+  return { a: kind === 'weight_grad' ? 'across' : 'along', b: kind === 'input_grad' ? 'along' : 'across' };
+}
+
+export interface Fill {
+  readonly name: string;
+  /** Rows of `a` or columns of `b`, and terms of the sum. */
+  readonly lines: number;
+  readonly terms: number;
+  readonly threads: number;
+  readonly order: Order;
+  /** Expressions of an element and of its index in the tile. */
+  readonly load: (line: string, k: string) => string;
+  readonly at: (line: string, k: string) => string;
+}
+
+/** Fills one tile. Neighbouring invocations read neighbours in memory. */
+export function fill({ name, lines, terms, threads, order, load, at }: Fill): string[] {
+  const [line, k] = order === 'along' ? [`e / ${terms}u`, `e % ${terms}u`] : [`e % ${lines}u`, `e / ${lines}u`];
+  return [
+    `for (var e = lid; e < ${lines * terms}u; e += ${threads}u) {`,
+    `  let line = ${line};`,
+    `  let k = ${k};`,
+    `  ${name}[${at('line', 'k')}] = ${load('line', 'k')};`,
+    '}',
+  ];
+}
+
+/** Fills the tiles of both operands, from row m0, column n0 and term k0 on. */
+export function fillBoth(
+  c: Contraction,
+  tile: { readonly m: number; readonly n: number; readonly k: number },
+  threads: number,
+  at: { readonly a: Fill['at']; readonly b: Fill['at'] },
+): string[] {
+  const orders = ordersOf(c);
+  return [
+    ...fill({
+      name: 'tile_a',
+      lines: tile.m,
+      terms: tile.k,
+      threads,
+      order: orders.a,
+      load: (line, k) => `load_a(m0 + ${line}, k0 + ${k}, k_end)`,
+      at: at.a,
+    }),
+    ...fill({
+      name: 'tile_b',
+      lines: tile.n,
+      terms: tile.k,
+      threads,
+      order: orders.b,
+      load: (line, k) => `load_b(k0 + ${k}, n0 + ${line}, k_end)`,
+      at: at.b,
+    }),
+  ];
+}
+
+/** A weight gradient sums over many pixels: it is cut into parts, whose sums go to `target`. The others end in the fused nodes. */
+export type Destination = { readonly parts: number; readonly target: Place } | { readonly fused: readonly ValueId[] };
+
+export interface Grid {
+  readonly workgroups: readonly [number, number, number];
+  /** Terms of one part. */
+  readonly length: number;
+  /** Declares m0, n0 and k_end: where the workgroup's tile starts, and where its part of the sum ends. */
+  readonly lines: readonly string[];
+}
+
+/** Workgroups over the tiles of the result and the parts of the sum. */
+export function gridOf(c: Contraction, tile: { readonly m: number; readonly n: number }, parts: number, limits: WgslLimits): Grid {
+  const length = Math.ceil(c.k / parts);
+  const [mBlocks, nBlocks] = [Math.ceil(c.m / tile.m), Math.ceil(c.n / tile.n)];
+  const folded = Math.ceil(mBlocks / limits.workgroupsPerDimension);
+  const across = Math.ceil(mBlocks / folded);
+  return {
+    workgroups: [across, nBlocks * folded, parts],
+    length,
+    lines: [
+      `let m0 = (wid.y / ${nBlocks}u * ${across}u + wid.x) * ${tile.m}u;`,
+      `let n0 = wid.y % ${nBlocks}u * ${tile.n}u;`,
+      `let k_end = min(${c.k}u, (wid.z + 1u) * ${length}u);`,
+    ],
+  };
+}
+
+/** Workgroups that fill a large GPU. */
+const ENOUGH_WORKGROUPS = 128;
+
+/** Of tiles from large to small: the first that leaves enough workgroups and wastes less than half of its columns; undefined when there are none. */
+export function chooseAmong<T extends { readonly m: number; readonly n: number }>(
+  fits: readonly T[],
+  { m, n }: Contraction,
+  parts: number,
+): T | undefined {
+  const narrow = fits.filter((tile) => tile.n < 2 * n);
+  const choices = narrow.length > 0 ? narrow : fits.slice(-1);
+  return choices.find((tile) => Math.ceil(m / tile.m) * Math.ceil(n / tile.n) * parts >= ENOUGH_WORKGROUPS) ?? choices.at(-1);
+}
