@@ -20,6 +20,9 @@ class Arena {
   size = 0;
   private free: FreeRange[] = [];
 
+  /** `boundary`: no allocation crosses a multiple of it. */
+  constructor(private readonly boundary: number) {}
+
   allocate(size: number): number {
     let best = -1;
     for (const [index, range] of this.free.entries()) {
@@ -32,13 +35,23 @@ class Arena {
       return range.offset;
     }
     const last = this.free.at(-1);
-    if (last !== undefined && last.offset + last.size === this.size) {
+    if (last !== undefined && last.offset + last.size === this.size && !this.crosses(last.offset, size)) {
       this.free.pop();
       this.size = last.offset + size;
       return last.offset;
     }
+    if (this.crosses(this.size, size)) {
+      const next = alignUp(this.size, this.boundary);
+      this.free.push({ offset: this.size, size: next - this.size });
+      this.size = next;
+    }
     this.size += size;
     return this.size - size;
+  }
+
+  /** Free ranges end at boundaries, too, so that only growing can cross one. What is larger than the boundary crosses it anyway. */
+  private crosses(offset: number, size: number): boolean {
+    return size <= this.boundary && Math.floor(offset / this.boundary) !== Math.floor((offset + size - 1) / this.boundary);
   }
 
   release(range: FreeRange): void {
@@ -46,8 +59,8 @@ class Arena {
     const index = at < 0 ? this.free.length : at;
     const before = this.free[index - 1];
     const after = this.free[index];
-    const joinsBefore = before !== undefined && before.offset + before.size === range.offset;
-    const joinsAfter = after !== undefined && range.offset + range.size === after.offset;
+    const joinsBefore = before !== undefined && before.offset + before.size === range.offset && range.offset % this.boundary !== 0;
+    const joinsAfter = after !== undefined && range.offset + range.size === after.offset && after.offset % this.boundary !== 0;
     const offset = joinsBefore ? before.offset : range.offset;
     const end = joinsAfter ? after.offset + after.size : range.offset + range.size;
     this.free.splice(index - (joinsBefore ? 1 : 0), (joinsBefore ? 1 : 0) + (joinsAfter ? 1 : 0), { offset, size: end - offset });
@@ -67,10 +80,14 @@ export function lastReads(graph: Graph, groups: readonly Group[]): Map<ValueId, 
   return last;
 }
 
-/** Places every stored value in one arena, at multiples of `alignment` bytes; values whose lives do not overlap share bytes. */
-export function planMemory(graph: Graph, groups: readonly Group[], alignment = ALIGNMENT): MemoryPlan {
+/**
+ * Places every stored value in one arena, at multiples of `alignment` bytes; values whose lives do not overlap share bytes. No value crosses a
+ * multiple of `boundary` (a multiple of the alignment), so that each such piece may be a buffer of its own; a value larger than that is left to
+ * the caller to refuse.
+ */
+export function planMemory(graph: Graph, groups: readonly Group[], alignment = ALIGNMENT, boundary = Number.POSITIVE_INFINITY): MemoryPlan {
   const last = lastReads(graph, groups);
-  const arena = new Arena();
+  const arena = new Arena(boundary);
   const allocations: Allocation[] = [];
   const dying = groups.map((): Allocation[] => []);
   for (const group of groups) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Graph } from '../../src/ir/types.js';
 import type { StagedOps } from '../../src/plan/plan.js';
+import { planMemory } from '../../src/plan/memory.js';
 import { planGraph } from '../../src/plan/plan-graph.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import { opCase, SAMPLED_OPS } from '../ops/cases.js';
@@ -142,6 +143,22 @@ describe('fusion', () => {
 });
 
 describe('memory', () => {
+  it('keeps every value within one piece of a given size, and lets none share bytes', () => {
+    fc.assert(
+      fc.property(anyPlan, fc.integer({ min: 2, max: 8 }), ({ functions }, factor) => {
+        for (const fn of functions) {
+          const largest = Math.max(1, ...fn.memory.allocations.map(({ size }) => size));
+          const piece = Math.ceil((largest * factor) / 2 / 64) * 64;
+          const memory = planMemory(fn.graph, fn.groups, 64, piece);
+          assertMemory({ ...fn, memory });
+          for (const { offset, size } of memory.allocations) {
+            assert.equal(Math.floor(offset / piece), Math.floor((offset + size - 1) / piece));
+          }
+        }
+      }),
+    );
+  });
+
   it('of an evaluation does not grow with depth', () => {
     const arena = (layers: number) => planOf(chain(layers)).functions.at(-1)!.memory.arena;
     assert.ok(arena(200) <= arena(40) + 64 * 1024, `${arena(200)} bytes for 200 layers, ${arena(40)} for 40`);

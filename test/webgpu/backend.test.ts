@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { DEFAULT_LIMITS, type WgslTarget } from '../../src/codegen/wgsl/target.js';
 import { compileProgram } from '../../src/compile.js';
-import { UserError } from '../../src/diagnostics/diagnostic.js';
+import { type Diagnostic, UserError } from '../../src/diagnostics/diagnostic.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import type { FloatType, Graph } from '../../src/ir/types.js';
 import { round } from '../../src/numeric/half.js';
@@ -242,14 +242,35 @@ describe('the webgpu backend', function () {
   });
 
   it('refuses a plan that is larger than the GPU allows, with the sizes', async () => {
-    const { plan } = trainPlan(simpleCnn, 'f16', { image: [32, 32, 3], batch: 8 });
-    const refuses = (limits: Partial<typeof DEFAULT_LIMITS>, message: RegExp) =>
-      assert.rejects(
-        loadPlan(plan, { limits: { ...DEFAULT_LIMITS, ...limits } }),
-        (error) => error instanceof UserError && message.test(error.message),
-      );
-    await refuses({ bufferBytes: 2 ** 20 }, /take \d+ MiB/);
-    await refuses({ bindingBytes: 2 ** 18 }, /a tensor of .* takes \d+ MiB/);
+    const { plan } = trainPlan(simpleCnn, 'f16', { image: [32, 32, 3], batch: 64 });
+    const refuses = (limits: Partial<typeof DEFAULT_LIMITS>, expected: readonly [RegExp, RegExp, RegExp]) =>
+      assert.rejects(loadPlan(plan, { limits: { ...DEFAULT_LIMITS, ...limits } }), (error) => {
+        assert.ok(error instanceof UserError);
+        const [{ code, message, why, fix }] = error.diagnostics as [Diagnostic];
+        assert.equal(code, 'AMP6034');
+        for (const [i, text] of [message, why, fix].entries()) assert.match(text ?? '', expected[i]!);
+        return true;
+      });
+    const tooLarge = /of conv1 in train_step, f16\[64,32,32,32\], takes 4 MiB/;
+    await refuses({ bindingBytes: 3 * 2 ** 20 }, [tooLarge, /at most 3 MiB/, /--batch 48/]);
+    await refuses({ bufferBytes: 3 * 2 ** 20 }, [tooLarge, /at most 3 MiB/, /--batch 48/]);
+    // The weights of fc1 are 4096 x 128 f32 at any batch.
+    await refuses({ bindingBytes: 2 ** 20 }, [/takes 4 MiB/, /at most 1 MiB/, /make the layer smaller/]);
+  });
+
+  it('spreads a plan over several buffers where one may not hold it', async () => {
+    const made = trainPlan(small, 'f16', { image: [16, 16, 3], batch: 8 });
+    const piece = 78 * DEFAULT_LIMITS.offsetAlignment;
+    const train = async (limits: Partial<typeof DEFAULT_LIMITS>) =>
+      withPlan(made.plan, { limits: { ...DEFAULT_LIMITS, bindingBytes: piece, ...limits } }, async (executable) => {
+        const scalars = await run(executable, made, 4);
+        return { scalars, states: await executable.readStates(), memory: executable.memory };
+      });
+    const whole = await train({});
+    const split = await train({ bufferBytes: piece });
+    assert.ok(split.memory.arena > 2 * piece, `the arena, ${split.memory.arena} bytes, takes several buffers`);
+    assert.deepEqual(split.scalars, whole.scalars);
+    assert.deepEqual(split.states, whole.states);
   });
 
   it('runs 5,000 steps with flat memory and exits', async function () {

@@ -2,7 +2,7 @@ import type { Node, TensorType, ValueId } from '../../ir/types.js';
 import { elementCount, stringAttr } from '../../ir/types.js';
 import { storageRoot } from '../../plan/fuse.js';
 import type { Group, PlanFunction } from '../../plan/plan.js';
-import { alignTo, elementBytes, type FunctionLayout, type Place, type StateLayout } from './layout.js';
+import { alignTo, elementBytes, type FunctionLayout, type Place, type StateLayout, startBehind } from './layout.js';
 import type { WgslTarget } from './target.js';
 
 /** What emitters see of one group: its values, where they are, and what earlier kernels of the group have put into memory. */
@@ -87,9 +87,10 @@ export class GroupContext {
 
   /** Workspace for this group alone. */
   reserve(bytes: number): Place {
-    const place: Place = { block: 'work', offset: this.#workBytes, bytes: alignTo(bytes, 4) };
-    this.#workBytes = alignTo(this.#workBytes + bytes, this.target.limits.offsetAlignment);
-    return place;
+    const whole = alignTo(bytes, 4);
+    const offset = startBehind(this.#workBytes, whole, this.target.limits);
+    this.#workBytes = offset + whole;
+    return { block: 'work', offset, bytes: whole };
   }
 
   get workBytes(): number {

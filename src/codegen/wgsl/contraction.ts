@@ -5,7 +5,9 @@ import { emitPositions, emitWeightGradient } from './contraction-lanes.js';
 import { emitMatrix, usesMatrix } from './contraction-matrix.js';
 import { emitTiles } from './contraction-tiles.js';
 import { type Dispatch, KernelBuilder } from './kernel.js';
+import { bufferBytes } from './layout.js';
 import { Scope } from './scope.js';
+import type { WgslLimits } from './target.js';
 
 /** Terms of a sum that are worth a part of their own. */
 const TERMS_PER_PART = 512;
@@ -13,12 +15,13 @@ const MOST_PARTS = 64;
 /** Invocations of 4 x 4 results, or workgroups of 64 x 64, that keep a device busy without cutting sums. */
 const ENOUGH = { lanes: 4096, tiles: 512 } as const;
 
-/** Into how many parts the sum over pixels is cut; depends on shape and target alone, as the order of additions does. */
-function partsOf(c: Contraction, form: 'lanes' | 'tiles'): number {
+/** Into how many parts the sum over pixels is cut; depends on shape and target alone, as the order of additions does. One binding holds them all. */
+function partsOf(c: Contraction, form: 'lanes' | 'tiles', limits: WgslLimits): number {
   const blocks = form === 'lanes' ? (c.m / 4) * Math.ceil(c.n / 4) : Math.ceil(c.m / 64) * Math.ceil(c.n / 64);
   const wanted = Math.ceil(ENOUGH[form] / Math.max(1, blocks));
+  const held = Math.floor(Math.min(limits.bindingBytes, bufferBytes(limits)) / (c.m * c.n * 4));
   const units = form === 'lanes' ? c.batch : Math.ceil(c.k / TERMS_PER_PART);
-  return Math.max(1, Math.min(wanted, units, MOST_PARTS));
+  return Math.max(1, Math.min(wanted, units, MOST_PARTS, held));
 }
 
 /** A weight gradient: sums over parts of the pixels, then the sum of the parts. */
@@ -26,7 +29,7 @@ function emitGradient(context: GroupContext, c: Contraction): Dispatch[] {
   const { limits } = context.target;
   const onMatrix = usesMatrix(context, c);
   const form = onMatrix ? 'tiles' : context.target.contractions;
-  const parts = partsOf(c, form);
+  const parts = partsOf(c, form, limits);
   const used = form === 'lanes' ? Math.ceil(c.batch / Math.ceil(c.batch / parts)) : Math.ceil(c.k / Math.ceil(c.k / parts));
   const id = c.node.id;
   const direct = used === 1 && c.node.type.dtype === 'f32';

@@ -4,7 +4,7 @@ import type { Group, Plan, PlanFunction } from '../../plan/plan.js';
 import { GroupContext } from './context.js';
 import { emitGroup } from './group.js';
 import type { Binding, Dispatch } from './kernel.js';
-import { type FunctionLayout, layoutFunction, layoutStates, type StateLayout } from './layout.js';
+import { bufferBytes, type FunctionLayout, layoutFunction, layoutStates, type StateLayout } from './layout.js';
 import { DEFAULT_TARGET, type WgslTarget } from './target.js';
 
 /** One compute shader; dispatches of equal code share it. */
@@ -39,7 +39,9 @@ export interface WgslProgram {
   readonly shaders: readonly ShaderSource[];
   readonly functions: readonly WgslFunction[];
   readonly states: StateLayout;
-  /** Bytes of each buffer. */
+  /** Bytes of the largest buffer: a block is as many as it takes. */
+  readonly bufferBytes: number;
+  /** Bytes of each block. */
   readonly memory: { readonly states: number; readonly inputs: number; readonly arena: number; readonly workspace: number };
 }
 
@@ -77,7 +79,7 @@ export function emitWgsl(plan: Plan, target: WgslTarget = DEFAULT_TARGET): WgslP
     arena: Math.max(0, ...functions.map(({ layout }) => layout.arenaBytes)),
     workspace,
   };
-  return { shaders, functions, states, memory };
+  return { shaders, functions, states, bufferBytes: bufferBytes(target.limits), memory };
 }
 
 /** The program as text: every shader once, and the order in which each function runs them. */

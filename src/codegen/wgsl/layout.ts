@@ -5,7 +5,7 @@ import { planMemory } from '../../plan/memory.js';
 import type { MemoryPlan, Plan, PlanFunction } from '../../plan/plan.js';
 import type { WgslLimits } from './target.js';
 
-/** One GPU buffer each; `work` holds what a kernel leaves to the next one of its group, and values that are wider than planned. */
+/** One GPU buffer each, or several where one is too small; `work` holds what a kernel leaves to the next one of its group, and values that are wider than planned. */
 export type Block = 'inputs' | 'states' | 'arena' | 'work';
 
 /** Bytes [offset, offset + bytes) of a block. */
@@ -64,53 +64,73 @@ export function alignTo(offset: number, alignment: number): number {
   return Math.ceil(offset / alignment) * alignment;
 }
 
+/** Bytes of a device's largest buffer, as far as values can use it: a block beyond that is several buffers. */
+export function bufferBytes({ bufferBytes: bytes, offsetAlignment }: WgslLimits): number {
+  return Math.max(offsetAlignment, Math.floor(bytes / offsetAlignment) * offsetAlignment);
+}
+
+/** Where a value may start at `end` or behind: aligned, and within one buffer. */
+export function startBehind(end: number, bytes: number, limits: WgslLimits): number {
+  const start = alignTo(end, limits.offsetAlignment);
+  const most = bufferBytes(limits);
+  return bytes > most || Math.floor(start / most) === Math.floor((start + bytes - 1) / most) ? start : alignTo(start, most);
+}
+
 function bytesOf({ dtype, shape }: TensorType, input = false): number {
   return alignTo(elementCount(shape) * elementBytes(dtype, input), 4);
 }
 
 /** Offsets of all states, in the order in which the functions declare them. */
-export function layoutStates(plan: Plan, { offsetAlignment }: WgslLimits): StateLayout {
+export function layoutStates(plan: Plan, limits: WgslLimits): StateLayout {
   const slots = new Map<string, Slot>();
   let bytes = 0;
   for (const { graph } of plan.functions) {
     for (const { op, attrs, type } of graph.nodes) {
       if (op !== 'state' || slots.has(stringAttr(attrs, 'name'))) continue;
-      slots.set(stringAttr(attrs, 'name'), { type, offset: bytes });
-      bytes = alignTo(bytes + bytesOf(type), offsetAlignment);
+      const offset = startBehind(bytes, bytesOf(type), limits);
+      slots.set(stringAttr(attrs, 'name'), { type, offset });
+      bytes = offset + bytesOf(type);
     }
   }
   return { slots, bytes };
 }
 
-/** The plan's own memory, or, where bindings must start at coarser multiples than its offsets do, the same values laid out anew. */
-function memoryOf(fn: PlanFunction, alignment: number): MemoryPlan {
-  return alignment <= PLAN_ALIGNMENT ? fn.memory : planMemory(fn.graph, fn.groups, alignment);
+/**
+ * The plan's own memory, or, where bindings must start at coarser multiples than its offsets do or one buffer does not hold it, the same values
+ * laid out anew.
+ */
+function memoryOf(fn: PlanFunction, limits: WgslLimits): MemoryPlan {
+  const { offsetAlignment } = limits;
+  const most = bufferBytes(limits);
+  return offsetAlignment <= PLAN_ALIGNMENT && fn.memory.arena <= most ? fn.memory : planMemory(fn.graph, fn.groups, offsetAlignment, most);
 }
 
 export function layoutFunction(fn: PlanFunction, states: StateLayout, limits: WgslLimits): FunctionLayout {
   const { nodes, outputs } = fn.graph;
-  const { offsetAlignment } = limits;
   const inputs = new Map<string, Slot>();
   const places = new Map<ValueId, Place>();
   let inputBytes = 0;
   for (const { id, op, attrs, type } of nodes) {
     if (op === 'input') {
-      inputs.set(stringAttr(attrs, 'name'), { type, offset: inputBytes });
-      places.set(id, { block: 'inputs', offset: inputBytes, bytes: bytesOf(type, true) });
-      inputBytes = alignTo(inputBytes + bytesOf(type, true), offsetAlignment);
+      const bytes = bytesOf(type, true);
+      const offset = startBehind(inputBytes, bytes, limits);
+      inputs.set(stringAttr(attrs, 'name'), { type, offset });
+      places.set(id, { block: 'inputs', offset, bytes });
+      inputBytes = offset + bytes;
     } else if (op === 'state') {
       const { offset } = states.slots.get(stringAttr(attrs, 'name'))!;
       places.set(id, { block: 'states', offset, bytes: bytesOf(type) });
     }
   }
   let keptBytes = 0;
-  const memory = memoryOf(fn, offsetAlignment);
+  const memory = memoryOf(fn, limits);
   for (const { value, offset } of memory.allocations) {
     const { type } = nodes[value]!;
     const bytes = bytesOf(type);
     if (type.dtype === 'u8') {
-      places.set(value, { block: 'work', offset: keptBytes, bytes });
-      keptBytes = alignTo(keptBytes + bytes, offsetAlignment);
+      const start = startBehind(keptBytes, bytes, limits);
+      places.set(value, { block: 'work', offset: start, bytes });
+      keptBytes = start + bytes;
     } else {
       places.set(storageRoot(fn.graph, value), { block: 'arena', offset, bytes });
     }

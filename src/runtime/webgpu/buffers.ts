@@ -1,44 +1,33 @@
 import type { WgslProgram } from '../../codegen/wgsl/emit.js';
-import type { Block } from '../../codegen/wgsl/layout.js';
-import type { WgslLimits } from '../../codegen/wgsl/target.js';
+import type { Block, Place } from '../../codegen/wgsl/layout.js';
 import { userError } from '../../diagnostics/diagnostic.js';
+import { mebibytes } from './sizes.js';
 
-const MIB = 2 ** 20;
+/** The plan's blocks on the device: a block that is larger than a buffer may be is several, and no value lies in two. */
+export class Blocks {
+  constructor(
+    private readonly buffers: Readonly<Record<Block, readonly GPUBuffer[]>>,
+    private readonly bufferBytes: number,
+  ) {}
 
-function mebibytes(bytes: number): string {
-  return `${Math.ceil(bytes / MIB)} MiB`;
-}
-
-/** Refuses a plan that the device's limits cannot hold, with the sizes. Throws UserError. */
-export function checkSizes({ memory, functions }: WgslProgram, { bufferBytes, bindingBytes }: WgslLimits): void {
-  const fix = 'use a smaller batch';
-  for (const [what, bytes] of Object.entries(memory)) {
-    if (bytes > bufferBytes)
-      throw userError(
-        'AMP6034',
-        `the plan's ${what} take ${mebibytes(bytes)}`,
-        `the GPU's largest buffer is ${mebibytes(bufferBytes)}`,
-        fix,
-      );
+  /** The buffer that holds a place of a block, and the place's offset there. */
+  at({ block, offset }: Pick<Place, 'block' | 'offset'>): { readonly buffer: GPUBuffer; readonly offset: number } {
+    return { buffer: this.buffers[block][Math.floor(offset / this.bufferBytes)]!, offset: offset % this.bufferBytes };
   }
-  for (const { groups } of functions) {
-    for (const { group, dispatches } of groups) {
-      const largest = Math.max(0, ...dispatches.flatMap(({ bindings }) => bindings.map(({ place }) => place.bytes)));
-      if (largest > bindingBytes)
-        throw userError(
-          'AMP6034',
-          `a tensor of ${group.name} takes ${mebibytes(largest)}`,
-          `the GPU binds at most ${mebibytes(bindingBytes)} at once`,
-          fix,
-        );
-    }
+
+  destroy(): void {
+    for (const buffer of Object.values(this.buffers).flat()) buffer.destroy();
   }
 }
 
-/** The plan's four buffers, zeroed. Throws UserError when the device has too little memory. */
-export async function allocateBlocks(device: GPUDevice, { memory }: WgslProgram): Promise<Readonly<Record<Block, GPUBuffer>>> {
+/** All blocks of a plan, zeroed. Throws UserError when the device has too little memory. */
+export async function allocateBlocks(device: GPUDevice, { memory, bufferBytes }: WgslProgram): Promise<Blocks> {
   const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-  const create = (label: string, bytes: number) => device.createBuffer({ label, size: Math.max(256, Math.ceil(bytes / 4) * 4), usage });
+  const create = (label: string, bytes: number) =>
+    Array.from({ length: Math.max(1, Math.ceil(bytes / bufferBytes)) }, (_, i) => {
+      const size = Math.min(bufferBytes, bytes - i * bufferBytes);
+      return device.createBuffer({ label, size: Math.max(256, Math.ceil(size / 4) * 4), usage });
+    });
   device.pushErrorScope('out-of-memory');
   const blocks = {
     states: create('states', memory.states),
@@ -56,7 +45,7 @@ export async function allocateBlocks(device: GPUDevice, { memory }: WgslProgram)
       'use a smaller batch, or close other programs that use the GPU',
     );
   }
-  return blocks;
+  return new Blocks(blocks, bufferBytes);
 }
 
 /** Copies parts of buffers to the host. Each call is one round trip to the device. */

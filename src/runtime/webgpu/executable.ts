@@ -5,7 +5,7 @@ import { type DType, elementCount } from '../../ir/types.js';
 import { decodeHalf } from '../../numeric/half.js';
 import type { FunctionName, Plan } from '../../plan/plan.js';
 import type { CallOptions, Executable, InputData, Inputs, KernelTime, NonFinite, Scalars } from '../backend.js';
-import { Reader } from './buffers.js';
+import { type Blocks, Reader } from './buffers.js';
 import { type BoundDispatch, encodeDispatches } from './pipelines.js';
 import { timeGroups } from './profile.js';
 import { ScalarRing } from './ring.js';
@@ -20,7 +20,7 @@ export interface LoadedProgram {
   readonly plan: Plan;
   readonly program: WgslProgram;
   readonly device: GPUDevice;
-  readonly blocks: Readonly<Record<Block, GPUBuffer>>;
+  readonly blocks: Blocks;
   readonly dispatches: ReadonlyMap<FunctionName, readonly (readonly BoundDispatch[])[]>;
   readonly compileMs: number;
 }
@@ -77,8 +77,8 @@ export class WebGpuExecutable implements Executable {
     return this.#enqueue(async () => {
       const output = this.#last?.tensors.get(name);
       if (output === undefined) throw new Error(`the last call had no tensor output ${name}`);
-      const { block, offset, bytes } = output.place;
-      const [elements] = await this.#reader.read([{ buffer: this.#loaded.blocks[block], offset, bytes }]);
+      const { block, bytes } = output.place;
+      const [elements] = await this.#reader.read([{ ...this.#loaded.blocks.at(output.place), bytes }]);
       return widen(output.type.dtype, elements!, block).slice(0, elementCount(output.type.shape));
     });
   }
@@ -103,7 +103,7 @@ export class WebGpuExecutable implements Executable {
       const { program, blocks } = this.#loaded;
       const wanted = names ?? [...program.states.slots.keys()];
       const slots = wanted.map((name) => this.#slot(name));
-      const parts = slots.map(({ offset, type }) => ({ buffer: blocks.states, offset, bytes: elementCount(type.shape) * 4 }));
+      const parts = slots.map(({ offset, type }) => ({ ...blocks.at({ block: 'states', offset }), bytes: elementCount(type.shape) * 4 }));
       const elements = await this.#reader.read(parts);
       return new Map(
         wanted.map((name, i) => [
@@ -122,7 +122,7 @@ export class WebGpuExecutable implements Executable {
         if (elements.length !== elementCount(type.shape))
           throw new Error(`state ${name} has ${elementCount(type.shape)} elements, not ${elements.length}`);
         if (elements instanceof Int32Array !== (type.dtype === 'i32')) throw new Error(`state ${name} is ${type.dtype}`);
-        writeBytes(device, blocks.states, offset, elements);
+        writeBytes(device, blocks.at({ block: 'states', offset }), elements);
       }
     });
   }
@@ -135,7 +135,7 @@ export class WebGpuExecutable implements Executable {
       if (this.#failure === undefined) await device.queue.onSubmittedWorkDone();
       this.#ring.destroy();
       this.#tracer?.destroy();
-      for (const buffer of Object.values(blocks)) buffer.destroy();
+      blocks.destroy();
       device.destroy();
     }).catch(() => this.#loaded.device.destroy());
   }
@@ -178,7 +178,7 @@ export class WebGpuExecutable implements Executable {
       if (given === undefined) throw new Error(`input ${name} of ${layout.name} is missing`);
       if (given.length !== elementCount(type.shape))
         throw new Error(`input ${name} has ${given.length} elements, not ${elementCount(type.shape)}`);
-      writeBytes(device, blocks.inputs, offset, given);
+      writeBytes(device, blocks.at({ block: 'inputs', offset }), given);
     }
   }
 
@@ -233,7 +233,7 @@ function lostError(message: string): UserError {
 }
 
 /** The queue takes whole words; what is written behind the last element is padding. */
-function writeBytes(device: GPUDevice, buffer: GPUBuffer, offset: number, data: InputData): void {
+function writeBytes(device: GPUDevice, { buffer, offset }: ReturnType<Blocks['at']>, data: InputData): void {
   const whole = data.byteLength - (data.byteLength % 4);
   if (whole > 0) device.queue.writeBuffer(buffer, offset, data.buffer, data.byteOffset, whole);
   if (whole === data.byteLength) return;

@@ -4,9 +4,10 @@ import { UserError } from '../../diagnostics/diagnostic.js';
 import type { Plan } from '../../plan/plan.js';
 import type { Backend, BackendInfo, ProbeOptions } from '../backend.js';
 import { type AdapterFacts, findAdapter, limitsOf, openDevice, targetOf } from './adapter.js';
-import { allocateBlocks, checkSizes } from './buffers.js';
+import { allocateBlocks } from './buffers.js';
 import { WebGpuExecutable } from './executable.js';
 import { bindProgram } from './pipelines.js';
+import { checkSizes } from './sizes.js';
 import { areSoftware, findVulkanDrivers } from './vulkan.js';
 
 export { WebGpuExecutable } from './executable.js';
@@ -56,7 +57,7 @@ export async function loadPlan(plan: Plan, choices: Partial<WgslTarget> = {}): P
     const started = performance.now();
     const chosen = { ...target, ...choices };
     const program = emitWgsl(plan, chosen);
-    checkSizes(program, chosen.limits);
+    checkSizes(plan, program, chosen.limits);
     const blocks = await allocateBlocks(device, program);
     const dispatches = await bindProgram(device, program, blocks);
     return new WebGpuExecutable({ plan, program, device, blocks, dispatches, compileMs: performance.now() - started });

@@ -1,8 +1,8 @@
 import type { ShaderSource, WgslProgram } from '../../codegen/wgsl/emit.js';
 import type { Binding } from '../../codegen/wgsl/kernel.js';
-import type { Block } from '../../codegen/wgsl/layout.js';
 import { userError } from '../../diagnostics/diagnostic.js';
 import type { FunctionName } from '../../plan/plan.js';
+import type { Blocks } from './buffers.js';
 
 /** A dispatch with everything bound. */
 export interface BoundDispatch {
@@ -10,8 +10,6 @@ export interface BoundDispatch {
   readonly bindGroup: GPUBindGroup;
   readonly workgroups: readonly [number, number, number];
 }
-
-type Blocks = Readonly<Record<Block, GPUBuffer>>;
 
 function layoutOf(device: GPUDevice, bindings: readonly Pick<Binding, 'access'>[]): GPUBindGroupLayout {
   return device.createBindGroupLayout({
@@ -63,7 +61,7 @@ export async function bindProgram(
           layout: layouts[shader]!,
           entries: bindings.map(({ place }, binding) => ({
             binding,
-            resource: { buffer: blocks[place.block], offset: place.offset, size: place.bytes },
+            resource: { ...blocks.at(place), size: place.bytes },
           })),
         }),
         workgroups,

@@ -1,8 +1,8 @@
-import type { Block, FunctionLayout, ScalarOutput } from '../../codegen/wgsl/layout.js';
+import type { FunctionLayout, ScalarOutput } from '../../codegen/wgsl/layout.js';
 import type { DType } from '../../ir/types.js';
 import { halfToNumber } from '../../numeric/half.js';
 import type { Scalars } from '../backend.js';
-import type { Reader } from './buffers.js';
+import type { Blocks, Reader } from './buffers.js';
 
 /** Bytes of one call's scalars: sixteen words. */
 const SLOT = 64;
@@ -22,12 +22,13 @@ export class ScalarRing {
   }
 
   /** Copies a call's scalars that are states or inputs, before it changes them (`early`), or those that it computes. */
-  record(encoder: GPUCommandEncoder, layout: FunctionLayout, blocks: Readonly<Record<Block, GPUBuffer>>, when: 'before' | 'after'): void {
+  record(encoder: GPUCommandEncoder, layout: FunctionLayout, blocks: Blocks, when: 'before' | 'after'): void {
     for (const [i, { source }] of layout.scalars.entries()) {
       if (typeof source === 'number') continue;
       const early = source.block === 'states' || source.block === 'inputs';
       if (early !== (when === 'before')) continue;
-      encoder.copyBufferToBuffer(blocks[source.block], source.offset, this.#buffer, this.#calls.length * SLOT + i * 4, 4);
+      const { buffer, offset } = blocks.at(source);
+      encoder.copyBufferToBuffer(buffer, offset, this.#buffer, this.#calls.length * SLOT + i * 4, 4);
     }
     if (when === 'after') this.#calls.push(layout);
   }

@@ -1,6 +1,6 @@
-import type { Block, FunctionLayout } from '../../codegen/wgsl/layout.js';
+import type { FunctionLayout } from '../../codegen/wgsl/layout.js';
 import { elementCount, type Graph, type ValueId } from '../../ir/types.js';
-import type { Reader } from './buffers.js';
+import type { Blocks, Reader } from './buffers.js';
 
 const NONE = 0xffffffff;
 const SIZE = 64;
@@ -34,7 +34,7 @@ export class Tracer {
 
   constructor(
     private readonly device: GPUDevice,
-    private readonly blocks: Readonly<Record<Block, GPUBuffer>>,
+    private readonly blocks: Blocks,
   ) {
     this.#pipeline = device.createComputePipeline({
       label: 'trace',
@@ -61,11 +61,7 @@ export class Tracer {
     const parameters = this.device.createBuffer({ label: 'trace', size: 16, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
     this.#parameters.push(parameters);
     this.device.queue.writeBuffer(parameters, 0, Uint32Array.of(elementCount(shape), value, dtype === 'f16' ? 1 : 0, 0));
-    const entries = [
-      { buffer: this.blocks[place.block], offset: place.offset, size: place.bytes },
-      { buffer: parameters },
-      { buffer: this.#first },
-    ];
+    const entries = [{ ...this.blocks.at(place), size: place.bytes }, { buffer: parameters }, { buffer: this.#first }];
     pass.setPipeline(this.#pipeline);
     pass.setBindGroup(
       0,
