@@ -1,6 +1,6 @@
 import type { MatrixUnit, WgslLimits, WgslTarget } from '../../codegen/wgsl/target.js';
 import { userError } from '../../diagnostics/diagnostic.js';
-import { openInstance } from './dawn.js';
+import { dawnSays, openInstance } from './dawn.js';
 import { findVulkanDrivers } from './vulkan.js';
 
 /** An adapter with what matters of it. */
@@ -125,7 +125,7 @@ export async function openDevice(facts: AdapterFacts): Promise<{ device: GPUDevi
     throw userError(
       'AMP6033',
       `the adapter ${facts.name} gives no device`,
-      (error as Error).message,
+      dawnSays((error as Error).message),
       'another program may hold the GPU, or its driver needs an update',
     );
   }

@@ -1,6 +1,7 @@
 import type { WgslProgram } from '../../codegen/wgsl/emit.js';
 import type { Block, Place } from '../../codegen/wgsl/layout.js';
 import { userError } from '../../diagnostics/diagnostic.js';
+import { dawnSays } from './dawn.js';
 import { mebibytes } from './sizes.js';
 
 /** The plan's blocks on the device: a block that is larger than a buffer may be is several, and no value lies in two. */
@@ -41,7 +42,7 @@ export async function allocateBlocks(device: GPUDevice, { memory, bufferBytes }:
     throw userError(
       'AMP6035',
       `the GPU has no ${mebibytes(total)} of memory free`,
-      error.message,
+      dawnSays(error.message),
       'use a smaller batch, or close other programs that use the GPU',
     );
   }

@@ -6,6 +6,7 @@ import { decodeHalf } from '../../numeric/half.js';
 import type { FunctionName, Plan } from '../../plan/plan.js';
 import type { CallOptions, Executable, InputData, Inputs, KernelTime, NonFinite, Scalars } from '../backend.js';
 import { type Blocks, Reader } from './buffers.js';
+import { dawnSays } from './dawn.js';
 import { type BoundDispatch, encodeDispatches } from './pipelines.js';
 import { timeGroups } from './profile.js';
 import { ScalarRing } from './ring.js';
@@ -50,8 +51,8 @@ export class WebGpuExecutable implements Executable {
     const { states, arena, inputs, workspace } = program.memory;
     this.memory = { states, arena, workspace: workspace + inputs };
     device.addEventListener('uncapturederror', (event) => this.#fail(event.error));
-    void device.lost.then(({ reason, message }) => {
-      if (reason !== 'destroyed') this.#failure ??= lostError(message);
+    void device.lost.then(({ message }) => {
+      if (!this.#closed) this.#failure ??= lostError(message);
     });
   }
 
@@ -195,10 +196,11 @@ export class WebGpuExecutable implements Executable {
   }
 
   #fail(error: GPUError): void {
+    const says = dawnSays(error.message);
     const isMemory = error instanceof GPUOutOfMemoryError;
     this.#failure ??= isMemory
-      ? userError('AMP6035', 'the GPU ran out of memory', error.message, 'use a smaller batch, or close other programs that use the GPU')
-      : userError('AMP6037', 'the GPU refused a command', error.message, 'this is a bug in ampc or in the driver: report it');
+      ? userError('AMP6035', 'the GPU ran out of memory', says, 'use a smaller batch, or close other programs that use the GPU')
+      : userError('AMP6037', 'the GPU refused a command', says, 'this is a bug in ampc or in the driver: report it');
   }
 
   /** Work runs in the order of the calls; a failure of the device ends this and all later work. */
@@ -211,7 +213,8 @@ export class WebGpuExecutable implements Executable {
         if (this.#failure !== undefined) throw this.#failure;
         return value;
       } catch (error) {
-        // A map that fails because the device went away says so only in passing.
+        // A map that fails because the device went away says so only in passing; the device's own word may come a turn later.
+        if (this.#failure === undefined) await new Promise((resolve) => setImmediate(resolve));
         throw this.#failure ?? error;
       }
     });
@@ -227,7 +230,7 @@ function lostError(message: string): UserError {
   return userError(
     'AMP6038',
     'the GPU was lost',
-    message,
+    dawnSays(message),
     'its driver was reset or removed; run again with --resume to go on from the last checkpoint',
   );
 }

@@ -3,6 +3,7 @@ import type { Binding } from '../../codegen/wgsl/kernel.js';
 import { userError } from '../../diagnostics/diagnostic.js';
 import type { FunctionName } from '../../plan/plan.js';
 import type { Blocks } from './buffers.js';
+import { dawnSays } from './dawn.js';
 
 /** A dispatch with everything bound. */
 export interface BoundDispatch {
@@ -27,7 +28,7 @@ async function compileShader(device: GPUDevice, { label, code }: ShaderSource, l
     userError(
       'AMP6036',
       `the GPU's driver refused the kernel of ${label}`,
-      message.split('\n').slice(0, 4).join(' '),
+      dawnSays(message),
       'this is a bug in ampc or in the driver: report it with the output of ampc plan --emit wgsl',
     );
   device.pushErrorScope('validation');

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { startAmpc } from '../support/cli.js';
+import { makeWorkspace, TINY, type Workspace, writeTinyCifar } from '../support/tiny.js';
+import { needAdapter } from './adapter.js';
+
+const FAULTS = new URL('./faults.ts', import.meta.url).href;
+const WEIGHTS = 'last.safetensors';
+const CHECKPOINT = 'checkpoint.safetensors';
+
+describe('a GPU that fails while ampc trains', function () {
+  this.timeout(120_000);
+  let work: Workspace;
+  let file: string;
+
+  before(async function () {
+    await needAdapter(this);
+    work = makeWorkspace();
+    file = work.file('tiny.amp', TINY);
+    writeTinyCifar(work.path('data'));
+  });
+
+  after(() => work?.remove());
+
+  const train = (args: readonly string[], fault?: string) => {
+    const env: Record<string, string> =
+      fault === undefined ? {} : { AMPC_TEST_FAULT: fault, NODE_OPTIONS: `--import tsx --import ${FAULTS}` };
+    return startAmpc(['train', file, '--backend', 'webgpu', '--data', work.path('data'), '--log-every', '1', ...args], env).result;
+  };
+
+  /** One error, told once, with its code and no stack. */
+  const assertTold = (stderr: string, code: string, says: RegExp) => {
+    assert.match(stderr, says);
+    assert.equal(stderr.match(/^error/gm)?.length, 1, stderr);
+    assert.match(stderr, new RegExp(`^error\\[${code}\\]`, 'm'));
+    assert.doesNotMatch(stderr, /\n\s+at |Unhandled|Uncaught/);
+  };
+
+  const during = [
+    ['is lost', 'lost@25', 'AMP6038', /the GPU was lost[\s\S]*--resume/],
+    ['refuses a command', 'command@25', 'AMP6037', /the GPU refused a command/],
+    ['runs out of memory', 'memory@25', 'AMP6035', /the GPU ran out of memory[\s\S]*smaller batch/],
+  ] as const;
+  for (const [what, fault, code, says] of during) {
+    it(`${what}: one message, exit code 1, and the run goes on from its last checkpoint to the same bits`, async () => {
+      const [whole, run] = [work.path(`whole-${code}`), work.path(`broken-${code}`)];
+      const [complete, broken] = await Promise.all([train(['--out', whole]), train(['--out', run], fault)]);
+      assert.equal(complete.code, 0, complete.stderr);
+      assert.equal(broken.code, 1, broken.stderr);
+      assertTold(broken.stderr, code, says);
+      assert.ok(existsSync(join(run, CHECKPOINT)), 'the checkpoint of the first epoch is there');
+      const resumed = await train(['--resume', run]);
+      assert.equal(resumed.code, 0, resumed.stderr);
+      assert.deepEqual(readFileSync(join(run, WEIGHTS)), readFileSync(join(whole, WEIGHTS)));
+    });
+  }
+
+  const atStart = [
+    ['does not take a shader', 'shader', 'AMP6036', /the GPU's driver refused the kernel of train_step[\s\S]*unheard_of/],
+    ['has too little memory', 'allocation', 'AMP6035', /the GPU has no .* of memory free[\s\S]*smaller batch/],
+  ] as const;
+  for (const [what, fault, code, says] of atStart) {
+    it(`${what}: one message and exit code 1 before anything runs; a checkpoint there stays as it was`, async () => {
+      const run = work.path(`start-${fault}`);
+      assert.equal((await train(['--out', run, '--epochs', '1'])).code, 0);
+      const before = readFileSync(join(run, CHECKPOINT));
+      const broken = await train(['--resume', run, '--epochs', '2'], fault);
+      assert.equal(broken.code, 1, broken.stderr);
+      assertTold(broken.stderr, code, says);
+      assert.deepEqual(readFileSync(join(run, CHECKPOINT)), before);
+      const resumed = await train(['--resume', run, '--epochs', '2']);
+      assert.equal(resumed.code, 0, resumed.stderr);
+    });
+  }
+});
