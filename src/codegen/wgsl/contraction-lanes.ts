@@ -6,10 +6,18 @@ import { type Dispatch, indent, KernelBuilder, spread } from './kernel.js';
 import type { Place } from './layout.js';
 import { loadExpression } from './literal.js';
 
-/** Invocations of a workgroup; an invocation computes ROWS x COLUMNS results, its columns side by side. */
-const LANES = 64;
-const ROWS = 4;
+/**
+ * An invocation computes ROWS x COLUMNS results, its columns side by side. The invocations of a workgroup differ in their columns alone: what they
+ * read of the rows is the same for all. A processor reads memory in a loop over the invocations of a subgroup, so each of them reads another row,
+ * and broadcasts it to the others (`RowReader`).
+ */
+const ROWS = 16;
 const COLUMNS = 4;
+/** Invocations that a processor runs as one vector, and the most of a workgroup. */
+const VECTOR = 8;
+const MOST_LANES = 64;
+/** Workgroups that keep all cores busy. */
+const ENOUGH_WORKGROUPS = 64;
 const PARTS = ['x', 'y', 'z', 'w'] as const;
 
 const each = <T>(length: number, make: (index: number) => T): T[] => Array.from({ length }, (_, index) => make(index));
@@ -21,18 +29,21 @@ function multiplyAdd(rows: number, a: (r: number) => string, b: (t: number) => s
 
 const accumulators = (rows: number) => each(rows, (r) => each(COLUMNS, (t) => `var s${r}_${t} = 0.0f;`).join(' '));
 
-/** How the invocations are laid over the result: `across` blocks of columns, and in which one and which row block an invocation is. */
+/** How the invocations are laid over the result: blocks of columns within a workgroup, row blocks and parts over workgroups. */
 function layInvocations(context: GroupContext, columns: number, rowBlocks: number, parts = 1) {
   const across = Math.ceil(columns / COLUMNS);
-  const total = across * rowBlocks * parts;
-  const { workgroups, index } = spread(Math.ceil(total / LANES), context.target.limits);
+  const widest = Math.min(MOST_LANES, Math.ceil(across / VECTOR) * VECTOR);
+  const lanes = rowBlocks * parts * Math.ceil(across / widest) < ENOUGH_WORKGROUPS ? VECTOR : widest;
+  const columnBlocks = Math.ceil(across / lanes);
+  const total = columnBlocks * rowBlocks * parts;
+  const { workgroups, index } = spread(total, context.target.limits);
   const lines = [
-    `let unit = (${index}) * ${LANES}u + lid;`,
-    `if (unit >= ${total}u) { return; }`,
-    `let first = unit % ${across}u * ${COLUMNS}u;`,
+    `let group = ${index};`,
+    ...(workgroups[1] > 1 ? [`if (group >= ${total}u) { return; }`] : []),
+    `let first = (group % ${columnBlocks}u * ${lanes}u + lid) * ${COLUMNS}u;`,
     ...each(COLUMNS, (t) => `let l${t} = min(first + ${t}u, ${columns - 1}u);`),
   ];
-  return { workgroups, lines, block: `unit / ${across}u` };
+  return { lanes, workgroups, lines, block: `group / ${columnBlocks}u` };
 }
 
 /** Reads `count` neighbouring elements: as one vector where `isVector`. Statements that declare `name0 ..`, or `name` as a vec4f. */
@@ -52,42 +63,63 @@ function loadRun(
 
 const pick = (isVector: boolean, name: string, t: number) => (isVector ? `${name}.${PARTS[t]}` : `${name}${t}`);
 
+/** How often a subgroup must read to have `count` values or vectors, one an invocation; all of them where there are no subgroups to share them. */
+const readsFor = (count: number, lanes: number | undefined) => Math.ceil(count / (lanes ?? 1));
+
+/** Declares the values of all rows, `a0 ..`, from what was read: `reads` variables of that prefix. */
+function shareRows(rows: number, lanes: number | undefined, reads: string): string[] {
+  return each(rows, (r) =>
+    lanes === undefined ? `let a${r} = ${reads}${r};` : `let a${r} = subgroupBroadcast(${reads}${Math.floor(r / lanes)}, ${r % lanes}u);`,
+  );
+}
+
+/** Makes subgroups known to the kernel: `lane` is the invocation's number in its own. */
+function useSubgroups(context: GroupContext, kernel: KernelBuilder): number | undefined {
+  const { broadcast } = context.target;
+  if (broadcast === undefined) return undefined;
+  kernel.extensions.push('subgroups');
+  kernel.parameters.push('@builtin(subgroup_invocation_id) lane: u32');
+  return broadcast;
+}
+
 /** One step along the summed channels of a tap: `step` of them at once. */
 function innerStep(context: GroupContext, kernel: KernelBuilder, c: Contraction, step: number, always: boolean): string[] {
   const channels = channelsPerTap(c);
   const isVector = step === 4;
   const [aType, bType] = [context.type(c.a).dtype, context.type(c.b).dtype];
-  const transposed = c.kind === 'input_grad';
+  const lanes = context.target.broadcast;
   const lines: string[] = [];
-  for (let r = 0; r < ROWS; r += 1) {
-    const name = `a${r}_`;
-    lines.push(...loadRun(kernel, context.place(c.a), aType, isVector, always ? name : `x${r}_`, () => `start${r} + k`, 1));
-    if (!always) {
-      lines.push(isVector ? `let ${name} = select(vec4f(), x${r}_, ok${r});` : `let ${name}0 = select(0.0f, x${r}_0, ok${r});`);
-    }
+  for (let g = 0; g < readsFor(ROWS, lanes); g += 1) {
+    const name = `x${g}${isVector ? '' : '_'}`;
+    lines.push(...loadRun(kernel, context.place(c.a), aType, isVector, name, () => `start${g} + k`, 1));
+    const read = isVector ? name : `${name}0`;
+    lines.push(`let r${g} = ${always ? read : `select(${isVector ? 'vec4f()' : '0.0f'}, ${read}, ok${g})`};`);
   }
-  if (transposed) {
+  lines.push(...shareRows(ROWS, lanes, 'r'));
+  const row = (r: number, u: number) => (isVector ? `a${r}.${PARTS[u]}` : `a${r}`);
+  if (c.kind === 'input_grad') {
     for (let t = 0; t < COLUMNS; t += 1) {
       lines.push(...loadRun(kernel, context.place(c.b), bType, isVector, `w${t}_`, () => `(tap * ${c.n}u + l${t}) * ${channels}u + k`, 1));
     }
-    for (let u = 0; u < step; u += 1)
+    for (let u = 0; u < step; u += 1) {
       lines.push(
         ...multiplyAdd(
           ROWS,
-          (r) => pick(isVector, `a${r}_`, u),
+          (r) => row(r, u),
           (t) => pick(isVector, `w${t}_`, u),
         ),
       );
+    }
     return lines;
   }
   const wide = c.n % COLUMNS === 0;
   for (let u = 0; u < step; u += 1) {
-    const row = `(tap * ${channels}u + k + ${u}u) * ${c.n}u`;
-    lines.push(...loadRun(kernel, context.place(c.b), bType, wide, `w${u}_`, (t) => `${row} + l${t}`, COLUMNS));
+    const from = `(tap * ${channels}u + k + ${u}u) * ${c.n}u`;
+    lines.push(...loadRun(kernel, context.place(c.b), bType, wide, `w${u}_`, (t) => `${from} + l${t}`, COLUMNS));
     lines.push(
       ...multiplyAdd(
         ROWS,
-        (r) => pick(isVector, `a${r}_`, u),
+        (r) => row(r, u),
         (t) => pick(wide, `w${u}_`, t),
       ),
     );
@@ -95,24 +127,26 @@ function innerStep(context: GroupContext, kernel: KernelBuilder, c: Contraction,
   return lines;
 }
 
-/** conv2d, linear and their input gradients without barriers: an invocation reads the rows and columns that it needs, four channels at a time. */
+/** conv2d, linear and their input gradients without barriers: a workgroup reads the rows and columns that it needs, four channels at a time. */
 export function emitPositions(context: GroupContext, c: Contraction, nodes: readonly ValueId[]): Dispatch {
   const kernel = new KernelBuilder();
   const pooled = fusedPool(context, nodes) !== undefined;
   const channels = channelsPerTap(c);
   const step = channels % 4 === 0 ? 4 : 1;
-  const suffixes = each(ROWS, String);
-  const addresses = suffixes.map((r) => tapAddress(c, r));
+  const subgroup = useSubgroups(context, kernel);
+  const suffixes = each(readsFor(ROWS, subgroup), String);
+  const addresses = suffixes.map((g) => tapAddress(c, g));
   const { always } = addresses[0]!;
   const inner = innerStep(context, kernel, c, step, always);
   const finish = emitFinish(context, kernel, c, nodes);
-  const { workgroups, lines, block } = layInvocations(context, c.n, Math.ceil(c.m / ROWS));
+  const { lanes, workgroups, lines, block } = layInvocations(context, c.n, Math.ceil(c.m / ROWS));
   const stores = finish({ rows: ROWS, columns: COLUMNS, m: 'm', column: (t) => `first + ${t}`, sum: (r, t) => `s${r}_${t}` });
-  return kernel.finish(context.label(nodes), LANES, workgroups, [
+  const own = (g: string) => (subgroup === undefined ? `${g}u` : `${Number(g) * subgroup}u + lane`);
+  return kernel.finish(context.label(nodes), lanes, workgroups, [
     ...lines,
     `let m = ${block} * ${ROWS}u;`,
     ...accumulators(ROWS),
-    ...suffixes.flatMap((r) => [`let m${r} = min(m + ${r}u, ${c.m - 1}u);`, ...decodeRow(c, pooled, `m${r}`, r)]),
+    ...suffixes.flatMap((g) => [`let m${g} = min(m + ${own(g)}, ${c.m - 1}u);`, ...decodeRow(c, pooled, `m${g}`, g)]),
     `for (var tap = 0u; tap < ${c.kernelY * c.kernelX}u; tap++) {`,
     ...(always ? [] : [`  let p = i32(tap / ${c.kernelX}u);`, `  let q = i32(tap % ${c.kernelX}u);`]),
     ...indent(addresses.flatMap((address) => address.lines)),
@@ -132,41 +166,81 @@ function insideRange(name: string, tap: string, stride: number, before: number, 
   ];
 }
 
-/** Weight gradients without barriers: channels of one tap, a loop over the images of one part and the pixels that the tap meets. */
+/**
+ * Weight gradients without barriers: a block of rows (taps and channels), a loop over the images of one part and their pixels. Rows of one tap are
+ * read four channels at a time, from the pixels that the tap meets; rows of several taps one by one, from every pixel.
+ */
 export function emitWeightGradient(context: GroupContext, c: Contraction, parts: number, target: Place): Dispatch {
   const kernel = new KernelBuilder();
-  const rows = [4, 3, 2].find((size) => c.inputs % size === 0) ?? 1;
-  const [isVector, wide] = [rows === 4, c.n % COLUMNS === 0];
+  const subgroup = useSubgroups(context, kernel);
+  const wide = c.n % COLUMNS === 0;
+  const isVector = c.inputs % 4 === 0;
+  const rows = isVector ? [16, 8, 4].find((size) => c.inputs % size === 0)! : Math.ceil(c.m / Math.ceil(c.m / ROWS));
+  const blocks = Math.ceil(c.m / rows);
   const [x, dy] = [context.place(c.a), context.place(c.b)];
+  const xType = context.type(c.a).dtype;
   const images = Math.ceil(c.batch / parts);
-  const { workgroups, lines, block } = layInvocations(context, c.n, c.m / rows, parts);
+  const { lanes, workgroups, lines, block } = layInvocations(context, c.n, blocks, parts);
+  /** Vectors of four rows, or single rows, that an invocation reads for a pixel. */
+  const units = isVector ? rows / 4 : rows;
+  const reads = each(readsFor(units, subgroup), String);
+  const unit = (g: string) => (subgroup === undefined ? `${g}u` : `min(${Number(g) * subgroup}u + lane, ${units - 1}u)`);
+  const own = reads.flatMap((g) =>
+    isVector
+      ? [`let channel${g} = channel + ${unit(g)} * 4u;`]
+      : [
+          `let m${g} = min(m + ${unit(g)}, ${c.m - 1}u);`,
+          `let p${g} = i32(m${g} / ${c.inputs * c.kernelX}u) - ${c.top};`,
+          `let q${g} = i32(m${g} / ${c.inputs}u % ${c.kernelX}u) - ${c.left};`,
+          `let channel${g} = m${g} % ${c.inputs}u;`,
+        ],
+  );
+  const index = (y: string, xs: string) => `u32((i32(image) * ${c.height} + ${y}) * ${c.width} + ${xs}) * ${c.inputs}u`;
+  const loads = isVector
+    ? [
+        `let start = ${index('y', `j * ${c.strideX} + q - ${c.left}`)};`,
+        ...reads.flatMap((g) => loadRun(kernel, x, xType, true, `r${g}`, () => `start + channel${g}`, 4)),
+      ]
+    : reads.flatMap((g) => [
+        `let y${g} = i * ${c.strideY} + p${g};`,
+        `let x${g} = j * ${c.strideX} + q${g};`,
+        `let ok${g} = y${g} >= 0 && x${g} >= 0 && y${g} < ${c.height} && x${g} < ${c.width};`,
+        `let r${g} = select(0.0f, ${loadExpression(kernel, x, xType, `select(0u, ${index(`y${g}`, `x${g}`)} + channel${g}, ok${g})`)}, ok${g});`,
+      ]);
   const inner = [
-    `let start = u32((i32(image) * ${c.height} + y) * ${c.width} + j * ${c.strideX} + q - ${c.left}) * ${c.inputs}u + channel;`,
     `let at = u32((i32(image) * ${c.rows} + i) * ${c.columns} + j) * ${c.n}u;`,
     ...loadRun(kernel, dy, context.type(c.b).dtype, wide, 'w', (t) => `at + l${t}`, COLUMNS),
-    ...loadRun(kernel, x, context.type(c.a).dtype, isVector, 'a', (r) => `start + ${r}u`, rows),
+    ...loads,
+    ...shareRows(units, subgroup, 'r'),
     ...multiplyAdd(
       rows,
-      (r) => pick(isVector, 'a', r),
+      (r) => (isVector ? `a${Math.floor(r / 4)}.${PARTS[r % 4]}` : `a${r}`),
       (t) => pick(wide, 'w', t),
     ),
   ];
+  const range = isVector
+    ? [
+        `let tap = i32(m / ${c.inputs}u);`,
+        `let channel = m % ${c.inputs}u;`,
+        `let p = tap / ${c.kernelX};`,
+        `let q = tap % ${c.kernelX};`,
+        ...insideRange('i', 'p', c.strideY, c.top, c.height, c.rows),
+        ...insideRange('j', 'q', c.strideX, c.left, c.width, c.columns),
+      ]
+    : ['let i_first = 0;', `let i_end = ${c.rows};`, 'let j_first = 0;', `let j_end = ${c.columns};`];
   const result = kernel.write(target, 'f32');
   const sums = each(rows * COLUMNS, (i) => `s${Math.floor(i / COLUMNS)}_${i % COLUMNS}`).join(', ');
-  return kernel.finish(context.label([c.node.id]), LANES, workgroups, [
+  const isPartial = blocks * rows > c.m;
+  return kernel.finish(context.label([c.node.id]), lanes, workgroups, [
     ...lines,
-    `let m = ${block} % ${c.m / rows}u * ${rows}u;`,
-    `let part = ${block} / ${c.m / rows}u;`,
+    `let m = ${block} % ${blocks}u * ${rows}u;`,
+    `let part = ${block} / ${blocks}u;`,
     ...accumulators(rows),
-    `let tap = i32(m / ${c.inputs}u);`,
-    `let channel = m % ${c.inputs}u;`,
-    `let p = tap / ${c.kernelX};`,
-    `let q = tap % ${c.kernelX};`,
-    ...insideRange('i', 'p', c.strideY, c.top, c.height, c.rows),
-    ...insideRange('j', 'q', c.strideX, c.left, c.width, c.columns),
+    ...range,
+    ...own,
     `for (var image = part * ${images}u; image < min(${c.batch}u, (part + 1u) * ${images}u); image++) {`,
     '  for (var i = i_first; i < i_end; i++) {',
-    `    let y = i * ${c.strideY} + p - ${c.top};`,
+    ...(isVector ? [`    let y = i * ${c.strideY} + p - ${c.top};`] : []),
     '    for (var j = j_first; j < j_end; j++) {',
     ...indent(inner, 3),
     '    }',
@@ -175,7 +249,8 @@ export function emitWeightGradient(context: GroupContext, c: Contraction, parts:
     `var sums = array<f32, ${rows * COLUMNS}>(${sums});`,
     `for (var e = opaque; e < ${rows * COLUMNS}u; e++) {`,
     `  let n = first + e % ${COLUMNS}u;`,
-    `  if (n < ${c.n}u) { ${result}[(part * ${c.m}u + m + e / ${COLUMNS}u) * ${c.n}u + n] = sums[e]; }`,
+    `  let row = m + e / ${COLUMNS}u;`,
+    `  if (n < ${c.n}u${isPartial ? ` && row < ${c.m}u` : ''}) { ${result}[(part * ${c.m}u + row) * ${c.n}u + n] = sums[e]; }`,
     '}',
   ]);
 }

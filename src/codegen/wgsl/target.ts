@@ -7,6 +7,8 @@ export interface WgslTarget {
    * own; for adapters that run on the processor, where a barrier is a loop over all invocations.
    */
   readonly contractions: 'tiles' | 'lanes';
+  /** Invocations of every subgroup, where that is one number: lanes share through it what they read. */
+  readonly broadcast?: number | undefined;
   /** What the device multiplies at once; products of f16 use it instead of the form above. */
   readonly matrix?: MatrixUnit | undefined;
   readonly limits: WgslLimits;

@@ -15,14 +15,16 @@ export interface AdapterFacts {
   readonly f16: boolean;
   readonly timestamps: boolean;
   readonly subgroups: boolean;
+  /** Invocations of every subgroup, where they all have the same number. */
+  readonly subgroupSize: number | undefined;
   /** `16x16x16 f16 -> f32`, for each configuration of the experimental matrix feature. */
   readonly matrix: readonly string[];
   /** The one of them that multiplies f16 and adds in f32, if any. */
   readonly matrixUnit: MatrixUnit | undefined;
 }
 
-/** Dawn's experimental features that the matrix path needs. */
-const MATRIX_FEATURES = ['subgroups', 'chromium-experimental-subgroup-matrix'] as unknown as readonly GPUFeatureName[];
+/** Dawn's experimental features that the matrix path needs, besides subgroups. */
+const MATRIX_FEATURES = ['chromium-experimental-subgroup-matrix'] as unknown as readonly GPUFeatureName[];
 
 interface MatrixConfig {
   readonly M: number;
@@ -70,8 +72,12 @@ export async function findAdapter(): Promise<AdapterFacts> {
     f16: adapter.features.has('shader-f16'),
     timestamps: adapter.features.has('timestamp-query'),
     subgroups: adapter.features.has('subgroups'),
+    subgroupSize:
+      adapter.features.has('subgroups') && info.subgroupMinSize === info.subgroupMaxSize ? info.subgroupMaxSize || undefined : undefined,
     matrix: configs.map((c) => `${c.M}x${c.N}x${c.K} ${c.componentType} -> ${c.resultComponentType}`),
-    matrixUnit: MATRIX_FEATURES.every((name) => adapter.features.has(name)) ? chooseUnit(configs, info.subgroupMaxSize ?? 128) : undefined,
+    matrixUnit: ['subgroups' as const, ...MATRIX_FEATURES].every((name) => adapter.features.has(name))
+      ? chooseUnit(configs, info.subgroupMaxSize ?? 128)
+      : undefined,
   };
 }
 
@@ -106,16 +112,17 @@ function requiredLimits({ limits }: GPUAdapter): Record<string, number> {
  * What the generator needs to know of an adapter. A processor has no matrix unit: what Mesa offers in its place only costs time, so that path is
  * left to hardware.
  */
-export function targetOf({ f16, software, matrixUnit }: AdapterFacts, limits: WgslLimits): WgslTarget {
-  return { f16, contractions: software ? 'lanes' : 'tiles', matrix: software ? undefined : matrixUnit, limits };
+export function targetOf({ f16, software, subgroupSize, matrixUnit }: AdapterFacts, limits: WgslLimits): WgslTarget {
+  return { f16, contractions: software ? 'lanes' : 'tiles', broadcast: subgroupSize, matrix: software ? undefined : matrixUnit, limits };
 }
 
 /** A device with everything that the adapter offers, and what the generator needs to know of it. */
 export async function openDevice(facts: AdapterFacts): Promise<{ device: GPUDevice; target: WgslTarget }> {
-  const { adapter, f16, timestamps, matrixUnit } = facts;
+  const { adapter, f16, timestamps, subgroups, matrixUnit } = facts;
   const features: GPUFeatureName[] = [
     ...(f16 ? ['shader-f16' as const] : []),
     ...(timestamps ? ['timestamp-query' as const] : []),
+    ...(subgroups ? ['subgroups' as const] : []),
     ...(matrixUnit === undefined ? [] : MATRIX_FEATURES),
   ];
   try {
