@@ -23,6 +23,12 @@ function f16Support({ vendor, f16 }: AdapterFacts): string {
   return 'yes (for drivers before 615.71 ampc switches it on with the toggle vulkan_enable_f16_on_nvidia)';
 }
 
+function matrixSupport({ matrix, matrixUnit, software }: AdapterFacts): string {
+  if (matrix.length === 0) return 'no';
+  const use = matrixUnit === undefined ? 'none for f16 with f32 sums' : software ? 'not used: slower on a processor' : 'used for f16';
+  return `${matrix.join(', ')} (${use})`;
+}
+
 async function probe({ automatic = false }: ProbeOptions = {}): Promise<BackendInfo> {
   // Nothing that `auto` could take: no reason to open it.
   if (automatic && areSoftware(findVulkanDrivers())) return { name: 'webgpu', available: true, device: 'software Vulkan', software: true };
@@ -40,7 +46,7 @@ async function probe({ automatic = false }: ProbeOptions = {}): Promise<BackendI
         driver: facts.driver,
         'shader-f16': f16Support(facts),
         subgroups: facts.subgroups ? 'yes' : 'no',
-        matrix: facts.matrix.length > 0 ? facts.matrix.join(', ') : 'no',
+        matrix: matrixSupport(facts),
       },
     };
   } catch (error) {
