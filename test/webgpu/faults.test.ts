@@ -9,7 +9,7 @@ const FAULTS = new URL('./faults.ts', import.meta.url).href;
 const WEIGHTS = 'last.safetensors';
 const CHECKPOINT = 'checkpoint.safetensors';
 
-describe('a GPU that fails while ampc trains', function () {
+describe('a GPU on which ampc trains', function () {
   this.timeout(120_000);
   let work: Workspace;
   let file: string;
@@ -43,7 +43,7 @@ describe('a GPU that fails while ampc trains', function () {
     ['runs out of memory', 'memory@25', 'AMP6035', /the GPU ran out of memory[\s\S]*smaller batch/],
   ] as const;
   for (const [what, fault, code, says] of during) {
-    it(`${what}: one message, exit code 1, and the run goes on from its last checkpoint to the same bits`, async () => {
+    it(`that ${what}: one message, exit code 1, and the run goes on from its last checkpoint to the same bits`, async () => {
       const [whole, run] = [work.path(`whole-${code}`), work.path(`broken-${code}`)];
       const [complete, broken] = await Promise.all([train(['--out', whole]), train(['--out', run], fault)]);
       assert.equal(complete.code, 0, complete.stderr);
@@ -61,7 +61,7 @@ describe('a GPU that fails while ampc trains', function () {
     ['has too little memory', 'allocation', 'AMP6035', /the GPU has no .* of memory free[\s\S]*smaller batch/],
   ] as const;
   for (const [what, fault, code, says] of atStart) {
-    it(`${what}: one message and exit code 1 before anything runs; a checkpoint there stays as it was`, async () => {
+    it(`that ${what}: one message and exit code 1 before anything runs; a checkpoint there stays as it was`, async () => {
       const run = work.path(`start-${fault}`);
       assert.equal((await train(['--out', run, '--epochs', '1'])).code, 0);
       const before = readFileSync(join(run, CHECKPOINT));
@@ -73,4 +73,17 @@ describe('a GPU that fails while ampc trains', function () {
       assert.equal(resumed.code, 0, resumed.stderr);
     });
   }
+
+  it('reads from the device at most twice in 50 of 1,000 steps, evaluation and saving included', async () => {
+    const data = work.path('more');
+    writeTinyCifar(data, 1600);
+    const { code, stdout, stderr } = await train(
+      ['--out', work.path('counted'), '--epochs', '1', '--data', data, '--log-every', '50'],
+      'none',
+    );
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /step 1000 /);
+    const reads = Number(stderr.match(/^read (\d+) times$/m)?.[1]);
+    assert.ok(reads > 0 && reads <= 40, `${reads} reads`);
+  });
 });

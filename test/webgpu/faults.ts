@@ -1,7 +1,8 @@
 /**
  * Preloaded into a process that trains (`--import`): makes its GPU fail in the way that AMPC_TEST_FAULT names. `lost@N`: the device goes away with
  * submission N; `command@N`: submission N is invalid; `memory@N`: more memory than there is is asked for with submission N; `shader`: the first
- * shader does not compile; `allocation`: the values do not fit into the device's memory.
+ * shader does not compile; `allocation`: the values do not fit into the device's memory. `none` only counts
+ * how often the host reads from the device, and says so at the end.
  */
 const [fault, at] = (process.env.AMPC_TEST_FAULT ?? '').split('@') as [string, string?];
 
@@ -59,6 +60,18 @@ if (fault === 'shader') {
         return original.apply(this, args);
       },
   );
+} else if (fault === 'none') {
+  let reads = 0;
+  wrap(
+    'GPUBuffer',
+    'mapAsync',
+    (original) =>
+      function (this: unknown, ...args: never[]) {
+        reads += 1;
+        return original.apply(this, args);
+      },
+  );
+  process.on('exit', () => process.stderr.write(`read ${reads} times\n`));
 } else {
   let submissions = 0;
   wrap(

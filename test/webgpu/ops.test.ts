@@ -18,5 +18,10 @@ describe('generated WGSL against the reference', () => {
       this.timeout(300_000);
       await checkCases([...casesFor(CONTRACTIONS, dtype, 2), ...casesFor(CONTRACTIONS, dtype, 50)], { contractions: 'tiles' });
     });
+
+    it(`computes contractions in ${dtype} where invocations share nothing`, async function () {
+      this.timeout(300_000);
+      await checkCases(casesFor(CONTRACTIONS, dtype, 2), { broadcast: undefined });
+    });
   }
 });

@@ -8,8 +8,8 @@ import { loadExpression } from './literal.js';
 
 /**
  * An invocation computes ROWS x COLUMNS results, its columns side by side. The invocations of a workgroup differ in their columns alone: what they
- * read of the rows is the same for all. A processor reads memory in a loop over the invocations of a subgroup, so each of them reads another row,
- * and broadcasts it to the others (`RowReader`).
+ * read of the rows is the same for all. A processor reads memory in a loop over the invocations of a subgroup, so each of them reads another row
+ * and broadcasts it to the others.
  */
 const ROWS = 16;
 const COLUMNS = 4;
