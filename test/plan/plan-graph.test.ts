@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Graph } from '../../src/ir/types.js';
-import type { StagedOps } from '../../src/plan/plan.js';
 import { planMemory } from '../../src/plan/memory.js';
+import type { StagedOps } from '../../src/plan/plan.js';
 import { planGraph } from '../../src/plan/plan-graph.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import { opCase, SAMPLED_OPS } from '../ops/cases.js';
