@@ -3,11 +3,12 @@ import { DEFAULT_TARGET, type WgslTarget } from '../../codegen/wgsl/target.js';
 import { UserError } from '../../diagnostics/diagnostic.js';
 import type { Plan } from '../../plan/plan.js';
 import type { Backend, BackendInfo, ProbeOptions } from '../backend.js';
-import { type AdapterFacts, findAdapter, limitsOf, openDevice, targetOf } from './adapter.js';
+import { findAdapter, limitsOf, openDevice, targetOf } from './adapter.js';
 import { allocateBlocks } from './buffers.js';
 import { WebGpuExecutable } from './executable.js';
 import { bindProgram } from './pipelines.js';
 import { checkSizes } from './sizes.js';
+import { f16Support, matrixSupport } from './support.js';
 import { areSoftware, findVulkanDrivers } from './vulkan.js';
 
 export { WebGpuExecutable } from './executable.js';
@@ -15,18 +16,6 @@ export { WebGpuExecutable } from './executable.js';
 function reasonOf(error: UserError): string {
   const [{ message, why, fix }] = error.diagnostics as [UserError['diagnostics'][number]];
   return [message, why, fix].filter((part) => part !== undefined).join('; ');
-}
-
-function f16Support({ vendor, f16 }: AdapterFacts): string {
-  if (!f16) return 'no: the driver has no shader-f16, so plans are f32';
-  if (!/nvidia/i.test(vendor)) return 'yes';
-  return 'yes (for drivers before 615.71 ampc switches it on with the toggle vulkan_enable_f16_on_nvidia)';
-}
-
-function matrixSupport({ matrix, matrixUnit, software }: AdapterFacts): string {
-  if (matrix.length === 0) return 'no';
-  const use = matrixUnit === undefined ? 'none for f16 with f32 sums' : software ? 'not used: slower on a processor' : 'used for f16';
-  return `${matrix.join(', ')} (${use})`;
 }
 
 async function probe({ automatic = false }: ProbeOptions = {}): Promise<BackendInfo> {

@@ -1,0 +1,15 @@
+import type { AdapterFacts } from './adapter.js';
+
+/** What `ampc backends` says of `shader-f16`. */
+export function f16Support({ vendor, f16 }: Pick<AdapterFacts, 'vendor' | 'f16'>): string {
+  if (!f16) return 'no: the driver has no shader-f16, so plans are f32';
+  if (!/nvidia/i.test(vendor)) return 'yes';
+  return 'yes (for drivers before 615.71 ampc switches it on with the toggle vulkan_enable_f16_on_nvidia)';
+}
+
+/** What `ampc backends` says of the experimental subgroup matrices. */
+export function matrixSupport({ matrix, matrixUnit, software }: Pick<AdapterFacts, 'matrix' | 'matrixUnit' | 'software'>): string {
+  if (matrix.length === 0) return 'no';
+  const use = matrixUnit === undefined ? 'none for f16 with f32 sums' : software ? 'not used: slower on a processor' : 'used for f16';
+  return `${matrix.join(', ')} (${use})`;
+}
