@@ -9,8 +9,8 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { makeInputs } from '../src/api/bench.js';
 import { compileToRun } from '../src/api/compile.js';
+import { makeInputs } from '../src/api/inputs.js';
 import { readSource } from '../src/api/source.js';
 import { initialStates } from '../src/training/states.js';
 import { median } from './statistics.js';
