@@ -16,7 +16,7 @@ import type { Plan, PlanFunction } from '../plan/plan.js';
 import { groupWork } from '../plan/work.js';
 import type { Backend, Executable, Inputs, KernelTime, LoadOptions, MachineLimits } from '../runtime/backend.js';
 import { makeInputs } from './inputs.js';
-import { mean, quickest, repeatsFor, takeTurns, withLoaded } from './timing.js';
+import { mean, pairedSeconds, quickest, repeatsFor, takeTurns, withLoaded } from './timing.js';
 
 /** One function of one plan, to be timed. */
 interface Contestant {
@@ -33,6 +33,8 @@ interface Sample {
 interface Timed {
   readonly fn: PlanFunction;
   readonly samples: readonly Sample[];
+  /** Of the function as a whole, comparable with the others'. */
+  readonly seconds: number;
 }
 
 async function profileOnce({ fn, inputs, executable }: Contestant): Promise<Sample> {
@@ -43,10 +45,11 @@ async function profileOnce({ fn, inputs, executable }: Contestant): Promise<Samp
 }
 
 /** Times of one function by key; kernels of the same content are several samples of one. */
-function byKey(
-  fn: PlanFunction,
-  samples: readonly Sample[],
-): ReadonlyMap<string, { readonly kernel: string; readonly seconds: readonly number[] }> {
+function byKey({
+  fn,
+  samples,
+  seconds: whole,
+}: Timed): ReadonlyMap<string, { readonly kernel: string; readonly seconds: readonly number[] }> {
   const quick = quickest(samples);
   const found = new Map<string, { kernel: string; seconds: number[] }>();
   const add = (key: string, kernel: () => string, seconds: number) => {
@@ -58,7 +61,7 @@ function byKey(
     add(kernelKey(fn, group), () => describeKernel(fn, group), mean(quick.map(({ kernels }) => kernels[index]!.seconds)));
   const outside = mean(quick.map(({ seconds, kernels }) => seconds - kernels.reduce((sum, kernel) => sum + kernel.seconds, 0)));
   add(callKey(fn), () => describeCall(fn), Math.max(0, outside));
-  add(functionKey(fn), () => describeFunction(fn), mean(quick.map(({ seconds }) => seconds)));
+  add(functionKey(fn), () => describeFunction(fn), whole);
   return found;
 }
 
@@ -97,7 +100,7 @@ export interface Measured {
 
 /** Seconds of a step. */
 export interface StepTime {
-  /** The mean of the quickest tenth. */
+  /** Where the machine does nothing else, as `pairedSeconds`. */
   readonly quick: number;
   readonly median: number;
 }
@@ -125,16 +128,15 @@ function wholeStep(plan: Plan, executable: Executable, { accumulate, classes }: 
   };
 }
 
-function stepTime(samples: readonly Sample[]): StepTime {
-  const seconds = samples.map((sample) => sample.seconds).sort((a, b) => a - b);
-  return { quick: mean(quickest(samples).map((sample) => sample.seconds)), median: seconds[seconds.length >> 1]! };
+function medianOf(samples: readonly Sample[]): number {
+  return samples.map(({ seconds }) => seconds).sort((a, b) => a - b)[samples.length >> 1]!;
 }
 
 /** Times of all kernels by key: means over the plans and places that have them. */
 function merge(timed: readonly Timed[]): ReadonlyMap<string, KernelCost> {
   const merged = new Map<string, { kernel: string; seconds: number[] }>();
-  for (const { fn, samples } of timed) {
-    for (const [key, { kernel, seconds }] of byKey(fn, samples))
+  for (const one of timed) {
+    for (const [key, { kernel, seconds }] of byKey(one))
       merged.set(key, { kernel, seconds: [...(merged.get(key)?.seconds ?? []), ...seconds] });
   }
   return new Map([...merged].map(([key, { kernel, seconds }]) => [key, { kernel, seconds: mean(seconds) }]));
@@ -184,13 +186,14 @@ export async function measureCosts(plans: readonly Plan[], setup: Setup, before?
     const contestants = [...profiled.map((contestant) => () => profileOnce(contestant)), ...whole];
     const repeats = repeatsFor(await longestOf(contestants));
     const samples = await takeTurns(contestants, { ...repeats, steps: setup.steps ?? repeats.steps });
-    const timed = profiled.map(({ fn }, index): Timed => ({ fn, samples: samples[index]! }));
+    const paired = pairedSeconds(samples, repeats.row);
+    const timed = profiled.map(({ fn }, index): Timed => ({ fn, samples: samples[index]!, seconds: paired[index]! }));
     const found = merge(timed);
     const limits = before === undefined ? await backend.limits?.({ ...load, seconds: 0.5 }) : undefined;
     return {
       rates: before?.rates ?? ratesOf(timed, limits),
       kernels: Object.fromEntries(before === undefined ? found : addedTo(before, found, timed)),
-      steps: samples.slice(profiled.length).map(stepTime),
+      steps: samples.slice(profiled.length).map((own, index) => ({ quick: paired[profiled.length + index]!, median: medianOf(own) })),
     };
   });
 }

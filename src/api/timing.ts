@@ -71,3 +71,20 @@ export async function takeTurns<T>(
   }
   return samples;
 }
+
+/**
+ * Seconds of each contestant of `takeTurns`, such that they compare: the quickest call of each row, as a share of its turn, by the median over the turns;
+ * times what a turn takes when it is quick. A disturbance that lasts slows whole turns down and leaves the shares, one that is short meets single turns.
+ */
+export function pairedSeconds(samples: readonly (readonly { readonly seconds: number }[])[], row: number): readonly number[] {
+  const turns = Math.floor(Math.min(...samples.map(({ length }) => length)) / row);
+  const quickOf = (own: (typeof samples)[number], turn: number) =>
+    Math.min(...own.slice(turn * row, (turn + 1) * row).map(({ seconds }) => seconds));
+  const rows = samples.map((own) => Array.from({ length: turns }, (_, turn) => quickOf(own, turn)));
+  const sums = Array.from({ length: turns }, (_, turn) => rows.reduce((sum, own) => sum + own[turn]!, 0));
+  const level = mean(quickest(sums.map((seconds) => ({ seconds }))).map(({ seconds }) => seconds));
+  return rows.map((own) => {
+    const shares = own.map((seconds, turn) => seconds / sums[turn]!).sort((a, b) => a - b);
+    return level * shares[shares.length >> 1]!;
+  });
+}

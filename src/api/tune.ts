@@ -30,7 +30,7 @@ export interface Candidate {
   readonly predicted_ms: number;
   /** The sum of its kernels, timed in turns with the steps. */
   readonly kernels_ms: number;
-  /** The mean of the quickest tenth of the steps, as the costs are of kernels. */
+  /** Of quick steps, compared within their turns. */
   readonly measured_ms: number;
   readonly measured_median_ms: number;
 }

@@ -28,9 +28,7 @@ function print({ model, batch, costs, precision, layers, rest, bandwidth, candid
       name === taken ? 'taken by policy fastest' : '',
     ]),
   );
-  output.line(
-    output.style('dim', 'predicted before; kernels: their sum, and measured: the mean of the quickest tenth of the steps, timed in turns'),
-  );
+  output.line(output.style('dim', 'predicted before; kernels: their sum, and measured: quick steps, timed in turns; median: of all steps'));
   output.line();
   output.line(`fastest here: ${output.style('bold', best)}. In the precision section:`);
   for (const line of lines) output.line(`  ${line}`);
