@@ -1,7 +1,7 @@
 /** ampc's side: answers JSON lines on stdin, see peer.ts. */
 import { createInterface } from 'node:readline';
-import { makeInputs } from '../src/api/bench.js';
 import { compileToRun } from '../src/api/compile.js';
+import { makeInputs } from '../src/api/inputs.js';
 import { readSource } from '../src/api/source.js';
 import { summarizePlan } from '../src/api/summary.js';
 import { UserError } from '../src/diagnostics/diagnostic.js';

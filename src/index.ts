@@ -17,7 +17,16 @@ export { checkSpec, loadSpec, type SpecOutcome, updateSpec } from './api/spec/sp
 export { SPEC_STAGES } from './api/spec/stages.js';
 export { type ContractionSummary, type FunctionSummary, type PlanSummary, summarizePlan } from './api/summary.js';
 export { type TrainOptions, type TrainOutcome, train } from './api/train.js';
-export { type Candidate, type LayerChoice, type TuneOptions, type Tuning, tune } from './api/tune.js';
+export {
+  type Candidate,
+  type FileCosts,
+  fileCosts,
+  type KernelRow,
+  type LayerChoice,
+  type TuneOptions,
+  type Tuning,
+  tune,
+} from './api/tune.js';
 export { type Deviation, type Verification, type VerifyOptions, verify } from './api/verify.js';
 export { VERSION } from './api/version.js';
 export { type Diagnostic, type Source, UserError } from './diagnostics/diagnostic.js';

@@ -2,23 +2,44 @@ import { compileProgram } from '../compile.js';
 import type { Source } from '../diagnostics/diagnostic.js';
 import type { Program } from '../ir/program.js';
 import { lowerProgram } from '../lower/lower.js';
+import { type CostTable, stepCost } from '../plan/cost-table.js';
+import type { FastestChoice } from '../plan/fastest.js';
 import type { Plan } from '../plan/plan.js';
 import type { Backend, BackendInfo } from '../runtime/backend.js';
-import { type BackendName, describeBackend, selectBackend } from '../runtime/select.js';
+import { type BackendName, describeBackend, type SelectedBackend, selectBackend } from '../runtime/select.js';
+import {
+  type CostOptions,
+  chooseByCosts,
+  isChoiceFor,
+  knownCosts,
+  type StoredFormats,
+  storedFormats,
+  withChoice,
+  withStoredFormats,
+} from './formats.js';
 import { pickSettings, type Settings } from './settings.js';
 import { readSource } from './source.js';
 
 export type BackendChoice = BackendName | 'auto';
 
-export interface CompileOptions extends Settings {
+export interface CompileOptions extends Settings, CostOptions {
   /** Which backend to plan for; default `auto`. */
   readonly backend?: BackendChoice | undefined;
+  /** Formats that were chosen before and hold without any costs: those of a run. */
+  readonly formats?: StoredFormats | undefined;
 }
 
 export interface Compiled {
   readonly source: Source;
+  /** With the formats that policy `fastest` chose. */
   readonly program: Program;
   readonly plan: Plan;
+  /** Times of the plan's kernels on the device, if they are known. */
+  readonly costs?: CostTable;
+  /** How policy `fastest` came to its formats, when it did so now. */
+  readonly choice?: FastestChoice;
+  /** What a run has to keep besides settings to have the same plan again. */
+  readonly formats?: StoredFormats;
 }
 
 /** A plan with the backend that will run it. */
@@ -27,15 +48,33 @@ export interface Runnable extends Compiled {
   readonly info: BackendInfo;
 }
 
-function planFor(source: Source, { info }: { readonly info: BackendInfo }, options: CompileOptions): Compiled {
-  const program = lowerProgram(source, { overrides: pickSettings(options) });
-  const plan = compileProgram(program, { backend: info.name, low: info.capabilities?.low ?? [], staged: info.capabilities?.staged });
-  return { source, program, plan };
+async function planFor(source: Source, selected: SelectedBackend, options: CompileOptions): Promise<Compiled> {
+  const { info } = selected;
+  const lowered = lowerProgram(source, { overrides: pickSettings(options) });
+  const compileFor = (program: Program) =>
+    compileProgram(program, { backend: info.name, low: info.capabilities?.low ?? [], staged: info.capabilities?.staged });
+  const { precision } = lowered.recipe;
+  const { formats } = options;
+  const chosenBefore = formats !== undefined && isChoiceFor(precision, formats);
+  if (precision.policy === 'fastest' && precision.compute !== 'f32' && !chosenBefore) {
+    const { choice, costs } = await chooseByCosts(formats === undefined ? lowered : withStoredFormats(lowered, formats), selected, options);
+    const program = withChoice(lowered, choice);
+    return { source, program, plan: compileFor(program), costs, choice, formats: storedFormats(program, costs) };
+  }
+  const program = formats === undefined ? lowered : withStoredFormats(lowered, formats);
+  const plan = compileFor(program);
+  const known = await knownCosts(selected, options);
+  // Half a table would make half a prediction; one that somebody gives is taken at its word.
+  const covers =
+    known !== undefined && (options.costs !== undefined || stepCost(plan, program.recipe.train.accumulate, known).estimated === 0);
+  const costs = covers ? known : undefined;
+  return { source, program, plan, ...(costs && { costs }), ...(formats && { formats }) };
 }
 
 /**
  * Compiles a `.amp` file (a path, or a source text with the name to show for it) to the plan that a backend would run. The backend need not
- * be able to run here: planning asks only for its formats. Throws UserError with every mistake that the file has.
+ * be able to run here: planning asks only for its formats, but policy `fastest` for the times of its kernels. Throws UserError with every mistake that the
+ * file has.
  */
 export async function compile(input: string | Source, options: CompileOptions = {}): Promise<Compiled> {
   const source = typeof input === 'string' ? await readSource(input) : input;
@@ -45,5 +84,5 @@ export async function compile(input: string | Source, options: CompileOptions = 
 /** As `compile`, for a backend that can run here. Throws UserError when it cannot, with the reason. */
 export async function compileToRun(source: Source, options: CompileOptions): Promise<Runnable> {
   const selected = await selectBackend(options.backend ?? 'auto');
-  return { ...planFor(source, selected, options), ...selected };
+  return { ...(await planFor(source, selected, options)), ...selected };
 }

@@ -1,4 +1,5 @@
 import { userError } from '../diagnostics/diagnostic.js';
+import { stepCost } from '../plan/cost-table.js';
 import { diffPlans as diff, type PlanDiff } from '../plan/diff.js';
 import { castFacts } from '../plan/facts.js';
 import { failedGates, type Gate } from '../plan/gate.js';
@@ -43,13 +44,15 @@ export function parseSide(text: string): PlanSide {
   return { file: match[1], options };
 }
 
-async function planOf(side: PlanSide, common: CompileOptions): Promise<Plan> {
+/** The plan of one side, and what a training step of it takes where its kernels were measured. */
+async function planOf(side: PlanSide, common: CompileOptions): Promise<TimedPlan> {
   const source = await readSource(side.file);
   if (!source.text.startsWith('plan @')) {
     const set = [...(common.set ?? []), ...(side.options.set ?? [])];
-    return (await compile(source, { ...common, ...side.options, set })).plan;
+    const { plan, program, costs } = await compile(source, { ...common, ...side.options, set });
+    return { plan, stepMs: costs === undefined ? null : stepCost(plan, program.recipe.train.accumulate, costs).seconds * 1000 };
   }
-  if (Object.keys(side.options).length === 0) return parsePlan(source.text);
+  if (Object.keys(side.options).length === 0) return { plan: parsePlan(source.text), stepMs: null };
   throw userError(
     'AMP6301',
     `${side.file} is a saved plan: nothing of it can be changed`,
@@ -58,10 +61,17 @@ async function planOf(side: PlanSide, common: CompileOptions): Promise<Plan> {
   );
 }
 
+interface TimedPlan {
+  readonly plan: Plan;
+  readonly stepMs: number | null;
+}
+
 export interface PlanComparison {
   readonly before: Plan;
   readonly after: Plan;
   readonly diff: PlanDiff;
+  /** Predicted milliseconds of a training step; null for a saved plan, and where the kernels were not measured. */
+  readonly stepMs: { readonly before: number | null; readonly after: number | null };
 }
 
 /** Compares two plans: `.amp` files or saved plans, each with overrides as `parseSide` reads them; `common` holds for both. */
@@ -69,7 +79,12 @@ export async function diffPlans(a: string, b: string, common: CompileOptions = {
   const [left, right] = [parseSide(a), parseSide(b)];
   const before = await planOf({ ...left, file: left.file === '' ? right.file : left.file }, common);
   const after = await planOf({ ...right, file: right.file === '' ? left.file : right.file }, common);
-  return { before, after, diff: diff(before, after) };
+  return {
+    before: before.plan,
+    after: after.plan,
+    diff: diff(before.plan, after.plan),
+    stepMs: { before: before.stepMs, after: after.stepMs },
+  };
 }
 
 /** Messages of the gates that a comparison fails. */

@@ -8,17 +8,17 @@ import { RUN_FILES } from '../training/run-folder.js';
 import { initialStates } from '../training/states.js';
 import { loadWeights } from '../training/weights.js';
 import { type BackendChoice, compileToRun, type Runnable } from './compile.js';
+import type { CostOptions } from './formats.js';
 import { isFolder, readRun } from './runs.js';
 import type { Settings } from './settings.js';
 import { readSource } from './source.js';
 
-export interface ModelOptions extends Settings {
+export interface ModelOptions extends Settings, CostOptions {
   /** Default `auto`; for a run, the backend that it was trained with. */
   readonly backend?: BackendChoice | undefined;
   /** Safetensors file; default for a run: its `last.safetensors`. */
   readonly weights?: string | undefined;
   readonly data?: string | undefined;
-  readonly threads?: number | undefined;
 }
 
 export interface EvaluateOptions extends ModelOptions {
@@ -35,8 +35,9 @@ interface Model {
 async function openModel(target: string, options: ModelOptions): Promise<Model> {
   if (await isFolder(target)) {
     const { source, choices } = await readRun(target);
+    const { costs, threads, onNotice } = options;
     const backend = options.backend === undefined || options.backend === 'auto' ? choices.backend : options.backend;
-    const runnable = await compileToRun(source, { ...choices.settings, backend });
+    const runnable = await compileToRun(source, { ...choices.settings, formats: choices.formats, costs, threads, onNotice, backend });
     return { runnable, weights: options.weights ?? join(target, RUN_FILES.last) };
   }
   if (options.weights === undefined) {

@@ -1,13 +1,14 @@
 import { userError } from '../diagnostics/diagnostic.js';
-import { byteLength, precisionName, stringsAttr } from '../ir/types.js';
-import { opDefinition } from '../ops/index.js';
-import { storageRoot } from '../plan/fuse.js';
-import type { Group, GroupKind, PlanFunction } from '../plan/plan.js';
+import { precisionName } from '../ir/types.js';
+import type { GroupKind } from '../plan/plan.js';
+import { type GroupWork, groupWork } from '../plan/work.js';
 import type { KernelTime, MachineLimits } from '../runtime/backend.js';
-import { findFunction, initialStates, planStates } from '../training/states.js';
-import { type BenchOptions, makeInputs } from './bench.js';
+import { findFunction, initialStates } from '../training/states.js';
+import type { BenchOptions } from './bench.js';
 import { compileToRun } from './compile.js';
+import { makeInputs } from './inputs.js';
 import { readSource } from './source.js';
+import { mean, middleThird } from './timing.js';
 
 /** One group of the training step. */
 export interface GroupProfile {
@@ -37,58 +38,14 @@ export interface Profile {
   readonly limits: MachineLimits | null;
 }
 
-interface Work {
-  readonly flops: number;
-  /** Whether the contractions read bf16. */
-  readonly bf16: boolean;
-  readonly bytes: number;
-}
-
-/** What a group does by the plan: operations of its contractions, and bytes of the values that it reads, stores and updates. */
-export function groupWork({ graph }: PlanFunction, group: Group, stateBytes: ReadonlyMap<string, number>): Work {
-  const inside = new Set(group.nodes);
-  const read = new Set<number>();
-  const written = new Set<string>();
-  let flops = 0;
-  let bf16 = false;
-  for (const id of group.nodes) {
-    const node = graph.nodes[id]!;
-    const op = opDefinition(node.op);
-    const types = node.inputs.map((input) => graph.nodes[input]!.type);
-    if (op.kind === 'contraction') {
-      flops += op.flops?.(types, node.attrs, node.type) ?? 0;
-      bf16 ||= types.some(({ dtype }) => dtype === 'bf16');
-    }
-    if (op.effect === true) for (const name of stringsAttr(node.attrs, 'writes')) written.add(name);
-    for (const input of node.inputs) {
-      const root = storageRoot(graph, input);
-      if (!inside.has(root) && graph.nodes[root]!.op !== 'constant') read.add(root);
-    }
-  }
-  const sizes = [...read, ...group.stores].map((id) => byteLength(graph.nodes[id]!.type));
-  const updates = [...written].map((name) => stateBytes.get(name) ?? 0);
-  return { flops, bf16, bytes: [...sizes, ...updates].reduce((sum, bytes) => sum + bytes, 0) };
-}
-
-function limitSeconds({ flops, bf16, bytes }: Work, limits: MachineLimits): number {
-  const arithmetic = (bf16 ? limits.bf16 : undefined) ?? limits.f32;
+function limitSeconds({ flops, format, bytes }: GroupWork, limits: MachineLimits): number {
+  const arithmetic = (format === 'bf16' ? limits.bf16 : undefined) ?? limits.f32;
   return Math.max(flops / arithmetic.all, bytes / limits.memory.all) * 1e-9;
 }
 
 interface Sample {
   readonly seconds: number;
   readonly kernels: readonly KernelTime[];
-}
-
-/** The calls around the median: averaging whole calls keeps the groups' times adding up. */
-export function middleThird<T extends { readonly seconds: number }>(samples: readonly T[]): readonly T[] {
-  const sorted = [...samples].sort((a, b) => a.seconds - b.seconds);
-  const cut = Math.floor(sorted.length / 3);
-  return sorted.slice(cut, sorted.length - cut);
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /**
@@ -118,10 +75,9 @@ export async function profile(file: string, options: BenchOptions = {}): Promise
     }
     const middle = middleThird(samples);
     const step = mean(middle.map(({ seconds }) => seconds));
-    const stateBytes = new Map(planStates(plan).map((state) => [state.name, byteLength(state)]));
     const groups = fn.groups.map((group, index): GroupProfile => {
       const seconds = mean(middle.map(({ kernels }) => kernels[index]!.seconds));
-      const work = groupWork(fn, group, stateBytes);
+      const work = groupWork(fn, group);
       return {
         group: group.name,
         kind: group.kind,

@@ -3,12 +3,17 @@ import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { positionAt } from '../diagnostics/diagnostic.js';
 import type { Program } from '../ir/program.js';
 import type { Loc } from '../ir/types.js';
+import type { CostTable } from '../plan/cost-table.js';
 import { trainStep } from '../plan/facts.js';
+import type { FastestChoice } from '../plan/fastest.js';
 import { type Footprint, footprint } from '../plan/footprint.js';
 import type { Plan, StagedOps } from '../plan/plan.js';
 import { type PlanFacts, reportPlan } from '../plan/report.js';
+import { type PlanTimes, planTimes } from '../plan/times.js';
+import { rulePolicy } from '../precision/policy.js';
 import { workspaceOf } from '../runtime/select.js';
 import type { Compiled } from './compile.js';
+import { costsName } from './costs.js';
 import { lintProgram } from './lint.js';
 import { type PlanSummary, summarizePlan } from './summary.js';
 
@@ -20,11 +25,20 @@ export interface PlanWarning {
   readonly place: Loc | null;
 }
 
+export interface PredictedTime extends Pick<PlanTimes, 'stepMs' | 'restMs' | 'estimatedKernels'> {
+  /** The table of costs: backend, device, threads. */
+  readonly costs: string;
+  /** What policy `fastest` compared, where it chose just now. */
+  readonly candidates: readonly { readonly name: string; readonly stepMs: number; readonly taken: boolean }[];
+}
+
 /** All that `ampc plan` shows; the JSON form is described by schemas/plan.schema.json. */
 export interface PlanReport extends PlanSummary, PlanFacts {
   readonly batch: number;
   /** Memory of the same model in fp32. */
   readonly fp32Memory: Footprint;
+  /** Null where the kernels were not measured. */
+  readonly predicted: PredictedTime | null;
   readonly warnings: readonly PlanWarning[];
 }
 
@@ -38,13 +52,9 @@ function stagedOf({ functions }: Plan): StagedOps {
 
 /** The plan of the same program with every value in f32: no low format, no pin, no loss scale. */
 export function planInFp32({ recipe, ...graphs }: Program, plan: Plan): Plan {
-  const { policy, backend } = plan;
-  const staged = stagedOf(plan);
-  const precision = { ...recipe.precision, compute: 'f32', pins: [], lossScaling: { kind: 'none' } } as const;
-  return compileProgram(
-    { ...graphs, recipe: { ...recipe, precision } },
-    { backend, low: [], staged, policy: policy as 'mixed' | 'autocast' },
-  );
+  const { chosen: _, ...spec } = recipe.precision;
+  const precision = { ...spec, policy: rulePolicy(recipe.precision), compute: 'f32', pins: [], lossScaling: { kind: 'none' } } as const;
+  return compileProgram({ ...graphs, recipe: { ...recipe, precision } }, { backend: plan.backend, low: [], staged: stagedOf(plan) });
 }
 
 function warning({ code, message, why, fix, span }: Diagnostic, text: string): PlanWarning {
@@ -58,14 +68,23 @@ async function memoryOf(plan: Plan): Promise<Footprint> {
   return { ...memory, workspace: memory.workspace + beside, total: memory.total + beside };
 }
 
+function predicted({ stepMs, restMs, estimatedKernels }: PlanTimes, costs: CostTable, choice: FastestChoice | undefined): PredictedTime {
+  const candidates = (choice?.candidates ?? []).map((candidate) => {
+    return { name: candidate.name, stepMs: candidate.seconds * 1000, taken: candidate === choice?.best };
+  });
+  return { costs: costsName(costs), stepMs, restMs, estimatedKernels, candidates };
+}
+
 /** Explains a compiled plan: by layer, cast, class of memory and line, against fp32, with warnings. */
-export async function explainPlan({ source, program, plan }: Compiled): Promise<PlanReport> {
+export async function explainPlan({ source, program, plan, costs, choice }: Compiled): Promise<PlanReport> {
+  const times = costs && planTimes(plan, program.recipe.train.accumulate, costs);
   return {
     ...summarizePlan(plan),
     batch: trainStep(plan).batch,
-    ...reportPlan(plan),
+    ...reportPlan(plan, times),
     memory: await memoryOf(plan),
     fp32Memory: await memoryOf(planInFp32(program, plan)),
+    predicted: costs && times ? predicted(times, costs, choice) : null,
     warnings: lintProgram(source, program).map((found) => warning(found, source.text)),
   };
 }

@@ -5,6 +5,7 @@ import { precisionName } from '../ir/types.js';
 import { BACKEND_NAMES, type BackendName } from '../runtime/select.js';
 import { openRun, RUN_FILES } from '../training/run-folder.js';
 import type { Runnable } from './compile.js';
+import type { StoredFormats } from './formats.js';
 import { pickSettings, type Settings } from './settings.js';
 import { VERSION } from './version.js';
 
@@ -19,15 +20,18 @@ export interface RunChoices {
   readonly augment: boolean;
   /** `--max-steps`; a resumed run still stops there unless it has stopped there already. */
   readonly maxSteps?: number;
+  /** What policy `fastest` chose, and pins besides the file's: a run keeps them, whatever is measured later. */
+  readonly formats?: StoredFormats;
 }
 
 /** config.json: the choices, and for a reader everything that follows from them. */
-export function runConfig({ source, program, plan, info }: Runnable, choices: RunChoices): unknown {
+export function runConfig({ source, program, plan, info, formats }: Runnable, { formats: _, ...choices }: RunChoices): unknown {
   return {
     ampc: VERSION,
     file: basename(source.path),
     ...choices,
     settings: pickSettings(choices.settings),
+    ...formats,
     device: info.device,
     precision: precisionName(plan.precision),
     policy: plan.policy,
@@ -38,7 +42,7 @@ export function runConfig({ source, program, plan, info }: Runnable, choices: Ru
 /** The `.amp` file and the choices of the run in `dir`. Throws UserError AMP7205 when it holds none. */
 export async function readRun(dir: string): Promise<{ readonly source: Source; readonly choices: RunChoices }> {
   const { source, config } = await openRun(dir);
-  const { backend, settings, shuffle, augment, maxSteps } = config as Partial<RunChoices>;
+  const { backend, settings, shuffle, augment, maxSteps, pins, fastest } = config as Partial<RunChoices> & StoredFormats;
   const known = BACKEND_NAMES.find((name) => name === backend);
   if (known === undefined || typeof settings !== 'object' || typeof shuffle !== 'boolean' || typeof augment !== 'boolean') {
     throw userError(
@@ -48,7 +52,16 @@ export async function readRun(dir: string): Promise<{ readonly source: Source; r
       'start a new run',
     );
   }
-  return { source, choices: { backend: known, settings, shuffle, augment, ...(typeof maxSteps === 'number' && { maxSteps }) } };
+  const formats = pins === undefined && fastest === undefined ? undefined : { ...(pins && { pins }), ...(fastest && { fastest }) };
+  const choices = {
+    backend: known,
+    settings,
+    shuffle,
+    augment,
+    ...(typeof maxSteps === 'number' && { maxSteps }),
+    ...(formats && { formats }),
+  };
+  return { source, choices };
 }
 
 export async function isFolder(path: string): Promise<boolean> {

@@ -5,7 +5,7 @@ import type { Overrides } from '../lower/overrides.js';
 /** The compute formats by their names in the language. */
 export const PRECISIONS = ['fp32', 'fp16', 'bf16'] as const satisfies readonly PrecisionName[];
 
-export const POLICIES = ['mixed', 'autocast'] as const satisfies readonly PolicyName[];
+export const POLICIES = ['mixed', 'autocast', 'fastest'] as const satisfies readonly PolicyName[];
 
 /** What a caller changes of what the file says. */
 export type Settings = Overrides;

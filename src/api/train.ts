@@ -29,6 +29,10 @@ export interface TrainOptions extends Settings {
   readonly logEvery?: number | undefined;
   /** Worker threads; 0 (the default) means all cores. */
   readonly threads?: number | undefined;
+  /** A file with a table of costs for policy `fastest`, instead of those measured on this machine. */
+  readonly costs?: string | undefined;
+  /** Told what takes a while before the run starts. */
+  readonly onNotice?: ((text: string) => void) | undefined;
   readonly checkpointSteps?: number | undefined;
   /** Aborting it ends the run after the running step, with a checkpoint. */
   readonly signal?: AbortSignal | undefined;
@@ -55,7 +59,7 @@ async function resolveChoices(run: string | undefined, options: TrainOptions): P
     settings: mergeSettings(earlier?.settings ?? {}, options),
     shuffle: options.shuffle ?? earlier?.shuffle ?? true,
     augment: options.augment ?? earlier?.augment ?? true,
-    ...given({ maxSteps: options.maxSteps ?? earlier?.maxSteps }),
+    ...given({ maxSteps: options.maxSteps ?? earlier?.maxSteps, formats: earlier?.formats }),
   };
 }
 
@@ -83,7 +87,16 @@ export async function train(input: string | Source, options: TrainOptions = {}):
   const resumed = await resumedRun(source.path, options);
   const choices = await resolveChoices(resumed, options);
   const { shuffle = true, augment = true } = choices;
-  const runnable = await compileToRun(source, { ...choices.settings, backend: choices.backend ?? options.backend });
+  const { formats } = choices;
+  const { costs, threads, onNotice } = options;
+  const runnable = await compileToRun(source, {
+    ...choices.settings,
+    backend: choices.backend ?? options.backend,
+    formats,
+    costs,
+    threads,
+    onNotice,
+  });
   const { plan, program, backend, info } = runnable;
   const { recipe } = program;
   const dataset = await loadDataset(recipe.dataset.name, options.data);

@@ -1,22 +1,17 @@
-import { compileProgram } from '../compile.js';
-import { userError } from '../diagnostics/diagnostic.js';
-import type { Pin, PrecisionSpec, Program } from '../ir/program.js';
-import type { LowType, PrecisionName } from '../ir/types.js';
+import type { PrecisionName } from '../ir/types.js';
 import { precisionName } from '../ir/types.js';
-import { type GroupTimes, layerCosts, OUTSIDE, pinsOfChoice } from '../plan/costs.js';
-import { phaseOf, trainStep } from '../plan/facts.js';
-import type { Plan } from '../plan/plan.js';
-import { chooseFormats, costOf } from '../precision/min-cut.js';
-import type { Backend, BackendInfo, Executable, Inputs, LoadOptions } from '../runtime/backend.js';
-import { initialStates } from '../training/states.js';
-import { makeInputs } from './bench.js';
-import { type CompileOptions, compileToRun } from './compile.js';
+import { type CostTable, callKey, functionKey, kernelKey, stepCalls, stepCost } from '../plan/cost-table.js';
+import { trainStep } from '../plan/facts.js';
+import type { FastestChoice } from '../plan/fastest.js';
+import { type CompileOptions, compileToRun, type Runnable } from './compile.js';
+import { costsName, keepCosts, machineOf } from './costs.js';
+import { chooseByCosts } from './formats.js';
+import { measureCosts } from './measure-costs.js';
 import { readSource } from './source.js';
 
 export interface TuneOptions extends CompileOptions {
-  /** Timed steps of every plan; default 30. */
+  /** Timed steps of every plan; default: one and a half seconds of them. */
   readonly steps?: number | undefined;
-  readonly threads?: number | undefined;
 }
 
 /** What one layer costs in either format, and which one was chosen. */
@@ -25,14 +20,19 @@ export interface LayerChoice {
   /** Milliseconds of a step; null where the format is not allowed. */
   readonly low_ms: number | null;
   readonly full_ms: number | null;
+  /** By the minimum cut. */
   readonly chosen: PrecisionName;
 }
 
 export interface Candidate {
-  readonly name: 'fp32' | 'autocast' | 'mixed' | 'fastest';
-  /** By the costs of the layers; null for autocast, which they do not describe. */
-  readonly predicted_ms: number | null;
+  readonly name: 'fp32' | 'autocast' | 'mixed' | 'min-cut';
+  /** By the costs that decided, measured before. */
+  readonly predicted_ms: number;
+  /** The sum of its kernels, timed in turns with the steps. */
+  readonly kernels_ms: number;
+  /** Of quick steps, compared within their turns. */
   readonly measured_ms: number;
+  readonly measured_median_ms: number;
 }
 
 export interface Tuning {
@@ -40,168 +40,133 @@ export interface Tuning {
   readonly backend: string;
   readonly precision: PrecisionName;
   readonly batch: number;
+  /** The table of costs: backend, device and threads. */
+  readonly costs: string;
   readonly layers: readonly LayerChoice[];
   /** Milliseconds of a step that belong to no layer, in f32 and with low formats. */
   readonly rest: { readonly low_ms: number; readonly full_ms: number };
   /** 10^9 bytes a second, the price of a cast. */
   readonly bandwidth: number;
   readonly candidates: readonly Candidate[];
+  /** The candidate that policy `fastest` takes by the costs that decided. */
+  readonly taken: Candidate['name'];
   /** The candidate that measured best. */
   readonly best: Candidate['name'];
   /** Lines of the precision section that make the best plan. */
   readonly lines: readonly string[];
 }
 
-interface Setup {
-  readonly program: Program;
-  readonly backend: Backend;
-  readonly info: BackendInfo;
-  readonly load: LoadOptions;
-  readonly steps: number;
+interface Chosen {
+  readonly runnable: Runnable;
+  readonly choice: FastestChoice;
+  readonly costs: CostTable;
 }
 
-function compileWith({ program, info }: Setup, change: Partial<PrecisionSpec>): Plan {
-  const { recipe } = program;
-  const precision: PrecisionSpec = { ...recipe.precision, ...change };
-  return compileProgram(
-    { ...program, recipe: { ...recipe, precision } },
-    { backend: info.name, low: info.capabilities?.low ?? [], staged: info.capabilities?.staged },
-  );
-}
-
-/** Loads plans, hands their executables over, and disposes of them. */
-async function withLoaded<T>(
-  { backend, load, program }: Setup,
-  plans: readonly Plan[],
-  use: (executables: readonly Executable[]) => Promise<T>,
-): Promise<T> {
-  const executables: Executable[] = [];
-  try {
-    for (const plan of plans) {
-      const executable = await backend.load(plan, load);
-      executables.push(executable);
-      await executable.writeStates(initialStates(plan, program.recipe.train.seed));
-    }
-    return await use(executables);
-  } finally {
-    for (const executable of executables) await executable.dispose();
-  }
-}
-
-const WARMUP = 3;
-
-/** The mean over the fastest third: whatever else the machine does only adds time. */
-function typical(times: readonly number[]): number {
-  const fastest = [...times].sort((a, b) => a - b).slice(0, Math.ceil(times.length / 3));
-  return fastest.reduce((sum, time) => sum + time, 0) / fastest.length;
-}
-
-/** Seconds of each kernel of each plan's training step. The plans take turns, so that a disturbance meets all of them. */
-async function kernelTimes(executables: readonly Executable[], inputs: Inputs, steps: number): Promise<readonly GroupTimes[]> {
-  const times = executables.map(() => new Map<string, number[]>());
-  for (let i = 0; i < WARMUP + steps; i += 1) {
-    for (const [index, executable] of executables.entries()) {
-      const started = performance.now();
-      const kernels = await executable.profile!('train_step', inputs);
-      await executable.drain();
-      if (i < WARMUP) continue;
-      const outside = (performance.now() - started) / 1000 - kernels.reduce((sum, { seconds }) => sum + seconds, 0);
-      for (const { group, seconds } of [...kernels, { group: OUTSIDE, seconds: outside }])
-        times[index]!.set(group, [...(times[index]!.get(group) ?? []), seconds]);
-    }
-  }
-  return times.map((byGroup) => new Map([...byGroup].map(([group, seconds]) => [group, typical(seconds)])));
-}
-
-/** Milliseconds of a step of each plan, taking turns. */
-async function stepTimes(setup: Setup, plans: readonly Plan[], inputs: Inputs): Promise<readonly number[]> {
-  return withLoaded(setup, plans, async (executables) => {
-    const times = plans.map((): number[] => []);
-    for (let i = 0; i < WARMUP + setup.steps; i += 1) {
-      for (const [index, executable] of executables.entries()) {
-        const started = performance.now();
-        await executable.call('train_step', inputs);
-        await executable.drain();
-        if (i >= WARMUP) times[index]!.push(performance.now() - started);
-      }
-    }
-    return times.map(typical);
-  });
-}
-
-/** Which layers a plan computes in the low format. */
-function formatsOf(plan: Plan, layers: readonly string[], format: LowType): readonly boolean[] {
-  const { nodes } = trainStep(plan).graph;
-  const found = nodes.filter((node) => node.type.dtype === format && node.op !== 'cast' && phaseOf(node) === 'forward');
-  const low = new Set(found.map(({ layer }) => layer));
-  return layers.map((layer) => low.has(layer));
+/** Compiles the file for a choice of formats, whatever policy it names; a file in fp32 is tried with fp16. */
+async function choose(file: string, options: TuneOptions, fresh: boolean): Promise<Chosen> {
+  const runnable = await compileToRun(await readSource(file), { ...options, policy: 'mixed' });
+  const { recipe } = runnable.program;
+  const { precision } = recipe;
+  const program =
+    precision.compute === 'f32'
+      ? { ...runnable.program, recipe: { ...recipe, precision: { ...precision, compute: 'f16' } } }
+      : runnable.program;
+  return {
+    runnable,
+    ...(await chooseByCosts(program as Runnable['program'], runnable, { ...options, fresh })),
+  };
 }
 
 const milliseconds = (seconds: number): number | null => (Number.isFinite(seconds) ? seconds * 1000 : null);
 
+function linesOf({ name, precision }: FastestChoice['candidates'][number], low: PrecisionName): readonly string[] {
+  const computing = `compute ${precisionName(precision.compute)}`;
+  if (name === 'fp32') return ['compute fp32'];
+  if (name === 'autocast') return [`compute ${low}`, 'policy autocast'];
+  const own = precision.pins.filter(({ reason }) => reason !== undefined);
+  return [computing, ...own.map(({ pattern, dtype }) => `keep ${pattern} in ${precisionName(dtype)}`)];
+}
+
 /**
- * Finds the formats that make the training step fastest on this machine. Every kernel is timed in f32 and in the low format; a minimum cut chooses the
- * format of every layer, with casts priced by the device's bandwidth; then fp32, autocast, mixed and the choice are timed as they are, and the best
- * is returned with the lines that make it. Losses and softmax stay in f32, and pins of the file hold. Throws UserError as `bench`, and AMP6012 for
- * a backend that cannot time its kernels.
+ * Finds the formats that make the training step fastest on this machine, as policy `fastest` does, and then times fp32, autocast, mixed and the formats of
+ * the minimum cut as they are, in turns with all their kernels; the table of costs keeps what was found. Losses and softmax stay in f32, and pins of the file
+ * hold. Throws UserError as `bench`, and AMP6012 for a backend that cannot time its kernels.
  */
 export async function tune(file: string, options: TuneOptions = {}): Promise<Tuning> {
-  const { program, backend, info, plan: filePlan } = await compileToRun(await readSource(file), options);
-  const { compute, pins } = program.recipe.precision;
-  const format = compute === 'f32' ? 'f16' : compute;
+  const { runnable, choice, costs: first } = await choose(file, options, true);
+  const { backend, info, program } = runnable;
+  const { train, classes } = program.recipe;
   const load = options.threads === undefined ? {} : { threads: options.threads };
-  const setup: Setup = { program, backend, info, load, steps: options.steps ?? 30 };
-  const fp32 = compileWith(setup, { compute: 'f32', lossScaling: { kind: 'none' }, pins: [] });
-  const mixed = compileWith(setup, { compute: format, policy: 'mixed' });
-  const autocast = compileWith(setup, { compute: format, policy: 'autocast' });
-
-  const bandwidth = ((await backend.limits?.({ ...load, seconds: 0.5 }))?.memory.all ?? 10) * 1e9;
-  const inputs = makeInputs(filePlan, 'train_step', program.recipe.classes);
-  const [fullTimes, lowTimes] = await withLoaded(setup, [fp32, mixed], async (executables) => {
-    if (executables[0]!.profile === undefined)
-      throw userError('AMP6012', `the ${info.name} backend cannot time its kernels`, undefined, 'use --backend cpu');
-    return (await kernelTimes(executables, inputs, setup.steps)) as [GroupTimes, GroupTimes];
+  const setup = { backend, load, seed: train.seed, classes, accumulate: train.accumulate, steps: options.steps, whole: true };
+  const plans = choice.candidates.map(({ plan }) => plan);
+  const { rates, kernels, steps } = await measureCosts(plans, setup);
+  const costs: CostTable = { ...first, rates, kernels };
+  await keepCosts(machineOf(info, options.threads), rates, kernels);
+  const candidates = choice.candidates.map((candidate, index) => {
+    return { ...candidate, kernels: stepCost(candidate.plan, train.accumulate, costs).seconds, measured: steps[index]! };
   });
-  const costs = layerCosts({ full: trainStep(fp32), low: trainStep(mixed), fullTimes, lowTimes, pins, bandwidth });
-  const { problem, layers, rest } = costs;
-  const { low } = chooseFormats(problem);
-  const compileMixed = (extra: readonly Pin[]) => compileWith(setup, { compute: format, policy: 'mixed', pins: [...extra, ...pins] });
-  const chosenPins = pinsOfChoice(costs, low, format, (extra) => trainStep(compileMixed(extra)));
-  const predict = (choices: readonly boolean[]) => milliseconds(costOf(problem, choices) + (choices.includes(true) ? rest.low : rest.full));
-
-  const choice = { name: 'fastest', plan: compileMixed(chosenPins), predicted_ms: predict(low) } as const;
-  const plans = [
-    { name: 'fp32', plan: fp32, predicted_ms: predict(layers.map(() => false)) },
-    { name: 'autocast', plan: autocast, predicted_ms: null },
-    { name: 'mixed', plan: mixed, predicted_ms: predict(formatsOf(mixed, layers, format)) },
-    // Without pins it is mixed itself.
-    ...(chosenPins.length === 0 ? [] : [choice]),
-  ] as const;
-  const times = await stepTimes(
-    setup,
-    plans.map(({ plan }) => plan),
-    inputs,
-  );
-  const candidates = plans.map(({ name, predicted_ms }, index): Candidate => ({ name, predicted_ms, measured_ms: times[index]! }));
-  const best = [...candidates].sort((a, b) => a.measured_ms - b.measured_ms)[0]!.name;
-  const computing = `compute ${precisionName(format)}`;
-  const keeps = chosenPins.map(({ pattern, dtype }) => `keep ${pattern} in ${precisionName(dtype)}`);
-  const lines = { fp32: ['compute fp32'], autocast: [computing, 'policy autocast'], mixed: [computing], fastest: [computing, ...keeps] }[
-    best
-  ];
+  const { problem, layers, rest } = choice.costs;
+  const best = candidates
+    .filter(({ allowed }) => allowed)
+    .reduce((before, next) => (next.measured.quick < before.measured.quick ? next : before));
+  const low = precisionName(candidates[0]!.precision.compute);
   return {
-    model: filePlan.model,
+    model: runnable.plan.model,
     backend: info.name,
-    precision: precisionName(format),
-    batch: trainStep(filePlan).batch,
+    precision: low,
+    batch: trainStep(runnable.plan).batch,
+    costs: costsName(costs),
     layers: layers.map((layer, unit): LayerChoice => {
       const { low: fast, full } = problem.units[unit]!;
-      return { layer, low_ms: milliseconds(fast), full_ms: milliseconds(full), chosen: low[unit] ? precisionName(format) : 'fp32' };
+      return { layer, low_ms: milliseconds(fast), full_ms: milliseconds(full), chosen: choice.low[unit] ? low : 'fp32' };
     }),
     rest: { low_ms: rest.low * 1000, full_ms: rest.full * 1000 },
-    bandwidth: bandwidth * 1e-9,
-    candidates,
-    best,
-    lines,
+    bandwidth: rates.cast * 1e-9,
+    candidates: candidates.map(({ name, seconds, kernels: sum, measured }): Candidate => {
+      const whole = { measured_ms: measured.quick * 1000, measured_median_ms: measured.median * 1000 };
+      return { name, predicted_ms: seconds * 1000, kernels_ms: sum * 1000, ...whole };
+    }),
+    taken: choice.best.name,
+    best: best.name,
+    lines: linesOf(best, low),
+  };
+}
+
+/** One row of a table of costs, as it concerns a file. */
+export interface KernelRow {
+  readonly kernel: string;
+  readonly ms: number;
+  /** The plans that have the kernel, and how often in a step. */
+  readonly uses: readonly { readonly plan: Candidate['name']; readonly times: number }[];
+}
+
+export interface FileCosts {
+  /** Only the kernels of the file's plans. */
+  readonly table: CostTable;
+  readonly name: string;
+  /** Dearest first. */
+  readonly rows: readonly KernelRow[];
+}
+
+/** The costs by which policy `fastest` decides about a file; kernels that were not measured yet are measured. Throws as `tune`. */
+export async function fileCosts(file: string, options: TuneOptions = {}): Promise<FileCosts> {
+  const { runnable, choice, costs } = await choose(file, options, false);
+  const uses = new Map<string, Map<Candidate['name'], number>>();
+  for (const { name, plan } of choice.candidates) {
+    for (const [fn, calls] of stepCalls(plan, runnable.program.recipe.train.accumulate)) {
+      for (const key of [...fn.groups.map((group) => kernelKey(fn, group)), callKey(fn), functionKey(fn)]) {
+        const counts = uses.get(key) ?? new Map<Candidate['name'], number>();
+        uses.set(key, counts.set(name, (counts.get(name) ?? 0) + calls));
+      }
+    }
+  }
+  const known = [...uses].flatMap(([key, counts]) => (costs.kernels[key] === undefined ? [] : [{ key, cost: costs.kernels[key], counts }]));
+  const rows = known.map(({ cost, counts }): KernelRow => {
+    return { kernel: cost.kernel, ms: cost.seconds * 1000, uses: [...counts].map(([plan, times]) => ({ plan, times })) };
+  });
+  return {
+    table: { ...costs, kernels: Object.fromEntries(known.map(({ key, cost }) => [key, cost])) },
+    name: costsName(costs),
+    rows: rows.sort((a, b) => b.ms - a.ms),
   };
 }

@@ -1,6 +1,6 @@
-import { type CastReport, type FormatChange, formatBytes, isSamePlan, type PlanDiff } from '../index.js';
+import { type CastReport, type FormatChange, formatBytes, isSamePlan, type PlanComparison, type PlanDiff } from '../index.js';
 import type { Output } from './output.js';
-import { formatChange } from './plan-view.js';
+import { formatChange, formatMs } from './plan-view.js';
 
 function place(cast: CastReport): string {
   return cast.place === null ? '' : ` at ${cast.place.line}:${cast.place.column}`;
@@ -29,7 +29,7 @@ function formats(change: FormatChange): string {
 }
 
 /** What a comparison found, by kind; evaluation is left out where training says the same. */
-export function printDiff(diff: PlanDiff, output: Output): void {
+export function printDiff(diff: PlanDiff, stepMs: PlanComparison['stepMs'], output: Output): void {
   if (isSamePlan(diff)) {
     output.line('the plans are the same');
     return;
@@ -60,6 +60,10 @@ export function printDiff(diff: PlanDiff, output: Output): void {
       diff.memory.map(({ name, before, after }) => [name, formatBytes(before), formatBytes(after), formatChange(before, after)]),
     );
   }
+  const { before: was, after: is } = stepMs;
+  output.line();
+  if (was !== null && is !== null) output.line(`predicted step time: ${formatMs(was)} -> ${formatMs(is)} (${formatChange(was, is)})`);
+  else output.line(output.style('dim', 'predicted step time: not measured for both plans (ampc tune FILE)'));
   const elsewhere = [...diff.formats, ...diff.ops, ...diff.reasons].filter((part) => !isTraining(part)).length;
   if (elsewhere > 0) output.line(output.style('dim', `and ${elsewhere} changes of the same kinds in the other functions: --json has them`));
 }

@@ -31,6 +31,7 @@ export const options = {
   policy: () => new Option('--policy <name>', `precision policy: ${POLICIES.join(', ')}`).argParser(oneOf(POLICIES)),
   batch: () => new Option('--batch <n>', 'images per step').argParser(integer(1)),
   threads: () => new Option('--threads <n>', 'worker threads (default: every core); the results are the same').argParser(integer(0)),
+  costs: () => new Option('--costs <file>', "for policy fastest: a table of the kernels' times instead of those measured on this machine"),
   data: () => new Option('--data <dir>', 'folder of the data set (default: $AMPC_DATA, else a cache folder)'),
   json: () => new Option('--json', 'JSON lines on stdout; text for people on stderr').default(false),
   set: () =>

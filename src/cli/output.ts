@@ -68,6 +68,9 @@ export class Output {
     this.#stderr.write(`${text}\n`);
   }
 
+  /** What takes a while, for a person who waits; to stderr. */
+  readonly notice = (text: string): void => this.error(text);
+
   /** One JSON line on stdout; nothing without `--json`. */
   event(value: object): void {
     if (this.json) this.#stdout.write(`${JSON.stringify(value)}\n`);

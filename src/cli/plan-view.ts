@@ -15,9 +15,30 @@ export function formatChange(before: number, after: number): string {
   return `${percent < 0 ? '' : '+'}${percent.toFixed(1)} %`;
 }
 
-function printLayers({ layers }: PlanReport, output: Output): void {
+/** `4.21 ms`, with as many digits as a measurement deserves. */
+export function formatMs(ms: number): string {
+  return `${ms < 10 ? ms.toFixed(3) : ms < 1000 ? ms.toFixed(1) : ms.toFixed(0)} ms`;
+}
+
+const timeHead = (shown: boolean) => (shown ? ['predicted'] : []);
+const timeCell = (ms: number | null) => (ms === null ? [] : [formatMs(ms)]);
+
+function printLayers({ layers, predicted }: PlanReport, output: Output): void {
   output.table(
-    ['layer', 'op', 'reads', 'gives', 'gradient', 'of parameters', 'rule', 'at', 'casts', 'moved', 'saved'],
+    [
+      'layer',
+      'op',
+      'reads',
+      'gives',
+      'gradient',
+      'of parameters',
+      'rule',
+      'at',
+      'casts',
+      'moved',
+      'saved',
+      ...timeHead(predicted !== null),
+    ],
     layers.map((layer) => [
       layer.layer,
       layer.op,
@@ -30,19 +51,21 @@ function printLayers({ layers }: PlanReport, output: Output): void {
       String(layer.casts),
       formatBytes(layer.castBytes),
       formatBytes(layer.savedBytes),
+      ...timeCell(layer.ms),
     ]),
   );
 }
 
 function printCasts(casts: readonly CastReport[], output: Output): void {
   output.table(
-    ['cast', 'from', 'to', 'shape', 'moved', 'pass', 'why', 'at'],
+    ['cast', 'from', 'to', 'shape', 'moved', ...timeHead(casts.some(({ ms }) => ms !== null)), 'pass', 'why', 'at'],
     casts.map((cast) => [
       cast.value,
       cast.from,
       cast.to,
       `[${cast.shape.join(',')}]`,
       formatBytes(cast.bytesMoved),
+      ...timeCell(cast.ms),
       cast.phase,
       cast.why,
       at(cast.place),
@@ -68,12 +91,28 @@ function printRules(ids: readonly RuleId[], output: Output): void {
   for (const id of ids) output.line(output.style('dim', `  ${id}: ${RULES[id].title}`));
 }
 
+function printTimes({ predicted }: PlanReport, output: Output): void {
+  if (predicted === null) {
+    output.line(output.style('dim', 'step time not measured here: ampc tune FILE times the kernels, and plans then say what they take'));
+    return;
+  }
+  const { stepMs, restMs, estimatedKernels, costs, candidates } = predicted;
+  const guessed = estimatedKernels === 0 ? '' : `, ${estimatedKernels} kernels estimated by its rates`;
+  output.line(
+    `${output.style('bold', formatMs(stepMs))} a step predicted, ${formatMs(restMs)} of it outside of layers (costs of ${costs}${guessed})`,
+  );
+  if (candidates.length === 0) return;
+  const list = candidates.map(({ name, stepMs: ms }) => `${name} ${formatMs(ms)}`).join(', ');
+  output.line(`policy fastest compared ${list} and took ${output.style('bold', candidates.find(({ taken }) => taken)?.name ?? 'none')}`);
+}
+
 /** The plan for a person: layers, casts, memory, sizes. */
 export function printReport(report: PlanReport, output: Output): void {
   const { model, policy, precision, backend, batch, parameters, scaling, functions, casts } = report;
   output.line(`${output.style('bold', model)}: ${precision}, policy ${policy}, backend ${backend}, batch ${batch}`);
   const scale = scaling.kind === 'none' ? 'no loss scaling' : `${scaling.kind} loss scale from ${formatCount(scaling.init)}`;
   output.line(`${formatCount(parameters)} parameters, ${scale}`);
+  printTimes(report, output);
   output.line();
   printLayers(report, output);
   printRules([...new Set(report.layers.map(({ rule }) => rule))], output);

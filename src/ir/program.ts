@@ -18,6 +18,8 @@ export interface Pin {
   readonly pattern: string;
   readonly dtype: FloatType;
   readonly line: number;
+  /** Rule id and reason of a pin that no line of the file wrote: `fastest: 0.21 ms in f32, 0.34 ms in f16`. */
+  readonly reason?: string;
 }
 
 export type LossScaling =
@@ -36,11 +38,17 @@ export type LossScaling =
       readonly abortAfter: number;
     };
 
-export type PolicyName = 'mixed' | 'autocast';
+/** The policies that decide by rules alone. */
+export type RulePolicy = 'mixed' | 'autocast';
+
+/** `fastest` chooses a rule policy and pins by measured time. */
+export type PolicyName = RulePolicy | 'fastest';
 
 export interface PrecisionSpec {
   readonly compute: FloatType;
   readonly policy: PolicyName;
+  /** Under `fastest`, once formats are chosen: the policy that decides where no pin does, and why `compute` is what it is where the file says otherwise. */
+  readonly chosen?: { readonly basis: RulePolicy; readonly reason?: string };
   /** Undefined: dynamic for fp16, none for the others. */
   readonly lossScaling: LossScaling | undefined;
   readonly pins: readonly Pin[];

@@ -71,7 +71,7 @@ export function readPrecision(section: PrecisionSection | undefined, scope: Scop
   const policy = required(settings, 'policy').word;
   return {
     compute: FORMATS[required(settings, 'compute').word],
-    policy: policy === 'autocast' ? 'autocast' : 'mixed',
+    policy: policy === 'autocast' || policy === 'fastest' ? policy : 'mixed',
     lossScaling: lossScaling(settings.get('loss_scale'), context),
     pins: items.flatMap((item) => (item.kind === 'keep' ? readKeep(item, context, lines) : [])),
   };

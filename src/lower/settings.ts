@@ -52,6 +52,7 @@ export const PRECISION_SETTINGS: readonly Setting[] = [
   choice('policy', 'how formats are decided', 'mixed', [
     { name: 'mixed', params: [], doc: 'keeps gradients of parameters and biases in fp32 and casts each weight once a step' },
     { name: 'autocast', params: [], doc: "decides as PyTorch's autocast would" },
+    { name: 'fastest', params: [], doc: 'chooses formats by measured time, for each machine; pins and the rules that need fp32 hold' },
   ]),
   choice('loss_scale', 'keeps small gradients from vanishing in fp16; by default dynamic for fp16 and none for the others', undefined, [
     {

@@ -4,6 +4,7 @@ import { elementCount, isFloat } from '../ir/types.js';
 import { isOpName, opDefinition } from '../ops/index.js';
 import type { FormatCost, FormatProblem, SharedCast } from '../precision/min-cut.js';
 import { findPin } from '../precision/pins.js';
+import { castBytes } from './cost-table.js';
 import { phaseOf, readersOf } from './facts.js';
 import type { Group, PlanFunction } from './plan.js';
 
@@ -24,10 +25,12 @@ export function layerTimes(fn: PlanFunction, times: GroupTimes): ReadonlyMap<str
   return byLayer;
 }
 
-/** A kernel belongs to the layer of its first op; what is fused behind it comes for free. */
-function ownerOf(graph: Graph, group: Group): string {
+/** A kernel belongs to the layer of its contraction, else of its first op; what is fused to it comes for free. */
+export function ownerOf(graph: Graph, group: Group): string {
   if (group.kind === 'update' || group.kind === 'scalar') return '';
-  return group.nodes.map((id) => graph.nodes[id]!.layer).find((layer) => layer !== '') ?? '';
+  const nodes = group.nodes.map((id) => graph.nodes[id]!);
+  const contraction = nodes.find(({ op }) => opDefinition(op).kind === 'contraction');
+  return contraction?.layer ?? nodes.find(({ layer }) => layer !== '')?.layer ?? '';
 }
 
 /** Casts between layers have their own price, which depends on both; the casts of weights are part of their layer. */
@@ -70,7 +73,7 @@ export interface LayerCosts {
 
 /** Seconds of a cast: it reads one format and writes the other. */
 function castSeconds(elements: number, bandwidth: number): number {
-  return (6 * elements) / bandwidth;
+  return castBytes(elements) / bandwidth;
 }
 
 /**

@@ -7,6 +7,7 @@ import { castFacts, type Phase, phaseOf, placements, type ScalingFact, scalingFa
 import { type Footprint, footprint, storedClasses } from './footprint.js';
 import { isDeclaration } from './fuse.js';
 import type { FunctionName, Plan, PlanFunction } from './plan.js';
+import type { PlanTimes } from './times.js';
 
 /** One layer of the training step. */
 export interface LayerReport {
@@ -29,6 +30,8 @@ export interface LayerReport {
   /** Bytes that the layer keeps for the backward pass. */
   readonly savedBytes: number;
   readonly flops: number;
+  /** Predicted milliseconds of its kernels in a training step; null where these were not measured. */
+  readonly ms: number | null;
 }
 
 export interface CastReport {
@@ -45,6 +48,8 @@ export interface CastReport {
   readonly why: string;
   readonly layer: string;
   readonly place: Loc | null;
+  /** Predicted milliseconds, of those of its layer; null where they were not measured, and outside of the training step. */
+  readonly ms: number | null;
 }
 
 /** One line of the plan, taken apart. */
@@ -106,7 +111,7 @@ export function layerNames(fn: PlanFunction): readonly string[] {
   return [...new Set(order)].filter((layer) => layer !== '');
 }
 
-function layerReports(fn: PlanFunction): readonly LayerReport[] {
+function layerReports(fn: PlanFunction, times: PlanTimes | undefined): readonly LayerReport[] {
   const { graph } = fn;
   const classes = storedClasses(fn);
   const casts = castFacts(fn);
@@ -134,15 +139,16 @@ function layerReports(fn: PlanFunction): readonly LayerReport[] {
         castBytes: own.reduce((sum, cast) => sum + cast.bytesMoved, 0),
         savedBytes: saved.reduce((sum, node) => sum + byteLength(node.type), 0),
         flops: nodes.reduce((sum, node) => sum + flopsOf(fn, node), 0),
+        ms: times === undefined ? null : (times.layers.get(layer) ?? 0),
       },
     ];
   });
 }
 
 /** The casts of all functions. */
-export function castReports(plan: Plan): readonly CastReport[] {
+export function castReports(plan: Plan, times?: PlanTimes): readonly CastReport[] {
   return plan.functions.flatMap((fn) =>
-    castFacts(fn).map(({ node, value, phase, kernel, bytesMoved }): CastReport => {
+    castFacts(fn).map(({ node, value, phase, kernel, bytesMoved }, index): CastReport => {
       return {
         function: fn.name,
         value,
@@ -156,6 +162,7 @@ export function castReports(plan: Plan): readonly CastReport[] {
         why: node.why ?? '',
         layer: node.layer,
         place: node.loc ?? null,
+        ms: fn.name === 'train_step' ? (times?.casts[index] ?? null) : null,
       };
     }),
   );
@@ -189,12 +196,12 @@ export function lineReports(fn: PlanFunction): readonly LineReport[] {
     });
 }
 
-/** Takes a plan apart: by layer, by cast, by class of memory, by line. */
-export function reportPlan(plan: Plan): PlanFacts {
+/** Takes a plan apart: by layer, by cast, by class of memory, by line; with times where its kernels were measured. */
+export function reportPlan(plan: Plan, times?: PlanTimes): PlanFacts {
   return {
     scaling: scalingFact(plan),
-    layers: layerReports(trainStep(plan)),
-    casts: castReports(plan),
+    layers: layerReports(trainStep(plan), times),
+    casts: castReports(plan, times),
     memory: footprint(plan),
     plan: plan.functions.map((fn) => ({ name: fn.name, lines: lineReports(fn) })),
   };

@@ -6,6 +6,7 @@ import { isFloat } from '../ir/types.js';
 import { opDefinition } from '../ops/index.js';
 import { decide, type Situation } from './decide.js';
 import { findPin } from './pins.js';
+import { rulePolicy } from './policy.js';
 
 /** Every cast of a value to one format, made once and shared by all who read it. */
 class Casts {
@@ -54,6 +55,7 @@ function consumersOf(graph: Graph): Map<ValueId, Node[]> {
  * on its operands' and, in the backward pass, on the forward value's. The result has no value whose format is not decided here.
  */
 export function assignPrecision(graph: Graph, spec: PrecisionSpec): Graph {
+  const policy = rulePolicy(spec);
   const builder = new GraphBuilder();
   const casts = new Casts(builder);
   const consumers = consumersOf(graph);
@@ -65,8 +67,9 @@ export function assignPrecision(graph: Graph, spec: PrecisionSpec): Graph {
     const op = opDefinition(node.op);
     const forward = node.gradOf;
     const situation: Situation = {
-      policy: spec.policy,
+      policy,
       compute: spec.compute,
+      computeReason: spec.chosen?.reason,
       pin: findPin(node, spec.pins),
       operands: node.inputs.map((id) => builder.type(moved[id]!).dtype),
       forward:

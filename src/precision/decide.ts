@@ -1,12 +1,14 @@
-import type { Pin, PolicyName } from '../ir/program.js';
+import type { Pin, RulePolicy } from '../ir/program.js';
 import type { DType, FloatType, Node } from '../ir/types.js';
 import { isFloat } from '../ir/types.js';
 import type { OpDefinition, OperandSpec, PrecisionClass } from '../ops/op.js';
 
 /** What the decision for one node depends on, besides the node. */
 export interface Situation {
-  readonly policy: PolicyName;
+  readonly policy: RulePolicy;
   readonly compute: FloatType;
+  /** Why everything is in f32 where the file says otherwise. */
+  readonly computeReason?: string | undefined;
   readonly pin: Pin | undefined;
   /** Formats of the operands as decided so far. */
   readonly operands: readonly DType[];
@@ -68,10 +70,10 @@ function classFormat(node: Node, op: OpDefinition, precision: PrecisionClass, at
 
 function reason(node: Node, precision: PrecisionClass, format: FloatType, at: Situation): string | undefined {
   if (precision === 'fixed') return node.why;
-  if (at.pin !== undefined) return `pin: keep ${at.pin.pattern} in ${languageName(at.pin.dtype)} (line ${at.pin.line})`;
+  if (at.pin !== undefined) return at.pin.reason ?? `pin: keep ${at.pin.pattern} in ${languageName(at.pin.dtype)} (line ${at.pin.line})`;
   switch (precision) {
     case 'low':
-      return at.compute === 'f32' ? 'fp32: computes in f32' : `low: ${node.op}`;
+      return at.compute === 'f32' ? (at.computeReason ?? 'fp32: computes in f32') : `low: ${node.op}`;
     case 'full':
       return `full: ${node.op}`;
     case 'promote':

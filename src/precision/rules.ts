@@ -28,6 +28,10 @@ export const RULES = {
     meaning: 'Sums are formed in f32; the gradient of a parameter is not rounded on the way to its f32 master.',
   },
   pin: { title: 'the file says so', meaning: 'A `keep` line of the precision section decides; the last one that matches wins.' },
+  fastest: {
+    title: 'measured to be faster',
+    meaning: 'Policy `fastest` chose this format by the measured times of the kernels; pins and the rules that need f32 hold.',
+  },
   fp32: { title: 'the file computes in fp32', meaning: 'There is no low format to choose.' },
   fixed: {
     title: 'part of what the op is',

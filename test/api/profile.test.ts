@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { groupWork, middleThird } from '../../src/api/profile.js';
 import { summarizePlan } from '../../src/api/summary.js';
+import { middleThird } from '../../src/api/timing.js';
 import { compile, type Profile } from '../../src/index.js';
 import { byteLength } from '../../src/ir/types.js';
+import { groupWork } from '../../src/plan/work.js';
 import { createBackend } from '../../src/runtime/cpu/index.js';
 import { findFunction, planStates } from '../../src/training/states.js';
 import { ampc } from '../support/cli.js';
@@ -13,14 +14,15 @@ describe('the work of a group', () => {
   it('adds up to the operations of the step, and counts each value once', async () => {
     const { plan } = await compile('examples/simple-cnn.amp', { backend: 'cpu', precision: 'bf16' });
     const step = findFunction(plan, 'train_step')!;
-    const states = new Map(planStates(plan).map((state) => [state.name, byteLength(state)]));
-    const works = step.groups.map((group) => ({ kind: group.kind, ...groupWork(step, group, states) }));
+    const works = step.groups.map((group) => ({ kind: group.kind, ...groupWork(step, group) }));
     const summary = summarizePlan(plan).functions.find(({ name }) => name === 'train_step')!;
     assert.equal(
       works.reduce((sum, { flops }) => sum + flops, 0),
       summary.flops,
     );
-    assert.ok(works.every(({ kind, bf16, flops }) => bf16 === (kind === 'contraction') && flops > 0 === (kind === 'contraction')));
+    assert.ok(
+      works.every(({ kind, format, flops }) => (format === 'bf16') === (kind === 'contraction') && flops > 0 === (kind === 'contraction')),
+    );
     // Adam reads the weight, both moments and the gradient, and writes all but the gradient.
     const parameters = planStates(plan).filter(({ role }) => role === 'parameter');
     const atLeast = 7 * parameters.reduce((sum, state) => sum + byteLength(state), 0);

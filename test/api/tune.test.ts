@@ -23,7 +23,9 @@ describe('ampc tune', () => {
     assert.deepEqual([result.model, result.backend, result.precision, result.batch], ['Tiny', 'cpu', 'fp16', 8]);
     assert.deepEqual(result.layers.at(-1), { ...result.layers.at(-1), layer: 'loss', low_ms: null, chosen: 'fp32' });
     const names = result.candidates.map(({ name }) => name);
-    assert.deepEqual(names.slice(0, 3), ['fp32', 'autocast', 'mixed']);
+    assert.deepEqual(names.slice(0, 3), ['mixed', 'fp32', 'autocast']);
+    assert.ok(names.includes(result.taken));
+    for (const { predicted_ms } of result.candidates) assert.ok(predicted_ms > 0);
     const best = result.candidates.find(({ name }) => name === result.best)!;
     for (const { measured_ms } of result.candidates) assert.ok(measured_ms >= best.measured_ms && measured_ms > 0);
     assert.match(result.lines[0], /^compute fp(16|32)$/);

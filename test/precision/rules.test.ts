@@ -3,12 +3,22 @@ import { readFileSync } from 'node:fs';
 import { compile, printPlan } from '../../src/index.js';
 import { LINTS } from '../../src/precision/lint.js';
 import { RULE_IDS, RULES, ruleOf } from '../../src/precision/rules.js';
+import { makeWorkspace, type Workspace } from '../support/tiny.js';
 
 const PAGE = readFileSync(new URL('../../docs/precision.md', import.meta.url), 'utf8');
-const EXAMPLE = /^### `(\w+)`: (.*)\n[\s\S]*?```amp\n([\s\S]*?)```\n\n```plan\n([\s\S]*?)```/gm;
+const EXAMPLE = /^### `(\w+)`: (.*)\n([\s\S]*?)```amp\n([\s\S]*?)```\n\n```plan\n([\s\S]*?)```/gm;
+
+/** The table of costs that an example gives, as a file. */
+function costsOf(text: string, work: Workspace): string | undefined {
+  const [, json] = /```json\n([\s\S]*?)```/.exec(text) ?? [];
+  return json === undefined ? undefined : work.file('costs.json', json);
+}
 
 describe('docs/precision.md', () => {
   const examples = [...PAGE.matchAll(EXAMPLE)];
+  const work = makeWorkspace();
+
+  after(() => work.remove());
 
   it('explains every rule, and no other', () => {
     assert.deepEqual(
@@ -17,9 +27,9 @@ describe('docs/precision.md', () => {
     );
   });
 
-  for (const [, id, , text, lines] of examples)
+  for (const [, id, , before, text, lines] of examples)
     it(`has an example of ${id} that is true`, async () => {
-      const { plan } = await compile({ path: `${id}.amp`, text }, { backend: 'reference' });
+      const { plan } = await compile({ path: `${id}.amp`, text }, { backend: 'reference', costs: costsOf(before, work) });
       // Where a value lies in memory, and its number, are no part of the rule.
       const normal = (line: string) =>
         line

@@ -47,6 +47,7 @@ export const addBench: AddCommand = (program, output) => {
     .addOption(options.backend())
     .addOption(options.precision())
     .addOption(options.policy())
+    .addOption(options.costs())
     .addOption(options.batch())
     .addOption(options.set())
     .addOption(options.threads())
@@ -56,12 +57,12 @@ export const addBench: AddCommand = (program, output) => {
     .addOption(options.json())
     .action(async (file: string, choices: BenchOptions & { readonly profile?: boolean }) => {
       if (choices.profile === true) {
-        const result = await profile(file, choices);
+        const result = await profile(file, { ...choices, onNotice: output.notice });
         output.event(result);
         printProfile(output, result);
         return;
       }
-      const result = await bench(file, choices);
+      const result = await bench(file, { ...choices, onNotice: output.notice });
       output.event(result);
       output.line(formatResult(result));
     });

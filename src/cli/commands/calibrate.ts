@@ -14,12 +14,13 @@ export const addCalibrate: AddCommand = (program, output) => {
     .addOption(options.data())
     .addOption(options.precision())
     .addOption(options.policy())
+    .addOption(options.costs())
     .addOption(options.batch())
     .addOption(options.set())
     .addOption(options.threads())
     .addOption(options.json())
     .action(async (file: string, choices: CalibrateOptions) => {
-      const result = await calibrate(file, choices);
+      const result = await calibrate(file, { ...choices, onNotice: output.notice });
       output.event({ event: 'calibrate', ...result });
       if (!output.json) printCalibration(result, output);
     });

@@ -14,6 +14,7 @@ export const addEval: AddCommand = (program, output, exitWith) => {
     .option('--weights <file>', "safetensors file (default: the run's last.safetensors)")
     .addOption(options.backend())
     .addOption(options.data())
+    .addOption(options.costs())
     .addOption(options.threads())
     .addOption(options.json())
     .action(async (target: string, choices: EvaluateOptions) => {
@@ -28,7 +29,7 @@ export const addEval: AddCommand = (program, output, exitWith) => {
         started = true;
       };
       try {
-        const result = await evaluate(target, { ...choices, signal: interrupt.signal, onProgress });
+        const result = await evaluate(target, { ...choices, onNotice: output.notice, signal: interrupt.signal, onProgress });
         bar?.stop();
         if (result === undefined) {
           exitWith(EXIT.interrupted);

@@ -46,6 +46,7 @@ export const addPlan: AddCommand = (program, output, exitWith) => {
     .addOption(options.backend())
     .addOption(options.precision())
     .addOption(options.policy())
+    .addOption(options.costs())
     .addOption(options.batch())
     .addOption(options.set());
   command.action(async (file: string | undefined, choices: PlanOptions) => {
@@ -62,7 +63,7 @@ export const addPlan: AddCommand = (program, output, exitWith) => {
     }
     // Shaders are of a plan in formats that a GPU has, whatever backend would run it here.
     const backend = choices.backend ?? (choices.emit === 'wgsl' ? 'webgpu' : undefined);
-    await show(await compile(file, { ...choices, backend }), choices, output);
+    await show(await compile(file, { ...choices, backend, onNotice: output.notice }), choices, output);
   });
 };
 
@@ -89,10 +90,10 @@ async function show(compiled: Compiled, { emit, dump, explain }: PlanOptions, ou
 /** Prints the comparison; whether every gate holds. */
 async function compare(a: string, b: string, choices: PlanOptions, output: Output): Promise<boolean> {
   const gates = choices.failOn === undefined ? [] : parseGates(choices.failOn);
-  const comparison = await diffPlans(a, b, choices);
+  const comparison = await diffPlans(a, b, { ...choices, onNotice: output.notice });
   const failed = checkGates(gates, comparison);
-  output.event({ ...comparison.diff, failed });
-  if (!output.json) printDiff(comparison.diff, output);
+  output.event({ ...comparison.diff, stepMs: comparison.stepMs, failed });
+  if (!output.json) printDiff(comparison.diff, comparison.stepMs, output);
   if (failed.length > 0) output.error(`\n${failed.join('\n')}`);
   return failed.length === 0;
 }

@@ -20,6 +20,7 @@ export const addTrain: AddCommand = (program, output, exitWith) => {
     .addOption(options.batch())
     .addOption(options.precision())
     .addOption(options.policy())
+    .addOption(options.costs())
     .option('--seed <n>', 'key of the initial weights, shuffling, augmentation and dropout', integer(0))
     .option('--init <weights>', 'safetensors file with the weights to start from')
     .addOption(options.set())
@@ -34,6 +35,7 @@ export const addTrain: AddCommand = (program, output, exitWith) => {
       try {
         const result = await train(file, {
           ...choices,
+          onNotice: output.notice,
           // Commander sets these to true when they are not given; a resumed run then keeps its own.
           shuffle: choices.shuffle === false ? false : undefined,
           augment: choices.augment === false ? false : undefined,

@@ -38,12 +38,13 @@ export const addVerify: AddCommand = (program, output, exitWith) => {
     .addOption(options.data())
     .addOption(options.precision())
     .addOption(options.policy())
+    .addOption(options.costs())
     .addOption(options.batch())
     .addOption(options.set())
     .addOption(options.threads())
     .addOption(options.json())
     .action(async (file: string, choices: Choices) => {
-      const result = await verify(file, choices);
+      const result = await verify(file, { ...choices, onNotice: output.notice });
       output.event({ event: 'verify', ...result });
       const { model, precision, backend, batch, steps, skipped, deviations, limits, pass } = result;
       if (!output.json) {

@@ -1,24 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { PARTS } from '../../codegen/c/emit.js';
 import type { Target } from '../../codegen/c/target.js';
 import { UserError, userError } from '../../diagnostics/diagnostic.js';
+import { cacheFolder } from '../cache-folder.js';
 import { type Compiler, type RunResult, runProgram } from './compiler.js';
-
-/** Where compiled plans are kept: `$AMPC_CACHE`, or `ampc/kernels` in the user's cache folder. */
-export function cacheFolder(): string {
-  const { env, platform } = process;
-  if (env.AMPC_CACHE) return env.AMPC_CACHE;
-  const base =
-    platform === 'win32'
-      ? (env.LOCALAPPDATA ?? join(homedir(), 'AppData', 'Local'))
-      : platform === 'darwin'
-        ? join(homedir(), 'Library', 'Caches')
-        : env.XDG_CACHE_HOME || join(homedir(), '.cache');
-  return join(base, 'ampc', 'kernels');
-}
 
 const SUFFIX = process.platform === 'win32' ? '.dll' : process.platform === 'darwin' ? '.dylib' : '.so';
 

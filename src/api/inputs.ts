@@ -1,0 +1,22 @@
+import { elementCount } from '../ir/types.js';
+import type { FunctionName, Plan } from '../plan/plan.js';
+import type { InputData } from '../runtime/backend.js';
+import { findFunction, inputNames } from '../training/states.js';
+
+/** One batch of noise with labels, and a learning rate that leaves the weights in a normal range. */
+export function makeInputs(plan: Plan, name: FunctionName, classes: number): Record<string, InputData> {
+  const fn = findFunction(plan, name);
+  if (fn === undefined) throw new Error(`the plan has no ${name}`);
+  const image = fn.graph.nodes.find((node) => node.op === 'input' && node.attrs.name === 'image');
+  if (image === undefined) throw new Error(`${name} has no image`);
+  const noise = new Uint8Array(elementCount(image.type.shape));
+  for (let i = 0; i < noise.length; i += 1) noise[i] = (Math.imul(i, 2654435761) >>> 13) & 255;
+  const all: Record<string, InputData> = {
+    image: noise,
+    label: Int32Array.from({ length: fn.batch }, (_, i) => i % classes),
+    lr: Float32Array.of(1e-4),
+    step: Int32Array.of(0),
+  };
+  const wanted = inputNames(fn.graph);
+  return Object.fromEntries(Object.entries(all).filter(([input]) => wanted.has(input)));
+}

@@ -1,0 +1,44 @@
+import { byteLength, type FloatType, isFloat, stringsAttr } from '../ir/types.js';
+import { opDefinition } from '../ops/index.js';
+import { storageRoot } from './fuse.js';
+import type { Group, PlanFunction } from './plan.js';
+
+/** What a kernel does by the plan. */
+export interface GroupWork {
+  /** Operations of its contractions. */
+  readonly flops: number;
+  /** The format that its contractions read; f32 where there is none. */
+  readonly format: FloatType;
+  /** Bytes of the values that it reads, stores and updates, each once. */
+  readonly bytes: number;
+}
+
+export function groupWork({ graph }: PlanFunction, group: Group): GroupWork {
+  const inside = new Set(group.nodes);
+  const read = new Set<number>();
+  let flops = 0;
+  let format: FloatType = 'f32';
+  let updates = 0;
+  for (const id of group.nodes) {
+    const node = graph.nodes[id]!;
+    const op = opDefinition(node.op);
+    const types = node.inputs.map((input) => graph.nodes[input]!.type);
+    if (op.kind === 'contraction') {
+      flops += op.flops?.(types, node.attrs, node.type) ?? 0;
+      format = (types.map(({ dtype }) => dtype).find((dtype) => isFloat(dtype) && dtype !== 'f32') as FloatType | undefined) ?? format;
+    }
+    if (op.effect === true) {
+      const written = new Set(stringsAttr(node.attrs, 'writes'));
+      for (const input of node.inputs) {
+        const state = graph.nodes[input]!;
+        if (state.op === 'state' && written.has(String(state.attrs.name))) updates += byteLength(state.type);
+      }
+    }
+    for (const input of node.inputs) {
+      const root = storageRoot(graph, input);
+      if (!inside.has(root) && graph.nodes[root]!.op !== 'constant') read.add(root);
+    }
+  }
+  const moved = [...read, ...group.stores].reduce((sum, id) => sum + byteLength(graph.nodes[id]!.type), 0);
+  return { flops, format, bytes: moved + updates };
+}
