@@ -84,6 +84,12 @@ function findingsOf(facts: Omit<Diagnosis, 'findings'>, scaling: ScalingFact): F
           ? 'no loss scaling guards the update: lower the learning rate, clip the gradients, or use loss_scale dynamic()'
           : 'the forward pass overflows: no loss scale helps; find the layer with ampc verify and keep it in fp32',
     });
+  if (scaling.kind === 'none' && facts.precision === 'fp16')
+    found.push({
+      severity: 'advice',
+      message: 'no loss scale keeps small gradients from vanishing in fp16',
+      fix: 'use loss_scale dynamic(); ampc calibrate shows what share vanishes at which scale',
+    });
   if (scaling.kind === 'static' && skipped > 0)
     found.push({
       severity: 'problem',
