@@ -147,8 +147,8 @@ export function reachText({ magnitude, limit, dtype, non_finite }: Overflow): st
 
 /** `gradient of conv2d of conv1 (backward, 7:6) reached 120,000, fp16 ends at 65,504`. */
 export function overflowText(overflow: Overflow): string {
-  const { value, phase, place } = overflow;
-  return `${value} (${phase}${place === null ? '' : `, ${place.line}:${place.column}`}) ${reachText(overflow)}`;
+  const { value, phase, place, op, layer } = overflow;
+  return `${value}${op === 'cast' && layer !== '' ? `, cast for ${layer}` : ''} (${phase}${place === null ? '' : `, ${place.line}:${place.column}`}) ${reachText(overflow)}`;
 }
 
 function pinAdvice(layers: readonly string[]): string {
