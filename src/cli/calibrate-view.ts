@@ -94,7 +94,7 @@ export function printCalibration(result: Calibration, output: Output): void {
   }
   output.line();
   for (const { value, max, line } of pins)
-    output.line(`${output.style('bold', line)}   # ${value} reaches ${formatCount(Math.ceil(max))}; fp16 ends at 65,504`);
+    output.line(`${output.style('bold', line)}   # ${value} reaches ${formatCount(Math.round(max))}; fp16 ends at 65,504`);
   if (pins.length === 0) output.line('no value of the forward pass overflows fp16');
   printScale(result, output);
 }

@@ -157,7 +157,12 @@ export class Session {
     const results = await stepper.drain();
     for (const [index, result] of results.entries()) {
       await this.take(result);
-      if (result.skipped && (await this.lookInto(result, results.slice(index + 1)))) break;
+      if (!result.skipped) continue;
+      const started = performance.now();
+      const isReplanned = await this.lookInto(result, results.slice(index + 1));
+      // The next reading of the clock takes it for training.
+      this.trained.ms -= performance.now() - started;
+      if (isReplanned) break;
     }
     if (this.plan.abortAfter !== Number.POSITIVE_INFINITY && this.running.executable === executable)
       await this.watch.refresh(this.step, executable);

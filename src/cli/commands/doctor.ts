@@ -14,7 +14,8 @@ function printScale({ scale, scaleChanges }: Diagnosis, output: Output): void {
   }
   output.line(`loss scale ${scale.first} at first, ${scale.last} at last, between ${scale.lowest} and ${scale.highest}`);
   for (const { step, from, to } of scaleChanges.slice(0, SHOWN)) output.line(`  by step ${step}: ${from} -> ${to}`);
-  if (scaleChanges.length > SHOWN) output.line(`  and ${scaleChanges.length - SHOWN} more changes`);
+  const more = scaleChanges.length - SHOWN;
+  if (more > 0) output.line(`  and ${more} more ${more === 1 ? 'change' : 'changes'}`);
 }
 
 function printOverflows({ overflows, traced, skipped, replans }: Diagnosis, output: Output): void {
