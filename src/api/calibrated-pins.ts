@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { userError } from '../diagnostics/diagnostic.js';
 import type { StoredPin } from '../ir/program.js';
+import { formatMagnitude } from '../numeric/magnitude.js';
 import { phaseOf, scalingFact, trainStep, valueLabel } from '../plan/facts.js';
 import type { Plan } from '../plan/plan.js';
 import { pinCandidates } from '../plan/probe.js';
@@ -26,22 +27,18 @@ export async function readCalibration(path: string): Promise<Calibration> {
   return found as Calibration;
 }
 
-function number(value: number): string {
-  return value >= 1e6 ? value.toExponential(2) : value.toLocaleString('en-US', { maximumFractionDigits: 0 });
-}
-
 /** Why f16 is too short for a value, if it is. */
 function overflowReason(value: ValueCalibration, { steps }: Calibration, scale: number, strict: boolean): string | undefined {
-  const limit = `fp16 ends at ${number(F16_MAX)}`;
+  const limit = `fp16 ends at ${formatMagnitude(F16_MAX)}`;
   const isGradient = value.phase === 'backward';
   const size = value.max * (isGradient ? scale : 1);
-  const times = `in ${steps} calibration ${steps === 1 ? 'step' : 'steps'}${isGradient ? ` at loss scale ${number(scale)}` : ''}`;
-  if (size >= F16_OVERFLOW) return `range: ${value.value} reached ${number(size)} ${times}, ${limit}`;
+  const times = `in ${steps} calibration ${steps === 1 ? 'step' : 'steps'}${isGradient ? ` at loss scale ${formatMagnitude(scale)}` : ''}`;
+  if (size >= F16_OVERFLOW) return `range: ${value.value} reached ${formatMagnitude(size)} ${times}, ${limit}`;
   if (value.non_finite > 0) return `range: ${value.value} was infinite or NaN ${times}`;
   if (!strict || isGradient) return undefined;
   if (value.proved === null) return `range: no bound is proved for ${value.value}, ${limit}`;
   return value.proved >= F16_OVERFLOW
-    ? `range: ${value.value} may reach ${number(value.proved)} with the calibrated weights, ${limit}`
+    ? `range: ${value.value} may reach ${formatMagnitude(value.proved)} with the calibrated weights, ${limit}`
     : undefined;
 }
 

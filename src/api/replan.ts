@@ -35,7 +35,7 @@ export class RunPlans implements Replanner {
     const { formats } = this.runnable;
     const all = { ...formats, pins: [...(formats?.pins ?? []), ...pins] };
     const program = withStoredFormats(this.context.program, all);
-    const plan = compileProgram(program, { backend: info.name, low: info.capabilities?.low ?? [] });
+    const plan = compileProgram(program, { backend: info.name, low: info.capabilities?.low ?? [], staged: info.capabilities?.staged });
     return { source, backend, info, program, plan, formats: all };
   }
 

@@ -1,3 +1,4 @@
+import { formatMagnitude } from '../numeric/magnitude.js';
 import { type ScalingFact, scalingFact } from '../plan/facts.js';
 import { parsePlan } from '../plan/parse.js';
 import type { EpochEvent, TrainEvent, WarningEvent } from './events.js';
@@ -53,20 +54,17 @@ function needsPin({ pinned, keep, phase, times }: OverflowStory): boolean {
   return !pinned && keep.length > 0 && (phase === 'forward' || times >= REPEATED);
 }
 
-function number(value: number): string {
-  return value >= 1e6 ? value.toExponential(2) : value.toLocaleString('en-US', { maximumFractionDigits: 0 });
-}
-
 function overflowFinding(story: OverflowStory): Finding {
   const { value, phase, times, largest, limit, keep, lowestScale } = story;
   const steps = `${times} skipped ${times === 1 ? 'step' : 'steps'}`;
-  const reach = largest === null || largest <= limit ? '' : `, with up to ${number(largest)} where fp16 ends at ${number(limit)}`;
+  const reach =
+    largest === null || largest <= limit ? '' : `, with up to ${formatMagnitude(largest)} where fp16 ends at ${formatMagnitude(limit)}`;
   const lines = keep.map((layer) => `keep ${layer} in fp32`).join('; ');
   return phase === 'forward'
     ? { severity: 'problem', message: `${value} overflowed in the forward pass of ${steps}${reach}`, fix: `no loss scale helps: ${lines}` }
     : {
         severity: 'advice',
-        message: `${value} was the first to overflow in ${steps}${reach}, down to a loss scale of ${number(lowestScale)}`,
+        message: `${value} was the first to overflow in ${steps}${reach}, down to a loss scale of ${formatMagnitude(lowestScale)}`,
         fix: `${lines}, so that it no longer holds the scale down`,
       };
 }

@@ -1,6 +1,7 @@
 import { type UserError, userError } from '../diagnostics/diagnostic.js';
 import { printNode } from '../ir/print.js';
 import { type DType, type Graph, type Loc, type Node, precisionName } from '../ir/types.js';
+import { formatMagnitude } from '../numeric/magnitude.js';
 import { phaseOf, valueLabel } from '../plan/facts.js';
 import type { FunctionName, Plan } from '../plan/plan.js';
 import { probePlan } from '../plan/probe.js';
@@ -134,14 +135,10 @@ export async function explainOverflow(context: TraceContext, { found, inputs }: 
   return (await measure(context, found, inputs)) ?? describe(found.function, graph, graph.nodes[found.node]!, undefined);
 }
 
-function number(value: number): string {
-  return value >= 1e6 ? value.toExponential(2) : value.toLocaleString('en-US', { maximumFractionDigits: 0 });
-}
-
 /** `reached 120,000, fp16 ends at 65,504`. */
 export function reachText({ magnitude, limit, dtype, non_finite }: Overflow): string {
   const format = dtype === 'i32' || dtype === 'u8' || dtype === 'bool' ? dtype : precisionName(dtype);
-  if (magnitude !== null && magnitude > limit) return `reached ${number(magnitude)}, ${format} ends at ${number(limit)}`;
+  if (magnitude !== null && magnitude > limit) return `reached ${formatMagnitude(magnitude)}, ${format} ends at ${formatMagnitude(limit)}`;
   return `is infinite or NaN${non_finite === null ? '' : ' before it is rounded'} in ${format}`;
 }
 
