@@ -319,8 +319,7 @@ export class Session {
 
   /** last.safetensors, and best.safetensors when there is none or `scores` beat all before (first come, first kept). */
   async saveLast(states: StateValues, scores: Scores | undefined): Promise<void> {
-    const { run } = this.options;
-    const { plan } = this.running;
+    const [{ run }, { plan }] = [this.options, this.running];
     await saveWeights(join(run, RUN_FILES.last), plan, states);
     if (this.best !== undefined && (scores === undefined || scores.accuracy <= this.best.accuracy)) return;
     await saveWeights(join(run, RUN_FILES.best), plan, states);
@@ -330,8 +329,7 @@ export class Session {
   /** All reported steps must have been drained. */
   async checkpoint(states?: StateValues): Promise<void> {
     const values = states ?? (await this.executable.readStates());
-    const { step, epoch, stepInEpoch, tally, skipsInARow, last, best, seconds, epochSeconds } = this;
-    const { watch, pins } = this;
+    const { step, epoch, stepInEpoch, tally, skipsInARow, watch, pins, last, best, seconds, epochSeconds } = this;
     const position: RunPosition = {
       step,
       epoch,
