@@ -29,6 +29,7 @@ export {
 } from './api/tune.js';
 export { type Deviation, type Verification, type VerifyOptions, verify } from './api/verify.js';
 export { VERSION } from './api/version.js';
+export { writeResult } from './api/write-result.js';
 export { type Diagnostic, type Source, UserError } from './diagnostics/diagnostic.js';
 export { renderDiagnostic, renderDiagnostics } from './diagnostics/render.js';
 export type { Program, Recipe } from './ir/program.js';
@@ -53,5 +54,5 @@ export { fetchDataset } from './training/data/fetch.js';
 export { DATASET_NAMES, verifyDataset } from './training/data/load.js';
 export type { Diagnosis } from './training/diagnose.js';
 export type { Evaluation } from './training/evaluate.js';
-export type { EpochEvent, StartEvent, StepEvent, TrainEvent, TrainProgress } from './training/events.js';
+export type { EpochEvent, OverflowEvent, ReplanEvent, StartEvent, StepEvent, TrainEvent, TrainProgress } from './training/events.js';
 export type { Prediction } from './training/predict.js';

@@ -1,3 +1,4 @@
+import type { Source } from '../diagnostics/diagnostic.js';
 import type { Graph, Node, ValueId } from '../ir/types.js';
 import { elementCount, isFloat } from '../ir/types.js';
 import { lowerProgram } from '../lower/lower.js';
@@ -94,8 +95,8 @@ function assumptionsOf(states: ReadonlyMap<string, Float32Array | Int32Array>, g
  * Trains a few steps in f32 and measures every value of the forward and the backward pass: whether f16 could hold it, and which loss scale the
  * gradients call for. The plan is that of the file; only the formats are widened, so that an overflow shows its number. Throws UserError as `train`.
  */
-export async function calibrate(file: string, options: CalibrateOptions = {}): Promise<Calibration> {
-  const source = await readSource(file);
+export async function calibrate(input: string | Source, options: CalibrateOptions = {}): Promise<Calibration> {
+  const source = typeof input === 'string' ? await readSource(input) : input;
   const fileBatch = lowerProgram(source, { overrides: pickSettings(options) }).recipe.train.batch;
   const batch = options.batch ?? Math.min(SMALL_BATCH, fileBatch);
   // Sums over micro-batches are f32 bookkeeping: one step is one micro-batch here.

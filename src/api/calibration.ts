@@ -3,7 +3,7 @@ import { precisionName } from '../ir/types.js';
 import { type Phase, phaseOf, scalingFact, trainStep, valueLabel } from '../plan/facts.js';
 import type { Plan, PlanFunction } from '../plan/plan.js';
 import type { Exponents } from '../precision/exponents.js';
-import { adviseScale, lostShare, type ScaleAdvice } from '../precision/loss-scale.js';
+import { adviseScale, lostShare, type ScaleAdvice, type ScaleEffect, scaleEffects } from '../precision/loss-scale.js';
 import { between } from '../precision/range.js';
 import { type Assumptions, analyzeRanges, F16_OVERFLOW, largestProvedScale, type ValueRange } from '../precision/ranges.js';
 
@@ -57,6 +57,8 @@ export interface Calibration {
   readonly lost: number;
   readonly values: readonly ValueCalibration[];
   readonly pins: readonly PinAdvice[];
+  /** What becomes of f16 gradients at every power of two from 1 to 2^24; empty where there are none. */
+  readonly scales: readonly ScaleEffect[];
   /** Null where no gradient is in f16. */
   readonly advice: ScaleAdvice | null;
   /** The largest power of two that overflows no gradient whatever the image and the labels, with the weights after the last step; null where none is proved. */
@@ -145,6 +147,7 @@ export function reportCalibration({ plan, whole, nodes, found, assumptions, back
     lost: lostShare(gradients, scale),
     values,
     pins: advisePins(values),
+    scales: scaleEffects(gradients),
     advice: adviseScale(gradients) ?? null,
     proved_scale: (gradients.length === 0 ? undefined : largestProvedScale(whole.graph, assumptions)) ?? null,
   };

@@ -1,12 +1,13 @@
 import { compileProgram } from '../compile.js';
 import type { Source } from '../diagnostics/diagnostic.js';
-import type { Program } from '../ir/program.js';
+import type { Program, StoredPin } from '../ir/program.js';
 import { lowerProgram } from '../lower/lower.js';
 import { type CostTable, stepCost } from '../plan/cost-table.js';
 import type { FastestChoice } from '../plan/fastest.js';
 import type { Plan } from '../plan/plan.js';
 import type { Backend, BackendInfo } from '../runtime/backend.js';
 import { type BackendName, describeBackend, type SelectedBackend, selectBackend } from '../runtime/select.js';
+import { calibratedPins, readCalibration } from './calibrated-pins.js';
 import {
   type CostOptions,
   chooseByCosts,
@@ -27,6 +28,10 @@ export interface CompileOptions extends Settings, CostOptions {
   readonly backend?: BackendChoice | undefined;
   /** Formats that were chosen before and hold without any costs: those of a run. */
   readonly formats?: StoredFormats | undefined;
+  /** A calibration of the file: what f16 could not hold there is pinned to f32. */
+  readonly calibration?: string | undefined;
+  /** With `calibration`: pin also what is not proved to fit in f16. */
+  readonly strictRanges?: boolean | undefined;
 }
 
 export interface Compiled {
@@ -48,13 +53,32 @@ export interface Runnable extends Compiled {
   readonly info: BackendInfo;
 }
 
+/** The formats that are given, with what a calibration adds to them. */
+async function withCalibration(
+  { recipe, ...graphs }: Program,
+  compileFor: (program: Program) => Plan,
+  { calibration, strictRanges = false, formats }: CompileOptions,
+): Promise<StoredFormats | undefined> {
+  if (calibration === undefined) return formats;
+  const others = (formats?.pins ?? []).filter(({ reason }) => !reason.startsWith('range:'));
+  // What overflows does not depend on which formats are fast.
+  const { precision } = recipe;
+  const policy = precision.policy === 'fastest' && (formats === undefined || !isChoiceFor(precision, formats)) ? 'mixed' : precision.policy;
+  const program: Program = { ...graphs, recipe: { ...recipe, precision: { ...precision, policy } } };
+  const planWith = (pins: readonly StoredPin[]) => compileFor(withStoredFormats(program, { ...formats, pins: [...pins, ...others] }));
+  const found = calibratedPins(await readCalibration(calibration), strictRanges, calibration, planWith);
+  return found.length === 0 && others.length === 0 && formats?.fastest === undefined
+    ? undefined
+    : { ...formats, pins: [...found, ...others] };
+}
+
 async function planFor(source: Source, selected: SelectedBackend, options: CompileOptions): Promise<Compiled> {
   const { info } = selected;
   const lowered = lowerProgram(source, { overrides: pickSettings(options) });
   const compileFor = (program: Program) =>
     compileProgram(program, { backend: info.name, low: info.capabilities?.low ?? [], staged: info.capabilities?.staged });
   const { precision } = lowered.recipe;
-  const { formats } = options;
+  const formats = await withCalibration(lowered, compileFor, options);
   const chosenBefore = formats !== undefined && isChoiceFor(precision, formats);
   if (precision.policy === 'fastest' && precision.compute !== 'f32' && !chosenBefore) {
     const { choice, costs } = await chooseByCosts(formats === undefined ? lowered : withStoredFormats(lowered, formats), selected, options);

@@ -1,6 +1,6 @@
 import { compileProgram } from '../compile.js';
 import { userError } from '../diagnostics/diagnostic.js';
-import type { Pin, PrecisionSpec, Program, RulePolicy } from '../ir/program.js';
+import type { Pin, PrecisionSpec, Program, RulePolicy, StoredPin } from '../ir/program.js';
 import type { FloatType } from '../ir/types.js';
 import { COSTS_FORMAT, type CostTable } from '../plan/cost-table.js';
 import { chooseFastest, type FastestChoice } from '../plan/fastest.js';
@@ -8,15 +8,6 @@ import type { Plan } from '../plan/plan.js';
 import type { SelectedBackend } from '../runtime/select.js';
 import { cachedCosts, costsName, keepCosts, machineOf, readCosts } from './costs.js';
 import { measureCosts } from './measure-costs.js';
-
-/** A pin that no line of the file wrote, as config.json keeps it. */
-export interface StoredPin {
-  /** An op, a layer or a pattern of layers. */
-  readonly target: string;
-  readonly dtype: FloatType;
-  /** Rule id and reason. */
-  readonly reason: string;
-}
 
 /** What policy `fastest` chose, as config.json keeps it: with its pins, all that the plan depends on besides file and settings. */
 export interface StoredChoice {
@@ -36,6 +27,9 @@ export interface StoredFormats {
 
 const isChosen = ({ reason }: Pick<StoredPin, 'reason'>): boolean => reason.startsWith('fastest:');
 
+/** What a calibration found is a proposal; what a run has met is a fact. */
+const isCalibrated = ({ reason }: StoredPin): boolean => reason.startsWith('range:');
+
 const toPin = ({ target, dtype, reason }: StoredPin): Pin => ({ pattern: target, dtype, line: 0, reason });
 
 /** Whether a stored choice is one for these settings: a run that is asked for another format now has none. */
@@ -44,16 +38,17 @@ export function isChoiceFor({ policy, compute }: PrecisionSpec, { fastest }: Sto
   return fastest.compute === compute || fastest.compute === 'f32';
 }
 
-/** The program with formats that a run was started with. Pins that `fastest` chose give way to the file's; any others have the last word. */
+/** The program with formats that a run was started with. Pins that `fastest` or a calibration chose give way to the file's; any others have the last word. */
 export function withStoredFormats(program: Program, formats: StoredFormats): Program {
   const { precision } = program.recipe;
   const { pins = [], fastest } = formats;
   const follows = isChoiceFor(precision, formats);
   const chosen = follows ? pins.filter(isChosen) : [];
-  const later = pins.filter((pin) => !isChosen(pin));
+  const calibrated = pins.filter(isCalibrated);
+  const later = pins.filter((pin) => !isChosen(pin) && !isCalibrated(pin));
   const spec: PrecisionSpec = {
     ...precision,
-    pins: [...chosen.map(toPin), ...precision.pins, ...later.map(toPin)],
+    pins: [...chosen.map(toPin), ...calibrated.map(toPin), ...precision.pins, ...later.map(toPin)],
     ...(follows && fastest && chosenSettings(precision, fastest)),
   };
   return withPrecision(program, spec);

@@ -6,6 +6,7 @@ import { BACKEND_NAMES, type BackendName } from '../runtime/select.js';
 import { openRun, RUN_FILES } from '../training/run-folder.js';
 import type { Runnable } from './compile.js';
 import type { StoredFormats } from './formats.js';
+import { readStoredPins } from './pins.js';
 import { pickSettings, type Settings } from './settings.js';
 import { VERSION } from './version.js';
 
@@ -20,6 +21,8 @@ export interface RunChoices {
   readonly augment: boolean;
   /** `--max-steps`; a resumed run still stops there unless it has stopped there already. */
   readonly maxSteps?: number;
+  /** `--replan`: overflows of one value after which its layer is pinned. */
+  readonly replan?: number;
   /** What policy `fastest` chose, and pins besides the file's: a run keeps them, whatever is measured later. */
   readonly formats?: StoredFormats;
 }
@@ -42,7 +45,7 @@ export function runConfig({ source, program, plan, info, formats }: Runnable, { 
 /** The `.amp` file and the choices of the run in `dir`. Throws UserError AMP7205 when it holds none. */
 export async function readRun(dir: string): Promise<{ readonly source: Source; readonly choices: RunChoices }> {
   const { source, config } = await openRun(dir);
-  const { backend, settings, shuffle, augment, maxSteps, pins, fastest } = config as Partial<RunChoices> & StoredFormats;
+  const { backend, settings, shuffle, augment, maxSteps, replan, pins, fastest } = config as Partial<RunChoices> & StoredFormats;
   const known = BACKEND_NAMES.find((name) => name === backend);
   if (known === undefined || typeof settings !== 'object' || typeof shuffle !== 'boolean' || typeof augment !== 'boolean') {
     throw userError(
@@ -52,13 +55,16 @@ export async function readRun(dir: string): Promise<{ readonly source: Source; r
       'start a new run',
     );
   }
-  const formats = pins === undefined && fastest === undefined ? undefined : { ...(pins && { pins }), ...(fastest && { fastest }) };
+  const stored = pins && readStoredPins(pins, join(dir, RUN_FILES.config));
+  const formats =
+    stored === undefined && fastest === undefined ? undefined : { ...(stored && { pins: stored }), ...(fastest && { fastest }) };
   const choices = {
     backend: known,
     settings,
     shuffle,
     augment,
     ...(typeof maxSteps === 'number' && { maxSteps }),
+    ...(typeof replan === 'number' && { replan }),
     ...(formats && { formats }),
   };
   return { source, choices };

@@ -1,13 +1,17 @@
+import { join } from 'node:path';
 import type { Source } from '../diagnostics/diagnostic.js';
-import { printNode } from '../ir/print.js';
+import { lowerProgram } from '../lower/lower.js';
+import type { Plan } from '../plan/plan.js';
 import { printPlan } from '../plan/print.js';
+import { checkpointPins } from '../training/checkpoint.js';
 import { loadDataset } from '../training/data/load.js';
 import type { TrainEvent, TrainProgress } from '../training/events.js';
 import { train as runTraining, type TrainResult } from '../training/loop.js';
-import { refuseExistingRun } from '../training/run-folder.js';
+import { RUN_FILES, refuseExistingRun } from '../training/run-folder.js';
 import { type BackendChoice, compileToRun, type Runnable } from './compile.js';
+import { RunPlans } from './replan.js';
 import { latestRunFolder, newRunFolder, type RunChoices, readRun, runConfig } from './runs.js';
-import { mergeSettings, type Settings } from './settings.js';
+import { mergeSettings, pickSettings, type Settings } from './settings.js';
 import { readSource } from './source.js';
 
 export interface TrainOptions extends Settings {
@@ -21,6 +25,11 @@ export interface TrainOptions extends Settings {
   readonly resume?: string | boolean | undefined;
   /** Stop after so many optimizer steps; default for a resumed run: where it was to stop, unless it has already. */
   readonly maxSteps?: number | undefined;
+  /** A calibration of the file, and whether to pin also what it cannot prove to fit; see `CompileOptions`. */
+  readonly calibration?: string | undefined;
+  readonly strictRanges?: boolean | undefined;
+  /** After so many overflows of the same value in fp16, keep its layer in fp32 from there on; `true` means 3. Default: never. */
+  readonly replan?: number | boolean | undefined;
   /** Safetensors file with the weights to start from. */
   readonly init?: string | undefined;
   readonly shuffle?: boolean | undefined;
@@ -45,29 +54,34 @@ export interface TrainOutcome extends TrainResult {
   readonly run: string;
 }
 
+const REPLAN_AFTER = 3;
+
 async function resumedRun(file: string, { resume, out }: TrainOptions): Promise<string | undefined> {
   if (resume === undefined || resume === false) return undefined;
   if (typeof resume === 'string') return resume;
   return out ?? latestRunFolder(file);
 }
 
+interface Resolved extends Omit<RunChoices, 'backend'> {
+  readonly backend: RunChoices['backend'] | undefined;
+  /** config.json does not have the pins of the checkpoint. */
+  readonly pinsAreNew: boolean;
+}
+
 /** The choices of this call, on top of those that a resumed run was started with. */
-async function resolveChoices(run: string | undefined, options: TrainOptions): Promise<Partial<RunChoices> & { settings: Settings }> {
+async function resolveChoices(run: string | undefined, options: TrainOptions): Promise<Resolved> {
   const earlier = run === undefined ? undefined : (await readRun(run)).choices;
+  const inConfig = earlier?.formats?.pins ?? [];
+  const pins = (run === undefined ? undefined : await checkpointPins(join(run, RUN_FILES.checkpoint))) ?? inConfig;
+  const formats = pins.length === 0 ? earlier?.formats : { ...earlier?.formats, pins };
+  const replan = options.replan === true ? REPLAN_AFTER : options.replan === false ? undefined : options.replan;
   return {
+    pinsAreNew: JSON.stringify(pins) !== JSON.stringify(inConfig),
     backend: options.backend === undefined || options.backend === 'auto' ? earlier?.backend : options.backend,
     settings: mergeSettings(earlier?.settings ?? {}, options),
     shuffle: options.shuffle ?? earlier?.shuffle ?? true,
     augment: options.augment ?? earlier?.augment ?? true,
-    ...given({ maxSteps: options.maxSteps ?? earlier?.maxSteps, formats: earlier?.formats }),
-  };
-}
-
-function describeNode({ plan }: Runnable) {
-  return (name: string, id: number): string => {
-    const graph = plan.functions.find((fn) => fn.name === name)?.graph;
-    const node = graph?.nodes[id];
-    return graph === undefined || node === undefined ? `%${id} of ${name}` : printNode(graph, node).trim();
+    ...given({ maxSteps: options.maxSteps ?? earlier?.maxSteps, replan: replan ?? earlier?.replan, formats }),
   };
 }
 
@@ -86,13 +100,14 @@ export async function train(input: string | Source, options: TrainOptions = {}):
   const source = typeof input === 'string' ? await readSource(input) : input;
   const resumed = await resumedRun(source.path, options);
   const choices = await resolveChoices(resumed, options);
-  const { shuffle = true, augment = true } = choices;
-  const { formats } = choices;
-  const { costs, threads, onNotice } = options;
+  const { settings, shuffle, augment } = choices;
+  const { calibration, strictRanges, costs, threads, onNotice } = options;
   const runnable = await compileToRun(source, {
-    ...choices.settings,
+    ...settings,
     backend: choices.backend ?? options.backend,
-    formats,
+    formats: choices.formats,
+    calibration,
+    strictRanges,
     costs,
     threads,
     onNotice,
@@ -102,26 +117,41 @@ export async function train(input: string | Source, options: TrainOptions = {}):
   const dataset = await loadDataset(recipe.dataset.name, options.data);
   const run = resumed ?? options.out ?? (await newRunFolder(source.path));
   if (resumed === undefined) await refuseExistingRun(run);
-  const executable = await backend.load(plan, given({ threads: options.threads }));
+  const load = (other: Plan) => backend.load(other, given({ threads: options.threads }));
+  const config = (made: Runnable): unknown => {
+    const { maxSteps, replan } = choices;
+    return runConfig(made, {
+      backend: info.name as RunChoices['backend'],
+      settings,
+      shuffle,
+      augment,
+      ...given({ maxSteps, replan, formats: made.formats }),
+    });
+  };
+  const base = lowerProgram(source, { overrides: pickSettings(settings) });
+  const plans = new RunPlans({ runnable, program: base, executable: await load(plan), load, config });
   try {
-    const config = runConfig(runnable, { ...choices, backend: info.name as RunChoices['backend'], shuffle, augment });
     const { init, logEvery, checkpointSteps, signal, onEvent, onProgress } = options;
     const result = await runTraining({
       plan,
-      executable,
+      executable: plans.executable,
       recipe,
       dataset,
       run,
       shuffle,
       augment,
       resume: resumed !== undefined,
-      contents: { source, config, plan: printPlan(plan) },
+      contents: { source, config: config(runnable), plan: printPlan(plan) },
       passedStopIsNone: options.maxSteps === undefined,
-      describeNode: describeNode(runnable),
-      ...given({ device: info.device, maxSteps: choices.maxSteps, init, logEvery, checkpointSteps, signal, onEvent, onProgress }),
+      load,
+      pins: runnable.formats?.pins ?? [],
+      pinsAreNew: choices.pinsAreNew,
+      replanner: plans,
+      ...given({ replanAfter: choices.replan, device: info.device, maxSteps: choices.maxSteps, init, logEvery, checkpointSteps }),
+      ...given({ signal, onEvent, onProgress }),
     });
     return { ...result, run };
   } finally {
-    await executable.dispose();
+    await plans.executable.dispose();
   }
 }

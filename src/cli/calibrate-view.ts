@@ -42,7 +42,18 @@ function printValues(values: readonly ValueCalibration[], scale: number, output:
   );
 }
 
-function printScale({ advice, scale, lost, proved_scale }: Calibration, output: Output): void {
+/** Every so many powers of two are shown. */
+const SHOWN_POWERS = 4;
+
+function printEffects(scales: Calibration['scales'], output: Output): void {
+  const shown = scales.filter((_, power) => power % SHOWN_POWERS === 0);
+  output.table(
+    ['  at scale', 'vanish', 'gradients that overflow'],
+    shown.map(({ scale, lost, overflowing }) => [`  ${formatCount(scale)}`, formatPercent(lost), String(overflowing)]),
+  );
+}
+
+function printScale({ advice, scale, scales, lost, proved_scale }: Calibration, output: Output): void {
   if (advice === null) {
     output.line('no gradient is in fp16: no loss scale is needed');
     return;
@@ -59,6 +70,7 @@ function printScale({ advice, scale, lost, proved_scale }: Calibration, output: 
     if (best.scale !== largest.scale)
       output.line(`  ${formatScale(best.scale)} is the smallest that loses no more: the one with the most room`);
   }
+  printEffects(scales, output);
   output.line(
     proved_scale === null
       ? '  none can be proved to overflow nothing with these weights, whatever the images'
@@ -82,7 +94,7 @@ export function printCalibration(result: Calibration, output: Output): void {
   }
   output.line();
   for (const { value, max, line } of pins)
-    output.line(`${output.style('bold', line)}   # ${value} reaches ${formatCount(Math.ceil(max))}; fp16 ends at 65,504`);
+    output.line(`${output.style('bold', line)}   # ${value} reaches ${formatCount(Math.round(max))}; fp16 ends at 65,504`);
   if (pins.length === 0) output.line('no value of the forward pass overflows fp16');
   printScale(result, output);
 }

@@ -33,6 +33,8 @@ export const options = {
   threads: () => new Option('--threads <n>', 'worker threads (default: every core); the results are the same').argParser(integer(0)),
   costs: () => new Option('--costs <file>', "for policy fastest: a table of the kernels' times instead of those measured on this machine"),
   data: () => new Option('--data <dir>', 'folder of the data set (default: $AMPC_DATA, else a cache folder)'),
+  calibration: () => new Option('--calibration <file>', 'keep in fp32 what `ampc calibrate --out FILE` says overflows fp16'),
+  strictRanges: () => new Option('--strict-ranges', 'with --calibration: also what it does not prove to fit').default(false),
   json: () => new Option('--json', 'JSON lines on stdout; text for people on stderr').default(false),
   set: () =>
     new Option('--set <key.path=value>', 'override a setting of the file, e.g. train.optimizer.lr=3e-4; may be repeated')

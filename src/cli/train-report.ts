@@ -1,5 +1,5 @@
 import { SingleBar } from 'cli-progress';
-import type { EpochEvent, StartEvent, StepEvent, TrainEvent, TrainProgress } from '../index.js';
+import type { EpochEvent, OverflowEvent, StartEvent, StepEvent, TrainEvent, TrainProgress } from '../index.js';
 import { formatCount, formatDuration, formatPercent, type Output } from './output.js';
 
 const BAR = '{what} {bar} {percentage}%  {facts}';
@@ -32,7 +32,19 @@ export class TrainReport {
         break;
       case 'warning':
         this.#stopBar();
+        // Of a run that ends: the message follows.
+        if (event.code === 'AMP7301') break;
         this.#output.error(`warning[${event.code}]: step ${event.step}: ${event.message}\n = why: ${event.why}\n = fix: ${event.fix}`);
+        break;
+      case 'overflow':
+        this.#stopBar();
+        this.#output.line(overflowLine(event));
+        break;
+      case 'replan':
+        this.#stopBar();
+        this.#output.line(
+          `step ${event.step}: the run goes on with ${event.pins.map(({ target }) => `${target} in fp32`).join(', ')} (replan-${event.replan}.json)`,
+        );
         break;
       case 'done':
         this.#stopBar();
@@ -113,6 +125,15 @@ export class TrainReport {
     this.#bar?.stop();
     this.#bar = undefined;
   }
+}
+
+/** Why a step was skipped. */
+function overflowLine({ step, message, loss_scale, keep, times, last }: OverflowEvent): string {
+  const again = times > 1 ? ` (${times} times by now)` : '';
+  const scale = loss_scale === 1 ? '' : ` at loss scale ${formatCount(loss_scale)}`;
+  const hint = keep.length === 0 || times !== 3 ? '' : `; ${keep.map((layer) => `keep ${layer} in fp32`).join(', ')} would avoid it`;
+  const rest = last ? '\nfurther skips of this epoch are not looked into' : '';
+  return `step ${step} skipped${scale}: ${message}${again}${hint}${rest}`;
 }
 
 interface Facts {

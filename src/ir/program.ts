@@ -17,9 +17,19 @@ export interface DatasetSpec {
 export interface Pin {
   readonly pattern: string;
   readonly dtype: FloatType;
+  /** Of the file; 0 for a pin that the file does not have. */
   readonly line: number;
-  /** Rule id and reason of a pin that no line of the file wrote: `fastest: 0.21 ms in f32, 0.34 ms in f16`. */
+  /** Why a pin that the file does not have is there: rule id, colon and reason, as the plan prints it. */
   readonly reason?: string;
+}
+
+/** A pin that the file does not have, as config.json keeps it: so a run is resumed, evaluated and explained with the plan that it had. */
+export interface StoredPin {
+  /** What `keep` takes: an op, a layer, a block or a pattern. */
+  readonly target: string;
+  readonly dtype: FloatType;
+  /** Rule id, colon and reason: the `why` of the lines that it decides. */
+  readonly reason: string;
 }
 
 export type LossScaling =

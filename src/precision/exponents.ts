@@ -1,5 +1,5 @@
 /** The smallest f16 but 0 is 2^-24; what is below half of it becomes 0. */
-const F16_LEAST_EXPONENT = -24;
+export const F16_LEAST_EXPONENT = -24;
 
 /** By biased exponent of f32: 0 holds zeros and subnormals, 255 infinities and NaN. */
 const BUCKETS = 256;

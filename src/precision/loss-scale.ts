@@ -33,6 +33,22 @@ export function lostShare(gradients: readonly MeasuredGradient[], scale: number)
   return present === 0 ? 0 : gradients.reduce((sum, gradient) => sum + vanishing(gradient), 0) / present;
 }
 
+/** What becomes of f16 gradients at a loss scale. */
+export interface ScaleEffect extends ScaleChoice {
+  /** Gradients, of those that were measured, with an element that overflows. */
+  readonly overflowing: number;
+}
+
+/** At every power of two that `adviseScale` considers from 1 on. */
+export function scaleEffects(gradients: readonly MeasuredGradient[]): readonly ScaleEffect[] {
+  if (gradients.length === 0) return [];
+  return Array.from({ length: MOST + 1 }, (_, power): ScaleEffect => {
+    const scale = 2 ** power;
+    const overflowing = gradients.filter(({ exponents, factor }) => exponents.max * factor * scale >= F16_OVERFLOW).length;
+    return { scale, lost: lostShare(gradients, scale), overflowing };
+  });
+}
+
 /** What loss scale gradients in f16, measured without one, call for. Undefined when there are none. */
 export function adviseScale(gradients: readonly MeasuredGradient[]): ScaleAdvice | undefined {
   if (gradients.length === 0) return undefined;

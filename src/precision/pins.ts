@@ -30,7 +30,9 @@ export function checkPins(graph: Graph, pins: readonly Pin[]): void {
     if (isOpName(pin.pattern) || layers.some((layer) => layerPattern(pin.pattern).test(layer))) continue;
     throw userError(
       'AMP4101',
-      `\`keep ${pin.pattern}\` on line ${pin.line} matches no op and no layer`,
+      pin.reason === undefined
+        ? `\`keep ${pin.pattern}\` on line ${pin.line} matches no op and no layer`
+        : `a pin of ${pin.pattern} matches no op and no layer (${pin.reason})`,
       'a pin that matches nothing would silently protect nothing',
       `name an op such as cross_entropy, or one of the layers: ${layers.slice(0, 12).join(', ')}`,
     );

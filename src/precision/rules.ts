@@ -28,6 +28,14 @@ export const RULES = {
     meaning: 'Sums are formed in f32; the gradient of a parameter is not rounded on the way to its f32 master.',
   },
   pin: { title: 'the file says so', meaning: 'A `keep` line of the precision section decides; the last one that matches wins.' },
+  range: {
+    title: 'overflowed when it was calibrated',
+    meaning: 'A calibration measured, or could not rule out, a magnitude that fp16 cannot hold; `--calibration` keeps the layer in f32.',
+  },
+  overflow: {
+    title: 'overflowed in this run',
+    meaning: 'The value overflowed fp16 several times while training; `--replan` keeps its layer in f32 from there on.',
+  },
   fastest: {
     title: 'measured to be faster',
     meaning: 'Policy `fastest` chose this format by the measured times of the kernels; pins and the rules that need f32 hold.',

@@ -67,7 +67,7 @@ export interface SeriesCall {
 /** Scalar results of one call, by output name: `loss`, `correct`, and for training `ok` (0 or 1) and `scale`. */
 export type Scalars = Readonly<Record<string, number>>;
 
-/** The first value, in plan order, that held an infinity or a NaN. */
+/** The first value, in plan order, that reached memory and held an infinity or a NaN: the same on every backend. */
 export interface NonFinite {
   readonly function: FunctionName;
   /** The value's node in the plan's graph. */

@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises';
 import { type UserError, userError } from '../diagnostics/diagnostic.js';
-import type { Recipe } from '../ir/program.js';
+import type { Recipe, StoredPin } from '../ir/program.js';
 import type { Plan } from '../plan/plan.js';
 import { readSafetensors, type Tensor, writeSafetensors } from './safetensors.js';
 import { modelHash, planStates, type StateValues } from './states.js';
@@ -11,6 +11,15 @@ const FORMAT = 'ampc-checkpoint-1';
 
 /** The setting that stands for the model itself. */
 const LAYERS = 'layers';
+
+/** What is known of a run's overflows; plain data, so that a resumed run decides as the whole run would. */
+export interface WatchState {
+  /** Skips that were looked into in this epoch. */
+  readonly traced: number;
+  /** By value: how often it was the first to overflow since the last plan. */
+  readonly seen: Readonly<Record<string, number>>;
+  readonly replans: number;
+}
 
 export interface Scores {
   readonly accuracy: number;
@@ -29,6 +38,10 @@ export interface RunPosition {
   readonly tally: TallyState;
   /** Skipped steps in a row, up to now. */
   readonly skipsInARow: number;
+  /** What was found out about skipped steps; not in checkpoints of older versions. */
+  readonly watch?: WatchState;
+  /** Pins of the plan that the file does not have. */
+  readonly pins?: readonly StoredPin[];
   readonly last: Scores | undefined;
   readonly best: Scores | undefined;
   /** Seconds spent in the run and in the unfinished epoch. */
@@ -89,6 +102,13 @@ export async function hasCheckpoint(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** The pins of the plan that a checkpoint was made with; undefined where there is no checkpoint, or an old one. Throws UserError AMP7201. */
+export async function checkpointPins(path: string): Promise<readonly StoredPin[] | undefined> {
+  if (!(await hasCheckpoint(path))) return undefined;
+  const { metadata } = await readSafetensors(path);
+  return metadata.position === undefined ? undefined : (JSON.parse(metadata.position) as RunPosition).pins;
 }
 
 /**

@@ -1,6 +1,8 @@
-import { scalingFact } from '../plan/facts.js';
+import { formatMagnitude } from '../numeric/magnitude.js';
+import { type ScalingFact, scalingFact } from '../plan/facts.js';
 import { parsePlan } from '../plan/parse.js';
-import type { EpochEvent, StepEvent, TrainEvent, WarningEvent } from './events.js';
+import type { EpochEvent, TrainEvent, WarningEvent } from './events.js';
+import { type OverflowStory, overflowStories, type ReplanStory, replanStories } from './overflow-story.js';
 
 /** A change of the loss scale between two logged steps. */
 export interface ScaleChange {
@@ -31,6 +33,12 @@ export interface Diagnosis {
   readonly scaleChanges: readonly ScaleChange[];
   /** First logged step whose loss is not finite. */
   readonly lossLostAt: number | undefined;
+  /** Skipped steps that were looked into. */
+  readonly traced: number;
+  readonly overflows: readonly OverflowStory[];
+  readonly replans: readonly ReplanStory[];
+  /** Lines for the precision section. */
+  readonly keep: readonly string[];
   readonly warnings: readonly Pick<WarningEvent, 'step' | 'message' | 'fix'>[];
   readonly findings: readonly Finding[];
 }
@@ -38,11 +46,34 @@ export interface Diagnosis {
 /** Below this scale f16 gradients lose what scaling is for. */
 const LOW_SCALE = 16;
 
-function findingsOf(facts: Omit<Diagnosis, 'findings'>, planText: string): Finding[] {
-  const { scale, skipped, steps, lossLostAt, scaleChanges, epochs } = facts;
-  const found: Finding[] = [];
-  const scaling = scalingFact(parsePlan(planText));
-  if (lossLostAt !== undefined)
+/** How often a gradient is the first to overflow before a pin is better than a smaller scale. */
+const REPEATED = 3;
+
+/** No loss scale helps a forward value; a gradient that overflows now and then is what finding the scale looks like. */
+function needsPin({ pinned, keep, phase, times }: OverflowStory): boolean {
+  return !pinned && keep.length > 0 && (phase === 'forward' || times >= REPEATED);
+}
+
+function overflowFinding(story: OverflowStory): Finding {
+  const { value, phase, times, largest, limit, keep, lowestScale } = story;
+  const steps = `${times} skipped ${times === 1 ? 'step' : 'steps'}`;
+  const reach =
+    largest === null || largest <= limit ? '' : `, with up to ${formatMagnitude(largest)} where fp16 ends at ${formatMagnitude(limit)}`;
+  const lines = keep.map((layer) => `keep ${layer} in fp32`).join('; ');
+  return phase === 'forward'
+    ? { severity: 'problem', message: `${value} overflowed in the forward pass of ${steps}${reach}`, fix: `no loss scale helps: ${lines}` }
+    : {
+        severity: 'advice',
+        message: `${value} was the first to overflow in ${steps}${reach}, down to a loss scale of ${formatMagnitude(lowestScale)}`,
+        fix: `${lines}, so that it no longer holds the scale down`,
+      };
+}
+
+function findingsOf(facts: Omit<Diagnosis, 'findings'>, scaling: ScalingFact): Finding[] {
+  const { scale, skipped, steps, lossLostAt, scaleChanges, epochs, overflows } = facts;
+  const found: Finding[] = overflows.filter(needsPin).map(overflowFinding);
+  const isExplained = overflows.some((story) => story.phase === 'forward' && (story.pinned || needsPin(story)));
+  if (lossLostAt !== undefined && !isExplained)
     found.push({
       severity: 'problem',
       message: `the loss of step ${lossLostAt} is not finite`,
@@ -51,27 +82,42 @@ function findingsOf(facts: Omit<Diagnosis, 'findings'>, planText: string): Findi
           ? 'no loss scaling guards the update: lower the learning rate, clip the gradients, or use loss_scale dynamic()'
           : 'the forward pass overflows: no loss scale helps; find the layer with ampc verify and keep it in fp32',
     });
+  if (scaling.kind === 'none' && facts.precision === 'fp16')
+    found.push({
+      severity: 'advice',
+      message: 'no loss scale keeps small gradients from vanishing in fp16',
+      fix: 'use loss_scale dynamic(); ampc calibrate shows what share vanishes at which scale',
+    });
   if (scaling.kind === 'static' && skipped > 0)
     found.push({
       severity: 'problem',
       message: `${skipped} steps were skipped under a static loss scale of ${scaling.init}`,
       fix: 'use a smaller scale, or loss_scale dynamic(), which comes down by itself',
     });
-  if (scaling.kind === 'dynamic' && scale.last <= LOW_SCALE)
+  if (scaling.kind === 'dynamic' && scale.last <= LOW_SCALE && !isExplained)
     found.push({
       severity: 'problem',
       message: `the loss scale has fallen to ${scale.last}`,
       fix: 'some gradient is far larger than the rest: ampc verify names the layers; keep that layer in fp32, or clip the gradients',
     });
   const falls = scaleChanges.filter(({ from, to }) => to < from);
-  if (scaling.kind === 'dynamic' && falls.length > 0 && falls.at(-1)!.step <= steps / 20 && falls.length === scaleChanges.length)
+  // Skips that no scale could have avoided, or that are all from the start, say nothing about the scale.
+  const isForwardOnly = overflows.length > 0 && overflows.every(({ phase }) => phase === 'forward');
+  const isFromStart = facts.traced === skipped && overflows.every(({ lastStep }) => lastStep <= steps / 20);
+  if (
+    scaling.kind === 'dynamic' &&
+    !isForwardOnly &&
+    falls.length > 0 &&
+    falls.at(-1)!.step <= steps / 20 &&
+    falls.length === scaleChanges.length
+  )
     found.push({
       severity: 'advice',
       message: `the first steps only searched for the scale: it came down from ${scale.first} to ${scale.lowest}`,
       fix: `start there: loss_scale dynamic(init: ${scale.lowest})`,
     });
   const share = steps === 0 ? 0 : skipped / steps;
-  if (scaling.kind === 'dynamic' && share > 0.01)
+  if (scaling.kind === 'dynamic' && share > 0.01 && !isForwardOnly && !isFromStart)
     found.push({
       severity: 'advice',
       message: `${(100 * share).toFixed(1)} % of the steps were skipped`,
@@ -98,40 +144,71 @@ function parseEvents(metrics: string): TrainEvent[] {
   });
 }
 
-function scaleStory(steps: readonly StepEvent[]): Pick<Diagnosis, 'scale' | 'scaleChanges'> {
-  const scales = steps.map((step) => step.loss_scale);
-  const scaleChanges = steps.flatMap((step, index): ScaleChange[] => {
-    const from = steps[index - 1]?.loss_scale ?? step.loss_scale;
-    return from === step.loss_scale ? [] : [{ step: step.step, from, to: step.loss_scale }];
+interface ScalePoint {
+  readonly step: number;
+  readonly scale: number;
+}
+
+/** What is known of the scale, by step: from logged steps, and from skipped ones, which lower it. */
+function scalePoints(events: readonly TrainEvent[], { constants }: ScalingFact): readonly ScalePoint[] {
+  const points = new Map<number, number>();
+  for (const event of events) {
+    if (event.event === 'warning' && event.loss_scale !== undefined) points.set(event.step, event.loss_scale);
+    if (event.event !== 'step' && event.event !== 'overflow') continue;
+    points.set(event.step, event.loss_scale);
+    if (event.event === 'overflow' && constants !== undefined)
+      points.set(event.step + 1, Math.max(constants.floor, event.loss_scale * constants.backoff));
+  }
+  return [...points].map(([step, scale]) => ({ step, scale })).sort((a, b) => a.step - b.step);
+}
+
+function scaleStory(points: readonly ScalePoint[]): Pick<Diagnosis, 'scale' | 'scaleChanges'> {
+  const scales = points.map(({ scale }) => scale);
+  const scaleChanges = points.flatMap(({ step, scale }, index): ScaleChange[] => {
+    const from = points[index - 1]?.scale ?? scale;
+    return from === scale ? [] : [{ step, from, to: scale }];
   });
   const [first, last] = [scales[0] ?? 1, scales.at(-1) ?? 1];
   return { scale: { first, last, lowest: Math.min(first, ...scales), highest: Math.max(first, ...scales) }, scaleChanges };
 }
 
-/** Tells the story of a run from the text of its metrics.jsonl and plan.txt. Scales are those of the logged steps, every 50th by default. */
+/**
+ * Tells the story of a run from the text of its metrics.jsonl and plan.txt. Scales are those of the logged steps, every 50th by default, and of
+ * the skipped steps that were looked into.
+ */
 export function diagnoseRun(metrics: string, plan: string): Diagnosis {
   const events = parseEvents(metrics);
+  const scaling = scalingFact(parsePlan(plan));
   const start = events.find((event) => event.event === 'start');
   const steps = events.filter((event) => event.event === 'step');
   const epochs = events.filter((event) => event.event === 'epoch');
   const warnings = events.filter((event) => event.event === 'warning');
+  const traced = events.filter((event) => event.event === 'overflow');
   const lastEpoch = events.findLastIndex((event) => event.event === 'epoch');
-  const since = events.slice(lastEpoch + 1).filter((event) => event.event === 'step' && event.skipped).length;
+  const since = events.slice(lastEpoch + 1).flatMap((event) => {
+    const isSkip = event.event === 'overflow' || (event.event === 'step' && event.skipped);
+    return isSkip ? [event.step] : [];
+  });
   const done = events.findLast((event) => event.event === 'done');
+  const overflows = overflowStories(events);
   const facts = {
     model: start?.model ?? 'the model',
     precision: start?.precision ?? '',
     backend: start?.backend ?? '',
-    steps: done?.steps ?? steps.at(-1)?.step ?? 0,
-    skipped: epochs.reduce((sum, epoch) => sum + epoch.skipped_steps, since),
+    steps: done?.steps ?? Math.max(0, steps.at(-1)?.step ?? 0, traced.at(-1)?.step ?? 0, warnings.at(-1)?.step ?? 0),
+    skipped: epochs.reduce((sum, epoch) => sum + epoch.skipped_steps, warnings.at(-1)?.skipped_steps ?? new Set(since).size),
     finished: done !== undefined,
     epochs: epochs.map(({ epoch, train_loss, test_loss, test_accuracy, skipped_steps }) => {
       return { epoch, train_loss, test_loss, test_accuracy, skipped_steps };
     }),
-    ...scaleStory(steps),
+    ...scaleStory(scalePoints(events, scaling)),
     // JSON has no NaN: a loss that is not finite is written as null.
     lossLostAt: steps.find((step) => !Number.isFinite((step.loss as number | null) ?? Number.NaN))?.step,
+    traced: traced.length,
+    overflows,
+    replans: replanStories(events),
+    keep: [...new Set(overflows.filter(needsPin).flatMap(({ keep }) => keep))].map((layer) => `keep ${layer} in fp32`),
     warnings: warnings.map(({ step, message, fix }) => ({ step, message, fix })),
   };
-  return { ...facts, findings: findingsOf(facts, plan) };
+  return { ...facts, findings: findingsOf(facts, scaling) };
 }

@@ -1,3 +1,6 @@
+import type { StoredPin } from '../ir/program.js';
+import type { Overflow } from './overflow.js';
+
 /** The lines of `--json` and of metrics.jsonl. Losses that are not finite are null there: JSON has no NaN. */
 export interface StartEvent {
   readonly event: 'start';
@@ -44,6 +47,39 @@ export interface WarningEvent {
   readonly message: string;
   readonly why: string;
   readonly fix: string;
+  /** Of AMP7301, which ends a run: the epoch's skipped steps, and the loss scale of the last one. */
+  readonly skipped_steps?: number;
+  readonly loss_scale?: number;
+}
+
+type Nullable<T> = { readonly [K in keyof T]: T[K] | null };
+
+/** Why a step was skipped, found by running it again. All of `Overflow` is null when it then overflowed nowhere. */
+export interface OverflowEvent extends Nullable<Overflow> {
+  readonly event: 'overflow';
+  readonly step: number;
+  readonly epoch: number;
+  /** The scale that the step used. */
+  readonly loss_scale: number;
+  /** How often this value has been the first to overflow, this time included. */
+  readonly times: number;
+  /** Layers that a pin to fp32 would keep from it; empty where none helps. */
+  readonly keep: readonly string[];
+  /** Whether the epoch's further skips will not be looked into. */
+  readonly last: boolean;
+  readonly message: string;
+}
+
+/** The run goes on with another plan. */
+export interface ReplanEvent {
+  readonly event: 'replan';
+  /** The last step of the old plan. */
+  readonly step: number;
+  readonly epoch: number;
+  /** From 1; the number in the names of plan-N.txt, the old plan, and replan-N.json, the difference. */
+  readonly replan: number;
+  readonly value: string;
+  readonly pins: readonly StoredPin[];
 }
 
 export interface DoneEvent {
@@ -53,7 +89,7 @@ export interface DoneEvent {
   readonly steps: number;
 }
 
-export type TrainEvent = StartEvent | StepEvent | EpochEvent | WarningEvent | DoneEvent;
+export type TrainEvent = StartEvent | StepEvent | EpochEvent | WarningEvent | OverflowEvent | ReplanEvent | DoneEvent;
 
 /** For a progress display; arrives a few times a second. */
 export interface TrainProgress {

@@ -6,9 +6,10 @@ import { loadCheckpoint, runSettings } from './checkpoint.js';
 import { Batcher } from './data/batcher.js';
 import type { TrainEvent } from './events.js';
 import type { TrainOptions, TrainResult } from './options.js';
-import { createRun, MetricsLog, RUN_FILES, refuseExistingRun } from './run-folder.js';
+import { createRun, MetricsLog, RUN_FILES, refuseExistingRun, updateRun } from './run-folder.js';
 import { learningRate } from './schedule.js';
-import { Session, type SessionPlan, START } from './session.js';
+import { Session } from './session.js';
+import { type SessionPlan, START } from './session-plan.js';
 import { findFunction, initialStates, parameterCount, type StateValues } from './states.js';
 import { Stepper } from './stepper.js';
 import { loadWeights } from './weights.js';
@@ -76,7 +77,7 @@ function prepare(options: TrainOptions): { stepper: Stepper; session: SessionPla
       logEvery: options.logEvery ?? 50,
       abortAfter: abortLimit(options),
       rate,
-      settings: runSettings(plan, recipe, { batch, shuffle, augment, 'training images': dataset.train.count }),
+      settings: (ofPlan, ofRecipe) => runSettings(ofPlan, ofRecipe, { batch, shuffle, augment, 'training images': dataset.train.count }),
     },
   };
 }
@@ -93,13 +94,13 @@ async function runEpochs(session: Session, { epochs }: SessionPlan, options: Tra
     const outcome = await session.trainEpoch();
     const scores = outcome === 'end' ? await session.test() : undefined;
     if (outcome === 'interrupt' || (outcome === 'end' && options.signal?.aborted && scores === undefined)) {
-      const states = await options.executable.readStates();
+      const states = await session.executable.readStates();
       await session.saveLast(states, undefined);
       await session.checkpoint(states);
       return 'interrupted';
     }
     if (outcome === 'stop') {
-      const states = await options.executable.readStates();
+      const states = await session.executable.readStates();
       await session.checkpoint(states);
       if (!session.isBetweenEpochs) session.last = await session.test();
       await session.saveLast(states, session.last);
@@ -119,19 +120,22 @@ async function runEpochs(session: Session, { epochs }: SessionPlan, options: Tra
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const { plan, executable, run } = options;
   const { stepper, session: prepared } = prepare(options);
-  const resumed = options.resume ? await loadCheckpoint(join(run, RUN_FILES.checkpoint), plan, prepared.settings) : undefined;
+  const resumed = options.resume
+    ? await loadCheckpoint(join(run, RUN_FILES.checkpoint), plan, prepared.settings(plan, options.recipe))
+    : undefined;
   if (resumed === undefined) await refuseExistingRun(run);
   const states = resumed?.states ?? (await startStates(options));
   await executable.writeStates(states);
   // Only now: a run that cannot start leaves no folder.
   if (resumed === undefined && options.contents !== undefined) await createRun(run, options.contents);
   else await mkdir(run, { recursive: true });
+  if (options.pinsAreNew && options.contents !== undefined) await updateRun(run, options.contents);
   const position = resumed?.position ?? START;
   const stopPassed = options.passedStopIsNone === true && position.step >= prepared.maxSteps;
   const sessionPlan = stopPassed ? { ...prepared, maxSteps: Number.POSITIVE_INFINITY } : prepared;
   const metrics = await MetricsLog.open(run, resumed && { step: position.step, epochs: position.epoch });
   try {
-    const session = new Session(options, sessionPlan, stepper, metrics, position);
+    const session = new Session(options, sessionPlan, stepper, metrics, position, states);
     const start: TrainEvent = {
       event: 'start',
       model: plan.model,

@@ -1,8 +1,9 @@
-import type { Recipe } from '../ir/program.js';
-import type { FunctionName, Plan } from '../plan/plan.js';
+import type { Recipe, StoredPin } from '../ir/program.js';
+import type { Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
 import type { Dataset } from './data/dataset.js';
 import type { TrainEvent, TrainProgress } from './events.js';
+import type { Overflow } from './overflow.js';
 import type { RunContents } from './run-folder.js';
 
 export interface TrainOptions {
@@ -41,8 +42,34 @@ export interface TrainOptions {
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TrainEvent) => void;
   readonly onProgress?: (progress: TrainProgress) => void;
-  /** The plan line of a node, for the message of the abort rule. */
-  readonly describeNode?: (fn: FunctionName, node: number) => string;
+  /** Loads another plan on the same device: what overflowed in a skipped step is measured with it. */
+  readonly load?: (plan: Plan) => Promise<Executable>;
+  /** Pins of the plan that the file does not have; kept in the checkpoint. */
+  readonly pins?: readonly StoredPin[];
+  /** config.json does not have these pins yet: the run was cut off just after it took them. */
+  readonly pinsAreNew?: boolean;
+  readonly replanner?: Replanner;
+  /** Take another plan after a value was the first to overflow so many times; by default never. */
+  readonly replanAfter?: number;
+}
+
+/** A plan that takes over from another. Its executable has no states yet. */
+export interface Replanned {
+  readonly plan: Plan;
+  readonly executable: Executable;
+  readonly recipe: Recipe;
+  readonly pins: readonly StoredPin[];
+  readonly contents: RunContents;
+  /** What the new plan does differently, for replan-N.json. */
+  readonly diff: unknown;
+}
+
+/** Knows how the run's plan was made. */
+export interface Replanner {
+  /** Layers to keep in f32 so that the value is no longer in a format that overflows; empty where no pin does it. */
+  advise(overflow: Overflow): readonly string[];
+  /** Makes and loads the plan with these further pins; from then on it is the run's plan. */
+  adopt(pins: readonly StoredPin[]): Promise<Replanned>;
 }
 
 export interface TrainResult {

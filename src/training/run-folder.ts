@@ -56,6 +56,18 @@ export async function createRun(dir: string, contents: RunContents): Promise<voi
   }
 }
 
+/** Makes config.json and plan.txt those of the plan that the run goes on with. */
+export async function updateRun(dir: string, { config, plan }: RunContents): Promise<void> {
+  await writeFileAtomic(join(dir, RUN_FILES.config), [`${JSON.stringify(config, undefined, 2)}\n`]);
+  await writeFileAtomic(join(dir, RUN_FILES.plan), [plan]);
+}
+
+/** Keeps the plan that a run has had so far as plan-N.txt, and what the next one does differently as replan-N.json. */
+export async function recordReplan(dir: string, number: number, plan: string, record: unknown): Promise<void> {
+  await writeFileAtomic(join(dir, `plan-${number}.txt`), [plan]);
+  await writeFileAtomic(join(dir, `replan-${number}.json`), [`${JSON.stringify(record, undefined, 2)}\n`]);
+}
+
 /** The `.amp` file and settings of a run. Throws UserError AMP7205 when `dir` is not the folder of a run. */
 export async function openRun(dir: string): Promise<{ readonly source: Source; readonly config: unknown }> {
   const names = await namesIn(dir);
@@ -98,6 +110,8 @@ function stays(event: TrainEvent | undefined, step: number, epochs: number): boo
       return true;
     case 'step':
     case 'warning':
+    case 'overflow':
+    case 'replan':
       return event.step <= step;
     case 'epoch':
       return event.epoch <= epochs;

@@ -1,41 +1,23 @@
 import { join } from 'node:path';
-import { userError } from '../diagnostics/diagnostic.js';
+import type { UserError } from '../diagnostics/diagnostic.js';
+import type { StoredPin } from '../ir/program.js';
+import { printPlan } from '../plan/print.js';
+import type { Executable } from '../runtime/backend.js';
 import { type RunPosition, type RunSettings, type Scores, saveCheckpoint } from './checkpoint.js';
 import { breathe, evaluate } from './evaluate.js';
 import type { TrainEvent } from './events.js';
 import type { TrainOptions } from './options.js';
-import { type MetricsLog, RUN_FILES } from './run-folder.js';
+import { NO_OVERFLOW, type Overflow, overflowText, reachText, tooManySkips } from './overflow.js';
+import { type MetricsLog, RUN_FILES, recordReplan, updateRun } from './run-folder.js';
+import type { SessionPlan } from './session-plan.js';
 import type { StateValues } from './states.js';
 import type { Stepper, StepResult } from './stepper.js';
 import { addToTally, EMPTY_TALLY, meanLoss, type TallyState } from './tally.js';
+import { type Running, Watch } from './watch.js';
 import { saveWeights } from './weights.js';
 
 /** Longest time between two looks at the device's results, for the progress display. */
 const REPORT_MS = 500;
-
-export const START: RunPosition = {
-  step: 0,
-  epoch: 0,
-  stepInEpoch: 0,
-  tally: EMPTY_TALLY,
-  skipsInARow: 0,
-  last: undefined,
-  best: undefined,
-  seconds: 0,
-  epochSeconds: 0,
-};
-
-export interface SessionPlan {
-  readonly epochs: number;
-  readonly stepsPerEpoch: number;
-  readonly totalSteps: number;
-  readonly maxSteps: number;
-  readonly logEvery: number;
-  /** Skipped steps in a row that end the run; infinite without loss scaling. */
-  readonly abortAfter: number;
-  readonly rate: (step: number) => number;
-  readonly settings: RunSettings;
-}
 
 /** `end`: of the epoch's batches; `stop`: the step limit; `interrupt`: the caller's signal. */
 export type EpochOutcome = 'end' | 'stop' | 'interrupt';
@@ -60,14 +42,23 @@ export class Session {
   private testMs = 0;
   private warned = false;
   private scale = 1;
+  private readonly watch: Watch;
+  private running: Running;
+  private settings: RunSettings;
+  private pins: readonly StoredPin[];
 
   constructor(
     private readonly options: TrainOptions,
     private readonly plan: SessionPlan,
-    private readonly stepper: Stepper,
+    stepper: Stepper,
     private readonly metrics: MetricsLog,
     position: RunPosition,
+    states: StateValues,
   ) {
+    this.running = { plan: options.plan, executable: options.executable, stepper };
+    this.settings = plan.settings(options.plan, options.recipe);
+    this.pins = options.pins ?? [];
+    this.watch = new Watch(position, states, options.load);
     ({ step: this.step, epoch: this.epoch, stepInEpoch: this.stepInEpoch, tally: this.tally } = position);
     ({ skipsInARow: this.skipsInARow, last: this.last, best: this.best } = position);
     this.secondsBefore = position.seconds;
@@ -81,6 +72,11 @@ export class Session {
   /** Whether the last thing done was to finish an epoch, its evaluation included. */
   get isBetweenEpochs(): boolean {
     return this.epoch > 0 && this.stepInEpoch === 0;
+  }
+
+  /** On which the run goes on. */
+  get executable(): Executable {
+    return this.running.executable;
   }
 
   get seconds(): number {
@@ -98,6 +94,15 @@ export class Session {
 
   /** Trains until the epoch's batches are done, or the run is told to stop. */
   async trainEpoch(): Promise<EpochOutcome> {
+    for (;;) {
+      const outcome = await this.trainSteps();
+      // A new plan takes over where it was needed, which may have been some steps ago.
+      const isDone = this.stepInEpoch >= this.plan.stepsPerEpoch || (outcome === 'stop' && this.step >= this.plan.maxSteps);
+      if (isDone || outcome === 'interrupt') return outcome;
+    }
+  }
+
+  private async trainSteps(): Promise<EpochOutcome> {
     const { signal, checkpointSteps, checkpointSeconds = 30 } = this.options;
     let outcome: EpochOutcome = 'end';
     let since = performance.now();
@@ -109,10 +114,11 @@ export class Session {
       if (signal?.aborted) outcome = 'interrupt';
       else if (this.step >= this.plan.maxSteps) outcome = 'stop';
       if (outcome !== 'end') break;
-      const steps = await this.stepper.enqueue(this.step, this.stepsUntilDue());
+      const { stepper } = this.running;
+      const steps = await stepper.enqueue(this.step, this.stepsUntilDue());
       this.step += steps;
       this.stepInEpoch += steps;
-      this.trained.images += steps * this.stepper.imagesPerStep;
+      this.trained.images += steps * stepper.imagesPerStep;
       await breathe();
       if (this.isLogged(this.step) || performance.now() - this.reportedAt >= REPORT_MS) {
         clock();
@@ -147,9 +153,25 @@ export class Session {
 
   /** Fetches and reports what the device has done since the last time. */
   private async report(): Promise<void> {
-    for (const result of await this.stepper.drain()) await this.take(result);
+    const { executable, stepper } = this.running;
+    const results = await stepper.drain();
+    for (const [index, result] of results.entries()) {
+      await this.take(result);
+      if (!result.skipped) continue;
+      const started = performance.now();
+      const isReplanned = await this.lookInto(result, results.slice(index + 1));
+      // The next reading of the clock takes it for training.
+      this.trained.ms -= performance.now() - started;
+      if (isReplanned) break;
+    }
+    if (this.plan.abortAfter !== Number.POSITIVE_INFINITY && this.running.executable === executable)
+      await this.watch.refresh(this.step, executable);
     this.reportedAt = performance.now();
     this.progress('train', this.stepInEpoch, this.plan.stepsPerEpoch);
+  }
+
+  private epochOf(result: StepResult): number {
+    return Math.floor(result.step / this.plan.stepsPerEpoch) + 1;
   }
 
   private async take(result: StepResult): Promise<void> {
@@ -159,11 +181,73 @@ export class Session {
     const step = result.step + 1;
     if (this.isLogged(step)) {
       const { loss, scale, skipped } = result;
-      const epoch = Math.floor(result.step / this.plan.stepsPerEpoch) + 1;
-      await this.emit({ event: 'step', step, epoch, loss, lr: Math.fround(this.plan.rate(result.step)), loss_scale: scale, skipped });
+      const lr = Math.fround(this.plan.rate(result.step));
+      await this.emit({ event: 'step', step, epoch: this.epochOf(result), loss, lr, loss_scale: scale, skipped });
     }
     if (!Number.isFinite(result.loss) && this.plan.abortAfter === Number.POSITIVE_INFINITY) await this.warnNonFinite(step, result.loss);
-    if (this.skipsInARow >= this.plan.abortAfter) await this.abort(result);
+  }
+
+  /** Says why a step was skipped. True when a new plan has taken over behind it, so that the `later` steps are to be taken again. */
+  private async lookInto(result: StepResult, later: readonly StepResult[]): Promise<boolean> {
+    const isLast = this.skipsInARow >= this.plan.abortAfter;
+    const isDue = this.watch.isDue;
+    if (!isDue && !isLast) return false;
+    const overflow = await this.watch.look(this.running, result, later);
+    const keep = overflow === undefined ? [] : (this.options.replanner?.advise(overflow) ?? []);
+    if (isDue && (await this.reportOverflow(result, later, overflow, keep))) return true;
+    if (isLast) await this.abort(tooManySkips(this.skipsInARow, result, overflow, keep), result);
+    return false;
+  }
+
+  /** Ends the run; its folder keeps the reason. */
+  private async abort(error: UserError, { step, scale }: StepResult): Promise<never> {
+    const { code, message, why = '', fix = '' } = error.diagnostics[0]!;
+    const at = { skipped_steps: this.tally.skipped, loss_scale: scale };
+    await this.emit({ event: 'warning', step: step + 1, code, message, why, fix, ...at });
+    throw error;
+  }
+
+  private async reportOverflow(
+    result: StepResult,
+    later: readonly StepResult[],
+    overflow: Overflow | undefined,
+    keep: readonly string[],
+  ): Promise<boolean> {
+    const times = this.watch.countLook(overflow);
+    const message = overflow === undefined ? 'run again, the step overflows nowhere' : overflowText(overflow);
+    const about = { step: result.step + 1, epoch: this.epochOf(result), loss_scale: result.scale, times, keep, last: !this.watch.isDue };
+    await this.emit({ event: 'overflow', ...about, message, ...(overflow ?? NO_OVERFLOW) });
+    if (overflow === undefined || keep.length === 0 || times < (this.options.replanAfter ?? Number.POSITIVE_INFINITY)) return false;
+    const reason = `overflow: ${overflow.value} ${reachText(overflow)}, ${times} times by step ${about.step}`;
+    await this.replan(
+      result,
+      later,
+      overflow.value,
+      keep.map((target): StoredPin => ({ target, dtype: 'f32', reason })),
+    );
+    return true;
+  }
+
+  /** Goes on behind a skipped step with a plan that has these pins as well. */
+  private async replan(result: StepResult, later: readonly StepResult[], value: string, pins: readonly StoredPin[]): Promise<void> {
+    const { run, replanner } = this.options;
+    const { plan: before, stepper } = this.running;
+    const states = await this.watch.statesAfter(this.running, result.step, later);
+    const { plan, executable, recipe, contents, diff, pins: all } = await replanner!.adopt(pins);
+    await executable.writeStates(states);
+    this.running = { plan, executable, stepper: stepper.on(executable, plan) };
+    this.settings = this.plan.settings(plan, recipe);
+    this.pins = all;
+    this.step -= later.length;
+    this.stepInEpoch -= later.length;
+    this.trained.images -= later.length * stepper.imagesPerStep;
+    this.skipsInARow = 0;
+    const [step, epoch, replan] = [result.step + 1, this.epochOf(result), this.watch.countReplan()];
+    await recordReplan(run, replan, printPlan(before), { step, epoch, value, pins, diff });
+    await this.emit({ event: 'replan', step, epoch, replan, value, pins });
+    // The checkpoint decides which plan a resumed run has.
+    await this.checkpoint(states);
+    await updateRun(run, contents);
   }
 
   private async warnNonFinite(step: number, loss: number): Promise<void> {
@@ -174,27 +258,10 @@ export class Session {
     await this.emit({ event: 'warning', step, code: 'AMP7302', message: `the loss of step ${step} is ${loss}`, why, fix });
   }
 
-  /** The states are those before the first of the skipped steps, but for the loss scale: the step fails again in the same way. */
-  private async abort(result: StepResult): Promise<never> {
-    const found = await this.stepper.trace(result.step);
-    const where =
-      found === undefined
-        ? 'run again, the last of them overflowed nowhere'
-        : `the first value of step ${result.step + 1} that is not finite: ${
-            this.options.describeNode?.(found.function, found.node) ?? `%${found.node} of ${found.function}`
-          }`;
-    throw userError(
-      'AMP7301',
-      `${this.skipsInARow} steps in a row were skipped because gradients were not finite; the loss scale is ${result.scale}`,
-      where,
-      'keep that layer in fp32, lower the learning rate, or check the data; the last checkpoint is unchanged',
-    );
-  }
-
   private progress(phase: 'train' | 'test', done: number, total: number): void {
     const { images, ms } = this.trained;
     const { epochs, stepsPerEpoch, totalSteps, maxSteps } = this.plan;
-    const perStep = images === 0 ? undefined : (ms / images) * this.stepper.imagesPerStep;
+    const perStep = images === 0 ? undefined : (ms / images) * this.running.stepper.imagesPerStep;
     const stepsLeft = Math.max(0, Math.min(totalSteps, maxSteps) - this.step);
     this.options.onProgress?.({
       phase,
@@ -214,11 +281,12 @@ export class Session {
 
   /** Scores on the test set, or undefined when interrupted or switched off. */
   async test(): Promise<Scores | undefined> {
-    const { executable, dataset, signal } = this.options;
+    const { dataset, signal } = this.options;
+    const { executable, plan } = this.running;
     if (this.options.evaluate === false) return undefined;
     const started = performance.now();
     const onProgress = (done: number, total: number): void => this.progress('test', done, total);
-    const result = await evaluate(executable, this.options.plan, dataset.test, { signal, onProgress });
+    const result = await evaluate(executable, plan, dataset.test, { signal, onProgress });
     this.testMs = performance.now() - started;
     return result === undefined ? undefined : { accuracy: result.accuracy, loss: result.loss };
   }
@@ -226,7 +294,7 @@ export class Session {
   /** Writes down a finished epoch: weights, metrics line, then the checkpoint, so that a crash in between repeats the epoch's end. */
   async finishEpoch(scores: Scores | undefined): Promise<void> {
     const epoch = this.epoch + 1;
-    const states = await this.options.executable.readStates();
+    const states = await this.executable.readStates();
     await this.saveLast(states, scores);
     this.last = scores;
     await this.emit({
@@ -242,6 +310,7 @@ export class Session {
     this.epoch = epoch;
     this.stepInEpoch = 0;
     this.tally = EMPTY_TALLY;
+    this.watch.endEpoch();
     this.trained = { images: 0, ms: 0 };
     this.epochSecondsBefore = 0;
     this.epochStartedAt = performance.now();
@@ -250,7 +319,7 @@ export class Session {
 
   /** last.safetensors, and best.safetensors when there is none or `scores` beat all before (first come, first kept). */
   async saveLast(states: StateValues, scores: Scores | undefined): Promise<void> {
-    const { run, plan } = this.options;
+    const [{ run }, { plan }] = [this.options, this.running];
     await saveWeights(join(run, RUN_FILES.last), plan, states);
     if (this.best !== undefined && (scores === undefined || scores.accuracy <= this.best.accuracy)) return;
     await saveWeights(join(run, RUN_FILES.best), plan, states);
@@ -259,10 +328,23 @@ export class Session {
 
   /** All reported steps must have been drained. */
   async checkpoint(states?: StateValues): Promise<void> {
-    const values = states ?? (await this.options.executable.readStates());
-    const { step, epoch, stepInEpoch, tally, skipsInARow, last, best, seconds, epochSeconds } = this;
-    const position: RunPosition = { step, epoch, stepInEpoch, tally, skipsInARow, last, best, seconds, epochSeconds };
-    await saveCheckpoint(join(this.options.run, RUN_FILES.checkpoint), this.options.plan, this.plan.settings, position, values);
+    const values = states ?? (await this.executable.readStates());
+    const { step, epoch, stepInEpoch, tally, skipsInARow, watch, pins, last, best, seconds, epochSeconds } = this;
+    const position: RunPosition = {
+      step,
+      epoch,
+      stepInEpoch,
+      tally,
+      skipsInARow,
+      watch: watch.state,
+      pins,
+      last,
+      best,
+      seconds,
+      epochSeconds,
+    };
+    await saveCheckpoint(join(this.options.run, RUN_FILES.checkpoint), this.running.plan, this.settings, position, values);
+    watch.keep(step, values);
     this.savedAt = performance.now();
   }
 }

@@ -1,6 +1,6 @@
 import { elementCount } from '../ir/types.js';
 import type { FunctionName, Plan } from '../plan/plan.js';
-import type { Executable, InputData, NonFinite, Scalars, SeriesCall } from '../runtime/backend.js';
+import type { Executable, InputData, Inputs, NonFinite, Scalars, SeriesCall } from '../runtime/backend.js';
 import type { Batcher } from './data/batcher.js';
 import { Pace } from './pace.js';
 import { findFunction, inputNames } from './states.js';
@@ -16,6 +16,12 @@ export interface StepResult {
   readonly skipped: boolean;
   /** The loss scale that was used; 1 without scaling. */
   readonly scale: number;
+}
+
+/** A step that was run again, looking for the first value that is not finite, with the inputs of the call that stopped there. */
+export interface TracedStep {
+  readonly found: NonFinite | undefined;
+  readonly inputs: Inputs;
 }
 
 export interface StepperOptions {
@@ -105,7 +111,7 @@ export class Stepper {
     return slot;
   }
 
-  private async callMicro(step: number, micro: number, trace: boolean): Promise<FunctionName> {
+  private async callMicro(step: number, micro: number, trace: boolean): Promise<Inputs> {
     const { executable, batcher, accumulate, stepsPerEpoch, rate } = this.options;
     const slot = this.takeSlot();
     await slot.busy;
@@ -122,7 +128,7 @@ export class Stepper {
     slot.busy = executable.call(name, inputs, trace ? { trace } : undefined);
     // A failure surfaces where `busy` is awaited; until then it must not count as unhandled.
     slot.busy.catch(() => undefined);
-    return name;
+    return inputs;
   }
 
   private async settle(): Promise<void> {
@@ -146,16 +152,30 @@ export class Stepper {
     return { step, loss, correct, images: this.imagesPerStep, skipped: last?.ok === 0, scale: last?.scale ?? 1 };
   }
 
+  /** Runs the steps from `from` to before `to` again, from the present states. Their results are dropped. */
+  async repeat(from: number, to: number): Promise<void> {
+    for (let step = from; step < to; step++)
+      for (let micro = 0; micro < this.options.accumulate; micro++) await this.callMicro(step, micro, false);
+    await this.settle();
+    await this.options.executable.drain();
+  }
+
   /** Runs a step again from the present states, looking for the first value that is not finite. Its results are dropped. */
-  async trace(step: number): Promise<NonFinite | undefined> {
+  async trace(step: number): Promise<TracedStep> {
     const { executable, accumulate } = this.options;
     let found: NonFinite | undefined;
+    let inputs: Inputs = {};
     for (let micro = 0; micro < accumulate && found === undefined; micro++) {
-      await this.callMicro(step, micro, true);
+      inputs = await this.callMicro(step, micro, true);
       await this.settle();
       found = await executable.nonFinite();
     }
     await executable.drain();
-    return found;
+    return { found, inputs };
+  }
+
+  /** The same steps with another plan of the same program. */
+  on(executable: Executable, plan: Plan): Stepper {
+    return new Stepper({ ...this.options, executable, plan });
   }
 }

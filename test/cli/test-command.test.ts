@@ -81,6 +81,32 @@ describe('ampc test', () => {
     assert.match((await ampc('test', work.path('none.yaml'))).stderr, /AMP6311/);
   });
 
+  it('calibrates for a spec, and counts what vanishes', async () => {
+    const underflow = (body: string, more = '') =>
+      work.file('underflow.yaml', `${spec(`  properties:\n    - underflow: { backend: reference, ${body} }\n`)}${more}`);
+    const passes = [
+      'layer: fc, at_most: 1 %, steps: 2',
+      'value: gradient of linear of *, at_most: 0.01, steps: 2',
+      // What is in f32 loses nothing.
+      'value: gradient of fc.weight, at_most: 0, steps: 1, scale: 1e-9',
+      'phase: forward, at_most: 1 %, steps: 1',
+    ];
+    for (const body of passes) assert.equal((await ampc('test', underflow(body))).stdout.slice(0, 2), 'ok', body);
+    const fails = [
+      [
+        'layer: fc, at_most: 1 %, steps: 2, scale: 1e-6',
+        /fp16 makes [\d.]+ % of the gradient of linear of fc 0 at loss scale 0\.000001, in 2 calibration steps; at most 1\.00 % may be/,
+      ],
+      ['layer: fd, at_most: 1 %, steps: 1', /it matches no value of the training step/],
+      ['layer: fc, at_most: a bit', /`a bit` is no share: write 1 % or 0\.01/],
+    ] as const;
+    for (const [body, reason] of fails) {
+      const { code, stdout } = await ampc('test', underflow(body));
+      assert.equal(code, 1, body);
+      assert.match(stdout, reason);
+    }
+  });
+
   it('trains for a spec, and counts the skipped steps', async () => {
     const trains = (body: string, amp = 'tiny.amp') =>
       work.file('trains.yaml', spec(`  properties:\n    - trains: { backend: reference, ${body} }\n`).replace('tiny.amp', amp));

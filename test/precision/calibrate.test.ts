@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Graph } from '../../src/ir/types.js';
 import { isFloat } from '../../src/ir/types.js';
 import { round } from '../../src/numeric/half.js';
 import { widenGraph } from '../../src/plan/widen.js';
 import { Exponents } from '../../src/precision/exponents.js';
-import { adviseScale } from '../../src/precision/loss-scale.js';
+import { adviseScale, scaleEffects } from '../../src/precision/loss-scale.js';
 import { analyzeRanges } from '../../src/precision/ranges.js';
 import { namedRandom } from '../ops/random.js';
 import { ampc } from '../support/cli.js';
@@ -58,6 +60,14 @@ describe('loss scale advice', () => {
     const wide = adviseScale([{ exponents: measured([1, 1.5 * 2 ** -39, 2 ** -60]), factor: 1 }])!;
     assert.deepEqual(wide.largest, { scale: 32768, lost: 1 / 3 });
     assert.deepEqual(wide.best, { scale: 2 ** 14, lost: 1 / 3 });
+  });
+
+  it('says what becomes of gradients at every scale', () => {
+    const effects = scaleEffects([{ exponents: measured([1, 1.5 * 2 ** -30]), factor: 1 }]);
+    assert.deepEqual([effects.length, effects[0]], [25, { scale: 1, lost: 0.5, overflowing: 0 }]);
+    assert.deepEqual(effects[5], { scale: 32, lost: 0, overflowing: 0 });
+    assert.deepEqual(effects[16], { scale: 65536, lost: 0, overflowing: 1 });
+    assert.deepEqual(scaleEffects([]), []);
   });
 
   it('scales what was measured at another batch, and stops where no scale fits', () => {
@@ -142,6 +152,91 @@ describe('ampc calibrate', () => {
     );
     assert.ok(result.pins[0].max > 65520 && result.pins[0].max < 1e6);
     assert.match(await run(wild, '--steps', '1'), /keep fc in fp32 {3}# reshape of flatten_1 reaches [\d,]+; fp16 ends at 65,504/);
+  });
+
+  describe('read by --calibration', () => {
+    const WILD = TINY.replace('image |>', 'image |> conv2d(4, kernel: 1) as conv |>').replace(
+      '|> flatten',
+      '|> scale(1e6) as big |> flatten',
+    );
+    const plan = (file: string, ...args: readonly string[]) => ampc('plan', file, '--backend', 'reference', ...args);
+    let file: string;
+    let calibration: string;
+
+    before(async () => {
+      calibration = work.path('wild.json');
+      const text = await run(WILD, '--steps', '1', '--out', calibration);
+      assert.match(text, /written to .*wild\.json/);
+      file = work.file('wild.amp', WILD);
+    });
+
+    it('keeps in f32 what overflowed and where it is read, with the number in the reason', async () => {
+      const { code, stdout, stderr } = await plan(file, '--dump', '--calibration', calibration);
+      assert.equal(code, 0, stderr);
+      const lines = stdout.split('\n');
+      const because = (label: string) => new RegExp(`why="range: ${label} reached [\\d,]+ in 1 calibration step, fp16 ends at 65,504"`);
+      assert.match(lines.find((line) => line.includes('= scale ') && line.includes('layer="big"'))!, /: f32.*/);
+      assert.match(lines.find((line) => line.includes('= scale ') && line.includes('layer="big"'))!, because('scale of big'));
+      assert.match(lines.find((line) => line.includes('= linear '))!, because('linear of fc'));
+      assert.match(lines.find((line) => line.includes('= conv2d '))!, /: f16.* why="low: conv2d"/);
+    });
+
+    it('gives way to the file, and to what the run itself finds out', async () => {
+      const own = work.file('own.amp', WILD.replace('compute fp16', 'compute fp16  keep big in fp16'));
+      const { stdout } = await plan(own, '--dump', '--calibration', calibration);
+      assert.match(stdout, /= scale .*layer="big" why="pin: keep big in fp16 \(line 7\)"/);
+    });
+
+    it('is kept by a run, which resumes without it', async () => {
+      const out = work.path('calibrated');
+      const args = ['--backend', 'reference', '--data', work.dir];
+      const started = await ampc('train', file, '--out', out, '--calibration', calibration, '--max-steps', '2', ...args);
+      assert.equal(started.code, 0, started.stderr);
+      assert.doesNotMatch(started.stdout, /skipped at loss scale [\d,]+: \S+ of big/);
+      const { pins } = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'));
+      assert.deepEqual(
+        pins.map(({ target, dtype }: { target: string; dtype: string }) => [target, dtype]),
+        [
+          ['big', 'f32'],
+          ['fc', 'f32'],
+        ],
+      );
+      const resumed = await ampc('train', file, '--resume', out, '--max-steps', '3', ...args);
+      assert.equal(resumed.code, 0, resumed.stderr);
+      const other = await ampc('train', file, '--resume', out, '--calibration', calibration, '--strict-ranges', ...args);
+      assert.equal(other.code, 0, other.stderr);
+    });
+
+    it('keeps with --strict-ranges also what is not proved to fit', async () => {
+      // Pixels reach 1, those of these pictures 0.8.
+      const wide = TINY.replace('|> flatten', '|> scale(70000) as big |> flatten');
+      const measuredOnly = work.path('wide.json');
+      await run(wide, '--steps', '1', '--out', measuredOnly);
+      const text = work.file('net.amp', wide);
+      assert.doesNotMatch((await plan(text, '--dump', '--calibration', measuredOnly)).stdout, /range:/);
+      const strict = (await plan(text, '--dump', '--calibration', measuredOnly, '--strict-ranges')).stdout;
+      assert.match(
+        strict,
+        /= linear .* why="range: reshape of flatten_1 may reach 70,\d+ with the calibrated weights, fp16 ends at 65,504"/,
+      );
+    });
+
+    it('is refused when it is something else, or of another model', async () => {
+      for (const [path, reason] of [
+        [work.path('none.json'), /AMP6211.*\n.*ENOENT/],
+        [work.file('text.json', 'not json'), /AMP6211.*\n.*JSON/],
+        [work.file('other.json', '{"event":"calibrate"}'), /AMP6211.*\n.*must have required property 'model'/],
+      ] as const) {
+        const { code, stderr } = await plan(file, '--calibration', path);
+        assert.equal(code, 1);
+        assert.match(stderr, reason);
+      }
+      const renamed = work.file('renamed.amp', WILD.replace('as fc', 'as head'));
+      assert.match(
+        (await plan(renamed, '--calibration', calibration)).stderr,
+        /AMP6212.*\n.*Tiny has no .* of fc|AMP6212.*\n.*has no .*fc/,
+      );
+    });
   });
 
   it('prints a table, and says when no scale is needed', async () => {

@@ -6,7 +6,7 @@ import { RULE_IDS, RULES, ruleOf } from '../../src/precision/rules.js';
 import { makeWorkspace, type Workspace } from '../support/tiny.js';
 
 const PAGE = readFileSync(new URL('../../docs/precision.md', import.meta.url), 'utf8');
-const EXAMPLE = /^### `(\w+)`: (.*)\n([\s\S]*?)```amp\n([\s\S]*?)```\n\n```plan\n([\s\S]*?)```/gm;
+const EXAMPLE = /^### `(\w+)`: (.*)\n([\s\S]*?)```amp\n([\s\S]*?)```\n\n(?:```json\n([\s\S]*?)```\n\n)?```plan\n([\s\S]*?)```/gm;
 
 /** The table of costs that an example gives, as a file. */
 function costsOf(text: string, work: Workspace): string | undefined {
@@ -27,9 +27,10 @@ describe('docs/precision.md', () => {
     );
   });
 
-  for (const [, id, , before, text, lines] of examples)
+  for (const [, id, , before, text, pins, lines] of examples)
     it(`has an example of ${id} that is true`, async () => {
-      const { plan } = await compile({ path: `${id}.amp`, text }, { backend: 'reference', costs: costsOf(before, work) });
+      const formats = pins === undefined ? undefined : { pins: JSON.parse(pins) };
+      const { plan } = await compile({ path: `${id}.amp`, text }, { backend: 'reference', costs: costsOf(before, work), formats });
       // Where a value lies in memory, and its number, are no part of the rule.
       const normal = (line: string) =>
         line

@@ -77,6 +77,74 @@ describe('diagnosis of a run', () => {
     ]);
   });
 
+  describe('with skips that were looked into', () => {
+    const overflow = (number: number, scale: number, more: object = {}) => {
+      const value = { value: 'gradient of linear of fc1', layer: 'relu_3', phase: 'backward', dtype: 'f16', place: { line: 7, column: 3 } };
+      return {
+        event: 'overflow',
+        step: number,
+        epoch: 1,
+        loss_scale: scale,
+        magnitude: 70_000,
+        limit: 65504,
+        keep: ['fc1'],
+        ...value,
+        ...more,
+      };
+    };
+    const forward = { value: 'mul of energy', layer: 'energy', phase: 'forward', magnitude: 4e5, keep: ['energy'] };
+
+    it('knows the scale between the logged steps', () => {
+      const found = diagnosis([step(1, 65536), overflow(1, 65536), overflow(2, 32768), step(50, 16384), epoch(1, 2, 2)]);
+      assert.deepEqual(found.scaleChanges, [
+        { step: 2, from: 65536, to: 32768 },
+        { step: 3, from: 32768, to: 16384 },
+      ]);
+      assert.deepEqual([found.traced, found.skipped, found.keep], [2, 2, []]);
+    });
+
+    it('advises a pin for a gradient that overflows again and again, not for one that overflows once', () => {
+      const again = diagnosis([1, 400, 800].map((at) => overflow(at, 8192)));
+      assert.deepEqual(again.keep, ['keep fc1 in fp32']);
+      assert.match(again.findings[0].message, /^gradient of linear of fc1 was the first to overflow in 3 skipped steps, with up to 70,000/);
+      assert.equal(again.findings[0].severity, 'advice');
+      assert.deepEqual(diagnosis([overflow(1, 65536), step(50, 32768)]).keep, []);
+    });
+
+    it('calls an overflow of the forward pass a problem, until it is pinned', () => {
+      const found = diagnosis([step(1, 65536, true, null), overflow(1, 65536, forward)]);
+      assert.deepEqual(
+        found.findings.map(({ severity, fix }) => [severity, fix]),
+        [['problem', 'no loss scale helps: keep energy in fp32']],
+      );
+      const replan = { event: 'replan', step: 1, epoch: 1, replan: 1, value: 'mul of energy', pins: [] };
+      const pinned = diagnosis([step(1, 65536, true, null), overflow(1, 65536, forward), replan, step(100, 32768)]);
+      assert.deepEqual([pinned.findings, pinned.keep, pinned.overflows[0].pinned], [[], [], true]);
+      // It came back.
+      assert.deepEqual(diagnosis([replan, overflow(5, 32768, forward)]).keep, ['keep energy in fp32']);
+    });
+
+    it('counts the skips of a run that was ended for them', () => {
+      const warning = {
+        event: 'warning',
+        step: 20,
+        code: 'AMP7301',
+        message: '20 steps',
+        why: '',
+        fix: '',
+        skipped_steps: 20,
+        loss_scale: 1,
+      };
+      const found = diagnosis([overflow(1, 65536, forward), warning]);
+      assert.deepEqual([found.skipped, found.steps, found.scale.last], [20, 20, 1]);
+    });
+  });
+
+  it('says that fp16 runs without a loss scale', () => {
+    const plan = planText({ lossScaling: { kind: 'none' } });
+    assert.deepEqual(messages([step(1, 1), epoch(1, 2)], plan), ['no loss scale keeps small gradients from vanishing in fp16']);
+  });
+
   it('leaves out a line that a crash cut off', () => {
     assert.equal(diagnoseRun(`${text(START, step(1, 64))}{"event":"st`, planText()).steps, 1);
   });

@@ -1,10 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, resolve } from 'node:path';
-import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { type Diagnostic, type Source, UserError, userError } from '../../diagnostics/diagnostic.js';
 import { LineIndex } from '../../diagnostics/lines.js';
 import { renderDiagnostics } from '../../diagnostics/render.js';
+import { schemaProblem } from '../schemas.js';
 
 /** One case: what goes into a stage of the compiler and what must come out; schemas/spec.schema.json describes the file. */
 export interface Spec {
@@ -43,28 +43,9 @@ export interface SpecFile {
   readonly spec: Spec;
 }
 
-const SCHEMA = new URL('../../../schemas/spec.schema.json', import.meta.url);
-let validator: ValidateFunction | undefined;
-
-// Both take longer to load than most commands to run, and only specs need them.
+// It takes longer to load than most commands to run, and only specs need it.
 const require = createRequire(import.meta.url);
-const loadAjv = () => require('ajv/dist/2020.js') as typeof import('ajv/dist/2020.js');
 const loadYaml = () => require('yaml') as typeof import('yaml');
-
-function makeValidator(): ValidateFunction {
-  const { Ajv2020 } = loadAjv();
-  return new Ajv2020({ allErrors: true, allowUnionTypes: true }).compile(JSON.parse(readFileSync(SCHEMA, 'utf8')) as object);
-}
-
-function validate(spec: unknown): string | undefined {
-  validator ??= makeValidator();
-  if (validator(spec)) return undefined;
-  const errors = (validator.errors ?? []).map(({ instancePath, message, params }) => {
-    const extra = (params as { additionalProperty?: string }).additionalProperty;
-    return `${instancePath === '' ? 'the spec' : instancePath} ${message}${extra === undefined ? '' : `: ${extra}`}`;
-  });
-  return [...new Set(errors)].join('; ');
-}
 
 function readText(path: string): string {
   try {
@@ -77,7 +58,7 @@ function readText(path: string): string {
 /** Reads a spec. Throws UserError AMP6311 when it cannot be read, AMP6312 when it is no spec. */
 export function loadSpec(path: string): SpecFile {
   const document = loadYaml().parseDocument(readText(path));
-  const problem = document.errors[0]?.message ?? validate(document.toJS());
+  const problem = document.errors[0]?.message ?? schemaProblem('spec', document.toJS());
   if (problem !== undefined)
     throw userError('AMP6312', `${path} is no spec`, problem, 'schemas/spec.schema.json and docs/testing.md describe what a spec holds');
   return { path, spec: document.toJS() as Spec };

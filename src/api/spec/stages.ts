@@ -8,8 +8,9 @@ import { lintSource } from '../lint.js';
 import { planInFp32 } from '../report.js';
 import { rendered, type StageOptions, type Stages } from './spec.js';
 import { type TrainsProperty, trainingProblem } from './trains.js';
+import { type UnderflowProperty, underflowProblem } from './underflow.js';
 
-export type SpecProperty = PlanProperty & { readonly trains?: TrainsProperty };
+export type SpecProperty = PlanProperty & { readonly trains?: TrainsProperty; readonly underflow?: UnderflowProperty };
 
 /** The settings of the command line by their names there, and `backend`; a spec means the same on every machine, so `auto` is no default. */
 function compileOptions(options: StageOptions): CompileOptions {
@@ -52,8 +53,9 @@ export const SPEC_STAGES: Stages = {
     run: planSource,
     holds: (property, value) => {
       const { source, program, plan, options } = value as Planned;
-      const { trains, ...fact } = property as SpecProperty;
+      const { trains, underflow, ...fact } = property as SpecProperty;
       if (trains !== undefined) return trainingProblem(source, options, trains);
+      if (underflow !== undefined) return underflowProblem(source, options, underflow);
       return planProblem(fact, { plan, fp32: () => planInFp32(program, plan) });
     },
   },

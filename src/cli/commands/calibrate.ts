@@ -1,4 +1,4 @@
-import { type CalibrateOptions, calibrate } from '../../index.js';
+import { type CalibrateOptions, calibrate, writeResult } from '../../index.js';
 import { printCalibration } from '../calibrate-view.js';
 import { integer, options } from '../options.js';
 import type { AddCommand } from './command.js';
@@ -10,6 +10,7 @@ export const addCalibrate: AddCommand = (program, output) => {
     .argument('<file>', '.amp file')
     .option('--steps <n>', 'training steps (default: 10)', integer(1))
     .option('--init <weights>', 'start from these .safetensors')
+    .option('--out <file>', 'write the result as JSON, for `ampc plan` and `ampc train --calibration`')
     .addOption(options.backend())
     .addOption(options.data())
     .addOption(options.precision())
@@ -19,9 +20,12 @@ export const addCalibrate: AddCommand = (program, output) => {
     .addOption(options.set())
     .addOption(options.threads())
     .addOption(options.json())
-    .action(async (file: string, choices: CalibrateOptions) => {
-      const result = await calibrate(file, { ...choices, onNotice: output.notice });
-      output.event({ event: 'calibrate', ...result });
+    .action(async (file: string, choices: CalibrateOptions & { readonly out?: string }) => {
+      const result = { event: 'calibrate', ...(await calibrate(file, { ...choices, onNotice: output.notice })) };
+      output.event(result);
       if (!output.json) printCalibration(result, output);
+      if (choices.out === undefined) return;
+      await writeResult(choices.out, result);
+      output.line(`written to ${choices.out}`);
     });
 };

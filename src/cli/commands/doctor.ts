@@ -14,16 +14,51 @@ function printScale({ scale, scaleChanges }: Diagnosis, output: Output): void {
   }
   output.line(`loss scale ${scale.first} at first, ${scale.last} at last, between ${scale.lowest} and ${scale.highest}`);
   for (const { step, from, to } of scaleChanges.slice(0, SHOWN)) output.line(`  by step ${step}: ${from} -> ${to}`);
-  if (scaleChanges.length > SHOWN) output.line(`  and ${scaleChanges.length - SHOWN} more changes`);
+  const more = scaleChanges.length - SHOWN;
+  if (more > 0) output.line(`  and ${more} more ${more === 1 ? 'change' : 'changes'}`);
+}
+
+function printOverflows({ overflows, traced, skipped, replans }: Diagnosis, output: Output): void {
+  if (overflows.length > 0) {
+    output.line();
+    output.line(
+      output.style('bold', 'what overflowed first') +
+        (traced < skipped ? `, in ${formatCount(traced)} of ${formatCount(skipped)} skips` : ''),
+    );
+    output.table(
+      ['value', 'pass', 'line', 'times', 'steps', 'largest', 'at scale'],
+      overflows.map(({ value, phase, place, times, firstStep, lastStep, largest, lowestScale }) => [
+        value,
+        phase,
+        place === null ? '-' : `${place.line}:${place.column}`,
+        formatCount(times),
+        firstStep === lastStep ? String(firstStep) : `${firstStep} to ${lastStep}`,
+        largest === null ? '-' : formatCount(Math.round(largest)),
+        formatCount(lowestScale),
+      ]),
+    );
+  }
+  for (const { step, replan, pins } of replans)
+    output.line(
+      `step ${step}: the run went on with ${pins.map(({ target }) => target).join(', ')} in fp32 (plan-${replan}.txt is the plan before, replan-${replan}.json the difference)`,
+    );
+}
+
+function printLines(lines: readonly string[], output: Output): void {
+  if (lines.length === 0) return;
+  output.line();
+  output.line('to paste:');
+  output.line(`precision {\n${lines.map((line) => `  ${line}\n`).join('')}}`);
 }
 
 function printDiagnosis(found: Diagnosis, output: Output): void {
-  const { model, precision, backend, steps, skipped, finished, epochs, warnings, findings } = found;
+  const { model, precision, backend, steps, skipped, finished, epochs, keep, warnings, findings } = found;
   output.line(
     `${output.style('bold', model)}: ${precision} on ${backend}, ${formatCount(steps)} steps, ${finished ? 'finished' : 'not finished'}`,
   );
   output.line(`${formatCount(skipped)} skipped ${skipped === 1 ? 'step' : 'steps'}`);
   printScale(found, output);
+  printOverflows(found, output);
   if (epochs.length > 0) {
     output.line();
     output.table(
@@ -43,6 +78,7 @@ function printDiagnosis(found: Diagnosis, output: Output): void {
   for (const { severity, message, fix } of findings)
     output.line(`${output.style(severity === 'problem' ? 'red' : 'yellow', severity)}: ${message}\n = fix: ${fix}`);
   if (warnings.length + findings.length === 0) output.line('nothing is wrong with its numbers');
+  printLines(keep, output);
 }
 
 export const addDoctor: AddCommand = (program, output, exitWith) => {

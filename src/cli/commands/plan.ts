@@ -47,6 +47,8 @@ export const addPlan: AddCommand = (program, output, exitWith) => {
     .addOption(options.precision())
     .addOption(options.policy())
     .addOption(options.costs())
+    .addOption(options.calibration())
+    .addOption(options.strictRanges())
     .addOption(options.batch())
     .addOption(options.set());
   command.action(async (file: string | undefined, choices: PlanOptions) => {

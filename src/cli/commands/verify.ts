@@ -39,6 +39,8 @@ export const addVerify: AddCommand = (program, output, exitWith) => {
     .addOption(options.precision())
     .addOption(options.policy())
     .addOption(options.costs())
+    .addOption(options.calibration())
+    .addOption(options.strictRanges())
     .addOption(options.batch())
     .addOption(options.set())
     .addOption(options.threads())

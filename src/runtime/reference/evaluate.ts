@@ -8,8 +8,8 @@ import { KERNELS } from './kernels.js';
 export interface EvaluateOptions {
   /** Compute in double precision and round nothing, for finite differences. */
   readonly float64?: boolean;
-  /** Look for the first value that holds an infinity or a NaN. */
-  readonly trace?: boolean;
+  /** Look for the first of these values that holds an infinity or a NaN. */
+  readonly trace?: ReadonlySet<ValueId>;
   /** Values to keep besides the outputs; `all` keeps every one. */
   readonly keep?: 'all';
 }
@@ -65,7 +65,7 @@ export function evaluateGraph(
   states: ReadonlyMap<string, Elements>,
   options: EvaluateOptions = {},
 ): Evaluation {
-  const { float64 = false, trace = false } = options;
+  const { float64 = false, trace } = options;
   const values = new Map<ValueId, Elements>();
   const writes = new Map<string, Elements>();
   const last = lastReads(graph, options.keep === 'all');
@@ -98,7 +98,7 @@ export function evaluateGraph(
   for (const node of graph.nodes) {
     const result = compute(node);
     values.set(node.id, result);
-    if (trace && nonFinite === undefined && isFloat(node.type.dtype) && holdsNonFinite(result)) nonFinite = node.id;
+    if (nonFinite === undefined && trace?.has(node.id) === true && isFloat(node.type.dtype) && holdsNonFinite(result)) nonFinite = node.id;
     for (const id of [...node.inputs, node.id]) if (last[id] <= node.id) values.delete(id);
   }
   return { values, writes, nonFinite };

@@ -1,6 +1,6 @@
-import type { Graph } from '../../ir/types.js';
 import { byteLength, stringAttr } from '../../ir/types.js';
-import type { FunctionName, Plan } from '../../plan/plan.js';
+import type { FunctionName, Plan, PlanFunction } from '../../plan/plan.js';
+import { storedValues } from '../../plan/probe.js';
 import type { Backend, CallOptions, Executable, Inputs, NonFinite, Scalars } from '../backend.js';
 import { allocate, evaluateGraph } from './evaluate.js';
 import type { Elements } from './kernel.js';
@@ -25,7 +25,7 @@ function allocateStates(plan: Plan): { states: Map<string, StateElements>; bytes
 class ReferenceExecutable implements Executable {
   readonly compileMs = 0;
   readonly memory: Executable['memory'];
-  private readonly graphs: ReadonlyMap<FunctionName, Graph>;
+  private readonly functions: ReadonlyMap<FunctionName, PlanFunction>;
   private readonly states: Map<string, StateElements>;
   private scalars: Scalars[] = [];
   private tensors = new Map<string, Elements>();
@@ -34,16 +34,18 @@ class ReferenceExecutable implements Executable {
   constructor(plan: Plan) {
     const { states, bytes } = allocateStates(plan);
     this.states = states;
-    this.graphs = new Map(plan.functions.map((fn) => [fn.name, fn.graph]));
+    this.functions = new Map(plan.functions.map((fn) => [fn.name, fn]));
     this.memory = { states: bytes, arena: Math.max(0, ...plan.functions.map((fn) => fn.memory.arena)), workspace: 0 };
   }
 
   async call(name: FunctionName, inputs: Inputs, options: CallOptions = {}): Promise<void> {
-    const graph = this.graphs.get(name);
-    if (graph === undefined) throw new Error(`the plan has no function ${name}`);
+    const fn = this.functions.get(name);
+    if (fn === undefined) throw new Error(`the plan has no function ${name}`);
     // The computation blocks; signals and timers get their turn first.
     await new Promise((resolve) => setImmediate(resolve));
-    const { values, writes, nonFinite } = evaluateGraph(graph, inputs, this.states, { trace: options.trace === true });
+    const { graph } = fn;
+    const trace = options.trace === true ? storedValues(fn) : undefined;
+    const { values, writes, nonFinite } = evaluateGraph(graph, inputs, this.states, trace === undefined ? {} : { trace });
     const scalars: Record<string, number> = {};
     this.tensors = new Map();
     for (const [output, id] of Object.entries(graph.outputs)) {

@@ -2,6 +2,7 @@ import type { Graph, Node, ValueId } from '../../ir/types.js';
 import { elementCount, formatType, isFloat, sameShape, stringAttr, stringsAttr } from '../../ir/types.js';
 import { isOpName } from '../../ops/index.js';
 import type { PlanFunction } from '../../plan/plan.js';
+import { storedValues } from '../../plan/probe.js';
 import type { Inputs } from '../backend.js';
 import type { Tensor } from './binding.js';
 import type { Calls } from './calls.js';
@@ -27,17 +28,20 @@ export interface Program {
   readonly name: PlanFunction['name'];
   readonly graph: Graph;
   readonly steps: readonly Step[];
+  /** What a traced call looks into: as on the other backends, what a kernel of the plan leaves in memory. */
+  readonly stored: ReadonlySet<ValueId>;
 }
 
 export interface RunResult {
   /** Outputs of the function, each with one use that the caller ends. */
   readonly outputs: ReadonlyMap<string, Tensor>;
-  /** With tracing: the first node with a non-finite element. */
+  /** With tracing: the first stored node with a non-finite element. */
   readonly nonFinite: ValueId | undefined;
 }
 
 /** Groups are left aside: every node rounds to its own format anyway, and TensorFlow runs one operation at a time. */
-export function prepare({ name, graph }: PlanFunction): Program {
+export function prepare(fn: PlanFunction): Program {
+  const { name, graph } = fn;
   const lastRead = graph.nodes.map(({ id }) => id);
   for (const node of graph.nodes) for (const input of node.inputs) lastRead[input] = node.id;
   for (const id of Object.values(graph.outputs)) lastRead[id] = Infinity;
@@ -53,7 +57,7 @@ export function prepare({ name, graph }: PlanFunction): Program {
     if (!isOpName(node.op)) throw new Error(`unknown op ${node.op}`);
     return { node, kernel: KERNELS[node.op], last: last[node.id]!, near: near[node.id]! };
   });
-  return { name, graph, steps };
+  return { name, graph, steps, stored: storedValues(fn) };
 }
 
 /** Runs a function node by node; every tensor is freed after its last reader. */
@@ -79,7 +83,8 @@ export class Run {
         const { node } = step;
         const result = this.tf.device.scope(() => this.#compute(step));
         this.#values.set(node.id, result);
-        if (trace && nonFinite === undefined && isFloat(node.type.dtype) && !this.#isFinite(result)) nonFinite = node.id;
+        const isWatched = trace && nonFinite === undefined && this.program.stored.has(node.id);
+        if (isWatched && isFloat(node.type.dtype) && !this.#isFinite(result)) nonFinite = node.id;
         for (const id of node.inputs) if (!step.near.has(id)) this.#freeWidened(id);
         for (const id of step.last) this.#free(id);
       }

@@ -1,0 +1,73 @@
+import { compileProgram } from '../compile.js';
+import type { Program, StoredPin } from '../ir/program.js';
+import { diffPlans } from '../plan/diff.js';
+import { valueLabel } from '../plan/facts.js';
+import type { Plan } from '../plan/plan.js';
+import { printPlan } from '../plan/print.js';
+import { pinCandidates } from '../plan/probe.js';
+import type { Executable } from '../runtime/backend.js';
+import type { Replanned, Replanner } from '../training/options.js';
+import type { Overflow } from '../training/overflow.js';
+import type { Runnable } from './compile.js';
+import { withStoredFormats } from './formats.js';
+
+export interface ReplanContext {
+  readonly runnable: Runnable;
+  /** The file's program as the file says it. */
+  readonly program: Program;
+  readonly executable: Executable;
+  readonly load: (plan: Plan) => Promise<Executable>;
+  /** config.json of a plan. */
+  readonly config: (runnable: Runnable) => unknown;
+}
+
+/** Makes the plans of a run that starts with `context`'s and may take further pins. Holds the one executable of the run. */
+export class RunPlans implements Replanner {
+  private runnable: Runnable;
+  executable: Executable;
+
+  constructor(private readonly context: ReplanContext) {
+    ({ runnable: this.runnable, executable: this.executable } = context);
+  }
+
+  private planWith(pins: readonly StoredPin[]): Runnable {
+    const { backend, info, source } = this.runnable;
+    const { formats } = this.runnable;
+    const all = { ...formats, pins: [...(formats?.pins ?? []), ...pins] };
+    const program = withStoredFormats(this.context.program, all);
+    const plan = compileProgram(program, { backend: info.name, low: info.capabilities?.low ?? [], staged: info.capabilities?.staged });
+    return { source, backend, info, program, plan, formats: all };
+  }
+
+  /** Whether `layers` in f32 leave nothing of that name in a format as short. */
+  private helps(layers: readonly string[], { function: fn, value, dtype }: Overflow): boolean {
+    const { plan } = this.planWith(layers.map((target) => ({ target, dtype: 'f32', reason: 'overflow: tried' })));
+    const graph = plan.functions.find(({ name }) => name === fn)?.graph;
+    return graph?.nodes.every((node) => node.type.dtype !== dtype || valueLabel(graph, node.id) !== value) ?? false;
+  }
+
+  advise(overflow: Overflow): readonly string[] {
+    if (overflow.dtype !== 'f16') return [];
+    const graph = this.runnable.plan.functions.find(({ name }) => name === overflow.function)!.graph;
+    const node = graph.nodes.find(
+      ({ id, op, layer, type }) =>
+        op === overflow.op && layer === overflow.layer && type.dtype === overflow.dtype && valueLabel(graph, id) === overflow.value,
+    );
+    if (node === undefined) return [];
+    const candidates = pinCandidates(graph, node);
+    const single = candidates.find((layer) => this.helps([layer], overflow));
+    if (single !== undefined) return [single];
+    return candidates.length > 1 && this.helps(candidates, overflow) ? candidates : [];
+  }
+
+  async adopt(pins: readonly StoredPin[]): Promise<Replanned> {
+    const next = this.planWith(pins);
+    const executable = await this.context.load(next.plan);
+    await this.executable.dispose();
+    const diff = diffPlans(this.runnable.plan, next.plan);
+    this.runnable = next;
+    this.executable = executable;
+    const contents = { source: next.source, config: this.context.config(next), plan: printPlan(next.plan) };
+    return { plan: next.plan, executable, recipe: next.program.recipe, pins: next.formats?.pins ?? [], contents, diff };
+  }
+}

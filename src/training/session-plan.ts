@@ -1,0 +1,30 @@
+import type { Recipe } from '../ir/program.js';
+import type { Plan } from '../plan/plan.js';
+import type { RunPosition, RunSettings } from './checkpoint.js';
+import { EMPTY_TALLY } from './tally.js';
+
+/** Where a new run stands. */
+export const START: RunPosition = {
+  step: 0,
+  epoch: 0,
+  stepInEpoch: 0,
+  tally: EMPTY_TALLY,
+  skipsInARow: 0,
+  last: undefined,
+  best: undefined,
+  seconds: 0,
+  epochSeconds: 0,
+};
+
+/** What a session is to do, as far as it is the same for all plans of the run. */
+export interface SessionPlan {
+  readonly epochs: number;
+  readonly stepsPerEpoch: number;
+  readonly totalSteps: number;
+  readonly maxSteps: number;
+  readonly logEvery: number;
+  /** Skipped steps in a row that end the run; infinite without loss scaling. */
+  readonly abortAfter: number;
+  readonly rate: (step: number) => number;
+  readonly settings: (plan: Plan, recipe: Recipe) => RunSettings;
+}

@@ -1,0 +1,113 @@
+import type { Plan } from '../plan/plan.js';
+import type { Executable } from '../runtime/backend.js';
+import type { RunPosition, WatchState } from './checkpoint.js';
+import { explainOverflow, type Overflow } from './overflow.js';
+import type { StateValues } from './states.js';
+import type { Stepper, StepResult } from './stepper.js';
+
+/** Skipped steps of an epoch that are looked into; each costs the steps since the last copy of the states, and two more. */
+export const TRACES_PER_EPOCH = 8;
+
+/** The states are copied at most so often that it takes this share of the time. */
+const COPYING = 0.01;
+
+/** What runs now; a new plan brings new ones. */
+export interface Running {
+  readonly plan: Plan;
+  readonly executable: Executable;
+  readonly stepper: Stepper;
+}
+
+/**
+ * Looks into skipped steps. The device is never waited for: when a skip is noticed, later steps may have changed the states, so a copy of earlier
+ * states is kept in memory, the steps since then are run again to the same bits, and the skipped one is traced.
+ */
+export class Watch {
+  private traced: number;
+  private readonly seen: Map<string, number>;
+  private count: number;
+  private keptAt = performance.now();
+  private cost = 0;
+  private kept: { readonly step: number; readonly states: StateValues };
+
+  constructor(
+    position: RunPosition,
+    states: StateValues,
+    private readonly load: ((plan: Plan) => Promise<Executable>) | undefined,
+  ) {
+    const { traced = 0, seen = {}, replans = 0 } = position.watch ?? {};
+    this.traced = traced;
+    this.seen = new Map(Object.entries(seen));
+    this.count = replans;
+    this.kept = { step: position.step, states };
+  }
+
+  get state(): WatchState {
+    return { traced: this.traced, seen: Object.fromEntries(this.seen), replans: this.count };
+  }
+
+  /** Whether the epoch's next skip is to be looked into. */
+  get isDue(): boolean {
+    return this.traced < TRACES_PER_EPOCH;
+  }
+
+  endEpoch(): void {
+    this.traced = 0;
+  }
+
+  /** `states` are those that step `step` (0-based) begins with. */
+  keep(step: number, states: StateValues): void {
+    this.kept = { step, states };
+    this.keptAt = performance.now();
+  }
+
+  /** Copies the states if that costs next to nothing by now. */
+  async refresh(step: number, executable: Executable): Promise<void> {
+    const started = performance.now();
+    if (step === this.kept.step || started - this.keptAt < this.cost / COPYING) return;
+    const states = await executable.readStates();
+    this.cost = performance.now() - started;
+    this.keep(step, states);
+  }
+
+  /** Counts a look at a skip; how often `overflow` has been the first value to overflow. */
+  countLook(overflow: Overflow | undefined): number {
+    this.traced += 1;
+    if (overflow === undefined) return 0;
+    const times = (this.seen.get(overflow.value) ?? 0) + 1;
+    this.seen.set(overflow.value, times);
+    return times;
+  }
+
+  /** The number of the next plan, from 1; the counts start anew with it. */
+  countReplan(): number {
+    this.count += 1;
+    this.traced = 0;
+    this.seen.clear();
+    return this.count;
+  }
+
+  /** What overflowed first in a skipped step, undefined if nothing does when it is run again. The states are afterwards as before. */
+  async look({ plan, executable, stepper }: Running, result: StepResult, later: readonly StepResult[]): Promise<Overflow | undefined> {
+    const present = await executable.readStates();
+    // Skipped steps change nothing but the scale.
+    if (later.every(({ skipped }) => skipped)) await executable.writeStates(new Map([['scaler.scale', Float32Array.of(result.scale)]]));
+    else {
+      await executable.writeStates(this.kept.states);
+      await stepper.repeat(this.kept.step, result.step);
+    }
+    const states = await executable.readStates();
+    const found = await explainOverflow({ plan, states, load: this.load }, await stepper.trace(result.step));
+    await executable.writeStates(present);
+    return found;
+  }
+
+  /** The states that a step left behind, when `later` ones have been taken since. */
+  async statesAfter({ executable, stepper }: Running, step: number, later: readonly StepResult[]): Promise<StateValues> {
+    if (later.length > 0) {
+      await executable.writeStates(this.kept.states);
+      await stepper.repeat(this.kept.step, step + 1);
+    }
+    return executable.readStates();
+  }
+}

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { schemaProblem } from '../../src/api/schemas.js';
+import { ampc } from '../support/cli.js';
+import { makeWorkspace, TINY, type Workspace, writeTinyCifar } from '../support/tiny.js';
+
+const FOLDER = new URL('../../schemas/', import.meta.url);
+const WILD = TINY.replace('image |>', 'image |> conv2d(4, kernel: 1) as conv |>').replace('|> flatten', '|> scale(1e6) as big |> flatten');
+
+describe('what ampc prints as JSON is as its schemas say', () => {
+  let work: Workspace;
+  let tame: string;
+  let wild: string;
+
+  before(() => {
+    work = makeWorkspace();
+    writeTinyCifar(work.dir);
+    tame = work.file('tame.amp', TINY);
+    wild = work.file('wild.amp', WILD);
+  });
+
+  after(() => work.remove());
+
+  const common = () => ['--backend', 'reference', '--data', work.dir, '--json'];
+
+  async function lines(...args: readonly string[]): Promise<readonly unknown[]> {
+    const { stdout, stderr } = await ampc(...args);
+    assert.notEqual(stdout, '', stderr);
+    return stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+  }
+
+  function agree(name: Parameters<typeof schemaProblem>[0], values: readonly unknown[]): void {
+    for (const value of values) assert.equal(schemaProblem(name, value), undefined, JSON.stringify(value).slice(0, 300));
+  }
+
+  it('train and eval', async () => {
+    const run = work.path('run');
+    const trained = await lines('train', wild, '--out', run, '--replan', '--epochs', '1', ...common());
+    const kinds = new Set(trained.map((line) => (line as { event: string }).event));
+    assert.deepEqual([...kinds].sort(), ['done', 'epoch', 'overflow', 'replan', 'start', 'step']);
+    agree('events', trained);
+    agree('events', await lines('eval', run, ...common()));
+    agree('doctor', await lines('doctor', run, '--json'));
+    const unguarded = ['--set', 'precision.loss_scale=none', '--max-steps', '8', '--log-every', '1'];
+    agree('events', await lines('train', wild, '--out', work.path('unguarded'), ...unguarded, ...common()));
+    const ended = work.path('ended');
+    agree('events', await lines('train', wild, '--out', ended, ...common()));
+    agree('doctor', await lines('doctor', ended, '--json'));
+  });
+
+  it('calibrate', async () => {
+    agree('calibrate', await lines('calibrate', tame, '--steps', '2', ...common()));
+    agree('calibrate', await lines('calibrate', wild, '--steps', '1', ...common()));
+    agree('calibrate', await lines('calibrate', tame, '--steps', '1', '--precision', 'fp32', ...common()));
+  });
+
+  it('verify', async () => {
+    agree('verify', await lines('verify', tame, '--steps', '1', ...common()));
+    agree('verify', await lines('verify', wild, '--steps', '1', ...common()));
+  });
+
+  it('tune', async () => {
+    const folder = process.env.AMPC_CACHE;
+    process.env.AMPC_CACHE = work.path('cache');
+    try {
+      agree('tune', await lines('tune', tame, '--backend', 'cpu', '--steps', '3', '--json'));
+    } finally {
+      process.env.AMPC_CACHE = folder;
+      if (folder === undefined) delete process.env.AMPC_CACHE;
+    }
+  }).timeout(120_000);
+
+  it('and a line of another form is refused', () => {
+    assert.match(schemaProblem('events', { event: 'step', step: 1 })!, /must have required property 'loss'|must match exactly one/);
+    assert.match(schemaProblem('doctor', {})!, /must have required property 'model'/);
+  });
+
+  it('every schema compiles and describes itself', () => {
+    const names = readdirSync(FOLDER);
+    assert.ok(names.length >= 8);
+    for (const name of names) {
+      const schema = JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8'));
+      assert.ok(schema.title && schema.description, name);
+      new Ajv2020({ allowUnionTypes: true }).compile(schema);
+    }
+    const shipped = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).files;
+    assert.ok(shipped.includes('schemas'), join('schemas', '*'));
+  });
+});
