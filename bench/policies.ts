@@ -10,7 +10,7 @@ const MODELS: Readonly<Record<string, string>> = {
   resnet18: 'examples/resnet18.amp',
   'wide-mlp': 'bench/models/wide-mlp.amp',
   gates: 'bench/models/gates.amp',
-  'thin-net': 'bench/models/thin-net.amp',
+  tail: 'bench/models/tail.amp',
 };
 
 const USAGE = `npx tsx bench/policies.ts [--models ${Object.keys(MODELS).join(',')}] [--precision fp16|bf16] [--rounds N] [--tries N] [--steps N] [--json]

@@ -28,7 +28,7 @@ export interface Candidate {
   readonly name: 'fp32' | 'autocast' | 'mixed' | 'min-cut';
   /** By the costs that decided, measured before. */
   readonly predicted_ms: number;
-  /** The sum of its kernels, timed in turns with the steps. */
+  /** The step with its kernels timed, in turns with the step as it is. */
   readonly kernels_ms: number;
   /** Of quick steps, compared within their turns. */
   readonly measured_ms: number;

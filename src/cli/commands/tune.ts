@@ -28,7 +28,12 @@ function print({ model, batch, costs, precision, layers, rest, bandwidth, candid
       name === taken ? 'taken by policy fastest' : '',
     ]),
   );
-  output.line(output.style('dim', 'predicted before; kernels: their sum, and measured: quick steps, timed in turns; median: of all steps'));
+  output.line(
+    output.style(
+      'dim',
+      'predicted before; kernels: steps whose kernels are timed, in turns with the measured ones, quick ones of both; median: of all steps',
+    ),
+  );
   output.line();
   output.line(`fastest here: ${output.style('bold', best)}. In the precision section:`);
   for (const line of lines) output.line(`  ${line}`);
