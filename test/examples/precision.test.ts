@@ -7,6 +7,7 @@ import { type BackendName, selectBackend } from '../../src/runtime/select.js';
 import { ampc, type CliResult } from '../support/cli.js';
 import { skip } from '../support/skip.js';
 import { makeWorkspace, type Workspace } from '../support/tiny.js';
+import { useBuiltAddon } from '../tensorflow/support.js';
 
 const FOLDER = fileURLToPath(new URL('../../examples/precision/', import.meta.url));
 const PAGE = readFileSync(join(FOLDER, 'README.md'), 'utf8');
@@ -153,6 +154,7 @@ describe('examples/precision', () => {
   for (const backend of ['reference', 'webgpu', 'tensorflow'] as const)
     describe(`on ${backend}`, () => {
       before(async function () {
+        if (backend === 'tensorflow') useBuiltAddon();
         await selectBackend(backend).catch((error: Error) => skip(this, error.message));
       });
 

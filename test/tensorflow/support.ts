@@ -11,9 +11,14 @@ const BUILT = fileURLToPath(
   new URL('../../.peers/tensorflow/node_modules/@tensorflow/tfjs-node/lib/napi-v8/tfjs_binding.node', import.meta.url),
 );
 
-/** Takes the addon built in this checkout unless another one is named; skips where there is none. */
-export async function requireTensorflow(context: Context): Promise<void> {
+/** Takes the addon built in this checkout unless another one is named. */
+export function useBuiltAddon(): void {
   if (process.env.AMPC_TFJS_BINDING === undefined && existsSync(BUILT)) process.env.AMPC_TFJS_BINDING = BUILT;
+}
+
+/** Skips where there is no addon. */
+export async function requireTensorflow(context: Context): Promise<void> {
+  useBuiltAddon();
   const { available, reason } = await createBackend().probe();
   if (!available) skip(context, `no TensorFlow library: ${reason}`);
 }
