@@ -1,7 +1,6 @@
 /** ampc's side: answers JSON lines on stdin, see peer.ts. */
 import { createInterface } from 'node:readline';
 import { compileToRun } from '../src/api/compile.js';
-import { makeInputs } from '../src/api/inputs.js';
 import { readSource } from '../src/api/source.js';
 import { summarizePlan } from '../src/api/summary.js';
 import { UserError } from '../src/diagnostics/diagnostic.js';
@@ -50,28 +49,25 @@ async function prepare(options: Prepare): Promise<{ readonly reply: object; read
   const executable: Executable = await backend.load(plan, { threads });
   await executable.writeStates(initialStates(plan, train.seed));
   const name = kind === 'eval' ? 'eval_step' : 'train_step';
-  const inputs = makeInputs(plan, name, classes);
-  const step = async (): Promise<void> => {
-    await executable.call(name, inputs);
-    await executable.drain();
-  };
   const summary = summarizePlan(plan);
   const { flops } = summary.functions.find((fn) => fn.name === name)!;
+  const set = noise(kind === 'epoch' ? options.images : batch, inputShape, classes);
+  /** Several calls in a row, as `ampc train` and `ampc eval` make them, on the same batch as it is. */
+  const repeat = async (count: number): Promise<void> => {
+    const { source, order } = new Batcher(set, { batch, seed: train.seed, shuffle: false }).select(0, 0, 1);
+    const repeated = Uint32Array.from({ length: count * batch }, (_, place) => order[place % batch]!);
+    const calls = Array.from({ length: count }, (_, i): SeriesCall => ({ fn: name, lr: LEARNING_RATE, step: i }));
+    await executable.series!({ source, order: repeated, augment: undefined }, calls);
+    await executable.drain();
+  };
   let run: Run;
   let batches = 1;
+  await timeEach(warmup, () => repeat(1));
   if (kind === 'epoch') {
-    const set = noise(options.images, inputShape, classes);
     const batcher = new Batcher(set, { batch, seed: train.seed, shuffle: true, augment: { flip: true, cropPadding: 4 } });
     batches = Math.min(options.batches, batcher.batches);
     const bareSteps = Math.min(batches, LOG_EVERY);
-    /** The same batch again and again, as it is. */
-    const bare = async (): Promise<void> => {
-      const { source, order } = new Batcher(set, { batch, seed: train.seed, shuffle: false }).select(0, 0, 1);
-      const repeated = Uint32Array.from({ length: bareSteps * batch }, (_, place) => order[place % batch]!);
-      const calls = Array.from({ length: bareSteps }, (_, i): SeriesCall => ({ fn: 'train_step', lr: LEARNING_RATE, step: i }));
-      await executable.series!({ source, order: repeated, augment: undefined }, calls);
-      await executable.drain();
-    };
+    const bare = (): Promise<void> => repeat(bareSteps);
     const stepper = new Stepper({ executable, plan, batcher, accumulate: 1, stepsPerEpoch: batches, rate: () => LEARNING_RATE });
     let next = 0;
     const epoch = async (): Promise<void> => {
@@ -84,7 +80,6 @@ async function prepare(options: Prepare): Promise<{ readonly reply: object; read
       }
       await stepper.drain();
     };
-    await timeEach(warmup, step);
     run = async (repeats) => {
       // On both sides of the epochs: the speed of a machine that others use drifts.
       const before = await timeEach(BARE_REPEATS, bare);
@@ -92,10 +87,9 @@ async function prepare(options: Prepare): Promise<{ readonly reply: object; read
       return { ms, step_ms: median([...before, ...(await timeEach(BARE_REPEATS, bare))]) / bareSteps };
     };
   } else {
-    await timeEach(warmup, step);
     run = async (repeats) => {
-      await step();
-      return { ms: await timeEach(repeats, step) };
+      await repeat(1);
+      return { ms: (await timeEach(repeats, () => repeat(options.row))).map((ms) => ms / options.row) };
     };
   }
   const arena = Math.max(...summary.functions.map((fn) => fn.arenaBytes));

@@ -9,6 +9,8 @@ export interface Prepare {
   readonly batch: number;
   readonly precision: Precision;
   readonly threads: number;
+  /** Repetitions that are timed together. */
+  readonly row: number;
   /** Untimed repetitions. */
   readonly warmup: number;
   /** Images of the data set, for `epoch`. */
@@ -18,7 +20,7 @@ export interface Prepare {
 }
 
 export interface RunReply {
-  /** Milliseconds of each repetition. */
+  /** Milliseconds of a repetition, of each row. */
   readonly ms: readonly number[];
   /** Of `epoch`, ampc's side: a step without the data pipeline. */
   readonly step_ms?: number;
@@ -101,8 +103,8 @@ export class Peer {
     return this.request({ command: 'prepare', ...message }, seconds);
   }
 
-  run(steps: number): Promise<RunReply> {
-    return this.request({ command: 'run', steps });
+  run(rows: number): Promise<RunReply> {
+    return this.request({ command: 'run', steps: rows });
   }
 
   /** Ends the process; resolves when it is gone. */

@@ -92,12 +92,13 @@ def crop_and_flip(images, index):
     return torch.from_numpy(batch.view(np.uint8).reshape(count, SIDE, SIDE, 3)).permute(0, 3, 1, 2)
 
 
-def time_each(repeats, work):
+def time_each(rows, work, row=1):
     ms = []
-    for _ in range(repeats):
+    for _ in range(rows):
         start = time.perf_counter()
-        work()
-        ms.append((time.perf_counter() - start) * 1e3)
+        for _ in range(row):
+            work()
+        ms.append((time.perf_counter() - start) * 1e3 / row)
     return ms
 
 
@@ -180,10 +181,10 @@ def prepare(message):
 
     warm_up()
 
-    def run(repeats):
+    def run(rows):
         if kind != "epoch":
             work()
-        return time_each(repeats, work)
+        return time_each(rows, work, message["row"])
 
     return run
 
