@@ -1,12 +1,14 @@
 /** ampc's side: answers JSON lines on stdin, see peer.ts. */
 import { createInterface } from 'node:readline';
 import { compileToRun } from '../src/api/compile.js';
+import { prepareRow, timeInRows } from '../src/api/rows.js';
 import { readSource } from '../src/api/source.js';
 import { summarizePlan } from '../src/api/summary.js';
+import { mean } from '../src/api/timing.js';
 import { UserError } from '../src/diagnostics/diagnostic.js';
 import { renderDiagnostics } from '../src/diagnostics/render.js';
 import { elementCount } from '../src/ir/types.js';
-import type { Executable, SeriesCall } from '../src/runtime/backend.js';
+import type { Executable } from '../src/runtime/backend.js';
 import { Batcher } from '../src/training/data/batcher.js';
 import type { ImageSet } from '../src/training/data/dataset.js';
 import { breathe } from '../src/training/evaluate.js';
@@ -51,23 +53,20 @@ async function prepare(options: Prepare): Promise<{ readonly reply: object; read
   const name = kind === 'eval' ? 'eval_step' : 'train_step';
   const summary = summarizePlan(plan);
   const { flops } = summary.functions.find((fn) => fn.name === name)!;
-  const set = noise(kind === 'epoch' ? options.images : batch, inputShape, classes);
-  /** Several calls in a row, as `ampc train` and `ampc eval` make them, on the same batch as it is. */
-  const repeat = async (count: number): Promise<void> => {
-    const { source, order } = new Batcher(set, { batch, seed: train.seed, shuffle: false }).select(0, 0, 1);
-    const repeated = Uint32Array.from({ length: count * batch }, (_, place) => order[place % batch]!);
-    const calls = Array.from({ length: count }, (_, i): SeriesCall => ({ fn: name, lr: LEARNING_RATE, step: i }));
-    await executable.series!({ source, order: repeated, augment: undefined }, calls);
-    await executable.drain();
-  };
+  const row = prepareRow(executable, plan, [name], classes);
   let run: Run;
   let batches = 1;
-  await timeEach(warmup, () => repeat(1));
+  if (warmup > 0) await row(warmup);
   if (kind === 'epoch') {
+    const set = noise(options.images, inputShape, classes);
     const batcher = new Batcher(set, { batch, seed: train.seed, shuffle: true, augment: { flip: true, cropPadding: 4 } });
     batches = Math.min(options.batches, batcher.batches);
     const bareSteps = Math.min(batches, LOG_EVERY);
-    const bare = (): Promise<void> => repeat(bareSteps);
+    const bare = async (): Promise<number[]> => {
+      const ms: number[] = [];
+      for (let i = 0; i < BARE_REPEATS; i += 1) ms.push(mean(await row(bareSteps)));
+      return ms;
+    };
     const stepper = new Stepper({ executable, plan, batcher, accumulate: 1, stepsPerEpoch: batches, rate: () => LEARNING_RATE });
     let next = 0;
     const epoch = async (): Promise<void> => {
@@ -82,14 +81,14 @@ async function prepare(options: Prepare): Promise<{ readonly reply: object; read
     };
     run = async (repeats) => {
       // On both sides of the epochs: the speed of a machine that others use drifts.
-      const before = await timeEach(BARE_REPEATS, bare);
+      const before = await bare();
       const ms = await timeEach(repeats, epoch);
-      return { ms, step_ms: median([...before, ...(await timeEach(BARE_REPEATS, bare))]) / bareSteps };
+      return { ms, step_ms: median([...before, ...(await bare())]) };
     };
   } else {
     run = async (repeats) => {
-      await repeat(1);
-      return { ms: (await timeEach(repeats, () => repeat(options.row))).map((ms) => ms / options.row) };
+      await row(1);
+      return { ms: await timeInRows(row, repeats) };
     };
   }
   const arena = Math.max(...summary.functions.map((fn) => fn.arenaBytes));

@@ -24,7 +24,7 @@ export const USAGE = `npm run bench -- [options]
   --work NAMES          of ${WORKS.join(',')} (default: all)
   --precision NAMES     of ${PRECISIONS.join(',')} (default: all)
   --rounds N            turns of each side (default: 5)
-  --steps N             timed rows of steps a turn, epochs for the work epoch (default: by work)
+  --steps N             timed steps a turn, epochs for the work epoch (default: by work)
   --threads N           of both sides (default: cores)
   --no-compile          leave torch.compile out
   --compile-seconds N   give up on torch.compile after so long (default: 240)

@@ -9,8 +9,6 @@ export interface Prepare {
   readonly batch: number;
   readonly precision: Precision;
   readonly threads: number;
-  /** Repetitions that are timed together. */
-  readonly row: number;
   /** Untimed repetitions. */
   readonly warmup: number;
   /** Images of the data set, for `epoch`. */
@@ -20,7 +18,7 @@ export interface Prepare {
 }
 
 export interface RunReply {
-  /** Milliseconds of a repetition, of each row. */
+  /** Milliseconds of each repetition. */
   readonly ms: readonly number[];
   /** Of `epoch`, ampc's side: a step without the data pipeline. */
   readonly step_ms?: number;
@@ -103,8 +101,8 @@ export class Peer {
     return this.request({ command: 'prepare', ...message }, seconds);
   }
 
-  run(rows: number): Promise<RunReply> {
-    return this.request({ command: 'run', steps: rows });
+  run(steps: number): Promise<RunReply> {
+    return this.request({ command: 'run', steps });
   }
 
   /** Ends the process; resolves when it is gone. */

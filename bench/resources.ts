@@ -55,7 +55,7 @@ async function torchPeak(command: string, work: Work, precision: Precision, step
   try {
     const { model, batch } = work;
     const images = SHAPES_IMAGES;
-    await peer.prepare({ model, kind: 'epoch', batch, precision, threads, images, batches: steps, row: 1, warmup: 0, mode: 'eager' });
+    await peer.prepare({ model, kind: 'epoch', batch, precision, threads, images, batches: steps, warmup: 0, mode: 'eager' });
     await peer.run(1);
     return (await peer.request<{ readonly peak_rss: number }>({ command: 'memory' })).peak_rss;
   } finally {

@@ -92,13 +92,12 @@ def crop_and_flip(images, index):
     return torch.from_numpy(batch.view(np.uint8).reshape(count, SIDE, SIDE, 3)).permute(0, 3, 1, 2)
 
 
-def time_each(rows, work, row=1):
+def time_each(repeats, work):
     ms = []
-    for _ in range(rows):
+    for _ in range(repeats):
         start = time.perf_counter()
-        for _ in range(row):
-            work()
-        ms.append((time.perf_counter() - start) * 1e3 / row)
+        work()
+        ms.append((time.perf_counter() - start) * 1e3)
     return ms
 
 
@@ -181,10 +180,10 @@ def prepare(message):
 
     warm_up()
 
-    def run(rows):
+    def run(repeats):
         if kind != "epoch":
             work()
-        return time_each(rows, work, message["row"])
+        return time_each(repeats, work)
 
     return run
 

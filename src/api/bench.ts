@@ -1,8 +1,7 @@
 import { precisionName } from '../ir/types.js';
-import type { Executable } from '../runtime/backend.js';
 import { findFunction, initialStates } from '../training/states.js';
 import { type CompileOptions, compileToRun } from './compile.js';
-import { makeInputs } from './inputs.js';
+import { prepareRow, timeInRows } from './rows.js';
 import { readSource } from './source.js';
 import { summarizePlan } from './summary.js';
 
@@ -28,33 +27,18 @@ export interface BenchResult {
   readonly compile_ms: number;
 }
 
-/** Milliseconds of each timed step, from the call until the device has finished. */
-async function timeSteps(executable: Executable, step: () => Promise<void>, warmup: number, steps: number): Promise<number[]> {
-  const times: number[] = [];
-  for (let i = 0; i < warmup + steps; i += 1) {
-    const started = performance.now();
-    await step();
-    await executable.drain();
-    if (i >= warmup) times.push(performance.now() - started);
-  }
-  return times.sort((a, b) => a - b);
-}
-
-/** Times the training step alone: no data pipeline, no logging, inputs already in memory. Throws UserError as `compile`. */
+/** Times the training step alone, several in a row as a run takes them: no data pipeline, no logging, inputs already in memory. Throws UserError as `compile`. */
 export async function bench(file: string, options: BenchOptions = {}): Promise<BenchResult> {
   const { plan, program, backend, info } = await compileToRun(await readSource(file), options);
   const { accumulate, seed } = program.recipe.train;
   const executable = await backend.load(plan, options.threads === undefined ? {} : { threads: options.threads });
   try {
     await executable.writeStates(initialStates(plan, seed));
-    const { classes } = program.recipe;
-    const micro = accumulate > 1 ? makeInputs(plan, 'accumulate_step', classes) : {};
-    const last = makeInputs(plan, 'train_step', classes);
-    const step = async () => {
-      for (let i = 1; i < accumulate; i += 1) await executable.call('accumulate_step', micro);
-      await executable.call('train_step', last);
-    };
-    const times = await timeSteps(executable, step, options.warmup ?? 10, options.steps ?? 100);
+    const calls = [...Array.from({ length: accumulate - 1 }, () => 'accumulate_step' as const), 'train_step' as const];
+    const row = prepareRow(executable, plan, calls, program.recipe.classes);
+    const warmup = options.warmup ?? 10;
+    if (warmup > 0) await row(warmup);
+    const times = [...(await timeInRows(row, options.steps ?? 100))].sort((a, b) => a - b);
     const median = times[times.length >> 1]!;
     const batch = findFunction(plan, 'train_step')!.batch * accumulate;
     const flops = summarizePlan(plan).functions.reduce((sum, fn) => {

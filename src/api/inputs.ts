@@ -3,7 +3,10 @@ import type { FunctionName, Plan } from '../plan/plan.js';
 import type { InputData } from '../runtime/backend.js';
 import { findFunction, inputNames } from '../training/states.js';
 
-/** One batch of noise with labels, and a learning rate that leaves the weights in a normal range. */
+/** A learning rate that leaves the weights in a normal range. */
+export const BENCH_RATE = 1e-4;
+
+/** One batch of noise with labels, and a learning rate. */
 export function makeInputs(plan: Plan, name: FunctionName, classes: number): Record<string, InputData> {
   const fn = findFunction(plan, name);
   if (fn === undefined) throw new Error(`the plan has no ${name}`);
@@ -14,7 +17,7 @@ export function makeInputs(plan: Plan, name: FunctionName, classes: number): Rec
   const all: Record<string, InputData> = {
     image: noise,
     label: Int32Array.from({ length: fn.batch }, (_, i) => i % classes),
-    lr: Float32Array.of(1e-4),
+    lr: Float32Array.of(BENCH_RATE),
     step: Int32Array.of(0),
   };
   const wanted = inputNames(fn.graph);

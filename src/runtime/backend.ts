@@ -112,9 +112,9 @@ export interface Executable {
   call(fn: FunctionName, inputs: Inputs, options?: CallOptions): Promise<void>;
   /**
    * Calls one after another, with batches that the device puts together itself: the same as `call` with what `Batcher` writes. Resolves when
-   * the last one is done. Not every backend can; `call` always does.
+   * the last one is done, to the seconds that each took. Not every backend can; `call` always does.
    */
-  series?(batches: BatchSelection, calls: readonly SeriesCall[]): Promise<void>;
+  series?(batches: BatchSelection, calls: readonly SeriesCall[]): Promise<readonly number[]>;
   /** Scalar outputs of every call since the last drain, oldest first. Waits for the device. */
   drain(): Promise<readonly Scalars[]>;
   /** A tensor output of the last call (`logits` of eval_step), widened to f32. */

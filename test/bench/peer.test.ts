@@ -88,7 +88,6 @@ describe('PyTorch as a side', () => {
           precision,
           batch: 4,
           threads: 1,
-          row: 2,
           warmup: 1,
           images: 12,
           batches: 2,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { FunctionLayout } from '../../src/codegen/c/layout.js';
 import { EXPORTS, prelude } from '../../src/codegen/c/prelude.js';
-import { emitSeries } from '../../src/codegen/c/series.js';
+import { emitSeries, seriesOutputs } from '../../src/codegen/c/series.js';
 import { INSTRUCTION_SETS, type InstructionSet, targetFor } from '../../src/codegen/c/target.js';
 import type { Shape } from '../../src/ir/types.js';
 import { type BatchSelection, NO_IMAGE } from '../../src/runtime/backend.js';
@@ -57,7 +57,8 @@ function noise(count: number, shape: Shape): ImageSet {
 interface Filled {
   readonly image: Uint8Array;
   readonly label: Int32Array;
-  readonly outputs: Float64Array;
+  /** Of each call: its scalars and its seconds. */
+  readonly outputs: readonly Float64Array[];
 }
 
 /** The last batch of a series, as the C leaves it. Every byte that it must write is set to something else before. */
@@ -70,7 +71,8 @@ async function runSeries(echo: NativePlan, selection: BatchSelection, calls: num
     list.map(() => ({ index: 0, layout })),
   );
   const inputs = new Uint8Array(layout.inputBytes).fill(0xa5);
-  const outputs = new Float64Array(2 * calls);
+  const width = seriesOutputs([layout]);
+  const outputs = new Float64Array(width * calls);
   const { images, labels } = selection.source;
   await echo.series(packed.request, images, labels, selection.order, packed.calls, inputs, outputs);
   const size = BATCH * selection.source.shape.reduce((product, length) => product * length, 1);
@@ -78,7 +80,11 @@ async function runSeries(echo: NativePlan, selection: BatchSelection, calls: num
     inputs.subarray(size, LABELS).every((byte) => byte === 0xa5),
     'nothing behind the batch is touched',
   );
-  return { image: inputs.slice(0, size), label: new Int32Array(inputs.buffer, LABELS, BATCH).slice(), outputs };
+  return {
+    image: inputs.slice(0, size),
+    label: new Int32Array(inputs.buffer, LABELS, BATCH).slice(),
+    outputs: Array.from({ length: calls }, (_, i) => outputs.subarray(width * i, width * (i + 1))),
+  };
 }
 
 const cases = fc.record({
@@ -118,8 +124,11 @@ describe('batches that C puts together', function () {
             batcher.fill(epoch, batcher.batches - 1, image, label);
             assert.deepEqual(got.image, image);
             assert.deepEqual(got.label, label);
-            const outputs = Array.from({ length: calls }, (_, i) => [0.5 ** i, 2 ** 20 + i]).flat();
-            assert.deepEqual([...got.outputs], outputs);
+            for (const [i, [lr, step, seconds]] of got.outputs.entries()) {
+              assert.deepEqual([lr, step], [0.5 ** i, 2 ** 20 + i]);
+              assert.ok(seconds! >= 0 && seconds! < 60, 'the call was timed');
+            }
+            assert.equal(got.outputs.length, calls);
           }),
           { numRuns: 300 },
         );

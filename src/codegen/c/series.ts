@@ -77,8 +77,8 @@ typedef struct {
 } series_call;
 
 /*
- * Runs the calls one after another: each takes its batch from the next places of the order, and leaves OUTPUTS doubles. The request holds the
- * number of calls, height, width, channels, whether to augment, flip, padding, seed, stream, epoch. Numbers in the order must be in range.
+ * Runs the calls one after another: each takes its batch from the next places of the order, and leaves OUTPUTS doubles, its seconds last. The
+ * request holds the number of calls, height, width, channels, whether to augment, flip, padding, seed, stream, epoch. Numbers in the order must be in range.
  */
 EXPORT void ampc_series(
   ampc_context *ctx, const int32_t *request, const void *images, const void *labels, const uint32_t *order, const series_call *calls,
@@ -86,6 +86,7 @@ EXPORT void ampc_series(
   image_source source = {
     images, labels, order, request[1], request[2], request[3], request[4], request[5], request[6],
     (uint32_t)request[7], (uint32_t)request[8], (uint32_t)request[9]};
+  double before = seconds_now();
   thread_number = 0;
   for (int32_t i = 0; i < request[0]; i++, calls++, outputs += OUTPUTS) {
     const function_inputs *const at = &inputs_of[calls->function];
@@ -96,6 +97,9 @@ EXPORT void ampc_series(
     if (at->lr >= 0) memcpy(inputs + at->lr, &calls->rate, sizeof(float));
     if (at->step >= 0) memcpy(inputs + at->step, &calls->step, sizeof(int32_t));
     call_function(ctx, calls->function, inputs, outputs, 0);
+    const double now = seconds_now();
+    outputs[OUTPUTS - 1] = now - before;
+    before = now;
   }
 }
 `;
@@ -107,9 +111,9 @@ export function fitsSeries({ inputs }: FunctionLayout): boolean {
   return known && image?.dtype === 'u8' && image.shape.length === 4 && label?.dtype === 'i32' && label.shape[0] === image.shape[0];
 }
 
-/** The most scalar outputs of any function: how far apart the results of a series' calls are. */
+/** How far apart the results of a series' calls are: the most scalar outputs of any function, and the call's seconds. */
 export function seriesOutputs(functions: readonly FunctionLayout[]): number {
-  return Math.max(1, ...functions.map(({ scalars }) => scalars.length));
+  return 1 + Math.max(...functions.map(({ scalars }) => scalars.length));
 }
 
 /** What a file needs so that its functions can run in series; empty when none of them can. */

@@ -65,7 +65,7 @@ export class CpuExecutable implements Executable {
     return this.#enqueue(() => this.#run(name, inputs, options.trace === true ? 1 : 0));
   }
 
-  series(batches: BatchSelection, calls: readonly SeriesCall[]): Promise<void> {
+  series(batches: BatchSelection, calls: readonly SeriesCall[]): Promise<readonly number[]> {
     return this.#enqueue(async () => {
       const functions = calls.map(({ fn }) => this.#function(fn));
       const packed = packSeries(batches, calls, functions);
@@ -74,6 +74,7 @@ export class CpuExecutable implements Executable {
       const { images, labels } = batches.source;
       await this.native.series(packed.request, images, labels, batches.order, packed.calls, this.#inputs, outputs);
       for (const [i, { layout }] of functions.entries()) this.#record(layout, outputs.subarray(i * width));
+      return calls.map((_, i) => outputs[(i + 1) * width - 1]!);
     });
   }
 
