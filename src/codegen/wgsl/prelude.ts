@@ -28,7 +28,7 @@ fn exp_(x: f32) -> f32 {
   let clamped = clamp(x, -104.0f, 89.0f);
   let whole = round(clamped * 0x1.715476p0f);
   var r = clamped - whole * 0x1.62e4p-1f;
-  r = r + whole * 0x1.7f7d1cp-20f;
+  r = r - whole * 0x1.7f7d1cp-20f;
   var p = 1.98412698e-4f;
   p = p * r + 1.38888889e-3f;
   p = p * r + 8.33333333e-3f;
