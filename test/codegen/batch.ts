@@ -1,6 +1,6 @@
 import type { Graph, Node, ValueId } from '../../src/ir/types.js';
 import { stringAttr } from '../../src/ir/types.js';
-import type { FunctionName, Plan } from '../../src/plan/plan.js';
+import type { FunctionName, Plan, StagedOps } from '../../src/plan/plan.js';
 import { planGraph } from '../../src/plan/plan-graph.js';
 import type { Executable, InputData } from '../../src/runtime/backend.js';
 
@@ -26,12 +26,15 @@ function renameStates(graph: Graph, index: number): Graph {
   return { ...graph, nodes };
 }
 
-/** What the cpu backend computes as it brings a contraction's operand in. */
-const STAGED = ['max_pool2d_grad'] as const;
+/** What a backend computes as it brings a contraction's operand in. */
+const STAGED: Readonly<Record<string, StagedOps>> = { cpu: ['max_pool2d_grad'] };
 
 /** Many graphs as the functions of one plan, to be compiled at once; function `case<i>` is the i-th. */
 export function batchPlan(cases: readonly GraphCase[], backend: string): Plan {
-  const functions = cases.map(({ graph }, i) => ({ ...planGraph(renameStates(graph, i), 1, STAGED), name: `case${i}` as FunctionName }));
+  const functions = cases.map(({ graph }, i) => ({
+    ...planGraph(renameStates(graph, i), 1, STAGED[backend]),
+    name: `case${i}` as FunctionName,
+  }));
   return { model: 'cases', policy: 'case', precision: 'f32', backend, functions };
 }
 

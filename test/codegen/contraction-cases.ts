@@ -183,13 +183,12 @@ function pooledGradientCase(dtype: FloatType, seed: number): ContractionCase {
   });
 }
 
-/** Convolutions that random shapes seldom are: no window meets the image; images too large to be staged together. */
-export function rareCases(): ContractionCase[] {
+/** Convolutions that random shapes seldom are: no window meets the image; the result is one pixel; images too large to be staged together. */
+export function rareCases(formats: readonly FloatType[]): ContractionCase[] {
   const missed = { x: [2, 1, 1, 16], kernel: [2, 2], out: 16, stride: [3, 3], padding: [2, 0, 2, 0] } as const;
+  const point = { x: [3, 2, 2, 5], kernel: [3, 3], out: 6, stride: [2, 2], padding: [1, 1, 1, 1] } as const;
   const large = { x: [5, 20, 20, 96], kernel: [1, 1], out: 16, stride: [1, 1], padding: [0, 0, 0, 0] } as const;
-  return [missed, large].flatMap((shape) =>
-    (['f32', 'bf16'] as const).map((dtype) => convolutionOf(shape, namedRandom('rare', 1), dtype, 'rare')),
-  );
+  return [missed, point, large].flatMap((shape) => formats.map((dtype) => convolutionOf(shape, namedRandom('rare', 1), dtype, 'rare')));
 }
 
 type LinearShape = readonly [rows: number, inputs: number, outputs: number];
@@ -226,8 +225,8 @@ function linearOf([rows, inputs, outputs]: LinearShape, random: SampleRandom, dt
 }
 
 /** `count` convolutions, and half as many linear layers, convolutions of images, and gradients through pools; the formats take turns. */
-export function contractionCases(firstSeed: number, count: number): ContractionCase[] {
-  const format = (i: number) => FLOAT_TYPES[i % FLOAT_TYPES.length]!;
+export function contractionCases(firstSeed: number, count: number, formats: readonly FloatType[] = FLOAT_TYPES): ContractionCase[] {
+  const format = (i: number) => formats[i % formats.length]!;
   return [
     ...Array.from({ length: count }, (_, i) => convolutionCase(format(i), firstSeed + i)),
     ...Array.from({ length: Math.ceil(count / 2) }, (_, i) => linearCase(format(i), firstSeed + i)),
@@ -237,8 +236,12 @@ export function contractionCases(firstSeed: number, count: number): ContractionC
 }
 
 /** Runs the cases in one plan: every element of every output is the reference's. */
-export async function checkExactly(cases: readonly ContractionCase[], open: (plan: Plan) => Promise<Executable>): Promise<void> {
-  const executable = await open(batchPlan(cases, 'cpu'));
+export async function checkExactly(
+  cases: readonly ContractionCase[],
+  open: (plan: Plan) => Promise<Executable>,
+  backend = 'cpu',
+): Promise<void> {
+  const executable = await open(batchPlan(cases, backend));
   try {
     for (const [index, { graph, inputs, states, title }] of cases.entries()) {
       const { values } = evaluateGraph(graph, inputs, states);

@@ -5,7 +5,8 @@ import { checkExactly, contractionCases, rareCases, wideLinearCases } from './co
 describe('contractions of random shapes', function () {
   this.timeout(300_000);
 
-  it('are exact on integers', () => checkExactly([...rareCases(), ...wideLinearCases(), ...contractionCases(1, 24)], compilePlan));
+  it('are exact on integers', () =>
+    checkExactly([...rareCases(['f32', 'bf16']), ...wideLinearCases(), ...contractionCases(1, 24)], compilePlan));
 
   for (const [i, isa] of (['avx512', 'avx2', 'plain'] as const).entries()) {
     it(`are exact on integers with ${isa} instructions`, async function () {

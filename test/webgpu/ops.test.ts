@@ -1,6 +1,21 @@
+import type { WgslTarget } from '../../src/codegen/wgsl/target.js';
+import { GraphBuilder } from '../../src/ir/builder.js';
+import { emit } from '../../src/ops/emit.js';
+import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
+import { loadPlan } from '../../src/runtime/webgpu/index.js';
+import { batchPlan, runCase } from '../codegen/batch.js';
+import { checkExactly, contractionCases, rareCases } from '../codegen/contraction-cases.js';
 import { SAMPLED_OPS } from '../ops/cases.js';
+import { assertClose } from '../ops/compare.js';
 import { needAdapter } from './adapter.js';
 import { CONTRACTIONS, casesFor, checkCases } from './cases.js';
+
+/** How contractions are computed: as this adapter has it, and in the ways of others. */
+const FORMS: Readonly<Record<string, Partial<WgslTarget>>> = {
+  'as this adapter has it': {},
+  'with tiles in workgroup memory': { contractions: 'tiles' },
+  'where invocations share nothing': { broadcast: undefined },
+};
 
 describe('generated WGSL against the reference', () => {
   before(async function () {
@@ -24,4 +39,34 @@ describe('generated WGSL against the reference', () => {
       await checkCases(casesFor(CONTRACTIONS, dtype, 2), { broadcast: undefined });
     });
   }
+
+  for (const [i, [how, choices]] of Object.entries(FORMS).entries()) {
+    it(`computes contractions of random shapes exactly on integers, ${how}`, async function () {
+      this.timeout(300_000);
+      // A software adapter takes seconds to compile a kernel of the forms that are not its own.
+      const formats = ['f32', 'f16'] as const;
+      const cases = i === 0 ? [...rareCases(formats), ...contractionCases(700, 6, formats)] : rareCases(['f32']);
+      await checkExactly(cases, (plan) => loadPlan(plan, choices), 'webgpu');
+    });
+  }
+
+  it('has curves that are accurate where they are small', async () => {
+    const values = Float32Array.from({ length: 4000 }, (_, i) => (i - 2000) / 25);
+    const cases = (['sigmoid', 'silu', 'tanh', 'softmax'] as const).map((op) => {
+      const builder = new GraphBuilder();
+      const attrs = { name: 'x', role: 'parameter', init: 'constant', value: 0 };
+      const x = builder.add({ op: 'state', attrs, type: { dtype: 'f32', shape: [values.length / 2, 2] } });
+      const graph = builder.finish('eval_step', { result: emit(builder, op, [x]) });
+      return { op, graph, inputs: {}, states: new Map([['x', op === 'softmax' ? values.map((v, i) => (i % 2) * v) : values]]) };
+    });
+    const executable = await loadPlan(batchPlan(cases, 'webgpu'));
+    try {
+      for (const [i, item] of cases.entries()) {
+        const want = evaluateGraph(item.graph, {}, item.states).values.get(item.graph.outputs.result!)!;
+        assertClose(await runCase(executable, item, i), want, (x) => 5e-7 * Math.abs(x), item.op);
+      }
+    } finally {
+      await executable.dispose();
+    }
+  });
 });

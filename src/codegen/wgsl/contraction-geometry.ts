@@ -110,7 +110,9 @@ export function resultImage({ kind, height, width, rows, columns }: Contraction)
  */
 export function decodeRow(c: Contraction, pooled: boolean, m: string, suffix: string): string[] {
   const [height, width] = resultImage(c);
-  if (height * width === 1) return [`let batch${suffix} = ${m};`, `let y${suffix} = 0;`, `let x${suffix} = 0;`];
+  const [top, left] = c.kind === 'input_grad' ? [c.top, c.left] : [-c.top, -c.left];
+  if (height * width === 1) return [`let batch${suffix} = ${m};`, `let y${suffix} = ${top};`, `let x${suffix} = ${left};`];
+  const stride = (name: string, step: number) => (c.kind === 'input_grad' ? name : `${name} * ${step}`);
   const pixel = pooled
     ? [
         `let window${suffix} = ${m} / 4u;`,
@@ -123,12 +125,10 @@ export function decodeRow(c: Contraction, pooled: boolean, m: string, suffix: st
         `let row${suffix} = i32(${m} / ${width}u % ${height}u);`,
         `let column${suffix} = i32(${m} % ${width}u);`,
       ];
-  const start = (name: string, stride: number, before: number) =>
-    c.kind === 'input_grad' ? `${name} + ${before}` : `${name} * ${stride} - ${before}`;
   return [
     ...pixel,
-    `let y${suffix} = ${start(`row${suffix}`, c.strideY, c.top)};`,
-    `let x${suffix} = ${start(`column${suffix}`, c.strideX, c.left)};`,
+    `let y${suffix} = ${stride(`row${suffix}`, c.strideY)} + ${top};`,
+    `let x${suffix} = ${stride(`column${suffix}`, c.strideX)} + ${left};`,
   ];
 }
 
