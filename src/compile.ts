@@ -36,8 +36,8 @@ function resolvePrecision(program: Program, options: CompileOptions): PrecisionS
     throw userError(
       'AMP6001',
       `the ${options.backend} backend cannot compute in ${precisionName(format)} here`,
-      `it offers ${['fp32', ...options.low.map(precisionName)].join(', ')}`,
-      'choose another --precision or --backend; `ampc backends` shows what each can do',
+      `it offers ${['fp32', ...options.low.map(precisionName)].join(', ')}; \`ampc backends\` says what it lacks for more`,
+      `${format === compute ? 'choose another --precision' : 'change the line that keeps a value in this format'}, or another --backend`,
     );
   }
   return precision;

@@ -59,6 +59,23 @@ export async function findAdapter(): Promise<AdapterFacts> {
   const gpu = await openInstance();
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (adapter === null) throw missing('no Vulkan, Metal or Direct3D 12 driver offers one that Dawn accepts');
+  return factsOf(adapter);
+}
+
+/** Adapters beside the one that would be used, as far as WebGPU shows them: a processor's own GPU, a software adapter. */
+export async function findOthers(used: AdapterFacts): Promise<readonly AdapterFacts[]> {
+  const gpu = await openInstance();
+  const others = new Map<string, AdapterFacts>();
+  for (const options of [{ powerPreference: 'low-power' }, { forceFallbackAdapter: true }] as const) {
+    const adapter = await gpu.requestAdapter(options);
+    if (adapter === null) continue;
+    const facts = factsOf(adapter);
+    if (facts.name !== used.name || facts.driver !== used.driver) others.set(`${facts.name} ${facts.driver}`, facts);
+  }
+  return [...others.values()];
+}
+
+function factsOf(adapter: GPUAdapter): AdapterFacts {
   const info = adapter.info as ExtendedInfo;
   const configs = [...(info.subgroupMatrixConfigs ?? [])];
   const software =

@@ -3,12 +3,12 @@ import { DEFAULT_TARGET, type WgslTarget } from '../../codegen/wgsl/target.js';
 import { UserError } from '../../diagnostics/diagnostic.js';
 import type { Plan } from '../../plan/plan.js';
 import type { Backend, BackendInfo, ProbeOptions } from '../backend.js';
-import { findAdapter, limitsOf, openDevice, targetOf } from './adapter.js';
+import { findAdapter, findOthers, limitsOf, openDevice, targetOf } from './adapter.js';
 import { allocateBlocks } from './buffers.js';
 import { WebGpuExecutable } from './executable.js';
 import { bindProgram } from './pipelines.js';
 import { checkSizes } from './sizes.js';
-import { f16Support, matrixSupport } from './support.js';
+import { describeAdapter, describeOthers } from './support.js';
 import { areSoftware, findVulkanDrivers } from './vulkan.js';
 
 export { WebGpuExecutable } from './executable.js';
@@ -30,13 +30,7 @@ async function probe({ automatic = false }: ProbeOptions = {}): Promise<BackendI
       device: facts.software ? `${facts.name} (software)` : facts.name,
       software: facts.software,
       capabilities: { low: facts.f16 ? ['f16'] : [], maxBuffer: bufferBytes },
-      details: {
-        vendor: facts.vendor,
-        driver: facts.driver,
-        'shader-f16': f16Support(facts),
-        subgroups: facts.subgroups ? 'yes' : 'no',
-        matrix: matrixSupport(facts),
-      },
+      details: { ...describeAdapter(facts), ...(automatic ? {} : describeOthers(await findOthers(facts))) },
     };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;

@@ -13,3 +13,23 @@ export function matrixSupport({ matrix, matrixUnit, software }: Pick<AdapterFact
   const use = matrixUnit === undefined ? 'none for f16 with f32 sums' : software ? 'not used: slower on a processor' : 'used for f16';
   return `${matrix.join(', ')} (${use})`;
 }
+
+/** What `ampc backends` says of an adapter. */
+export function describeAdapter(facts: AdapterFacts): Readonly<Record<string, string>> {
+  return {
+    vendor: facts.vendor,
+    driver: facts.driver,
+    'shader-f16': f16Support(facts),
+    subgroups: facts.subgroups ? 'yes' : 'no',
+    matrix: matrixSupport(facts),
+  };
+}
+
+/** The adapters that are not used, in a line each. */
+export function describeOthers(others: readonly AdapterFacts[]): Readonly<Record<string, string>> {
+  const line = (facts: AdapterFacts) => {
+    const said = Object.entries(describeAdapter(facts)).map(([what, text]) => `${what}: ${text}`);
+    return `${facts.name}${facts.software ? ' (software)' : ''}; ${said.join('; ')}`;
+  };
+  return Object.fromEntries(others.map((facts, i) => [i === 0 ? 'not used' : `not used ${i + 1}`, line(facts)]));
+}
