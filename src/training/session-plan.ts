@@ -28,3 +28,8 @@ export interface SessionPlan {
   readonly rate: (step: number) => number;
   readonly settings: (plan: Plan, recipe: Recipe) => RunSettings;
 }
+
+/** The epoch, from 1, of a step that is counted from 0. */
+export function epochOf({ stepsPerEpoch }: SessionPlan, step: number): number {
+  return Math.floor(step / stepsPerEpoch) + 1;
+}

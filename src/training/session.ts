@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import type { UserError } from '../diagnostics/diagnostic.js';
 import type { StoredPin } from '../ir/program.js';
 import { printPlan } from '../plan/print.js';
 import type { Executable } from '../runtime/backend.js';
@@ -7,9 +6,10 @@ import { type RunPosition, type RunSettings, type Scores, saveCheckpoint } from 
 import { breathe, evaluate } from './evaluate.js';
 import type { TrainEvent } from './events.js';
 import type { TrainOptions } from './options.js';
-import { NO_OVERFLOW, type Overflow, overflowText, reachText, tooManySkips } from './overflow.js';
 import { type MetricsLog, RUN_FILES, recordReplan, updateRun } from './run-folder.js';
-import type { SessionPlan } from './session-plan.js';
+import { epochOf, type SessionPlan } from './session-plan.js';
+import { SkipReporter, type Takeover } from './skips.js';
+import { Speed } from './speed.js';
 import type { StateValues } from './states.js';
 import type { Stepper, StepResult } from './stepper.js';
 import { addToTally, EMPTY_TALLY, meanLoss, type TallyState } from './tally.js';
@@ -37,12 +37,11 @@ export class Session {
   private epochStartedAt = performance.now();
   private reportedAt = performance.now();
   private savedAt = performance.now();
-  /** Images and milliseconds of training alone in this epoch and process. */
-  private trained = { images: 0, ms: 0 };
-  private testMs = 0;
+  private readonly speed = new Speed();
   private warned = false;
   private scale = 1;
   private readonly watch: Watch;
+  private readonly skips: SkipReporter;
   private running: Running;
   private settings: RunSettings;
   private pins: readonly StoredPin[];
@@ -59,6 +58,7 @@ export class Session {
     this.settings = plan.settings(options.plan, options.recipe);
     this.pins = options.pins ?? [];
     this.watch = new Watch(position, states, options.load);
+    this.skips = new SkipReporter(options, plan, this.watch, (event) => this.emit(event));
     ({ step: this.step, epoch: this.epoch, stepInEpoch: this.stepInEpoch, tally: this.tally } = position);
     ({ skipsInARow: this.skipsInARow, last: this.last, best: this.best } = position);
     this.secondsBefore = position.seconds;
@@ -107,7 +107,7 @@ export class Session {
     let outcome: EpochOutcome = 'end';
     let since = performance.now();
     const clock = (): void => {
-      this.trained.ms += performance.now() - since;
+      this.speed.addTime(performance.now() - since);
       since = performance.now();
     };
     while (this.stepInEpoch < this.plan.stepsPerEpoch) {
@@ -118,7 +118,7 @@ export class Session {
       const steps = await stepper.enqueue(this.step, this.stepsUntilDue());
       this.step += steps;
       this.stepInEpoch += steps;
-      this.trained.images += steps * stepper.imagesPerStep;
+      this.speed.addImages(steps * stepper.imagesPerStep);
       await breathe();
       if (this.isLogged(this.step) || performance.now() - this.reportedAt >= REPORT_MS) {
         clock();
@@ -159,19 +159,18 @@ export class Session {
       await this.take(result);
       if (!result.skipped) continue;
       const started = performance.now();
-      const isReplanned = await this.lookInto(result, results.slice(index + 1));
+      const later = results.slice(index + 1);
+      const counts = { inARow: this.skipsInARow, ofEpoch: this.tally.skipped };
+      const takeover = await this.skips.lookInto(this.running, result, later, counts);
+      if (takeover !== undefined) await this.replan(result, later, takeover);
       // The next reading of the clock takes it for training.
-      this.trained.ms -= performance.now() - started;
-      if (isReplanned) break;
+      this.speed.addTime(started - performance.now());
+      if (takeover !== undefined) break;
     }
     if (this.plan.abortAfter !== Number.POSITIVE_INFINITY && this.running.executable === executable)
       await this.watch.refresh(this.step, executable);
     this.reportedAt = performance.now();
     this.progress('train', this.stepInEpoch, this.plan.stepsPerEpoch);
-  }
-
-  private epochOf(result: StepResult): number {
-    return Math.floor(result.step / this.plan.stepsPerEpoch) + 1;
   }
 
   private async take(result: StepResult): Promise<void> {
@@ -182,54 +181,13 @@ export class Session {
     if (this.isLogged(step)) {
       const { loss, scale, skipped } = result;
       const lr = Math.fround(this.plan.rate(result.step));
-      await this.emit({ event: 'step', step, epoch: this.epochOf(result), loss, lr, loss_scale: scale, skipped });
+      await this.emit({ event: 'step', step, epoch: epochOf(this.plan, result.step), loss, lr, loss_scale: scale, skipped });
     }
     if (!Number.isFinite(result.loss) && this.plan.abortAfter === Number.POSITIVE_INFINITY) await this.warnNonFinite(step, result.loss);
   }
 
-  /** Says why a step was skipped. True when a new plan has taken over behind it, so that the `later` steps are to be taken again. */
-  private async lookInto(result: StepResult, later: readonly StepResult[]): Promise<boolean> {
-    const isLast = this.skipsInARow >= this.plan.abortAfter;
-    const isDue = this.watch.isDue;
-    if (!isDue && !isLast) return false;
-    const overflow = await this.watch.look(this.running, result, later);
-    const keep = overflow === undefined ? [] : (this.options.replanner?.advise(overflow) ?? []);
-    if (isDue && (await this.reportOverflow(result, later, overflow, keep))) return true;
-    if (isLast) await this.abort(tooManySkips(this.skipsInARow, result, overflow, keep), result);
-    return false;
-  }
-
-  /** Ends the run; its folder keeps the reason. */
-  private async abort(error: UserError, { step, scale }: StepResult): Promise<never> {
-    const { code, message, why = '', fix = '' } = error.diagnostics[0]!;
-    const at = { skipped_steps: this.tally.skipped, loss_scale: scale };
-    await this.emit({ event: 'warning', step: step + 1, code, message, why, fix, ...at });
-    throw error;
-  }
-
-  private async reportOverflow(
-    result: StepResult,
-    later: readonly StepResult[],
-    overflow: Overflow | undefined,
-    keep: readonly string[],
-  ): Promise<boolean> {
-    const times = this.watch.countLook(overflow);
-    const message = overflow === undefined ? 'run again, the step overflows nowhere' : overflowText(overflow);
-    const about = { step: result.step + 1, epoch: this.epochOf(result), loss_scale: result.scale, times, keep, last: !this.watch.isDue };
-    await this.emit({ event: 'overflow', ...about, message, ...(overflow ?? NO_OVERFLOW) });
-    if (overflow === undefined || keep.length === 0 || times < (this.options.replanAfter ?? Number.POSITIVE_INFINITY)) return false;
-    const reason = `overflow: ${overflow.value} ${reachText(overflow)}, ${times} times by step ${about.step}`;
-    await this.replan(
-      result,
-      later,
-      overflow.value,
-      keep.map((target): StoredPin => ({ target, dtype: 'f32', reason })),
-    );
-    return true;
-  }
-
   /** Goes on behind a skipped step with a plan that has these pins as well. */
-  private async replan(result: StepResult, later: readonly StepResult[], value: string, pins: readonly StoredPin[]): Promise<void> {
+  private async replan(result: StepResult, later: readonly StepResult[], { value, pins }: Takeover): Promise<void> {
     const { run, replanner } = this.options;
     const { plan: before, stepper } = this.running;
     const states = await this.watch.statesAfter(this.running, result.step, later);
@@ -240,9 +198,9 @@ export class Session {
     this.pins = all;
     this.step -= later.length;
     this.stepInEpoch -= later.length;
-    this.trained.images -= later.length * stepper.imagesPerStep;
+    this.speed.addImages(-later.length * stepper.imagesPerStep);
     this.skipsInARow = 0;
-    const [step, epoch, replan] = [result.step + 1, this.epochOf(result), this.watch.countReplan()];
+    const [step, epoch, replan] = [result.step + 1, epochOf(this.plan, result.step), this.watch.countReplan()];
     await recordReplan(run, replan, printPlan(before), { step, epoch, value, pins, diff });
     await this.emit({ event: 'replan', step, epoch, replan, value, pins });
     // The checkpoint decides which plan a resumed run has.
@@ -259,9 +217,7 @@ export class Session {
   }
 
   private progress(phase: 'train' | 'test', done: number, total: number): void {
-    const { images, ms } = this.trained;
     const { epochs, stepsPerEpoch, totalSteps, maxSteps } = this.plan;
-    const perStep = images === 0 ? undefined : (ms / images) * this.running.stepper.imagesPerStep;
     const stepsLeft = Math.max(0, Math.min(totalSteps, maxSteps) - this.step);
     this.options.onProgress?.({
       phase,
@@ -274,8 +230,8 @@ export class Session {
       accuracy: this.tally.correct / this.tally.images,
       lossScale: this.scale,
       skipped: this.tally.skipped,
-      imagesPerSecond: ms === 0 ? 0 : (images / ms) * 1000,
-      secondsLeft: perStep === undefined ? undefined : (stepsLeft * perStep + Math.ceil(stepsLeft / stepsPerEpoch) * this.testMs) / 1000,
+      imagesPerSecond: this.speed.imagesPerSecond,
+      secondsLeft: this.speed.secondsFor(stepsLeft, Math.ceil(stepsLeft / stepsPerEpoch), this.running.stepper.imagesPerStep),
     });
   }
 
@@ -287,7 +243,7 @@ export class Session {
     const started = performance.now();
     const onProgress = (done: number, total: number): void => this.progress('test', done, total);
     const result = await evaluate(executable, plan, dataset.test, { signal, onProgress });
-    this.testMs = performance.now() - started;
+    this.speed.testMs = performance.now() - started;
     return result === undefined ? undefined : { accuracy: result.accuracy, loss: result.loss };
   }
 
@@ -303,7 +259,7 @@ export class Session {
       train_loss: meanLoss(this.tally),
       test_loss: scores?.loss ?? null,
       test_accuracy: scores?.accuracy ?? null,
-      images_per_second: this.trained.ms === 0 ? 0 : (this.trained.images / this.trained.ms) * 1000,
+      images_per_second: this.speed.imagesPerSecond,
       skipped_steps: this.tally.skipped,
       seconds: this.epochSeconds,
     });
@@ -311,7 +267,7 @@ export class Session {
     this.stepInEpoch = 0;
     this.tally = EMPTY_TALLY;
     this.watch.endEpoch();
-    this.trained = { images: 0, ms: 0 };
+    this.speed.endEpoch();
     this.epochSecondsBefore = 0;
     this.epochStartedAt = performance.now();
     await this.checkpoint(states);
