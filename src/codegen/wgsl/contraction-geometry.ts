@@ -36,22 +36,24 @@ type Four = readonly [number, number, number, number];
 const asImage = (shape: readonly number[]): Four => (shape.length === 2 ? [shape[0]!, 1, 1, shape[1]!] : (shape as unknown as Four));
 const asWindow = (shape: readonly number[]): Four => (shape.length === 2 ? [1, 1, shape[0]!, shape[1]!] : (shape as unknown as Four));
 
-const KINDS: Readonly<Record<string, Contraction['kind']>> = {
+const KINDS = {
   conv2d: 'forward',
   linear: 'forward',
   conv2d_input_grad: 'input_grad',
   linear_input_grad: 'input_grad',
   conv2d_weight_grad: 'weight_grad',
   linear_weight_grad: 'weight_grad',
-};
+} as const satisfies Readonly<Record<string, Contraction['kind']>>;
 
-export function isContraction(op: string): boolean {
-  return KINDS[op] !== undefined;
+type ContractionOp = keyof typeof KINDS;
+
+export function isContraction(op: string): op is ContractionOp {
+  return op in KINDS;
 }
 
 export function contractionOf(context: GroupContext, id: ValueId): Contraction {
   const node = context.node(id);
-  const kind = KINDS[node.op]!;
+  const kind = KINDS[node.op as ContractionOp];
   const [first, second] = node.inputs.map((input) => context.type(input).shape) as [readonly number[], readonly number[]];
   const own = node.type.shape;
   const [x, w, y] = kind === 'forward' ? [first, second, own] : kind === 'input_grad' ? [own, second, first] : [first, own, second];

@@ -89,8 +89,7 @@ function dropout({ node, operand, scalar, scope }: ElementArguments): string {
   return `dropout(${operand(0)}, ${keys}, u32(${scalar(1)}), ${scope.at.index}, ${threshold}u, ${floatLiteral(1 / (1 - rate))})`;
 }
 
-/** Ops that compute each element from the same element of their operands, from its channel's numbers and from scalars. */
-export const ELEMENTWISE: Readonly<Record<string, ElementRule>> = {
+const RULES = {
   normalize: { expression: normalize },
   batch_norm: { expression: batchNorm },
   batch_norm_input_grad: { expression: batchNormInputGrad, product: true },
@@ -129,4 +128,9 @@ export const ELEMENTWISE: Readonly<Record<string, ElementRule>> = {
     },
     product: true,
   },
-};
+} satisfies Readonly<Record<string, ElementRule>>;
+
+export type ElementwiseOp = keyof typeof RULES;
+
+/** Ops that compute each element from the same element of their operands, from its channel's numbers and from scalars. */
+export const ELEMENTWISE: Readonly<Record<string, ElementRule>> = RULES;

@@ -1,4 +1,5 @@
-import type { ValueId } from '../../ir/types.js';
+import { assertNever, type ValueId } from '../../ir/types.js';
+import type { OpName } from '../../ops/index.js';
 import type { GroupContext } from './context.js';
 import { emitContraction } from './contraction.js';
 import { isContraction } from './contraction-geometry.js';
@@ -34,8 +35,9 @@ class GroupEmitter {
 
   private add(id: ValueId): void {
     const { context } = this;
-    const { op } = context.node(id);
-    if (op === 'reshape' || op === 'constant' || (context.isMember(id) && context.isInMemory(id))) return;
+    const op = context.node(id).op as OpName;
+    if (op === 'input' || op === 'state' || op === 'constant' || op === 'reshape') return;
+    if (context.isMember(id) && context.isInMemory(id)) return;
     if (isPointwise(op)) {
       if (context.isStored(id) || this.isReadElsewhere(id)) this.addStore(id);
       return;
@@ -46,7 +48,8 @@ class GroupEmitter {
     else if (isTotal(op)) this.dispatches.push(...emitTotal(context, id));
     else if (isRowOp(op)) this.dispatches.push(...emitRows(context, id));
     else if (isUpdate(op)) this.dispatches.push(emitUpdate(context, id));
-    else throw new Error(`the webgpu backend has no kernel for ${op}`);
+    // An op without a kernel does not compile.
+    else assertNever(op);
     if (!isContraction(op)) context.markDone(id);
   }
 
@@ -122,7 +125,7 @@ class GroupEmitter {
   }
 }
 
-/** The kernels of a group, in order. Throws on an op without a kernel, which is a bug. */
+/** The kernels of a group, in order. */
 export function emitGroup(context: GroupContext): readonly Dispatch[] {
   return new GroupEmitter(context).run();
 }

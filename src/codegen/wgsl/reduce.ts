@@ -16,7 +16,7 @@ function share({ context }: Scope, { inputs, type }: Node): string {
   return floatLiteral(type.shape[0]! / context.count(inputs[0]!));
 }
 
-const CHANNEL: Readonly<Record<string, ChannelRule>> = {
+const CHANNEL = {
   sum_to_channel: { term: (scope, node) => scope.value(node.inputs[0]!), result: (_scope, _node, sum) => sum },
   channel_mean: { term: (scope, node) => scope.value(node.inputs[0]!), result: (scope, node, sum) => `${sum} * ${share(scope, node)}` },
   channel_variance: {
@@ -30,10 +30,12 @@ const CHANNEL: Readonly<Record<string, ChannelRule>> = {
     term: (scope, node) => `${scope.value(node.inputs[1]!)} * (${scope.value(node.inputs[0]!)} - ${scope.perChannel(node.inputs[2]!)})`,
     result: (scope, node, sum) => `${sum} / sqrt(${scope.perChannel(node.inputs[3]!)} + ${floatLiteral(numberAttr(node.attrs, 'eps'))})`,
   },
-};
+} satisfies Readonly<Record<string, ChannelRule>>;
 
-export function isChannelReduction(op: string): boolean {
-  return CHANNEL[op] !== undefined;
+type ChannelOp = keyof typeof CHANNEL;
+
+export function isChannelReduction(op: string): op is ChannelOp {
+  return op in CHANNEL;
 }
 
 /** Invocations that keep a device busy. */
@@ -46,7 +48,7 @@ const MOST_PARTS = 256;
  */
 export function emitChannelReduction(context: GroupContext, id: ValueId): Dispatch[] {
   const node = context.node(id);
-  const rule = CHANNEL[node.op]!;
+  const rule = CHANNEL[node.op as ChannelOp];
   const { limits } = context.target;
   const channels = node.type.shape[0]!;
   const rows = context.count(node.inputs[0]!) / channels;
@@ -122,7 +124,7 @@ export function sumInOrder(context: GroupContext, id: ValueId, terms: readonly T
 }
 
 /** Ops that leave one number of any number of tensors. */
-export function isTotal(op: string): boolean {
+export function isTotal(op: string): op is 'all_finite' | 'global_norm' {
   return op === 'all_finite' || op === 'global_norm';
 }
 

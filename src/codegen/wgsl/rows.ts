@@ -114,7 +114,7 @@ const correctCount: RowRule = ({ at, each, leave }) => [
   leave('select(0.0f, 1.0f, ordered && place == label)'),
 ];
 
-const ROWS: Readonly<Record<string, RowRule>> = {
+const ROWS = {
   softmax,
   log_softmax: logSoftmax,
   softmax_grad: softmaxGrad,
@@ -124,14 +124,16 @@ const ROWS: Readonly<Record<string, RowRule>> = {
   mse,
   mse_grad: mseGrad,
   correct_count: correctCount,
-};
+} satisfies Readonly<Record<string, RowRule>>;
+
+type RowOp = keyof typeof ROWS;
 
 const WITH_LABEL = new Set(['cross_entropy', 'cross_entropy_grad', 'mse', 'mse_grad', 'correct_count']);
 /** Ops that leave one number: their rows' numbers are added afterwards. */
 const TOTALS = new Set(['cross_entropy', 'mse', 'correct_count']);
 
-export function isRowOp(op: string): boolean {
-  return ROWS[op] !== undefined;
+export function isRowOp(op: string): op is RowOp {
+  return op in ROWS;
 }
 
 /** One op over the last axis, one invocation for each row; then, for a loss or a count, the sum over rows. */
@@ -148,7 +150,7 @@ export function emitRows(context: GroupContext, id: ValueId): Dispatch[] {
     return op === 'constant' ? floatLiteral(Number(attrs.value)) : loadExpression(kernel, context.place(input), type.dtype, index);
   };
   const label = WITH_LABEL.has(node.op) ? [`let label = ${kernel.read(context.place(node.inputs[1]!), 'i32', 'i')};`] : [];
-  const body = ROWS[node.op]!({
+  const body = ROWS[node.op as RowOp]({
     node,
     length,
     rows,

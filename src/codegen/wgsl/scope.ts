@@ -1,10 +1,10 @@
 import type { DType, ValueId } from '../../ir/types.js';
 import type { GroupContext } from './context.js';
-import { ELEMENTWISE } from './elementwise.js';
+import { ELEMENTWISE, type ElementwiseOp } from './elementwise.js';
 import { type KernelBuilder, storageType } from './kernel.js';
 import type { Place } from './layout.js';
 import { floatLiteral, loadExpression } from './literal.js';
-import { GATHERS } from './windows.js';
+import { GATHERS, type GatherOp } from './windows.js';
 
 /** One element: WGSL expressions (u32) of its row-major index, and of its index along the last axis where that is at hand. */
 export interface Position {
@@ -13,12 +13,12 @@ export interface Position {
 }
 
 /** Whether a scope can compute the op at one element, without a kernel of its own. */
-export function isPointwise(op: string): boolean {
+export function isPointwise(op: string): op is ElementwiseOp | GatherOp {
   return ELEMENTWISE[op] !== undefined || GATHERS[op] !== undefined;
 }
 
 /** Whether the op reads its operands at other elements than its own: they must be in memory. */
-export function isGather(op: string): boolean {
+export function isGather(op: string): op is GatherOp {
   return GATHERS[op] !== undefined;
 }
 

@@ -58,7 +58,7 @@ const adam: UpdateRule = (scope, node) => {
   };
 };
 
-const UPDATES: Readonly<Record<string, UpdateRule>> = {
+const UPDATES = {
   sgd,
   adam,
   adamw: adam,
@@ -98,10 +98,12 @@ const UPDATES: Readonly<Record<string, UpdateRule>> = {
       values: ['next', 'good', 'skipped'],
     };
   },
-};
+} satisfies Readonly<Record<string, UpdateRule>>;
 
-export function isUpdate(op: string): boolean {
-  return UPDATES[op] !== undefined;
+type UpdateOp = keyof typeof UPDATES;
+
+export function isUpdate(op: string): op is UpdateOp {
+  return op in UPDATES;
 }
 
 /** One op that writes states, element by element. A false `ok` leaves every state alone, to the bit. */
@@ -109,7 +111,7 @@ export function emitUpdate(context: GroupContext, id: ValueId): Dispatch {
   const node = context.node(id);
   const kernel = new KernelBuilder();
   const scope = new Scope(context, kernel, { index: 'i' });
-  const { lines, values, ok } = UPDATES[node.op]!(scope, node);
+  const { lines, values, ok } = (UPDATES[node.op as UpdateOp] as UpdateRule)(scope, node);
   const isStored = context.isStored(id);
   const before = () => (node.op === 'reset' ? '0.0f' : node.type.shape.length === 0 ? scope.scalar(node.inputs[0]!) : scope.operand(id, 0));
   if (isStored) scope.lines.push(`var result = ${before()};`);

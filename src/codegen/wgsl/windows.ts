@@ -185,8 +185,7 @@ function concat(scope: Scope, node: Node): string {
   return result;
 }
 
-/** Ops that read their operands at other elements: pools, their gradients, and copies. */
-export const GATHERS: Readonly<Record<string, GatherRule>> = {
+const RULES = {
   max_pool2d: { expression: (scope, node) => maximum(scope, node).best, exact: true },
   max_pool2d_index: { expression: (scope, node) => `f32(${maximum(scope, node).place})`, exact: true },
   max_pool2d_grad: {
@@ -220,4 +219,9 @@ export const GATHERS: Readonly<Record<string, GatherRule>> = {
   },
   slice: { expression: slice, exact: true },
   concat: { expression: concat, exact: true },
-};
+} satisfies Readonly<Record<string, GatherRule>>;
+
+export type GatherOp = keyof typeof RULES;
+
+/** Ops that read their operands at other elements: pools, their gradients, and copies. */
+export const GATHERS: Readonly<Record<string, GatherRule>> = RULES;
