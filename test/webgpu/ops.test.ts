@@ -1,4 +1,4 @@
-import type { WgslTarget } from '../../src/codegen/wgsl/target.js';
+import { DEFAULT_LIMITS, type WgslTarget } from '../../src/codegen/wgsl/target.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import { emit } from '../../src/ops/emit.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
@@ -49,6 +49,30 @@ describe('generated WGSL against the reference', () => {
       await checkExactly(cases, (plan) => loadPlan(plan, choices), 'webgpu');
     });
   }
+
+  it('joins more values than a kernel may read', async () => {
+    const states = new Map<string, Float32Array>();
+    const builder = new GraphBuilder();
+    const parts = Array.from({ length: 2 * DEFAULT_LIMITS.storageBuffers }, (_, i) => {
+      const [name, shape] = [`x${i}`, [2, 3, i + 1, 2]];
+      states.set(
+        name,
+        Float32Array.from({ length: 12 * (i + 1) }, (_, k) => 100 * i + k),
+      );
+      const attrs = { name, role: 'parameter', init: 'constant', value: 0 };
+      const state = builder.add({ op: 'state', attrs, type: { dtype: 'f32', shape } });
+      return emit(builder, 'scale', [emit(builder, 'cast', [state], { to: 'f16' })], { factor: 0.5 });
+    });
+    const result = emit(builder, 'scale', [emit(builder, 'concat', parts, { axis: 2 })], { factor: 2 });
+    const item = { graph: builder.finish('eval_step', { result }), inputs: {}, states };
+    const executable = await loadPlan(batchPlan([item], 'webgpu'), { limits: DEFAULT_LIMITS });
+    try {
+      const want = evaluateGraph(item.graph, {}, states).values.get(result)!;
+      assertClose(await runCase(executable, item, 0), want, () => 0, 'concat');
+    } finally {
+      await executable.dispose();
+    }
+  });
 
   it('has curves that are accurate where they are small', async () => {
     const values = Float32Array.from({ length: 4000 }, (_, i) => (i - 2000) / 25);

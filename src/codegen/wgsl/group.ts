@@ -1,5 +1,6 @@
 import { assertNever, type ValueId } from '../../ir/types.js';
 import type { OpName } from '../../ops/index.js';
+import { emitConcatCopies } from './concat.js';
 import type { GroupContext } from './context.js';
 import { emitContraction } from './contraction.js';
 import { isContraction } from './contraction-geometry.js';
@@ -81,7 +82,13 @@ class GroupEmitter {
     const { context } = this;
     const parts = ids.flatMap((id) => context.node(id).inputs).map((id) => context.root(id));
     const own = [...new Set(parts)].filter((id) => context.isMember(id) && !context.isInMemory(id));
-    if (own.length === 0) throw new Error(`${context.node(ids[0]!).op} reads more than ${context.target.limits.storageBuffers} buffers`);
+    const [first] = ids as [ValueId];
+    if (own.length === 0 && ids.length === 1 && context.node(first).op === 'concat') {
+      this.dispatches.push(...emitConcatCopies(context, first));
+      context.markDone(first);
+      return;
+    }
+    if (own.length === 0) throw new Error(`${context.node(first).op} reads more than ${context.target.limits.storageBuffers} buffers`);
     for (const id of [...own, ...ids]) {
       this.pending.push(id);
       this.flush();

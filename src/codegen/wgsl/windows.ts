@@ -151,7 +151,7 @@ function globalAverage(scope: Scope, node: Node): string {
 }
 
 /** Elements before, along and after the axis. */
-function axisSizes(context: GroupContext, id: ValueId, axis: number): { length: number; inner: number } {
+export function axisSizes(context: GroupContext, id: ValueId, axis: number): { length: number; inner: number } {
   const { shape } = context.type(id);
   return { length: shape[axis]!, inner: elementCount(shape.slice(axis + 1)) };
 }
