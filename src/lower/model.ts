@@ -4,9 +4,9 @@ import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { closest, suggestion } from '../diagnostics/suggest.js';
 import { GraphBuilder } from '../ir/builder.js';
 import type { DatasetSpec } from '../ir/program.js';
-import type { Graph, Loc, ValueId } from '../ir/types.js';
+import type { Graph, Loc } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
-import type { ArgValue, LayerContext, LayerDefinition, StateInit } from '../ops/layer.js';
+import type { ArgValue, LayerDefinition } from '../ops/layer.js';
 import { ConstraintError } from '../ops/op.js';
 import type {
   BlockSection,
@@ -21,10 +21,10 @@ import type {
   RepeatStage,
   Stage,
 } from '../parser/ast.js';
-import { fnv1a32 } from '../random/threefry.js';
 import { bindArguments } from './bind.js';
 import { convertLayerArg } from './convert.js';
 import { type Evaluation, evaluate, type GraphExpressions } from './evaluate.js';
+import { LayerContexts } from './layer-context.js';
 import { findLayer, LAYERS } from './layers.js';
 import { LayerPath, labelsOf } from './paths.js';
 import { Scope } from './scope.js';
@@ -81,11 +81,12 @@ class ModelLowering implements GraphExpressions {
   private stages = 0;
   /** Calls of the blocks that are being expanded, innermost last. */
   private readonly calls: Span[] = [];
-  private stepInput: ValueId | undefined;
+  private readonly layers: LayerContexts;
 
   constructor(context: ModelContext) {
     this.context = context;
     this.evaluation = { sink: context.sink, graph: this };
+    this.layers = new LayerContexts({ builder: this.builder, mode: context.mode, seed: context.seed });
   }
 
   model(model: ModelSection, image: readonly number[]): { graph: Graph; output: Tensor } | undefined {
@@ -302,7 +303,7 @@ class ModelLowering implements GraphExpressions {
     if (!usable) return UNKNOWN;
     try {
       const [piped, ...values] = operands.map((operand) => operand.tensor.id);
-      const id = layer.build(this.layerContext(piped, values, args, path, this.loc(stage.callee.span)));
+      const id = layer.build(this.layers.for({ input: piped, values, args, path, loc: this.loc(stage.callee.span) }));
       return { kind: 'tensor', id, origin: stage.span, source: `\`${name}\`` };
     } catch (error) {
       if (!(error instanceof ConstraintError)) throw error;
@@ -317,40 +318,6 @@ class ModelLowering implements GraphExpressions {
 
   private loc(span: Span): Loc {
     return this.context.lines.position(span.start);
-  }
-
-  private layerContext(
-    input: ValueId,
-    values: readonly ValueId[],
-    args: Readonly<Record<string, ArgValue>>,
-    path: string,
-    loc: Loc,
-  ): LayerContext {
-    const { builder } = this;
-    const { mode, seed } = this.context;
-    const state = (role: string, name: string, shape: readonly number[], init: StateInit) => {
-      const attrs = { name: `${path}.${name}`, role, init: init.kind, value: init.kind === 'uniform' ? init.bound : init.value };
-      return builder.add({ op: 'state', attrs, type: { dtype: 'f32', shape }, layer: path, loc });
-    };
-    return {
-      builder,
-      mode,
-      input,
-      values,
-      args,
-      path,
-      loc,
-      seed,
-      salt: fnv1a32(path),
-      emit: (op, inputs, attrs = {}) => emit(builder, op, inputs, attrs, { layer: path, loc }),
-      parameter: (name, shape, init) => state('parameter', name, shape, init),
-      statistic: (name, shape, init) => state('statistic', name, shape, init),
-      step: () => {
-        this.stepInput ??= builder.add({ op: 'input', attrs: { name: 'step' }, type: { dtype: 'i32', shape: [] } });
-        return this.stepInput;
-      },
-      type: (id) => builder.type(id),
-    };
   }
 }
 

@@ -2,11 +2,11 @@ import { type CompileOptions, compileProgram } from '../../src/compile.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import type { PrecisionSpec, Program, Recipe, TrainSpec } from '../../src/ir/program.js';
 import type { Graph, Shape, ValueId } from '../../src/ir/types.js';
+import { LayerContexts } from '../../src/lower/layer-context.js';
 import { LAYERS } from '../../src/lower/layers.js';
 import { emit } from '../../src/ops/emit.js';
-import type { ArgValue, StateInit } from '../../src/ops/layer.js';
+import type { ArgValue } from '../../src/ops/layer.js';
 import type { Plan, PlanFunction } from '../../src/plan/plan.js';
-import { fnv1a32 } from '../../src/random/threefry.js';
 
 export interface CallOptions {
   /** Name of the layer; by default its kind and a number. */
@@ -40,7 +40,7 @@ function forwardGraph(model: Model, mode: 'train' | 'eval', recipe: Recipe, batc
   const { dataset, inputShape } = recipe;
   const pixels = builder.add({ op: 'input', attrs: { name: 'image' }, type: { dtype: 'u8', shape: [batch, ...inputShape] } });
   const counters = new Map<string, number>();
-  let stepInput: ValueId | undefined;
+  const layers = new LayerContexts({ builder, mode, seed: recipe.train.seed });
   const image = emit(builder, 'normalize', [pixels], { mean: dataset.mean, std: dataset.std }, { layer: 'normalize' });
 
   const call: Layers['call'] = (name, input, args = {}, options = {}) => {
@@ -49,29 +49,7 @@ function forwardGraph(model: Model, mode: 'train' | 'eval', recipe: Recipe, batc
     const path = options.as ?? `${name}_${counters.get(name)}`;
     const loc = { line: builder.nodes.length, column: 3 };
     const defaults = Object.fromEntries(definition.params.flatMap((p) => (p.default === undefined ? [] : [[p.name, p.default]])));
-    const state = (role: string, stateName: string, shape: Shape, init: StateInit) => {
-      const attrs = { name: `${path}.${stateName}`, role, init: init.kind, value: init.kind === 'uniform' ? init.bound : init.value };
-      return builder.add({ op: 'state', attrs, type: { dtype: 'f32', shape }, layer: path, loc });
-    };
-    return definition.build({
-      builder,
-      mode,
-      input,
-      values: options.values ?? [],
-      args: { ...defaults, ...args },
-      path,
-      loc,
-      seed: recipe.train.seed,
-      salt: fnv1a32(path),
-      emit: (op, inputs, attrs = {}) => emit(builder, op, inputs, attrs, { layer: path, loc }),
-      parameter: (stateName, shape, init) => state('parameter', stateName, shape, init),
-      statistic: (stateName, shape, init) => state('statistic', stateName, shape, init),
-      step: () => {
-        stepInput ??= builder.add({ op: 'input', attrs: { name: 'step' }, type: { dtype: 'i32', shape: [] } });
-        return stepInput;
-      },
-      type: (id) => builder.type(id),
-    });
+    return definition.build(layers.for({ input, values: options.values ?? [], args: { ...defaults, ...args }, path, loc }));
   };
   const logits = model({ image, call, shape: (value) => builder.type(value).shape.slice(1) });
   return builder.finish('forward', { logits });
