@@ -54,7 +54,7 @@ function isFused(tf: Calls, { window, stride, padding, image, result }: Pool): b
     const dy = madeElements(tf, pool.result, [Infinity]);
     const [max, index] = fusedMaxima(tf, x, pool);
     const all = tapsAndMaximum(tf, x, pool);
-    const expected = indexOf(tf, all);
+    const expected = indexOf(tf, all, pool);
     return areEqual(tf, [
       [max, all.at(-1)!],
       [index, expected],
@@ -84,7 +84,7 @@ function maxima(context: KernelContext): { max: Tensor; index: Tensor | undefine
 
 const maxPool2dIndex: Kernel = (context) => {
   const { index, all } = maxima(context);
-  return index ?? indexOf(context.tf, all);
+  return index ?? indexOf(context.tf, all, poolOf(context, context.types[0]!.shape, context.type.shape));
 };
 
 const scatterExactly = exact((tf, [dy, index], context) => scatter(tf, dy!, index!, poolOf(context, context.type.shape, dy!.shape)));

@@ -40,7 +40,7 @@ function phasesOf({ window, stride, padding, image, result }: Pool): Phases {
   return { stride, window, result, size, padding: [[0, 0], ...around, [0, 0]] };
 }
 
-function positions({ window }: Phases): readonly (readonly [number, number])[] {
+function positions({ window }: Pick<Pool, 'window'>): readonly (readonly [number, number])[] {
   const [rows, columns] = window as [number, number];
   return Array.from({ length: rows * columns }, (_, tap) => [Math.floor(tap / columns), tap % columns]);
 }
@@ -79,14 +79,31 @@ export function tapsAndMaximum(tf: Calls, x: Tensor, pool: Pool): readonly Tenso
   return [...all, all.reduce((a, b) => tf.binary('Maximum', a, b))];
 }
 
-/** Counts how many taps, from the first on, lie below the maximum. Of an infinity and a NaN in one window the first is taken. */
-export function indexOf(tf: Calls, tapsAndMax: readonly Tensor[]): Tensor {
+/** [1, rows, columns, 1]: where position (p, q) of the windows is padding; undefined if it is nowhere. */
+function paddingAt(tf: Calls, pool: Pool, [p, q]: readonly [number, number]): Tensor | undefined {
+  const { stride, padding, image, result } = pool;
+  const [, rows, columns] = result as [number, number, number];
+  const isOutside = (axis: number, at: number) => at < padding[2 * axis]! || at >= padding[2 * axis]! + image[axis + 1]!;
+  const elements = Uint8Array.from({ length: rows * columns }, (_, i) => {
+    const [row, column] = [Math.floor(i / columns) * stride[0]! + p, (i % columns) * stride[1]! + q];
+    return isOutside(0, row) || isOutside(1, column) ? 1 : 0;
+  });
+  if (!elements.includes(1)) return undefined;
+  const key = `padding at ${p},${q} of ${image} / ${stride} / ${padding}`;
+  return tf.device.constant(key, () => tf.device.upload([1, rows, columns, 1], CODES.bool, elements));
+}
+
+/** Counts how many taps, from the first on, are padding or numbers below the maximum; below a NaN are all numbers. */
+export function indexOf(tf: Calls, tapsAndMax: readonly Tensor[], pool: Pool): Tensor {
   const max = tapsAndMax[tapsAndMax.length - 1]!;
-  const top = tf.choose(tf.test('IsNan', max), tf.filled(Infinity, max.dtype, max.shape), max);
+  const isNan = tf.test('IsNan', max);
   let below: Tensor | undefined;
   let index: Tensor | undefined;
-  for (const tap of tapsAndMax.slice(0, -2)) {
-    const less = tf.compare('Less', tap, top);
+  for (const [at, tap] of tapsAndMax.slice(0, -2).entries()) {
+    const isNumberBesideNan = tf.logical('LogicalAnd', isNan, tf.compare('Equal', tap, tap));
+    let less = tf.logical('LogicalOr', tf.compare('Less', tap, max), isNumberBesideNan);
+    const isPadding = paddingAt(tf, pool, positions(pool)[at]!);
+    if (isPadding !== undefined) less = tf.logical('LogicalOr', less, isPadding);
     below = below === undefined ? less : tf.logical('LogicalAnd', below, less);
     const step = tf.cast(below, CODES.u8);
     index = index === undefined ? step : tf.add(index, step);
