@@ -30,11 +30,8 @@ export function maxPool(tf: Calls, x: Tensor, windows: Windows): readonly [Tenso
 
 /** Adds each dy to the element that its index names. */
 export function maxPoolGrad(tf: Calls, dy: Tensor, index: Tensor, windows: Windows): Tensor {
-  const { image } = windows;
-  // Of the image and its maxima only the shapes are read. Memory that nobody touches takes no room.
-  const shapeOnly = tf.device.constant(`shape of ${image.join(',')}`, () =>
-    tf.device.upload(image, CODES.f32, new Float32Array(elementCount(image))),
-  );
+  // Of the image and its maxima only the shapes are read.
+  const shapeOnly = tf.device.execute('Empty', [type('dtype', CODES.f32), flag('init', false)], [tf.vector(windows.image)], CODES.f32);
   const operands = [shapeOnly, dy, dy, tf.reshape(index, [elementCount(dy.shape)])];
   return tf.device.execute('_MklNativeMaxPoolGrad', poolAttrs(windows), operands, CODES.f32);
 }
