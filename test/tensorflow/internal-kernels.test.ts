@@ -190,7 +190,10 @@ describe('internal kernels of TensorFlow', function () {
     await run([]);
     assert.deepEqual(await run([]), ['_MklNativeMaxPool', '_MklNativeMaxPoolGrad']);
     for (const other of [NaN, Infinity, -Infinity, 2e19]) assert.deepEqual(await run([0, other]), ['_MklNativeMaxPoolGrad'], `${other}`);
+    const held = real.getNumOfTensors();
     assert.deepEqual(await run([1e18, -1e18]), ['_MklNativeMaxPool', '_MklNativeMaxPoolGrad']);
+    await run([NaN]);
+    assert.equal(real.getNumOfTensors(), held);
     await executable.dispose();
   });
 
