@@ -58,6 +58,13 @@ describe('TensorFlow against the reference', function () {
     });
   }
 
+  for (const dtype of FLOAT_TYPES) {
+    it(`computes pools and convolutions in ${dtype} with TensorFlow's public operations alone`, async () => {
+      const ops = SAMPLED_OPS.filter((op) => /pool|conv/.test(op));
+      await checkCases(casesFor(ops, [1, 2, 3, 4], dtype), { internalKernels: false });
+    });
+  }
+
   it('adds 4,096 halves of 1 up to 4,096', async () => {
     for (const to of ['f16', 'bf16'] as const) {
       const builder = new GraphBuilder();

@@ -1,4 +1,4 @@
-import type { DType, FloatType, Shape } from '../../ir/types.js';
+import type { FloatType, Shape } from '../../ir/types.js';
 import { elementCount } from '../../ir/types.js';
 import type { OpAttr, Tensor } from './binding.js';
 import { CODES, type Device, INT32 } from './device.js';
@@ -48,11 +48,11 @@ export class Calls {
   }
 
   /** A constant tensor whose elements are all `value`. */
-  filled(value: number, dtype: DType, shape: Shape): Tensor {
-    if (shape.length === 0) return this.scalar(value, CODES[dtype]);
+  filled(value: number, dtype: number, shape: Shape): Tensor {
+    if (shape.length === 0) return this.scalar(value, dtype);
     return this.device.constant(`${dtype}[${shape.join(',')}] of ${value}`, () => {
       const elements = new Float32Array(elementCount(shape)).fill(value);
-      return this.cast(this.device.upload(shape, CODES.f32, elements), CODES[dtype]);
+      return this.cast(this.device.upload(shape, CODES.f32, elements), dtype);
     });
   }
 

@@ -1,7 +1,9 @@
 import { numbersAttr, type Shape } from '../../ir/types.js';
 import type { OpAttr, Tensor } from './binding.js';
 import { type Calls, flag, ints, text, type } from './calls.js';
+import { CODES } from './device.js';
 import { asMatrix, type Kernel, type KernelContext, wide } from './kernel.js';
+import { areEqual, convolutionWithBias, madeElements } from './onednn.js';
 
 /**
  * A contraction: on half operands in TensorFlow's half kernel where the device has good ones and the result is half too, else on operands
@@ -42,9 +44,21 @@ function matmul(tf: Calls, a: Tensor, b: Tensor, transposed: 'a' | 'b' | 'none')
   return tf.device.execute('MatMul', attrs, [a, b], a.dtype);
 }
 
+/** Whether oneDNN's convolution gives what TensorFlow's and an addition of the bias give, on images like `x`. */
+function addsBias(tf: Calls, attrs: readonly OpAttr[], x: Tensor, w: Tensor): boolean {
+  const settings = attrs.map(({ name, value }) => `${name} ${value}`).join(' ');
+  return tf.device.passes(`conv2d with bias: ${settings} of ${x.shape.slice(1)} by ${w.shape}`, () => {
+    const operands = [[1, ...x.shape.slice(1)], w.shape, w.shape.slice(3)].map((shape) => madeElements(tf, shape));
+    const [image, weight, bias] = operands as [Tensor, Tensor, Tensor];
+    const expected = withBias(tf, tf.device.execute('Conv2D', attrs, [image, weight], x.dtype), bias);
+    return areEqual(tf, [[convolutionWithBias(tf, attrs, [image, weight, bias]), expected]]);
+  });
+}
+
 export const contractionKernels = {
   conv2d: contraction((tf, [x, w, bias], context) => {
     const attrs = convolution(context, x!.shape, context.type.shape, w!.shape, x!.dtype);
+    if (bias !== undefined && x!.dtype === CODES.f32 && addsBias(tf, attrs, x!, w!)) return convolutionWithBias(tf, attrs, [x!, w!, bias]);
     return withBias(tf, tf.device.execute('Conv2D', attrs, [x!, w!], x!.dtype), bias);
   }),
   conv2d_input_grad: contraction((tf, [dy, w], context) => {

@@ -15,9 +15,14 @@ export class Device {
   readonly onGpu: boolean;
   readonly #constants = new Map<string, Tensor>();
   readonly #uses = new Map<number, number>();
+  readonly #trials = new Map<string, boolean>();
   #scope: Tensor[] | undefined;
 
-  constructor(private readonly binding: TfjsBinding) {
+  constructor(
+    private readonly binding: TfjsBinding,
+    /** Whether kernels may be called that TensorFlow documents nowhere (`onednn.ts`). */
+    private readonly internalKernels: boolean,
+  ) {
     this.onGpu = binding.isUsingGpuDevice();
   }
 
@@ -65,6 +70,25 @@ export class Device {
       this.#constants.set(key, tensor);
     }
     return tensor;
+  }
+
+  /** Whether the internal kernel called `key` does what `trial` asks of it: tried once. One that TensorFlow lacks or refuses does not. */
+  passes(key: string, trial: () => boolean): boolean {
+    if (!this.internalKernels) return false;
+    let passed = this.#trials.get(key);
+    if (passed === undefined) {
+      passed = false;
+      try {
+        this.scopeMany(() => {
+          passed = trial();
+          return [];
+        });
+      } catch {
+        // No such kernel, or not for these shapes.
+      }
+      this.#trials.set(key, passed);
+    }
+    return passed;
   }
 
   /** Runs `make` and frees every tensor that it made, but not its result, which then has one use more. */

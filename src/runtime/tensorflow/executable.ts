@@ -10,6 +10,8 @@ import { type StateElements, States } from './states.js';
 export interface ExecutableOptions {
   /** Run contractions of half operands in TensorFlow's half kernels. */
   readonly nativeHalf: boolean;
+  /** Call internal kernels of TensorFlow that pass a trial. */
+  readonly internalKernels: boolean;
 }
 
 /** A plan on TensorFlow, operation by operation. On a processor a call blocks the thread; on a GPU it returns once all are issued. */
@@ -32,7 +34,7 @@ export class TensorflowExecutable implements Executable {
     private readonly options: ExecutableOptions,
   ) {
     const started = performance.now();
-    this.#tf = new Calls(new Device(binding));
+    this.#tf = new Calls(new Device(binding, options.internalKernels));
     this.#programs = new Map(plan.functions.map((fn) => [fn.name, prepare(fn)]));
     this.#states = new States(plan, this.#tf);
     this.memory = { states: this.#states.bytes, arena: Math.max(0, ...plan.functions.map((fn) => fn.memory.arena)), workspace: 0 };

@@ -13,6 +13,8 @@ export { TensorflowExecutable } from './executable.js';
 export interface TensorflowOptions {
   /** Run contractions of half operands in half kernels; by default only a GPU does. */
   readonly nativeHalf?: boolean;
+  /** Call kernels of oneDNN by their internal names; by default on a processor, unless TF_ENABLE_ONEDNN_OPTS is 0. */
+  readonly internalKernels?: boolean;
 }
 
 /** The first TensorFlow with bf16 kernels for GPUs throughout; older ones run some operations on the processor and say nothing. */
@@ -103,7 +105,8 @@ function load(plan: Plan, options: TensorflowOptions): TensorflowExecutable {
       `use fp16, or a TensorFlow from ${BF16_ON_GPU.join('.')} on (docs/tensorflow.md)`,
     );
   }
-  return new TensorflowExecutable(plan, binding, { nativeHalf: options.nativeHalf ?? onGpu });
+  const { nativeHalf = onGpu, internalKernels = !onGpu && process.env.TF_ENABLE_ONEDNN_OPTS !== '0' } = options;
+  return new TensorflowExecutable(plan, binding, { nativeHalf, internalKernels });
 }
 
 /** Plans as operations of TensorFlow, through the native addon of TensorFlow.js. */

@@ -1,6 +1,7 @@
 import { numberAttr } from '../../ir/types.js';
 import type { OpName } from '../../ops/index.js';
 import { contractionKernels } from './contraction.js';
+import { CODES } from './device.js';
 import { elementwiseKernels } from './elementwise.js';
 import type { Kernel } from './kernel.js';
 import { normKernels } from './norm.js';
@@ -15,7 +16,7 @@ const source: Kernel = (context) => context.source();
 export const KERNELS = {
   input: source,
   state: source,
-  constant: ({ tf, node, type }) => tf.filled(numberAttr(node.attrs, 'value'), type.dtype, type.shape),
+  constant: ({ tf, node, type }) => tf.filled(numberAttr(node.attrs, 'value'), CODES[type.dtype], type.shape),
   ...contractionKernels,
   ...poolKernels,
   ...normKernels,
