@@ -1,12 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EISDIR: 'it is a folder',
-  EACCES: 'permission denied',
-  ENOTDIR: 'a part of the path is not a folder',
-};
+import { fileReason } from '../files/reason.js';
 
 /** Reads a `.amp` file. Throws UserError when it cannot be read or is not text. */
 export async function readSource(path: string): Promise<Source> {
@@ -14,8 +8,7 @@ export async function readSource(path: string): Promise<Source> {
   try {
     bytes = await readFile(path);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? '';
-    throw userError('AMP6101', `cannot read ${path}`, REASONS[code] ?? String((error as Error).message), 'give the path of a .amp file');
+    throw userError('AMP6101', `cannot read ${path}`, fileReason(error), 'give the path of a .amp file');
   }
   try {
     return { path, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };

@@ -223,7 +223,7 @@ describe('ampc calibrate', () => {
 
     it('is refused when it is something else, or of another model', async () => {
       for (const [path, reason] of [
-        [work.path('none.json'), /AMP6211.*\n.*ENOENT/],
+        [work.path('none.json'), /AMP6211.*\n.*there is no such file/],
         [work.file('text.json', 'not json'), /AMP6211.*\n.*JSON/],
         [work.file('other.json', '{"event":"calibrate"}'), /AMP6211.*\n.*must have required property 'model'/],
       ] as const) {

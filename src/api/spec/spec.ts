@@ -4,6 +4,7 @@ import { basename, dirname, resolve } from 'node:path';
 import { type Diagnostic, type Source, UserError, userError } from '../../diagnostics/diagnostic.js';
 import { LineIndex } from '../../diagnostics/lines.js';
 import { renderDiagnostics } from '../../diagnostics/render.js';
+import { fileReason } from '../../files/reason.js';
 import { schemaProblem } from '../schemas.js';
 
 /** One case: what goes into a stage of the compiler and what must come out; schemas/spec.schema.json describes the file. */
@@ -51,7 +52,7 @@ function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw userError('AMP6311', `cannot read ${path}`, (error as Error).message, 'give the path of a spec, a .yaml file');
+    throw userError('AMP6311', `cannot read ${path}`, fileReason(error), 'give the path of a spec, a .yaml file');
   }
 }
 
