@@ -52,7 +52,7 @@ async function planOf(side: PlanSide, common: CompileOptions): Promise<TimedPlan
     const { plan, program, costs } = await compile(source, { ...common, ...side.options, set });
     return { plan, stepMs: costs === undefined ? null : stepCost(plan, program.recipe.train.accumulate, costs).seconds * 1000 };
   }
-  if (Object.keys(side.options).length === 0) return { plan: parsePlan(source.text), stepMs: null };
+  if (Object.keys(side.options).length === 0) return { plan: parsePlan(source.text, side.file), stepMs: null };
   throw userError(
     'AMP6301',
     `${side.file} is a saved plan: nothing of it can be changed`,
