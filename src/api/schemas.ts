@@ -21,6 +21,9 @@ function validatorOf(name: SchemaName): ValidateFunction {
   return made;
 }
 
+/** Problems that are listed: what is something else altogether has dozens. */
+const SHOWN = 4;
+
 /** What keeps a value from being as its schema says; undefined when nothing does. */
 export function schemaProblem(name: SchemaName, value: unknown): string | undefined {
   const validate = validatorOf(name);
@@ -29,5 +32,6 @@ export function schemaProblem(name: SchemaName, value: unknown): string | undefi
     const extra = (params as { additionalProperty?: string }).additionalProperty;
     return `${instancePath === '' ? `the ${name}` : instancePath} ${message}${extra === undefined ? '' : `: ${extra}`}`;
   });
-  return [...new Set(errors)].join('; ');
+  const problems = [...new Set(errors)];
+  return `${problems.slice(0, SHOWN).join('; ')}${problems.length > SHOWN ? `; and ${problems.length - SHOWN} more` : ''}`;
 }
