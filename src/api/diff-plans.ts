@@ -3,11 +3,11 @@ import { stepCost } from '../plan/cost-table.js';
 import type { PlanDiff } from '../plan/diff.js';
 import { castFacts } from '../plan/facts.js';
 import { failedGates, type Gate } from '../plan/gate.js';
-import { parsePlan } from '../plan/parse.js';
 import type { Plan } from '../plan/plan.js';
 import { BACKEND_NAMES } from '../runtime/select.js';
 import { type CompileOptions, compile } from './compile.js';
 import { comparePlans } from './plan-memory.js';
+import { parseSavedPlan } from './saved-plan.js';
 import { POLICIES, PRECISIONS } from './settings.js';
 import { isSavedPlan, readText } from './source.js';
 
@@ -74,7 +74,7 @@ async function planOf(side: PlanSide, common: CompileOptions): Promise<TimedPlan
     const { plan, program, costs } = await compile(source, { ...common, ...side.options, set });
     return { plan, stepMs: costs === undefined ? null : stepCost(plan, program.recipe.train.accumulate, costs).seconds * 1000 };
   }
-  if (Object.keys(side.options).length === 0) return { plan: parsePlan(source.text, side.file), stepMs: null };
+  if (Object.keys(side.options).length === 0) return { plan: parseSavedPlan(source), stepMs: null };
   throw userError(
     'AMP6301',
     `${side.file} is a saved plan: nothing of it can be changed`,

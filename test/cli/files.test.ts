@@ -168,6 +168,18 @@ describe('ampc plan', () => {
     assert.match(changed.stderr, /AMP6301.*nothing of it can be changed/);
     const broken = work.file('broken.plan', readFileSync(saved, 'utf8').slice(0, 400));
     assert.match((await ampc('plan', '--diff', saved, broken)).stderr, /^error\[AMP5001\]: .*broken\.plan, line \d+, column \d+: expected/);
+    const text = readFileSync(saved, 'utf8');
+    for (const [from, to, why] of [
+      ['= linear_weight_grad ', '= dense_weight_grad ', 'dense_weight_grad'],
+      ['= linear %', '= linear %image, %', 'linear'],
+    ]) {
+      const other = work.file('other.plan', text.replace(from!, to!));
+      const { code, stderr } = await ampc('plan', '--diff', saved, other);
+      assert.equal(code, 1);
+      assert.match(stderr, /^error\[AMP5002\]: .*other\.plan is no plan of this version of ampc\n = why: /);
+      assert.ok(stderr.includes(why!), stderr);
+      assert.equal((await ampc('plan', other, '--explain', 'fc')).stderr, stderr);
+    }
   });
 
   it('--diff takes values with commas, and says what is no side', async () => {
