@@ -11,6 +11,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /** Why the system refused to read or write, for people. */
 export function fileReason(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
+  const { code, syscall, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT' && syscall === 'mkdir') return 'no folder can be made there';
   return REASONS[code ?? ''] ?? message;
 }

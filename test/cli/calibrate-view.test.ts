@@ -38,6 +38,16 @@ describe('ampc calibrate', () => {
     assert.match(stdout, /^fc +linear +f16 +infinite or NaN/m);
   });
 
+  it('never shows a gradient of a larger batch larger than it is', async () => {
+    // 32 images are measured of 45: an activation's gradient is 32/45 of what it was, more than half and less than the whole.
+    const text = TINY.replace('batch 8', 'batch 45').replace('as fc', 'as fc |> scale(40) as hot |> tanh');
+    const { values } = JSON.parse(await calibrate(text, '--steps', '1', '--json'));
+    for (const { value, max, min_nonzero, exponents } of values) {
+      assert.ok(2 ** exponents.at(-1)[0] <= max, `${value}: ${max}`);
+      assert.ok(2 ** exponents[0][0] <= min_nonzero, `${value}: ${min_nonzero}`);
+    }
+  });
+
   it('counts in the singular', async () => {
     assert.match(await calibrate(TINY, '--steps', '1', '--batch', '1'), /^Tiny: .* 1 step of 1 image$/m);
   });

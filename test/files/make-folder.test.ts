@@ -56,7 +56,7 @@ describe('makeFolder', () => {
     assert.equal(code, 1);
     assert.match(
       stderr,
-      /^error\[AMP7206\]: cannot use \/proc\/run as a run folder\n = why: there is no such file or folder\n = fix: name another/,
+      /^error\[AMP7206\]: cannot use \/proc\/run as a run folder\n = why: no folder can be made there\n = fix: name another/,
     );
   });
 });
