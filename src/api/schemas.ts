@@ -28,7 +28,9 @@ const SHOWN = 4;
 export function schemaProblem(name: SchemaName, value: unknown): string | undefined {
   const validate = validatorOf(name);
   if (validate(value)) return undefined;
-  const errors = (validate.errors ?? []).map(({ instancePath, message, params }) => {
+  // What no alternative fits is said before what each of them lacks.
+  const found = [...(validate.errors ?? [])].sort((a, b) => Number(b.keyword === 'oneOf') - Number(a.keyword === 'oneOf'));
+  const errors = found.map(({ instancePath, message, params }) => {
     const extra = (params as { additionalProperty?: string }).additionalProperty;
     return `${instancePath === '' ? `the ${name}` : instancePath} ${message}${extra === undefined ? '' : `: ${extra}`}`;
   });
