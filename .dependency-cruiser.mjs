@@ -2,12 +2,13 @@
  * Who may import whom, folder by folder in the order in which data flows (docs/ARCHITECTURE.md).
  * `leaves` may be imported by everyone. A name with a dot is one file, otherwise a folder of src.
  */
-const leaves = ['diagnostics', 'random', 'numeric'];
+const leaves = ['diagnostics', 'random', 'numeric', 'files'];
 
 const mayImport = {
   diagnostics: [],
   random: [],
   numeric: [],
+  files: [],
   ir: [],
   ops: ['ir'],
   parser: [],

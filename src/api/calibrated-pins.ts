@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { userError } from '../diagnostics/diagnostic.js';
+import { fileReason } from '../files/reason.js';
 import type { StoredPin } from '../ir/program.js';
 import { formatMagnitude } from '../numeric/magnitude.js';
 import { phaseOf, scalingFact, trainStep, valueLabel } from '../plan/facts.js';
@@ -14,7 +15,7 @@ export async function readCalibration(path: string): Promise<Calibration> {
   const refused = (why: string) =>
     userError('AMP6211', `${path} is no calibration`, why, 'give the file that `ampc calibrate FILE --out CALIBRATION.json` wrote');
   const text = await readFile(path, 'utf8').catch((error: Error) => {
-    throw refused(error.message);
+    throw refused(fileReason(error));
   });
   let found: unknown;
   try {

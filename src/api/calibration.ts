@@ -129,7 +129,7 @@ export function reportCalibration({ plan, whole, nodes, found, assumptions, back
       f16_underflow: lostShare([{ exponents, factor: scaled }], 1),
       f16_overflow: exponents.max * scaled >= F16_OVERFLOW || exponents.nonFinite > 0,
       proved: Number.isFinite(reach) ? reach : null,
-      exponents: exponents.histogram().map(([exponent, elements]) => [exponent + Math.round(Math.log2(own)), elements]),
+      exponents: exponents.histogram().map(([exponent, elements]) => [exponent + Math.floor(Math.log2(own)), elements]),
     };
   });
   const gradients = nodes

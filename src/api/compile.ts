@@ -1,5 +1,5 @@
 import { compileProgram } from '../compile.js';
-import type { Source } from '../diagnostics/diagnostic.js';
+import { type Source, userError } from '../diagnostics/diagnostic.js';
 import type { Program, StoredPin } from '../ir/program.js';
 import { lowerProgram } from '../lower/lower.js';
 import { type CostTable, stepCost } from '../plan/cost-table.js';
@@ -59,6 +59,13 @@ async function withCalibration(
   compileFor: (program: Program) => Plan,
   { calibration, strictRanges = false, formats }: CompileOptions,
 ): Promise<StoredFormats | undefined> {
+  if (calibration === undefined && strictRanges)
+    throw userError(
+      'AMP6214',
+      '--strict-ranges goes with --calibration',
+      'it keeps in fp32 what a calibration does not prove to fit in fp16',
+      'give --calibration the file that `ampc calibrate FILE --out CALIBRATION.json` wrote',
+    );
   if (calibration === undefined) return formats;
   const others = (formats?.pins ?? []).filter(({ reason }) => !reason.startsWith('range:'));
   // What overflows does not depend on which formats are fast.

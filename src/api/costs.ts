@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { userError } from '../diagnostics/diagnostic.js';
+import { makeFolder } from '../files/make-folder.js';
+import { fileReason } from '../files/reason.js';
 import { COSTS_FORMAT, type CostRates, type CostTable, type KernelCost } from '../plan/cost-table.js';
 import type { BackendInfo } from '../runtime/backend.js';
 import { costsFolder } from '../runtime/cache-folder.js';
@@ -76,7 +78,7 @@ export async function readCosts(path: string): Promise<CostTable> {
       'schemas/costs.schema.json describes one; `ampc tune FILE --table --json` prints one',
     );
   const text = await readFile(path, 'utf8').catch((error: Error) => {
-    throw refuse(error.message);
+    throw refuse(fileReason(error));
   });
   let value: unknown;
   try {
@@ -103,7 +105,7 @@ export async function keepCosts(
 ): Promise<CostTable> {
   const path = pathOf(machine);
   try {
-    await mkdir(costsFolder(), { recursive: true, mode: 0o700 });
+    await makeFolder(costsFolder(), 0o700);
     const before = await cachedCosts(machine);
     const table: CostTable = { format: COSTS_FORMAT, machine, rates, kernels: { ...before?.kernels, ...kernels } };
     await writeFileAtomic(path, [`${JSON.stringify(table, undefined, 2)}\n`]);
@@ -112,7 +114,7 @@ export async function keepCosts(
     throw userError(
       'AMP6024',
       `the cache ${costsFolder()} cannot be used`,
-      (error as Error).message,
+      fileReason(error),
       'set AMPC_CACHE to a folder that you can write to',
     );
   }

@@ -1,14 +1,15 @@
 import { userError } from '../diagnostics/diagnostic.js';
 import { stepCost } from '../plan/cost-table.js';
-import { diffPlans as diff, type PlanDiff } from '../plan/diff.js';
+import type { PlanDiff } from '../plan/diff.js';
 import { castFacts } from '../plan/facts.js';
 import { failedGates, type Gate } from '../plan/gate.js';
-import { parsePlan } from '../plan/parse.js';
 import type { Plan } from '../plan/plan.js';
 import { BACKEND_NAMES } from '../runtime/select.js';
 import { type CompileOptions, compile } from './compile.js';
+import { comparePlans } from './plan-memory.js';
+import { parseSavedPlan } from './saved-plan.js';
 import { POLICIES, PRECISIONS } from './settings.js';
-import { readSource } from './source.js';
+import { isSavedPlan, readText } from './source.js';
 
 /** A side of a comparison: a file, and what is changed of it. */
 export interface PlanSide {
@@ -17,7 +18,20 @@ export interface PlanSide {
   readonly options: CompileOptions;
 }
 
-const OVERRIDES = /^(.*?):([A-Za-z_][\w.]*=[^,]*(?:,[A-Za-z_][\w.]*=[^,]*)*)$/;
+const OVERRIDES = /^(.*?):([A-Za-z_][\w.]*=.*)$/;
+
+/** The parts of `policy=autocast,loss_scale=dynamic(init: 4, interval: 7)`: a comma within brackets belongs to a value. */
+function splitOverrides(text: string): readonly string[] {
+  const parts = [''];
+  let depth = 0;
+  for (const character of text) {
+    if ('([{'.includes(character)) depth += 1;
+    if (')]}'.includes(character)) depth -= 1;
+    if (character === ',' && depth <= 0) parts.push('');
+    else parts[parts.length - 1] += character;
+  }
+  return parts;
+}
 
 function choice<T extends string>(side: string, key: string, value: string, values: readonly T[]): T {
   const found = values.find((known) => known === value);
@@ -31,10 +45,18 @@ function choice<T extends string>(side: string, key: string, value: string, valu
  */
 export function parseSide(text: string): PlanSide {
   const match = OVERRIDES.exec(text);
+  if (match === null && text.startsWith(':'))
+    throw userError(
+      'AMP6301',
+      `\`${text}\` changes nothing`,
+      'it is neither a file nor a change of the other one',
+      'such as :policy=autocast',
+    );
   if (match === null) return { file: text, options: {} };
   let options: CompileOptions = {};
-  for (const part of match[2].split(',')) {
+  for (const part of splitOverrides(match[2])) {
     const equal = part.indexOf('=');
+    if (equal < 1) throw userError('AMP6301', `\`${part}\` in \`${text}\` is no change`, undefined, 'write key=value, as --set takes it');
     const [key, value] = [part.slice(0, equal), part.slice(equal + 1)];
     if (key === 'policy') options = { ...options, policy: choice(text, key, value, POLICIES) };
     else if (key === 'precision') options = { ...options, precision: choice(text, key, value, PRECISIONS) };
@@ -46,13 +68,13 @@ export function parseSide(text: string): PlanSide {
 
 /** The plan of one side, and what a training step of it takes where its kernels were measured. */
 async function planOf(side: PlanSide, common: CompileOptions): Promise<TimedPlan> {
-  const source = await readSource(side.file);
-  if (!source.text.startsWith('plan @')) {
+  const source = await readText(side.file);
+  if (!isSavedPlan(source)) {
     const set = [...(common.set ?? []), ...(side.options.set ?? [])];
     const { plan, program, costs } = await compile(source, { ...common, ...side.options, set });
     return { plan, stepMs: costs === undefined ? null : stepCost(plan, program.recipe.train.accumulate, costs).seconds * 1000 };
   }
-  if (Object.keys(side.options).length === 0) return { plan: parsePlan(source.text), stepMs: null };
+  if (Object.keys(side.options).length === 0) return { plan: parseSavedPlan(source), stepMs: null };
   throw userError(
     'AMP6301',
     `${side.file} is a saved plan: nothing of it can be changed`,
@@ -77,12 +99,14 @@ export interface PlanComparison {
 /** Compares two plans: `.amp` files or saved plans, each with overrides as `parseSide` reads them; `common` holds for both. */
 export async function diffPlans(a: string, b: string, common: CompileOptions = {}): Promise<PlanComparison> {
   const [left, right] = [parseSide(a), parseSide(b)];
+  if (left.file === '' && right.file === '')
+    throw userError('AMP6301', `neither \`${a}\` nor \`${b}\` names a file`, undefined, `such as net.amp${a} ${b}`);
   const before = await planOf({ ...left, file: left.file === '' ? right.file : left.file }, common);
   const after = await planOf({ ...right, file: right.file === '' ? left.file : right.file }, common);
   return {
     before: before.plan,
     after: after.plan,
-    diff: diff(before.plan, after.plan),
+    diff: await comparePlans(before.plan, after.plan),
     stepMs: { before: before.stepMs, after: after.stepMs },
   };
 }

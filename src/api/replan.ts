@@ -1,6 +1,5 @@
 import { compileProgram } from '../compile.js';
 import type { Program, StoredPin } from '../ir/program.js';
-import { diffPlans } from '../plan/diff.js';
 import { valueLabel } from '../plan/facts.js';
 import type { Plan } from '../plan/plan.js';
 import { printPlan } from '../plan/print.js';
@@ -10,6 +9,7 @@ import type { Replanned, Replanner } from '../training/options.js';
 import type { Overflow } from '../training/overflow.js';
 import type { Runnable } from './compile.js';
 import { withStoredFormats } from './formats.js';
+import { comparePlans } from './plan-memory.js';
 
 export interface ReplanContext {
   readonly runnable: Runnable;
@@ -64,7 +64,7 @@ export class RunPlans implements Replanner {
     const next = this.planWith(pins);
     const executable = await this.context.load(next.plan);
     await this.executable.dispose();
-    const diff = diffPlans(this.runnable.plan, next.plan);
+    const diff = await comparePlans(this.runnable.plan, next.plan);
     this.runnable = next;
     this.executable = executable;
     const contents = { source: next.source, config: this.context.config(next), plan: printPlan(next.plan) };

@@ -6,15 +6,15 @@ import type { Loc } from '../ir/types.js';
 import type { CostTable } from '../plan/cost-table.js';
 import { trainStep } from '../plan/facts.js';
 import type { FastestChoice } from '../plan/fastest.js';
-import { type Footprint, footprint } from '../plan/footprint.js';
+import type { Footprint } from '../plan/footprint.js';
 import type { Plan, StagedOps } from '../plan/plan.js';
 import { type PlanFacts, reportPlan } from '../plan/report.js';
 import { type PlanTimes, planTimes } from '../plan/times.js';
 import { rulePolicy } from '../precision/policy.js';
-import { workspaceOf } from '../runtime/select.js';
 import type { Compiled } from './compile.js';
 import { costsName } from './costs.js';
 import { lintProgram } from './lint.js';
+import { memoryOf } from './plan-memory.js';
 import { type PlanSummary, summarizePlan } from './summary.js';
 
 export interface PlanWarning {
@@ -59,13 +59,6 @@ export function planInFp32({ recipe, ...graphs }: Program, plan: Plan): Plan {
 
 function warning({ code, message, why, fix, span }: Diagnostic, text: string): PlanWarning {
   return { code, message, why: why ?? null, fix: fix ?? null, place: span === undefined ? null : positionAt(text, span.start) };
-}
-
-/** Memory by class, with the workspace that the plan's backend adds on this machine. */
-async function memoryOf(plan: Plan): Promise<Footprint> {
-  const memory = footprint(plan);
-  const beside = await workspaceOf(plan);
-  return { ...memory, workspace: memory.workspace + beside, total: memory.total + beside };
 }
 
 function predicted({ stepMs, restMs, estimatedKernels }: PlanTimes, costs: CostTable, choice: FastestChoice | undefined): PredictedTime {

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import type { ValidateFunction } from 'ajv/dist/2020.js';
 
 /** Documents that ampc writes and whose form it ships, by the name of the file under schemas/. */
-export type SchemaName = 'calibrate' | 'doctor' | 'events' | 'plan' | 'spec' | 'tune' | 'verify';
+export type SchemaName = 'calibrate' | 'diff' | 'doctor' | 'events' | 'explain' | 'plan' | 'spec' | 'test' | 'tune' | 'verify';
 
 // It takes longer to load than most commands to run.
 const require = createRequire(import.meta.url);
@@ -21,13 +21,19 @@ function validatorOf(name: SchemaName): ValidateFunction {
   return made;
 }
 
+/** Problems that are listed: what is something else altogether has dozens. */
+const SHOWN = 4;
+
 /** What keeps a value from being as its schema says; undefined when nothing does. */
 export function schemaProblem(name: SchemaName, value: unknown): string | undefined {
   const validate = validatorOf(name);
   if (validate(value)) return undefined;
-  const errors = (validate.errors ?? []).map(({ instancePath, message, params }) => {
+  // What no alternative fits is said before what each of them lacks.
+  const found = [...(validate.errors ?? [])].sort((a, b) => Number(b.keyword === 'oneOf') - Number(a.keyword === 'oneOf'));
+  const errors = found.map(({ instancePath, message, params }) => {
     const extra = (params as { additionalProperty?: string }).additionalProperty;
     return `${instancePath === '' ? `the ${name}` : instancePath} ${message}${extra === undefined ? '' : `: ${extra}`}`;
   });
-  return [...new Set(errors)].join('; ');
+  const problems = [...new Set(errors)];
+  return `${problems.slice(0, SHOWN).join('; ')}${problems.length > SHOWN ? `; and ${problems.length - SHOWN} more` : ''}`;
 }

@@ -1,21 +1,27 @@
 import { readFile } from 'node:fs/promises';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
+import { fileReason } from '../files/reason.js';
 
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EISDIR: 'it is a folder',
-  EACCES: 'permission denied',
-  ENOTDIR: 'a part of the path is not a folder',
-};
+/** Whether a text is what `ampc plan --dump` printed, or `plan.txt` of a run. */
+export function isSavedPlan({ text }: Source): boolean {
+  return text.startsWith('plan @');
+}
 
-/** Reads a `.amp` file. Throws UserError when it cannot be read or is not text. */
+/** Reads a `.amp` file. Throws UserError when it cannot be read, is not text, or is a saved plan. */
 export async function readSource(path: string): Promise<Source> {
+  const source = await readText(path);
+  if (!isSavedPlan(source)) return source;
+  const takes = '`ampc plan` takes a saved plan with --explain, --dump, --emit and --diff';
+  throw userError('AMP6103', `${path} is a saved plan, not a .amp file`, 'it says what is computed, not what it was made from', takes);
+}
+
+/** Reads a `.amp` file or a saved plan. Throws UserError when it cannot be read or is not text. */
+export async function readText(path: string): Promise<Source> {
   let bytes: Uint8Array;
   try {
     bytes = await readFile(path);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? '';
-    throw userError('AMP6101', `cannot read ${path}`, REASONS[code] ?? String((error as Error).message), 'give the path of a .amp file');
+    throw userError('AMP6101', `cannot read ${path}`, fileReason(error), 'give the path of a .amp file');
   }
   try {
     return { path, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };

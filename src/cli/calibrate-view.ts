@@ -18,6 +18,8 @@ function bars(exponents: ValueCalibration['exponents'], shift: number): string {
 
 function number(value: number): string {
   if (value === 0) return '0';
+  // Three digits would make 65,536 look smaller than the 65,504 of fp16.
+  if (value >= 1e3 && value < 1e6) return formatCount(Math.round(value));
   return value >= 1e-3 && value < 1e6 ? String(Number(value.toPrecision(3))) : value.toExponential(1);
 }
 
@@ -33,7 +35,7 @@ function printValues(values: readonly ValueCalibration[], scale: number, output:
       value.layer,
       value.phase === 'forward' ? value.op : value.value,
       value.dtype,
-      number(value.max * scaled(value)),
+      value.non_finite > 0 ? 'infinite or NaN' : number(value.max * scaled(value)),
       value.min_nonzero === null ? '-' : number(value.min_nonzero * scaled(value)),
       value.proved === null ? '-' : number(value.proved),
       value.f16_overflow && value.dtype === 'f16' ? 'overflows' : formatPercent(value.f16_underflow),
@@ -78,12 +80,36 @@ function printScale({ advice, scale, scales, lost, proved_scale }: Calibration, 
   );
 }
 
+/** In f32 already: no format and no loss scale helps. */
+function printNonFinite(values: readonly ValueCalibration[], output: Output): void {
+  const broken = values.filter(({ non_finite }) => non_finite > 0);
+  if (broken.length === 0) return;
+  const names = broken.slice(0, 3).map(({ value, place }) => `${value}${place === null ? '' : ` (${place.line}:${place.column})`}`);
+  const more = broken.length > 3 ? ` and ${broken.length - 3} more` : '';
+  output.line(
+    `${output.style('bold', 'infinite or NaN in f32')}: ${names.join(', ')}${more}: lower the learning rate, clip the gradients, or check the data`,
+  );
+}
+
+/** Of a plan that has nothing in fp16 that overflows: what would, if it were in fp16. */
+function printFit(values: readonly ValueCalibration[], output: Output): void {
+  const found = values.filter(({ phase, f16_overflow }) => phase === 'forward' && f16_overflow);
+  // A cast has the name of what it casts.
+  const large = [...new Map(found.map((value) => [value.value, value])).values()];
+  const listed = large.slice(0, 3).map(({ value, max }) => `${value} (${number(max)})`);
+  if (large.length === 0) output.line('no value of the forward pass overflows fp16');
+  else
+    output.line(
+      `not in fp16 here, where they would overflow: ${listed.join(', ')}${large.length > 3 ? ` and ${large.length - 3} more` : ''}`,
+    );
+}
+
 /** Every measured value, forward then backward, and what to do. */
 export function printCalibration(result: Calibration, output: Output): void {
   const { model, precision, policy, backend, steps, batch, file_batch, values, pins, scale } = result;
   const times = batch === file_batch ? '' : `, gradients as at the file's ${file_batch}`;
   output.line(
-    `${output.style('bold', model)}: ${precision}, policy ${policy}; measured in f32 on ${backend}, ${steps} ${steps === 1 ? 'step' : 'steps'} of ${batch} images${times}`,
+    `${output.style('bold', model)}: ${precision}, policy ${policy}; measured in f32 on ${backend}, ${steps} ${steps === 1 ? 'step' : 'steps'} of ${batch} ${batch === 1 ? 'image' : 'images'}${times}`,
   );
   for (const phase of ['forward', 'backward'] as const) {
     const own = values.filter((value) => value.phase === phase);
@@ -92,9 +118,13 @@ export function printCalibration(result: Calibration, output: Output): void {
     output.line(output.style('bold', phase === 'forward' ? 'forward' : `backward, times the loss scale ${formatScale(scale)}`));
     printValues(own, scale, output);
   }
+  output.line(
+    output.style('dim', 'proved below: with the weights after the last step, whatever the image; lost in fp16: would be 0 there'),
+  );
   output.line();
+  printNonFinite(values, output);
   for (const { value, max, line } of pins)
     output.line(`${output.style('bold', line)}   # ${value} reaches ${formatCount(Math.round(max))}; fp16 ends at 65,504`);
-  if (pins.length === 0) output.line('no value of the forward pass overflows fp16');
+  if (pins.length === 0) printFit(values, output);
   printScale(result, output);
 }

@@ -7,12 +7,20 @@ function at(place: Place): string {
   return place === null ? '-' : `${place.line}:${place.column}`;
 }
 
-/** `+5.0 %`; `x 12` for much more, `new` where nothing was before. */
+/** `+5.0 %`; `x 12` for much more, `new` where nothing was before, `same`, and `< +0.1 %` for a little. */
 export function formatChange(before: number, after: number): string {
-  if (before === 0) return after === 0 ? '+0.0 %' : 'new';
+  if (before === after) return 'same';
+  if (before === 0) return 'new';
   if (after > 10 * before) return `x ${Math.round(after / before).toLocaleString('en-US')}`;
   const percent = (100 * (after - before)) / before;
+  if (Math.abs(percent) < 0.05) return percent < 0 ? '> -0.1 %' : '< +0.1 %';
   return `${percent < 0 ? '' : '+'}${percent.toFixed(1)} %`;
+}
+
+/** `4.21 GFLOP`, or what is smaller. */
+export function formatFlops(flops: number): string {
+  const [unit, size] = flops >= 1e9 ? ['GFLOP', 1e9] : flops >= 1e6 ? ['MFLOP', 1e6] : ['kFLOP', 1e3];
+  return `${(flops / size).toFixed(2)} ${unit}`;
 }
 
 /** `4.21 ms`, with as many digits as a measurement deserves. */
@@ -115,6 +123,12 @@ export function printReport(report: PlanReport, output: Output): void {
   printTimes(report, output);
   output.line();
   printLayers(report, output);
+  output.line(
+    output.style('dim', 'reads, gives: formats of the operands and of the result; gradient: of what it passes back; rule: what decided'),
+  );
+  output.line(
+    output.style('dim', 'casts, moved: in both passes, and the bytes that they alone move; saved: bytes kept for the backward pass'),
+  );
   printRules([...new Set(report.layers.map(({ rule }) => rule))], output);
   output.line();
   const own = casts.filter((cast) => cast.function === 'train_step');
@@ -126,7 +140,7 @@ export function printReport(report: PlanReport, output: Output): void {
   for (const fn of functions)
     output.line(
       `${output.style('bold', fn.name)}, batch ${fn.batch}: ${fn.ops} ops in ${fn.kernels} kernels, ${fn.casts} casts, ` +
-        `${formatBytes(fn.arenaBytes)} arena, ${(fn.flops / 1e9).toFixed(2)} GFLOP`,
+        `${formatBytes(fn.arenaBytes)} arena, ${formatFlops(fn.flops)}`,
     );
   output.line(output.style('dim', 'every line of it: --dump; one layer in words: --explain LAYER'));
 }

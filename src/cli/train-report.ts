@@ -34,7 +34,7 @@ export class TrainReport {
         this.#stopBar();
         // Of a run that ends: the message follows.
         if (event.code === 'AMP7301') break;
-        this.#output.error(`warning[${event.code}]: step ${event.step}: ${event.message}\n = why: ${event.why}\n = fix: ${event.fix}`);
+        this.#output.error(`warning[${event.code}]: ${event.message}\n = why: ${event.why}\n = fix: ${event.fix}`);
         break;
       case 'overflow':
         this.#stopBar();

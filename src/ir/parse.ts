@@ -11,6 +11,8 @@ export class LineReader {
   constructor(
     readonly text: string,
     readonly line: number,
+    /** What is read, in messages. */
+    readonly source = 'plan text',
   ) {}
 
   /** Refuses what comes next. */
@@ -26,8 +28,8 @@ export class LineReader {
   private failAt(position: number, expected: string): never {
     throw userError(
       'AMP5001',
-      `plan text, line ${this.line}, column ${position + 1}: expected ${expected}`,
-      `the line reads: ${this.text.trim()}`,
+      `${this.source}, line ${this.line}, column ${position + 1}: expected ${expected}`,
+      `the line reads: ${this.text.trim().slice(0, 200)}`,
       'write plans with `ampc plan --dump` and do not edit them by hand',
     );
   }

@@ -1,6 +1,8 @@
+import { closest } from '../diagnostics/suggest.js';
 import type { DType, Node } from '../ir/types.js';
 import { isFloat } from '../ir/types.js';
 import { formatBytes, parseBytes } from '../numeric/bytes.js';
+import { isOpName, OPS } from '../ops/index.js';
 import { layerPattern } from '../precision/pins.js';
 import { type RuleId, ruleOf } from '../precision/rules.js';
 import { castFacts, type Phase, phaseOf, readersOf, scalingFact, trainStep, valueLabel } from './facts.js';
@@ -102,6 +104,24 @@ function matches(node: Node, { op, layer, phase }: Selection): boolean {
 
 function select(fn: PlanFunction, selection: Selection): readonly Node[] {
   return fn.graph.nodes.filter((node) => node.op !== 'cast' && !isDeclaration(node) && matches(node, selection));
+}
+
+/** A layer, an op or a value that the file does not have: a bound on how often it occurs would hold for ever. */
+function unknownName({ functions }: Plan, { op = [], layer = [] }: Selection, of: string | undefined): string | undefined {
+  const nodes = functions.flatMap(({ graph }) => graph.nodes);
+  const near = (name: string, known: readonly string[]) => {
+    const found = closest(name, known);
+    return found === undefined ? '' : `: did you mean \`${found}\`?`;
+  };
+  const layers = [...new Set(nodes.map((node) => node.layer))].filter((name) => name !== '');
+  const noLayer = many(layer).find((pattern) => !layers.some((name) => layerPattern(pattern).test(name)));
+  if (noLayer !== undefined)
+    return `the plan has no layer \`${noLayer}\`${near(noLayer, layers) || `: it has ${layers.slice(0, 12).join(', ')}${layers.length > 12 ? ', …' : ''}`}`;
+  const noOp = many(op).find((name) => !isOpName(name));
+  if (noOp !== undefined) return `there is no op \`${noOp}\`${near(noOp, Object.keys(OPS))}`;
+  if (of === undefined || of.includes('*')) return undefined;
+  const values = [...new Set(functions.flatMap(({ graph }) => graph.nodes.map(({ id }) => valueLabel(graph, id))))];
+  return values.includes(of) ? undefined : `the plan has no value \`${of}\`${near(of, values)}`;
 }
 
 function describe(fn: PlanFunction, node: Node): string {
@@ -214,6 +234,8 @@ export function planProblem(property: PlanProperty, subject: Subject): string | 
   const name = (format ?? casts ?? path ?? count)?.function;
   const fn = functionOf(subject.plan, name);
   if (fn === undefined) return `the plan has no ${name}`;
+  const unknown = unknownName(subject.plan, format ?? casts ?? count ?? (path && { layer: [path.from, path.to] }) ?? {}, casts?.of);
+  if (unknown !== undefined) return unknown;
   if (format !== undefined) return formatProblems(fn, format);
   if (casts !== undefined) return castProblems(fn, casts);
   if (path !== undefined) return pathProblems(fn, path);

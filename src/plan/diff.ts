@@ -1,6 +1,6 @@
 import { type DType, formatType, isFloat, type Node, precisionName } from '../ir/types.js';
 import { type Phase, phaseOf, type ScalingFact, scalingFact, trainStep, valueLabel } from './facts.js';
-import { footprint, MEMORY_CLASSES } from './footprint.js';
+import { type Footprint, footprint, MEMORY_CLASSES } from './footprint.js';
 import type { FunctionName, Plan, PlanFunction } from './plan.js';
 import { type CastReport, castReports } from './report.js';
 
@@ -166,15 +166,18 @@ function scalingEntries(before: ScalingFact, after: ScalingFact): Change<string>
   ]);
 }
 
-/** Compares two plans by what they mean: nodes are matched by function, layer, op and role, never by line. */
-export function diffPlans(a: Plan, b: Plan): PlanDiff {
+/**
+ * Compares two plans by what they mean: nodes are matched by function, layer, op and role, never by line. `memory` is what they take, where more is
+ * known than the plans say.
+ */
+export function diffPlans(a: Plan, b: Plan, memory?: { readonly before: Footprint; readonly after: Footprint }): PlanDiff {
   const parts = a.functions.flatMap((fn) => {
     const other = b.functions.find(({ name }) => name === fn.name);
     return other === undefined ? [{ formats: [], reasons: [], ops: [lonely(fn, 'removed')] }] : [diffFunction(fn, other)];
   });
   const added = b.functions.filter((fn) => !a.functions.some(({ name }) => name === fn.name)).map((fn) => lonely(fn, 'added'));
   const [castsA, castsB] = [castReports(a), castReports(b)];
-  const [memoryA, memoryB] = [footprint(a), footprint(b)];
+  const [memoryA, memoryB] = [memory?.before ?? footprint(a), memory?.after ?? footprint(b)];
   const kernels = (plan: Plan) => String(trainStep(plan).groups.length);
   return {
     settings: changes([

@@ -49,12 +49,13 @@ function parseFunction(header: LineReader, lines: Iterator<LineReader, undefined
   return header.fail('a closing "}" for this function');
 }
 
-/** Reads what `printPlan` wrote. Throws UserError AMP5001 with the line and column of the first mistake. */
-export function parsePlan(text: string): Plan {
-  const all = text.split('\n').map((line, index) => new LineReader(line, index + 1));
+/** Reads what `printPlan` wrote; `source` is what messages call it. Throws UserError AMP5001 with the line and column of the first mistake. */
+export function parsePlan(text: string, source?: string): Plan {
+  const all = text.split('\n').map((line, index) => new LineReader(line, index + 1, source));
   const lines = all.filter((line) => !line.atEnd()).values() as Iterator<LineReader, undefined>;
   const header = lines.next().value;
-  if (header === undefined) throw userError('AMP5001', 'the plan is empty', undefined, 'give the text that `ampc plan --dump` printed');
+  if (header === undefined)
+    throw userError('AMP5001', `${source ?? 'the plan'} is empty`, undefined, 'give the text that `ampc plan --dump` printed');
   header.expect('plan');
   header.expect('@');
   const model = header.word();

@@ -59,6 +59,9 @@ export function assignPrecision(graph: Graph, spec: PrecisionSpec): Graph {
   const builder = new GraphBuilder();
   const casts = new Casts(builder);
   const consumers = consumersOf(graph);
+  /** Who reads a value, also as another view of it: a reshape that follows does not care for the format. */
+  const readersOf = (id: ValueId): readonly Node[] =>
+    (consumers.get(id) ?? []).flatMap((node) => (node.op === 'reshape' && classOf(node, spec) === 'follow' ? readersOf(node.id) : [node]));
   const moved: ValueId[] = [];
   /** By forward value and layer: the format in which that layer's forward op read the value. */
   const readAs = new Map<string, DType>();
@@ -74,7 +77,7 @@ export function assignPrecision(graph: Graph, spec: PrecisionSpec): Graph {
       operands: node.inputs.map((id) => builder.type(moved[id]!).dtype),
       forward:
         forward === undefined ? undefined : { own: builder.type(moved[forward]!).dtype, read: readAs.get(`${forward}:${node.layer}`) },
-      consumers: (consumers.get(node.id) ?? []).map((n) => ({ op: n.op, precision: classOf(n, spec) })),
+      consumers: readersOf(node.id).map((n) => ({ op: n.op, precision: classOf(n, spec) })),
     };
     const decision = decide(node, op, situation);
     const castReason = op.precision === 'fixed' ? `full: ${node.op}` : (decision.readWhy ?? node.op);

@@ -42,6 +42,7 @@ export const LINTS = {
   AMP4205: { title: 'fp16 without loss scaling', meaning: 'Gradients below 6e-8 become 0 in fp16.' },
   AMP4206: { title: 'loss scale too large for fp16', meaning: 'The very first gradient, that of the logits, would overflow.' },
   AMP4207: { title: 'loss scaling that protects nothing', meaning: 'Only fp16 has a range so short that gradients need a scale.' },
+  AMP4208: { title: 'loss on probabilities', meaning: 'cross_entropy takes the softmax itself, so the model has to end with logits.' },
 } as const;
 
 export type LintCode = keyof typeof LINTS;
@@ -229,7 +230,42 @@ const uselessScaling: Lint = ({ recipe, scaling }) => {
   ];
 };
 
-const CHECKS: readonly Lint[] = [vanishingEps, scaleNeverGrows, fullOpPinnedLow, decayOnNorms, unscaledF16, scaleTooLarge, uselessScaling];
+/** What ends the model, whatever view of it the loss reads. */
+function lastOp({ nodes, outputs }: Graph): Node {
+  let node = nodes[outputs.logits!]!;
+  while (node.op === 'reshape') node = nodes[node.inputs[0]!]!;
+  return node;
+}
+
+/** cross_entropy of values between 0 and 1 is at least -log(e / (e + classes - 1)). */
+const lossOnProbabilities: Lint = ({ recipe, forward }) => {
+  const { op, layer, loc } = lastOp(forward);
+  if (recipe.train.loss.kind !== 'cross_entropy' || !['softmax', 'log_softmax', 'sigmoid'].includes(op)) return [];
+  const least = Math.log(Math.E + recipe.classes - 1) - 1;
+  return [
+    {
+      code: 'AMP4208',
+      message: `cross_entropy reads the result of ${op}, not logits`,
+      why:
+        op === 'log_softmax'
+          ? 'cross_entropy takes the logarithm of the softmax itself, and a second one changes nothing but the time of a step'
+          : `cross_entropy takes the softmax itself: of values between 0 and 1 it is nearly flat, its gradients are small, and the loss of ${recipe.classes} classes cannot fall below ${least.toFixed(2)}`,
+      fix: `remove ${op} from the end of the model: the same class is the largest`,
+      place: loc && layer !== '' ? { kind: 'layer', loc } : undefined,
+    },
+  ];
+};
+
+const CHECKS: readonly Lint[] = [
+  vanishingEps,
+  scaleNeverGrows,
+  fullOpPinnedLow,
+  decayOnNorms,
+  unscaledF16,
+  scaleTooLarge,
+  uselessScaling,
+  lossOnProbabilities,
+];
 
 /** What is known to go wrong in mixed precision and is no error. */
 export function lint(input: LintInput): readonly LintFinding[] {

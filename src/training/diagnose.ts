@@ -1,3 +1,4 @@
+import { precisionName } from '../ir/types.js';
 import { formatMagnitude } from '../numeric/magnitude.js';
 import { type ScalingFact, scalingFact } from '../plan/facts.js';
 import { parsePlan } from '../plan/parse.js';
@@ -31,7 +32,7 @@ export interface Diagnosis {
   readonly epochs: readonly Pick<EpochEvent, 'epoch' | 'train_loss' | 'test_loss' | 'test_accuracy' | 'skipped_steps'>[];
   readonly scale: { readonly first: number; readonly last: number; readonly lowest: number; readonly highest: number };
   readonly scaleChanges: readonly ScaleChange[];
-  /** First logged step whose loss is not finite. */
+  /** First step that is known to have a loss that is not finite. */
   readonly lossLostAt: number | undefined;
   /** Skipped steps that were looked into. */
   readonly traced: number;
@@ -39,7 +40,7 @@ export interface Diagnosis {
   readonly replans: readonly ReplanStory[];
   /** Lines for the precision section. */
   readonly keep: readonly string[];
-  readonly warnings: readonly Pick<WarningEvent, 'step' | 'message' | 'fix'>[];
+  readonly warnings: readonly Pick<WarningEvent, 'step' | 'message' | 'why' | 'fix'>[];
   readonly findings: readonly Finding[];
 }
 
@@ -70,16 +71,17 @@ function overflowFinding(story: OverflowStory): Finding {
 }
 
 function findingsOf(facts: Omit<Diagnosis, 'findings'>, scaling: ScalingFact): Finding[] {
-  const { scale, skipped, steps, lossLostAt, scaleChanges, epochs, overflows } = facts;
+  const { scale, skipped, steps, lossLostAt, scaleChanges, epochs, overflows, warnings } = facts;
   const found: Finding[] = overflows.filter(needsPin).map(overflowFinding);
   const isExplained = overflows.some((story) => story.phase === 'forward' && (story.pinned || needsPin(story)));
   if (lossLostAt !== undefined && !isExplained)
     found.push({
       severity: 'problem',
-      message: `the loss of step ${lossLostAt} is not finite`,
+      message: `the loss is not finite from step ${lossLostAt} on`,
       fix:
         scaling.kind === 'none'
-          ? 'no loss scaling guards the update: lower the learning rate, clip the gradients, or use loss_scale dynamic()'
+          ? (warnings[0]?.fix ??
+            'no loss scaling guards the update: lower the learning rate, clip the gradients, or use loss_scale dynamic()')
           : 'the forward pass overflows: no loss scale helps; find the layer with ampc verify and keep it in fp32',
     });
   if (scaling.kind === 'none' && facts.precision === 'fp16')
@@ -133,11 +135,18 @@ function findingsOf(facts: Omit<Diagnosis, 'findings'>, scaling: ScalingFact): F
   return found;
 }
 
-/** A line of metrics.jsonl; a line that a crash cut off is left out. */
+/** Whether a line is an event: what is none was cut off by a crash, or never written by ampc. */
+function isEvent(value: unknown): value is TrainEvent {
+  const { event, step } = (value ?? {}) as { readonly event?: unknown; readonly step?: unknown };
+  return typeof event === 'string' && (typeof step === 'number' || !['step', 'warning', 'overflow', 'replan'].includes(event));
+}
+
+/** The lines of metrics.jsonl that are events. */
 function parseEvents(metrics: string): TrainEvent[] {
   return metrics.split('\n').flatMap((line) => {
     try {
-      return line === '' ? [] : [JSON.parse(line) as TrainEvent];
+      const value: unknown = JSON.parse(line);
+      return isEvent(value) ? [value] : [];
     } catch {
       return [];
     }
@@ -162,13 +171,13 @@ function scalePoints(events: readonly TrainEvent[], { constants }: ScalingFact):
   return [...points].map(([step, scale]) => ({ step, scale })).sort((a, b) => a.step - b.step);
 }
 
-function scaleStory(points: readonly ScalePoint[]): Pick<Diagnosis, 'scale' | 'scaleChanges'> {
+function scaleStory(points: readonly ScalePoint[], init: number): Pick<Diagnosis, 'scale' | 'scaleChanges'> {
   const scales = points.map(({ scale }) => scale);
   const scaleChanges = points.flatMap(({ step, scale }, index): ScaleChange[] => {
     const from = points[index - 1]?.scale ?? scale;
     return from === scale ? [] : [{ step, from, to: scale }];
   });
-  const [first, last] = [scales[0] ?? 1, scales.at(-1) ?? 1];
+  const [first, last] = [scales[0] ?? init, scales.at(-1) ?? init];
   return { scale: { first, last, lowest: Math.min(first, ...scales), highest: Math.max(first, ...scales) }, scaleChanges };
 }
 
@@ -176,10 +185,10 @@ function scaleStory(points: readonly ScalePoint[]): Pick<Diagnosis, 'scale' | 's
  * Tells the story of a run from the text of its metrics.jsonl and plan.txt. Scales are those of the logged steps, every 50th by default, and of
  * the skipped steps that were looked into.
  */
-export function diagnoseRun(metrics: string, plan: string): Diagnosis {
+export function diagnoseRun(metrics: string, plan: string, planPath?: string): Diagnosis {
   const events = parseEvents(metrics);
-  const scaling = scalingFact(parsePlan(plan));
-  const start = events.find((event) => event.event === 'start');
+  const parsed = parsePlan(plan, planPath);
+  const scaling = scalingFact(parsed);
   const steps = events.filter((event) => event.event === 'step');
   const epochs = events.filter((event) => event.event === 'epoch');
   const warnings = events.filter((event) => event.event === 'warning');
@@ -192,23 +201,27 @@ export function diagnoseRun(metrics: string, plan: string): Diagnosis {
   const done = events.findLast((event) => event.event === 'done');
   const overflows = overflowStories(events);
   const facts = {
-    model: start?.model ?? 'the model',
-    precision: start?.precision ?? '',
-    backend: start?.backend ?? '',
+    model: parsed.model,
+    precision: precisionName(parsed.precision),
+    backend: parsed.backend,
     steps: done?.steps ?? Math.max(0, steps.at(-1)?.step ?? 0, traced.at(-1)?.step ?? 0, warnings.at(-1)?.step ?? 0),
     skipped: epochs.reduce((sum, epoch) => sum + epoch.skipped_steps, warnings.at(-1)?.skipped_steps ?? new Set(since).size),
     finished: done !== undefined,
     epochs: epochs.map(({ epoch, train_loss, test_loss, test_accuracy, skipped_steps }) => {
       return { epoch, train_loss, test_loss, test_accuracy, skipped_steps };
     }),
-    ...scaleStory(scalePoints(events, scaling)),
+    ...scaleStory(scalePoints(events, scaling), scaling.init),
     // JSON has no NaN: a loss that is not finite is written as null.
-    lossLostAt: steps.find((step) => !Number.isFinite((step.loss as number | null) ?? Number.NaN))?.step,
+    lossLostAt: [...warnings.filter(({ code }) => code === 'AMP7302'), ...steps.filter(({ loss }) => !Number.isFinite(loss ?? Number.NaN))]
+      .map(({ step }) => step)
+      .sort((a, b) => a - b)[0],
     traced: traced.length,
     overflows,
     replans: replanStories(events),
-    keep: [...new Set(overflows.filter(needsPin).flatMap(({ keep }) => keep))].map((layer) => `keep ${layer} in fp32`),
-    warnings: warnings.map(({ step, message, fix }) => ({ step, message, fix })),
+    keep: [...new Set([...overflows.filter(needsPin), ...warnings.flatMap(({ cause }) => cause ?? [])].flatMap(({ keep }) => keep))].map(
+      (layer) => `keep ${layer} in fp32`,
+    ),
+    warnings: warnings.map(({ step, message, why, fix }) => ({ step, message, why, fix })),
   };
   return { ...facts, findings: findingsOf(facts, scaling) };
 }

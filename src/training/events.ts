@@ -50,6 +50,8 @@ export interface WarningEvent {
   /** Of AMP7301, which ends a run: the epoch's skipped steps, and the loss scale of the last one. */
   readonly skipped_steps?: number;
   readonly loss_scale?: number;
+  /** Of AMP7302: the first value that was not finite, in which step, and the layers that a pin to fp32 would help. */
+  readonly cause?: Overflow & { readonly step: number; readonly keep: readonly string[] };
 }
 
 type Nullable<T> = { readonly [K in keyof T]: T[K] | null };

@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { userError } from '../diagnostics/diagnostic.js';
+import { makeFolder } from '../files/make-folder.js';
 import { precisionName, sameShape } from '../ir/types.js';
 import { loadCheckpoint, runSettings } from './checkpoint.js';
 import { Batcher } from './data/batcher.js';
@@ -128,7 +128,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   await executable.writeStates(states);
   // Only now: a run that cannot start leaves no folder.
   if (resumed === undefined && options.contents !== undefined) await createRun(run, options.contents);
-  else await mkdir(run, { recursive: true });
+  else await makeFolder(run);
   if (options.pinsAreNew && options.contents !== undefined) await updateRun(run, options.contents);
   const position = resumed?.position ?? START;
   const stopPassed = options.passedStopIsNone === true && position.step >= prepared.maxSteps;

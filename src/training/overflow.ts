@@ -135,11 +135,16 @@ export async function explainOverflow(context: TraceContext, { found, inputs }: 
   return (await measure(context, found, inputs)) ?? describe(found.function, graph, graph.nodes[found.node]!, undefined);
 }
 
-/** `reached 120,000, fp16 ends at 65,504`. */
-export function reachText({ magnitude, limit, dtype, non_finite }: Overflow): string {
+/** `reached 120,000, fp16 ends at 65,504`; `has 3 infinite or NaN elements of 640 in fp32, the largest finite one is 2.1e38`. */
+export function reachText({ magnitude, limit, dtype, non_finite, elements }: Overflow): string {
   const format = dtype === 'i32' || dtype === 'u8' || dtype === 'bool' ? dtype : precisionName(dtype);
   if (magnitude !== null && magnitude > limit) return `reached ${formatMagnitude(magnitude)}, ${format} ends at ${formatMagnitude(limit)}`;
-  return `is infinite or NaN${non_finite === null ? '' : ' before it is rounded'} in ${format}`;
+  if (dtype === 'f32' && non_finite !== null && elements !== null && elements > 1) {
+    const size = magnitude === null || magnitude >= 1000 ? formatMagnitude(magnitude ?? 0) : magnitude.toPrecision(3);
+    const largest = magnitude === null ? '' : `, the largest finite one is ${size}`;
+    return `has ${formatMagnitude(non_finite)} infinite or NaN elements of ${formatMagnitude(elements)} in fp32${largest}`;
+  }
+  return `is infinite or NaN${dtype === 'f32' || non_finite === null ? '' : ' before it is rounded'} in ${format}`;
 }
 
 /** `gradient of conv2d of conv1 (backward, 7:6) reached 120,000, fp16 ends at 65,504`. */

@@ -1,6 +1,8 @@
-import { type FileHandle, mkdir, open, readdir, readFile } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
+import { makeFolder } from '../files/make-folder.js';
+import { fileReason } from '../files/reason.js';
 import { writeFileAtomic } from './atomic.js';
 import type { TrainEvent } from './events.js';
 
@@ -26,7 +28,7 @@ export interface RunContents {
 async function namesIn(dir: string): Promise<string[]> {
   return readdir(dir).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
-    throw userError('AMP7206', `cannot use ${dir} as a run folder`, error.message, 'name another folder with --out');
+    throw userError('AMP7206', `cannot use ${dir} as a run folder`, fileReason(error), 'name another folder with --out');
   });
 }
 
@@ -47,12 +49,12 @@ export async function refuseExistingRun(dir: string): Promise<void> {
 export async function createRun(dir: string, contents: RunContents): Promise<void> {
   await refuseExistingRun(dir);
   try {
-    await mkdir(dir, { recursive: true });
+    await makeFolder(dir);
     await writeFileAtomic(join(dir, basename(contents.source.path)), [contents.source.text]);
     await writeFileAtomic(join(dir, RUN_FILES.config), [`${JSON.stringify(contents.config, undefined, 2)}\n`]);
     await writeFileAtomic(join(dir, RUN_FILES.plan), [contents.plan]);
   } catch (error) {
-    throw userError('AMP7206', `cannot use ${dir} as a run folder`, (error as Error).message, 'name another folder with --out');
+    throw userError('AMP7206', `cannot use ${dir} as a run folder`, fileReason(error), 'name another folder with --out');
   }
 }
 

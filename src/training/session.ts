@@ -5,6 +5,7 @@ import type { Executable } from '../runtime/backend.js';
 import { type RunPosition, type RunSettings, type Scores, saveCheckpoint } from './checkpoint.js';
 import { breathe, evaluate } from './evaluate.js';
 import type { TrainEvent } from './events.js';
+import { lostLoss } from './lost-loss.js';
 import type { TrainOptions } from './options.js';
 import { type MetricsLog, RUN_FILES, recordReplan, updateRun } from './run-folder.js';
 import { epochOf, type SessionPlan } from './session-plan.js';
@@ -57,7 +58,7 @@ export class Session {
     this.running = { plan: options.plan, executable: options.executable, stepper };
     this.settings = plan.settings(options.plan, options.recipe);
     this.pins = options.pins ?? [];
-    this.watch = new Watch(position, states, options.load);
+    this.watch = new Watch(position, states, options.load, this.isGuarded ? undefined : options.plan);
     this.skips = new SkipReporter(options, plan, this.watch, (event) => this.emit(event));
     ({ step: this.step, epoch: this.epoch, stepInEpoch: this.stepInEpoch, tally: this.tally } = position);
     ({ skipsInARow: this.skipsInARow, last: this.last, best: this.best } = position);
@@ -147,6 +148,11 @@ export class Session {
     return Math.min(first, stepsPerEpoch - this.stepInEpoch, maxSteps - this.step, untilMultiple(logEvery), untilMultiple(checkpointSteps));
   }
 
+  /** Whether a step that overflows is skipped. */
+  private get isGuarded(): boolean {
+    return this.plan.abortAfter !== Number.POSITIVE_INFINITY;
+  }
+
   private isLogged(step: number): boolean {
     return step === 1 || step % this.plan.logEvery === 0;
   }
@@ -167,8 +173,7 @@ export class Session {
       this.speed.addTime(started - performance.now());
       if (takeover !== undefined) break;
     }
-    if (this.plan.abortAfter !== Number.POSITIVE_INFINITY && this.running.executable === executable)
-      await this.watch.refresh(this.step, executable);
+    if ((this.isGuarded || !this.warned) && this.running.executable === executable) await this.watch.refresh(this.step, executable);
     this.reportedAt = performance.now();
     this.progress('train', this.stepInEpoch, this.plan.stepsPerEpoch);
   }
@@ -183,7 +188,7 @@ export class Session {
       const lr = Math.fround(this.plan.rate(result.step));
       await this.emit({ event: 'step', step, epoch: epochOf(this.plan, result.step), loss, lr, loss_scale: scale, skipped });
     }
-    if (!Number.isFinite(result.loss) && this.plan.abortAfter === Number.POSITIVE_INFINITY) await this.warnNonFinite(step, result.loss);
+    if (!Number.isFinite(result.loss) && !this.isGuarded && !this.warned) await this.explainLoss(result);
   }
 
   /** Goes on behind a skipped step with a plan that has these pins as well. */
@@ -208,12 +213,14 @@ export class Session {
     await updateRun(run, contents);
   }
 
-  private async warnNonFinite(step: number, loss: number): Promise<void> {
-    if (this.warned) return;
+  /** Says once where a loss that is not finite comes from. */
+  private async explainLoss({ step, loss }: StepResult): Promise<void> {
     this.warned = true;
-    const why = 'without loss scaling every update is applied, so the parameters are probably not finite any more';
-    const fix = 'lower the learning rate, clip the gradients, or keep the layer that overflows in fp32';
-    await this.emit({ event: 'warning', step, code: 'AMP7302', message: `the loss of step ${step} is ${loss}`, why, fix });
+    const started = performance.now();
+    const origin = await this.watch.lookForLoss(this.running, step);
+    const keep = origin?.kind === 'value' ? this.options.replanner?.advise(origin.overflow) : undefined;
+    await this.emit(lostLoss(step, loss, origin, keep ?? []));
+    this.speed.addTime(started - performance.now());
   }
 
   private progress(phase: 'train' | 'test', done: number, total: number): void {
@@ -286,19 +293,8 @@ export class Session {
   async checkpoint(states?: StateValues): Promise<void> {
     const values = states ?? (await this.executable.readStates());
     const { step, epoch, stepInEpoch, tally, skipsInARow, watch, pins, last, best, seconds, epochSeconds } = this;
-    const position: RunPosition = {
-      step,
-      epoch,
-      stepInEpoch,
-      tally,
-      skipsInARow,
-      watch: watch.state,
-      pins,
-      last,
-      best,
-      seconds,
-      epochSeconds,
-    };
+    const place = { step, epoch, stepInEpoch, tally, skipsInARow, seconds, epochSeconds };
+    const position: RunPosition = { ...place, watch: watch.state, pins, last, best };
     await saveCheckpoint(join(this.options.run, RUN_FILES.checkpoint), this.running.plan, this.settings, position, values);
     watch.keep(step, values);
     this.savedAt = performance.now();

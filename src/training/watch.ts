@@ -1,6 +1,7 @@
 import type { Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
 import type { RunPosition, WatchState } from './checkpoint.js';
+import { brokenParameter, findOrigin, type LossOrigin } from './lost-loss.js';
 import { explainOverflow, type Overflow } from './overflow.js';
 import type { StateValues } from './states.js';
 import type { Stepper, StepResult } from './stepper.js';
@@ -19,7 +20,7 @@ export interface Running {
 }
 
 /**
- * Looks into skipped steps. The device is never waited for: when a skip is noticed, later steps may have changed the states, so a copy of earlier
+ * Looks into skipped steps, and without a loss scale into the first loss that is not finite. The device is never waited for: when a skip is noticed, later steps may have changed the states, so a copy of earlier
  * states is kept in memory, the steps since then are run again to the same bits, and the skipped one is traced.
  */
 export class Watch {
@@ -34,6 +35,8 @@ export class Watch {
     position: RunPosition,
     states: StateValues,
     private readonly load: ((plan: Plan) => Promise<Executable>) | undefined,
+    /** The plan of a run whose steps are never skipped: there states may be broken before a loss is, and such ones are no start. */
+    private readonly unguarded: Plan | undefined,
   ) {
     const { traced = 0, seen = {}, replans = 0 } = position.watch ?? {};
     this.traced = traced;
@@ -57,17 +60,21 @@ export class Watch {
 
   /** `states` are those that step `step` (0-based) begins with. */
   keep(step: number, states: StateValues): void {
-    this.kept = { step, states };
     this.keptAt = performance.now();
+    if (this.unguarded === undefined || brokenParameter(this.unguarded, states) === undefined) this.kept = { step, states };
   }
 
   /** Copies the states if that costs next to nothing by now. */
   async refresh(step: number, executable: Executable): Promise<void> {
     const started = performance.now();
     if (step === this.kept.step || started - this.keptAt < this.cost / COPYING) return;
-    const states = await executable.readStates();
+    this.keep(step, await executable.readStates());
     this.cost = performance.now() - started;
-    this.keep(step, states);
+  }
+
+  /** Where the loss of 0-based step `step`, the first that is not finite, comes from. The states are afterwards as before. */
+  async lookForLoss(running: Running, step: number): Promise<LossOrigin | undefined> {
+    return findOrigin({ ...running, load: this.load }, this.kept, step);
   }
 
   /** Counts a look at a skip; how often `overflow` has been the first value to overflow. */

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { schemaProblem } from '../../src/api/schemas.js';
+import { RULE_IDS } from '../../src/precision/rules.js';
 import { ampc } from '../support/cli.js';
 import { makeWorkspace, TINY, type Workspace, writeTinyCifar } from '../support/tiny.js';
 
@@ -46,11 +47,31 @@ describe('what ampc prints as JSON is as its schemas say', () => {
     agree('events', trained);
     agree('events', await lines('eval', run, ...common()));
     agree('doctor', await lines('doctor', run, '--json'));
+    agree('diff', [JSON.parse(readFileSync(join(run, 'replan-1.json'), 'utf8')).diff]);
     const unguarded = ['--set', 'precision.loss_scale=none', '--max-steps', '8', '--log-every', '1'];
     agree('events', await lines('train', wild, '--out', work.path('unguarded'), ...unguarded, ...common()));
     const ended = work.path('ended');
     agree('events', await lines('train', wild, '--out', ended, ...common()));
     agree('doctor', await lines('doctor', ended, '--json'));
+  });
+
+  it('plan, with --explain and --diff', async () => {
+    const plain = ['--backend', 'reference', '--json'];
+    for (const file of [tame, wild]) {
+      agree('plan', await lines('plan', file, ...plain));
+      const explained = await lines('plan', file, '--explain', '*', ...plain);
+      assert.ok(explained.length >= 5);
+      agree('explain', explained);
+      for (const side of [':policy=autocast', ':precision=fp32', ':batch=3', ':train.accumulate=2', ':policy=mixed'])
+        agree('diff', await lines('plan', '--diff', file, side, '--fail-on', 'any', ...plain));
+    }
+    agree('diff', await lines('plan', '--diff', tame, wild, ...plain));
+  });
+
+  it('test', async () => {
+    const spec = (fact: string) => `description: A case\nstage: plan\ninput: { file: tame.amp }\nexpect: { properties: [ { ${fact} } ] }\n`;
+    const [good, bad] = [spec('casts: { at_least: 1 }'), spec('casts: { exactly: 0 }').replace(/^.*\n/, '')];
+    agree('test', await lines('test', work.file('good.yaml', good), work.file('bad.yaml', bad), work.path('none.yaml'), '--json'));
   });
 
   it('calibrate', async () => {
@@ -82,10 +103,11 @@ describe('what ampc prints as JSON is as its schemas say', () => {
 
   it('every schema compiles and describes itself', () => {
     const names = readdirSync(FOLDER);
-    assert.ok(names.length >= 8);
+    assert.ok(names.length >= 11);
     for (const name of names) {
       const schema = JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8'));
       assert.ok(schema.title && schema.description, name);
+      assert.deepEqual(schema.$defs?.rule?.enum ?? RULE_IDS, RULE_IDS, name);
       new Ajv2020({ allowUnionTypes: true }).compile(schema);
     }
     const shipped = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).files;

@@ -6,17 +6,25 @@ import { makeWorkspace, TINY, type Workspace, writeTinyCifar } from '../support/
 describe('distance', () => {
   const of = (found: number[], wanted: number[], scale = 1) => distance(Float32Array.from(found), Float32Array.from(wanted), scale);
 
+  const none = { nonFinite: 0, fp32NonFinite: 0, vanished: 0 };
+  const lost = { error: Number.POSITIVE_INFINITY, cosine: 0, ...none };
+
   it('is by norm and angle, with the loss scale divided out', () => {
-    assert.deepEqual(of([8, 16], [1, 2], 8), { error: 0, cosine: 1, nonFinite: 0, vanished: 0 });
+    assert.deepEqual(of([8, 16], [1, 2], 8), { error: 0, cosine: 1, ...none });
     const { error, cosine } = of([3, 4], [3, 0]);
     assert.ok(Math.abs(error - 4 / 3) < 1e-12 && Math.abs(cosine - 0.6) < 1e-12);
   });
 
   it('counts what is not finite and what has vanished; zeros agree with zeros', () => {
-    assert.deepEqual(of([Number.NaN, 1], [1, 1]), { error: Number.POSITIVE_INFINITY, cosine: 0, nonFinite: 1, vanished: 0 });
+    assert.deepEqual(of([Number.NaN, 1], [1, 1]), { ...lost, nonFinite: 1 });
     assert.equal(of([0, 1, 0, 0], [1e-9, 1, 0, 0]).vanished, 0.25);
-    assert.deepEqual(of([0, 0], [0, 0]), { error: 0, cosine: 1, nonFinite: 0, vanished: 0 });
+    assert.deepEqual(of([0, 0], [0, 0]), { error: 0, cosine: 1, ...none });
     assert.equal(of([0, 0], [1, 1]).cosine, 0);
+  });
+
+  it('tells what is not finite in fp32 either', () => {
+    assert.deepEqual(of([Number.NaN, 1], [Number.NaN, 1]), { ...lost, nonFinite: 1, fp32NonFinite: 1 });
+    assert.deepEqual(of([1, 1], [Number.POSITIVE_INFINITY, 1]), { ...lost, fp32NonFinite: 1 });
   });
 });
 
@@ -58,6 +66,36 @@ describe('verify', () => {
     assert.ok(under.deviations.some(({ of, vanished }) => of.startsWith('gradient') && vanished > 0.1));
   });
 
+  it('shows what fails first, and minds no activation that is 0 for next to nothing', async () => {
+    // The sigmoid of -8 to -22: the least of it is below what fp16 can hold, and so is its gradient.
+    const text = TINY.replace(
+      'linear(10) as fc',
+      'linear(10) as cold |> scale(8) |> tanh |> sigmoid |> scale(-30) |> sigmoid |> linear(10) as fc',
+    );
+    const { deviations } = await verify(work.file('cold.amp', text), { ...options, data: work.dir });
+    const sigmoid = deviations.find(({ op, vanished }) => op === 'sigmoid' && vanished > 0.05)!;
+    assert.equal(sigmoid.pass, true);
+    const passes = deviations.map(({ pass }) => pass);
+    assert.deepEqual(
+      passes,
+      [...passes].sort((a, b) => Number(a) - Number(b)),
+    );
+    assert.ok(passes.includes(false) && passes.includes(true), 'its gradients vanish');
+    const failing = deviations.filter(({ pass }) => !pass);
+    assert.ok(failing.every(({ kind }) => kind === 'gradient'));
+  });
+
+  it('says when fp32 is no better', async () => {
+    const steep = work.file(
+      'steep.amp',
+      TINY.replace('adam(lr: 1e-3)', 'sgd(lr: 1e38)').replace('fp16', 'bf16').replace('as fc', 'as fc |> scale(100)'),
+    );
+    const { code, stdout, stderr } = await ampc('verify', steep, '--backend', 'reference', '--steps', '3', '--data', work.dir);
+    assert.equal(code, 1);
+    assert.match(stdout, /\d+ not finite, \d+ in fp32 .*FAIL/);
+    assert.match(stderr, /^fp32 is infinite or NaN as well: the recipe, the weights or the data are wrong, not the formats$/m);
+  });
+
   it('is a command with an exit code', async () => {
     const common = ['verify', work.path('tiny.amp'), '--backend', 'reference', '--steps', '1', '--data', work.dir];
     const good = await ampc(...common);
@@ -66,7 +104,12 @@ describe('verify', () => {
     const strict = await ampc(...common, '--max-error', '0');
     assert.equal(strict.code, 1);
     assert.match(strict.stderr, /values fail: asked for an error of at most 0,/);
-    assert.equal((await ampc(...common, '--max-error', 'x')).code, 2);
+    for (const wrong of [
+      ['--max-error', 'x'],
+      ['--min-cosine', '1.5'],
+      ['--max-vanished', '5'],
+    ])
+      assert.equal((await ampc(...common, ...wrong)).code, 2);
     assert.equal(JSON.parse((await ampc(...common, '--json')).stdout).pass, true);
   });
 });

@@ -22,7 +22,7 @@ describe('ampc doctor', () => {
     };
     const good = await ampc('doctor', await train('good', TINY));
     assert.deepEqual([good.code, good.stderr], [0, '']);
-    assert.match(good.stdout, /^Tiny: fp16 on reference, 10 steps, finished\n0 skipped steps\nloss scale 65536 at first/);
+    assert.match(good.stdout, /^Tiny: fp16 on reference, 10 steps, finished\n0 skipped steps\nloss scale 65536 throughout/);
     assert.match(good.stdout, /nothing is wrong with its numbers/);
     const bad = await ampc('doctor', await train('bad', TINY.replace('fp16', 'fp16  loss_scale static(scale: 16777216)')));
     assert.equal(bad.code, 1);

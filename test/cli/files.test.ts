@@ -147,6 +147,63 @@ describe('ampc plan', () => {
     assert.match(stdout, /^- fc\.weight: f32 -> f16/m);
   });
 
+  it('explains a saved plan, and says what else needs the .amp file', async () => {
+    const saved = work.file('saved.plan', (await ampc('plan', file, '--dump', '--backend', 'reference')).stdout);
+    const [own, again] = [
+      await ampc('plan', file, '--explain', 'fc', '--backend', 'reference'),
+      await ampc('plan', saved, '--explain', 'fc'),
+    ];
+    assert.deepEqual([again.code, again.stdout], [0, own.stdout]);
+    assert.equal((await ampc('plan', saved, '--dump')).stdout, readFileSync(saved, 'utf8'));
+    for (const args of [
+      ['plan', saved],
+      ['train', saved],
+      ['check', saved],
+    ])
+      assert.match(
+        (await ampc(...args)).stderr,
+        /^error\[AMP6103\]: .*saved\.plan is a saved plan, not a \.amp file\n.*\n = fix: `ampc plan` takes/,
+      );
+    const changed = await ampc('plan', saved, '--explain', 'fc', '--policy', 'autocast');
+    assert.match(changed.stderr, /AMP6301.*nothing of it can be changed/);
+    const broken = work.file('broken.plan', readFileSync(saved, 'utf8').slice(0, 400));
+    assert.match((await ampc('plan', '--diff', saved, broken)).stderr, /^error\[AMP5001\]: .*broken\.plan, line \d+, column \d+: expected/);
+    const text = readFileSync(saved, 'utf8');
+    for (const [from, to, why] of [
+      ['= linear_weight_grad ', '= dense_weight_grad ', 'dense_weight_grad'],
+      ['= linear %', '= linear %image, %', 'linear'],
+    ]) {
+      const other = work.file('other.plan', text.replace(from!, to!));
+      const { code, stderr } = await ampc('plan', '--diff', saved, other);
+      assert.equal(code, 1);
+      assert.match(stderr, /^error\[AMP5002\]: .*other\.plan is no plan of this version of ampc\n = why: /);
+      assert.ok(stderr.includes(why!), stderr);
+      assert.equal((await ampc('plan', other, '--explain', 'fc')).stderr, stderr);
+    }
+  });
+
+  it('--diff takes values with commas, and says what is no side', async () => {
+    const diff = async (...sides: readonly string[]) => ampc('plan', '--diff', ...sides, '--backend', 'reference', '--json');
+    const { stdout } = await diff(file, ':precision.loss_scale=dynamic(init: 4, interval: 7),policy=autocast');
+    const { scaling, settings } = JSON.parse(stdout);
+    assert.deepEqual(scaling, [
+      { name: 'init', before: '65536', after: '4' },
+      { name: 'interval', before: '2000', after: '7' },
+    ]);
+    assert.deepEqual(settings[0], { name: 'policy', before: 'mixed', after: 'autocast' });
+    assert.match((await diff(file, ':')).stderr, /AMP6301.*`:` changes nothing/);
+    assert.match((await diff(file, ':policy=autocast,batch')).stderr, /AMP6301.*`batch` in .* is no change/);
+    assert.match((await diff(':policy=mixed', ':policy=autocast')).stderr, /AMP6301.*neither .* names a file/);
+  });
+
+  it('--diff and the report give a plan the same memory', async () => {
+    const report = JSON.parse((await ampc('plan', file, '--backend', 'cpu', '--json')).stdout);
+    const full = JSON.parse((await ampc('plan', file, '--backend', 'cpu', '--precision', 'fp32', '--json')).stdout);
+    const { memory } = JSON.parse((await ampc('plan', file, '--diff', ':precision=fp32', '--backend', 'cpu', '--json')).stdout);
+    const total = memory.find(({ name }: { name: string }) => name === 'total');
+    assert.deepEqual(total, { name: 'total', before: report.memory.total, after: full.memory.total });
+  });
+
   it('--diff compares one file under two policies, and --fail-on makes it a gate', async () => {
     const { code, stdout, stderr } = await ampc(
       'plan',

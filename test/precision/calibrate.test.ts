@@ -223,14 +223,15 @@ describe('ampc calibrate', () => {
 
     it('is refused when it is something else, or of another model', async () => {
       for (const [path, reason] of [
-        [work.path('none.json'), /AMP6211.*\n.*ENOENT/],
+        [work.path('none.json'), /AMP6211.*\n.*there is no such file/],
         [work.file('text.json', 'not json'), /AMP6211.*\n.*JSON/],
-        [work.file('other.json', '{"event":"calibrate"}'), /AMP6211.*\n.*must have required property 'model'/],
+        [work.file('other.json', '{"event":"calibrate"}'), /AMP6211.*\n.*must have required property 'model'; .*; and \d+ more$/m],
       ] as const) {
         const { code, stderr } = await plan(file, '--calibration', path);
         assert.equal(code, 1);
         assert.match(stderr, reason);
       }
+      assert.match((await plan(file, '--strict-ranges')).stderr, /AMP6214.*--strict-ranges goes with --calibration/);
       const renamed = work.file('renamed.amp', WILD.replace('as fc', 'as head'));
       assert.match(
         (await plan(renamed, '--calibration', calibration)).stderr,

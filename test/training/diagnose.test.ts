@@ -64,7 +64,7 @@ describe('diagnosis of a run', () => {
   it('names a loss that is not finite, by what guards the update', () => {
     const events = [step(1, 1), step(50, 1, false, null)];
     const unguarded = diagnosis(events, planText({ compute: 'bf16' })).findings;
-    assert.match(unguarded[0].message, /^the loss of step 50 is not finite$/);
+    assert.match(unguarded[0].message, /^the loss is not finite from step 50 on$/);
     assert.match(unguarded[0].fix, /no loss scaling guards the update/);
     assert.match(diagnosis(events, planText({ lossScaling: { kind: 'static', scale: 64 } })).findings[0].fix, /the forward pass overflows/);
   });
@@ -143,6 +143,30 @@ describe('diagnosis of a run', () => {
   it('says that fp16 runs without a loss scale', () => {
     const plan = planText({ lossScaling: { kind: 'none' } });
     assert.deepEqual(messages([step(1, 1), epoch(1, 2)], plan), ['no loss scale keeps small gradients from vanishing in fp16']);
+  });
+
+  it('takes the step from the warning, which names the first of all, and its pins', () => {
+    const cause = { step: 7, keep: ['hot'], value: 'scale of hot' };
+    const warning = { event: 'warning', step: 8, code: 'AMP7302', message: 'the loss of step 8 is NaN', why: 'w', fix: 'f', cause };
+    const found = diagnosis([step(1, 1), warning, step(50, 1, false, null)], planText({ compute: 'bf16' }));
+    assert.deepEqual(found.findings, [{ severity: 'problem', message: 'the loss is not finite from step 8 on', fix: 'f' }]);
+    assert.deepEqual([found.lossLostAt, found.keep], [8, ['keep hot in fp32']]);
+    assert.deepEqual(found.warnings, [{ step: 8, message: 'the loss of step 8 is NaN', why: 'w', fix: 'f' }]);
+  });
+
+  it('finds nothing wrong with a run that wrote nothing yet, and knows what it was', () => {
+    const found = diagnoseRun('', planText());
+    assert.deepEqual([found.model, found.precision, found.steps, found.findings], ['Net', 'fp16', 0, []]);
+    assert.deepEqual(found.scale, { first: 65536, last: 65536, lowest: 65536, highest: 65536 });
+  });
+
+  it('passes over lines that are no events', () => {
+    assert.equal(diagnoseRun(`${text(START, step(1, 64))}null\n[1]\n"step"\n{"event":"step"}\n`, planText()).steps, 1);
+  });
+
+  it('says in which file a plan is broken', () => {
+    assert.throws(() => diagnoseRun('', planText().slice(0, 300), 'run/plan.txt'), /AMP5001.*run\/plan\.txt, line \d+/s);
+    assert.throws(() => diagnoseRun('', '', 'run/plan.txt'), /run\/plan\.txt is empty/);
   });
 
   it('leaves out a line that a crash cut off', () => {

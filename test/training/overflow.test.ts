@@ -107,5 +107,12 @@ describe('the text of an overflow', () => {
   it('says what is known where there is no magnitude', () => {
     assert.match(overflowText({ ...overflow, magnitude: null, non_finite: null }), /is infinite or NaN in fp16$/);
     assert.match(overflowText({ ...overflow, magnitude: 7, non_finite: 1 }), /is infinite or NaN before it is rounded in fp16$/);
+    const full = { ...overflow, dtype: 'f32', limit: 3.4e38, non_finite: 1200, elements: 64000 } as const;
+    assert.match(
+      overflowText({ ...full, magnitude: 0.5 }),
+      /has 1,200 infinite or NaN elements of 64,000 in fp32, the largest finite one is 0\.500$/,
+    );
+    assert.match(overflowText({ ...full, magnitude: 2e38 }), /the largest finite one is 2\.00e\+38$/);
+    assert.match(overflowText({ ...full, magnitude: null }), /elements of 64,000 in fp32$/);
   });
 });

@@ -4,6 +4,8 @@ import { basename, dirname, resolve } from 'node:path';
 import { type Diagnostic, type Source, UserError, userError } from '../../diagnostics/diagnostic.js';
 import { LineIndex } from '../../diagnostics/lines.js';
 import { renderDiagnostics } from '../../diagnostics/render.js';
+import { suggestion } from '../../diagnostics/suggest.js';
+import { fileReason } from '../../files/reason.js';
 import { schemaProblem } from '../schemas.js';
 
 /** One case: what goes into a stage of the compiler and what must come out; schemas/spec.schema.json describes the file. */
@@ -30,6 +32,8 @@ export interface StageResult {
 export type StageOptions = NonNullable<Spec['options']>;
 
 export interface Stage {
+  /** Names of the options that it takes; any, where it does not say. */
+  readonly takes?: readonly string[];
   /** A UserError that it throws becomes the result: rendered diagnostics. */
   readonly run: (source: Source, options: StageOptions) => StageResult | Promise<StageResult>;
   /** Checks one entry of `expect.properties`; returns what is wrong, if anything. */
@@ -51,7 +55,7 @@ function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw userError('AMP6311', `cannot read ${path}`, (error as Error).message, 'give the path of a spec, a .yaml file');
+    throw userError('AMP6311', `cannot read ${path}`, fileReason(error), 'give the path of a spec, a .yaml file');
   }
 }
 
@@ -82,6 +86,12 @@ function stageOf(stages: Stages, { spec, path }: SpecFile): Stage {
   const stage = stages[spec.stage];
   if (stage === undefined)
     throw userError('AMP6312', `${path}: unknown stage ${spec.stage}`, `the stages are ${Object.keys(stages).join(', ')}`);
+  const { takes } = stage;
+  const unknown = takes && Object.keys(spec.options ?? {}).find((name) => !takes.includes(name));
+  if (takes !== undefined && unknown !== undefined) {
+    const fix = suggestion(unknown, takes, 'options') ?? 'remove it';
+    throw userError('AMP6312', `${path}: stage ${spec.stage} has no option \`${unknown}\``, 'it would change nothing', fix);
+  }
   return stage;
 }
 
@@ -135,7 +145,7 @@ export interface SpecOutcome {
   readonly problems: readonly string[];
 }
 
-/** Runs one spec. Throws UserError when it names an unknown stage or a file that is not there. */
+/** Runs one spec. Throws UserError when it names an unknown stage or option, or a file that is not there. */
 export async function checkSpec(stages: Stages, file: SpecFile, root: string): Promise<SpecOutcome> {
   const { description, expect } = file.spec;
   const result = await runSpec(stages, file, root);

@@ -1,4 +1,4 @@
-import type { Source } from '../../diagnostics/diagnostic.js';
+import { type Source, userError } from '../../diagnostics/diagnostic.js';
 import { checkSource } from '../../lower/lower.js';
 import { formatAmp } from '../../parser/format.js';
 import { type PlanProperty, planProblem } from '../../plan/assert.js';
@@ -24,16 +24,24 @@ interface Planned extends Compiled {
 async function planSource(source: Source, options: StageOptions) {
   const compiled = await compile(source, compileOptions(options));
   const fn = compiled.plan.functions.find(({ name }) => name === options.function);
+  if (options.function !== undefined && fn === undefined) {
+    const names = compiled.plan.functions.map(({ name }) => name).join(', ');
+    throw userError('AMP6312', `the plan has no function \`${String(options.function)}\``, undefined, `its functions are ${names}`);
+  }
   return {
     text: fn === undefined ? printPlan(compiled.plan) : `${printFunction(fn)}\n`,
     value: { ...compiled, options: compileOptions(options) } satisfies Planned,
   };
 }
 
+/** Options of the command line that say what is compiled. */
+const SETTINGS = ['precision', 'policy', 'batch', 'epochs', 'seed', 'set'];
+
 /** The stages that a spec of `ampc test` may name. */
 export const SPEC_STAGES: Stages = {
   /** Everything that is wrong with a file. */
   check: {
+    takes: [],
     run: (source) => {
       const diagnostics = checkSource(source);
       return { text: diagnostics.length > 0 ? rendered(diagnostics, source) : 'no problems\n', diagnostics };
@@ -41,15 +49,17 @@ export const SPEC_STAGES: Stages = {
   },
   /** What is known to go wrong with it. */
   lint: {
+    takes: SETTINGS,
     run: (source, options) => {
       const diagnostics = lintSource(source, options);
       return { text: diagnostics.length > 0 ? rendered(diagnostics, source) : 'no warnings\n', diagnostics };
     },
   },
   /** The text in the standard style. */
-  fmt: { run: (source) => ({ text: formatAmp(source) }) },
+  fmt: { takes: [], run: (source) => ({ text: formatAmp(source) }) },
   /** The plan, or one `function` of it; properties are facts about it. */
   plan: {
+    takes: [...SETTINGS, 'backend', 'costs', 'calibration', 'strictRanges', 'function'],
     run: planSource,
     holds: (property, value) => {
       const { source, program, plan, options } = value as Planned;

@@ -49,5 +49,7 @@ export async function trainingProblem(source: Source, options: CompileOptions, p
   if (loss_below === undefined) return undefined;
   const last = losses.slice(-Math.ceil(steps / 10));
   const mean = last.reduce((sum, loss) => sum + loss, 0) / last.length;
-  return mean < loss_below ? undefined : `the loss of the last ${last.length} steps is ${mean.toPrecision(4)}, not below ${loss_below}`;
+  return mean < loss_below
+    ? undefined
+    : `the loss of the last ${last.length === 1 ? 'step' : `${last.length} steps`} is ${mean.toPrecision(4)}, not below ${loss_below}`;
 }

@@ -49,6 +49,12 @@ function shareOf(text: number | string): number | undefined {
   return percent === null ? undefined : Number(percent[1]) / 100;
 }
 
+/** The first few names, for who mistyped one. */
+function listed(values: readonly ValueCalibration[]): string {
+  const names = [...new Set(values.map(({ value }) => value))];
+  return `${names.slice(0, 8).join(', ')}${names.length > 8 ? ', …' : ''}`;
+}
+
 /** Calibrates; what is wrong with the property, undefined when it holds. Values that the plan has in another format cannot underflow. */
 export async function underflowProblem(source: Source, options: CompileOptions, property: UnderflowProperty): Promise<string | undefined> {
   const { layer, value: pattern, phase = 'backward', steps = 10, data, backend } = property;
@@ -64,13 +70,14 @@ export async function underflowProblem(source: Source, options: CompileOptions, 
         (layer === undefined || layersOf(value).some((name) => layerPattern(layer).test(name))) &&
         (pattern === undefined || textPattern(pattern).test(value.value)),
     );
-    if (named.length === 0) return 'it matches no value of the training step';
+    if (named.length === 0)
+      return `it matches no value of the training step: there are ${listed(values.filter((value) => value.phase === phase))}`;
     const lost = named.filter(({ dtype }) => dtype === 'f16').map((value) => ({ value: value.value, share: vanishing(value, scale) }));
     const worst = lost.filter(({ share }) => share > limit).sort((a, b) => b.share - a.share);
     if (worst.length === 0) return undefined;
-    const listed = worst.slice(0, 4).map(({ value, share }) => `${(100 * share).toFixed(2)} % of the ${value}`);
+    const shares = worst.slice(0, 4).map(({ value, share }) => `${(100 * share).toFixed(2)} % of the ${value}`);
     const at = phase === 'backward' ? ` at loss scale ${scale}` : '';
-    return `fp16 makes ${listed.join(', ')} 0${at}, in ${steps} calibration steps; at most ${(100 * limit).toFixed(2)} % may be`;
+    return `fp16 makes ${shares.join(', ')} 0${at}, in ${steps} calibration steps; at most ${(100 * limit).toFixed(2)} % may be`;
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     return error.diagnostics.map(({ message, fix }) => [message, fix].filter(Boolean).join('; ')).join('; ');

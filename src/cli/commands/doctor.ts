@@ -12,7 +12,8 @@ function printScale({ scale, scaleChanges }: Diagnosis, output: Output): void {
     output.line('no loss scale');
     return;
   }
-  output.line(`loss scale ${scale.first} at first, ${scale.last} at last, between ${scale.lowest} and ${scale.highest}`);
+  if (scale.lowest === scale.highest) output.line(`loss scale ${scale.first} throughout`);
+  else output.line(`loss scale ${scale.first} at first, ${scale.last} at last, between ${scale.lowest} and ${scale.highest}`);
   for (const { step, from, to } of scaleChanges.slice(0, SHOWN)) output.line(`  by step ${step}: ${from} -> ${to}`);
   const more = scaleChanges.length - SHOWN;
   if (more > 0) output.line(`  and ${more} more ${more === 1 ? 'change' : 'changes'}`);
@@ -73,11 +74,12 @@ function printDiagnosis(found: Diagnosis, output: Output): void {
     );
   }
   output.line();
-  for (const { step, message, fix } of warnings)
-    output.line(`${output.style('yellow', 'warning')} of step ${step}: ${message}\n = fix: ${fix}`);
+  for (const { step, message, why, fix } of warnings)
+    output.line(`${output.style('yellow', 'warning')} of step ${step}: ${message}\n = why: ${why}\n = fix: ${fix}`);
   for (const { severity, message, fix } of findings)
     output.line(`${output.style(severity === 'problem' ? 'red' : 'yellow', severity)}: ${message}\n = fix: ${fix}`);
-  if (warnings.length + findings.length === 0) output.line('nothing is wrong with its numbers');
+  if (steps === 0) output.line('its metrics.jsonl has no step: there is nothing to tell');
+  else if (warnings.length + findings.length === 0) output.line('nothing is wrong with its numbers');
   printLines(keep, output);
 }
 

@@ -10,8 +10,10 @@ import {
   explainPlan,
   GATE_NAMES,
   lintProgram,
+  type Plan,
   parseGates,
   printPlan,
+  readSavedPlan,
   renderDiagnostics,
 } from '../../index.js';
 import { printDiff } from '../diff-view.js';
@@ -33,7 +35,7 @@ export const addPlan: AddCommand = (program, output, exitWith) => {
   const command = program
     .command('plan')
     .description('show what would run: formats and their reasons, casts, memory; or how two plans differ')
-    .argument('[file]', '.amp file')
+    .argument('[file]', '.amp file; with --explain, --dump and --emit also a saved plan')
     .option('--dump', 'the whole plan in its text form', false)
     .option('--explain <layer>', 'what happens in a layer (or a block, or a pattern), line by line in words')
     .option('--emit <language>', 'the generated source: c (the cpu backend) or wgsl (webgpu)', oneOf(['c', 'wgsl']))
@@ -63,14 +65,16 @@ export const addPlan: AddCommand = (program, output, exitWith) => {
       command.error("error: missing required argument 'file'");
       return;
     }
+    const saved = await readSavedPlan(file, choices);
+    if (saved !== undefined && (await view(saved, choices, output))) return;
     // Shaders are of a plan in formats that a GPU has, whatever backend would run it here.
     const backend = choices.backend ?? (choices.emit === 'wgsl' ? 'webgpu' : undefined);
     await show(await compile(file, { ...choices, backend, onNotice: output.notice }), choices, output);
   });
 };
 
-async function show(compiled: Compiled, { emit, dump, explain }: PlanOptions, output: Output): Promise<void> {
-  const { plan, source, program } = compiled;
+/** Prints what of a plan needs nothing but the plan; whether that was asked for. */
+async function view(plan: Plan, { emit, dump, explain }: PlanOptions, output: Output): Promise<boolean> {
   if (emit !== undefined) output.product(await (emit === 'c' ? emitC(plan) : emitWgsl(plan)));
   else if (dump) output.product(printPlan(plan));
   else if (explain !== undefined) {
@@ -80,13 +84,18 @@ async function show(compiled: Compiled, { emit, dump, explain }: PlanOptions, ou
       if (index > 0) output.line();
       printExplanation(explanation, output);
     }
-  } else {
-    const report = await explainPlan(compiled);
-    output.event(report);
-    if (!output.json) printReport(report, output);
-    if (report.warnings.length > 0)
-      output.error(`\n${renderDiagnostics(lintProgram(source, program), source, { color: output.errorColor })}`);
-  }
+  } else return false;
+  return true;
+}
+
+async function show(compiled: Compiled, choices: PlanOptions, output: Output): Promise<void> {
+  const { plan, source, program } = compiled;
+  if (await view(plan, choices, output)) return;
+  const report = await explainPlan(compiled);
+  output.event(report);
+  if (!output.json) printReport(report, output);
+  if (report.warnings.length > 0)
+    output.error(`\n${renderDiagnostics(lintProgram(source, program), source, { color: output.errorColor })}`);
 }
 
 /** Prints the comparison; whether every gate holds. */

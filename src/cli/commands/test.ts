@@ -1,10 +1,23 @@
-import { checkSpec, loadSpec, SPEC_STAGES, updateSpec } from '../../index.js';
+import { checkSpec, loadSpec, renderDiagnostics, SPEC_STAGES, type SpecOutcome, UserError, updateSpec } from '../../index.js';
 import { EXIT } from '../failure.js';
 import { options } from '../options.js';
+import type { Output } from '../output.js';
 import type { AddCommand } from './command.js';
 
 interface TestOptions {
   readonly update: boolean;
+}
+
+/** A file that is no spec is one more that fails; the others are still checked. */
+async function check(path: string, update: boolean, output: Output): Promise<Omit<SpecOutcome, 'path'>> {
+  try {
+    const file = loadSpec(path);
+    if (update && (await updateSpec(SPEC_STAGES, file, process.cwd()))) output.line(`updated ${path}`);
+    return await checkSpec(SPEC_STAGES, update ? loadSpec(path) : file, process.cwd());
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { description: undefined, checked: 0, problems: [renderDiagnostics(error.diagnostics, error.source)] };
+  }
 }
 
 export const addTest: AddCommand = (program, output, exitWith) => {
@@ -17,9 +30,7 @@ export const addTest: AddCommand = (program, output, exitWith) => {
     .action(async (paths: readonly string[], { update }: TestOptions) => {
       let failed = 0;
       for (const path of paths) {
-        const file = loadSpec(path);
-        if (update && (await updateSpec(SPEC_STAGES, file, process.cwd()))) output.line(`updated ${path}`);
-        const { description, checked, problems } = await checkSpec(SPEC_STAGES, update ? loadSpec(path) : file, process.cwd());
+        const { description, checked, problems } = await check(path, update, output);
         output.event({ event: 'spec', spec: path, description: description ?? null, checked, problems });
         const facts = `${checked} ${checked === 1 ? 'fact' : 'facts'}`;
         if (problems.length === 0) output.line(`${output.style('green', 'ok')}    ${path} (${facts})`);

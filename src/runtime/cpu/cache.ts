@@ -1,9 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PARTS } from '../../codegen/c/emit.js';
 import type { Target } from '../../codegen/c/target.js';
 import { UserError, userError } from '../../diagnostics/diagnostic.js';
+import { makeFolder } from '../../files/make-folder.js';
+import { fileReason } from '../../files/reason.js';
 import { cacheFolder } from '../cache-folder.js';
 import { type Compiler, type RunResult, runProgram } from './compiler.js';
 
@@ -23,7 +25,7 @@ function librariesAfter(): string[] {
 
 async function prepareFolder(folder: string): Promise<void> {
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolder(folder, 0o700);
     if (process.platform === 'win32') return;
     const { uid, mode } = await stat(folder);
     // A library that another user could replace would run with this user's rights.
@@ -35,7 +37,7 @@ async function prepareFolder(folder: string): Promise<void> {
     throw userError(
       'AMP6024',
       `the kernel cache ${folder} cannot be used`,
-      (error as Error).message,
+      fileReason(error),
       'set AMPC_CACHE to a folder that you can write to',
     );
   }

@@ -1,6 +1,8 @@
 import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { userError } from '../../diagnostics/diagnostic.js';
+import { makeFolder } from '../../files/make-folder.js';
+import { fileReason } from '../../files/reason.js';
 import { encodeRecords } from './binary.js';
 import { CIFAR10_ARCHIVE } from './cifar10.js';
 import type { DatasetReport } from './dataset.js';
@@ -11,6 +13,12 @@ import { generateShapes, SHAPES } from './shapes.js';
 import { SHAPE_CLASSES } from './shapes-draw.js';
 
 export interface FetchOptions extends Partial<Omit<DownloadOptions, 'path'>> {}
+
+async function makeDataFolder(dir: string): Promise<void> {
+  await makeFolder(dir).catch((error: Error) => {
+    throw userError('AMP7014', `cannot use ${dir} as the data folder`, fileReason(error), 'name another with --data, or with AMPC_DATA');
+  });
+}
 
 /** Moves a complete folder into place; an incomplete one of the same name makes way. */
 async function putInPlace(from: string, to: string): Promise<void> {
@@ -73,13 +81,13 @@ async function writeShapes(dir: string): Promise<void> {
 
 /**
  * Brings a data set into the data folder, unless it is there already, and verifies it. CIFAR-10 comes from its official archive
- * ($AMPC_CIFAR10_URL or `url` name a mirror of the same file); `shapes` is generated. Throws UserError: AMP7011 to AMP7013, and as
+ * ($AMPC_CIFAR10_URL or `url` name a mirror of the same file); `shapes` is generated. Throws UserError: AMP7011 to AMP7014, and as
  * `verifyDataset`.
  */
 export async function fetchDataset(name: string, dir: string = defaultDataFolder(), options: FetchOptions = {}): Promise<DatasetReport> {
   const layout = datasetLayout(name);
   if ((await missingFiles(layout, dir)).length > 0) {
-    await mkdir(dir, { recursive: true });
+    await makeDataFolder(dir);
     if (layout.name === SHAPES.name) await writeShapes(dir);
     else await fetchCifar10(layout, dir, options);
   }
