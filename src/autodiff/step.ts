@@ -12,12 +12,19 @@ function declareState(builder: GraphBuilder, name: string, type: TensorType, rol
   return builder.add({ op: 'state', attrs: { name, role, init: 'constant', value }, type, why });
 }
 
+/** What a sigmoid reads, if the value is the result of one: the logarithms of its probabilities are taken of the logits, where they are finite. */
+function beforeSigmoid(builder: GraphBuilder, value: ValueId): ValueId {
+  const { op, inputs } = builder.nodes[value]!;
+  return op === 'sigmoid' ? inputs[0]! : value;
+}
+
 /** Appends the recipe's loss to a forward graph: outputs `loss` and `correct`. */
 function addLoss(builder: GraphBuilder, logits: ValueId, label: ValueId, recipe: Recipe): { loss: ValueId; correct: ValueId } {
   const { kind, labelSmoothing } = recipe.train.loss;
   const attrs: Attrs = kind === 'cross_entropy' ? { label_smoothing: labelSmoothing } : {};
-  const correct = emit(builder, 'correct_count', [logits, label], {}, { why: 'training accuracy, reported' });
-  return { loss: emit(builder, kind, [logits, label], attrs, { layer: 'loss' }), correct };
+  const read = kind === 'binary_cross_entropy' ? beforeSigmoid(builder, logits) : logits;
+  const correct = emit(builder, 'correct_count', [read, label], {}, { why: 'training accuracy, reported' });
+  return { loss: emit(builder, kind, [read, label], attrs, { layer: 'loss' }), correct };
 }
 
 function startFrom(forward: Graph, recipe: Recipe, batch: number): { builder: GraphBuilder; logits: ValueId; label: ValueId } {

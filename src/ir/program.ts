@@ -88,8 +88,12 @@ export type ScheduleSpec =
   | { readonly kind: 'one_cycle'; readonly warmup: number; readonly divStart: number; readonly divEnd: number }
   | { readonly kind: 'piecewise'; readonly points: readonly (readonly [epoch: number, factor: number])[] };
 
+/** Ops of losses, which are also their names in a file. */
+export const LOSS_KINDS = ['cross_entropy', 'mse', 'binary_cross_entropy'] as const;
+export type LossKind = (typeof LOSS_KINDS)[number];
+
 export interface LossSpec {
-  readonly kind: 'cross_entropy' | 'mse';
+  readonly kind: LossKind;
   readonly labelSmoothing: number;
 }
 

@@ -1,5 +1,6 @@
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { closest, listNames } from '../diagnostics/suggest.js';
+import { LOSS_KINDS } from '../ir/program.js';
 import type { Graph } from '../ir/types.js';
 import { isOpName } from '../ops/index.js';
 import type { KeepItem } from '../parser/ast.js';
@@ -18,7 +19,7 @@ function matchesLayer(pattern: string): (layer: string) => boolean {
 export function checkPins(pins: readonly KeepItem[], graph: Graph, sink: DiagnosticSink): void {
   if (pins.length === 0) return;
   const layers = [...new Set(graph.nodes.map((node) => node.layer).filter((layer) => layer !== ''))];
-  const ops = [...new Set(graph.nodes.map((node) => node.op)), 'cross_entropy', 'mse'];
+  const ops = [...new Set(graph.nodes.map((node) => node.op)), ...LOSS_KINDS];
   for (const { pattern } of pins) {
     const { text } = pattern;
     if (text === '' || isOpName(text) || layers.some(matchesLayer(text))) continue;

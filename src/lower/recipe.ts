@@ -127,7 +127,8 @@ export function readTrain(section: TrainSection | undefined, scope: Scope, conte
 }
 
 function loss({ word, args }: ResolvedSetting): LossSpec {
-  return word === 'mse' ? { kind: 'mse', labelSmoothing: 0 } : { kind: 'cross_entropy', labelSmoothing: numberOf(args, 'label_smoothing') };
+  if (word === 'mse' || word === 'binary_cross_entropy') return { kind: word, labelSmoothing: 0 };
+  return { kind: 'cross_entropy', labelSmoothing: numberOf(args, 'label_smoothing') };
 }
 
 function optimizer({ word, args, span }: ResolvedSetting, { sink }: Evaluation): OptimizerSpec {

@@ -119,6 +119,11 @@ export const TRAIN_SETTINGS: readonly Setting[] = [
       ],
     },
     { name: 'mse', doc: 'squared distance to the one-hot label, mean over the classes as well', params: [] },
+    {
+      name: 'binary_cross_entropy',
+      doc: 'each class a yes or no of its own, with the sigmoid of its logit; mean over the classes as well. Of a model that ends with `sigmoid` it reads the logits before it',
+      params: [],
+    },
   ]),
   choice('optimizer', "update rule; all follow PyTorch's", 'adam', [
     {

@@ -77,6 +77,8 @@ export const OPS = {
   cross_entropy_grad: loss.crossEntropyGrad,
   mse: loss.mse,
   mse_grad: loss.mseGrad,
+  binary_cross_entropy: loss.binaryCrossEntropy,
+  binary_cross_entropy_grad: loss.binaryCrossEntropyGrad,
   correct_count: loss.correctCount,
 
   scale_loss: scaling.scaleLoss,

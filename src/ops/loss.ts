@@ -130,6 +130,53 @@ export const mseGrad: OpDefinition = {
   sample: sampleGradient,
 };
 
+/**
+ * mean over rows and classes of softplus(-x) where the label is, softplus(x) elsewhere: each class a yes or no of its own, with the probability
+ * sigmoid(x) (as PyTorch's binary_cross_entropy_with_logits on one-hot labels). Padding rows add 0, the divisor is rows * classes.
+ */
+export const binaryCrossEntropy: OpDefinition = {
+  doc: 'Binary cross entropy between the sigmoid of logits and the one-hot labels; a row with label -1 is padding and adds 0.',
+  kind: 'rows',
+  constraints: constraints('binary_cross_entropy', false),
+  operands: [
+    { name: 'logits', format: 'class' },
+    { name: 'label', format: 'i32' },
+  ],
+  attrs: {},
+  precision: 'full',
+  result: 'f32',
+  shape: ([logits, label]) => {
+    checkLabels('binary_cross_entropy', logits, label);
+    return [];
+  },
+  gradient: ({ node, dy, emit }) => [emit('binary_cross_entropy_grad', [...node.inputs, dy], {}, 0), undefined],
+  flops: ([logits]) => 20 * elements(logits),
+  sample: sampleLabelled,
+};
+
+/** dlogits = (sigmoid(x) - onehot(label)) * dloss / (rows * classes), at the label as -sigmoid(-x); padding rows give 0. */
+export const binaryCrossEntropyGrad: OpDefinition = {
+  doc: 'Gradient of binary_cross_entropy with respect to the logits, times dloss.',
+  kind: 'rows',
+  constraints: constraints('binary_cross_entropy_grad', true),
+  operands: [
+    { name: 'logits', format: 'class' },
+    { name: 'label', format: 'i32' },
+    { name: 'dloss', format: 'f32' },
+  ],
+  attrs: {},
+  precision: 'full',
+  result: 'class',
+  shape: ([logits, label, dloss]) => {
+    checkLabels('binary_cross_entropy_grad', logits, label);
+    isScalar('binary_cross_entropy_grad_c3', 'dloss', dloss);
+    return logits.shape;
+  },
+  gradient: 'none',
+  flops: ([logits]) => 15 * elements(logits),
+  sample: sampleGradient,
+};
+
 export const correctCount: OpDefinition = {
   doc: 'Number of rows whose first maximum is at the label; padding rows never count, nor do rows that hold a NaN.',
   kind: 'rows',

@@ -42,7 +42,10 @@ export const LINTS = {
   AMP4205: { title: 'fp16 without loss scaling', meaning: 'Gradients below 6e-8 become 0 in fp16.' },
   AMP4206: { title: 'loss scale too large for fp16', meaning: 'The very first gradient, that of the logits, would overflow.' },
   AMP4207: { title: 'loss scaling that protects nothing', meaning: 'Only fp16 has a range so short that gradients need a scale.' },
-  AMP4208: { title: 'loss on probabilities', meaning: 'cross_entropy takes the softmax itself, so the model has to end with logits.' },
+  AMP4208: {
+    title: 'loss on probabilities',
+    meaning: 'Cross entropies take the softmax, or the sigmoid, themselves, so the model has to end with logits.',
+  },
 } as const;
 
 export type LintCode = keyof typeof LINTS;
@@ -174,11 +177,12 @@ const unscaledF16: Lint = ({ recipe, scaling }) => {
 
 /**
  * The largest gradient of a logit when training starts, where all classes are about equally likely, without loss scale: (p - y) / N of
- * cross_entropy, 2 (x - y) / (N C) of mse.
+ * cross_entropy, 2 (x - y) / (N C) of mse, (1/2 - y) / (N C) of binary_cross_entropy.
  */
 function firstLogitGradient({ train, classes }: Recipe): number {
   const images = train.batch * train.accumulate;
   if (train.loss.kind === 'mse') return 2 / (images * classes);
+  if (train.loss.kind === 'binary_cross_entropy') return 0.5 / (images * classes);
   return ((1 - train.loss.labelSmoothing) * (1 - 1 / classes)) / images;
 }
 
@@ -237,23 +241,39 @@ function lastOp({ nodes, outputs }: Graph): Node {
   return node;
 }
 
-/** cross_entropy of values between 0 and 1 is at least -log(e / (e + classes - 1)). */
+/** What a loss makes of the result of an op that gives probabilities, or their logarithms; undefined when it is meant for them. */
+function onProbabilities(op: string, { train, classes }: Recipe): Pick<LintFinding, 'message' | 'why'> | undefined {
+  const { kind } = train.loss;
+  if (kind === 'mse' || !['softmax', 'log_softmax', 'sigmoid'].includes(op)) return undefined;
+  const message = `${kind} reads the result of ${op}, not logits`;
+  if (kind === 'binary_cross_entropy') {
+    if (op === 'sigmoid')
+      return {
+        message: 'binary_cross_entropy on probabilities: rewritten to the logits that sigmoid reads',
+        why: 'the logarithm of a probability that was rounded to 0 or 1 is infinite; of the logits, the same loss is finite',
+      };
+    return { message, why: 'binary_cross_entropy takes the sigmoid of each class itself: of probabilities it lies between 0.5 and 0.73' };
+  }
+  if (op === 'log_softmax')
+    return {
+      message,
+      why: 'cross_entropy takes the logarithm of the softmax itself, and a second one changes nothing but the time of a step',
+    };
+  const least = Math.log(Math.E + classes - 1) - 1;
+  return {
+    message,
+    why: `cross_entropy takes the softmax itself: of values between 0 and 1 it is nearly flat, its gradients are small, and the loss of ${classes} classes cannot fall below ${least.toFixed(2)}`,
+  };
+}
+
 const lossOnProbabilities: Lint = ({ recipe, forward }) => {
   const { op, layer, loc } = lastOp(forward);
-  if (recipe.train.loss.kind !== 'cross_entropy' || !['softmax', 'log_softmax', 'sigmoid'].includes(op)) return [];
-  const least = Math.log(Math.E + recipe.classes - 1) - 1;
-  return [
-    {
-      code: 'AMP4208',
-      message: `cross_entropy reads the result of ${op}, not logits`,
-      why:
-        op === 'log_softmax'
-          ? 'cross_entropy takes the logarithm of the softmax itself, and a second one changes nothing but the time of a step'
-          : `cross_entropy takes the softmax itself: of values between 0 and 1 it is nearly flat, its gradients are small, and the loss of ${recipe.classes} classes cannot fall below ${least.toFixed(2)}`,
-      fix: `remove ${op} from the end of the model: the same class is the largest`,
-      place: loc && layer !== '' ? { kind: 'layer', loc } : undefined,
-    },
-  ];
+  const found = onProbabilities(op, recipe);
+  if (found === undefined) return [];
+  const rewritten = recipe.train.loss.kind === 'binary_cross_entropy' && op === 'sigmoid';
+  const remove = `remove ${op} from the end of the model: the same class is the largest`;
+  const fix = rewritten ? `leave it, for a model that gives probabilities, or ${remove}` : remove;
+  return [{ code: 'AMP4208', ...found, fix, place: loc && layer !== '' ? { kind: 'layer', loc } : undefined }];
 };
 
 const CHECKS: readonly Lint[] = [

@@ -165,6 +165,21 @@ const mseGrad: RangeRule = ({ operands, shape }) => {
   return withZero(widenFor(product, 4, magnitude(product)));
 };
 
+/** softplus(x) is at most x, or 0, and ln 2. */
+const binaryCrossEntropy: RangeRule = ({ operands, shape }) => {
+  const bound = magnitude(operands[0]!) + Math.LN2;
+  const [rows, length] = shape(0) as [number, number];
+  return Number.isFinite(bound) ? widenFor(between(0, bound), rows * length + 24, bound) : ANY;
+};
+
+const binaryCrossEntropyGrad: RangeRule = ({ operands, shape }) => {
+  const [logits, , dloss] = operands as [Range, Range, Range];
+  const [rows, length] = shape(0) as [number, number];
+  if (!isBounded(logits)) return ANY;
+  const product = scaleRange(mulRanges(between(-1, 1), dloss), 1 / (rows * length));
+  return widenFor(product, 16, magnitude(product));
+};
+
 /** One rule per op: what its result can be before it is rounded to its format, given what its operands can be. */
 export const RANGE_RULES = {
   // Inputs and states are bounded by the assumptions of an analysis.
@@ -208,6 +223,8 @@ export const RANGE_RULES = {
   cross_entropy_grad: crossEntropyGrad,
   mse,
   mse_grad: mseGrad,
+  binary_cross_entropy: binaryCrossEntropy,
+  binary_cross_entropy_grad: binaryCrossEntropyGrad,
   correct_count: ({ shape }) => between(0, shape(0)[0]!),
 
   ...UPDATE_RULES,

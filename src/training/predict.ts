@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import sharp from 'sharp';
 import { type Diagnostic, UserError } from '../diagnostics/diagnostic.js';
-import { elementCount, type Shape } from '../ir/types.js';
+import { elementCount, type Graph, type Shape } from '../ir/types.js';
 import type { Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
 import { findFunction } from './states.js';
@@ -60,6 +60,15 @@ function softmax(logits: Float32Array): number[] {
   return powers.map((power) => power / sum);
 }
 
+/** Probabilities of the classes from what the model gives: what its loss takes of logits, unless the model has done so itself. */
+function probabilityRule({ nodes, outputs }: Graph): (values: Float32Array) => number[] {
+  let last = nodes[outputs.logits!]!;
+  while (last.op === 'cast' || last.op === 'reshape') last = nodes[last.inputs[0]!]!;
+  if (last.op === 'softmax' || last.op === 'sigmoid') return (values) => [...values];
+  const binary = outputs.loss !== undefined && nodes[outputs.loss]!.op === 'binary_cross_entropy';
+  return binary ? (values) => Array.from(values, (value) => 1 / (1 + Math.exp(-value))) : softmax;
+}
+
 /**
  * Classifies pictures with the model in `executable`. `classes` are the names by label; a model with more outputs than names gives the
  * others their number. Throws UserError AMP7401 for all files that cannot be read.
@@ -75,6 +84,7 @@ export async function predictImages(
   if (fn === undefined || input === undefined) throw new Error('the plan has no eval_step with an image');
   const shape = input.type.shape.slice(1);
   const pictures = await readAll(paths, shape);
+  const probabilitiesOf = probabilityRule(fn.graph);
   const predictions: Prediction[] = [];
   for (let first = 0; first < pictures.length; first += fn.batch) {
     const image = new Uint8Array(fn.batch * elementCount(shape));
@@ -85,7 +95,7 @@ export async function predictImages(
     const logits = await executable.readOutput('logits');
     const width = logits.length / fn.batch;
     for (const slot of chunk.keys()) {
-      const probabilities = softmax(logits.subarray(slot * width, (slot + 1) * width));
+      const probabilities = probabilitiesOf(logits.subarray(slot * width, (slot + 1) * width));
       const ranked = probabilities.map((probability, index) => ({ label: index, name: classes[index] ?? String(index), probability }));
       ranked.sort((a, b) => b.probability - a.probability);
       predictions.push({ path: paths[first + slot] as string, top: ranked.slice(0, top) });

@@ -70,6 +70,7 @@ describe('gradients of whole networks against central differences', () => {
 
   it('label smoothing', () => assertGradients(everything, { train: { loss: { kind: 'cross_entropy', labelSmoothing: 0.1 } } }));
 
+  it('binary cross entropy', () => assertGradients(everything, { train: { loss: { kind: 'binary_cross_entropy', labelSmoothing: 0 } } }));
   it('mean squared error', () => assertGradients(everything, { train: { loss: { kind: 'mse', labelSmoothing: 0 } } }));
 
   it('a value that is both operands of one op', () => {

@@ -27,6 +27,21 @@ const PARAMETERS = 6 + 2 * 6 + 2;
 const scaled = { precision: { lossScaling: DYNAMIC }, train: { clip: 1 } };
 
 describe('training step', () => {
+  it('takes a binary cross entropy of the logits that a last sigmoid reads, which stays for who asks the model', () => {
+    const train = { loss: { kind: 'binary_cross_entropy', labelSmoothing: 0 } } as const;
+    const program = programOf((layers) => layers.call('sigmoid', miniResnet(layers)), { train });
+    const { recipe } = program;
+    const step = buildTrainStep(program.train, recipe, resolveScaling(recipe.precision), 2);
+    for (const op of ['binary_cross_entropy', 'binary_cross_entropy_grad', 'correct_count']) {
+      const [node] = nodesOf(step, op);
+      assert.equal(operands(step, node)[0]!.layer, 'fc', op);
+    }
+    assert.deepEqual(nodesOf(step, 'sigmoid', 'sigmoid_grad'), []);
+    const evaluation = buildEvalStep(program.eval, recipe, 2);
+    assert.equal(evaluation.nodes[evaluation.outputs.logits!]!.op, 'sigmoid');
+    assert.equal(operands(evaluation, nodesOf(evaluation, 'binary_cross_entropy')[0])[0]!.layer, 'fc');
+  });
+
   it('trains every parameter once, in the order of declaration', () => {
     for (const optimizer of Object.values(OPTIMIZERS)) {
       const graph = stepOf({ train: { optimizer } });

@@ -98,6 +98,13 @@ describe('PyTorch semantics', () => {
     assertOp('mse_grad', [...operands, scalar(1)], {}, c.dx, 'dx');
   });
 
+  it('binary_cross_entropy against one-hot labels', () => {
+    const c = fixture.binary_cross_entropy;
+    const operands = [operand(c.logits), integers([5], c.label)];
+    assertClose(evaluateOp('binary_cross_entropy', operands).elements, [c.loss], 'loss');
+    assertOp('binary_cross_entropy_grad', [...operands, scalar(1)], {}, c.dlogits, 'dlogits');
+  });
+
   for (const name of ['relu', 'relu6', 'gelu', 'silu', 'sigmoid', 'tanh', 'leaky_relu', 'softmax', 'log_softmax'] as const) {
     it(`${name} and its gradient`, () => {
       const c = fixture[name];

@@ -28,6 +28,7 @@ describe('padding rows', () => {
   for (const [loss, attrs] of [
     ['cross_entropy', { label_smoothing: 0.1 }],
     ['mse', {}],
+    ['binary_cross_entropy', {}],
   ] as const) {
     it(`add nothing to ${loss} but count in its divisor`, () => {
       const alone = evaluateOp(loss, [float([1, 3], [1, 2, 3]), integers([1], [2])], attrs as Attrs);

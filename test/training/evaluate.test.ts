@@ -3,9 +3,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
+import type { LossKind } from '../../src/ir/program.js';
+import { createBackend } from '../../src/runtime/reference/index.js';
 import { evaluate } from '../../src/training/evaluate.js';
 import { predictImages, readImage } from '../../src/training/predict.js';
 import { initialStates } from '../../src/training/states.js';
+import { type Model, planOf } from '../support/network.js';
 import { FakeExecutable, fakeDataset, fakePlan, inTemporaryFolder } from './support/fake.js';
 
 async function model(evalBatch = 4): Promise<{ plan: ReturnType<typeof fakePlan>; executable: FakeExecutable }> {
@@ -60,6 +63,33 @@ describe('predictImages', () => {
         assert.deepEqual(top.map(({ name }) => name).sort(), ['2', 'x', 'y']);
         assert.ok(Math.abs(top.reduce((sum, { probability }) => sum + probability, 0) - 1) < 1e-9);
         assert.ok(top.every(({ probability }, index) => index === 0 || probability <= top[index - 1].probability));
+      }
+    }));
+
+  it('gives the probabilities that the loss means, whether the model ends with them or not', () =>
+    inTemporaryFolder(async (dir) => {
+      const path = join(dir, 'a.png');
+      await picture(8, 8).toFile(path);
+      const probabilities = async (kind: LossKind, end?: 'sigmoid' | 'softmax'): Promise<number[]> => {
+        const network: Model = ({ image, call }) => {
+          const logits = call('linear', call('flatten', image), { features: 10 }, { as: 'fc' });
+          return end === undefined ? logits : call(end, logits);
+        };
+        const plan = planOf(network, { precision: { compute: 'f32' }, train: { loss: { kind, labelSmoothing: 0 } } });
+        const executable = await createBackend().load(plan, {});
+        await executable.writeStates(initialStates(plan, 1));
+        const [{ top }] = await predictImages(executable, plan, [path], { classes: [], top: 10 });
+        return top.map(({ probability }) => probability);
+      };
+      for (const [kind, end] of [
+        ['cross_entropy', 'softmax'],
+        ['mse', 'softmax'],
+        ['binary_cross_entropy', 'sigmoid'],
+      ] as const) {
+        const [without, within] = [await probabilities(kind), await probabilities(kind, end)];
+        for (const [i, p] of without.entries()) assert.ok(Math.abs(p - within[i]!) < 1e-6, `${kind}: ${without} and ${within}`);
+        const sum = without.reduce((total, p) => total + p, 0);
+        assert.equal(Math.abs(sum - 1) < 1e-6, end === 'softmax', `${kind}: ${sum}`);
       }
     }));
 

@@ -1,5 +1,5 @@
 /**
- * Vector exp, tanh, sigmoid, the normal distribution and a counter-based generator. The polynomials were fitted to this use (Chebyshev
+ * Vector exp, tanh, sigmoid, softplus, the normal distribution and a counter-based generator. The polynomials were fitted to this use (Chebyshev
  * interpolation in double precision); errors are within two units in the last place, a few more in the far tail of `vf_normal`.
  */
 export const MATH = String.raw`
@@ -27,6 +27,19 @@ INLINE vf vf_exp(vf x) {
 }
 
 INLINE vf vf_sigmoid(vf x) { return vf_set(1.0f) / (vf_set(1.0f) + vf_exp(-x)); }
+
+/* ln(1 + e^x) = max(x, 0) + ln(1 + u), u = e^-|x|; the logarithm as 2 artanh(u / (2 + u)), by its series. */
+INLINE vf vf_softplus(vf x) {
+  vf u = vf_exp(-vf_abs(x)), s = u / (vf_set(2.0f) + u), z = s * s;
+  vf p = vf_set(0.153846154f);
+  p = vf_fma(p, z, vf_set(0.181818182f));
+  p = vf_fma(p, z, vf_set(0.222222222f));
+  p = vf_fma(p, z, vf_set(0.285714286f));
+  p = vf_fma(p, z, vf_set(0.4f));
+  p = vf_fma(p, z, vf_set(0.666666667f));
+  p = vf_fma(p, z, vf_set(2.0f));
+  return vf_select(x > vf_set(0.0f), x, vf_set(0.0f)) + p * s;
+}
 
 /* Odd polynomial near zero, else from e^2|x|. */
 INLINE vf vf_tanh(vf x) {

@@ -147,6 +147,34 @@ const mseGrad: RowRule = ({ node, each, label, prologue, rows, length, scalar })
   ];
 };
 
+/** Each logit as it counts against the row: its negative at the label. */
+const wrong = (scope: Scope, node: Node, label: string) =>
+  scope.temporary(`(vf)((vi)${scope.value(node.inputs[0]!)} ^ (${atLabel(scope, label)} & vi_set((int32_t)0x80000000u)))`);
+
+const binaryCrossEntropy: RowRule = ({ node, each, label, partial }) => [
+  'vf sum_lanes = vf_set(0.0f);',
+  `if (${label} >= 0) {`,
+  ...indent(
+    each((scope, lanes) => {
+      const loss = scope.temporary(`vf_softplus(${wrong(scope, node, label)})`);
+      scope.statements.push(`sum_lanes += ${masked(loss, lanes, '0.0f')};`);
+    }),
+  ),
+  '}',
+  `${partial}[row] = vf_sum(sum_lanes);`,
+];
+
+const binaryCrossEntropyGrad: RowRule = ({ node, each, label, prologue, rows, length, scalar }) => {
+  const factor = prologue.declare('factor', 'float', `${scalar(2)} / ${rows * length}.0f`);
+  return [
+    `const float weight = ${label} < 0 ? 0.0f : ${factor};`,
+    ...each((scope) => {
+      const factors = `vf_select(${atLabel(scope, label)}, vf_set(-weight), vf_set(weight))`;
+      store(scope, node.id, `vf_sigmoid(${wrong(scope, node, label)}) * ${factors}`);
+    }),
+  ];
+};
+
 const correctCount: RowRule = ({ node, each, label, partial }) => [
   'vf max_lanes = vf_set(-INFINITY);',
   ...each((scope, lanes) => {
@@ -172,18 +200,27 @@ const ROWS: Readonly<Record<string, RowRule>> = {
   cross_entropy_grad: crossEntropyGrad,
   mse,
   mse_grad: mseGrad,
+  binary_cross_entropy: binaryCrossEntropy,
+  binary_cross_entropy_grad: binaryCrossEntropyGrad,
   correct_count: correctCount,
 };
 
-const WITH_LABEL = new Set(['cross_entropy', 'cross_entropy_grad', 'mse', 'mse_grad', 'correct_count']);
+/** Row ops that leave one number, and what it is divided by: their rows' numbers are added afterwards. */
+const TOTALS: Readonly<Record<string, 'rows' | 'elements' | 'nothing'>> = {
+  cross_entropy: 'rows',
+  mse: 'elements',
+  binary_cross_entropy: 'elements',
+  correct_count: 'nothing',
+};
+
+const WITH_LABEL = new Set([...Object.keys(TOTALS), 'cross_entropy_grad', 'mse_grad', 'binary_cross_entropy_grad']);
 
 export function isRowOp(op: string): boolean {
   return ROWS[op] !== undefined;
 }
 
-/** Row ops that leave one number: their rows' numbers are added afterwards. */
 export function isRowTotal(op: string): boolean {
-  return op === 'cross_entropy' || op === 'mse' || op === 'correct_count';
+  return TOTALS[op] !== undefined;
 }
 
 /** One op over the last axis, row by row. `partial` is the place of one float per row, for ops that sum over rows. */
@@ -220,8 +257,8 @@ export function finishRows(context: KernelContext, id: ValueId, partial: string)
   const node = context.node(id);
   const { shape } = context.type(node.inputs[0]!);
   const rows = elementCount(shape) / shape.at(-1)!;
-  const divisor = node.op === 'mse' ? elementCount(shape) : rows;
-  const total = node.op === 'correct_count' ? '(int32_t)total' : `(float)(total / ${divisor})`;
+  const divisor = TOTALS[node.op] === 'elements' ? elementCount(shape) : rows;
+  const total = TOTALS[node.op] === 'nothing' ? '(int32_t)total' : `(float)(total / ${divisor})`;
   return [
     'double total = 0.0;',
     `for (int64_t row = 0; row < ${rows}; row++) total += (double)${context.address(partial, 'float')}[row];`,

@@ -60,6 +60,21 @@ fn log_(x: f32) -> f32 {
 
   sigmoid: 'fn sigmoid(x: f32) -> f32 { return 1.0f / (1.0f + exp_(-x)); }',
 
+  softplus: `/* ln(1 + e^x) = max(x, 0) + ln(1 + u), u = e^-|x|; the logarithm as 2 artanh(u / (2 + u)), by its series. */
+fn softplus(x: f32) -> f32 {
+  let u = exp_(-abs(x));
+  let s = u / (2.0f + u);
+  let z = s * s;
+  var p = 0.153846154f;
+  p = p * z + 0.181818182f;
+  p = p * z + 0.222222222f;
+  p = p * z + 0.285714286f;
+  p = p * z + 0.4f;
+  p = p * z + 0.666666667f;
+  p = p * z + 2.0f;
+  return select(0.0f, x, x > 0.0f) + p * s;
+}`,
+
   tanh_: `/* Odd polynomial near zero, else from e^2|x|. */
 fn tanh_(x: f32) -> f32 {
   let a = abs(x);

@@ -105,6 +105,22 @@ const mseGrad: RowRule = ({ at, each, store, scalar, rows, length }) => [
   ...each([difference(at(0)), store('d * factor')]),
 ];
 
+/** Each logit as it counts against the row: its negative at the label. */
+const wrong = (at: string) => `let x = select(${at}, -${at}, i32(c) == label);`;
+
+const binaryCrossEntropy: RowRule = ({ at, each, leave }) => [
+  'var sum = 0.0f;',
+  'if (label >= 0) {',
+  ...indent(each([wrong(at(0)), 'sum += softplus(x);'])),
+  '}',
+  leave('sum'),
+];
+
+const binaryCrossEntropyGrad: RowRule = ({ at, each, store, scalar, rows, length }) => [
+  `let factor = select(${scalar(2)} / ${rows * length}.0f, 0.0f, label < 0);`,
+  ...each([wrong(at(0)), store('sigmoid(x) * select(factor, -factor, i32(c) == label)')]),
+];
+
 /** The first maximum is at the label; a row that holds a NaN never counts. */
 const correctCount: RowRule = ({ at, each, leave }) => [
   'var best = -inf();',
@@ -123,14 +139,21 @@ const ROWS = {
   cross_entropy_grad: crossEntropyGrad,
   mse,
   mse_grad: mseGrad,
+  binary_cross_entropy: binaryCrossEntropy,
+  binary_cross_entropy_grad: binaryCrossEntropyGrad,
   correct_count: correctCount,
 } satisfies Readonly<Record<string, RowRule>>;
 
 type RowOp = keyof typeof ROWS;
 
-const WITH_LABEL = new Set(['cross_entropy', 'cross_entropy_grad', 'mse', 'mse_grad', 'correct_count']);
-/** Ops that leave one number: their rows' numbers are added afterwards. */
-const TOTALS = new Set(['cross_entropy', 'mse', 'correct_count']);
+/** Ops that leave one number, and what it is divided by: their rows' numbers are added afterwards. */
+const TOTALS: Readonly<Record<string, 'rows' | 'elements' | 'nothing'>> = {
+  cross_entropy: 'rows',
+  mse: 'elements',
+  binary_cross_entropy: 'elements',
+  correct_count: 'nothing',
+};
+const WITH_LABEL = new Set([...Object.keys(TOTALS), 'cross_entropy_grad', 'mse_grad', 'binary_cross_entropy_grad']);
 
 export function isRowOp(op: string): op is RowOp {
   return op in ROWS;
@@ -142,7 +165,7 @@ export function emitRows(context: GroupContext, id: ValueId): Dispatch[] {
   const kernel = new KernelBuilder();
   const length = context.type(node.inputs[0]!).shape.at(-1)!;
   const rows = context.count(node.inputs[0]!) / length;
-  const total = TOTALS.has(node.op);
+  const total = TOTALS[node.op] !== undefined;
   const partial: Place | undefined = total ? context.reserve(rows * 4) : undefined;
   const load = (operand: number, index: string) => {
     const input = node.inputs[operand]!;
@@ -163,7 +186,7 @@ export function emitRows(context: GroupContext, id: ValueId): Dispatch[] {
   });
   const dispatch = kernel.finishFlat(context.label([id]), rows, context.target.limits, [...label, ...body]);
   if (partial === undefined) return [dispatch];
-  const divisor = node.op === 'mse' ? rows * length : rows;
-  const result = node.op === 'correct_count' ? 'i32(total)' : `total / ${divisor}.0f`;
+  const divisor = TOTALS[node.op] === 'elements' ? rows * length : rows;
+  const result = TOTALS[node.op] === 'nothing' ? 'i32(total)' : `total / ${divisor}.0f`;
   return [dispatch, sumInOrder(context, id, [{ place: partial, count: rows }], result)];
 }

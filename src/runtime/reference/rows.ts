@@ -96,6 +96,27 @@ const mseGrad: ReferenceKernel = ({ types: [type], inputs: [x, label, dloss], ou
   });
 };
 
+const binaryCrossEntropy: ReferenceKernel = ({ types: [type], inputs: [x, label], output }) => {
+  const { length } = asRows(type);
+  let total = 0;
+  for (let i = 0; i < x.length; i += 1) {
+    const target = label[Math.floor(i / length)];
+    const wrong = i % length === target ? -x[i] : x[i];
+    if (target >= 0) total += Math.max(wrong, 0) + Math.log1p(Math.exp(-Math.abs(wrong)));
+  }
+  output[0] = total / x.length;
+};
+
+const binaryCrossEntropyGrad: ReferenceKernel = ({ types: [type], inputs: [x, label, dloss], output }) => {
+  const { length } = asRows(type);
+  const factor = dloss[0] / x.length;
+  fill(output, (i) => {
+    const target = label[Math.floor(i / length)];
+    if (target < 0) return 0;
+    return i % length === target ? -factor / (1 + Math.exp(x[i])) : factor / (1 + Math.exp(-x[i]));
+  });
+};
+
 const correctCount: ReferenceKernel = ({ types: [type], inputs: [logits, label], output }) => {
   const { rows, length } = asRows(type);
   let count = 0;
@@ -116,5 +137,7 @@ export const rowKernels = {
   cross_entropy_grad: crossEntropyGrad,
   mse,
   mse_grad: mseGrad,
+  binary_cross_entropy: binaryCrossEntropy,
+  binary_cross_entropy_grad: binaryCrossEntropyGrad,
   correct_count: correctCount,
 };

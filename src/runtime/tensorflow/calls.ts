@@ -13,7 +13,22 @@ export const flag = (name: string, value: boolean): OpAttr => ({ name, type: BOO
 export const type = (name: string, value: number): OpAttr => ({ name, type: TYPE, value });
 export const shapeAttr = (name: string, value: Shape): OpAttr => ({ name, type: SHAPE, value });
 
-type Unary = 'Relu' | 'Relu6' | 'Sigmoid' | 'Tanh' | 'Erf' | 'Exp' | 'Square' | 'Sqrt' | 'Rsqrt' | 'Softmax' | 'LogSoftmax' | 'L2Loss';
+type Unary =
+  | 'Abs'
+  | 'Neg'
+  | 'Relu'
+  | 'Relu6'
+  | 'Sigmoid'
+  | 'Tanh'
+  | 'Erf'
+  | 'Exp'
+  | 'Log1p'
+  | 'Square'
+  | 'Sqrt'
+  | 'Rsqrt'
+  | 'Softmax'
+  | 'LogSoftmax'
+  | 'L2Loss';
 type Binary = 'AddV2' | 'Sub' | 'Mul' | 'RealDiv' | 'Maximum' | 'Minimum' | 'Pow' | 'SquaredDifference' | 'SigmoidGrad' | 'TanhGrad';
 type Comparison = 'Less' | 'LessEqual' | 'Greater' | 'GreaterEqual' | 'Equal';
 

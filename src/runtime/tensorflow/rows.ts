@@ -42,6 +42,24 @@ function difference(tf: Calls, x: Tensor, label: Tensor): Tensor {
   return tf.select(isLabelled(tf, label), tf.sub(x, tf.oneHot(label, classes(x), 1, 0)), 0);
 }
 
+/** Each logit as it counts against the row: its negative at the label. */
+function wrong(tf: Calls, x: Tensor, label: Tensor): Tensor {
+  return tf.mul(x, tf.oneHot(label, classes(x), -1, 1));
+}
+
+const binaryCrossEntropy = wide((tf, [x, label]) => {
+  const away = wrong(tf, x!, label!);
+  const rest = tf.unary('Log1p', tf.unary('Exp', tf.unary('Neg', tf.unary('Abs', away))));
+  const losses = tf.select(isLabelled(tf, label!), tf.add(tf.binary('Maximum', away, 0), rest), 0);
+  return tf.div(tf.reduce('Sum', losses, [0, 1]), elementCount(x!.shape));
+});
+
+const binaryCrossEntropyGrad = wide((tf, [x, label, dloss]) => {
+  const signs = tf.oneHot(label!, classes(x!), -1, 1);
+  const slopes = tf.mul(tf.unary('Sigmoid', tf.mul(x!, signs)), signs);
+  return tf.select(isLabelled(tf, label!), tf.mul(slopes, tf.div(dloss!, elementCount(x!.shape))), 0);
+});
+
 /** A row is correct when every logit before its label's is less, and every later one no greater; a NaN anywhere is neither. */
 const correctCount = wide((tf, [logits, label]) => {
   const [rows, depth] = logits!.shape as [number, number];
@@ -71,5 +89,7 @@ export const rowKernels = {
   cross_entropy_grad: crossEntropyGrad,
   mse: wide((tf, [x, label]) => tf.div(tf.reduce('Sum', tf.unary('Square', difference(tf, x!, label!)), [0, 1]), elementCount(x!.shape))),
   mse_grad: wide((tf, [x, label, dloss]) => tf.mul(difference(tf, x!, label!), tf.div(tf.mul(dloss!, 2), elementCount(x!.shape)))),
+  binary_cross_entropy: binaryCrossEntropy,
+  binary_cross_entropy_grad: binaryCrossEntropyGrad,
   correct_count: correctCount,
 };

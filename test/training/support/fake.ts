@@ -48,7 +48,9 @@ function graph(name: FunctionName, batch: number, scaled: boolean): Graph {
     if (name === 'eval_step' && role !== 'parameter' && role !== 'statistic') continue;
     builder.add({ op: 'state', attrs: { name: state, role, init, value }, type: { dtype: dtype ?? 'f32', shape } });
   }
-  return builder.finish(name, name === 'train_step' && scaled ? { loss: 0, correct: 0, ok: 0, scale: 0 } : { loss: 0, correct: 0 });
+  const results = { loss: 0, correct: 0 };
+  if (name === 'eval_step') return builder.finish(name, { logits: 0, ...results });
+  return builder.finish(name, name === 'train_step' && scaled ? { ...results, ok: 0, scale: 0 } : results);
 }
 
 export function fakePlan({ batch = 4, evalBatch = 4, accumulate = 1, scaled = true }: FakeOptions = {}): Plan {
