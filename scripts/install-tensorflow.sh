@@ -26,7 +26,7 @@ fi
 
 if [ ! -f "$package/binding.gyp" ]; then
   echo '{ "private": true }' >"$folder/package.json"
-  npm install --prefix "$folder" --ignore-scripts --fetch-retries 1 --no-audit --no-fund @tensorflow/tfjs-node@4.22.0 >&2 || fail 'npm could not fetch @tensorflow/tfjs-node'
+  timeout 300 npm install --prefix "$folder" --ignore-scripts --fetch-retries 1 --no-audit --no-fund @tensorflow/tfjs-node@4.22.0 >&2 || fail 'npm could not fetch @tensorflow/tfjs-node'
 fi
 
 if [ ! -f "$wheel/tensorflow/libtensorflow_cc.so.2" ]; then
