@@ -29,6 +29,8 @@ export interface Measurement {
   readonly ampc: Timing;
   /** The faster of its modes; undefined when none was timed. */
   readonly torch: (Timing & { readonly mode: string }) | undefined;
+  /** ampc in fp32, in the same turns, where the goal is against that. */
+  readonly own: Timing | undefined;
   /** Operations of the convolutions and matrix products, of one repetition. */
   readonly flops: number;
   readonly memory: TensorMemory;
@@ -46,8 +48,8 @@ interface Ready {
   readonly memory: TensorMemory;
 }
 
-export function startAmpc(): Peer {
-  return new Peer('ampc', process.execPath, ['--import', 'tsx', AMPC_PEER]);
+export function startAmpc(label = 'ampc'): Peer {
+  return new Peer(label, process.execPath, ['--import', 'tsx', AMPC_PEER]);
 }
 
 export function startTorch(command: string, mode: string, threads: number, env: Readonly<Record<string, string>> = MALLOC): Peer {
@@ -91,23 +93,27 @@ export async function measure(work: Work, precision: Precision, python: Python, 
   };
   const notes: string[] = [];
   const own = startAmpc();
+  const base = work.goals[precision]?.against === 'own fp32' ? startAmpc('ampc fp32') : undefined;
   const peers: Peer[] = [];
   try {
     const ready = await own.prepare<Ready>({ ...message });
+    await base?.prepare({ ...message, precision: 'fp32' });
     const steps = options.steps ?? work.steps;
     const theirs = peerSteps(work, precision, steps);
     if (theirs > 0)
       peers.push(...(await prepareTorch(python, { ...message, warmup: warmup(work, precision, quick, 'torch') }, options, notes)));
     const side = (peer: Peer, count: number): Contestant => ({ label: peer.label, steps: count, run: (n) => peer.run(n) });
-    const times = await takeTurns([side(own, steps), ...peers.map((peer) => side(peer, theirs))], rounds);
+    const ours = [own, ...(base === undefined ? [] : [base])].map((peer) => side(peer, steps));
+    const times = await takeTurns([...ours, ...peers.map((peer) => side(peer, theirs))], rounds);
     const torch = peers
       .map((peer) => ({ ...summarize(times.get(peer.label)!.ms), mode: peer.label.replace('PyTorch ', '') }))
       .sort((a, b) => a.median - b.median)[0];
     const { ms, stepMs } = times.get(own.label)!;
     const ampc = summarize(ms);
     const pipeline = stepMs.length === 0 ? undefined : 1 - (ready.batches * summarize(stepMs).median) / ampc.median;
-    return { work, precision, ampc, torch, flops: ready.flops, memory: ready.memory, device: ready.device, pipeline, notes };
+    const fp32 = base === undefined ? undefined : summarize(times.get(base.label)!.ms);
+    return { work, precision, ampc, torch, own: fp32, flops: ready.flops, memory: ready.memory, device: ready.device, pipeline, notes };
   } finally {
-    await Promise.all([own, ...peers].map((peer) => peer.close()));
+    await Promise.all([own, ...(base === undefined ? [] : [base]), ...peers].map((peer) => peer.close()));
   }
 }

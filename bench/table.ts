@@ -29,10 +29,8 @@ export function limitOf(precision: Measurement['precision'], limits: MachineLimi
 }
 
 /** ampc's time over that of what the goal compares with; undefined when that was not timed. */
-export function ratioOf(measurement: Measurement, all: readonly Measurement[]): number | undefined {
-  const { work, precision, ampc, torch } = measurement;
-  const own = all.find((other) => other.work.name === work.name && other.precision === 'fp32');
-  const other = work.goals[precision]?.against === 'own fp32' ? own?.ampc : torch;
+export function ratioOf({ work, precision, ampc, torch, own }: Measurement): number | undefined {
+  const other = work.goals[precision]?.against === 'own fp32' ? own : torch;
   return other === undefined ? undefined : ampc.median / other.median;
 }
 
@@ -51,7 +49,7 @@ export function timingTable(all: readonly Measurement[], limits: MachineLimits):
   const rows = all.map((measurement) => {
     const { work, precision, ampc, torch, flops } = measurement;
     const goal = work.goals[precision];
-    const ratio = ratioOf(measurement, all);
+    const ratio = ratioOf(measurement);
     const rate = (ms: number) => flops / ms / 1e6;
     const limit = limitOf(precision, limits);
     return [
