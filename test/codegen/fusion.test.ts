@@ -63,6 +63,25 @@ function awkward(random: SampleRandom): number {
   return random.pick([true, false]) ? random.pick(special) : random.real(-1, 1);
 }
 
+/** Numbers whose sums with the offsets are half a unit in the last place apart in f16, or in bf16; then among f16's subnormals, and at its largest. */
+const CLOSE: readonly { readonly numbers: readonly number[]; readonly offsets: readonly number[] }[] = [
+  { numbers: [0, 1, 2].map((k) => 0.5 + k * 2 ** -11), offsets: [1, 0] },
+  { numbers: [0, 1, 2].map((k) => 0.5 + k * 2 ** -8), offsets: [1, 0] },
+  { numbers: [0, 1, 2].map((k) => 2 ** -14 - k * 2 ** -24), offsets: [2 ** -25, -(2 ** -25), 2 ** -26, 0] },
+  { numbers: [65504, 65472, 65440], offsets: [16, 8, 0] },
+];
+
+/** A convolution of two channels that adds these, in f32, with a pool right behind it whose windows hold near or equal sums. */
+function closePoolCase(dtype: FloatType, { numbers, offsets }: (typeof CLOSE)[number], seed: number): ContractionCase {
+  const b = new CaseBuilder(namedRandom('close', seed), dtype, false);
+  let [element, at] = [0, 0];
+  const x = b.given('x', [3, 12, 12, 2], () => (element++ % 2 === 0 ? b.random.pick(numbers) : 1 / 64));
+  const weight = b.given('weight', [1, 1, 2, 20], () => (at++ < 20 ? b.random.pick([1, -1]) : 64 * b.random.pick(offsets)));
+  const y = b.emit('conv2d', [x, weight], { stride: [1, 1], padding: [0, 0, 0, 0] });
+  const [result, index] = [b.emit('max_pool2d', [y], POOL), b.emit('max_pool2d_index', [y], POOL)];
+  return b.finish(`close numbers, seed ${seed}`, { result, index });
+}
+
 /** A convolution that passes numbers on as they are, with a pool right behind it. */
 function awkwardPoolCase(dtype: FloatType, seed: number): ContractionCase {
   const b = new CaseBuilder(namedRandom('awkward', seed), dtype, false);
@@ -144,6 +163,9 @@ describe('fusion never changes a bit', function () {
   this.timeout(300_000);
 
   it('behind convolutions and linear layers', () => checkFusion(someCases(1, 6)));
+
+  it('of pools whose windows hold near or equal numbers', () =>
+    checkFusion(FLOAT_TYPES.flatMap((dtype) => CLOSE.map((close, i) => closePoolCase(dtype, close, i)))));
 
   for (const [i, isa] of (['avx512', 'avx2', 'plain'] as const).entries()) {
     it(`behind convolutions and linear layers with ${isa} instructions`, async function () {
