@@ -13,7 +13,7 @@ export type Row = (repeats: number) => Promise<readonly number[]>;
 export function prepareRow(executable: Executable, plan: Plan, functions: readonly FunctionName[], classes: number): Row {
   const calls = functions.map((fn) => ({ fn, inputs: makeInputs(plan, fn, classes) }));
   const last = calls.at(-1)!.inputs;
-  const batch = findFunction(plan, functions.at(-1)!)!.batch;
+  const { batch, graph } = findFunction(plan, functions.at(-1)!)!;
   if (executable.series === undefined)
     return async (repeats) => {
       const times: number[] = [];
@@ -25,7 +25,7 @@ export function prepareRow(executable: Executable, plan: Plan, functions: readon
       }
       return times;
     };
-  const image = findFunction(plan, functions.at(-1)!)!.graph.nodes.find(({ attrs }) => attrs.name === 'image')!;
+  const image = graph.nodes.find(({ attrs }) => attrs.name === 'image')!;
   const source: ImageSource = { images: last.image as Uint8Array, labels: Uint8Array.from(last.label!), shape: image.type.shape.slice(1) };
   return async (repeats) => {
     const series = Array.from({ length: repeats }, (_, step) => functions.map((fn): SeriesCall => ({ fn, lr: BENCH_RATE, step }))).flat();

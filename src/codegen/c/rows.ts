@@ -1,5 +1,6 @@
 import type { Node, ValueId } from '../../ir/types.js';
 import { elementCount, numberAttr } from '../../ir/types.js';
+import { readsLabels, totalDivisor } from '../../ops/row-totals.js';
 import { Prologue, Scope } from './expression.js';
 import type { KernelContext } from './kernel.js';
 import { eachVector, type LoopFunction, type LoopOptions, loopFunction, partLength } from './loops.js';
@@ -205,22 +206,8 @@ const ROWS: Readonly<Record<string, RowRule>> = {
   correct_count: correctCount,
 };
 
-/** Row ops that leave one number, and what it is divided by: their rows' numbers are added afterwards. */
-const TOTALS: Readonly<Record<string, 'rows' | 'elements' | 'nothing'>> = {
-  cross_entropy: 'rows',
-  mse: 'elements',
-  binary_cross_entropy: 'elements',
-  correct_count: 'nothing',
-};
-
-const WITH_LABEL = new Set([...Object.keys(TOTALS), 'cross_entropy_grad', 'mse_grad', 'binary_cross_entropy_grad']);
-
 export function isRowOp(op: string): boolean {
   return ROWS[op] !== undefined;
-}
-
-export function isRowTotal(op: string): boolean {
-  return TOTALS[op] !== undefined;
 }
 
 /** One op over the last axis, row by row. `partial` is the place of one float per row, for ops that sum over rows. */
@@ -247,7 +234,7 @@ export function rowFunction(context: KernelContext, id: ValueId, partial: string
         return scope.statements;
       }),
   });
-  const label = WITH_LABEL.has(node.op) ? [`const int32_t label = ${context.pointer(node.inputs[1]!)}[row];`] : [];
+  const label = readsLabels(node.op) ? [`const int32_t label = ${context.pointer(node.inputs[1]!)}[row];`] : [];
   const lines = [...prologue.statements, 'for (int64_t row = begin; row < end; row++) {', ...indent([...label, ...body]), '}'];
   return { code: loopFunction(lines), table: context.table, range: rows, part: partLength(rows, length * 8, 1) };
 }
@@ -256,9 +243,10 @@ export function rowFunction(context: KernelContext, id: ValueId, partial: string
 export function finishRows(context: KernelContext, id: ValueId, partial: string): string[] {
   const node = context.node(id);
   const { shape } = context.type(node.inputs[0]!);
-  const rows = elementCount(shape) / shape.at(-1)!;
-  const divisor = TOTALS[node.op] === 'elements' ? elementCount(shape) : rows;
-  const total = TOTALS[node.op] === 'nothing' ? '(int32_t)total' : `(float)(total / ${divisor})`;
+  const length = shape.at(-1)!;
+  const rows = elementCount(shape) / length;
+  const divisor = totalDivisor(node.op, rows, length);
+  const total = divisor === undefined ? '(int32_t)total' : `(float)(total / ${divisor})`;
   return [
     'double total = 0.0;',
     `for (int64_t row = 0; row < ${rows}; row++) total += (double)${context.address(partial, 'float')}[row];`,

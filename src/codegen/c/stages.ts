@@ -1,12 +1,13 @@
 import type { ValueId } from '../../ir/types.js';
 import { elementCount, sameShape, stringsAttr } from '../../ir/types.js';
+import { isRowTotal } from '../../ops/row-totals.js';
 import { copyFunction, isCopy } from './copies.js';
 import { isElementwise } from './expression.js';
 import type { Kernel, KernelContext } from './kernel.js';
 import { rootOf } from './kernel.js';
 import { flatLoop, LOOP_NAME, type LoopFunction, type LoopOptions, partCount, type Root, rowLoop, tiledLoop } from './loops.js';
 import { channelRoot, finishChannel, finishTotal, isChannelReduction, isTotal, totalRoot } from './reduce.js';
-import { finishRows, isRowOp, isRowTotal, rowFunction } from './rows.js';
+import { finishRows, isRowOp, rowFunction } from './rows.js';
 import { indent } from './text.js';
 import { isSerial, isUpdate, serialStatements, updateRoot } from './update.js';
 import { isGather, type Tiling, tilingOf } from './windows.js';

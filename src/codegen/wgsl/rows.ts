@@ -1,5 +1,6 @@
 import type { Node, ValueId } from '../../ir/types.js';
 import { numberAttr } from '../../ir/types.js';
+import { isRowTotal, readsLabels, totalDivisor } from '../../ops/row-totals.js';
 import type { GroupContext } from './context.js';
 import { type Dispatch, indent, KernelBuilder } from './kernel.js';
 import type { Place } from './layout.js';
@@ -146,15 +147,6 @@ const ROWS = {
 
 type RowOp = keyof typeof ROWS;
 
-/** Ops that leave one number, and what it is divided by: their rows' numbers are added afterwards. */
-const TOTALS: Readonly<Record<string, 'rows' | 'elements' | 'nothing'>> = {
-  cross_entropy: 'rows',
-  mse: 'elements',
-  binary_cross_entropy: 'elements',
-  correct_count: 'nothing',
-};
-const WITH_LABEL = new Set([...Object.keys(TOTALS), 'cross_entropy_grad', 'mse_grad', 'binary_cross_entropy_grad']);
-
 export function isRowOp(op: string): op is RowOp {
   return op in ROWS;
 }
@@ -165,14 +157,14 @@ export function emitRows(context: GroupContext, id: ValueId): Dispatch[] {
   const kernel = new KernelBuilder();
   const length = context.type(node.inputs[0]!).shape.at(-1)!;
   const rows = context.count(node.inputs[0]!) / length;
-  const total = TOTALS[node.op] !== undefined;
+  const total = isRowTotal(node.op);
   const partial: Place | undefined = total ? context.reserve(rows * 4) : undefined;
   const load = (operand: number, index: string) => {
     const input = node.inputs[operand]!;
     const { op, attrs, type } = context.node(context.root(input));
     return op === 'constant' ? floatLiteral(Number(attrs.value)) : loadExpression(kernel, context.place(input), type.dtype, index);
   };
-  const label = WITH_LABEL.has(node.op) ? [`let label = ${kernel.read(context.place(node.inputs[1]!), 'i32', 'i')};`] : [];
+  const label = readsLabels(node.op) ? [`let label = ${kernel.read(context.place(node.inputs[1]!), 'i32', 'i')};`] : [];
   const body = ROWS[node.op as RowOp]({
     node,
     length,
@@ -186,7 +178,7 @@ export function emitRows(context: GroupContext, id: ValueId): Dispatch[] {
   });
   const dispatch = kernel.finishFlat(context.label([id]), rows, context.target.limits, [...label, ...body]);
   if (partial === undefined) return [dispatch];
-  const divisor = TOTALS[node.op] === 'elements' ? rows * length : rows;
-  const result = TOTALS[node.op] === 'nothing' ? 'i32(total)' : `total / ${divisor}.0f`;
+  const divisor = totalDivisor(node.op, rows, length);
+  const result = divisor === undefined ? 'i32(total)' : `total / ${divisor}.0f`;
   return [dispatch, sumInOrder(context, id, [{ place: partial, count: rows }], result)];
 }
