@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { userError } from '../diagnostics/diagnostic.js';
+import { isFolder } from '../files/is-folder.js';
 import { fileReason } from '../files/reason.js';
 import { type Diagnosis, diagnoseRun } from '../training/diagnose.js';
 import { RUN_FILES } from '../training/run-folder.js';
-import { isFolder } from './runs.js';
 
 async function readRunFile(run: string, name: string): Promise<string> {
   return readFile(join(run, name), 'utf8').catch(async (error: NodeJS.ErrnoException) => {

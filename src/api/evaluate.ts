@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { userError } from '../diagnostics/diagnostic.js';
+import { isFolder } from '../files/is-folder.js';
 import { defaultDataFolder } from '../training/data/folder.js';
 import { loadClasses, loadSplit } from '../training/data/load.js';
 import { type Evaluation, evaluate as runEvaluation } from '../training/evaluate.js';
@@ -9,7 +10,7 @@ import { initialStates } from '../training/states.js';
 import { loadWeights } from '../training/weights.js';
 import { type BackendChoice, compileToRun, type Runnable } from './compile.js';
 import type { CostOptions } from './formats.js';
-import { isFolder, readRun } from './runs.js';
+import { readRun } from './runs.js';
 import type { Settings } from './settings.js';
 import { readSource } from './source.js';
 

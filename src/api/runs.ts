@@ -1,4 +1,4 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
 import { precisionName } from '../ir/types.js';
@@ -68,13 +68,6 @@ export async function readRun(dir: string): Promise<{ readonly source: Source; r
     ...(formats && { formats }),
   };
   return { source, choices };
-}
-
-export async function isFolder(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
 }
 
 function stem(file: string): string {

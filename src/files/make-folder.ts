@@ -1,12 +1,6 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-
-async function isFolder(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-}
+import { isFolder } from './is-folder.js';
 
 /**
  * Makes a folder and those above it that are missing; `mode` is of those that are made. Throws the system's error. Level by level, because Node's

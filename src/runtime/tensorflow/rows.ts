@@ -42,20 +42,20 @@ function difference(tf: Calls, x: Tensor, label: Tensor): Tensor {
   return tf.select(isLabelled(tf, label), tf.sub(x, tf.oneHot(label, classes(x), 1, 0)), 0);
 }
 
-/** Each logit as it counts against the row: its negative at the label. */
-function wrong(tf: Calls, x: Tensor, label: Tensor): Tensor {
-  return tf.mul(x, tf.oneHot(label, classes(x), -1, 1));
+/** -1 at the label, 1 elsewhere: times the logits, how each counts against the row. */
+function againstRow(tf: Calls, x: Tensor, label: Tensor): Tensor {
+  return tf.oneHot(label, classes(x), -1, 1);
 }
 
 const binaryCrossEntropy = wide((tf, [x, label]) => {
-  const away = wrong(tf, x!, label!);
+  const away = tf.mul(x!, againstRow(tf, x!, label!));
   const rest = tf.unary('Log1p', tf.unary('Exp', tf.unary('Neg', tf.unary('Abs', away))));
   const losses = tf.select(isLabelled(tf, label!), tf.add(tf.binary('Maximum', away, 0), rest), 0);
   return tf.div(tf.reduce('Sum', losses, [0, 1]), elementCount(x!.shape));
 });
 
 const binaryCrossEntropyGrad = wide((tf, [x, label, dloss]) => {
-  const signs = tf.oneHot(label!, classes(x!), -1, 1);
+  const signs = againstRow(tf, x!, label!);
   const slopes = tf.mul(tf.unary('Sigmoid', tf.mul(x!, signs)), signs);
   return tf.select(isLabelled(tf, label!), tf.mul(slopes, tf.div(dloss!, elementCount(x!.shape))), 0);
 });
