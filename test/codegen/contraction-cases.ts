@@ -183,12 +183,15 @@ function pooledGradientCase(dtype: FloatType, seed: number): ContractionCase {
   });
 }
 
-/** Convolutions that random shapes seldom are: no window meets the image; the result is one pixel; images too large to be staged together. */
+/** Convolutions that random shapes seldom are: no window meets the image; the result is one pixel; images too large to be staged together; batches that do not divide. */
 export function rareCases(formats: readonly FloatType[]): ContractionCase[] {
   const missed = { x: [2, 1, 1, 16], kernel: [2, 2], out: 16, stride: [3, 3], padding: [2, 0, 2, 0] } as const;
   const point = { x: [3, 2, 2, 5], kernel: [3, 3], out: 6, stride: [2, 2], padding: [1, 1, 1, 1] } as const;
   const large = { x: [5, 20, 20, 96], kernel: [1, 1], out: 16, stride: [1, 1], padding: [0, 0, 0, 0] } as const;
-  return [missed, point, large].flatMap((shape) => formats.map((dtype) => convolutionOf(shape, namedRandom('rare', 1), dtype, 'rare')));
+  const uneven = { x: [33, 6, 6, 5], kernel: [2, 2], out: 7, stride: [1, 1], padding: [0, 0, 0, 0] } as const;
+  const pairs = { ...uneven, x: [65, 6, 6, 16] } as const;
+  const shapes = [missed, point, large, uneven, pairs];
+  return shapes.flatMap((shape) => formats.map((dtype) => convolutionOf(shape, namedRandom('rare', 1), dtype, 'rare')));
 }
 
 type LinearShape = readonly [rows: number, inputs: number, outputs: number];

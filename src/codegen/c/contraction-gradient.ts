@@ -45,6 +45,8 @@ interface Partition {
   readonly channelSlices: number;
   /** Parts of the batch with sums of their own. */
   readonly chunks: number;
+  /** Images (or pairs) of a part. */
+  readonly perChunk: number;
 }
 
 function partition(blocks: number, blockBytes: number, channelTiles: number, groups: number): Partition {
@@ -57,8 +59,10 @@ function partition(blocks: number, blockBytes: number, channelTiles: number, gro
   }
   const blockSlices = Math.ceil(blocks / blocksPerSlice);
   const channelSlices = Math.ceil(channelTiles / tilesPerSlice);
-  const chunks = Math.max(1, Math.min(Math.ceil(groups / 2), Math.ceil(PIECES / (blockSlices * channelSlices))));
-  return { blocksPerSlice, blockSlices, tilesPerSlice, channelSlices, chunks };
+  const wanted = Math.max(1, Math.min(Math.ceil(groups / 2), Math.ceil(PIECES / (blockSlices * channelSlices))));
+  // Parts are alike in size, so that many may be more than it takes: 33 images in 16 parts are 11 of three.
+  const perChunk = Math.ceil(groups / wanted);
+  return { blocksPerSlice, blockSlices, tilesPerSlice, channelSlices, chunks: Math.ceil(groups / perChunk), perChunk };
 }
 
 /** C function that brings the channels of `count` blocks of one image (or a pair) into blocks with zeros around them. */
@@ -225,7 +229,7 @@ export function emitWeightGradient(context: KernelContext): Kernel {
   const xImage = blocks.count === 1 ? stagedSize(plain) : blockSize * part.blocksPerSlice;
   const positions = g.outHeight * g.outWidth;
   const dyImage = positions * part.tilesPerSlice * tile.vectors * lanes;
-  const perChunk = Math.ceil(groups / part.chunks);
+  const { perChunk } = part;
   const together = Math.max(1, Math.min(perChunk, Math.floor(STAGED_BLOCK / ((xImage + dyImage) * 4))));
   const xBytes = Math.ceil((together * xImage * 4) / 64) * 64;
   const scratch = context.scratch(xBytes + together * dyImage * 4 + 64);
