@@ -1,13 +1,11 @@
 import { type WeightGradient, weightGradientOf } from './contraction-geometry.js';
+import { emitReduce, partition, REDUCE_ROWS, sizes } from './contraction-gradient-parts.js';
+import { emitStageBlocks, emitStageDy, emitStagePooledDy } from './contraction-gradient-stage.js';
 import { emitStage, type Staging, stagedSize } from './contraction-stage.js';
 import { type Compute, chooseGradientTile, emitGradientTile, STAGED } from './contraction-tile.js';
-import { Scope } from './expression.js';
-import { C_TYPE, type Kernel, type KernelContext } from './kernel.js';
+import { emitWinogradGradient, winogradGradientOf } from './contraction-winograd-gradient.js';
+import type { Kernel, KernelContext } from './kernel.js';
 
-/** Bytes of sums that one task adds to for image after image; stays in a second-level cache. */
-const SLICE = 192 * 1024;
-/** Independent pieces of work to aim at, whatever the number of threads: the partition decides the order of the sums. */
-const PIECES = 16;
 /** Bytes of staged images that a task goes through at a time. */
 const STAGED_BLOCK = 256 * 1024;
 
@@ -37,159 +35,6 @@ function blocksOf(g: WeightGradient, lanes: number): Blocks {
   return { count: g.channels / lanes, channels: lanes, taps, run: lanes };
 }
 
-/** How the weight and the batch are shared out to tasks; depends on shapes only. */
-interface Partition {
-  readonly blocksPerSlice: number;
-  readonly blockSlices: number;
-  readonly tilesPerSlice: number;
-  readonly channelSlices: number;
-  /** Parts of the batch with sums of their own. */
-  readonly chunks: number;
-  /** Images (or pairs) of a part. */
-  readonly perChunk: number;
-}
-
-function partition(blocks: number, blockBytes: number, channelTiles: number, groups: number): Partition {
-  let blocksPerSlice = blocks;
-  let tilesPerSlice = channelTiles;
-  const bytes = () => (blocksPerSlice * tilesPerSlice * blockBytes) / channelTiles;
-  while (bytes() > SLICE && (blocksPerSlice > 1 || tilesPerSlice > 1)) {
-    if (blocksPerSlice >= tilesPerSlice) blocksPerSlice = Math.ceil(blocksPerSlice / 2);
-    else tilesPerSlice = Math.ceil(tilesPerSlice / 2);
-  }
-  const blockSlices = Math.ceil(blocks / blocksPerSlice);
-  const channelSlices = Math.ceil(channelTiles / tilesPerSlice);
-  const wanted = Math.max(1, Math.min(Math.ceil(groups / 2), Math.ceil(PIECES / (blockSlices * channelSlices))));
-  // Parts are alike in size, so that many may be more than it takes: 33 images in 16 parts are 11 of three.
-  const perChunk = Math.ceil(groups / wanted);
-  return { blocksPerSlice, blockSlices, tilesPerSlice, channelSlices, chunks: Math.ceil(groups / perChunk), perChunk };
-}
-
-/** C function that brings the channels of `count` blocks of one image (or a pair) into blocks with zeros around them. */
-function emitStageBlocks(name: string, dtype: 'f32' | 'f16' | 'bf16', compute: Compute, g: WeightGradient, lanes: number): string {
-  const { type } = STAGED[compute];
-  const size = g.stagedHeight * g.stagedWidth * lanes;
-  const rowSize = g.stagedWidth * lanes;
-  const zeros = (address: string, count: number) => (count > 0 ? `      memset(${address}, 0, ${count * 4});\n` : '');
-  const below = (g.stagedHeight - g.haloTop - g.height) * rowSize;
-  const right = (g.stagedWidth - g.haloLeft - g.width) * lanes;
-  const edges = `${zeros('out', g.haloTop * rowSize)}${zeros(`out + ${(g.haloTop + g.height) * rowSize}`, below)}`;
-  const sides = `${zeros('row_out', g.haloLeft * lanes)}${zeros(`row_out + ${(g.haloLeft + g.width) * lanes}`, right)}`;
-  const value =
-    compute === 'f32'
-      ? `store_f32(to, load_${dtype}(first + from));`
-      : 'store_vu(to, pair_up(load_h(first + from), second == NULL ? (vh){0} : load_h(second + from)));';
-  return `static void ${name}(const ${C_TYPE[dtype]} *first, const ${C_TYPE[dtype]} *second, ${type} *staged, int64_t count) {
-  (void)second;
-${
-  edges === ''
-    ? ''
-    : `  for (int64_t block = 0; block < count; block++) {
-    ${type} *out = staged + block * ${size};
-    {
-${edges}    }
-  }
-`
-}  for (int64_t row = 0; row < ${g.height}; row++) {
-${
-  sides === ''
-    ? ''
-    : `    for (int64_t block = 0; block < count; block++) {
-      ${type} *row_out = staged + block * ${size} + (row + ${g.haloTop}) * ${rowSize};
-${sides}    }
-`
-}    for (int64_t column = 0; column < ${g.width}; column++) {
-      for (int64_t block = 0; block < count; block++) {
-        const int64_t from = (row * ${g.width} + column) * ${g.channels} + block * LANES;
-        ${type} *to = staged + block * ${size} + ((row + ${g.haloTop}) * ${g.stagedWidth} + column + ${g.haloLeft}) * LANES;
-        ${value}
-      }
-    }
-  }
-}
-`;
-}
-
-/** C function that brings `width` vectors of dy's channels, from `n` on, of one image (or a pair) side by side. */
-function emitStageDy(
-  name: string,
-  dtype: 'f32' | 'f16' | 'bf16',
-  compute: Compute,
-  g: WeightGradient,
-  width: number,
-  lanes: number,
-): string {
-  const { type } = STAGED[compute];
-  const part = g.n % lanes !== 0;
-  const kind = compute === 'f32' ? dtype : 'h';
-  const load = (image: string) =>
-    part ? `load_${kind}_part(${image} + from, min64(LANES, ${g.n} - channel))` : `load_${kind}(${image} + from)`;
-  const value =
-    compute === 'f32'
-      ? `store_f32(to, ${load('first')});`
-      : `store_vu(to, pair_up(${load('first')}, second == NULL ? (vh){0} : ${load('second')}));`;
-  return `static void ${name}(const ${C_TYPE[dtype]} *first, const ${C_TYPE[dtype]} *second, ${type} *staged, int64_t n) {
-  (void)second;
-  for (int64_t position = 0; position < ${g.outHeight * g.outWidth}; position++) {
-    for (int64_t v = 0; v < ${width}; v++) {
-      const int64_t channel = n + v * LANES, from = position * ${g.n} + channel;
-      ${type} *to = staged + (position * ${width} + v) * LANES;
-      ${value}
-    }
-  }
-}
-`;
-}
-
-/**
- * The same from the gradient of a 2x2 max pool's result and the pool's index: each number goes to one corner of its window, zeros to the
- * others. \`which\` points at the indices of the same elements.
- */
-function emitStagePooledDy(
-  name: string,
-  dtype: 'f32' | 'f16' | 'bf16',
-  compute: Compute,
-  g: WeightGradient,
-  width: number,
-  lanes: number,
-): string {
-  const { type } = STAGED[compute];
-  const [windowRows, windowColumns] = [g.outHeight / 2, g.outWidth / 2];
-  const load = (kind: string, from: string) =>
-    g.n % lanes === 0 ? `load_${kind}(${from} + from)` : `load_${kind}_part(${from} + from, min64(LANES, ${g.n} - channel))`;
-  const pair = (kind: string, first: string, second: string) =>
-    `pair_up(${load(kind, first)}, second == NULL ? (vh){0} : ${load(kind, second)})`;
-  const value =
-    compute === 'f32'
-      ? `const vf value = ${load(dtype, 'first')}, place = ${load('u8', 'which')};`
-      : `const vu value = ${pair('h', 'first', 'second')}, place = ${pair('h_u8', 'which', 'which2')};`;
-  const corner = (q: number) => {
-    const to = `to + ${((q >> 1) * g.outWidth + (q & 1)) * width * lanes}`;
-    return compute === 'f32'
-      ? `store_f32(${to}, vf_and(place == vf_set(${q}.0f), value));`
-      : `store_vu(${to}, halves_where(place, ${q}, value));`;
-  };
-  const unused = compute === 'f32' ? '  (void)second, (void)which2;\n' : '';
-  return `static void ${name}(const ${C_TYPE[dtype]} *first, const ${C_TYPE[dtype]} *second, const uint8_t *which, const uint8_t *which2, ${type} *staged, int64_t n) {
-${unused}  for (int64_t row = 0; row < ${windowRows}; row++) {
-    for (int64_t column = 0; column < ${windowColumns}; column++) {
-      for (int64_t v = 0; v < ${width}; v++) {
-        const int64_t channel = n + v * LANES, from = (row * ${windowColumns} + column) * ${g.n} + channel;
-        ${type} *to = staged + ((row * ${2 * g.outWidth} + column * 2) * ${width} + v) * LANES;
-        ${value}
-${[0, 1, 2, 3].map((q) => `        ${corner(q)}\n`).join('')}      }
-    }
-  }
-}
-`;
-}
-
-/** `count` and the remainder of dividing `total` into pieces of it, without zeros or repeats. */
-function sizes(total: number, count: number): number[] {
-  const rest = total % count;
-  return [...(total >= count ? [count] : []), ...(rest > 0 ? [rest] : [])];
-}
-
 /**
  * C of a weight gradient. Each task owns a slice of the weight and a part of the batch; the sums of the parts are added in order. bf16 pairs
  * hold the same element of two images, so that the products of both add up in one instruction.
@@ -202,6 +47,8 @@ export function emitWeightGradient(context: KernelContext): Kernel {
   const paired = types.every((type) => type.dtype === 'bf16') && target.bf16Dot;
   const g = weightGradientOf(node, types, paired);
   const compute: Compute = paired && g.images > 1 ? 'bf16' : 'f32';
+  const filter = winogradGradientOf(context, g, compute);
+  if (filter !== undefined) return emitWinogradGradient(context, g, filter);
   const { type, depth } = STAGED[compute];
   const [xType, dyType] = types.map((t) => t.dtype) as ['f32' | 'f16' | 'bf16', 'f32' | 'f16' | 'bf16'];
   const blocks = blocksOf(g, lanes);
@@ -306,26 +153,4 @@ ${tiles}    }
 ${inPlace ? '' : emitReduce(context, rows, paddedN, g.n, part.chunks, partial)}`;
   const reduce = inPlace ? '' : `\nparallel_for(ctx, ${name}_reduce, p, ${Math.ceil(rows / REDUCE_ROWS)});`;
   return { code, launch: `parallel_for(ctx, ${name}, p, ${part.chunks * slices});${reduce}` };
-}
-
-const REDUCE_ROWS = 64;
-
-/** Adds the parts of the batch in order and stores the gradient in its format. */
-function emitReduce(context: KernelContext, rows: number, pitch: number, n: number, chunks: number, partial: string): string {
-  const { name, group, target } = context;
-  const partLanes = n % target.lanes !== 0;
-  const scope = new Scope(context, { index: 'index', channel: 'n', ...(partLanes && { lanes: 'lanes' }) });
-  scope.define(context.anchor.id, 'sum');
-  for (const id of group.stores) scope.store(id);
-  return `static void ${name}_reduce(void *const *p, int64_t task) {
-  for (int64_t row = task * ${REDUCE_ROWS}; row < min64((task + 1) * ${REDUCE_ROWS}, ${rows}); row++) {
-    for (int64_t n = 0; n < ${n}; n += LANES) {
-      const float *in = (const float *)${partial} + row * ${pitch} + n;
-      const int64_t index = row * ${n} + n;
-${partLanes ? `      const int64_t lanes = min64(LANES, ${n} - n);\n` : ''}      vf sum = load_f32(in);
-      for (int64_t chunk = 1; chunk < ${chunks}; chunk++) sum += load_f32(in + chunk * ${rows * pitch});
-${scope.statements.map((line) => `      ${line}\n`).join('')}    }
-  }
-}
-`;
 }

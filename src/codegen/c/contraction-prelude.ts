@@ -57,6 +57,15 @@ INLINE void pool_step(vf *best, vf *which, vf v, float place) {
 #endif
 }
 
+/* Whether no lane is infinite or NaN. */
+INLINE int vf_all_finite(vf a) {
+#if defined(__AVX512DQ__) && LANES == 16
+  return _mm512_fpclass_ps_mask((__m512)a, 0x99) == 0;
+#else
+  return vi_all(vf_is_finite(a));
+#endif
+}
+
 /* Rounds numbers: NaN does not stay one. */
 INLINE vf round_number_f32(vf v) { return v; }
 INLINE vf round_number_f16(vf v) { return round_f16(v); }

@@ -16,6 +16,7 @@ import {
 } from './contraction-stage.js';
 import { type Compute, chooseTile, emitTile, STAGED, type Tile } from './contraction-tile.js';
 import { emitTransposedProduct, transposedProduct } from './contraction-transposed.js';
+import { emitWinograd, winogradOf } from './contraction-winograd.js';
 import type { Kernel, KernelContext } from './kernel.js';
 
 /** Bytes of weights that one pass over a block's positions reads again and again; stays in a second-level cache. */
@@ -235,6 +236,8 @@ export function emitConvolution(context: KernelContext): Kernel {
     node,
     node.inputs.map((id) => context.type(id)),
   );
+  const winograd = winogradOf(context, c, computeFormat(context, c));
+  if (winograd !== undefined) return emitWinograd(context, c, winograd, fusedPool(context));
   const lowered = lowerConvolution(context, c);
   const { tile, compute, staging, packing, weightInPlace, runs, imagesPerTask, imageBlocks, channelBlocks } = lowered;
   const { lanes } = context.target;

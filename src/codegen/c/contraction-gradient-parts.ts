@@ -1,0 +1,63 @@
+import { Scope } from './expression.js';
+import type { KernelContext } from './kernel.js';
+
+/** Bytes of sums that one task adds to for image after image; stays in a second-level cache. */
+const SLICE = 192 * 1024;
+/** Independent pieces of work to aim at, whatever the number of threads: the partition decides the order of the sums. */
+const PIECES = 16;
+
+/** How the weight and the batch are shared out to tasks; depends on shapes only. */
+export interface Partition {
+  readonly blocksPerSlice: number;
+  readonly blockSlices: number;
+  readonly tilesPerSlice: number;
+  readonly channelSlices: number;
+  /** Parts of the batch with sums of their own. */
+  readonly chunks: number;
+  /** Images (or pairs) of a part. */
+  readonly perChunk: number;
+}
+
+export function partition(blocks: number, blockBytes: number, channelTiles: number, groups: number, limit = SLICE): Partition {
+  let blocksPerSlice = blocks;
+  let tilesPerSlice = channelTiles;
+  const bytes = () => (blocksPerSlice * tilesPerSlice * blockBytes) / channelTiles;
+  while (bytes() > limit && (blocksPerSlice > 1 || tilesPerSlice > 1)) {
+    if (blocksPerSlice >= tilesPerSlice) blocksPerSlice = Math.ceil(blocksPerSlice / 2);
+    else tilesPerSlice = Math.ceil(tilesPerSlice / 2);
+  }
+  const blockSlices = Math.ceil(blocks / blocksPerSlice);
+  const channelSlices = Math.ceil(channelTiles / tilesPerSlice);
+  const wanted = Math.max(1, Math.min(Math.ceil(groups / 2), Math.ceil(PIECES / (blockSlices * channelSlices))));
+  // Parts are alike in size, so that many may be more than it takes: 33 images in 16 parts are 11 of three.
+  const perChunk = Math.ceil(groups / wanted);
+  return { blocksPerSlice, blockSlices, tilesPerSlice, channelSlices, chunks: Math.ceil(groups / perChunk), perChunk };
+}
+
+/** `count` and the remainder of dividing `total` into pieces of it, without zeros or repeats. */
+export function sizes(total: number, count: number): number[] {
+  const rest = total % count;
+  return [...(total >= count ? [count] : []), ...(rest > 0 ? [rest] : [])];
+}
+
+export const REDUCE_ROWS = 64;
+
+/** Adds the parts of the batch in order and stores the gradient in its format. */
+export function emitReduce(context: KernelContext, rows: number, pitch: number, n: number, chunks: number, partial: string): string {
+  const { name, group, target } = context;
+  const partLanes = n % target.lanes !== 0;
+  const scope = new Scope(context, { index: 'index', channel: 'n', ...(partLanes && { lanes: 'lanes' }) });
+  scope.define(context.anchor.id, 'sum');
+  for (const id of group.stores) scope.store(id);
+  return `static void ${name}_reduce(void *const *p, int64_t task) {
+  for (int64_t row = task * ${REDUCE_ROWS}; row < min64((task + 1) * ${REDUCE_ROWS}, ${rows}); row++) {
+    for (int64_t n = 0; n < ${n}; n += LANES) {
+      const float *in = (const float *)${partial} + row * ${pitch} + n;
+      const int64_t index = row * ${n} + n;
+${partLanes ? `      const int64_t lanes = min64(LANES, ${n} - n);\n` : ''}      vf sum = load_f32(in);
+      for (int64_t chunk = 1; chunk < ${chunks}; chunk++) sum += load_f32(in + chunk * ${rows * pitch});
+${scope.statements.map((line) => `      ${line}\n`).join('')}    }
+  }
+}
+`;
+}

@@ -1,0 +1,52 @@
+/**
+ * Winograd's minimal filtering: m sums over r neighbours each with m + r - 1 multiplications instead of m * r. The matrices are Cook and Toom's for
+ * the points 0, +-a, +-b and infinity, transposed (A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, 2016).
+ */
+export interface Filtering {
+  /** Results of one dimension. */
+  readonly results: number;
+  /** Taps of the window in one dimension. */
+  readonly taps: number;
+  /** Multiplications of one dimension: results + taps - 1. */
+  readonly points: number;
+  /** points x points: from neighbouring inputs. */
+  readonly input: Matrix;
+  /** points x taps: from the window's weights. */
+  readonly weight: Matrix;
+  /** results x points: from the products. */
+  readonly output: Matrix;
+}
+
+export type Matrix = readonly (readonly number[])[];
+
+/**
+ * Finite points, by how many multiplications there are. For six, 3/4 and 3/2 rather than 1 and 2: exact in binary, with a product near one, they
+ * keep the terms of each sum alike in size, which halves the error.
+ */
+const POINTS: Readonly<Record<number, readonly number[]>> = {
+  4: [0, 1, -1],
+  6: [0, 3 / 4, -3 / 4, 3 / 2, -3 / 2],
+};
+
+/** Coefficients, lowest power first, of the polynomial with these roots. */
+function withRoots(roots: readonly number[]): number[] {
+  return roots.reduce<number[]>((c, root) => [...c, 0].map((own, power) => (c[power - 1] ?? 0) - root * own), [1]);
+}
+
+/** The matrices for `results` sums over `taps` neighbours; results + taps - 1 is 4 or 6. */
+export function filtering(results: number, taps: number): Filtering {
+  const points = results + taps - 1;
+  const finite = POINTS[points]!;
+  const others = (i: number) => finite.filter((_, j) => j !== i);
+  const scale = finite.map((point, i) => others(i).reduce((product, other) => product * (point - other), 1));
+  const unit = (size: number) => Array.from({ length: size }, (_, i) => (i === size - 1 ? 1 : 0));
+  const powers = (point: number, count: number) => Array.from({ length: count }, (_, power) => point ** power);
+  return {
+    results,
+    taps,
+    points,
+    input: [...finite.map((_, i) => [...withRoots(others(i)), 0]), withRoots(finite)],
+    weight: [...finite.map((point, i) => powers(point, taps).map((power) => power / scale[i]!)), unit(taps)],
+    output: Array.from({ length: results }, (_, power) => [...finite.map((point) => point ** power), power === results - 1 ? 1 : 0]),
+  };
+}
