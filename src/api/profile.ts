@@ -1,7 +1,7 @@
 import { userError } from '../diagnostics/diagnostic.js';
 import { precisionName } from '../ir/types.js';
 import type { GroupKind } from '../plan/plan.js';
-import { type GroupWork, groupWork } from '../plan/work.js';
+import { type GroupWork, groupWork, type KernelMethod } from '../plan/work.js';
 import type { KernelTime, MachineLimits } from '../runtime/backend.js';
 import { findFunction, initialStates } from '../training/states.js';
 import type { BenchOptions } from './bench.js';
@@ -14,14 +14,16 @@ import { mean, middleThird } from './timing.js';
 export interface GroupProfile {
   readonly group: string;
   readonly kind: GroupKind;
+  /** How its contraction is computed, unless product by product: "Winograd 4x4". */
+  readonly method: string | null;
   readonly ms: number;
   /** Of the step, 0 to 1. */
   readonly share: number;
-  /** Of the convolutions and matrix products; 0 for other groups. */
+  /** Of the convolutions and matrix products as they are defined, whatever the method; 0 for other groups. */
   readonly gflops: number;
   /** Bytes that the plan has the group read and write, each value once; caches may serve them. */
   readonly gigabytes_per_second: number;
-  /** Time at the device's limit (of arithmetic or memory, whichever takes longer) over the time taken; over 1 where caches serve. */
+  /** Time at the device's limit (of the method's arithmetic, or memory, whichever takes longer) over the time taken; over 1 where caches serve. */
   readonly limit_share: number | null;
 }
 
@@ -38,9 +40,9 @@ export interface Profile {
   readonly limits: MachineLimits | null;
 }
 
-function limitSeconds({ flops, format, bytes }: GroupWork, limits: MachineLimits): number {
-  const arithmetic = (format === 'bf16' ? limits.bf16 : undefined) ?? limits.f32;
-  return Math.max(flops / arithmetic.all, bytes / limits.memory.all) * 1e-9;
+function limitSeconds({ flops, format, bytes }: GroupWork, method: KernelMethod | undefined, limits: MachineLimits): number {
+  const arithmetic = (format === 'bf16' && method === undefined ? limits.bf16 : undefined) ?? limits.f32;
+  return Math.max((flops * (method?.multiplications ?? 1)) / arithmetic.all, bytes / limits.memory.all) * 1e-9;
 }
 
 interface Sample {
@@ -78,14 +80,16 @@ export async function profile(file: string, options: BenchOptions = {}): Promise
     const groups = fn.groups.map((group, index): GroupProfile => {
       const seconds = mean(middle.map(({ kernels }) => kernels[index]!.seconds));
       const work = groupWork(fn, group);
+      const { method } = middle[0]!.kernels[index]!;
       return {
         group: group.name,
         kind: group.kind,
+        method: method?.name ?? null,
         ms: seconds * 1000,
         share: seconds / step,
         gflops: seconds === 0 ? 0 : (work.flops / seconds) * 1e-9,
         gigabytes_per_second: seconds === 0 ? 0 : (work.bytes / seconds) * 1e-9,
-        limit_share: limits === undefined || seconds === 0 ? null : limitSeconds(work, limits) / seconds,
+        limit_share: limits === undefined || seconds === 0 ? null : limitSeconds(work, method, limits) / seconds,
       };
     });
     return {

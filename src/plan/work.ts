@@ -13,6 +13,13 @@ export interface GroupWork {
   readonly bytes: number;
 }
 
+/** A way to a contraction's sums with fewer multiplications, in f32. */
+export interface KernelMethod {
+  readonly name: string;
+  /** Multiplications that it needs, as a share of those that the contraction's definition has. */
+  readonly multiplications: number;
+}
+
 export function groupWork({ graph }: PlanFunction, group: Group): GroupWork {
   const inside = new Set(group.nodes);
   const read = new Set<number>();

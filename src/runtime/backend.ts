@@ -1,5 +1,6 @@
 import type { LowType, Shape } from '../ir/types.js';
 import type { FunctionName, Plan, StagedOps } from '../plan/plan.js';
+import type { KernelMethod } from '../plan/work.js';
 
 /** What a backend's device can do; the planner reads it, and never the backend itself. */
 export interface Capabilities {
@@ -79,6 +80,8 @@ export interface KernelTime {
   /** Name of the plan's group. */
   readonly group: string;
   readonly seconds: number;
+  /** How it computes its sums, unless product by product. */
+  readonly method?: KernelMethod;
 }
 
 /** A rate on one core and on all threads. */

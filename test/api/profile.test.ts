@@ -57,6 +57,20 @@ describe('ampc bench --profile', () => {
     assert.match(result.stderr, /^step +.*100\.0 %$/m);
   });
 
+  it('names the kernels that need fewer multiplications', async function () {
+    this.timeout(120_000);
+    const info = await createBackend().probe();
+    if (!info.available) skip(this, info.reason!);
+    const options = ['--profile', '--backend', 'cpu', '--precision', 'fp16', '--steps', '3', '--warmup', '1', '--json'];
+    const result = await ampc('bench', 'examples/simple-cnn.amp', ...options);
+    assert.equal(result.code, 0, result.stderr);
+    const { groups } = JSON.parse(result.stdout) as Profile;
+    const named = groups.flatMap(({ group, method }) => (method === null ? [] : [`${group}: ${method}`]));
+    const expected = ['conv2', 'conv2_input_grad', 'conv2_weight_grad'].map((group) => `${group}: Winograd 4x4`);
+    assert.deepEqual(named, expected);
+    assert.match(result.stderr, /^conv2 +contraction, Winograd 4x4 /m);
+  });
+
   it('is refused by a backend that cannot time its kernels', async () => {
     const result = await ampc('bench', file, '--profile', '--backend', 'reference', '--batch', '2');
     assert.equal(result.code, 1);

@@ -27,6 +27,7 @@ const SHAPES: readonly Shape[] = [
   { x: [5, 12, 12, 64], out: 112, padding: [0, 0, 0, 0] },
   { x: [9, 7, 9, 64], out: 48, padding: [2, 1, 0, 2] },
   { x: [17, 8, 8, 96], out: 64, padding: [2, 2, 2, 2] },
+  { x: [6, 8, 8, 112], out: 64, padding: SAME },
 ];
 
 const POOL = { window: [2, 2], stride: [2, 2], padding: [0, 0, 0, 0] };

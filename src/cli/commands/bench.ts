@@ -27,8 +27,8 @@ function printProfile(output: Output, { backend, precision, batch, step_ms, outs
     formatShare(ms / step_ms),
     ...rest,
   ];
-  const rows = groups.map(({ group, kind, ms, gflops, gigabytes_per_second, limit_share }) =>
-    row(group, kind, ms, [
+  const rows = groups.map(({ group, kind, method, ms, gflops, gigabytes_per_second, limit_share }) =>
+    row(group, method === null ? kind : `${kind}, ${method}`, ms, [
       gflops === 0 ? '' : gflops.toFixed(1),
       gigabytes_per_second === 0 ? '' : gigabytes_per_second.toFixed(1),
       limit_share === null ? '' : formatShare(limit_share),

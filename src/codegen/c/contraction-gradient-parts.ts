@@ -4,7 +4,7 @@ import type { KernelContext } from './kernel.js';
 /** Bytes of sums that one task adds to for image after image; stays in a second-level cache. */
 const SLICE = 192 * 1024;
 /** Independent pieces of work to aim at, whatever the number of threads: the partition decides the order of the sums. */
-const PIECES = 16;
+export const PIECES = 16;
 
 /** How the weight and the batch are shared out to tasks; depends on shapes only. */
 export interface Partition {

@@ -1,9 +1,9 @@
-import { emitReduce, partition, REDUCE_ROWS, sizes } from './contraction-gradient-parts.js';
-import { emitStageBlocks, emitStageDy, emitStagePooledDy } from './contraction-gradient-stage.js';
 import type { WeightGradient } from './contraction-geometry.js';
+import { emitReduce, PIECES, partition, REDUCE_ROWS, sizes } from './contraction-gradient-parts.js';
+import { emitStageBlocks, emitStageDy, emitStagePooledDy } from './contraction-gradient-stage.js';
 import { type Compute, chooseGradientTile, emitGradientTile, STAGED } from './contraction-tile.js';
 import type { Kernel, KernelContext } from './kernel.js';
-import { type Filtering, filtering } from './winograd.js';
+import { type Filtering, filtering, methodOf } from './winograd.js';
 import { emitProduct, emitSandwich } from './winograd-transform.js';
 
 /** Window's rows and columns: the results of the filtering. The gradient of the output's tile takes the part of the weights. */
@@ -40,7 +40,8 @@ export function winogradGradientOf(context: KernelContext, g: WeightGradient, co
     const tiles = (g.outHeight * g.outWidth) / size ** 2;
     const [x, dy] = [cycles.x / Math.min(g.n, RUN), cycles.dy / Math.min(g.channels, RUN)].map((each) => (each * g.channels * g.n) / lanes);
     const products = (filter.points ** 2 * g.channels * vectors) / 2;
-    const winograd = tiles * (products + x! + dy!) + (cycles.sums * g.channels * vectors * 16) / Math.max(16, g.images);
+    const slices = Math.ceil((filter.points ** 2 * g.channels * g.n * 4) / SLICE);
+    const winograd = tiles * (products + x! + dy!) + (cycles.sums * g.channels * vectors * Math.ceil(PIECES / slices)) / g.images;
     const direct = (g.outHeight * g.outWidth * TAPS ** 2 * g.channels * vectors) / (2 * STAGED[compute].depth);
     if (winograd < 0.85 * direct) return filter;
   }
@@ -101,13 +102,17 @@ export function emitWinogradGradient(context: KernelContext, g: WeightGradient, 
   const [xSize, dySize] = [g.height * g.width * g.channels, (member === undefined ? positions : positions / 4) * g.n];
   const which = member === undefined ? '' : `${context.pointer(member.inputs[1]!)} + image * ${dySize}, NULL, `;
   const byWidth = (call: (width: number) => string) =>
-    widths.length === 1 ? call(widths[0]!) : `if (t < ${Math.floor(vectors / tile.vectors)}) ${call(tile.vectors)} else ${call(widths.at(-1)!)}`;
+    widths.length === 1
+      ? call(widths[0]!)
+      : `if (t < ${Math.floor(vectors / tile.vectors)}) ${call(tile.vectors)} else ${call(widths.at(-1)!)}`;
   const multiply = (width: number) => {
     const call = (depth: number) => `${name}_tile${depth}_${width}(xs + m, ds, count, first, to);`;
-    return depths.length === 1 ? call(depths[0]!) : `if (m % ${run} + ${tile.depth} <= ${run}) ${call(tile.depth)} else ${call(depths.at(-1)!)}`;
+    return depths.length === 1
+      ? call(depths[0]!)
+      : `if (m % ${run} + ${tile.depth} <= ${run}) ${call(tile.depth)} else ${call(depths.at(-1)!)}`;
   };
-  const step = depths.length === 1 ? 'm += ' + depths[0] : `m += m % ${run} + ${tile.depth} <= ${run} ? ${tile.depth} : ${depths.at(-1)}`;
-  const stageDy = (member === undefined ? emitStageDy : emitStagePooledDy);
+  const step = depths.length === 1 ? `m += ${depths[0]}` : `m += m % ${run} + ${tile.depth} <= ${run} ? ${tile.depth} : ${depths.at(-1)}`;
+  const stageDy = member === undefined ? emitStageDy : emitStagePooledDy;
   const slices = part.blockSlices * part.channelSlices;
   const line = (text: string) => `${name}_${text}_line`;
   const code = `${emitStageBlocks(`${name}_stage`, xType, 'f32', g, lanes)}
@@ -117,9 +122,13 @@ static void ${name}_x(const float *from, float *to) {
 ${emitSandwich(line('x'), filter.input, `load_f32(from + (row * ${g.stagedWidth} + column) * LANES)`, `store_f32(to + (row * ${points} + column) * ${channels}, y[column])`, '  ')}}
 
 ${emitProduct(line('dy'), filter.weight)}
-${widths.map((width) => `static void ${name}_dy${width}(const float *from, float *to) {
+${widths
+  .map(
+    (width) => `static void ${name}_dy${width}(const float *from, float *to) {
 ${emitSandwich(line('dy'), filter.weight, `load_f32(from + (row * ${g.outWidth} + column) * ${width * lanes})`, `store_f32(to + (row * ${points} + column) * ${results}, y[column])`, '  ')}}
-`).join('\n')}
+`,
+  )
+  .join('\n')}
 ${depths.flatMap((depth) => widths.map((width) => emitGradientTile(`${name}_tile${depth}_${width}`, 'f32', depth, width, loop))).join('\n')}
 /* Adds the products of \`count\` tiles to a slice's sums. */
 static void ${name}_multiply(const float *v, const float *d, float *sums, int64_t count, int first, int64_t channels, int64_t t0, int64_t t1) {
@@ -174,5 +183,9 @@ static void ${name}(void *const *p, int64_t task) {
   }
 }
 ${emitReduce(context, rows, g.n, g.n, part.chunks, partial)}`;
-  return { code, launch: `parallel_for(ctx, ${name}, p, ${part.chunks * slices});\nparallel_for(ctx, ${name}_reduce, p, ${Math.ceil(rows / REDUCE_ROWS)});` };
+  return {
+    code,
+    launch: `parallel_for(ctx, ${name}, p, ${part.chunks * slices});\nparallel_for(ctx, ${name}_reduce, p, ${Math.ceil(rows / REDUCE_ROWS)});`,
+    method: methodOf(filter, size, TAPS),
+  };
 }

@@ -3,7 +3,7 @@ import type { Convolution } from './contraction-geometry.js';
 import { emitPooledStage, emitStage, isStagedAlready, type Staging, stagedBytes, stagedSize, stagedType } from './contraction-stage.js';
 import { type Compute, chooseTile, emitTile, STAGED, type Tile } from './contraction-tile.js';
 import { C_TYPE, type Kernel, type KernelContext } from './kernel.js';
-import { type Filtering, filtering } from './winograd.js';
+import { type Filtering, filtering, methodOf } from './winograd.js';
 import { emitProduct, emitSandwich } from './winograd-transform.js';
 
 /** Window's rows and columns. */
@@ -12,6 +12,9 @@ const TAPS = 3;
 const TILES = 48;
 const FEWEST_TILES = 48;
 const BLOCK_BYTES = 700 * 1024;
+/** Transformed weights beyond this come from memory for every block of tiles, a vector in so many cycles. */
+const LARGE = 16 * 1024 * 1024;
+const READ_CYCLES = 20;
 /** Fewer tasks than this leave cores idle, so channels are shared out too. */
 const ENOUGH_TASKS = 8;
 
@@ -34,8 +37,9 @@ function costs(c: Convolution, filter: Filtering, lanes: number, compute: Comput
   const [inputs, vectors] = [c.k / lanes, c.n / lanes];
   const tiles = Math.ceil(c.outHeight / filter.results) * Math.ceil(c.outWidth / filter.results);
   const cycles = CYCLES[filter.results]!;
-  const products = (filter.points ** 2 * c.k * vectors) / 2;
-  const perTile = products + cycles.input * inputs + cycles.output * vectors;
+  const products = filter.points ** 2 * c.k * vectors;
+  const reading = products * lanes * 4 > LARGE ? (products * READ_CYCLES) / TILES : 0;
+  const perTile = products / 2 + reading + cycles.input * inputs + cycles.output * vectors;
   return {
     winograd: tiles * perTile + (cycles.weight * c.k * vectors) / c.images,
     direct: (c.outHeight * c.outWidth * TAPS ** 2 * c.k * vectors) / (2 * STAGED[compute].depth),
@@ -82,7 +86,8 @@ function emitWeights(context: KernelContext, c: Convolution, { filter, taps }: W
   const vectors = c.n / lanes;
   const rest = vectors % tile.vectors;
   const width = rest === 0 ? String(tile.vectors) : `(t < ${Math.floor(vectors / tile.vectors)} ? ${tile.vectors} : ${rest})`;
-  const transform = (weights: string, k: string) => `${name}_weights(${weights}, out + ${k} * pitch + v * LANES, ${pointPitch('pitch', c.k)});`;
+  const transform = (weights: string, k: string) =>
+    `${name}_weights(${weights}, out + ${k} * pitch + v * LANES, ${pointPitch('pitch', c.k)});`;
   const load = c.transposed
     ? `      vf lines[${TAPS ** 2}][LANES];
       for (int tap = 0; tap < ${TAPS ** 2}; tap++) {
@@ -173,7 +178,8 @@ function shareOut(c: Convolution, filter: Filtering, context: KernelContext): Sh
     imagesPerTask,
     imageBlocks,
     channelTiles,
-    perChannelBlock: imageBlocks >= ENOUGH_TASKS ? channelTiles : Math.max(1, Math.floor((channelTiles * imageBlocks) / (2 * ENOUGH_TASKS))),
+    perChannelBlock:
+      imageBlocks >= ENOUGH_TASKS ? channelTiles : Math.max(1, Math.floor((channelTiles * imageBlocks) / (2 * ENOUGH_TASKS))),
   };
 }
 
@@ -289,5 +295,9 @@ ${calls.map((line) => `      ${line}\n`).join('')}    }
 }
 `;
   const pack = `parallel_for(ctx, ${name}_pack, p, ${(channelTiles * c.k) / lanes});`;
-  return { code, launch: `${pack}\nparallel_for(ctx, ${name}, p, ${imageBlocks * channelBlocks});` };
+  return {
+    code,
+    launch: `${pack}\nparallel_for(ctx, ${name}, p, ${imageBlocks * channelBlocks});`,
+    method: methodOf(filter, results, TAPS),
+  };
 }

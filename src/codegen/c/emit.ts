@@ -1,6 +1,7 @@
 import { printNodeWith, printSignature, valueNames } from '../../ir/print.js';
 import { elementCount, isFloat, type Node } from '../../ir/types.js';
 import type { Group, Plan, PlanFunction } from '../../plan/plan.js';
+import type { KernelMethod } from '../../plan/work.js';
 import { emitContraction } from './contraction.js';
 import { C_TYPE, KERNEL_NAME, type Kernel, KernelContext, rootOf, type StepContext } from './kernel.js';
 import { type FunctionLayout, layoutFunction, layoutStates, type StateLayout } from './layout.js';
@@ -15,6 +16,8 @@ import { FreeSpace, type ScratchNeed } from './workspace.js';
 export interface CSource {
   readonly text: string;
   readonly functions: readonly FunctionLayout[];
+  /** By function, of each group: how its contraction is computed, unless product by product. */
+  readonly methods: readonly (readonly (KernelMethod | undefined)[])[];
   readonly states: StateLayout;
   /** Bytes that a context allocates. */
   readonly memory: {
@@ -107,6 +110,7 @@ interface EmittedFunction {
   /** With the workspace of its kernels. */
   readonly arena: number;
   readonly scratch: readonly ScratchNeed[];
+  readonly methods: readonly (KernelMethod | undefined)[];
 }
 
 function emitFunction(step: StepContext, kernels: Kernels, planned: number): EmittedFunction {
@@ -115,10 +119,12 @@ function emitFunction(step: StepContext, kernels: Kernels, planned: number): Emi
   const body: string[] = [];
   const space = new FreeSpace(fn, planned);
   const scratch: ScratchNeed[] = [];
+  const methods: (KernelMethod | undefined)[] = [];
   let arena = planned;
   for (const group of fn.groups) {
     const context = new KernelContext(step, group);
     const kernel = group.kind === 'contraction' ? emitContraction(context) : emitStages(context);
+    methods.push(kernel.method);
     const work = space.place(group.index, context.workspaceBytes);
     arena = Math.max(arena, work + context.workspaceBytes);
     const need = context.scratchBytes;
@@ -148,7 +154,7 @@ function emitFunction(step: StepContext, kernels: Kernels, planned: number): Emi
     '}',
     '',
   ].join('\n');
-  return { text, arena, scratch };
+  return { text, arena, scratch, methods };
 }
 
 function header(plan: Plan, target: Target, sizes: CSource['memory']): string {
@@ -168,6 +174,7 @@ export function emitC(plan: Plan, target: Target): CSource {
   const kernels = new Kernels();
   const layouts: FunctionLayout[] = [];
   const texts: string[] = [];
+  const methods: EmittedFunction['methods'][] = [];
   const planned = Math.max(0, ...plan.functions.map((fn) => fn.memory.arena));
   const scratch: ScratchNeed[] = [];
   let arena = planned;
@@ -176,6 +183,7 @@ export function emitC(plan: Plan, target: Target): CSource {
     const emitted = emitFunction({ fn, layout, states, target }, kernels, planned);
     layouts.push(layout);
     texts.push(emitted.text);
+    methods.push(emitted.methods);
     arena = Math.max(arena, emitted.arena);
     scratch.push(...emitted.scratch);
   }
@@ -201,5 +209,5 @@ export function emitC(plan: Plan, target: Target): CSource {
     '#endif',
     '',
   ].join('\n');
-  return { text, functions: layouts, states, memory };
+  return { text, functions: layouts, methods, states, memory };
 }

@@ -2,6 +2,7 @@ import type { DType, Node, TensorType, ValueId } from '../../ir/types.js';
 import { elementCount } from '../../ir/types.js';
 import { opDefinition } from '../../ops/index.js';
 import type { Group, PlanFunction } from '../../plan/plan.js';
+import type { KernelMethod } from '../../plan/work.js';
 import type { FunctionLayout, StateLayout } from './layout.js';
 import type { Target } from './target.js';
 
@@ -23,6 +24,8 @@ export const C_TYPE: Readonly<Record<DType, string>> = {
 export interface Kernel {
   readonly code: string;
   readonly launch: string;
+  /** How a contraction is computed, unless product by product. */
+  readonly method?: KernelMethod;
 }
 
 /** What C functions have in common that live in one step function: where values are, and the workspace that groups share in turn. */

@@ -81,4 +81,3 @@ export function emitSandwich(line: string, matrix: Matrix, load: string, store: 
     .map((text) => `${text.startsWith('#') ? '' : indent}${text}\n`)
     .join('');
 }
-

@@ -1,3 +1,5 @@
+import type { KernelMethod } from '../../plan/work.js';
+
 /**
  * Winograd's minimal filtering: m sums over r neighbours each with m + r - 1 multiplications instead of m * r. The matrices are Cook and Toom's for
  * the points 0, +-a, +-b and infinity, transposed (A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, 2016).
@@ -28,9 +30,16 @@ const POINTS: Readonly<Record<number, readonly number[]>> = {
   6: [0, 3 / 4, -3 / 4, 3 / 2, -3 / 2],
 };
 
+/** What a contraction that filters its sums says of itself; `size`: results (or their gradients) of a tile, in each dimension. */
+export function methodOf(filter: Filtering, size: number, taps: number): KernelMethod {
+  return { name: `Winograd ${size}x${size}`, multiplications: (filter.points / (size * taps)) ** 2 };
+}
+
 /** Coefficients, lowest power first, of the polynomial with these roots. */
 function withRoots(roots: readonly number[]): number[] {
-  return roots.reduce<number[]>((c, root) => [...c, 0].map((own, power) => (c[power - 1] ?? 0) - root * own), [1]);
+  let c = [1];
+  for (const root of roots) c = [...c, 0].map((own, power) => (c[power - 1] ?? 0) - root * own);
+  return c;
 }
 
 /** The matrices for `results` sums over `taps` neighbours; results + taps - 1 is 4 or 6. */

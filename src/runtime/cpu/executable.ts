@@ -84,7 +84,11 @@ export class CpuExecutable implements Executable {
       await this.#run(name, inputs, 2);
       const { groups } = this.plan.functions.find((fn) => fn.name === name)!;
       const seconds = this.native.times(groups.length);
-      return groups.map((group, i) => ({ group: group.name, seconds: seconds[i]! }));
+      const methods = this.source.methods[this.#function(name).index]!;
+      return groups.map((group, i) => {
+        const method = methods[i];
+        return { group: group.name, seconds: seconds[i]!, ...(method !== undefined && { method }) };
+      });
     });
   }
 
