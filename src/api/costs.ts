@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
@@ -29,11 +29,23 @@ function problemOf(value: unknown): string | undefined {
 /** Details of a backend that no time depends on. */
 const IRRELEVANT = new Set(['cache', 'addon']);
 
+/** Changes whenever the code changes that makes kernels, calls them, or decides what runs as one. */
+function codeRevision(): string {
+  const hash = createHash('sha256');
+  for (const folder of ['codegen', 'plan', 'runtime']) {
+    const root = new URL(`../${folder}/`, import.meta.url);
+    for (const name of readdirSync(root, { recursive: true, encoding: 'utf8' }).sort())
+      if (/\.[jt]s$/.test(name)) hash.update(name).update(readFileSync(new URL(name, root)));
+  }
+  return hash.digest('hex').slice(0, 12);
+}
+
 /** Everything that a kernel's time depends on besides the kernel. */
 export function machineOf(info: BackendInfo, threads = 0): Readonly<Record<string, string>> {
   const details = Object.entries(info.details ?? {}).filter(([name]) => !IRRELEVANT.has(name));
   const count = threads === 0 ? availableParallelism() : threads;
-  return { backend: info.name, device: info.device ?? 'unknown', ...Object.fromEntries(details), threads: String(count), ampc: VERSION };
+  const ampc = `${VERSION} ${codeRevision()}`;
+  return { backend: info.name, device: info.device ?? 'unknown', ...Object.fromEntries(details), threads: String(count), ampc };
 }
 
 /** One line for a person: `cpu, AMD EPYC (2 cores, AVX-512 with BF16), 2 threads`. */
