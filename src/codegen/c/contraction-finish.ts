@@ -4,6 +4,9 @@ import type { Tile } from './contraction-tile.js';
 import { type Position, Scope } from './expression.js';
 import type { KernelContext } from './kernel.js';
 
+/** Vectors of pooled results of a tile up to which its loops are unrolled. */
+const UNROLLED = 8;
+
 function indent(lines: readonly string[], depth: number): string {
   return lines.map((line) => `${' '.repeat(depth)}${line}\n`).join('');
 }
@@ -128,11 +131,14 @@ function finishPooled(context: KernelContext, name: string, c: Convolution, tile
     context,
     nodes.filter((id) => id >= pool),
   );
+  const windows = (tile.rows * tile.columns) / 4;
+  // With every index known, the sums need not pass through memory.
+  const unrolled = windows * tile.vectors <= UNROLLED ? `#pragma GCC unroll ${UNROLLED}\n` : '';
   const [, height, width] = context.type(pool).shape as [number, number, number];
   return `static void ${name}(void *const *p, const vf *sums, int64_t image, int64_t row, int64_t column, int64_t n) {
-  for (int64_t window = 0; window < ${(tile.rows * tile.columns) / 4}; window++) {
+${unrolled}  for (int64_t window = 0; window < ${windows}; window++) {
     const int64_t i = window / ${tile.columns / 2} * 2, j = window % ${tile.columns / 2} * 2, r = row + i, q = column + j;
-    for (int64_t v = 0; v < ${tile.vectors}; v++) {
+${unrolled}    for (int64_t v = 0; v < ${tile.vectors}; v++) {
       const vf *corner = sums + (i * ${tile.columns} + j) * ${tile.vectors} + v;
       const int64_t channel = n + v * LANES, index = ((image * ${c.outHeight} + r) * ${c.outWidth} + q) * ${c.n} + channel;
       const int64_t pooled = ((image * ${height} + r / 2) * ${width} + q / 2) * ${c.n} + channel;
