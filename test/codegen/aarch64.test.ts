@@ -15,6 +15,7 @@ import { compileForAarch64, missingAarch64 } from './aarch64.js';
 import { batchPlan, type GraphCase, runCase } from './batch.js';
 import { checkOps } from './check.js';
 import { checkExactly, contractionCases } from './contraction-cases.js';
+import { checkClose, filteredCases, SAME } from './winograd-cases.js';
 
 /** How far losses and parameters may be from the reference after two steps. */
 const DRIFT: Readonly<Record<FloatType, number>> = { f32: 1e-5, f16: 2e-3, bf16: 1e-2 };
@@ -53,6 +54,11 @@ describe('generated C on an emulated aarch64', () => {
   it('has exact contractions on integers', async function () {
     this.timeout(120_000);
     await checkExactly(contractionCases(400, 4), compileForAarch64);
+  });
+
+  it("computes convolutions by Winograd's filtering", async function () {
+    this.timeout(120_000);
+    await checkClose(filteredCases(['f16', 'f32'], [{ x: [3, 8, 8, 16], out: 32, padding: SAME }]), compileForAarch64);
   });
 
   it('rounds as the reference does, and passes infinities and NaNs on', async function () {
