@@ -10,10 +10,8 @@ import { emitProduct, emitSandwich } from './winograd-transform.js';
 const TAPS = 3;
 /** Bytes of sums that one task adds to for block after block. */
 const SLICE = 640 * 1024;
-/** Tiles whose transforms are kept at once. */
+/** Tiles whose transforms are kept at once: each sum is loaded and stored once for all of them. */
 const TILES = 64;
-const FEWEST_TILES = 24;
-const BLOCK_BYTES = 2400 * 1024;
 /** Channels of a slice that a tile of sums is chosen for. */
 const RUN = 64;
 
@@ -72,8 +70,7 @@ export function emitWinogradGradient(context: KernelContext, g: WeightGradient, 
   const run = blocks % part.blocksPerSlice === 0 ? channels : lanes;
   const perImage = (g.outHeight * g.outWidth) / size ** 2;
   const across = g.outWidth / size;
-  const fitting = Math.max(FEWEST_TILES, Math.min(TILES, BLOCK_BYTES / (square * (channels + results) * 4)));
-  const block = Math.min(Math.floor(fitting), part.perChunk * perImage);
+  const block = Math.min(TILES, part.perChunk * perImage);
   // A little more than they take, or all would fall into the same sets of the caches.
   const [xPitch, dyPitch, sumPitch] = [square * channels + 16, square * results + 16, channels * results + 16];
   const blockSize = g.stagedHeight * g.stagedWidth * lanes;

@@ -8,10 +8,8 @@ import { emitProduct, emitSandwich } from './winograd-transform.js';
 
 /** Window's rows and columns. */
 const TAPS = 3;
-/** Tiles of results whose products are kept at once, at most and at least; in between as many as fit the bytes. */
+/** Tiles of results whose products are kept at once: each transformed weight is read once for all of them. */
 const TILES = 48;
-const FEWEST_TILES = 48;
-const BLOCK_BYTES = 700 * 1024;
 /** Transformed weights beyond this come from memory for every block of tiles, a vector in so many cycles. */
 const LARGE = 16 * 1024 * 1024;
 const READ_CYCLES = 20;
@@ -168,13 +166,11 @@ function shareOut(c: Convolution, filter: Filtering, context: KernelContext): Sh
   while (imagesPerTask > 1 && Math.ceil(c.images / imagesPerTask) * channelTiles < ENOUGH_TASKS)
     imagesPerTask = Math.ceil(imagesPerTask / 2);
   const imageBlocks = Math.ceil(c.images / imagesPerTask);
-  const bytes = filter.points ** 2 * (c.k + tile.vectors * target.lanes) * 4;
-  const fitting = Math.max(FEWEST_TILES, Math.min(TILES, BLOCK_BYTES / bytes, imagesPerTask * down * across));
   return {
     down,
     across,
     tile,
-    block: Math.max(1, Math.round(fitting / tile.columns)) * tile.columns,
+    block: Math.ceil(Math.min(TILES, imagesPerTask * down * across) / tile.columns) * tile.columns,
     imagesPerTask,
     imageBlocks,
     channelTiles,
