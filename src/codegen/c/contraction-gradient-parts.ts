@@ -4,7 +4,7 @@ import type { KernelContext } from './kernel.js';
 /** Bytes of sums that one task adds to for image after image; stays in a second-level cache. */
 const SLICE = 192 * 1024;
 /** Independent pieces of work to aim at, whatever the number of threads: the partition decides the order of the sums. */
-export const PIECES = 16;
+const PIECES = 16;
 
 /** How the weight and the batch are shared out to tasks; depends on shapes only. */
 export interface Partition {
@@ -18,6 +18,16 @@ export interface Partition {
   readonly perChunk: number;
 }
 
+/** Parts of the batch to aim at, for so many images (or pairs) and slices of the weight. */
+export function partsOf(groups: number, slices: number): number {
+  return Math.max(1, Math.min(Math.ceil(groups / 2), Math.ceil(PIECES / slices)));
+}
+
+/** About how many slices sums of so many bytes are cut into. */
+export function slicesOf(bytes: number, limit: number): number {
+  return Math.ceil(bytes / limit);
+}
+
 export function partition(blocks: number, blockBytes: number, channelTiles: number, groups: number, limit = SLICE): Partition {
   let blocksPerSlice = blocks;
   let tilesPerSlice = channelTiles;
@@ -28,7 +38,7 @@ export function partition(blocks: number, blockBytes: number, channelTiles: numb
   }
   const blockSlices = Math.ceil(blocks / blocksPerSlice);
   const channelSlices = Math.ceil(channelTiles / tilesPerSlice);
-  const wanted = Math.max(1, Math.min(Math.ceil(groups / 2), Math.ceil(PIECES / (blockSlices * channelSlices))));
+  const wanted = partsOf(groups, blockSlices * channelSlices);
   // Parts are alike in size, so that many may be more than it takes: 33 images in 16 parts are 11 of three.
   const perChunk = Math.ceil(groups / wanted);
   return { blocksPerSlice, blockSlices, tilesPerSlice, channelSlices, chunks: Math.ceil(groups / perChunk), perChunk };

@@ -3,8 +3,9 @@ import { emitReduce, partition, REDUCE_ROWS, sizes } from './contraction-gradien
 import { emitStageBlocks, emitStageDy, emitStagePooledDy } from './contraction-gradient-stage.js';
 import { emitStage, type Staging, stagedSize } from './contraction-stage.js';
 import { type Compute, chooseGradientTile, emitGradientTile, STAGED } from './contraction-tile.js';
-import { emitWinogradGradient, winogradGradientOf } from './contraction-winograd-gradient.js';
+import { emitWinogradGradient } from './contraction-winograd-gradient.js';
 import type { Kernel, KernelContext } from './kernel.js';
+import { winogradGradientOf } from './winograd-choice.js';
 
 /** Bytes of staged images that a task goes through at a time. */
 const STAGED_BLOCK = 256 * 1024;

@@ -1,78 +1,42 @@
 import type { WeightGradient } from './contraction-geometry.js';
-import { emitReduce, PIECES, partition, REDUCE_ROWS, sizes } from './contraction-gradient-parts.js';
+import { emitReduce, partition, REDUCE_ROWS, sizes } from './contraction-gradient-parts.js';
 import { emitStageBlocks, emitStageDy, emitStagePooledDy } from './contraction-gradient-stage.js';
-import { type Compute, chooseGradientTile, emitGradientTile, STAGED } from './contraction-tile.js';
+import { chooseGradientTile, emitGradientTile } from './contraction-tile.js';
 import type { Kernel, KernelContext } from './kernel.js';
-import { type Filtering, filtering, methodOf } from './winograd.js';
+import { CACHE_LINE, type Filtering, methodOf, TAPS } from './winograd.js';
+import { GRADIENT_RUN, GRADIENT_SLICE, GRADIENT_TILES } from './winograd-choice.js';
 import { emitProduct, emitSandwich } from './winograd-transform.js';
 
-/** Window's rows and columns: the results of the filtering. The gradient of the output's tile takes the part of the weights. */
-const TAPS = 3;
-/** Bytes of sums that one task adds to for block after block. */
-const SLICE = 640 * 1024;
-/** Tiles whose transforms are kept at once: each sum is loaded and stored once for all of them. */
-const TILES = 64;
-/** Channels of a slice that a tile of sums is chosen for. */
-const RUN = 64;
-
-/** Cycles of transforming one vector of channels of a tile's x, of its dy, and of one summed vector; measured. */
-const CYCLES: Readonly<Record<number, { readonly x: number; readonly dy: number; readonly sums: number }>> = {
-  2: { x: 35, dy: 30, sums: 50 },
-  4: { x: 105, dy: 90, sums: 120 },
-};
-
 /**
- * How the gradient of a 3x3 convolution's weight is computed by Winograd's filtering, where that takes less time than its products one by one:
- * each tile of 2x2 gradients (4x4 with 16-bit operands) against the 4x4 (6x6) inputs that its windows meet.
- */
-export function winogradGradientOf(context: KernelContext, g: WeightGradient, compute: Compute): Filtering | undefined {
-  const { lanes } = context.target;
-  const square = g.kernelRows === TAPS && g.run === TAPS * g.channels && g.step.every((step) => step === 1);
-  if (!square || g.channels % lanes !== 0 || g.n % lanes !== 0) return undefined;
-  const low = context.type(g.source).dtype !== 'f32' || context.type(g.dy).dtype !== 'f32';
-  const fitting = (low ? [4, 2] : [2]).filter((size) => g.outHeight % size === 0 && g.outWidth % size === 0);
-  const vectors = g.n / lanes;
-  for (const size of fitting) {
-    const cycles = CYCLES[size]!;
-    const filter = filtering(TAPS, size);
-    const tiles = (g.outHeight * g.outWidth) / size ** 2;
-    const [x, dy] = [cycles.x / Math.min(g.n, RUN), cycles.dy / Math.min(g.channels, RUN)].map((each) => (each * g.channels * g.n) / lanes);
-    const products = (filter.points ** 2 * g.channels * vectors) / 2;
-    const slices = Math.ceil((filter.points ** 2 * g.channels * g.n * 4) / SLICE);
-    const winograd = tiles * (products + x! + dy!) + (cycles.sums * g.channels * vectors * Math.ceil(PIECES / slices)) / g.images;
-    const direct = (g.outHeight * g.outWidth * TAPS ** 2 * g.channels * vectors) / (2 * STAGED[compute].depth);
-    if (winograd < 0.85 * direct) return filter;
-  }
-  return undefined;
-}
-
-/**
- * C of such a gradient. Each task owns a slice of the weight and a part of the batch: it transforms both operands tile by tile, adds up the products
+ * C of the gradient of a convolution's weight by Winograd's filtering. Each task owns a slice of the weight and a part of the batch: it transforms both operands tile by tile, adds up the products
  * of each point over all its tiles, and transforms only the sums. The sums of the parts are added in order.
  */
 export function emitWinogradGradient(context: KernelContext, g: WeightGradient, filter: Filtering): Kernel {
   const { name, target } = context;
   const { lanes } = target;
   const { points } = filter;
-  const square = points ** 2;
+  const allPoints = points ** 2;
   const size = filter.taps;
   const [xType, dyType] = context.anchor.inputs.map((id) => context.type(id).dtype) as ['f32' | 'f16' | 'bf16', 'f32' | 'f16' | 'bf16'];
   const vectors = g.n / lanes;
   const blocks = g.channels / lanes;
-  const tile = chooseGradientTile(Math.min(g.channels, RUN), vectors, target);
+  const tile = chooseGradientTile(Math.min(g.channels, GRADIENT_RUN), vectors, target);
   const channelTiles = Math.ceil(vectors / tile.vectors);
   const rows = TAPS ** 2 * g.channels;
-  const part = partition(blocks, square * lanes * vectors * lanes * 4, channelTiles, g.images, SLICE);
+  const part = partition(blocks, allPoints * lanes * vectors * lanes * 4, channelTiles, g.images, GRADIENT_SLICE);
 
   // Of a whole slice: its channels of x, and of dy.
-  const channels = part.blocksPerSlice * lanes;
-  const results = part.tilesPerSlice * tile.vectors * lanes;
-  const run = blocks % part.blocksPerSlice === 0 ? channels : lanes;
+  const xChannels = part.blocksPerSlice * lanes;
+  const dyChannels = part.tilesPerSlice * tile.vectors * lanes;
+  const run = blocks % part.blocksPerSlice === 0 ? xChannels : lanes;
   const perImage = (g.outHeight * g.outWidth) / size ** 2;
   const across = g.outWidth / size;
-  const block = Math.min(TILES, part.perChunk * perImage);
-  // A little more than they take, or all would fall into the same sets of the caches.
-  const [xPitch, dyPitch, sumPitch] = [square * channels + 16, square * results + 16, channels * results + 16];
+  const block = Math.min(GRADIENT_TILES, part.perChunk * perImage);
+  const [xPitch, dyPitch, sumPitch] = [
+    allPoints * xChannels + CACHE_LINE,
+    allPoints * dyChannels + CACHE_LINE,
+    xChannels * dyChannels + CACHE_LINE,
+  ];
   const blockSize = g.stagedHeight * g.stagedWidth * lanes;
   const positions = g.outHeight * g.outWidth;
   const parts = [
@@ -80,10 +44,10 @@ export function emitWinogradGradient(context: KernelContext, g: WeightGradient, 
     ['dys', part.tilesPerSlice * positions * tile.vectors * lanes],
     ['v', block * xPitch],
     ['d', block * dyPitch],
-    ['sums', square * sumPitch],
+    ['sums', allPoints * sumPitch],
   ] as const;
   let bytes = 0;
-  const placed = parts.map(([variable, count]) => {
+  const pointers = parts.map(([variable, count]) => {
     const line = `*${variable} = (float *)(${context.scratch(0)} + ${bytes})`;
     bytes += Math.ceil((count * 4) / 64) * 64;
     return line;
@@ -93,11 +57,11 @@ export function emitWinogradGradient(context: KernelContext, g: WeightGradient, 
   const partial = context.workspace(part.chunks * rows * g.n * 4);
   const depths = sizes(run, tile.depth);
   const widths = sizes(vectors, tile.vectors);
-  const loop = { rows: 1, columns: 1, xRow: 0, xColumn: 0, xImage: xPitch, dyRow: 0, dyColumn: 0, dyImage: dyPitch, pitch: results };
-  const member = context.isMember(g.dy) ? context.node(g.dy) : undefined;
-  const [source, dy] = [context.pointer(g.source), context.pointer(member === undefined ? g.dy : member.inputs[0]!)];
-  const [xSize, dySize] = [g.height * g.width * g.channels, (member === undefined ? positions : positions / 4) * g.n];
-  const which = member === undefined ? '' : `${context.pointer(member.inputs[1]!)} + image * ${dySize}, NULL, `;
+  const loop = { rows: 1, columns: 1, xRow: 0, xColumn: 0, xImage: xPitch, dyRow: 0, dyColumn: 0, dyImage: dyPitch, pitch: dyChannels };
+  const placed = context.isMember(g.dy) ? context.node(g.dy) : undefined;
+  const [source, dy] = [context.pointer(g.source), context.pointer(placed === undefined ? g.dy : placed.inputs[0]!)];
+  const [xSize, dySize] = [g.height * g.width * g.channels, (placed === undefined ? positions : positions / 4) * g.n];
+  const which = placed === undefined ? '' : `${context.pointer(placed.inputs[1]!)} + image * ${dySize}, NULL, `;
   const byWidth = (call: (width: number) => string) =>
     widths.length === 1
       ? call(widths[0]!)
@@ -109,31 +73,31 @@ export function emitWinogradGradient(context: KernelContext, g: WeightGradient, 
       : `if (m % ${run} + ${tile.depth} <= ${run}) ${call(tile.depth)} else ${call(depths.at(-1)!)}`;
   };
   const step = depths.length === 1 ? `m += ${depths[0]}` : `m += m % ${run} + ${tile.depth} <= ${run} ? ${tile.depth} : ${depths.at(-1)}`;
-  const stageDy = member === undefined ? emitStageDy : emitStagePooledDy;
+  const stageDy = placed === undefined ? emitStageDy : emitStagePooledDy;
   const slices = part.blockSlices * part.channelSlices;
   const line = (text: string) => `${name}_${text}_line`;
   const code = `${emitStageBlocks(`${name}_stage`, xType, 'f32', g, lanes)}
 ${widths.map((width) => stageDy(`${name}_stage_dy${width}`, dyType, 'f32', g, width, lanes)).join('\n')}
 ${emitProduct(line('x'), filter.input)}
 static void ${name}_x(const float *from, float *to) {
-${emitSandwich(line('x'), filter.input, `load_f32(from + (row * ${g.stagedWidth} + column) * LANES)`, `store_f32(to + (row * ${points} + column) * ${channels}, y[column])`, '  ')}}
+${emitSandwich(line('x'), filter.input, `load_f32(from + (row * ${g.stagedWidth} + column) * LANES)`, `store_f32(to + (row * ${points} + column) * ${xChannels}, y[column])`, '  ')}}
 
 ${emitProduct(line('dy'), filter.weight)}
 ${widths
   .map(
     (width) => `static void ${name}_dy${width}(const float *from, float *to) {
-${emitSandwich(line('dy'), filter.weight, `load_f32(from + (row * ${g.outWidth} + column) * ${width * lanes})`, `store_f32(to + (row * ${points} + column) * ${results}, y[column])`, '  ')}}
+${emitSandwich(line('dy'), filter.weight, `load_f32(from + (row * ${g.outWidth} + column) * ${width * lanes})`, `store_f32(to + (row * ${points} + column) * ${dyChannels}, y[column])`, '  ')}}
 `,
   )
   .join('\n')}
 ${depths.flatMap((depth) => widths.map((width) => emitGradientTile(`${name}_tile${depth}_${width}`, 'f32', depth, width, loop))).join('\n')}
 /* Adds the products of \`count\` tiles to a slice's sums. */
 static void ${name}_multiply(const float *v, const float *d, float *sums, int64_t count, int first, int64_t channels, int64_t t0, int64_t t1) {
-  for (int64_t point = 0; point < ${square}; point++) {
+  for (int64_t point = 0; point < ${allPoints}; point++) {
     for (int64_t t = t0; t < t1; t++) {
-      const float *xs = v + point * ${channels}, *ds = d + point * ${results} + (t - t0) * ${tile.vectors * lanes};
+      const float *xs = v + point * ${xChannels}, *ds = d + point * ${dyChannels} + (t - t0) * ${tile.vectors * lanes};
       for (int64_t m = 0; m < channels; ${step}) {
-        float *to = sums + point * ${sumPitch} + m * ${results} + (t - t0) * ${tile.vectors * lanes};
+        float *to = sums + point * ${sumPitch} + m * ${dyChannels} + (t - t0) * ${tile.vectors * lanes};
         ${byWidth(multiply)}
       }
     }
@@ -141,8 +105,8 @@ static void ${name}_multiply(const float *v, const float *d, float *sums, int64_
 }
 
 ${emitProduct(line('sum'), filter.output)}
-static void ${name}_sums(const float *from, float *to) {
-${emitSandwich(line('sum'), filter.output, `load_f32(from + (row * ${points} + column) * ${sumPitch})`, `store_f32(to + (row * ${TAPS} + column) * ${g.channels * g.n}, y[column])`, '  ')}}
+static void ${name}_sums(const float *from, float *to, int64_t tap) {
+${emitSandwich(line('sum'), filter.output, `load_f32(from + (row * ${points} + column) * ${sumPitch})`, `store_f32(to + (row * ${TAPS} + column) * tap, y[column])`, '  ')}}
 
 /* ${part.chunks} parts of the batch, ${slices} slices of the weight; ${block} tiles of ${size}x${size} gradients at once. */
 static void ${name}(void *const *p, int64_t task) {
@@ -150,7 +114,7 @@ static void ${name}(void *const *p, int64_t task) {
   const int64_t b0 = slice / ${part.channelSlices} * ${part.blocksPerSlice}, b1 = min64(b0 + ${part.blocksPerSlice}, ${blocks});
   const int64_t t0 = slice % ${part.channelSlices} * ${part.tilesPerSlice}, t1 = min64(t0 + ${part.tilesPerSlice}, ${channelTiles});
   const int64_t start = chunk * ${part.perChunk}, end = min64(start + ${part.perChunk}, ${g.images}), channels = (b1 - b0) * LANES;
-  float ${placed.join(', ')};
+  float ${pointers.join(', ')};
   int64_t count = 0;
   int first = 1;
   for (int64_t image = start; image < end; image++) {
@@ -176,13 +140,13 @@ static void ${name}(void *const *p, int64_t task) {
   const int64_t width = min64(t1 * ${tile.vectors * lanes}, ${g.n}) - t0 * ${tile.vectors * lanes};
   float *dw = (float *)${partial} + chunk * ${rows * g.n} + b0 * LANES * ${g.n} + t0 * ${tile.vectors * lanes};
   for (int64_t m = 0; m < channels; m++) {
-    for (int64_t n = 0; n < width; n += LANES) ${name}_sums(sums + m * ${results} + n, dw + m * ${g.n} + n);
+    for (int64_t n = 0; n < width; n += LANES) ${name}_sums(sums + m * ${dyChannels} + n, dw + m * ${g.n} + n, ${g.channels * g.n});
   }
 }
 ${emitReduce(context, rows, g.n, g.n, part.chunks, partial)}`;
   return {
     code,
     launch: `parallel_for(ctx, ${name}, p, ${part.chunks * slices});\nparallel_for(ctx, ${name}_reduce, p, ${Math.ceil(rows / REDUCE_ROWS)});`,
-    method: methodOf(filter, size, TAPS),
+    method: methodOf(filter, size),
   };
 }

@@ -3,21 +3,14 @@ import { numbersAttr } from '../../ir/types.js';
 import { emitFinish } from './contraction-finish.js';
 import { type Convolution, convolutionOf, type Lattice } from './contraction-geometry.js';
 import { emitWeightGradient } from './contraction-gradient.js';
+import { stagingOf, taskImages } from './contraction-images.js';
 import { emitPack, type Packing, packTasks } from './contraction-pack.js';
-import {
-  emitPooledStage,
-  emitStage,
-  isStagedAlready,
-  type Staging,
-  stagedBytes,
-  stagedChannels,
-  stagedSize,
-  stagedType,
-} from './contraction-stage.js';
+import { type Staging, stagedChannels, stagedSize, stagedType } from './contraction-stage.js';
 import { type Compute, chooseTile, emitTile, STAGED, type Tile } from './contraction-tile.js';
 import { emitTransposedProduct, transposedProduct } from './contraction-transposed.js';
-import { emitWinograd, winogradOf } from './contraction-winograd.js';
+import { emitWinograd } from './contraction-winograd.js';
 import type { Kernel, KernelContext } from './kernel.js';
+import { winogradOf } from './winograd-choice.js';
 
 /** Bytes of weights that one pass over a block's positions reads again and again; stays in a second-level cache. */
 const WEIGHT_BLOCK = 160 * 1024;
@@ -128,20 +121,8 @@ function lowerConvolution(context: KernelContext, c: Convolution): Lowered {
   const rows = Math.min(...filled.map((l) => l.rows));
   const columns = Math.min(...filled.map((l) => l.columns));
   const tile = chooseTile(rows, columns, vectors, fusedPool(context) !== undefined, target);
-  const { dtype } = context.type(c.source);
   const joined = canJoin(context, c, compute);
-  const form = joined ? 'joined' : compute === 'bf16' ? 'channel-pairs' : 'f32';
-  const staging: Staging = {
-    dtype,
-    form,
-    height: c.height,
-    width: c.width,
-    channels: c.k,
-    haloTop: c.haloTop,
-    haloLeft: c.haloLeft,
-    stagedHeight: c.stagedHeight,
-    stagedWidth: c.stagedWidth,
-  };
+  const staging = stagingOf(context, c, joined ? 'joined' : compute === 'bf16' ? 'channel-pairs' : 'f32');
   const kc = stagedChannels(staging);
   const limit = Math.max(64, Math.floor(WEIGHT_BLOCK / (tile.vectors * target.lanes * 4)));
   const runs: Run[] = [];
@@ -236,17 +217,16 @@ export function emitConvolution(context: KernelContext): Kernel {
     node,
     node.inputs.map((id) => context.type(id)),
   );
+  const pool = fusedPool(context);
+  if (pool !== undefined && numbersAttr(context.node(pool).attrs, 'window').some((size) => size !== 2))
+    throw new Error('only 2x2 pools are fused');
   const winograd = winogradOf(context, c, computeFormat(context, c));
-  if (winograd !== undefined) return emitWinograd(context, c, winograd, fusedPool(context));
+  if (winograd !== undefined) return emitWinograd(context, c, winograd, pool);
   const lowered = lowerConvolution(context, c);
   const { tile, compute, staging, packing, weightInPlace, runs, imagesPerTask, imageBlocks, channelBlocks } = lowered;
   const { lanes } = context.target;
   const { name } = context;
   const { type } = STAGED[compute];
-  const xType = stagedType(staging);
-  const pool = fusedPool(context);
-  if (pool !== undefined && numbersAttr(context.node(pool).attrs, 'window').some((size) => size !== 2))
-    throw new Error('only 2x2 pools are fused');
 
   const vectors = Math.ceil(c.n / lanes);
   const full = Math.floor(vectors / tile.vectors);
@@ -254,9 +234,7 @@ export function emitConvolution(context: KernelContext): Kernel {
   const kc = stagedChannels(staging);
   const packedRows = packing.taps.length * Math.ceil(packing.k / STAGED[compute].depth);
   const packed = weightInPlace ? context.pointer(c.weight) : context.workspace(Math.max(1, packedRows) * vectors * lanes * 4);
-  const placed = context.isMember(c.source) ? context.node(c.source) : undefined;
-  const direct = placed === undefined && isStagedAlready(staging);
-  const imageBytes = direct ? 0 : imagesPerTask * stagedSize(staging) * stagedBytes(staging);
+  const images = taskImages(context, c, staging, imagesPerTask);
   const multiple = lowered.lattices.some(({ blocks }) => blocks.length > 1);
   const tilesOf = (l: Lattice) => Math.ceil(l.rows / tile.rows) * Math.ceil(l.columns / tile.columns);
   const sumBytes = multiple
@@ -268,19 +246,10 @@ export function emitConvolution(context: KernelContext): Kernel {
       lanes *
       4
     : 0;
-  const scratch = context.scratch(imageBytes + sumBytes + 64);
+  const scratch = context.scratch(images.bytes + sumBytes + 64);
 
   const widths = [...(full > 0 ? [tile.vectors] : []), ...(rest > 0 ? [rest] : [])];
   const strides = [c.inStep[0] * c.stagedWidth * kc, c.inStep[1] * kc] as const;
-  const source = context.pointer(placed === undefined ? c.source : placed.inputs[0]!);
-  const image = (placed === undefined ? 1 : 1 / 4) * c.height * c.width * c.k;
-  const second = placed === undefined ? 'NULL' : `${context.pointer(placed.inputs[1]!)} + image * ${image}`;
-  const stageFunction = (placed === undefined ? emitStage : emitPooledStage)(`${name}_stage`, staging);
-  const stage = direct
-    ? `  const ${xType} *x = (const ${xType} *)(${source} + first * ${image});\n`
-    : `  ${xType} *x = (${xType} *)${scratch};
-  for (int64_t image = first; image < last; image++) ${name}_stage(${source} + image * ${image}, ${second}, x + (image - first) * ${stagedSize(staging)});
-`;
   const perBlock = Math.ceil((full + (rest > 0 ? 1 : 0)) / channelBlocks);
   const channels = (width: number) =>
     `${name}_channels${width}(p, x, w + t * ${tile.vectors * lanes * (weightInPlace ? 1 : packedRows)}, all, first, last, t * ${tile.vectors * lanes});`;
@@ -291,14 +260,14 @@ export function emitConvolution(context: KernelContext): Kernel {
   const table = `static const int ${name}_runs[][2] = {${runs.map(([offset, length]) => `{${offset}, ${length}}`).join(', ')}};\n`;
   const code = `${summed ? table : ''}
 ${weightInPlace || !summed ? '' : emitPack(`${name}_pack`, packing, context.pointer(c.weight), packed)}
-${direct ? '' : `${stageFunction}\n`}${(summed ? widths : []).map((width) => emitTile(`${name}_tile${width}`, compute, { ...tile, vectors: width }, ...strides, weightInPlace ? c.n : width * lanes, staging.form === 'joined')).join('\n')}
+${images.code}${(summed ? widths : []).map((width) => emitTile(`${name}_tile${width}`, compute, { ...tile, vectors: width }, ...strides, weightInPlace ? c.n : width * lanes, staging.form === 'joined')).join('\n')}
 ${widths.map((width) => emitFinish(context, `${name}_finish${width}`, c, { ...tile, vectors: width }, pool)).join('\n')}
 ${widths.map((width) => emitBlock(name, lowered, width)).join('\n')}
 /* ${imageBlocks} blocks of up to ${imagesPerTask} images, ${channelBlocks} of channels. */
 static void ${name}(void *const *p, int64_t task) {
   const int64_t first = task / ${channelBlocks} * ${imagesPerTask}, last = min64(first + ${imagesPerTask}, ${c.images});
-${stage}  const ${type} *w = (const ${type} *)${packed};
-  vf *all = (vf *)(${scratch} + ${Math.ceil(imageBytes / 64) * 64});
+${images.load}  const ${type} *w = (const ${type} *)${packed};
+  vf *all = (vf *)(${scratch} + ${images.bytes});
   const int64_t begin = task % ${channelBlocks} * ${perBlock}, end = min64(begin + ${perBlock}, ${full + (rest > 0 ? 1 : 0)});
   for (int64_t t = begin; t < end; t++) {
 ${whole}${remainder}  }

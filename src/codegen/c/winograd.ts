@@ -19,6 +19,15 @@ export interface Filtering {
   readonly output: Matrix;
 }
 
+/**
+ * Elements of a cache line: what lies between the parts of different points beside the parts themselves. Their sizes are powers of two more often than
+ * not, and would fall into the same sets of the caches.
+ */
+export const CACHE_LINE = 16;
+
+/** Rows and columns of the windows that are filtered. */
+export const TAPS = 3;
+
 export type Matrix = readonly (readonly number[])[];
 
 /**
@@ -30,9 +39,9 @@ const POINTS: Readonly<Record<number, readonly number[]>> = {
   6: [0, 3 / 4, -3 / 4, 3 / 2, -3 / 2],
 };
 
-/** What a contraction that filters its sums says of itself; `size`: results (or their gradients) of a tile, in each dimension. */
-export function methodOf(filter: Filtering, size: number, taps: number): KernelMethod {
-  return { name: `Winograd ${size}x${size}`, multiplications: (filter.points / (size * taps)) ** 2 };
+/** What a kernel that filters says of itself; `size`: rows and columns of results, or of their gradients, in a tile. */
+export function methodOf(filter: Filtering, size: number): KernelMethod {
+  return { name: `Winograd ${size}x${size}`, multiplications: (filter.points / (size * TAPS)) ** 2 };
 }
 
 /** Coefficients, lowest power first, of the polynomial with these roots. */

@@ -1,0 +1,47 @@
+import type { Convolution } from './contraction-geometry.js';
+import { emitPooledStage, emitStage, isStagedAlready, type Staging, stagedBytes, stagedSize, stagedType } from './contraction-stage.js';
+import type { KernelContext } from './kernel.js';
+
+/** How a convolution's images are staged in the given form. */
+export function stagingOf(context: KernelContext, c: Convolution, form: Staging['form']): Staging {
+  return {
+    dtype: context.type(c.source).dtype,
+    form,
+    height: c.height,
+    width: c.width,
+    channels: c.k,
+    haloTop: c.haloTop,
+    haloLeft: c.haloLeft,
+    stagedHeight: c.stagedHeight,
+    stagedWidth: c.stagedWidth,
+  };
+}
+
+/** How the tasks of a convolution come by their images. */
+export interface TaskImages {
+  /** Scratch that they take, a multiple of 64 bytes; none when they are read where they are. */
+  readonly bytes: number;
+  /** C function that brings in one image, if there is one. */
+  readonly code: string;
+  /** Statements that make `x` the staged images from `first` to `last`, at the start of the scratch. */
+  readonly load: string;
+}
+
+/** Images of a convolution's source, or made of the gradient of a pool's result where the plan has the kernel do so. */
+export function taskImages(context: KernelContext, c: Convolution, staging: Staging, perTask: number): TaskImages {
+  const { name } = context;
+  const type = stagedType(staging);
+  const placed = context.isMember(c.source) ? context.node(c.source) : undefined;
+  const source = context.pointer(placed === undefined ? c.source : placed.inputs[0]!);
+  const size = (placed === undefined ? 1 : 1 / 4) * c.height * c.width * c.k;
+  if (placed === undefined && isStagedAlready(staging))
+    return { bytes: 0, code: '', load: `  const ${type} *x = (const ${type} *)(${source} + first * ${size});\n` };
+  const second = placed === undefined ? 'NULL' : `${context.pointer(placed.inputs[1]!)} + image * ${size}`;
+  return {
+    bytes: Math.ceil((perTask * stagedSize(staging) * stagedBytes(staging)) / 64) * 64,
+    code: (placed === undefined ? emitStage : emitPooledStage)(`${name}_stage`, staging),
+    load: `  ${type} *x = (${type} *)${context.scratch(0)};
+  for (int64_t image = first; image < last; image++) ${name}_stage(${source} + image * ${size}, ${second}, x + (image - first) * ${stagedSize(staging)});
+`,
+  };
+}

@@ -1,0 +1,117 @@
+import type { FloatType } from '../../ir/types.js';
+import type { Convolution, WeightGradient } from './contraction-geometry.js';
+import { partsOf, slicesOf } from './contraction-gradient-parts.js';
+import { type Compute, STAGED } from './contraction-tile.js';
+import type { KernelContext } from './kernel.js';
+import { type Filtering, filtering, TAPS } from './winograd.js';
+
+/** Tiles of results whose products are kept at once: each transformed weight is read once for all of them. */
+export const RESULT_TILES = 48;
+/** Tiles of gradients whose transforms are kept at once: each sum is loaded and stored once for all of them. */
+export const GRADIENT_TILES = 64;
+/** Bytes of sums that one task of a weight's gradient adds to, for block after block. */
+export const GRADIENT_SLICE = 640 * 1024;
+/** Channels of a slice that a tile of such sums is chosen for. */
+export const GRADIENT_RUN = 64;
+
+/** Transformed weights beyond this come from memory for every block of tiles, a vector in so many cycles. */
+const LARGE = 16 * 1024 * 1024;
+const READ_CYCLES = 20;
+/** Cycles of loading and storing one vector of a weight gradient's sums. */
+const SUM_CYCLES = 2;
+/** Share of the plain products' time that filtering must stay under: less is not worth its scratch, and no more certain than the model. */
+const PAYS = 0.85;
+
+/**
+ * Cycles of one core for a vector of channels, by the rows of a tile: to transform a tile's inputs, its products, and its gradients; one summed channel's
+ * weights; and a channel's sums of a weight gradient. Measured with AVX-512.
+ */
+const CYCLES: Readonly<Record<number, Readonly<Record<'inputs' | 'products' | 'gradients' | 'weights' | 'sums', number>>>> = {
+  2: { inputs: 35, products: 40, gradients: 30, weights: 270, sums: 60 },
+  4: { inputs: 105, products: 120, gradients: 90, weights: 600, sums: 150 },
+};
+
+export interface Winograd {
+  readonly filter: Filtering;
+  /** The weight's tap at each position of the window. */
+  readonly taps: readonly number[];
+  /** Where the window begins in the staged image, relative to an output's own position. */
+  readonly row: number;
+  readonly column: number;
+}
+
+/** Rows of the tiles to try: with f32 operands only the small ones, whose error is no larger than the plain sum's. */
+function sizesFor(...operands: readonly FloatType[]): readonly number[] {
+  return operands.some((dtype) => dtype !== 'f32') ? [4, 2] : [2];
+}
+
+/** Cycles of the plain products: one multiply-add of vectors takes half of one. */
+function plainCycles(multiplyAdds: number, compute: Compute): number {
+  return multiplyAdds / (2 * STAGED[compute].depth);
+}
+
+function resultCycles(c: Convolution, filter: Filtering, lanes: number): number {
+  const vectors = c.n / lanes;
+  const tiles = c.images * Math.ceil(c.outHeight / filter.results) * Math.ceil(c.outWidth / filter.results);
+  const cycles = CYCLES[filter.results]!;
+  const products = filter.points ** 2 * c.k * vectors;
+  const reading = products * lanes * 4 > LARGE ? products * READ_CYCLES * Math.ceil(tiles / RESULT_TILES) : 0;
+  return tiles * (products / 2 + (cycles.inputs * c.k) / lanes + cycles.products * vectors) + reading + cycles.weights * c.k * vectors;
+}
+
+/**
+ * How a 3x3 convolution of stride one is computed by Winograd's filtering, where that takes less time than its products one by one; undefined for all
+ * others. With f32 operands 2x2 results at a time, whose error is no larger than that of the plain sum; with a 16-bit operand 4x4, whose error is two to
+ * three times the plain sum's, hundreds of times less than the operand's own rounding (docs/precision.md).
+ */
+export function winogradOf(context: KernelContext, c: Convolution, compute: Compute): Winograd | undefined {
+  const { lanes } = context.target;
+  const filled = c.lattices.filter((l) => l.rows > 0 && l.columns > 0);
+  const taps = filled[0]?.taps ?? [];
+  const single = filled.length === 1 && [...c.inStep, ...c.outStep].every((step) => step === 1);
+  if (!single || taps.length !== TAPS ** 2 || c.k % lanes !== 0 || c.n % lanes !== 0) return undefined;
+  const [row, column] = [Math.min(...taps.map((tap) => tap.row)), Math.min(...taps.map((tap) => tap.column))];
+  const order = Array.from({ length: TAPS ** 2 }, (_, i) =>
+    taps.find((tap) => tap.row - row === Math.floor(i / TAPS) && tap.column - column === i % TAPS),
+  );
+  if (order.some((tap) => tap === undefined)) return undefined;
+  const plain = plainCycles((c.images * c.outHeight * c.outWidth * TAPS ** 2 * c.k * c.n) / lanes, compute);
+  const filter = sizesFor(formatOf(context, c.source), formatOf(context, c.weight))
+    .filter((size) => c.outHeight >= size && c.outWidth >= size)
+    .map((size) => filtering(size, TAPS))
+    .find((each) => resultCycles(c, each, lanes) < PAYS * plain);
+  return filter && { filter, taps: order.map((tap) => tap!.weight), row, column };
+}
+
+function formatOf(context: KernelContext, id: number): FloatType {
+  return context.type(id).dtype as FloatType;
+}
+
+function gradientCycles(g: WeightGradient, filter: Filtering, lanes: number): number {
+  const vectors = g.n / lanes;
+  const tiles = (g.images * g.outHeight * g.outWidth) / filter.taps ** 2;
+  const cycles = CYCLES[filter.taps]!;
+  const sums = filter.points ** 2 * g.channels * vectors;
+  // Each slice transforms its own channels, for all tiles.
+  const xTimes = g.n / Math.min(g.n, GRADIENT_RUN);
+  const dyTimes = g.channels / Math.min(g.channels, GRADIENT_RUN);
+  const perTile = sums / 2 + (cycles.inputs * xTimes * g.channels) / lanes + cycles.gradients * dyTimes * vectors;
+  const parts = partsOf(g.images, slicesOf(sums * lanes * 4, GRADIENT_SLICE));
+  const blocks = parts * Math.ceil(tiles / parts / GRADIENT_TILES);
+  return tiles * perTile + blocks * SUM_CYCLES * sums + parts * cycles.sums * g.channels * vectors;
+}
+
+/**
+ * How the gradient of a 3x3 convolution's weight is computed by Winograd's filtering, where that takes less time than its products one by one:
+ * each tile of 2x2 gradients (4x4 with a 16-bit operand) against the 4x4 (6x6) inputs that its windows meet.
+ */
+export function winogradGradientOf(context: KernelContext, g: WeightGradient, compute: Compute): Filtering | undefined {
+  const { lanes } = context.target;
+  const window = g.kernelRows === TAPS && g.run === TAPS * g.channels && g.step.every((step) => step === 1);
+  if (!window || g.channels % lanes !== 0 || g.n % lanes !== 0) return undefined;
+  const plain = plainCycles((g.images * g.outHeight * g.outWidth * TAPS ** 2 * g.channels * g.n) / lanes, compute);
+  return sizesFor(formatOf(context, g.source), formatOf(context, g.dy))
+    .filter((size) => g.outHeight % size === 0 && g.outWidth % size === 0)
+    .map((size) => filtering(TAPS, size))
+    .find((each) => gradientCycles(g, each, lanes) < PAYS * plain);
+}
