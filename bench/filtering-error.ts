@@ -126,6 +126,8 @@ export async function measure(c: Case, operands: FloatType): Promise<readonly Fi
     await executable.writeStates(new Map(Object.entries(states)));
     await executable.call('eval_step' as FunctionName, {});
     await executable.drain();
+    const kernels = await executable.profile!('eval_step' as FunctionName, {});
+    if (kernels.filter(({ method }) => method !== undefined).length !== 3) throw new Error(`${c.name} is not filtered`);
     const sums = { y: new Sums(states.dy.length), dx: new Sums(states.x.length), dweight: new Sums(states.weight.length) };
     eachProduct(c, (i, j, k) => {
       sums.y.add(k, states.x[i]! * states.weight[j]!);

@@ -29,15 +29,19 @@ function problemOf(value: unknown): string | undefined {
 /** Details of a backend that no time depends on. */
 const IRRELEVANT = new Set(['cache', 'addon']);
 
+let revision: string | undefined;
+
 /** Changes whenever the code changes that makes kernels, calls them, or decides what runs as one. */
 function codeRevision(): string {
+  if (revision !== undefined) return revision;
   const hash = createHash('sha256');
   for (const folder of ['codegen', 'plan', 'runtime']) {
     const root = new URL(`../${folder}/`, import.meta.url);
     for (const name of readdirSync(root, { recursive: true, encoding: 'utf8' }).sort())
       if (/\.[jt]s$/.test(name)) hash.update(name).update(readFileSync(new URL(name, root)));
   }
-  return hash.digest('hex').slice(0, 12);
+  revision = hash.digest('hex').slice(0, 12);
+  return revision;
 }
 
 /** Everything that a kernel's time depends on besides the kernel. */

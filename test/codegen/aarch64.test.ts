@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { targetFor } from '../../src/codegen/c/target.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import { FLOAT_TYPES, type FloatType } from '../../src/ir/types.js';
 import { emit } from '../../src/ops/emit.js';
@@ -15,7 +16,7 @@ import { compileForAarch64, missingAarch64 } from './aarch64.js';
 import { batchPlan, type GraphCase, runCase } from './batch.js';
 import { checkOps } from './check.js';
 import { checkExactly, contractionCases } from './contraction-cases.js';
-import { checkClose, filteredCases, SAME } from './winograd-cases.js';
+import { checkClose, filteredCases, filteredKernels, SAME } from './winograd-cases.js';
 
 /** How far losses and parameters may be from the reference after two steps. */
 const DRIFT: Readonly<Record<FloatType, number>> = { f32: 1e-5, f16: 2e-3, bf16: 1e-2 };
@@ -58,7 +59,10 @@ describe('generated C on an emulated aarch64', () => {
 
   it("computes convolutions by Winograd's filtering", async function () {
     this.timeout(120_000);
-    await checkClose(filteredCases(['f16', 'f32'], [{ x: [3, 8, 8, 16], out: 32, padding: SAME }]), compileForAarch64);
+    const cases = filteredCases(['f16', 'f32'], [{ x: [16, 8, 8, 16], out: 32, padding: SAME }]);
+    const { four, two } = filteredKernels(cases, targetFor('neon', 'arm64'));
+    assert.deepEqual([four, two], [6, 4]);
+    await checkClose(cases, compileForAarch64);
   });
 
   it('rounds as the reference does, and passes infinities and NaNs on', async function () {

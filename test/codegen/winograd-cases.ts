@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { emitC } from '../../src/codegen/c/emit.js';
+import type { Target } from '../../src/codegen/c/target.js';
 import type { FloatType, ValueId } from '../../src/ir/types.js';
 import type { Plan } from '../../src/plan/plan.js';
 import type { Executable } from '../../src/runtime/backend.js';
@@ -25,6 +27,8 @@ export const SHAPES: readonly Shape[] = [
   { x: [9, 7, 9, 64], out: 48, padding: [2, 1, 0, 2] },
   { x: [17, 8, 8, 96], out: 64, padding: [2, 2, 2, 2] },
   { x: [6, 8, 8, 112], out: 64, padding: SAME },
+  { x: [8, 6, 6, 64], out: 64, padding: [3, 1, 1, 3] },
+  { x: [16, 4, 4, 192], out: 192, padding: SAME },
 ];
 
 const POOL = { window: [2, 2], stride: [2, 2], padding: [0, 0, 0, 0] };
@@ -91,4 +95,11 @@ export async function checkClose(all: readonly ContractionCase[], open: (plan: P
   } finally {
     await executable.dispose();
   }
+}
+
+/** How many of a plan's contractions are computed by filtering, by the tile's size. */
+export function filteredKernels(all: readonly ContractionCase[], target: Target): { readonly two: number; readonly four: number } {
+  const { text } = emitC(batchPlan(all, 'cpu'), target);
+  const count = (size: number) => [...text.matchAll(new RegExp(`tiles of ${size}x${size} (results|gradients) at once`, 'g'))].length;
+  return { two: count(2), four: count(4) };
 }

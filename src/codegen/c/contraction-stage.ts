@@ -6,7 +6,7 @@ export interface Staging {
   readonly dtype: DType;
   /**
    * `f32`: widened to f32. `channel-pairs`: bf16, two channels in 32 bits. `image-pairs`: bf16, the same element of two images in 32 bits.
-   * `joined`: bf16 as it is, in 16 bits; pairs begin at any element, also across positions.
+   * `joined`: 16 bits as they are; pairs of bf16 may begin at any element, also across positions.
    */
   readonly form: 'f32' | 'channel-pairs' | 'image-pairs' | 'joined';
   readonly height: number;

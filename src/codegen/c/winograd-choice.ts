@@ -14,9 +14,13 @@ export const GRADIENT_SLICE = 640 * 1024;
 /** Channels of a slice that a tile of such sums is chosen for. */
 export const GRADIENT_RUN = 64;
 
-/** Transformed weights beyond this come from memory for every block of tiles, a vector in so many cycles. */
-const LARGE = 16 * 1024 * 1024;
-const READ_CYCLES = 20;
+/** Transformed weights beyond so many bytes take so many cycles a vector to write; beyond more, and to read for every block of tiles. */
+const WRITTEN = { beyond: 12 * 1024 * 1024, cycles: 30 };
+const READ = { beyond: 24 * 1024 * 1024, cycles: 19 };
+/** Batches of fewer images leave cores idle. */
+const FEWEST_IMAGES = 4;
+/** Cycles of packing one summed channel's weights for the plain products of a 3x3 window, a vector of channels. */
+const PACK_CYCLES = 100;
 /** Cycles of loading and storing one vector of a weight gradient's sums. */
 const SUM_CYCLES = 2;
 /** Share of the plain products' time that filtering must stay under: less is not worth its scratch, and no more certain than the model. */
@@ -27,8 +31,8 @@ const PAYS = 0.85;
  * weights; and a channel's sums of a weight gradient. Measured with AVX-512.
  */
 const CYCLES: Readonly<Record<number, Readonly<Record<'inputs' | 'products' | 'gradients' | 'weights' | 'sums', number>>>> = {
-  2: { inputs: 35, products: 40, gradients: 30, weights: 270, sums: 60 },
-  4: { inputs: 105, products: 120, gradients: 90, weights: 600, sums: 150 },
+  2: { inputs: 35, products: 40, gradients: 30, weights: 90, sums: 150 },
+  4: { inputs: 105, products: 120, gradients: 90, weights: 200, sums: 200 },
 };
 
 export interface Winograd {
@@ -55,8 +59,10 @@ function resultCycles(c: Convolution, filter: Filtering, lanes: number): number 
   const tiles = c.images * Math.ceil(c.outHeight / filter.results) * Math.ceil(c.outWidth / filter.results);
   const cycles = CYCLES[filter.results]!;
   const products = filter.points ** 2 * c.k * vectors;
-  const reading = products * lanes * 4 > LARGE ? products * READ_CYCLES * Math.ceil(tiles / RESULT_TILES) : 0;
-  return tiles * (products / 2 + (cycles.inputs * c.k) / lanes + cycles.products * vectors) + reading + cycles.weights * c.k * vectors;
+  const bytes = products * lanes * 4;
+  const writing = bytes > WRITTEN.beyond ? products * WRITTEN.cycles : cycles.weights * c.k * vectors;
+  const reading = bytes > READ.beyond ? products * READ.cycles * Math.ceil(tiles / RESULT_TILES) : 0;
+  return tiles * (products / 2 + (cycles.inputs * c.k) / lanes + cycles.products * vectors) + writing + reading;
 }
 
 /**
@@ -69,13 +75,14 @@ export function winogradOf(context: KernelContext, c: Convolution, compute: Comp
   const filled = c.lattices.filter((l) => l.rows > 0 && l.columns > 0);
   const taps = filled[0]?.taps ?? [];
   const single = filled.length === 1 && [...c.inStep, ...c.outStep].every((step) => step === 1);
-  if (!single || taps.length !== TAPS ** 2 || c.k % lanes !== 0 || c.n % lanes !== 0) return undefined;
+  if (c.images < FEWEST_IMAGES || !single || taps.length !== TAPS ** 2 || c.k % lanes !== 0 || c.n % lanes !== 0) return undefined;
   const [row, column] = [Math.min(...taps.map((tap) => tap.row)), Math.min(...taps.map((tap) => tap.column))];
   const order = Array.from({ length: TAPS ** 2 }, (_, i) =>
     taps.find((tap) => tap.row - row === Math.floor(i / TAPS) && tap.column - column === i % TAPS),
   );
   if (order.some((tap) => tap === undefined)) return undefined;
-  const plain = plainCycles((c.images * c.outHeight * c.outWidth * TAPS ** 2 * c.k * c.n) / lanes, compute);
+  const vectors = c.n / lanes;
+  const plain = plainCycles(c.images * c.outHeight * c.outWidth * TAPS ** 2 * c.k * vectors, compute) + PACK_CYCLES * c.k * vectors;
   const filter = sizesFor(formatOf(context, c.source), formatOf(context, c.weight))
     .filter((size) => c.outHeight >= size && c.outWidth >= size)
     .map((size) => filtering(size, TAPS))
@@ -108,7 +115,7 @@ function gradientCycles(g: WeightGradient, filter: Filtering, lanes: number): nu
 export function winogradGradientOf(context: KernelContext, g: WeightGradient, compute: Compute): Filtering | undefined {
   const { lanes } = context.target;
   const window = g.kernelRows === TAPS && g.run === TAPS * g.channels && g.step.every((step) => step === 1);
-  if (!window || g.channels % lanes !== 0 || g.n % lanes !== 0) return undefined;
+  if (g.images < FEWEST_IMAGES || !window || g.channels % lanes !== 0 || g.n % lanes !== 0) return undefined;
   const plain = plainCycles((g.images * g.outHeight * g.outWidth * TAPS ** 2 * g.channels * g.n) / lanes, compute);
   return sizesFor(formatOf(context, g.source), formatOf(context, g.dy))
     .filter((size) => g.outHeight % size === 0 && g.outWidth % size === 0)
