@@ -46,12 +46,12 @@ describe("Winograd's filtering", function () {
   it('takes these convolutions and their gradients, 4x4 with 16-bit operands and 2x2 with f32', () => {
     for (const isa of ['avx512', 'avx2', 'plain'] as const) {
       const target = targetFor(isa, 'x64');
-      // Sides that four does not divide leave a weight's gradient to 2x2; odd ones, and few images in f32, to the plain sums.
-      assert.deepEqual(filteredKernels(filteredCases(['f16']), target), { two: 4, four: 40 }, isa);
+      // Sides that four does not divide, and weights that would go through memory, leave it to 2x2; odd sides a gradient to the plain sums.
+      assert.deepEqual(filteredKernels(filteredCases(['f16']), target), { two: 8, four: 36 }, isa);
       assert.deepEqual(filteredKernels(filteredCases(['f32']), target), { two: 42, four: 0 }, isa);
     }
     // Dot products of bf16 leave less to gain.
-    assert.deepEqual(filteredKernels(filteredCases(['bf16']), targetFor('avx512bf16', 'x64')), { two: 0, four: 22 });
+    assert.deepEqual(filteredKernels(filteredCases(['bf16']), targetFor('avx512bf16', 'x64')), { two: 0, four: 18 });
   });
 
   it('agrees with the reference', () => checkClose(filteredCases(FLOAT_TYPES), compilePlan));

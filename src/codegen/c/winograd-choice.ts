@@ -15,7 +15,7 @@ export const GRADIENT_SLICE = 640 * 1024;
 export const GRADIENT_RUN = 64;
 
 /** Transformed weights beyond so many bytes take so many cycles a vector to write; beyond more, and to read for every block of tiles. */
-const WRITTEN = { beyond: 12 * 1024 * 1024, cycles: 30 };
+const WRITTEN = { beyond: 3 * 1024 * 1024, cycles: 30 };
 const READ = { beyond: 24 * 1024 * 1024, cycles: 19 };
 /** Batches of fewer images leave cores idle. */
 const FEWEST_IMAGES = 4;
