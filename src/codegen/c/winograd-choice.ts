@@ -67,8 +67,8 @@ function resultCycles(c: Convolution, filter: Filtering, lanes: number): number 
 
 /**
  * How a 3x3 convolution of stride one is computed by Winograd's filtering, where that takes less time than its products one by one; undefined for all
- * others. With f32 operands 2x2 results at a time, whose error is no larger than that of the plain sum; with a 16-bit operand 4x4, whose error is two to
- * three times the plain sum's, hundreds of times less than the operand's own rounding (docs/precision.md).
+ * others. With f32 operands 2x2 results at a time, whose error is no larger than that of the plain sum; with a 16-bit operand 4x4, whose error is one to
+ * two and a half times the plain sum's, hundreds of times less than the operand's own rounding (docs/precision.md).
  */
 export function winogradOf(context: KernelContext, c: Convolution, compute: Compute): Winograd | undefined {
   const { lanes } = context.target;
