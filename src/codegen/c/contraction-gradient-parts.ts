@@ -23,11 +23,6 @@ export function partsOf(groups: number, slices: number): number {
   return Math.max(1, Math.min(Math.ceil(groups / 2), Math.ceil(PIECES / slices)));
 }
 
-/** About how many slices sums of so many bytes are cut into. */
-export function slicesOf(bytes: number, limit: number): number {
-  return Math.ceil(bytes / limit);
-}
-
 export function partition(blocks: number, blockBytes: number, channelTiles: number, groups: number, limit = SLICE): Partition {
   let blocksPerSlice = blocks;
   let tilesPerSlice = channelTiles;

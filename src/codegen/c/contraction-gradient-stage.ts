@@ -47,6 +47,15 @@ ${sides}    }
 `;
 }
 
+/** C expressions that load a vector of dy's channels, or of what lies beside it: of one image, or of a pair of images. */
+function dyLoads(g: WeightGradient, lanes: number) {
+  const load = (kind: string, from: string) =>
+    g.n % lanes === 0 ? `load_${kind}(${from} + from)` : `load_${kind}_part(${from} + from, min64(LANES, ${g.n} - channel))`;
+  const pair = (kind: string, first: string, second: string) =>
+    `pair_up(${load(kind, first)}, second == NULL ? (vh){0} : ${load(kind, second)})`;
+  return { load, pair };
+}
+
 /** C function that brings `width` vectors of dy's channels, from `n` on, of one image (or a pair) side by side. */
 export function emitStageDy(
   name: string,
@@ -57,14 +66,8 @@ export function emitStageDy(
   lanes: number,
 ): string {
   const { type } = STAGED[compute];
-  const part = g.n % lanes !== 0;
-  const kind = compute === 'f32' ? dtype : 'h';
-  const load = (image: string) =>
-    part ? `load_${kind}_part(${image} + from, min64(LANES, ${g.n} - channel))` : `load_${kind}(${image} + from)`;
-  const value =
-    compute === 'f32'
-      ? `store_f32(to, ${load('first')});`
-      : `store_vu(to, pair_up(${load('first')}, second == NULL ? (vh){0} : ${load('second')}));`;
+  const { load, pair } = dyLoads(g, lanes);
+  const value = compute === 'f32' ? `store_f32(to, ${load(dtype, 'first')});` : `store_vu(to, ${pair('h', 'first', 'second')});`;
   return `static void ${name}(const ${C_TYPE[dtype]} *first, const ${C_TYPE[dtype]} *second, ${type} *staged, int64_t n) {
   (void)second;
   for (int64_t position = 0; position < ${g.outHeight * g.outWidth}; position++) {
@@ -92,10 +95,7 @@ export function emitStagePooledDy(
 ): string {
   const { type } = STAGED[compute];
   const [windowRows, windowColumns] = [g.outHeight / 2, g.outWidth / 2];
-  const load = (kind: string, from: string) =>
-    g.n % lanes === 0 ? `load_${kind}(${from} + from)` : `load_${kind}_part(${from} + from, min64(LANES, ${g.n} - channel))`;
-  const pair = (kind: string, first: string, second: string) =>
-    `pair_up(${load(kind, first)}, second == NULL ? (vh){0} : ${load(kind, second)})`;
+  const { load, pair } = dyLoads(g, lanes);
   const value =
     compute === 'f32'
       ? `const vf value = ${load(dtype, 'first')}, place = ${load('u8', 'which')};`

@@ -1,5 +1,6 @@
 import { emitFinish } from './contraction-finish.js';
 import type { Convolution } from './contraction-geometry.js';
+import { sizes } from './contraction-gradient-parts.js';
 import { stagingOf, taskImages } from './contraction-images.js';
 import { type Staging, stagedSize, stagedType } from './contraction-stage.js';
 import { chooseTile, emitTile, type Tile } from './contraction-tile.js';
@@ -85,13 +86,11 @@ export function emitWinograd(context: KernelContext, c: Convolution, winograd: W
   const { filter } = winograd;
   const { results, points } = filter;
   const allPoints = points ** 2;
-  const shares = shareOut(c, filter, context);
-  const { down, across, tile, block, imagesPerTask, imageBlocks, channelTiles, perChannelBlock } = shares;
+  const { down, across, tile, block, imagesPerTask, imageBlocks, channelTiles, perChannelBlock } = shareOut(c, filter, context);
+  const channelBlocks = Math.ceil(channelTiles / perChannelBlock);
   const perImage = down * across;
   const vectors = c.n / lanes;
-  const full = Math.floor(vectors / tile.vectors);
-  const rest = vectors % tile.vectors;
-  const widths = rest > 0 ? [tile.vectors, rest] : [tile.vectors];
+  const widths = sizes(vectors, tile.vectors);
   const { dtype } = context.type(c.source);
   // 16-bit images stay as they are until they are transformed.
   const staging = stagingOf(context, c, dtype === 'f32' || context.isMember(c.source) ? 'f32' : 'joined');
@@ -123,7 +122,8 @@ static void ${name}_channels${width}(void *const *p, const ${xType} *x, const fl
 `;
   const call = (width: number) =>
     `${name}_channels${width}(p, x, v, w + t * ${channelPitch}, products, first, from, count, t * ${tile.vectors * lanes});`;
-  const calls = rest === 0 ? call(tile.vectors) : `if (t < ${full}) ${call(tile.vectors)}\n      else ${call(rest)}`;
+  const [whole, rest] = widths.map(call);
+  const calls = rest === undefined ? whole! : `if (t < ${Math.floor(vectors / tile.vectors)}) ${whole!}\n      else ${rest}`;
   const start = winograd.row === 0 && winograd.column === 0 ? '' : `  x += ${(winograd.row * c.stagedWidth + winograd.column) * c.k};\n`;
   const load = staging.form === 'f32' ? 'load_f32' : `load_${dtype}`;
   const code = `static const int ${name}_runs[][2] = {{0, ${c.k}}};
@@ -150,12 +150,12 @@ ${emitFinish(context, `${name}_finish`, c, { rows: results, columns: results, ve
 ${widths.map(channels).join('\n')}
 /* ${imageBlocks} blocks of up to ${imagesPerTask} images; ${block} tiles of ${results}x${results} results at once. */
 static void ${name}(void *const *p, int64_t task) {
-  const int64_t first = task / ${Math.ceil(channelTiles / perChannelBlock)} * ${imagesPerTask}, last = min64(first + ${imagesPerTask}, ${c.images});
+  const int64_t first = task / ${channelBlocks} * ${imagesPerTask}, last = min64(first + ${imagesPerTask}, ${c.images});
 ${images.load}${start}  float *v = (float *)(${scratch} + ${images.bytes});
   vf *products = (vf *)(${scratch} + ${images.bytes + inputBytes});
   const float *w = (const float *)${packed};
   const int64_t tiles = (last - first) * ${perImage};
-  const int64_t begin = task % ${Math.ceil(channelTiles / perChannelBlock)} * ${perChannelBlock}, end = min64(begin + ${perChannelBlock}, ${channelTiles});
+  const int64_t begin = task % ${channelBlocks} * ${perChannelBlock}, end = min64(begin + ${perChannelBlock}, ${channelTiles});
   for (int64_t from = 0; from < tiles; from += ${block}) {
     const int64_t count = min64(${block}, tiles - from), whole = (count + ${tile.columns - 1}) / ${tile.columns} * ${tile.columns};
     for (int64_t t = 0; t < count; t++) {
@@ -172,7 +172,7 @@ ${images.load}${start}  float *v = (float *)(${scratch} + ${images.bytes});
   return {
     code,
     launch: `parallel_for(ctx, ${name}_pack, p, ${(channelTiles * c.k) / lanes});
-parallel_for(ctx, ${name}, p, ${imageBlocks * Math.ceil(channelTiles / perChannelBlock)});`,
+parallel_for(ctx, ${name}, p, ${imageBlocks * channelBlocks});`,
     method: methodOf(filter, results),
   };
 }
