@@ -12,7 +12,7 @@ import type { Executable, Inputs } from '../runtime/backend.js';
 import type { BackendName } from '../runtime/select.js';
 import { Batcher } from '../training/data/batcher.js';
 import { loadSplit } from '../training/data/load.js';
-import { learningRate } from '../training/schedule.js';
+import { learningRate, wholeCourse } from '../training/schedule.js';
 import { initialStates, inputNames } from '../training/states.js';
 import { loadWeights } from '../training/weights.js';
 import { type Calibration, reportCalibration } from './calibration.js';
@@ -65,7 +65,7 @@ async function makeBatches({ plan, program }: Runnable, data: string | undefined
   const label = new Int32Array(batch);
   return (step) => {
     batcher.fill(Math.floor(step / stepsPerEpoch), step % stepsPerEpoch, image, label);
-    const lr = learningRate(train, step, stepsPerEpoch, stepsPerEpoch * train.epochs);
+    const lr = learningRate(train, step, stepsPerEpoch, wholeCourse(stepsPerEpoch * train.epochs));
     const all = { image, label, lr: Float32Array.of(lr), step: Int32Array.of(step) };
     return Object.fromEntries(Object.entries(all).filter(([name]) => wanted.has(name)));
   };

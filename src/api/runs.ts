@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
+import type { TrainSpec } from '../ir/program.js';
 import { precisionName } from '../ir/types.js';
 import { BACKEND_NAMES, type BackendName } from '../runtime/select.js';
 import { openRun, RUN_FILES } from '../training/run-folder.js';
@@ -42,10 +43,19 @@ export function runConfig({ source, program, plan, info, formats }: Runnable, { 
   };
 }
 
+type StoredConfig = Partial<RunChoices> & StoredFormats & { readonly recipe?: { readonly train?: Partial<TrainSpec> } };
+
+export interface StoredRun {
+  readonly source: Source;
+  readonly choices: RunChoices;
+  /** What it was last to train for, as resolved. */
+  readonly epochs: number | undefined;
+}
+
 /** The `.amp` file and the choices of the run in `dir`. Throws UserError AMP7205 when it holds none. */
-export async function readRun(dir: string): Promise<{ readonly source: Source; readonly choices: RunChoices }> {
+export async function readRun(dir: string): Promise<StoredRun> {
   const { source, config } = await openRun(dir);
-  const { backend, settings, shuffle, augment, maxSteps, replan, pins, fastest } = config as Partial<RunChoices> & StoredFormats;
+  const { backend, settings, shuffle, augment, maxSteps, replan, pins, fastest, recipe } = config as StoredConfig;
   const known = BACKEND_NAMES.find((name) => name === backend);
   if (known === undefined || typeof settings !== 'object' || typeof shuffle !== 'boolean' || typeof augment !== 'boolean') {
     throw userError(
@@ -67,7 +77,7 @@ export async function readRun(dir: string): Promise<{ readonly source: Source; r
     ...(typeof replan === 'number' && { replan }),
     ...(formats && { formats }),
   };
-  return { source, choices };
+  return { source, choices, epochs: recipe?.train?.epochs };
 }
 
 function stem(file: string): string {

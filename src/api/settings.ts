@@ -16,7 +16,20 @@ export function pickSettings({ precision, policy, batch, epochs, seed, set }: Se
   return Object.fromEntries(Object.entries(picked).filter(([, value]) => value !== undefined));
 }
 
-/** `later` on top of `earlier`. */
+/** The settings that options of their own stand for. */
+const KEYS = {
+  precision: 'precision.compute',
+  policy: 'precision.policy',
+  batch: 'train.batch',
+  epochs: 'train.epochs',
+  seed: 'train.seed',
+} as const satisfies Readonly<Record<Exclude<keyof Settings, 'set'>, string>>;
+
+/** `later` on top of `earlier`: an option replaces an earlier `--set` of what it stands for. */
 export function mergeSettings(earlier: Settings, later: Settings): Settings {
-  return { ...earlier, ...pickSettings(later), set: [...(earlier.set ?? []), ...(later.set ?? [])] };
+  const picked = pickSettings(later);
+  const replaced = Object.entries(KEYS).flatMap(([option, key]) => (option in picked ? [key] : [])) as readonly string[];
+  const set = later.set ?? [];
+  const kept = (earlier.set ?? []).filter((text) => !set.includes(text) && !replaced.includes(text.split('=')[0]!.trim()));
+  return { ...earlier, ...picked, set: [...kept, ...set] };
 }

@@ -64,24 +64,32 @@ async function resumedRun(file: string, { resume, out }: TrainOptions): Promise<
 
 interface Resolved extends Omit<RunChoices, 'backend'> {
   readonly backend: RunChoices['backend'] | undefined;
-  /** config.json does not have the pins of the checkpoint. */
-  readonly pinsAreNew: boolean;
+  /** config.json says something else, or does not have the pins of the checkpoint. */
+  readonly areNew: boolean;
+  readonly epochsBefore?: number;
 }
 
 /** The choices of this call, on top of those that a resumed run was started with. */
 async function resolveChoices(run: string | undefined, options: TrainOptions): Promise<Resolved> {
-  const earlier = run === undefined ? undefined : (await readRun(run)).choices;
+  const stored = run === undefined ? undefined : await readRun(run);
+  const earlier = stored?.choices;
   const inConfig = earlier?.formats?.pins ?? [];
   const pins = (run === undefined ? undefined : await checkpointPins(join(run, RUN_FILES.checkpoint))) ?? inConfig;
   const formats = pins.length === 0 ? earlier?.formats : { ...earlier?.formats, pins };
-  const replan = options.replan === true ? REPLAN_AFTER : options.replan === false ? undefined : options.replan;
+  const asked = options.replan === true ? REPLAN_AFTER : options.replan === false ? undefined : options.replan;
+  const replan = asked ?? earlier?.replan;
+  const settings = mergeSettings(earlier?.settings ?? {}, options);
+  const maxSteps = options.maxSteps ?? earlier?.maxSteps;
+  const inFile = [earlier?.settings, earlier?.maxSteps, earlier?.replan, inConfig];
+  const areNew = JSON.stringify([settings, maxSteps, replan, pins]) !== JSON.stringify(inFile);
   return {
-    pinsAreNew: JSON.stringify(pins) !== JSON.stringify(inConfig),
+    areNew: stored !== undefined && areNew,
     backend: options.backend === undefined || options.backend === 'auto' ? earlier?.backend : options.backend,
-    settings: mergeSettings(earlier?.settings ?? {}, options),
+    settings,
     shuffle: options.shuffle ?? earlier?.shuffle ?? true,
     augment: options.augment ?? earlier?.augment ?? true,
-    ...given({ maxSteps: options.maxSteps ?? earlier?.maxSteps, replan: replan ?? earlier?.replan, formats }),
+    ...given({ maxSteps, replan, formats }),
+    ...given({ epochsBefore: stored?.epochs }),
   };
 }
 
@@ -145,10 +153,10 @@ export async function train(input: string | Source, options: TrainOptions = {}):
       passedStopIsNone: options.maxSteps === undefined,
       load,
       pins: runnable.formats?.pins ?? [],
-      pinsAreNew: choices.pinsAreNew,
+      contentsAreNew: choices.areNew,
       replanner: plans,
       ...given({ replanAfter: choices.replan, device: info.device, maxSteps: choices.maxSteps, init, logEvery, checkpointSteps }),
-      ...given({ signal, onEvent, onProgress }),
+      ...given({ epochsBefore: choices.epochsBefore, signal, onEvent, onProgress }),
     });
     return { ...result, run };
   } finally {

@@ -80,7 +80,10 @@ export type OptimizerSpec =
       readonly eps: number;
     });
 
-/** Factor on the optimizer's lr, a function of the step (0-based, counts attempted steps, skipped ones too). Durations in epochs. */
+/**
+ * Factor on the optimizer's lr, a function of the step (0-based, counts attempted steps, skipped ones too). Durations are in epochs, but for
+ * `warmup` of `one_cycle`, the share of the run that goes up. Two points of `piecewise` with one epoch are a jump: the later holds from there on.
+ */
 export type ScheduleSpec =
   | { readonly kind: 'constant' }
   | { readonly kind: 'step'; readonly every: number; readonly gamma: number }

@@ -112,16 +112,15 @@ function lossScaling(setting: ResolvedSetting | undefined, { sink }: Evaluation)
 /** The `train` section, or its defaults: cross entropy, adam at 1e-3, 10 epochs of batches of 64. */
 export function readTrain(section: TrainSection | undefined, scope: Scope, context: Evaluation): TrainSpec {
   const settings = readSettings('train', TRAIN_SETTINGS, section?.items ?? [], scope, context);
-  const epochs = numberSetting(settings, 'epochs');
   return {
     loss: loss(required(settings, 'loss')),
     optimizer: optimizer(required(settings, 'optimizer'), context),
-    schedule: schedule(required(settings, 'schedule'), epochs, context),
+    schedule: schedule(required(settings, 'schedule'), context),
     warmup: numberSetting(settings, 'warmup'),
     clip: numberSetting(settings, 'clip'),
     batch: numberSetting(settings, 'batch'),
     accumulate: numberSetting(settings, 'accumulate'),
-    epochs,
+    epochs: numberSetting(settings, 'epochs'),
     seed: numberSetting(settings, 'seed'),
   };
 }
@@ -154,7 +153,7 @@ function optimizer({ word, args, span }: ResolvedSetting, { sink }: Evaluation):
   return { kind: 'sgd', lr, momentum, nesterov, ...decay };
 }
 
-function schedule({ word, args, span }: ResolvedSetting, epochs: number, { sink }: Evaluation): ScheduleSpec {
+function schedule({ word, args, span }: ResolvedSetting, { sink }: Evaluation): ScheduleSpec {
   switch (word) {
     case 'step':
       return { kind: 'step', every: numberOf(args, 'every'), gamma: numberOf(args, 'gamma') };
@@ -163,16 +162,19 @@ function schedule({ word, args, span }: ResolvedSetting, epochs: number, { sink 
     case 'one_cycle':
       return {
         kind: 'one_cycle',
-        warmup: numberOf(args, 'warmup') * epochs,
+        warmup: numberOf(args, 'warmup'),
         divStart: numberOf(args, 'div_start'),
         divEnd: numberOf(args, 'div_end'),
       };
     case 'piecewise': {
       const points = args.points as readonly (readonly [number, number])[];
-      const bad = points.findIndex(([epoch, factor], i) => epoch < 0 || factor < 0 || (i > 0 && epoch <= points[i - 1][0]));
+      const isThird = (i: number): boolean => i > 1 && points[i][0] === points[i - 2][0];
+      const isBad = ([epoch, factor]: (typeof points)[number], i: number): boolean =>
+        epoch < 0 || factor < 0 || (i > 0 && epoch < points[i - 1][0]) || isThird(i);
+      const bad = points.findIndex(isBad);
       if (bad !== -1)
         sink.error('AMP4009', span, `point ${bad + 1} of the schedule, [${points[bad].join(', ')}], is out of order`, {
-          why: 'epochs ascend from point to point, and nothing is negative',
+          why: 'epochs ascend from point to point, or are the same at two of them, for a jump; nothing is negative',
         });
       return { kind: 'piecewise', points };
     }

@@ -166,7 +166,7 @@ export const TRAIN_SETTINGS: readonly Setting[] = [
     {
       name: 'piecewise',
       doc: 'straight lines between points',
-      params: [{ name: 'points', kind: 'points', doc: 'a list of [epoch, factor], epochs ascending' }],
+      params: [{ name: 'points', kind: 'points', doc: 'a list of [epoch, factor], epochs ascending; two with one epoch are a jump' }],
     },
   ]),
   scalar('warmup', 'epochs over which the rate first rises from 0, before and times the schedule', { kind: 'number', default: 0, min: 0 }),

@@ -3,6 +3,7 @@ import { type UserError, userError } from '../diagnostics/diagnostic.js';
 import type { Recipe, StoredPin } from '../ir/program.js';
 import type { Plan } from '../plan/plan.js';
 import { readSafetensors, type Tensor, writeSafetensors } from './safetensors.js';
+import type { Course } from './schedule.js';
 import { modelHash, planStates, type StateValues } from './states.js';
 import type { TallyState } from './tally.js';
 import { differences, listed } from './weights.js';
@@ -42,6 +43,9 @@ export interface RunPosition {
   readonly watch?: WatchState;
   /** Pins of the plan that the file does not have. */
   readonly pins?: readonly StoredPin[];
+  /** The run's way through its schedule, and the rate of the last step; not in checkpoints of older versions. */
+  readonly course?: Course;
+  readonly rate?: number | undefined;
   readonly last: Scores | undefined;
   readonly best: Scores | undefined;
   /** Seconds spent in the run and in the unfinished epoch. */
@@ -49,7 +53,7 @@ export interface RunPosition {
   readonly epochSeconds: number;
 }
 
-/** Every setting that must be the same for a run to go on, by its path; the number of epochs may change. */
+/** Every setting of a run but the number of epochs, by its path. A run goes on with the same ones; its rates alone may change. */
 export type RunSettings = Readonly<Record<string, string>>;
 
 function flatten(value: unknown, path: string, into: Record<string, string>): void {
@@ -91,10 +95,28 @@ function refused(path: string, why: string, fix: string): UserError {
   return userError('AMP7203', `cannot resume from ${path}`, why, fix);
 }
 
-function changedSettings(then: RunSettings, now: RunSettings): string[] {
+/** As a file has it: its names are in lower case, with underscores. */
+function written(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** Settings that `concerns` and that differ, each as a clause. */
+export function changedSettings(then: RunSettings, now: RunSettings, concerns: (key: string) => boolean): string[] {
   const keys = [...new Set([...Object.keys(then), ...Object.keys(now)])].sort();
-  const changed = keys.filter((key) => key !== LAYERS && then[key] !== now[key]);
-  return changed.map((key) => `${key} was ${then[key] ?? 'not set'} and is ${now[key] ?? 'not set'}`);
+  const changed = keys.filter((key) => key !== LAYERS && concerns(key) && then[key] !== now[key]);
+  return changed.map((key) => `${written(key)} was ${then[key] ?? 'not set'} and is ${now[key] ?? 'not set'}`);
+}
+
+/** Whether a setting decides nothing but the learning rate of each step. */
+export function isRateSetting(key: string): boolean {
+  return key === 'train.optimizer.lr' || key === 'train.warmup' || key.startsWith('train.schedule.');
+}
+
+export interface Checkpoint {
+  readonly position: RunPosition;
+  readonly states: StateValues;
+  /** Those of the run until now. */
+  readonly settings: RunSettings;
 }
 
 export async function hasCheckpoint(path: string): Promise<boolean> {
@@ -112,14 +134,10 @@ export async function checkpointPins(path: string): Promise<readonly StoredPin[]
 }
 
 /**
- * Reads a checkpoint that belongs to exactly this plan and these settings. Throws UserError: AMP7201 the file is damaged, AMP7203 there
+ * Reads a checkpoint that belongs to exactly this plan and, rates aside, these settings. Throws UserError: AMP7201 the file is damaged, AMP7203 there
  * is none, it is not a checkpoint, or it belongs to another run, with what differs.
  */
-export async function loadCheckpoint(
-  path: string,
-  plan: Plan,
-  settings: RunSettings,
-): Promise<{ readonly position: RunPosition; readonly states: StateValues }> {
+export async function loadCheckpoint(path: string, plan: Plan, settings: RunSettings): Promise<Checkpoint> {
   if (!(await hasCheckpoint(path)))
     throw refused(path, 'there is no such file', 'start the run without --resume, or name the folder of a run');
   const { tensors, metadata } = await readSafetensors(path);
@@ -127,7 +145,7 @@ export async function loadCheckpoint(
     throw refused(path, `its format is ${metadata.format ?? 'unknown'}, not ${FORMAT}`, 'to start from weights alone use --init');
   }
   const then = JSON.parse(metadata.settings) as RunSettings;
-  const changed = changedSettings(then, settings);
+  const changed = changedSettings(then, settings, (key) => !isRateSetting(key));
   if (changed.length > 0) {
     throw refused(
       path,
@@ -144,5 +162,5 @@ export async function loadCheckpoint(
     );
   }
   const states = new Map([...tensors].map(([name, { data }]) => [name, data]));
-  return { position: JSON.parse(metadata.position) as RunPosition, states };
+  return { position: JSON.parse(metadata.position) as RunPosition, states, settings: then };
 }

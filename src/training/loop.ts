@@ -3,11 +3,12 @@ import { userError } from '../diagnostics/diagnostic.js';
 import { makeFolder } from '../files/make-folder.js';
 import { precisionName, sameShape } from '../ir/types.js';
 import { loadCheckpoint, runSettings } from './checkpoint.js';
+import { type Continuation, continueRates } from './continue.js';
 import { Batcher } from './data/batcher.js';
 import type { TrainEvent } from './events.js';
 import type { TrainOptions, TrainResult } from './options.js';
 import { createRun, MetricsLog, RUN_FILES, refuseExistingRun, updateRun } from './run-folder.js';
-import { learningRate } from './schedule.js';
+import { type Course, learningRate, wholeCourse } from './schedule.js';
 import { Session } from './session.js';
 import { type SessionPlan, START } from './session-plan.js';
 import { findFunction, initialStates, parameterCount, type StateValues } from './states.js';
@@ -55,31 +56,36 @@ function abortLimit({ plan, recipe }: TrainOptions): number {
   return scaling?.kind === 'dynamic' ? scaling.abortAfter : ABORT_AFTER;
 }
 
-function prepare(options: TrainOptions): { stepper: Stepper; session: SessionPlan } {
-  const { plan, recipe, dataset, executable, shuffle = true, augment = true } = options;
+interface Prepared {
+  readonly batcher: Batcher;
+  readonly stepsPerEpoch: number;
+  readonly epochs: number;
+  readonly settings: SessionPlan['settings'];
+}
+
+function prepare(options: TrainOptions): Prepared {
+  const { plan, recipe, dataset, shuffle = true, augment = true } = options;
   const { seed, accumulate } = recipe.train;
-  const epochs = options.epochs ?? recipe.train.epochs;
   const batch = findFunction(plan, 'train_step')?.batch ?? recipe.train.batch;
   const { flip, cropPadding } = recipe.dataset;
   const augmentation = augment && (flip || cropPadding > 0) ? { flip, cropPadding } : undefined;
   const batcher = new Batcher(dataset.train, { batch, seed, shuffle, augment: augmentation });
   const stepsPerEpoch = Math.floor(batcher.batches / accumulate);
   checkData(options, stepsPerEpoch);
-  const totalSteps = stepsPerEpoch * epochs;
-  const rate = (step: number): number => learningRate(recipe.train, step, stepsPerEpoch, totalSteps);
   return {
-    stepper: new Stepper({ executable, plan, batcher, accumulate, stepsPerEpoch, rate }),
-    session: {
-      epochs,
-      stepsPerEpoch,
-      totalSteps,
-      maxSteps: options.maxSteps ?? Number.POSITIVE_INFINITY,
-      logEvery: options.logEvery ?? 50,
-      abortAfter: abortLimit(options),
-      rate,
-      settings: (ofPlan, ofRecipe) => runSettings(ofPlan, ofRecipe, { batch, shuffle, augment, 'training images': dataset.train.count }),
-    },
+    batcher,
+    stepsPerEpoch,
+    epochs: options.epochs ?? recipe.train.epochs,
+    settings: (ofPlan, ofRecipe) => runSettings(ofPlan, ofRecipe, { batch, shuffle, augment, 'training images': dataset.train.count }),
   };
+}
+
+/** What is to be done, with these rates. */
+function planSession(options: TrainOptions, { stepsPerEpoch, epochs, settings }: Prepared, course: Course): SessionPlan {
+  const { recipe, maxSteps = Number.POSITIVE_INFINITY, logEvery = 50 } = options;
+  const rate = (step: number): number => learningRate(recipe.train, step, stepsPerEpoch, course);
+  const totalSteps = stepsPerEpoch * epochs;
+  return { epochs, stepsPerEpoch, totalSteps, maxSteps, logEvery, abortAfter: abortLimit(options), rate, course, settings };
 }
 
 async function startStates({ plan, recipe, init }: TrainOptions): Promise<StateValues> {
@@ -114,25 +120,31 @@ async function runEpochs(session: Session, { epochs }: SessionPlan, options: Tra
 /**
  * Trains `options.plan` by the recipe: epochs of optimizer steps, each epoch evaluated on the test set and saved. The same seed,
  * backend and machine give the same bits, however often the run is interrupted and resumed.
- * Throws UserError: AMP7006/AMP7007 the data does not fit, AMP7201/AMP7202 bad initial weights, AMP7201/AMP7203 bad checkpoint,
+ * Throws UserError: AMP7006/AMP7007 the data does not fit, AMP7201/AMP7202 bad initial weights, AMP7201/AMP7203 bad checkpoint, AMP7210 a schedule at its end,
  * AMP7204 the folder holds a run already, AMP7206 the folder cannot be used, AMP7301 too many skipped steps in a row.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
-  const { plan, executable, run } = options;
-  const { stepper, session: prepared } = prepare(options);
-  const resumed = options.resume
-    ? await loadCheckpoint(join(run, RUN_FILES.checkpoint), plan, prepared.settings(plan, options.recipe))
-    : undefined;
+  const { plan, executable, recipe, run } = options;
+  const prepared = prepare(options);
+  const { batcher, stepsPerEpoch, epochs } = prepared;
+  const settings = prepared.settings(plan, recipe);
+  const resumed = options.resume ? await loadCheckpoint(join(run, RUN_FILES.checkpoint), plan, settings) : undefined;
+  const length = { stepsPerEpoch, epochs, epochsBefore: options.epochsBefore };
+  const { course, warning }: Continuation =
+    resumed === undefined ? { course: wholeCourse(stepsPerEpoch * epochs) } : continueRates(resumed, settings, recipe.train, length);
   if (resumed === undefined) await refuseExistingRun(run);
   const states = resumed?.states ?? (await startStates(options));
   await executable.writeStates(states);
   // Only now: a run that cannot start leaves no folder.
   if (resumed === undefined && options.contents !== undefined) await createRun(run, options.contents);
   else await makeFolder(run);
-  if (options.pinsAreNew && options.contents !== undefined) await updateRun(run, options.contents);
+  if (options.contentsAreNew && options.contents !== undefined) await updateRun(run, options.contents);
   const position = resumed?.position ?? START;
-  const stopPassed = options.passedStopIsNone === true && position.step >= prepared.maxSteps;
-  const sessionPlan = stopPassed ? { ...prepared, maxSteps: Number.POSITIVE_INFINITY } : prepared;
+  const planned = planSession(options, prepared, course);
+  const stopPassed = options.passedStopIsNone === true && position.step >= planned.maxSteps;
+  const sessionPlan = stopPassed ? { ...planned, maxSteps: Number.POSITIVE_INFINITY } : planned;
+  const { rate } = sessionPlan;
+  const stepper = new Stepper({ executable, plan, batcher, accumulate: recipe.train.accumulate, stepsPerEpoch, rate });
   const metrics = await MetricsLog.open(run, resumed && { step: position.step, epochs: position.epoch });
   try {
     const session = new Session(options, sessionPlan, stepper, metrics, position, states);
@@ -151,6 +163,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       await session.emit(start);
     } else {
       options.onEvent?.(start);
+      if (warning !== undefined) await session.emit(warning);
     }
     const outcome = await runEpochs(session, sessionPlan, options);
     const result: TrainResult = {

@@ -46,8 +46,10 @@ export interface TrainOptions {
   readonly load?: (plan: Plan) => Promise<Executable>;
   /** Pins of the plan that the file does not have; kept in the checkpoint. */
   readonly pins?: readonly StoredPin[];
-  /** config.json does not have these pins yet: the run was cut off just after it took them. */
-  readonly pinsAreNew?: boolean;
+  /** A resumed run's config.json does not say what it goes on with: other rates or epochs, or pins that it took just before it was cut off. */
+  readonly contentsAreNew?: boolean;
+  /** Of a resumed run, as it was started: what a checkpoint of an older version does not have. */
+  readonly epochsBefore?: number;
   readonly replanner?: Replanner;
   /** Take another plan after a value was the first to overflow so many times; by default never. */
   readonly replanAfter?: number;

@@ -10,9 +10,9 @@ function cosineBetween(start: number, end: number, fraction: number): number {
  * Like PyTorch's OneCycleLR with cosine annealing and two phases: up from 1/divStart to 1 over the warmup, then down to
  * 1/(divStart * divEnd) at the last step. The peak is reached one step before the warmup's length, as there.
  */
-function oneCycle(spec: Extract<ScheduleSpec, { kind: 'one_cycle' }>, step: number, stepsPerEpoch: number, totalSteps: number): number {
+function oneCycle(spec: Extract<ScheduleSpec, { kind: 'one_cycle' }>, step: number, totalSteps: number): number {
   const start = 1 / spec.divStart;
-  const peakStep = spec.warmup * stepsPerEpoch - 1;
+  const peakStep = spec.warmup * totalSteps - 1;
   const lastStep = totalSteps - 1;
   if (step <= peakStep) return cosineBetween(start, 1, peakStep > 0 ? step / peakStep : 1);
   const fraction = lastStep > peakStep ? (step - peakStep) / (lastStep - peakStep) : 1;
@@ -22,7 +22,7 @@ function oneCycle(spec: Extract<ScheduleSpec, { kind: 'one_cycle' }>, step: numb
 function piecewise(points: readonly (readonly [number, number])[], epoch: number): number {
   const first = points[0];
   if (first === undefined) return 1;
-  if (epoch <= first[0]) return first[1];
+  if (epoch < first[0]) return first[1];
   let [fromEpoch, from] = first;
   for (const [toEpoch, to] of points.slice(1)) {
     if (epoch < toEpoch) return from + ((to - from) * (epoch - fromEpoch)) / (toEpoch - fromEpoch);
@@ -31,16 +31,55 @@ function piecewise(points: readonly (readonly [number, number])[], epoch: number
   return from;
 }
 
-function scheduleFactor(spec: ScheduleSpec, step: number, stepsPerEpoch: number, totalSteps: number): number {
+/** Whether a schedule's rates depend on how long the run is to be. */
+const DEPENDS_ON_LENGTH = {
+  constant: false,
+  step: false,
+  cosine: true,
+  one_cycle: true,
+  piecewise: false,
+} as const satisfies Readonly<Record<ScheduleSpec['kind'], boolean>>;
+
+export function dependsOnLength({ kind }: ScheduleSpec): boolean {
+  return DEPENDS_ON_LENGTH[kind];
+}
+
+/**
+ * How a run goes through a schedule that depends on its length: the curve of `of` steps, from its place `at` on, spread evenly over the run's
+ * steps `from` to `to`. Steps are 0-based; `at` need not be whole.
+ */
+export interface Course {
+  readonly from: number;
+  readonly at: number;
+  readonly of: number;
+  readonly to: number;
+}
+
+/** Of a run whose length never changed. */
+export function wholeCourse(totalSteps: number): Course {
+  return { from: 0, at: 0, of: totalSteps, to: totalSteps };
+}
+
+/** The place on the curve at which step `step` is. */
+function placeOf({ from, at, of, to }: Course, step: number): number {
+  return at + ((step - from) * (of - at)) / (to - from);
+}
+
+/** From step `step` on, what is left of the curve takes as many steps as are left of `totalSteps`: the rate does not jump. */
+export function stretch(course: Course, step: number, totalSteps: number): Course {
+  return { from: step, at: placeOf(course, step), of: course.of, to: totalSteps };
+}
+
+function scheduleFactor(spec: ScheduleSpec, step: number, stepsPerEpoch: number, course: Course): number {
   switch (spec.kind) {
     case 'constant':
       return 1;
     case 'step':
       return spec.gamma ** Math.floor(step / Math.max(1, Math.round(spec.every * stepsPerEpoch)));
     case 'cosine':
-      return cosineBetween(1, spec.min, Math.min(1, step / totalSteps));
+      return cosineBetween(1, spec.min, Math.min(1, placeOf(course, step) / course.of));
     case 'one_cycle':
-      return oneCycle(spec, step, stepsPerEpoch, totalSteps);
+      return oneCycle(spec, placeOf(course, step), course.of);
     case 'piecewise':
       return piecewise(spec.points, step / stepsPerEpoch);
     default:
@@ -56,9 +95,9 @@ export function learningRate(
   train: Pick<TrainSpec, 'optimizer' | 'schedule' | 'warmup'>,
   step: number,
   stepsPerEpoch: number,
-  totalSteps: number,
+  course: Course,
 ): number {
   const warmupSteps = Math.round(train.warmup * stepsPerEpoch);
   const ramp = step < warmupSteps ? (step + 1) / warmupSteps : 1;
-  return train.optimizer.lr * ramp * scheduleFactor(train.schedule, step, stepsPerEpoch, totalSteps);
+  return train.optimizer.lr * ramp * scheduleFactor(train.schedule, step, stepsPerEpoch, course);
 }

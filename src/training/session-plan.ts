@@ -1,6 +1,7 @@
 import type { Recipe } from '../ir/program.js';
 import type { Plan } from '../plan/plan.js';
 import type { RunPosition, RunSettings } from './checkpoint.js';
+import type { Course } from './schedule.js';
 import { EMPTY_TALLY } from './tally.js';
 
 /** Where a new run stands. */
@@ -25,7 +26,10 @@ export interface SessionPlan {
   readonly logEvery: number;
   /** Skipped steps in a row that end the run; infinite without loss scaling. */
   readonly abortAfter: number;
+  /** Learning rate by 0-based step. */
   readonly rate: (step: number) => number;
+  /** What the rates are made with. */
+  readonly course: Course;
   readonly settings: (plan: Plan, recipe: Recipe) => RunSettings;
 }
 

@@ -294,7 +294,9 @@ export class Session {
     const values = states ?? (await this.executable.readStates());
     const { step, epoch, stepInEpoch, tally, skipsInARow, watch, pins, last, best, seconds, epochSeconds } = this;
     const place = { step, epoch, stepInEpoch, tally, skipsInARow, seconds, epochSeconds };
-    const position: RunPosition = { ...place, watch: watch.state, pins, last, best };
+    const { course, rate } = this.plan;
+    const rates = { course, rate: step > 0 ? rate(step - 1) : undefined };
+    const position: RunPosition = { ...place, ...rates, watch: watch.state, pins, last, best };
     await saveCheckpoint(join(this.options.run, RUN_FILES.checkpoint), this.running.plan, this.settings, position, values);
     watch.keep(step, values);
     this.savedAt = performance.now();

@@ -15,5 +15,9 @@ describe('settings', () => {
       // In order: the last one of a key counts.
       set: ['train.lr=1', 'train.lr=2'],
     });
+    assert.deepEqual(mergeSettings({ set: ['train.epochs=2', 'train.lr=1', 'train.lr=2'] }, { epochs: 3, set: ['train.lr=1'] }), {
+      epochs: 3,
+      set: ['train.lr=2', 'train.lr=1'],
+    });
   });
 });

@@ -33,8 +33,20 @@ describe('overrides', () => {
     assert.deepEqual([train.epochs, train.batch, train.seed, precision.compute, precision.policy], [3, 7, 9, 'f32', 'autocast']);
   });
 
-  it('scale what depends on the number of epochs', () => {
-    assert.deepEqual(recipe({ epochs: 20 }).train.schedule, { kind: 'one_cycle', warmup: 6, divStart: 25, divEnd: 10000 });
+  it('leave what is a share of the run as it is written', () => {
+    assert.deepEqual(recipe({ epochs: 20 }).train.schedule, { kind: 'one_cycle', warmup: 0.3, divStart: 25, divEnd: 10000 });
+  });
+
+  it('take two points of one epoch for a jump, and no third', () => {
+    const points = (text: string) => recipe({ set: [`train.schedule=piecewise(${text})`] }).train.schedule;
+    assert.deepEqual(points('[[60, 1], [60, 0.2]]'), {
+      kind: 'piecewise',
+      points: [
+        [60, 1],
+        [60, 0.2],
+      ],
+    });
+    assert.throws(() => points('[[60, 1], [60, 0.5], [60, 0.2]]'), /point 3 of the schedule, \[60, 0\.2\], is out of order/);
   });
 
   it('drop the loss scaling of fp16 for another format, unless it is set too', () => {

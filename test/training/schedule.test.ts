@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import type { ScheduleSpec } from '../../src/ir/program.js';
-import { learningRate } from '../../src/training/schedule.js';
+import { learningRate, wholeCourse } from '../../src/training/schedule.js';
 
 interface Fixture {
   readonly lr: number;
@@ -14,8 +14,8 @@ const fixture = JSON.parse(readFileSync(new URL('../fixtures/pytorch/schedules.j
 
 function rates(schedule: ScheduleSpec, warmup: number, steps: number): number[] {
   const optimizer = { kind: 'sgd', lr: fixture.lr, momentum: 0, nesterov: false, weightDecay: 0 } as const;
-  const total = fixture.steps_per_epoch * fixture.epochs;
-  return Array.from({ length: steps }, (_, step) => learningRate({ optimizer, schedule, warmup }, step, fixture.steps_per_epoch, total));
+  const course = wholeCourse(fixture.steps_per_epoch * fixture.epochs);
+  return Array.from({ length: steps }, (_, step) => learningRate({ optimizer, schedule, warmup }, step, fixture.steps_per_epoch, course));
 }
 
 describe('learningRate', () => {
@@ -41,6 +41,29 @@ describe('learningRate', () => {
     assert.deepEqual(
       [0, 10, 15, 20, 30, 40, 59].map((step) => Number(at(step).toFixed(12))),
       [0.5, 0.5, 0.75, 1, 0.5, 0, 0],
+    );
+  });
+
+  it('jumps between two points of one epoch: the later holds from there on', () => {
+    const at = (points: [number, number][], step: number): number =>
+      Number((rates({ kind: 'piecewise', points }, 0, step + 1)[step] / fixture.lr).toFixed(12));
+    const inside: [number, number][] = [
+      [0, 1],
+      [2, 1],
+      [2, 0.2],
+      [4, 0],
+    ];
+    assert.deepEqual(
+      [0, 19, 20, 30, 40].map((step) => at(inside, step)),
+      [1, 1, 0.2, 0.1, 0],
+    );
+    const first: [number, number][] = [
+      [1, 1],
+      [1, 0.5],
+    ];
+    assert.deepEqual(
+      [0, 9, 10, 20].map((step) => at(first, step)),
+      [1, 1, 0.5, 0.5],
     );
   });
 

@@ -1,0 +1,92 @@
+import { userError } from '../diagnostics/diagnostic.js';
+import type { ScheduleSpec, TrainSpec } from '../ir/program.js';
+import { type Checkpoint, changedSettings, isRateSetting, type RunSettings } from './checkpoint.js';
+import type { WarningEvent } from './events.js';
+import { type Course, dependsOnLength, learningRate, stretch, wholeCourse } from './schedule.js';
+
+/** The length of a run that goes on. */
+export interface Length {
+  readonly stepsPerEpoch: number;
+  readonly epochs: number;
+  /** As the run was started. */
+  readonly epochsBefore: number | undefined;
+}
+
+export interface Continuation {
+  readonly course: Course;
+  /** What is different from here on. */
+  readonly warning?: WarningEvent;
+}
+
+const SCHEDULE = 'train.schedule.';
+const SHARE = `${SCHEDULE}warmup`;
+
+/** Checkpoints without a course have the rise of `one_cycle` in epochs: as the share of the run that a file has. */
+function asWritten(then: RunSettings, schedule: ScheduleSpec, epochs: number): RunSettings {
+  const rise = Number(then[SHARE]);
+  if (then[`${SCHEDULE}kind`] !== 'one_cycle') return then;
+  const same = schedule.kind === 'one_cycle' && schedule.warmup * epochs === rise;
+  return { ...then, [SHARE]: String(same ? schedule.warmup : rise / epochs) };
+}
+
+/** "10 epochs", or steps where the length was none of epochs. */
+function lengthText(steps: number, stepsPerEpoch: number): string {
+  const epochs = steps / stepsPerEpoch;
+  if (!Number.isInteger(epochs)) return `${steps} steps`;
+  return epochs === 1 ? '1 epoch' : `${epochs} epochs`;
+}
+
+function warning(step: number, message: string, why: string, fix: string): WarningEvent {
+  return { event: 'warning', step: step + 1, code: 'AMP7310', message, why, fix };
+}
+
+/**
+ * The rates of a run that goes on. What they are made of may change: from the next step on the new settings hold, as if they had been the run's
+ * from its start. A schedule that depends on the run's length and is to go on for another length is stretched: the rest of its curve takes the
+ * steps that are left. Throws UserError AMP7210 when nothing is left of the curve.
+ */
+export function continueRates(checkpoint: Checkpoint, now: RunSettings, train: TrainSpec, length: Length): Continuation {
+  const { position } = checkpoint;
+  const { stepsPerEpoch, epochs, epochsBefore = epochs } = length;
+  const totalSteps = stepsPerEpoch * epochs;
+  const before = position.course ?? wholeCourse(stepsPerEpoch * epochsBefore);
+  const then = position.course === undefined ? asWritten(checkpoint.settings, train.schedule, epochsBefore) : checkpoint.settings;
+  const changed = changedSettings(then, now, isRateSetting);
+  const isNewSchedule = changedSettings(then, now, (key) => key.startsWith(SCHEDULE)).length > 0;
+  const { step } = position;
+  const [was, is] = [before.to, totalSteps].map((steps) => lengthText(steps, stepsPerEpoch));
+  if (totalSteps !== before.to && step >= totalSteps) {
+    const why = `${step} steps were taken, and ${is} are ${totalSteps}`;
+    return { course: before, warning: warning(step, 'nothing is left to train', why, 'ask for more epochs: --epochs') };
+  }
+  const isStretched = totalSteps !== before.to && dependsOnLength(train.schedule) && !isNewSchedule && step > 0;
+  if (isStretched && step >= before.to) {
+    throw userError(
+      'AMP7210',
+      `the run was for ${was}, and its schedule is at its end`,
+      `${train.schedule.kind} spreads its rates over the whole run; of ${is} it would have had other rates from the first step on`,
+      `say which rates further epochs have, such as --set train.schedule=constant --set train.lr=${shown(train.optimizer.lr / 10)}, or train anew with --epochs ${epochs}`,
+    );
+  }
+  const course = isNewSchedule || !dependsOnLength(train.schedule) || step === 0 ? wholeCourse(totalSteps) : before;
+  const taken = isStretched ? stretch(before, step, totalSteps) : course;
+  if ((changed.length === 0 && !isStretched) || step === 0) return { course: taken };
+  const clauses = isStretched ? [...changed, `the run was for ${was} and is for ${is}`] : changed;
+  const left = totalSteps - step === 1 ? 'step that is left' : `${totalSteps - step} steps that are left`;
+  const spread = `the rest of ${train.schedule.kind}'s curve is spread over the ${left}, and does not jump`;
+  const next = shown(learningRate(train, step, stepsPerEpoch, taken));
+  const rates = `the rate of step ${step + 1} is ${next}${position.rate === undefined ? '' : `, that of step ${step} was ${shown(position.rate)}`}`;
+  return {
+    course: taken,
+    warning: warning(
+      step,
+      `from step ${step + 1} on the learning rate is another: ${clauses.join(', ')}`,
+      isStretched ? `${spread}; ${rates}` : rates,
+      'nothing, if that is meant; otherwise resume the run with the settings that it had',
+    ),
+  };
+}
+
+function shown(rate: number): string {
+  return String(Number(rate.toPrecision(3)));
+}
