@@ -1,16 +1,14 @@
 import { GraphBuilder } from '../ir/builder.js';
 import type { LossScaling, Recipe } from '../ir/program.js';
 import { orderDeclarations, orderEffectsLast, removeDeadNodes } from '../ir/rewrite.js';
-import type { Attrs, Graph, Node, StateRole, TensorType, ValueId } from '../ir/types.js';
+import type { Attrs, Graph, Node, TensorType, ValueId } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
 import { differentiate } from './differentiate.js';
+import { declareState } from './state.js';
+import { commitStatistics, deferStatistics } from './statistics.js';
 
 const SCALAR: TensorType = { dtype: 'f32', shape: [] };
 const COUNT: TensorType = { dtype: 'i32', shape: [] };
-
-function declareState(builder: GraphBuilder, name: string, type: TensorType, role: StateRole, value: number, why: string): ValueId {
-  return builder.add({ op: 'state', attrs: { name, role, init: 'constant', value }, type, why });
-}
 
 /** What a sigmoid reads, if the value is the result of one: the logarithms of its probabilities are taken of the logits, where they are finite. */
 function beforeSigmoid(builder: GraphBuilder, value: ValueId): ValueId {
@@ -165,18 +163,6 @@ function addScaleUpdate(builder: GraphBuilder, scaler: Scaler, ok: ValueId): voi
   );
 }
 
-/**
- * Running statistics keep their old value on a skipped step, like every other state but the loss scale: each update is made again with the
- * guard, and the unguarded one, which now writes nothing, is dead.
- */
-function guardRunningStatistics(builder: GraphBuilder, ok: ValueId): void {
-  for (const node of builder.nodes.filter(({ op }) => op === 'running_update')) {
-    const { writes: _, ...unwritten } = node.attrs;
-    builder.nodes[node.id] = { ...node, attrs: unwritten };
-    builder.nodes.push({ ...node, id: builder.nodes.length, inputs: [...node.inputs, ok] });
-  }
-}
-
 function finish(builder: GraphBuilder, name: string, outputs: Record<string, ValueId>): Graph {
   return orderEffectsLast(orderDeclarations(removeDeadNodes(builder.finish(name, outputs))));
 }
@@ -202,8 +188,8 @@ export function buildTrainStep(forward: Graph, recipe: Recipe, scaling: LossScal
     );
     outputs.ok = ok;
     outputs.scale = emit(builder, 'scale', [scaler.scale], { factor: 1 }, { why: 'the loss scale of this step, reported' });
-    guardRunningStatistics(builder, ok);
   }
+  commitStatistics(builder, ok, recipe.train.accumulate > 1);
   addOptimizer(builder, conditionGradients(builder, parameters, scaler, recipe.train.clip), recipe, lr, ok);
   if (ok !== undefined) addScaleUpdate(builder, scaler, ok);
   return finish(builder, 'train_step', outputs);
@@ -219,6 +205,7 @@ export function buildAccumulateStep(forward: Graph, recipe: Recipe, scaling: Los
     const sum = declareState(builder, state, p.node.type, 'gradient', 0, 'gradient accumulated over micro-batches');
     emit(builder, 'accumulate', [sum, p.gradient], { writes: [state] }, { ...placeOf(p.node), why: 'adds this micro-batch' });
   }
+  deferStatistics(builder);
   return finish(builder, 'accumulate_step', { loss, correct });
 }
 

@@ -57,8 +57,11 @@ export interface Graph {
   readonly outputs: Readonly<Record<string, ValueId>>;
 }
 
-/** What a `state` node stands for; decides how it is saved, counted and initialised. */
-export type StateRole = 'parameter' | 'statistic' | 'optimizer' | 'gradient' | 'scaler';
+/**
+ * What a `state` node stands for; decides how it is saved, counted and initialised. A `gradient` and a `pending` gather what the micro-batches of
+ * one step add up to, and are zero between steps.
+ */
+export type StateRole = 'parameter' | 'statistic' | 'optimizer' | 'gradient' | 'pending' | 'scaler';
 
 export const BYTES: Readonly<Record<DType, number>> = { f32: 4, f16: 2, bf16: 2, i32: 4, u8: 1, bool: 1 };
 

@@ -172,7 +172,12 @@ export const TRAIN_SETTINGS: readonly Setting[] = [
   scalar('warmup', 'epochs over which the rate first rises from 0, before and times the schedule', { kind: 'number', default: 0, min: 0 }),
   scalar('clip', 'largest global norm of the gradients, applied after unscaling; 0 does not clip', { kind: 'number', default: 0, min: 0 }),
   scalar('batch', 'images of one step (of one micro-batch, with accumulate)', { kind: 'int', default: 64, min: 1, max: 65536 }),
-  scalar('accumulate', 'micro-batches of one optimizer step', { kind: 'int', default: 1, min: 1, max: 65536 }),
+  scalar('accumulate', 'micro-batches of one optimizer step; an overflow in one of them skips the whole step', {
+    kind: 'int',
+    default: 1,
+    min: 1,
+    max: 65536,
+  }),
   scalar('epochs', 'passes over the training images', { kind: 'int', default: 10, min: 1, max: 1_000_000 }),
   scalar('seed', 'of initial weights, shuffling, augmentation and dropout', { kind: 'int', default: 0, min: 0, max: 2 ** 32 - 1 }),
 ];

@@ -27,7 +27,7 @@ export const state: OpDefinition = {
   operands: [],
   attrs: {
     name: { kind: 'string', doc: 'name in checkpoints' },
-    role: { kind: 'string', doc: 'parameter, statistic, optimizer, gradient or scaler' },
+    role: { kind: 'string', doc: 'parameter, statistic, optimizer, gradient, pending or scaler' },
     init: { kind: 'string', doc: 'uniform or constant' },
     value: { kind: 'number', doc: 'bound of the uniform distribution [-value, value), or the constant' },
   },

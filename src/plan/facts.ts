@@ -10,7 +10,7 @@ export type Phase = (typeof PHASES)[number];
 
 /** Bookkeeping between the gradients and the optimizer. */
 const CONDITIONING = new Set(['all_finite', 'unscale', 'global_norm', 'clip_by_norm']);
-const UPDATE_ROLES = new Set<unknown>(['optimizer', 'scaler', 'gradient']);
+const UPDATE_ROLES = new Set<unknown>(['optimizer', 'scaler', 'gradient', 'pending']);
 
 export function phaseOf(node: Node): Phase {
   if (node.gradOf !== undefined) return 'backward';

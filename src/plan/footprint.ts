@@ -28,6 +28,7 @@ const STATE_CLASS: Readonly<Record<StateRole, MemoryClass>> = {
   optimizer: 'optimizer',
   scaler: 'optimizer',
   gradient: 'gradients',
+  pending: 'statistics',
 };
 
 /** By stored value: its class. */

@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 import { type UserError, userError } from '../diagnostics/diagnostic.js';
 import type { Recipe, StoredPin } from '../ir/program.js';
+import { elementCount } from '../ir/types.js';
 import type { Plan } from '../plan/plan.js';
 import { readSafetensors, type Tensor, writeSafetensors } from './safetensors.js';
 import type { Course } from './schedule.js';
@@ -133,6 +134,13 @@ export async function checkpointPins(path: string): Promise<readonly StoredPin[]
   return metadata.position === undefined ? undefined : (JSON.parse(metadata.position) as RunPosition).pins;
 }
 
+/** Checkpoints of older versions lack the pending moves of running statistics, which are zero between steps. */
+function withPending(plan: Plan, tensors: ReadonlyMap<string, Tensor>): ReadonlyMap<string, Tensor> {
+  const pending = planStates(plan).filter(({ role }) => role === 'pending');
+  const zeros = pending.map(({ name, shape }): [string, Tensor] => [name, { shape, data: new Float32Array(elementCount(shape)) }]);
+  return new Map([...zeros, ...tensors]);
+}
+
 /**
  * Reads a checkpoint that belongs to exactly this plan and, rates aside, these settings. Throws UserError: AMP7201 the file is damaged, AMP7203 there
  * is none, it is not a checkpoint, or it belongs to another run, with what differs.
@@ -140,7 +148,7 @@ export async function checkpointPins(path: string): Promise<readonly StoredPin[]
 export async function loadCheckpoint(path: string, plan: Plan, settings: RunSettings): Promise<Checkpoint> {
   if (!(await hasCheckpoint(path)))
     throw refused(path, 'there is no such file', 'start the run without --resume, or name the folder of a run');
-  const { tensors, metadata } = await readSafetensors(path);
+  const { tensors: read, metadata } = await readSafetensors(path);
   if (metadata.format !== FORMAT || metadata.settings === undefined || metadata.position === undefined) {
     throw refused(path, `its format is ${metadata.format ?? 'unknown'}, not ${FORMAT}`, 'to start from weights alone use --init');
   }
@@ -153,6 +161,7 @@ export async function loadCheckpoint(path: string, plan: Plan, settings: RunSett
       'resume with the settings of the run, or start a new one with --out',
     );
   }
+  const tensors = withPending(plan, read);
   const clauses = differences(planStates(plan), tensors);
   if (clauses.length > 0 || then[LAYERS] !== settings[LAYERS]) {
     throw refused(

@@ -8,7 +8,7 @@ import { callInDoubles, type Doubles, initialDoubles, randomInputs } from '../su
 const MICRO = 2;
 const COUNT = 3;
 
-/** No batch norm and no dropout: they see micro-batches, and may. */
+/** No batch norm and no dropout: they see micro-batches. */
 const model: Model = ({ image, call }) => {
   const x = call('relu', call('max_pool2d', call('conv2d', image, { channels: 4, kernel: 3 }), { kernel: 2 }));
   return call('linear', call('tanh', call('linear', call('flatten', x), { features: 6 })), { features: 10 });
@@ -53,6 +53,30 @@ describe('gradient accumulation', () => {
       }
     });
   }
+
+  it('moves running statistics as one micro-batch after the other does, at the end of the step', () => {
+    const normed: Model = ({ image, call }) =>
+      call('linear', call('flatten', call('batch_norm', image, { momentum: 0.3 }, { as: 'bn' })), { features: 10 });
+    const statisticsWith = (accumulate: number) => {
+      const program = programOf(normed, { batch: MICRO, train: { optimizer: OPTIMIZERS.sgd!, accumulate } });
+      const last = buildTrainStep(program.train, program.recipe, { kind: 'none' }, MICRO);
+      const micro = accumulate === 1 ? last : buildAccumulateStep(program.train, program.recipe, { kind: 'none' }, MICRO);
+      const states = initialDoubles(micro, last);
+      const seen = [];
+      for (let i = 0; i < 2 * COUNT; i += 1) {
+        callInDoubles(i % accumulate === accumulate - 1 ? last : micro, randomInputs(program, i, { lr: 0 }), states);
+        seen.push(['bn.running_mean', 'bn.running_var'].flatMap((name) => [...states.get(name)!]));
+      }
+      return seen;
+    };
+    const [one, all] = [statisticsWith(1), statisticsWith(COUNT)];
+    for (const step of [0, 1]) {
+      const [first, end] = [step * COUNT, step * COUNT + COUNT - 1] as const;
+      const before = step === 0 ? [0, 0, 0, 1, 1, 1] : all[first - 1];
+      for (let i = first; i < end; i += 1) assert.deepEqual(all[i], before, 'they wait for the end');
+      for (const [i, value] of all[end]!.entries()) assert.ok(Math.abs(value - one[end]![i]!) < 1e-12, `${value}, not ${one[end]![i]}`);
+    }
+  });
 
   it('starts the next step from zero', () => {
     const states = inMicroBatches('adam', { kind: 'none' }, 0);

@@ -7,6 +7,7 @@ import { DYNAMIC, OPTIMIZERS } from '../support/configurations.js';
 import { miniResnet } from '../support/models.js';
 import { type Model, type ProgramOptions, planOf, programOf } from '../support/network.js';
 import { initialDoubles, randomInputs } from '../support/run.js';
+import { assertSkipsWhole } from '../support/skipped-step.js';
 
 const linear: Model = ({ image, call }) => call('linear', call('flatten', image), { features: 10 }, { as: 'fc' });
 
@@ -93,6 +94,9 @@ describe('loss scaling', () => {
       }
     });
   }
+
+  it('leaves statistics and sums alone, to the bit, whichever micro-batch of a step overflows', () =>
+    assertSkipsWhole((plan) => createBackend().load(plan)));
 
   it('an overflow in an earlier micro-batch skips the step, and the next one starts clean', async () => {
     const executable = await load(linear, { ...SMALL, ...scaling({ init: 8 }), train: { accumulate: 2 } });

@@ -4,6 +4,7 @@ import { createBackend } from '../../src/runtime/cpu/index.js';
 import { initialStates } from '../../src/training/states.js';
 import { simpleCnn } from '../support/models.js';
 import { planOf } from '../support/network.js';
+import { assertSkipsWhole } from '../support/skipped-step.js';
 
 const plan = planOf(simpleCnn, { batch: 2 });
 const inputs = { image: new Uint8Array(2 * 8 * 8 * 3).fill(100), label: Int32Array.of(1, 2), lr: Float32Array.of(1e-3) };
@@ -59,6 +60,9 @@ describe('a plan on the cpu', function () {
     assert.equal(first?.function, 'train_step');
     assert.ok(Number.isInteger(first!.node));
   });
+
+  it('leaves statistics and sums alone, to the bit, whichever micro-batch of a step overflows', () =>
+    assertSkipsWhole((other) => createBackend().load(other, { threads: 2 }))).timeout(300_000);
 
   it('reads tensor outputs of the last call', async () => {
     await executable.call('eval_step', { image: inputs.image, label: inputs.label });

@@ -7,6 +7,7 @@ import { DYNAMIC, OPTIMIZERS } from '../support/configurations.js';
 import { miniResnet } from '../support/models.js';
 import { type Model, type ProgramOptions, planOf, programOf } from '../support/network.js';
 import { randomInputs } from '../support/run.js';
+import { assertSkipsWhole } from '../support/skipped-step.js';
 import { loadTensorflow, requireTensorflow } from './support.js';
 
 const linear: Model = ({ image, call }) =>
@@ -102,6 +103,8 @@ describe('a plan on TensorFlow', function () {
       }
     });
   }
+
+  it('leaves statistics and sums alone, to the bit, whichever micro-batch of a step overflows', () => assertSkipsWhole(loadTensorflow));
 
   it('finds the first value that is not finite', async () => {
     const options = { ...EXPLOSIVE };

@@ -18,6 +18,7 @@ import { initialStates } from '../../src/training/states.js';
 import { miniResnet, simpleCnn } from '../support/models.js';
 import { type Model, programOf, SGD } from '../support/network.js';
 import { randomInputs } from '../support/run.js';
+import { assertSkipsWhole } from '../support/skipped-step.js';
 import { needAdapter } from './adapter.js';
 
 /** Every kind of kernel once: a convolution with a fused pool, one with batch norm, a matrix product. */
@@ -161,6 +162,9 @@ describe('the webgpu backend', function () {
       for (const [name, elements] of await executable.readStates()) assert.deepEqual(elements, first.get(name), name);
     });
   });
+
+  it('leaves statistics and sums alone, to the bit, whichever micro-batch of a step overflows', () =>
+    assertSkipsWhole((plan) => loadPlan(plan, {})));
 
   const forms = [
     ['a residual network', miniResnet, 'the kernels of this adapter', {}],

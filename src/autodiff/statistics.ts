@@ -1,0 +1,79 @@
+import type { GraphBuilder } from '../ir/builder.js';
+import { type Node, numberAttr, stringAttr, type ValueId } from '../ir/types.js';
+import { emit } from '../ops/emit.js';
+import { declareState } from './state.js';
+
+/** A `running_update` of the forward graph: running' = (1 - momentum) * running + momentum * correction * batch, per channel, f32. */
+interface Update {
+  readonly node: Node;
+  readonly state: string;
+  readonly running: ValueId;
+  readonly batch: ValueId;
+  readonly momentum: number;
+  readonly correction: number;
+}
+
+/** The updates of the forward graph, which no longer write: nothing reads their results, so they are dead unless they are made again. */
+function takeUpdates(builder: GraphBuilder): Update[] {
+  return builder.nodes
+    .filter(({ op }) => op === 'running_update')
+    .map((node): Update => {
+      const { writes: _, ...unwritten } = node.attrs;
+      builder.nodes[node.id] = { ...node, attrs: unwritten };
+      const [running, batch] = node.inputs as [ValueId, ValueId];
+      const [momentum, correction] = [numberAttr(node.attrs, 'momentum'), numberAttr(node.attrs, 'correction')];
+      return { node, state: stringAttr(builder.node(running).attrs, 'name'), running, batch, momentum, correction };
+    });
+}
+
+function placeOf({ layer, loc }: Node) {
+  return { layer, ...(loc && { loc }) };
+}
+
+/** By how much the earlier micro-batches of a step have moved a running statistic. */
+function declarePending(builder: GraphBuilder, { state, node }: Update): { readonly pending: ValueId; readonly name: string } {
+  const name = `${state}.pending`;
+  return {
+    name,
+    pending: declareState(builder, name, node.type, 'pending', 0, 'what the earlier micro-batches move a running statistic by'),
+  };
+}
+
+/**
+ * In a micro-batch before the last: running statistics stay as they are until the whole step is known to be finite, and what the micro-batch
+ * moves them by is kept beside them: pending' = (1 - momentum) * pending + momentum * (correction * batch - running).
+ */
+export function deferStatistics(builder: GraphBuilder): void {
+  for (const update of takeUpdates(builder)) {
+    const { pending, name } = declarePending(builder, update);
+    // No layer: a pin of the layer must not lower the difference.
+    const unbiased = emit(builder, 'scale', [update.batch], { factor: update.correction }, { why: 'the unbiased statistic' });
+    const distance = emit(builder, 'sub', [unbiased, update.running], {}, { why: 'how far it is from the running one' });
+    const attrs = { momentum: update.momentum, correction: 1, writes: [name] };
+    emit(builder, 'running_update', [pending, distance], attrs, { ...placeOf(update.node), why: 'waits for the end of the step' });
+  }
+}
+
+/**
+ * In the last micro-batch of a step: every running statistic moves by what all micro-batches of the step move it, one after the other, or not at
+ * all where `ok` is false. `isAccumulated`: there are micro-batches before this one.
+ */
+export function commitStatistics(builder: GraphBuilder, ok: ValueId | undefined, isAccumulated: boolean): void {
+  if (ok === undefined && !isAccumulated) return;
+  const guard = ok === undefined ? [] : [ok];
+  for (const update of takeUpdates(builder)) {
+    const { node, state, running, batch, momentum, correction } = update;
+    if (!isAccumulated) {
+      builder.add({ ...node, inputs: [running, batch, ...guard] });
+      continue;
+    }
+    const { pending, name } = declarePending(builder, update);
+    const before = emit(builder, 'add', [running, pending], {}, { why: 'as the earlier micro-batches leave the statistic' });
+    const kept = emit(builder, 'scale', [before], { factor: 1 - momentum }, { why: 'the share of it that stays' });
+    const gained = emit(builder, 'scale', [batch], { factor: momentum * correction }, { why: 'the share of this micro-batch' });
+    const moved = emit(builder, 'add', [kept, gained], {}, { why: 'as the step leaves the statistic' });
+    const attrs = { momentum: 1, correction: 1, writes: [state] };
+    emit(builder, 'running_update', [running, moved, ...guard], attrs, { ...placeOf(node), why: 'takes it over whole' });
+    emit(builder, 'reset', [pending], { writes: [name] }, { ...placeOf(node), why: 'the next step starts from zero' });
+  }
+}
