@@ -1,19 +1,10 @@
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { closest, listNames } from '../diagnostics/suggest.js';
+import { matchesLayer } from '../ir/pattern.js';
 import { LOSS_KINDS } from '../ir/program.js';
 import type { Graph } from '../ir/types.js';
 import { isOpName } from '../ops/index.js';
 import type { KeepItem } from '../parser/ast.js';
-
-/** As in the precision pass: a layer's path or the path of what it is part of, with `*` for any text. */
-function matchesLayer(pattern: string): (layer: string) => boolean {
-  const source = pattern
-    .split('*')
-    .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
-    .join('.*');
-  const expression = new RegExp(`^${source}(\\..*)?$`);
-  return (layer) => expression.test(layer);
-}
 
 /** Reports pins that name neither an op nor a layer of the model. */
 export function checkPins(pins: readonly KeepItem[], graph: Graph, sink: DiagnosticSink): void {
@@ -22,7 +13,7 @@ export function checkPins(pins: readonly KeepItem[], graph: Graph, sink: Diagnos
   const ops = [...new Set(graph.nodes.map((node) => node.op)), ...LOSS_KINDS];
   for (const { pattern } of pins) {
     const { text } = pattern;
-    if (text === '' || isOpName(text) || layers.some(matchesLayer(text))) continue;
+    if (text === '' || isOpName(text) || layers.some((layer) => matchesLayer(text, layer))) continue;
     sink.error('AMP4008', pattern.span, `\`${text}\` matches no op and no layer of the model`, pinHelp(text, [...ops, ...layers], layers));
   }
 }

@@ -1,9 +1,9 @@
 import { closest } from '../diagnostics/suggest.js';
+import { matchesGlob, matchesLayer } from '../ir/pattern.js';
 import type { DType, Node } from '../ir/types.js';
 import { isFloat } from '../ir/types.js';
 import { formatBytes, parseBytes } from '../numeric/bytes.js';
 import { isOpName, OPS } from '../ops/index.js';
-import { layerPattern } from '../precision/pins.js';
 import { type RuleId, ruleOf } from '../precision/rules.js';
 import { castFacts, type Phase, phaseOf, readersOf, scalingFact, trainStep, valueLabel } from './facts.js';
 import { footprint, type MemoryClass } from './footprint.js';
@@ -98,7 +98,7 @@ function functionOf(plan: Plan, name: FunctionName | undefined): PlanFunction | 
 
 function matches(node: Node, { op, layer, phase }: Selection): boolean {
   if (op !== undefined && !many(op).includes(node.op)) return false;
-  if (layer !== undefined && !many(layer).some((pattern) => layerPattern(pattern).test(node.layer))) return false;
+  if (layer !== undefined && !many(layer).some((pattern) => matchesLayer(pattern, node.layer))) return false;
   return phase === undefined || phaseOf(node) === phase;
 }
 
@@ -114,7 +114,7 @@ function unknownName({ functions }: Plan, { op = [], layer = [] }: Selection, of
     return found === undefined ? '' : `: did you mean \`${found}\`?`;
   };
   const layers = [...new Set(nodes.map((node) => node.layer))].filter((name) => name !== '');
-  const noLayer = many(layer).find((pattern) => !layers.some((name) => layerPattern(pattern).test(name)));
+  const noLayer = many(layer).find((pattern) => !layers.some((name) => matchesLayer(pattern, name)));
   if (noLayer !== undefined)
     return `the plan has no layer \`${noLayer}\`${near(noLayer, layers) || `: it has ${layers.slice(0, 12).join(', ')}${layers.length > 12 ? ', …' : ''}`}`;
   const noOp = many(op).find((name) => !isOpName(name));
@@ -157,21 +157,12 @@ function formatProblems(fn: PlanFunction, property: FormatProperty): string | un
   return undefined;
 }
 
-function textPattern(pattern: string): RegExp {
-  return new RegExp(
-    `^${pattern
-      .split('*')
-      .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
-      .join('.*')}$`,
-  );
-}
-
 function castProblems(fn: PlanFunction, property: CastsProperty): string | undefined {
   const { of, to } = property;
   const found = castFacts(fn).filter(
     ({ node, value }) =>
       matches(node, { ...property, op: undefined }) &&
-      (of === undefined || textPattern(of).test(value)) &&
+      (of === undefined || matchesGlob(of, value)) &&
       (to === undefined || node.type.dtype === to),
   );
   const problem = outside(found.length, property);

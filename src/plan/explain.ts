@@ -1,10 +1,10 @@
 import { userError } from '../diagnostics/diagnostic.js';
 import { suggestion } from '../diagnostics/suggest.js';
+import { matchesLayer } from '../ir/pattern.js';
 import { printNodeWith, valueNames } from '../ir/print.js';
 import { BYTES, byteLength, formatType, isFloat, type Loc, type Node, precisionName } from '../ir/types.js';
 import { formatBytes } from '../numeric/bytes.js';
 import { opDefinition } from '../ops/index.js';
-import { layerPattern } from '../precision/pins.js';
 import { RULES, type RuleId, ruleOf } from '../precision/rules.js';
 import { castFacts, type Phase, phaseOf, placements, readersOf, trainStep, valueLabel } from './facts.js';
 import { storageRoot } from './fuse.js';
@@ -92,8 +92,7 @@ function sentence(fn: PlanFunction, node: Node, destinations: Destinations): str
 /** Layers of the training step that a name or pattern means. Throws UserError AMP4301 when there are none. */
 function matchLayers(fn: PlanFunction, pattern: string): readonly string[] {
   const layers = layerNames(fn);
-  const expression = layerPattern(pattern);
-  const found = layers.filter((layer) => expression.test(layer));
+  const found = layers.filter((layer) => matchesLayer(pattern, layer));
   if (found.length > 0) return found;
   throw userError(
     'AMP4301',

@@ -1,4 +1,5 @@
 import { userError } from '../diagnostics/diagnostic.js';
+import { matchesLayer } from '../ir/pattern.js';
 import type { Pin } from '../ir/program.js';
 import type { Graph, Node } from '../ir/types.js';
 import { isOpName } from '../ops/index.js';
@@ -8,26 +9,17 @@ export function forwardOp(op: string): string {
   return op.replace(/_(input_|weight_)?grad$/, '');
 }
 
-/** What a layer pattern means: the layer itself, or all layers of a block; `*` stands for any text. */
-export function layerPattern(pattern: string): RegExp {
-  const source = pattern
-    .split('*')
-    .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
-    .join('.*');
-  return new RegExp(`^${source}(\\..*)?$`);
-}
-
 /** The pin that names the node's op or layer; the last one written wins. The step's own bookkeeping, which has no layer, keeps its formats. */
 export function findPin(node: Node, pins: readonly Pin[]): Pin | undefined {
   if (node.layer === '') return undefined;
-  return pins.findLast((pin) => forwardOp(node.op) === pin.pattern || layerPattern(pin.pattern).test(node.layer));
+  return pins.findLast((pin) => forwardOp(node.op) === pin.pattern || matchesLayer(pin.pattern, node.layer));
 }
 
 /** Refuses a pin that names neither an op of the table nor a layer of the training step: it would protect nothing. Throws UserError. */
 export function checkPins(graph: Graph, pins: readonly Pin[]): void {
   const layers = [...new Set(graph.nodes.map((node) => node.layer).filter((layer) => layer !== ''))];
   for (const pin of pins) {
-    if (isOpName(pin.pattern) || layers.some((layer) => layerPattern(pin.pattern).test(layer))) continue;
+    if (isOpName(pin.pattern) || layers.some((layer) => matchesLayer(pin.pattern, layer))) continue;
     throw userError(
       'AMP4101',
       pin.reason === undefined

@@ -1,6 +1,6 @@
 import { type Source, UserError } from '../../diagnostics/diagnostic.js';
+import { matchesGlob, matchesLayer } from '../../ir/pattern.js';
 import { F16_LEAST_EXPONENT } from '../../precision/exponents.js';
-import { layerPattern } from '../../precision/pins.js';
 import { calibrate } from '../calibrate.js';
 import type { ValueCalibration } from '../calibration.js';
 import type { CompileOptions } from '../compile.js';
@@ -22,11 +22,6 @@ export interface UnderflowProperty {
   /** Another data set, such as `shapes`, which needs no download. */
   readonly data?: string;
   readonly backend?: CompileOptions['backend'];
-}
-
-function textPattern(pattern: string): RegExp {
-  const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`);
 }
 
 /** The layers that a value has to do with: where it is computed, and whose result or parameter it is or is the gradient of. */
@@ -67,8 +62,8 @@ export async function underflowProblem(source: Source, options: CompileOptions, 
     const named = values.filter(
       (value) =>
         value.phase === phase &&
-        (layer === undefined || layersOf(value).some((name) => layerPattern(layer).test(name))) &&
-        (pattern === undefined || textPattern(pattern).test(value.value)),
+        (layer === undefined || layersOf(value).some((name) => matchesLayer(layer, name))) &&
+        (pattern === undefined || matchesGlob(pattern, value.value)),
     );
     if (named.length === 0)
       return `it matches no value of the training step: there are ${listed(values.filter((value) => value.phase === phase))}`;
