@@ -43,7 +43,7 @@ describe('emitC', () => {
   it('shares the code of groups that differ only in where their values are', () => {
     const { text } = emitC(planOf(twins()), TARGET);
     assert.equal(text.match(/^static void k_second/gm), null);
-    assert.equal(text.match(/^ *k_first_avg_pool2d_launch\(ctx, \(void/gm)?.length, 2);
+    assert.equal(text.match(/^ *\{k_first_avg_pool2d_launch, /gm)?.length, 2);
   });
 
   it('is the same text every time', () => {

@@ -50,7 +50,7 @@ interface Prelude {
 async function loadPrelude(isa: InstructionSet): Promise<Prelude> {
   const compiler = (await compilerNamed())!;
   const target = targetFor(isa, (await detectTarget(compiler)).arch);
-  const text = `${prelude(target, { states: 1, arena: 1, workspace: 1, groups: 1 })}${WRAPPERS}`;
+  const text = `${prelude(target, { states: 1, arena: 1, workspace: 1, groups: 1, places: 0 })}${WRAPPERS}`;
   const { path } = await buildLibrary(text, compiler, target, ['-Wno-unused-function']);
   const library = koffi.load(path);
   const widen = library.func('void widen(int format, const void *in, void *out, int64_t count, int64_t n)');

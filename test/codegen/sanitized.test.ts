@@ -50,7 +50,7 @@ describe('generated C under sanitizers', function () {
       /AddressSanitizer/,
     ],
     'a read of what nothing wrote': [
-      (text) => text.replaceAll('int first = INT32_MAX;', 'int first = INT32_MAX; *(int32_t *)states = *(const int32_t *)arena;'),
+      (text) => text.replaceAll('int first = INT32_MAX;', 'int first = INT32_MAX; *(int32_t *)ctx->states = *(const int32_t *)ctx->arena;'),
       /exit code 6\n(output|byte) /,
     ],
   };

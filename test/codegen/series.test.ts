@@ -42,7 +42,7 @@ static int call_function(ampc_context *ctx, int function, char *inputs, double *
 async function openEcho(isa: InstructionSet, threads: number): Promise<NativePlan> {
   const compiler = (await compilerNamed())!;
   const target = targetFor(isa, (await detectTarget(compiler)).arch);
-  const sizes = { states: 64, arena: 64, workspace: 64, groups: 1 };
+  const sizes = { states: 64, arena: 64, workspace: 64, groups: 1, places: 0 };
   const text = [prelude(target, sizes), ECHO, EXPORTS, emitSeries([layoutFor([9, 11, 5])])].join('\n');
   const { path } = await buildLibrary(text, compiler, target, ['-Werror']);
   return openLibrary(path, { threads, scratch: 64 });

@@ -2,12 +2,13 @@ import { printNodeWith, printSignature, valueNames } from '../../ir/print.js';
 import { elementCount, isFloat, type Node } from '../../ir/types.js';
 import type { Group, Plan, PlanFunction } from '../../plan/plan.js';
 import type { KernelMethod } from '../../plan/work.js';
+import { BufferTable, callFunction } from './buffers.js';
 import { emitContraction } from './contraction.js';
 import { C_TYPE, KERNEL_NAME, type Kernel, KernelContext, rootOf, type StepContext } from './kernel.js';
 import { type FunctionLayout, layoutFunction, layoutStates, type StateLayout } from './layout.js';
 import { EXPORTS, prelude } from './prelude.js';
 import { emitSeries } from './series.js';
-import { emitStages } from './stages.js';
+import { emitStages } from './stage-launch.js';
 import type { Target } from './target.js';
 import { indent } from './text.js';
 import { FreeSpace, type ScratchNeed } from './workspace.js';
@@ -73,35 +74,39 @@ class Kernels {
   }
 }
 
+/** Plan lines that lead a kernel; the update of a deep network has thousands. */
+const COMMENTED = 64;
+
 function planComment(fn: PlanFunction, group: Group, names: readonly string[]): string {
-  const lines = group.nodes.map((id) => ` *   ${printNodeWith(fn.graph.nodes[id]!, names)}`.replaceAll('*/', '* /'));
-  return ['/*', ` * ${fn.name}: ${group.name} (${group.kind})`, ...lines, ' */'].join('\n');
+  const lines = group.nodes.slice(0, COMMENTED).map((id) => ` *   ${printNodeWith(fn.graph.nodes[id]!, names)}`.replaceAll('*/', '* /'));
+  const more = group.nodes.length > COMMENTED ? [` *   and ${group.nodes.length - COMMENTED} more`] : [];
+  return ['/*', ` * ${fn.name}: ${group.name} (${group.kind})`, ...lines, ...more, ' */'].join('\n');
 }
 
-/** The statements that check what a group stored for infinities and NaNs. */
-function traceStatements(context: KernelContext): string[] {
+/** Rows of the table of what a trace looks at: the floats that a group stored. */
+function tracedValues(context: KernelContext, buffers: BufferTable): string[] {
   return context.group.stores
     .filter((id) => isFloat(context.type(id).dtype))
     .map((id) => {
       const { dtype, shape } = context.type(id);
-      return `if (trace & 1) first = trace_${dtype}((const ${C_TYPE[dtype]} *)(${context.place(id)}), ${elementCount(shape)}, ${id}, first);`;
+      return `  {trace_${dtype}, ${buffers.single(context.place(id), 'traced')}, ${id}, ${elementCount(shape)}},`;
     });
 }
 
-function outputStatements(step: StepContext): string[] {
+function outputStatements(step: StepContext, buffers: BufferTable): string[] {
   const { fn, layout } = step;
   return layout.scalars.map((name, i) => {
     const node = fn.graph.nodes[rootOf(fn, fn.graph.outputs[name]!)]!;
-    return `outputs[${i}] = ${scalarOutput(node, layout)};`;
+    return `outputs[${i}] = ${scalarOutput(node, layout, buffers)};`;
   });
 }
 
-function scalarOutput(node: Node, layout: FunctionLayout): string {
+function scalarOutput(node: Node, layout: FunctionLayout, buffers: BufferTable): string {
   if (node.op === 'constant') return String(node.attrs.value);
   const place = layout.places.get(node.id);
   if (place === undefined) throw new Error(`output %${node.id} is not in memory`);
   const { dtype } = node.type;
-  const value = `*(const ${C_TYPE[dtype]} *)(${place})`;
+  const value = `*(const ${C_TYPE[dtype]} *)ctx->buffers[${buffers.single(place, 'output')}]`;
   return dtype === 'f16' || dtype === 'bf16' ? `(double)${dtype}_to_f32(${value})` : `(double)${value}`;
 }
 
@@ -113,10 +118,17 @@ interface EmittedFunction {
   readonly methods: readonly (KernelMethod | undefined)[];
 }
 
-function emitFunction(step: StepContext, kernels: Kernels, planned: number): EmittedFunction {
+/** A constant table of a function, and the expression that a call of `run_calls` takes for it. */
+function constantTable(type: string, name: string, rows: readonly string[]): { readonly text: string; readonly argument: string } {
+  if (rows.length === 0) return { text: '', argument: 'NULL' };
+  return { text: [`static const ${type} ${name}[] = {`, ...rows, '};', ''].join('\n'), argument: name };
+}
+
+function emitFunction(step: StepContext, kernels: Kernels, buffers: BufferTable, planned: number): EmittedFunction {
   const { fn } = step;
   const names = valueNames(fn.graph);
-  const body: string[] = [];
+  const rows: string[] = [];
+  const traced: string[] = [];
   const space = new FreeSpace(fn, planned);
   const scratch: ScratchNeed[] = [];
   const methods: (KernelMethod | undefined)[] = [];
@@ -127,30 +139,31 @@ function emitFunction(step: StepContext, kernels: Kernels, planned: number): Emi
     methods.push(kernel.method);
     const work = space.place(group.index, context.workspaceBytes);
     arena = Math.max(arena, work + context.workspaceBytes);
-    const need = context.scratchBytes;
-    if (kernel.launch !== '') {
-      const launch = kernels.add(fn, group, kernel, planComment(fn, group, names));
-      const table = context.table.length === 0 ? 'NULL' : `(void *const[]){${context.table.join(', ')}}`;
-      if (context.workspaceBytes > 0) body.push(`work = arena + ${work};`);
-      if (need > 0) {
-        const { offset, end } = space.largest(group.index, { offset: work, end: work + context.workspaceBytes });
-        body.push(`use_scratch(ctx, ${need}, arena + ${offset});`);
-        scratch.push({ need, free: end - offset });
-      }
-      body.push(`${launch}(ctx, ${table});`);
+    const idle = kernel.launch === '';
+    const need = idle ? 0 : context.scratchBytes;
+    const launch = idle ? 'NULL' : kernels.add(fn, group, kernel, planComment(fn, group, names));
+    const pointers = idle ? 0 : buffers.add(context.table, work, `${fn.name}: ${group.name}`);
+    let borrowed = 0;
+    if (need > 0) {
+      const { offset, end } = space.largest(group.index, { offset: work, end: work + context.workspaceBytes });
+      borrowed = offset;
+      scratch.push({ need, free: end - offset });
     }
-    body.push(...traceStatements(context), `if (trace & 2) mark_time(ctx, ${group.index});`);
+    const looks = tracedValues(context, buffers);
+    traced.push(...looks);
+    rows.push(`  {${[launch, pointers, looks.length, need, borrowed].join(', ')}}, /* ${group.name} */`);
   }
+  const calls = constantTable('kernel_call', `calls_of_${fn.name}`, rows);
+  const values = constantTable('traced_value', `values_of_${fn.name}`, traced);
   const text = [
     `/* ${printSignature(fn.graph, names)} */`,
-    `static int run_${fn.name}(ampc_context *ctx, char *inputs, double *outputs, int trace) {`,
-    '  char *const states = ctx->states, *const arena = ctx->arena, *work = arena;',
-    '  int first = INT32_MAX;',
-    '  (void)states, (void)arena, (void)work, (void)inputs, (void)outputs;',
-    '  if (trace & 2) mark_time(ctx, -1);',
-    ...indent(body),
-    ...indent(outputStatements(step)),
-    '  return first == INT32_MAX ? 0 : first + 1;',
+    calls.text,
+    values.text,
+    `static int run_${fn.name}(ampc_context *ctx, double *outputs, int trace) {`,
+    `  const int result = run_calls(ctx, ${calls.argument}, ${rows.length}, ${values.argument}, trace);`,
+    '  (void)outputs;',
+    ...indent(outputStatements(step, buffers)),
+    '  return result;',
     '}',
     '',
   ].join('\n');
@@ -172,6 +185,7 @@ function header(plan: Plan, target: Target, sizes: CSource['memory']): string {
 export function emitC(plan: Plan, target: Target): CSource {
   const states = layoutStates(plan);
   const kernels = new Kernels();
+  const buffers = new BufferTable();
   const layouts: FunctionLayout[] = [];
   const texts: string[] = [];
   const methods: EmittedFunction['methods'][] = [];
@@ -180,7 +194,7 @@ export function emitC(plan: Plan, target: Target): CSource {
   let arena = planned;
   for (const fn of plan.functions) {
     const layout = layoutFunction(fn, states);
-    const emitted = emitFunction({ fn, layout, states, target }, kernels, planned);
+    const emitted = emitFunction({ fn, layout, states, target }, kernels, buffers, planned);
     layouts.push(layout);
     texts.push(emitted.text);
     methods.push(emitted.methods);
@@ -189,21 +203,16 @@ export function emitC(plan: Plan, target: Target): CSource {
   }
   const memory = { states: states.bytes, arena: planned, workspace: arena - planned, scratch };
   const groups = Math.max(1, ...plan.functions.map((fn) => fn.groups.length));
-  const cases = layouts.map((layout, i) => `    case ${i}: return run_${layout.name}(ctx, inputs, outputs, trace);`);
   const text = [
     header(plan, target, memory),
-    prelude(target, { ...memory, groups }),
+    prelude(target, { ...memory, groups, places: buffers.length }),
     ...kernels.declarations,
     '',
     ...kernels.sections,
     '#if IN_PART(0)',
+    buffers.emit(),
     ...texts,
-    'static int call_function(ampc_context *ctx, int function, char *inputs, double *outputs, int trace) {',
-    '  switch (function) {',
-    ...cases,
-    '    default: return -1;',
-    '  }',
-    '}',
+    callFunction(layouts),
     EXPORTS,
     emitSeries(layouts),
     '#endif',

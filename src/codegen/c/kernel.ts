@@ -55,6 +55,11 @@ export class KernelContext {
   readonly #consumed: ReadonlySet<ValueId>;
   readonly #spills: Map<ValueId, string>;
   readonly #entries: string[];
+  /** By place: its position among the entries. */
+  readonly #positions = new Map<string, number>();
+  /** By value: its number in the names of variables. */
+  readonly #numbers = new Map<ValueId, number>();
+  readonly #anchor: Node;
   #workspace: { bytes: number };
   #scratch: { bytes: number };
 
@@ -69,6 +74,7 @@ export class KernelContext {
     this.#workspace = parent === undefined ? { bytes: 0 } : parent.#workspace;
     this.#scratch = parent === undefined ? { bytes: 0 } : parent.#scratch;
     this.#entries = [];
+    this.#anchor = parent === undefined ? anchorOf(step.fn, group) : parent.#anchor;
   }
 
   /** A context with a buffer table of its own, for a function that is called with a part of the group's table. */
@@ -82,17 +88,19 @@ export class KernelContext {
 
   /** The node that the group's kernel is about: its contraction, or else its first. */
   get anchor(): Node {
-    const nodes = this.group.nodes.map((id) => this.node(id));
-    return nodes.find(({ op }) => opDefinition(op).kind === 'contraction') ?? nodes[0]!;
+    return this.#anchor;
   }
 
   type(id: ValueId): TensorType {
     return this.node(id).type;
   }
 
-  /** Position of a value among the group's nodes: names variables alike in alike groups. */
+  /** Number of a value in the order in which this context first named one: names variables alike in alike loops and groups. */
   member(id: ValueId): number {
-    return this.group.nodes.indexOf(id);
+    const known = this.#numbers.get(id);
+    if (known !== undefined) return known;
+    this.#numbers.set(id, this.#numbers.size);
+    return this.#numbers.size - 1;
   }
 
   /** Whether a value is computed by this group. */
@@ -176,14 +184,16 @@ export class KernelContext {
     return place;
   }
 
-  /** The table of buffers, as initialisers for `void *p[]`. */
+  /** The table of buffers: the place of each. */
   get table(): readonly string[] {
     return this.#entries;
   }
 
   /** Adds the table of a child context behind this one's. Returns where it starts. */
   adopt(child: readonly string[]): number {
-    return this.#entries.push(...child) - child.length;
+    const start = this.#entries.length;
+    for (const place of child) this.#entries.push(place);
+    return start;
   }
 
   /** Workspace that the group uses, in bytes. */
@@ -192,9 +202,16 @@ export class KernelContext {
   }
 
   #entry(place: string): number {
-    const known = this.#entries.indexOf(place);
-    return known >= 0 ? known : this.#entries.push(place) - 1;
+    const known = this.#positions.get(place);
+    if (known !== undefined) return known;
+    this.#positions.set(place, this.#entries.length);
+    return this.#entries.push(place) - 1;
   }
+}
+
+function anchorOf({ graph }: PlanFunction, group: Group): Node {
+  const nodes = group.nodes.map((id) => graph.nodes[id]!);
+  return nodes.find(({ op }) => opDefinition(op).kind === 'contraction') ?? nodes[0]!;
 }
 
 /** Values that the group's nodes read. */

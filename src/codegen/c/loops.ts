@@ -1,6 +1,7 @@
 import type { ValueId } from '../../ir/types.js';
 import { type ChannelSource, type Position, Prologue, Scope } from './expression.js';
 import type { KernelContext } from './kernel.js';
+import { TABLES_ON_STACK } from './stack.js';
 import { indent } from './text.js';
 import { gather, pixelIndices, type Tiling } from './windows.js';
 
@@ -32,9 +33,9 @@ export interface LoopFunction {
 export const LOOP_NAME = '__loop__';
 
 /** Elements that are worth a task of their own. */
-const TASK_ELEMENTS = 8192;
+export const TASK_ELEMENTS = 8192;
 /** More tasks than that only cost; partial sums are kept one per task. */
-const MOST_TASKS = 64;
+export const MOST_TASKS = 64;
 
 /** Length of the parts that a range of `count` units is cut into; a multiple of `multiple`. Depends on the shape alone. */
 export function partLength(count: number, elementsPerUnit: number, multiple: number): number {
@@ -61,11 +62,26 @@ export function loopFunction(body: readonly string[]): string {
 /** Channel values in tables that start over after the last channel, so that a vector may cross from one row to the next. */
 class ChannelTables implements ChannelSource {
   readonly counters = new Set<number>();
+  private onStack = 0;
+  private inScratch = 0;
 
   constructor(
     private readonly context: KernelContext,
     private readonly prologue: Prologue,
   ) {}
+
+  /** Declares a table of so many floats: on the stack while the loop's tables are small, else in the thread's scratch. */
+  private declare(table: string, floats: number): string {
+    const bytes = Math.ceil(floats / 16) * 64;
+    if (this.onStack + bytes <= TABLES_ON_STACK) {
+      this.onStack += bytes;
+      return `float ${table}[${floats}];`;
+    }
+    const offset = this.inScratch;
+    this.inScratch += bytes;
+    this.context.scratch(this.inScratch);
+    return `float *const ${table} = (float *)(thread_scratch + ${offset});`;
+  }
 
   index(channels: number): string {
     this.counters.add(channels);
@@ -79,7 +95,7 @@ class ChannelTables implements ChannelSource {
       const inner = new Scope(this.context, { index: 'c', channel: 'c', lanes: 'n' });
       const value = build(inner);
       return [
-        `float ${table}[${channels} + LANES];`,
+        this.declare(table, channels + this.context.target.lanes),
         `for (int64_t c = 0; c < ${channels}; c += LANES) {`,
         `  const int64_t n = min64(LANES, ${channels} - c);`,
         ...indent([...inner.statements, `store_f32_part(${table} + c, ${value}, n);`]),

@@ -72,6 +72,10 @@ typedef struct ampc_context {
   /* Seconds spent in each kernel of the traced call. */
   double last_mark;
   double seconds[GROUPS];
+  /* The buffers of all kernels, once they are placed for these inputs. */
+  char *inputs;
+  int placed;
+  void *buffers[PLACES];
 } ampc_context;
 
 /* The scratch of the running task, and the number of its thread: the caller of parallel_for is 0. */
@@ -130,7 +134,7 @@ LOCAL DWORD WINAPI worker(void *context) {
   return 0;
 }
 LOCAL int start_thread(thread_handle *thread, ampc_context *ctx) {
-  *thread = CreateThread(NULL, 0, worker, ctx, 0, NULL);
+  *thread = CreateThread(NULL, THREAD_STACK, worker, ctx, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
   return *thread != NULL;
 }
 LOCAL void join_thread(thread_handle thread) {
@@ -142,7 +146,13 @@ LOCAL void *worker(void *context) {
   work_until_stopped((ampc_context *)context);
   return NULL;
 }
-LOCAL int start_thread(thread_handle *thread, ampc_context *ctx) { return pthread_create(thread, NULL, worker, ctx) == 0; }
+LOCAL int start_thread(thread_handle *thread, ampc_context *ctx) {
+  pthread_attr_t attributes;
+  if (pthread_attr_init(&attributes) != 0) return 0;
+  const int started = pthread_attr_setstacksize(&attributes, THREAD_STACK) == 0 && pthread_create(thread, &attributes, worker, ctx) == 0;
+  pthread_attr_destroy(&attributes);
+  return started;
+}
 LOCAL void join_thread(thread_handle thread) { pthread_join(thread, NULL); }
 #endif
 
@@ -216,9 +226,11 @@ __attribute__((noinline, cold)) LOCAL void mark_time(ampc_context *ctx, int grou
   ctx->last_mark = now;
 }
 
-/* The smaller of first and node, if any of the count values at p is an infinity or a NaN; else first. */
+/* The smaller of first and node, if any of the count values is an infinity or a NaN; else first. */
+typedef int trace_function(const void *values, int64_t count, int node, int first);
 #define TRACE_FORMAT(format, type) \
-  __attribute__((noinline, cold)) LOCAL int trace_##format(const type *p, int64_t count, int node, int first) { \
+  __attribute__((noinline, cold)) LOCAL int trace_##format(const void *values, int64_t count, int node, int first) { \
+    const type *const p = values; \
     if (node >= first) return first; \
     for (int64_t i = 0; i < count; i += LANES) { \
       const vf v = load_##format##_part(p + i, min64(LANES, count - i)); \

@@ -1,7 +1,9 @@
 import { CONTRACTIONS, transposition } from './contraction-prelude.js';
+import { CALLS } from './prelude-calls.js';
 import { MATH } from './prelude-math.js';
 import { EXPORTS, THREADS, TRACE } from './prelude-threads.js';
 import { VECTORS } from './prelude-vectors.js';
+import { THREAD_STACK } from './stack.js';
 import type { Target } from './target.js';
 
 const INCLUDES = String.raw`
@@ -47,6 +49,8 @@ export interface Sizes {
   readonly workspace: number;
   /** Most kernels of any function. */
   readonly groups: number;
+  /** Pointers to buffers that the kernels of all functions take. */
+  readonly places: number;
 }
 
 /** What every generated file starts with. */
@@ -55,9 +59,11 @@ export function prelude(target: Target, sizes: Sizes): string {
     `#define LANES ${target.lanes}`,
     `#define STATES_BYTES ${sizes.states}`,
     `#define ARENA_BYTES ${sizes.arena + sizes.workspace}`,
+    `#define THREAD_STACK ${THREAD_STACK}`,
     `#define GROUPS ${sizes.groups}`,
+    `#define PLACES ${Math.max(1, sizes.places)}`,
   ];
-  return `${INCLUDES}\n${constants.join('\n')}\n${VECTORS}${MATH}${THREADS}${TRACE}${CONTRACTIONS}${transposition(target.lanes)}`;
+  return `${INCLUDES}\n${constants.join('\n')}\n${VECTORS}${MATH}${THREADS}${TRACE}${CALLS}${CONTRACTIONS}${transposition(target.lanes)}`;
 }
 
 export { EXPORTS };

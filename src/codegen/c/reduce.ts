@@ -2,7 +2,7 @@ import type { Node, ValueId } from '../../ir/types.js';
 import { elementCount, numberAttr } from '../../ir/types.js';
 import { type Position, Scope } from './expression.js';
 import type { KernelContext } from './kernel.js';
-import type { Root } from './loops.js';
+import { MOST_TASKS, type Root } from './loops.js';
 import { floatLiteral, indent } from './text.js';
 
 /** A sum over rows that leaves one number per channel: what each element adds, and what becomes of the sum. */
@@ -88,12 +88,10 @@ export function isTotal(op: string): boolean {
   return op === 'all_finite' || op === 'global_norm';
 }
 
-/** The part of `all_finite` or `global_norm` that one operand's loop does; `position` is the operand's. */
-export function totalRoot(context: KernelContext, id: ValueId, position: number, partial: string): Root {
-  const { op, inputs } = context.node(id);
-  const operand = inputs[position]!;
-  const finite = op === 'all_finite';
-  const name = (suffix: string) => `total_${context.member(id)}_${position}${suffix}`;
+/** The part of `all_finite` or `global_norm` that the loop of one operand does; its partial sums are at `partial`, one per task. */
+export function totalRoot(context: KernelContext, id: ValueId, operand: ValueId, partial: string): Root {
+  const finite = context.node(id).op === 'all_finite';
+  const name = (suffix: string) => `total_${context.member(operand)}${suffix}`;
   return {
     id,
     reads: [operand],
@@ -111,20 +109,16 @@ export function totalRoot(context: KernelContext, id: ValueId, position: number,
   };
 }
 
-/** Joins the parts of all operands, in order. */
-export function finishTotal(
-  context: KernelContext,
-  id: ValueId,
-  partials: readonly { readonly place: string; readonly parts: number }[],
-): string[] {
+/** Joins the parts of all operands, in order. They lie behind one another from `place` on, each with room for MOST_TASKS. */
+export function finishTotal(context: KernelContext, id: ValueId, place: string, parts: readonly number[]): string[] {
   const finite = context.node(id).op === 'all_finite';
-  const loops = partials.map(({ place, parts }) => {
-    const part = `${context.address(place, 'double')}[part]`;
-    return `for (int64_t part = 0; part < ${parts}; part++) ${finite ? `total *= ${part}` : `total += ${part}`};`;
-  });
+  const partial = `partial[operand * ${MOST_TASKS} + part]`;
   return [
+    `static const uint8_t parts[] = {${parts.join(', ')}};`,
+    `const double *const partial = ${context.address(place, 'double')};`,
     `double total = ${finite ? '1.0' : '0.0'};`,
-    ...loops,
+    `for (int64_t operand = 0; operand < ${parts.length}; operand++)`,
+    `  for (int64_t part = 0; part < parts[operand]; part++) ${finite ? `total *= ${partial}` : `total += ${partial}`};`,
     `*${context.output(id)} = ${finite ? 'total != 0.0' : '(float)sqrt(total)'};`,
   ];
 }

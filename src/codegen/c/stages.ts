@@ -3,25 +3,26 @@ import { elementCount, sameShape, stringsAttr } from '../../ir/types.js';
 import { isRowTotal } from '../../ops/row-totals.js';
 import { copyFunction, isCopy } from './copies.js';
 import { isElementwise } from './expression.js';
-import type { Kernel, KernelContext } from './kernel.js';
+import type { KernelContext } from './kernel.js';
 import { rootOf } from './kernel.js';
-import { flatLoop, LOOP_NAME, type LoopFunction, type LoopOptions, partCount, type Root, rowLoop, tiledLoop } from './loops.js';
+import { type LoopFunction, type LoopOptions, MOST_TASKS, type Root } from './loops.js';
 import { channelRoot, finishChannel, finishTotal, isChannelReduction, isTotal, totalRoot } from './reduce.js';
 import { finishRows, isRowOp, rowFunction } from './rows.js';
-import { indent } from './text.js';
 import { isSerial, isUpdate, serialStatements, updateRoot } from './update.js';
 import { isGather, type Tiling, tilingOf } from './windows.js';
 
 /** Elements that are walked together. Loops over windows or rows keep their shape; others only count. */
-interface Domain {
+export interface Domain {
   readonly shape: readonly number[];
   byRows: boolean;
   readonly roots: ((context: KernelContext) => Root)[];
 }
 
 /** Work without a barrier inside: loops whose parts run in any order, then what joins their partial sums. */
-interface Stage {
+export interface Stage {
   readonly domains: Domain[];
+  /** By tensor that is read on the way: the domains that read it. */
+  readonly readers: Map<ValueId, Domain[]>;
   /** Loops that are one op of their own. */
   readonly solo: (() => LoopFunction)[];
   /** Joined after all loops; `parts` tells how many tasks the loop of a domain had. */
@@ -35,14 +36,23 @@ interface Stage {
  * Cuts a group into stages. Elementwise ops and windows are computed where they are needed, inside the loops of the ops that need them or
  * of their own stores; reductions and losses end a stage, since what follows needs them complete.
  */
-class StageBuilder {
+export class StageBuilder {
   private readonly stages: Stage[] = [];
   /** The stage after which each value is in memory. */
   private readonly doneBy = new Map<ValueId, number>();
   private readonly fn;
+  /** By value: the nodes of the group that read it, views of it included. */
+  private readonly readers = new Map<ValueId, ValueId[]>();
 
   constructor(private readonly context: KernelContext) {
     this.fn = context.step.fn;
+    for (const id of context.group.nodes) {
+      for (const root of new Set(context.node(id).inputs.map((input) => rootOf(this.fn, input)))) {
+        const readers = this.readers.get(root);
+        if (readers === undefined) this.readers.set(root, [id]);
+        else readers.push(id);
+      }
+    }
   }
 
   build(): readonly Stage[] {
@@ -92,16 +102,32 @@ class StageBuilder {
     const gathered = this.gatheredShape(reads);
     const byRows = options.byRows === true || gathered !== undefined;
     const walked = gathered ?? shape;
-    let domain = stage.domains.find(
-      (other) => sameShape(other.shape, walked) || (!other.byRows && !byRows && elementCount(other.shape) === elementCount(walked)),
-    );
-    if (domain === undefined) {
-      domain = { shape: walked, byRows, roots: [] };
-      stage.domains.push(domain);
-    }
+    const domain = this.domainFor(stage, walked, byRows, reads);
     domain.byRows ||= byRows;
     domain.roots.push(make);
     return { stage, domain };
+  }
+
+  /**
+   * The loop that walks such elements and reads a tensor that is also read here, or a new one. Loops over tensors of their own stay apart, so
+   * that those of equal work share their code: the updates of equal parameters.
+   */
+  private domainFor(stage: Stage, shape: readonly number[], byRows: boolean, reads: readonly ValueId[]): Domain {
+    const count = elementCount(shape);
+    const shared = this.leaves(reads).filter((id) => count === 1 || elementCount(this.context.type(id).shape) > 1);
+    const fits = (other: Domain): boolean =>
+      sameShape(other.shape, shape) || (!other.byRows && !byRows && elementCount(other.shape) === count);
+    let domain = shared.flatMap((id) => stage.readers.get(id) ?? []).find(fits);
+    if (domain === undefined) {
+      domain = { shape, byRows, roots: [] };
+      stage.domains.push(domain);
+    }
+    for (const id of shared) {
+      const readers = stage.readers.get(id);
+      if (readers === undefined) stage.readers.set(id, [domain]);
+      else if (!readers.includes(domain)) readers.push(domain);
+    }
+    return domain;
   }
 
   private addChannelReduction(id: ValueId): void {
@@ -109,7 +135,7 @@ class StageBuilder {
     if (!this.isNeeded(id)) return;
     context.spill(id);
     const { inputs, type } = context.node(id);
-    const partial = context.reserve(64 * type.shape[0]! * 4);
+    const partial = context.reserve(MOST_TASKS * type.shape[0]! * 4);
     const { stage, domain } = this.addRoot(context.type(inputs[0]!).shape, inputs, (inner) => channelRoot(inner, id, partial), {
       byRows: true,
     });
@@ -123,19 +149,13 @@ class StageBuilder {
     context.spill(id);
     const { inputs } = context.node(id);
     const stage = this.stageFor(inputs);
-    const partials = inputs.map((input, position) => {
-      const place = context.reserve(64 * 8);
-      const { domain } = this.addRoot(context.type(input).shape, [input], (inner) => totalRoot(inner, id, position, place));
-      return { place, domain };
+    const places = inputs.map(() => context.reserve(MOST_TASKS * 8));
+    const domains = inputs.map((input, position) => {
+      const make = (inner: KernelContext): Root => totalRoot(inner, id, input, places[position]!);
+      return this.addRoot(context.type(input).shape, [input], make).domain;
     });
     this.complete(stage, id);
-    stage.finish.push((inner, parts) =>
-      finishTotal(
-        inner,
-        id,
-        partials.map(({ place, domain }) => ({ place, parts: parts(domain) })),
-      ),
-    );
+    stage.finish.push((inner, parts) => finishTotal(inner, id, places[0]!, domains.map(parts)));
   }
 
   private addRowOp(id: ValueId): void {
@@ -176,9 +196,9 @@ class StageBuilder {
     const { context } = this;
     const count = elementCount(context.type(id).shape);
     const gathered = this.gatheredShape([id]) !== undefined;
-    return context.group.nodes.some((reader) => {
+    return (this.readers.get(id) ?? []).some((reader) => {
       const { op, inputs, type } = context.node(reader);
-      if (op === 'reshape' || !inputs.some((input) => rootOf(this.fn, input) === id)) return false;
+      if (op === 'reshape') return false;
       if (isElementwise(op) || isUpdate(op)) return elementCount(type.shape) !== count;
       if (isCopy(op) || isSerial(op)) return true;
       if (isGather(op) || isTotal(op)) return isGather(op) && gathered;
@@ -193,7 +213,7 @@ class StageBuilder {
       const blocked = this.leaves(reads).some((id) => last.produced.has(id));
       if (!blocked && !writes.some((name) => last.readStates.has(name))) return last;
     }
-    const stage: Stage = { domains: [], solo: [], finish: [], produced: new Set(), readStates: new Set() };
+    const stage: Stage = { domains: [], readers: new Map(), solo: [], finish: [], produced: new Set(), readStates: new Set() };
     this.stages.push(stage);
     return stage;
   }
@@ -246,80 +266,4 @@ class StageBuilder {
   loopOptions(index = this.stages.length - 1): LoopOptions {
     return { isMaterialized: (id) => this.isMaterialized(id, index) };
   }
-}
-
-function emitLoop(
-  context: KernelContext,
-  domain: Domain,
-  roots: readonly Root[],
-  tiling: Tiling | undefined,
-  options: LoopOptions,
-): LoopFunction {
-  if (tiling !== undefined) return tiledLoop(context, domain.shape, tiling, roots, options);
-  return domain.byRows ? rowLoop(context, domain.shape, roots, options) : flatLoop(context, elementCount(domain.shape), roots, options);
-}
-
-/** Emits a group as stages of loops. Handles every op but contractions. */
-export function emitStages(context: KernelContext): Kernel {
-  const builder = new StageBuilder(context);
-  const stages = builder.build();
-  const functions = new Map<string, string>();
-  const code: string[] = [];
-  const launch: string[] = [];
-  const define = (text: string): string => {
-    const known = functions.get(text);
-    if (known !== undefined) return known;
-    const name = `${context.name}_part${functions.size}`;
-    functions.set(text, name);
-    code.push(text.replaceAll(LOOP_NAME, name));
-    return name;
-  };
-
-  for (const [index, stage] of stages.entries()) {
-    const suffix = stages.length === 1 ? '' : `_${index}`;
-    const options = builder.loopOptions(index);
-    const counts = new Map<Domain, number>();
-    const loops: LoopFunction[] = [];
-    for (const domain of stage.domains) {
-      const child = context.child();
-      const roots = domain.roots.map((make) => make(child));
-      const loop = emitLoop(child, domain, roots, builder.tiling(roots), options);
-      counts.set(domain, partCount(loop));
-      loops.push(loop);
-    }
-    loops.push(...stage.solo.map((make) => make()));
-    if (loops.length > 0) {
-      const name = `${context.name}${suffix}`;
-      const lines: string[] = [];
-      for (const [i, loop] of loops.entries()) {
-        const function_ = define(loop.code);
-        const parts = partCount(loop);
-        const call = `${function_}(p + ${context.adopt(loop.table)}, task, task * ${loop.part}, min64((task + 1) * ${loop.part}, ${loop.range}));`;
-        if (i === loops.length - 1) lines.push(call);
-        else lines.push(`if (task < ${parts}) {`, `  ${call}`, '  return;', '}', `task -= ${parts};`);
-      }
-      const tasks = loops.reduce((sum, loop) => sum + partCount(loop), 0);
-      code.push([`static void ${name}(void *const *p, int64_t task) {`, ...indent(lines), '}', ''].join('\n'));
-      launch.push(`parallel_for(ctx, ${name}, p, ${tasks});`);
-    }
-    if (stage.finish.length > 0) {
-      const name = `${context.name}${suffix}_finish`;
-      const pieces = stage.finish.map((make) => {
-        const child = context.child();
-        const lines = make(child, (domain) => counts.get(domain)!);
-        return { lines, table: child.table };
-      });
-      const parallel = pieces.length > 1 && pieces.every((piece) => piece.lines.some((line) => line.startsWith('for')));
-      const body = pieces.flatMap(({ lines, table: entries }, i) => [
-        parallel ? `if (task == ${i}) {` : '{',
-        `  void *const *const q = p + ${context.adopt(entries)};`,
-        ...indent(lines.map((line) => line.replaceAll(/\bp\[/g, 'q['))),
-        '}',
-      ]);
-      const unused = parallel ? [] : ['(void)task;'];
-      code.push([`static void ${name}(void *const *p, int64_t task) {`, ...indent([...unused, ...body]), '}', ''].join('\n'));
-      launch.push(parallel ? `parallel_for(ctx, ${name}, p, ${pieces.length});` : `${name}(p, 0);`);
-    }
-  }
-  return { code: code.join('\n'), launch: launch.join('\n') };
 }

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmod, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PARTS } from '../../codegen/c/emit.js';
+import { LARGEST_FRAME } from '../../codegen/c/stack.js';
 import type { Target } from '../../codegen/c/target.js';
 import { UserError, userError } from '../../diagnostics/diagnostic.js';
 import { makeFolder } from '../../files/make-folder.js';
@@ -16,6 +17,12 @@ export function compilerFlags(target: Target): string[] {
   const position = process.platform === 'win32' ? [] : ['-fPIC'];
   const math = ['-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast'];
   return ['-O3', ...target.flags, '-std=gnu11', ...position, '-fvisibility=hidden', '-fno-strict-aliasing', ...math, '-Wall'];
+}
+
+/** Makes a frame that could overflow a stack an error of the compiler. */
+function frameFlags({ version }: Compiler): string[] {
+  const limit = `frame-larger-than=${LARGEST_FRAME}`;
+  return /clang|zig/i.test(version) ? [`-W${limit}`, '-Werror=frame-larger-than'] : [`-Werror=${limit}`];
 }
 
 function librariesAfter(): string[] {
@@ -85,7 +92,7 @@ export async function buildLibrary(
   target: Target,
   extraFlags: readonly string[] = [],
 ): Promise<Library> {
-  const flags = [...compilerFlags(target), ...extraFlags];
+  const flags = [...compilerFlags(target), ...frameFlags(compiler), ...extraFlags];
   const identity = [compiler.command.join(' '), compiler.version, process.platform, process.arch, ...flags, ...librariesAfter(), source];
   const key = createHash('sha256').update(identity.join('\0')).digest('hex').slice(0, 40);
   const folder = cacheFolder();

@@ -142,7 +142,7 @@ async function measureWith(path: string, threads: number, seconds: number): Prom
  * on registers alone, the memory rates on half a gigabyte. Throws UserError when the compiler refuses, a plain Error when memory is short.
  */
 export async function measureLimits(compiler: Compiler, target: Target, threads: number, seconds = 2): Promise<MachineLimits> {
-  const sizes = { states: 8 * Math.max(64, threads), arena: MEMORY_BYTES, workspace: 0, groups: 1 };
+  const sizes = { states: 8 * Math.max(64, threads), arena: MEMORY_BYTES, workspace: 0, groups: 1, places: 0 };
   const { path } = await buildLibrary([prelude(target, sizes), TASKS, EXPORTS].join('\n'), compiler, target);
   const one = await measureWith(path, 1, seconds);
   const all = threads === 1 ? one : await measureWith(path, threads, seconds);

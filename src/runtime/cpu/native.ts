@@ -1,7 +1,9 @@
 import { promisify } from 'node:util';
 import koffi from 'koffi';
 import type { CSource } from '../../codegen/c/emit.js';
+import { LEAST_STACK, THREAD_STACK } from '../../codegen/c/stack.js';
 import { ownScratch } from '../../codegen/c/workspace.js';
+import { userError } from '../../diagnostics/diagnostic.js';
 
 /** A loaded plan: the functions that its library exports, on one context. All but `call` are immediate. */
 export interface NativePlan {
@@ -40,8 +42,26 @@ export function workspaceBytes({ memory }: CSource, { threads, scratch }: Contex
   return memory.workspace + threads * scratch;
 }
 
-/** Loads a library that was built from a generated file and makes a context. Throws a plain Error when memory is short. */
+/** Gives the threads on which koffi makes calls a stack of known size. Throws UserError when they have one that kernels could overflow. */
+function reserveStack(): void {
+  try {
+    koffi.config({ async_stack_size: THREAD_STACK });
+  } catch {
+    // Another part of the program has loaded a library with koffi: its stacks stay as they are.
+  }
+  const { async_stack_size: size } = koffi.config() as { readonly async_stack_size: number };
+  if (size >= LEAST_STACK) return;
+  throw userError(
+    'AMP6028',
+    `the threads that kernels run on have a stack of ${size >> 10} KiB`,
+    `this program gave koffi that async_stack_size; kernels take up to ${LEAST_STACK >> 10} KiB`,
+    'set a larger one, or none, before the first library is loaded',
+  );
+}
+
+/** Loads a library that was built from a generated file and makes a context. Throws a plain Error when memory is short, a UserError when stacks are. */
 export function openLibrary(path: string, size: ContextSize): NativePlan {
+  reserveStack();
   const library = koffi.load(path);
   const create = library.func('void *ampc_create(int threads, int64_t scratch)');
   const destroy = library.func('void ampc_destroy(void *ctx)');
