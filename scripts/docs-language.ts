@@ -1,4 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { rewriteText } from '../src/api/write-result.js';
 import { CODES } from '../src/diagnostics/codes.js';
 import { FUNCTIONS, PROPERTIES } from '../src/lower/evaluate.js';
 import { LAYERS } from '../src/lower/layers.js';
@@ -116,7 +118,7 @@ if (process.argv[1]?.endsWith('docs-language.ts')) {
     const url = new URL(`../${path}`, import.meta.url);
     const before = readFileSync(url, 'utf8');
     const after = regenerate(before);
-    if (before !== after) writeFileSync(url, after);
+    if (before !== after) await rewriteText(fileURLToPath(url), after);
     console.log(before === after ? `${path} is up to date` : `updated ${path}`);
   }
 }

@@ -1,7 +1,7 @@
 // Rewrites the piece of plan in README.md from examples/simple-cnn.amp. Usage: npm run readme
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
-import { compile, printPlan } from '../src/index.js';
+import { compile, printPlan, rewriteText } from '../src/index.js';
 
 const BLOCK = /(<!-- plan: written by `npm run readme` -->\n```\n)[\s\S]*?(```\n)/;
 
@@ -49,5 +49,5 @@ export async function updateReadme(readme: string): Promise<string> {
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  writeFileSync('README.md', await updateReadme(readFileSync('README.md', 'utf8')));
+  await rewriteText('README.md', await updateReadme(readFileSync('README.md', 'utf8')));
 }

@@ -30,7 +30,7 @@ export {
 } from './api/tune.js';
 export { type Deviation, type Verification, type VerifyOptions, verify } from './api/verify.js';
 export { VERSION } from './api/version.js';
-export { writeResult } from './api/write-result.js';
+export { rewriteText, writeResult } from './api/write-result.js';
 export { type Diagnostic, type Source, UserError } from './diagnostics/diagnostic.js';
 export { renderDiagnostic, renderDiagnostics } from './diagnostics/render.js';
 export type { Program, Recipe } from './ir/program.js';

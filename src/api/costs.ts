@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { userError } from '../diagnostics/diagnostic.js';
 import { makeFolder } from '../files/make-folder.js';
 import { fileReason } from '../files/reason.js';
+import { replaceFile } from '../files/replace-file.js';
 import { COSTS_FORMAT, type CostRates, type CostTable, type KernelCost } from '../plan/cost-table.js';
 import type { BackendInfo } from '../runtime/backend.js';
 import { costsFolder } from '../runtime/cache-folder.js';
-import { writeFileAtomic } from '../training/atomic.js';
 import { VERSION } from './version.js';
 
 const SCHEMA = new URL('../../schemas/costs.schema.json', import.meta.url);
@@ -124,7 +124,7 @@ export async function keepCosts(
     await makeFolder(costsFolder(), 0o700);
     const before = await cachedCosts(machine);
     const table: CostTable = { format: COSTS_FORMAT, machine, rates, kernels: { ...before?.kernels, ...kernels } };
-    await writeFileAtomic(path, [`${JSON.stringify(table, undefined, 2)}\n`]);
+    await replaceFile(path, `${JSON.stringify(table, undefined, 2)}\n`);
     return table;
   } catch (error) {
     throw userError(

@@ -5,6 +5,8 @@ const REASONS: Readonly<Record<string, string>> = {
   EPERM: 'the system does not permit it',
   EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
+  EFBIG: 'the system allows no file of that size',
   ENOTDIR: 'a part of the path is not a folder',
   EEXIST: 'a part of the path is a file',
 };

@@ -3,7 +3,7 @@ import { type UserError, userError } from '../diagnostics/diagnostic.js';
 import type { Recipe, StoredPin } from '../ir/program.js';
 import { elementCount } from '../ir/types.js';
 import type { Plan } from '../plan/plan.js';
-import { readSafetensors, type Tensor, writeSafetensors } from './safetensors.js';
+import { readMetadata, readSafetensors, type Tensor, type TensorFile, writeSafetensors } from './safetensors.js';
 import type { Course } from './schedule.js';
 import { modelHash, planStates, type StateValues } from './states.js';
 import type { TallyState } from './tally.js';
@@ -127,15 +127,20 @@ export async function hasCheckpoint(path: string): Promise<boolean> {
   );
 }
 
-/** The pins of the plan that a checkpoint was made with; undefined where there is no checkpoint, or an old one. Throws UserError AMP7201. */
+/** The pins of the plan that a checkpoint was made with; undefined where there is no checkpoint, or an old one. The checkpoint is not checked. Throws UserError AMP7201. */
 export async function checkpointPins(path: string): Promise<readonly StoredPin[] | undefined> {
   if (!(await hasCheckpoint(path))) return undefined;
-  const { metadata } = await readSafetensors(path);
-  return metadata.position === undefined ? undefined : (JSON.parse(metadata.position) as RunPosition).pins;
+  const { position } = await readMetadata(path);
+  try {
+    return position === undefined ? undefined : (JSON.parse(position) as RunPosition).pins;
+  } catch {
+    // Its checksum is checked when it is loaded, and does not hold.
+    return undefined;
+  }
 }
 
 /** Checkpoints of older versions lack the pending moves of running statistics, which are zero between steps. */
-function withPending(plan: Plan, tensors: ReadonlyMap<string, Tensor>): ReadonlyMap<string, Tensor> {
+function withPending(plan: Plan, tensors: TensorFile['tensors']): TensorFile['tensors'] {
   const pending = planStates(plan).filter(({ role }) => role === 'pending');
   const zeros = pending.map(({ name, shape }): [string, Tensor] => [name, { shape, data: new Float32Array(elementCount(shape)) }]);
   return new Map([...zeros, ...tensors]);
@@ -148,7 +153,8 @@ function withPending(plan: Plan, tensors: ReadonlyMap<string, Tensor>): Readonly
 export async function loadCheckpoint(path: string, plan: Plan, settings: RunSettings): Promise<Checkpoint> {
   if (!(await hasCheckpoint(path)))
     throw refused(path, 'there is no such file', 'start the run without --resume, or name the folder of a run');
-  const { tensors: read, metadata } = await readSafetensors(path);
+  const names = new Set(planStates(plan).map(({ name }) => name));
+  const { tensors: read, others, metadata } = await readSafetensors(path, { wanted: names });
   if (metadata.format !== FORMAT || metadata.settings === undefined || metadata.position === undefined) {
     throw refused(path, `its format is ${metadata.format ?? 'unknown'}, not ${FORMAT}`, 'to start from weights alone use --init');
   }
@@ -162,7 +168,7 @@ export async function loadCheckpoint(path: string, plan: Plan, settings: RunSett
     );
   }
   const tensors = withPending(plan, read);
-  const clauses = differences(planStates(plan), tensors);
+  const clauses = differences(planStates(plan), { tensors, others });
   if (clauses.length > 0 || then[LAYERS] !== settings[LAYERS]) {
     throw refused(
       path,

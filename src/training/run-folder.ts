@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
 import { makeFolder } from '../files/make-folder.js';
 import { fileReason } from '../files/reason.js';
-import { writeFileAtomic } from './atomic.js';
+import { replaceFile } from '../files/replace-file.js';
 import type { TrainEvent } from './events.js';
 
 /** Names of the files in a run folder; the `.amp` file keeps its own. */
@@ -50,9 +50,9 @@ export async function createRun(dir: string, contents: RunContents): Promise<voi
   await refuseExistingRun(dir);
   try {
     await makeFolder(dir);
-    await writeFileAtomic(join(dir, basename(contents.source.path)), [contents.source.text]);
-    await writeFileAtomic(join(dir, RUN_FILES.config), [`${JSON.stringify(contents.config, undefined, 2)}\n`]);
-    await writeFileAtomic(join(dir, RUN_FILES.plan), [contents.plan]);
+    await replaceFile(join(dir, basename(contents.source.path)), contents.source.text);
+    await replaceFile(join(dir, RUN_FILES.config), `${JSON.stringify(contents.config, undefined, 2)}\n`);
+    await replaceFile(join(dir, RUN_FILES.plan), contents.plan);
   } catch (error) {
     throw userError('AMP7206', `cannot use ${dir} as a run folder`, fileReason(error), 'name another folder with --out');
   }
@@ -60,14 +60,14 @@ export async function createRun(dir: string, contents: RunContents): Promise<voi
 
 /** Makes config.json and plan.txt those of the plan that the run goes on with. */
 export async function updateRun(dir: string, { config, plan }: RunContents): Promise<void> {
-  await writeFileAtomic(join(dir, RUN_FILES.config), [`${JSON.stringify(config, undefined, 2)}\n`]);
-  await writeFileAtomic(join(dir, RUN_FILES.plan), [plan]);
+  await replaceFile(join(dir, RUN_FILES.config), `${JSON.stringify(config, undefined, 2)}\n`);
+  await replaceFile(join(dir, RUN_FILES.plan), plan);
 }
 
 /** Keeps the plan that a run has had so far as plan-N.txt, and what the next one does differently as replan-N.json. */
 export async function recordReplan(dir: string, number: number, plan: string, record: unknown): Promise<void> {
-  await writeFileAtomic(join(dir, `plan-${number}.txt`), [plan]);
-  await writeFileAtomic(join(dir, `replan-${number}.json`), [`${JSON.stringify(record, undefined, 2)}\n`]);
+  await replaceFile(join(dir, `plan-${number}.txt`), plan);
+  await replaceFile(join(dir, `replan-${number}.json`), `${JSON.stringify(record, undefined, 2)}\n`);
 }
 
 /** The `.amp` file and settings of a run. Throws UserError AMP7205 when `dir` is not the folder of a run. */
@@ -132,7 +132,7 @@ export class MetricsLog {
     if (resume !== undefined) {
       const text = await readFile(path, 'utf8').catch(() => '');
       const lines = text.split('\n').filter((line) => stays(parseLine(line), resume.step, resume.epochs));
-      await writeFileAtomic(path, [lines.map((line) => `${line}\n`).join('')]);
+      await replaceFile(path, lines.map((line) => `${line}\n`).join(''));
     }
     return new MetricsLog(await open(path, 'a'));
   }

@@ -1,7 +1,8 @@
 import { userError } from '../diagnostics/diagnostic.js';
 import { formatType, sameShape } from '../ir/types.js';
 import type { Plan } from '../plan/plan.js';
-import { readSafetensors, type Tensor, writeSafetensors } from './safetensors.js';
+import { readSafetensors, type Tensor, type TensorFile, writeSafetensors } from './safetensors.js';
+import { isCountType } from './safetensors-header.js';
 import { modelStates, type StateInfo, type StateValues } from './states.js';
 
 const MOST_LISTED = 8;
@@ -15,12 +16,16 @@ function describe({ shape, data }: Tensor): string {
   return formatType({ dtype: data instanceof Int32Array ? 'i32' : 'f32', shape });
 }
 
-/** What keeps `tensors` from being exactly `states`: missing, additional and mismatched names, each as a clause. */
-export function differences(states: readonly StateInfo[], tensors: ReadonlyMap<string, Tensor>): string[] {
-  const missing = states.filter(({ name }) => !tensors.has(name)).map(({ name }) => name);
+/** What keeps a file from holding exactly `states`: missing, additional and mismatched names, each as a clause. */
+export function differences(states: readonly StateInfo[], { tensors, others }: Pick<TensorFile, 'tensors' | 'others'>): string[] {
+  const missing = states.filter(({ name }) => !tensors.has(name) && !others.has(name)).map(({ name }) => name);
   const known = new Map(states.map((info) => [info.name, info]));
-  const extra = [...tensors.keys()].filter((name) => !known.has(name));
+  const extra = [...tensors.keys(), ...others.keys()].filter((name) => !known.has(name));
   const mismatched: string[] = [];
+  for (const [name, { dtype, shape }] of others) {
+    const info = known.get(name);
+    if (info !== undefined) mismatched.push(`${name} is ${dtype}[${shape.join(',')}] and should be ${formatType(info)}`);
+  }
   for (const [name, tensor] of tensors) {
     const info = known.get(name);
     if (info === undefined) continue;
@@ -47,12 +52,16 @@ export async function saveWeights(path: string, plan: Plan, values: StateValues)
 }
 
 /**
- * Reads weights for a model: every parameter and statistic, by name and shape, and nothing else.
+ * Reads weights for a model: every parameter and statistic, by name and shape, and nothing else. Counts, indices and masks that the model does not
+ * have are passed over: every PyTorch state dict with batch norm has a `num_batches_tracked`, which no result depends on.
  * Throws UserError AMP7201 for a damaged file and AMP7202 for one of another model, with the differences.
  */
 export async function loadWeights(path: string, plan: Plan): Promise<StateValues> {
-  const { tensors } = await readSafetensors(path);
-  const clauses = differences(modelStates(plan), tensors);
+  const states = modelStates(plan);
+  const names = new Set(states.map(({ name }) => name));
+  const { tensors, others } = await readSafetensors(path, { wanted: names });
+  const needed = new Map([...others].filter(([name, { dtype }]) => names.has(name) || !isCountType(dtype)));
+  const clauses = differences(states, { tensors, others: needed });
   if (clauses.length > 0) {
     throw userError(
       'AMP7202',

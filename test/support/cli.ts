@@ -23,6 +23,9 @@ export async function ampc(...args: readonly string[]): Promise<CliResult> {
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
+/** From here, whatever folder the process is started in. */
+const LOADER = import.meta.resolve('tsx');
+
 export interface CliProcess {
   readonly pid: number;
   kill(signal: NodeJS.Signals): void;
@@ -31,9 +34,28 @@ export interface CliProcess {
   readonly result: Promise<CliResult>;
 }
 
+/** A file of `megabytes` takes no limit of the system by surprise, one more does: what a full disk looks like, for any user. */
+export function fileLimit(megabytes: number): string {
+  // Units of 512 bytes: POSIX has no others.
+  return `ulimit -f ${2048 * megabytes}`;
+}
+
+export interface StartOptions {
+  /** Shell commands that come first. */
+  readonly before?: string;
+  readonly cwd?: string;
+}
+
 /** Starts `ampc ARGS` as a process of its own. */
-export function startAmpc(args: readonly string[], env: Readonly<Record<string, string>> = {}): CliProcess {
-  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...args], {
+export function startAmpc(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  { before = ':', cwd = process.cwd() }: StartOptions = {},
+): CliProcess {
+  // The loader's cache would be cut short by a limit, for every later process.
+  const node = ['env', 'TSX_DISABLE_CACHE=1', process.execPath, '--import', LOADER, MAIN];
+  const child = spawn('sh', ['-c', `${before}; exec "$@"`, 'sh', ...node, ...args], {
+    cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileAtomic } from '../../src/training/atomic.js';
 import { createRun, MetricsLog, openRun } from '../../src/training/run-folder.js';
 import { inTemporaryFolder } from './support/fake.js';
 
@@ -52,15 +51,5 @@ describe('run folder', () => {
       await log.close();
       const kept = [lines[0], lines[1], lines[2], lines[3], '{"event":"done","test_accuracy":null,"seconds":1,"steps":2}'];
       assert.equal(await readFile(path, 'utf8'), `${kept.join('\n')}\n`);
-    }));
-
-  it('never shows half a file', () =>
-    inTemporaryFolder(async (dir) => {
-      await mkdir(join(dir, 'taken'));
-      await writeFile(join(dir, 'taken', 'x'), '');
-      await assert.rejects(writeFileAtomic(join(dir, 'taken'), ['new']));
-      await writeFileAtomic(join(dir, 'file'), ['a', Uint8Array.of(98), 'c']);
-      assert.equal(await readFile(join(dir, 'file'), 'utf8'), 'abc');
-      assert.deepEqual((await readdir(dir)).sort(), ['file', 'taken']);
     }));
 });

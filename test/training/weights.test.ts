@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
 import { fnv1a32, uniformAt } from '../../src/random/threefry.js';
@@ -42,6 +43,31 @@ describe('weights files', () => {
       const read = await loadWeights(join(dir, 'w.safetensors'), fakePlan());
       assert.deepEqual([...read.keys()], ['fc.weight', 'fc.bias', 'bn.running_mean']);
       assert.deepEqual(read.get('fc.weight'), states.get('fc.weight'));
+    }));
+
+  it('pass over the counts of another framework, but for a name of the model', () =>
+    inTemporaryFolder(async (dir) => {
+      const path = join(dir, 'w.safetensors');
+      const header = {
+        'fc.weight': { dtype: 'F64', shape: [12, 3], data_offsets: [0, 288] },
+        'bn.num_batches_tracked': { dtype: 'I64', shape: [], data_offsets: [288, 296] },
+        'fc.bias': { dtype: 'F16', shape: [3], data_offsets: [296, 302] },
+        'bn.running_mean': { dtype: 'BF16', shape: [12], data_offsets: [302, 326] },
+      };
+      const save = (entries: object): Promise<void> => {
+        const json = Buffer.from(JSON.stringify(entries));
+        const length = Buffer.alloc(8);
+        length.writeBigUInt64LE(BigInt(json.length));
+        return writeFile(path, Buffer.concat([length, json, Buffer.alloc(326)]));
+      };
+      await save(header);
+      assert.deepEqual([...(await loadWeights(path, fakePlan())).keys()].sort(), ['bn.running_mean', 'fc.bias', 'fc.weight']);
+      await save({ ...header, 'fc.bias': { dtype: 'I16', shape: [3], data_offsets: [296, 302] } });
+      await assert.rejects(loadWeights(path, fakePlan()), (error) => {
+        assert.ok(error instanceof UserError);
+        assert.match(error.diagnostics[0]?.why ?? '', /^different: fc\.bias is I16\[3\] and should be f32\[3\]$/);
+        return true;
+      });
     }));
 
   it('must fit the model exactly; everything that differs is listed', () =>

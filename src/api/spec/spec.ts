@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, resolve } from 'node:path';
 import { type Diagnostic, type Source, UserError, userError } from '../../diagnostics/diagnostic.js';
@@ -7,6 +7,7 @@ import { renderDiagnostics } from '../../diagnostics/render.js';
 import { suggestion } from '../../diagnostics/suggest.js';
 import { fileReason } from '../../files/reason.js';
 import { schemaProblem } from '../schemas.js';
+import { rewriteText } from '../write-result.js';
 
 /** One case: what goes into a stage of the compiler and what must come out; schemas/spec.schema.json describes the file. */
 export interface Spec {
@@ -175,6 +176,6 @@ export async function updateSpec(stages: Stages, file: SpecFile, root: string): 
   const scalar = new Scalar(text);
   scalar.type = Scalar.BLOCK_LITERAL;
   document.setIn(['expect', 'text'], scalar);
-  writeFileSync(file.path, document.toString({ lineWidth: 0 }));
+  await rewriteText(file.path, document.toString({ lineWidth: 0 }));
   return true;
 }

@@ -1,5 +1,4 @@
-import { writeFile } from 'node:fs/promises';
-import { formatAmp, readSource } from '../../index.js';
+import { formatAmp, readSource, rewriteText } from '../../index.js';
 import { EXIT } from '../failure.js';
 import type { AddCommand } from './command.js';
 
@@ -18,7 +17,7 @@ export const addFmt: AddCommand = (program, output, exitWith) => {
         changed += 1;
         if (check) output.line(`${file} is not formatted`);
         else {
-          await writeFile(file, formatted);
+          await rewriteText(file, formatted);
           output.line(`formatted ${file}`);
         }
       }

@@ -1,8 +1,9 @@
-import { mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { makeFolder } from '../../files/make-folder.js';
 import { fileReason } from '../../files/reason.js';
+import { removeTemporaries, temporaryBeside } from '../../files/temporary.js';
 import { encodeRecords } from './binary.js';
 import { CIFAR10_ARCHIVE } from './cifar10.js';
 import type { DatasetReport } from './dataset.js';
@@ -22,7 +23,7 @@ async function makeDataFolder(dir: string): Promise<void> {
 
 /** Moves a complete folder into place; an incomplete one of the same name makes way. */
 async function putInPlace(from: string, to: string): Promise<void> {
-  const old = `${to}.${process.pid}.old`;
+  const old = temporaryBeside(to);
   await rename(to, old).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
   });
@@ -32,7 +33,9 @@ async function putInPlace(from: string, to: string): Promise<void> {
 
 /** Runs `fill` on a new folder beside the target, which is removed whatever happens. */
 async function withTemporaryFolder(dir: string, fill: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(join(dir, '.unpack-'));
+  await removeTemporaries(dir);
+  const folder = temporaryBeside(join(dir, 'unpack'));
+  await mkdir(folder);
   try {
     await fill(folder);
   } finally {
