@@ -11,26 +11,26 @@ import { loadExpression } from './literal.js';
  * read of the rows is the same for all. A processor reads memory in a loop over the invocations of a subgroup, so each of them reads another row
  * and broadcasts it to the others.
  */
-const ROWS = 16;
-const COLUMNS = 4;
+export const ROWS = 16;
+export const COLUMNS = 4;
 /** Invocations that a processor runs as one vector, and the most of a workgroup. */
 const VECTOR = 8;
 const MOST_LANES = 64;
 /** Workgroups that keep all cores busy. */
 const ENOUGH_WORKGROUPS = 64;
-const PARTS = ['x', 'y', 'z', 'w'] as const;
+export const PARTS = ['x', 'y', 'z', 'w'] as const;
 
-const each = <T>(length: number, make: (index: number) => T): T[] => Array.from({ length }, (_, index) => make(index));
+export const each = <T>(length: number, make: (index: number) => T): T[] => Array.from({ length }, (_, index) => make(index));
 
 /** `sRow_Column = fma(a, b, sRow_Column)` for every accumulator. */
-function multiplyAdd(rows: number, a: (r: number) => string, b: (t: number) => string): string[] {
+export function multiplyAdd(rows: number, a: (r: number) => string, b: (t: number) => string): string[] {
   return each(rows, (r) => each(COLUMNS, (t) => `s${r}_${t} = fma(${a(r)}, ${b(t)}, s${r}_${t});`).join(' '));
 }
 
-const accumulators = (rows: number) => each(rows, (r) => each(COLUMNS, (t) => `var s${r}_${t} = 0.0f;`).join(' '));
+export const accumulators = (rows: number) => each(rows, (r) => each(COLUMNS, (t) => `var s${r}_${t} = 0.0f;`).join(' '));
 
 /** How the invocations are laid over the result: blocks of columns within a workgroup, row blocks and parts over workgroups. */
-function layInvocations(context: GroupContext, columns: number, rowBlocks: number, parts = 1) {
+export function layInvocations(context: GroupContext, columns: number, rowBlocks: number, parts = 1) {
   const across = Math.ceil(columns / COLUMNS);
   const widest = Math.min(MOST_LANES, Math.ceil(across / VECTOR) * VECTOR);
   const lanes = rowBlocks * parts * Math.ceil(across / widest) < ENOUGH_WORKGROUPS ? VECTOR : widest;
@@ -47,7 +47,7 @@ function layInvocations(context: GroupContext, columns: number, rowBlocks: numbe
 }
 
 /** Reads `count` neighbouring elements: as one vector where `isVector`. Statements that declare `name0 ..`, or `name` as a vec4f. */
-function loadRun(
+export function loadRun(
   kernel: KernelBuilder,
   place: Place,
   dtype: DType,
@@ -61,20 +61,20 @@ function loadRun(
   return [`let ${name} = ${dtype === 'f16' ? `vec4f(${vector})` : vector};`];
 }
 
-const pick = (isVector: boolean, name: string, t: number) => (isVector ? `${name}.${PARTS[t]}` : `${name}${t}`);
+export const pick = (isVector: boolean, name: string, t: number) => (isVector ? `${name}.${PARTS[t]}` : `${name}${t}`);
 
 /** How often a subgroup must read to have `count` values or vectors, one an invocation; all of them where there are no subgroups to share them. */
-const readsFor = (count: number, lanes: number | undefined) => Math.ceil(count / (lanes ?? 1));
+export const readsFor = (count: number, lanes: number | undefined) => Math.ceil(count / (lanes ?? 1));
 
 /** Declares the values of all rows, `a0 ..`, from what was read: `reads` variables of that prefix. */
-function shareRows(rows: number, lanes: number | undefined, reads: string): string[] {
+export function shareRows(rows: number, lanes: number | undefined, reads: string): string[] {
   return each(rows, (r) =>
     lanes === undefined ? `let a${r} = ${reads}${r};` : `let a${r} = subgroupBroadcast(${reads}${Math.floor(r / lanes)}, ${r % lanes}u);`,
   );
 }
 
 /** Makes subgroups known to the kernel: `lane` is the invocation's number in its own. */
-function useSubgroups(context: GroupContext, kernel: KernelBuilder): number | undefined {
+export function useSubgroups(context: GroupContext, kernel: KernelBuilder): number | undefined {
   const { broadcast } = context.target;
   if (broadcast === undefined) return undefined;
   kernel.extensions.push('subgroups');
@@ -155,102 +155,5 @@ export function emitPositions(context: GroupContext, c: Contraction, nodes: read
     '  }',
     '}',
     ...stores,
-  ]);
-}
-
-/** Range of result rows (or columns) whose tap lies inside the image. */
-function insideRange(name: string, tap: string, stride: number, before: number, size: number, results: number): string[] {
-  return [
-    `let ${name}_first = (max(0, ${before} - ${tap}) + ${stride - 1}) / ${stride};`,
-    `let ${name}_end = min(${results}, (max(0, ${size} + ${before} - ${tap}) + ${stride - 1}) / ${stride});`,
-  ];
-}
-
-/**
- * Weight gradients without barriers: a block of rows (taps and channels), a loop over the images of one part and their pixels. Rows of one tap are
- * read four channels at a time, from the pixels that the tap meets; rows of several taps one by one, from every pixel.
- */
-export function emitWeightGradient(context: GroupContext, c: Contraction, parts: number, target: Place): Dispatch {
-  const kernel = new KernelBuilder();
-  const subgroup = useSubgroups(context, kernel);
-  const wide = c.n % COLUMNS === 0;
-  const isVector = c.inputs % 4 === 0;
-  const rows = isVector ? [16, 8, 4].find((size) => c.inputs % size === 0)! : Math.ceil(c.m / Math.ceil(c.m / ROWS));
-  const blocks = Math.ceil(c.m / rows);
-  const [x, dy] = [context.place(c.a), context.place(c.b)];
-  const xType = context.type(c.a).dtype;
-  const images = Math.ceil(c.batch / parts);
-  const { lanes, workgroups, lines, block } = layInvocations(context, c.n, blocks, parts);
-  /** Vectors of four rows, or single rows, that an invocation reads for a pixel. */
-  const units = isVector ? rows / 4 : rows;
-  const reads = each(readsFor(units, subgroup), String);
-  const unit = (g: string) => (subgroup === undefined ? `${g}u` : `min(${Number(g) * subgroup}u + lane, ${units - 1}u)`);
-  const own = reads.flatMap((g) =>
-    isVector
-      ? [`let channel${g} = channel + ${unit(g)} * 4u;`]
-      : [
-          `let m${g} = min(m + ${unit(g)}, ${c.m - 1}u);`,
-          `let p${g} = i32(m${g} / ${c.inputs * c.kernelX}u) - ${c.top};`,
-          `let q${g} = i32(m${g} / ${c.inputs}u % ${c.kernelX}u) - ${c.left};`,
-          `let channel${g} = m${g} % ${c.inputs}u;`,
-        ],
-  );
-  const index = (y: string, xs: string) => `u32((i32(image) * ${c.height} + ${y}) * ${c.width} + ${xs}) * ${c.inputs}u`;
-  const loads = isVector
-    ? [
-        `let start = ${index('y', `j * ${c.strideX} + q - ${c.left}`)};`,
-        ...reads.flatMap((g) => loadRun(kernel, x, xType, true, `r${g}`, () => `start + channel${g}`, 4)),
-      ]
-    : reads.flatMap((g) => [
-        `let y${g} = i * ${c.strideY} + p${g};`,
-        `let x${g} = j * ${c.strideX} + q${g};`,
-        `let ok${g} = y${g} >= 0 && x${g} >= 0 && y${g} < ${c.height} && x${g} < ${c.width};`,
-        `let r${g} = select(0.0f, ${loadExpression(kernel, x, xType, `select(0u, ${index(`y${g}`, `x${g}`)} + channel${g}, ok${g})`)}, ok${g});`,
-      ]);
-  const inner = [
-    `let at = u32((i32(image) * ${c.rows} + i) * ${c.columns} + j) * ${c.n}u;`,
-    ...loadRun(kernel, dy, context.type(c.b).dtype, wide, 'w', (t) => `at + l${t}`, COLUMNS),
-    ...loads,
-    ...shareRows(units, subgroup, 'r'),
-    ...multiplyAdd(
-      rows,
-      (r) => (isVector ? `a${Math.floor(r / 4)}.${PARTS[r % 4]}` : `a${r}`),
-      (t) => pick(wide, 'w', t),
-    ),
-  ];
-  const range = isVector
-    ? [
-        `let tap = i32(m / ${c.inputs}u);`,
-        `let channel = m % ${c.inputs}u;`,
-        `let p = tap / ${c.kernelX};`,
-        `let q = tap % ${c.kernelX};`,
-        ...insideRange('i', 'p', c.strideY, c.top, c.height, c.rows),
-        ...insideRange('j', 'q', c.strideX, c.left, c.width, c.columns),
-      ]
-    : ['let i_first = 0;', `let i_end = ${c.rows};`, 'let j_first = 0;', `let j_end = ${c.columns};`];
-  const result = kernel.write(target, 'f32');
-  const sums = each(rows * COLUMNS, (i) => `s${Math.floor(i / COLUMNS)}_${i % COLUMNS}`).join(', ');
-  const isPartial = blocks * rows > c.m;
-  return kernel.finish(context.label([c.node.id]), lanes, workgroups, [
-    ...lines,
-    `let m = ${block} % ${blocks}u * ${rows}u;`,
-    `let part = ${block} / ${blocks}u;`,
-    ...accumulators(rows),
-    ...range,
-    ...own,
-    `for (var image = part * ${images}u; image < min(${c.batch}u, (part + 1u) * ${images}u); image++) {`,
-    '  for (var i = i_first; i < i_end; i++) {',
-    ...(isVector ? [`    let y = i * ${c.strideY} + p - ${c.top};`] : []),
-    '    for (var j = j_first; j < j_end; j++) {',
-    ...indent(inner, 3),
-    '    }',
-    '  }',
-    '}',
-    `var sums = array<f32, ${rows * COLUMNS}>(${sums});`,
-    `for (var e = opaque; e < ${rows * COLUMNS}u; e++) {`,
-    `  let n = first + e % ${COLUMNS}u;`,
-    `  let row = m + e / ${COLUMNS}u;`,
-    `  if (n < ${c.n}u${isPartial ? ` && row < ${c.m}u` : ''}) { ${result}[(part * ${c.m}u + row) * ${c.n}u + n] = sums[e]; }`,
-    '}',
   ]);
 }

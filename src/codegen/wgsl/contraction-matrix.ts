@@ -1,8 +1,9 @@
 import type { GroupContext } from './context.js';
 import { emitFinish, fusedPool } from './contraction-finish.js';
 import type { Contraction } from './contraction-geometry.js';
-import { chooseAmong, type Destination, emitLoaders, fillBoth, gridOf, ordersOf } from './contraction-operands.js';
+import { chooseAmong, type Destination, emitLoaders, fillBoth, gridOf, inRuns, ordersOf } from './contraction-operands.js';
 import { type Dispatch, indent, KernelBuilder } from './kernel.js';
+import { addRun } from './partial-sums.js';
 import type { MatrixUnit, WgslLimits } from './target.js';
 
 /** A workgroup of `down` x `across` subgroups computes `m` x `n` results, `k` terms at a time. */
@@ -58,14 +59,14 @@ function emitDrain(kernel: KernelBuilder, c: Contraction, tile: MatrixTile, unit
   const size = unit.m * unit.n;
   const rows = pooled ? unit.m / 4 : unit.m;
   kernel.globals.push(
-    'fn drain(first_m: u32, first_n: u32, part: u32, lid: u32) {',
+    'fn drain(first_m: u32, first_n: u32, part: u32, is_first: bool, lid: u32) {',
     `  for (var e = lid; e < ${subgroups * rows * unit.n}u; e += ${subgroups * unit.lanes}u) {`,
     `    let owner = e / ${rows * unit.n}u;`,
     `    let row = e / ${unit.n}u % ${rows}u${pooled ? ' * 4u' : ''};`,
     `    let column = e % ${unit.n}u;`,
     `    let m = first_m + owner / ${tile.across}u * ${tile.m / tile.down}u + row;`,
     `    let n = first_n + owner % ${tile.across}u * ${tile.n / tile.across}u + column;`,
-    `    let at = owner * ${size}u + row * ${unit.n}u + column;`,
+    `    let origin = owner * ${size}u + row * ${unit.n}u + column;`,
     `    if (m < ${c.m}u && n < ${c.n}u) { ${take} }`,
     '  }',
     '}',
@@ -78,8 +79,9 @@ function emitDrain(kernel: KernelBuilder, c: Contraction, tile: MatrixTile, unit
  * largest that the device has, there are more of them than the tile needs: those beyond only fill and drain.
  */
 export function emitMatrix(context: GroupContext, c: Contraction, destination: Destination): Dispatch {
-  const { parts, target, nodes } =
-    'fused' in destination ? { parts: 1, target: undefined, nodes: destination.fused } : { ...destination, nodes: [c.node.id] };
+  const { partial, nodes } =
+    'fused' in destination ? { partial: undefined, nodes: destination.fused } : { ...destination, nodes: [c.node.id] };
+  const parts = partial?.parts ?? 1;
   const { limits } = context.target;
   const unit = context.target.matrix!;
   const tile = chooseMatrixTile(c, parts, unit, limits)!;
@@ -110,15 +112,15 @@ export function emitMatrix(context: GroupContext, c: Contraction, destination: D
     `var<workgroup> sums: array<f32, ${subgroups * unit.m * unit.n}>;`,
   );
   let take: string;
-  if (target === undefined) {
+  if (partial === undefined) {
     emitFinish(context, kernel, c, nodes);
-    const below = (row: number) => `sums[at + ${row * unit.n}u]`;
-    take = pooled ? `finish(m / 4u, n, vec4f(${each(4, below).join(', ')}));` : 'finish(m, n, sums[at]);';
-  } else take = `${kernel.write(target, 'f32')}[(part * ${c.m}u + m) * ${c.n}u + n] = sums[at];`;
+    const below = (row: number) => `sums[origin + ${row * unit.n}u]`;
+    take = pooled ? `finish(m / 4u, n, vec4f(${each(4, below).join(', ')}));` : 'finish(m, n, sums[origin]);';
+  } else take = addRun(kernel, c, partial, { m: 'm', n: 'n', sum: 'sums[origin]', first: 'is_first' });
   emitDrain(kernel, c, tile, unit, pooled, take);
 
   const [down, across] = [tile.m / tile.down / unit.m, tile.n / tile.across / unit.n];
-  const { workgroups, length, lines } = gridOf(c, tile, parts, limits);
+  const { workgroups, lines } = gridOf(c, tile, parts, limits);
   const matrix = (side: 'left' | 'right', columns: number, rows: number) => `subgroup_matrix_${side}<f16, ${columns}, ${rows}>`;
   const products = [
     ...each(down, (i) => {
@@ -134,12 +136,9 @@ export function emitMatrix(context: GroupContext, c: Contraction, destination: D
       return `s${i}_${j} = subgroupMatrixMultiplyAccumulate(a${i}, w${j}, s${i}_${j});`;
     }),
   ];
-  return kernel.finish(context.label(nodes), threads, workgroups, [
-    ...lines,
-    `let row = subgroup / ${tile.across}u * ${tile.m / tile.down}u;`,
-    `let column = subgroup % ${tile.across}u * ${tile.n / tile.across}u;`,
+  const sums = [
     ...each(down * across, (e) => `var s${Math.floor(e / across)}_${e % across} = subgroup_matrix_result<f32, ${unit.n}, ${unit.m}>();`),
-    `for (var k0 = wid.z * ${length}u; k0 < k_end; k0 += ${tile.k}u) {`,
+    `for (var k0 = k_start; k0 < k_end; k0 += ${tile.k}u) {`,
     ...indent([
       ...fillBoth(c, tile, threads, { a: a.at, b: b.at }),
       'workgroupBarrier();',
@@ -156,9 +155,15 @@ export function emitMatrix(context: GroupContext, c: Contraction, destination: D
       return [
         `if (subgroup < ${subgroups}u) { subgroupMatrixStore<row_major>(&sums, subgroup * ${unit.m * unit.n}u, s${i}_${j}, ${unit.n}u); }`,
         'workgroupBarrier();',
-        `drain(m0 + ${i * unit.m}u, n0 + ${j * unit.n}u, wid.z, lid);`,
-        ...(e < down * across - 1 ? ['workgroupBarrier();'] : []),
+        `drain(m0 + ${i * unit.m}u, n0 + ${j * unit.n}u, part, k_start == k_first, lid);`,
+        ...(e < down * across - 1 || partial?.rest !== undefined ? ['workgroupBarrier();'] : []),
       ];
     }).flat(),
+  ];
+  return kernel.finish(context.label(nodes), threads, workgroups, [
+    ...lines,
+    `let row = subgroup / ${tile.across}u * ${tile.m / tile.down}u;`,
+    `let column = subgroup % ${tile.across}u * ${tile.n / tile.across}u;`,
+    ...inRuns(sums, partial),
   ]);
 }

@@ -4,6 +4,7 @@ import { type Contraction, channelsPerTap, decodeRow, tapAddress } from './contr
 import { indent, type KernelBuilder } from './kernel.js';
 import type { Place } from './layout.js';
 import { loadExpression } from './literal.js';
+import { type PartialSums, TERMS_IN_A_ROW } from './partial-sums.js';
 import type { WgslLimits } from './target.js';
 
 /** The type in which an operand's elements wait in workgroup memory. */
@@ -111,14 +112,12 @@ export function fillBoth(
   ];
 }
 
-/** A weight gradient sums over many pixels: it is cut into parts, whose sums go to `target`. The others end in the fused nodes. */
-export type Destination = { readonly parts: number; readonly target: Place } | { readonly fused: readonly ValueId[] };
+/** A weight gradient sums over many pixels: it is cut into parts, whose sums go to `partial`. The others end in the fused nodes. */
+export type Destination = { readonly partial: PartialSums } | { readonly fused: readonly ValueId[] };
 
 export interface Grid {
   readonly workgroups: readonly [number, number, number];
-  /** Terms of one part. */
-  readonly length: number;
-  /** Declares m0, n0 and k_end: where the workgroup's tile starts, and where its part of the sum ends. */
+  /** Declares part, m0, n0, k_first and k_last: where the workgroup's tile starts, and where its part of the sum starts and ends. */
   readonly lines: readonly string[];
 }
 
@@ -129,14 +128,25 @@ export function gridOf(c: Contraction, tile: { readonly m: number; readonly n: n
   const folded = Math.ceil(mBlocks / limits.workgroupsPerDimension);
   const across = Math.ceil(mBlocks / folded);
   return {
-    workgroups: [across, nBlocks * folded, parts],
-    length,
+    workgroups: [across, nBlocks * folded * parts, 1],
     lines: [
-      `let m0 = (wid.y / ${nBlocks}u * ${across}u + wid.x) * ${tile.m}u;`,
+      `let part = wid.y / ${nBlocks * folded}u;`,
+      `let m0 = (wid.y % ${nBlocks * folded}u / ${nBlocks}u * ${across}u + wid.x) * ${tile.m}u;`,
       `let n0 = wid.y % ${nBlocks}u * ${tile.n}u;`,
-      `let k_end = min(${c.k}u, (wid.z + 1u) * ${length}u);`,
+      `let k_first = part * ${length}u;`,
+      `let k_last = min(${c.k}u, k_first + ${length}u);`,
     ],
   };
+}
+
+/** Statements that add the terms of a workgroup's part, which they find between k_start and k_end: at once, or one run of them after the other. */
+export function inRuns(lines: readonly string[], partial: PartialSums | undefined): string[] {
+  if (partial?.rest === undefined) return ['let k_start = k_first;', 'let k_end = k_last;', ...lines];
+  return [
+    `for (var k_start = k_first; k_start < k_last; k_start += ${TERMS_IN_A_ROW}u) {`,
+    ...indent([`let k_end = min(k_last, k_start + ${TERMS_IN_A_ROW}u);`, ...lines]),
+    '}',
+  ];
 }
 
 /** Workgroups that fill a large GPU. */

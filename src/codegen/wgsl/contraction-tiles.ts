@@ -1,8 +1,9 @@
 import type { GroupContext } from './context.js';
 import { emitFinish, fusedPool } from './contraction-finish.js';
 import type { Contraction } from './contraction-geometry.js';
-import { chooseAmong, type Destination, element, emitLoaders, fillBoth, gridOf } from './contraction-operands.js';
+import { chooseAmong, type Destination, element, emitLoaders, fillBoth, gridOf, inRuns } from './contraction-operands.js';
 import { type Dispatch, indent, KernelBuilder } from './kernel.js';
+import { addRun } from './partial-sums.js';
 import type { WgslLimits } from './target.js';
 
 /** A workgroup computes `m` x `n` results, `k` terms at a time, every invocation `rows` x `columns` of them. */
@@ -39,8 +40,9 @@ export function chooseTile(c: Contraction, parts: number, bytes: number, limits:
 /** Any contraction with tiles of both operands in workgroup memory. */
 export function emitTiles(context: GroupContext, c: Contraction, destination: Destination): Dispatch {
   const kernel = new KernelBuilder();
-  const { parts, target, nodes } =
-    'fused' in destination ? { parts: 1, target: undefined, nodes: destination.fused } : { ...destination, nodes: [c.node.id] };
+  const { partial, nodes } =
+    'fused' in destination ? { partial: undefined, nodes: destination.fused } : { ...destination, nodes: [c.node.id] };
+  const parts = partial?.parts ?? 1;
   const pooled = fusedPool(context, nodes) !== undefined;
   const [aType, bType] = [context.type(c.a).dtype, context.type(c.b).dtype];
   const { limits } = context.target;
@@ -53,22 +55,20 @@ export function emitTiles(context: GroupContext, c: Contraction, destination: De
     `var<workgroup> tile_a: array<${element(aType)}, ${tile.k * (tile.m + 1)}>;`,
     `var<workgroup> tile_b: array<${element(bType)}, ${tile.k * (tile.n + 1)}>;`,
   );
-  const finish = target === undefined ? emitFinish(context, kernel, c, nodes) : undefined;
+  const finish = partial === undefined ? emitFinish(context, kernel, c, nodes) : undefined;
   const each = <T>(length: number, make: (index: number) => T) => Array.from({ length }, (_, index) => make(index));
-  const { workgroups, length, lines } = gridOf(c, tile, parts, limits);
+  const { workgroups, lines } = gridOf(c, tile, parts, limits);
   const store = (r: number, t: number) => {
-    const n = `n + ${t * across}u`;
-    return `if (m + ${r}u < ${c.m}u && ${n} < ${c.n}u) { ${kernel.write(target!, 'f32')}[(wid.z * ${c.m}u + m + ${r}u) * ${c.n}u + ${n}] = s${r}_${t}; }`;
+    const [row, column] = [`m + ${r}u`, `n + ${t * across}u`];
+    const add = addRun(kernel, c, partial!, { m: row, n: column, sum: `s${r}_${t}`, first: 'k_start == k_first' });
+    return `if (${row} < ${c.m}u && ${column} < ${c.n}u) { ${add} }`;
   };
   const stores =
     finish?.({ rows, columns, m: 'm', column: (t) => `first + ${t} * ${across}u`, sum: (r, t) => `s${r}_${t}` }) ??
     each(rows * columns, (i) => store(i % rows, Math.floor(i / rows)));
-  const body = [
-    ...lines,
-    `let row = lid / ${across}u * ${rows}u;`,
-    `let column = lid % ${across}u;`,
+  const sums = [
     ...each(rows * columns, (i) => `var s${Math.floor(i / columns)}_${i % columns} = 0.0f;`),
-    `for (var k0 = wid.z * ${length}u; k0 < k_end; k0 += ${tile.k}u) {`,
+    `for (var k0 = k_start; k0 < k_end; k0 += ${tile.k}u) {`,
     ...indent([
       ...fillBoth(c, tile, threads, {
         a: (line, k) => `${k} * ${tile.m + 1}u + ${line}`,
@@ -89,9 +89,14 @@ export function emitTiles(context: GroupContext, c: Contraction, destination: De
       'workgroupBarrier();',
     ]),
     '}',
-    'let m = m0 + row;',
-    `let ${target === undefined ? 'first' : 'n'} = n0 + column;`,
     ...stores,
   ];
-  return kernel.finish(context.label(nodes), threads, workgroups, body);
+  return kernel.finish(context.label(nodes), threads, workgroups, [
+    ...lines,
+    `let row = lid / ${across}u * ${rows}u;`,
+    `let column = lid % ${across}u;`,
+    'let m = m0 + row;',
+    `let ${partial === undefined ? 'first' : 'n'} = n0 + column;`,
+    ...inRuns(sums, partial),
+  ]);
 }

@@ -1,11 +1,13 @@
 import type { ValueId } from '../../ir/types.js';
 import type { GroupContext } from './context.js';
 import { type Contraction, contractionOf } from './contraction-geometry.js';
-import { emitPositions, emitWeightGradient } from './contraction-lanes.js';
+import { emitPositions } from './contraction-lanes.js';
+import { emitWeightGradient, linesInARow } from './contraction-lanes-gradient.js';
 import { emitMatrix, usesMatrix } from './contraction-matrix.js';
 import { emitTiles } from './contraction-tiles.js';
 import { type Dispatch, KernelBuilder } from './kernel.js';
 import { bufferBytes } from './layout.js';
+import { joinParts, type PartialSums, TERMS_IN_A_ROW } from './partial-sums.js';
 import { Scope } from './scope.js';
 import type { WgslLimits } from './target.js';
 
@@ -29,24 +31,29 @@ function emitGradient(context: GroupContext, c: Contraction): Dispatch[] {
   const { limits } = context.target;
   const onMatrix = usesMatrix(context, c);
   const form = onMatrix ? 'tiles' : context.target.contractions;
-  const parts = partsOf(c, form, limits);
-  const used = form === 'lanes' ? Math.ceil(c.batch / Math.ceil(c.batch / parts)) : Math.ceil(c.k / Math.ceil(c.k / parts));
+  const units = form === 'lanes' ? c.batch : c.k;
+  const length = Math.ceil(units / partsOf(c, form, limits));
+  const parts = Math.ceil(units / length);
   const id = c.node.id;
-  const direct = used === 1 && c.node.type.dtype === 'f32';
-  const target = direct ? context.place(id) : context.reserve(used * c.m * c.n * 4);
-  const emitFirst = onMatrix ? emitMatrix : emitTiles;
-  const first = form === 'lanes' ? emitWeightGradient(context, c, used, target) : emitFirst(context, c, { parts: used, target });
+  const paired = form === 'lanes' ? length * c.rows > linesInARow(c) : length > TERMS_IN_A_ROW;
+  const direct = parts === 1 && !paired && c.node.type.dtype === 'f32';
+  const count = c.m * c.n;
+  const reserve = () => context.reserve(parts * count * 4);
+  const partial: PartialSums = { parts, place: direct ? context.place(id) : reserve(), rest: paired ? reserve() : undefined };
+  const first =
+    form === 'lanes'
+      ? emitWeightGradient(context, c, partial)
+      : onMatrix
+        ? emitMatrix(context, c, { partial })
+        : emitTiles(context, c, { partial });
   context.markDone(id);
   if (direct) return [first];
   const kernel = new KernelBuilder();
   const scope = new Scope(context, kernel, { index: 'i' });
-  scope.lines.push(
-    'var sum = 0.0f;',
-    `for (var part = 0u; part < ${used}u; part++) { sum += ${kernel.read(target, 'f32', `part * ${c.m * c.n}u + i`)}; }`,
-  );
-  scope.define(id, 'sum');
+  scope.lines.push(...joinParts(kernel, partial, count));
+  scope.define(id, 'sum_of(sum)');
   scope.store(id);
-  return [first, kernel.finishFlat(`${context.label([id])}, parts`, c.m * c.n, limits, scope.lines)];
+  return [first, kernel.finishFlat(`${context.label([id])}, parts`, count, limits, scope.lines)];
 }
 
 /**

@@ -89,6 +89,17 @@ function dropout({ node, operand, scalar, scope }: ElementArguments): string {
   return `dropout(${operand(0)}, ${keys}, u32(${scalar(1)}), ${scope.at.index}, ${threshold}u, ${floatLiteral(1 / (1 - rate))})`;
 }
 
+/** x * max / (norm + 1e-6) where that is smaller than x. Of a large norm 2^-64 is taken, as max / norm may be too small for f32. */
+function clipByNorm({ node, operand, scalar, scope }: ElementArguments): string {
+  const norm = scalar(1);
+  const isLarge = scope.let(`${norm} >= 0x1p64f`);
+  const part = scope.let(`select(1.0f, 0x1p-64f, ${isLarge})`);
+  const factor = scope.let(`${literal(node, 'max')} / (${norm} * ${part} + select(1e-6f, 0.0f, ${isLarge}))`);
+  // A NaN norm makes every gradient NaN, as in PyTorch.
+  const isBelow = scope.let(`${factor} * ${part} < 1.0f || is_nan(${factor})`);
+  return `select(${operand(0)}, keep(${operand(0)} * ${part}) * ${factor}, ${isBelow})`;
+}
+
 const RULES = {
   normalize: { expression: normalize },
   batch_norm: { expression: batchNorm },
@@ -120,14 +131,7 @@ const RULES = {
   scale_loss: binary((x, scale, node) => `keep(${x} * ${scale}) * ${literal(node, 'factor')}`, { product: true }),
   scale_loss_grad: binary((d, scale, node) => `keep(${d} * ${scale}) * ${literal(node, 'factor')}`, { product: true }),
   unscale: { expression: ({ operand, scalar }) => `${operand(0)} * (1.0f / ${scalar(1)})`, product: true },
-  clip_by_norm: {
-    expression: ({ operand, scalar, scope, node }) => {
-      const factor = scope.let(`${literal(node, 'max')} / (${scalar(1)} + 1e-6f)`);
-      // A NaN norm makes every gradient NaN, as in PyTorch.
-      return `${operand(0)} * select(1.0f, ${factor}, ${factor} < 1.0f || is_nan(${factor}))`;
-    },
-    product: true,
-  },
+  clip_by_norm: { expression: clipByNorm, product: true },
 } satisfies Readonly<Record<string, ElementRule>>;
 
 export type ElementwiseOp = keyof typeof RULES;

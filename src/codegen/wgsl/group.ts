@@ -5,9 +5,10 @@ import type { GroupContext } from './context.js';
 import { emitContraction } from './contraction.js';
 import { isContraction } from './contraction-geometry.js';
 import { type Dispatch, KernelBuilder } from './kernel.js';
-import { emitChannelReduction, emitTotal, isChannelReduction, isTotal } from './reduce.js';
+import { emitChannelReduction, isChannelReduction } from './reduce.js';
 import { emitRows, isRowOp } from './rows.js';
 import { isGather, isPointwise, Scope } from './scope.js';
+import { emitTotal, isTotal } from './totals.js';
 import { emitUpdate, isUpdate } from './update.js';
 
 /**

@@ -87,7 +87,9 @@ export class KernelBuilder {
     return this.#entries.length;
   }
 
-  /** The shader with `body` as its main function; `wid` and `lid` are the numbers of the workgroup and of the invocation in it. */
+  /**
+   * The shader with `body` as its main function; `wid` and `lid` are the numbers of the workgroup, whose z is always 0, and of the invocation in it.
+   */
   finish(label: string, workgroupSize: number, workgroups: Dispatch['workgroups'], body: readonly string[]): Dispatch {
     const writtenBlocks = new Set(this.#entries.filter((entry) => entry.written).map((entry) => entry.place.block));
     const bindings = this.#entries.map(
@@ -96,15 +98,15 @@ export class KernelBuilder {
     const declarations = bindings.map(
       ({ type, vector, access }, i) => `@group(0) @binding(${i}) var<storage, ${access}> b${i}: array<${vector ? `vec4<${type}>` : type}>;`,
     );
+    const globals = this.globals.join('\n');
+    const helpers = helpersFor([globals, ...body].join('\n'));
+    const opaque = [helpers, globals, ...body].some((text) => /\bopaque\b/.test(text));
     const main = [
       `@compute @workgroup_size(${workgroupSize})`,
       `fn main(${[...this.parameters, '@builtin(workgroup_id) wid: vec3u', '@builtin(local_invocation_index) lid: u32'].join(', ')}) {`,
-      ...indent(body),
+      ...indent([...(opaque ? ['opaque = wid.z;'] : []), ...body]),
       '}',
     ];
-    const text = [...this.globals, ...main].join('\n');
-    const helpers = helpersFor(text);
-    const opaque = /\bopaque\b/.test(text + helpers);
     const code = [
       ...(bindings.some(({ type }) => type === 'f16') ? ['enable f16;'] : []),
       ...this.extensions.map((name) => `enable ${name};`),
@@ -113,7 +115,8 @@ export class KernelBuilder {
         ? ['/* Zero, which the compiler cannot know: bits that went through it are rounded where they are. */', 'var<private> opaque: u32;']
         : []),
       helpers,
-      opaque ? text.replace('lid: u32) {', 'lid: u32) {\n  opaque = wid.z;') : text,
+      globals,
+      ...main,
       '',
     ].filter((part) => part !== '');
     return { code: `${code.join('\n')}\n`, bindings, workgroups, label };

@@ -1,8 +1,12 @@
+import { SUMS } from './prelude-sums.js';
+
 /**
  * Functions that kernels take by name. What WGSL leaves to the driver (accuracy of exp, log and tanh, rounding to f16 inside a kernel, NaN in
  * comparisons) is written out here in operations that every driver computes alike.
  */
 const HELPERS: Readonly<Record<string, string>> = {
+  ...SUMS,
+
   inf: 'fn inf() -> f32 { return bitcast<f32>(0x7f800000u | opaque); }',
 
   is_nan: 'fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }',

@@ -5,7 +5,7 @@ import type { GroupContext } from './context.js';
 import { type Dispatch, indent, KernelBuilder } from './kernel.js';
 import type { Place } from './layout.js';
 import { floatLiteral, loadExpression } from './literal.js';
-import { sumInOrder } from './reduce.js';
+import { sumInOrder } from './totals.js';
 
 /** What a rule sees of the row that it computes; one invocation has one row. */
 interface RowContext {
@@ -26,12 +26,18 @@ interface RowContext {
 
 type RowRule = (row: RowContext) => string[];
 
+/** Statements that declare `terms`, the pair (`add_term`) of a sum over the columns. */
+const sumOver = (each: RowContext['each'], lines: readonly string[], term: string): string[] => [
+  'var terms = vec2f();',
+  ...each([...lines, `terms = add_term(terms, ${term});`]),
+];
+
 /** `largest` and `sum`, so that e^(x - largest) / sum are the row's probabilities. */
 const exponentials = ({ at, each }: RowContext): string[] => [
   'var largest = -inf();',
   ...each([`largest = max(largest, ${at(0)});`]),
-  'var sum = 0.0f;',
-  ...each([`sum += exp_(${at(0)} - largest);`]),
+  ...sumOver(each, [], `exp_(${at(0)} - largest)`),
+  'let sum = sum_of(terms);',
 ];
 
 const softmax: RowRule = (row) => [...exponentials(row), ...row.each([row.store(`exp_(${row.at(0)} - largest) / sum`)])];
@@ -43,25 +49,25 @@ const logSoftmax: RowRule = (row) => [
 ];
 
 const softmaxGrad: RowRule = ({ at, each, store }) => [
-  'var dot = 0.0f;',
-  ...each([`dot += ${at(0)} * ${at(1)};`]),
+  ...sumOver(each, [], `${at(0)} * ${at(1)}`),
+  'let dot = sum_of(terms);',
   ...each([store(`${at(1)} * (${at(0)} - dot)`)]),
 ];
 
 const logSoftmaxGrad: RowRule = ({ at, each, store }) => [
-  'var sum = 0.0f;',
-  ...each([`sum += ${at(0)};`]),
+  ...sumOver(each, [], at(0)),
+  'let sum = sum_of(terms);',
   ...each([store(`${at(0)} - exp_(${at(1)}) * sum`)]),
 ];
 
 const crossEntropy: RowRule = (row) => {
   const { node, at, each, leave, length } = row;
   const smoothing = numberAttr(node.attrs, 'label_smoothing');
-  const smooth = smoothing === 0 ? [] : ['var all = 0.0f;', ...each([`all += largest - ${at(0)};`])];
+  const smooth = smoothing === 0 ? [] : ['var all = vec2f();', ...each([`all = add_term(all, largest - ${at(0)});`])];
   const loss =
     smoothing === 0
       ? 'chosen'
-      : `${floatLiteral(1 - smoothing)} * chosen + ${floatLiteral(smoothing)} * (log_sum + all * ${floatLiteral(1 / length)})`;
+      : `${floatLiteral(1 - smoothing)} * chosen + ${floatLiteral(smoothing)} * (log_sum + sum_of(all) * ${floatLiteral(1 / length)})`;
   return [
     'if (label < 0) {',
     `  ${leave('0.0f')}`,
@@ -94,11 +100,8 @@ const crossEntropyGrad: RowRule = (row) => {
 const difference = (at: string) => `let d = ${at} - select(0.0f, 1.0f, i32(c) == label);`;
 
 const mse: RowRule = ({ at, each, leave }) => [
-  'var sum = 0.0f;',
-  'if (label >= 0) {',
-  ...indent(each([difference(at(0)), 'sum += d * d;'])),
-  '}',
-  leave('sum'),
+  ...sumOver(each, [difference(at(0))], 'd * d'),
+  leave('select(0.0f, sum_of(terms), label >= 0)'),
 ];
 
 const mseGrad: RowRule = ({ at, each, store, scalar, rows, length }) => [
@@ -110,11 +113,8 @@ const mseGrad: RowRule = ({ at, each, store, scalar, rows, length }) => [
 const wrong = (at: string) => `let x = select(${at}, -${at}, i32(c) == label);`;
 
 const binaryCrossEntropy: RowRule = ({ at, each, leave }) => [
-  'var sum = 0.0f;',
-  'if (label >= 0) {',
-  ...indent(each([wrong(at(0)), 'sum += softplus(x);'])),
-  '}',
-  leave('sum'),
+  ...sumOver(each, [wrong(at(0))], 'softplus(x)'),
+  leave('select(0.0f, sum_of(terms), label >= 0)'),
 ];
 
 const binaryCrossEntropyGrad: RowRule = ({ at, each, store, scalar, rows, length }) => [
@@ -179,6 +179,6 @@ export function emitRows(context: GroupContext, id: ValueId): Dispatch[] {
   const dispatch = kernel.finishFlat(context.label([id]), rows, context.target.limits, [...label, ...body]);
   if (partial === undefined) return [dispatch];
   const divisor = totalDivisor(node.op, rows, length);
-  const result = divisor === undefined ? 'i32(total)' : `total / ${divisor}.0f`;
-  return [dispatch, sumInOrder(context, id, [{ place: partial, count: rows }], result)];
+  const result = divisor === undefined ? 'i32(total0)' : `total0 / ${divisor}.0f`;
+  return [dispatch, sumInOrder(context, id, { place: partial, count: rows }, result)];
 }

@@ -144,10 +144,12 @@ function globalAverage(scope: Scope, node: Node): string {
   const c = scope.channel(channels);
   const batch = scope.let(`(${scope.at.index}) / ${channels}u`);
   scope.lines.push(
-    `var ${sum} = 0.0f;`,
-    `for (var p = 0u; p < ${height * width}u; p++) { ${sum} += ${scope.loadAt(node.inputs[0]!, `(${batch} * ${height * width}u + p) * ${channels}u + ${c}`)}; }`,
+    `var ${sum} = vec2f();`,
+    `for (var p = 0u; p < ${height * width}u; p++) {`,
+    `  ${sum} = add_term(${sum}, ${scope.loadAt(node.inputs[0]!, `(${batch} * ${height * width}u + p) * ${channels}u + ${c}`)});`,
+    '}',
   );
-  return `${sum} / ${height * width}.0f`;
+  return `sum_of(${sum}) / ${height * width}.0f`;
 }
 
 /** Elements before, along and after the axis. */

@@ -2,8 +2,9 @@ import { numbersAttr, type Shape } from '../../ir/types.js';
 import type { OpAttr, Tensor } from './binding.js';
 import { type Calls, flag, ints, text, type } from './calls.js';
 import { CODES } from './device.js';
-import { asMatrix, type Kernel, type KernelContext, wide } from './kernel.js';
+import { type Kernel, type KernelContext, wide } from './kernel.js';
 import { areEqual, convolutionWithBias, madeElements } from './onednn.js';
+import { sumOverBatch, sumToChannel } from './sums.js';
 
 /**
  * A contraction: on half operands in TensorFlow's half kernel where the device has good ones and the result is half too, else on operands
@@ -69,10 +70,13 @@ export const contractionKernels = {
   conv2d_weight_grad: contraction((tf, [x, dy], context) => {
     const { shape } = context.type;
     const attrs = convolution(context, x!.shape, dy!.shape, shape, x!.dtype);
-    return tf.device.execute('Conv2DBackpropFilter', attrs, [x!, tf.vector(shape), dy!], x!.dtype);
+    const [, rows, columns] = dy!.shape as [number, number, number];
+    return sumOverBatch(tf, [x!, dy!], rows * columns, ([image, result]) =>
+      tf.device.execute('Conv2DBackpropFilter', attrs, [image, tf.vector(shape), result], image.dtype),
+    );
   }),
   linear: contraction((tf, [x, w, bias]) => withBias(tf, matmul(tf, x!, w!, 'none'), bias)),
   linear_input_grad: contraction((tf, [dy, w]) => matmul(tf, dy!, w!, 'b')),
-  linear_weight_grad: contraction((tf, [x, dy]) => matmul(tf, x!, dy!, 'a')),
-  sum_to_channel: wide((tf, [x]) => tf.reduce('Sum', asMatrix(tf, x!), [0])),
+  linear_weight_grad: contraction((tf, [x, dy]) => sumOverBatch(tf, [x!, dy!], 1, ([a, b]) => matmul(tf, a, b, 'a'))),
+  sum_to_channel: wide((tf, [x]) => sumToChannel(tf, x!)),
 };

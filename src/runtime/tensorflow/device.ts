@@ -9,6 +9,8 @@ export const CODES: Readonly<Record<DType, number>> = { f32: 1, f16: 19, bf16: 1
 /** int32, the type of shapes and axes, which TensorFlow reads on the host. */
 export const INT32 = 3;
 export const RESOURCE = 20;
+/** Double precision, in which sums are made. */
+export const F64 = 2;
 
 /** Calls TensorFlow through the addon: counts the uses of every tensor, frees what a scope made, and keeps constants. */
 export class Device {

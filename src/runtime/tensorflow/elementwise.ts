@@ -2,7 +2,7 @@ import { elementCount } from '../../ir/types.js';
 import { threefry2x32, uniform01 } from '../../random/threefry.js';
 import type { Tensor } from './binding.js';
 import type { Calls } from './calls.js';
-import { CODES } from './device.js';
+import { CODES, F64 } from './device.js';
 import { attr, exact, type Kernel, type KernelContext, keepWhere, wide } from './kernel.js';
 
 /** Distribution function of the standard normal. */
@@ -76,5 +76,10 @@ export const elementwiseKernels = {
   cast: (({ tf, inputs: [x], type }) => tf.cast(x!, CODES[type.dtype])) as Kernel,
   dropout,
   unscale: wide((tf, [g, scale]) => tf.mul(g!, tf.div(1, scale!))),
-  clip_by_norm: wide((tf, [g, norm], context) => tf.mul(g!, tf.binary('Minimum', tf.div(attr(context, 'max'), tf.add(norm!, 1e-6)), 1))),
+  clip_by_norm: wide((tf, [g, norm], context) => {
+    // max / norm can be below TensorFlow's least number in f32; its root and what that leaves of it cannot.
+    const factor = tf.binary('Minimum', tf.div(attr(context, 'max'), tf.add(tf.cast(norm!, F64), 1e-6)), 1);
+    const root = tf.unary('Sqrt', tf.binary('Maximum', factor, 2 ** -126));
+    return tf.mul(tf.mul(g!, tf.cast(root, CODES.f32)), tf.cast(tf.div(factor, root), CODES.f32));
+  }),
 };

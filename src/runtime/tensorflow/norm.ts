@@ -3,6 +3,7 @@ import type { Tensor } from './binding.js';
 import { type Calls, flag, float, text, type } from './calls.js';
 import { CODES } from './device.js';
 import { asMatrix, attr, type Kernel, type KernelContext, wide } from './kernel.js';
+import { meanOfChannel, sumToChannel } from './sums.js';
 
 const normalize: Kernel = ({ tf, node, inputs: [image] }) => {
   const deviations = numbersAttr(node.attrs, 'std');
@@ -51,7 +52,7 @@ const batchNorm: Kernel = (context) => {
 
 const batchNormWeightGrad = wide((tf, [x, dy, mean, variance], context) => {
   const product = tf.mul(dy!, tf.sub(x!, mean!));
-  return tf.mul(tf.reduce('Sum', asMatrix(tf, product), [0]), inverseDeviation(tf, variance!, context));
+  return tf.mul(sumToChannel(tf, product), inverseDeviation(tf, variance!, context));
 });
 
 const batchNormInputGrad = wide((tf, [dy, x, mean, variance, weight, dweight, dbias], context) => {
@@ -71,8 +72,8 @@ const runningUpdate = wide((tf, [running, batch, ok], context) => {
 
 export const normKernels = {
   normalize,
-  channel_mean: wide((tf, [x]) => tf.reduce('Mean', asMatrix(tf, x!), [0])),
-  channel_variance: wide((tf, [x, mean]) => tf.reduce('Mean', asMatrix(tf, tf.binary('SquaredDifference', x!, mean!)), [0])),
+  channel_mean: wide((tf, [x]) => meanOfChannel(tf, x!)),
+  channel_variance: wide((tf, [x, mean]) => meanOfChannel(tf, tf.binary('SquaredDifference', x!, mean!))),
   batch_norm: batchNorm,
   batch_norm_weight_grad: batchNormWeightGrad,
   batch_norm_input_grad: batchNormInputGrad,

@@ -3,6 +3,7 @@ import { ints, text, type } from './calls.js';
 import { CODES, INT32 } from './device.js';
 import { type KernelContext, wide } from './kernel.js';
 import { maxPoolKernels } from './max-pool.js';
+import { meanOfImage } from './sums.js';
 
 function averageAttrs({ node }: KernelContext) {
   const [window, stride] = [numbersAttr(node.attrs, 'window'), numbersAttr(node.attrs, 'stride')];
@@ -35,7 +36,7 @@ export const poolKernels = {
       context.type.shape,
     );
   }),
-  global_avg_pool: wide((tf, [x]) => tf.reduce('Mean', x!, [1, 2])),
+  global_avg_pool: wide((tf, [x]) => meanOfImage(tf, x!)),
   global_avg_pool_grad: wide((tf, [dy], { type: { shape } }) => {
     const [batch, height, width, channels] = shape as [number, number, number, number];
     const share = tf.reshape(tf.div(dy!, height * width), [batch, 1, 1, channels]);

@@ -3,6 +3,7 @@ import type { Tensor } from './binding.js';
 import { type Calls, type as typeAttr } from './calls.js';
 import { CODES } from './device.js';
 import { asNumber, attr, type KernelContext, keepWhere, wide } from './kernel.js';
+import { meanOfAll } from './sums.js';
 
 function classes(x: Tensor): number {
   return x.shape[1]!;
@@ -29,7 +30,7 @@ function rowLosses(tf: Calls, logits: Tensor, label: Tensor, context: KernelCont
 
 const crossEntropy = wide((tf, [logits, label], context) => {
   const [losses] = rowLosses(tf, logits!, label!, context);
-  return tf.div(tf.reduce('Sum', keepWhere(tf, tf.compare('GreaterEqual', label!, 0), losses), [0]), label!.shape[0]!);
+  return meanOfAll(tf, keepWhere(tf, tf.compare('GreaterEqual', label!, 0), losses), label!.shape[0]!);
 });
 
 const crossEntropyGrad = wide((tf, [logits, label, dloss], context) => {
@@ -51,7 +52,7 @@ const binaryCrossEntropy = wide((tf, [x, label]) => {
   const away = tf.mul(x!, againstRow(tf, x!, label!));
   const rest = tf.unary('Log1p', tf.unary('Exp', tf.unary('Neg', tf.unary('Abs', away))));
   const losses = tf.select(isLabelled(tf, label!), tf.add(tf.binary('Maximum', away, 0), rest), 0);
-  return tf.div(tf.reduce('Sum', losses, [0, 1]), elementCount(x!.shape));
+  return meanOfAll(tf, losses, elementCount(x!.shape));
 });
 
 const binaryCrossEntropyGrad = wide((tf, [x, label, dloss]) => {
@@ -87,7 +88,7 @@ export const rowKernels = {
   log_softmax_grad: wide((tf, [dy, y]) => tf.sub(dy!, tf.mul(tf.unary('Exp', y!), tf.reduce('Sum', dy!, [y!.shape.length - 1], true)))),
   cross_entropy: crossEntropy,
   cross_entropy_grad: crossEntropyGrad,
-  mse: wide((tf, [x, label]) => tf.div(tf.reduce('Sum', tf.unary('Square', difference(tf, x!, label!)), [0, 1]), elementCount(x!.shape))),
+  mse: wide((tf, [x, label]) => meanOfAll(tf, tf.unary('Square', difference(tf, x!, label!)), elementCount(x!.shape))),
   mse_grad: wide((tf, [x, label, dloss]) => tf.mul(difference(tf, x!, label!), tf.div(tf.mul(dloss!, 2), elementCount(x!.shape)))),
   binary_cross_entropy: binaryCrossEntropy,
   binary_cross_entropy_grad: binaryCrossEntropyGrad,

@@ -3,13 +3,14 @@ import type { Tensor } from './binding.js';
 import { type Calls, flag, type as typeAttr } from './calls.js';
 import { CODES } from './device.js';
 import { attr, type Kernel, type KernelContext, wide } from './kernel.js';
+import { norm } from './sums.js';
 
 const scaleLoss = wide((tf, [loss, scale], context) => tf.mul(tf.mul(loss!, scale!), attr(context, 'factor')));
 
 const allFinite: Kernel = ({ tf, inputs }) =>
   inputs.map((g) => tf.all(tf.test('IsFinite', g))).reduce((a, b) => tf.logical('LogicalAnd', a, b), tf.scalar(1, CODES.bool));
 
-const globalNorm = wide((tf, gradients) => tf.unary('Sqrt', tf.mul(tf.sum(gradients.map((g) => tf.unary('L2Loss', g))), 2)));
+const globalNorm = wide((tf, gradients) => norm(tf, gradients));
 
 /** `value` as the new value of state `writes[position]`. */
 function write(context: KernelContext, position: number, value: Tensor): Tensor {

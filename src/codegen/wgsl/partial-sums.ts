@@ -1,0 +1,44 @@
+import type { Contraction } from './contraction-geometry.js';
+import type { KernelBuilder } from './kernel.js';
+import type { Place } from './layout.js';
+
+/**
+ * Terms that are added one after the other in a weight gradient. What they come to is then added to the part's sum, with what that addition rounds
+ * off: the error of a sum does not grow with the batch.
+ */
+export const TERMS_IN_A_ROW = 256;
+
+/** Where the parts of a weight gradient go: m x n numbers for each. */
+export interface PartialSums {
+  readonly parts: number;
+  readonly place: Place;
+  /** What the additions rounded off, where a part adds up several runs of terms. */
+  readonly rest: Place | undefined;
+}
+
+/** Statement that adds `sum`, a run of terms, to element (`m`, `n`) of `part`; `first`: the run is the part's first. */
+export function addRun(
+  kernel: KernelBuilder,
+  c: Contraction,
+  { place, rest }: PartialSums,
+  run: { readonly m: string; readonly n: string; readonly sum: string; readonly first: string },
+): string {
+  const sums = kernel.write(place, 'f32');
+  const at = `(part * ${c.m}u + ${run.m}) * ${c.n}u + ${run.n}`;
+  if (rest === undefined) return `${sums}[${at}] = ${run.sum};`;
+  const rests = kernel.write(rest, 'f32');
+  return [
+    `{ let at = ${at};`,
+    `var pair = vec2f(${run.sum}, 0.0f);`,
+    `if (!(${run.first})) { pair = add_term(vec2f(${sums}[at], ${rests}[at]), pair.x); }`,
+    `${sums}[at] = pair.x; ${rests}[at] = pair.y; }`,
+  ].join(' ');
+}
+
+/** Statements that declare `sum`, a pair (`add_term`): the sum over the parts of what each left for element `i` of `count`. */
+export function joinParts(kernel: KernelBuilder, { place, parts, rest }: PartialSums, count: number): string[] {
+  const at = `part * ${count}u + i`;
+  const whole = kernel.read(place, 'f32', at);
+  const next = rest === undefined ? `add_term(sum, ${whole})` : `add_pair(sum, vec2f(${whole}, ${kernel.read(rest, 'f32', at)}))`;
+  return ['var sum = vec2f();', `for (var part = 0u; part < ${parts}u; part++) { sum = ${next}; }`];
+}

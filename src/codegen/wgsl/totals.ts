@@ -1,0 +1,110 @@
+import type { ValueId } from '../../ir/types.js';
+import type { GroupContext } from './context.js';
+import { type Dispatch, indent, KernelBuilder, storageType } from './kernel.js';
+import type { Place } from './layout.js';
+import { Scope } from './scope.js';
+
+/** Numbers of one kind that wait in memory to be added: `planes` of `count` each, one behind the other. */
+interface Terms {
+  readonly place: Place;
+  readonly count: number;
+  readonly planes?: number;
+}
+
+/**
+ * One workgroup adds f32 numbers: each invocation its own ones in order, then pairs of invocations, with what each addition rounds off.
+ * `total0 ..`, the sum of each plane, is in scope of `result`.
+ */
+export function sumInOrder(context: GroupContext, id: ValueId, { place, count, planes = 1 }: Terms, result: string): Dispatch {
+  const kernel = new KernelBuilder();
+  const size = Math.min(256, context.target.limits.workgroupInvocations);
+  kernel.globals.push(`var<workgroup> sums: array<vec2f, ${size}>;`);
+  const { dtype } = context.type(id);
+  const target = kernel.write(context.place(id), storageType(dtype));
+  const plane = (p: number) => [
+    `var sum${p} = vec2f();`,
+    `for (var k = lid; k < ${count}u; k += ${size}u) { sum${p} = add_term(sum${p}, ${kernel.read(place, 'f32', `k + ${p * count}u`)}); }`,
+    `sums[lid] = sum${p};`,
+    'workgroupBarrier();',
+    `for (var width = ${size / 2}u; width > 0u; width = width >> 1u) {`,
+    '  if (lid < width) { sums[lid] = add_pair(sums[lid], sums[lid + width]); }',
+    '  workgroupBarrier();',
+    '}',
+    `let total${p} = sum_of(sums[0]);`,
+    'workgroupBarrier();',
+  ];
+  return kernel.finish(
+    `${context.label([id])}, total`,
+    size,
+    [1, 1, 1],
+    [...Array.from({ length: planes }, (_, p) => plane(p)).flat(), `if (lid == 0u) { ${target}[0] = ${result}; }`],
+  );
+}
+
+/** What each element adds to a total of any number of tensors, statement by statement, in as many sums as there are planes. */
+interface TotalRule {
+  readonly planes: number;
+  readonly lines: (value: string) => readonly string[];
+  readonly result: string;
+}
+
+const TOTALS = {
+  all_finite: {
+    planes: 1,
+    lines: (value) => [`sum0 = add_term(sum0, select(1.0f, 0.0f, is_finite(${value})));`],
+    result: 'select(0u, 1u, total0 == 0.0f)',
+  },
+  global_norm: {
+    planes: 3,
+    lines: (value) => [
+      `let squares = squares_of(${value});`,
+      ...['x', 'y', 'z'].map((part, p) => `sum${p} = add_term(sum${p}, squares.${part});`),
+    ],
+    result: 'norm_of(total0, total1, total2)',
+  },
+} satisfies Readonly<Record<string, TotalRule>>;
+
+type TotalOp = keyof typeof TOTALS;
+
+/** Ops that leave one number of any number of tensors. */
+export function isTotal(op: string): op is TotalOp {
+  return op in TOTALS;
+}
+
+/** Every invocation takes elements at equal distances; what it finds is added up in a second kernel. */
+export function emitTotal(context: GroupContext, id: ValueId): Dispatch[] {
+  const { op, inputs } = context.node(id);
+  const rule: TotalRule = TOTALS[op as TotalOp];
+  const planes = Array.from({ length: rule.planes }, (_, p) => p);
+  const {
+    limits,
+    limits: { storageBuffers },
+  } = context.target;
+  const dispatches: Dispatch[] = [];
+  const partialCount = inputs.reduce((sum, input) => sum + invocationsFor(context, input), 0);
+  const partials = context.reserve(rule.planes * partialCount * 4);
+  let first = 0;
+  for (const input of inputs) {
+    const kernel = new KernelBuilder();
+    const count = context.count(input);
+    const invocations = invocationsFor(context, input);
+    const scope = new Scope(context, kernel, { index: 'at' });
+    const lines = rule.lines(scope.value(input));
+    if (kernel.bindingCount >= storageBuffers) throw new Error(`${op} reads too many values at once`);
+    dispatches.push(
+      kernel.finishFlat(context.label([id]), invocations, limits, [
+        ...planes.map((p) => `var sum${p} = vec2f();`),
+        `for (var at = i; at < ${count}u; at += ${invocations}u) {`,
+        ...indent([...scope.lines, ...lines]),
+        '}',
+        ...planes.map((p) => `${kernel.write(partials, 'f32')}[i + ${p * partialCount + first}u] = sum_of(sum${p});`),
+      ]),
+    );
+    first += invocations;
+  }
+  return [...dispatches, sumInOrder(context, id, { place: partials, count: partialCount, planes: rule.planes }, rule.result)];
+}
+
+function invocationsFor(context: GroupContext, id: ValueId): number {
+  return Math.min(4096, Math.ceil(context.count(id) / 8));
+}
