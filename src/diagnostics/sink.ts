@@ -9,8 +9,8 @@ const MAX_DIAGNOSTICS = 100;
 
 /** Collects diagnostics; the same code at the same place is kept once, so a block that is lowered ten times complains once. */
 export class DiagnosticSink {
-  private readonly seen = new Set<string>();
-  private readonly list: Diagnostic[] = [];
+  private seen = new Set<string>();
+  private list: Diagnostic[] = [];
 
   get diagnostics(): readonly Diagnostic[] {
     return this.list;
@@ -28,6 +28,20 @@ export class DiagnosticSink {
     if (this.seen.has(key)) return;
     this.seen.add(key);
     this.list.push(diagnostic);
+  }
+
+  /** The result of `run`, or undefined, with nothing kept of what it reported, when it reported an error. */
+  attempt<T>(run: () => T): T | undefined {
+    const [seen, list] = [this.seen, this.list];
+    [this.seen, this.list] = [new Set(seen), [...list]];
+    let kept = false;
+    try {
+      const result = run();
+      kept = this.list.slice(list.length).every(({ severity }) => severity !== 'error');
+      return kept ? result : undefined;
+    } finally {
+      if (!kept) [this.seen, this.list] = [seen, list];
+    }
   }
 
   error(code: FrontEndCode, span: Span | undefined, message: string, rest: Pick<Diagnostic, 'why' | 'fix' | 'related'> = {}): void {

@@ -22,14 +22,20 @@ function normalize(name: string): string {
   return name.toLowerCase().replaceAll(/[_-]/g, '');
 }
 
-/** The candidate that the user most likely meant, if any is near: at most a third of its letters differ. */
+/** Digits make names of different things, not of one: `cifar100` is no misspelt `cifar10`. A name without any may be short for one with. */
+function sameDigits(a: string, b: string): boolean {
+  const [left, right] = [a, b].map((text) => text.replace(/\D+/g, ' ').trim());
+  return left === '' || right === '' || left === right;
+}
+
+/** The candidate that the user most likely meant, if any is near: at most a third of its letters differ, and no digit. */
 export function closest(name: string, candidates: Iterable<string>): string | undefined {
   if (name.length > MAX_LENGTH) return undefined;
   let best: string | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of candidates) {
     const limit = Math.max(1, Math.floor(Math.max(name.length, candidate.length) / 3));
-    if (Math.abs(name.length - candidate.length) > limit + 2) continue;
+    if (Math.abs(name.length - candidate.length) > limit + 2 || !sameDigits(name, candidate)) continue;
     const distance = Math.min(editDistance(name, candidate), editDistance(normalize(name), normalize(candidate)) + 0.5);
     if (distance <= limit && distance < bestDistance) {
       best = candidate;

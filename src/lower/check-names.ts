@@ -4,9 +4,9 @@ import { suggestion } from '../diagnostics/suggest.js';
 import type { Arg, BlockSection, Body, CallStage, Expr, Let, ModelSection, Name, Stage } from '../parser/ast.js';
 import { leftSpine } from '../parser/operators.js';
 import { bindArguments } from './bind.js';
-import { FUNCTIONS, WORDS } from './evaluate.js';
+import { FUNCTIONS, reportCall, WORDS } from './evaluate.js';
 import { findLayer } from './layers.js';
-import { reportUnknownLayer } from './model.js';
+import { calleeNames, reportUnknownLayer } from './model.js';
 import { blockSignature, layerSignature } from './signature.js';
 
 export interface NameContext {
@@ -14,6 +14,8 @@ export interface NameContext {
   readonly blocks: ReadonlyMap<string, BlockSection>;
   /** Whether a part of the text has a syntax error, so that what is in it is not to be trusted. */
   readonly broken: (span: Span) => boolean;
+  /** The block that is being read, if any. */
+  readonly within: readonly string[];
 }
 
 /** Names in scope with the number of reads of each `let`. */
@@ -62,7 +64,7 @@ export function checkNames(lets: readonly Let[], models: readonly ModelSection[]
         fix: `write \`block ${block.name.text}(x)\``,
       });
     }
-    checkBody(block.body, names, context);
+    checkBody(block.body, names, { ...context, within: [block.name.text] });
   }
   for (const model of models) {
     const names = new Names(globals);
@@ -145,7 +147,8 @@ function checkExpr(expr: Expr, names: Names, context: NameContext): void {
       return;
     case 'call':
       checkArgs(expr.args, names, context);
-      if (!Object.hasOwn(FUNCTIONS, expr.callee.text)) reportCall(expr, context);
+      if (!Object.hasOwn(FUNCTIONS, expr.callee.text) && expr.callee.text !== '' && !context.broken(expr.span))
+        reportCall(expr, context.blocks.has(expr.callee.text) || findLayer(expr.callee.text) !== undefined, sink);
       return;
     case 'if':
       for (const branch of expr.branches) {
@@ -159,18 +162,6 @@ function checkExpr(expr: Expr, names: Names, context: NameContext): void {
       checkStages(expr.stages, names, context);
       return;
   }
-}
-
-/** `relu(x)` instead of `x |> relu`. */
-function reportCall(expr: Extract<Expr, { kind: 'call' }>, { sink, broken }: NameContext): void {
-  const { text } = expr.callee;
-  if (text === '' || broken(expr.span)) return;
-  const first = expr.args[0]?.value;
-  const head = first?.kind === 'name' ? first.name.text : 'x';
-  sink.error('AMP2012', expr.span, `\`${text}\` is called outside a pipeline`, {
-    why: 'layers and blocks are applied with `|>`',
-    fix: `write \`${head} |> ${text}\``,
-  });
 }
 
 function checkArgs(args: readonly Arg[], names: Names, context: NameContext): void {
@@ -212,7 +203,8 @@ function checkCall(stage: CallStage, names: Names, context: NameContext): void {
   const name = stage.callee.text;
   const block = context.blocks.get(name);
   const layer = findLayer(name);
-  if (block === undefined && layer === undefined) reportUnknownLayer(stage.callee, context.blocks, context.sink);
+  if (block === undefined && layer === undefined)
+    reportUnknownLayer(stage.callee, calleeNames(context.blocks, context.within), context.sink);
   else if (!context.broken(stage.span)) {
     bindArguments(block !== undefined ? blockSignature(block) : layerSignature(name, layer!), stage.args, stage.span, context.sink);
   }

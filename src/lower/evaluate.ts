@@ -1,6 +1,6 @@
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { listNames, suggestion } from '../diagnostics/suggest.js';
-import type { BinaryExpr, Expr, IfExpr, Pipeline } from '../parser/ast.js';
+import type { BinaryExpr, CallExpr, Expr, IfExpr, Pipeline } from '../parser/ast.js';
 import { leftSpine } from '../parser/operators.js';
 import type { Scope } from './scope.js';
 import { describeKind, type Tensor, UNKNOWN, type Value } from './value.js';
@@ -104,7 +104,7 @@ function expectKind(value: Value, expr: Expr, kind: 'number' | 'boolean', operat
     `\`${operator}\` takes ${kind === 'number' ? 'numbers' : '`true` or `false`'}, not ${describeKind(value)}`,
     {
       ...(value.kind === 'tensor' &&
-        kind === 'number' && { fix: 'values of the graph are joined by the layers `add`, `sub`, `mul` and `scale`' }),
+        Object.hasOwn(ARITHMETIC, operator) && { fix: 'values of the graph are joined by the layers `add`, `sub`, `mul` and `scale`' }),
     },
   );
   return UNKNOWN;
@@ -197,17 +197,25 @@ function evaluateProperty(expr: Extract<Expr, { kind: 'property' }>, scope: Scop
   return { kind: 'number', value: shape[axis] };
 }
 
+/** A call of what is no function: `relu(x)` instead of `x |> relu`. `isStage`: whether a layer or block has the name; undefined where that is unknown. */
+export function reportCall(expr: CallExpr, isStage: boolean | undefined, sink: DiagnosticSink): void {
+  const { text } = expr.callee;
+  const functions = Object.keys(FUNCTIONS);
+  const first = expr.args[0]?.value;
+  const head = first?.kind === 'name' ? first.name.text : 'x';
+  sink.error('AMP2012', expr.span, `\`${text}\` is called outside a pipeline`, {
+    why: `layers and blocks are applied with \`|>\`${isStage === true ? '' : `; expressions can call ${listNames(functions, 'and')}`}`,
+    fix: isStage === false ? suggestion(text, functions, 'functions') : `write \`${head} |> ${text}\``,
+  });
+}
+
 function evaluateCall(expr: Extract<Expr, { kind: 'call' }>, scope: Scope, context: Evaluation): Value {
   const { sink } = context;
   const name = expr.callee.text;
   const fn = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
   if (fn === undefined) {
     if (name === '') return UNKNOWN;
-    const head = expr.args.length > 0 && expr.args[0].value.kind === 'name' ? expr.args[0].value.name.text : 'x';
-    sink.error('AMP2012', expr.span, `\`${name}\` is called outside a pipeline`, {
-      why: `layers and blocks are applied with \`|>\`; expressions can call ${listNames(Object.keys(FUNCTIONS), 'and')}`,
-      fix: `write \`${head} |> ${name}\``,
-    });
+    reportCall(expr, undefined, sink);
     return UNKNOWN;
   }
   if (expr.args.length !== fn.arity || expr.args.some((arg) => arg.name !== undefined)) {

@@ -16,7 +16,7 @@ import { pruneGraph } from './prune.js';
 import { readDataset, readPrecision, readTrain } from './recipe.js';
 import { findRecursion } from './recursion.js';
 import { Scope } from './scope.js';
-import { DATASETS } from './settings.js';
+import { DATASETS, type DatasetInfo } from './settings.js';
 import type { Tensor } from './value.js';
 
 export interface LowerOptions {
@@ -77,7 +77,7 @@ function analyse(source: Source, options: LowerOptions): Analysis {
   const lines = new LineIndex(source.text);
   const sections = sortSections(file, syntaxErrors.length > 0, sink);
 
-  checkNames(sections.lets, sections.models, { sink, blocks: sections.blocks, broken });
+  checkNames(sections.lets, sections.models, { sink, blocks: sections.blocks, broken, within: [] });
   const recursive = findRecursion(sections.blocks, sink);
   const evaluation: Evaluation = { sink, graph: undefined };
   const globals = new Scope();
@@ -89,11 +89,12 @@ function analyse(source: Source, options: LowerOptions): Analysis {
   const model = sections.models[0];
   const modelBroken = sections.models.length === 0 || syntaxErrors.some((at) => !isInSettings(file, at));
   if (model === undefined || modelBroken) return { sink };
-  const signature = readSignature(model, globals, evaluation, dataset.name, sections.dataset?.name.span);
+  const data = Object.hasOwn(DATASETS, dataset.name) ? DATASETS[dataset.name] : undefined;
+  const signature = readSignature(model, globals, evaluation, data && { ...data, name: dataset.name, span: sections.dataset?.name.span });
   if (signature === undefined) return { sink };
 
   const normalizeSpan = sections.dataset?.items.find((item) => item.name.text === 'normalize')?.span;
-  const shared = { sink, lines, globals, blocks: sections.blocks, recursive, dataset, normalizeSpan, seed: train.seed };
+  const shared = { sink, lines, globals, blocks: sections.blocks, recursive, dataset: data && dataset, normalizeSpan, seed: train.seed };
   const batch = options.batch ?? train.batch;
   const lowered = lowerModel(model, signature.image, { ...shared, batch, mode: 'train' } satisfies ModelContext);
   if (lowered === undefined) return { sink };
@@ -157,13 +158,12 @@ function sortSections(file: AmpFile, hasSyntaxErrors: boolean, sink: DiagnosticS
   return { dataset: get('dataset'), precision: get('precision'), train: get('train'), models, blocks, lets };
 }
 
-/** The declared shapes of a model, checked against the data set. */
+/** The declared shapes of a model, checked against the data set where that is known. */
 function readSignature(
   model: ModelSection,
   scope: Scope,
   evaluation: Evaluation,
-  datasetName: string,
-  datasetSpan: Span | undefined,
+  data: (DatasetInfo & { readonly name: string; readonly span: Span | undefined }) | undefined,
 ): { readonly image: readonly number[]; readonly classes: number } | undefined {
   const { sink } = evaluation;
   const [input, ...others] = model.inputs;
@@ -193,19 +193,19 @@ function readSignature(
   const image = sizes(input.shape, 3, 'the image');
   const output = sizes(model.output, 1, 'the result');
   if (image === undefined || output === undefined) return undefined;
-  const data = DATASETS[datasetName];
-  const related = datasetSpan === undefined ? [] : [{ span: datasetSpan, message: 'the data set' }];
+  if (data === undefined) return { image, classes: output[0] };
+  const related = data.span === undefined ? [] : [{ span: data.span, message: 'the data set' }];
   if (formatShape(image) !== formatShape(data.image)) {
     sink.error(
       'AMP4007',
       input.shape.span,
-      `the model takes ${formatShape(image)}, the images of ${datasetName} are ${formatShape(data.image)}`,
+      `the model takes ${formatShape(image)}, the images of ${data.name} are ${formatShape(data.image)}`,
       { fix: `write \`${input.name.text}: ${formatShape(data.image)}\``, related },
     );
     return undefined;
   }
   if (output[0] !== data.classes) {
-    sink.error('AMP4007', model.output.span, `the model results in ${output[0]} classes, ${datasetName} has ${data.classes}`, {
+    sink.error('AMP4007', model.output.span, `the model results in ${output[0]} classes, ${data.name} has ${data.classes}`, {
       fix: `write \`-> [${data.classes}]\``,
       related,
     });
@@ -222,7 +222,7 @@ function checkOutput(model: ModelSection, graph: Graph, output: Tensor, classes:
     fix:
       shape.length === 1
         ? `let the last layer be \`linear(${classes})\``
-        : `end with \`flatten |> linear(${classes})\` or \`global_avg_pool |> linear(${classes})\``,
+        : `end with \`flatten |> linear(${classes})\`${shape.length === 3 ? ` or \`global_avg_pool |> linear(${classes})\`` : ''}`,
     related: [{ span: output.origin, message: `${formatShape(shape)} comes from ${output.source}` }],
   });
 }

@@ -28,7 +28,8 @@ import { LayerContexts } from './layer-context.js';
 import { findLayer, LAYERS } from './layers.js';
 import { LayerPath, labelsOf } from './paths.js';
 import { Scope } from './scope.js';
-import { type Operand, reportConstraint } from './shape-errors.js';
+import type { Operand } from './shape-advice.js';
+import { reportConstraint } from './shape-errors.js';
 import { blockSignature, layerSignature } from './signature.js';
 import { describeKind, type Tensor, UNKNOWN, type Value } from './value.js';
 
@@ -44,7 +45,8 @@ export interface ModelContext {
   readonly blocks: ReadonlyMap<string, BlockSection>;
   /** Blocks that call themselves; their calls are already reported. */
   readonly recursive: ReadonlySet<string>;
-  readonly dataset: DatasetSpec;
+  /** Undefined: it is unknown, which is reported; the graph then only serves to find other mistakes. */
+  readonly dataset: DatasetSpec | undefined;
   /** Where the normalization is written, if it is. */
   readonly normalizeSpan: Span | undefined;
   readonly seed: number;
@@ -65,6 +67,7 @@ export function lowerModel(
     return lowering.model(model, image);
   } catch (error) {
     if (!(error instanceof TooLarge)) throw error;
+    if (lowering.guessed) return undefined;
     context.sink.error('AMP3005', model.name.span, error.message, {
       why: 'models are expanded before they run',
       fix: 'repeat or nest less',
@@ -81,6 +84,10 @@ class ModelLowering implements GraphExpressions {
   private stages = 0;
   /** Calls of the blocks that are being expanded, innermost last. */
   private readonly calls: Span[] = [];
+  /** Their blocks. */
+  private readonly expanding: string[] = [];
+  /** Whether a misspelt layer was taken for another one. */
+  guessed = false;
   private readonly layers: LayerContexts;
 
   constructor(context: ModelContext) {
@@ -94,13 +101,11 @@ class ModelLowering implements GraphExpressions {
     const input = model.inputs[0];
     const loc = this.loc(input.span);
     const pixels = this.builder.add({ op: 'input', attrs: { name: 'image' }, type: { dtype: 'u8', shape: [batch, ...image] } });
-    const normalized = emit(
-      this.builder,
-      'normalize',
-      [pixels],
-      { mean: dataset.mean, std: dataset.std },
-      { layer: 'normalize', loc: normalizeSpan ? this.loc(normalizeSpan) : loc },
-    );
+    const options = { layer: 'normalize', loc: normalizeSpan ? this.loc(normalizeSpan) : loc };
+    const normalized =
+      dataset === undefined
+        ? this.builder.add({ op: 'input', attrs: { name: 'normalized' }, type: { dtype: 'f32', shape: [batch, ...image] }, ...options })
+        : emit(this.builder, 'normalize', [pixels], { mean: dataset.mean, std: dataset.std }, options);
     const scope = new Scope(this.context.globals);
     scope.set(input.name.text, { kind: 'tensor', id: normalized, origin: input.span, source: `the model's input` });
     this.path = new LayerPath('', labelsOf(model.body));
@@ -147,7 +152,7 @@ class ModelLowering implements GraphExpressions {
     if (value.kind === 'boolean') return value.value;
     if (value.kind !== 'unknown')
       this.context.sink.error('AMP2006', expr.span, `a condition is \`true\` or \`false\`, not ${describeKind(value)}`, {
-        fix: 'compare it, such as `stride != 1`',
+        ...(value.kind === 'number' && { fix: 'compare it, such as `stride != 1`' }),
       });
     return undefined;
   }
@@ -232,25 +237,31 @@ class ModelLowering implements GraphExpressions {
   }
 
   private call(input: Value, stage: CallStage, scope: Scope, forced: string | undefined): Value {
-    const name = this.resolveCallee(stage.callee);
-    const path =
-      stage.label === undefined && forced !== undefined
-        ? forced
-        : this.path.child(stage.label, name ?? stage.callee.text, this.context.sink);
-    const block = name === undefined ? undefined : this.context.blocks.get(name);
-    if (block !== undefined) return this.expand(input, block, stage, scope, path);
-    const layer = name === undefined ? undefined : findLayer(name);
-    if (name !== undefined && layer !== undefined) return this.apply(input, name, layer, stage, scope, path);
-    for (const arg of stage.args) evaluate(arg.value, scope, this.evaluation);
-    return UNKNOWN;
+    const { text } = stage.callee;
+    const path = stage.label === undefined && forced !== undefined ? forced : this.path.child(stage.label, text, this.context.sink);
+    const known = this.context.blocks.has(text) || findLayer(text) !== undefined;
+    return known ? this.callNamed(text, input, stage, scope, path) : this.guess(input, stage, scope, path);
   }
 
-  /** The name of a layer or block; a misspelt one is taken for the nearest. */
-  private resolveCallee(callee: Name): string | undefined {
-    const { text } = callee;
-    if (this.context.blocks.has(text) || findLayer(text) !== undefined) return text;
-    reportUnknownLayer(callee, this.context.blocks, this.context.sink);
-    return closest(text, [...this.context.blocks.keys(), ...Object.keys(LAYERS)]);
+  private callNamed(name: string, input: Value, stage: CallStage, scope: Scope, path: string): Value {
+    const block = this.context.blocks.get(name);
+    if (block !== undefined) return this.expand(input, block, stage, scope, path);
+    const layer = findLayer(name);
+    return layer === undefined ? this.unusable(stage, scope) : this.apply(input, name, layer, stage, scope, path);
+  }
+
+  /** Goes on with the nearest layer or block, to find other mistakes; those that only the guess makes are none. */
+  private guess(input: Value, stage: CallStage, scope: Scope, path: string): Value {
+    reportUnknownLayer(stage.callee, calleeNames(this.context.blocks, this.expanding), this.context.sink);
+    const name = closest(stage.callee.text, calleeNames(this.context.blocks, this.expanding));
+    if (name === undefined) return this.unusable(stage, scope);
+    this.guessed = true;
+    return this.context.sink.attempt(() => this.callNamed(name, input, stage, scope, path)) ?? UNKNOWN;
+  }
+
+  private unusable(stage: CallStage, scope: Scope): Value {
+    for (const arg of stage.args) evaluate(arg.value, scope, this.evaluation);
+    return UNKNOWN;
   }
 
   private expand(input: Value, block: BlockSection, stage: CallStage, scope: Scope, path: string): Value {
@@ -268,8 +279,10 @@ class ModelLowering implements GraphExpressions {
     const outer = this.path;
     this.path = new LayerPath(path, labelsOf(block.body));
     this.calls.push(stage.span);
+    this.expanding.push(block.name.text);
     const result = this.body(block.body, inner);
     this.calls.pop();
+    this.expanding.pop();
     this.path = outer;
     return result;
   }
@@ -297,7 +310,7 @@ class ModelLowering implements GraphExpressions {
           'AMP2006',
           arg.value.span,
           `\`${name}\` takes a value of the graph, not ${describeKind(value)}`,
-          name === 'mul' ? { fix: '`scale` multiplies by a number' } : {},
+          name === 'mul' && value.kind === 'number' ? { fix: '`scale` multiplies by a number' } : {},
         );
     }
     if (!usable) return UNKNOWN;
@@ -321,9 +334,13 @@ class ModelLowering implements GraphExpressions {
   }
 }
 
-export function reportUnknownLayer(callee: Name, blocks: ReadonlyMap<string, BlockSection>, sink: DiagnosticSink): void {
+/** What may stand behind `|>` in blocks that are being expanded or read: not these blocks themselves. */
+export function calleeNames(blocks: ReadonlyMap<string, BlockSection>, within: readonly string[]): readonly string[] {
+  return [...[...blocks.keys()].filter((name) => !within.includes(name)), ...Object.keys(LAYERS)];
+}
+
+export function reportUnknownLayer(callee: Name, names: readonly string[], sink: DiagnosticSink): void {
   if (callee.text === '') return;
-  const names = [...blocks.keys(), ...Object.keys(LAYERS)];
   sink.error('AMP2001', callee.span, `unknown layer \`${callee.text}\``, {
     why: 'a stage of a pipeline is a layer of the language or a `block` of the file',
     fix: suggestion(callee.text, names, 'layers'),

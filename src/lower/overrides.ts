@@ -1,12 +1,12 @@
 import { type Source, UserError } from '../diagnostics/diagnostic.js';
 import { DiagnosticSink, NO_SPAN } from '../diagnostics/sink.js';
-import { suggestion } from '../diagnostics/suggest.js';
+import { closest, listNames, suggestion } from '../diagnostics/suggest.js';
 import type { PolicyName } from '../ir/program.js';
 import type { AmpFile, Arg, CallExpr, DatasetSection, Expr, Name, Section, SettingItem } from '../parser/ast.js';
 import { parseExpression } from '../parser/parse.js';
 import { convertSettingArg } from './convert.js';
 import { evaluate } from './evaluate.js';
-import { readSettings, wordOf } from './read-settings.js';
+import { callWith, choiceWith, readSettings, wordOf } from './read-settings.js';
 import { Scope } from './scope.js';
 import type { Setting, SettingParam } from './setting.js';
 import { DATASETS, SETTINGS, type SettingsSection } from './settings.js';
@@ -58,8 +58,9 @@ export function applyOverride(file: AmpFile, text: string, option = '--set'): Am
     return updateSection(file, 'dataset', (old) => ({ ...(old as DatasetSection), name: nameOf(word) }));
   }
   if (!Object.hasOwn(SETTINGS, section)) {
+    const keys = [...Object.keys(SETTINGS), ...lets];
     return fail(0, section.length, `\`${section}\` is no section that has settings`, {
-      fix: suggestion(section, [...Object.keys(SETTINGS), ...lets], 'keys'),
+      fix: (closest(section, keys) === undefined ? keyHelp(file, key) : undefined) ?? suggestion(section, keys, 'keys'),
     });
   }
   const target = section as SettingsSection;
@@ -70,15 +71,35 @@ export function applyOverride(file: AmpFile, text: string, option = '--set'): Am
       candidate.name,
       ...paramsOf(candidate, findItem(file, target, candidate.name)).map((p) => p.name),
     ]);
+    const distinct = [...new Set(names)];
     const shown = path[0] ?? '';
     return fail(section.length + 1, Math.max(section.length + 1, equal), `\`${section}\` has no setting \`${shown}\``, {
-      fix: suggestion(shown, [...new Set(names)], 'settings'),
+      fix: (closest(shown, names) === undefined ? keyHelp(file, path.join('.')) : undefined) ?? suggestion(shown, distinct, 'settings'),
     });
   }
   if (path.length > 2)
     return fail(0, equal, `\`${key}\` goes too deep`, { why: 'a key is `section.setting` or `section.setting.argument`' });
   if (param === undefined) return setSetting(file, target, setting, value, source);
   return setParam(file, target, setting, param, value, source, key);
+}
+
+/** Full paths that end with the key that was given, `train.optimizer.lr` for `lr`: of the choices that are written, or else of others. */
+function keyHelp(file: AmpFile, key: string): string | undefined {
+  const sections = Object.keys(SETTINGS) as SettingsSection[];
+  const settings = sections.flatMap((section) => SETTINGS[section].map((setting) => ({ section, setting })));
+  const paths = settings.flatMap(({ section, setting }) => [
+    `${section}.${setting.name}`,
+    ...paramsOf(setting, findItem(file, section, setting.name)).map((param) => `${section}.${setting.name}.${param.name}`),
+  ]);
+  const full = paths.filter((path) => path.endsWith(`.${key}`));
+  if (full.length > 0) return `did you mean ${listNames(full)}?`;
+  for (const { section, setting } of settings) {
+    const choice = choiceWith(setting, key, undefined);
+    if (choice !== undefined) return `it is an argument: \`${section}.${setting.name}=${callWith(choice, key)}\``;
+  }
+  const last = (path: string): string => path.slice(path.lastIndexOf('.') + 1);
+  const near = closest(last(key), paths.map(last));
+  return near === undefined ? undefined : `did you mean ${listNames(paths.filter((path) => last(path) === near))}?`;
 }
 
 /** `train.lr` stands for `train.optimizer.lr`: an argument of the only choice that has it. */

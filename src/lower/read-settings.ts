@@ -6,6 +6,7 @@ import { convertSettingArg, type SettingValue } from './convert.js';
 import { type Evaluation, evaluate } from './evaluate.js';
 import type { Scope } from './scope.js';
 import type { Choice, Setting, SettingParam } from './setting.js';
+import { SETTINGS } from './settings.js';
 
 /** A setting with its arguments, defaults filled in. `word` is the choice, or the name of the setting. */
 export interface ResolvedSetting {
@@ -32,7 +33,7 @@ export function readSettings(
     const setting = table.find((candidate) => candidate.name === name);
     if (setting === undefined) {
       if (name === '') continue;
-      sink.error('AMP4001', item.name.span, `\`${section}\` has no setting \`${name}\``, { fix: settingHelp(name, table) });
+      sink.error('AMP4001', item.name.span, `\`${section}\` has no setting \`${name}\``, { fix: settingHelp(section, name, table, items) });
       continue;
     }
     const first = written.get(name);
@@ -54,12 +55,29 @@ export function readSettings(
   return resolved;
 }
 
-/** An argument in the place of a setting, such as `lr 0.1`, belongs to a choice. */
-function settingHelp(name: string, table: readonly Setting[]): string | undefined {
-  for (const { name: owner, value } of table) {
-    const choice = value.kind === 'choice' ? value.choices.find(({ params }) => params.some((param) => param.name === name)) : undefined;
-    if (choice !== undefined) return `it is an argument: \`${owner} ${choice.name}(${name}: …)\``;
+/** The choice of a setting that has an argument: the one that is written if it does, then the default, then any other. */
+export function choiceWith(setting: Setting, argument: string, written: string | undefined): Choice | undefined {
+  const { value } = setting;
+  if (value.kind !== 'choice') return undefined;
+  const having = value.choices.filter(({ params }) => params.some(({ name }) => name === argument));
+  return [written, value.default].flatMap((word) => having.find(({ name }) => name === word) ?? [])[0] ?? having[0];
+}
+
+/** `sgd(lr: …, momentum: …)`: the argument with those that the choice cannot do without. */
+export function callWith(choice: Choice, argument: string): string {
+  const required = choice.params.filter((param) => param.default === undefined && param.name !== argument);
+  return `${choice.name}(${[...required.map(({ name }) => name), argument].map((name) => `${name}: …`).join(', ')})`;
+}
+
+/** An argument in the place of a setting, such as `lr 0.1`, belongs to a choice; a setting of another section belongs there. */
+function settingHelp(section: string, name: string, table: readonly Setting[], items: readonly SettingItem[]): string | undefined {
+  for (const setting of table) {
+    const item = items.find((candidate) => candidate.name.text === setting.name);
+    const choice = choiceWith(setting, name, item && wordOf(item.value)?.text);
+    if (choice !== undefined) return `it is an argument: \`${setting.name} ${callWith(choice, name)}\``;
   }
+  const home = Object.entries(SETTINGS).find(([other, settings]) => other !== section && settings.some((setting) => setting.name === name));
+  if (home !== undefined) return `it is a setting of \`${home[0]}\``;
   return suggestion(
     name,
     table.map((candidate) => candidate.name),

@@ -32,22 +32,24 @@ function perChannel(value: SettingValue, channels: number): readonly number[] {
   return numbers.length === 1 ? Array.from({ length: channels }, () => numbers[0]) : numbers;
 }
 
-/** The `dataset` section, or its defaults: cifar10, normalized with mean and std 0.5. */
+/**
+ * The `dataset` section, or its defaults: cifar10, normalized with mean and std 0.5. A name that is unknown is reported and stays: nothing is
+ * known of such a data set, so nothing is compared with it.
+ */
 export function readDataset(section: DatasetSection | undefined, scope: Scope, context: Evaluation): DatasetSpec {
   const { sink } = context;
   const written = section?.name.text ?? DEFAULT_DATASET;
-  const known = Object.hasOwn(DATASETS, written);
-  if (!known && written !== '')
+  const name = written === '' ? DEFAULT_DATASET : written;
+  if (!Object.hasOwn(DATASETS, name))
     sink.error('AMP4006', section?.name.span, `unknown data set \`${written}\``, {
       fix: suggestion(written, Object.keys(DATASETS), 'data sets'),
     });
-  const name = known ? written : DEFAULT_DATASET;
-  const channels = DATASETS[name].image[2];
+  const channels = Object.hasOwn(DATASETS, name) ? DATASETS[name].image[2] : undefined;
   const settings = readSettings('dataset', DATASET_SETTINGS, section?.items ?? [], scope, context);
   const normalize = settings.get('normalize');
   const statistic = (key: 'mean' | 'std'): readonly number[] => {
-    const numbers = perChannel(normalize?.args[key] ?? [0.5], channels);
-    if (numbers.length === channels) return numbers;
+    const numbers = perChannel(normalize?.args[key] ?? [0.5], channels ?? 1);
+    if (channels === undefined || numbers.length === channels) return numbers;
     sink.error('AMP4009', normalize?.span, `\`${key}\` has ${numbers.length} numbers, the images of ${name} have ${channels} channels`, {
       fix: `give one number, or ${channels}`,
     });

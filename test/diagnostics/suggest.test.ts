@@ -21,7 +21,7 @@ describe('suggestions', () => {
       ['conv3d', 'Linear', 'rellu', 'relu', 'maxPool2d', 'attention', 'x'].map((name) => [name, closest(name, names)]),
     );
     assert.deepEqual(near, {
-      conv3d: 'conv2d',
+      conv3d: undefined,
       Linear: 'linear',
       rellu: 'relu',
       relu: 'relu',

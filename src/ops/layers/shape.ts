@@ -42,6 +42,11 @@ export const concatLayer: LayerDefinition = {
     const rank = type(input).shape.length - 1;
     const axis = args.axis as number;
     constrain(axis >= -rank && axis < rank, 'concat_c2', `axis ${axis} is not an axis of ${formatShape(type(input).shape.slice(1))}`);
-    return emit('concat', [input, ...values], { axis: 1 + (axis < 0 ? axis + rank : axis) });
+    const joined = axis < 0 ? axis + rank : axis;
+    const [first, ...others] = [input, ...values].map((id) => type(id).shape.slice(1));
+    const misfit = others.find((shape) => shape.length !== rank || shape.some((size, i) => i !== joined && size !== first[i]));
+    const why = misfit && `${formatShape(first)} and ${formatShape(misfit)} cannot be joined along axis ${joined}`;
+    constrain(misfit === undefined, 'concat_c3', why ?? '');
+    return emit('concat', [input, ...values], { axis: 1 + joined });
   },
 };

@@ -1,0 +1,97 @@
+import { elementCount } from '../ir/types.js';
+import { formatShape } from '../ops/window.js';
+import type { Tensor } from './value.js';
+
+/** A graph value that a failed layer was given, with what the user calls it. */
+export interface Operand {
+  readonly name: string;
+  readonly tensor: Tensor;
+  /** Without the batch. */
+  readonly shape: readonly number[];
+}
+
+type Shape = readonly number[];
+type Advice = (operands: readonly Operand[]) => string | undefined;
+
+const isImage = (shape: Shape): boolean => shape.length === 3;
+
+/** How often the larger image holds the smaller one, in both directions; undefined where no stride makes one of the other. */
+function stride(large: Shape, small: Shape): number | undefined {
+  const factor = large[0] / small[0];
+  return Number.isInteger(factor) && large[1] / small[1] === factor ? factor : undefined;
+}
+
+/** What brings two values to one shape. `channels`: whether their channels have to agree as well. */
+function bringTogether([first, second]: readonly Operand[], channels: boolean): string | undefined {
+  if (first === undefined || second === undefined) return undefined;
+  const [a, b] = [first.shape, second.shape];
+  if (a.length !== b.length) {
+    const [longer, shorter] = a.length > b.length ? [a, b] : [b, a];
+    if (elementCount(a) === elementCount(b))
+      return shorter.length === 1
+        ? `put \`flatten\` behind the value of ${formatShape(longer)}`
+        : `\`reshape(${formatShape(longer)})\` makes one of the other`;
+    return `both need the same axes: one is ${formatShape(a)}, the other ${formatShape(b)}`;
+  }
+  if (a.length === 1) return `let the last \`linear\` before one of them give as many features as the other has: ${a[0]} or ${b[0]}`;
+  if (!isImage(a)) return undefined;
+  const sameSize = a[0] === b[0] && a[1] === b[1];
+  if (sameSize)
+    return channels ? `\`conv2d(${b[2]}, kernel: 1)\` gives the value of ${formatShape(a)} the channels of the other` : undefined;
+  const [large, small] = a[0] * a[1] > b[0] * b[1] ? [a, b] : [b, a];
+  const factor = stride(large, small);
+  if (factor === undefined) return 'let both keep their size (`padding: same`), or shrink both by the same strides';
+  return channels && large[2] !== small[2]
+    ? `\`conv2d(${small[2]}, kernel: 1, stride: ${factor})\` brings ${formatShape(large)} to ${formatShape(small)}`
+    : `give both the same strides: \`max_pool2d(${factor})\` brings ${formatShape(large)} to ${formatShape([small[0], small[1], large[2]])}`;
+}
+
+const sameShape: Advice = (operands) => bringTogether(operands, true);
+
+/** For a layer of images that was given something else. */
+const needsImage: Advice = ([operand]) => {
+  if (operand === undefined) return undefined;
+  const reshape = 'make an image with `reshape([height, width, channels])`';
+  const { source } = operand.tensor;
+  return source === '`flatten`' || source === '`global_avg_pool`' ? `use it before ${source}, or ${reshape}` : reshape;
+};
+
+const concatSizes: Advice = (operands) => {
+  const [a, b] = operands.map(({ shape }) => shape);
+  if (a === undefined || b === undefined) return undefined;
+  const different = a.flatMap((size, axis) => (size === b[axis] ? [] : [axis]));
+  if (a.length === b.length && operands.length === 2 && different.length === 1)
+    return `\`axis: ${different[0]}\` is the one along which they differ`;
+  return bringTogether(operands, false);
+};
+
+/** What to do about a broken constraint, by its label; undefined where nothing fits the shapes at hand. */
+export const ADVICE: ReadonlyMap<string, Advice> = new Map<string, Advice>([
+  [
+    'linear_c1',
+    ([operand]) => `put \`flatten\`${operand !== undefined && isImage(operand.shape) ? ' or `global_avg_pool`' : ''} before it`,
+  ],
+  ['conv2d_c1', needsImage],
+  ['max_pool2d_c1', needsImage],
+  ['avg_pool2d_c1', needsImage],
+  [
+    'global_avg_pool_c1',
+    ([operand]) => (operand?.shape.length === 1 ? 'leave it out: the value has no rows and columns' : needsImage([operand!])),
+  ],
+  ['add_c1', sameShape],
+  ['sub_c1', sameShape],
+  ['mul_c1', sameShape],
+  ['concat_c2', ([operand]) => operand && `its axes are 0 to ${operand.shape.length - 1}, or -1 (the last) to -${operand.shape.length}`],
+  ['concat_c3', concatSizes],
+  ['reshape_c1', () => 'write -1 for one of the sizes to have it found, if the others divide the number of elements'],
+  ['max_pool2d_c5', () => 'use less padding or a larger window'],
+  ['batch_norm_layer_c1', () => 'set `batch` to at least 2'],
+]);
+
+/** For a window that is larger than the image. */
+export function windowAdvice([operand]: readonly Operand[]): string | undefined {
+  if (operand === undefined) return undefined;
+  const [rows, columns] = operand.shape;
+  const shrink = operand.tensor.source === `the model's input` ? '' : ', or shrink the image less before it';
+  return `use a kernel of at most ${rows}x${columns}, or padding${shrink}`;
+}
