@@ -97,8 +97,13 @@ function addAccumulated(builder: GraphBuilder, parameters: readonly Parameter[])
   });
 }
 
-/** Unscale, then clip: clipping a scaled gradient would clip by the wrong norm. */
-function conditionGradients(builder: GraphBuilder, parameters: readonly Parameter[], scaler: Scaler, clip: number): Parameter[] {
+/** Unscale, then clip: clipping a scaled gradient would clip by the wrong norm. Without clipping there is no norm. */
+function conditionGradients(
+  builder: GraphBuilder,
+  parameters: readonly Parameter[],
+  scaler: Scaler,
+  clip: number,
+): { readonly conditioned: readonly Parameter[]; readonly norm?: ValueId } {
   const scale = scaler.scale;
   const unscaled =
     scale === undefined
@@ -107,7 +112,7 @@ function conditionGradients(builder: GraphBuilder, parameters: readonly Paramete
           ...p,
           gradient: emit(builder, 'unscale', [p.gradient, scale], {}, { ...placeOf(p.node), why: 'undoes the loss scale, in f32' }),
         }));
-  if (clip === 0) return [...unscaled];
+  if (clip === 0) return { conditioned: unscaled };
   const norm = emit(
     builder,
     'global_norm',
@@ -115,10 +120,11 @@ function conditionGradients(builder: GraphBuilder, parameters: readonly Paramete
     {},
     { why: 'global norm of the unscaled gradients' },
   );
-  return unscaled.map((p) => ({
+  const conditioned = unscaled.map((p) => ({
     ...p,
     gradient: emit(builder, 'clip_by_norm', [p.gradient, norm], { max: clip }, { ...placeOf(p.node), why: 'clipped after unscaling' }),
   }));
+  return { conditioned, norm };
 }
 
 function addOptimizer(builder: GraphBuilder, parameters: readonly Parameter[], recipe: Recipe, lr: ValueId, ok: ValueId | undefined): void {
@@ -190,7 +196,10 @@ export function buildTrainStep(forward: Graph, recipe: Recipe, scaling: LossScal
     outputs.scale = emit(builder, 'scale', [scaler.scale], { factor: 1 }, { why: 'the loss scale of this step, reported' });
   }
   commitStatistics(builder, ok, recipe.train.accumulate > 1);
-  addOptimizer(builder, conditionGradients(builder, parameters, scaler, recipe.train.clip), recipe, lr, ok);
+  const { conditioned, norm } = conditionGradients(builder, parameters, scaler, recipe.train.clip);
+  // Reported: clipping by a norm that is not finite makes every update zero, or NaN.
+  if (norm !== undefined) outputs.norm = norm;
+  addOptimizer(builder, conditioned, recipe, lr, ok);
   if (ok !== undefined) addScaleUpdate(builder, scaler, ok);
   return finish(builder, 'train_step', outputs);
 }

@@ -32,8 +32,8 @@ export class TrainReport {
         break;
       case 'warning':
         this.#stopBar();
-        // Of a run that ends: the message follows.
-        if (event.code === 'AMP7301') break;
+        // The message follows.
+        if (event.ends_run === true) break;
         this.#output.error(`warning[${event.code}]: ${event.message}\n = why: ${event.why}\n = fix: ${event.fix}`);
         break;
       case 'overflow':
@@ -85,7 +85,7 @@ export class TrainReport {
       ['epoch', 'train loss', 'test loss', 'test accuracy', 'images/s', 'skipped', 'time'],
       this.#epochs.map((epoch) => [
         String(epoch.epoch),
-        formatLoss(epoch.train_loss),
+        `${formatLoss(epoch.train_loss)}${epoch.left_out_steps ? '*' : ''}`,
         formatLoss(epoch.test_loss),
         epoch.test_accuracy === null ? '-' : formatPercent(epoch.test_accuracy),
         formatCount(Math.round(epoch.images_per_second)),
@@ -93,6 +93,8 @@ export class TrainReport {
         formatDuration(epoch.seconds),
       ]),
     );
+    const leftOut = this.#epochs.reduce((sum, { left_out_steps = 0 }) => sum + left_out_steps, 0);
+    if (leftOut > 0) this.#output.line(`* without the ${steps(leftOut)} whose loss was not finite`);
   }
 
   #start({ model, backend, device, precision, parameters, run }: StartEvent): void {
@@ -115,8 +117,9 @@ export class TrainReport {
     const style: Output['style'] = (name, text) => this.#output.style(name, text);
     const accuracy = event.test_accuracy === null ? '' : `  test accuracy ${style('green', formatPercent(event.test_accuracy))}`;
     const skipped = event.skipped_steps > 0 ? `  ${event.skipped_steps} skipped` : '';
+    const leftOut = event.left_out_steps ? ` (without ${steps(event.left_out_steps)} whose loss was not finite)` : '';
     this.#output.line(
-      `epoch ${event.epoch}  loss ${formatLoss(event.train_loss)}  test loss ${formatLoss(event.test_loss)}${accuracy}` +
+      `epoch ${event.epoch}  loss ${formatLoss(event.train_loss)}${leftOut}  test loss ${formatLoss(event.test_loss)}${accuracy}` +
         `  ${formatCount(Math.round(event.images_per_second))} images/s${skipped}  ${formatDuration(event.seconds)}`,
     );
   }
@@ -125,6 +128,10 @@ export class TrainReport {
     this.#bar?.stop();
     this.#bar = undefined;
   }
+}
+
+function steps(count: number): string {
+  return count === 1 ? '1 step' : `${formatCount(count)} steps`;
 }
 
 /** Why a step was skipped. */
@@ -142,9 +149,9 @@ interface Facts {
 }
 
 function describeProgress(progress: TrainProgress, narrow: boolean): Facts {
-  const { phase, epoch, epochs, loss, accuracy, lossScale, skipped, imagesPerSecond, secondsLeft } = progress;
+  const { phase, epoch, epochs, loss, accuracy, leftOut, lossScale, skipped, imagesPerSecond, secondsLeft } = progress;
   const facts = [
-    `loss ${formatLoss(loss)}`,
+    `loss ${formatLoss(loss)}${leftOut === 0 ? '' : narrow ? ` (${leftOut} lost)` : ` without ${steps(leftOut)}`}`,
     `${narrow ? 'acc' : 'accuracy'} ${(100 * accuracy).toFixed(1)} %`,
     ...(lossScale === 1 ? [] : [`scale ${lossScale}`]),
     ...(skipped === 0 ? [] : [`${skipped} skipped`]),
@@ -169,5 +176,6 @@ export function layOutProgress(progress: TrainProgress, columns: number): Progre
 }
 
 function formatLoss(loss: number | null): string {
-  return loss === null || !Number.isFinite(loss) ? '-' : loss.toFixed(4);
+  if (loss === null || !Number.isFinite(loss)) return '-';
+  return Math.abs(loss) < 1e6 ? loss.toFixed(4) : loss.toExponential(3);
 }

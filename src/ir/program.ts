@@ -100,6 +100,8 @@ export interface LossSpec {
   readonly labelSmoothing: number;
 }
 
+export type LostLossPolicy = 'stop' | 'continue';
+
 export interface TrainSpec {
   readonly loss: LossSpec;
   readonly optimizer: OptimizerSpec;
@@ -113,6 +115,8 @@ export interface TrainSpec {
   readonly accumulate: number;
   readonly epochs: number;
   readonly seed: number;
+  /** What follows a step that was not skipped and whose loss, or norm of gradients to clip by, is infinite or NaN. */
+  readonly onLostLoss: LostLossPolicy;
 }
 
 /** What a `.amp` file says, resolved: everything but the forward graphs. */

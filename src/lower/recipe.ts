@@ -124,6 +124,7 @@ export function readTrain(section: TrainSection | undefined, scope: Scope, conte
     accumulate: numberSetting(settings, 'accumulate'),
     epochs: numberSetting(settings, 'epochs'),
     seed: numberSetting(settings, 'seed'),
+    onLostLoss: required(settings, 'on_lost_loss').word === 'continue' ? 'continue' : 'stop',
   };
 }
 

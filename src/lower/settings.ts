@@ -179,6 +179,10 @@ export const TRAIN_SETTINGS: readonly Setting[] = [
     max: 65536,
   }),
   scalar('epochs', 'passes over the training images', { kind: 'int', default: 10, min: 1, max: 1_000_000 }),
+  choice('on_lost_loss', 'what follows a loss that is infinite or NaN, in a step that no loss scaling skips', 'stop', [
+    { name: 'stop', doc: 'the run ends, says where it comes from, and keeps the checkpoint and the weights from before', params: [] },
+    { name: 'continue', doc: 'the run warns once and goes on; weights and checkpoints that are not finite are not written', params: [] },
+  ]),
   scalar('seed', 'of initial weights, shuffling, augmentation and dropout', { kind: 'int', default: 0, min: 0, max: 2 ** 32 - 1 }),
 ];
 

@@ -6,7 +6,7 @@ import type { Plan } from '../plan/plan.js';
 import { readMetadata, readSafetensors, type Tensor, type TensorFile, writeSafetensors } from './safetensors.js';
 import type { Course } from './schedule.js';
 import { modelHash, planStates, type StateValues } from './states.js';
-import type { TallyState } from './tally.js';
+import type { LossHistory, TallyState } from './tally.js';
 import { differences, listed } from './weights.js';
 
 const FORMAT = 'ampc-checkpoint-1';
@@ -47,6 +47,8 @@ export interface RunPosition {
   /** The run's way through its schedule, and the rate of the last step; not in checkpoints of older versions. */
   readonly course?: Course;
   readonly rate?: number | undefined;
+  /** Losses so far; not in checkpoints of older versions. */
+  readonly losses?: LossHistory;
   readonly last: Scores | undefined;
   readonly best: Scores | undefined;
   /** Seconds spent in the run and in the unfinished epoch. */
@@ -54,7 +56,7 @@ export interface RunPosition {
   readonly epochSeconds: number;
 }
 
-/** Every setting of a run but the number of epochs, by its path. A run goes on with the same ones; its rates alone may change. */
+/** Every setting of a run but the number of epochs and what follows a lost loss, by its path. A run goes on with the same ones; its rates alone may change. */
 export type RunSettings = Readonly<Record<string, string>>;
 
 function flatten(value: unknown, path: string, into: Record<string, string>): void {
@@ -71,6 +73,7 @@ export function runSettings(plan: Plan, recipe: Recipe, extra: Readonly<Record<s
   const pins = recipe.precision.pins.map(({ pattern, dtype }) => `${pattern}: ${dtype}`);
   flatten({ ...recipe, precision: { ...recipe.precision, compute: plan.precision, policy: plan.policy, pins } }, '', settings);
   delete settings['train.epochs'];
+  delete settings['train.onLostLoss'];
   flatten(extra, '', settings);
   settings[LAYERS] = modelHash(plan);
   return settings;

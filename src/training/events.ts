@@ -28,8 +28,10 @@ export interface StepEvent {
 export interface EpochEvent {
   readonly event: 'epoch';
   readonly epoch: number;
-  /** Mean over the epoch's steps, as they were trained. */
+  /** Mean over the epoch's steps, as they were trained, without those whose loss was not finite. */
   readonly train_loss: number;
+  /** Steps that `train_loss` leaves out; not in lines of older versions. */
+  readonly left_out_steps?: number;
   readonly test_loss: number | null;
   /** 0 to 1. */
   readonly test_accuracy: number | null;
@@ -47,6 +49,8 @@ export interface WarningEvent {
   readonly message: string;
   readonly why: string;
   readonly fix: string;
+  /** Whether it is why the run ends. */
+  readonly ends_run?: boolean;
   /** Of AMP7301, which ends a run: the epoch's skipped steps, and the loss scale of the last one. */
   readonly skipped_steps?: number;
   readonly loss_scale?: number;
@@ -103,9 +107,10 @@ export interface TrainProgress {
   readonly done: number;
   readonly total: number;
   readonly step: number;
-  /** Means over the epoch so far. */
+  /** Means over the epoch so far, without the `leftOut` steps whose loss was not finite. */
   readonly loss: number;
   readonly accuracy: number;
+  readonly leftOut: number;
   readonly lossScale: number;
   readonly skipped: number;
   readonly imagesPerSecond: number;

@@ -6,8 +6,9 @@ import { loadCheckpoint, runSettings } from './checkpoint.js';
 import { type Continuation, continueRates } from './continue.js';
 import { Batcher } from './data/batcher.js';
 import type { TrainEvent } from './events.js';
+import { resumedEnd } from './lost-loss.js';
 import type { TrainOptions, TrainResult } from './options.js';
-import { createRun, MetricsLog, RUN_FILES, refuseExistingRun, updateRun } from './run-folder.js';
+import { createRun, endOf, MetricsLog, RUN_FILES, refuseExistingRun, updateRun } from './run-folder.js';
 import { type Course, learningRate, wholeCourse } from './schedule.js';
 import { Session } from './session.js';
 import { type SessionPlan, START } from './session-plan.js';
@@ -121,7 +122,8 @@ async function runEpochs(session: Session, { epochs }: SessionPlan, options: Tra
  * Trains `options.plan` by the recipe: epochs of optimizer steps, each epoch evaluated on the test set and saved. The same seed,
  * backend and machine give the same bits, however often the run is interrupted and resumed.
  * Throws UserError: AMP7006/AMP7007 the data does not fit, AMP7201/AMP7202 bad initial weights, AMP7201/AMP7203 bad checkpoint, AMP7210 a schedule at its end,
- * AMP7204 the folder holds a run already, AMP7206 the folder cannot be used, AMP7301 too many skipped steps in a row.
+ * AMP7204 the folder holds a run already, AMP7206 the folder cannot be used, AMP7301 too many skipped steps in a row,
+ * AMP7302 a loss that is not finite in a step that took place.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const { plan, executable, recipe, run } = options;
@@ -145,6 +147,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const sessionPlan = stopPassed ? { ...planned, maxSteps: Number.POSITIVE_INFINITY } : planned;
   const { rate } = sessionPlan;
   const stepper = new Stepper({ executable, plan, batcher, accumulate: recipe.train.accumulate, stepsPerEpoch, rate });
+  const end = resumed && (await endOf(run));
   const metrics = await MetricsLog.open(run, resumed && { step: position.step, epochs: position.epoch });
   try {
     const session = new Session(options, sessionPlan, stepper, metrics, position, states);
@@ -163,6 +166,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       await session.emit(start);
     } else {
       options.onEvent?.(start);
+      if (end !== undefined) await session.emit(resumedEnd(end, position.step));
       if (warning !== undefined) await session.emit(warning);
     }
     const outcome = await runEpochs(session, sessionPlan, options);

@@ -32,6 +32,12 @@ export interface Overflow {
   readonly non_finite: number | null;
 }
 
+/** Why the learning rate is to blame. `certain`: whatever the formats, such values are beyond use, so no pin to fp32 helps. */
+export interface Blame {
+  readonly evidence: string;
+  readonly certain: boolean;
+}
+
 /** Of a skipped step that overflowed nowhere when it was run again. */
 export const NO_OVERFLOW: Readonly<Record<keyof Overflow, null>> = {
   function: null,
@@ -158,19 +164,29 @@ function pinAdvice(layers: readonly string[]): string {
   return layers.length === 0 ? 'keep that layer in fp32' : `write ${lines} in the precision section, train with --replan`;
 }
 
-/** The end of a run whose steps are skipped one after another; `keep` are the layers that a pin would help. */
-export function tooManySkips(
-  skips: number,
-  { step, scale }: StepResult,
-  overflow: Overflow | undefined,
-  keep: readonly string[],
-): UserError {
+export interface TooManySkips {
+  /** In a row. */
+  readonly skips: number;
+  /** Of the last of them. */
+  readonly result: StepResult;
+  readonly overflow: Overflow | undefined;
+  readonly blame: Blame | undefined;
+  /** Layers that a pin would help. */
+  readonly keep: readonly string[];
+  readonly rate: number;
+}
+
+/** The end of a run whose steps are skipped one after another. */
+export function tooManySkips({ skips, result: { step, scale }, overflow, blame, keep, rate }: TooManySkips): UserError {
+  const evidence = blame === undefined ? '' : `; ${blame.evidence}`;
+  const lower = `lower the learning rate (it was ${Number(rate.toPrecision(3))})`;
+  const first = blame === undefined ? [pinAdvice(keep), lower] : blame.certain ? [lower, 'clip the gradients'] : [lower, pinAdvice(keep)];
   return userError(
     'AMP7301',
     `${skips} steps in a row were skipped because gradients were not finite; the loss scale is ${scale}`,
     overflow === undefined
       ? 'run again, the last of them overflowed nowhere'
-      : `in step ${step + 1}, ${overflowText(overflow)}: ${overflow.line.trim()}`,
-    `${pinAdvice(keep)}, lower the learning rate, or check the data; the last checkpoint is unchanged`,
+      : `in step ${step + 1}, ${overflowText(overflow)}${evidence}: ${overflow.line.trim()}`,
+    `${first.join(', ')}, or check the data; the last checkpoint is unchanged`,
   );
 }

@@ -4,7 +4,7 @@ import { type Source, userError } from '../diagnostics/diagnostic.js';
 import { makeFolder } from '../files/make-folder.js';
 import { fileReason } from '../files/reason.js';
 import { replaceFile } from '../files/replace-file.js';
-import type { TrainEvent } from './events.js';
+import type { TrainEvent, WarningEvent } from './events.js';
 
 /** Names of the files in a run folder; the `.amp` file keeps its own. */
 export const RUN_FILES = {
@@ -103,6 +103,13 @@ function parseLine(line: string): TrainEvent | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** What ended the run in `dir`, if its last line is such a warning. */
+export async function endOf(dir: string): Promise<WarningEvent | undefined> {
+  const text = await readFile(join(dir, RUN_FILES.metrics), 'utf8').catch(() => '');
+  const last = parseLine(text.trimEnd().split('\n').at(-1) ?? '');
+  return last?.event === 'warning' && last.ends_run === true ? last : undefined;
 }
 
 /** Whether a line of an interrupted run stays: what lies after the checkpoint happens again. A line cut off by a crash does not parse. */

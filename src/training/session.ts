@@ -5,7 +5,7 @@ import type { Executable } from '../runtime/backend.js';
 import { type RunPosition, type RunSettings, type Scores, saveCheckpoint } from './checkpoint.js';
 import { breathe, evaluate } from './evaluate.js';
 import type { TrainEvent } from './events.js';
-import { lostLoss } from './lost-loss.js';
+import { brokenState, isLost, type Loss, lostLoss, lostRun } from './lost-loss.js';
 import type { TrainOptions } from './options.js';
 import { type MetricsLog, RUN_FILES, recordReplan, updateRun } from './run-folder.js';
 import { epochOf, type SessionPlan } from './session-plan.js';
@@ -13,7 +13,7 @@ import { SkipReporter, type Takeover } from './skips.js';
 import { Speed } from './speed.js';
 import type { StateValues } from './states.js';
 import type { Stepper, StepResult } from './stepper.js';
-import { addToTally, EMPTY_TALLY, meanLoss, type TallyState } from './tally.js';
+import { addToHistory, addToTally, EMPTY_TALLY, type LossHistory, meanLoss, type TallyState } from './tally.js';
 import { type Running, Watch } from './watch.js';
 import { saveWeights } from './weights.js';
 
@@ -30,6 +30,7 @@ export class Session {
   private stepInEpoch: number;
   private tally: TallyState;
   private skipsInARow: number;
+  private losses: LossHistory;
   last: Scores | undefined;
   best: Scores | undefined;
   private readonly secondsBefore: number;
@@ -38,6 +39,8 @@ export class Session {
   private epochStartedAt = performance.now();
   private reportedAt = performance.now();
   private savedAt = performance.now();
+  /** The step of the run's checkpoint. */
+  private savedStep: number;
   private readonly speed = new Speed();
   private warned = false;
   private scale = 1;
@@ -60,8 +63,10 @@ export class Session {
     this.pins = options.pins ?? [];
     this.watch = new Watch(position, states, options.load, this.isGuarded ? undefined : options.plan);
     this.skips = new SkipReporter(options, plan, this.watch, (event) => this.emit(event));
-    ({ step: this.step, epoch: this.epoch, stepInEpoch: this.stepInEpoch, tally: this.tally } = position);
-    ({ skipsInARow: this.skipsInARow, last: this.last, best: this.best } = position);
+    ({ step: this.step, epoch: this.epoch, stepInEpoch: this.stepInEpoch } = position);
+    ({ skipsInARow: this.skipsInARow, last: this.last, best: this.best, losses: this.losses = {} } = position);
+    this.tally = { ...EMPTY_TALLY, ...position.tally };
+    this.savedStep = position.step;
     this.secondsBefore = position.seconds;
     this.epochSecondsBefore = position.epochSeconds;
   }
@@ -166,8 +171,8 @@ export class Session {
       if (!result.skipped) continue;
       const started = performance.now();
       const later = results.slice(index + 1);
-      const counts = { inARow: this.skipsInARow, ofEpoch: this.tally.skipped };
-      const takeover = await this.skips.lookInto(this.running, result, later, counts);
+      const context = { inARow: this.skipsInARow, ofEpoch: this.tally.skipped, losses: this.losses };
+      const takeover = await this.skips.lookInto(this.running, result, later, context);
       if (takeover !== undefined) await this.replan(result, later, takeover);
       // The next reading of the clock takes it for training.
       this.speed.addTime(started - performance.now());
@@ -180,6 +185,7 @@ export class Session {
 
   private async take(result: StepResult): Promise<void> {
     this.tally = addToTally(this.tally, result);
+    this.losses = addToHistory(this.losses, result);
     this.skipsInARow = result.skipped ? this.skipsInARow + 1 : 0;
     this.scale = result.scale;
     const step = result.step + 1;
@@ -188,7 +194,7 @@ export class Session {
       const lr = Math.fround(this.plan.rate(result.step));
       await this.emit({ event: 'step', step, epoch: epochOf(this.plan, result.step), loss, lr, loss_scale: scale, skipped });
     }
-    if (!Number.isFinite(result.loss) && !this.isGuarded && !this.warned) await this.explainLoss(result);
+    if (isLost(result)) await this.lose(result);
   }
 
   /** Goes on behind a skipped step with a plan that has these pins as well. */
@@ -213,14 +219,28 @@ export class Session {
     await updateRun(run, contents);
   }
 
-  /** Says once where a loss that is not finite comes from. */
-  private async explainLoss({ step, loss }: StepResult): Promise<void> {
+  /** Says once where a loss that is not finite comes from. Throws UserError AMP7302 unless the run is to go on all the same. */
+  private async lose(lost: Loss): Promise<void> {
+    if (this.warned) return;
     this.warned = true;
     const started = performance.now();
-    const origin = await this.watch.lookForLoss(this.running, step);
-    const keep = origin?.kind === 'value' ? this.options.replanner?.advise(origin.overflow) : undefined;
-    await this.emit(lostLoss(step, loss, origin, keep ?? []));
+    const { run, recipe, replanner } = this.options;
+    const ends = recipe.train.onLostLoss === 'stop';
+    const origin = await this.watch.lookForLoss(this.running, lost.step, this.losses);
+    const pinsHelp = origin?.kind === 'value' && origin.blame?.certain !== true;
+    const keep = pinsHelp ? (replanner?.advise(origin.overflow) ?? []) : [];
+    const warning = lostLoss(lost, { origin, keep, rate: this.plan.rate(lost.step), isGuarded: this.isGuarded, ends });
+    await this.emit(warning);
     this.speed.addTime(started - performance.now());
+    if (ends) throw lostRun(warning, run, this.savedStep);
+  }
+
+  /** Whether states may be written to the run's files: what is not finite never takes the place of what is. Throws as `lose`. */
+  private async areFinite(states: StateValues): Promise<boolean> {
+    const state = brokenState(this.running.plan, states);
+    if (state === undefined) return true;
+    await this.lose({ step: this.step - 1, loss: Number.NaN, norm: undefined, state });
+    return false;
   }
 
   private progress(phase: 'train' | 'test', done: number, total: number): void {
@@ -235,6 +255,7 @@ export class Session {
       step: this.step,
       loss: meanLoss(this.tally),
       accuracy: this.tally.correct / this.tally.images,
+      leftOut: this.tally.leftOut,
       lossScale: this.scale,
       skipped: this.tally.skipped,
       imagesPerSecond: this.speed.imagesPerSecond,
@@ -264,6 +285,7 @@ export class Session {
       event: 'epoch',
       epoch,
       train_loss: meanLoss(this.tally),
+      left_out_steps: this.tally.leftOut,
       test_loss: scores?.loss ?? null,
       test_accuracy: scores?.accuracy ?? null,
       images_per_second: this.speed.imagesPerSecond,
@@ -280,25 +302,28 @@ export class Session {
     await this.checkpoint(states);
   }
 
-  /** last.safetensors, and best.safetensors when there is none or `scores` beat all before (first come, first kept). */
+  /** Unless they are not finite: last.safetensors, and best.safetensors when there is none or `scores` beat all before (first come, first kept). */
   async saveLast(states: StateValues, scores: Scores | undefined): Promise<void> {
     const [{ run }, { plan }] = [this.options, this.running];
+    if (!(await this.areFinite(states))) return;
     await saveWeights(join(run, RUN_FILES.last), plan, states);
     if (this.best !== undefined && (scores === undefined || scores.accuracy <= this.best.accuracy)) return;
     await saveWeights(join(run, RUN_FILES.best), plan, states);
     this.best = scores;
   }
 
-  /** All reported steps must have been drained. */
+  /** Unless its states are not finite. All reported steps must have been drained. */
   async checkpoint(states?: StateValues): Promise<void> {
     const values = states ?? (await this.executable.readStates());
-    const { step, epoch, stepInEpoch, tally, skipsInARow, watch, pins, last, best, seconds, epochSeconds } = this;
-    const place = { step, epoch, stepInEpoch, tally, skipsInARow, seconds, epochSeconds };
+    if (!(await this.areFinite(values))) return;
+    const { step, epoch, stepInEpoch, tally, losses, skipsInARow, watch, pins, last, best, seconds, epochSeconds } = this;
+    const place = { step, epoch, stepInEpoch, tally, losses, skipsInARow, seconds, epochSeconds };
     const { course, rate } = this.plan;
     const rates = { course, rate: step > 0 ? rate(step - 1) : undefined };
     const position: RunPosition = { ...place, ...rates, watch: watch.state, pins, last, best };
     await saveCheckpoint(join(this.options.run, RUN_FILES.checkpoint), this.running.plan, this.settings, position, values);
     watch.keep(step, values);
     this.savedAt = performance.now();
+    this.savedStep = step;
   }
 }

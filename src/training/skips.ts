@@ -2,9 +2,10 @@ import type { UserError } from '../diagnostics/diagnostic.js';
 import type { StoredPin } from '../ir/program.js';
 import type { TrainEvent } from './events.js';
 import type { TrainOptions } from './options.js';
-import { NO_OVERFLOW, type Overflow, overflowText, reachText, tooManySkips } from './overflow.js';
+import { type Blame, NO_OVERFLOW, type Overflow, overflowText, reachText, tooManySkips } from './overflow.js';
 import { epochOf, type SessionPlan } from './session-plan.js';
 import type { StepResult } from './stepper.js';
+import type { LossHistory } from './tally.js';
 import type { Running, Watch } from './watch.js';
 
 /** What a run is to go on with behind a skipped step: pins, and the value that they are for. */
@@ -13,10 +14,11 @@ export interface Takeover {
   readonly pins: readonly StoredPin[];
 }
 
-/** Skipped steps up to and with the one that is looked into: in a row, and of the epoch. */
-export interface SkipCounts {
+/** The run up to the step that is looked into: skipped steps in a row and of the epoch, that one included, and losses. */
+export interface SkipContext {
   readonly inARow: number;
   readonly ofEpoch: number;
+  readonly losses: LossHistory;
 }
 
 /** Finds out why steps were skipped, reports it, and decides what follows: nothing, another plan, or the end of the run. */
@@ -33,21 +35,29 @@ export class SkipReporter {
     running: Running,
     result: StepResult,
     later: readonly StepResult[],
-    { inARow, ofEpoch }: SkipCounts,
+    { inARow, ofEpoch, losses }: SkipContext,
   ): Promise<Takeover | undefined> {
     const isLast = inARow >= this.plan.abortAfter;
     const { isDue } = this.watch;
     if (!isDue && !isLast) return undefined;
-    const overflow = await this.watch.look(running, result, later);
-    const keep = overflow === undefined ? [] : (this.options.replanner?.advise(overflow) ?? []);
-    const takeover = isDue ? await this.report(result, overflow, keep) : undefined;
-    if (takeover === undefined && isLast) await this.abort(tooManySkips(inARow, result, overflow, keep), result, ofEpoch);
+    const { overflow, blame } = await this.watch.look(running, result, later, losses);
+    const keep = overflow === undefined || blame?.certain === true ? [] : (this.options.replanner?.advise(overflow) ?? []);
+    const takeover = isDue ? await this.report(result, overflow, blame, keep) : undefined;
+    const rate = this.plan.rate(result.step);
+    if (takeover === undefined && isLast)
+      await this.abort(tooManySkips({ skips: inARow, result, overflow, blame, keep, rate }), result, ofEpoch);
     return takeover;
   }
 
-  private async report(result: StepResult, overflow: Overflow | undefined, keep: readonly string[]): Promise<Takeover | undefined> {
+  private async report(
+    result: StepResult,
+    overflow: Overflow | undefined,
+    blame: Blame | undefined,
+    keep: readonly string[],
+  ): Promise<Takeover | undefined> {
     const times = this.watch.countLook(overflow);
-    const message = overflow === undefined ? 'run again, the step overflows nowhere' : overflowText(overflow);
+    const evidence = blame === undefined ? '' : `; ${blame.evidence}`;
+    const message = overflow === undefined ? 'run again, the step overflows nowhere' : `${overflowText(overflow)}${evidence}`;
     const [step, epoch] = [result.step + 1, epochOf(this.plan, result.step)];
     const about = { step, epoch, loss_scale: result.scale, times, keep, last: !this.watch.isDue };
     await this.emit({ event: 'overflow', ...about, message, ...(overflow ?? NO_OVERFLOW) });
@@ -59,7 +69,17 @@ export class SkipReporter {
   /** Ends the run; its folder keeps the reason. */
   private async abort(error: UserError, { step, scale }: StepResult, skipped: number): Promise<never> {
     const { code, message, why = '', fix = '' } = error.diagnostics[0]!;
-    await this.emit({ event: 'warning', step: step + 1, code, message, why, fix, skipped_steps: skipped, loss_scale: scale });
+    await this.emit({
+      event: 'warning',
+      step: step + 1,
+      code,
+      message,
+      why,
+      fix,
+      ends_run: true,
+      skipped_steps: skipped,
+      loss_scale: scale,
+    });
     throw error;
   }
 }

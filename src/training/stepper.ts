@@ -14,6 +14,8 @@ export interface StepResult {
   readonly correct: number;
   readonly images: number;
   readonly skipped: boolean;
+  /** Of the gradients, where they are clipped by it. */
+  readonly norm: number | undefined;
   /** The loss scale that was used; 1 without scaling. */
   readonly scale: number;
 }
@@ -149,7 +151,7 @@ export class Stepper {
     const last = parts.at(-1);
     const loss = parts.reduce((sum, part) => sum + (part.loss ?? Number.NaN), 0) / parts.length;
     const correct = parts.reduce((sum, part) => sum + (part.correct ?? 0), 0);
-    return { step, loss, correct, images: this.imagesPerStep, skipped: last?.ok === 0, scale: last?.scale ?? 1 };
+    return { step, loss, correct, images: this.imagesPerStep, skipped: last?.ok === 0, norm: last?.norm, scale: last?.scale ?? 1 };
   }
 
   /** Runs the steps from `from` to before `to` again, from the present states. Their results are dropped. */

@@ -3,24 +3,44 @@ import type { StepResult } from './stepper.js';
 /** Sums over the steps of an epoch; plain numbers, so that a checkpoint can hold them exactly. */
 export interface TallyState {
   readonly lossSum: number;
-  /** Steps whose loss was finite; only these make up the mean. */
+  /** Steps whose loss was finite; only these make up the means. */
   readonly lossCount: number;
   readonly correct: number;
   readonly images: number;
   readonly skipped: number;
+  /** Steps whose loss was not finite. */
+  readonly leftOut: number;
 }
 
-export const EMPTY_TALLY: TallyState = { lossSum: 0, lossCount: 0, correct: 0, images: 0, skipped: 0 };
+export const EMPTY_TALLY: TallyState = { lossSum: 0, lossCount: 0, correct: 0, images: 0, skipped: 0, leftOut: 0 };
 
 export function addToTally(tally: TallyState, result: StepResult): TallyState {
   const finite = Number.isFinite(result.loss);
   return {
     lossSum: tally.lossSum + (finite ? result.loss : 0),
     lossCount: tally.lossCount + (finite ? 1 : 0),
-    correct: tally.correct + result.correct,
-    images: tally.images + result.images,
+    correct: tally.correct + (finite ? result.correct : 0),
+    images: tally.images + (finite ? result.images : 0),
     skipped: tally.skipped + (result.skipped ? 1 : 0),
+    leftOut: tally.leftOut + (finite ? 0 : 1),
   };
+}
+
+/** The mean loss of a step, counted from 0. */
+export interface LossPoint {
+  readonly step: number;
+  readonly loss: number;
+}
+
+/** Finite losses of steps that took place: the run's first and the latest one. */
+export interface LossHistory {
+  readonly first?: LossPoint;
+  readonly last?: LossPoint;
+}
+
+export function addToHistory(history: LossHistory, { step, loss, skipped }: StepResult): LossHistory {
+  if (skipped || !Number.isFinite(loss)) return history;
+  return { first: history.first ?? { step, loss }, last: { step, loss } };
 }
 
 /** Mean loss of the steps with a finite loss; NaN when there were none. */

@@ -1,10 +1,12 @@
 import type { Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
 import type { RunPosition, WatchState } from './checkpoint.js';
-import { brokenParameter, findOrigin, type LossOrigin } from './lost-loss.js';
-import { explainOverflow, type Overflow } from './overflow.js';
+import { blameRate } from './likely-cause.js';
+import { brokenState, findOrigin, type LossOrigin } from './lost-loss.js';
+import { type Blame, explainOverflow, type Overflow } from './overflow.js';
 import type { StateValues } from './states.js';
 import type { Stepper, StepResult } from './stepper.js';
+import type { LossHistory } from './tally.js';
 
 /** Skipped steps of an epoch that are looked into; each costs the steps since the last copy of the states, and two more. */
 export const TRACES_PER_EPOCH = 8;
@@ -17,6 +19,12 @@ export interface Running {
   readonly plan: Plan;
   readonly executable: Executable;
   readonly stepper: Stepper;
+}
+
+/** What overflowed first in a skipped step, undefined if nothing does when it is run again, and what speaks for the learning rate. */
+export interface Look {
+  readonly overflow: Overflow | undefined;
+  readonly blame: Blame | undefined;
 }
 
 /**
@@ -61,7 +69,7 @@ export class Watch {
   /** `states` are those that step `step` (0-based) begins with. */
   keep(step: number, states: StateValues): void {
     this.keptAt = performance.now();
-    if (this.unguarded === undefined || brokenParameter(this.unguarded, states) === undefined) this.kept = { step, states };
+    if (this.unguarded === undefined || brokenState(this.unguarded, states) === undefined) this.kept = { step, states };
   }
 
   /** Copies the states if that costs next to nothing by now. */
@@ -73,8 +81,10 @@ export class Watch {
   }
 
   /** Where the loss of 0-based step `step`, the first that is not finite, comes from. The states are afterwards as before. */
-  async lookForLoss(running: Running, step: number): Promise<LossOrigin | undefined> {
-    return findOrigin({ ...running, load: this.load }, this.kept, step);
+  async lookForLoss(running: Running, step: number, losses: LossHistory): Promise<LossOrigin | undefined> {
+    // Steps that were skipped have values that are not finite, and broke nothing.
+    const from = this.unguarded === undefined ? step : this.kept.step;
+    return findOrigin({ ...running, load: this.load, losses }, this.kept, from, step);
   }
 
   /** Counts a look at a skip; how often `overflow` has been the first value to overflow. */
@@ -94,8 +104,8 @@ export class Watch {
     return this.count;
   }
 
-  /** What overflowed first in a skipped step, undefined if nothing does when it is run again. The states are afterwards as before. */
-  async look({ plan, executable, stepper }: Running, result: StepResult, later: readonly StepResult[]): Promise<Overflow | undefined> {
+  /** Looks into a skipped step. The states are afterwards as before. */
+  async look({ plan, executable, stepper }: Running, result: StepResult, later: readonly StepResult[], losses: LossHistory): Promise<Look> {
     const present = await executable.readStates();
     // Skipped steps change nothing but the scale.
     if (later.every(({ skipped }) => skipped)) await executable.writeStates(new Map([['scaler.scale', Float32Array.of(result.scale)]]));
@@ -104,9 +114,9 @@ export class Watch {
       await stepper.repeat(this.kept.step, result.step);
     }
     const states = await executable.readStates();
-    const found = await explainOverflow({ plan, states, load: this.load }, await stepper.trace(result.step));
+    const overflow = await explainOverflow({ plan, states, load: this.load }, await stepper.trace(result.step));
     await executable.writeStates(present);
-    return found;
+    return { overflow, blame: blameRate({ plan, step: result.step, overflow, states, losses }) };
   }
 
   /** The states that a step left behind, when `later` ones have been taken since. */

@@ -84,7 +84,7 @@ describe('training step', () => {
   it('has no check, scale or guard where nothing is scaled', () => {
     const graph = stepOf({ precision: { compute: 'bf16' }, train: { clip: 1 } });
     assert.deepEqual(nodesOf(graph, 'all_finite', 'unscale', 'scale_loss', 'scale_loss_grad', 'update_scale'), []);
-    assert.deepEqual(Object.keys(graph.outputs), ['loss', 'correct']);
+    assert.deepEqual(Object.keys(graph.outputs), ['loss', 'correct', 'norm']);
     for (const node of graph.nodes) assert.notEqual(node.attrs.guarded, true);
   });
 
@@ -98,8 +98,9 @@ describe('training step', () => {
   it('reports the loss as it is, and the scale of this step', () => {
     const graph = stepOf(scaled);
     const output = (name: string) => graph.nodes[graph.outputs[name]].op;
-    assert.deepEqual(Object.keys(graph.outputs), ['loss', 'correct', 'ok', 'scale']);
-    assert.deepEqual([output('loss'), output('correct'), output('ok')], ['cross_entropy', 'correct_count', 'all_finite']);
+    assert.deepEqual(Object.keys(graph.outputs), ['loss', 'correct', 'ok', 'scale', 'norm']);
+    const ops = ['loss', 'correct', 'ok', 'norm'].map(output);
+    assert.deepEqual(ops, ['cross_entropy', 'correct_count', 'all_finite', 'global_norm']);
   });
 
   it('in every configuration: inputs, states, work, effects; f32 only; each backward value has the shape of what it is the gradient of', () => {

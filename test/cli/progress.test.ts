@@ -10,6 +10,7 @@ const PROGRESS = {
   step: 1762,
   loss: 1.23456,
   accuracy: 0.5678,
+  leftOut: 0,
   lossScale: 65536,
   skipped: 0,
   imagesPerSecond: 3420.4,

@@ -171,6 +171,20 @@ describe('ampc train --replan', () => {
     assert.deepEqual([found.keep, found.scale.last], [['keep big in fp32'], 1]);
   });
 
+  it('blames a learning rate that no format could bear, and pins nothing for it', async () => {
+    const fast = work.file('fast.amp', WILD.replace('scale(1e6) as big', 'relu').replace('lr: 1e-3', 'lr: 1e9'));
+    const run = work.path('fast');
+    const { code, stdout, stderr } = await ampc(
+      ...['train', fast, '--backend', 'reference', '--data', work.dir, '--out', run, '--replan', '--epochs', '3'],
+    );
+    assert.equal(code, 1);
+    assert.match(stderr, /^error\[AMP7301\]: 20 steps in a row/);
+    assert.match(stderr, /; (conv|fc)\.weight is [\d.e+]+ times as large as at the start: /);
+    assert.match(stderr, / = fix: lower the learning rate \(it was 1000000000\), clip the gradients, or check the data/);
+    assert.doesNotMatch(stdout + stderr, /keep \w+ in fp32/);
+    assert.deepEqual(pins(run), undefined);
+  });
+
   it('refuses pins that are damaged', async () => {
     const { run } = await train('damaged', '--replan', '--max-steps', '3');
     const config = JSON.parse(text(run, 'config.json'));

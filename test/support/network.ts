@@ -78,6 +78,7 @@ export function programOf(model: Model, options: ProgramOptions = {}): Program {
       accumulate: 1,
       epochs: 1,
       seed: 0,
+      onLostLoss: 'stop',
       ...options.train,
     },
   };

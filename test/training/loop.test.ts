@@ -5,7 +5,7 @@ import type { Recipe } from '../../src/ir/program.js';
 import type { TrainEvent } from '../../src/training/events.js';
 import { type TrainOptions, train } from '../../src/training/loop.js';
 import { readSafetensors } from '../../src/training/safetensors.js';
-import { FakeExecutable, fakeDataset, fakePlan, fakeRecipe, inTemporaryFolder, readMetrics } from './support/fake.js';
+import { FakeExecutable, fakeDataset, fakePlan, fakeRecipe, inTemporaryFolder, readMetrics, snapshot } from './support/fake.js';
 
 interface Setup {
   readonly executable: FakeExecutable;
@@ -167,16 +167,65 @@ describe('train', () => {
       assert.ok(executable.calls.at(-1)?.traced);
     }));
 
-  it('warns once about a loss that is not finite when nothing is scaled', () =>
+  it('ends with the first loss that is not finite when nothing is scaled, and keeps what it had', () =>
     inTemporaryFolder(async (run) => {
-      const { executable, events, options } = setup(run, {}, { epochs: 1 }, false);
-      executable.overflow = (step) => step === 2 || step === 6;
+      const { executable, events, options } = setup(run, { logEvery: 1 }, { epochs: 2 }, false);
+      executable.overflow = (step) => step === 12 || step === 16;
+      await assert.rejects(train(options), /AMP7302: the loss of step 13 is NaN/);
+      const files = await snapshot(run);
+      assert.ok(files['last.safetensors'] !== undefined && files['best.safetensors'] !== undefined);
+      const warning = events.at(-1);
+      assert.ok(warning?.event === 'warning' && warning.ends_run === true);
+      assert.equal(warning.step, 13);
+      executable.overflow = () => false;
+      const result = await train({ ...options, resume: true });
+      assert.equal(result.epochs, 2);
+      const said = events.findLast((event) => event.event === 'warning');
+      assert.match(said?.message ?? '', /^the run had ended: the loss of step 13 is NaN$/);
+      assert.match(said?.fix ?? '', /^it goes on from its checkpoint of step 10, and with the same settings it ends the same way: /);
+    }));
+
+  it('goes on where the file says so, warns once, and says how many steps its means leave out', () =>
+    inTemporaryFolder(async (dir) => {
+      const overflow = (step: number): boolean => step === 2 || step === 6;
+      const run = join(dir, 'late');
+      const { executable, events, options } = setup(run, { logEvery: 1000 }, { epochs: 1, onLostLoss: 'continue' }, false);
+      executable.overflow = overflow;
       await train(options);
+      const early = setup(join(dir, 'early'), { logEvery: 1 }, { epochs: 1, onLostLoss: 'continue' }, false);
+      early.executable.overflow = overflow;
+      await train(early.options);
+      const weights = async (name: string) => (await readSafetensors(join(dir, name, 'last.safetensors'))).tensors;
+      assert.deepEqual(await weights('late'), await weights('early'), 'it goes on from the states that it had');
       const warnings = events.flatMap((event) => (event.event === 'warning' ? [event] : []));
       assert.equal(warnings.length, 1);
       assert.equal(warnings[0]?.step, 3);
+      assert.equal(warnings[0]?.ends_run, undefined);
+      const epoch = events.find((event) => event.event === 'epoch');
+      assert.equal(epoch?.left_out_steps, 2);
       const step1 = events.find((event) => event.event === 'step');
       assert.equal(step1?.loss_scale, 1);
+    }));
+
+  it('never writes weights or a checkpoint that are not finite over ones that are', () =>
+    inTemporaryFolder(async (dir) => {
+      for (const onLostLoss of ['stop', 'continue'] as const) {
+        const run = join(dir, onLostLoss);
+        const { executable, events, options } = setup(run, {}, { epochs: 2, onLostLoss }, true);
+        // A statistic that no loss shows.
+        executable.overflow = (step) => {
+          if (step === 15) executable.breakStatistic();
+          return false;
+        };
+        const outcome = train(options);
+        if (onLostLoss === 'stop') await assert.rejects(outcome, /AMP7302: after step 20, bn\.running_mean is infinite or NaN/);
+        else await outcome;
+        assert.equal(events.filter((event) => event.event === 'warning').length, 1);
+        for (const name of ['last', 'best', 'checkpoint']) {
+          const { tensors } = await readSafetensors(join(run, `${name}.safetensors`));
+          for (const { data } of tensors.values()) assert.ok(data.every(Number.isFinite), name);
+        }
+      }
     }));
 
   it('reports progress with the time left', () =>

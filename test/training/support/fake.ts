@@ -83,6 +83,7 @@ export function fakeRecipe(train: Partial<Recipe['train']> = {}): Recipe {
       accumulate: 1,
       epochs: 3,
       seed: 7,
+      onLostLoss: 'stop',
       ...train,
     },
   };
@@ -143,6 +144,11 @@ export class FakeExecutable implements Executable {
       this.run(fn, inputs, options?.trace === true);
     });
     return this.queue;
+  }
+
+  /** Makes a running statistic infinite, which changes no loss. */
+  breakStatistic(): void {
+    this.float('bn.running_mean')[1] = Number.POSITIVE_INFINITY;
   }
 
   private float(name: string): Float32Array {

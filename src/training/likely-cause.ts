@@ -1,0 +1,62 @@
+import { elementCount } from '../ir/types.js';
+import { formatMagnitude } from '../numeric/magnitude.js';
+import type { Plan } from '../plan/plan.js';
+import type { Blame, Overflow } from './overflow.js';
+import { planStates, type StateValues } from './states.js';
+import type { LossHistory } from './tally.js';
+
+/** A weight that is far larger than it was at the start; `factor` compares root mean squares. */
+interface Growth {
+  readonly name: string;
+  readonly factor: number;
+}
+
+/** Training enlarges the weights of a layer a few times over; this is no training any more. */
+const RUNAWAY_WEIGHTS = 30;
+/** Batches differ, and warming up can raise the loss for a while. */
+export const RUNAWAY_LOSS = 3;
+
+/** The weight with the largest growth since its initial draw, if it is beyond what training does; not finite ones are left out. */
+function grownWeight(plan: Plan, states: StateValues): Growth | undefined {
+  let most: Growth | undefined;
+  for (const { name, role, init, value, shape } of planStates(plan)) {
+    if (role !== 'parameter' || init !== 'uniform' || shape.length < 2) continue;
+    let squares = 0;
+    for (const element of states.get(name) ?? []) squares += element * element;
+    // The variance of a uniform draw within a bound is a third of the bound's square.
+    const factor = Math.sqrt((3 * squares) / elementCount(shape)) / value;
+    if (Number.isFinite(factor) && factor >= RUNAWAY_WEIGHTS && factor > (most?.factor ?? 0)) most = { name, factor };
+  }
+  return most;
+}
+
+/** Whether losses have grown beyond what noise does, as a clause. */
+export function grownLoss({ first, last }: LossHistory): string | undefined {
+  if (first === undefined || last === undefined || !(last.loss > RUNAWAY_LOSS * Math.abs(first.loss))) return undefined;
+  return `the loss had grown from ${first.loss.toPrecision(4)} (step ${first.step + 1}) to ${last.loss.toPrecision(4)} (step ${last.step + 1})`;
+}
+
+/** What is known of a step that went wrong. */
+export interface Trouble {
+  readonly plan: Plan;
+  /** Counted from 0. */
+  readonly step: number;
+  /** The first value that its format could not hold. */
+  readonly overflow: Overflow | undefined;
+  /** That the step began with. */
+  readonly states: StateValues;
+  readonly losses: LossHistory;
+}
+
+/** What speaks for the learning rate as the cause; before the first update it cannot be. */
+export function blameRate({ plan, step, overflow, states, losses }: Trouble): Blame | undefined {
+  if (step === 0) return undefined;
+  const growth = grownWeight(plan, states);
+  if (growth !== undefined)
+    return { evidence: `${growth.name} is ${formatMagnitude(growth.factor)} times as large as at the start`, certain: true };
+  if (overflow?.op === 'cast' && planStates(plan).some(({ name }) => name === overflow.value))
+    return { evidence: 'no weight should be that large', certain: true };
+  if (overflow?.dtype === 'f32') return { evidence: 'fp32 itself could not hold it', certain: true };
+  const grown = grownLoss(losses);
+  return grown === undefined ? undefined : { evidence: grown, certain: false };
+}
