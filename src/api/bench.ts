@@ -1,6 +1,7 @@
 import { precisionName } from '../ir/types.js';
 import { findFunction, initialStates } from '../training/states.js';
 import { type CompileOptions, compileToRun } from './compile.js';
+import { loadOptions } from './load-options.js';
 import { prepareRow, timeInRows } from './rows.js';
 import { readSource } from './source.js';
 import { summarizePlan } from './summary.js';
@@ -31,7 +32,7 @@ export interface BenchResult {
 export async function bench(file: string, options: BenchOptions = {}): Promise<BenchResult> {
   const { plan, program, backend, info } = await compileToRun(await readSource(file), options);
   const { accumulate, seed } = program.recipe.train;
-  const executable = await backend.load(plan, options.threads === undefined ? {} : { threads: options.threads });
+  const executable = await backend.load(plan, loadOptions(options));
   try {
     await executable.writeStates(initialStates(plan, seed));
     const calls = [...Array.from({ length: accumulate - 1 }, () => 'accumulate_step' as const), 'train_step' as const];

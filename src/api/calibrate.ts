@@ -17,6 +17,7 @@ import { initialStates, inputNames } from '../training/states.js';
 import { loadWeights } from '../training/weights.js';
 import { type Calibration, reportCalibration } from './calibration.js';
 import { type CompileOptions, compile, compileToRun, type Runnable } from './compile.js';
+import { loadOptions } from './load-options.js';
 import { pickSettings } from './settings.js';
 import { readSource } from './source.js';
 
@@ -106,7 +107,7 @@ export async function calibrate(input: string | Source, options: CalibrateOption
   const { graph } = trainStep(plan);
   const nodes = measurable(graph);
   const observed = observe(widenPlan(plan), new Map(nodes.map(({ id }) => [outputName(id), id])));
-  const executable = await backend.load(observed, options.threads === undefined ? {} : { threads: options.threads });
+  const executable = await backend.load(observed, loadOptions(options));
   try {
     await executable.writeStates(initialStates(plan, program.recipe.train.seed));
     if (options.init !== undefined) await executable.writeStates(await loadWeights(options.init, plan));

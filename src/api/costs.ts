@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { chmod, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { userError } from '../diagnostics/diagnostic.js';
-import { makeFolder } from '../files/make-folder.js';
+import { UserError, userError } from '../diagnostics/diagnostic.js';
+import { readOwnFile } from '../files/own-file.js';
 import { fileReason } from '../files/reason.js';
 import { replaceFile } from '../files/replace-file.js';
 import { COSTS_FORMAT, type CostRates, type CostTable, type KernelCost } from '../plan/cost-table.js';
 import type { BackendInfo } from '../runtime/backend.js';
-import { costsFolder } from '../runtime/cache-folder.js';
+import { cacheFolder, isCacheNamed, openCache } from '../runtime/cache-folder.js';
 import { VERSION } from './version.js';
 
 const SCHEMA = new URL('../../schemas/costs.schema.json', import.meta.url);
@@ -59,29 +59,25 @@ export function costsName({ machine }: Pick<CostTable, 'machine'>): string {
   return parts.filter(Boolean).join(', ') || 'a table without a machine';
 }
 
-function pathOf(machine: CostTable['machine']): string {
+function nameOf(machine: CostTable['machine']): string {
   const hash = createHash('sha256')
     .update(JSON.stringify(Object.entries(machine).sort()))
     .digest('hex')
     .slice(0, 16);
-  return join(costsFolder(), `${machine.backend}-${hash}.json`);
+  return `${machine.backend}-${hash}.json`;
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
-  return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
-  });
+/** A table as ampc keeps it: behind a hash of it, so that damage anywhere is found without a schema. */
+function sealed(table: CostTable): string {
+  const text = JSON.stringify(table, undefined, 2);
+  return `${createHash('sha256').update(text).digest('hex')}\n${text}\n`;
 }
 
-/** What ampc itself wrote needs no schema. */
-function parseOwnTable(text: string): CostTable | undefined {
-  try {
-    const value = JSON.parse(text) as Partial<CostTable>;
-    return value.format === COSTS_FORMAT && value.rates !== undefined && value.kernels !== undefined ? (value as CostTable) : undefined;
-  } catch {
-    return undefined;
-  }
+function unsealed(text: string): CostTable | undefined {
+  const table = text.slice(text.indexOf('\n') + 1, -1);
+  if (text !== `${createHash('sha256').update(table).digest('hex')}\n${table}\n`) return undefined;
+  const value = JSON.parse(table) as CostTable;
+  return value.format === COSTS_FORMAT ? value : undefined;
 }
 
 /** A table of costs that somebody wrote or kept. Throws UserError AMP6014. */
@@ -107,31 +103,47 @@ export async function readCosts(path: string): Promise<CostTable> {
   return value as CostTable;
 }
 
-/** What was measured on a machine before; undefined when nothing was. A damaged file counts as none. */
+/** What was measured on a machine before; undefined when nothing was. A file that is damaged, or that others can write to, counts as none. */
 export async function cachedCosts(machine: CostTable['machine']): Promise<CostTable | undefined> {
-  const text = await readIfThere(pathOf(machine));
-  return text === undefined ? undefined : parseOwnTable(text);
+  const folder = cacheFolder('costs');
+  const bytes = folder === undefined ? undefined : await readOwnFile(join(folder, nameOf(machine)));
+  return bytes === undefined ? undefined : unsealed(bytes.toString('utf8'));
 }
 
-/** Adds measured kernels to the machine's table, over those of the same key. Returns the whole table and where it is. */
+/**
+ * Adds measured kernels to the machine's table, over those of the same key, and keeps it; `onNotice` is told where it cannot be kept. Returns the
+ * whole table. Throws UserError when a place for it was named that cannot be used.
+ */
 export async function keepCosts(
   machine: CostTable['machine'],
   rates: CostRates,
   kernels: Readonly<Record<string, KernelCost>>,
+  onNotice?: (text: string) => void,
 ): Promise<CostTable> {
-  const path = pathOf(machine);
+  const before = await cachedCosts(machine);
+  const table: CostTable = { format: COSTS_FORMAT, machine, rates, kernels: { ...before?.kernels, ...kernels } };
   try {
-    await makeFolder(costsFolder(), 0o700);
-    const before = await cachedCosts(machine);
-    const table: CostTable = { format: COSTS_FORMAT, machine, rates, kernels: { ...before?.kernels, ...kernels } };
-    await replaceFile(path, `${JSON.stringify(table, undefined, 2)}\n`);
-    return table;
+    await writeTable(join(await openCache('costs'), nameOf(machine)), table);
+  } catch (error) {
+    if (!(error instanceof UserError) || isCacheNamed()) throw error;
+    const [{ message, why }] = error.diagnostics as [UserError['diagnostics'][number]];
+    onNotice?.(`${message}${why === undefined ? '' : `: ${why}`}; what was measured is not kept (AMPC_CACHE names another folder)`);
+  }
+  return table;
+}
+
+async function writeTable(path: string, table: CostTable): Promise<void> {
+  try {
+    // What is nothing to trust must lend the new file neither its owner nor its permissions.
+    if ((await readOwnFile(path)) === undefined) await rm(path, { recursive: true, force: true });
+    await replaceFile(path, sealed(table));
+    await chmod(path, 0o600);
   } catch (error) {
     throw userError(
       'AMP6024',
-      `the cache ${costsFolder()} cannot be used`,
+      `the cache ${path} cannot be written`,
       fileReason(error),
-      'set AMPC_CACHE to a folder that you can write to',
+      'make room there, or set AMPC_CACHE to a folder that you can write to',
     );
   }
 }

@@ -10,6 +10,7 @@ import { initialStates } from '../training/states.js';
 import { loadWeights } from '../training/weights.js';
 import { type BackendChoice, compileToRun, type Runnable } from './compile.js';
 import type { CostOptions } from './formats.js';
+import { loadOptions } from './load-options.js';
 import { readRun } from './runs.js';
 import type { Settings } from './settings.js';
 import { readSource } from './source.js';
@@ -55,13 +56,13 @@ async function openModel(target: string, options: ModelOptions): Promise<Model> 
 
 async function withModel<T>(
   target: string,
-  options: ModelOptions,
+  options: ModelOptions & { readonly signal?: AbortSignal | undefined },
   use: (runnable: Runnable, executable: Awaited<ReturnType<Runnable['backend']['load']>>) => Promise<T>,
 ): Promise<T> {
   const { runnable, weights } = await openModel(target, options);
   const { plan, backend, program } = runnable;
   const values = await loadWeights(weights, plan);
-  const executable = await backend.load(plan, options.threads === undefined ? {} : { threads: options.threads });
+  const executable = await backend.load(plan, loadOptions(options));
   try {
     await executable.writeStates(initialStates(plan, program.recipe.train.seed));
     await executable.writeStates(values);

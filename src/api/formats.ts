@@ -7,6 +7,7 @@ import { chooseFastest, type FastestChoice } from '../plan/fastest.js';
 import type { Plan } from '../plan/plan.js';
 import type { SelectedBackend } from '../runtime/select.js';
 import { cachedCosts, costsName, keepCosts, machineOf, readCosts } from './costs.js';
+import { loadOptions } from './load-options.js';
 import { measureCosts } from './measure-costs.js';
 
 /** What policy `fastest` chose, as config.json keeps it: with its pins, all that the plan depends on besides file and settings. */
@@ -140,14 +141,14 @@ export async function chooseByCosts(
         'give a table of costs with --costs FILE',
       );
     options.onNotice?.(`timing the kernels of ${unknown.map(({ name }) => name).join(', ')} on ${info.device ?? info.name} ...`);
-    const load = options.threads === undefined ? {} : { threads: options.threads };
+    const load = loadOptions(options);
     const setup = { backend, load, seed, classes: recipe.classes, accumulate, steps: options.steps };
     const { rates, kernels } = await measureCosts(
       [...unknown, ...(yardstick === undefined ? [] : [yardstick])].map(({ plan }) => plan),
       setup,
       table,
     );
-    const kept = await keepCosts(machine, rates, kernels);
+    const kept = await keepCosts(machine, rates, kernels, options.onNotice);
     // Times of another hour would not compare with those of now.
     table = options.fresh === true ? { ...kept, kernels: { ...table?.kernels, ...kernels } } : kept;
     choice = choose(table);

@@ -7,6 +7,7 @@ import { findFunction, initialStates } from '../training/states.js';
 import type { BenchOptions } from './bench.js';
 import { compileToRun } from './compile.js';
 import { makeInputs } from './inputs.js';
+import { loadOptions } from './load-options.js';
 import { readSource } from './source.js';
 import { mean, middleThird } from './timing.js';
 
@@ -58,7 +59,7 @@ export async function profile(file: string, options: BenchOptions = {}): Promise
   const { plan, program, backend, info } = await compileToRun(await readSource(file), options);
   const fn = findFunction(plan, 'train_step');
   if (fn === undefined) throw new Error('the plan has no train_step');
-  const load = options.threads === undefined ? {} : { threads: options.threads };
+  const load = loadOptions(options);
   const limits = await backend.limits?.(load);
   const executable = await backend.load(plan, load);
   try {

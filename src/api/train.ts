@@ -9,6 +9,7 @@ import type { TrainEvent, TrainProgress } from '../training/events.js';
 import { train as runTraining, type TrainResult } from '../training/loop.js';
 import { RUN_FILES, refuseExistingRun } from '../training/run-folder.js';
 import { type BackendChoice, compileToRun, type Runnable } from './compile.js';
+import { loadOptions } from './load-options.js';
 import { RunPlans } from './replan.js';
 import { latestRunFolder, newRunFolder, type RunChoices, readRun, runConfig } from './runs.js';
 import { mergeSettings, pickSettings, type Settings } from './settings.js';
@@ -125,7 +126,7 @@ export async function train(input: string | Source, options: TrainOptions = {}):
   const dataset = await loadDataset(recipe.dataset.name, options.data);
   const run = resumed ?? options.out ?? (await newRunFolder(source.path));
   if (resumed === undefined) await refuseExistingRun(run);
-  const load = (other: Plan) => backend.load(other, given({ threads: options.threads }));
+  const load = (other: Plan) => backend.load(other, loadOptions(options));
   const config = (made: Runnable): unknown => {
     const { maxSteps, replan } = choices;
     return runConfig(made, {

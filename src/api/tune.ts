@@ -6,6 +6,7 @@ import type { FastestChoice } from '../plan/fastest.js';
 import { type CompileOptions, compileToRun, type Runnable } from './compile.js';
 import { costsName, keepCosts, machineOf } from './costs.js';
 import { chooseByCosts } from './formats.js';
+import { loadOptions } from './load-options.js';
 import { measureCosts } from './measure-costs.js';
 import { readSource } from './source.js';
 
@@ -96,12 +97,12 @@ export async function tune(file: string, options: TuneOptions = {}): Promise<Tun
   const { runnable, choice, costs: first } = await choose(file, options, true);
   const { backend, info, program } = runnable;
   const { train, classes } = program.recipe;
-  const load = options.threads === undefined ? {} : { threads: options.threads };
+  const load = loadOptions(options);
   const setup = { backend, load, seed: train.seed, classes, accumulate: train.accumulate, steps: options.steps, whole: true };
   const plans = choice.candidates.map(({ plan }) => plan);
   const { rates, kernels, steps } = await measureCosts(plans, setup);
   const costs: CostTable = { ...first, rates, kernels };
-  await keepCosts(machineOf(info, options.threads), rates, kernels);
+  await keepCosts(machineOf(info, options.threads), rates, kernels, options.onNotice);
   const candidates = choice.candidates.map((candidate, index) => {
     return { ...candidate, kernels: stepCost(candidate.plan, train.accumulate, costs).seconds, measured: steps[index]! };
   });

@@ -7,6 +7,7 @@ import { Batcher } from '../training/data/batcher.js';
 import { loadSplit } from '../training/data/load.js';
 import { initialStates, inputNames } from '../training/states.js';
 import { type CompileOptions, compileToRun } from './compile.js';
+import { loadOptions } from './load-options.js';
 import { planInFp32 } from './report.js';
 import { readSource } from './source.js';
 
@@ -156,7 +157,7 @@ async function stepBoth(low: Side, full: Side, inputs: Inputs): Promise<{ readon
  * step, never of two trajectories that have parted. Values are matched by layer, op and role. Throws UserError as `train`.
  */
 export async function verify(file: string, options: VerifyOptions = {}): Promise<Verification> {
-  const { steps = 3, threads } = options;
+  const { steps = 3 } = options;
   // One step is one micro-batch here: their sums are compared with themselves otherwise.
   const set = [...(options.set ?? []), 'train.accumulate=1'];
   const { plan, program, backend } = await compileToRun(await readSource(file), { ...options, set });
@@ -165,7 +166,7 @@ export async function verify(file: string, options: VerifyOptions = {}): Promise
   const keys = [...here.keys()].filter((key) => there.has(key));
   const pairs = keys.map((key, index): Pair => ({ name: `observed_${index}`, here: here.get(key)! }));
   const names = (from: ReadonlyMap<string, Observed>) => new Map(keys.map((key, index) => [`observed_${index}`, from.get(key)!.value]));
-  const load = threads === undefined ? {} : { threads };
+  const load = loadOptions(options);
   const executables: Executable[] = [];
   const start = async (observed: Plan): Promise<Side> => {
     const executable = await backend.load(observed, load);

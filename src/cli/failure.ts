@@ -13,6 +13,10 @@ function isSystemError(error: unknown): error is NodeJS.ErrnoException {
 
 /** Says what went wrong, without a stack trace unless AMPC_DEBUG is set; the process's exit code. */
 export function reportFailure(error: unknown, output: Output): number {
+  if (error instanceof Error && error.name === 'AbortError') {
+    output.error('interrupted');
+    return EXIT.interrupted;
+  }
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   if (error instanceof UserError) {
     output.error(renderDiagnostics(error.diagnostics, error.source, { color: output.errorColor }));

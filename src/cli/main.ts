@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { reportFailure } from './failure.js';
+import { quitOnSignals } from './interrupt.js';
 import { Output } from './output.js';
 import { runCommandLine } from './run.js';
 
@@ -11,5 +12,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 // Errors from timers and native callbacks belong to no command.
 process.on('uncaughtException', (error) => process.exit(reportFailure(error, new Output(false))));
+
+quitOnSignals();
 
 process.exitCode = await runCommandLine(process.argv.slice(2));

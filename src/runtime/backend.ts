@@ -135,6 +135,10 @@ export interface Executable {
 export interface LoadOptions {
   /** Worker threads, where that means something; 0 means all cores. The bits of every result are the same for any number. */
   readonly threads?: number;
+  /** Aborting it ends a compilation; `load` then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told what a person should know, such as that compiled kernels cannot be kept. */
+  readonly onNotice?: ((text: string) => void) | undefined;
 }
 
 export interface ProbeOptions {

@@ -6,9 +6,9 @@ import { type CSource, emitC } from '../../src/codegen/c/emit.js';
 import { targetFor } from '../../src/codegen/c/target.js';
 import type { Plan } from '../../src/plan/plan.js';
 import { compilerFlags } from '../../src/runtime/cpu/cache.js';
-import { runProgram } from '../../src/runtime/cpu/compiler.js';
 import { CpuExecutable } from '../../src/runtime/cpu/executable.js';
 import { contextFor, type NativePlan } from '../../src/runtime/cpu/native.js';
+import { runProgram } from '../../src/runtime/cpu/program.js';
 
 const COMPILER = 'aarch64-linux-gnu-gcc';
 const EMULATOR = 'qemu-aarch64';

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { moduleFolders } from '../../src/runtime/packages.js';
 import { findBinding, HOW_TO_INSTALL, loadBinding } from '../../src/runtime/tensorflow/binding.js';
 import { capabilitiesOf, createBackend } from '../../src/runtime/tensorflow/index.js';
 import { planOf } from '../support/network.js';
@@ -23,6 +24,9 @@ describe('the addon of TensorFlow.js', () => {
     workspace.remove();
   });
 
+  /** As if ampc were installed in the workspace. */
+  const search = (env: NodeJS.ProcessEnv) => findBinding(env, moduleFolders(join(workspace.dir, 'node_modules', 'ampc'), env));
+
   function install(name: string, complete: boolean): void {
     const root = join(workspace.dir, 'node_modules', name);
     mkdirSync(join(root, 'lib', 'napi-v8'), { recursive: true });
@@ -31,20 +35,28 @@ describe('the addon of TensorFlow.js', () => {
   }
 
   it('is looked for in the variable, then in the GPU package, then in the other', () => {
-    assert.deepEqual(findBinding({}), { reason: 'no TensorFlow.js is installed' });
+    assert.deepEqual(search({}), { reason: 'no TensorFlow.js is installed' });
     install('@tensorflow/tfjs-node', true);
-    assert.equal((findBinding({}) as { origin: string }).origin, '@tensorflow/tfjs-node');
+    assert.equal((search({}) as { origin: string }).origin, '@tensorflow/tfjs-node');
     install('@tensorflow/tfjs-node-gpu', true);
-    assert.equal((findBinding({}) as { origin: string }).origin, '@tensorflow/tfjs-node-gpu');
+    assert.equal((search({}) as { origin: string }).origin, '@tensorflow/tfjs-node-gpu');
     const path = workspace.file('my.node', '');
-    assert.deepEqual(findBinding({ AMPC_TFJS_BINDING: path }), { path, origin: 'AMPC_TFJS_BINDING' });
+    assert.deepEqual(search({ AMPC_TFJS_BINDING: path }), { path, origin: 'AMPC_TFJS_BINDING' });
   });
 
   it('is missing with the reason', () => {
     install('@tensorflow/tfjs-node', false);
-    assert.match((findBinding({}) as { reason: string }).reason, /tfjs-node is installed without its native addon/);
-    assert.match((findBinding({ AMPC_TFJS_BINDING: 'nowhere.node' }) as { reason: string }).reason, /does not exist/);
-    assert.match((findBinding({ AMPC_TFJS_BINDING: 'package.json' }) as { reason: string }).reason, /not a tfjs_binding.node/);
+    assert.match((search({}) as { reason: string }).reason, /tfjs-node is installed without its native addon/);
+    assert.match((search({ AMPC_TFJS_BINDING: 'nowhere.node' }) as { reason: string }).reason, /does not exist/);
+    assert.match((search({ AMPC_TFJS_BINDING: 'package.json' }) as { reason: string }).reason, /not a tfjs_binding.node/);
+  });
+
+  it('is not taken from the working folder', () => {
+    install('@tensorflow/tfjs-node', true);
+    const elsewhere = moduleFolders('/nowhere/ampc', {});
+    assert.deepEqual(findBinding({}, elsewhere), { reason: 'no TensorFlow.js is installed' });
+    const env = { AMPC_MODULES: join(workspace.dir, 'node_modules') };
+    assert.equal((findBinding(env, moduleFolders('/nowhere/ampc', env)) as { origin: string }).origin, '@tensorflow/tfjs-node');
   });
 
   it('tells both ways to get it, and why it does not load', async () => {

@@ -1,14 +1,18 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { chmod, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { chmod, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PARTS } from '../../codegen/c/emit.js';
-import { LARGEST_FRAME } from '../../codegen/c/stack.js';
 import type { Target } from '../../codegen/c/target.js';
 import { UserError, userError } from '../../diagnostics/diagnostic.js';
-import { makeFolder } from '../../files/make-folder.js';
-import { fileReason } from '../../files/reason.js';
-import { cacheFolder } from '../cache-folder.js';
-import { type Compiler, type RunResult, runProgram } from './compiler.js';
+import { readOwnFile } from '../../files/own-file.js';
+import { fileReason, isSystemError } from '../../files/reason.js';
+import { isCacheNamed, openCache } from '../cache-folder.js';
+import { removeAbandonedBuilds, temporaryCache, withBuildFolder } from './builds.js';
+import type { Compiler } from './compiler.js';
+import { compilerFailure, refusedSource } from './compiler-failure.js';
+import { libraryProblem } from './library-file.js';
+import { type RunOptions, type RunResult, runProgram } from './program.js';
+import { compilerTimeoutMs } from './timeout.js';
 
 const SUFFIX = process.platform === 'win32' ? '.dll' : process.platform === 'darwin' ? '.dylib' : '.so';
 
@@ -19,60 +23,42 @@ export function compilerFlags(target: Target): string[] {
   return ['-O3', ...target.flags, '-std=gnu11', ...position, '-fvisibility=hidden', '-fno-strict-aliasing', ...math, '-Wall'];
 }
 
-/** Makes a frame that could overflow a stack an error of the compiler. */
-function frameFlags({ version }: Compiler): string[] {
-  const limit = `frame-larger-than=${LARGEST_FRAME}`;
-  return /clang|zig/i.test(version) ? [`-W${limit}`, '-Werror=frame-larger-than'] : [`-Werror=${limit}`];
-}
-
 function librariesAfter(): string[] {
   if (process.platform === 'win32') return [];
   return process.platform === 'darwin' ? [] : ['-lm', '-pthread'];
 }
 
-async function prepareFolder(folder: string): Promise<void> {
-  try {
-    await makeFolder(folder, 0o700);
-    if (process.platform === 'win32') return;
-    const { uid, mode } = await stat(folder);
-    // A library that another user could replace would run with this user's rights.
-    if (uid !== process.getuid?.())
-      throw userError('AMP6023', `the kernel cache ${folder} belongs to another user`, undefined, 'set AMPC_CACHE to a folder of your own');
-    if ((mode & 0o077) !== 0) await chmod(folder, 0o700);
-  } catch (error) {
-    if (error instanceof UserError) throw error;
-    throw userError(
-      'AMP6024',
-      `the kernel cache ${folder} cannot be used`,
-      fileReason(error),
-      'set AMPC_CACHE to a folder that you can write to',
-    );
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
-}
-
 /** Characters of C below which starting several compilers costs more than it saves. */
 const SMALL_SOURCE = 100_000;
 
-/** Compiles the file in parts, side by side, and links them. */
-async function compile(compiler: Compiler, flags: readonly string[], source: string, output: string, parts: number): Promise<RunResult> {
+export interface BuildOptions {
+  /** While other work goes on: on one processor, and giving way to it. */
+  readonly background?: boolean | undefined;
+  /** Aborting it ends the compiler; the build then fails with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Functions that the library must have. */
+  readonly functions?: readonly string[] | undefined;
+  /** Told when nothing can be kept. */
+  readonly onNotice?: ((text: string) => void) | undefined;
+}
+
+/** Compiles `source` in `folder`, in parts side by side, and links them. */
+async function compile(
+  compiler: Compiler,
+  flags: readonly string[],
+  [folder, source, output]: readonly [folder: string, source: string, output: string],
+  parts: number,
+  { signal, background }: BuildOptions,
+): Promise<RunResult> {
+  const options: RunOptions = { signal, background, temporary: folder, timeoutMs: compilerTimeoutMs() };
   const shared = ['-shared', '-o', output];
-  if (parts === 1) return runProgram(compiler.command, [...flags, ...shared, source, ...librariesAfter()]);
-  const objects = Array.from({ length: parts }, (_, part) => `${source}.${part}.o`);
-  try {
-    const results = await Promise.all(
-      objects.map((object, part) => runProgram(compiler.command, [...flags, `-DAMPC_PART=${part}`, '-c', '-o', object, source])),
-    );
-    return results.find(({ ok }) => !ok) ?? (await runProgram(compiler.command, [...flags, ...shared, ...objects, ...librariesAfter()]));
-  } finally {
-    await Promise.all(objects.map((object) => rm(object, { force: true })));
-  }
+  if (parts === 1) return runProgram(compiler.command, [...flags, ...shared, source, ...librariesAfter()], options);
+  const objects = Array.from({ length: parts }, (_, part) => join(folder, `kernels.${part}.o`));
+  const results = await Promise.all(
+    objects.map((object, part) => runProgram(compiler.command, [...flags, `-DAMPC_PART=${part}`, '-c', '-o', object, source], options)),
+  );
+  const failed = results.find(({ ok }) => !ok);
+  return failed ?? runProgram(compiler.command, [...flags, ...shared, ...objects, ...librariesAfter()], options);
 }
 
 export interface Library {
@@ -81,43 +67,115 @@ export interface Library {
   readonly compiled: boolean;
 }
 
+/** The name of a library holds what it was made from and a hash of its bytes, so that one rename puts both in place. */
+function libraryName(key: string, bytes: Uint8Array): string {
+  return `${key}-${createHash('sha256').update(key).update(bytes).digest('hex')}${SUFFIX}`;
+}
+
+/** A library of the cache whose bytes are those that were built; damaged ones are removed. The folder is one that only this user can write to. */
+async function findLibrary(folder: string, key: string): Promise<string | undefined> {
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(`${key}-`) || !name.endsWith(SUFFIX)) continue;
+    const path = join(folder, name);
+    const bytes = await readOwnFile(path);
+    if (bytes !== undefined && libraryName(key, bytes) === name) return path;
+    await rm(path, { recursive: true, force: true });
+  }
+  return undefined;
+}
+
+/** Throws UserError AMP6051 when what a compiler wrote, though it ended well, is no library with the functions. */
+async function checkedBytes(path: string, compiler: Compiler, functions: readonly string[]): Promise<Buffer> {
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return Buffer.alloc(0);
+    throw error;
+  });
+  const problem = libraryProblem(path, bytes, functions);
+  if (problem === undefined) return bytes;
+  throw userError(
+    'AMP6051',
+    'the C compiler ended without an error, but what it wrote is no library that can be loaded',
+    `${compiler.version}: ${problem}`,
+    'run it again; if it stays so, update the compiler, or name another one in AMPC_CC',
+  );
+}
+
+interface Build {
+  readonly cache: string;
+  readonly key: string;
+  readonly source: string;
+  readonly compiler: Compiler;
+  readonly flags: readonly string[];
+  readonly options: BuildOptions;
+}
+
+/** Compiles in a folder of its own, and gives the library its name when it is complete and has been loaded once. */
+async function build({ cache, key, source, compiler, flags, options }: Build): Promise<string> {
+  return withBuildFolder(cache, async (folder) => {
+    const [sourcePath, builtPath] = [join(folder, 'kernels.c'), join(folder, `kernels${SUFFIX}`)];
+    await writeFile(sourcePath, source, { mode: 0o600 });
+    const parts = options.background === true || source.length < SMALL_SOURCE ? 1 : PARTS;
+    const result = await compile(compiler, flags, [folder, sourcePath, builtPath], parts, options);
+    if (!result.ok) {
+      const failure = compilerFailure(compiler, result, cache);
+      if (failure !== undefined) throw failure;
+      const kept = join(cache, `${key}.c`);
+      await rename(sourcePath, kept);
+      throw refusedSource(compiler, result, kept);
+    }
+    const bytes = await checkedBytes(builtPath, compiler, options.functions ?? []);
+    await chmod(builtPath, 0o700);
+    const path = join(cache, libraryName(key, bytes));
+    // Onto an equal file of another process, at worst; where that one is in use and cannot be replaced, it serves as well.
+    await rename(builtPath, path).catch(async (error: unknown) => {
+      if ((await findLibrary(cache, key)) !== path) throw error;
+    });
+    return path;
+  });
+}
+
+/** The cache, or what stands in for it until the process ends: where nobody named a place and the usual one cannot be used. */
+async function openKernels({ onNotice }: BuildOptions): Promise<string> {
+  try {
+    return await openCache('kernels');
+  } catch (error) {
+    if (!(error instanceof UserError) || isCacheNamed()) throw error;
+    const folder = temporaryCache();
+    const [{ message, why }] = error.diagnostics as [UserError['diagnostics'][number]];
+    onNotice?.(`${message}${why === undefined ? '' : `: ${why}`}; compiled kernels are not kept (AMPC_CACHE names another folder)`);
+    return folder;
+  }
+}
+
 /**
- * Compiles C to a shared library, or takes it from the cache: the name is a hash of the source, the compiler's version and the flags. Written
- * beside and renamed when complete, so that processes that build the same plan at once both succeed.
- * Throws UserError with the path of the kept source when the compiler refuses it.
+ * Compiles C to a shared library, or takes it from the cache: its key is a hash of the source, the compiler's version and the flags, and it is loaded
+ * only while its bytes are those that were built. Processes that build the same plan at once all succeed.
+ * Throws UserError: AMP6023 and AMP6024 as `openCache`, AMP6025 with the path of the kept source when the compiler refuses it, AMP6026 to AMP6029
+ * when something else ended it, AMP6050 and AMP6051 when what it wrote cannot be loaded.
  */
 export async function buildLibrary(
   source: string,
   compiler: Compiler,
   target: Target,
   extraFlags: readonly string[] = [],
+  options: BuildOptions = {},
 ): Promise<Library> {
-  const flags = [...compilerFlags(target), ...frameFlags(compiler), ...extraFlags];
+  const flags = [...compilerFlags(target), ...extraFlags];
   const identity = [compiler.command.join(' '), compiler.version, process.platform, process.arch, ...flags, ...librariesAfter(), source];
   const key = createHash('sha256').update(identity.join('\0')).digest('hex').slice(0, 40);
-  const folder = cacheFolder();
-  await prepareFolder(folder);
-  const path = join(folder, `${key}${SUFFIX}`);
-  if (await exists(path)) return { path, compiled: false };
-  const attempt = join(folder, `${key}.${process.pid}.${randomBytes(6).toString('hex')}`);
-  const [sourcePath, builtPath] = [`${attempt}.c`, `${attempt}${SUFFIX}`];
-  await writeFile(sourcePath, source, { mode: 0o600 });
-  const { ok, stderr } = await compile(compiler, flags, sourcePath, builtPath, source.length < SMALL_SOURCE ? 1 : PARTS);
-  if (!ok) {
-    await rm(builtPath, { force: true });
-    const first = stderr.split('\n').find((line) => /error/i.test(line)) ?? stderr.split('\n')[0] ?? '';
+  const cache = await openKernels(options);
+  try {
+    const found = await findLibrary(cache, key);
+    if (found !== undefined) return { path: found, compiled: false };
+    await removeAbandonedBuilds(cache);
+    return { path: await build({ cache, key, source, compiler, flags, options }), compiled: true };
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
     throw userError(
-      'AMP6025',
-      `the C compiler refused the generated code: ${first.trim()}`,
-      `${compiler.version}; the source is kept in ${sourcePath}`,
-      'this is a bug in ampc: report it with that file; another compiler in AMPC_CC may do meanwhile',
+      'AMP6024',
+      `the cache ${cache} cannot be used`,
+      fileReason(error),
+      'make room there, or set AMPC_CACHE to a folder that you can write to',
     );
   }
-  // Onto an equal file of another process, at worst; where that one is in use and cannot be replaced, it serves as well.
-  await rename(builtPath, path).catch(async (error: unknown) => {
-    await rm(builtPath, { force: true });
-    if (!(await exists(path))) throw error;
-  });
-  await rm(sourcePath, { force: true });
-  return { path, compiled: true };
 }

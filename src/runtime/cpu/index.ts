@@ -10,7 +10,7 @@ import { type Compiler, findCompiler } from './compiler.js';
 import { describeDevice, detectTarget } from './detect.js';
 import { CpuExecutable } from './executable.js';
 import { measureLimits } from './limits.js';
-import { contextFor, openLibrary, workspaceBytes } from './native.js';
+import { contextFor, NATIVE_FUNCTIONS, openLibrary, workspaceBytes } from './native.js';
 
 export { CpuExecutable } from './executable.js';
 
@@ -28,7 +28,11 @@ async function probe(find: FindCompiler): Promise<BackendInfo> {
       available: true,
       device: describeDevice(target),
       capabilities: CAPABILITIES,
-      details: { compiler: `${compiler.version} (${compiler.origin})`, 'instruction set': target.isa, cache: cacheFolder() },
+      details: {
+        compiler: `${compiler.version} (${compiler.origin})`,
+        'instruction set': target.isa,
+        cache: cacheFolder('kernels') ?? 'none: this user has no home folder, and AMPC_CACHE names none',
+      },
     };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
@@ -51,7 +55,8 @@ async function load(find: FindCompiler, plan: Plan, options: LoadOptions = {}): 
   const target = await detectTarget(compiler);
   const started = performance.now();
   const source = emitC(plan, target);
-  const library = await buildLibrary(source.text, compiler, target);
+  const { signal, onNotice } = options;
+  const library = await buildLibrary(source.text, compiler, target, [], { signal, onNotice, functions: NATIVE_FUNCTIONS });
   const compileMs = performance.now() - started;
   return new CpuExecutable(plan, source, openLibrary(library.path, contextFor(source, threadCount(options))), compileMs);
 }

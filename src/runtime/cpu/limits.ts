@@ -4,7 +4,7 @@ import type { Target } from '../../codegen/c/target.js';
 import type { MachineLimits, Rate } from '../backend.js';
 import { buildLibrary } from './cache.js';
 import type { Compiler } from './compiler.js';
-import { type NativePlan, openLibrary } from './native.js';
+import { NATIVE_FUNCTIONS, type NativePlan, openLibrary } from './native.js';
 
 /** Beyond the caches of the largest server processors; shared by the threads. */
 const MEMORY_BYTES = 512 << 20;
@@ -143,7 +143,9 @@ async function measureWith(path: string, threads: number, seconds: number): Prom
  */
 export async function measureLimits(compiler: Compiler, target: Target, threads: number, seconds = 2): Promise<MachineLimits> {
   const sizes = { states: 8 * Math.max(64, threads), arena: MEMORY_BYTES, workspace: 0, groups: 1, places: 0 };
-  const { path } = await buildLibrary([prelude(target, sizes), TASKS, EXPORTS].join('\n'), compiler, target);
+  const { path } = await buildLibrary([prelude(target, sizes), TASKS, EXPORTS].join('\n'), compiler, target, [], {
+    functions: NATIVE_FUNCTIONS,
+  });
   const one = await measureWith(path, 1, seconds);
   const all = threads === 1 ? one : await measureWith(path, threads, seconds);
   const rate = (of: (measured: Measured) => number): Rate => ({ one: of(one), all: of(all) });

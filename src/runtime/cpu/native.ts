@@ -4,6 +4,7 @@ import type { CSource } from '../../codegen/c/emit.js';
 import { LEAST_STACK, THREAD_STACK } from '../../codegen/c/stack.js';
 import { ownScratch } from '../../codegen/c/workspace.js';
 import { userError } from '../../diagnostics/diagnostic.js';
+import { loadLibrary } from './library-file.js';
 
 /** A loaded plan: the functions that its library exports, on one context. All but `call` are immediate. */
 export interface NativePlan {
@@ -59,10 +60,21 @@ function reserveStack(): void {
   );
 }
 
+/** What every library that is built from a generated file exports. */
+export const NATIVE_FUNCTIONS = [
+  'ampc_create',
+  'ampc_destroy',
+  'ampc_call',
+  'ampc_read',
+  'ampc_write',
+  'ampc_read_value',
+  'ampc_times',
+] as const;
+
 /** Loads a library that was built from a generated file and makes a context. Throws a plain Error when memory is short, a UserError when stacks are. */
 export function openLibrary(path: string, size: ContextSize): NativePlan {
   reserveStack();
-  const library = koffi.load(path);
+  const library = loadLibrary(path);
   const create = library.func('void *ampc_create(int threads, int64_t scratch)');
   const destroy = library.func('void ampc_destroy(void *ctx)');
   const callFunction = library.func('int ampc_call(void *ctx, int function, const void *inputs, void *outputs, int trace)');

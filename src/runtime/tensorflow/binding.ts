@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { join, resolve } from 'node:path';
+import { findPackage, moduleFolders } from '../packages.js';
 
 /** An attribute of a TensorFlow operation, as the addon takes it; `type` is a TF_AttrType of the C API. */
 export interface OpAttr {
@@ -44,20 +44,8 @@ export const HOW_TO_INSTALL =
   'either `npm install @tensorflow/tfjs-node-gpu` (TensorFlow 2.9 for CUDA 11.2 and cuDNN 8.1; `@tensorflow/tfjs-node` without a GPU), ' +
   'or build its addon against a TensorFlow of your own and set AMPC_TFJS_BINDING to its tfjs_binding.node (docs/tensorflow.md)';
 
-/** The folder of a package as seen from ampc or from the working folder. */
-function packageFolder(name: string): string | undefined {
-  for (const from of [import.meta.url, pathToFileURL(join(process.cwd(), 'package.json')).href]) {
-    try {
-      return dirname(createRequire(from).resolve(`${name}/package.json`));
-    } catch {
-      // Not installed there.
-    }
-  }
-  return undefined;
-}
-
 /** Where the addon is: `AMPC_TFJS_BINDING`, else the GPU package, else the other one; or why there is none. Loads nothing. */
-export function findBinding(env: NodeJS.ProcessEnv = process.env): BindingSearch {
+export function findBinding(env: NodeJS.ProcessEnv = process.env, folders = moduleFolders(undefined, env)): BindingSearch {
   const named = env.AMPC_TFJS_BINDING;
   if (named !== undefined && named !== '') {
     const path = resolve(named);
@@ -66,7 +54,7 @@ export function findBinding(env: NodeJS.ProcessEnv = process.env): BindingSearch
   }
   const incomplete: string[] = [];
   for (const name of PACKAGES) {
-    const folder = packageFolder(name);
+    const folder = findPackage(name, folders);
     if (folder === undefined) continue;
     const path = join(folder, 'lib', 'napi-v8', 'tfjs_binding.node');
     if (existsSync(path)) return { path, origin: name };

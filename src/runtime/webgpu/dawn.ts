@@ -1,5 +1,7 @@
 /// <reference types="@webgpu/types" />
+import { pathToFileURL } from 'node:url';
 import { userError } from '../../diagnostics/diagnostic.js';
+import { findPackage, packageEntry } from '../packages.js';
 
 /** What the npm package `webgpu` (Dawn for Node) exports. */
 interface WebGpuPackage {
@@ -17,23 +19,21 @@ const TOGGLES = ['allow_unsafe_apis', 'vulkan_enable_f16_on_nvidia', 'disable_ro
 let instance: GPU | undefined;
 
 async function importPackage(): Promise<WebGpuPackage> {
-  const name = 'webgpu';
+  const folder = findPackage('webgpu');
+  if (folder === undefined)
+    throw userError(
+      'AMP6030',
+      'the webgpu backend needs the package webgpu',
+      'it is an optional dependency and is not installed beside ampc',
+      'npm install webgpu@0.6 where ampc is installed, or name the node_modules folder that has it in AMPC_MODULES',
+    );
   try {
-    return (await import(name)) as WebGpuPackage;
+    return (await import(pathToFileURL(packageEntry(folder)).href)) as WebGpuPackage;
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ERR_MODULE_NOT_FOUND') {
-      throw userError(
-        'AMP6030',
-        'the webgpu backend needs the package webgpu',
-        'it is an optional dependency and is not installed',
-        'npm install webgpu@0.6',
-      );
-    }
     throw userError(
       'AMP6031',
       'the package webgpu cannot be loaded',
-      message.split('\n')[0],
+      (error as Error).message.split('\n')[0],
       `it has builds for Linux, macOS and Windows, not for every processor and C library (here ${process.platform}-${process.arch})`,
     );
   }

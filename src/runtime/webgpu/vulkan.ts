@@ -1,16 +1,18 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { basename, delimiter, join } from 'node:path';
+import { homeFolder } from '../../files/home.js';
 
 /** Folders in which Vulkan's loader looks for drivers. */
 function driverFolders(): string[] {
   const { XDG_CONFIG_HOME, XDG_CONFIG_DIRS, XDG_DATA_HOME, XDG_DATA_DIRS } = process.env;
+  const home = homeFolder();
+  const inHome = (name: string) => (home === undefined ? [] : [join(home, name)]);
   const bases = [
-    XDG_CONFIG_HOME || join(homedir(), '.config'),
+    ...(XDG_CONFIG_HOME ? [XDG_CONFIG_HOME] : inHome('.config')),
     ...(XDG_CONFIG_DIRS || '/etc/xdg').split(delimiter),
     '/etc',
     '/usr/local/etc',
-    XDG_DATA_HOME || join(homedir(), '.local/share'),
+    ...(XDG_DATA_HOME ? [XDG_DATA_HOME] : inHome('.local/share')),
     ...(XDG_DATA_DIRS || '/usr/local/share:/usr/share').split(delimiter),
   ];
   return bases.map((base) => join(base, 'vulkan/icd.d'));
