@@ -18,7 +18,7 @@ describe('plan properties', () => {
     );
     assert.match(problem({ format: { op: 'linear', reads: ['f16', 'f16', 'f16'] } })!, /reads f16, f16, f32, not f16, f16, f16/);
     assert.match(problem({ format: { op: 'linear', rule: 'pin' } })!, /is decided by low, not pin/);
-    assert.equal(problem({ format: { layer: 'conv9', is: 'f32' } }), 'the plan has no layer `conv9`: did you mean `conv1`?');
+    assert.match(problem({ format: { layer: 'conv9', is: 'f32' } })!, /^the plan has no layer `conv9`: it has conv1, conv2, /);
     assert.equal(problem({ format: { layer: 'conv1', op: 'adam', is: 'f32' } }), undefined);
     assert.equal(problem({ format: { layer: 'conv1', op: 'linear', is: 'f32' } }), 'it matches no op of the plan');
     assert.equal(problem({ format: { function: 'accumulate_step', op: 'conv2d', is: 'f32' } }), 'the plan has no accumulate_step');
@@ -40,15 +40,15 @@ describe('plan properties', () => {
     assert.match(problem({ no_cast: { from: 'conv1', to: 'fc1' } })!, /^relu of relu_1 is cast to f32 on the way \(pin: keep conv2/);
     assert.match(problem({ no_cast: { from: 'relu_2', to: 'conv1', phase: 'backward' } })!, /^gradient of .* is cast/);
     assert.equal(problem({ no_cast: { from: 'fc1', to: 'conv1' } }), 'no forward path leads from fc1 to conv1');
-    assert.equal(problem({ no_cast: { from: 'fc1', to: 'fc7' } }), 'the plan has no layer `fc7`: did you mean `fc1`?');
+    assert.equal(problem({ no_cast: { from: 'fc1', to: 'fcc2' } }), 'the plan has no layer `fcc2`: did you mean `fc2`?');
   });
 
   it('casts and count: a bound on what the file does not have is no fact', () => {
     assert.match(problem({ casts: { layer: 'head', at_most: 3 } })!, /^the plan has no layer `head`: it has conv1, conv2, /);
     assert.equal(problem({ casts: { layer: 'conv*', at_most: 9 } }), undefined);
     assert.equal(problem({ casts: { of: 'fc1.weigth', at_most: 3 } }), 'the plan has no value `fc1.weigth`: did you mean `fc1.weight`?');
-    assert.equal(problem({ count: { op: 'conv3d', at_most: 3 } }), 'there is no op `conv3d`: did you mean `conv2d`?');
-    assert.equal(problem({ count: { layer: ['fc1', 'fc9'], at_least: 0 } }), 'the plan has no layer `fc9`: did you mean `fc1`?');
+    assert.equal(problem({ count: { op: 'conf2d', at_most: 3 } }), 'there is no op `conf2d`: did you mean `conv2d`?');
+    assert.match(problem({ count: { layer: ['fc1', 'fc9'], at_least: 0 } })!, /^the plan has no layer `fc9`: it has conv1, /);
     assert.equal(problem({ count: { op: 'dropout', exactly: 0 } }), undefined);
   });
 
