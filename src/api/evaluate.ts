@@ -1,9 +1,11 @@
 import { join } from 'node:path';
 import { userError } from '../diagnostics/diagnostic.js';
 import { isFolder } from '../files/is-folder.js';
+import type { Plan } from '../plan/plan.js';
 import { defaultDataFolder } from '../training/data/folder.js';
 import { loadClasses, loadSplit } from '../training/data/load.js';
 import { type Evaluation, evaluate as runEvaluation } from '../training/evaluate.js';
+import { evaluationHelp } from '../training/lost-evaluation.js';
 import type { Prediction } from '../training/predict.js';
 import { RUN_FILES } from '../training/run-folder.js';
 import { initialStates } from '../training/states.js';
@@ -74,13 +76,18 @@ async function withModel<T>(
 
 /**
  * Accuracy and loss on the test images, of a run folder or of a `.amp` file with weights; undefined when `signal` was aborted.
- * Throws UserError for a wrong folder, damaged or foreign weights, or missing data.
+ * Throws UserError for a wrong folder, damaged or foreign weights, missing data, or a loss that is not finite.
  */
 export async function evaluate(target: string, options: EvaluateOptions = {}): Promise<Evaluation | undefined> {
   const { signal, onProgress } = options;
-  return withModel(target, options, async ({ plan, program }, executable) =>
-    runEvaluation(executable, plan, await loadSplit(program.recipe.dataset.name, 'test', options.data), { signal, onProgress }),
-  );
+  return withModel(target, options, async ({ plan, program, backend }, executable) => {
+    const load = (other: Plan) => backend.load(other);
+    const set = await loadSplit(program.recipe.dataset.name, 'test', options.data);
+    const result = await runEvaluation(executable, plan, set, { signal, onProgress, load });
+    if (result === undefined || Number.isFinite(result.loss)) return result;
+    const { why, fix } = evaluationHelp(result.overflow);
+    throw userError('AMP7304', `the test loss is ${result.loss}, and the test accuracy means nothing`, why, fix);
+  });
 }
 
 /** The most probable classes of pictures (PNG, JPEG and what else sharp reads). Throws UserError as `evaluate`, and for unreadable pictures. */

@@ -5,7 +5,7 @@ import { elementCount } from '../ir/types.js';
 import type { Plan } from '../plan/plan.js';
 import { readMetadata, readSafetensors, type Tensor, type TensorFile, writeSafetensors } from './safetensors.js';
 import type { Course } from './schedule.js';
-import { modelHash, planStates, type StateValues } from './states.js';
+import { brokenState, modelHash, planStates, type StateValues } from './states.js';
 import type { LossHistory, TallyState } from './tally.js';
 import { differences, listed } from './weights.js';
 
@@ -151,7 +151,7 @@ function withPending(plan: Plan, tensors: TensorFile['tensors']): TensorFile['te
 
 /**
  * Reads a checkpoint that belongs to exactly this plan and, rates aside, these settings. Throws UserError: AMP7201 the file is damaged, AMP7203 there
- * is none, it is not a checkpoint, or it belongs to another run, with what differs.
+ * is none, it is not a checkpoint, its states are not finite, or it belongs to another run, with what differs.
  */
 export async function loadCheckpoint(path: string, plan: Plan, settings: RunSettings): Promise<Checkpoint> {
   if (!(await hasCheckpoint(path)))
@@ -180,5 +180,8 @@ export async function loadCheckpoint(path: string, plan: Plan, settings: RunSett
     );
   }
   const states = new Map([...tensors].map(([name, { data }]) => [name, data]));
+  const broken = brokenState(plan, states);
+  if (broken !== undefined)
+    throw refused(path, `${broken} in it is infinite or NaN`, 'start a new run, with --init from weights that are finite');
   return { position: JSON.parse(metadata.position) as RunPosition, states, settings: then };
 }

@@ -3,6 +3,8 @@ import type { Plan } from '../plan/plan.js';
 import type { Executable, SeriesCall } from '../runtime/backend.js';
 import { fillInOrder, selectInOrder } from './data/batcher.js';
 import type { ImageSet } from './data/dataset.js';
+import { explainEvaluation } from './lost-evaluation.js';
+import type { Overflow } from './overflow.js';
 import { Pace } from './pace.js';
 import { findFunction } from './states.js';
 
@@ -12,12 +14,16 @@ export interface Evaluation {
   /** Mean over the images. */
   readonly loss: number;
   readonly images: number;
+  /** Where the loss is not finite: the first value that is not, if it is found again. */
+  readonly overflow?: Overflow | undefined;
 }
 
 export interface EvaluateOptions {
   /** Aborting it makes `evaluate` resolve to undefined after the running batch. */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Loads another plan on the device: with it the value is measured that made the loss not finite. */
+  readonly load?: ((plan: Plan) => Promise<Executable>) | undefined;
 }
 
 /** Lets timers and signals in: a backend that computes on this thread would otherwise keep them out. */
@@ -93,5 +99,16 @@ export async function evaluate(
     loss += (scalar.loss ?? Number.NaN) * batch;
     correct += scalar.correct ?? 0;
   }
-  return { accuracy: correct / set.count, loss: loss / set.count, images: set.count };
+  const result = { accuracy: correct / set.count, loss: loss / set.count, images: set.count };
+  if (Number.isFinite(loss)) return result;
+  const image = new Uint8Array(batch * elementCount(set.shape));
+  const label = new Int32Array(batch);
+  fillInOrder(
+    set,
+    batch,
+    scalars.findIndex((scalar) => !Number.isFinite(scalar.loss)),
+    image,
+    label,
+  );
+  return { ...result, overflow: await explainEvaluation({ plan, executable, load: options.load }, { image, label }) };
 }

@@ -4,7 +4,7 @@ import type { Executable } from '../runtime/backend.js';
 import type { WarningEvent } from './events.js';
 import { blameRate } from './likely-cause.js';
 import { type Blame, explainOverflow, type Overflow, overflowText } from './overflow.js';
-import { countNonFinite, modelStates, type StateValues } from './states.js';
+import { brokenState, type StateValues } from './states.js';
 import type { Stepper, StepResult } from './stepper.js';
 import type { LossHistory } from './tally.js';
 
@@ -24,11 +24,6 @@ export interface Replay {
 /** Whether a step took place although its loss, or the norm that its gradients are clipped by, is not finite. */
 export function isLost({ skipped, loss, norm }: StepResult): boolean {
   return !skipped && !(Number.isFinite(loss) && (norm === undefined || Number.isFinite(norm)));
-}
-
-/** A parameter or running statistic with an element that is infinite or NaN. */
-export function brokenState(plan: Plan, states: StateValues): string | undefined {
-  return modelStates(plan).find(({ name }) => countNonFinite(states.get(name) ?? []) > 0)?.name;
 }
 
 /**

@@ -4,6 +4,7 @@ import { type Diagnostic, UserError } from '../diagnostics/diagnostic.js';
 import { elementCount, type Graph, type Shape } from '../ir/types.js';
 import type { Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
+import { evaluationHelp, explainEvaluation } from './lost-evaluation.js';
 import { findFunction } from './states.js';
 
 export interface ClassProbability {
@@ -71,7 +72,7 @@ function probabilityRule({ nodes, outputs }: Graph): (values: Float32Array) => n
 
 /**
  * Classifies pictures with the model in `executable`. `classes` are the names by label; a model with more outputs than names gives the
- * others their number. Throws UserError AMP7401 for all files that cannot be read.
+ * others their number. Throws UserError AMP7401 for all files that cannot be read, AMP7306 for those whose values are not finite.
  */
 export async function predictImages(
   executable: Executable,
@@ -86,21 +87,33 @@ export async function predictImages(
   const pictures = await readAll(paths, shape);
   const probabilitiesOf = probabilityRule(fn.graph);
   const predictions: Prediction[] = [];
+  const failures: Diagnostic[] = [];
   for (let first = 0; first < pictures.length; first += fn.batch) {
     const image = new Uint8Array(fn.batch * elementCount(shape));
     const label = new Int32Array(fn.batch).fill(-1);
     const chunk = pictures.slice(first, first + fn.batch);
     for (const [slot, picture] of chunk.entries()) image.set(picture, slot * picture.length);
     await executable.call('eval_step', { image, label });
-    const logits = await executable.readOutput('logits');
+    const logits = (await executable.readOutput('logits')).slice();
     const width = logits.length / fn.batch;
     for (const slot of chunk.keys()) {
       const probabilities = probabilitiesOf(logits.subarray(slot * width, (slot + 1) * width));
+      if (!probabilities.every(Number.isFinite)) {
+        const help = evaluationHelp(await explainEvaluation({ plan, executable }, { image, label }));
+        failures.push({
+          code: 'AMP7306',
+          severity: 'error',
+          message: `the model gives no probabilities for ${paths[first + slot]}`,
+          ...help,
+        });
+        continue;
+      }
       const ranked = probabilities.map((probability, index) => ({ label: index, name: classes[index] ?? String(index), probability }));
       ranked.sort((a, b) => b.probability - a.probability);
       predictions.push({ path: paths[first + slot] as string, top: ranked.slice(0, top) });
     }
   }
   await executable.drain();
+  if (failures.length > 0) throw new UserError(failures);
   return predictions;
 }

@@ -5,13 +5,14 @@ import type { Executable } from '../runtime/backend.js';
 import { type RunPosition, type RunSettings, type Scores, saveCheckpoint } from './checkpoint.js';
 import { breathe, evaluate } from './evaluate.js';
 import type { TrainEvent } from './events.js';
-import { brokenState, isLost, type Loss, lostLoss, lostRun } from './lost-loss.js';
+import { evaluationHelp } from './lost-evaluation.js';
+import { isLost, type Loss, lostLoss, lostRun } from './lost-loss.js';
 import type { TrainOptions } from './options.js';
 import { type MetricsLog, RUN_FILES, recordReplan, updateRun } from './run-folder.js';
 import { epochOf, type SessionPlan } from './session-plan.js';
 import { SkipReporter, type Takeover } from './skips.js';
 import { Speed } from './speed.js';
-import type { StateValues } from './states.js';
+import { brokenState, type StateValues } from './states.js';
 import type { Stepper, StepResult } from './stepper.js';
 import { addToHistory, addToTally, EMPTY_TALLY, type LossHistory, meanLoss, type TallyState } from './tally.js';
 import { type Running, Watch } from './watch.js';
@@ -270,9 +271,15 @@ export class Session {
     if (this.options.evaluate === false) return undefined;
     const started = performance.now();
     const onProgress = (done: number, total: number): void => this.progress('test', done, total);
-    const result = await evaluate(executable, plan, dataset.test, { signal, onProgress });
+    const result = await evaluate(executable, plan, dataset.test, { signal, onProgress, load: this.options.load });
     this.speed.testMs = performance.now() - started;
-    return result === undefined ? undefined : { accuracy: result.accuracy, loss: result.loss };
+    if (result === undefined) return undefined;
+    const { accuracy, loss, overflow } = result;
+    if (!Number.isFinite(loss)) {
+      const message = `the test loss after step ${this.step} is ${loss}, and the test accuracy means nothing`;
+      await this.emit({ event: 'warning', step: this.step, code: 'AMP7304', message, ...evaluationHelp(overflow) });
+    }
+    return { accuracy, loss };
   }
 
   /** Writes down a finished epoch: weights, metrics line, then the checkpoint, so that a crash in between repeats the epoch's end. */

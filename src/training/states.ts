@@ -53,6 +53,11 @@ export function countNonFinite(elements: ArrayLike<number>): number {
   return count;
 }
 
+/** A parameter or running statistic with an element that is infinite or NaN. */
+export function brokenState(plan: Plan, states: StateValues): string | undefined {
+  return modelStates(plan).find(({ name }) => countNonFinite(states.get(name) ?? []) > 0)?.name;
+}
+
 /** Number of trainable numbers. */
 export function parameterCount(plan: Plan): number {
   return planStates(plan).reduce((sum, { role, shape }) => sum + (role === 'parameter' ? elementCount(shape) : 0), 0);

@@ -2,9 +2,9 @@ import type { Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
 import type { RunPosition, WatchState } from './checkpoint.js';
 import { blameRate } from './likely-cause.js';
-import { brokenState, findOrigin, type LossOrigin } from './lost-loss.js';
+import { findOrigin, type LossOrigin } from './lost-loss.js';
 import { type Blame, explainOverflow, type Overflow } from './overflow.js';
-import type { StateValues } from './states.js';
+import { brokenState, type StateValues } from './states.js';
 import type { Stepper, StepResult } from './stepper.js';
 import type { LossHistory } from './tally.js';
 

@@ -3,7 +3,7 @@ import { formatType, sameShape } from '../ir/types.js';
 import type { Plan } from '../plan/plan.js';
 import { readSafetensors, type Tensor, type TensorFile, writeSafetensors } from './safetensors.js';
 import { isCountType } from './safetensors-header.js';
-import { modelStates, type StateInfo, type StateValues } from './states.js';
+import { brokenState, countNonFinite, modelStates, type StateInfo, type StateValues } from './states.js';
 
 const MOST_LISTED = 8;
 
@@ -54,7 +54,8 @@ export async function saveWeights(path: string, plan: Plan, values: StateValues)
 /**
  * Reads weights for a model: every parameter and statistic, by name and shape, and nothing else. Counts, indices and masks that the model does not
  * have are passed over: every PyTorch state dict with batch norm has a `num_batches_tracked`, which no result depends on.
- * Throws UserError AMP7201 for a damaged file and AMP7202 for one of another model, with the differences.
+ * Throws UserError AMP7201 for a damaged file AMP7202 for one of another model, with the differences, and AMP7305 for
+ * values that are not finite.
  */
 export async function loadWeights(path: string, plan: Plan): Promise<StateValues> {
   const states = modelStates(plan);
@@ -70,5 +71,13 @@ export async function loadWeights(path: string, plan: Plan): Promise<StateValues
       'give weights that were saved from this model; names and shapes must be the same',
     );
   }
-  return new Map([...tensors].map(([name, { data }]) => [name, data]));
+  const values = new Map([...tensors].map(([name, { data }]) => [name, data]));
+  const broken = brokenState(plan, values);
+  if (broken === undefined) return values;
+  throw userError(
+    'AMP7305',
+    `${path} holds weights that are not finite`,
+    `${countNonFinite(values.get(broken)!)} of the ${values.get(broken)!.length} elements of ${broken} are infinite or NaN`,
+    'give weights from before: the run that made these had lost its loss, and `ampc doctor RUN` says where',
+  );
 }

@@ -55,11 +55,16 @@ export const addTrain: AddCommand = (program, output, exitWith) => {
           exitWith(EXIT.interrupted);
           return;
         }
+        const isLost = result.testLoss !== undefined && !Number.isFinite(result.testLoss);
         const accuracy =
-          result.testAccuracy === undefined ? '' : `, test accuracy ${output.style('green', formatPercent(result.testAccuracy))}`;
+          result.testAccuracy === undefined
+            ? ''
+            : `, test accuracy ${output.style(isLost ? 'red' : 'green', formatPercent(result.testAccuracy))}`;
         output.line(
           `${result.steps} ${result.steps === 1 ? 'step' : 'steps'} in ${formatDuration(result.seconds)}${accuracy}; weights and metrics in ${result.run}`,
         );
+        // Its warning has been printed.
+        if (isLost) exitWith(EXIT.failed);
       } catch (error) {
         report.stop();
         throw error;
