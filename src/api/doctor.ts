@@ -3,8 +3,12 @@ import { join } from 'node:path';
 import { userError } from '../diagnostics/diagnostic.js';
 import { isFolder } from '../files/is-folder.js';
 import { fileReason } from '../files/reason.js';
+import { hasCheckpoint } from '../training/checkpoint.js';
 import { type Diagnosis, diagnoseRun } from '../training/diagnose.js';
+import type { BrokenState } from '../training/diagnose-numbers.js';
 import { RUN_FILES } from '../training/run-folder.js';
+import { readSafetensors } from '../training/safetensors.js';
+import { countNonFinite } from '../training/states.js';
 
 async function readRunFile(run: string, name: string): Promise<string> {
   return readFile(join(run, name), 'utf8').catch(async (error: NodeJS.ErrnoException) => {
@@ -13,7 +17,23 @@ async function readRunFile(run: string, name: string): Promise<string> {
   });
 }
 
-/** What happened in a run: skipped steps, the loss scale over time, and what to change. Throws UserError AMP7205 when the folder holds no run. */
+/** What is not finite in a file of the run; nothing where there is no such file. Throws UserError AMP7201 when it is damaged. */
+async function brokenStates(run: string, file: string): Promise<readonly BrokenState[]> {
+  if (!(await hasCheckpoint(join(run, file)))) return [];
+  const { tensors } = await readSafetensors(join(run, file));
+  return [...tensors].flatMap(([state, { data }]): BrokenState[] => {
+    const nonFinite = countNonFinite(data);
+    return nonFinite === 0 ? [] : [{ file, state, nonFinite, elements: data.length }];
+  });
+}
+
+/**
+ * What happened in a run: skipped steps, the loss scale over time, and what to change. Throws UserError AMP7205 when the folder holds no run,
+ * AMP7201 when a file of it is damaged.
+ */
 export async function diagnose(run: string): Promise<Diagnosis> {
-  return diagnoseRun(await readRunFile(run, RUN_FILES.metrics), await readRunFile(run, RUN_FILES.plan), join(run, RUN_FILES.plan));
+  const [metrics, plan] = [await readRunFile(run, RUN_FILES.metrics), await readRunFile(run, RUN_FILES.plan)];
+  const states: BrokenState[] = [];
+  for (const file of [RUN_FILES.checkpoint, RUN_FILES.last, RUN_FILES.best]) states.push(...(await brokenStates(run, file)));
+  return diagnoseRun(metrics, plan, { planPath: join(run, RUN_FILES.plan), states });
 }

@@ -5,7 +5,6 @@ import type { Plan } from '../plan/plan.js';
 import { defaultDataFolder } from '../training/data/folder.js';
 import { loadClasses, loadSplit } from '../training/data/load.js';
 import { type Evaluation, evaluate as runEvaluation } from '../training/evaluate.js';
-import { evaluationHelp } from '../training/lost-evaluation.js';
 import type { Prediction } from '../training/predict.js';
 import { RUN_FILES } from '../training/run-folder.js';
 import { initialStates } from '../training/states.js';
@@ -84,8 +83,8 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
     const load = (other: Plan) => backend.load(other);
     const set = await loadSplit(program.recipe.dataset.name, 'test', options.data);
     const result = await runEvaluation(executable, plan, set, { signal, onProgress, load });
-    if (result === undefined || Number.isFinite(result.loss)) return result;
-    const { why, fix } = evaluationHelp(result.overflow);
+    if (result?.help === undefined) return result;
+    const { why, fix } = result.help;
     throw userError('AMP7304', `the test loss is ${result.loss}, and the test accuracy means nothing`, why, fix);
   });
 }

@@ -117,3 +117,9 @@ export function formatDuration(seconds: number): string {
 export function formatPercent(fraction: number): string {
   return `${(100 * fraction).toFixed(2)} %`;
 }
+
+/** `1.2346`, `4.000e+18`, or `-` for one that is not finite, which is null in events. */
+export function formatLoss(loss: number | null): string {
+  if (loss === null || !Number.isFinite(loss)) return '-';
+  return Math.abs(loss) < 1e6 ? loss.toFixed(4) : loss.toExponential(3);
+}

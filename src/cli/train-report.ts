@@ -1,6 +1,6 @@
 import { SingleBar } from 'cli-progress';
 import type { EpochEvent, OverflowEvent, StartEvent, StepEvent, TrainEvent, TrainProgress } from '../index.js';
-import { formatCount, formatDuration, formatPercent, type Output } from './output.js';
+import { formatCount, formatDuration, formatLoss, formatPercent, type Output } from './output.js';
 
 const BAR = '{what} {bar} {percentage}%  {facts}';
 const LONGEST_BAR = 24;
@@ -173,9 +173,4 @@ export function layOutProgress(progress: TrainProgress, columns: number): Progre
   const wide = describeProgress(progress, false);
   const line = room(wide) >= SHORTEST_BAR ? wide : describeProgress(progress, true);
   return { ...line, bar: Math.min(LONGEST_BAR, Math.max(SHORTEST_BAR, room(line))) };
-}
-
-function formatLoss(loss: number | null): string {
-  if (loss === null || !Number.isFinite(loss)) return '-';
-  return Math.abs(loss) < 1e6 ? loss.toFixed(4) : loss.toExponential(3);
 }

@@ -2,21 +2,18 @@ import { precisionName } from '../ir/types.js';
 import { formatMagnitude } from '../numeric/magnitude.js';
 import { type ScalingFact, scalingFact } from '../plan/facts.js';
 import { parsePlan } from '../plan/parse.js';
+import type { Plan } from '../plan/plan.js';
+import { type BrokenState, type Finding, numberFindings } from './diagnose-numbers.js';
 import type { EpochEvent, TrainEvent, WarningEvent } from './events.js';
 import { type OverflowStory, overflowStories, type ReplanStory, replanStories } from './overflow-story.js';
+import { findFunction } from './states.js';
+import type { LossHistory, LossPoint } from './tally.js';
 
 /** A change of the loss scale between two logged steps. */
 export interface ScaleChange {
   readonly step: number;
   readonly from: number;
   readonly to: number;
-}
-
-/** What went wrong, or could go better, and what to do. */
-export interface Finding {
-  readonly severity: 'problem' | 'advice';
-  readonly message: string;
-  readonly fix: string;
 }
 
 /** The story of a run, told from its metrics and its plan. */
@@ -29,7 +26,9 @@ export interface Diagnosis {
   /** Skipped steps of finished epochs, and those logged since. */
   readonly skipped: number;
   readonly finished: boolean;
-  readonly epochs: readonly Pick<EpochEvent, 'epoch' | 'train_loss' | 'test_loss' | 'test_accuracy' | 'skipped_steps'>[];
+  readonly epochs: readonly Pick<EpochEvent, 'epoch' | 'train_loss' | 'left_out_steps' | 'test_loss' | 'test_accuracy' | 'skipped_steps'>[];
+  /** The last test accuracy that was measured; null where none was. */
+  readonly accuracy: number | null;
   readonly scale: { readonly first: number; readonly last: number; readonly lowest: number; readonly highest: number };
   readonly scaleChanges: readonly ScaleChange[];
   /** First step that is known to have a loss that is not finite. */
@@ -41,6 +40,8 @@ export interface Diagnosis {
   /** Lines for the precision section. */
   readonly keep: readonly string[];
   readonly warnings: readonly Pick<WarningEvent, 'step' | 'message' | 'why' | 'fix'>[];
+  /** What the run's checkpoint and weights hold that is not finite. */
+  readonly states: readonly BrokenState[];
   readonly findings: readonly Finding[];
 }
 
@@ -70,7 +71,7 @@ function overflowFinding(story: OverflowStory): Finding {
       };
 }
 
-function findingsOf(facts: Omit<Diagnosis, 'findings'>, scaling: ScalingFact): Finding[] {
+function findingsOf(facts: Omit<Diagnosis, 'findings'>, scaling: ScalingFact, end: WarningEvent | undefined): Finding[] {
   const { scale, skipped, steps, lossLostAt, scaleChanges, epochs, overflows, warnings } = facts;
   const found: Finding[] = overflows.filter(needsPin).map(overflowFinding);
   const isExplained = overflows.some((story) => story.phase === 'forward' && (story.pinned || needsPin(story)));
@@ -84,6 +85,7 @@ function findingsOf(facts: Omit<Diagnosis, 'findings'>, scaling: ScalingFact): F
             'no loss scaling guards the update: lower the learning rate, clip the gradients, or use loss_scale dynamic()')
           : 'the forward pass overflows: no loss scale helps; find the layer with ampc verify and keep it in fp32',
     });
+  else if (end !== undefined && !isExplained) found.push({ severity: 'problem', message: end.message, fix: end.fix });
   if (scaling.kind === 'none' && facts.precision === 'fp16')
     found.push({
       severity: 'advice',
@@ -135,6 +137,28 @@ function findingsOf(facts: Omit<Diagnosis, 'findings'>, scaling: ScalingFact): F
   return found;
 }
 
+/** The loss of the first logged step, and the latest one: an epoch's mean says more than a step. */
+function lossHistory(events: readonly TrainEvent[]): LossHistory {
+  const points = events.flatMap((event): LossPoint[] => {
+    const loss = event.event === 'step' ? event.loss : event.event === 'epoch' ? event.train_loss : undefined;
+    if (loss === undefined || !Number.isFinite(loss ?? Number.NaN)) return [];
+    return [{ step: (event.event === 'step' ? event.step : stepOf(events, event)) - 1, loss }];
+  });
+  const [first, last] = [points[0], points.at(-1)];
+  return first === undefined || last === undefined ? {} : { first, last };
+}
+
+/** The last logged step before a line. */
+function stepOf(events: readonly TrainEvent[], line: TrainEvent): number {
+  return events.slice(0, events.indexOf(line)).findLast((event) => event.event === 'step')?.step ?? 1;
+}
+
+/** Numbers that the model gives for an image. */
+function classesOf(plan: Plan): number {
+  const graph = findFunction(plan, 'eval_step')?.graph;
+  return graph?.nodes[graph.outputs.logits!]?.type.shape.at(-1) ?? 1;
+}
+
 /** Whether a line is an event: what is none was cut off by a crash, or never written by ampc. */
 function isEvent(value: unknown): value is TrainEvent {
   const { event, step } = (value ?? {}) as { readonly event?: unknown; readonly step?: unknown };
@@ -183,9 +207,13 @@ function scaleStory(points: readonly ScalePoint[], init: number): Pick<Diagnosis
 
 /**
  * Tells the story of a run from the text of its metrics.jsonl and plan.txt. Scales are those of the logged steps, every 50th by default, and of
- * the skipped steps that were looked into.
+ * the skipped steps that were looked into. `states` are what is known of the run's other files; `planPath` is for messages.
  */
-export function diagnoseRun(metrics: string, plan: string, planPath?: string): Diagnosis {
+export function diagnoseRun(
+  metrics: string,
+  plan: string,
+  { planPath, states = [] }: { readonly planPath?: string; readonly states?: readonly BrokenState[] } = {},
+): Diagnosis {
   const events = parseEvents(metrics);
   const parsed = parsePlan(plan, planPath);
   const scaling = scalingFact(parsed);
@@ -207,9 +235,10 @@ export function diagnoseRun(metrics: string, plan: string, planPath?: string): D
     steps: done?.steps ?? Math.max(0, steps.at(-1)?.step ?? 0, traced.at(-1)?.step ?? 0, warnings.at(-1)?.step ?? 0),
     skipped: epochs.reduce((sum, epoch) => sum + epoch.skipped_steps, warnings.at(-1)?.skipped_steps ?? new Set(since).size),
     finished: done !== undefined,
-    epochs: epochs.map(({ epoch, train_loss, test_loss, test_accuracy, skipped_steps }) => {
-      return { epoch, train_loss, test_loss, test_accuracy, skipped_steps };
+    epochs: epochs.map(({ epoch, train_loss, left_out_steps, test_loss, test_accuracy, skipped_steps }) => {
+      return { epoch, train_loss, ...(left_out_steps !== undefined && { left_out_steps }), test_loss, test_accuracy, skipped_steps };
     }),
+    accuracy: done?.test_accuracy ?? epochs.at(-1)?.test_accuracy ?? null,
     ...scaleStory(scalePoints(events, scaling), scaling.init),
     // JSON has no NaN: a loss that is not finite is written as null.
     lossLostAt: [...warnings.filter(({ code }) => code === 'AMP7302'), ...steps.filter(({ loss }) => !Number.isFinite(loss ?? Number.NaN))]
@@ -222,6 +251,10 @@ export function diagnoseRun(metrics: string, plan: string, planPath?: string): D
       (layer) => `keep ${layer} in fp32`,
     ),
     warnings: warnings.map(({ step, message, why, fix }) => ({ step, message, why, fix })),
+    states,
   };
-  return { ...facts, findings: findingsOf(facts, scaling) };
+  const end = warnings.at(-1)?.code === 'AMP7301' || warnings.at(-1)?.ends_run === true ? warnings.at(-1) : undefined;
+  const last = done?.test_loss === undefined ? epochs.at(-1) : done;
+  const numbers = numberFindings({ ...facts, last, losses: lossHistory(events), classes: classesOf(parsed) });
+  return { ...facts, findings: [...numbers, ...findingsOf(facts, scaling, end)] };
 }

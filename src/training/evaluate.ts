@@ -3,8 +3,7 @@ import type { Plan } from '../plan/plan.js';
 import type { Executable, SeriesCall } from '../runtime/backend.js';
 import { fillInOrder, selectInOrder } from './data/batcher.js';
 import type { ImageSet } from './data/dataset.js';
-import { explainEvaluation } from './lost-evaluation.js';
-import type { Overflow } from './overflow.js';
+import { type EvaluationHelp, explainEvaluation } from './lost-evaluation.js';
 import { Pace } from './pace.js';
 import { findFunction } from './states.js';
 
@@ -14,8 +13,8 @@ export interface Evaluation {
   /** Mean over the images. */
   readonly loss: number;
   readonly images: number;
-  /** Where the loss is not finite: the first value that is not, if it is found again. */
-  readonly overflow?: Overflow | undefined;
+  /** Where the loss is not finite. */
+  readonly help?: EvaluationHelp;
 }
 
 export interface EvaluateOptions {
@@ -110,5 +109,5 @@ export async function evaluate(
     image,
     label,
   );
-  return { ...result, overflow: await explainEvaluation({ plan, executable, load: options.load }, { image, label }) };
+  return { ...result, help: await explainEvaluation({ plan, executable, load: options.load }, { image, label }) };
 }

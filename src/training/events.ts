@@ -91,6 +91,8 @@ export interface ReplanEvent {
 export interface DoneEvent {
   readonly event: 'done';
   readonly test_accuracy: number | null;
+  /** Of the same evaluation; not in lines of older versions. */
+  readonly test_loss?: number | null;
   readonly seconds: number;
   readonly steps: number;
 }

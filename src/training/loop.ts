@@ -180,7 +180,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       seconds: session.seconds,
     };
     if (outcome === 'finished') {
-      await session.emit({ event: 'done', test_accuracy: result.testAccuracy ?? null, seconds: result.seconds, steps: result.steps });
+      const { testAccuracy = null, testLoss = null, seconds, steps } = result;
+      await session.emit({ event: 'done', test_accuracy: testAccuracy, test_loss: testLoss, seconds, steps });
     }
     return result;
   } finally {

@@ -1,6 +1,7 @@
 import type { Plan } from '../plan/plan.js';
 import type { Executable, Inputs } from '../runtime/backend.js';
-import { explainOverflow, type Overflow, overflowText } from './overflow.js';
+import { blameRate } from './likely-cause.js';
+import { explainOverflow, overflowText } from './overflow.js';
 
 /** A model on a device; `load` loads another plan there, with which values are measured. */
 export interface Evaluated {
@@ -9,22 +10,26 @@ export interface Evaluated {
   readonly load?: ((plan: Plan) => Promise<Executable>) | undefined;
 }
 
-/** The first value of an evaluated batch that is not finite; undefined when all are. */
-export async function explainEvaluation({ plan, executable, load }: Evaluated, inputs: Inputs): Promise<Overflow | undefined> {
+/** Why an evaluation gives no numbers, and what to do. */
+export interface EvaluationHelp {
+  readonly why: string;
+  readonly fix: string;
+}
+
+/** Evaluates a batch once more, to find its first value that is not finite. The states stay as they are. */
+export async function explainEvaluation({ plan, executable, load }: Evaluated, inputs: Inputs): Promise<EvaluationHelp> {
   await executable.call('eval_step', inputs, { trace: true });
   const found = await executable.nonFinite();
   await executable.drain();
-  return explainOverflow({ plan, states: await executable.readStates(), load }, { found, inputs });
-}
-
-/** Why an evaluation gives no numbers, and what to do. */
-export function evaluationHelp(overflow: Overflow | undefined): { readonly why: string; readonly fix: string } {
+  const states = await executable.readStates();
+  const overflow = await explainOverflow({ plan, states, load }, { found, inputs });
   const lower = 'train with a lower learning rate: its weights or running statistics are too large';
-  if (overflow === undefined) return { why: 'run again, every value of the model is finite', fix: lower };
+  if (overflow === undefined) return { why: 'evaluated again, every value of the model is finite', fix: lower };
   const { layer, dtype, line } = overflow;
-  const canWiden = layer !== '' && (dtype === 'f16' || dtype === 'bf16');
+  const blame = blameRate({ plan, step: Number.POSITIVE_INFINITY, overflow, states, losses: {} });
+  const pinHelps = layer !== '' && (dtype === 'f16' || dtype === 'bf16') && blame?.certain !== true;
   return {
-    why: `${overflowText(overflow)}: ${line.trim()}`,
-    fix: canWiden ? `write \`keep ${layer} in fp32\` in the precision section, or ${lower}` : lower,
+    why: `${overflowText(overflow)}${blame === undefined ? '' : `; ${blame.evidence}`}: ${line.trim()}`,
+    fix: pinHelps ? `write \`keep ${layer} in fp32\` in the precision section, or ${lower}` : lower,
   };
 }

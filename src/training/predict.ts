@@ -4,7 +4,7 @@ import { type Diagnostic, UserError } from '../diagnostics/diagnostic.js';
 import { elementCount, type Graph, type Shape } from '../ir/types.js';
 import type { Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
-import { evaluationHelp, explainEvaluation } from './lost-evaluation.js';
+import { explainEvaluation } from './lost-evaluation.js';
 import { findFunction } from './states.js';
 
 export interface ClassProbability {
@@ -99,7 +99,7 @@ export async function predictImages(
     for (const slot of chunk.keys()) {
       const probabilities = probabilitiesOf(logits.subarray(slot * width, (slot + 1) * width));
       if (!probabilities.every(Number.isFinite)) {
-        const help = evaluationHelp(await explainEvaluation({ plan, executable }, { image, label }));
+        const help = await explainEvaluation({ plan, executable }, { image, label });
         failures.push({
           code: 'AMP7306',
           severity: 'error',

@@ -5,7 +5,6 @@ import type { Executable } from '../runtime/backend.js';
 import { type RunPosition, type RunSettings, type Scores, saveCheckpoint } from './checkpoint.js';
 import { breathe, evaluate } from './evaluate.js';
 import type { TrainEvent } from './events.js';
-import { evaluationHelp } from './lost-evaluation.js';
 import { isLost, type Loss, lostLoss, lostRun } from './lost-loss.js';
 import type { TrainOptions } from './options.js';
 import { type MetricsLog, RUN_FILES, recordReplan, updateRun } from './run-folder.js';
@@ -274,10 +273,13 @@ export class Session {
     const result = await evaluate(executable, plan, dataset.test, { signal, onProgress, load: this.options.load });
     this.speed.testMs = performance.now() - started;
     if (result === undefined) return undefined;
-    const { accuracy, loss, overflow } = result;
-    if (!Number.isFinite(loss)) {
+    const { accuracy, loss, help } = result;
+    if (help !== undefined) {
       const message = `the test loss after step ${this.step} is ${loss}, and the test accuracy means nothing`;
-      await this.emit({ event: 'warning', step: this.step, code: 'AMP7304', message, ...evaluationHelp(overflow) });
+      const warning: TrainEvent = { event: 'warning', step: this.step, code: 'AMP7304', message, ...help };
+      // Where a run stops within an epoch, `done` has the loss, and a run that goes on from there has neither line.
+      if (this.stepInEpoch === this.plan.stepsPerEpoch) await this.emit(warning);
+      else this.options.onEvent?.(warning);
     }
     return { accuracy, loss };
   }

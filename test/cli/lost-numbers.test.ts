@@ -64,8 +64,11 @@ describe('numbers that are none', () => {
     const evaluated = await ampc('eval', run, '--weights', weights, '--data', work.dir, '--json');
     assert.deepEqual([evaluated.code, evaluated.stdout], [1, '']);
     assert.match(evaluated.stderr, /^error\[AMP7304\]: the test loss is (NaN|Infinity), and the test accuracy means nothing\n/);
-    assert.match(evaluated.stderr, /why: fc\.weight, cast for fc \(forward, 4:\d+\) reached 1\.00e\+30, fp16 ends at 65,504: %/);
-    assert.match(evaluated.stderr, /fix: write `keep fc in fp32` in the precision section, or train with a lower learning rate/);
+    assert.match(
+      evaluated.stderr,
+      /why: fc\.weight, cast for fc \(forward, 4:\d+\) reached 1\.00e\+30, fp16 ends at 65,504; .* times as large as at the start: %/,
+    );
+    assert.match(evaluated.stderr, /fix: train with a lower learning rate/);
     const predicted = await ampc('predict', run, picture, '--weights', weights, '--data', work.dir);
     assert.deepEqual([predicted.code, predicted.stdout], [1, '']);
     assert.match(predicted.stderr, /^error\[AMP7306\]: the model gives no probabilities for .*a\.png\n = why: fc\.weight/);
@@ -76,9 +79,35 @@ describe('numbers that are none', () => {
     const { code, stdout, stderr } = await train('uneven.amp', UNEVEN, out);
     assert.equal(code, 1);
     assert.match(stderr, /^warning\[AMP7304\]: the test loss after step 10 is (NaN|Infinity)/);
+    assert.match(stderr, /fix: write `keep fc in fp32` in the precision section, or train with a lower learning rate/);
     assert.match(stdout, /^epoch 1 {2}loss \d.* test loss - /m);
     const lines = readFileSync(join(out, 'metrics.jsonl'), 'utf8').trim().split('\n');
+    assert.equal(JSON.parse(lines.at(-1)!).test_loss, null);
     for (const line of lines) assert.equal(schemaProblem('events', JSON.parse(line)), undefined);
+  });
+
+  it('are what ampc doctor looks for: in files, losses and accuracies', async () => {
+    const doctor = async (name: string, wild: string, ...more: readonly string[]) => {
+      const out = work.path(name);
+      await train(`${name}.amp`, wild, out, ...more);
+      const { code, stdout } = await ampc('doctor', out, '--json');
+      const found = JSON.parse(stdout);
+      assert.equal(schemaProblem('doctor', found), undefined);
+      return { out, code, messages: found.findings.map(({ message }: { message: string }) => message) };
+    };
+    const uneven = await doctor('uneven-again', UNEVEN);
+    assert.deepEqual([uneven.code, uneven.messages[0]], [1, 'the last test loss is not finite, so its accuracy means nothing']);
+    const wild = await doctor('wild', TINY.replace('fp16', 'fp32').replace('1e-3', '1e4'), '--epochs', '4');
+    assert.equal(wild.code, 1);
+    assert.match(wild.messages[0], /^the loss has grown from 2\.\d+ \(step 1\) to [\d.e+]+ \(step 40\)$/);
+    const good = await doctor('good', TINY);
+    assert.deepEqual([good.code, good.messages], [0, []]);
+    const { tensors, metadata } = await readSafetensors(join(good.out, 'checkpoint.safetensors'));
+    tensors.get('fc.weight.v')!.data.fill(Number.POSITIVE_INFINITY, 0, 3);
+    await writeSafetensors(join(good.out, 'checkpoint.safetensors'), tensors, metadata);
+    const { code, stdout } = await ampc('doctor', good.out);
+    assert.equal(code, 1);
+    assert.match(stdout, /^problem: checkpoint\.safetensors: 3 of the 480 elements of fc\.weight\.v are infinite or NaN$/m);
   });
 
   it('are not resumed from', async () => {

@@ -140,6 +140,43 @@ describe('diagnosis of a run', () => {
     });
   });
 
+  it('calls a loss that grew a problem, however finite it is, and one that fluctuates none', () => {
+    const grown = diagnosis([step(1, 1, false, 2.3), step(50, 1, false, 4e18), epoch(1, 4e18)]).findings;
+    assert.deepEqual(grown[0], {
+      severity: 'problem',
+      message: 'the loss has grown from 2.300 (step 1) to 4.000e+18 (step 50)',
+      fix: 'lower the learning rate, or clip the gradients',
+    });
+    assert.deepEqual(messages([step(1, 1, false, 2.3), step(50, 1, false, 5)]), []);
+  });
+
+  it('calls a test loss a problem that is none, or far from the loss of training', () => {
+    assert.deepEqual(messages([step(1, 1), { ...epoch(1, 1), test_loss: null }]), [
+      'the last test loss is not finite, so its accuracy means nothing',
+    ]);
+    assert.deepEqual(messages([step(1, 1), { ...epoch(1, 0.5), test_loss: 400 }]), [
+      'the last test loss is 400.0, where training has 0.5000',
+    ]);
+    assert.deepEqual(messages([step(1, 1), { ...epoch(1, 0.5), test_loss: null, test_accuracy: null }]), [], 'it was not measured');
+  });
+
+  it('calls an accuracy a problem that guessing has, once the model was trained for a while', () => {
+    const guess = { ...epoch(1, 0.5), test_accuracy: 0.1001 };
+    assert.deepEqual(messages([step(1, 1), step(50, 1), guess]), []);
+    assert.deepEqual(messages([step(1, 1), step(150, 1), guess]), [
+      'after 150 steps the test accuracy is 10.01 %: no better than guessing one of 10',
+    ]);
+    assert.deepEqual(messages([step(1, 1), step(150, 1), { ...guess, test_accuracy: 0.12 }]), []);
+  });
+
+  it('says why a run was ended, and what its files hold that is not finite', () => {
+    const end = { event: 'warning', step: 20, code: 'AMP7301', message: '20 steps in a row', why: 'w', fix: 'f', ends_run: true };
+    assert.deepEqual(diagnosis([step(1, 64), end]).findings, [{ severity: 'problem', message: '20 steps in a row', fix: 'f' }]);
+    const states = [{ file: 'last.safetensors', state: 'bn.running_mean', nonFinite: 3, elements: 8 }];
+    const { findings } = diagnoseRun(text(START, step(1, 1)), planText(), { states });
+    assert.equal(findings[0]?.message, 'last.safetensors: 3 of the 8 elements of bn.running_mean are infinite or NaN');
+  });
+
   it('says that fp16 runs without a loss scale', () => {
     const plan = planText({ lossScaling: { kind: 'none' } });
     assert.deepEqual(messages([step(1, 1), epoch(1, 2)], plan), ['no loss scale keeps small gradients from vanishing in fp16']);
@@ -165,8 +202,8 @@ describe('diagnosis of a run', () => {
   });
 
   it('says in which file a plan is broken', () => {
-    assert.throws(() => diagnoseRun('', planText().slice(0, 300), 'run/plan.txt'), /AMP5001.*run\/plan\.txt, line \d+/s);
-    assert.throws(() => diagnoseRun('', '', 'run/plan.txt'), /run\/plan\.txt is empty/);
+    assert.throws(() => diagnoseRun('', planText().slice(0, 300), { planPath: 'run/plan.txt' }), /AMP5001.*run\/plan\.txt, line \d+/s);
+    assert.throws(() => diagnoseRun('', '', { planPath: 'run/plan.txt' }), /run\/plan\.txt is empty/);
   });
 
   it('leaves out a line that a crash cut off', () => {

@@ -1,7 +1,7 @@
 import { type Diagnosis, diagnose } from '../../index.js';
 import { EXIT } from '../failure.js';
 import { options } from '../options.js';
-import { formatCount, formatPercent, type Output } from '../output.js';
+import { formatCount, formatLoss, formatPercent, type Output } from '../output.js';
 import type { AddCommand } from './command.js';
 
 /** Changes of the scale that are shown; the ones between are counted. */
@@ -66,12 +66,14 @@ function printDiagnosis(found: Diagnosis, output: Output): void {
       ['epoch', 'train loss', 'test loss', 'test accuracy', 'skipped'],
       epochs.map((epoch) => [
         String(epoch.epoch),
-        (epoch.train_loss as number | null)?.toFixed(4) ?? '-',
-        epoch.test_loss?.toFixed(4) ?? '-',
+        `${formatLoss(epoch.train_loss)}${epoch.left_out_steps ? '*' : ''}`,
+        formatLoss(epoch.test_loss),
         epoch.test_accuracy === null ? '-' : formatPercent(epoch.test_accuracy),
         String(epoch.skipped_steps),
       ]),
     );
+    const leftOut = epochs.reduce((sum, { left_out_steps = 0 }) => sum + left_out_steps, 0);
+    if (leftOut > 0) output.line(`* without the ${formatCount(leftOut)} ${leftOut === 1 ? 'step' : 'steps'} whose loss was not finite`);
   }
   output.line();
   for (const { step, message, why, fix } of warnings)
