@@ -1,6 +1,5 @@
 import type { EpochEvent } from './events.js';
-import { grownLoss } from './likely-cause.js';
-import type { LossHistory } from './tally.js';
+import { hasGrown } from './likely-cause.js';
 
 /** Values of a file that are infinite or NaN. */
 export interface BrokenState {
@@ -24,7 +23,8 @@ export interface RunNumbers {
   readonly epochs: readonly Pick<EpochEvent, 'train_loss'>[];
   /** The last evaluation. */
   readonly last: { readonly test_loss?: number | null; readonly test_accuracy: number | null } | undefined;
-  readonly losses: LossHistory;
+  /** Finite losses, oldest first, and what they are of. */
+  readonly losses: readonly { readonly of: string; readonly loss: number }[];
   /** The last that was measured. */
   readonly accuracy: number | null;
   /** Numbers that the model gives for an image. */
@@ -53,11 +53,15 @@ function ofStates({ states }: RunNumbers): Finding[] {
 }
 
 function ofLosses({ epochs, last, losses }: RunNumbers): Finding[] {
-  const grown = grownLoss(losses);
-  const found = grown === undefined ? [] : [problem(grown.replace('had grown', 'has grown'), LOWER)];
+  const [first, latest] = [losses[0], losses.at(-1)];
+  const found: Finding[] = [];
+  if (first !== undefined && latest !== undefined && hasGrown(first.loss, latest.loss)) {
+    const [from, to] = [first, latest].map(({ of, loss }) => `${loss.toPrecision(4)} (${of})`);
+    found.push(problem(`the loss has grown from ${from} to ${to}`, LOWER));
+  }
   if (last === undefined || last.test_accuracy === null || last.test_loss === undefined) return found;
   const [train, test] = [(epochs.at(-1)?.train_loss ?? null) as number | null, last.test_loss];
-  const usual = Math.max(train ?? 0, losses.first?.loss ?? 0);
+  const usual = Math.max(train ?? 0, first?.loss ?? 0);
   if (test === null)
     found.push(
       problem(

@@ -3,11 +3,10 @@ import { formatMagnitude } from '../numeric/magnitude.js';
 import { type ScalingFact, scalingFact } from '../plan/facts.js';
 import { parsePlan } from '../plan/parse.js';
 import type { Plan } from '../plan/plan.js';
-import { type BrokenState, type Finding, numberFindings } from './diagnose-numbers.js';
+import { type BrokenState, type Finding, numberFindings, type RunNumbers } from './diagnose-numbers.js';
 import type { EpochEvent, TrainEvent, WarningEvent } from './events.js';
 import { type OverflowStory, overflowStories, type ReplanStory, replanStories } from './overflow-story.js';
 import { findFunction } from './states.js';
-import type { LossHistory, LossPoint } from './tally.js';
 
 /** A change of the loss scale between two logged steps. */
 export interface ScaleChange {
@@ -137,20 +136,13 @@ function findingsOf(facts: Omit<Diagnosis, 'findings'>, scaling: ScalingFact, en
   return found;
 }
 
-/** The loss of the first logged step, and the latest one: an epoch's mean says more than a step. */
-function lossHistory(events: readonly TrainEvent[]): LossHistory {
-  const points = events.flatMap((event): LossPoint[] => {
-    const loss = event.event === 'step' ? event.loss : event.event === 'epoch' ? event.train_loss : undefined;
-    if (loss === undefined || !Number.isFinite(loss ?? Number.NaN)) return [];
-    return [{ step: (event.event === 'step' ? event.step : stepOf(events, event)) - 1, loss }];
+/** Finite losses: of logged steps, and the means of epochs. */
+function finiteLosses(events: readonly TrainEvent[]): RunNumbers['losses'] {
+  const losses = events.flatMap((event) => {
+    if (event.event === 'step') return [{ of: `step ${event.step}`, loss: event.loss as number | null }];
+    return event.event === 'epoch' ? [{ of: `epoch ${event.epoch}`, loss: event.train_loss as number | null }] : [];
   });
-  const [first, last] = [points[0], points.at(-1)];
-  return first === undefined || last === undefined ? {} : { first, last };
-}
-
-/** The last logged step before a line. */
-function stepOf(events: readonly TrainEvent[], line: TrainEvent): number {
-  return events.slice(0, events.indexOf(line)).findLast((event) => event.event === 'step')?.step ?? 1;
+  return losses.flatMap(({ of, loss }) => (loss === null || !Number.isFinite(loss) ? [] : [{ of, loss }]));
 }
 
 /** Numbers that the model gives for an image. */
@@ -255,6 +247,6 @@ export function diagnoseRun(
   };
   const end = warnings.at(-1)?.code === 'AMP7301' || warnings.at(-1)?.ends_run === true ? warnings.at(-1) : undefined;
   const last = done?.test_loss === undefined ? epochs.at(-1) : done;
-  const numbers = numberFindings({ ...facts, last, losses: lossHistory(events), classes: classesOf(parsed) });
+  const numbers = numberFindings({ ...facts, last, losses: finiteLosses(events), classes: classesOf(parsed) });
   return { ...facts, findings: [...numbers, ...findingsOf(facts, scaling, end)] };
 }

@@ -14,7 +14,7 @@ interface Growth {
 /** Training enlarges the weights of a layer a few times over; this is no training any more. */
 const RUNAWAY_WEIGHTS = 30;
 /** Batches differ, and warming up can raise the loss for a while. */
-export const RUNAWAY_LOSS = 3;
+const RUNAWAY_LOSS = 3;
 
 /** The weight with the largest growth since its initial draw, if it is beyond what training does; not finite ones are left out. */
 function grownWeight(plan: Plan, states: StateValues): Growth | undefined {
@@ -30,9 +30,13 @@ function grownWeight(plan: Plan, states: StateValues): Growth | undefined {
   return most;
 }
 
-/** Whether losses have grown beyond what noise does, as a clause. */
-export function grownLoss({ first, last }: LossHistory): string | undefined {
-  if (first === undefined || last === undefined || !(last.loss > RUNAWAY_LOSS * Math.abs(first.loss))) return undefined;
+/** Whether a loss has grown beyond what noise does. */
+export function hasGrown(first: number, last: number): boolean {
+  return last > RUNAWAY_LOSS * Math.abs(first);
+}
+
+function grownLoss({ first, last }: LossHistory): string | undefined {
+  if (first === undefined || last === undefined || !hasGrown(first.loss, last.loss)) return undefined;
   return `the loss had grown from ${first.loss.toPrecision(4)} (step ${first.step + 1}) to ${last.loss.toPrecision(4)} (step ${last.step + 1})`;
 }
 

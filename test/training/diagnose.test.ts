@@ -141,32 +141,32 @@ describe('diagnosis of a run', () => {
   });
 
   it('calls a loss that grew a problem, however finite it is, and one that fluctuates none', () => {
-    const grown = diagnosis([step(1, 1, false, 2.3), step(50, 1, false, 4e18), epoch(1, 4e18)]).findings;
+    const grown = diagnosis([step(1, 64, false, 2.3), step(50, 64, false, 4e18), epoch(1, 4e18)]).findings;
     assert.deepEqual(grown[0], {
       severity: 'problem',
-      message: 'the loss has grown from 2.300 (step 1) to 4.000e+18 (step 50)',
+      message: 'the loss has grown from 2.300 (step 1) to 4.000e+18 (epoch 1)',
       fix: 'lower the learning rate, or clip the gradients',
     });
-    assert.deepEqual(messages([step(1, 1, false, 2.3), step(50, 1, false, 5)]), []);
+    assert.deepEqual(messages([step(1, 64, false, 2.3), step(50, 64, false, 5)]), []);
   });
 
   it('calls a test loss a problem that is none, or far from the loss of training', () => {
-    assert.deepEqual(messages([step(1, 1), { ...epoch(1, 1), test_loss: null }]), [
+    assert.deepEqual(messages([step(1, 64), { ...epoch(1, 1), test_loss: null }]), [
       'the last test loss is not finite, so its accuracy means nothing',
     ]);
-    assert.deepEqual(messages([step(1, 1), { ...epoch(1, 0.5), test_loss: 400 }]), [
+    assert.deepEqual(messages([step(1, 64), { ...epoch(1, 0.5), test_loss: 400 }]), [
       'the last test loss is 400.0, where training has 0.5000',
     ]);
-    assert.deepEqual(messages([step(1, 1), { ...epoch(1, 0.5), test_loss: null, test_accuracy: null }]), [], 'it was not measured');
+    assert.deepEqual(messages([step(1, 64), { ...epoch(1, 0.5), test_loss: null, test_accuracy: null }]), [], 'it was not measured');
   });
 
   it('calls an accuracy a problem that guessing has, once the model was trained for a while', () => {
     const guess = { ...epoch(1, 0.5), test_accuracy: 0.1001 };
-    assert.deepEqual(messages([step(1, 1), step(50, 1), guess]), []);
-    assert.deepEqual(messages([step(1, 1), step(150, 1), guess]), [
+    assert.deepEqual(messages([step(1, 64), step(50, 64), guess]), []);
+    assert.deepEqual(messages([step(1, 64), step(150, 64), guess]), [
       'after 150 steps the test accuracy is 10.01 %: no better than guessing one of 10',
     ]);
-    assert.deepEqual(messages([step(1, 1), step(150, 1), { ...guess, test_accuracy: 0.12 }]), []);
+    assert.deepEqual(messages([step(1, 64), step(150, 64), { ...guess, test_accuracy: 0.12 }]), []);
   });
 
   it('says why a run was ended, and what its files hold that is not finite', () => {
