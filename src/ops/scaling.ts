@@ -88,7 +88,7 @@ export const unscale: OpDefinition = {
   sample: (random) => ({ types: [f32(...sampleShape(random)), f32()], attrs: {}, domains: [undefined, SCALES] }),
 };
 
-/** sqrt(sum of g^2 over all elements of all operands). */
+/** sqrt(sum of g^2 over all elements of all operands), also where g^2 leaves f32; of finite gradients at most the largest f32. */
 export const globalNorm: OpDefinition = {
   doc: 'Euclidean norm of all gradients together.',
   kind: 'reduce',

@@ -18,12 +18,26 @@ export interface Partition {
   readonly perChunk: number;
 }
 
-/** Parts of the batch to aim at, for so many images (or pairs) and slices of the weight. */
-export function partsOf(groups: number, slices: number): number {
-  return Math.max(1, Math.min(Math.ceil(groups / 2), Math.ceil(PIECES / slices)));
+/** Blocks of products that one part of the batch adds up in f32: with those of a block, what bounds the rounding of a gradient's sum. */
+const MOST_BLOCKS = 64;
+
+/**
+ * Parts of the batch to aim at, for so many images (or pairs) and slices of the weight. \`blocks\`: of how many blocks of products an image's sum
+ * is.
+ */
+export function partsOf(groups: number, slices: number, blocks: number): number {
+  const least = Math.ceil((groups * blocks) / MOST_BLOCKS);
+  return Math.min(groups, Math.max(1, least, Math.min(Math.ceil(groups / 2), Math.ceil(PIECES / slices))));
 }
 
-export function partition(blocks: number, blockBytes: number, channelTiles: number, groups: number, limit = SLICE): Partition {
+export function partition(
+  blocks: number,
+  blockBytes: number,
+  channelTiles: number,
+  groups: number,
+  blocksPerGroup: number,
+  limit = SLICE,
+): Partition {
   let blocksPerSlice = blocks;
   let tilesPerSlice = channelTiles;
   const bytes = () => (blocksPerSlice * tilesPerSlice * blockBytes) / channelTiles;
@@ -33,7 +47,7 @@ export function partition(blocks: number, blockBytes: number, channelTiles: numb
   }
   const blockSlices = Math.ceil(blocks / blocksPerSlice);
   const channelSlices = Math.ceil(channelTiles / tilesPerSlice);
-  const wanted = partsOf(groups, blockSlices * channelSlices);
+  const wanted = partsOf(groups, blockSlices * channelSlices, blocksPerGroup);
   // Parts are alike in size, so that many may be more than it takes: 33 images in 16 parts are 11 of three.
   const perChunk = Math.ceil(groups / wanted);
   return { blocksPerSlice, blockSlices, tilesPerSlice, channelSlices, chunks: Math.ceil(groups / perChunk), perChunk };
@@ -53,14 +67,19 @@ export function emitReduce(context: KernelContext, rows: number, pitch: number, 
   const partLanes = n % target.lanes !== 0;
   const scope = new Scope(context, { index: 'index', channel: 'n', ...(partLanes && { lanes: 'lanes' }) });
   scope.define(context.anchor.id, 'sum');
+  const sum =
+    chunks === 1
+      ? 'const vf sum = load_f32(in);'
+      : `vw total = vw_of(load_f32(in));
+      for (int64_t chunk = 1; chunk < ${chunks}; chunk++) total = vw_add(total, load_f32(in + chunk * ${rows * pitch}));
+      const vf sum = vw_round(total);`;
   for (const id of group.stores) scope.store(id);
   return `static void ${name}_reduce(void *const *p, int64_t task) {
   for (int64_t row = task * ${REDUCE_ROWS}; row < min64((task + 1) * ${REDUCE_ROWS}, ${rows}); row++) {
     for (int64_t n = 0; n < ${n}; n += LANES) {
       const float *in = (const float *)${partial} + row * ${pitch} + n;
       const int64_t index = row * ${n} + n;
-${partLanes ? `      const int64_t lanes = min64(LANES, ${n} - n);\n` : ''}      vf sum = load_f32(in);
-      for (int64_t chunk = 1; chunk < ${chunks}; chunk++) sum += load_f32(in + chunk * ${rows * pitch});
+${partLanes ? `      const int64_t lanes = min64(LANES, ${n} - n);\n` : ''}      ${sum}
 ${scope.statements.map((line) => `      ${line}\n`).join('')}    }
   }
 }

@@ -2,7 +2,7 @@ import { type WeightGradient, weightGradientOf } from './contraction-geometry.js
 import { emitReduce, partition, REDUCE_ROWS, sizes } from './contraction-gradient-parts.js';
 import { emitStageBlocks, emitStageDy, emitStagePooledDy } from './contraction-gradient-stage.js';
 import { emitStage, type Staging, stagedSize } from './contraction-stage.js';
-import { type Compute, chooseGradientTile, emitGradientTile, STAGED } from './contraction-tile.js';
+import { BLOCK_TERMS, type Compute, chooseGradientTile, emitGradientTile, STAGED } from './contraction-tile.js';
 import { emitWinogradGradient } from './contraction-winograd-gradient.js';
 import type { Kernel, KernelContext } from './kernel.js';
 import { winogradGradientOf } from './winograd-choice.js';
@@ -59,7 +59,8 @@ export function emitWeightGradient(context: KernelContext): Kernel {
   const channelTiles = Math.ceil(vectors / tile.vectors);
   const groups = Math.ceil(g.images / depth);
   const rows = g.kernelRows * g.run;
-  const part = partition(blocks.count, (rows / blocks.count) * paddedN * 4, channelTiles, groups);
+  const positions = g.outHeight * g.outWidth;
+  const part = partition(blocks.count, (rows / blocks.count) * paddedN * 4, channelTiles, groups, positions / BLOCK_TERMS);
 
   // A block of images, staged: x for the slice's channels, then dy tile by tile.
   const plain: Staging = {
@@ -75,10 +76,12 @@ export function emitWeightGradient(context: KernelContext): Kernel {
   };
   const blockSize = g.stagedHeight * g.stagedWidth * blocks.channels;
   const xImage = blocks.count === 1 ? stagedSize(plain) : blockSize * part.blocksPerSlice;
-  const positions = g.outHeight * g.outWidth;
   const dyImage = positions * part.tilesPerSlice * tile.vectors * lanes;
   const { perChunk } = part;
-  const together = Math.max(1, Math.min(perChunk, Math.floor(STAGED_BLOCK / ((xImage + dyImage) * 4))));
+  const together = Math.max(
+    1,
+    Math.min(perChunk, Math.floor(STAGED_BLOCK / ((xImage + dyImage) * 4)), Math.floor(BLOCK_TERMS / positions)),
+  );
   const xBytes = Math.ceil((together * xImage * 4) / 64) * 64;
   const scratch = context.scratch(xBytes + together * dyImage * 4 + 64);
 

@@ -103,17 +103,37 @@ function loadVectors(compute: Compute, vectors: number, pointer: string, indent:
   return repeat(vectors, (v) => `${indent}${load(v)}\n`);
 }
 
-/** Declares the sums: zero when this is the first pass over them, else what the last one left. */
-function loadSums(positions: number, vectors: number, array: (p: number, v: number) => string): string {
-  const all = (text: (p: number, v: number) => string, separator: string) =>
-    Array.from({ length: positions }, (_, p) => Array.from({ length: vectors }, (__, v) => text(p, v)).join(separator));
-  const declarations = all((p, v) => `a${p}_${v} = {0}`, ', ').map((line) => `  vf ${line};\n`);
-  const loads = all((p, v) => `a${p}_${v} = ${array(p, v)};`, ' ').map((line) => `    ${line}\n`);
-  return `${declarations.join('')}  if (!first) {\n${loads.join('')}  }\n`;
+/** Products that a tile adds up in f32 before they join the sums of the others: what bounds the rounding of a long sum. */
+export const BLOCK_TERMS = 512;
+
+function eachSum(positions: number, vectors: number, text: (p: number, v: number) => string, separator: string): string[] {
+  return Array.from({ length: positions }, (_, p) => Array.from({ length: vectors }, (__, v) => text(p, v)).join(separator));
+}
+
+/** Declares the sums of one block. */
+function declareSums(positions: number, vectors: number, indent: string): string {
+  return eachSum(positions, vectors, (p, v) => `a${p}_${v} = {0}`, ', ')
+    .map((line) => `${indent}vf ${line};\n`)
+    .join('');
+}
+
+/** Adds the sums of earlier blocks, unless this is the first, and stores them. */
+function storeSums(
+  positions: number,
+  vectors: number,
+  indent: string,
+  load: (p: number, v: number) => string,
+  store: (p: number, v: number, sum: string) => string,
+): string {
+  const line = (text: (p: number, v: number) => string, more: string) =>
+    eachSum(positions, vectors, text, ' ')
+      .map((row) => `${indent}${more}${row}\n`)
+      .join('');
+  return `${indent}if (!first) {\n${line((p, v) => `a${p}_${v} += ${load(p, v)};`, '  ')}${indent}}\n${line((p, v) => `${store(p, v, `a${p}_${v}`)};`, '')}`;
 }
 
 /**
- * C function that adds x * w to a tile's sums over `count` runs, a run being {offset into the staged image, length} in staged elements. The
+ * C function that adds the sum of x * w over `count` runs to a tile's sums, a run being {offset into the staged image, length} in staged elements. The
  * weights lie in the order of the summation, `weightPitch` elements apart. `joined`: x holds single bf16, and a run's length counts pairs.
  */
 export function emitTile(
@@ -131,7 +151,7 @@ export function emitTile(
   const offsets = Array.from({ length: positions }, (_, p) => Math.floor(p / tile.columns) * rowStride + (p % tile.columns) * columnStride);
   return `/* ${tile.rows}x${tile.columns} positions, ${tile.vectors} vectors of channels. */
 static void ${name}(const ${xType} *restrict x, const ${type} *restrict w, const int (*runs)[2], int count, int first, vf *restrict sums) {
-${loadSums(positions, tile.vectors, (p, v) => `sums[${p * tile.vectors + v}]`)}  for (int r = 0; r < count; r++) {
+${declareSums(positions, tile.vectors, '  ')}  for (int r = 0; r < count; r++) {
     const ${xType} *restrict xr = x + runs[r][0];
     for (int k = 0; k < runs[r][1]; k++, ${joined ? 'xr += 2' : 'xr++'}, w += ${weightPitch}) {
 ${loadVectors(compute, tile.vectors, 'w', '      ')}${outerProduct(
@@ -141,7 +161,13 @@ ${loadVectors(compute, tile.vectors, 'w', '      ')}${outerProduct(
   '      ',
 )}    }
   }
-${repeat(positions, (p) => `  ${repeat(tile.vectors, (v) => `sums[${p * tile.vectors + v}] = a${p}_${v}; `)}\n`)}}
+${storeSums(
+  positions,
+  tile.vectors,
+  '  ',
+  (p, v) => `sums[${p * tile.vectors + v}]`,
+  (p, v, sum) => `sums[${p * tile.vectors + v}] = ${sum}`,
+)}}
 `;
 }
 
@@ -167,21 +193,45 @@ export function emitGradientTile(
   },
 ): string {
   const { type } = STAGED[compute];
-  return `/* ${depth} rows of the weight, ${vectors} vectors of channels. */
-static void ${name}(const ${type} *restrict x, const ${type} *restrict dy, int64_t images, int first, float *restrict dw) {
-${loadSums(depth, vectors, (m, v) => `load_f32(dw + ${m * loop.pitch} + ${v} * LANES)`)}  for (int64_t image = 0; image < images; image++) {
-    for (int64_t row = 0; row < ${loop.rows}; row++) {
-      const ${type} *restrict xr = x + image * ${loop.xImage} + row * ${loop.xRow};
-      const ${type} *restrict yr = dy + image * ${loop.dyImage} + row * ${loop.dyRow};
-      for (int64_t column = 0; column < ${loop.columns}; column++, xr += ${loop.xColumn}, yr += ${loop.dyColumn}) {
-${loadVectors(compute, vectors, 'yr', '        ')}${outerProduct(
+  const dw = (m: number, v: number) => `dw + ${m * loop.pitch} + ${v} * LANES`;
+  const start = declareSums(depth, vectors, '  ');
+  const end = storeSums(
+    depth,
+    vectors,
+    '  ',
+    (m, v) => `load_f32(${dw(m, v)})`,
+    (m, v, sum) => `store_f32(${dw(m, v)}, ${sum})`,
+  );
+  const eachImage = '  for (int64_t image = 0; image < images; image++)';
+  const eachRow = (from: string, to: string) => `  for (int64_t row = ${from}; row < ${to}; row++)`;
+  const products = (from: string, to: string) => `  {
+    const ${type} *restrict xr = x + image * ${loop.xImage} + row * ${loop.xRow}${from === '0' ? '' : ` + ${from} * ${loop.xColumn}`};
+    const ${type} *restrict yr = dy + image * ${loop.dyImage} + row * ${loop.dyRow}${from === '0' ? '' : ` + ${from} * ${loop.dyColumn}`};
+    for (int64_t column = ${from}; column < ${to}; column++, xr += ${loop.xColumn}, yr += ${loop.dyColumn}) {
+${loadVectors(compute, vectors, 'yr', '      ')}${outerProduct(
   compute,
   Array.from({ length: depth }, (_, m) => broadcast(compute, `xr[${m}]`)),
   vectors,
-  '        ',
-)}      }
-    }
+  '      ',
+)}    }
   }
-${repeat(depth, (m) => `  ${repeat(vectors, (v) => `store_f32(dw + ${m * loop.pitch} + ${v} * LANES, a${m}_${v}); `)}\n`)}}
+`;
+  const cut = (count: number, size: number, inner: string) => `  for (int64_t from = 0; from < ${count}; from += ${size}) {
+  const int64_t to = min64(from + ${size}, ${count});
+${start}${inner}${end}  first = 0;
+  }
+`;
+  // An image of more products than a block's is summed up some rows at a time, or parts of a row.
+  const rows = Math.floor(BLOCK_TERMS / loop.columns);
+  const whole = `${eachRow('0', String(loop.rows))}\n${products('0', String(loop.columns))}`;
+  const body =
+    rows >= loop.rows
+      ? `${start}${eachImage}\n${whole}${end}`
+      : rows > 0
+        ? `${eachImage}\n${cut(loop.rows, rows, `${eachRow('from', 'to')}\n${products('0', String(loop.columns))}`)}`
+        : `${eachImage}\n${eachRow('0', String(loop.rows))}\n${cut(loop.columns, BLOCK_TERMS, products('from', 'to'))}`;
+  return `/* ${depth} rows of the weight, ${vectors} vectors of channels. */
+static void ${name}(const ${type} *restrict x, const ${type} *restrict dy, int64_t images, int first, float *restrict dw) {
+${body}}
 `;
 }

@@ -1,6 +1,6 @@
 import type { Node } from '../../ir/types.js';
 import { emitPack, type Packing, packTasks } from './contraction-pack.js';
-import { type Compute, emitTile, STAGED, type Tile, tileFits } from './contraction-tile.js';
+import { BLOCK_TERMS, type Compute, emitTile, STAGED, type Tile, tileFits } from './contraction-tile.js';
 import { Scope } from './expression.js';
 import type { Kernel, KernelContext } from './kernel.js';
 import type { Target } from './target.js';
@@ -79,7 +79,8 @@ export function emitTransposedProduct(context: KernelContext, product: Product):
   scope.define(node.id, 'lines[lane]');
   for (const id of group.nodes) if (context.node(id).op !== 'reshape' && group.stores.includes(id)) scope.store(id);
   const block = lanes * tile.vectors;
-  const code = `static const int ${name}_runs[][2] = {{0, ${steps}}};
+  const runs = Array.from({ length: Math.ceil(steps / BLOCK_TERMS) }, (_, b) => Math.min(BLOCK_TERMS, steps - b * BLOCK_TERMS));
+  const code = `static const int ${name}_runs[][2] = {${runs.map((length, b) => `{${b * BLOCK_TERMS}, ${length}}`).join(', ')}};
 
 ${emitPack(`${name}_pack`, packing, context.pointer(dy), packed)}
 ${emitTile(`${name}_tile`, compute, tile, 0, steps, block)}
@@ -89,8 +90,10 @@ static void ${name}(void *const *p, int64_t task) {
   for (int64_t channel = task * ${TASK_ROWS}; channel < min64((task + 1) * ${TASK_ROWS}, ${channels}); channel += LANES) {
     for (int64_t g = 0; g < ${vectors / tile.vectors}; g++) {
       vf sums[${block}];
-      for (int64_t t = 0; t < ${lanes / tile.columns}; t++)
-        ${name}_tile(x + (channel + t * ${tile.columns}) * ${steps}, w + g * ${steps * block}, ${name}_runs, 1, 1, sums + t * ${tile.columns * tile.vectors});
+      for (int64_t t = 0; t < ${lanes / tile.columns}; t++) {
+        for (int b = 0, k = 0; b < ${runs.length}; k += ${name}_runs[b++][1])
+          ${name}_tile(x + (channel + t * ${tile.columns}) * ${steps}, w + (g * ${steps} + k) * ${block}, ${name}_runs + b, 1, b == 0, sums + t * ${tile.columns * tile.vectors});
+      }
       for (int64_t v = 0; v < ${tile.vectors}; v++) {
         vf lines[LANES];
         for (int64_t lane = 0; lane < LANES; lane++) lines[lane] = sums[lane * ${tile.vectors} + v];

@@ -23,13 +23,20 @@ export function emitWinogradGradient(context: KernelContext, g: WeightGradient, 
   const tile = chooseGradientTile(Math.min(g.channels, GRADIENT_RUN), vectors, target);
   const channelTiles = Math.ceil(vectors / tile.vectors);
   const rows = TAPS ** 2 * g.channels;
-  const part = partition(blocks, allPoints * lanes * vectors * lanes * 4, channelTiles, g.images, GRADIENT_SLICE);
+  const perImage = (g.outHeight * g.outWidth) / size ** 2;
+  const part = partition(
+    blocks,
+    allPoints * lanes * vectors * lanes * 4,
+    channelTiles,
+    g.images,
+    perImage / GRADIENT_TILES,
+    GRADIENT_SLICE,
+  );
 
   // Of a whole slice: its channels of x, and of dy.
   const xChannels = part.blocksPerSlice * lanes;
   const dyChannels = part.tilesPerSlice * tile.vectors * lanes;
   const run = blocks % part.blocksPerSlice === 0 ? xChannels : lanes;
-  const perImage = (g.outHeight * g.outWidth) / size ** 2;
   const across = g.outWidth / size;
   const block = Math.min(GRADIENT_TILES, part.perChunk * perImage);
   const [xPitch, dyPitch, sumPitch] = [

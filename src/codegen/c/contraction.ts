@@ -6,7 +6,7 @@ import { emitWeightGradient } from './contraction-gradient.js';
 import { stagingOf, taskImages } from './contraction-images.js';
 import { emitPack, type Packing, packTasks } from './contraction-pack.js';
 import { type Staging, stagedChannels, stagedSize, stagedType } from './contraction-stage.js';
-import { type Compute, chooseTile, emitTile, STAGED, type Tile } from './contraction-tile.js';
+import { BLOCK_TERMS, type Compute, chooseTile, emitTile, STAGED, type Tile } from './contraction-tile.js';
 import { emitTransposedProduct, transposedProduct } from './contraction-transposed.js';
 import { emitWinograd } from './contraction-winograd.js';
 import type { Kernel, KernelContext } from './kernel.js';
@@ -124,7 +124,7 @@ function lowerConvolution(context: KernelContext, c: Convolution): Lowered {
   const joined = canJoin(context, c, compute);
   const staging = stagingOf(context, c, joined ? 'joined' : compute === 'bf16' ? 'channel-pairs' : 'f32');
   const kc = stagedChannels(staging);
-  const limit = Math.max(64, Math.floor(WEIGHT_BLOCK / (tile.vectors * target.lanes * 4)));
+  const limit = Math.min(BLOCK_TERMS, Math.max(64, Math.floor(WEIGHT_BLOCK / (tile.vectors * target.lanes * 4))));
   const runs: Run[] = [];
   const taps: number[] = [];
   const perTap = joined ? joinedRuns(filled[0]!, c.stagedWidth, c.k).columns * c.k : c.k;

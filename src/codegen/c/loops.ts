@@ -12,10 +12,19 @@ export interface Root {
   readonly reads: readonly ValueId[];
   /** Appends its statements for one vector. */
   body(scope: Scope): void;
+  /** What a root that sums over the positions does beside. */
+  readonly sum?: RootSum;
+}
+
+interface RootSum {
   /** Declares accumulators before the loop over positions. */
-  declare?(suffix: string): readonly string[];
-  /** Stores the accumulators after it. `task` and the position's channel are in scope. */
-  finish?(context: KernelContext, at: Position, suffix: string): readonly string[];
+  declare(suffix: string): readonly string[];
+  /** In loops over rows: declares what the rows of a block add to, */
+  declareBlock?(suffix: string): readonly string[];
+  /** and adds that to the accumulators. */
+  endBlock?(suffix: string): readonly string[];
+  /** Stores the accumulators after the loop. `task` and the position's channel are in scope. */
+  finish(context: KernelContext, at: Position, suffix: string): readonly string[];
 }
 
 /** A loop over all elements of one shape, as a C function that does a part of it. */
@@ -36,6 +45,8 @@ export const LOOP_NAME = '__loop__';
 export const TASK_ELEMENTS = 8192;
 /** More tasks than that only cost; partial sums are kept one per task. */
 export const MOST_TASKS = 64;
+/** Rows that are summed in f32 before their sum is added to one in double: what bounds the rounding of a channel's sum. */
+const BLOCK_ROWS = 64;
 
 /** Length of the parts that a range of `count` units is cut into; a multiple of `multiple`. Depends on the shape alone. */
 export function partLength(count: number, elementsPerUnit: number, multiple: number): number {
@@ -157,7 +168,7 @@ export function flatLoop(context: KernelContext, count: number, roots: readonly 
   const advance = counters.flatMap((c) => [`c${c} += ${lanes % c};`, `if (c${c} >= ${c}) c${c} -= ${c};`]);
   const lines = [
     ...prologue.statements,
-    ...roots.flatMap((root) => root.declare?.('') ?? []),
+    ...roots.flatMap((root) => root.sum?.declare('') ?? []),
     ...counters.map((c) => `int64_t c${c} = begin % ${c};`),
     'int64_t i = begin;',
     ...(whole === undefined ? [] : ['for (; i + LANES <= end; i += LANES) {', ...indent([...whole, ...advance]), '}']),
@@ -165,7 +176,7 @@ export function flatLoop(context: KernelContext, count: number, roots: readonly 
     '  const int64_t n = end - i;',
     ...indent(rest),
     '}',
-    ...roots.flatMap((root) => root.finish?.(context, { index: 'task', channel: '0' }, '') ?? []),
+    ...roots.flatMap((root) => root.sum?.finish(context, { index: 'task', channel: '0' }, '') ?? []),
   ];
   return { code: loopFunction(lines), table: context.table, range: count, part: partLength(count, 1, 64) };
 }
@@ -185,7 +196,9 @@ export function rowLoop(context: KernelContext, shape: readonly number[], roots:
 
   const columns = (count: number, tail: boolean): string[] => {
     const before: string[] = [];
+    const blockStart: string[] = [];
     const inside: string[] = [];
+    const blockEnd: string[] = [];
     const after: string[] = [];
     let indices = false;
     for (let vector = 0; vector < count; vector += 1) {
@@ -204,16 +217,29 @@ export function rowLoop(context: KernelContext, shape: readonly number[], roots:
         },
       });
       for (const root of roots) root.body(scope);
-      before.push(...source.statements, ...roots.flatMap((root) => root.declare?.(suffix) ?? []));
+      before.push(...source.statements, ...roots.flatMap((root) => root.sum?.declare(suffix) ?? []));
+      blockStart.push(...roots.flatMap((root) => root.sum?.declareBlock?.(suffix) ?? []));
       inside.push(...scope.statements);
-      after.push(...roots.flatMap((root) => root.finish?.(context, at, suffix) ?? []));
+      blockEnd.push(...roots.flatMap((root) => root.sum?.endBlock?.(suffix) ?? []));
+      after.push(...roots.flatMap((root) => root.sum?.finish(context, at, suffix) ?? []));
     }
-    return [
-      ...before,
-      'for (int64_t row = begin; row < end; row++) {',
+    const overRows = (from: string, to: string) => [
+      `for (int64_t row = ${from}; row < ${to}; row++) {`,
       `  const int64_t r = row * ${channels} + c;`,
       ...(indices ? indent(pixelIndices(shape)) : []),
       ...indent(inside),
+      '}',
+    ];
+    if (blockStart.length === 0) return [...before, ...overRows('begin', 'end'), ...after];
+    return [
+      ...before,
+      `for (int64_t block = begin; block < end; block += ${BLOCK_ROWS}) {`,
+      ...indent([
+        `const int64_t block_end = min64(block + ${BLOCK_ROWS}, end);`,
+        ...blockStart,
+        ...overRows('block', 'block_end'),
+        ...blockEnd,
+      ]),
       '}',
       ...after,
     ];

@@ -1,6 +1,7 @@
 import { CONTRACTIONS, transposition } from './contraction-prelude.js';
 import { CALLS } from './prelude-calls.js';
 import { MATH } from './prelude-math.js';
+import { SUMS } from './prelude-sums.js';
 import { EXPORTS, THREADS, TRACE } from './prelude-threads.js';
 import { VECTORS } from './prelude-vectors.js';
 import { THREAD_STACK } from './stack.js';
@@ -63,7 +64,7 @@ export function prelude(target: Target, sizes: Sizes): string {
     `#define GROUPS ${sizes.groups}`,
     `#define PLACES ${Math.max(1, sizes.places)}`,
   ];
-  return `${INCLUDES}\n${constants.join('\n')}\n${VECTORS}${MATH}${THREADS}${TRACE}${CALLS}${CONTRACTIONS}${transposition(target.lanes)}`;
+  return `${INCLUDES}\n${constants.join('\n')}\n${VECTORS}${SUMS}${MATH}${THREADS}${TRACE}${CALLS}${CONTRACTIONS}${transposition(target.lanes)}`;
 }
 
 export { EXPORTS };

@@ -5,27 +5,27 @@ import type { KernelContext } from './kernel.js';
 import { MOST_TASKS, type Root } from './loops.js';
 import { floatLiteral, indent } from './text.js';
 
-/** A sum over rows that leaves one number per channel: what each element adds, and what becomes of the sum. */
+/** A sum over rows that leaves one number per channel: what each element adds (a `vf`), and what becomes of the sum (a `vw`). */
 interface ChannelRule {
   readonly term: (scope: Scope, node: Node) => string;
   readonly result: (scope: Scope, node: Node, sum: string) => string;
 }
 
-function share(scope: Scope, node: Node): string {
+function mean(scope: Scope, node: Node, sum: string): string {
   const { shape } = scope.context.type(node.inputs[0]!);
-  return `vf_set(${floatLiteral(1 / (elementCount(shape) / shape.at(-1)!))})`;
+  return `vw_round(vw_times(${sum}, 1.0 / ${elementCount(shape) / shape.at(-1)!}))`;
 }
 
 const CHANNEL: Readonly<Record<string, ChannelRule>> = {
-  sum_to_channel: { term: (scope, node) => scope.value(node.inputs[0]!), result: (_scope, _node, sum) => sum },
-  channel_mean: { term: (scope, node) => scope.value(node.inputs[0]!), result: (scope, node, sum) => `${sum} * ${share(scope, node)}` },
+  sum_to_channel: { term: (scope, node) => scope.value(node.inputs[0]!), result: (_scope, _node, sum) => `vw_round(${sum})` },
+  channel_mean: { term: (scope, node) => scope.value(node.inputs[0]!), result: mean },
   channel_variance: {
     term: (scope, node) => {
       const x = scope.value(node.inputs[0]!);
       const difference = scope.temporary(`${x} - ${scope.channel(node.inputs[1]!)}`);
       return `${difference} * ${difference}`;
     },
-    result: (scope, node, sum) => `${sum} * ${share(scope, node)}`,
+    result: mean,
   },
   batch_norm_weight_grad: {
     term: (scope, node) => {
@@ -34,7 +34,7 @@ const CHANNEL: Readonly<Record<string, ChannelRule>> = {
       return `${dy} * (${x} - ${scope.channel(node.inputs[2]!)})`;
     },
     result: (scope, node, sum) =>
-      `${sum} / vf_sqrt(${scope.channel(node.inputs[3]!)} + vf_set(${floatLiteral(numberAttr(node.attrs, 'eps'))}))`,
+      `vw_round(${sum}) / vf_sqrt(${scope.channel(node.inputs[3]!)} + vf_set(${floatLiteral(numberAttr(node.attrs, 'eps'))}))`,
   },
 };
 
@@ -42,24 +42,35 @@ export function isChannelReduction(op: string): boolean {
   return CHANNEL[op] !== undefined;
 }
 
+/** From the partial sums of one task to the next, in doubles: whole vectors. */
+function partialPitch(context: KernelContext, id: ValueId): number {
+  const { lanes } = context.target;
+  return Math.ceil(context.type(id).shape[0]! / lanes) * lanes;
+}
+
+/** Bytes of the partial sums of a channel sum. */
+export function channelPartialBytes(context: KernelContext, id: ValueId): number {
+  return MOST_TASKS * partialPitch(context, id) * 8;
+}
+
 /** The part of a channel sum that the loop over rows does: one partial sum per task, at `partial`. */
 export function channelRoot(context: KernelContext, id: ValueId, partial: string): Root {
   const node = context.node(id);
-  const channels = node.type.shape[0]!;
   const name = (suffix: string) => `sum_${context.member(id)}${suffix}`;
   return {
     id,
     reads: node.inputs,
-    declare: (suffix) => [`vf ${name(suffix)} = vf_set(0.0f);`],
+    sum: {
+      declare: (suffix) => [`vw ${name(suffix)} = {{0}};`],
+      declareBlock: (suffix) => [`vf block_${name(suffix)} = {0};`],
+      endBlock: (suffix) => [`${name(suffix)} = vw_add(${name(suffix)}, block_${name(suffix)});`],
+      finish: (inner, at, suffix) => [
+        `store_vw(${inner.address(partial, 'double')} + task * ${partialPitch(inner, id)} + ${at.channel}, ${name(suffix)});`,
+      ],
+    },
     body: (scope) => {
       const term = CHANNEL[node.op]!.term(scope, node);
-      scope.statements.push(`${name(scope.suffix)} += ${term};`);
-    },
-    finish: (inner, at, suffix) => {
-      const address = `${inner.address(partial, 'float')} + task * ${channels} + ${at.channel}`;
-      return [
-        at.lanes === undefined ? `store_f32(${address}, ${name(suffix)});` : `store_f32_part(${address}, ${name(suffix)}, ${at.lanes});`,
-      ];
+      scope.statements.push(`block_${name(scope.suffix)} += ${term};`);
     },
   };
 }
@@ -76,8 +87,8 @@ export function finishChannel(context: KernelContext, id: ValueId, partial: stri
   return [
     `for (int64_t c = 0; c < ${channels}; c += LANES) {`,
     `  const int64_t n = min64(LANES, ${channels} - c);`,
-    '  vf sum = vf_set(0.0f);',
-    `  for (int64_t part = 0; part < ${parts}; part++) sum += load_f32_part(${context.address(partial, 'float')} + part * ${channels} + c, n);`,
+    '  vw sum = {{0}};',
+    `  for (int64_t part = 0; part < ${parts}; part++) sum = vw_plus(sum, load_vw(${context.address(partial, 'double')} + part * ${partialPitch(context, id)} + c));`,
     ...indent(scope.statements),
     '}',
   ];
@@ -95,16 +106,18 @@ export function totalRoot(context: KernelContext, id: ValueId, operand: ValueId,
   return {
     id,
     reads: [operand],
-    declare: (suffix) => [finite ? `vi ${name(suffix)} = vi_set(-1);` : `vf ${name(suffix)} = vf_set(0.0f);`],
+    sum: {
+      declare: (suffix) => [finite ? `vi ${name(suffix)} = vi_set(-1);` : `vw ${name(suffix)} = {{0}};`],
+      finish: (inner, _at, suffix) => {
+        const address = `${inner.address(partial, 'double')}[task]`;
+        return [finite ? `${address} = vi_all(${name(suffix)});` : `${address} = vw_sum(${name(suffix)});`];
+      },
+    },
     body: (scope) => {
       const value = scope.value(operand);
       const counted = scope.at.lanes === undefined ? value : scope.temporary(`vf_first(${value}, ${scope.at.lanes}, 0.0f)`);
       const total = name(scope.suffix);
-      scope.statements.push(finite ? `${total} &= vf_is_finite(${counted});` : `${total} = vf_fma(${counted}, ${counted}, ${total});`);
-    },
-    finish: (inner, _at, suffix) => {
-      const address = `${inner.address(partial, 'double')}[task]`;
-      return [finite ? `${address} = vi_all(${name(suffix)});` : `${address} = (double)vf_sum(${name(suffix)});`];
+      scope.statements.push(finite ? `${total} &= vf_is_finite(${counted});` : `${total} = vw_add_square(${total}, ${counted});`);
     },
   };
 }
@@ -119,6 +132,6 @@ export function finishTotal(context: KernelContext, id: ValueId, place: string, 
     `double total = ${finite ? '1.0' : '0.0'};`,
     `for (int64_t operand = 0; operand < ${parts.length}; operand++)`,
     `  for (int64_t part = 0; part < parts[operand]; part++) ${finite ? `total *= ${partial}` : `total += ${partial}`};`,
-    `*${context.output(id)} = ${finite ? 'total != 0.0' : '(float)sqrt(total)'};`,
+    `*${context.output(id)} = ${finite ? 'total != 0.0' : 'norm_f32(total)'};`,
   ];
 }

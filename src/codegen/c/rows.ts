@@ -33,19 +33,23 @@ const store = (scope: Scope, id: ValueId, expression: string) => {
   scope.store(id);
 };
 
+/** Adds a vector to a row's sum, which is kept in double: rows may be long. */
+const add = (sum: string, vector: string) => `${sum} = vw_add(${sum}, ${vector});`;
+
 /** `max` and `sum`, so that e^(x - max) / sum are the row's probabilities. */
 function exponentials({ each, node }: RowContext): string[] {
   return [
-    'vf max_lanes = vf_set(-INFINITY), sum_lanes = vf_set(0.0f);',
+    'vf max_lanes = vf_set(-INFINITY);',
+    'vw sum_lanes = {{0}};',
     ...each((scope, lanes) => {
       scope.statements.push(`max_lanes = vf_max(max_lanes, ${masked(scope.value(node.inputs[0]!), lanes, '-INFINITY')});`);
     }),
     'const float max = vf_max_lane(max_lanes);',
     ...each((scope, lanes) => {
       const power = scope.temporary(`vf_exp(${scope.value(node.inputs[0]!)} - vf_set(max))`);
-      scope.statements.push(`sum_lanes += ${masked(power, lanes, '0.0f')};`);
+      scope.statements.push(add('sum_lanes', masked(power, lanes, '0.0f')));
     }),
-    'const float sum = vf_sum(sum_lanes);',
+    'const float sum = (float)vw_sum(sum_lanes);',
   ];
 }
 
@@ -61,21 +65,21 @@ const logSoftmax: RowRule = (row) => [
 ];
 
 const softmaxGrad: RowRule = ({ each, node }) => [
-  'vf dot_lanes = vf_set(0.0f);',
+  'vw dot_lanes = {{0}};',
   ...each((scope, lanes) => {
     const product = scope.temporary(`${scope.value(node.inputs[0]!)} * ${scope.value(node.inputs[1]!)}`);
-    scope.statements.push(`dot_lanes += ${masked(product, lanes, '0.0f')};`);
+    scope.statements.push(add('dot_lanes', masked(product, lanes, '0.0f')));
   }),
-  'const float dot = vf_sum(dot_lanes);',
+  'const float dot = (float)vw_sum(dot_lanes);',
   ...each((scope) => store(scope, node.id, `${scope.value(node.inputs[1]!)} * (${scope.value(node.inputs[0]!)} - vf_set(dot))`)),
 ];
 
 const logSoftmaxGrad: RowRule = ({ each, node }) => [
-  'vf sum_lanes = vf_set(0.0f);',
+  'vw sum_lanes = {{0}};',
   ...each((scope, lanes) => {
-    scope.statements.push(`sum_lanes += ${masked(scope.value(node.inputs[0]!), lanes, '0.0f')};`);
+    scope.statements.push(add('sum_lanes', masked(scope.value(node.inputs[0]!), lanes, '0.0f')));
   }),
-  'const float sum = vf_sum(sum_lanes);',
+  'const float sum = (float)vw_sum(sum_lanes);',
   ...each((scope) => store(scope, node.id, `${scope.value(node.inputs[0]!)} - vf_exp(${scope.value(node.inputs[1]!)}) * vf_set(sum)`)),
 ];
 
@@ -91,18 +95,17 @@ const crossEntropy: RowRule = (row) => {
     '  continue;',
     '}',
     ...exponentials(row),
-    'vf chosen_lanes = vf_set(0.0f), all_lanes = vf_set(0.0f);',
+    'vf chosen_lanes = vf_set(0.0f);',
+    ...(smoothing === 0 ? [] : ['vw all_lanes = {{0}};']),
     ...each((scope, lanes) => {
       const distance = scope.temporary(`vf_set(max) - ${scope.value(node.inputs[0]!)}`);
       scope.statements.push(`chosen_lanes += vf_and(${atLabel(scope, label)}, ${distance});`);
-      if (smoothing !== 0) scope.statements.push(`all_lanes += ${masked(distance, lanes, '0.0f')};`);
+      if (smoothing !== 0) scope.statements.push(add('all_lanes', masked(distance, lanes, '0.0f')));
     }),
-    'const float log_sum = logf(sum), chosen = log_sum + vf_sum(chosen_lanes), mean = log_sum + vf_sum(all_lanes) * '.concat(
-      `${floatLiteral(1 / length)};`,
-    ),
+    'const float log_sum = logf(sum), chosen = log_sum + vf_sum(chosen_lanes);',
     smoothing === 0
-      ? `(void)mean, ${partial}[row] = chosen;`
-      : `${partial}[row] = ${floatLiteral(1 - smoothing)} * chosen + ${floatLiteral(smoothing)} * mean;`,
+      ? `${partial}[row] = chosen;`
+      : `${partial}[row] = ${floatLiteral(1 - smoothing)} * chosen + ${floatLiteral(smoothing)} * (log_sum + (float)(vw_sum(all_lanes) / ${length}));`,
   ];
 };
 
@@ -128,16 +131,16 @@ const difference = (scope: Scope, node: Node, label: string) =>
   scope.temporary(`${scope.value(node.inputs[0]!)} - vf_and(${atLabel(scope, label)}, vf_set(1.0f))`);
 
 const mse: RowRule = ({ node, each, label, partial }) => [
-  'vf sum_lanes = vf_set(0.0f);',
+  'vw sum_lanes = {{0}};',
   `if (${label} >= 0) {`,
   ...indent(
     each((scope, lanes) => {
       const d = difference(scope, node, label);
-      scope.statements.push(`sum_lanes += ${masked(scope.temporary(`${d} * ${d}`), lanes, '0.0f')};`);
+      scope.statements.push(add('sum_lanes', masked(scope.temporary(`${d} * ${d}`), lanes, '0.0f')));
     }),
   ),
   '}',
-  `${partial}[row] = vf_sum(sum_lanes);`,
+  `${partial}[row] = (float)vw_sum(sum_lanes);`,
 ];
 
 const mseGrad: RowRule = ({ node, each, label, prologue, rows, length, scalar }) => {
@@ -153,16 +156,16 @@ const wrong = (scope: Scope, node: Node, label: string) =>
   scope.temporary(`(vf)((vi)${scope.value(node.inputs[0]!)} ^ (${atLabel(scope, label)} & vi_set((int32_t)0x80000000u)))`);
 
 const binaryCrossEntropy: RowRule = ({ node, each, label, partial }) => [
-  'vf sum_lanes = vf_set(0.0f);',
+  'vw sum_lanes = {{0}};',
   `if (${label} >= 0) {`,
   ...indent(
     each((scope, lanes) => {
       const loss = scope.temporary(`vf_softplus(${wrong(scope, node, label)})`);
-      scope.statements.push(`sum_lanes += ${masked(loss, lanes, '0.0f')};`);
+      scope.statements.push(add('sum_lanes', masked(loss, lanes, '0.0f')));
     }),
   ),
   '}',
-  `${partial}[row] = vf_sum(sum_lanes);`,
+  `${partial}[row] = (float)vw_sum(sum_lanes);`,
 ];
 
 const binaryCrossEntropyGrad: RowRule = ({ node, each, label, prologue, rows, length, scalar }) => {

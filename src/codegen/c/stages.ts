@@ -6,7 +6,7 @@ import { isElementwise } from './expression.js';
 import type { KernelContext } from './kernel.js';
 import { rootOf } from './kernel.js';
 import { type LoopFunction, type LoopOptions, MOST_TASKS, type Root } from './loops.js';
-import { channelRoot, finishChannel, finishTotal, isChannelReduction, isTotal, totalRoot } from './reduce.js';
+import { channelPartialBytes, channelRoot, finishChannel, finishTotal, isChannelReduction, isTotal, totalRoot } from './reduce.js';
 import { finishRows, isRowOp, rowFunction } from './rows.js';
 import { isSerial, isUpdate, serialStatements, updateRoot } from './update.js';
 import { isGather, type Tiling, tilingOf } from './windows.js';
@@ -134,8 +134,8 @@ export class StageBuilder {
     const { context } = this;
     if (!this.isNeeded(id)) return;
     context.spill(id);
-    const { inputs, type } = context.node(id);
-    const partial = context.reserve(MOST_TASKS * type.shape[0]! * 4);
+    const { inputs } = context.node(id);
+    const partial = context.reserve(channelPartialBytes(context, id));
     const { stage, domain } = this.addRoot(context.type(inputs[0]!).shape, inputs, (inner) => channelRoot(inner, id, partial), {
       byRows: true,
     });
@@ -255,7 +255,7 @@ export class StageBuilder {
 
   /** The tiling that a loop may walk: when one tiled pool's gradient is all that it gathers, and it sums nothing. */
   tiling(roots: readonly Root[]): Tiling | undefined {
-    if (roots.some((root) => root.declare !== undefined)) return undefined;
+    if (roots.some((root) => root.sum !== undefined)) return undefined;
     const gathers = this.leaves(roots.flatMap((root) => root.reads)).filter(
       (id) => this.context.isMember(id) && isGather(this.context.node(id).op),
     );

@@ -45,15 +45,45 @@ function scopeAt(scope: Scope, index: string): Scope {
   return new Scope(scope.context, { ...scope.at, index }, { ...scope.options, suffix: `${scope.suffix}g` });
 }
 
-/** Statements for every pixel of the window that the result's pixel sees; `tap` numbers it. */
-function eachTap(scope: Scope, node: Node, body: (inner: Scope) => readonly string[]): string[] {
+/** Numbers of a window that are summed in f32 before their sum is added to one in double. */
+const BLOCK = 64;
+
+/**
+ * A sum over `count` numbers, as a `vf` expression: `each` gives the statements that take the numbers from C expression `from` up to `to` and apply
+ * `add` to each. Beyond a block, the sums of blocks are added in double.
+ */
+function blockedSum(
+  scope: Scope,
+  id: ValueId,
+  count: number,
+  each: (from: string, to: string, add: (value: string) => string) => readonly string[],
+): string {
+  const sum = `sum${scope.shared.size}${scope.suffix}`;
+  scope.shared.set(`sum ${id}`, sum);
+  const add = (value: string) => `${sum} += ${value};`;
+  if (count <= BLOCK) {
+    scope.statements.push(`vf ${sum} = vf_set(0.0f);`, ...each('0', String(count), add));
+    return sum;
+  }
+  scope.statements.push(
+    `vw total_${sum} = {{0}};`,
+    `for (int from = 0; from < ${count}; from += ${BLOCK}) {`,
+    `  const int to = from + ${BLOCK} < ${count} ? from + ${BLOCK} : ${count};`,
+    ...indent([`vf ${sum} = vf_set(0.0f);`, ...each('from', 'to', add), `total_${sum} = vw_add(total_${sum}, ${sum});`]),
+    '}',
+  );
+  return `vw_round(total_${sum})`;
+}
+
+/** Statements for every pixel of the window that the result's pixel sees, or for some; `tap` numbers it. */
+function eachTap(scope: Scope, node: Node, body: (inner: Scope) => readonly string[], from = '0', to?: string): string[] {
   const { rows, columns, strideY, strideX, padding, inside } = windowOf(node);
   const [height, width, channels] = imageOf(scope.context, node.inputs[0]!);
   const [top, , left] = padding as [number, number, number];
   const inner = scopeAt(scope, `(((batch * ${height} + y) * ${width} + x) * ${channels} + ${scope.at.channel})`);
   const statements = body(inner);
   return [
-    `for (int tap = 0; tap < ${rows * columns}; tap++) {`,
+    `for (int tap = ${from}; tap < ${to ?? rows * columns}; tap++) {`,
     `  const int64_t y = pixel_y * ${strideY} + tap / ${columns} - ${top}, x = pixel_x * ${strideX} + tap % ${columns} - ${left};`,
     ...(inside ? [] : [`  if (y < 0 || y >= ${height} || x < 0 || x >= ${width}) continue;`]),
     ...indent([...inner.statements, ...statements]),
@@ -100,19 +130,26 @@ function sumOverResults(scope: Scope, node: Node, term: (inner: Scope) => string
   const inner = scopeAt(scope, `(((batch * ${height} + i) * ${width} + j) * ${channels} + ${scope.at.channel})`);
   const value = term(inner);
   const tap = `const int tap = (int)((y - i * ${strideY}) * ${columns} + x - j * ${strideX});`;
-  const body = [tap, '(void)tap;', ...inner.statements, `${sum} += ${value};`];
+  const start = [tap, '(void)tap;', ...inner.statements];
   const exact = tiled && rows === strideY && columns === strideX;
   scope.statements.push(
     `vf ${sum} = vf_set(0.0f);`,
     '{',
     `  const int64_t y = pixel_y + ${top}, x = pixel_x + ${left};`,
     ...(exact
-      ? [`  const int64_t i = y / ${strideY}, j = x / ${strideX};`, `  if (i < ${height} && j < ${width}) {`, ...indent(body, 2), '  }']
+      ? [
+          `  const int64_t i = y / ${strideY}, j = x / ${strideX};`,
+          `  if (i < ${height} && j < ${width}) {`,
+          ...indent([...start, `${sum} += ${value};`], 2),
+          '  }',
+        ]
       : [
           `  for (int64_t i = max64(0, (y - ${rows} + ${strideY}) / ${strideY}); i < min64(${height}, y / ${strideY} + 1); i++) {`,
+          `    vf row_${sum} = vf_set(0.0f);`,
           `    for (int64_t j = max64(0, (x - ${columns} + ${strideX}) / ${strideX}); j < min64(${width}, x / ${strideX} + 1); j++) {`,
-          ...indent(body, 3),
+          ...indent([...start, `row_${sum} += ${value};`], 3),
           '    }',
+          `    ${sum} += row_${sum};`,
           '  }',
         ]),
     '}',
@@ -132,10 +169,9 @@ const GATHERS: Readonly<Record<string, GatherRule>> = {
     }),
   avg_pool2d: (scope, node) => {
     const { rows, columns } = windowOf(node);
-    const sum = `sum${scope.shared.size}${scope.suffix}`;
-    scope.shared.set(`sum ${node.id}`, sum);
-    const taps = eachTap(scope, node, (inner) => [`${sum} += ${inner.value(node.inputs[0]!)};`]);
-    scope.statements.push(`vf ${sum} = vf_set(0.0f);`, ...taps);
+    const sum = blockedSum(scope, node.id, rows * columns, (from, to, add) =>
+      eachTap(scope, node, (inner) => [add(inner.value(node.inputs[0]!))], from, to),
+    );
     return `${sum} / vf_set(${rows * columns}.0f)`;
   },
   avg_pool2d_grad: (scope, node) => {
@@ -144,16 +180,13 @@ const GATHERS: Readonly<Record<string, GatherRule>> = {
   },
   global_avg_pool: (scope, node) => {
     const [height, width, channels] = imageOf(scope.context, node.inputs[0]!);
-    const sum = `sum${scope.shared.size}${scope.suffix}`;
-    scope.shared.set(`sum ${node.id}`, sum);
     const inner = scopeAt(scope, `((batch * ${height * width} + pixel) * ${channels} + ${scope.at.channel})`);
     const value = inner.value(node.inputs[0]!);
-    scope.statements.push(
-      `vf ${sum} = vf_set(0.0f);`,
-      `for (int64_t pixel = 0; pixel < ${height * width}; pixel++) {`,
-      ...indent([...inner.statements, `${sum} += ${value};`]),
+    const sum = blockedSum(scope, node.id, height * width, (from, to, add) => [
+      `for (int64_t pixel = ${from}; pixel < ${to}; pixel++) {`,
+      ...indent([...inner.statements, add(value)]),
       '}',
-    );
+    ]);
     return `${sum} / vf_set(${height * width}.0f)`;
   },
   global_avg_pool_grad: (scope, node) => {

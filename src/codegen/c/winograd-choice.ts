@@ -103,7 +103,7 @@ function gradientCycles(g: WeightGradient, filter: Filtering, lanes: number): nu
   const xTimes = g.n / Math.min(g.n, GRADIENT_RUN);
   const dyTimes = g.channels / Math.min(g.channels, GRADIENT_RUN);
   const perTile = sums / 2 + (cycles.inputs * xTimes * g.channels) / lanes + cycles.gradients * dyTimes * vectors;
-  const parts = partsOf(g.images, Math.ceil((sums * lanes * 4) / GRADIENT_SLICE));
+  const parts = partsOf(g.images, Math.ceil((sums * lanes * 4) / GRADIENT_SLICE), tiles / g.images / GRADIENT_TILES);
   const blocks = parts * Math.ceil(tiles / parts / GRADIENT_TILES);
   return tiles * perTile + blocks * SUM_CYCLES * sums + parts * cycles.sums * g.channels * vectors;
 }

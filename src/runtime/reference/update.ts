@@ -13,10 +13,13 @@ const allFinite: ReferenceKernel = ({ inputs, output }) => {
   output[0] = inputs.every((g) => (g as Float32Array).every(Number.isFinite)) ? 1 : 0;
 };
 
+const LARGEST_F32 = (2 - 2 ** -23) * 2 ** 127;
+
 const globalNorm: ReferenceKernel = ({ inputs, output }) => {
   let sum = 0;
   for (const g of inputs) for (let i = 0; i < g.length; i += 1) sum += g[i] * g[i];
-  output[0] = Math.sqrt(sum);
+  // The norm of finite gradients is finite: a sum of squares of f32 numbers cannot overflow, its root can only leave f32.
+  output[0] = Number.isFinite(sum) ? Math.min(Math.sqrt(sum), LARGEST_F32) : Math.sqrt(sum);
 };
 
 const updateScale: ReferenceKernel = (context) => {

@@ -1,0 +1,58 @@
+/**
+ * Sums beyond f32: a vector's lanes as doubles. What f32 lanes add up for a while moves over into them, so that the rounding of a long sum is that of
+ * its short pieces, however many there are.
+ */
+export const SUMS = String.raw`
+typedef float vq __attribute__((vector_size(2 * LANES)));
+typedef double vd __attribute__((vector_size(4 * LANES)));
+/* All lanes as doubles: the first half of them, and the second. */
+typedef struct { vd low, high; } vw;
+
+INLINE vw vw_of(vf a) {
+  vq half[2];
+  __builtin_memcpy(half, &a, sizeof a);
+  return (vw){__builtin_convertvector(half[0], vd), __builtin_convertvector(half[1], vd)};
+}
+
+/* Rounded to f32. */
+INLINE vf vw_round(vw a) {
+  const vq half[2] = {__builtin_convertvector(a.low, vq), __builtin_convertvector(a.high, vq)};
+  vf r;
+  __builtin_memcpy(&r, half, sizeof r);
+  return r;
+}
+
+INLINE vw vw_add(vw a, vf b) {
+  const vw wide = vw_of(b);
+  return (vw){a.low + wide.low, a.high + wide.high};
+}
+
+/* The sum of squares: exact products, which no f32 overflows. */
+INLINE vw vw_add_square(vw a, vf b) {
+  const vw wide = vw_of(b);
+  return (vw){a.low + wide.low * wide.low, a.high + wide.high * wide.high};
+}
+
+INLINE vw vw_times(vw a, double b) { return (vw){a.low * b, a.high * b}; }
+INLINE vw vw_plus(vw a, vw b) { return (vw){a.low + b.low, a.high + b.high}; }
+
+/* The norm from a sum of squares: of numbers that are all finite, the largest f32 rather than an infinity. */
+INLINE float norm_f32(double squares) {
+  const double norm = sqrt(squares);
+  return norm > FLT_MAX && norm <= DBL_MAX ? FLT_MAX : (float)norm;
+}
+
+/* Over the lanes, always in the same order. */
+INLINE double vw_sum(vw a) {
+  double r = 0.0;
+  for (int i = 0; i < LANES / 2; i++) r += a.low[i] + a.high[i];
+  return r;
+}
+
+INLINE vw load_vw(const double *p) {
+  vw v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+INLINE void store_vw(double *p, vw v) { __builtin_memcpy(p, &v, sizeof v); }
+`;
