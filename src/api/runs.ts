@@ -1,9 +1,11 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { type Source, userError } from '../diagnostics/diagnostic.js';
+import { type Source, UserError, userError } from '../diagnostics/diagnostic.js';
 import type { TrainSpec } from '../ir/program.js';
 import { precisionName } from '../ir/types.js';
 import { BACKEND_NAMES, type BackendName } from '../runtime/select.js';
+import { hasCheckpoint } from '../training/checkpoint.js';
+import { RunClaim } from '../training/run-claim.js';
 import { openRun, RUN_FILES } from '../training/run-folder.js';
 import type { Runnable } from './compile.js';
 import type { StoredFormats } from './formats.js';
@@ -13,6 +15,9 @@ import { VERSION } from './version.js';
 
 /** Where runs go that are not told where. */
 const RUNS = 'runs';
+
+/** Codes of a folder that another run, process or person has. */
+const TAKEN = new Set(['AMP7204', 'AMP7207', 'AMP7208']);
 
 /** What a run needs to be continued or evaluated as it was started; part of config.json. */
 export interface RunChoices {
@@ -28,11 +33,11 @@ export interface RunChoices {
   readonly formats?: StoredFormats;
 }
 
-/** config.json: the choices, and for a reader everything that follows from them. */
-export function runConfig({ source, program, plan, info, formats }: Runnable, { formats: _, ...choices }: RunChoices): unknown {
+/** config.json of a run whose source is called `file`: the choices, and for a reader everything that follows from them. */
+export function runConfig({ program, plan, info, formats }: Runnable, file: string, { formats: _, ...choices }: RunChoices): unknown {
   return {
     ampc: VERSION,
-    file: basename(source.path),
+    file,
     ...choices,
     settings: pickSettings(choices.settings),
     ...formats,
@@ -94,17 +99,29 @@ async function numberedRuns(file: string): Promise<{ readonly dir: string; reado
   });
 }
 
-/** `runs/simple-cnn-3` after two runs of simple-cnn.amp. */
-export async function newRunFolder(file: string): Promise<string> {
-  const numbers = (await numberedRuns(file)).map(({ number }) => number);
-  return join(RUNS, `${stem(file)}-${Math.max(0, ...numbers) + 1}`);
+async function claimUnlessTaken(dir: string, isTaken: (code: string) => boolean): Promise<RunClaim | undefined> {
+  return RunClaim.start(dir).catch((error: unknown) => {
+    if (error instanceof UserError && isTaken(error.diagnostics[0]!.code)) return undefined;
+    throw error;
+  });
+}
+
+/** A folder of its own for a new run of `file`: `runs/simple-cnn-3` after two runs of simple-cnn.amp. Throws UserError as `RunClaim.start`. */
+export async function claimRunFolder(file: string): Promise<RunClaim> {
+  for (;;) {
+    const latest = Math.max(0, ...(await numberedRuns(file)).map(({ number }) => number));
+    const folder = (number: number) => join(RUNS, `${stem(file)}-${number}`);
+    // A number whose run never began is given again.
+    const again = latest === 0 ? undefined : await claimUnlessTaken(folder(latest), () => true);
+    const claim = again ?? (await claimUnlessTaken(folder(latest + 1), (code) => TAKEN.has(code)));
+    if (claim !== undefined) return claim;
+  }
 }
 
 /** The newest run of `file` in the default place. Throws UserError AMP6201 when there is none. */
 export async function latestRunFolder(file: string): Promise<string> {
   const runs = await numberedRuns(file);
-  const latest = runs.sort((a, b) => b.number - a.number)[0];
-  if (latest !== undefined) return latest.dir;
+  for (const { dir } of runs.sort((a, b) => b.number - a.number)) if (await hasCheckpoint(join(dir, RUN_FILES.checkpoint))) return dir;
   throw userError(
     'AMP6201',
     `there is no run of ${basename(file)} to resume`,

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Source } from '../diagnostics/diagnostic.js';
 import { lowerProgram } from '../lower/lower.js';
 import type { Plan } from '../plan/plan.js';
@@ -7,11 +7,12 @@ import { checkpointPins } from '../training/checkpoint.js';
 import { loadDataset } from '../training/data/load.js';
 import type { TrainEvent, TrainProgress } from '../training/events.js';
 import { train as runTraining, type TrainResult } from '../training/loop.js';
-import { RUN_FILES, refuseExistingRun } from '../training/run-folder.js';
+import { RunClaim } from '../training/run-claim.js';
+import { openRun, RUN_FILES, sourceName } from '../training/run-folder.js';
 import { type BackendChoice, compileToRun, type Runnable } from './compile.js';
 import { loadOptions } from './load-options.js';
 import { RunPlans } from './replan.js';
-import { latestRunFolder, newRunFolder, type RunChoices, readRun, runConfig } from './runs.js';
+import { claimRunFolder, latestRunFolder, type RunChoices, readRun, runConfig, type StoredRun } from './runs.js';
 import { mergeSettings, pickSettings, type Settings } from './settings.js';
 import { readSource } from './source.js';
 
@@ -71,11 +72,10 @@ interface Resolved extends Omit<RunChoices, 'backend'> {
 }
 
 /** The choices of this call, on top of those that a resumed run was started with. */
-async function resolveChoices(run: string | undefined, options: TrainOptions): Promise<Resolved> {
-  const stored = run === undefined ? undefined : await readRun(run);
+async function resolveChoices(stored: (StoredRun & { readonly dir: string }) | undefined, options: TrainOptions): Promise<Resolved> {
   const earlier = stored?.choices;
   const inConfig = earlier?.formats?.pins ?? [];
-  const pins = (run === undefined ? undefined : await checkpointPins(join(run, RUN_FILES.checkpoint))) ?? inConfig;
+  const pins = (stored && (await checkpointPins(join(stored.dir, RUN_FILES.checkpoint)))) ?? inConfig;
   const formats = pins.length === 0 ? earlier?.formats : { ...earlier?.formats, pins };
   const asked = options.replan === true ? REPLAN_AFTER : options.replan === false ? undefined : options.replan;
   const replan = asked ?? earlier?.replan;
@@ -107,8 +107,30 @@ function given<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], un
  */
 export async function train(input: string | Source, options: TrainOptions = {}): Promise<TrainOutcome> {
   const source = typeof input === 'string' ? await readSource(input) : input;
+  const claim = await claimFolder(source, options);
+  try {
+    return await trainIn(claim, source, options);
+  } finally {
+    await claim.release();
+  }
+}
+
+/** The run's folder, held before anything is compiled: of several calls at once each has its own. */
+async function claimFolder(source: Source, options: TrainOptions): Promise<RunClaim> {
   const resumed = await resumedRun(source.path, options);
-  const choices = await resolveChoices(resumed, options);
+  if (resumed !== undefined) {
+    await openRun(resumed);
+    return RunClaim.resume(resumed);
+  }
+  // Mistakes in the file come before those of the folder.
+  lowerProgram(source, { overrides: pickSettings(options) });
+  return options.out === undefined ? claimRunFolder(source.path) : RunClaim.start(options.out);
+}
+
+async function trainIn(claim: RunClaim, source: Source, options: TrainOptions): Promise<TrainOutcome> {
+  const run = claim.dir;
+  const stored = claim.isNew ? undefined : await readRun(run);
+  const choices = await resolveChoices(stored && { dir: run, ...stored }, options);
   const { settings, shuffle, augment } = choices;
   const { calibration, strictRanges, costs, threads, onNotice } = options;
   const runnable = await compileToRun(source, {
@@ -124,12 +146,11 @@ export async function train(input: string | Source, options: TrainOptions = {}):
   const { plan, program, backend, info } = runnable;
   const { recipe } = program;
   const dataset = await loadDataset(recipe.dataset.name, options.data);
-  const run = resumed ?? options.out ?? (await newRunFolder(source.path));
-  if (resumed === undefined) await refuseExistingRun(run);
   const load = (other: Plan) => backend.load(other, loadOptions(options));
+  const file = stored === undefined ? sourceName(source.path) : basename(stored.source.path);
   const config = (made: Runnable): unknown => {
     const { maxSteps, replan } = choices;
-    return runConfig(made, {
+    return runConfig(made, file, {
       backend: info.name as RunChoices['backend'],
       settings,
       shuffle,
@@ -147,9 +168,10 @@ export async function train(input: string | Source, options: TrainOptions = {}):
       recipe,
       dataset,
       run,
+      claim,
       shuffle,
       augment,
-      resume: resumed !== undefined,
+      resume: !claim.isNew,
       contents: { source, config: config(runnable), plan: printPlan(plan) },
       passedStopIsNone: options.maxSteps === undefined,
       load,

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { userError } from '../diagnostics/diagnostic.js';
-import { makeFolder } from '../files/make-folder.js';
 import { precisionName, sameShape } from '../ir/types.js';
 import { loadCheckpoint, runSettings } from './checkpoint.js';
 import { type Continuation, continueRates } from './continue.js';
@@ -8,7 +7,8 @@ import { Batcher } from './data/batcher.js';
 import type { TrainEvent } from './events.js';
 import { resumedEnd } from './lost-loss.js';
 import type { TrainOptions, TrainResult } from './options.js';
-import { createRun, endOf, MetricsLog, RUN_FILES, refuseExistingRun, updateRun } from './run-folder.js';
+import { RunClaim } from './run-claim.js';
+import { endOf, MetricsLog, RUN_FILES, updateRun } from './run-folder.js';
 import { type Course, learningRate, wholeCourse } from './schedule.js';
 import { Session } from './session.js';
 import { type SessionPlan, START } from './session-plan.js';
@@ -122,10 +122,19 @@ async function runEpochs(session: Session, { epochs }: SessionPlan, options: Tra
  * Trains `options.plan` by the recipe: epochs of optimizer steps, each epoch evaluated on the test set and saved. The same seed,
  * backend and machine give the same bits, however often the run is interrupted and resumed.
  * Throws UserError: AMP7006/AMP7007 the data does not fit, AMP7201/AMP7202 bad initial weights, AMP7201/AMP7203 bad checkpoint, AMP7210 a schedule at its end,
- * AMP7204 the folder holds a run already, AMP7206 the folder cannot be used, AMP7301 too many skipped steps in a row,
- * AMP7302 a loss that is not finite in a step that took place.
+ * and as `RunClaim`, AMP7301 too many skipped steps in a row, AMP7302 a loss that is not finite in a step that took place.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
+  if (options.claim !== undefined) return trainIn(options.claim, options);
+  const claim = await (options.resume ? RunClaim.resume(options.run) : RunClaim.start(options.run));
+  try {
+    return await trainIn(claim, options);
+  } finally {
+    await claim.release();
+  }
+}
+
+async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainResult> {
   const { plan, executable, recipe, run } = options;
   const prepared = prepare(options);
   const { batcher, stepsPerEpoch, epochs } = prepared;
@@ -134,12 +143,9 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const length = { stepsPerEpoch, epochs, epochsBefore: options.epochsBefore };
   const { course, warning }: Continuation =
     resumed === undefined ? { course: wholeCourse(stepsPerEpoch * epochs) } : continueRates(resumed, settings, recipe.train, length);
-  if (resumed === undefined) await refuseExistingRun(run);
   const states = resumed?.states ?? (await startStates(options));
   await executable.writeStates(states);
-  // Only now: a run that cannot start leaves no folder.
-  if (resumed === undefined && options.contents !== undefined) await createRun(run, options.contents);
-  else await makeFolder(run);
+  if (resumed === undefined && options.contents !== undefined) await claim.write(options.contents);
   if (options.contentsAreNew && options.contents !== undefined) await updateRun(run, options.contents);
   const position = resumed?.position ?? START;
   const planned = planSession(options, prepared, course);

@@ -4,6 +4,7 @@ import type { Executable } from '../runtime/backend.js';
 import type { Dataset } from './data/dataset.js';
 import type { TrainEvent, TrainProgress } from './events.js';
 import type { Overflow } from './overflow.js';
+import type { RunClaim } from './run-claim.js';
 import type { RunContents } from './run-folder.js';
 
 export interface TrainOptions {
@@ -14,6 +15,8 @@ export interface TrainOptions {
   readonly dataset: Dataset;
   /** Run folder; created when missing. */
   readonly run: string;
+  /** That folder, where the caller has it already and gives it back; by default it is claimed for the time of the training. */
+  readonly claim?: RunClaim;
   /** What a new run's folder keeps besides its results. */
   readonly contents?: RunContents;
   /** Shown in the start event. */

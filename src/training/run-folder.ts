@@ -1,12 +1,11 @@
 import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { type Source, userError } from '../diagnostics/diagnostic.js';
-import { makeFolder } from '../files/make-folder.js';
+import { basename, dirname, join } from 'node:path';
+import { type Source, type UserError, userError } from '../diagnostics/diagnostic.js';
 import { fileReason } from '../files/reason.js';
 import { replaceFile } from '../files/replace-file.js';
 import type { TrainEvent, WarningEvent } from './events.js';
 
-/** Names of the files in a run folder; the `.amp` file keeps its own. */
+/** Names of the files in a run folder; config.json has that of the source. */
 export const RUN_FILES = {
   config: 'config.json',
   plan: 'plan.txt',
@@ -17,7 +16,7 @@ export const RUN_FILES = {
 } as const;
 
 export interface RunContents {
-  /** The `.amp` file; its base name is kept. */
+  /** The `.amp` file, whatever it is called. */
   readonly source: Source;
   /** All resolved settings; becomes config.json. */
   readonly config: unknown;
@@ -25,76 +24,100 @@ export interface RunContents {
   readonly plan: string;
 }
 
-async function namesIn(dir: string): Promise<string[]> {
-  return readdir(dir).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw userError('AMP7206', `cannot use ${dir} as a run folder`, fileReason(error), 'name another folder with --out');
-  });
+/** Names that a run has for other files. */
+function isRunFile(name: string): boolean {
+  return Object.values<string>(RUN_FILES).includes(name) || /^(re)?plan-\d+\.(txt|json)$/.test(name);
 }
 
-/** Throws UserError AMP7204 when `dir` holds a run: a new one must not overwrite it. */
-export async function refuseExistingRun(dir: string): Promise<void> {
-  const names = await namesIn(dir);
-  const found = [RUN_FILES.metrics, RUN_FILES.checkpoint, RUN_FILES.last, RUN_FILES.best].filter((name) => names.includes(name));
-  if (found.length === 0) return;
-  throw userError(
-    'AMP7204',
-    `${dir} already holds a run`,
-    `it has ${found.join(', ')}, which would be overwritten`,
-    'continue it with --resume, or name another folder with --out',
-  );
+/** The name that the source at `path` has in a run folder: its own, whatever that is, unless a run has another file of that name. */
+export function sourceName(path: string): string {
+  const name = basename(path);
+  return isRunFile(name) ? 'model.amp' : name;
 }
 
-/** Creates (or fills) the folder of a new run. Throws UserError AMP7204 when it holds one, AMP7206 when it cannot be used. */
-export async function createRun(dir: string, contents: RunContents): Promise<void> {
-  await refuseExistingRun(dir);
-  try {
-    await makeFolder(dir);
-    await replaceFile(join(dir, basename(contents.source.path)), contents.source.text);
-    await replaceFile(join(dir, RUN_FILES.config), `${JSON.stringify(contents.config, undefined, 2)}\n`);
-    await replaceFile(join(dir, RUN_FILES.plan), contents.plan);
-  } catch (error) {
-    throw userError('AMP7206', `cannot use ${dir} as a run folder`, fileReason(error), 'name another folder with --out');
-  }
-}
-
-/** Makes config.json and plan.txt those of the plan that the run goes on with. */
-export async function updateRun(dir: string, { config, plan }: RunContents): Promise<void> {
+/** Writes what a new run keeps; config.json first: it names the source. Throws the system's error. */
+export async function writeContents(dir: string, { source, config, plan }: RunContents): Promise<void> {
   await replaceFile(join(dir, RUN_FILES.config), `${JSON.stringify(config, undefined, 2)}\n`);
+  await replaceFile(join(dir, sourceName(source.path)), source.text);
   await replaceFile(join(dir, RUN_FILES.plan), plan);
 }
 
-/** Keeps the plan that a run has had so far as plan-N.txt, and what the next one does differently as replan-N.json. */
-export async function recordReplan(dir: string, number: number, plan: string, record: unknown): Promise<void> {
-  await replaceFile(join(dir, `plan-${number}.txt`), plan);
-  await replaceFile(join(dir, `replan-${number}.json`), `${JSON.stringify(record, undefined, 2)}\n`);
+function namesIn(dir: string): Promise<readonly string[]> {
+  return readdir(dir).catch(() => []);
 }
 
-/** The `.amp` file and settings of a run. Throws UserError AMP7205 when `dir` is not the folder of a run. */
-export async function openRun(dir: string): Promise<{ readonly source: Source; readonly config: unknown }> {
-  const names = await namesIn(dir);
-  const sources = names.filter((name) => name.endsWith('.amp'));
-  const [source] = sources;
-  if (source === undefined || sources.length > 1 || !names.includes(RUN_FILES.config)) {
-    throw userError(
-      'AMP7205',
-      `${dir} is not the folder of a run`,
-      `a run folder holds one .amp file and ${RUN_FILES.config}`,
-      'give the folder that ampc train named, or the one given with --out',
-    );
-  }
-  const path = join(dir, source);
-  const text = await readFile(path, 'utf8');
+/** Waits for a file of a run to be written. Throws UserError AMP7209 when the system refuses. */
+export async function saved(path: string, writing: Promise<void>): Promise<void> {
   try {
-    return { source: { path, text }, config: JSON.parse(await readFile(join(dir, RUN_FILES.config), 'utf8')) as unknown };
+    await writing;
   } catch (error) {
-    throw userError(
-      'AMP7205',
-      `${join(dir, RUN_FILES.config)} cannot be read`,
-      (error as Error).message,
-      'the run cannot be continued; start a new one',
-    );
+    if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
+    const dir = dirname(path);
+    const hasCheckpoint = (await namesIn(dir)).includes(RUN_FILES.checkpoint);
+    const next = hasCheckpoint ? `go on from the last checkpoint: --resume ${dir}` : 'start again';
+    throw userError('AMP7209', `cannot write ${path}`, fileReason(error), `see to that, then ${next}`);
   }
+}
+
+function save(path: string, text: string): Promise<void> {
+  return saved(path, replaceFile(path, text));
+}
+
+/** Makes config.json and plan.txt those of the plan that the run goes on with. Throws UserError AMP7209. */
+export async function updateRun(dir: string, { config, plan }: RunContents): Promise<void> {
+  await save(join(dir, RUN_FILES.config), `${JSON.stringify(config, undefined, 2)}\n`);
+  await save(join(dir, RUN_FILES.plan), plan);
+}
+
+/** Keeps the plan that a run has had so far as plan-N.txt, and what the next one does differently as replan-N.json. Throws UserError AMP7209. */
+export async function recordReplan(dir: string, number: number, plan: string, record: unknown): Promise<void> {
+  await save(join(dir, `plan-${number}.txt`), plan);
+  await save(join(dir, `replan-${number}.json`), `${JSON.stringify(record, undefined, 2)}\n`);
+}
+
+function notARun(dir: string, why: string): UserError {
+  return userError(
+    'AMP7205',
+    `${dir} is not the folder of a run`,
+    why,
+    'give the folder that ampc train named, or the one given with --out',
+  );
+}
+
+/** The name in config.json of the run's source; undefined where there is no config.json, or one that ampc did not write. */
+export async function recordedSource(dir: string): Promise<string | undefined> {
+  try {
+    const { ampc, file } = JSON.parse(await readFile(join(dir, RUN_FILES.config), 'utf8')) as Partial<Record<string, unknown>>;
+    return typeof ampc === 'string' && typeof file === 'string' && basename(file) === file ? file : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The source and settings of a run. Throws UserError AMP7205 when `dir` is not the folder of a run. */
+export async function openRun(dir: string): Promise<{ readonly source: Source; readonly config: unknown }> {
+  const names = await readdir(dir).catch((error: unknown) => {
+    throw notARun(dir, fileReason(error));
+  });
+  if (!names.includes(RUN_FILES.config)) throw notARun(dir, `it has no ${RUN_FILES.config}`);
+  const configPath = join(dir, RUN_FILES.config);
+  let config: unknown;
+  try {
+    config = JSON.parse(await readFile(configPath, 'utf8'));
+  } catch (error) {
+    const why = error instanceof SyntaxError ? error.message : fileReason(error);
+    throw userError('AMP7205', `${configPath} cannot be read`, why, 'the run cannot be continued; start a new one');
+  }
+  const recorded = await recordedSource(dir);
+  const candidates = recorded !== undefined && names.includes(recorded) ? [recorded] : names.filter((name) => name.endsWith('.amp'));
+  const [name] = candidates;
+  if (name === undefined || candidates.length > 1)
+    throw notARun(dir, `it has ${name === undefined ? 'no' : 'more than one'} ${recorded ?? '.amp file'}`);
+  const path = join(dir, name);
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw notARun(dir, `${name}: ${fileReason(error)}`);
+  });
+  return { source: { path, text }, config };
 }
 
 function parseLine(line: string): TrainEvent | undefined {
@@ -131,7 +154,10 @@ function stays(event: TrainEvent | undefined, step: number, epochs: number): boo
 
 /** Appends events to metrics.jsonl. */
 export class MetricsLog {
-  private constructor(private readonly file: FileHandle) {}
+  private constructor(
+    private readonly path: string,
+    private readonly file: FileHandle,
+  ) {}
 
   /** Starts the file, or continues it after dropping the lines beyond `resume.step` and the `resume.epochs` finished ones. */
   static async open(dir: string, resume?: { readonly step: number; readonly epochs: number }): Promise<MetricsLog> {
@@ -139,13 +165,14 @@ export class MetricsLog {
     if (resume !== undefined) {
       const text = await readFile(path, 'utf8').catch(() => '');
       const lines = text.split('\n').filter((line) => stays(parseLine(line), resume.step, resume.epochs));
-      await replaceFile(path, lines.map((line) => `${line}\n`).join(''));
+      await save(path, lines.map((line) => `${line}\n`).join(''));
     }
-    return new MetricsLog(await open(path, 'a'));
+    return new MetricsLog(path, await open(path, 'a'));
   }
 
+  /** Throws UserError AMP7209. */
   async append(event: TrainEvent): Promise<void> {
-    await this.file.appendFile(`${JSON.stringify(event)}\n`);
+    await saved(this.path, this.file.appendFile(`${JSON.stringify(event)}\n`));
   }
 
   async close(): Promise<void> {

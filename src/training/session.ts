@@ -7,7 +7,7 @@ import { breathe, evaluate } from './evaluate.js';
 import type { TrainEvent } from './events.js';
 import { isLost, type Loss, lostLoss, lostRun } from './lost-loss.js';
 import type { TrainOptions } from './options.js';
-import { type MetricsLog, RUN_FILES, recordReplan, updateRun } from './run-folder.js';
+import { type MetricsLog, RUN_FILES, recordReplan, saved, updateRun } from './run-folder.js';
 import { epochOf, type SessionPlan } from './session-plan.js';
 import { SkipReporter, type Takeover } from './skips.js';
 import { Speed } from './speed.js';
@@ -315,9 +315,10 @@ export class Session {
   async saveLast(states: StateValues, scores: Scores | undefined): Promise<void> {
     const [{ run }, { plan }] = [this.options, this.running];
     if (!(await this.areFinite(states))) return;
-    await saveWeights(join(run, RUN_FILES.last), plan, states);
+    const [lastPath, bestPath] = [join(run, RUN_FILES.last), join(run, RUN_FILES.best)];
+    await saved(lastPath, saveWeights(lastPath, plan, states));
     if (this.best !== undefined && (scores === undefined || scores.accuracy <= this.best.accuracy)) return;
-    await saveWeights(join(run, RUN_FILES.best), plan, states);
+    await saved(bestPath, saveWeights(bestPath, plan, states));
     this.best = scores;
   }
 
@@ -330,7 +331,8 @@ export class Session {
     const { course, rate } = this.plan;
     const rates = { course, rate: step > 0 ? rate(step - 1) : undefined };
     const position: RunPosition = { ...place, ...rates, watch: watch.state, pins, last, best };
-    await saveCheckpoint(join(this.options.run, RUN_FILES.checkpoint), this.running.plan, this.settings, position, values);
+    const path = join(this.options.run, RUN_FILES.checkpoint);
+    await saved(path, saveCheckpoint(path, this.running.plan, this.settings, position, values));
     watch.keep(step, values);
     this.savedAt = performance.now();
     this.savedStep = step;

@@ -43,6 +43,8 @@ export function fileLimit(megabytes: number): string {
 export interface StartOptions {
   /** Shell commands that come first. */
   readonly before?: string;
+  /** A file that comes through a pipe on stdin; the process is then not the one that signals go to. */
+  readonly piped?: string;
   readonly cwd?: string;
 }
 
@@ -50,11 +52,11 @@ export interface StartOptions {
 export function startAmpc(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-  { before = ':', cwd = process.cwd() }: StartOptions = {},
+  { before = ':', piped, cwd = process.cwd() }: StartOptions = {},
 ): CliProcess {
   // The loader's cache would be cut short by a limit, for every later process.
   const node = ['env', 'TSX_DISABLE_CACHE=1', process.execPath, '--import', LOADER, MAIN];
-  const child = spawn('sh', ['-c', `${before}; exec "$@"`, 'sh', ...node, ...args], {
+  const child = spawn('sh', ['-c', `${before}; ${piped === undefined ? 'exec' : `cat '${piped}' |`} "$@"`, 'sh', ...node, ...args], {
     cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

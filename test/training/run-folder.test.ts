@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createRun, MetricsLog, openRun } from '../../src/training/run-folder.js';
+import { RunClaim } from '../../src/training/run-claim.js';
+import { MetricsLog, openRun } from '../../src/training/run-folder.js';
 import { inTemporaryFolder } from './support/fake.js';
 
 const CONTENTS = { source: { path: 'examples/net.amp', text: 'model ...\n' }, config: { batch: 64 }, plan: 'plan @Net\n' };
@@ -10,8 +11,9 @@ describe('run folder', () => {
   it('keeps the source, the settings and the plan', () =>
     inTemporaryFolder(async (dir) => {
       const run = join(dir, 'a', 'b');
-      await createRun(run, CONTENTS);
-      assert.deepEqual((await readdir(run)).sort(), ['config.json', 'net.amp', 'plan.txt']);
+      const claim = await RunClaim.start(run);
+      await claim.write(CONTENTS);
+      assert.deepEqual((await readdir(run)).sort(), ['config.json', 'net.amp', 'plan.txt', 'run-1.lock']);
       const { source, config } = await openRun(run);
       assert.deepEqual([source.text, config], [CONTENTS.source.text, CONTENTS.config]);
     }));
@@ -19,8 +21,8 @@ describe('run folder', () => {
   it('is not made where a run is, nor where a file is', () =>
     inTemporaryFolder(async (dir) => {
       await writeFile(join(dir, 'metrics.jsonl'), '');
-      await assert.rejects(createRun(dir, CONTENTS), /AMP7204/);
-      await assert.rejects(createRun(join(dir, 'metrics.jsonl'), CONTENTS), /AMP7206/);
+      await assert.rejects(RunClaim.start(dir), /AMP7204/);
+      await assert.rejects(RunClaim.start(join(dir, 'metrics.jsonl')), /AMP7206/);
     }));
 
   it('is not opened where there is none', () =>
@@ -30,6 +32,19 @@ describe('run folder', () => {
       await writeFile(join(dir, 'x.amp'), '');
       await writeFile(join(dir, 'config.json'), '{');
       await assert.rejects(openRun(dir), /AMP7205/);
+    }));
+
+  it('of an older version has the one .amp file as its source', () =>
+    inTemporaryFolder(async (dir) => {
+      await writeFile(join(dir, 'config.json'), '{"batch":64}');
+      await writeFile(join(dir, 'net.amp'), 'model ...');
+      assert.equal((await openRun(dir)).source.text, 'model ...');
+      await writeFile(join(dir, 'config.json'), '{"ampc":"0.1.0","file":"renamed.amp"}');
+      assert.equal((await openRun(dir)).source.text, 'model ...');
+      await writeFile(join(dir, 'other.amp'), '');
+      await assert.rejects(openRun(dir), /AMP7205/);
+      await writeFile(join(dir, 'config.json'), '{"ampc":"0.1.0","file":"net.amp"}');
+      assert.equal((await openRun(dir)).source.text, 'model ...');
     }));
 
   it('drops the metrics after the checkpoint that a run resumes from', () =>
