@@ -1,6 +1,6 @@
 import { GraphBuilder } from '../ir/builder.js';
 import type { LossScaling, Recipe } from '../ir/program.js';
-import { orderDeclarations, orderEffectsLast, removeDeadNodes } from '../ir/rewrite.js';
+import { orderStep } from '../ir/rewrite.js';
 import type { Attrs, Graph, Node, TensorType, ValueId } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
 import { differentiate } from './differentiate.js';
@@ -170,7 +170,7 @@ function addScaleUpdate(builder: GraphBuilder, scaler: Scaler, ok: ValueId): voi
 }
 
 function finish(builder: GraphBuilder, name: string, outputs: Record<string, ValueId>): Graph {
-  return orderEffectsLast(orderDeclarations(removeDeadNodes(builder.finish(name, outputs))));
+  return orderStep(builder.finish(name, outputs));
 }
 
 /** One optimizer step: forward, scaled loss, backward, unscale, finite check, clip, guarded update, scale update. All floats are f32. */

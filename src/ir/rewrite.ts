@@ -3,44 +3,53 @@ import { writesOf } from './verify.js';
 
 /** The graph with only the given nodes, in the given order, renumbered. Every operand must come before its reader. */
 export function rebuild(graph: Graph, order: readonly Node[]): Graph {
-  const ids = new Map<ValueId, ValueId>(order.map((node, index) => [node.id, index]));
-  const nodes = order.map((node, index): Node => {
-    const { gradOf, ...rest } = node;
-    const forward = gradOf === undefined ? undefined : ids.get(gradOf);
-    return { ...rest, id: index, inputs: node.inputs.map((id) => ids.get(id)!), ...(forward !== undefined && { gradOf: forward }) };
-  });
-  const outputs = Object.fromEntries(Object.entries(graph.outputs).map(([name, id]) => [name, ids.get(id)!]));
+  const ids: ValueId[] = [];
+  for (const [index, node] of order.entries()) ids[node.id] = index;
+  const nodes = order.map((node, id) => renumbered(node, id, ids));
+  const outputs = Object.fromEntries(Object.entries(graph.outputs).map(([name, value]) => [name, ids[value]!]));
   return { name: graph.name, nodes, outputs };
 }
 
-/** Drops every node that neither an output nor an effect needs. Inputs stay: they are the function's signature. */
+/** The node with new numbers; itself where they are the old ones. */
+function renumbered(node: Node, id: ValueId, ids: readonly (ValueId | undefined)[]): Node {
+  const forward = node.gradOf === undefined ? undefined : ids[node.gradOf];
+  if (node.id === id && node.gradOf === forward && node.inputs.every((input) => ids[input] === input)) return node;
+  const inputs = node.inputs.map((input) => ids[input]!);
+  if (node.gradOf === undefined) return { ...node, id, inputs };
+  if (forward !== undefined) return { ...node, id, inputs, gradOf: forward };
+  const { gradOf: _, ...rest } = node;
+  return { ...rest, id, inputs };
+}
+
+/** By number: whether an output or an effect needs the node. Inputs are needed: they are the function's signature. */
+function findLive(graph: Graph): readonly boolean[] {
+  const live = graph.nodes.map((node) => writesOf(node).length > 0 || node.op === 'input');
+  for (const id of Object.values(graph.outputs)) live[id] = true;
+  for (let index = graph.nodes.length - 1; index >= 0; index -= 1)
+    if (live[index]) for (const input of graph.nodes[index]!.inputs) live[input] = true;
+  return live;
+}
+
+/** Drops every node that neither an output nor an effect needs. Inputs stay. */
 export function removeDeadNodes(graph: Graph): Graph {
-  const live = new Set<ValueId>(Object.values(graph.outputs));
-  for (let index = graph.nodes.length - 1; index >= 0; index -= 1) {
-    const node = graph.nodes[index]!;
-    if (writesOf(node).length > 0 || node.op === 'input') live.add(node.id);
-    if (live.has(node.id)) for (const input of node.inputs) live.add(input);
+  const live = findLive(graph);
+  return live.every(Boolean)
+    ? graph
+    : rebuild(
+        graph,
+        graph.nodes.filter((node) => live[node.id]),
+      );
+}
+
+/**
+ * Drops dead nodes and puts the others into the order of the text form: inputs, states, the rest, and last the nodes that write states, so that every
+ * reader sees the values the step began with; each in its old order.
+ */
+export function orderStep(graph: Graph): Graph {
+  const live = findLive(graph);
+  const ranks: Node[][] = [[], [], [], []];
+  for (const node of graph.nodes) {
+    if (live[node.id]) ranks[writesOf(node).length > 0 ? 3 : node.op === 'input' ? 0 : node.op === 'state' ? 1 : 2]!.push(node);
   }
-  return rebuild(
-    graph,
-    graph.nodes.filter((node) => live.has(node.id)),
-  );
-}
-
-/** Inputs first, then states, then the rest, each in its old order: the order of the text form. */
-export function orderDeclarations(graph: Graph): Graph {
-  const rank = (node: Node) => (node.op === 'input' ? 0 : node.op === 'state' ? 1 : 2);
-  return rebuild(
-    graph,
-    [...graph.nodes].sort((a, b) => rank(a) - rank(b) || a.id - b.id),
-  );
-}
-
-/** Moves the nodes that write states behind all others, in their old order, so that every reader sees the values the step began with. */
-export function orderEffectsLast(graph: Graph): Graph {
-  const rank = (node: Node) => (writesOf(node).length > 0 ? 1 : 0);
-  return rebuild(
-    graph,
-    [...graph.nodes].sort((a, b) => rank(a) - rank(b) || a.id - b.id),
-  );
+  return rebuild(graph, ranks.flat());
 }

@@ -19,12 +19,18 @@ export function verifyGraph(graph: Graph, rules: OpRules): void {
   const written = new Map<string, number>();
   const names = new Set<string>();
   let inputsEnded = false;
-  for (const [index, node] of graph.nodes.entries()) {
+  for (let index = 0; index < graph.nodes.length; index += 1) {
+    const node = graph.nodes[index]!;
     if (node.id !== index) fail(graph, node, `has id ${node.id} at position ${index}`);
     for (const input of node.inputs) {
       if (!(input >= 0 && input < index)) fail(graph, node, 'reads a value that is not defined above it');
       const source = graph.nodes[input]!;
-      if (source.op === 'state' && written.has(String(source.attrs.name)) && !writesOf(node).includes(String(source.attrs.name))) {
+      if (
+        written.size > 0 &&
+        source.op === 'state' &&
+        written.has(String(source.attrs.name)) &&
+        !writesOf(node).includes(String(source.attrs.name))
+      ) {
         fail(graph, node, `reads state ${String(source.attrs.name)} after it was written`);
       }
     }

@@ -29,8 +29,9 @@ export const opRules: OpRules = {
       );
       bug(`takes (${wanted.join(', ')}), not (${types.map(formatType).join(', ')})`);
     }
-    for (const name of Object.keys(node.attrs)) if (!(name in op.attrs)) bug(`has no attribute ${name}`);
-    for (const [name, spec] of Object.entries(op.attrs)) {
+    for (const name in node.attrs) if (!(name in op.attrs)) bug(`has no attribute ${name}`);
+    for (const name in op.attrs) {
+      const spec = op.attrs[name]!;
       const value = node.attrs[name];
       if (value === undefined ? spec.optional !== true : !isOfKind(value, spec.kind)) {
         bug(value === undefined ? `lacks attribute ${name}` : `attribute ${name} is not of kind ${spec.kind}`);

@@ -48,7 +48,9 @@ function readersByRoot(graph: Graph): ReadonlyMap<ValueId, readonly Node[]> {
   const byRoot = new Map<ValueId, Node[]>();
   for (const [value, readers] of readersOf(graph)) {
     const root = storageRoot(graph, value);
-    byRoot.set(root, [...(byRoot.get(root) ?? []), ...readers.filter((reader) => reader.op !== 'reshape')]);
+    const all = byRoot.get(root) ?? [];
+    byRoot.set(root, all);
+    for (const reader of readers) if (reader.op !== 'reshape') all.push(reader);
   }
   return byRoot;
 }
@@ -66,7 +68,9 @@ function peaks(fn: PlanFunction): Map<MemoryClass, number> {
       const size = byteLength(fn.graph.nodes[value]!.type);
       live.set(of, (live.get(of) ?? 0) + size);
       const end = last.get(value)!;
-      dying.set(end, [...(dying.get(end) ?? []), { of, size }]);
+      const others = dying.get(end);
+      if (others === undefined) dying.set(end, [{ of, size }]);
+      else others.push({ of, size });
     }
     for (const [of, size] of live) peak.set(of, Math.max(peak.get(of) ?? 0, size));
     for (const { of, size } of dying.get(group.index) ?? []) live.set(of, live.get(of)! - size);

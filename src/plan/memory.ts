@@ -15,34 +15,87 @@ function alignUp(size: number, alignment: number): number {
   return Math.ceil(Math.max(size, 1) / alignment) * alignment;
 }
 
-/** Free ranges by offset; allocation takes the smallest that fits, and only grows the arena when none does. */
+/** The first position in ascending numbers whose number is not below `value`. */
+function lowerBound(numbers: readonly number[], value: number): number {
+  let [low, high] = [0, numbers.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (numbers[middle]! < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Ranges that are free, found by either end and by size: a deep network has as many as layers. */
+class FreeRanges {
+  private readonly sizeAt = new Map<number, number>();
+  private readonly startOf = new Map<number, number>();
+  private readonly sizes: number[] = [];
+  private readonly offsetsOf = new Map<number, number[]>();
+
+  add({ offset, size }: FreeRange): void {
+    if (size <= 0) return;
+    this.sizeAt.set(offset, size);
+    this.startOf.set(offset + size, offset);
+    const offsets = this.offsetsOf.get(size);
+    if (offsets !== undefined) offsets.splice(lowerBound(offsets, offset), 0, offset);
+    else {
+      this.offsetsOf.set(size, [offset]);
+      this.sizes.splice(lowerBound(this.sizes, size), 0, size);
+    }
+  }
+
+  remove({ offset, size }: FreeRange): void {
+    this.sizeAt.delete(offset);
+    this.startOf.delete(offset + size);
+    const offsets = this.offsetsOf.get(size)!;
+    offsets.splice(lowerBound(offsets, offset), 1);
+    if (offsets.length > 0) return;
+    this.offsetsOf.delete(size);
+    this.sizes.splice(lowerBound(this.sizes, size), 1);
+  }
+
+  startingAt(offset: number): FreeRange | undefined {
+    const size = this.sizeAt.get(offset);
+    return size === undefined ? undefined : { offset, size };
+  }
+
+  endingAt(end: number): FreeRange | undefined {
+    const offset = this.startOf.get(end);
+    return offset === undefined ? undefined : { offset, size: end - offset };
+  }
+
+  /** The smallest range of at least that size; of several, the first. */
+  smallest(least: number): FreeRange | undefined {
+    const size = this.sizes[lowerBound(this.sizes, least)];
+    return size === undefined ? undefined : { offset: this.offsetsOf.get(size)![0]!, size };
+  }
+}
+
+/** Allocation takes the smallest free range that fits, and only grows the arena when none does. */
 class Arena {
   size = 0;
-  private free: FreeRange[] = [];
+  private readonly free = new FreeRanges();
 
   /** `boundary`: no allocation crosses a multiple of it. */
   constructor(private readonly boundary: number) {}
 
   allocate(size: number): number {
-    let best = -1;
-    for (const [index, range] of this.free.entries()) {
-      if (range.size >= size && (best < 0 || range.size < this.free[best]!.size)) best = index;
+    const best = this.free.smallest(size);
+    if (best !== undefined) {
+      this.free.remove(best);
+      this.free.add({ offset: best.offset + size, size: best.size - size });
+      return best.offset;
     }
-    if (best >= 0) {
-      const range = this.free[best]!;
-      const rest = { offset: range.offset + size, size: range.size - size };
-      this.free.splice(best, 1, ...(rest.size > 0 ? [rest] : []));
-      return range.offset;
-    }
-    const last = this.free.at(-1);
-    if (last !== undefined && last.offset + last.size === this.size && !this.crosses(last.offset, size)) {
-      this.free.pop();
+    const last = this.free.endingAt(this.size);
+    if (last !== undefined && !this.crosses(last.offset, size)) {
+      this.free.remove(last);
       this.size = last.offset + size;
       return last.offset;
     }
     if (this.crosses(this.size, size)) {
       const next = alignUp(this.size, this.boundary);
-      this.free.push({ offset: this.size, size: next - this.size });
+      this.free.add({ offset: this.size, size: next - this.size });
       this.size = next;
     }
     this.size += size;
@@ -54,16 +107,14 @@ class Arena {
     return size <= this.boundary && Math.floor(offset / this.boundary) !== Math.floor((offset + size - 1) / this.boundary);
   }
 
-  release(range: FreeRange): void {
-    const at = this.free.findIndex((other) => other.offset > range.offset);
-    const index = at < 0 ? this.free.length : at;
-    const before = this.free[index - 1];
-    const after = this.free[index];
-    const joinsBefore = before !== undefined && before.offset + before.size === range.offset && range.offset % this.boundary !== 0;
-    const joinsAfter = after !== undefined && range.offset + range.size === after.offset && after.offset % this.boundary !== 0;
-    const offset = joinsBefore ? before.offset : range.offset;
-    const end = joinsAfter ? after.offset + after.size : range.offset + range.size;
-    this.free.splice(index - (joinsBefore ? 1 : 0), (joinsBefore ? 1 : 0) + (joinsAfter ? 1 : 0), { offset, size: end - offset });
+  release({ offset, size }: FreeRange): void {
+    const end = offset + size;
+    const before = offset % this.boundary === 0 ? undefined : this.free.endingAt(offset);
+    const after = end % this.boundary === 0 ? undefined : this.free.startingAt(end);
+    if (before !== undefined) this.free.remove(before);
+    if (after !== undefined) this.free.remove(after);
+    const from = before?.offset ?? offset;
+    this.free.add({ offset: from, size: (after === undefined ? end : end + after.size) - from });
   }
 }
 

@@ -111,17 +111,28 @@ export function layerNames(fn: PlanFunction): readonly string[] {
   return [...new Set(order)].filter((layer) => layer !== '');
 }
 
+function byLayer<T>(items: readonly T[], layerOf: (item: T) => string): ReadonlyMap<string, readonly T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const group = groups.get(layerOf(item));
+    if (group === undefined) groups.set(layerOf(item), [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
 function layerReports(fn: PlanFunction, times: PlanTimes | undefined): readonly LayerReport[] {
   const { graph } = fn;
   const classes = storedClasses(fn);
-  const casts = castFacts(fn);
+  const nodesOf = byLayer(graph.nodes, (node) => node.layer);
+  const castsOf = byLayer(castFacts(fn), ({ node }) => node.layer);
   return layerNames(fn).flatMap((layer): LayerReport[] => {
-    const nodes = graph.nodes.filter((node) => node.layer === layer);
+    const nodes = nodesOf.get(layer)!;
     const main = mainNode(nodes);
     if (main === undefined) return [];
     const backward = nodes.filter((node) => phaseOf(node) === 'backward' && node.op !== 'cast');
     const ofParameter = (node: Node) => graph.nodes[node.gradOf!]!.op === 'state';
-    const own = casts.filter(({ node }) => node.layer === layer);
+    const own = castsOf.get(layer) ?? [];
     const saved = nodes.filter((node) => classes.get(node.id) === 'activations');
     return [
       {

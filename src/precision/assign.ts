@@ -63,8 +63,8 @@ export function assignPrecision(graph: Graph, spec: PrecisionSpec): Graph {
   const readersOf = (id: ValueId): readonly Node[] =>
     (consumers.get(id) ?? []).flatMap((node) => (node.op === 'reshape' && classOf(node, spec) === 'follow' ? readersOf(node.id) : [node]));
   const moved: ValueId[] = [];
-  /** By forward value and layer: the format in which that layer's forward op read the value. */
-  const readAs = new Map<string, DType>();
+  /** By layer and forward value: the format in which the layer's forward op read the value. */
+  const readAs = new Map<string, Map<ValueId, DType>>();
 
   for (const node of graph.nodes) {
     const op = opDefinition(node.op);
@@ -75,15 +75,17 @@ export function assignPrecision(graph: Graph, spec: PrecisionSpec): Graph {
       computeReason: spec.chosen?.reason,
       pin: findPin(node, spec.pins),
       operands: node.inputs.map((id) => builder.type(moved[id]!).dtype),
-      forward:
-        forward === undefined ? undefined : { own: builder.type(moved[forward]!).dtype, read: readAs.get(`${forward}:${node.layer}`) },
-      consumers: readersOf(node.id).map((n) => ({ op: n.op, precision: classOf(n, spec) })),
+      forward: forward === undefined ? undefined : { own: builder.type(moved[forward]!).dtype, read: readAs.get(node.layer)?.get(forward) },
+      consumers: op.precision === 'source' ? readersOf(node.id).map((n) => ({ op: n.op, precision: classOf(n, spec) })) : [],
     };
     const decision = decide(node, op, situation);
     const castReason = op.precision === 'fixed' ? `full: ${node.op}` : (decision.readWhy ?? node.op);
     const inputs = node.inputs.map((id, index) => casts.read(moved[id]!, decision.operands[index]!, node, castReason));
-    if (forward === undefined)
-      for (const [index, id] of node.inputs.entries()) readAs.set(`${id}:${node.layer}`, decision.operands[index]!);
+    if (forward === undefined) {
+      const formats = readAs.get(node.layer) ?? new Map<ValueId, DType>();
+      readAs.set(node.layer, formats);
+      for (const [index, id] of node.inputs.entries()) formats.set(id, decision.operands[index]!);
+    }
     moved[node.id] = builder.add({
       ...node,
       inputs,

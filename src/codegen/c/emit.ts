@@ -2,13 +2,12 @@ import { printNodeWith, printSignature, valueNames } from '../../ir/print.js';
 import { elementCount, isFloat, type Node } from '../../ir/types.js';
 import type { Group, Plan, PlanFunction } from '../../plan/plan.js';
 import type { KernelMethod } from '../../plan/work.js';
+import { KernelMaker } from './alike.js';
 import { BufferTable, callFunction } from './buffers.js';
-import { emitContraction } from './contraction.js';
-import { C_TYPE, KERNEL_NAME, type Kernel, KernelContext, rootOf, type StepContext } from './kernel.js';
+import { C_TYPE, KERNEL_NAME, type Kernel, rootOf, type StepContext } from './kernel.js';
 import { type FunctionLayout, layoutFunction, layoutStates, type StateLayout } from './layout.js';
 import { EXPORTS, prelude } from './prelude.js';
 import { emitSeries } from './series.js';
-import { emitStages } from './stage-launch.js';
 import type { Target } from './target.js';
 import { indent } from './text.js';
 import { FreeSpace, type ScratchNeed } from './workspace.js';
@@ -35,16 +34,25 @@ export interface CSource {
 /** Parts of the file that can be compiled side by side, each with `-DAMPC_PART=n`; without the macro, the file is whole. */
 export const PARTS = 4;
 
-/** Names kernels, lets groups with equal code share it, and deals the code out to the parts of the file. */
+/** Makes and names kernels, lets groups with equal code share it, and deals the code out to the parts of the file. */
 class Kernels {
   readonly sections: string[] = [];
   readonly declarations: string[] = [];
+  readonly buffers = new BufferTable();
+  readonly maker = new KernelMaker();
   private readonly names = new Map<string, string>();
+  private readonly launchOf = new Map<Kernel, string>();
   private readonly used = new Set<string>();
   private readonly filled = new Array<number>(PARTS).fill(0);
 
   /** The function that runs the group's kernels; adds it to the file when it is new. */
-  add(fn: PlanFunction, group: Group, kernel: Kernel, comment: string): string {
+  add(fn: PlanFunction, group: Group, kernel: Kernel, names: readonly string[]): string {
+    const launch = this.launchOf.get(kernel) ?? this.define(fn, group, kernel, names);
+    this.launchOf.set(kernel, launch);
+    return launch;
+  }
+
+  private define(fn: PlanFunction, group: Group, kernel: Kernel, names: readonly string[]): string {
     const key = `${kernel.code}\0${kernel.launch}`;
     const known = this.names.get(key);
     if (known !== undefined) return known;
@@ -59,7 +67,7 @@ class Kernels {
     this.declarations.push(`${signature};`);
     this.sections.push(
       [
-        comment,
+        planComment(fn, group, names),
         `#if IN_PART(${part})`,
         kernel.code.replaceAll(KERNEL_NAME, name),
         `${signature} {`,
@@ -84,12 +92,13 @@ function planComment(fn: PlanFunction, group: Group, names: readonly string[]): 
 }
 
 /** Rows of the table of what a trace looks at: the floats that a group stored. */
-function tracedValues(context: KernelContext, buffers: BufferTable): string[] {
-  return context.group.stores
-    .filter((id) => isFloat(context.type(id).dtype))
+function tracedValues({ fn, layout }: StepContext, { stores }: Group, buffers: BufferTable): string[] {
+  return stores
+    .filter((id) => isFloat(fn.graph.nodes[id]!.type.dtype))
     .map((id) => {
-      const { dtype, shape } = context.type(id);
-      return `  {trace_${dtype}, ${buffers.single(context.place(id), 'traced')}, ${id}, ${elementCount(shape)}},`;
+      const { dtype, shape } = fn.graph.nodes[id]!.type;
+      const place = layout.places.get(rootOf(fn, id))!;
+      return `  {trace_${dtype}, ${buffers.single(place, 'traced')}, ${id}, ${elementCount(shape)}},`;
     });
 }
 
@@ -124,8 +133,9 @@ function constantTable(type: string, name: string, rows: readonly string[]): { r
   return { text: [`static const ${type} ${name}[] = {`, ...rows, '};', ''].join('\n'), argument: name };
 }
 
-function emitFunction(step: StepContext, kernels: Kernels, buffers: BufferTable, planned: number): EmittedFunction {
+function emitFunction(step: StepContext, kernels: Kernels, planned: number): EmittedFunction {
   const { fn } = step;
+  const { buffers, maker } = kernels;
   const names = valueNames(fn.graph);
   const rows: string[] = [];
   const traced: string[] = [];
@@ -134,22 +144,21 @@ function emitFunction(step: StepContext, kernels: Kernels, buffers: BufferTable,
   const methods: (KernelMethod | undefined)[] = [];
   let arena = planned;
   for (const group of fn.groups) {
-    const context = new KernelContext(step, group);
-    const kernel = group.kind === 'contraction' ? emitContraction(context) : emitStages(context);
+    const { kernel, table, workspaceBytes, scratchBytes } = maker.make(step, group);
     methods.push(kernel.method);
-    const work = space.place(group.index, context.workspaceBytes);
-    arena = Math.max(arena, work + context.workspaceBytes);
+    const work = space.place(group.index, workspaceBytes);
+    arena = Math.max(arena, work + workspaceBytes);
     const idle = kernel.launch === '';
-    const need = idle ? 0 : context.scratchBytes;
-    const launch = idle ? 'NULL' : kernels.add(fn, group, kernel, planComment(fn, group, names));
-    const pointers = idle ? 0 : buffers.add(context.table, work, `${fn.name}: ${group.name}`);
+    const need = idle ? 0 : scratchBytes;
+    const launch = idle ? 'NULL' : kernels.add(fn, group, kernel, names);
+    const pointers = idle ? 0 : buffers.add(table, work, `${fn.name}: ${group.name}`);
     let borrowed = 0;
     if (need > 0) {
-      const { offset, end } = space.largest(group.index, { offset: work, end: work + context.workspaceBytes });
+      const { offset, end } = space.largest(group.index, { offset: work, end: work + workspaceBytes });
       borrowed = offset;
       scratch.push({ need, free: end - offset });
     }
-    const looks = tracedValues(context, buffers);
+    const looks = tracedValues(step, group, buffers);
     traced.push(...looks);
     rows.push(`  {${[launch, pointers, looks.length, need, borrowed].join(', ')}}, /* ${group.name} */`);
   }
@@ -185,7 +194,6 @@ function header(plan: Plan, target: Target, sizes: CSource['memory']): string {
 export function emitC(plan: Plan, target: Target): CSource {
   const states = layoutStates(plan);
   const kernels = new Kernels();
-  const buffers = new BufferTable();
   const layouts: FunctionLayout[] = [];
   const texts: string[] = [];
   const methods: EmittedFunction['methods'][] = [];
@@ -194,7 +202,7 @@ export function emitC(plan: Plan, target: Target): CSource {
   let arena = planned;
   for (const fn of plan.functions) {
     const layout = layoutFunction(fn, states);
-    const emitted = emitFunction({ fn, layout, states, target }, kernels, buffers, planned);
+    const emitted = emitFunction({ fn, layout, states, target }, kernels, planned);
     layouts.push(layout);
     texts.push(emitted.text);
     methods.push(emitted.methods);
@@ -205,12 +213,12 @@ export function emitC(plan: Plan, target: Target): CSource {
   const groups = Math.max(1, ...plan.functions.map((fn) => fn.groups.length));
   const text = [
     header(plan, target, memory),
-    prelude(target, { ...memory, groups, places: buffers.length }),
+    prelude(target, { ...memory, groups, places: kernels.buffers.length }),
     ...kernels.declarations,
     '',
     ...kernels.sections,
     '#if IN_PART(0)',
-    buffers.emit(),
+    kernels.buffers.emit(),
     ...texts,
     callFunction(layouts),
     EXPORTS,
