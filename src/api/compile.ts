@@ -18,7 +18,8 @@ import {
   withChoice,
   withStoredFormats,
 } from './formats.js';
-import { pickSettings, type Settings } from './settings.js';
+import { refuseUnlessFits, type Use, usesHostMemory } from './memory-fit.js';
+import { mergeSettings, pickSettings, type Settings } from './settings.js';
 import { readSource } from './source.js';
 
 export type BackendChoice = BackendName | 'auto';
@@ -112,8 +113,25 @@ export async function compile(input: string | Source, options: CompileOptions = 
   return planFor(source, await describeBackend(options.backend ?? 'auto'), options);
 }
 
-/** As `compile`, for a backend that can run here. Throws UserError when it cannot, with the reason. */
-export async function compileToRun(source: Source, options: CompileOptions): Promise<Runnable> {
+/**
+ * As `compile`, for a backend that can run here. Throws UserError when it cannot, with the reason, and when the machine's memory does not hold
+ * what the plan takes in training, or in evaluation alone.
+ */
+export async function compileToRun(source: Source, options: CompileOptions, use: Use = 'training'): Promise<Runnable> {
   const selected = await selectBackend(options.backend ?? 'auto');
-  return { ...(await planFor(source, selected, options)), ...selected };
+  const compiled = await planFor(source, selected, options);
+  const { plan, formats } = compiled;
+  const withBatch = async (batch: number) => {
+    // Formats stay: others would be another model, and policy `fastest` would time kernels.
+    const smaller = {
+      ...options,
+      ...mergeSettings(pickSettings(options), { batch }),
+      formats,
+      calibration: undefined,
+      strictRanges: undefined,
+    };
+    return (await planFor(source, selected, smaller)).plan;
+  };
+  if (usesHostMemory(selected.info)) await refuseUnlessFits({ plan, use, withBatch });
+  return { ...compiled, ...selected };
 }

@@ -40,7 +40,11 @@ async function openModel(target: string, options: ModelOptions): Promise<Model> 
     const { source, choices } = await readRun(target);
     const { costs, threads, onNotice } = options;
     const backend = options.backend === undefined || options.backend === 'auto' ? choices.backend : options.backend;
-    const runnable = await compileToRun(source, { ...choices.settings, formats: choices.formats, costs, threads, onNotice, backend });
+    const runnable = await compileToRun(
+      source,
+      { ...choices.settings, formats: choices.formats, costs, threads, onNotice, backend },
+      'evaluation',
+    );
     return { runnable, weights: options.weights ?? join(target, RUN_FILES.last) };
   }
   if (options.weights === undefined) {
@@ -52,7 +56,7 @@ async function openModel(target: string, options: ModelOptions): Promise<Model> 
       'give the folder that ampc train named, or a .amp file with --weights W.safetensors',
     );
   }
-  return { runnable: await compileToRun(await readSource(target), options), weights: options.weights };
+  return { runnable: await compileToRun(await readSource(target), options, 'evaluation'), weights: options.weights };
 }
 
 async function withModel<T>(

@@ -78,11 +78,11 @@ ${body}
       /killed/,
       /memory/,
     ],
-    ['crashes', 'kill -SEGV $$', 'AMP6028', /crashed: ended by SIGSEGV/, /AMPC_CC/],
+    ['crashes', 'kill -SEGV $$', 'AMP6055', /crashed: ended by SIGSEGV/, /AMPC_CC/],
     [
       'has an error of its own',
       'echo "x.c:1: internal compiler error: in foo" >&2; exit 4',
-      'AMP6028',
+      'AMP6055',
       /internal compiler error/,
       /AMPC_CC/,
     ],

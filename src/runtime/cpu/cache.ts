@@ -150,7 +150,7 @@ async function openKernels({ onNotice }: BuildOptions): Promise<string> {
 /**
  * Compiles C to a shared library, or takes it from the cache: its key is a hash of the source, the compiler's version and the flags, and it is loaded
  * only while its bytes are those that were built. Processes that build the same plan at once all succeed.
- * Throws UserError: AMP6023 and AMP6024 as `openCache`, AMP6025 with the path of the kept source when the compiler refuses it, AMP6026 to AMP6029
+ * Throws UserError: AMP6023 and AMP6024 as `openCache`, AMP6025 with the path of the kept source when the compiler refuses it, AMP6026 to AMP6029 and AMP6055
  * when something else ended it, AMP6050 and AMP6051 when what it wrote cannot be loaded.
  */
 export async function buildLibrary(

@@ -58,7 +58,7 @@ function killed({ version }: Compiler): UserError {
 }
 
 function crashed({ version }: Compiler, how: string): UserError {
-  return userError('AMP6028', `the C compiler crashed: ${how}`, `${version}; the fault is the compiler's`, OTHER_COMPILER);
+  return userError('AMP6055', `the C compiler crashed: ${how}`, `${version}; the fault is the compiler's`, OTHER_COMPILER);
 }
 
 function whenEnded({ kind }: Ending): string {
@@ -66,7 +66,7 @@ function whenEnded({ kind }: Ending): string {
 }
 
 /**
- * Why a compiler failed, told apart by what ended it: ampc's time limit (AMP6026), being killed (AMP6027), a crash (AMP6028), an error of the
+ * Why a compiler failed, told apart by what ended it: ampc's time limit (AMP6026), being killed (AMP6027), a crash (AMP6055), an error of the
  * system (AMP6029). Undefined when it refused the source. `folder` is where it writes.
  */
 export function compilerFailure(compiler: Compiler, result: RunResult, folder: string): UserError | undefined {

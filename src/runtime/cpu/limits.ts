@@ -139,7 +139,7 @@ async function measureWith(path: string, threads: number, seconds: number): Prom
 
 /**
  * Measures this processor with the instructions that a target allows, on one core and on `threads`, in about `seconds`. The arithmetic runs
- * on registers alone, the memory rates on half a gigabyte. Throws UserError when the compiler refuses, a plain Error when memory is short.
+ * on registers alone, the memory rates on half a gigabyte. Throws UserError when the compiler refuses, or memory is short.
  */
 export async function measureLimits(compiler: Compiler, target: Target, threads: number, seconds = 2): Promise<MachineLimits> {
   const sizes = { states: 8 * Math.max(64, threads), arena: MEMORY_BYTES, workspace: 0, groups: 1, places: 0 };

@@ -71,7 +71,7 @@ export const NATIVE_FUNCTIONS = [
   'ampc_times',
 ] as const;
 
-/** Loads a library that was built from a generated file and makes a context. Throws a plain Error when memory is short, a UserError when stacks are. */
+/** Loads a library that was built from a generated file and makes a context. Throws UserError when memory is short, or stacks are. */
 export function openLibrary(path: string, size: ContextSize): NativePlan {
   reserveStack();
   const library = loadLibrary(path);
@@ -83,7 +83,13 @@ export function openLibrary(path: string, size: ContextSize): NativePlan {
   const readValue = library.func('void ampc_read_value(void *ctx, int64_t offset, void *destination, int64_t bytes)');
   const readTimes = library.func('void ampc_times(void *ctx, void *seconds, int count)');
   const context = create(size.threads, size.scratch);
-  if (context === null) throw new Error('not enough memory for the states and the arena of the plan');
+  if (context === null)
+    throw userError(
+      'AMP6056',
+      'the system gives no memory for the states and the arena of the plan',
+      'other programs hold it, or a limit (ulimit, a container) is lower than what the plan takes',
+      '`ampc plan FILE` says what it takes: use a smaller batch, or end other programs',
+    );
   // Not in every library: that which measures the machine has no batches.
   let seriesAsync: AsyncSeries | undefined;
   const series = (): AsyncSeries => {
