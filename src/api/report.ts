@@ -1,6 +1,6 @@
 import { compileProgram } from '../compile.js';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
-import { positionAt } from '../diagnostics/diagnostic.js';
+import { LineIndex } from '../diagnostics/lines.js';
 import type { Program } from '../ir/program.js';
 import type { Loc } from '../ir/types.js';
 import type { CostTable } from '../plan/cost-table.js';
@@ -58,7 +58,7 @@ export function planInFp32({ recipe, ...graphs }: Program, plan: Plan): Plan {
 }
 
 function warning({ code, message, why, fix, span }: Diagnostic, text: string): PlanWarning {
-  return { code, message, why: why ?? null, fix: fix ?? null, place: span === undefined ? null : positionAt(text, span.start) };
+  return { code, message, why: why ?? null, fix: fix ?? null, place: span === undefined ? null : new LineIndex(text).position(span.start) };
 }
 
 function predicted({ stepMs, restMs, estimatedKernels }: PlanTimes, costs: CostTable, choice: FastestChoice | undefined): PredictedTime {

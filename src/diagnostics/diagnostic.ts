@@ -53,10 +53,3 @@ export class UserError extends Error {
 export function userError(code: string, message: string, why?: string, fix?: string): UserError {
   return new UserError([{ code, severity: 'error', message, why, fix }]);
 }
-
-/** One-based line and column of an offset. */
-export function positionAt(text: string, offset: number): { line: number; column: number } {
-  const before = text.slice(0, offset);
-  const line = before.split('\n').length;
-  return { line, column: offset - (before.lastIndexOf('\n') + 1) + 1 };
-}

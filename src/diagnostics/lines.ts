@@ -6,7 +6,7 @@ export interface Position {
   readonly column: number;
 }
 
-/** Finds lines of a text by binary search; built once per source, so that thousands of lookups stay cheap. */
+/** Finds lines of a text, which end with LF, CR LF or a CR alone, by binary search; built once per source, so that thousands of lookups stay cheap. */
 export class LineIndex {
   readonly text: string;
   private readonly starts: readonly number[];
@@ -14,7 +14,7 @@ export class LineIndex {
   constructor(text: string) {
     this.text = text;
     const starts = [0];
-    for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+    for (const { index, 0: lineBreak } of text.matchAll(/\r\n?|\n/g)) starts.push(index + lineBreak.length);
     this.starts = starts;
   }
 
@@ -47,7 +47,7 @@ export class LineIndex {
     const start = this.starts[line - 1];
     if (start === undefined) throw new Error(`no line ${line}`);
     const end = this.starts[line];
-    return this.text.slice(start, end === undefined ? this.text.length : end - 1).replace(/\r$/, '');
+    return this.text.slice(start, end ?? this.text.length).replace(/[\r\n]+$/, '');
   }
 
   /** First and last line of a span; a span that ends at a line break belongs to the line before it. */

@@ -1,3 +1,4 @@
+import { showCharacters } from './characters.js';
 import type { Diagnostic, Severity, Source, Span } from './diagnostic.js';
 import { LineIndex } from './lines.js';
 
@@ -31,10 +32,9 @@ const COLUMNS_BEFORE = 60;
 const WIDE =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|[\u{1f300}-\u{1faff}]|[\u{20000}-\u{3fffd}]/u;
 
-/** A source line as a terminal may safely show it: tabs as two spaces, other control characters replaced. */
+/** A source line as a terminal may safely show it: tabs as two spaces, what else cannot be seen by its code point. */
 function displayText(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this removes.
-  return text.replaceAll('\t', '  ').replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd');
+  return showCharacters(text.replaceAll('\t', '  '), (codePoint) => `<${codePoint}>`);
 }
 
 function displayWidth(text: string): number {
@@ -59,7 +59,11 @@ interface Excerpt {
 /** The part of a line that is shown: all of it, or what is around the first mark of a very long one. */
 function excerpt(line: string, marks: readonly Mark[]): Excerpt {
   const start = line.length <= MAX_COLUMNS ? 0 : Math.max(0, (marks[0]?.from ?? 0) - COLUMNS_BEFORE);
-  return { text: line.slice(start, start + MAX_COLUMNS), start };
+  // Half of a character at an end of the excerpt would be shown as something that is not in the text.
+  const text = line
+    .slice(start, start + MAX_COLUMNS)
+    .replace(/^[\udc00-\udfff]|[\ud800-\udbff]$/g, (half) => (line.length > MAX_COLUMNS ? ' ' : half));
+  return { text, start };
 }
 
 function underline(mark: Mark, { text, start }: Excerpt): string | undefined {

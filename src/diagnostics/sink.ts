@@ -16,12 +16,17 @@ export class DiagnosticSink {
     return this.list;
   }
 
+  /** Whether nothing more is kept, so that nothing more need be found out for it. */
+  get isFull(): boolean {
+    return this.list.length >= MAX_DIAGNOSTICS;
+  }
+
   get hasErrors(): boolean {
     return this.list.some((d) => d.severity === 'error');
   }
 
   add(found: Diagnostic): void {
-    if (this.list.length >= MAX_DIAGNOSTICS) return;
+    if (this.isFull) return;
     const nowhere = found.span !== undefined && found.span.start < 0;
     const diagnostic = nowhere ? { ...found, span: undefined, related: undefined } : found;
     const key = `${diagnostic.code}:${diagnostic.span?.start}:${diagnostic.span?.end}${diagnostic.span ? '' : diagnostic.message}`;

@@ -88,6 +88,7 @@ class ModelLowering implements GraphExpressions {
   private readonly expanding: string[] = [];
   /** Whether a misspelt layer was taken for another one. */
   guessed = false;
+  private readonly guesses = new Map<string, string | undefined>();
   private readonly layers: LayerContexts;
 
   constructor(context: ModelContext) {
@@ -250,10 +251,14 @@ class ModelLowering implements GraphExpressions {
     return layer === undefined ? this.unusable(stage, scope) : this.apply(input, name, layer, stage, scope, path);
   }
 
-  /** Goes on with the nearest layer or block, to find other mistakes; those that only the guess makes are none. */
+  /**
+   * For a layer that does not exist, which `checkNames` reports: goes on with the nearest one, to find other mistakes. Those that only the guess
+   * makes are none.
+   */
   private guess(input: Value, stage: CallStage, scope: Scope, path: string): Value {
-    reportUnknownLayer(stage.callee, calleeNames(this.context.blocks, this.expanding), this.context.sink);
-    const name = closest(stage.callee.text, calleeNames(this.context.blocks, this.expanding));
+    const key = `${stage.callee.text} ${this.expanding.join(' ')}`;
+    if (!this.guesses.has(key)) this.guesses.set(key, closest(stage.callee.text, calleeNames(this.context.blocks, this.expanding)));
+    const name = this.guesses.get(key);
     if (name === undefined) return this.unusable(stage, scope);
     this.guessed = true;
     return this.context.sink.attempt(() => this.callNamed(name, input, stage, scope, path)) ?? UNKNOWN;
@@ -340,7 +345,7 @@ export function calleeNames(blocks: ReadonlyMap<string, BlockSection>, within: r
 }
 
 export function reportUnknownLayer(callee: Name, names: readonly string[], sink: DiagnosticSink): void {
-  if (callee.text === '') return;
+  if (callee.text === '' || sink.isFull) return;
   sink.error('AMP2001', callee.span, `unknown layer \`${callee.text}\``, {
     why: 'a stage of a pipeline is a layer of the language or a `block` of the file',
     fix: suggestion(callee.text, names, 'layers'),

@@ -84,18 +84,24 @@ function fits(first: Command, rest: readonly Command[], width: number): boolean 
 
 interface Line {
   code: string;
+  /** Whether `code` is nothing but spaces: asked for every word, and the code of a line may be long. */
+  blank: boolean;
   comment: string;
+}
+
+function startLine(columns: number): Line {
+  return { code: ' '.repeat(columns), blank: true, comment: '' };
 }
 
 /** Lays `doc` out in `width` columns. Comments at the ends of consecutive lines are aligned and do not count against the width. */
 export function printDoc(doc: Doc, width: number): string {
   const lines: Line[] = [];
-  let current: Line = { code: '', comment: '' };
+  let current = startLine(0);
   let mustBreak = false;
-  const empty = () => current.code.trim() === '' && current.comment === '';
+  const empty = () => isBlank(current);
   const newline = (columns: number) => {
     lines.push(current);
-    current = { code: ' '.repeat(columns), comment: '' };
+    current = startLine(columns);
     mustBreak = false;
   };
   const stack: Command[] = [{ indent: 0, flat: false, doc }];
@@ -104,7 +110,10 @@ export function printDoc(doc: Doc, width: number): string {
     if (typeof item === 'string') {
       if (item === '') continue;
       if (mustBreak) newline(columns);
-      current.code += mustBreakFree(item, current.code);
+      // No space at the start of a line that a comment has forced.
+      const text = current.blank ? item.trimStart() : item;
+      current.code += text;
+      if (text !== '') current.blank = false;
     } else if (isList(item)) {
       for (let i = item.length - 1; i >= 0; i--) stack.push({ ...command, doc: item[i]! });
     } else if (item.kind === 'group') {
@@ -126,7 +135,7 @@ export function printDoc(doc: Doc, width: number): string {
       mustBreak = true;
     } else {
       if (mustBreak || !empty()) newline(columns);
-      current = { code: ' '.repeat(columns) + item.text, comment: '' };
+      current = { code: ' '.repeat(columns) + item.text, blank: false, comment: '' };
       mustBreak = true;
     }
   }
@@ -134,13 +143,8 @@ export function printDoc(doc: Doc, width: number): string {
   return `${alignComments(lines).join('\n').trim()}\n`;
 }
 
-/** No space at the start of a line that a comment has forced. */
-function mustBreakFree(text: string, before: string): string {
-  return before.trim() === '' ? text.trimStart() : text;
-}
-
 function isBlank(item: Line): boolean {
-  return item.code.trim() === '' && item.comment === '';
+  return item.blank && item.comment === '';
 }
 
 function alignComments(lines: readonly Line[]): string[] {

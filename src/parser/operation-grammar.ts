@@ -12,7 +12,7 @@ export const NO_EXPR: ast.Expr = { kind: 'name', name: NO_NAME, span: EMPTY_SPAN
 
 /** Problems that the grammar accepts so that it can name them better than "expected something else". */
 export interface Misuse {
-  readonly kind: 'equal-argument' | 'lost-value' | 'positional-after-named';
+  readonly kind: 'equal-argument' | 'lost-value' | 'positional-after-named' | 'nested-nots';
   readonly span: Span;
 }
 
@@ -62,7 +62,11 @@ export abstract class OperationParser extends EmbeddedActionsParser {
           operands.push(operand);
         });
       });
-      return this.ACTION(() => buildBinary(operands, operators));
+      return this.ACTION(() => {
+        const tree = buildBinary(operands, operators);
+        if (tree === undefined) this.misuses.push({ kind: 'nested-nots', span: operands[0]!.value.span });
+        return tree ?? NO_EXPR;
+      });
     },
     { recoveryValueFunc: () => NO_EXPR },
   );

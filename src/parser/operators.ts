@@ -27,13 +27,22 @@ export interface Operand {
   readonly not: number | undefined;
 }
 
-/** Builds the tree of `operand op operand op operand`, which the grammar reads flat. */
-export function buildBinary(operands: readonly Operand[], operators: readonly BinaryOperator[]): Expr {
+/** Deepest tree that `1 == not 1 == not …` may become; whoever walks a tree recurses once a level. */
+const MAX_NESTED_NOTS = 100;
+
+/**
+ * Builds the tree of `operand op operand op operand`, which the grammar reads flat. Undefined where `not` nests too deeply; any other chain
+ * leans to the left, however long.
+ */
+export function buildBinary(operands: readonly Operand[], operators: readonly BinaryOperator[]): Expr | undefined {
   let next = 0;
+  let nots = 0;
   const operandAt = (): Expr => {
     const { value, not } = operands[next++]!;
-    if (not === undefined) return value;
+    if (not === undefined || nots > MAX_NESTED_NOTS) return value;
+    nots++;
     const operand = climb(value, NOT_PRECEDENCE);
+    if (nots <= MAX_NESTED_NOTS) nots--;
     return { kind: 'unary', operator: 'not', operand, span: { start: not, end: operand.span.end } };
   };
   const climb = (start: Expr, above: number): Expr => {
@@ -45,7 +54,8 @@ export function buildBinary(operands: readonly Operand[], operators: readonly Bi
       left = { kind: 'binary', operator, left, right, span: { start: left.span.start, end: right.span.end } };
     }
   };
-  return climb(operandAt(), 0);
+  const tree = climb(operandAt(), 0);
+  return nots > MAX_NESTED_NOTS ? undefined : tree;
 }
 
 /** `a + b - c` from left to right: long sums are deep trees, which must not be walked by recursion. */

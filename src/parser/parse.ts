@@ -1,4 +1,5 @@
 import type { ILexingResult, IToken } from 'chevrotain';
+import { isVisible, showCharacters } from '../diagnostics/characters.js';
 import { type Diagnostic, type Source, type Span, UserError } from '../diagnostics/diagnostic.js';
 import { LineIndex } from '../diagnostics/lines.js';
 import { sortDiagnostics } from '../diagnostics/render.js';
@@ -42,6 +43,12 @@ const MISUSES: Readonly<Record<Misuse['kind'], Omit<Diagnostic, 'span' | 'severi
     message: 'this value goes nowhere',
     why: 'a body has one result, its last line',
     fix: 'join the next line to it with `|>`, or give it a name with `let`',
+  },
+  'nested-nots': {
+    code: 'AMP1008',
+    message: '`not` is nested more than 100 deep',
+    why: '`not` takes the whole comparison behind it, so each one lies within the one before',
+    fix: 'put the comparisons in parentheses, or name parts of them with `let`',
   },
   'positional-after-named': {
     code: 'AMP1012',
@@ -105,7 +112,7 @@ function checkTokens(text: string, lexed: ILexingResult, sink: DiagnosticSink): 
   for (const { offset, length } of lexed.errors) {
     const span = { start: offset, end: offset + length };
     const character = String.fromCodePoint(text.codePointAt(offset)!);
-    sink.error('AMP1001', span, `unexpected character \`${character}\``, characterHelp(character));
+    sink.error('AMP1001', span, `unexpected character ${shownCharacter(character)}`, characterHelp(character));
   }
   return lexed.tokens.flatMap((token) => {
     if (tokenMatcher(token, t.BadNumber)) {
@@ -122,6 +129,11 @@ function checkTokens(text: string, lexed: ILexingResult, sink: DiagnosticSink): 
     }
     return [token];
   });
+}
+
+/** `$`, or U+200B for what cannot be seen. */
+function shownCharacter(character: string): string {
+  return isVisible(character) ? `\`${character}\`` : showCharacters(character);
 }
 
 function characterHelp(character: string): Pick<Diagnostic, 'why' | 'fix'> {

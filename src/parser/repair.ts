@@ -53,9 +53,11 @@ class Indents {
   }
 }
 
-function startsLine(text: string, token: IToken): boolean {
-  const lineStart = text.lastIndexOf('\n', token.startOffset - 1) + 1;
-  return text.slice(lineStart, token.startOffset).trim() === '';
+/** Whether nothing but blanks stands before a token on its line. */
+export function startsLine(text: string, token: IToken): boolean {
+  let before = token.startOffset - 1;
+  while (before >= 0 && t.isBlankCharacter(text[before]!)) before--;
+  return before < 0 || text[before] === '\n' || text[before] === '\r';
 }
 
 interface Open {

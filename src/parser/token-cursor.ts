@@ -1,6 +1,7 @@
 import type { IToken } from 'chevrotain';
 import { LineIndex } from '../diagnostics/lines.js';
 import { blank, comment, type Doc } from './doc.js';
+import { startsLine } from './repair.js';
 import { tokenEnd } from './tokens.js';
 
 interface Comments {
@@ -91,10 +92,7 @@ export class TokenCursor {
   }
 
   private isFirst(token: IToken): boolean {
-    const { text } = this.lines;
-    let before = token.startOffset - 1;
-    while (before >= 0 && (text[before] === ' ' || text[before] === '\t')) before--;
-    return before < 0 || text[before] === '\n' || text[before] === '\r';
+    return startsLine(this.lines.text, token);
   }
 
   private blankBefore(token: IToken): boolean {

@@ -82,6 +82,11 @@ export const RightParen = symbol(')');
 export const LeftBracket = symbol('[');
 export const RightBracket = symbol(']');
 
+/** White space within a line. */
+export function isBlankCharacter(character: string): boolean {
+  return character === ' ' || character === '\t' || character === '\ufeff';
+}
+
 const WhiteSpace = createToken({ name: 'WhiteSpace', pattern: /[ \t\r\n\ufeff]+/, group: Lexer.SKIPPED, line_breaks: true });
 const Comment = createToken({ name: 'Comment', pattern: /#[^\n\r]*/, group: 'comments' });
 /** Comments of other languages, reported once instead of once per character. */

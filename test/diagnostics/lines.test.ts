@@ -1,14 +1,23 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { positionAt } from '../../src/diagnostics/diagnostic.js';
 import { LineIndex } from '../../src/diagnostics/lines.js';
 
+/** By walking through the text. */
+function walk(text: string, offset: number): { line: number; column: number } {
+  let [line, start] = [1, 0];
+  for (let at = 0; at < offset; at++) {
+    const ends = text[at] === '\n' || (text[at] === '\r' && text[at + 1] !== '\n');
+    if (ends) [line, start] = [line + 1, at + 1];
+  }
+  return { line, column: offset - start + 1 };
+}
+
 describe('LineIndex', () => {
-  it('agrees with counting line breaks', () => {
+  it('agrees with counting line breaks of every kind', () => {
     fc.assert(
-      fc.property(fc.string({ unit: fc.constantFrom('a', '\n', 'b') }), fc.nat(60), (text, offset) => {
+      fc.property(fc.string({ unit: fc.constantFrom('a', '\n', '\r', '\r\n', 'b') }), fc.nat(60), (text, offset) => {
         const at = Math.min(offset, text.length);
-        assert.deepEqual(new LineIndex(text).position(at), positionAt(text, at));
+        assert.deepEqual(new LineIndex(text).position(at), walk(text, at));
       }),
     );
   });

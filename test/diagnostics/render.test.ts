@@ -68,6 +68,18 @@ describe('renderDiagnostic', () => {
     assert.doesNotMatch(rendered.replaceAll('\n', ''), /\p{Cc}/u);
   });
 
+  it('shows what cannot be seen by its code point', () => {
+    const text = 'let a\u200b = 1 # \u202eb\u00a0c';
+    assert.deepEqual(frame(text, at(5, 6, { message: 'in \u2028 and \0' })), [
+      'error[AMP2001]: in <U+2028> and <U+0000>',
+      ' --> a.amp:1:6',
+      '  |',
+      '1 | let a<U+200B> = 1 # <U+202E>b<U+00A0>c',
+      '  |      ^^^^^^^^',
+    ]);
+    assert.match(frame(`${'x'.repeat(200)}😀`, at(0, 1))[3], /^1 \| x+$/);
+  });
+
   it('handles line breaks of Windows', () => {
     assert.deepEqual(frame('a\r\nbb\r\n', at(3, 5)).slice(1), [' --> a.amp:2:1', '  |', '2 | bb', '  | ^^']);
   });
