@@ -31,10 +31,14 @@ export const CODES = {
     meaning: 'Blocks are expanded where they are called, so none may call itself, directly or through others.',
   },
   AMP2010: { title: 'argument out of range', meaning: 'The argument has bounds, listed with the layer.' },
-  AMP2011: { title: 'arithmetic error', meaning: 'The expression has no finite value.' },
+  AMP2011: { title: 'arithmetic error', meaning: 'The expression has no finite value, or one that double precision takes for 0.' },
   AMP2012: { title: 'call outside a pipeline', meaning: 'Layers and blocks are applied with `|>`.' },
   AMP2013: { title: 'unknown property', meaning: 'Values of the graph have `height`, `width` and `channels`.' },
   AMP2014: { title: 'unused value', meaning: 'A `let` is never read. Its layers are left out of the model.' },
+  AMP2015: {
+    title: 'argument that f32 cannot hold',
+    meaning: 'Numbers are used as f32: in it this one is infinite, 0, or a bound that is excluded.',
+  },
   AMP3001: { title: 'shape mismatch', meaning: 'The layer cannot be applied to values of these shapes.' },
   AMP3002: { title: 'window larger than its input', meaning: 'A kernel must fit inside its padded input.' },
   AMP3003: { title: 'output shape is not the declared one', meaning: 'The last layer must result in the shape after `->`.' },
@@ -54,6 +58,10 @@ export const CODES = {
   AMP4009: { title: 'settings that contradict each other', meaning: 'Each value is fine alone, but not together.' },
   AMP4010: { title: 'bad override', meaning: '`--set key.path=value` names a setting of the file and gives it a value.' },
   AMP4011: { title: 'no model', meaning: 'A file needs exactly one `model`.' },
+  AMP4012: {
+    title: 'setting that f32 cannot hold',
+    meaning: 'Numbers, and the rates made of them, are used as f32: in it this one is infinite, 0, or a bound that is excluded.',
+  },
 } as const satisfies Readonly<Record<string, DiagnosticCode>>;
 
 export type FrontEndCode = keyof typeof CODES;

@@ -1,7 +1,8 @@
 import type { Span } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import type { ArgKind, ArgValue, LayerParam } from '../ops/layer.js';
-import { describeBounds, type SettingParam, withinBounds } from './setting.js';
+import { type Bounds, describeBounds, type SettingParam, withinBounds } from './setting.js';
+import { problemInF32 } from './single.js';
 import { describeKind, type Value } from './value.js';
 
 const EXPECTED: Readonly<Record<ArgKind, string>> = {
@@ -56,12 +57,33 @@ export function convertLayerArg(layer: string, param: LayerParam, value: Value, 
     return undefined;
   }
   const numbers = typeof converted === 'number' ? [converted] : Array.isArray(converted) ? (converted as readonly number[]) : [];
+  const label = `\`${param.name}\` of \`${layer}\``;
   const outside = numbers.find((n) => !withinBounds(n, param) || (param.kind !== 'number' && !Number.isSafeInteger(n)));
-  if (outside === undefined) return converted;
-  sink.error('AMP2010', span, `\`${param.name}\` of \`${layer}\` is ${outside}`, {
-    why: `it must be ${describeBounds(param) ?? 'a number that fits in 53 bits'}`,
-  });
-  return undefined;
+  if (outside !== undefined) {
+    sink.error('AMP2010', span, `${label} is ${outside}`, {
+      why: `it must be ${describeBounds(param) ?? 'a number that fits in 53 bits'}`,
+    });
+    return undefined;
+  }
+  return param.kind !== 'number' || fitsF32('AMP2015', label, numbers, param, span, sink) ? converted : undefined;
+}
+
+/** Reports a number that f32 does not hold as it should, of those that are within their bounds as they are written. */
+function fitsF32(
+  code: 'AMP2015' | 'AMP4012',
+  label: string,
+  numbers: readonly number[],
+  bounds: Bounds,
+  span: Span,
+  sink: DiagnosticSink,
+): boolean {
+  for (const value of numbers) {
+    const problem = problemInF32(value, bounds);
+    if (problem === undefined) continue;
+    sink.error(code, span, `${label} is ${value}`, problem);
+    return false;
+  }
+  return true;
 }
 
 /** Resolved value of a setting's parameter. */
@@ -106,9 +128,11 @@ export function convertSettingArg(
     });
     return undefined;
   }
-  const numbers = typeof converted === 'number' ? [converted] : param.kind === 'channels' ? (converted as readonly number[]) : [];
+  const numbers = [converted].flat(2).filter((part): part is number => typeof part === 'number');
   const outside = numbers.find((n) => !withinBounds(n, param));
-  if (outside === undefined) return converted;
-  sink.error('AMP4005', span, `${label} is ${outside}`, { why: `it must be ${describeBounds(param)}` });
-  return undefined;
+  if (outside !== undefined) {
+    sink.error('AMP4005', span, `${label} is ${outside}`, { why: `it must be ${describeBounds(param)}` });
+    return undefined;
+  }
+  return param.kind === 'int' || fitsF32('AMP4012', label, numbers, param, span, sink) ? converted : undefined;
 }

@@ -46,11 +46,19 @@ function number(value: number, expr: Expr, { sink }: Evaluation): Value {
   return UNKNOWN;
 }
 
+/** A number as it is written; one that is too small even for double precision would be 0. */
+function literal(expr: Extract<Expr, { kind: 'number' }>, context: Evaluation): Value {
+  const isZero = !/[1-9]/.test(expr.text.replace(/[eE].*$/, ''));
+  if (expr.value !== 0 || isZero) return number(expr.value, expr, context);
+  context.sink.error('AMP2011', expr.span, `\`${expr.text}\` is 0 even in double precision`, { fix: 'write 0, or a larger number' });
+  return UNKNOWN;
+}
+
 /** Value of an expression; reports what is wrong in it and then results in `unknown`. */
 export function evaluate(expr: Expr, scope: Scope, context: Evaluation): Value {
   switch (expr.kind) {
     case 'number':
-      return number(expr.value, expr, context);
+      return literal(expr, context);
     case 'boolean':
       return { kind: 'boolean', value: expr.value };
     case 'string':

@@ -5,6 +5,7 @@ import type { FloatType } from '../ir/types.js';
 import type { DatasetSection, KeepItem, PrecisionSection, SettingItem, TrainSection } from '../parser/ast.js';
 import type { SettingValue } from './convert.js';
 import type { Evaluation } from './evaluate.js';
+import { ratesInF32 } from './rates.js';
 import { type ResolvedSetting, type ResolvedSettings, readSettings } from './read-settings.js';
 import type { Scope } from './scope.js';
 import { DATASET_SETTINGS, DATASETS, DEFAULT_DATASET, KEEP_FORMATS, PRECISION_SETTINGS, TRAIN_SETTINGS } from './settings.js';
@@ -114,7 +115,7 @@ function lossScaling(setting: ResolvedSetting | undefined, { sink }: Evaluation)
 /** The `train` section, or its defaults: cross entropy, adam at 1e-3, 10 epochs of batches of 64. */
 export function readTrain(section: TrainSection | undefined, scope: Scope, context: Evaluation): TrainSpec {
   const settings = readSettings('train', TRAIN_SETTINGS, section?.items ?? [], scope, context);
-  return {
+  const train: TrainSpec = {
     loss: loss(required(settings, 'loss')),
     optimizer: optimizer(required(settings, 'optimizer'), context),
     schedule: schedule(required(settings, 'schedule'), context),
@@ -126,6 +127,12 @@ export function readTrain(section: TrainSection | undefined, scope: Scope, conte
     seed: numberSetting(settings, 'seed'),
     onLostLoss: required(settings, 'on_lost_loss').word === 'continue' ? 'continue' : 'stop',
   };
+  const made = ratesInF32(train);
+  if (made !== undefined) {
+    const { message, ...help } = made;
+    context.sink.error('AMP4012', settings.get('schedule')?.span ?? settings.get('optimizer')?.span, message, help);
+  }
+  return train;
 }
 
 function loss({ word, args }: ResolvedSetting): LossSpec {

@@ -18,6 +18,9 @@ export interface SettingParam {
   readonly doc: string;
 }
 
+/** Bounds on a number: inclusive and exclusive ones. */
+export type Bounds = Pick<SettingParam, 'min' | 'max' | 'above' | 'below'>;
+
 /** One of the words that a setting takes, with its own arguments. */
 export interface Choice {
   readonly name: string;
@@ -44,7 +47,7 @@ export function choice(name: string, doc: string, fallback: string | undefined, 
 }
 
 /** "at least 1", "above 0 and at most 1", or undefined where there are no bounds. */
-export function describeBounds(param: Pick<SettingParam, 'min' | 'max' | 'above' | 'below'>): string | undefined {
+export function describeBounds(param: Bounds): string | undefined {
   const parts = [
     param.min !== undefined && `at least ${param.min}`,
     param.above !== undefined && `above ${param.above}`,
@@ -54,7 +57,7 @@ export function describeBounds(param: Pick<SettingParam, 'min' | 'max' | 'above'
   return parts.length === 0 ? undefined : parts.join(' and ');
 }
 
-export function withinBounds(value: number, param: Pick<SettingParam, 'min' | 'max' | 'above' | 'below'>): boolean {
+export function withinBounds(value: number, param: Bounds): boolean {
   const { min, max, above, below } = param;
   return (
     (min === undefined || value >= min) &&

@@ -145,7 +145,7 @@ export const TRAIN_SETTINGS: readonly Setting[] = [
       name: 'step',
       doc: 'multiplies by `gamma` every so many epochs',
       params: [
-        { name: 'every', kind: 'number', above: 0, doc: 'epochs' },
+        { name: 'every', kind: 'number', above: 0, max: 1_000_000, doc: 'epochs' },
         { name: 'gamma', kind: 'number', default: 0.1, above: 0, doc: 'factor' },
       ],
     },
@@ -169,7 +169,12 @@ export const TRAIN_SETTINGS: readonly Setting[] = [
       params: [{ name: 'points', kind: 'points', doc: 'a list of [epoch, factor], epochs ascending; two with one epoch are a jump' }],
     },
   ]),
-  scalar('warmup', 'epochs over which the rate first rises from 0, before and times the schedule', { kind: 'number', default: 0, min: 0 }),
+  scalar('warmup', 'epochs over which the rate first rises from 0, before and times the schedule', {
+    kind: 'number',
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+  }),
   scalar('clip', 'largest global norm of the gradients, applied after unscaling; 0 does not clip', { kind: 'number', default: 0, min: 0 }),
   scalar('batch', 'images of one step (of one micro-batch, with accumulate)', { kind: 'int', default: 64, min: 1, max: 65536 }),
   scalar('accumulate', 'micro-batches of one optimizer step; an overflow in one of them skips the whole step', {

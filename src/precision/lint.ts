@@ -69,10 +69,10 @@ function computesIn(node: Node, { precision }: Recipe): 'f32' | 'f16' | 'bf16' {
 const vanishingEps: Lint = ({ recipe, forward }) => {
   const findings: LintFinding[] = [];
   const { optimizer } = recipe.train;
-  if (optimizer.kind !== 'sgd' && Math.fround(optimizer.eps) === 0) {
+  if (optimizer.kind !== 'sgd' && optimizer.eps === 0) {
     findings.push({
       code: 'AMP4201',
-      message: `the eps of ${optimizer.kind}, ${optimizer.eps}, is 0 in fp32`,
+      message: `the eps of ${optimizer.kind} is 0`,
       why: 'a parameter whose gradient is 0 is then updated by 0 / 0, which is NaN',
       fix: 'use eps: 1e-8',
       place: { kind: 'setting', section: 'train', name: 'optimizer' },
