@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { ampc, type CliResult, startAmpc } from '../support/cli.js';
+import { ampc, type CliResult, interruptedAt, startAmpc } from '../support/cli.js';
 import { makeWorkspace, TINY, type Workspace, writeTinyCifar } from '../support/tiny.js';
 
 describe('ampc train, eval, predict, bench', () => {
@@ -102,10 +102,9 @@ describe('ampc train, eval, predict, bench', () => {
 
   it('--max-steps holds for the resumed run too, until it has stopped there', async () => {
     const run = work.path('limited');
-    const child = startAmpc(args('train', file, '--out', run, '--json', '--log-every', '1', '--epochs', '100', '--max-steps', '400'));
-    await child.waitFor(/"step":5,/);
-    child.kill('SIGINT');
-    assert.equal((await child.result).code, 130);
+    const options = ['--json', '--log-every', '1', '--epochs', '100', '--max-steps', '400'];
+    const stopped = await interruptedAt('"step":5,', args('train', file, '--out', run, ...options));
+    assert.equal(stopped.code, 130, stopped.stderr);
     assert.equal(events(await ampc(...args('train', file, '--resume', run, '--json'))).at(-1).steps, 400);
     const more = ['--resume', run, '--json', '--epochs', '41'];
     assert.equal(events(await ampc(...args('train', file, ...more))).at(-1).steps, 410);
@@ -199,10 +198,7 @@ describe('ampc train, eval, predict, bench', () => {
     assert.equal((await ampc(...args('train', file, '--out', whole, ...rest))).code, 0);
 
     const run = work.path('interrupted');
-    const child = startAmpc(args('train', file, '--out', run, '--json', ...rest));
-    await child.waitFor(/"step":13,/);
-    child.kill('SIGINT');
-    const stopped = await child.result;
+    const stopped = await interruptedAt('"step":13,', args('train', file, '--out', run, '--json', ...rest));
     assert.equal(stopped.code, 130, stopped.stderr);
     assert.match(stopped.stderr, /finishing the step and saving/);
     assert.match(stopped.stderr, /--resume/);
@@ -217,11 +213,11 @@ describe('ampc train, eval, predict, bench', () => {
 
   it('a second Ctrl-C quits at once', async function () {
     this.timeout(60_000);
-    const child = startAmpc(args('train', file, '--out', work.path('twice'), '--json', '--epochs', '1000', '--log-every', '1'));
-    await child.waitFor(/"step":2,/);
-    child.kill('SIGINT');
-    child.kill('SIGINT');
-    assert.equal((await child.result).code, 130);
+    const options = ['--json', '--epochs', '1000', '--log-every', '1'];
+    const { code, stderr } = await interruptedAt('"step":2,', args('train', file, '--out', work.path('twice'), ...options), 2);
+    assert.equal(code, 130, stderr);
+    assert.match(stderr, /press Ctrl-C again/);
+    assert.doesNotMatch(stderr, /--resume/, 'it does not wait until it has saved');
   });
 
   it('output that nobody reads to its end is no failure', async () => {

@@ -118,7 +118,9 @@ describe('batches that C puts together', function () {
           fc.asyncProperty(cases, async ({ height, width, channels, count, seed, shuffle, augment, epoch, first }) => {
             const batcher = new Batcher(noise(count, [height, width, channels]), { batch: BATCH, seed, shuffle, augment });
             const calls = batcher.batches - first;
+            const started = performance.now();
             const got = await runSeries(echo, batcher.select(epoch, first, calls), calls);
+            const passed = (performance.now() - started) / 1000;
             const image = new Uint8Array(got.image.length);
             const label = new Int32Array(BATCH);
             batcher.fill(epoch, batcher.batches - 1, image, label);
@@ -126,7 +128,7 @@ describe('batches that C puts together', function () {
             assert.deepEqual(got.label, label);
             for (const [i, [lr, step, seconds]] of got.outputs.entries()) {
               assert.deepEqual([lr, step], [0.5 ** i, 2 ** 20 + i]);
-              assert.ok(seconds! >= 0 && seconds! < 60, 'the call was timed');
+              assert.ok(seconds! >= 0 && seconds! <= passed, 'the call was timed');
             }
             assert.equal(got.outputs.length, calls);
           }),

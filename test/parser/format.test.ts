@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
 import { formatAmp } from '../../src/parser/format.js';
 import { parseAmp } from '../../src/parser/parse.js';
+import { blocksRun } from '../support/blocks.js';
 import { programs } from './programs.js';
 
 function withoutSpans(value: unknown): unknown {
@@ -62,5 +63,10 @@ describe('formatAmp', () => {
       assert.equal(formatAmp(text(lineBreak)), formatted);
       assert.equal(formatAmp(`\ufeff${text(lineBreak)}`), formatted);
     }
+  });
+
+  it('takes work that grows with the text', async () => {
+    const [short, long] = (await blocksRun('format', [1000, 8000])) as [number, number];
+    assert.ok(long < 10 * short, `${short} blocks, ${long} of eight times the text`);
   });
 });

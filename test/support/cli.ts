@@ -29,7 +29,7 @@ const LOADER = import.meta.resolve('tsx');
 export interface CliProcess {
   readonly pid: number;
   kill(signal: NodeJS.Signals): void;
-  /** Resolves when stdout matches. */
+  /** Resolves when stdout matches. The process may be far beyond that by then. */
   waitFor(pattern: RegExp): Promise<void>;
   readonly result: Promise<CliResult>;
 }
@@ -46,16 +46,26 @@ export interface StartOptions {
   /** A file that comes through a pipe on stdin; the process is then not the one that signals go to. */
   readonly piped?: string;
   readonly cwd?: string;
+  /** URL of a module that is loaded before `ampc`. In NODE_OPTIONS it would need a loader of its own, and Node 20 hangs at times with two. */
+  readonly preload?: string;
 }
 
 /** Starts `ampc ARGS` as a process of its own. */
 export function startAmpc(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-  { before = ':', piped, cwd = process.cwd() }: StartOptions = {},
+  { before = ':', piped, cwd = process.cwd(), preload }: StartOptions = {},
 ): CliProcess {
   // The loader's cache would be cut short by a limit, for every later process.
-  const node = ['env', 'TSX_DISABLE_CACHE=1', process.execPath, '--import', LOADER, MAIN];
+  const node = [
+    'env',
+    'TSX_DISABLE_CACHE=1',
+    process.execPath,
+    '--import',
+    LOADER,
+    ...(preload === undefined ? [] : ['--import', preload]),
+    MAIN,
+  ];
   const child = spawn('sh', ['-c', `${before}; ${piped === undefined ? 'exec' : `cat '${piped}' |`} "$@"`, 'sh', ...node, ...args], {
     cwd,
     env: { ...process.env, ...env },
@@ -96,4 +106,11 @@ export function startAmpc(
       }),
     result,
   };
+}
+
+const SIGNAL_AT = new URL('./signal-at.cjs', import.meta.url).href;
+
+/** `ampc ARGS` in a process of its own that gets Ctrl-C, so many times, at the moment when it has written `text`. */
+export function interruptedAt(text: string, args: readonly string[], times = 1): Promise<CliResult> {
+  return startAmpc(args, { AMPC_TEST_SIGNAL: `SIGINT ${times} ${text}` }, { preload: SIGNAL_AT }).result;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { createBackend as createCpu } from '../../src/runtime/cpu/index.js';
 import { readSafetensors } from '../../src/training/safetensors.js';
-import { type CliResult, startAmpc } from '../support/cli.js';
+import { interruptedAt, startAmpc } from '../support/cli.js';
 import { skip } from '../support/skip.js';
 import { makeWorkspace, type Workspace, writeTinyCifar } from '../support/tiny.js';
 import { requireTensorflow } from './support.js';
@@ -80,10 +80,7 @@ describe('ampc with --backend tensorflow, as a process', function () {
 
   it('gives the bits of the whole run when interrupted and resumed', async () => {
     const out = work.path('interrupted');
-    const child = startAmpc([...train(out, 'tensorflow'), '--json']);
-    await child.waitFor(/"step":7,/);
-    child.kill('SIGINT');
-    const { code, stderr }: CliResult = await child.result;
+    const { code, stderr } = await interruptedAt('"step":7,', [...train(out, 'tensorflow'), '--json']);
     assert.equal(code, 130, stderr);
     await run(...train(out, 'tensorflow', '--resume'));
     for (const name of ['checkpoint', 'last', 'best']) assert.deepEqual(await weights(out, name), await weights(whole, name), name);

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { create } from 'tar';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
-import { type DownloadOptions, type DownloadProgress, download } from '../../src/training/data/download.js';
+import { type DownloadOptions, type DownloadProgress, download, type StartTimer } from '../../src/training/data/download.js';
 import { fetchDataset } from '../../src/training/data/fetch.js';
 import { tinyCifar } from './support/cifar.js';
 import { inTemporaryFolder } from './support/fake.js';
@@ -34,7 +34,6 @@ async function run(behaviours: readonly Behaviour[], part?: Uint8Array, more: Pa
         url,
         path,
         md5: md5(BODY),
-        stallMs: 300,
         retryMs: 1,
         onProgress: (p: DownloadProgress) => progress.push(p),
         ...more,
@@ -47,6 +46,32 @@ async function run(behaviours: readonly Behaviour[], part?: Uint8Array, more: Pa
       return { error, asked, files, content: files.includes('file') ? await readFile(path) : undefined, progress };
     }),
   );
+}
+
+/** A clock for the download's patience, which stands still until the test lets the time pass. */
+class Silence {
+  private waiting: (() => void) | undefined;
+
+  readonly startTimer: StartTimer = (then) => {
+    this.waiting = then;
+    return () => {
+      if (this.waiting === then) this.waiting = undefined;
+    };
+  };
+
+  pass(): void {
+    this.waiting?.();
+  }
+
+  /** Lets it pass as soon as so many bytes have arrived, the first time. */
+  after(bytes: number): (progress: DownloadProgress) => void {
+    let isOver = false;
+    return ({ received }) => {
+      if (received !== bytes || isOver) return;
+      isOver = true;
+      this.pass();
+    };
+  }
 }
 
 function assertArrived({ error, content, files }: Result): void {
@@ -77,20 +102,42 @@ describe('download', () => {
   });
 
   it('goes on after dropped connections, from where they dropped', async () => {
-    const result = await run([truncateAfter(120_000), truncateAfter(60_000), serve]);
+    const drops = [120_000, 180_000];
+    let close = () => {};
+    const opened = (closeIt: () => void) => {
+      close = closeIt;
+    };
+    const result = await run([stallAfter(120_000, opened), stallAfter(60_000, opened), serve], undefined, {
+      onProgress: ({ received }) => {
+        if (received !== drops[0]) return;
+        drops.shift();
+        close();
+      },
+    });
     assertArrived(result);
-    assert.equal(result.asked.length, 3);
-    assert.ok(result.asked[1] > 0 && result.asked[2] > result.asked[1]);
+    assert.deepEqual(result.asked, [0, 120_000, 180_000]);
   });
 
   it('goes on after a silence', async () => {
-    const result = await run([stallAfter(50_000), serve]);
+    const silence = new Silence();
+    const result = await run([stallAfter(50_000), serve], undefined, {
+      startTimer: silence.startTimer,
+      onProgress: silence.after(50_000),
+    });
     assertArrived(result);
-    assert.ok(result.asked[1] > 0);
+    assert.deepEqual(result.asked, [0, 50_000]);
   });
 
   it('gives up on a server that stays silent, and keeps the part', async () => {
-    const result = await run([stallAfter(50_000), stallAfter(0)], undefined, { attempts: 2, stallMs: 100 });
+    const silence = new Silence();
+    const mute: Behaviour = () => silence.pass();
+    const result = await run([stallAfter(50_000), mute], undefined, {
+      attempts: 2,
+      stallMs: 100,
+      startTimer: silence.startTimer,
+      onProgress: silence.after(50_000),
+    });
+    assert.deepEqual(result.asked, [0, 50_000, 50_000]);
     assert.equal(result.error?.diagnostics[0]?.code, 'AMP7011');
     assert.match(result.error?.diagnostics[0]?.why ?? '', /nothing arrived for 0\.1 s/);
     assert.deepEqual(result.files, ['file.part']);
@@ -128,8 +175,8 @@ describe('download', () => {
 
   it('stops when asked to', async () => {
     const controller = new AbortController();
-    setTimeout(() => controller.abort(), 50);
-    const result = await run([stallAfter(50_000)], undefined, { signal: controller.signal, stallMs: 10_000 });
+    const onProgress = ({ received }: DownloadProgress) => received === 50_000 && controller.abort();
+    const result = await run([stallAfter(50_000)], undefined, { signal: controller.signal, onProgress });
     assert.match(result.error?.diagnostics[0]?.why ?? '', /interrupted/);
     assert.deepEqual(result.files, ['file.part']);
   });

@@ -80,7 +80,11 @@ describe('resuming a run', () => {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       const exited = new Promise((resolve) => child.once('exit', (_code, signal) => resolve(signal)));
-      for await (const chunk of child.stdout) if (String(chunk).includes('step 18')) break;
+      let said = '';
+      for await (const chunk of child.stdout) {
+        said += chunk;
+        if (said.includes('step 18')) break;
+      }
       child.kill('SIGKILL');
       assert.equal(await exited, 'SIGKILL');
       const metrics = join(run, 'metrics.jsonl');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { startAmpc } from '../support/cli.js';
+import { type StartOptions, startAmpc } from '../support/cli.js';
 import { skip } from '../support/skip.js';
 import { makeWorkspace, TINY, type Workspace, writeTinyCifar } from '../support/tiny.js';
 import { needAdapter } from './adapter.js';
@@ -19,8 +19,8 @@ describe('an adapter', function () {
 
   after(() => work.remove());
 
-  const train = (args: readonly string[], env: Record<string, string>) =>
-    startAmpc(['train', file, '--backend', 'webgpu', '--data', work.path('data'), '--epochs', '1', ...args], env).result;
+  const train = (args: readonly string[], env: Record<string, string>, options: StartOptions = {}) =>
+    startAmpc(['train', file, '--backend', 'webgpu', '--data', work.path('data'), '--epochs', '1', ...args], env, options).result;
 
   describe('that is missing, with no Vulkan driver', () => {
     before(function () {
@@ -58,15 +58,16 @@ describe('an adapter', function () {
       await needAdapter(this);
     });
 
-    const without = { AMPC_TEST_ADAPTER: 'no-f16', NODE_OPTIONS: `--import tsx --import ${ADAPTERS}` };
+    const without = { AMPC_TEST_ADAPTER: 'no-f16' };
+    const changed = { preload: ADAPTERS };
 
     it('without shader-f16 is said to plan in f32', async () => {
-      const { stdout } = await startAmpc(['backends'], without).result;
+      const { stdout } = await startAmpc(['backends'], without, changed).result;
       assert.match(stdout, /shader-f16: no: the driver has no shader-f16, so plans are f32/);
     });
 
     it('without shader-f16 refuses fp16, with the choices', async () => {
-      const { code, stderr } = await train(['--out', work.path('refused')], without);
+      const { code, stderr } = await train(['--out', work.path('refused')], without, changed);
       assert.equal(code, 1, stderr);
       assert.match(stderr, /error\[AMP6001\]: the webgpu backend cannot compute in fp16 here/);
       assert.match(stderr, /it offers fp32; `ampc backends` says what it lacks/);
@@ -74,13 +75,13 @@ describe('an adapter', function () {
     });
 
     it('without shader-f16 trains in fp32', async () => {
-      const { code, stdout, stderr } = await train(['--out', work.path('full'), '--precision', 'fp32'], without);
+      const { code, stdout, stderr } = await train(['--out', work.path('full'), '--precision', 'fp32'], without, changed);
       assert.equal(code, 0, stderr);
       assert.match(stdout, /fp32 on webgpu/);
     });
 
     it('beside another one is used, and both are listed', async () => {
-      const { stdout } = await startAmpc(['backends'], { ...without, AMPC_TEST_ADAPTER: 'second' }).result;
+      const { stdout } = await startAmpc(['backends'], { AMPC_TEST_ADAPTER: 'second' }, changed).result;
       assert.match(stdout, /shader-f16: yes/);
       assert.match(stdout, /not used: small-gpu; vendor: acme; driver: driver 7; shader-f16: no: .*; subgroups: \w+; matrix: no/);
     });

@@ -9,6 +9,14 @@ export interface DownloadProgress {
   readonly total: number | undefined;
 }
 
+/** Calls `then` after `ms` milliseconds, unless what it returns is called before. */
+export type StartTimer = (then: () => void, ms: number) => () => void;
+
+const startTimer: StartTimer = (then, ms) => {
+  const timer = setTimeout(then, ms);
+  return () => clearTimeout(timer);
+};
+
 export interface DownloadOptions {
   readonly url: string;
   /** Where the finished file goes; `<path>.part` holds what has arrived so far, and a later call goes on from there. */
@@ -19,6 +27,8 @@ export interface DownloadOptions {
   readonly signal?: AbortSignal;
   /** Silence of the server that counts as a failure, in milliseconds. */
   readonly stallMs?: number;
+  /** What measures that silence; the system's timers unless given. */
+  readonly startTimer?: StartTimer;
   /** Failures in a row without a new byte after which the download is given up. */
   readonly attempts?: number;
   /** Pause before the first retry, in milliseconds; doubles with each further failure. */
@@ -50,12 +60,13 @@ export async function md5OfFile(path: string): Promise<string> {
 /** Rejects with Transient when nothing happens for `ms`; `touch` restarts the clock. */
 class Watchdog {
   readonly controller = new AbortController();
-  private timer: NodeJS.Timeout | undefined;
+  private cancel: () => void = () => {};
   stalled = false;
 
   constructor(
     private readonly ms: number,
     private readonly outer: AbortSignal | undefined,
+    private readonly startTimer: StartTimer,
   ) {
     outer?.addEventListener('abort', this.stop);
     if (outer?.aborted) this.stop();
@@ -65,15 +76,15 @@ class Watchdog {
   private readonly stop = (): void => this.controller.abort();
 
   touch(): void {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
+    this.cancel();
+    this.cancel = this.startTimer(() => {
       this.stalled = true;
       this.controller.abort();
     }, this.ms);
   }
 
   end(): void {
-    clearTimeout(this.timer);
+    this.cancel();
     this.outer?.removeEventListener('abort', this.stop);
   }
 }
@@ -121,7 +132,7 @@ function reasonOf(error: unknown): string {
 
 /** One request that continues the .part file. Throws Transient where trying again may help. */
 async function attempt(options: DownloadOptions, part: string): Promise<void> {
-  const dog = new Watchdog(options.stallMs ?? 30_000, options.signal);
+  const dog = new Watchdog(options.stallMs ?? 30_000, options.signal, options.startTimer ?? startTimer);
   const file = await open(part, (await fileSize(part)) === undefined ? 'w+' : 'r+');
   try {
     const { size: have } = await file.stat();

@@ -123,8 +123,6 @@ export class FakeExecutable implements Executable {
   drains = 0;
   /** Steps (values of the `step` input) whose gradients overflow. */
   overflow: (step: number) => boolean = () => false;
-  /** Milliseconds a call takes. */
-  delay = 0;
   private readonly states = new Map<string, Float32Array | Int32Array>();
   private readonly results: Scalars[] = [];
   private queue: Promise<void> = Promise.resolve();
@@ -140,7 +138,7 @@ export class FakeExecutable implements Executable {
 
   call(fn: FunctionName, inputs: Inputs, options?: CallOptions): Promise<void> {
     this.queue = this.queue.then(async () => {
-      await new Promise((resolve) => (this.delay > 0 ? setTimeout(resolve, this.delay) : setImmediate(resolve)));
+      await new Promise((resolve) => setImmediate(resolve));
       this.run(fn, inputs, options?.trace === true);
     });
     return this.queue;

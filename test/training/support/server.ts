@@ -21,17 +21,18 @@ export const serve: Behaviour = (body, from, response) => {
   response.end(body.subarray(from));
 };
 
-/** Closes the connection after `bytes` more bytes. */
+/** Closes the connection after `bytes` more bytes; the receiver may lose what it has not read by then. */
 export function truncateAfter(bytes: number): Behaviour {
   return (body, from, response) => {
     head(response, body, from);
-    response.write(body.subarray(from, from + bytes), () => setTimeout(() => response.destroy(), 20));
+    response.write(body.subarray(from, from + bytes), () => response.destroy());
   };
 }
 
-/** Sends `bytes` more bytes and then nothing, keeping the connection open. */
-export function stallAfter(bytes: number): Behaviour {
+/** Sends `bytes` more bytes and then nothing, keeping the connection open; `opened` gets what closes it. */
+export function stallAfter(bytes: number, opened?: (close: () => void) => void): Behaviour {
   return (body, from, response) => {
+    opened?.(() => response.destroy());
     head(response, body, from);
     response.write(body.subarray(from, from + bytes));
   };
