@@ -25,7 +25,7 @@ export function onInterrupt(output: Output, message: string): Interrupt {
   const handle = () => {
     if (controller.signal.aborted) process.exit(EXIT.interrupted);
     controller.abort();
-    output.error(`\n${message}; press Ctrl-C again to quit at once`);
+    output.error(`${output.terminal ? '\r\u001b[K' : '\n'}${message}; press Ctrl-C again to quit at once`);
   };
   handling += 1;
   process.on('SIGINT', handle);

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import { LiveLine, type LiveText } from './live-line.js';
 
 type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
@@ -7,6 +8,8 @@ export interface Stream {
   write(text: string): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
+  on?(event: 'resize', listener: () => void): unknown;
+  off?(event: 'resize', listener: () => void): unknown;
 }
 
 /** Colours for a terminal, unless NO_COLOR says otherwise; FORCE_COLOR asks for them anywhere. */
@@ -24,11 +27,13 @@ export class Output {
   readonly json: boolean;
   readonly #stdout: Stream;
   readonly #stderr: Stream;
+  readonly #live: LiveLine;
 
   constructor(json: boolean, stdout: Stream = process.stdout, stderr: Stream = process.stderr) {
     this.json = json;
     this.#stdout = stdout;
     this.#stderr = stderr;
+    this.#live = new LiveLine(stderr);
   }
 
   /** The stream for what a person reads. */
@@ -38,12 +43,22 @@ export class Output {
 
   /** Whether a progress bar makes sense: bars go to stderr. */
   get terminal(): boolean {
-    return this.#stderr.isTTY === true;
+    return this.#stderr.isTTY === true && process.env.TERM !== 'dumb';
   }
 
-  /** Columns of that terminal. */
-  get columns(): number {
-    return this.#stderr.columns ?? 80;
+  /** What is going on, as the last line of the terminal; nothing where stderr is none. */
+  progress(text: LiveText): void {
+    if (this.terminal) this.#live.show(text);
+  }
+
+  endProgress(): void {
+    this.#live.hide();
+  }
+
+  /** Prints above the line of progress where both are on a terminal. */
+  #write(stream: Stream, text: string): void {
+    if (stream.isTTY === true) this.#live.around(() => stream.write(text));
+    else stream.write(text);
   }
 
   get color(): boolean {
@@ -60,12 +75,12 @@ export class Output {
 
   /** One line for a person. */
   line(text = ''): void {
-    this.human.write(`${text}\n`);
+    this.#write(this.human, `${text}\n`);
   }
 
   /** A message about a failure; always to stderr. */
   error(text: string): void {
-    this.#stderr.write(`${text}\n`);
+    this.#write(this.#stderr, `${text}\n`);
   }
 
   /** What takes a while, for a person who waits; to stderr. */
@@ -73,12 +88,12 @@ export class Output {
 
   /** One JSON line on stdout; nothing without `--json`. */
   event(value: object): void {
-    if (this.json) this.#stdout.write(`${JSON.stringify(value)}\n`);
+    if (this.json) this.#write(this.#stdout, `${JSON.stringify(value)}\n`);
   }
 
   /** The command's product (a plan, a source text): stdout, byte for byte. */
   product(text: string): void {
-    this.#stdout.write(text);
+    this.#write(this.#stdout, text);
   }
 
   /** A table with its columns aligned; numbers are expected to be formatted already and are set flush right. */

@@ -1,8 +1,7 @@
-import { SingleBar } from 'cli-progress';
 import type { EpochEvent, OverflowEvent, StartEvent, StepEvent, TrainEvent, TrainProgress } from '../index.js';
+import { progressBar, progressShare } from './live-line.js';
 import { formatCount, formatDuration, formatLoss, formatPercent, type Output } from './output.js';
 
-const BAR = '{what} {bar} {percentage}%  {facts}';
 const LONGEST_BAR = 24;
 const SHORTEST_BAR = 4;
 
@@ -10,8 +9,6 @@ const SHORTEST_BAR = 4;
 export class TrainReport {
   readonly #output: Output;
   readonly #epochs: EpochEvent[] = [];
-  #bar: SingleBar | undefined;
-  #phase = '';
 
   constructor(output: Output) {
     this.#output = output;
@@ -31,54 +28,39 @@ export class TrainReport {
         this.#epoch(event);
         break;
       case 'warning':
-        this.#stopBar();
         // The message follows.
         if (event.ends_run === true) break;
         this.#output.error(`warning[${event.code}]: ${event.message}\n = why: ${event.why}\n = fix: ${event.fix}`);
         break;
       case 'overflow':
-        this.#stopBar();
         this.#output.line(overflowLine(event));
         break;
       case 'replan':
-        this.#stopBar();
         this.#output.line(
           `step ${event.step}: the run goes on with ${event.pins.map(({ target }) => `${target} in fp32`).join(', ')} (replan-${event.replan}.json)`,
         );
         break;
       case 'done':
-        this.#stopBar();
+        this.#output.endProgress();
     }
   }
 
   onProgress(progress: TrainProgress): void {
-    if (!this.#output.terminal) return;
-    const phase = `${progress.phase} ${progress.epoch}`;
-    const { bar, ...line } = layOutProgress(progress, this.#output.columns);
-    if (this.#bar === undefined || this.#phase !== phase) {
-      this.#stopBar();
-      this.#phase = phase;
-      this.#bar = new SingleBar({
-        format: BAR,
-        barsize: bar,
-        hideCursor: true,
-        clearOnComplete: true,
-        linewrap: false,
-        gracefulExit: false,
-      });
-      this.#bar.start(progress.total, progress.done, line);
-    }
-    this.#bar.update(progress.done, line);
+    this.#output.progress((columns) => {
+      const { what, facts, bar } = layOutProgress(progress, columns);
+      const { done, total } = progress;
+      return `${what} ${progressBar(done, total, bar)} ${progressShare(done, total)}  ${facts}`;
+    });
   }
 
   /** Ends the display. */
   stop(): void {
-    this.#stopBar();
+    this.#output.endProgress();
   }
 
   /** Ends the display and sums up the run. */
   finish(): void {
-    this.#stopBar();
+    this.#output.endProgress();
     if (this.#epochs.length === 0) return;
     this.#output.line();
     this.#output.table(
@@ -112,7 +94,6 @@ export class TrainReport {
   }
 
   #epoch(event: EpochEvent): void {
-    this.#stopBar();
     this.#epochs.push(event);
     const style: Output['style'] = (name, text) => this.#output.style(name, text);
     const accuracy = event.test_accuracy === null ? '' : `  test accuracy ${style('green', formatPercent(event.test_accuracy))}`;
@@ -122,11 +103,6 @@ export class TrainReport {
       `epoch ${event.epoch}  loss ${formatLoss(event.train_loss)}${leftOut}  test loss ${formatLoss(event.test_loss)}${accuracy}` +
         `  ${formatCount(Math.round(event.images_per_second))} images/s${skipped}  ${formatDuration(event.seconds)}`,
     );
-  }
-
-  #stopBar(): void {
-    this.#bar?.stop();
-    this.#bar = undefined;
   }
 }
 

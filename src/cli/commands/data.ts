@@ -1,9 +1,9 @@
-import { SingleBar } from 'cli-progress';
 import { DATASET_NAMES, type DatasetReport, type DownloadProgress, fetchDataset, formatBytes, verifyDataset } from '../../index.js';
 import { EXIT } from '../failure.js';
 import { onInterrupt } from '../interrupt.js';
+import { progressBar, progressShare } from '../live-line.js';
 import { oneOf, options } from '../options.js';
-import { formatCount, type Output } from '../output.js';
+import { formatCount, formatDuration, type Output } from '../output.js';
 import type { AddCommand } from './command.js';
 
 interface DataOptions {
@@ -48,7 +48,9 @@ export const addData: AddCommand = (program, output, exitWith) => {
 /** A progress bar on a terminal; elsewhere a line for every tenth of the download. */
 class DownloadBar {
   readonly #output: Output;
-  #bar: SingleBar | undefined;
+  /** Bytes that were there when it began, and when that was. */
+  #first = -1;
+  #started = 0;
   #tenths = 0;
 
   constructor(output: Output) {
@@ -56,13 +58,13 @@ class DownloadBar {
   }
 
   update({ received, total }: DownloadProgress): void {
+    if (this.#first < 0) [this.#first, this.#started] = [received, Date.now()];
     if (this.#output.terminal) {
-      if (this.#bar === undefined) {
-        this.#bar = new SingleBar({ format: '{bar} {percentage}%  {size}  {eta_formatted} left', hideCursor: true });
-        this.#bar.start(total ?? received, received, { size: '' });
-      }
-      if (total !== undefined) this.#bar.setTotal(total);
-      this.#bar.update(received, { size: `${formatBytes(received)}${total === undefined ? '' : ` of ${formatBytes(total)}`}` });
+      const size = `${formatBytes(received)}${total === undefined ? '' : ` of ${formatBytes(total)}`}`;
+      const left = total === undefined || received <= this.#first ? '' : `  ${this.#left(received, total)} left`;
+      this.#output.progress(() =>
+        total === undefined ? size : `${progressBar(received, total, 24)} ${progressShare(received, total)}  ${size}${left}`,
+      );
       return;
     }
     const tenths = total === undefined ? 0 : Math.floor((10 * received) / total);
@@ -71,8 +73,12 @@ class DownloadBar {
     this.#output.line(`${10 * tenths} % of ${formatBytes(total!)}`);
   }
 
+  #left(received: number, total: number): string {
+    return formatDuration(((Date.now() - this.#started) / 1000) * ((total - received) / (received - this.#first)));
+  }
+
   stop(): void {
-    this.#bar?.stop();
+    this.#output.endProgress();
   }
 }
 

@@ -1,7 +1,7 @@
-import { SingleBar } from 'cli-progress';
 import { type EvaluateOptions, evaluate } from '../../index.js';
 import { EXIT } from '../failure.js';
 import { onInterrupt } from '../interrupt.js';
+import { progressBar, progressShare } from '../live-line.js';
 import { options } from '../options.js';
 import { formatCount, formatPercent } from '../output.js';
 import type { AddCommand } from './command.js';
@@ -19,18 +19,11 @@ export const addEval: AddCommand = (program, output, exitWith) => {
     .addOption(options.json())
     .action(async (target: string, choices: EvaluateOptions) => {
       const interrupt = onInterrupt(output, 'stopping');
-      const bar = output.terminal
-        ? new SingleBar({ format: 'testing {bar} {percentage}%', hideCursor: true, clearOnComplete: true })
-        : undefined;
-      let started = false;
-      const onProgress = (done: number, total: number) => {
-        if (started) bar?.update(done);
-        else bar?.start(total, done);
-        started = true;
-      };
+      const onProgress = (done: number, total: number) =>
+        output.progress(() => `testing ${progressBar(done, total, 24)} ${progressShare(done, total)}`);
       try {
         const result = await evaluate(target, { ...choices, onNotice: output.notice, signal: interrupt.signal, onProgress });
-        bar?.stop();
+        output.endProgress();
         if (result === undefined) {
           exitWith(EXIT.interrupted);
           return;
@@ -40,7 +33,7 @@ export const addEval: AddCommand = (program, output, exitWith) => {
           `test accuracy ${output.style('green', formatPercent(result.accuracy))}, test loss ${result.loss.toFixed(4)}, ${formatCount(result.images)} images`,
         );
       } finally {
-        bar?.stop();
+        output.endProgress();
         interrupt.release();
       }
     });
