@@ -7,6 +7,7 @@ import { summarizePlan } from '../src/api/summary.js';
 import { mean } from '../src/api/timing.js';
 import { UserError } from '../src/diagnostics/diagnostic.js';
 import { renderDiagnostics } from '../src/diagnostics/render.js';
+import { divideEpoch } from '../src/ir/epoch.js';
 import { elementCount } from '../src/ir/types.js';
 import type { Executable } from '../src/runtime/backend.js';
 import { Batcher } from '../src/training/data/batcher.js';
@@ -59,15 +60,21 @@ async function prepare(options: Prepare): Promise<{ readonly reply: object; read
   if (warmup > 0) await row(warmup);
   if (kind === 'epoch') {
     const set = noise(options.images, inputShape, classes);
-    const batcher = new Batcher(set, { batch, seed: train.seed, shuffle: true, augment: { flip: true, cropPadding: 4 } });
-    batches = Math.min(options.batches, batcher.batches);
+    const batcher = new Batcher(set, { seed: train.seed, shuffle: true, augment: { flip: true, cropPadding: 4 } });
+    batches = Math.min(options.batches, Math.floor(set.count / batch));
     const bareSteps = Math.min(batches, LOG_EVERY);
     const bare = async (): Promise<number[]> => {
       const ms: number[] = [];
       for (let i = 0; i < BARE_REPEATS; i += 1) ms.push(mean(await row(bareSteps)));
       return ms;
     };
-    const stepper = new Stepper({ executable, plan, batcher, accumulate: 1, stepsPerEpoch: batches, rate: () => LEARNING_RATE });
+    const stepper = new Stepper({
+      executable,
+      plan,
+      batcher,
+      division: divideEpoch(batches * batch, batch, 1, true),
+      rate: () => LEARNING_RATE,
+    });
     let next = 0;
     const epoch = async (): Promise<void> => {
       for (let done = 0; done < batches; ) {

@@ -1,6 +1,6 @@
 import { buildAccumulateStep, buildEvalStep, buildTrainStep } from './autodiff/step.js';
 import { userError } from './diagnostics/diagnostic.js';
-import type { PolicyName, PrecisionSpec, Program } from './ir/program.js';
+import type { LossScaling, PolicyName, PrecisionSpec, Program } from './ir/program.js';
 import { type FloatType, type Graph, type LowType, precisionName } from './ir/types.js';
 import { verifyGraph } from './ir/verify.js';
 import { opRules } from './ops/rules.js';
@@ -64,9 +64,26 @@ function batchOf(graph: Graph): number {
   return image.type.shape[0]!;
 }
 
+interface TailStep {
+  readonly graph: Graph;
+  readonly batch: number;
+}
+
+/** The step on the images that fill no whole one: each micro-batch counts as much as its share of their images. */
+function tailSteps({ recipe, train, tail }: Program, scaling: LossScaling): readonly TailStep[] {
+  if (tail === undefined) return [];
+  const [batch, last] = [batchOf(train), batchOf(tail.train)];
+  const images = tail.before * batch + last;
+  const end = { name: 'tail_step', share: last / images };
+  const step = { graph: buildTrainStep(tail.train, recipe, scaling, last, end), batch: last };
+  if (tail.before === 0) return [step];
+  const start = { name: 'tail_accumulate_step', share: batch / images };
+  return [{ graph: buildAccumulateStep(train, recipe, scaling, batch, start), batch }, step];
+}
+
 /**
  * Compiles a lowered program to the plan that a backend runs: the training step (and, with gradient accumulation, the step for the
- * micro-batches before the last) and the evaluation step, each at the batch size of its forward graph.
+ * micro-batches before the last), the step on what is left of an epoch, and the evaluation step, each at the batch size of its forward graph.
  * Throws UserError when the backend lacks the format or a pin matches nothing.
  */
 export function compileProgram(program: Program, options: CompileOptions): Plan {
@@ -81,6 +98,7 @@ export function compileProgram(program: Program, options: CompileOptions): Plan 
   checkPins(trainStep, precision.pins);
   const functions = [plan(trainStep, trainBatch)];
   if (recipe.train.accumulate > 1) functions.push(plan(buildAccumulateStep(program.train, recipe, scaling, trainBatch), trainBatch));
+  functions.push(...tailSteps(program, scaling).map(({ graph, batch }) => plan(graph, batch)));
   functions.push(plan(buildEvalStep(program.eval, recipe, evalBatch), evalBatch));
   return { model: recipe.model, policy: precision.policy, precision: precision.compute, backend: options.backend, functions };
 }

@@ -10,7 +10,7 @@ import { Exponents } from '../precision/exponents.js';
 import type { Assumptions } from '../precision/ranges.js';
 import type { Executable, Inputs } from '../runtime/backend.js';
 import type { BackendName } from '../runtime/select.js';
-import { Batcher } from '../training/data/batcher.js';
+import { Batcher, wholeBatches } from '../training/data/batcher.js';
 import { loadSplit } from '../training/data/load.js';
 import { learningRate, wholeCourse } from '../training/schedule.js';
 import { initialStates, inputNames } from '../training/states.js';
@@ -54,19 +54,18 @@ async function makeBatches({ plan, program }: Runnable, data: string | undefined
   const { dataset, train } = program.recipe;
   const { graph, batch } = trainStep(plan);
   const set = await loadSplit(dataset.name, 'train', data);
+  const batches = wholeBatches(set, batch, dataset.name);
   const batcher = new Batcher(set, {
-    batch,
     seed: train.seed,
     shuffle: true,
     augment: { flip: dataset.flip, cropPadding: dataset.cropPadding },
   });
-  const stepsPerEpoch = Math.max(1, batcher.batches);
   const wanted = inputNames(graph);
   const image = new Uint8Array(batch * elementCount(set.shape));
   const label = new Int32Array(batch);
   return (step) => {
-    batcher.fill(Math.floor(step / stepsPerEpoch), step % stepsPerEpoch, image, label);
-    const lr = learningRate(train, step, stepsPerEpoch, wholeCourse(stepsPerEpoch * train.epochs));
+    batcher.fill(Math.floor(step / batches), (step % batches) * batch, image, label);
+    const lr = learningRate(train, step, batches, wholeCourse(batches * train.epochs));
     const all = { image, label, lr: Float32Array.of(lr), step: Int32Array.of(step) };
     return Object.fromEntries(Object.entries(all).filter(([name]) => wanted.has(name)));
   };

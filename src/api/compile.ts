@@ -1,6 +1,6 @@
 import { compileProgram } from '../compile.js';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
-import type { Program, StoredPin } from '../ir/program.js';
+import { type Program, type StoredPin, withoutTail } from '../ir/program.js';
 import { lowerProgram } from '../lower/lower.js';
 import { type CostTable, stepCost } from '../plan/cost-table.js';
 import type { FastestChoice } from '../plan/fastest.js';
@@ -27,6 +27,8 @@ export type BackendChoice = BackendName | 'auto';
 export interface CompileOptions extends Settings, CostOptions {
   /** Which backend to plan for; default `auto`. */
   readonly backend?: BackendChoice | undefined;
+  /** Training images of an epoch; by default as many as the data set has. They decide what is left for a smaller last step. */
+  readonly images?: number | undefined;
   /** Formats that were chosen before and hold without any costs: those of a run. */
   readonly formats?: StoredFormats | undefined;
   /** A calibration of the file: what f16 could not hold there is pinned to f32. */
@@ -82,14 +84,16 @@ async function withCalibration(
 
 async function planFor(source: Source, selected: SelectedBackend, options: CompileOptions): Promise<Compiled> {
   const { info } = selected;
-  const lowered = lowerProgram(source, { overrides: pickSettings(options) });
+  const { images } = options;
+  const lowered = lowerProgram(source, { overrides: pickSettings(options), ...(images !== undefined && { images }) });
+  const usual = withoutTail(lowered);
   const compileFor = (program: Program) =>
     compileProgram(program, { backend: info.name, low: info.capabilities?.low ?? [], staged: info.capabilities?.staged });
   const { precision } = lowered.recipe;
-  const formats = await withCalibration(lowered, compileFor, options);
+  const formats = await withCalibration(usual, compileFor, options);
   const chosenBefore = formats !== undefined && isChoiceFor(precision, formats);
   if (precision.policy === 'fastest' && precision.compute !== 'f32' && !chosenBefore) {
-    const { choice, costs } = await chooseByCosts(formats === undefined ? lowered : withStoredFormats(lowered, formats), selected, options);
+    const { choice, costs } = await chooseByCosts(formats === undefined ? usual : withStoredFormats(usual, formats), selected, options);
     const program = withChoice(lowered, choice);
     return { source, program, plan: compileFor(program), costs, choice, formats: storedFormats(program, costs) };
   }
@@ -118,7 +122,16 @@ export async function compile(input: string | Source, options: CompileOptions = 
  * what the plan takes in training, or in evaluation alone.
  */
 export async function compileToRun(source: Source, options: CompileOptions, use: Use = 'training'): Promise<Runnable> {
-  const selected = await selectBackend(options.backend ?? 'auto');
+  return compileSelected(await selectBackend(options.backend ?? 'auto'), source, options, use);
+}
+
+/** As `compileToRun`, for a backend that was selected. */
+export async function compileSelected(
+  selected: SelectedBackend,
+  source: Source,
+  options: CompileOptions,
+  use: Use = 'training',
+): Promise<Runnable> {
   const compiled = await planFor(source, selected, options);
   const { plan, formats } = compiled;
   const withBatch = async (batch: number) => {

@@ -40,11 +40,8 @@ async function openModel(target: string, options: ModelOptions): Promise<Model> 
     const { source, choices } = await readRun(target);
     const { costs, threads, onNotice } = options;
     const backend = options.backend === undefined || options.backend === 'auto' ? choices.backend : options.backend;
-    const runnable = await compileToRun(
-      source,
-      { ...choices.settings, formats: choices.formats, costs, threads, onNotice, backend },
-      'evaluation',
-    );
+    const { settings, formats, images } = choices;
+    const runnable = await compileToRun(source, { ...settings, formats, images, costs, threads, onNotice, backend }, 'evaluation');
     return { runnable, weights: options.weights ?? join(target, RUN_FILES.last) };
   }
   if (options.weights === undefined) {

@@ -1,6 +1,7 @@
 import type { Diagnostic, Source, Span } from '../diagnostics/diagnostic.js';
 import { LineIndex } from '../diagnostics/lines.js';
 import { sortDiagnostics } from '../diagnostics/render.js';
+import { divideEpoch, stepsPerEpoch } from '../ir/epoch.js';
 import type { Program } from '../ir/program.js';
 import { lowerProgram } from '../lower/lower.js';
 import { DATASETS } from '../lower/settings.js';
@@ -10,11 +11,11 @@ import { type LintPlace, lint } from '../precision/lint.js';
 import { resolveScaling } from '../precision/scaling.js';
 import { pickSettings, type Settings } from './settings.js';
 
-/** Optimizer steps of the whole run: an incomplete last batch is left out. */
+/** Optimizer steps of the whole run. */
 function stepsOf({ recipe }: Program): number | undefined {
-  const { batch, accumulate, epochs } = recipe.train;
+  const { batch, accumulate, epochs, dropLast } = recipe.train;
   const images = DATASETS[recipe.dataset.name]?.trainImages;
-  return images === undefined ? undefined : epochs * Math.floor(Math.floor(images / batch) / accumulate);
+  return images === undefined ? undefined : epochs * stepsPerEpoch(divideEpoch(images, batch, accumulate, dropLast));
 }
 
 /** The text that a finding is about; what is not written there, such as a default or an override, has no place. */

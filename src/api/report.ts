@@ -1,7 +1,7 @@
 import { compileProgram } from '../compile.js';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { LineIndex } from '../diagnostics/lines.js';
-import type { Program } from '../ir/program.js';
+import { type Program, withoutTail } from '../ir/program.js';
 import type { Loc } from '../ir/types.js';
 import type { CostTable } from '../plan/cost-table.js';
 import { trainStep } from '../plan/facts.js';
@@ -50,8 +50,9 @@ function stagedOf({ functions }: Plan): StagedOps {
   return isStaged ? ['max_pool2d_grad'] : [];
 }
 
-/** The plan of the same program with every value in f32: no low format, no pin, no loss scale. */
-export function planInFp32({ recipe, ...graphs }: Program, plan: Plan): Plan {
+/** The plan of the same program with every value in f32: no low format, no pin, no loss scale; and without a last, smaller step. */
+export function planInFp32(program: Program, plan: Plan): Plan {
+  const { recipe, ...graphs } = withoutTail(program);
   const { chosen: _, ...spec } = recipe.precision;
   const precision = { ...spec, policy: rulePolicy(recipe.precision), compute: 'f32', pins: [], lossScaling: { kind: 'none' } } as const;
   return compileProgram({ ...graphs, recipe: { ...recipe, precision } }, { backend: plan.backend, low: [], staged: stagedOf(plan) });

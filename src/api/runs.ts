@@ -29,6 +29,8 @@ export interface RunChoices {
   readonly maxSteps?: number;
   /** `--replan`: overflows of one value after which its layer is pinned. */
   readonly replan?: number;
+  /** Training images of an epoch; not in runs of older versions. */
+  readonly images?: number;
   /** What policy `fastest` chose, and pins besides the file's: a run keeps them, whatever is measured later. */
   readonly formats?: StoredFormats;
 }
@@ -55,12 +57,14 @@ export interface StoredRun {
   readonly choices: RunChoices;
   /** What it was last to train for, as resolved. */
   readonly epochs: number | undefined;
+  /** Written before there was `drop_last`: it leaves out the images that fill no whole step. */
+  readonly dropsLast: boolean;
 }
 
 /** The `.amp` file and the choices of the run in `dir`. Throws UserError AMP7205 when it holds none. */
 export async function readRun(dir: string): Promise<StoredRun> {
   const { source, config } = await openRun(dir);
-  const { backend, settings, shuffle, augment, maxSteps, replan, pins, fastest, recipe } = config as StoredConfig;
+  const { backend, settings, shuffle, augment, maxSteps, replan, images, pins, fastest, recipe } = config as StoredConfig;
   const known = BACKEND_NAMES.find((name) => name === backend);
   if (known === undefined || typeof settings !== 'object' || typeof shuffle !== 'boolean' || typeof augment !== 'boolean') {
     throw userError(
@@ -80,9 +84,10 @@ export async function readRun(dir: string): Promise<StoredRun> {
     augment,
     ...(typeof maxSteps === 'number' && { maxSteps }),
     ...(typeof replan === 'number' && { replan }),
+    ...(typeof images === 'number' && { images }),
     ...(formats && { formats }),
   };
-  return { source, choices, epochs: recipe?.train?.epochs };
+  return { source, choices, epochs: recipe?.train?.epochs, dropsLast: recipe?.train?.dropLast === undefined };
 }
 
 function stem(file: string): string {

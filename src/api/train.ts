@@ -3,13 +3,14 @@ import type { Source } from '../diagnostics/diagnostic.js';
 import { lowerProgram } from '../lower/lower.js';
 import type { Plan } from '../plan/plan.js';
 import { printPlan } from '../plan/print.js';
+import { selectBackend } from '../runtime/select.js';
 import { checkpointPins } from '../training/checkpoint.js';
 import { loadDataset } from '../training/data/load.js';
 import type { TrainEvent, TrainProgress } from '../training/events.js';
 import { train as runTraining, type TrainResult } from '../training/loop.js';
 import { RunClaim } from '../training/run-claim.js';
 import { openRun, RUN_FILES, sourceName } from '../training/run-folder.js';
-import { type BackendChoice, compileToRun, type Runnable } from './compile.js';
+import { type BackendChoice, compileSelected, type Runnable } from './compile.js';
 import { loadOptions } from './load-options.js';
 import { RunPlans } from './replan.js';
 import { claimRunFolder, latestRunFolder, type RunChoices, readRun, runConfig, type StoredRun } from './runs.js';
@@ -79,7 +80,9 @@ async function resolveChoices(stored: (StoredRun & { readonly dir: string }) | u
   const formats = pins.length === 0 ? earlier?.formats : { ...earlier?.formats, pins };
   const asked = options.replan === true ? REPLAN_AFTER : options.replan === false ? undefined : options.replan;
   const replan = asked ?? earlier?.replan;
-  const settings = mergeSettings(earlier?.settings ?? {}, options);
+  const written = earlier?.settings ?? {};
+  const before = stored?.dropsLast ? { ...written, set: ['train.drop_last=true', ...(written.set ?? [])] } : written;
+  const settings = mergeSettings(before, options);
   const maxSteps = options.maxSteps ?? earlier?.maxSteps;
   const inFile = [earlier?.settings, earlier?.maxSteps, earlier?.replan, inConfig];
   const areNew = JSON.stringify([settings, maxSteps, replan, pins]) !== JSON.stringify(inFile);
@@ -123,7 +126,7 @@ async function claimFolder(source: Source, options: TrainOptions): Promise<RunCl
     return RunClaim.resume(resumed);
   }
   // Mistakes in the file come before those of the folder.
-  lowerProgram(source, { overrides: pickSettings(options) });
+  lowerProgram(source, { overrides: pickSettings(options), images: 0 });
   return options.out === undefined ? claimRunFolder(source.path) : RunClaim.start(options.out);
 }
 
@@ -133,9 +136,14 @@ async function trainIn(claim: RunClaim, source: Source, options: TrainOptions): 
   const choices = await resolveChoices(stored && { dir: run, ...stored }, options);
   const { settings, shuffle, augment } = choices;
   const { calibration, strictRanges, costs, threads, onNotice } = options;
-  const runnable = await compileToRun(source, {
+  const selected = await selectBackend(choices.backend ?? options.backend ?? 'auto');
+  const overrides = pickSettings(settings);
+  // Before the plan: what is left of the images for a last step is part of it.
+  const dataset = await loadDataset(lowerProgram(source, { overrides, images: 0 }).recipe.dataset.name, options.data);
+  const images = dataset.train.count;
+  const runnable = await compileSelected(selected, source, {
     ...settings,
-    backend: choices.backend ?? options.backend,
+    images,
     formats: choices.formats,
     calibration,
     strictRanges,
@@ -145,7 +153,6 @@ async function trainIn(claim: RunClaim, source: Source, options: TrainOptions): 
   });
   const { plan, program, backend, info } = runnable;
   const { recipe } = program;
-  const dataset = await loadDataset(recipe.dataset.name, options.data);
   const load = (other: Plan) => backend.load(other, loadOptions(options));
   const file = stored === undefined ? sourceName(source.path) : basename(stored.source.path);
   const config = (made: Runnable): unknown => {
@@ -155,10 +162,11 @@ async function trainIn(claim: RunClaim, source: Source, options: TrainOptions): 
       settings,
       shuffle,
       augment,
+      images,
       ...given({ maxSteps, replan, formats: made.formats }),
     });
   };
-  const base = lowerProgram(source, { overrides: pickSettings(settings) });
+  const base = lowerProgram(source, { overrides, images });
   const plans = new RunPlans({ runnable, program: base, executable: await load(plan), load, config });
   try {
     const { init, logEvery, checkpointSteps, signal, onEvent, onProgress } = options;

@@ -3,7 +3,7 @@ import { trainStep, valueLabel } from '../plan/facts.js';
 import { type Observed, observable, observe } from '../plan/observe.js';
 import type { Plan } from '../plan/plan.js';
 import type { Executable, Inputs } from '../runtime/backend.js';
-import { Batcher } from '../training/data/batcher.js';
+import { Batcher, wholeBatches } from '../training/data/batcher.js';
 import { loadSplit } from '../training/data/load.js';
 import { initialStates, inputNames } from '../training/states.js';
 import { type CompileOptions, compileToRun } from './compile.js';
@@ -130,11 +130,12 @@ async function makeBatches(
 ) {
   const { batch, graph } = trainStep(plan);
   const set = await loadSplit(recipe.name, 'train', data);
-  const batcher = new Batcher(set, { batch, seed: recipe.seed, shuffle: true, augment: undefined });
+  const batches = wholeBatches(set, batch, recipe.name);
+  const batcher = new Batcher(set, { seed: recipe.seed, shuffle: true, augment: undefined });
   const wanted = inputNames(graph);
   const buffers = { image: new Uint8Array(batch * elementCount(set.shape)), label: new Int32Array(batch) };
   return (step: number): Inputs => {
-    batcher.fill(0, step % Math.max(1, batcher.batches), buffers.image, buffers.label);
+    batcher.fill(0, (step % batches) * batch, buffers.image, buffers.label);
     const all = { ...buffers, lr: Float32Array.of(recipe.lr), step: Int32Array.of(step) };
     return Object.fromEntries(Object.entries(all).filter(([name]) => wanted.has(name)));
   };

@@ -44,11 +44,10 @@ function declareScaler(builder: GraphBuilder, scaling: LossScaling): Scaler {
   return { scale: declareState(builder, 'scaler.scale', SCALAR, 'scaler', init, 'loss scaling: the factor of the next step'), scaling };
 }
 
-/** Scaled loss and the gradients of the parameters, in the order of their declaration. */
-function addBackward(builder: GraphBuilder, loss: ValueId, scaler: Scaler, accumulate: number): Map<string, ValueId> {
-  const factor = 1 / accumulate;
+/** Scaled loss and the gradients of the parameters, in the order of their declaration. `factor`: the micro-batch's share of its step. */
+function addBackward(builder: GraphBuilder, loss: ValueId, scaler: Scaler, factor: number): Map<string, ValueId> {
   const root =
-    scaler.scale === undefined && accumulate === 1
+    scaler.scale === undefined && factor === 1
       ? loss
       : emit(
           builder,
@@ -173,15 +172,37 @@ function finish(builder: GraphBuilder, name: string, outputs: Record<string, Val
   return orderStep(builder.finish(name, outputs));
 }
 
-/** One optimizer step: forward, scaled loss, backward, unscale, finite check, clip, guarded update, scale update. All floats are f32. */
-export function buildTrainStep(forward: Graph, recipe: Recipe, scaling: LossScaling, batch: number): Graph {
+/** What a micro-batch is in its optimizer step. */
+export interface MicroBatch {
+  /** Of the function that it becomes. */
+  readonly name: string;
+  /** Its images as a share of the step's; 1: there are no others. */
+  readonly share: number;
+}
+
+function ofWholeStep(name: string, { train }: Recipe): MicroBatch {
+  return { name, share: 1 / train.accumulate };
+}
+
+/**
+ * The last micro-batch of an optimizer step, or its only one: forward, scaled loss, backward, unscale, finite check, clip, guarded update, scale
+ * update. All floats are f32.
+ */
+export function buildTrainStep(
+  forward: Graph,
+  recipe: Recipe,
+  scaling: LossScaling,
+  batch: number,
+  { name, share }: MicroBatch = ofWholeStep('train_step', recipe),
+): Graph {
+  const isAccumulated = share < 1;
   const { builder, logits, label } = startFrom(forward, recipe, batch);
   const lr = builder.add({ op: 'input', attrs: { name: 'lr' }, type: SCALAR });
   const { loss, correct } = addLoss(builder, logits, label, recipe);
   const scaler = declareScaler(builder, scaling);
-  const gradients = addBackward(builder, loss, scaler, recipe.train.accumulate);
+  const gradients = addBackward(builder, loss, scaler, share);
   let parameters = parameterList(builder, gradients);
-  if (recipe.train.accumulate > 1) parameters = addAccumulated(builder, parameters);
+  if (isAccumulated) parameters = addAccumulated(builder, parameters);
   const outputs: Record<string, ValueId> = { loss, correct };
   let ok: ValueId | undefined;
   if (scaler.scale !== undefined) {
@@ -195,27 +216,33 @@ export function buildTrainStep(forward: Graph, recipe: Recipe, scaling: LossScal
     outputs.ok = ok;
     outputs.scale = emit(builder, 'scale', [scaler.scale], { factor: 1 }, { why: 'the loss scale of this step, reported' });
   }
-  commitStatistics(builder, ok, recipe.train.accumulate > 1);
+  commitStatistics(builder, ok, isAccumulated);
   const { conditioned, norm } = conditionGradients(builder, parameters, scaler, recipe.train.clip);
   // Reported: clipping by a norm that is not finite makes every update zero, or NaN.
   if (norm !== undefined) outputs.norm = norm;
   addOptimizer(builder, conditioned, recipe, lr, ok);
   if (ok !== undefined) addScaleUpdate(builder, scaler, ok);
-  return finish(builder, 'train_step', outputs);
+  return finish(builder, name, outputs);
 }
 
 /** One micro-batch before the last: forward and backward, adding the scaled gradients to their accumulators. */
-export function buildAccumulateStep(forward: Graph, recipe: Recipe, scaling: LossScaling, batch: number): Graph {
+export function buildAccumulateStep(
+  forward: Graph,
+  recipe: Recipe,
+  scaling: LossScaling,
+  batch: number,
+  { name, share }: MicroBatch = ofWholeStep('accumulate_step', recipe),
+): Graph {
   const { builder, logits, label } = startFrom(forward, recipe, batch);
   const { loss, correct } = addLoss(builder, logits, label, recipe);
-  const gradients = addBackward(builder, loss, declareScaler(builder, scaling), recipe.train.accumulate);
+  const gradients = addBackward(builder, loss, declareScaler(builder, scaling), share);
   for (const p of parameterList(builder, gradients)) {
     const state = `${p.name}.grad`;
     const sum = declareState(builder, state, p.node.type, 'gradient', 0, 'gradient accumulated over micro-batches');
     emit(builder, 'accumulate', [sum, p.gradient], { writes: [state] }, { ...placeOf(p.node), why: 'adds this micro-batch' });
   }
   deferStatistics(builder);
-  return finish(builder, 'accumulate_step', { loss, correct });
+  return finish(builder, name, { loss, correct });
 }
 
 /** Forward pass in evaluation mode with its loss and the number of correct rows. */

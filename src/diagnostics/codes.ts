@@ -62,6 +62,7 @@ export const CODES = {
     title: 'setting that f32 cannot hold',
     meaning: 'Numbers, and the rates made of them, are used as f32: in it this one is infinite, 0, or a bound that is excluded.',
   },
+  AMP4013: { title: 'batch norm of one value', meaning: 'The last batch of an epoch is one image, with one value for each channel.' },
 } as const satisfies Readonly<Record<string, DiagnosticCode>>;
 
 export type FrontEndCode = keyof typeof CODES;

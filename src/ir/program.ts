@@ -113,6 +113,8 @@ export interface TrainSpec {
   readonly batch: number;
   /** Micro-batches per optimizer step. */
   readonly accumulate: number;
+  /** Leave out the images that fill no whole step at the end of an epoch. */
+  readonly dropLast: boolean;
   readonly epochs: number;
   readonly seed: number;
   /** What follows a step that was not skipped and whose loss, or norm of gradients to clip by, is infinite or NaN. */
@@ -140,4 +142,18 @@ export interface Program {
   readonly train: Graph;
   /** The forward pass as evaluated: no dropout, running statistics used. */
   readonly eval: Graph;
+  /** What trains on the images that fill no whole step; left out: there are none, or they are dropped. */
+  readonly tail?: ProgramTail;
+}
+
+export interface ProgramTail {
+  /** Micro-batches, of the batch of `train`, before the last one. */
+  readonly before: number;
+  /** The last one's forward pass, as `train` at its own batch. */
+  readonly train: Graph;
+}
+
+/** The program without its last, smaller step: enough for whatever looks at the usual one alone. */
+export function withoutTail({ tail: _, ...program }: Program): Program {
+  return program;
 }

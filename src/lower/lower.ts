@@ -2,6 +2,7 @@ import { type Diagnostic, type Source, type Span, UserError } from '../diagnosti
 import { LineIndex } from '../diagnostics/lines.js';
 import { sortDiagnostics } from '../diagnostics/render.js';
 import { DiagnosticSink } from '../diagnostics/sink.js';
+import { divideEpoch, type Tail } from '../ir/epoch.js';
 import type { Program, Recipe } from '../ir/program.js';
 import type { Graph } from '../ir/types.js';
 import { formatShape } from '../ops/window.js';
@@ -17,6 +18,7 @@ import { readDataset, readPrecision, readTrain } from './recipe.js';
 import { findRecursion } from './recursion.js';
 import { Scope } from './scope.js';
 import { DATASETS, type DatasetInfo } from './settings.js';
+import { checkLastStatistics } from './statistics.js';
 import type { Tensor } from './value.js';
 
 export interface LowerOptions {
@@ -24,6 +26,8 @@ export interface LowerOptions {
   readonly batch?: number;
   /** Batch of the evaluation graph; by default that of the training graph. */
   readonly evalBatch?: number;
+  /** Training images of an epoch; by default as many as the data set has. They decide what is left for a smaller last step. */
+  readonly images?: number;
   readonly overrides?: Overrides;
 }
 
@@ -39,12 +43,14 @@ export function checkSource(source: Source): readonly Diagnostic[] {
  * Throws UserError with every mistake in the file, or with the override that is wrong.
  */
 export function lowerProgram(source: Source, options: LowerOptions = {}): Program {
-  const { sink, recipe, train, lowerEval } = analyse(source, options);
-  const evaluation = sink.hasErrors ? undefined : lowerEval?.();
+  const { sink, recipe, train, tail, lowerAgain } = analyse(source, options);
+  const evaluation = sink.hasErrors ? undefined : lowerAgain?.('eval', options.evalBatch);
   if (sink.hasErrors || recipe === undefined || train === undefined || evaluation === undefined) {
     throw new UserError(sortDiagnostics(errorsOf(sink)), source);
   }
-  return { recipe, train: pruneGraph(train), eval: pruneGraph(evaluation) };
+  const program = { recipe, train: pruneGraph(train), eval: pruneGraph(evaluation) };
+  const last = tail && lowerAgain?.('train', tail.last);
+  return last === undefined || tail === undefined ? program : { ...program, tail: { before: tail.before, train: pruneGraph(last) } };
 }
 
 function errorsOf(sink: DiagnosticSink): readonly Diagnostic[] {
@@ -55,7 +61,9 @@ interface Analysis {
   readonly sink: DiagnosticSink;
   readonly recipe?: Recipe;
   readonly train?: Graph;
-  readonly lowerEval?: () => Graph | undefined;
+  readonly tail?: Tail | undefined;
+  /** The model once more; by default at the batch of `train`. */
+  readonly lowerAgain?: (mode: 'train' | 'eval', batch?: number) => Graph | undefined;
 }
 
 interface Sections {
@@ -101,8 +109,11 @@ function analyse(source: Source, options: LowerOptions): Analysis {
   checkOutput(model, lowered.graph, lowered.output, signature.classes, sink);
   checkPins(sections.precision?.items.filter((item) => item.kind === 'keep') ?? [], lowered.graph, sink);
   const recipe: Recipe = { model: model.name.text, inputShape: signature.image, classes: signature.classes, dataset, precision, train };
-  const lowerEval = () => lowerModel(model, signature.image, { ...shared, batch: options.evalBatch ?? batch, mode: 'eval' })?.graph;
-  return { sink, recipe, train: lowered.graph, lowerEval };
+  const lowerAgain: Analysis['lowerAgain'] = (mode, size = batch) =>
+    lowerModel(model, signature.image, { ...shared, batch: size, mode })?.graph;
+  const { tail } = divideEpoch(options.images ?? data?.trainImages ?? 0, batch, train.accumulate, train.dropLast);
+  checkLastStatistics(lowered.graph, tail, lines, sink);
+  return { sink, recipe, train: lowered.graph, tail, lowerAgain };
 }
 
 /** Settings with a syntax error are left out, so that they are not reported a second time for what they mean. */

@@ -123,6 +123,7 @@ export function readTrain(section: TrainSection | undefined, scope: Scope, conte
     clip: numberSetting(settings, 'clip'),
     batch: numberSetting(settings, 'batch'),
     accumulate: numberSetting(settings, 'accumulate'),
+    dropLast: required(settings, 'drop_last').args.drop_last === true,
     epochs: numberSetting(settings, 'epochs'),
     seed: numberSetting(settings, 'seed'),
     onLostLoss: required(settings, 'on_lost_loss').word === 'continue' ? 'continue' : 'stop',

@@ -183,6 +183,10 @@ export const TRAIN_SETTINGS: readonly Setting[] = [
     min: 1,
     max: 65536,
   }),
+  scalar('drop_last', 'true: leave out the images that fill no whole step at the end of an epoch, instead of a smaller last step', {
+    kind: 'boolean',
+    default: false,
+  }),
   scalar('epochs', 'passes over the training images', { kind: 'int', default: 10, min: 1, max: 1_000_000 }),
   choice('on_lost_loss', 'what follows a loss that is infinite or NaN, in a step that no loss scaling skips', 'stop', [
     { name: 'stop', doc: 'the run ends, says where it comes from, and keeps the checkpoint and the weights from before', params: [] },

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { formatAttrs } from '../ir/print.js';
 import { type Attr, elementCount, type FloatType, formatType, type Node, type ValueId } from '../ir/types.js';
 import { storageRoot } from './fuse.js';
-import type { Group, Plan, PlanFunction } from './plan.js';
+import type { FunctionName, Group, Plan, PlanFunction } from './plan.js';
 import { groupWork } from './work.js';
 
 /** Rough speeds of a device, for what was not measured: seconds, and operations or bytes a second. */
@@ -149,15 +149,19 @@ export function functionTimes(fn: PlanFunction, { rates, kernels }: CostTable): 
   };
 }
 
-/** The functions that one optimizer step calls, and how often. */
+/** The functions that one whole optimizer step calls, and how often. */
 export function stepCalls(
   { functions }: Pick<Plan, 'functions'>,
   accumulate: number,
 ): readonly (readonly [fn: PlanFunction, calls: number])[] {
-  return functions.flatMap((fn) => {
-    if (fn.name === 'eval_step') return [];
-    return [[fn, fn.name === 'train_step' ? 1 : accumulate - 1] as const];
-  });
+  const calls = {
+    train_step: 1,
+    accumulate_step: accumulate - 1,
+    tail_accumulate_step: 0,
+    tail_step: 0,
+    eval_step: 0,
+  } as const satisfies Readonly<Record<FunctionName, number>>;
+  return functions.flatMap((fn) => (calls[fn.name] === 0 ? [] : [[fn, calls[fn.name]] as const]));
 }
 
 /** What a table says of one optimizer step. */

@@ -1,7 +1,7 @@
 import { type DType, formatType, isFloat, type Node, precisionName } from '../ir/types.js';
 import { type Phase, phaseOf, type ScalingFact, scalingFact, trainStep, valueLabel } from './facts.js';
 import { type Footprint, footprint, MEMORY_CLASSES } from './footprint.js';
-import type { FunctionName, Plan, PlanFunction } from './plan.js';
+import { type FunctionName, isOfTail, type Plan, type PlanFunction } from './plan.js';
 import { type CastReport, castReports } from './report.js';
 
 /** A fact that has one value before and another after. */
@@ -152,6 +152,12 @@ function missingCasts(from: readonly CastReport[], other: readonly CastReport[])
   });
 }
 
+/** The casts of a plan; without those of a last, smaller step that the other one does not have: it casts as the usual one does. */
+function sharedCasts(plan: Plan, other: Plan): readonly CastReport[] {
+  const both = new Set(other.functions.map(({ name }) => name));
+  return castReports(plan).filter((cast) => !isOfTail(cast.function) || both.has(cast.function));
+}
+
 function changes<T>(entries: readonly (readonly [name: string, before: T, after: T])[]): Change<T>[] {
   return entries.filter(([, before, after]) => before !== after).map(([name, before, after]) => ({ name, before, after }));
 }
@@ -176,7 +182,7 @@ export function diffPlans(a: Plan, b: Plan, memory?: { readonly before: Footprin
     return other === undefined ? [{ formats: [], reasons: [], ops: [lonely(fn, 'removed')] }] : [diffFunction(fn, other)];
   });
   const added = b.functions.filter((fn) => !a.functions.some(({ name }) => name === fn.name)).map((fn) => lonely(fn, 'added'));
-  const [castsA, castsB] = [castReports(a), castReports(b)];
+  const [castsA, castsB] = [sharedCasts(a, b), sharedCasts(b, a)];
   const [memoryA, memoryB] = [memory?.before ?? footprint(a), memory?.after ?? footprint(b)];
   const kernels = (plan: Plan) => String(trainStep(plan).groups.length);
   return {

@@ -46,9 +46,27 @@ export interface MemoryPlan {
   readonly allocations: readonly Allocation[];
 }
 
-/** train_step: one optimizer step; accumulate_step: forward and backward, adding to the gradient states; eval_step: logits, loss, correct. */
-export const FUNCTION_NAMES = ['train_step', 'accumulate_step', 'eval_step'] as const;
+/**
+ * - `train_step`: one optimizer step, or its last micro-batch.
+ * - `accumulate_step`: a micro-batch before the last: forward and backward, adding to the gradient states.
+ * - `tail_accumulate_step`, `tail_step`: the same for the last step of an epoch, where its images fill no whole one.
+ * - `eval_step`: logits, loss, correct.
+ */
+export const FUNCTION_NAMES = ['train_step', 'accumulate_step', 'tail_accumulate_step', 'tail_step', 'eval_step'] as const;
 export type FunctionName = (typeof FUNCTION_NAMES)[number];
+
+/** Functions that a run first needs at the end of an epoch. */
+const OF_TAIL = {
+  train_step: false,
+  accumulate_step: false,
+  tail_accumulate_step: true,
+  tail_step: true,
+  eval_step: false,
+} as const satisfies Readonly<Record<FunctionName, boolean>>;
+
+export function isOfTail(name: FunctionName): boolean {
+  return OF_TAIL[name];
+}
 
 export interface PlanFunction {
   readonly name: FunctionName;

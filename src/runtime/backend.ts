@@ -111,6 +111,8 @@ export interface Executable {
   readonly compileMs: number;
   /** Bytes that the device holds for this plan: states, arena, workspace. */
   readonly memory: { readonly states: number; readonly arena: number; readonly workspace: number };
+  /** Says that a function will be called before long: what it needs besides may be made ready meanwhile. Without it, its first call does that. */
+  expect?(fn: FunctionName): void;
   /** Starts one call; resolves when its inputs may be reused (which may be before the device has finished). */
   call(fn: FunctionName, inputs: Inputs, options?: CallOptions): Promise<void>;
   /**

@@ -161,7 +161,8 @@ export async function loadCheckpoint(path: string, plan: Plan, settings: RunSett
   if (metadata.format !== FORMAT || metadata.settings === undefined || metadata.position === undefined) {
     throw refused(path, `its format is ${metadata.format ?? 'unknown'}, not ${FORMAT}`, 'to start from weights alone use --init');
   }
-  const then = JSON.parse(metadata.settings) as RunSettings;
+  // Older versions had no such setting, and left those images out.
+  const then: RunSettings = { 'train.dropLast': 'true', ...(JSON.parse(metadata.settings) as RunSettings) };
   const changed = changedSettings(then, settings, (key) => !isRateSetting(key));
   if (changed.length > 0) {
     throw refused(

@@ -28,7 +28,7 @@ export interface StepEvent {
 export interface EpochEvent {
   readonly event: 'epoch';
   readonly epoch: number;
-  /** Mean over the epoch's steps, as they were trained, without those whose loss was not finite. */
+  /** Mean over the epoch's images, as they were trained, without the steps whose loss was not finite. */
   readonly train_loss: number;
   /** Steps that `train_loss` leaves out; not in lines of older versions. */
   readonly left_out_steps?: number;

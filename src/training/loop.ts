@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { userError } from '../diagnostics/diagnostic.js';
+import { divideEpoch, type EpochDivision, imagesBefore, stepsPerEpoch } from '../ir/epoch.js';
 import { precisionName, sameShape } from '../ir/types.js';
 import { loadCheckpoint, runSettings } from './checkpoint.js';
 import { type Continuation, continueRates } from './continue.js';
@@ -21,7 +22,7 @@ export type { TrainOptions, TrainResult } from './options.js';
 /** GradScaler's dynamic scaling ends a run after this many skips unless the recipe says otherwise. */
 const ABORT_AFTER = 20;
 
-function checkData({ recipe, dataset, plan }: TrainOptions, stepsPerEpoch: number): void {
+function checkData({ recipe, dataset }: TrainOptions, division: EpochDivision): void {
   const { shape } = dataset.train;
   if (!sameShape(shape, recipe.inputShape)) {
     throw userError(
@@ -39,15 +40,14 @@ function checkData({ recipe, dataset, plan }: TrainOptions, stepsPerEpoch: numbe
       'change the model’s output shape or the dataset block',
     );
   }
-  if (stepsPerEpoch === 0) {
-    const batch = findFunction(plan, 'train_step')?.batch ?? recipe.train.batch;
-    throw userError(
-      'AMP7007',
-      'the data set is smaller than one step',
-      `a step takes ${batch} x ${recipe.train.accumulate} images, ${dataset.name} has ${dataset.train.count}`,
-      'use a smaller batch or accumulate less',
-    );
-  }
+  if (stepsPerEpoch(division) > 0) return;
+  const { batch, accumulate } = division;
+  throw userError(
+    'AMP7007',
+    'the data set is smaller than one step',
+    `a step takes ${batch} x ${accumulate} images, ${dataset.name} has ${dataset.train.count}, and with \`drop_last true\` there is no smaller one`,
+    'leave out `drop_last`, use a smaller batch or accumulate less',
+  );
 }
 
 function abortLimit({ plan, recipe }: TrainOptions): number {
@@ -59,34 +59,35 @@ function abortLimit({ plan, recipe }: TrainOptions): number {
 
 interface Prepared {
   readonly batcher: Batcher;
-  readonly stepsPerEpoch: number;
+  readonly division: EpochDivision;
   readonly epochs: number;
   readonly settings: SessionPlan['settings'];
 }
 
 function prepare(options: TrainOptions): Prepared {
   const { plan, recipe, dataset, shuffle = true, augment = true } = options;
-  const { seed, accumulate } = recipe.train;
+  const { seed, accumulate, dropLast } = recipe.train;
   const batch = findFunction(plan, 'train_step')?.batch ?? recipe.train.batch;
   const { flip, cropPadding } = recipe.dataset;
   const augmentation = augment && (flip || cropPadding > 0) ? { flip, cropPadding } : undefined;
-  const batcher = new Batcher(dataset.train, { batch, seed, shuffle, augment: augmentation });
-  const stepsPerEpoch = Math.floor(batcher.batches / accumulate);
-  checkData(options, stepsPerEpoch);
+  const batcher = new Batcher(dataset.train, { seed, shuffle, augment: augmentation });
+  const division = divideEpoch(dataset.train.count, batch, accumulate, dropLast);
+  checkData(options, division);
   return {
     batcher,
-    stepsPerEpoch,
+    division,
     epochs: options.epochs ?? recipe.train.epochs,
     settings: (ofPlan, ofRecipe) => runSettings(ofPlan, ofRecipe, { batch, shuffle, augment, 'training images': dataset.train.count }),
   };
 }
 
 /** What is to be done, with these rates. */
-function planSession(options: TrainOptions, { stepsPerEpoch, epochs, settings }: Prepared, course: Course): SessionPlan {
+function planSession(options: TrainOptions, { division, epochs, settings }: Prepared, course: Course): SessionPlan {
   const { recipe, maxSteps = Number.POSITIVE_INFINITY, logEvery = 50 } = options;
-  const rate = (step: number): number => learningRate(recipe.train, step, stepsPerEpoch, course);
-  const totalSteps = stepsPerEpoch * epochs;
-  return { epochs, stepsPerEpoch, totalSteps, maxSteps, logEvery, abortAfter: abortLimit(options), rate, course, settings };
+  const steps = stepsPerEpoch(division);
+  const rate = (step: number): number => learningRate(recipe.train, step, steps, course);
+  const size = { epochs, stepsPerEpoch: steps, imagesPerEpoch: imagesBefore(division, steps), totalSteps: steps * epochs };
+  return { ...size, maxSteps, logEvery, abortAfter: abortLimit(options), rate, course, settings };
 }
 
 async function startStates({ plan, recipe, init }: TrainOptions): Promise<StateValues> {
@@ -137,12 +138,12 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainResult> {
   const { plan, executable, recipe, run } = options;
   const prepared = prepare(options);
-  const { batcher, stepsPerEpoch, epochs } = prepared;
+  const { batcher, division, epochs } = prepared;
   const settings = prepared.settings(plan, recipe);
   const resumed = options.resume ? await loadCheckpoint(join(run, RUN_FILES.checkpoint), plan, settings) : undefined;
-  const length = { stepsPerEpoch, epochs, epochsBefore: options.epochsBefore };
+  const length = { stepsPerEpoch: stepsPerEpoch(division), epochs, epochsBefore: options.epochsBefore };
   const { course, warning }: Continuation =
-    resumed === undefined ? { course: wholeCourse(stepsPerEpoch * epochs) } : continueRates(resumed, settings, recipe.train, length);
+    resumed === undefined ? { course: wholeCourse(length.stepsPerEpoch * epochs) } : continueRates(resumed, settings, recipe.train, length);
   const states = resumed?.states ?? (await startStates(options));
   await executable.writeStates(states);
   if (resumed === undefined && options.contents !== undefined) await claim.write(options.contents);
@@ -152,7 +153,7 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
   const stopPassed = options.passedStopIsNone === true && position.step >= planned.maxSteps;
   const sessionPlan = stopPassed ? { ...planned, maxSteps: Number.POSITIVE_INFINITY } : planned;
   const { rate } = sessionPlan;
-  const stepper = new Stepper({ executable, plan, batcher, accumulate: recipe.train.accumulate, stepsPerEpoch, rate });
+  const stepper = new Stepper({ executable, plan, batcher, division, rate });
   const end = resumed && (await endOf(run));
   const metrics = await MetricsLog.open(run, resumed && { step: position.step, epochs: position.epoch });
   try {

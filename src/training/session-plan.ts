@@ -21,6 +21,7 @@ export const START: RunPosition = {
 export interface SessionPlan {
   readonly epochs: number;
   readonly stepsPerEpoch: number;
+  readonly imagesPerEpoch: number;
   readonly totalSteps: number;
   readonly maxSteps: number;
   readonly logEvery: number;

@@ -121,10 +121,13 @@ export class Session {
       else if (this.step >= this.plan.maxSteps) outcome = 'stop';
       if (outcome !== 'end') break;
       const { stepper } = this.running;
-      const steps = await stepper.enqueue(this.step, this.stepsUntilDue());
+      const issued = stepper.enqueue(this.step, this.stepsUntilDue());
+      // While the device is busy with that.
+      stepper.expect(this.step, this.plan.maxSteps - this.step);
+      const steps = await issued;
+      this.speed.addImages(stepper.imagesOf(this.step, steps));
       this.step += steps;
       this.stepInEpoch += steps;
-      this.speed.addImages(steps * stepper.imagesPerStep);
       await breathe();
       if (this.isLogged(this.step) || performance.now() - this.reportedAt >= REPORT_MS) {
         clock();
@@ -209,7 +212,7 @@ export class Session {
     this.pins = all;
     this.step -= later.length;
     this.stepInEpoch -= later.length;
-    this.speed.addImages(-later.length * stepper.imagesPerStep);
+    this.speed.addImages(-stepper.imagesOf(this.step, later.length));
     this.skipsInARow = 0;
     const [step, epoch, replan] = [result.step + 1, epochOf(this.plan, result.step), this.watch.countReplan()];
     await recordReplan(run, replan, printPlan(before), { step, epoch, value, pins, diff });
@@ -244,7 +247,7 @@ export class Session {
   }
 
   private progress(phase: 'train' | 'test', done: number, total: number): void {
-    const { epochs, stepsPerEpoch, totalSteps, maxSteps } = this.plan;
+    const { epochs, stepsPerEpoch, totalSteps, maxSteps, imagesPerEpoch } = this.plan;
     const stepsLeft = Math.max(0, Math.min(totalSteps, maxSteps) - this.step);
     this.options.onProgress?.({
       phase,
@@ -259,7 +262,7 @@ export class Session {
       lossScale: this.scale,
       skipped: this.tally.skipped,
       imagesPerSecond: this.speed.imagesPerSecond,
-      secondsLeft: this.speed.secondsFor(stepsLeft, Math.ceil(stepsLeft / stepsPerEpoch), this.running.stepper.imagesPerStep),
+      secondsLeft: this.speed.secondsFor((stepsLeft * imagesPerEpoch) / stepsPerEpoch, Math.ceil(stepsLeft / stepsPerEpoch)),
     });
   }
 

@@ -24,9 +24,9 @@ export class Speed {
     return this.ms === 0 ? 0 : (this.images / this.ms) * 1000;
   }
 
-  /** Until so many steps and runs over the test images are done; undefined before it can be told. */
-  secondsFor(steps: number, tests: number, imagesPerStep: number): number | undefined {
+  /** Until so many images and runs over the test images are done; undefined before it can be told. */
+  secondsFor(images: number, tests: number): number | undefined {
     if (this.images === 0) return undefined;
-    return ((this.ms / this.images) * imagesPerStep * steps + tests * this.testMs) / 1000;
+    return ((this.ms / this.images) * images + tests * this.testMs) / 1000;
   }
 }

@@ -1,3 +1,4 @@
+import { type EpochDivision, imagesBefore, stepsPerEpoch } from '../ir/epoch.js';
 import { elementCount } from '../ir/types.js';
 import type { FunctionName, Plan } from '../plan/plan.js';
 import type { Executable, InputData, Inputs, NonFinite, Scalars, SeriesCall } from '../runtime/backend.js';
@@ -13,6 +14,8 @@ export interface StepResult {
   readonly loss: number;
   readonly correct: number;
   readonly images: number;
+  /** Its images as a share of a whole step's. */
+  readonly share: number;
   readonly skipped: boolean;
   /** Of the gradients, where they are clipped by it. */
   readonly norm: number | undefined;
@@ -30,9 +33,7 @@ export interface StepperOptions {
   readonly executable: Executable;
   readonly plan: Plan;
   readonly batcher: Batcher;
-  /** Micro-batches per step. */
-  readonly accumulate: number;
-  readonly stepsPerEpoch: number;
+  readonly division: EpochDivision;
   /** Learning rate by 0-based step. */
   readonly rate: (step: number) => number;
 }
@@ -48,11 +49,26 @@ interface Slot {
 
 function makeSlot(imageBytes: number, batch: number): Slot {
   return {
-    image: new Uint8Array(imageBytes),
+    image: new Uint8Array(batch * imageBytes),
     label: new Int32Array(batch),
     lr: new Float32Array(1),
     step: new Int32Array(1),
     busy: Promise.resolve(),
+  };
+}
+
+/** One call of an optimizer step. */
+interface Micro {
+  readonly fn: FunctionName;
+  readonly batch: number;
+}
+
+/** The calls of a whole step and of the last one of an epoch, in order. */
+function microBatches({ batch, accumulate, tail }: EpochDivision): { readonly whole: readonly Micro[]; readonly last: readonly Micro[] } {
+  const before = (count: number, fn: FunctionName): Micro[] => Array.from({ length: count }, () => ({ fn, batch }));
+  return {
+    whole: [...before(accumulate - 1, 'accumulate_step'), { fn: 'train_step', batch }],
+    last: tail === undefined ? [] : [...before(tail.before, 'tail_accumulate_step'), { fn: 'tail_step', batch: tail.last }],
   };
 }
 
@@ -61,7 +77,8 @@ function makeSlot(imageBytes: number, batch: number): Slot {
  * the one before it is being computed.
  */
 export class Stepper {
-  readonly imagesPerStep: number;
+  readonly stepsPerEpoch: number;
+  private readonly micros: ReturnType<typeof microBatches>;
   /** Made when a call first needs them. */
   private slots: readonly [Slot, Slot] | undefined;
   private readonly names: ReadonlyMap<FunctionName, ReadonlySet<string>>;
@@ -70,12 +87,37 @@ export class Stepper {
   private readonly pace = new Pace();
 
   constructor(private readonly options: StepperOptions) {
-    const { plan, accumulate } = options;
-    const train = findFunction(plan, 'train_step');
-    if (train === undefined) throw new Error('the plan has no train_step');
-    if (accumulate > 1 && findFunction(plan, 'accumulate_step') === undefined) throw new Error('the plan has no accumulate_step');
-    this.imagesPerStep = train.batch * accumulate;
+    const { plan, division } = options;
+    this.stepsPerEpoch = stepsPerEpoch(division);
+    this.micros = microBatches(division);
+    for (const { fn, batch } of [...this.micros.whole, ...this.micros.last]) {
+      const planned = findFunction(plan, fn)?.batch;
+      if (planned !== batch)
+        throw new Error(`the plan has ${planned === undefined ? 'no' : `a batch of ${planned} in`} ${fn}, not ${batch}`);
+    }
     this.names = new Map(plan.functions.map((fn) => [fn.name, inputNames(fn.graph)]));
+  }
+
+  private isLast(step: number): boolean {
+    return step % this.stepsPerEpoch >= this.options.division.wholeSteps;
+  }
+
+  private microsOf(step: number): readonly Micro[] {
+    return this.isLast(step) ? this.micros.last : this.micros.whole;
+  }
+
+  /** Images of `count` steps from `step` (0-based) on, all of the same epoch. */
+  imagesOf(step: number, count: number): number {
+    const { division } = this.options;
+    const inEpoch = step % this.stepsPerEpoch;
+    return imagesBefore(division, inEpoch + count) - imagesBefore(division, inEpoch);
+  }
+
+  /** Lets the device make ready what the last step of the epoch needs, if it is among the next `most` steps from `step` on but not the next. */
+  expect(step: number, most: number): void {
+    const { executable, division } = this.options;
+    const until = division.wholeSteps - (step % this.stepsPerEpoch);
+    if (until > 0 && until < most) for (const { fn } of this.micros.last) executable.expect?.(fn);
   }
 
   /**
@@ -83,51 +125,67 @@ export class Stepper {
    * next one may be issued.
    */
   async enqueue(step: number, most: number): Promise<number> {
-    const { executable, accumulate } = this.options;
-    const count = executable.series === undefined ? 1 : this.pace.next(most);
+    const { executable, division } = this.options;
+    const alike = this.isLast(step) ? 1 : division.wholeSteps - (step % this.stepsPerEpoch);
+    const count = executable.series === undefined ? 1 : this.pace.next(Math.min(most, alike));
     if (executable.series !== undefined) await this.callSeries(step, count);
-    else for (let micro = 0; micro < accumulate; micro++) await this.callMicro(step, micro, false);
+    else for (let micro = 0; micro < this.microsOf(step).length; micro++) await this.callMicro(step, micro, false);
     for (let i = 0; i < count; i++) this.issued.push(step + i);
     return count;
   }
 
-  private async callSeries(first: number, count: number): Promise<void> {
-    const { executable, batcher, accumulate, stepsPerEpoch, rate } = this.options;
-    const calls = Array.from({ length: count * accumulate }, (_, call): SeriesCall => {
-      const step = first + Math.floor(call / accumulate);
-      const fn = call % accumulate < accumulate - 1 ? 'accumulate_step' : 'train_step';
-      return { fn, lr: rate(step), step: first * accumulate + call };
-    });
-    const batches = batcher.select(Math.floor(first / stepsPerEpoch), (first % stepsPerEpoch) * accumulate, calls.length);
+  /** Where the images of a step are in its epoch. */
+  private placeOf(step: number): { readonly epoch: number; readonly first: number } {
+    const { division } = this.options;
+    return { epoch: Math.floor(step / this.stepsPerEpoch), first: imagesBefore(division, step % this.stepsPerEpoch) };
+  }
+
+  /** The number of a call, from 0: what dropout draws by. */
+  private numberOf(step: number, micro: number): number {
+    return step * this.options.division.accumulate + micro;
+  }
+
+  private async callSeries(from: number, count: number): Promise<void> {
+    const { executable, batcher, rate } = this.options;
+    const steps = Array.from({ length: count }, (_, i) => from + i);
+    const calls = steps.flatMap((step) =>
+      this.microsOf(step).map(({ fn }, micro): SeriesCall => ({ fn, lr: rate(step), step: this.numberOf(step, micro) })),
+    );
+    const { epoch, first } = this.placeOf(from);
+    const batches = batcher.select(epoch, first, this.imagesOf(from, count));
     const started = performance.now();
     await executable.series?.(batches, calls);
-    this.pace.took(count, performance.now() - started);
+    if (!this.isLast(from)) this.pace.took(count, performance.now() - started);
   }
 
   private takeSlot(): Slot {
-    const { batch } = this.options.batcher.options;
-    const imageBytes = batch * elementCount(this.options.batcher.set.shape);
-    this.slots ??= [makeSlot(imageBytes, batch), makeSlot(imageBytes, batch)];
+    const { batcher, division } = this.options;
+    const imageBytes = elementCount(batcher.set.shape);
+    this.slots ??= [makeSlot(imageBytes, division.batch), makeSlot(imageBytes, division.batch)];
     const slot = this.slots[this.next] as Slot;
     this.next = 1 - this.next;
     return slot;
   }
 
   private async callMicro(step: number, micro: number, trace: boolean): Promise<Inputs> {
-    const { executable, batcher, accumulate, stepsPerEpoch, rate } = this.options;
+    const { executable, batcher, division, rate } = this.options;
     const slot = this.takeSlot();
     await slot.busy;
-    batcher.fill(Math.floor(step / stepsPerEpoch), (step % stepsPerEpoch) * accumulate + micro, slot.image, slot.label);
+    const { fn, batch } = this.microsOf(step)[micro]!;
+    const { epoch, first } = this.placeOf(step);
+    const image = slot.image.subarray(0, batch * elementCount(batcher.set.shape));
+    const label = slot.label.subarray(0, batch);
+    batcher.fill(epoch, first + micro * division.batch, image, label);
     slot.lr[0] = rate(step);
-    slot.step[0] = step * accumulate + micro;
-    const name: FunctionName = micro < accumulate - 1 ? 'accumulate_step' : 'train_step';
+    slot.step[0] = this.numberOf(step, micro);
+    const known: Record<string, InputData> = { image, label, lr: slot.lr, step: slot.step };
     const inputs: Record<string, InputData> = {};
-    for (const input of this.names.get(name) ?? []) {
-      if (input !== 'image' && input !== 'label' && input !== 'lr' && input !== 'step')
-        throw new Error(`${name} has an unknown input ${input}`);
-      inputs[input] = slot[input];
+    for (const input of this.names.get(fn) ?? []) {
+      const data = known[input];
+      if (data === undefined) throw new Error(`${fn} has an unknown input ${input}`);
+      inputs[input] = data;
     }
-    slot.busy = executable.call(name, inputs, trace ? { trace } : undefined);
+    slot.busy = executable.call(fn, inputs, trace ? { trace } : undefined);
     // A failure surfaces where `busy` is awaited; until then it must not count as unhandled.
     slot.busy.catch(() => undefined);
     return inputs;
@@ -139,35 +197,39 @@ export class Stepper {
 
   /** Waits for the device; results of all steps since the last drain, oldest first. */
   async drain(): Promise<StepResult[]> {
-    const { executable, accumulate } = this.options;
     await this.settle();
-    const scalars = await executable.drain();
+    const scalars = [...(await this.options.executable.drain())];
     const steps = this.issued.splice(0);
-    if (scalars.length !== steps.length * accumulate) throw new Error(`${scalars.length} results for ${steps.length} steps`);
-    return steps.map((step, index) => this.combine(step, scalars.slice(index * accumulate, (index + 1) * accumulate)));
+    const calls = steps.reduce((sum, step) => sum + this.microsOf(step).length, 0);
+    if (scalars.length !== calls) throw new Error(`${scalars.length} results for ${calls} calls`);
+    return steps.map((step) => this.combine(step, scalars.splice(0, this.microsOf(step).length)));
   }
 
   private combine(step: number, parts: readonly Scalars[]): StepResult {
+    const images = this.imagesOf(step, 1);
     const last = parts.at(-1);
-    const loss = parts.reduce((sum, part) => sum + (part.loss ?? Number.NaN), 0) / parts.length;
+    const micros = this.microsOf(step);
+    const loss = parts.reduce((sum, part, micro) => sum + (part.loss ?? Number.NaN) * micros[micro]!.batch, 0) / images;
     const correct = parts.reduce((sum, part) => sum + (part.correct ?? 0), 0);
-    return { step, loss, correct, images: this.imagesPerStep, skipped: last?.ok === 0, norm: last?.norm, scale: last?.scale ?? 1 };
+    const { batch, accumulate } = this.options.division;
+    const share = images / (batch * accumulate);
+    return { step, loss, correct, images, share, skipped: last?.ok === 0, norm: last?.norm, scale: last?.scale ?? 1 };
   }
 
   /** Runs the steps from `from` to before `to` again, from the present states. Their results are dropped. */
   async repeat(from: number, to: number): Promise<void> {
     for (let step = from; step < to; step++)
-      for (let micro = 0; micro < this.options.accumulate; micro++) await this.callMicro(step, micro, false);
+      for (let micro = 0; micro < this.microsOf(step).length; micro++) await this.callMicro(step, micro, false);
     await this.settle();
     await this.options.executable.drain();
   }
 
   /** Runs a step again from the present states, looking for the first value that is not finite. Its results are dropped. */
   async trace(step: number): Promise<TracedStep> {
-    const { executable, accumulate } = this.options;
+    const { executable } = this.options;
     let found: NonFinite | undefined;
     let inputs: Inputs = {};
-    for (let micro = 0; micro < accumulate && found === undefined; micro++) {
+    for (let micro = 0; micro < this.microsOf(step).length && found === undefined; micro++) {
       inputs = await this.callMicro(step, micro, true);
       await this.settle();
       found = await executable.nonFinite();

@@ -3,7 +3,7 @@ import type { StepResult } from './stepper.js';
 /** Sums over the steps of an epoch; plain numbers, so that a checkpoint can hold them exactly. */
 export interface TallyState {
   readonly lossSum: number;
-  /** Steps whose loss was finite; only these make up the means. */
+  /** Steps whose loss was finite; only these make up the means. A smaller step counts, and adds to the sum, by its share of a whole one. */
   readonly lossCount: number;
   readonly correct: number;
   readonly images: number;
@@ -17,8 +17,8 @@ export const EMPTY_TALLY: TallyState = { lossSum: 0, lossCount: 0, correct: 0, i
 export function addToTally(tally: TallyState, result: StepResult): TallyState {
   const finite = Number.isFinite(result.loss);
   return {
-    lossSum: tally.lossSum + (finite ? result.loss : 0),
-    lossCount: tally.lossCount + (finite ? 1 : 0),
+    lossSum: tally.lossSum + (finite ? result.loss * result.share : 0),
+    lossCount: tally.lossCount + (finite ? result.share : 0),
     correct: tally.correct + (finite ? result.correct : 0),
     images: tally.images + (finite ? result.images : 0),
     skipped: tally.skipped + (result.skipped ? 1 : 0),
@@ -43,7 +43,7 @@ export function addToHistory(history: LossHistory, { step, loss, skipped }: Step
   return { first: history.first ?? { step, loss }, last: { step, loss } };
 }
 
-/** Mean loss of the steps with a finite loss; NaN when there were none. */
+/** Mean loss of the images in steps with a finite loss; NaN when there were none. */
 export function meanLoss(tally: TallyState): number {
   return tally.lossSum / tally.lossCount;
 }

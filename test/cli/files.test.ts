@@ -76,6 +76,13 @@ describe('ampc plan', () => {
     assert.match(stdout, /^fc +linear +f16 f16/m);
   });
 
+  it('names the step on what is left of the images', async () => {
+    const { stdout } = await ampc('plan', file, '--backend', 'reference', '--batch', '7');
+    assert.match(stdout, /^train_step, batch 7: .*\ntail_step, batch 6: .*\neval_step, batch 7: /m);
+    const dropped = await ampc('plan', file, '--backend', 'reference', '--batch', '7', '--set', 'train.drop_last=true');
+    assert.doesNotMatch(dropped.stdout, /tail_step/);
+  });
+
   it('--json prints the report as one line', async () => {
     const { code, stdout } = await ampc('plan', file, '--backend', 'reference', '--json');
     assert.equal(code, 0);

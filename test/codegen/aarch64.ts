@@ -32,7 +32,7 @@ int main(int argc, char **argv) {
   if (argc != 5) return 2;
   const int function = atoi(argv[1]), trace = atoi(argv[4]);
   const size_t input_bytes = (size_t)atol(argv[2]), output_bytes = sizeof(double) * (size_t)atol(argv[3]);
-  ampc_context *ctx = ampc_create(THREADS, SCRATCH);
+  ampc_context *ctx = ampc_create(THREADS, SCRATCH, NULL);
   char *inputs = allocate_block(input_bytes + 64);
   double *outputs = calloc(1, output_bytes + 8);
   if (ctx == NULL || inputs == NULL || outputs == NULL) return 3;
@@ -68,6 +68,7 @@ function openEmulated(program: string, source: CSource, close: () => void): Nati
   let arena: Buffer = Buffer.alloc(memory.arena + memory.workspace);
   return {
     size: contextFor(source, 2),
+    context: undefined,
     async call(fn, inputs, outputs, trace) {
       const args = [fn, inputs.byteLength, outputs.length, trace].map(String);
       const reply = await emulate(program, args, Buffer.concat([states, inputs]));

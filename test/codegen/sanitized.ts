@@ -47,7 +47,7 @@ int main(void) {
   take(&count, sizeof count);
   ampc_context *contexts[2];
   for (int i = 0; i < 2; i++) {
-    contexts[i] = ampc_create(THREADS, SCRATCH);
+    contexts[i] = ampc_create(THREADS, SCRATCH, NULL);
     if (contexts[i] == NULL) return 3;
     const size_t arena = (ARENA_BYTES + 63) / 64 * 64, states = (STATES_BYTES + 63) / 64 * 64;
     ASAN_POISON_MEMORY_REGION(contexts[i]->arena + ARENA_BYTES, arena - ARENA_BYTES);

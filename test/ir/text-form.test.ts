@@ -46,6 +46,14 @@ describe('text form', () => {
     );
   });
 
+  it('reads back plans with a smaller last step', () => {
+    for (const accumulate of [1, 3]) {
+      const plan = planOf(miniResnet, { batch: 4, images: 43, train: { accumulate } });
+      assert.equal(plan.functions.length, accumulate === 1 ? 3 : 5);
+      assert.deepEqual(parsePlan(printPlan(plan)), plan);
+    }
+  });
+
   it('keeps unusual numbers and texts', () => {
     const attrs = {
       a: -0,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { divideEpoch } from '../../src/ir/epoch.js';
 import type { Plan } from '../../src/plan/plan.js';
 import type { Executable } from '../../src/runtime/backend.js';
 import { createBackend } from '../../src/runtime/cpu/index.js';
@@ -32,7 +33,10 @@ function withoutSeries(executable: Executable): Executable {
   };
 }
 
-const OPTIONS: ProgramOptions = { batch: 6, image: [8, 8, 3], train: { accumulate: 2 } };
+/** Seven steps of two micro-batches, and one of a micro-batch and half of one. */
+const IMAGES = 93;
+const STEPS = 8;
+const OPTIONS: ProgramOptions = { batch: 6, image: [8, 8, 3], images: IMAGES, train: { accumulate: 2 } };
 
 interface Setup {
   readonly plan: Plan;
@@ -50,22 +54,28 @@ function setup(options: ProgramOptions): Setup {
   };
 }
 
-/** Two epochs of 7 steps and a bit. */
+/** Two epochs. */
 async function steps(
   executable: Executable,
   plan: Plan,
 ): Promise<Outcome & { readonly results: readonly StepResult[]; readonly ahead: number }> {
   try {
     await executable.writeStates(initialStates(plan, 3));
-    const batcher = new Batcher(noise(90), { batch: 6, seed: 5, shuffle: true, augment: { flip: true, cropPadding: 2 } });
-    const stepper = new Stepper({ executable, plan, batcher, accumulate: 2, stepsPerEpoch: 7, rate: (step) => 1e-3 / (1 + step) });
+    const batcher = new Batcher(noise(IMAGES), { seed: 5, shuffle: true, augment: { flip: true, cropPadding: 2 } });
+    const stepper = new Stepper({
+      executable,
+      plan,
+      batcher,
+      division: divideEpoch(IMAGES, 6, 2, false),
+      rate: (step) => 1e-3 / (1 + step),
+    });
     const results: StepResult[] = [];
     let ahead = 0;
-    for (let step = 0; step < 14; ) {
-      const issued = await stepper.enqueue(step, 7 - (step % 7));
+    for (let step = 0; step < 2 * STEPS; ) {
+      const issued = await stepper.enqueue(step, STEPS - (step % STEPS));
       ahead = Math.max(ahead, issued);
       step += issued;
-      if (step % 7 === 0) results.push(...(await stepper.drain()));
+      if (step % STEPS === 0) results.push(...(await stepper.drain()));
     }
     return { scalars: [], states: await executable.readStates(), results, ahead };
   } finally {
@@ -100,7 +110,12 @@ describe('steps in series on the cpu', function () {
   });
 
   it('leave the same run folder, checkpoints and interruptions included', async () => {
-    const dataset: Dataset = { name: 'noise', classes: Array.from({ length: 10 }, (_, i) => `${i}`), train: noise(90), test: noise(20) };
+    const dataset: Dataset = {
+      name: 'noise',
+      classes: Array.from({ length: 10 }, (_, i) => `${i}`),
+      train: noise(IMAGES),
+      test: noise(20),
+    };
     const { recipe: plain } = programOf(miniResnet, OPTIONS);
     const recipe = { ...plain, dataset: { ...plain.dataset, flip: true, cropPadding: 2 } };
     const run = async (folder: string, series: boolean, more: Partial<TrainOptions>): Promise<number> => {
@@ -114,12 +129,12 @@ describe('steps in series on the cpu', function () {
     };
     await inTemporaryFolder(async (dir) => {
       const [whole, parts] = [join(dir, 'whole'), join(dir, 'parts')];
-      assert.equal(await run(whole, false, {}), 14);
+      assert.equal(await run(whole, false, {}), 2 * STEPS);
       assert.equal(await run(parts, true, { maxSteps: 3 }), 3);
       const controller = new AbortController();
       const onEvent: TrainOptions['onEvent'] = (event) => event.event === 'step' && event.step === 8 && controller.abort();
       assert.equal(await run(parts, true, { resume: true, signal: controller.signal, onEvent }), 8);
-      assert.equal(await run(parts, true, { resume: true, checkpointSteps: 3 }), 14);
+      assert.equal(await run(parts, true, { resume: true, checkpointSteps: 3 }), 2 * STEPS);
       for (const name of ['checkpoint', 'last', 'best']) {
         const [a, b] = await Promise.all([whole, parts].map((folder) => readSafetensors(join(folder, `${name}.safetensors`))));
         assert.deepEqual(a!.tensors, b!.tensors);
@@ -131,7 +146,7 @@ describe('steps in series on the cpu', function () {
   it('refuses images that do not fit, and goes on', async () => {
     const executable = await load(1, true);
     try {
-      const batches = new Batcher(noise(12), { batch: 6, seed: 0, shuffle: false }).select(0, 0, 2);
+      const batches = new Batcher(noise(12), { seed: 0, shuffle: false }).select(0, 0, 12);
       const calls = [1, 2].map((step) => ({ fn: 'train_step' as const, lr: 0, step }));
       await assert.rejects(executable.series!(batches, calls.slice(1)), /12 images for 6 places/);
       await assert.rejects(executable.series!(batches, [{ ...calls[0]!, fn: 'other' as 'train_step' }]), /no function other/);

@@ -1,5 +1,6 @@
 import { type CompileOptions, compileProgram } from '../../src/compile.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
+import { divideEpoch } from '../../src/ir/epoch.js';
 import type { PrecisionSpec, Program, Recipe, TrainSpec } from '../../src/ir/program.js';
 import type { Graph, Shape, ValueId } from '../../src/ir/types.js';
 import { LayerContexts } from '../../src/lower/layer-context.js';
@@ -29,6 +30,8 @@ export type Model = (layers: Layers) => ValueId;
 export interface ProgramOptions {
   readonly batch?: number;
   readonly image?: readonly [number, number, number];
+  /** Training images; what is left of them at the end of an epoch is trained in a smaller step. By default nothing is. */
+  readonly images?: number;
   readonly mean?: number;
   readonly std?: number;
   readonly precision?: Partial<PrecisionSpec>;
@@ -76,13 +79,18 @@ export function programOf(model: Model, options: ProgramOptions = {}): Program {
       clip: 0,
       batch,
       accumulate: 1,
+      dropLast: options.images === undefined,
       epochs: 1,
       seed: 0,
       onLostLoss: 'stop',
       ...options.train,
     },
   };
-  return { recipe, train: forwardGraph(model, 'train', recipe, batch), eval: forwardGraph(model, 'eval', recipe, batch) };
+  const { accumulate, dropLast } = recipe.train;
+  const { tail } = divideEpoch(options.images ?? 0, batch, accumulate, dropLast);
+  const graphs = { train: forwardGraph(model, 'train', recipe, batch), eval: forwardGraph(model, 'eval', recipe, batch) };
+  if (tail === undefined) return { recipe, ...graphs };
+  return { recipe, ...graphs, tail: { before: tail.before, train: forwardGraph(model, 'train', recipe, tail.last) } };
 }
 
 export function planOf(model: Model, options: ProgramOptions = {}, compileOptions: Partial<CompileOptions> = {}): Plan {

@@ -7,10 +7,15 @@ function numbered(count: number, height: number, width: number, channels: number
   return { images, labels: Uint8Array.from({ length: count }, (_, index) => index % 10), count, shape: [height, width, channels] };
 }
 
-function batchOf(set: ImageSet, options: BatcherOptions, epoch: number, index: number): { image: Uint8Array; label: Int32Array } {
-  const image = new Uint8Array((options.batch * set.images.length) / set.count);
-  const label = new Int32Array(options.batch);
-  new Batcher(set, options).fill(epoch, index, image, label);
+function batchOf(
+  set: ImageSet,
+  { batch, ...options }: BatcherOptions & { readonly batch: number },
+  epoch: number,
+  index: number,
+): { image: Uint8Array; label: Int32Array } {
+  const image = new Uint8Array((batch * set.images.length) / set.count);
+  const label = new Int32Array(batch);
+  new Batcher(set, options).fill(epoch, index * batch, image, label);
   return { image, label };
 }
 
@@ -30,30 +35,38 @@ function augmented(set: ImageSet, source: number, down: number, right: number, f
   return out;
 }
 
-const PLAIN: BatcherOptions = { batch: 4, seed: 1, shuffle: false };
+const PLAIN = { batch: 4, seed: 1, shuffle: false };
 
 describe('Batcher', () => {
-  it('keeps the order without shuffling and leaves the last incomplete batch out', () => {
+  it('keeps the order without shuffling', () => {
     const set = numbered(10, 4, 4, 3);
-    assert.equal(new Batcher(set, PLAIN).batches, 2);
     const { image, label } = batchOf(set, PLAIN, 3, 1);
     assert.deepEqual([...label], [4, 5, 6, 7]);
     assert.deepEqual(image, set.images.subarray(4 * 48, 8 * 48));
   });
 
-  it('shuffles every epoch anew, each image at most once', () => {
+  it('goes to the last image, and no further', () => {
+    const batcher = new Batcher(numbered(10, 1, 1, 1), { seed: 1, shuffle: false });
+    const label = new Int32Array(2);
+    batcher.fill(0, 8, new Uint8Array(2), label);
+    assert.deepEqual([...label], [8, 9]);
+    assert.throws(() => batcher.fill(0, 9, new Uint8Array(2), label), /an epoch has 10 images, not 11/);
+    assert.equal(batcher.select(0, 8, 2).order.length, 2);
+  });
+
+  it('shuffles every epoch anew, each image once', () => {
     const set = { ...numbered(101, 1, 1, 1), labels: Uint8Array.from({ length: 101 }, (_, index) => index) };
-    const batcher = new Batcher(set, { batch: 10, seed: 5, shuffle: true });
+    const batcher = new Batcher(set, { seed: 5, shuffle: true });
     const orders = [0, 1, 0].map((epoch) => {
       const seen: number[] = [];
-      const label = new Int32Array(10);
-      for (let index = 0; index < batcher.batches; index++) {
-        batcher.fill(epoch, index, new Uint8Array(10), label);
+      for (let first = 0; first < 101; first += 10) {
+        const label = new Int32Array(Math.min(10, 101 - first));
+        batcher.fill(epoch, first, new Uint8Array(label.length), label);
         seen.push(...label);
       }
       return seen;
     });
-    assert.equal(new Set(orders[0]).size, 100);
+    assert.equal(new Set(orders[0]).size, 101);
     assert.notDeepEqual(orders[0], orders[1]);
     assert.deepEqual(orders[0], orders[2]);
   });

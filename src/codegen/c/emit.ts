@@ -1,6 +1,6 @@
 import { printNodeWith, printSignature, valueNames } from '../../ir/print.js';
 import { elementCount, isFloat, type Node } from '../../ir/types.js';
-import type { Group, Plan, PlanFunction } from '../../plan/plan.js';
+import { type Group, isOfTail, type Plan, type PlanFunction } from '../../plan/plan.js';
 import type { KernelMethod } from '../../plan/work.js';
 import { KernelMaker } from './alike.js';
 import { BufferTable, callFunction } from './buffers.js';
@@ -12,7 +12,7 @@ import type { Target } from './target.js';
 import { indent } from './text.js';
 import { FreeSpace, type ScratchNeed } from './workspace.js';
 
-/** A plan as one C file, and how to call it. */
+/** A plan, or a part of its functions, as one C file, and how to call it. */
 export interface CSource {
   readonly text: string;
   readonly functions: readonly FunctionLayout[];
@@ -179,8 +179,8 @@ function emitFunction(step: StepContext, kernels: Kernels, planned: number): Emi
   return { text, arena, scratch, methods };
 }
 
-function header(plan: Plan, target: Target, sizes: CSource['memory']): string {
-  const functions = plan.functions.map((fn) => ` *   ${fn.name}: batch ${fn.batch}, ${fn.groups.length} kernels`);
+function header(plan: Plan, emitted: readonly PlanFunction[], target: Target, sizes: CSource['memory']): string {
+  const functions = emitted.map((fn) => ` *   ${fn.name}: batch ${fn.batch}, ${fn.groups.length} kernels`);
   return [
     '/*',
     ` * ${plan.model}, policy ${plan.policy}, ${plan.precision}, for ${target.isa}`,
@@ -190,8 +190,31 @@ function header(plan: Plan, target: Target, sizes: CSource['memory']): string {
   ].join('\n');
 }
 
-/** Writes a plan as C for one processor. Throws on an op without a kernel, which is a bug. */
+/**
+ * Functions that a file of their own holds, since they have few kernels in common with the others and a run first needs them at the end of an
+ * epoch: those of a smaller batch.
+ */
+function laterFunctions({ functions }: Plan): readonly PlanFunction[] {
+  const sooner = functions.filter(({ name }) => !isOfTail(name));
+  if (sooner.length === 0) return [];
+  return functions.filter(({ name, batch }) => isOfTail(name) && sooner.every((other) => other.batch !== batch));
+}
+
+/** Writes a plan as C for one processor, but for what `emitLater` writes. Throws on an op without a kernel, which is a bug. */
 export function emitC(plan: Plan, target: Target): CSource {
+  const later = laterFunctions(plan);
+  const now = plan.functions.filter((fn) => !later.includes(fn));
+  return emitFunctions(plan, now, target);
+}
+
+/** The second file of a plan, for functions that are called later and on the same states and arena; undefined where there are none. */
+export function emitLater(plan: Plan, target: Target): CSource | undefined {
+  const later = laterFunctions(plan);
+  return later.length === 0 ? undefined : emitFunctions(plan, later, target);
+}
+
+/** States and arena are those of the whole plan. */
+function emitFunctions(plan: Plan, functions: readonly PlanFunction[], target: Target): CSource {
   const states = layoutStates(plan);
   const kernels = new Kernels();
   const layouts: FunctionLayout[] = [];
@@ -200,7 +223,7 @@ export function emitC(plan: Plan, target: Target): CSource {
   const planned = Math.max(0, ...plan.functions.map((fn) => fn.memory.arena));
   const scratch: ScratchNeed[] = [];
   let arena = planned;
-  for (const fn of plan.functions) {
+  for (const fn of functions) {
     const layout = layoutFunction(fn, states);
     const emitted = emitFunction({ fn, layout, states, target }, kernels, planned);
     layouts.push(layout);
@@ -210,9 +233,9 @@ export function emitC(plan: Plan, target: Target): CSource {
     scratch.push(...emitted.scratch);
   }
   const memory = { states: states.bytes, arena: planned, workspace: arena - planned, scratch };
-  const groups = Math.max(1, ...plan.functions.map((fn) => fn.groups.length));
+  const groups = Math.max(1, ...functions.map((fn) => fn.groups.length));
   const text = [
-    header(plan, target, memory),
+    header(plan, functions, target, memory),
     prelude(target, { ...memory, groups, places: kernels.buffers.length }),
     ...kernels.declarations,
     '',

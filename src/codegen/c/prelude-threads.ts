@@ -48,7 +48,11 @@ typedef pthread_cond_t pool_condition;
 #define SPINS 2000
 
 typedef struct ampc_context {
+  /* These three first and in this order: a context of another library may read them. */
   char *states, *arena;
+  int64_t arena_bytes;
+  /* Whether another context frees them. */
+  int borrows_states, borrows_arena;
   /* What the current kernel's tasks may write to that no other task reads: scratch_bytes for each thread, the caller's first. */
   char *scratch;
   int64_t scratch_bytes;
@@ -261,23 +265,26 @@ EXPORT void ampc_destroy(ampc_context *ctx) {
   condition_destroy(&ctx->wake);
   mutex_destroy(&ctx->mutex);
   free(ctx->threads);
-  free_block(ctx->states);
-  free_block(ctx->arena);
+  if (!ctx->borrows_states) free_block(ctx->states);
+  if (!ctx->borrows_arena) free_block(ctx->arena);
   free_block(ctx->own_scratch);
   free_block(ctx);
 }
 
 /*
- * A context with zeroed states that runs on the given number of threads, the caller's included, each with so many bytes of scratch.
- * NULL when memory is short.
+ * A context with zeroed states that runs on the given number of threads, the caller's included, each with so many bytes of scratch; or, beside
+ * another one of the same plan, which must outlive it, with its states, and with its arena where that is large enough. NULL when memory is short.
  */
-EXPORT ampc_context *ampc_create(int threads, int64_t scratch) {
+EXPORT ampc_context *ampc_create(int threads, int64_t scratch, const ampc_context *beside) {
   ampc_context *ctx = allocate_block(sizeof(ampc_context));
   if (ctx == NULL) return NULL;
   mutex_init(&ctx->mutex);
   condition_init(&ctx->wake);
-  ctx->states = allocate_block(STATES_BYTES);
-  ctx->arena = allocate_block(ARENA_BYTES);
+  ctx->borrows_states = beside != NULL;
+  ctx->borrows_arena = beside != NULL && beside->arena_bytes >= ARENA_BYTES;
+  ctx->states = ctx->borrows_states ? beside->states : allocate_block(STATES_BYTES);
+  ctx->arena = ctx->borrows_arena ? beside->arena : allocate_block(ARENA_BYTES);
+  ctx->arena_bytes = ARENA_BYTES;
   ctx->own_bytes = scratch;
   ctx->own_scratch = allocate_block((size_t)scratch * (size_t)(threads > 1 ? threads : 1));
   ctx->threads = calloc((size_t)(threads > 1 ? threads : 1), sizeof(thread_handle));

@@ -1,64 +1,57 @@
 import type { CSource } from '../../codegen/c/emit.js';
 import type { FunctionLayout } from '../../codegen/c/layout.js';
-import { seriesOutputs } from '../../codegen/c/series.js';
-import type { DType, TensorType } from '../../ir/types.js';
-import { byteLength, elementCount } from '../../ir/types.js';
-import { decodeHalf } from '../../numeric/half.js';
+import type { TensorType } from '../../ir/types.js';
+import { elementCount } from '../../ir/types.js';
 import type { FunctionName, Plan } from '../../plan/plan.js';
 import type { BatchSelection, CallOptions, Executable, Inputs, KernelTime, NonFinite, Scalars, SeriesCall } from '../backend.js';
-import { type NativePlan, workspaceBytes } from './native.js';
-import { packSeries } from './series.js';
+import type { BuildOptions } from './cache.js';
+import { type IndexedFunction, LoadedLibrary } from './library.js';
+import type { NativePlan } from './native.js';
 
 type StateElements = Float32Array | Int32Array;
 
-interface IndexedFunction {
-  readonly index: number;
-  readonly layout: FunctionLayout;
-}
+/** Builds and loads the library of the functions that the first one lacks, beside it. */
+export type LoadLater = (beside: NativePlan, options: BuildOptions) => Promise<LoadedLibrary>;
 
 function allocateStateElements({ dtype, shape }: TensorType): StateElements {
   return dtype === 'i32' ? new Int32Array(elementCount(shape)) : new Float32Array(elementCount(shape));
 }
 
-function widen(dtype: DType, bytes: Uint8Array): Float32Array {
-  const { buffer, byteOffset } = bytes;
-  switch (dtype) {
-    case 'f32':
-      return new Float32Array(buffer, byteOffset, bytes.length / 4);
-    case 'i32':
-      return Float32Array.from(new Int32Array(buffer, byteOffset, bytes.length / 4));
-    case 'f16':
-    case 'bf16':
-      return decodeHalf(dtype, new Uint16Array(buffer, byteOffset, bytes.length / 2));
-    default:
-      return Float32Array.from(bytes);
-  }
+/** A function with the library that has it. */
+interface Found extends IndexedFunction {
+  readonly library: LoadedLibrary;
 }
 
 /** A compiled plan: one foreign call per step, made on a thread of koffi's pool, in the order of the calls. */
 export class CpuExecutable implements Executable {
-  readonly memory: Executable['memory'];
-  readonly #functions: ReadonlyMap<string, IndexedFunction>;
-  /** The inputs of the running call, in its function's layout. */
-  readonly #inputs: Uint8Array;
-  readonly #outputs: Float64Array;
+  readonly #first: LoadedLibrary;
+  /** The library of the plan's other functions, once it is asked for. */
+  #second: Promise<LoadedLibrary> | undefined;
+  #secondWorkspace = 0;
+  readonly #stop = new AbortController();
   #scalars: Scalars[] = [];
-  #last: FunctionLayout | undefined;
+  #last: { readonly library: LoadedLibrary; readonly layout: FunctionLayout } | undefined;
   #traced: NonFinite | undefined;
   #queue: Promise<void> = Promise.resolve();
   #closed = false;
 
   constructor(
     private readonly plan: Plan,
-    private readonly source: CSource,
-    private readonly native: NativePlan,
+    source: CSource,
+    native: NativePlan,
     readonly compileMs: number,
+    private readonly loadLater?: LoadLater,
   ) {
-    const { states, arena } = source.memory;
-    this.memory = { states, arena, workspace: workspaceBytes(source, native.size) };
-    this.#functions = new Map(source.functions.map((layout, index) => [layout.name, { index, layout }]));
-    this.#inputs = new Uint8Array(Math.max(64, ...source.functions.map(({ inputBytes }) => inputBytes)));
-    this.#outputs = new Float64Array(seriesOutputs(source.functions));
+    this.#first = new LoadedLibrary(source, native);
+  }
+
+  get memory(): Executable['memory'] {
+    const { states, arena } = this.#first.source.memory;
+    return { states, arena, workspace: this.#first.workspace + this.#secondWorkspace };
+  }
+
+  expect(name: FunctionName): void {
+    if (this.#first.find(name) === undefined && !this.#closed) void this.#loadSecond(true);
   }
 
   call(name: FunctionName, inputs: Inputs, options: CallOptions = {}): Promise<void> {
@@ -67,15 +60,29 @@ export class CpuExecutable implements Executable {
 
   series(batches: BatchSelection, calls: readonly SeriesCall[]): Promise<readonly number[]> {
     return this.#enqueue(async () => {
-      const functions = calls.map(({ fn }) => this.#function(fn));
-      const packed = packSeries(batches, calls, functions);
-      const width = this.#outputs.length;
-      const outputs = new Float64Array(calls.length * width);
-      const { images, labels } = batches.source;
-      await this.native.series(packed.request, images, labels, batches.order, packed.calls, this.#inputs, outputs);
-      for (const [i, { layout }] of functions.entries()) this.#record(layout, outputs.subarray(i * width));
-      return calls.map((_, i) => outputs[(i + 1) * width - 1]!);
+      const found: Found[] = [];
+      for (const { fn } of calls) found.push(await this.#function(fn));
+      const last = found.at(-1);
+      if (last === undefined) return [];
+      if (found.every(({ library }) => library === last.library)) return this.#series(last.library, batches, calls, found);
+      // Each library makes its own batches: the order is cut where the library changes.
+      const seconds: number[] = [];
+      let place = 0;
+      for (const [i, one] of found.entries()) {
+        const images = one.layout.inputs.get('label')?.type.shape[0] ?? 0;
+        const order = batches.order.subarray(place, place + images);
+        seconds.push(...(await this.#series(one.library, { ...batches, order }, [calls[i]!], [one])));
+        place += images;
+      }
+      return seconds;
     });
+  }
+
+  async #series(library: LoadedLibrary, batches: BatchSelection, calls: readonly SeriesCall[], found: readonly Found[]): Promise<number[]> {
+    const { scalars, seconds } = await library.series(batches, calls, found);
+    this.#scalars.push(...scalars);
+    this.#last = { library, layout: found.at(-1)!.layout };
+    return seconds;
   }
 
   /** One call with the time of each kernel, in execution order. */
@@ -83,8 +90,9 @@ export class CpuExecutable implements Executable {
     return this.#enqueue(async () => {
       await this.#run(name, inputs, 2);
       const { groups } = this.plan.functions.find((fn) => fn.name === name)!;
-      const seconds = this.native.times(groups.length);
-      const methods = this.source.methods[this.#function(name).index]!;
+      const { library, index } = await this.#function(name);
+      const seconds = library.native.times(groups.length);
+      const methods = library.source.methods[index]!;
       return groups.map((group, i) => {
         const method = methods[i];
         return { group: group.name, seconds: seconds[i]!, ...(method !== undefined && { method }) };
@@ -102,13 +110,9 @@ export class CpuExecutable implements Executable {
 
   readOutput(name: string): Promise<Float32Array> {
     return this.#enqueue(async () => {
-      const slot = this.#last?.tensors.get(name);
+      const slot = this.#last?.layout.tensors.get(name);
       if (slot === undefined) throw new Error(`the last call had no tensor output ${name}`);
-      const bytes = new Uint8Array(byteLength(slot.type));
-      if (slot.block === 'arena') this.native.readArena(slot.offset, bytes);
-      else if (slot.block === 'states') this.native.readState(slot.offset, bytes);
-      else bytes.set(this.#inputs.subarray(slot.offset, slot.offset + bytes.length));
-      return widen(slot.type.dtype, bytes);
+      return this.#last!.library.read(slot);
     });
   }
 
@@ -118,11 +122,11 @@ export class CpuExecutable implements Executable {
 
   readStates(names?: readonly string[]): Promise<ReadonlyMap<string, StateElements>> {
     return this.#enqueue(async () => {
-      const { slots } = this.source.states;
+      const { slots } = this.#first.source.states;
       const entries = (names ?? [...slots.keys()]).map((name): [string, StateElements] => {
         const slot = this.#slot(name);
         const elements = allocateStateElements(slot.type);
-        this.native.readState(slot.offset, elements);
+        this.#first.native.readState(slot.offset, elements);
         return [name, elements];
       });
       return new Map(entries);
@@ -136,7 +140,7 @@ export class CpuExecutable implements Executable {
         const count = elementCount(slot.type.shape);
         if (elements.length !== count) throw new Error(`state ${name} has ${count} elements, not ${elements.length}`);
         if (elements instanceof Int32Array !== (slot.type.dtype === 'i32')) throw new Error(`state ${name} is ${slot.type.dtype}`);
-        this.native.writeState(slot.offset, elements);
+        this.#first.native.writeState(slot.offset, elements);
       }
     });
   }
@@ -145,42 +149,45 @@ export class CpuExecutable implements Executable {
     if (this.#closed) return;
     await this.#enqueue(async () => {
       this.#closed = true;
-      this.native.close();
+      this.#stop.abort();
+      // A build that was stopped, or failed and was never needed, is no failure of the run.
+      const second = await this.#second?.catch(() => undefined);
+      second?.native.close();
+      this.#first.native.close();
     });
   }
 
   async #run(name: FunctionName, inputs: Inputs, trace: number): Promise<void> {
-    const { index, layout } = this.#function(name);
-    this.#copyInputs(layout, inputs);
-    const result = await this.native.call(index, this.#inputs, this.#outputs, trace);
+    const { library, ...fn } = await this.#function(name);
+    const { result, scalars } = await library.call(fn, inputs, trace);
     if (trace === 1) this.#traced = result === 0 ? undefined : { function: name, node: result - 1 };
-    this.#record(layout, this.#outputs);
+    this.#scalars.push(scalars);
+    this.#last = { library, layout: fn.layout };
   }
 
-  /** Keeps the scalar outputs of a call that is done. */
-  #record(layout: FunctionLayout, outputs: Float64Array): void {
-    this.#scalars.push(Object.fromEntries(layout.scalars.map((scalar, i) => [scalar, outputs[i]!])));
-    this.#last = layout;
+  async #function(name: FunctionName): Promise<Found> {
+    const known = this.#first.find(name);
+    if (known !== undefined) return { ...known, library: this.#first };
+    const library = this.plan.functions.some((fn) => fn.name === name) ? await this.#loadSecond(false) : undefined;
+    const found = library?.find(name);
+    if (library === undefined || found === undefined) throw new Error(`the plan has no function ${name}`);
+    return { ...found, library };
   }
 
-  #copyInputs(layout: FunctionLayout, inputs: Inputs): void {
-    for (const [name, slot] of layout.inputs) {
-      const given = inputs[name];
-      if (given === undefined) throw new Error(`input ${name} of ${layout.name} is missing`);
-      if (given.byteLength !== byteLength(slot.type))
-        throw new Error(`input ${name} has ${given.byteLength} bytes, not ${byteLength(slot.type)}`);
-      this.#inputs.set(new Uint8Array(given.buffer, given.byteOffset, given.byteLength), slot.offset);
+  #loadSecond(background: boolean): Promise<LoadedLibrary | undefined> {
+    if (this.#second === undefined && this.loadLater !== undefined) {
+      this.#second = this.loadLater(this.#first.native, { background, signal: this.#stop.signal }).then((library) => {
+        this.#secondWorkspace = library.workspace;
+        return library;
+      });
+      // A failure surfaces where a function of it is called.
+      this.#second.catch(() => undefined);
     }
-  }
-
-  #function(name: FunctionName): IndexedFunction {
-    const fn = this.#functions.get(name);
-    if (fn === undefined) throw new Error(`the plan has no function ${name}`);
-    return fn;
+    return this.#second ?? Promise.resolve(undefined);
   }
 
   #slot(name: string) {
-    const slot = this.source.states.slots.get(name);
+    const slot = this.#first.source.states.slots.get(name);
     if (slot === undefined) throw new Error(`the plan has no state ${name}`);
     return slot;
   }

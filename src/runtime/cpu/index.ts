@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
-import { emitC } from '../../codegen/c/emit.js';
-import { targetFor } from '../../codegen/c/target.js';
+import { emitC, emitLater } from '../../codegen/c/emit.js';
+import { type Target, targetFor } from '../../codegen/c/target.js';
 import { UserError } from '../../diagnostics/diagnostic.js';
 import type { Plan } from '../../plan/plan.js';
 import type { Backend, BackendInfo, Capabilities, LoadOptions, MachineLimits } from '../backend.js';
@@ -8,7 +8,8 @@ import { cacheFolder } from '../cache-folder.js';
 import { buildLibrary } from './cache.js';
 import { type Compiler, findCompiler } from './compiler.js';
 import { describeDevice, detectTarget } from './detect.js';
-import { CpuExecutable } from './executable.js';
+import { CpuExecutable, type LoadLater } from './executable.js';
+import { LoadedLibrary } from './library.js';
 import { measureLimits } from './limits.js';
 import { contextFor, NATIVE_FUNCTIONS, openLibrary, workspaceBytes } from './native.js';
 
@@ -58,7 +59,22 @@ async function load(find: FindCompiler, plan: Plan, options: LoadOptions = {}): 
   const { signal, onNotice } = options;
   const library = await buildLibrary(source.text, compiler, target, [], { signal, onNotice, functions: NATIVE_FUNCTIONS });
   const compileMs = performance.now() - started;
-  return new CpuExecutable(plan, source, openLibrary(library.path, contextFor(source, threadCount(options))), compileMs);
+  const native = openLibrary(library.path, contextFor(source, threadCount(options)));
+  return new CpuExecutable(plan, source, native, compileMs, laterLoader(plan, compiler, target, options));
+}
+
+/** For the functions that are in a file of their own. */
+function laterLoader(plan: Plan, compiler: Compiler, target: Target, options: LoadOptions): LoadLater {
+  return async (beside, build) => {
+    const source = emitLater(plan, target);
+    if (source === undefined) throw new Error('all functions of the plan are in one file');
+    const { path } = await buildLibrary(source.text, compiler, target, [], {
+      ...build,
+      onNotice: options.onNotice,
+      functions: NATIVE_FUNCTIONS,
+    });
+    return new LoadedLibrary(source, openLibrary(path, contextFor(source, threadCount(options)), beside));
+  };
 }
 
 /** Without a compiler to ask for the processor's instructions: those that every processor of its kind has. */
@@ -90,8 +106,11 @@ export function createBackend(): Backend {
   };
 }
 
-/** The C of a plan, as it would be compiled here. Throws UserError without a compiler, which decides the instruction set. */
+const LATER = '/* The second file: compiled for itself, while the first steps run. */\n';
+
+/** The C of a plan, as it would be compiled here: one file, or two. Throws UserError without a compiler, which decides the instruction set. */
 export async function emitForThisMachine(plan: Plan): Promise<string> {
   const target = await detectTarget(await findCompiler());
-  return emitC(plan, target).text;
+  const later = emitLater(plan, target);
+  return [emitC(plan, target).text, ...(later === undefined ? [] : [LATER, later.text])].join('\n');
 }

@@ -9,6 +9,8 @@ import { loadLibrary } from './library-file.js';
 /** A loaded plan: the functions that its library exports, on one context. All but `call` are immediate. */
 export interface NativePlan {
   readonly size: ContextSize;
+  /** The context, for a second library of the same plan. */
+  readonly context: unknown;
   /** Runs a function on a thread of its own, off the event loop. See `ampc_call` for `trace` and the result. */
   call(fn: number, inputs: Uint8Array, outputs: Float64Array, trace: number): Promise<number>;
   /** Runs calls one after another off the event loop; the arguments are those of `ampc_series`, and must outlive it. */
@@ -71,18 +73,21 @@ export const NATIVE_FUNCTIONS = [
   'ampc_times',
 ] as const;
 
-/** Loads a library that was built from a generated file and makes a context. Throws UserError when memory is short, or stacks are. */
-export function openLibrary(path: string, size: ContextSize): NativePlan {
+/**
+ * Loads a library that was built from a generated file and makes a context; `beside` another one of the same plan, which is closed after it, on
+ * the same states. Throws UserError when memory is short, or stacks are.
+ */
+export function openLibrary(path: string, size: ContextSize, beside?: NativePlan): NativePlan {
   reserveStack();
   const library = loadLibrary(path);
-  const create = library.func('void *ampc_create(int threads, int64_t scratch)');
+  const create = library.func('void *ampc_create(int threads, int64_t scratch, void *beside)');
   const destroy = library.func('void ampc_destroy(void *ctx)');
   const callFunction = library.func('int ampc_call(void *ctx, int function, const void *inputs, void *outputs, int trace)');
   const read = library.func('void ampc_read(void *ctx, int64_t offset, void *destination, int64_t bytes)');
   const write = library.func('void ampc_write(void *ctx, int64_t offset, const void *source, int64_t bytes)');
   const readValue = library.func('void ampc_read_value(void *ctx, int64_t offset, void *destination, int64_t bytes)');
   const readTimes = library.func('void ampc_times(void *ctx, void *seconds, int count)');
-  const context = create(size.threads, size.scratch);
+  const context = create(size.threads, size.scratch, beside?.context ?? null);
   if (context === null)
     throw userError(
       'AMP6056',
@@ -100,6 +105,7 @@ export function openLibrary(path: string, size: ContextSize): NativePlan {
   const callAsync = promisify(callFunction.async) as AsyncCall;
   return {
     size,
+    context,
     call: (fn, inputs, outputs, trace) => callAsync(context, fn, inputs, outputs, trace),
     series: (...blocks) => series()(context, ...blocks),
     readState: (offset, destination) => read(context, offset, destination, destination.byteLength),

@@ -7,7 +7,7 @@ import type { FunctionName, Plan } from '../../plan/plan.js';
 import type { CallOptions, Executable, InputData, Inputs, KernelTime, NonFinite, Scalars } from '../backend.js';
 import { type Blocks, Reader } from './buffers.js';
 import { dawnSays } from './dawn.js';
-import { type BoundDispatch, encodeDispatches } from './pipelines.js';
+import { encodeDispatches, type Pipelines } from './pipelines.js';
 import { timeGroups } from './profile.js';
 import { ScalarRing } from './ring.js';
 import { Tracer } from './trace.js';
@@ -22,7 +22,7 @@ export interface LoadedProgram {
   readonly program: WgslProgram;
   readonly device: GPUDevice;
   readonly blocks: Blocks;
-  readonly dispatches: ReadonlyMap<FunctionName, readonly (readonly BoundDispatch[])[]>;
+  readonly pipelines: Pipelines;
   readonly compileMs: number;
 }
 
@@ -61,6 +61,10 @@ export class WebGpuExecutable implements Executable {
     return this.#reader.count;
   }
 
+  expect(name: FunctionName): void {
+    if (!this.#closed) void this.#loaded.pipelines.of(name);
+  }
+
   call(name: FunctionName, inputs: Inputs, options: CallOptions = {}): Promise<void> {
     return this.#enqueue(() => this.#submit(name, inputs, options.trace === true));
   }
@@ -91,10 +95,11 @@ export class WebGpuExecutable implements Executable {
   /** One call with the device's time for each kernel. Throws UserError where the adapter has no timestamps. */
   profile(name: FunctionName, inputs: Inputs): Promise<readonly KernelTime[]> {
     return this.#enqueue(async () => {
-      const { device, dispatches } = this.#loaded;
+      const { device, pipelines } = this.#loaded;
       const fn = this.#function(name);
+      const dispatches = await pipelines.of(name);
       this.#upload(fn.layout, inputs);
-      const seconds = await timeGroups(device, this.#reader, dispatches.get(name)!);
+      const seconds = await timeGroups(device, this.#reader, dispatches);
       return fn.groups.map(({ group }, i) => ({ group: group.name, seconds: seconds[i]! }));
     });
   }
@@ -132,8 +137,9 @@ export class WebGpuExecutable implements Executable {
     if (this.#closed) return;
     await this.#enqueue(async () => {
       this.#closed = true;
-      const { device, blocks } = this.#loaded;
+      const { device, blocks, pipelines } = this.#loaded;
       if (this.#failure === undefined) await device.queue.onSubmittedWorkDone();
+      await pipelines.settle();
       this.#ring.destroy();
       this.#tracer?.destroy();
       blocks.destroy();
@@ -142,8 +148,9 @@ export class WebGpuExecutable implements Executable {
   }
 
   async #submit(name: FunctionName, inputs: Inputs, trace: boolean): Promise<void> {
-    const { device, blocks, dispatches } = this.#loaded;
+    const { device, blocks, pipelines } = this.#loaded;
     const fn = this.#function(name);
+    const dispatches = await pipelines.of(name);
     if (this.#ring.isFull) this.#early.push(...(await this.#ring.drain(this.#reader)));
     this.#upload(fn.layout, inputs);
     if (trace) this.#tracer ??= new Tracer(device, blocks);
@@ -154,7 +161,7 @@ export class WebGpuExecutable implements Executable {
     const pass = encoder.beginComputePass();
     const { graph } = this.#loaded.plan.functions.find((other) => other.name === name)!;
     for (const [i, { stores }] of fn.groups.entries()) {
-      encodeDispatches(pass, dispatches.get(name)![i]!);
+      encodeDispatches(pass, dispatches[i]!);
       if (tracer !== undefined) for (const value of stores) tracer.check(pass, graph, fn.layout, value);
     }
     pass.end();

@@ -1,12 +1,12 @@
 import { emitWgsl, printWgsl } from '../../codegen/wgsl/emit.js';
 import { DEFAULT_TARGET, type WgslTarget } from '../../codegen/wgsl/target.js';
 import { UserError } from '../../diagnostics/diagnostic.js';
-import type { Plan } from '../../plan/plan.js';
+import { isOfTail, type Plan } from '../../plan/plan.js';
 import type { Backend, BackendInfo, ProbeOptions } from '../backend.js';
 import { findAdapter, findOthers, limitsOf, openDevice, targetOf } from './adapter.js';
 import { allocateBlocks } from './buffers.js';
 import { WebGpuExecutable } from './executable.js';
-import { bindProgram } from './pipelines.js';
+import { Pipelines } from './pipelines.js';
 import { checkSizes } from './sizes.js';
 import { describeAdapter, describeOthers } from './support.js';
 import { areSoftware, findVulkanDrivers } from './vulkan.js';
@@ -48,8 +48,10 @@ export async function loadPlan(plan: Plan, choices: Partial<WgslTarget> = {}): P
     const program = emitWgsl(plan, chosen);
     checkSizes(plan, program, chosen.limits);
     const blocks = await allocateBlocks(device, program);
-    const dispatches = await bindProgram(device, program, blocks);
-    return new WebGpuExecutable({ plan, program, device, blocks, dispatches, compileMs: performance.now() - started });
+    const pipelines = new Pipelines(device, program, blocks);
+    // The end of an epoch is far off, or may never come.
+    await Promise.all(plan.functions.filter(({ name }) => !isOfTail(name)).map(({ name }) => pipelines.of(name)));
+    return new WebGpuExecutable({ plan, program, device, blocks, pipelines, compileMs: performance.now() - started });
   } catch (error) {
     device.destroy();
     throw error;

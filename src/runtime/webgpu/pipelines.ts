@@ -45,31 +45,65 @@ async function compileShader(device: GPUDevice, { label, code }: ShaderSource, l
   return result.value;
 }
 
-/** Compiles all shaders at once and binds every dispatch, by function and group. */
-export async function bindProgram(
-  device: GPUDevice,
-  program: WgslProgram,
-  blocks: Blocks,
-): Promise<ReadonlyMap<FunctionName, readonly (readonly BoundDispatch[])[]>> {
-  const layouts = program.shaders.map(({ bindings }) => layoutOf(device, bindings));
-  const pipelines = await Promise.all(program.shaders.map((shader, i) => compileShader(device, shader, layouts[i]!)));
-  const functions = program.functions.map(({ name, groups }): [FunctionName, BoundDispatch[][]] => [
-    name as FunctionName,
-    groups.map(({ dispatches }) =>
+/** Compiles the shaders of functions when these are first asked for, those of a function at once, and binds their dispatches. */
+export class Pipelines {
+  readonly #layouts: readonly GPUBindGroupLayout[];
+  /** By shader: functions share those of equal code. */
+  readonly #compiled = new Map<number, Promise<GPUComputePipeline>>();
+  readonly #bound = new Map<FunctionName, Promise<readonly (readonly BoundDispatch[])[]>>();
+
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly program: WgslProgram,
+    private readonly blocks: Blocks,
+  ) {
+    this.#layouts = program.shaders.map(({ bindings }) => layoutOf(device, bindings));
+  }
+
+  /** The dispatches of a function, by group. Throws UserError where the driver refuses a shader. */
+  of(name: FunctionName): Promise<readonly (readonly BoundDispatch[])[]> {
+    const known = this.#bound.get(name);
+    if (known !== undefined) return known;
+    const bound = this.#bind(name);
+    // A failure surfaces where the function is called.
+    bound.catch(() => undefined);
+    this.#bound.set(name, bound);
+    return bound;
+  }
+
+  /** Waits until nothing is being compiled. */
+  async settle(): Promise<void> {
+    await Promise.allSettled(this.#bound.values());
+  }
+
+  #compile(shader: number): Promise<GPUComputePipeline> {
+    const known = this.#compiled.get(shader);
+    if (known !== undefined) return known;
+    const pipeline = compileShader(this.device, this.program.shaders[shader]!, this.#layouts[shader]!);
+    pipeline.catch(() => undefined);
+    this.#compiled.set(shader, pipeline);
+    return pipeline;
+  }
+
+  async #bind(name: FunctionName): Promise<readonly (readonly BoundDispatch[])[]> {
+    const fn = this.program.functions.find((other) => other.name === name);
+    if (fn === undefined) throw new Error(`the plan has no function ${name}`);
+    const used = [...new Set(fn.groups.flatMap(({ dispatches }) => dispatches.map(({ shader }) => shader)))];
+    const pipelines = new Map(await Promise.all(used.map(async (shader) => [shader, await this.#compile(shader)] as const)));
+    return fn.groups.map(({ dispatches }) =>
       dispatches.map(({ shader, bindings, workgroups }) => ({
-        pipeline: pipelines[shader]!,
-        bindGroup: device.createBindGroup({
-          layout: layouts[shader]!,
+        pipeline: pipelines.get(shader)!,
+        bindGroup: this.device.createBindGroup({
+          layout: this.#layouts[shader]!,
           entries: bindings.map(({ place }, binding) => ({
             binding,
-            resource: { ...blocks.at(place), size: place.bytes },
+            resource: { ...this.blocks.at(place), size: place.bytes },
           })),
         }),
         workgroups,
       })),
-    ),
-  ]);
-  return new Map(functions);
+    );
+  }
 }
 
 export function encodeDispatches(pass: GPUComputePassEncoder, dispatches: readonly BoundDispatch[]): void {

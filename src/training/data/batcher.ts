@@ -1,3 +1,4 @@
+import { userError } from '../../diagnostics/diagnostic.js';
 import { permutation } from '../../random/permutation.js';
 import { fnv1a32, threefry2x32 } from '../../random/threefry.js';
 import { type BatchSelection, NO_IMAGE } from '../../runtime/backend.js';
@@ -11,7 +12,6 @@ export interface Augmentation {
 }
 
 export interface BatcherOptions {
-  readonly batch: number;
   readonly seed: number;
   /** A new order every epoch; otherwise the data set's own. */
   readonly shuffle: boolean;
@@ -55,12 +55,10 @@ function flipPixels(bytes: Uint8Array, from: number, rows: number, width: number
 }
 
 /**
- * Cuts a data set into batches. What a batch holds depends on nothing but the options, the epoch and its index, so training can go
- * on from any step. The last, incomplete batch of an epoch is left out; with shuffling every image has its turn in other epochs.
+ * Puts batches together from a data set. What a batch holds depends on nothing but the options, the epoch and its places in it, so training can
+ * go on from any step.
  */
 export class Batcher {
-  /** Whole batches per epoch. */
-  readonly batches: number;
   private readonly imageBytes: number;
   private order: Uint32Array;
   private orderEpoch: number | undefined;
@@ -71,7 +69,6 @@ export class Batcher {
   ) {
     const [height = 0, width = 0, channels = 0] = set.shape;
     this.imageBytes = height * width * channels;
-    this.batches = Math.floor(set.count / options.batch);
     this.order = Uint32Array.from({ length: set.count }, (_, index) => index);
   }
 
@@ -83,22 +80,23 @@ export class Batcher {
     return this.order;
   }
 
-  /** What `fill` writes for batches `index` to `index + count - 1` of epoch `epoch`, for a device that does it by itself. */
-  select(epoch: number, index: number, count: number): BatchSelection {
-    const { batch, seed, augment } = this.options;
+  /** What `fill` writes for places `first` to `first + count - 1` of epoch `epoch`, for a device that does it by itself. */
+  select(epoch: number, first: number, count: number): BatchSelection {
+    const { seed, augment } = this.options;
     return {
       source: this.set,
-      order: this.orderOf(epoch).slice(index * batch, (index + count) * batch),
+      order: this.orderOf(epoch).slice(first, first + count),
       augment: augment && { ...augment, seed, stream: AUGMENT, epoch },
     };
   }
 
-  /** Writes batch `index` of epoch `epoch` (both 0-based): u8[N,H,W,C] pixels and i32[N] labels. */
-  fill(epoch: number, index: number, image: Uint8Array, label: Int32Array): void {
+  /** Writes the images from place `first` of epoch `epoch` on (both 0-based), as many as there are labels: u8[N,H,W,C] and i32[N]. */
+  fill(epoch: number, first: number, image: Uint8Array, label: Int32Array): void {
     const order = this.orderOf(epoch);
     const { set, imageBytes } = this;
-    const { batch, augment } = this.options;
-    const first = index * batch;
+    const { augment } = this.options;
+    const batch = label.length;
+    if (first + batch > set.count) throw new Error(`an epoch has ${set.count} images, not ${first + batch}`);
     const words =
       image.byteOffset % 4 === 0 && imageBytes % 4 === 0
         ? new Uint32Array(image.buffer, image.byteOffset, (batch * imageBytes) >>> 2)
@@ -158,6 +156,17 @@ export class Batcher {
       for (let byte = row; byte < row + gap; byte++) image[byte] = 0;
     }
   }
+}
+
+/** Whole batches of a data set, for what looks at some of them and needs no others. Throws UserError AMP7007 when there is none. */
+export function wholeBatches({ count }: ImageSet, batch: number, name: string): number {
+  if (count >= batch) return Math.floor(count / batch);
+  throw userError(
+    'AMP7007',
+    'the data set is smaller than one batch',
+    `a batch has ${batch} images, ${name} has ${count}`,
+    `use --batch ${count}`,
+  );
 }
 
 /** A test set in order, in batches of `batch`; the last one is filled up with label -1, which counts for nothing. */

@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GraphBuilder } from '../../../src/ir/builder.js';
+import { divideEpoch } from '../../../src/ir/epoch.js';
 import type { Recipe } from '../../../src/ir/program.js';
 import type { Graph, StateRole } from '../../../src/ir/types.js';
 import type { FunctionName, Plan, PlanFunction } from '../../../src/plan/plan.js';
@@ -36,13 +37,16 @@ export interface FakeOptions {
   readonly evalBatch?: number;
   readonly accumulate?: number;
   readonly scaled?: boolean;
+  /** Of an epoch: what is left of them has functions of its own. By default nothing is. */
+  readonly images?: number;
 }
 
 function graph(name: FunctionName, batch: number, scaled: boolean): Graph {
   const builder = new GraphBuilder();
   builder.add({ op: 'input', attrs: { name: 'image' }, type: { dtype: 'u8', shape: [batch, 2, 2, 3] } });
   builder.add({ op: 'input', attrs: { name: 'label' }, type: { dtype: 'i32', shape: [batch] } });
-  if (name === 'train_step') builder.add({ op: 'input', attrs: { name: 'lr' }, type: { dtype: 'f32', shape: [] } });
+  const updates = name === 'train_step' || name === 'tail_step';
+  if (updates) builder.add({ op: 'input', attrs: { name: 'lr' }, type: { dtype: 'f32', shape: [] } });
   if (name !== 'eval_step') builder.add({ op: 'input', attrs: { name: 'step' }, type: { dtype: 'i32', shape: [] } });
   for (const { name: state, role, shape, init, value, dtype } of STATES) {
     if (name === 'eval_step' && role !== 'parameter' && role !== 'statistic') continue;
@@ -50,10 +54,10 @@ function graph(name: FunctionName, batch: number, scaled: boolean): Graph {
   }
   const results = { loss: 0, correct: 0 };
   if (name === 'eval_step') return builder.finish(name, { logits: 0, ...results });
-  return builder.finish(name, name === 'train_step' && scaled ? { ...results, ok: 0, scale: 0 } : results);
+  return builder.finish(name, updates && scaled ? { ...results, ok: 0, scale: 0 } : results);
 }
 
-export function fakePlan({ batch = 4, evalBatch = 4, accumulate = 1, scaled = true }: FakeOptions = {}): Plan {
+export function fakePlan({ batch = 4, evalBatch = 4, accumulate = 1, scaled = true, images = 0 }: FakeOptions = {}): Plan {
   const fn = (name: FunctionName, size: number): PlanFunction => ({
     name,
     batch: size,
@@ -63,6 +67,9 @@ export function fakePlan({ batch = 4, evalBatch = 4, accumulate = 1, scaled = tr
   });
   const functions = [fn('train_step', batch), fn('eval_step', evalBatch)];
   if (accumulate > 1) functions.push(fn('accumulate_step', batch));
+  const { tail } = divideEpoch(images, batch, accumulate, false);
+  if (tail !== undefined && tail.before > 0) functions.push(fn('tail_accumulate_step', batch));
+  if (tail !== undefined) functions.push(fn('tail_step', tail.last));
   return { model: 'Fake', policy: 'mixed', precision: 'f16', backend: 'fake', functions };
 }
 
@@ -81,6 +88,7 @@ export function fakeRecipe(train: Partial<Recipe['train']> = {}): Recipe {
       clip: 0,
       batch: 4,
       accumulate: 1,
+      dropLast: true,
       epochs: 3,
       seed: 7,
       onLostLoss: 'stop',
@@ -166,7 +174,7 @@ export class FakeExecutable implements Executable {
     }
     const sum = this.float('fc.weight.grad');
     for (const [index, value] of gradient.entries()) sum[index] += value;
-    if (fn === 'accumulate_step') {
+    if (fn === 'accumulate_step' || fn === 'tail_accumulate_step') {
       this.results.push({ loss, correct });
       return;
     }
