@@ -1,0 +1,20 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const BUILT = join(ROOT, 'dist', 'cli', 'main.js');
+
+function isBuilt(): boolean {
+  if (!existsSync(BUILT)) return false;
+  const built = statSync(BUILT).mtimeMs;
+  const sources = readdirSync(join(ROOT, 'src'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return sources.every((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs < built);
+}
+
+/** Arguments of node that run the command line: as built, where nothing has changed since, which starts faster. */
+export function mainScript(): { readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> } {
+  if (isBuilt()) return { args: [BUILT], env: {} };
+  // A process that is killed would leave the loader's cache torn.
+  return { args: ['--import', import.meta.resolve('tsx'), join(ROOT, 'src', 'cli', 'main.ts')], env: { TSX_DISABLE_CACHE: '1' } };
+}
