@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { InvalidArgumentError, Option } from 'commander';
 import { closest } from '../diagnostics/suggest.js';
 import { BACKEND_NAMES, type BackendChoice, POLICIES, PRECISIONS } from '../index.js';
@@ -12,12 +13,15 @@ export function oneOf<T extends string>(values: readonly T[]): (text: string) =>
   };
 }
 
-/** A whole number of at least `min`. */
-export function integer(min: number): (text: string) => number {
+/** Threads that one process may ask for: more than there are cores is of no use, a thousand slow a machine down or are refused by it. */
+const MAX_THREADS = Math.max(64, 4 * availableParallelism());
+
+/** A whole number of at least `min` and, where it is given, at most `max`. */
+export function integer(min: number, max?: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < min)
-      throw new InvalidArgumentError(`A whole number of at least ${min} is needed.`);
+    if (!/^\d+$/.test(text) || !Number.isSafeInteger(value) || value < min || (max !== undefined && value > max))
+      throw new InvalidArgumentError(`A whole number of at least ${min}${max === undefined ? '' : ` and at most ${max}`} is needed.`);
     return value;
   };
 }
@@ -30,7 +34,8 @@ export const options = {
   precision: () => new Option('--precision <format>', `compute format: ${PRECISIONS.join(', ')}`).argParser(oneOf(PRECISIONS)),
   policy: () => new Option('--policy <name>', `precision policy: ${POLICIES.join(', ')}`).argParser(oneOf(POLICIES)),
   batch: () => new Option('--batch <n>', 'images per step').argParser(integer(1)),
-  threads: () => new Option('--threads <n>', 'worker threads (default: every core); the results are the same').argParser(integer(0)),
+  threads: () =>
+    new Option('--threads <n>', 'worker threads (default: every core); the results are the same').argParser(integer(0, MAX_THREADS)),
   costs: () => new Option('--costs <file>', "for policy fastest: a table of the kernels' times instead of those measured on this machine"),
   data: () => new Option('--data <dir>', 'folder of the data set (default: $AMPC_DATA, else a cache folder)'),
   calibration: () => new Option('--calibration <file>', 'keep in fp32 what `ampc calibrate --out FILE` says overflows fp16'),

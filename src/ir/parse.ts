@@ -82,7 +82,8 @@ export class LineReader {
   }
 
   integer(): number {
-    return Number(this.match(/\d+/, 'a whole number'));
+    const value = Number(this.match(/\d+/, 'a whole number'));
+    return Number.isSafeInteger(value) ? value : this.failToken('a whole number that 53 bits hold');
   }
 
   string(): string {
@@ -100,12 +101,13 @@ export class LineReader {
     return words.find((known) => known === word) ?? this.failToken(`one of ${words.join(', ')}`);
   }
 
-  attr(): Attr {
-    if (this.accept('[')) {
+  /** `nested`: within a list, whose items are no lists. */
+  attr(nested = false): Attr {
+    if (!nested && this.accept('[')) {
       const items: Attr[] = [];
       while (!this.accept(']')) {
         if (items.length > 0) this.expect(',');
-        items.push(this.attr());
+        items.push(this.attr(true));
       }
       return items as readonly number[] | readonly string[];
     }
@@ -174,20 +176,21 @@ export class GraphReader {
       reader.accept(',');
       inputs.push(this.lookup(reader, reader.valueName()));
     }
-    const attrs: Record<string, Attr> = op === 'state' ? { name: value.slice(1) } : {};
+    const attrs = new Map<string, Attr>(op === 'state' ? [['name', value.slice(1)]] : []);
     if (reader.accept('{')) {
       for (let first = true; !reader.accept('}'); first = false) {
         if (!first) reader.expect(',');
         const key = reader.word();
         reader.expect('=');
-        attrs[key] = reader.attr();
+        if (attrs.has(key) && !(op === 'state' && key === 'name')) reader.failToken(`a new attribute, ${key} is given twice`);
+        attrs.set(key, reader.attr());
       }
     }
     reader.expect(':');
     const type = reader.type();
     const offset = reader.accept('@') ? reader.integer() : undefined;
     const notes = this.notes(reader);
-    const id = this.define(reader, value, { op, inputs, attrs: attrs as Attrs, type, ...notes });
+    const id = this.define(reader, value, { op, inputs, attrs: Object.fromEntries(attrs) as Attrs, type, ...notes });
     return { id, offset };
   }
 

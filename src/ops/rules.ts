@@ -29,7 +29,7 @@ export const opRules: OpRules = {
       );
       bug(`takes (${wanted.join(', ')}), not (${types.map(formatType).join(', ')})`);
     }
-    for (const name in node.attrs) if (!(name in op.attrs)) bug(`has no attribute ${name}`);
+    for (const name in node.attrs) if (!Object.hasOwn(op.attrs, name)) bug(`has no attribute ${name}`);
     for (const name in op.attrs) {
       const spec = op.attrs[name]!;
       const value = node.attrs[name];

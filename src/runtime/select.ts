@@ -48,13 +48,19 @@ function cannotRun({ name, reason }: BackendInfo): UserError {
   );
 }
 
+/** Throws UserError AMP6010 for a name that no backend has: callers in JavaScript, and files, may hold any. */
+async function openBackend(name: BackendName): Promise<Backend> {
+  if (Object.hasOwn(BACKENDS, name)) return BACKENDS[name].open();
+  throw userError('AMP6010', `there is no backend \`${String(name)}\``, undefined, `the backends are ${BACKEND_NAMES.join(', ')}`);
+}
+
 /**
  * Opens the backend called `name` and checks that it can run here; `auto` takes a hardware GPU first, then `cpu`.
  * Throws UserError when it cannot run, with the reason and what to install. Never falls back to another backend.
  */
 export async function selectBackend(name: BackendName | 'auto'): Promise<SelectedBackend> {
   if (name === 'auto') return selectAutomatically();
-  const backend = await BACKENDS[name].open();
+  const backend = await openBackend(name);
   const info = await backend.probe();
   if (!info.available) throw cannotRun(info);
   return { backend, info };
@@ -89,7 +95,7 @@ export async function describeBackend(name: BackendName | 'auto'): Promise<Selec
       return describeBackend('cpu');
     }
   }
-  const backend = await BACKENDS[name].open();
+  const backend = await openBackend(name);
   const info = await backend.probe();
   if (info.capabilities === undefined) throw cannotRun(info);
   return { backend, info };

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
 import { encodeRecords, IMAGE_BYTES, RECORD_BYTES } from '../../src/training/data/binary.js';
+import { writeChecksums } from '../../src/training/data/checksums.js';
 import { CIFAR10 } from '../../src/training/data/cifar10.js';
 import { defaultDataFolder } from '../../src/training/data/folder.js';
 import { loadDataset, loadSplit, verifyDataset } from '../../src/training/data/load.js';
@@ -52,6 +53,41 @@ describe('CIFAR-10 folder', () => {
       const report = await verifyDataset('cifar10', dir);
       assert.deepEqual([report.train, report.test, report.folder], [15, 2, resolve(dir, CIFAR10.folder)]);
       assert.deepEqual(report.trainPerClass, [1, 2, 3, 3, 3, 2, 1, 0, 0, 0]);
+    }));
+
+  it('is found through a link, and a link that leads nowhere is named', () =>
+    inTemporaryFolder(async (dir) => {
+      await tinyCifar(dir);
+      await symlink(join(dir, CIFAR10.folder), join(dir, 'pictures'));
+      await symlink(join(dir, 'gone'), join(dir, 'dangling'));
+      assert.equal((await loadSplit('cifar10', 'test', join(dir, 'pictures'))).count, 2);
+      const { code, text } = await refusal(loadDataset('cifar10', join(dir, 'dangling')));
+      assert.equal(code, 'AMP7001');
+      assert.match(text, /dangling is a link to .*gone, which is not there/);
+    }));
+
+  it('with a changed pixel is refused where checksums tell, and else said to be checked for its structure', () =>
+    inTemporaryFolder(async (dir) => {
+      await tinyCifar(dir);
+      assert.equal((await verifyDataset('cifar10', dir)).checked, 'structure');
+      const names = [...CIFAR10.files.train, ...CIFAR10.files.test];
+      await writeChecksums(join(dir, CIFAR10.folder), names);
+      assert.equal((await verifyDataset('cifar10', dir)).checked, 'bytes');
+      const path = join(dir, CIFAR10.folder, 'data_batch_2.bin');
+      const bytes = await readFile(path);
+      bytes[100]! ^= 1;
+      await writeFile(path, bytes);
+      const { code, text } = await refusal(verifyDataset('cifar10', dir));
+      assert.equal(code, 'AMP7015');
+      assert.match(text, /data_batch_2\.bin was changed/);
+    }));
+
+  it('may have a byte order mark before its class names', () =>
+    inTemporaryFolder(async (dir) => {
+      await tinyCifar(dir);
+      const names = Array.from({ length: 10 }, (_, label) => `kind ${label}`);
+      await writeFile(join(dir, CIFAR10.folder, CIFAR10.classesFile), `\ufeff${names.join(' \r\n')}\r\n`);
+      assert.deepEqual((await loadDataset('cifar10', dir)).classes, names);
     }));
 
   it('that is not there is reported with what to do', () =>

@@ -62,11 +62,29 @@ function readText(path: string): string {
 
 /** Reads a spec. Throws UserError AMP6311 when it cannot be read, AMP6312 when it is no spec. */
 export function loadSpec(path: string): SpecFile {
-  const document = loadYaml().parseDocument(readText(path));
-  const problem = document.errors[0]?.message ?? schemaProblem('spec', document.toJS());
-  if (problem !== undefined)
-    throw userError('AMP6312', `${path} is no spec`, problem, 'schemas/spec.schema.json and docs/testing.md describe what a spec holds');
-  return { path, spec: document.toJS() as Spec };
+  return parseSpec(readText(path), path);
+}
+
+/** Aliases that a spec may resolve: few lines of YAML can name each other into billions of values. */
+const MAX_ALIASES = 100;
+
+/** Reads the text of a spec; `path` is what messages call it. Throws UserError AMP6312 when it is none. */
+export function parseSpec(text: string, path: string): SpecFile {
+  const refused = (why: string) =>
+    userError('AMP6312', `${path} is no spec`, why, 'schemas/spec.schema.json and docs/testing.md describe what a spec holds');
+  let value: unknown;
+  try {
+    const document = loadYaml().parseDocument(text);
+    const [error] = document.errors;
+    if (error !== undefined) throw error;
+    value = document.toJS({ maxAliasCount: MAX_ALIASES });
+  } catch (error) {
+    // Aliases in excess, and a nesting deeper than the stack, are refused by exceptions as well.
+    throw refused((error as Error).message);
+  }
+  const problem = schemaProblem('spec', value);
+  if (problem !== undefined) throw refused(problem);
+  return { path, spec: value as Spec };
 }
 
 /** The input of a spec: its text, or the file that it names, relative to the spec and else to `root`. */
@@ -84,7 +102,7 @@ export function sourceOf({ spec, path }: SpecFile, root: string): Source {
 }
 
 function stageOf(stages: Stages, { spec, path }: SpecFile): Stage {
-  const stage = stages[spec.stage];
+  const stage = Object.hasOwn(stages, spec.stage) ? stages[spec.stage] : undefined;
   if (stage === undefined)
     throw userError('AMP6312', `${path}: unknown stage ${spec.stage}`, `the stages are ${Object.keys(stages).join(', ')}`);
   const { takes } = stage;

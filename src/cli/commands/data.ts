@@ -37,7 +37,7 @@ export const addData: AddCommand = (program, output, exitWith) => {
 
   data
     .command('verify')
-    .description('check sizes and labels of a data set and count its images')
+    .description('check a data set and count its images: its bytes where it was fetched by ampc, else sizes and labels')
     .argument('<name>', known, oneOf(DATASET_NAMES))
     .addOption(options.data())
     .action(async (name: string, choices: DataOptions) => {
@@ -82,9 +82,14 @@ class DownloadBar {
   }
 }
 
+const CHECKED = {
+  bytes: 'every byte verified',
+  structure: 'sizes and labels verified; no checksums tell whether pixels were changed',
+} as const satisfies Readonly<Record<DatasetReport['checked'], string>>;
+
 function printReport(report: DatasetReport, output: Output): void {
   output.line(
-    `${report.name}: ${formatCount(report.train)} training and ${formatCount(report.test)} test images, sizes and labels verified`,
+    `${report.name}: ${formatCount(report.train)} training and ${formatCount(report.test)} test images, ${CHECKED[report.checked]}`,
   );
   output.line(report.folder === undefined ? 'generated when it is used; nothing is stored' : report.folder);
   output.table(

@@ -26,7 +26,7 @@ export function emptyImageSet(count: number): ImageSet {
   return { images: new Uint8Array(count * IMAGE_BYTES), labels: new Uint8Array(count), count, shape: [SIDE, SIDE, CHANNELS] };
 }
 
-const REFETCH = 'remove the folder and run `ampc data fetch`, or name another folder with --data';
+const REFETCH = 'name another folder with --data, or move this one away and run `ampc data fetch`';
 
 /** Number of records in `bytes` bytes. `source` names the file in UserError AMP7003 for a size that is no number of records. */
 export function recordCount(bytes: number, source: string): number {

@@ -95,7 +95,11 @@ function answeredRange(response: Response, asked: number, url: string): { start:
   if (response.status === 206) {
     const match = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '');
     if (match !== null && Number(match[1]) === asked) return { start: asked, total: match[2] === '*' ? undefined : Number(match[2]) };
-    throw failed(url, 'the server answered with another range than the one asked for', 'remove the .part file and try again');
+    throw failed(
+      url,
+      'the server answered with another range than the one asked for',
+      'try again; if it happens again, move the .part file away',
+    );
   }
   if (response.status === 200) return { start: 0, total: Number.isNaN(length) ? undefined : length };
   if (response.status === 416) return undefined;

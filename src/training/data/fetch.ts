@@ -1,10 +1,11 @@
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { makeFolder } from '../../files/make-folder.js';
 import { fileReason } from '../../files/reason.js';
 import { removeTemporaries, temporaryBeside } from '../../files/temporary.js';
 import { encodeRecords } from './binary.js';
+import { CHECKSUMS_FILE, writeChecksums } from './checksums.js';
 import { CIFAR10_ARCHIVE } from './cifar10.js';
 import type { DatasetReport } from './dataset.js';
 import { type DownloadOptions, download, md5OfFile } from './download.js';
@@ -22,13 +23,16 @@ async function makeDataFolder(dir: string): Promise<void> {
 }
 
 /** Moves a complete folder into place; an incomplete one of the same name makes way. */
-async function putInPlace(from: string, to: string): Promise<void> {
+async function putInPlace(layout: FolderLayout, from: string, to: string): Promise<void> {
   const old = temporaryBeside(to);
   await rename(to, old).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
   });
   await rename(from, to);
-  await rm(old, { recursive: true, force: true });
+  const ours = [...layout.files.train, ...layout.files.test, layout.classesFile, CHECKSUMS_FILE];
+  const names = await readdir(old).catch(() => []);
+  // Whatever else somebody keeps in it stays, beside the new one.
+  if (names.every((name) => ours.includes(name))) await rm(old, { recursive: true, force: true });
 }
 
 /** Runs `fill` on a new folder beside the target, which is removed whatever happens. */
@@ -54,7 +58,8 @@ async function unpack(archive: string, layout: FolderLayout, dir: string): Promi
       throw userError('AMP7013', `cannot unpack ${archive}`, (error as Error).message, 'check the free space and try again');
     }
     await requireFiles(layout, folder);
-    await putInPlace(join(folder, layout.folder), join(dir, layout.folder));
+    await writeChecksums(join(folder, layout.folder), [...layout.files.train, ...layout.files.test]);
+    await putInPlace(layout, join(folder, layout.folder), join(dir, layout.folder));
   });
 }
 
@@ -78,7 +83,7 @@ async function writeShapes(dir: string): Promise<void> {
     await writeFile(join(target, SHAPES.files.train[0] as string), encodeRecords(generateShapes('train')));
     await writeFile(join(target, SHAPES.files.test[0] as string), encodeRecords(generateShapes('test')));
     await writeFile(join(target, SHAPES.classesFile), `${SHAPE_CLASSES.join('\n')}\n`);
-    await putInPlace(target, join(dir, SHAPES.folder));
+    await putInPlace(SHAPES, target, join(dir, SHAPES.folder));
   });
 }
 

@@ -1,4 +1,5 @@
-import { access, readFile } from 'node:fs/promises';
+import { realpathSync } from 'node:fs';
+import { access, lstat, readFile, readlink } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { userError } from '../../diagnostics/diagnostic.js';
@@ -34,9 +35,31 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** The folder with the files: `<dir>/<layout.folder>`, or `dir` itself when it is that folder. */
+/** Where a path leads, through links; the path itself where nothing is there. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return resolve(path);
+  }
+}
+
+/** The folder with the files: `<dir>/<layout.folder>`, or `dir` itself when it is that folder or a link to it. */
 export function filesFolder(layout: FolderLayout, dir: string): string {
-  return basename(resolve(dir)) === layout.folder ? resolve(dir) : resolve(dir, layout.folder);
+  const isIt = [resolve(dir), realPath(dir)].some((path) => basename(path) === layout.folder);
+  return isIt ? resolve(dir) : resolve(dir, layout.folder);
+}
+
+/** Why nothing is found through a link that leads nowhere; undefined for anything else. */
+async function brokenLink(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) {
+    const isLink = await lstat(path).then(
+      (found) => found.isSymbolicLink(),
+      () => false,
+    );
+    if (isLink && !(await exists(path))) return `${path} is a link to ${await readlink(path)}, which is not there`;
+  }
+  return undefined;
 }
 
 /** Names of the data files that are not there. */
@@ -56,7 +79,7 @@ export async function requireFiles(layout: FolderLayout, dir: string): Promise<v
   throw userError(
     'AMP7001',
     nothing ? `the data set ${layout.name} is not in ${folder}` : `the data set ${layout.name} in ${folder} is incomplete`,
-    nothing ? 'none of its files is there' : `missing: ${missing.join(', ')}`,
+    nothing ? ((await brokenLink([dir, folder])) ?? 'none of its files is there') : `missing: ${missing.join(', ')}`,
     `run \`ampc data fetch ${layout.name}\`, or name the folder that holds ${layout.folder} with --data`,
   );
 }
@@ -74,13 +97,17 @@ export async function readSplit(layout: FolderLayout, dir: string, split: Split)
 export async function readClasses(layout: FolderLayout, dir: string): Promise<string[]> {
   const path = join(filesFolder(layout, dir), layout.classesFile);
   if (!(await exists(path))) return Array.from({ length: layout.classes }, (_, index) => String(index));
-  const names = (await readFile(path, 'utf8')).split(/\r?\n/).filter((line) => line.trim() !== '');
+  const text = (await readFile(path, 'utf8')).replace(/^\ufeff/, '');
+  const names = text
+    .split(/\r\n?|\n/)
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
   if (names.length !== layout.classes) {
     throw userError(
       'AMP7005',
       `${path} names ${names.length} classes`,
       `${layout.name} has ${layout.classes}`,
-      `remove the folder and run \`ampc data fetch ${layout.name}\``,
+      `let the file have ${layout.classes} lines, one name each, or name another folder with --data`,
     );
   }
   return names;
