@@ -46,7 +46,7 @@ export const TASK_ELEMENTS = 8192;
 /** More tasks than that only cost; partial sums are kept one per task. */
 export const MOST_TASKS = 64;
 /** Rows that are summed in f32 before their sum is added to one in double: what bounds the rounding of a channel's sum. */
-const BLOCK_ROWS = 64;
+const BLOCK_ROWS = 16;
 
 /** Length of the parts that a range of `count` units is cut into; a multiple of `multiple`. Depends on the shape alone. */
 export function partLength(count: number, elementsPerUnit: number, multiple: number): number {

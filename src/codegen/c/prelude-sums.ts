@@ -9,9 +9,17 @@ typedef double vd __attribute__((vector_size(4 * LANES)));
 typedef struct { vd low, high; } vw;
 
 INLINE vw vw_of(vf a) {
+#if defined(__AVX512DQ__) && LANES == 16
+  const __m512 v = (__m512)a;
+  return (vw){(vd)_mm512_cvtps_pd(_mm512_castps512_ps256(v)), (vd)_mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1))};
+#elif defined(__AVX2__) && LANES == 8
+  const __m256 v = (__m256)a;
+  return (vw){(vd)_mm256_cvtps_pd(_mm256_castps256_ps128(v)), (vd)_mm256_cvtps_pd(_mm256_extractf128_ps(v, 1))};
+#else
   vq half[2];
   __builtin_memcpy(half, &a, sizeof a);
   return (vw){__builtin_convertvector(half[0], vd), __builtin_convertvector(half[1], vd)};
+#endif
 }
 
 /* Rounded to f32. */

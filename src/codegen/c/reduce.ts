@@ -7,6 +7,8 @@ import { floatLiteral, indent } from './text.js';
 
 /** A sum over rows that leaves one number per channel: what each element adds (a `vf`), and what becomes of the sum (a `vw`). */
 interface ChannelRule {
+  /** Every row is added in double: for a sum that is large beside what is read off it, as a mean beside the deviations from it. */
+  readonly exact?: boolean;
   readonly term: (scope: Scope, node: Node) => string;
   readonly result: (scope: Scope, node: Node, sum: string) => string;
 }
@@ -18,7 +20,7 @@ function mean(scope: Scope, node: Node, sum: string): string {
 
 const CHANNEL: Readonly<Record<string, ChannelRule>> = {
   sum_to_channel: { term: (scope, node) => scope.value(node.inputs[0]!), result: (_scope, _node, sum) => `vw_round(${sum})` },
-  channel_mean: { term: (scope, node) => scope.value(node.inputs[0]!), result: mean },
+  channel_mean: { exact: true, term: (scope, node) => scope.value(node.inputs[0]!), result: mean },
   channel_variance: {
     term: (scope, node) => {
       const x = scope.value(node.inputs[0]!);
@@ -56,21 +58,24 @@ export function channelPartialBytes(context: KernelContext, id: ValueId): number
 /** The part of a channel sum that the loop over rows does: one partial sum per task, at `partial`. */
 export function channelRoot(context: KernelContext, id: ValueId, partial: string): Root {
   const node = context.node(id);
+  const { exact = false, term } = CHANNEL[node.op]!;
   const name = (suffix: string) => `sum_${context.member(id)}${suffix}`;
   return {
     id,
     reads: node.inputs,
     sum: {
       declare: (suffix) => [`vw ${name(suffix)} = {{0}};`],
-      declareBlock: (suffix) => [`vf block_${name(suffix)} = {0};`],
-      endBlock: (suffix) => [`${name(suffix)} = vw_add(${name(suffix)}, block_${name(suffix)});`],
+      ...(!exact && {
+        declareBlock: (suffix) => [`vf block_${name(suffix)} = {0};`],
+        endBlock: (suffix) => [`${name(suffix)} = vw_add(${name(suffix)}, block_${name(suffix)});`],
+      }),
       finish: (inner, at, suffix) => [
         `store_vw(${inner.address(partial, 'double')} + task * ${partialPitch(inner, id)} + ${at.channel}, ${name(suffix)});`,
       ],
     },
     body: (scope) => {
-      const term = CHANNEL[node.op]!.term(scope, node);
-      scope.statements.push(`block_${name(scope.suffix)} += ${term};`);
+      const [sum, value] = [name(scope.suffix), term(scope, node)];
+      scope.statements.push(exact ? `${sum} = vw_add(${sum}, ${value});` : `block_${sum} += ${value};`);
     },
   };
 }
