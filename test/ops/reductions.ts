@@ -1,5 +1,5 @@
 import { GraphBuilder } from '../../src/ir/builder.js';
-import type { Attrs, TensorType } from '../../src/ir/types.js';
+import type { Attrs, TensorType, ValueId } from '../../src/ir/types.js';
 import { elementCount } from '../../src/ir/types.js';
 import { emit } from '../../src/ops/emit.js';
 import type { OpName } from '../../src/ops/index.js';
@@ -118,13 +118,18 @@ export async function checkEqualNumbers(backend: string, open: Open): Promise<vo
   const channels = Float32Array.of(100, 100.1, -31234.567, 0.001, 7e8);
   const builder = new GraphBuilder();
   const shape = [12_000, channels.length];
-  const attrs = { name: 'x', role: 'parameter', init: 'constant', value: 0 };
-  const x = builder.add({ op: 'state', attrs, type: { dtype: 'f32', shape } });
-  const number = (value: number) => builder.add({ op: 'constant', attrs: { value }, type: { dtype: 'f32', shape: [channels.length] } });
+  const states = new Map([
+    ['x', Float32Array.from({ length: elementCount(shape) }, (_, i) => channels[i % channels.length]!)],
+    ['weight', new Float32Array(channels.length).fill(1)],
+    ['bias', new Float32Array(channels.length)],
+  ]);
+  const [x, weight, bias] = [...states].map(([name, { length }]) => {
+    const attrs = { name, role: 'parameter', init: 'constant', value: 0 };
+    return builder.add({ op: 'state', attrs, type: { dtype: 'f32', shape: name === 'x' ? shape : [length] } });
+  }) as [ValueId, ValueId, ValueId];
   const mean = emit(builder, 'channel_mean', [x]);
   const variance = emit(builder, 'channel_variance', [x, mean]);
-  const result = emit(builder, 'batch_norm', [x, mean, variance, number(1), number(0)], { eps: 1e-5 });
-  const states = new Map([['x', Float32Array.from({ length: elementCount(shape) }, (_, i) => channels[i % channels.length]!)]]);
+  const result = emit(builder, 'batch_norm', [x, mean, variance, weight, bias], { eps: 1e-5 });
   const item = { graph: builder.finish('eval_step', { result }), inputs: {}, states };
   const executable = await open(batchPlan([item], backend));
   try {

@@ -29,21 +29,24 @@ fn mean_of(s: vec2f, n: f32) -> f32 {
 }`,
 
   squares_of: `/*
- * x^2 in one of three sums, so that none overflows or vanishes (Blue 1978): of large numbers, times 2^-152; of middle ones; of small ones, times
+ * x^2 in one of three sums, so that none overflows or vanishes (Blue 1978): of large numbers, times 2^-176; of middle ones; of small ones, times
  * 2^172. Infinities and NaNs are large.
  */
 fn squares_of(x: f32) -> vec3f {
   let magnitude = bitcast<u32>(x) & 0x7fffffffu;
   let is_large = magnitude >= 0x58800000u;
   let is_small = magnitude < 0x26800000u;
-  let scaled = x * select(select(1.0f, 0x1p86f, is_small), 0x1p-76f, is_large);
+  let scaled = x * select(select(1.0f, 0x1p86f, is_small), 0x1p-88f, is_large);
   let square = scaled * scaled;
   return select(select(vec3f(0.0f, square, 0.0f), vec3f(0.0f, 0.0f, square), is_small), vec3f(square, 0.0f, 0.0f), is_large);
 }`,
 
-  norm_of: `/* The root of three such sums together. */
+  norm_of: `/* The root of three such sums together; of finite numbers at most the largest f32. */
 fn norm_of(large: f32, middle: f32, small: f32) -> f32 {
-  if (bitcast<u32>(large) != 0u) { return sqrt(large + keep(middle * 0x1p-76f) * 0x1p-76f) * 0x1p76f; }
+  if (bitcast<u32>(large) != 0u) {
+    let root = sqrt(large + keep(middle * 0x1p-88f) * 0x1p-88f);
+    return select(root * 0x1p88f, 0x1.fffffep127f, root >= 0x1p40f && is_finite(large));
+  }
   if (bitcast<u32>(middle) != 0u) { return sqrt(middle + keep(small * 0x1p-86f) * 0x1p-86f); }
   return sqrt(small) * 0x1p-86f;
 }`,

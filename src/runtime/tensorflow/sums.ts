@@ -49,11 +49,14 @@ export function meanOfAll(tf: Calls, x: Tensor, divisor: number): Tensor {
   return tf.cast(tf.div(tf.reduce('Sum', tf.cast(x, F64), axes), divisor), CODES.f32);
 }
 
-/** Euclidean norm of f32 tensors together: in double precision no square of an f32 overflows or vanishes. */
+const LARGEST_F32 = (2 - 2 ** -23) * 2 ** 127;
+
+/** Euclidean norm of f32 tensors together, of finite ones at most the largest f32: in double precision no square of an f32 overflows or vanishes. */
 export function norm(tf: Calls, parts: readonly Tensor[]): Tensor {
   const halves = parts.map((part) => tf.device.scope(() => tf.unary('L2Loss', tf.cast(part, F64))));
   try {
-    return tf.cast(tf.unary('Sqrt', tf.mul(tf.sum(halves), 2)), CODES.f32);
+    const root = tf.unary('Sqrt', tf.mul(tf.sum(halves), 2));
+    return tf.cast(tf.choose(tf.test('IsFinite', root), tf.binary('Minimum', root, LARGEST_F32), root), CODES.f32);
   } finally {
     for (const half of halves) tf.device.release(half);
   }
