@@ -186,6 +186,17 @@ describe('train', () => {
       assert.match(said?.fix ?? '', /^it goes on from its checkpoint of step 10, and with the same settings it ends the same way: /);
     }));
 
+  it('ends when the norm that gradients are clipped by is not finite, unless the step is skipped anyway', () =>
+    inTemporaryFolder(async (dir) => {
+      for (const scaled of [false, true]) {
+        const { executable, options } = setup(join(dir, String(scaled)), {}, { epochs: 1 }, scaled);
+        executable.norm = (step) => (step === 6 ? Number.POSITIVE_INFINITY : 1);
+        executable.overflow = (step) => scaled && step === 6;
+        if (scaled) await train(options);
+        else await assert.rejects(train(options), /AMP7302: the norm of the gradients of step 7 is Infinity, and clipping by it undoes/);
+      }
+    }));
+
   it('goes on where the file says so, warns once, and says how many steps its means leave out', () =>
     inTemporaryFolder(async (dir) => {
       const overflow = (step: number): boolean => step === 2 || step === 6;

@@ -131,6 +131,8 @@ export class FakeExecutable implements Executable {
   drains = 0;
   /** Steps (values of the `step` input) whose gradients overflow. */
   overflow: (step: number) => boolean = () => false;
+  /** The norm that the gradients of a step are clipped by; none is reported where this is undefined. */
+  norm: ((step: number) => number) | undefined;
   private readonly states = new Map<string, Float32Array | Int32Array>();
   private readonly results: Scalars[] = [];
   private queue: Promise<void> = Promise.resolve();
@@ -183,7 +185,12 @@ export class FakeExecutable implements Executable {
     if (!skip) this.update(sum, inputs.lr?.[0] ?? 0);
     else this.float('scaler.scale')[0] /= 2;
     sum.fill(0);
-    this.results.push({ loss: overflow ? Number.NaN : loss, correct, ...(this.scaled && { ok: skip ? 0 : 1, scale }) });
+    this.results.push({
+      loss: overflow ? Number.NaN : loss,
+      correct,
+      ...(this.scaled && { ok: skip ? 0 : 1, scale }),
+      ...(this.norm && { norm: this.norm(step ?? 0) }),
+    });
   }
 
   private update(gradient: Float32Array, lr: number): void {
