@@ -29,6 +29,8 @@ const LOADER = import.meta.resolve('tsx');
 export interface CliProcess {
   readonly pid: number;
   kill(signal: NodeJS.Signals): void;
+  /** Reads no more: what the process writes from now on finds no reader. */
+  stopReading(): void;
   /** Resolves when stdout matches. The process may be far beyond that by then. */
   waitFor(pattern: RegExp): Promise<void>;
   readonly result: Promise<CliResult>;
@@ -48,13 +50,15 @@ export interface StartOptions {
   readonly cwd?: string;
   /** URL of a module that is loaded before `ampc`. In NODE_OPTIONS it would need a loader of its own, and Node 20 hangs at times with two. */
   readonly preload?: string;
+  /** Started by `nohup` from a shell that says so, bash. */
+  readonly nohup?: boolean;
 }
 
 /** Starts `ampc ARGS` as a process of its own. */
 export function startAmpc(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-  { before = ':', piped, cwd = process.cwd(), preload }: StartOptions = {},
+  { before = ':', piped, nohup = false, cwd = process.cwd(), preload }: StartOptions = {},
 ): CliProcess {
   // The loader's cache would be cut short by a limit, for every later process.
   const node = [
@@ -66,9 +70,11 @@ export function startAmpc(
     ...(preload === undefined ? [] : ['--import', preload]),
     MAIN,
   ];
-  const child = spawn('sh', ['-c', `${before}; ${piped === undefined ? 'exec' : `cat '${piped}' |`} "$@"`, 'sh', ...node, ...args], {
+  const script = `${before}; ${piped === undefined ? 'exec' : `cat '${piped}' |`} "$@"`;
+  const child = spawn(nohup ? 'bash' : 'sh', ['-c', nohup ? 'nohup "$@"' : script, 'sh', ...node, ...args], {
     cwd,
-    env: { ...process.env, ...env },
+    // Not as npm starts it, whoever started the tests.
+    env: { ...process.env, npm_command: undefined, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';
@@ -96,6 +102,10 @@ export function startAmpc(
   return {
     pid: child.pid!,
     kill: (signal) => void child.kill(signal),
+    stopReading() {
+      child.stdout.destroy();
+      child.stderr.destroy();
+    },
     waitFor: (pattern) =>
       new Promise((resolve, reject) => {
         changed = () => {

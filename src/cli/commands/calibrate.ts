@@ -22,10 +22,9 @@ export const addCalibrate: AddCommand = (program, output) => {
     .addOption(options.json())
     .action(async (file: string, choices: CalibrateOptions & { readonly out?: string }) => {
       const result = { event: 'calibrate', ...(await calibrate(file, { ...choices, onNotice: output.notice })) };
+      if (choices.out !== undefined) await writeResult(choices.out, result);
       output.event(result);
       if (!output.json) printCalibration(result, output);
-      if (choices.out === undefined) return;
-      await writeResult(choices.out, result);
-      output.line(`written to ${choices.out}`);
+      if (choices.out !== undefined) output.line(`written to ${choices.out}`);
     });
 };

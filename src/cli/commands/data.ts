@@ -1,5 +1,4 @@
 import { DATASET_NAMES, type DatasetReport, type DownloadProgress, fetchDataset, formatBytes, verifyDataset } from '../../index.js';
-import { EXIT } from '../failure.js';
 import { onInterrupt } from '../interrupt.js';
 import { progressBar, progressShare } from '../live-line.js';
 import { oneOf, options } from '../options.js';
@@ -29,7 +28,7 @@ export const addData: AddCommand = (program, output, exitWith) => {
       } catch (error) {
         bar.stop();
         if (!interrupt.signal.aborted) throw error;
-        exitWith(EXIT.interrupted);
+        exitWith(interrupt.exitCode);
       } finally {
         interrupt.release();
       }

@@ -1,5 +1,4 @@
 import { type EvaluateOptions, evaluate } from '../../index.js';
-import { EXIT } from '../failure.js';
 import { onInterrupt } from '../interrupt.js';
 import { progressBar, progressShare } from '../live-line.js';
 import { options } from '../options.js';
@@ -25,7 +24,7 @@ export const addEval: AddCommand = (program, output, exitWith) => {
         const result = await evaluate(target, { ...choices, onNotice: output.notice, signal: interrupt.signal, onProgress });
         output.endProgress();
         if (result === undefined) {
-          exitWith(EXIT.interrupted);
+          exitWith(interrupt.exitCode);
           return;
         }
         output.event({ event: 'eval', test_accuracy: result.accuracy, test_loss: result.loss, images: result.images });

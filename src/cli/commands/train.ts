@@ -52,7 +52,7 @@ export const addTrain: AddCommand = (program, output, exitWith) => {
         if (result.interrupted) {
           const data = choices.data === undefined ? '' : ` --data ${choices.data}`;
           output.line(`interrupted after step ${result.steps}; continue with: ampc train ${file} --resume ${result.run}${data}`);
-          exitWith(EXIT.interrupted);
+          exitWith(interrupt.exitCode);
           return;
         }
         const isLost = result.testLoss !== undefined && !Number.isFinite(result.testLoss);
