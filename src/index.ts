@@ -7,7 +7,7 @@ export { checkGates, diffPlans, type PlanComparison } from './api/diff-plans.js'
 export { diagnose } from './api/doctor.js';
 export { emitC } from './api/emit-c.js';
 export { emitWgsl } from './api/emit-wgsl.js';
-export { type EvaluateOptions, evaluate, type ModelOptions, predict } from './api/evaluate.js';
+export { type EvaluateOptions, evaluate, type ModelOptions, type PredictOptions, predict } from './api/evaluate.js';
 export { lintProgram, lintSource } from './api/lint.js';
 export { type GroupProfile, type Profile, profile } from './api/profile.js';
 export { explainPlan, type PlanReport } from './api/report.js';

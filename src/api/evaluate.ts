@@ -1,9 +1,8 @@
 import { join } from 'node:path';
-import { userError } from '../diagnostics/diagnostic.js';
+import { type UserError, userError } from '../diagnostics/diagnostic.js';
 import { isFolder } from '../files/is-folder.js';
 import type { Plan } from '../plan/plan.js';
-import { defaultDataFolder } from '../training/data/folder.js';
-import { loadClasses, loadSplit } from '../training/data/load.js';
+import { chooseDataFolder, loadClasses, loadSplit } from '../training/data/load.js';
 import { type Evaluation, evaluate as runEvaluation } from '../training/evaluate.js';
 import type { Prediction } from '../training/predict.js';
 import { RUN_FILES } from '../training/run-folder.js';
@@ -12,7 +11,7 @@ import { loadWeights } from '../training/weights.js';
 import { type BackendChoice, compileToRun, type Runnable } from './compile.js';
 import type { CostOptions } from './formats.js';
 import { loadOptions } from './load-options.js';
-import { readRun } from './runs.js';
+import { type RunChoices, readRun } from './runs.js';
 import type { Settings } from './settings.js';
 import { readSource } from './source.js';
 
@@ -29,9 +28,16 @@ export interface EvaluateOptions extends ModelOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
+export interface PredictOptions extends ModelOptions {
+  /** Told of the pictures that have no answer, so that the others keep theirs; without it `predict` throws the error. */
+  readonly onFailure?: ((error: UserError) => void) | undefined;
+}
+
 interface Model {
   readonly runnable: Runnable;
   readonly weights: string;
+  /** What a run knows of its data; nothing of a file with weights. */
+  readonly run?: Pick<RunChoices, 'classes' | 'data'>;
 }
 
 /** The model of a run folder, or of a `.amp` file with weights. */
@@ -42,7 +48,7 @@ async function openModel(target: string, options: ModelOptions): Promise<Model> 
     const backend = options.backend === undefined || options.backend === 'auto' ? choices.backend : options.backend;
     const { settings, formats, images } = choices;
     const runnable = await compileToRun(source, { ...settings, formats, images, costs, threads, onNotice, backend }, 'evaluation');
-    return { runnable, weights: options.weights ?? join(target, RUN_FILES.last) };
+    return { runnable, weights: options.weights ?? join(target, RUN_FILES.last), run: choices };
   }
   if (options.weights === undefined) {
     const isModel = target.endsWith('.amp');
@@ -59,16 +65,16 @@ async function openModel(target: string, options: ModelOptions): Promise<Model> 
 async function withModel<T>(
   target: string,
   options: ModelOptions & { readonly signal?: AbortSignal | undefined },
-  use: (runnable: Runnable, executable: Awaited<ReturnType<Runnable['backend']['load']>>) => Promise<T>,
+  use: (model: Model, executable: Awaited<ReturnType<Runnable['backend']['load']>>) => Promise<T>,
 ): Promise<T> {
-  const { runnable, weights } = await openModel(target, options);
-  const { plan, backend, program } = runnable;
-  const values = await loadWeights(weights, plan);
+  const model = await openModel(target, options);
+  const { plan, backend, program } = model.runnable;
+  const values = await loadWeights(model.weights, plan);
   const executable = await backend.load(plan, loadOptions(options));
   try {
     await executable.writeStates(initialStates(plan, program.recipe.train.seed));
     await executable.writeStates(values);
-    return await use(runnable, executable);
+    return await use(model, executable);
   } finally {
     await executable.dispose();
   }
@@ -80,9 +86,10 @@ async function withModel<T>(
  */
 export async function evaluate(target: string, options: EvaluateOptions = {}): Promise<Evaluation | undefined> {
   const { signal, onProgress } = options;
-  return withModel(target, options, async ({ plan, program, backend }, executable) => {
+  return withModel(target, options, async ({ runnable: { plan, program, backend }, run }, executable) => {
     const load = (other: Plan) => backend.load(other);
-    const set = await loadSplit(program.recipe.dataset.name, 'test', options.data);
+    const { name } = program.recipe.dataset;
+    const set = await loadSplit(name, 'test', await chooseDataFolder(name, options.data, run?.data));
     const result = await runEvaluation(executable, plan, set, { signal, onProgress, load });
     if (result?.help === undefined) return result;
     const { why, fix } = result.help;
@@ -90,13 +97,20 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
   });
 }
 
+/** The names that a run was trained with; for an older run, and for a file with weights, those of the data set at hand. */
+async function classNames({ runnable, run }: Model, { data, onNotice }: ModelOptions): Promise<readonly string[]> {
+  if (run?.classes !== undefined) return run.classes;
+  const { name } = runnable.program.recipe.dataset;
+  const folder = await chooseDataFolder(name, data, run?.data);
+  if (run !== undefined) onNotice?.(`the run does not say how its classes are called: the names are those of ${name} in ${folder}`);
+  return loadClasses(name, folder);
+}
+
 /** The most probable classes of pictures (PNG, JPEG and what else sharp reads). Throws UserError as `evaluate`, and for unreadable pictures. */
-export async function predict(target: string, pictures: readonly string[], options: ModelOptions = {}): Promise<readonly Prediction[]> {
+export async function predict(target: string, pictures: readonly string[], options: PredictOptions = {}): Promise<readonly Prediction[]> {
   // Brings an image library, which nothing else needs.
   const { predictImages } = await import('../training/predict.js');
-  return withModel(target, options, async ({ plan, program }, executable) => {
-    const { name } = program.recipe.dataset;
-    const classes = await loadClasses(name, options.data ?? defaultDataFolder());
-    return predictImages(executable, plan, pictures, { classes });
-  });
+  return withModel(target, options, async (model, executable) =>
+    predictImages(executable, model.runnable.plan, pictures, { classes: await classNames(model, options), onFailure: options.onFailure }),
+  );
 }

@@ -31,6 +31,9 @@ export interface RunChoices {
   readonly replan?: number;
   /** Training images of an epoch; not in runs of older versions. */
   readonly images?: number;
+  /** Names of the classes, and the folder that the data set was in; not in runs of older versions. */
+  readonly classes?: readonly string[];
+  readonly data?: string;
   /** What policy `fastest` chose, and pins besides the file's: a run keeps them, whatever is measured later. */
   readonly formats?: StoredFormats;
 }
@@ -64,7 +67,7 @@ export interface StoredRun {
 /** The `.amp` file and the choices of the run in `dir`. Throws UserError AMP7205 when it holds none. */
 export async function readRun(dir: string): Promise<StoredRun> {
   const { source, config } = await openRun(dir);
-  const { backend, settings, shuffle, augment, maxSteps, replan, images, pins, fastest, recipe } = config as StoredConfig;
+  const { backend, settings, shuffle, augment, maxSteps, replan, images, classes, data, pins, fastest, recipe } = config as StoredConfig;
   const known = BACKEND_NAMES.find((name) => name === backend);
   if (known === undefined || typeof settings !== 'object' || typeof shuffle !== 'boolean' || typeof augment !== 'boolean') {
     throw userError(
@@ -85,6 +88,8 @@ export async function readRun(dir: string): Promise<StoredRun> {
     ...(typeof maxSteps === 'number' && { maxSteps }),
     ...(typeof replan === 'number' && { replan }),
     ...(typeof images === 'number' && { images }),
+    ...(Array.isArray(classes) && classes.every((name) => typeof name === 'string') && { classes }),
+    ...(typeof data === 'string' && { data }),
     ...(formats && { formats }),
   };
   return { source, choices, epochs: recipe?.train?.epochs, dropsLast: recipe?.train?.dropLast === undefined };

@@ -1,11 +1,11 @@
-import { basename, join } from 'node:path';
-import type { Source } from '../diagnostics/diagnostic.js';
+import { basename, join, resolve } from 'node:path';
+import { type Source, userError } from '../diagnostics/diagnostic.js';
 import { lowerProgram } from '../lower/lower.js';
 import type { Plan } from '../plan/plan.js';
 import { printPlan } from '../plan/print.js';
 import { selectBackend } from '../runtime/select.js';
 import { checkpointPins } from '../training/checkpoint.js';
-import { loadDataset } from '../training/data/load.js';
+import { chooseDataFolder, loadDataset } from '../training/data/load.js';
 import type { TrainEvent, TrainProgress } from '../training/events.js';
 import { train as runTraining, type TrainResult } from '../training/loop.js';
 import { RunClaim } from '../training/run-claim.js';
@@ -121,6 +121,13 @@ export async function train(input: string | Source, options: TrainOptions = {}):
 /** The run's folder, held before anything is compiled: of several calls at once each has its own. */
 async function claimFolder(source: Source, options: TrainOptions): Promise<RunClaim> {
   const resumed = await resumedRun(source.path, options);
+  if (resumed !== undefined && options.init !== undefined)
+    throw userError(
+      'AMP6203',
+      'a run that goes on has weights already',
+      `its checkpoint has those that it had come to, and those of ${options.init} would not be used`,
+      'leave one of both away; to start anew from the weights name another folder with --out',
+    );
   if (resumed !== undefined) {
     await openRun(resumed);
     return RunClaim.resume(resumed);
@@ -139,7 +146,9 @@ async function trainIn(claim: RunClaim, source: Source, options: TrainOptions): 
   const selected = await selectBackend(choices.backend ?? options.backend ?? 'auto');
   const overrides = pickSettings(settings);
   // Before the plan: what is left of the images for a last step is part of it.
-  const dataset = await loadDataset(lowerProgram(source, { overrides, images: 0 }).recipe.dataset.name, options.data);
+  const { name } = lowerProgram(source, { overrides, images: 0 }).recipe.dataset;
+  const data = await chooseDataFolder(name, options.data, stored?.choices.data);
+  const dataset = await loadDataset(name, data);
   const images = dataset.train.count;
   const runnable = await compileSelected(selected, source, {
     ...settings,
@@ -163,6 +172,8 @@ async function trainIn(claim: RunClaim, source: Source, options: TrainOptions): 
       shuffle,
       augment,
       images,
+      classes: dataset.classes,
+      data: resolve(data),
       ...given({ maxSteps, replan, formats: made.formats }),
     });
   };

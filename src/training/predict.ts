@@ -33,25 +33,26 @@ export async function readImage(path: string, [height = 0, width = 0, channels =
   return data;
 }
 
-async function readAll(paths: readonly string[], shape: Shape): Promise<Uint8Array[]> {
+interface Picture {
+  readonly path: string;
+  readonly pixels: Uint8Array;
+}
+
+/** The pictures that can be read; a diagnostic for each of the others. */
+async function readAll(paths: readonly string[], shape: Shape, failures: Diagnostic[]): Promise<Picture[]> {
   const results = await Promise.allSettled(paths.map((path) => readImage(path, shape)));
-  const diagnostics: Diagnostic[] = [];
-  const images: Uint8Array[] = [];
-  for (const [index, result] of results.entries()) {
-    if (result.status === 'fulfilled') {
-      images.push(result.value);
-      continue;
-    }
-    diagnostics.push({
+  return results.flatMap((result, index) => {
+    const path = paths[index]!;
+    if (result.status === 'fulfilled') return [{ path, pixels: result.value }];
+    failures.push({
       code: 'AMP7401',
       severity: 'error',
-      message: `${paths[index]} cannot be read as a picture`,
-      why: (result.reason as Error).message.replace(paths[index] ?? '', basename(paths[index] ?? '')),
+      message: `${path} cannot be read as a picture`,
+      why: (result.reason as Error).message.replace(path, basename(path)),
       fix: 'give PNG or JPEG files',
     });
-  }
-  if (diagnostics.length > 0) throw new UserError(diagnostics);
-  return images;
+    return [];
+  });
 }
 
 function softmax(logits: Float32Array): number[] {
@@ -59,6 +60,12 @@ function softmax(logits: Float32Array): number[] {
   const powers = Array.from(logits, (value) => Math.exp(value - greatest));
   const sum = powers.reduce((a, b) => a + b, 0);
   return powers.map((power) => power / sum);
+}
+
+export interface PredictOptions {
+  readonly classes: readonly string[];
+  readonly top?: number;
+  readonly onFailure?: ((error: UserError) => void) | undefined;
 }
 
 /** Probabilities of the classes from what the model gives: what its loss takes of logits, unless the model has done so itself. */
@@ -72,48 +79,52 @@ function probabilityRule({ nodes, outputs }: Graph): (values: Float32Array) => n
 
 /**
  * Classifies pictures with the model in `executable`. `classes` are the names by label; a model with more outputs than names gives the
- * others their number. Throws UserError AMP7401 for all files that cannot be read, AMP7306 for those whose values are not finite.
+ * others their number. The answers for the other pictures are given whatever happens to some: `onFailure` takes the UserError for these, AMP7401 for
+ * files that cannot be read, AMP7306 for those whose values are not finite. Without it that error is thrown.
  */
 export async function predictImages(
   executable: Executable,
   plan: Plan,
   paths: readonly string[],
-  { classes, top = 3 }: { readonly classes: readonly string[]; readonly top?: number },
+  { classes, top = 3, onFailure }: PredictOptions,
 ): Promise<Prediction[]> {
   const fn = findFunction(plan, 'eval_step');
   const input = fn?.graph.nodes.find((node) => node.op === 'input' && node.attrs.name === 'image');
   if (fn === undefined || input === undefined) throw new Error('the plan has no eval_step with an image');
   const shape = input.type.shape.slice(1);
-  const pictures = await readAll(paths, shape);
+  const failures: Diagnostic[] = [];
+  const pictures = await readAll(paths, shape, failures);
   const probabilitiesOf = probabilityRule(fn.graph);
   const predictions: Prediction[] = [];
-  const failures: Diagnostic[] = [];
   for (let first = 0; first < pictures.length; first += fn.batch) {
     const image = new Uint8Array(fn.batch * elementCount(shape));
     const label = new Int32Array(fn.batch).fill(-1);
     const chunk = pictures.slice(first, first + fn.batch);
-    for (const [slot, picture] of chunk.entries()) image.set(picture, slot * picture.length);
+    for (const [slot, { pixels }] of chunk.entries()) image.set(pixels, slot * pixels.length);
     await executable.call('eval_step', { image, label });
     const logits = (await executable.readOutput('logits')).slice();
     const width = logits.length / fn.batch;
-    for (const slot of chunk.keys()) {
+    for (const [slot, { path }] of chunk.entries()) {
       const probabilities = probabilitiesOf(logits.subarray(slot * width, (slot + 1) * width));
       if (!probabilities.every(Number.isFinite)) {
         const help = await explainEvaluation({ plan, executable }, { image, label });
         failures.push({
           code: 'AMP7306',
           severity: 'error',
-          message: `the model gives no probabilities for ${paths[first + slot]}`,
+          message: `the model gives no probabilities for ${path}`,
           ...help,
         });
         continue;
       }
       const ranked = probabilities.map((probability, index) => ({ label: index, name: classes[index] ?? String(index), probability }));
       ranked.sort((a, b) => b.probability - a.probability);
-      predictions.push({ path: paths[first + slot] as string, top: ranked.slice(0, top) });
+      predictions.push({ path, top: ranked.slice(0, top) });
     }
   }
   await executable.drain();
-  if (failures.length > 0) throw new UserError(failures);
+  if (failures.length === 0) return predictions;
+  const error = new UserError(failures);
+  if (onFailure === undefined) throw error;
+  onFailure(error);
   return predictions;
 }

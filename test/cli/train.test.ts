@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { ampc, type CliResult, interruptedAt, startAmpc } from '../support/cli.js';
@@ -98,6 +98,33 @@ describe('ampc train, eval, predict, bench', () => {
     const bad = await ampc(...args('predict', run, file, picture));
     assert.equal(bad.code, 1);
     assert.match(bad.stderr, /tiny\.amp cannot be read as a picture/);
+    assert.match(bad.stdout, /^.*grey\.png: class\d \d+\.\d\d %.*\n$/, 'the other one is answered all the same');
+    const json = await ampc(...args('predict', run, file, picture, '--json'));
+    assert.deepEqual([json.code, events(json).map(({ path }) => path)], [1, [picture]]);
+  });
+
+  it('a run tells the names that it was trained with, and finds its data', async () => {
+    const run = work.path('named');
+    await ampc(...args('train', file, '--out', run, '--max-steps', '1'));
+    const others = work.path('others');
+    writeTinyCifar(others);
+    writeFileSync(join(others, 'cifar-10-batches-bin', 'batches.meta.txt'), 'other\n'.repeat(10));
+    const picture = work.path('named.png');
+    await sharp({ create: { width: 32, height: 32, channels: 3, background: '#888888' } })
+      .png()
+      .toFile(picture);
+    const found = await ampc('predict', run, picture, '--data', others);
+    assert.match(found.stdout, /named\.png: class\d/, found.stderr);
+    const own = await ampc('eval', run, '--json');
+    assert.deepEqual([own.code, own.stdout], [0, (await ampc(...args('eval', run, '--json'))).stdout], own.stderr);
+    assert.equal((await ampc('train', file, '--resume', run)).code, 0);
+    // As a run of an older version has it.
+    const config = join(run, 'config.json');
+    const { classes: _classes, data: _data, ...older } = JSON.parse(readFileSync(config, 'utf8'));
+    writeFileSync(config, JSON.stringify(older));
+    const old = await ampc('predict', run, picture, '--data', others);
+    assert.match(old.stdout, /named\.png: other/, old.stderr);
+    assert.match(old.stderr, /does not say how its classes are called: the names are those of cifar10 in .*others/);
   });
 
   it('--max-steps holds for the resumed run too, until it has stopped there', async () => {

@@ -11,6 +11,11 @@ describe('wrong usage', () => {
     { args: ['train', 'a.amp', '--batch', '0'], says: /A whole number of at least 1 is needed/ },
     { args: ['train', 'a.amp', '--epochs', '1.5'], says: /A whole number of at least 1 is needed/ },
     { args: ['train', 'a.amp', '--set', 'batch'], says: /key\.path=value/ },
+    {
+      args: ['train', 'a.amp', '--resume', '--init', 'w.safetensors'],
+      says: /'--resume \[dir\]' cannot be used with option '--init <weights>'/,
+    },
+    { args: ['train', 'a.amp', '--resume', 'x', '--out', 'y'], says: /--resume DIR names the folder, as --out does/ },
     { args: ['train', 'a.amp', 'b.amp'], says: /too many arguments/ },
     { args: ['plan'], says: /missing required argument 'file'/ },
     { args: ['plan', '--diff', 'a.amp'], says: /--diff compares two plans/ },

@@ -1,9 +1,10 @@
-import { type ModelOptions, predict } from '../../index.js';
+import { type ModelOptions, predict, renderDiagnostics, type UserError } from '../../index.js';
+import { EXIT } from '../failure.js';
 import { options } from '../options.js';
 import { formatPercent } from '../output.js';
 import type { AddCommand } from './command.js';
 
-export const addPredict: AddCommand = (program, output) => {
+export const addPredict: AddCommand = (program, output, exitWith) => {
   program
     .command('predict')
     .description('classify pictures with a trained model')
@@ -14,7 +15,11 @@ export const addPredict: AddCommand = (program, output) => {
     .addOption(options.data())
     .addOption(options.json())
     .action(async (run: string, images: readonly string[], choices: ModelOptions) => {
-      for (const prediction of await predict(run, images, choices)) {
+      const onFailure = ({ diagnostics, source }: UserError) => {
+        output.error(renderDiagnostics(diagnostics, source, { color: output.errorColor }));
+        exitWith(EXIT.failed);
+      };
+      for (const prediction of await predict(run, images, { ...choices, onNotice: output.notice, onFailure })) {
         output.event({ event: 'prediction', ...prediction });
         const [best, ...others] = prediction.top;
         if (best === undefined) continue;

@@ -1,3 +1,4 @@
+import { type Command, Option } from 'commander';
 import { type TrainOptions, train } from '../../index.js';
 import { EXIT } from '../failure.js';
 import { onInterrupt } from '../interrupt.js';
@@ -14,7 +15,9 @@ export const addTrain: AddCommand = (program, output, exitWith) => {
     .addOption(options.backend())
     .addOption(options.data())
     .option('--out <dir>', 'run folder (default: runs/<file>-<number>)')
-    .option('--resume [dir]', 'continue a run: the one in the folder, in --out, or the newest of this file')
+    .addOption(
+      new Option('--resume [dir]', 'continue a run: the one in the folder, in --out, or the newest of this file').conflicts('init'),
+    )
     .option('--epochs <n>', 'passes over the training images', integer(1))
     .option('--max-steps <n>', 'stop after so many optimizer steps', integer(1))
     .addOption(options.batch())
@@ -34,7 +37,9 @@ export const addTrain: AddCommand = (program, output, exitWith) => {
     )
     .addOption(options.threads())
     .addOption(options.json())
-    .action(async (file: string, choices: TrainOptions) => {
+    .action(async (file: string, choices: TrainOptions, command: Command) => {
+      if (typeof choices.resume === 'string' && choices.out !== undefined)
+        command.error('error: --resume DIR names the folder, as --out does');
       const report = new TrainReport(output);
       const interrupt = onInterrupt(output, 'finishing the step and saving');
       try {

@@ -27,6 +27,13 @@ async function isGenerated(layout: FolderLayout, dir: string): Promise<boolean> 
   return layout.name === SHAPES.name && (await missingFiles(layout, dir)).length > 0;
 }
 
+/** The data folder to use: the one that is given, else the one that a run was trained from if the data set is there still, else the default. */
+export async function chooseDataFolder(name: string, given: string | undefined, ofRun: string | undefined): Promise<string> {
+  if (given !== undefined) return given;
+  const isThere = ofRun !== undefined && (await missingFiles(datasetLayout(name), ofRun)).length === 0;
+  return isThere ? ofRun : defaultDataFolder();
+}
+
 /**
  * One split of a data set. `dir` is the data folder (default: `defaultDataFolder()`).
  * Throws UserError: AMP7001 files missing, AMP7003/AMP7004 a damaged file, AMP7002 an unknown name.
