@@ -1,5 +1,5 @@
 import { FLOAT_TYPES, type FloatType } from '../../src/ir/types.js';
-import { type OpCase, opCase, SAMPLED_OPS } from '../ops/cases.js';
+import { type OpCase, opCase, SAMPLED_OPS, withConstants } from '../ops/cases.js';
 import { skip } from '../support/skip.js';
 import { checkOps } from './check.js';
 import { compilePlan, compilerNamed, runnableSets } from './compile.js';
@@ -20,6 +20,13 @@ describe('generated C against the reference', () => {
       await checkOps(casesFor([1, 2], [dtype]), compilePlan);
     });
   }
+
+  it('reads constants wherever an op reads a tensor', async function () {
+    this.timeout(300_000);
+    // A kernel may prepare to read a value that is a number in its code.
+    const flags = ['-Werror', '-Wno-unused-variable', '-Wno-unused-parameter'];
+    await checkOps(casesFor([3], ['f32']).flatMap(withConstants), (plan) => compilePlan(plan, { flags }));
+  });
 
   for (const [offset, isa] of (['avx512', 'avx2', 'plain'] as const).entries()) {
     it(`computes every op with ${isa} instructions`, async function () {

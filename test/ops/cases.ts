@@ -1,6 +1,7 @@
 import { GraphBuilder } from '../../src/ir/builder.js';
-import type { Attrs, DType, FloatType, Graph, TensorType, ValueId } from '../../src/ir/types.js';
+import type { Attrs, DType, FloatType, Graph, Node, TensorType, ValueId } from '../../src/ir/types.js';
 import { elementCount, stringAttr } from '../../src/ir/types.js';
+import { writesOf } from '../../src/ir/verify.js';
 import { emit } from '../../src/ops/emit.js';
 import { OPS, type OpName, opDefinition } from '../../src/ops/index.js';
 import {
@@ -126,6 +127,23 @@ export function opCase(name: OpName, dtype: FloatType, seed: number): OpCase {
   });
   const node = emit(builder, name, ids, attrs, { dtype: resultFormat(op, dtype, attrs, random) });
   return { op: name, seed, graph: builder.finish('eval_step', { result: node }), node, inputs, states };
+}
+
+/** The case with each of its f32 operands in turn a constant, as far as the op writes no state of that name and computes something. */
+export function withConstants(item: OpCase): readonly OpCase[] {
+  const { graph, node, states } = item;
+  const written = new Set(writesOf(graph.nodes[node]!));
+  const operands = [...new Set(graph.nodes[node]!.inputs)].filter((id) => {
+    const { op, type, attrs } = graph.nodes[id]!;
+    return item.op !== 'reshape' && op === 'state' && type.dtype === 'f32' && !written.has(String(attrs.name));
+  });
+  return operands.map((id) => {
+    const { attrs, type } = graph.nodes[id]!;
+    const name = String(attrs.name);
+    const constant: Node = { id, op: 'constant', inputs: [], attrs: { value: states.get(name)![0]! }, type, layer: '' };
+    const rest = new Map([...states].filter(([other]) => other !== name));
+    return { ...item, graph: { ...graph, nodes: graph.nodes.with(id, constant) }, states: rest };
+  });
 }
 
 /** `count` cases of `op`, from consecutive seeds. */

@@ -15,7 +15,7 @@ export interface EmittedKernel {
 }
 
 interface Pattern extends Omit<EmittedKernel, 'table'> {
-  /** A position among the places of the group, or a place in the workspace. */
+  /** A position among the places of the group, or a place in the workspace or of a constant. */
   readonly table: readonly (number | string)[];
 }
 
@@ -34,7 +34,7 @@ export class KernelMaker {
     const made = emit(step, group);
     const positions = new Map(places.map((place, i) => [place, i]));
     this.#patterns.set(key, { ...made, table: made.table.map((place) => positions.get(place) ?? place) });
-    if (made.table.some((place) => !positions.has(place) && !place.startsWith('work')))
+    if (made.table.some((place) => !positions.has(place) && !/^(work|constant) /.test(place)))
       throw new Error(`${group.name} works on values that it does not name`);
     return made;
   }

@@ -1,13 +1,34 @@
 import type { FunctionLayout } from './layout.js';
+import { floatLiteral, indent } from './text.js';
 
 const BLOCK: Readonly<Record<string, string>> = { states: 'IN_STATES', arena: 'IN_ARENA', inputs: 'IN_INPUTS' };
 
-/** The C constant for a place such as `arena + 4096`; `work + 64` lies 64 bytes behind `work` in the arena. */
-function placeConstant(place: string, work: number): string {
-  const [block, offset] = place.split(' + ') as [string, string];
-  const macro = block === 'work' ? 'IN_ARENA' : BLOCK[block];
-  if (macro === undefined) throw new Error(`no block ${block}`);
-  return `${macro}(${Number(offset) + (block === 'work' ? work : 0)})`;
+/** Constants that kernels read from memory, in a block behind the states. */
+class Constants {
+  readonly #offsets = new Map<string, number>();
+  #bytes = 0;
+
+  /** Bytes behind the states' end where so many equal numbers are; `what` is count and value. */
+  offset(what: string): number {
+    const known = this.#offsets.get(what);
+    if (known !== undefined) return known;
+    const offset = this.#bytes;
+    this.#offsets.set(what, offset);
+    this.#bytes += Math.ceil((Number(what.split(' ')[0]) * 4) / 64) * 64;
+    return offset;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Statements that fill them in. */
+  fill(states: number): string[] {
+    return [...this.#offsets].map(([what, offset]) => {
+      const [count, value] = what.split(' ') as [string, string];
+      return `for (int64_t i = 0; i < ${count}; i++) ((float *)(ctx->states + ${states + offset}))[i] = ${floatLiteral(Number(value))};`;
+    });
+  }
 }
 
 /**
@@ -17,13 +38,22 @@ function placeConstant(place: string, work: number): string {
 export class BufferTable {
   readonly #rows: string[] = [];
   readonly #single = new Map<string, number>();
+  readonly #constants = new Constants();
   #length = 0;
+
+  /** `states`: bytes of the block of states. */
+  constructor(private readonly states: number) {}
+
+  /** Bytes of the constants behind the states. */
+  get constantBytes(): number {
+    return this.#constants.bytes;
+  }
 
   /** Adds the buffers of one kernel. `work`: where in the arena its workspace is. Returns the place of the first. */
   add(places: readonly string[], work: number, comment: string): number {
     const start = this.#length;
     this.#length += places.length;
-    if (places.length > 0) this.#rows.push(`  ${places.map((place) => placeConstant(place, work)).join(', ')}, /* ${comment} */`);
+    if (places.length > 0) this.#rows.push(`  ${places.map((place) => this.#placeOf(place, work)).join(', ')}, /* ${comment} */`);
     return start;
   }
 
@@ -41,8 +71,28 @@ export class BufferTable {
     return this.#length;
   }
 
+  /** The table, and the function that fills a context's buffers for its inputs. */
   emit(): string {
-    return ['static const int64_t places[PLACES] = {', ...(this.#length === 0 ? ['  IN_ARENA(0),'] : this.#rows), '};', ''].join('\n');
+    return [
+      'static const int64_t places[PLACES] = {',
+      ...(this.#length === 0 ? ['  IN_ARENA(0),'] : this.#rows),
+      '};',
+      '',
+      'static void prepare(ampc_context *ctx, char *inputs) {',
+      ...indent(this.#constants.bytes === 0 ? [] : ['if (!ctx->placed) {', ...indent(this.#constants.fill(this.states)), '}']),
+      '  place_buffers(ctx, places, inputs);',
+      '}',
+      '',
+    ].join('\n');
+  }
+
+  /** The C constant for a place such as `arena + 4096`; `work + 64` lies 64 bytes behind `work` in the arena. */
+  #placeOf(place: string, work: number): string {
+    const [block, offset] = place.split(' + ') as [string, string];
+    if (block === 'constant') return `IN_STATES(${this.states + this.#constants.offset(offset)})`;
+    if (block === 'work') return `IN_ARENA(${Number(offset) + work})`;
+    if (BLOCK[block] === undefined) throw new Error(`no block ${block}`);
+    return `${BLOCK[block]}(${offset})`;
   }
 }
 
@@ -50,7 +100,7 @@ export class BufferTable {
 export function callFunction(layouts: readonly FunctionLayout[]): string {
   return [
     'static int call_function(ampc_context *ctx, int function, char *inputs, double *outputs, int trace) {',
-    '  place_buffers(ctx, places, inputs);',
+    '  prepare(ctx, inputs);',
     '  switch (function) {',
     ...layouts.map(({ name }, i) => `    case ${i}: return run_${name}(ctx, outputs, trace);`),
     '    default: return -1;',

@@ -152,6 +152,7 @@ export class Scope {
   /** Loads a value from memory at this position, widened to f32. */
   load(id: ValueId): string {
     const root = this.#root(id);
+    if (this.context.node(root).op === 'constant') return this.value(root);
     const { dtype } = this.context.type(id);
     const variable = this.temporary(this.#loadExpression(dtype, `${this.context.pointer(root)} + ${this.at.index}`));
     this.#variables.set(root, variable);

@@ -179,7 +179,7 @@ export class KernelContext {
   /** The value's address as an expression of the step function: `arena + 4096`. */
   place(id: ValueId): string {
     const root = rootOf(this.step.fn, id);
-    const place = this.#spills.get(root) ?? this.step.layout.places.get(root);
+    const place = this.#spills.get(root) ?? this.step.layout.places.get(root) ?? constantPlace(this.node(root));
     if (place === undefined) throw new Error(`%${id} (${this.node(id).op}) of group ${this.group.name} is not in memory`);
     return place;
   }
@@ -212,6 +212,13 @@ export class KernelContext {
 function anchorOf({ graph }: PlanFunction, group: Group): Node {
   const nodes = group.nodes.map((id) => graph.nodes[id]!);
   return nodes.find(({ op }) => opDefinition(op).kind === 'contraction') ?? nodes[0]!;
+}
+
+/** Where a kernel that cannot write a constant into its code finds it: `constant + 12 0.5` is twelve times 0.5. */
+function constantPlace({ op, attrs, type }: Node): string | undefined {
+  if (op !== 'constant') return undefined;
+  if (type.dtype !== 'f32') throw new Error(`a constant is f32, not ${type.dtype}`);
+  return `constant + ${elementCount(type.shape)} ${Number(attrs.value)}`;
 }
 
 /** Values that the group's nodes read. */
