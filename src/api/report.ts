@@ -15,6 +15,7 @@ import type { Compiled } from './compile.js';
 import { costsName } from './costs.js';
 import { lintProgram } from './lint.js';
 import { memoryOf } from './plan-memory.js';
+import { type ProcessMemory, processMemory } from './process-memory.js';
 import { type PlanSummary, summarizePlan } from './summary.js';
 
 export interface PlanWarning {
@@ -37,6 +38,8 @@ export interface PlanReport extends PlanSummary, PlanFacts {
   readonly batch: number;
   /** Memory of the same model in fp32. */
   readonly fp32Memory: Footprint;
+  /** What training takes in all. */
+  readonly processMemory: ProcessMemory;
   /** Null where the kernels were not measured. */
   readonly predicted: PredictedTime | null;
   readonly warnings: readonly PlanWarning[];
@@ -72,12 +75,14 @@ function predicted({ stepMs, restMs, estimatedKernels }: PlanTimes, costs: CostT
 /** Explains a compiled plan: by layer, cast, class of memory and line, against fp32, with warnings. */
 export async function explainPlan({ source, program, plan, costs, choice }: Compiled): Promise<PlanReport> {
   const times = costs && planTimes(plan, program.recipe.train.accumulate, costs);
+  const memory = await memoryOf(plan);
   return {
     ...summarizePlan(plan),
     batch: trainStep(plan).batch,
     ...reportPlan(plan, times),
-    memory: await memoryOf(plan),
+    memory,
     fp32Memory: await memoryOf(planInFp32(program, plan)),
+    processMemory: processMemory(plan, memory, program.recipe.dataset.name),
     predicted: costs && times ? predicted(times, costs, choice) : null,
     warnings: lintProgram(source, program).map((found) => warning(found, source.text)),
   };

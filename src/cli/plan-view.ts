@@ -81,7 +81,7 @@ function printCasts(casts: readonly CastReport[], output: Output): void {
   );
 }
 
-function printMemory({ memory, fp32Memory }: PlanReport, output: Output): void {
+function printMemory({ memory, fp32Memory, processMemory, backend }: PlanReport, output: Output): void {
   const names = MEMORY_CLASSES.filter((name) => memory[name] > 0 || fp32Memory[name] > 0);
   output.table(
     ['memory', 'this plan', 'in fp32', 'change'],
@@ -93,6 +93,14 @@ function printMemory({ memory, fp32Memory }: PlanReport, output: Output): void {
     ]),
   );
   output.line(output.style('dim', 'activations, gradients and workspace share one arena: each row is the most that is alive at once'));
+  if (backend !== 'cpu') return;
+  const { copy, data, program, total } = processMemory;
+  const parts = [
+    `${formatBytes(copy)} for a copy of the states`,
+    `${formatBytes(data)} for the data set`,
+    `${formatBytes(program)} for the program`,
+  ];
+  output.line(`training takes about ${output.style('bold', formatBytes(total))}: the total above, ${parts.join(', ')}`);
 }
 
 function printRules(ids: readonly RuleId[], output: Output): void {

@@ -128,8 +128,14 @@ export interface Executable {
   profile?(fn: FunctionName, inputs: Inputs): Promise<readonly KernelTime[]>;
   /** Result of the last traced call. */
   nonFinite(): Promise<NonFinite | undefined>;
-  /** States by name: f32 as Float32Array, i32 as Int32Array. All of them, or those named. */
-  readStates(names?: readonly string[]): Promise<ReadonlyMap<string, Float32Array | Int32Array>>;
+  /**
+   * States by name: f32 as Float32Array, i32 as Int32Array. All of them, or those named. `into`: arrays that the caller no longer needs, which the
+   * backend may fill and give back instead of new ones.
+   */
+  readStates(
+    names?: readonly string[],
+    into?: ReadonlyMap<string, Float32Array | Int32Array>,
+  ): Promise<ReadonlyMap<string, Float32Array | Int32Array>>;
   writeStates(values: ReadonlyMap<string, Float32Array | Int32Array>): Promise<void>;
   dispose(): Promise<void>;
 }

@@ -102,13 +102,13 @@ async function runEpochs(session: Session, { epochs }: SessionPlan, options: Tra
     const outcome = await session.trainEpoch();
     const scores = outcome === 'end' ? await session.test() : undefined;
     if (outcome === 'interrupt' || (outcome === 'end' && options.signal?.aborted && scores === undefined)) {
-      const states = await session.executable.readStates();
+      const states = await session.present();
       await session.saveLast(states, undefined);
       await session.checkpoint(states);
       return 'interrupted';
     }
     if (outcome === 'stop') {
-      const states = await session.executable.readStates();
+      const states = await session.present();
       await session.checkpoint(states);
       if (!session.isBetweenEpochs) session.last = await session.test();
       await session.saveLast(states, session.last);

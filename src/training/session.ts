@@ -287,10 +287,15 @@ export class Session {
     return { accuracy, loss };
   }
 
+  /** The present states, in memory that is used again for the next ones. All reported steps must have been drained. */
+  present(): Promise<StateValues> {
+    return this.watch.present(this.step, this.executable);
+  }
+
   /** Writes down a finished epoch: weights, metrics line, then the checkpoint, so that a crash in between repeats the epoch's end. */
   async finishEpoch(scores: Scores | undefined): Promise<void> {
     const epoch = this.epoch + 1;
-    const states = await this.executable.readStates();
+    const states = await this.present();
     await this.saveLast(states, scores);
     this.last = scores;
     await this.emit({
@@ -327,7 +332,7 @@ export class Session {
 
   /** Unless its states are not finite. All reported steps must have been drained. */
   async checkpoint(states?: StateValues): Promise<void> {
-    const values = states ?? (await this.executable.readStates());
+    const values = states ?? (await this.present());
     if (!(await this.areFinite(values))) return;
     const { step, epoch, stepInEpoch, tally, losses, skipsInARow, watch, pins, last, best, seconds, epochSeconds } = this;
     const place = { step, epoch, stepInEpoch, tally, losses, skipsInARow, seconds, epochSeconds };
@@ -336,7 +341,6 @@ export class Session {
     const position: RunPosition = { ...place, ...rates, watch: watch.state, pins, last, best };
     const path = join(this.options.run, RUN_FILES.checkpoint);
     await saved(path, saveCheckpoint(path, this.running.plan, this.settings, position, values));
-    watch.keep(step, values);
     this.savedAt = performance.now();
     this.savedStep = step;
   }

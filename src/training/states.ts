@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { elementCount, type Graph, numberAttr, type Shape, type StateRole, stringAttr } from '../ir/types.js';
+import { byteLength, elementCount, type Graph, numberAttr, type Shape, type StateRole, stringAttr } from '../ir/types.js';
 import type { FunctionName, Plan, PlanFunction } from '../plan/plan.js';
 import { initialState } from '../random/initial.js';
 
@@ -56,6 +56,11 @@ export function countNonFinite(elements: ArrayLike<number>): number {
 /** A parameter or running statistic with an element that is infinite or NaN. */
 export function brokenState(plan: Plan, states: StateValues): string | undefined {
   return modelStates(plan).find(({ name }) => countNonFinite(states.get(name) ?? []) > 0)?.name;
+}
+
+/** Bytes of all states: parameters, statistics, optimizer state, scale. */
+export function stateBytes(plan: Plan): number {
+  return planStates(plan).reduce((sum, { dtype, shape }) => sum + byteLength({ dtype, shape }), 0);
 }
 
 /** Number of trainable numbers. */

@@ -4,7 +4,7 @@ import type { RunPosition, WatchState } from './checkpoint.js';
 import { blameRate } from './likely-cause.js';
 import { findOrigin, type LossOrigin } from './lost-loss.js';
 import { type Blame, explainOverflow, type Overflow } from './overflow.js';
-import { brokenState, type StateValues } from './states.js';
+import { countNonFinite, modelStates, type StateValues } from './states.js';
 import type { Stepper, StepResult } from './stepper.js';
 import type { LossHistory } from './tally.js';
 
@@ -66,17 +66,32 @@ export class Watch {
     this.traced = 0;
   }
 
-  /** `states` are those that step `step` (0-based) begins with. */
-  keep(step: number, states: StateValues): void {
+  /**
+   * The present states, which step `step` (0-based) begins with; every earlier step must have been reported. They become the copy, in its own
+   * memory, unless they are no start: so a run holds its states once beside those of the device, also while it saves them.
+   */
+  async present(step: number, executable: Executable): Promise<StateValues> {
     this.keptAt = performance.now();
-    if (this.unguarded === undefined || brokenState(this.unguarded, states) === undefined) this.kept = { step, states };
+    if (this.unguarded !== undefined && (await this.areBroken(this.unguarded, executable))) return executable.readStates();
+    const states = await executable.readStates(undefined, this.kept.states);
+    this.kept = { step, states };
+    return states;
+  }
+
+  /** Whether a parameter or statistic is not finite, seen one by one. */
+  private async areBroken(plan: Plan, executable: Executable): Promise<boolean> {
+    for (const { name } of modelStates(plan)) {
+      const [values] = (await executable.readStates([name])).values();
+      if (countNonFinite(values!) > 0) return true;
+    }
+    return false;
   }
 
   /** Copies the states if that costs next to nothing by now. */
   async refresh(step: number, executable: Executable): Promise<void> {
     const started = performance.now();
     if (step === this.kept.step || started - this.keptAt < this.cost / COPYING) return;
-    this.keep(step, await executable.readStates());
+    await this.present(step, executable);
     this.cost = performance.now() - started;
   }
 
@@ -119,12 +134,12 @@ export class Watch {
     return { overflow, blame: blameRate({ plan, step: result.step, overflow, states, losses }) };
   }
 
-  /** The states that a step left behind, when `later` ones have been taken since. */
+  /** The states that a step left behind, when `later` ones have been taken since; they become the copy. */
   async statesAfter({ executable, stepper }: Running, step: number, later: readonly StepResult[]): Promise<StateValues> {
     if (later.length > 0) {
       await executable.writeStates(this.kept.states);
       await stepper.repeat(this.kept.step, step + 1);
     }
-    return executable.readStates();
+    return this.present(step + 1, executable);
   }
 }

@@ -3,12 +3,12 @@ import { floatLiteral, indent } from './text.js';
 
 const BLOCK: Readonly<Record<string, string>> = { states: 'IN_STATES', arena: 'IN_ARENA', inputs: 'IN_INPUTS' };
 
-/** Constants that kernels read from memory, in a block behind the states. */
+/** Constants that kernels read from memory, in a block of the file. */
 class Constants {
   readonly #offsets = new Map<string, number>();
   #bytes = 0;
 
-  /** Bytes behind the states' end where so many equal numbers are; `what` is count and value. */
+  /** Where in the block so many equal numbers are; `what` is count and value. */
   offset(what: string): number {
     const known = this.#offsets.get(what);
     if (known !== undefined) return known;
@@ -18,16 +18,13 @@ class Constants {
     return offset;
   }
 
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  /** Statements that fill them in. */
-  fill(states: number): string[] {
-    return [...this.#offsets].map(([what, offset]) => {
+  /** The block, and the statements that fill it in. */
+  emit(): { readonly block: string; readonly fill: readonly string[] } {
+    const fill = [...this.#offsets].map(([what, offset]) => {
       const [count, value] = what.split(' ') as [string, string];
-      return `for (int64_t i = 0; i < ${count}; i++) ((float *)(ctx->states + ${states + offset}))[i] = ${floatLiteral(Number(value))};`;
+      return `for (int64_t i = 0; i < ${count}; i++) constants[${offset / 4} + i] = ${floatLiteral(Number(value))};`;
     });
+    return { block: `static _Alignas(64) float constants[${Math.max(16, this.#bytes / 4)}];`, fill };
   }
 }
 
@@ -40,14 +37,6 @@ export class BufferTable {
   readonly #single = new Map<string, number>();
   readonly #constants = new Constants();
   #length = 0;
-
-  /** `states`: bytes of the block of states. */
-  constructor(private readonly states: number) {}
-
-  /** Bytes of the constants behind the states. */
-  get constantBytes(): number {
-    return this.#constants.bytes;
-  }
 
   /** Adds the buffers of one kernel. `work`: where in the arena its workspace is. Returns the place of the first. */
   add(places: readonly string[], work: number, comment: string): number {
@@ -73,14 +62,16 @@ export class BufferTable {
 
   /** The table, and the function that fills a context's buffers for its inputs. */
   emit(): string {
+    const { block, fill } = this.#constants.emit();
     return [
+      block,
       'static const int64_t places[PLACES] = {',
       ...(this.#length === 0 ? ['  IN_ARENA(0),'] : this.#rows),
       '};',
       '',
       'static void prepare(ampc_context *ctx, char *inputs) {',
-      ...indent(this.#constants.bytes === 0 ? [] : ['if (!ctx->placed) {', ...indent(this.#constants.fill(this.states)), '}']),
-      '  place_buffers(ctx, places, inputs);',
+      ...indent(fill.length === 0 ? [] : ['if (!ctx->placed) {', ...indent(fill), '}']),
+      '  place_buffers(ctx, places, inputs, (char *)constants);',
       '}',
       '',
     ].join('\n');
@@ -89,7 +80,7 @@ export class BufferTable {
   /** The C constant for a place such as `arena + 4096`; `work + 64` lies 64 bytes behind `work` in the arena. */
   #placeOf(place: string, work: number): string {
     const [block, offset] = place.split(' + ') as [string, string];
-    if (block === 'constant') return `IN_STATES(${this.states + this.#constants.offset(offset)})`;
+    if (block === 'constant') return `IN_CONSTANTS(${this.#constants.offset(offset)})`;
     if (block === 'work') return `IN_ARENA(${Number(offset) + work})`;
     if (BLOCK[block] === undefined) throw new Error(`no block ${block}`);
     return `${BLOCK[block]}(${offset})`;

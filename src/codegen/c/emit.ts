@@ -38,16 +38,12 @@ export const PARTS = 4;
 class Kernels {
   readonly sections: string[] = [];
   readonly declarations: string[] = [];
-  readonly buffers: BufferTable;
+  readonly buffers = new BufferTable();
   readonly maker = new KernelMaker();
   private readonly names = new Map<string, string>();
   private readonly launchOf = new Map<Kernel, string>();
   private readonly used = new Set<string>();
   private readonly filled = new Array<number>(PARTS).fill(0);
-
-  constructor(states: StateLayout) {
-    this.buffers = new BufferTable(states.bytes);
-  }
 
   /** The function that runs the group's kernels; adds it to the file when it is new. */
   add(fn: PlanFunction, group: Group, kernel: Kernel, names: readonly string[]): string {
@@ -220,7 +216,7 @@ export function emitLater(plan: Plan, target: Target): CSource | undefined {
 /** States and arena are those of the whole plan. */
 function emitFunctions(plan: Plan, functions: readonly PlanFunction[], target: Target): CSource {
   const states = layoutStates(plan);
-  const kernels = new Kernels(states);
+  const kernels = new Kernels();
   const layouts: FunctionLayout[] = [];
   const texts: string[] = [];
   const methods: EmittedFunction['methods'][] = [];
@@ -236,7 +232,7 @@ function emitFunctions(plan: Plan, functions: readonly PlanFunction[], target: T
     arena = Math.max(arena, emitted.arena);
     scratch.push(...emitted.scratch);
   }
-  const memory = { states: states.bytes + kernels.buffers.constantBytes, arena: planned, workspace: arena - planned, scratch };
+  const memory = { states: states.bytes, arena: planned, workspace: arena - planned, scratch };
   const groups = Math.max(1, ...functions.map((fn) => fn.groups.length));
   const text = [
     header(plan, functions, target, memory),

@@ -7,11 +7,12 @@ export const CALLS = String.raw`
 #define IN_STATES(offset) ((int64_t)(offset) * 4)
 #define IN_ARENA(offset) ((int64_t)(offset) * 4 + 1)
 #define IN_INPUTS(offset) ((int64_t)(offset) * 4 + 2)
+#define IN_CONSTANTS(offset) ((int64_t)(offset) * 4 + 3)
 
 /* Fills the context's buffers, when they are not those of these inputs yet. */
-LOCAL void place_buffers(ampc_context *ctx, const int64_t *places, char *inputs) {
+LOCAL void place_buffers(ampc_context *ctx, const int64_t *places, char *inputs, char *constants) {
   if (ctx->placed && ctx->inputs == inputs) return;
-  char *const blocks[] = {ctx->states, ctx->arena, inputs};
+  char *const blocks[] = {ctx->states, ctx->arena, inputs, constants};
   for (int64_t i = 0; i < PLACES; i++) ctx->buffers[i] = blocks[places[i] & 3] + (places[i] >> 2);
   ctx->inputs = inputs;
   ctx->placed = 1;

@@ -17,6 +17,11 @@ function allocateStateElements({ dtype, shape }: TensorType): StateElements {
   return dtype === 'i32' ? new Int32Array(elementCount(shape)) : new Float32Array(elementCount(shape));
 }
 
+/** The array, if it can hold a state of that type. */
+function reusable(elements: StateElements | undefined, { dtype, shape }: TensorType): StateElements | undefined {
+  return elements?.length === elementCount(shape) && elements instanceof Int32Array === (dtype === 'i32') ? elements : undefined;
+}
+
 /** A function with the library that has it. */
 interface Found extends IndexedFunction {
   readonly library: LoadedLibrary;
@@ -120,12 +125,12 @@ export class CpuExecutable implements Executable {
     return this.#enqueue(async () => this.#traced);
   }
 
-  readStates(names?: readonly string[]): Promise<ReadonlyMap<string, StateElements>> {
+  readStates(names?: readonly string[], into?: ReadonlyMap<string, StateElements>): Promise<ReadonlyMap<string, StateElements>> {
     return this.#enqueue(async () => {
       const { slots } = this.#first.source.states;
       const entries = (names ?? [...slots.keys()]).map((name): [string, StateElements] => {
         const slot = this.#slot(name);
-        const elements = allocateStateElements(slot.type);
+        const elements = reusable(into?.get(name), slot.type) ?? allocateStateElements(slot.type);
         this.#first.native.readState(slot.offset, elements);
         return [name, elements];
       });

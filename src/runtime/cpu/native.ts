@@ -55,7 +55,7 @@ function reserveStack(): void {
   const { async_stack_size: size } = koffi.config() as { readonly async_stack_size: number };
   if (size >= LEAST_STACK) return;
   throw userError(
-    'AMP6028',
+    'AMP6058',
     `the threads that kernels run on have a stack of ${size >> 10} KiB`,
     `this program gave koffi that async_stack_size; kernels take up to ${LEAST_STACK >> 10} KiB`,
     'set a larger one, or none, before the first library is loaded',

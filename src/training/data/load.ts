@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { userError } from '../../diagnostics/diagnostic.js';
+import { RECORD_BYTES } from './binary.js';
 import { changedFile, compareChecksums } from './checksums.js';
 import { CIFAR10 } from './cifar10.js';
 import { countPerClass, type Dataset, type DatasetReport, type ImageSet, type Split } from './dataset.js';
@@ -20,6 +21,14 @@ export function datasetLayout(name: string): FolderLayout {
     throw userError('AMP7002', `there is no data set '${name}'`, `ampc knows ${DATASET_NAMES.join(' and ')}`, 'name one of these');
   }
   return LAYOUTS[known];
+}
+
+/** Images of both splits as they are published; all are 32x32 with three channels. */
+const IMAGES: Readonly<Record<DatasetName, number>> = { cifar10: 60_000, shapes: 12_000 };
+
+/** Bytes that a data set takes in memory, with its labels. Throws UserError AMP7002 for a name that is not a data set. */
+export function datasetBytes(name: string): number {
+  return IMAGES[datasetLayout(name).name as DatasetName] * RECORD_BYTES;
 }
 
 /** `shapes` needs no files: without them it is generated. Its folder, once written by `fetch`, is used as any other. */

@@ -1,0 +1,30 @@
+import type { Footprint } from '../plan/footprint.js';
+import type { Plan } from '../plan/plan.js';
+import { datasetBytes } from '../training/data/load.js';
+import { stateBytes } from '../training/states.js';
+
+/** Bytes that a process takes which trains a plan on the processor. */
+export interface ProcessMemory {
+  /** States, arena and workspace: the total of `ampc plan`. */
+  readonly plan: number;
+  /** A copy of the states: what an overflow is explained from, and what checkpoints are written from. */
+  readonly copy: number;
+  /** The images of both splits. */
+  readonly data: number;
+  /** The program itself: the JavaScript engine, ampc, and what it knows of the plan. */
+  readonly program: number;
+  readonly total: number;
+}
+
+/** Node with ampc, its libraries and the C of a small plan; measured on Linux with Node 20. */
+const PROGRAM = 120 << 20;
+
+/** What it takes besides for each node of a plan. */
+const NODE = 12 << 10;
+
+/** What training a plan takes in all; `memory` is that of the plan with its workspace. Data sets count as published. */
+export function processMemory(plan: Plan, memory: Footprint, dataset: string): ProcessMemory {
+  const nodes = plan.functions.reduce((sum, { graph }) => sum + graph.nodes.length, 0);
+  const parts = { plan: memory.total, copy: stateBytes(plan), data: datasetBytes(dataset), program: PROGRAM + nodes * NODE };
+  return { ...parts, total: parts.plan + parts.copy + parts.data + parts.program };
+}
