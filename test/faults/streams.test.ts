@@ -86,7 +86,6 @@ describe('streams and signals', function () {
       await child.waitFor(/"step":3,/);
       child.kill(signal);
       child.kill(signal);
-      child.kill('SIGTERM');
       const ended = await child.result;
       assert.equal(ended.code, code, ended.stderr);
       assert.match(ended.stderr, /finishing the step and saving[\s\S]*--resume/);
