@@ -11,7 +11,7 @@ export { type EvaluateOptions, evaluate, type ModelOptions, type PredictOptions,
 export { lintProgram, lintSource } from './api/lint.js';
 export { type GroupProfile, type Profile, profile } from './api/profile.js';
 export { explainPlan, type PlanReport } from './api/report.js';
-export { readSavedPlan } from './api/saved-plan.js';
+export { readSavedPlan, withSavedPlan } from './api/saved-plan.js';
 export { POLICIES, PRECISIONS, type Settings } from './api/settings.js';
 export { readSource } from './api/source.js';
 export { checkSpec, loadSpec, type SpecOutcome, updateSpec } from './api/spec/spec.js';

@@ -4,6 +4,7 @@ import { chmod, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { UserError, userError } from '../diagnostics/diagnostic.js';
 import { readOwnFile } from '../files/own-file.js';
 import { fileReason } from '../files/reason.js';
@@ -18,9 +19,12 @@ const SCHEMA = new URL('../../schemas/costs.schema.json', import.meta.url);
 // Takes longer to load than most commands to run.
 const loadAjv = () => createRequire(import.meta.url)('ajv/dist/2020.js') as typeof import('ajv/dist/2020.js');
 
+let validator: ValidateFunction | undefined;
+
 function problemOf(value: unknown): string | undefined {
   const { Ajv2020 } = loadAjv();
-  const validate = new Ajv2020({ allErrors: true }).compile(JSON.parse(readFileSync(SCHEMA, 'utf8')) as object);
+  validator ??= new Ajv2020({ allErrors: true }).compile(JSON.parse(readFileSync(SCHEMA, 'utf8')) as object);
+  const validate = validator;
   if (validate(value)) return undefined;
   const [error] = validate.errors ?? [];
   return `${error?.instancePath || 'the file'} ${error?.message}`;

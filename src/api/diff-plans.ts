@@ -7,7 +7,7 @@ import type { Plan } from '../plan/plan.js';
 import { BACKEND_NAMES } from '../runtime/select.js';
 import { type CompileOptions, compile } from './compile.js';
 import { comparePlans } from './plan-memory.js';
-import { parseSavedPlan } from './saved-plan.js';
+import { parseSavedPlan, withSavedPlan } from './saved-plan.js';
 import { POLICIES, PRECISIONS } from './settings.js';
 import { isSavedPlan, readText } from './source.js';
 
@@ -106,7 +106,7 @@ export async function diffPlans(a: string, b: string, common: CompileOptions = {
   return {
     before: before.plan,
     after: after.plan,
-    diff: await comparePlans(before.plan, after.plan),
+    diff: await withSavedPlan(`${a} or ${b}`, () => comparePlans(before.plan, after.plan)),
     stepMs: { before: before.stepMs, after: after.stepMs },
   };
 }

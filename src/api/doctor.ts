@@ -9,6 +9,8 @@ import type { BrokenState } from '../training/diagnose-numbers.js';
 import { RUN_FILES } from '../training/run-folder.js';
 import { readSafetensors } from '../training/safetensors.js';
 import { countNonFinite } from '../training/states.js';
+import { parseSavedPlan, withSavedPlan } from './saved-plan.js';
+import { schemaProblem } from './schemas.js';
 
 async function readRunFile(run: string, name: string): Promise<string> {
   return readFile(join(run, name), 'utf8').catch(async (error: NodeJS.ErrnoException) => {
@@ -27,13 +29,27 @@ async function brokenStates(run: string, file: string): Promise<readonly BrokenS
   });
 }
 
+/** The lines that are events as ampc writes them; one that a crash cut off, or that was damaged, is left out. */
+function eventLines(metrics: string): string {
+  const isEvent = (line: string): boolean => {
+    try {
+      return schemaProblem('events', JSON.parse(line)) === undefined;
+    } catch {
+      return false;
+    }
+  };
+  return metrics.split('\n').filter(isEvent).join('\n');
+}
+
 /**
  * What happened in a run: skipped steps, the loss scale over time, and what to change. Throws UserError AMP7205 when the folder holds no run,
  * AMP7201 when a file of it is damaged.
  */
 export async function diagnose(run: string): Promise<Diagnosis> {
   const [metrics, plan] = [await readRunFile(run, RUN_FILES.metrics), await readRunFile(run, RUN_FILES.plan)];
+  const planPath = join(run, RUN_FILES.plan);
+  parseSavedPlan({ text: plan, path: planPath });
   const states: BrokenState[] = [];
   for (const file of [RUN_FILES.checkpoint, RUN_FILES.last, RUN_FILES.best]) states.push(...(await brokenStates(run, file)));
-  return diagnoseRun(metrics, plan, { planPath: join(run, RUN_FILES.plan), states });
+  return withSavedPlan(planPath, () => diagnoseRun(eventLines(metrics), plan, { planPath, states }));
 }

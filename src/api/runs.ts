@@ -67,9 +67,16 @@ export interface StoredRun {
 /** The `.amp` file and the choices of the run in `dir`. Throws UserError AMP7205 when it holds none. */
 export async function readRun(dir: string): Promise<StoredRun> {
   const { source, config } = await openRun(dir);
-  const { backend, settings, shuffle, augment, maxSteps, replan, images, classes, data, pins, fastest, recipe } = config as StoredConfig;
+  const { backend, settings, shuffle, augment, maxSteps, replan, images, classes, data, pins, fastest, recipe } = (config ??
+    {}) as StoredConfig;
   const known = BACKEND_NAMES.find((name) => name === backend);
-  if (known === undefined || typeof settings !== 'object' || typeof shuffle !== 'boolean' || typeof augment !== 'boolean') {
+  if (
+    known === undefined ||
+    typeof settings !== 'object' ||
+    settings === null ||
+    typeof shuffle !== 'boolean' ||
+    typeof augment !== 'boolean'
+  ) {
     throw userError(
       'AMP7205',
       `${join(dir, RUN_FILES.config)} is not complete`,

@@ -1,25 +1,53 @@
-import { type Source, userError } from '../diagnostics/diagnostic.js';
+import { type Source, UserError, userError } from '../diagnostics/diagnostic.js';
 import { verifyGraph } from '../ir/verify.js';
 import { opRules } from '../ops/rules.js';
+import { isDeclaration } from '../plan/fuse.js';
 import { parsePlan } from '../plan/parse.js';
 import type { Plan } from '../plan/plan.js';
 import type { CompileOptions } from './compile.js';
 import { isSavedPlan, readText } from './source.js';
+
+function foreign(path: string, why: string): UserError {
+  return userError('AMP5002', `${path} is no plan of this version of ampc`, why, 'make it again from its .amp file: ampc plan FILE --dump');
+}
+
+/** What a plan lacks that every plan has: a training step, each function once, each computed value in one kernel, each stored one in the arena. */
+function checkComplete({ functions }: Plan): void {
+  const names = functions.map(({ name }) => name);
+  if (!names.includes('train_step')) throw new Error('it has no train_step');
+  if (new Set(names).size < names.length) throw new Error('it has a function twice');
+  for (const { name, graph, groups, memory } of functions) {
+    const grouped = new Set(groups.flatMap(({ nodes }) => nodes));
+    const loose = graph.nodes.find((node) => !isDeclaration(node) && !grouped.has(node.id));
+    if (loose !== undefined) throw new Error(`${name}: %${loose.id} ${loose.op} is in no kernel`);
+    const outside = memory.allocations.find(({ offset, size }) => offset + size > memory.arena);
+    if (outside !== undefined) throw new Error(`${name}: %${outside.value} ends beyond the arena`);
+  }
+}
 
 /** Reads the text of a saved plan. Throws UserError AMP5001 where it cannot be read, AMP5002 where this version of ampc could not have written it. */
 export function parseSavedPlan({ text, path }: Source): Plan {
   const plan = parsePlan(text, path);
   try {
     for (const { graph } of plan.functions) verifyGraph(graph, opRules);
+    checkComplete(plan);
   } catch (error) {
-    throw userError(
-      'AMP5002',
-      `${path} is no plan of this version of ampc`,
-      (error as Error).message,
-      'make it again from its .amp file: ampc plan FILE --dump',
-    );
+    throw foreign(path, (error as Error).message);
   }
   return plan;
+}
+
+/**
+ * What `use` makes of a saved plan. A plan that holds the rules and still cannot be used was changed by hand: what that throws becomes
+ * UserError AMP5002.
+ */
+export async function withSavedPlan<T>(path: string, use: () => T | Promise<T>): Promise<T> {
+  try {
+    return await use();
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw foreign(path, error instanceof Error ? error.message : String(error));
+  }
 }
 
 /**

@@ -15,6 +15,7 @@ import {
   printPlan,
   readSavedPlan,
   renderDiagnostics,
+  withSavedPlan,
 } from '../../index.js';
 import { printDiff } from '../diff-view.js';
 import { EXIT } from '../failure.js';
@@ -66,7 +67,7 @@ export const addPlan: AddCommand = (program, output, exitWith) => {
       return;
     }
     const saved = await readSavedPlan(file, choices);
-    if (saved !== undefined && (await view(saved, choices, output))) return;
+    if (saved !== undefined && (await withSavedPlan(file, () => view(saved, choices, output)))) return;
     // Shaders are of a plan in formats that a GPU has, whatever backend would run it here.
     const backend = choices.backend ?? (choices.emit === 'wgsl' ? 'webgpu' : undefined);
     await show(await compile(file, { ...choices, backend, onNotice: output.notice }), choices, output);
