@@ -8,7 +8,7 @@ const mayImport = {
   diagnostics: [],
   random: [],
   numeric: [],
-  files: [],
+  files: ['diagnostics'],
   ir: [],
   ops: ['ir'],
   parser: [],

@@ -14,7 +14,7 @@ import { schemaProblem } from './schemas.js';
 
 async function readRunFile(run: string, name: string): Promise<string> {
   return readFile(join(run, name), 'utf8').catch(async (error: NodeJS.ErrnoException) => {
-    const why = error.code === 'ENOENT' && (await isFolder(run)) ? `it has no ${name}` : fileReason(error);
+    const why = error.code === 'ENOENT' && (await isFolder(run)) ? `it has no ${name}` : `${name}: ${fileReason(error)}`;
     throw userError('AMP7205', `${run} is not the folder of a run`, why, 'give the folder that ampc train named');
   });
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type UserError, userError } from '../diagnostics/diagnostic.js';
 import { isFolder } from '../files/is-folder.js';
+import { isThere } from '../files/system-error.js';
 import type { Plan } from '../plan/plan.js';
 import { chooseDataFolder, loadClasses, loadSplit } from '../training/data/load.js';
 import { type Evaluation, evaluate as runEvaluation } from '../training/evaluate.js';
@@ -51,11 +52,13 @@ async function openModel(target: string, options: ModelOptions): Promise<Model> 
     return { runnable, weights: options.weights ?? join(target, RUN_FILES.last), run: choices };
   }
   if (options.weights === undefined) {
+    const there = await isThere(target);
     const isModel = target.endsWith('.amp');
+    const isNot = isModel ? 'a .amp file has no weights of its own' : 'it is a file';
     throw userError(
       'AMP6202',
       `${target} is not the folder of a run`,
-      isModel ? 'a .amp file has no weights of its own' : 'there is no such folder',
+      there ? isNot : 'there is no such folder',
       'give the folder that ampc train named, or a .amp file with --weights W.safetensors',
     );
   }
@@ -102,7 +105,10 @@ async function classNames({ runnable, run }: Model, { data, onNotice }: ModelOpt
   if (run?.classes !== undefined) return run.classes;
   const { name } = runnable.program.recipe.dataset;
   const folder = await chooseDataFolder(name, data, run?.data);
-  if (run !== undefined) onNotice?.(`the run does not say how its classes are called: the names are those of ${name} in ${folder}`);
+  if (run !== undefined)
+    onNotice?.(
+      `the run does not say how its classes are called: the names are those of ${name}${folder === undefined ? '' : ` in ${folder}`}`,
+    );
   return loadClasses(name, folder);
 }
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
-import { fileReason } from '../files/reason.js';
+import { fileFix, fileReason } from '../files/reason.js';
 
 /** Whether a text is what `ampc plan --dump` printed, or `plan.txt` of a run. */
 export function isSavedPlan({ text }: Source): boolean {
@@ -21,7 +21,7 @@ export async function readText(path: string): Promise<Source> {
   try {
     bytes = await readFile(path);
   } catch (error) {
-    throw userError('AMP6101', `cannot read ${path}`, fileReason(error), 'give the path of a .amp file');
+    throw userError('AMP6101', `cannot read ${path}`, fileReason(error), fileFix(error));
   }
   try {
     return { path, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };

@@ -173,7 +173,7 @@ async function trainIn(claim: RunClaim, source: Source, options: TrainOptions): 
       augment,
       images,
       classes: dataset.classes,
-      data: resolve(data),
+      ...(data !== undefined && { data: resolve(data) }),
       ...given({ maxSteps, replan, formats: made.formats }),
     });
   };

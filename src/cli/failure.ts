@@ -1,16 +1,11 @@
 import { CommanderError } from 'commander';
-import { fileReason } from '../files/reason.js';
+import { fileReason, isSystemError } from '../files/reason.js';
+import { systemError } from '../files/system-error.js';
 import { renderDiagnostics, UserError } from '../index.js';
 import type { Output } from './output.js';
 
 /** Exit codes of the contract: done, a mistake of the user or a fault of the environment, wrong usage, interrupted by Ctrl-C (other signals have codes of their own). */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
-
-/** Errors of the operating system (a full disk, a missing permission) carry such a code; they are not bugs of ampc. */
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
-  const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  return error instanceof Error && typeof code === 'string' && /^E[A-Z0-9]+$/.test(code) && 'syscall' in error;
-}
 
 /** Why the command's output did not arrive. */
 export function outputFailure(error: Error): UserError {
@@ -25,10 +20,10 @@ export function reportFailure(error: unknown, output: Output): number {
     return EXIT.interrupted;
   }
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-  if (error instanceof UserError) {
-    output.error(renderDiagnostics(error.diagnostics, error.source, { color: output.errorColor }));
-  } else if (isSystemError(error)) {
-    output.error(`error: ${error.message}`);
+  // Errors of the system that come from no file of its own: whatever they are, they are no bug.
+  const known = isSystemError(error) ? systemError(error) : error;
+  if (known instanceof UserError) {
+    output.error(renderDiagnostics(known.diagnostics, known.source, { color: output.errorColor }));
   } else {
     output.error(`ampc failed: ${error instanceof Error ? error.message : String(error)}`);
     output.error('This is a bug in ampc. Please report it with the .amp file and the command; AMPC_DEBUG=1 shows where it happened.');

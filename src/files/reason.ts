@@ -8,7 +8,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EDQUOT: 'the disk quota is used up',
   EFBIG: 'the system allows no file of that size',
   ENOTDIR: 'a part of the path is not a folder',
-  EEXIST: 'a part of the path is a file',
+  EEXIST: 'a part of the path is a file or a link, not a folder',
   ENOTEMPTY: 'the folder is not empty',
   ELOOP: 'its links lead in a circle',
   ENAMETOOLONG: 'the name is longer than the system allows',
@@ -29,6 +29,29 @@ const REASONS: Readonly<Record<string, string>> = {
   ERR_INVALID_ARG_VALUE: 'the path holds a null byte',
 };
 
+const OWN_PATH = 'check who owns it and who may use it (ls -ld), or give a path of your own';
+const ROOM = 'make room there, or give a path on another disk';
+
+const FIXES: Readonly<Record<string, string>> = {
+  ENOENT: 'check the path',
+  EISDIR: 'give the path of a file',
+  EACCES: OWN_PATH,
+  EPERM: OWN_PATH,
+  EROFS: 'give a path on a file system that can be written to',
+  ENOSPC: ROOM,
+  EDQUOT: ROOM,
+  EFBIG: 'allow larger files (ulimit -f), or give a path on another file system',
+  ENOTDIR: 'check the path: a file stands where it needs a folder',
+  EEXIST: 'check the path: a file stands where it needs a folder',
+  ELOOP: 'remove the links that lead to each other',
+  ENAMETOOLONG: 'give a shorter name',
+  EMFILE: 'allow more open files (ulimit -n)',
+  ENFILE: 'end programs that hold many files open',
+  EIO: 'check the disk, or use another copy',
+  EAGAIN: 'allow more processes (ulimit -u), or end some; then run it again',
+  ENOMEM: 'end other programs, or allow more memory; then run it again',
+};
+
 /** Errors of the operating system (a full disk, a missing permission) carry a code; they are not bugs of ampc. */
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   const { code } = (error ?? {}) as NodeJS.ErrnoException;
@@ -40,4 +63,9 @@ export function fileReason(error: unknown): string {
   const { code, syscall, message } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT' && syscall === 'mkdir') return 'no folder can be made there';
   return REASONS[code ?? ''] ?? message;
+}
+
+/** What the user can do about it. */
+export function fileFix(error: unknown): string {
+  return FIXES[(error as NodeJS.ErrnoException).code ?? ''] ?? 'check the path and the disk that it lies on';
 }

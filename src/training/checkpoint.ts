@@ -1,5 +1,5 @@
-import { access } from 'node:fs/promises';
 import { type UserError, userError } from '../diagnostics/diagnostic.js';
+import { isThere } from '../files/system-error.js';
 import type { Recipe, StoredPin } from '../ir/program.js';
 import { elementCount } from '../ir/types.js';
 import type { Plan } from '../plan/plan.js';
@@ -123,11 +123,9 @@ export interface Checkpoint {
   readonly settings: RunSettings;
 }
 
-export async function hasCheckpoint(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
+/** Throws UserError AMP6110 where the system does not tell. */
+export function hasCheckpoint(path: string): Promise<boolean> {
+  return isThere(path);
 }
 
 /** The pins of the plan that a checkpoint was made with; undefined where there is no checkpoint, or an old one. The checkpoint is not checked. Throws UserError AMP7201. */

@@ -1,6 +1,7 @@
-import { basename } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { type Diagnostic, UserError } from '../diagnostics/diagnostic.js';
+import { fileFix, fileReason, isSystemError } from '../files/reason.js';
 import { elementCount, type Graph, type Shape } from '../ir/types.js';
 import type { Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
@@ -24,7 +25,10 @@ export interface Prediction {
  * on white, scaled to cover the size and cut around the centre.
  */
 export async function readImage(path: string, [height = 0, width = 0, channels = 0]: Shape): Promise<Uint8Array> {
-  const picture = sharp(path).autoOrient().resize(width, height, { fit: 'cover' }).flatten({ background: '#ffffff' });
+  const picture = sharp(await readFile(path))
+    .autoOrient()
+    .resize(width, height, { fit: 'cover' })
+    .flatten({ background: '#ffffff' });
   const { data } = await picture
     .toColourspace(channels === 1 ? 'b-w' : 'srgb')
     .raw()
@@ -48,8 +52,8 @@ async function readAll(paths: readonly string[], shape: Shape, failures: Diagnos
       code: 'AMP7401',
       severity: 'error',
       message: `${path} cannot be read as a picture`,
-      why: (result.reason as Error).message.replace(path, basename(path)),
-      fix: 'give PNG or JPEG files',
+      why: fileReason(result.reason),
+      fix: isSystemError(result.reason) ? fileFix(result.reason) : 'give PNG or JPEG files',
     });
     return [];
   });

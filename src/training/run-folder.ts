@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { type Source, type UserError, userError } from '../diagnostics/diagnostic.js';
 import { fileReason } from '../files/reason.js';
 import { replaceFile } from '../files/replace-file.js';
+import { isThere, reading } from '../files/system-error.js';
 import type { TrainEvent, WarningEvent } from './events.js';
 
 /** Names of the files in a run folder; config.json has that of the source. */
@@ -47,9 +48,9 @@ function namesIn(dir: string): Promise<readonly string[]> {
 }
 
 /** Waits for a file of a run to be written. Throws UserError AMP7209 when the system refuses. */
-export async function saved(path: string, writing: Promise<void>): Promise<void> {
+export async function saved<T>(path: string, writing: Promise<T>): Promise<T> {
   try {
-    await writing;
+    return await writing;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
     const dir = dirname(path);
@@ -163,11 +164,11 @@ export class MetricsLog {
   static async open(dir: string, resume?: { readonly step: number; readonly epochs: number }): Promise<MetricsLog> {
     const path = join(dir, RUN_FILES.metrics);
     if (resume !== undefined) {
-      const text = await readFile(path, 'utf8').catch(() => '');
+      const text = (await isThere(path)) ? await reading(path, readFile(path, 'utf8')) : '';
       const lines = text.split('\n').filter((line) => stays(parseLine(line), resume.step, resume.epochs));
       await save(path, lines.map((line) => `${line}\n`).join(''));
     }
-    return new MetricsLog(path, await open(path, 'a'));
+    return new MetricsLog(path, await saved(path, open(path, 'a')));
   }
 
   /** Throws UserError AMP7209. */

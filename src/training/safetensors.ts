@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { type UserError, userError } from '../diagnostics/diagnostic.js';
-import { fileReason } from '../files/reason.js';
+import { fileFix, fileReason } from '../files/reason.js';
 import { replaceFileWith, writeAll } from '../files/replace-file.js';
 import { elementCount } from '../ir/types.js';
 import { formatBytes } from '../numeric/bytes.js';
@@ -151,6 +151,10 @@ function unreadable(path: string, reason: string): UserError {
   return userError('AMP7201', `${path} is not a usable safetensors file`, reason, 'use another copy of the file');
 }
 
+function refusedBySystem(path: string, error: unknown): UserError {
+  return userError('AMP7201', `cannot read ${path}`, fileReason(error), fileFix(error));
+}
+
 async function withFile<T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
   let file: FileHandle | undefined;
   try {
@@ -161,7 +165,7 @@ async function withFile<T>(path: string, use: (file: FileHandle) => Promise<T>):
     // Of the allocation; the file is as long as it says.
     if (error instanceof RangeError && file !== undefined)
       throw unreadable(path, `its ${formatBytes((await file.stat()).size)} do not fit in memory`);
-    if ((error as NodeJS.ErrnoException).syscall !== undefined) throw unreadable(path, fileReason(error));
+    if ((error as NodeJS.ErrnoException).syscall !== undefined) throw refusedBySystem(path, error);
     throw error;
   } finally {
     await file?.close();

@@ -5,7 +5,7 @@ import { type Diagnostic, type Source, UserError, userError } from '../../diagno
 import { LineIndex } from '../../diagnostics/lines.js';
 import { renderDiagnostics } from '../../diagnostics/render.js';
 import { suggestion } from '../../diagnostics/suggest.js';
-import { fileReason } from '../../files/reason.js';
+import { fileFix, fileReason } from '../../files/reason.js';
 import { schemaProblem } from '../schemas.js';
 import { rewriteText } from '../write-result.js';
 
@@ -56,7 +56,7 @@ function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw userError('AMP6311', `cannot read ${path}`, fileReason(error), 'give the path of a spec, a .yaml file');
+    throw userError('AMP6311', `cannot read ${path}`, fileReason(error), fileFix(error));
   }
 }
 
@@ -95,7 +95,8 @@ export function sourceOf({ spec, path }: SpecFile, root: string): Source {
     try {
       return { path: input.file, text: readFileSync(resolve(folder, input.file), 'utf8') };
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+        throw userError('AMP6311', `${path} names ${input.file}, which cannot be read`, fileReason(error), fileFix(error));
     }
   }
   throw userError('AMP6311', `${path} names ${input.file}, which is not there`, undefined, 'name it relative to the spec');
@@ -190,7 +191,7 @@ export async function updateSpec(stages: Stages, file: SpecFile, root: string): 
   const { text } = await runSpec(stages, file, root);
   if (text === file.spec.expect.text) return false;
   const { parseDocument, Scalar } = loadYaml();
-  const document = parseDocument(readFileSync(file.path, 'utf8'));
+  const document = parseDocument(readText(file.path));
   const scalar = new Scalar(text);
   scalar.type = Scalar.BLOCK_LITERAL;
   document.setIn(['expect', 'text'], scalar);

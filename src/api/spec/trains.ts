@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Source, UserError } from '../../diagnostics/diagnostic.js';
+import { systemError } from '../../files/system-error.js';
 import type { CompileOptions } from '../compile.js';
 import { train } from '../train.js';
 
@@ -20,7 +21,9 @@ export interface TrainsProperty {
 /** Trains in a folder that is removed again; what is wrong with the run, undefined when it did all that is asked. */
 export async function trainingProblem(source: Source, options: CompileOptions, property: TrainsProperty): Promise<string | undefined> {
   const { steps, max_skips = 0, loss_below, data, backend } = property;
-  const folder = await mkdtemp(join(tmpdir(), 'ampc-spec-'));
+  const folder = await mkdtemp(join(tmpdir(), 'ampc-spec-')).catch((error: NodeJS.ErrnoException) => {
+    throw systemError(error, { path: tmpdir(), doing: 'make a folder in' });
+  });
   let skipped = 0;
   const losses: number[] = [];
   try {

@@ -1,5 +1,6 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { userError } from '../../diagnostics/diagnostic.js';
+import { fileSize, reading } from '../../files/system-error.js';
 import type { ImageSet } from './dataset.js';
 
 /** CIFAR-10's binary format: one label byte, then 1,024 red, 1,024 green and 1,024 blue bytes, row by row. */
@@ -80,9 +81,9 @@ export function encodeRecords(set: ImageSet, from = 0, to = set.count): Uint8Arr
 
 /** The files' images, one after another. */
 export async function readRecords(paths: readonly string[], classes: number): Promise<ImageSet> {
-  const counts = await Promise.all(paths.map(async (path) => recordCount((await stat(path)).size, path)));
+  const counts = await Promise.all(paths.map(async (path) => recordCount(await fileSize(path), path)));
   const set = emptyImageSet(counts.reduce((sum, count) => sum + count, 0));
   let first = 0;
-  for (const path of paths) first += decodeRecords(await readFile(path), classes, path, set, first);
+  for (const path of paths) first += decodeRecords(await reading(path, readFile(path)), classes, path, set, first);
   return set;
 }

@@ -1,8 +1,9 @@
 import { realpathSync } from 'node:fs';
-import { access, lstat, readFile, readlink } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { lstat, readFile, readlink } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { userError } from '../../diagnostics/diagnostic.js';
+import { userCacheFolder } from '../../files/home.js';
+import { isThere, reading } from '../../files/system-error.js';
 import { readRecords } from './binary.js';
 import type { ImageSet, Split } from './dataset.js';
 
@@ -15,24 +16,12 @@ export interface FolderLayout {
   readonly classes: number;
 }
 
-/** The folder for data sets: $AMPC_DATA, else `ampc/data` in the user's cache folder. */
+/** The folder for data sets: $AMPC_DATA, else `ampc/data` in the user's cache folder. Throws UserError AMP7014 where there is neither. */
 export function defaultDataFolder(env: NodeJS.ProcessEnv = process.env, platform: NodeJS.Platform = process.platform): string {
   if (env.AMPC_DATA) return resolve(env.AMPC_DATA);
-  const home = homedir();
-  const cache =
-    platform === 'win32'
-      ? env.LOCALAPPDATA || join(home, 'AppData', 'Local')
-      : platform === 'darwin'
-        ? join(home, 'Library', 'Caches')
-        : env.XDG_CACHE_HOME || join(home, '.cache');
-  return join(cache, 'ampc', 'data');
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
+  const cache = userCacheFolder(env, platform);
+  if (cache !== undefined) return join(cache, 'data');
+  throw userError('AMP7014', 'there is no data folder', 'this user has no home folder', 'name one with --data, or with AMPC_DATA');
 }
 
 /** Where a path leads, through links; the path itself where nothing is there. */
@@ -57,7 +46,7 @@ async function brokenLink(paths: readonly string[]): Promise<string | undefined>
       (found) => found.isSymbolicLink(),
       () => false,
     );
-    if (isLink && !(await exists(path))) return `${path} is a link to ${await readlink(path)}, which is not there`;
+    if (isLink && !(await isThere(path))) return `${path} is a link to ${await readlink(path)}, which is not there`;
   }
   return undefined;
 }
@@ -66,11 +55,11 @@ async function brokenLink(paths: readonly string[]): Promise<string | undefined>
 export async function missingFiles(layout: FolderLayout, dir: string): Promise<string[]> {
   const folder = filesFolder(layout, dir);
   const names = [...layout.files.train, ...layout.files.test];
-  const found = await Promise.all(names.map((name) => exists(join(folder, name))));
+  const found = await Promise.all(names.map((name) => isThere(join(folder, name))));
   return names.filter((_, index) => !found[index]);
 }
 
-/** Throws UserError AMP7001 that names what is missing. */
+/** Throws UserError: AMP7001 that names what is missing, AMP6110 where the system lets nobody look. */
 export async function requireFiles(layout: FolderLayout, dir: string): Promise<void> {
   const missing = await missingFiles(layout, dir);
   if (missing.length === 0) return;
@@ -96,8 +85,8 @@ export async function readSplit(layout: FolderLayout, dir: string, split: Split)
 /** Class names, one a line; numbers where the file is missing. Throws UserError AMP7005 when there are too few or too many. */
 export async function readClasses(layout: FolderLayout, dir: string): Promise<string[]> {
   const path = join(filesFolder(layout, dir), layout.classesFile);
-  if (!(await exists(path))) return Array.from({ length: layout.classes }, (_, index) => String(index));
-  const text = (await readFile(path, 'utf8')).replace(/^\ufeff/, '');
+  if (!(await isThere(path))) return Array.from({ length: layout.classes }, (_, index) => String(index));
+  const text = (await reading(path, readFile(path, 'utf8'))).replace(/^\ufeff/, '');
   const names = text
     .split(/\r\n?|\n/)
     .map((line) => line.trim())

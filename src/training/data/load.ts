@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { userError } from '../../diagnostics/diagnostic.js';
+import { UserError, userError } from '../../diagnostics/diagnostic.js';
 import { RECORD_BYTES } from './binary.js';
 import { changedFile, compareChecksums } from './checksums.js';
 import { CIFAR10 } from './cifar10.js';
@@ -31,36 +31,64 @@ export function datasetBytes(name: string): number {
   return IMAGES[datasetLayout(name).name as DatasetName] * RECORD_BYTES;
 }
 
-/** `shapes` needs no files: without them it is generated. Its folder, once written by `fetch`, is used as any other. */
-async function isGenerated(layout: FolderLayout, dir: string): Promise<boolean> {
-  return layout.name === SHAPES.name && (await missingFiles(layout, dir)).length > 0;
+/** `shapes` needs no files: without them, or where they cannot be looked for, it is generated. Its folder, once written by `fetch`, is used as any other. */
+async function isGenerated(layout: FolderLayout, dir: string | undefined): Promise<boolean> {
+  if (layout.name !== SHAPES.name) return false;
+  try {
+    return (await missingFiles(layout, dir ?? defaultDataFolder())).length > 0;
+  } catch (error) {
+    if (dir === undefined && error instanceof UserError) return true;
+    throw error;
+  }
 }
 
-/** The data folder to use: the one that is given, else the one that a run was trained from if the data set is there still, else the default. */
-export async function chooseDataFolder(name: string, given: string | undefined, ofRun: string | undefined): Promise<string> {
+/** Whether a run's data set is where it was; a folder that may not be looked at any more is none. */
+async function isStillIn(layout: FolderLayout, dir: string): Promise<boolean> {
+  try {
+    return (await missingFiles(layout, dir)).length === 0;
+  } catch (error) {
+    if (error instanceof UserError) return false;
+    throw error;
+  }
+}
+
+/**
+ * The data folder to use: the one that is given, else the one that a run was trained from if the data set is there still, else the default;
+ * undefined where that cannot be used and the data set needs none. Throws UserError AMP7014 where another needs one.
+ */
+export async function chooseDataFolder(name: string, given: string | undefined, ofRun: string | undefined): Promise<string | undefined> {
   if (given !== undefined) return given;
-  const isThere = ofRun !== undefined && (await missingFiles(datasetLayout(name), ofRun)).length === 0;
-  return isThere ? ofRun : defaultDataFolder();
+  const layout = datasetLayout(name);
+  if (ofRun !== undefined && (await isStillIn(layout, ofRun))) return ofRun;
+  if (layout.name !== SHAPES.name) return defaultDataFolder();
+  try {
+    await missingFiles(layout, defaultDataFolder());
+    return defaultDataFolder();
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
 }
 
 /**
  * One split of a data set. `dir` is the data folder (default: `defaultDataFolder()`).
- * Throws UserError: AMP7001 files missing, AMP7003/AMP7004 a damaged file, AMP7002 an unknown name.
+ * Throws UserError: AMP7001 files missing, AMP7003/AMP7004 a damaged file, AMP7002 an unknown name, AMP7014 no folder, AMP6110 the system's errors.
  */
-export async function loadSplit(name: string, split: Split, dir: string = defaultDataFolder()): Promise<ImageSet> {
+export async function loadSplit(name: string, split: Split, dir?: string): Promise<ImageSet> {
   const layout = datasetLayout(name);
   if (await isGenerated(layout, dir)) return generateShapes(split);
-  await requireFiles(layout, dir);
-  return readSplit(layout, dir, split);
+  const folder = dir ?? defaultDataFolder();
+  await requireFiles(layout, folder);
+  return readSplit(layout, folder, split);
 }
 
 /** Names of a data set's classes, by label. */
-export async function loadClasses(name: string, dir: string = defaultDataFolder()): Promise<readonly string[]> {
-  return name === SHAPES.name ? SHAPE_CLASSES : readClasses(datasetLayout(name), dir);
+export async function loadClasses(name: string, dir?: string): Promise<readonly string[]> {
+  return name === SHAPES.name ? SHAPE_CLASSES : readClasses(datasetLayout(name), dir ?? defaultDataFolder());
 }
 
 /** Both splits; errors as `loadSplit`. */
-export async function loadDataset(name: string, dir: string = defaultDataFolder()): Promise<Dataset> {
+export async function loadDataset(name: string, dir?: string): Promise<Dataset> {
   const train = await loadSplit(name, 'train', dir);
   const test = await loadSplit(name, 'test', dir);
   return { name, classes: await loadClasses(name, dir), train, test };
@@ -80,14 +108,15 @@ async function bytesAreRight(layout: FolderLayout, folder: string, found: Readon
 }
 
 /** Reads everything, checks sizes and labels, and bytes where it is known how they should be, and counts. Throws as `loadSplit`, and AMP7015. */
-export async function verifyDataset(name: string, dir: string = defaultDataFolder()): Promise<DatasetReport> {
+export async function verifyDataset(name: string, dir?: string): Promise<DatasetReport> {
   const layout = datasetLayout(name);
   const generated = await isGenerated(layout, dir);
   const { classes, train, test } = await loadDataset(name, dir);
-  const checked = generated || (await bytesAreRight(layout, filesFolder(layout, dir), { train, test })) ? 'bytes' : 'structure';
+  const checked =
+    generated || (await bytesAreRight(layout, filesFolder(layout, dir ?? defaultDataFolder()), { train, test })) ? 'bytes' : 'structure';
   return {
     name,
-    folder: generated ? undefined : filesFolder(layout, dir),
+    folder: generated ? undefined : filesFolder(layout, dir ?? defaultDataFolder()),
     classes,
     checked,
     train: train.count,
