@@ -71,6 +71,6 @@ describe('output', () => {
     const { err, stdout, stderr } = sinks();
     const error = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC', syscall: 'write' });
     assert.equal(reportFailure(error, new Output(false, stdout, stderr)), 1);
-    assert.deepEqual(err, ['error: ENOSPC: no space left on device, write\n']);
+    assert.match(err.join(''), /^error\[AMP6110\]: the system refuses write\n = why: the disk is full\n = fix: make room/);
   });
 });
