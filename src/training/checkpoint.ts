@@ -3,6 +3,7 @@ import { isThere } from '../files/system-error.js';
 import type { Recipe, StoredPin } from '../ir/program.js';
 import { elementCount } from '../ir/types.js';
 import type { Plan } from '../plan/plan.js';
+import { parsePosition, parseSettings } from './checkpoint-metadata.js';
 import { readMetadata, readSafetensors, type Tensor, type TensorFile, writeSafetensors } from './safetensors.js';
 import type { Course } from './schedule.js';
 import { brokenState, modelHash, planStates, type StateValues } from './states.js';
@@ -132,12 +133,8 @@ export function hasCheckpoint(path: string): Promise<boolean> {
 export async function checkpointPins(path: string): Promise<readonly StoredPin[] | undefined> {
   if (!(await hasCheckpoint(path))) return undefined;
   const { position } = await readMetadata(path);
-  try {
-    return position === undefined ? undefined : (JSON.parse(position) as RunPosition).pins;
-  } catch {
-    // Its checksum is checked when it is loaded, and does not hold.
-    return undefined;
-  }
+  // What is no position is refused when the checkpoint is loaded.
+  return position === undefined ? undefined : parsePosition(position)?.pins;
 }
 
 /** Checkpoints of older versions lack the pending moves of running statistics, which are zero between steps. */
@@ -159,8 +156,11 @@ export async function loadCheckpoint(path: string, plan: Plan, settings: RunSett
   if (metadata.format !== FORMAT || metadata.settings === undefined || metadata.position === undefined) {
     throw refused(path, `its format is ${metadata.format ?? 'unknown'}, not ${FORMAT}`, 'to start from weights alone use --init');
   }
+  const [stored, position] = [parseSettings(metadata.settings), parsePosition(metadata.position)];
+  if (stored === undefined || position === undefined)
+    throw refused(path, 'its settings or its position are not what ampc train writes', 'to start from its weights use --init');
   // Older versions had no such setting, and left those images out.
-  const then: RunSettings = { 'train.dropLast': 'true', ...(JSON.parse(metadata.settings) as RunSettings) };
+  const then: RunSettings = { 'train.dropLast': 'true', ...stored };
   const changed = changedSettings(then, settings, (key) => !isRateSetting(key));
   if (changed.length > 0) {
     throw refused(
@@ -182,5 +182,5 @@ export async function loadCheckpoint(path: string, plan: Plan, settings: RunSett
   const broken = brokenState(plan, states);
   if (broken !== undefined)
     throw refused(path, `${broken} in it is infinite or NaN`, 'start a new run, with --init from weights that are finite');
-  return { position: JSON.parse(metadata.position) as RunPosition, states, settings: then };
+  return { position, states, settings: then };
 }

@@ -18,10 +18,12 @@ import { explainLayers } from '../../src/plan/explain.js';
 import { footprint } from '../../src/plan/footprint.js';
 import { printPlan } from '../../src/plan/print.js';
 import { emitForThisMachine } from '../../src/runtime/webgpu/index.js';
+import { checkpointPins, loadCheckpoint, type RunPosition, runSettings, saveCheckpoint } from '../../src/training/checkpoint.js';
 import { RECORD_BYTES } from '../../src/training/data/binary.js';
 import { CIFAR10 } from '../../src/training/data/cifar10.js';
 import { verifyDataset } from '../../src/training/data/load.js';
 import { readSafetensors, writeSafetensors } from '../../src/training/safetensors.js';
+import { initialStates } from '../../src/training/states.js';
 import { makeWorkspace, TINY } from '../support/tiny.js';
 import { fuzz } from './fuzz.js';
 import { mutateBytes, mutateJson, mutateText } from './mutate.js';
@@ -170,6 +172,45 @@ describe('damaged input is refused by diagnostics', function () {
       (damaged) => {
         writeFileSync(path, damaged);
         return readSafetensors(path);
+      },
+    );
+  });
+
+  it('checkpoints: what a run resumes from, with a checksum that holds', async () => {
+    const { plan, program } = await compile({ path: 'tiny.amp', text: TINY }, { backend: 'reference' });
+    const settings = runSettings(plan, program.recipe, { shuffle: true });
+    const states = initialStates(plan, 0);
+    const position: RunPosition = {
+      step: 3,
+      epoch: 1,
+      stepInEpoch: 1,
+      tally: { lossSum: 2.3, lossCount: 1, correct: 2, images: 8, skipped: 0, leftOut: 0 },
+      skipsInARow: 0,
+      watch: { traced: 1, seen: { 'linear of fc': 1 }, replans: 0 },
+      pins: [{ target: 'fc', dtype: 'f32', reason: 'overflow: x' }],
+      course: { from: 0, at: 0, of: 20, to: 20 },
+      rate: 1e-3,
+      losses: { first: { step: 0, loss: 2.4 }, last: { step: 2, loss: 2.3 } },
+      last: { accuracy: 0.1, loss: 2.3 },
+      best: { accuracy: 0.1, loss: 2.3 },
+      seconds: 1,
+      epochSeconds: 1,
+    };
+    const path = workspace.path('checkpoint.safetensors');
+    await saveCheckpoint(path, plan, settings, position, states);
+    const { tensors, metadata } = await readSafetensors(path);
+    assert.deepEqual((await loadCheckpoint(path, plan, settings)).position, position);
+    await fuzz(
+      (random) => {
+        const isPosition = random.below(3) > 0;
+        return {
+          ...metadata,
+          [isPosition ? 'position' : 'settings']: mutateJson(isPosition ? metadata.position! : metadata.settings!, random),
+        };
+      },
+      async (damaged) => {
+        await writeSafetensors(path, tensors, damaged);
+        await both(checkpointPins(path), loadCheckpoint(path, plan, settings));
       },
     );
   });
