@@ -145,6 +145,6 @@ export async function compileSelected(
     };
     return (await planFor(source, selected, smaller)).plan;
   };
-  if (usesHostMemory(selected.info)) await refuseUnlessFits({ plan, use, withBatch });
+  if (usesHostMemory(selected.info)) await refuseUnlessFits({ plan, use, dataset: compiled.program.recipe.dataset.name, withBatch });
   return { ...compiled, ...selected };
 }

@@ -70,29 +70,34 @@ describe('a plan that does not fit in memory', function () {
 
   after(() => work.remove());
 
+  const dataset = 'cifar10';
   const withBatch = async (batch: number) => (await compile('examples/simple-cnn.amp', { backend: 'reference', batch })).plan;
 
   it('is refused with the largest batch that fits', async () => {
     const plan = await withBatch(512);
-    const { memory } = await explainPlan(await compile('examples/simple-cnn.amp', { backend: 'reference', batch: 512 }));
-    await refuseUnlessFits({ plan, use: 'training', withBatch }, { bytes: memory.total, limit: 'a test' });
-    const bytes = Math.round(memory.total / 2);
-    await assert.rejects(refuseUnlessFits({ plan, use: 'training', withBatch }, { bytes, limit: 'a test' }), (error: UserError) => {
-      assert.ok(error instanceof UserError);
-      const [{ code, message, why, fix }] = error.diagnostics as [UserError['diagnostics'][number]];
-      assert.equal(code, 'AMP6053');
-      assert.match(message, /^training at batch 512 needs [\d.]+ MiB of memory, and [\d.]+ MiB is free$/);
-      assert.match(why!, /a test sets the limit/);
-      const batch = Number(/--batch (\d+) fits/.exec(fix!)![1]);
-      assert.ok(batch > 128 && batch < 512, `${batch}`);
-      fitting = batch;
-      return true;
-    });
+    const { memory, processMemory } = await explainPlan(await compile('examples/simple-cnn.amp', { backend: 'reference', batch: 512 }));
+    const beside = processMemory.copy + processMemory.data;
+    await refuseUnlessFits({ plan, use: 'training', dataset, withBatch }, { bytes: memory.total + beside, limit: 'a test' });
+    const bytes = Math.round(memory.total / 2) + beside;
+    await assert.rejects(
+      refuseUnlessFits({ plan, use: 'training', dataset, withBatch }, { bytes, limit: 'a test' }),
+      (error: UserError) => {
+        assert.ok(error instanceof UserError);
+        const [{ code, message, why, fix }] = error.diagnostics as [UserError['diagnostics'][number]];
+        assert.equal(code, 'AMP6053');
+        assert.match(message, /^training at batch 512 needs [\d.]+ MiB of memory, and [\d.]+ MiB is free$/);
+        assert.match(why!, /the images 175\.\d MiB, .*a test sets the limit/);
+        const batch = Number(/--batch (\d+) fits/.exec(fix!)![1]);
+        assert.ok(batch > 128 && batch < 512, `${batch}`);
+        fitting = batch;
+        return true;
+      },
+    );
     const refit = async (batch: number) =>
-      refuseUnlessFits({ plan: await withBatch(batch), use: 'training', withBatch }, { bytes, limit: 'a test' });
+      refuseUnlessFits({ plan: await withBatch(batch), use: 'training', dataset, withBatch }, { bytes, limit: 'a test' });
     await refit(fitting);
     await assert.rejects(refit(Math.ceil(fitting * 1.2)), /AMP6053/);
-    await refuseUnlessFits({ plan, use: 'evaluation', withBatch }, { bytes, limit: 'a test' });
+    await refuseUnlessFits({ plan, use: 'evaluation', dataset, withBatch }, { bytes, limit: 'a test' });
   });
   let fitting = 0;
 
