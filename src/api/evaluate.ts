@@ -6,7 +6,7 @@ import type { Plan } from '../plan/plan.js';
 import { chooseDataFolder, loadClasses, loadSplit } from '../training/data/load.js';
 import { type Evaluation, evaluate as runEvaluation } from '../training/evaluate.js';
 import type { Prediction } from '../training/predict.js';
-import { RUN_FILES } from '../training/run-folder.js';
+import { hasWeights, RUN_FILES } from '../training/run-folder.js';
 import { initialStates } from '../training/states.js';
 import { loadWeights } from '../training/weights.js';
 import { type BackendChoice, compileToRun, type Runnable } from './compile.js';
@@ -41,6 +41,17 @@ interface Model {
   readonly run?: Pick<RunChoices, 'classes' | 'data'>;
 }
 
+/** The file of a run's last weights. Throws UserError AMP7211 where none were ever saved. */
+async function lastWeights(run: string): Promise<string> {
+  if (await hasWeights(run)) return join(run, RUN_FILES.last);
+  throw userError(
+    'AMP7211',
+    `the run ${run} has no weights`,
+    `it has no ${RUN_FILES.last}: it ended before an epoch was whole, or its numbers were not finite by then`,
+    `\`ampc doctor ${run}\` tells its story; train on with --resume ${run}, or name other weights with --weights`,
+  );
+}
+
 /** The model of a run folder, or of a `.amp` file with weights. */
 async function openModel(target: string, options: ModelOptions): Promise<Model> {
   if (await isFolder(target)) {
@@ -49,7 +60,7 @@ async function openModel(target: string, options: ModelOptions): Promise<Model> 
     const backend = options.backend === undefined || options.backend === 'auto' ? choices.backend : options.backend;
     const { settings, formats, images } = choices;
     const runnable = await compileToRun(source, { ...settings, formats, images, costs, threads, onNotice, backend }, 'evaluation');
-    return { runnable, weights: options.weights ?? join(target, RUN_FILES.last), run: choices };
+    return { runnable, weights: options.weights ?? (await lastWeights(target)), run: choices };
   }
   if (options.weights === undefined) {
     const there = await isThere(target);

@@ -9,7 +9,7 @@ import { chooseDataFolder, loadDataset } from '../training/data/load.js';
 import type { TrainEvent, TrainProgress } from '../training/events.js';
 import { train as runTraining, type TrainResult } from '../training/loop.js';
 import { RunClaim } from '../training/run-claim.js';
-import { openRun, RUN_FILES, sourceName } from '../training/run-folder.js';
+import { hasWeights, openRun, RUN_FILES, sourceName } from '../training/run-folder.js';
 import { type BackendChoice, compileSelected, type Runnable } from './compile.js';
 import { loadOptions } from './load-options.js';
 import { RunPlans } from './replan.js';
@@ -55,6 +55,8 @@ export interface TrainOptions extends Settings {
 export interface TrainOutcome extends TrainResult {
   /** The run folder. */
   readonly run: string;
+  /** Whether weights are in it: those that are not finite are not saved. */
+  readonly hasWeights: boolean;
 }
 
 const REPLAN_AFTER = 3;
@@ -200,7 +202,7 @@ async function trainIn(claim: RunClaim, source: Source, options: TrainOptions): 
       ...given({ replanAfter: choices.replan, device: info.device, maxSteps: choices.maxSteps, init, logEvery, checkpointSteps }),
       ...given({ epochsBefore: choices.epochsBefore, signal, onEvent, onProgress }),
     });
-    return { ...result, run };
+    return { ...result, run, hasWeights: await hasWeights(run) };
   } finally {
     await plans.executable.dispose();
   }

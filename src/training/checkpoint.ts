@@ -109,7 +109,9 @@ function written(key: string): string {
 export function changedSettings(then: RunSettings, now: RunSettings, concerns: (key: string) => boolean): string[] {
   const keys = [...new Set([...Object.keys(then), ...Object.keys(now)])].sort();
   const changed = keys.filter((key) => key !== LAYERS && concerns(key) && then[key] !== now[key]);
-  return changed.map((key) => `${written(key)} was ${then[key] ?? 'not set'} and is ${now[key] ?? 'not set'}`);
+  // One that is there with its section and without is told once.
+  const told = changed.filter((key) => !changed.some((other) => other.endsWith(`.${key}`)));
+  return told.map((key) => `${written(key)} was ${then[key] ?? 'not set'} and is ${now[key] ?? 'not set'}`);
 }
 
 /** Whether a setting decides nothing but the learning rate of each step. */

@@ -2,7 +2,7 @@ import { userError } from '../diagnostics/diagnostic.js';
 import type { ScheduleSpec, TrainSpec } from '../ir/program.js';
 import { type Checkpoint, changedSettings, isRateSetting, type RunSettings } from './checkpoint.js';
 import type { WarningEvent } from './events.js';
-import { type Course, dependsOnLength, learningRate, stretch, wholeCourse } from './schedule.js';
+import { type Course, dependsOnLength, isAtEnd, learningRate, stretch, wholeCourse } from './schedule.js';
 
 /** The length of a run that goes on. */
 export interface Length {
@@ -56,11 +56,11 @@ export function continueRates(checkpoint: Checkpoint, now: RunSettings, train: T
   const { step } = position;
   const [was, is] = [before.to, totalSteps].map((steps) => lengthText(steps, stepsPerEpoch));
   if (totalSteps !== before.to && step >= totalSteps) {
-    const why = `${step} steps were taken, and ${is} are ${totalSteps}`;
+    const why = `the run has taken ${step} steps, and was to take ${totalSteps} (${is})`;
     return { course: before, warning: warning(step, 'nothing is left to train', why, 'ask for more epochs: --epochs') };
   }
   const isStretched = totalSteps !== before.to && dependsOnLength(train.schedule) && !isNewSchedule && step > 0;
-  if (isStretched && step >= before.to) {
+  if (isStretched && isAtEnd(train.schedule, step, before)) {
     throw userError(
       'AMP7210',
       `the run was for ${was}, and its schedule is at its end`,
@@ -69,7 +69,7 @@ export function continueRates(checkpoint: Checkpoint, now: RunSettings, train: T
     );
   }
   const course = isNewSchedule || !dependsOnLength(train.schedule) || step === 0 ? wholeCourse(totalSteps) : before;
-  const taken = isStretched ? stretch(before, step, totalSteps) : course;
+  const taken = isStretched ? stretch(before, step, totalSteps, train.schedule) : course;
   if ((changed.length === 0 && !isStretched) || step === 0) return { course: taken };
   const clauses = isStretched ? [...changed, `the run was for ${was} and is for ${is}`] : changed;
   const left = totalSteps - step === 1 ? 'step that is left' : `${totalSteps - step} steps that are left`;

@@ -60,19 +60,21 @@ function ofLosses({ epochs, last, losses }: RunNumbers): Finding[] {
     found.push(problem(`the loss has grown from ${from} to ${to}`, LOWER));
   }
   if (last === undefined || last.test_accuracy === null || last.test_loss === undefined) return found;
-  const [train, test] = [(epochs.at(-1)?.train_loss ?? null) as number | null, last.test_loss];
-  const usual = Math.max(train ?? 0, first?.loss ?? 0);
+  const test = last.test_loss;
+  // Of the last epoch; where none is whole, or it has no loss, that of the last step that has one.
+  const train = epochs.at(-1)?.train_loss ?? latest?.loss ?? 0;
+  const usual = Math.max(train, first?.loss ?? 0);
   if (test === null)
     found.push(
       problem(
         'the last test loss is not finite, so its accuracy means nothing',
-        'its weights or running statistics are too large: ampc eval names the value that overflows',
+        'its weights or running statistics are too large: lower the learning rate; ampc eval names the value that overflows, if weights were saved',
       ),
     );
   else if (usual > 0 && test > FAR * usual)
     found.push(
       problem(
-        `the last test loss is ${test.toPrecision(4)}, where training has ${train === null ? 'none' : train.toPrecision(4)}`,
+        `the last test loss is ${test.toPrecision(4)}, where training has ${train.toPrecision(4)}`,
         `running statistics that are far from those of the batches do that: look at batch_norm’s momentum, and ${LOWER}`,
       ),
     );

@@ -129,6 +129,6 @@ export function resumedEnd({ message, why, fix }: WarningEvent, step: number): W
 
 /** Ends the run; `checkpoint` is the step of the checkpoint that it has. */
 export function lostRun({ code, message, why, fix }: WarningEvent, run: string, checkpoint: number): UserError {
-  const rest = `\`--resume ${run}\` goes on from its checkpoint of step ${checkpoint}, \`on_lost_loss continue\` over such losses`;
+  const rest = `\`--resume ${run}\` goes on from its checkpoint of step ${checkpoint}; with \`on_lost_loss continue\` a run goes on when a loss is lost`;
   return userError(code, message, why, `${fix}; ${rest}`);
 }

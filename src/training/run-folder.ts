@@ -60,6 +60,11 @@ export async function saved<T>(path: string, writing: Promise<T>): Promise<T> {
   }
 }
 
+/** Whether a run has saved weights; one whose numbers were never finite at the end of an epoch has none. */
+export async function hasWeights(dir: string): Promise<boolean> {
+  return (await namesIn(dir)).includes(RUN_FILES.last);
+}
+
 function save(path: string, text: string): Promise<void> {
   return saved(path, replaceFile(path, text));
 }

@@ -31,17 +31,26 @@ function piecewise(points: readonly (readonly [number, number])[], epoch: number
   return from;
 }
 
-/** Whether a schedule's rates depend on how long the run is to be. */
-const DEPENDS_ON_LENGTH = {
-  constant: false,
-  step: false,
-  cosine: true,
-  one_cycle: true,
-  piecewise: false,
-} as const satisfies Readonly<Record<ScheduleSpec['kind'], boolean>>;
+/**
+ * How many steps before a run's length its schedule is at its end: `one_cycle` has its last rate in the last step, `cosine` would have it a step
+ * later. Undefined where the rates do not depend on how long the run is to be.
+ */
+const ENDS_BEFORE = {
+  constant: undefined,
+  step: undefined,
+  cosine: 0,
+  one_cycle: 1,
+  piecewise: undefined,
+} as const satisfies Readonly<Record<ScheduleSpec['kind'], number | undefined>>;
 
+/** Whether a schedule's rates depend on how long the run is to be. */
 export function dependsOnLength({ kind }: ScheduleSpec): boolean {
-  return DEPENDS_ON_LENGTH[kind];
+  return ENDS_BEFORE[kind] !== undefined;
+}
+
+/** Whether nothing is left of a schedule's curve to spread over further steps, when `step` is the next. */
+export function isAtEnd({ kind }: ScheduleSpec, step: number, course: Course): boolean {
+  return step >= course.to - (ENDS_BEFORE[kind] ?? 0);
 }
 
 /**
@@ -60,14 +69,16 @@ export function wholeCourse(totalSteps: number): Course {
   return { from: 0, at: 0, of: totalSteps, to: totalSteps };
 }
 
-/** The place on the curve at which step `step` is. */
-function placeOf({ from, at, of, to }: Course, step: number): number {
-  return at + ((step - from) * (of - at)) / (to - from);
+/** The place on the curve at which step `step` is; its end is met where the schedule ends. */
+function placeOf({ from, at, of, to }: Course, step: number, { kind }: ScheduleSpec): number {
+  const before = ENDS_BEFORE[kind] ?? 0;
+  const [curve, steps] = [of - before - at, to - before - from];
+  return steps > 0 ? at + ((step - from) * curve) / steps : at;
 }
 
 /** From step `step` on, what is left of the curve takes as many steps as are left of `totalSteps`: the rate does not jump. */
-export function stretch(course: Course, step: number, totalSteps: number): Course {
-  return { from: step, at: placeOf(course, step), of: course.of, to: totalSteps };
+export function stretch(course: Course, step: number, totalSteps: number, schedule: ScheduleSpec): Course {
+  return { from: step, at: placeOf(course, step, schedule), of: course.of, to: totalSteps };
 }
 
 function scheduleFactor(spec: ScheduleSpec, step: number, stepsPerEpoch: number, course: Course): number {
@@ -77,9 +88,9 @@ function scheduleFactor(spec: ScheduleSpec, step: number, stepsPerEpoch: number,
     case 'step':
       return spec.gamma ** Math.floor(step / Math.max(1, Math.round(spec.every * stepsPerEpoch)));
     case 'cosine':
-      return cosineBetween(1, spec.min, Math.min(1, placeOf(course, step) / course.of));
+      return cosineBetween(1, spec.min, Math.min(1, placeOf(course, step, spec) / course.of));
     case 'one_cycle':
-      return oneCycle(spec, placeOf(course, step), course.of);
+      return oneCycle(spec, placeOf(course, step, spec), course.of);
     case 'piecewise':
       return piecewise(spec.points, step / stepsPerEpoch);
     default:

@@ -57,9 +57,11 @@ describe('a run that goes on for another number of epochs', () => {
         await part(run, { epochs: 2, maxSteps: 12, spec: { schedule } });
         const { rates, warnings } = await part(run, { epochs: 3, resume: true, spec: { schedule } });
         assert.equal(rates.length, 18);
-        // 8 steps of the curve take 18: every second place of the curve that has a step of its own is met.
         close(rates[0], curve[12]!);
-        close(rates[9], curve[16]!);
+        // 8 steps of the curve take 18. It is at its end behind the last step, or in it.
+        if (schedule === COSINE) close(rates[9], curve[16]!);
+        else close(rates[17], curve[19]!);
+        for (const [i, rate] of rates.slice(1).entries()) assert.ok(rate < rates[i]!, `step ${i + 13} has the rate of the one before`);
         const [first, ...others] = warnings;
         assert.deepEqual(others, []);
         assert.equal(first?.code, 'AMP7310');
@@ -111,6 +113,14 @@ describe('a run that goes on for another number of epochs', () => {
       assert.deepEqual([...first.rates, ...rates], expected);
       assert.deepEqual(warnings, []);
       assert.deepEqual(await states(run), await states(join(dir, 'whole-3')));
+    }));
+
+  it('asks for a schedule when all that is left of a curve is its last rate', () =>
+    inTemporaryFolder(async (dir) => {
+      const run = join(dir, 'run');
+      await part(run, { epochs: 1, maxSteps: 9, spec: { schedule: ONE_CYCLE } });
+      await assert.rejects(part(run, { epochs: 2, resume: true, spec: { schedule: ONE_CYCLE } }), /AMP7210/);
+      assert.equal((await part(run, { epochs: 1, resume: true, spec: { schedule: ONE_CYCLE } })).rates.length, 1);
     }));
 
   it('asks for a schedule when the one it had is at its end, and takes one', () =>
@@ -200,7 +210,7 @@ describe('a checkpoint of an older version', () => {
       await makeOlder(run, 2);
       const { rates, warnings } = await part(run, { epochs: 3, epochsBefore: 2, resume: true, spec: { schedule: ONE_CYCLE } });
       close(rates[0], curve[10]!);
-      close(rates[10], curve[15]!);
+      close(rates[19], curve[19]!);
       assert.match(
         warnings[0]?.message ?? '',
         /^from step 11 on the learning rate is another: the run was for 2 epochs and is for 3 epochs$/,

@@ -157,6 +157,9 @@ describe('diagnosis of a run', () => {
     assert.deepEqual(messages([step(1, 64), { ...epoch(1, 0.5), test_loss: 400 }]), [
       'the last test loss is 400.0, where training has 0.5000',
     ]);
+    assert.deepEqual(messages([step(1, 64, false, 2.3), step(2, 64, false, 5), { ...epoch(1, 0.5), train_loss: null, test_loss: 400 }]), [
+      'the last test loss is 400.0, where training has 5.000',
+    ]);
     assert.deepEqual(messages([step(1, 64), { ...epoch(1, 0.5), test_loss: null, test_accuracy: null }]), [], 'it was not measured');
   });
 

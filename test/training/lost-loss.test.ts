@@ -72,7 +72,10 @@ describe('a loss that is not finite, where no step is skipped', () => {
         );
         assert.match(stderr, /%\d+ = scale %\d+ {factor=1000000}/);
         assert.match(stderr, / = fix: write `keep hot in fp32` in the precision section, lower the learning rate \(it was 0\.1\)/);
-        assert.match(stderr, /`--resume \S+` goes on from its checkpoint of step 0, `on_lost_loss continue` over such losses/);
+        assert.match(
+          stderr,
+          /`--resume \S+` goes on from its checkpoint of step 0; with `on_lost_loss continue` a run goes on when a loss is lost/,
+        );
         const doctor = await ampc('doctor', run);
         assert.equal(doctor.code, 1, 'the loss was lost');
         assert.match(doctor.stdout, /why: in step 1, scale of hot/);
@@ -118,6 +121,10 @@ describe('a loss that is not finite, where no step is skipped', () => {
         assert.match(stdout, new RegExp(`^epoch 1  loss [\\d.e+]+ \\(without ${leftOut} steps whose loss was not finite\\)`, 'm'));
         assert.match(stdout, new RegExp(`^\\* without the ${leftOut} steps whose loss was not finite$`, 'm'));
         assert.ok(!existsSync(join(run, 'last.safetensors')));
+        assert.match(stdout, /; no weights, for none were finite, but metrics in \S+\n$/);
+        const evaluated = await ampc('eval', run);
+        assert.equal(evaluated.code, 1);
+        assert.match(evaluated.stderr, /^error\[AMP7211\]: the run \S+ has no weights\n = why: it has no last\.safetensors/);
         const { tensors } = await readSafetensors(join(run, 'checkpoint.safetensors'));
         for (const [name, { data }] of tensors) assert.ok(data.every(Number.isFinite), name);
       });
