@@ -126,11 +126,13 @@ function findingsOf(facts: Omit<Diagnosis, 'findings'>, scaling: ScalingFact, en
       message: `${(100 * share).toFixed(1)} % of the steps were skipped`,
       fix: 'a longer growth interval tries large scales less often: loss_scale dynamic(interval: 4000)',
     });
-  const [first, last] = [epochs[0], epochs.at(-1)];
-  if (first !== undefined && last !== undefined && epochs.length > 2 && last.train_loss > 0.98 * first.train_loss)
+  // Of an epoch without a finite loss the file has null.
+  const learned = epochs.filter(({ train_loss }) => (train_loss as number | null) !== null);
+  const [first, last] = [learned[0], learned.at(-1)];
+  if (first !== undefined && last !== undefined && learned.length > 2 && last.train_loss > 0.98 * first.train_loss)
     found.push({
       severity: 'problem',
-      message: `the training loss went from ${first.train_loss.toPrecision(4)} to ${last.train_loss.toPrecision(4)} in ${epochs.length} epochs`,
+      message: `the training loss went from ${first.train_loss.toPrecision(4)} to ${last.train_loss.toPrecision(4)} in ${learned.length} epochs`,
       fix: 'compare with --precision fp32 for an epoch: if that learns, ampc verify shows which layer differs; if not, it is the recipe',
     });
   return found;

@@ -163,6 +163,14 @@ describe('diagnosis of a run', () => {
     assert.deepEqual(messages([step(1, 64), { ...epoch(1, 0.5), test_loss: null, test_accuracy: null }]), [], 'it was not measured');
   });
 
+  it('compares the training losses of the epochs that have one', () => {
+    const none = { ...epoch(1, 0.5), train_loss: null };
+    assert.deepEqual(messages([step(1, 64), none, epoch(2, 0.5), epoch(3, 0.5)]), []);
+    assert.deepEqual(messages([step(1, 64), none, epoch(2, 0.5), epoch(3, 0.5), epoch(4, 0.5), { ...none, epoch: 5 }]), [
+      'the training loss went from 0.5000 to 0.5000 in 3 epochs',
+    ]);
+  });
+
   it('calls an accuracy a problem that guessing has, once the model was trained for a while', () => {
     const guess = { ...epoch(1, 0.5), test_accuracy: 0.1001 };
     assert.deepEqual(messages([step(1, 64), step(50, 64), guess]), []);
