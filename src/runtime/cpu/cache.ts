@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { chmod, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PARTS } from '../../codegen/c/emit.js';
+import { LARGEST_FRAME } from '../../codegen/c/stack.js';
 import type { Target } from '../../codegen/c/target.js';
 import { UserError, userError } from '../../diagnostics/diagnostic.js';
 import { readOwnFile } from '../../files/own-file.js';
@@ -26,6 +27,12 @@ export function compilerFlags(target: Target): string[] {
 function librariesAfter(): string[] {
   if (process.platform === 'win32') return [];
   return process.platform === 'darwin' ? [] : ['-lm', '-pthread'];
+}
+
+/** Makes a frame that could overflow a stack an error of the compiler. */
+function frameFlags({ version }: Compiler): string[] {
+  const limit = `frame-larger-than=${LARGEST_FRAME}`;
+  return /clang|zig/i.test(version) ? [`-W${limit}`, '-Werror=frame-larger-than'] : [`-Werror=${limit}`];
 }
 
 /** Characters of C below which starting several compilers costs more than it saves. */
@@ -160,7 +167,7 @@ export async function buildLibrary(
   extraFlags: readonly string[] = [],
   options: BuildOptions = {},
 ): Promise<Library> {
-  const flags = [...compilerFlags(target), ...extraFlags];
+  const flags = [...compilerFlags(target), ...frameFlags(compiler), ...extraFlags];
   const identity = [compiler.command.join(' '), compiler.version, process.platform, process.arch, ...flags, ...librariesAfter(), source];
   const key = createHash('sha256').update(identity.join('\0')).digest('hex').slice(0, 40);
   const cache = await openKernels(options);
