@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type UserError, userError } from '../diagnostics/diagnostic.js';
+import { shellWord } from '../diagnostics/shell-word.js';
 import { isFolder } from '../files/is-folder.js';
 import { isThere } from '../files/system-error.js';
 import type { Plan } from '../plan/plan.js';
@@ -48,7 +49,7 @@ async function lastWeights(run: string): Promise<string> {
     'AMP7211',
     `the run ${run} has no weights`,
     `it has no ${RUN_FILES.last}: it ended before an epoch was whole, or its numbers were not finite by then`,
-    `\`ampc doctor ${run}\` tells its story; train on with --resume ${run}, or name other weights with --weights`,
+    `\`ampc doctor ${shellWord(run)}\` tells its story; train on with --resume ${shellWord(run)}, or name other weights with --weights`,
   );
 }
 

@@ -100,18 +100,28 @@ function refused(path: string, why: string, fix: string): UserError {
   return userError('AMP7203', `cannot resume from ${path}`, why, fix);
 }
 
+/** Ends the key that holds which choice a setting is, such as `adam` of `train.optimizer`. */
+const KIND = /\.kind$/;
+
 /** As a file has it: its names are in lower case, with underscores. */
 function written(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return key.replace(KIND, '').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** Whether another change says it already: that of the same setting in its section, or that of the choice which has it as an argument. */
+function isImplied(key: string, changed: readonly string[]): boolean {
+  return changed.some(
+    (other) => other.endsWith(`.${key}`) || (KIND.test(other) && key !== other && key.startsWith(other.replace(KIND, '.'))),
+  );
 }
 
 /** Settings that `concerns` and that differ, each as a clause. */
 export function changedSettings(then: RunSettings, now: RunSettings, concerns: (key: string) => boolean): string[] {
   const keys = [...new Set([...Object.keys(then), ...Object.keys(now)])].sort();
   const changed = keys.filter((key) => key !== LAYERS && concerns(key) && then[key] !== now[key]);
-  // One that is there with its section and without is told once.
-  const told = changed.filter((key) => !changed.some((other) => other.endsWith(`.${key}`)));
-  return told.map((key) => `${written(key)} was ${then[key] ?? 'not set'} and is ${now[key] ?? 'not set'}`);
+  return changed
+    .filter((key) => !isImplied(key, changed))
+    .map((key) => `${written(key)} was ${then[key] ?? 'not set'} and is ${now[key] ?? 'not set'}`);
 }
 
 /** Whether a setting decides nothing but the learning rate of each step. */

@@ -1,4 +1,5 @@
 import { type UserError, userError } from '../diagnostics/diagnostic.js';
+import { shellWord } from '../diagnostics/shell-word.js';
 import type { Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
 import type { WarningEvent } from './events.js';
@@ -129,6 +130,6 @@ export function resumedEnd({ message, why, fix }: WarningEvent, step: number): W
 
 /** Ends the run; `checkpoint` is the step of the checkpoint that it has. */
 export function lostRun({ code, message, why, fix }: WarningEvent, run: string, checkpoint: number): UserError {
-  const rest = `\`--resume ${run}\` goes on from its checkpoint of step ${checkpoint}; with \`on_lost_loss continue\` a run goes on when a loss is lost`;
+  const rest = `\`--resume ${shellWord(run)}\` goes on from its checkpoint of step ${checkpoint}; with \`on_lost_loss continue\` a run goes on when a loss is lost`;
   return userError(code, message, why, `${fix}; ${rest}`);
 }

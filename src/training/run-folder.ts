@@ -1,6 +1,7 @@
 import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { type Source, type UserError, userError } from '../diagnostics/diagnostic.js';
+import { shellWord } from '../diagnostics/shell-word.js';
 import { fileReason } from '../files/reason.js';
 import { replaceFile } from '../files/replace-file.js';
 import { isThere, reading } from '../files/system-error.js';
@@ -55,7 +56,7 @@ export async function saved<T>(path: string, writing: Promise<T>): Promise<T> {
     if ((error as NodeJS.ErrnoException).syscall === undefined) throw error;
     const dir = dirname(path);
     const hasCheckpoint = (await namesIn(dir)).includes(RUN_FILES.checkpoint);
-    const next = hasCheckpoint ? `go on from the last checkpoint: --resume ${dir}` : 'start again';
+    const next = hasCheckpoint ? `go on from the last checkpoint: --resume ${shellWord(dir)}` : 'start again';
     throw userError('AMP7209', `cannot write ${path}`, fileReason(error), `see to that, then ${next}`);
   }
 }

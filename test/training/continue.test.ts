@@ -140,7 +140,7 @@ describe('a run that goes on for another number of epochs', () => {
         rates,
         Array.from({ length: 10 }, () => Math.fround(0.1)),
       );
-      assert.match(warnings[0]?.message ?? '', /train\.schedule\.kind was one_cycle and is constant/);
+      assert.match(warnings[0]?.message ?? '', /: train\.schedule was one_cycle and is constant$/);
     }));
 
   it('says when it has trained for longer already', () =>
@@ -162,7 +162,7 @@ describe('a run that goes on with other rates', () => {
       close(rates[5], 0.01 * 0.25);
       const [first] = warnings;
       assert.match(first?.message ?? '', /from step 16 on .*train\.optimizer\.lr was 0\.1 and is 0\.01/);
-      assert.match(first?.message ?? '', /train\.schedule\.every was not set and is 1.*train\.warmup was 0 and is 2/);
+      assert.match(first?.message ?? '', /train\.schedule was constant and is step, train\.warmup was 0 and is 2$/);
       assert.match(first?.why ?? '', /the rate of step 16 is 0\.004, that of step 15 was 0\.1/);
       const again = (await readMetrics(run)).filter(({ event }) => event === 'warning');
       assert.deepEqual(again, [first]);

@@ -1,3 +1,4 @@
+import { shellWord } from '../../diagnostics/shell-word.js';
 import { formatAmp, readSource, rewriteText } from '../../index.js';
 import { EXIT } from '../failure.js';
 import type { AddCommand } from './command.js';
@@ -22,7 +23,7 @@ export const addFmt: AddCommand = (program, output, exitWith) => {
         }
       }
       if (check && changed > 0) {
-        output.error(`run \`ampc fmt ${files.join(' ')}\``);
+        output.error(`run \`ampc fmt ${files.map(shellWord).join(' ')}\``);
         exitWith(EXIT.failed);
       } else if (changed === 0) {
         output.line(files.length === 1 ? 'already formatted' : `${files.length} files already formatted`);

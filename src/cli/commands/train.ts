@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { shellWord } from '../../diagnostics/shell-word.js';
 import { type TrainOptions, train } from '../../index.js';
 import { EXIT } from '../failure.js';
 import { onInterrupt } from '../interrupt.js';
@@ -55,8 +56,9 @@ export const addTrain: AddCommand = (program, output, exitWith) => {
         });
         report.finish();
         if (result.interrupted) {
-          const data = choices.data === undefined ? '' : ` --data ${choices.data}`;
-          output.line(`interrupted after step ${result.steps}; continue with: ampc train ${file} --resume ${result.run}${data}`);
+          const data = choices.data === undefined ? '' : ` --data ${shellWord(choices.data)}`;
+          const next = `ampc train ${shellWord(file)} --resume ${shellWord(result.run)}${data}`;
+          output.line(`interrupted after step ${result.steps}; continue with: ${next}`);
           exitWith(interrupt.exitCode);
           return;
         }
