@@ -7,7 +7,7 @@ import { encodeRecords, IMAGE_BYTES, RECORD_BYTES } from '../../src/training/dat
 import { writeChecksums } from '../../src/training/data/checksums.js';
 import { CIFAR10 } from '../../src/training/data/cifar10.js';
 import { defaultDataFolder } from '../../src/training/data/folder.js';
-import { loadDataset, loadSplit, verifyDataset } from '../../src/training/data/load.js';
+import { chooseDataFolder, loadDataset, loadSplit, verifyDataset } from '../../src/training/data/load.js';
 import { generateShapes } from '../../src/training/data/shapes.js';
 import { SHAPE_CLASSES } from '../../src/training/data/shapes-draw.js';
 import { tinyCifar } from './support/cifar.js';
@@ -128,6 +128,25 @@ describe('data folder', () => {
     assert.equal(defaultDataFolder({}, 'darwin'), join(home, 'Library', 'Caches', 'ampc', 'data'));
     assert.equal(defaultDataFolder({ LOCALAPPDATA: '/l' }, 'win32'), join('/l', 'ampc', 'data'));
   });
+
+  it('of a run is the one that it was trained from while that has the data set, and where none has it', () =>
+    inTemporaryFolder(async (dir) => {
+      const before = process.env.AMPC_DATA;
+      const [run, usual] = [join(dir, 'run'), join(dir, 'usual')];
+      const choose = (given?: string) => chooseDataFolder('cifar10', given, run);
+      process.env.AMPC_DATA = usual;
+      try {
+        assert.equal(await choose(), run);
+        await tinyCifar(usual);
+        assert.equal(await choose(), usual);
+        await tinyCifar(run);
+        assert.equal(await choose(), run);
+        assert.equal(await choose('given'), 'given');
+      } finally {
+        if (before === undefined) delete process.env.AMPC_DATA;
+        else process.env.AMPC_DATA = before;
+      }
+    }));
 });
 
 describe('shapes', () => {

@@ -53,14 +53,17 @@ async function isStillIn(layout: FolderLayout, dir: string): Promise<boolean> {
 }
 
 /**
- * The data folder to use: the one that is given, else the one that a run was trained from if the data set is there still, else the default;
- * undefined where that cannot be used and the data set needs none. Throws UserError AMP7014 where another needs one.
+ * The data folder to use: the one that is given, else the one that a run was trained from if the data set is there still, else the default,
+ * unless it is in neither: what is missing is then said of the run's. Undefined where that cannot be used and the data set needs none. Throws UserError AMP7014 where another needs one.
  */
 export async function chooseDataFolder(name: string, given: string | undefined, ofRun: string | undefined): Promise<string | undefined> {
   if (given !== undefined) return given;
   const layout = datasetLayout(name);
   if (ofRun !== undefined && (await isStillIn(layout, ofRun))) return ofRun;
-  if (layout.name !== SHAPES.name) return defaultDataFolder();
+  if (layout.name !== SHAPES.name) {
+    const usual = defaultDataFolder();
+    return ofRun === undefined || (await isStillIn(layout, usual)) ? usual : ofRun;
+  }
   try {
     await missingFiles(layout, defaultDataFolder());
     return defaultDataFolder();
