@@ -3,11 +3,12 @@ import { GraphBuilder } from '../../src/ir/builder.js';
 import { FLOAT_TYPES, type FloatType } from '../../src/ir/types.js';
 import { emit } from '../../src/ops/emit.js';
 import type { OpName } from '../../src/ops/index.js';
+import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import type { TensorflowOptions } from '../../src/runtime/tensorflow/index.js';
 import { batchPlan, runCase } from '../codegen/batch.js';
 import { type OpCase, opCase, SAMPLED_OPS } from '../ops/cases.js';
 import { type Allowance, allowing, checkCases } from '../ops/check.js';
-import { largest } from '../ops/compare.js';
+import { assertClose, largest } from '../ops/compare.js';
 import { loadTensorflow, requireTensorflow, usesGpu } from './support.js';
 
 /** What sums and curves in f32 may be off by; TensorFlow's Adam takes 1 - beta of the f32 beta: 1.3e-5 off for a beta2 of 0.999. */
@@ -76,6 +77,22 @@ describe('TensorFlow against the reference', function () {
       assert.deepEqual(await runCase(executable, item, 0), Float32Array.of(4096, 4096));
       await executable.dispose();
     }
+  });
+
+  it('computes gelu far below 0, where a sum of -1 and 1 would cancel', async () => {
+    const values = Float32Array.of(-5.5, -5, -4, -3, -2);
+    const builder = new GraphBuilder();
+    const attrs = { name: 'x', role: 'parameter', init: 'constant', value: 0 };
+    const x = builder.add({ op: 'state', attrs, type: { dtype: 'f32', shape: [values.length] } });
+    const item = {
+      graph: builder.finish('eval_step', { result: emit(builder, 'gelu', [x]) }),
+      inputs: {},
+      states: new Map([['x', values]]),
+    };
+    const want = evaluateGraph(item.graph, {}, item.states).values.get(item.graph.outputs.result!)!;
+    const executable = await loadTensorflow(batchPlan([item], 'tensorflow'));
+    assertClose(await runCase(executable, item, 0), want, (y) => 2e-5 * Math.abs(y), 'gelu');
+    await executable.dispose();
   });
 
   for (const dtype of ['f16', 'bf16'] as const) {

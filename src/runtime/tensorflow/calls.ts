@@ -20,7 +20,7 @@ type Unary =
   | 'Relu6'
   | 'Sigmoid'
   | 'Tanh'
-  | 'Erf'
+  | 'Erfc'
   | 'Exp'
   | 'Log1p'
   | 'Square'

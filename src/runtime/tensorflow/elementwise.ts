@@ -5,9 +5,9 @@ import type { Calls } from './calls.js';
 import { CODES, F64 } from './device.js';
 import { attr, exact, type Kernel, type KernelContext, keepWhere, wide } from './kernel.js';
 
-/** Distribution function of the standard normal. */
+/** Distribution function of the standard normal; of the complement, since far below 0 a sum of -1 and 1 would cancel. */
 function normal(tf: Calls, x: Tensor): Tensor {
-  return tf.mul(tf.add(tf.unary('Erf', tf.mul(x, Math.SQRT1_2)), 1), 0.5);
+  return tf.mul(tf.unary('Erfc', tf.mul(x, -Math.SQRT1_2)), 0.5);
 }
 
 function normalDensity(tf: Calls, x: Tensor): Tensor {
