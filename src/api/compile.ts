@@ -121,8 +121,12 @@ export async function compile(input: string | Source, options: CompileOptions = 
  * As `compile`, for a backend that can run here. Throws UserError when it cannot, with the reason, and when the machine's memory does not hold
  * what the plan takes in training, or in evaluation alone.
  */
-export async function compileToRun(source: Source, options: CompileOptions, use: Use = 'training'): Promise<Runnable> {
-  return compileSelected(await selectBackend(options.backend ?? 'auto'), source, options, use);
+export async function compileToRun(
+  source: Source,
+  { signal, ...options }: CompileOptions & { readonly signal?: AbortSignal | undefined },
+  use: Use = 'training',
+): Promise<Runnable> {
+  return compileSelected(await selectBackend(options.backend ?? 'auto', { signal }), source, options, use);
 }
 
 /** As `compileToRun`, for a backend that was selected. */

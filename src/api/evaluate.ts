@@ -54,13 +54,13 @@ async function lastWeights(run: string): Promise<string> {
 }
 
 /** The model of a run folder, or of a `.amp` file with weights. */
-async function openModel(target: string, options: ModelOptions): Promise<Model> {
+async function openModel(target: string, options: ModelOptions & Pick<EvaluateOptions, 'signal'>): Promise<Model> {
   if (await isFolder(target)) {
     const { source, choices } = await readRun(target);
-    const { costs, threads, onNotice } = options;
+    const { costs, threads, onNotice, signal } = options;
     const backend = options.backend === undefined || options.backend === 'auto' ? choices.backend : options.backend;
     const { settings, formats, images } = choices;
-    const runnable = await compileToRun(source, { ...settings, formats, images, costs, threads, onNotice, backend }, 'evaluation');
+    const runnable = await compileToRun(source, { ...settings, formats, images, costs, threads, onNotice, signal, backend }, 'evaluation');
     return { runnable, weights: options.weights ?? (await lastWeights(target)), run: choices };
   }
   if (options.weights === undefined) {

@@ -145,7 +145,7 @@ async function trainIn(claim: RunClaim, source: Source, options: TrainOptions): 
   const choices = await resolveChoices(stored && { dir: run, ...stored }, options);
   const { settings, shuffle, augment } = choices;
   const { calibration, strictRanges, costs, threads, onNotice } = options;
-  const selected = await selectBackend(choices.backend ?? options.backend ?? 'auto');
+  const selected = await selectBackend(choices.backend ?? options.backend ?? 'auto', { signal: options.signal });
   const overrides = pickSettings(settings);
   // Before the plan: what is left of the images for a last step is part of it.
   const { name } = lowerProgram(source, { overrides, images: 0 }).recipe.dataset;

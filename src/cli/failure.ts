@@ -2,6 +2,7 @@ import { CommanderError } from 'commander';
 import { fileReason, isSystemError } from '../files/reason.js';
 import { systemError } from '../files/system-error.js';
 import { renderDiagnostics, UserError } from '../index.js';
+import { Interruption } from './interrupt.js';
 import type { Output } from './output.js';
 
 /** Exit codes of the contract: done, a mistake of the user or a fault of the environment, wrong usage, interrupted by Ctrl-C (other signals have codes of their own). */
@@ -17,7 +18,7 @@ export function outputFailure(error: Error): UserError {
 export function reportFailure(error: unknown, output: Output): number {
   if (error instanceof Error && error.name === 'AbortError') {
     output.error('interrupted');
-    return EXIT.interrupted;
+    return error instanceof Interruption ? error.exitCode : EXIT.interrupted;
   }
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   // Errors of the system that come from no file of its own: whatever they are, they are no bug.

@@ -10,6 +10,15 @@ type Signal = (typeof SIGNALS)[number];
 /** npm and npx pass Ctrl-C on to what they started, which has got it already: so soon it is the same one. */
 const SAME_PRESS_MS = process.env.npm_command ? 300 : 0;
 
+/** Why `Interrupt.signal` is aborted: what was under way, such as a compilation, rejects with it. */
+export class Interruption extends Error {
+  override readonly name = 'AbortError';
+
+  constructor(readonly exitCode: number) {
+    super('interrupted');
+  }
+}
+
 export interface Interrupt {
   readonly signal: AbortSignal;
   /** Of the process, once `signal` is aborted: 128 and the number of the system's signal, as shells have it. */
@@ -70,7 +79,7 @@ export function onInterrupt(output: Output, message: string): Interrupt {
     if (!controller.signal.aborted) {
       since = performance.now();
       exitCode = exitCodeOf(signal as Signal);
-      controller.abort();
+      controller.abort(new Interruption(exitCode));
       output.error(`${output.terminal ? '\r\u001b[K' : '\n'}${message}; press Ctrl-C again to quit at once`);
     } else if (signal === 'SIGINT' && performance.now() - since >= SAME_PRESS_MS) process.exit(exitCodeOf('SIGINT'));
   };

@@ -152,6 +152,8 @@ export interface LoadOptions {
 export interface ProbeOptions {
   /** For `auto`, which takes no software adapter: a backend that has nothing else need not open it. */
   readonly automatic?: boolean;
+  /** Aborting it ends a program that is asked, such as a compiler; `probe` then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Backend {

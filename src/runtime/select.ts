@@ -1,6 +1,6 @@
 import { UserError, userError } from '../diagnostics/diagnostic.js';
 import type { Plan } from '../plan/plan.js';
-import type { Backend, BackendInfo } from './backend.js';
+import type { Backend, BackendInfo, ProbeOptions } from './backend.js';
 
 interface BackendEntry {
   readonly summary: string;
@@ -56,21 +56,21 @@ async function openBackend(name: BackendName): Promise<Backend> {
 
 /**
  * Opens the backend called `name` and checks that it can run here; `auto` takes a hardware GPU first, then `cpu`.
- * Throws UserError when it cannot run, with the reason and what to install. Never falls back to another backend.
+ * Throws UserError when it cannot run, with the reason and what to install; the signal's reason when that is aborted. Never falls back to another backend.
  */
-export async function selectBackend(name: BackendName | 'auto'): Promise<SelectedBackend> {
-  if (name === 'auto') return selectAutomatically();
+export async function selectBackend(name: BackendName | 'auto', options: Pick<ProbeOptions, 'signal'> = {}): Promise<SelectedBackend> {
+  if (name === 'auto') return selectAutomatically(options);
   const backend = await openBackend(name);
-  const info = await backend.probe();
+  const info = await backend.probe(options);
   if (!info.available) throw cannotRun(info);
   return { backend, info };
 }
 
-async function selectAutomatically(): Promise<SelectedBackend> {
+async function selectAutomatically(options: Pick<ProbeOptions, 'signal'> = {}): Promise<SelectedBackend> {
   const reasons: string[] = [];
   for (const name of AUTO) {
     const backend = await BACKENDS[name].open();
-    const info = await backend.probe({ automatic: true });
+    const info = await backend.probe({ ...options, automatic: true });
     if (info.available && info.software !== true) return { backend, info };
     reasons.push(`${name}: ${info.available ? `only a software adapter (${info.device}); ask for it by name` : info.reason}`);
   }

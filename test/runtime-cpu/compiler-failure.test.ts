@@ -12,6 +12,9 @@ import { environment } from '../support/environment.js';
 import { skip } from '../support/skip.js';
 import { makeWorkspace, TINY, type Workspace } from '../support/tiny.js';
 
+/** Its images are drawn, not read. */
+const TINY_SHAPES = TINY.replace('cifar10', 'shapes');
+
 const SOURCE = 'int answer(void) { return 42; }\n';
 
 /** Waits, however busy the machine is. */
@@ -172,18 +175,51 @@ ${body}
     assert.deepEqual(readdirSync(cacheFolder('kernels')!), []);
   });
 
+  it('to say what it is, or what the processor can do, has the same limit', async () => {
+    const hangs = (what: string) =>
+      `/bin/sh ${work.file('asked.sh', `#!/bin/sh\ncase "$*" in *${what}*) sleep 1000 ;; *) echo cc 1 ;; esac\n`)}`;
+    for (const what of ['--version', '-dM']) {
+      const env = { AMPC_CC: hangs(what), AMPC_CC_TIMEOUT: '1' };
+      const { code, stderr } = await startAmpc(
+        ['train', work.file('tiny.amp', TINY_SHAPES), '--backend', 'cpu', '--out', work.path('run')],
+        env,
+      ).result;
+      assert.equal(code, 1, stderr);
+      assert.match(stderr, /did not end within 1 seconds/);
+      assert.ok(!existsSync(work.path('run')));
+    }
+  });
+
   for (const [signal, code] of [
     ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const) {
+    it(`ends at once when ampc gets ${signal} while it asks for the version`, async () => {
+      const pid = work.path('pid');
+      const cc = work.file('asked.sh', `#!/bin/sh\necho $$ > ${pid}\nsleep 1000\n`);
+      const command = ['train', work.file('tiny.amp', TINY_SHAPES), '--backend', 'cpu', '--out', work.path('run')];
+      const train = startAmpc(command, { AMPC_CC: `/bin/sh ${cc}` });
+      await until(() => existsSync(pid) && readFileSync(pid, 'utf8').endsWith('\n'));
+      train.kill(signal);
+      const result = await train.result;
+      assert.equal(result.code, code, result.stderr);
+      assert.match(result.stderr, /interrupted/);
+      assert.ok(!existsSync(work.path('run')));
+      await until(() => !isProcessAlive(Number(readFileSync(pid, 'utf8'))));
+    });
+  }
+
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
     ['SIGKILL', -1],
   ] as const) {
     it(`does not outlive ampc that gets ${signal} while it compiles`, async () => {
       const pids = work.path('pids');
       const cc = script(`sleep 1000 & echo $$ $! >> ${pids}; wait`);
       const env = { AMPC_CC: `/bin/sh ${cc}`, AMPC_CACHE: work.path('cache') };
-      const train = startAmpc(
-        ['train', work.file('tiny.amp', `${TINY}`.replace('cifar10', 'shapes')), '--backend', 'cpu', '--out', work.path('run')],
-        env,
-      );
+      const train = startAmpc(['train', work.file('tiny.amp', TINY_SHAPES), '--backend', 'cpu', '--out', work.path('run')], env);
       await until(() => existsSync(pids) && readFileSync(pids, 'utf8').endsWith('\n'));
       train.kill(signal);
       const result = await train.result;

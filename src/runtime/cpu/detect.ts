@@ -3,7 +3,8 @@ import { INSTRUCTION_SETS, type InstructionSet, type Target, targetFor, targetFr
 import { userError } from '../../diagnostics/diagnostic.js';
 import type { Compiler } from './compiler.js';
 import { compilerFailure } from './compiler-failure.js';
-import { runProgram } from './program.js';
+import { type RunOptions, runProgram } from './program.js';
+import { compilerTimeoutMs } from './timeout.js';
 
 function architecture(): Target['arch'] {
   return process.arch === 'x64' || process.arch === 'arm64' ? process.arch : 'other';
@@ -23,9 +24,12 @@ const native = new Map<string, Promise<Target>>();
 
 const DETECT_TIMEOUT_MS = 300_000;
 
-async function detectNative(compiler: Compiler): Promise<Target> {
+type Asking = Pick<RunOptions, 'signal'>;
+
+async function detectNative(compiler: Compiler, { signal }: Asking): Promise<Target> {
   const flags = architecture() === 'x64' ? ['-march=native'] : [];
-  const result = await runProgram(compiler.command, [...flags, '-dM', '-E', '-x', 'c', '-'], { timeoutMs: DETECT_TIMEOUT_MS });
+  const timeoutMs = Math.min(DETECT_TIMEOUT_MS, compilerTimeoutMs());
+  const result = await runProgram(compiler.command, [...flags, '-dM', '-E', '-x', 'c', '-'], { timeoutMs, signal });
   if (result.ok) return targetFromMacros(result.stdout);
   const failure = compilerFailure(compiler, result, 'no file');
   if (failure !== undefined) throw failure;
@@ -34,11 +38,11 @@ async function detectNative(compiler: Compiler): Promise<Target> {
 }
 
 /** What the generated code may use here: `AMPC_ISA` (avx512bf16, avx512, avx2, neon, plain) if set, else what the compiler says of this processor. */
-export function detectTarget(compiler: Compiler): Promise<Target> {
+export function detectTarget(compiler: Compiler, asking: Asking = {}): Promise<Target> {
   const forced = forcedSet();
   if (forced !== undefined) return Promise.resolve(targetFor(forced, architecture()));
   const key = compiler.command.join('\0');
-  const known = native.get(key) ?? detectNative(compiler);
+  const known = native.get(key) ?? detectNative(compiler, asking);
   native.set(key, known);
   // What failed for lack of memory or time may do the next time.
   known.catch(() => native.delete(key));

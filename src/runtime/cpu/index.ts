@@ -3,7 +3,7 @@ import { emitC, emitLater } from '../../codegen/c/emit.js';
 import { type Target, targetFor } from '../../codegen/c/target.js';
 import { UserError } from '../../diagnostics/diagnostic.js';
 import type { Plan } from '../../plan/plan.js';
-import type { Backend, BackendInfo, Capabilities, LoadOptions, MachineLimits } from '../backend.js';
+import type { Backend, BackendInfo, Capabilities, LoadOptions, MachineLimits, ProbeOptions } from '../backend.js';
 import { cacheFolder } from '../cache-folder.js';
 import { buildLibrary } from './cache.js';
 import { type Compiler, findCompiler } from './compiler.js';
@@ -18,12 +18,12 @@ export { CpuExecutable } from './executable.js';
 /** Known without a compiler: plans can be made and read anywhere. */
 const CAPABILITIES: Capabilities = { low: ['f16', 'bf16'], staged: ['max_pool2d_grad'] };
 
-type FindCompiler = () => Promise<Compiler>;
+type FindCompiler = (asking?: Pick<LoadOptions, 'signal'>) => Promise<Compiler>;
 
-async function probe(find: FindCompiler): Promise<BackendInfo> {
+async function probe(find: FindCompiler, { signal }: ProbeOptions = {}): Promise<BackendInfo> {
   try {
-    const compiler = await find();
-    const target = await detectTarget(compiler);
+    const compiler = await find({ signal });
+    const target = await detectTarget(compiler, { signal });
     return {
       name: 'cpu',
       available: true,
@@ -52,8 +52,8 @@ function threadCount({ threads = 0 }: LoadOptions): number {
 }
 
 async function load(find: FindCompiler, plan: Plan, options: LoadOptions = {}): Promise<CpuExecutable> {
-  const compiler = await find();
-  const target = await detectTarget(compiler);
+  const compiler = await find(options);
+  const target = await detectTarget(compiler, options);
   const started = performance.now();
   const source = emitC(plan, target);
   const { signal, onNotice } = options;
@@ -93,13 +93,13 @@ async function limits(find: FindCompiler, options: LoadOptions & { readonly seco
 export function createBackend(): Backend {
   // Asked once: a process takes longer to start than a plan to load.
   let compiler: Compiler | undefined;
-  const find: FindCompiler = async () => {
-    compiler ??= await findCompiler();
+  const find: FindCompiler = async (asking) => {
+    compiler ??= await findCompiler(asking);
     return compiler;
   };
   return {
     name: 'cpu',
-    probe: () => probe(find),
+    probe: (options) => probe(find, options),
     load: (plan, options) => load(find, plan, options),
     workspace: (plan, options) => workspace(find, plan, options),
     limits: (options) => limits(find, options),
