@@ -7,8 +7,10 @@ import type { Plan } from '../plan/plan.js';
 import type { CompileOptions } from './compile.js';
 import { isSavedPlan, readText } from './source.js';
 
-function foreign(path: string, why: string): UserError {
-  return userError('AMP5002', `${path} is no plan of this version of ampc`, why, 'make it again from its .amp file: ampc plan FILE --dump');
+const AGAIN = 'make it again from its .amp file: ampc plan FILE --dump';
+
+function foreign(path: string, why: string, fix = AGAIN): UserError {
+  return userError('AMP5002', `${path} is no plan of this version of ampc`, why, fix);
 }
 
 /** What a plan lacks that every plan has: a training step, each function once, each computed value in one kernel, each stored one in the arena. */
@@ -38,15 +40,16 @@ export function parseSavedPlan({ text, path }: Source): Plan {
 }
 
 /**
- * What `use` makes of a saved plan. A plan that holds the rules and still cannot be used was changed by hand: what that throws becomes
- * UserError AMP5002.
+ * What `use` makes of a saved plan. A plan that holds the rules and still cannot be used was most likely changed by hand: what that throws becomes
+ * UserError AMP5002, which says what it is otherwise.
  */
 export async function withSavedPlan<T>(path: string, use: () => T | Promise<T>): Promise<T> {
   try {
     return await use();
   } catch (error) {
     if (error instanceof UserError) throw error;
-    throw foreign(path, error instanceof Error ? error.message : String(error));
+    const why = error instanceof Error ? error.message : String(error);
+    throw foreign(path, why, `${AGAIN}; if nobody changed it, this is a bug in ampc: report it with that file`);
   }
 }
 

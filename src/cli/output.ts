@@ -100,7 +100,7 @@ export class Output {
   table(header: readonly string[], rows: readonly (readonly string[])[]): void {
     const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
     const right = header.map(
-      (_, column) => rows.length > 0 && rows.every((row) => /^([-+]?[\d.,]+( ?[a-zA-Z%/]+)?|)$/.test(row[column] ?? '')),
+      (_, column) => rows.length > 0 && rows.every((row) => /^([-+]?[\d.,]+( ?[a-zA-Z%/]+)?|-|)$/.test(row[column] ?? '')),
     );
     const format = (row: readonly string[]) =>
       row
