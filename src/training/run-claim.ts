@@ -58,7 +58,10 @@ async function replaceableFiles(dir: string): Promise<readonly string[]> {
   );
 }
 
-/** Makes `dir` and the folders above it that are missing; those that were made, outermost first. Throws the system's error. */
+/**
+ * Makes `dir` and the folders above it that are missing; those that were made, outermost first. Throws the system's error. No second look upward: a file
+ * system such as /proc answers that a folder which is there has no such entry.
+ */
 async function makeMissing(dir: string): Promise<readonly string[]> {
   try {
     await mkdir(dir);
@@ -68,7 +71,14 @@ async function makeMissing(dir: string): Promise<readonly string[]> {
     if (codeOf(error) !== 'ENOENT' || dirname(dir) === dir) throw error;
   }
   const above = await makeMissing(dirname(dir));
-  return [...above, ...(await makeMissing(dir))];
+  try {
+    await mkdir(dir);
+    return [...above, dir];
+  } catch (error) {
+    if (await isFolder(dir)) return above;
+    await removeIfEmpty(above);
+    throw error;
+  }
 }
 
 async function removeIfEmpty(folders: readonly string[]): Promise<void> {
