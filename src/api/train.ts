@@ -164,7 +164,8 @@ async function trainIn(claim: RunClaim, source: Source, options: TrainOptions): 
   });
   const { plan, program, backend, info } = runnable;
   const { recipe } = program;
-  const load = (other: Plan) => backend.load(other, loadOptions(options));
+  // What is loaded while a run goes on is short and decides what it becomes: an interruption waits for it, and the run is then saved.
+  const load = (other: Plan) => backend.load(other, loadOptions({ ...options, signal: undefined }));
   const file = stored === undefined ? sourceName(source.path) : basename(stored.source.path);
   const config = (made: Runnable): unknown => {
     const { maxSteps, replan } = choices;
@@ -180,7 +181,8 @@ async function trainIn(claim: RunClaim, source: Source, options: TrainOptions): 
     });
   };
   const base = lowerProgram(source, { overrides, images });
-  const plans = new RunPlans({ runnable, program: base, executable: await load(plan), load, config });
+  const executable = await backend.load(plan, loadOptions(options));
+  const plans = new RunPlans({ runnable, program: base, executable, load, config });
   try {
     const { init, logEvery, checkpointSteps, signal, onEvent, onProgress } = options;
     const result = await runTraining({
