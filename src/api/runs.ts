@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Source, UserError, userError } from '../diagnostics/diagnostic.js';
+import { type Check, fields, isBoolean, isCount, isRecord, isText, listOf, oneOf, optional, wrongField } from '../files/json-form.js';
 import type { TrainSpec } from '../ir/program.js';
 import { precisionName } from '../ir/types.js';
 import { BACKEND_NAMES, type BackendName } from '../runtime/select.js';
@@ -10,7 +11,7 @@ import { openRun, RUN_FILES } from '../training/run-folder.js';
 import type { Runnable } from './compile.js';
 import type { StoredFormats } from './formats.js';
 import { readStoredPins } from './pins.js';
-import { pickSettings, type Settings } from './settings.js';
+import { POLICIES, PRECISIONS, pickSettings, type Settings } from './settings.js';
 import { VERSION } from './version.js';
 
 /** Where runs go that are not told where. */
@@ -64,41 +65,47 @@ export interface StoredRun {
   readonly dropsLast: boolean;
 }
 
+/** The form of what config.json keeps for a run that goes on. Runs of older versions lack what is optional. */
+const CHOICES = {
+  backend: oneOf(BACKEND_NAMES),
+  settings: fields({
+    precision: optional(oneOf(PRECISIONS)),
+    policy: optional(oneOf(POLICIES)),
+    batch: optional(isCount),
+    epochs: optional(isCount),
+    seed: optional(isCount),
+    set: optional(listOf(isText)),
+  }),
+  shuffle: isBoolean,
+  augment: isBoolean,
+  maxSteps: optional(isCount),
+  replan: optional(isCount),
+  images: optional(isCount),
+  classes: optional(listOf(isText)),
+  data: optional(isText),
+  recipe: optional(fields({ train: optional(fields({ epochs: optional(isCount), dropLast: optional(isBoolean) })) })),
+} as const satisfies Record<Exclude<keyof RunChoices, 'formats'> | 'recipe', Check>;
+
 /** The `.amp` file and the choices of the run in `dir`. Throws UserError AMP7205 when it holds none. */
 export async function readRun(dir: string): Promise<StoredRun> {
   const { source, config } = await openRun(dir);
-  const { backend, settings, shuffle, augment, maxSteps, replan, images, classes, data, pins, fastest, recipe } = (config ??
-    {}) as StoredConfig;
-  const known = BACKEND_NAMES.find((name) => name === backend);
-  if (
-    known === undefined ||
-    typeof settings !== 'object' ||
-    settings === null ||
-    typeof shuffle !== 'boolean' ||
-    typeof augment !== 'boolean'
-  ) {
+  const path = join(dir, RUN_FILES.config);
+  const wrong = isRecord(config) ? wrongField(config, CHOICES) : 'backend';
+  if (wrong !== undefined)
     throw userError(
       'AMP7205',
-      `${join(dir, RUN_FILES.config)} is not complete`,
-      'it lacks choices that ampc train writes',
-      'start a new run',
+      `${path} is damaged`,
+      `its \`${wrong}\` is not what ampc train writes`,
+      'restore the file, or start a new run',
     );
-  }
-  const stored = pins && readStoredPins(pins, join(dir, RUN_FILES.config));
+  const { pins, fastest, recipe, ...known } = config as unknown as RunChoices & StoredConfig;
+  const stored = pins && readStoredPins(pins, path);
   const formats =
     stored === undefined && fastest === undefined ? undefined : { ...(stored && { pins: stored }), ...(fastest && { fastest }) };
-  const choices = {
-    backend: known,
-    settings,
-    shuffle,
-    augment,
-    ...(typeof maxSteps === 'number' && { maxSteps }),
-    ...(typeof replan === 'number' && { replan }),
-    ...(typeof images === 'number' && { images }),
-    ...(Array.isArray(classes) && classes.every((name) => typeof name === 'string') && { classes }),
-    ...(typeof data === 'string' && { data }),
-    ...(formats && { formats }),
-  };
+  const { backend, settings, shuffle, augment, maxSteps, replan, images, classes, data } = known;
+  const given = { maxSteps, replan, images, classes, data, formats };
+  const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const choices: RunChoices = { backend, settings, shuffle, augment, ...present };
   return { source, choices, epochs: recipe?.train?.epochs, dropsLast: recipe?.train?.dropLast === undefined };
 }
 

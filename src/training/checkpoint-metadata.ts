@@ -1,40 +1,11 @@
+import { type Check, fields, isCount, isNumber, isText, listOf, oneOf, optional, recordOf } from '../files/json-form.js';
+import { FLOAT_TYPES } from '../ir/types.js';
 import type { RunPosition, RunSettings } from './checkpoint.js';
 import { EMPTY_TALLY } from './tally.js';
 
-type Check = (value: unknown) => boolean;
-
-const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
-const isNumber: Check = (value) => typeof value === 'number';
-const isText: Check = (value) => typeof value === 'string';
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-const optional =
-  (check: Check): Check =>
-  (value) =>
-    value === undefined || check(value);
-
-const listOf =
-  (check: Check): Check =>
-  (value) =>
-    Array.isArray(value) && value.every(check);
-
-const recordOf =
-  (check: Check): Check =>
-  (value) =>
-    isRecord(value) && Object.values(value).every(check);
-
-/** An object with these keys; others may be there. */
-const fields =
-  (checks: Readonly<Record<string, Check>>): Check =>
-  (value) =>
-    isRecord(value) && Object.entries(checks).every(([key, check]) => check(Object.hasOwn(value, key) ? value[key] : undefined));
-
 const isScores = fields({ accuracy: isNumber, loss: optional((value) => value === null || isNumber(value)) });
 const isLoss = fields({ step: isCount, loss: isNumber });
-const isPin = fields({ target: isText, dtype: (value) => ['f32', 'f16', 'bf16'].includes(value as string), reason: isText });
+const isPin = fields({ target: isText, dtype: oneOf(FLOAT_TYPES), reason: isText });
 
 const POSITION = {
   step: isCount,
