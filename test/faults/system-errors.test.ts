@@ -3,7 +3,7 @@ import { chmodSync, cpSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSy
 import { basename, dirname, join } from 'node:path';
 import { ampc, type CliResult } from '../support/cli.js';
 import { environment } from '../support/environment.js';
-import { withoutPrivileges } from '../support/privileges.js';
+import { whyPrivilegesStay, withoutPrivileges } from '../support/privileges.js';
 import { skip } from '../support/skip.js';
 import { makeWorkspace, TINY, type Workspace, writeTinyCifar } from '../support/tiny.js';
 
@@ -97,6 +97,8 @@ describe('an error of the system', function () {
 
   before(async function () {
     if (process.platform === 'win32') skip(this, 'it is about files of POSIX');
+    const reason = whyPrivilegesStay();
+    if (reason !== undefined) skip(this, reason);
     work = makeWorkspace();
     chmodSync(work.dir, 0o755);
     file = work.file('tiny.amp', TINY);
@@ -218,6 +220,8 @@ describe('a home folder that cannot be used', function () {
 
   before(function () {
     if (process.platform !== 'linux') skip(this, 'where caches are differs');
+    const reason = whyPrivilegesStay();
+    if (reason !== undefined) skip(this, reason);
     work = makeWorkspace();
     chmodSync(work.dir, 0o755);
     mkdirSync(work.path('locked'), { mode: 0 });

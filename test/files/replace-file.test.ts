@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { replaceFile, replaceFileWith, writeAll } from '../../src/files/replace-file.js';
 import { removeTemporaries, temporaryBeside } from '../../src/files/temporary.js';
+import { whyPrivilegesStay } from '../support/privileges.js';
 import { skip } from '../support/skip.js';
 import { makeWorkspace, type Workspace } from '../support/tiny.js';
 
@@ -34,6 +35,11 @@ async function unprivileged(body: () => Promise<void>): Promise<void> {
 
 describe('replacing a file', () => {
   let work: Workspace;
+
+  before(function () {
+    const reason = whyPrivilegesStay();
+    if (reason !== undefined) skip(this, reason);
+  });
 
   beforeEach(() => {
     work = makeWorkspace();

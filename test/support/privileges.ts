@@ -1,3 +1,7 @@
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
 /** The user that owns nothing. */
 export const NOBODY = 65_534;
 
@@ -11,5 +15,23 @@ export async function withoutPrivileges<T>(work: () => Promise<T>): Promise<T> {
   } finally {
     process.seteuid!(0);
     process.setegid!(0);
+  }
+}
+
+/** Why a user that owns nothing cannot run ampc here: it may not enter the checkout, or the folder of temporary files. Undefined when it can. */
+export function whyPrivilegesStay(): string | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  process.seteuid!(NOBODY);
+  try {
+    for (const folder of [fileURLToPath(new URL('../../src', import.meta.url)), tmpdir()]) {
+      try {
+        readdirSync(folder);
+      } catch {
+        return `another user may not enter ${folder}`;
+      }
+    }
+    return undefined;
+  } finally {
+    process.seteuid!(0);
   }
 }
