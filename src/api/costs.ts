@@ -5,13 +5,13 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { ValidateFunction } from 'ajv/dist/2020.js';
-import { UserError, userError } from '../diagnostics/diagnostic.js';
+import { userError } from '../diagnostics/diagnostic.js';
 import { readOwnFile } from '../files/own-file.js';
 import { fileReason } from '../files/reason.js';
 import { replaceFile } from '../files/replace-file.js';
 import { COSTS_FORMAT, type CostRates, type CostTable, type KernelCost } from '../plan/cost-table.js';
 import type { BackendInfo } from '../runtime/backend.js';
-import { cacheFolder, isCacheNamed, openCache } from '../runtime/cache-folder.js';
+import { cacheFolder, notKept, openCache } from '../runtime/cache-folder.js';
 import { VERSION } from './version.js';
 
 const SCHEMA = new URL('../../schemas/costs.schema.json', import.meta.url);
@@ -129,9 +129,8 @@ export async function keepCosts(
   try {
     await writeTable(join(await openCache('costs'), nameOf(machine)), table);
   } catch (error) {
-    if (!(error instanceof UserError) || isCacheNamed()) throw error;
-    const [{ message, why }] = error.diagnostics as [UserError['diagnostics'][number]];
-    onNotice?.(`${message}${why === undefined ? '' : `: ${why}`}; what was measured is not kept (AMPC_CACHE names another folder)`);
+    const notice = notKept(error, 'what was measured is');
+    onNotice?.(notice);
   }
   return table;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { userError } from '../diagnostics/diagnostic.js';
 import { isFolder } from '../files/is-folder.js';
 import { fileReason } from '../files/reason.js';
-import { hasCheckpoint } from '../training/checkpoint.js';
+import { isThere } from '../files/system-error.js';
 import { type Diagnosis, diagnoseRun } from '../training/diagnose.js';
 import type { BrokenState } from '../training/diagnose-numbers.js';
 import { RUN_FILES } from '../training/run-folder.js';
@@ -21,7 +21,7 @@ async function readRunFile(run: string, name: string): Promise<string> {
 
 /** What is not finite in a file of the run; nothing where there is no such file. Throws UserError AMP7201 when it is damaged. */
 async function brokenStates(run: string, file: string): Promise<readonly BrokenState[]> {
-  if (!(await hasCheckpoint(join(run, file)))) return [];
+  if (!(await isThere(join(run, file)))) return [];
   const { tensors } = await readSafetensors(join(run, file));
   return [...tensors].flatMap(([state, { data }]): BrokenState[] => {
     const nonFinite = countNonFinite(data);

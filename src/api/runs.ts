@@ -2,14 +2,15 @@ import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type Source, UserError, userError } from '../diagnostics/diagnostic.js';
 import { type Check, fields, isBoolean, isCount, isRecord, isText, listOf, oneOf, optional, wrongField } from '../files/json-form.js';
+import { isThere } from '../files/system-error.js';
 import type { TrainSpec } from '../ir/program.js';
 import { precisionName } from '../ir/types.js';
 import { BACKEND_NAMES, type BackendName } from '../runtime/select.js';
-import { hasCheckpoint } from '../training/checkpoint.js';
 import { RunClaim } from '../training/run-claim.js';
 import { openRun, RUN_FILES } from '../training/run-folder.js';
 import type { Runnable } from './compile.js';
 import type { StoredFormats } from './formats.js';
+import { given } from './given.js';
 import { readStoredPins } from './pins.js';
 import { POLICIES, PRECISIONS, pickSettings, type Settings } from './settings.js';
 import { VERSION } from './version.js';
@@ -103,9 +104,7 @@ export async function readRun(dir: string): Promise<StoredRun> {
   const formats =
     stored === undefined && fastest === undefined ? undefined : { ...(stored && { pins: stored }), ...(fastest && { fastest }) };
   const { backend, settings, shuffle, augment, maxSteps, replan, images, classes, data } = known;
-  const given = { maxSteps, replan, images, classes, data, formats };
-  const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const choices: RunChoices = { backend, settings, shuffle, augment, ...present };
+  const choices: RunChoices = { backend, settings, shuffle, augment, ...given({ maxSteps, replan, images, classes, data, formats }) };
   return { source, choices, epochs: recipe?.train?.epochs, dropsLast: recipe?.train?.dropLast === undefined };
 }
 
@@ -145,7 +144,7 @@ export async function claimRunFolder(file: string): Promise<RunClaim> {
 /** The newest run of `file` in the default place. Throws UserError AMP6201 when there is none. */
 export async function latestRunFolder(file: string): Promise<string> {
   const runs = await numberedRuns(file);
-  for (const { dir } of runs.sort((a, b) => b.number - a.number)) if (await hasCheckpoint(join(dir, RUN_FILES.checkpoint))) return dir;
+  for (const { dir } of runs.sort((a, b) => b.number - a.number)) if (await isThere(join(dir, RUN_FILES.checkpoint))) return dir;
   throw userError(
     'AMP6201',
     `there is no run of ${basename(file)} to resume`,

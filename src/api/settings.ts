@@ -1,6 +1,7 @@
 import type { PolicyName } from '../ir/program.js';
 import type { PrecisionName } from '../ir/types.js';
 import type { Overrides } from '../lower/overrides.js';
+import { given } from './given.js';
 
 /** The compute formats by their names in the language. */
 export const PRECISIONS = ['fp32', 'fp16', 'bf16'] as const satisfies readonly PrecisionName[];
@@ -12,8 +13,7 @@ export type Settings = Overrides;
 
 /** Only the settings among `options`, without those left out: what config.json keeps. */
 export function pickSettings({ precision, policy, batch, epochs, seed, set }: Settings): Settings {
-  const picked = { precision, policy, batch, epochs, seed, set };
-  return Object.fromEntries(Object.entries(picked).filter(([, value]) => value !== undefined));
+  return given({ precision, policy, batch, epochs, seed, set });
 }
 
 /** The settings that options of their own stand for. */

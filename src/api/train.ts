@@ -11,6 +11,7 @@ import { train as runTraining, type TrainResult } from '../training/loop.js';
 import { RunClaim } from '../training/run-claim.js';
 import { hasWeights, openRun, RUN_FILES, sourceName } from '../training/run-folder.js';
 import { type BackendChoice, compileSelected, type Runnable } from './compile.js';
+import { given } from './given.js';
 import { loadOptions } from './load-options.js';
 import { RunPlans } from './replan.js';
 import { claimRunFolder, latestRunFolder, type RunChoices, readRun, runConfig, type StoredRun } from './runs.js';
@@ -96,13 +97,6 @@ async function resolveChoices(stored: (StoredRun & { readonly dir: string }) | u
     augment: options.augment ?? earlier?.augment ?? true,
     ...given({ maxSteps, replan, formats }),
     ...given({ epochsBefore: stored?.epochs }),
-  };
-}
-
-/** Drops what was left out: the training loop's own defaults hold then. */
-function given<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>;
   };
 }
 

@@ -1,10 +1,13 @@
 /** Whether a value that was read from JSON has a form. */
 export type Check = (value: unknown) => boolean;
 
-export const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 export const isNumber: Check = (value) => typeof value === 'number';
 export const isText: Check = (value) => typeof value === 'string';
 export const isBoolean: Check = (value) => typeof value === 'boolean';
+
+export function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
 
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

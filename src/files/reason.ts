@@ -52,6 +52,11 @@ const FIXES: Readonly<Record<string, string>> = {
   ENOMEM: 'end other programs, or allow more memory; then run it again',
 };
 
+/** Such as ENOENT; undefined for an error of another kind. */
+export function errorCode(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException | undefined)?.code;
+}
+
 /** Errors of the operating system (a full disk, a missing permission) carry a code; they are not bugs of ampc. */
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   const { code } = (error ?? {}) as NodeJS.ErrnoException;

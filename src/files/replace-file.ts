@@ -1,6 +1,7 @@
 import type { Stats } from 'node:fs';
 import { access, constants, type FileHandle, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
+import { errorCode } from './reason.js';
 import { removeTemporaries, temporaryBeside } from './temporary.js';
 
 /** Bytes written in one call: the system takes less than 2 GiB at once. */
@@ -10,10 +11,6 @@ const MOST_LINKS = 40;
 
 /** Codes of a system that lets nothing be put beside a file, or that keeps its owner from being given away. */
 const NOT_BESIDE = new Set(['EACCES', 'EPERM', 'EROFS']);
-
-function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException).code;
-}
 
 /** Writes all of `bytes`, from byte `at` of the file on (default: where the last write ended). */
 export async function writeAll(file: FileHandle, bytes: Uint8Array, at?: number): Promise<void> {
@@ -31,13 +28,13 @@ async function syncFolder(folder: string): Promise<void> {
     const handle = await open(folder, 'r');
     await handle.sync().finally(() => handle.close());
   } catch (error) {
-    if (!['EACCES', 'EPERM', 'EINVAL', 'ENOTSUP'].includes(codeOf(error) ?? '')) throw error;
+    if (!['EACCES', 'EPERM', 'EINVAL', 'ENOTSUP'].includes(errorCode(error) ?? '')) throw error;
   }
 }
 
 async function statIfThere(path: string): Promise<Stats | undefined> {
   return stat(path).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return undefined;
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   });
 }
@@ -136,7 +133,7 @@ export async function replaceFile(path: string, content: Uint8Array | string): P
   try {
     await replaceFileWith(path, (file) => writeAll(file, bytes));
   } catch (error) {
-    if (!before?.isFile() || !NOT_BESIDE.has(codeOf(error) ?? '')) throw error;
+    if (!before?.isFile() || !NOT_BESIDE.has(errorCode(error) ?? '')) throw error;
     await overwrite(path, bytes);
   }
 }

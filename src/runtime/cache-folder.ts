@@ -8,9 +8,11 @@ import { fileReason } from '../files/reason.js';
 
 export type CacheName = 'kernels' | 'costs';
 
-/** Whether `AMPC_CACHE` names the place of the caches. */
-export function isCacheNamed(): boolean {
-  return Boolean(process.env.AMPC_CACHE);
+/** What to say where the usual cache cannot be used and `what` is not kept. Throws `error` when it is no UserError, and where AMPC_CACHE names a place, which must do. */
+export function notKept(error: unknown, what: string): string {
+  if (!(error instanceof UserError) || process.env.AMPC_CACHE) throw error;
+  const [{ message, why }] = error.diagnostics as [UserError['diagnostics'][number]];
+  return `${message}${why === undefined ? '' : `: ${why}`}; ${what} not kept (AMPC_CACHE names another folder)`;
 }
 
 /**

@@ -5,7 +5,8 @@ import { EMPTY_TALLY } from './tally.js';
 
 const isScores = fields({ accuracy: isNumber, loss: optional((value) => value === null || isNumber(value)) });
 const isLoss = fields({ step: isCount, loss: isNumber });
-const isPin = fields({ target: isText, dtype: oneOf(FLOAT_TYPES), reason: isText });
+/** Whether a value read from JSON is a `StoredPin`. */
+export const isStoredPin = fields({ target: (value) => isText(value) && value !== '', dtype: oneOf(FLOAT_TYPES), reason: isText });
 
 const POSITION = {
   step: isCount,
@@ -21,7 +22,7 @@ const POSITION = {
   }),
   skipsInARow: isCount,
   watch: optional(fields({ traced: isCount, seen: recordOf(isCount), replans: isCount })),
-  pins: optional(listOf(isPin)),
+  pins: optional(listOf(isStoredPin)),
   course: optional(fields({ from: isNumber, at: isNumber, of: isNumber, to: isNumber })),
   rate: optional(isNumber),
   losses: optional(fields({ first: optional(isLoss), last: optional(isLoss) })),

@@ -136,14 +136,9 @@ export interface Checkpoint {
   readonly settings: RunSettings;
 }
 
-/** Throws UserError AMP6110 where the system does not tell. */
-export function hasCheckpoint(path: string): Promise<boolean> {
-  return isThere(path);
-}
-
 /** The pins of the plan that a checkpoint was made with; undefined where there is no checkpoint, or an old one. The checkpoint is not checked. Throws UserError AMP7201. */
 export async function checkpointPins(path: string): Promise<readonly StoredPin[] | undefined> {
-  if (!(await hasCheckpoint(path))) return undefined;
+  if (!(await isThere(path))) return undefined;
   const { position } = await readMetadata(path);
   // What is no position is refused when the checkpoint is loaded.
   return position === undefined ? undefined : parsePosition(position)?.pins;
@@ -161,8 +156,7 @@ function withPending(plan: Plan, tensors: TensorFile['tensors']): TensorFile['te
  * is none, it is not a checkpoint, its states are not finite, or it belongs to another run, with what differs.
  */
 export async function loadCheckpoint(path: string, plan: Plan, settings: RunSettings): Promise<Checkpoint> {
-  if (!(await hasCheckpoint(path)))
-    throw refused(path, 'there is no such file', 'start the run without --resume, or name the folder of a run');
+  if (!(await isThere(path))) throw refused(path, 'there is no such file', 'start the run without --resume, or name the folder of a run');
   const names = new Set(planStates(plan).map(({ name }) => name));
   const { tensors: read, others, metadata } = await readSafetensors(path, { wanted: names });
   if (metadata.format !== FORMAT || metadata.settings === undefined || metadata.position === undefined) {

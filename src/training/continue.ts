@@ -2,7 +2,7 @@ import { userError } from '../diagnostics/diagnostic.js';
 import type { ScheduleSpec, TrainSpec } from '../ir/program.js';
 import { type Checkpoint, changedSettings, isRateSetting, type RunSettings } from './checkpoint.js';
 import type { WarningEvent } from './events.js';
-import { type Course, dependsOnLength, isAtEnd, learningRate, stretch, wholeCourse } from './schedule.js';
+import { type Course, dependsOnLength, isAtEnd, learningRate, rateText, stretch, wholeCourse } from './schedule.js';
 
 /** The length of a run that goes on. */
 export interface Length {
@@ -65,7 +65,7 @@ export function continueRates(checkpoint: Checkpoint, now: RunSettings, train: T
       'AMP7210',
       `the run was for ${was}, and its schedule is at its end`,
       `${train.schedule.kind} spreads its rates over the whole run; of ${is} it would have had other rates from the first step on`,
-      `say which rates further epochs have, such as --set train.schedule=constant --set train.lr=${shown(train.optimizer.lr / 10)}, or train anew with --epochs ${epochs}`,
+      `say which rates further epochs have, such as --set train.schedule=constant --set train.lr=${rateText(train.optimizer.lr / 10)}, or train anew with --epochs ${epochs}`,
     );
   }
   const course = isNewSchedule || !dependsOnLength(train.schedule) || step === 0 ? wholeCourse(totalSteps) : before;
@@ -74,8 +74,8 @@ export function continueRates(checkpoint: Checkpoint, now: RunSettings, train: T
   const clauses = isStretched ? [...changed, `the run was for ${was} and is for ${is}`] : changed;
   const left = totalSteps - step === 1 ? 'step that is left' : `${totalSteps - step} steps that are left`;
   const spread = `the rest of ${train.schedule.kind}'s curve is spread over the ${left}, and does not jump`;
-  const next = shown(learningRate(train, step, stepsPerEpoch, taken));
-  const rates = `the rate of step ${step + 1} is ${next}${position.rate === undefined ? '' : `, that of step ${step} was ${shown(position.rate)}`}`;
+  const next = rateText(learningRate(train, step, stepsPerEpoch, taken));
+  const rates = `the rate of step ${step + 1} is ${next}${position.rate === undefined ? '' : `, that of step ${step} was ${rateText(position.rate)}`}`;
   return {
     course: taken,
     warning: warning(
@@ -85,8 +85,4 @@ export function continueRates(checkpoint: Checkpoint, now: RunSettings, train: T
       'nothing, if that is meant; otherwise resume the run with the settings that it had',
     ),
   };
-}
-
-function shown(rate: number): string {
-  return String(Number(rate.toPrecision(3)));
 }

@@ -5,6 +5,7 @@ import type { Executable } from '../runtime/backend.js';
 import type { WarningEvent } from './events.js';
 import { blameRate } from './likely-cause.js';
 import { type Blame, explainOverflow, type Overflow, overflowText } from './overflow.js';
+import { lowerRate } from './schedule.js';
 import { brokenState, type StateValues } from './states.js';
 import type { Stepper, StepResult } from './stepper.js';
 import type { LossHistory } from './tally.js';
@@ -88,7 +89,7 @@ export interface LostLossContext {
 
 /** What to do, the likelier cause first. */
 function fixText(step: number, { origin, keep, rate }: LostLossContext): string {
-  const lower = `lower the learning rate (it was ${Number(rate.toPrecision(3))}), or clip the gradients`;
+  const lower = `${lowerRate(rate)}, or clip the gradients`;
   const pins = keep.map((layer) => `\`keep ${layer} in fp32\``).join(' and ');
   const isRate = origin?.kind === 'state' ? origin.step > 0 : origin?.blame !== undefined;
   if (pins !== '')

@@ -6,6 +6,7 @@ import { phaseOf, valueLabel } from '../plan/facts.js';
 import type { FunctionName, Plan } from '../plan/plan.js';
 import { probePlan } from '../plan/probe.js';
 import type { Executable, Inputs, NonFinite } from '../runtime/backend.js';
+import { lowerRate } from './schedule.js';
 import type { StateValues } from './states.js';
 import type { StepResult, TracedStep } from './stepper.js';
 
@@ -179,7 +180,7 @@ export interface TooManySkips {
 /** The end of a run whose steps are skipped one after another. */
 export function tooManySkips({ skips, result: { step, scale }, overflow, blame, keep, rate }: TooManySkips): UserError {
   const evidence = blame === undefined ? '' : `; ${blame.evidence}`;
-  const lower = `lower the learning rate (it was ${Number(rate.toPrecision(3))})`;
+  const lower = lowerRate(rate);
   const first = blame === undefined ? [pinAdvice(keep), lower] : blame.certain ? [lower, 'clip the gradients'] : [lower, pinAdvice(keep)];
   return userError(
     'AMP7301',

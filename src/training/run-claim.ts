@@ -1,8 +1,9 @@
-import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { UserError, userError } from '../diagnostics/diagnostic.js';
 import { isFolder } from '../files/is-folder.js';
-import { fileReason } from '../files/reason.js';
+import { makeFolder } from '../files/make-folder.js';
+import { errorCode, fileReason } from '../files/reason.js';
 import { isTemporary, removeTemporaries } from '../files/temporary.js';
 import { RUN_FILES, type RunContents, recordedSource, writeContents } from './run-folder.js';
 import { isLock, RunLock } from './run-lock.js';
@@ -17,10 +18,6 @@ const MOST_TRIES = 100;
 
 function unusable(dir: string, error: unknown): UserError {
   return error instanceof UserError ? error : userError('AMP7206', `cannot use ${dir} as a run folder`, fileReason(error), OTHER_FOLDER);
-}
-
-function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException).code;
 }
 
 /** Files of a run that never came to its first checkpoint; undefined where there is anything else. */
@@ -58,29 +55,6 @@ async function replaceableFiles(dir: string): Promise<readonly string[]> {
   );
 }
 
-/**
- * Makes `dir` and the folders above it that are missing; those that were made, outermost first. Throws the system's error. No second look upward: a file
- * system such as /proc answers that a folder which is there has no such entry.
- */
-async function makeMissing(dir: string): Promise<readonly string[]> {
-  try {
-    await mkdir(dir);
-    return [dir];
-  } catch (error) {
-    if (await isFolder(dir)) return [];
-    if (codeOf(error) !== 'ENOENT' || dirname(dir) === dir) throw error;
-  }
-  const above = await makeMissing(dirname(dir));
-  try {
-    await mkdir(dir);
-    return [...above, dir];
-  } catch (error) {
-    if (await isFolder(dir)) return above;
-    await removeIfEmpty(above);
-    throw error;
-  }
-}
-
 async function removeIfEmpty(folders: readonly string[]): Promise<void> {
   for (const folder of [...folders].reverse()) await rmdir(folder).catch(() => undefined);
 }
@@ -106,13 +80,13 @@ export class RunClaim {
     const made: string[] = [];
     for (let tries = 1; ; tries += 1) {
       try {
-        made.push(...(await makeMissing(dir)));
+        await makeFolder(dir, undefined, made);
         // First without a lock: nothing is put among somebody else's files.
         await replaceableFiles(dir);
         return await RunClaim.fill(dir, await RunLock.take(dir), made);
       } catch (error) {
         // Another start that came to nothing has removed the folder.
-        if (codeOf(error) === 'ENOENT' && tries < MOST_TRIES && !(await isFolder(dir))) continue;
+        if (errorCode(error) === 'ENOENT' && tries < MOST_TRIES && !(await isFolder(dir))) continue;
         await removeIfEmpty(made);
         throw unusable(dir, error);
       }

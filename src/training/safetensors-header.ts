@@ -1,3 +1,4 @@
+import { isCount, isRecord } from '../files/json-form.js';
 import { elementCount } from '../ir/types.js';
 import { duplicateKey } from './json-keys.js';
 
@@ -56,14 +57,6 @@ export class Unusable extends Error {}
 
 export function damaged(reason: string): never {
   throw new Unusable(`it is damaged: ${reason}`);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
 function isStoredType(name: string): name is StoredType {

@@ -98,6 +98,16 @@ function scheduleFactor(spec: ScheduleSpec, step: number, stepsPerEpoch: number,
   }
 }
 
+/** A rate for people: three digits. */
+export function rateText(rate: number): string {
+  return String(Number(rate.toPrecision(3)));
+}
+
+/** Advice about the rate of the step that went wrong. */
+export function lowerRate(rate: number): string {
+  return `lower the learning rate (it was ${rateText(rate)})`;
+}
+
 /**
  * The learning rate of optimizer step `step` (0-based; skipped steps count). Formulas of PyTorch's StepLR, CosineAnnealingLR and
  * OneCycleLR, stepped once per optimizer step. Warmup multiplies: step k of W warmup steps uses (k + 1) / W of the rate.

@@ -63,9 +63,8 @@ export class Session {
     this.pins = options.pins ?? [];
     this.watch = new Watch(position, states, options.load, this.isGuarded ? undefined : options.plan);
     this.skips = new SkipReporter(options, plan, this.watch, (event) => this.emit(event));
-    ({ step: this.step, epoch: this.epoch, stepInEpoch: this.stepInEpoch } = position);
+    ({ step: this.step, epoch: this.epoch, stepInEpoch: this.stepInEpoch, tally: this.tally } = position);
     ({ skipsInARow: this.skipsInARow, last: this.last, best: this.best, losses: this.losses = {} } = position);
-    this.tally = { ...EMPTY_TALLY, ...position.tally };
     this.savedStep = position.step;
     this.secondsBefore = position.seconds;
     this.epochSecondsBefore = position.epochSeconds;

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { PARTS } from '../../codegen/c/emit.js';
 import { LARGEST_FRAME } from '../../codegen/c/stack.js';
 import type { Target } from '../../codegen/c/target.js';
-import { UserError, userError } from '../../diagnostics/diagnostic.js';
+import { userError } from '../../diagnostics/diagnostic.js';
 import { readOwnFile } from '../../files/own-file.js';
 import { fileReason, isSystemError } from '../../files/reason.js';
-import { isCacheNamed, openCache } from '../cache-folder.js';
+import { notKept, openCache } from '../cache-folder.js';
 import { removeAbandonedBuilds, temporaryCache, withBuildFolder } from './builds.js';
 import type { Compiler } from './compiler.js';
 import { compilerFailure, refusedSource } from './compiler-failure.js';
@@ -146,10 +146,9 @@ async function openKernels({ onNotice }: BuildOptions): Promise<string> {
   try {
     return await openCache('kernels');
   } catch (error) {
-    if (!(error instanceof UserError) || isCacheNamed()) throw error;
+    const notice = notKept(error, 'compiled kernels are');
     const folder = temporaryCache();
-    const [{ message, why }] = error.diagnostics as [UserError['diagnostics'][number]];
-    onNotice?.(`${message}${why === undefined ? '' : `: ${why}`}; compiled kernels are not kept (AMPC_CACHE names another folder)`);
+    onNotice?.(notice);
     return folder;
   }
 }
