@@ -1,22 +1,19 @@
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
-
-function nothingOnError<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
-}
+import { systemText } from '../files/system-text.js';
 
 /** Whether a file descriptor can only be written to: what nohup puts in place of a terminal's input. */
 function isWriteOnly(descriptor: number): boolean {
-  const flags = nothingOnError(() => /^flags:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, 'utf8'))?.[1]);
+  const flags = /^flags:\s*(\d+)/m.exec(systemText(`/proc/self/fdinfo/${descriptor}`) ?? '')?.[1];
   return flags !== undefined && (Number.parseInt(flags, 8) & 3) === 1;
 }
 
 function isNohupOutput(descriptor: number): boolean {
-  return nothingOnError(() => basename(readlinkSync(`/proc/self/fd/${descriptor}`))) === 'nohup.out';
+  try {
+    return basename(readlinkSync(`/proc/self/fd/${descriptor}`)) === 'nohup.out';
+  } catch {
+    return false;
+  }
 }
 
 /**

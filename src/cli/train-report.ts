@@ -1,4 +1,5 @@
 import type { EpochEvent, OverflowEvent, StartEvent, StepEvent, TrainEvent, TrainProgress } from '../index.js';
+import { formatSteps, leftOutNote, trainLossCell } from './epoch-losses.js';
 import { progressBar, progressShare } from './live-line.js';
 import { formatCount, formatDuration, formatLoss, formatPercent, type Output } from './output.js';
 
@@ -67,7 +68,7 @@ export class TrainReport {
       ['epoch', 'train loss', 'test loss', 'test accuracy', 'images/s', 'skipped', 'time'],
       this.#epochs.map((epoch) => [
         String(epoch.epoch),
-        `${formatLoss(epoch.train_loss)}${epoch.left_out_steps ? '*' : ''}`,
+        trainLossCell(epoch),
         formatLoss(epoch.test_loss),
         epoch.test_accuracy === null ? '-' : formatPercent(epoch.test_accuracy),
         formatCount(Math.round(epoch.images_per_second)),
@@ -75,8 +76,8 @@ export class TrainReport {
         formatDuration(epoch.seconds),
       ]),
     );
-    const leftOut = this.#epochs.reduce((sum, { left_out_steps = 0 }) => sum + left_out_steps, 0);
-    if (leftOut > 0) this.#output.line(`* without the ${steps(leftOut)} whose loss was not finite`);
+    const note = leftOutNote(this.#epochs);
+    if (note !== undefined) this.#output.line(note);
   }
 
   #start({ model, backend, device, precision, parameters, run }: StartEvent): void {
@@ -98,16 +99,12 @@ export class TrainReport {
     const style: Output['style'] = (name, text) => this.#output.style(name, text);
     const accuracy = event.test_accuracy === null ? '' : `  test accuracy ${style('green', formatPercent(event.test_accuracy))}`;
     const skipped = event.skipped_steps > 0 ? `  ${event.skipped_steps} skipped` : '';
-    const leftOut = event.left_out_steps ? ` (without ${steps(event.left_out_steps)} whose loss was not finite)` : '';
+    const leftOut = event.left_out_steps ? ` (without ${formatSteps(event.left_out_steps)} whose loss was not finite)` : '';
     this.#output.line(
       `epoch ${event.epoch}  loss ${formatLoss(event.train_loss)}${leftOut}  test loss ${formatLoss(event.test_loss)}${accuracy}` +
         `  ${formatCount(Math.round(event.images_per_second))} images/s${skipped}  ${formatDuration(event.seconds)}`,
     );
   }
-}
-
-function steps(count: number): string {
-  return count === 1 ? '1 step' : `${formatCount(count)} steps`;
 }
 
 /** Why a step was skipped. */
@@ -127,7 +124,7 @@ interface Facts {
 function describeProgress(progress: TrainProgress, narrow: boolean): Facts {
   const { phase, epoch, epochs, loss, accuracy, leftOut, lossScale, skipped, imagesPerSecond, secondsLeft } = progress;
   const facts = [
-    `loss ${formatLoss(loss)}${leftOut === 0 ? '' : narrow ? ` (${leftOut} lost)` : ` without ${steps(leftOut)}`}`,
+    `loss ${formatLoss(loss)}${leftOut === 0 ? '' : narrow ? ` (${leftOut} lost)` : ` without ${formatSteps(leftOut)}`}`,
     `${narrow ? 'acc' : 'accuracy'} ${(100 * accuracy).toFixed(1)} %`,
     ...(lossScale === 1 ? [] : [`scale ${lossScale}`]),
     ...(skipped === 0 ? [] : [`${skipped} skipped`]),

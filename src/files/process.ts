@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { systemText } from './system-text.js';
 
 /** Whether a process of this id runs on this machine, whoever owns it. */
 export function isProcessAlive(pid: number): boolean {
@@ -10,22 +10,14 @@ export function isProcessAlive(pid: number): boolean {
   }
 }
 
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
-}
-
 /**
  * Tells a process from a later one of the same id: the system's boot and the process's start in clock ticks since then. Undefined where the
  * system does not say (it has no /proc), or where there is no such process.
  */
 export function processStart(pid: number): string | undefined {
-  const boot = readIfThere('/proc/sys/kernel/random/boot_id')?.trim();
+  const boot = systemText('/proc/sys/kernel/random/boot_id')?.trim();
   // The second field, the command's name, may hold spaces and brackets; the 22nd is the start.
-  const fields = readIfThere(`/proc/${pid}/stat`)
+  const fields = systemText(`/proc/${pid}/stat`)
     ?.replace(/^.*\) /s, '')
     .split(' ');
   const ticks = fields?.[19];

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { freemem, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { userError } from '../diagnostics/diagnostic.js';
+import { systemText } from '../files/system-text.js';
 import { parseBytes } from '../numeric/bytes.js';
 
 /** What this process may still take. */
@@ -13,14 +13,6 @@ export interface FreeMemory {
 
 /** Reads a file of the system; undefined where there is none. */
 export type ReadText = (path: string) => string | undefined;
-
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
-}
 
 /** A number behind a name in one of the system's tables. */
 function numberOf(text: string | undefined, name: string): number | undefined {
@@ -95,7 +87,7 @@ function machineMemory(read: ReadText): FreeMemory {
  * The memory that this process may still take: of the machine, within the limits of its control groups and of `ulimit`. `AMPC_MEMORY` overrules
  * them: an amount, or `unlimited`, for which it is undefined. Throws UserError AMP6054 for another value.
  */
-export function freeMemory(env: NodeJS.ProcessEnv = process.env, read: ReadText = readText): FreeMemory | undefined {
+export function freeMemory(env: NodeJS.ProcessEnv = process.env, read: ReadText = systemText): FreeMemory | undefined {
   const { AMPC_MEMORY: named } = env;
   if (named === 'unlimited') return undefined;
   if (named) {

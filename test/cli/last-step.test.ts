@@ -3,23 +3,15 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readSafetensors, writeSafetensors } from '../../src/training/safetensors.js';
 import { ampc } from '../support/cli.js';
-import { makeWorkspace, TINY, type Workspace, writeTinyCifar } from '../support/tiny.js';
+import { TINY, useTiny } from '../support/tiny.js';
 
 describe('ampc train where 130 images are batches of 16, five to a step', function () {
   this.timeout(180_000);
-  let work: Workspace;
-  let file: string;
-
-  before(() => {
-    work = makeWorkspace();
-    file = work.file('tiny.amp', TINY.replace('batch 8', 'batch 16  accumulate 5'));
-    writeTinyCifar(work.path('data'), 26);
-  });
-
-  after(() => work.remove());
+  const work = useTiny(TINY.replace('batch 8', 'batch 16  accumulate 5'), 26);
+  const file = work.program;
 
   async function train(run: string, backend: string, ...rest: readonly string[]) {
-    const result = await ampc('train', file, '--backend', backend, '--data', work.path('data'), '--log-every', '1', ...rest);
+    const result = await ampc('train', file, '--backend', backend, '--data', work.data, '--log-every', '1', ...rest);
     const lines = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trimEnd().split('\n');
     return { ...result, events: lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
   }
@@ -44,7 +36,7 @@ describe('ampc train where 130 images are batches of 16, five to a step', functi
         [whole, parts].map(async (run) => (await readSafetensors(join(run, 'checkpoint.safetensors'))).tensors),
       );
       assert.deepEqual(a, b);
-      assert.equal((await ampc('eval', parts, '--data', work.path('data'))).code, 0);
+      assert.equal((await ampc('eval', parts, '--data', work.data)).code, 0);
     });
 
   it('drop_last leaves what is left out, and runs from before there was such a setting go on so', async () => {

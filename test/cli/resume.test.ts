@@ -2,24 +2,16 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ampc } from '../support/cli.js';
-import { makeWorkspace, TINY, type Workspace, writeTinyCifar } from '../support/tiny.js';
+import { TINY, useTiny } from '../support/tiny.js';
 
 /** The tiny program with ten steps an epoch. */
 describe('ampc train --resume with other epochs and rates', function () {
   this.timeout(120_000);
-  let work: Workspace;
-  let file: string;
-
-  before(() => {
-    work = makeWorkspace();
-    file = work.file('tiny.amp', TINY.replace('epochs 2', 'epochs 2  schedule one_cycle'));
-    writeTinyCifar(work.path('data'));
-  });
-
-  after(() => work.remove());
+  const work = useTiny(TINY.replace('epochs 2', 'epochs 2  schedule one_cycle'));
+  const file = work.program;
 
   async function train(run: string, ...rest: readonly string[]) {
-    const result = await ampc('train', file, '--backend', 'reference', '--data', work.path('data'), '--log-every', '1', ...rest);
+    const result = await ampc('train', file, '--backend', 'reference', '--data', work.data, '--log-every', '1', ...rest);
     const lines = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trimEnd().split('\n');
     return { ...result, events: lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
   }

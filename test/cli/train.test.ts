@@ -3,23 +3,11 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { ampc, type CliResult, interruptedAt, startAmpc } from '../support/cli.js';
-import { makeWorkspace, TINY, type Workspace, writeTinyCifar } from '../support/tiny.js';
+import { useTiny, writeTinyCifar } from '../support/tiny.js';
 
 describe('ampc train, eval, predict, bench', () => {
-  let work: Workspace;
-  let file: string;
-
-  before(() => {
-    work = makeWorkspace();
-    file = work.file('tiny.amp', TINY);
-    writeTinyCifar(work.path('data'));
-  });
-
-  after(() => work.remove());
-
-  function args(command: string, ...rest: readonly string[]): string[] {
-    return [command, ...rest, '--backend', 'reference', '--data', work.path('data')];
-  }
+  const work = useTiny();
+  const { args, program: file } = work;
 
   function events(result: CliResult) {
     return result.stdout

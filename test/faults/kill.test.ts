@@ -7,7 +7,7 @@ import { compilerNamed } from '../codegen/compile.js';
 import { namedRandom } from '../ops/random.js';
 import { mainScript } from '../support/main-script.js';
 import { skip } from '../support/skip.js';
-import { makeWorkspace, type Workspace, writeTinyCifar } from '../support/tiny.js';
+import { useTiny } from '../support/tiny.js';
 
 const RUNS = 6;
 const KILLS = 10;
@@ -28,17 +28,12 @@ type Moment = { readonly ms: number } | { readonly changes: number };
 
 describe('kill -9 at any moment', function () {
   this.timeout(1_200_000);
-  let work: Workspace;
-  let file: string;
+  const work = useTiny(NET);
+  const file = work.program;
 
   before(async function () {
     if ((await compilerNamed()) === undefined) skip(this, 'no C compiler');
-    work = makeWorkspace();
-    file = work.file('net.amp', NET);
-    writeTinyCifar(work.path('data'));
   });
-
-  after(() => work?.remove());
 
   /** What ampc says when it trains or resumes; killed at the moment unless it is done earlier. */
   function run(name: string, resume: boolean, moment?: Moment): Promise<{ code: number | null; said: string }> {
@@ -48,7 +43,7 @@ describe('kill -9 at any moment', function () {
     for (const path of [cache, temporary]) mkdirSync(path, { recursive: true, mode: 0o700 });
     const where = resume ? ['--resume', folder] : ['--out', folder];
     const main = mainScript();
-    const args = [...main.args, 'train', file, ...where, '--data', work.path('data'), '--backend', 'cpu', '--threads', '2'];
+    const args = [...main.args, 'train', file, ...where, '--data', work.data, '--backend', 'cpu', '--threads', '2'];
     const env = { ...process.env, ...main.env, AMPC_CACHE: cache, TMPDIR: temporary };
     const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';

@@ -6,22 +6,13 @@ import { join } from 'node:path';
 import { selectBackend } from '../../src/runtime/select.js';
 import { ampc, fileLimit, startAmpc } from '../support/cli.js';
 import { skip } from '../support/skip.js';
-import { makeWorkspace, TINY, type Workspace, writeTinyCifar } from '../support/tiny.js';
+import { TINY, useTiny } from '../support/tiny.js';
 
 describe('run folders', function () {
   this.timeout(240_000);
-  let work: Workspace;
-  let file: string;
+  const work = useTiny();
+  const { args, program: file } = work;
 
-  before(() => {
-    work = makeWorkspace();
-    file = work.file('tiny.amp', TINY);
-    writeTinyCifar(work.path('data'));
-  });
-
-  after(() => work.remove());
-
-  const args = (command: string, ...rest: readonly string[]) => [command, ...rest, '--backend', 'reference', '--data', work.path('data')];
   const weights = (run: string) => readFileSync(join(run, 'last.safetensors'));
 
   /** One clear error, and nothing in `dir` changed. */
@@ -41,7 +32,7 @@ describe('run folders', function () {
       () => 'cpu',
       () => 'reference',
     );
-    const command = ['train', file, '--max-steps', '2', '--data', work.path('data'), '--backend', backend, '--json'];
+    const command = ['train', file, '--max-steps', '2', '--data', work.data, '--backend', backend, '--json'];
     const cache = join(cwd, 'cache');
     const runs = [0, 1, 2].map(() => startAmpc(command, { AMPC_CACHE: cache }, { cwd }).result);
     const folders = (await Promise.all(runs)).map(({ code, stdout, stderr }) => {

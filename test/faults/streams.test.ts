@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { isUnderNohup } from '../../src/cli/hangup.js';
 import { ampc, startAmpc } from '../support/cli.js';
 import { skip } from '../support/skip.js';
-import { makeWorkspace, TINY, type Workspace, writeTinyCifar } from '../support/tiny.js';
+import { useTiny } from '../support/tiny.js';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
@@ -23,18 +23,9 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 
 describe('streams and signals', function () {
   this.timeout(240_000);
-  let work: Workspace;
-  let file: string;
+  const work = useTiny();
+  const { args, program: file } = work;
 
-  before(() => {
-    work = makeWorkspace();
-    file = work.file('tiny.amp', TINY);
-    writeTinyCifar(work.path('data'));
-  });
-
-  after(() => work.remove());
-
-  const args = (command: string, ...rest: readonly string[]) => [command, ...rest, '--backend', 'reference', '--data', work.path('data')];
   const lastEvent = (run: string) => JSON.parse(readFileSync(join(run, 'metrics.jsonl'), 'utf8').trimEnd().split('\n').at(-1)!);
   const long = (run: string) => args('train', file, '--out', run, '--json', '--log-every', '1', '--epochs', '100000');
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,9 +39,7 @@ export interface Workspace {
   remove(): void;
 }
 
-/** A folder of its own for one suite. */
-export function makeWorkspace(): Workspace {
-  const dir = mkdtempSync(join(tmpdir(), 'ampc-test-'));
+function workspaceAt(dir: string): Workspace {
   return {
     dir,
     file(name, text) {
@@ -49,5 +48,37 @@ export function makeWorkspace(): Workspace {
     },
     path: (name) => join(dir, name),
     remove: () => rmSync(dir, { recursive: true, force: true }),
+  };
+}
+
+/** A folder of its own for one suite. */
+export function makeWorkspace(): Workspace {
+  return workspaceAt(mkdtempSync(join(tmpdir(), 'ampc-test-')));
+}
+
+export interface TinyWorkspace extends Workspace {
+  /** The path of the program. */
+  readonly program: string;
+  /** The folder of the data set. */
+  readonly data: string;
+  /** What to call ampc with, to run on `reference` with this data. */
+  args(command: string, ...rest: readonly string[]): string[];
+}
+
+/** To be called in a suite: a folder with a program and a tiny data set (see `writeTinyCifar`), there while the suite's tests run. */
+export function useTiny(text = TINY, perFile = 16): TinyWorkspace {
+  const work = workspaceAt(join(tmpdir(), `ampc-test-${randomUUID()}`));
+  const data = work.path('data');
+  before(() => {
+    mkdirSync(work.dir);
+    work.file('tiny.amp', text);
+    writeTinyCifar(data, perFile);
+  });
+  after(() => work.remove());
+  return {
+    ...work,
+    program: work.path('tiny.amp'),
+    data,
+    args: (command, ...rest) => [command, ...rest, '--backend', 'reference', '--data', data],
   };
 }

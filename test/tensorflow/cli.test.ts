@@ -6,7 +6,7 @@ import { createBackend as createCpu } from '../../src/runtime/cpu/index.js';
 import { readSafetensors } from '../../src/training/safetensors.js';
 import { interruptedAt, startAmpc } from '../support/cli.js';
 import { skip } from '../support/skip.js';
-import { makeWorkspace, type Workspace, writeTinyCifar } from '../support/tiny.js';
+import { makeWorkspace, useTiny } from '../support/tiny.js';
 import { requireTensorflow } from './support.js';
 
 /** Small, but with running statistics, random masks and loss scaling, all of which a resumed run has to take up. */
@@ -45,9 +45,8 @@ async function weights(run: string, name: string): Promise<unknown> {
 
 describe('ampc with --backend tensorflow, as a process', function () {
   this.timeout(120_000);
-  let work: Workspace;
-  let file: string;
-  let whole: string;
+  const work = useTiny(NET, 64);
+  const whole = work.path('whole');
   let trained: readonly Line[];
 
   async function run(...args: readonly string[]): Promise<readonly Line[]> {
@@ -57,19 +56,13 @@ describe('ampc with --backend tensorflow, as a process', function () {
   }
 
   function train(out: string, backend: string, ...rest: readonly string[]): string[] {
-    return ['train', file, '--out', out, '--backend', backend, '--data', work.path('data'), '--log-every', '1', ...rest];
+    return ['train', work.program, '--out', out, '--backend', backend, '--data', work.data, '--log-every', '1', ...rest];
   }
 
   before(async function () {
     await requireTensorflow(this);
-    work = makeWorkspace();
-    file = work.file('net.amp', NET);
-    writeTinyCifar(work.path('data'), 64);
-    whole = work.path('whole');
     trained = await run(...train(whole, 'tensorflow'));
   });
-
-  after(() => work?.remove());
 
   it('says where it runs, and trains', () => {
     const [start] = trained;
@@ -88,7 +81,7 @@ describe('ampc with --backend tensorflow, as a process', function () {
   });
 
   it('evaluates a run and predicts with it', async () => {
-    const [evaluated] = await run('eval', whole, '--data', work.path('data'));
+    const [evaluated] = await run('eval', whole, '--data', work.data);
     const [epoch, done] = trained.slice(-2);
     assert.deepEqual(evaluated, { event: 'eval', test_accuracy: done!.test_accuracy, test_loss: epoch!.test_loss, images: 64 });
     const picture = work.path('grey.png');

@@ -1,26 +1,18 @@
 import assert from 'node:assert/strict';
 import { type StartOptions, startAmpc } from '../support/cli.js';
 import { skip } from '../support/skip.js';
-import { makeWorkspace, TINY, type Workspace, writeTinyCifar } from '../support/tiny.js';
+import { useTiny } from '../support/tiny.js';
 import { needAdapter } from './adapter.js';
 
 const ADAPTERS = new URL('./adapters.ts', import.meta.url).href;
 
 describe('an adapter', function () {
   this.timeout(60_000);
-  let work: Workspace;
-  let file: string;
-
-  before(() => {
-    work = makeWorkspace();
-    file = work.file('tiny.amp', TINY);
-    writeTinyCifar(work.path('data'));
-  });
-
-  after(() => work.remove());
+  const work = useTiny();
+  const file = work.program;
 
   const train = (args: readonly string[], env: Record<string, string>, options: StartOptions = {}) =>
-    startAmpc(['train', file, '--backend', 'webgpu', '--data', work.path('data'), '--epochs', '1', ...args], env, options).result;
+    startAmpc(['train', file, '--backend', 'webgpu', '--data', work.data, '--epochs', '1', ...args], env, options).result;
 
   describe('that is missing, with no Vulkan driver', () => {
     before(function () {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startAmpc } from '../support/cli.js';
-import { makeWorkspace, TINY, type Workspace, writeTinyCifar } from '../support/tiny.js';
+import { useTiny, writeTinyCifar } from '../support/tiny.js';
 import { needAdapter } from './adapter.js';
 
 const FAULTS = new URL('./faults.ts', import.meta.url).href;
@@ -11,20 +11,15 @@ const CHECKPOINT = 'checkpoint.safetensors';
 
 describe('a GPU on which ampc trains', function () {
   this.timeout(120_000);
-  let work: Workspace;
-  let file: string;
+  const work = useTiny();
+  const file = work.program;
 
   before(async function () {
     await needAdapter(this);
-    work = makeWorkspace();
-    file = work.file('tiny.amp', TINY);
-    writeTinyCifar(work.path('data'));
   });
 
-  after(() => work?.remove());
-
   const train = (args: readonly string[], fault?: string) => {
-    const all = ['train', file, '--backend', 'webgpu', '--data', work.path('data'), '--log-every', '1', ...args];
+    const all = ['train', file, '--backend', 'webgpu', '--data', work.data, '--log-every', '1', ...args];
     return (fault === undefined ? startAmpc(all) : startAmpc(all, { AMPC_TEST_FAULT: fault }, { preload: FAULTS })).result;
   };
 

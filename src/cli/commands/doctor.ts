@@ -1,4 +1,5 @@
 import { type Diagnosis, diagnose } from '../../index.js';
+import { leftOutNote, trainLossCell } from '../epoch-losses.js';
 import { EXIT } from '../failure.js';
 import { options } from '../options.js';
 import { formatCount, formatLoss, formatPercent, type Output } from '../output.js';
@@ -66,14 +67,14 @@ function printDiagnosis(found: Diagnosis, output: Output): void {
       ['epoch', 'train loss', 'test loss', 'test accuracy', 'skipped'],
       epochs.map((epoch) => [
         String(epoch.epoch),
-        `${formatLoss(epoch.train_loss)}${epoch.left_out_steps ? '*' : ''}`,
+        trainLossCell(epoch),
         formatLoss(epoch.test_loss),
         epoch.test_accuracy === null ? '-' : formatPercent(epoch.test_accuracy),
         String(epoch.skipped_steps),
       ]),
     );
-    const leftOut = epochs.reduce((sum, { left_out_steps = 0 }) => sum + left_out_steps, 0);
-    if (leftOut > 0) output.line(`* without the ${formatCount(leftOut)} ${leftOut === 1 ? 'step' : 'steps'} whose loss was not finite`);
+    const note = leftOutNote(epochs);
+    if (note !== undefined) output.line(note);
   }
   output.line();
   for (const { step, message, why, fix } of warnings)

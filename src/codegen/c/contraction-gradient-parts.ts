@@ -22,7 +22,7 @@ export interface Partition {
 const MOST_BLOCKS = 64;
 
 /**
- * Parts of the batch to aim at, for so many images (or pairs) and slices of the weight. \`blocks\`: of how many blocks of products an image's sum
+ * Parts of the batch to aim at, for so many images (or pairs) and slices of the weight. `blocks`: of how many blocks of products an image's sum
  * is.
  */
 export function partsOf(groups: number, slices: number, blocks: number): number {

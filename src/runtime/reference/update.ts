@@ -1,3 +1,4 @@
+import { LARGEST_F32 } from '../../numeric/single.js';
 import { attr, type Elements, fill, type KernelContext, type ReferenceKernel } from './kernel.js';
 
 const scaleLoss: ReferenceKernel = (context) => {
@@ -12,8 +13,6 @@ const scaleLoss: ReferenceKernel = (context) => {
 const allFinite: ReferenceKernel = ({ inputs, output }) => {
   output[0] = inputs.every((g) => (g as Float32Array).every(Number.isFinite)) ? 1 : 0;
 };
-
-const LARGEST_F32 = (2 - 2 ** -23) * 2 ** 127;
 
 const globalNorm: ReferenceKernel = ({ inputs, output }) => {
   let sum = 0;

@@ -1,4 +1,5 @@
 import { elementCount } from '../../ir/types.js';
+import { LARGEST_F32 } from '../../numeric/single.js';
 import type { Tensor } from './binding.js';
 import type { Calls } from './calls.js';
 import { CODES, F64 } from './device.js';
@@ -48,8 +49,6 @@ export function meanOfAll(tf: Calls, x: Tensor, divisor: number): Tensor {
   const axes = x.shape.map((_, axis) => axis);
   return tf.cast(tf.div(tf.reduce('Sum', tf.cast(x, F64), axes), divisor), CODES.f32);
 }
-
-const LARGEST_F32 = (2 - 2 ** -23) * 2 ** 127;
 
 /** Euclidean norm of f32 tensors together, of finite ones at most the largest f32: in double precision no square of an f32 overflows or vanishes. */
 export function norm(tf: Calls, parts: readonly Tensor[]): Tensor {
