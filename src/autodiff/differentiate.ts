@@ -1,38 +1,40 @@
-import { GraphBuilder } from '../ir/builder.js';
-import type { Graph, ValueId } from '../ir/types.js';
+import type { GraphBuilder } from '../ir/builder.js';
+import type { Node, ValueId } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
 import { opDefinition } from '../ops/index.js';
 
-export interface Gradients {
-  readonly builder: GraphBuilder;
-  /** By state name: the gradient of the loss with respect to each parameter that it depends on. */
-  readonly parameters: ReadonlyMap<string, ValueId>;
-}
-
 /** Marks the values that depend on a parameter. */
-function dependsOnParameter(graph: Graph): boolean[] {
+function dependsOnParameter(nodes: readonly Node[]): boolean[] {
   const depends: boolean[] = [];
-  for (const node of graph.nodes) {
+  for (const node of nodes) {
     const isParameter = node.op === 'state' && node.attrs.role === 'parameter';
     depends.push(isParameter || node.inputs.some((id) => depends[id]));
   }
   return depends;
 }
 
+export interface Root {
+  /** The scalar that is differentiated: a loss, or a scaled one. */
+  readonly loss: ValueId;
+  /** The gradient of the loss with respect to itself. */
+  readonly seed: ValueId;
+  /** Why the gradient enters as it does: on what the loss's own rule adds. */
+  readonly why?: string;
+}
+
 /**
- * Reverse-mode differentiation of the scalar `loss`: appends the backward pass to the graph's nodes. `seed` is the gradient of the loss with
- * respect to itself. Every backward node names the forward value whose gradient it is; a value used several times gets its gradients added
- * in the reverse order of its uses.
+ * Reverse-mode differentiation: appends the backward pass of `loss` to the builder's nodes, and gives, by state name, the gradient with respect to
+ * each parameter that the loss depends on. Every backward node names the forward value whose gradient it is; a value used several times gets its
+ * gradients added in the reverse order of its uses.
  */
-export function differentiate(graph: Graph, loss: ValueId, seed: (builder: GraphBuilder) => ValueId): Gradients {
-  const builder = new GraphBuilder(graph.nodes);
-  const depends = dependsOnParameter(graph);
-  const gradients = new Map<ValueId, ValueId>([[loss, seed(builder)]]);
+export function differentiate(builder: GraphBuilder, { loss, seed, why }: Root): ReadonlyMap<string, ValueId> {
+  const depends = dependsOnParameter(builder.nodes);
+  const gradients = new Map<ValueId, ValueId>([[loss, seed]]);
   const parameters = new Map<string, ValueId>();
 
   for (let index = loss; index >= 0; index -= 1) {
     const dy = gradients.get(index);
-    const node = graph.nodes[index]!;
+    const node = builder.node(index);
     if (dy === undefined || !depends[index]) continue;
     if (node.op === 'state') {
       parameters.set(String(node.attrs.name), dy);
@@ -40,7 +42,7 @@ export function differentiate(graph: Graph, loss: ValueId, seed: (builder: Graph
     }
     const rule = opDefinition(node.op).gradient;
     if (rule === 'none') continue;
-    const place = { layer: node.layer, ...(node.loc && { loc: node.loc }) };
+    const entry = index === loss && why !== undefined ? { why } : {};
     const operandGradients = rule({
       builder,
       node,
@@ -48,8 +50,8 @@ export function differentiate(graph: Graph, loss: ValueId, seed: (builder: Graph
       needs: (operand) => depends[node.inputs[operand]!] === true,
       emit: (op, inputs, attrs, of) =>
         emit(builder, op, inputs, attrs, {
-          ...place,
-          ...(of === undefined ? { why: 'kept for the backward pass' } : { gradOf: node.inputs[of]! }),
+          ...placeOf(node),
+          ...(of === undefined ? { why: 'kept for the backward pass' } : { ...entry, gradOf: node.inputs[of]! }),
         }),
     });
     for (const [operand, gradient] of operandGradients.entries()) {
@@ -57,14 +59,13 @@ export function differentiate(graph: Graph, loss: ValueId, seed: (builder: Graph
       if (gradient === undefined || !depends[value]) continue;
       const before = gradients.get(value);
       const sum =
-        before === undefined ? gradient : emit(builder, 'add', [before, gradient], {}, { ...placeOf(graph, value), gradOf: value });
+        before === undefined ? gradient : emit(builder, 'add', [before, gradient], {}, { ...placeOf(builder.node(value)), gradOf: value });
       gradients.set(value, sum);
     }
   }
-  return { builder, parameters };
+  return parameters;
 }
 
-function placeOf(graph: Graph, value: ValueId) {
-  const { layer, loc } = graph.nodes[value]!;
+function placeOf({ layer, loc }: Node) {
   return { layer, ...(loc && { loc }) };
 }

@@ -1,10 +1,11 @@
 import type { GraphBuilder } from '../ir/builder.js';
-import { type Node, numberAttr, stringAttr, type ValueId } from '../ir/types.js';
+import { rebuild } from '../ir/rewrite.js';
+import { type Graph, type Node, numberAttr, stringAttr, type ValueId } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
 import { declareState } from './state.js';
 
 /** A `running_update` of the forward graph: running' = (1 - momentum) * running + momentum * correction * batch, per channel, f32. */
-interface Update {
+export interface Update {
   readonly node: Node;
   readonly state: string;
   readonly running: ValueId;
@@ -13,17 +14,17 @@ interface Update {
   readonly correction: number;
 }
 
-/** The updates of the forward graph, which no longer write: nothing reads their results, so they are dead unless they are made again. */
-function takeUpdates(builder: GraphBuilder): Update[] {
-  return builder.nodes
-    .filter(({ op }) => op === 'running_update')
-    .map((node): Update => {
-      const { writes: _, ...unwritten } = node.attrs;
-      builder.nodes[node.id] = { ...node, attrs: unwritten };
-      const [running, batch] = node.inputs as [ValueId, ValueId];
-      const [momentum, correction] = [numberAttr(node.attrs, 'momentum'), numberAttr(node.attrs, 'correction')];
-      return { node, state: stringAttr(builder.node(running).attrs, 'name'), running, batch, momentum, correction };
-    });
+/** A forward graph and its updates of running statistics, apart: which of them a step makes, and when, is not the forward graph's to say. */
+export function takeUpdates(forward: Graph): { readonly graph: Graph; readonly updates: readonly Update[] } {
+  const isUpdate = ({ op }: Node) => op === 'running_update';
+  const others = forward.nodes.filter((node) => !isUpdate(node));
+  const parted = rebuild(forward, [...others, ...forward.nodes.filter(isUpdate)]);
+  const updates = parted.nodes.slice(others.length).map((node): Update => {
+    const [running, batch] = node.inputs as [ValueId, ValueId];
+    const [momentum, correction] = [numberAttr(node.attrs, 'momentum'), numberAttr(node.attrs, 'correction')];
+    return { node, state: stringAttr(parted.nodes[running]!.attrs, 'name'), running, batch, momentum, correction };
+  });
+  return { graph: { ...parted, nodes: parted.nodes.slice(0, others.length) }, updates };
 }
 
 function placeOf({ layer, loc }: Node) {
@@ -43,8 +44,8 @@ function declarePending(builder: GraphBuilder, { state, node }: Update): { reado
  * In a micro-batch before the last: running statistics stay as they are until the whole step is known to be finite, and what the micro-batch
  * moves them by is kept beside them: pending' = (1 - momentum) * pending + momentum * (correction * batch - running).
  */
-export function deferStatistics(builder: GraphBuilder): void {
-  for (const update of takeUpdates(builder)) {
+export function deferStatistics(builder: GraphBuilder, updates: readonly Update[]): void {
+  for (const update of updates) {
     const { pending, name } = declarePending(builder, update);
     // No layer: a pin of the layer must not lower the difference.
     const unbiased = emit(builder, 'scale', [update.batch], { factor: update.correction }, { why: 'the unbiased statistic' });
@@ -58,10 +59,9 @@ export function deferStatistics(builder: GraphBuilder): void {
  * In the last micro-batch of a step: every running statistic moves by what all micro-batches of the step move it, one after the other, or not at
  * all where `ok` is false. `isAccumulated`: there are micro-batches before this one.
  */
-export function commitStatistics(builder: GraphBuilder, ok: ValueId | undefined, isAccumulated: boolean): void {
-  if (ok === undefined && !isAccumulated) return;
+export function commitStatistics(builder: GraphBuilder, updates: readonly Update[], ok: ValueId | undefined, isAccumulated: boolean): void {
   const guard = ok === undefined ? [] : [ok];
-  for (const update of takeUpdates(builder)) {
+  for (const update of updates) {
     const { node, state, running, batch, momentum, correction } = update;
     if (!isAccumulated) {
       builder.add({ ...node, inputs: [running, batch, ...guard] });

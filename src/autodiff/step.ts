@@ -5,7 +5,7 @@ import type { Attrs, Graph, Node, TensorType, ValueId } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
 import { differentiate } from './differentiate.js';
 import { declareState } from './state.js';
-import { commitStatistics, deferStatistics } from './statistics.js';
+import { commitStatistics, deferStatistics, takeUpdates, type Update } from './statistics.js';
 
 const SCALAR: TensorType = { dtype: 'f32', shape: [] };
 const COUNT: TensorType = { dtype: 'i32', shape: [] };
@@ -25,12 +25,21 @@ function addLoss(builder: GraphBuilder, logits: ValueId, label: ValueId, recipe:
   return { loss: emit(builder, kind, [read, label], attrs, { layer: 'loss' }), correct };
 }
 
-function startFrom(forward: Graph, recipe: Recipe, batch: number): { builder: GraphBuilder; logits: ValueId; label: ValueId } {
-  const builder = new GraphBuilder(forward.nodes);
+interface Start {
+  readonly builder: GraphBuilder;
+  readonly logits: ValueId;
+  readonly label: ValueId;
+  /** Of running statistics: what the forward pass asks for, and the step has to make. */
+  readonly updates: readonly Update[];
+}
+
+function startFrom(forward: Graph, recipe: Recipe, batch: number): Start {
+  const { graph, updates } = takeUpdates(forward);
+  const builder = new GraphBuilder(graph.nodes);
   const label = builder.add({ op: 'input', attrs: { name: 'label' }, type: { dtype: 'i32', shape: [batch] } });
-  const logits = forward.outputs.logits;
+  const logits = graph.outputs.logits;
   if (logits === undefined) throw new Error(`the forward graph of ${recipe.model} has no logits`);
-  return { builder, logits, label };
+  return { builder, logits, label, updates };
 }
 
 interface Scaler {
@@ -56,11 +65,9 @@ function addBackward(builder: GraphBuilder, loss: ValueId, scaler: Scaler, facto
           { factor },
           { why: 'keeps small gradients above the smallest f16' },
         );
-  const graph = builder.finish('joint', {});
-  const { builder: joint, parameters } = differentiate(graph, root, constantOne);
-  const entry = 'the loss scale enters the backward pass here, to keep small gradients above the smallest f16';
-  const explained = joint.nodes.map((node) => (node.op === 'scale_loss_grad' ? { ...node, why: entry } : node));
-  builder.nodes.splice(0, builder.nodes.length, ...explained);
+  const why = 'the loss scale enters the backward pass here, to keep small gradients above the smallest f16';
+  const seed = constantOne(builder);
+  const parameters = differentiate(builder, { loss: root, seed, ...(root !== loss && { why }) });
   const order = builder.nodes.filter((node) => node.op === 'state' && parameters.has(String(node.attrs.name)));
   return new Map(order.map((node) => [String(node.attrs.name), parameters.get(String(node.attrs.name))!]));
 }
@@ -196,7 +203,7 @@ export function buildTrainStep(
   { name, share }: MicroBatch = ofWholeStep('train_step', recipe),
 ): Graph {
   const isAccumulated = share < 1;
-  const { builder, logits, label } = startFrom(forward, recipe, batch);
+  const { builder, logits, label, updates } = startFrom(forward, recipe, batch);
   const lr = builder.add({ op: 'input', attrs: { name: 'lr' }, type: SCALAR });
   const { loss, correct } = addLoss(builder, logits, label, recipe);
   const scaler = declareScaler(builder, scaling);
@@ -216,7 +223,7 @@ export function buildTrainStep(
     outputs.ok = ok;
     outputs.scale = emit(builder, 'scale', [scaler.scale], { factor: 1 }, { why: 'the loss scale of this step, reported' });
   }
-  commitStatistics(builder, ok, isAccumulated);
+  commitStatistics(builder, updates, ok, isAccumulated);
   const { conditioned, norm } = conditionGradients(builder, parameters, scaler, recipe.train.clip);
   // Reported: clipping by a norm that is not finite makes every update zero, or NaN.
   if (norm !== undefined) outputs.norm = norm;
@@ -233,7 +240,7 @@ export function buildAccumulateStep(
   batch: number,
   { name, share }: MicroBatch = ofWholeStep('accumulate_step', recipe),
 ): Graph {
-  const { builder, logits, label } = startFrom(forward, recipe, batch);
+  const { builder, logits, label, updates } = startFrom(forward, recipe, batch);
   const { loss, correct } = addLoss(builder, logits, label, recipe);
   const gradients = addBackward(builder, loss, declareScaler(builder, scaling), share);
   for (const p of parameterList(builder, gradients)) {
@@ -241,7 +248,7 @@ export function buildAccumulateStep(
     const sum = declareState(builder, state, p.node.type, 'gradient', 0, 'gradient accumulated over micro-batches');
     emit(builder, 'accumulate', [sum, p.gradient], { writes: [state] }, { ...placeOf(p.node), why: 'adds this micro-batch' });
   }
-  deferStatistics(builder);
+  deferStatistics(builder, updates);
   return finish(builder, name, { loss, correct });
 }
 

@@ -11,16 +11,20 @@ export interface NodeInit {
   readonly gradOf?: ValueId;
 }
 
-/** Appends nodes to a growing graph. */
+/** Appends nodes to a growing graph; what it has is never changed. */
 export class GraphBuilder {
-  readonly nodes: Node[] = [];
+  readonly #nodes: Node[];
 
   constructor(nodes: readonly Node[] = []) {
-    this.nodes.push(...nodes);
+    this.#nodes = [...nodes];
+  }
+
+  get nodes(): readonly Node[] {
+    return this.#nodes;
   }
 
   add(init: NodeInit): ValueId {
-    const id = this.nodes.length;
+    const id = this.#nodes.length;
     const node: Node = {
       id,
       op: init.op,
@@ -32,7 +36,7 @@ export class GraphBuilder {
       ...(init.why !== undefined && { why: init.why }),
       ...(init.gradOf !== undefined && { gradOf: init.gradOf }),
     };
-    this.nodes.push(node);
+    this.#nodes.push(node);
     return id;
   }
 
@@ -41,12 +45,12 @@ export class GraphBuilder {
   }
 
   node(id: ValueId): Node {
-    const node = this.nodes[id];
+    const node = this.#nodes[id];
     if (node === undefined) throw new Error(`no value %${id}`);
     return node;
   }
 
   finish(name: string, outputs: Readonly<Record<string, ValueId>>): Graph {
-    return { name, nodes: this.nodes, outputs };
+    return { name, nodes: this.#nodes, outputs };
   }
 }
