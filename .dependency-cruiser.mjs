@@ -15,6 +15,7 @@ const mayImport = {
   lower: ['parser', 'ops', 'ir'],
   autodiff: ['ops', 'ir'],
   precision: ['ops', 'ir'],
+  lint: ['ops', 'ir', 'precision'],
   plan: ['ops', 'ir', 'precision', 'autodiff'],
   'compile.ts': ['ops', 'ir', 'autodiff', 'precision', 'plan'],
   codegen: ['plan', 'ops', 'ir'],

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { rewriteText } from '../src/api/write-result.js';
 import { CODES } from '../src/diagnostics/codes.js';
+import { LINTS } from '../src/lint/lint.js';
 import { FUNCTIONS, PROPERTIES } from '../src/lower/evaluate.js';
 import { LAYERS } from '../src/lower/layers.js';
 import { describeBounds, type Setting, type SettingParam } from '../src/lower/setting.js';
@@ -74,6 +75,11 @@ function setting({ name, doc, value }: Setting): string {
   );
 }
 
+function codeTable(codes: Readonly<Record<string, { readonly title: string; readonly meaning: string }>>): string {
+  const rows = Object.entries(codes).map(([code, { title, meaning }]) => [`\`${code}\``, title, meaning]);
+  return table(['code', 'what', ''], rows);
+}
+
 /** The generated parts of docs/, by the name in their markers. */
 export const GENERATED: Readonly<Record<string, () => string>> = {
   layers: () => Object.entries(LAYERS).map(layer).join('\n\n'),
@@ -95,14 +101,11 @@ export const GENERATED: Readonly<Record<string, () => string>> = {
       ['property', ''],
       Object.entries(PROPERTIES).map(([name, doc]) => [`\`.${name}\``, doc]),
     ),
-  codes: () =>
-    table(
-      ['code', 'what', ''],
-      Object.entries(CODES).map(([code, { title, meaning }]) => [`\`${code}\``, title, meaning]),
-    ),
+  codes: () => codeTable(CODES),
+  warnings: () => codeTable(LINTS),
 };
 
-export const DOCUMENTS: readonly string[] = ['docs/language.md', 'docs/diagnostics.md'];
+export const DOCUMENTS: readonly string[] = ['docs/language.md', 'docs/diagnostics.md', 'docs/precision.md'];
 
 /** The text of a document with its generated parts made anew. Throws on a marker that nothing generates. */
 export function regenerate(text: string): string {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { checkSpec } from '../src/api/spec/spec.js';
 import { CODES } from '../src/diagnostics/codes.js';
-import { LINTS } from '../src/precision/lint.js';
+import { LINTS } from '../src/lint/lint.js';
 import { type BackendName, selectBackend } from '../src/runtime/select.js';
 import { loadSpecs, ROOT } from './spec-runner.js';
 import { STAGES } from './spec-stages.js';

@@ -3,11 +3,12 @@ import { LineIndex } from '../diagnostics/lines.js';
 import { sortDiagnostics } from '../diagnostics/render.js';
 import { divideEpoch, stepsPerEpoch } from '../ir/epoch.js';
 import type { Program } from '../ir/program.js';
+import { lint } from '../lint/lint.js';
+import type { LintPlace } from '../lint/rule.js';
 import { lowerProgram } from '../lower/lower.js';
 import { DATASETS } from '../lower/settings.js';
 import type { AmpFile } from '../parser/ast.js';
 import { parseAmp } from '../parser/parse.js';
-import { type LintPlace, lint } from '../precision/lint.js';
 import { resolveScaling } from '../precision/scaling.js';
 import { pickSettings, type Settings } from './settings.js';
 

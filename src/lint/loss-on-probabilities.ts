@@ -1,0 +1,53 @@
+import type { Recipe } from '../ir/program.js';
+import type { Graph, Node } from '../ir/types.js';
+import type { LintFinding, LintInput, LintRule } from './rule.js';
+
+export const lossOnProbabilities: LintRule = {
+  title: 'loss on probabilities',
+  meaning: 'Cross entropies take the softmax, or the sigmoid, themselves, so the model has to end with logits.',
+  check,
+};
+
+/** What ends the model, whatever view of it the loss reads. */
+function lastOp({ nodes, outputs }: Graph): Node {
+  let node = nodes[outputs.logits!]!;
+  while (node.op === 'reshape') node = nodes[node.inputs[0]!]!;
+  return node;
+}
+
+/** What a loss makes of the result of an op that gives probabilities, or their logarithms; undefined when it is meant for them. */
+function onProbabilities(op: string, { train, classes }: Recipe): Pick<LintFinding, 'message' | 'why'> | undefined {
+  const { kind } = train.loss;
+  if (kind === 'mse' || !['softmax', 'log_softmax', 'sigmoid'].includes(op)) return undefined;
+  const message = `${kind} reads the result of ${op}, not logits`;
+  if (kind === 'binary_cross_entropy') {
+    if (op === 'sigmoid')
+      return {
+        message: 'binary_cross_entropy on probabilities: rewritten to the logits that sigmoid reads',
+        why: 'the logarithm of a probability that was rounded to 0 or 1 is infinite; of the logits, the same loss is finite',
+      };
+    return { message, why: 'binary_cross_entropy takes the sigmoid of each class itself: of probabilities it lies between 0.5 and 0.73' };
+  }
+  if (op === 'log_softmax')
+    return {
+      message,
+      why: 'cross_entropy takes the logarithm of the softmax itself, and a second one changes nothing but the time of a step',
+    };
+  const least = Math.log(Math.E + classes - 1) - 1;
+  return {
+    message,
+    why:
+      'cross_entropy takes the softmax itself: of values between 0 and 1 it is nearly flat, its gradients are small, ' +
+      `and the loss of ${classes} classes cannot fall below ${least.toFixed(2)}`,
+  };
+}
+
+function check({ recipe, forward }: LintInput): readonly LintFinding[] {
+  const { op, layer, loc } = lastOp(forward);
+  const found = onProbabilities(op, recipe);
+  if (found === undefined) return [];
+  const rewritten = recipe.train.loss.kind === 'binary_cross_entropy' && op === 'sigmoid';
+  const remove = `remove ${op} from the end of the model: the same class is the largest`;
+  const fix = rewritten ? `leave it, for a model that gives probabilities, or ${remove}` : remove;
+  return [{ ...found, fix, place: loc && layer !== '' ? { kind: 'layer', loc } : undefined }];
+}

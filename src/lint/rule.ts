@@ -1,0 +1,48 @@
+import type { LossScaling, Pin, Recipe } from '../ir/program.js';
+import type { Graph, Loc, Node } from '../ir/types.js';
+import { findPin } from '../precision/pins.js';
+
+/** What a warning is about; the caller finds the place in the source. */
+export type LintPlace =
+  | { readonly kind: 'setting'; readonly section: 'precision' | 'train'; readonly name: string }
+  | { readonly kind: 'pin'; readonly pin: Pin }
+  | { readonly kind: 'layer'; readonly loc: Loc };
+
+export interface LintFinding {
+  readonly message: string;
+  readonly why: string;
+  readonly fix: string;
+  readonly place: LintPlace | undefined;
+}
+
+export interface LintInput {
+  readonly recipe: Recipe;
+  /** What `recipe.precision` comes to. */
+  readonly scaling: LossScaling;
+  /** The forward pass as trained, before precision is assigned. */
+  readonly forward: Graph;
+  /** Optimizer steps of the whole run; undefined when the size of the data set is not known. */
+  readonly steps: number | undefined;
+}
+
+/** One thing that is known to go wrong. `title` and `meaning` are what docs/precision.md says of it. */
+export interface LintRule {
+  readonly title: string;
+  readonly meaning: string;
+  readonly check: (input: LintInput) => readonly LintFinding[];
+}
+
+export function formatNumber(value: number): string {
+  return value.toLocaleString('en-US', Number.isInteger(value) ? {} : { maximumSignificantDigits: 4 });
+}
+
+/** The format that a forward node would be computed in, as far as pins and the compute format tell. */
+export function computesIn(node: Node, { precision }: Recipe): 'f32' | 'f16' | 'bf16' {
+  return findPin(node, precision.pins)?.dtype ?? precision.compute;
+}
+
+/** Where the loss scale is written. */
+export const LOSS_SCALE_SETTING: LintPlace = { kind: 'setting', section: 'precision', name: 'loss_scale' };
+
+/** Where the optimizer is written. */
+export const OPTIMIZER_SETTING: LintPlace = { kind: 'setting', section: 'train', name: 'optimizer' };

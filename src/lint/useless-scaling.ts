@@ -1,0 +1,21 @@
+import { precisionName } from '../ir/types.js';
+import { type LintFinding, type LintInput, type LintRule, LOSS_SCALE_SETTING } from './rule.js';
+
+export const uselessScaling: LintRule = {
+  title: 'loss scaling that protects nothing',
+  meaning: 'Only fp16 has a range so short that gradients need a scale.',
+  check,
+};
+
+function check({ recipe, scaling }: LintInput): readonly LintFinding[] {
+  const { compute, pins } = recipe.precision;
+  if (scaling.kind === 'none' || compute === 'f16' || pins.some(({ dtype }) => dtype === 'f16')) return [];
+  return [
+    {
+      message: `loss scaling with ${precisionName(compute)}`,
+      why: `${precisionName(compute)} has the range of fp32: gradients do not vanish, and the finite check and the scaling cost time`,
+      fix: 'remove loss_scale',
+      place: LOSS_SCALE_SETTING,
+    },
+  ];
+}

@@ -1,0 +1,37 @@
+import { F16_MAX } from '../precision/ranges.js';
+import { computesIn, formatNumber, type LintFinding, type LintInput, type LintRule, OPTIMIZER_SETTING } from './rule.js';
+
+export const vanishingEps: LintRule = {
+  title: 'eps that vanishes',
+  meaning: 'A term that keeps a division finite is too small for the formats around it.',
+  check,
+};
+
+/** Adam divides by sqrt(v) + eps, batch_norm by sqrt(variance + eps). */
+function check({ recipe, forward }: LintInput): readonly LintFinding[] {
+  const findings: LintFinding[] = [];
+  const { optimizer } = recipe.train;
+  if (optimizer.kind !== 'sgd' && optimizer.eps === 0) {
+    findings.push({
+      message: `the eps of ${optimizer.kind} is 0`,
+      why: 'a parameter whose gradient is 0 is then updated by 0 / 0, which is NaN',
+      fix: 'use eps: 1e-8',
+      place: OPTIMIZER_SETTING,
+    });
+  }
+  for (const node of forward.nodes) {
+    if (node.op !== 'batch_norm') continue;
+    const eps = Number(node.attrs.eps);
+    const gain = 1 / Math.sqrt(Math.fround(eps));
+    if (gain <= F16_MAX || (Number.isFinite(gain) && computesIn(node, recipe) !== 'f16')) continue;
+    findings.push({
+      message: `the eps of ${node.layer}, ${eps}, is too small`,
+      why:
+        'a channel that is constant over a batch has variance 0, and its gradient is then multiplied by 1 / sqrt(eps) = ' +
+        `${Number.isFinite(gain) ? formatNumber(gain) : 'infinity'}; the largest fp16 is ${formatNumber(F16_MAX)}`,
+      fix: 'use eps: 1e-5',
+      place: node.loc && { kind: 'layer', loc: node.loc },
+    });
+  }
+  return findings;
+}
