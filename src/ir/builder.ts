@@ -6,9 +6,9 @@ export interface NodeInit {
   readonly attrs?: Attrs;
   readonly type: TensorType;
   readonly layer?: string;
-  readonly loc?: Loc;
-  readonly why?: string;
-  readonly gradOf?: ValueId;
+  readonly loc?: Loc | undefined;
+  readonly why?: string | undefined;
+  readonly gradOf?: ValueId | undefined;
 }
 
 /** Appends nodes to a growing graph; what it has is never changed. */
@@ -25,6 +25,7 @@ export class GraphBuilder {
 
   add(init: NodeInit): ValueId {
     const id = this.#nodes.length;
+    // All fields, always: nodes of one form are several times faster to read than nodes of eight.
     const node: Node = {
       id,
       op: init.op,
@@ -32,9 +33,9 @@ export class GraphBuilder {
       attrs: init.attrs ?? {},
       type: init.type,
       layer: init.layer ?? '',
-      ...(init.loc !== undefined && { loc: init.loc }),
-      ...(init.why !== undefined && { why: init.why }),
-      ...(init.gradOf !== undefined && { gradOf: init.gradOf }),
+      loc: init.loc,
+      why: init.why,
+      gradOf: init.gradOf,
     };
     this.#nodes.push(node);
     return id;

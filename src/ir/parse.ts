@@ -1,4 +1,5 @@
 import { userError } from '../diagnostics/diagnostic.js';
+import { GraphBuilder } from './builder.js';
 import type { Attr, Attrs, Graph, Loc, Node, TensorType, ValueId } from './types.js';
 import { DTYPES } from './types.js';
 
@@ -136,10 +137,14 @@ export class LineReader {
 
 /** A graph under construction from text, with the values named so far. */
 export class GraphReader {
-  readonly nodes: Node[] = [];
+  private readonly builder = new GraphBuilder();
   private readonly ids = new Map<string, ValueId>();
   private outputNames: [string, string][] = [];
   private name = '';
+
+  get nodes(): readonly Node[] {
+    return this.builder.nodes;
+  }
 
   lookup(reader: LineReader, name: string): ValueId {
     return this.ids.get(name) ?? reader.failToken(`a value defined above, not ${name}`);
@@ -206,20 +211,19 @@ export class GraphReader {
       reader.expect(')');
     }
     if (!reader.atEnd()) reader.fail('the end of the line');
-    return { layer, ...(loc && { loc }), ...(why !== undefined && { why }), ...(gradOf !== undefined && { gradOf }) };
+    return { layer, loc, why, gradOf };
   }
 
   private define(reader: LineReader, value: string, node: Omit<Node, 'id'>): ValueId {
     if (this.ids.has(value)) reader.failToken(`a new name, ${value} is defined twice`);
-    const id = this.nodes.length;
+    const id = this.builder.add(node);
     this.ids.set(value, id);
-    this.nodes.push({ id, ...node });
     return id;
   }
 
   finish(reader: LineReader): Graph {
     const outputs = Object.fromEntries(this.outputNames.map(([key, value]) => [key, this.lookup(reader, value)]));
-    return { name: this.name, nodes: this.nodes, outputs };
+    return this.builder.finish(this.name, outputs);
   }
 }
 

@@ -15,10 +15,7 @@ function renumbered(node: Node, id: ValueId, ids: readonly (ValueId | undefined)
   const forward = node.gradOf === undefined ? undefined : ids[node.gradOf];
   if (node.id === id && node.gradOf === forward && node.inputs.every((input) => ids[input] === input)) return node;
   const inputs = node.inputs.map((input) => ids[input]!);
-  if (node.gradOf === undefined) return { ...node, id, inputs };
-  if (forward !== undefined) return { ...node, id, inputs, gradOf: forward };
-  const { gradOf: _, ...rest } = node;
-  return { ...rest, id, inputs };
+  return { ...node, id, inputs, gradOf: forward };
 }
 
 /** By number: whether an output or an effect needs the node. Inputs are needed: they are the function's signature. */

@@ -42,11 +42,11 @@ export interface Node {
   readonly type: TensorType;
   /** Path of the layer that the node belongs to, e.g. `stage1.0.conv1`; empty for the step's own bookkeeping. */
   readonly layer: string;
-  readonly loc?: Loc;
+  readonly loc?: Loc | undefined;
   /** The rule that decided the node's format, or the reason why it exists. */
-  readonly why?: string;
+  readonly why?: string | undefined;
   /** On a node of the backward pass: the forward value whose gradient this is (a part of). */
-  readonly gradOf?: ValueId;
+  readonly gradOf?: ValueId | undefined;
 }
 
 /** A function in SSA form: nodes in execution order, each input defined before its use. */
@@ -80,7 +80,10 @@ export function isFloat(dtype: DType): dtype is FloatType {
 }
 
 export function sameShape(a: Shape, b: Shape): boolean {
-  return a.length === b.length && a.every((size, axis) => size === b[axis]);
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let axis = 0; axis < a.length; axis += 1) if (a[axis] !== b[axis]) return false;
+  return true;
 }
 
 /** `f16[64,32,32,3]`, the notation of the plan's text form. */

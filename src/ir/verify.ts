@@ -16,23 +16,20 @@ function fail(graph: Graph, node: Node, message: string): never {
  * A failure is a bug in a pass, not a mistake of the user.
  */
 export function verifyGraph(graph: Graph, rules: OpRules): void {
-  const written = new Map<string, number>();
+  const written = new Set<string>();
   const names = new Set<string>();
   let inputsEnded = false;
   for (let index = 0; index < graph.nodes.length; index += 1) {
     const node = graph.nodes[index]!;
     if (node.id !== index) fail(graph, node, `has id ${node.id} at position ${index}`);
+    const writes = writesOf(node);
     for (const input of node.inputs) {
       if (!(input >= 0 && input < index)) fail(graph, node, 'reads a value that is not defined above it');
+      if (written.size === 0) continue;
       const source = graph.nodes[input]!;
-      if (
-        written.size > 0 &&
-        source.op === 'state' &&
-        written.has(String(source.attrs.name)) &&
-        !writesOf(node).includes(String(source.attrs.name))
-      ) {
-        fail(graph, node, `reads state ${String(source.attrs.name)} after it was written`);
-      }
+      if (source.op !== 'state') continue;
+      const name = String(source.attrs.name);
+      if (!writes.includes(name) && written.has(name)) fail(graph, node, `reads state ${name} after it was written`);
     }
     if (node.gradOf !== undefined && !(node.gradOf >= 0 && node.gradOf < index)) {
       fail(graph, node, 'is the gradient of a value that is not defined above it');
@@ -45,10 +42,10 @@ export function verifyGraph(graph: Graph, rules: OpRules): void {
       if (names.has(name)) fail(graph, node, `declares ${name} twice`);
       names.add(name);
     }
-    for (const name of writesOf(node)) {
+    for (const name of writes) {
       if (written.has(name)) fail(graph, node, `writes state ${name} a second time`);
       if (!node.inputs.some((id) => isState(graph.nodes[id]!, name))) fail(graph, node, `writes state ${name}, which it does not read`);
-      written.set(name, index);
+      written.add(name);
     }
     rules.check(node, graph);
   }
@@ -66,7 +63,9 @@ function isState(node: Node, name: string): boolean {
   return node.op === 'state' && node.attrs.name === name;
 }
 
+const NOTHING: readonly string[] = [];
+
 /** States that a node writes. */
 export function writesOf(node: Node): readonly string[] {
-  return node.attrs.writes === undefined ? [] : stringsAttr(node.attrs, 'writes');
+  return node.attrs.writes === undefined ? NOTHING : stringsAttr(node.attrs, 'writes');
 }

@@ -66,7 +66,7 @@ export const cast: OpDefinition = {
   result: 'class',
   shape: ([x], attrs) => {
     const to = stringAttr(attrs, 'to');
-    constrain(isFloat(to as DType), 'cast_c1', `${to} is no float format`);
+    constrain(isFloat(to as DType), 'cast_c1', () => `${to} is no float format`);
     return x.shape;
   },
   gradient: ({ node, dy, emit, builder }) => [emit('cast', [dy], { to: builder.type(node.inputs[0]).dtype }, 0)],
@@ -99,7 +99,7 @@ export const dropout: OpDefinition = {
   shape: ([x, step], attrs) => {
     isScalar('dropout_c1', 'the step', step);
     const rate = numberAttr(attrs, 'rate');
-    constrain(rate >= 0 && rate < 1, 'dropout_c2', `the rate ${rate} is not in 0 <= rate < 1`);
+    constrain(rate >= 0 && rate < 1, 'dropout_c2', () => `the rate ${rate} is not in 0 <= rate < 1`);
     return x.shape;
   },
   gradient: ({ node, dy, emit }) => [emit('dropout', [dy, node.inputs[1]], node.attrs, 0), undefined],

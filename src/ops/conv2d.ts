@@ -52,11 +52,15 @@ export const conv2d: OpDefinition = {
       'conv2d_c1',
       `the input must be an image [batch, height, width, channels], not ${formatShape(x!.shape)}`,
     );
-    constrain(w!.shape.length === 4, 'conv2d_c2', `the weight must be [rows, columns, in, out], not ${formatShape(w!.shape)}`);
+    constrain(w!.shape.length === 4, 'conv2d_c2', () => `the weight must be [rows, columns, in, out], not ${formatShape(w!.shape)}`);
     const [kh, kw, inChannels, outChannels] = w!.shape as [number, number, number, number];
-    constrain(inChannels === x!.shape[3], 'conv2d_c3', `the weight takes ${inChannels} channels, the input has ${x!.shape[3]}`);
+    constrain(inChannels === x!.shape[3], 'conv2d_c3', () => `the weight takes ${inChannels} channels, the input has ${x!.shape[3]}`);
     const [h, wd] = windowOutput('conv2d', x!.shape, [kh, kw], a);
-    constrain(b === undefined || (b.shape.length === 1 && b.shape[0] === outChannels), 'conv2d_c5', `the bias must be [${outChannels}]`);
+    constrain(
+      b === undefined || (b.shape.length === 1 && b.shape[0] === outChannels),
+      'conv2d_c5',
+      () => `the bias must be [${outChannels}]`,
+    );
     return [x!.shape[0]!, h, wd, outChannels];
   },
   gradient: ({ node, dy, needs, emit, builder }) => {

@@ -28,7 +28,7 @@ export const linear: OpDefinition = {
     isMatrix('linear_c1', 'the input', x);
     isMatrix('linear_c2', 'the weight', weight);
     const [inputs, outputs] = weight.shape;
-    constrain(inputs === x.shape[1], 'linear_c3', `the weight takes ${inputs} features, the input has ${x.shape[1]}`);
+    constrain(inputs === x.shape[1], 'linear_c3', () => `the weight takes ${inputs} features, the input has ${x.shape[1]}`);
     if (bias !== undefined) hasShape('linear_c4', 'the bias', bias, [outputs]);
     return [x.shape[0], outputs];
   },
@@ -68,7 +68,7 @@ export const linearInputGrad: OpDefinition = {
     isMatrix('linear_input_grad_c1', 'dy', dy);
     isMatrix('linear_input_grad_c2', 'the weight', weight);
     const [inputs, outputs] = weight.shape;
-    constrain(outputs === dy.shape[1], 'linear_input_grad_c3', `the weight gives ${outputs} features, dy has ${dy.shape[1]}`);
+    constrain(outputs === dy.shape[1], 'linear_input_grad_c3', () => `the weight gives ${outputs} features, dy has ${dy.shape[1]}`);
     return [dy.shape[0], inputs];
   },
   gradient: 'none',
@@ -98,7 +98,7 @@ export const linearWeightGrad: OpDefinition = {
   shape: ([x, dy]) => {
     isMatrix('linear_weight_grad_c1', 'x', x);
     isMatrix('linear_weight_grad_c2', 'dy', dy);
-    constrain(x.shape[0] === dy.shape[0], 'linear_weight_grad_c3', `x has batch ${x.shape[0]}, dy ${dy.shape[0]}`);
+    constrain(x.shape[0] === dy.shape[0], 'linear_weight_grad_c3', () => `x has batch ${x.shape[0]}, dy ${dy.shape[0]}`);
     return [x.shape[1], dy.shape[1]];
   },
   gradient: 'none',

@@ -71,9 +71,9 @@ export class ConstraintError extends Error {
   }
 }
 
-/** Throws a ConstraintError unless `holds`. */
-export function constrain(holds: boolean, label: string, message: string): asserts holds {
-  if (!holds) throw new ConstraintError(label, message);
+/** Throws a ConstraintError unless `holds`. A message that takes work to make is given as a function. */
+export function constrain(holds: boolean, label: string, message: string | (() => string)): asserts holds {
+  if (!holds) throw new ConstraintError(label, typeof message === 'string' ? message : message());
 }
 
 export interface EmitOptions {
@@ -154,21 +154,21 @@ function accepts(format: OperandFormat, dtype: DType): boolean {
  * The operand specs of actual operands, in order: optional operands may be left out anywhere (`sgd` without momentum but guarded), a
  * variadic one repeats. Undefined when the operands do not fit.
  */
-export function matchOperands(op: OpDefinition, dtypes: readonly DType[]): readonly OperandSpec[] | undefined {
+export function matchOperands(op: OpDefinition, types: readonly Pick<TensorType, 'dtype'>[]): readonly OperandSpec[] | undefined {
   const matched: OperandSpec[] = [];
   let next = 0;
   for (const spec of op.operands) {
     if (spec.variadic === true) {
-      while (next < dtypes.length && accepts(spec.format, dtypes[next])) {
+      while (next < types.length && accepts(spec.format, types[next].dtype)) {
         matched.push(spec);
         next += 1;
       }
-    } else if (next < dtypes.length && accepts(spec.format, dtypes[next])) {
+    } else if (next < types.length && accepts(spec.format, types[next].dtype)) {
       matched.push(spec);
       next += 1;
     } else if (spec.optional !== true) {
       return undefined;
     }
   }
-  return next === dtypes.length ? matched : undefined;
+  return next === types.length ? matched : undefined;
 }

@@ -19,11 +19,7 @@ export const opRules: OpRules = {
       throw new Error(`invalid graph ${graph.name}: %${node.id} ${node.op}: ${message}`);
     };
     const types = node.inputs.map((id) => graph.nodes[id].type);
-    const specs = matchOperands(
-      op,
-      types.map((type) => type.dtype),
-    );
-    if (specs === undefined) {
+    if (matchOperands(op, types) === undefined) {
       const wanted = op.operands.map(
         (spec) => `${spec.name} ${spec.format}${spec.optional === true ? '?' : ''}${spec.variadic === true ? '...' : ''}`,
       );

@@ -6,7 +6,7 @@ import { formatShape } from './window.js';
 
 function checkedAxis(label: string, shape: Shape, attrs: Attrs): number {
   const axis = numberAttr(attrs, 'axis');
-  constrain(axis >= 0 && axis < shape.length, label, `axis ${axis} is not an axis of ${formatShape(shape)}`);
+  constrain(axis >= 0 && axis < shape.length, label, () => `axis ${axis} is not an axis of ${formatShape(shape)}`);
   return axis;
 }
 

@@ -70,7 +70,7 @@ export const normalize: OpDefinition = {
     const channels = lastAxis('normalize_c1', 'the image', image);
     for (const name of ['mean', 'std']) {
       const count = numbersAttr(attrs, name).length;
-      constrain(count === channels, 'normalize_c2', `${name} has ${count} numbers, the image ${channels} channels`);
+      constrain(count === channels, 'normalize_c2', () => `${name} has ${count} numbers, the image ${channels} channels`);
     }
     return image.shape;
   },

@@ -67,7 +67,7 @@ function peaks(fn: PlanFunction): Map<MemoryClass, number> {
       const of = classes.get(value)!;
       const size = byteLength(fn.graph.nodes[value]!.type);
       live.set(of, (live.get(of) ?? 0) + size);
-      const end = last.get(value)!;
+      const end = last[value]!;
       const others = dying.get(end);
       if (others === undefined) dying.set(end, [{ of, size }]);
       else others.push({ of, size });

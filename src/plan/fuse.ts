@@ -1,9 +1,10 @@
+import { findConsumers } from '../ir/consumers.js';
 import type { Graph, Node, ValueId } from '../ir/types.js';
 import { elementCount, sameShape } from '../ir/types.js';
 import { opDefinition } from '../ops/index.js';
 import { forwardOp } from '../precision/pins.js';
 import type { Group, GroupKind, StagedOps } from './plan.js';
-import { findConsumers, stagedOperand } from './staged.js';
+import { stagedOperand } from './staged.js';
 
 interface OpenGroup {
   readonly index: number;
@@ -35,7 +36,7 @@ const PER_CHANNEL = new Set(['batch_norm', 'batch_norm_input_grad', 'normalize']
  */
 class Fuser {
   private readonly groups: OpenGroup[] = [];
-  private readonly groupOf = new Map<ValueId, OpenGroup>();
+  private readonly groupOf: (OpenGroup | undefined)[];
   /** By pooled value and window: the group with its max_pool2d, where the pool's index is best computed. */
   private readonly poolOf = new Map<string, OpenGroup>();
   private readonly deferred: Set<ValueId>;
@@ -47,6 +48,7 @@ class Fuser {
     private readonly graph: Graph,
     private readonly staged: StagedOps,
   ) {
+    this.groupOf = graph.nodes.map(() => undefined);
     this.consumers = findConsumers(graph);
     this.deferred = findDeferred(graph, this.consumers);
   }
@@ -68,21 +70,21 @@ class Fuser {
     const host = producer ?? this.host(node, kind);
     if (host !== undefined) {
       host.nodes.push(node);
-      this.groupOf.set(node.id, host);
+      this.groupOf[node.id] = host;
     } else {
       this.open(newGroupKind(node, kind), node);
     }
-    if (node.op === 'max_pool2d') this.poolOf.set(poolKey(node), this.groupOf.get(node.id)!);
+    if (node.op === 'max_pool2d') this.poolOf.set(poolKey(node), this.groupOf[node.id]!);
   }
 
   /** The group of an operand that this contraction's kernel makes itself: of an op that nothing else reads and that runs alone so far. */
   private stagedProducer(node: Node): OpenGroup | undefined {
     const operand = stagedOperand(this.graph, node, this.staged);
     if (operand === undefined || this.consumers[operand.id]!.length > 1) return undefined;
-    const group = this.groupOf.get(operand.id);
+    const group = this.groupOf[operand.id];
     if (group === undefined || group.nodes.length > 1) return undefined;
     // The kernel runs where the operand's op stands, so its other operands must be there by then.
-    const others = node.inputs.filter((id) => id !== operand.id).map((id) => this.groupOf.get(storageRoot(this.graph, id))?.index ?? -1);
+    const others = node.inputs.filter((id) => id !== operand.id).map((id) => this.groupOf[storageRoot(this.graph, id)]?.index ?? -1);
     return Math.max(...others) < group.index ? group : undefined;
   }
 
@@ -90,16 +92,12 @@ class Fuser {
     const group = join ? this.groups.at(-1)! : { index: this.groups.length, kind, nodes: [] };
     if (!join) this.groups.push(group);
     group.nodes.push(node);
-    this.groupOf.set(node.id, group);
+    this.groupOf[node.id] = group;
   }
 
   /** The group that the node may join, if any. */
   private host(node: Node, kind: string): OpenGroup | undefined {
-    const producers = node.inputs.map((id) => this.groupOf.get(id)).filter((group) => group !== undefined);
-    const latest = producers.reduce<OpenGroup | undefined>(
-      (last, group) => (last === undefined || group.index > last.index ? group : last),
-      undefined,
-    );
+    const latest = this.latestGroup(node);
     if (kind === 'scalar' || isScalarWork(node)) {
       const open = this.groups.at(-1);
       return open?.kind === 'scalar' ? open : undefined;
@@ -112,10 +110,20 @@ class Fuser {
     return undefined;
   }
 
+  /** The last to run of the groups that make the node's operands. */
+  private latestGroup({ inputs }: Node): OpenGroup | undefined {
+    let latest: OpenGroup | undefined;
+    for (const id of inputs) {
+      const group = this.groupOf[id];
+      if (group !== undefined && (latest === undefined || group.index > latest.index)) latest = group;
+    }
+    return latest;
+  }
+
   /** All in-group operands must be of one stage (before or after a fused pool), and the shapes must match element by element. */
   private acceptsElementwise(group: OpenGroup, node: Node): boolean {
     const size = elementCount(node.type.shape);
-    const inside = node.inputs.filter((id) => this.groupOf.get(id) === group).map((id) => this.graph.nodes[id]!);
+    const inside = node.inputs.filter((id) => this.groupOf[id] === group).map((id) => this.graph.nodes[id]!);
     if (inside.some((operand) => elementCount(operand.type.shape) !== size)) return false;
     // What the group loops over: a reshape within it changes names of elements, not the loop.
     const domain = group.nodes.findLast((n) => n.op !== 'max_pool2d_index' && n.op !== 'reshape');
@@ -176,7 +184,8 @@ function isPoolableConvolution(graph: Graph, group: OpenGroup, pool: Node): bool
 function findDeferred(graph: Graph, consumers: readonly (readonly ValueId[])[]): Set<ValueId> {
   const outputs = new Set(Object.values(graph.outputs));
   const deferred = new Set<ValueId>();
-  for (const node of [...graph.nodes].reverse()) {
+  for (let index = graph.nodes.length - 1; index >= 0; index -= 1) {
+    const node = graph.nodes[index]!;
     const { kind } = opDefinition(node.op);
     const readers = consumers[node.id]!;
     const onlyEffects = readers.length === 1 && readers.every((id) => deferred.has(id)) && !outputs.has(node.id);
@@ -193,12 +202,13 @@ function nameGroups(graph: Graph, groups: readonly OpenGroup[]): Group[] {
     const base = baseName(graph, group);
     const count = (used.get(base) ?? 0) + 1;
     used.set(base, count);
+    const nodes = group.nodes.map((node) => node.id);
     return {
       index: group.index,
       name: count === 1 ? base : `${base}_${count}`,
       kind: group.kind,
-      nodes: group.nodes.map((node) => node.id),
-      stores: group.nodes.map((node) => node.id).filter((id) => readOutside.has(id)),
+      nodes,
+      stores: nodes.filter((id) => readOutside.has(id)),
     };
   });
 }
@@ -225,14 +235,14 @@ function parameterGradient(graph: Graph, node: Node): string {
 
 /** Storage roots of the values that another group, or the caller, reads. */
 function findReadOutside(graph: Graph, groups: readonly OpenGroup[]): Set<ValueId> {
-  const groupOf = new Map<ValueId, number>();
-  for (const group of groups) for (const node of group.nodes) groupOf.set(node.id, group.index);
+  const groupOf = new Int32Array(graph.nodes.length).fill(-1);
+  for (const group of groups) for (const node of group.nodes) groupOf[node.id] = group.index;
   const read = new Set<ValueId>(Object.values(graph.outputs).map((id) => storageRoot(graph, id)));
   for (const node of graph.nodes) {
     if (node.op === 'reshape') continue;
     for (const input of node.inputs) {
       const root = storageRoot(graph, input);
-      if (groupOf.get(root) !== groupOf.get(node.id)) read.add(root);
+      if (groupOf[root] !== groupOf[node.id]) read.add(root);
     }
   }
   return read;

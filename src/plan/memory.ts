@@ -1,4 +1,4 @@
-import type { Graph, ValueId } from '../ir/types.js';
+import type { Graph } from '../ir/types.js';
 import { byteLength } from '../ir/types.js';
 import { storageRoot } from './fuse.js';
 import type { Allocation, Group, MemoryPlan } from './plan.js';
@@ -118,16 +118,17 @@ class Arena {
   }
 }
 
-/** The last group that reads each stored value; outputs live to the end. */
-export function lastReads(graph: Graph, groups: readonly Group[]): Map<ValueId, number> {
-  const last = new Map<ValueId, number>();
+/** By value: the last group that reads it, or makes what nothing reads; outputs live to the end. What shares another's memory counts as that. */
+export function lastReads(graph: Graph, groups: readonly Group[]): Int32Array {
+  const last = new Int32Array(graph.nodes.length);
   for (const group of groups) {
     for (const id of group.nodes) {
-      last.set(storageRoot(graph, id), Math.max(last.get(storageRoot(graph, id)) ?? 0, group.index));
-      for (const input of graph.nodes[id]!.inputs) last.set(storageRoot(graph, input), group.index);
+      const root = storageRoot(graph, id);
+      last[root] = Math.max(last[root]!, group.index);
+      for (const input of graph.nodes[id]!.inputs) last[storageRoot(graph, input)] = group.index;
     }
   }
-  for (const id of Object.values(graph.outputs)) last.set(storageRoot(graph, id), groups.length);
+  for (const id of Object.values(graph.outputs)) last[storageRoot(graph, id)] = groups.length;
   return last;
 }
 
@@ -146,7 +147,7 @@ export function planMemory(graph: Graph, groups: readonly Group[], alignment = A
       const size = byteLength(graph.nodes[value]!.type);
       const allocation = { value, offset: arena.allocate(alignUp(size, alignment)), size };
       allocations.push(allocation);
-      dying[last.get(value)!]?.push(allocation);
+      dying[last[value]!]?.push(allocation);
     }
     for (const { offset, size } of dying[group.index]!) arena.release({ offset, size: alignUp(size, alignment) });
   }

@@ -7,10 +7,11 @@ import { recomputeStaged } from './staged.js';
 
 /** Renumbers the graph in the order in which its kernels run, so that the printed plan reads from top to bottom. */
 function inExecutionOrder(graph: Graph, groups: readonly Group[]): { graph: Graph; groups: Group[] } {
-  const declarations = graph.nodes.filter(isDeclaration);
-  const order = [...declarations, ...groups.flatMap((group) => group.nodes.map((id) => graph.nodes[id]!))];
-  const moved = new Map(order.map((node, index) => [node.id, index]));
-  const renumber = (ids: readonly number[]) => ids.map((id) => moved.get(id)!);
+  const order = graph.nodes.filter(isDeclaration);
+  for (const group of groups) for (const id of group.nodes) order.push(graph.nodes[id]!);
+  const moved = new Int32Array(graph.nodes.length);
+  for (const [index, node] of order.entries()) moved[node.id] = index;
+  const renumber = (ids: readonly number[]) => ids.map((id) => moved[id]!);
   return {
     graph: rebuild(graph, order),
     groups: groups.map((group) => ({ ...group, nodes: renumber(group.nodes), stores: renumber(group.stores) })),

@@ -16,7 +16,8 @@ function sumBeforePlacing(graph: Graph, node: Node): Node {
   return placed.op === 'max_pool2d_grad' && windowsTile(placed) ? { ...node, inputs: [placed.inputs[0]!] } : node;
 }
 
-/** Rewrites that give the same bits for less work. */
+/** Rewrites that give the same bits for less work; the same graph where there are none. */
 export function simplify(graph: Graph): Graph {
-  return removeDeadNodes({ ...graph, nodes: graph.nodes.map((node) => sumBeforePlacing(graph, node)) });
+  const nodes = graph.nodes.map((node) => sumBeforePlacing(graph, node));
+  return nodes.every((node, id) => node === graph.nodes[id]) ? graph : removeDeadNodes({ ...graph, nodes });
 }

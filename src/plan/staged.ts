@@ -1,3 +1,4 @@
+import { findConsumers } from '../ir/consumers.js';
 import { rebuild } from '../ir/rewrite.js';
 import type { Graph, Node, ValueId } from '../ir/types.js';
 import type { StagedOps } from './plan.js';
@@ -23,13 +24,6 @@ export function stagedOperand(graph: Graph, contraction: Node, staged: StagedOps
   if (operand === undefined) return undefined;
   const node = graph.nodes[contraction.inputs[operand]!]!;
   return isStageable(graph, node, staged) ? node : undefined;
-}
-
-/** By value: the nodes that read it. */
-export function findConsumers(graph: Graph): readonly (readonly ValueId[])[] {
-  const consumers = graph.nodes.map((): ValueId[] => []);
-  for (const node of graph.nodes) for (const input of node.inputs) consumers[input]!.push(node.id);
-  return consumers;
 }
 
 /**

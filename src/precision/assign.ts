@@ -1,4 +1,5 @@
 import { GraphBuilder } from '../ir/builder.js';
+import { findConsumers } from '../ir/consumers.js';
 import type { PrecisionSpec } from '../ir/program.js';
 import { removeDeadNodes } from '../ir/rewrite.js';
 import type { DType, Graph, Node, ValueId } from '../ir/types.js';
@@ -38,18 +39,6 @@ class Casts {
   }
 }
 
-function consumersOf(graph: Graph): Map<ValueId, Node[]> {
-  const consumers = new Map<ValueId, Node[]>();
-  for (const node of graph.nodes) {
-    for (const input of node.inputs) {
-      const list = consumers.get(input);
-      if (list === undefined) consumers.set(input, [node]);
-      else list.push(node);
-    }
-  }
-  return consumers;
-}
-
 /**
  * Gives every value its format and inserts every cast: the precision plan. One sweep in execution order, because a node's format can depend
  * on its operands' and, in the backward pass, on the forward value's. The result has no value whose format is not decided here.
@@ -58,10 +47,13 @@ export function assignPrecision(graph: Graph, spec: PrecisionSpec): Graph {
   const policy = rulePolicy(spec);
   const builder = new GraphBuilder();
   const casts = new Casts(builder);
-  const consumers = consumersOf(graph);
+  const consumers = findConsumers(graph);
   /** Who reads a value, also as another view of it: a reshape that follows does not care for the format. */
   const readersOf = (id: ValueId): readonly Node[] =>
-    (consumers.get(id) ?? []).flatMap((node) => (node.op === 'reshape' && classOf(node, spec) === 'follow' ? readersOf(node.id) : [node]));
+    consumers[id]!.flatMap((reader) => {
+      const node = graph.nodes[reader]!;
+      return node.op === 'reshape' && classOf(node, spec) === 'follow' ? readersOf(reader) : [node];
+    });
   const moved: ValueId[] = [];
   /** By layer and forward value: the format in which the layer's forward op read the value. */
   const readAs = new Map<string, Map<ValueId, DType>>();

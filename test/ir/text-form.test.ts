@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { GraphBuilder } from '../../src/ir/builder.js';
 import { parseGraph } from '../../src/ir/parse.js';
 import { printGraph } from '../../src/ir/print.js';
-import type { Graph } from '../../src/ir/types.js';
 import { parsePlan } from '../../src/plan/parse.js';
 import { printPlan } from '../../src/plan/print.js';
 import { opCase, SAMPLED_OPS } from '../ops/cases.js';
@@ -67,22 +67,10 @@ describe('text form', () => {
       i: true,
       j: [-1.5, 0],
     };
-    const graph: Graph = {
-      name: 'odd',
-      nodes: [
-        {
-          id: 0,
-          op: 'anything',
-          inputs: [],
-          attrs,
-          type: { dtype: 'f32', shape: [] },
-          layer: 'é.0',
-          why: 'says "why"',
-          loc: { line: 1, column: 2 },
-        },
-      ],
-      outputs: {},
-    };
+    const builder = new GraphBuilder();
+    const type = { dtype: 'f32', shape: [] } as const;
+    builder.add({ op: 'anything', attrs, type, layer: 'é.0', why: 'says "why"', loc: { line: 1, column: 2 } });
+    const graph = builder.finish('odd', {});
     assert.deepEqual(parseGraph(printGraph(graph)), graph);
   });
 

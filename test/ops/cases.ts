@@ -45,10 +45,7 @@ export function sampleOf(op: OpName, random: SampleRandom): OpSample {
 
 /** Names and specs of a sample's operands; the names of a variadic operand end in a number. */
 export function operandsOf(op: OpDefinition, types: readonly TensorType[]): readonly (OperandSpec & { readonly unique: string })[] {
-  const specs = matchOperands(
-    op,
-    types.map((type) => type.dtype),
-  );
+  const specs = matchOperands(op, types);
   if (specs === undefined) throw new Error('the sample does not fit the operands');
   return specs.map((spec, i) => ({ ...spec, unique: spec.variadic === true ? `${spec.name}${i}` : spec.name }));
 }

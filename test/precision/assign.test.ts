@@ -21,10 +21,8 @@ function assertClasses(graph: Graph, precision: Pick<PrecisionSpec, 'compute' | 
   for (const node of graph.nodes) {
     const op = opDefinition(node.op);
     const operands = operandsOf(graph, node);
-    const specs = matchOperands(
-      op,
-      operands.map((operand) => operand.type.dtype),
-    )!;
+    const types = operands.map((operand) => operand.type);
+    const specs = matchOperands(op, types)!;
     const pin = op.precision === 'fixed' ? undefined : findPin(node, precision.pins);
     const wanted = pin?.dtype ?? (op.precision === 'low' ? precision.compute : op.precision === 'full' ? 'f32' : undefined);
     for (const [index, { type }] of operands.entries()) {

@@ -52,7 +52,7 @@ describe('the free space of the arena', () => {
         for (const group of fn.groups) {
           const alive = fn.memory.allocations.filter(({ value }) => {
             const from = fn.groups.findIndex(({ stores }) => stores.includes(value));
-            return from <= group.index && group.index <= last.get(value)!;
+            return from <= group.index && group.index <= last[value]!;
           });
           const free = (offset: number, end: number) => alive.every((a) => a.offset >= end || a.offset + a.size <= offset);
           for (const bytes of [0, 1, 64, 1000, 20_000, arena, 2 * arena]) {

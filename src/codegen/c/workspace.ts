@@ -82,7 +82,7 @@ export class FreeSpace {
     const ending = groups.map((): Range[] => []);
     this.#arena = arena;
     this.#starting = groups.map(({ stores }) => stores.map((id) => places.get(id)!));
-    for (const [value, place] of places) ending[last.get(value)!]?.push(place);
+    for (const [value, place] of places) ending[last[value]!]?.push(place);
     this.#ending = ending;
   }
 

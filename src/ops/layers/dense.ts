@@ -11,7 +11,7 @@ export const linearLayer: LayerDefinition = {
   example: 'x |> flatten |> linear(128) as fc1',
   build: ({ input, args, emit, parameter, type }) => {
     const { shape } = type(input);
-    constrain(shape.length === 2, 'linear_c1', `linear needs a list of features, not ${formatShape(shape.slice(1))}`);
+    constrain(shape.length === 2, 'linear_c1', () => `linear needs a list of features, not ${formatShape(shape.slice(1))}`);
     const inputs = shape[1];
     const features = args.features as number;
     const init = { kind: 'uniform', bound: 1 / Math.sqrt(inputs) } as const;

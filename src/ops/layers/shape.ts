@@ -41,7 +41,7 @@ export const concatLayer: LayerDefinition = {
   build: ({ input, values, args, emit, type }) => {
     const rank = type(input).shape.length - 1;
     const axis = args.axis as number;
-    constrain(axis >= -rank && axis < rank, 'concat_c2', `axis ${axis} is not an axis of ${formatShape(type(input).shape.slice(1))}`);
+    constrain(axis >= -rank && axis < rank, 'concat_c2', () => `axis ${axis} is not an axis of ${formatShape(type(input).shape.slice(1))}`);
     const joined = axis < 0 ? axis + rank : axis;
     const [first, ...others] = [input, ...values].map((id) => type(id).shape.slice(1));
     const misfit = others.find((shape) => shape.length !== rank || shape.some((size, i) => i !== joined && size !== first[i]));

@@ -4,7 +4,7 @@ import { constrain } from '../op.js';
 import { formatShape, pair, resolvePadding, windowAttrs, windowOutput } from '../window.js';
 
 function needsImage(op: string, shape: Shape): void {
-  constrain(shape.length === 4, `${op}_c1`, `${op} needs an image [height, width, channels], not ${formatShape(shape.slice(1))}`);
+  constrain(shape.length === 4, `${op}_c1`, () => `${op} needs an image [height, width, channels], not ${formatShape(shape.slice(1))}`);
 }
 
 export const conv2dLayer: LayerDefinition = {
