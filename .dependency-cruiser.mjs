@@ -2,10 +2,11 @@
  * Who may import whom, folder by folder in the order in which data flows (docs/ARCHITECTURE.md).
  * `leaves` may be imported by everyone. A name with a dot is one file, otherwise a folder of src.
  */
-const leaves = ['diagnostics', 'random', 'numeric', 'files'];
+const leaves = ['datasets', 'diagnostics', 'random', 'numeric', 'files'];
 
 const mayImport = {
-  diagnostics: [],
+  datasets: [],
+  diagnostics: ['datasets'],
   random: [],
   numeric: [],
   files: ['diagnostics'],

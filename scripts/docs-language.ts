@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { rewriteText } from '../src/api/write-result.js';
+import { DATASETS } from '../src/datasets/registry.js';
 import { CODES } from '../src/diagnostics/codes.js';
 import { LINTS } from '../src/lint/lint.js';
 import { FUNCTIONS, PROPERTIES } from '../src/lower/evaluate.js';
 import { LAYERS } from '../src/lower/layers.js';
 import { describeBounds, type Setting, type SettingParam } from '../src/lower/setting.js';
-import { DATASET_SETTINGS, DATASETS, PRECISION_SETTINGS, TRAIN_SETTINGS } from '../src/lower/settings.js';
+import { DATASET_SETTINGS, PRECISION_SETTINGS, TRAIN_SETTINGS } from '../src/lower/settings.js';
 import type { ArgKind, LayerDefinition } from '../src/ops/layer.js';
 
 const KINDS: Readonly<Record<ArgKind | SettingParam['kind'], string>> = {

@@ -31,6 +31,7 @@ export {
 export { type Deviation, type Verification, type VerifyOptions, verify } from './api/verify.js';
 export { VERSION } from './api/version.js';
 export { rewriteText, writeResult } from './api/write-result.js';
+export { DATASET_NAMES, type DatasetName } from './datasets/registry.js';
 export { type Diagnostic, type Source, UserError } from './diagnostics/diagnostic.js';
 export { renderDiagnostic, renderDiagnostics } from './diagnostics/render.js';
 export type { Program, Recipe } from './ir/program.js';
@@ -52,7 +53,7 @@ export { BACKEND_NAMES, type BackendName, probeBackends, selectBackend } from '.
 export type { DatasetReport } from './training/data/dataset.js';
 export type { DownloadProgress } from './training/data/download.js';
 export { fetchDataset } from './training/data/fetch.js';
-export { DATASET_NAMES, verifyDataset } from './training/data/load.js';
+export { verifyDataset } from './training/data/load.js';
 export type { Diagnosis } from './training/diagnose.js';
 export type { Evaluation } from './training/evaluate.js';
 export type { EpochEvent, OverflowEvent, ReplanEvent, StartEvent, StepEvent, TrainEvent, TrainProgress } from './training/events.js';

@@ -1,3 +1,4 @@
+import { DATASETS } from '../datasets/registry.js';
 import type { Diagnostic, Source, Span } from '../diagnostics/diagnostic.js';
 import { LineIndex } from '../diagnostics/lines.js';
 import { sortDiagnostics } from '../diagnostics/render.js';
@@ -6,17 +7,16 @@ import type { Program } from '../ir/program.js';
 import { lint } from '../lint/lint.js';
 import type { LintPlace } from '../lint/rule.js';
 import { lowerProgram } from '../lower/lower.js';
-import { DATASETS } from '../lower/settings.js';
 import type { AmpFile } from '../parser/ast.js';
 import { parseAmp } from '../parser/parse.js';
 import { resolveScaling } from '../precision/scaling.js';
 import { pickSettings, type Settings } from './settings.js';
 
 /** Optimizer steps of the whole run. */
-function stepsOf({ recipe }: Program): number | undefined {
+function stepsOf({ recipe }: Program): number {
   const { batch, accumulate, epochs, dropLast } = recipe.train;
-  const images = DATASETS[recipe.dataset.name]?.trainImages;
-  return images === undefined ? undefined : epochs * stepsPerEpoch(divideEpoch(images, batch, accumulate, dropLast));
+  const { train: images } = DATASETS[recipe.dataset.name].images;
+  return epochs * stepsPerEpoch(divideEpoch(images, batch, accumulate, dropLast));
 }
 
 /** The text that a finding is about; what is not written there, such as a default or an override, has no place. */

@@ -1,3 +1,4 @@
+import type { DatasetName } from '../datasets/registry.js';
 import { UserError, userError } from '../diagnostics/diagnostic.js';
 import { formatBytes } from '../numeric/bytes.js';
 import { footprint } from '../plan/footprint.js';
@@ -21,7 +22,7 @@ export interface Forecast {
   readonly plan: Plan;
   readonly use: Use;
   /** The data set that it is trained on. */
-  readonly dataset: string;
+  readonly dataset: DatasetName;
   /** The same plan with another batch. Throws UserError where there is none. */
   readonly withBatch: (batch: number) => Promise<Plan>;
 }

@@ -1,3 +1,4 @@
+import type { DatasetName } from '../datasets/registry.js';
 import { type DType, elementCount, type FloatType } from '../ir/types.js';
 import { trainStep, valueLabel } from '../plan/facts.js';
 import { type Observed, observable, observe } from '../plan/observe.js';
@@ -125,7 +126,7 @@ function defaults(precision: FloatType): Limits {
 
 async function makeBatches(
   plan: Plan,
-  recipe: { readonly name: string; readonly seed: number; readonly lr: number },
+  recipe: { readonly name: DatasetName; readonly seed: number; readonly lr: number },
   data: string | undefined,
 ) {
   const { batch, graph } = trainStep(plan);

@@ -1,3 +1,6 @@
+import { DATASET_NAMES } from '../datasets/registry.js';
+import { listNames } from './suggest.js';
+
 /** What a code means, for docs/diagnostics.md. The message of a diagnostic says it for the case at hand. */
 export interface DiagnosticCode {
   readonly title: string;
@@ -52,7 +55,7 @@ export const CODES = {
   AMP4003: { title: 'unknown choice', meaning: 'The setting takes one of a list of words.' },
   AMP4004: { title: 'wrong type of setting', meaning: 'The value is not of the kind that the setting takes.' },
   AMP4005: { title: 'setting out of range', meaning: 'The setting has bounds, listed with it.' },
-  AMP4006: { title: 'unknown data set', meaning: 'The data sets are `cifar10` and `shapes`.' },
+  AMP4006: { title: 'unknown data set', meaning: `The data sets are ${listNames(DATASET_NAMES, 'and')}.` },
   AMP4007: { title: 'model does not fit the data set', meaning: 'The image and the number of classes come from the data set.' },
   AMP4008: { title: 'pin that matches nothing', meaning: '`keep` names an op or a layer of the model, or a pattern over layers.' },
   AMP4009: { title: 'settings that contradict each other', meaning: 'Each value is fine alone, but not together.' },

@@ -1,9 +1,9 @@
+import type { DatasetName } from '../datasets/registry.js';
 import type { FloatType, Graph } from './types.js';
 
 /** `dataset cifar10 { normalize(mean: 0.5, std: 0.5) flip() crop(padding: 4) }` */
 export interface DatasetSpec {
-  /** `cifar10` or `shapes`. */
-  readonly name: string;
+  readonly name: DatasetName;
   /** Per channel, in units of the 0..1 range: (pixel / 255 - mean) / std. */
   readonly mean: readonly number[];
   readonly std: readonly number[];

@@ -1,3 +1,4 @@
+import { DATASETS, type DatasetInfo } from '../datasets/registry.js';
 import { type Diagnostic, type Source, type Span, UserError } from '../diagnostics/diagnostic.js';
 import { LineIndex } from '../diagnostics/lines.js';
 import { sortDiagnostics } from '../diagnostics/render.js';
@@ -17,7 +18,6 @@ import { pruneGraph } from './prune.js';
 import { readDataset, readPrecision, readTrain } from './recipe.js';
 import { findRecursion } from './recursion.js';
 import { Scope } from './scope.js';
-import { DATASETS, type DatasetInfo } from './settings.js';
 import { checkLastStatistics } from './statistics.js';
 import type { Tensor } from './value.js';
 
@@ -97,21 +97,28 @@ function analyse(source: Source, options: LowerOptions): Analysis {
   const model = sections.models[0];
   const modelBroken = sections.models.length === 0 || syntaxErrors.some((at) => !isInSettings(file, at));
   if (model === undefined || modelBroken) return { sink };
-  const data = Object.hasOwn(DATASETS, dataset.name) ? DATASETS[dataset.name] : undefined;
-  const signature = readSignature(model, globals, evaluation, data && { ...data, name: dataset.name, span: sections.dataset?.name.span });
+  const data = dataset && { ...DATASETS[dataset.name], name: dataset.name, span: sections.dataset?.name.span };
+  const signature = readSignature(model, globals, evaluation, data);
   if (signature === undefined) return { sink };
 
   const normalizeSpan = sections.dataset?.items.find((item) => item.name.text === 'normalize')?.span;
-  const shared = { sink, lines, globals, blocks: sections.blocks, recursive, dataset: data && dataset, normalizeSpan, seed: train.seed };
+  const shared = { sink, lines, globals, blocks: sections.blocks, recursive, dataset, normalizeSpan, seed: train.seed };
   const batch = options.batch ?? train.batch;
   const lowered = lowerModel(model, signature.image, { ...shared, batch, mode: 'train' } satisfies ModelContext);
   if (lowered === undefined) return { sink };
   checkOutput(model, lowered.graph, lowered.output, signature.classes, sink);
   checkPins(sections.precision?.items.filter((item) => item.kind === 'keep') ?? [], lowered.graph, sink);
-  const recipe: Recipe = { model: model.name.text, inputShape: signature.image, classes: signature.classes, dataset, precision, train };
+  const recipe: Recipe | undefined = dataset && {
+    model: model.name.text,
+    inputShape: signature.image,
+    classes: signature.classes,
+    dataset,
+    precision,
+    train,
+  };
   const lowerAgain: Analysis['lowerAgain'] = (mode, size = batch) =>
     lowerModel(model, signature.image, { ...shared, batch: size, mode })?.graph;
-  const { tail } = divideEpoch(options.images ?? data?.trainImages ?? 0, batch, train.accumulate, train.dropLast);
+  const { tail } = divideEpoch(options.images ?? data?.images.train ?? 0, batch, train.accumulate, train.dropLast);
   checkLastStatistics(lowered.graph, tail, lines, sink);
   return { sink, recipe, train: lowered.graph, tail, lowerAgain };
 }

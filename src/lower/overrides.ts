@@ -1,3 +1,4 @@
+import { DATASET_NAMES, DEFAULT_DATASET, isDatasetName } from '../datasets/registry.js';
 import { type Source, UserError } from '../diagnostics/diagnostic.js';
 import { DiagnosticSink, NO_SPAN } from '../diagnostics/sink.js';
 import { closest, listNames, suggestion } from '../diagnostics/suggest.js';
@@ -9,7 +10,7 @@ import { evaluate } from './evaluate.js';
 import { callWith, choiceWith, readSettings, wordOf } from './read-settings.js';
 import { Scope } from './scope.js';
 import type { Setting, SettingParam } from './setting.js';
-import { DATASETS, SETTINGS, type SettingsSection } from './settings.js';
+import { SETTINGS, type SettingsSection } from './settings.js';
 
 /** What the command line changes of a file. */
 export interface Overrides {
@@ -51,9 +52,9 @@ export function applyOverride(file: AmpFile, text: string, option = '--set'): Am
   if (path.length === 0 && lets.includes(section)) return setLet(file, section, value);
   if (section === 'dataset' && path.length === 0) {
     const word = wordOf(value)?.text ?? '';
-    if (!Object.hasOwn(DATASETS, word))
+    if (!isDatasetName(word))
       fail(equal + 1, text.length, `unknown data set \`${text.slice(equal + 1)}\``, {
-        fix: suggestion(word, Object.keys(DATASETS), 'data sets'),
+        fix: suggestion(word, DATASET_NAMES, 'data sets'),
       });
     return updateSection(file, 'dataset', (old) => ({ ...(old as DatasetSection), name: nameOf(word) }));
   }
@@ -209,7 +210,7 @@ function updateSection(file: AmpFile, kind: SettingsSection, update: (old: Secti
   if (file.sections.some((section) => section.kind === kind))
     return { sections: file.sections.map((section) => (section.kind === kind ? update(section) : section)) };
   const empty: Section =
-    kind === 'dataset' ? { kind, name: nameOf('cifar10'), items: [], span: NO_SPAN } : { kind, items: [], span: NO_SPAN };
+    kind === 'dataset' ? { kind, name: nameOf(DEFAULT_DATASET), items: [], span: NO_SPAN } : { kind, items: [], span: NO_SPAN };
   return { sections: [...file.sections, update(empty)] };
 }
 

@@ -1,3 +1,4 @@
+import { DATASET_NAMES, DATASETS, DEFAULT_DATASET, isDatasetName } from '../datasets/registry.js';
 import type { LineIndex } from '../diagnostics/lines.js';
 import { suggestion } from '../diagnostics/suggest.js';
 import type { DatasetSpec, LossScaling, LossSpec, OptimizerSpec, Pin, PrecisionSpec, ScheduleSpec, TrainSpec } from '../ir/program.js';
@@ -8,7 +9,7 @@ import type { Evaluation } from './evaluate.js';
 import { ratesInF32 } from './rates.js';
 import { type ResolvedSetting, type ResolvedSettings, readSettings } from './read-settings.js';
 import type { Scope } from './scope.js';
-import { DATASET_SETTINGS, DATASETS, DEFAULT_DATASET, KEEP_FORMATS, PRECISION_SETTINGS, TRAIN_SETTINGS } from './settings.js';
+import { DATASET_SETTINGS, KEEP_FORMATS, PRECISION_SETTINGS, TRAIN_SETTINGS } from './settings.js';
 
 const FORMATS: Readonly<Record<string, FloatType>> = { fp32: 'f32', fp16: 'f16', bf16: 'bf16' };
 
@@ -33,24 +34,22 @@ function perChannel(value: SettingValue, channels: number): readonly number[] {
   return numbers.length === 1 ? Array.from({ length: channels }, () => numbers[0]) : numbers;
 }
 
-/**
- * The `dataset` section, or its defaults: cifar10, normalized with mean and std 0.5. A name that is unknown is reported and stays: nothing is
- * known of such a data set, so nothing is compared with it.
- */
-export function readDataset(section: DatasetSection | undefined, scope: Scope, context: Evaluation): DatasetSpec {
+/** The `dataset` section, or its defaults: cifar10, normalized with mean and std 0.5. Undefined: its name is unknown, which is reported. */
+export function readDataset(section: DatasetSection | undefined, scope: Scope, context: Evaluation): DatasetSpec | undefined {
   const { sink } = context;
   const written = section?.name.text ?? DEFAULT_DATASET;
   const name = written === '' ? DEFAULT_DATASET : written;
-  if (!Object.hasOwn(DATASETS, name))
+  if (!isDatasetName(name))
     sink.error('AMP4006', section?.name.span, `unknown data set \`${written}\``, {
-      fix: suggestion(written, Object.keys(DATASETS), 'data sets'),
+      fix: suggestion(written, DATASET_NAMES, 'data sets'),
     });
-  const channels = Object.hasOwn(DATASETS, name) ? DATASETS[name].image[2] : undefined;
   const settings = readSettings('dataset', DATASET_SETTINGS, section?.items ?? [], scope, context);
+  if (!isDatasetName(name)) return undefined;
+  const [, , channels] = DATASETS[name].image;
   const normalize = settings.get('normalize');
   const statistic = (key: 'mean' | 'std'): readonly number[] => {
-    const numbers = perChannel(normalize?.args[key] ?? [0.5], channels ?? 1);
-    if (channels === undefined || numbers.length === channels) return numbers;
+    const numbers = perChannel(normalize?.args[key] ?? [0.5], channels);
+    if (numbers.length === channels) return numbers;
     sink.error('AMP4009', normalize?.span, `\`${key}\` has ${numbers.length} numbers, the images of ${name} have ${channels} channels`, {
       fix: `give one number, or ${channels}`,
     });

@@ -1,26 +1,5 @@
 import { type Choice, choice, type Setting, type SettingParam, scalar } from './setting.js';
 
-/** A data set that ampc can read: its images and labels. */
-export interface DatasetInfo {
-  readonly doc: string;
-  /** Height, width, channels. */
-  readonly image: readonly number[];
-  readonly classes: number;
-  readonly trainImages: number;
-}
-
-export const DATASETS: Readonly<Record<string, DatasetInfo>> = {
-  cifar10: {
-    doc: '60,000 colour photographs of 10 kinds of things (Krizhevsky 2009)',
-    image: [32, 32, 3],
-    classes: 10,
-    trainImages: 50_000,
-  },
-  shapes: { doc: '10 kinds of drawn shapes, made on the spot: needs no download', image: [32, 32, 3], classes: 10, trainImages: 10_000 },
-};
-
-export const DEFAULT_DATASET = 'cifar10';
-
 export const DATASET_SETTINGS: readonly Setting[] = [
   {
     name: 'normalize',

@@ -1,5 +1,7 @@
 import type { IParserErrorMessageProvider, IRecognitionException, IToken } from 'chevrotain';
+import { DATASET_NAMES } from '../datasets/registry.js';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { listNames } from '../diagnostics/suggest.js';
 import { EOF } from './chevrotain.js';
 import * as t from './tokens.js';
 
@@ -40,7 +42,7 @@ const HELP: Readonly<Record<string, Help>> = {
   },
   'datasetItem Name': { expected: 'a setting' },
   "dataset '}'": { expected: 'a setting or `}`', why: 'settings of a data set are written like calls: `crop(padding: 4)`' },
-  'dataset Name': { expected: 'the name of a data set', fix: 'write `dataset cifar10` or `dataset shapes`' },
+  'dataset Name': { expected: 'the name of a data set', fix: `write ${listNames(DATASET_NAMES.map((name) => `dataset ${name}`))}` },
   "precision '}'": {
     expected: 'a setting or `}`',
     why: 'a setting is its name and then its value: `compute fp16`',

@@ -2,14 +2,15 @@ import assert from 'node:assert/strict';
 import { cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { SHAPE_CLASSES } from '../../src/datasets/registry.js';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
 import { encodeRecords, IMAGE_BYTES, RECORD_BYTES } from '../../src/training/data/binary.js';
 import { writeChecksums } from '../../src/training/data/checksums.js';
 import { CIFAR10 } from '../../src/training/data/cifar10.js';
+import { fetchDataset } from '../../src/training/data/fetch.js';
 import { defaultDataFolder } from '../../src/training/data/folder.js';
 import { chooseDataFolder, loadDataset, loadSplit, verifyDataset } from '../../src/training/data/load.js';
 import { generateShapes } from '../../src/training/data/shapes.js';
-import { SHAPE_CLASSES } from '../../src/training/data/shapes-draw.js';
 import { tinyCifar } from './support/cifar.js';
 import { inTemporaryFolder } from './support/fake.js';
 
@@ -180,6 +181,6 @@ describe('shapes', () => {
     }));
 
   it('are the only data set besides cifar10', async () => {
-    assert.match((await refusal(loadDataset('mnist', '/x'))).text, /AMP7002.*cifar10 and shapes/);
+    for (const use of [verifyDataset, fetchDataset]) assert.match((await refusal(use('mnist', '/x'))).text, /AMP7002.*cifar10 and shapes/);
   });
 });

@@ -1,3 +1,4 @@
+import type { DatasetName } from '../../datasets/registry.js';
 import type { Shape } from '../../ir/types.js';
 
 /** Labelled images of one size. */
@@ -11,8 +12,6 @@ export interface ImageSet {
   readonly shape: Shape;
 }
 
-export type Split = 'train' | 'test';
-
 export interface Dataset {
   readonly name: string;
   /** Names of the classes, by label. */
@@ -23,7 +22,7 @@ export interface Dataset {
 
 /** What `ampc data verify` tells. */
 export interface DatasetReport {
-  readonly name: string;
+  readonly name: DatasetName;
   /** The folder that holds the files; undefined when the data set is generated in memory. */
   readonly folder: string | undefined;
   readonly classes: readonly string[];
@@ -35,6 +34,9 @@ export interface DatasetReport {
   readonly trainPerClass: readonly number[];
   readonly testPerClass: readonly number[];
 }
+
+/** Of one label in memory. */
+export const LABEL_BYTES = 1;
 
 /** Images per class, by label. */
 export function countPerClass(set: ImageSet, classes: number): number[] {

@@ -1,18 +1,18 @@
 import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DATASETS } from '../../datasets/registry.js';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { makeFolder } from '../../files/make-folder.js';
 import { fileReason } from '../../files/reason.js';
 import { removeTemporaries, temporaryBeside } from '../../files/temporary.js';
-import { encodeRecords } from './binary.js';
+import { assertNever } from '../../ir/types.js';
 import { CHECKSUMS_FILE, writeChecksums } from './checksums.js';
-import { CIFAR10_ARCHIVE } from './cifar10.js';
 import type { DatasetReport } from './dataset.js';
 import { type DownloadOptions, download, md5OfFile } from './download.js';
 import { defaultDataFolder, type FolderLayout, missingFiles, requireFiles } from './folder.js';
-import { datasetLayout, verifyDataset } from './load.js';
-import { generateShapes, SHAPES } from './shapes.js';
-import { SHAPE_CLASSES } from './shapes-draw.js';
+import { verifyDataset } from './load.js';
+import type { DatasetSource, Origin } from './source.js';
+import { datasetName, SOURCES } from './sources.js';
 
 export interface FetchOptions extends Partial<Omit<DownloadOptions, 'path'>> {}
 
@@ -63,10 +63,15 @@ async function unpack(archive: string, layout: FolderLayout, dir: string): Promi
   });
 }
 
-async function fetchCifar10(layout: FolderLayout, dir: string, options: FetchOptions): Promise<void> {
-  const archive = join(dir, CIFAR10_ARCHIVE.file);
-  const url = options.url ?? (process.env.AMPC_CIFAR10_URL || CIFAR10_ARCHIVE.url);
-  const md5 = options.md5 ?? CIFAR10_ARCHIVE.md5;
+async function fetchArchive(
+  layout: FolderLayout,
+  from: Extract<Origin, { kind: 'archive' }>,
+  dir: string,
+  options: FetchOptions,
+): Promise<void> {
+  const archive = join(dir, from.file);
+  const url = options.url ?? (process.env[from.mirror] || from.url);
+  const md5 = options.md5 ?? from.md5;
   const here = await stat(archive).then(
     () => true,
     () => false,
@@ -76,28 +81,42 @@ async function fetchCifar10(layout: FolderLayout, dir: string, options: FetchOpt
   await rm(archive, { force: true });
 }
 
-async function writeShapes(dir: string): Promise<void> {
+async function writeGenerated(
+  layout: FolderLayout,
+  { generate, encode }: Extract<Origin, { kind: 'generated' }>,
+  dir: string,
+): Promise<void> {
   await withTemporaryFolder(dir, async (folder) => {
-    const target = join(folder, SHAPES.folder);
+    const target = join(folder, layout.folder);
     await mkdir(target);
-    await writeFile(join(target, SHAPES.files.train[0] as string), encodeRecords(generateShapes('train')));
-    await writeFile(join(target, SHAPES.files.test[0] as string), encodeRecords(generateShapes('test')));
-    await writeFile(join(target, SHAPES.classesFile), `${SHAPE_CLASSES.join('\n')}\n`);
-    await putInPlace(SHAPES, target, join(dir, SHAPES.folder));
+    for (const split of ['train', 'test'] as const) await writeFile(join(target, layout.files[split][0]!), encode(generate(split)));
+    const { classNames } = DATASETS[layout.name];
+    if (classNames !== undefined) await writeFile(join(target, layout.classesFile), `${classNames.join('\n')}\n`);
+    await putInPlace(layout, target, join(dir, layout.folder));
   });
 }
 
+function bring({ origin, ...layout }: DatasetSource, dir: string, options: FetchOptions): Promise<void> {
+  switch (origin.kind) {
+    case 'archive':
+      return fetchArchive(layout, origin, dir, options);
+    case 'generated':
+      return writeGenerated(layout, origin, dir);
+    default:
+      return assertNever(origin);
+  }
+}
+
 /**
- * Brings a data set into the data folder, unless it is there already, and verifies it. CIFAR-10 comes from its official archive
- * ($AMPC_CIFAR10_URL or `url` name a mirror of the same file); `shapes` is generated. Throws UserError: AMP7011 to AMP7014, and as
+ * Brings a data set into the data folder, unless it is there already, and verifies it. An archive comes from its official address, or from a
+ * mirror of the same file (`url`, or $AMPC_CIFAR10_URL for CIFAR-10); what ampc generates is written. Throws UserError: AMP7011 to AMP7014, and as
  * `verifyDataset`.
  */
 export async function fetchDataset(name: string, dir: string = defaultDataFolder(), options: FetchOptions = {}): Promise<DatasetReport> {
-  const layout = datasetLayout(name);
-  if ((await missingFiles(layout, dir)).length > 0) {
+  const source = SOURCES[datasetName(name)];
+  if ((await missingFiles(source, dir)).length > 0) {
     await makeDataFolder(dir);
-    if (layout.name === SHAPES.name) await writeShapes(dir);
-    else await fetchCifar10(layout, dir, options);
+    await bring(source, dir, options);
   }
   return verifyDataset(name, dir);
 }

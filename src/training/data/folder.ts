@@ -1,19 +1,21 @@
 import { realpathSync } from 'node:fs';
 import { lstat, readFile, readlink } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import { DATASETS, type DatasetName, type Split } from '../../datasets/registry.js';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { userCacheFolder } from '../../files/home.js';
 import { isThere, reading } from '../../files/system-error.js';
-import { readRecords } from './binary.js';
-import type { ImageSet, Split } from './dataset.js';
+import type { ImageSet } from './dataset.js';
 
-/** Where a data set's files lie under the data folder, in CIFAR-10's layout. */
+/** Where a data set's files lie under the data folder. */
 export interface FolderLayout {
-  readonly name: string;
+  readonly name: DatasetName;
   readonly folder: string;
   readonly files: Readonly<Record<Split, readonly string[]>>;
+  /** Names of the classes, one a line. */
   readonly classesFile: string;
-  readonly classes: number;
+  /** The images of some of the files, one after another. Throws UserError AMP7003 or AMP7004 for a damaged file. */
+  readonly read: (paths: readonly string[], classes: number) => Promise<ImageSet>;
 }
 
 /** The folder for data sets: $AMPC_DATA, else `ampc/data` in the user's cache folder. Throws UserError AMP7014 where there is neither. */
@@ -76,27 +78,28 @@ export async function requireFiles(layout: FolderLayout, dir: string): Promise<v
 /** Reads the files of one split, in order. */
 export async function readSplit(layout: FolderLayout, dir: string, split: Split): Promise<ImageSet> {
   const folder = filesFolder(layout, dir);
-  return readRecords(
+  return layout.read(
     layout.files[split].map((name) => join(folder, name)),
-    layout.classes,
+    DATASETS[layout.name].classes,
   );
 }
 
 /** Class names, one a line; numbers where the file is missing. Throws UserError AMP7005 when there are too few or too many. */
 export async function readClasses(layout: FolderLayout, dir: string): Promise<string[]> {
   const path = join(filesFolder(layout, dir), layout.classesFile);
-  if (!(await isThere(path))) return Array.from({ length: layout.classes }, (_, index) => String(index));
+  const { classes } = DATASETS[layout.name];
+  if (!(await isThere(path))) return Array.from({ length: classes }, (_, index) => String(index));
   const text = (await reading(path, readFile(path, 'utf8'))).replace(/^\ufeff/, '');
   const names = text
     .split(/\r\n?|\n/)
     .map((line) => line.trim())
     .filter((line) => line !== '');
-  if (names.length !== layout.classes) {
+  if (names.length !== classes) {
     throw userError(
       'AMP7005',
       `${path} names ${names.length} classes`,
-      `${layout.name} has ${layout.classes}`,
-      `let the file have ${layout.classes} lines, one name each, or name another folder with --data`,
+      `${layout.name} has ${classes}`,
+      `let the file have ${classes} lines, one name each, or name another folder with --data`,
     );
   }
   return names;

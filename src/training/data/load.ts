@@ -1,41 +1,23 @@
 import { join } from 'node:path';
-import { UserError, userError } from '../../diagnostics/diagnostic.js';
-import { RECORD_BYTES } from './binary.js';
+import { DATASETS, type DatasetName, type Split } from '../../datasets/registry.js';
+import { UserError } from '../../diagnostics/diagnostic.js';
+import { assertNever } from '../../ir/types.js';
 import { changedFile, compareChecksums } from './checksums.js';
-import { CIFAR10 } from './cifar10.js';
-import { countPerClass, type Dataset, type DatasetReport, type ImageSet, type Split } from './dataset.js';
+import { countPerClass, type Dataset, type DatasetReport, type ImageSet, LABEL_BYTES } from './dataset.js';
 import { defaultDataFolder, type FolderLayout, filesFolder, missingFiles, readClasses, readSplit, requireFiles } from './folder.js';
-import { generateShapes, SHAPES } from './shapes.js';
-import { SHAPE_CLASSES } from './shapes-draw.js';
+import type { DatasetSource } from './source.js';
+import { datasetName, SOURCES } from './sources.js';
 
-/** Every data set that a `.amp` file can name. */
-export const DATASET_NAMES = ['cifar10', 'shapes'] as const;
-export type DatasetName = (typeof DATASET_NAMES)[number];
-
-const LAYOUTS: Readonly<Record<DatasetName, FolderLayout>> = { cifar10: CIFAR10, shapes: SHAPES };
-
-/** Throws UserError AMP7002 for a name that is not a data set. */
-export function datasetLayout(name: string): FolderLayout {
-  const known = DATASET_NAMES.find((candidate) => candidate === name);
-  if (known === undefined) {
-    throw userError('AMP7002', `there is no data set '${name}'`, `ampc knows ${DATASET_NAMES.join(' and ')}`, 'name one of these');
-  }
-  return LAYOUTS[known];
+/** Bytes that a data set takes in memory as it is published, with its labels. */
+export function datasetBytes(name: DatasetName): number {
+  const { image, images } = DATASETS[name];
+  return (images.train + images.test) * (image.reduce((bytes, size) => bytes * size, 1) + LABEL_BYTES);
 }
 
-/** Images of both splits as they are published; all are 32x32 with three channels. */
-const IMAGES: Readonly<Record<DatasetName, number>> = { cifar10: 60_000, shapes: 12_000 };
-
-/** Bytes that a data set takes in memory, with its labels. Throws UserError AMP7002 for a name that is not a data set. */
-export function datasetBytes(name: string): number {
-  return IMAGES[datasetLayout(name).name as DatasetName] * RECORD_BYTES;
-}
-
-/** `shapes` needs no files: without them, or where they cannot be looked for, it is generated. Its folder, once written by `fetch`, is used as any other. */
-async function isGenerated(layout: FolderLayout, dir: string | undefined): Promise<boolean> {
-  if (layout.name !== SHAPES.name) return false;
+/** Whether the files of a data set that ampc generates are not there, or cannot be looked for. Its folder, once written by `fetch`, is used as any other. */
+async function hasNoFiles(source: DatasetSource, dir: string | undefined): Promise<boolean> {
   try {
-    return (await missingFiles(layout, dir ?? defaultDataFolder())).length > 0;
+    return (await missingFiles(source, dir ?? defaultDataFolder())).length > 0;
   } catch (error) {
     if (dir === undefined && error instanceof UserError) return true;
     throw error;
@@ -56,16 +38,20 @@ async function isStillIn(layout: FolderLayout, dir: string): Promise<boolean> {
  * The data folder to use: the one that is given, else the one that a run was trained from if the data set is there still, else the default,
  * unless it is in neither: what is missing is then said of the run's. Undefined where that cannot be used and the data set needs none. Throws UserError AMP7014 where another needs one.
  */
-export async function chooseDataFolder(name: string, given: string | undefined, ofRun: string | undefined): Promise<string | undefined> {
+export async function chooseDataFolder(
+  name: DatasetName,
+  given: string | undefined,
+  ofRun: string | undefined,
+): Promise<string | undefined> {
   if (given !== undefined) return given;
-  const layout = datasetLayout(name);
-  if (ofRun !== undefined && (await isStillIn(layout, ofRun))) return ofRun;
-  if (layout.name !== SHAPES.name) {
+  const source = SOURCES[name];
+  if (ofRun !== undefined && (await isStillIn(source, ofRun))) return ofRun;
+  if (source.origin.kind !== 'generated') {
     const usual = defaultDataFolder();
-    return ofRun === undefined || (await isStillIn(layout, usual)) ? usual : ofRun;
+    return ofRun === undefined || (await isStillIn(source, usual)) ? usual : ofRun;
   }
   try {
-    await missingFiles(layout, defaultDataFolder());
+    await missingFiles(source, defaultDataFolder());
     return defaultDataFolder();
   } catch (error) {
     if (error instanceof UserError) return undefined;
@@ -75,53 +61,62 @@ export async function chooseDataFolder(name: string, given: string | undefined, 
 
 /**
  * One split of a data set. `dir` is the data folder (default: `defaultDataFolder()`).
- * Throws UserError: AMP7001 files missing, AMP7003/AMP7004 a damaged file, AMP7002 an unknown name, AMP7014 no folder, AMP6110 the system's errors.
+ * Throws UserError: AMP7001 files missing, AMP7003/AMP7004 a damaged file, AMP7014 no folder, AMP6110 the system's errors.
  */
-export async function loadSplit(name: string, split: Split, dir?: string): Promise<ImageSet> {
-  const layout = datasetLayout(name);
-  if (await isGenerated(layout, dir)) return generateShapes(split);
+export async function loadSplit(name: DatasetName, split: Split, dir?: string): Promise<ImageSet> {
+  const source = SOURCES[name];
+  const { origin } = source;
+  if (origin.kind === 'generated' && (await hasNoFiles(source, dir))) return origin.generate(split);
   const folder = dir ?? defaultDataFolder();
-  await requireFiles(layout, folder);
-  return readSplit(layout, folder, split);
+  await requireFiles(source, folder);
+  return readSplit(source, folder, split);
 }
 
 /** Names of a data set's classes, by label. */
-export async function loadClasses(name: string, dir?: string): Promise<readonly string[]> {
-  return name === SHAPES.name ? SHAPE_CLASSES : readClasses(datasetLayout(name), dir ?? defaultDataFolder());
+export async function loadClasses(name: DatasetName, dir?: string): Promise<readonly string[]> {
+  return DATASETS[name].classNames ?? readClasses(SOURCES[name], dir ?? defaultDataFolder());
 }
 
 /** Both splits; errors as `loadSplit`. */
-export async function loadDataset(name: string, dir?: string): Promise<Dataset> {
+export async function loadDataset(name: DatasetName, dir?: string): Promise<Dataset> {
   const train = await loadSplit(name, 'train', dir);
   const test = await loadSplit(name, 'test', dir);
   return { name, classes: await loadClasses(name, dir), train, test };
 }
 
 /** Compares every byte with what it should be, where that is known; whether it is. Throws UserError AMP7015. */
-async function bytesAreRight(layout: FolderLayout, folder: string, found: Readonly<Record<Split, ImageSet>>): Promise<boolean> {
-  if (layout.name !== SHAPES.name) return compareChecksums(folder, [...layout.files.train, ...layout.files.test]);
-  for (const split of ['train', 'test'] as const) {
-    const right = generateShapes(split);
-    // A smaller set of somebody's own, written in the same format.
-    if (found[split].count !== right.count) return false;
-    const same = Buffer.compare(found[split].images, right.images) === 0 && Buffer.compare(found[split].labels, right.labels) === 0;
-    if (!same) throw changedFile(join(folder, layout.files[split][0]!), 'it is not what ampc generates');
+async function bytesAreRight({ origin, files }: DatasetSource, folder: string, found: Readonly<Record<Split, ImageSet>>): Promise<boolean> {
+  switch (origin.kind) {
+    case 'archive':
+      return compareChecksums(folder, [...files.train, ...files.test]);
+    case 'generated':
+      for (const split of ['train', 'test'] as const) {
+        const right = origin.generate(split);
+        // A smaller set of somebody's own, written in the same format.
+        if (found[split].count !== right.count) return false;
+        const same = Buffer.compare(found[split].images, right.images) === 0 && Buffer.compare(found[split].labels, right.labels) === 0;
+        if (!same) throw changedFile(join(folder, files[split][0]!), 'it is not what ampc generates');
+      }
+      return true;
+    default:
+      return assertNever(origin);
   }
-  return true;
 }
 
-/** Reads everything, checks sizes and labels, and bytes where it is known how they should be, and counts. Throws as `loadSplit`, and AMP7015. */
+/**
+ * Reads everything, checks sizes and labels, and bytes where it is known how they should be, and counts. Throws as `loadSplit`, AMP7002 for an
+ * unknown name, and AMP7015.
+ */
 export async function verifyDataset(name: string, dir?: string): Promise<DatasetReport> {
-  const layout = datasetLayout(name);
-  const generated = await isGenerated(layout, dir);
-  const { classes, train, test } = await loadDataset(name, dir);
-  const checked =
-    generated || (await bytesAreRight(layout, filesFolder(layout, dir ?? defaultDataFolder()), { train, test })) ? 'bytes' : 'structure';
+  const source = SOURCES[datasetName(name)];
+  const isGenerated = source.origin.kind === 'generated' && (await hasNoFiles(source, dir));
+  const { classes, train, test } = await loadDataset(source.name, dir);
+  const folder = isGenerated ? undefined : filesFolder(source, dir ?? defaultDataFolder());
   return {
-    name,
-    folder: generated ? undefined : filesFolder(layout, dir ?? defaultDataFolder()),
+    name: source.name,
+    folder,
     classes,
-    checked,
+    checked: folder === undefined || (await bytesAreRight(source, folder, { train, test })) ? 'bytes' : 'structure',
     train: train.count,
     test: test.count,
     trainPerClass: countPerClass(train, classes.length),

@@ -1,5 +1,4 @@
-/** Classes of the data set `shapes`, by label. */
-export const SHAPE_CLASSES = ['circle', 'square', 'triangle', 'star', 'ring', 'cross', 'heart', 'crescent', 'arrow', 'hourglass'] as const;
+import type { ShapeClass } from '../../datasets/registry.js';
 
 /** Signed distance to an outline of about unit radius: negative inside. */
 type Distance = (x: number, y: number) => number;
@@ -69,19 +68,19 @@ const HOURGLASS = [-0.85, -0.95, 0.85, -0.95, 0.15, 0, 0.85, 0.95, -0.85, 0.95, 
 const wholeDisc = disc(0.9);
 const bite = disc(0.75, 0.45);
 
-/** By label. The sizes are chosen so that all cover similar areas. */
-export const OUTLINES: readonly Distance[] = [
-  wholeDisc,
-  polygon([-0.78, -0.78, 0.78, -0.78, 0.78, 0.78, -0.78, 0.78]),
-  polygon(regularPolygon(3).map((value) => value * 1.15)),
-  polygon(regularPolygon(5, 0.45).map((value) => value * 1.1)),
-  (x, y) => Math.abs(distance(x, y) - 0.72) - 0.24,
-  polygon(CROSS),
-  polygon(heartPolygon(24)),
-  (x, y) => Math.max(wholeDisc(x, y), -bite(x, y)),
-  polygon(ARROW),
-  polygon(HOURGLASS),
-];
+/** The sizes are chosen so that all cover similar areas. */
+export const OUTLINES: Readonly<Record<ShapeClass, Distance>> = {
+  circle: wholeDisc,
+  square: polygon([-0.78, -0.78, 0.78, -0.78, 0.78, 0.78, -0.78, 0.78]),
+  triangle: polygon(regularPolygon(3).map((value) => value * 1.15)),
+  star: polygon(regularPolygon(5, 0.45).map((value) => value * 1.1)),
+  ring: (x, y) => Math.abs(distance(x, y) - 0.72) - 0.24,
+  cross: polygon(CROSS),
+  heart: polygon(heartPolygon(24)),
+  crescent: (x, y) => Math.max(wholeDisc(x, y), -bite(x, y)),
+  arrow: polygon(ARROW),
+  hourglass: polygon(HOURGLASS),
+};
 
 /** Beyond this distance from the centre, in units of the radius, no outline has any part. */
 export const OUTLINE_REACH = 1.25;

@@ -1,19 +1,20 @@
+import { DATASETS, SHAPE_CLASSES, type Split } from '../../datasets/registry.js';
 import { fnv1a32, threefry2x32 } from '../../random/threefry.js';
-import { CHANNELS, emptyImageSet, IMAGE_BYTES, SIDE } from './binary.js';
-import type { ImageSet, Split } from './dataset.js';
-import type { FolderLayout } from './folder.js';
-import { distance, OUTLINE_REACH, OUTLINES, SHAPE_CLASSES } from './shapes-draw.js';
+import { CHANNELS, emptyImageSet, encodeRecords, IMAGE_BYTES, readRecords, SIDE } from './binary.js';
+import type { ImageSet } from './dataset.js';
+import { distance, OUTLINE_REACH, OUTLINES } from './shapes-draw.js';
+import type { DatasetSource } from './source.js';
 
-/** Where `fetch` writes the generated records, for use by other tools; the number changes when the pictures do. */
-export const SHAPES: FolderLayout = {
+/** `fetch` writes the generated records, for use by other tools; the number in the folder's name changes when the pictures do. */
+export const SHAPES: DatasetSource = {
   name: 'shapes',
   folder: 'shapes-1-batches-bin',
   files: { train: ['data_batch_1.bin'], test: ['test_batch.bin'] },
   classesFile: 'batches.meta.txt',
-  classes: SHAPE_CLASSES.length,
+  read: readRecords,
+  origin: { kind: 'generated', generate: generateShapes, encode: encodeRecords },
 };
 
-const COUNTS: Readonly<Record<Split, number>> = { train: 10_000, test: 2_000 };
 /** Largest turn either way, in radians; the arrow points right and the triangle up, more or less. */
 const MOST_TURN = 0.4;
 /** Logarithm of the largest factor by which the width grows and the height shrinks, or the other way round. */
@@ -138,8 +139,7 @@ function placeShape(draws: Draws): Placement {
 }
 
 function shapeCoverage(draws: Draws, label: number, { x: centreX, y: centreY, radius }: Placement): (x: number, y: number) => number {
-  const outline = OUTLINES[label];
-  if (outline === undefined) throw new Error(`no shape ${label}`);
+  const outline = OUTLINES[SHAPE_CLASSES[label]!];
   const angle = draws.real(-MOST_TURN, MOST_TURN);
   const cos = Math.cos(angle) / radius;
   const sin = Math.sin(angle) / radius;
@@ -206,7 +206,7 @@ function drawImage(draws: Draws, label: number, canvas: Float64Array, images: Ui
  */
 export function generateShapes(
   split: Split,
-  { seed = 0, count = COUNTS[split] }: { readonly seed?: number; readonly count?: number } = {},
+  { seed = 0, count = DATASETS.shapes.images[split] }: { readonly seed?: number; readonly count?: number } = {},
 ): ImageSet {
   const set = emptyImageSet(count);
   const clamped = new Uint8ClampedArray(set.images.buffer);

@@ -78,7 +78,7 @@ export function fakeRecipe(train: Partial<Recipe['train']> = {}): Recipe {
     model: 'Fake',
     inputShape: [2, 2, 3],
     classes: CLASSES,
-    dataset: { name: 'fake', mean: [0.5], std: [0.5], flip: true, cropPadding: 1 },
+    dataset: { name: 'shapes', mean: [0.5], std: [0.5], flip: true, cropPadding: 1 },
     precision: { compute: 'f16', policy: 'mixed', lossScaling: undefined, pins: [] },
     train: {
       loss: { kind: 'cross_entropy', labelSmoothing: 0 },
