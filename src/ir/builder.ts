@@ -1,7 +1,8 @@
+import type { OpName } from './op-names.js';
 import type { Attrs, Graph, Loc, Node, TensorType, ValueId } from './types.js';
 
 export interface NodeInit {
-  readonly op: string;
+  readonly op: OpName;
   readonly inputs?: readonly ValueId[];
   readonly attrs?: Attrs;
   readonly type: TensorType;

@@ -1,5 +1,6 @@
 import { userError } from '../diagnostics/diagnostic.js';
 import { GraphBuilder } from './builder.js';
+import { isOpName, type OpName } from './op-names.js';
 import type { Attr, Attrs, Graph, Loc, Node, TensorType, ValueId } from './types.js';
 import { DTYPES } from './types.js';
 
@@ -76,6 +77,12 @@ export class LineReader {
 
   word(): string {
     return this.match(/[A-Za-z_][A-Za-z0-9_]*/, 'a name');
+  }
+
+  /** The name of an op that this version of ampc has. */
+  op(): OpName {
+    const word = this.word();
+    return isOpName(word) ? word : this.failToken(`an op of this version of ampc, not ${word}`);
   }
 
   valueName(): string {
@@ -175,7 +182,7 @@ export class GraphReader {
   node(reader: LineReader): { readonly id: ValueId; readonly offset: number | undefined } {
     const value = reader.valueName();
     reader.expect('=');
-    const op = reader.word();
+    const op = reader.op();
     const inputs: ValueId[] = [];
     while (reader.peek(/ *,? *%/)) {
       reader.accept(',');

@@ -1,3 +1,5 @@
+import type { OpName } from './op-names.js';
+
 /** Element formats. `bool` and `u8` take one byte, `f16` and `bf16` two, `f32` and `i32` four. */
 export const DTYPES = ['f32', 'f16', 'bf16', 'i32', 'u8', 'bool'] as const;
 export type DType = (typeof DTYPES)[number];
@@ -36,7 +38,7 @@ export type ValueId = number;
 /** One SSA instruction. Every field is data; passes build new nodes and never change old ones. */
 export interface Node {
   readonly id: ValueId;
-  readonly op: string;
+  readonly op: OpName;
   readonly inputs: readonly ValueId[];
   readonly attrs: Attrs;
   readonly type: TensorType;

@@ -15,7 +15,7 @@ interface Reads {
   readonly slope?: boolean;
 }
 
-function activationGrad({ name, doc, reads, low, high, cost = 1, slope = false }: Reads): OpDefinition {
+function activationGrad({ name, doc, reads, low, high, cost = 1, slope = false }: Reads): OpDefinition<'elementwise'> {
   const label = `${name}_c1`;
   const sampleAttrs = (random: SampleRandom): Attrs => (slope ? { slope: random.pick([0.01, 0.1]) } : {});
   return {

@@ -1,3 +1,4 @@
+import type { OpName } from '../ir/op-names.js';
 import type { Attrs } from '../ir/types.js';
 import { elements } from './constraints.js';
 import type { GradientRule, OpDefinition, SampleRandom } from './op.js';
@@ -12,7 +13,7 @@ interface ActivationExtras {
   readonly cost?: number;
 }
 
-function activation(doc: string, gradient: GradientRule, extras: ActivationExtras = {}): OpDefinition {
+function activation(doc: string, gradient: GradientRule, extras: ActivationExtras = {}): OpDefinition<'elementwise'> {
   const { attrs = {}, sampleAttrs, range = 3, cost = 1 } = extras;
   return {
     doc,
@@ -34,12 +35,12 @@ function activation(doc: string, gradient: GradientRule, extras: ActivationExtra
 }
 
 /** A gradient that needs only the forward result. */
-function fromResult(op: string): GradientRule {
+function fromResult(op: OpName): GradientRule {
   return ({ node, dy, emit }) => [emit(op, [dy, node.id], node.attrs, 0)];
 }
 
 /** A gradient that needs the forward operand. */
-function fromOperand(op: string): GradientRule {
+function fromOperand(op: OpName): GradientRule {
   return ({ node, dy, emit }) => [emit(op, [dy, node.inputs[0]], node.attrs, 0)];
 }
 

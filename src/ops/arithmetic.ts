@@ -4,7 +4,7 @@ import { elements, isScalar, sameShapes } from './constraints.js';
 import { constrain, type GradientRule, type OpDefinition, type SampleRandom } from './op.js';
 import { f32, sampleShape, tensor } from './sample.js';
 
-function binary(name: string, doc: string, gradient: GradientRule): OpDefinition {
+function binary(name: string, doc: string, gradient: GradientRule): OpDefinition<'elementwise'> {
   const label = `${name}_c1`;
   return {
     doc,
@@ -42,7 +42,7 @@ export const mul = binary('mul', 'Product of two tensors of one shape, element b
 ]);
 
 /** y = x * f32(factor). */
-export const scale: OpDefinition = {
+export const scale: OpDefinition<'elementwise'> = {
   doc: 'Product of a tensor and a fixed number.',
   kind: 'elementwise',
   constraints: {},
@@ -56,7 +56,7 @@ export const scale: OpDefinition = {
 };
 
 /** Rounds to the nearest, ties to even; overflow gives an infinity. */
-export const cast: OpDefinition = {
+export const cast: OpDefinition<'elementwise'> = {
   doc: 'Rounds a tensor to another float format, or widens it without loss.',
   kind: 'elementwise',
   constraints: { cast_c1: '`to` is a float format' },
@@ -78,7 +78,7 @@ export const cast: OpDefinition = {
  * y = x * f32(1 / (1 - rate)) where u >= rate, else 0. u is uniform in [0, 1): 24 bits of Threefry-2x32-20 with key (seed, salt) and
  * counter (index >> 1, step), word index & 1, for the row-major index of the element.
  */
-export const dropout: OpDefinition = {
+export const dropout: OpDefinition<'elementwise'> = {
   doc: 'Zeroes each element with probability `rate` and divides the others by 1 - rate; the same seed, salt and step give the same zeros.',
   kind: 'elementwise',
   constraints: {

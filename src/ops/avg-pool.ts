@@ -5,7 +5,7 @@ import { POOL_ATTRS, poolFlops, poolOutput, SIZE_ATTR, samplePool } from './pool
 import { f32, sampleImage } from './sample.js';
 
 /** y[n,i,j,c] = sum over (p,q) of x[n, i*sh+p-top, j*sw+q-left, c] / (rows * columns); padding counts as zeros. */
-export const avgPool2d: OpDefinition = {
+export const avgPool2d: OpDefinition<'pool'> = {
   doc: 'Mean over each window of an image; padding counts as zeros (as PyTorch with count_include_pad).',
   kind: 'pool',
   constraints: {
@@ -32,7 +32,7 @@ export const avgPool2d: OpDefinition = {
 };
 
 /** dx[n,h,w,c] = sum of dy over the windows that hold (h,w), divided by rows * columns. */
-export const avgPool2dGrad: OpDefinition = {
+export const avgPool2dGrad: OpDefinition<'pool'> = {
   doc: 'Gradient of avg_pool2d: each dy is spread evenly over its window.',
   kind: 'pool',
   constraints: {
@@ -60,7 +60,7 @@ export const avgPool2dGrad: OpDefinition = {
 };
 
 /** y[n,c] = mean over (h,w) of x[n,h,w,c]. */
-export const globalAvgPool: OpDefinition = {
+export const globalAvgPool: OpDefinition<'pool'> = {
   doc: 'Mean of each channel over the whole image.',
   kind: 'pool',
   constraints: { global_avg_pool_c1: 'x is an image [batch, height, width, channels]' },
@@ -81,7 +81,7 @@ export const globalAvgPool: OpDefinition = {
 };
 
 /** dx[n,h,w,c] = dy[n,c] / (height * width). */
-export const globalAvgPoolGrad: OpDefinition = {
+export const globalAvgPoolGrad: OpDefinition<'pool'> = {
   doc: 'Gradient of global_avg_pool: each dy is spread evenly over its image.',
   kind: 'pool',
   constraints: { global_avg_pool_grad_c1: 'dy is [batch, channels]' },

@@ -28,7 +28,7 @@ function sampleCase(random: SampleRandom) {
 }
 
 /** y[n,i,j,o] = b[o] + sum over (p,q,c) of x[n, i*sh+p-top, j*sw+q-left, c] * w[p,q,c,o]. */
-export const conv2d: OpDefinition = {
+export const conv2d: OpDefinition<'contraction'> = {
   doc: 'Two-dimensional convolution (cross-correlation, as PyTorch) of NHWC activations with HWIO weights, accumulated in f32.',
   kind: 'contraction',
   constraints: {
@@ -82,7 +82,7 @@ export const conv2d: OpDefinition = {
 };
 
 /** dx of conv2d: the transposed convolution of dy with w. */
-export const conv2dInputGrad: OpDefinition = {
+export const conv2dInputGrad: OpDefinition<'contraction'> = {
   doc: 'Gradient of conv2d with respect to its input: the transposed convolution of dy with the weight, accumulated in f32.',
   kind: 'contraction',
   constraints: {
@@ -117,7 +117,7 @@ export const conv2dInputGrad: OpDefinition = {
 };
 
 /** dw[p,q,c,o] = sum over (n,i,j) of x[n, i*sh+p-top, j*sw+q-left, c] * dy[n,i,j,o]. */
-export const conv2dWeightGrad: OpDefinition = {
+export const conv2dWeightGrad: OpDefinition<'contraction'> = {
   doc: 'Gradient of conv2d with respect to its weight, accumulated in f32 over the batch and all positions.',
   kind: 'contraction',
   constraints: {

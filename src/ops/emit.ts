@@ -1,4 +1,5 @@
 import type { GraphBuilder } from '../ir/builder.js';
+import type { OpName } from '../ir/op-names.js';
 import type { Attrs, DType, TensorType, ValueId } from '../ir/types.js';
 import { isFloat, stringAttr } from '../ir/types.js';
 import { OPS, opDefinition } from './index.js';
@@ -15,7 +16,7 @@ function defaultFormat(op: OpDefinition, types: readonly TensorType[], attrs: At
 /** Appends op `name`, with its result's shape and format inferred. Throws ConstraintError where the op's constraints do not hold. */
 export function emit(
   builder: GraphBuilder,
-  name: string,
+  name: OpName,
   inputs: readonly ValueId[],
   attrs: Attrs = {},
   options: EmitOptions & { readonly dtype?: DType } = {},

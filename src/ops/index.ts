@@ -1,3 +1,4 @@
+import type { OpName } from '../ir/op-names.js';
 import * as activation from './activation.js';
 import * as activationGrad from './activation-grad.js';
 import * as arithmetic from './arithmetic.js';
@@ -7,12 +8,14 @@ import * as linear from './linear.js';
 import * as loss from './loss.js';
 import * as maxPool from './max-pool.js';
 import * as norm from './norm.js';
-import type { OpDefinition } from './op.js';
+import type { OpDefinition, OpKind } from './op.js';
 import * as optimizer from './optimizer.js';
 import * as scaling from './scaling.js';
 import * as shape from './shape-ops.js';
 import * as softmax from './softmax.js';
 import * as source from './source.js';
+
+export { isOpName, type OpName } from '../ir/op-names.js';
 
 /** Every op by name: the one table that all passes and backends read. */
 export const OPS = {
@@ -95,16 +98,16 @@ export const OPS = {
   sgd: optimizer.sgd,
   adam: optimizer.adam,
   adamw: optimizer.adamw,
-} as const satisfies Readonly<Record<string, OpDefinition>>;
+} as const satisfies Readonly<Record<OpName, OpDefinition>>;
 
-export type OpName = keyof typeof OPS;
+/** The ops of some kinds. */
+export type OpOfKind<K extends OpKind> = { [Name in OpName]: (typeof OPS)[Name]['kind'] extends K ? Name : never }[OpName];
 
-export function isOpName(name: string): name is OpName {
-  return Object.hasOwn(OPS, name);
+export function opDefinition(name: OpName): OpDefinition {
+  return OPS[name];
 }
 
-/** Throws a plain Error on an unknown name: names in a graph come from ampc itself. */
-export function opDefinition(name: string): OpDefinition {
-  if (!isOpName(name)) throw new Error(`unknown op ${name}`);
-  return OPS[name];
+/** Whether an op is of one of some kinds. */
+export function isOfKind<K extends OpKind>(name: OpName, ...kinds: readonly K[]): name is OpOfKind<K> {
+  return (kinds as readonly OpKind[]).includes(OPS[name].kind);
 }

@@ -1,4 +1,5 @@
 import type { GraphBuilder } from '../ir/builder.js';
+import type { OpName } from '../ir/op-names.js';
 import type { Attrs, Loc, TensorType, ValueId } from '../ir/types.js';
 
 /** Types of arguments in the language. `pair` accepts one number or `[a, b]`; `padding` also the words `same` and `valid`. */
@@ -34,7 +35,7 @@ export interface LayerContext {
   readonly seed: number;
   readonly salt: number;
   /** Emits an op of this layer. Constraint errors become diagnostics at the call. */
-  emit(op: string, inputs: readonly ValueId[], attrs?: Attrs): ValueId;
+  emit(op: OpName, inputs: readonly ValueId[], attrs?: Attrs): ValueId;
   /** Declares a trainable parameter `<path>.<name>`, f32. */
   parameter(name: string, shape: readonly number[], init: StateInit): ValueId;
   /** Declares a running statistic `<path>.<name>`, f32. */

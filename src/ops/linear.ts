@@ -7,7 +7,7 @@ function sampleSizes(random: SampleRandom): [batch: number, inputs: number, outp
 }
 
 /** y[n,o] = bias[o] + sum over i of x[n,i] * weight[i,o]. */
-export const linear: OpDefinition = {
+export const linear: OpDefinition<'contraction'> = {
   doc: 'Matrix product of activations [batch, in] with a weight [in, out], plus a bias per output, accumulated in f32.',
   kind: 'contraction',
   constraints: {
@@ -49,7 +49,7 @@ export const linear: OpDefinition = {
 };
 
 /** dx[n,i] = sum over o of dy[n,o] * weight[i,o]. */
-export const linearInputGrad: OpDefinition = {
+export const linearInputGrad: OpDefinition<'contraction'> = {
   doc: 'Gradient of linear with respect to its input: dy times the transposed weight, accumulated in f32.',
   kind: 'contraction',
   constraints: {
@@ -80,7 +80,7 @@ export const linearInputGrad: OpDefinition = {
 };
 
 /** dweight[i,o] = sum over n of x[n,i] * dy[n,o]. */
-export const linearWeightGrad: OpDefinition = {
+export const linearWeightGrad: OpDefinition<'contraction'> = {
   doc: 'Gradient of linear with respect to its weight: transposed x times dy, accumulated in f32 over the batch.',
   kind: 'contraction',
   constraints: {

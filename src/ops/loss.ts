@@ -43,7 +43,7 @@ function sampleGradient(random: SampleRandom): OpSample {
  * mean over rows of (1 - s) * -log p[label] + s * mean over classes of -log p, where p is the softmax of the row and s the label
  * smoothing (as PyTorch). A row with label -1 is padding and adds 0; the divisor is the number of rows.
  */
-export const crossEntropy: OpDefinition = {
+export const crossEntropy: OpDefinition<'rows'> = {
   doc: 'Cross entropy between the softmax of logits and labels, mean over the batch; a row with label -1 is padding and adds 0.',
   kind: 'rows',
   constraints: constraints('cross_entropy', false),
@@ -64,7 +64,7 @@ export const crossEntropy: OpDefinition = {
 };
 
 /** dlogits = (softmax(logits) - (1 - s) * onehot(label) - s / classes) * dloss / batch; padding rows give 0. */
-export const crossEntropyGrad: OpDefinition = {
+export const crossEntropyGrad: OpDefinition<'rows'> = {
   doc: 'Gradient of cross_entropy with respect to the logits, times dloss.',
   kind: 'rows',
   constraints: constraints('cross_entropy_grad', true),
@@ -87,7 +87,7 @@ export const crossEntropyGrad: OpDefinition = {
 };
 
 /** mean over rows and classes of (x - onehot(label))^2; padding rows add 0, the divisor is rows * classes. */
-export const mse: OpDefinition = {
+export const mse: OpDefinition<'rows'> = {
   doc: 'Mean squared difference from the one-hot labels; a row with label -1 is padding and adds 0.',
   kind: 'rows',
   constraints: constraints('mse', false),
@@ -108,7 +108,7 @@ export const mse: OpDefinition = {
 };
 
 /** dx = 2 * (x - onehot(label)) * dloss / (rows * classes); padding rows give 0. */
-export const mseGrad: OpDefinition = {
+export const mseGrad: OpDefinition<'rows'> = {
   doc: 'Gradient of mse with respect to x, times dloss.',
   kind: 'rows',
   constraints: constraints('mse_grad', true),
@@ -134,7 +134,7 @@ export const mseGrad: OpDefinition = {
  * mean over rows and classes of softplus(-x) where the label is, softplus(x) elsewhere: each class a yes or no of its own, with the probability
  * sigmoid(x) (as PyTorch's binary_cross_entropy_with_logits on one-hot labels). Padding rows add 0, the divisor is rows * classes.
  */
-export const binaryCrossEntropy: OpDefinition = {
+export const binaryCrossEntropy: OpDefinition<'rows'> = {
   doc: 'Binary cross entropy between the sigmoid of logits and the one-hot labels; a row with label -1 is padding and adds 0.',
   kind: 'rows',
   constraints: constraints('binary_cross_entropy', false),
@@ -155,7 +155,7 @@ export const binaryCrossEntropy: OpDefinition = {
 };
 
 /** dlogits = (sigmoid(x) - onehot(label)) * dloss / (rows * classes), at the label as -sigmoid(-x); padding rows give 0. */
-export const binaryCrossEntropyGrad: OpDefinition = {
+export const binaryCrossEntropyGrad: OpDefinition<'rows'> = {
   doc: 'Gradient of binary_cross_entropy with respect to the logits, times dloss.',
   kind: 'rows',
   constraints: constraints('binary_cross_entropy_grad', true),
@@ -177,7 +177,7 @@ export const binaryCrossEntropyGrad: OpDefinition = {
   sample: sampleGradient,
 };
 
-export const correctCount: OpDefinition = {
+export const correctCount: OpDefinition<'rows'> = {
   doc: 'Number of rows whose first maximum is at the label; padding rows never count, nor do rows that hold a NaN.',
   kind: 'rows',
   constraints: constraints('correct_count', false),

@@ -12,7 +12,7 @@ function sampleBackward(random: SampleRandom): { types: TensorType[]; attrs: Att
 }
 
 /** y[n,i,j,c] = max over (p,q) of x[n, i*sh+p-top, j*sw+q-left, c]; padding is -infinity; a NaN in the window is the maximum. */
-export const maxPool2d: OpDefinition = {
+export const maxPool2d: OpDefinition<'pool'> = {
   doc: 'Maximum over each window of an image; padding never wins, and a NaN in the window gives NaN (as PyTorch).',
   kind: 'pool',
   constraints: {
@@ -43,7 +43,7 @@ export const maxPool2d: OpDefinition = {
 };
 
 /** index = p * columns + q of the first window position, row by row, that holds the maximum. */
-export const maxPool2dIndex: OpDefinition = {
+export const maxPool2dIndex: OpDefinition<'pool'> = {
   doc: 'Position of the maximum within each window, row * columns + column; the first one of equal values, or the first NaN.',
   kind: 'pool',
   constraints: {
@@ -69,7 +69,7 @@ export const maxPool2dIndex: OpDefinition = {
 };
 
 /** dx[n,h,w,c] = sum of dy over the windows whose maximum was (h,w); windows overlap when the stride is smaller than the window. */
-export const maxPool2dGrad: OpDefinition = {
+export const maxPool2dGrad: OpDefinition<'pool'> = {
   doc: 'Gradient of max_pool2d: each dy goes to the position that its index names.',
   kind: 'pool',
   constraints: {

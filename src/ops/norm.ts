@@ -11,7 +11,7 @@ function sampleActivations(random: SampleRandom): TensorType {
 }
 
 /** y[c] = sum of x over all axes but the last. */
-export const sumToChannel: OpDefinition = {
+export const sumToChannel: OpDefinition<'reduce'> = {
   doc: 'Sum over all axes but the last, accumulated in f32: the gradient of a value that is added to every position.',
   kind: 'reduce',
   constraints: { sum_to_channel_c1: 'x has at least one axis' },
@@ -26,7 +26,7 @@ export const sumToChannel: OpDefinition = {
 };
 
 /** Its share of the gradient is part of `batch_norm_input_grad`. */
-export const channelMean: OpDefinition = {
+export const channelMean: OpDefinition<'reduce'> = {
   doc: 'Mean over all axes but the last: the batch statistic of batch_norm.',
   kind: 'reduce',
   constraints: { channel_mean_c1: 'x has at least one axis' },
@@ -41,7 +41,7 @@ export const channelMean: OpDefinition = {
 };
 
 /** variance[c] = mean of (x - mean[c])^2, in two passes; its share of the gradient is part of `batch_norm_input_grad`. */
-export const channelVariance: OpDefinition = {
+export const channelVariance: OpDefinition<'reduce'> = {
   doc: 'Biased variance over all axes but the last, about the given mean: the batch statistic of batch_norm.',
   kind: 'reduce',
   constraints: {
@@ -69,7 +69,7 @@ export const channelVariance: OpDefinition = {
 };
 
 /** y = (x - mean) / sqrt(variance + eps) * weight + bias, per channel. The gradient rule takes mean and variance to be those of x. */
-export const batchNorm: OpDefinition = {
+export const batchNorm: OpDefinition<'elementwise'> = {
   doc: 'Normalizes each channel with a mean and a variance, then scales and shifts it: (x - mean) / sqrt(variance + eps) * weight + bias.',
   kind: 'elementwise',
   constraints: {
@@ -107,7 +107,7 @@ export const batchNorm: OpDefinition = {
 };
 
 /** dweight[c] = sum of dy * (x - mean[c]) / sqrt(variance[c] + eps). */
-export const batchNormWeightGrad: OpDefinition = {
+export const batchNormWeightGrad: OpDefinition<'reduce'> = {
   doc: 'Gradient of batch_norm with respect to its weight: the sum of dy times the normalized x.',
   kind: 'reduce',
   constraints: {
@@ -144,7 +144,7 @@ export const batchNormWeightGrad: OpDefinition = {
  * dx = weight / sqrt(variance + eps) * (dy - dbias / M - xhat * dweight / M), where M counts the elements of a channel and xhat is the
  * normalized x. Holds the gradient through mean and variance as well (Ioffe and Szegedy 2015).
  */
-export const batchNormInputGrad: OpDefinition = {
+export const batchNormInputGrad: OpDefinition<'elementwise'> = {
   doc: 'Gradient of batch_norm with respect to its input, through the batch statistics as well.',
   kind: 'elementwise',
   constraints: {
@@ -182,7 +182,7 @@ export const batchNormInputGrad: OpDefinition = {
 };
 
 /** running * (1 - momentum) + momentum * correction * batch; unchanged where ok is false. */
-export const runningUpdate: OpDefinition = {
+export const runningUpdate: OpDefinition<'update'> = {
   doc: 'Moves a running statistic towards the batch statistic (as PyTorch); leaves it alone in a skipped step.',
   kind: 'update',
   constraints: { running_update_c1: 'running and batch have the same shape' },

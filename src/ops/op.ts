@@ -1,4 +1,5 @@
 import type { GraphBuilder } from '../ir/builder.js';
+import type { OpName } from '../ir/op-names.js';
 import type { Attrs, DType, Loc, Node, TensorType, ValueId } from '../ir/types.js';
 import { isFloat } from '../ir/types.js';
 
@@ -20,13 +21,28 @@ export type PrecisionClass = 'low' | 'full' | 'promote' | 'follow' | 'source' | 
  * - `contraction`: multiply and add over a contracted axis (conv2d, linear and their gradients).
  * - `elementwise`: one result element from the same element (and per-channel or scalar values).
  * - `pool`: one result element from a small window.
- * - `reduce`: sums over all axes but the last, or over everything.
+ * - `reduce`: sums over all axes but the last: one number per channel.
+ * - `total`: one number of all elements of any number of tensors.
  * - `rows`: works along the last axis.
- * - `shape`: moves elements without computing.
- * - `update`: writes states.
+ * - `view`: the same memory under another shape.
+ * - `copy`: moves elements without computing.
+ * - `update`: writes states, element by element.
+ * - `counter`: writes states that are single numbers, for the next step.
  * - `scalar`: bookkeeping on single numbers.
  */
-export type OpKind = 'source' | 'contraction' | 'elementwise' | 'pool' | 'reduce' | 'rows' | 'shape' | 'update' | 'scalar';
+export type OpKind =
+  | 'source'
+  | 'contraction'
+  | 'elementwise'
+  | 'pool'
+  | 'reduce'
+  | 'total'
+  | 'rows'
+  | 'view'
+  | 'copy'
+  | 'update'
+  | 'counter'
+  | 'scalar';
 
 /**
  * - `class`: the operand is cast to what the op's class says.
@@ -96,7 +112,7 @@ export interface GradientContext {
    * Emits an op whose result is a gradient of operand `of`; undefined for a helper value that is no gradient (a pool's index).
    * Layer and place are the forward node's.
    */
-  emit(op: string, inputs: readonly ValueId[], attrs: Attrs, of: number | undefined): ValueId;
+  emit(op: OpName, inputs: readonly ValueId[], attrs: Attrs, of: number | undefined): ValueId;
 }
 
 /** One gradient per operand; undefined where none flows. Only called when some operand needs one. */
@@ -125,10 +141,10 @@ export interface SampleRandom {
   real(low: number, high: number): number;
 }
 
-export interface OpDefinition {
+export interface OpDefinition<K extends OpKind = OpKind> {
   /** One sentence for the documentation; then the formula. */
   readonly doc: string;
-  readonly kind: OpKind;
+  readonly kind: K;
   readonly operands: readonly OperandSpec[];
   readonly attrs: Readonly<Record<string, AttrSpec>>;
   readonly precision: PrecisionClass;

@@ -8,7 +8,7 @@ const RATES = { low: 0.001, high: 0.1 };
 const OK = tensor('bool');
 
 /** accumulator + gradient. */
-export const accumulate: OpDefinition = {
+export const accumulate: OpDefinition<'update'> = {
   doc: 'Adds a gradient to the sum over the micro-batches of one optimizer step.',
   kind: 'update',
   constraints: { accumulate_c1: 'acc and g have the same shape' },
@@ -31,7 +31,7 @@ export const accumulate: OpDefinition = {
   },
 };
 
-export const reset: OpDefinition = {
+export const reset: OpDefinition<'update'> = {
   doc: 'Sets a state to zero.',
   kind: 'update',
   constraints: {},
@@ -47,9 +47,9 @@ export const reset: OpDefinition = {
 };
 
 /** t + 1, or t where ok is false. */
-export const advance: OpDefinition = {
+export const advance: OpDefinition<'counter'> = {
   doc: 'Counts the updates of the optimizer; a skipped step does not count.',
-  kind: 'update',
+  kind: 'counter',
   constraints: { advance_c1: 't is a single number' },
   operands: [
     { name: 't', format: 'i32' },
@@ -75,7 +75,7 @@ export const advance: OpDefinition = {
  * d = g + weight_decay * w; buf = momentum * buf + d; w - lr * (nesterov ? d + momentum * buf : buf), or w - lr * d without momentum
  * (PyTorch's SGD with dampening 0).
  */
-export const sgd: OpDefinition = {
+export const sgd: OpDefinition<'update'> = {
   doc: 'Stochastic gradient descent with optional momentum; gives the new weight and leaves everything alone where ok is false.',
   kind: 'update',
   constraints: {
@@ -127,7 +127,7 @@ export const sgd: OpDefinition = {
   },
 };
 
-function adamOp(name: 'adam' | 'adamw', doc: string): OpDefinition {
+function adamOp(name: 'adam' | 'adamw', doc: string): OpDefinition<'update'> {
   return {
     doc,
     kind: 'update',

@@ -11,7 +11,7 @@ function totalElements(types: readonly TensorType[]): number {
 }
 
 /** loss * scale * factor, in this order. */
-export const scaleLoss: OpDefinition = {
+export const scaleLoss: OpDefinition<'scalar'> = {
   doc: 'The loss times the loss scale, so that small gradients do not vanish in the compute format.',
   kind: 'scalar',
   constraints: { scale_loss_c1: 'loss and scale are single numbers' },
@@ -33,7 +33,7 @@ export const scaleLoss: OpDefinition = {
 };
 
 /** d * scale * factor, in this order. */
-export const scaleLossGrad: OpDefinition = {
+export const scaleLossGrad: OpDefinition<'scalar'> = {
   doc: 'Gradient of scale_loss with respect to the loss.',
   kind: 'scalar',
   constraints: { scale_loss_grad_c1: 'd and scale are single numbers' },
@@ -54,9 +54,9 @@ export const scaleLossGrad: OpDefinition = {
   sample: (random) => ({ types: [f32(), f32()], attrs: { factor: random.pick([1, 0.25]) }, domains: [undefined, SCALES] }),
 };
 
-export const allFinite: OpDefinition = {
+export const allFinite: OpDefinition<'total'> = {
   doc: 'True when no element of any operand is an infinity or a NaN.',
-  kind: 'reduce',
+  kind: 'total',
   constraints: {},
   operands: [{ name: 'g', format: 'f32', variadic: true }],
   attrs: {},
@@ -69,7 +69,7 @@ export const allFinite: OpDefinition = {
 };
 
 /** g * f32(1 / scale). */
-export const unscale: OpDefinition = {
+export const unscale: OpDefinition<'elementwise'> = {
   doc: 'Takes the loss scale out of a gradient.',
   kind: 'elementwise',
   constraints: { unscale_c1: 'scale is a single number' },
@@ -89,9 +89,9 @@ export const unscale: OpDefinition = {
 };
 
 /** sqrt(sum of g^2 over all elements of all operands), also where g^2 leaves f32; of finite gradients at most the largest f32. */
-export const globalNorm: OpDefinition = {
+export const globalNorm: OpDefinition<'total'> = {
   doc: 'Euclidean norm of all gradients together.',
-  kind: 'reduce',
+  kind: 'total',
   constraints: {},
   operands: [{ name: 'g', format: 'f32', variadic: true }],
   attrs: {},
@@ -104,7 +104,7 @@ export const globalNorm: OpDefinition = {
 };
 
 /** g * min(1, max / (norm + 1e-6)), as PyTorch's clip_grad_norm_. */
-export const clipByNorm: OpDefinition = {
+export const clipByNorm: OpDefinition<'elementwise'> = {
   doc: 'Shrinks a gradient by the factor that brings the global norm down to `max`; leaves it alone below.',
   kind: 'elementwise',
   constraints: { clip_by_norm_c1: 'norm is a single number' },
@@ -131,9 +131,9 @@ export const clipByNorm: OpDefinition = {
  * The state machine of PyTorch's GradScaler. Not ok: scale = max(floor, scale * backoff), tracker = 0, skips + 1. Ok: tracker + 1; when it
  * reaches the interval, scale = min(cap, scale * growth) unless that is infinite, and tracker = 0; skips = 0.
  */
-export const updateScale: OpDefinition = {
+export const updateScale: OpDefinition<'counter'> = {
   doc: 'Next loss scale: shrinks after a step with a non-finite gradient, grows after enough steps without one.',
-  kind: 'update',
+  kind: 'counter',
   constraints: { update_scale_c1: 'scale, tracker, skips and ok are single numbers' },
   operands: [
     { name: 'scale', format: 'f32' },

@@ -14,9 +14,9 @@ function withAxis(shape: Shape, axis: number, size: number): readonly number[] {
   return shape.map((old, a) => (a === axis ? size : old));
 }
 
-export const reshape: OpDefinition = {
+export const reshape: OpDefinition<'view'> = {
   doc: 'The same elements in row-major order under another shape.',
-  kind: 'shape',
+  kind: 'view',
   constraints: { reshape_c1: 'both shapes have the same number of elements' },
   operands: [{ name: 'x', format: 'class' }],
   attrs: { shape: { kind: 'numbers', doc: 'new shape' } },
@@ -39,9 +39,9 @@ export const reshape: OpDefinition = {
   },
 };
 
-export const concat: OpDefinition = {
+export const concat: OpDefinition<'copy'> = {
   doc: 'Tensors one after the other along an axis.',
-  kind: 'shape',
+  kind: 'copy',
   constraints: {
     concat_c1: 'there is at least one operand',
     concat_c2: 'axis is an axis of the operands',
@@ -85,9 +85,9 @@ export const concat: OpDefinition = {
   },
 };
 
-export const slice: OpDefinition = {
+export const slice: OpDefinition<'copy'> = {
   doc: 'A contiguous range of one axis.',
-  kind: 'shape',
+  kind: 'copy',
   constraints: {
     slice_c1: 'axis is an axis of x',
     slice_c2: 'the range lies within the axis',

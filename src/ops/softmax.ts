@@ -2,7 +2,7 @@ import { elements, lastAxis, sameShapes } from './constraints.js';
 import type { OpDefinition } from './op.js';
 import { f32, sampleMatrix } from './sample.js';
 
-function rowOp(name: string, doc: string): OpDefinition {
+function rowOp(name: 'softmax' | 'log_softmax', doc: string): OpDefinition<'rows'> {
   const label = `${name}_c1`;
   return {
     doc,
@@ -22,7 +22,7 @@ function rowOp(name: string, doc: string): OpDefinition {
   };
 }
 
-function rowGradOp(name: string, doc: string, low: number, high: number): OpDefinition {
+function rowGradOp(name: string, doc: string, low: number, high: number): OpDefinition<'rows'> {
   return {
     doc,
     kind: 'rows',

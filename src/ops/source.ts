@@ -7,7 +7,7 @@ function declaredShape(): never {
   throw new Error('the type of a source is declared on its node');
 }
 
-export const input: OpDefinition = {
+export const input: OpDefinition<'source'> = {
   doc: 'A value that the host passes with every call.',
   kind: 'source',
   constraints: {},
@@ -20,7 +20,7 @@ export const input: OpDefinition = {
   sample: 'none',
 };
 
-export const state: OpDefinition = {
+export const state: OpDefinition<'source'> = {
   doc: 'A tensor that persists between calls; reads the value from before the call.',
   kind: 'source',
   constraints: {},
@@ -38,7 +38,7 @@ export const state: OpDefinition = {
   sample: 'none',
 };
 
-export const constant: OpDefinition = {
+export const constant: OpDefinition<'source'> = {
   doc: 'A tensor whose elements are all the same number.',
   kind: 'source',
   constraints: {},
@@ -52,7 +52,7 @@ export const constant: OpDefinition = {
 };
 
 /** y = x * f32(1 / (255 * std[c])) - f32(mean[c] / std[c]), which is (x / 255 - mean[c]) / std[c] without a division per pixel. */
-export const normalize: OpDefinition = {
+export const normalize: OpDefinition<'elementwise'> = {
   doc: 'Turns bytes into floats with a mean and a standard deviation per channel: (x / 255 - mean[c]) / std[c].',
   kind: 'elementwise',
   constraints: {

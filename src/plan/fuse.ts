@@ -156,6 +156,10 @@ function newGroupKind(node: Node, kind: string): GroupKind {
     case 'scalar':
     case 'update':
       return kind;
+    case 'total':
+      return 'reduce';
+    case 'counter':
+      return 'update';
     default:
       return 'map';
   }
@@ -190,7 +194,7 @@ function findDeferred(graph: Graph, consumers: readonly (readonly ValueId[])[]):
     const readers = consumers[node.id]!;
     const onlyEffects = readers.length === 1 && readers.every((id) => deferred.has(id)) && !outputs.has(node.id);
     const conditions = node.op === 'unscale' || node.op === 'clip_by_norm';
-    if (kind === 'update' || (conditions && onlyEffects)) deferred.add(node.id);
+    if (kind === 'update' || kind === 'counter' || (conditions && onlyEffects)) deferred.add(node.id);
   }
   return deferred;
 }

@@ -1,7 +1,6 @@
 import type { Graph, Node, ValueId } from '../ir/types.js';
 import { isFloat, stringAttr, stringsAttr } from '../ir/types.js';
 import { roundArray } from '../numeric/half.js';
-import { isOpName } from '../ops/index.js';
 import { ANY, between, magnitude, type Range, rangeOf, roundRange } from './range.js';
 import { RANGE_RULES } from './range-rules.js';
 
@@ -77,7 +76,6 @@ export function analyzeRanges(graph: Graph, assumptions: Assumptions = {}): read
 
   const compute = (node: Node): Range => {
     if (node.op === 'input' || node.op === 'state') return given(node);
-    if (!isOpName(node.op)) throw new Error(`unknown op ${node.op}`);
     return RANGE_RULES[node.op]({
       node,
       graph,

@@ -3,6 +3,7 @@ import { targetFor } from '../../src/codegen/c/target.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import { FLOAT_TYPES, type FloatType } from '../../src/ir/types.js';
 import { emit } from '../../src/ops/emit.js';
+import type { OpName } from '../../src/ops/index.js';
 import type { Plan } from '../../src/plan/plan.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import { createBackend as createReference } from '../../src/runtime/reference/index.js';
@@ -28,7 +29,7 @@ function awkwardFloats(): Float32Array {
 }
 
 /** `op` in `dtype` on given numbers. */
-function elementwiseCase(op: string, dtype: FloatType, x: Float32Array): GraphCase {
+function elementwiseCase(op: OpName, dtype: FloatType, x: Float32Array): GraphCase {
   const builder = new GraphBuilder();
   const type = { dtype: 'f32', shape: [x.length] } as const;
   const state = builder.add({ op: 'state', attrs: { name: 'x', role: 'parameter', init: 'constant', value: 0 }, type });
@@ -70,7 +71,7 @@ describe('generated C on an emulated aarch64', () => {
     const special = Float32Array.of(Infinity, -Infinity, NaN, -0, 0, 1e-45, 3.4e38, -3.4e38, 100, -100, 1, -1, 0.5);
     const cases = [
       ...(['f16', 'bf16'] as const).map((dtype) => elementwiseCase('cast', dtype, awkwardFloats())),
-      ...['relu', 'relu6', 'gelu', 'silu', 'sigmoid', 'tanh'].map((op) => elementwiseCase(op, 'f32', special)),
+      ...(['relu', 'relu6', 'gelu', 'silu', 'sigmoid', 'tanh'] as const).map((op) => elementwiseCase(op, 'f32', special)),
     ];
     const executable = await compileForAarch64(batchPlan(cases, 'cpu'));
     try {

@@ -2,6 +2,7 @@ import { GraphBuilder } from '../../src/ir/builder.js';
 import type { Attrs, FloatType, ValueId } from '../../src/ir/types.js';
 import { elementCount, FLOAT_TYPES } from '../../src/ir/types.js';
 import { emit } from '../../src/ops/emit.js';
+import type { OpName } from '../../src/ops/index.js';
 import type { SampleRandom } from '../../src/ops/op.js';
 import type { Plan } from '../../src/plan/plan.js';
 import type { Executable } from '../../src/runtime/backend.js';
@@ -67,7 +68,7 @@ export class CaseBuilder {
     return this.random.pick(['f32', this.dtype]);
   }
 
-  emit(op: string, inputs: readonly ValueId[], attrs: Attrs = {}, dtype: FloatType = this.dtype): ValueId {
+  emit(op: OpName, inputs: readonly ValueId[], attrs: Attrs = {}, dtype: FloatType = this.dtype): ValueId {
     return emit(this.builder, op, inputs, attrs, { dtype: op === 'max_pool2d_index' ? 'u8' : dtype });
   }
 

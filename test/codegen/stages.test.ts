@@ -3,6 +3,7 @@ import { GraphBuilder } from '../../src/ir/builder.js';
 import type { Attrs, DType, Graph, TensorType, ValueId } from '../../src/ir/types.js';
 import { elementCount } from '../../src/ir/types.js';
 import { emit } from '../../src/ops/emit.js';
+import type { OpName } from '../../src/ops/index.js';
 import { isDeclaration, storageRoot } from '../../src/plan/fuse.js';
 import { planMemory } from '../../src/plan/memory.js';
 import type { FunctionName, Group, Plan } from '../../src/plan/plan.js';
@@ -29,7 +30,7 @@ class Sketch {
     return this.builder.add({ op: 'input', attrs: { name: 'label' }, type: { dtype: 'i32', shape: [rows] } });
   }
 
-  emit(op: string, inputs: readonly ValueId[], attrs: Attrs = {}, dtype?: DType): ValueId {
+  emit(op: OpName, inputs: readonly ValueId[], attrs: Attrs = {}, dtype?: DType): ValueId {
     return emit(this.builder, op, inputs, attrs, dtype === undefined ? {} : { dtype });
   }
 

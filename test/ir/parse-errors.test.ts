@@ -23,6 +23,7 @@ function graphWith(line: string): string {
 
 const BROKEN_LINES: readonly (readonly [line: string, message: RegExp])[] = [
   ['  %0 relu %x : f32[2,3]', /line 2, column 6: expected "="/],
+  ['  %0 = rellu %x : f32[2,3]', /line 2, column 8: expected an op of this version of ampc, not rellu/],
   ['  %0 = relu %y : f32[2,3]', /line 2, column 13: expected a value defined above, not %y/],
   ['  %0 = relu %0 : f32[2,3]', /line 2, column 13: expected a value defined above, not %0/],
   ['  %x = relu %x : f32[2,3]', /line 2, .*expected a new name, %x is defined twice/],

@@ -3,6 +3,7 @@ import { GraphBuilder } from '../../src/ir/builder.js';
 import type { Attrs, Shape, ValueId } from '../../src/ir/types.js';
 import { elementCount } from '../../src/ir/types.js';
 import { emit } from '../../src/ops/emit.js';
+import type { OpName } from '../../src/ops/index.js';
 import type { Executable } from '../../src/runtime/backend.js';
 import { createBackend } from '../../src/runtime/cpu/index.js';
 import { batchPlan, type GraphCase, runCase } from '../codegen/batch.js';
@@ -29,7 +30,7 @@ type Fill = (index: number) => number;
 /** A graph of one op on states. */
 function caseOf(
   name: string,
-  op: string,
+  op: OpName,
   operands: readonly (readonly [shape: Shape, fill: Fill])[],
   attrs: Attrs,
   exact: Fill,
@@ -185,7 +186,7 @@ function weightGradient(name: string, batch: number, side: number, channels: num
   );
 }
 
-function product(name: string, op: string, shapes: readonly [Shape, Shape], terms: number, attrs: Attrs = {}): SumCase {
+function product(name: string, op: OpName, shapes: readonly [Shape, Shape], terms: number, attrs: Attrs = {}): SumCase {
   return caseOf(
     name,
     op,
@@ -199,7 +200,7 @@ function product(name: string, op: string, shapes: readonly [Shape, Shape], term
   );
 }
 
-function average(op: string, side: number, attrs: Attrs): SumCase {
+function average(op: OpName, side: number, attrs: Attrs): SumCase {
   return caseOf(`${op} of ${side}x${side}`, op, [[[2, side, side, 20], tenths]], attrs, tenths, () => TENTH * POOL);
 }
 

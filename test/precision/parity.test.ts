@@ -14,8 +14,8 @@ const PYTORCH = JSON.parse(readFileSync(new URL('../fixtures/pytorch/autocast.js
 };
 
 /** The result's format under policy `autocast`, with float operands that arrive in these formats. */
-function decided(name: string, compute: LowType, arriving: readonly DType[]): DType {
-  const op = opDefinition(name as OpName);
+function decided(name: OpName, compute: LowType, arriving: readonly DType[]): DType {
+  const op = opDefinition(name);
   const operands = op.operands.flatMap(({ format, variadic }, index): readonly DType[] => {
     if (format !== 'class' && format !== 'accumulator' && format !== 'exact') return [format];
     return variadic === true ? arriving : [arriving[index] ?? arriving.at(-1)!];
@@ -28,7 +28,7 @@ function differences(compute: LowType, recorded: Recorded): string[] {
   const found: string[] = [];
   const compare = (table: Formats, arriving: readonly DType[]) => {
     for (const [name, theirs] of Object.entries(table)) {
-      const ours = decided(name, compute, arriving);
+      const ours = decided(name as OpName, compute, arriving);
       if (ours !== theirs) found.push(`${name} of ${arriving.join(' and ')}: ${ours}, PyTorch ${theirs}`);
     }
   };

@@ -47,7 +47,3 @@ export function copyFunction(context: KernelContext, id: ValueId): LoopFunction 
     part: partLength(outer, Math.max(1, elementCount(shape) / outer), 1),
   };
 }
-
-export function isCopy(op: string): boolean {
-  return op === 'concat' || op === 'slice';
-}

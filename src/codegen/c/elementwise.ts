@@ -1,5 +1,6 @@
 import type { Node } from '../../ir/types.js';
 import { elementCount, numberAttr, numbersAttr } from '../../ir/types.js';
+import type { OpOfKind } from '../../ops/index.js';
 import type { Scope } from './expression.js';
 import { floatLiteral } from './text.js';
 
@@ -111,7 +112,7 @@ function dropout({ node, operand, scalar, scope }: ElementArguments): string {
 const relu6 = (x: string) => `vf_select(${x} > vf_set(6.0f), vf_set(6.0f), vf_and(~(${x} <= vf_set(0.0f)), ${x}))`;
 
 /** Ops that compute each element from the same element of their operands, from its channel's numbers and from scalars. */
-export const ELEMENTWISE: Readonly<Record<string, ElementRule>> = {
+export const ELEMENTWISE: Readonly<Record<OpOfKind<'elementwise' | 'scalar'>, ElementRule>> = {
   normalize: { expression: normalize },
   batch_norm: { expression: batchNorm },
   batch_norm_input_grad: { expression: batchNormInputGrad, product: true },

@@ -1,5 +1,6 @@
 import type { DType, ValueId } from '../../ir/types.js';
 import { elementCount } from '../../ir/types.js';
+import { isOfKind, type OpName } from '../../ops/index.js';
 import { ELEMENTWISE, type ElementArguments } from './elementwise.js';
 import type { KernelContext } from './kernel.js';
 import { rootOf } from './kernel.js';
@@ -61,8 +62,8 @@ export class Prologue {
 }
 
 /** Whether the expression emitter can compute the op lane by lane. */
-export function isElementwise(op: string): boolean {
-  return ELEMENTWISE[op] !== undefined || op === 'reshape' || op === 'constant';
+export function isElementwise(op: OpName): boolean {
+  return isOfKind(op, 'elementwise', 'scalar', 'view') || op === 'constant';
 }
 
 /**
@@ -135,8 +136,8 @@ export class Scope {
     const node = this.context.node(root);
     if (node.op === 'constant') return `vf_set(${floatLiteral(roundConstant(Number(node.attrs.value), node.type.dtype))})`;
     if (!this.context.isMember(root) || this.options.isMaterialized?.(root) === true) return this.load(root);
-    const rule = ELEMENTWISE[node.op];
-    if (rule !== undefined) {
+    if (isOfKind(node.op, 'elementwise', 'scalar')) {
+      const rule = ELEMENTWISE[node.op];
       const result = rule.expression(this.#arguments(root));
       const first = node.inputs[0];
       const exact = rule.exact === true && first !== undefined && fits(this.context.type(first).dtype, node.type.dtype);

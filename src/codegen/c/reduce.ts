@@ -1,5 +1,6 @@
 import type { Node, ValueId } from '../../ir/types.js';
 import { elementCount, numberAttr } from '../../ir/types.js';
+import type { OpOfKind } from '../../ops/index.js';
 import { type Position, Scope } from './expression.js';
 import type { KernelContext } from './kernel.js';
 import { MOST_TASKS, type Root } from './loops.js';
@@ -18,7 +19,7 @@ function mean(scope: Scope, node: Node, sum: string): string {
   return `vw_round(vw_times(${sum}, 1.0 / ${elementCount(shape) / shape.at(-1)!}))`;
 }
 
-const CHANNEL: Readonly<Record<string, ChannelRule>> = {
+const CHANNEL: Readonly<Record<OpOfKind<'reduce'>, ChannelRule>> = {
   sum_to_channel: { term: (scope, node) => scope.value(node.inputs[0]!), result: (_scope, _node, sum) => `vw_round(${sum})` },
   channel_mean: { exact: true, term: (scope, node) => scope.value(node.inputs[0]!), result: mean },
   channel_variance: {
@@ -40,8 +41,8 @@ const CHANNEL: Readonly<Record<string, ChannelRule>> = {
   },
 };
 
-export function isChannelReduction(op: string): boolean {
-  return CHANNEL[op] !== undefined;
+function channelRule({ op }: Node): ChannelRule {
+  return CHANNEL[op as OpOfKind<'reduce'>];
 }
 
 /** From the partial sums of one task to the next, in doubles: whole vectors. */
@@ -58,7 +59,7 @@ export function channelPartialBytes(context: KernelContext, id: ValueId): number
 /** The part of a channel sum that the loop over rows does: one partial sum per task, at `partial`. */
 export function channelRoot(context: KernelContext, id: ValueId, partial: string): Root {
   const node = context.node(id);
-  const { exact = false, term } = CHANNEL[node.op]!;
+  const { exact = false, term } = channelRule(node);
   const name = (suffix: string) => `sum_${context.member(id)}${suffix}`;
   return {
     id,
@@ -86,7 +87,7 @@ export function finishChannel(context: KernelContext, id: ValueId, partial: stri
   const channels = node.type.shape[0]!;
   const at: Position = { index: 'c', channel: 'c', lanes: 'n' };
   const scope = new Scope(context, at);
-  scope.define(id, CHANNEL[node.op]!.result(scope, node, 'sum'));
+  scope.define(id, channelRule(node).result(scope, node, 'sum'));
   // The store rounds a result that nothing else of the group needs; `define` has rounded the others.
   scope.store(id);
   return [
@@ -97,11 +98,6 @@ export function finishChannel(context: KernelContext, id: ValueId, partial: stri
     ...indent(scope.statements),
     '}',
   ];
-}
-
-/** Ops that leave one number of any number of tensors. */
-export function isTotal(op: string): boolean {
-  return op === 'all_finite' || op === 'global_norm';
 }
 
 /** The part of `all_finite` or `global_norm` that the loop of one operand does; its partial sums are at `partial`, one per task. */

@@ -1,5 +1,6 @@
 import type { Node, ValueId } from '../../ir/types.js';
 import { elementCount, numberAttr } from '../../ir/types.js';
+import type { OpOfKind } from '../../ops/index.js';
 import { readsLabels, totalDivisor } from '../../ops/row-totals.js';
 import { Prologue, Scope } from './expression.js';
 import type { KernelContext } from './kernel.js';
@@ -195,7 +196,7 @@ const correctCount: RowRule = ({ node, each, label, partial }) => [
   `${partial}[row] = ${label} >= 0 && vi_min_lane(first) == ${label} ? 1.0f : 0.0f;`,
 ];
 
-const ROWS: Readonly<Record<string, RowRule>> = {
+const ROWS: Readonly<Record<OpOfKind<'rows'>, RowRule>> = {
   softmax,
   log_softmax: logSoftmax,
   softmax_grad: softmaxGrad,
@@ -209,10 +210,6 @@ const ROWS: Readonly<Record<string, RowRule>> = {
   correct_count: correctCount,
 };
 
-export function isRowOp(op: string): boolean {
-  return ROWS[op] !== undefined;
-}
-
 /** One op over the last axis, row by row. `partial` is the place of one float per row, for ops that sum over rows. */
 export function rowFunction(context: KernelContext, id: ValueId, partial: string | undefined, options: LoopOptions): LoopFunction {
   const node = context.node(id);
@@ -221,7 +218,7 @@ export function rowFunction(context: KernelContext, id: ValueId, partial: string
   const rows = elementCount(shape) / length;
   const prologue = new Prologue();
   const outer = new Scope(context, { index: '0', channel: '0' }, { ...options, prologue });
-  const body = ROWS[node.op]!({
+  const body = ROWS[node.op as OpOfKind<'rows'>]({
     context,
     node,
     length,

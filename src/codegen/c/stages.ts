@@ -1,15 +1,16 @@
 import type { ValueId } from '../../ir/types.js';
-import { elementCount, sameShape, stringsAttr } from '../../ir/types.js';
+import { assertNever, elementCount, sameShape, stringsAttr } from '../../ir/types.js';
+import { isOfKind, opDefinition } from '../../ops/index.js';
 import { isRowTotal } from '../../ops/row-totals.js';
-import { copyFunction, isCopy } from './copies.js';
+import { copyFunction } from './copies.js';
 import { isElementwise } from './expression.js';
 import type { KernelContext } from './kernel.js';
 import { rootOf } from './kernel.js';
 import { type LoopFunction, type LoopOptions, MOST_TASKS, type Root } from './loops.js';
-import { channelPartialBytes, channelRoot, finishChannel, finishTotal, isChannelReduction, isTotal, totalRoot } from './reduce.js';
-import { finishRows, isRowOp, rowFunction } from './rows.js';
-import { isSerial, isUpdate, serialStatements, updateRoot } from './update.js';
-import { isGather, type Tiling, tilingOf } from './windows.js';
+import { channelPartialBytes, channelRoot, finishChannel, finishTotal, totalRoot } from './reduce.js';
+import { finishRows, rowFunction } from './rows.js';
+import { serialStatements, updateRoot } from './update.js';
+import { type Tiling, tilingOf } from './windows.js';
 
 /** Elements that are walked together. Loops over windows or rows keep their shape; others only count. */
 export interface Domain {
@@ -69,26 +70,52 @@ export class StageBuilder {
 
   private add(id: ValueId): void {
     const { context } = this;
-    const { op, inputs, type } = context.node(id);
-    if (op === 'reshape' || op === 'constant') return;
-    if (isElementwise(op) || isGather(op)) {
-      const fromMemory = this.isReadFromMemory(id);
-      if (!fromMemory && !context.isStored(id)) return;
-      context.spill(id);
-      const root = (): Root => ({ id, reads: [id], body: (scope) => scope.store(id) });
-      const { stage } = this.addRoot(type.shape, [id], root);
-      this.doneBy.set(id, this.stages.length - 1);
-      if (fromMemory) this.complete(stage, id);
-    } else if (isUpdate(op)) {
-      this.addRoot(type.shape, inputs, (inner) => updateRoot(inner, id), { writes: stringsAttr(context.node(id).attrs, 'writes') });
-    } else if (isSerial(op)) {
-      const stage = this.stageFor(inputs);
-      stage.finish.push((inner) => serialStatements(inner, id));
-    } else if (isChannelReduction(op)) this.addChannelReduction(id);
-    else if (isTotal(op)) this.addTotal(id);
-    else if (isRowOp(op)) this.addRowOp(id);
-    else if (isCopy(op)) this.addSolo(id, (inner) => copyFunction(inner, id));
-    else throw new Error(`the cpu backend has no kernel for ${op}`);
+    const { op, inputs, type, attrs } = context.node(id);
+    const { kind } = opDefinition(op);
+    switch (kind) {
+      case 'view':
+      case 'source':
+        return;
+      case 'elementwise':
+      case 'scalar':
+      case 'pool':
+        this.addComputed(id);
+        return;
+      case 'update':
+        this.addRoot(type.shape, inputs, (inner) => updateRoot(inner, id), { writes: stringsAttr(attrs, 'writes') });
+        return;
+      case 'counter':
+        this.stageFor(inputs).finish.push((inner) => serialStatements(inner, id));
+        return;
+      case 'reduce':
+        this.addChannelReduction(id);
+        return;
+      case 'total':
+        this.addTotal(id);
+        return;
+      case 'rows':
+        this.addRowOp(id);
+        return;
+      case 'copy':
+        this.addSolo(id, (inner) => copyFunction(inner, id));
+        return;
+      case 'contraction':
+        throw new Error(`${op} has a kernel of its own`);
+      default:
+        assertNever(kind);
+    }
+  }
+
+  /** A value that is computed wherever it is needed; what reads memory gets it stored. */
+  private addComputed(id: ValueId): void {
+    const { context } = this;
+    const fromMemory = this.isReadFromMemory(id);
+    if (!fromMemory && !context.isStored(id)) return;
+    context.spill(id);
+    const root = (): Root => ({ id, reads: [id], body: (scope) => scope.store(id) });
+    const { stage } = this.addRoot(context.type(id).shape, [id], root);
+    this.doneBy.set(id, this.stages.length - 1);
+    if (fromMemory) this.complete(stage, id);
   }
 
   private addRoot(
@@ -198,11 +225,12 @@ export class StageBuilder {
     const gathered = this.gatheredShape([id]) !== undefined;
     return (this.readers.get(id) ?? []).some((reader) => {
       const { op, inputs, type } = context.node(reader);
-      if (op === 'reshape') return false;
-      if (isElementwise(op) || isUpdate(op)) return elementCount(type.shape) !== count;
-      if (isCopy(op) || isSerial(op)) return true;
-      if (isGather(op) || isTotal(op)) return isGather(op) && gathered;
-      return (gathered && isRowOp(op)) || count !== elementCount(context.type(inputs[0]!).shape);
+      if (isOfKind(op, 'view')) return false;
+      if (isElementwise(op) || isOfKind(op, 'update')) return elementCount(type.shape) !== count;
+      if (isOfKind(op, 'copy', 'counter')) return true;
+      if (isOfKind(op, 'pool')) return gathered;
+      if (isOfKind(op, 'total')) return false;
+      return (gathered && isOfKind(op, 'rows')) || count !== elementCount(context.type(inputs[0]!).shape);
     });
   }
 
@@ -227,7 +255,7 @@ export class StageBuilder {
 
   private isComputable(id: ValueId): boolean {
     const { op } = this.context.node(id);
-    return isElementwise(op) || isGather(op);
+    return isElementwise(op) || isOfKind(op, 'pool');
   }
 
   /** Whether an earlier, finished stage has put the value in memory. */
@@ -249,7 +277,7 @@ export class StageBuilder {
   /** The shape that a loop must walk to compute the values on the way, if that takes windows. */
   private gatheredShape(values: readonly ValueId[]): readonly number[] | undefined {
     const windows = this.leaves(values).filter((id) => this.context.isMember(id) && !this.isMaterialized(id));
-    const id = windows.find((leaf) => isGather(this.context.node(leaf).op));
+    const id = windows.find((leaf) => isOfKind(this.context.node(leaf).op, 'pool'));
     return id === undefined ? undefined : this.context.type(id).shape;
   }
 
@@ -257,7 +285,7 @@ export class StageBuilder {
   tiling(roots: readonly Root[]): Tiling | undefined {
     if (roots.some((root) => root.sum !== undefined)) return undefined;
     const gathers = this.leaves(roots.flatMap((root) => root.reads)).filter(
-      (id) => this.context.isMember(id) && isGather(this.context.node(id).op),
+      (id) => this.context.isMember(id) && isOfKind(this.context.node(id).op, 'pool'),
     );
     return gathers.length === 1 ? tilingOf(this.context, gathers[0]!) : undefined;
   }

@@ -1,5 +1,6 @@
 import type { Node } from '../../ir/types.js';
 import { numberAttr, stringsAttr } from '../../ir/types.js';
+import type { OpOfKind } from '../../ops/index.js';
 import type { Scope } from './expression.js';
 import type { KernelContext } from './kernel.js';
 import type { Root } from './loops.js';
@@ -72,7 +73,7 @@ const adam: UpdateRule = (scope, node) => {
   writeStates(scope, node, ok, lines, ['next', 'mean', 'square']);
 };
 
-const UPDATES: Readonly<Record<string, UpdateRule>> = {
+const UPDATES: Readonly<Record<OpOfKind<'update'>, UpdateRule>> = {
   sgd,
   adam,
   adamw: adam,
@@ -89,18 +90,13 @@ const UPDATES: Readonly<Record<string, UpdateRule>> = {
   },
 };
 
-/** Ops that write states element by element. */
-export function isUpdate(op: string): boolean {
-  return UPDATES[op] !== undefined;
-}
-
 export function updateRoot(context: KernelContext, id: number): Root {
   const node = context.node(id);
-  return { id, reads: node.inputs, body: (scope) => UPDATES[node.op]!(scope, node) };
+  return { id, reads: node.inputs, body: (scope) => UPDATES[node.op as OpOfKind<'update'>](scope, node) };
 }
 
 /** Ops on the step's counters, as plain C statements. */
-const SERIAL: Readonly<Record<string, (context: KernelContext, node: Node) => string[]>> = {
+const SERIAL: Readonly<Record<OpOfKind<'counter'>, (context: KernelContext, node: Node) => string[]>> = {
   advance: (context, node) => {
     const [name] = stringsAttr(node.attrs, 'writes') as [string];
     const ok = node.inputs[1];
@@ -134,13 +130,9 @@ const SERIAL: Readonly<Record<string, (context: KernelContext, node: Node) => st
   },
 };
 
-export function isSerial(op: string): boolean {
-  return SERIAL[op] !== undefined;
-}
-
 export function serialStatements(context: KernelContext, id: number): string[] {
   const node = context.node(id);
   const [state] = stringsAttr(node.attrs, 'writes');
   const result = context.isStored(id) ? [`*${context.output(id)} = *${context.state(state!)};`] : [];
-  return [...SERIAL[node.op]!(context, node), ...result];
+  return [...SERIAL[node.op as OpOfKind<'counter'>](context, node), ...result];
 }

@@ -1,5 +1,6 @@
 import type { Node, ValueId } from '../../ir/types.js';
 import { numbersAttr } from '../../ir/types.js';
+import { isOfKind, type OpOfKind } from '../../ops/index.js';
 import { Scope } from './expression.js';
 import type { KernelContext } from './kernel.js';
 import { indent } from './text.js';
@@ -159,7 +160,7 @@ function sumOverResults(scope: Scope, node: Node, term: (inner: Scope) => string
 
 type GatherRule = (scope: Scope, node: Node) => string;
 
-const GATHERS: Readonly<Record<string, GatherRule>> = {
+const GATHERS: Readonly<Record<OpOfKind<'pool'>, GatherRule>> = {
   max_pool2d: (scope, node) => maxPool(scope, node.id).best,
   max_pool2d_index: (scope, node) => maxPool(scope, node.id).place,
   max_pool2d_grad: (scope, node) =>
@@ -222,12 +223,8 @@ export function tilingOf(context: KernelContext, id: ValueId): Tiling | undefine
   return inside && covers ? { node, rows, columns, height, width } : undefined;
 }
 
-export function isGather(op: string): boolean {
-  return GATHERS[op] !== undefined;
-}
-
 /** Computes an op that reads its operands at other pixels; the loop must run over the op's own shape. */
 export function gather(scope: Scope, id: ValueId): string | undefined {
   const node = scope.context.node(id);
-  return GATHERS[node.op]?.(scope, node);
+  return isOfKind(node.op, 'pool') ? GATHERS[node.op](scope, node) : undefined;
 }

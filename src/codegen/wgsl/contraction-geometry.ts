@@ -1,5 +1,6 @@
 import type { Node, ValueId } from '../../ir/types.js';
 import { numbersAttr } from '../../ir/types.js';
+import type { OpOfKind } from '../../ops/index.js';
 import type { GroupContext } from './context.js';
 
 /**
@@ -36,24 +37,18 @@ type Four = readonly [number, number, number, number];
 const asImage = (shape: readonly number[]): Four => (shape.length === 2 ? [shape[0]!, 1, 1, shape[1]!] : (shape as unknown as Four));
 const asWindow = (shape: readonly number[]): Four => (shape.length === 2 ? [1, 1, shape[0]!, shape[1]!] : (shape as unknown as Four));
 
-const KINDS = {
+const KINDS: Readonly<Record<OpOfKind<'contraction'>, Contraction['kind']>> = {
   conv2d: 'forward',
   linear: 'forward',
   conv2d_input_grad: 'input_grad',
   linear_input_grad: 'input_grad',
   conv2d_weight_grad: 'weight_grad',
   linear_weight_grad: 'weight_grad',
-} as const satisfies Readonly<Record<string, Contraction['kind']>>;
-
-type ContractionOp = keyof typeof KINDS;
-
-export function isContraction(op: string): op is ContractionOp {
-  return op in KINDS;
-}
+};
 
 export function contractionOf(context: GroupContext, id: ValueId): Contraction {
   const node = context.node(id);
-  const kind = KINDS[node.op as ContractionOp];
+  const kind = KINDS[node.op as OpOfKind<'contraction'>];
   const [first, second] = node.inputs.map((input) => context.type(input).shape) as [readonly number[], readonly number[]];
   const own = node.type.shape;
   const [x, w, y] = kind === 'forward' ? [first, second, own] : kind === 'input_grad' ? [own, second, first] : [first, own, second];

@@ -1,5 +1,6 @@
 import type { Node } from '../../ir/types.js';
 import { elementCount, numberAttr, numbersAttr } from '../../ir/types.js';
+import type { OpOfKind } from '../../ops/index.js';
 import { floatLiteral } from './literal.js';
 import type { Scope } from './scope.js';
 
@@ -100,7 +101,8 @@ function clipByNorm({ node, operand, scalar, scope }: ElementArguments): string 
   return `select(${operand(0)}, keep(${operand(0)} * ${part}) * ${factor}, ${isBelow})`;
 }
 
-const RULES = {
+/** Ops that compute each element from the same element of their operands, from its channel's numbers and from scalars. */
+export const ELEMENTWISE: Readonly<Record<OpOfKind<'elementwise' | 'scalar'>, ElementRule>> = {
   normalize: { expression: normalize },
   batch_norm: { expression: batchNorm },
   batch_norm_input_grad: { expression: batchNormInputGrad, product: true },
@@ -132,9 +134,4 @@ const RULES = {
   scale_loss_grad: binary((d, scale, node) => `keep(${d} * ${scale}) * ${literal(node, 'factor')}`, { product: true }),
   unscale: { expression: ({ operand, scalar }) => `${operand(0)} * (1.0f / ${scalar(1)})`, product: true },
   clip_by_norm: { expression: clipByNorm, product: true },
-} satisfies Readonly<Record<string, ElementRule>>;
-
-export type ElementwiseOp = keyof typeof RULES;
-
-/** Ops that compute each element from the same element of their operands, from its channel's numbers and from scalars. */
-export const ELEMENTWISE: Readonly<Record<string, ElementRule>> = RULES;
+};

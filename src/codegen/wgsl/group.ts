@@ -1,15 +1,14 @@
 import { assertNever, type ValueId } from '../../ir/types.js';
-import type { OpName } from '../../ops/index.js';
+import { isOfKind, opDefinition } from '../../ops/index.js';
 import { emitConcatCopies } from './concat.js';
 import type { GroupContext } from './context.js';
 import { emitContraction } from './contraction.js';
-import { isContraction } from './contraction-geometry.js';
 import { type Dispatch, KernelBuilder } from './kernel.js';
-import { emitChannelReduction, isChannelReduction } from './reduce.js';
-import { emitRows, isRowOp } from './rows.js';
-import { isGather, isPointwise, Scope } from './scope.js';
-import { emitTotal, isTotal } from './totals.js';
-import { emitUpdate, isUpdate } from './update.js';
+import { emitChannelReduction } from './reduce.js';
+import { emitRows } from './rows.js';
+import { isGather, Scope } from './scope.js';
+import { emitTotal } from './totals.js';
+import { emitUpdate } from './update.js';
 
 /**
  * Turns a group into dispatches. Pointwise ops are computed where they are needed, inside the kernels of the ops that need them or of their own
@@ -37,22 +36,43 @@ class GroupEmitter {
 
   private add(id: ValueId): void {
     const { context } = this;
-    const op = context.node(id).op as OpName;
-    if (op === 'input' || op === 'state' || op === 'constant' || op === 'reshape') return;
+    const { kind } = opDefinition(context.node(id).op);
+    if (kind === 'source' || kind === 'view') return;
     if (context.isMember(id) && context.isInMemory(id)) return;
-    if (isPointwise(op)) {
-      if (context.isStored(id) || this.isReadElsewhere(id)) this.addStore(id);
-      return;
+    switch (kind) {
+      case 'elementwise':
+      case 'scalar':
+      case 'pool':
+      case 'copy':
+        if (context.isStored(id) || this.isReadElsewhere(id)) this.addStore(id);
+        return;
+      case 'contraction':
+        this.flush();
+        this.dispatches.push(...emitContraction(context, id));
+        return;
+      case 'reduce':
+        this.addKernels(id, () => emitChannelReduction(context, id));
+        return;
+      case 'total':
+        this.addKernels(id, () => emitTotal(context, id));
+        return;
+      case 'rows':
+        this.addKernels(id, () => emitRows(context, id));
+        return;
+      case 'update':
+      case 'counter':
+        this.addKernels(id, () => [emitUpdate(context, id)]);
+        return;
+      default:
+        // An op without a kernel does not compile.
+        assertNever(kind);
     }
+  }
+
+  private addKernels(id: ValueId, emit: () => readonly Dispatch[]): void {
     this.flush();
-    if (isContraction(op)) this.dispatches.push(...emitContraction(context, id));
-    else if (isChannelReduction(op)) this.dispatches.push(...emitChannelReduction(context, id));
-    else if (isTotal(op)) this.dispatches.push(...emitTotal(context, id));
-    else if (isRowOp(op)) this.dispatches.push(...emitRows(context, id));
-    else if (isUpdate(op)) this.dispatches.push(emitUpdate(context, id));
-    // An op without a kernel does not compile.
-    else assertNever(op);
-    if (!isContraction(op)) context.markDone(id);
+    this.dispatches.push(...emit());
+    this.context.markDone(id);
   }
 
   private addStore(id: ValueId): void {
@@ -114,9 +134,9 @@ class GroupEmitter {
     const count = context.count(id);
     return context.readers(id).some((reader) => {
       const { op } = reader;
-      if (isGather(op) || isContraction(op) || isRowOp(op)) return true;
-      if (isTotal(op)) return false;
-      if (isChannelReduction(op)) return count !== context.count(reader.inputs[0]!);
+      if (isGather(op) || isOfKind(op, 'contraction', 'rows')) return true;
+      if (isOfKind(op, 'total')) return false;
+      if (isOfKind(op, 'reduce')) return count !== context.count(reader.inputs[0]!);
       return context.count(reader.id) !== count;
     });
   }

@@ -1,5 +1,6 @@
 import type { Node, ValueId } from '../../ir/types.js';
 import { numberAttr } from '../../ir/types.js';
+import type { OpOfKind } from '../../ops/index.js';
 import type { GroupContext } from './context.js';
 import { type Dispatch, indent, KernelBuilder } from './kernel.js';
 import { alignTo } from './layout.js';
@@ -20,7 +21,7 @@ const meanOf: ChannelRule['result'] = ({ context }, { inputs, type }, sum) => {
   return `mean_of(${sum}, ${floatLiteral(rows)})`;
 };
 
-const CHANNEL = {
+const CHANNEL: Readonly<Record<OpOfKind<'reduce'>, ChannelRule>> = {
   sum_to_channel: { term: (scope, node) => scope.value(node.inputs[0]!), result: sumOf },
   channel_mean: { term: (scope, node) => scope.value(node.inputs[0]!), result: meanOf },
   channel_variance: {
@@ -35,13 +36,7 @@ const CHANNEL = {
     result: (scope, node, sum) =>
       `sum_of(${sum}) / sqrt(${scope.perChannel(node.inputs[3]!)} + ${floatLiteral(numberAttr(node.attrs, 'eps'))})`,
   },
-} satisfies Readonly<Record<string, ChannelRule>>;
-
-type ChannelOp = keyof typeof CHANNEL;
-
-export function isChannelReduction(op: string): op is ChannelOp {
-  return op in CHANNEL;
-}
+};
 
 /** Invocations that keep a device busy. */
 const ENOUGH = 16384;
@@ -54,7 +49,7 @@ const MOST_PARTS = 256;
  */
 export function emitChannelReduction(context: GroupContext, id: ValueId): Dispatch[] {
   const node = context.node(id);
-  const rule = CHANNEL[node.op as ChannelOp];
+  const rule = CHANNEL[node.op as OpOfKind<'reduce'>];
   const { limits } = context.target;
   const channels = node.type.shape[0]!;
   const rows = context.count(node.inputs[0]!) / channels;

@@ -1,5 +1,6 @@
 import type { Node, ValueId } from '../../ir/types.js';
 import { numberAttr } from '../../ir/types.js';
+import type { OpOfKind } from '../../ops/index.js';
 import { isRowTotal, readsLabels, totalDivisor } from '../../ops/row-totals.js';
 import type { GroupContext } from './context.js';
 import { type Dispatch, indent, KernelBuilder } from './kernel.js';
@@ -131,7 +132,7 @@ const correctCount: RowRule = ({ at, each, leave }) => [
   leave('select(0.0f, 1.0f, ordered && place == label)'),
 ];
 
-const ROWS = {
+const ROWS: Readonly<Record<OpOfKind<'rows'>, RowRule>> = {
   softmax,
   log_softmax: logSoftmax,
   softmax_grad: softmaxGrad,
@@ -143,13 +144,7 @@ const ROWS = {
   binary_cross_entropy: binaryCrossEntropy,
   binary_cross_entropy_grad: binaryCrossEntropyGrad,
   correct_count: correctCount,
-} satisfies Readonly<Record<string, RowRule>>;
-
-type RowOp = keyof typeof ROWS;
-
-export function isRowOp(op: string): op is RowOp {
-  return op in ROWS;
-}
+};
 
 /** One op over the last axis, one invocation for each row; then, for a loss or a count, the sum over rows. */
 export function emitRows(context: GroupContext, id: ValueId): Dispatch[] {
@@ -165,7 +160,7 @@ export function emitRows(context: GroupContext, id: ValueId): Dispatch[] {
     return op === 'constant' ? floatLiteral(Number(attrs.value)) : loadExpression(kernel, context.place(input), type.dtype, index);
   };
   const label = readsLabels(node.op) ? [`let label = ${kernel.read(context.place(node.inputs[1]!), 'i32', 'i')};`] : [];
-  const body = ROWS[node.op as RowOp]({
+  const body = ROWS[node.op as OpOfKind<'rows'>]({
     node,
     length,
     rows,

@@ -1,10 +1,11 @@
 import type { DType, ValueId } from '../../ir/types.js';
+import { isOfKind, type OpName, type OpOfKind } from '../../ops/index.js';
 import type { GroupContext } from './context.js';
-import { ELEMENTWISE, type ElementwiseOp } from './elementwise.js';
+import { ELEMENTWISE } from './elementwise.js';
 import { type KernelBuilder, storageType } from './kernel.js';
 import type { Place } from './layout.js';
 import { floatLiteral, loadExpression } from './literal.js';
-import { GATHERS, type GatherOp } from './windows.js';
+import { GATHERS } from './windows.js';
 
 /** One element: WGSL expressions (u32) of its row-major index, and of its index along the last axis where that is at hand. */
 export interface Position {
@@ -12,14 +13,9 @@ export interface Position {
   readonly channel?: string;
 }
 
-/** Whether a scope can compute the op at one element, without a kernel of its own. */
-export function isPointwise(op: string): op is ElementwiseOp | GatherOp {
-  return ELEMENTWISE[op] !== undefined || GATHERS[op] !== undefined;
-}
-
 /** Whether the op reads its operands at other elements than its own: they must be in memory. */
-export function isGather(op: string): op is GatherOp {
-  return GATHERS[op] !== undefined;
+export function isGather(op: OpName): op is OpOfKind<'pool' | 'copy'> {
+  return isOfKind(op, 'pool', 'copy');
 }
 
 /**
@@ -101,9 +97,8 @@ export class Scope {
       this.set(root, this.load(root));
       return this.#variables.get(root)!;
     }
-    const rule = ELEMENTWISE[node.op];
-    const gather = GATHERS[node.op];
-    if (rule !== undefined) {
+    if (isOfKind(node.op, 'elementwise', 'scalar')) {
+      const rule = ELEMENTWISE[node.op];
       const first = node.inputs[0];
       const exact = rule.exact === true && first !== undefined && fits(context.type(first).dtype, node.type.dtype);
       this.define(
@@ -114,7 +109,8 @@ export class Scope {
           product: rule.product === true,
         },
       );
-    } else if (gather !== undefined) {
+    } else if (isGather(node.op)) {
+      const gather = GATHERS[node.op];
       this.define(root, gather.expression(this, node), { exact: gather.exact === true });
     } else {
       throw new Error(`%${root} (${node.op}) of group ${context.group.name} is not in memory`);

@@ -1,4 +1,5 @@
 import type { ValueId } from '../../ir/types.js';
+import type { OpOfKind } from '../../ops/index.js';
 import type { GroupContext } from './context.js';
 import { type Dispatch, indent, KernelBuilder, storageType } from './kernel.js';
 import type { Place } from './layout.js';
@@ -48,7 +49,7 @@ interface TotalRule {
   readonly result: string;
 }
 
-const TOTALS = {
+const TOTALS: Readonly<Record<OpOfKind<'total'>, TotalRule>> = {
   all_finite: {
     planes: 1,
     lines: (value) => [`sum0 = add_term(sum0, select(1.0f, 0.0f, is_finite(${value})));`],
@@ -62,19 +63,12 @@ const TOTALS = {
     ],
     result: 'norm_of(total0, total1, total2)',
   },
-} satisfies Readonly<Record<string, TotalRule>>;
-
-type TotalOp = keyof typeof TOTALS;
-
-/** Ops that leave one number of any number of tensors. */
-export function isTotal(op: string): op is TotalOp {
-  return op in TOTALS;
-}
+};
 
 /** Every invocation takes elements at equal distances; what it finds is added up in a second kernel. */
 export function emitTotal(context: GroupContext, id: ValueId): Dispatch[] {
   const { op, inputs } = context.node(id);
-  const rule: TotalRule = TOTALS[op as TotalOp];
+  const rule = TOTALS[op as OpOfKind<'total'>];
   const planes = Array.from({ length: rule.planes }, (_, p) => p);
   const {
     limits,

@@ -1,5 +1,6 @@
 import type { Node, ValueId } from '../../ir/types.js';
 import { numberAttr, stringsAttr } from '../../ir/types.js';
+import type { OpOfKind } from '../../ops/index.js';
 import type { GroupContext } from './context.js';
 import { type Dispatch, indent, KernelBuilder } from './kernel.js';
 import { floatLiteral } from './literal.js';
@@ -58,7 +59,7 @@ const adam: UpdateRule = (scope, node) => {
   };
 };
 
-const UPDATES = {
+const UPDATES: Readonly<Record<OpOfKind<'update' | 'counter'>, UpdateRule>> = {
   sgd,
   adam,
   adamw: adam,
@@ -98,20 +99,14 @@ const UPDATES = {
       values: ['next', 'good', 'skipped'],
     };
   },
-} satisfies Readonly<Record<string, UpdateRule>>;
-
-type UpdateOp = keyof typeof UPDATES;
-
-export function isUpdate(op: string): op is UpdateOp {
-  return op in UPDATES;
-}
+};
 
 /** One op that writes states, element by element. A false `ok` leaves every state alone, to the bit. */
 export function emitUpdate(context: GroupContext, id: ValueId): Dispatch {
   const node = context.node(id);
   const kernel = new KernelBuilder();
   const scope = new Scope(context, kernel, { index: 'i' });
-  const { lines, values, ok } = (UPDATES[node.op as UpdateOp] as UpdateRule)(scope, node);
+  const { lines, values, ok } = UPDATES[node.op as OpOfKind<'update' | 'counter'>](scope, node);
   const isStored = context.isStored(id);
   const before = () => (node.op === 'reset' ? '0.0f' : node.type.shape.length === 0 ? scope.scalar(node.inputs[0]!) : scope.operand(id, 0));
   if (isStored) scope.lines.push(`var result = ${before()};`);

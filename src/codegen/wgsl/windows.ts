@@ -1,5 +1,6 @@
 import type { Node, ValueId } from '../../ir/types.js';
 import { elementCount, numberAttr, numbersAttr } from '../../ir/types.js';
+import type { OpOfKind } from '../../ops/index.js';
 import type { GroupContext } from './context.js';
 import { indent } from './kernel.js';
 import type { Scope } from './scope.js';
@@ -187,7 +188,8 @@ function concat(scope: Scope, node: Node): string {
   return result;
 }
 
-const RULES = {
+/** Ops that read their operands at other elements: pools, their gradients, and copies. */
+export const GATHERS: Readonly<Record<OpOfKind<'pool' | 'copy'>, GatherRule>> = {
   max_pool2d: { expression: (scope, node) => maximum(scope, node).best, exact: true },
   max_pool2d_index: { expression: (scope, node) => `f32(${maximum(scope, node).place})`, exact: true },
   max_pool2d_grad: {
@@ -221,9 +223,4 @@ const RULES = {
   },
   slice: { expression: slice, exact: true },
   concat: { expression: concat, exact: true },
-} satisfies Readonly<Record<string, GatherRule>>;
-
-export type GatherOp = keyof typeof RULES;
-
-/** Ops that read their operands at other elements: pools, their gradients, and copies. */
-export const GATHERS: Readonly<Record<string, GatherRule>> = RULES;
+};

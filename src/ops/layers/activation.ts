@@ -1,6 +1,7 @@
+import type { OpName } from '../../ir/op-names.js';
 import type { LayerDefinition } from '../layer.js';
 
-function elementwise(op: string, doc: string): LayerDefinition {
+function elementwise(op: OpName, doc: string): LayerDefinition {
   return { doc, params: [], example: `x |> ${op}`, build: ({ input, emit }) => emit(op, [input]) };
 }
 

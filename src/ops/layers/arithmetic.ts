@@ -1,6 +1,7 @@
+import type { OpName } from '../../ir/op-names.js';
 import type { LayerDefinition } from '../layer.js';
 
-function binary(op: string, doc: string): LayerDefinition {
+function binary(op: OpName, doc: string): LayerDefinition {
   return {
     doc,
     params: [],

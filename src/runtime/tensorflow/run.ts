@@ -1,6 +1,5 @@
 import type { Graph, Node, ValueId } from '../../ir/types.js';
 import { elementCount, formatType, isFloat, sameShape, stringAttr, stringsAttr } from '../../ir/types.js';
-import { isOpName } from '../../ops/index.js';
 import type { PlanFunction } from '../../plan/plan.js';
 import { storedValues } from '../../plan/probe.js';
 import type { Inputs } from '../backend.js';
@@ -54,7 +53,6 @@ export function prepare(fn: PlanFunction): Program {
   const last: ValueId[][] = graph.nodes.map(() => []);
   for (const [id, reader] of lastRead.entries()) last[reader]?.push(id);
   const steps = graph.nodes.map((node): Step => {
-    if (!isOpName(node.op)) throw new Error(`unknown op ${node.op}`);
     return { node, kernel: KERNELS[node.op], last: last[node.id]!, near: near[node.id]! };
   });
   return { name, graph, steps, stored: storedValues(fn) };
