@@ -3,20 +3,21 @@ import { writesOf } from '../../ir/verify.js';
 import type { Group } from '../../plan/plan.js';
 import { emitContraction } from './contraction.js';
 import { type Kernel, KernelContext, rootOf, type StepContext } from './kernel.js';
+import { blockPlace, type Place } from './place.js';
 import { emitStages } from './stage-launch.js';
 
 /** A group's C and what it needs. Groups that are alike have the same `kernel`. */
 export interface EmittedKernel {
   readonly kernel: Kernel;
   /** The place of each of its buffers. */
-  readonly table: readonly string[];
+  readonly table: readonly Place[];
   readonly workspaceBytes: number;
   readonly scratchBytes: number;
 }
 
 interface Pattern extends Omit<EmittedKernel, 'table'> {
   /** A position among the places of the group, or a place in the workspace or of a constant. */
-  readonly table: readonly (number | string)[];
+  readonly table: readonly (number | Place)[];
 }
 
 /** Larger groups are made one by one: the optimizer's, of which there is one a function. */
@@ -32,10 +33,11 @@ export class KernelMaker {
     const known = this.#patterns.get(key);
     if (known !== undefined) return { ...known, table: known.table.map((entry) => (typeof entry === 'number' ? places[entry]! : entry)) };
     const made = emit(step, group);
-    const positions = new Map(places.map((place, i) => [place, i]));
-    this.#patterns.set(key, { ...made, table: made.table.map((place) => positions.get(place) ?? place) });
-    if (made.table.some((place) => !positions.has(place) && !/^(work|constant) /.test(place)))
+    const positions = new Map(places.map((place, i) => [place.key, i]));
+    const table = made.table.map((place): number | Place => positions.get(place.key) ?? place);
+    if (table.some((entry) => typeof entry !== 'number' && entry.block !== 'work' && entry.block !== 'constant'))
       throw new Error(`${group.name} works on values that it does not name`);
+    this.#patterns.set(key, { ...made, table });
     return made;
   }
 }
@@ -47,10 +49,10 @@ function emit(step: StepContext, group: Group): EmittedKernel {
 }
 
 /** All that the C of a group depends on, with values and states by number; and their places, in the same order in groups that are alike. */
-function describe({ fn, layout, states }: StepContext, group: Group): { readonly key: string; readonly places: readonly string[] } {
+function describe({ fn, layout, states }: StepContext, group: Group): { readonly key: string; readonly places: readonly Place[] } {
   const { nodes } = fn.graph;
   const parts: string[] = [group.kind];
-  const places: string[] = [];
+  const places: Place[] = [];
   const values = new Map<ValueId, number>();
   const names = new Map<string, number>();
   const stored = new Set(group.stores);
@@ -58,7 +60,7 @@ function describe({ fn, layout, states }: StepContext, group: Group): { readonly
     const known = names.get(name);
     if (known !== undefined) return known;
     names.set(name, names.size);
-    places.push(`states + ${states.slots.get(name)!.offset}`);
+    places.push(blockPlace('states', states.slots.get(name)!.offset));
     return names.size - 1;
   };
   const addValue = (id: ValueId): void => {

@@ -1,29 +1,27 @@
 import type { FunctionLayout } from './layout.js';
+import type { ConstantPlace, Place } from './place.js';
 import { floatLiteral, indent } from './text.js';
-
-const BLOCK: Readonly<Record<string, string>> = { states: 'IN_STATES', arena: 'IN_ARENA', inputs: 'IN_INPUTS' };
 
 /** Constants that kernels read from memory, in a block of the file. */
 class Constants {
-  readonly #offsets = new Map<string, number>();
+  readonly #places = new Map<string, ConstantPlace & { readonly offset: number }>();
   #bytes = 0;
 
-  /** Where in the block so many equal numbers are; `what` is count and value. */
-  offset(what: string): number {
-    const known = this.#offsets.get(what);
-    if (known !== undefined) return known;
+  /** Where in the block a constant is. */
+  offset(place: ConstantPlace): number {
+    const known = this.#places.get(place.key);
+    if (known !== undefined) return known.offset;
     const offset = this.#bytes;
-    this.#offsets.set(what, offset);
-    this.#bytes += Math.ceil((Number(what.split(' ')[0]) * 4) / 64) * 64;
+    this.#places.set(place.key, { ...place, offset });
+    this.#bytes += Math.ceil((place.count * 4) / 64) * 64;
     return offset;
   }
 
   /** The block, and the statements that fill it in. */
   emit(): { readonly block: string; readonly fill: readonly string[] } {
-    const fill = [...this.#offsets].map(([what, offset]) => {
-      const [count, value] = what.split(' ') as [string, string];
-      return `for (int64_t i = 0; i < ${count}; i++) constants[${offset / 4} + i] = ${floatLiteral(Number(value))};`;
-    });
+    const fill = [...this.#places.values()].map(
+      ({ count, value, offset }) => `for (int64_t i = 0; i < ${count}; i++) constants[${offset / 4} + i] = ${floatLiteral(value)};`,
+    );
     return { block: `static _Alignas(64) float constants[${Math.max(16, this.#bytes / 4)}];`, fill };
   }
 }
@@ -39,7 +37,7 @@ export class BufferTable {
   #length = 0;
 
   /** Adds the buffers of one kernel. `work`: where in the arena its workspace is. Returns the place of the first. */
-  add(places: readonly string[], work: number, comment: string): number {
+  add(places: readonly Place[], work: number, comment: string): number {
     const start = this.#length;
     this.#length += places.length;
     if (places.length > 0) this.#rows.push(`  ${places.map((place) => this.#placeOf(place, work)).join(', ')}, /* ${comment} */`);
@@ -47,11 +45,11 @@ export class BufferTable {
   }
 
   /** The place in the table of one buffer, which values that are read by themselves share. */
-  single(place: string, comment: string): number {
-    const known = this.#single.get(place);
+  single(place: Place, comment: string): number {
+    const known = this.#single.get(place.key);
     if (known !== undefined) return known;
     const index = this.add([place], 0, comment);
-    this.#single.set(place, index);
+    this.#single.set(place.key, index);
     return index;
   }
 
@@ -77,13 +75,20 @@ export class BufferTable {
     ].join('\n');
   }
 
-  /** The C constant for a place such as `arena + 4096`; `work + 64` lies 64 bytes behind `work` in the arena. */
-  #placeOf(place: string, work: number): string {
-    const [block, offset] = place.split(' + ') as [string, string];
-    if (block === 'constant') return `IN_CONSTANTS(${this.#constants.offset(offset)})`;
-    if (block === 'work') return `IN_ARENA(${Number(offset) + work})`;
-    if (BLOCK[block] === undefined) throw new Error(`no block ${block}`);
-    return `${BLOCK[block]}(${offset})`;
+  /** The C constant for a place; the kernel's workspace starts `work` bytes into the arena. */
+  #placeOf(place: Place, work: number): string {
+    switch (place.block) {
+      case 'constant':
+        return `IN_CONSTANTS(${this.#constants.offset(place)})`;
+      case 'work':
+        return `IN_ARENA(${place.offset + work})`;
+      case 'arena':
+        return `IN_ARENA(${place.offset})`;
+      case 'states':
+        return `IN_STATES(${place.offset})`;
+      case 'inputs':
+        return `IN_INPUTS(${place.offset})`;
+    }
   }
 }
 

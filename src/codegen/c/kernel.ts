@@ -4,6 +4,7 @@ import { opDefinition } from '../../ops/index.js';
 import type { Group, PlanFunction } from '../../plan/plan.js';
 import type { KernelMethod } from '../../plan/work.js';
 import type { FunctionLayout, StateLayout } from './layout.js';
+import { blockPlace, constantPlace, type Place } from './place.js';
 import type { Target } from './target.js';
 
 /** The C element type of each format; f16 and bf16 are their bits. */
@@ -53,8 +54,8 @@ export class KernelContext {
   readonly #members: ReadonlySet<ValueId>;
   readonly #stores: ReadonlySet<ValueId>;
   readonly #consumed: ReadonlySet<ValueId>;
-  readonly #spills: Map<ValueId, string>;
-  readonly #entries: string[];
+  readonly #spills: Map<ValueId, Place>;
+  readonly #entries: Place[];
   /** By place: its position among the entries. */
   readonly #positions = new Map<string, number>();
   /** By value: its number in the names of variables. */
@@ -63,7 +64,13 @@ export class KernelContext {
   #workspace: { bytes: number };
   #scratch: { bytes: number };
 
-  constructor(step: StepContext, group: Group, parent?: KernelContext) {
+  /** `pointers`: C name of the array of buffers that addresses index. */
+  constructor(
+    step: StepContext,
+    group: Group,
+    readonly pointers = 'p',
+    parent?: KernelContext,
+  ) {
     this.step = step;
     this.group = group;
     this.target = step.target;
@@ -78,8 +85,8 @@ export class KernelContext {
   }
 
   /** A context with a buffer table of its own, for a function that is called with a part of the group's table. */
-  child(): KernelContext {
-    return new KernelContext(this.step, this.group, this);
+  child(pointers?: string): KernelContext {
+    return new KernelContext(this.step, this.group, pointers, this);
   }
 
   node(id: ValueId): Node {
@@ -120,31 +127,31 @@ export class KernelContext {
 
   /** Address of a value in memory, to read: an input, a state, a stored value or one that was spilled. */
   pointer(id: ValueId): string {
-    return `((const ${C_TYPE[this.type(id).dtype]} *)p[${this.#entry(this.place(id))}])`;
+    return this.address(this.place(id), `const ${C_TYPE[this.type(id).dtype]}`);
   }
 
   /** Address of a value of this group, to write: its allocation, or its spill. */
   output(id: ValueId): string {
-    return `((${C_TYPE[this.type(id).dtype]} *)p[${this.#entry(this.place(id))}])`;
+    return this.address(this.place(id), C_TYPE[this.type(id).dtype]);
   }
 
   /** Address of a state that the group writes. */
   state(name: string): string {
     const slot = this.step.states.slots.get(name);
     if (slot === undefined) throw new Error(`no state ${name}`);
-    return `((${C_TYPE[slot.type.dtype]} *)p[${this.#entry(`states + ${slot.offset}`)}])`;
+    return this.address(blockPlace('states', slot.offset), C_TYPE[slot.type.dtype]);
   }
 
-  /** Reserves bytes that only this group uses, 64-byte aligned. Returns their place, an expression of the step function. */
-  reserve(bytes: number): string {
+  /** Reserves bytes that only this group uses, 64-byte aligned. Returns their place. */
+  reserve(bytes: number): Place {
     const offset = this.#workspace.bytes;
     this.#workspace.bytes = offset + Math.ceil(bytes / 64) * 64;
-    return `work + ${offset}`;
+    return blockPlace('work', offset);
   }
 
   /** Address of a place, with the C element type to read or write it as. */
-  address(place: string, type: string): string {
-    return `((${type} *)p[${this.#entry(place)}])`;
+  address(place: Place, type: string): string {
+    return `((${type} *)${this.pointers}[${this.#entry(place)}])`;
   }
 
   /** Reserves workspace and gives its address. */
@@ -176,21 +183,20 @@ export class KernelContext {
     return this.#spills.has(root) || this.step.layout.places.has(root);
   }
 
-  /** The value's address as an expression of the step function: `arena + 4096`. */
-  place(id: ValueId): string {
+  place(id: ValueId): Place {
     const root = rootOf(this.step.fn, id);
-    const place = this.#spills.get(root) ?? this.step.layout.places.get(root) ?? constantPlace(this.node(root));
+    const place = this.#spills.get(root) ?? this.step.layout.places.get(root) ?? placeOfConstant(this.node(root));
     if (place === undefined) throw new Error(`%${id} (${this.node(id).op}) of group ${this.group.name} is not in memory`);
     return place;
   }
 
   /** The table of buffers: the place of each. */
-  get table(): readonly string[] {
+  get table(): readonly Place[] {
     return this.#entries;
   }
 
   /** Adds the table of a child context behind this one's. Returns where it starts. */
-  adopt(child: readonly string[]): number {
+  adopt(child: readonly Place[]): number {
     const start = this.#entries.length;
     for (const place of child) this.#entries.push(place);
     return start;
@@ -201,10 +207,10 @@ export class KernelContext {
     return this.#workspace.bytes;
   }
 
-  #entry(place: string): number {
-    const known = this.#positions.get(place);
+  #entry(place: Place): number {
+    const known = this.#positions.get(place.key);
     if (known !== undefined) return known;
-    this.#positions.set(place, this.#entries.length);
+    this.#positions.set(place.key, this.#entries.length);
     return this.#entries.push(place) - 1;
   }
 }
@@ -214,11 +220,10 @@ function anchorOf({ graph }: PlanFunction, group: Group): Node {
   return nodes.find(({ op }) => opDefinition(op).kind === 'contraction') ?? nodes[0]!;
 }
 
-/** Where a kernel that cannot write a constant into its code finds it: `constant + 12 0.5` is twelve times 0.5. */
-function constantPlace({ op, attrs, type }: Node): string | undefined {
+function placeOfConstant({ op, attrs, type }: Node): Place | undefined {
   if (op !== 'constant') return undefined;
   if (type.dtype !== 'f32') throw new Error(`a constant is f32, not ${type.dtype}`);
-  return `constant + ${elementCount(type.shape)} ${Number(attrs.value)}`;
+  return constantPlace(elementCount(type.shape), Number(attrs.value));
 }
 
 /** Values that the group's nodes read. */

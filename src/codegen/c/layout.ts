@@ -1,5 +1,6 @@
 import { byteLength, type TensorType, type ValueId } from '../../ir/types.js';
 import type { Plan, PlanFunction } from '../../plan/plan.js';
+import { type BlockPlace, blockPlace } from './place.js';
 
 const ALIGNMENT = 64;
 
@@ -15,9 +16,12 @@ export interface StateLayout {
   readonly bytes: number;
 }
 
+/** Where values are that outlive a kernel. */
+type ValuePlace = BlockPlace<'arena' | 'states' | 'inputs'>;
+
 /** Where a tensor is after a call; a reshape of an input or a state stays where that is. */
 export interface OutputSlot extends Slot {
-  readonly block: 'arena' | 'states' | 'inputs';
+  readonly block: ValuePlace['block'];
 }
 
 /** How one function is called: its inputs in one block, its scalar outputs as doubles. */
@@ -29,8 +33,8 @@ export interface FunctionLayout {
   readonly scalars: readonly string[];
   /** Outputs with a shape, which stay where they are until the next call. */
   readonly tensors: ReadonlyMap<string, OutputSlot>;
-  /** Step-function expression of the address of every value in memory: `inputs + 64`, `states + 128`, `arena + 4096`. */
-  readonly places: ReadonlyMap<ValueId, string>;
+  /** Of every value in memory. */
+  readonly places: ReadonlyMap<ValueId, ValuePlace>;
 }
 
 function align(offset: number): number {
@@ -52,31 +56,25 @@ export function layoutStates(plan: Plan): StateLayout {
   return { slots, bytes };
 }
 
-function blockOf(place: string | undefined): Pick<OutputSlot, 'block' | 'offset'> {
-  if (place === undefined) throw new Error('an output is not in memory');
-  const [block, offset] = place.split(' + ');
-  return { block: block as OutputSlot['block'], offset: Number(offset) };
-}
-
 export function layoutFunction(fn: PlanFunction, states: StateLayout): FunctionLayout {
   const { nodes, outputs } = fn.graph;
   const inputs = new Map<string, Slot>();
-  const places = new Map<ValueId, string>();
+  const places = new Map<ValueId, ValuePlace>();
   let inputBytes = 0;
   for (const node of nodes) {
     const name = String(node.attrs.name);
     if (node.op === 'input') {
       inputs.set(name, { type: node.type, offset: inputBytes });
-      places.set(node.id, `inputs + ${inputBytes}`);
+      places.set(node.id, blockPlace('inputs', inputBytes));
       inputBytes = align(inputBytes + byteLength(node.type));
     } else if (node.op === 'state') {
-      places.set(node.id, `states + ${states.slots.get(name)!.offset}`);
+      places.set(node.id, blockPlace('states', states.slots.get(name)!.offset));
     }
   }
   for (const { value, offset } of fn.memory.allocations) {
     let root = value;
     while (nodes[root]!.op === 'reshape') root = nodes[root]!.inputs[0]!;
-    places.set(root, `arena + ${offset}`);
+    places.set(root, blockPlace('arena', offset));
   }
   const scalars: string[] = [];
   const tensors = new Map<string, OutputSlot>();
@@ -84,8 +82,13 @@ export function layoutFunction(fn: PlanFunction, states: StateLayout): FunctionL
     let root = id;
     while (nodes[root]!.op === 'reshape') root = nodes[root]!.inputs[0]!;
     const { type } = nodes[id]!;
-    if (type.shape.length === 0) scalars.push(name);
-    else tensors.set(name, { type, ...blockOf(places.get(root)) });
+    if (type.shape.length === 0) {
+      scalars.push(name);
+      continue;
+    }
+    const place = places.get(root);
+    if (place === undefined) throw new Error(`output ${name} is not in memory`);
+    tensors.set(name, { type, block: place.block, offset: place.offset });
   }
   return { name: fn.name, inputs, inputBytes, scalars, tensors, places };
 }

@@ -1,6 +1,7 @@
 import type { ValueId } from '../../ir/types.js';
 import { type ChannelSource, type Position, Prologue, Scope } from './expression.js';
 import type { KernelContext } from './kernel.js';
+import type { Place } from './place.js';
 import { TABLES_ON_STACK } from './stack.js';
 import { indent } from './text.js';
 import { gather, pixelIndices, type Tiling } from './windows.js';
@@ -29,17 +30,14 @@ interface RootSum {
 
 /** A loop over all elements of one shape, as a C function that does a part of it. */
 export interface LoopFunction {
-  /** `static void __loop__(void *const *p, int64_t task, int64_t begin, int64_t end)`. */
+  /** What follows the function's name: parameters and body. */
   readonly code: string;
   /** Its table of buffers. */
-  readonly table: readonly string[];
+  readonly table: readonly Place[];
   /** The range that `begin` and `end` cut into parts, and the length of one part. */
   readonly range: number;
   readonly part: number;
 }
-
-/** Stands for the name of a loop's function until the emitter knows which loops share their code. */
-export const LOOP_NAME = '__loop__';
 
 /** Elements that are worth a task of their own. */
 export const TASK_ELEMENTS = 8192;
@@ -58,16 +56,11 @@ export function partCount(loop: { range: number; part: number }): number {
   return Math.max(1, Math.ceil(loop.range / loop.part));
 }
 
-/** `begin` and `end` of the function's part are in scope of `body`. */
+/** The function of a loop, but for what stands before its parameters. `begin` and `end` of its part are in scope of `body`. */
 export function loopFunction(body: readonly string[]): string {
-  return [
-    `static void ${LOOP_NAME}(void *const *p, int64_t task, int64_t begin, int64_t end) {`,
-    '  (void)p;',
-    '  (void)task;',
-    ...indent(body),
-    '}',
-    '',
-  ].join('\n');
+  return ['(void *const *p, int64_t task, int64_t begin, int64_t end) {', '  (void)p;', '  (void)task;', ...indent(body), '}', ''].join(
+    '\n',
+  );
 }
 
 /** Channel values in tables that start over after the last channel, so that a vector may cross from one row to the next. */

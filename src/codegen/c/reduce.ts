@@ -4,6 +4,7 @@ import type { OpOfKind } from '../../ops/index.js';
 import { type Position, Scope } from './expression.js';
 import type { KernelContext } from './kernel.js';
 import { MOST_TASKS, type Root } from './loops.js';
+import type { Place } from './place.js';
 import { floatLiteral, indent } from './text.js';
 
 /** A sum over rows that leaves one number per channel: what each element adds (a `vf`), and what becomes of the sum (a `vw`). */
@@ -57,7 +58,7 @@ export function channelPartialBytes(context: KernelContext, id: ValueId): number
 }
 
 /** The part of a channel sum that the loop over rows does: one partial sum per task, at `partial`. */
-export function channelRoot(context: KernelContext, id: ValueId, partial: string): Root {
+export function channelRoot(context: KernelContext, id: ValueId, partial: Place): Root {
   const node = context.node(id);
   const { exact = false, term } = channelRule(node);
   const name = (suffix: string) => `sum_${context.member(id)}${suffix}`;
@@ -82,7 +83,7 @@ export function channelRoot(context: KernelContext, id: ValueId, partial: string
 }
 
 /** Adds the partial sums in the order of their tasks and stores the result. */
-export function finishChannel(context: KernelContext, id: ValueId, partial: string, parts: number): string[] {
+export function finishChannel(context: KernelContext, id: ValueId, partial: Place, parts: number): string[] {
   const node = context.node(id);
   const channels = node.type.shape[0]!;
   const at: Position = { index: 'c', channel: 'c', lanes: 'n' };
@@ -101,7 +102,7 @@ export function finishChannel(context: KernelContext, id: ValueId, partial: stri
 }
 
 /** The part of `all_finite` or `global_norm` that the loop of one operand does; its partial sums are at `partial`, one per task. */
-export function totalRoot(context: KernelContext, id: ValueId, operand: ValueId, partial: string): Root {
+export function totalRoot(context: KernelContext, id: ValueId, operand: ValueId, partial: Place): Root {
   const finite = context.node(id).op === 'all_finite';
   const name = (suffix: string) => `total_${context.member(operand)}${suffix}`;
   return {
@@ -124,7 +125,7 @@ export function totalRoot(context: KernelContext, id: ValueId, operand: ValueId,
 }
 
 /** Joins the parts of all operands, in order. They lie behind one another from `place` on, each with room for MOST_TASKS. */
-export function finishTotal(context: KernelContext, id: ValueId, place: string, parts: readonly number[]): string[] {
+export function finishTotal(context: KernelContext, id: ValueId, place: Place, parts: readonly number[]): string[] {
   const finite = context.node(id).op === 'all_finite';
   const partial = `partial[operand * ${MOST_TASKS} + part]`;
   return [

@@ -5,6 +5,7 @@ import { readsLabels, totalDivisor } from '../../ops/row-totals.js';
 import { Prologue, Scope } from './expression.js';
 import type { KernelContext } from './kernel.js';
 import { eachVector, type LoopFunction, type LoopOptions, loopFunction, partLength } from './loops.js';
+import type { Place } from './place.js';
 import { floatLiteral, indent } from './text.js';
 
 /** What a rule sees of the row that it computes. */
@@ -211,7 +212,7 @@ const ROWS: Readonly<Record<OpOfKind<'rows'>, RowRule>> = {
 };
 
 /** One op over the last axis, row by row. `partial` is the place of one float per row, for ops that sum over rows. */
-export function rowFunction(context: KernelContext, id: ValueId, partial: string | undefined, options: LoopOptions): LoopFunction {
+export function rowFunction(context: KernelContext, id: ValueId, partial: Place | undefined, options: LoopOptions): LoopFunction {
   const node = context.node(id);
   const { shape } = context.type(node.inputs[0]!);
   const length = shape.at(-1)!;
@@ -240,7 +241,7 @@ export function rowFunction(context: KernelContext, id: ValueId, partial: string
 }
 
 /** Adds the rows' numbers in order. */
-export function finishRows(context: KernelContext, id: ValueId, partial: string): string[] {
+export function finishRows(context: KernelContext, id: ValueId, partial: Place): string[] {
   const node = context.node(id);
   const { shape } = context.type(node.inputs[0]!);
   const length = shape.at(-1)!;

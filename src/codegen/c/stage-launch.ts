@@ -1,6 +1,6 @@
 import { elementCount } from '../../ir/types.js';
 import type { Kernel, KernelContext } from './kernel.js';
-import { flatLoop, LOOP_NAME, type LoopFunction, partCount, rowLoop, TASK_ELEMENTS, tiledLoop } from './loops.js';
+import { flatLoop, type LoopFunction, partCount, rowLoop, TASK_ELEMENTS, tiledLoop } from './loops.js';
 import { type Domain, type Stage, StageBuilder } from './stages.js';
 import { indent } from './text.js';
 
@@ -35,21 +35,20 @@ class StageCode {
 
   addFinish(name: string, stage: Stage, parts: (domain: Domain) => number): void {
     if (stage.finish.length === 0) return;
-    const pieces = stage.finish.map((make) => {
-      const child = this.context.child();
-      const lines = make(child, parts);
-      return { lines, table: child.table };
+    const parallel = stage.finish.length > 1 && stage.finish.every(({ kind }) => kind === 'loop');
+    const body = stage.finish.flatMap((finish, i) => {
+      const child = this.context.child('q');
+      const lines = finish.emit(child, parts);
+      return [
+        parallel ? `if (task == ${i}) {` : '{',
+        `  void *const *const q = p + ${this.context.adopt(child.table)};`,
+        ...indent(lines),
+        '}',
+      ];
     });
-    const parallel = pieces.length > 1 && pieces.every((piece) => piece.lines.some((line) => line.startsWith('for')));
-    const body = pieces.flatMap(({ lines, table: entries }, i) => [
-      parallel ? `if (task == ${i}) {` : '{',
-      `  void *const *const q = p + ${this.context.adopt(entries)};`,
-      ...indent(lines.map((line) => line.replaceAll(/\bp\[/g, 'q['))),
-      '}',
-    ]);
     const unused = parallel ? [] : ['(void)task;'];
     this.code.push([`static void ${name}(void *const *p, int64_t task) {`, ...indent([...unused, ...body]), '}', ''].join('\n'));
-    this.launch.push(parallel ? `parallel_for(ctx, ${name}, p, ${pieces.length});` : `${name}(p, 0);`);
+    this.launch.push(parallel ? `parallel_for(ctx, ${name}, p, ${stage.finish.length});` : `${name}(p, 0);`);
   }
 
   #define(text: string): string {
@@ -57,7 +56,7 @@ class StageCode {
     if (known !== undefined) return known;
     const name = `${this.context.name}_part${this.#functions.size}`;
     this.#functions.set(text, name);
-    this.code.push(text.replaceAll(LOOP_NAME, name));
+    this.code.push(`static void ${name}${text}`);
     return name;
   }
 }

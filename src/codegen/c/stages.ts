@@ -19,6 +19,14 @@ export interface Domain {
   readonly roots: ((context: KernelContext) => Root)[];
 }
 
+/** What joins partial sums. */
+export interface Finish {
+  /** A loop is worth a task of its own beside others; a few statements are not. */
+  readonly kind: 'loop' | 'statements';
+  /** `parts` tells how many tasks the loop of a domain had. */
+  emit(context: KernelContext, parts: (domain: Domain) => number): readonly string[];
+}
+
 /** Work without a barrier inside: loops whose parts run in any order, then what joins their partial sums. */
 export interface Stage {
   readonly domains: Domain[];
@@ -26,8 +34,8 @@ export interface Stage {
   readonly readers: Map<ValueId, Domain[]>;
   /** Loops that are one op of their own. */
   readonly solo: (() => LoopFunction)[];
-  /** Joined after all loops; `parts` tells how many tasks the loop of a domain had. */
-  readonly finish: ((context: KernelContext, parts: (domain: Domain) => number) => string[])[];
+  /** After all loops. */
+  readonly finish: Finish[];
   /** Values that are complete only when the stage is. */
   readonly produced: Set<ValueId>;
   readonly readStates: Set<string>;
@@ -85,7 +93,7 @@ export class StageBuilder {
         this.addRoot(type.shape, inputs, (inner) => updateRoot(inner, id), { writes: stringsAttr(attrs, 'writes') });
         return;
       case 'counter':
-        this.stageFor(inputs).finish.push((inner) => serialStatements(inner, id));
+        this.stageFor(inputs).finish.push({ kind: 'statements', emit: (inner) => serialStatements(inner, id) });
         return;
       case 'reduce':
         this.addChannelReduction(id);
@@ -167,7 +175,7 @@ export class StageBuilder {
       byRows: true,
     });
     this.complete(stage, id);
-    stage.finish.push((inner, parts) => finishChannel(inner, id, partial, parts(domain)));
+    stage.finish.push({ kind: 'loop', emit: (inner, parts) => finishChannel(inner, id, partial, parts(domain)) });
   }
 
   private addTotal(id: ValueId): void {
@@ -182,7 +190,7 @@ export class StageBuilder {
       return this.addRoot(context.type(input).shape, [input], make).domain;
     });
     this.complete(stage, id);
-    stage.finish.push((inner, parts) => finishTotal(inner, id, places[0]!, domains.map(parts)));
+    stage.finish.push({ kind: 'loop', emit: (inner, parts) => finishTotal(inner, id, places[0]!, domains.map(parts)) });
   }
 
   private addRowOp(id: ValueId): void {
@@ -197,7 +205,7 @@ export class StageBuilder {
     const options = this.loopOptions();
     stage.solo.push(() => rowFunction(context.child(), id, partial, options));
     this.complete(stage, id);
-    if (partial !== undefined) stage.finish.push((inner) => finishRows(inner, id, partial));
+    if (partial !== undefined) stage.finish.push({ kind: 'loop', emit: (inner) => finishRows(inner, id, partial) });
   }
 
   private addSolo(id: ValueId, make: (context: KernelContext) => LoopFunction): void {
