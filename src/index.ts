@@ -36,6 +36,7 @@ export { type Diagnostic, type Source, UserError } from './diagnostics/diagnosti
 export { renderDiagnostic, renderDiagnostics } from './diagnostics/render.js';
 export type { Program, Recipe } from './ir/program.js';
 export type { Graph, Node, PrecisionName, TensorType } from './ir/types.js';
+export type { RuleId, Why } from './ir/why.js';
 export { checkSource, lowerProgram } from './lower/lower.js';
 export { formatBytes } from './numeric/bytes.js';
 export { formatAmp } from './parser/format.js';
@@ -47,7 +48,7 @@ export { parsePlan } from './plan/parse.js';
 export type { Plan, PlanFunction } from './plan/plan.js';
 export { printPlan } from './plan/print.js';
 export type { CastReport, LayerReport } from './plan/report.js';
-export { RULES, type RuleId } from './precision/rules.js';
+export { RULES } from './precision/rules.js';
 export type { Backend, BackendInfo, Executable, MachineLimits } from './runtime/backend.js';
 export { BACKEND_NAMES, type BackendName, probeBackends, selectBackend } from './runtime/select.js';
 export type { DatasetReport } from './training/data/dataset.js';

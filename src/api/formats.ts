@@ -2,6 +2,7 @@ import { compileProgram } from '../compile.js';
 import { userError } from '../diagnostics/diagnostic.js';
 import type { Pin, PrecisionSpec, Program, RulePolicy, StoredPin } from '../ir/program.js';
 import type { FloatType } from '../ir/types.js';
+import { formatWhy, parseWhy } from '../ir/why.js';
 import { COSTS_FORMAT, type CostTable } from '../plan/cost-table.js';
 import { chooseFastest, type FastestChoice } from '../plan/fastest.js';
 import type { Plan } from '../plan/plan.js';
@@ -26,12 +27,12 @@ export interface StoredFormats {
   readonly fastest?: StoredChoice;
 }
 
-const isChosen = ({ reason }: Pick<StoredPin, 'reason'>): boolean => reason.startsWith('fastest:');
+const isChosen = ({ reason }: Pick<StoredPin, 'reason'>): boolean => parseWhy(reason).rule === 'fastest';
 
 /** What a calibration found is a proposal; what a run has met is a fact. */
-const isCalibrated = ({ reason }: StoredPin): boolean => reason.startsWith('range:');
+const isCalibrated = ({ reason }: StoredPin): boolean => parseWhy(reason).rule === 'range';
 
-const toPin = ({ target, dtype, reason }: StoredPin): Pin => ({ pattern: target, dtype, line: 0, reason });
+const toPin = ({ target, dtype, reason }: StoredPin): Pin => ({ pattern: target, dtype, line: 0, reason: parseWhy(reason) });
 
 /** Whether a stored choice is one for these settings: a run that is asked for another format now has none. */
 export function isChoiceFor({ policy, compute }: PrecisionSpec, { fastest }: StoredFormats): boolean {
@@ -56,7 +57,7 @@ export function withStoredFormats(program: Program, formats: StoredFormats): Pro
 }
 
 function chosenSettings(precision: PrecisionSpec, { compute, policy, reason }: StoredChoice): Partial<PrecisionSpec> {
-  const chosen = { basis: policy, ...(reason !== undefined && { reason }) };
+  const chosen = { basis: policy, ...(reason !== undefined && { reason: parseWhy(reason) }) };
   return { compute, chosen, ...(compute !== precision.compute && { lossScaling: undefined }) };
 }
 
@@ -69,8 +70,13 @@ export function storedFormats({ recipe }: Program, costs: CostTable): StoredForm
   const { compute, chosen, pins } = recipe.precision;
   if (chosen === undefined) return {};
   const { basis, reason } = chosen;
-  const own = pins.flatMap(({ pattern, dtype, reason: why }) => (why === undefined ? [] : [{ target: pattern, dtype, reason: why }]));
-  return { fastest: { compute, policy: basis, ...(reason !== undefined && { reason }), costs: costsName(costs) }, pins: own };
+  const own = pins.flatMap(({ pattern, dtype, reason: why }) =>
+    why === undefined ? [] : [{ target: pattern, dtype, reason: formatWhy(why) }],
+  );
+  return {
+    fastest: { compute, policy: basis, ...(reason !== undefined && { reason: formatWhy(reason) }), costs: costsName(costs) },
+    pins: own,
+  };
 }
 
 export interface CostOptions {

@@ -2,6 +2,7 @@ import { GraphBuilder } from '../ir/builder.js';
 import type { LossScaling, Recipe } from '../ir/program.js';
 import { orderStep } from '../ir/rewrite.js';
 import type { Attrs, Graph, Node, TensorType, ValueId } from '../ir/types.js';
+import { note } from '../ir/why.js';
 import { emit } from '../ops/emit.js';
 import { differentiate } from './differentiate.js';
 import { declareState } from './state.js';
@@ -73,7 +74,7 @@ function addBackward(builder: GraphBuilder, loss: ValueId, scaler: Scaler, facto
 }
 
 function constantOne(builder: GraphBuilder): ValueId {
-  return builder.add({ op: 'constant', attrs: { value: 1 }, type: SCALAR, why: 'seed of the backward pass' });
+  return builder.add({ op: 'constant', attrs: { value: 1 }, type: SCALAR, why: note('seed of the backward pass') });
 }
 
 interface Parameter {

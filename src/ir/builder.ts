@@ -1,5 +1,6 @@
 import type { OpName } from './op-names.js';
 import type { Attrs, Graph, Loc, Node, TensorType, ValueId } from './types.js';
+import type { Why } from './why.js';
 
 export interface NodeInit {
   readonly op: OpName;
@@ -8,7 +9,7 @@ export interface NodeInit {
   readonly type: TensorType;
   readonly layer?: string;
   readonly loc?: Loc | undefined;
-  readonly why?: string | undefined;
+  readonly why?: Why | undefined;
   readonly gradOf?: ValueId | undefined;
 }
 

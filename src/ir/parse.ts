@@ -3,6 +3,7 @@ import { GraphBuilder } from './builder.js';
 import { isOpName, type OpName } from './op-names.js';
 import type { Attr, Attrs, Graph, Loc, Node, TensorType, ValueId } from './types.js';
 import { DTYPES } from './types.js';
+import { parseWhy, type Why } from './why.js';
 
 /** Reads one line of the text form from left to right. */
 export class LineReader {
@@ -146,6 +147,7 @@ export class LineReader {
 export class GraphReader {
   private readonly builder = new GraphBuilder();
   private readonly ids = new Map<string, ValueId>();
+  private readonly whys = new Map<string, Why>();
   private outputNames: [string, string][] = [];
   private name = '';
 
@@ -209,7 +211,7 @@ export class GraphReader {
   private notes(reader: LineReader): Pick<Node, 'layer' | 'loc' | 'why' | 'gradOf'> {
     const gradOf = reader.accept('grad_of=') ? this.lookup(reader, reader.valueName()) : undefined;
     const layer = reader.accept('layer=') ? reader.string() : '';
-    const why = reader.accept('why=') ? reader.string() : undefined;
+    const why = reader.accept('why=') ? this.why(reader.string()) : undefined;
     let loc: Loc | undefined;
     if (reader.accept('loc(')) {
       const line = reader.integer();
@@ -219,6 +221,12 @@ export class GraphReader {
     }
     if (!reader.atEnd()) reader.fail('the end of the line');
     return { layer, loc, why, gradOf };
+  }
+
+  private why(text: string): Why {
+    const known = this.whys.get(text) ?? parseWhy(text);
+    this.whys.set(text, known);
+    return known;
   }
 
   private define(reader: LineReader, value: string, node: Omit<Node, 'id'>): ValueId {

@@ -1,5 +1,6 @@
 import type { Attr, Attrs, Graph, Node, ValueId } from './types.js';
 import { formatType } from './types.js';
+import { formatWhy } from './why.js';
 
 /** Attributes that the text form carries elsewhere: the name of an input or state is the value's own name. */
 function visibleAttrs(node: Node): [string, Attr][] {
@@ -42,7 +43,7 @@ function formatNotes(node: Node, names: readonly string[]): string {
   const notes: string[] = [];
   if (node.gradOf !== undefined) notes.push(`grad_of=${names[node.gradOf]}`);
   if (node.layer !== '') notes.push(`layer=${JSON.stringify(node.layer)}`);
-  if (node.why !== undefined) notes.push(`why=${JSON.stringify(node.why)}`);
+  if (node.why !== undefined) notes.push(`why=${JSON.stringify(formatWhy(node.why))}`);
   if (node.loc !== undefined) notes.push(`loc(${node.loc.line}:${node.loc.column})`);
   return notes.length === 0 ? '' : `  ${notes.join(' ')}`;
 }

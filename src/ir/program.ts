@@ -1,5 +1,6 @@
 import type { DatasetName } from '../datasets/registry.js';
 import type { FloatType, Graph } from './types.js';
+import type { Why } from './why.js';
 
 /** `dataset cifar10 { normalize(mean: 0.5, std: 0.5) flip() crop(padding: 4) }` */
 export interface DatasetSpec {
@@ -19,8 +20,8 @@ export interface Pin {
   readonly dtype: FloatType;
   /** Of the file; 0 for a pin that the file does not have. */
   readonly line: number;
-  /** Why a pin that the file does not have is there: rule id, colon and reason, as the plan prints it. */
-  readonly reason?: string;
+  /** Why a pin that the file does not have is there, as the plan says it. */
+  readonly reason?: Why;
 }
 
 /** A pin that the file does not have, as config.json keeps it: so a run is resumed, evaluated and explained with the plan that it had. */
@@ -58,7 +59,7 @@ export interface PrecisionSpec {
   readonly compute: FloatType;
   readonly policy: PolicyName;
   /** Under `fastest`, once formats are chosen: the policy that decides where no pin does, and why `compute` is what it is where the file says otherwise. */
-  readonly chosen?: { readonly basis: RulePolicy; readonly reason?: string };
+  readonly chosen?: { readonly basis: RulePolicy; readonly reason?: Why };
   /** Undefined: dynamic for fp16, none for the others. */
   readonly lossScaling: LossScaling | undefined;
   readonly pins: readonly Pin[];

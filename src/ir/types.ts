@@ -1,4 +1,5 @@
 import type { OpName } from './op-names.js';
+import type { Why } from './why.js';
 
 /** Element formats. `bool` and `u8` take one byte, `f16` and `bf16` two, `f32` and `i32` four. */
 export const DTYPES = ['f32', 'f16', 'bf16', 'i32', 'u8', 'bool'] as const;
@@ -46,7 +47,7 @@ export interface Node {
   readonly layer: string;
   readonly loc?: Loc | undefined;
   /** The rule that decided the node's format, or the reason why it exists. */
-  readonly why?: string | undefined;
+  readonly why?: Why | undefined;
   /** On a node of the backward pass: the forward value whose gradient this is (a part of). */
   readonly gradOf?: ValueId | undefined;
 }

@@ -2,6 +2,7 @@ import type { GraphBuilder } from '../ir/builder.js';
 import type { OpName } from '../ir/op-names.js';
 import type { Attrs, DType, TensorType, ValueId } from '../ir/types.js';
 import { isFloat, stringAttr } from '../ir/types.js';
+import { note } from '../ir/why.js';
 import { OPS, opDefinition } from './index.js';
 import type { EmitOptions, OpDefinition } from './op.js';
 
@@ -23,7 +24,7 @@ export function emit(
 ): ValueId {
   const op = opDefinition(name);
   const types = inputs.map((id) => builder.type(id));
-  const { dtype, ...rest } = options;
+  const { dtype, why, ...rest } = options;
   const type: TensorType = { dtype: dtype ?? defaultFormat(op, types, attrs), shape: op.shape(types, attrs) };
-  return builder.add({ op: name, inputs, attrs, type, ...rest });
+  return builder.add({ op: name, inputs, attrs, type, ...rest, why: why === undefined ? undefined : note(why) });
 }

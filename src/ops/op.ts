@@ -95,6 +95,7 @@ export function constrain(holds: boolean, label: string, message: string | (() =
 export interface EmitOptions {
   readonly layer?: string;
   readonly loc?: Loc;
+  /** Why the op is there, where its place in the program does not say it. */
   readonly why?: string;
   readonly gradOf?: ValueId;
 }

@@ -2,9 +2,10 @@ import { closest } from '../diagnostics/suggest.js';
 import { matchesGlob, matchesLayer } from '../ir/pattern.js';
 import type { DType, Node } from '../ir/types.js';
 import { isFloat } from '../ir/types.js';
+import { formatWhy, type RuleId, whyText } from '../ir/why.js';
 import { formatBytes, parseBytes } from '../numeric/bytes.js';
 import { isOpName, OPS } from '../ops/index.js';
-import { type RuleId, ruleOf } from '../precision/rules.js';
+import { ruleOf } from '../precision/rules.js';
 import { castFacts, type Phase, phaseOf, readersOf, scalingFact, trainStep, valueLabel } from './facts.js';
 import { footprint, type MemoryClass } from './footprint.js';
 import { isDeclaration } from './fuse.js';
@@ -141,7 +142,7 @@ function formatProblems(fn: PlanFunction, property: FormatProperty): string | un
   const nodes = select(fn, property).filter((node) => isFloat(node.type.dtype));
   if (nodes.length === 0) return 'it matches no op of the plan';
   for (const node of nodes) {
-    const because = node.why === undefined ? '' : ` (${node.why})`;
+    const because = node.why === undefined ? '' : ` (${formatWhy(node.why)})`;
     if (property.is !== undefined && node.type.dtype !== property.is)
       return `${describe(fn, node)} is ${node.type.dtype}, not ${property.is}${because}`;
     if (property.reads !== undefined) {
@@ -167,7 +168,7 @@ function castProblems(fn: PlanFunction, property: CastsProperty): string | undef
   );
   const problem = outside(found.length, property);
   if (problem === undefined) return undefined;
-  const listed = found.slice(0, 12).map(({ node, value }) => `${value} to ${node.type.dtype} (${node.why})`);
+  const listed = found.slice(0, 12).map(({ node, value }) => `${value} to ${node.type.dtype} (${whyText(node)})`);
   return `${problem}${listed.length > 0 ? `: ${listed.join('; ')}` : ''}`;
 }
 
@@ -197,7 +198,7 @@ function pathProblems(fn: PlanFunction, { from, to, phase = 'forward' }: NoCastP
   const path = [...after].filter((node) => before.has(node));
   if (path.length === 0) return `no ${phase} path leads from ${from} to ${to}`;
   const cast = path.sort((a, b) => a.id - b.id).find((node) => node.op === 'cast');
-  return cast && `${valueLabel(graph, cast.inputs[0]!)} is cast to ${cast.type.dtype} on the way (${cast.why})`;
+  return cast && `${valueLabel(graph, cast.inputs[0]!)} is cast to ${cast.type.dtype} on the way (${whyText(cast)})`;
 }
 
 function memoryProblems({ plan, fp32 }: Subject, { of = 'total', at_most }: MemoryProperty): string | undefined {

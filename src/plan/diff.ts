@@ -1,4 +1,5 @@
 import { type DType, formatType, isFloat, type Node, precisionName } from '../ir/types.js';
+import { whyText } from '../ir/why.js';
 import { type Phase, phaseOf, type ScalingFact, scalingFact, trainStep, valueLabel } from './facts.js';
 import { type Footprint, footprint, MEMORY_CLASSES } from './footprint.js';
 import { type FunctionName, isOfTail, type Plan, type PlanFunction } from './plan.js';
@@ -91,7 +92,7 @@ function formatsOf({ graph }: PlanFunction, node: Node): Formats {
   return {
     reads: node.inputs.map((id) => graph.nodes[id]!.type.dtype).filter(isFloat),
     result: node.type.dtype,
-    why: node.why ?? '',
+    why: whyText(node),
   };
 }
 

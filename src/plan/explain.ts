@@ -3,9 +3,10 @@ import { suggestion } from '../diagnostics/suggest.js';
 import { matchesLayer } from '../ir/pattern.js';
 import { printNodeWith, valueNames } from '../ir/print.js';
 import { BYTES, byteLength, formatType, isFloat, type Loc, type Node, precisionName } from '../ir/types.js';
+import { formatWhy, type RuleId } from '../ir/why.js';
 import { formatBytes } from '../numeric/bytes.js';
 import { opDefinition } from '../ops/index.js';
-import { RULES, type RuleId, ruleOf } from '../precision/rules.js';
+import { RULES, ruleOf } from '../precision/rules.js';
 import { castFacts, type Phase, phaseOf, placements, readersOf, trainStep, valueLabel } from './facts.js';
 import { storageRoot } from './fuse.js';
 import type { Plan, PlanFunction } from './plan.js';
@@ -111,7 +112,7 @@ export function explainLayers(plan: Plan, pattern: string): readonly Explanation
   return matchLayers(fn, pattern).map((layer): Explanation => {
     const nodes = fn.graph.nodes.filter((node) => node.layer === layer);
     const lines = nodes.map((node): ExplainedLine => {
-      const because = node.why === undefined ? '' : ` (${node.why})`;
+      const because = node.why === undefined ? '' : ` (${formatWhy(node.why)})`;
       return {
         phase: phaseOf(node),
         text: printNodeWith(node, names, offsets.get(node.id)),

@@ -64,7 +64,8 @@ function withReason({ problem, layers }: LayerCosts, format: LowType, pin: Pin):
   const faster = pin.dtype === 'f32' ? full < low : low < full;
   const times = `${milliseconds(full)} in f32, ${milliseconds(low)} in ${format}`;
   // A layer without kernels of its own is fused behind its neighbour.
-  return { ...pin, reason: `fastest: ${faster ? times : full === low ? 'as its neighbours' : `fewer casts (alone ${times})`}` };
+  const text = faster ? times : full === low ? 'as its neighbours' : `fewer casts (alone ${times})`;
+  return { ...pin, reason: { rule: 'fastest', text } };
 }
 
 /**
@@ -84,8 +85,8 @@ export function chooseFastest({ spec, accumulate, compile, costs: table }: Input
   const canBeFull = spec.pins.every(({ dtype }) => dtype === 'f32');
   const fullSpec: PrecisionSpec = { ...base, compute: 'f32', lossScaling: undefined, pins: canBeFull ? spec.pins : [] };
   const timed = candidate('fp32', fullSpec, canBeFull);
-  const reason = `fastest: ${milliseconds(timed.seconds)} a step in f32, ${milliseconds(mixed.seconds)} with ${format}`;
-  const fp32 = candidate('fp32', { ...fullSpec, chosen: { basis: 'mixed', reason } }, canBeFull);
+  const text = `${milliseconds(timed.seconds)} a step in f32, ${milliseconds(mixed.seconds)} with ${format}`;
+  const fp32 = candidate('fp32', { ...fullSpec, chosen: { basis: 'mixed', reason: { rule: 'fastest', text } } }, canBeFull);
 
   const [full, low] = [trainStep(fp32.plan), trainStep(mixed.plan)];
   const bandwidth = table.rates.cast;

@@ -1,8 +1,9 @@
 import { printNodeWith, valueNames } from '../ir/print.js';
 import type { DType, Loc, Node, Shape, ValueId } from '../ir/types.js';
 import { byteLength, isFloat } from '../ir/types.js';
+import { type RuleId, whyText } from '../ir/why.js';
 import { opDefinition } from '../ops/index.js';
-import { type RuleId, ruleOf } from '../precision/rules.js';
+import { ruleOf } from '../precision/rules.js';
 import { castFacts, type Phase, phaseOf, placements, type ScalingFact, scalingFact, trainStep, valueLabel } from './facts.js';
 import { type Footprint, footprint, storedClasses } from './footprint.js';
 import { isDeclaration } from './fuse.js';
@@ -145,7 +146,7 @@ function layerReports(fn: PlanFunction, times: PlanTimes | undefined): readonly 
         gradient: backward.findLast((node) => !ofParameter(node))?.type.dtype ?? null,
         parameterGradients: [...new Set(backward.filter(ofParameter).map((node) => node.type.dtype))],
         rule: ruleOf(main),
-        why: main.why ?? '',
+        why: whyText(main),
         casts: own.length,
         castBytes: own.reduce((sum, cast) => sum + cast.bytesMoved, 0),
         savedBytes: saved.reduce((sum, node) => sum + byteLength(node.type), 0),
@@ -170,7 +171,7 @@ export function castReports(plan: Plan, times?: PlanTimes): readonly CastReport[
         kernel,
         bytesMoved,
         rule: ruleOf(node),
-        why: node.why ?? '',
+        why: whyText(node),
         layer: node.layer,
         place: node.loc ?? null,
         ms: fn.name === 'train_step' ? (times?.casts[index] ?? null) : null,
@@ -200,7 +201,7 @@ export function lineReports(fn: PlanFunction): readonly LineReport[] {
         kernel: place?.group.name ?? null,
         storedBytes: offsets.has(node.id) ? byteLength(node.type) : 0,
         rule: ruleOf(node),
-        why: node.why ?? '',
+        why: whyText(node),
         place: node.loc ?? null,
         text: printNodeWith(node, names, offsets.get(node.id)),
       };

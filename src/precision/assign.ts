@@ -4,6 +4,7 @@ import type { PrecisionSpec } from '../ir/program.js';
 import { removeDeadNodes } from '../ir/rewrite.js';
 import type { DType, Graph, Node, ValueId } from '../ir/types.js';
 import { isFloat } from '../ir/types.js';
+import type { Why } from '../ir/why.js';
 import { opDefinition } from '../ops/index.js';
 import { decide, type Situation } from './decide.js';
 import { findPin } from './pins.js';
@@ -12,11 +13,12 @@ import { rulePolicy } from './policy.js';
 /** Every cast of a value to one format, made once and shared by all who read it. */
 class Casts {
   private readonly made = new Map<string, ValueId>();
+  private readonly ofMasters = new Map<Why, Why>();
 
   constructor(private readonly builder: GraphBuilder) {}
 
   /** The value in `dtype`: itself, or its one cast. `reader` is the node that wants it. */
-  read(value: ValueId, dtype: DType, reader: Node, why: string): ValueId {
+  read(value: ValueId, dtype: DType, reader: Node, why: Why): ValueId {
     const source = this.builder.node(value);
     if (source.type.dtype === dtype || !isFloat(source.type.dtype)) return value;
     const key = `${value}:${dtype}`;
@@ -31,11 +33,17 @@ class Casts {
       type: { dtype, shape: source.type.shape },
       layer: place.layer,
       ...(place.loc && { loc: place.loc }),
-      why: isMaster ? `${why}, cast once per step` : why,
+      why: isMaster ? this.oncePerStep(why) : why,
       ...(source.gradOf !== undefined && { gradOf: source.gradOf }),
     });
     this.made.set(key, id);
     return id;
+  }
+
+  private oncePerStep(why: Why): Why {
+    const known = this.ofMasters.get(why) ?? { ...why, text: `${why.text}, cast once per step` };
+    this.ofMasters.set(why, known);
+    return known;
   }
 }
 
@@ -71,8 +79,7 @@ export function assignPrecision(graph: Graph, spec: PrecisionSpec): Graph {
       consumers: op.precision === 'source' ? readersOf(node.id).map((n) => ({ op: n.op, precision: classOf(n, spec) })) : [],
     };
     const decision = decide(node, op, situation);
-    const castReason = op.precision === 'fixed' ? `full: ${node.op}` : (decision.readWhy ?? node.op);
-    const inputs = node.inputs.map((id, index) => casts.read(moved[id]!, decision.operands[index]!, node, castReason));
+    const inputs = node.inputs.map((id, index) => casts.read(moved[id]!, decision.operands[index]!, node, decision.readWhy));
     if (forward === undefined) {
       const formats = readAs.get(node.layer) ?? new Map<ValueId, DType>();
       readAs.set(node.layer, formats);
@@ -82,7 +89,7 @@ export function assignPrecision(graph: Graph, spec: PrecisionSpec): Graph {
       ...node,
       inputs,
       type: { dtype: decision.result, shape: node.type.shape },
-      ...(decision.why !== undefined && { why: decision.why }),
+      why: decision.why,
       ...(forward !== undefined && { gradOf: moved[forward]! }),
     });
   }

@@ -1,14 +1,16 @@
 import type { Pin, RulePolicy } from '../ir/program.js';
 import type { DType, FloatType, Node } from '../ir/types.js';
 import { isFloat } from '../ir/types.js';
+import { reasons, type Why } from '../ir/why.js';
 import type { OpDefinition, OperandSpec, PrecisionClass } from '../ops/op.js';
+import { pinReason } from './pins.js';
 
 /** What the decision for one node depends on, besides the node. */
 export interface Situation {
   readonly policy: RulePolicy;
   readonly compute: FloatType;
   /** Why everything is in f32 where the file says otherwise. */
-  readonly computeReason?: string | undefined;
+  readonly computeReason?: Why | undefined;
   readonly pin: Pin | undefined;
   /** Formats of the operands as decided so far. */
   readonly operands: readonly DType[];
@@ -22,10 +24,10 @@ export interface Decision {
   /** The format that each operand is read in. */
   readonly operands: readonly DType[];
   readonly result: DType;
-  /** Rule id and reason: `low: conv2d`. */
-  readonly why: string | undefined;
+  /** Undefined on a fixed node that gives no reason. */
+  readonly why: Why | undefined;
   /** Why the operands are read in their formats: also where the result has its own reason. */
-  readonly readWhy: string | undefined;
+  readonly readWhy: Why;
 }
 
 /** The spec of operand `index`; a variadic last spec stands for all that follow. */
@@ -68,25 +70,31 @@ function classFormat(node: Node, op: OpDefinition, precision: PrecisionClass, at
   }
 }
 
-function reason(node: Node, precision: PrecisionClass, format: FloatType, at: Situation): string | undefined {
-  if (precision === 'fixed') return node.why;
-  if (at.pin !== undefined) return at.pin.reason ?? `pin: keep ${at.pin.pattern} in ${languageName(at.pin.dtype)} (line ${at.pin.line})`;
+const IN_F32: Why = { rule: 'fp32', text: 'computes in f32' };
+const READ_IN_F32: Why = { rule: 'source', text: 'read in f32' };
+const LEAVES_IN_F32: Why = { rule: 'accumulator', text: 'gradients leave in f32' };
+const computesLow = reasons('low', (op) => op);
+const feeds = reasons('low', (op) => `feeds ${op}`);
+const computesFull = reasons('full', (op) => op);
+const widestIs = reasons('promote', (format) => `widest operand is ${format}`);
+const operandIs = reasons('follow', (format) => `operand is ${format}`);
+const valueIs = reasons('grad', (format) => `its value is ${format}`);
+
+/** Why a node of a class that is decided reads what it reads. */
+function reasonOf(node: Node, precision: Exclude<PrecisionClass, 'fixed'>, format: FloatType, at: Situation): Why {
+  if (at.pin !== undefined) return pinReason(at.pin);
   switch (precision) {
     case 'low':
-      return at.compute === 'f32' ? (at.computeReason ?? 'fp32: computes in f32') : `low: ${node.op}`;
+      return at.compute === 'f32' ? (at.computeReason ?? IN_F32) : computesLow(node.op);
     case 'full':
-      return `full: ${node.op}`;
+      return computesFull(node.op);
     case 'promote':
-      return `promote: widest operand is ${format}`;
+      return widestIs(format);
     case 'follow':
-      return `follow: operand is ${format}`;
+      return operandIs(format);
     case 'source':
-      return format === 'f32' ? 'source: read in f32' : `low: feeds ${at.consumers[0]?.op}`;
+      return format === 'f32' ? READ_IN_F32 : feeds(at.consumers[0]!.op);
   }
-}
-
-function languageName(dtype: FloatType): string {
-  return { f32: 'fp32', f16: 'fp16', bf16: 'bf16' }[dtype];
 }
 
 /**
@@ -98,8 +106,8 @@ export function decide(node: Node, op: OpDefinition, at: Situation): Decision {
   const precision = effectiveClass(op, at.pin);
   let format = classFormat(node, op, precision, at);
   let result: DType = node.type.dtype;
-  const readWhy = reason(node, precision, format, at);
-  let why = readWhy;
+  const reason = precision === 'fixed' ? computesFull(node.op) : reasonOf(node, precision, format, at);
+  let why = reason;
 
   if (op.result === 'class') result = precision === 'fixed' ? node.type.dtype : format;
   if (op.result === 'accumulator' && precision !== 'fixed') result = at.policy === 'mixed' ? 'f32' : format;
@@ -109,9 +117,9 @@ export function decide(node: Node, op: OpDefinition, at: Situation): Decision {
     result = at.policy === 'autocast' || precision === 'full' ? reads : at.forward.own;
     if (precision === 'follow' || precision === 'promote') {
       format = isFloat(result) ? result : 'f32';
-      why = `grad: its value is ${result}`;
+      why = valueIs(result);
     } else if (at.compute !== 'f32' && result === 'f32' && precision === 'low') {
-      why = 'accumulator: gradients leave in f32';
+      why = LEAVES_IN_F32;
     }
   }
 
@@ -124,5 +132,5 @@ export function decide(node: Node, op: OpDefinition, at: Situation): Decision {
     if (op.result === 'accumulator' && at.policy === 'autocast' && isFloat(result) && result !== 'f32') return result;
     return spec.format === 'f32' ? 'f32' : dtype;
   });
-  return { operands, result, why, readWhy: precision === 'low' ? readWhy : why };
+  return { operands, result, why: precision === 'fixed' ? node.why : why, readWhy: precision === 'low' ? reason : why };
 }

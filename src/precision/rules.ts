@@ -1,4 +1,5 @@
 import type { Node } from '../ir/types.js';
+import type { RuleId } from '../ir/why.js';
 
 /** What a rule of the precision pass says. */
 export interface Rule {
@@ -6,7 +7,7 @@ export interface Rule {
   readonly meaning: string;
 }
 
-/** Every rule that can decide a format, by the id that stands before the colon of a plan line's `why`; docs/precision.md has an example of each. */
+/** What each rule means; its id stands before the colon of a plan line's `why`, and docs/precision.md has an example of each. */
 export const RULES = {
   low: {
     title: 'computes in the low format',
@@ -45,18 +46,9 @@ export const RULES = {
     title: 'part of what the op is',
     meaning: 'Masters, optimizer state, the loss scale and bookkeeping have one format under every policy.',
   },
-} as const satisfies Readonly<Record<string, Rule>>;
+} as const satisfies Readonly<Record<RuleId, Rule>>;
 
-export type RuleId = keyof typeof RULES;
-
-export const RULE_IDS = Object.keys(RULES) as readonly RuleId[];
-
-export function isRuleId(text: string): text is RuleId {
-  return Object.hasOwn(RULES, text);
-}
-
-/** The rule that decided a node of a plan, read from its `why`. */
-export function ruleOf(node: Pick<Node, 'why'>): RuleId {
-  const id = node.why?.slice(0, Math.max(0, node.why.indexOf(':'))) ?? '';
-  return isRuleId(id) ? id : 'fixed';
+/** The rule that decided a node. */
+export function ruleOf({ why }: Pick<Node, 'why'>): RuleId {
+  return why?.rule ?? 'fixed';
 }

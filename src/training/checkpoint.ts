@@ -2,6 +2,7 @@ import { type UserError, userError } from '../diagnostics/diagnostic.js';
 import { isThere } from '../files/system-error.js';
 import type { Recipe, StoredPin } from '../ir/program.js';
 import { elementCount } from '../ir/types.js';
+import { formatWhy } from '../ir/why.js';
 import type { Plan } from '../plan/plan.js';
 import { parsePosition, parseSettings } from './checkpoint-metadata.js';
 import { readMetadata, readSafetensors, type Tensor, type TensorFile, writeSafetensors } from './safetensors.js';
@@ -72,7 +73,9 @@ function flatten(value: unknown, path: string, into: Record<string, string>): vo
 export function runSettings(plan: Plan, recipe: Recipe, extra: Readonly<Record<string, string | number | boolean>>): RunSettings {
   const settings: Record<string, string> = {};
   const pins = recipe.precision.pins.map(({ pattern, dtype }) => `${pattern}: ${dtype}`);
-  flatten({ ...recipe, precision: { ...recipe.precision, compute: plan.precision, policy: plan.policy, pins } }, '', settings);
+  const { chosen, ...precision } = recipe.precision;
+  const choice = chosen && { ...chosen, ...(chosen.reason && { reason: formatWhy(chosen.reason) }) };
+  flatten({ ...recipe, precision: { ...precision, chosen: choice, compute: plan.precision, policy: plan.policy, pins } }, '', settings);
   delete settings['train.epochs'];
   delete settings['train.onLostLoss'];
   flatten(extra, '', settings);

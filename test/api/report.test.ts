@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { compile, explainPlan, type PlanReport } from '../../src/index.js';
-import { RULE_IDS } from '../../src/precision/rules.js';
+import { RULE_IDS } from '../../src/ir/why.js';
 
 const SCHEMA = JSON.parse(readFileSync(new URL('../../schemas/plan.schema.json', import.meta.url), 'utf8'));
 

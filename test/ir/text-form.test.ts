@@ -69,7 +69,7 @@ describe('text form', () => {
     };
     const builder = new GraphBuilder();
     const type = { dtype: 'f32', shape: [] } as const;
-    builder.add({ op: 'cast', attrs, type, layer: 'é.0', why: 'says "why"', loc: { line: 1, column: 2 } });
+    builder.add({ op: 'cast', attrs, type, layer: 'é.0', why: { rule: 'fixed', text: 'says "why"' }, loc: { line: 1, column: 2 } });
     const graph = builder.finish('odd', {});
     assert.deepEqual(parseGraph(printGraph(graph)), graph);
   });

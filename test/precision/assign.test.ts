@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { PrecisionSpec } from '../../src/ir/program.js';
 import type { Graph, Node } from '../../src/ir/types.js';
 import { isFloat } from '../../src/ir/types.js';
+import { whyText } from '../../src/ir/why.js';
 import { opDefinition } from '../../src/ops/index.js';
 import { matchOperands } from '../../src/ops/op.js';
 import type { Plan } from '../../src/plan/plan.js';
@@ -46,7 +47,7 @@ function assertCasts(graph: Graph): void {
     assert.ok(read.has(node.id), 'somebody reads the cast');
     assert.ok(!made.has(`${source.id} ${node.type.dtype}`), 'the cast is the only one');
     made.add(`${source.id} ${node.type.dtype}`);
-    assert.ok(node.why !== undefined && node.why !== '');
+    assert.ok(node.why !== undefined && node.why.text !== '');
   }
 }
 
@@ -93,7 +94,7 @@ describe('precision pass', () => {
     for (const policy of ['mixed', 'autocast'] as const) {
       const { graph } = trainStepOf(miniResnet, { precision: { policy } });
       for (const node of graph.nodes) {
-        if (node.layer.includes('bn')) assert.notEqual(node.op, 'cast', `${policy}: ${node.why}`);
+        if (node.layer.includes('bn')) assert.notEqual(node.op, 'cast', `${policy}: ${whyText(node)}`);
         if (/^channel_|^running_|^batch_norm_weight/.test(node.op)) assert.equal(node.type.dtype, 'f32');
         if (/^channel_(mean|variance)$|^batch_norm/.test(node.op)) assert.equal(graph.nodes[node.inputs[0]].type.dtype, 'f16', node.op);
       }
@@ -109,7 +110,7 @@ describe('precision pass', () => {
     };
     const sum = trainStepOf(joined).graph.nodes.find((node) => node.op === 'add' && node.gradOf === undefined)!;
     assert.equal(sum.type.dtype, 'f32');
-    assert.equal(sum.why, 'promote: widest operand is f32');
+    assert.deepEqual(sum.why, { rule: 'promote', text: 'widest operand is f32' });
   });
 
   it('makes the image in f16 only where all readers want it', () => {

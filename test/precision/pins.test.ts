@@ -79,7 +79,7 @@ describe('pins', () => {
       ['fc', 'f32'],
     ]).functions[0];
     const reasons = graph.nodes.filter((node) => node.layer === 'fc' && node.op === 'linear').map((node) => node.why);
-    assert.deepEqual(reasons, ['pin: keep fc in fp32 (line 2)']);
+    assert.deepEqual(reasons, [{ rule: 'pin', text: 'keep fc in fp32 (line 2)' }]);
   });
 
   it('keep hands off the bookkeeping of the step', () => {

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { compile, printPlan } from '../../src/index.js';
-import { RULE_IDS, RULES, ruleOf } from '../../src/precision/rules.js';
+import { compile, parsePlan, printPlan } from '../../src/index.js';
+import { formatWhy, parseWhy, RULE_IDS } from '../../src/ir/why.js';
+import { RULES, ruleOf } from '../../src/precision/rules.js';
+import { miniResnet, simpleCnn } from '../support/models.js';
+import { planOf } from '../support/network.js';
 import { makeWorkspace, type Workspace } from '../support/tiny.js';
 
 const PAGE = readFileSync(new URL('../../docs/precision.md', import.meta.url), 'utf8');
@@ -39,16 +42,29 @@ describe('docs/precision.md', () => {
       const printed = new Set(printPlan(plan).split('\n').map(normal));
       const shown = lines.trim().split('\n');
       for (const line of shown) assert.ok(printed.has(normal(line)), line);
-      const whys = shown.map((line) => ({ why: /why="([^"]*)"/.exec(line)?.[1] }));
-      assert.ok(whys.some((node) => ruleOf(node) === id));
+      const whys = shown.flatMap((line) => /why="([^"]*)"/.exec(line)?.[1] ?? []);
+      assert.ok(whys.some((why) => parseWhy(why).rule === id));
     });
 });
 
 describe('rules of a plan', () => {
   it('are read from its text', () => {
-    assert.equal(ruleOf({ why: 'pin: keep fc in fp32 (line 6)' }), 'pin');
-    assert.equal(ruleOf({ why: 'GradScaler: grow after a quiet interval' }), 'fixed');
-    assert.equal(ruleOf({ why: 'undoes the loss scale, in f32' }), 'fixed');
+    assert.deepEqual(parseWhy('pin: keep fc in fp32 (line 6)'), { rule: 'pin', text: 'keep fc in fp32 (line 6)' });
+    assert.deepEqual(parseWhy('promote: widest operand is f32'), { rule: 'promote', text: 'widest operand is f32' });
+    for (const text of ['GradScaler: grow after a quiet interval', 'undoes the loss scale, in f32', 'low', 'fixed: x', ''])
+      assert.deepEqual(parseWhy(text), { rule: 'fixed', text });
     assert.equal(ruleOf({}), 'fixed');
+  });
+
+  it('are written as they are read, and each reason of a plan is one object for all nodes that have it', () => {
+    for (const model of [simpleCnn, miniResnet]) {
+      const plan = planOf(model);
+      const read = parsePlan(printPlan(plan));
+      assert.deepEqual(read, plan);
+      for (const { functions } of [plan, read]) {
+        const whys = functions[0].graph.nodes.flatMap(({ why }) => why ?? []);
+        assert.equal(new Set(whys).size, new Set(whys.map(formatWhy)).size);
+      }
+    }
   });
 });
