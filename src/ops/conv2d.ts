@@ -1,5 +1,6 @@
-import type { Attrs, TensorType } from '../ir/types.js';
+import type { Attrs } from '../ir/types.js';
 import { numbersAttr } from '../ir/types.js';
+import { type ContractionDefinition, convolutionGeometry, flopsOf, type GeometryRule } from './contraction-geometry.js';
 import { constrain, type OpDefinition, type SampleRandom } from './op.js';
 import { formatShape, windowOutput } from './window.js';
 
@@ -8,10 +9,14 @@ const attrs = {
   padding: { kind: 'numbers', doc: 'top, bottom, left, right' },
 } as const satisfies OpDefinition['attrs'];
 
-function multiplyAdds(x: TensorType, kernel: readonly number[], y: TensorType): number {
-  const [n, h, w, out] = y.shape;
-  return 2 * n! * h! * w! * out! * kernel[0]! * kernel[1]! * x.shape[3]!;
-}
+const forward: GeometryRule = ([x, w, bias], a, y) =>
+  convolutionGeometry({ computes: 'y', operands: bias === undefined ? ['x', 'w'] : ['x', 'w', 'bias'] }, x!.shape, w!.shape, y.shape, a);
+
+const inputGradient: GeometryRule = ([dy, w], a, dx) =>
+  convolutionGeometry({ computes: 'x', operands: ['y', 'w'] }, dx.shape, w!.shape, dy!.shape, a);
+
+const weightGradient: GeometryRule = ([x, dy], a, dw) =>
+  convolutionGeometry({ computes: 'w', operands: ['x', 'y'] }, x!.shape, dw.shape, dy!.shape, a);
 
 function sampleCase(random: SampleRandom) {
   const kernel = [random.int(1, 3), random.int(1, 3)] as const;
@@ -28,7 +33,7 @@ function sampleCase(random: SampleRandom) {
 }
 
 /** y[n,i,j,o] = b[o] + sum over (p,q,c) of x[n, i*sh+p-top, j*sw+q-left, c] * w[p,q,c,o]. */
-export const conv2d: OpDefinition<'contraction'> = {
+export const conv2d: ContractionDefinition = {
   doc: 'Two-dimensional convolution (cross-correlation, as PyTorch) of NHWC activations with HWIO weights, accumulated in f32.',
   kind: 'contraction',
   constraints: {
@@ -73,7 +78,8 @@ export const conv2d: OpDefinition<'contraction'> = {
       node.inputs.length > 2 && needs(2) ? emit('sum_to_channel', [dy], {}, 2) : undefined,
     ];
   },
-  flops: ([x, w], _a, y) => multiplyAdds(x!, w!.shape, y),
+  geometry: forward,
+  flops: flopsOf(forward),
   sample: (random) => {
     const { x, w, attrs: a } = sampleCase(random);
     const bias = { dtype: 'f32', shape: [w.shape[3]] } as const;
@@ -82,7 +88,7 @@ export const conv2d: OpDefinition<'contraction'> = {
 };
 
 /** dx of conv2d: the transposed convolution of dy with w. */
-export const conv2dInputGrad: OpDefinition<'contraction'> = {
+export const conv2dInputGrad: ContractionDefinition = {
   doc: 'Gradient of conv2d with respect to its input: the transposed convolution of dy with the weight, accumulated in f32.',
   kind: 'contraction',
   constraints: {
@@ -108,7 +114,8 @@ export const conv2dInputGrad: OpDefinition<'contraction'> = {
     return [dy!.shape[0]!, h, wd, inChannels];
   },
   gradient: 'none',
-  flops: ([dy, w], _a, dx) => multiplyAdds(dx, w!.shape, dy!),
+  geometry: inputGradient,
+  flops: flopsOf(inputGradient),
   sample: (random) => {
     const { x, w, attrs: a } = sampleCase(random);
     const dy = { dtype: 'f32', shape: conv2d.shape([x, w], a) } as const;
@@ -117,7 +124,7 @@ export const conv2dInputGrad: OpDefinition<'contraction'> = {
 };
 
 /** dw[p,q,c,o] = sum over (n,i,j) of x[n, i*sh+p-top, j*sw+q-left, c] * dy[n,i,j,o]. */
-export const conv2dWeightGrad: OpDefinition<'contraction'> = {
+export const conv2dWeightGrad: ContractionDefinition = {
   doc: 'Gradient of conv2d with respect to its weight, accumulated in f32 over the batch and all positions.',
   kind: 'contraction',
   constraints: {
@@ -142,7 +149,8 @@ export const conv2dWeightGrad: OpDefinition<'contraction'> = {
     return [...kernel, x!.shape[3]!, dy!.shape[3]!];
   },
   gradient: 'none',
-  flops: ([x, dy], a) => multiplyAdds(x!, numbersAttr(a, 'kernel'), dy!),
+  geometry: weightGradient,
+  flops: flopsOf(weightGradient),
   sample: (random) => {
     const { x, w, attrs: a } = sampleCase(random);
     const dy = { dtype: 'f32', shape: conv2d.shape([x, w], a) } as const;

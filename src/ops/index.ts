@@ -1,8 +1,10 @@
 import type { OpName } from '../ir/op-names.js';
+import type { Node, TensorType } from '../ir/types.js';
 import * as activation from './activation.js';
 import * as activationGrad from './activation-grad.js';
 import * as arithmetic from './arithmetic.js';
 import * as avgPool from './avg-pool.js';
+import type { ContractionGeometry } from './contraction-geometry.js';
 import * as conv from './conv2d.js';
 import * as linear from './linear.js';
 import * as loss from './loss.js';
@@ -102,6 +104,12 @@ export const OPS = {
 
 /** The ops of some kinds. */
 export type OpOfKind<K extends OpKind> = { [Name in OpName]: (typeof OPS)[Name]['kind'] extends K ? Name : never }[OpName];
+
+/** The normal form of a contraction, from its node and the types of its operands. Throws a plain Error on any other node. */
+export function contractionGeometry({ op, attrs, type }: Node, types: readonly TensorType[]): ContractionGeometry {
+  if (!isOfKind(op, 'contraction')) throw new Error(`${op} is no contraction`);
+  return OPS[op].geometry(types, attrs, type);
+}
 
 export function opDefinition(name: OpName): OpDefinition {
   return OPS[name];

@@ -1,13 +1,21 @@
-import { elements, hasShape, isMatrix } from './constraints.js';
-import { constrain, type OpDefinition, type SampleRandom } from './op.js';
+import { hasShape, isMatrix } from './constraints.js';
+import { type ContractionDefinition, flopsOf, type GeometryRule, productGeometry } from './contraction-geometry.js';
+import { constrain, type SampleRandom } from './op.js';
 import { f32, sampleChannels } from './sample.js';
 
 function sampleSizes(random: SampleRandom): [batch: number, inputs: number, outputs: number] {
   return [random.int(1, 5), random.pick([1, 3, 8, 20, 33]), sampleChannels(random)];
 }
 
+const forward: GeometryRule = ([x, , bias], _attrs, y) =>
+  productGeometry({ computes: 'y', operands: bias === undefined ? ['x', 'w'] : ['x', 'w', 'bias'] }, x.shape, y.shape);
+
+const inputGradient: GeometryRule = ([dy], _attrs, dx) => productGeometry({ computes: 'x', operands: ['y', 'w'] }, dx.shape, dy.shape);
+
+const weightGradient: GeometryRule = ([x, dy]) => productGeometry({ computes: 'w', operands: ['x', 'y'] }, x.shape, dy.shape);
+
 /** y[n,o] = bias[o] + sum over i of x[n,i] * weight[i,o]. */
-export const linear: OpDefinition<'contraction'> = {
+export const linear: ContractionDefinition = {
   doc: 'Matrix product of activations [batch, in] with a weight [in, out], plus a bias per output, accumulated in f32.',
   kind: 'contraction',
   constraints: {
@@ -40,7 +48,8 @@ export const linear: OpDefinition<'contraction'> = {
       node.inputs.length > 2 && needs(2) ? emit('sum_to_channel', [dy], {}, 2) : undefined,
     ];
   },
-  flops: ([x, weight]) => 2 * x.shape[0] * elements(weight),
+  geometry: forward,
+  flops: flopsOf(forward),
   sample: (random) => {
     const [batch, inputs, outputs] = sampleSizes(random);
     const types = [f32(batch, inputs), f32(inputs, outputs)];
@@ -49,7 +58,7 @@ export const linear: OpDefinition<'contraction'> = {
 };
 
 /** dx[n,i] = sum over o of dy[n,o] * weight[i,o]. */
-export const linearInputGrad: OpDefinition<'contraction'> = {
+export const linearInputGrad: ContractionDefinition = {
   doc: 'Gradient of linear with respect to its input: dy times the transposed weight, accumulated in f32.',
   kind: 'contraction',
   constraints: {
@@ -72,7 +81,8 @@ export const linearInputGrad: OpDefinition<'contraction'> = {
     return [dy.shape[0], inputs];
   },
   gradient: 'none',
-  flops: ([dy, weight]) => 2 * dy.shape[0] * elements(weight),
+  geometry: inputGradient,
+  flops: flopsOf(inputGradient),
   sample: (random) => {
     const [batch, inputs, outputs] = sampleSizes(random);
     return { types: [f32(batch, outputs), f32(inputs, outputs)], attrs: {} };
@@ -80,7 +90,7 @@ export const linearInputGrad: OpDefinition<'contraction'> = {
 };
 
 /** dweight[i,o] = sum over n of x[n,i] * dy[n,o]. */
-export const linearWeightGrad: OpDefinition<'contraction'> = {
+export const linearWeightGrad: ContractionDefinition = {
   doc: 'Gradient of linear with respect to its weight: transposed x times dy, accumulated in f32 over the batch.',
   kind: 'contraction',
   constraints: {
@@ -102,7 +112,8 @@ export const linearWeightGrad: OpDefinition<'contraction'> = {
     return [x.shape[1], dy.shape[1]];
   },
   gradient: 'none',
-  flops: ([x, dy]) => 2 * elements(x) * dy.shape[1],
+  geometry: weightGradient,
+  flops: flopsOf(weightGradient),
   sample: (random) => {
     const [batch, inputs, outputs] = sampleSizes(random);
     return { types: [f32(batch, inputs), f32(batch, outputs)], attrs: {} };

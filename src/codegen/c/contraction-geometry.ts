@@ -1,5 +1,5 @@
-import type { Node, TensorType, ValueId } from '../../ir/types.js';
-import { numbersAttr } from '../../ir/types.js';
+import type { Node, ValueId } from '../../ir/types.js';
+import { type ContractionGeometry, FACTORS, operandOf } from '../../ops/contraction-geometry.js';
 
 /** One position of the window: where it reads in the staged image, relative to an output's own position, and which weight tap it uses. */
 export interface Tap {
@@ -57,22 +57,25 @@ export function rowsPerBlock(rows: number): number {
   return rows;
 }
 
-function forwardConvolution(node: Node, types: readonly TensorType[]): Convolution {
-  const [images, height, width, k] = types[0]!.shape as [number, number, number, number];
-  const [kh, kw, , n] = types[1]!.shape as [number, number, number, number];
-  const [sh, sw] = numbersAttr(node.attrs, 'stride') as [number, number];
-  const [top, , left] = numbersAttr(node.attrs, 'padding') as [number, number, number];
-  const [, outHeight, outWidth] = node.type.shape as [number, number, number];
+/** The values of a contraction with an output position per pixel or row. */
+function valuesOf({ id, inputs }: Node, g: ContractionGeometry) {
+  const [source, weight] = FACTORS[g.computes];
+  return { node: id, source: operandOf(g, inputs, source)!, weight: operandOf(g, inputs, weight)!, bias: operandOf(g, inputs, 'bias') };
+}
+
+function forwardConvolution(node: Node, g: ContractionGeometry): Convolution {
+  const [height, width] = g.image;
+  const [kh, kw] = g.window;
+  const [sh, sw] = g.stride;
+  const [top, , left] = g.padding;
+  const [outHeight, outWidth] = g.positions;
   const taps = Array.from({ length: kh * kw }, (_, t): Tap => ({ row: Math.floor(t / kw), column: t % kw, weight: t }));
   return {
-    node: node.id,
-    source: node.inputs[0]!,
-    weight: node.inputs[1]!,
-    bias: node.inputs[2],
-    images,
+    ...valuesOf(node, g),
+    images: g.images,
     height,
     width,
-    k,
+    k: g.inputs,
     haloTop: top,
     haloLeft: left,
     stagedHeight: Math.max((outHeight - 1) * sh + kh, top + height),
@@ -81,7 +84,7 @@ function forwardConvolution(node: Node, types: readonly TensorType[]): Convoluti
     outStep: [1, 1],
     outHeight,
     outWidth,
-    n,
+    n: g.outputs,
     lattices: [{ row0: 0, column0: 0, rows: outHeight, columns: outWidth, taps }],
     transposed: false,
   };
@@ -102,12 +105,13 @@ function remainders(
   });
 }
 
-function inputGradient(node: Node, types: readonly TensorType[]): Convolution {
-  const [images, height, width, k] = types[0]!.shape as [number, number, number, number];
-  const [kh, kw, n] = types[1]!.shape as [number, number, number];
-  const [sh, sw] = numbersAttr(node.attrs, 'stride') as [number, number];
-  const [top, , left] = numbersAttr(node.attrs, 'padding') as [number, number, number];
-  const [, outHeight, outWidth] = node.type.shape as [number, number, number];
+/** The source is dy: its positions are those of the forward result, the output's those of the image. */
+function inputGradient(node: Node, g: ContractionGeometry): Convolution {
+  const [height, width] = g.positions;
+  const [kh, kw] = g.window;
+  const [sh, sw] = g.stride;
+  const [top, , left] = g.padding;
+  const [outHeight, outWidth] = g.image;
   const rowClasses = remainders(outHeight, kh, sh, top);
   const columnClasses = remainders(outWidth, kw, sw, left);
   const halo = (classes: typeof rowClasses) => Math.max(0, ...classes.flatMap((c) => c.taps.map((t) => -t.offset)));
@@ -124,14 +128,11 @@ function inputGradient(node: Node, types: readonly TensorType[]): Convolution {
     }),
   );
   return {
-    node: node.id,
-    source: node.inputs[0]!,
-    weight: node.inputs[1]!,
-    bias: undefined,
-    images,
+    ...valuesOf(node, g),
+    images: g.images,
     height,
     width,
-    k,
+    k: g.outputs,
     haloTop,
     haloLeft,
     stagedHeight: extent(rowClasses, height, haloTop),
@@ -140,25 +141,22 @@ function inputGradient(node: Node, types: readonly TensorType[]): Convolution {
     outStep: [sh, sw],
     outHeight,
     outWidth,
-    n,
+    n: g.inputs,
     lattices,
     transposed: true,
   };
 }
 
 /** A matrix product: rows stand side by side in "images" of height one. */
-function matrixProduct(node: Node, types: readonly TensorType[]): Convolution {
-  const [rows, k] = types[0]!.shape as [number, number];
-  const width = rowsPerBlock(rows);
+function matrixProduct(node: Node, g: ContractionGeometry): Convolution {
+  const width = rowsPerBlock(g.images);
+  const transposed = g.computes === 'x';
   return {
-    node: node.id,
-    source: node.inputs[0]!,
-    weight: node.inputs[1]!,
-    bias: node.inputs[2],
-    images: rows / width,
+    ...valuesOf(node, g),
+    images: g.images / width,
     height: 1,
     width,
-    k,
+    k: transposed ? g.outputs : g.inputs,
     haloTop: 0,
     haloLeft: 0,
     stagedHeight: 1,
@@ -167,25 +165,17 @@ function matrixProduct(node: Node, types: readonly TensorType[]): Convolution {
     outStep: [1, 1],
     outHeight: 1,
     outWidth: width,
-    n: node.type.shape[1]!,
+    n: transposed ? g.inputs : g.outputs,
     lattices: [{ row0: 0, column0: 0, rows: 1, columns: width, taps: [{ row: 0, column: 0, weight: 0 }] }],
-    transposed: node.op === 'linear_input_grad',
+    transposed,
   };
 }
 
-/** The common form of a contraction that has an output position per pixel or row. */
-export function convolutionOf(node: Node, types: readonly TensorType[]): Convolution {
-  switch (node.op) {
-    case 'conv2d':
-      return forwardConvolution(node, types);
-    case 'conv2d_input_grad':
-      return inputGradient(node, types);
-    case 'linear':
-    case 'linear_input_grad':
-      return matrixProduct(node, types);
-    default:
-      throw new Error(`${node.op} is no convolution`);
-  }
+/** The common form of a plain contraction that has an output position per pixel or row. */
+export function convolutionOf(node: Node, g: ContractionGeometry): Convolution {
+  if (g.computes === 'w') throw new Error(`${node.op} is no convolution`);
+  if (g.spatial === 0) return matrixProduct(node, g);
+  return g.computes === 'y' ? forwardConvolution(node, g) : inputGradient(node, g);
 }
 
 /** A weight gradient: dw[r, m, n] = sum over images and positions of staged[position * step + r rows, m] * dy[position, n]. */
@@ -212,19 +202,17 @@ export interface WeightGradient {
 }
 
 /** `pairs`: images are taken two at a time, so a matrix product of an even number of rows is split into two of them. */
-export function weightGradientOf(node: Node, types: readonly TensorType[], pairs: boolean): WeightGradient {
-  const base = { node: node.id, source: node.inputs[0]!, dy: node.inputs[1]! };
-  if (node.op === 'linear_weight_grad') {
-    const [rows, channels] = types[0]!.shape as [number, number];
-    const n = types[1]!.shape[1]!;
-    const images = pairs && rows % 2 === 0 ? 2 : 1;
-    const width = rows / images;
+export function weightGradientOf(node: Node, g: ContractionGeometry, pairs: boolean): WeightGradient {
+  const base = { node: node.id, source: operandOf(g, node.inputs, 'x')!, dy: operandOf(g, node.inputs, 'y')! };
+  if (g.spatial === 0) {
+    const images = pairs && g.images % 2 === 0 ? 2 : 1;
+    const width = g.images / images;
     return {
       ...base,
       images,
       height: 1,
       width,
-      channels,
+      channels: g.inputs,
       haloTop: 0,
       haloLeft: 0,
       stagedHeight: 1,
@@ -232,22 +220,22 @@ export function weightGradientOf(node: Node, types: readonly TensorType[], pairs
       step: [1, 1],
       outHeight: 1,
       outWidth: width,
-      n,
+      n: g.outputs,
       kernelRows: 1,
-      run: channels,
+      run: g.inputs,
     };
   }
-  const [images, height, width, channels] = types[0]!.shape as [number, number, number, number];
-  const [, outHeight, outWidth, n] = types[1]!.shape as [number, number, number, number];
-  const [kh, kw] = numbersAttr(node.attrs, 'kernel') as [number, number];
-  const [sh, sw] = numbersAttr(node.attrs, 'stride') as [number, number];
-  const [haloTop, , haloLeft] = numbersAttr(node.attrs, 'padding') as [number, number, number];
+  const [height, width] = g.image;
+  const [outHeight, outWidth] = g.positions;
+  const [kh, kw] = g.window;
+  const [sh, sw] = g.stride;
+  const [haloTop, , haloLeft] = g.padding;
   return {
     ...base,
-    images,
+    images: g.images,
     height,
     width,
-    channels,
+    channels: g.inputs,
     haloTop,
     haloLeft,
     stagedHeight: Math.max((outHeight - 1) * sh + kh, haloTop + height),
@@ -255,8 +243,8 @@ export function weightGradientOf(node: Node, types: readonly TensorType[], pairs
     step: [sh, sw],
     outHeight,
     outWidth,
-    n,
+    n: g.outputs,
     kernelRows: kh,
-    run: kw * channels,
+    run: kw * g.inputs,
   };
 }

@@ -1,3 +1,4 @@
+import type { ContractionGeometry } from '../../ops/contraction-geometry.js';
 import { type WeightGradient, weightGradientOf } from './contraction-geometry.js';
 import { emitReduce, partition, REDUCE_ROWS, sizes } from './contraction-gradient-parts.js';
 import { emitStageBlocks, emitStageDy, emitStagePooledDy } from './contraction-gradient-stage.js';
@@ -40,13 +41,13 @@ function blocksOf(g: WeightGradient, lanes: number): Blocks {
  * C of a weight gradient. Each task owns a slice of the weight and a part of the batch; the sums of the parts are added in order. bf16 pairs
  * hold the same element of two images, so that the products of both add up in one instruction.
  */
-export function emitWeightGradient(context: KernelContext): Kernel {
+export function emitWeightGradient(context: KernelContext, geometry: ContractionGeometry): Kernel {
   const node = context.anchor;
   const { target, name } = context;
   const { lanes } = target;
   const types = node.inputs.map((id) => context.type(id));
   const paired = types.every((type) => type.dtype === 'bf16') && target.bf16Dot;
-  const g = weightGradientOf(node, types, paired);
+  const g = weightGradientOf(node, geometry, paired);
   const compute: Compute = paired && g.images > 1 ? 'bf16' : 'f32';
   const filter = winogradGradientOf(context, g, compute);
   if (filter !== undefined) return emitWinogradGradient(context, g, filter);

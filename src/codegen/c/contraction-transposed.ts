@@ -1,4 +1,5 @@
 import type { Node } from '../../ir/types.js';
+import type { ContractionGeometry } from '../../ops/contraction-geometry.js';
 import { emitPack, type Packing, packTasks } from './contraction-pack.js';
 import { BLOCK_TERMS, type Compute, emitTile, STAGED, type Tile, tileFits } from './contraction-tile.js';
 import { Scope } from './expression.js';
@@ -38,13 +39,11 @@ function chooseTile(vectors: number, target: Target): Tile {
  * computed as transposed: each row of the weight, read once where it is, times dy, which is small and packed instead. Undefined for other
  * contractions.
  */
-export function transposedProduct(context: KernelContext): Product | undefined {
-  const node = context.anchor;
-  if (node.op !== 'linear_input_grad') return undefined;
-  const { target } = context;
+export function transposedProduct(context: KernelContext, geometry: ContractionGeometry): Product | undefined {
+  if (geometry.spatial !== 0 || geometry.computes !== 'x') return undefined;
+  const { images: rows, inputs: channels, outputs: depth } = geometry;
+  const { target, anchor: node } = context;
   const [dy, weight] = [context.type(node.inputs[0]!), context.type(node.inputs[1]!)];
-  const [rows, depth] = dy.shape as [number, number];
-  const channels = weight.shape[0]!;
   const paired = dy.dtype === 'bf16' && weight.dtype === 'bf16' && target.bf16Dot && depth % 2 === 0;
   if (!paired && weight.dtype !== 'f32') return undefined;
   const compute = paired ? 'bf16' : 'f32';

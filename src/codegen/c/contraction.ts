@@ -1,5 +1,7 @@
 import type { ValueId } from '../../ir/types.js';
 import { numbersAttr } from '../../ir/types.js';
+import { assertPlain, type ContractionGeometry } from '../../ops/contraction-geometry.js';
+import { contractionGeometry } from '../../ops/index.js';
 import { emitFinish } from './contraction-finish.js';
 import { type Convolution, convolutionOf, type Lattice } from './contraction-geometry.js';
 import { emitWeightGradient } from './contraction-gradient.js';
@@ -211,12 +213,8 @@ function place(variable: string, step: number, start: number): string {
 }
 
 /** C of one convolution-like contraction with everything that the plan fused behind it. */
-export function emitConvolution(context: KernelContext): Kernel {
-  const node = context.anchor;
-  const c = convolutionOf(
-    node,
-    node.inputs.map((id) => context.type(id)),
-  );
+function emitConvolution(context: KernelContext, geometry: ContractionGeometry): Kernel {
+  const c = convolutionOf(context.anchor, geometry);
   const pool = fusedPool(context);
   if (pool !== undefined && numbersAttr(context.node(pool).attrs, 'window').some((size) => size !== 2))
     throw new Error('only 2x2 pools are fused');
@@ -279,7 +277,13 @@ ${whole}${remainder}  }
 
 /** C of a contraction group. */
 export function emitContraction(context: KernelContext): Kernel {
-  const product = transposedProduct(context);
+  const { anchor } = context;
+  const geometry = contractionGeometry(
+    anchor,
+    anchor.inputs.map((id) => context.type(id)),
+  );
+  assertPlain(geometry, anchor.op, 'cpu');
+  const product = transposedProduct(context, geometry);
   if (product !== undefined) return emitTransposedProduct(context, product);
-  return context.anchor.op.endsWith('_weight_grad') ? emitWeightGradient(context) : emitConvolution(context);
+  return geometry.computes === 'w' ? emitWeightGradient(context, geometry) : emitConvolution(context, geometry);
 }

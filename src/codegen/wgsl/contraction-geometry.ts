@@ -1,6 +1,6 @@
 import type { Node, ValueId } from '../../ir/types.js';
-import { numbersAttr } from '../../ir/types.js';
-import type { OpOfKind } from '../../ops/index.js';
+import { assertPlain, type ContractionGeometry, FACTORS, operandOf } from '../../ops/contraction-geometry.js';
+import { contractionGeometry } from '../../ops/index.js';
 import type { GroupContext } from './context.js';
 
 /**
@@ -9,7 +9,7 @@ import type { GroupContext } from './context.js';
  */
 export interface Contraction {
   readonly node: Node;
-  readonly kind: 'forward' | 'input_grad' | 'weight_grad';
+  readonly computes: ContractionGeometry['computes'];
   readonly a: ValueId;
   readonly b: ValueId;
   readonly bias: ValueId | undefined;
@@ -32,50 +32,36 @@ export interface Contraction {
   readonly left: number;
 }
 
-type Four = readonly [number, number, number, number];
-
-const asImage = (shape: readonly number[]): Four => (shape.length === 2 ? [shape[0]!, 1, 1, shape[1]!] : (shape as unknown as Four));
-const asWindow = (shape: readonly number[]): Four => (shape.length === 2 ? [1, 1, shape[0]!, shape[1]!] : (shape as unknown as Four));
-
-const KINDS: Readonly<Record<OpOfKind<'contraction'>, Contraction['kind']>> = {
-  conv2d: 'forward',
-  linear: 'forward',
-  conv2d_input_grad: 'input_grad',
-  linear_input_grad: 'input_grad',
-  conv2d_weight_grad: 'weight_grad',
-  linear_weight_grad: 'weight_grad',
-};
-
 export function contractionOf(context: GroupContext, id: ValueId): Contraction {
   const node = context.node(id);
-  const kind = KINDS[node.op as OpOfKind<'contraction'>];
-  const [first, second] = node.inputs.map((input) => context.type(input).shape) as [readonly number[], readonly number[]];
-  const own = node.type.shape;
-  const [x, w, y] = kind === 'forward' ? [first, second, own] : kind === 'input_grad' ? [own, second, first] : [first, own, second];
-  const [batch, height, width, inputs] = asImage(x);
-  const [kernelY, kernelX] = asWindow(w);
-  const [, rows, columns, outputs] = asImage(y);
-  const linear = node.op.startsWith('linear');
-  const [strideY, strideX] = linear ? [1, 1] : (numbersAttr(node.attrs, 'stride') as [number, number]);
-  const [top, , left] = linear ? [0, 0, 0] : (numbersAttr(node.attrs, 'padding') as [number, number, number, number]);
+  const geometry = contractionGeometry(
+    node,
+    node.inputs.map((input) => context.type(input)),
+  );
+  assertPlain(geometry, node.op, 'webgpu');
+  const { computes, images, inputs, outputs } = geometry;
+  const [height, width] = geometry.image;
+  const [rows, columns] = geometry.positions;
+  const [kernelY, kernelX] = geometry.window;
+  const [strideY, strideX] = geometry.stride;
+  const [top, , left] = geometry.padding;
   const taps = kernelY * kernelX;
-  const [m, n, k] =
-    kind === 'forward'
-      ? [batch * rows * columns, outputs, taps * inputs]
-      : kind === 'input_grad'
-        ? [batch * height * width, inputs, taps * outputs]
-        : [taps * inputs, outputs, batch * rows * columns];
-  const [a, b, bias] = node.inputs as [ValueId, ValueId, ValueId?];
+  const [m, n, k] = {
+    y: [images * rows * columns, outputs, taps * inputs] as const,
+    x: [images * height * width, inputs, taps * outputs] as const,
+    w: [taps * inputs, outputs, images * rows * columns] as const,
+  }[computes];
+  const [a, b] = FACTORS[computes].map((name) => operandOf(geometry, node.inputs, name)!) as [ValueId, ValueId];
   return {
     node,
-    kind,
+    computes,
     a,
     b,
-    bias,
+    bias: operandOf(geometry, node.inputs, 'bias'),
     m,
     n,
     k,
-    batch,
+    batch: images,
     height,
     width,
     inputs,
@@ -92,13 +78,13 @@ export function contractionOf(context: GroupContext, id: ValueId): Contraction {
 }
 
 /** Channels that a tap contributes to the sum. */
-export function channelsPerTap({ kind, inputs, outputs }: Contraction): number {
-  return kind === 'input_grad' ? outputs : inputs;
+export function channelsPerTap({ computes, inputs, outputs }: Contraction): number {
+  return computes === 'x' ? outputs : inputs;
 }
 
 /** Height and width of what `m` counts: pixels of the result. */
-export function resultImage({ kind, height, width, rows, columns }: Contraction): readonly [number, number] {
-  return kind === 'input_grad' ? [height, width] : [rows, columns];
+export function resultImage({ computes, height, width, rows, columns }: Contraction): readonly [number, number] {
+  return computes === 'x' ? [height, width] : [rows, columns];
 }
 
 /**
@@ -107,9 +93,9 @@ export function resultImage({ kind, height, width, rows, columns }: Contraction)
  */
 export function decodeRow(c: Contraction, pooled: boolean, m: string, suffix: string): string[] {
   const [height, width] = resultImage(c);
-  const [top, left] = c.kind === 'input_grad' ? [c.top, c.left] : [-c.top, -c.left];
+  const [top, left] = c.computes === 'x' ? [c.top, c.left] : [-c.top, -c.left];
   if (height * width === 1) return [`let batch${suffix} = ${m};`, `let y${suffix} = ${top};`, `let x${suffix} = ${left};`];
-  const stride = (name: string, step: number) => (c.kind === 'input_grad' ? name : `${name} * ${step}`);
+  const stride = (name: string, step: number) => (c.computes === 'x' ? name : `${name} * ${step}`);
   const pixel = pooled
     ? [
         `let window${suffix} = ${m} / 4u;`,
@@ -132,7 +118,7 @@ export function decodeRow(c: Contraction, pooled: boolean, m: string, suffix: st
 /** For a row as decoded and a tap (i32 variables p and q): whether it meets an element of `a`, and the index of its first channel there. */
 export function tapAddress(c: Contraction, suffix: string): { readonly lines: readonly string[]; readonly always: boolean } {
   const channels = channelsPerTap(c);
-  const [height, width] = c.kind === 'input_grad' ? [c.rows, c.columns] : [c.height, c.width];
+  const [height, width] = c.computes === 'x' ? [c.rows, c.columns] : [c.height, c.width];
   const index = (y: string, x: string) => `u32((i32(batch${suffix}) * ${height} + ${y}) * ${width} + ${x}) * ${channels}u`;
   const always =
     c.kernelY * c.kernelX === 1 &&
@@ -141,9 +127,9 @@ export function tapAddress(c: Contraction, suffix: string): { readonly lines: re
     height === resultImage(c)[0] &&
     width === resultImage(c)[1];
   if (always) return { always, lines: [`let start${suffix} = ${index(`y${suffix}`, `x${suffix}`)};`] };
-  const sign = c.kind === 'input_grad' ? '-' : '+';
+  const sign = c.computes === 'x' ? '-' : '+';
   const moved = [`let py${suffix} = y${suffix} ${sign} p;`, `let px${suffix} = x${suffix} ${sign} q;`];
-  const strided = c.kind === 'input_grad' && c.strideY * c.strideX > 1;
+  const strided = c.computes === 'x' && c.strideY * c.strideX > 1;
   const place = strided ? [`let ty${suffix} = py${suffix} / ${c.strideY};`, `let tx${suffix} = px${suffix} / ${c.strideX};`] : [];
   const [ty, tx] = strided ? [`ty${suffix}`, `tx${suffix}`] : [`py${suffix}`, `px${suffix}`];
   const meets = [

@@ -97,7 +97,7 @@ function innerStep(context: GroupContext, kernel: KernelBuilder, c: Contraction,
   }
   lines.push(...shareRows(ROWS, lanes, 'r'));
   const row = (r: number, u: number) => (isVector ? `a${r}.${PARTS[u]}` : `a${r}`);
-  if (c.kind === 'input_grad') {
+  if (c.computes === 'x') {
     for (let t = 0; t < COLUMNS; t += 1) {
       lines.push(...loadRun(kernel, context.place(c.b), bType, isVector, `w${t}_`, () => `(tap * ${c.n}u + l${t}) * ${channels}u + k`, 1));
     }

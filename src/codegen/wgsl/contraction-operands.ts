@@ -18,7 +18,7 @@ export function emitLoaders(context: GroupContext, kernel: KernelBuilder, c: Con
   const channels = channelsPerTap(c);
   const zero = (dtype: DType) => (dtype === 'f16' ? '0.0h' : '0.0f');
   const a =
-    c.kind === 'weight_grad'
+    c.computes === 'w'
       ? [
           ...decodeRow(c, false, 'k', ''),
           `let p = i32(m / ${c.inputs * c.kernelX}u);`,
@@ -35,7 +35,7 @@ export function emitLoaders(context: GroupContext, kernel: KernelBuilder, c: Con
           `let at = start + k % ${channels}u;`,
         ];
   const always = tapAddress(c, '').always;
-  const b = c.kind === 'input_grad' ? `(k / ${channels}u * ${c.n}u + n) * ${channels}u + k % ${channels}u` : `k * ${c.n}u + n`;
+  const b = c.computes === 'x' ? `(k / ${channels}u * ${c.n}u + n) * ${channels}u + k % ${channels}u` : `k * ${c.n}u + n`;
   kernel.globals.push(
     `fn load_a(m: u32, k: u32, k_end: u32) -> ${element(aType)} {`,
     `  if (m >= ${c.m}u || k >= k_end) { return ${zero(aType)}; }`,
@@ -54,8 +54,8 @@ export function emitLoaders(context: GroupContext, kernel: KernelBuilder, c: Con
 /** In which order an operand lies in memory: along the sum, or along the result's rows or columns. */
 export type Order = 'along' | 'across';
 
-export function ordersOf({ kind }: Contraction): { readonly a: Order; readonly b: Order } {
-  return { a: kind === 'weight_grad' ? 'across' : 'along', b: kind === 'input_grad' ? 'along' : 'across' };
+export function ordersOf({ computes }: Contraction): { readonly a: Order; readonly b: Order } {
+  return { a: computes === 'w' ? 'across' : 'along', b: computes === 'x' ? 'along' : 'across' };
 }
 
 export interface Fill {

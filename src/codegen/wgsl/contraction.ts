@@ -62,7 +62,7 @@ function emitGradient(context: GroupContext, c: Contraction): Dispatch[] {
  */
 export function emitContraction(context: GroupContext, id: ValueId): Dispatch[] {
   const c = contractionOf(context, id);
-  if (c.kind === 'weight_grad') return emitGradient(context, c);
+  if (c.computes === 'w') return emitGradient(context, c);
   const emit = (nodes: readonly ValueId[]) => {
     if (usesMatrix(context, c)) return emitMatrix(context, c, { fused: nodes });
     return context.target.contractions === 'lanes' ? emitPositions(context, c, nodes) : emitTiles(context, c, { fused: nodes });

@@ -1,5 +1,7 @@
-import { numbersAttr } from '../../ir/types.js';
-import { asRows, type Elements, forEachTap, type ReferenceKernel, windowGeometry } from './kernel.js';
+import { elementCount } from '../../ir/types.js';
+import { type ContractionGeometry, FACTORS, operandOf } from '../../ops/contraction-geometry.js';
+import { contractionGeometry, type OpOfKind } from '../../ops/index.js';
+import { asRows, type Elements, forEachTap, type ReferenceKernel, type WindowGeometry } from './kernel.js';
 
 /** out[outAt + k] += x * row[rowAt + k] for k < length. */
 function addMultiple(out: Float64Array, outAt: number, x: number, row: Elements, rowAt: number, length: number): void {
@@ -12,76 +14,73 @@ function dot(a: Elements, aAt: number, b: Elements, bAt: number, length: number)
   return sum;
 }
 
-/** Sums of `size` results, with the bias of each output channel already in them. */
-function startSums(size: number, channels: number, bias: Elements | undefined): Float64Array {
+/** Adds the terms of one tap at one position for one group. `x`, `w` and `y`: the index of its first element of each tensor. */
+type AddTap = (sums: Float64Array, x: number, w: number, y: number) => void;
+
+/** By what is computed, from its two factors. `pitch`: from a row of w to the next. */
+const TAPS: Readonly<
+  Record<ContractionGeometry['computes'], (a: Elements, b: Elements, inputs: number, outputs: number, pitch: number) => AddTap>
+> = {
+  y: (x, w, inputs, outputs, pitch) => (sums, xAt, wAt, yAt) => {
+    for (let c = 0; c < inputs; c += 1) addMultiple(sums, yAt, x[xAt + c], w, wAt + c * pitch, outputs);
+  },
+  x: (dy, w, inputs, outputs, pitch) => (sums, xAt, wAt, yAt) => {
+    for (let c = 0; c < inputs; c += 1) sums[xAt + c] += dot(dy, yAt, w, wAt + c * pitch, outputs);
+  },
+  w: (x, dy, inputs, outputs, pitch) => (sums, xAt, wAt, yAt) => {
+    for (let c = 0; c < inputs; c += 1) addMultiple(sums, wAt + c * pitch, x[xAt + c], dy, yAt, outputs);
+  },
+};
+
+function windows({ images, image, positions, window, stride, dilation, padding, groups, inputs }: ContractionGeometry): WindowGeometry {
+  return {
+    batch: images,
+    height: image[0],
+    width: image[1],
+    channels: groups * inputs,
+    rows: positions[0],
+    columns: positions[1],
+    windowRows: window[0],
+    windowColumns: window[1],
+    strideRows: stride[0],
+    strideColumns: stride[1],
+    dilationRows: dilation[0],
+    dilationColumns: dilation[1],
+    top: padding[0],
+    left: padding[2],
+  };
+}
+
+/**
+ * Sums of `size` results of a contraction in its general form, in double precision: each from its bias on, then batch by batch, position by
+ * position of y, tap by tap, channel by channel of x.
+ */
+export function contract(g: ContractionGeometry, operands: readonly Elements[], size: number): Float64Array {
+  const [first, second] = FACTORS[g.computes].map((name) => operandOf(g, operands, name)!);
+  const bias = operandOf(g, operands, 'bias');
+  const [xChannels, yChannels] = [g.groups * g.inputs, g.groups * g.outputs];
   const sums = new Float64Array(size);
-  if (bias !== undefined) for (let i = 0; i < size; i += 1) sums[i] = bias[i % channels];
+  if (bias !== undefined) for (let i = 0; i < size; i += 1) sums[i] = bias[i % yChannels];
+  const addTap = TAPS[g.computes](first, second, g.inputs, g.outputs, yChannels);
+  const [pixels, positions] = [g.images * elementCount(g.image), g.images * elementCount(g.positions)];
+  const taps = elementCount(g.window);
+  for (let b = 0; b < elementCount(g.batch); b += 1) {
+    forEachTap(windows(g), (position, pixel, tap) => {
+      for (let group = 0; group < g.groups; group += 1) {
+        addTap(
+          sums,
+          (b * pixels + pixel) * xChannels + group * g.inputs,
+          (b * taps + tap) * g.inputs * yChannels + group * g.outputs,
+          (b * positions + position) * yChannels + group * g.outputs,
+        );
+      }
+    });
+  }
   return sums;
 }
 
-const conv2d: ReferenceKernel = ({ node, type, types: [image, kernel], inputs: [x, w, bias], output }) => {
-  const inChannels = image.shape[3];
-  const outChannels = type.shape[3];
-  const sums = startSums(output.length, outChannels, bias);
-  forEachTap(windowGeometry(node, image, type, kernel.shape), (result, pixel, tap) => {
-    for (let c = 0; c < inChannels; c += 1) {
-      addMultiple(sums, result * outChannels, x[pixel * inChannels + c], w, (tap * inChannels + c) * outChannels, outChannels);
-    }
-  });
-  output.set(sums);
-};
-
-const conv2dInputGrad: ReferenceKernel = ({ node, type, types: [result, kernel], inputs: [dy, w], output }) => {
-  const inChannels = type.shape[3];
-  const outChannels = result.shape[3];
-  const sums = new Float64Array(output.length);
-  forEachTap(windowGeometry(node, type, result, kernel.shape), (position, pixel, tap) => {
-    for (let c = 0; c < inChannels; c += 1) {
-      sums[pixel * inChannels + c] += dot(dy, position * outChannels, w, (tap * inChannels + c) * outChannels, outChannels);
-    }
-  });
-  output.set(sums);
-};
-
-const conv2dWeightGrad: ReferenceKernel = ({ node, types: [image, result], inputs: [x, dy], output }) => {
-  const inChannels = image.shape[3];
-  const outChannels = result.shape[3];
-  const sums = new Float64Array(output.length);
-  forEachTap(windowGeometry(node, image, result, numbersAttr(node.attrs, 'kernel')), (position, pixel, tap) => {
-    for (let c = 0; c < inChannels; c += 1) {
-      addMultiple(sums, (tap * inChannels + c) * outChannels, x[pixel * inChannels + c], dy, position * outChannels, outChannels);
-    }
-  });
-  output.set(sums);
-};
-
-const linear: ReferenceKernel = ({ types: [xType, wType], inputs: [x, w, bias], output }) => {
-  const [batch, inputs] = xType.shape;
-  const outputs = wType.shape[1];
-  const sums = startSums(output.length, outputs, bias);
-  for (let n = 0; n < batch; n += 1) {
-    for (let i = 0; i < inputs; i += 1) addMultiple(sums, n * outputs, x[n * inputs + i], w, i * outputs, outputs);
-  }
-  output.set(sums);
-};
-
-const linearInputGrad: ReferenceKernel = ({ types: [dyType, wType], inputs: [dy, w], output }) => {
-  const [batch, outputs] = dyType.shape;
-  const inputs = wType.shape[0];
-  for (let n = 0; n < batch; n += 1) {
-    for (let i = 0; i < inputs; i += 1) output[n * inputs + i] = dot(dy, n * outputs, w, i * outputs, outputs);
-  }
-};
-
-const linearWeightGrad: ReferenceKernel = ({ types: [xType, dyType], inputs: [x, dy], output }) => {
-  const [batch, inputs] = xType.shape;
-  const outputs = dyType.shape[1];
-  const sums = new Float64Array(output.length);
-  for (let n = 0; n < batch; n += 1) {
-    for (let i = 0; i < inputs; i += 1) addMultiple(sums, i * outputs, x[n * inputs + i], dy, n * outputs, outputs);
-  }
-  output.set(sums);
-};
+const contraction: ReferenceKernel = ({ node, types, inputs, output }) =>
+  output.set(contract(contractionGeometry(node, types), inputs, output.length));
 
 const sumToChannel: ReferenceKernel = ({ types: [type], inputs: [x], output }) => {
   const { rows, length } = asRows(type);
@@ -91,11 +90,11 @@ const sumToChannel: ReferenceKernel = ({ types: [type], inputs: [x], output }) =
 };
 
 export const contractionKernels = {
-  conv2d,
-  conv2d_input_grad: conv2dInputGrad,
-  conv2d_weight_grad: conv2dWeightGrad,
-  linear,
-  linear_input_grad: linearInputGrad,
-  linear_weight_grad: linearWeightGrad,
+  conv2d: contraction,
+  conv2d_input_grad: contraction,
+  conv2d_weight_grad: contraction,
+  linear: contraction,
+  linear_input_grad: contraction,
+  linear_weight_grad: contraction,
   sum_to_channel: sumToChannel,
-};
+} satisfies Readonly<Record<OpOfKind<'contraction'> | 'sum_to_channel', ReferenceKernel>>;

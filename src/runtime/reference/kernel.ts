@@ -40,18 +40,21 @@ export interface WindowGeometry {
   readonly windowColumns: number;
   readonly strideRows: number;
   readonly strideColumns: number;
+  readonly dilationRows: number;
+  readonly dilationColumns: number;
   readonly top: number;
   readonly left: number;
 }
 
-/** The geometry of a sliding window from image shape, result shape, window and the node's stride and padding. */
+/** The geometry of a pool from image shape, result shape, window and the node's stride and padding. */
 export function windowGeometry(node: Node, image: TensorType, result: TensorType, window: readonly number[]): WindowGeometry {
   const [batch, height, width, channels] = image.shape;
   const [, rows, columns] = result.shape;
   const [strideRows, strideColumns] = numbersAttr(node.attrs, 'stride');
   const [top, , left] = numbersAttr(node.attrs, 'padding');
   const [windowRows, windowColumns] = window;
-  return { batch, height, width, channels, rows, columns, windowRows, windowColumns, strideRows, strideColumns, top, left };
+  const dilation = { dilationRows: 1, dilationColumns: 1 };
+  return { batch, height, width, channels, rows, columns, windowRows, windowColumns, strideRows, strideColumns, ...dilation, top, left };
 }
 
 /**
@@ -61,15 +64,16 @@ export function windowGeometry(node: Node, image: TensorType, result: TensorType
  */
 export function forEachTap(geometry: WindowGeometry, visit: (result: number, image: number, tap: number) => void): void {
   const { batch, height, width, rows, columns, windowRows, windowColumns, strideRows, strideColumns, top, left } = geometry;
+  const { dilationRows, dilationColumns } = geometry;
   let result = 0;
   for (let n = 0; n < batch; n += 1) {
     for (let i = 0; i < rows; i += 1) {
       for (let j = 0; j < columns; j += 1) {
         for (let p = 0; p < windowRows; p += 1) {
-          const y = i * strideRows + p - top;
+          const y = i * strideRows + p * dilationRows - top;
           if (y < 0 || y >= height) continue;
           for (let q = 0; q < windowColumns; q += 1) {
-            const x = j * strideColumns + q - left;
+            const x = j * strideColumns + q * dilationColumns - left;
             if (x >= 0 && x < width) visit(result, (n * height + y) * width + x, p * windowColumns + q);
           }
         }

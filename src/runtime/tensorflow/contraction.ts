@@ -1,35 +1,29 @@
-import { numbersAttr, type Shape } from '../../ir/types.js';
+import { elementCount, type Graph, type Node, type Shape } from '../../ir/types.js';
+import { assertPlain, type ContractionGeometry, FACTORS, operandOf } from '../../ops/contraction-geometry.js';
+import { contractionGeometry, isOfKind, type OpOfKind } from '../../ops/index.js';
 import type { OpAttr, Tensor } from './binding.js';
 import { type Calls, flag, ints, text, type } from './calls.js';
 import { CODES } from './device.js';
-import { type Kernel, type KernelContext, wide } from './kernel.js';
+import { type Kernel, wide } from './kernel.js';
 import { areEqual, convolutionWithBias, madeElements } from './onednn.js';
 import { sumOverBatch, sumToChannel } from './sums.js';
 
-/**
- * A contraction: on half operands in TensorFlow's half kernel where the device has good ones and the result is half too, else on operands
- * widened to f32, so that an f32 result is never rounded to half on its way.
- */
-function contraction(compute: (tf: Calls, inputs: readonly Tensor[], context: KernelContext) => Tensor): Kernel {
-  const widened = wide(compute);
-  return (context) => {
-    const { nativeHalf, tf, type: result, types, inputs } = context;
-    const [a, b] = types;
-    if (!nativeHalf || a!.dtype !== result.dtype || b!.dtype !== result.dtype) return widened(context);
-    return compute(tf, [inputs[0]!, inputs[1]!, ...inputs.slice(2).map((bias) => tf.to(bias, a!.dtype as 'f16'))], context);
-  };
+/** Throws where a node is a contraction that the kernels here are wrong for. */
+export function checkContraction(node: Node, graph: Graph): void {
+  if (!isOfKind(node.op, 'contraction')) return;
+  const types = node.inputs.map((id) => graph.nodes[id]!.type);
+  assertPlain(contractionGeometry(node, types), node.op, 'tensorflow');
 }
 
-/** Attributes of TensorFlow's convolutions for a window over an image. */
-function convolution(context: KernelContext, image: Shape, result: Shape, kernel: readonly number[], dtype: number): OpAttr[] {
-  const stride = numbersAttr(context.node.attrs, 'stride');
-  const padding = numbersAttr(context.node.attrs, 'padding');
+/** Attributes of TensorFlow's convolutions. */
+function convolution({ image, positions, window, stride, dilation, padding }: ContractionGeometry, dtype: number): OpAttr[] {
   const same = [0, 1].every((axis) => {
-    const total = Math.max(0, (result[axis + 1]! - 1) * stride[axis]! + kernel[axis]! - image[axis + 1]!);
-    const covers = result[axis + 1] === Math.ceil(image[axis + 1]! / stride[axis]!);
+    const total = Math.max(0, (positions[axis]! - 1) * stride[axis]! + window[axis]! - image[axis]!);
+    const covers = positions[axis] === Math.ceil(image[axis]! / stride[axis]!);
     return covers && padding[2 * axis] === Math.floor(total / 2) && padding[2 * axis + 1] === Math.ceil(total / 2);
   });
-  const attrs = [type('T', dtype), ints('strides', [1, ...stride, 1]), ints('dilations', [1, 1, 1, 1]), text('data_format', 'NHWC')];
+  const steps = [ints('strides', [1, ...stride, 1]), ints('dilations', [1, ...dilation, 1])];
+  const attrs = [type('T', dtype), ...steps, text('data_format', 'NHWC')];
   if (padding.every((amount) => amount === 0)) return [...attrs, text('padding', 'VALID')];
   if (same) return [...attrs, text('padding', 'SAME')];
   return [...attrs, text('padding', 'EXPLICIT'), ints('explicit_paddings', [0, 0, ...padding, 0, 0])];
@@ -56,27 +50,62 @@ function addsBias(tf: Calls, attrs: readonly OpAttr[], x: Tensor, w: Tensor): bo
   });
 }
 
-export const contractionKernels = {
-  conv2d: contraction((tf, [x, w, bias], context) => {
-    const attrs = convolution(context, x!.shape, context.type.shape, w!.shape, x!.dtype);
-    if (bias !== undefined && x!.dtype === CODES.f32 && addsBias(tf, attrs, x!, w!)) return convolutionWithBias(tf, attrs, [x!, w!, bias]);
-    return withBias(tf, tf.device.execute('Conv2D', attrs, [x!, w!], x!.dtype), bias);
-  }),
-  conv2d_input_grad: contraction((tf, [dy, w], context) => {
-    const { shape } = context.type;
-    const attrs = convolution(context, shape, dy!.shape, w!.shape, dy!.dtype);
-    return tf.device.execute('Conv2DBackpropInput', attrs, [tf.vector(shape), w!, dy!], dy!.dtype);
-  }),
-  conv2d_weight_grad: contraction((tf, [x, dy], context) => {
-    const { shape } = context.type;
-    const attrs = convolution(context, x!.shape, dy!.shape, shape, x!.dtype);
-    const [, rows, columns] = dy!.shape as [number, number, number];
-    return sumOverBatch(tf, [x!, dy!], rows * columns, ([image, result]) =>
+interface Operands {
+  /** The two factors, as `FACTORS` names them. */
+  readonly a: Tensor;
+  readonly b: Tensor;
+  readonly bias: Tensor | undefined;
+  /** Shape of the result. */
+  readonly shape: Shape;
+}
+
+type Compute = (tf: Calls, geometry: ContractionGeometry, operands: Operands) => Tensor;
+
+const convolutions: Readonly<Record<ContractionGeometry['computes'], Compute>> = {
+  y: (tf, geometry, { a: x, b: w, bias }) => {
+    const attrs = convolution(geometry, x.dtype);
+    if (bias !== undefined && x.dtype === CODES.f32 && addsBias(tf, attrs, x, w)) return convolutionWithBias(tf, attrs, [x, w, bias]);
+    return withBias(tf, tf.device.execute('Conv2D', attrs, [x, w], x.dtype), bias);
+  },
+  x: (tf, geometry, { a: dy, b: w, shape }) =>
+    tf.device.execute('Conv2DBackpropInput', convolution(geometry, dy.dtype), [tf.vector(shape), w, dy], dy.dtype),
+  w: (tf, geometry, { a: x, b: dy, shape }) => {
+    const attrs = convolution(geometry, x.dtype);
+    return sumOverBatch(tf, [x, dy], elementCount(geometry.positions), ([image, result]) =>
       tf.device.execute('Conv2DBackpropFilter', attrs, [image, tf.vector(shape), result], image.dtype),
     );
-  }),
-  linear: contraction((tf, [x, w, bias]) => withBias(tf, matmul(tf, x!, w!, 'none'), bias)),
-  linear_input_grad: contraction((tf, [dy, w]) => matmul(tf, dy!, w!, 'b')),
-  linear_weight_grad: contraction((tf, [x, dy]) => sumOverBatch(tf, [x!, dy!], 1, ([a, b]) => matmul(tf, a, b, 'a'))),
-  sum_to_channel: wide((tf, [x]) => sumToChannel(tf, x!)),
+  },
 };
+
+const products: Readonly<Record<ContractionGeometry['computes'], Compute>> = {
+  y: (tf, _geometry, { a, b, bias }) => withBias(tf, matmul(tf, a, b, 'none'), bias),
+  x: (tf, _geometry, { a, b }) => matmul(tf, a, b, 'b'),
+  w: (tf, _geometry, { a, b }) => sumOverBatch(tf, [a, b], 1, ([x, dy]) => matmul(tf, x, dy, 'a')),
+};
+
+/**
+ * A contraction: on half operands in TensorFlow's half kernel where the device has good ones and the result is half too, else on operands
+ * widened to f32, so that an f32 result is never rounded to half on its way.
+ */
+const contraction: Kernel = (context) => {
+  const { nativeHalf, node, tf, type: result, types, inputs } = context;
+  const geometry = contractionGeometry(node, types);
+  const compute = (given: readonly Tensor[]) => {
+    const [a, b] = FACTORS[geometry.computes].map((name) => operandOf(geometry, given, name)!) as [Tensor, Tensor];
+    const bias = operandOf(geometry, given, 'bias');
+    return (geometry.spatial === 0 ? products : convolutions)[geometry.computes](tf, geometry, { a, b, bias, shape: result.shape });
+  };
+  const [a, b] = types;
+  if (!nativeHalf || a!.dtype !== result.dtype || b!.dtype !== result.dtype) return wide((_tf, widened) => compute(widened))(context);
+  return compute([inputs[0]!, inputs[1]!, ...inputs.slice(2).map((bias) => tf.to(bias, a!.dtype as 'f16'))]);
+};
+
+export const contractionKernels = {
+  conv2d: contraction,
+  conv2d_input_grad: contraction,
+  conv2d_weight_grad: contraction,
+  linear: contraction,
+  linear_input_grad: contraction,
+  linear_weight_grad: contraction,
+  sum_to_channel: wide((tf, [x]) => sumToChannel(tf, x!)),
+} satisfies Readonly<Record<OpOfKind<'contraction'> | 'sum_to_channel', Kernel>>;
