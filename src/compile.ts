@@ -1,8 +1,9 @@
 import { buildAccumulateStep, buildEvalStep, buildTrainStep } from './autodiff/step.js';
 import { userError } from './diagnostics/diagnostic.js';
 import type { LossScaling, PolicyName, PrecisionSpec, Program } from './ir/program.js';
-import { type FloatType, type Graph, type LowType, precisionName } from './ir/types.js';
+import { type ComputeType, type Graph, isLow, type LowType, precisionName } from './ir/types.js';
 import { verifyGraph } from './ir/verify.js';
+import { hasShortRange } from './numeric/formats.js';
 import { opRules } from './ops/rules.js';
 import type { Plan, PlanFunction, StagedOps } from './plan/plan.js';
 import { planGraph } from './plan/plan-graph.js';
@@ -19,7 +20,7 @@ export interface CompileOptions {
   /** What the backend computes while it brings in a contraction's operand. Left out: nothing. */
   readonly staged?: StagedOps | undefined;
   /** Override what the file says. */
-  readonly precision?: FloatType;
+  readonly precision?: ComputeType;
   readonly policy?: PolicyName;
   /** Called after every pass, e.g. to print the graph. */
   readonly onPass?: (pass: string, graph: Graph) => void;
@@ -30,13 +31,14 @@ function resolvePrecision(program: Program, options: CompileOptions): PrecisionS
   const compute = options.precision ?? spec.compute;
   const resolved = { ...spec, compute, policy: options.policy ?? spec.policy };
   // An override of the format takes the scaling that the format needs, not the one written for another.
-  const precision = compute === spec.compute ? resolved : { ...resolved, lossScaling: compute === 'f16' ? spec.lossScaling : undefined };
+  const precision =
+    compute === spec.compute ? resolved : { ...resolved, lossScaling: hasShortRange(compute) ? spec.lossScaling : undefined };
   for (const format of [compute, ...spec.pins.map((pin) => pin.dtype)]) {
-    if (format === 'f32' || options.low.includes(format)) continue;
+    if (!isLow(format) || options.low.includes(format)) continue;
     throw userError(
       'AMP6001',
       `the ${options.backend} backend cannot compute in ${precisionName(format)} here`,
-      `it offers ${['fp32', ...options.low.map(precisionName)].join(', ')}; \`ampc backends\` says what it lacks for more`,
+      `it offers ${(['f32', ...options.low] as const).map(precisionName).join(', ')}; \`ampc backends\` says what it lacks for more`,
       `${format === compute ? 'choose another --precision' : 'change the line that keeps a value in this format'}, or another --backend`,
     );
   }

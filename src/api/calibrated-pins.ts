@@ -2,11 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { userError } from '../diagnostics/diagnostic.js';
 import { fileReason } from '../files/reason.js';
 import type { StoredPin } from '../ir/program.js';
+import { LIMITS } from '../numeric/formats.js';
 import { formatMagnitude } from '../numeric/magnitude.js';
 import { phaseOf, scalingFact, trainStep, valueLabel } from '../plan/facts.js';
 import type { Plan } from '../plan/plan.js';
 import { pinCandidates } from '../plan/probe.js';
-import { F16_MAX, F16_OVERFLOW } from '../precision/ranges.js';
 import type { Calibration, ValueCalibration } from './calibration.js';
 import { schemaProblem } from './schemas.js';
 
@@ -30,15 +30,15 @@ export async function readCalibration(path: string): Promise<Calibration> {
 
 /** Why f16 is too short for a value, if it is. */
 function overflowReason(value: ValueCalibration, { steps }: Calibration, scale: number, strict: boolean): string | undefined {
-  const limit = `fp16 ends at ${formatMagnitude(F16_MAX)}`;
+  const limit = `fp16 ends at ${formatMagnitude(LIMITS.f16.largest)}`;
   const isGradient = value.phase === 'backward';
   const size = value.max * (isGradient ? scale : 1);
   const times = `in ${steps} calibration ${steps === 1 ? 'step' : 'steps'}${isGradient ? ` at loss scale ${formatMagnitude(scale)}` : ''}`;
-  if (size >= F16_OVERFLOW) return `range: ${value.value} reached ${formatMagnitude(size)} ${times}, ${limit}`;
+  if (size >= LIMITS.f16.overflows) return `range: ${value.value} reached ${formatMagnitude(size)} ${times}, ${limit}`;
   if (value.non_finite > 0) return `range: ${value.value} was infinite or NaN ${times}`;
   if (!strict || isGradient) return undefined;
   if (value.proved === null) return `range: no bound is proved for ${value.value}, ${limit}`;
-  return value.proved >= F16_OVERFLOW
+  return value.proved >= LIMITS.f16.overflows
     ? `range: ${value.value} may reach ${formatMagnitude(value.proved)} with the calibrated weights, ${limit}`
     : undefined;
 }

@@ -1,11 +1,12 @@
 import type { DType, Graph, Loc, Node, PrecisionName, ValueId } from '../ir/types.js';
 import { precisionName } from '../ir/types.js';
+import { LIMITS } from '../numeric/formats.js';
 import { type Phase, phaseOf, scalingFact, trainStep, valueLabel } from '../plan/facts.js';
 import type { Plan, PlanFunction } from '../plan/plan.js';
 import type { Exponents } from '../precision/exponents.js';
 import { adviseScale, lostShare, type ScaleAdvice, type ScaleEffect, scaleEffects } from '../precision/loss-scale.js';
 import { between } from '../precision/range.js';
-import { type Assumptions, analyzeRanges, F16_OVERFLOW, largestProvedScale, type ValueRange } from '../precision/ranges.js';
+import { type Assumptions, analyzeRanges, largestProvedScale, type ValueRange } from '../precision/ranges.js';
 
 /** One value of the training step, as measured in f32. Gradients are without loss scale, as at the file's batch. */
 export interface ValueCalibration {
@@ -127,7 +128,7 @@ export function reportCalibration({ plan, whole, nodes, found, assumptions, back
       zeros: exponents.zeros,
       non_finite: exponents.nonFinite,
       f16_underflow: lostShare([{ exponents, factor: scaled }], 1),
-      f16_overflow: exponents.max * scaled >= F16_OVERFLOW || exponents.nonFinite > 0,
+      f16_overflow: exponents.max * scaled >= LIMITS.f16.overflows || exponents.nonFinite > 0,
       proved: Number.isFinite(reach) ? reach : null,
       exponents: exponents.histogram().map(([exponent, elements]) => [exponent + Math.floor(Math.log2(own)), elements]),
     };

@@ -1,7 +1,7 @@
 import { compileProgram } from '../compile.js';
 import { userError } from '../diagnostics/diagnostic.js';
 import type { Pin, PrecisionSpec, Program, RulePolicy, StoredPin } from '../ir/program.js';
-import type { FloatType } from '../ir/types.js';
+import type { ComputeType } from '../ir/types.js';
 import { formatWhy, parseWhy } from '../ir/why.js';
 import { COSTS_FORMAT, type CostTable } from '../plan/cost-table.js';
 import { chooseFastest, type FastestChoice } from '../plan/fastest.js';
@@ -13,7 +13,7 @@ import { measureCosts } from './measure-costs.js';
 
 /** What policy `fastest` chose, as config.json keeps it: with its pins, all that the plan depends on besides file and settings. */
 export interface StoredChoice {
-  readonly compute: FloatType;
+  readonly compute: ComputeType;
   /** The policy that decides where no pin does. */
   readonly policy: RulePolicy;
   /** Why everything is in f32. */

@@ -1,5 +1,5 @@
 import { userError } from '../diagnostics/diagnostic.js';
-import type { FloatType } from '../ir/types.js';
+import type { ComputeType } from '../ir/types.js';
 import {
   type CostRates,
   type CostTable,
@@ -69,7 +69,7 @@ function byKey({
 function ratesOf(timed: readonly Timed[], limits: MachineLimits | undefined): CostRates {
   let launch = Infinity;
   let memory = 0;
-  const flops: Record<FloatType, number> = { f32: 0, f16: 0, bf16: 0 };
+  const flops: Record<ComputeType, number> = { f32: 0, f16: 0, bf16: 0 };
   for (const { fn, samples } of timed) {
     const quick = quickest(samples);
     for (const [index, group] of fn.groups.entries()) {
@@ -81,7 +81,7 @@ function ratesOf(timed: readonly Timed[], limits: MachineLimits | undefined): Co
       flops[work.format] = Math.max(flops[work.format], work.flops / seconds);
     }
   }
-  const f32 = (limits?.f32.all ?? 0) * 1e9 || flops.f32 || Math.max(flops.f16, flops.bf16, 1e9);
+  const f32 = (limits?.f32.all ?? 0) * 1e9 || flops.f32 || Math.max(...Object.values(flops), 1e9);
   const bandwidth = (limits?.memory.all ?? 0) * 1e9 || memory || 1e9;
   return {
     launch: Number.isFinite(launch) ? launch : 1e-6,

@@ -1,5 +1,6 @@
 import { compileProgram } from '../compile.js';
 import type { Program, StoredPin } from '../ir/program.js';
+import { hasShortRange } from '../numeric/formats.js';
 import { valueLabel } from '../plan/facts.js';
 import type { Plan } from '../plan/plan.js';
 import { printPlan } from '../plan/print.js';
@@ -47,7 +48,7 @@ export class RunPlans implements Replanner {
   }
 
   advise(overflow: Overflow): readonly string[] {
-    if (overflow.dtype !== 'f16') return [];
+    if (!hasShortRange(overflow.dtype)) return [];
     const graph = this.runnable.plan.functions.find(({ name }) => name === overflow.function)!.graph;
     const node = graph.nodes.find(
       ({ id, op, layer, type }) =>

@@ -1,10 +1,10 @@
 import type { PolicyName } from '../ir/program.js';
-import type { PrecisionName } from '../ir/types.js';
+import { COMPUTE_TYPES, type PrecisionName, precisionName } from '../ir/types.js';
 import type { Overrides } from '../lower/overrides.js';
 import { given } from './given.js';
 
 /** The compute formats by their names in the language. */
-export const PRECISIONS = ['fp32', 'fp16', 'bf16'] as const satisfies readonly PrecisionName[];
+export const PRECISIONS: readonly PrecisionName[] = COMPUTE_TYPES.map(precisionName);
 
 export const POLICIES = ['mixed', 'autocast', 'fastest'] as const satisfies readonly PolicyName[];
 

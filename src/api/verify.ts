@@ -1,5 +1,5 @@
 import type { DatasetName } from '../datasets/registry.js';
-import { type DType, elementCount, type FloatType } from '../ir/types.js';
+import { type ComputeType, type DType, elementCount } from '../ir/types.js';
 import { trainStep, valueLabel } from '../plan/facts.js';
 import { type Observed, observable, observe } from '../plan/observe.js';
 import type { Plan } from '../plan/plan.js';
@@ -55,7 +55,7 @@ export interface Limits {
 
 export interface Verification {
   readonly model: string;
-  readonly precision: FloatType;
+  readonly precision: ComputeType;
   readonly backend: string;
   readonly batch: number;
   readonly steps: number;
@@ -118,11 +118,11 @@ interface Side {
   readonly executable: Executable;
 }
 
-function defaults(precision: FloatType): Limits {
-  return precision === 'bf16'
-    ? { maxError: 0.5, minCosine: 0.85, maxVanished: 0.05 }
-    : { maxError: 0.25, minCosine: 0.95, maxVanished: 0.05 };
-}
+const DEFAULT_LIMITS: Readonly<Record<ComputeType, Limits>> = {
+  f32: { maxError: 0.25, minCosine: 0.95, maxVanished: 0.05 },
+  f16: { maxError: 0.25, minCosine: 0.95, maxVanished: 0.05 },
+  bf16: { maxError: 0.5, minCosine: 0.85, maxVanished: 0.05 },
+};
 
 async function makeBatches(
   plan: Plan,
@@ -192,7 +192,7 @@ export async function verify(file: string, options: VerifyOptions = {}): Promise
       }
       options.onStep?.(step + 1);
     }
-    const standard = defaults(plan.precision);
+    const standard = DEFAULT_LIMITS[plan.precision];
     const { maxError = standard.maxError, minCosine = standard.minCosine, maxVanished = standard.maxVanished } = options;
     const limits: Limits = { maxError, minCosine, maxVanished };
     const passes = (far: Distance, kind: Deviation['kind']) =>

@@ -1,4 +1,5 @@
 import type { Calibration, ValueCalibration } from '../index.js';
+import { LIMITS } from '../numeric/formats.js';
 import { formatCount, formatPercent, type Output } from './output.js';
 
 const BARS = ' ▁▂▃▄▅▆▇█';
@@ -124,7 +125,9 @@ export function printCalibration(result: Calibration, output: Output): void {
   output.line();
   printNonFinite(values, output);
   for (const { value, max, line } of pins)
-    output.line(`${output.style('bold', line)}   # ${value} reaches ${formatCount(Math.round(max))}; fp16 ends at 65,504`);
+    output.line(
+      `${output.style('bold', line)}   # ${value} reaches ${formatCount(Math.round(max))}; fp16 ends at ${formatCount(LIMITS.f16.largest)}`,
+    );
   if (pins.length === 0) printFit(values, output);
   printScale(result, output);
 }

@@ -1,5 +1,5 @@
 import type { DatasetName } from '../datasets/registry.js';
-import type { FloatType, Graph } from './types.js';
+import type { ComputeType, Graph } from './types.js';
 import type { Why } from './why.js';
 
 /** `dataset cifar10 { normalize(mean: 0.5, std: 0.5) flip() crop(padding: 4) }` */
@@ -17,7 +17,7 @@ export interface DatasetSpec {
 /** `keep conv1 in fp32`: `pattern` names an op, a layer, or a layer glob such as `stage4.*`. */
 export interface Pin {
   readonly pattern: string;
-  readonly dtype: FloatType;
+  readonly dtype: ComputeType;
   /** Of the file; 0 for a pin that the file does not have. */
   readonly line: number;
   /** Why a pin that the file does not have is there, as the plan says it. */
@@ -28,7 +28,7 @@ export interface Pin {
 export interface StoredPin {
   /** What `keep` takes: an op, a layer, a block or a pattern. */
   readonly target: string;
-  readonly dtype: FloatType;
+  readonly dtype: ComputeType;
   /** Rule id, colon and reason: the `why` of the lines that it decides. */
   readonly reason: string;
 }
@@ -56,7 +56,7 @@ export type RulePolicy = 'mixed' | 'autocast';
 export type PolicyName = RulePolicy | 'fastest';
 
 export interface PrecisionSpec {
-  readonly compute: FloatType;
+  readonly compute: ComputeType;
   readonly policy: PolicyName;
   /** Under `fastest`, once formats are chosen: the policy that decides where no pin does, and why `compute` is what it is where the file says otherwise. */
   readonly chosen?: { readonly basis: RulePolicy; readonly reason?: Why };

@@ -1,20 +1,10 @@
+import type { DType } from '../numeric/formats.js';
+import { BYTES } from '../numeric/formats.js';
 import type { OpName } from './op-names.js';
 import type { Why } from './why.js';
 
-/** Element formats. `bool` and `u8` take one byte, `f16` and `bf16` two, `f32` and `i32` four. */
-export const DTYPES = ['f32', 'f16', 'bf16', 'i32', 'u8', 'bool'] as const;
-export type DType = (typeof DTYPES)[number];
-export const FLOAT_TYPES = ['f32', 'f16', 'bf16'] as const;
-export type FloatType = (typeof FLOAT_TYPES)[number];
-/** The formats that a policy may lower to. */
-export type LowType = 'f16' | 'bf16';
-
-/** A float format as the language and the command line call it. */
-export type PrecisionName = 'fp32' | 'fp16' | 'bf16';
-
-export function precisionName(dtype: FloatType): PrecisionName {
-  return dtype === 'f32' ? 'fp32' : dtype === 'f16' ? 'fp16' : 'bf16';
-}
+export type { ComputeType, DType, FloatType, LowType, PrecisionName } from '../numeric/formats.js';
+export { BYTES, COMPUTE_TYPES, DTYPES, FLOAT_TYPES, isComputeType, isFloat, isLow, precisionName } from '../numeric/formats.js';
 
 export type Shape = readonly number[];
 
@@ -66,8 +56,6 @@ export interface Graph {
  */
 export type StateRole = 'parameter' | 'statistic' | 'optimizer' | 'gradient' | 'pending' | 'scaler';
 
-export const BYTES: Readonly<Record<DType, number>> = { f32: 4, f16: 2, bf16: 2, i32: 4, u8: 1, bool: 1 };
-
 export function elementCount(shape: Shape): number {
   let count = 1;
   for (const size of shape) count *= size;
@@ -76,10 +64,6 @@ export function elementCount(shape: Shape): number {
 
 export function byteLength(type: TensorType): number {
   return elementCount(type.shape) * BYTES[type.dtype];
-}
-
-export function isFloat(dtype: DType): dtype is FloatType {
-  return dtype === 'f32' || dtype === 'f16' || dtype === 'bf16';
 }
 
 export function sameShape(a: Shape, b: Shape): boolean {

@@ -1,5 +1,6 @@
-import type { Node } from '../ir/types.js';
-import { precisionName } from '../ir/types.js';
+import type { LowType, Node } from '../ir/types.js';
+import { isLow, precisionName } from '../ir/types.js';
+import { LIMITS } from '../numeric/formats.js';
 import { opDefinition } from '../ops/index.js';
 import { findPin } from '../precision/pins.js';
 import type { LintFinding, LintInput, LintRule } from './rule.js';
@@ -10,26 +11,29 @@ export const lowPinOfFullOp: LintRule = {
   check,
 };
 
+/** What becomes of exponentials and probabilities in a low format. */
+const LOST_IN_EXPONENTIALS: Readonly<Record<LowType, string>> = {
+  f16: `exp overflows fp16 above ${Math.log(LIMITS.f16.largest).toFixed(2)}, and a sum of probabilities keeps 3 digits`,
+  bf16: 'bf16 keeps 2 to 3 digits of a probability',
+};
+
 /** A pin names an op or a layer: each is asked for what it would lower. */
 function check({ recipe, forward }: LintInput): readonly LintFinding[] {
   const loss: Pick<Node, 'op' | 'layer'> = { op: recipe.train.loss.kind, layer: 'loss' };
   const candidates = [...forward.nodes, loss as Node];
   return recipe.precision.pins.flatMap((pin): LintFinding[] => {
-    if (pin.dtype === 'f32') return [];
+    const { dtype } = pin;
+    if (!isLow(dtype)) return [];
     const lowered = candidates.filter((node) => node.layer !== '' && findPin(node, recipe.precision.pins) === pin);
     const op = lowered.find((node) => {
       const { precision, operands } = opDefinition(node.op);
       return precision === 'full' && operands.some(({ format }) => format === 'class');
     })?.op;
     if (op === undefined) return [];
-    const why =
-      pin.dtype === 'f16'
-        ? 'exp overflows fp16 above 11.09, and a sum of probabilities keeps 3 digits'
-        : 'bf16 keeps 2 to 3 digits of a probability';
     return [
       {
-        message: `\`keep ${pin.pattern} in ${precisionName(pin.dtype)}\` lowers ${op}`,
-        why,
+        message: `\`keep ${pin.pattern} in ${precisionName(dtype)}\` lowers ${op}`,
+        why: LOST_IN_EXPONENTIALS[dtype],
         fix: `remove the line: ${op} runs in fp32 by itself, on few values`,
         place: { kind: 'pin', pin },
       },

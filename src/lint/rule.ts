@@ -1,5 +1,5 @@
 import type { LossScaling, Pin, Recipe } from '../ir/program.js';
-import type { Graph, Loc, Node } from '../ir/types.js';
+import type { ComputeType, Graph, Loc, Node } from '../ir/types.js';
 import { findPin } from '../precision/pins.js';
 
 /** What a warning is about; the caller finds the place in the source. */
@@ -37,7 +37,7 @@ export function formatNumber(value: number): string {
 }
 
 /** The format that a forward node would be computed in, as far as pins and the compute format tell. */
-export function computesIn(node: Node, { precision }: Recipe): 'f32' | 'f16' | 'bf16' {
+export function computesIn(node: Node, { precision }: Recipe): ComputeType {
   return findPin(node, precision.pins)?.dtype ?? precision.compute;
 }
 

@@ -1,5 +1,6 @@
 import type { Recipe } from '../ir/program.js';
-import { F16_MAX } from '../precision/ranges.js';
+import { precisionName } from '../ir/types.js';
+import { hasShortRange, LIMITS } from '../numeric/formats.js';
 import { computesIn, formatNumber, type LintFinding, type LintInput, type LintRule, LOSS_SCALE_SETTING } from './rule.js';
 
 export const scaleTooLarge: LintRule = {
@@ -21,10 +22,14 @@ function firstLogitGradient({ train, classes }: Recipe): number {
 
 function check({ recipe, scaling, forward }: LintInput): readonly LintFinding[] {
   const logits = forward.nodes[forward.outputs.logits!]!;
-  if (scaling.kind === 'none' || computesIn(logits, recipe) !== 'f16') return [];
-  const limit = F16_MAX / firstLogitGradient(recipe);
+  const format = computesIn(logits, recipe);
+  if (scaling.kind === 'none' || !hasShortRange(format)) return [];
+  const { largest } = LIMITS[format];
+  const limit = largest / firstLogitGradient(recipe);
   const first = firstLogitGradient(recipe).toPrecision(2);
-  const why = `the gradient of the logits starts at ${first} times the scale, and the largest fp16 is ${formatNumber(F16_MAX)}`;
+  const why =
+    `the gradient of the logits starts at ${first} times the scale, ` +
+    `and the largest ${precisionName(format)} is ${formatNumber(largest)}`;
   if (scaling.kind === 'static') {
     if (scaling.scale <= limit) return [];
     const fix = `use a scale below ${formatNumber(limit)}, with room for larger gradients, or loss_scale dynamic()`;

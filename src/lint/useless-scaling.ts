@@ -1,4 +1,5 @@
 import { precisionName } from '../ir/types.js';
+import { hasShortRange } from '../numeric/formats.js';
 import { type LintFinding, type LintInput, type LintRule, LOSS_SCALE_SETTING } from './rule.js';
 
 export const uselessScaling: LintRule = {
@@ -9,7 +10,7 @@ export const uselessScaling: LintRule = {
 
 function check({ recipe, scaling }: LintInput): readonly LintFinding[] {
   const { compute, pins } = recipe.precision;
-  if (scaling.kind === 'none' || compute === 'f16' || pins.some(({ dtype }) => dtype === 'f16')) return [];
+  if (scaling.kind === 'none' || [compute, ...pins.map(({ dtype }) => dtype)].some(hasShortRange)) return [];
   return [
     {
       message: `loss scaling with ${precisionName(compute)}`,

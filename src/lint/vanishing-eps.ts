@@ -1,4 +1,4 @@
-import { F16_MAX } from '../precision/ranges.js';
+import { hasShortRange, LIMITS } from '../numeric/formats.js';
 import { computesIn, formatNumber, type LintFinding, type LintInput, type LintRule, OPTIMIZER_SETTING } from './rule.js';
 
 export const vanishingEps: LintRule = {
@@ -23,12 +23,13 @@ function check({ recipe, forward }: LintInput): readonly LintFinding[] {
     if (node.op !== 'batch_norm') continue;
     const eps = Number(node.attrs.eps);
     const gain = 1 / Math.sqrt(Math.fround(eps));
-    if (gain <= F16_MAX || (Number.isFinite(gain) && computesIn(node, recipe) !== 'f16')) continue;
+    const format = computesIn(node, recipe);
+    if (Number.isFinite(gain) && (!hasShortRange(format) || gain <= LIMITS[format].largest)) continue;
     findings.push({
       message: `the eps of ${node.layer}, ${eps}, is too small`,
       why:
         'a channel that is constant over a batch has variance 0, and its gradient is then multiplied by 1 / sqrt(eps) = ' +
-        `${Number.isFinite(gain) ? formatNumber(gain) : 'infinity'}; the largest fp16 is ${formatNumber(F16_MAX)}`,
+        `${Number.isFinite(gain) ? formatNumber(gain) : 'infinity'}; the largest fp16 is ${formatNumber(LIMITS.f16.largest)}`,
       fix: 'use eps: 1e-5',
       place: node.loc && { kind: 'layer', loc: node.loc },
     });

@@ -3,6 +3,7 @@ import { type Source, UserError } from '../diagnostics/diagnostic.js';
 import { DiagnosticSink, NO_SPAN } from '../diagnostics/sink.js';
 import { closest, listNames, suggestion } from '../diagnostics/suggest.js';
 import type { PolicyName } from '../ir/program.js';
+import { formatNamed, hasShortRange, type PrecisionName } from '../numeric/formats.js';
 import type { AmpFile, Arg, CallExpr, DatasetSection, Expr, Name, Section, SettingItem } from '../parser/ast.js';
 import { parseExpression } from '../parser/parse.js';
 import { convertSettingArg } from './convert.js';
@@ -19,7 +20,7 @@ export interface Overrides {
   readonly epochs?: number;
   readonly batch?: number;
   readonly seed?: number;
-  readonly precision?: 'fp32' | 'fp16' | 'bf16';
+  readonly precision?: PrecisionName;
   readonly policy?: PolicyName;
 }
 
@@ -153,10 +154,11 @@ function setSetting(file: AmpFile, section: SettingsSection, setting: Setting, v
   readSettings(section, [setting], [written], new Scope(), { sink, graph: undefined });
   if (sink.hasErrors) throw new UserError(sink.diagnostics, source);
   const compute = setting.name === 'compute' ? wordOf(value)?.text : undefined;
+  const dtype = compute === undefined ? undefined : formatNamed(compute);
   const before = findItem(file, section, 'compute');
   // The scaling that the file chose for its format means nothing for another one.
   const base =
-    compute !== undefined && compute !== 'fp16' && compute !== choiceOf(setting, before) ? dropItem(file, section, 'loss_scale') : file;
+    dtype !== undefined && !hasShortRange(dtype) && compute !== choiceOf(setting, before) ? dropItem(file, section, 'loss_scale') : file;
   return putItem(base, section, item(setting.name, withoutPlace(value)), false);
 }
 

@@ -2,7 +2,8 @@ import { DATASET_NAMES, DATASETS, DEFAULT_DATASET, isDatasetName } from '../data
 import type { LineIndex } from '../diagnostics/lines.js';
 import { suggestion } from '../diagnostics/suggest.js';
 import type { DatasetSpec, LossScaling, LossSpec, OptimizerSpec, Pin, PrecisionSpec, ScheduleSpec, TrainSpec } from '../ir/program.js';
-import type { FloatType } from '../ir/types.js';
+import type { ComputeType } from '../ir/types.js';
+import { formatNamed } from '../numeric/formats.js';
 import type { DatasetSection, KeepItem, PrecisionSection, SettingItem, TrainSection } from '../parser/ast.js';
 import type { SettingValue } from './convert.js';
 import type { Evaluation } from './evaluate.js';
@@ -10,8 +11,6 @@ import { ratesInF32 } from './rates.js';
 import { type ResolvedSetting, type ResolvedSettings, readSettings } from './read-settings.js';
 import type { Scope } from './scope.js';
 import { DATASET_SETTINGS, KEEP_FORMATS, PRECISION_SETTINGS, TRAIN_SETTINGS } from './settings.js';
-
-const FORMATS: Readonly<Record<string, FloatType>> = { fp32: 'f32', fp16: 'f16', bf16: 'bf16' };
 
 function numberOf(args: Readonly<Record<string, SettingValue>>, name: string): number {
   const value = args[name];
@@ -72,17 +71,23 @@ export function readPrecision(section: PrecisionSection | undefined, scope: Scop
   );
   const policy = required(settings, 'policy').word;
   return {
-    compute: FORMATS[required(settings, 'compute').word],
+    compute: computeFormat(required(settings, 'compute').word),
     policy: policy === 'autocast' || policy === 'fastest' ? policy : 'mixed',
     lossScaling: lossScaling(settings.get('loss_scale'), context),
     pins: items.flatMap((item) => (item.kind === 'keep' ? readKeep(item, context, lines) : [])),
   };
 }
 
+function computeFormat(word: string): ComputeType {
+  const dtype = formatNamed(word);
+  if (dtype === undefined) throw new Error(`the setting table has a format ${word}, the table of formats has not`);
+  return dtype;
+}
+
 function readKeep(item: KeepItem, { sink }: Evaluation, lines: LineIndex): readonly Pin[] {
   const { text, span } = item.format;
-  if (Object.hasOwn(FORMATS, text))
-    return [{ pattern: item.pattern.text, dtype: FORMATS[text], line: lines.position(item.span.start).line }];
+  const dtype = formatNamed(text);
+  if (dtype !== undefined) return [{ pattern: item.pattern.text, dtype, line: lines.position(item.span.start).line }];
   if (text !== '') sink.error('AMP4003', span, `unknown format \`${text}\``, { fix: suggestion(text, KEEP_FORMATS, 'formats') });
   return [];
 }

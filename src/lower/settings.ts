@@ -1,3 +1,5 @@
+import { type ComputeType, FORMATS, LIMITS, type PrecisionName } from '../numeric/formats.js';
+import { formatMagnitude } from '../numeric/magnitude.js';
 import { type Choice, choice, type Setting, type SettingParam, scalar } from './setting.js';
 
 export const DATASET_SETTINGS: readonly Setting[] = [
@@ -20,14 +22,17 @@ export const DATASET_SETTINGS: readonly Setting[] = [
   },
 ];
 
-const FORMATS: readonly Choice[] = [
-  { name: 'fp16', params: [], doc: 'half precision: 10 bits of fraction, largest value 65,504' },
-  { name: 'bf16', params: [], doc: 'bfloat16: 7 bits of fraction, the range of fp32' },
-  { name: 'fp32', params: [], doc: 'single precision: no mixed precision at all' },
-];
+const fraction = (dtype: ComputeType) => `${FORMATS[dtype].fractionBits} bits of fraction`;
+
+const COMPUTE_FORMATS = {
+  fp16: `half precision: ${fraction('f16')}, largest value ${formatMagnitude(LIMITS.f16.largest)}`,
+  bf16: `bfloat16: ${fraction('bf16')}, the range of fp32`,
+  fp32: 'single precision: no mixed precision at all',
+} as const satisfies Readonly<Record<PrecisionName, string>>;
+const FORMAT_CHOICES: readonly Choice[] = Object.entries(COMPUTE_FORMATS).map(([name, doc]) => ({ name, params: [], doc }));
 
 export const PRECISION_SETTINGS: readonly Setting[] = [
-  choice('compute', 'format of convolutions, linear layers and what lies between them', 'fp16', FORMATS),
+  choice('compute', 'format of convolutions, linear layers and what lies between them', 'fp16', FORMAT_CHOICES),
   choice('policy', 'how formats are decided', 'mixed', [
     { name: 'mixed', params: [], doc: 'keeps gradients of parameters and biases in fp32 and casts each weight once a step' },
     { name: 'autocast', params: [], doc: "decides as PyTorch's autocast would" },
@@ -64,7 +69,7 @@ export const PRECISION_SETTINGS: readonly Setting[] = [
 ];
 
 /** `keep PATTERN in FORMAT` stands beside the settings of `precision`. */
-export const KEEP_FORMATS: readonly string[] = FORMATS.map((format) => format.name);
+export const KEEP_FORMATS: readonly string[] = FORMAT_CHOICES.map((format) => format.name);
 
 const RATE: SettingParam = { name: 'lr', kind: 'number', min: 0, doc: 'learning rate' };
 const decay = (value: number): readonly SettingParam[] => [

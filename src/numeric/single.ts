@@ -1,7 +1,9 @@
+import { LIMITS } from './formats.js';
+
 /** The largest number of f32. */
-export const LARGEST_F32 = 2 ** 128 - 2 ** 104;
+export const LARGEST_F32 = LIMITS.f32.largest;
 /** The smallest normal number of f32: smaller ones lose digits, and some processors take them for 0. */
-export const SMALLEST_F32 = 2 ** -126;
+export const SMALLEST_F32 = LIMITS.f32.smallestNormal;
 
 export type SingleProblem = 'infinite' | 'vanishing';
 

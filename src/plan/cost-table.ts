@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { formatAttrs } from '../ir/print.js';
-import { type Attr, elementCount, type FloatType, formatType, type Node, type ValueId } from '../ir/types.js';
+import { type Attr, type ComputeType, elementCount, formatType, type Node, type ValueId } from '../ir/types.js';
 import { storageRoot } from './fuse.js';
 import type { FunctionName, Group, Plan, PlanFunction } from './plan.js';
 import { groupWork } from './work.js';
@@ -13,7 +13,7 @@ export interface CostRates {
   /** Bytes a second that a cast moves. */
   readonly cast: number;
   /** Operations of contractions, by the format that they read. */
-  readonly flops: Readonly<Record<FloatType, number>>;
+  readonly flops: Readonly<Record<ComputeType, number>>;
 }
 
 /** One measured kernel. */

@@ -1,5 +1,5 @@
 import type { Pin } from '../ir/program.js';
-import type { FloatType, Graph, LowType, Node } from '../ir/types.js';
+import type { ComputeType, Graph, LowType, Node } from '../ir/types.js';
 import { elementCount, isFloat } from '../ir/types.js';
 import { isOpName, opDefinition } from '../ops/index.js';
 import type { FormatCost, FormatProblem, SharedCast } from '../precision/min-cut.js';
@@ -107,7 +107,7 @@ export function layerCosts({ full, low, fullTimes, lowTimes, pins, bandwidth }: 
   return { problem: { units, casts }, layers, rest: { low: fast.get('') ?? 0, full: slow.get('') ?? 0 } };
 }
 
-function pinsFor(layers: readonly string[], dtype: FloatType): readonly Pin[] {
+function pinsFor(layers: readonly string[], dtype: ComputeType): readonly Pin[] {
   return layers.map((pattern) => ({ pattern, dtype, line: 0 }));
 }
 

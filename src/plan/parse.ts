@@ -1,7 +1,7 @@
 import { userError } from '../diagnostics/diagnostic.js';
 import { GraphReader, LineReader } from '../ir/parse.js';
 import type { ValueId } from '../ir/types.js';
-import { byteLength, FLOAT_TYPES } from '../ir/types.js';
+import { byteLength, COMPUTE_TYPES } from '../ir/types.js';
 import {
   type Allocation,
   FUNCTION_NAMES,
@@ -62,7 +62,7 @@ export function parsePlan(text: string, source?: string): Plan {
   header.expect('policy=');
   const policy = header.word();
   header.expect('precision=');
-  const precision = header.oneOf(FLOAT_TYPES);
+  const precision = header.oneOf(COMPUTE_TYPES);
   header.expect('backend=');
   const backend = header.word();
   const functions: PlanFunction[] = [];

@@ -1,4 +1,4 @@
-import type { FloatType, Graph, ValueId } from '../ir/types.js';
+import type { ComputeType, Graph, ValueId } from '../ir/types.js';
 
 /**
  * What a group computes in one launch.
@@ -81,7 +81,7 @@ export interface PlanFunction {
 export interface Plan {
   readonly model: string;
   readonly policy: string;
-  readonly precision: FloatType;
+  readonly precision: ComputeType;
   readonly backend: string;
   readonly functions: readonly PlanFunction[];
 }

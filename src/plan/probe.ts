@@ -31,7 +31,8 @@ function kernelValues({ graph, groups }: PlanFunction, value: ValueId): readonly
   return nodes.filter((node) => node.id <= value && isFloat(node.type.dtype) && storageRoot(graph, node.id) === node.id);
 }
 
-const isLow = (dtype: DType) => isFloat(dtype) && dtype !== 'f32';
+/** Whether a number may be rounded on its way into the format. */
+const isNarrow = (dtype: DType) => isFloat(dtype) && dtype !== 'f32';
 
 /**
  * The graph with every one of `probed` made in f32 and rounded by a cast behind it, which all readers read: the same bits everywhere, and the
@@ -47,7 +48,7 @@ function splitRoundings(graph: Graph, probed: ReadonlyMap<ValueId, string>): Gra
     const { gradOf, ...rest } = node;
     const init = { ...rest, inputs, ...(gradOf !== undefined && { gradOf: moved[gradOf]! }) };
     const output = probed.get(node.id);
-    if (output === undefined || !isLow(node.type.dtype)) {
+    if (output === undefined || !isNarrow(node.type.dtype)) {
       moved[node.id] = builder.add(init);
     } else {
       const attrs = node.op === 'cast' ? { ...node.attrs, to: 'f32' } : node.attrs;

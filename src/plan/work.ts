@@ -1,4 +1,4 @@
-import { byteLength, type FloatType, isFloat, stringsAttr } from '../ir/types.js';
+import { byteLength, type ComputeType, isLow, stringsAttr } from '../ir/types.js';
 import { opDefinition } from '../ops/index.js';
 import { storageRoot } from './fuse.js';
 import type { Group, PlanFunction } from './plan.js';
@@ -8,7 +8,7 @@ export interface GroupWork {
   /** Operations of its contractions. */
   readonly flops: number;
   /** The format that its contractions read; f32 where there is none. */
-  readonly format: FloatType;
+  readonly format: ComputeType;
   /** Bytes of the values that it reads, stores and updates, each once. */
   readonly bytes: number;
 }
@@ -24,7 +24,7 @@ export function groupWork({ graph }: PlanFunction, group: Group): GroupWork {
   const inside = new Set(group.nodes);
   const read = new Set<number>();
   let flops = 0;
-  let format: FloatType = 'f32';
+  let format: ComputeType = 'f32';
   let updates = 0;
   for (const id of group.nodes) {
     const node = graph.nodes[id]!;
@@ -32,7 +32,7 @@ export function groupWork({ graph }: PlanFunction, group: Group): GroupWork {
     const types = node.inputs.map((input) => graph.nodes[input]!.type);
     if (op.kind === 'contraction') {
       flops += op.flops?.(types, node.attrs, node.type) ?? 0;
-      format = (types.map(({ dtype }) => dtype).find((dtype) => isFloat(dtype) && dtype !== 'f32') as FloatType | undefined) ?? format;
+      format = types.map(({ dtype }) => dtype).find(isLow) ?? format;
     }
     if (op.effect === true) {
       const written = new Set(stringsAttr(node.attrs, 'writes'));

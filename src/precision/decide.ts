@@ -1,6 +1,6 @@
 import type { Pin, RulePolicy } from '../ir/program.js';
-import type { DType, FloatType, Node } from '../ir/types.js';
-import { isFloat } from '../ir/types.js';
+import type { ComputeType, DType, Node } from '../ir/types.js';
+import { isComputeType, isFloat, isLow } from '../ir/types.js';
 import { reasons, type Why } from '../ir/why.js';
 import type { OpDefinition, OperandSpec, PrecisionClass } from '../ops/op.js';
 import { pinReason } from './pins.js';
@@ -8,7 +8,7 @@ import { pinReason } from './pins.js';
 /** What the decision for one node depends on, besides the node. */
 export interface Situation {
   readonly policy: RulePolicy;
-  readonly compute: FloatType;
+  readonly compute: ComputeType;
   /** Why everything is in f32 where the file says otherwise. */
   readonly computeReason?: Why | undefined;
   readonly pin: Pin | undefined;
@@ -37,8 +37,8 @@ export function operandSpec(op: OpDefinition, index: number): OperandSpec {
   return spec;
 }
 
-function widest(formats: readonly DType[]): FloatType {
-  const floats = formats.filter(isFloat);
+function widest(formats: readonly DType[]): ComputeType {
+  const floats = formats.filter(isComputeType);
   if (floats.includes('f32') || new Set(floats).size > 1) return 'f32';
   return floats[0] ?? 'f32';
 }
@@ -46,27 +46,27 @@ function widest(formats: readonly DType[]): FloatType {
 /** The class after pins: a pin to f32 makes any op `full`, a pin to a low format makes it `low`. */
 function effectiveClass(op: OpDefinition, pin: Pin | undefined): PrecisionClass {
   if (pin === undefined || op.precision === 'fixed') return op.precision;
-  return pin.dtype === 'f32' ? 'full' : 'low';
+  return isLow(pin.dtype) ? 'low' : 'full';
 }
 
 /** The format of the op's `class` operands, before a backward node's own rule. */
-function classFormat(node: Node, op: OpDefinition, precision: PrecisionClass, at: Situation): FloatType {
+function classFormat(node: Node, op: OpDefinition, precision: PrecisionClass, at: Situation): ComputeType {
   const classOperands = at.operands.filter((_, index) => operandSpec(op, index).format === 'class');
   switch (precision) {
     case 'low':
-      return at.pin !== undefined && at.pin.dtype !== 'f32' ? at.pin.dtype : at.compute;
+      return at.pin !== undefined && isLow(at.pin.dtype) ? at.pin.dtype : at.compute;
     case 'full':
       return 'f32';
     case 'promote':
       return widest(classOperands);
     case 'follow': {
-      const first = classOperands.find(isFloat) ?? at.operands.find(isFloat);
+      const first = classOperands.find(isComputeType) ?? at.operands.find(isComputeType);
       return first ?? 'f32';
     }
     case 'source':
       return at.policy === 'mixed' && at.consumers.length > 0 && at.consumers.every((c) => c.precision === 'low') ? at.compute : 'f32';
     case 'fixed':
-      return isFloat(node.type.dtype) ? node.type.dtype : 'f32';
+      return isComputeType(node.type.dtype) ? node.type.dtype : 'f32';
   }
 }
 
@@ -81,7 +81,7 @@ const operandIs = reasons('follow', (format) => `operand is ${format}`);
 const valueIs = reasons('grad', (format) => `its value is ${format}`);
 
 /** Why a node of a class that is decided reads what it reads. */
-function reasonOf(node: Node, precision: Exclude<PrecisionClass, 'fixed'>, format: FloatType, at: Situation): Why {
+function reasonOf(node: Node, precision: Exclude<PrecisionClass, 'fixed'>, format: ComputeType, at: Situation): Why {
   if (at.pin !== undefined) return pinReason(at.pin);
   switch (precision) {
     case 'low':
@@ -116,7 +116,7 @@ export function decide(node: Node, op: OpDefinition, at: Situation): Decision {
     const reads = at.forward.read ?? at.forward.own;
     result = at.policy === 'autocast' || precision === 'full' ? reads : at.forward.own;
     if (precision === 'follow' || precision === 'promote') {
-      format = isFloat(result) ? result : 'f32';
+      format = isComputeType(result) ? result : 'f32';
       why = valueIs(result);
     } else if (at.compute !== 'f32' && result === 'f32' && precision === 'low') {
       why = LEAVES_IN_F32;
@@ -129,7 +129,7 @@ export function decide(node: Node, op: OpDefinition, at: Situation): Decision {
     if (spec.format === 'class') return precision === 'fixed' ? dtype : format;
     if (spec.format === 'accumulator') return at.policy === 'mixed' ? 'f32' : format;
     // PyTorch has rounded the gradient of a low op's result before it sums the gradient of the bias.
-    if (op.result === 'accumulator' && at.policy === 'autocast' && isFloat(result) && result !== 'f32') return result;
+    if (op.result === 'accumulator' && at.policy === 'autocast' && isLow(result)) return result;
     return spec.format === 'f32' ? 'f32' : dtype;
   });
   return { operands, result, why: precision === 'fixed' ? node.why : why, readWhy: precision === 'low' ? reason : why };

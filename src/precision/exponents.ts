@@ -1,9 +1,11 @@
-/** The smallest f16 but 0 is 2^-24; what is below half of it becomes 0. */
-export const F16_LEAST_EXPONENT = -24;
+import { FORMATS, LIMITS } from '../numeric/formats.js';
 
-/** By biased exponent of f32: 0 holds zeros and subnormals, 255 infinities and NaN. */
-const BUCKETS = 256;
-const BIAS = 127;
+/** That of the smallest f16 but 0; what is below half of it becomes 0. */
+export const F16_LEAST_EXPONENT = Math.log2(LIMITS.f16.smallestSubnormal);
+
+/** By biased exponent of f32: the first holds zeros and subnormals, the last infinities and NaN. */
+const BUCKETS = 2 ** FORMATS.f32.exponentBits;
+const BIAS = LIMITS.f32.bias;
 
 /** Magnitudes of the elements of one value over several calls. */
 export class Exponents {

@@ -1,5 +1,5 @@
+import { LIMITS } from '../numeric/formats.js';
 import type { Exponents } from './exponents.js';
-import { F16_OVERFLOW } from './ranges.js';
 
 /** Powers of two that are tried: f32 could hold more, but GradScaler's default ends far below. */
 const MOST = 24;
@@ -44,7 +44,7 @@ export function scaleEffects(gradients: readonly MeasuredGradient[]): readonly S
   if (gradients.length === 0) return [];
   return Array.from({ length: MOST + 1 }, (_, power): ScaleEffect => {
     const scale = 2 ** power;
-    const overflowing = gradients.filter(({ exponents, factor }) => exponents.max * factor * scale >= F16_OVERFLOW).length;
+    const overflowing = gradients.filter(({ exponents, factor }) => exponents.max * factor * scale >= LIMITS.f16.overflows).length;
     return { scale, lost: lostShare(gradients, scale), overflowing };
   });
 }
@@ -54,7 +54,7 @@ export function adviseScale(gradients: readonly MeasuredGradient[]): ScaleAdvice
   if (gradients.length === 0) return undefined;
   const largestGradient = Math.max(...gradients.map(({ exponents, factor }) => exponents.max * factor));
   let exponent = MOST;
-  while (exponent >= LEAST && largestGradient * 2 ** exponent >= F16_OVERFLOW) exponent -= 1;
+  while (exponent >= LEAST && largestGradient * 2 ** exponent >= LIMITS.f16.overflows) exponent -= 1;
   if (exponent < LEAST) return { largestGradient, largest: undefined, best: undefined };
   const choice = (power: number): ScaleChoice => ({ scale: 2 ** power, lost: lostShare(gradients, 2 ** power) });
   const largest = choice(exponent);

@@ -1,4 +1,5 @@
 import { elementCount, numberAttr, numbersAttr } from '../ir/types.js';
+import { LIMITS } from '../numeric/formats.js';
 import {
   ANY,
   addRanges,
@@ -122,7 +123,7 @@ function normalizedBound(context: RangeContext, at: { x: number; mean: number; v
   const { operands, node } = context;
   const [x, mean, variance] = [operands[at.x]!, operands[at.mean]!, operands[at.variance]!];
   const eps = numberAttr(node.attrs, 'eps');
-  if (![x, mean, variance].every(isBounded) || variance.low < 0 || variance.low + eps < 2 ** -126) return Infinity;
+  if (![x, mean, variance].every(isBounded) || variance.low < 0 || variance.low + eps < LIMITS.f32.smallestNormal) return Infinity;
   const general = magnitude(subRanges(x, mean)) / Math.sqrt(variance.low + eps);
   const count = rowsOf(context.shape(at.x));
   const own = areStatisticsOf(context, at.x, at.mean, at.variance) ? Math.sqrt(count * Math.exp((count + 8) * F32_ROUNDING)) : Infinity;

@@ -1,5 +1,6 @@
 import type { DType } from '../ir/types.js';
 import { isFloat } from '../ir/types.js';
+import { LIMITS } from '../numeric/formats.js';
 import { round } from '../numeric/half.js';
 
 /** A set that holds every element of a value: [low, high], and a NaN where `nan`. An infinite end means that an infinity may occur. */
@@ -13,7 +14,7 @@ export interface Range {
 export const ANY: Range = { low: -Infinity, high: Infinity, nan: true };
 
 /** Half a unit in the last place of f32, relative. */
-export const F32_ROUNDING = 2 ** -24;
+export const F32_ROUNDING = LIMITS.f32.unitRoundoff;
 
 /** Relative error of the few operations in double precision that make one bound. */
 const BOUND_ROUNDING = 2 ** -48;
@@ -69,13 +70,10 @@ export function widen(range: Range, error: number): Range {
   return { ...range, low: range.low - error, high: range.high + error };
 }
 
-/** Largest finite f32. */
-const F32_MAX = (2 - 2 ** -23) * 2 ** 127;
-
 /** Room for `count` roundings to f32 of intermediates, none larger than `largest` in magnitude; nothing is known once one may overflow. */
 export function widenFor(range: Range, count: number, largest: number): Range {
-  const error = Math.expm1((count + 1) * F32_ROUNDING) * largest + 2 ** -149;
-  return isBounded(range) && largest + error <= F32_MAX ? widen(range, error) : ANY;
+  const error = Math.expm1((count + 1) * F32_ROUNDING) * largest + LIMITS.f32.smallestSubnormal;
+  return isBounded(range) && largest + error <= LIMITS.f32.largest ? widen(range, error) : ANY;
 }
 
 /** What arithmetic gives where an infinity or a NaN can come in: differences and products with zero are no numbers. */

@@ -1,5 +1,6 @@
-import type { Graph, Node, ValueId } from '../ir/types.js';
+import type { DType, Graph, Node, ValueId } from '../ir/types.js';
 import { isFloat, stringAttr, stringsAttr } from '../ir/types.js';
+import { FORMATS, hasShortRange, LIMITS } from '../numeric/formats.js';
 import { roundArray } from '../numeric/half.js';
 import { ANY, between, magnitude, type Range, rangeOf, roundRange } from './range.js';
 import { RANGE_RULES } from './range-rules.js';
@@ -33,11 +34,11 @@ export interface RangeContext {
   root(index: number): Node;
 }
 
-const BY_DTYPE: Readonly<Record<string, Range>> = {
-  u8: between(0, 255),
-  bool: between(0, 1),
-  i32: between(-(2 ** 31), 2 ** 31 - 1),
-};
+/** All that a format holds: of integers their span, of floats infinities and NaN too. */
+function rangeOfFormat(dtype: DType): Range {
+  const format = FORMATS[dtype];
+  return format.kind === 'integer' ? between(format.least, format.largest) : ANY;
+}
 
 const isRange = (value: Range | ArrayLike<number>): value is Range => 'low' in value;
 
@@ -65,7 +66,7 @@ export function analyzeRanges(graph: Graph, assumptions: Assumptions = {}): read
   const elements = new Map<ValueId, ArrayLike<number>>();
 
   const given = (node: Node): Range => {
-    const whole = BY_DTYPE[node.type.dtype] ?? ANY;
+    const whole = rangeOfFormat(node.type.dtype);
     if (node.op === 'input') return assumptions.inputs?.[stringAttr(node.attrs, 'name')] ?? whole;
     const state = assumptions.states?.get(stringAttr(node.attrs, 'name'));
     if (state === undefined) return node.type.dtype === 'f32' ? scalerRange(graph, node) : whole;
@@ -110,14 +111,10 @@ function exactRoot(graph: Graph, id: ValueId): Node {
   return node;
 }
 
-/** Largest finite f16, and the smallest magnitude that rounds to infinity in it. */
-export const F16_MAX = 65504;
-export const F16_OVERFLOW = 65520;
-
-/** Values in f16 that cannot be proved to stay below its largest number, with what they may reach. */
+/** Values in formats of a short range that cannot be proved to stay within it, with what they may reach. */
 export function possibleOverflows(graph: Graph, ranges: readonly ValueRange[]): readonly { readonly node: Node; readonly reach: number }[] {
   return graph.nodes
-    .filter((node) => node.type.dtype === 'f16' && ranges[node.id]!.reach >= F16_OVERFLOW)
+    .filter(({ id, type: { dtype } }) => hasShortRange(dtype) && ranges[id]!.reach >= LIMITS[dtype].overflows)
     .map((node) => ({ node, reach: ranges[node.id]!.reach }));
 }
 

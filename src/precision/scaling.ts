@@ -1,4 +1,5 @@
 import type { LossScaling, PrecisionSpec } from '../ir/program.js';
+import { hasShortRange } from '../numeric/formats.js';
 
 /** GradScaler's defaults, with a floor and cap that f32 can hold and an abort rule. */
 export const DYNAMIC_SCALING: LossScaling = {
@@ -12,7 +13,7 @@ export const DYNAMIC_SCALING: LossScaling = {
   abortAfter: 20,
 };
 
-/** The recipe's loss scaling, or what its compute format needs: f16's range is short, the others' is not. */
+/** The recipe's loss scaling, or what its compute format needs: a format of a short range takes one. */
 export function resolveScaling(spec: PrecisionSpec): LossScaling {
-  return spec.lossScaling ?? (spec.compute === 'f16' ? DYNAMIC_SCALING : { kind: 'none' });
+  return spec.lossScaling ?? (hasShortRange(spec.compute) ? DYNAMIC_SCALING : { kind: 'none' });
 }

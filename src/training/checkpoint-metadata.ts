@@ -1,12 +1,12 @@
 import { type Check, fields, isCount, isNumber, isText, listOf, oneOf, optional, recordOf } from '../files/json-form.js';
-import { FLOAT_TYPES } from '../ir/types.js';
+import { COMPUTE_TYPES } from '../ir/types.js';
 import type { RunPosition, RunSettings } from './checkpoint.js';
 import { EMPTY_TALLY } from './tally.js';
 
 const isScores = fields({ accuracy: isNumber, loss: optional((value) => value === null || isNumber(value)) });
 const isLoss = fields({ step: isCount, loss: isNumber });
 /** Whether a value read from JSON is a `StoredPin`. */
-export const isStoredPin = fields({ target: (value) => isText(value) && value !== '', dtype: oneOf(FLOAT_TYPES), reason: isText });
+export const isStoredPin = fields({ target: (value) => isText(value) && value !== '', dtype: oneOf(COMPUTE_TYPES), reason: isText });
 
 const POSITION = {
   step: isCount,

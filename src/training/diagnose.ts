@@ -1,4 +1,5 @@
 import { precisionName } from '../ir/types.js';
+import { formatNamed, hasShortRange } from '../numeric/formats.js';
 import { formatMagnitude } from '../numeric/magnitude.js';
 import { type ScalingFact, scalingFact } from '../plan/facts.js';
 import { parsePlan } from '../plan/parse.js';
@@ -85,10 +86,11 @@ function findingsOf(facts: Omit<Diagnosis, 'findings'>, scaling: ScalingFact, en
           : 'the forward pass overflows: no loss scale helps; find the layer with ampc verify and keep it in fp32',
     });
   else if (end !== undefined && !isExplained) found.push({ severity: 'problem', message: end.message, fix: end.fix });
-  if (scaling.kind === 'none' && facts.precision === 'fp16')
+  const format = formatNamed(facts.precision);
+  if (scaling.kind === 'none' && format !== undefined && hasShortRange(format))
     found.push({
       severity: 'advice',
-      message: 'no loss scale keeps small gradients from vanishing in fp16',
+      message: `no loss scale keeps small gradients from vanishing in ${facts.precision}`,
       fix: 'use loss_scale dynamic(); ampc calibrate shows what share vanishes at which scale',
     });
   if (scaling.kind === 'static' && skipped > 0)

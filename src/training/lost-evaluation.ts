@@ -1,3 +1,4 @@
+import { isLow } from '../ir/types.js';
 import type { Plan } from '../plan/plan.js';
 import type { Executable, Inputs } from '../runtime/backend.js';
 import { blameRate } from './likely-cause.js';
@@ -27,7 +28,7 @@ export async function explainEvaluation({ plan, executable, load }: Evaluated, i
   if (overflow === undefined) return { why: 'evaluated again, every value of the model is finite', fix: lower };
   const { layer, dtype, line } = overflow;
   const blame = blameRate({ plan, step: Number.POSITIVE_INFINITY, overflow, states, losses: {} });
-  const pinHelps = layer !== '' && (dtype === 'f16' || dtype === 'bf16') && blame?.certain !== true;
+  const pinHelps = layer !== '' && isLow(dtype) && blame?.certain !== true;
   return {
     why: `${overflowText(overflow)}${blame === undefined ? '' : `; ${blame.evidence}`}: ${line.trim()}`,
     fix: pinHelps ? `write \`keep ${layer} in fp32\` in the precision section, or ${lower}` : lower,

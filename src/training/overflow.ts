@@ -1,6 +1,7 @@
 import { type UserError, userError } from '../diagnostics/diagnostic.js';
 import { printNode } from '../ir/print.js';
-import { type DType, type Graph, type Loc, type Node, precisionName } from '../ir/types.js';
+import { type DType, type Graph, isComputeType, isFloat, type Loc, type Node, precisionName } from '../ir/types.js';
+import { LIMITS } from '../numeric/formats.js';
 import { formatMagnitude } from '../numeric/magnitude.js';
 import { phaseOf, valueLabel } from '../plan/facts.js';
 import type { FunctionName, Plan } from '../plan/plan.js';
@@ -56,13 +57,6 @@ export const NO_OVERFLOW: Readonly<Record<keyof Overflow, null>> = {
   non_finite: null,
 };
 
-/** The largest number of each float format, and the smallest magnitude that rounds to infinity in it. */
-const LIMITS: Readonly<Record<string, { readonly largest: number; readonly rounds: number }>> = {
-  f16: { largest: 65504, rounds: 65520 },
-  bf16: { largest: 2 ** 128 - 2 ** 120, rounds: 2 ** 128 - 2 ** 119 },
-  f32: { largest: 2 ** 128 - 2 ** 104, rounds: Infinity },
-};
-
 interface Counts {
   readonly magnitude: number;
   readonly overflowing: number;
@@ -70,14 +64,15 @@ interface Counts {
   readonly elements: number;
 }
 
-function count(elements: Float32Array, rounds: number): Counts {
+function count(elements: Float32Array, dtype: DType): Counts {
+  const overflows = isFloat(dtype) ? LIMITS[dtype].overflows : Infinity;
   let [magnitude, overflowing, nonFinite] = [0, 0, 0];
   for (const element of elements) {
     const size = Math.abs(element);
     if (!Number.isFinite(size)) nonFinite += 1;
     else {
       if (size > magnitude) magnitude = size;
-      if (size >= rounds) overflowing += 1;
+      if (size >= overflows) overflowing += 1;
     }
   }
   return { magnitude, overflowing, non_finite: nonFinite, elements: elements.length };
@@ -94,7 +89,7 @@ function describe(fn: FunctionName, graph: Graph, node: Node, counts: Counts | u
     line: printNode(graph, node),
     place: node.loc ?? null,
     magnitude: counts === undefined || counts.magnitude === 0 ? null : counts.magnitude,
-    limit: LIMITS[node.type.dtype]?.largest ?? Number.MAX_VALUE,
+    limit: isFloat(node.type.dtype) ? LIMITS[node.type.dtype].largest : Number.MAX_VALUE,
     overflowing: counts?.overflowing ?? null,
     elements: counts?.elements ?? null,
     non_finite: counts?.non_finite ?? null,
@@ -123,7 +118,7 @@ async function measure({ plan, states, load }: TraceContext, found: NonFinite, i
     for (const { output, node } of probe.values) {
       const isScalar = node.type.shape.length === 0;
       const elements = isScalar ? Float32Array.of(scalars?.[output] ?? Number.NaN) : await executable.readOutput(output);
-      const counts = count(elements, LIMITS[node.type.dtype]?.rounds ?? Infinity);
+      const counts = count(elements, node.type.dtype);
       if (counts.overflowing + counts.non_finite > 0) return describe(found.function, graph, node, counts);
     }
     return undefined;
@@ -144,7 +139,7 @@ export async function explainOverflow(context: TraceContext, { found, inputs }: 
 
 /** `reached 120,000, fp16 ends at 65,504`; `has 3 infinite or NaN elements of 640 in fp32, the largest finite one is 2.1e38`. */
 export function reachText({ magnitude, limit, dtype, non_finite, elements }: Overflow): string {
-  const format = dtype === 'i32' || dtype === 'u8' || dtype === 'bool' ? dtype : precisionName(dtype);
+  const format = isComputeType(dtype) ? precisionName(dtype) : dtype;
   if (magnitude !== null && magnitude > limit) return `reached ${formatMagnitude(magnitude)}, ${format} ends at ${formatMagnitude(limit)}`;
   if (dtype === 'f32' && non_finite !== null && elements !== null && elements > 1) {
     const size = magnitude === null || magnitude >= 1000 ? formatMagnitude(magnitude ?? 0) : magnitude.toPrecision(3);

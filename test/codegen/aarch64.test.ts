@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { targetFor } from '../../src/codegen/c/target.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
-import { FLOAT_TYPES, type FloatType } from '../../src/ir/types.js';
+import { COMPUTE_TYPES, type ComputeType } from '../../src/ir/types.js';
 import { emit } from '../../src/ops/emit.js';
 import type { OpName } from '../../src/ops/index.js';
 import type { Plan } from '../../src/plan/plan.js';
@@ -20,7 +20,7 @@ import { checkExactly, contractionCases } from './contraction-cases.js';
 import { checkClose, filteredCases, filteredKernels, SAME } from './winograd-cases.js';
 
 /** How far losses and parameters may be from the reference after two steps. */
-const DRIFT: Readonly<Record<FloatType, number>> = { f32: 1e-5, f16: 2e-3, bf16: 1e-2 };
+const DRIFT: Readonly<Record<ComputeType, number>> = { f32: 1e-5, f16: 2e-3, bf16: 1e-2 };
 
 /** f32 patterns around every rounding decision: all upper halves, with lower halves at, below and above ties; NaNs and infinities. */
 function awkwardFloats(): Float32Array {
@@ -29,7 +29,7 @@ function awkwardFloats(): Float32Array {
 }
 
 /** `op` in `dtype` on given numbers. */
-function elementwiseCase(op: OpName, dtype: FloatType, x: Float32Array): GraphCase {
+function elementwiseCase(op: OpName, dtype: ComputeType, x: Float32Array): GraphCase {
   const builder = new GraphBuilder();
   const type = { dtype: 'f32', shape: [x.length] } as const;
   const state = builder.add({ op: 'state', attrs: { name: 'x', role: 'parameter', init: 'constant', value: 0 }, type });
@@ -45,7 +45,7 @@ describe('generated C on an emulated aarch64', () => {
     if (reason !== undefined) skip(this, reason);
   });
 
-  for (const dtype of FLOAT_TYPES) {
+  for (const dtype of COMPUTE_TYPES) {
     it(`computes every op in ${dtype}`, async function () {
       this.timeout(300_000);
       const cases = SAMPLED_OPS.map((op) => opCase(op, dtype, 30));
@@ -85,7 +85,7 @@ describe('generated C on an emulated aarch64', () => {
     }
   });
 
-  for (const compute of FLOAT_TYPES) {
+  for (const compute of COMPUTE_TYPES) {
     it(`trains a small network in ${compute}`, async function () {
       this.timeout(300_000);
       const plan: Plan = planOf(simpleCnn, { batch: 2, image: [8, 8, 3], precision: { compute } });

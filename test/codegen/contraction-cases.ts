@@ -1,6 +1,6 @@
 import { GraphBuilder } from '../../src/ir/builder.js';
-import type { Attrs, FloatType, ValueId } from '../../src/ir/types.js';
-import { elementCount, FLOAT_TYPES } from '../../src/ir/types.js';
+import type { Attrs, ComputeType, ValueId } from '../../src/ir/types.js';
+import { COMPUTE_TYPES, elementCount } from '../../src/ir/types.js';
 import { emit } from '../../src/ops/emit.js';
 import type { OpName } from '../../src/ops/index.js';
 import type { SampleRandom } from '../../src/ops/op.js';
@@ -27,7 +27,7 @@ export class CaseBuilder {
 
   constructor(
     readonly random: SampleRandom,
-    readonly dtype: FloatType,
+    readonly dtype: ComputeType,
     readonly integers: boolean,
   ) {}
 
@@ -64,11 +64,11 @@ export class CaseBuilder {
   }
 
   /** One of f32 and the format of the case. */
-  anyFormat(): FloatType {
+  anyFormat(): ComputeType {
     return this.random.pick(['f32', this.dtype]);
   }
 
-  emit(op: OpName, inputs: readonly ValueId[], attrs: Attrs = {}, dtype: FloatType = this.dtype): ValueId {
+  emit(op: OpName, inputs: readonly ValueId[], attrs: Attrs = {}, dtype: ComputeType = this.dtype): ValueId {
     return emit(this.builder, op, inputs, attrs, { dtype: op === 'max_pool2d_index' ? 'u8' : dtype });
   }
 
@@ -130,7 +130,7 @@ export function describeConvolution({ x, kernel, out, stride, padding }: Convolu
 }
 
 /** A convolution and its two gradients, on random integers. */
-function convolutionOf(shape: ConvolutionShape, random: SampleRandom, dtype: FloatType, name: string): ContractionCase {
+function convolutionOf(shape: ConvolutionShape, random: SampleRandom, dtype: ComputeType, name: string): ContractionCase {
   const b = new CaseBuilder(random, dtype, true);
   const { stride, padding, kernel, out } = shape;
   const [x, weight] = [b.low('x', shape.x), b.low('weight', [...kernel, shape.x[3], out])];
@@ -142,13 +142,13 @@ function convolutionOf(shape: ConvolutionShape, random: SampleRandom, dtype: Flo
   return b.finish(`conv2d ${describeConvolution(shape)}, ${name}`, { y, dx, dweight });
 }
 
-function convolutionCase(dtype: FloatType, seed: number): ContractionCase {
+function convolutionCase(dtype: ComputeType, seed: number): ContractionCase {
   const random = namedRandom('convolution', seed);
   return convolutionOf(convolutionShape(random), random, dtype, `seed ${seed}`);
 }
 
 /** A convolution of images with an odd number of channels, most often, and its weight's gradient through a pool. */
-function imageCase(dtype: FloatType, seed: number): ContractionCase {
+function imageCase(dtype: ComputeType, seed: number): ContractionCase {
   const random = namedRandom('image', seed);
   const b = new CaseBuilder(random, dtype, true);
   const shape = convolutionShape(random);
@@ -162,7 +162,7 @@ function imageCase(dtype: FloatType, seed: number): ContractionCase {
 }
 
 /** The gradient of a convolution's weight through a pool that halves its result. */
-function pooledGradientCase(dtype: FloatType, seed: number): ContractionCase {
+function pooledGradientCase(dtype: ComputeType, seed: number): ContractionCase {
   const random = namedRandom('pooled gradient', seed);
   const b = new CaseBuilder(random, dtype, true);
   let shape = convolutionShape(random);
@@ -185,7 +185,7 @@ function pooledGradientCase(dtype: FloatType, seed: number): ContractionCase {
 }
 
 /** Convolutions that random shapes seldom are: no window meets the image; the result is one pixel; images too large to be staged together; batches that do not divide. */
-export function rareCases(formats: readonly FloatType[]): ContractionCase[] {
+export function rareCases(formats: readonly ComputeType[]): ContractionCase[] {
   const missed = { x: [2, 1, 1, 16], kernel: [2, 2], out: 16, stride: [3, 3], padding: [2, 0, 2, 0] } as const;
   const point = { x: [3, 2, 2, 5], kernel: [3, 3], out: 6, stride: [2, 2], padding: [1, 1, 1, 1] } as const;
   const large = { x: [5, 20, 20, 96], kernel: [1, 1], out: 16, stride: [1, 1], padding: [0, 0, 0, 0] } as const;
@@ -206,10 +206,10 @@ export function wideLinearCases(): ContractionCase[] {
     [48, 128, 64],
     [1, 64, 130],
   ];
-  return shapes.flatMap((shape, i) => FLOAT_TYPES.map((dtype) => linearOf(shape, namedRandom('wide linear', i), dtype, 'wide')));
+  return shapes.flatMap((shape, i) => COMPUTE_TYPES.map((dtype) => linearOf(shape, namedRandom('wide linear', i), dtype, 'wide')));
 }
 
-function linearCase(dtype: FloatType, seed: number): ContractionCase {
+function linearCase(dtype: ComputeType, seed: number): ContractionCase {
   const random = namedRandom('linear', seed);
   const width = () => random.pick([random.int(1, 300), random.int(1, 20), channels(random)]);
   const rows = random.pick([random.int(1, 200), random.pick([1, 2, 3, 32, 64, 127, 128, 199])]);
@@ -217,7 +217,7 @@ function linearCase(dtype: FloatType, seed: number): ContractionCase {
 }
 
 /** A linear layer and its two gradients, on random integers. */
-function linearOf([rows, inputs, outputs]: LinearShape, random: SampleRandom, dtype: FloatType, name: string): ContractionCase {
+function linearOf([rows, inputs, outputs]: LinearShape, random: SampleRandom, dtype: ComputeType, name: string): ContractionCase {
   const b = new CaseBuilder(random, dtype, true);
   const [x, weight] = [b.low('x', [rows, inputs]), b.low('weight', [inputs, outputs])];
   const bias = random.pick([true, false]) ? [b.full('bias', [outputs])] : [];
@@ -229,7 +229,7 @@ function linearOf([rows, inputs, outputs]: LinearShape, random: SampleRandom, dt
 }
 
 /** `count` convolutions, and half as many linear layers, convolutions of images, and gradients through pools; the formats take turns. */
-export function contractionCases(firstSeed: number, count: number, formats: readonly FloatType[] = FLOAT_TYPES): ContractionCase[] {
+export function contractionCases(firstSeed: number, count: number, formats: readonly ComputeType[] = COMPUTE_TYPES): ContractionCase[] {
   const format = (i: number) => formats[i % formats.length]!;
   return [
     ...Array.from({ length: count }, (_, i) => convolutionCase(format(i), firstSeed + i)),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { InstructionSet } from '../../src/codegen/c/target.js';
-import { FLOAT_TYPES, type FloatType, type ValueId } from '../../src/ir/types.js';
+import { COMPUTE_TYPES, type ComputeType, type ValueId } from '../../src/ir/types.js';
 import type { SampleRandom } from '../../src/ops/op.js';
 import { namedRandom } from '../ops/random.js';
 import { miniResnet, randomModel, simpleCnn } from '../support/models.js';
@@ -40,7 +40,7 @@ function poolableShape(random: SampleRandom): ConvolutionShape {
 }
 
 /** conv2d, an activation before or after the pool, the pool and its index; in some, what the pool reads is an output too. */
-function pooledCase(dtype: FloatType, seed: number): ContractionCase {
+function pooledCase(dtype: ComputeType, seed: number): ContractionCase {
   const b = new CaseBuilder(namedRandom('pooled', seed), dtype, false);
   const shape = poolableShape(b.random);
   const first = b.random.pick([true, false]);
@@ -72,7 +72,7 @@ const CLOSE: readonly { readonly numbers: readonly number[]; readonly offsets: r
 ];
 
 /** A convolution of two channels that adds these, in f32, with a pool right behind it whose windows hold near or equal sums. */
-function closePoolCase(dtype: FloatType, { numbers, offsets }: (typeof CLOSE)[number], seed: number): ContractionCase {
+function closePoolCase(dtype: ComputeType, { numbers, offsets }: (typeof CLOSE)[number], seed: number): ContractionCase {
   const b = new CaseBuilder(namedRandom('close', seed), dtype, false);
   let [element, at] = [0, 0];
   const x = b.given('x', [3, 12, 12, 2], () => (element++ % 2 === 0 ? b.random.pick(numbers) : 1 / 64));
@@ -83,7 +83,7 @@ function closePoolCase(dtype: FloatType, { numbers, offsets }: (typeof CLOSE)[nu
 }
 
 /** A convolution that passes numbers on as they are, with a pool right behind it. */
-function awkwardPoolCase(dtype: FloatType, seed: number): ContractionCase {
+function awkwardPoolCase(dtype: ComputeType, seed: number): ContractionCase {
   const b = new CaseBuilder(namedRandom('awkward', seed), dtype, false);
   const x = b.given('x', [3, 12, 12, 1], () => awkward(b.random));
   const weight = b.given('weight', [1, 1, 1, 20], () => b.random.pick([1, -1]));
@@ -95,7 +95,7 @@ function awkwardPoolCase(dtype: FloatType, seed: number): ContractionCase {
 }
 
 /** conv2d, batch norm with given statistics, sum with another tensor, activation. */
-function normalizedCase(dtype: FloatType, seed: number): ContractionCase {
+function normalizedCase(dtype: ComputeType, seed: number): ContractionCase {
   const b = new CaseBuilder(namedRandom('normalized', seed), dtype, false);
   const shape = convolutionShape(b.random);
   const activation = b.random.pick(ACTIVATIONS);
@@ -109,7 +109,7 @@ function normalizedCase(dtype: FloatType, seed: number): ContractionCase {
 }
 
 /** linear or the gradient of its input, and a chain of elementwise work with roundings in between. */
-function linearCase(dtype: FloatType, seed: number): ContractionCase {
+function linearCase(dtype: ComputeType, seed: number): ContractionCase {
   const b = new CaseBuilder(namedRandom('linear chain', seed), dtype, false);
   const [rows, outputs] = [b.random.int(1, 150), b.random.int(1, 200)];
   const inputs = b.random.pick([b.random.int(1, 200), 16 * b.random.int(4, 20)]);
@@ -148,7 +148,7 @@ async function checkFusion(cases: readonly ContractionCase[], isa?: InstructionS
 function someCases(firstSeed: number, count: number): ContractionCase[] {
   const makers = [pooledCase, awkwardPoolCase, normalizedCase, linearCase];
   return makers.flatMap((make, kind) =>
-    Array.from({ length: count }, (_, i) => make(FLOAT_TYPES[(kind + i) % FLOAT_TYPES.length]!, firstSeed + i)),
+    Array.from({ length: count }, (_, i) => make(COMPUTE_TYPES[(kind + i) % COMPUTE_TYPES.length]!, firstSeed + i)),
   );
 }
 
@@ -165,7 +165,7 @@ describe('fusion never changes a bit', function () {
   it('behind convolutions and linear layers', () => checkFusion(someCases(1, 6)));
 
   it('of pools whose windows hold near or equal numbers', () =>
-    checkFusion(FLOAT_TYPES.flatMap((dtype) => CLOSE.map((close, i) => closePoolCase(dtype, close, i)))));
+    checkFusion(COMPUTE_TYPES.flatMap((dtype) => CLOSE.map((close, i) => closePoolCase(dtype, close, i)))));
 
   for (const [i, isa] of (['avx512', 'avx2', 'plain'] as const).entries()) {
     it(`behind convolutions and linear layers with ${isa} instructions`, async function () {
@@ -180,6 +180,6 @@ describe('fusion never changes a bit', function () {
   it('of the training of a residual network', () => checkTraining(miniResnet, { precision: { compute: 'bf16' } }));
 
   it('of the training of networks of every kind of layer', async () => {
-    for (const seed of [3, 4]) await checkTraining(randomModel(seed), { precision: { compute: FLOAT_TYPES[seed % 3]! } });
+    for (const seed of [3, 4]) await checkTraining(randomModel(seed), { precision: { compute: COMPUTE_TYPES[seed % 3]! } });
   });
 });

@@ -1,20 +1,20 @@
-import { FLOAT_TYPES, type FloatType } from '../../src/ir/types.js';
+import { COMPUTE_TYPES, type ComputeType } from '../../src/ir/types.js';
 import { type OpCase, opCase, SAMPLED_OPS, withConstants } from '../ops/cases.js';
 import { skip } from '../support/skip.js';
 import { checkOps } from './check.js';
 import { compilePlan, compilerNamed, runnableSets } from './compile.js';
 
-function casesFor(seeds: readonly number[], formats: readonly FloatType[]): OpCase[] {
+function casesFor(seeds: readonly number[], formats: readonly ComputeType[]): OpCase[] {
   return SAMPLED_OPS.flatMap((op) => seeds.flatMap((seed) => formats.map((dtype) => opCase(op, dtype, seed))));
 }
 
 /** One case of every op, the formats taking turns. */
 function someCases(seed: number): OpCase[] {
-  return SAMPLED_OPS.map((op, i) => opCase(op, FLOAT_TYPES[(i + seed) % FLOAT_TYPES.length]!, seed));
+  return SAMPLED_OPS.map((op, i) => opCase(op, COMPUTE_TYPES[(i + seed) % COMPUTE_TYPES.length]!, seed));
 }
 
 describe('generated C against the reference', () => {
-  for (const dtype of FLOAT_TYPES) {
+  for (const dtype of COMPUTE_TYPES) {
     it(`computes every op in ${dtype}`, async function () {
       this.timeout(300_000);
       await checkOps(casesFor([1, 2], [dtype]), compilePlan);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { emitC } from '../../src/codegen/c/emit.js';
 import type { Target } from '../../src/codegen/c/target.js';
-import type { FloatType, ValueId } from '../../src/ir/types.js';
+import type { ComputeType, ValueId } from '../../src/ir/types.js';
 import type { Plan } from '../../src/plan/plan.js';
 import type { Executable } from '../../src/runtime/backend.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
@@ -35,7 +35,7 @@ const POOL = { window: [2, 2], stride: [2, 2], padding: [0, 0, 0, 0] };
 export const STRIDE = { stride: [1, 1] };
 
 /** A convolution with a bias and an activation, and its two gradients. */
-function plainCase({ x: size, out, padding }: Shape, dtype: FloatType): ContractionCase {
+function plainCase({ x: size, out, padding }: Shape, dtype: ComputeType): ContractionCase {
   const b = new CaseBuilder(namedRandom('winograd', size[1]), dtype, false);
   const [x, weight] = [b.low('x', size), b.low('weight', [3, 3, size[3], out])];
   const attrs = { ...STRIDE, padding };
@@ -47,7 +47,7 @@ function plainCase({ x: size, out, padding }: Shape, dtype: FloatType): Contract
 }
 
 /** The same with a pool behind it, whose gradient the gradients' kernels place. */
-function pooledCase({ x: size, out, padding }: Shape, dtype: FloatType): ContractionCase {
+function pooledCase({ x: size, out, padding }: Shape, dtype: ComputeType): ContractionCase {
   const b = new CaseBuilder(namedRandom('winograd pool', size[1]), dtype, false);
   const [x, weight] = [b.low('x', size), b.low('weight', [3, 3, size[3], out])];
   const attrs = { ...STRIDE, padding };
@@ -62,7 +62,7 @@ function pooledCase({ x: size, out, padding }: Shape, dtype: FloatType): Contrac
 }
 
 /** Each shape in each format, and with a pool behind it where its result has even sides. */
-export function filteredCases(formats: readonly FloatType[], shapes = SHAPES): ContractionCase[] {
+export function filteredCases(formats: readonly ComputeType[], shapes = SHAPES): ContractionCase[] {
   return shapes.flatMap((shape) => {
     const [height, width] = [1, 2].map((axis) => shape.x[axis]! + shape.padding[2 * axis - 2]! + shape.padding[2 * axis - 1]! - 2);
     const even = height! % 2 === 0 && width! % 2 === 0;

@@ -1,5 +1,5 @@
 import { GraphBuilder } from '../../src/ir/builder.js';
-import type { Attrs, DType, FloatType, Graph, Node, TensorType, ValueId } from '../../src/ir/types.js';
+import type { Attrs, ComputeType, DType, Graph, Node, TensorType, ValueId } from '../../src/ir/types.js';
 import { elementCount, stringAttr } from '../../src/ir/types.js';
 import { writesOf } from '../../src/ir/verify.js';
 import { emit } from '../../src/ops/emit.js';
@@ -58,14 +58,14 @@ function randomElements(type: TensorType, domain: ValueDomain, random: SampleRan
 }
 
 /** A format that a policy with compute format `dtype` could give to an operand; pins make f32 possible where an op reads any format. */
-function operandFormat(op: OpDefinition, spec: OperandSpec, dtype: FloatType, random: SampleRandom): FloatType | undefined {
+function operandFormat(op: OpDefinition, spec: OperandSpec, dtype: ComputeType, random: SampleRandom): ComputeType | undefined {
   if (spec.format === 'exact') return random.pick([dtype, dtype, 'f32']);
   if (spec.format === 'accumulator') return random.pick(['f32', dtype]);
   if (spec.format === 'class') return op.precision === 'full' || op.precision === 'fixed' ? 'f32' : dtype;
   return undefined;
 }
 
-function resultFormat(op: OpDefinition, dtype: FloatType, attrs: Attrs, random: SampleRandom): DType {
+function resultFormat(op: OpDefinition, dtype: ComputeType, attrs: Attrs, random: SampleRandom): DType {
   if (op === OPS.cast) return stringAttr(attrs, 'to') as DType;
   if (op.result === 'accumulator') return random.pick(['f32', dtype]);
   if (op.result !== 'class') return op.result;
@@ -75,7 +75,7 @@ function resultFormat(op: OpDefinition, dtype: FloatType, attrs: Attrs, random: 
 }
 
 /** A random case of `op`, with operands in the formats that the compute format `dtype` means for it. */
-export function opCase(name: OpName, dtype: FloatType, seed: number): OpCase {
+export function opCase(name: OpName, dtype: ComputeType, seed: number): OpCase {
   const op = opDefinition(name);
   const random = namedRandom(name, seed);
   const { types, attrs, domains } = sampleOf(name, random);
@@ -144,7 +144,7 @@ export function withConstants(item: OpCase): readonly OpCase[] {
 }
 
 /** `count` cases of `op`, from consecutive seeds. */
-export function opCases(name: OpName, dtype: FloatType, seed: number, count = 1): readonly OpCase[] {
+export function opCases(name: OpName, dtype: ComputeType, seed: number, count = 1): readonly OpCase[] {
   return Array.from({ length: count }, (_, i) => opCase(name, dtype, seed + i));
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Attr, Attrs, FloatType, TensorType } from '../../src/ir/types.js';
+import type { Attr, Attrs, ComputeType, TensorType } from '../../src/ir/types.js';
 import { verifyGraph } from '../../src/ir/verify.js';
 import { OPS, type OpName, opDefinition } from '../../src/ops/index.js';
 import { ConstraintError, type OpDefinition } from '../../src/ops/op.js';
@@ -85,7 +85,7 @@ describe('shape rules', () => {
     });
 
     it(`${name}: cases in every format pass the verifier`, () => {
-      for (const dtype of ['f32', 'f16', 'bf16'] satisfies FloatType[]) {
+      for (const dtype of ['f32', 'f16', 'bf16'] satisfies ComputeType[]) {
         for (const { graph } of opCases(name, dtype, 0, 10)) verifyGraph(graph, opRules);
       }
     });

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
 import type { Pin } from '../../src/ir/program.js';
-import type { FloatType, Node } from '../../src/ir/types.js';
+import type { ComputeType, Node } from '../../src/ir/types.js';
 import { miniResnet } from '../support/models.js';
 import { type Model, type ProgramOptions, planOf } from '../support/network.js';
 
-type WrittenPin = readonly [pattern: string, dtype: FloatType];
+type WrittenPin = readonly [pattern: string, dtype: ComputeType];
 
 function planWith(pins: readonly WrittenPin[], model: Model = miniResnet, options: ProgramOptions = {}) {
   const numbered = pins.map(([pattern, dtype], index): Pin => ({ pattern, dtype, line: index + 1 }));
@@ -13,7 +13,7 @@ function planWith(pins: readonly WrittenPin[], model: Model = miniResnet, option
 }
 
 /** Names of layers (`stage1.0.conv1`) that have a node of `op` with an operand `index` in `dtype`. */
-function layersIn(dtype: FloatType, pins: readonly WrittenPin[], op = 'conv2d', index = 0): readonly string[] {
+function layersIn(dtype: ComputeType, pins: readonly WrittenPin[], op = 'conv2d', index = 0): readonly string[] {
   const { graph } = planWith(pins).functions[0];
   const isIn = (node: Node) => node.op === op && graph.nodes[node.inputs[index]].type.dtype === dtype;
   return graph.nodes.filter(isIn).map((node) => node.layer);

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import type { Graph } from '../../src/ir/types.js';
 import { elementCount, isFloat, numberAttr, stringAttr } from '../../src/ir/types.js';
+import { LIMITS } from '../../src/numeric/formats.js';
 import { between, contains, type Range } from '../../src/precision/range.js';
-import { type Assumptions, analyzeRanges, F16_OVERFLOW, largestProvedScale, possibleOverflows } from '../../src/precision/ranges.js';
+import { type Assumptions, analyzeRanges, largestProvedScale, possibleOverflows } from '../../src/precision/ranges.js';
 import { initialState } from '../../src/random/initial.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import type { Elements } from '../../src/runtime/reference/kernel.js';
@@ -137,7 +138,7 @@ describe('range analysis', () => {
     const wild = { states: statesOf(graph, 500) };
     const found = possibleOverflows(graph, analyzeRanges(graph, wild)).filter(({ node }) => node.gradOf === undefined);
     assert.ok(found.some(({ node }) => node.layer === 'conv2'));
-    for (const { reach } of found) assert.ok(reach >= F16_OVERFLOW);
+    for (const { reach } of found) assert.ok(reach >= LIMITS.f16.overflows);
 
     const scale = largestProvedScale(graph, tame)!;
     assert.ok(scale >= 1 && Number.isInteger(Math.log2(scale)), `${scale}`);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { GraphBuilder } from '../../src/ir/builder.js';
-import type { FloatType } from '../../src/ir/types.js';
+import type { ComputeType } from '../../src/ir/types.js';
 import { isFloat } from '../../src/ir/types.js';
 import { round } from '../../src/numeric/half.js';
 import { emit } from '../../src/ops/emit.js';
@@ -72,7 +72,7 @@ describe('reference backend', () => {
 
   it('runs every op in every format, with results that the format can hold', async () => {
     for (const op of SAMPLED_OPS) {
-      for (const dtype of ['f32', 'f16', 'bf16'] satisfies FloatType[]) {
+      for (const dtype of ['f32', 'f16', 'bf16'] satisfies ComputeType[]) {
         for (const opCase of opCases(op, dtype, 100, 3)) {
           const plan = casePlan(opCase, 'reference');
           const executable = await load(plan);

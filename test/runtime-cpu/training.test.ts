@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { FloatType } from '../../src/ir/types.js';
+import type { ComputeType } from '../../src/ir/types.js';
 import type { Plan } from '../../src/plan/plan.js';
 import { createBackend as createCpu } from '../../src/runtime/cpu/index.js';
 import { createBackend as createReference } from '../../src/runtime/reference/index.js';
@@ -10,7 +10,7 @@ import { differences, train } from '../support/steps.js';
 const onCpu = async (plan: Plan, steps: number, threads: number) => train(await createCpu().load(plan, { threads }), plan, steps);
 
 /** How far losses may drift from the reference in eight steps. */
-const DRIFT: Readonly<Record<FloatType, number>> = { f32: 1e-4, bf16: 3e-2, f16: 5e-3 };
+const DRIFT: Readonly<Record<ComputeType, number>> = { f32: 1e-4, bf16: 3e-2, f16: 5e-3 };
 
 async function assertFollowsReference(model: Model, options: ProgramOptions): Promise<void> {
   const plan = planOf(model, { batch: 4, ...options });

@@ -1,5 +1,5 @@
 import type { LossScaling, OptimizerSpec, PolicyName } from '../../src/ir/program.js';
-import type { FloatType } from '../../src/ir/types.js';
+import type { ComputeType } from '../../src/ir/types.js';
 import { ADAM, type ProgramOptions, SGD } from './network.js';
 
 export const OPTIMIZERS: Readonly<Record<string, OptimizerSpec>> = {
@@ -22,7 +22,7 @@ export const DYNAMIC: Extract<LossScaling, { kind: 'dynamic' }> = {
 
 const SCALINGS: readonly (LossScaling | undefined)[] = [undefined, { kind: 'static', scale: 128 }];
 const POLICIES: readonly PolicyName[] = ['mixed', 'autocast'];
-const FORMATS: readonly FloatType[] = ['f32', 'f16', 'bf16'];
+const FORMATS: readonly ComputeType[] = ['f32', 'f16', 'bf16'];
 
 /** Every combination of optimizer, policy, format, loss scaling, accumulation and clipping, with a name for each. */
 export function* configurations(): Generator<readonly [name: string, options: ProgramOptions]> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { GraphBuilder } from '../../src/ir/builder.js';
-import type { FloatType, Graph } from '../../src/ir/types.js';
+import type { ComputeType, Graph } from '../../src/ir/types.js';
 import { emit } from '../../src/ops/emit.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import { findBinding, loadBinding, type OpAttr, type Tensor, type TfjsBinding } from '../../src/runtime/tensorflow/binding.js';
@@ -22,7 +22,7 @@ interface Sizes {
 }
 
 /** A pool of state `x`, its index, and the gradient for state `dy`. */
-function poolGraph({ image, ...attrs }: Sizes, dtype: FloatType): Graph {
+function poolGraph({ image, ...attrs }: Sizes, dtype: ComputeType): Graph {
   const builder = new GraphBuilder();
   const state = (name: string, shape: readonly number[]) => {
     const x = builder.add({ op: 'state', attrs: { name, role: 'parameter', init: 'constant', value: 0 }, type: { dtype: 'f32', shape } });
@@ -136,7 +136,7 @@ describe('internal kernels of TensorFlow', function () {
       window: fc.constantFrom([2, 2], [3, 3], [1, 2], [3, 2], [1, 1]),
       stride: fc.constantFrom([2, 2], [1, 1], [2, 1], [3, 3]),
       isPadded: fc.boolean(),
-      dtype: fc.constantFrom<FloatType>('f32', 'f16', 'bf16'),
+      dtype: fc.constantFrom<ComputeType>('f32', 'f16', 'bf16'),
       special: fc.constantFrom([], [NaN], [Infinity], [-Infinity], [NaN, Infinity, -Infinity], [6e4], [-3.4028234663852886e38]),
     });
     const cases = windows.chain(({ isPadded, dtype, special, ...rest }) => {

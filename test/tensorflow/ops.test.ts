@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { GraphBuilder } from '../../src/ir/builder.js';
-import { FLOAT_TYPES, type FloatType } from '../../src/ir/types.js';
+import { COMPUTE_TYPES, type ComputeType } from '../../src/ir/types.js';
 import { emit } from '../../src/ops/emit.js';
 import type { OpName } from '../../src/ops/index.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
@@ -42,7 +42,7 @@ async function check(cases: readonly OpCase[], options: TensorflowOptions = {}):
   await checkCases(cases, 'tensorflow', (plan) => loadTensorflow(plan, options), allowed(options));
 }
 
-function casesFor(ops: readonly OpName[], seeds: readonly number[], dtype: FloatType): OpCase[] {
+function casesFor(ops: readonly OpName[], seeds: readonly number[], dtype: ComputeType): OpCase[] {
   return ops.flatMap((op) => seeds.map((seed) => opCase(op, dtype, seed)));
 }
 
@@ -53,13 +53,13 @@ describe('TensorFlow against the reference', function () {
     await requireTensorflow(this);
   });
 
-  for (const dtype of FLOAT_TYPES) {
+  for (const dtype of COMPUTE_TYPES) {
     it(`computes every op in ${dtype}`, async () => {
       await check(casesFor(SAMPLED_OPS, [1, 2, 3, 4], dtype));
     });
   }
 
-  for (const dtype of FLOAT_TYPES) {
+  for (const dtype of COMPUTE_TYPES) {
     it(`computes pools and convolutions in ${dtype} with TensorFlow's public operations alone`, async () => {
       const ops = SAMPLED_OPS.filter((op) => /pool|conv/.test(op));
       await check(casesFor(ops, [1, 2, 3, 4], dtype), { internalKernels: false });

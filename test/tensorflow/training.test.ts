@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { FloatType } from '../../src/ir/types.js';
+import type { ComputeType } from '../../src/ir/types.js';
 import type { Plan, PlanFunction } from '../../src/plan/plan.js';
 import type { Executable, Inputs, Scalars } from '../../src/runtime/backend.js';
 import { createBackend as createCpu } from '../../src/runtime/cpu/index.js';
@@ -47,7 +47,7 @@ function assertSameLosses(got: readonly Scalars[], want: readonly Scalars[], dri
 }
 
 /** How far losses may drift from the reference in a few steps. */
-const DRIFT: Readonly<Record<FloatType, number>> = { f32: 1e-4, bf16: 3e-2, f16: 5e-3 };
+const DRIFT: Readonly<Record<ComputeType, number>> = { f32: 1e-4, bf16: 3e-2, f16: 5e-3 };
 
 async function assertFollowsReference(model: Model, options: ProgramOptions, steps: number): Promise<void> {
   const plan = planOf(model, { batch: 4, ...options });

@@ -6,7 +6,7 @@ import { DEFAULT_LIMITS, type WgslTarget } from '../../src/codegen/wgsl/target.j
 import { compileProgram } from '../../src/compile.js';
 import { type Diagnostic, UserError } from '../../src/diagnostics/diagnostic.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
-import type { FloatType, Graph } from '../../src/ir/types.js';
+import type { ComputeType, Graph } from '../../src/ir/types.js';
 import { round } from '../../src/numeric/half.js';
 import { emit } from '../../src/ops/emit.js';
 import type { Plan } from '../../src/plan/plan.js';
@@ -42,7 +42,7 @@ function stateOf(builder: GraphBuilder, name: string, shape: readonly number[]) 
   return builder.add({ op: 'state', attrs: { name, role: 'parameter', init: 'constant', value: 0 }, type: { dtype: 'f32', shape } });
 }
 
-function trainPlan(model: Model, compute: FloatType, options: Parameters<typeof programOf>[1] = {}) {
+function trainPlan(model: Model, compute: ComputeType, options: Parameters<typeof programOf>[1] = {}) {
   const program = programOf(model, { ...options, precision: { compute, ...options.precision } });
   return { program, plan: compileProgram(program, { backend: 'webgpu', low: ['f16'] }) };
 }

@@ -1,5 +1,5 @@
 import type { WgslTarget } from '../../src/codegen/wgsl/target.js';
-import type { FloatType } from '../../src/ir/types.js';
+import type { ComputeType } from '../../src/ir/types.js';
 import type { OpName } from '../../src/ops/index.js';
 import { loadPlan } from '../../src/runtime/webgpu/index.js';
 import { type OpCase, opCase, SAMPLED_OPS } from '../ops/cases.js';
@@ -14,7 +14,7 @@ export async function checkCases(cases: readonly OpCase[], choices: Partial<Wgsl
 }
 
 /** The first case of each op, from `seed` on, that has no bf16, which WebGPU lacks. */
-export function casesFor(ops: readonly OpName[], dtype: FloatType, seed: number): OpCase[] {
+export function casesFor(ops: readonly OpName[], dtype: ComputeType, seed: number): OpCase[] {
   return ops.map((op) => {
     for (let next = seed; ; next += 1) {
       const item = opCase(op, dtype, next);

@@ -1,4 +1,5 @@
 import { elementCount } from '../../ir/types.js';
+import { SMALLEST_F32 } from '../../numeric/single.js';
 import { threefry2x32, uniform01 } from '../../random/threefry.js';
 import type { Tensor } from './binding.js';
 import type { Calls } from './calls.js';
@@ -79,7 +80,7 @@ export const elementwiseKernels = {
   clip_by_norm: wide((tf, [g, norm], context) => {
     // max / norm can be below TensorFlow's least number in f32; its root and what that leaves of it cannot.
     const factor = tf.binary('Minimum', tf.div(attr(context, 'max'), tf.add(tf.cast(norm!, F64), 1e-6)), 1);
-    const root = tf.unary('Sqrt', tf.binary('Maximum', factor, 2 ** -126));
+    const root = tf.unary('Sqrt', tf.binary('Maximum', factor, SMALLEST_F32));
     return tf.mul(tf.mul(g!, tf.cast(root, CODES.f32)), tf.cast(tf.div(factor, root), CODES.f32));
   }),
 };

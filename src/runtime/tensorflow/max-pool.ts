@@ -1,4 +1,5 @@
 import { numbersAttr, type Shape } from '../../ir/types.js';
+import { LARGEST_F32 } from '../../numeric/single.js';
 import type { Tensor } from './binding.js';
 import type { Calls } from './calls.js';
 import { CODES } from './device.js';
@@ -16,7 +17,7 @@ function poolOf({ node: { attrs } }: KernelContext, image: Shape, result: Shape)
 }
 
 /** Loses against every element whose square is finite. */
-const LEAST = -3.4028234663852886e38;
+const LEAST = -LARGEST_F32;
 
 function aroundOf({ padding: [top, bottom, left, right] }: Pool): readonly (readonly [number, number])[] {
   return [
