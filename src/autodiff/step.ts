@@ -1,30 +1,18 @@
 import { GraphBuilder } from '../ir/builder.js';
 import type { LossScaling, Recipe } from '../ir/program.js';
 import { orderStep } from '../ir/rewrite.js';
-import type { Attrs, Graph, Node, TensorType, ValueId } from '../ir/types.js';
+import type { Graph, TensorType, ValueId } from '../ir/types.js';
 import { note } from '../ir/why.js';
 import { emit } from '../ops/emit.js';
 import { differentiate } from './differentiate.js';
+import { addLoss } from './loss.js';
+import { addOptimizer } from './optimizer.js';
+import { type Parameter, placeOf } from './parameter.js';
 import { declareState } from './state.js';
 import { commitStatistics, deferStatistics, takeUpdates, type Update } from './statistics.js';
 
 const SCALAR: TensorType = { dtype: 'f32', shape: [] };
 const COUNT: TensorType = { dtype: 'i32', shape: [] };
-
-/** What a sigmoid reads, if the value is the result of one: the logarithms of its probabilities are taken of the logits, where they are finite. */
-function beforeSigmoid(builder: GraphBuilder, value: ValueId): ValueId {
-  const { op, inputs } = builder.nodes[value]!;
-  return op === 'sigmoid' ? inputs[0]! : value;
-}
-
-/** Appends the recipe's loss to a forward graph: outputs `loss` and `correct`. */
-function addLoss(builder: GraphBuilder, logits: ValueId, label: ValueId, recipe: Recipe): { loss: ValueId; correct: ValueId } {
-  const { kind, labelSmoothing } = recipe.train.loss;
-  const attrs: Attrs = kind === 'cross_entropy' ? { label_smoothing: labelSmoothing } : {};
-  const read = kind === 'binary_cross_entropy' ? beforeSigmoid(builder, logits) : logits;
-  const correct = emit(builder, 'correct_count', [read, label], {}, { why: 'training accuracy, reported' });
-  return { loss: emit(builder, kind, [read, label], attrs, { layer: 'loss' }), correct };
-}
 
 interface Start {
   readonly builder: GraphBuilder;
@@ -77,19 +65,9 @@ function constantOne(builder: GraphBuilder): ValueId {
   return builder.add({ op: 'constant', attrs: { value: 1 }, type: SCALAR, why: note('seed of the backward pass') });
 }
 
-interface Parameter {
-  readonly name: string;
-  readonly node: Node;
-  readonly gradient: ValueId;
-}
-
 function parameterList(builder: GraphBuilder, gradients: ReadonlyMap<string, ValueId>): Parameter[] {
   const nodes = new Map(builder.nodes.filter((node) => node.op === 'state').map((node) => [String(node.attrs.name), node]));
   return [...gradients].map(([name, gradient]) => ({ name, node: nodes.get(name)!, gradient }));
-}
-
-function placeOf(node: Node) {
-  return { layer: node.layer, ...(node.loc && { loc: node.loc }) };
 }
 
 /** Adds the sums over earlier micro-batches, and clears them for the next step. */
@@ -132,33 +110,6 @@ function conditionGradients(
     gradient: emit(builder, 'clip_by_norm', [p.gradient, norm], { max: clip }, { ...placeOf(p.node), why: 'clipped after unscaling' }),
   }));
   return { conditioned, norm };
-}
-
-function addOptimizer(builder: GraphBuilder, parameters: readonly Parameter[], recipe: Recipe, lr: ValueId, ok: ValueId | undefined): void {
-  const spec = recipe.train.optimizer;
-  const guard = ok === undefined ? [] : [ok];
-  const guarded = ok !== undefined;
-  /** Scales, shifts and biases are vectors; every weight has two axes or four. */
-  const decayOf = (p: Parameter) => (spec.decayNorms === false && p.node.type.shape.length < 2 ? 0 : spec.weightDecay);
-  const why = guarded ? 'f32 masters; left alone when a gradient overflowed' : 'f32 masters';
-  const slot = (p: Parameter, suffix: string) =>
-    declareState(builder, `${p.name}.${suffix}`, p.node.type, 'optimizer', 0, 'optimizer state, f32');
-  if (spec.kind === 'sgd') {
-    for (const p of parameters) {
-      const slots = spec.momentum === 0 ? [] : [slot(p, 'momentum')];
-      const writes = spec.momentum === 0 ? [p.name] : [p.name, `${p.name}.momentum`];
-      const attrs = { momentum: spec.momentum, nesterov: spec.nesterov, weight_decay: decayOf(p), guarded, writes };
-      emit(builder, 'sgd', [p.node.id, p.gradient, lr, ...slots, ...guard], attrs, { ...placeOf(p.node), why });
-    }
-    return;
-  }
-  const t = declareState(builder, 'optimizer.step', COUNT, 'optimizer', 0, 'updates applied so far');
-  for (const p of parameters) {
-    const writes = [p.name, `${p.name}.m`, `${p.name}.v`];
-    const attrs = { beta1: spec.beta1, beta2: spec.beta2, eps: spec.eps, weight_decay: decayOf(p), guarded, writes };
-    emit(builder, spec.kind, [p.node.id, p.gradient, slot(p, 'm'), slot(p, 'v'), lr, t, ...guard], attrs, { ...placeOf(p.node), why });
-  }
-  emit(builder, 'advance', [t, ...guard], { writes: ['optimizer.step'] }, { why: 'counts applied updates only' });
 }
 
 function addScaleUpdate(builder: GraphBuilder, scaler: Scaler, ok: ValueId): void {
@@ -206,7 +157,7 @@ export function buildTrainStep(
   const isAccumulated = share < 1;
   const { builder, logits, label, updates } = startFrom(forward, recipe, batch);
   const lr = builder.add({ op: 'input', attrs: { name: 'lr' }, type: SCALAR });
-  const { loss, correct } = addLoss(builder, logits, label, recipe);
+  const { loss, correct } = addLoss(builder, logits, label, recipe.train.loss);
   const scaler = declareScaler(builder, scaling);
   const gradients = addBackward(builder, loss, scaler, share);
   let parameters = parameterList(builder, gradients);
@@ -228,7 +179,7 @@ export function buildTrainStep(
   const { conditioned, norm } = conditionGradients(builder, parameters, scaler, recipe.train.clip);
   // Reported: clipping by a norm that is not finite makes every update zero, or NaN.
   if (norm !== undefined) outputs.norm = norm;
-  addOptimizer(builder, conditioned, recipe, lr, ok);
+  addOptimizer(builder, conditioned, recipe.train.optimizer, lr, ok);
   if (ok !== undefined) addScaleUpdate(builder, scaler, ok);
   return finish(builder, name, outputs);
 }
@@ -242,7 +193,7 @@ export function buildAccumulateStep(
   { name, share }: MicroBatch = ofWholeStep('accumulate_step', recipe),
 ): Graph {
   const { builder, logits, label, updates } = startFrom(forward, recipe, batch);
-  const { loss, correct } = addLoss(builder, logits, label, recipe);
+  const { loss, correct } = addLoss(builder, logits, label, recipe.train.loss);
   const gradients = addBackward(builder, loss, declareScaler(builder, scaling), share);
   for (const p of parameterList(builder, gradients)) {
     const state = `${p.name}.grad`;
@@ -256,6 +207,6 @@ export function buildAccumulateStep(
 /** Forward pass in evaluation mode with its loss and the number of correct rows. */
 export function buildEvalStep(forward: Graph, recipe: Recipe, batch: number): Graph {
   const { builder, logits, label } = startFrom(forward, recipe, batch);
-  const { loss, correct } = addLoss(builder, logits, label, recipe);
+  const { loss, correct } = addLoss(builder, logits, label, recipe.train.loss);
   return finish(builder, 'eval_step', { logits, loss, correct });
 }

@@ -65,21 +65,27 @@ export interface PrecisionSpec {
   readonly pins: readonly Pin[];
 }
 
-interface WeightDecay {
+interface OptimizerBase {
+  readonly lr: number;
   readonly weightDecay: number;
   /** False: only weights decay, not the scales and shifts of normalisation, nor biases. */
   readonly decayNorms?: boolean;
 }
 
-export type OptimizerSpec =
-  | (WeightDecay & { readonly kind: 'sgd'; readonly lr: number; readonly momentum: number; readonly nesterov: boolean })
-  | (WeightDecay & {
-      readonly kind: 'adam' | 'adamw';
-      readonly lr: number;
-      readonly beta1: number;
-      readonly beta2: number;
-      readonly eps: number;
-    });
+interface SgdSpec extends OptimizerBase {
+  readonly kind: 'sgd';
+  readonly momentum: number;
+  readonly nesterov: boolean;
+}
+
+interface AdamSpec<Kind extends 'adam' | 'adamw'> extends OptimizerBase {
+  readonly kind: Kind;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly eps: number;
+}
+
+export type OptimizerSpec = SgdSpec | AdamSpec<'adam'> | AdamSpec<'adamw'>;
 
 /**
  * Factor on the optimizer's lr, a function of the step (0-based, counts attempted steps, skipped ones too). Durations are in epochs, but for

@@ -1,4 +1,4 @@
-import type { Recipe } from '../ir/program.js';
+import type { LossKind } from '../ir/program.js';
 import type { Graph, Node } from '../ir/types.js';
 import type { LintFinding, LintInput, LintRule } from './rule.js';
 
@@ -8,6 +8,9 @@ export const lossOnProbabilities: LintRule = {
   check,
 };
 
+/** Ops that result in probabilities, or in their logarithms. */
+const PROBABILITIES: readonly string[] = ['softmax', 'log_softmax', 'sigmoid'];
+
 /** What ends the model, whatever view of it the loss reads. */
 function lastOp({ nodes, outputs }: Graph): Node {
   let node = nodes[outputs.logits!]!;
@@ -16,37 +19,49 @@ function lastOp({ nodes, outputs }: Graph): Node {
 }
 
 /** What a loss makes of the result of an op that gives probabilities, or their logarithms; undefined when it is meant for them. */
-function onProbabilities(op: string, { train, classes }: Recipe): Pick<LintFinding, 'message' | 'why'> | undefined {
-  const { kind } = train.loss;
-  if (kind === 'mse' || !['softmax', 'log_softmax', 'sigmoid'].includes(op)) return undefined;
-  const message = `${kind} reads the result of ${op}, not logits`;
-  if (kind === 'binary_cross_entropy') {
-    if (op === 'sigmoid')
-      return {
+type OnProbabilities = (op: string, classes: number) => Pick<LintFinding, 'message' | 'why'> | undefined;
+
+const message = (loss: LossKind, op: string): string => `${loss} reads the result of ${op}, not logits`;
+
+const onBinaryCrossEntropy: OnProbabilities = (op) =>
+  op === 'sigmoid'
+    ? {
         message: 'binary_cross_entropy on probabilities: rewritten to the logits that sigmoid reads',
         why: 'the logarithm of a probability that was rounded to 0 or 1 is infinite; of the logits, the same loss is finite',
+      }
+    : {
+        message: message('binary_cross_entropy', op),
+        why: 'binary_cross_entropy takes the sigmoid of each class itself: of probabilities it lies between 0.5 and 0.73',
       };
-    return { message, why: 'binary_cross_entropy takes the sigmoid of each class itself: of probabilities it lies between 0.5 and 0.73' };
-  }
+
+const onCrossEntropy: OnProbabilities = (op, classes) => {
   if (op === 'log_softmax')
     return {
-      message,
+      message: message('cross_entropy', op),
       why: 'cross_entropy takes the logarithm of the softmax itself, and a second one changes nothing but the time of a step',
     };
   const least = Math.log(Math.E + classes - 1) - 1;
   return {
-    message,
+    message: message('cross_entropy', op),
     why:
       'cross_entropy takes the softmax itself: of values between 0 and 1 it is nearly flat, its gradients are small, ' +
       `and the loss of ${classes} classes cannot fall below ${least.toFixed(2)}`,
   };
-}
+};
+
+const ON_PROBABILITIES: Readonly<Record<LossKind, OnProbabilities>> = {
+  cross_entropy: onCrossEntropy,
+  mse: () => undefined,
+  binary_cross_entropy: onBinaryCrossEntropy,
+};
 
 function check({ recipe, forward }: LintInput): readonly LintFinding[] {
   const { op, layer, loc } = lastOp(forward);
-  const found = onProbabilities(op, recipe);
+  if (!PROBABILITIES.includes(op)) return [];
+  const { kind } = recipe.train.loss;
+  const found = ON_PROBABILITIES[kind](op, recipe.classes);
   if (found === undefined) return [];
-  const rewritten = recipe.train.loss.kind === 'binary_cross_entropy' && op === 'sigmoid';
+  const rewritten = kind === 'binary_cross_entropy' && op === 'sigmoid';
   const remove = `remove ${op} from the end of the model: the same class is the largest`;
   const fix = rewritten ? `leave it, for a model that gives probabilities, or ${remove}` : remove;
   return [{ ...found, fix, place: loc && layer !== '' ? { kind: 'layer', loc } : undefined }];

@@ -1,5 +1,5 @@
 import type { Recipe } from '../ir/program.js';
-import { precisionName } from '../ir/types.js';
+import { assertNever, precisionName } from '../ir/types.js';
 import { hasShortRange, LIMITS } from '../numeric/formats.js';
 import { computesIn, formatNumber, type LintFinding, type LintInput, type LintRule, LOSS_SCALE_SETTING } from './rule.js';
 
@@ -15,9 +15,17 @@ export const scaleTooLarge: LintRule = {
  */
 function firstLogitGradient({ train, classes }: Recipe): number {
   const images = train.batch * train.accumulate;
-  if (train.loss.kind === 'mse') return 2 / (images * classes);
-  if (train.loss.kind === 'binary_cross_entropy') return 0.5 / (images * classes);
-  return ((1 - train.loss.labelSmoothing) * (1 - 1 / classes)) / images;
+  const { kind, labelSmoothing } = train.loss;
+  switch (kind) {
+    case 'cross_entropy':
+      return ((1 - labelSmoothing) * (1 - 1 / classes)) / images;
+    case 'mse':
+      return 2 / (images * classes);
+    case 'binary_cross_entropy':
+      return 0.5 / (images * classes);
+    default:
+      return assertNever(kind);
+  }
 }
 
 function check({ recipe, scaling, forward }: LintInput): readonly LintFinding[] {

@@ -7,11 +7,11 @@ export const vanishingEps: LintRule = {
   check,
 };
 
-/** Adam divides by sqrt(v) + eps, batch_norm by sqrt(variance + eps). */
+/** An optimizer that has an eps, such as Adam, divides by sqrt(v) + eps, batch_norm by sqrt(variance + eps). */
 function check({ recipe, forward }: LintInput): readonly LintFinding[] {
   const findings: LintFinding[] = [];
   const { optimizer } = recipe.train;
-  if (optimizer.kind !== 'sgd' && optimizer.eps === 0) {
+  if ('eps' in optimizer && optimizer.eps === 0) {
     findings.push({
       message: `the eps of ${optimizer.kind} is 0`,
       why: 'a parameter whose gradient is 0 is then updated by 0 / 0, which is NaN',

@@ -41,8 +41,15 @@ function scheduledRates({ optimizer: { lr }, schedule, epochs }: Rates): readonl
 function updateFactors({ optimizer }: Rates): readonly Made[] {
   const { lr, weightDecay } = optimizer;
   const decay = { what: '`lr` times `weight_decay`', value: lr * weightDecay };
-  if (optimizer.kind === 'sgd') return [decay];
-  return [decay, { what: '`lr` / (1 - `beta1`), the first factor of an update,', value: lr / (1 - Math.fround(optimizer.beta1)) }];
+  switch (optimizer.kind) {
+    case 'sgd':
+      return [decay];
+    case 'adam':
+    case 'adamw':
+      return [decay, { what: '`lr` / (1 - `beta1`), the first factor of an update,', value: lr / (1 - Math.fround(optimizer.beta1)) }];
+    default:
+      return assertNever(optimizer);
+  }
 }
 
 /** What settings that are fine alone make together that f32 cannot hold. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { userError } from '../diagnostics/diagnostic.js';
 import { divideEpoch, type EpochDivision, imagesBefore, stepsPerEpoch } from '../ir/epoch.js';
+import { DYNAMIC_SCALING } from '../ir/loss-scaling.js';
 import { precisionName, sameShape } from '../ir/types.js';
 import { loadCheckpoint, runSettings } from './checkpoint.js';
 import { type Continuation, continueRates } from './continue.js';
@@ -18,9 +19,6 @@ import { Stepper } from './stepper.js';
 import { loadWeights } from './weights.js';
 
 export type { TrainOptions, TrainResult } from './options.js';
-
-/** GradScaler's dynamic scaling ends a run after this many skips unless the recipe says otherwise. */
-const ABORT_AFTER = 20;
 
 function checkData({ recipe, dataset }: TrainOptions, division: EpochDivision): void {
   const { shape } = dataset.train;
@@ -54,7 +52,8 @@ function abortLimit({ plan, recipe }: TrainOptions): number {
   const scaled = findFunction(plan, 'train_step')?.graph.outputs.ok !== undefined;
   if (!scaled) return Number.POSITIVE_INFINITY;
   const scaling = recipe.precision.lossScaling;
-  return scaling?.kind === 'dynamic' ? scaling.abortAfter : ABORT_AFTER;
+  const { abortAfter } = scaling?.kind === 'dynamic' ? scaling : DYNAMIC_SCALING;
+  return abortAfter;
 }
 
 interface Prepared {

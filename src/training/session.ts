@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { StoredPin } from '../ir/program.js';
+import type { LostLossPolicy, StoredPin } from '../ir/program.js';
 import { printPlan } from '../plan/print.js';
 import type { Executable } from '../runtime/backend.js';
 import { type RunPosition, type RunSettings, type Scores, saveCheckpoint } from './checkpoint.js';
@@ -16,6 +16,9 @@ import type { Stepper, StepResult } from './stepper.js';
 import { addToHistory, addToTally, EMPTY_TALLY, type LossHistory, meanLoss, type TallyState } from './tally.js';
 import { type Running, Watch } from './watch.js';
 import { saveWeights } from './weights.js';
+
+/** Whether a lost loss ends the run. */
+const ENDS: Readonly<Record<LostLossPolicy, boolean>> = { stop: true, continue: false };
 
 /** Longest time between two looks at the device's results, for the progress display. */
 const REPORT_MS = 500;
@@ -227,7 +230,7 @@ export class Session {
     this.warned = true;
     const started = performance.now();
     const { run, recipe, replanner } = this.options;
-    const ends = recipe.train.onLostLoss === 'stop';
+    const ends = ENDS[recipe.train.onLostLoss];
     const origin = await this.watch.lookForLoss(this.running, lost.step, this.losses);
     const pinsHelp = origin?.kind === 'value' && origin.blame?.certain !== true;
     const keep = pinsHelp ? (replanner?.advise(origin.overflow) ?? []) : [];

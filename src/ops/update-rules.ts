@@ -1,0 +1,31 @@
+import type { OptimizerSpec } from '../ir/program.js';
+import type { Attrs } from '../ir/types.js';
+
+/**
+ * What an optimizer of the language becomes: the op of its name, with operands `w`, `g` and `lr`, perhaps `t` (updates applied so far), `ok`, and
+ * slots, and attributes `weight_decay`, `guarded` and `writes` besides its own.
+ */
+export interface UpdateRule<Spec extends OptimizerSpec> {
+  /** By operand that is a slot: what its state is called behind the parameter's name. An operand that is missing is left out. */
+  slots(spec: Spec): Readonly<Record<string, string>>;
+  /** The op's own attributes. */
+  attrs(spec: Spec): Attrs;
+}
+
+const ADAM: UpdateRule<Extract<OptimizerSpec, { kind: 'adam' | 'adamw' }>> = {
+  slots: () => ({ m: 'm', v: 'v' }),
+  attrs: ({ beta1, beta2, eps }) => ({ beta1, beta2, eps }),
+};
+
+const RULES = {
+  sgd: {
+    slots: ({ momentum }): Readonly<Record<string, string>> => (momentum === 0 ? {} : { buf: 'momentum' }),
+    attrs: ({ momentum, nesterov }) => ({ momentum, nesterov }),
+  },
+  adam: ADAM,
+  adamw: ADAM,
+} satisfies { readonly [Kind in OptimizerSpec['kind']]: UpdateRule<Extract<OptimizerSpec, { kind: Kind }>> };
+
+export function updateRule({ kind }: OptimizerSpec): UpdateRule<OptimizerSpec> {
+  return RULES[kind];
+}
