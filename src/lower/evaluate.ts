@@ -2,7 +2,7 @@ import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { listNames, suggestion } from '../diagnostics/suggest.js';
 import type { BinaryExpr, CallExpr, Expr, IfExpr, Pipeline } from '../parser/ast.js';
 import { leftSpine } from '../parser/operators.js';
-import type { Scope } from './scope.js';
+import { type Declaration, Names } from './names.js';
 import { describeKind, type Tensor, UNKNOWN, type Value } from './value.js';
 
 /** Functions of numbers that expressions can call. */
@@ -17,9 +17,6 @@ export const FUNCTIONS: Readonly<
   sqrt: { arity: 1, doc: 'the square root', apply: Math.sqrt },
 };
 
-/** Words that need no declaration. */
-export const WORDS: readonly string[] = ['same', 'valid'];
-
 export const PROPERTIES: Readonly<Record<string, string>> = {
   height: 'rows of an image',
   width: 'columns of an image',
@@ -28,14 +25,24 @@ export const PROPERTIES: Readonly<Record<string, string>> = {
 
 /** What only the lowering of a model can evaluate. Outside a model these report that there is no graph. */
 export interface GraphExpressions {
-  pipeline(expr: Pipeline, scope: Scope): Value;
-  conditional(expr: IfExpr, scope: Scope): Value;
+  pipeline(expr: Pipeline): Value;
+  conditional(expr: IfExpr): Value;
   shape(tensor: Tensor): readonly number[];
 }
 
+/** Of the file's constants and of the body that is being expanded: what has a value so far. */
+export type Values = Map<Declaration, Value>;
+
 export interface Evaluation {
   readonly sink: DiagnosticSink;
+  readonly names: Names;
+  readonly values: Values;
   readonly graph: GraphExpressions | undefined;
+}
+
+/** For an expression that stands in no file, such as that of an override: no name is declared there. */
+export function outsideFile(sink: DiagnosticSink): Evaluation {
+  return { sink, names: new Names(new Map(), sink), values: new Map(), graph: undefined };
 }
 
 function number(value: number, expr: Expr, { sink }: Evaluation): Value {
@@ -55,7 +62,7 @@ function literal(expr: Extract<Expr, { kind: 'number' }>, context: Evaluation): 
 }
 
 /** Value of an expression; reports what is wrong in it and then results in `unknown`. */
-export function evaluate(expr: Expr, scope: Scope, context: Evaluation): Value {
+export function evaluate(expr: Expr, context: Evaluation): Value {
   switch (expr.kind) {
     case 'number':
       return literal(expr, context);
@@ -64,23 +71,23 @@ export function evaluate(expr: Expr, scope: Scope, context: Evaluation): Value {
     case 'string':
       return { kind: 'word', value: expr.value };
     case 'group':
-      return evaluate(expr.inner, scope, context);
+      return evaluate(expr.inner, context);
     case 'list':
-      return { kind: 'list', items: expr.items.map((item) => evaluate(item, scope, context)) };
+      return { kind: 'list', items: expr.items.map((item) => evaluate(item, context)) };
     case 'name':
-      return evaluateName(expr, scope, context);
+      return evaluateName(expr, context);
     case 'unary':
-      return evaluateUnary(expr, scope, context);
+      return evaluateUnary(expr, context);
     case 'binary':
-      return evaluateBinary(expr, scope, context);
+      return evaluateBinary(expr, context);
     case 'property':
-      return evaluateProperty(expr, scope, context);
+      return evaluateProperty(expr, context);
     case 'call':
-      return evaluateCall(expr, scope, context);
+      return evaluateCall(expr, context);
     case 'if':
-      return context.graph === undefined ? noGraph(expr, context) : context.graph.conditional(expr, scope);
+      return context.graph === undefined ? noGraph(expr, context) : context.graph.conditional(expr);
     case 'pipeline':
-      return context.graph === undefined ? noGraph(expr, context) : context.graph.pipeline(expr, scope);
+      return context.graph === undefined ? noGraph(expr, context) : context.graph.pipeline(expr);
   }
 }
 
@@ -91,16 +98,16 @@ function noGraph(expr: Expr, { sink }: Evaluation): Value {
   return UNKNOWN;
 }
 
-function evaluateName({ name }: Extract<Expr, { kind: 'name' }>, scope: Scope, { sink }: Evaluation): Value {
-  const value = scope.get(name.text);
-  if (value !== undefined) return value;
-  if (WORDS.includes(name.text)) return { kind: 'word', value: name.text };
-  if (name.text !== '')
-    sink.error('AMP2008', name.span, `unknown name \`${name.text}\``, {
-      why: 'it is no parameter and no `let` before this place',
-      fix: suggestion(name.text, scope.names(), 'names'),
-    });
-  return UNKNOWN;
+function evaluateName({ name }: Extract<Expr, { kind: 'name' }>, { names, values }: Evaluation): Value {
+  const meaning = names.meaningOf(name);
+  switch (meaning.kind) {
+    case 'declaration':
+      return values.get(meaning) ?? UNKNOWN;
+    case 'word':
+      return { kind: 'word', value: meaning.text };
+    case 'unknown':
+      return UNKNOWN;
+  }
 }
 
 /** `value`, the value of `expr`, if it is of the kind that an operator takes. */
@@ -133,31 +140,31 @@ const COMPARISON: Readonly<Record<string, (a: number, b: number) => boolean>> = 
   '>=': (a, b) => a >= b,
 };
 
-function evaluateUnary(expr: Extract<Expr, { kind: 'unary' }>, scope: Scope, context: Evaluation): Value {
+function evaluateUnary(expr: Extract<Expr, { kind: 'unary' }>, context: Evaluation): Value {
   const { operator } = expr;
-  const operand = evaluate(expr.operand, scope, context);
+  const operand = evaluate(expr.operand, context);
   const value = expectKind(operand, expr.operand, operator === '-' ? 'number' : 'boolean', operator, context);
   if (value.kind === 'number') return { kind: 'number', value: -value.value };
   return value.kind === 'boolean' ? { kind: 'boolean', value: !value.value } : UNKNOWN;
 }
 
-function evaluateBinary(expr: BinaryExpr, scope: Scope, context: Evaluation): Value {
+function evaluateBinary(expr: BinaryExpr, context: Evaluation): Value {
   const { first, rest } = leftSpine(expr);
-  let value = evaluate(first, scope, context);
-  for (const part of rest) value = combine(part, value, scope, context);
+  let value = evaluate(first, context);
+  for (const part of rest) value = combine(part, value, context);
   return value;
 }
 
 /** The value of `expr`, whose left side is `left`. */
-function combine(expr: BinaryExpr, left: Value, scope: Scope, context: Evaluation): Value {
+function combine(expr: BinaryExpr, left: Value, context: Evaluation): Value {
   const { operator } = expr;
   if (operator === 'and' || operator === 'or') {
     const a = expectKind(left, expr.left, 'boolean', operator, context);
     if (a.kind === 'boolean' && a.value === (operator === 'or')) return a;
-    const b = expectKind(evaluate(expr.right, scope, context), expr.right, 'boolean', operator, context);
+    const b = expectKind(evaluate(expr.right, context), expr.right, 'boolean', operator, context);
     return a.kind === 'unknown' ? UNKNOWN : b;
   }
-  const right = evaluate(expr.right, scope, context);
+  const right = evaluate(expr.right, context);
   if (operator === '==' || operator === '!=') return equality(expr, operator, left, right, context);
   const a = expectKind(left, expr.left, 'number', operator, context);
   const b = expectKind(right, expr.right, 'number', operator, context);
@@ -178,7 +185,7 @@ function equality(expr: Expr, operator: '==' | '!=', left: Value, right: Value, 
   return UNKNOWN;
 }
 
-function evaluateProperty(expr: Extract<Expr, { kind: 'property' }>, scope: Scope, context: Evaluation): Value {
+function evaluateProperty(expr: Extract<Expr, { kind: 'property' }>, context: Evaluation): Value {
   const { sink, graph } = context;
   const { text, span } = expr.name;
   const names = Object.keys(PROPERTIES);
@@ -186,7 +193,7 @@ function evaluateProperty(expr: Extract<Expr, { kind: 'property' }>, scope: Scop
     if (text !== '') sink.error('AMP2013', span, `unknown property \`${text}\``, { fix: suggestion(text, names, 'properties') });
     return UNKNOWN;
   }
-  const object = evaluate(expr.object, scope, context);
+  const object = evaluate(expr.object, context);
   if (object.kind === 'unknown') return UNKNOWN;
   if (object.kind !== 'tensor' || graph === undefined) {
     sink.error('AMP2013', span, `${describeKind(object)} has no properties`, {
@@ -217,7 +224,7 @@ export function reportCall(expr: CallExpr, isStage: boolean | undefined, sink: D
   });
 }
 
-function evaluateCall(expr: Extract<Expr, { kind: 'call' }>, scope: Scope, context: Evaluation): Value {
+function evaluateCall(expr: Extract<Expr, { kind: 'call' }>, context: Evaluation): Value {
   const { sink } = context;
   const name = expr.callee.text;
   const fn = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
@@ -230,7 +237,7 @@ function evaluateCall(expr: Extract<Expr, { kind: 'call' }>, scope: Scope, conte
     sink.error('AMP2006', expr.span, `\`${name}\` takes ${fn.arity === 1 ? 'one number' : 'two numbers'} without names`);
     return UNKNOWN;
   }
-  const args = expr.args.map((arg) => expectKind(evaluate(arg.value, scope, context), arg.value, 'number', name, context));
+  const args = expr.args.map((arg) => expectKind(evaluate(arg.value, context), arg.value, 'number', name, context));
   const numbers = args.flatMap((arg) => (arg.kind === 'number' ? [arg.value] : []));
   return numbers.length < fn.arity ? UNKNOWN : number(fn.apply(...numbers), expr, context);
 }

@@ -9,7 +9,6 @@ import type { Graph } from '../ir/types.js';
 import { formatShape } from '../ops/window.js';
 import type { AmpFile, BlockSection, DatasetSection, Let, ModelSection, PrecisionSection, Section, TrainSection } from '../parser/ast.js';
 import { parseAmp } from '../parser/parse.js';
-import { checkNames } from './check-names.js';
 import { type Evaluation, evaluate } from './evaluate.js';
 import { lowerModel, type ModelContext } from './model.js';
 import { applyOverrides, type Overrides } from './overrides.js';
@@ -17,7 +16,7 @@ import { checkPins } from './pins.js';
 import { pruneGraph } from './prune.js';
 import { readDataset, readPrecision, readTrain } from './recipe.js';
 import { findRecursion } from './recursion.js';
-import { Scope } from './scope.js';
+import { resolveNames } from './resolve.js';
 import { checkLastStatistics } from './statistics.js';
 import type { Tensor } from './value.js';
 
@@ -85,24 +84,23 @@ function analyse(source: Source, options: LowerOptions): Analysis {
   const lines = new LineIndex(source.text);
   const sections = sortSections(file, syntaxErrors.length > 0, sink);
 
-  checkNames(sections.lets, sections.models, { sink, blocks: sections.blocks, broken, within: [] });
+  const names = resolveNames(sections.lets, sections.blocks, sections.models, broken, sink);
   const recursive = findRecursion(sections.blocks, sink);
-  const evaluation: Evaluation = { sink, graph: undefined };
-  const globals = new Scope();
-  for (const item of sections.lets) globals.set(item.name.text, evaluate(item.value, globals, evaluation));
-  const dataset = readDataset(sections.dataset, globals, evaluation);
-  const precision = readPrecision(sections.precision, globals, evaluation, lines);
-  const train = readTrain(sections.train, globals, evaluation);
+  const evaluation: Evaluation = { sink, names, values: new Map(), graph: undefined };
+  for (const item of sections.lets) evaluation.values.set(names.declarationOf(item.name), evaluate(item.value, evaluation));
+  const dataset = readDataset(sections.dataset, evaluation);
+  const precision = readPrecision(sections.precision, evaluation, lines);
+  const train = readTrain(sections.train, evaluation);
 
   const model = sections.models[0];
   const modelBroken = sections.models.length === 0 || syntaxErrors.some((at) => !isInSettings(file, at));
   if (model === undefined || modelBroken) return { sink };
   const data = dataset && { ...DATASETS[dataset.name], name: dataset.name, span: sections.dataset?.name.span };
-  const signature = readSignature(model, globals, evaluation, data);
+  const signature = readSignature(model, evaluation, data);
   if (signature === undefined) return { sink };
 
   const normalizeSpan = sections.dataset?.items.find((item) => item.name.text === 'normalize')?.span;
-  const shared = { sink, lines, globals, blocks: sections.blocks, recursive, dataset, normalizeSpan, seed: train.seed };
+  const shared = { sink, lines, names, constants: evaluation.values, recursive, dataset, normalizeSpan, seed: train.seed };
   const batch = options.batch ?? train.batch;
   const lowered = lowerModel(model, signature.image, { ...shared, batch, mode: 'train' } satisfies ModelContext);
   if (lowered === undefined) return { sink };
@@ -179,7 +177,6 @@ function sortSections(file: AmpFile, hasSyntaxErrors: boolean, sink: DiagnosticS
 /** The declared shapes of a model, checked against the data set where that is known. */
 function readSignature(
   model: ModelSection,
-  scope: Scope,
   evaluation: Evaluation,
   data: (DatasetInfo & { readonly name: string; readonly span: Span | undefined }) | undefined,
 ): { readonly image: readonly number[]; readonly classes: number } | undefined {
@@ -192,7 +189,7 @@ function readSignature(
     return undefined;
   }
   const sizes = (expr: ModelSection['output'], length: number, what: string): readonly number[] | undefined => {
-    const value = evaluate(expr, scope, evaluation);
+    const value = evaluate(expr, evaluation);
     const numbers = value.kind === 'list' ? value.items.flatMap((item) => (item.kind === 'number' ? [item.value] : [])) : [];
     if (
       numbers.length === length &&

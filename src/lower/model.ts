@@ -1,12 +1,12 @@
 import type { Span } from '../diagnostics/diagnostic.js';
 import type { LineIndex } from '../diagnostics/lines.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
-import { closest, suggestion } from '../diagnostics/suggest.js';
+import { closest } from '../diagnostics/suggest.js';
 import { GraphBuilder } from '../ir/builder.js';
 import type { DatasetSpec } from '../ir/program.js';
 import type { Graph, Loc } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
-import type { ArgValue, LayerDefinition } from '../ops/layer.js';
+import type { ArgValue } from '../ops/layer.js';
 import { ConstraintError } from '../ops/op.js';
 import type {
   BlockSection,
@@ -21,16 +21,15 @@ import type {
   RepeatStage,
   Stage,
 } from '../parser/ast.js';
-import { bindArguments } from './bind.js';
+import type { Bound } from './bind.js';
+import { type Callee, calleeNames, findCallee } from './callee.js';
 import { convertLayerArg } from './convert.js';
-import { type Evaluation, evaluate, type GraphExpressions } from './evaluate.js';
+import { type Evaluation, evaluate, type GraphExpressions, type Values } from './evaluate.js';
 import { LayerContexts } from './layer-context.js';
-import { findLayer, LAYERS } from './layers.js';
+import type { Call, Names } from './names.js';
 import { LayerPath, labelsOf } from './paths.js';
-import { Scope } from './scope.js';
 import type { Operand } from './shape-advice.js';
 import { reportConstraint } from './shape-errors.js';
-import { blockSignature, layerSignature } from './signature.js';
 import { describeKind, type Tensor, UNKNOWN, type Value } from './value.js';
 
 /** Limits against files that expand without end; far above any real network. */
@@ -40,9 +39,10 @@ const MAX_BLOCK_DEPTH = 64;
 export interface ModelContext {
   readonly sink: DiagnosticSink;
   readonly lines: LineIndex;
-  /** Constants of the file. */
-  readonly globals: Scope;
-  readonly blocks: ReadonlyMap<string, BlockSection>;
+  /** What the names of the text stand for; whatever is wrong with them is reported. */
+  readonly names: Names;
+  /** Values of the file's constants. */
+  readonly constants: Values;
   /** Blocks that call themselves; their calls are already reported. */
   readonly recursive: ReadonlySet<string>;
   /** Undefined: it is unknown, which is reported; the graph then only serves to find other mistakes. */
@@ -78,7 +78,8 @@ export function lowerModel(
 
 class ModelLowering implements GraphExpressions {
   private readonly context: ModelContext;
-  private readonly evaluation: Evaluation;
+  /** In the body that is being expanded. */
+  private evaluation: Evaluation;
   private readonly builder = new GraphBuilder();
   private path: LayerPath = new LayerPath('', new Set());
   private stages = 0;
@@ -93,7 +94,8 @@ class ModelLowering implements GraphExpressions {
 
   constructor(context: ModelContext) {
     this.context = context;
-    this.evaluation = { sink: context.sink, graph: this };
+    const { sink, names, constants } = context;
+    this.evaluation = { sink, names, values: new Map(constants), graph: this };
     this.layers = new LayerContexts({ builder: this.builder, mode: context.mode, seed: context.seed });
   }
 
@@ -107,10 +109,9 @@ class ModelLowering implements GraphExpressions {
       dataset === undefined
         ? this.builder.add({ op: 'input', attrs: { name: 'normalized' }, type: { dtype: 'f32', shape: [batch, ...image] }, ...options })
         : emit(this.builder, 'normalize', [pixels], { mean: dataset.mean, std: dataset.std }, options);
-    const scope = new Scope(this.context.globals);
-    scope.set(input.name.text, { kind: 'tensor', id: normalized, origin: input.span, source: `the model's input` });
+    this.set(input.name, { kind: 'tensor', id: normalized, origin: input.span, source: `the model's input` });
     this.path = new LayerPath('', labelsOf(model.body));
-    const output = this.body(model.body, scope);
+    const output = this.body(model.body);
     if (output.kind === 'tensor') return { graph: this.builder.finish(model.name.text, { logits: output.id }), output };
     if (output.kind !== 'unknown') {
       const span = model.body.result?.span ?? model.body.span;
@@ -125,22 +126,22 @@ class ModelLowering implements GraphExpressions {
     return this.builder.type(tensor.id).shape;
   }
 
-  pipeline(expr: Pipeline, scope: Scope): Value {
-    let value = evaluate(expr.head, scope, this.evaluation);
+  pipeline(expr: Pipeline): Value {
+    let value = evaluate(expr.head, this.evaluation);
     if (value.kind !== 'tensor' && value.kind !== 'unknown') {
       this.context.sink.error('AMP2006', expr.head.span, `layers are applied to values of the graph, not to ${describeKind(value)}`);
       value = UNKNOWN;
     }
-    return this.pipe(value, expr.stages, scope);
+    return this.pipe(value, expr.stages);
   }
 
-  conditional(expr: IfExpr, scope: Scope): Value {
+  conditional(expr: IfExpr): Value {
     for (const branch of expr.branches) {
-      const holds = this.condition(branch.condition, scope);
+      const holds = this.condition(branch.condition);
       if (holds === undefined) return UNKNOWN;
-      if (holds) return this.body(branch.body, new Scope(scope));
+      if (holds) return this.body(branch.body);
     }
-    if (expr.otherwise !== undefined) return this.body(expr.otherwise, new Scope(scope));
+    if (expr.otherwise !== undefined) return this.body(expr.otherwise);
     this.context.sink.error('AMP2006', expr.span, 'this `if` has no value when no condition holds', {
       why: 'the `if` of an expression needs an `else`',
       fix: 'add `else { … }`',
@@ -148,8 +149,8 @@ class ModelLowering implements GraphExpressions {
     return UNKNOWN;
   }
 
-  private condition(expr: Expr, scope: Scope): boolean | undefined {
-    const value = evaluate(expr, scope, this.evaluation);
+  private condition(expr: Expr): boolean | undefined {
+    const value = evaluate(expr, this.evaluation);
     if (value.kind === 'boolean') return value.value;
     if (value.kind !== 'unknown')
       this.context.sink.error('AMP2006', expr.span, `a condition is \`true\` or \`false\`, not ${describeKind(value)}`, {
@@ -158,42 +159,42 @@ class ModelLowering implements GraphExpressions {
     return undefined;
   }
 
-  private body(body: Body, scope: Scope): Value {
-    for (const item of body.lets) scope.set(item.name.text, evaluate(item.value, scope, this.evaluation));
-    return body.result === undefined ? UNKNOWN : evaluate(body.result, scope, this.evaluation);
+  private body(body: Body): Value {
+    for (const item of body.lets) this.set(item.name, evaluate(item.value, this.evaluation));
+    return body.result === undefined ? UNKNOWN : evaluate(body.result, this.evaluation);
   }
 
-  private pipe(input: Value, stages: readonly Stage[], scope: Scope, forced?: string): Value {
+  private pipe(input: Value, stages: readonly Stage[], forced?: string): Value {
     let value = input;
-    for (const stage of stages) value = this.stage(value, stage, scope, forced);
+    for (const stage of stages) value = this.stage(value, stage, forced);
     return value;
   }
 
   /** `forced`: the path of the only stage of an iteration. */
-  private stage(input: Value, stage: Stage, scope: Scope, forced?: string): Value {
+  private stage(input: Value, stage: Stage, forced?: string): Value {
     if (++this.stages > MAX_STAGES) throw new TooLarge(`the model has more than ${MAX_STAGES.toLocaleString('en')} layers`);
     switch (stage.kind) {
       case 'stage':
-        return this.call(input, stage, scope, forced);
+        return this.call(input, stage, forced);
       case 'repeat':
-        return this.repeat(input, stage, scope, forced);
+        return this.repeat(input, stage, forced);
       case 'if-stage':
-        return this.ifStage(input, stage, scope);
+        return this.ifStage(input, stage);
     }
   }
 
-  private ifStage(input: Value, stage: IfStage, scope: Scope): Value {
+  private ifStage(input: Value, stage: IfStage): Value {
     for (const branch of stage.branches) {
-      const holds = this.condition(branch.condition, scope);
+      const holds = this.condition(branch.condition);
       if (holds === undefined) return UNKNOWN;
-      if (holds) return this.pipe(input, branch.stages, scope);
+      if (holds) return this.pipe(input, branch.stages);
     }
-    return stage.otherwise === undefined ? input : this.pipe(input, stage.otherwise, scope);
+    return stage.otherwise === undefined ? input : this.pipe(input, stage.otherwise);
   }
 
-  private repeat(input: Value, stage: RepeatStage, scope: Scope, forced: string | undefined): Value {
+  private repeat(input: Value, stage: RepeatStage, forced: string | undefined): Value {
     const path = stage.label === undefined && forced !== undefined ? forced : this.path.child(stage.label, 'repeat', this.context.sink);
-    const items = this.iterations(stage, scope);
+    const items = this.iterations(stage);
     if (items === undefined) return UNKNOWN;
     const outer = this.path;
     const [only] = stage.stages;
@@ -202,27 +203,26 @@ class ModelLowering implements GraphExpressions {
     for (const [i, item] of items.entries()) {
       // Without a value no later iteration can find another mistake.
       if (value.kind === 'unknown' && i > 0) break;
-      const inner = new Scope(scope);
-      if (stage.variable !== undefined) inner.set(stage.variable.text, item);
+      if (stage.variable !== undefined) this.set(stage.variable, item);
       const iteration = `${path}.${i}`;
       this.path = new LayerPath(iteration, labelsOf(stage.stages));
-      value = this.pipe(value, stage.stages, inner, single ? iteration : undefined);
+      value = this.pipe(value, stage.stages, single ? iteration : undefined);
     }
     this.path = outer;
     return value;
   }
 
-  private iterations(stage: RepeatStage, scope: Scope): readonly Value[] | undefined {
+  private iterations(stage: RepeatStage): readonly Value[] | undefined {
     const { over } = stage;
     const whole = (expr: Expr): number | undefined => {
-      const value = evaluate(expr, scope, this.evaluation);
+      const value = evaluate(expr, this.evaluation);
       if (value.kind === 'number' && Number.isInteger(value.value) && value.value >= 0) return value.value;
       if (value.kind !== 'unknown')
         this.context.sink.error('AMP2006', expr.span, `\`repeat\` takes a whole number that is not negative, not ${describeKind(value)}`);
       return undefined;
     };
     if (over.kind === 'each') {
-      const list = evaluate(over.list, scope, this.evaluation);
+      const list = evaluate(over.list, this.evaluation);
       if (list.kind === 'list') return list.items;
       if (list.kind !== 'unknown')
         this.context.sink.error('AMP2006', over.list.span, `\`repeat … in\` takes a range or a list, not ${describeKind(list)}`, {
@@ -237,76 +237,79 @@ class ModelLowering implements GraphExpressions {
     return Array.from({ length: Math.max(0, to - from) }, (_, i): Value => ({ kind: 'number', value: from + i }));
   }
 
-  private call(input: Value, stage: CallStage, scope: Scope, forced: string | undefined): Value {
-    const { text } = stage.callee;
-    const path = stage.label === undefined && forced !== undefined ? forced : this.path.child(stage.label, text, this.context.sink);
-    const known = this.context.blocks.has(text) || findLayer(text) !== undefined;
-    return known ? this.callNamed(text, input, stage, scope, path) : this.guess(input, stage, scope, path);
+  private call(input: Value, stage: CallStage, forced: string | undefined): Value {
+    const path =
+      stage.label === undefined && forced !== undefined ? forced : this.path.child(stage.label, stage.callee.text, this.context.sink);
+    const call = this.context.names.callOf(stage);
+    return call === undefined ? this.guess(input, stage, path) : this.callNamed(call, input, stage, path);
   }
 
-  private callNamed(name: string, input: Value, stage: CallStage, scope: Scope, path: string): Value {
-    const block = this.context.blocks.get(name);
-    if (block !== undefined) return this.expand(input, block, stage, scope, path);
-    const layer = findLayer(name);
-    return layer === undefined ? this.unusable(stage, scope) : this.apply(input, name, layer, stage, scope, path);
+  private callNamed({ callee, bound }: Call, input: Value, stage: CallStage, path: string): Value {
+    switch (callee.kind) {
+      case 'block':
+        return this.expand(input, callee.block, bound, stage, path);
+      case 'layer':
+        return this.apply(input, callee, bound, stage, path);
+    }
   }
 
   /**
-   * For a layer that does not exist, which `checkNames` reports: goes on with the nearest one, to find other mistakes. Those that only the guess
-   * makes are none.
+   * For a layer that does not exist, which is reported: goes on with the nearest one, to find other mistakes. Those that only the guess makes are
+   * none.
    */
-  private guess(input: Value, stage: CallStage, scope: Scope, path: string): Value {
+  private guess(input: Value, stage: CallStage, path: string): Value {
+    const { names, sink } = this.context;
     const key = `${stage.callee.text} ${this.expanding.join(' ')}`;
-    if (!this.guesses.has(key)) this.guesses.set(key, closest(stage.callee.text, calleeNames(this.context.blocks, this.expanding)));
+    if (!this.guesses.has(key)) this.guesses.set(key, closest(stage.callee.text, calleeNames(names.blocks, this.expanding)));
     const name = this.guesses.get(key);
-    if (name === undefined) return this.unusable(stage, scope);
+    const callee = name === undefined ? undefined : findCallee(name, names.blocks);
+    if (callee === undefined) {
+      for (const arg of stage.args) evaluate(arg.value, this.evaluation);
+      return UNKNOWN;
+    }
     this.guessed = true;
-    return this.context.sink.attempt(() => this.callNamed(name, input, stage, scope, path)) ?? UNKNOWN;
+    const call = () => this.callNamed({ callee, bound: names.bound(callee, stage.args, stage.span) }, input, stage, path);
+    return sink.attempt(call) ?? UNKNOWN;
   }
 
-  private unusable(stage: CallStage, scope: Scope): Value {
-    for (const arg of stage.args) evaluate(arg.value, scope, this.evaluation);
-    return UNKNOWN;
-  }
-
-  private expand(input: Value, block: BlockSection, stage: CallStage, scope: Scope, path: string): Value {
-    const { named } = bindArguments(blockSignature(block), stage.args, stage.span, this.context.sink);
-    const inner = new Scope(this.context.globals);
-    const [first, ...params] = block.params;
-    if (first !== undefined) inner.set(first.name.text, input);
-    const given = new Map([...named].map(([param, arg]): [string, Value] => [param, evaluate(arg.value, scope, this.evaluation)]));
+  private expand(input: Value, block: BlockSection, { named }: Bound, stage: CallStage, path: string): Value {
+    const given = new Map([...named].map(([param, arg]): [string, Value] => [param, evaluate(arg.value, this.evaluation)]));
     if (this.context.recursive.has(block.name.text)) return UNKNOWN;
     if (this.calls.length >= MAX_BLOCK_DEPTH) throw new TooLarge(`blocks are nested more than ${MAX_BLOCK_DEPTH} deep`);
+    const caller = this.evaluation;
+    this.evaluation = { ...caller, values: new Map(this.context.constants) };
+    const [first, ...params] = block.params;
+    if (first !== undefined) this.set(first.name, input);
     for (const param of params) {
-      const value = given.get(param.name.text) ?? (param.default === undefined ? UNKNOWN : evaluate(param.default, inner, this.evaluation));
-      inner.set(param.name.text, value);
+      const value = given.get(param.name.text) ?? (param.default === undefined ? UNKNOWN : evaluate(param.default, this.evaluation));
+      this.set(param.name, value);
     }
     const outer = this.path;
     this.path = new LayerPath(path, labelsOf(block.body));
     this.calls.push(stage.span);
     this.expanding.push(block.name.text);
-    const result = this.body(block.body, inner);
+    const result = this.body(block.body);
     this.calls.pop();
     this.expanding.pop();
     this.path = outer;
+    this.evaluation = caller;
     return result;
   }
 
-  private apply(input: Value, name: string, layer: LayerDefinition, stage: CallStage, scope: Scope, path: string): Value {
+  private apply(input: Value, { name, layer }: Extract<Callee, { kind: 'layer' }>, bound: Bound, stage: CallStage, path: string): Value {
     const { sink } = this.context;
-    const bound = bindArguments(layerSignature(name, layer), stage.args, stage.span, sink);
     let usable = bound.complete && input.kind === 'tensor';
     const args: Record<string, ArgValue> = {};
     for (const param of layer.params) {
       const arg = bound.named.get(param.name);
       const value =
-        arg === undefined ? param.default : convertLayerArg(name, param, evaluate(arg.value, scope, this.evaluation), arg.value.span, sink);
+        arg === undefined ? param.default : convertLayerArg(name, param, evaluate(arg.value, this.evaluation), arg.value.span, sink);
       if (value === undefined) usable = false;
       else args[param.name] = value;
     }
     const operands: Operand[] = input.kind === 'tensor' ? [this.operand('the piped value', input)] : [];
     for (const arg of bound.values) {
-      const value = evaluate(arg.value, scope, this.evaluation);
+      const value = evaluate(arg.value, this.evaluation);
       if (value.kind === 'tensor')
         operands.push(this.operand(arg.value.kind === 'name' ? `\`${arg.value.name.text}\`` : 'the argument', value));
       else usable = false;
@@ -334,20 +337,11 @@ class ModelLowering implements GraphExpressions {
     return { name, tensor, shape: this.shape(tensor).slice(1) };
   }
 
+  private set(name: Name, value: Value): void {
+    this.evaluation.values.set(this.context.names.declarationOf(name), value);
+  }
+
   private loc(span: Span): Loc {
     return this.context.lines.position(span.start);
   }
-}
-
-/** What may stand behind `|>` in blocks that are being expanded or read: not these blocks themselves. */
-export function calleeNames(blocks: ReadonlyMap<string, BlockSection>, within: readonly string[]): readonly string[] {
-  return [...[...blocks.keys()].filter((name) => !within.includes(name)), ...Object.keys(LAYERS)];
-}
-
-export function reportUnknownLayer(callee: Name, names: readonly string[], sink: DiagnosticSink): void {
-  if (callee.text === '' || sink.isFull) return;
-  sink.error('AMP2001', callee.span, `unknown layer \`${callee.text}\``, {
-    why: 'a stage of a pipeline is a layer of the language or a `block` of the file',
-    fix: suggestion(callee.text, names, 'layers'),
-  });
 }

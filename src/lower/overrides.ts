@@ -7,9 +7,8 @@ import { formatNamed, hasShortRange, type PrecisionName } from '../numeric/forma
 import type { AmpFile, Arg, CallExpr, DatasetSection, Expr, Name, Section, SettingItem } from '../parser/ast.js';
 import { parseExpression } from '../parser/parse.js';
 import { convertSettingArg } from './convert.js';
-import { evaluate } from './evaluate.js';
+import { evaluate, outsideFile } from './evaluate.js';
 import { callWith, choiceWith, readSettings, wordOf } from './read-settings.js';
-import { Scope } from './scope.js';
 import type { Setting, SettingParam } from './setting.js';
 import { SETTINGS, type SettingsSection } from './settings.js';
 
@@ -151,7 +150,7 @@ function setSetting(file: AmpFile, section: SettingsSection, setting: Setting, v
   }
   const written: SettingItem = { kind: 'setting', name: { text: setting.name, span: value.span }, value, span: value.span };
   const sink = new DiagnosticSink();
-  readSettings(section, [setting], [written], new Scope(), { sink, graph: undefined });
+  readSettings(section, [setting], [written], outsideFile(sink));
   if (sink.hasErrors) throw new UserError(sink.diagnostics, source);
   const compute = setting.name === 'compute' ? wordOf(value)?.text : undefined;
   const dtype = compute === undefined ? undefined : formatNamed(compute);
@@ -188,7 +187,7 @@ function setParam(
     throw new UserError([{ code: 'AMP4010', severity: 'error', message: `\`${word}\` has no argument \`${name}\``, span, fix }], source);
   }
   const sink = new DiagnosticSink();
-  convertSettingArg(word, param, evaluate(value, new Scope(), { sink, graph: undefined }), value.span, sink);
+  convertSettingArg(word, param, evaluate(value, outsideFile(sink)), value.span, sink);
   if (sink.hasErrors) throw new UserError(sink.diagnostics, source);
   const args = current?.value.kind === 'call' ? current.value.args : [];
   const position = params.findIndex((candidate) => candidate.name === name);

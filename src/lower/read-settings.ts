@@ -4,7 +4,6 @@ import type { Arg, Expr, Name, SettingItem } from '../parser/ast.js';
 import { bindArguments } from './bind.js';
 import { convertSettingArg, type SettingValue } from './convert.js';
 import { type Evaluation, evaluate } from './evaluate.js';
-import type { Scope } from './scope.js';
 import type { Choice, Setting, SettingParam } from './setting.js';
 import { SETTINGS } from './settings.js';
 
@@ -23,7 +22,6 @@ export function readSettings(
   section: string,
   table: readonly Setting[],
   items: readonly SettingItem[],
-  scope: Scope,
   context: Evaluation,
 ): ResolvedSettings {
   const written = new Map<string, SettingItem>();
@@ -49,7 +47,7 @@ export function readSettings(
   const resolved = new Map<string, ResolvedSetting>();
   for (const setting of table) {
     const item = written.get(setting.name);
-    const value = item === undefined ? defaultOf(setting) : readSetting(setting, item, scope, context);
+    const value = item === undefined ? defaultOf(setting) : readSetting(setting, item, context);
     if (value !== undefined) resolved.set(setting.name, value);
   }
   return resolved;
@@ -104,10 +102,10 @@ function defaults(params: readonly SettingParam[]): Record<string, SettingValue>
   );
 }
 
-function readSetting(setting: Setting, item: SettingItem, scope: Scope, context: Evaluation): ResolvedSetting | undefined {
+function readSetting(setting: Setting, item: SettingItem, context: Evaluation): ResolvedSetting | undefined {
   const { value } = setting;
   if (value.kind === 'scalar') {
-    const converted = convertSettingArg(setting.name, value.param, evaluate(item.value, scope, context), item.value.span, context.sink);
+    const converted = convertSettingArg(setting.name, value.param, evaluate(item.value, context), item.value.span, context.sink);
     return {
       word: setting.name,
       args: { ...defaults([value.param]), ...(converted !== undefined && { [setting.name]: converted }) },
@@ -116,7 +114,7 @@ function readSetting(setting: Setting, item: SettingItem, scope: Scope, context:
   }
   if (value.kind === 'call')
     return (
-      readCall(setting.name, value.params, argsOf(item.value), item.span, undefined, scope, context) ?? {
+      readCall(setting.name, value.params, argsOf(item.value), item.span, undefined, context) ?? {
         word: setting.name,
         args: defaults(value.params),
         span: item.span,
@@ -141,10 +139,7 @@ function readSetting(setting: Setting, item: SettingItem, scope: Scope, context:
       });
     return defaultOf(setting);
   }
-  return (
-    readCall(choice.name, choice.params, argsOf(item.value), item.value.span, example(setting, choice), scope, context) ??
-    defaultOf(setting)
-  );
+  return readCall(choice.name, choice.params, argsOf(item.value), item.value.span, example(setting, choice), context) ?? defaultOf(setting);
 }
 
 function example(setting: Setting, choice: Choice): string {
@@ -170,7 +165,6 @@ function readCall(
   args: readonly Arg[],
   span: Span,
   exampleText: string | undefined,
-  scope: Scope,
   context: Evaluation,
 ): ResolvedSetting | undefined {
   const signature = {
@@ -183,7 +177,7 @@ function readCall(
   let usable = complete;
   for (const [name, arg] of named) {
     const param = params.find((candidate) => candidate.name === name)!;
-    const converted = convertSettingArg(word, param, evaluate(arg.value, scope, context), arg.value.span, context.sink);
+    const converted = convertSettingArg(word, param, evaluate(arg.value, context), arg.value.span, context.sink);
     if (converted !== undefined) values[name] = converted;
     else if (param.default === undefined) usable = false;
   }

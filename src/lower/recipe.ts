@@ -9,7 +9,6 @@ import type { SettingValue } from './convert.js';
 import type { Evaluation } from './evaluate.js';
 import { ratesInF32 } from './rates.js';
 import { type ResolvedSetting, type ResolvedSettings, readSettings } from './read-settings.js';
-import type { Scope } from './scope.js';
 import { DATASET_SETTINGS, KEEP_FORMATS, PRECISION_SETTINGS, TRAIN_SETTINGS } from './settings.js';
 
 function numberOf(args: Readonly<Record<string, SettingValue>>, name: string): number {
@@ -34,7 +33,7 @@ function perChannel(value: SettingValue, channels: number): readonly number[] {
 }
 
 /** The `dataset` section, or its defaults: cifar10, normalized with mean and std 0.5. Undefined: its name is unknown, which is reported. */
-export function readDataset(section: DatasetSection | undefined, scope: Scope, context: Evaluation): DatasetSpec | undefined {
+export function readDataset(section: DatasetSection | undefined, context: Evaluation): DatasetSpec | undefined {
   const { sink } = context;
   const written = section?.name.text ?? DEFAULT_DATASET;
   const name = written === '' ? DEFAULT_DATASET : written;
@@ -42,7 +41,7 @@ export function readDataset(section: DatasetSection | undefined, scope: Scope, c
     sink.error('AMP4006', section?.name.span, `unknown data set \`${written}\``, {
       fix: suggestion(written, DATASET_NAMES, 'data sets'),
     });
-  const settings = readSettings('dataset', DATASET_SETTINGS, section?.items ?? [], scope, context);
+  const settings = readSettings('dataset', DATASET_SETTINGS, section?.items ?? [], context);
   if (!isDatasetName(name)) return undefined;
   const [, , channels] = DATASETS[name].image;
   const normalize = settings.get('normalize');
@@ -60,13 +59,12 @@ export function readDataset(section: DatasetSection | undefined, scope: Scope, c
 }
 
 /** The `precision` section, or its defaults: fp16 under the `mixed` policy. */
-export function readPrecision(section: PrecisionSection | undefined, scope: Scope, context: Evaluation, lines: LineIndex): PrecisionSpec {
+export function readPrecision(section: PrecisionSection | undefined, context: Evaluation, lines: LineIndex): PrecisionSpec {
   const items = section?.items ?? [];
   const settings = readSettings(
     'precision',
     PRECISION_SETTINGS,
     items.filter((item): item is SettingItem => item.kind === 'setting'),
-    scope,
     context,
   );
   const policy = required(settings, 'policy').word;
@@ -117,8 +115,8 @@ function lossScaling(setting: ResolvedSetting | undefined, { sink }: Evaluation)
 }
 
 /** The `train` section, or its defaults: cross entropy, adam at 1e-3, 10 epochs of batches of 64. */
-export function readTrain(section: TrainSection | undefined, scope: Scope, context: Evaluation): TrainSpec {
-  const settings = readSettings('train', TRAIN_SETTINGS, section?.items ?? [], scope, context);
+export function readTrain(section: TrainSection | undefined, context: Evaluation): TrainSpec {
+  const settings = readSettings('train', TRAIN_SETTINGS, section?.items ?? [], context);
   const train: TrainSpec = {
     loss: loss(required(settings, 'loss')),
     optimizer: optimizer(required(settings, 'optimizer'), context),

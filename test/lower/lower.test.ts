@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
 import { DiagnosticSink } from '../../src/diagnostics/sink.js';
-import { evaluate } from '../../src/lower/evaluate.js';
+import { evaluate, outsideFile } from '../../src/lower/evaluate.js';
 import { checkSource, lowerProgram } from '../../src/lower/lower.js';
-import { Scope } from '../../src/lower/scope.js';
 import { parseExpression } from '../../src/parser/parse.js';
 
 function net(body: string, rest = '') {
@@ -11,7 +10,7 @@ function net(body: string, rest = '') {
 }
 
 function value(text: string) {
-  return evaluate(parseExpression({ path: 'x', text }, 0), new Scope(), { sink: new DiagnosticSink(), graph: undefined });
+  return evaluate(parseExpression({ path: 'x', text }, 0), outsideFile(new DiagnosticSink()));
 }
 
 describe('evaluate', () => {

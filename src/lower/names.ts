@@ -1,0 +1,120 @@
+import type { Span } from '../diagnostics/diagnostic.js';
+import type { DiagnosticSink } from '../diagnostics/sink.js';
+import { suggestion } from '../diagnostics/suggest.js';
+import type { Arg, BlockSection, CallStage, Name } from '../parser/ast.js';
+import { type Bound, bindArguments } from './bind.js';
+import { type Callee, signatureOf } from './callee.js';
+
+/** Words that need no declaration. */
+const WORDS: readonly string[] = ['same', 'valid'];
+
+/** A place that introduces a name: a `let`, a parameter, the model's input or the variable of a `repeat`. */
+export interface Declaration {
+  readonly kind: 'declaration';
+  readonly span: Span;
+  readonly isLet: boolean;
+  reads: number;
+}
+
+/** What a name that is read stands for. `unknown`: nothing, which is reported. */
+export type Meaning = Declaration | { readonly kind: 'word'; readonly text: string } | { readonly kind: 'unknown' };
+
+/** A call in a pipeline, with the arguments paired with parameters. */
+export interface Call {
+  readonly callee: Callee;
+  readonly bound: Bound;
+}
+
+/** The names that can be seen at a place; an inner scope sees the outer ones. */
+export class Scope {
+  readonly own = new Map<string, Declaration>();
+  private readonly parent: Scope | undefined;
+
+  constructor(parent?: Scope) {
+    this.parent = parent;
+  }
+
+  find(name: string): Declaration | undefined {
+    return this.own.get(name) ?? this.parent?.find(name);
+  }
+
+  all(): readonly string[] {
+    return [...this.own.keys(), ...(this.parent?.all() ?? [])];
+  }
+}
+
+/** What the names of one file stand for. Each is looked up in its scope once, where what is wrong with it is reported, and known from then on. */
+export class Names {
+  /** The constants of the file. */
+  readonly globals = new Scope();
+  private readonly declarations = new Map<Name, Declaration>();
+  private readonly meanings = new Map<Name, Meaning>();
+  private readonly calls = new Map<CallStage, Call>();
+
+  constructor(
+    readonly blocks: ReadonlyMap<string, BlockSection>,
+    private readonly sink: DiagnosticSink,
+  ) {}
+
+  declare(name: Name, scope: Scope, isLet: boolean): void {
+    const first = scope.own.get(name.text);
+    if (first !== undefined && name.text !== '') {
+      this.sink.error('AMP2007', name.span, `\`${name.text}\` is declared twice`, {
+        why: 'a name means one thing in its scope',
+        fix: 'give one of them another name',
+        related: [{ span: first.span, message: 'first declared here' }],
+      });
+      this.declarations.set(name, first);
+      return;
+    }
+    const declaration: Declaration = { kind: 'declaration', span: name.span, isLet, reads: 0 };
+    scope.own.set(name.text, declaration);
+    this.declarations.set(name, declaration);
+  }
+
+  /** What a name that introduces something introduces. */
+  declarationOf(name: Name): Declaration {
+    const declaration = this.declarations.get(name);
+    if (declaration === undefined) throw new Error(`\`${name.text}\` was never declared`);
+    return declaration;
+  }
+
+  read(name: Name, scope: Scope): Meaning {
+    const meaning = this.lookUp(name, scope);
+    this.meanings.set(name, meaning);
+    return meaning;
+  }
+
+  /** What a name stands for. One that was not read before is part of a setting or a signature, which see the constants of the file. */
+  meaningOf(name: Name): Meaning {
+    return this.meanings.get(name) ?? this.read(name, this.globals);
+  }
+
+  bind(stage: CallStage, callee: Callee): void {
+    this.calls.set(stage, { callee, bound: this.bound(callee, stage.args, stage.span) });
+  }
+
+  bound(callee: Callee, args: readonly Arg[], span: Span): Bound {
+    return bindArguments(signatureOf(callee), args, span, this.sink);
+  }
+
+  /** Undefined: no layer or block has the name, which is reported. */
+  callOf(stage: CallStage): Call | undefined {
+    return this.calls.get(stage);
+  }
+
+  private lookUp({ text, span }: Name, scope: Scope): Meaning {
+    const known = scope.find(text);
+    if (known !== undefined) {
+      known.reads++;
+      return known;
+    }
+    if (WORDS.includes(text)) return { kind: 'word', text };
+    if (text !== '')
+      this.sink.error('AMP2008', span, `unknown name \`${text}\``, {
+        why: 'it is no parameter and no `let` before this place',
+        fix: suggestion(text, scope.all(), 'names'),
+      });
+    return { kind: 'unknown' };
+  }
+}

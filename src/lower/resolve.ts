@@ -1,0 +1,174 @@
+import type { Span } from '../diagnostics/diagnostic.js';
+import type { DiagnosticSink } from '../diagnostics/sink.js';
+import type { Arg, BlockSection, Body, CallStage, Expr, Let, ModelSection, Stage } from '../parser/ast.js';
+import { leftSpine } from '../parser/operators.js';
+import { calleeNames, findCallee, reportUnknownLayer } from './callee.js';
+import { FUNCTIONS, reportCall } from './evaluate.js';
+import { findLayer } from './layers.js';
+import { Names, Scope } from './names.js';
+
+interface Context {
+  readonly sink: DiagnosticSink;
+  readonly names: Names;
+  /** Whether a part of the text has a syntax error, so that what is in it is not to be trusted. */
+  readonly broken: (span: Span) => boolean;
+  /** The block that is being read, if any. */
+  readonly within: readonly string[];
+}
+
+/**
+ * Finds what every name stands for, and reports all that needs no shapes: names are declared once and known, layers exist and get their arguments.
+ * Unlike lowering it also sees blocks that nothing calls and branches that are not taken.
+ */
+export function resolveNames(
+  lets: readonly Let[],
+  blocks: ReadonlyMap<string, BlockSection>,
+  models: readonly ModelSection[],
+  broken: (span: Span) => boolean,
+  sink: DiagnosticSink,
+): Names {
+  const names = new Names(blocks, sink);
+  const context: Context = { sink, names, broken, within: [] };
+  const { globals } = names;
+  for (const item of lets) {
+    resolveExpr(item.value, globals, context);
+    names.declare(item.name, globals, true);
+    names.declarationOf(item.name).reads = 1;
+  }
+  for (const block of blocks.values()) {
+    const scope = new Scope(globals);
+    if (findLayer(block.name.text) !== undefined) {
+      sink.error('AMP2007', block.name.span, `\`${block.name.text}\` is already a layer of the language`, {
+        fix: 'give the block another name',
+      });
+    }
+    for (const param of block.params) {
+      if (param.default !== undefined) resolveExpr(param.default, scope, context);
+      names.declare(param.name, scope, false);
+    }
+    if (block.params.length === 0) {
+      sink.error('AMP2003', block.name.span, `block \`${block.name.text}\` has no parameters`, {
+        why: 'the first parameter of a block is the piped value',
+        fix: `write \`block ${block.name.text}(x)\``,
+      });
+    }
+    resolveBody(block.body, scope, { ...context, within: [block.name.text] });
+  }
+  for (const model of models) {
+    const scope = new Scope(globals);
+    for (const input of model.inputs) names.declare(input.name, scope, false);
+    resolveBody(model.body, scope, context);
+  }
+  return names;
+}
+
+function resolveBody(body: Body, scope: Scope, context: Context): void {
+  for (const item of body.lets) {
+    resolveExpr(item.value, scope, context);
+    context.names.declare(item.name, scope, true);
+  }
+  if (body.result !== undefined) resolveExpr(body.result, scope, context);
+  else if (body.span.end > 0 && !context.broken(body.span)) {
+    context.sink.error('AMP1011', { start: body.span.end - 1, end: body.span.end }, 'this body has no result', {
+      why: 'its last line is the value that it results in',
+      fix: 'end it with a value',
+    });
+  }
+  if (context.broken(body.span)) return;
+  for (const [name, { isLet, reads, span }] of scope.own) {
+    if (isLet && reads === 0)
+      context.sink.warning('AMP2014', span, `\`${name}\` is never used`, {
+        why: 'nothing reads it; layers in it are left out of the model',
+        fix: 'use it, or remove it',
+      });
+  }
+}
+
+function resolveExpr(expr: Expr, scope: Scope, context: Context): void {
+  const { sink } = context;
+  switch (expr.kind) {
+    case 'number':
+    case 'boolean':
+    case 'string':
+      return;
+    case 'name':
+      context.names.read(expr.name, scope);
+      return;
+    case 'property':
+      resolveExpr(expr.object, scope, context);
+      return;
+    case 'group':
+      resolveExpr(expr.inner, scope, context);
+      return;
+    case 'unary':
+      resolveExpr(expr.operand, scope, context);
+      return;
+    case 'binary': {
+      const { first, rest } = leftSpine(expr);
+      resolveExpr(first, scope, context);
+      for (const { right } of rest) resolveExpr(right, scope, context);
+      return;
+    }
+    case 'list':
+      for (const item of expr.items) resolveExpr(item, scope, context);
+      return;
+    case 'call':
+      resolveArgs(expr.args, scope, context);
+      if (!Object.hasOwn(FUNCTIONS, expr.callee.text) && expr.callee.text !== '' && !context.broken(expr.span))
+        reportCall(expr, findCallee(expr.callee.text, context.names.blocks) !== undefined, sink);
+      return;
+    case 'if':
+      for (const branch of expr.branches) {
+        resolveExpr(branch.condition, scope, context);
+        resolveBody(branch.body, new Scope(scope), context);
+      }
+      if (expr.otherwise !== undefined) resolveBody(expr.otherwise, new Scope(scope), context);
+      return;
+    case 'pipeline':
+      resolveExpr(expr.head, scope, context);
+      resolveStages(expr.stages, scope, context);
+      return;
+  }
+}
+
+function resolveArgs(args: readonly Arg[], scope: Scope, context: Context): void {
+  for (const arg of args) resolveExpr(arg.value, scope, context);
+}
+
+function resolveStages(stages: readonly Stage[], scope: Scope, context: Context): void {
+  for (const stage of stages) {
+    switch (stage.kind) {
+      case 'stage':
+        resolveCall(stage, scope, context);
+        break;
+      case 'repeat': {
+        const { over } = stage;
+        if (over.kind === 'count') resolveExpr(over.count, scope, context);
+        else if (over.kind === 'each') resolveExpr(over.list, scope, context);
+        else {
+          resolveExpr(over.from, scope, context);
+          resolveExpr(over.to, scope, context);
+        }
+        const inner = new Scope(scope);
+        if (stage.variable !== undefined) context.names.declare(stage.variable, inner, false);
+        resolveStages(stage.stages, inner, context);
+        break;
+      }
+      case 'if-stage':
+        for (const branch of stage.branches) {
+          resolveExpr(branch.condition, scope, context);
+          resolveStages(branch.stages, scope, context);
+        }
+        if (stage.otherwise !== undefined) resolveStages(stage.otherwise, scope, context);
+        break;
+    }
+  }
+}
+
+function resolveCall(stage: CallStage, scope: Scope, context: Context): void {
+  resolveArgs(stage.args, scope, context);
+  const { names, sink, broken, within } = context;
+  const callee = findCallee(stage.callee.text, names.blocks);
+  if (callee === undefined) reportUnknownLayer(stage.callee, calleeNames(names.blocks, within), sink);
+  else if (!broken(stage.span)) names.bind(stage, callee);
+}
