@@ -1,6 +1,7 @@
 import { buildAccumulateStep, buildEvalStep, buildTrainStep } from './autodiff/step.js';
 import { userError } from './diagnostics/diagnostic.js';
 import type { LossScaling, PolicyName, PrecisionSpec, Program } from './ir/program.js';
+import { isInput } from './ir/structure.js';
 import { type ComputeType, type Graph, isLow, type LowType, precisionName } from './ir/types.js';
 import { verifyGraph } from './ir/verify.js';
 import { hasShortRange } from './numeric/formats.js';
@@ -63,7 +64,7 @@ function planStep(step: Graph, precision: PrecisionSpec, batch: number, { onPass
 
 /** The batch of a forward graph: the leading size of its `image` input. */
 function batchOf(graph: Graph): number {
-  const image = graph.nodes.find((node) => node.op === 'input' && node.attrs.name === 'image');
+  const image = graph.nodes.find((node) => isInput(node) && node.attrs.name === 'image');
   if (image === undefined) throw new Error('the forward graph has no image input');
   return image.type.shape[0]!;
 }

@@ -1,9 +1,10 @@
 import type { Source } from '../diagnostics/diagnostic.js';
+import { isState } from '../ir/structure.js';
 import type { Graph, Node, ValueId } from '../ir/types.js';
 import { elementCount, isFloat } from '../ir/types.js';
 import { lowerProgram } from '../lower/lower.js';
 import { phaseOf, trainStep } from '../plan/facts.js';
-import { storageRoot } from '../plan/fuse.js';
+import { isDeclaration, storageRoot } from '../plan/fuse.js';
 import { observe } from '../plan/observe.js';
 import { widenPlan } from '../plan/widen.js';
 import { Exponents } from '../precision/exponents.js';
@@ -37,7 +38,7 @@ const SMALL_BATCH = 32;
 /** Float tensors of the forward and the backward pass, each memory once. */
 function measurable({ nodes, ...graph }: Graph): readonly Node[] {
   return nodes.filter((node) => {
-    if (!isFloat(node.type.dtype) || node.op === 'input' || node.op === 'state' || node.op === 'constant') return false;
+    if (!isFloat(node.type.dtype) || isDeclaration(node)) return false;
     return (
       phaseOf(node) !== 'update' &&
       node.layer !== '' &&
@@ -87,7 +88,7 @@ async function measure(executable: Executable, nodes: readonly Node[], batches: 
 
 /** What may be taken for granted once training has come this far: the weights. Optimizer and statistics may be anything. */
 function assumptionsOf(states: ReadonlyMap<string, Float32Array | Int32Array>, graph: Graph): Assumptions {
-  const known = graph.nodes.filter((node) => node.op === 'state' && node.attrs.role === 'parameter');
+  const known = graph.nodes.filter((node) => isState(node) && node.attrs.role === 'parameter');
   return { states: new Map(known.map(({ attrs }) => [String(attrs.name), states.get(String(attrs.name))!])) };
 }
 

@@ -1,3 +1,4 @@
+import { isInput } from '../ir/structure.js';
 import { elementCount } from '../ir/types.js';
 import type { FunctionName, Plan } from '../plan/plan.js';
 import type { InputData } from '../runtime/backend.js';
@@ -10,7 +11,7 @@ export const BENCH_RATE = 1e-4;
 export function makeInputs(plan: Plan, name: FunctionName, classes: number): Record<string, InputData> {
   const fn = findFunction(plan, name);
   if (fn === undefined) throw new Error(`the plan has no ${name}`);
-  const image = fn.graph.nodes.find((node) => node.op === 'input' && node.attrs.name === 'image');
+  const image = fn.graph.nodes.find((node) => isInput(node) && node.attrs.name === 'image');
   if (image === undefined) throw new Error(`${name} has no image`);
   const noise = new Uint8Array(elementCount(image.type.shape));
   for (let i = 0; i < noise.length; i += 1) noise[i] = (Math.imul(i, 2654435761) >>> 13) & 255;

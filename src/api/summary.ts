@@ -1,3 +1,4 @@
+import { isCast } from '../ir/structure.js';
 import type { DType, Graph, Node, PrecisionName } from '../ir/types.js';
 import { byteLength, elementCount, isFloat, precisionName } from '../ir/types.js';
 import { opDefinition } from '../ops/index.js';
@@ -66,7 +67,7 @@ function summarizeFunction(fn: PlanFunction): FunctionSummary {
     batch: fn.batch,
     ops: fn.graph.nodes.filter((node) => !SOURCES.has(node.op)).length,
     kernels: fn.groups.length,
-    casts: fn.graph.nodes.filter((node) => node.op === 'cast').length,
+    casts: fn.graph.nodes.filter(isCast).length,
     arenaBytes: fn.memory.arena,
     flops: contractions.reduce((sum, { flops }) => sum + flops, 0),
     contractions,

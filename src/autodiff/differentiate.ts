@@ -1,4 +1,5 @@
 import type { GraphBuilder } from '../ir/builder.js';
+import { isState } from '../ir/structure.js';
 import type { Node, ValueId } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
 import { opDefinition } from '../ops/index.js';
@@ -7,7 +8,7 @@ import { opDefinition } from '../ops/index.js';
 function dependsOnParameter(nodes: readonly Node[]): boolean[] {
   const depends: boolean[] = [];
   for (const node of nodes) {
-    const isParameter = node.op === 'state' && node.attrs.role === 'parameter';
+    const isParameter = isState(node) && node.attrs.role === 'parameter';
     depends.push(isParameter || node.inputs.some((id) => depends[id]));
   }
   return depends;
@@ -36,7 +37,7 @@ export function differentiate(builder: GraphBuilder, { loss, seed, why }: Root):
     const dy = gradients.get(index);
     const node = builder.node(index);
     if (dy === undefined || !depends[index]) continue;
-    if (node.op === 'state') {
+    if (isState(node)) {
       parameters.set(String(node.attrs.name), dy);
       continue;
     }

@@ -1,6 +1,7 @@
 import { GraphBuilder } from '../ir/builder.js';
 import type { LossScaling, Recipe } from '../ir/program.js';
 import { orderStep } from '../ir/rewrite.js';
+import { isState } from '../ir/structure.js';
 import type { Graph, TensorType, ValueId } from '../ir/types.js';
 import { note } from '../ir/why.js';
 import { emit } from '../ops/emit.js';
@@ -57,7 +58,7 @@ function addBackward(builder: GraphBuilder, loss: ValueId, scaler: Scaler, facto
   const why = 'the loss scale enters the backward pass here, to keep small gradients above the smallest f16';
   const seed = constantOne(builder);
   const parameters = differentiate(builder, { loss: root, seed, ...(root !== loss && { why }) });
-  const order = builder.nodes.filter((node) => node.op === 'state' && parameters.has(String(node.attrs.name)));
+  const order = builder.nodes.filter((node) => isState(node) && parameters.has(String(node.attrs.name)));
   return new Map(order.map((node) => [String(node.attrs.name), parameters.get(String(node.attrs.name))!]));
 }
 
@@ -66,7 +67,7 @@ function constantOne(builder: GraphBuilder): ValueId {
 }
 
 function parameterList(builder: GraphBuilder, gradients: ReadonlyMap<string, ValueId>): Parameter[] {
-  const nodes = new Map(builder.nodes.filter((node) => node.op === 'state').map((node) => [String(node.attrs.name), node]));
+  const nodes = new Map(builder.nodes.filter(isState).map((node) => [String(node.attrs.name), node]));
   return [...gradients].map(([name, gradient]) => ({ name, node: nodes.get(name)!, gradient }));
 }
 

@@ -1,10 +1,11 @@
+import { isInput, isState } from './structure.js';
 import type { Attr, Attrs, Graph, Node, ValueId } from './types.js';
 import { formatType } from './types.js';
 import { formatWhy } from './why.js';
 
 /** Attributes that the text form carries elsewhere: the name of an input or state is the value's own name. */
 function visibleAttrs(node: Node): [string, Attr][] {
-  const named = node.op === 'input' || node.op === 'state';
+  const named = isInput(node) || isState(node);
   return Object.entries(node.attrs).filter(([key]) => !(named && key === 'name'));
 }
 
@@ -35,7 +36,7 @@ export function formatAttrs(attrs: Attrs | [string, Attr][]): string {
  */
 export function valueNames(graph: Graph): readonly string[] {
   let next = 0;
-  return graph.nodes.map((node) => (node.op === 'input' || node.op === 'state' ? `%${String(node.attrs.name)}` : `%${next++}`));
+  return graph.nodes.map((node) => (isInput(node) || isState(node) ? `%${String(node.attrs.name)}` : `%${next++}`));
 }
 
 /** What stands behind the type: where the value came from and why it has its format. */
@@ -62,7 +63,7 @@ export function printNode(graph: Graph, node: Node): string {
 
 /** `fn train_step(%image: u8[64,32,32,3]) -> (loss: %21)`. */
 export function printSignature(graph: Graph, names: readonly string[]): string {
-  const inputs = graph.nodes.filter((node) => node.op === 'input').map((node) => `${names[node.id]}: ${formatType(node.type)}`);
+  const inputs = graph.nodes.filter(isInput).map((node) => `${names[node.id]}: ${formatType(node.type)}`);
   const outputs = Object.entries(graph.outputs).map(([key, id]: [string, ValueId]) => `${key}: ${names[id]}`);
   return `fn ${graph.name}(${inputs.join(', ')}) -> (${outputs.join(', ')})`;
 }
@@ -70,6 +71,6 @@ export function printSignature(graph: Graph, names: readonly string[]): string {
 /** The text form of a graph; `parseGraph` reads it back to an equal graph. */
 export function printGraph(graph: Graph): string {
   const names = valueNames(graph);
-  const lines = graph.nodes.filter((node) => node.op !== 'input').map((node) => `  ${printNodeWith(node, names)}`);
+  const lines = graph.nodes.filter((node) => !isInput(node)).map((node) => `  ${printNodeWith(node, names)}`);
   return `${printSignature(graph, names)} {\n${lines.join('\n')}\n}\n`;
 }

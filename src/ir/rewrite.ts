@@ -1,3 +1,4 @@
+import { isInput, isState } from './structure.js';
 import type { Graph, Node, ValueId } from './types.js';
 import { writesOf } from './verify.js';
 
@@ -20,7 +21,7 @@ function renumbered(node: Node, id: ValueId, ids: readonly (ValueId | undefined)
 
 /** By number: whether an output or an effect needs the node. Inputs are needed: they are the function's signature. */
 function findLive(graph: Graph): readonly boolean[] {
-  const live = graph.nodes.map((node) => writesOf(node).length > 0 || node.op === 'input');
+  const live = graph.nodes.map((node) => writesOf(node).length > 0 || isInput(node));
   for (const id of Object.values(graph.outputs)) live[id] = true;
   for (let index = graph.nodes.length - 1; index >= 0; index -= 1)
     if (live[index]) for (const input of graph.nodes[index]!.inputs) live[input] = true;
@@ -46,7 +47,7 @@ export function orderStep(graph: Graph): Graph {
   const live = findLive(graph);
   const ranks: Node[][] = [[], [], [], []];
   for (const node of graph.nodes) {
-    if (live[node.id]) ranks[writesOf(node).length > 0 ? 3 : node.op === 'input' ? 0 : node.op === 'state' ? 1 : 2]!.push(node);
+    if (live[node.id]) ranks[writesOf(node).length > 0 ? 3 : isInput(node) ? 0 : isState(node) ? 1 : 2]!.push(node);
   }
   return rebuild(graph, ranks.flat());
 }

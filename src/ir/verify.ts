@@ -1,4 +1,5 @@
 import { valueNames } from './print.js';
+import { isInput, isState } from './structure.js';
 import { type Graph, type Node, stringsAttr } from './types.js';
 
 /** What the verifier needs to know of an op; `ops/` supplies it. */
@@ -27,24 +28,25 @@ export function verifyGraph(graph: Graph, rules: OpRules): void {
       if (!(input >= 0 && input < index)) fail(graph, node, 'reads a value that is not defined above it');
       if (written.size === 0) continue;
       const source = graph.nodes[input]!;
-      if (source.op !== 'state') continue;
+      if (!isState(source)) continue;
       const name = String(source.attrs.name);
       if (!writes.includes(name) && written.has(name)) fail(graph, node, `reads state ${name} after it was written`);
     }
     if (node.gradOf !== undefined && !(node.gradOf >= 0 && node.gradOf < index)) {
       fail(graph, node, 'is the gradient of a value that is not defined above it');
     }
-    if (node.op === 'input' && inputsEnded) fail(graph, node, 'inputs come first');
-    if (node.op === 'input' && hasNotes(node)) fail(graph, node, 'an input has a name and a type, nothing else');
-    if (node.op !== 'input') inputsEnded = true;
-    if (node.op === 'input' || node.op === 'state') {
+    if (isInput(node) && inputsEnded) fail(graph, node, 'inputs come first');
+    if (isInput(node) && hasNotes(node)) fail(graph, node, 'an input has a name and a type, nothing else');
+    if (!isInput(node)) inputsEnded = true;
+    if (isInput(node) || isState(node)) {
       const name = String(node.attrs.name);
       if (names.has(name)) fail(graph, node, `declares ${name} twice`);
       names.add(name);
     }
     for (const name of writes) {
       if (written.has(name)) fail(graph, node, `writes state ${name} a second time`);
-      if (!node.inputs.some((id) => isState(graph.nodes[id]!, name))) fail(graph, node, `writes state ${name}, which it does not read`);
+      if (!node.inputs.some((id) => isStateNamed(graph.nodes[id]!, name)))
+        fail(graph, node, `writes state ${name}, which it does not read`);
       written.add(name);
     }
     rules.check(node, graph);
@@ -59,8 +61,8 @@ function hasNotes({ layer, loc, why, gradOf }: Node): boolean {
   return layer !== '' || loc !== undefined || why !== undefined || gradOf !== undefined;
 }
 
-function isState(node: Node, name: string): boolean {
-  return node.op === 'state' && node.attrs.name === name;
+function isStateNamed(node: Node, name: string): boolean {
+  return isState(node) && node.attrs.name === name;
 }
 
 const NOTHING: readonly string[] = [];

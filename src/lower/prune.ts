@@ -1,3 +1,4 @@
+import { isInput } from '../ir/structure.js';
 import type { Graph, Node, ValueId } from '../ir/types.js';
 import { opDefinition } from '../ops/index.js';
 
@@ -19,7 +20,7 @@ export function pruneGraph(graph: Graph): Graph {
   mark(Object.values(graph.outputs));
   const layers = new Set(nodes.filter((node) => live[node.id] === 1).map((node) => node.layer));
   mark(nodes.filter((node) => opDefinition(node.op).effect === true && layers.has(node.layer)).map((node) => node.id));
-  mark(nodes.filter((node) => node.op === 'input' && node.attrs.name === 'image').map((node) => node.id));
+  mark(nodes.filter((node) => isInput(node) && node.attrs.name === 'image').map((node) => node.id));
   if (!live.includes(0)) return graph;
   const renamed = new Int32Array(nodes.length);
   const kept: Node[] = [];

@@ -1,3 +1,4 @@
+import type { OpName } from '../ir/op-names.js';
 import type { Attrs } from '../ir/types.js';
 import { elements, sameShapes } from './constraints.js';
 import type { OpDefinition, SampleRandom } from './op.js';
@@ -5,7 +6,7 @@ import { f32, sampleShape } from './sample.js';
 
 /** Rules of one activation's gradient op: what it reads besides dy, and from which range its samples come. */
 interface Reads {
-  readonly name: string;
+  readonly of: OpName;
   readonly doc: string;
   /** The forward result, or the forward operand. */
   readonly reads: 'y' | 'x';
@@ -15,12 +16,13 @@ interface Reads {
   readonly slope?: boolean;
 }
 
-function activationGrad({ name, doc, reads, low, high, cost = 1, slope = false }: Reads): OpDefinition<'elementwise'> {
-  const label = `${name}_c1`;
+function activationGrad({ of, doc, reads, low, high, cost = 1, slope = false }: Reads): OpDefinition<'elementwise'> {
+  const label = `${of}_grad_c1`;
   const sampleAttrs = (random: SampleRandom): Attrs => (slope ? { slope: random.pick([0.01, 0.1]) } : {});
   return {
     doc,
     kind: 'elementwise',
+    gradientOf: { op: of, operand: 'x' },
     constraints: { [label]: `dy and ${reads} have the same shape` },
     operands: [
       { name: 'dy', format: 'class' },
@@ -43,7 +45,7 @@ function activationGrad({ name, doc, reads, low, high, cost = 1, slope = false }
 }
 
 export const reluGrad = activationGrad({
-  name: 'relu_grad',
+  of: 'relu',
   doc: 'Gradient of relu: dy where y > 0, else 0.',
   reads: 'y',
   low: -1,
@@ -51,7 +53,7 @@ export const reluGrad = activationGrad({
 });
 
 export const relu6Grad = activationGrad({
-  name: 'relu6_grad',
+  of: 'relu6',
   doc: 'Gradient of relu6: dy where 0 < y < 6, else 0.',
   reads: 'y',
   low: -2,
@@ -60,7 +62,7 @@ export const relu6Grad = activationGrad({
 });
 
 export const geluGrad = activationGrad({
-  name: 'gelu_grad',
+  of: 'gelu',
   doc: 'Gradient of gelu: dy * (Phi(x) + x * phi(x)) with the normal distribution Phi and its density phi.',
   reads: 'x',
   low: -3,
@@ -69,7 +71,7 @@ export const geluGrad = activationGrad({
 });
 
 export const siluGrad = activationGrad({
-  name: 'silu_grad',
+  of: 'silu',
   doc: 'Gradient of silu: dy * s * (1 + x * (1 - s)) with s = sigmoid(x).',
   reads: 'x',
   low: -3,
@@ -78,7 +80,7 @@ export const siluGrad = activationGrad({
 });
 
 export const sigmoidGrad = activationGrad({
-  name: 'sigmoid_grad',
+  of: 'sigmoid',
   doc: 'Gradient of sigmoid: dy * y * (1 - y).',
   reads: 'y',
   low: 0,
@@ -87,7 +89,7 @@ export const sigmoidGrad = activationGrad({
 });
 
 export const tanhGrad = activationGrad({
-  name: 'tanh_grad',
+  of: 'tanh',
   doc: 'Gradient of tanh: dy * (1 - y * y).',
   reads: 'y',
   low: -1,
@@ -96,7 +98,7 @@ export const tanhGrad = activationGrad({
 });
 
 export const leakyReluGrad = activationGrad({
-  name: 'leaky_relu_grad',
+  of: 'leaky_relu',
   doc: 'Gradient of leaky_relu: dy where x > 0, else slope * dy.',
   reads: 'x',
   low: -2,

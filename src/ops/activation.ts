@@ -3,6 +3,7 @@ import type { Attrs } from '../ir/types.js';
 import { elements } from './constraints.js';
 import type { GradientRule, OpDefinition, SampleRandom } from './op.js';
 import { f32, sampleShape } from './sample.js';
+import type { OpTraits } from './traits.js';
 
 interface ActivationExtras {
   readonly attrs?: OpDefinition['attrs'];
@@ -11,13 +12,15 @@ interface ActivationExtras {
   readonly range?: number;
   /** Rough cost per element. */
   readonly cost?: number;
+  readonly traits?: OpTraits;
 }
 
 function activation(doc: string, gradient: GradientRule, extras: ActivationExtras = {}): OpDefinition<'elementwise'> {
-  const { attrs = {}, sampleAttrs, range = 3, cost = 1 } = extras;
+  const { attrs = {}, sampleAttrs, range = 3, cost = 1, traits = {} } = extras;
   return {
     doc,
     kind: 'elementwise',
+    ...traits,
     constraints: {},
     operands: [{ name: 'x', format: 'class' }],
     attrs,
@@ -58,7 +61,11 @@ export const gelu = activation('Gaussian error linear unit, exact: x * (1 + erf(
 
 export const silu = activation('Sigmoid linear unit: x / (1 + exp(-x)).', fromOperand('silu_grad'), { cost: 8 });
 
-export const sigmoid = activation('Logistic function: 1 / (1 + exp(-x)).', fromResult('sigmoid_grad'), { range: 5, cost: 7 });
+export const sigmoid = activation('Logistic function: 1 / (1 + exp(-x)).', fromResult('sigmoid_grad'), {
+  range: 5,
+  cost: 7,
+  traits: { probabilities: 'independent' },
+});
 
 export const tanh = activation('Hyperbolic tangent.', fromResult('tanh_grad'), { cost: 8 });
 

@@ -35,6 +35,7 @@ export const avgPool2d: OpDefinition<'pool'> = {
 export const avgPool2dGrad: OpDefinition<'pool'> = {
   doc: 'Gradient of avg_pool2d: each dy is spread evenly over its window.',
   kind: 'pool',
+  gradientOf: { op: 'avg_pool2d', operand: 'x' },
   constraints: {
     avg_pool2d_grad_c1: 'dy is an image [batch, height, width, channels]',
     avg_pool2d_grad_c3: 'dy has the shape of the forward result',
@@ -84,6 +85,7 @@ export const globalAvgPool: OpDefinition<'pool'> = {
 export const globalAvgPoolGrad: OpDefinition<'pool'> = {
   doc: 'Gradient of global_avg_pool: each dy is spread evenly over its image.',
   kind: 'pool',
+  gradientOf: { op: 'global_avg_pool', operand: 'x' },
   constraints: { global_avg_pool_grad_c1: 'dy is [batch, channels]' },
   operands: [{ name: 'dy', format: 'class' }],
   attrs: SIZE_ATTR,

@@ -36,6 +36,7 @@ function sampleCase(random: SampleRandom) {
 export const conv2d: ContractionDefinition = {
   doc: 'Two-dimensional convolution (cross-correlation, as PyTorch) of NHWC activations with HWIO weights, accumulated in f32.',
   kind: 'contraction',
+  epilogue: 'windows',
   constraints: {
     conv2d_c1: 'x is an image [batch, height, width, channels]',
     conv2d_c2: 'weight is [rows, columns, in, out]',
@@ -91,6 +92,9 @@ export const conv2d: ContractionDefinition = {
 export const conv2dInputGrad: ContractionDefinition = {
   doc: 'Gradient of conv2d with respect to its input: the transposed convolution of dy with the weight, accumulated in f32.',
   kind: 'contraction',
+  gradientOf: { op: 'conv2d', operand: 'x' },
+  epilogue: 'elements',
+  stagedOperand: 0,
   constraints: {
     conv2d_input_grad_c4: 'the window fits the padded image',
     conv2d_input_grad_c5: 'dy has the shape of the forward result',
@@ -127,6 +131,8 @@ export const conv2dInputGrad: ContractionDefinition = {
 export const conv2dWeightGrad: ContractionDefinition = {
   doc: 'Gradient of conv2d with respect to its weight, accumulated in f32 over the batch and all positions.',
   kind: 'contraction',
+  gradientOf: { op: 'conv2d', operand: 'weight' },
+  stagedOperand: 1,
   constraints: {
     conv2d_weight_grad_c4: 'the window fits the padded image',
     conv2d_weight_grad_c5: 'dy has the shape of the forward result',

@@ -18,6 +18,7 @@ const weightGradient: GeometryRule = ([x, dy]) => productGeometry({ computes: 'w
 export const linear: ContractionDefinition = {
   doc: 'Matrix product of activations [batch, in] with a weight [in, out], plus a bias per output, accumulated in f32.',
   kind: 'contraction',
+  epilogue: 'elements',
   constraints: {
     linear_c1: 'x is [batch, in]',
     linear_c2: 'weight is [in, out]',
@@ -61,6 +62,8 @@ export const linear: ContractionDefinition = {
 export const linearInputGrad: ContractionDefinition = {
   doc: 'Gradient of linear with respect to its input: dy times the transposed weight, accumulated in f32.',
   kind: 'contraction',
+  gradientOf: { op: 'linear', operand: 'x' },
+  epilogue: 'elements',
   constraints: {
     linear_input_grad_c1: 'dy is [batch, out]',
     linear_input_grad_c2: 'weight is [in, out]',
@@ -93,6 +96,7 @@ export const linearInputGrad: ContractionDefinition = {
 export const linearWeightGrad: ContractionDefinition = {
   doc: 'Gradient of linear with respect to its weight: transposed x times dy, accumulated in f32 over the batch.',
   kind: 'contraction',
+  gradientOf: { op: 'linear', operand: 'weight' },
   constraints: {
     linear_weight_grad_c1: 'x is [batch, in]',
     linear_weight_grad_c2: 'dy is [batch, out]',

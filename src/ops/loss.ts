@@ -67,6 +67,7 @@ export const crossEntropy: OpDefinition<'rows'> = {
 export const crossEntropyGrad: OpDefinition<'rows'> = {
   doc: 'Gradient of cross_entropy with respect to the logits, times dloss.',
   kind: 'rows',
+  gradientOf: { op: 'cross_entropy', operand: 'logits' },
   constraints: constraints('cross_entropy_grad', true),
   operands: [
     { name: 'logits', format: 'class' },
@@ -111,6 +112,7 @@ export const mse: OpDefinition<'rows'> = {
 export const mseGrad: OpDefinition<'rows'> = {
   doc: 'Gradient of mse with respect to x, times dloss.',
   kind: 'rows',
+  gradientOf: { op: 'mse', operand: 'x' },
   constraints: constraints('mse_grad', true),
   operands: [
     { name: 'x', format: 'class' },
@@ -158,6 +160,7 @@ export const binaryCrossEntropy: OpDefinition<'rows'> = {
 export const binaryCrossEntropyGrad: OpDefinition<'rows'> = {
   doc: 'Gradient of binary_cross_entropy with respect to the logits, times dloss.',
   kind: 'rows',
+  gradientOf: { op: 'binary_cross_entropy', operand: 'logits' },
   constraints: constraints('binary_cross_entropy_grad', true),
   operands: [
     { name: 'logits', format: 'class' },

@@ -15,6 +15,7 @@ function sampleBackward(random: SampleRandom): { types: TensorType[]; attrs: Att
 export const maxPool2d: OpDefinition<'pool'> = {
   doc: 'Maximum over each window of an image; padding never wins, and a NaN in the window gives NaN (as PyTorch).',
   kind: 'pool',
+  poolsEpilogue: true,
   constraints: {
     max_pool2d_c1: 'x is an image [batch, height, width, channels]',
     max_pool2d_c4: 'the window fits the padded image',
@@ -46,6 +47,7 @@ export const maxPool2d: OpDefinition<'pool'> = {
 export const maxPool2dIndex: OpDefinition<'pool'> = {
   doc: 'Position of the maximum within each window, row * columns + column; the first one of equal values, or the first NaN.',
   kind: 'pool',
+  computedWith: 'max_pool2d',
   constraints: {
     max_pool2d_index_c1: 'x is an image [batch, height, width, channels]',
     max_pool2d_index_c4: 'the window fits the padded image',
@@ -72,6 +74,8 @@ export const maxPool2dIndex: OpDefinition<'pool'> = {
 export const maxPool2dGrad: OpDefinition<'pool'> = {
   doc: 'Gradient of max_pool2d: each dy goes to the position that its index names.',
   kind: 'pool',
+  gradientOf: { op: 'max_pool2d', operand: 'x' },
+  placesAmongZeros: true,
   constraints: {
     max_pool2d_grad_c1: 'dy is an image [batch, height, width, channels]',
     max_pool2d_grad_c2: 'index has the shape of dy',

@@ -14,6 +14,7 @@ function sampleActivations(random: SampleRandom): TensorType {
 export const sumToChannel: OpDefinition<'reduce'> = {
   doc: 'Sum over all axes but the last, accumulated in f32: the gradient of a value that is added to every position.',
   kind: 'reduce',
+  plainSum: true,
   constraints: { sum_to_channel_c1: 'x has at least one axis' },
   operands: [{ name: 'x', format: 'exact' }],
   attrs: {},
@@ -72,6 +73,8 @@ export const channelVariance: OpDefinition<'reduce'> = {
 export const batchNorm: OpDefinition<'elementwise'> = {
   doc: 'Normalizes each channel with a mean and a variance, then scales and shifts it: (x - mean) / sqrt(variance + eps) * weight + bias.',
   kind: 'elementwise',
+  perChannel: true,
+  normalizes: true,
   constraints: {
     batch_norm_c1: 'x has at least one axis',
     batch_norm_c2: 'mean, variance, weight and bias are [channels]',
@@ -110,6 +113,7 @@ export const batchNorm: OpDefinition<'elementwise'> = {
 export const batchNormWeightGrad: OpDefinition<'reduce'> = {
   doc: 'Gradient of batch_norm with respect to its weight: the sum of dy times the normalized x.',
   kind: 'reduce',
+  gradientOf: { op: 'batch_norm', operand: 'weight' },
   constraints: {
     batch_norm_weight_grad_c1: 'x has at least one axis',
     batch_norm_weight_grad_c2: 'mean and variance are [channels]',
@@ -147,6 +151,8 @@ export const batchNormWeightGrad: OpDefinition<'reduce'> = {
 export const batchNormInputGrad: OpDefinition<'elementwise'> = {
   doc: 'Gradient of batch_norm with respect to its input, through the batch statistics as well.',
   kind: 'elementwise',
+  gradientOf: { op: 'batch_norm', operand: 'x' },
+  perChannel: true,
   constraints: {
     batch_norm_input_grad_c1: 'x has at least one axis',
     batch_norm_input_grad_c2: 'mean, variance, weight, dweight and dbias are [channels]',

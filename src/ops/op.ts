@@ -2,6 +2,7 @@ import type { GraphBuilder } from '../ir/builder.js';
 import type { OpName } from '../ir/op-names.js';
 import type { Attrs, DType, Loc, Node, TensorType, ValueId } from '../ir/types.js';
 import { isFloat } from '../ir/types.js';
+import type { OpTraits } from './traits.js';
 
 /**
  * How the precision pass treats an op.
@@ -142,7 +143,7 @@ export interface SampleRandom {
   real(low: number, high: number): number;
 }
 
-export interface OpDefinition<K extends OpKind = OpKind> {
+export interface OpDefinition<K extends OpKind = OpKind> extends OpTraits {
   /** One sentence for the documentation; then the formula. */
   readonly doc: string;
   readonly kind: K;

@@ -34,6 +34,7 @@ export const accumulate: OpDefinition<'update'> = {
 export const reset: OpDefinition<'update'> = {
   doc: 'Sets a state to zero.',
   kind: 'update',
+  runsLast: true,
   constraints: {},
   operands: [{ name: 'acc', format: 'f32' }],
   attrs: WRITES,
@@ -50,6 +51,7 @@ export const reset: OpDefinition<'update'> = {
 export const advance: OpDefinition<'counter'> = {
   doc: 'Counts the updates of the optimizer; a skipped step does not count.',
   kind: 'counter',
+  runsLast: true,
   constraints: { advance_c1: 't is a single number' },
   operands: [
     { name: 't', format: 'i32' },

@@ -14,6 +14,7 @@ function totalElements(types: readonly TensorType[]): number {
 export const scaleLoss: OpDefinition<'scalar'> = {
   doc: 'The loss times the loss scale, so that small gradients do not vanish in the compute format.',
   kind: 'scalar',
+  lossScaling: true,
   constraints: { scale_loss_c1: 'loss and scale are single numbers' },
   operands: [
     { name: 'loss', format: 'f32' },
@@ -36,6 +37,8 @@ export const scaleLoss: OpDefinition<'scalar'> = {
 export const scaleLossGrad: OpDefinition<'scalar'> = {
   doc: 'Gradient of scale_loss with respect to the loss.',
   kind: 'scalar',
+  gradientOf: { op: 'scale_loss', operand: 'loss' },
+  lossScaling: true,
   constraints: { scale_loss_grad_c1: 'd and scale are single numbers' },
   operands: [
     { name: 'd', format: 'f32' },
@@ -57,6 +60,8 @@ export const scaleLossGrad: OpDefinition<'scalar'> = {
 export const allFinite: OpDefinition<'total'> = {
   doc: 'True when no element of any operand is an infinity or a NaN.',
   kind: 'total',
+  conditionsGradients: true,
+  lossScaling: true,
   constraints: {},
   operands: [{ name: 'g', format: 'f32', variadic: true }],
   attrs: {},
@@ -72,6 +77,8 @@ export const allFinite: OpDefinition<'total'> = {
 export const unscale: OpDefinition<'elementwise'> = {
   doc: 'Takes the loss scale out of a gradient.',
   kind: 'elementwise',
+  conditionsGradients: true,
+  lossScaling: true,
   constraints: { unscale_c1: 'scale is a single number' },
   operands: [
     { name: 'g', format: 'f32' },
@@ -92,6 +99,7 @@ export const unscale: OpDefinition<'elementwise'> = {
 export const globalNorm: OpDefinition<'total'> = {
   doc: 'Euclidean norm of all gradients together.',
   kind: 'total',
+  conditionsGradients: true,
   constraints: {},
   operands: [{ name: 'g', format: 'f32', variadic: true }],
   attrs: {},
@@ -107,6 +115,7 @@ export const globalNorm: OpDefinition<'total'> = {
 export const clipByNorm: OpDefinition<'elementwise'> = {
   doc: 'Shrinks a gradient by the factor that brings the global norm down to `max`; leaves it alone below.',
   kind: 'elementwise',
+  conditionsGradients: true,
   constraints: { clip_by_norm_c1: 'norm is a single number' },
   operands: [
     { name: 'g', format: 'f32' },
@@ -134,6 +143,8 @@ export const clipByNorm: OpDefinition<'elementwise'> = {
 export const updateScale: OpDefinition<'counter'> = {
   doc: 'Next loss scale: shrinks after a step with a non-finite gradient, grows after enough steps without one.',
   kind: 'counter',
+  lossScaling: true,
+  runsLast: true,
   constraints: { update_scale_c1: 'scale, tracker, skips and ok are single numbers' },
   operands: [
     { name: 'scale', format: 'f32' },

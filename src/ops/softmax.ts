@@ -1,12 +1,14 @@
 import { elements, lastAxis, sameShapes } from './constraints.js';
 import type { OpDefinition } from './op.js';
 import { f32, sampleMatrix } from './sample.js';
+import type { Probabilities } from './traits.js';
 
-function rowOp(name: 'softmax' | 'log_softmax', doc: string): OpDefinition<'rows'> {
+function rowOp(name: 'softmax' | 'log_softmax', probabilities: Probabilities, doc: string): OpDefinition<'rows'> {
   const label = `${name}_c1`;
   return {
     doc,
     kind: 'rows',
+    probabilities,
     constraints: { [label]: 'x has at least one axis' },
     operands: [{ name: 'x', format: 'class' }],
     attrs: {},
@@ -22,10 +24,12 @@ function rowOp(name: 'softmax' | 'log_softmax', doc: string): OpDefinition<'rows
   };
 }
 
-function rowGradOp(name: string, doc: string, low: number, high: number): OpDefinition<'rows'> {
+function rowGradOp(of: 'softmax' | 'log_softmax', doc: string, low: number, high: number): OpDefinition<'rows'> {
+  const name = `${of}_grad`;
   return {
     doc,
     kind: 'rows',
+    gradientOf: { op: of, operand: 'x' },
     constraints: { [`${name}_c1`]: 'y has at least one axis', [`${name}_c2`]: 'dy and y have the same shape' },
     operands: [
       { name: 'dy', format: 'class' },
@@ -49,13 +53,13 @@ function rowGradOp(name: string, doc: string, low: number, high: number): OpDefi
 }
 
 /** y[i] = exp(x[i] - max) / sum over j of exp(x[j] - max). */
-export const softmax = rowOp('softmax', 'Softmax along the last axis, with the maximum taken out first.');
+export const softmax = rowOp('softmax', 'distribution', 'Softmax along the last axis, with the maximum taken out first.');
 
 /** y[i] = x[i] - max - log(sum over j of exp(x[j] - max)). */
-export const logSoftmax = rowOp('log_softmax', 'Logarithm of softmax along the last axis, with the maximum taken out first.');
+export const logSoftmax = rowOp('log_softmax', 'logarithms', 'Logarithm of softmax along the last axis, with the maximum taken out first.');
 
 /** dx[i] = y[i] * (dy[i] - sum over j of dy[j] * y[j]). */
-export const softmaxGrad = rowGradOp('softmax_grad', 'Gradient of softmax from its result.', 0, 1);
+export const softmaxGrad = rowGradOp('softmax', 'Gradient of softmax from its result.', 0, 1);
 
 /** dx[i] = dy[i] - exp(y[i]) * sum over j of dy[j]. */
-export const logSoftmaxGrad = rowGradOp('log_softmax_grad', 'Gradient of log_softmax from its result.', -5, 0);
+export const logSoftmaxGrad = rowGradOp('log_softmax', 'Gradient of log_softmax from its result.', -5, 0);

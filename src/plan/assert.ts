@@ -1,5 +1,6 @@
 import { closest } from '../diagnostics/suggest.js';
 import { matchesGlob, matchesLayer } from '../ir/pattern.js';
+import { isCast } from '../ir/structure.js';
 import type { DType, Node } from '../ir/types.js';
 import { isFloat } from '../ir/types.js';
 import { formatWhy, type RuleId, whyText } from '../ir/why.js';
@@ -104,7 +105,7 @@ function matches(node: Node, { op, layer, phase }: Selection): boolean {
 }
 
 function select(fn: PlanFunction, selection: Selection): readonly Node[] {
-  return fn.graph.nodes.filter((node) => node.op !== 'cast' && !isDeclaration(node) && matches(node, selection));
+  return fn.graph.nodes.filter((node) => !isCast(node) && !isDeclaration(node) && matches(node, selection));
 }
 
 /** A layer, an op or a value that the file does not have: a bound on how often it occurs would hold for ever. */
@@ -197,7 +198,7 @@ function pathProblems(fn: PlanFunction, { from, to, phase = 'forward' }: NoCastP
   const before = closure(targets, (node) => node.inputs.map((id) => graph.nodes[id]!).filter(inPhase));
   const path = [...after].filter((node) => before.has(node));
   if (path.length === 0) return `no ${phase} path leads from ${from} to ${to}`;
-  const cast = path.sort((a, b) => a.id - b.id).find((node) => node.op === 'cast');
+  const cast = path.sort((a, b) => a.id - b.id).find(isCast);
   return cast && `${valueLabel(graph, cast.inputs[0]!)} is cast to ${cast.type.dtype} on the way (${whyText(cast)})`;
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { formatAttrs } from '../ir/print.js';
+import { isConstant, isInput } from '../ir/structure.js';
 import { type Attr, type ComputeType, elementCount, formatType, type Node, type ValueId } from '../ir/types.js';
 import { storageRoot } from './fuse.js';
 import type { FunctionName, Group, Plan, PlanFunction } from './plan.js';
@@ -53,7 +54,7 @@ export function kernelKey({ graph }: PlanFunction, group: Group): string {
   let outside = 0;
   const operand = (id: ValueId): string => {
     const node = graph.nodes[id]!;
-    if (node.op === 'constant') return `constant${formatAttrs(node.attrs)}`;
+    if (isConstant(node)) return `constant${formatAttrs(node.attrs)}`;
     let name = names.get(id);
     if (name === undefined) {
       const root = storageRoot(graph, id);
@@ -85,7 +86,7 @@ export function describeKernel({ graph }: PlanFunction, group: Group): string {
 }
 
 function inputsOf({ graph }: PlanFunction): string {
-  return graph.nodes.flatMap((node) => (node.op === 'input' ? [shownType(node)] : [])).join(' ');
+  return graph.nodes.flatMap((node) => (isInput(node) ? [shownType(node)] : [])).join(' ');
 }
 
 /** What a call takes besides its kernels depends on the inputs that it copies. */

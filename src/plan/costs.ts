@@ -1,4 +1,5 @@
 import type { Pin } from '../ir/program.js';
+import { isCast, isState } from '../ir/structure.js';
 import type { ComputeType, Graph, LowType, Node } from '../ir/types.js';
 import { elementCount, isFloat } from '../ir/types.js';
 import { isOpName, opDefinition } from '../ops/index.js';
@@ -37,7 +38,7 @@ export function ownerOf(graph: Graph, group: Group): string {
 function isActivationCast(graph: Graph, group: Group): boolean {
   return group.nodes.every((id) => {
     const node = graph.nodes[id]!;
-    return node.op === 'cast' && graph.nodes[node.inputs[0]!]!.op !== 'state';
+    return isCast(node) && !isState(graph.nodes[node.inputs[0]!]!);
   });
 }
 
@@ -114,7 +115,7 @@ function pinsFor(layers: readonly string[], dtype: ComputeType): readonly Pin[] 
 /** Layers with a result of their forward pass in f32. Statistics are f32 whatever the layer's format is. */
 function layersInF32({ graph }: PlanFunction): ReadonlySet<string> {
   const found = graph.nodes.filter((node) => {
-    if (node.type.dtype !== 'f32' || node.type.shape.length < 2 || node.op === 'cast') return false;
+    if (node.type.dtype !== 'f32' || node.type.shape.length < 2 || isCast(node)) return false;
     return phaseOf(node) === 'forward' && opDefinition(node.op).kind !== 'source';
   });
   return new Set(found.map(({ layer }) => layer));

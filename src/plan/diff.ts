@@ -1,6 +1,8 @@
+import { isCast, isConstant, isState } from '../ir/structure.js';
 import { type DType, formatType, isFloat, type Node, precisionName } from '../ir/types.js';
 import { whyText } from '../ir/why.js';
-import { type Phase, phaseOf, type ScalingFact, scalingFact, trainStep, valueLabel } from './facts.js';
+import { opDefinition } from '../ops/index.js';
+import { isConditioned, type Phase, phaseOf, type ScalingFact, scalingFact, trainStep, valueLabel } from './facts.js';
 import { type Footprint, footprint, MEMORY_CLASSES } from './footprint.js';
 import { type FunctionName, isOfTail, type Plan, type PlanFunction } from './plan.js';
 import { type CastReport, castReports } from './report.js';
@@ -58,22 +60,19 @@ export interface PlanDiff {
   readonly reasons: readonly ReasonChange[];
 }
 
-/** Ops that exist for loss scaling alone; how they differ is said by `scaling`. */
-const SCALING_OPS = new Set(['scale_loss', 'scale_loss_grad', 'unscale', 'all_finite', 'update_scale']);
-
 function roleText({ graph }: PlanFunction, node: Node): string {
-  if (node.op === 'state') return String(node.attrs.name);
+  if (isState(node)) return String(node.attrs.name);
   if (node.gradOf !== undefined) return valueLabel(graph, node.id);
   const { writes } = node.attrs;
   if (Array.isArray(writes)) return String(writes[0]);
-  return node.op === 'clip_by_norm' ? valueLabel(graph, node.inputs[0]!) : '';
+  return isConditioned(node) ? valueLabel(graph, node.inputs[0]!) : '';
 }
 
 /** Nodes of a function by what they are; a number tells those apart that are otherwise the same. */
 function byRole(fn: PlanFunction): Map<string, { readonly node: Node; readonly is: NodeRole }> {
   const found = new Map<string, { node: Node; is: NodeRole }>();
   for (const node of fn.graph.nodes) {
-    if (node.op === 'cast' || node.op === 'constant' || isScaling(node)) continue;
+    if (isCast(node) || isConstant(node) || isScaling(fn, node)) continue;
     const is: NodeRole = { function: fn.name, layer: node.layer, op: node.op, role: roleText(fn, node), phase: phaseOf(node) };
     const key = `${is.layer}|${is.op}|${is.role}`;
     let unique = key;
@@ -83,9 +82,11 @@ function byRole(fn: PlanFunction): Map<string, { readonly node: Node; readonly i
   return found;
 }
 
-function isScaling(node: Node): boolean {
-  if (node.op === 'state') return node.attrs.role === 'scaler';
-  return SCALING_OPS.has(node.op) || (node.op === 'scale' && node.layer === '');
+/** Whether a node exists for loss scaling alone: how that differs is said by `scaling`. What reads nothing but the scale reports it. */
+function isScaling({ graph }: PlanFunction, node: Node): boolean {
+  const isScaler = (one: Node) => isState(one) && one.attrs.role === 'scaler';
+  if (isScaler(node) || opDefinition(node.op).lossScaling === true) return true;
+  return node.inputs.length > 0 && node.inputs.every((id) => isScaler(graph.nodes[id]!));
 }
 
 function formatsOf({ graph }: PlanFunction, node: Node): Formats {

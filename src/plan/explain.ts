@@ -2,13 +2,14 @@ import { userError } from '../diagnostics/diagnostic.js';
 import { suggestion } from '../diagnostics/suggest.js';
 import { matchesLayer } from '../ir/pattern.js';
 import { printNodeWith, valueNames } from '../ir/print.js';
+import { isCast, isState } from '../ir/structure.js';
 import { BYTES, byteLength, formatType, isFloat, type Loc, type Node, precisionName } from '../ir/types.js';
 import { formatWhy, type RuleId } from '../ir/why.js';
 import { formatBytes } from '../numeric/bytes.js';
 import { opDefinition } from '../ops/index.js';
 import { RULES, ruleOf } from '../precision/rules.js';
 import { castFacts, type Phase, phaseOf, placements, readersOf, trainStep, valueLabel } from './facts.js';
-import { storageRoot } from './fuse.js';
+import { isView, storageRoot } from './fuse.js';
 import type { Plan, PlanFunction } from './plan.js';
 import { layerNames } from './report.js';
 
@@ -46,7 +47,7 @@ class Destinations {
     const place = this.places.get(node.id);
     if (place === undefined) return '';
     if (opDefinition(node.op).effect === true) return `; written by kernel ${place.group.name}`;
-    if (node.op === 'reshape') return '; another view of the same memory';
+    if (isView(node)) return '; another view of the same memory';
     if (!place.stored) return `; stays in the registers of kernel ${place.group.name}`;
     const saved = this.savedFor(node);
     return `; kernel ${place.group.name} stores ${formatBytes(byteLength(node.type))}${saved.length > 0 ? `, kept for ${list(saved)}` : ''}`;
@@ -76,8 +77,8 @@ const ROLES: Readonly<Record<string, string>> = {
 
 function sentence(fn: PlanFunction, node: Node, destinations: Destinations): string {
   const { graph } = fn;
-  if (node.op === 'state') return `${ROLES[String(node.attrs.role)] ?? 'a state'}, ${formatBytes(byteLength(node.type))}`;
-  if (node.op === 'cast') {
+  if (isState(node)) return `${ROLES[String(node.attrs.role)] ?? 'a state'}, ${formatBytes(byteLength(node.type))}`;
+  if (isCast(node)) {
     const from = graph.nodes[node.inputs[0]!]!.type;
     const loses = BYTES[node.type.dtype] < BYTES[from.dtype] ? 'rounds' : 'widens';
     const moved = castFacts(fn).find((cast) => cast.node.id === node.id)!.bytesMoved;

@@ -1,5 +1,7 @@
+import { isCast, isInput, isState } from '../ir/structure.js';
 import type { Graph, Node, ValueId } from '../ir/types.js';
 import { byteLength } from '../ir/types.js';
+import { writesOf } from '../ir/verify.js';
 import { opDefinition } from '../ops/index.js';
 import { storageRoot } from './fuse.js';
 import type { Group, Plan, PlanFunction } from './plan.js';
@@ -8,23 +10,28 @@ export const PHASES = ['forward', 'backward', 'update'] as const;
 /** The part of a step that a node belongs to; `update` is everything from the finite check to the written states. */
 export type Phase = (typeof PHASES)[number];
 
-/** Bookkeeping between the gradients and the optimizer. */
-const CONDITIONING = new Set(['all_finite', 'unscale', 'global_norm', 'clip_by_norm']);
 const UPDATE_ROLES = new Set<unknown>(['optimizer', 'scaler', 'gradient', 'pending']);
 
 export function phaseOf(node: Node): Phase {
   if (node.gradOf !== undefined) return 'backward';
-  if (opDefinition(node.op).effect === true || CONDITIONING.has(node.op)) return 'update';
-  return node.op === 'state' && UPDATE_ROLES.has(node.attrs.role) ? 'update' : 'forward';
+  const { effect, conditionsGradients } = opDefinition(node.op);
+  if (effect === true || conditionsGradients === true) return 'update';
+  return isState(node) && UPDATE_ROLES.has(node.attrs.role) ? 'update' : 'forward';
+}
+
+/** Whether a node is a gradient on its way to the optimizer: unscaled, clipped. */
+export function isConditioned({ op }: Node): boolean {
+  const { kind, conditionsGradients } = opDefinition(op);
+  return kind === 'elementwise' && conditionsGradients === true;
 }
 
 /** What a value is, in words that do not depend on its number: `conv1.weight`, `image`, `conv2d of conv1`, `gradient of conv1.weight`. */
 export function valueLabel(graph: Graph, id: ValueId): string {
   const node = graph.nodes[id]!;
-  if (node.op === 'state' || node.op === 'input') return String(node.attrs.name);
+  if (isState(node) || isInput(node)) return String(node.attrs.name);
   if (node.gradOf !== undefined) return `gradient of ${valueLabel(graph, node.gradOf)}`;
-  if (node.op === 'cast') return valueLabel(graph, node.inputs[0]!);
-  if (node.op === 'unscale' || node.op === 'clip_by_norm') return `${node.op} of ${valueLabel(graph, node.inputs[0]!)}`;
+  if (isCast(node)) return valueLabel(graph, node.inputs[0]!);
+  if (isConditioned(node)) return `${node.op} of ${valueLabel(graph, node.inputs[0]!)}`;
   return node.layer === '' ? node.op : `${node.op} of ${node.layer}`;
 }
 
@@ -81,21 +88,19 @@ export interface CastFact {
 export function castFacts(fn: PlanFunction): readonly CastFact[] {
   const { graph } = fn;
   const places = placements(fn);
-  return graph.nodes
-    .filter((node) => node.op === 'cast')
-    .map((node): CastFact => {
-      const operand = graph.nodes[node.inputs[0]!]!;
-      const { group, stored } = places.get(node.id)!;
-      const root = graph.nodes[storageRoot(graph, operand.id)]!;
-      const read = places.get(root.id)?.group === group ? 0 : byteLength(operand.type);
-      return {
-        node,
-        value: valueLabel(graph, operand.id),
-        phase: phaseOf(node),
-        kernel: group.name,
-        bytesMoved: read + (stored ? byteLength(node.type) : 0),
-      };
-    });
+  return graph.nodes.filter(isCast).map((node): CastFact => {
+    const operand = graph.nodes[node.inputs[0]!]!;
+    const { group, stored } = places.get(node.id)!;
+    const root = graph.nodes[storageRoot(graph, operand.id)]!;
+    const read = places.get(root.id)?.group === group ? 0 : byteLength(operand.type);
+    return {
+      node,
+      value: valueLabel(graph, operand.id),
+      phase: phaseOf(node),
+      kernel: group.name,
+      bytesMoved: read + (stored ? byteLength(node.type) : 0),
+    };
+  });
 }
 
 /** The loss scaling that a plan contains. */
@@ -109,10 +114,10 @@ export interface ScalingFact {
 
 export function scalingFact(plan: Plan): ScalingFact {
   const { nodes } = trainStep(plan).graph;
-  const scale = nodes.find((node) => node.op === 'state' && node.attrs.name === 'scaler.scale');
+  const scale = nodes.find((node) => isState(node) && node.attrs.name === 'scaler.scale');
   if (scale === undefined) return { kind: 'none', init: 1 };
   const init = Number(scale.attrs.value);
-  const update = nodes.find((node) => node.op === 'update_scale');
+  const update = nodes.find((node) => writesOf(node).includes('scaler.scale'));
   if (update === undefined) return { kind: 'static', init };
   const constant = (name: string) => Number(update.attrs[name]);
   return {

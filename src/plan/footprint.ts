@@ -1,7 +1,8 @@
+import { isCast, isState } from '../ir/structure.js';
 import type { Graph, Node, StateRole, ValueId } from '../ir/types.js';
 import { byteLength } from '../ir/types.js';
 import { phaseOf, readersOf } from './facts.js';
-import { storageRoot } from './fuse.js';
+import { isView, storageRoot } from './fuse.js';
 import { lastReads } from './memory.js';
 import type { Plan, PlanFunction } from './plan.js';
 
@@ -39,7 +40,7 @@ export function storedClasses({ graph, memory }: PlanFunction): ReadonlyMap<Valu
 
 function classOf(node: Node, graph: Graph, readers: readonly Node[]): MemoryClass {
   if (node.gradOf !== undefined) return 'gradients';
-  const isWeightCopy = node.op === 'cast' && graph.nodes[node.inputs[0]!]!.op === 'state';
+  const isWeightCopy = isCast(node) && isState(graph.nodes[node.inputs[0]!]!);
   return !isWeightCopy && readers.some((reader) => phaseOf(reader) === 'backward') ? 'activations' : 'workspace';
 }
 
@@ -50,7 +51,7 @@ function readersByRoot(graph: Graph): ReadonlyMap<ValueId, readonly Node[]> {
     const root = storageRoot(graph, value);
     const all = byRoot.get(root) ?? [];
     byRoot.set(root, all);
-    for (const reader of readers) if (reader.op !== 'reshape') all.push(reader);
+    for (const reader of readers) if (!isView(reader)) all.push(reader);
   }
   return byRoot;
 }
@@ -85,7 +86,7 @@ export function footprint(plan: Plan): Footprint {
   for (const { graph } of plan.functions) {
     for (const node of graph.nodes) {
       const name = String(node.attrs.name);
-      if (node.op !== 'state' || seen.has(name)) continue;
+      if (!isState(node) || seen.has(name)) continue;
       seen.add(name);
       bytes[STATE_CLASS[node.attrs.role as StateRole]] += byteLength(node.type);
     }

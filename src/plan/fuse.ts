@@ -1,7 +1,9 @@
 import { findConsumers } from '../ir/consumers.js';
+import { isState } from '../ir/structure.js';
 import type { Graph, Node, ValueId } from '../ir/types.js';
 import { elementCount, sameShape } from '../ir/types.js';
-import { opDefinition } from '../ops/index.js';
+import { type OpName, opDefinition } from '../ops/index.js';
+import type { OpKind } from '../ops/op.js';
 import { forwardOp } from '../precision/pins.js';
 import type { Group, GroupKind, StagedOps } from './plan.js';
 import { stagedOperand } from './staged.js';
@@ -14,21 +16,20 @@ interface OpenGroup {
 
 /** Nodes that are no work of their own: parameters of the function, and constants written into the kernels that read them. */
 export function isDeclaration(node: Node): boolean {
-  return node.op === 'input' || node.op === 'state' || node.op === 'constant';
+  return opDefinition(node.op).kind === 'source';
 }
 
-/** The value whose memory a value shares: `reshape` is another view of its operand. */
+/** Whether a node is another view of its operand's memory. */
+export function isView(node: Node): boolean {
+  return opDefinition(node.op).kind === 'view';
+}
+
+/** The value whose memory a value shares: a view's is its operand's. */
 export function storageRoot(graph: Graph, value: ValueId): ValueId {
   let node = graph.nodes[value]!;
-  while (node.op === 'reshape') node = graph.nodes[node.inputs[0]!]!;
+  while (isView(node)) node = graph.nodes[node.inputs[0]!]!;
   return node.id;
 }
-
-/** Contractions that hand each accumulator over once it is complete, so that elementwise ops can follow in registers. */
-const WITH_EPILOGUE = new Set(['conv2d', 'conv2d_input_grad', 'linear', 'linear_input_grad']);
-
-/** Elementwise ops whose extra operands are vectors over the last axis. */
-const PER_CHANNEL = new Set(['batch_norm', 'batch_norm_input_grad', 'normalize']);
 
 /**
  * Puts nodes that can run as one kernel into groups, greedily in execution order. A group runs where its first node stands, so a node may
@@ -37,7 +38,7 @@ const PER_CHANNEL = new Set(['batch_norm', 'batch_norm_input_grad', 'normalize']
 class Fuser {
   private readonly groups: OpenGroup[] = [];
   private readonly groupOf: (OpenGroup | undefined)[];
-  /** By pooled value and window: the group with its max_pool2d, where the pool's index is best computed. */
+  /** By op, operand and window: the group with a pool, where another result of the same loop is computed. */
   private readonly poolOf = new Map<string, OpenGroup>();
   private readonly deferred: Set<ValueId>;
   private readonly updates: Node[] = [];
@@ -74,7 +75,7 @@ class Fuser {
     } else {
       this.open(newGroupKind(node, kind), node);
     }
-    if (node.op === 'max_pool2d') this.poolOf.set(poolKey(node), this.groupOf[node.id]!);
+    if (kind === 'pool') this.poolOf.set(poolKey(node.op, node), this.groupOf[node.id]!);
   }
 
   /** The group of an operand that this contraction's kernel makes itself: of an op that nothing else reads and that runs alone so far. */
@@ -96,17 +97,18 @@ class Fuser {
   }
 
   /** The group that the node may join, if any. */
-  private host(node: Node, kind: string): OpenGroup | undefined {
+  private host(node: Node, kind: OpKind): OpenGroup | undefined {
     const latest = this.latestGroup(node);
     if (kind === 'scalar' || isScalarWork(node)) {
       const open = this.groups.at(-1);
       return open?.kind === 'scalar' ? open : undefined;
     }
-    if (node.op === 'max_pool2d_index') return this.poolOf.get(poolKey(node));
-    if (latest === undefined || isSealed(latest)) return node.op === 'reshape' ? latest : undefined;
-    if (node.op === 'reshape') return latest;
+    const { computedWith, poolsEpilogue } = opDefinition(node.op);
+    if (computedWith !== undefined) return this.poolOf.get(poolKey(computedWith, node));
+    if (kind === 'view') return latest;
+    if (latest === undefined || isSealed(latest)) return undefined;
     if (kind === 'elementwise') return this.acceptsElementwise(latest, node) ? latest : undefined;
-    if (node.op === 'max_pool2d') return isPoolableConvolution(this.graph, latest, node) ? latest : undefined;
+    if (poolsEpilogue === true) return isPoolableConvolution(this.graph, latest, node) ? latest : undefined;
     return undefined;
   }
 
@@ -126,20 +128,20 @@ class Fuser {
     const inside = node.inputs.filter((id) => this.groupOf[id] === group).map((id) => this.graph.nodes[id]!);
     if (inside.some((operand) => elementCount(operand.type.shape) !== size)) return false;
     // What the group loops over: a reshape within it changes names of elements, not the loop.
-    const domain = group.nodes.findLast((n) => n.op !== 'max_pool2d_index' && n.op !== 'reshape');
+    const domain = group.nodes.findLast((n) => opDefinition(n.op).computedWith === undefined && !isView(n));
     if (domain === undefined || elementCount(domain.type.shape) !== size) return false;
-    return (group.kind !== 'rows' && !PER_CHANNEL.has(node.op)) || sameShape(domain.type.shape, node.type.shape);
+    return (group.kind !== 'rows' && opDefinition(node.op).perChannel !== true) || sameShape(domain.type.shape, node.type.shape);
   }
 }
 
-/** Equal for a max_pool2d and the max_pool2d_index of the same windows. */
-function poolKey({ inputs, attrs }: Node): string {
-  return JSON.stringify([inputs[0], attrs.window, attrs.stride, attrs.padding]);
+/** Equal for a pool by op `op` and what is computed with it: of the same operand and windows. */
+function poolKey(op: OpName, { inputs, attrs }: Node): string {
+  return JSON.stringify([op, inputs[0], attrs.window, attrs.stride, attrs.padding]);
 }
 
 /** Whether nothing more may follow in the group's registers. */
 function isSealed(group: OpenGroup): boolean {
-  if (group.kind === 'contraction') return !WITH_EPILOGUE.has(anchorOf(group.nodes).op);
+  if (group.kind === 'contraction') return opDefinition(anchorOf(group.nodes).op).epilogue === undefined;
   return group.kind !== 'map' && group.kind !== 'rows';
 }
 
@@ -147,22 +149,24 @@ function isScalarWork(node: Node): boolean {
   return node.type.shape.length === 0 && opDefinition(node.op).kind === 'elementwise';
 }
 
-function newGroupKind(node: Node, kind: string): GroupKind {
-  if (isScalarWork(node)) return 'scalar';
-  switch (kind) {
-    case 'contraction':
-    case 'rows':
-    case 'reduce':
-    case 'scalar':
-    case 'update':
-      return kind;
-    case 'total':
-      return 'reduce';
-    case 'counter':
-      return 'update';
-    default:
-      return 'map';
-  }
+/** The kind of the group that a node opens. */
+const GROUP_KIND: Readonly<Record<Exclude<OpKind, 'source'>, GroupKind>> = {
+  contraction: 'contraction',
+  elementwise: 'map',
+  pool: 'map',
+  reduce: 'reduce',
+  total: 'reduce',
+  rows: 'rows',
+  view: 'map',
+  copy: 'map',
+  update: 'update',
+  counter: 'update',
+  scalar: 'scalar',
+};
+
+function newGroupKind(node: Node, kind: OpKind): GroupKind {
+  if (kind === 'source') throw new Error(`${node.op} is no work of a kernel`);
+  return isScalarWork(node) ? 'scalar' : GROUP_KIND[kind];
 }
 
 /** The node that a contraction's kernel is about. */
@@ -173,15 +177,15 @@ function anchorOf(nodes: readonly Node[]): Node {
 /** A pool of non-overlapping, unpadded windows right behind a convolution runs on the convolution's accumulators. */
 function isPoolableConvolution(graph: Graph, group: OpenGroup, pool: Node): boolean {
   const [first] = group.nodes;
-  if (group.kind !== 'contraction' || first!.op !== 'conv2d' || !sameShape(graph.nodes[pool.inputs[0]!]!.type.shape, first!.type.shape))
-    return false;
+  if (group.kind !== 'contraction' || opDefinition(first!.op).epilogue !== 'windows') return false;
+  if (!sameShape(graph.nodes[pool.inputs[0]!]!.type.shape, first!.type.shape)) return false;
   const window = pool.attrs.window as readonly number[];
   const stride = pool.attrs.stride as readonly number[];
   const padding = pool.attrs.padding as readonly number[];
   const [, h, w] = first!.type.shape as [number, number, number];
   const fits =
     window.every((size, axis) => size === 2 && stride[axis] === 2) && padding.every((p) => p === 0) && h % 2 === 0 && w % 2 === 0;
-  return fits && !group.nodes.some((n) => n.op === 'max_pool2d');
+  return fits && !group.nodes.some((n) => n.op === pool.op);
 }
 
 /** Effects, and the elementwise nodes that only effects read: they run together at the end of the step. */
@@ -190,11 +194,11 @@ function findDeferred(graph: Graph, consumers: readonly (readonly ValueId[])[]):
   const deferred = new Set<ValueId>();
   for (let index = graph.nodes.length - 1; index >= 0; index -= 1) {
     const node = graph.nodes[index]!;
-    const { kind } = opDefinition(node.op);
+    const { effect, kind, conditionsGradients } = opDefinition(node.op);
     const readers = consumers[node.id]!;
     const onlyEffects = readers.length === 1 && readers.every((id) => deferred.has(id)) && !outputs.has(node.id);
-    const conditions = node.op === 'unscale' || node.op === 'clip_by_norm';
-    if (kind === 'update' || kind === 'counter' || (conditions && onlyEffects)) deferred.add(node.id);
+    const conditions = kind === 'elementwise' && conditionsGradients === true;
+    if (effect === true || (conditions && onlyEffects)) deferred.add(node.id);
   }
   return deferred;
 }
@@ -225,7 +229,11 @@ function baseName(graph: Graph, group: OpenGroup): string {
   const forward = forwardOp(first.op);
   const gradient = first.op === forward ? first.op : first.op.slice(forward.length + 1);
   const role =
-    first.op === 'sum_to_channel' ? parameterGradient(graph, first) : forward === first.op && group.kind === 'contraction' ? '' : gradient;
+    opDefinition(first.op).plainSum === true
+      ? parameterGradient(graph, first)
+      : forward === first.op && group.kind === 'contraction'
+        ? ''
+        : gradient;
   const name = layer === '' ? first.op : [layer, role].filter((part) => part !== '').join('_');
   return /^[A-Za-z_]/.test(name) ? name : `layer_${name}`;
 }
@@ -234,7 +242,7 @@ function baseName(graph: Graph, group: OpenGroup): string {
 function parameterGradient(graph: Graph, node: Node): string {
   const parameter = node.gradOf === undefined ? undefined : graph.nodes[node.gradOf];
   const name = String(parameter?.attrs.name ?? node.op);
-  return parameter?.op === 'state' ? `${name.slice(name.lastIndexOf('.') + 1)}_grad` : node.op;
+  return parameter !== undefined && isState(parameter) ? `${name.slice(name.lastIndexOf('.') + 1)}_grad` : node.op;
 }
 
 /** Storage roots of the values that another group, or the caller, reads. */
@@ -243,7 +251,7 @@ function findReadOutside(graph: Graph, groups: readonly OpenGroup[]): Set<ValueI
   for (const group of groups) for (const node of group.nodes) groupOf[node.id] = group.index;
   const read = new Set<ValueId>(Object.values(graph.outputs).map((id) => storageRoot(graph, id)));
   for (const node of graph.nodes) {
-    if (node.op === 'reshape') continue;
+    if (isView(node)) continue;
     for (const input of node.inputs) {
       const root = storageRoot(graph, input);
       if (groupOf[root] !== groupOf[node.id]) read.add(root);

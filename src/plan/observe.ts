@@ -1,3 +1,4 @@
+import { isCast } from '../ir/structure.js';
 import { type Graph, isFloat, type ValueId } from '../ir/types.js';
 import { phaseOf, trainStep } from './facts.js';
 import { isDeclaration, storageRoot } from './fuse.js';
@@ -33,7 +34,7 @@ export function observable(plan: Plan, label: (graph: Graph, id: ValueId) => str
   const { graph } = trainStep(plan);
   const found = new Map<string, Observed>();
   for (const node of graph.nodes) {
-    if (isDeclaration(node) || node.op === 'cast' || storageRoot(graph, node.id) !== node.id) continue;
+    if (isDeclaration(node) || isCast(node) || storageRoot(graph, node.id) !== node.id) continue;
     if (node.layer === '' || node.type.shape.length === 0 || !isFloat(node.type.dtype) || phaseOf(node) === 'update') continue;
     const of = node.gradOf === undefined ? '' : label(graph, node.id);
     const base = `${node.layer}|${node.op}|${of}`;

@@ -1,4 +1,5 @@
 import { printNodeWith, printSignature, valueNames } from '../ir/print.js';
+import { isInput } from '../ir/structure.js';
 import { isDeclaration } from './fuse.js';
 import type { Plan, PlanFunction } from './plan.js';
 
@@ -8,7 +9,7 @@ export function printFunction(fn: PlanFunction): string {
   const offsets = new Map(fn.memory.allocations.map((allocation) => [allocation.value, allocation.offset]));
   const lines = [`${printSignature(fn.graph, names)} batch=${fn.batch} arena=${fn.memory.arena} {`];
   for (const node of fn.graph.nodes) {
-    if (isDeclaration(node) && node.op !== 'input') lines.push(`  ${printNodeWith(node, names)}`);
+    if (isDeclaration(node) && !isInput(node)) lines.push(`  ${printNodeWith(node, names)}`);
   }
   for (const group of fn.groups) {
     lines.push(`  ${group.kind} ${group.name} {`);

@@ -1,8 +1,9 @@
 import { GraphBuilder } from '../ir/builder.js';
 import { removeDeadNodes } from '../ir/rewrite.js';
+import { isCast } from '../ir/structure.js';
 import { type DType, type Graph, isFloat, type Node, type ValueId } from '../ir/types.js';
 import { writesOf } from '../ir/verify.js';
-import { isDeclaration, storageRoot } from './fuse.js';
+import { isDeclaration, isView, storageRoot } from './fuse.js';
 import type { FunctionName, Plan, PlanFunction } from './plan.js';
 import { planGraph } from './plan-graph.js';
 
@@ -51,7 +52,7 @@ function splitRoundings(graph: Graph, probed: ReadonlyMap<ValueId, string>): Gra
     if (output === undefined || !isNarrow(node.type.dtype)) {
       moved[node.id] = builder.add(init);
     } else {
-      const attrs = node.op === 'cast' ? { ...node.attrs, to: 'f32' } : node.attrs;
+      const attrs = isCast(node) ? { ...node.attrs, to: 'f32' } : node.attrs;
       const exact = builder.add({ ...init, attrs, type: { ...node.type, dtype: 'f32' } });
       moved[node.id] = builder.add({ ...init, op: 'cast', inputs: [exact], attrs: { to: node.type.dtype } });
       outputs[output] = exact;
@@ -83,7 +84,7 @@ export function probePlan(plan: Plan, name: FunctionName, value: ValueId): Probe
 export function pinCandidates(graph: Graph, node: Node): readonly string[] {
   const root = (id: ValueId): Node => {
     const found = graph.nodes[id]!;
-    return found.op === 'cast' || found.op === 'reshape' ? root(found.inputs[0]!) : found;
+    return isCast(found) || isView(found) ? root(found.inputs[0]!) : found;
   };
   const forward = root(node.gradOf ?? node.id);
   const readers = graph.nodes.filter(({ gradOf, inputs }) => gradOf === undefined && inputs.some((id) => root(id) === forward));

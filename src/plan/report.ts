@@ -1,4 +1,5 @@
 import { printNodeWith, valueNames } from '../ir/print.js';
+import { isCast, isInput, isState } from '../ir/structure.js';
 import type { DType, Loc, Node, Shape, ValueId } from '../ir/types.js';
 import { byteLength, isFloat } from '../ir/types.js';
 import { type RuleId, whyText } from '../ir/why.js';
@@ -88,7 +89,7 @@ export interface PlanFacts {
 
 /** The op that stands for a layer: its contraction, else the last one that a policy decides. */
 function mainNode(nodes: readonly Node[]): Node | undefined {
-  const forward = nodes.filter((node) => phaseOf(node) === 'forward' && !isDeclaration(node) && node.op !== 'cast');
+  const forward = nodes.filter((node) => phaseOf(node) === 'forward' && !isDeclaration(node) && !isCast(node));
   return (
     forward.find(({ op }) => opDefinition(op).precision === 'low') ?? forward.findLast(({ op }) => opDefinition(op).precision !== 'fixed')
   );
@@ -131,8 +132,8 @@ function layerReports(fn: PlanFunction, times: PlanTimes | undefined): readonly 
     const nodes = nodesOf.get(layer)!;
     const main = mainNode(nodes);
     if (main === undefined) return [];
-    const backward = nodes.filter((node) => phaseOf(node) === 'backward' && node.op !== 'cast');
-    const ofParameter = (node: Node) => graph.nodes[node.gradOf!]!.op === 'state';
+    const backward = nodes.filter((node) => phaseOf(node) === 'backward' && !isCast(node));
+    const ofParameter = (node: Node) => isState(graph.nodes[node.gradOf!]!);
     const own = castsOf.get(layer) ?? [];
     const saved = nodes.filter((node) => classes.get(node.id) === 'activations');
     return [
@@ -187,7 +188,7 @@ export function lineReports(fn: PlanFunction): readonly LineReport[] {
   const places = placements(fn);
   const offsets = new Map<ValueId, number>(fn.memory.allocations.map(({ value, offset }) => [value, offset]));
   return graph.nodes
-    .filter((node) => node.op !== 'input')
+    .filter((node) => !isInput(node))
     .map((node): LineReport => {
       const place = places.get(node.id);
       return {

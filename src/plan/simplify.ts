@@ -1,6 +1,7 @@
 import { removeDeadNodes } from '../ir/rewrite.js';
 import type { Graph, Node } from '../ir/types.js';
 import { numbersAttr } from '../ir/types.js';
+import { opDefinition } from '../ops/index.js';
 
 /** Whether the windows of a pool neither overlap nor touch padding, so that each result belongs to pixels of its own. */
 export function windowsTile(node: Node): boolean {
@@ -9,11 +10,11 @@ export function windowsTile(node: Node): boolean {
   return window.every((size, axis) => size <= stride[axis]!) && numbersAttr(node.attrs, 'padding').every((size) => size === 0);
 }
 
-/** The gradient of a tiling max pool places each number once among zeros: its sums over positions are those of what it places. */
+/** What places each number once among zeros, as the gradient of a tiling max pool: its sums over positions are those of what it places. */
 function sumBeforePlacing(graph: Graph, node: Node): Node {
-  if (node.op !== 'sum_to_channel') return node;
+  if (opDefinition(node.op).plainSum !== true) return node;
   const placed = graph.nodes[node.inputs[0]!]!;
-  return placed.op === 'max_pool2d_grad' && windowsTile(placed) ? { ...node, inputs: [placed.inputs[0]!] } : node;
+  return opDefinition(placed.op).placesAmongZeros === true && windowsTile(placed) ? { ...node, inputs: [placed.inputs[0]!] } : node;
 }
 
 /** Rewrites that give the same bits for less work; the same graph where there are none. */

@@ -1,11 +1,9 @@
 import { findConsumers } from '../ir/consumers.js';
 import { rebuild } from '../ir/rewrite.js';
 import type { Graph, Node, ValueId } from '../ir/types.js';
+import { opDefinition } from '../ops/index.js';
 import type { StagedOps } from './plan.js';
 import { windowsTile } from './simplify.js';
-
-/** The operand that a contraction's kernel may make itself. */
-const GRADIENT_OPERAND: Readonly<Record<string, number>> = { conv2d_weight_grad: 1, conv2d_input_grad: 0 };
 
 /** Whether a pool's gradient fills 2x2 windows side by side, to the last row and column. */
 function halves(node: Node): boolean {
@@ -14,13 +12,12 @@ function halves(node: Node): boolean {
 }
 
 function isStageable(graph: Graph, node: Node, staged: StagedOps): boolean {
-  if (node.op !== 'max_pool2d_grad' || !staged.includes(node.op)) return false;
-  return halves(node) && node.type.dtype === graph.nodes[node.inputs[0]!]!.type.dtype;
+  return staged.some((op) => op === node.op) && halves(node) && node.type.dtype === graph.nodes[node.inputs[0]!]!.type.dtype;
 }
 
 /** The node whose result the contraction's kernel can make as it brings its operand in, if there is one. */
 export function stagedOperand(graph: Graph, contraction: Node, staged: StagedOps): Node | undefined {
-  const operand = GRADIENT_OPERAND[contraction.op];
+  const operand = opDefinition(contraction.op).stagedOperand;
   if (operand === undefined) return undefined;
   const node = graph.nodes[contraction.inputs[operand]!]!;
   return isStageable(graph, node, staged) ? node : undefined;
@@ -44,7 +41,7 @@ export function recomputeStaged(graph: Graph, staged: StagedOps): Graph {
   const order = graph.nodes.flatMap((node) => {
     const copy = own.get(node.id);
     if (copy === undefined) return [node];
-    const operand = GRADIENT_OPERAND[node.op]!;
+    const operand = opDefinition(node.op).stagedOperand;
     return [copy, { ...node, inputs: node.inputs.map((id, i) => (i === operand ? copy.id : id)) }];
   });
   return rebuild(graph, order);

@@ -1,3 +1,4 @@
+import { isCast } from '../ir/structure.js';
 import { type CostTable, functionTimes, stepCost } from './cost-table.js';
 import { ownerOf } from './costs.js';
 import { castFacts, trainStep } from './facts.js';
@@ -31,7 +32,7 @@ export function planTimes(plan: Plan, accumulate: number, table: CostTable): Pla
     else layers.set(layer, (layers.get(layer) ?? 0) + ms);
   }
   const facts = castFacts(fn);
-  const ofCasts = new Set(groups.filter(({ nodes }) => nodes.every((id) => graph.nodes[id]!.op === 'cast')).map(({ name }) => name));
+  const ofCasts = new Set(groups.filter(({ nodes }) => nodes.every((id) => isCast(graph.nodes[id]!))).map(({ name }) => name));
   const bytes = new Map<string, number>();
   for (const { kernel, bytesMoved } of facts) bytes.set(kernel, (bytes.get(kernel) ?? 0) + bytesMoved);
   const casts = facts.map(({ kernel, bytesMoved }) => {

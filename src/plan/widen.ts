@@ -1,3 +1,4 @@
+import { isCast } from '../ir/structure.js';
 import type { Graph, Node, TensorType } from '../ir/types.js';
 import { isFloat } from '../ir/types.js';
 import type { Plan } from './plan.js';
@@ -9,7 +10,7 @@ function widenType(type: TensorType): TensorType {
 
 function widenNode(node: Node): Node {
   const type = widenType(node.type);
-  return node.op === 'cast' ? { ...node, type, attrs: { ...node.attrs, to: 'f32' } } : { ...node, type };
+  return isCast(node) ? { ...node, type, attrs: { ...node.attrs, to: 'f32' } } : { ...node, type };
 }
 
 /** The same nodes under the same numbers, all floats in f32: what the values would be if no format had to hold them. Casts copy. */

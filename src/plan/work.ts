@@ -1,3 +1,4 @@
+import { isConstant, isState } from '../ir/structure.js';
 import { byteLength, type ComputeType, isLow, stringsAttr } from '../ir/types.js';
 import { opDefinition } from '../ops/index.js';
 import { storageRoot } from './fuse.js';
@@ -38,12 +39,12 @@ export function groupWork({ graph }: PlanFunction, group: Group): GroupWork {
       const written = new Set(stringsAttr(node.attrs, 'writes'));
       for (const input of node.inputs) {
         const state = graph.nodes[input]!;
-        if (state.op === 'state' && written.has(String(state.attrs.name))) updates += byteLength(state.type);
+        if (isState(state) && written.has(String(state.attrs.name))) updates += byteLength(state.type);
       }
     }
     for (const input of node.inputs) {
       const root = storageRoot(graph, input);
-      if (!inside.has(root) && graph.nodes[root]!.op !== 'constant') read.add(root);
+      if (!inside.has(root) && !isConstant(graph.nodes[root]!)) read.add(root);
     }
   }
   const moved = [...read, ...group.stores].reduce((sum, id) => sum + byteLength(graph.nodes[id]!.type), 0);

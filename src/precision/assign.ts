@@ -2,6 +2,7 @@ import { GraphBuilder } from '../ir/builder.js';
 import { findConsumers } from '../ir/consumers.js';
 import type { PrecisionSpec } from '../ir/program.js';
 import { removeDeadNodes } from '../ir/rewrite.js';
+import { isState } from '../ir/structure.js';
 import type { DType, Graph, Node, ValueId } from '../ir/types.js';
 import { isFloat } from '../ir/types.js';
 import type { Why } from '../ir/why.js';
@@ -24,7 +25,7 @@ class Casts {
     const key = `${value}:${dtype}`;
     const before = this.made.get(key);
     if (before !== undefined) return before;
-    const isMaster = source.op === 'state';
+    const isMaster = isState(source);
     const place = reader.layer === '' && source.gradOf !== undefined ? this.builder.node(source.gradOf) : reader;
     const id = this.builder.add({
       op: 'cast',

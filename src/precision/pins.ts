@@ -3,11 +3,11 @@ import { matchesLayer } from '../ir/pattern.js';
 import type { Pin } from '../ir/program.js';
 import { type Graph, type Node, precisionName } from '../ir/types.js';
 import { formatWhy, type Why } from '../ir/why.js';
-import { isOpName } from '../ops/index.js';
+import { isOpName, type OpName, opDefinition } from '../ops/index.js';
 
-/** The forward op that a node belongs to: `conv2d_weight_grad` belongs to `conv2d`, `sum_to_channel` to whatever its layer is. */
-export function forwardOp(op: string): string {
-  return op.replace(/_(input_|weight_)?grad$/, '');
+/** The forward op that an op belongs to: itself, unless it is one of the backward pass. */
+export function forwardOp(op: OpName): OpName {
+  return opDefinition(op).gradientOf?.op ?? op;
 }
 
 /** The pin that names the node's op or layer; the last one written wins. The step's own bookkeeping, which has no layer, keeps its formats. */

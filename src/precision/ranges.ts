@@ -1,3 +1,4 @@
+import { isCast, isInput, isState } from '../ir/structure.js';
 import type { DType, Graph, Node, ValueId } from '../ir/types.js';
 import { isFloat, stringAttr, stringsAttr } from '../ir/types.js';
 import { FORMATS, hasShortRange, LIMITS } from '../numeric/formats.js';
@@ -67,7 +68,7 @@ export function analyzeRanges(graph: Graph, assumptions: Assumptions = {}): read
 
   const given = (node: Node): Range => {
     const whole = rangeOfFormat(node.type.dtype);
-    if (node.op === 'input') return assumptions.inputs?.[stringAttr(node.attrs, 'name')] ?? whole;
+    if (isInput(node)) return assumptions.inputs?.[stringAttr(node.attrs, 'name')] ?? whole;
     const state = assumptions.states?.get(stringAttr(node.attrs, 'name'));
     if (state === undefined) return node.type.dtype === 'f32' ? scalerRange(graph, node) : whole;
     if (isRange(state)) return state;
@@ -76,7 +77,7 @@ export function analyzeRanges(graph: Graph, assumptions: Assumptions = {}): read
   };
 
   const compute = (node: Node): Range => {
-    if (node.op === 'input' || node.op === 'state') return given(node);
+    if (isInput(node) || isState(node)) return given(node);
     return RANGE_RULES[node.op]({
       node,
       graph,
@@ -90,7 +91,7 @@ export function analyzeRanges(graph: Graph, assumptions: Assumptions = {}): read
   for (const node of graph.nodes) {
     const exact = compute(node);
     results.push({ range: roundRange(exact, node.type.dtype), reach: magnitude(exact) });
-    const source = node.op === 'cast' ? elements.get(node.inputs[0]!) : undefined;
+    const source = isCast(node) ? elements.get(node.inputs[0]!) : undefined;
     if (source !== undefined) {
       const rounded = Float32Array.from(source);
       roundArray(node.type.dtype, rounded);
@@ -103,7 +104,7 @@ export function analyzeRanges(graph: Graph, assumptions: Assumptions = {}): read
 /** Follows casts that lose nothing. */
 function exactRoot(graph: Graph, id: ValueId): Node {
   let node = graph.nodes[id]!;
-  while (node.op === 'cast') {
+  while (isCast(node)) {
     const operand = graph.nodes[node.inputs[0]!]!;
     if (node.type.dtype !== 'f32' && node.type.dtype !== operand.type.dtype) break;
     node = operand;

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { type Diagnostic, UserError } from '../diagnostics/diagnostic.js';
 import { fileFix, fileReason, isSystemError } from '../files/reason.js';
+import { isCast, isInput } from '../ir/structure.js';
 import { elementCount, type Graph, type Shape } from '../ir/types.js';
 import type { Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
@@ -75,7 +76,7 @@ export interface PredictOptions {
 /** Probabilities of the classes from what the model gives: what its loss takes of logits, unless the model has done so itself. */
 function probabilityRule({ nodes, outputs }: Graph): (values: Float32Array) => number[] {
   let last = nodes[outputs.logits!]!;
-  while (last.op === 'cast' || last.op === 'reshape') last = nodes[last.inputs[0]!]!;
+  while (isCast(last) || last.op === 'reshape') last = nodes[last.inputs[0]!]!;
   if (last.op === 'softmax' || last.op === 'sigmoid') return (values) => [...values];
   const binary = outputs.loss !== undefined && nodes[outputs.loss]!.op === 'binary_cross_entropy';
   return binary ? (values) => Array.from(values, (value) => 1 / (1 + Math.exp(-value))) : softmax;
@@ -93,7 +94,7 @@ export async function predictImages(
   { classes, top = 3, onFailure }: PredictOptions,
 ): Promise<Prediction[]> {
   const fn = findFunction(plan, 'eval_step');
-  const input = fn?.graph.nodes.find((node) => node.op === 'input' && node.attrs.name === 'image');
+  const input = fn?.graph.nodes.find((node) => isInput(node) && node.attrs.name === 'image');
   if (fn === undefined || input === undefined) throw new Error('the plan has no eval_step with an image');
   const shape = input.type.shape.slice(1);
   const failures: Diagnostic[] = [];

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isCast, isInput, isState } from '../ir/structure.js';
 import { byteLength, elementCount, type Graph, numberAttr, type Shape, type StateRole, stringAttr } from '../ir/types.js';
 import type { FunctionName, Plan, PlanFunction } from '../plan/plan.js';
 import { initialState } from '../random/initial.js';
@@ -20,7 +21,7 @@ export function findFunction(plan: Plan, name: FunctionName): PlanFunction | und
 }
 
 export function inputNames(graph: Graph): ReadonlySet<string> {
-  return new Set(graph.nodes.filter((node) => node.op === 'input').map((node) => stringAttr(node.attrs, 'name')));
+  return new Set(graph.nodes.filter(isInput).map((node) => stringAttr(node.attrs, 'name')));
 }
 
 /** Every state of the plan once, in order of first appearance. */
@@ -83,8 +84,8 @@ export function modelHash(plan: Plan): string {
   const graph = findFunction(plan, 'eval_step')?.graph;
   const hash = createHash('sha256');
   for (const node of graph?.nodes ?? []) {
-    if (node.op === 'cast') continue;
-    const perImage = node.op === 'state' ? node.type.shape : node.type.shape.slice(1);
+    if (isCast(node)) continue;
+    const perImage = isState(node) ? node.type.shape : node.type.shape.slice(1);
     hash.update(JSON.stringify([node.op, Object.entries(node.attrs).sort(), perImage]));
   }
   return hash.digest('hex').slice(0, 16);

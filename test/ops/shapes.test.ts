@@ -58,6 +58,18 @@ describe('op table', () => {
     for (const [name, op] of Object.entries(OPS)) assert.match(op.doc, /^[A-Z].*\.$/s, name);
   });
 
+  it('names each op of the backward pass after the forward op and operand that it belongs to', () => {
+    for (const [name, { gradientOf }] of Object.entries<OpDefinition>(OPS)) {
+      assert.equal(name.endsWith('_grad'), gradientOf !== undefined, name);
+      if (gradientOf === undefined) continue;
+      assert.match(name, new RegExp(`^${gradientOf.op}_(input_|weight_)?grad$`));
+      assert.ok(
+        opDefinition(gradientOf.op).operands.some((operand) => operand.name === gradientOf.operand),
+        `${gradientOf.op} has no operand ${gradientOf.operand}`,
+      );
+    }
+  });
+
   it('marks exactly the ops that write states', () => {
     for (const [name, op] of Object.entries<OpDefinition>(OPS)) {
       assert.equal(op.effect === true, 'writes' in op.attrs, name);

@@ -1,3 +1,4 @@
+import { isState } from '../../ir/structure.js';
 import { byteLength, stringAttr } from '../../ir/types.js';
 import type { FunctionName, Plan, PlanFunction } from '../../plan/plan.js';
 import { storedValues } from '../../plan/probe.js';
@@ -13,7 +14,7 @@ function allocateStates(plan: Plan): { states: Map<string, StateElements>; bytes
   let bytes = 0;
   for (const { graph } of plan.functions) {
     for (const node of graph.nodes) {
-      if (node.op !== 'state' || states.has(stringAttr(node.attrs, 'name'))) continue;
+      if (!isState(node) || states.has(stringAttr(node.attrs, 'name'))) continue;
       states.set(stringAttr(node.attrs, 'name'), allocate(node.type) as StateElements);
       bytes += byteLength(node.type);
     }

@@ -1,3 +1,4 @@
+import { isInput, isState } from '../../ir/structure.js';
 import type { Graph, Node, ValueId } from '../../ir/types.js';
 import { elementCount, formatType, isFloat, sameShape, stringAttr, stringsAttr } from '../../ir/types.js';
 import type { PlanFunction } from '../../plan/plan.js';
@@ -119,7 +120,7 @@ export class Run {
       type: node.type,
       types: node.inputs.map((id) => nodes[id]!.type),
       inputs: node.inputs.map((id) => this.#values.get(id)!),
-      source: () => (node.op === 'state' ? states.read(stringAttr(node.attrs, 'name')) : this.#upload(node)),
+      source: () => (isState(node) ? states.read(stringAttr(node.attrs, 'name')) : this.#upload(node)),
       variable: (position) => states.variable(written(position)),
       write: (position, value) => states.assign(written(position), value),
       widened: (index) => this.#widen(node.inputs[index]!, step.near),
@@ -149,7 +150,7 @@ export class Run {
   }
 
   #hostNumber(node: Node): number {
-    if (node.op === 'input') return this.#given(node)[0]!;
+    if (isInput(node)) return this.#given(node)[0]!;
     return readElements(this.tf, this.#values.get(node.id)!)[0]!;
   }
 

@@ -1,3 +1,4 @@
+import { isState } from '../../ir/structure.js';
 import type { TensorType } from '../../ir/types.js';
 import { byteLength, elementCount, stringAttr } from '../../ir/types.js';
 import type { Plan } from '../../plan/plan.js';
@@ -29,7 +30,7 @@ export class States {
     stores += 1;
     let bytes = 0;
     for (const node of plan.functions.flatMap(({ graph }) => graph.nodes)) {
-      if (node.op !== 'state') continue;
+      if (!isState(node)) continue;
       const name = stringAttr(node.attrs, 'name');
       if (this.#states.has(name)) continue;
       if (node.type.dtype !== 'f32' && node.type.dtype !== 'i32') throw new Error(`state ${name} is ${node.type.dtype}`);

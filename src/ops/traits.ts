@@ -1,0 +1,41 @@
+import type { OpName } from '../ir/op-names.js';
+
+/** What a result says of the classes: one probability for each that add up to 1, their logarithms, or one for each that stands alone. */
+export type Probabilities = 'distribution' | 'logarithms' | 'independent';
+
+/** Facts about an op that passes and code generators go by. What is left out does not hold. */
+export interface OpTraits {
+  /** Of an op of the backward pass: the forward op that it belongs to, and the operand whose gradient its result is. */
+  readonly gradientOf?: { readonly op: OpName; readonly operand: string };
+
+  /**
+   * Of a contraction: hands each sum over once it is complete, so that elementwise ops can follow in registers (`elements`), also behind the
+   * largest of each 2x2 window (`windows`).
+   */
+  readonly epilogue?: 'elements' | 'windows';
+  /** Of a pool: over 2x2 windows side by side it can run in an epilogue that takes windows. */
+  readonly poolsEpilogue?: boolean;
+  /** Another result of the loop that computes that op on the same operand with the same window: it is computed where that is. */
+  readonly computedWith?: OpName;
+  /** Its later operands, or its attributes, are vectors over the last axis. */
+  readonly perChannel?: boolean;
+  /** Of a contraction: the operand that a kernel may make itself as it brings it in, where the backend can (`Capabilities.staged`). */
+  readonly stagedOperand?: number;
+
+  /** Adds up its operand as it is. */
+  readonly plainSum?: boolean;
+  /** Where its windows tile, puts each number of operand 0 once among zeros: a sum over positions is the same before and behind it. */
+  readonly placesAmongZeros?: boolean;
+
+  /** Works on parameter gradients between the backward pass and the optimizer. */
+  readonly conditionsGradients?: boolean;
+  /** Exists for loss scaling alone. */
+  readonly lossScaling?: boolean;
+  /** What it writes is read by others of the same step as it was before: among what writes states it runs last. */
+  readonly runsLast?: boolean;
+
+  /** Brings each channel to mean 0 and variance 1, then scales and shifts it by its parameters. */
+  readonly normalizes?: boolean;
+  /** What its result says of the classes. */
+  readonly probabilities?: Probabilities;
+}
