@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { emitC } from '../../src/codegen/c/emit.js';
 import { targetFor, targetFromMacros } from '../../src/codegen/c/target.js';
+import { compileProgram } from '../../src/compile.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import type { Graph, ValueId } from '../../src/ir/types.js';
+import { lowerProgram } from '../../src/lower/lower.js';
 import { emit } from '../../src/ops/emit.js';
 import type { Plan } from '../../src/plan/plan.js';
 import { planGraph } from '../../src/plan/plan-graph.js';
@@ -44,6 +46,27 @@ describe('emitC', () => {
     const { text } = emitC(planOf(twins()), TARGET);
     assert.equal(text.match(/^static void k_second/gm), null);
     assert.equal(text.match(/^ *\{k_first_avg_pool2d_launch, /gm)?.length, 2);
+  });
+
+  it('shares no code between a convolution of the images and one of values that may be infinite', () => {
+    const text = `
+      dataset shapes { normalize(mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25]) }
+      model Net(image: [32, 32, 3]) -> [10] {
+        image |> conv2d(3, kernel: 3, padding: 1) |> conv2d(3, kernel: 3, padding: 1) |> conv2d(3, kernel: 3, padding: 1)
+          |> global_avg_pool |> linear(10)
+      }
+      precision { compute bf16 }
+      train {
+        loss cross_entropy
+        optimizer sgd(lr: 0.1)
+        batch 2
+        epochs 1
+        seed 0
+      }`;
+    const plan = compileProgram(lowerProgram({ path: 'net.amp', text }), { backend: 'cpu', low: ['bf16'] });
+    const calls = emitC(plan, targetFor('avx512bf16', 'x64')).text.match(/calls_of_eval_step\[\] = \{[^;]*/)![0];
+    const runs = [1, 2, 3].map((i) => new RegExp(`\\{(\\w+), .*/\\* conv2d_${i} \\*/`).exec(calls)![1]);
+    assert.deepEqual(runs, ['k_conv2d_1_launch', 'k_conv2d_2_launch', 'k_conv2d_2_launch']);
   });
 
   it('is the same text every time', () => {

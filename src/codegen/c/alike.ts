@@ -1,14 +1,18 @@
-import { formatType, type Node, type ValueId } from '../../ir/types.js';
-import { writesOf } from '../../ir/verify.js';
 import type { Group } from '../../plan/plan.js';
+import type { KernelMethod } from '../../plan/work.js';
 import { emitContraction } from './contraction.js';
-import { type Kernel, KernelContext, rootOf, type StepContext } from './kernel.js';
-import { blockPlace, type Place } from './place.js';
+import { describeGroup } from './group-key.js';
+import { type Kernel, KernelContext, type StepContext } from './kernel.js';
+import type { Place } from './place.js';
+import type { Sections } from './sections.js';
 import { emitStages } from './stage-launch.js';
 
-/** A group's C and what it needs. Groups that are alike have the same `kernel`. */
+/** What runs a group, and what it needs. */
 export interface EmittedKernel {
-  readonly kernel: Kernel;
+  /** The function that runs it; undefined where nothing is left to compute. */
+  readonly run: string | undefined;
+  /** How its contraction is computed, unless product by product. */
+  readonly method: KernelMethod | undefined;
   /** The place of each of its buffers. */
   readonly table: readonly Place[];
   readonly workspaceBytes: number;
@@ -20,19 +24,23 @@ interface Pattern extends Omit<EmittedKernel, 'table'> {
   readonly table: readonly (number | Place)[];
 }
 
-/** Larger groups are made one by one: the optimizer's, of which there is one a function. */
+/** Larger groups of loops are made one by one: the optimizer's, of which there is one a function. */
 const MOST_NODES = 32;
 
-/** Makes kernels; once for all groups that differ only in which values and states they work on. */
+/** Makes the kernels of a file; once for all groups that differ only in which values and states they work on. */
 export class KernelMaker {
   readonly #patterns = new Map<string, Pattern>();
+  /** By all that a kernel of loops is but for its name: the function that runs it. */
+  readonly #loops = new Map<string, string>();
+
+  constructor(private readonly sections: Sections) {}
 
   make(step: StepContext, group: Group): EmittedKernel {
-    if (group.nodes.length > MOST_NODES) return emit(step, group);
-    const { key, places } = describe(step, group);
+    if (group.kind !== 'contraction' && group.nodes.length > MOST_NODES) return this.#loopKernel(step, group);
+    const { key, places } = describeGroup(step, group);
     const known = this.#patterns.get(key);
     if (known !== undefined) return { ...known, table: known.table.map((entry) => (typeof entry === 'number' ? places[entry]! : entry)) };
-    const made = emit(step, group);
+    const made = group.kind === 'contraction' ? this.#contraction(step, group) : this.#loopKernel(step, group);
     const positions = new Map(places.map((place, i) => [place.key, i]));
     const table = made.table.map((place): number | Place => positions.get(place.key) ?? place);
     if (table.some((entry) => typeof entry !== 'number' && entry.block !== 'work' && entry.block !== 'constant'))
@@ -40,56 +48,34 @@ export class KernelMaker {
     this.#patterns.set(key, { ...made, table });
     return made;
   }
-}
 
-function emit(step: StepContext, group: Group): EmittedKernel {
-  const context = new KernelContext(step, group);
-  const kernel = group.kind === 'contraction' ? emitContraction(context) : emitStages(context);
-  return { kernel, table: context.table, workspaceBytes: context.workspaceBytes, scratchBytes: context.scratchBytes };
-}
-
-/** All that the C of a group depends on, with values and states by number; and their places, in the same order in groups that are alike. */
-function describe({ fn, layout, states }: StepContext, group: Group): { readonly key: string; readonly places: readonly Place[] } {
-  const { nodes } = fn.graph;
-  const parts: string[] = [group.kind];
-  const places: Place[] = [];
-  const values = new Map<ValueId, number>();
-  const names = new Map<string, number>();
-  const stored = new Set(group.stores);
-  const stateNumber = (name: string): number => {
-    const known = names.get(name);
-    if (known !== undefined) return known;
-    names.set(name, names.size);
-    places.push(blockPlace('states', states.slots.get(name)!.offset));
-    return names.size - 1;
-  };
-  const addValue = (id: ValueId): void => {
-    values.set(id, values.size);
-    const place = layout.places.get(rootOf(fn, id));
-    if (place !== undefined) places.push(place);
-  };
-  /** A value from outside: what it is, once, then its number. */
-  const outside = (id: ValueId): string => {
-    const known = values.get(id);
-    if (known !== undefined) return String(known);
-    const node = nodes[id]!;
-    const source = node.op === 'reshape' ? outside(node.inputs[0]!) : node.op === 'constant' ? node.attrs.value : '';
-    const state = node.op === 'state' ? `s${stateNumber(String(node.attrs.name))}` : '';
-    addValue(id);
-    return `(${node.op === 'reshape' || node.op === 'constant' ? node.op : ''}${formatType(node.type)}${source}${state}${layout.places.has(id)})`;
-  };
-  for (const id of group.nodes) {
-    const node = nodes[id]!;
-    const operands = node.inputs.map(outside).join();
-    addValue(id);
-    const writes = writesOf(node).map(stateNumber).join();
-    parts.push(`${node.op}${attrsText(node)}:${formatType(node.type)}(${operands})${writes}${stored.has(id)}${layout.places.has(id)}`);
+  #contraction(step: StepContext, group: Group): EmittedKernel {
+    const name = this.sections.nameFor(step, group);
+    const context = new KernelContext(step, group, { name });
+    const kernel = emitContraction(context);
+    return { run: this.sections.add(step, group, name, kernel), method: kernel.method, ...needs(context) };
   }
-  return { key: parts.join('\n'), places };
+
+  /** Loops that come to the same code share it, whatever their groups look like. */
+  #loopKernel(step: StepContext, group: Group): EmittedKernel {
+    const context = new KernelContext(step, group);
+    const loops = emitStages(context);
+    const rest = { method: undefined, ...needs(context) };
+    if (loops.isEmpty) return { run: undefined, ...rest };
+    const key = keyOf(loops.named(''));
+    const known = this.#loops.get(key);
+    if (known !== undefined) return { run: known, ...rest };
+    const name = this.sections.nameFor(step, group);
+    const run = this.sections.add(step, group, name, loops.named(name));
+    this.#loops.set(key, run);
+    return { run, ...rest };
+  }
 }
 
-function attrsText({ attrs }: Node): string {
-  let text = '';
-  for (const name in attrs) if (name !== 'writes') text += `,${name}=${attrs[name]}`;
-  return text;
+function keyOf({ code, launches }: Kernel): string {
+  return [code, ...launches.map(({ name, tasks }) => `${name} ${tasks}`)].join('\n');
+}
+
+function needs(context: KernelContext): Pick<EmittedKernel, 'table' | 'workspaceBytes' | 'scratchBytes'> {
+  return { table: context.table, workspaceBytes: context.workspaceBytes, scratchBytes: context.scratchBytes };
 }

@@ -156,6 +156,6 @@ ${tiles}    }
   }
 }
 ${inPlace ? '' : emitReduce(context, rows, paddedN, g.n, part.chunks, partial)}`;
-  const reduce = inPlace ? '' : `\nparallel_for(ctx, ${name}_reduce, p, ${Math.ceil(rows / REDUCE_ROWS)});`;
-  return { code, launch: `parallel_for(ctx, ${name}, p, ${part.chunks * slices});${reduce}` };
+  const reduce = inPlace ? [] : [{ name: `${name}_reduce`, tasks: Math.ceil(rows / REDUCE_ROWS) }];
+  return { code, launches: [{ name, tasks: part.chunks * slices }, ...reduce] };
 }

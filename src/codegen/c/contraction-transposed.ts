@@ -106,6 +106,9 @@ ${scope.statements.map((line) => `          ${line}\n`).join('')}        }
   }
 }
 `;
-  const launch = `parallel_for(ctx, ${name}_pack, p, ${packTasks(packing)});\nparallel_for(ctx, ${name}, p, ${Math.ceil(channels / TASK_ROWS)});`;
-  return { code, launch };
+  const launches = [
+    { name: `${name}_pack`, tasks: packTasks(packing) },
+    { name, tasks: Math.ceil(channels / TASK_ROWS) },
+  ];
+  return { code, launches };
 }

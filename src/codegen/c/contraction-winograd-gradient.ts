@@ -153,7 +153,10 @@ static void ${name}(void *const *p, int64_t task) {
 ${emitReduce(context, rows, g.n, g.n, part.chunks, partial)}`;
   return {
     code,
-    launch: `parallel_for(ctx, ${name}, p, ${part.chunks * slices});\nparallel_for(ctx, ${name}_reduce, p, ${Math.ceil(rows / REDUCE_ROWS)});`,
+    launches: [
+      { name, tasks: part.chunks * slices },
+      { name: `${name}_reduce`, tasks: Math.ceil(rows / REDUCE_ROWS) },
+    ],
     method: methodOf(filter, size),
   };
 }

@@ -171,8 +171,10 @@ ${images.load}${start}  float *v = (float *)(${scratch} + ${images.bytes});
 `;
   return {
     code,
-    launch: `parallel_for(ctx, ${name}_pack, p, ${(channelTiles * c.k) / lanes});
-parallel_for(ctx, ${name}, p, ${imageBlocks * channelBlocks});`,
+    launches: [
+      { name: `${name}_pack`, tasks: (channelTiles * c.k) / lanes },
+      { name, tasks: imageBlocks * channelBlocks },
+    ],
     method: methodOf(filter, results),
   };
 }

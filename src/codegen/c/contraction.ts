@@ -11,7 +11,7 @@ import { type Staging, stagedChannels, stagedSize, stagedType } from './contract
 import { BLOCK_TERMS, type Compute, chooseTile, emitTile, STAGED, type Tile } from './contraction-tile.js';
 import { emitTransposedProduct, transposedProduct } from './contraction-transposed.js';
 import { emitWinograd } from './contraction-winograd.js';
-import type { Kernel, KernelContext } from './kernel.js';
+import { isNeverInfinite, type Kernel, type KernelContext } from './kernel.js';
 import { winogradOf } from './winograd-choice.js';
 
 /** Bytes of weights that one pass over a block's positions reads again and again; stays in a second-level cache. */
@@ -63,7 +63,7 @@ function joinedRuns(lattice: Lattice, stagedWidth: number, channels: number): Su
  * not have, times a weight of zero: only for values that are never infinite or NaN.
  */
 function canJoin(context: KernelContext, c: Convolution, compute: Compute): boolean {
-  return compute === 'bf16' && c.k % 2 === 1 && !c.transposed && c.lattices.length === 1 && context.node(c.source).op === 'normalize';
+  return compute === 'bf16' && c.k % 2 === 1 && !c.transposed && c.lattices.length === 1 && isNeverInfinite(context.node(c.source));
 }
 
 /** Cuts runs into blocks of at most `limit` summed indices. */
@@ -271,8 +271,8 @@ ${images.load}  const ${type} *w = (const ${type} *)${packed};
 ${whole}${remainder}  }
 }
 `;
-  const pack = weightInPlace || !summed ? '' : `parallel_for(ctx, ${name}_pack, p, ${packTasks(packing)});\n`;
-  return { code, launch: `${pack}parallel_for(ctx, ${name}, p, ${imageBlocks * channelBlocks});` };
+  const pack = weightInPlace || !summed ? [] : [{ name: `${name}_pack`, tasks: packTasks(packing) }];
+  return { code, launches: [...pack, { name, tasks: imageBlocks * channelBlocks }] };
 }
 
 /** C of a contraction group. */

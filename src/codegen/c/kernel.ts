@@ -17,14 +17,19 @@ export const C_TYPE: Readonly<Record<DType, string>> = {
   bool: 'uint8_t',
 };
 
+/** A function of a kernel, `static void <name>(void *const *p, int64_t task)`: run for so many tasks, on all threads, or once by itself. */
+export interface Launch {
+  readonly name: string;
+  readonly tasks?: number;
+}
+
 /**
- * One group's C. `code` holds its static functions, each `static void <name>...(void *const *p, int64_t task)`, where `p` is the table of
- * the group's buffers; `launch` the statements that run them, in a block of the step function where `p` and `ctx` are in scope.
- * Groups whose code is equal share it, so `code` must not mention the group's name other than through `KernelContext.name`.
+ * One group's C. `code` holds its static functions, whose names start with the kernel's; they find the group's buffers in a table `p`.
+ * `launches` are run one after the other.
  */
 export interface Kernel {
   readonly code: string;
-  readonly launch: string;
+  readonly launches: readonly Launch[];
   /** How a contraction is computed, unless product by product. */
   readonly method?: KernelMethod;
 }
@@ -35,10 +40,17 @@ export interface StepContext {
   readonly layout: FunctionLayout;
   readonly states: StateLayout;
   readonly target: Target;
+  /** Of the function's values, as the printed plan has them. */
+  readonly names: readonly string[];
 }
 
-/** Stands for the group's name in its code, until the emitter knows which groups share the code. */
-export const KERNEL_NAME = '__kernel__';
+interface KernelOptions {
+  /** Left out: code that is made before it has a name. */
+  readonly name?: string;
+  /** C name of the array of buffers that addresses index. */
+  readonly pointers?: string | undefined;
+  readonly parent?: KernelContext;
+}
 
 /**
  * What a kernel emitter sees of its group. Buffers are reached through the table `p`: each `pointer(value)` adds an entry (once) and
@@ -49,8 +61,8 @@ export class KernelContext {
   readonly step: StepContext;
   readonly group: Group;
   readonly target: Target;
-  /** Prefix of every function of the group. */
-  readonly name: string = KERNEL_NAME;
+  readonly #name: string | undefined;
+  readonly #pointers: string;
   readonly #members: ReadonlySet<ValueId>;
   readonly #stores: ReadonlySet<ValueId>;
   readonly #consumed: ReadonlySet<ValueId>;
@@ -64,16 +76,12 @@ export class KernelContext {
   #workspace: { bytes: number };
   #scratch: { bytes: number };
 
-  /** `pointers`: C name of the array of buffers that addresses index. */
-  constructor(
-    step: StepContext,
-    group: Group,
-    readonly pointers = 'p',
-    parent?: KernelContext,
-  ) {
+  constructor(step: StepContext, group: Group, { name, pointers = 'p', parent }: KernelOptions = {}) {
     this.step = step;
     this.group = group;
     this.target = step.target;
+    this.#name = name;
+    this.#pointers = pointers;
     this.#members = parent === undefined ? new Set(group.nodes) : parent.#members;
     this.#stores = parent === undefined ? new Set(group.stores.map((id) => rootOf(step.fn, id))) : parent.#stores;
     this.#consumed = parent === undefined ? consumedBy(step.fn, group) : parent.#consumed;
@@ -86,7 +94,13 @@ export class KernelContext {
 
   /** A context with a buffer table of its own, for a function that is called with a part of the group's table. */
   child(pointers?: string): KernelContext {
-    return new KernelContext(this.step, this.group, pointers, this);
+    return new KernelContext(this.step, this.group, { pointers, parent: this });
+  }
+
+  /** What the names of the kernel's functions start with. */
+  get name(): string {
+    if (this.#name === undefined) throw new Error(`the code of ${this.group.name} is made before its name`);
+    return this.#name;
   }
 
   node(id: ValueId): Node {
@@ -151,7 +165,7 @@ export class KernelContext {
 
   /** Address of a place, with the C element type to read or write it as. */
   address(place: Place, type: string): string {
-    return `((${type} *)${this.pointers}[${this.#entry(place)}])`;
+    return `((${type} *)${this.#pointers}[${this.#entry(place)}])`;
   }
 
   /** Reserves workspace and gives its address. */
@@ -229,6 +243,11 @@ function placeOfConstant({ op, attrs, type }: Node): Place | undefined {
 /** Values that the group's nodes read. */
 function consumedBy(fn: PlanFunction, group: Group): ReadonlySet<ValueId> {
   return new Set(group.nodes.flatMap((id) => fn.graph.nodes[id]!.inputs.map((input) => rootOf(fn, input))));
+}
+
+/** Whether a value is a number whatever the weights are: then it may be multiplied by a zero that stands for nothing. */
+export function isNeverInfinite({ op }: Node): boolean {
+  return op === 'normalize';
 }
 
 /** The value that a chain of reshapes stands for. */

@@ -1,5 +1,5 @@
 import { elementCount } from '../../ir/types.js';
-import type { Kernel, KernelContext } from './kernel.js';
+import type { Kernel, KernelContext, Launch } from './kernel.js';
 import { flatLoop, type LoopFunction, partCount, rowLoop, TASK_ELEMENTS, tiledLoop } from './loops.js';
 import { type Domain, type Stage, StageBuilder } from './stages.js';
 import { indent } from './text.js';
@@ -7,33 +7,48 @@ import { indent } from './text.js';
 /** So many loops and more are run from a table; fewer are calls that the compiler may inline. */
 const TABLE_FROM = 5;
 
-/** A loop that has its name and its pointers in the group's table. */
+/** A loop that has its place among the group's functions, and its pointers in the group's table. */
 interface PlacedLoop {
-  readonly name: string;
+  readonly part: number;
   readonly pointers: number;
   readonly loop: LoopFunction;
 }
 
-/** The code of a group as it grows: loops whose code is equal share it. */
-class StageCode {
-  readonly code: string[] = [];
-  readonly launch: string[] = [];
-  readonly #functions = new Map<string, string>();
+/** A function of a group, without the group's name. */
+type StagePart =
+  | { readonly kind: 'loop'; readonly code: string }
+  | { readonly kind: 'tasks'; readonly suffix: string; readonly loops: readonly PlacedLoop[] }
+  | { readonly kind: 'finish'; readonly suffix: string; readonly tasks: number | undefined; readonly body: readonly string[] };
+
+/** The functions of a group, which has no name yet: groups that are equal but for their buffers share one. */
+export class StageKernel {
+  readonly #parts: StagePart[] = [];
+  /** By a loop's code: its number among the loops. */
+  readonly #loops = new Map<string, number>();
 
   constructor(private readonly context: KernelContext) {}
 
+  /** Nothing is left to compute. */
+  get isEmpty(): boolean {
+    return this.#parts.length === 0;
+  }
+
+  /** Loops whose code is equal share a function. */
   place(loop: LoopFunction): PlacedLoop {
-    return { name: this.#define(loop.code), pointers: this.context.adopt(loop.table), loop };
+    let part = this.#loops.get(loop.code);
+    if (part === undefined) {
+      part = this.#loops.size;
+      this.#loops.set(loop.code, part);
+      this.#parts.push({ kind: 'loop', code: loop.code });
+    }
+    return { part, pointers: this.context.adopt(loop.table), loop };
   }
 
-  addLoops(name: string, loops: readonly PlacedLoop[]): void {
-    if (loops.length === 0) return;
-    const { tasks, before, body } = loops.length < TABLE_FROM ? calls(loops) : table(name, loops);
-    this.code.push([...before, `static void ${name}(void *const *p, int64_t task) {`, ...indent(body), '}', ''].join('\n'));
-    this.launch.push(`parallel_for(ctx, ${name}, p, ${tasks});`);
+  addLoops(suffix: string, loops: readonly PlacedLoop[]): void {
+    if (loops.length > 0) this.#parts.push({ kind: 'tasks', suffix, loops });
   }
 
-  addFinish(name: string, stage: Stage, parts: (domain: Domain) => number): void {
+  addFinish(suffix: string, stage: Stage, parts: (domain: Domain) => number): void {
     if (stage.finish.length === 0) return;
     const parallel = stage.finish.length > 1 && stage.finish.every(({ kind }) => kind === 'loop');
     const body = stage.finish.flatMap((finish, i) => {
@@ -46,19 +61,43 @@ class StageCode {
         '}',
       ];
     });
-    const unused = parallel ? [] : ['(void)task;'];
-    this.code.push([`static void ${name}(void *const *p, int64_t task) {`, ...indent([...unused, ...body]), '}', ''].join('\n'));
-    this.launch.push(parallel ? `parallel_for(ctx, ${name}, p, ${stage.finish.length});` : `${name}(p, 0);`);
+    this.#parts.push({ kind: 'finish', suffix, tasks: parallel ? stage.finish.length : undefined, body });
   }
 
-  #define(text: string): string {
-    const known = this.#functions.get(text);
-    if (known !== undefined) return known;
-    const name = `${this.context.name}_part${this.#functions.size}`;
-    this.#functions.set(text, name);
-    this.code.push(`static void ${name}${text}`);
-    return name;
+  named(name: string): Kernel {
+    const code: string[] = [];
+    const launches: Launch[] = [];
+    let loops = 0;
+    for (const part of this.#parts) {
+      switch (part.kind) {
+        case 'loop':
+          code.push(`static void ${loopName(name, loops)}${part.code}`);
+          loops += 1;
+          break;
+        case 'tasks': {
+          const own = `${name}${part.suffix}`;
+          const { tasks, before, body } = part.loops.length < TABLE_FROM ? calls(name, part.loops) : table(name, own, part.loops);
+          code.push([...before, ...taskFunction(own, body)].join('\n'));
+          launches.push({ name: own, tasks });
+          break;
+        }
+        case 'finish': {
+          const own = `${name}${part.suffix}`;
+          const { tasks, body } = part;
+          code.push(taskFunction(own, tasks === undefined ? ['(void)task;', ...body] : body).join('\n'));
+          launches.push(tasks === undefined ? { name: own } : { name: own, tasks });
+          break;
+        }
+      }
+    }
+    return { code: code.join('\n'), launches };
   }
+}
+
+const loopName = (name: string, part: number): string => `${name}_part${part}`;
+
+function taskFunction(name: string, body: readonly string[]): string[] {
+  return [`static void ${name}(void *const *p, int64_t task) {`, ...indent(body), '}', ''];
 }
 
 interface TaskCode {
@@ -68,10 +107,10 @@ interface TaskCode {
   readonly body: readonly string[];
 }
 
-function calls(loops: readonly PlacedLoop[]): TaskCode {
+function calls(name: string, loops: readonly PlacedLoop[]): TaskCode {
   const body: string[] = [];
-  for (const [i, { name, pointers, loop }] of loops.entries()) {
-    const call = `${name}(p + ${pointers}, task, task * ${loop.part}, min64((task + 1) * ${loop.part}, ${loop.range}));`;
+  for (const [i, { part, pointers, loop }] of loops.entries()) {
+    const call = `${loopName(name, part)}(p + ${pointers}, task, task * ${loop.part}, min64((task + 1) * ${loop.part}, ${loop.range}));`;
     if (i === loops.length - 1) body.push(call);
     else body.push(`if (task < ${partCount(loop)}) {`, `  ${call}`, '  return;', '}', `task -= ${partCount(loop)};`);
   }
@@ -79,7 +118,7 @@ function calls(loops: readonly PlacedLoop[]): TaskCode {
 }
 
 /** Loops of many parts first, each with tasks of its own; then the small ones, as many to a task as are worth one. No result depends on the order. */
-function table(name: string, loops: readonly PlacedLoop[]): TaskCode {
+function table(name: string, own: string, loops: readonly PlacedLoop[]): TaskCode {
   const isSmall = ({ loop }: PlacedLoop): boolean => partCount(loop) === 1;
   const ordered = [...loops.filter((loop) => !isSmall(loop)), ...loops.filter(isSmall)];
   const bunches: string[] = [];
@@ -95,16 +134,18 @@ function table(name: string, loops: readonly PlacedLoop[]): TaskCode {
     }
     room -= share;
   }
-  const rows = ordered.map((placed) => `  {${[placed.name, placed.pointers, placed.loop.range, placed.loop.part].join(', ')}},`);
+  const rows = ordered.map(
+    (placed) => `  {${[loopName(name, placed.part), placed.pointers, placed.loop.range, placed.loop.part].join(', ')}},`,
+  );
   return {
     tasks,
     before: [
-      `static const kernel_loop ${name}_loops[] = {`,
+      `static const kernel_loop ${own}_loops[] = {`,
       ...rows,
       '};',
-      `static const loop_bunch ${name}_bunches[] = {${[...bunches, `{${tasks}, ${ordered.length}}`].join(', ')}};`,
+      `static const loop_bunch ${own}_bunches[] = {${[...bunches, `{${tasks}, ${ordered.length}}`].join(', ')}};`,
     ],
-    body: [`run_loops(${name}_loops, ${name}_bunches, ${bunches.length}, p, task);`],
+    body: [`run_loops(${own}_loops, ${own}_bunches, ${bunches.length}, p, task);`],
   };
 }
 
@@ -117,22 +158,22 @@ function emitLoop(context: KernelContext, builder: StageBuilder, domain: Domain,
 }
 
 /** Emits a group as stages of loops. Handles every op but contractions. */
-export function emitStages(context: KernelContext): Kernel {
+export function emitStages(context: KernelContext): StageKernel {
   const builder = new StageBuilder(context);
   const stages = builder.build();
-  const out = new StageCode(context);
+  const kernel = new StageKernel(context);
   for (const [index, stage] of stages.entries()) {
-    const name = `${context.name}${stages.length === 1 ? '' : `_${index}`}`;
+    const suffix = stages.length === 1 ? '' : `_${index}`;
     const counts = new Map<Domain, number>();
     const loops: PlacedLoop[] = [];
     for (const domain of stage.domains) {
       const loop = emitLoop(context.child(), builder, domain, index);
       counts.set(domain, partCount(loop));
-      loops.push(out.place(loop));
+      loops.push(kernel.place(loop));
     }
-    for (const make of stage.solo) loops.push(out.place(make()));
-    out.addLoops(name, loops);
-    out.addFinish(`${name}_finish`, stage, (domain) => counts.get(domain)!);
+    for (const make of stage.solo) loops.push(kernel.place(make()));
+    kernel.addLoops(suffix, loops);
+    kernel.addFinish(`${suffix}_finish`, stage, (domain) => counts.get(domain)!);
   }
-  return { code: out.code.join('\n'), launch: out.launch.join('\n') };
+  return kernel;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { chmod, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PARTS } from '../../codegen/c/emit.js';
+import { PARTS } from '../../codegen/c/sections.js';
 import { LARGEST_FRAME } from '../../codegen/c/stack.js';
 import type { Target } from '../../codegen/c/target.js';
 import { userError } from '../../diagnostics/diagnostic.js';
