@@ -1,12 +1,13 @@
 import type { PolicyName } from '../ir/program.js';
 import { COMPUTE_TYPES, type PrecisionName, precisionName } from '../ir/types.js';
 import type { Overrides } from '../lower/overrides.js';
+import { POLICY } from '../lower/settings.js';
 import { given } from './given.js';
 
 /** The compute formats by their names in the language. */
 export const PRECISIONS: readonly PrecisionName[] = COMPUTE_TYPES.map(precisionName);
 
-export const POLICIES = ['mixed', 'autocast', 'fastest'] as const satisfies readonly PolicyName[];
+export const POLICIES = Object.keys(POLICY.words) as readonly PolicyName[];
 
 /** What a caller changes of what the file says. */
 export type Settings = Overrides;

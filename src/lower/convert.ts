@@ -1,7 +1,7 @@
 import type { Span } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import type { ArgKind, ArgValue, LayerParam } from '../ops/layer.js';
-import { type Bounds, describeBounds, type SettingParam, withinBounds } from './setting.js';
+import { type Bounds, describeBounds, type SettingParam, type SettingValue, withinBounds } from './setting.js';
 import { problemInF32 } from './single.js';
 import { describeKind, type Value } from './value.js';
 
@@ -87,7 +87,6 @@ function fitsF32(
 }
 
 /** Resolved value of a setting's parameter. */
-export type SettingValue = number | boolean | readonly number[] | readonly (readonly [number, number])[];
 
 const EXPECTED_SETTING: Readonly<Record<SettingParam['kind'], string>> = {
   int: 'a whole number',

@@ -2,9 +2,9 @@ import type { Span } from '../diagnostics/diagnostic.js';
 import { listNames, suggestion } from '../diagnostics/suggest.js';
 import type { Arg, Expr, Name, SettingItem } from '../parser/ast.js';
 import { bindArguments } from './bind.js';
-import { convertSettingArg, type SettingValue } from './convert.js';
+import { convertSettingArg } from './convert.js';
 import { type Evaluation, evaluate } from './evaluate.js';
-import type { Choice, Setting, SettingParam } from './setting.js';
+import type { Choice, ChoiceSetting, Setting, SettingParam, SettingValue } from './setting.js';
 import { SETTINGS } from './settings.js';
 
 /** A setting with its arguments, defaults filled in. `word` is the choice, or the name of the setting. */
@@ -51,6 +51,13 @@ export function readSettings(
     if (value !== undefined) resolved.set(setting.name, value);
   }
   return resolved;
+}
+
+/** What the word of a choice becomes, or that of its default. */
+export function chosen<T>(settings: ResolvedSettings, { name, words }: ChoiceSetting<T>, { sink }: Evaluation): T {
+  const setting = settings.get(name);
+  // Only a choice without a default can be missing, and undefined is then among what it becomes.
+  return setting === undefined ? (undefined as T) : words[setting.word]!.read(setting.args, { sink, span: setting.span });
 }
 
 /** The choice of a setting that has an argument: the one that is written if it does, then the default, then any other. */

@@ -1,5 +1,17 @@
-/** Kinds of numbers and words that settings take. `channels`: one number or one per channel. `points`: `[[epoch, factor], …]`. */
-export type SettingKind = 'int' | 'number' | 'boolean' | 'channels' | 'points';
+import type { Span } from '../diagnostics/diagnostic.js';
+import type { DiagnosticSink } from '../diagnostics/sink.js';
+
+/** What settings take, by kind. `channels`: one number or one per channel. `points`: `[[epoch, factor], …]`. */
+interface ValueOf {
+  readonly int: number;
+  readonly number: number;
+  readonly boolean: boolean;
+  readonly channels: readonly number[];
+  readonly points: readonly (readonly [epoch: number, factor: number])[];
+}
+
+export type SettingKind = keyof ValueOf;
+export type SettingValue = ValueOf[SettingKind];
 
 export type SettingDefault = number | boolean;
 
@@ -28,6 +40,39 @@ export interface Choice {
   readonly doc: string;
 }
 
+/** Where a choice is written, for what is wrong with its arguments together; undefined: nowhere, it is the default. */
+export interface Place {
+  readonly sink: DiagnosticSink;
+  readonly span: Span | undefined;
+}
+
+/** A choice without its name, and what it becomes. */
+export interface Word<T> extends Omit<Choice, 'name'> {
+  /** Of arguments that have the kinds of `params`, defaults filled in. */
+  read(args: Readonly<Record<string, SettingValue>>, place: Place): T;
+}
+
+/** A word for each kind of record that a choice can become. */
+export type Words<Spec extends { readonly kind: string }> = {
+  readonly [Kind in Spec['kind']]: Word<Extract<Spec, { readonly kind: Kind }>>;
+};
+
+type Params = Readonly<Record<string, Omit<SettingParam, 'name'>>>;
+type ArgsOf<P extends Params> = { readonly [Name in keyof P]: ValueOf[P[Name]['kind']] };
+
+export function word<const P extends Params, const T>(doc: string, params: P, read: (args: ArgsOf<P>, place: Place) => T): Word<T> {
+  return {
+    doc,
+    params: Object.entries(params).map(([name, param]) => ({ name, ...param })),
+    read: (args, place) => read(args as ArgsOf<P>, place),
+  };
+}
+
+/** A setting that is one of several words, and what these become. */
+export interface ChoiceSetting<T> extends Setting {
+  readonly words: Readonly<Record<string, Word<T>>>;
+}
+
 export interface Setting {
   readonly name: string;
   readonly doc: string;
@@ -42,8 +87,15 @@ export function scalar(name: string, doc: string, param: Omit<SettingParam, 'nam
   return { name, doc, value: { kind: 'scalar', param: { name, doc, ...param } } };
 }
 
-export function choice(name: string, doc: string, fallback: string | undefined, choices: readonly Choice[]): Setting {
-  return { name, doc, value: { kind: 'choice', choices, default: fallback } };
+/** `fallback` undefined: the setting may be left out, and that means something, so that undefined is among what it becomes. */
+export function choice<W extends Readonly<Record<string, Word<unknown>>>, const F extends (keyof W & string) | undefined>(
+  name: string,
+  doc: string,
+  words: W,
+  fallback: F,
+): ChoiceSetting<ReturnType<W[keyof W]['read']> | (F extends undefined ? undefined : never)> {
+  const choices = Object.entries(words).map(([label, { doc: text, params }]) => ({ name: label, doc: text, params }));
+  return { name, doc, value: { kind: 'choice', choices, default: fallback }, words: words as never };
 }
 
 /** "at least 1", "above 0 and at most 1", or undefined where there are no bounds. */

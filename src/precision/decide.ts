@@ -4,6 +4,7 @@ import { isComputeType, isFloat, isLow } from '../ir/types.js';
 import { reasons, type Why } from '../ir/why.js';
 import type { OpDefinition, OperandSpec, PrecisionClass } from '../ops/op.js';
 import { pinReason } from './pins.js';
+import { POLICY_RULES } from './policy.js';
 
 /** What the decision for one node depends on, besides the node. */
 export interface Situation {
@@ -63,8 +64,10 @@ function classFormat(node: Node, op: OpDefinition, precision: PrecisionClass, at
       const first = classOperands.find(isComputeType) ?? at.operands.find(isComputeType);
       return first ?? 'f32';
     }
-    case 'source':
-      return at.policy === 'mixed' && at.consumers.length > 0 && at.consumers.every((c) => c.precision === 'low') ? at.compute : 'f32';
+    case 'source': {
+      const isLowered = at.consumers.length > 0 && at.consumers.every((c) => c.precision === 'low');
+      return isLowered && POLICY_RULES[at.policy].lowersSources ? at.compute : 'f32';
+    }
     case 'fixed':
       return isComputeType(node.type.dtype) ? node.type.dtype : 'f32';
   }
@@ -104,17 +107,18 @@ function reasonOf(node: Node, precision: Exclude<PrecisionClass, 'fixed'>, forma
  */
 export function decide(node: Node, op: OpDefinition, at: Situation): Decision {
   const precision = effectiveClass(op, at.pin);
+  const { accumulatorsInF32, gradientsAsRead } = POLICY_RULES[at.policy];
   let format = classFormat(node, op, precision, at);
   let result: DType = node.type.dtype;
   const reason = precision === 'fixed' ? computesFull(node.op) : reasonOf(node, precision, format, at);
   let why = reason;
 
   if (op.result === 'class') result = precision === 'fixed' ? node.type.dtype : format;
-  if (op.result === 'accumulator' && precision !== 'fixed') result = at.policy === 'mixed' ? 'f32' : format;
+  if (op.result === 'accumulator' && precision !== 'fixed') result = accumulatorsInF32 ? 'f32' : format;
 
   if (at.forward !== undefined && precision !== 'fixed' && isFloat(result)) {
     const reads = at.forward.read ?? at.forward.own;
-    result = at.policy === 'autocast' || precision === 'full' ? reads : at.forward.own;
+    result = gradientsAsRead || precision === 'full' ? reads : at.forward.own;
     if (precision === 'follow' || precision === 'promote') {
       format = isComputeType(result) ? result : 'f32';
       why = valueIs(result);
@@ -127,9 +131,9 @@ export function decide(node: Node, op: OpDefinition, at: Situation): Decision {
     const spec = operandSpec(op, index);
     if (!isFloat(dtype)) return dtype;
     if (spec.format === 'class') return precision === 'fixed' ? dtype : format;
-    if (spec.format === 'accumulator') return at.policy === 'mixed' ? 'f32' : format;
+    if (spec.format === 'accumulator') return accumulatorsInF32 ? 'f32' : format;
     // PyTorch has rounded the gradient of a low op's result before it sums the gradient of the bias.
-    if (op.result === 'accumulator' && at.policy === 'autocast' && isLow(result)) return result;
+    if (op.result === 'accumulator' && !accumulatorsInF32 && isLow(result)) return result;
     return spec.format === 'f32' ? 'f32' : dtype;
   });
   return { operands, result, why: precision === 'fixed' ? node.why : why, readWhy: precision === 'low' ? reason : why };

@@ -1,0 +1,55 @@
+import type { OptimizerSpec } from '../../ir/program.js';
+import { type Words, word } from '../setting.js';
+
+const LR = { kind: 'number', min: 0, doc: 'learning rate' } as const;
+
+const decay = (value: number) =>
+  ({
+    weight_decay: { kind: 'number', default: value, min: 0, doc: 'decay of all parameters' },
+    decay_norms: {
+      kind: 'boolean',
+      default: true,
+      doc: 'false: only weights decay, not the scales and shifts of batch_norm, nor biases',
+    },
+  }) as const;
+
+/** As `decay` was written. */
+function decayOf(args: {
+  readonly weight_decay: number;
+  readonly decay_norms: boolean;
+}): Pick<OptimizerSpec, 'weightDecay' | 'decayNorms'> {
+  return { weightDecay: args.weight_decay, ...(!args.decay_norms && { decayNorms: false }) };
+}
+
+function adam<const Kind extends 'adam' | 'adamw'>(kind: Kind, weightDecay: number, doc: string) {
+  const params = {
+    lr: { ...LR, default: 1e-3 },
+    beta1: { kind: 'number', default: 0.9, min: 0, below: 1, doc: 'memory of the mean of gradients' },
+    beta2: { kind: 'number', default: 0.999, min: 0, below: 1, doc: 'memory of the mean of squares' },
+    eps: { kind: 'number', default: 1e-8, min: 0, doc: 'added to the denominator' },
+    ...decay(weightDecay),
+  } as const;
+  return word(doc, params, ({ lr, beta1, beta2, eps, ...rest }) => ({ kind, lr, beta1, beta2, eps, ...decayOf(rest) }));
+}
+
+export const OPTIMIZERS = {
+  sgd: word(
+    'stochastic gradient descent',
+    {
+      lr: LR,
+      momentum: { kind: 'number', default: 0, min: 0, below: 1, doc: 'memory of past gradients' },
+      nesterov: { kind: 'boolean', default: false, doc: 'look ahead; needs momentum' },
+      ...decay(0),
+    },
+    ({ lr, momentum, nesterov, ...rest }, { sink, span }) => {
+      if (nesterov && momentum === 0)
+        sink.error('AMP4009', span, '`nesterov` needs `momentum`', {
+          why: 'it looks ahead along the momentum, and that is 0',
+          fix: 'add `momentum: 0.9`, or remove `nesterov`',
+        });
+      return { kind: 'sgd', lr, momentum, nesterov, ...decayOf(rest) };
+    },
+  ),
+  adam: adam('adam', 0, 'Kingma and Ba 2015; weight decay is added to the gradient'),
+  adamw: adam('adamw', 0.01, 'Loshchilov and Hutter 2019; weight decay is applied to the parameter'),
+} satisfies Words<OptimizerSpec>;
