@@ -115,6 +115,19 @@ export function productGeometry(tensors: Tensors, x: Shape, y: Shape): Contracti
   };
 }
 
+function commonDivisor(a: number, b: number): number {
+  return b === 0 ? a : commonDivisor(b, a % b);
+}
+
+/** The most terms that one element's sum has, its bias aside. */
+export function mostTerms({ computes, images, positions, window, stride, dilation, inputs, outputs }: ContractionGeometry): number {
+  if (computes === 'y') return elementCount(window) * inputs;
+  if (computes === 'w') return images * elementCount(positions);
+  /** Taps that can meet one pixel: those that lie a multiple of the stride apart. */
+  const taps = ([0, 1] as const).map((axis) => Math.ceil((window[axis] * commonDivisor(stride[axis], dilation[axis])) / stride[axis]));
+  return elementCount(taps) * outputs;
+}
+
 /** Floating-point operations: a multiplication and an addition for each term, those outside the image included. */
 export function flopsOf(rule: GeometryRule): NonNullable<OpDefinition['flops']> {
   return (types, attrs, result) => {

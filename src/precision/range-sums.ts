@@ -1,5 +1,7 @@
 import { elementCount, numberAttr, numbersAttr } from '../ir/types.js';
 import { LIMITS } from '../numeric/formats.js';
+import { type ContractionGeometry, mostTerms } from '../ops/contraction-geometry.js';
+import { contractionGeometry } from '../ops/index.js';
 import {
   ANY,
   addRanges,
@@ -60,11 +62,21 @@ function weightedSums(x: Range, weights: ArrayLike<number>, channels: number): {
   return { range: between(low, high), largest };
 }
 
-/** A contraction of the first operand with a weight: `terms` products each, then the bias. */
-function contraction(context: RangeContext, x: Range, terms: number): Range {
-  const [, weight, bias = between(0, 0)] = context.operands as [Range, Range, Range?];
+function geometryOf({ node, graph }: RangeContext): ContractionGeometry {
+  return contractionGeometry(
+    node,
+    node.inputs.map((id) => graph.nodes[id]!.type),
+  );
+}
+
+/** A contraction of the first operand with a weight, then the bias. */
+const contraction: RangeRule = (context) => {
+  const geometry = geometryOf(context);
+  const terms = mostTerms(geometry);
+  const [given, weight, bias = between(0, 0)] = context.operands as [Range, Range, Range?];
+  const x = geometry.padding.some((size) => size > 0) ? withZero(given) : given;
   if (![x, weight, bias].every(isBounded)) return ANY;
-  const elements = context.known(1);
+  const elements = geometry.batch.length === 0 ? context.known(1) : undefined;
   const channels = context.shape(1).at(-1)!;
   const product = mulRanges(x, weight);
   const sums =
@@ -72,35 +84,24 @@ function contraction(context: RangeContext, x: Range, terms: number): Range {
       ? { range: scaleRange(product, terms), largest: terms * magnitude(product) }
       : weightedSums(x, elements, channels);
   return widenFor(addRanges(sums.range, bias), terms + 2, sums.largest + magnitude(bias));
-}
+};
 
-/** A gradient of a contraction's input: each element adds at most `terms` products. */
-function inputGradient({ operands }: RangeContext, terms: number): Range {
-  const [dy, weight] = operands as [Range, Range];
-  return sumRange(withZero(mulRanges(dy, weight)), terms);
-}
+/** A gradient of a contraction: a sum of products of its operands. */
+const gradientSum: RangeRule = (context) => {
+  const [a, b] = context.operands as [Range, Range];
+  return sumRange(withZero(mulRanges(a, b)), mostTerms(geometryOf(context)));
+};
 
 /** Known weights of a linear layer bound each of its input's gradients by the sums over its row. */
 const linearInputGrad: RangeRule = (context) => {
   const [dy] = context.operands as [Range];
-  const [inputs, outputs] = context.shape(1) as [number, number];
-  const weights = context.known(1);
-  if (weights === undefined || !isBounded(dy)) return inputGradient(context, outputs);
+  const { batch, groups, inputs, outputs } = geometryOf(context);
+  const weights = groups === 1 && batch.length === 0 ? context.known(1) : undefined;
+  if (weights === undefined || !isBounded(dy)) return gradientSum(context);
   // Transposed: what is summed over is the last axis, and each row has a result.
   const rows = Float64Array.from({ length: weights.length }, (_, i) => weights[(i % inputs) * outputs + Math.floor(i / inputs)]!);
   const { range, largest } = weightedSums(dy, rows, inputs);
   return widenFor(range, outputs, largest);
-};
-
-const convInputGrad: RangeRule = (context) => {
-  const [rows, columns, , channels] = context.shape(1) as [number, number, number, number];
-  return inputGradient(context, windowsAt(context, [rows, columns]) * channels);
-};
-
-/** Sums over the batch and all positions. */
-const weightGrad: RangeRule = ({ operands, shape }) => {
-  const [x, dy] = operands as [Range, Range];
-  return sumRange(withZero(mulRanges(x, dy)), rowsOf(shape(1)));
 };
 
 function meanRange(x: Range, count: number): Range {
@@ -205,16 +206,12 @@ const globalAvgPoolGrad: RangeRule = ({ operands, node }) => {
 
 /** Ops that add up products or elements. */
 export const SUM_RULES = {
-  conv2d: (context) => {
-    const x = context.operands[0]!;
-    const [rows, columns, channels] = context.shape(1) as [number, number, number];
-    return contraction(context, isPadded(context) ? withZero(x) : x, rows * columns * channels);
-  },
-  conv2d_input_grad: convInputGrad,
-  conv2d_weight_grad: weightGrad,
-  linear: (context) => contraction(context, context.operands[0]!, context.shape(1)[0]!),
+  conv2d: contraction,
+  conv2d_input_grad: gradientSum,
+  conv2d_weight_grad: gradientSum,
+  linear: contraction,
   linear_input_grad: linearInputGrad,
-  linear_weight_grad: weightGrad,
+  linear_weight_grad: gradientSum,
   sum_to_channel: ({ operands, shape }) => sumRange(operands[0]!, rowsOf(shape(0))),
   max_pool2d: maxPool,
   max_pool2d_index: maxPoolIndex,

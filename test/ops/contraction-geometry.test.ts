@@ -4,7 +4,7 @@ import { targetFor } from '../../src/codegen/c/target.js';
 import { emitWgsl } from '../../src/codegen/wgsl/emit.js';
 import type { Attrs } from '../../src/ir/types.js';
 import { elementCount } from '../../src/ir/types.js';
-import type { ContractionGeometry, GeometryRule } from '../../src/ops/contraction-geometry.js';
+import { type ContractionGeometry, type GeometryRule, mostTerms } from '../../src/ops/contraction-geometry.js';
 import { isOfKind, OPS, type OpName } from '../../src/ops/index.js';
 import type { SampleRandom } from '../../src/ops/op.js';
 import { contract } from '../../src/runtime/reference/contraction.js';
@@ -121,6 +121,24 @@ describe('the normal form of contractions', () => {
         const tensors = randomTensors(g, random);
         assert.deepEqual(evaluate(g, tensors), naive(g, tensors), JSON.stringify(g));
       }
+    });
+  }
+});
+
+describe('the most terms of a sum', () => {
+  for (const computes of ['y', 'x', 'w'] as const) {
+    it(`bound the terms of each element of ${computes}, and are reached`, () => {
+      let reached = 0;
+      for (let seed = 0; seed < 60; seed += 1) {
+        const g = randomGeometry(namedRandom(`terms ${computes}`, seed), computes);
+        const { x, w, y } = sizes(g);
+        const ones = (size: number) => new Float64Array(size).fill(1);
+        const terms = Math.max(...naive(g, { x: ones(x), w: ones(w), y: ones(y) }));
+        assert.ok(terms <= mostTerms(g), JSON.stringify(g));
+        const isGeneral = g.dilation.some((step, axis) => step > 1 && g.stride[axis] > 1 && g.window[axis] > 1);
+        if (isGeneral && terms === mostTerms(g)) reached += 1;
+      }
+      assert.ok(reached > 0);
     });
   }
 });
