@@ -1,3 +1,4 @@
+import { isCast, isState } from '../ir/structure.js';
 import type { DType, Graph, Loc, Node, PrecisionName, ValueId } from '../ir/types.js';
 import { precisionName } from '../ir/types.js';
 import { LIMITS } from '../numeric/formats.js';
@@ -91,8 +92,8 @@ export interface Measured {
 /** Whether a node is a gradient of a parameter: a mean over the batch, as the loss. Other gradients belong to one image, and shrink with the batch. */
 function isParameterGradient(graph: Graph, { gradOf }: Node): boolean {
   const value = gradOf === undefined ? undefined : graph.nodes[gradOf]!;
-  const root = value?.op === 'cast' ? graph.nodes[value.inputs[0]!]! : value;
-  return root?.op === 'state';
+  const root = value !== undefined && isCast(value) ? graph.nodes[value.inputs[0]!]! : value;
+  return root !== undefined && isState(root);
 }
 
 /** Ranges at the file's batch by the measured graph's numbers; the two graphs differ in nothing but sizes. */

@@ -7,7 +7,7 @@ import type { CostTable } from '../plan/cost-table.js';
 import { trainStep } from '../plan/facts.js';
 import type { FastestChoice } from '../plan/fastest.js';
 import type { Footprint } from '../plan/footprint.js';
-import type { Plan, StagedOps } from '../plan/plan.js';
+import { type Plan, STAGED_OPS, type StagedOps } from '../plan/plan.js';
 import { type PlanFacts, reportPlan } from '../plan/report.js';
 import { type PlanTimes, planTimes } from '../plan/times.js';
 import { rulePolicy } from '../precision/policy.js';
@@ -47,10 +47,10 @@ export interface PlanReport extends PlanSummary, PlanFacts {
 
 /** What the plan's contractions make of their operands themselves. */
 function stagedOf({ functions }: Plan): StagedOps {
-  const isStaged = functions.some(({ graph, groups }) =>
-    groups.some(({ kind, nodes }) => kind === 'contraction' && graph.nodes[nodes[0]!]!.op === 'max_pool2d_grad'),
+  const first = functions.flatMap(({ graph, groups }) =>
+    groups.filter(({ kind }) => kind === 'contraction').map(({ nodes }) => graph.nodes[nodes[0]!]!.op),
   );
-  return isStaged ? ['max_pool2d_grad'] : [];
+  return STAGED_OPS.filter((op) => first.includes(op));
 }
 
 /** The plan of the same program with every value in f32: no low format, no pin, no loss scale; and without a last, smaller step. */

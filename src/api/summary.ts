@@ -2,6 +2,7 @@ import { isCast } from '../ir/structure.js';
 import type { DType, Graph, Node, PrecisionName } from '../ir/types.js';
 import { byteLength, elementCount, isFloat, precisionName } from '../ir/types.js';
 import { opDefinition } from '../ops/index.js';
+import { isDeclaration } from '../plan/fuse.js';
 import type { FunctionName, Plan, PlanFunction } from '../plan/plan.js';
 import { parameterCount, planStates } from '../training/states.js';
 
@@ -42,8 +43,6 @@ export interface PlanSummary {
   readonly functions: readonly FunctionSummary[];
 }
 
-const SOURCES = new Set(['input', 'state', 'constant']);
-
 function contraction(graph: Graph, node: Node): ContractionSummary {
   const op = opDefinition(node.op);
   const types = node.inputs.map((id) => graph.nodes[id]!.type);
@@ -65,7 +64,7 @@ function summarizeFunction(fn: PlanFunction): FunctionSummary {
   return {
     name: fn.name,
     batch: fn.batch,
-    ops: fn.graph.nodes.filter((node) => !SOURCES.has(node.op)).length,
+    ops: fn.graph.nodes.filter((node) => !isDeclaration(node)).length,
     kernels: fn.groups.length,
     casts: fn.graph.nodes.filter(isCast).length,
     arenaBytes: fn.memory.arena,

@@ -2,11 +2,12 @@ import type { GraphBuilder } from '../ir/builder.js';
 import type { LossKind, LossSpec } from '../ir/program.js';
 import type { Attrs, ValueId } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
+import { opDefinition } from '../ops/index.js';
 
-/** What a sigmoid reads, if the value is the result of one: the logarithms of its probabilities are taken of the logits, where they are finite. */
+/** What a sigmoid reads, if it results in the value: the logarithms of its probabilities are taken of the logits, where they are finite. */
 function beforeSigmoid(builder: GraphBuilder, value: ValueId): ValueId {
   const { op, inputs } = builder.nodes[value]!;
-  return op === 'sigmoid' ? inputs[0]! : value;
+  return opDefinition(op).probabilities === 'independent' ? inputs[0]! : value;
 }
 
 interface LossRule {

@@ -2,6 +2,7 @@ import type { GraphBuilder } from '../ir/builder.js';
 import { rebuild } from '../ir/rewrite.js';
 import { type Graph, type Node, numberAttr, stringAttr, type ValueId } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
+import { opDefinition } from '../ops/index.js';
 import { declareState } from './state.js';
 
 /** A `running_update` of the forward graph: running' = (1 - momentum) * running + momentum * correction * batch, per channel, f32. */
@@ -16,7 +17,7 @@ export interface Update {
 
 /** A forward graph and its updates of running statistics, apart: which of them a step makes, and when, is not the forward graph's to say. */
 export function takeUpdates(forward: Graph): { readonly graph: Graph; readonly updates: readonly Update[] } {
-  const isUpdate = ({ op }: Node) => op === 'running_update';
+  const isUpdate = ({ op }: Node) => opDefinition(op).movesStatistic === true;
   const others = forward.nodes.filter((node) => !isUpdate(node));
   const parted = rebuild(forward, [...others, ...forward.nodes.filter(isUpdate)]);
   const updates = parted.nodes.slice(others.length).map((node): Update => {

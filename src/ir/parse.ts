@@ -1,6 +1,7 @@
 import { userError } from '../diagnostics/diagnostic.js';
 import { GraphBuilder } from './builder.js';
 import { isOpName, type OpName } from './op-names.js';
+import { isState } from './structure.js';
 import type { Attr, Attrs, Graph, Loc, Node, TensorType, ValueId } from './types.js';
 import { DTYPES } from './types.js';
 import { parseWhy, type Why } from './why.js';
@@ -190,13 +191,13 @@ export class GraphReader {
       reader.accept(',');
       inputs.push(this.lookup(reader, reader.valueName()));
     }
-    const attrs = new Map<string, Attr>(op === 'state' ? [['name', value.slice(1)]] : []);
+    const attrs = new Map<string, Attr>(isState({ op }) ? [['name', value.slice(1)]] : []);
     if (reader.accept('{')) {
       for (let first = true; !reader.accept('}'); first = false) {
         if (!first) reader.expect(',');
         const key = reader.word();
         reader.expect('=');
-        if (attrs.has(key) && !(op === 'state' && key === 'name')) reader.failToken(`a new attribute, ${key} is given twice`);
+        if (attrs.has(key) && !(isState({ op }) && key === 'name')) reader.failToken(`a new attribute, ${key} is given twice`);
         attrs.set(key, reader.attr());
       }
     }

@@ -1,3 +1,4 @@
+import { opDefinition } from '../ops/index.js';
 import { type LintFinding, type LintInput, type LintRule, OPTIMIZER_SETTING } from './rule.js';
 
 export const decayOnNorms: LintRule = {
@@ -8,7 +9,7 @@ export const decayOnNorms: LintRule = {
 
 function check({ recipe, forward }: LintInput): readonly LintFinding[] {
   const { weightDecay, decayNorms, kind } = recipe.train.optimizer;
-  const norms = new Set(forward.nodes.filter((node) => node.op === 'batch_norm').map((node) => node.layer));
+  const norms = new Set(forward.nodes.filter((node) => opDefinition(node.op).normalizes === true).map((node) => node.layer));
   if (weightDecay === 0 || decayNorms === false || norms.size === 0) return [];
   const names = [...norms];
   const more = names.length > 2 ? ` and ${names.length - 2} more` : '';

@@ -1,5 +1,7 @@
 import type { LossKind } from '../ir/program.js';
 import type { Graph, Node } from '../ir/types.js';
+import { isView, type OpName, opDefinition } from '../ops/index.js';
+import type { Probabilities } from '../ops/traits.js';
 import type { LintFinding, LintInput, LintRule } from './rule.js';
 
 export const lossOnProbabilities: LintRule = {
@@ -8,25 +10,22 @@ export const lossOnProbabilities: LintRule = {
   check,
 };
 
-/** Ops that result in probabilities, or in their logarithms. */
-const PROBABILITIES: readonly string[] = ['softmax', 'log_softmax', 'sigmoid'];
-
 /** What ends the model, whatever view of it the loss reads. */
 function lastOp({ nodes, outputs }: Graph): Node {
   let node = nodes[outputs.logits!]!;
-  while (node.op === 'reshape') node = nodes[node.inputs[0]!]!;
+  while (isView(node)) node = nodes[node.inputs[0]!]!;
   return node;
 }
 
 /** What a loss makes of the result of an op that gives probabilities, or their logarithms; undefined when it is meant for them. */
-type OnProbabilities = (op: string, classes: number) => Pick<LintFinding, 'message' | 'why'> | undefined;
+type OnProbabilities = (op: OpName, is: Probabilities, classes: number) => Pick<LintFinding, 'message' | 'why'> | undefined;
 
 const message = (loss: LossKind, op: string): string => `${loss} reads the result of ${op}, not logits`;
 
-const onBinaryCrossEntropy: OnProbabilities = (op) =>
-  op === 'sigmoid'
+const onBinaryCrossEntropy: OnProbabilities = (op, is) =>
+  is === 'independent'
     ? {
-        message: 'binary_cross_entropy on probabilities: rewritten to the logits that sigmoid reads',
+        message: `binary_cross_entropy on probabilities: rewritten to the logits that ${op} reads`,
         why: 'the logarithm of a probability that was rounded to 0 or 1 is infinite; of the logits, the same loss is finite',
       }
     : {
@@ -34,8 +33,8 @@ const onBinaryCrossEntropy: OnProbabilities = (op) =>
         why: 'binary_cross_entropy takes the sigmoid of each class itself: of probabilities it lies between 0.5 and 0.73',
       };
 
-const onCrossEntropy: OnProbabilities = (op, classes) => {
-  if (op === 'log_softmax')
+const onCrossEntropy: OnProbabilities = (op, is, classes) => {
+  if (is === 'logarithms')
     return {
       message: message('cross_entropy', op),
       why: 'cross_entropy takes the logarithm of the softmax itself, and a second one changes nothing but the time of a step',
@@ -57,11 +56,12 @@ const ON_PROBABILITIES: Readonly<Record<LossKind, OnProbabilities>> = {
 
 function check({ recipe, forward }: LintInput): readonly LintFinding[] {
   const { op, layer, loc } = lastOp(forward);
-  if (!PROBABILITIES.includes(op)) return [];
+  const { probabilities } = opDefinition(op);
+  if (probabilities === undefined) return [];
   const { kind } = recipe.train.loss;
-  const found = ON_PROBABILITIES[kind](op, recipe.classes);
+  const found = ON_PROBABILITIES[kind](op, probabilities, recipe.classes);
   if (found === undefined) return [];
-  const rewritten = kind === 'binary_cross_entropy' && op === 'sigmoid';
+  const rewritten = kind === 'binary_cross_entropy' && probabilities === 'independent';
   const remove = `remove ${op} from the end of the model: the same class is the largest`;
   const fix = rewritten ? `leave it, for a model that gives probabilities, or ${remove}` : remove;
   return [{ ...found, fix, place: loc && layer !== '' ? { kind: 'layer', loc } : undefined }];

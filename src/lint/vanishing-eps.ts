@@ -1,4 +1,5 @@
 import { hasShortRange, LIMITS } from '../numeric/formats.js';
+import { opDefinition } from '../ops/index.js';
 import { computesIn, formatNumber, type LintFinding, type LintInput, type LintRule, OPTIMIZER_SETTING } from './rule.js';
 
 export const vanishingEps: LintRule = {
@@ -20,7 +21,7 @@ function check({ recipe, forward }: LintInput): readonly LintFinding[] {
     });
   }
   for (const node of forward.nodes) {
-    if (node.op !== 'batch_norm') continue;
+    if (opDefinition(node.op).normalizes !== true) continue;
     const eps = Number(node.attrs.eps);
     const gain = 1 / Math.sqrt(Math.fround(eps));
     const format = computesIn(node, recipe);

@@ -3,6 +3,7 @@ import type { DiagnosticSink } from '../diagnostics/sink.js';
 import type { Tail } from '../ir/epoch.js';
 import type { Graph, Node } from '../ir/types.js';
 import { elementCount } from '../ir/types.js';
+import { opDefinition } from '../ops/index.js';
 
 /** Positions of a channel in one image: what each image adds to the batch's statistics. */
 function positions(graph: Graph, { inputs }: Node): number {
@@ -16,7 +17,7 @@ function positions(graph: Graph, { inputs }: Node): number {
  */
 export function checkLastStatistics(graph: Graph, tail: Tail | undefined, lines: LineIndex, sink: DiagnosticSink): void {
   if (tail?.last !== 1) return;
-  const node = graph.nodes.find((one) => one.op === 'channel_variance' && positions(graph, one) === 1);
+  const node = graph.nodes.find((one) => opDefinition(one.op).spread === true && positions(graph, one) === 1);
   if (node === undefined) return;
   const start = node.loc && lines.offset(node.loc);
   const span = start === undefined ? undefined : { start, end: start + 'batch_norm'.length };

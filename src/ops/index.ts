@@ -119,3 +119,8 @@ export function opDefinition(name: OpName): OpDefinition {
 export function isOfKind<K extends OpKind>(name: OpName, ...kinds: readonly K[]): name is OpOfKind<K> {
   return (kinds as readonly OpKind[]).includes(OPS[name].kind);
 }
+
+/** Whether a node is another view of its operand's memory. */
+export function isView({ op }: Pick<Node, 'op'>): boolean {
+  return OPS[op].kind === 'view';
+}

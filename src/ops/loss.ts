@@ -46,6 +46,7 @@ function sampleGradient(random: SampleRandom): OpSample {
 export const crossEntropy: OpDefinition<'rows'> = {
   doc: 'Cross entropy between the softmax of logits and labels, mean over the batch; a row with label -1 is padding and adds 0.',
   kind: 'rows',
+  takesProbabilities: 'distribution',
   constraints: constraints('cross_entropy', false),
   operands: [
     { name: 'logits', format: 'class' },
@@ -139,6 +140,7 @@ export const mseGrad: OpDefinition<'rows'> = {
 export const binaryCrossEntropy: OpDefinition<'rows'> = {
   doc: 'Binary cross entropy between the sigmoid of logits and the one-hot labels; a row with label -1 is padding and adds 0.',
   kind: 'rows',
+  takesProbabilities: 'independent',
   constraints: constraints('binary_cross_entropy', false),
   operands: [
     { name: 'logits', format: 'class' },

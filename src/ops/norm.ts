@@ -45,6 +45,7 @@ export const channelMean: OpDefinition<'reduce'> = {
 export const channelVariance: OpDefinition<'reduce'> = {
   doc: 'Biased variance over all axes but the last, about the given mean: the batch statistic of batch_norm.',
   kind: 'reduce',
+  spread: true,
   constraints: {
     channel_variance_c1: 'x has at least one axis',
     channel_variance_c2: 'mean is [channels]',
@@ -191,6 +192,7 @@ export const batchNormInputGrad: OpDefinition<'elementwise'> = {
 export const runningUpdate: OpDefinition<'update'> = {
   doc: 'Moves a running statistic towards the batch statistic (as PyTorch); leaves it alone in a skipped step.',
   kind: 'update',
+  movesStatistic: true,
   constraints: { running_update_c1: 'running and batch have the same shape' },
   operands: [
     { name: 'running', format: 'f32' },

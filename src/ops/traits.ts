@@ -36,6 +36,12 @@ export interface OpTraits {
 
   /** Brings each channel to mean 0 and variance 1, then scales and shifts it by its parameters. */
   readonly normalizes?: boolean;
+  /** Moves a running statistic towards that of the batch, by the attributes `momentum` and `correction`. */
+  readonly movesStatistic?: boolean;
+  /** Tells how the values of a channel differ: of one value it tells nothing. */
+  readonly spread?: boolean;
+  /** Of a loss: the probabilities of the classes that it takes of logits. */
+  readonly takesProbabilities?: 'distribution' | 'independent';
   /** What its result says of the classes. */
   readonly probabilities?: Probabilities;
 }

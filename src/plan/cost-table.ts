@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { formatAttrs } from '../ir/print.js';
-import { isConstant, isInput } from '../ir/structure.js';
+import { isCast, isConstant, isInput } from '../ir/structure.js';
 import { type Attr, type ComputeType, elementCount, formatType, type Node, type ValueId } from '../ir/types.js';
 import { storageRoot } from './fuse.js';
 import type { FunctionName, Group, Plan, PlanFunction } from './plan.js';
@@ -122,7 +122,7 @@ export interface FunctionTimes {
 
 function estimate(fn: PlanFunction, group: Group, { launch, memory, cast, flops }: CostRates): number {
   const work = groupWork(fn, group);
-  const casts = group.nodes.map((id) => fn.graph.nodes[id]!).filter(({ op }) => op === 'cast');
+  const casts = group.nodes.map((id) => fn.graph.nodes[id]!).filter(isCast);
   const cast6 = casts.reduce((sum, { type }) => sum + castBytes(elementCount(type.shape)), 0);
   return launch + Math.max(work.flops / flops[work.format], work.bytes / memory) + cast6 / cast;
 }

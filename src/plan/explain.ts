@@ -6,10 +6,10 @@ import { isCast, isState } from '../ir/structure.js';
 import { BYTES, byteLength, formatType, isFloat, type Loc, type Node, precisionName } from '../ir/types.js';
 import { formatWhy, type RuleId } from '../ir/why.js';
 import { formatBytes } from '../numeric/bytes.js';
-import { opDefinition } from '../ops/index.js';
+import { isView, opDefinition } from '../ops/index.js';
 import { RULES, ruleOf } from '../precision/rules.js';
 import { castFacts, type Phase, phaseOf, placements, readersOf, trainStep, valueLabel } from './facts.js';
-import { isView, storageRoot } from './fuse.js';
+import { storageRoot } from './fuse.js';
 import type { Plan, PlanFunction } from './plan.js';
 import { layerNames } from './report.js';
 

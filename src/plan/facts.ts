@@ -2,7 +2,7 @@ import { isCast, isInput, isState } from '../ir/structure.js';
 import type { Graph, Node, ValueId } from '../ir/types.js';
 import { byteLength } from '../ir/types.js';
 import { writesOf } from '../ir/verify.js';
-import { opDefinition } from '../ops/index.js';
+import { isView, opDefinition } from '../ops/index.js';
 import { storageRoot } from './fuse.js';
 import type { Group, Plan, PlanFunction } from './plan.js';
 
@@ -33,6 +33,19 @@ export function valueLabel(graph: Graph, id: ValueId): string {
   if (isCast(node)) return valueLabel(graph, node.inputs[0]!);
   if (isConditioned(node)) return `${node.op} of ${valueLabel(graph, node.inputs[0]!)}`;
   return node.layer === '' ? node.op : `${node.op} of ${node.layer}`;
+}
+
+/**
+ * How probabilities of the classes are taken of what the model results in: as its loss takes them of logits, by a softmax where it takes none, and not
+ * at all where the model has done so itself.
+ */
+export function probabilitiesToTake({ nodes, outputs }: Graph): 'none' | 'distribution' | 'independent' {
+  let last = nodes[outputs.logits!]!;
+  while (isCast(last) || isView(last)) last = nodes[last.inputs[0]!]!;
+  const { probabilities } = opDefinition(last.op);
+  if (probabilities === 'distribution' || probabilities === 'independent') return 'none';
+  const loss = outputs.loss === undefined ? undefined : opDefinition(nodes[outputs.loss]!.op);
+  return loss?.takesProbabilities ?? 'distribution';
 }
 
 /** The function that trains; a plan always has it. */

@@ -1,8 +1,9 @@
 import { isCast, isState } from '../ir/structure.js';
 import type { Graph, Node, StateRole, ValueId } from '../ir/types.js';
 import { byteLength } from '../ir/types.js';
+import { isView } from '../ops/index.js';
 import { phaseOf, readersOf } from './facts.js';
-import { isView, storageRoot } from './fuse.js';
+import { storageRoot } from './fuse.js';
 import { lastReads } from './memory.js';
 import type { Plan, PlanFunction } from './plan.js';
 

@@ -2,7 +2,7 @@ import { findConsumers } from '../ir/consumers.js';
 import { isState } from '../ir/structure.js';
 import type { Graph, Node, ValueId } from '../ir/types.js';
 import { elementCount, sameShape } from '../ir/types.js';
-import { type OpName, opDefinition } from '../ops/index.js';
+import { isView, type OpName, opDefinition } from '../ops/index.js';
 import type { OpKind } from '../ops/op.js';
 import { forwardOp } from '../precision/pins.js';
 import type { Group, GroupKind, StagedOps } from './plan.js';
@@ -17,11 +17,6 @@ interface OpenGroup {
 /** Nodes that are no work of their own: parameters of the function, and constants written into the kernels that read them. */
 export function isDeclaration(node: Node): boolean {
   return opDefinition(node.op).kind === 'source';
-}
-
-/** Whether a node is another view of its operand's memory. */
-export function isView(node: Node): boolean {
-  return opDefinition(node.op).kind === 'view';
 }
 
 /** The value whose memory a value shares: a view's is its operand's. */

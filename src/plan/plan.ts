@@ -1,3 +1,4 @@
+import type { OpName } from '../ir/op-names.js';
 import type { ComputeType, Graph, ValueId } from '../ir/types.js';
 
 /**
@@ -17,7 +18,8 @@ export type GroupKind = (typeof GROUP_KINDS)[number];
  * Ops whose results a contraction's kernel of the backend can compute as it brings its operand in, so that they need no memory:
  * `max_pool2d_grad`, as the gradient operand of a convolution's gradients.
  */
-export type StagedOps = readonly 'max_pool2d_grad'[];
+export const STAGED_OPS = ['max_pool2d_grad'] as const satisfies readonly OpName[];
+export type StagedOps = readonly (typeof STAGED_OPS)[number][];
 
 /** A set of nodes that run as one kernel. Every intermediate is rounded to its printed format, so fusing never changes a bit. */
 export interface Group {

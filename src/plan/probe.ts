@@ -3,7 +3,8 @@ import { removeDeadNodes } from '../ir/rewrite.js';
 import { isCast } from '../ir/structure.js';
 import { type DType, type Graph, isFloat, type Node, type ValueId } from '../ir/types.js';
 import { writesOf } from '../ir/verify.js';
-import { isDeclaration, isView, storageRoot } from './fuse.js';
+import { isView } from '../ops/index.js';
+import { isDeclaration, storageRoot } from './fuse.js';
 import type { FunctionName, Plan, PlanFunction } from './plan.js';
 import { planGraph } from './plan-graph.js';
 

@@ -6,7 +6,7 @@ import { isState } from '../ir/structure.js';
 import type { DType, Graph, Node, ValueId } from '../ir/types.js';
 import { isFloat } from '../ir/types.js';
 import type { Why } from '../ir/why.js';
-import { opDefinition } from '../ops/index.js';
+import { isView, opDefinition } from '../ops/index.js';
 import { decide, type Situation } from './decide.js';
 import { findPin } from './pins.js';
 import { rulePolicy } from './policy.js';
@@ -61,7 +61,7 @@ export function assignPrecision(graph: Graph, spec: PrecisionSpec): Graph {
   const readersOf = (id: ValueId): readonly Node[] =>
     consumers[id]!.flatMap((reader) => {
       const node = graph.nodes[reader]!;
-      return node.op === 'reshape' && classOf(node, spec) === 'follow' ? readersOf(reader) : [node];
+      return isView(node) && classOf(node, spec) === 'follow' ? readersOf(reader) : [node];
     });
   const moved: ValueId[] = [];
   /** By layer and forward value: the format in which the layer's forward op read the value. */

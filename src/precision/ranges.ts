@@ -1,8 +1,10 @@
 import { isCast, isInput, isState } from '../ir/structure.js';
 import type { DType, Graph, Node, ValueId } from '../ir/types.js';
-import { isFloat, stringAttr, stringsAttr } from '../ir/types.js';
+import { isFloat, stringAttr } from '../ir/types.js';
+import { writesOf } from '../ir/verify.js';
 import { FORMATS, hasShortRange, LIMITS } from '../numeric/formats.js';
 import { roundArray } from '../numeric/half.js';
+import { type OpName, opDefinition } from '../ops/index.js';
 import { ANY, between, magnitude, type Range, rangeOf, roundRange } from './range.js';
 import { RANGE_RULES } from './range-rules.js';
 
@@ -51,7 +53,7 @@ function scalerRange(graph: Graph, node: Node): Range {
   const name = stringAttr(node.attrs, 'name');
   const first = Number(node.attrs.value);
   if (node.attrs.role !== 'scaler' || node.type.dtype !== 'f32') return ANY;
-  const update = graph.nodes.find((n) => n.op === 'update_scale' && stringsAttr(n.attrs, 'writes')[0] === name);
+  const update = graph.nodes.find((n) => writesOf(n)[0] === name);
   if (update === undefined) return graph.name === 'train_step' ? between(first, first) : ANY;
   const { floor, cap } = update.attrs;
   return between(Math.min(first, Number(floor)), Math.max(first, Number(cap), Number(floor)));
@@ -119,12 +121,18 @@ export function possibleOverflows(graph: Graph, ranges: readonly ValueRange[]): 
     .map((node) => ({ node, reach: ranges[node.id]!.reach }));
 }
 
+/** Whether an op brings the loss scale into the backward pass. */
+function entersGradients(op: OpName): boolean {
+  const { lossScaling, gradientOf } = opDefinition(op);
+  return lossScaling === true && gradientOf !== undefined;
+}
+
 /**
  * The largest power of two, up to 2^24, that as a loss scale provably overflows no gradient: every value of the backward pass stays
  * finite in its format. Undefined when none does, or when the graph has no loss scale.
  */
 export function largestProvedScale(graph: Graph, assumptions: Assumptions): number | undefined {
-  if (!graph.nodes.some((node) => node.op === 'scale_loss_grad')) return undefined;
+  if (!graph.nodes.some(({ op }) => entersGradients(op))) return undefined;
   const holds = (scale: number) => {
     const states = new Map([...(assumptions.states ?? []), ['scaler.scale', between(scale, scale)] as const]);
     const ranges = analyzeRanges(graph, { ...assumptions, states });

@@ -1,3 +1,4 @@
+import { isCast } from '../ir/structure.js';
 import { elementCount } from '../ir/types.js';
 import { formatMagnitude } from '../numeric/magnitude.js';
 import type { Plan } from '../plan/plan.js';
@@ -58,7 +59,7 @@ export function blameRate({ plan, step, overflow, states, losses }: Trouble): Bl
   const growth = grownWeight(plan, states);
   if (growth !== undefined)
     return { evidence: `${growth.name} is ${formatMagnitude(growth.factor)} times as large as at the start`, certain: true };
-  if (overflow?.op === 'cast' && planStates(plan).some(({ name }) => name === overflow.value))
+  if (overflow !== undefined && isCast(overflow) && planStates(plan).some(({ name }) => name === overflow.value))
     return { evidence: 'no weight should be that large', certain: true };
   if (overflow?.dtype === 'f32') return { evidence: 'fp32 itself could not hold it', certain: true };
   const grown = grownLoss(losses);

@@ -1,5 +1,6 @@
 import { type UserError, userError } from '../diagnostics/diagnostic.js';
 import { printNode } from '../ir/print.js';
+import { isCast } from '../ir/structure.js';
 import { type DType, type Graph, isComputeType, isFloat, type Loc, type Node, precisionName } from '../ir/types.js';
 import { LIMITS } from '../numeric/formats.js';
 import { formatMagnitude } from '../numeric/magnitude.js';
@@ -151,8 +152,8 @@ export function reachText({ magnitude, limit, dtype, non_finite, elements }: Ove
 
 /** `gradient of conv2d of conv1 (backward, 7:6) reached 120,000, fp16 ends at 65,504`. */
 export function overflowText(overflow: Overflow): string {
-  const { value, phase, place, op, layer } = overflow;
-  return `${value}${op === 'cast' && layer !== '' ? `, cast for ${layer}` : ''} (${phase}${place === null ? '' : `, ${place.line}:${place.column}`}) ${reachText(overflow)}`;
+  const { value, phase, place, layer } = overflow;
+  return `${value}${isCast(overflow) && layer !== '' ? `, cast for ${layer}` : ''} (${phase}${place === null ? '' : `, ${place.line}:${place.column}`}) ${reachText(overflow)}`;
 }
 
 function pinAdvice(layers: readonly string[]): string {

@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { type Diagnostic, UserError } from '../diagnostics/diagnostic.js';
 import { fileFix, fileReason, isSystemError } from '../files/reason.js';
-import { isCast, isInput } from '../ir/structure.js';
-import { elementCount, type Graph, type Shape } from '../ir/types.js';
+import { isInput } from '../ir/structure.js';
+import { elementCount, type Shape } from '../ir/types.js';
+import { probabilitiesToTake } from '../plan/facts.js';
 import type { Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
 import { explainEvaluation } from './lost-evaluation.js';
@@ -73,14 +74,12 @@ export interface PredictOptions {
   readonly onFailure?: ((error: UserError) => void) | undefined;
 }
 
-/** Probabilities of the classes from what the model gives: what its loss takes of logits, unless the model has done so itself. */
-function probabilityRule({ nodes, outputs }: Graph): (values: Float32Array) => number[] {
-  let last = nodes[outputs.logits!]!;
-  while (isCast(last) || last.op === 'reshape') last = nodes[last.inputs[0]!]!;
-  if (last.op === 'softmax' || last.op === 'sigmoid') return (values) => [...values];
-  const binary = outputs.loss !== undefined && nodes[outputs.loss]!.op === 'binary_cross_entropy';
-  return binary ? (values) => Array.from(values, (value) => 1 / (1 + Math.exp(-value))) : softmax;
-}
+/** Probabilities of the classes from what the model gives, by how they are to be taken (`probabilitiesToTake`). */
+const PROBABILITIES = {
+  none: (values: Float32Array) => [...values],
+  distribution: softmax,
+  independent: (values: Float32Array) => Array.from(values, (value) => 1 / (1 + Math.exp(-value))),
+};
 
 /**
  * Classifies pictures with the model in `executable`. `classes` are the names by label; a model with more outputs than names gives the
@@ -99,7 +98,7 @@ export async function predictImages(
   const shape = input.type.shape.slice(1);
   const failures: Diagnostic[] = [];
   const pictures = await readAll(paths, shape, failures);
-  const probabilitiesOf = probabilityRule(fn.graph);
+  const probabilitiesOf = PROBABILITIES[probabilitiesToTake(fn.graph)];
   const predictions: Prediction[] = [];
   for (let first = 0; first < pictures.length; first += fn.batch) {
     const image = new Uint8Array(fn.batch * elementCount(shape));

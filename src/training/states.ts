@@ -28,8 +28,9 @@ export function inputNames(graph: Graph): ReadonlySet<string> {
 export function planStates(plan: Plan): readonly StateInfo[] {
   const states = new Map<string, StateInfo>();
   for (const { graph } of plan.functions) {
-    for (const { op, attrs, type } of graph.nodes) {
-      if (op !== 'state') continue;
+    for (const node of graph.nodes) {
+      if (!isState(node)) continue;
+      const { attrs, type } = node;
       const name = stringAttr(attrs, 'name');
       if (states.has(name)) continue;
       if (type.dtype !== 'f32' && type.dtype !== 'i32') throw new Error(`state ${name} is ${type.dtype}`);

@@ -1,6 +1,7 @@
 import type { GroupDispatches, WgslProgram } from '../../codegen/wgsl/emit.js';
 import type { WgslLimits } from '../../codegen/wgsl/target.js';
 import { userError } from '../../diagnostics/diagnostic.js';
+import { isCast, isState } from '../../ir/structure.js';
 import { formatType, type Graph, type ValueId } from '../../ir/types.js';
 import { valueLabel } from '../../plan/facts.js';
 import type { Plan, PlanFunction } from '../../plan/plan.js';
@@ -22,9 +23,9 @@ interface Bound {
 
 /** Whether a value belongs to parameters and not to images, whatever its leading size. */
 function isOfParameters(graph: Graph, id: ValueId): boolean {
-  const { op, inputs, gradOf } = graph.nodes[id]!;
-  if (gradOf !== undefined) return isOfParameters(graph, gradOf);
-  return op === 'state' || (op === 'cast' && isOfParameters(graph, inputs[0]!));
+  const node = graph.nodes[id]!;
+  if (node.gradOf !== undefined) return isOfParameters(graph, node.gradOf);
+  return isState(node) || (isCast(node) && isOfParameters(graph, node.inputs[0]!));
 }
 
 function values(fn: PlanFunction, { layout }: WgslProgram['functions'][number]): Bound[] {
