@@ -2,6 +2,7 @@ import type { Graph } from '../ir/types.js';
 import { byteLength } from '../ir/types.js';
 import { storageRoot } from './fuse.js';
 import type { Allocation, Group, MemoryPlan } from './plan.js';
+import { firstPosition } from './search.js';
 
 /** Every allocation starts on a cache line, which is also the widest vector. */
 const ALIGNMENT = 64;
@@ -17,13 +18,7 @@ function alignUp(size: number, alignment: number): number {
 
 /** The first position in ascending numbers whose number is not below `value`. */
 function lowerBound(numbers: readonly number[], value: number): number {
-  let [low, high] = [0, numbers.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (numbers[middle]! < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return firstPosition(numbers.length, (i) => numbers[i]! >= value);
 }
 
 /** Ranges that are free, found by either end and by size: a deep network has as many as layers. */

@@ -114,7 +114,7 @@ export function emitPooledStage(name: string, s: Staging): string {
   const type = stagedType(s);
   const kc = stagedChannels(s);
   const rowSize = s.stagedWidth * kc;
-  const corner = (q: number) => `((q >> 1) * ${rowSize} + (q & 1) * ${kc})`.replaceAll('q', String(q));
+  const corner = (q: number) => `((${q} >> 1) * ${rowSize} + (${q} & 1) * ${kc})`;
   const paired = s.form === 'channel-pairs' && s.channels % 2 === 0;
   // One vector of 32 bits a lane: an f32, or a pair of bf16.
   const body = (last: boolean) => {

@@ -59,25 +59,15 @@ export function emitProduct(name: string, matrix: Matrix): string {
  */
 export function emitSandwich(line: string, matrix: Matrix, load: string, store: string, indent: string): string {
   const [outer, inner] = [matrix.length, matrix[0]!.length];
+  const lines = (...texts: readonly string[]) => texts.map((text) => `${indent}${text}\n`).join('');
+  /** Lines that start with a loop of so many rounds. */
+  const unrolled = (rounds: number, ...texts: readonly string[]) => `#pragma GCC unroll ${rounds}\n${lines(...texts)}`;
   return [
-    `vf half[${outer}][${inner}];`,
-    `#pragma GCC unroll ${inner}`,
-    `for (int column = 0; column < ${inner}; column++) {`,
-    `  vf x[${inner}], y[${outer}];`,
-    `#pragma GCC unroll ${inner}`,
-    `  for (int row = 0; row < ${inner}; row++) x[row] = ${load};`,
-    `  ${line}(x, y);`,
-    `#pragma GCC unroll ${outer}`,
-    `  for (int row = 0; row < ${outer}; row++) half[row][column] = y[row];`,
-    '}',
-    `#pragma GCC unroll ${outer}`,
-    `for (int row = 0; row < ${outer}; row++) {`,
-    `  vf y[${outer}];`,
-    `  ${line}(half[row], y);`,
-    `#pragma GCC unroll ${outer}`,
-    `  for (int column = 0; column < ${outer}; column++) ${store};`,
-    '}',
-  ]
-    .map((text) => `${text.startsWith('#') ? '' : indent}${text}\n`)
-    .join('');
+    lines(`vf half[${outer}][${inner}];`),
+    unrolled(inner, `for (int column = 0; column < ${inner}; column++) {`, `  vf x[${inner}], y[${outer}];`),
+    unrolled(inner, `  for (int row = 0; row < ${inner}; row++) x[row] = ${load};`, `  ${line}(x, y);`),
+    unrolled(outer, `  for (int row = 0; row < ${outer}; row++) half[row][column] = y[row];`, '}'),
+    unrolled(outer, `for (int row = 0; row < ${outer}; row++) {`, `  vf y[${outer}];`, `  ${line}(half[row], y);`),
+    unrolled(outer, `  for (int column = 0; column < ${outer}; column++) ${store};`, '}'),
+  ].join('');
 }

@@ -1,6 +1,7 @@
 import type { ValueId } from '../../ir/types.js';
 import { lastReads } from '../../plan/memory.js';
 import type { PlanFunction } from '../../plan/plan.js';
+import { firstPosition } from '../../plan/search.js';
 
 /** Scratch up to this size is in a block of its own, where it stays in the second-level cache from one kernel to the next. */
 const OWN_SCRATCH = 256 * 1024;
@@ -56,13 +57,7 @@ class Gaps {
 
   /** The position of the first gap that starts behind `offset`. */
   #after(offset: number): number {
-    let [low, high] = [0, this.#gaps.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#gaps[middle]!.offset <= offset) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return firstPosition(this.#gaps.length, (i) => this.#gaps[i]!.offset > offset);
   }
 }
 
