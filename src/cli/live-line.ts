@@ -1,4 +1,4 @@
-import type { Stream } from './output.js';
+import type { Stream } from './stream.js';
 
 /** Gives the text for a terminal of so many columns. */
 export type LiveText = (columns: number) => string;

@@ -1,16 +1,8 @@
 import { styleText } from 'node:util';
 import { LiveLine, type LiveText } from './live-line.js';
+import type { Stream } from './stream.js';
 
 type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
-
-/** A stream of a terminal, or whatever the process was started with. */
-export interface Stream {
-  write(text: string): unknown;
-  readonly isTTY?: boolean;
-  readonly columns?: number;
-  on?(event: 'resize', listener: () => void): unknown;
-  off?(event: 'resize', listener: () => void): unknown;
-}
 
 /** Colours for a terminal, unless NO_COLOR says otherwise; FORCE_COLOR asks for them anywhere. */
 export function wantsColor(stream: Stream, env: Readonly<Record<string, string | undefined>> = process.env): boolean {

@@ -15,7 +15,8 @@ import { addTrain } from './commands/train.js';
 import { addTune } from './commands/tune.js';
 import { addVerify } from './commands/verify.js';
 import { EXIT, reportFailure } from './failure.js';
-import { Output, type Stream } from './output.js';
+import { Output } from './output.js';
+import type { Stream } from './stream.js';
 
 const COMMANDS = [
   addTrain,

@@ -1,4 +1,4 @@
-import type { Stream } from './output.js';
+import type { Stream } from './stream.js';
 
 /** Codes of a pipe whose reader is gone. */
 const READER_GONE = new Set(['EPIPE', 'ECONNRESET', 'ENOTCONN']);

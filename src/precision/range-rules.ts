@@ -16,7 +16,8 @@ import {
   widenFor,
   withZero,
 } from './range.js';
-import { type RangeRule, SUM_RULES } from './range-sums.js';
+import type { RangeRule } from './range-rule.js';
+import { SUM_RULES } from './range-sums.js';
 import { UPDATE_RULES } from './range-update.js';
 
 /** A rule of one operand. */

@@ -19,9 +19,7 @@ import {
   widenFor,
   withZero,
 } from './range.js';
-import type { RangeContext } from './ranges.js';
-
-export type RangeRule = (context: RangeContext) => Range;
+import type { RangeContext, RangeRule } from './range-rule.js';
 
 /** Rows of a value whose last axis holds the channels. */
 function rowsOf(shape: readonly number[]): number {

@@ -17,8 +17,7 @@ import {
   withZero,
   ZERO,
 } from './range.js';
-import type { RangeRule } from './range-sums.js';
-import type { RangeContext } from './ranges.js';
+import type { RangeContext, RangeRule } from './range-rule.js';
 
 /** A product of three factors, rounded twice. */
 const scaledLoss: RangeRule = ({ operands, node }) => {

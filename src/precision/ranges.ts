@@ -23,20 +23,6 @@ export interface ValueRange {
   readonly reach: number;
 }
 
-/** What a rule sees of the node that it bounds. */
-export interface RangeContext {
-  readonly node: Node;
-  readonly graph: Graph;
-  /** Ranges of the operands, in order. */
-  readonly operands: readonly Range[];
-  /** The elements of operand `index` where they are known: a state, in the format in which it is read. */
-  known(index: number): ArrayLike<number> | undefined;
-  /** The shape of operand `index`. */
-  shape(index: number): readonly number[];
-  /** The value that operand `index` is, widening casts left out: equal ones have equal elements. */
-  root(index: number): Node;
-}
-
 /** All that a format holds: of integers their span, of floats infinities and NaN too. */
 function rangeOfFormat(dtype: DType): Range {
   const format = FORMATS[dtype];

@@ -1,7 +1,53 @@
 import { type Check, fields, isCount, isNumber, isText, listOf, oneOf, optional, recordOf } from '../files/json-form.js';
+import type { StoredPin } from '../ir/program.js';
 import { COMPUTE_TYPES } from '../ir/types.js';
-import type { RunPosition, RunSettings } from './checkpoint.js';
-import { EMPTY_TALLY } from './tally.js';
+import type { Course } from './schedule.js';
+import { EMPTY_TALLY, type LossHistory, type TallyState } from './tally.js';
+
+/** What is known of a run's overflows; plain data, so that a resumed run decides as the whole run would. */
+export interface WatchState {
+  /** Skips that were looked into in this epoch. */
+  readonly traced: number;
+  /** By value: how often it was the first to overflow since the last plan. */
+  readonly seen: Readonly<Record<string, number>>;
+  readonly replans: number;
+}
+
+export interface Scores {
+  readonly accuracy: number;
+  readonly loss: number;
+}
+
+/** Where a run stands; with the states and the settings, all that continuing it needs. */
+export interface RunPosition {
+  /** Optimizer steps taken, skipped ones too. */
+  readonly step: number;
+  /** Epochs finished, evaluation included. */
+  readonly epoch: number;
+  /** Steps taken in the epoch after those; all of them when only its evaluation is left. */
+  readonly stepInEpoch: number;
+  /** What the epoch's line will say, as far as it is known. */
+  readonly tally: TallyState;
+  /** Skipped steps in a row, up to now. */
+  readonly skipsInARow: number;
+  /** What was found out about skipped steps; not in checkpoints of older versions. */
+  readonly watch?: WatchState;
+  /** Pins of the plan that the file does not have. */
+  readonly pins?: readonly StoredPin[];
+  /** The run's way through its schedule, and the rate of the last step; not in checkpoints of older versions. */
+  readonly course?: Course;
+  readonly rate?: number | undefined;
+  /** Losses so far; not in checkpoints of older versions. */
+  readonly losses?: LossHistory;
+  readonly last: Scores | undefined;
+  readonly best: Scores | undefined;
+  /** Seconds spent in the run and in the unfinished epoch. */
+  readonly seconds: number;
+  readonly epochSeconds: number;
+}
+
+/** Every setting of a run but the number of epochs and what follows a lost loss, by its path. A run goes on with the same ones; its rates alone may change. */
+export type RunSettings = Readonly<Record<string, string>>;
 
 const isScores = fields({ accuracy: isNumber, loss: optional((value) => value === null || isNumber(value)) });
 const isLoss = fields({ step: isCount, loss: isNumber });

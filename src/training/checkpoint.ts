@@ -4,62 +4,15 @@ import type { Recipe, StoredPin } from '../ir/program.js';
 import { elementCount } from '../ir/types.js';
 import { formatWhy } from '../ir/why.js';
 import type { Plan } from '../plan/plan.js';
-import { parsePosition, parseSettings } from './checkpoint-metadata.js';
+import { parsePosition, parseSettings, type RunPosition, type RunSettings } from './checkpoint-metadata.js';
 import { readMetadata, readSafetensors, type Tensor, type TensorFile, writeSafetensors } from './safetensors.js';
-import type { Course } from './schedule.js';
 import { brokenState, modelHash, planStates, type StateValues } from './states.js';
-import type { LossHistory, TallyState } from './tally.js';
 import { differences, listed } from './weights.js';
 
 const FORMAT = 'ampc-checkpoint-1';
 
 /** The setting that stands for the model itself. */
 const LAYERS = 'layers';
-
-/** What is known of a run's overflows; plain data, so that a resumed run decides as the whole run would. */
-export interface WatchState {
-  /** Skips that were looked into in this epoch. */
-  readonly traced: number;
-  /** By value: how often it was the first to overflow since the last plan. */
-  readonly seen: Readonly<Record<string, number>>;
-  readonly replans: number;
-}
-
-export interface Scores {
-  readonly accuracy: number;
-  readonly loss: number;
-}
-
-/** Where a run stands; with the states and the settings, all that continuing it needs. */
-export interface RunPosition {
-  /** Optimizer steps taken, skipped ones too. */
-  readonly step: number;
-  /** Epochs finished, evaluation included. */
-  readonly epoch: number;
-  /** Steps taken in the epoch after those; all of them when only its evaluation is left. */
-  readonly stepInEpoch: number;
-  /** What the epoch's line will say, as far as it is known. */
-  readonly tally: TallyState;
-  /** Skipped steps in a row, up to now. */
-  readonly skipsInARow: number;
-  /** What was found out about skipped steps; not in checkpoints of older versions. */
-  readonly watch?: WatchState;
-  /** Pins of the plan that the file does not have. */
-  readonly pins?: readonly StoredPin[];
-  /** The run's way through its schedule, and the rate of the last step; not in checkpoints of older versions. */
-  readonly course?: Course;
-  readonly rate?: number | undefined;
-  /** Losses so far; not in checkpoints of older versions. */
-  readonly losses?: LossHistory;
-  readonly last: Scores | undefined;
-  readonly best: Scores | undefined;
-  /** Seconds spent in the run and in the unfinished epoch. */
-  readonly seconds: number;
-  readonly epochSeconds: number;
-}
-
-/** Every setting of a run but the number of epochs and what follows a lost loss, by its path. A run goes on with the same ones; its rates alone may change. */
-export type RunSettings = Readonly<Record<string, string>>;
 
 function flatten(value: unknown, path: string, into: Record<string, string>): void {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) {

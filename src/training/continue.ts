@@ -1,6 +1,7 @@
 import { userError } from '../diagnostics/diagnostic.js';
 import type { ScheduleSpec, TrainSpec } from '../ir/program.js';
-import { type Checkpoint, changedSettings, isRateSetting, type RunSettings } from './checkpoint.js';
+import { type Checkpoint, changedSettings, isRateSetting } from './checkpoint.js';
+import type { RunSettings } from './checkpoint-metadata.js';
 import type { WarningEvent } from './events.js';
 import { type Course, dependsOnLength, isAtEnd, learningRate, rateText, stretch, wholeCourse } from './schedule.js';
 

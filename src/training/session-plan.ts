@@ -1,6 +1,6 @@
 import type { Recipe } from '../ir/program.js';
 import type { Plan } from '../plan/plan.js';
-import type { RunPosition, RunSettings } from './checkpoint.js';
+import type { RunPosition, RunSettings } from './checkpoint-metadata.js';
 import type { Course } from './schedule.js';
 import { EMPTY_TALLY } from './tally.js';
 

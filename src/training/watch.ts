@@ -1,6 +1,6 @@
 import type { Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
-import type { RunPosition, WatchState } from './checkpoint.js';
+import type { RunPosition, WatchState } from './checkpoint-metadata.js';
 import { blameRate } from './likely-cause.js';
 import { findOrigin, type LossOrigin } from './lost-loss.js';
 import { type Blame, explainOverflow, type Overflow } from './overflow.js';

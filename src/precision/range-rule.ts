@@ -1,0 +1,19 @@
+import type { Graph, Node } from '../ir/types.js';
+import type { Range } from './range.js';
+
+/** What a rule sees of the node that it bounds. */
+export interface RangeContext {
+  readonly node: Node;
+  readonly graph: Graph;
+  /** Ranges of the operands, in order. */
+  readonly operands: readonly Range[];
+  /** The elements of operand `index` where they are known: a state, in the format in which it is read. */
+  known(index: number): ArrayLike<number> | undefined;
+  /** The shape of operand `index`. */
+  shape(index: number): readonly number[];
+  /** The value that operand `index` is, widening casts left out: equal ones have equal elements. */
+  root(index: number): Node;
+}
+
+/** The range of a node's result before it is rounded, from the ranges of its operands. */
+export type RangeRule = (context: RangeContext) => Range;
