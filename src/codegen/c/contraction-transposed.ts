@@ -1,5 +1,5 @@
-import type { Node } from '../../ir/types.js';
-import type { ContractionGeometry } from '../../ops/contraction-geometry.js';
+import type { Node, ValueId } from '../../ir/types.js';
+import { type ContractionGeometry, operandOf } from '../../ops/contraction-geometry.js';
 import { emitPack, type Packing, packTasks } from './contraction-pack.js';
 import { BLOCK_TERMS, type Compute, emitTile, STAGED, type Tile, tileFits } from './contraction-tile.js';
 import { Scope } from './expression.js';
@@ -13,6 +13,8 @@ const TASK_ROWS = 128;
 
 interface Product {
   readonly node: Node;
+  readonly dy: ValueId;
+  readonly weight: ValueId;
   readonly compute: Compute;
   /** Rows of dy, channels of dx, and the summed channels of dy. */
   readonly rows: number;
@@ -43,7 +45,8 @@ export function transposedProduct(context: KernelContext, geometry: ContractionG
   if (geometry.spatial !== 0 || geometry.computes !== 'x') return undefined;
   const { images: rows, inputs: channels, outputs: depth } = geometry;
   const { target, anchor: node } = context;
-  const [dy, weight] = [context.type(node.inputs[0]!), context.type(node.inputs[1]!)];
+  const values = { dy: operandOf(geometry, node.inputs, 'y')!, weight: operandOf(geometry, node.inputs, 'w')! };
+  const [dy, weight] = [context.type(values.dy), context.type(values.weight)];
   const paired = dy.dtype === 'bf16' && weight.dtype === 'bf16' && target.bf16Dot && depth % 2 === 0;
   if (!paired && weight.dtype !== 'f32') return undefined;
   const compute = paired ? 'bf16' : 'f32';
@@ -51,18 +54,17 @@ export function transposedProduct(context: KernelContext, geometry: ContractionG
   const tile = chooseTile(vectors, target);
   const packedBytes = (depth / STAGED[compute].depth) * vectors * target.lanes * 4;
   const pays = packedBytes <= PACKED && channels >= 2 * rows && tile.columns * tile.vectors >= 8;
-  return pays && channels % target.lanes === 0 ? { node, compute, rows, channels, depth, tile } : undefined;
+  return pays && channels % target.lanes === 0 ? { node, ...values, compute, rows, channels, depth, tile } : undefined;
 }
 
 /** C of such a product with everything that the plan fused behind it. */
 export function emitTransposedProduct(context: KernelContext, product: Product): Kernel {
-  const { node, compute, rows, channels, depth, tile } = product;
+  const { node, dy, weight, compute, rows, channels, depth, tile } = product;
   const { name, group, target } = context;
   const { lanes } = target;
   const { type } = STAGED[compute];
   const steps = depth / STAGED[compute].depth;
   const vectors = Math.ceil(rows / lanes);
-  const [dy, weight] = node.inputs as [number, number];
   const packing: Packing = {
     dtype: context.type(dy).dtype,
     compute,
