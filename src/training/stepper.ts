@@ -113,11 +113,15 @@ export class Stepper {
     return imagesBefore(division, inEpoch + count) - imagesBefore(division, inEpoch);
   }
 
-  /** Lets the device make ready what the last step of the epoch needs, if it is among the next `most` steps from `step` on but not the next. */
+  /**
+   * Lets the device make ready what the end of the epoch needs, if it is among the next `most` steps from `step` on but not the next: its last step
+   * and the evaluation behind it.
+   */
   expect(step: number, most: number): void {
     const { executable, division } = this.options;
     const until = division.wholeSteps - (step % this.stepsPerEpoch);
     if (until > 0 && until < most) for (const { fn } of this.micros.last) executable.expect?.(fn);
+    if (until > 0) executable.expect?.('eval_step');
   }
 
   /**

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import { emitC, emitLater } from '../../src/codegen/c/emit.js';
+import { emitC } from '../../src/codegen/c/emit.js';
+import { filesOf } from '../../src/codegen/c/files.js';
 import { targetFor } from '../../src/codegen/c/target.js';
+import type { Plan } from '../../src/plan/plan.js';
 import { createBackend } from '../../src/runtime/cpu/index.js';
 import { initialStates } from '../../src/training/states.js';
+import { linearStack } from '../support/deep.js';
 import { miniResnet } from '../support/models.js';
 import { type ProgramOptions, planOf } from '../support/network.js';
 import { inputsAt } from '../support/steps.js';
@@ -39,11 +42,18 @@ describe('the library of the last step', function () {
     const { images: _, ...others } = OPTIONS;
     const single: ProgramOptions = { ...others, train: { accumulate: 1 } };
     assert.equal(emitC(planOf(miniResnet, { ...single, images: 15 }), target).text, emitC(planOf(miniResnet, single), target).text);
-    const names = (source: ReturnType<typeof emitLater>) => source?.functions.map(({ name }) => name);
-    assert.deepEqual(names(emitC(plan, target)), ['train_step', 'accumulate_step', 'tail_accumulate_step', 'eval_step']);
-    assert.deepEqual(names(emitLater(plan, target)), ['tail_step']);
-    assert.equal(emitLater(planOf(miniResnet, others), target), undefined);
-    assert.equal(emitLater(planOf(miniResnet, { ...OPTIONS, images: 12 }), target), undefined, 'what is left has the usual batch');
+    const files = (of: Plan) => filesOf(of).map((functions) => functions.map(({ name }) => name));
+    assert.deepEqual(files(plan), [['train_step', 'accumulate_step', 'tail_accumulate_step', 'eval_step'], ['tail_step']]);
+    assert.equal(files(planOf(miniResnet, others)).length, 1);
+    assert.equal(files(planOf(miniResnet, { ...OPTIONS, images: 12 })).length, 1, 'what is left has the usual batch');
+  });
+
+  it('is not the only one where a deep network is evaluated', () => {
+    const deep = planOf(linearStack(150), { batch: 4, images: 15 });
+    assert.deepEqual(
+      filesOf(deep).map((functions) => functions.map(({ name }) => name)),
+      [['train_step'], ['eval_step'], ['tail_step']],
+    );
   });
 
   it('is compiled when it is first needed, and works on the states and the arena of the first', () =>

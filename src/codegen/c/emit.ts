@@ -1,8 +1,9 @@
 import { valueNames } from '../../ir/print.js';
-import { isOfTail, type Plan, type PlanFunction } from '../../plan/plan.js';
+import type { Plan, PlanFunction } from '../../plan/plan.js';
 import type { KernelMethod } from '../../plan/work.js';
 import { KernelMaker } from './alike.js';
 import { BufferTable, callFunction } from './buffers.js';
+import { filesOf } from './files.js';
 import { type EmittedFunction, emitFunction } from './function.js';
 import { type FunctionLayout, layoutFunction, layoutStates, type StateLayout } from './layout.js';
 import { EXPORTS, prelude } from './prelude.js';
@@ -41,27 +42,14 @@ function header(plan: Plan, emitted: readonly PlanFunction[], target: Target, si
   ].join('\n');
 }
 
-/**
- * Functions that a file of their own holds, since they have few kernels in common with the others and a run first needs them at the end of an
- * epoch: those of a smaller batch.
- */
-function laterFunctions({ functions }: Plan): readonly PlanFunction[] {
-  const sooner = functions.filter(({ name }) => !isOfTail(name));
-  if (sooner.length === 0) return [];
-  return functions.filter(({ name, batch }) => isOfTail(name) && sooner.every((other) => other.batch !== batch));
-}
-
-/** Writes a plan as C for one processor, but for what `emitLater` writes. Throws on an op without a kernel, which is a bug. */
+/** Writes a plan as C for one processor: what `filesOf` puts first. Throws on an op without a kernel, which is a bug. */
 export function emitC(plan: Plan, target: Target): CSource {
-  const later = laterFunctions(plan);
-  const now = plan.functions.filter((fn) => !later.includes(fn));
-  return emitFunctions(plan, now, target);
+  return emitFile(plan, target, 0);
 }
 
-/** The second file of a plan, for functions that are called later and on the same states and arena; undefined where there are none. */
-export function emitLater(plan: Plan, target: Target): CSource | undefined {
-  const later = laterFunctions(plan);
-  return later.length === 0 ? undefined : emitFunctions(plan, later, target);
+/** One file of a plan, by its place in `filesOf`; all work on the same states and arena. */
+export function emitFile(plan: Plan, target: Target, file: number): CSource {
+  return emitFunctions(plan, filesOf(plan)[file]!, target);
 }
 
 /** States and arena are those of the whole plan. */

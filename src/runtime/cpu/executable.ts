@@ -1,4 +1,5 @@
 import type { CSource } from '../../codegen/c/emit.js';
+import { fileOf } from '../../codegen/c/files.js';
 import type { FunctionLayout } from '../../codegen/c/layout.js';
 import type { TensorType } from '../../ir/types.js';
 import { elementCount } from '../../ir/types.js';
@@ -10,8 +11,8 @@ import type { NativePlan } from './native.js';
 
 type StateElements = Float32Array | Int32Array;
 
-/** Builds and loads the library of the functions that the first one lacks, beside it. */
-export type LoadLater = (beside: NativePlan, options: BuildOptions) => Promise<LoadedLibrary>;
+/** Builds and loads the library of a file behind the first (its place in `filesOf`), beside the first one. */
+export type LoadLater = (file: number, beside: NativePlan, options: BuildOptions) => Promise<LoadedLibrary>;
 
 function allocateStateElements({ dtype, shape }: TensorType): StateElements {
   return dtype === 'i32' ? new Int32Array(elementCount(shape)) : new Float32Array(elementCount(shape));
@@ -30,9 +31,11 @@ interface Found extends IndexedFunction {
 /** A compiled plan: one foreign call per step, made on a thread of koffi's pool, in the order of the calls. */
 export class CpuExecutable implements Executable {
   readonly #first: LoadedLibrary;
-  /** The library of the plan's other functions, once it is asked for. */
-  #second: Promise<LoadedLibrary> | undefined;
-  #secondWorkspace = 0;
+  /** The libraries of the plan's other files, once they are asked for. */
+  readonly #later = new Map<number, Promise<LoadedLibrary>>();
+  #laterWorkspace = 0;
+  /** Files that nobody waits for are compiled one behind the other. */
+  #background: Promise<unknown> = Promise.resolve();
   readonly #stop = new AbortController();
   #scalars: Scalars[] = [];
   #last: { readonly library: LoadedLibrary; readonly layout: FunctionLayout } | undefined;
@@ -52,11 +55,11 @@ export class CpuExecutable implements Executable {
 
   get memory(): Executable['memory'] {
     const { states, arena } = this.#first.source.memory;
-    return { states, arena, workspace: this.#first.workspace + this.#secondWorkspace };
+    return { states, arena, workspace: this.#first.workspace + this.#laterWorkspace };
   }
 
   expect(name: FunctionName): void {
-    if (this.#first.find(name) === undefined && !this.#closed) void this.#loadSecond(true);
+    if (this.#first.find(name) === undefined && !this.#closed) void this.#load(fileOf(this.plan, name), true);
   }
 
   call(name: FunctionName, inputs: Inputs, options: CallOptions = {}): Promise<void> {
@@ -156,8 +159,7 @@ export class CpuExecutable implements Executable {
       this.#closed = true;
       this.#stop.abort();
       // A build that was stopped, or failed and was never needed, is no failure of the run.
-      const second = await this.#second?.catch(() => undefined);
-      second?.native.close();
+      for (const loading of this.#later.values()) (await loading.catch(() => undefined))?.native.close();
       this.#first.native.close();
     });
   }
@@ -173,22 +175,26 @@ export class CpuExecutable implements Executable {
   async #function(name: FunctionName): Promise<Found> {
     const known = this.#first.find(name);
     if (known !== undefined) return { ...known, library: this.#first };
-    const library = this.plan.functions.some((fn) => fn.name === name) ? await this.#loadSecond(false) : undefined;
-    const found = library?.find(name);
-    if (library === undefined || found === undefined) throw new Error(`the plan has no function ${name}`);
-    return { ...found, library };
+    const library = await this.#load(fileOf(this.plan, name), false);
+    return { ...library.find(name)!, library };
   }
 
-  #loadSecond(background: boolean): Promise<LoadedLibrary | undefined> {
-    if (this.#second === undefined && this.loadLater !== undefined) {
-      this.#second = this.loadLater(this.#first.native, { background, signal: this.#stop.signal }).then((library) => {
-        this.#secondWorkspace = library.workspace;
-        return library;
-      });
-      // A failure surfaces where a function of it is called.
-      this.#second.catch(() => undefined);
-    }
-    return this.#second ?? Promise.resolve(undefined);
+  #load(file: number, background: boolean): Promise<LoadedLibrary> {
+    const known = this.#later.get(file);
+    if (known !== undefined) return known;
+    const options = { background, signal: this.#stop.signal };
+    const load = async (): Promise<LoadedLibrary> => {
+      if (this.loadLater === undefined) throw new Error('the plan was loaded without its other files');
+      const library = await this.loadLater(file, this.#first.native, options);
+      this.#laterWorkspace += library.workspace;
+      return library;
+    };
+    const loading = background ? this.#background.then(load) : load();
+    // A failure surfaces where a function of it is called.
+    const settled = loading.catch(() => undefined);
+    if (background) this.#background = settled;
+    this.#later.set(file, loading);
+    return loading;
   }
 
   #slot(name: string) {

@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
-import { emitC, emitLater } from '../../codegen/c/emit.js';
+import { emitC, emitFile } from '../../codegen/c/emit.js';
+import { filesOf } from '../../codegen/c/files.js';
 import { type Target, targetFor } from '../../codegen/c/target.js';
 import { UserError } from '../../diagnostics/diagnostic.js';
-import type { Plan } from '../../plan/plan.js';
+import { isOfTail, type Plan } from '../../plan/plan.js';
 import type { Backend, BackendInfo, Capabilities, LoadOptions, MachineLimits, ProbeOptions } from '../backend.js';
 import { cacheFolder } from '../cache-folder.js';
 import { buildLibrary } from './cache.js';
@@ -63,11 +64,10 @@ async function load(find: FindCompiler, plan: Plan, options: LoadOptions = {}): 
   return new CpuExecutable(plan, source, native, compileMs, laterLoader(plan, compiler, target, options));
 }
 
-/** For the functions that are in a file of their own. */
+/** For the files behind the first. */
 function laterLoader(plan: Plan, compiler: Compiler, target: Target, options: LoadOptions): LoadLater {
-  return async (beside, build) => {
-    const source = emitLater(plan, target);
-    if (source === undefined) throw new Error('all functions of the plan are in one file');
+  return async (file, beside, build) => {
+    const source = emitFile(plan, target, file);
     const { path } = await buildLibrary(source.text, compiler, target, [], {
       ...build,
       onNotice: options.onNotice,
@@ -80,8 +80,10 @@ function laterLoader(plan: Plan, compiler: Compiler, target: Target, options: Lo
 /** Without a compiler to ask for the processor's instructions: those that every processor of its kind has. */
 async function workspace(find: FindCompiler, plan: Plan, options: LoadOptions = {}): Promise<number> {
   const target = await find().then(detectTarget, () => targetFor('plain', 'other'));
-  const source = emitC(plan, target);
-  return workspaceBytes(source, contextFor(source, threadCount(options)));
+  // What the smaller batch of a tail needs besides is little, and is not counted.
+  const usual = filesOf(plan).flatMap((functions, file) => (functions.every(({ name }) => isOfTail(name)) ? [] : [file]));
+  const sources = usual.map((file) => emitFile(plan, target, file));
+  return sources.reduce((sum, source) => sum + workspaceBytes(source, contextFor(source, threadCount(options))), 0);
 }
 
 async function limits(find: FindCompiler, options: LoadOptions & { readonly seconds?: number } = {}): Promise<MachineLimits> {
@@ -106,11 +108,12 @@ export function createBackend(): Backend {
   };
 }
 
-const LATER = '/* The second file: compiled for itself, while the first steps run. */\n';
+const LATER = '/* Another file: compiled for itself, while the first steps run. */\n';
 
-/** The C of a plan, as it would be compiled here: one file, or two. Throws UserError without a compiler, which decides the instruction set. */
+/** The C of a plan, as it would be compiled here: one file, or several. Throws UserError without a compiler, which decides the instruction set. */
 export async function emitForThisMachine(plan: Plan): Promise<string> {
   const target = await detectTarget(await findCompiler());
-  const later = emitLater(plan, target);
-  return [emitC(plan, target).text, ...(later === undefined ? [] : [LATER, later.text])].join('\n');
+  return filesOf(plan)
+    .flatMap((_, file) => [...(file === 0 ? [] : [LATER]), emitFile(plan, target, file).text])
+    .join('\n');
 }

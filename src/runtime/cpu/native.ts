@@ -9,7 +9,7 @@ import { loadLibrary } from './library-file.js';
 /** A loaded plan: the functions that its library exports, on one context. All but `call` are immediate. */
 export interface NativePlan {
   readonly size: ContextSize;
-  /** The context, for a second library of the same plan. */
+  /** The context, for another library of the same plan. */
   readonly context: unknown;
   /** Runs a function on a thread of its own, off the event loop. See `ampc_call` for `trace` and the result. */
   call(fn: number, inputs: Uint8Array, outputs: Float64Array, trace: number): Promise<number>;
