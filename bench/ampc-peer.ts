@@ -29,7 +29,7 @@ const BARE_REPEATS = 3;
 function noise(count: number, shape: readonly number[], classes: number): ImageSet {
   const images = new Uint8Array(count * elementCount(shape));
   for (let i = 0; i < images.length; i += 1) images[i] = (Math.imul(i, 2654435761) >>> 13) & 255;
-  return { images, labels: Uint8Array.from({ length: count }, (_, i) => (Math.imul(i, 40503) >>> 7) % classes), count, shape };
+  return { images, labels: Int32Array.from({ length: count }, (_, i) => (Math.imul(i, 40503) >>> 7) % classes), count, shape };
 }
 
 async function timeEach(repeats: number, work: () => Promise<void>): Promise<number[]> {
@@ -60,7 +60,7 @@ async function prepare(options: Prepare): Promise<{ readonly reply: object; read
   if (warmup > 0) await row(warmup);
   if (kind === 'epoch') {
     const set = noise(options.images, inputShape, classes);
-    const batcher = new Batcher(set, { seed: train.seed, shuffle: true, augment: { flip: true, cropPadding: 4 } });
+    const batcher = new Batcher(set, { seed: train.seed, shuffle: true, augment: [{ kind: 'flip' }, { kind: 'crop', padding: 4 }] });
     batches = Math.min(options.batches, Math.floor(set.count / batch));
     const bareSteps = Math.min(batches, LOG_EVERY);
     const bare = async (): Promise<number[]> => {

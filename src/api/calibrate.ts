@@ -59,7 +59,7 @@ async function makeBatches({ plan, program }: Runnable, data: string | undefined
   const batcher = new Batcher(set, {
     seed: train.seed,
     shuffle: true,
-    augment: { flip: dataset.flip, cropPadding: dataset.cropPadding },
+    augment: dataset.augment,
   });
   const wanted = inputNames(graph);
   const image = new Uint8Array(batch * elementCount(set.shape));

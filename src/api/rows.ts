@@ -26,7 +26,7 @@ export function prepareRow(executable: Executable, plan: Plan, functions: readon
       return times;
     };
   const image = graph.nodes.find(({ attrs }) => attrs.name === 'image')!;
-  const source: ImageSource = { images: last.image as Uint8Array, labels: Uint8Array.from(last.label!), shape: image.type.shape.slice(1) };
+  const source: ImageSource = { images: last.image as Uint8Array, labels: Int32Array.from(last.label!), shape: image.type.shape.slice(1) };
   return async (repeats) => {
     const series = Array.from({ length: repeats }, (_, step) => functions.map((fn): SeriesCall => ({ fn, lr: BENCH_RATE, step }))).flat();
     const order = Uint32Array.from({ length: series.length * batch }, (_, place) => place % batch);

@@ -1,3 +1,4 @@
+import type { Augmentation } from '../datasets/augmentation.js';
 import type { DatasetName } from '../datasets/registry.js';
 import type { ComputeType, Graph } from './types.js';
 import type { Why } from './why.js';
@@ -8,10 +9,8 @@ export interface DatasetSpec {
   /** Per channel, in units of the 0..1 range: (pixel / 255 - mean) / std. */
   readonly mean: readonly number[];
   readonly std: readonly number[];
-  /** Horizontal flip with probability one half, in training only. */
-  readonly flip: boolean;
-  /** Zero padding in pixels for the random crop, in training only; 0 means none. */
-  readonly cropPadding: number;
+  /** In training only; each kind at most once. */
+  readonly augment: readonly Augmentation[];
 }
 
 /** `keep conv1 in fp32`: `pattern` names an op, a layer, or a layer glob such as `stage4.*`. */

@@ -1,13 +1,15 @@
+import type { Augmentation } from '../datasets/augmentation.js';
 import { DATASET_NAMES, DATASETS, DEFAULT_DATASET, isDatasetName } from '../datasets/registry.js';
 import type { LineIndex } from '../diagnostics/lines.js';
 import { suggestion } from '../diagnostics/suggest.js';
 import type { DatasetSpec, Pin, PrecisionSpec, TrainSpec } from '../ir/program.js';
 import { formatNamed } from '../numeric/formats.js';
 import type { DatasetSection, KeepItem, PrecisionSection, SettingItem, TrainSection } from '../parser/ast.js';
+import { AUGMENTATIONS } from './choices/augmentation.js';
 import type { Evaluation } from './evaluate.js';
 import { ratesInF32 } from './rates.js';
 import { chosen, type ResolvedSetting, type ResolvedSettings, readSettings } from './read-settings.js';
-import type { SettingValue } from './setting.js';
+import type { SettingValue, Word } from './setting.js';
 import {
   COMPUTE,
   DATASET_SETTINGS,
@@ -65,8 +67,11 @@ export function readDataset(section: DatasetSection | undefined, context: Evalua
     return perChannel([0.5], channels);
   };
   const spec = { mean: statistic('mean'), std: statistic('std') };
-  const crop = settings.get('crop');
-  return { name, ...spec, flip: settings.has('flip'), cropPadding: crop === undefined ? 0 : numberOf(crop.args, 'padding') };
+  const augment = Object.entries<Word<Augmentation>>(AUGMENTATIONS).flatMap(([kind, word]): Augmentation[] => {
+    const written = settings.get(kind);
+    return written === undefined ? [] : [word.read(written.args, { sink, span: written.span })];
+  });
+  return { name, ...spec, augment };
 }
 
 /** The `precision` section, or its defaults: fp16 under the `mixed` policy. */

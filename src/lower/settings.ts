@@ -1,3 +1,4 @@
+import { AUGMENTATIONS } from './choices/augmentation.js';
 import { LOSSES, LOST_LOSS } from './choices/loss.js';
 import { OPTIMIZERS } from './choices/optimizer.js';
 import { COMPUTE_FORMATS, LOSS_SCALES, POLICIES } from './choices/precision.js';
@@ -16,12 +17,7 @@ export const DATASET_SETTINGS: readonly Setting[] = [
       ],
     },
   },
-  { name: 'flip', doc: 'mirrors each training image left to right with probability one half', value: { kind: 'call', params: [] } },
-  {
-    name: 'crop',
-    doc: 'pads each training image with zeros and cuts it back at a random place',
-    value: { kind: 'call', params: [{ name: 'padding', kind: 'int', default: 4, min: 1, max: 16, doc: 'pixels on each side' }] },
-  },
+  ...Object.entries(AUGMENTATIONS).map(([name, { doc, params }]): Setting => ({ name, doc, value: { kind: 'call', params } })),
 ];
 
 export const COMPUTE = choice('compute', 'format of convolutions, linear layers and what lies between them', COMPUTE_FORMATS, 'fp16');

@@ -1,3 +1,4 @@
+import type { Draw } from '../datasets/augmentation.js';
 import type { LowType, Shape } from '../ir/types.js';
 import type { FunctionName, Plan, StagedOps } from '../plan/plan.js';
 import type { KernelMethod } from '../plan/work.js';
@@ -36,7 +37,7 @@ export interface ImageSource {
   /** N*H*W*C bytes, NHWC. */
   readonly images: Uint8Array;
   /** One class index per image. */
-  readonly labels: Uint8Array;
+  readonly labels: Int32Array;
   /** H, W, C. */
   readonly shape: Shape;
 }
@@ -50,12 +51,10 @@ export interface BatchSelection {
   /** The number of the image in every place of every batch, or `NO_IMAGE`. */
   readonly order: Uint32Array;
   /**
-   * Mirrored and shifted by the two words of Threefry with the key (seed, stream) and the counter (number of the image, epoch). Undefined: as
-   * they are.
+   * How each is changed: by what is drawn from the two words of Threefry with the key (seed, stream) and the counter (number of the image, epoch).
+   * Undefined: images as they are.
    */
-  readonly augment:
-    | { readonly flip: boolean; readonly cropPadding: number; readonly seed: number; readonly stream: number; readonly epoch: number }
-    | undefined;
+  readonly augment: { readonly draws: readonly Draw[]; readonly seed: number; readonly stream: number; readonly epoch: number } | undefined;
 }
 
 /** One call of a series. */

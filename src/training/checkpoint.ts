@@ -22,13 +22,35 @@ function flatten(value: unknown, path: string, into: Record<string, string>): vo
   }
 }
 
+/** Augmentations as the settings that a file has them in: `dataset.crop.padding`, and `dataset.flip`, which has no arguments. */
+function augmentationSettings({ augment, ...dataset }: Recipe['dataset']): object {
+  const entries = augment.map(({ kind, ...args }) => [kind, Object.keys(args).length === 0 ? true : args]);
+  return { ...dataset, ...Object.fromEntries(entries) };
+}
+
+/** Older versions had no `drop_last`, and left those images out; and said of every augmentation whether it took place. */
+function ofOlderVersion({ 'dataset.cropPadding': padding, ...stored }: RunSettings): RunSettings {
+  const settings: Record<string, string> = { 'train.dropLast': 'true', ...stored };
+  if (settings['dataset.flip'] === 'false') delete settings['dataset.flip'];
+  if (padding !== undefined && padding !== '0') settings['dataset.crop.padding'] = padding;
+  return settings;
+}
+
 /** `extra`: settings from outside the recipe, such as whether batches are shuffled. */
 export function runSettings(plan: Plan, recipe: Recipe, extra: Readonly<Record<string, string | number | boolean>>): RunSettings {
   const settings: Record<string, string> = {};
   const pins = recipe.precision.pins.map(({ pattern, dtype }) => `${pattern}: ${dtype}`);
   const { chosen, ...precision } = recipe.precision;
   const choice = chosen && { ...chosen, ...(chosen.reason && { reason: formatWhy(chosen.reason) }) };
-  flatten({ ...recipe, precision: { ...precision, chosen: choice, compute: plan.precision, policy: plan.policy, pins } }, '', settings);
+  flatten(
+    {
+      ...recipe,
+      dataset: augmentationSettings(recipe.dataset),
+      precision: { ...precision, chosen: choice, compute: plan.precision, policy: plan.policy, pins },
+    },
+    '',
+    settings,
+  );
   delete settings['train.epochs'];
   delete settings['train.onLostLoss'];
   flatten(extra, '', settings);
@@ -121,8 +143,7 @@ export async function loadCheckpoint(path: string, plan: Plan, settings: RunSett
   const [stored, position] = [parseSettings(metadata.settings), parsePosition(metadata.position)];
   if (stored === undefined || position === undefined)
     throw refused(path, 'its settings or its position are not what ampc train writes', 'to start from its weights use --init');
-  // Older versions had no such setting, and left those images out.
-  const then: RunSettings = { 'train.dropLast': 'true', ...stored };
+  const then = ofOlderVersion(stored);
   const changed = changedSettings(then, settings, (key) => !isRateSetting(key));
   if (changed.length > 0) {
     throw refused(

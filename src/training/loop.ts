@@ -67,9 +67,7 @@ function prepare(options: TrainOptions): Prepared {
   const { plan, recipe, dataset, shuffle = true, augment = true } = options;
   const { seed, accumulate, dropLast } = recipe.train;
   const batch = findFunction(plan, 'train_step')?.batch ?? recipe.train.batch;
-  const { flip, cropPadding } = recipe.dataset;
-  const augmentation = augment && (flip || cropPadding > 0) ? { flip, cropPadding } : undefined;
-  const batcher = new Batcher(dataset.train, { seed, shuffle, augment: augmentation });
+  const batcher = new Batcher(dataset.train, { seed, shuffle, augment: augment ? recipe.dataset.augment : [] });
   const division = divideEpoch(dataset.train.count, batch, accumulate, dropLast);
   checkData(options, division);
   return {

@@ -4,6 +4,7 @@ import type { FunctionLayout } from '../../src/codegen/c/layout.js';
 import { EXPORTS, prelude } from '../../src/codegen/c/prelude.js';
 import { emitSeries, seriesOutputs } from '../../src/codegen/c/series.js';
 import { INSTRUCTION_SETS, type InstructionSet, targetFor } from '../../src/codegen/c/target.js';
+import type { Augmentation } from '../../src/datasets/augmentation.js';
 import type { Shape } from '../../src/ir/types.js';
 import { type BatchSelection, NO_IMAGE } from '../../src/runtime/backend.js';
 import { buildLibrary } from '../../src/runtime/cpu/cache.js';
@@ -51,7 +52,7 @@ async function openEcho(isa: InstructionSet, threads: number): Promise<NativePla
 function noise(count: number, shape: Shape): ImageSet {
   const bytes = count * shape.reduce((product, size) => product * size, 1);
   const images = Uint8Array.from({ length: bytes }, (_, i) => (Math.imul(i + 1, 2654435761) >>> 9) & 255);
-  return { images, labels: Uint8Array.from({ length: count }, (_, i) => (i * 7) % 251), count, shape };
+  return { images, labels: Int32Array.from({ length: count }, (_, i) => (i * 7919) % 70_001), count, shape };
 }
 
 interface Filled {
@@ -74,7 +75,7 @@ async function runSeries(echo: NativePlan, selection: BatchSelection, calls: num
   const width = seriesOutputs([layout]);
   const outputs = new Float64Array(width * calls);
   const { images, labels } = selection.source;
-  await echo.series(packed.request, images, labels, selection.order, packed.calls, inputs, outputs);
+  await echo.series(packed.request, images, labels, selection.order, packed.draws, packed.calls, inputs, outputs);
   const size = BATCH * selection.source.shape.reduce((product, length) => product * length, 1);
   assert.ok(
     inputs.subarray(size, LABELS).every((byte) => byte === 0xa5),
@@ -87,6 +88,9 @@ async function runSeries(echo: NativePlan, selection: BatchSelection, calls: num
   };
 }
 
+const flip = fc.constant<Augmentation>({ kind: 'flip' });
+const crop = fc.integer({ min: 0, max: 13 }).map((padding): Augmentation => ({ kind: 'crop', padding }));
+
 const cases = fc.record({
   height: fc.integer({ min: 1, max: 9 }),
   width: fc.integer({ min: 1, max: 11 }),
@@ -94,7 +98,7 @@ const cases = fc.record({
   count: fc.integer({ min: 3 * BATCH, max: 60 }),
   seed: fc.integer({ min: 0, max: 2 ** 40 }),
   shuffle: fc.boolean(),
-  augment: fc.option(fc.record({ flip: fc.boolean(), cropPadding: fc.integer({ min: 0, max: 13 }) }), { nil: undefined }),
+  augment: fc.uniqueArray(fc.oneof(flip, crop), { selector: ({ kind }) => kind }),
   epoch: fc.nat(1000),
   first: fc.nat(2),
 });

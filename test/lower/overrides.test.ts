@@ -100,12 +100,10 @@ describe('overrides', () => {
     const { dataset } = recipe({
       set: ['dataset=shapes', 'dataset.flip=false', 'dataset.crop.padding=2', 'dataset.normalize.mean=[0.1, 0.2, 0.3]'],
     });
-    assert.deepEqual(
-      [dataset.name, dataset.flip, dataset.cropPadding, dataset.mean, dataset.std],
-      ['shapes', false, 2, [0.1, 0.2, 0.3], [0.5, 0.5, 0.5]],
-    );
-    assert.equal(recipe({ set: ['dataset.crop=false'] }).dataset.cropPadding, 0);
-    assert.equal(recipe({ set: ['dataset.crop=true'] }, `let width = 2\n${MODEL}`).dataset.cropPadding, 4);
+    assert.deepEqual([dataset.name, dataset.mean, dataset.std], ['shapes', [0.1, 0.2, 0.3], [0.5, 0.5, 0.5]]);
+    assert.deepEqual(dataset.augment, [{ kind: 'crop', padding: 2 }]);
+    assert.deepEqual(recipe({ set: ['dataset.crop=false'] }).dataset.augment, [{ kind: 'flip' }]);
+    assert.deepEqual(recipe({ set: ['dataset.crop=true'] }, `let width = 2\n${MODEL}`).dataset.augment, [{ kind: 'crop', padding: 4 }]);
   });
 
   it('add sections that the file does not have', () => {

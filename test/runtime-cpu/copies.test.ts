@@ -9,7 +9,7 @@ import { inTemporaryFolder } from '../training/support/fake.js';
 
 function noise(count: number): ImageSet {
   const images = Uint8Array.from({ length: count * 8 * 8 * 3 }, (_, i) => (Math.imul(i + 1, 2654435761) >>> 9) & 255);
-  return { images, labels: Uint8Array.from({ length: count }, (_, i) => i % 10), count, shape: [8, 8, 3] };
+  return { images, labels: Int32Array.from({ length: count }, (_, i) => i % 10), count, shape: [8, 8, 3] };
 }
 
 describe('copies of the states', function () {

@@ -19,7 +19,7 @@ import { inTemporaryFolder, readMetrics } from '../training/support/fake.js';
 
 function noise(count: number): ImageSet {
   const images = Uint8Array.from({ length: count * 8 * 8 * 3 }, (_, i) => (Math.imul(i + 1, 2654435761) >>> 9) & 255);
-  return { images, labels: Uint8Array.from({ length: count }, (_, i) => i % 10), count, shape: [8, 8, 3] };
+  return { images, labels: Int32Array.from({ length: count }, (_, i) => i % 10), count, shape: [8, 8, 3] };
 }
 
 /** The same device without its series: batches are made in JavaScript, one call ahead. */
@@ -61,7 +61,7 @@ async function steps(
 ): Promise<Outcome & { readonly results: readonly StepResult[]; readonly ahead: number }> {
   try {
     await executable.writeStates(initialStates(plan, 3));
-    const batcher = new Batcher(noise(IMAGES), { seed: 5, shuffle: true, augment: { flip: true, cropPadding: 2 } });
+    const batcher = new Batcher(noise(IMAGES), { seed: 5, shuffle: true, augment: [{ kind: 'flip' }, { kind: 'crop', padding: 2 }] });
     const stepper = new Stepper({
       executable,
       plan,
@@ -117,7 +117,7 @@ describe('steps in series on the cpu', function () {
       test: noise(20),
     };
     const { recipe: plain } = programOf(miniResnet, OPTIONS);
-    const recipe = { ...plain, dataset: { ...plain.dataset, flip: true, cropPadding: 2 } };
+    const recipe = { ...plain, dataset: { ...plain.dataset, augment: [{ kind: 'flip' as const }, { kind: 'crop' as const, padding: 2 }] } };
     const run = async (folder: string, series: boolean, more: Partial<TrainOptions>): Promise<number> => {
       const executable = await load(2, series);
       try {

@@ -69,7 +69,7 @@ export function programOf(model: Model, options: ProgramOptions = {}): Program {
     model: 'Net',
     inputShape: image,
     classes: 10,
-    dataset: { name: 'cifar10', mean: perChannel(mean), std: perChannel(std), flip: false, cropPadding: 0 },
+    dataset: { name: 'cifar10', mean: perChannel(mean), std: perChannel(std), augment: [] },
     precision: { compute: 'f16', policy: 'mixed', lossScaling: undefined, pins: [], ...options.precision },
     train: {
       loss: { kind: 'cross_entropy', labelSmoothing: 0 },

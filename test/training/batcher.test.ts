@@ -4,7 +4,7 @@ import type { ImageSet } from '../../src/training/data/dataset.js';
 
 function numbered(count: number, height: number, width: number, channels: number): ImageSet {
   const images = Uint8Array.from({ length: count * height * width * channels }, (_, index) => 1 + ((index * 7 + (index >> 8)) % 255));
-  return { images, labels: Uint8Array.from({ length: count }, (_, index) => index % 10), count, shape: [height, width, channels] };
+  return { images, labels: Int32Array.from({ length: count }, (_, index) => index % 10), count, shape: [height, width, channels] };
 }
 
 function batchOf(
@@ -55,7 +55,7 @@ describe('Batcher', () => {
   });
 
   it('shuffles every epoch anew, each image once', () => {
-    const set = { ...numbered(101, 1, 1, 1), labels: Uint8Array.from({ length: 101 }, (_, index) => index) };
+    const set = { ...numbered(101, 1, 1, 1), labels: Int32Array.from({ length: 101 }, (_, index) => index) };
     const batcher = new Batcher(set, { seed: 5, shuffle: true });
     const orders = [0, 1, 0].map((epoch) => {
       const seen: number[] = [];
@@ -81,7 +81,7 @@ describe('Batcher', () => {
     it(`flips and crops [${height}, ${width}, ${channels}] images as a pixel-by-pixel copy does`, () => {
       const set = numbered(200, height, width, channels);
       const padding = 3;
-      const { image } = batchOf(set, { batch: 200, seed: 9, shuffle: false, augment: { flip: true, cropPadding: padding } }, 2, 0);
+      const { image } = batchOf(set, { batch: 200, seed: 9, shuffle: false, augment: [{ kind: 'flip' }, { kind: 'crop', padding }] }, 2, 0);
       const size = height * width * channels;
       const seen = new Set<string>();
       for (let source = 0; source < set.count; source++) {
@@ -101,7 +101,7 @@ describe('Batcher', () => {
 
   it('augments an image the same way wherever it falls in an epoch, and otherwise in the next', () => {
     const set = numbered(40, 8, 8, 3);
-    const options = { batch: 40, seed: 2, augment: { flip: true, cropPadding: 2 } };
+    const options = { batch: 40, seed: 2, augment: [{ kind: 'flip' }, { kind: 'crop', padding: 2 }] } as const;
     const straight = batchOf(set, { ...options, shuffle: false }, 0, 0);
     const shuffled = batchOf(set, { ...options, shuffle: true }, 0, 0);
     const cut = (image: Uint8Array): string[] =>

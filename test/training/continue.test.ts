@@ -181,12 +181,13 @@ describe('a run that goes on with other rates', () => {
 });
 
 describe('a checkpoint of an older version', () => {
-  /** As it was written then: no course, and the rise of one_cycle in epochs. */
+  /** As it was written then: no course, the rise of one_cycle in epochs, and another word for the padding of crops. */
   async function makeOlder(run: string, epochs: number): Promise<void> {
     const path = join(run, 'checkpoint.safetensors');
     const { tensors, metadata } = await readSafetensors(path);
     const { course: _, rate: __, ...position } = JSON.parse(metadata.position!) as Record<string, unknown>;
-    const settings = JSON.parse(metadata.settings!) as Record<string, string>;
+    const { 'dataset.crop.padding': padding, ...settings } = JSON.parse(metadata.settings!) as Record<string, string>;
+    settings['dataset.cropPadding'] = padding!;
     settings['train.schedule.warmup'] = JSON.stringify(0.3 * epochs);
     await writeSafetensors(path, tensors, { ...metadata, position: JSON.stringify(position), settings: JSON.stringify(settings) });
   }

@@ -37,7 +37,7 @@ train { optimizer sgd(lr: 0.1, momentum: 0.9) }
 
 function deterministicData(count: number, share: number): Dataset {
   const { image, label } = deterministicBatch(0, count, 32, share);
-  const train = { images: image, labels: Uint8Array.from(label), count, shape: [32, 32, 3] };
+  const train = { images: image, labels: Int32Array.from(label), count, shape: [32, 32, 3] };
   return { name: 'hashes', classes: Array.from({ length: 10 }, (_, i) => `${i}`), train, test: train };
 }
 

@@ -1,20 +1,58 @@
+import { type Draw, IMAGE_CHANGES, type ImageChange } from '../../datasets/augmentation.js';
 import type { FunctionLayout } from './layout.js';
+import { type CRecord, declareRecord } from './record.js';
 
 /** Inputs that a series knows how to fill. */
 const FILLED = ['image', 'label', 'lr', 'step'] as const;
 
+/** What a series is asked for: how many calls, the images' shape, how many draws change each image, and the key and epoch of its random words. */
+export const SERIES_REQUEST = {
+  name: 'series_request',
+  fields: {
+    calls: 'int32_t',
+    height: 'int32_t',
+    width: 'int32_t',
+    channels: 'int32_t',
+    draws: 'int32_t',
+    seed: 'uint32_t',
+    stream: 'uint32_t',
+    epoch: 'uint32_t',
+  },
+} as const satisfies CRecord<string>;
+
+/** A `Draw`, whose change is its place in IMAGE_CHANGES. */
+export const IMAGE_DRAW = {
+  name: 'image_draw',
+  fields: { of: 'int32_t', word: 'int32_t', from: 'int32_t', bits: 'int32_t', least: 'int32_t', choices: 'uint32_t' },
+} as const satisfies CRecord<keyof Draw>;
+
+/** One call: the function's number, its learning rate and step. */
+export const SERIES_CALL = {
+  name: 'series_call',
+  fields: { function: 'int32_t', rate: 'float', step: 'int32_t' },
+} as const satisfies CRecord<string>;
+
+const changeName = (change: ImageChange): string => `CHANGE_${change.toUpperCase()}`;
+
+const DECLARATIONS = [
+  declareRecord(SERIES_REQUEST),
+  declareRecord(IMAGE_DRAW),
+  declareRecord(SERIES_CALL),
+  `enum { ${IMAGE_CHANGES.map(changeName).join(', ')}, CHANGES };`,
+].join('\n');
+
 /**
  * Calls in a row, whose batches are put together from images in memory; the batches are those of `Batcher` in src/training/data, to the bit.
- * Needs `function_inputs` and OUTPUTS, which `seriesTable` defines.
+ * Needs DECLARATIONS, and `function_inputs` and OUTPUTS, which `emitSeries` defines.
  */
 const SERIES = String.raw`
-/* Labelled images of one size, and how each is changed on its way into a batch. */
+/* Labelled images of one size, which of them make up the batches, and what is drawn to change each on its way into one. */
 typedef struct {
-  const uint8_t *images, *labels;
+  const series_request *request;
+  const uint8_t *images;
+  const int32_t *labels;
   const uint32_t *order;
-  int64_t height, width, channels;
-  int augment, flip, padding;
-  uint32_t seed, stream, epoch;
+  const image_draw *draws;
 } image_source;
 
 #define NO_IMAGE UINT32_MAX
@@ -25,8 +63,8 @@ INLINE void mirror(uint8_t *to, const uint8_t *from, int64_t pixels, size_t chan
 }
 
 /* The window that starts (down, right) pixels into the image, zero where it leaves the image; mirrored on demand. */
-static void copy_window(const image_source *source, const uint8_t *image, uint8_t *to, int64_t down, int64_t right, int mirrored) {
-  const int64_t height = source->height, width = source->width, channels = source->channels, row = width * channels;
+static void copy_window(const series_request *request, const uint8_t *image, uint8_t *to, int64_t down, int64_t right, int mirrored) {
+  const int64_t height = request->height, width = request->width, channels = request->channels, row = width * channels;
   const int64_t outside = min64(width, right < 0 ? -right : right), pixels = width - outside;
   const int64_t first = right > 0 ? right : 0;
   const int64_t zeros_left = (right > 0) == mirrored ? outside : 0, zeros_right = outside - zeros_left;
@@ -47,10 +85,17 @@ static void copy_window(const image_source *source, const uint8_t *image, uint8_
   }
 }
 
+/* What is drawn from a word of an image. */
+INLINE int32_t drawn(const image_draw *draw, uint32_t word) {
+  const uint32_t bits = word >> draw->from & ((UINT32_C(1) << draw->bits) - 1);
+  return (int32_t)((bits * draw->choices) >> draw->bits) + draw->least;
+}
+
 /* p: the source, the batch's pixels, its labels, its first place in the order, its size. */
 static void fill_images(void *const *p, int64_t task) {
   const image_source *const source = p[0];
-  const int64_t bytes = source->height * source->width * source->channels;
+  const series_request *const request = source->request;
+  const int64_t bytes = (int64_t)request->height * request->width * request->channels;
   const uint32_t *const order = p[3];
   const int64_t end = min64((task + 1) * IMAGES_PER_TASK, *(const int64_t *)p[4]);
   for (int64_t slot = task * IMAGES_PER_TASK; slot < end; slot++) {
@@ -59,36 +104,28 @@ static void fill_images(void *const *p, int64_t task) {
     ((int32_t *)p[2])[slot] = number == NO_IMAGE ? -1 : source->labels[number];
     const uint8_t *const image = source->images + (int64_t)number * bytes;
     if (number == NO_IMAGE) memset(to, 0, (size_t)bytes);
-    else if (!source->augment) memcpy(to, image, (size_t)bytes);
+    else if (request->draws == 0) memcpy(to, image, (size_t)bytes);
     else {
-      const vu words = random_words(source->seed, source->stream, 2 * (int64_t)number, source->epoch);
-      const uint32_t choices = 2 * (uint32_t)source->padding + 1;
-      const int64_t down = (int64_t)(((words[1] & 0xffff) * choices) >> 16) - source->padding;
-      const int64_t right = (int64_t)(((words[1] >> 16) * choices) >> 16) - source->padding;
-      copy_window(source, image, to, down, right, source->flip && words[0] >> 31 != 0);
+      const vu words = random_words(request->seed, request->stream, 2 * (int64_t)number, request->epoch);
+      int32_t change[CHANGES] = {0};
+      for (const image_draw *draw = source->draws; draw < source->draws + request->draws; draw++)
+        change[draw->of] += drawn(draw, words[draw->word]);
+      copy_window(request, image, to, change[CHANGE_DOWN], change[CHANGE_RIGHT], change[CHANGE_MIRRORED] & 1);
     }
   }
 }
 
-typedef struct {
-  int32_t function;
-  float rate;
-  int32_t step;
-} series_call;
-
 /*
- * Runs the calls one after another: each takes its batch from the next places of the order, and leaves OUTPUTS doubles, its seconds last. The
- * request holds the number of calls, height, width, channels, whether to augment, flip, padding, seed, stream, epoch. Numbers in the order must be in range.
+ * Runs the calls one after another: each takes its batch from the next places of the order, and leaves OUTPUTS doubles, its seconds last.
+ * Numbers in the order must be in range.
  */
 EXPORT void ampc_series(
-  ampc_context *ctx, const int32_t *request, const void *images, const void *labels, const uint32_t *order, const series_call *calls,
-  char *inputs, double *outputs) {
-  image_source source = {
-    images, labels, order, request[1], request[2], request[3], request[4], request[5], request[6],
-    (uint32_t)request[7], (uint32_t)request[8], (uint32_t)request[9]};
+  ampc_context *ctx, const series_request *request, const void *images, const int32_t *labels, const uint32_t *order,
+  const image_draw *draws, const series_call *calls, char *inputs, double *outputs) {
+  image_source source = {request, images, labels, order, draws};
   double before = seconds_now();
   thread_number = 0;
-  for (int32_t i = 0; i < request[0]; i++, calls++, outputs += OUTPUTS) {
+  for (int32_t i = 0; i < request->calls; i++, calls++, outputs += OUTPUTS) {
     const function_inputs *const at = &inputs_of[calls->function];
     int64_t batch = at->batch;
     void *const p[] = {&source, inputs + at->image, inputs + at->label, (void *)source.order, &batch};
@@ -130,6 +167,7 @@ export function emitSeries(functions: readonly FunctionLayout[]): string {
     ...rows,
     '};',
     `#define OUTPUTS ${seriesOutputs(functions)}`,
+    DECLARATIONS,
     SERIES,
   ].join('\n');
 }

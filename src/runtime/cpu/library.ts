@@ -77,11 +77,11 @@ export class LoadedLibrary {
     calls: readonly SeriesCall[],
     functions: readonly IndexedFunction[],
   ): Promise<{ scalars: Scalars[]; seconds: number[] }> {
-    const packed = packSeries(batches, calls, functions);
     const width = this.#outputs.length;
     const outputs = new Float64Array(calls.length * width);
     const { images, labels } = batches.source;
-    await this.native.series(packed.request, images, labels, batches.order, packed.calls, this.#inputs, outputs);
+    const { request, draws, calls: packedCalls } = packSeries(batches, calls, functions);
+    await this.native.series(request, images, labels, batches.order, draws, packedCalls, this.#inputs, outputs);
     return {
       scalars: functions.map(({ layout }, i) => scalarsOf(layout, outputs.subarray(i * width))),
       seconds: calls.map((_, i) => outputs[(i + 1) * width - 1]!),

@@ -23,8 +23,17 @@ export interface NativePlan {
   close(): void;
 }
 
-/** Request, images, labels, order, calls, inputs, outputs. */
-export type SeriesBlocks = readonly [Int32Array, Uint8Array, Uint8Array, Uint32Array, ArrayBuffer, Uint8Array, Float64Array];
+/** The arguments of `ampc_series` behind the context. */
+export type SeriesBlocks = readonly [
+  request: ArrayBuffer,
+  images: Uint8Array,
+  labels: Int32Array,
+  order: Uint32Array,
+  draws: ArrayBuffer,
+  calls: ArrayBuffer,
+  inputs: Uint8Array,
+  outputs: Float64Array,
+];
 
 type AsyncSeries = (context: unknown, ...blocks: SeriesBlocks) => Promise<void>;
 type AsyncCall = (context: unknown, fn: number, inputs: Uint8Array, outputs: Float64Array, trace: number) => Promise<number>;
@@ -98,7 +107,7 @@ export function openLibrary(path: string, size: ContextSize, beside?: NativePlan
   // Not in every library: that which measures the machine has no batches.
   let seriesAsync: AsyncSeries | undefined;
   const series = (): AsyncSeries => {
-    const blocks = 'const void *request, const void *images, const void *labels, const void *order, const void *calls';
+    const blocks = 'const void *request, const void *images, const void *labels, const void *order, const void *draws, const void *calls';
     seriesAsync ??= promisify(library.func(`void ampc_series(void *ctx, ${blocks}, void *inputs, void *outputs)`).async) as AsyncSeries;
     return seriesAsync;
   };

@@ -1,5 +1,7 @@
 import type { FunctionLayout } from '../../codegen/c/layout.js';
-import { fitsSeries } from '../../codegen/c/series.js';
+import { packRecords } from '../../codegen/c/record.js';
+import { fitsSeries, IMAGE_DRAW, SERIES_CALL, SERIES_REQUEST } from '../../codegen/c/series.js';
+import { IMAGE_CHANGES } from '../../datasets/augmentation.js';
 import { elementCount, sameShape } from '../../ir/types.js';
 import { type BatchSelection, NO_IMAGE, type SeriesCall } from '../backend.js';
 
@@ -7,9 +9,6 @@ interface CalledFunction {
   readonly index: number;
   readonly layout: FunctionLayout;
 }
-
-/** Bytes of `series_call`: function, learning rate, step. */
-const CALL_BYTES = 12;
 
 /** C follows the order wherever it leads, so everything is checked before. */
 function checkSelection({ source, order }: BatchSelection, functions: readonly CalledFunction[]): void {
@@ -27,22 +26,27 @@ function checkSelection({ source, order }: BatchSelection, functions: readonly C
   if (wrong !== undefined) throw new Error(`there is no image ${wrong} among ${count}`);
 }
 
-/** The request and the calls as `ampc_series` reads them. Throws an Error when they do not fit the functions or the images. */
-export function packSeries(
-  batches: BatchSelection,
-  calls: readonly SeriesCall[],
-  functions: readonly CalledFunction[],
-): { readonly request: Int32Array; readonly calls: ArrayBuffer } {
+/** The request, the draws of each image and the calls, as `ampc_series` reads them. */
+export interface PackedSeries {
+  readonly request: ArrayBuffer;
+  readonly draws: ArrayBuffer;
+  readonly calls: ArrayBuffer;
+}
+
+/** Throws an Error when the calls do not fit the functions or the images. */
+export function packSeries(batches: BatchSelection, calls: readonly SeriesCall[], functions: readonly CalledFunction[]): PackedSeries {
   checkSelection(batches, functions);
-  const { source, augment } = batches;
-  const { flip = false, cropPadding = 0, seed = 0, stream = 0, epoch = 0 } = augment ?? {};
-  const sizes = [calls.length, ...source.shape];
-  const request = Int32Array.from([...sizes, augment === undefined ? 0 : 1, flip ? 1 : 0, cropPadding, seed, stream, epoch]);
-  const packed = new DataView(new ArrayBuffer(calls.length * CALL_BYTES));
-  for (const [i, { lr, step }] of calls.entries()) {
-    packed.setInt32(i * CALL_BYTES, functions[i]!.index, true);
-    packed.setFloat32(i * CALL_BYTES + 4, lr, true);
-    packed.setInt32(i * CALL_BYTES + 8, step, true);
-  }
-  return { request, calls: packed.buffer };
+  const [height, width, channels] = batches.source.shape as readonly [number, number, number];
+  const { draws, ...key } = batches.augment ?? { draws: [], seed: 0, stream: 0, epoch: 0 };
+  return {
+    request: packRecords(SERIES_REQUEST, [{ calls: calls.length, height, width, channels, draws: draws.length, ...key }]),
+    draws: packRecords(
+      IMAGE_DRAW,
+      draws.map((draw) => ({ ...draw, of: IMAGE_CHANGES.indexOf(draw.of) })),
+    ),
+    calls: packRecords(
+      SERIES_CALL,
+      calls.map(({ lr, step }, i) => ({ function: functions[i]!.index, rate: lr, step })),
+    ),
+  };
 }

@@ -1,22 +1,16 @@
+import { type Augmentation, type Draw, drawChanges, drawsOf, type ImageChange } from '../../datasets/augmentation.js';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { permutation } from '../../random/permutation.js';
 import { fnv1a32, threefry2x32 } from '../../random/threefry.js';
 import { type BatchSelection, NO_IMAGE } from '../../runtime/backend.js';
 import type { ImageSet } from './dataset.js';
 
-export interface Augmentation {
-  /** Horizontal flip of every second image, at random. */
-  readonly flip: boolean;
-  /** Zero padding, in pixels, of which a random window of the image's size is kept; 0 for none. */
-  readonly cropPadding: number;
-}
-
 export interface BatcherOptions {
   readonly seed: number;
   /** A new order every epoch; otherwise the data set's own. */
   readonly shuffle: boolean;
-  /** Undefined: images as they are. */
-  readonly augment?: Augmentation | undefined;
+  /** Left out, or none: images as they are. */
+  readonly augment?: readonly Augmentation[] | undefined;
 }
 
 const AUGMENT = fnv1a32('augment');
@@ -60,6 +54,7 @@ function flipPixels(bytes: Uint8Array, from: number, rows: number, width: number
  */
 export class Batcher {
   private readonly imageBytes: number;
+  private readonly draws: readonly Draw[];
   private order: Uint32Array;
   private orderEpoch: number | undefined;
 
@@ -69,6 +64,7 @@ export class Batcher {
   ) {
     const [height = 0, width = 0, channels = 0] = set.shape;
     this.imageBytes = height * width * channels;
+    this.draws = drawsOf(options.augment ?? []);
     this.order = Uint32Array.from({ length: set.count }, (_, index) => index);
   }
 
@@ -82,19 +78,18 @@ export class Batcher {
 
   /** What `fill` writes for places `first` to `first + count - 1` of epoch `epoch`, for a device that does it by itself. */
   select(epoch: number, first: number, count: number): BatchSelection {
-    const { seed, augment } = this.options;
+    const { draws } = this;
     return {
       source: this.set,
       order: this.orderOf(epoch).slice(first, first + count),
-      augment: augment && { ...augment, seed, stream: AUGMENT, epoch },
+      augment: draws.length === 0 ? undefined : { draws, seed: this.options.seed, stream: AUGMENT, epoch },
     };
   }
 
   /** Writes the images from place `first` of epoch `epoch` on (both 0-based), as many as there are labels: u8[N,H,W,C] and i32[N]. */
   fill(epoch: number, first: number, image: Uint8Array, label: Int32Array): void {
     const order = this.orderOf(epoch);
-    const { set, imageBytes } = this;
-    const { augment } = this.options;
+    const { set, imageBytes, draws } = this;
     const batch = label.length;
     if (first + batch > set.count) throw new Error(`an epoch has ${set.count} images, not ${first + batch}`);
     const words =
@@ -105,24 +100,20 @@ export class Batcher {
       const source = order[first + slot];
       label[slot] = set.labels[source];
       const at = slot * imageBytes;
-      if (augment === undefined) image.set(set.images.subarray(source * imageBytes, (source + 1) * imageBytes), at);
-      else this.copyAugmented(source, image, words, at, threefry2x32(this.options.seed, AUGMENT, source, epoch), augment);
+      if (draws.length === 0) image.set(set.images.subarray(source * imageBytes, (source + 1) * imageBytes), at);
+      else this.copyChanged(source, image, words, at, drawChanges(draws, threefry2x32(this.options.seed, AUGMENT, source, epoch)));
     }
   }
 
-  private copyAugmented(
+  private copyChanged(
     source: number,
     image: Uint8Array,
     words: Uint32Array | undefined,
     at: number,
-    [flipWord, cropWord]: readonly [number, number],
-    { flip, cropPadding }: Augmentation,
+    { down, right, mirrored }: Readonly<Record<ImageChange, number>>,
   ): void {
-    const choices = 2 * cropPadding + 1;
-    const down = (((cropWord & 0xffff) * choices) >>> 16) - cropPadding;
-    const right = (((cropWord >>> 16) * choices) >>> 16) - cropPadding;
     this.copyShifted(source, image, at, down, right);
-    if (!flip || flipWord >>> 31 === 0) return;
+    if (mirrored % 2 === 0) return;
     const [height = 0, width = 0, channels = 0] = this.set.shape;
     if (words !== undefined && channels === 3 && width % 4 === 0) flipRgbWords(words, at >>> 2, height, (width * 3) >>> 2);
     else flipPixels(image, at, height, width, channels);

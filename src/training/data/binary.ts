@@ -24,7 +24,7 @@ function interleave(records: Uint8Array, from: number, words: Uint32Array, to: n
 
 /** An image set with room for `count` images. */
 export function emptyImageSet(count: number): ImageSet {
-  return { images: new Uint8Array(count * IMAGE_BYTES), labels: new Uint8Array(count), count, shape: [SIDE, SIDE, CHANNELS] };
+  return { images: new Uint8Array(count * IMAGE_BYTES), labels: new Int32Array(count), count, shape: [SIDE, SIDE, CHANNELS] };
 }
 
 const REFETCH = 'name another folder with --data, or move this one away and run `ampc data fetch`';

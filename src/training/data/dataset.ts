@@ -6,7 +6,7 @@ export interface ImageSet {
   /** N*H*W*C bytes, NHWC. */
   readonly images: Uint8Array;
   /** One class index per image. */
-  readonly labels: Uint8Array;
+  readonly labels: Int32Array;
   readonly count: number;
   /** H, W, C. */
   readonly shape: Shape;
@@ -34,9 +34,6 @@ export interface DatasetReport {
   readonly trainPerClass: readonly number[];
   readonly testPerClass: readonly number[];
 }
-
-/** Of one label in memory. */
-export const LABEL_BYTES = 1;
 
 /** Images per class, by label. */
 export function countPerClass(set: ImageSet, classes: number): number[] {

@@ -3,7 +3,7 @@ import { DATASETS, type DatasetName, type Split } from '../../datasets/registry.
 import { UserError } from '../../diagnostics/diagnostic.js';
 import { assertNever } from '../../ir/types.js';
 import { changedFile, compareChecksums } from './checksums.js';
-import { countPerClass, type Dataset, type DatasetReport, type ImageSet, LABEL_BYTES } from './dataset.js';
+import { countPerClass, type Dataset, type DatasetReport, type ImageSet } from './dataset.js';
 import { defaultDataFolder, type FolderLayout, filesFolder, missingFiles, readClasses, readSplit, requireFiles } from './folder.js';
 import type { DatasetSource } from './source.js';
 import { datasetName, SOURCES } from './sources.js';
@@ -11,7 +11,7 @@ import { datasetName, SOURCES } from './sources.js';
 /** Bytes that a data set takes in memory as it is published, with its labels. */
 export function datasetBytes(name: DatasetName): number {
   const { image, images } = DATASETS[name];
-  return (images.train + images.test) * (image.reduce((bytes, size) => bytes * size, 1) + LABEL_BYTES);
+  return (images.train + images.test) * (image.reduce((bytes, size) => bytes * size, 1) + Int32Array.BYTES_PER_ELEMENT);
 }
 
 /** Whether the files of a data set that ampc generates are not there, or cannot be looked for. Its folder, once written by `fetch`, is used as any other. */
@@ -84,6 +84,10 @@ export async function loadDataset(name: DatasetName, dir?: string): Promise<Data
   return { name, classes: await loadClasses(name, dir), train, test };
 }
 
+function isSameSet(a: ImageSet, b: ImageSet): boolean {
+  return Buffer.compare(a.images, b.images) === 0 && a.labels.every((label, i) => label === b.labels[i]);
+}
+
 /** Compares every byte with what it should be, where that is known; whether it is. Throws UserError AMP7015. */
 async function bytesAreRight({ origin, files }: DatasetSource, folder: string, found: Readonly<Record<Split, ImageSet>>): Promise<boolean> {
   switch (origin.kind) {
@@ -94,8 +98,7 @@ async function bytesAreRight({ origin, files }: DatasetSource, folder: string, f
         const right = origin.generate(split);
         // A smaller set of somebody's own, written in the same format.
         if (found[split].count !== right.count) return false;
-        const same = Buffer.compare(found[split].images, right.images) === 0 && Buffer.compare(found[split].labels, right.labels) === 0;
-        if (!same) throw changedFile(join(folder, files[split][0]!), 'it is not what ampc generates');
+        if (!isSameSet(found[split], right)) throw changedFile(join(folder, files[split][0]!), 'it is not what ampc generates');
       }
       return true;
     default:

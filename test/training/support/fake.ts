@@ -78,7 +78,7 @@ export function fakeRecipe(train: Partial<Recipe['train']> = {}): Recipe {
     model: 'Fake',
     inputShape: [2, 2, 3],
     classes: CLASSES,
-    dataset: { name: 'shapes', mean: [0.5], std: [0.5], flip: true, cropPadding: 1 },
+    dataset: { name: 'shapes', mean: [0.5], std: [0.5], augment: [{ kind: 'flip' }, { kind: 'crop', padding: 1 }] },
     precision: { compute: 'f16', policy: 'mixed', lossScaling: undefined, pins: [] },
     train: {
       loss: { kind: 'cross_entropy', labelSmoothing: 0 },
@@ -99,7 +99,7 @@ export function fakeRecipe(train: Partial<Recipe['train']> = {}): Recipe {
 
 function images(count: number, salt: number): ImageSet {
   const bytes = new Uint8Array(count * FEATURES);
-  const labels = new Uint8Array(count);
+  const labels = new Int32Array(count);
   for (let index = 0; index < count; index++) {
     labels[index] = (index * 7 + salt) % CLASSES;
     for (let byte = 0; byte < FEATURES; byte++)
