@@ -1,9 +1,13 @@
 import type { DType, ValueId } from '../../ir/types.js';
 import { elementCount } from '../../ir/types.js';
 import { isOfKind, type OpName } from '../../ops/index.js';
-import { ELEMENTWISE, type ElementArguments } from './elementwise.js';
+import { ELEMENTWISE } from '../formula/elementwise.js';
+import { Writer } from '../formula/render.js';
+import { endsInProduct, isOperandItself } from '../formula/traits.js';
 import type { KernelContext } from './kernel.js';
 import { rootOf } from './kernel.js';
+import { leavesAt } from './leaves.js';
+import { C_RENDERER } from './render.js';
 import { floatLiteral } from './text.js';
 
 /** Where in a tensor the lanes of one vector lie: `lanes` consecutive elements in row-major order. */
@@ -137,11 +141,11 @@ export class Scope {
     if (node.op === 'constant') return `vf_set(${floatLiteral(roundConstant(Number(node.attrs.value), node.type.dtype))})`;
     if (!this.context.isMember(root) || this.options.isMaterialized?.(root) === true) return this.load(root);
     if (isOfKind(node.op, 'elementwise', 'scalar')) {
-      const rule = ELEMENTWISE[node.op];
-      const result = rule.expression(this.#arguments(root));
+      const formula = ELEMENTWISE[node.op](node);
+      const result = new Writer(C_RENDERER, leavesAt(this, node)).write(formula);
       const first = node.inputs[0];
-      const exact = rule.exact === true && first !== undefined && fits(this.context.type(first).dtype, node.type.dtype);
-      const keep = rule.product === true && node.type.dtype === 'f32';
+      const exact = isOperandItself(formula) && first !== undefined && fits(this.context.type(first).dtype, node.type.dtype);
+      const keep = endsInProduct(formula, C_RENDERER) && node.type.dtype === 'f32';
       return this.define(root, keep ? `vf_keep(${result})` : result, exact);
     }
     const gathered = this.options.gather?.(this, root);
@@ -206,9 +210,9 @@ export class Scope {
     return this.options.channels?.index(channels) ?? this.at.channel;
   }
 
-  /** A C float that is the same everywhere, computed once where the loop allows it. */
-  once(key: string, expression: string): string {
-    return this.prologue?.declare(key, 'float', expression) ?? `(${expression})`;
+  /** A number that is the same everywhere, computed once where the loop allows it. */
+  once(expression: string, type: string): string {
+    return this.prologue?.declare(`once ${expression}`, type, expression) ?? `(${expression})`;
   }
 
   /** A constant array of floats. Returns its name. */
@@ -222,17 +226,6 @@ export class Scope {
 
   #loadExpression(dtype: DType, address: string, { lanes }: Position = this.at): string {
     return lanes === undefined ? `load_${dtype}(${address})` : `load_${dtype}_part(${address}, ${lanes})`;
-  }
-
-  #arguments(id: ValueId): ElementArguments {
-    const node = this.context.node(id);
-    return {
-      node,
-      scope: this,
-      count: node.inputs.length,
-      operand: (index) => this.operand(id, index),
-      scalar: (index) => this.scalar(node.inputs[index]!),
-    };
   }
 
   /** Operand `index` of a node as a `vf`, whether it is a full tensor, one number per channel, or a scalar. */

@@ -61,8 +61,8 @@ const adam: UpdateRule = (scope, node) => {
   const lr = scope.scalar(node.inputs[4]!);
   const t = scope.scalar(node.inputs[5]!);
   const ok = node.attrs.guarded === true ? 6 : undefined;
-  const rate = scope.once(`rate ${node.inputs[4]} ${node.inputs[5]} ${beta1}`, `adam_rate(${lr}, ${beta1}, ${t} + 1)`);
-  const root = scope.once(`root ${node.inputs[5]} ${beta2}`, `adam_root(${beta2}, ${t} + 1)`);
+  const rate = scope.once(`adam_rate(${lr}, ${beta1}, ${t} + 1)`, 'float');
+  const root = scope.once(`adam_root(${beta2}, ${t} + 1)`, 'float');
   const lines = [
     `const vf gradient = ${decay !== 0 && !decoupled ? `vf_fma(${literal(decay)}, ${w}, ${g})` : g};`,
     `const vf mean = vf_fma(${literal(1 - beta1)}, gradient - ${m}, ${m});`,

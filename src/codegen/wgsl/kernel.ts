@@ -1,6 +1,10 @@
 import type { DType } from '../../ir/types.js';
 import type { Place } from './layout.js';
 import { helpersFor } from './prelude.js';
+import { indent } from './text.js';
+
+export { indent } from './text.js';
+
 import type { WgslLimits } from './target.js';
 
 /** Element types of storage buffers. `u32` also stands for packed bytes and for booleans. */
@@ -36,10 +40,6 @@ export interface Dispatch {
   readonly workgroups: readonly [number, number, number];
   /** What it computes, for readers of the source. */
   readonly label: string;
-}
-
-export function indent(lines: readonly string[], depth = 1): string[] {
-  return lines.map((line) => (line === '' ? '' : `${'  '.repeat(depth)}${line}`));
 }
 
 interface Entry {

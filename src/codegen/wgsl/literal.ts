@@ -2,13 +2,7 @@ import type { DType } from '../../ir/types.js';
 import { type KernelBuilder, storageType } from './kernel.js';
 import type { Place } from './layout.js';
 
-/** An f32 literal that reads back as exactly the f32 nearest to the number. */
-export function floatLiteral(value: number): string {
-  const rounded = Math.fround(value);
-  if (Number.isNaN(rounded)) return '(inf() - inf())';
-  if (!Number.isFinite(rounded)) return rounded > 0 ? 'inf()' : '(-inf())';
-  return `${rounded}f`;
-}
+export { floatLiteral } from './text.js';
 
 /** Expression of an element in memory, widened to f32. Bytes of an input are packed four to a word; a computed byte has a word. */
 export function loadExpression(kernel: KernelBuilder, place: Place, dtype: DType, index: string): string {

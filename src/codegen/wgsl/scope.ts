@@ -1,10 +1,14 @@
 import type { DType, ValueId } from '../../ir/types.js';
 import { isOfKind, type OpName, type OpOfKind } from '../../ops/index.js';
+import { ELEMENTWISE } from '../formula/elementwise.js';
+import { Writer } from '../formula/render.js';
+import { endsInProduct, isOperandItself } from '../formula/traits.js';
 import type { GroupContext } from './context.js';
-import { ELEMENTWISE } from './elementwise.js';
 import { type KernelBuilder, storageType } from './kernel.js';
 import type { Place } from './layout.js';
+import { leavesAt } from './leaves.js';
 import { floatLiteral, loadExpression } from './literal.js';
+import { WGSL_RENDERER } from './render.js';
 import { GATHERS } from './windows.js';
 
 /** One element: WGSL expressions (u32) of its row-major index, and of its index along the last axis where that is at hand. */
@@ -98,17 +102,11 @@ export class Scope {
       return this.#variables.get(root)!;
     }
     if (isOfKind(node.op, 'elementwise', 'scalar')) {
-      const rule = ELEMENTWISE[node.op];
+      const formula = ELEMENTWISE[node.op](node);
       const first = node.inputs[0];
-      const exact = rule.exact === true && first !== undefined && fits(context.type(first).dtype, node.type.dtype);
-      this.define(
-        root,
-        rule.expression({ node, scope: this, operand: (i) => this.operand(root, i), scalar: (i) => this.scalar(node.inputs[i]!) }),
-        {
-          exact,
-          product: rule.product === true,
-        },
-      );
+      const exact = isOperandItself(formula) && first !== undefined && fits(context.type(first).dtype, node.type.dtype);
+      const expression = new Writer(WGSL_RENDERER, leavesAt(this, node)).write(formula);
+      this.define(root, expression, { exact, product: endsInProduct(formula, WGSL_RENDERER) });
     } else if (isGather(node.op)) {
       const gather = GATHERS[node.op];
       this.define(root, gather.expression(this, node), { exact: gather.exact === true });

@@ -1,0 +1,150 @@
+import type { Node } from '../../ir/types.js';
+import { elementCount, numberAttr, numbersAttr } from '../../ir/types.js';
+import type { OpOfKind } from '../../ops/index.js';
+import {
+  add,
+  and,
+  atLeast,
+  byPrecision,
+  call,
+  channel,
+  computed,
+  computedUnsigned,
+  constants,
+  div,
+  element,
+  fma,
+  fms,
+  greater,
+  inOrder,
+  isNan,
+  isPositiveOrNan,
+  keep,
+  less,
+  letIn,
+  mul,
+  named,
+  number,
+  operand,
+  or,
+  orZero,
+  scalar,
+  scalarInt,
+  select,
+  sqrt,
+  sub,
+  toU32,
+} from './build.js';
+import type { F32 } from './expression.js';
+import { CLIP_FACTOR, DROPOUT, GELU, GELU_SLOPE, SILU_SLOPE, sigmoid, tanh } from './functions.js';
+
+/** The f32 result, before it is rounded to the node's format. */
+export type ElementFormula = (node: Node) => F32;
+
+const attribute = (node: Node, name: string) => computed(numberAttr(node.attrs, name));
+const [first, second] = [operand(0), operand(1)];
+const [zero, one, six] = [number(0), number(1), number(6)];
+
+/** Formulas of an operand and of two, which are read in their order. */
+const unary =
+  (formula: (x: F32, node: Node) => F32): ElementFormula =>
+  (node) =>
+    formula(first, node);
+const binary =
+  (formula: (a: F32, b: F32, node: Node) => F32): ElementFormula =>
+  (node) =>
+    letIn([first, second], formula(first, second, node));
+
+/** (x / 255 - mean) / std as one multiplication and one subtraction, with both constants rounded to f32. */
+const normalize: ElementFormula = ({ attrs }) => {
+  const [mean, std] = [numbersAttr(attrs, 'mean'), numbersAttr(attrs, 'std')];
+  const both = Array.from({ length: Math.max(mean.length, std.length) }, (_, c) => [mean[c % mean.length]!, std[c % std.length]!] as const);
+  const factor = constants(
+    'factor',
+    both.map(([, s]) => 1 / (255 * s)),
+  );
+  const shift = constants(
+    'shift',
+    both.map(([m, s]) => m / s),
+  );
+  return fms(first, factor, shift);
+};
+
+const batchNorm: ElementFormula = (node) => {
+  const [mean, variance, weight, bias] = [channel(1), channel(2), channel(3), channel(4)];
+  const factor = div(weight, sqrt(add(variance, attribute(node, 'eps'))));
+  return letIn([factor, mean, bias], fma(sub(first, mean), factor, bias));
+};
+
+const batchNormInputGrad: ElementFormula = (node) => {
+  const [mean, variance, weight, dweight, dbias] = [channel(2), channel(3), channel(4), channel(5), channel(6)];
+  const { shape } = node.type;
+  const share = computed(1 / (elementCount(shape) / shape.at(-1)!));
+  const deviation = sqrt(add(variance, attribute(node, 'eps')));
+  const factor = div(weight, deviation);
+  const slope = mul(mul(div(one, deviation), dweight), share);
+  const offset = mul(dbias, share);
+  return letIn([factor, slope, offset, mean], mul(factor, sub(sub(first, offset), mul(sub(second, mean), slope))));
+};
+
+const dropout: ElementFormula = ({ attrs }) => {
+  const rate = numberAttr(attrs, 'rate');
+  const [seed, salt] = [computedUnsigned(numberAttr(attrs, 'seed') >>> 0), computedUnsigned(numberAttr(attrs, 'salt') >>> 0)];
+  const threshold = computedUnsigned(Math.ceil(Math.fround(rate) * 2 ** 24));
+  return call(DROPOUT, first, seed, salt, toU32(scalarInt(1)), element, threshold, computed(1 / (1 - rate)));
+};
+
+/** x * max / (norm + 1e-6) where that is smaller than x. */
+const clipByNorm: ElementFormula = (node) => {
+  const [max, norm] = [attribute(node, 'max'), scalar(1)];
+  // Without doubles, 2^-64 is taken of a large norm, as max / norm may be too small for f32.
+  const isLarge = named('is_large', atLeast(norm, number(2 ** 64)));
+  const part = named('part', select(isLarge, number(2 ** -64), one));
+  const factor = named('factor', div(max, add(mul(norm, part), select(isLarge, zero, number(1e-6)))));
+  const isBelow = named('is_below', or(less(mul(factor, part), one), isNan(factor)));
+  return byPrecision({
+    double: mul(first, call(CLIP_FACTOR, max, norm)),
+    single: select(isBelow, mul(keep(mul(first, part)), factor), first),
+  });
+};
+
+const relu = (x: F32) => orZero(isPositiveOrNan(x), x);
+const isPositive = (x: F32) => greater(x, zero);
+
+/** A loss, or the gradient that it begins with, times loss scale and share of the step. */
+const scaledLoss = binary((x, scale, node) => mul(inOrder(mul(x, scale)), attribute(node, 'factor')));
+
+/** Ops that compute each element from the same element of their operands, from its channel's numbers and from scalars. */
+export const ELEMENTWISE: Readonly<Record<OpOfKind<'elementwise' | 'scalar'>, ElementFormula>> = {
+  normalize,
+  batch_norm: batchNorm,
+  batch_norm_input_grad: batchNormInputGrad,
+  dropout,
+
+  relu: unary(relu),
+  relu6: unary((x) => select(greater(x, six), six, relu(x))),
+  gelu: unary((x) => call(GELU, x)),
+  silu: unary((x) => mul(x, sigmoid(x))),
+  sigmoid: unary(sigmoid),
+  tanh: unary(tanh),
+  leaky_relu: unary((x, node) => select(isPositive(x), x, mul(x, attribute(node, 'slope')))),
+
+  relu_grad: binary((dy, y) => orZero(isPositive(y), dy)),
+  relu6_grad: binary((dy, y) => orZero(and(isPositive(y), less(y, six)), dy)),
+  sigmoid_grad: binary((dy, y) => mul(mul(dy, y), sub(one, y))),
+  tanh_grad: binary((dy, y) => mul(dy, sub(one, mul(y, y)))),
+  gelu_grad: binary((dy, x) => mul(dy, call(GELU_SLOPE, x))),
+  silu_grad: binary((dy, x) => mul(dy, call(SILU_SLOPE, x))),
+  leaky_relu_grad: binary((dy, x, node) => select(isPositive(x), dy, mul(dy, attribute(node, 'slope')))),
+
+  add: binary(add),
+  sub: binary(sub),
+  mul: binary(mul),
+  scale: unary((x, node) => mul(x, attribute(node, 'factor'))),
+  cast: unary((x) => x),
+
+  scale_loss: scaledLoss,
+  scale_loss_grad: scaledLoss,
+  unscale: unary((x) => mul(x, div(one, scalar(1)))),
+  clip_by_norm: clipByNorm,
+};

@@ -1,0 +1,33 @@
+import type { Node } from '../../ir/types.js';
+import { atom, BINDS, type Leaves } from '../formula/render.js';
+import type { Scope } from './scope.js';
+import { floatLiteral } from './text.js';
+
+/** Where the formula of a node finds its values at the element of a scope. */
+export function leavesAt(scope: Scope, node: Node): Leaves {
+  const leaves: Leaves = {
+    operand: (index) => scope.operand(node.id, index),
+    channel: (index) => scope.perChannel(node.inputs[index]!),
+    scalar: (index, type) => {
+      const text = scope.scalar(node.inputs[index]!);
+      return type === 'bool' ? { text: `${text} != 0u`, binds: BINDS.comparison } : atom(text);
+    },
+    constants: (_name, values) => {
+      if (values.every((value) => value === values[0])) return atom(floatLiteral(values[0]!));
+      const name = scope.kernel.name('table');
+      scope.kernel.globals.push(`const ${name} = array<f32, ${values.length}>(${values.map(floatLiteral).join(', ')});`);
+      return atom(`${name}[${scope.channel(values.length)}]`);
+    },
+    element: () => scope.at.index,
+    declare: (_name, _value, text) => scope.let(text),
+    assign: (variable, text) => {
+      scope.lines.push(`${variable} = ${text};`);
+    },
+    // A number of the whole tensor has a variable; what varies by channel is computed where it is used.
+    hoist: (value, write) => {
+      const text = write(leaves);
+      return value.extent === 'scalar' ? atom(scope.once(text.text, () => text.text)) : text;
+    },
+  };
+  return leaves;
+}

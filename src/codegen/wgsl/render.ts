@@ -1,0 +1,86 @@
+import type { FormulaFunction, ValueType } from '../formula/expression.js';
+import { ALIKE, atom, BINDS, digits, inside, join, named, type OperationText, prefix, type Renderer } from '../formula/render.js';
+import { floatLiteral, indent } from './text.js';
+
+const TYPES: Readonly<Record<ValueType, string>> = { f32: 'f32', f64: 'no type', i32: 'i32', u32: 'u32', bool: 'bool', index: 'u32' };
+
+/** Names of WGSL's own functions, whose accuracy is the driver's. */
+const TAKEN: ReadonlySet<string> = new Set(['exp', 'log', 'tanh']);
+
+const logical =
+  (symbol: string): OperationText =>
+  ([a, b]) => ({ text: `${inside(a!, BINDS.comparison)} ${symbol} ${inside(b!, BINDS.comparison)}`, binds: BINDS.logic });
+
+const shift =
+  (symbol: string): OperationText =>
+  ([a, b]) => ({ text: `${inside(a!, BINDS.atom)} ${symbol} ${b!.text}`, binds: BINDS.loose });
+
+/** Renders formulas as WGSL: every value is a number of one invocation. Its functions stand in `prelude.ts`. */
+export const WGSL_RENDERER: Renderer = {
+  transparent: true,
+  operations: {
+    ...ALIKE,
+    abs: named('abs'),
+    sqrt: named('sqrt'),
+    min: named('min'),
+    max: named('max'),
+    clamp: named('clamp'),
+    // Contracted or not, as the driver likes.
+    fma: ([a, b, c]) => {
+      const product = join(a!, '*', b!, BINDS.product);
+      return c!.text.startsWith('-') && c!.binds === BINDS.atom
+        ? join(product, '-', { ...c!, text: c!.text.slice(1) }, BINDS.sum)
+        : join(product, '+', c!, BINDS.sum);
+    },
+    fms: ([a, b, c]) => join(join(a!, '*', b!, BINDS.product), '-', c!, BINDS.sum),
+    keep: named('keep'),
+    in_order: named('keep'),
+    not: prefix('!'),
+    and: logical('&&'),
+    or: logical('||'),
+    select: ([condition, yes, no]) => atom(`select(${no!.text}, ${yes!.text}, ${condition!.text})`),
+    or_zero: ([condition, value]) => atom(`select(0.0f, ${value!.text}, ${condition!.text})`),
+    is_positive_or_nan: named('is_positive_or_nan'),
+    is_nan: named('is_nan'),
+    is_finite: named('is_finite'),
+    nearest: ([a]) => atom(`i32(round(${a!.text}))`),
+    power_of_two: ([a]) => atom(`bitcast<f32>(u32(${inside(a!, BINDS.sum)} + 127) << 23u)`),
+    with_sign: ([magnitude, x]) => atom(`select(${magnitude!.text}, -${inside(magnitude!, BINDS.atom)}, ${x!.text} < 0.0f)`),
+    shift_left: shift('<<'),
+    shift_right: shift('>>'),
+    mask: ([a, b]) => ({ text: `${inside(a!, BINDS.prefix)} & ${b!.text}`, binds: BINDS.loose }),
+    bits: ([a]) => atom(`bitcast<u32>(${a!.text})`),
+    from_bits: ([a]) => atom(`bitcast<f32>(${a!.text})`),
+    to_f32: named('f32'),
+    to_i32: named('i32'),
+    to_u32: named('u32'),
+    random_word: named('random_word'),
+  },
+  number: (value, type, computed) => atom(literal(value, type, computed)),
+  spread: (value) => value,
+  declare: (name, _value, text, changes) => `${changes ? 'var' : 'let'} ${name} = ${text};`,
+  nameOf: ({ name }) => (TAKEN.has(name) ? `${name}_` : name),
+  functionText: ({ doc, parameters, result: { type } }: FormulaFunction, name, body, result) => {
+    const list = parameters.map(({ type: of, form }) => `${form.name}: ${TYPES[of]}`).join(', ');
+    const head = `fn ${name}(${list}) -> ${TYPES[type]} {`;
+    const lines = [...body, `return ${result};`];
+    const comment = doc === undefined ? [] : [`/* ${doc} */`];
+    if (lines.length === 1 && head.length + lines[0]!.length < 138) return [...comment, `${head} ${lines[0]} }`].join('\n');
+    return [...comment, head, ...indent(lines), '}'].join('\n');
+  },
+};
+
+function literal(value: number, type: ValueType, computed: boolean): string {
+  switch (type) {
+    case 'f32':
+      return computed ? floatLiteral(value) : `${digits(value)}f`;
+    case 'i32':
+      return String(value);
+    case 'u32':
+      return computed || value < 2 ** 16 ? `${value}u` : `0x${value.toString(16)}u`;
+    case 'f64':
+    case 'bool':
+    case 'index':
+      throw new Error(`no literal of type ${type}`);
+  }
+}
