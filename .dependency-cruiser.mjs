@@ -2,7 +2,7 @@
  * Who may import whom, folder by folder in the order in which data flows (docs/ARCHITECTURE.md).
  * `leaves` may be imported by everyone. A name with a dot is one file, otherwise a folder of src.
  */
-const leaves = ['datasets', 'diagnostics', 'random', 'numeric', 'files'];
+const leaves = ['datasets', 'diagnostics', 'random', 'numeric', 'files', 'given.ts'];
 
 const mayImport = {
   datasets: [],
@@ -22,6 +22,11 @@ const mayImport = {
   codegen: ['plan', 'ops', 'ir'],
   runtime: ['codegen', 'plan', 'ops', 'ir'],
   training: ['runtime/backend.ts', 'plan', 'ir'],
+  'given.ts': [],
+  memory: ['runtime', 'training', 'plan', 'ir'],
+  costs: ['runtime', 'training', 'plan', 'ir'],
+  choose: ['memory', 'costs', 'compile.ts', 'lower', 'runtime', 'training', 'precision', 'plan', 'ir'],
+  measure: ['choose', 'memory', 'costs', 'lower', 'runtime', 'training', 'precision', 'plan', 'ops', 'ir'],
   cli: ['index.ts'],
 };
 

@@ -1,14 +1,14 @@
 /** ampc's side: answers JSON lines on stdin, see peer.ts. */
 import { createInterface } from 'node:readline';
-import { compileToRun } from '../src/api/compile.js';
-import { prepareRow, timeInRows } from '../src/api/rows.js';
-import { readSource } from '../src/api/source.js';
-import { summarizePlan } from '../src/api/summary.js';
-import { mean } from '../src/api/timing.js';
+import { compileToRun } from '../src/choose/plan-file.js';
+import { prepareRow, timeInRows } from '../src/costs/rows.js';
+import { mean } from '../src/costs/timing.js';
 import { UserError } from '../src/diagnostics/diagnostic.js';
 import { renderDiagnostics } from '../src/diagnostics/render.js';
+import { readSource } from '../src/files/source.js';
 import { divideEpoch } from '../src/ir/epoch.js';
 import { elementCount } from '../src/ir/types.js';
+import { summarizePlan } from '../src/measure/summary.js';
 import type { Executable } from '../src/runtime/backend.js';
 import { Batcher } from '../src/training/data/batcher.js';
 import type { ImageSet } from '../src/training/data/dataset.js';

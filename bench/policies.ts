@@ -1,8 +1,8 @@
 /** Policy `fastest` against fp32, autocast and mixed: what it takes, what that costs, and how well it was predicted. */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { PRECISIONS } from '../src/api/settings.js';
-import { type Tuning, tune } from '../src/api/tune.js';
+import { PRECISIONS } from '../src/choose/settings.js';
+import { type Tuning, tune } from '../src/measure/tune.js';
 import { type PolicyRounds, policyTable } from './policy-table.js';
 
 const MODELS: Readonly<Record<string, string>> = {

@@ -1,4 +1,4 @@
-import type { Tuning } from '../src/api/tune.js';
+import type { Tuning } from '../src/measure/tune.js';
 import { median } from './statistics.js';
 import { formatMs, markdown } from './table.js';
 

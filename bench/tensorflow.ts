@@ -12,9 +12,9 @@ import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { compileToRun } from '../src/api/compile.js';
-import { makeInputs } from '../src/api/inputs.js';
-import { readSource } from '../src/api/source.js';
+import { compileToRun } from '../src/choose/plan-file.js';
+import { makeInputs } from '../src/costs/inputs.js';
+import { readSource } from '../src/files/source.js';
 import { initialStates } from '../src/training/states.js';
 import { median } from './statistics.js';
 

@@ -1,6 +1,6 @@
 /** One side of `webgpu.ts`: answers JSON lines on stdin, see peer.ts. */
 import { createInterface } from 'node:readline';
-import { makeInputs } from '../src/api/inputs.js';
+import { makeInputs } from '../src/costs/inputs.js';
 import { compile } from '../src/index.js';
 import { loadPlan } from '../src/runtime/webgpu/index.js';
 import { initialStates } from '../src/training/states.js';

@@ -1,23 +1,33 @@
 /** The public API of ampc. The command line uses nothing else. */
-export { type BenchOptions, type BenchResult, bench } from './api/bench.js';
-export { type CalibrateOptions, calibrate } from './api/calibrate.js';
-export type { Calibration, ValueCalibration } from './api/calibration.js';
-export { type BackendChoice, type Compiled, type CompileOptions, compile } from './api/compile.js';
+
 export { checkGates, diffPlans, type PlanComparison } from './api/diff-plans.js';
 export { diagnose } from './api/doctor.js';
 export { emitC } from './api/emit-c.js';
 export { emitWgsl } from './api/emit-wgsl.js';
 export { type EvaluateOptions, evaluate, type ModelOptions, type PredictOptions, predict } from './api/evaluate.js';
 export { lintProgram, lintSource } from './api/lint.js';
-export { type GroupProfile, type Profile, profile } from './api/profile.js';
 export { explainPlan, type PlanReport } from './api/report.js';
 export { readSavedPlan, withSavedPlan } from './api/saved-plan.js';
-export { POLICIES, PRECISIONS, type Settings } from './api/settings.js';
-export { readSource } from './api/source.js';
 export { checkSpec, loadSpec, type SpecOutcome, updateSpec } from './api/spec/spec.js';
 export { SPEC_STAGES } from './api/spec/stages.js';
-export { type ContractionSummary, type FunctionSummary, type PlanSummary, summarizePlan } from './api/summary.js';
 export { type TrainOptions, type TrainOutcome, train } from './api/train.js';
+export { rewriteText, writeResult } from './api/write-result.js';
+export type { Calibration, ValueCalibration } from './choose/calibration.js';
+export { type BackendChoice, type Compiled, type CompileOptions, compile } from './choose/plan-file.js';
+export { POLICIES, PRECISIONS, type Settings } from './choose/settings.js';
+export { DATASET_NAMES, type DatasetName } from './datasets/registry.js';
+export { type Diagnostic, type Source, UserError } from './diagnostics/diagnostic.js';
+export { renderDiagnostic, renderDiagnostics } from './diagnostics/render.js';
+export { readSource } from './files/source.js';
+export { VERSION } from './files/version.js';
+export type { Program, Recipe } from './ir/program.js';
+export type { Graph, Node, PrecisionName, TensorType } from './ir/types.js';
+export type { RuleId, Why } from './ir/why.js';
+export { checkSource, lowerProgram } from './lower/lower.js';
+export { type BenchOptions, type BenchResult, bench } from './measure/bench.js';
+export { type CalibrateOptions, calibrate } from './measure/calibrate.js';
+export { type GroupProfile, type Profile, profile } from './measure/profile.js';
+export { type ContractionSummary, type FunctionSummary, type PlanSummary, summarizePlan } from './measure/summary.js';
 export {
   type Candidate,
   type FileCosts,
@@ -27,17 +37,8 @@ export {
   type TuneOptions,
   type Tuning,
   tune,
-} from './api/tune.js';
-export { type Deviation, type Verification, type VerifyOptions, verify } from './api/verify.js';
-export { VERSION } from './api/version.js';
-export { rewriteText, writeResult } from './api/write-result.js';
-export { DATASET_NAMES, type DatasetName } from './datasets/registry.js';
-export { type Diagnostic, type Source, UserError } from './diagnostics/diagnostic.js';
-export { renderDiagnostic, renderDiagnostics } from './diagnostics/render.js';
-export type { Program, Recipe } from './ir/program.js';
-export type { Graph, Node, PrecisionName, TensorType } from './ir/types.js';
-export type { RuleId, Why } from './ir/why.js';
-export { checkSource, lowerProgram } from './lower/lower.js';
+} from './measure/tune.js';
+export { type Deviation, type Verification, type VerifyOptions, verify } from './measure/verify.js';
 export { formatBytes } from './numeric/bytes.js';
 export { formatAmp } from './parser/format.js';
 export { type FormatChange, isSamePlan, type PlanDiff } from './plan/diff.js';

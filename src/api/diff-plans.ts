@@ -1,15 +1,15 @@
+import { type CompileOptions, compile } from '../choose/plan-file.js';
+import { POLICIES, PRECISIONS } from '../choose/settings.js';
 import { userError } from '../diagnostics/diagnostic.js';
+import { isSavedPlan, readText } from '../files/source.js';
+import { comparePlans } from '../memory/plan-memory.js';
 import { stepCost } from '../plan/cost-table.js';
 import type { PlanDiff } from '../plan/diff.js';
 import { castFacts } from '../plan/facts.js';
 import { failedGates, type Gate } from '../plan/gate.js';
 import type { Plan } from '../plan/plan.js';
 import { BACKEND_NAMES } from '../runtime/select.js';
-import { type CompileOptions, compile } from './compile.js';
-import { comparePlans } from './plan-memory.js';
 import { parseSavedPlan, withSavedPlan } from './saved-plan.js';
-import { POLICIES, PRECISIONS } from './settings.js';
-import { isSavedPlan, readText } from './source.js';
 
 /** A side of a comparison: a file, and what is changed of it. */
 export interface PlanSide {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { userError } from '../diagnostics/diagnostic.js';
 import { isFolder } from '../files/is-folder.js';
 import { fileReason } from '../files/reason.js';
+import { schemaProblem } from '../files/schemas.js';
 import { isThere } from '../files/system-error.js';
 import { type Diagnosis, diagnoseRun } from '../training/diagnose.js';
 import type { BrokenState } from '../training/diagnose-numbers.js';
@@ -10,7 +11,6 @@ import { RUN_FILES } from '../training/run-folder.js';
 import { readSafetensors } from '../training/safetensors.js';
 import { countNonFinite } from '../training/states.js';
 import { parseSavedPlan, withSavedPlan } from './saved-plan.js';
-import { schemaProblem } from './schemas.js';
 
 async function readRunFile(run: string, name: string): Promise<string> {
   return readFile(join(run, name), 'utf8').catch(async (error: NodeJS.ErrnoException) => {

@@ -1,21 +1,21 @@
 import { join } from 'node:path';
+import type { CostOptions } from '../choose/formats.js';
+import { type BackendChoice, compileToRun, type Runnable } from '../choose/plan-file.js';
+import type { Settings } from '../choose/settings.js';
 import { type UserError, userError } from '../diagnostics/diagnostic.js';
 import { shellWord } from '../diagnostics/shell-word.js';
 import { isFolder } from '../files/is-folder.js';
+import { readSource } from '../files/source.js';
 import { isThere } from '../files/system-error.js';
 import type { Plan } from '../plan/plan.js';
+import { loadOptions } from '../runtime/load-options.js';
 import { chooseDataFolder, loadClasses, loadSplit } from '../training/data/load.js';
 import { type Evaluation, evaluate as runEvaluation } from '../training/evaluate.js';
 import type { Prediction } from '../training/predict.js';
 import { hasWeights, RUN_FILES } from '../training/run-folder.js';
 import { initialStates } from '../training/states.js';
 import { loadWeights } from '../training/weights.js';
-import { type BackendChoice, compileToRun, type Runnable } from './compile.js';
-import type { CostOptions } from './formats.js';
-import { loadOptions } from './load-options.js';
 import { type RunChoices, readRun } from './runs.js';
-import type { Settings } from './settings.js';
-import { readSource } from './source.js';
 
 export interface ModelOptions extends Settings, CostOptions {
   /** Default `auto`; for a run, the backend that it was trained with. */

@@ -1,3 +1,4 @@
+import { pickSettings, type Settings } from '../choose/settings.js';
 import { DATASETS } from '../datasets/registry.js';
 import type { Diagnostic, Source, Span } from '../diagnostics/diagnostic.js';
 import { LineIndex } from '../diagnostics/lines.js';
@@ -10,7 +11,6 @@ import { lowerProgram } from '../lower/lower.js';
 import type { AmpFile } from '../parser/ast.js';
 import { parseAmp } from '../parser/parse.js';
 import { resolveScaling } from '../precision/scaling.js';
-import { pickSettings, type Settings } from './settings.js';
 
 /** Optimizer steps of the whole run. */
 function stepsOf({ recipe }: Program): number {

@@ -1,22 +1,19 @@
-import { compileProgram } from '../compile.js';
+import { planInFp32 } from '../choose/fp32.js';
+import type { Compiled } from '../choose/plan-file.js';
+import { costsName } from '../costs/costs.js';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { LineIndex } from '../diagnostics/lines.js';
-import { type Program, withoutTail } from '../ir/program.js';
 import type { Loc } from '../ir/types.js';
+import { type PlanSummary, summarizePlan } from '../measure/summary.js';
+import { memoryOf } from '../memory/plan-memory.js';
+import { type ProcessMemory, processMemory } from '../memory/process-memory.js';
 import type { CostTable } from '../plan/cost-table.js';
 import { trainStep } from '../plan/facts.js';
 import type { FastestChoice } from '../plan/fastest.js';
 import type { Footprint } from '../plan/footprint.js';
-import { type Plan, STAGED_OPS, type StagedOps } from '../plan/plan.js';
 import { type PlanFacts, reportPlan } from '../plan/report.js';
 import { type PlanTimes, planTimes } from '../plan/times.js';
-import { rulePolicy } from '../precision/policy.js';
-import type { Compiled } from './compile.js';
-import { costsName } from './costs.js';
 import { lintProgram } from './lint.js';
-import { memoryOf } from './plan-memory.js';
-import { type ProcessMemory, processMemory } from './process-memory.js';
-import { type PlanSummary, summarizePlan } from './summary.js';
 
 export interface PlanWarning {
   readonly code: string;
@@ -43,22 +40,6 @@ export interface PlanReport extends PlanSummary, PlanFacts {
   /** Null where the kernels were not measured. */
   readonly predicted: PredictedTime | null;
   readonly warnings: readonly PlanWarning[];
-}
-
-/** What the plan's contractions make of their operands themselves. */
-function stagedOf({ functions }: Plan): StagedOps {
-  const first = functions.flatMap(({ graph, groups }) =>
-    groups.filter(({ kind }) => kind === 'contraction').map(({ nodes }) => graph.nodes[nodes[0]!]!.op),
-  );
-  return STAGED_OPS.filter((op) => first.includes(op));
-}
-
-/** The plan of the same program with every value in f32: no low format, no pin, no loss scale; and without a last, smaller step. */
-export function planInFp32(program: Program, plan: Plan): Plan {
-  const { recipe, ...graphs } = withoutTail(program);
-  const { chosen: _, ...spec } = recipe.precision;
-  const precision = { ...spec, policy: rulePolicy(recipe.precision), compute: 'f32', pins: [], lossScaling: { kind: 'none' } } as const;
-  return compileProgram({ ...graphs, recipe: { ...recipe, precision } }, { backend: plan.backend, low: [], staged: stagedOf(plan) });
 }
 
 function warning({ code, message, why, fix, span }: Diagnostic, text: string): PlanWarning {

@@ -1,19 +1,19 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import type { StoredFormats } from '../choose/formats.js';
+import { readStoredPins } from '../choose/pins.js';
+import type { Runnable } from '../choose/plan-file.js';
+import { POLICIES, PRECISIONS, pickSettings, type Settings } from '../choose/settings.js';
 import { type Source, UserError, userError } from '../diagnostics/diagnostic.js';
 import { type Check, fields, isBoolean, isCount, isRecord, isText, listOf, oneOf, optional, wrongField } from '../files/json-form.js';
 import { isThere } from '../files/system-error.js';
+import { VERSION } from '../files/version.js';
+import { given } from '../given.js';
 import type { TrainSpec } from '../ir/program.js';
 import { precisionName } from '../ir/types.js';
 import { BACKEND_NAMES, type BackendName } from '../runtime/select.js';
 import { RunClaim } from '../training/run-claim.js';
 import { openRun, RUN_FILES } from '../training/run-folder.js';
-import type { Runnable } from './compile.js';
-import type { StoredFormats } from './formats.js';
-import { given } from './given.js';
-import { readStoredPins } from './pins.js';
-import { POLICIES, PRECISIONS, pickSettings, type Settings } from './settings.js';
-import { VERSION } from './version.js';
 
 /** Where runs go that are not told where. */
 const RUNS = 'runs';

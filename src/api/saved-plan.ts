@@ -1,11 +1,11 @@
+import type { CompileOptions } from '../choose/plan-file.js';
 import { type Source, UserError, userError } from '../diagnostics/diagnostic.js';
+import { isSavedPlan, readText } from '../files/source.js';
 import { verifyGraph } from '../ir/verify.js';
 import { opRules } from '../ops/rules.js';
 import { isDeclaration } from '../plan/fuse.js';
 import { parsePlan } from '../plan/parse.js';
 import type { Plan } from '../plan/plan.js';
-import type { CompileOptions } from './compile.js';
-import { isSavedPlan, readText } from './source.js';
 
 const AGAIN = 'make it again from its .amp file: ampc plan FILE --dump';
 

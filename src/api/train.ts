@@ -1,8 +1,14 @@
 import { basename, join, resolve } from 'node:path';
+import { type BackendChoice, compileSelected, type Runnable } from '../choose/plan-file.js';
+import { RunPlans } from '../choose/replan.js';
+import { mergeSettings, pickSettings, type Settings } from '../choose/settings.js';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
+import { readSource } from '../files/source.js';
+import { given } from '../given.js';
 import { lowerProgram } from '../lower/lower.js';
 import type { Plan } from '../plan/plan.js';
 import { printPlan } from '../plan/print.js';
+import { loadOptions } from '../runtime/load-options.js';
 import { selectBackend } from '../runtime/select.js';
 import { checkpointPins } from '../training/checkpoint.js';
 import { chooseDataFolder, loadDataset } from '../training/data/load.js';
@@ -10,13 +16,7 @@ import type { TrainEvent, TrainProgress } from '../training/events.js';
 import { train as runTraining, type TrainResult } from '../training/loop.js';
 import { RunClaim } from '../training/run-claim.js';
 import { hasWeights, openRun, RUN_FILES, sourceName } from '../training/run-folder.js';
-import { type BackendChoice, compileSelected, type Runnable } from './compile.js';
-import { given } from './given.js';
-import { loadOptions } from './load-options.js';
-import { RunPlans } from './replan.js';
 import { claimRunFolder, latestRunFolder, type RunChoices, readRun, runConfig, type StoredRun } from './runs.js';
-import { mergeSettings, pickSettings, type Settings } from './settings.js';
-import { readSource } from './source.js';
 
 export interface TrainOptions extends Settings {
   /** Default `auto`; for a resumed run, the backend that it was started with. */

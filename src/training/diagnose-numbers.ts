@@ -1,5 +1,5 @@
 import type { EpochEvent } from './events.js';
-import { hasGrown } from './likely-cause.js';
+import { hasGrown } from './overflow/likely-cause.js';
 
 /** Values of a file that are infinite or NaN. */
 export interface BrokenState {

@@ -6,7 +6,7 @@ import { parsePlan } from '../plan/parse.js';
 import type { Plan } from '../plan/plan.js';
 import { type BrokenState, type Finding, numberFindings, type RunNumbers } from './diagnose-numbers.js';
 import type { EpochEvent, TrainEvent, WarningEvent } from './events.js';
-import { type OverflowStory, overflowStories, type ReplanStory, replanStories } from './overflow-story.js';
+import { type OverflowStory, overflowStories, type ReplanStory, replanStories } from './overflow/overflow-story.js';
 import { findFunction } from './states.js';
 
 /** A change of the loss scale between two logged steps. */

@@ -3,7 +3,7 @@ import type { Plan } from '../plan/plan.js';
 import type { Executable, SeriesCall } from '../runtime/backend.js';
 import { fillInOrder, selectInOrder } from './data/batcher.js';
 import type { ImageSet } from './data/dataset.js';
-import { type EvaluationHelp, explainEvaluation } from './lost-evaluation.js';
+import { type EvaluationHelp, explainEvaluation } from './overflow/lost-evaluation.js';
 import { Pace } from './pace.js';
 import { findFunction } from './states.js';
 

@@ -3,7 +3,7 @@ import type { Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
 import type { Dataset } from './data/dataset.js';
 import type { TrainEvent, TrainProgress } from './events.js';
-import type { Overflow } from './overflow.js';
+import type { Overflow } from './overflow/overflow.js';
 import type { RunClaim } from './run-claim.js';
 import type { RunContents } from './run-folder.js';
 

@@ -7,7 +7,7 @@ import { elementCount, type Shape } from '../ir/types.js';
 import { probabilitiesToTake } from '../plan/facts.js';
 import type { Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
-import { explainEvaluation } from './lost-evaluation.js';
+import { explainEvaluation } from './overflow/lost-evaluation.js';
 import { findFunction } from './states.js';
 
 export interface ClassProbability {

@@ -6,16 +6,16 @@ import { saveCheckpoint } from './checkpoint.js';
 import type { RunPosition, RunSettings, Scores } from './checkpoint-metadata.js';
 import { breathe, evaluate } from './evaluate.js';
 import type { TrainEvent } from './events.js';
-import { isLost, type Loss, lostLoss, lostRun } from './lost-loss.js';
 import type { TrainOptions } from './options.js';
+import { isLost, type Loss, lostLoss, lostRun } from './overflow/lost-loss.js';
+import { SkipReporter, type Takeover } from './overflow/skips.js';
+import { type Running, Watch } from './overflow/watch.js';
 import { type MetricsLog, RUN_FILES, recordReplan, saved, updateRun } from './run-folder.js';
 import { epochOf, type SessionPlan } from './session-plan.js';
-import { SkipReporter, type Takeover } from './skips.js';
 import { Speed } from './speed.js';
 import { brokenState, type StateValues } from './states.js';
 import type { Stepper, StepResult } from './stepper.js';
 import { addToHistory, addToTally, EMPTY_TALLY, type LossHistory, meanLoss, type TallyState } from './tally.js';
-import { type Running, Watch } from './watch.js';
 import { saveWeights } from './weights.js';
 
 /** Whether a lost loss ends the run. */

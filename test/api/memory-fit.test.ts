@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { compile } from '../../src/api/compile.js';
-import { refuseUnlessFits, usesHostMemory } from '../../src/api/memory-fit.js';
+import { compile } from '../../src/choose/plan-file.js';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
 import { explainPlan } from '../../src/index.js';
+import { refuseUnlessFits, usesHostMemory } from '../../src/memory/memory-fit.js';
 import { freeMemory } from '../../src/runtime/free-memory.js';
 import { ampc } from '../support/cli.js';
 import { environment } from '../support/environment.js';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { summarizePlan } from '../../src/api/summary.js';
-import { middleThird } from '../../src/api/timing.js';
+import { middleThird } from '../../src/costs/timing.js';
 import { compile, type Profile } from '../../src/index.js';
 import { byteLength } from '../../src/ir/types.js';
+import { summarizePlan } from '../../src/measure/summary.js';
 import { groupWork } from '../../src/plan/work.js';
 import { createBackend } from '../../src/runtime/cpu/index.js';
 import { findFunction, planStates } from '../../src/training/states.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { schemaProblem } from '../../src/api/schemas.js';
+import { schemaProblem } from '../../src/files/schemas.js';
 import { RULE_IDS } from '../../src/ir/why.js';
 import { ampc } from '../support/cli.js';
 import { makeWorkspace, TINY, type Workspace, writeTinyCifar } from '../support/tiny.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mergeSettings, pickSettings } from '../../src/api/settings.js';
+import { mergeSettings, pickSettings } from '../../src/choose/settings.js';
 
 describe('settings', () => {
   it('keep nothing that was left out, and nothing else', () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { pairedSeconds, quickest, repeatsFor, takeTurns } from '../../src/api/timing.js';
+import { pairedSeconds, quickest, repeatsFor, takeTurns } from '../../src/costs/timing.js';
 import { namedRandom } from '../ops/random.js';
 
 const seconds = (values: readonly number[]) => values.map((value) => ({ seconds: value }));

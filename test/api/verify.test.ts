@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { distance, verify } from '../../src/api/verify.js';
+import { distance, verify } from '../../src/measure/verify.js';
 import { ampc } from '../support/cli.js';
 import { makeWorkspace, TINY, type Workspace, writeTinyCifar } from '../support/tiny.js';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { schemaProblem } from '../../src/api/schemas.js';
+import { schemaProblem } from '../../src/files/schemas.js';
 import { readSafetensors, writeSafetensors } from '../../src/training/safetensors.js';
 import { ampc } from '../support/cli.js';
 import { makeWorkspace, TINY, type Workspace, writeTinyCifar } from '../support/tiny.js';

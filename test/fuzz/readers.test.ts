@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readCalibration } from '../../src/api/calibrated-pins.js';
-import { compile } from '../../src/api/compile.js';
-import { readCosts } from '../../src/api/costs.js';
 import { diagnose } from '../../src/api/doctor.js';
 import { readRun } from '../../src/api/runs.js';
 import { parseSavedPlan, withSavedPlan } from '../../src/api/saved-plan.js';
 import { checkSpec, parseSpec } from '../../src/api/spec/spec.js';
 import { SPEC_STAGES } from '../../src/api/spec/stages.js';
+import { readCalibration } from '../../src/choose/calibrated-pins.js';
+import { compile } from '../../src/choose/plan-file.js';
+import { readCosts } from '../../src/costs/costs.js';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
 import { checkSource } from '../../src/lower/lower.js';
 import { formatAmp } from '../../src/parser/format.js';

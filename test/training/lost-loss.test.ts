@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { schemaProblem } from '../../src/api/schemas.js';
+import { schemaProblem } from '../../src/files/schemas.js';
 import { createBackend } from '../../src/runtime/cpu/index.js';
 import { readSafetensors } from '../../src/training/safetensors.js';
 import { ampc } from '../support/cli.js';

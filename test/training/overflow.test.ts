@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { type TrainOptions, train } from '../../src/training/loop.js';
-import { NO_OVERFLOW, type Overflow, overflowText } from '../../src/training/overflow.js';
+import { NO_OVERFLOW, type Overflow, overflowText } from '../../src/training/overflow/overflow.js';
+import { TRACES_PER_EPOCH } from '../../src/training/overflow/watch.js';
 import { readSafetensors } from '../../src/training/safetensors.js';
-import { TRACES_PER_EPOCH } from '../../src/training/watch.js';
 import { FakeExecutable, fakeDataset, fakePlan, fakeRecipe, inTemporaryFolder, readMetrics } from './support/fake.js';
 
 interface Outcome {

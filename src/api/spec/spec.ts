@@ -6,7 +6,7 @@ import { LineIndex } from '../../diagnostics/lines.js';
 import { renderDiagnostics } from '../../diagnostics/render.js';
 import { suggestion } from '../../diagnostics/suggest.js';
 import { fileFix, fileReason } from '../../files/reason.js';
-import { schemaProblem } from '../schemas.js';
+import { schemaProblem } from '../../files/schemas.js';
 import { rewriteText } from '../write-result.js';
 
 /** One case: what goes into a stage of the compiler and what must come out; schemas/spec.schema.json describes the file. */

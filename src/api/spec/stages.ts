@@ -1,11 +1,11 @@
+import { planInFp32 } from '../../choose/fp32.js';
+import { type Compiled, type CompileOptions, compile } from '../../choose/plan-file.js';
 import { type Source, userError } from '../../diagnostics/diagnostic.js';
 import { checkSource } from '../../lower/lower.js';
 import { formatAmp } from '../../parser/format.js';
 import { type PlanProperty, planProblem } from '../../plan/assert.js';
 import { printFunction, printPlan } from '../../plan/print.js';
-import { type Compiled, type CompileOptions, compile } from '../compile.js';
 import { lintSource } from '../lint.js';
-import { planInFp32 } from '../report.js';
 import { rendered, type StageOptions, type Stages } from './spec.js';
 import { type TrainsProperty, trainingProblem } from './trains.js';
 import { type UnderflowProperty, underflowProblem } from './underflow.js';

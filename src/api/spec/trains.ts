@@ -1,9 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { CompileOptions } from '../../choose/plan-file.js';
 import { type Source, UserError } from '../../diagnostics/diagnostic.js';
 import { systemError } from '../../files/system-error.js';
-import type { CompileOptions } from '../compile.js';
 import { train } from '../train.js';
 
 /** A short training run and what it must do; without `data` on the file's own data set. */

@@ -1,9 +1,9 @@
+import type { ValueCalibration } from '../../choose/calibration.js';
+import type { CompileOptions } from '../../choose/plan-file.js';
 import { type Source, UserError } from '../../diagnostics/diagnostic.js';
 import { matchesGlob, matchesLayer } from '../../ir/pattern.js';
+import { calibrate } from '../../measure/calibrate.js';
 import { F16_LEAST_EXPONENT } from '../../precision/exponents.js';
-import { calibrate } from '../calibrate.js';
-import type { ValueCalibration } from '../calibration.js';
-import type { CompileOptions } from '../compile.js';
 
 /** How much of some values f16 may make 0 in calibration steps: from the file's seed, with its data or with `data`. */
 export interface UnderflowProperty {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { userError } from '../diagnostics/diagnostic.js';
 import { fileReason } from '../files/reason.js';
+import { schemaProblem } from '../files/schemas.js';
 import type { StoredPin } from '../ir/program.js';
 import { LIMITS } from '../numeric/formats.js';
 import { formatMagnitude } from '../numeric/magnitude.js';
@@ -8,7 +9,6 @@ import { phaseOf, scalingFact, trainStep, valueLabel } from '../plan/facts.js';
 import type { Plan } from '../plan/plan.js';
 import { pinCandidates } from '../plan/probe.js';
 import type { Calibration, ValueCalibration } from './calibration.js';
-import { schemaProblem } from './schemas.js';
 
 /** Reads what `ampc calibrate --json` printed or `--out` wrote. Throws UserError AMP6211 when it cannot be read or is something else. */
 export async function readCalibration(path: string): Promise<Calibration> {

@@ -1,14 +1,14 @@
+import { chooseByCosts } from '../choose/formats.js';
+import { type CompileOptions, compileToRun, type Runnable } from '../choose/plan-file.js';
+import { costsName, keepCosts, machineOf } from '../costs/costs.js';
+import { measureCosts } from '../costs/measure-costs.js';
+import { readSource } from '../files/source.js';
 import type { PrecisionName } from '../ir/types.js';
 import { precisionName } from '../ir/types.js';
 import { type CostTable, callKey, functionKey, kernelKey, stepCalls, stepCost } from '../plan/cost-table.js';
 import { trainStep } from '../plan/facts.js';
 import type { FastestChoice } from '../plan/fastest.js';
-import { type CompileOptions, compileToRun, type Runnable } from './compile.js';
-import { costsName, keepCosts, machineOf } from './costs.js';
-import { chooseByCosts } from './formats.js';
-import { loadOptions } from './load-options.js';
-import { measureCosts } from './measure-costs.js';
-import { readSource } from './source.js';
+import { loadOptions } from '../runtime/load-options.js';
 
 export interface TuneOptions extends CompileOptions {
   /** Timed steps of every plan; default: one and a half seconds of them. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
-import { fileFix, fileReason } from '../files/reason.js';
+import { fileFix, fileReason } from './reason.js';
 
 /** Whether a text is what `ampc plan --dump` printed, or `plan.txt` of a run. */
 export function isSavedPlan({ text }: Source): boolean {

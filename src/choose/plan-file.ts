@@ -1,7 +1,9 @@
 import { compileProgram } from '../compile.js';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
+import { readSource } from '../files/source.js';
 import { type Program, type StoredPin, withoutTail } from '../ir/program.js';
 import { lowerProgram } from '../lower/lower.js';
+import { refuseUnlessFits, type Use, usesHostMemory } from '../memory/memory-fit.js';
 import { type CostTable, stepCost } from '../plan/cost-table.js';
 import type { FastestChoice } from '../plan/fastest.js';
 import type { Plan } from '../plan/plan.js';
@@ -18,9 +20,7 @@ import {
   withChoice,
   withStoredFormats,
 } from './formats.js';
-import { refuseUnlessFits, type Use, usesHostMemory } from './memory-fit.js';
 import { mergeSettings, pickSettings, type Settings } from './settings.js';
-import { readSource } from './source.js';
 
 export type BackendChoice = BackendName | 'auto';
 

@@ -1,10 +1,10 @@
-import { isCast } from '../ir/structure.js';
-import { elementCount } from '../ir/types.js';
-import { formatMagnitude } from '../numeric/magnitude.js';
-import type { Plan } from '../plan/plan.js';
+import { isCast } from '../../ir/structure.js';
+import { elementCount } from '../../ir/types.js';
+import { formatMagnitude } from '../../numeric/magnitude.js';
+import type { Plan } from '../../plan/plan.js';
+import { planStates, type StateValues } from '../states.js';
+import type { LossHistory } from '../tally.js';
 import type { Blame, Overflow } from './overflow.js';
-import { planStates, type StateValues } from './states.js';
-import type { LossHistory } from './tally.js';
 
 /** A weight that is far larger than it was at the start; `factor` compares root mean squares. */
 interface Growth {

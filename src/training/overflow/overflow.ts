@@ -1,16 +1,16 @@
-import { type UserError, userError } from '../diagnostics/diagnostic.js';
-import { printNode } from '../ir/print.js';
-import { isCast } from '../ir/structure.js';
-import { type DType, type Graph, isComputeType, isFloat, type Loc, type Node, precisionName } from '../ir/types.js';
-import { LIMITS } from '../numeric/formats.js';
-import { formatMagnitude } from '../numeric/magnitude.js';
-import { phaseOf, valueLabel } from '../plan/facts.js';
-import type { FunctionName, Plan } from '../plan/plan.js';
-import { probePlan } from '../plan/probe.js';
-import type { Executable, Inputs, NonFinite } from '../runtime/backend.js';
-import { lowerRate } from './schedule.js';
-import type { StateValues } from './states.js';
-import type { StepResult, TracedStep } from './stepper.js';
+import { type UserError, userError } from '../../diagnostics/diagnostic.js';
+import { printNode } from '../../ir/print.js';
+import { isCast } from '../../ir/structure.js';
+import { type DType, type Graph, isComputeType, isFloat, type Loc, type Node, precisionName } from '../../ir/types.js';
+import { LIMITS } from '../../numeric/formats.js';
+import { formatMagnitude } from '../../numeric/magnitude.js';
+import { phaseOf, valueLabel } from '../../plan/facts.js';
+import type { FunctionName, Plan } from '../../plan/plan.js';
+import { probePlan } from '../../plan/probe.js';
+import type { Executable, Inputs, NonFinite } from '../../runtime/backend.js';
+import { lowerRate } from '../schedule.js';
+import type { StateValues } from '../states.js';
+import type { StepResult, TracedStep } from '../stepper.js';
 
 /** The first value of a step that its format could not hold, by what it is and where it comes from. */
 export interface Overflow {

@@ -9,10 +9,10 @@ import { userError } from '../diagnostics/diagnostic.js';
 import { readOwnFile } from '../files/own-file.js';
 import { fileReason } from '../files/reason.js';
 import { replaceFile } from '../files/replace-file.js';
+import { VERSION } from '../files/version.js';
 import { COSTS_FORMAT, type CostRates, type CostTable, type KernelCost } from '../plan/cost-table.js';
 import type { BackendInfo } from '../runtime/backend.js';
 import { cacheFolder, notKept, openCache } from '../runtime/cache-folder.js';
-import { VERSION } from './version.js';
 
 const SCHEMA = new URL('../../schemas/costs.schema.json', import.meta.url);
 

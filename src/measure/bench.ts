@@ -1,9 +1,9 @@
+import { type CompileOptions, compileToRun } from '../choose/plan-file.js';
+import { prepareRow, timeInRows } from '../costs/rows.js';
+import { readSource } from '../files/source.js';
 import { precisionName } from '../ir/types.js';
+import { loadOptions } from '../runtime/load-options.js';
 import { findFunction, initialStates } from '../training/states.js';
-import { type CompileOptions, compileToRun } from './compile.js';
-import { loadOptions } from './load-options.js';
-import { prepareRow, timeInRows } from './rows.js';
-import { readSource } from './source.js';
 import { summarizePlan } from './summary.js';
 
 export interface BenchOptions extends CompileOptions {

@@ -1,6 +1,6 @@
-import { isLow } from '../ir/types.js';
-import type { Plan } from '../plan/plan.js';
-import type { Executable, Inputs } from '../runtime/backend.js';
+import { isLow } from '../../ir/types.js';
+import type { Plan } from '../../plan/plan.js';
+import type { Executable, Inputs } from '../../runtime/backend.js';
 import { blameRate } from './likely-cause.js';
 import { explainOverflow, overflowText } from './overflow.js';
 

@@ -1,11 +1,11 @@
-import type { UserError } from '../diagnostics/diagnostic.js';
-import type { StoredPin } from '../ir/program.js';
-import type { TrainEvent } from './events.js';
-import type { TrainOptions } from './options.js';
+import type { UserError } from '../../diagnostics/diagnostic.js';
+import type { StoredPin } from '../../ir/program.js';
+import type { TrainEvent } from '../events.js';
+import type { TrainOptions } from '../options.js';
+import { epochOf, type SessionPlan } from '../session-plan.js';
+import type { StepResult } from '../stepper.js';
+import type { LossHistory } from '../tally.js';
 import { type Blame, NO_OVERFLOW, type Overflow, overflowText, reachText, tooManySkips } from './overflow.js';
-import { epochOf, type SessionPlan } from './session-plan.js';
-import type { StepResult } from './stepper.js';
-import type { LossHistory } from './tally.js';
 import type { Running, Watch } from './watch.js';
 
 /** What a run is to go on with behind a skipped step: pins, and the value that they are for. */

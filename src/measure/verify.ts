@@ -1,16 +1,16 @@
+import { planInFp32 } from '../choose/fp32.js';
+import { type CompileOptions, compileToRun } from '../choose/plan-file.js';
 import type { DatasetName } from '../datasets/registry.js';
+import { readSource } from '../files/source.js';
 import { type ComputeType, type DType, elementCount } from '../ir/types.js';
 import { trainStep, valueLabel } from '../plan/facts.js';
 import { type Observed, observable, observe } from '../plan/observe.js';
 import type { Plan } from '../plan/plan.js';
 import type { Executable, Inputs } from '../runtime/backend.js';
+import { loadOptions } from '../runtime/load-options.js';
 import { Batcher, wholeBatches } from '../training/data/batcher.js';
 import { loadSplit } from '../training/data/load.js';
 import { initialStates, inputNames } from '../training/states.js';
-import { type CompileOptions, compileToRun } from './compile.js';
-import { loadOptions } from './load-options.js';
-import { planInFp32 } from './report.js';
-import { readSource } from './source.js';
 
 export interface VerifyOptions extends CompileOptions {
   /** Default 3. */

@@ -1,8 +1,8 @@
+import { given } from '../given.js';
 import type { PolicyName } from '../ir/program.js';
 import { COMPUTE_TYPES, type PrecisionName, precisionName } from '../ir/types.js';
 import type { Overrides } from '../lower/overrides.js';
 import { POLICY } from '../lower/settings.js';
-import { given } from './given.js';
 
 /** The compute formats by their names in the language. */
 export const PRECISIONS: readonly PrecisionName[] = COMPUTE_TYPES.map(precisionName);

@@ -1,12 +1,12 @@
-import type { Plan } from '../plan/plan.js';
-import type { Executable } from '../runtime/backend.js';
-import type { RunPosition, WatchState } from './checkpoint-metadata.js';
+import type { Plan } from '../../plan/plan.js';
+import type { Executable } from '../../runtime/backend.js';
+import type { RunPosition, WatchState } from '../checkpoint-metadata.js';
+import { countNonFinite, modelStates, type StateValues } from '../states.js';
+import type { Stepper, StepResult } from '../stepper.js';
+import type { LossHistory } from '../tally.js';
 import { blameRate } from './likely-cause.js';
 import { findOrigin, type LossOrigin } from './lost-loss.js';
 import { type Blame, explainOverflow, type Overflow } from './overflow.js';
-import { countNonFinite, modelStates, type StateValues } from './states.js';
-import type { Stepper, StepResult } from './stepper.js';
-import type { LossHistory } from './tally.js';
 
 /** Skipped steps of an epoch that are looked into; each costs the steps since the last copy of the states, and two more. */
 export const TRACES_PER_EPOCH = 8;

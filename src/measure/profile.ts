@@ -1,15 +1,15 @@
+import { compileToRun } from '../choose/plan-file.js';
+import { makeInputs } from '../costs/inputs.js';
+import { mean, middleThird } from '../costs/timing.js';
 import { userError } from '../diagnostics/diagnostic.js';
+import { readSource } from '../files/source.js';
 import { precisionName } from '../ir/types.js';
 import type { GroupKind } from '../plan/plan.js';
 import { type GroupWork, groupWork, type KernelMethod } from '../plan/work.js';
 import type { KernelTime, MachineLimits } from '../runtime/backend.js';
+import { loadOptions } from '../runtime/load-options.js';
 import { findFunction, initialStates } from '../training/states.js';
 import type { BenchOptions } from './bench.js';
-import { compileToRun } from './compile.js';
-import { makeInputs } from './inputs.js';
-import { loadOptions } from './load-options.js';
-import { readSource } from './source.js';
-import { mean, middleThird } from './timing.js';
 
 /** One group of the training step. */
 export interface GroupProfile {

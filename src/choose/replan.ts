@@ -1,5 +1,6 @@
 import { compileProgram } from '../compile.js';
 import type { Program, StoredPin } from '../ir/program.js';
+import { comparePlans } from '../memory/plan-memory.js';
 import { hasShortRange } from '../numeric/formats.js';
 import { valueLabel } from '../plan/facts.js';
 import type { Plan } from '../plan/plan.js';
@@ -7,10 +8,9 @@ import { printPlan } from '../plan/print.js';
 import { pinCandidates } from '../plan/probe.js';
 import type { Executable } from '../runtime/backend.js';
 import type { Replanned, Replanner } from '../training/options.js';
-import type { Overflow } from '../training/overflow.js';
-import type { Runnable } from './compile.js';
+import type { Overflow } from '../training/overflow/overflow.js';
 import { withStoredFormats } from './formats.js';
-import { comparePlans } from './plan-memory.js';
+import type { Runnable } from './plan-file.js';
 
 export interface ReplanContext {
   readonly runnable: Runnable;

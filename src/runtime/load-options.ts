@@ -1,5 +1,5 @@
-import type { LoadOptions } from '../runtime/backend.js';
-import { given } from './given.js';
+import { given } from '../given.js';
+import type { LoadOptions } from './backend.js';
 
 /** What of a call's options loading a plan takes. */
 export function loadOptions({ threads, signal, onNotice }: { readonly [K in keyof LoadOptions]: LoadOptions[K] | undefined }): LoadOptions {

@@ -1,4 +1,6 @@
 import { compileProgram } from '../compile.js';
+import { cachedCosts, costsName, keepCosts, machineOf, readCosts } from '../costs/costs.js';
+import { measureCosts } from '../costs/measure-costs.js';
 import { userError } from '../diagnostics/diagnostic.js';
 import type { Pin, PrecisionSpec, Program, RulePolicy, StoredPin } from '../ir/program.js';
 import type { ComputeType } from '../ir/types.js';
@@ -6,10 +8,8 @@ import { formatWhy, parseWhy } from '../ir/why.js';
 import { COSTS_FORMAT, type CostTable } from '../plan/cost-table.js';
 import { chooseFastest, type FastestChoice } from '../plan/fastest.js';
 import type { Plan } from '../plan/plan.js';
+import { loadOptions } from '../runtime/load-options.js';
 import type { SelectedBackend } from '../runtime/select.js';
-import { cachedCosts, costsName, keepCosts, machineOf, readCosts } from './costs.js';
-import { loadOptions } from './load-options.js';
-import { measureCosts } from './measure-costs.js';
 
 /** What policy `fastest` chose, as config.json keeps it: with its pins, all that the plan depends on besides file and settings. */
 export interface StoredChoice {

@@ -1,14 +1,14 @@
-import { type UserError, userError } from '../diagnostics/diagnostic.js';
-import { shellWord } from '../diagnostics/shell-word.js';
-import type { Plan } from '../plan/plan.js';
-import type { Executable } from '../runtime/backend.js';
-import type { WarningEvent } from './events.js';
+import { type UserError, userError } from '../../diagnostics/diagnostic.js';
+import { shellWord } from '../../diagnostics/shell-word.js';
+import type { Plan } from '../../plan/plan.js';
+import type { Executable } from '../../runtime/backend.js';
+import type { WarningEvent } from '../events.js';
+import { lowerRate } from '../schedule.js';
+import { brokenState, type StateValues } from '../states.js';
+import type { Stepper, StepResult } from '../stepper.js';
+import type { LossHistory } from '../tally.js';
 import { blameRate } from './likely-cause.js';
 import { type Blame, explainOverflow, type Overflow, overflowText } from './overflow.js';
-import { lowerRate } from './schedule.js';
-import { brokenState, type StateValues } from './states.js';
-import type { Stepper, StepResult } from './stepper.js';
-import type { LossHistory } from './tally.js';
 
 /** Where a loss that is not finite comes from: a value of a step (0-based), or a state that was not finite when that step began. */
 export type LossOrigin =

@@ -1,4 +1,8 @@
+import { type Calibration, reportCalibration } from '../choose/calibration.js';
+import { type CompileOptions, compile, compileToRun, type Runnable } from '../choose/plan-file.js';
+import { pickSettings } from '../choose/settings.js';
 import type { Source } from '../diagnostics/diagnostic.js';
+import { readSource } from '../files/source.js';
 import { isState } from '../ir/structure.js';
 import type { Graph, Node, ValueId } from '../ir/types.js';
 import { elementCount, isFloat } from '../ir/types.js';
@@ -10,17 +14,13 @@ import { widenPlan } from '../plan/widen.js';
 import { Exponents } from '../precision/exponents.js';
 import type { Assumptions } from '../precision/ranges.js';
 import type { Executable, Inputs } from '../runtime/backend.js';
+import { loadOptions } from '../runtime/load-options.js';
 import type { BackendName } from '../runtime/select.js';
 import { Batcher, wholeBatches } from '../training/data/batcher.js';
 import { loadSplit } from '../training/data/load.js';
 import { learningRate, wholeCourse } from '../training/schedule.js';
 import { initialStates, inputNames } from '../training/states.js';
 import { loadWeights } from '../training/weights.js';
-import { type Calibration, reportCalibration } from './calibration.js';
-import { type CompileOptions, compile, compileToRun, type Runnable } from './compile.js';
-import { loadOptions } from './load-options.js';
-import { pickSettings } from './settings.js';
-import { readSource } from './source.js';
 
 export interface CalibrateOptions extends CompileOptions {
   /** Default 10. */
