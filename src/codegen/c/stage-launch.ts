@@ -1,8 +1,11 @@
 import { elementCount } from '../../ir/types.js';
+import { flatLoop } from './flat-loop.js';
 import type { Kernel, KernelContext, Launch } from './kernel.js';
-import { flatLoop, type LoopFunction, partCount, rowLoop, TASK_ELEMENTS, tiledLoop } from './loops.js';
+import { type LoopFunction, partCount, TASK_ELEMENTS } from './loops.js';
+import { rowLoop } from './row-loop.js';
 import { type Domain, type Stage, StageBuilder } from './stages.js';
 import { indent } from './text.js';
+import { tiledLoop } from './tiled-loop.js';
 
 /** So many loops and more are run from a table; fewer are calls that the compiler may inline. */
 const TABLE_FROM = 5;
@@ -151,8 +154,8 @@ function table(name: string, own: string, loops: readonly PlacedLoop[]): TaskCod
 
 function emitLoop(context: KernelContext, builder: StageBuilder, domain: Domain, index: number): LoopFunction {
   const roots = domain.roots.map((make) => make(context));
-  const options = builder.loopOptions(index);
-  const tiling = builder.tiling(roots);
+  const options = builder.values.loopOptions(index);
+  const tiling = builder.values.tiling(roots);
   if (tiling !== undefined) return tiledLoop(context, domain.shape, tiling, roots, options);
   return domain.byRows ? rowLoop(context, domain.shape, roots, options) : flatLoop(context, elementCount(domain.shape), roots, options);
 }

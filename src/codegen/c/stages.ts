@@ -1,16 +1,14 @@
 import type { ValueId } from '../../ir/types.js';
 import { assertNever, elementCount, sameShape, stringsAttr } from '../../ir/types.js';
-import { isOfKind, opDefinition } from '../../ops/index.js';
+import { opDefinition } from '../../ops/index.js';
 import { isRowTotal } from '../../ops/row-totals.js';
 import { copyFunction } from './copies.js';
-import { isElementwise } from './expression.js';
 import type { KernelContext } from './kernel.js';
-import { rootOf } from './kernel.js';
-import { type LoopFunction, type LoopOptions, MOST_TASKS, type Root } from './loops.js';
+import { type LoopFunction, MOST_TASKS, type Root } from './loops.js';
 import { channelPartialBytes, channelRoot, finishChannel, finishTotal, totalRoot } from './reduce.js';
 import { finishRows, rowFunction } from './rows.js';
+import { StageValues } from './stage-values.js';
 import { serialStatements, updateRoot } from './update.js';
-import { type Tiling, tilingOf } from './windows.js';
 
 /** Elements that are walked together. Loops over windows or rows keep their shape; others only count. */
 export interface Domain {
@@ -47,21 +45,10 @@ export interface Stage {
  */
 export class StageBuilder {
   private readonly stages: Stage[] = [];
-  /** The stage after which each value is in memory. */
-  private readonly doneBy = new Map<ValueId, number>();
-  private readonly fn;
-  /** By value: the nodes of the group that read it, views of it included. */
-  private readonly readers = new Map<ValueId, ValueId[]>();
+  readonly values: StageValues;
 
   constructor(private readonly context: KernelContext) {
-    this.fn = context.step.fn;
-    for (const id of context.group.nodes) {
-      for (const root of new Set(context.node(id).inputs.map((input) => rootOf(this.fn, input)))) {
-        const readers = this.readers.get(root);
-        if (readers === undefined) this.readers.set(root, [id]);
-        else readers.push(id);
-      }
-    }
+    this.values = new StageValues(context);
   }
 
   build(): readonly Stage[] {
@@ -117,12 +104,12 @@ export class StageBuilder {
   /** A value that is computed wherever it is needed; what reads memory gets it stored. */
   private addComputed(id: ValueId): void {
     const { context } = this;
-    const fromMemory = this.isReadFromMemory(id);
+    const fromMemory = this.values.isReadFromMemory(id);
     if (!fromMemory && !context.isStored(id)) return;
     context.spill(id);
     const root = (): Root => ({ id, reads: [id], body: (scope) => scope.store(id) });
     const { stage } = this.addRoot(context.type(id).shape, [id], root);
-    this.doneBy.set(id, this.stages.length - 1);
+    this.values.store(id);
     if (fromMemory) this.complete(stage, id);
   }
 
@@ -134,7 +121,7 @@ export class StageBuilder {
   ): { stage: Stage; domain: Domain } {
     const stage = this.stageFor(reads, options.writes);
     this.noteReads(stage, reads);
-    const gathered = this.gatheredShape(reads);
+    const gathered = this.values.gatheredShape(reads);
     const byRows = options.byRows === true || gathered !== undefined;
     const walked = gathered ?? shape;
     const domain = this.domainFor(stage, walked, byRows, reads);
@@ -149,7 +136,7 @@ export class StageBuilder {
    */
   private domainFor(stage: Stage, shape: readonly number[], byRows: boolean, reads: readonly ValueId[]): Domain {
     const count = elementCount(shape);
-    const shared = this.leaves(reads).filter((id) => count === 1 || elementCount(this.context.type(id).shape) > 1);
+    const shared = this.values.leaves(reads).filter((id) => count === 1 || elementCount(this.context.type(id).shape) > 1);
     const fits = (other: Domain): boolean =>
       sameShape(other.shape, shape) || (!other.byRows && !byRows && elementCount(other.shape) === count);
     let domain = shared.flatMap((id) => stage.readers.get(id) ?? []).find(fits);
@@ -167,7 +154,7 @@ export class StageBuilder {
 
   private addChannelReduction(id: ValueId): void {
     const { context } = this;
-    if (!this.isNeeded(id)) return;
+    if (!this.values.isNeeded(id)) return;
     context.spill(id);
     const { inputs } = context.node(id);
     const partial = context.reserve(channelPartialBytes(context, id));
@@ -180,7 +167,7 @@ export class StageBuilder {
 
   private addTotal(id: ValueId): void {
     const { context } = this;
-    if (!this.isNeeded(id)) return;
+    if (!this.values.isNeeded(id)) return;
     context.spill(id);
     const { inputs } = context.node(id);
     const stage = this.stageFor(inputs);
@@ -195,14 +182,14 @@ export class StageBuilder {
 
   private addRowOp(id: ValueId): void {
     const { context } = this;
-    if (!this.isNeeded(id)) return;
+    if (!this.values.isNeeded(id)) return;
     context.spill(id);
     const { op, inputs } = context.node(id);
     const { shape } = context.type(inputs[0]!);
     const partial = isRowTotal(op) ? context.reserve((elementCount(shape) / shape.at(-1)!) * 4) : undefined;
     const stage = this.stageFor(inputs);
     this.noteReads(stage, inputs);
-    const options = this.loopOptions();
+    const options = this.values.loopOptions();
     stage.solo.push(() => rowFunction(context.child(), id, partial, options));
     this.complete(stage, id);
     if (partial !== undefined) stage.finish.push({ kind: 'loop', emit: (inner) => finishRows(inner, id, partial) });
@@ -210,7 +197,7 @@ export class StageBuilder {
 
   private addSolo(id: ValueId, make: (context: KernelContext) => LoopFunction): void {
     const { context } = this;
-    if (!this.isNeeded(id)) return;
+    if (!this.values.isNeeded(id)) return;
     context.spill(id);
     const stage = this.stageFor(context.node(id).inputs);
     stage.solo.push(() => make(context.child()));
@@ -219,87 +206,26 @@ export class StageBuilder {
 
   private complete(stage: Stage, id: ValueId): void {
     stage.produced.add(id);
-    this.doneBy.set(id, this.stages.length - 1);
-  }
-
-  private isNeeded(id: ValueId): boolean {
-    return this.context.isStored(id) || this.context.isConsumed(id);
-  }
-
-  /** Whether an op of this group reads the value other than at its own position: as a scalar, per channel, or wherever it likes. */
-  private isReadFromMemory(id: ValueId): boolean {
-    const { context } = this;
-    const count = elementCount(context.type(id).shape);
-    const gathered = this.gatheredShape([id]) !== undefined;
-    return (this.readers.get(id) ?? []).some((reader) => {
-      const { op, inputs, type } = context.node(reader);
-      if (isOfKind(op, 'view')) return false;
-      if (isElementwise(op) || isOfKind(op, 'update')) return elementCount(type.shape) !== count;
-      if (isOfKind(op, 'copy', 'counter')) return true;
-      if (isOfKind(op, 'pool')) return gathered;
-      if (isOfKind(op, 'total')) return false;
-      return (gathered && isOfKind(op, 'rows')) || count !== elementCount(context.type(inputs[0]!).shape);
-    });
+    this.values.store(id);
   }
 
   /** The current stage, or a new one when something that it completes, or a state that it reads, stands in the way. */
   private stageFor(reads: readonly ValueId[], writes: readonly string[] = []): Stage {
     const last = this.stages.at(-1);
     if (last !== undefined) {
-      const blocked = this.leaves(reads).some((id) => last.produced.has(id));
+      const blocked = this.values.leaves(reads).some((id) => last.produced.has(id));
       if (!blocked && !writes.some((name) => last.readStates.has(name))) return last;
     }
     const stage: Stage = { domains: [], readers: new Map(), solo: [], finish: [], produced: new Set(), readStates: new Set() };
     this.stages.push(stage);
+    this.values.startStage();
     return stage;
   }
 
   private noteReads(stage: Stage, reads: readonly ValueId[]): void {
-    for (const id of this.leaves(reads)) {
+    for (const id of this.values.leaves(reads)) {
       const node = this.context.node(id);
       if (node.op === 'state') stage.readStates.add(String(node.attrs.name));
     }
-  }
-
-  private isComputable(id: ValueId): boolean {
-    const { op } = this.context.node(id);
-    return isElementwise(op) || isOfKind(op, 'pool');
-  }
-
-  /** Whether an earlier, finished stage has put the value in memory. */
-  private isMaterialized(id: ValueId, before = this.stages.length - 1): boolean {
-    return (this.doneBy.get(id) ?? Infinity) < before;
-  }
-
-  /** Every value that computing the given ones touches, when all that can be is computed on the way. */
-  private leaves(values: readonly ValueId[], found = new Set<ValueId>()): ValueId[] {
-    for (const value of values) {
-      const id = rootOf(this.fn, value);
-      if (found.has(id)) continue;
-      found.add(id);
-      if (this.context.isMember(id) && this.isComputable(id) && !this.isMaterialized(id)) this.leaves(this.context.node(id).inputs, found);
-    }
-    return [...found];
-  }
-
-  /** The shape that a loop must walk to compute the values on the way, if that takes windows. */
-  private gatheredShape(values: readonly ValueId[]): readonly number[] | undefined {
-    const windows = this.leaves(values).filter((id) => this.context.isMember(id) && !this.isMaterialized(id));
-    const id = windows.find((leaf) => isOfKind(this.context.node(leaf).op, 'pool'));
-    return id === undefined ? undefined : this.context.type(id).shape;
-  }
-
-  /** The tiling that a loop may walk: when one tiled pool's gradient is all that it gathers, and it sums nothing. */
-  tiling(roots: readonly Root[]): Tiling | undefined {
-    if (roots.some((root) => root.sum !== undefined)) return undefined;
-    const gathers = this.leaves(roots.flatMap((root) => root.reads)).filter(
-      (id) => this.context.isMember(id) && isOfKind(this.context.node(id).op, 'pool'),
-    );
-    return gathers.length === 1 ? tilingOf(this.context, gathers[0]!) : undefined;
-  }
-
-  /** For the functions of the current stage. */
-  loopOptions(index = this.stages.length - 1): LoopOptions {
-    return { isMaterialized: (id) => this.isMaterialized(id, index) };
   }
 }

@@ -1,0 +1,89 @@
+import { ChannelVariables } from './channel-values.js';
+import { type Position, Prologue, Scope } from './expression.js';
+import type { KernelContext } from './kernel.js';
+import { type LoopFunction, type LoopOptions, loopFunction, partLength, type Root } from './loops.js';
+import { indent } from './text.js';
+import { gather, pixelIndices } from './windows.js';
+
+/** Rows that are summed in f32 before their sum is added to one in double: what bounds the rounding of a channel's sum. */
+const BLOCK_ROWS = 16;
+
+/** Vectors that are computed side by side, so that sums over rows have independent chains. */
+const SIDE_BY_SIDE = 4;
+
+/** Over rows of the last axis, some vectors of channels at a time: for windows and for sums that leave a number per channel. */
+export function rowLoop(context: KernelContext, shape: readonly number[], roots: readonly Root[], options: LoopOptions): LoopFunction {
+  const channels = shape.at(-1)!;
+  const rows = shape.reduce((product, size) => product * size, 1) / channels;
+  const { lanes } = context.target;
+  const vectors = Math.floor(channels / lanes);
+  const block = Math.min(SIDE_BY_SIDE, vectors);
+  const blocked = block === 0 ? 0 : Math.floor(vectors / block) * block;
+  const prologue = new Prologue();
+
+  const columns = (count: number, tail: boolean): string[] => {
+    const before: string[] = [];
+    const blockStart: string[] = [];
+    const inside: string[] = [];
+    const blockEnd: string[] = [];
+    const after: string[] = [];
+    let indices = false;
+    for (let vector = 0; vector < count; vector += 1) {
+      const suffix = count === 1 ? '' : `_${vector}`;
+      const offset = vector === 0 ? '' : ` + ${vector * lanes}`;
+      const at: Position = { index: `(r${offset})`, channel: `(c${offset})`, ...(tail && { lanes: 'n' }) };
+      const source = new ChannelVariables(context, at, suffix);
+      const scope = new Scope(context, at, {
+        ...options,
+        prologue,
+        channels: source,
+        suffix,
+        gather: (inner, id) => {
+          indices ||= shape.length > 1;
+          return gather(inner, id);
+        },
+      });
+      for (const root of roots) root.body(scope);
+      before.push(...source.statements, ...roots.flatMap((root) => root.sum?.declare(suffix) ?? []));
+      blockStart.push(...roots.flatMap((root) => root.sum?.declareBlock?.(suffix) ?? []));
+      inside.push(...scope.statements);
+      blockEnd.push(...roots.flatMap((root) => root.sum?.endBlock?.(suffix) ?? []));
+      after.push(...roots.flatMap((root) => root.sum?.finish(context, at, suffix) ?? []));
+    }
+    const overRows = (from: string, to: string) => [
+      `for (int64_t row = ${from}; row < ${to}; row++) {`,
+      `  const int64_t r = row * ${channels} + c;`,
+      ...(indices ? indent(pixelIndices(shape)) : []),
+      ...indent(inside),
+      '}',
+    ];
+    if (blockStart.length === 0) return [...before, ...overRows('begin', 'end'), ...after];
+    return [
+      ...before,
+      `for (int64_t block = begin; block < end; block += ${BLOCK_ROWS}) {`,
+      ...indent([
+        `const int64_t block_end = min64(block + ${BLOCK_ROWS}, end);`,
+        ...blockStart,
+        ...overRows('block', 'block_end'),
+        ...blockEnd,
+      ]),
+      '}',
+      ...after,
+    ];
+  };
+
+  const lines: string[] = [];
+  if (blocked > 0)
+    lines.push(`for (int64_t c = 0; c < ${blocked * lanes}; c += ${block * lanes}) {`, ...indent(columns(block, false)), '}');
+  if (vectors > blocked)
+    lines.push(`for (int64_t c = ${blocked * lanes}; c < ${vectors * lanes}; c += ${lanes}) {`, ...indent(columns(1, false)), '}');
+  if (channels % lanes > 0) {
+    lines.push('{', ...indent([`const int64_t c = ${vectors * lanes}, n = ${channels % lanes};`, ...columns(1, true)]), '}');
+  }
+  return {
+    code: loopFunction([...prologue.statements, ...lines]),
+    table: context.table,
+    range: rows,
+    part: partLength(rows, channels, 1),
+  };
+}

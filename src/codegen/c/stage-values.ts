@@ -1,0 +1,98 @@
+import type { ValueId } from '../../ir/types.js';
+import { elementCount } from '../../ir/types.js';
+import { isOfKind } from '../../ops/index.js';
+import { isElementwise } from './expression.js';
+import { type KernelContext, rootOf } from './kernel.js';
+import type { LoopOptions, Root } from './loops.js';
+import { type Tiling, tilingOf } from './windows.js';
+
+/** Which values of a group are in memory at a stage, and which are computed on the way. */
+export class StageValues {
+  /** The current stage. */
+  private stage = -1;
+  /** The stage after which each value is in memory. */
+  private readonly storedBy = new Map<ValueId, number>();
+  /** By value: the nodes of the group that read it, views of it included. */
+  private readonly readers = new Map<ValueId, ValueId[]>();
+
+  constructor(private readonly context: KernelContext) {
+    for (const id of context.group.nodes) {
+      for (const root of new Set(context.node(id).inputs.map((input) => rootOf(context.step.fn, input)))) {
+        const readers = this.readers.get(root);
+        if (readers === undefined) this.readers.set(root, [id]);
+        else readers.push(id);
+      }
+    }
+  }
+
+  startStage(): void {
+    this.stage += 1;
+  }
+
+  /** Says that the current stage stores the value. */
+  store(id: ValueId): void {
+    this.storedBy.set(id, this.stage);
+  }
+
+  isNeeded(id: ValueId): boolean {
+    return this.context.isStored(id) || this.context.isConsumed(id);
+  }
+
+  /** Whether an op of this group reads the value other than at its own position: as a scalar, per channel, or wherever it likes. */
+  isReadFromMemory(id: ValueId): boolean {
+    const { context } = this;
+    const count = elementCount(context.type(id).shape);
+    const gathered = this.gatheredShape([id]) !== undefined;
+    return (this.readers.get(id) ?? []).some((reader) => {
+      const { op, inputs, type } = context.node(reader);
+      if (isOfKind(op, 'view')) return false;
+      if (isElementwise(op) || isOfKind(op, 'update')) return elementCount(type.shape) !== count;
+      if (isOfKind(op, 'copy', 'counter')) return true;
+      if (isOfKind(op, 'pool')) return gathered;
+      if (isOfKind(op, 'total')) return false;
+      return (gathered && isOfKind(op, 'rows')) || count !== elementCount(context.type(inputs[0]!).shape);
+    });
+  }
+
+  private isComputable(id: ValueId): boolean {
+    const { op } = this.context.node(id);
+    return isElementwise(op) || isOfKind(op, 'pool');
+  }
+
+  /** Whether an earlier, finished stage has put the value in memory. */
+  private isMaterialized(id: ValueId, before = this.stage): boolean {
+    return (this.storedBy.get(id) ?? Infinity) < before;
+  }
+
+  /** Every value that computing the given ones touches, when all that can be is computed on the way. */
+  leaves(values: readonly ValueId[], found = new Set<ValueId>()): ValueId[] {
+    for (const value of values) {
+      const id = rootOf(this.context.step.fn, value);
+      if (found.has(id)) continue;
+      found.add(id);
+      if (this.context.isMember(id) && this.isComputable(id) && !this.isMaterialized(id)) this.leaves(this.context.node(id).inputs, found);
+    }
+    return [...found];
+  }
+
+  /** The shape that a loop must walk to compute the values on the way, if that takes windows. */
+  gatheredShape(values: readonly ValueId[]): readonly number[] | undefined {
+    const windows = this.leaves(values).filter((id) => this.context.isMember(id) && !this.isMaterialized(id));
+    const id = windows.find((leaf) => isOfKind(this.context.node(leaf).op, 'pool'));
+    return id === undefined ? undefined : this.context.type(id).shape;
+  }
+
+  /** The tiling that a loop may walk: when one tiled pool's gradient is all that it gathers, and it sums nothing. */
+  tiling(roots: readonly Root[]): Tiling | undefined {
+    if (roots.some((root) => root.sum !== undefined)) return undefined;
+    const gathers = this.leaves(roots.flatMap((root) => root.reads)).filter(
+      (id) => this.context.isMember(id) && isOfKind(this.context.node(id).op, 'pool'),
+    );
+    return gathers.length === 1 ? tilingOf(this.context, gathers[0]!) : undefined;
+  }
+
+  /** For the functions of a stage; left out: the current one. */
+  loopOptions(stage = this.stage): LoopOptions {
+    return { isMaterialized: (id) => this.isMaterialized(id, stage) };
+  }
+}
