@@ -5,7 +5,7 @@
 import { pathToFileURL } from 'node:url';
 import { GraphBuilder } from '../src/ir/builder.js';
 import { elementCount, type FloatType, type ValueId } from '../src/ir/types.js';
-import { roundArray } from '../src/numeric/half.js';
+import { roundArray } from '../src/numeric/encoding.js';
 import { emit } from '../src/ops/emit.js';
 import type { FunctionName } from '../src/plan/plan.js';
 import { planGraph } from '../src/plan/plan-graph.js';

@@ -2,7 +2,7 @@
  * Every element format, declared once. Whatever else ampc knows of a format follows from its line here, or stands in a table that must have an
  * entry for every format (docs/adding-a-format.md).
  */
-interface FloatFormat {
+export interface FloatFormat {
   readonly kind: 'float';
   readonly bytes: number;
   /** Beside the sign's bit. The bias of the exponent is 2^(bits - 1) - 1, and the smallest exponent holds zero and subnormals (IEEE 754). */
@@ -70,6 +70,8 @@ export type DType = keyof Table;
 export type FloatType = Where<{ kind: 'float' }>;
 /** The formats that the policies and pins choose from: f32 and the low ones. */
 export type ComputeType = Where<{ use: 'full' | 'low' }>;
+/** Floats of fewer bits than f32. */
+export type NarrowType = Exclude<FloatType, 'f32'>;
 export type LowType = Where<{ use: 'low' }>;
 /** A compute format as the language and the command line call it. */
 export type PrecisionName = Table[ComputeType]['language'];
@@ -144,4 +146,13 @@ export const LIMITS = Object.fromEntries(FLOAT_TYPES.map((dtype) => [dtype, limi
 /** Whether the format is one of floats with fewer exponents than f32: gradients may overflow or vanish in it, and need a loss scale. */
 export function hasShortRange(dtype: DType): dtype is FloatType {
   return isFloat(dtype) && FORMATS[dtype].exponentBits < FORMATS.f32.exponentBits;
+}
+
+/** Whether every value of one format is a value of another. */
+export function isSubset(from: DType, to: DType): boolean {
+  if (from === to) return true;
+  if (!isFloat(from) || !isFloat(to)) return false;
+  const [a, b] = [FORMATS[from], FORMATS[to]];
+  if (a.fractionBits > b.fractionBits || (a.infinities && !b.infinities)) return false;
+  return LIMITS[from].largest <= LIMITS[to].largest && LIMITS[from].smallestSubnormal >= LIMITS[to].smallestSubnormal;
 }

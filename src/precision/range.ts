@@ -1,7 +1,7 @@
 import type { DType } from '../ir/types.js';
 import { isFloat } from '../ir/types.js';
+import { round } from '../numeric/encoding.js';
 import { LIMITS } from '../numeric/formats.js';
-import { round } from '../numeric/half.js';
 
 /** A set that holds every element of a value: [low, high], and a NaN where `nan`. An infinite end means that an infinity may occur. */
 export interface Range {

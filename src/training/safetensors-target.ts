@@ -1,5 +1,5 @@
 import { elementCount, type Shape } from '../ir/types.js';
-import { bfloat16ToNumber, halfToNumber } from '../numeric/half.js';
+import { decode } from '../numeric/encoding.js';
 import { type Entry, type StoredType, Unusable } from './safetensors-header.js';
 
 /** A named array of a weights file. Floats of other widths become f32 when they are read. */
@@ -41,8 +41,20 @@ type Readable = (typeof READABLE)[number];
 const TARGETS: Readonly<Record<Readable, (count: number) => Target>> = {
   F32: (count) => ({ data: new Float32Array(count) }),
   I32: (count) => ({ data: new Int32Array(count) }),
-  F16: (count) => converted(count, (...place) => new Uint16Array(...place), 2, halfToNumber),
-  BF16: (count) => converted(count, (...place) => new Uint16Array(...place), 2, bfloat16ToNumber),
+  F16: (count) =>
+    converted(
+      count,
+      (...place) => new Uint16Array(...place),
+      2,
+      (pattern) => decode('f16', pattern),
+    ),
+  BF16: (count) =>
+    converted(
+      count,
+      (...place) => new Uint16Array(...place),
+      2,
+      (pattern) => decode('bf16', pattern),
+    ),
   F64: (count) => converted(count, (...place) => new Float64Array(...place), 8, narrow),
 };
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import koffi from 'koffi';
 import { prelude } from '../../src/codegen/c/prelude.js';
 import { INSTRUCTION_SETS, type InstructionSet, targetFor } from '../../src/codegen/c/target.js';
-import { bfloat16ToNumber, halfToNumber, roundToBfloat16Bits, roundToHalfBits } from '../../src/numeric/half.js';
+import { decode, encode } from '../../src/numeric/encoding.js';
 import { threefry2x32, uniform01 } from '../../src/random/threefry.js';
 import { buildLibrary } from '../../src/runtime/cpu/cache.js';
 import { detectTarget } from '../../src/runtime/cpu/detect.js';
@@ -124,6 +124,11 @@ function grid(low: number, high: number, count = 4096): Float32Array {
   return Float32Array.from({ length: count }, (_, i) => low + ((high - low) * i) / (count - 1));
 }
 
+const halfToNumber = (pattern: number) => decode('f16', pattern);
+const bfloat16ToNumber = (pattern: number) => decode('bf16', pattern);
+const roundToHalfBits = (x: number) => encode('f16', x);
+const roundToBfloat16Bits = (x: number) => encode('bf16', x);
+
 describe('the C prelude', () => {
   for (const isa of INSTRUCTION_SETS.filter((name) => (name === 'neon') === (process.arch === 'arm64'))) {
     describe(isa, () => {
@@ -144,7 +149,7 @@ describe('the C prelude', () => {
         }
       });
 
-      it('rounds to f16 and bf16 bit for bit as numeric/half does', () => {
+      it('rounds to f16 and bf16 bit for bit as numeric/encoding does', () => {
         const values = awkwardFloats();
         for (const n of [c.lanes, 1]) {
           assertBits(c.narrow(0, values, n), values, roundToHalfBits, 0x7c00, 0x3ff);

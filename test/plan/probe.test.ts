@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { isFloat } from '../../src/ir/types.js';
 import { verifyGraph } from '../../src/ir/verify.js';
-import { roundArray } from '../../src/numeric/half.js';
+import { roundArray } from '../../src/numeric/encoding.js';
 import { opRules } from '../../src/ops/rules.js';
 import { trainStep, valueLabel } from '../../src/plan/facts.js';
 import { isDeclaration } from '../../src/plan/fuse.js';

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Graph } from '../../src/ir/types.js';
 import { isFloat } from '../../src/ir/types.js';
-import { round } from '../../src/numeric/half.js';
+import { round } from '../../src/numeric/encoding.js';
 import { widenGraph } from '../../src/plan/widen.js';
 import { Exponents } from '../../src/precision/exponents.js';
 import { adviseScale, scaleEffects } from '../../src/precision/loss-scale.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import type { ComputeType } from '../../src/ir/types.js';
 import { isFloat } from '../../src/ir/types.js';
-import { round } from '../../src/numeric/half.js';
+import { round } from '../../src/numeric/encoding.js';
 import { emit } from '../../src/ops/emit.js';
 import type { Plan } from '../../src/plan/plan.js';
 import { planGraph } from '../../src/plan/plan-graph.js';

@@ -7,7 +7,7 @@ import { compileProgram } from '../../src/compile.js';
 import { type Diagnostic, UserError } from '../../src/diagnostics/diagnostic.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import type { ComputeType, Graph } from '../../src/ir/types.js';
-import { round } from '../../src/numeric/half.js';
+import { round } from '../../src/numeric/encoding.js';
 import { emit } from '../../src/ops/emit.js';
 import type { Plan } from '../../src/plan/plan.js';
 import { planGraph } from '../../src/plan/plan-graph.js';

@@ -2,6 +2,7 @@ import type { DType, ValueId } from '../../ir/types.js';
 import type { GroupContext } from './context.js';
 import { emitFinish, fusedPool } from './contraction-finish.js';
 import { type Contraction, channelsPerTap, decodeRow, tapAddress } from './contraction-geometry.js';
+import { storageType } from './formats.js';
 import { type Dispatch, indent, KernelBuilder, spread } from './kernel.js';
 import type { Place } from './layout.js';
 import { loadExpression } from './literal.js';
@@ -57,8 +58,8 @@ export function loadRun(
   count: number,
 ): string[] {
   if (!isVector) return each(count, (t) => `let ${name}${t} = ${loadExpression(kernel, place, dtype, at(t))};`);
-  const vector = `${kernel.readVectors(place, dtype === 'f16' ? 'f16' : 'f32')}[(${at(0)}) / 4u]`;
-  return [`let ${name} = ${dtype === 'f16' ? `vec4f(${vector})` : vector};`];
+  const vector = `${kernel.readVectors(place, storageType(dtype))}[(${at(0)}) / 4u]`;
+  return [`let ${name} = ${dtype === 'f32' ? vector : `vec4f(${vector})`};`];
 }
 
 export const pick = (isVector: boolean, name: string, t: number) => (isVector ? `${name}.${PARTS[t]}` : `${name}${t}`);

@@ -1,22 +1,21 @@
 import type { DType, ValueId } from '../../ir/types.js';
 import type { GroupContext } from './context.js';
 import { type Contraction, channelsPerTap, decodeRow, tapAddress } from './contraction-geometry.js';
+import { storageType, wgslFormat } from './formats.js';
 import { indent, type KernelBuilder } from './kernel.js';
 import type { Place } from './layout.js';
-import { loadExpression } from './literal.js';
 import { type PartialSums, TERMS_IN_A_ROW } from './partial-sums.js';
 import type { WgslLimits } from './target.js';
 
 /** The type in which an operand's elements wait in workgroup memory. */
-export const element = (dtype: DType) => (dtype === 'f16' ? 'f16' : 'f32');
+export const element = (dtype: DType) => storageType(dtype);
 
 /** `fn load_a(m, k)` and `fn load_b(k, n)`: one element of each operand, zero outside. */
 export function emitLoaders(context: GroupContext, kernel: KernelBuilder, c: Contraction, pooled: boolean): void {
   const [aType, bType] = [context.type(c.a).dtype, context.type(c.b).dtype];
-  const load = (place: Place, dtype: DType, index: string) =>
-    dtype === 'f16' ? kernel.read(place, 'f16', index) : loadExpression(kernel, place, dtype, index);
+  const load = (place: Place, dtype: DType, index: string) => kernel.read(place, storageType(dtype), index);
   const channels = channelsPerTap(c);
-  const zero = (dtype: DType) => (dtype === 'f16' ? '0.0h' : '0.0f');
+  const zero = (dtype: DType) => wgslFormat(dtype).zero;
   const a =
     c.computes === 'w'
       ? [

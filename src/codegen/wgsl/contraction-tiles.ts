@@ -2,6 +2,7 @@ import type { GroupContext } from './context.js';
 import { emitFinish, fusedPool } from './contraction-finish.js';
 import type { Contraction } from './contraction-geometry.js';
 import { chooseAmong, type Destination, element, emitLoaders, fillBoth, gridOf, inRuns } from './contraction-operands.js';
+import { wgslFormat } from './formats.js';
 import { type Dispatch, indent, KernelBuilder } from './kernel.js';
 import { addRun } from './partial-sums.js';
 import type { WgslLimits } from './target.js';
@@ -46,7 +47,7 @@ export function emitTiles(context: GroupContext, c: Contraction, destination: De
   const pooled = fusedPool(context, nodes) !== undefined;
   const [aType, bType] = [context.type(c.a).dtype, context.type(c.b).dtype];
   const { limits } = context.target;
-  const tile = chooseTile(c, parts, aType === 'f16' && bType === 'f16' ? 2 : 4, limits);
+  const tile = chooseTile(c, parts, Math.max(...[aType, bType].map((dtype) => wgslFormat(dtype).bytes)), limits);
   const { rows, columns } = tile;
   const threads = threadsOf(tile);
   const across = tile.n / columns;

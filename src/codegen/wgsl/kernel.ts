@@ -1,4 +1,4 @@
-import type { DType } from '../../ir/types.js';
+import type { WgslType } from './formats.js';
 import type { Place } from './layout.js';
 import { helpersFor } from './prelude.js';
 import { indent } from './text.js';
@@ -6,23 +6,6 @@ import { indent } from './text.js';
 export { indent } from './text.js';
 
 import type { WgslLimits } from './target.js';
-
-/** Element types of storage buffers. `u32` also stands for packed bytes and for booleans. */
-export type WgslType = 'f32' | 'f16' | 'i32' | 'u32';
-
-export function storageType(dtype: DType): WgslType {
-  switch (dtype) {
-    case 'f32':
-    case 'f16':
-    case 'i32':
-      return dtype;
-    case 'u8':
-    case 'bool':
-      return 'u32';
-    case 'bf16':
-      throw new Error('WGSL has no bf16');
-  }
-}
 
 export interface Binding {
   readonly place: Place;

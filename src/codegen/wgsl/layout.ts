@@ -3,6 +3,7 @@ import { elementCount, stringAttr } from '../../ir/types.js';
 import { storageRoot } from '../../plan/fuse.js';
 import { planMemory } from '../../plan/memory.js';
 import type { MemoryPlan, Plan, PlanFunction } from '../../plan/plan.js';
+import { wgslFormat } from './formats.js';
 import type { WgslLimits } from './target.js';
 
 /** One GPU buffer each, or several where one is too small; `work` holds what a kernel leaves to the next one of its group, and values that are wider than planned. */
@@ -54,10 +55,10 @@ export interface FunctionLayout {
 /** What the plan's offsets are multiples of. */
 const PLAN_ALIGNMENT = 64;
 
-/** Bytes of an element on the device. WGSL has no bytes to write: a computed u8 or bool takes a word; an input's bytes stay packed. */
+/** Bytes of an element on the device, computed or of an input. */
 export function elementBytes(dtype: DType, input = false): number {
-  if (dtype === 'f16' || dtype === 'bf16') return 2;
-  return dtype === 'u8' && input ? 1 : 4;
+  const { bytes, inputBytes = bytes } = wgslFormat(dtype);
+  return input ? inputBytes : bytes;
 }
 
 export function alignTo(offset: number, alignment: number): number {

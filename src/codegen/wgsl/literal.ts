@@ -1,5 +1,6 @@
 import type { DType } from '../../ir/types.js';
-import { type KernelBuilder, storageType } from './kernel.js';
+import { storageType } from './formats.js';
+import type { KernelBuilder } from './kernel.js';
 import type { Place } from './layout.js';
 
 export { floatLiteral } from './text.js';

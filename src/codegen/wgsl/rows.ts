@@ -3,9 +3,11 @@ import { numberAttr } from '../../ir/types.js';
 import type { OpOfKind } from '../../ops/index.js';
 import { isRowTotal, readsLabels, totalDivisor } from '../../ops/row-totals.js';
 import type { GroupContext } from './context.js';
+import { storageType } from './formats.js';
 import { type Dispatch, indent, KernelBuilder } from './kernel.js';
 import type { Place } from './layout.js';
 import { floatLiteral, loadExpression } from './literal.js';
+import { storedValue } from './scope.js';
 import { sumInOrder } from './totals.js';
 
 /** What a rule sees of the row that it computes; one invocation has one row. */
@@ -150,6 +152,7 @@ const ROWS: Readonly<Record<OpOfKind<'rows'>, RowRule>> = {
 export function emitRows(context: GroupContext, id: ValueId): Dispatch[] {
   const node = context.node(id);
   const kernel = new KernelBuilder();
+  const type = storageType(node.type.dtype);
   const length = context.type(node.inputs[0]!).shape.at(-1)!;
   const rows = context.count(node.inputs[0]!) / length;
   const total = isRowTotal(node.op);
@@ -166,8 +169,7 @@ export function emitRows(context: GroupContext, id: ValueId): Dispatch[] {
     rows,
     at: (operand) => load(operand, `i * ${length}u + c`),
     each: (lines) => [`for (var c = 0u; c < ${length}u; c++) {`, ...indent(lines), '}'],
-    store: (value) =>
-      `${kernel.write(context.place(id), node.type.dtype === 'f16' ? 'f16' : 'f32')}[i * ${length}u + c] = ${node.type.dtype === 'f16' ? `f16(${value})` : value};`,
+    store: (value) => `${kernel.write(context.place(id), type)}[i * ${length}u + c] = ${storedValue(type, value)};`,
     leave: (value) => `${kernel.write(partial!, 'f32')}[i] = ${value};`,
     scalar: (operand) => load(operand, '0'),
   });

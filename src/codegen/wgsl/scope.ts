@@ -1,10 +1,12 @@
-import type { DType, ValueId } from '../../ir/types.js';
+import { type DType, isFloat, type ValueId } from '../../ir/types.js';
+import { isSubset } from '../../numeric/formats.js';
 import { isOfKind, type OpName, type OpOfKind } from '../../ops/index.js';
 import { ELEMENTWISE } from '../formula/elementwise.js';
 import { Writer } from '../formula/render.js';
 import { endsInProduct, isOperandItself } from '../formula/traits.js';
 import type { GroupContext } from './context.js';
-import { type KernelBuilder, storageType } from './kernel.js';
+import { storageType, type WgslType, wgslFormat } from './formats.js';
+import type { KernelBuilder } from './kernel.js';
 import type { Place } from './layout.js';
 import { leavesAt } from './leaves.js';
 import { floatLiteral, loadExpression } from './literal.js';
@@ -79,8 +81,9 @@ export class Scope {
     const { dtype } = this.context.type(root);
     const read = this.context.readers(root).length > 0;
     let result = expression;
-    if (dtype === 'f16' && options.exact !== true) {
-      if (read) result = `round_f16(${expression})`;
+    const { round } = wgslFormat(dtype);
+    if (round !== undefined && options.exact !== true) {
+      if (read) result = `${round}(${expression})`;
       else this.#unrounded.add(root);
     } else if (dtype === 'f32' && options.product === true && read) result = `keep(${expression})`;
     this.set(root, this.let(result, 'v'));
@@ -104,7 +107,7 @@ export class Scope {
     if (isOfKind(node.op, 'elementwise', 'scalar')) {
       const formula = ELEMENTWISE[node.op](node);
       const first = node.inputs[0];
-      const exact = isOperandItself(formula) && first !== undefined && fits(context.type(first).dtype, node.type.dtype);
+      const exact = isOperandItself(formula) && first !== undefined && isSubset(context.type(first).dtype, node.type.dtype);
       const expression = new Writer(WGSL_RENDERER, leavesAt(this, node)).write(formula);
       this.define(root, expression, { exact, product: endsInProduct(formula, WGSL_RENDERER) });
     } else if (isGather(node.op)) {
@@ -139,7 +142,7 @@ export class Scope {
   storeAt(place: Place, dtype: DType, value: string): void {
     const type = storageType(dtype);
     const array = this.kernel.write(place, type);
-    this.lines.push(`${array}[${this.at.index}] = ${type === 'f32' ? value : `${type}(${value})`};`);
+    this.lines.push(`${array}[${this.at.index}] = ${storedValue(type, value)};`);
   }
 
   /** An operand of shape [] in its own type: f32, i32 or (a bool) u32. */
@@ -148,7 +151,7 @@ export class Scope {
     if (op === 'constant') return floatLiteral(Number(attrs.value));
     if (!this.context.isInMemory(id)) return this.value(id);
     const element = this.kernel.read(this.context.place(id), storageType(type.dtype), '0');
-    return this.once(`scalar ${this.context.root(id)}`, () => (type.dtype === 'f16' ? `f32(${element})` : element));
+    return this.once(`scalar ${this.context.root(id)}`, () => (isFloat(type.dtype) ? widened(storageType(type.dtype), element) : element));
   }
 
   /** Index along a last axis of the given size. */
@@ -175,7 +178,12 @@ export class Scope {
   }
 }
 
-/** Whether every value of one format is a value of another. */
-function fits(from: DType, to: DType): boolean {
-  return from === to || to === 'f32';
+/** The expression of an f32 as an element of that type. */
+export function storedValue(type: WgslType, value: string): string {
+  return type === 'f32' ? value : `${type}(${value})`;
+}
+
+/** The expression of an element of that type as an f32. */
+function widened(type: WgslType, element: string): string {
+  return type === 'f32' ? element : `f32(${element})`;
 }

@@ -1,7 +1,8 @@
 import type { ValueId } from '../../ir/types.js';
 import type { OpOfKind } from '../../ops/index.js';
 import type { GroupContext } from './context.js';
-import { type Dispatch, indent, KernelBuilder, storageType } from './kernel.js';
+import { storageType } from './formats.js';
+import { type Dispatch, indent, KernelBuilder } from './kernel.js';
 import type { Place } from './layout.js';
 import { Scope } from './scope.js';
 

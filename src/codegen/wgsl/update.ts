@@ -2,6 +2,7 @@ import type { Node, ValueId } from '../../ir/types.js';
 import { numberAttr, stringsAttr } from '../../ir/types.js';
 import type { OpOfKind } from '../../ops/index.js';
 import type { GroupContext } from './context.js';
+import { storageType } from './formats.js';
 import { type Dispatch, indent, KernelBuilder } from './kernel.js';
 import { floatLiteral } from './literal.js';
 import { Scope } from './scope.js';
@@ -112,7 +113,7 @@ export function emitUpdate(context: GroupContext, id: ValueId): Dispatch {
   if (isStored) scope.lines.push(`var result = ${before()};`);
   const stores = stringsAttr(node.attrs, 'writes').map((name, position) => {
     const { type } = context.states.slots.get(name)!;
-    return `${kernel.write(context.state(name), type.dtype === 'i32' ? 'i32' : 'f32')}[i] = ${values[position]};`;
+    return `${kernel.write(context.state(name), storageType(type.dtype))}[i] = ${values[position]};`;
   });
   const guard = ok === undefined ? '{' : `if (${scope.scalar(node.inputs[ok]!)} != 0u) {`;
   scope.lines.push(guard, ...indent([...lines, ...stores, ...(isStored ? [`result = ${values[0]};`] : [])]), '}');

@@ -1,9 +1,8 @@
 import type { CSource } from '../../codegen/c/emit.js';
 import type { FunctionLayout, OutputSlot } from '../../codegen/c/layout.js';
 import { seriesOutputs } from '../../codegen/c/series.js';
-import type { DType } from '../../ir/types.js';
 import { byteLength } from '../../ir/types.js';
-import { decodeHalf } from '../../numeric/half.js';
+import { widen } from '../../numeric/encoding.js';
 import type { BatchSelection, Inputs, Scalars, SeriesCall } from '../backend.js';
 import { type NativePlan, workspaceBytes } from './native.js';
 import { packSeries } from './series.js';
@@ -11,21 +10,6 @@ import { packSeries } from './series.js';
 export interface IndexedFunction {
   readonly index: number;
   readonly layout: FunctionLayout;
-}
-
-function widen(dtype: DType, bytes: Uint8Array): Float32Array {
-  const { buffer, byteOffset } = bytes;
-  switch (dtype) {
-    case 'f32':
-      return new Float32Array(buffer, byteOffset, bytes.length / 4);
-    case 'i32':
-      return Float32Array.from(new Int32Array(buffer, byteOffset, bytes.length / 4));
-    case 'f16':
-    case 'bf16':
-      return decodeHalf(dtype, new Uint16Array(buffer, byteOffset, bytes.length / 2));
-    default:
-      return Float32Array.from(bytes);
-  }
 }
 
 /** The scalar outputs of a call, by name. */

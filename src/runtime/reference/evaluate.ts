@@ -1,6 +1,6 @@
 import type { Graph, Node, TensorType, ValueId } from '../../ir/types.js';
 import { elementCount, isFloat, numberAttr, stringAttr, stringsAttr } from '../../ir/types.js';
-import { roundArray } from '../../numeric/half.js';
+import { roundArray } from '../../numeric/encoding.js';
 import type { Elements } from './kernel.js';
 import { KERNELS } from './kernels.js';
 

@@ -1,8 +1,9 @@
 import type { WgslFunction, WgslProgram } from '../../codegen/wgsl/emit.js';
+import { storageType } from '../../codegen/wgsl/formats.js';
 import type { Block, FunctionLayout } from '../../codegen/wgsl/layout.js';
 import { type UserError, userError } from '../../diagnostics/diagnostic.js';
 import { type DType, elementCount } from '../../ir/types.js';
-import { decodeHalf } from '../../numeric/half.js';
+import { widen } from '../../numeric/encoding.js';
 import type { FunctionName, Plan } from '../../plan/plan.js';
 import type { CallOptions, Executable, InputData, Inputs, KernelTime, NonFinite, Scalars } from '../backend.js';
 import { type Blocks, Reader } from './buffers.js';
@@ -84,7 +85,7 @@ export class WebGpuExecutable implements Executable {
       if (output === undefined) throw new Error(`the last call had no tensor output ${name}`);
       const { block, bytes } = output.place;
       const [elements] = await this.#reader.read([{ ...this.#loaded.blocks.at(output.place), bytes }]);
-      return widen(output.type.dtype, elements!, block).slice(0, elementCount(output.type.shape));
+      return read(output.type.dtype, elements!, block).slice(0, elementCount(output.type.shape));
     });
   }
 
@@ -252,17 +253,8 @@ function writeBytes(device: GPUDevice, { buffer, offset }: ReturnType<Blocks['at
   device.queue.writeBuffer(buffer, offset + whole, rest);
 }
 
-function widen(dtype: DType, bytes: Uint8Array, block: Block): Float32Array {
-  switch (dtype) {
-    case 'f32':
-      return new Float32Array(bytes.buffer);
-    case 'f16':
-      return decodeHalf('f16', new Uint16Array(bytes.buffer));
-    case 'bf16':
-      throw new Error('WGSL has no bf16');
-    case 'i32':
-      return Float32Array.from(new Int32Array(bytes.buffer));
-    default:
-      return Float32Array.from(block === 'inputs' ? bytes : new Uint32Array(bytes.buffer));
-  }
+function read(dtype: DType, bytes: Uint8Array, block: Block): Float32Array {
+  // A computed byte has a word.
+  const isWord = block !== 'inputs' && storageType(dtype) === 'u32';
+  return isWord ? Float32Array.from(new Uint32Array(bytes.buffer)) : widen(dtype, bytes);
 }

@@ -1,6 +1,6 @@
 import type { FunctionLayout, ScalarOutput } from '../../codegen/wgsl/layout.js';
 import type { DType } from '../../ir/types.js';
-import { halfToNumber } from '../../numeric/half.js';
+import { decode as decodePattern } from '../../numeric/encoding.js';
 import type { Scalars } from '../backend.js';
 import type { Blocks, Reader } from './buffers.js';
 
@@ -58,12 +58,13 @@ function decodeElement(dtype: DType, view: DataView, at: number): number {
     case 'f32':
       return view.getFloat32(at, true);
     case 'f16':
-      return halfToNumber(view.getUint16(at, true));
-    case 'bf16':
-      throw new Error('WGSL has no bf16');
+      return decodePattern(dtype, view.getUint16(at, true));
     case 'i32':
       return view.getInt32(at, true);
-    default:
+    case 'u8':
+    case 'bool':
       return view.getUint32(at, true);
+    case 'bf16':
+      throw new Error(`WGSL has no ${dtype}`);
   }
 }

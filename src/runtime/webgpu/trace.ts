@@ -1,3 +1,4 @@
+import { storageType } from '../../codegen/wgsl/formats.js';
 import type { FunctionLayout } from '../../codegen/wgsl/layout.js';
 import { elementCount, type Graph, type ValueId } from '../../ir/types.js';
 import type { Blocks, Reader } from './buffers.js';
@@ -60,7 +61,7 @@ export class Tracer {
     if (place === undefined) return;
     const parameters = this.device.createBuffer({ label: 'trace', size: 16, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
     this.#parameters.push(parameters);
-    this.device.queue.writeBuffer(parameters, 0, Uint32Array.of(elementCount(shape), value, dtype === 'f16' ? 1 : 0, 0));
+    this.device.queue.writeBuffer(parameters, 0, Uint32Array.of(elementCount(shape), value, storageType(dtype) === 'f16' ? 1 : 0, 0));
     const entries = [{ ...this.blocks.at(place), size: place.bytes }, { buffer: parameters }, { buffer: this.#first }];
     pass.setPipeline(this.#pipeline);
     pass.setBindGroup(
