@@ -30,8 +30,10 @@ function spanOf(place: LintPlace, file: AmpFile, lines: LineIndex): Span | undef
     case 'pin': {
       const section = file.sections.find((candidate) => candidate.kind === 'precision');
       const items = section?.kind === 'precision' ? section.items : [];
-      const isPin = (item: (typeof items)[number]) => item.kind === 'keep' && item.pattern.text === place.pin.pattern;
-      return items.find((item) => isPin(item) && lines.position(item.span.start).line === place.pin.line)?.span;
+      const { pattern, origin } = place.pin;
+      if (origin.kind !== 'file') return undefined;
+      const isPin = (item: (typeof items)[number]) => item.kind === 'keep' && item.pattern.text === pattern;
+      return items.find((item) => isPin(item) && lines.position(item.span.start).line === origin.line)?.span;
     }
     case 'layer': {
       const start = lines.offset(place.loc);

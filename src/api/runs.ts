@@ -14,6 +14,7 @@ import { precisionName } from '../ir/types.js';
 import { BACKEND_NAMES, type BackendName } from '../runtime/select.js';
 import { RunClaim } from '../training/run-claim.js';
 import { openRun, RUN_FILES } from '../training/run-folder.js';
+import { storePin } from '../training/stored-pins.js';
 
 /** Where runs go that are not told where. */
 const RUNS = 'runs';
@@ -48,6 +49,7 @@ export function runConfig({ program, plan, info, formats }: Runnable, file: stri
     ...choices,
     settings: pickSettings(choices.settings),
     ...formats,
+    ...(formats?.pins && { pins: formats.pins.map(storePin) }),
     device: info.device,
     precision: precisionName(plan.precision),
     policy: plan.policy,

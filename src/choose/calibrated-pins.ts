@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { userError } from '../diagnostics/diagnostic.js';
 import { fileReason } from '../files/reason.js';
 import { schemaProblem } from '../files/schemas.js';
-import type { StoredPin } from '../ir/program.js';
+import type { FoundPin } from '../ir/pin.js';
 import { LIMITS } from '../numeric/formats.js';
 import { formatMagnitude } from '../numeric/magnitude.js';
 import { phaseOf, scalingFact, trainStep, valueLabel } from '../plan/facts.js';
@@ -34,12 +34,12 @@ function overflowReason(value: ValueCalibration, { steps }: Calibration, scale: 
   const isGradient = value.phase === 'backward';
   const size = value.max * (isGradient ? scale : 1);
   const times = `in ${steps} calibration ${steps === 1 ? 'step' : 'steps'}${isGradient ? ` at loss scale ${formatMagnitude(scale)}` : ''}`;
-  if (size >= LIMITS.f16.overflows) return `range: ${value.value} reached ${formatMagnitude(size)} ${times}, ${limit}`;
-  if (value.non_finite > 0) return `range: ${value.value} was infinite or NaN ${times}`;
+  if (size >= LIMITS.f16.overflows) return `${value.value} reached ${formatMagnitude(size)} ${times}, ${limit}`;
+  if (value.non_finite > 0) return `${value.value} was infinite or NaN ${times}`;
   if (!strict || isGradient) return undefined;
-  if (value.proved === null) return `range: no bound is proved for ${value.value}, ${limit}`;
+  if (value.proved === null) return `no bound is proved for ${value.value}, ${limit}`;
   return value.proved >= LIMITS.f16.overflows
-    ? `range: ${value.value} may reach ${formatMagnitude(value.proved)} with the calibrated weights, ${limit}`
+    ? `${value.value} may reach ${formatMagnitude(value.proved)} with the calibrated weights, ${limit}`
     : undefined;
 }
 
@@ -52,9 +52,9 @@ export function calibratedPins(
   calibration: Calibration,
   strict: boolean,
   path: string,
-  planWith: (pins: readonly StoredPin[]) => Plan,
-): readonly StoredPin[] {
-  const pins: StoredPin[] = [];
+  planWith: (pins: readonly FoundPin[]) => Plan,
+): readonly FoundPin[] {
+  const pins: FoundPin[] = [];
   const plan = planWith(pins);
   const { graph } = trainStep(plan);
   const known = new Set(graph.nodes.map(({ id }) => valueLabel(graph, id)));
@@ -71,11 +71,13 @@ export function calibratedPins(
     if (reason !== undefined && !reasons.has(value.value)) reasons.set(value.value, reason);
   }
   for (let current = graph; ; current = trainStep(planWith(pins)).graph) {
-    const pinned = new Set(pins.map(({ target }) => target));
-    const next = current.nodes.flatMap((node): StoredPin[] => {
+    const pinned = new Set(pins.map(({ pattern }) => pattern));
+    const next = current.nodes.flatMap((node): FoundPin[] => {
       const reason = node.type.dtype === 'f16' && phaseOf(node) !== 'update' ? reasons.get(valueLabel(current, node.id)) : undefined;
-      const target = reason === undefined ? undefined : pinCandidates(current, node).find((layer) => !pinned.has(layer));
-      return reason === undefined || target === undefined ? [] : [{ target, dtype: 'f32', reason }];
+      const pattern = reason === undefined ? undefined : pinCandidates(current, node).find((layer) => !pinned.has(layer));
+      return reason === undefined || pattern === undefined
+        ? []
+        : [{ pattern, dtype: 'f32', origin: { kind: 'calibration', text: reason } }];
     })[0];
     if (next === undefined) return pins;
     pins.push(next);

@@ -2,7 +2,8 @@ import { compileProgram } from '../compile.js';
 import { cachedCosts, costsName, keepCosts, machineOf, readCosts } from '../costs/costs.js';
 import { measureCosts } from '../costs/measure-costs.js';
 import { userError } from '../diagnostics/diagnostic.js';
-import type { Pin, PrecisionSpec, Program, RulePolicy, StoredPin } from '../ir/program.js';
+import { type FoundOrigin, type FoundPin, isFound } from '../ir/pin.js';
+import type { PrecisionSpec, Program, RulePolicy } from '../ir/program.js';
 import type { ComputeType } from '../ir/types.js';
 import { formatWhy, parseWhy } from '../ir/why.js';
 import { COSTS_FORMAT, type CostTable } from '../plan/cost-table.js';
@@ -23,16 +24,9 @@ export interface StoredChoice {
 }
 
 export interface StoredFormats {
-  readonly pins?: readonly StoredPin[];
+  readonly pins?: readonly FoundPin[];
   readonly fastest?: StoredChoice;
 }
-
-const isChosen = ({ reason }: Pick<StoredPin, 'reason'>): boolean => parseWhy(reason).rule === 'fastest';
-
-/** What a calibration found is a proposal; what a run has met is a fact. */
-const isCalibrated = ({ reason }: StoredPin): boolean => parseWhy(reason).rule === 'range';
-
-const toPin = ({ target, dtype, reason }: StoredPin): Pin => ({ pattern: target, dtype, line: 0, reason: parseWhy(reason) });
 
 /** Whether a stored choice is one for these settings: a run that is asked for another format now has none. */
 export function isChoiceFor({ policy, compute }: PrecisionSpec, { fastest }: StoredFormats): boolean {
@@ -40,17 +34,17 @@ export function isChoiceFor({ policy, compute }: PrecisionSpec, { fastest }: Sto
   return fastest.compute === compute || fastest.compute === 'f32';
 }
 
-/** The program with formats that a run was started with. Pins that `fastest` or a calibration chose give way to the file's; any others have the last word. */
+/** The program with formats that a run was started with. Pins that `fastest` or a calibration chose give way to the file's; those of a replan have the last word. */
 export function withStoredFormats(program: Program, formats: StoredFormats): Program {
   const { precision } = program.recipe;
   const { pins = [], fastest } = formats;
   const follows = isChoiceFor(precision, formats);
-  const chosen = follows ? pins.filter(isChosen) : [];
-  const calibrated = pins.filter(isCalibrated);
-  const later = pins.filter((pin) => !isChosen(pin) && !isCalibrated(pin));
+  const found = (kind: FoundOrigin['kind']) => pins.filter(({ origin }) => origin.kind === kind);
+  // What a calibration found is a proposal; what a run has met is a fact.
+  const before = [...(follows ? found('fastest') : []), ...found('calibration')];
   const spec: PrecisionSpec = {
     ...precision,
-    pins: [...chosen.map(toPin), ...calibrated.map(toPin), ...precision.pins, ...later.map(toPin)],
+    pins: [...before, ...precision.pins, ...found('replan')],
     ...(follows && fastest && chosenSettings(precision, fastest)),
   };
   return withPrecision(program, spec);
@@ -70,12 +64,9 @@ export function storedFormats({ recipe }: Program, costs: CostTable): StoredForm
   const { compute, chosen, pins } = recipe.precision;
   if (chosen === undefined) return {};
   const { basis, reason } = chosen;
-  const own = pins.flatMap(({ pattern, dtype, reason: why }) =>
-    why === undefined ? [] : [{ target: pattern, dtype, reason: formatWhy(why) }],
-  );
   return {
     fastest: { compute, policy: basis, ...(reason !== undefined && { reason: formatWhy(reason) }), costs: costsName(costs) },
-    pins: own,
+    pins: pins.filter(isFound),
   };
 }
 

@@ -1,7 +1,8 @@
 import { compileProgram } from '../compile.js';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
 import { readSource } from '../files/source.js';
-import { type Program, type StoredPin, withoutTail } from '../ir/program.js';
+import type { FoundPin } from '../ir/pin.js';
+import { type Program, withoutTail } from '../ir/program.js';
 import { lowerProgram } from '../lower/lower.js';
 import { refuseUnlessFits, type Use, usesHostMemory } from '../memory/memory-fit.js';
 import { type CostTable, stepCost } from '../plan/cost-table.js';
@@ -70,12 +71,12 @@ async function withCalibration(
       'give --calibration the file that `ampc calibrate FILE --out CALIBRATION.json` wrote',
     );
   if (calibration === undefined) return formats;
-  const others = (formats?.pins ?? []).filter(({ reason }) => !reason.startsWith('range:'));
+  const others = (formats?.pins ?? []).filter(({ origin }) => origin.kind !== 'calibration');
   // What overflows does not depend on which formats are fast.
   const { precision } = recipe;
   const policy = precision.policy === 'fastest' && (formats === undefined || !isChoiceFor(precision, formats)) ? 'mixed' : precision.policy;
   const program: Program = { ...graphs, recipe: { ...recipe, precision: { ...precision, policy } } };
-  const planWith = (pins: readonly StoredPin[]) => compileFor(withStoredFormats(program, { ...formats, pins: [...pins, ...others] }));
+  const planWith = (pins: readonly FoundPin[]) => compileFor(withStoredFormats(program, { ...formats, pins: [...pins, ...others] }));
   const found = calibratedPins(await readCalibration(calibration), strictRanges, calibration, planWith);
   return found.length === 0 && others.length === 0 && formats?.fastest === undefined
     ? undefined

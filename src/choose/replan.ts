@@ -1,5 +1,6 @@
 import { compileProgram } from '../compile.js';
-import type { Program, StoredPin } from '../ir/program.js';
+import type { FoundPin } from '../ir/pin.js';
+import type { Program } from '../ir/program.js';
 import { comparePlans } from '../memory/plan-memory.js';
 import { hasShortRange } from '../numeric/formats.js';
 import { valueLabel } from '../plan/facts.js';
@@ -31,7 +32,7 @@ export class RunPlans implements Replanner {
     ({ runnable: this.runnable, executable: this.executable } = context);
   }
 
-  private planWith(pins: readonly StoredPin[]): Runnable {
+  private planWith(pins: readonly FoundPin[]): Runnable {
     const { backend, info, source } = this.runnable;
     const { formats } = this.runnable;
     const all = { ...formats, pins: [...(formats?.pins ?? []), ...pins] };
@@ -42,7 +43,7 @@ export class RunPlans implements Replanner {
 
   /** Whether `layers` in f32 leave nothing of that name in a format as short. */
   private helps(layers: readonly string[], { function: fn, value, dtype }: Overflow): boolean {
-    const { plan } = this.planWith(layers.map((target) => ({ target, dtype: 'f32', reason: 'overflow: tried' })));
+    const { plan } = this.planWith(layers.map((pattern) => ({ pattern, dtype: 'f32', origin: { kind: 'replan', text: 'tried' } })));
     const graph = plan.functions.find(({ name }) => name === fn)?.graph;
     return graph?.nodes.every((node) => node.type.dtype !== dtype || valueLabel(graph, node.id) !== value) ?? false;
   }
@@ -61,7 +62,7 @@ export class RunPlans implements Replanner {
     return candidates.length > 1 && this.helps(candidates, overflow) ? candidates : [];
   }
 
-  async adopt(pins: readonly StoredPin[]): Promise<Replanned> {
+  async adopt(pins: readonly FoundPin[]): Promise<Replanned> {
     const next = this.planWith(pins);
     const executable = await this.context.load(next.plan);
     await this.executable.dispose();

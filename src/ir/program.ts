@@ -1,5 +1,6 @@
 import type { Augmentation } from '../datasets/augmentation.js';
 import type { DatasetName } from '../datasets/registry.js';
+import type { Pin } from './pin.js';
 import type { ComputeType, Graph } from './types.js';
 import type { Why } from './why.js';
 
@@ -11,25 +12,6 @@ export interface DatasetSpec {
   readonly std: readonly number[];
   /** In training only; each kind at most once. */
   readonly augment: readonly Augmentation[];
-}
-
-/** `keep conv1 in fp32`: `pattern` names an op, a layer, or a layer glob such as `stage4.*`. */
-export interface Pin {
-  readonly pattern: string;
-  readonly dtype: ComputeType;
-  /** Of the file; 0 for a pin that the file does not have. */
-  readonly line: number;
-  /** Why a pin that the file does not have is there, as the plan says it. */
-  readonly reason?: Why;
-}
-
-/** A pin that the file does not have, as config.json keeps it: so a run is resumed, evaluated and explained with the plan that it had. */
-export interface StoredPin {
-  /** What `keep` takes: an op, a layer, a block or a pattern. */
-  readonly target: string;
-  readonly dtype: ComputeType;
-  /** Rule id, colon and reason: the `why` of the lines that it decides. */
-  readonly reason: string;
 }
 
 export type LossScaling =

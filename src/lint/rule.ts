@@ -1,4 +1,5 @@
-import type { LossScaling, Pin, Recipe } from '../ir/program.js';
+import type { Pin } from '../ir/pin.js';
+import type { LossScaling, Recipe } from '../ir/program.js';
 import type { ComputeType, Graph, Loc, Node } from '../ir/types.js';
 import { findPin } from '../precision/pins.js';
 

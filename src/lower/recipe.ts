@@ -2,7 +2,8 @@ import type { Augmentation } from '../datasets/augmentation.js';
 import { DATASET_NAMES, DATASETS, DEFAULT_DATASET, isDatasetName } from '../datasets/registry.js';
 import type { LineIndex } from '../diagnostics/lines.js';
 import { suggestion } from '../diagnostics/suggest.js';
-import type { DatasetSpec, Pin, PrecisionSpec, TrainSpec } from '../ir/program.js';
+import type { Pin } from '../ir/pin.js';
+import type { DatasetSpec, PrecisionSpec, TrainSpec } from '../ir/program.js';
 import { formatNamed } from '../numeric/formats.js';
 import type { DatasetSection, KeepItem, PrecisionSection, SettingItem, TrainSection } from '../parser/ast.js';
 import { AUGMENTATIONS } from './choices/augmentation.js';
@@ -94,7 +95,8 @@ export function readPrecision(section: PrecisionSection | undefined, context: Ev
 function readKeep(item: KeepItem, { sink }: Evaluation, lines: LineIndex): readonly Pin[] {
   const { text, span } = item.format;
   const dtype = formatNamed(text);
-  if (dtype !== undefined) return [{ pattern: item.pattern.text, dtype, line: lines.position(item.span.start).line }];
+  const { line } = lines.position(item.span.start);
+  if (dtype !== undefined) return [{ pattern: item.pattern.text, dtype, origin: { kind: 'file', line } }];
   if (text !== '') sink.error('AMP4003', span, `unknown format \`${text}\``, { fix: suggestion(text, KEEP_FORMATS, 'formats') });
   return [];
 }

@@ -3,6 +3,7 @@ import { type CompileOptions, compileToRun, type Runnable } from '../choose/plan
 import { costsName, keepCosts, machineOf } from '../costs/costs.js';
 import { measureCosts } from '../costs/measure-costs.js';
 import { readSource } from '../files/source.js';
+import { isFound } from '../ir/pin.js';
 import type { PrecisionName } from '../ir/types.js';
 import { precisionName } from '../ir/types.js';
 import { type CostTable, callKey, functionKey, kernelKey, stepCalls, stepCost } from '../plan/cost-table.js';
@@ -84,7 +85,7 @@ function linesOf({ name, precision }: FastestChoice['candidates'][number], low: 
   const computing = `compute ${precisionName(precision.compute)}`;
   if (name === 'fp32') return ['compute fp32'];
   if (name === 'autocast') return [`compute ${low}`, 'policy autocast'];
-  const own = precision.pins.filter(({ reason }) => reason !== undefined);
+  const own = precision.pins.filter(isFound);
   return [computing, ...own.map(({ pattern, dtype }) => `keep ${pattern} in ${precisionName(dtype)}`)];
 }
 

@@ -1,4 +1,4 @@
-import type { Pin } from '../ir/program.js';
+import type { FoundPin, Pin } from '../ir/pin.js';
 import { isCast, isState } from '../ir/structure.js';
 import type { ComputeType, Graph, LowType, Node } from '../ir/types.js';
 import { elementCount, isFloat } from '../ir/types.js';
@@ -108,8 +108,19 @@ export function layerCosts({ full, low, fullTimes, lowTimes, pins, bandwidth }: 
   return { problem: { units, casts }, layers, rest: { low: fast.get('') ?? 0, full: slow.get('') ?? 0 } };
 }
 
-function pinsFor(layers: readonly string[], dtype: ComputeType): readonly Pin[] {
-  return layers.map((pattern) => ({ pattern, dtype, line: 0 }));
+export function milliseconds(seconds: number): string {
+  const ms = seconds * 1000;
+  return `${ms < 1 ? ms.toFixed(3) : ms < 100 ? ms.toPrecision(3) : ms.toFixed(0)} ms`;
+}
+
+/** A pin of a layer, and why the layer has the format that the cut gave it. */
+function chosenPin({ problem, layers }: LayerCosts, pattern: string, dtype: ComputeType, format: LowType): FoundPin {
+  const { low, full } = problem.units[layers.indexOf(pattern)]!;
+  const faster = dtype === 'f32' ? full < low : low < full;
+  const times = `${milliseconds(full)} in f32, ${milliseconds(low)} in ${format}`;
+  // A layer without kernels of its own is fused behind its neighbour.
+  const text = faster ? times : full === low ? 'as its neighbours' : `fewer casts (alone ${times})`;
+  return { pattern, dtype, origin: { kind: 'fastest', text } };
 }
 
 /** Layers with a result of their forward pass in f32. Statistics are f32 whatever the layer's format is. */
@@ -126,11 +137,13 @@ function layersInF32({ graph }: PlanFunction): ReadonlySet<string> {
  * these. `compile` gives the training step of `mixed` with some pins.
  */
 export function pinsOfChoice(
-  { layers, problem }: LayerCosts,
+  costs: LayerCosts,
   low: readonly boolean[],
   format: LowType,
-  compile: (pins: readonly Pin[]) => PlanFunction,
-): readonly Pin[] {
+  compile: (pins: readonly FoundPin[]) => PlanFunction,
+): readonly FoundPin[] {
+  const { layers, problem } = costs;
+  const pinsFor = (chosen: readonly string[], dtype: ComputeType) => chosen.map((layer) => chosenPin(costs, layer, dtype, format));
   /** A layer that is called like an op comes first: its pin means that op elsewhere too, and the pins behind it decide there. */
   const names = (wanted: (layer: string, unit: number) => boolean) => {
     const found = layers.filter(wanted);

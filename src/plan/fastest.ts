@@ -1,8 +1,9 @@
-import type { Pin, PrecisionSpec } from '../ir/program.js';
+import type { Pin } from '../ir/pin.js';
+import type { PrecisionSpec } from '../ir/program.js';
 import type { LowType } from '../ir/types.js';
 import { chooseFormats } from '../precision/min-cut.js';
 import { type CostTable, functionTimes, stepCost } from './cost-table.js';
-import { type GroupTimes, type LayerCosts, layerCosts, OUTSIDE, pinsOfChoice } from './costs.js';
+import { type GroupTimes, type LayerCosts, layerCosts, milliseconds, OUTSIDE, pinsOfChoice } from './costs.js';
 import { trainStep } from './facts.js';
 import type { Plan, PlanFunction } from './plan.js';
 
@@ -53,21 +54,6 @@ function timesOf(fn: PlanFunction, table: CostTable): GroupTimes {
   return new Map([...groups, [OUTSIDE, outside]]);
 }
 
-function milliseconds(seconds: number): string {
-  const ms = seconds * 1000;
-  return `${ms < 1 ? ms.toFixed(3) : ms < 100 ? ms.toPrecision(3) : ms.toFixed(0)} ms`;
-}
-
-/** Why a layer has the format that the cut gave it. */
-function withReason({ problem, layers }: LayerCosts, format: LowType, pin: Pin): Pin {
-  const { low, full } = problem.units[layers.indexOf(pin.pattern)]!;
-  const faster = pin.dtype === 'f32' ? full < low : low < full;
-  const times = `${milliseconds(full)} in f32, ${milliseconds(low)} in ${format}`;
-  // A layer without kernels of its own is fused behind its neighbour.
-  const text = faster ? times : full === low ? 'as its neighbours' : `fewer casts (alone ${times})`;
-  return { ...pin, reason: { rule: 'fastest', text } };
-}
-
 /**
  * The plan that takes the least time by a table of costs: mixed, fp32, autocast, or formats by layer from an exact minimum cut. Pins of the file and the
  * rules that need f32 hold in all of them. Pure: equal programs and tables give equal plans.
@@ -95,7 +81,7 @@ export function chooseFastest({ spec, accumulate, compile, costs: table }: Input
   const withPins = (pins: readonly Pin[]): PrecisionSpec => ({ ...base, pins: [...pins, ...spec.pins] });
   const pins = pinsOfChoice(costs, cut.low, format, (extra) => trainStep(compile(withPins(extra))));
   // Without pins it is mixed itself.
-  const byLayer = pins.length === 0 ? [] : [candidate('min-cut', withPins(pins.map((pin) => withReason(costs, format, pin))))];
+  const byLayer = pins.length === 0 ? [] : [candidate('min-cut', withPins(pins))];
 
   const candidates = [mixed, fp32, autocast, ...byLayer];
   return { best: takeFastest(candidates), candidates, costs, low: cut.low };

@@ -1,9 +1,9 @@
-import type { Pin, RulePolicy } from '../ir/program.js';
+import { type Pin, pinWhy } from '../ir/pin.js';
+import type { RulePolicy } from '../ir/program.js';
 import type { ComputeType, DType, Node } from '../ir/types.js';
 import { isComputeType, isFloat, isLow } from '../ir/types.js';
 import { reasons, type Why } from '../ir/why.js';
 import type { OpDefinition, OperandSpec, PrecisionClass } from '../ops/op.js';
-import { pinReason } from './pins.js';
 import { POLICY_RULES } from './policy.js';
 
 /** What the decision for one node depends on, besides the node. */
@@ -85,7 +85,7 @@ const valueIs = reasons('grad', (format) => `its value is ${format}`);
 
 /** Why a node of a class that is decided reads what it reads. */
 function reasonOf(node: Node, precision: Exclude<PrecisionClass, 'fixed'>, format: ComputeType, at: Situation): Why {
-  if (at.pin !== undefined) return pinReason(at.pin);
+  if (at.pin !== undefined) return pinWhy(at.pin);
   switch (precision) {
     case 'low':
       return at.compute === 'f32' ? (at.computeReason ?? IN_F32) : computesLow(node.op);

@@ -1,8 +1,8 @@
 import { userError } from '../diagnostics/diagnostic.js';
 import { matchesLayer } from '../ir/pattern.js';
-import type { Pin } from '../ir/program.js';
-import { type Graph, type Node, precisionName } from '../ir/types.js';
-import { formatWhy, type Why } from '../ir/why.js';
+import { type Pin, pinWhy } from '../ir/pin.js';
+import type { Graph, Node } from '../ir/types.js';
+import { formatWhy } from '../ir/why.js';
 import { isOpName, type OpName, opDefinition } from '../ops/index.js';
 
 /** The forward op that an op belongs to: itself, unless it is one of the backward pass. */
@@ -16,17 +16,6 @@ export function findPin(node: Node, pins: readonly Pin[]): Pin | undefined {
   return pins.findLast((pin) => forwardOp(node.op) === pin.pattern || matchesLayer(pin.pattern, node.layer));
 }
 
-const ofFile = new WeakMap<Pin, Why>();
-
-/** Why a node has the format of its pin. */
-export function pinReason(pin: Pin): Why {
-  if (pin.reason !== undefined) return pin.reason;
-  const { pattern, dtype, line } = pin;
-  const known = ofFile.get(pin) ?? { rule: 'pin', text: `keep ${pattern} in ${precisionName(dtype)} (line ${line})` };
-  ofFile.set(pin, known);
-  return known;
-}
-
 /** Refuses a pin that names neither an op of the table nor a layer of the training step: it would protect nothing. Throws UserError. */
 export function checkPins(graph: Graph, pins: readonly Pin[]): void {
   const layers = [...new Set(graph.nodes.map((node) => node.layer).filter((layer) => layer !== ''))];
@@ -34,9 +23,9 @@ export function checkPins(graph: Graph, pins: readonly Pin[]): void {
     if (isOpName(pin.pattern) || layers.some((layer) => matchesLayer(pin.pattern, layer))) continue;
     throw userError(
       'AMP4101',
-      pin.reason === undefined
-        ? `\`keep ${pin.pattern}\` on line ${pin.line} matches no op and no layer`
-        : `a pin of ${pin.pattern} matches no op and no layer (${formatWhy(pin.reason)})`,
+      pin.origin.kind === 'file'
+        ? `\`keep ${pin.pattern}\` on line ${pin.origin.line} matches no op and no layer`
+        : `a pin of ${pin.pattern} matches no op and no layer (${formatWhy(pinWhy(pin))})`,
       'a pin that matches nothing would silently protect nothing',
       `name an op such as cross_entropy, or one of the layers: ${layers.slice(0, 12).join(', ')}`,
     );

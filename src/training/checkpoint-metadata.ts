@@ -1,7 +1,7 @@
-import { type Check, fields, isCount, isNumber, isText, listOf, oneOf, optional, recordOf } from '../files/json-form.js';
-import type { StoredPin } from '../ir/program.js';
-import { COMPUTE_TYPES } from '../ir/types.js';
+import { type Check, fields, isCount, isNumber, isText, listOf, optional, recordOf } from '../files/json-form.js';
+import type { FoundPin } from '../ir/pin.js';
 import type { Course } from './schedule.js';
+import { isStoredPin, readPin, type StoredPin, storePin } from './stored-pins.js';
 import { EMPTY_TALLY, type LossHistory, type TallyState } from './tally.js';
 
 /** What is known of a run's overflows; plain data, so that a resumed run decides as the whole run would. */
@@ -33,7 +33,7 @@ export interface RunPosition {
   /** What was found out about skipped steps; not in checkpoints of older versions. */
   readonly watch?: WatchState;
   /** Pins of the plan that the file does not have. */
-  readonly pins?: readonly StoredPin[];
+  readonly pins?: readonly FoundPin[];
   /** The run's way through its schedule, and the rate of the last step; not in checkpoints of older versions. */
   readonly course?: Course;
   readonly rate?: number | undefined;
@@ -51,8 +51,6 @@ export type RunSettings = Readonly<Record<string, string>>;
 
 const isScores = fields({ accuracy: isNumber, loss: optional((value) => value === null || isNumber(value)) });
 const isLoss = fields({ step: isCount, loss: isNumber });
-/** Whether a value read from JSON is a `StoredPin`. */
-export const isStoredPin = fields({ target: (value) => isText(value) && value !== '', dtype: oneOf(COMPUTE_TYPES), reason: isText });
 
 const POSITION = {
   step: isCount,
@@ -86,13 +84,23 @@ function parse(text: string): unknown {
   }
 }
 
+/** A position as a checkpoint has it. */
+interface StoredPosition extends Omit<RunPosition, 'pins'> {
+  readonly pins?: readonly StoredPin[] | undefined;
+}
+
+export function positionText(position: RunPosition): string {
+  const stored: StoredPosition = { ...position, pins: position.pins?.map(storePin) };
+  return JSON.stringify(stored);
+}
+
 /** The position in a checkpoint; undefined when the text is none. */
 export function parsePosition(text: string): RunPosition | undefined {
   const value = parse(text);
   if (!fields(POSITION)(value)) return undefined;
-  const position = value as RunPosition;
+  const { pins, ...position } = value as StoredPosition;
   // Older versions did not count steps that the means leave out.
-  return { ...position, tally: { ...EMPTY_TALLY, ...position.tally } };
+  return { ...position, ...(pins && { pins: pins.map(readPin) }), tally: { ...EMPTY_TALLY, ...position.tally } };
 }
 
 /** The settings in a checkpoint; undefined when the text holds none. */

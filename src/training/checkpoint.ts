@@ -1,10 +1,11 @@
 import { type UserError, userError } from '../diagnostics/diagnostic.js';
 import { isThere } from '../files/system-error.js';
-import type { Recipe, StoredPin } from '../ir/program.js';
+import type { FoundPin } from '../ir/pin.js';
+import type { Recipe } from '../ir/program.js';
 import { elementCount } from '../ir/types.js';
 import { formatWhy } from '../ir/why.js';
 import type { Plan } from '../plan/plan.js';
-import { parsePosition, parseSettings, type RunPosition, type RunSettings } from './checkpoint-metadata.js';
+import { parsePosition, parseSettings, positionText, type RunPosition, type RunSettings } from './checkpoint-metadata.js';
 import { readMetadata, readSafetensors, type Tensor, type TensorFile, writeSafetensors } from './safetensors.js';
 import { brokenState, modelHash, planStates, type StateValues } from './states.js';
 import { differences, listed } from './weights.js';
@@ -71,7 +72,7 @@ export async function saveCheckpoint(
     if (data === undefined) throw new Error(`no value for state ${name}`);
     tensors.set(name, { shape, data });
   }
-  await writeSafetensors(path, tensors, { format: FORMAT, settings: JSON.stringify(settings), position: JSON.stringify(position) });
+  await writeSafetensors(path, tensors, { format: FORMAT, settings: JSON.stringify(settings), position: positionText(position) });
 }
 
 function refused(path: string, why: string, fix: string): UserError {
@@ -115,7 +116,7 @@ export interface Checkpoint {
 }
 
 /** The pins of the plan that a checkpoint was made with; undefined where there is no checkpoint, or an old one. The checkpoint is not checked. Throws UserError AMP7201. */
-export async function checkpointPins(path: string): Promise<readonly StoredPin[] | undefined> {
+export async function checkpointPins(path: string): Promise<readonly FoundPin[] | undefined> {
   if (!(await isThere(path))) return undefined;
   const { position } = await readMetadata(path);
   // What is no position is refused when the checkpoint is loaded.

@@ -1,5 +1,5 @@
-import type { StoredPin } from '../ir/program.js';
 import type { Overflow } from './overflow/overflow.js';
+import type { StoredPin } from './stored-pins.js';
 
 /** The lines of `--json` and of metrics.jsonl. Losses that are not finite are null there: JSON has no NaN. */
 export interface StartEvent {

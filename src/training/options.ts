@@ -1,4 +1,5 @@
-import type { Recipe, StoredPin } from '../ir/program.js';
+import type { FoundPin } from '../ir/pin.js';
+import type { Recipe } from '../ir/program.js';
 import type { Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
 import type { Dataset } from './data/dataset.js';
@@ -48,7 +49,7 @@ export interface TrainOptions {
   /** Loads another plan on the same device: what overflowed in a skipped step is measured with it. */
   readonly load?: (plan: Plan) => Promise<Executable>;
   /** Pins of the plan that the file does not have; kept in the checkpoint. */
-  readonly pins?: readonly StoredPin[];
+  readonly pins?: readonly FoundPin[];
   /** A resumed run's config.json does not say what it goes on with: other rates or epochs, or pins that it took just before it was cut off. */
   readonly contentsAreNew?: boolean;
   /** Of a resumed run, as it was started: what a checkpoint of an older version does not have. */
@@ -63,7 +64,7 @@ export interface Replanned {
   readonly plan: Plan;
   readonly executable: Executable;
   readonly recipe: Recipe;
-  readonly pins: readonly StoredPin[];
+  readonly pins: readonly FoundPin[];
   readonly contents: RunContents;
   /** What the new plan does differently, for replan-N.json. */
   readonly diff: unknown;
@@ -74,7 +75,7 @@ export interface Replanner {
   /** Layers to keep in f32 so that the value is no longer in a format that overflows; empty where no pin does it. */
   advise(overflow: Overflow): readonly string[];
   /** Makes and loads the plan with these further pins; from then on it is the run's plan. */
-  adopt(pins: readonly StoredPin[]): Promise<Replanned>;
+  adopt(pins: readonly FoundPin[]): Promise<Replanned>;
 }
 
 export interface TrainResult {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import type { LostLossPolicy, StoredPin } from '../ir/program.js';
+import type { FoundPin } from '../ir/pin.js';
+import type { LostLossPolicy } from '../ir/program.js';
 import { printPlan } from '../plan/print.js';
 import type { Executable } from '../runtime/backend.js';
 import { saveCheckpoint } from './checkpoint.js';
@@ -15,6 +16,7 @@ import { epochOf, type SessionPlan } from './session-plan.js';
 import { Speed } from './speed.js';
 import { brokenState, type StateValues } from './states.js';
 import type { Stepper, StepResult } from './stepper.js';
+import { storePin } from './stored-pins.js';
 import { addToHistory, addToTally, EMPTY_TALLY, type LossHistory, meanLoss, type TallyState } from './tally.js';
 import { saveWeights } from './weights.js';
 
@@ -52,7 +54,7 @@ export class Session {
   private readonly skips: SkipReporter;
   private running: Running;
   private settings: RunSettings;
-  private pins: readonly StoredPin[];
+  private pins: readonly FoundPin[];
 
   constructor(
     private readonly options: TrainOptions,
@@ -218,8 +220,9 @@ export class Session {
     this.speed.addImages(-stepper.imagesOf(this.step, later.length));
     this.skipsInARow = 0;
     const [step, epoch, replan] = [result.step + 1, epochOf(this.plan, result.step), this.watch.countReplan()];
-    await recordReplan(run, replan, printPlan(before), { step, epoch, value, pins, diff });
-    await this.emit({ event: 'replan', step, epoch, replan, value, pins });
+    const added = pins.map(storePin);
+    await recordReplan(run, replan, printPlan(before), { step, epoch, value, pins: added, diff });
+    await this.emit({ event: 'replan', step, epoch, replan, value, pins: added });
     // The checkpoint decides which plan a resumed run has.
     await this.checkpoint(states);
     await updateRun(run, contents);

@@ -151,6 +151,37 @@ describe('ampc train --replan', () => {
     assert.equal(text(run, 'plan.txt'), text(before, 'plan.txt'));
   });
 
+  it('reads a run that says only in words who asked for its pins, as older versions wrote it', async () => {
+    const { run } = await train('older', '--replan', '--max-steps', '4');
+    const inWords = ({ origin, ...pin }: Record<string, unknown>) => {
+      assert.equal(origin, 'replan');
+      return pin;
+    };
+    const newer = work.path('newer');
+    cpSync(run, newer, { recursive: true });
+    const config = JSON.parse(text(run, 'config.json'));
+    assert.equal(config.pins.length, 1);
+    writeFileSync(join(run, 'config.json'), JSON.stringify({ ...config, pins: config.pins.map(inWords) }));
+    const path = join(run, 'checkpoint.safetensors');
+    const { tensors, metadata } = await readSafetensors(path);
+    const position = JSON.parse(metadata.position!);
+    await writeSafetensors(path, tensors, {
+      ...metadata,
+      position: JSON.stringify({ ...position, pins: position.pins.map(inWords) }),
+    });
+    const goOn = (dir: string) => ampc('train', file, '--data', work.dir, '--resume', dir, '--max-steps', '1000');
+    for (const dir of [run, newer]) assert.equal((await goOn(dir)).code, 0);
+    assert.deepEqual(await outcome(run), await outcome(newer));
+    assert.equal((await ampc('eval', run, '--data', work.dir)).code, 0);
+    const [first] = config.pins;
+    for (const wrong of [{ ...first, origin: 'file' }, inWords({ ...first, reason: 'low: x' })]) {
+      writeFileSync(join(run, 'config.json'), JSON.stringify({ ...config, pins: [wrong] }));
+      const { code, stderr } = await ampc('eval', run, '--data', work.dir);
+      assert.equal(code, 1);
+      assert.match(stderr, /AMP7205.*\n.*its `pins` are not what ampc train writes/);
+    }
+  }).timeout(60_000);
+
   it('without --replan the run ends, says what to write, and the doctor tells', async () => {
     const { code, stdout, stderr, run } = await train('ends');
     assert.equal(code, 1);

@@ -188,7 +188,7 @@ describe('damaged input is refused by diagnostics', function () {
       tally: { lossSum: 2.3, lossCount: 1, correct: 2, images: 8, skipped: 0, leftOut: 0 },
       skipsInARow: 0,
       watch: { traced: 1, seen: { 'linear of fc': 1 }, replans: 0 },
-      pins: [{ target: 'fc', dtype: 'f32', reason: 'overflow: x' }],
+      pins: [{ pattern: 'fc', dtype: 'f32', origin: { kind: 'replan', text: 'x' } }],
       course: { from: 0, at: 0, of: 20, to: 20 },
       rate: 1e-3,
       losses: { first: { step: 0, loss: 2.4 }, last: { step: 2, loss: 2.3 } },

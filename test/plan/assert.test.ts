@@ -4,7 +4,10 @@ import { simpleCnn } from '../support/models.js';
 import { planOf } from '../support/network.js';
 
 const options = { image: [16, 16, 3], batch: 4 } as const;
-const plan = planOf(simpleCnn, { ...options, precision: { pins: [{ pattern: 'conv2', dtype: 'f32', line: 9 }] } });
+const plan = planOf(simpleCnn, {
+  ...options,
+  precision: { pins: [{ pattern: 'conv2', dtype: 'f32', origin: { kind: 'file', line: 9 } }] },
+});
 const fp32 = () => planOf(simpleCnn, { ...options, precision: { compute: 'f32' } });
 const problem = (property: PlanProperty) => planProblem(property, { plan, fp32 });
 

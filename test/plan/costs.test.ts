@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { compileProgram } from '../../src/compile.js';
-import type { Pin } from '../../src/ir/program.js';
+import type { Pin } from '../../src/ir/pin.js';
 import { type LayerCosts, layerCosts, pinsOfChoice } from '../../src/plan/costs.js';
 import { phaseOf } from '../../src/plan/facts.js';
 import type { PlanFunction } from '../../src/plan/plan.js';
@@ -56,8 +56,8 @@ describe('costs of layers', () => {
 
   it('obey the pins of the file', () => {
     const pins: Pin[] = [
-      { pattern: 'conv2', dtype: 'f32', line: 1 },
-      { pattern: 'fc1', dtype: 'f16', line: 2 },
+      { pattern: 'conv2', dtype: 'f32', origin: { kind: 'file', line: 1 } },
+      { pattern: 'fc1', dtype: 'f16', origin: { kind: 'file', line: 2 } },
     ];
     const costs = costsOf(simpleCnn, { conv2: 0, fc1: 50 }, { precision: { pins } });
     const { low } = chooseFormats(costs.problem);

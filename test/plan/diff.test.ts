@@ -16,7 +16,7 @@ describe('plan difference', () => {
   });
 
   it('names what a pin changes: formats with both reasons, and the casts', () => {
-    const pinned = plan({ precision: { pins: [{ pattern: 'fc2', dtype: 'f32', line: 3 }] } });
+    const pinned = plan({ precision: { pins: [{ pattern: 'fc2', dtype: 'f32', origin: { kind: 'file', line: 3 } }] } });
     const diff = diffPlans(plan(), pinned);
     const step = diff.formats.filter((change) => change.function === 'train_step');
     assert.deepEqual(roles(step), ['fc2 linear', ' correct_count', 'fc2 linear_input_grad', 'fc2 linear_weight_grad']);

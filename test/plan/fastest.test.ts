@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { compileProgram } from '../../src/compile.js';
-import type { Pin, PrecisionSpec } from '../../src/ir/program.js';
+import type { Pin } from '../../src/ir/pin.js';
+import type { PrecisionSpec } from '../../src/ir/program.js';
 import { type CostTable, functionTimes, kernelKey, stepCost } from '../../src/plan/cost-table.js';
 import { castFacts, phaseOf, trainStep } from '../../src/plan/facts.js';
 import { chooseFastest } from '../../src/plan/fastest.js';
@@ -111,10 +112,10 @@ describe('policy fastest', () => {
   });
 
   it('keeps what a pin says, whatever it costs', () => {
-    const full: Pin = { pattern: 'conv2', dtype: 'f32', line: 5 };
+    const full: Pin = { pattern: 'conv2', dtype: 'f32', origin: { kind: 'file', line: 5 } };
     const { plan } = choose(simpleCnn, madeUpCosts(), { precision: { pins: [full] } });
     assert.ok(lowResults(plan).every(({ layer }) => layer !== 'conv2'));
-    const lowPin: Pin = { pattern: 'conv2', dtype: 'f16', line: 5 };
+    const lowPin: Pin = { pattern: 'conv2', dtype: 'f16', origin: { kind: 'file', line: 5 } };
     const pinned = choose(simpleCnn, SLOW_LOW, { precision: { pins: [lowPin] } });
     assert.notEqual(pinned.best.name, 'fp32', 'fp32 would break the pin');
     const layers = new Set(lowResults(pinned.plan).map(({ layer }) => layer));

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import type { PinOrigin } from '../../src/ir/pin.js';
 import type { PrecisionSpec } from '../../src/ir/program.js';
 import type { Graph, Node } from '../../src/ir/types.js';
 import { isFloat } from '../../src/ir/types.js';
@@ -76,7 +77,7 @@ describe('precision pass', () => {
     const pin = fc.record({
       pattern: fc.constantFrom(...pinnable, '*_1', '*_2'),
       dtype: fc.constantFrom('f32', 'f16', 'bf16'),
-      line: fc.constant(1),
+      origin: fc.constant<PinOrigin>({ kind: 'file', line: 1 }),
     });
     fc.assert(
       fc.property(fc.nat(), fc.nat(), fc.array(pin, { maxLength: 3 }), (seed, index, pins) => {
@@ -119,7 +120,10 @@ describe('precision pass', () => {
       trainStepOf(model, options).graph.nodes.find(({ op }) => op === 'normalize')!.type.dtype;
     assert.equal(format(miniResnet), 'f16');
     assert.equal(format(pooled), 'f32');
-    assert.equal(format(miniResnet, { precision: { pins: [{ pattern: 'stem.conv', dtype: 'f32', line: 1 }] } }), 'f32');
+    assert.equal(
+      format(miniResnet, { precision: { pins: [{ pattern: 'stem.conv', dtype: 'f32', origin: { kind: 'file', line: 1 } }] } }),
+      'f32',
+    );
     assert.equal(format(miniResnet, { precision: { policy: 'autocast' } }), 'f32');
   });
 });

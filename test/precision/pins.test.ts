@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
-import type { Pin } from '../../src/ir/program.js';
+import type { Pin } from '../../src/ir/pin.js';
 import type { ComputeType, Node } from '../../src/ir/types.js';
 import { miniResnet } from '../support/models.js';
 import { type Model, type ProgramOptions, planOf } from '../support/network.js';
@@ -8,7 +8,7 @@ import { type Model, type ProgramOptions, planOf } from '../support/network.js';
 type WrittenPin = readonly [pattern: string, dtype: ComputeType];
 
 function planWith(pins: readonly WrittenPin[], model: Model = miniResnet, options: ProgramOptions = {}) {
-  const numbered = pins.map(([pattern, dtype], index): Pin => ({ pattern, dtype, line: index + 1 }));
+  const numbered = pins.map(([pattern, dtype], index): Pin => ({ pattern, dtype, origin: { kind: 'file', line: index + 1 } }));
   return planOf(model, { ...options, precision: { pins: numbered, ...options.precision } });
 }
 
@@ -122,7 +122,7 @@ describe('pins', () => {
   });
 
   it('are refused in a format that the backend lacks', () => {
-    const pins = [{ pattern: 'conv2d', dtype: 'bf16', line: 1 }] as const;
+    const pins = [{ pattern: 'conv2d', dtype: 'bf16', origin: { kind: 'file', line: 1 } }] as const;
     const plan = () => planOf(miniResnet, { precision: { pins } }, { low: ['f16'] });
     assert.throws(plan, (error) => error instanceof UserError && error.diagnostics[0].code === 'AMP6001');
   });

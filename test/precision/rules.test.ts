@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { compile, parsePlan, printPlan } from '../../src/index.js';
 import { formatWhy, parseWhy, RULE_IDS } from '../../src/ir/why.js';
 import { RULES, ruleOf } from '../../src/precision/rules.js';
+import { readPin, type StoredPin } from '../../src/training/stored-pins.js';
 import { miniResnet, simpleCnn } from '../support/models.js';
 import { planOf } from '../support/network.js';
 import { makeWorkspace, type Workspace } from '../support/tiny.js';
@@ -31,7 +32,7 @@ describe('docs/precision.md', () => {
 
   for (const [, id, , before, text, pins, lines] of examples)
     it(`has an example of ${id} that is true`, async () => {
-      const formats = pins === undefined ? undefined : { pins: JSON.parse(pins) };
+      const formats = pins === undefined ? undefined : { pins: (JSON.parse(pins) as StoredPin[]).map(readPin) };
       const { plan } = await compile({ path: `${id}.amp`, text }, { backend: 'reference', costs: costsOf(before, work), formats });
       // Where a value lies in memory, and its number, are no part of the rule.
       const normal = (line: string) =>

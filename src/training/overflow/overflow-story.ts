@@ -1,6 +1,6 @@
-import type { StoredPin } from '../../ir/program.js';
 import type { DType, Loc } from '../../ir/types.js';
 import type { OverflowEvent, ReplanEvent, TrainEvent } from '../events.js';
+import type { StoredPin } from '../stored-pins.js';
 
 /** A value that was the first to overflow in one skipped step or several. */
 export interface OverflowStory {

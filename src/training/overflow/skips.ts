@@ -1,5 +1,5 @@
 import type { UserError } from '../../diagnostics/diagnostic.js';
-import type { StoredPin } from '../../ir/program.js';
+import type { FoundPin } from '../../ir/pin.js';
 import type { TrainEvent } from '../events.js';
 import type { TrainOptions } from '../options.js';
 import { epochOf, type SessionPlan } from '../session-plan.js';
@@ -11,7 +11,7 @@ import type { Running, Watch } from './watch.js';
 /** What a run is to go on with behind a skipped step: pins, and the value that they are for. */
 export interface Takeover {
   readonly value: string;
-  readonly pins: readonly StoredPin[];
+  readonly pins: readonly FoundPin[];
 }
 
 /** The run up to the step that is looked into: skipped steps in a row and of the epoch, that one included, and losses. */
@@ -62,8 +62,8 @@ export class SkipReporter {
     const about = { step, epoch, loss_scale: result.scale, times, keep, last: !this.watch.isDue };
     await this.emit({ event: 'overflow', ...about, message, ...(overflow ?? NO_OVERFLOW) });
     if (overflow === undefined || keep.length === 0 || times < (this.options.replanAfter ?? Number.POSITIVE_INFINITY)) return undefined;
-    const reason = `overflow: ${overflow.value} ${reachText(overflow)}, ${times} times by step ${step}`;
-    return { value: overflow.value, pins: keep.map((target) => ({ target, dtype: 'f32', reason })) };
+    const text = `${overflow.value} ${reachText(overflow)}, ${times} times by step ${step}`;
+    return { value: overflow.value, pins: keep.map((pattern) => ({ pattern, dtype: 'f32', origin: { kind: 'replan', text } })) };
   }
 
   /** Ends the run; its folder keeps the reason. */
