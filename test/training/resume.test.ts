@@ -11,7 +11,7 @@ import { FakeExecutable, fakeDataset, fakePlan, fakeRecipe, inTemporaryFolder, r
 function options(run: string, more: Partial<TrainOptions> = {}, trainSpec: Partial<Recipe['train']> = {}): TrainOptions {
   const recipe = fakeRecipe(trainSpec);
   const plan = fakePlan({ accumulate: recipe.train.accumulate });
-  return { plan, executable: new FakeExecutable(), recipe, dataset: fakeDataset(), run, logEvery: 3, ...more };
+  return { plan, executable: new FakeExecutable(plan), recipe, dataset: fakeDataset(), run, logEvery: 3, ...more };
 }
 
 /** Everything that must not depend on interruptions: states, weights, metrics but for times. */

@@ -9,6 +9,7 @@ import type { Dataset } from '../../src/training/data/dataset.js';
 import { type TrainOptions, type TrainResult, train } from '../../src/training/loop.js';
 import { readSafetensors } from '../../src/training/safetensors.js';
 import { saveWeights } from '../../src/training/weights.js';
+import { withoutTime } from '../support/clock.js';
 import { skip } from '../support/skip.js';
 import { deterministicBatch, deterministicStates } from './support/deterministic.js';
 import { FakeExecutable, fakeDataset, fakePlan, fakeRecipe, inTemporaryFolder, readMetrics } from './support/fake.js';
@@ -151,11 +152,18 @@ describe('a last batch of one image', () => {
 
 describe('the last step of an epoch', () => {
   /** 43 images: 10 steps of 4 and one of 3; or 3 steps of 12, and one of 4 and 3. */
-  async function run(dir: string, accumulate: number, more: Partial<TrainOptions> = {}, overflow?: (step: number) => boolean) {
-    const executable = new FakeExecutable();
-    if (overflow !== undefined) executable.overflow = overflow;
+  async function run(
+    dir: string,
+    accumulate: number,
+    more: Partial<TrainOptions> = {},
+    overflow?: (step: number) => boolean,
+    series = true,
+  ) {
     const recipe = fakeRecipe({ accumulate, dropLast: false, epochs: 2 });
     const plan = fakePlan({ accumulate, images: 43 });
+    const executable = new FakeExecutable(plan);
+    if (overflow !== undefined) executable.overflow = overflow;
+    if (!series) executable.series = undefined;
     const result: TrainResult = await train({ plan, executable, recipe, dataset: fakeDataset(), run: dir, logEvery: 1, ...more });
     const { tensors } = await readSafetensors(join(dir, 'checkpoint.safetensors'));
     return { executable, result, tensors, metrics: await readMetrics(dir) };
@@ -202,6 +210,17 @@ describe('the last step of an epoch', () => {
         }
       }));
 
+    it(`comes to the same bits in series as call by call, as do those before it (${accumulate} micro-batches a step)`, () =>
+      inTemporaryFolder(async (dir) => {
+        const overflow = (step: number) => step === 5;
+        const inSeries = await withoutTime(() => run(join(dir, 'series'), accumulate, { logEvery: 4 }, overflow));
+        const oneByOne = await run(join(dir, 'calls'), accumulate, { logEvery: 4 }, overflow, false);
+        assert.deepEqual(inSeries.tensors, oneByOne.tensors);
+        assert.deepEqual(inSeries.metrics, oneByOne.metrics);
+        assert.equal(oneByOne.executable.longestSeries, 0);
+        assert.ok(inSeries.executable.longestSeries > accumulate, 'several steps were one series');
+      }));
+
     it(`is skipped and looked into as any other (${accumulate} micro-batches a step)`, () =>
       inTemporaryFolder(async (dir) => {
         const last = steps * accumulate - accumulate + (accumulate === 1 ? 0 : 1);
@@ -219,7 +238,7 @@ describe('the last step of an epoch', () => {
     inTemporaryFolder(async (dir) => {
       const recipe = fakeRecipe({ dropLast: false, batch: 64 });
       const plan = fakePlan({ batch: 64, images: 43 });
-      const executable = new FakeExecutable();
+      const executable = new FakeExecutable(plan);
       const options = { plan, executable, recipe, dataset: fakeDataset(), run: join(dir, 'small') };
       assert.equal((await train(options)).steps, 3);
       assert.deepEqual(new Set(executable.calls.map(({ fn }) => fn)), new Set(['tail_step', 'eval_step']));

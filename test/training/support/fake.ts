@@ -2,12 +2,23 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { drawChanges } from '../../../src/datasets/augmentation.js';
 import { GraphBuilder } from '../../../src/ir/builder.js';
 import { divideEpoch } from '../../../src/ir/epoch.js';
 import type { Recipe } from '../../../src/ir/program.js';
 import type { Graph, StateRole } from '../../../src/ir/types.js';
 import type { FunctionName, Plan, PlanFunction } from '../../../src/plan/plan.js';
-import type { CallOptions, Executable, Inputs, NonFinite, Scalars } from '../../../src/runtime/backend.js';
+import { threefry2x32 } from '../../../src/random/threefry.js';
+import {
+  type BatchSelection,
+  type CallOptions,
+  type Executable,
+  type Inputs,
+  NO_IMAGE,
+  type NonFinite,
+  type Scalars,
+  type SeriesCall,
+} from '../../../src/runtime/backend.js';
 import type { Dataset, ImageSet } from '../../../src/training/data/dataset.js';
 
 export const FEATURES = 12;
@@ -120,6 +131,28 @@ export interface Call {
   readonly traced: boolean;
 }
 
+/** The images and labels of places `first` to `first + count - 1` of a selection, pixel by pixel. */
+function selected({ source, order, augment }: BatchSelection, first: number, count: number): { image: Uint8Array; label: Int32Array } {
+  const [height, width, channels] = source.shape as [number, number, number];
+  const image = new Uint8Array(count * height * width * channels);
+  const label = new Int32Array(count).fill(-1);
+  for (let slot = 0; slot < count; slot++) {
+    const number = order[first + slot];
+    if (number === NO_IMAGE) continue;
+    label[slot] = source.labels[number];
+    const words = augment && threefry2x32(augment.seed, augment.stream, number, augment.epoch);
+    const { down, right, mirrored } = drawChanges(augment?.draws ?? [], words ?? [0, 0]);
+    for (let y = 0; y < height; y++)
+      for (let x = 0; x < width; x++) {
+        const [row, column] = [y + down, (mirrored % 2 === 0 ? x : width - 1 - x) + right];
+        if (row < 0 || row >= height || column < 0 || column >= width) continue;
+        const from = ((number * height + row) * width + column) * channels;
+        image.set(source.images.subarray(from, from + channels), ((slot * height + y) * width + x) * channels);
+      }
+  }
+  return { image, label };
+}
+
 /**
  * Softmax regression with momentum, in f32 steps. Reads its inputs as late as the interface allows, so that a loop which reuses a buffer
  * too early computes something else.
@@ -129,6 +162,8 @@ export class FakeExecutable implements Executable {
   readonly memory = { states: 0, arena: 0, workspace: 0 };
   readonly calls: Call[] = [];
   drains = 0;
+  /** The most calls that came as one series. */
+  longestSeries = 0;
   /** Steps (values of the `step` input) whose gradients overflow. */
   overflow: (step: number) => boolean = () => false;
   /** The norm that the gradients of a step are clipped by; none is reported where this is undefined. */
@@ -139,7 +174,16 @@ export class FakeExecutable implements Executable {
   private logits = new Float32Array(0);
   private traced: NonFinite | undefined;
 
-  constructor(private readonly scaled = true) {
+  /** Several calls in one, with batches that are put together here, as `cpu` has it. A test of the other way sets it to undefined. */
+  series: Executable['series'];
+
+  /** `plan`: says how many images the batches of a series have. */
+  constructor(
+    plan: Plan = fakePlan(),
+    private readonly scaled = true,
+  ) {
+    const sizes = new Map(plan.functions.map(({ name, batch }) => [name, batch]));
+    this.series = (batches, calls) => this.runSeries(batches, calls, sizes);
     for (const { name, shape, dtype } of STATES) {
       const count = shape.reduce((a, b) => a * b, 1);
       this.states.set(name, dtype === 'i32' ? new Int32Array(count) : new Float32Array(count));
@@ -152,6 +196,31 @@ export class FakeExecutable implements Executable {
       this.run(fn, inputs, options?.trace === true);
     });
     return this.queue;
+  }
+
+  private runSeries(batches: BatchSelection, calls: readonly SeriesCall[], sizes: ReadonlyMap<string, number>): Promise<readonly number[]> {
+    const places = calls.reduce((sum, { fn }) => sum + sizes.get(fn)!, 0);
+    if (places !== batches.order.length) throw new Error(`an order of ${batches.order.length} images for ${places} places`);
+    this.longestSeries = Math.max(this.longestSeries, calls.length);
+    let first = 0;
+    for (const { fn, lr, step } of calls) {
+      const start = first;
+      first += sizes.get(fn)!;
+      this.queue = this.queue.then(async () => {
+        await new Promise((resolve) => setImmediate(resolve));
+        const updates = fn === 'train_step' || fn === 'tail_step';
+        this.run(
+          fn,
+          {
+            ...selected(batches, start, sizes.get(fn)!),
+            ...(updates && { lr: Float32Array.of(lr) }),
+            ...(fn !== 'eval_step' && { step: Int32Array.of(step) }),
+          },
+          false,
+        );
+      });
+    }
+    return this.queue.then(() => calls.map(() => 0));
   }
 
   /** Makes a running statistic infinite, which changes no loss. */
