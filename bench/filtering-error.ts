@@ -1,6 +1,6 @@
 /**
- * Rounding errors of the convolutions that the cpu backend computes by Winograd's filtering, beside those of sums taken one product after another, both
- * in f32 and against the exact sums. `npx tsx bench/filtering-error.ts` prints the table of docs/precision.md.
+ * Rounding errors of the convolutions that the cpu backend computes by Winograd's filtering, beside those of sums taken one product after
+ * another, both in f32 and against the exact sums. `npx tsx bench/filtering-error.ts` prints the table of docs/precision.md.
  */
 import { pathToFileURL } from 'node:url';
 import { GraphBuilder } from '../src/ir/builder.js';

@@ -32,7 +32,10 @@ export function predictionError(round: Tuning): number {
   return taken.predicted_ms / taken.measured_ms - 1;
 }
 
-/** The step with its kernels timed, over the step as it is and at the same time, less 1: what a prediction misses when the machine keeps its speed. */
+/**
+ * The step with its kernels timed, over the step as it is and at the same time, less 1: what a prediction misses when the machine keeps its
+ * speed.
+ */
 export function timingError(round: Tuning): number {
   const taken = candidate(round, round.taken)!;
   return taken.kernels_ms / taken.measured_ms - 1;

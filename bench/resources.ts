@@ -24,7 +24,9 @@ export interface Resources {
   readonly torchRss: number | undefined;
   /** Milliseconds of the C compiler and the code generator, nothing in the cache. */
   readonly compileMs: number;
-  /** Milliseconds from the start of the process until it has ended after its first step, without and with the compiled plan in the cache. */
+  /**
+   * Milliseconds from the start of the process until it has ended after its first step, without and with the compiled plan in the cache.
+   */
   readonly coldMs: number;
   readonly cachedMs: number;
   /** What could not be measured, and why. */

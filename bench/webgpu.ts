@@ -1,6 +1,6 @@
 /**
- * A training step of SimpleCNN on the WebGPU adapter at hand: ampc in fp32 and fp16, jax-js and tfjs-backend-webgpu in f32, in turns; then ampc's
- * kernels one by one. Markdown on stdout. `npx tsx bench/webgpu.ts [--batch 32] [--rounds 5] [--steps 4]`
+ * A training step of SimpleCNN on the WebGPU adapter at hand: ampc in fp32 and fp16, jax-js and tfjs-backend-webgpu in f32, in turns; then
+ * ampc's kernels one by one. Markdown on stdout. `npx tsx bench/webgpu.ts [--batch 32] [--rounds 5] [--steps 4]`
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';

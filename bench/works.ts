@@ -15,7 +15,10 @@ export interface Work {
   readonly name: WorkName;
   readonly title: string;
   readonly model: 'simple-cnn' | 'resnet18';
-  /** `step`: one optimizer step on a batch that is in memory; `eval`: logits, loss and hits of a batch; `epoch`: all batches, from the data set. */
+  /**
+   * `step`: one optimizer step on a batch that is in memory; `eval`: logits, loss and hits of a batch; `epoch`: all batches, from the data
+   * set.
+   */
   readonly kind: 'step' | 'eval' | 'epoch';
   readonly batch: number;
   /** Precisions that are timed at all, with what they should reach. */

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Checks the tensorflow backend on this machine's NVIDIA GPU: builds the addon against TensorFlow's wheel with GPU support, fetches the CUDA
 # libraries that this wheel asks for, then runs the backend's tests, short training runs and the benchmarks. Prints a report, kept in
-# FOLDER/report.txt; fails when a check does. Needs what scripts/install-tensorflow.sh needs, `npm ci`, NVIDIA's driver, and about 8 GB of disk.
+# FOLDER/report.txt; fails when a check does. Needs what scripts/install-tensorflow.sh needs, `npm ci`, NVIDIA's driver, and about 8 GB of
+# disk.
 #
 #   scripts/check-tensorflow-gpu.sh [FOLDER]     default: .peers/tensorflow-gpu in the repository
 #

@@ -88,8 +88,8 @@ function tailSteps({ recipe, train, tail }: Program, scaling: LossScaling): read
 
 /**
  * Compiles a lowered program to the plan that a backend runs: the training step (and, with gradient accumulation, the step for the
- * micro-batches before the last), the step on what is left of an epoch, and the evaluation step, each at the batch size of its forward graph.
- * Throws UserError when the backend lacks the format or a pin matches nothing.
+ * micro-batches before the last), the step on what is left of an epoch, and the evaluation step, each at the batch size of its forward
+ * graph. Throws UserError when the backend lacks the format or a pin matches nothing.
  */
 export function compileProgram(program: Program, options: CompileOptions): Plan {
   const precision = resolvePrecision(program, options);

@@ -40,8 +40,8 @@ function choice<T extends string>(side: string, key: string, value: string, valu
 }
 
 /**
- * Reads one side: `FILE`, `FILE:policy=autocast,train.batch=32`, or `:precision=bf16` for the other side's file. Keys are policy, precision,
- * backend, batch, or any path that `--set` takes. Throws UserError AMP6301.
+ * Reads one side: `FILE`, `FILE:policy=autocast,train.batch=32`, or `:precision=bf16` for the other side's file. Keys are policy,
+ * precision, backend, batch, or any path that `--set` takes. Throws UserError AMP6301.
  */
 export function parseSide(text: string): PlanSide {
   const match = OVERRIDES.exec(text);

@@ -42,8 +42,8 @@ function eventLines(metrics: string): string {
 }
 
 /**
- * What happened in a run: skipped steps, the loss scale over time, and what to change. Throws UserError AMP7205 when the folder holds no run,
- * AMP7201 when a file of it is damaged.
+ * What happened in a run: skipped steps, the loss scale over time, and what to change. Throws UserError AMP7205 when the folder holds no
+ * run, AMP7201 when a file of it is damaged.
  */
 export async function diagnose(run: string): Promise<Diagnosis> {
   const [metrics, plan] = [await readRunFile(run, RUN_FILES.metrics), await readRunFile(run, RUN_FILES.plan)];

@@ -124,7 +124,9 @@ async function classNames({ runnable, run }: Model, { data, onNotice }: ModelOpt
   return loadClasses(name, folder);
 }
 
-/** The most probable classes of pictures (PNG, JPEG and what else sharp reads). Throws UserError as `evaluate`, and for unreadable pictures. */
+/**
+ * The most probable classes of pictures (PNG, JPEG and what else sharp reads). Throws UserError as `evaluate`, and for unreadable pictures.
+ */
 export async function predict(target: string, pictures: readonly string[], options: PredictOptions = {}): Promise<readonly Prediction[]> {
   // Brings an image library, which nothing else needs.
   const { predictImages } = await import('../training/predict.js');

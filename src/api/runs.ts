@@ -131,7 +131,9 @@ async function claimUnlessTaken(dir: string, isTaken: (code: string) => boolean)
   });
 }
 
-/** A folder of its own for a new run of `file`: `runs/simple-cnn-3` after two runs of simple-cnn.amp. Throws UserError as `RunClaim.start`. */
+/**
+ * A folder of its own for a new run of `file`: `runs/simple-cnn-3` after two runs of simple-cnn.amp. Throws UserError as `RunClaim.start`.
+ */
 export async function claimRunFolder(file: string): Promise<RunClaim> {
   for (;;) {
     const latest = Math.max(0, ...(await numberedRuns(file)).map(({ number }) => number));

@@ -13,7 +13,10 @@ function foreign(path: string, why: string, fix = AGAIN): UserError {
   return userError('AMP5002', `${path} is no plan of this version of ampc`, why, fix);
 }
 
-/** What a plan lacks that every plan has: a training step, each function once, each computed value in one kernel, each stored one in the arena. */
+/**
+ * What a plan lacks that every plan has: a training step, each function once, each computed value in one kernel, each stored one in the
+ * arena.
+ */
 function checkComplete({ functions }: Plan): void {
   const names = functions.map(({ name }) => name);
   if (!names.includes('train_step')) throw new Error('it has no train_step');
@@ -27,7 +30,10 @@ function checkComplete({ functions }: Plan): void {
   }
 }
 
-/** Reads the text of a saved plan. Throws UserError AMP5001 where it cannot be read, AMP5002 where this version of ampc could not have written it. */
+/**
+ * Reads the text of a saved plan. Throws UserError AMP5001 where it cannot be read, AMP5002 where this version of ampc could not have
+ * written it.
+ */
 export function parseSavedPlan({ text, path }: Source): Plan {
   const plan = parsePlan(text, path);
   try {
@@ -40,8 +46,8 @@ export function parseSavedPlan({ text, path }: Source): Plan {
 }
 
 /**
- * What `use` makes of a saved plan. A plan that holds the rules and still cannot be used was most likely changed by hand: what that throws becomes
- * UserError AMP5002, which says what it is otherwise.
+ * What `use` makes of a saved plan. A plan that holds the rules and still cannot be used was most likely changed by hand: what that throws
+ * becomes UserError AMP5002, which says what it is otherwise.
  */
 export async function withSavedPlan<T>(path: string, use: () => T | Promise<T>): Promise<T> {
   try {
@@ -54,8 +60,8 @@ export async function withSavedPlan<T>(path: string, use: () => T | Promise<T>):
 }
 
 /**
- * The plan in a file that `ampc plan --dump` or a run wrote; undefined for a `.amp` file. Throws UserError AMP6301 when `options` ask for another
- * one, and as `readText` and `parseSavedPlan`.
+ * The plan in a file that `ampc plan --dump` or a run wrote; undefined for a `.amp` file. Throws UserError AMP6301 when `options` ask for
+ * another one, and as `readText` and `parseSavedPlan`.
  */
 export async function readSavedPlan(
   path: string,

@@ -24,9 +24,9 @@ export interface Root {
 }
 
 /**
- * Reverse-mode differentiation: appends the backward pass of `loss` to the builder's nodes, and gives, by state name, the gradient with respect to
- * each parameter that the loss depends on. Every backward node names the forward value whose gradient it is; a value used several times gets its
- * gradients added in the reverse order of its uses.
+ * Reverse-mode differentiation: appends the backward pass of `loss` to the builder's nodes, and gives, by state name, the gradient with
+ * respect to each parameter that the loss depends on. Every backward node names the forward value whose gradient it is; a value used
+ * several times gets its gradients added in the reverse order of its uses.
  */
 export function differentiate(builder: GraphBuilder, { loss, seed, why }: Root): ReadonlyMap<string, ValueId> {
   const depends = dependsOnParameter(builder.nodes);

@@ -15,7 +15,9 @@ export interface Update {
   readonly correction: number;
 }
 
-/** A forward graph and its updates of running statistics, apart: which of them a step makes, and when, is not the forward graph's to say. */
+/**
+ * A forward graph and its updates of running statistics, apart: which of them a step makes, and when, is not the forward graph's to say.
+ */
 export function takeUpdates(forward: Graph): { readonly graph: Graph; readonly updates: readonly Update[] } {
   const isUpdate = ({ op }: Node) => opDefinition(op).movesStatistic === true;
   const others = forward.nodes.filter((node) => !isUpdate(node));
@@ -42,8 +44,8 @@ function declarePending(builder: GraphBuilder, { state, node }: Update): { reado
 }
 
 /**
- * In a micro-batch before the last: running statistics stay as they are until the whole step is known to be finite, and what the micro-batch
- * moves them by is kept beside them: pending' = (1 - momentum) * pending + momentum * (correction * batch - running).
+ * In a micro-batch before the last: running statistics stay as they are until the whole step is known to be finite, and what the
+ * micro-batch moves them by is kept beside them: pending' = (1 - momentum) * pending + momentum * (correction * batch - running).
  */
 export function deferStatistics(builder: GraphBuilder, updates: readonly Update[]): void {
   for (const update of updates) {
@@ -57,8 +59,8 @@ export function deferStatistics(builder: GraphBuilder, updates: readonly Update[
 }
 
 /**
- * In the last micro-batch of a step: every running statistic moves by what all micro-batches of the step move it, one after the other, or not at
- * all where `ok` is false. `isAccumulated`: there are micro-batches before this one.
+ * In the last micro-batch of a step: every running statistic moves by what all micro-batches of the step move it, one after the other, or
+ * not at all where `ok` is false. `isAccumulated`: there are micro-batches before this one.
  */
 export function commitStatistics(builder: GraphBuilder, updates: readonly Update[], ok: ValueId | undefined, isAccumulated: boolean): void {
   const guard = ok === undefined ? [] : [ok];

@@ -44,9 +44,10 @@ function overflowReason(value: ValueCalibration, { steps }: Calibration, scale: 
 }
 
 /**
- * Pins that keep in f32 what a calibration says f16 cannot hold: forward values, and under a static loss scale gradients as well; a dynamic one
- * adapts to them. With `strict` also forward values that are not proved to fit. `planWith` compiles the file with pins: what a pinned layer hands on
- * may overflow where the next one reads it, so that has to be pinned as well. Throws UserError AMP6212 for a calibration of another model.
+ * Pins that keep in f32 what a calibration says f16 cannot hold: forward values, and under a static loss scale gradients as well; a dynamic
+ * one adapts to them. With `strict` also forward values that are not proved to fit. `planWith` compiles the file with pins: what a pinned
+ * layer hands on may overflow where the next one reads it, so that has to be pinned as well. Throws UserError AMP6212 for a calibration of
+ * another model.
  */
 export function calibratedPins(
   calibration: Calibration,

@@ -30,7 +30,10 @@ export interface ValueCalibration {
   readonly f16_underflow: number;
   /** Whether f16 cannot hold the largest element, gradients at the file's first loss scale. */
   readonly f16_overflow: boolean;
-  /** The most that it can reach with the weights after the last step, whatever the image and the labels; null where nothing is proved. Gradients at the first loss scale. */
+  /**
+   * The most that it can reach with the weights after the last step, whatever the image and the labels; null where nothing is proved.
+   * Gradients at the first loss scale.
+   */
   readonly proved: number | null;
   /** Pairs [e, elements with a magnitude in [2^e, 2^(e+1))]. */
   readonly exponents: readonly (readonly [number, number])[];
@@ -63,7 +66,10 @@ export interface Calibration {
   readonly scales: readonly ScaleEffect[];
   /** Null where no gradient is in f16. */
   readonly advice: ScaleAdvice | null;
-  /** The largest power of two that overflows no gradient whatever the image and the labels, with the weights after the last step; null where none is proved. */
+  /**
+   * The largest power of two that overflows no gradient whatever the image and the labels, with the weights after the last step; null where
+   * none is proved.
+   */
   readonly proved_scale: number | null;
 }
 
@@ -89,7 +95,10 @@ export interface Measured {
   readonly steps: number;
 }
 
-/** Whether a node is a gradient of a parameter: a mean over the batch, as the loss. Other gradients belong to one image, and shrink with the batch. */
+/**
+ * Whether a node is a gradient of a parameter: a mean over the batch, as the loss. Other gradients belong to one image, and shrink with the
+ * batch.
+ */
 function isParameterGradient(graph: Graph, { gradOf }: Node): boolean {
   const value = gradOf === undefined ? undefined : graph.nodes[gradOf]!;
   const root = value !== undefined && isCast(value) ? graph.nodes[value.inputs[0]!]! : value;

@@ -34,7 +34,10 @@ export function isChoiceFor({ policy, compute }: PrecisionSpec, { fastest }: Sto
   return fastest.compute === compute || fastest.compute === 'f32';
 }
 
-/** The program with formats that a run was started with. Pins that `fastest` or a calibration chose give way to the file's; those of a replan have the last word. */
+/**
+ * The program with formats that a run was started with. Pins that `fastest` or a calibration chose give way to the file's; those of a
+ * replan have the last word.
+ */
 export function withStoredFormats(program: Program, formats: StoredFormats): Program {
   const { precision } = program.recipe;
   const { pins = [], fastest } = formats;
@@ -102,8 +105,8 @@ export interface Chosen {
 }
 
 /**
- * Chooses formats by the costs of a given table, or by those of this machine; what these lack is measured, and kept. `fresh` measures everything anew.
- * Throws UserError AMP6012 for a backend that cannot time its kernels, and AMP6010 for one that cannot run here.
+ * Chooses formats by the costs of a given table, or by those of this machine; what these lack is measured, and kept. `fresh` measures
+ * everything anew. Throws UserError AMP6012 for a backend that cannot time its kernels, and AMP6010 for one that cannot run here.
  */
 export async function chooseByCosts(
   program: Program,

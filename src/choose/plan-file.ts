@@ -110,8 +110,8 @@ async function planFor(source: Source, selected: SelectedBackend, options: Compi
 
 /**
  * Compiles a `.amp` file (a path, or a source text with the name to show for it) to the plan that a backend would run. The backend need not
- * be able to run here: planning asks only for its formats, but policy `fastest` for the times of its kernels. Throws UserError with every mistake that the
- * file has.
+ * be able to run here: planning asks only for its formats, but policy `fastest` for the times of its kernels. Throws UserError with every
+ * mistake that the file has.
  */
 export async function compile(input: string | Source, options: CompileOptions = {}): Promise<Compiled> {
   const source = typeof input === 'string' ? await readSource(input) : input;
@@ -119,8 +119,8 @@ export async function compile(input: string | Source, options: CompileOptions = 
 }
 
 /**
- * As `compile`, for a backend that can run here. Throws UserError when it cannot, with the reason, and when the machine's memory does not hold
- * what the plan takes in training, or in evaluation alone.
+ * As `compile`, for a backend that can run here. Throws UserError when it cannot, with the reason, and when the machine's memory does not
+ * hold what the plan takes in training, or in evaluation alone.
  */
 export async function compileToRun(
   source: Source,

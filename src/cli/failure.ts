@@ -5,7 +5,10 @@ import { renderDiagnostics, UserError } from '../index.js';
 import { Interruption } from './interrupt.js';
 import type { Output } from './output.js';
 
-/** Exit codes of the contract: done, a mistake of the user or a fault of the environment, wrong usage, interrupted by Ctrl-C (other signals have codes of their own). */
+/**
+ * Exit codes of the contract: done, a mistake of the user or a fault of the environment, wrong usage, interrupted by Ctrl-C (other signals
+ * have codes of their own).
+ */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
 /** Why the command's output did not arrive. */

@@ -17,9 +17,9 @@ function isNohupOutput(descriptor: number): boolean {
 }
 
 /**
- * Whether nohup started this process, which is then to outlive its terminal. Node gives every signal its default meaning back before any script
- * runs, so that SIGHUP was ignored cannot be seen. What can: shells say in `_` which command they started, and nohup replaces a terminal's input by
- * one that cannot be read and its output by nohup.out.
+ * Whether nohup started this process, which is then to outlive its terminal. Node gives every signal its default meaning back before any
+ * script runs, so that SIGHUP was ignored cannot be seen. What can: shells say in `_` which command they started, and nohup replaces a
+ * terminal's input by one that cannot be read and its output by nohup.out.
  */
 export function isUnderNohup(env: NodeJS.ProcessEnv = process.env): boolean {
   return basename(env._ ?? '') === 'nohup' || isWriteOnly(0) || isNohupOutput(1) || isNohupOutput(2);

@@ -38,8 +38,8 @@ function exitCodeOf(signal: Signal): number {
 const hasTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
 
 /**
- * To be called when nothing but ending is left. Node restores a terminal's settings as it ends, and aborts where the terminal is gone: after a
- * hangup the signal itself ends the process, behind everything else that is to happen then.
+ * To be called when nothing but ending is left. Node restores a terminal's settings as it ends, and aborts where the terminal is gone:
+ * after a hangup the signal itself ends the process, behind everything else that is to happen then.
  */
 export function endByHangup(code: number): void {
   if (!hasTerminal || code !== exitCodeOf('SIGHUP')) return;
@@ -54,7 +54,10 @@ function awaited(): readonly Signal[] {
   return isUnderNohup() ? SIGNALS.filter((signal) => signal !== 'SIGHUP') : SIGNALS;
 }
 
-/** Makes a signal end the process by its own will, so that compilers are ended and temporary files removed; a command that handles it comes first. */
+/**
+ * Makes a signal end the process by its own will, so that compilers are ended and temporary files removed; a command that handles it comes
+ * first.
+ */
 export function quitOnSignals(): void {
   for (const signal of awaited())
     process.on(signal, () => {
@@ -68,8 +71,8 @@ export function quitOnSignals(): void {
 }
 
 /**
- * Asks for a stop after the running step when a signal comes. A second Ctrl-C quits at once; further signals of other kinds, of which a closing
- * terminal or a service manager sends several, change nothing.
+ * Asks for a stop after the running step when a signal comes. A second Ctrl-C quits at once; further signals of other kinds, of which a
+ * closing terminal or a service manager sends several, change nothing.
  */
 export function onInterrupt(output: Output, message: string): Interrupt {
   const controller = new AbortController();

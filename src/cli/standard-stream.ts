@@ -4,8 +4,8 @@ import type { Stream } from './stream.js';
 const READER_GONE = new Set(['EPIPE', 'ECONNRESET', 'ENOTCONN']);
 
 /**
- * Stdout or stderr. Once it cannot be written to any more it swallows everything: the command goes on. A reader that goes away, and a terminal that was
- * closed, are no failure; anything else (a full disk) is, and is reported once.
+ * Stdout or stderr. Once it cannot be written to any more it swallows everything: the command goes on. A reader that goes away, and a
+ * terminal that was closed, are no failure; anything else (a full disk) is, and is reported once.
  */
 export class StandardStream implements Stream {
   #isBroken = false;

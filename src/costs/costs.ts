@@ -107,7 +107,9 @@ export async function readCosts(path: string): Promise<CostTable> {
   return value as CostTable;
 }
 
-/** What was measured on a machine before; undefined when nothing was. A file that is damaged, or that others can write to, counts as none. */
+/**
+ * What was measured on a machine before; undefined when nothing was. A file that is damaged, or that others can write to, counts as none.
+ */
 export async function cachedCosts(machine: CostTable['machine']): Promise<CostTable | undefined> {
   const folder = cacheFolder('costs');
   const bytes = folder === undefined ? undefined : await readOwnFile(join(folder, nameOf(machine)));
@@ -115,8 +117,8 @@ export async function cachedCosts(machine: CostTable['machine']): Promise<CostTa
 }
 
 /**
- * Adds measured kernels to the machine's table, over those of the same key, and keeps it; `onNotice` is told where it cannot be kept. Returns the
- * whole table. Throws UserError when a place for it was named that cannot be used.
+ * Adds measured kernels to the machine's table, over those of the same key, and keeps it; `onNotice` is told where it cannot be kept.
+ * Returns the whole table. Throws UserError when a place for it was named that cannot be used.
  */
 export async function keepCosts(
   machine: CostTable['machine'],

@@ -166,9 +166,9 @@ async function longestOf(contestants: readonly (() => Promise<Sample>)[]): Promi
 }
 
 /**
- * Times every kernel of the plans' training steps where it stands: inside the step, so that its operands are as far from the processor as they will be.
- * The plans take turns. With `before`, kernels that it has keep their times. Throws UserError AMP6012 for a backend that cannot time its kernels, and as
- * `load`.
+ * Times every kernel of the plans' training steps where it stands: inside the step, so that its operands are as far from the processor as
+ * they will be. The plans take turns. With `before`, kernels that it has keep their times. Throws UserError AMP6012 for a backend that
+ * cannot time its kernels, and as `load`.
  */
 export async function measureCosts(plans: readonly Plan[], setup: Setup, before?: CostTable): Promise<Measured> {
   const { backend, load, seed, classes, accumulate } = setup;

@@ -3,12 +3,15 @@ import type { Executable, ImageSource, SeriesCall } from '../runtime/backend.js'
 import { findFunction } from '../training/states.js';
 import { BENCH_RATE, makeInputs } from './inputs.js';
 
-/** Makes the functions' calls in turn, `repeats` times in a row, and resolves to the milliseconds of each time, the wait for the device included. */
+/**
+ * Makes the functions' calls in turn, `repeats` times in a row, and resolves to the milliseconds of each time, the wait for the device
+ * included.
+ */
 export type Row = (repeats: number) => Promise<readonly number[]>;
 
 /**
- * Calls of `functions`, all of one batch size, on one batch that is in memory, made as a training run makes them: several in a row where the device can
- * (what starting the row costs is shared out evenly), else one after another, each waited for.
+ * Calls of `functions`, all of one batch size, on one batch that is in memory, made as a training run makes them: several in a row where
+ * the device can (what starting the row costs is shared out evenly), else one after another, each waited for.
  */
 export function prepareRow(executable: Executable, plan: Plan, functions: readonly FunctionName[], classes: number): Row {
   const calls = functions.map((fn) => ({ fn, inputs: makeInputs(plan, fn, classes) }));

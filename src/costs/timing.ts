@@ -73,8 +73,9 @@ export async function takeTurns<T>(
 }
 
 /**
- * Seconds of each contestant of `takeTurns`, such that they compare: the quickest call of each row, as a share of its turn, by the median over the turns;
- * times what a turn takes when it is quick. A disturbance that lasts slows whole turns down and leaves the shares, one that is short meets single turns.
+ * Seconds of each contestant of `takeTurns`, such that they compare: the quickest call of each row, as a share of its turn, by the median
+ * over the turns; times what a turn takes when it is quick. A disturbance that lasts slows whole turns down and leaves the shares, one that
+ * is short meets single turns.
  */
 export function pairedSeconds(samples: readonly (readonly { readonly seconds: number }[])[], row: number): readonly number[] {
   const turns = Math.floor(Math.min(...samples.map(({ length }) => length)) / row);

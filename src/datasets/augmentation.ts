@@ -6,15 +6,15 @@ export type Augmentation =
   | { readonly kind: 'crop'; readonly padding: number };
 
 /**
- * What can be changed of an image: where its window starts, in pixels down and to the right of the image's corner, zero where it leaves the image;
- * then, where the number is odd, the window is mirrored left to right.
+ * What can be changed of an image: where its window starts, in pixels down and to the right of the image's corner, zero where it leaves the
+ * image; then, where the number is odd, the window is mirrored left to right.
  */
 export const IMAGE_CHANGES = ['down', 'right', 'mirrored'] as const;
 export type ImageChange = (typeof IMAGE_CHANGES)[number];
 
 /**
- * A random whole number that is added to a change: `least` to `least + choices - 1`, each about equally likely. It is made of `bits` bits, from bit
- * `from` on, of one of the two words that Threefry gives for an image of an epoch. Of those words no bit serves two draws.
+ * A random whole number that is added to a change: `least` to `least + choices - 1`, each about equally likely. It is made of `bits` bits,
+ * from bit `from` on, of one of the two words that Threefry gives for an image of an epoch. Of those words no bit serves two draws.
  */
 export interface Draw {
   readonly of: ImageChange;

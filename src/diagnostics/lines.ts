@@ -6,7 +6,10 @@ export interface Position {
   readonly column: number;
 }
 
-/** Finds lines of a text, which end with LF, CR LF or a CR alone, by binary search; built once per source, so that thousands of lookups stay cheap. */
+/**
+ * Finds lines of a text, which end with LF, CR LF or a CR alone, by binary search; built once per source, so that thousands of lookups stay
+ * cheap.
+ */
 export class LineIndex {
   readonly text: string;
   private readonly starts: readonly number[];

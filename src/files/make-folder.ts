@@ -15,9 +15,9 @@ async function makeOne(path: string, mode: number): Promise<boolean> {
 }
 
 /**
- * Makes a folder and those above it that are missing; `mode` is of those that are made, and `made` gains them, outermost first, also when a later one
- * fails. Throws the system's error. Level by level, because Node's recursive mkdir never returns where a file system (such as /proc) answers that a
- * folder which is there has no such entry.
+ * Makes a folder and those above it that are missing; `mode` is of those that are made, and `made` gains them, outermost first, also when a
+ * later one fails. Throws the system's error. Level by level, because Node's recursive mkdir never returns where a file system (such as
+ * /proc) answers that a folder which is there has no such entry.
  */
 export async function makeFolder(path: string, mode = 0o777, made: string[] = []): Promise<void> {
   const parent = dirname(path);

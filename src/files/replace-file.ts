@@ -78,8 +78,8 @@ async function replaceBeside(path: string, before: Stats | undefined, fill: (fil
 }
 
 /**
- * For a file that nothing can be put beside. What the file grows by is written first: a full disk is met before anything of the old contents is
- * touched. After any other failure they are put back.
+ * For a file that nothing can be put beside. What the file grows by is written first: a full disk is met before anything of the old
+ * contents is touched. After any other failure they are put back.
  */
 async function overwrite(path: string, bytes: Uint8Array): Promise<void> {
   const file = await open(path, 'r+');
@@ -110,9 +110,9 @@ async function writeToDevice(path: string, fill: (file: FileHandle) => Promise<v
 }
 
 /**
- * Replaces `path` by what `fill` writes, from the first byte on: readers, and a restart after a crash or a power cut, see the whole old file or the
- * whole new one. A link is followed, and owner and permissions stay. A file that may not be written to is not replaced either; a device or a pipe
- * is written to. Throws the system's error; the old file is then as it was.
+ * Replaces `path` by what `fill` writes, from the first byte on: readers, and a restart after a crash or a power cut, see the whole old
+ * file or the whole new one. A link is followed, and owner and permissions stay. A file that may not be written to is not replaced either;
+ * a device or a pipe is written to. Throws the system's error; the old file is then as it was.
  */
 export async function replaceFileWith(path: string, fill: (file: FileHandle) => Promise<void>): Promise<void> {
   const before = await statIfThere(path);
@@ -123,8 +123,8 @@ export async function replaceFileWith(path: string, fill: (file: FileHandle) => 
 }
 
 /**
- * As `replaceFileWith`, for contents in memory. Where nothing can be put beside the file (its folder is not writable, its owner is another user)
- * and where it has further names, it is overwritten in place, and its old contents are put back if that fails.
+ * As `replaceFileWith`, for contents in memory. Where nothing can be put beside the file (its folder is not writable, its owner is another
+ * user) and where it has further names, it is overwritten in place, and its old contents are put back if that fails.
  */
 export async function replaceFile(path: string, content: Uint8Array | string): Promise<void> {
   const bytes = typeof content === 'string' ? Buffer.from(content) : content;

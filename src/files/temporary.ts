@@ -27,8 +27,8 @@ async function isAbandoned(path: string, pid: number): Promise<boolean> {
 }
 
 /**
- * Removes the temporary files and folders that killed processes left in `folder`. With `all` those of living ones as well: of a folder that no
- * other process may write to. What cannot be removed stays.
+ * Removes the temporary files and folders that killed processes left in `folder`. With `all` those of living ones as well: of a folder that
+ * no other process may write to. What cannot be removed stays.
  */
 export async function removeTemporaries(folder: string, { all = false, of = '' } = {}): Promise<void> {
   const names = await readdir(folder).catch(() => []);

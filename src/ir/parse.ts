@@ -160,7 +160,9 @@ export class GraphReader {
     return this.ids.get(name) ?? reader.failToken(`a value defined above, not ${name}`);
   }
 
-  /** `fn NAME(%input: type, ...) -> (name: %value, ...)`; leaves the reader behind the last parenthesis. NAME is one of `names`, if given. */
+  /**
+   * `fn NAME(%input: type, ...) -> (name: %value, ...)`; leaves the reader behind the last parenthesis. NAME is one of `names`, if given.
+   */
   signature(reader: LineReader, names?: readonly string[]): void {
     reader.expect('fn');
     this.name = names === undefined ? reader.word() : reader.oneOf(names);

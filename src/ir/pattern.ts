@@ -1,6 +1,6 @@
 /**
- * Whether `pattern` is all of `text`; `*` stands for any text, all else for itself. Takes at most pattern times text steps: a star that has to
- * take more never makes an earlier one try again.
+ * Whether `pattern` is all of `text`; `*` stands for any text, all else for itself. Takes at most pattern times text steps: a star that has
+ * to take more never makes an earlier one try again.
  */
 export function matchesGlob(pattern: string, text: string): boolean {
   let at = 0;

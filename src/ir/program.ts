@@ -39,7 +39,10 @@ export type PolicyName = RulePolicy | 'fastest';
 export interface PrecisionSpec {
   readonly compute: ComputeType;
   readonly policy: PolicyName;
-  /** Under `fastest`, once formats are chosen: the policy that decides where no pin does, and why `compute` is what it is where the file says otherwise. */
+  /**
+   * Under `fastest`, once formats are chosen: the policy that decides where no pin does, and why `compute` is what it is where the file
+   * says otherwise.
+   */
   readonly chosen?: { readonly basis: RulePolicy; readonly reason?: Why };
   /** Undefined: dynamic for fp16, none for the others. */
   readonly lossScaling: LossScaling | undefined;
@@ -69,8 +72,9 @@ interface AdamSpec<Kind extends 'adam' | 'adamw'> extends OptimizerBase {
 export type OptimizerSpec = SgdSpec | AdamSpec<'adam'> | AdamSpec<'adamw'>;
 
 /**
- * Factor on the optimizer's lr, a function of the step (0-based, counts attempted steps, skipped ones too). Durations are in epochs, but for
- * `warmup` of `one_cycle`, the share of the run that goes up. Two points of `piecewise` with one epoch are a jump: the later holds from there on.
+ * Factor on the optimizer's lr, a function of the step (0-based, counts attempted steps, skipped ones too). Durations are in epochs, but
+ * for `warmup` of `one_cycle`, the share of the run that goes up. Two points of `piecewise` with one epoch are a jump: the later holds from
+ * there on.
  */
 export type ScheduleSpec =
   | { readonly kind: 'constant' }

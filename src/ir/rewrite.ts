@@ -40,8 +40,8 @@ export function removeDeadNodes(graph: Graph): Graph {
 }
 
 /**
- * Drops dead nodes and puts the others into the order of the text form: inputs, states, the rest, and last the nodes that write states, so that every
- * reader sees the values the step began with; each in its old order.
+ * Drops dead nodes and puts the others into the order of the text form: inputs, states, the rest, and last the nodes that write states, so
+ * that every reader sees the values the step began with; each in its old order.
  */
 export function orderStep(graph: Graph): Graph {
   const live = findLive(graph);

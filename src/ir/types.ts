@@ -51,8 +51,8 @@ export interface Graph {
 }
 
 /**
- * What a `state` node stands for; decides how it is saved, counted and initialised. A `gradient` and a `pending` gather what the micro-batches of
- * one step add up to, and are zero between steps.
+ * What a `state` node stands for; decides how it is saved, counted and initialised. A `gradient` and a `pending` gather what the
+ * micro-batches of one step add up to, and are zero between steps.
  */
 export type StateRole = 'parameter' | 'statistic' | 'optimizer' | 'gradient' | 'pending' | 'scaler';
 

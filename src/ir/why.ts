@@ -1,4 +1,7 @@
-/** Rules that can decide a format; precision/rules.ts says what each means. `fixed` also for nodes that no format is decided for: they say why they exist. */
+/**
+ * Rules that can decide a format; precision/rules.ts says what each means. `fixed` also for nodes that no format is decided for: they say
+ * why they exist.
+ */
 export const RULE_IDS = [
   'low',
   'full',
@@ -16,7 +19,10 @@ export const RULE_IDS = [
 ] as const;
 export type RuleId = (typeof RULE_IDS)[number];
 
-/** The rule that decided a node's format, and the reason in words: what it was decided for, or why the node exists. Nodes share these objects. */
+/**
+ * The rule that decided a node's format, and the reason in words: what it was decided for, or why the node exists. Nodes share these
+ * objects.
+ */
 export interface Why {
   readonly rule: RuleId;
   readonly text: string;

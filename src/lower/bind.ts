@@ -21,8 +21,8 @@ export interface Bound {
 }
 
 /**
- * Pairs arguments with parameters. Reports unknown, duplicate, surplus and missing arguments; an unknown name that is close to a parameter's
- * is taken for it, so that it does not count as missing too.
+ * Pairs arguments with parameters. Reports unknown, duplicate, surplus and missing arguments; an unknown name that is close to a
+ * parameter's is taken for it, so that it does not count as missing too.
  */
 export function bindArguments(signature: Signature, args: readonly Arg[], call: Span, sink: DiagnosticSink): Bound {
   const { name, params, values: counts } = signature;

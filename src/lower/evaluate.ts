@@ -212,7 +212,10 @@ function evaluateProperty(expr: Extract<Expr, { kind: 'property' }>, context: Ev
   return { kind: 'number', value: shape[axis] };
 }
 
-/** A call of what is no function: `relu(x)` instead of `x |> relu`. `isStage`: whether a layer or block has the name; undefined where that is unknown. */
+/**
+ * A call of what is no function: `relu(x)` instead of `x |> relu`. `isStage`: whether a layer or block has the name; undefined where that
+ * is unknown.
+ */
 export function reportCall(expr: CallExpr, isStage: boolean | undefined, sink: DiagnosticSink): void {
   const { text } = expr.callee;
   const functions = Object.keys(FUNCTIONS);

@@ -254,8 +254,8 @@ class ModelLowering implements GraphExpressions {
   }
 
   /**
-   * For a layer that does not exist, which is reported: goes on with the nearest one, to find other mistakes. Those that only the guess makes are
-   * none.
+   * For a layer that does not exist, which is reported: goes on with the nearest one, to find other mistakes. Those that only the guess
+   * makes are none.
    */
   private guess(input: Value, stage: CallStage, path: string): Value {
     const { names, sink } = this.context;

@@ -43,7 +43,10 @@ export class Scope {
   }
 }
 
-/** What the names of one file stand for. Each is looked up in its scope once, where what is wrong with it is reported, and known from then on. */
+/**
+ * What the names of one file stand for. Each is looked up in its scope once, where what is wrong with it is reported, and known from then
+ * on.
+ */
 export class Names {
   /** The constants of the file. */
   readonly globals = new Scope();

@@ -51,8 +51,8 @@ export function findRecursion(blocks: ReadonlyMap<string, BlockSection>, sink: D
 }
 
 /**
- * Blocks that can call each other, in groups (Tarjan's strongly connected components, without recursion): time grows with the number of calls.
- * A block alone in its group is on a cycle only when it calls itself.
+ * Blocks that can call each other, in groups (Tarjan's strongly connected components, without recursion): time grows with the number of
+ * calls. A block alone in its group is on a cycle only when it calls itself.
  */
 function callGroups(calls: ReadonlyMap<string, readonly Call[]>): ReadonlyMap<string, ReadonlySet<string>> {
   const order = new Map<string, number>();

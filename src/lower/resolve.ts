@@ -17,8 +17,8 @@ interface Context {
 }
 
 /**
- * Finds what every name stands for, and reports all that needs no shapes: names are declared once and known, layers exist and get their arguments.
- * Unlike lowering it also sees blocks that nothing calls and branches that are not taken.
+ * Finds what every name stands for, and reports all that needs no shapes: names are declared once and known, layers exist and get their
+ * arguments. Unlike lowering it also sees blocks that nothing calls and branches that are not taken.
  */
 export function resolveNames(
   lets: readonly Let[],

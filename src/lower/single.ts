@@ -12,8 +12,8 @@ function rounded({ min, max, ...exclusive }: Bounds): Bounds {
 }
 
 /**
- * What is wrong with a number that is within its bounds as it is written, as the f32 that training uses: it is infinite, or as good as 0, or
- * rounds to a bound that is excluded.
+ * What is wrong with a number that is within its bounds as it is written, as the f32 that training uses: it is infinite, or as good as 0,
+ * or rounds to a bound that is excluded.
  */
 export function problemInF32(value: number, bounds: Bounds): { readonly why: string; readonly fix: string } | undefined {
   const problem = singleProblem(value);

@@ -12,8 +12,8 @@ function positions(graph: Graph, { inputs }: Node): number {
 }
 
 /**
- * Reports a batch norm of a training graph that would have one value for each channel in the last micro-batch of an epoch. With a batch of one
- * image the layer itself is refused.
+ * Reports a batch norm of a training graph that would have one value for each channel in the last micro-batch of an epoch. With a batch of
+ * one image the layer itself is refused.
  */
 export function checkLastStatistics(graph: Graph, tail: Tail | undefined, lines: LineIndex, sink: DiagnosticSink): void {
   if (tail?.last !== 1) return;

@@ -28,7 +28,10 @@ export interface BenchResult {
   readonly compile_ms: number;
 }
 
-/** Times the training step alone, several in a row as a run takes them: no data pipeline, no logging, inputs already in memory. Throws UserError as `compile`. */
+/**
+ * Times the training step alone, several in a row as a run takes them: no data pipeline, no logging, inputs already in memory. Throws
+ * UserError as `compile`.
+ */
 export async function bench(file: string, options: BenchOptions = {}): Promise<BenchResult> {
   const { plan, program, backend, info } = await compileToRun(await readSource(file), options);
   const { accumulate, seed } = program.recipe.train;

@@ -93,8 +93,9 @@ function assumptionsOf(states: ReadonlyMap<string, Float32Array | Int32Array>, g
 }
 
 /**
- * Trains a few steps in f32 and measures every value of the forward and the backward pass: whether f16 could hold it, and which loss scale the
- * gradients call for. The plan is that of the file; only the formats are widened, so that an overflow shows its number. Throws UserError as `train`.
+ * Trains a few steps in f32 and measures every value of the forward and the backward pass: whether f16 could hold it, and which loss scale
+ * the gradients call for. The plan is that of the file; only the formats are widened, so that an overflow shows its number. Throws
+ * UserError as `train`.
  */
 export async function calibrate(input: string | Source, options: CalibrateOptions = {}): Promise<Calibration> {
   const source = typeof input === 'string' ? await readSource(input) : input;

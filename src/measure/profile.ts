@@ -24,7 +24,10 @@ export interface GroupProfile {
   readonly gflops: number;
   /** Bytes that the plan has the group read and write, each value once; caches may serve them. */
   readonly gigabytes_per_second: number;
-  /** Time at the device's limit (of the method's arithmetic, or memory, whichever takes longer) over the time taken; over 1 where caches serve. */
+  /**
+   * Time at the device's limit (of the method's arithmetic, or memory, whichever takes longer) over the time taken; over 1 where caches
+   * serve.
+   */
   readonly limit_share: number | null;
 }
 
@@ -52,8 +55,8 @@ interface Sample {
 }
 
 /**
- * Where the time of the training step goes, kernel by kernel. Every profiled call times its kernels; the calls around the median are averaged.
- * Throws UserError as `compile`, and AMP6012 for a backend that cannot tell.
+ * Where the time of the training step goes, kernel by kernel. Every profiled call times its kernels; the calls around the median are
+ * averaged. Throws UserError as `compile`, and AMP6012 for a backend that cannot tell.
  */
 export async function profile(file: string, options: BenchOptions = {}): Promise<Profile> {
   const { plan, program, backend, info } = await compileToRun(await readSource(file), options);

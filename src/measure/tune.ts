@@ -90,9 +90,9 @@ function linesOf({ name, precision }: FastestChoice['candidates'][number], low: 
 }
 
 /**
- * Finds the formats that make the training step fastest on this machine, as policy `fastest` does, and then times fp32, autocast, mixed and the formats of
- * the minimum cut as they are, in turns with all their kernels; the table of costs keeps what was found. Losses and softmax stay in f32, and pins of the file
- * hold. Throws UserError as `bench`, and AMP6012 for a backend that cannot time its kernels.
+ * Finds the formats that make the training step fastest on this machine, as policy `fastest` does, and then times fp32, autocast, mixed and
+ * the formats of the minimum cut as they are, in turns with all their kernels; the table of costs keeps what was found. Losses and softmax
+ * stay in f32, and pins of the file hold. Throws UserError as `bench`, and AMP6012 for a backend that cannot time its kernels.
  */
 export async function tune(file: string, options: TuneOptions = {}): Promise<Tuning> {
   const { runnable, choice, costs: first } = await choose(file, options, true);

@@ -22,7 +22,10 @@ export interface VerifyOptions extends CompileOptions {
   readonly maxError?: number | undefined;
   /** Smallest cosine that passes. Default 0.95 in fp16, 0.85 in bf16. */
   readonly minCosine?: number | undefined;
-  /** Largest share of a gradient's elements that may be 0 here and not in fp32. Default 0.05. Of activations the error says enough: 0 for 1e-9 is near. */
+  /**
+   * Largest share of a gradient's elements that may be 0 here and not in fp32. Default 0.05. Of activations the error says enough: 0 for
+   * 1e-9 is near.
+   */
   readonly maxVanished?: number | undefined;
   readonly onStep?: ((step: number) => void) | undefined;
 }
@@ -155,8 +158,8 @@ async function stepBoth(low: Side, full: Side, inputs: Inputs): Promise<{ readon
 }
 
 /**
- * Runs the plan of a `.amp` file and its fp32 plan side by side: before every step the fp32 side takes over the plan's states, so an error is of one
- * step, never of two trajectories that have parted. Values are matched by layer, op and role. Throws UserError as `train`.
+ * Runs the plan of a `.amp` file and its fp32 plan side by side: before every step the fp32 side takes over the plan's states, so an error
+ * is of one step, never of two trajectories that have parted. Values are matched by layer, op and role. Throws UserError as `train`.
  */
 export async function verify(file: string, options: VerifyOptions = {}): Promise<Verification> {
   const { steps = 3 } = options;

@@ -86,8 +86,8 @@ function parts({ states, data, total }: Need): string {
 }
 
 /**
- * Throws UserError AMP6053 when a plan takes more memory than is free: before anything is compiled, with the forecast, what is free and the batch that
- * would fit. `AMPC_MEMORY` overrules it.
+ * Throws UserError AMP6053 when a plan takes more memory than is free: before anything is compiled, with the forecast, what is free and the
+ * batch that would fit. `AMPC_MEMORY` overrules it.
  */
 export async function refuseUnlessFits(forecast: Forecast, free: FreeMemory | undefined = freeMemory()): Promise<void> {
   if (free === undefined) return;

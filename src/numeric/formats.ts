@@ -1,11 +1,13 @@
 /**
- * Every element format, declared once. Whatever else ampc knows of a format follows from its line here, or stands in a table that must have an
- * entry for every format (docs/adding-a-format.md).
+ * Every element format, declared once. Whatever else ampc knows of a format follows from its line here, or stands in a table that must have
+ * an entry for every format (docs/adding-a-format.md).
  */
 export interface FloatFormat {
   readonly kind: 'float';
   readonly bytes: number;
-  /** Beside the sign's bit. The bias of the exponent is 2^(bits - 1) - 1, and the smallest exponent holds zero and subnormals (IEEE 754). */
+  /**
+   * Beside the sign's bit. The bias of the exponent is 2^(bits - 1) - 1, and the smallest exponent holds zero and subnormals (IEEE 754).
+   */
   readonly exponentBits: number;
   readonly fractionBits: number;
   /** Whether the largest exponent holds infinities and NaNs, as in IEEE 754; else it holds numbers, and all ones is the only NaN. */

@@ -8,8 +8,8 @@ export const SMALLEST_F32 = LIMITS.f32.smallestNormal;
 export type SingleProblem = 'infinite' | 'vanishing';
 
 /**
- * Why f32 does not hold a number: it becomes infinite, or something that some processors take for 0. What it does hold is finite and not 0, as
- * are its reciprocal and its square root.
+ * Why f32 does not hold a number: it becomes infinite, or something that some processors take for 0. What it does hold is finite and not 0,
+ * as are its reciprocal and its square root.
  */
 export function singleProblem(value: number): SingleProblem | undefined {
   const single = Math.abs(Math.fround(value));

@@ -21,15 +21,16 @@ export type Pair = readonly [rows: number, columns: number];
  * | c     | channels of x in a group         | inputs    |
  * | o     | channels of y in a group         | outputs   |
  *
- * A term whose (u, v) lies outside the image is no term. `computes: 'y'` is the sum above, plus bias[g, o] where there is a bias. `x` and `w` are
- * its derivatives: each sums the product of the other two over the same terms,
+ * A term whose (u, v) lies outside the image is no term. `computes: 'y'` is the sum above, plus bias[g, o] where there is a bias. `x` and
+ * `w` are its derivatives: each sums the product of the other two over the same terms,
  *
  *     x[b, n, u, v, g, c] = sum over i, j, p, q, o with that (u, v) of  y[b, n, i, j, g, o] * w[b, p, q, c, g, o]
  *     w[b, p, q, c, g, o] = sum over n, i, j of  x[b, n, u, v, g, c] * y[b, n, i, j, g, o]
  *
  * so a product with a transposed matrix is one of these as well. In memory, row-major: x is [...batch, images, ...image, groups * inputs],
- * w [...batch, ...window, inputs, groups * outputs], y [...batch, images, ...positions, groups * outputs]; without spatial axes image, window and
- * positions are one by one, and no axes of the tensors. Where groups are 1, dilation is 1 and batch is empty, a contraction is plain.
+ * w [...batch, ...window, inputs, groups * outputs], y [...batch, images, ...positions, groups * outputs]; without spatial axes image,
+ * window and positions are one by one, and no axes of the tensors. Where groups are 1, dilation is 1 and batch is empty, a contraction is
+ * plain.
  */
 export interface ContractionGeometry {
   readonly computes: 'y' | 'x' | 'w';

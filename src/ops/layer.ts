@@ -53,7 +53,9 @@ export interface LayerDefinition {
   readonly doc: string;
   /** Positional order. */
   readonly params: readonly LayerParam[];
-  /** Extra graph values beyond the piped one: how many, e.g. 1 for `add(s)`. They are its positional arguments; `params` then go by name. */
+  /**
+   * Extra graph values beyond the piped one: how many, e.g. 1 for `add(s)`. They are its positional arguments; `params` then go by name.
+   */
   readonly values?: { readonly min: number; readonly max: number };
   /** An `.amp` line for the documentation. */
   readonly example: string;

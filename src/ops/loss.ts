@@ -134,8 +134,9 @@ export const mseGrad: OpDefinition<'rows'> = {
 };
 
 /**
- * mean over rows and classes of softplus(-x) where the label is, softplus(x) elsewhere: each class a yes or no of its own, with the probability
- * sigmoid(x) (as PyTorch's binary_cross_entropy_with_logits on one-hot labels). Padding rows add 0, the divisor is rows * classes.
+ * mean over rows and classes of softplus(-x) where the label is, softplus(x) elsewhere: each class a yes or no of its own, with the
+ * probability sigmoid(x) (as PyTorch's binary_cross_entropy_with_logits on one-hot labels). Padding rows add 0, the divisor is rows *
+ * classes.
  */
 export const binaryCrossEntropy: OpDefinition<'rows'> = {
   doc: 'Binary cross entropy between the sigmoid of logits and the one-hot labels; a row with label -1 is padding and adds 0.',

@@ -2,8 +2,8 @@ import type { OptimizerSpec } from '../ir/program.js';
 import type { Attrs } from '../ir/types.js';
 
 /**
- * What an optimizer of the language becomes: the op of its name, with operands `w`, `g` and `lr`, perhaps `t` (updates applied so far), `ok`, and
- * slots, and attributes `weight_decay`, `guarded` and `writes` besides its own.
+ * What an optimizer of the language becomes: the op of its name, with operands `w`, `g` and `lr`, perhaps `t` (updates applied so far),
+ * `ok`, and slots, and attributes `weight_decay`, `guarded` and `writes` besides its own.
  */
 export interface UpdateRule<Spec extends OptimizerSpec> {
   /** By operand that is a slot: what its state is called behind the parameter's name. An operand that is missing is left out. */

@@ -89,7 +89,9 @@ export function parseExpression(source: Source, offset: number): Expr {
 /** Codes that one mistake may cause several times in a row. */
 const CASCADING = new Set(['AMP1006', 'AMP1007']);
 
-/** Adds the parser's errors; of those that one mistake may cause in a row, the first of a line, and none where the line has another error. */
+/**
+ * Adds the parser's errors; of those that one mistake may cause in a row, the first of a line, and none where the line has another error.
+ */
 function reportErrors(text: string, parser: AmpParser, sink: DiagnosticSink): void {
   const found: Diagnostic[] = [
     ...parser.errors.map((error) => syntaxDiagnostic(error, text.length)),

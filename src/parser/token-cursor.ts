@@ -53,7 +53,10 @@ export class TokenCursor {
     return [leading.map((item) => comment(item.image, false)), trailing === undefined ? '' : comment(trailing.image, true)];
   }
 
-  /** The comments before the next token with the blank lines among them; `start` forces or forbids the first one. Then `take` prints only the token. */
+  /**
+   * The comments before the next token with the blank lines among them; `start` forces or forbids the first one. Then `take` prints only
+   * the token.
+   */
   lead(start: 'blank' | 'none' | 'keep'): Doc {
     const { leading, trailing } = this.comments[this.at]!;
     const docs: Doc[] = leading.map((item, i) => [

@@ -46,8 +46,8 @@ function nameless(attrs: Readonly<Record<string, Attr>>): string {
 }
 
 /**
- * The content of a kernel: its nodes in order, with operands from outside numbered as they first occur, and which results reach memory. Equal for
- * kernels that are the same code on values in other places, whatever plan or layer they belong to.
+ * The content of a kernel: its nodes in order, with operands from outside numbered as they first occur, and which results reach memory.
+ * Equal for kernels that are the same code on values in other places, whatever plan or layer they belong to.
  */
 export function kernelKey({ graph }: PlanFunction, group: Group): string {
   const names = new Map<ValueId, string>(group.nodes.map((id, index) => [id, `%${index}`]));

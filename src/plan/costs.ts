@@ -78,8 +78,9 @@ function castSeconds(elements: number, bandwidth: number): number {
 }
 
 /**
- * The time of the training step as a function of each layer's format: what its kernels take in either, and the casts where neighbours differ, of the
- * value in the forward pass and of its gradient in the backward pass. A value is cast once for all who read it, its gradient once for each.
+ * The time of the training step as a function of each layer's format: what its kernels take in either, and the casts where neighbours
+ * differ, of the value in the forward pass and of its gradient in the backward pass. A value is cast once for all who read it, its gradient
+ * once for each.
  */
 export function layerCosts({ full, low, fullTimes, lowTimes, pins, bandwidth }: CostInput): LayerCosts {
   const [slow, fast] = [layerTimes(full, fullTimes), layerTimes(low, lowTimes)];
@@ -133,8 +134,8 @@ function layersInF32({ graph }: PlanFunction): ReadonlySet<string> {
 }
 
 /**
- * The fewest pins that give every layer its chosen format: first those of layers that would be low, then those of layers that would follow one of
- * these. `compile` gives the training step of `mixed` with some pins.
+ * The fewest pins that give every layer its chosen format: first those of layers that would be low, then those of layers that would follow
+ * one of these. `compile` gives the training step of `mixed` with some pins.
  */
 export function pinsOfChoice(
   costs: LayerCosts,

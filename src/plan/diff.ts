@@ -175,8 +175,8 @@ function scalingEntries(before: ScalingFact, after: ScalingFact): Change<string>
 }
 
 /**
- * Compares two plans by what they mean: nodes are matched by function, layer, op and role, never by line. `memory` is what they take, where more is
- * known than the plans say.
+ * Compares two plans by what they mean: nodes are matched by function, layer, op and role, never by line. `memory` is what they take, where
+ * more is known than the plans say.
  */
 export function diffPlans(a: Plan, b: Plan, memory?: { readonly before: Footprint; readonly after: Footprint }): PlanDiff {
   const parts = a.functions.flatMap((fn) => {

@@ -55,8 +55,8 @@ function timesOf(fn: PlanFunction, table: CostTable): GroupTimes {
 }
 
 /**
- * The plan that takes the least time by a table of costs: mixed, fp32, autocast, or formats by layer from an exact minimum cut. Pins of the file and the
- * rules that need f32 hold in all of them. Pure: equal programs and tables give equal plans.
+ * The plan that takes the least time by a table of costs: mixed, fp32, autocast, or formats by layer from an exact minimum cut. Pins of the
+ * file and the rules that need f32 hold in all of them. Pure: equal programs and tables give equal plans.
  */
 export function chooseFastest({ spec, accumulate, compile, costs: table }: Input): FastestChoice {
   if (spec.compute === 'f32') throw new Error('in f32 there is nothing to choose');

@@ -11,14 +11,15 @@ import type { Plan, PlanFunction } from './plan.js';
  * - `parameters`, `statistics`, `optimizer`: states that live between steps (the loss scale counts as optimizer).
  * - `activations`: values of the forward pass that the backward pass reads.
  * - `gradients`: gradients of values and parameters, and their sums over micro-batches.
- * - `workspace`: everything else that reaches memory, such as the weights in the compute format; `ampc plan` adds what the backend needs besides.
+ * - `workspace`: everything else that reaches memory, such as the weights in the compute format; `ampc plan` adds what the backend needs
+ *   besides.
  */
 export const MEMORY_CLASSES = ['parameters', 'statistics', 'optimizer', 'activations', 'gradients', 'workspace'] as const;
 export type MemoryClass = (typeof MEMORY_CLASSES)[number];
 
 /**
- * Bytes by class. Of the last three, which share one arena, it is the most that is alive at once; they peak at different moments, so their sum is
- * more than the arena. `total` is what training holds: states and the largest arena.
+ * Bytes by class. Of the last three, which share one arena, it is the most that is alive at once; they peak at different moments, so their
+ * sum is more than the arena. `total` is what training holds: states and the largest arena.
  */
 export interface Footprint extends Readonly<Record<MemoryClass, number>> {
   readonly total: number;

@@ -113,7 +113,10 @@ class Arena {
   }
 }
 
-/** By value: the last group that reads it, or makes what nothing reads; outputs live to the end. What shares another's memory counts as that. */
+/**
+ * By value: the last group that reads it, or makes what nothing reads; outputs live to the end. What shares another's memory counts as
+ * that.
+ */
 export function lastReads(graph: Graph, groups: readonly Group[]): Int32Array {
   const last = new Int32Array(graph.nodes.length);
   for (const group of groups) {
@@ -128,9 +131,9 @@ export function lastReads(graph: Graph, groups: readonly Group[]): Int32Array {
 }
 
 /**
- * Places every stored value in one arena, at multiples of `alignment` bytes; values whose lives do not overlap share bytes. No value crosses a
- * multiple of `boundary` (a multiple of the alignment), so that each such piece may be a buffer of its own; a value larger than that is left to
- * the caller to refuse.
+ * Places every stored value in one arena, at multiples of `alignment` bytes; values whose lives do not overlap share bytes. No value
+ * crosses a multiple of `boundary` (a multiple of the alignment), so that each such piece may be a buffer of its own; a value larger than
+ * that is left to the caller to refuse.
  */
 export function planMemory(graph: Graph, groups: readonly Group[], alignment = ALIGNMENT, boundary = Number.POSITIVE_INFINITY): MemoryPlan {
   const last = lastReads(graph, groups);

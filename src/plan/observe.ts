@@ -5,7 +5,10 @@ import { isDeclaration, storageRoot } from './fuse.js';
 import type { Plan } from './plan.js';
 import { planGraph } from './plan-graph.js';
 
-/** The plan with further tensor outputs of its training step: what an executable's `readOutput` can then read. Fusion never changes a bit, so they hold what the plan computes. */
+/**
+ * The plan with further tensor outputs of its training step: what an executable's `readOutput` can then read. Fusion never changes a bit,
+ * so they hold what the plan computes.
+ */
 export function observe(plan: Plan, values: ReadonlyMap<string, ValueId>): Plan {
   const functions = plan.functions.map((fn) => {
     if (fn.name !== 'train_step') return fn;
@@ -26,8 +29,8 @@ export interface Observed {
 }
 
 /**
- * What two plans of one program can be compared by, with a name that both give it: the results of each layer's ops, and the gradients that its
- * backward ops leave. Casts and views show nothing new, and single
+ * What two plans of one program can be compared by, with a name that both give it: the results of each layer's ops, and the gradients that
+ * its backward ops leave. Casts and views show nothing new, and single
  * numbers are reported by every run.
  */
 export function observable(plan: Plan, label: (graph: Graph, id: ValueId) => string): ReadonlyMap<string, Observed> {

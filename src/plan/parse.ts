@@ -49,7 +49,9 @@ function parseFunction(header: LineReader, lines: Iterator<LineReader, undefined
   return header.fail('a closing "}" for this function');
 }
 
-/** Reads what `printPlan` wrote; `source` is what messages call it. Throws UserError AMP5001 with the line and column of the first mistake. */
+/**
+ * Reads what `printPlan` wrote; `source` is what messages call it. Throws UserError AMP5001 with the line and column of the first mistake.
+ */
 export function parsePlan(text: string, source?: string): Plan {
   const all = text.split('\n').map((line, index) => new LineReader(line, index + 1, source));
   const lines = all.filter((line) => !line.atEnd()).values() as Iterator<LineReader, undefined>;

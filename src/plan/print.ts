@@ -3,7 +3,10 @@ import { isInput } from '../ir/structure.js';
 import { isDeclaration } from './fuse.js';
 import type { Plan, PlanFunction } from './plan.js';
 
-/** The text form of one function: declarations, then one block per kernel. `@n` is the value's offset in the arena; without it, the value lives in registers. */
+/**
+ * The text form of one function: declarations, then one block per kernel. `@n` is the value's offset in the arena; without it, the value
+ * lives in registers.
+ */
 export function printFunction(fn: PlanFunction): string {
   const names = valueNames(fn.graph);
   const offsets = new Map(fn.memory.allocations.map((allocation) => [allocation.value, allocation.offset]));

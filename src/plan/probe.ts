@@ -37,8 +37,8 @@ function kernelValues({ graph, groups }: PlanFunction, value: ValueId): readonly
 const isNarrow = (dtype: DType) => isFloat(dtype) && dtype !== 'f32';
 
 /**
- * The graph with every one of `probed` made in f32 and rounded by a cast behind it, which all readers read: the same bits everywhere, and the
- * number that the rounding met as a value of its own.
+ * The graph with every one of `probed` made in f32 and rounded by a cast behind it, which all readers read: the same bits everywhere, and
+ * the number that the rounding met as a value of its own.
  */
 function splitRoundings(graph: Graph, probed: ReadonlyMap<ValueId, string>): Graph {
   const builder = new GraphBuilder();

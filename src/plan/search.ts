@@ -1,4 +1,6 @@
-/** The first of `count` positions for which `holds` is true, where it is true for all behind that one; `count` where it is true for none. */
+/**
+ * The first of `count` positions for which `holds` is true, where it is true for all behind that one; `count` where it is true for none.
+ */
 export function firstPosition(count: number, holds: (position: number) => boolean): number {
   let [low, high] = [0, count];
   while (low < high) {

@@ -24,8 +24,8 @@ export function stagedOperand(graph: Graph, contraction: Node, staged: StagedOps
 }
 
 /**
- * Gives each contraction that can make its operand itself a node of its own to make it with, when only such contractions read it: computing it
- * twice costs less than memory.
+ * Gives each contraction that can make its operand itself a node of its own to make it with, when only such contractions read it: computing
+ * it twice costs less than memory.
  */
 export function recomputeStaged(graph: Graph, staged: StagedOps): Graph {
   const consumers = findConsumers(graph);

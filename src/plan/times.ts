@@ -14,7 +14,10 @@ export interface PlanTimes {
   readonly estimatedKernels: number;
   /** Of the train_step by layer: the kernels that begin with one of its ops, whatever is fused behind. */
   readonly layers: ReadonlyMap<string, number>;
-  /** Of the train_step by cast, in the order of `castFacts`: a part of the layers' times. A cast in the middle of a kernel takes what it moves. */
+  /**
+   * Of the train_step by cast, in the order of `castFacts`: a part of the layers' times. A cast in the middle of a kernel takes what it
+   * moves.
+   */
   readonly casts: readonly number[];
 }
 

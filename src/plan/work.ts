@@ -17,7 +17,10 @@ export interface GroupWork {
 /** A way to a contraction's sums with fewer multiplications, in f32. */
 export interface KernelMethod {
   readonly name: string;
-  /** Multiplications that it needs, as a share of those that the contraction's definition has; without its transforms, and where tiles do not overlap. */
+  /**
+   * Multiplications that it needs, as a share of those that the contraction's definition has; without its transforms, and where tiles do
+   * not overlap.
+   */
   readonly multiplications: number;
 }
 

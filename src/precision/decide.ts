@@ -101,9 +101,9 @@ function reasonOf(node: Node, precision: Exclude<PrecisionClass, 'fixed'>, forma
 }
 
 /**
- * Decides one node. Forward: by class. Backward: a gradient takes the format of its value; under `autocast`, and where the forward op ran in
- * f32, the format in which the forward op read it, as PyTorch's cast nodes do. So under `mixed` parameter gradients leave the accumulator
- * in f32, because the masters are f32.
+ * Decides one node. Forward: by class. Backward: a gradient takes the format of its value; under `autocast`, and where the forward op ran
+ * in f32, the format in which the forward op read it, as PyTorch's cast nodes do. So under `mixed` parameter gradients leave the
+ * accumulator in f32, because the masters are f32.
  */
 export function decide(node: Node, op: OpDefinition, at: Situation): Decision {
   const precision = effectiveClass(op, at.pin);

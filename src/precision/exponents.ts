@@ -55,7 +55,10 @@ export class Exponents {
     return this.count - this.zeros - this.nonFinite;
   }
 
-  /** How many elements have a magnitude in [2^exponent, 2^(exponent + 1)), for every exponent that occurs, ascending; -127 stands for all subnormals of f32. */
+  /**
+   * How many elements have a magnitude in [2^exponent, 2^(exponent + 1)), for every exponent that occurs, ascending; -127 stands for all
+   * subnormals of f32.
+   */
   histogram(): readonly (readonly [exponent: number, elements: number])[] {
     return [...this.buckets.subarray(0, BUCKETS - 1)].flatMap((elements, biased) =>
       elements === 0 ? [] : [[biased - BIAS, elements] as const],

@@ -100,9 +100,9 @@ export function costOf({ units, casts }: FormatProblem, low: readonly boolean[])
 }
 
 /**
- * The cheapest choice of one of two formats for every unit: a minimum cut, so no choice is cheaper. Low units are on the source's side; among
- * equally cheap choices it is the one with the fewest low units. A cast that several readers share is one arc in front of all of them. Throws
- * when no choice is allowed.
+ * The cheapest choice of one of two formats for every unit: a minimum cut, so no choice is cheaper. Low units are on the source's side;
+ * among equally cheap choices it is the one with the fewest low units. A cast that several readers share is one arc in front of all of
+ * them. Throws when no choice is allowed.
  */
 export function chooseFormats(problem: FormatProblem): { readonly low: readonly boolean[]; readonly cost: number } {
   const network = new FlowNetwork();

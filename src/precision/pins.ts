@@ -10,7 +10,9 @@ export function forwardOp(op: OpName): OpName {
   return opDefinition(op).gradientOf?.op ?? op;
 }
 
-/** The pin that names the node's op or layer; the last one written wins. The step's own bookkeeping, which has no layer, keeps its formats. */
+/**
+ * The pin that names the node's op or layer; the last one written wins. The step's own bookkeeping, which has no layer, keeps its formats.
+ */
 export function findPin(node: Node, pins: readonly Pin[]): Pin | undefined {
   if (node.layer === '') return undefined;
   return pins.findLast((pin) => forwardOp(node.op) === pin.pattern || matchesLayer(pin.pattern, node.layer));

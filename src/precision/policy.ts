@@ -3,9 +3,14 @@ import type { PrecisionSpec, RulePolicy } from '../ir/program.js';
 
 /** What sets the policies apart that decide by rules alone. */
 interface PolicyRules {
-  /** Values that join or leave an accumulator, such as biases and parameter gradients, are f32; otherwise they have the format of their op. */
+  /**
+   * Values that join or leave an accumulator, such as biases and parameter gradients, are f32; otherwise they have the format of their op.
+   */
   readonly accumulatorsInF32: boolean;
-  /** A gradient has the format in which the forward op read its value, as the casts of PyTorch's autocast make it; otherwise the value's own. */
+  /**
+   * A gradient has the format in which the forward op read its value, as the casts of PyTorch's autocast make it; otherwise the value's
+   * own.
+   */
   readonly gradientsAsRead: boolean;
   /** What only low ops read, such as the images, is made in their format. */
   readonly lowersSources: boolean;
@@ -16,7 +21,10 @@ export const POLICY_RULES: Readonly<Record<RulePolicy, PolicyRules>> = {
   autocast: { accumulatorsInF32: false, gradientsAsRead: true, lowersSources: false },
 };
 
-/** The policy that decides where no pin does. Throws UserError AMP6013 for `fastest` before its formats are chosen; in f32 there is nothing to choose. */
+/**
+ * The policy that decides where no pin does. Throws UserError AMP6013 for `fastest` before its formats are chosen; in f32 there is nothing
+ * to choose.
+ */
 export function rulePolicy({ policy, compute, chosen }: PrecisionSpec): RulePolicy {
   if (policy !== 'fastest') return policy;
   if (chosen !== undefined) return chosen.basis;

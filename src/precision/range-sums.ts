@@ -37,8 +37,8 @@ function windowsAt({ node }: RangeContext, window: readonly number[]): number {
 }
 
 /**
- * Sums of x times known weights, one per output channel: positive weights reach the high end with the high x, negative ones with the low x. The
- * last axis of the weights is the output channel.
+ * Sums of x times known weights, one per output channel: positive weights reach the high end with the high x, negative ones with the low x.
+ * The last axis of the weights is the output channel.
  */
 function weightedSums(x: Range, weights: ArrayLike<number>, channels: number): { range: Range; largest: number } {
   const positive = new Float64Array(channels);
@@ -115,8 +115,8 @@ function areStatisticsOf(context: RangeContext, x: number, mean: number, varianc
 }
 
 /**
- * |x - mean| / sqrt(variance + eps). Of its own statistics no value is further than sqrt(M) deviations, M elements in a channel: the squared
- * differences from whatever mean add up to M times the variance.
+ * |x - mean| / sqrt(variance + eps). Of its own statistics no value is further than sqrt(M) deviations, M elements in a channel: the
+ * squared differences from whatever mean add up to M times the variance.
  */
 function normalizedBound(context: RangeContext, at: { x: number; mean: number; variance: number }): number {
   const { operands, node } = context;

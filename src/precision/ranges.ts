@@ -46,9 +46,9 @@ function scalerRange(graph: Graph, node: Node): Range {
 }
 
 /**
- * Bounds every value of a graph, forward and backward, for all inputs and states that the assumptions allow. Sound for the meaning of the plan
- * as `reference` computes it, and for backends that form sums in f32, in any order: roundings are part of the bounds. Labels are taken to be
- * classes, or -1.
+ * Bounds every value of a graph, forward and backward, for all inputs and states that the assumptions allow. Sound for the meaning of the
+ * plan as `reference` computes it, and for backends that form sums in f32, in any order: roundings are part of the bounds. Labels are taken
+ * to be classes, or -1.
  */
 export function analyzeRanges(graph: Graph, assumptions: Assumptions = {}): readonly ValueRange[] {
   const results: ValueRange[] = [];

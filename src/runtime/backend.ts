@@ -51,8 +51,8 @@ export interface BatchSelection {
   /** The number of the image in every place of every batch, or `NO_IMAGE`. */
   readonly order: Uint32Array;
   /**
-   * How each is changed: by what is drawn from the two words of Threefry with the key (seed, stream) and the counter (number of the image, epoch).
-   * Undefined: images as they are.
+   * How each is changed: by what is drawn from the two words of Threefry with the key (seed, stream) and the counter (number of the image,
+   * epoch). Undefined: images as they are.
    */
   readonly augment: { readonly draws: readonly Draw[]; readonly seed: number; readonly stream: number; readonly epoch: number } | undefined;
 }
@@ -110,13 +110,16 @@ export interface Executable {
   readonly compileMs: number;
   /** Bytes that the device holds for this plan: states, arena, workspace. */
   readonly memory: { readonly states: number; readonly arena: number; readonly workspace: number };
-  /** Says that a function will be called before long: what it needs besides may be made ready meanwhile. Without it, its first call does that. */
+  /**
+   * Says that a function will be called before long: what it needs besides may be made ready meanwhile. Without it, its first call does
+   * that.
+   */
   expect?(fn: FunctionName): void;
   /** Starts one call; resolves when its inputs may be reused (which may be before the device has finished). */
   call(fn: FunctionName, inputs: Inputs, options?: CallOptions): Promise<void>;
   /**
-   * Calls one after another, with batches that the device puts together itself: the same as `call` with what `Batcher` writes. Resolves when
-   * the last one is done, to the seconds that each took. Not every backend can; `call` always does.
+   * Calls one after another, with batches that the device puts together itself: the same as `call` with what `Batcher` writes. Resolves
+   * when the last one is done, to the seconds that each took. Not every backend can; `call` always does.
    */
   series?(batches: BatchSelection, calls: readonly SeriesCall[]): Promise<readonly number[]>;
   /** Scalar outputs of every call since the last drain, oldest first. Waits for the device. */
@@ -128,8 +131,8 @@ export interface Executable {
   /** Result of the last traced call. */
   nonFinite(): Promise<NonFinite | undefined>;
   /**
-   * States by name: f32 as Float32Array, i32 as Int32Array. All of them, or those named. `into`: arrays that the caller no longer needs, which the
-   * backend may fill and give back instead of new ones.
+   * States by name: f32 as Float32Array, i32 as Int32Array. All of them, or those named. `into`: arrays that the caller no longer needs,
+   * which the backend may fill and give back instead of new ones.
    */
   readStates(
     names?: readonly string[],

@@ -8,7 +8,10 @@ import { fileReason } from '../files/reason.js';
 
 export type CacheName = 'kernels' | 'costs';
 
-/** What to say where the usual cache cannot be used and `what` is not kept. Throws `error` when it is no UserError, and where AMPC_CACHE names a place, which must do. */
+/**
+ * What to say where the usual cache cannot be used and `what` is not kept. Throws `error` when it is no UserError, and where AMPC_CACHE
+ * names a place, which must do.
+ */
 export function notKept(error: unknown, what: string): string {
   if (!(error instanceof UserError) || process.env.AMPC_CACHE) throw error;
   const [{ message, why }] = error.diagnostics as [UserError['diagnostics'][number]];
@@ -16,8 +19,9 @@ export function notKept(error: unknown, what: string): string {
 }
 
 /**
- * Where a cache is kept: `ampc-kernels` or `ampc-costs` in `$AMPC_CACHE`, else `ampc/kernels` or `ampc/costs` in the user's cache folder. The last
- * part is always ampc's own: a folder that a variable names may hold other things. Undefined without the variable and without a home.
+ * Where a cache is kept: `ampc-kernels` or `ampc-costs` in `$AMPC_CACHE`, else `ampc/kernels` or `ampc/costs` in the user's cache folder.
+ * The last part is always ampc's own: a folder that a variable names may hold other things. Undefined without the variable and without a
+ * home.
  */
 export function cacheFolder(name: CacheName): string | undefined {
   const { AMPC_CACHE } = process.env;
@@ -57,8 +61,8 @@ function refuseUnlessPrivate(folder: string, found: Stats): void {
 }
 
 /**
- * Makes a cache's folder, which only this user may enter. Throws UserError: AMP6023 when other users could change what is in it, AMP6024 when
- * the system refuses it, both with what to do.
+ * Makes a cache's folder, which only this user may enter. Throws UserError: AMP6023 when other users could change what is in it, AMP6024
+ * when the system refuses it, both with what to do.
  */
 export async function openCache(name: CacheName): Promise<string> {
   const folder = cacheFolder(name);

@@ -84,8 +84,8 @@ function machineMemory(read: ReadText): FreeMemory {
 }
 
 /**
- * The memory that this process may still take: of the machine, within the limits of its control groups and of `ulimit`. `AMPC_MEMORY` overrules
- * them: an amount, or `unlimited`, for which it is undefined. Throws UserError AMP6054 for another value.
+ * The memory that this process may still take: of the machine, within the limits of its control groups and of `ulimit`. `AMPC_MEMORY`
+ * overrules them: an amount, or `unlimited`, for which it is undefined. Throws UserError AMP6054 for another value.
  */
 export function freeMemory(env: NodeJS.ProcessEnv = process.env, read: ReadText = systemText): FreeMemory | undefined {
   const { AMPC_MEMORY: named } = env;

@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /**
- * The node_modules folders in which optional packages are looked for: the one that `AMPC_MODULES` names, ampc's own, and those that ampc itself
- * lies in (of the project that depends on it, or of a global installation). Never those of the working folder, nor of folders that merely lie
- * above ampc: anybody may put a package into /tmp/node_modules.
+ * The node_modules folders in which optional packages are looked for: the one that `AMPC_MODULES` names, ampc's own, and those that ampc
+ * itself lies in (of the project that depends on it, or of a global installation). Never those of the working folder, nor of folders that
+ * merely lie above ampc: anybody may put a package into /tmp/node_modules.
  */
 export function moduleFolders(root: string = ROOT, env: NodeJS.ProcessEnv = process.env): readonly string[] {
   const folders = env.AMPC_MODULES ? [resolve(env.AMPC_MODULES)] : [];

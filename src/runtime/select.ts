@@ -56,7 +56,8 @@ async function openBackend(name: BackendName): Promise<Backend> {
 
 /**
  * Opens the backend called `name` and checks that it can run here; `auto` takes a hardware GPU first, then `cpu`.
- * Throws UserError when it cannot run, with the reason and what to install; the signal's reason when that is aborted. Never falls back to another backend.
+ * Throws UserError when it cannot run, with the reason and what to install; the signal's reason when that is aborted. Never falls back to
+ * another backend.
  */
 export async function selectBackend(name: BackendName | 'auto', options: Pick<ProbeOptions, 'signal'> = {}): Promise<SelectedBackend> {
   if (name === 'auto') return selectAutomatically(options);

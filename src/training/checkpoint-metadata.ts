@@ -46,7 +46,10 @@ export interface RunPosition {
   readonly epochSeconds: number;
 }
 
-/** Every setting of a run but the number of epochs and what follows a lost loss, by its path. A run goes on with the same ones; its rates alone may change. */
+/**
+ * Every setting of a run but the number of epochs and what follows a lost loss, by its path. A run goes on with the same ones; its rates
+ * alone may change.
+ */
 export type RunSettings = Readonly<Record<string, string>>;
 
 const isScores = fields({ accuracy: isNumber, loss: optional((value) => value === null || isNumber(value)) });

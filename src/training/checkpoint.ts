@@ -115,7 +115,10 @@ export interface Checkpoint {
   readonly settings: RunSettings;
 }
 
-/** The pins of the plan that a checkpoint was made with; undefined where there is no checkpoint, or an old one. The checkpoint is not checked. Throws UserError AMP7201. */
+/**
+ * The pins of the plan that a checkpoint was made with; undefined where there is no checkpoint, or an old one. The checkpoint is not
+ * checked. Throws UserError AMP7201.
+ */
 export async function checkpointPins(path: string): Promise<readonly FoundPin[] | undefined> {
   if (!(await isThere(path))) return undefined;
   const { position } = await readMetadata(path);
@@ -131,8 +134,8 @@ function withPending(plan: Plan, tensors: TensorFile['tensors']): TensorFile['te
 }
 
 /**
- * Reads a checkpoint that belongs to exactly this plan and, rates aside, these settings. Throws UserError: AMP7201 the file is damaged, AMP7203 there
- * is none, it is not a checkpoint, its states are not finite, or it belongs to another run, with what differs.
+ * Reads a checkpoint that belongs to exactly this plan and, rates aside, these settings. Throws UserError: AMP7201 the file is damaged,
+ * AMP7203 there is none, it is not a checkpoint, its states are not finite, or it belongs to another run, with what differs.
  */
 export async function loadCheckpoint(path: string, plan: Plan, settings: RunSettings): Promise<Checkpoint> {
   if (!(await isThere(path))) throw refused(path, 'there is no such file', 'start the run without --resume, or name the folder of a run');

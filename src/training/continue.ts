@@ -42,9 +42,9 @@ function warning(step: number, message: string, why: string, fix: string): Warni
 }
 
 /**
- * The rates of a run that goes on. What they are made of may change: from the next step on the new settings hold, as if they had been the run's
- * from its start. A schedule that depends on the run's length and is to go on for another length is stretched: the rest of its curve takes the
- * steps that are left. Throws UserError AMP7210 when nothing is left of the curve.
+ * The rates of a run that goes on. What they are made of may change: from the next step on the new settings hold, as if they had been the
+ * run's from its start. A schedule that depends on the run's length and is to go on for another length is stretched: the rest of its curve
+ * takes the steps that are left. Throws UserError AMP7210 when nothing is left of the curve.
  */
 export function continueRates(checkpoint: Checkpoint, now: RunSettings, train: TrainSpec, length: Length): Continuation {
   const { position } = checkpoint;

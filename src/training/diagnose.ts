@@ -202,8 +202,8 @@ function scaleStory(points: readonly ScalePoint[], init: number): Pick<Diagnosis
 }
 
 /**
- * Tells the story of a run from the text of its metrics.jsonl and plan.txt. Scales are those of the logged steps, every 50th by default, and of
- * the skipped steps that were looked into. `states` are what is known of the run's other files; `planPath` is for messages.
+ * Tells the story of a run from the text of its metrics.jsonl and plan.txt. Scales are those of the logged steps, every 50th by default,
+ * and of the skipped steps that were looked into. `states` are what is known of the run's other files; `planPath` is for messages.
  */
 export function diagnoseRun(
   metrics: string,

@@ -50,7 +50,9 @@ export interface TrainOptions {
   readonly load?: (plan: Plan) => Promise<Executable>;
   /** Pins of the plan that the file does not have; kept in the checkpoint. */
   readonly pins?: readonly FoundPin[];
-  /** A resumed run's config.json does not say what it goes on with: other rates or epochs, or pins that it took just before it was cut off. */
+  /**
+   * A resumed run's config.json does not say what it goes on with: other rates or epochs, or pins that it took just before it was cut off.
+   */
   readonly contentsAreNew?: boolean;
   /** Of a resumed run, as it was started: what a checkpoint of an older version does not have. */
   readonly epochsBefore?: number;

@@ -83,8 +83,8 @@ const PROBABILITIES = {
 
 /**
  * Classifies pictures with the model in `executable`. `classes` are the names by label; a model with more outputs than names gives the
- * others their number. The answers for the other pictures are given whatever happens to some: `onFailure` takes the UserError for these, AMP7401 for
- * files that cannot be read, AMP7306 for those whose values are not finite. Without it that error is thrown.
+ * others their number. The answers for the other pictures are given whatever happens to some: `onFailure` takes the UserError for these,
+ * AMP7401 for files that cannot be read, AMP7306 for those whose values are not finite. Without it that error is thrown.
  */
 export async function predictImages(
   executable: Executable,

@@ -31,8 +31,8 @@ async function unstartedFiles(dir: string, names: readonly string[]): Promise<re
 }
 
 /**
- * The files in `dir` that a new run may replace: those of a run that never came to its first checkpoint. Throws UserError AMP7204 when `dir` holds a
- * run, AMP7208 when it holds somebody else's files.
+ * The files in `dir` that a new run may replace: those of a run that never came to its first checkpoint. Throws UserError AMP7204 when
+ * `dir` holds a run, AMP7208 when it holds somebody else's files.
  */
 async function replaceableFiles(dir: string): Promise<readonly string[]> {
   const names = (await readdir(dir)).filter((name) => !isLock(name) && !isTemporary(name) && !NOTHING.has(name));
@@ -73,8 +73,8 @@ export class RunClaim {
   }
 
   /**
-   * For a new run: makes `dir`, or takes one that is empty or holds what a start left that came to nothing. Throws UserError: AMP7204 it holds a run,
-   * AMP7206 it cannot be used, AMP7207 another process has it, AMP7208 it holds somebody else's files.
+   * For a new run: makes `dir`, or takes one that is empty or holds what a start left that came to nothing. Throws UserError: AMP7204 it
+   * holds a run, AMP7206 it cannot be used, AMP7207 another process has it, AMP7208 it holds somebody else's files.
    */
   static async start(dir: string): Promise<RunClaim> {
     const made: string[] = [];

@@ -76,7 +76,10 @@ export async function updateRun(dir: string, { config, plan }: RunContents): Pro
   await save(join(dir, RUN_FILES.plan), plan);
 }
 
-/** Keeps the plan that a run has had so far as plan-N.txt, and what the next one does differently as replan-N.json. Throws UserError AMP7209. */
+/**
+ * Keeps the plan that a run has had so far as plan-N.txt, and what the next one does differently as replan-N.json. Throws UserError
+ * AMP7209.
+ */
 export async function recordReplan(dir: string, number: number, plan: string, record: unknown): Promise<void> {
   await save(join(dir, `plan-${number}.txt`), plan);
   await save(join(dir, `replan-${number}.json`), `${JSON.stringify(record, undefined, 2)}\n`);

@@ -107,9 +107,9 @@ async function createWhole(path: string, text: string): Promise<boolean> {
 }
 
 /**
- * Holds a run folder for this process. A lock is a file with a number of its own, made with its contents in one step. Who makes one looks again
- * at all others and gives way to any that is held: of two that come at once at most one stays. The lock of a process that is gone is never
- * replaced, only left behind by one with a larger number, and then removed.
+ * Holds a run folder for this process. A lock is a file with a number of its own, made with its contents in one step. Who makes one looks
+ * again at all others and gives way to any that is held: of two that come at once at most one stays. The lock of a process that is gone is
+ * never replaced, only left behind by one with a larger number, and then removed.
  */
 export class RunLock {
   private constructor(private readonly path: string) {}

@@ -53,8 +53,9 @@ function encodeHeader(tensors: ReadonlyMap<string, Tensor>, metadata: Readonly<R
 }
 
 /**
- * Writes a safetensors file in one atomic replacement, straight from the tensors' own memory. Metadata gains a `sha256` of the whole file (computed
- * with the checksum's own digits as zeros), so that a flipped bit anywhere is found when the file is read. Throws the system's error.
+ * Writes a safetensors file in one atomic replacement, straight from the tensors' own memory. Metadata gains a `sha256` of the whole file
+ * (computed with the checksum's own digits as zeros), so that a flipped bit anywhere is found when the file is read. Throws the system's
+ * error.
  */
 export async function writeSafetensors(
   path: string,
@@ -173,8 +174,8 @@ async function withFile<T>(path: string, use: (file: FileHandle) => Promise<T>):
 }
 
 /**
- * Reads and checks a safetensors file (https://github.com/huggingface/safetensors, the format's own rules), piece by piece into the tensors' own
- * memory. Throws UserError AMP7201 with the reason when the file cannot be read or is damaged.
+ * Reads and checks a safetensors file (https://github.com/huggingface/safetensors, the format's own rules), piece by piece into the
+ * tensors' own memory. Throws UserError AMP7201 with the reason when the file cannot be read or is damaged.
  */
 export function readSafetensors(path: string, options: ReadOptions = {}): Promise<TensorFile> {
   return withFile(path, (file) => readTensors(file, options));

@@ -32,8 +32,8 @@ function piecewise(points: readonly (readonly [number, number])[], epoch: number
 }
 
 /**
- * How many steps before a run's length its schedule is at its end: `one_cycle` has its last rate in the last step, `cosine` would have it a step
- * later. Undefined where the rates do not depend on how long the run is to be.
+ * How many steps before a run's length its schedule is at its end: `one_cycle` has its last rate in the last step, `cosine` would have it a
+ * step later. Undefined where the rates do not depend on how long the run is to be.
  */
 const ENDS_BEFORE = {
   constant: undefined,
@@ -54,8 +54,8 @@ export function isAtEnd({ kind }: ScheduleSpec, step: number, course: Course): b
 }
 
 /**
- * How a run goes through a schedule that depends on its length: the curve of `of` steps, from its place `at` on, spread evenly over the run's
- * steps `from` to `to`. Steps are 0-based; `at` need not be whole.
+ * How a run goes through a schedule that depends on its length: the curve of `of` steps, from its place `at` on, spread evenly over the
+ * run's steps `from` to `to`. Steps are 0-based; `at` need not be whole.
  */
 export interface Course {
   readonly from: number;

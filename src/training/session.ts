@@ -325,7 +325,10 @@ export class Session {
     await this.checkpoint(states);
   }
 
-  /** Unless they are not finite: last.safetensors, and best.safetensors when there is none or `scores` beat all before (first come, first kept). */
+  /**
+   * Unless they are not finite: last.safetensors, and best.safetensors when there is none or `scores` beat all before (first come, first
+   * kept).
+   */
   async saveLast(states: StateValues, scores: Scores | undefined): Promise<void> {
     const [{ run }, { plan }] = [this.options, this.running];
     if (!(await this.areFinite(states))) return;

@@ -73,8 +73,8 @@ function microBatches({ batch, accumulate, tail }: EpochDivision): { readonly wh
 }
 
 /**
- * Feeds optimizer steps to the device: several in a row where it makes their batches itself, else one call ahead, so that a batch is made while
- * the one before it is being computed.
+ * Feeds optimizer steps to the device: several in a row where it makes their batches itself, else one call ahead, so that a batch is made
+ * while the one before it is being computed.
  */
 export class Stepper {
   readonly stepsPerEpoch: number;
@@ -114,8 +114,8 @@ export class Stepper {
   }
 
   /**
-   * Lets the device make ready what the end of the epoch needs, if it is among the next `most` steps from `step` on but not the next: its last step
-   * and the evaluation behind it.
+   * Lets the device make ready what the end of the epoch needs, if it is among the next `most` steps from `step` on but not the next: its
+   * last step and the evaluation behind it.
    */
   expect(step: number, most: number): void {
     const { executable, division } = this.options;

@@ -3,7 +3,10 @@ import { type FoundOrigin, type FoundPin, PIN_RULES, pinWhy } from '../ir/pin.js
 import { COMPUTE_TYPES, type ComputeType } from '../ir/types.js';
 import { formatWhy, parseWhy } from '../ir/why.js';
 
-/** A pin that no file has as config.json, checkpoints and events keep it: so a run is resumed, evaluated and explained with the plan that it had. */
+/**
+ * A pin that no file has as config.json, checkpoints and events keep it: so a run is resumed, evaluated and explained with the plan that it
+ * had.
+ */
 export interface StoredPin {
   /** What `keep` takes: an op, a layer, a block or a pattern. */
   readonly target: string;

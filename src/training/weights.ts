@@ -52,8 +52,8 @@ export async function saveWeights(path: string, plan: Plan, values: StateValues)
 }
 
 /**
- * Reads weights for a model: every parameter and statistic, by name and shape, and nothing else. Counts, indices and masks that the model does not
- * have are passed over: every PyTorch state dict with batch norm has a `num_batches_tracked`, which no result depends on.
+ * Reads weights for a model: every parameter and statistic, by name and shape, and nothing else. Counts, indices and masks that the model
+ * does not have are passed over: every PyTorch state dict with batch norm has a `num_batches_tracked`, which no result depends on.
  * Throws UserError AMP7201 for a damaged file AMP7202 for one of another model, with the differences, and AMP7305 for
  * values that are not finite.
  */

@@ -184,7 +184,10 @@ function pooledGradientCase(dtype: ComputeType, seed: number): ContractionCase {
   });
 }
 
-/** Convolutions that random shapes seldom are: no window meets the image; the result is one pixel; images too large to be staged together; batches that do not divide. */
+/**
+ * Convolutions that random shapes seldom are: no window meets the image; the result is one pixel; images too large to be staged together;
+ * batches that do not divide.
+ */
 export function rareCases(formats: readonly ComputeType[]): ContractionCase[] {
   const missed = { x: [2, 1, 1, 16], kernel: [2, 2], out: 16, stride: [3, 3], padding: [2, 0, 2, 0] } as const;
   const point = { x: [3, 2, 2, 5], kernel: [3, 3], out: 6, stride: [2, 2], padding: [1, 1, 1, 1] } as const;

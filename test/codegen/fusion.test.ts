@@ -63,7 +63,10 @@ function awkward(random: SampleRandom): number {
   return random.pick([true, false]) ? random.pick(special) : random.real(-1, 1);
 }
 
-/** Numbers whose sums with the offsets are half a unit in the last place apart in f16, or in bf16; then among f16's subnormals, and at its largest. */
+/**
+ * Numbers whose sums with the offsets are half a unit in the last place apart in f16, or in bf16; then among f16's subnormals, and at its
+ * largest.
+ */
 const CLOSE: readonly { readonly numbers: readonly number[]; readonly offsets: readonly number[] }[] = [
   { numbers: [0, 1, 2].map((k) => 0.5 + k * 2 ** -11), offsets: [1, 0] },
   { numbers: [0, 1, 2].map((k) => 0.5 + k * 2 ** -8), offsets: [1, 0] },

@@ -21,8 +21,8 @@ const THREADS = 3;
 const STEPS = 2;
 
 /**
- * Includes a plan, and makes the calls that standard input lists from the states behind them: once with an arena of zeros, once with an arena of
- * NaNs before each call. Exit code 6 when a result or a state depends on what was in the arena.
+ * Includes a plan, and makes the calls that standard input lists from the states behind them: once with an arena of zeros, once with an
+ * arena of NaNs before each call. Exit code 6 when a result or a state depends on what was in the arena.
  */
 const MAIN = String.raw`
 #include "plan.c"

@@ -18,8 +18,8 @@ import type { InputData } from '../../src/runtime/backend.js';
 import { namedRandom } from './random.js';
 
 /**
- * One op with random operands, as a graph that any backend can run: `eval_step` with the output `result`. Floats are f32 states, followed by a
- * `cast` where the operand is in a low format; labels, images and step counts are inputs.
+ * One op with random operands, as a graph that any backend can run: `eval_step` with the output `result`. Floats are f32 states, followed
+ * by a `cast` where the operand is in a low format; labels, images and step counts are inputs.
  */
 export interface OpCase {
   readonly op: OpName;

@@ -13,7 +13,10 @@ export type Allowance = (item: OpCase, want: ArrayLike<number>) => (x: number) =
 /** A unit in the last place, relative, of each low format: what rounding another f32 can add. */
 const UNIT: Readonly<Record<string, number>> = { f16: 2 ** -10, bf16: 2 ** -7 };
 
-/** The reference's bits for `EXACT_OPS` and `exact`; for the others a share of the largest element, and a unit in the last place of a low result. */
+/**
+ * The reference's bits for `EXACT_OPS` and `exact`; for the others a share of the largest element, and a unit in the last place of a low
+ * result.
+ */
 export function allowing(tolerance: (op: OpName) => number, exact: readonly OpName[] = []): Allowance {
   const exactly = new Set([...EXACT_OPS, ...exact]);
   return ({ op, graph, node }, want) => {

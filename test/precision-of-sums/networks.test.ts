@@ -17,7 +17,9 @@ interface Network {
   readonly steps: readonly Step[];
   /** In double precision. */
   readonly loss: number;
-  /** By parameter or statistic: how far PyTorch's f32 gradient (or statistic) is from its f64 one at most, and the largest of the latter. */
+  /**
+   * By parameter or statistic: how far PyTorch's f32 gradient (or statistic) is from its f64 one at most, and the largest of the latter.
+   */
   readonly values: Readonly<Record<string, readonly [error: number, largest: number]>>;
 }
 

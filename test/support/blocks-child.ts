@@ -1,4 +1,7 @@
-/** Counts the blocks that a job runs, for sizes given as arguments, in a process of its own: code must be counted from the time on that it is loaded. */
+/**
+ * Counts the blocks that a job runs, for sizes given as arguments, in a process of its own: code must be counted from the time on that it
+ * is loaded.
+ */
 import { Session } from 'node:inspector/promises';
 import type { JobName } from './blocks-jobs.js';
 

@@ -4,7 +4,9 @@ import { formatAmp } from '../../src/parser/format.js';
 
 const STAGE = '  |> conv2d(3, kernel: 3, padding: 1) |> relu\n';
 
-/** What `blocksRun` counts the work of, by the size of its input. Each job makes its input before the counting starts, and returns the work. */
+/**
+ * What `blocksRun` counts the work of, by the size of its input. Each job makes its input before the counting starts, and returns the work.
+ */
 export const JOBS = {
   /** Formatting a chain of convolutions on one line. */
   format: (stages: number) => {

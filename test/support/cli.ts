@@ -48,7 +48,9 @@ export interface StartOptions {
   /** A file that comes through a pipe on stdin; the process is then not the one that signals go to. */
   readonly piped?: string;
   readonly cwd?: string;
-  /** URL of a module that is loaded before `ampc`. In NODE_OPTIONS it would need a loader of its own, and Node 20 hangs at times with two. */
+  /**
+   * URL of a module that is loaded before `ampc`. In NODE_OPTIONS it would need a loader of its own, and Node 20 hangs at times with two.
+   */
   readonly preload?: string;
   /** Started by `nohup` from a shell that says so, bash. */
   readonly nohup?: boolean;

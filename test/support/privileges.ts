@@ -18,7 +18,10 @@ export async function withoutPrivileges<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Why a user that owns nothing cannot run ampc here: it may not enter the checkout, or the folder of temporary files. Undefined when it can. */
+/**
+ * Why a user that owns nothing cannot run ampc here: it may not enter the checkout, or the folder of temporary files. Undefined when it
+ * can.
+ */
 export function whyPrivilegesStay(): string | undefined {
   if (process.getuid?.() !== 0) return undefined;
   process.seteuid!(NOBODY);

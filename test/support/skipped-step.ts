@@ -6,7 +6,9 @@ import { initialStates } from '../../src/training/states.js';
 import { DYNAMIC, OPTIMIZERS } from './configurations.js';
 import { type Model, planOf } from './network.js';
 
-/** `scale` overflows fp16 where the image is white, and what batch norm then takes for statistics is not finite; black images are harmless. */
+/**
+ * `scale` overflows fp16 where the image is white, and what batch norm then takes for statistics is not finite; black images are harmless.
+ */
 const fragile: Model = ({ image, call }) => {
   const x = call('scale', call('conv2d', image, { channels: 4, kernel: 3, padding: 1 }, { as: 'conv' }), { factor: 60_000 });
   return call('linear', call('global_avg_pool', call('relu', call('batch_norm', x, {}, { as: 'bn' }))), { features: 10 }, { as: 'fc' });
@@ -81,8 +83,8 @@ async function assertCase({ optimizer, lossScaling, accumulate }: Case, load: (p
 }
 
 /**
- * Checks that a step in which any one of its micro-batches overflows leaves every state but the loss scale's as it was, to the bit, and that the
- * next step is none the worse for it.
+ * Checks that a step in which any one of its micro-batches overflows leaves every state but the loss scale's as it was, to the bit, and
+ * that the next step is none the worse for it.
  */
 export async function assertSkipsWhole(load: (plan: Plan) => Promise<Executable>): Promise<void> {
   for (const each of CASES) await assertCase(each, load);

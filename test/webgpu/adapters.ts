@@ -1,6 +1,6 @@
 /**
- * Preloaded into a process (`--import`): changes the adapters that it finds. AMPC_TEST_ADAPTER: `no-f16` takes shader-f16 away; `second` shows
- * another one to those who ask for low power.
+ * Preloaded into a process (`--import`): changes the adapters that it finds. AMPC_TEST_ADAPTER: `no-f16` takes shader-f16 away; `second`
+ * shows another one to those who ask for low power.
  */
 const name = 'webgpu';
 const { globals } = (await import(name)) as { globals: { GPU: { prototype: GPU } } };

@@ -1,8 +1,8 @@
 /**
- * Preloaded into a process that trains (`--import`): makes its GPU fail in the way that AMPC_TEST_FAULT names. `lost@N`: the device goes away with
- * submission N; `command@N`: submission N is invalid; `memory@N`: more memory than there is is asked for with submission N; `shader`: the first
- * shader does not compile; `allocation`: the values do not fit into the device's memory. `none` only counts how often the host reads from the device,
- * and says so at the end; its clock stands still, so that nothing is due because time has passed.
+ * Preloaded into a process that trains (`--import`): makes its GPU fail in the way that AMPC_TEST_FAULT names. `lost@N`: the device goes
+ * away with submission N; `command@N`: submission N is invalid; `memory@N`: more memory than there is is asked for with submission N;
+ * `shader`: the first shader does not compile; `allocation`: the values do not fit into the device's memory. `none` only counts how often
+ * the host reads from the device, and says so at the end; its clock stands still, so that nothing is due because time has passed.
  */
 const [fault, at] = (process.env.AMPC_TEST_FAULT ?? '').split('@') as [string, string?];
 
@@ -18,7 +18,9 @@ function wrap(type: string, method: string, make: (original: Method) => Method):
 
 let device: GPUDevice | undefined;
 
-/** Buffers as large as the limits allow: lavapipe has none of that size, a GPU not that many. Nothing is written, so no memory is touched. */
+/**
+ * Buffers as large as the limits allow: lavapipe has none of that size, a GPU not that many. Nothing is written, so no memory is touched.
+ */
 const kept: GPUBuffer[] = [];
 function takeAllMemory(create: (descriptor: GPUBufferDescriptor) => GPUBuffer): void {
   const size = device!.limits.maxBufferSize;

@@ -12,7 +12,9 @@ import { type UnderflowProperty, underflowProblem } from './underflow.js';
 
 export type SpecProperty = PlanProperty & { readonly trains?: TrainsProperty; readonly underflow?: UnderflowProperty };
 
-/** The settings of the command line by their names there, and `backend`; a spec means the same on every machine, so `auto` is no default. */
+/**
+ * The settings of the command line by their names there, and `backend`; a spec means the same on every machine, so `auto` is no default.
+ */
 function compileOptions(options: StageOptions): CompileOptions {
   return { backend: 'reference', ...(options as CompileOptions) };
 }

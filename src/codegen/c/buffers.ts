@@ -27,8 +27,8 @@ class Constants {
 }
 
 /**
- * Where the buffers of all kernels are, as one constant table of the file. A context turns it into pointers once, so the step's code neither
- * builds tables on its stack nor grows with the plan.
+ * Where the buffers of all kernels are, as one constant table of the file. A context turns it into pointers once, so the step's code
+ * neither builds tables on its stack nor grows with the plan.
  */
 export class BufferTable {
   readonly #rows: string[] = [];

@@ -21,7 +21,9 @@ export interface Lattice {
   readonly taps: readonly Tap[];
 }
 
-/** conv2d, linear and their input gradients as one form: out[position, n] = sum over taps and k of staged[position + tap, k] * w[tap, k, n]. */
+/**
+ * conv2d, linear and their input gradients as one form: out[position, n] = sum over taps and k of staged[position + tap, k] * w[tap, k, n].
+ */
 export interface Convolution {
   readonly node: ValueId;
   readonly source: ValueId;

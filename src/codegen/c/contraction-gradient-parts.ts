@@ -22,8 +22,8 @@ export interface Partition {
 const MOST_BLOCKS = 64;
 
 /**
- * Parts of the batch to aim at, for so many images (or pairs) and slices of the weight. `blocks`: of how many blocks of products an image's sum
- * is.
+ * Parts of the batch to aim at, for so many images (or pairs) and slices of the weight. `blocks`: of how many blocks of products an image's
+ * sum is.
  */
 export function partsOf(groups: number, slices: number, blocks: number): number {
   const least = Math.ceil((groups * blocks) / MOST_BLOCKS);

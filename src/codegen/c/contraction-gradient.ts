@@ -38,8 +38,8 @@ function blocksOf(g: WeightGradient, lanes: number): Blocks {
 }
 
 /**
- * C of a weight gradient. Each task owns a slice of the weight and a part of the batch; the sums of the parts are added in order. bf16 pairs
- * hold the same element of two images, so that the products of both add up in one instruction.
+ * C of a weight gradient. Each task owns a slice of the weight and a part of the batch; the sums of the parts are added in order. bf16
+ * pairs hold the same element of two images, so that the products of both add up in one instruction.
  */
 export function emitWeightGradient(context: KernelContext, geometry: ContractionGeometry): Kernel {
   const node = context.anchor;

@@ -107,8 +107,8 @@ ${copyRow(s)}
 }
 
 /**
- * C function \`name(first, which, staged)\`: the same of the gradient of a 2x2 max pool, from that of the pool's result and the pool's index. Each
- * number goes to one corner of its window, zeros to the others.
+ * C function \`name(first, which, staged)\`: the same of the gradient of a 2x2 max pool, from that of the pool's result and the pool's
+ * index. Each number goes to one corner of its window, zeros to the others.
  */
 export function emitPooledStage(name: string, s: Staging): string {
   const type = stagedType(s);

@@ -85,7 +85,10 @@ function repeat(count: number, text: (index: number) => string): string {
   return Array.from({ length: count }, (_, index) => text(index)).join('');
 }
 
-/** The multiply-adds of one summed index: numbers broadcast to all lanes (vector expressions) against `vectors` vectors, as an outer product. */
+/**
+ * The multiply-adds of one summed index: numbers broadcast to all lanes (vector expressions) against `vectors` vectors, as an outer
+ * product.
+ */
 function outerProduct(compute: Compute, broadcasts: readonly string[], vectors: number, indent: string): string {
   const add = (p: number, v: number) => (compute === 'f32' ? `a${p}_${v} += b * w${v};` : `a${p}_${v} = dot_pairs(a${p}_${v}, w${v}, b);`);
   const type = compute === 'f32' ? 'vf' : 'vu';
@@ -133,8 +136,9 @@ function storeSums(
 }
 
 /**
- * C function that adds the sum of x * w over `count` runs to a tile's sums, a run being {offset into the staged image, length} in staged elements. The
- * weights lie in the order of the summation, `weightPitch` elements apart. `joined`: x holds single bf16, and a run's length counts pairs.
+ * C function that adds the sum of x * w over `count` runs to a tile's sums, a run being {offset into the staged image, length} in staged
+ * elements. The weights lie in the order of the summation, `weightPitch` elements apart. `joined`: x holds single bf16, and a run's length
+ * counts pairs.
  */
 export function emitTile(
   name: string,
@@ -172,8 +176,8 @@ ${storeSums(
 }
 
 /**
- * C function that adds to `depth` x `vectors` sums of a weight gradient (rows \`pitch\` apart) over \`images\` staged images: each position's
- * \`depth\` neighbours in x, times its dy.
+ * C function that adds to `depth` x `vectors` sums of a weight gradient (rows \`pitch\` apart) over \`images\` staged images: each
+ * position's \`depth\` neighbours in x, times its dy.
  */
 export function emitGradientTile(
   name: string,

@@ -8,8 +8,9 @@ import { GRADIENT_RUN, GRADIENT_SLICE, GRADIENT_TILES } from './winograd-choice.
 import { emitProduct, emitSandwich } from './winograd-transform.js';
 
 /**
- * C of the gradient of a convolution's weight by Winograd's filtering. Each task owns a slice of the weight and a part of the batch: it transforms both
- * operands tile by tile, adds up the products of each point over all its tiles, and transforms only the sums. The sums of the parts are added in order.
+ * C of the gradient of a convolution's weight by Winograd's filtering. Each task owns a slice of the weight and a part of the batch: it
+ * transforms both operands tile by tile, adds up the products of each point over all its tiles, and transforms only the sums. The sums of
+ * the parts are added in order.
  */
 export function emitWinogradGradient(context: KernelContext, g: WeightGradient, filter: Filtering): Kernel {
   const { name, target } = context;

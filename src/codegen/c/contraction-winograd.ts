@@ -13,7 +13,10 @@ import { emitWeights, weightPitch } from './winograd-weights.js';
 /** Fewer tasks than this leave cores idle, so channels are shared out too. */
 const ENOUGH_TASKS = 8;
 
-/** C function that computes a tile without the detour, for inputs that are not finite: they would reach results whose windows do not hold them. */
+/**
+ * C function that computes a tile without the detour, for inputs that are not finite: they would reach results whose windows do not hold
+ * them.
+ */
 function emitPlain(context: KernelContext, c: Convolution, { filter, taps }: Winograd, staging: Staging): string {
   const { dtype } = context.type(c.weight);
   const number = staging.form === 'f32' ? '' : `${staging.dtype}_to_f32`;
@@ -77,8 +80,8 @@ function shareOut(c: Convolution, filter: Filtering, context: KernelContext): Sh
 }
 
 /**
- * C of a convolution by Winograd's filtering: weights are transformed once a step; a task transforms a block of tiles, multiplies point by point
- * with all summed channels, and hands each tile's results to what the plan fused behind the convolution.
+ * C of a convolution by Winograd's filtering: weights are transformed once a step; a task transforms a block of tiles, multiplies point by
+ * point with all summed channels, and hands each tile's results to what the plan fused behind the convolution.
  */
 export function emitWinograd(context: KernelContext, c: Convolution, winograd: Winograd, pool: number | undefined): Kernel {
   const { name } = context;

@@ -4,8 +4,9 @@ import { isOfTail, type Plan, type PlanFunction } from '../../plan/plan.js';
 const DEEP = 1000;
 
 /**
- * The functions of each C file that a plan becomes. The first file holds what a run calls first. A file of its own have: evaluation, where the
- * network is deep; and steps of a smaller batch, which have few kernels in common with the others. They are compiled while the first steps run.
+ * The functions of each C file that a plan becomes. The first file holds what a run calls first. A file of its own have: evaluation, where
+ * the network is deep; and steps of a smaller batch, which have few kernels in common with the others. They are compiled while the first
+ * steps run.
  */
 export function filesOf({ functions }: Plan): readonly (readonly PlanFunction[])[] {
   const sooner = functions.filter(({ name }) => !isOfTail(name));

@@ -1,6 +1,6 @@
 /**
- * How a function runs: a table of calls, each of which launches the kernel of a group with its part of the context's pointers. The tables are
- * constants of the file, so the frame of a step is small however deep the network is.
+ * How a function runs: a table of calls, each of which launches the kernel of a group with its part of the context's pointers. The tables
+ * are constants of the file, so the frame of a step is small however deep the network is.
  */
 export const CALLS = String.raw`
 /* Where a buffer is: its block in the two lowest bits, its offset in bytes above them. */

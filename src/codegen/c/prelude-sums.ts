@@ -1,6 +1,6 @@
 /**
- * Sums beyond f32: a vector's lanes as doubles. What f32 lanes add up for a while moves over into them, so that the rounding of a long sum is that of
- * its short pieces, however many there are.
+ * Sums beyond f32: a vector's lanes as doubles. What f32 lanes add up for a while moves over into them, so that the rounding of a long sum
+ * is that of its short pieces, however many there are.
  */
 export const SUMS = String.raw`
 typedef float vq __attribute__((vector_size(2 * LANES)));

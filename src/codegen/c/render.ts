@@ -64,7 +64,9 @@ const shift =
   (symbol: string): OperationText =>
   ([a, b]) => ({ text: `${inside(a!, BINDS.atom)} ${symbol} ${b!.text}`, binds: BINDS.loose });
 
-/** Renders formulas as C: `vf` for what varies along the last axis, plain numbers for what does not. Its functions stand in the preludes. */
+/**
+ * Renders formulas as C: `vf` for what varies along the last axis, plain numbers for what does not. Its functions stand in the preludes.
+ */
 export const C_RENDERER: Renderer = {
   transparent: false,
   operations: {

@@ -9,7 +9,10 @@ export const PARTS = 4;
 /** Plan lines that lead a kernel; the update of a deep network has thousands. */
 const COMMENTED = 64;
 
-/** The kernels of a file: each has a name, a section with its code, and a function that runs it. The sections are dealt out to the parts of the file. */
+/**
+ * The kernels of a file: each has a name, a section with its code, and a function that runs it. The sections are dealt out to the parts of
+ * the file.
+ */
 export class Sections {
   readonly #texts: string[] = [];
   readonly #declarations: string[] = [];

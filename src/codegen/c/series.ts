@@ -5,7 +5,10 @@ import { type CRecord, declareRecord } from './record.js';
 /** Inputs that a series knows how to fill. */
 const FILLED = ['image', 'label', 'lr', 'step'] as const;
 
-/** What a series is asked for: how many calls, the images' shape, how many draws change each image, and the key and epoch of its random words. */
+/**
+ * What a series is asked for: how many calls, the images' shape, how many draws change each image, and the key and epoch of its random
+ * words.
+ */
 export const SERIES_REQUEST = {
   name: 'series_request',
   fields: {
@@ -42,8 +45,8 @@ const DECLARATIONS = [
 ].join('\n');
 
 /**
- * Calls in a row, whose batches are put together from images in memory; the batches are those of `Batcher` in src/training/data, to the bit.
- * Needs DECLARATIONS, and `function_inputs` and OUTPUTS, which `emitSeries` defines.
+ * Calls in a row, whose batches are put together from images in memory; the batches are those of `Batcher` in src/training/data, to the
+ * bit. Needs DECLARATIONS, and `function_inputs` and OUTPUTS, which `emitSeries` defines.
  */
 const SERIES = String.raw`
 /* Labelled images of one size, which of them make up the batches, and what is drawn to change each on its way into one. */

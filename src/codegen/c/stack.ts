@@ -2,8 +2,8 @@
 export const THREAD_STACK = 1 << 20;
 
 /**
- * The most that the frame of any function in a generated file may take: the compiler refuses a file with a larger one. At most two such frames
- * are on a stack at once (the tasks of a kernel and one of its loops), so even 128 KiB are enough.
+ * The most that the frame of any function in a generated file may take: the compiler refuses a file with a larger one. At most two such
+ * frames are on a stack at once (the tasks of a kernel and one of its loops), so even 128 KiB are enough.
  */
 export const LARGEST_FRAME = 32 << 10;
 

@@ -120,7 +120,10 @@ function calls(name: string, loops: readonly PlacedLoop[]): TaskCode {
   return { tasks: loops.reduce((sum, { loop }) => sum + partCount(loop), 0), before: [], body };
 }
 
-/** Loops of many parts first, each with tasks of its own; then the small ones, as many to a task as are worth one. No result depends on the order. */
+/**
+ * Loops of many parts first, each with tasks of its own; then the small ones, as many to a task as are worth one. No result depends on the
+ * order.
+ */
 function table(name: string, own: string, loops: readonly PlacedLoop[]): TaskCode {
   const isSmall = ({ loop }: PlacedLoop): boolean => partCount(loop) === 1;
   const ordered = [...loops.filter((loop) => !isSmall(loop)), ...loops.filter(isSmall)];

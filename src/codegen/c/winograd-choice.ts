@@ -27,8 +27,8 @@ const SUM_CYCLES = 2;
 const PAYS = 0.85;
 
 /**
- * Cycles of one core for a vector of channels, by the rows of a tile: to transform a tile's inputs, its products, and its gradients; one summed channel's
- * weights; and a channel's sums of a weight gradient. Measured with AVX-512.
+ * Cycles of one core for a vector of channels, by the rows of a tile: to transform a tile's inputs, its products, and its gradients; one
+ * summed channel's weights; and a channel's sums of a weight gradient. Measured with AVX-512.
  */
 const CYCLES: Readonly<Record<number, Readonly<Record<'inputs' | 'products' | 'gradients' | 'weights' | 'sums', number>>>> = {
   2: { inputs: 35, products: 40, gradients: 30, weights: 90, sums: 150 },
@@ -66,9 +66,10 @@ function resultCycles(c: Convolution, filter: Filtering, lanes: number): number 
 }
 
 /**
- * How a 3x3 convolution of stride one is computed by Winograd's filtering, where that takes less time than its products one by one; undefined for all
- * others. With f32 operands 2x2 results at a time, whose error is no larger than that of the plain sum; with a 16-bit operand 4x4, whose error is one to
- * two and a half times the plain sum's, hundreds of times less than the operand's own rounding (docs/precision.md).
+ * How a 3x3 convolution of stride one is computed by Winograd's filtering, where that takes less time than its products one by one;
+ * undefined for all others. With f32 operands 2x2 results at a time, whose error is no larger than that of the plain sum; with a 16-bit
+ * operand 4x4, whose error is one to two and a half times the plain sum's, hundreds of times less than the operand's own rounding
+ * (docs/precision.md).
  */
 export function winogradOf(context: KernelContext, c: Convolution, compute: Compute): Winograd | undefined {
   const { lanes } = context.target;
@@ -109,8 +110,8 @@ function gradientCycles(g: WeightGradient, filter: Filtering, lanes: number): nu
 }
 
 /**
- * How the gradient of a 3x3 convolution's weight is computed by Winograd's filtering, where that takes less time than its products one by one:
- * each tile of 2x2 gradients (4x4 with a 16-bit operand) against the 4x4 (6x6) inputs that its windows meet.
+ * How the gradient of a 3x3 convolution's weight is computed by Winograd's filtering, where that takes less time than its products one by
+ * one: each tile of 2x2 gradients (4x4 with a 16-bit operand) against the 4x4 (6x6) inputs that its windows meet.
  */
 export function winogradGradientOf(context: KernelContext, g: WeightGradient, compute: Compute): Filtering | undefined {
   const { lanes } = context.target;

@@ -54,8 +54,8 @@ export function emitProduct(name: string, matrix: Matrix): string {
 }
 
 /**
- * The body of a C function that takes matrix * X * transposed matrix: `load` gives the element of X in `row` and `column`, `store` takes `y` to that
- * place of the result.
+ * The body of a C function that takes matrix * X * transposed matrix: `load` gives the element of X in `row` and `column`, `store` takes
+ * `y` to that place of the result.
  */
 export function emitSandwich(line: string, matrix: Matrix, load: string, store: string, indent: string): string {
   const [outer, inner] = [matrix.length, matrix[0]!.length];

@@ -1,8 +1,9 @@
 import type { KernelMethod } from '../../plan/work.js';
 
 /**
- * Winograd's minimal filtering: m sums over r neighbours each with m + r - 1 multiplications instead of m * r. The matrices are Cook and Toom's for
- * the points 0, +-a, +-b and infinity, transposed (A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, 2016).
+ * Winograd's minimal filtering: m sums over r neighbours each with m + r - 1 multiplications instead of m * r. The matrices are Cook and
+ * Toom's for the points 0, +-a, +-b and infinity, transposed (A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks,
+ * 2016).
  */
 export interface Filtering {
   /** Results of one dimension. */
@@ -20,8 +21,8 @@ export interface Filtering {
 }
 
 /**
- * Elements of a cache line: what lies between the parts of different points beside the parts themselves. Their sizes are powers of two more often than
- * not, and would fall into the same sets of the caches.
+ * Elements of a cache line: what lies between the parts of different points beside the parts themselves. Their sizes are powers of two more
+ * often than not, and would fall into the same sets of the caches.
  */
 export const CACHE_LINE = 16;
 
@@ -31,8 +32,8 @@ export const TAPS = 3;
 export type Matrix = readonly (readonly number[])[];
 
 /**
- * Finite points, by how many multiplications there are. For six, 3/4 and 3/2 rather than 1 and 2: exact in binary, with a product near one, they
- * keep the terms of each sum alike in size, which halves the error.
+ * Finite points, by how many multiplications there are. For six, 3/4 and 3/2 rather than 1 and 2: exact in binary, with a product near one,
+ * they keep the terms of each sum alike in size, which halves the error.
  */
 const POINTS: Readonly<Record<number, readonly number[]>> = {
   4: [0, 1, -1],

@@ -13,8 +13,8 @@ export interface ScratchNeed {
 }
 
 /**
- * Bytes of each thread's own block when there are so many threads: enough for the kernels that need little, and for those that find too little
- * room in the arena. All others borrow the arena's free space.
+ * Bytes of each thread's own block when there are so many threads: enough for the kernels that need little, and for those that find too
+ * little room in the arena. All others borrow the arena's free space.
  */
 export function ownScratch(needs: readonly ScratchNeed[], threads: number): number {
   const own = needs.filter(({ need, free }) => need <= OWN_SCRATCH || need * threads > free);
@@ -61,7 +61,10 @@ class Gaps {
   }
 }
 
-/** Finds room for what groups need for themselves alone between the values of the arena that are alive meanwhile. Asked group by group, in order. */
+/**
+ * Finds room for what groups need for themselves alone between the values of the arena that are alive meanwhile. Asked group by group, in
+ * order.
+ */
 export class FreeSpace {
   readonly #arena: number;
   readonly #gaps = new Gaps();
@@ -81,7 +84,10 @@ export class FreeSpace {
     this.#ending = ending;
   }
 
-  /** Offset of `bytes` bytes that nothing else uses while group `index` runs: in the smallest gap that holds them, else beyond the arena's end. */
+  /**
+   * Offset of `bytes` bytes that nothing else uses while group `index` runs: in the smallest gap that holds them, else beyond the arena's
+   * end.
+   */
   place(index: number, bytes: number): number {
     if (bytes === 0) return 0;
     const gaps = this.#at(index).all;

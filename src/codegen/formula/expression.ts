@@ -1,18 +1,18 @@
 /**
- * The kernel language: what an op computes, as immutable data that every code-generating backend renders. An expression is a value of one type; how
- * it varies over a tensor is part of it, so that a renderer knows what to broadcast and what it may compute once.
+ * The kernel language: what an op computes, as immutable data that every code-generating backend renders. An expression is a value of one
+ * type; how it varies over a tensor is part of it, so that a renderer knows what to broadcast and what it may compute once.
  *
- * What decides bits is written out. Operations are computed in f32 and rounded to nearest even, from left to right. A product in a sum or difference
- * may be contracted to one rounding or not, as the target likes; `fma` asks for one rounding where the processor has it, and `keep` rounds a value where
- * it stands. Choices that depend on the target's precision are `byPrecision`.
+ * What decides bits is written out. Operations are computed in f32 and rounded to nearest even, from left to right. A product in a sum or
+ * difference may be contracted to one rounding or not, as the target likes; `fma` asks for one rounding where the processor has it, and
+ * `keep` rounds a value where it stands. Choices that depend on the target's precision are `byPrecision`.
  */
 
 /** `index`: the row-major number of an element, in whatever integer the target counts elements. */
 export type ValueType = 'f32' | 'f64' | 'i32' | 'u32' | 'bool' | 'index';
 
 /**
- * How a value varies: not at all within a tensor, by row (all but the last axis), by channel (the last axis), or by element. Doubles are scalars: where a
- * target has none, it needs none.
+ * How a value varies: not at all within a tensor, by row (all but the last axis), by channel (the last axis), or by element. Doubles are
+ * scalars: where a target has none, it needs none.
  */
 export type Extent = 'scalar' | 'row' | 'channel' | 'element';
 

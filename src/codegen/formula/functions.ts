@@ -42,8 +42,8 @@ import {
 import type { F32, FormulaFunction } from './expression.js';
 
 /*
- * The polynomials were fitted to this use (Chebyshev interpolation in double precision); errors are within two units in the last place, a few more in
- * the far tail of `normal`.
+ * The polynomials were fitted to this use (Chebyshev interpolation in double precision); errors are within two units in the last place, a
+ * few more in the far tail of `normal`.
  */
 
 const x = parameter('x', 'f32', 'element');

@@ -19,18 +19,22 @@ export interface Text {
   readonly quotient?: boolean;
 }
 
-/** How tightly operators bind: those of C, WGSL and their like agree on these. Bit operations and shifts are put in parentheses among others. */
+/**
+ * How tightly operators bind: those of C, WGSL and their like agree on these. Bit operations and shifts are put in parentheses among
+ * others.
+ */
 export const BINDS = { atom: 9, prefix: 8, product: 7, sum: 6, comparison: 4, logic: 2, choice: 1, loose: 0 } as const;
 
 /** Text of an operation from that of its arguments; `value` is the whole. */
 export type OperationText = (args: readonly Text[], value: Expression) => Text;
 
 /**
- * What a code-generating backend supplies to render the kernel language; everything else about a formula is shared. Beside this it needs, for
- * each family of ops, the loop that the formula stands in (`Leaves`: where operands come from), and a prelude with what its table of operations
- * calls by name, such as the random words.
+ * What a code-generating backend supplies to render the kernel language; everything else about a formula is shared. Beside this it needs,
+ * for each family of ops, the loop that the formula stands in (`Leaves`: where operands come from), and a prelude with what its table of
+ * operations calls by name, such as the random words.
  *
- * A table of operations is total by type: an operation that a target lacks is written out in its prelude, with the meaning that `Operation` gives it.
+ * A table of operations is total by type: an operation that a target lacks is written out in its prelude, with the meaning that `Operation`
+ * gives it.
  */
 export interface Renderer {
   readonly operations: Readonly<Record<Operation, OperationText>>;
@@ -62,8 +66,8 @@ export interface Leaves {
   /** Appends a statement that assigns to such a variable. */
   assign(variable: string, text: string): void;
   /**
-   * A part of a formula that is computed for every element, but varies less than that: text for it. The loop may compute it once; `write` gives
-   * its text with whatever leaves suit there.
+   * A part of a formula that is computed for every element, but varies less than that: text for it. The loop may compute it once; `write`
+   * gives its text with whatever leaves suit there.
    */
   hoist(value: Expression, write: (leaves: Leaves) => Text): Text;
 }

@@ -32,7 +32,9 @@ export function endsInProduct(value: Expression, renderer: Renderer): boolean {
   }
 }
 
-/** Whether the value is always operand 0, or a small whole number, which every format holds: it needs no rounding where the formats agree. */
+/**
+ * Whether the value is always operand 0, or a small whole number, which every format holds: it needs no rounding where the formats agree.
+ */
 export function isOperandItself(value: Expression): boolean {
   const { form } = value;
   if (form.kind === 'let') return isOperandItself(form.body);

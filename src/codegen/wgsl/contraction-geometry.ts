@@ -4,8 +4,8 @@ import { contractionGeometry } from '../../ops/index.js';
 import type { GroupContext } from './context.js';
 
 /**
- * A contraction as a matrix product: result[m, n] = sum over k of a[m, k] * b[k, n]. For conv2d, m is a pixel of the result and k a tap of the
- * window and a channel; the gradients differ in what m, n and k stand for. A linear layer is a convolution of images of one pixel.
+ * A contraction as a matrix product: result[m, n] = sum over k of a[m, k] * b[k, n]. For conv2d, m is a pixel of the result and k a tap of
+ * the window and a channel; the gradients differ in what m, n and k stand for. A linear layer is a convolution of images of one pixel.
  */
 export interface Contraction {
   readonly node: Node;
@@ -88,8 +88,8 @@ export function resultImage({ computes, height, width, rows, columns }: Contract
 }
 
 /**
- * Statements that turn row `m` into its batch and the image coordinates that its window starts from (i32). With `pooled`, four consecutive rows
- * are one 2x2 window of the result.
+ * Statements that turn row `m` into its batch and the image coordinates that its window starts from (i32). With `pooled`, four consecutive
+ * rows are one 2x2 window of the result.
  */
 export function decodeRow(c: Contraction, pooled: boolean, m: string, suffix: string): string[] {
   const [height, width] = resultImage(c);

@@ -8,9 +8,9 @@ import type { Place } from './layout.js';
 import { loadExpression } from './literal.js';
 
 /**
- * An invocation computes ROWS x COLUMNS results, its columns side by side. The invocations of a workgroup differ in their columns alone: what they
- * read of the rows is the same for all. A processor reads memory in a loop over the invocations of a subgroup, so each of them reads another row
- * and broadcasts it to the others.
+ * An invocation computes ROWS x COLUMNS results, its columns side by side. The invocations of a workgroup differ in their columns alone:
+ * what they read of the rows is the same for all. A processor reads memory in a loop over the invocations of a subgroup, so each of them
+ * reads another row and broadcasts it to the others.
  */
 export const ROWS = 16;
 export const COLUMNS = 4;
@@ -64,7 +64,10 @@ export function loadRun(
 
 export const pick = (isVector: boolean, name: string, t: number) => (isVector ? `${name}.${PARTS[t]}` : `${name}${t}`);
 
-/** How often a subgroup must read to have `count` values or vectors, one an invocation; all of them where there are no subgroups to share them. */
+/**
+ * How often a subgroup must read to have `count` values or vectors, one an invocation; all of them where there are no subgroups to share
+ * them.
+ */
 export const readsFor = (count: number, lanes: number | undefined) => Math.ceil(count / (lanes ?? 1));
 
 /** Declares the values of all rows, `a0 ..`, from what was read: `reads` variables of that prefix. */
@@ -128,7 +131,9 @@ function innerStep(context: GroupContext, kernel: KernelBuilder, c: Contraction,
   return lines;
 }
 
-/** conv2d, linear and their input gradients without barriers: a workgroup reads the rows and columns that it needs, four channels at a time. */
+/**
+ * conv2d, linear and their input gradients without barriers: a workgroup reads the rows and columns that it needs, four channels at a time.
+ */
 export function emitPositions(context: GroupContext, c: Contraction, nodes: readonly ValueId[]): Dispatch {
   const kernel = new KernelBuilder();
   const pooled = fusedPool(context, nodes) !== undefined;

@@ -24,7 +24,10 @@ const TILES: readonly MatrixTile[] = [
   { m: 16, n: 16, k: TERMS, down: 1, across: 1 },
 ];
 
-/** Elements behind each line of a tile: lines start at multiples of 16 bytes, as matrix loads want them, and in other banks than the line before. */
+/**
+ * Elements behind each line of a tile: lines start at multiples of 16 bytes, as matrix loads want them, and in other banks than the line
+ * before.
+ */
 const PADDING = 8;
 
 const each = <T>(length: number, make: (index: number) => T): T[] => Array.from({ length }, (_, index) => make(index));
@@ -74,9 +77,9 @@ function emitDrain(kernel: KernelBuilder, c: Contraction, tile: MatrixTile, unit
 }
 
 /**
- * A contraction of f16 operands on the device's matrix unit, summed in f32. Tiles of both operands go through workgroup memory, zero outside the
- * operands, so that no edge needs code of its own; a subgroup keeps its part of the result in matrices. Where subgroups are smaller than the
- * largest that the device has, there are more of them than the tile needs: those beyond only fill and drain.
+ * A contraction of f16 operands on the device's matrix unit, summed in f32. Tiles of both operands go through workgroup memory, zero
+ * outside the operands, so that no edge needs code of its own; a subgroup keeps its part of the result in matrices. Where subgroups are
+ * smaller than the largest that the device has, there are more of them than the tile needs: those beyond only fill and drain.
  */
 export function emitMatrix(context: GroupContext, c: Contraction, destination: Destination): Dispatch {
   const { partial, nodes } =

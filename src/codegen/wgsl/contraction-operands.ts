@@ -138,7 +138,10 @@ export function gridOf(c: Contraction, tile: { readonly m: number; readonly n: n
   };
 }
 
-/** Statements that add the terms of a workgroup's part, which they find between k_start and k_end: at once, or one run of them after the other. */
+/**
+ * Statements that add the terms of a workgroup's part, which they find between k_start and k_end: at once, or one run of them after the
+ * other.
+ */
 export function inRuns(lines: readonly string[], partial: PartialSums | undefined): string[] {
   if (partial?.rest === undefined) return ['let k_start = k_first;', 'let k_end = k_last;', ...lines];
   return [
@@ -151,7 +154,10 @@ export function inRuns(lines: readonly string[], partial: PartialSums | undefine
 /** Workgroups that fill a large GPU. */
 const ENOUGH_WORKGROUPS = 128;
 
-/** Of tiles from large to small: the first that leaves enough workgroups and wastes less than half of its columns; undefined when there are none. */
+/**
+ * Of tiles from large to small: the first that leaves enough workgroups and wastes less than half of its columns; undefined when there are
+ * none.
+ */
 export function chooseAmong<T extends { readonly m: number; readonly n: number }>(
   fits: readonly T[],
   { m, n }: Contraction,

@@ -17,7 +17,10 @@ const MOST_PARTS = 64;
 /** Invocations of 4 x 4 results, or workgroups of 64 x 64, that keep a device busy without cutting sums. */
 const ENOUGH = { lanes: 4096, tiles: 512 } as const;
 
-/** Into how many parts the sum over pixels is cut; depends on shape and target alone, as the order of additions does. One binding holds them all. */
+/**
+ * Into how many parts the sum over pixels is cut; depends on shape and target alone, as the order of additions does. One binding holds them
+ * all.
+ */
 function partsOf(c: Contraction, form: 'lanes' | 'tiles', limits: WgslLimits): number {
   const blocks = form === 'lanes' ? (c.m / 4) * Math.ceil(c.n / 4) : Math.ceil(c.m / 64) * Math.ceil(c.n / 64);
   const wanted = Math.ceil(ENOUGH[form] / Math.max(1, blocks));
@@ -57,8 +60,8 @@ function emitGradient(context: GroupContext, c: Contraction): Dispatch[] {
 }
 
 /**
- * A contraction with everything that the plan fused behind it; alone, its result left in memory, where the fused ops read more buffers than one
- * kernel may.
+ * A contraction with everything that the plan fused behind it; alone, its result left in memory, where the fused ops read more buffers than
+ * one kernel may.
  */
 export function emitContraction(context: GroupContext, id: ValueId): Dispatch[] {
   const c = contractionOf(context, id);

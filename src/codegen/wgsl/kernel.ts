@@ -71,7 +71,8 @@ export class KernelBuilder {
   }
 
   /**
-   * The shader with `body` as its main function; `wid` and `lid` are the numbers of the workgroup, whose z is always 0, and of the invocation in it.
+   * The shader with `body` as its main function; `wid` and `lid` are the numbers of the workgroup, whose z is always 0, and of the
+   * invocation in it.
    */
   finish(label: string, workgroupSize: number, workgroups: Dispatch['workgroups'], body: readonly string[]): Dispatch {
     const writtenBlocks = new Set(this.#entries.filter((entry) => entry.written).map((entry) => entry.place.block));

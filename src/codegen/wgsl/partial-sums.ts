@@ -3,8 +3,8 @@ import type { KernelBuilder } from './kernel.js';
 import type { Place } from './layout.js';
 
 /**
- * Terms that are added one after the other in a weight gradient. What they come to is then added to the part's sum, with what that addition rounds
- * off: the error of a sum does not grow with the batch.
+ * Terms that are added one after the other in a weight gradient. What they come to is then added to the part's sum, with what that addition
+ * rounds off: the error of a sum does not grow with the batch.
  */
 export const TERMS_IN_A_ROW = 256;
 

@@ -11,8 +11,8 @@ const FUNCTIONS_BY_NAME = Object.fromEntries(
 );
 
 /**
- * Functions that kernels take by name. What WGSL leaves to the driver (accuracy of exp, log and tanh, rounding to f16 inside a kernel, NaN in
- * comparisons) is written out, here or in the kernel language, in operations that every driver computes alike.
+ * Functions that kernels take by name. What WGSL leaves to the driver (accuracy of exp, log and tanh, rounding to f16 inside a kernel, NaN
+ * in comparisons) is written out, here or in the kernel language, in operations that every driver computes alike.
  */
 const HELPERS: Readonly<Record<string, string>> = {
   ...SUMS,

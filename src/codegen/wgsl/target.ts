@@ -3,8 +3,8 @@ export interface WgslTarget {
   /** `shader-f16`: f16 may be stored. */
   readonly f16: boolean;
   /**
-   * `tiles`: workgroups share tiles of both operands through workgroup memory. `lanes`: no barriers, every invocation computes a block of its
-   * own; for adapters that run on the processor, where a barrier is a loop over all invocations.
+   * `tiles`: workgroups share tiles of both operands through workgroup memory. `lanes`: no barriers, every invocation computes a block of
+   * its own; for adapters that run on the processor, where a barrier is a loop over all invocations.
    */
   readonly contractions: 'tiles' | 'lanes';
   /** Invocations of every subgroup, where that is one number: lanes share through it what they read. */
@@ -15,8 +15,8 @@ export interface WgslTarget {
 }
 
 /**
- * A configuration of Dawn's experimental subgroup matrices: an m x k matrix of f16 times a k x n one of f16, added to an m x n one of f32. Rows,
- * columns and terms are 8, 16 or 32.
+ * A configuration of Dawn's experimental subgroup matrices: an m x k matrix of f16 times a k x n one of f16, added to an m x n one of f32.
+ * Rows, columns and terms are 8, 16 or 32.
  */
 export interface MatrixUnit {
   readonly m: number;

@@ -79,7 +79,10 @@ function libraryName(key: string, bytes: Uint8Array): string {
   return `${key}-${createHash('sha256').update(key).update(bytes).digest('hex')}${SUFFIX}`;
 }
 
-/** A library of the cache whose bytes are those that were built; damaged ones are removed. The folder is one that only this user can write to. */
+/**
+ * A library of the cache whose bytes are those that were built; damaged ones are removed. The folder is one that only this user can write
+ * to.
+ */
 async function findLibrary(folder: string, key: string): Promise<string | undefined> {
   for (const name of await readdir(folder)) {
     if (!name.startsWith(`${key}-`) || !name.endsWith(SUFFIX)) continue;
@@ -154,10 +157,10 @@ async function openKernels({ onNotice }: BuildOptions): Promise<string> {
 }
 
 /**
- * Compiles C to a shared library, or takes it from the cache: its key is a hash of the source, the compiler's version and the flags, and it is loaded
- * only while its bytes are those that were built. Processes that build the same plan at once all succeed.
- * Throws UserError: AMP6023 and AMP6024 as `openCache`, AMP6025 with the path of the kept source when the compiler refuses it, AMP6026 to AMP6029 and AMP6055
- * when something else ended it, AMP6050 and AMP6051 when what it wrote cannot be loaded.
+ * Compiles C to a shared library, or takes it from the cache: its key is a hash of the source, the compiler's version and the flags, and it
+ * is loaded only while its bytes are those that were built. Processes that build the same plan at once all succeed.
+ * Throws UserError: AMP6023 and AMP6024 as `openCache`, AMP6025 with the path of the kept source when the compiler refuses it, AMP6026 to
+ * AMP6029 and AMP6055 when something else ended it, AMP6050 and AMP6051 when what it wrote cannot be loaded.
  */
 export async function buildLibrary(
   source: string,

@@ -66,8 +66,8 @@ function whenEnded({ kind }: Ending): string {
 }
 
 /**
- * Why a compiler failed, told apart by what ended it: ampc's time limit (AMP6026), being killed (AMP6027), a crash (AMP6055), an error of the
- * system (AMP6029). Undefined when it refused the source. `folder` is where it writes.
+ * Why a compiler failed, told apart by what ended it: ampc's time limit (AMP6026), being killed (AMP6027), a crash (AMP6055), an error of
+ * the system (AMP6029). Undefined when it refused the source. `folder` is where it writes.
  */
 export function compilerFailure(compiler: Compiler, result: RunResult, folder: string): UserError | undefined {
   const { ending, stderr } = result;

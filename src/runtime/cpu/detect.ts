@@ -37,7 +37,10 @@ async function detectNative(compiler: Compiler, { signal }: Asking): Promise<Tar
   return targetFor('plain', architecture());
 }
 
-/** What the generated code may use here: `AMPC_ISA` (avx512bf16, avx512, avx2, neon, plain) if set, else what the compiler says of this processor. */
+/**
+ * What the generated code may use here: `AMPC_ISA` (avx512bf16, avx512, avx2, neon, plain) if set, else what the compiler says of this
+ * processor.
+ */
 export function detectTarget(compiler: Compiler, asking: Asking = {}): Promise<Target> {
   const forced = forcedSet();
   if (forced !== undefined) return Promise.resolve(targetFor(forced, architecture()));

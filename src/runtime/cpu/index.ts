@@ -110,7 +110,10 @@ export function createBackend(): Backend {
 
 const LATER = '/* Another file: compiled for itself, while the first steps run. */\n';
 
-/** The C of a plan, as it would be compiled here: one file, or several. Throws UserError without a compiler, which decides the instruction set. */
+/**
+ * The C of a plan, as it would be compiled here: one file, or several. Throws UserError without a compiler, which decides the instruction
+ * set.
+ */
 export async function emitForThisMachine(plan: Plan): Promise<string> {
   const target = await detectTarget(await findCompiler());
   return filesOf(plan)

@@ -7,8 +7,8 @@ const ELF = 0x7f454c46;
 const PT_LOAD = 1;
 
 /**
- * Whether a 64-bit little-endian ELF file is as long as its own headers say: the loader maps what they name, and a process that touches a page
- * behind the end of a file is ended by the system. Files of other formats are left to the loader.
+ * Whether a 64-bit little-endian ELF file is as long as its own headers say: the loader maps what they name, and a process that touches a
+ * page behind the end of a file is ended by the system. Files of other formats are left to the loader.
  */
 function endsEarly(bytes: Buffer): boolean {
   if (bytes.length < 64) return true;

@@ -17,7 +17,10 @@ function scalarsOf({ scalars }: FunctionLayout, outputs: Float64Array): Scalars 
   return Object.fromEntries(scalars.map((scalar, i) => [scalar, outputs[i]!]));
 }
 
-/** The functions of one library, with the block that their inputs are copied to and the one that their scalars come from. One call at a time. */
+/**
+ * The functions of one library, with the block that their inputs are copied to and the one that their scalars come from. One call at a
+ * time.
+ */
 export class LoadedLibrary {
   readonly #functions: ReadonlyMap<string, IndexedFunction>;
   /** The inputs of the running call, in its function's layout. */

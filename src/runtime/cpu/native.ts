@@ -83,8 +83,8 @@ export const NATIVE_FUNCTIONS = [
 ] as const;
 
 /**
- * Loads a library that was built from a generated file and makes a context; `beside` another one of the same plan, which is closed after it, on
- * the same states. Throws UserError when memory is short, or stacks are.
+ * Loads a library that was built from a generated file and makes a context; `beside` another one of the same plan, which is closed after
+ * it, on the same states. Throws UserError when memory is short, or stacks are.
  */
 export function openLibrary(path: string, size: ContextSize, beside?: NativePlan): NativePlan {
   reserveStack();

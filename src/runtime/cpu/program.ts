@@ -103,7 +103,10 @@ function endingOf(code: number | null, signal: NodeJS.Signals | null): Ending {
   return name === undefined ? { kind: 'exit', code: code ?? 0 } : { kind: 'signal', signal: name };
 }
 
-/** Runs a program, which reads no input. Resolves also when it fails or cannot be started; rejects with the signal's reason when that is aborted. */
+/**
+ * Runs a program, which reads no input. Resolves also when it fails or cannot be started; rejects with the signal's reason when that is
+ * aborted.
+ */
 export function runProgram(command: readonly [string, ...string[]], args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const { timeoutMs, signal, background } = options;
   return new Promise((resolve, reject) => {

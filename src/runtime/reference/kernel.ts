@@ -58,9 +58,9 @@ export function windowGeometry(node: Node, image: TensorType, result: TensorType
 }
 
 /**
- * Calls `visit` for every pair of a result position and an image position inside its window, padding left out: result row-major, then window
- * row-major. Positions count pixels from the start of the tensor, so channel c of one is at position * channels + c; `tap` is the position in
- * the window.
+ * Calls `visit` for every pair of a result position and an image position inside its window, padding left out: result row-major, then
+ * window row-major. Positions count pixels from the start of the tensor, so channel c of one is at position * channels + c; `tap` is the
+ * position in the window.
  */
 export function forEachTap(geometry: WindowGeometry, visit: (result: number, image: number, tap: number) => void): void {
   const { batch, height, width, rows, columns, windowRows, windowColumns, strideRows, strideColumns, top, left } = geometry;

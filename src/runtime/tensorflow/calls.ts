@@ -160,7 +160,9 @@ export class Calls {
     return this.device.execute('Fill', attrs, [this.vector(shape), this.scalar(0, dtype)], dtype);
   }
 
-  /** Zeros of the shape and type of `x`: kept on a processor, where writing them again costs as much as what reads them; made anew on a GPU. */
+  /**
+   * Zeros of the shape and type of `x`: kept on a processor, where writing them again costs as much as what reads them; made anew on a GPU.
+   */
   zerosLike({ shape, dtype }: Tensor): Tensor {
     if (this.device.onGpu) return this.zeros(shape, dtype);
     return this.device.constant(`${dtype}[${shape.join(',')}] of zeros`, () => this.zeros(shape, dtype));

@@ -2,8 +2,8 @@ import type { DType, Shape } from '../../ir/types.js';
 import type { OpAttr, Tensor, TfjsBinding } from './binding.js';
 
 /**
- * DataType codes of TensorFlow. An i32 is kept as int64 on the device: TensorFlow's int32 kernels work in host memory, so that on a GPU every
- * counter would make the host wait for the device.
+ * DataType codes of TensorFlow. An i32 is kept as int64 on the device: TensorFlow's int32 kernels work in host memory, so that on a GPU
+ * every counter would make the host wait for the device.
  */
 export const CODES: Readonly<Record<DType, number>> = { f32: 1, f16: 19, bf16: 14, i32: 9, u8: 4, bool: 10 };
 /** int32, the type of shapes and axes, which TensorFlow reads on the host. */

@@ -34,8 +34,8 @@ export interface KernelContext {
 }
 
 /**
- * Computes one node from its operands. A float result may be wider than the node's format: the executor rounds it. Temporary tensors are freed
- * by the executor.
+ * Computes one node from its operands. A float result may be wider than the node's format: the executor rounds it. Temporary tensors are
+ * freed by the executor.
  */
 export type Kernel = (context: KernelContext) => Tensor;
 

@@ -101,8 +101,8 @@ const maxPool2dGrad: Kernel = (context) => {
 };
 
 /**
- * A NaN in a window is its maximum, and its place the index: TensorFlow's own pools do not promise that. So pools are spelled out in slices and
- * comparisons, or oneDNN's is taken where nothing can be a NaN. The gradient needs no such care.
+ * A NaN in a window is its maximum, and its place the index: TensorFlow's own pools do not promise that. So pools are spelled out in slices
+ * and comparisons, or oneDNN's is taken where nothing can be a NaN. The gradient needs no such care.
  */
 export const maxPoolKernels = {
   max_pool2d: ((context) => maxima(context).max) as Kernel,

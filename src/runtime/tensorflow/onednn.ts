@@ -4,8 +4,8 @@ import { type Calls, flag, ints, text, type } from './calls.js';
 import { CODES } from './device.js';
 
 /**
- * Kernels of oneDNN for processors that TensorFlow's rewrites of graphs call by internal names. Nothing promises that they are there, or what they
- * compute: each is used after a trial, on made elements of the shape at hand, gave exactly what the public operations give.
+ * Kernels of oneDNN for processors that TensorFlow's rewrites of graphs call by internal names. Nothing promises that they are there, or
+ * what they compute: each is used after a trial, on made elements of the shape at hand, gave exactly what the public operations give.
  */
 const LABEL = text('_kernel', 'MklNameChangeOp');
 
@@ -22,7 +22,9 @@ function poolAttrs({ window, stride }: Windows): OpAttr[] {
   return [type('T', CODES.f32), ...sizes, text('padding', 'VALID'), text('data_format', 'NHWC'), flag('workspace_enabled', true), LABEL];
 }
 
-/** Maximum of each window and its first position, row by row, as u8. Passes over a NaN, and takes no element below the least finite number. */
+/**
+ * Maximum of each window and its first position, row by row, as u8. Passes over a NaN, and takes no element below the least finite number.
+ */
 export function maxPool(tf: Calls, x: Tensor, windows: Windows): readonly [Tensor, Tensor] {
   const [max, workspace] = tf.device.executeMany('_MklNativeMaxPool', poolAttrs(windows), [x], [CODES.f32, CODES.u8]);
   return [max!, tf.reshape(workspace!, windows.result)];

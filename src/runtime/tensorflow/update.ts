@@ -43,8 +43,8 @@ export function readVariable(tf: Calls, variable: Tensor, dtype: number): Tensor
 }
 
 /**
- * Runs a fused optimizer on the resource variables of `writes`. Unguarded, the operands that read them are given up first, so that TensorFlow
- * writes in place. Guarded, they are kept, so that it writes to copies, and are put back to the bit where the step is skipped.
+ * Runs a fused optimizer on the resource variables of `writes`. Unguarded, the operands that read them are given up first, so that
+ * TensorFlow writes in place. Guarded, they are kept, so that it writes to copies, and are put back to the bit where the step is skipped.
  */
 function applyInPlace(context: KernelContext, slots: readonly number[], apply: (variables: readonly Tensor[]) => void): Tensor {
   const { tf, inputs, node } = context;
@@ -84,8 +84,8 @@ const sgd: Kernel = (context) => {
 };
 
 /**
- * TensorFlow's Adam adds its epsilon to sqrt(v), PyTorch's to sqrt(v) / sqrt(1 - beta2^t): an epsilon times that root makes them the same. The
- * powers and that epsilon are the same for all parameters.
+ * TensorFlow's Adam adds its epsilon to sqrt(v), PyTorch's to sqrt(v) / sqrt(1 - beta2^t): an epsilon times that root makes them the same.
+ * The powers and that epsilon are the same for all parameters.
  */
 function adamScalars(context: KernelContext): readonly [Tensor, Tensor, Tensor] {
   const { tf, inputs, node } = context;

@@ -126,8 +126,8 @@ function requiredLimits({ limits }: GPUAdapter): Record<string, number> {
 }
 
 /**
- * What the generator needs to know of an adapter. A processor has no matrix unit: what Mesa offers in its place only costs time, so that path is
- * left to hardware.
+ * What the generator needs to know of an adapter. A processor has no matrix unit: what Mesa offers in its place only costs time, so that
+ * path is left to hardware.
  */
 export function targetOf({ f16, software, subgroupSize, matrixUnit }: AdapterFacts, limits: WgslLimits): WgslTarget {
   return { f16, contractions: software ? 'lanes' : 'tiles', broadcast: subgroupSize, matrix: software ? undefined : matrixUnit, limits };

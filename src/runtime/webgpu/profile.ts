@@ -2,7 +2,9 @@ import { userError } from '../../diagnostics/diagnostic.js';
 import type { Reader } from './buffers.js';
 import { type BoundDispatch, encodeDispatches } from './pipelines.js';
 
-/** Runs groups of dispatches once, a pass each, and gives the seconds of each by the device's clock. Throws UserError without timestamps. */
+/**
+ * Runs groups of dispatches once, a pass each, and gives the seconds of each by the device's clock. Throws UserError without timestamps.
+ */
 export async function timeGroups(device: GPUDevice, reader: Reader, groups: readonly (readonly BoundDispatch[])[]): Promise<number[]> {
   if (!device.features.has('timestamp-query'))
     throw userError('AMP6039', 'this GPU cannot time its kernels', 'its driver has no timestamp queries');

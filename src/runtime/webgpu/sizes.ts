@@ -42,7 +42,10 @@ function workspace(fn: PlanFunction, { group, dispatches }: GroupDispatches): Bo
   return places.map(({ bytes }) => ({ what: `the workspace of ${group.name} in ${fn.name}`, bytes, batch: fn.batch, scales: false }));
 }
 
-/** Refuses a plan with a value that the device cannot bind as a whole. Throws UserError with the value, its size and the batch that would fit. */
+/**
+ * Refuses a plan with a value that the device cannot bind as a whole. Throws UserError with the value, its size and the batch that would
+ * fit.
+ */
 export function checkSizes(plan: Plan, { functions, bufferBytes }: WgslProgram, { bindingBytes }: WgslLimits): void {
   const most = Math.min(bindingBytes, bufferBytes);
   const bound = functions.flatMap((program, i) => {

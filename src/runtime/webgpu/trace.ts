@@ -7,7 +7,9 @@ const NONE = 0xffffffff;
 const SIZE = 64;
 const INVOCATIONS = 64 * 64;
 
-/** Looks at exponents: all ones is an infinity or a NaN. A pair of f16 shares a word; the odd one out at the end has only its lower half. */
+/**
+ * Looks at exponents: all ones is an infinity or a NaN. A pair of f16 shares a word; the odd one out at the end has only its lower half.
+ */
 const CHECK = `
 struct Check { count: u32, node: u32, halves: u32 }
 @group(0) @binding(0) var<storage, read> words: array<u32>;

@@ -19,8 +19,8 @@ function driverFolders(): string[] {
 }
 
 /**
- * Manifests of the Vulkan drivers on this Linux machine; undefined on other systems, which have their own ways. Looking before Dawn does saves it
- * from writing its disappointment to the terminal, and everyone without a GPU the time of loading it.
+ * Manifests of the Vulkan drivers on this Linux machine; undefined on other systems, which have their own ways. Looking before Dawn does
+ * saves it from writing its disappointment to the terminal, and everyone without a GPU the time of loading it.
  */
 export function findVulkanDrivers(): readonly string[] | undefined {
   if (process.platform !== 'linux') return undefined;

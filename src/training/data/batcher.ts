@@ -49,8 +49,8 @@ function flipPixels(bytes: Uint8Array, from: number, rows: number, width: number
 }
 
 /**
- * Puts batches together from a data set. What a batch holds depends on nothing but the options, the epoch and its places in it, so training can
- * go on from any step.
+ * Puts batches together from a data set. What a batch holds depends on nothing but the options, the epoch and its places in it, so training
+ * can go on from any step.
  */
 export class Batcher {
   private readonly imageBytes: number;

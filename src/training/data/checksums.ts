@@ -22,8 +22,8 @@ export async function writeChecksums(folder: string, names: readonly string[]): 
 }
 
 /**
- * Compares files with the checksums beside them, and says whether every one of `names` has one. Throws UserError AMP7015 for the first file that
- * is not what it was.
+ * Compares files with the checksums beside them, and says whether every one of `names` has one. Throws UserError AMP7015 for the first file
+ * that is not what it was.
  */
 export async function compareChecksums(folder: string, names: readonly string[]): Promise<boolean> {
   const text = await readFile(join(folder, CHECKSUMS_FILE), 'utf8').catch(() => '');

@@ -26,7 +26,10 @@ export interface DatasetReport {
   /** The folder that holds the files; undefined when the data set is generated in memory. */
   readonly folder: string | undefined;
   readonly classes: readonly string[];
-  /** What was compared: every byte with what was downloaded or is generated, or sizes and labels alone, where nothing tells how pixels should be. */
+  /**
+   * What was compared: every byte with what was downloaded or is generated, or sizes and labels alone, where nothing tells how pixels
+   * should be.
+   */
   readonly checked: 'bytes' | 'structure';
   readonly train: number;
   readonly test: number;

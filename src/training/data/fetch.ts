@@ -108,9 +108,9 @@ function bring({ origin, ...layout }: DatasetSource, dir: string, options: Fetch
 }
 
 /**
- * Brings a data set into the data folder, unless it is there already, and verifies it. An archive comes from its official address, or from a
- * mirror of the same file (`url`, or $AMPC_CIFAR10_URL for CIFAR-10); what ampc generates is written. Throws UserError: AMP7011 to AMP7014, and as
- * `verifyDataset`.
+ * Brings a data set into the data folder, unless it is there already, and verifies it. An archive comes from its official address, or from
+ * a mirror of the same file (`url`, or $AMPC_CIFAR10_URL for CIFAR-10); what ampc generates is written. Throws UserError: AMP7011 to
+ * AMP7014, and as `verifyDataset`.
  */
 export async function fetchDataset(name: string, dir: string = defaultDataFolder(), options: FetchOptions = {}): Promise<DatasetReport> {
   const source = SOURCES[datasetName(name)];

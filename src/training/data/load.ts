@@ -14,7 +14,10 @@ export function datasetBytes(name: DatasetName): number {
   return (images.train + images.test) * (image.reduce((bytes, size) => bytes * size, 1) + Int32Array.BYTES_PER_ELEMENT);
 }
 
-/** Whether the files of a data set that ampc generates are not there, or cannot be looked for. Its folder, once written by `fetch`, is used as any other. */
+/**
+ * Whether the files of a data set that ampc generates are not there, or cannot be looked for. Its folder, once written by `fetch`, is used
+ * as any other.
+ */
 async function hasNoFiles(source: DatasetSource, dir: string | undefined): Promise<boolean> {
   try {
     return (await missingFiles(source, dir ?? defaultDataFolder())).length > 0;
@@ -36,7 +39,8 @@ async function isStillIn(layout: FolderLayout, dir: string): Promise<boolean> {
 
 /**
  * The data folder to use: the one that is given, else the one that a run was trained from if the data set is there still, else the default,
- * unless it is in neither: what is missing is then said of the run's. Undefined where that cannot be used and the data set needs none. Throws UserError AMP7014 where another needs one.
+ * unless it is in neither: what is missing is then said of the run's. Undefined where that cannot be used and the data set needs none.
+ * Throws UserError AMP7014 where another needs one.
  */
 export async function chooseDataFolder(
   name: DatasetName,
@@ -107,8 +111,8 @@ async function bytesAreRight({ origin, files }: DatasetSource, folder: string, f
 }
 
 /**
- * Reads everything, checks sizes and labels, and bytes where it is known how they should be, and counts. Throws as `loadSplit`, AMP7002 for an
- * unknown name, and AMP7015.
+ * Reads everything, checks sizes and labels, and bytes where it is known how they should be, and counts. Throws as `loadSplit`, AMP7002 for
+ * an unknown name, and AMP7015.
  */
 export async function verifyDataset(name: string, dir?: string): Promise<DatasetReport> {
   const source = SOURCES[datasetName(name)];

@@ -29,8 +29,8 @@ export function isLost({ skipped, loss, norm }: StepResult): boolean {
 }
 
 /**
- * Runs the steps from `kept` (0-based, with the states that it began with) to `last` again, and finds the first value that was not finite in the
- * first step from `from` on that has one. Undefined when none has. The states are afterwards as before.
+ * Runs the steps from `kept` (0-based, with the states that it began with) to `last` again, and finds the first value that was not finite
+ * in the first step from `from` on that has one. Undefined when none has. The states are afterwards as before.
  */
 export async function findOrigin(
   { plan, executable, stepper, load, losses }: Replay,

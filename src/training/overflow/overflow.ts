@@ -129,8 +129,8 @@ async function measure({ plan, states, load }: TraceContext, found: NonFinite, i
 }
 
 /**
- * Names and measures the first value that was not finite in a step that was run again with a trace. The kernel that the trace stopped at is run
- * once more, on the same backend, with the values before their last rounding readable. Undefined when nothing overflowed.
+ * Names and measures the first value that was not finite in a step that was run again with a trace. The kernel that the trace stopped at is
+ * run once more, on the same backend, with the values before their last rounding readable. Undefined when nothing overflowed.
  */
 export async function explainOverflow(context: TraceContext, { found, inputs }: TracedStep): Promise<Overflow | undefined> {
   if (found === undefined) return undefined;

@@ -28,8 +28,9 @@ export interface Look {
 }
 
 /**
- * Looks into skipped steps, and without a loss scale into the first loss that is not finite. The device is never waited for: when a skip is noticed, later steps may have changed the states, so a copy of earlier
- * states is kept in memory, the steps since then are run again to the same bits, and the skipped one is traced.
+ * Looks into skipped steps, and without a loss scale into the first loss that is not finite. The device is never waited for: when a skip is
+ * noticed, later steps may have changed the states, so a copy of earlier states is kept in memory, the steps since then are run again to
+ * the same bits, and the skipped one is traced.
  */
 export class Watch {
   private traced: number;
@@ -67,8 +68,8 @@ export class Watch {
   }
 
   /**
-   * The present states, which step `step` (0-based) begins with; every earlier step must have been reported. They become the copy, in its own
-   * memory, unless they are no start: so a run holds its states once beside those of the device, also while it saves them.
+   * The present states, which step `step` (0-based) begins with; every earlier step must have been reported. They become the copy, in its
+   * own memory, unless they are no start: so a run holds its states once beside those of the device, also while it saves them.
    */
   async present(step: number, executable: Executable): Promise<StateValues> {
     this.keptAt = performance.now();

@@ -56,7 +56,10 @@ export async function train(executable: Executable, { batch, lr }: Case, share: 
   return executable.drain();
 }
 
-/** What the first value is that is further from `expected` than `tolerance`, relatively; `first` bounds element 0. Undefined when there is none. */
+/**
+ * What the first value is that is further from `expected` than `tolerance`, relatively; `first` bounds element 0. Undefined when there is
+ * none.
+ */
 export function disagreement(
   what: string,
   actual: Iterable<number>,
