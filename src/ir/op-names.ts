@@ -27,6 +27,10 @@ export const OP_NAMES = [
   'batch_norm_weight_grad',
   'batch_norm_input_grad',
   'running_update',
+  'layer_norm_statistics',
+  'layer_norm',
+  'layer_norm_weight_grad',
+  'layer_norm_input_grad',
 
   'relu',
   'relu_grad',

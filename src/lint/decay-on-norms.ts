@@ -3,7 +3,7 @@ import { type LintFinding, type LintInput, type LintRule, OPTIMIZER_SETTING } fr
 
 export const decayOnNorms: LintRule = {
   title: 'weight decay on normalisation',
-  meaning: 'Decay pulls the scales and shifts of batch_norm to 0 as well, which regularises nothing.',
+  meaning: 'Decay pulls the scales and shifts of normalisations to 0 as well, which regularises nothing.',
   check,
 };
 

@@ -1,5 +1,6 @@
 import { hasShortRange, LIMITS } from '../numeric/formats.js';
 import { opDefinition } from '../ops/index.js';
+import type { OpTraits } from '../ops/traits.js';
 import { computesIn, formatNumber, type LintFinding, type LintInput, type LintRule, OPTIMIZER_SETTING } from './rule.js';
 
 export const vanishingEps: LintRule = {
@@ -8,7 +9,13 @@ export const vanishingEps: LintRule = {
   check,
 };
 
-/** An optimizer that has an eps, such as Adam, divides by sqrt(v) + eps, batch_norm by sqrt(variance + eps). */
+/** What may have no variance. */
+const CONSTANT = {
+  channels: 'a channel that is constant over a batch',
+  positions: 'a position whose channels are all equal',
+} as const satisfies Record<NonNullable<OpTraits['invertsVariance']>, string>;
+
+/** An optimizer that has an eps, such as Adam, divides by sqrt(v) + eps, a normalisation by sqrt(variance + eps). */
 function check({ recipe, forward }: LintInput): readonly LintFinding[] {
   const findings: LintFinding[] = [];
   const { optimizer } = recipe.train;
@@ -21,7 +28,8 @@ function check({ recipe, forward }: LintInput): readonly LintFinding[] {
     });
   }
   for (const node of forward.nodes) {
-    if (opDefinition(node.op).normalizes !== true) continue;
+    const { invertsVariance } = opDefinition(node.op);
+    if (invertsVariance === undefined) continue;
     const eps = Number(node.attrs.eps);
     const gain = 1 / Math.sqrt(Math.fround(eps));
     const format = computesIn(node, recipe);
@@ -29,7 +37,7 @@ function check({ recipe, forward }: LintInput): readonly LintFinding[] {
     findings.push({
       message: `the eps of ${node.layer}, ${eps}, is too small`,
       why:
-        'a channel that is constant over a batch has variance 0, and its gradient is then multiplied by 1 / sqrt(eps) = ' +
+        `${CONSTANT[invertsVariance]} has variance 0, and its gradient is then multiplied by 1 / sqrt(eps) = ` +
         `${Number.isFinite(gain) ? formatNumber(gain) : 'infinity'}; the largest fp16 is ${formatNumber(LIMITS.f16.largest)}`,
       fix: 'use eps: 1e-5',
       place: node.loc && { kind: 'layer', loc: node.loc },

@@ -14,6 +14,7 @@ export const LAYERS: Readonly<Record<string, LayerDefinition>> = {
   avg_pool2d: window.avgPool2dLayer,
   global_avg_pool: window.globalAvgPoolLayer,
   batch_norm: norm.batchNormLayer,
+  layer_norm: norm.layerNormLayer,
   dropout: dense.dropoutLayer,
   flatten: shape.flattenLayer,
   reshape: shape.reshapeLayer,

@@ -6,6 +6,7 @@ import * as arithmetic from './arithmetic.js';
 import * as avgPool from './avg-pool.js';
 import type { ContractionGeometry } from './contraction-geometry.js';
 import * as conv from './conv2d.js';
+import * as layerNorm from './layer-norm.js';
 import * as linear from './linear.js';
 import * as loss from './loss.js';
 import * as maxPool from './max-pool.js';
@@ -48,6 +49,10 @@ export const OPS = {
   batch_norm_weight_grad: norm.batchNormWeightGrad,
   batch_norm_input_grad: norm.batchNormInputGrad,
   running_update: norm.runningUpdate,
+  layer_norm_statistics: layerNorm.layerNormStatistics,
+  layer_norm: layerNorm.layerNorm,
+  layer_norm_weight_grad: layerNorm.layerNormWeightGrad,
+  layer_norm_input_grad: layerNorm.layerNormInputGrad,
 
   relu: activation.relu,
   relu_grad: activationGrad.reluGrad,

@@ -76,6 +76,7 @@ export const batchNorm: OpDefinition<'elementwise'> = {
   kind: 'elementwise',
   perChannel: true,
   normalizes: true,
+  invertsVariance: 'channels',
   constraints: {
     batch_norm_c1: 'x has at least one axis',
     batch_norm_c2: 'mean, variance, weight and bias are [channels]',

@@ -34,8 +34,10 @@ export interface OpTraits {
   /** What it writes is read by others of the same step as it was before: among what writes states it runs last. */
   readonly runsLast?: boolean;
 
-  /** Brings each channel to mean 0 and variance 1, then scales and shifts it by its parameters. */
+  /** Brings values to mean 0 and variance 1, then scales and shifts each channel by its parameters. */
   readonly normalizes?: boolean;
+  /** Takes 1 / sqrt(variance + eps), `eps` an attribute: of each channel over the batch, or of each position over its channels. */
+  readonly invertsVariance?: 'channels' | 'positions';
   /** Moves a running statistic towards that of the batch, by the attributes `momentum` and `correction`. */
   readonly movesStatistic?: boolean;
   /** Tells how the values of a channel differ: of one value it tells nothing. */

@@ -16,6 +16,7 @@ import {
   widenFor,
   withZero,
 } from './range.js';
+import { LAYER_NORM_RULES } from './range-layer-norm.js';
 import type { RangeRule } from './range-rule.js';
 import { SUM_RULES } from './range-sums.js';
 import { UPDATE_RULES } from './range-update.js';
@@ -190,6 +191,7 @@ export const RANGE_RULES = {
   normalize,
 
   ...SUM_RULES,
+  ...LAYER_NORM_RULES,
 
   relu: clamp((x) => Math.max(x, 0)),
   relu_grad: gate,

@@ -18,6 +18,7 @@ const CHECKED = 24;
 const WITHOUT_GRADIENT: Readonly<Partial<Record<OpName, readonly string[]>>> = {
   scale_loss: ['scale'],
   batch_norm: ['mean', 'variance'],
+  layer_norm: ['statistics'],
 };
 
 /** Where the functions have kinks; values this close are moved away. */
@@ -62,6 +63,8 @@ function differentiated(name: OpName, seed: number): Differentiated {
       ids.push(emit(builder, 'channel_mean', [ids[0]]));
     } else if (name === 'batch_norm' && unique === 'variance') {
       ids.push(emit(builder, 'channel_variance', [ids[0], ids[1]]));
+    } else if (name === 'layer_norm' && unique === 'statistics') {
+      ids.push(emit(builder, 'layer_norm_statistics', [ids[0]], { eps: 1e-5 }));
     } else if (isFloat(types[i].dtype)) {
       ids.push(state(unique, types[i].shape, () => awayFrom(KINKS[name] ?? [], random.real(low, high))));
     } else {

@@ -81,6 +81,18 @@ describe('PyTorch semantics', () => {
     }
   });
 
+  for (const key of ['layer_norm_image', 'layer_norm_features'] as const) {
+    it(`${key.replace('norm_', 'norm of ')} and its gradients`, () => {
+      const c = fixture[key];
+      const [x, weight, dy] = [operand(c.x), operand(c.weight), operand(c.dy)];
+      const statistics = evaluateOp('layer_norm_statistics', [x], { eps: 1e-5 });
+      assertOp('layer_norm', [x, statistics, weight, operand(c.bias)], {}, c.y, 'y');
+      assertOp('layer_norm_weight_grad', [x, dy, statistics], {}, c.dweight, 'dweight');
+      assertOp('layer_norm_input_grad', [dy, x, statistics, weight], {}, c.dx, 'dx');
+      assertOp('sum_to_channel', [dy], {}, c.dbias, 'dbias');
+    });
+  }
+
   for (const key of ['cross_entropy_0', 'cross_entropy_0.1'] as const) {
     it(`${key.replace('_0', ' with label smoothing 0')}`, () => {
       const c = fixture[key];

@@ -165,6 +165,48 @@ function normalized(batch: number): SumCase {
   };
 }
 
+/** Statistics and gradients of layer_norm over long rows: one of a constant, one about 3. */
+function longRows(): readonly SumCase[] {
+  const channels = 20_000;
+  const random = namedRandom('long rows', 1);
+  const noise = Float64Array.from({ length: 2 * channels }, () => random.real(-1, 1));
+  const x = Float32Array.from(noise, (value, i) => (i < channels ? 100.1 : 3 + value));
+  const dy = Float32Array.from(noise, (_, i) => 0.1 + 0.5 * noise[(7 * i) % noise.length]!);
+  const mean = (term: Fill) =>
+    [0, 1].map((row) => {
+      let sum = 0;
+      for (let i = row * channels; i < (row + 1) * channels; i += 1) sum += term(i);
+      return sum / channels;
+    });
+  const rowOf = (i: number) => Math.floor(i / channels);
+  const means = mean((i) => x[i]!);
+  const inverses = mean((i) => (x[i]! - means[rowOf(i)]!) ** 2).map((variance) => 1 / Math.sqrt(variance + EPS));
+  const given = Float32Array.of(means[0]!, inverses[0]!, means[1]!, inverses[1]!);
+  const z: Fill = (i) => (x[i]! - given[2 * rowOf(i)]!) * given[2 * rowOf(i) + 1]!;
+  const shifts = mean((i) => dy[i]!);
+  const slopes = mean((i) => dy[i]! * z(i));
+  const rows: Shape = [2, channels];
+  const statistics = [[2, 2], (i: number) => given[i]!] as const;
+  return [
+    caseOf(
+      'layer_norm_statistics of long rows',
+      'layer_norm_statistics',
+      [[rows, (i) => x[i]!]],
+      { eps: EPS },
+      (i) => [means, inverses][i % 2]![Math.floor(i / 2)]!,
+      (i) => 4 * U * given[i]!,
+    ),
+    caseOf(
+      'layer_norm_input_grad of long rows',
+      'layer_norm_input_grad',
+      [[rows, (i) => dy[i]!], [rows, (i) => x[i]!], statistics, [[channels], () => 1]],
+      {},
+      (i) => given[2 * rowOf(i) + 1]! * (dy[i]! - shifts[rowOf(i)]! - z(i) * slopes[rowOf(i)]!),
+      (i) => 8 * U * given[2 * rowOf(i) + 1]! * (Math.abs(dy[i]!) + Math.abs(shifts[rowOf(i)]!) + Math.abs(z(i) * slopes[rowOf(i)]!)),
+    ),
+  ];
+}
+
 /** How many of `size` neighbours of a tap fall inside, for a window of 3 with one zero on either side. */
 const inside = (tap: number, size: number) => (tap === 1 ? size : size - 1);
 
@@ -218,6 +260,7 @@ function cases(): readonly SumCase[] {
     ...channelCases(1000),
     normalized(16),
     normalized(1000),
+    ...longRows(),
     weightGradient('conv2d_weight_grad of 3 channels', 400, 32, 3, 16),
     weightGradient('conv2d_weight_grad of 32 channels', 100, 32, 32, 32),
     weightGradient('conv2d_weight_grad of one large image', 1, 400, 2, 5),

@@ -40,6 +40,14 @@ const CHANNEL: Readonly<Record<OpOfKind<'reduce'>, ChannelRule>> = {
     result: (scope, node, sum) =>
       `vw_round(${sum}) / vf_sqrt(${scope.channel(node.inputs[3]!)} + vf_set(${floatLiteral(numberAttr(node.attrs, 'eps'))}))`,
   },
+  layer_norm_weight_grad: {
+    term: (scope, node) => {
+      const [x, dy] = [scope.value(node.inputs[0]!), scope.value(node.inputs[1]!)];
+      const statistics = scope.context.pointer(node.inputs[2]!);
+      return `${dy} * ((${x} - vf_set(${statistics}[2 * row])) * vf_set(${statistics}[2 * row + 1]))`;
+    },
+    result: (_scope, _node, sum) => `vw_round(${sum})`,
+  },
 };
 
 function channelRule({ op }: Node): ChannelRule {

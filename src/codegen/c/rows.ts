@@ -197,11 +197,65 @@ const correctCount: RowRule = ({ node, each, label, partial }) => [
   `${partial}[row] = ${label} >= 0 && vi_min_lane(first) == ${label} ? 1.0f : 0.0f;`,
 ];
 
+/** [mean, inverse] of the row, the result. */
+const layerNormStatistics: RowRule = ({ each, node, context, length }) => [
+  'vw sum_lanes = {{0}}, square_lanes = {{0}};',
+  ...each((scope, lanes) => {
+    scope.statements.push(add('sum_lanes', masked(scope.value(node.inputs[0]!), lanes, '0.0f')));
+  }),
+  `const float mean = (float)(vw_sum(sum_lanes) / ${length});`,
+  ...each((scope, lanes) => {
+    const deviation = scope.temporary(`${scope.value(node.inputs[0]!)} - vf_set(mean)`);
+    scope.statements.push(`square_lanes = vw_add_square(square_lanes, ${masked(deviation, lanes, '0.0f')});`);
+  }),
+  `${context.output(node.id)}[2 * row] = mean;`,
+  `${context.output(node.id)}[2 * row + 1] = (float)(1.0 / sqrt(vw_sum(square_lanes) / ${length} + ${numberAttr(node.attrs, 'eps')}));`,
+];
+
+/** `mean` and `inverse` of the row, from the operand that holds them. */
+const statistics = ({ context, node }: RowContext, operand: number) => {
+  const pointer = context.pointer(node.inputs[operand]!);
+  return [`const vf mean = vf_set(${pointer}[2 * row]), inverse = vf_set(${pointer}[2 * row + 1]);`];
+};
+
+const layerNorm: RowRule = (row) => {
+  const [x, , weight, bias] = row.node.inputs as [ValueId, ValueId, ValueId, ValueId];
+  return [
+    ...statistics(row, 1),
+    ...row.each((scope) =>
+      store(scope, row.node.id, `(${scope.value(x)} - mean) * inverse * ${scope.channel(weight)} + ${scope.channel(bias)}`),
+    ),
+  ];
+};
+
+const layerNormInputGrad: RowRule = (row) => {
+  const { node, each, length } = row;
+  const [dy, x, , weight] = node.inputs as [ValueId, ValueId, ValueId, ValueId];
+  const scaled = (scope: Scope) => scope.temporary(`${scope.value(dy)} * ${scope.channel(weight)}`);
+  const normalized = (scope: Scope) => scope.temporary(`(${scope.value(x)} - mean) * inverse`);
+  return [
+    ...statistics(row, 2),
+    'vw sum_lanes = {{0}}, dot_lanes = {{0}};',
+    ...each((scope, lanes) => {
+      const [g, z] = [scaled(scope), normalized(scope)];
+      scope.statements.push(
+        add('sum_lanes', masked(g, lanes, '0.0f')),
+        add('dot_lanes', masked(scope.temporary(`${g} * ${z}`), lanes, '0.0f')),
+      );
+    }),
+    `const vf shift = vf_set((float)(vw_sum(sum_lanes) / ${length})), slope = vf_set((float)(vw_sum(dot_lanes) / ${length}));`,
+    ...each((scope) => store(scope, node.id, `inverse * (${scaled(scope)} - shift - ${normalized(scope)} * slope)`)),
+  ];
+};
+
 const ROWS: Readonly<Record<OpOfKind<'rows'>, RowRule>> = {
   softmax,
   log_softmax: logSoftmax,
   softmax_grad: softmaxGrad,
   log_softmax_grad: logSoftmaxGrad,
+  layer_norm_statistics: layerNormStatistics,
+  layer_norm: layerNorm,
+  layer_norm_input_grad: layerNormInputGrad,
   cross_entropy: crossEntropy,
   cross_entropy_grad: crossEntropyGrad,
   mse,

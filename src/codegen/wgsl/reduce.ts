@@ -36,6 +36,14 @@ const CHANNEL: Readonly<Record<OpOfKind<'reduce'>, ChannelRule>> = {
     result: (scope, node, sum) =>
       `sum_of(${sum}) / sqrt(${scope.perChannel(node.inputs[3]!)} + ${floatLiteral(numberAttr(node.attrs, 'eps'))})`,
   },
+  layer_norm_weight_grad: {
+    term: (scope, node) => {
+      const statistic = (element: string) => scope.loadAt(node.inputs[2]!, element);
+      const z = `(${scope.value(node.inputs[0]!)} - ${statistic('2u * row')}) * ${statistic('2u * row + 1u')}`;
+      return `${scope.value(node.inputs[1]!)} * (${z})`;
+    },
+    result: sumOf,
+  },
 };
 
 /** Invocations that keep a device busy. */

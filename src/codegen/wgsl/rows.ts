@@ -15,12 +15,14 @@ interface RowContext {
   readonly node: Node;
   readonly length: number;
   readonly rows: number;
-  /** Expression of operand 0 or 1 at column `c`. */
+  /** Expression of an operand of the row's length at column `c`. */
   at(operand: number): string;
   /** A loop over the columns. */
   each(body: readonly string[]): string[];
-  /** Statement that stores the result at column `c`. */
-  store(value: string): string;
+  /** Expression of element `element` of an operand, WGSL (u32). */
+  element(operand: number, element: string): string;
+  /** Statement that stores the result at column `c`, or element `element` of it. */
+  store(value: string, element?: string): string;
   /** Statement that leaves the row's share of a total. */
   leave(value: string): string;
   /** Operand of shape []. */
@@ -134,11 +136,48 @@ const correctCount: RowRule = ({ at, each, leave }) => [
   leave('select(0.0f, 1.0f, ordered && place == label)'),
 ];
 
+/** [mean, inverse] of the row, the result. */
+const layerNormStatistics: RowRule = ({ node, at, each, store, length }) => [
+  ...sumOver(each, [], at(0)),
+  `let mean = mean_of(terms, ${length}.0f);`,
+  'var squares = vec2f();',
+  ...each([`let d = ${at(0)} - mean;`, 'squares = add_term(squares, d * d);']),
+  store('mean', '2u * i'),
+  store(`1.0f / sqrt(mean_of(squares, ${length}.0f) + ${floatLiteral(numberAttr(node.attrs, 'eps'))})`, '2u * i + 1u'),
+];
+
+/** `mean` and `inverse` of the row, from the operand that holds them. */
+const statistics = ({ element }: RowContext, operand: number) => [
+  `let mean = ${element(operand, '2u * i')};`,
+  `let inverse = ${element(operand, '2u * i + 1u')};`,
+];
+
+const layerNorm: RowRule = (row) => [
+  ...statistics(row, 1),
+  ...row.each([row.store(`(${row.at(0)} - mean) * inverse * ${row.element(2, 'c')} + ${row.element(3, 'c')}`)]),
+];
+
+const layerNormInputGrad: RowRule = (row) => {
+  const { at, each, element, store, length } = row;
+  const factors = [`let g = ${at(0)} * ${element(3, 'c')};`, `let z = (${at(1)} - mean) * inverse;`];
+  return [
+    ...statistics(row, 2),
+    'var products = vec2f();',
+    ...sumOver(each, [...factors, 'products = add_term(products, g * z);'], 'g'),
+    `let shift = mean_of(terms, ${length}.0f);`,
+    `let slope = mean_of(products, ${length}.0f);`,
+    ...each([...factors, store('inverse * (g - shift - z * slope)')]),
+  ];
+};
+
 const ROWS: Readonly<Record<OpOfKind<'rows'>, RowRule>> = {
   softmax,
   log_softmax: logSoftmax,
   softmax_grad: softmaxGrad,
   log_softmax_grad: logSoftmaxGrad,
+  layer_norm_statistics: layerNormStatistics,
+  layer_norm: layerNorm,
+  layer_norm_input_grad: layerNormInputGrad,
   cross_entropy: crossEntropy,
   cross_entropy_grad: crossEntropyGrad,
   mse,
@@ -169,7 +208,8 @@ export function emitRows(context: GroupContext, id: ValueId): Dispatch[] {
     rows,
     at: (operand) => load(operand, `i * ${length}u + c`),
     each: (lines) => [`for (var c = 0u; c < ${length}u; c++) {`, ...indent(lines), '}'],
-    store: (value) => `${kernel.write(context.place(id), type)}[i * ${length}u + c] = ${storedValue(type, value)};`,
+    element: load,
+    store: (value, element = `i * ${length}u + c`) => `${kernel.write(context.place(id), type)}[${element}] = ${storedValue(type, value)};`,
     leave: (value) => `${kernel.write(partial!, 'f32')}[i] = ${value};`,
     scalar: (operand) => load(operand, '0'),
   });

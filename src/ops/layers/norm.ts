@@ -2,6 +2,18 @@ import { elementCount } from '../../ir/types.js';
 import type { LayerDefinition } from '../layer.js';
 import { constrain } from '../op.js';
 
+export const layerNormLayer: LayerDefinition = {
+  doc: 'Normalizes each position over its channels, or each image over its features, then scales and shifts each channel (Ba, Kiros and Hinton 2016).',
+  params: [{ name: 'eps', kind: 'number', min: 0, default: 1e-5, doc: 'added to the variance' }],
+  example: 'x |> linear(256) |> layer_norm as norm1 |> gelu',
+  build: ({ input, args, emit, parameter, type }) => {
+    const channels = type(input).shape.at(-1)!;
+    const weight = parameter('weight', [channels], { kind: 'constant', value: 1 });
+    const bias = parameter('bias', [channels], { kind: 'constant', value: 0 });
+    return emit('layer_norm', [input, emit('layer_norm_statistics', [input], { eps: args.eps as number }), weight, bias]);
+  },
+};
+
 export const batchNormLayer: LayerDefinition = {
   doc: 'Normalizes each channel, then scales and shifts it (Ioffe and Szegedy 2015). Training uses the statistics of the batch, evaluation running means of them.',
   params: [

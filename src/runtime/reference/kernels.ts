@@ -2,6 +2,7 @@ import type { OpName } from '../../ops/index.js';
 import { contractionKernels } from './contraction.js';
 import { elementwiseKernels } from './elementwise.js';
 import type { ReferenceKernel } from './kernel.js';
+import { layerNormKernels } from './layer-norm.js';
 import { normKernels } from './norm.js';
 import { poolKernels } from './pool.js';
 import { rowKernels } from './rows.js';
@@ -15,6 +16,7 @@ export const KERNELS: Readonly<Record<Exclude<OpName, SourceOp>, ReferenceKernel
   ...contractionKernels,
   ...poolKernels,
   ...normKernels,
+  ...layerNormKernels,
   ...elementwiseKernels,
   ...shapeKernels,
   ...rowKernels,

@@ -4,6 +4,7 @@ import { contractionKernels } from './contraction.js';
 import { CODES } from './device.js';
 import { elementwiseKernels } from './elementwise.js';
 import type { Kernel } from './kernel.js';
+import { layerNormKernels } from './layer-norm.js';
 import { normKernels } from './norm.js';
 import { poolKernels } from './pool.js';
 import { rowKernels } from './rows.js';
@@ -20,6 +21,7 @@ export const KERNELS = {
   ...contractionKernels,
   ...poolKernels,
   ...normKernels,
+  ...layerNormKernels,
   ...elementwiseKernels,
   ...shapeKernels,
   ...rowKernels,

@@ -38,6 +38,13 @@ export function meanOfChannel(tf: Calls, x: Tensor): Tensor {
   return tf.reshape(tf.cast(mean, CODES.f32), [channels]);
 }
 
+/** Means along the last axis, which stays, of size 1. */
+export function meanOfRow(tf: Calls, x: Tensor): Tensor {
+  const length = x.shape[x.shape.length - 1]!;
+  const mean = tf.div(sumOfRows(tf, x, elementCount(x.shape) / length, 1), length);
+  return tf.reshape(tf.cast(mean, CODES.f32), [...x.shape.slice(0, -1), 1]);
+}
+
 /** Means of images [batch, height, width, channels]: f32 [batch, channels]. */
 export function meanOfImage(tf: Calls, x: Tensor): Tensor {
   const [batch, height, width, channels] = x.shape as [number, number, number, number];
