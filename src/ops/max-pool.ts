@@ -15,6 +15,7 @@ function sampleBackward(random: SampleRandom): { types: TensorType[]; attrs: Att
 export const maxPool2d: OpDefinition<'pool'> = {
   doc: 'Maximum over each window of an image; padding never wins, and a NaN in the window gives NaN (as PyTorch).',
   kind: 'pool',
+  selects: true,
   poolsEpilogue: true,
   constraints: {
     max_pool2d_c1: 'x is an image [batch, height, width, channels]',
@@ -47,6 +48,7 @@ export const maxPool2d: OpDefinition<'pool'> = {
 export const maxPool2dIndex: OpDefinition<'pool'> = {
   doc: 'Position of the maximum within each window, row * columns + column; the first one of equal values, or the first NaN.',
   kind: 'pool',
+  selects: true,
   computedWith: 'max_pool2d',
   constraints: {
     max_pool2d_index_c1: 'x is an image [batch, height, width, channels]',

@@ -55,6 +55,7 @@ export const constant: OpDefinition<'source'> = {
 export const normalize: OpDefinition<'elementwise'> = {
   doc: 'Turns bytes into floats with a mean and a standard deviation per channel: (x / 255 - mean[c]) / std[c].',
   kind: 'elementwise',
+  alwaysFinite: true,
   perChannel: true,
   constraints: {
     normalize_c1: 'image has at least one axis',

@@ -19,6 +19,10 @@ export interface OpTraits {
   readonly computedWith?: OpName;
   /** Its later operands, or its attributes, are vectors over the last axis. */
   readonly perChannel?: boolean;
+  /** Its result is an element of operand 0, or the place of one in its window: nothing is to be rounded. */
+  readonly selects?: boolean;
+  /** Its result is finite whatever the weights are: times a zero it is zero. */
+  readonly alwaysFinite?: boolean;
   /** Of a contraction: the operand that a kernel may make itself as it brings it in, where the backend can (`Capabilities.staged`). */
   readonly stagedOperand?: number;
 

@@ -1,4 +1,5 @@
 import type { ValueId } from '../../ir/types.js';
+import { isView, opDefinition } from '../../ops/index.js';
 import type { Convolution } from './contraction-geometry.js';
 import type { Tile } from './contraction-tile.js';
 import { type Position, Scope } from './expression.js';
@@ -20,7 +21,7 @@ function defineSum(scope: Scope, c: Convolution, sums: string): void {
 /** Stores what the group stores of these nodes, computing what that needs. */
 function storeAll(scope: Scope, context: KernelContext, nodes: readonly ValueId[]): void {
   for (const id of nodes) {
-    if (context.node(id).op !== 'reshape' && context.group.stores.includes(id)) scope.store(id);
+    if (!isView(context.node(id)) && context.group.stores.includes(id)) scope.store(id);
   }
 }
 
@@ -111,7 +112,7 @@ interface PooledScope {
 function finishPooled(context: KernelContext, name: string, c: Convolution, tile: Tile, pool: ValueId): string {
   const nodes = context.group.nodes;
   const input = context.node(pool).inputs[0]!;
-  const index = nodes.find((id) => context.node(id).op === 'max_pool2d_index');
+  const index = nodes.find((id) => opDefinition(context.node(id).op).computedWith !== undefined);
   const before = nodes.filter((id) => id < pool);
   const lanes = lanesOf(context, c.n);
   const at: Position = { index: 'index', channel: 'channel', ...lanes };

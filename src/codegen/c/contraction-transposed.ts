@@ -1,5 +1,6 @@
 import type { Node, ValueId } from '../../ir/types.js';
 import { type ContractionGeometry, operandOf } from '../../ops/contraction-geometry.js';
+import { isView } from '../../ops/index.js';
 import { emitPack, type Packing, packTasks } from './contraction-pack.js';
 import { BLOCK_TERMS, type Compute, emitTile, STAGED, type Tile, tileFits } from './contraction-tile.js';
 import { Scope } from './expression.js';
@@ -78,7 +79,7 @@ export function emitTransposedProduct(context: KernelContext, product: Product):
   const packed = context.workspace(steps * vectors * lanes * 4);
   const scope = new Scope(context, { index: 'index', channel: 'channel' });
   scope.define(node.id, 'lines[lane]');
-  for (const id of group.nodes) if (context.node(id).op !== 'reshape' && group.stores.includes(id)) scope.store(id);
+  for (const id of group.nodes) if (!isView(context.node(id)) && group.stores.includes(id)) scope.store(id);
   const block = lanes * tile.vectors;
   const runs = Array.from({ length: Math.ceil(steps / BLOCK_TERMS) }, (_, b) => Math.min(BLOCK_TERMS, steps - b * BLOCK_TERMS));
   const code = `static const int ${name}_runs[][2] = {${runs.map((length, b) => `{${b * BLOCK_TERMS}, ${length}}`).join(', ')}};

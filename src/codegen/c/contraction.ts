@@ -1,7 +1,7 @@
 import type { ValueId } from '../../ir/types.js';
 import { numbersAttr } from '../../ir/types.js';
 import { assertPlain, type ContractionGeometry } from '../../ops/contraction-geometry.js';
-import { contractionGeometry } from '../../ops/index.js';
+import { contractionGeometry, opDefinition } from '../../ops/index.js';
 import { emitFinish } from './contraction-finish.js';
 import { type Convolution, convolutionOf, type Lattice } from './contraction-geometry.js';
 import { emitWeightGradient } from './contraction-gradient.js';
@@ -92,7 +92,7 @@ function cutRuns(runs: readonly Run[], limit: number, table: Run[], firstRow: nu
 
 /** The 2x2 pool that the group computes on the accumulators, if any. */
 export function fusedPool(context: KernelContext): ValueId | undefined {
-  return context.group.nodes.find((id) => context.node(id).op === 'max_pool2d');
+  return context.group.nodes.find((id) => opDefinition(context.node(id).op).poolsEpilogue === true);
 }
 
 function computeFormat(context: KernelContext, c: Convolution): Compute {

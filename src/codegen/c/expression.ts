@@ -1,6 +1,7 @@
+import { isConstant } from '../../ir/structure.js';
 import type { DType, ValueId } from '../../ir/types.js';
 import { elementCount } from '../../ir/types.js';
-import { isOfKind, type OpName } from '../../ops/index.js';
+import { isOfKind, type OpName, opDefinition } from '../../ops/index.js';
 import { ELEMENTWISE } from '../formula/elementwise.js';
 import { Writer } from '../formula/render.js';
 import { endsInProduct, isOperandItself } from '../formula/traits.js';
@@ -67,7 +68,7 @@ export class Prologue {
 
 /** Whether the expression emitter can compute the op lane by lane. */
 export function isElementwise(op: OpName): boolean {
-  return isOfKind(op, 'elementwise', 'scalar', 'view') || op === 'constant';
+  return isOfKind(op, 'elementwise', 'scalar', 'view') || isConstant({ op });
 }
 
 /**
@@ -138,7 +139,7 @@ export class Scope {
       return known;
     }
     const node = this.context.node(root);
-    if (node.op === 'constant') return `vf_set(${floatLiteral(roundConstant(Number(node.attrs.value), node.type.dtype))})`;
+    if (isConstant(node)) return `vf_set(${floatLiteral(roundConstant(Number(node.attrs.value), node.type.dtype))})`;
     if (!this.context.isMember(root) || this.options.isMaterialized?.(root) === true) return this.load(root);
     if (isOfKind(node.op, 'elementwise', 'scalar')) {
       const formula = ELEMENTWISE[node.op](node);
@@ -149,15 +150,13 @@ export class Scope {
       return this.define(root, keep ? `vf_keep(${result})` : result, exact);
     }
     const gathered = this.options.gather?.(this, root);
-    return gathered === undefined
-      ? this.load(root)
-      : this.define(root, gathered, node.op.startsWith('max_pool2d') && node.op !== 'max_pool2d_grad');
+    return gathered === undefined ? this.load(root) : this.define(root, gathered, opDefinition(node.op).selects === true);
   }
 
   /** Loads a value from memory at this position, widened to f32. */
   load(id: ValueId): string {
     const root = this.#root(id);
-    if (this.context.node(root).op === 'constant') return this.value(root);
+    if (isConstant(this.context.node(root))) return this.value(root);
     const { dtype } = this.context.type(id);
     const variable = this.temporary(this.#loadExpression(dtype, `${this.context.pointer(root)} + ${this.at.index}`));
     this.#variables.set(root, variable);
@@ -180,7 +179,7 @@ export class Scope {
   /** A scalar operand (shape []) as a C float, read from memory. */
   scalar(id: ValueId): string {
     const node = this.context.node(id);
-    if (node.op === 'constant') return floatLiteral(roundConstant(Number(node.attrs.value), node.type.dtype));
+    if (isConstant(node)) return floatLiteral(roundConstant(Number(node.attrs.value), node.type.dtype));
     const pointer = this.context.pointer(id);
     const expression = node.type.dtype === 'f16' || node.type.dtype === 'bf16' ? `${node.type.dtype}_to_f32(*${pointer})` : `*${pointer}`;
     const type = node.type.dtype === 'i32' ? 'int32_t' : node.type.dtype === 'bool' || node.type.dtype === 'u8' ? 'int' : 'float';

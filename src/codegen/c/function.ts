@@ -1,4 +1,5 @@
 import { printSignature } from '../../ir/print.js';
+import { isConstant } from '../../ir/structure.js';
 import { elementCount, isFloat, type Node } from '../../ir/types.js';
 import type { Group } from '../../plan/plan.js';
 import type { KernelMethod } from '../../plan/work.js';
@@ -29,7 +30,7 @@ function outputStatements(step: StepContext, buffers: BufferTable): string[] {
 }
 
 function scalarOutput(node: Node, layout: FunctionLayout, buffers: BufferTable): string {
-  if (node.op === 'constant') return String(node.attrs.value);
+  if (isConstant(node)) return String(node.attrs.value);
   const place = layout.places.get(node.id);
   if (place === undefined) throw new Error(`output %${node.id} is not in memory`);
   const { dtype } = node.type;

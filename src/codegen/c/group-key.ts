@@ -1,3 +1,4 @@
+import { isConstant, isState } from '../../ir/structure.js';
 import { formatType, type Node, type ValueId } from '../../ir/types.js';
 import { writesOf } from '../../ir/verify.js';
 import type { Group } from '../../plan/plan.js';
@@ -35,9 +36,9 @@ export function describeGroup(
   const viewed = (root: ValueId): string => {
     const known = roots.get(root);
     if (known !== undefined) return `v${known}`;
-    const { op, attrs } = nodes[root]!;
+    const node = nodes[root]!;
     addRoot(root);
-    const content = op === 'constant' ? `constant ${attrs.value}` : op === 'state' ? `s${stateNumber(String(attrs.name))}` : '';
+    const content = isConstant(node) ? `constant ${node.attrs.value}` : isState(node) ? `s${stateNumber(String(node.attrs.name))}` : '';
     return `${content}${layout.places.has(root)}`;
   };
   const operand = (id: ValueId): string => {

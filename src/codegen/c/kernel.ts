@@ -1,6 +1,7 @@
+import { isConstant } from '../../ir/structure.js';
 import type { DType, Node, TensorType, ValueId } from '../../ir/types.js';
 import { elementCount } from '../../ir/types.js';
-import { opDefinition } from '../../ops/index.js';
+import { isView, opDefinition } from '../../ops/index.js';
 import type { Group, PlanFunction } from '../../plan/plan.js';
 import type { KernelMethod } from '../../plan/work.js';
 import type { FunctionLayout, StateLayout } from './layout.js';
@@ -234,8 +235,9 @@ function anchorOf({ graph }: PlanFunction, group: Group): Node {
   return nodes.find(({ op }) => opDefinition(op).kind === 'contraction') ?? nodes[0]!;
 }
 
-function placeOfConstant({ op, attrs, type }: Node): Place | undefined {
-  if (op !== 'constant') return undefined;
+function placeOfConstant(node: Node): Place | undefined {
+  const { attrs, type } = node;
+  if (!isConstant(node)) return undefined;
   if (type.dtype !== 'f32') throw new Error(`a constant is f32, not ${type.dtype}`);
   return constantPlace(elementCount(type.shape), Number(attrs.value));
 }
@@ -247,12 +249,12 @@ function consumedBy(fn: PlanFunction, group: Group): ReadonlySet<ValueId> {
 
 /** Whether a value is a number whatever the weights are: then it may be multiplied by a zero that stands for nothing. */
 export function isNeverInfinite({ op }: Node): boolean {
-  return op === 'normalize';
+  return opDefinition(op).alwaysFinite === true;
 }
 
 /** The value that a chain of reshapes stands for. */
 export function rootOf(fn: PlanFunction, id: ValueId): ValueId {
   let root = id;
-  while (fn.graph.nodes[root]!.op === 'reshape') root = fn.graph.nodes[root]!.inputs[0]!;
+  while (isView(fn.graph.nodes[root]!)) root = fn.graph.nodes[root]!.inputs[0]!;
   return root;
 }

@@ -1,4 +1,6 @@
+import { isInput, isState } from '../../ir/structure.js';
 import { byteLength, type TensorType, type ValueId } from '../../ir/types.js';
+import { isView } from '../../ops/index.js';
 import type { Plan, PlanFunction } from '../../plan/plan.js';
 import { type BlockPlace, blockPlace } from './place.js';
 
@@ -48,7 +50,7 @@ export function layoutStates(plan: Plan): StateLayout {
   for (const fn of plan.functions) {
     for (const node of fn.graph.nodes) {
       const name = String(node.attrs.name);
-      if (node.op !== 'state' || slots.has(name)) continue;
+      if (!isState(node) || slots.has(name)) continue;
       slots.set(name, { type: node.type, offset: bytes });
       bytes = align(bytes + byteLength(node.type));
     }
@@ -63,24 +65,24 @@ export function layoutFunction(fn: PlanFunction, states: StateLayout): FunctionL
   let inputBytes = 0;
   for (const node of nodes) {
     const name = String(node.attrs.name);
-    if (node.op === 'input') {
+    if (isInput(node)) {
       inputs.set(name, { type: node.type, offset: inputBytes });
       places.set(node.id, blockPlace('inputs', inputBytes));
       inputBytes = align(inputBytes + byteLength(node.type));
-    } else if (node.op === 'state') {
+    } else if (isState(node)) {
       places.set(node.id, blockPlace('states', states.slots.get(name)!.offset));
     }
   }
   for (const { value, offset } of fn.memory.allocations) {
     let root = value;
-    while (nodes[root]!.op === 'reshape') root = nodes[root]!.inputs[0]!;
+    while (isView(nodes[root]!)) root = nodes[root]!.inputs[0]!;
     places.set(root, blockPlace('arena', offset));
   }
   const scalars: string[] = [];
   const tensors = new Map<string, OutputSlot>();
   for (const [name, id] of Object.entries(outputs)) {
     let root = id;
-    while (nodes[root]!.op === 'reshape') root = nodes[root]!.inputs[0]!;
+    while (isView(nodes[root]!)) root = nodes[root]!.inputs[0]!;
     const { type } = nodes[id]!;
     if (type.shape.length === 0) {
       scalars.push(name);

@@ -1,3 +1,4 @@
+import { isState } from '../../ir/structure.js';
 import type { ValueId } from '../../ir/types.js';
 import { assertNever, elementCount, sameShape, stringsAttr } from '../../ir/types.js';
 import { opDefinition } from '../../ops/index.js';
@@ -58,7 +59,7 @@ export class StageBuilder {
 
   /** Execution order, with what overwrites a state for the next call behind everything else. */
   private order(): ValueId[] {
-    const late = (id: ValueId) => ['reset', 'advance', 'update_scale'].includes(this.context.node(id).op);
+    const late = (id: ValueId) => opDefinition(this.context.node(id).op).runsLast === true;
     const { nodes } = this.context.group;
     return [...nodes.filter((id) => !late(id)), ...nodes.filter(late)];
   }
@@ -225,7 +226,7 @@ export class StageBuilder {
   private noteReads(stage: Stage, reads: readonly ValueId[]): void {
     for (const id of this.values.leaves(reads)) {
       const node = this.context.node(id);
-      if (node.op === 'state') stage.readStates.add(String(node.attrs.name));
+      if (isState(node)) stage.readStates.add(String(node.attrs.name));
     }
   }
 }

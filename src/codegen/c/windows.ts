@@ -1,6 +1,6 @@
 import type { Node, ValueId } from '../../ir/types.js';
 import { numbersAttr } from '../../ir/types.js';
-import { isOfKind, type OpOfKind } from '../../ops/index.js';
+import { isOfKind, type OpOfKind, opDefinition } from '../../ops/index.js';
 import { Scope } from './expression.js';
 import type { KernelContext } from './kernel.js';
 import { indent } from './text.js';
@@ -215,7 +215,7 @@ export interface Tiling {
 /** The tiling of a pool's gradient, or undefined when windows overlap, leave gaps or are padded. */
 export function tilingOf(context: KernelContext, id: ValueId): Tiling | undefined {
   const node = context.node(id);
-  if (node.op !== 'max_pool2d_grad') return undefined;
+  if (opDefinition(node.op).placesAmongZeros !== true) return undefined;
   const { rows, columns, strideY, strideX, inside } = windowOf(node);
   const [height, width] = imageOf(context, node.inputs[0]!);
   const [imageHeight, imageWidth] = imageOf(context, id);

@@ -1,5 +1,6 @@
 import type { Node, TensorType, ValueId } from '../../ir/types.js';
 import { elementCount, stringAttr } from '../../ir/types.js';
+import { isView } from '../../ops/index.js';
 import { storageRoot } from '../../plan/fuse.js';
 import type { Group, PlanFunction } from '../../plan/plan.js';
 import { alignTo, elementBytes, type FunctionLayout, type Place, type StateLayout, startBehind } from './layout.js';
@@ -55,7 +56,7 @@ export class GroupContext {
   readers(id: ValueId): Node[] {
     return this.group.nodes
       .map((member) => this.node(member))
-      .filter(({ op, inputs }) => op !== 'reshape' && inputs.some((input) => this.root(input) === id));
+      .filter((node) => !isView(node) && node.inputs.some((input) => this.root(input) === id));
   }
 
   /** Whether the value can be loaded: it comes from outside the group, or an earlier kernel of it has stored it. */

@@ -1,4 +1,5 @@
 import type { ValueId } from '../../ir/types.js';
+import { isView, opDefinition } from '../../ops/index.js';
 import type { GroupContext } from './context.js';
 import type { Contraction } from './contraction-geometry.js';
 import { resultImage } from './contraction-geometry.js';
@@ -8,12 +9,12 @@ import { takeLarger } from './windows.js';
 
 /** The 2x2 pool that a kernel computes on the accumulators, if any. */
 export function fusedPool(context: GroupContext, nodes: readonly ValueId[]): ValueId | undefined {
-  return nodes.find((id) => context.node(id).op === 'max_pool2d');
+  return nodes.find((id) => opDefinition(context.node(id).op).poolsEpilogue === true);
 }
 
 /** Those of a kernel's nodes that it leaves in memory: what the plan stores, and a contraction that stands alone. */
 function storedOf(context: GroupContext, nodes: readonly ValueId[]): ValueId[] {
-  return nodes.filter((id) => context.node(id).op !== 'reshape' && (nodes.length === 1 || context.isStored(id)));
+  return nodes.filter((id) => !isView(context.node(id)) && (nodes.length === 1 || context.isStored(id)));
 }
 
 /** An accumulator becomes the contraction's value: plus bias, rounded to its format. */
@@ -50,7 +51,7 @@ function finishWindow(context: GroupContext, kernel: KernelBuilder, c: Contracti
   }
   const scope = new Scope(context, kernel, { index: `(window * ${c.n}u + n)`, channel: 'n' });
   scope.set(pool, 'best');
-  for (const id of nodes) if (context.node(id).op === 'max_pool2d_index') scope.set(id, 'f32(best_at)');
+  for (const id of nodes) if (opDefinition(context.node(id).op).computedWith !== undefined) scope.set(id, 'f32(best_at)');
   for (const id of stored) if (!beforePool.has(id)) scope.store(id);
   return ['fn finish(window: u32, n: u32, sums: vec4f) {', ...indent([...lines, ...scope.lines]), '}'];
 }

@@ -29,7 +29,7 @@ class GroupEmitter {
 
   /** Execution order, with what overwrites a state for the next call behind everything else. */
   private order(): ValueId[] {
-    const late = (id: ValueId) => ['reset', 'advance', 'update_scale'].includes(this.context.node(id).op);
+    const late = (id: ValueId) => opDefinition(this.context.node(id).op).runsLast === true;
     const { nodes } = this.context.group;
     return [...nodes.filter((id) => !late(id)), ...nodes.filter(late)];
   }
@@ -104,7 +104,7 @@ class GroupEmitter {
     const parts = ids.flatMap((id) => context.node(id).inputs).map((id) => context.root(id));
     const own = [...new Set(parts)].filter((id) => context.isMember(id) && !context.isInMemory(id));
     const [first] = ids as [ValueId];
-    if (own.length === 0 && ids.length === 1 && context.node(first).op === 'concat') {
+    if (own.length === 0 && ids.length === 1 && isOfKind(context.node(first).op, 'copy')) {
       this.dispatches.push(...emitConcatCopies(context, first));
       context.markDone(first);
       return;

@@ -1,3 +1,4 @@
+import { isConstant, isInput, isState } from '../../ir/structure.js';
 import type { DType, TensorType, ValueId } from '../../ir/types.js';
 import { elementCount, stringAttr } from '../../ir/types.js';
 import { storageRoot } from '../../plan/fuse.js';
@@ -86,8 +87,9 @@ export function layoutStates(plan: Plan, limits: WgslLimits): StateLayout {
   const slots = new Map<string, Slot>();
   let bytes = 0;
   for (const { graph } of plan.functions) {
-    for (const { op, attrs, type } of graph.nodes) {
-      if (op !== 'state' || slots.has(stringAttr(attrs, 'name'))) continue;
+    for (const node of graph.nodes) {
+      const { attrs, type } = node;
+      if (!isState(node) || slots.has(stringAttr(attrs, 'name'))) continue;
       const offset = startBehind(bytes, bytesOf(type), limits);
       slots.set(stringAttr(attrs, 'name'), { type, offset });
       bytes = offset + bytesOf(type);
@@ -111,14 +113,15 @@ export function layoutFunction(fn: PlanFunction, states: StateLayout, limits: Wg
   const inputs = new Map<string, Slot>();
   const places = new Map<ValueId, Place>();
   let inputBytes = 0;
-  for (const { id, op, attrs, type } of nodes) {
-    if (op === 'input') {
+  for (const node of nodes) {
+    const { id, attrs, type } = node;
+    if (isInput(node)) {
       const bytes = bytesOf(type, true);
       const offset = startBehind(inputBytes, bytes, limits);
       inputs.set(stringAttr(attrs, 'name'), { type, offset });
       places.set(id, { block: 'inputs', offset, bytes });
       inputBytes = offset + bytes;
-    } else if (op === 'state') {
+    } else if (isState(node)) {
       const { offset } = states.slots.get(stringAttr(attrs, 'name'))!;
       places.set(id, { block: 'states', offset, bytes: bytesOf(type) });
     }
@@ -139,9 +142,10 @@ export function layoutFunction(fn: PlanFunction, states: StateLayout, limits: Wg
   const scalars: ScalarOutput[] = [];
   const tensors = new Map<string, TensorOutput>();
   for (const [name, id] of Object.entries(outputs)) {
-    const { op, attrs, type } = nodes[storageRoot(fn.graph, id)]!;
+    const source = nodes[storageRoot(fn.graph, id)]!;
+    const { attrs, type } = source;
     const place = places.get(storageRoot(fn.graph, id));
-    if (place === undefined && op !== 'constant') throw new Error(`output ${name} is not in memory`);
+    if (place === undefined && !isConstant(source)) throw new Error(`output ${name} is not in memory`);
     if (type.shape.length === 0) scalars.push({ name, dtype: type.dtype, source: place ?? Number(attrs.value) });
     else tensors.set(name, { type: nodes[id]!.type, place: place! });
   }

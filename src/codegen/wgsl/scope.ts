@@ -1,3 +1,4 @@
+import { isConstant } from '../../ir/structure.js';
 import { type DType, isFloat, type ValueId } from '../../ir/types.js';
 import { isSubset } from '../../numeric/formats.js';
 import { isOfKind, type OpName, type OpOfKind } from '../../ops/index.js';
@@ -99,7 +100,7 @@ export class Scope {
       return known;
     }
     const node = context.node(root);
-    if (node.op === 'constant') return floatLiteral(Number(node.attrs.value));
+    if (isConstant(node)) return floatLiteral(Number(node.attrs.value));
     if (context.isInMemory(root)) {
       this.set(root, this.load(root));
       return this.#variables.get(root)!;
@@ -126,8 +127,9 @@ export class Scope {
 
   /** Expression of an element of a value in memory, widened to f32. */
   loadAt(id: ValueId, index: string): string {
-    const { op, type, attrs } = this.context.node(this.context.root(id));
-    if (op === 'constant') return floatLiteral(Number(attrs.value));
+    const node = this.context.node(this.context.root(id));
+    const { type, attrs } = node;
+    if (isConstant(node)) return floatLiteral(Number(attrs.value));
     return loadExpression(this.kernel, this.context.place(id), type.dtype, index);
   }
 
@@ -147,8 +149,9 @@ export class Scope {
 
   /** An operand of shape [] in its own type: f32, i32 or (a bool) u32. */
   scalar(id: ValueId): string {
-    const { op, attrs, type } = this.context.node(this.context.root(id));
-    if (op === 'constant') return floatLiteral(Number(attrs.value));
+    const node = this.context.node(this.context.root(id));
+    const { type, attrs } = node;
+    if (isConstant(node)) return floatLiteral(Number(attrs.value));
     if (!this.context.isInMemory(id)) return this.value(id);
     const element = this.kernel.read(this.context.place(id), storageType(type.dtype), '0');
     return this.once(`scalar ${this.context.root(id)}`, () => (isFloat(type.dtype) ? widened(storageType(type.dtype), element) : element));
