@@ -61,10 +61,10 @@ export default {
     },
     {
       name: 'no-circular',
-      comment: 'modules that need each other at run time belong in one file, or share a third',
+      comment: 'modules that need each other, even for a type alone, belong in one file, or share a third',
       severity: 'error',
       from: {},
-      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+      to: { circular: true },
     },
     {
       name: 'no-unresolvable',

@@ -39,6 +39,17 @@ describe('import rules', () => {
     assert.match(stderr, /imports-of-ops: src\/ops\/a\.ts -> src\/plan\/b\.ts/);
   });
 
+  it('refuse files that need each other, even for a type alone', () => {
+    const { status, stderr } = checkImports(
+      tree({
+        'src/ops/a.ts': "import type { B } from './b.js';\nexport type A = B;\nexport const a = 1;\n",
+        'src/ops/b.ts': "import { a } from './a.js';\nexport type B = 1;\nexport const b = a;\n",
+      }),
+    );
+    assert.equal(status, 1);
+    assert.match(stderr, /no-circular: src\/ops\//);
+  });
+
   it('refuse one backend importing another', () => {
     const { status, stderr } = checkImports(
       tree({ 'src/runtime/cpu/a.ts': "export { b } from '../reference/b.js';\n", 'src/runtime/reference/b.ts': 'export const b = 1;\n' }),

@@ -1,9 +1,32 @@
-import type { Node } from '../../ir/types.js';
+import type { Node, ValueId } from '../../ir/types.js';
 import type { Expression } from '../formula/expression.js';
 import { atom, type Leaves } from '../formula/render.js';
-import type { Scope } from './expression.js';
+import type { KernelContext } from './kernel.js';
 import { typeOf } from './render.js';
 import { floatLiteral } from './text.js';
+
+/** What the formula of a node asks of the place where it is written: `Scope` is one. */
+export interface ElementValues {
+  readonly context: KernelContext;
+  readonly at: { readonly index: string };
+  readonly statements: string[];
+  /** Operand `index` of a node as a `vf`. */
+  operand(id: ValueId, index: number): string;
+  /** An operand of one number per channel as a `vf`. */
+  channel(id: ValueId): string;
+  /** A scalar operand as a C float. */
+  scalar(id: ValueId): string;
+  /** Index of the first lane along a last axis of the given size. */
+  channelIndex(channels: number): string;
+  /** Declares a temporary of the given C type. */
+  temporary(expression: string, type: string): string;
+  /** A number that is the same everywhere. */
+  once(expression: string, type: string): string;
+  /** A constant array of floats. Returns its name. */
+  table(key: string, entries: readonly string[]): string;
+  /** A `vf` that depends on the channel alone. */
+  perChannel(channels: number, key: string, build: (inner: ElementValues) => string): string;
+}
 
 /** Tells apart what a node computes per channel from what others do: by its expression over values rather than operands. */
 function keyOf(value: Expression, { inputs }: Node): string {
@@ -13,7 +36,7 @@ function keyOf(value: Expression, { inputs }: Node): string {
 }
 
 /** Numbers of the channels: a literal when all are equal, else a table that may be read from any channel on. */
-function channelConstants(scope: Scope, node: Node, name: string, values: readonly number[]): string {
+function channelConstants(scope: ElementValues, node: Node, name: string, values: readonly number[]): string {
   if (values.every((value) => value === values[0])) return `vf_set(${floatLiteral(values[0]!)})`;
   const channels = node.type.shape.at(-1)!;
   const entries = Array.from({ length: channels + scope.context.target.lanes }, (_, i) =>
@@ -24,7 +47,7 @@ function channelConstants(scope: Scope, node: Node, name: string, values: readon
 }
 
 /** Where the formula of a node finds its values at the position of a scope. */
-export function leavesAt(scope: Scope, node: Node): Leaves {
+export function leavesAt(scope: ElementValues, node: Node): Leaves {
   const leaves: Leaves = {
     operand: (index) => scope.operand(node.id, index),
     channel: (index) => scope.channel(node.inputs[index]!),

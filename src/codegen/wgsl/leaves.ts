@@ -1,10 +1,10 @@
 import type { Node } from '../../ir/types.js';
 import { atom, BINDS, type Leaves } from '../formula/render.js';
-import type { Scope } from './scope.js';
+import type { ElementValues } from './element-values.js';
 import { floatLiteral } from './text.js';
 
 /** Where the formula of a node finds its values at the element of a scope. */
-export function leavesAt(scope: Scope, node: Node): Leaves {
+export function leavesAt(scope: ElementValues, node: Node): Leaves {
   const leaves: Leaves = {
     operand: (index) => scope.operand(node.id, index),
     channel: (index) => scope.perChannel(node.inputs[index]!),

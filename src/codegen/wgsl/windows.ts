@@ -2,12 +2,12 @@ import type { Node, ValueId } from '../../ir/types.js';
 import { elementCount, numberAttr, numbersAttr } from '../../ir/types.js';
 import type { OpOfKind } from '../../ops/index.js';
 import type { GroupContext } from './context.js';
+import type { ElementValues } from './element-values.js';
 import { indent } from './kernel.js';
-import type { Scope } from './scope.js';
 
 export interface GatherRule {
   /** The f32 result at the scope's element, from operands in memory. */
-  readonly expression: (scope: Scope, node: Node) => string;
+  readonly expression: (scope: ElementValues, node: Node) => string;
   /** The result is an operand's value, or an integer. */
   readonly exact?: boolean;
 }
@@ -43,7 +43,7 @@ function imageOf(context: GroupContext, id: ValueId): Image {
 }
 
 /** Batch, row, column (i32, for window arithmetic) and channel of an element of an image. */
-function pixel(scope: Scope, { height, width, channels }: Image): { batch: string; y: string; x: string; c: string } {
+function pixel(scope: ElementValues, { height, width, channels }: Image): { batch: string; y: string; x: string; c: string } {
   const c = scope.channel(channels);
   const key = `${height}x${width}x${channels}`;
   const row = scope.once(`pixel ${key}`, () => `(${scope.at.index}) / ${channels}u`);
@@ -60,7 +60,7 @@ function address({ height, width, channels }: Image, batch: string, y: string, x
 }
 
 /** A loop over the pixels of the window that the result's pixel sees; `tap` numbers them. */
-function eachTap(scope: Scope, node: Node, body: (load: string) => readonly string[]): void {
+function eachTap(scope: ElementValues, node: Node, body: (load: string) => readonly string[]): void {
   const { rows, columns, strideY, strideX, top, left, inside } = windowOf(node);
   const image = imageOf(scope.context, node.inputs[0]!);
   const { batch, y, x, c } = pixel(scope, imageOf(scope.context, node.id));
@@ -76,7 +76,7 @@ function eachTap(scope: Scope, node: Node, body: (load: string) => readonly stri
 }
 
 /** Maximum of the window and its first position, which the value and its index share. A NaN beats every number, and nothing beats a NaN. */
-function maximum(scope: Scope, node: Node): { best: string; place: string } {
+function maximum(scope: ElementValues, node: Node): { best: string; place: string } {
   const key = `maximum ${node.inputs[0]} ${JSON.stringify(node.attrs)}`;
   const known = scope.shared.get(key);
   if (known !== undefined) return { best: known, place: `${known}_at` };
@@ -101,7 +101,7 @@ export function takeLarger(best: string, load: string, tap: string): string[] {
 }
 
 /** A sum over the results whose window holds the element's pixel; `tap` is the pixel's position in that window. */
-function sumOverResults(scope: Scope, node: Node, term: (index: string) => string): string {
+function sumOverResults(scope: ElementValues, node: Node, term: (index: string) => string): string {
   const { rows, columns, strideY, strideX, top, left } = windowOf(node);
   const result = imageOf(scope.context, node.inputs[0]!);
   const { batch, y, x, c } = pixel(scope, imageOf(scope.context, node.id));
@@ -139,7 +139,7 @@ function sumOverResults(scope: Scope, node: Node, term: (index: string) => strin
   return sum;
 }
 
-function globalAverage(scope: Scope, node: Node): string {
+function globalAverage(scope: ElementValues, node: Node): string {
   const { height, width, channels } = imageOf(scope.context, node.inputs[0]!);
   const sum = scope.kernel.name('sum');
   const c = scope.channel(channels);
@@ -159,7 +159,7 @@ export function axisSizes(context: GroupContext, id: ValueId, axis: number): { l
   return { length: shape[axis]!, inner: elementCount(shape.slice(axis + 1)) };
 }
 
-function slice(scope: Scope, node: Node): string {
+function slice(scope: ElementValues, node: Node): string {
   const axis = numberAttr(node.attrs, 'axis');
   const { length, inner } = axisSizes(scope.context, node.id, axis);
   const from = axisSizes(scope.context, node.inputs[0]!, axis).length * inner;
@@ -170,7 +170,7 @@ function slice(scope: Scope, node: Node): string {
   );
 }
 
-function concat(scope: Scope, node: Node): string {
+function concat(scope: ElementValues, node: Node): string {
   const axis = numberAttr(node.attrs, 'axis');
   const { length, inner } = axisSizes(scope.context, node.id, axis);
   const outer = scope.let(`(${scope.at.index}) / ${length * inner}u`);
