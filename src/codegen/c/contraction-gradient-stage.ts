@@ -107,7 +107,8 @@ export function emitStagePooledDy(
       : `store_vu(${to}, halves_where(place, ${q}, value));`;
   };
   const unused = compute === 'f32' ? '  (void)second, (void)which2;\n' : '';
-  return `static void ${name}(const ${C_TYPE[dtype]} *first, const ${C_TYPE[dtype]} *second, const uint8_t *which, const uint8_t *which2, ${type} *staged, int64_t n) {
+  const gradients = `const ${C_TYPE[dtype]} *first, const ${C_TYPE[dtype]} *second`;
+  return `static void ${name}(${gradients}, const uint8_t *which, const uint8_t *which2, ${type} *staged, int64_t n) {
 ${unused}  for (int64_t row = 0; row < ${windowRows}; row++) {
     for (int64_t column = 0; column < ${windowColumns}; column++) {
       for (int64_t v = 0; v < ${width}; v++) {

@@ -111,14 +111,17 @@ export function emitWeightGradient(context: KernelContext, geometry: Contraction
   const [xSize, dySize] = [g.height * g.width * g.channels, (placed === undefined ? positions : positions / 4) * g.n];
   const second = (pointer: string, size: number, offset: string) =>
     depth === 1 ? 'NULL' : `2 * i + 1 < ${g.images} ? ${pointer} + (2 * i + 1) * ${size}${offset} : NULL`;
+  const secondBlocks = second(source, xSize, ' + b0 * LANES');
   const stageX =
     blocks.count === 1
       ? `${name}_stage(${source} + ${depth} * i * ${xSize}, ${second(source, xSize, '')}, x + (i - from) * ${xImage});`
-      : `${name}_stage(${source} + ${depth} * i * ${xSize} + b0 * LANES, ${second(source, xSize, ' + b0 * LANES')}, x + (i - from) * ${xImage}, b1 - b0);`;
+      : `${name}_stage(${source} + ${depth} * i * ${xSize} + b0 * LANES, ${secondBlocks}, x + (i - from) * ${xImage}, b1 - b0);`;
   const which = placed === undefined ? undefined : context.pointer(placed.inputs[1]!);
   const places = which === undefined ? '' : `${which} + ${depth} * i * ${dySize}, ${second(which, dySize, '')}, `;
+  const gradients = `${dy} + ${depth} * i * ${dySize}, ${second(dy, dySize, '')}, ${places}`;
+  const stagedDy = (width: number) => `dyt + (i - from) * ${positions * width * lanes}, t * ${tile.vectors * lanes}`;
   const perTile = (width: number, indent: string) => `${indent}for (int64_t i = from; i < to; i++)
-${indent}  ${name}_stage_dy${width}(${dy} + ${depth} * i * ${dySize}, ${second(dy, dySize, '')}, ${places}dyt + (i - from) * ${positions * width * lanes}, t * ${tile.vectors * lanes});
+${indent}  ${name}_stage_dy${width}(${gradients}${stagedDy(width)});
 ${indent}for (int64_t b = b0; b < b1; b++) {
 ${indent}  for (int64_t tap = 0; tap < ${blocks.taps.length}; tap++) {
 ${indent}    const ${type} *xb = x + (b - b0) * ${blockSize} + taps[tap][0];
@@ -132,11 +135,15 @@ ${indent}}
   const tiles =
     widths.length === 1
       ? perTile(widths[0]!, '      ')
-      : `      if (t < ${Math.floor(vectors / tile.vectors)}) {\n${perTile(tile.vectors, '        ')}      } else {\n${perTile(widths.at(-1)!, '        ')}      }\n`;
+      : `      if (t < ${Math.floor(vectors / tile.vectors)}) {
+${perTile(tile.vectors, '        ')}      } else {
+${perTile(widths.at(-1)!, '        ')}      }
+`;
   const slices = part.blockSlices * part.channelSlices;
+  const stageDy = placed === undefined ? emitStageDy : emitStagePooledDy;
   const stageFunction = blocks.count === 1 ? emitStage(`${name}_stage`, plain) : emitStageBlocks(`${name}_stage`, xType, compute, g, lanes);
   const code = `${stageFunction}
-${widths.map((width) => (placed === undefined ? emitStageDy : emitStagePooledDy)(`${name}_stage_dy${width}`, dyType, compute, g, width, lanes)).join('\n')}
+${widths.map((width) => stageDy(`${name}_stage_dy${width}`, dyType, compute, g, width, lanes)).join('\n')}
 ${depths.flatMap((d) => widths.map((width) => emitGradientTile(`${name}_tile${d}_${width}`, compute, d, width, loop(width)))).join('\n')}
 /* ${part.chunks} parts of the batch, ${slices} slices of the weight. */
 static void ${name}(void *const *p, int64_t task) {

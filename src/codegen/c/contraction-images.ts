@@ -37,11 +37,12 @@ export function taskImages(context: KernelContext, c: Convolution, staging: Stag
   if (placed === undefined && isStagedAlready(staging))
     return { bytes: 0, code: '', load: `  const ${type} *x = (const ${type} *)(${source} + first * ${size});\n` };
   const second = placed === undefined ? 'NULL' : `${context.pointer(placed.inputs[1]!)} + image * ${size}`;
+  const stage = `${name}_stage(${source} + image * ${size}, ${second}, x + (image - first) * ${stagedSize(staging)});`;
   return {
     bytes: Math.ceil((perTask * stagedSize(staging) * stagedBytes(staging)) / 64) * 64,
     code: (placed === undefined ? emitStage : emitPooledStage)(`${name}_stage`, staging),
     load: `  ${type} *x = (${type} *)${context.scratch(0)};
-  for (int64_t image = first; image < last; image++) ${name}_stage(${source} + image * ${size}, ${second}, x + (image - first) * ${stagedSize(staging)});
+  for (int64_t image = first; image < last; image++) ${stage}
 `,
   };
 }

@@ -93,7 +93,8 @@ export function emitStage(name: string, s: Staging): string {
   const rowSize = s.stagedWidth * kc;
   const left = s.haloLeft * kc;
   const unused = s.form === 'image-pairs' ? '' : '  (void)second;\n';
-  return `/* One ${s.height}x${s.width}x${s.channels} image in ${s.dtype} to ${s.stagedHeight}x${s.stagedWidth}x${kc} elements, zeros around it. */
+  const staged = `${s.stagedHeight}x${s.stagedWidth}x${kc} elements`;
+  return `/* One ${s.height}x${s.width}x${s.channels} image in ${s.dtype} to ${staged}, zeros around it. */
 static void ${name}(const ${C_TYPE[s.dtype]} *first, const ${C_TYPE[s.dtype]} *second, ${type} *staged) {
 ${unused}${zeroHalo(s)}  for (int64_t row = 0; row < ${s.height}; row++) {
     const ${C_TYPE[s.dtype]} *in = first + row * ${s.width * s.channels};
@@ -145,7 +146,8 @@ ${body(true)}      }
         }
       }
 `;
-  return `/* The gradient of a pooled ${s.height}x${s.width}x${s.channels} image in ${s.dtype}, to ${s.stagedHeight}x${s.stagedWidth}x${kc} elements. */
+  const staged = `${s.stagedHeight}x${s.stagedWidth}x${kc} elements`;
+  return `/* The gradient of a pooled ${s.height}x${s.width}x${s.channels} image in ${s.dtype}, to ${staged}. */
 static void ${name}(const ${C_TYPE[s.dtype]} *first, const uint8_t *which, ${type} *staged) {
 ${zeroHalo(s)}  for (int64_t row = 0; row < ${s.height / 2}; row++) {
     for (int64_t column = 0; column < ${s.width / 2}; column++) {

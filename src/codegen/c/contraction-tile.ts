@@ -132,7 +132,8 @@ function storeSums(
     eachSum(positions, vectors, text, ' ')
       .map((row) => `${indent}${more}${row}\n`)
       .join('');
-  return `${indent}if (!first) {\n${line((p, v) => `a${p}_${v} += ${load(p, v)};`, '  ')}${indent}}\n${line((p, v) => `${store(p, v, `a${p}_${v}`)};`, '')}`;
+  const added = line((p, v) => `a${p}_${v} += ${load(p, v)};`, '  ');
+  return `${indent}if (!first) {\n${added}${indent}}\n${line((p, v) => `${store(p, v, `a${p}_${v}`)};`, '')}`;
 }
 
 /**

@@ -3,7 +3,7 @@ import { emitReduce, partition, REDUCE_ROWS, sizes } from './contraction-gradien
 import { emitStageBlocks, emitStageDy, emitStagePooledDy } from './contraction-gradient-stage.js';
 import { chooseGradientTile, emitGradientTile } from './contraction-tile.js';
 import type { Kernel, KernelContext } from './kernel.js';
-import { CACHE_LINE, type Filtering, methodOf, TAPS } from './winograd.js';
+import { CACHE_LINE, type Filtering, type Matrix, methodOf, TAPS } from './winograd.js';
 import { GRADIENT_RUN, GRADIENT_SLICE, GRADIENT_TILES } from './winograd-choice.js';
 import { emitProduct, emitSandwich } from './winograd-transform.js';
 
@@ -84,23 +84,35 @@ export function emitWinogradGradient(context: KernelContext, g: WeightGradient, 
   const stageDy = placed === undefined ? emitStageDy : emitStagePooledDy;
   const slices = part.blockSlices * part.channelSlices;
   const line = (text: string) => `${name}_${text}_line`;
+  const sandwich = (text: string, matrix: Matrix, load: string, store: string) =>
+    emitSandwich(line(text), matrix, `load_f32(from + ${load})`, `store_f32(to + ${store}, y[column])`, '  ');
+  const transformX = sandwich('x', filter.input, `(row * ${g.stagedWidth} + column) * LANES`, `(row * ${points} + column) * ${xChannels}`);
+  const transformDy = (width: number) =>
+    sandwich('dy', filter.weight, `(row * ${g.outWidth} + column) * ${width * lanes}`, `(row * ${points} + column) * ${dyChannels}`);
+  const sums = sandwich('sum', filter.output, `(row * ${points} + column) * ${sumPitch}`, `(row * ${TAPS} + column) * tap`);
+  const range = 'int64_t count, int first, int64_t channels, int64_t t0, int64_t t1';
+  const takeX = `${name}_x(x + b * ${blockSize} + (row * ${g.stagedWidth} + column) * LANES, v + count * ${xPitch} + b * LANES);`;
+  const takeDy = (width: number) => {
+    const from = `dyt + (row * ${g.outWidth} + column) * ${width * lanes} + n`;
+    return `for (int64_t n = 0; n < ${width * lanes}; n += LANES) ${name}_dy${width}(${from}, to + n);`;
+  };
   const code = `${emitStageBlocks(`${name}_stage`, xType, 'f32', g, lanes)}
 ${widths.map((width) => stageDy(`${name}_stage_dy${width}`, dyType, 'f32', g, width, lanes)).join('\n')}
 ${emitProduct(line('x'), filter.input)}
 static void ${name}_x(const float *from, float *to) {
-${emitSandwich(line('x'), filter.input, `load_f32(from + (row * ${g.stagedWidth} + column) * LANES)`, `store_f32(to + (row * ${points} + column) * ${xChannels}, y[column])`, '  ')}}
+${transformX}}
 
 ${emitProduct(line('dy'), filter.weight)}
 ${widths
   .map(
     (width) => `static void ${name}_dy${width}(const float *from, float *to) {
-${emitSandwich(line('dy'), filter.weight, `load_f32(from + (row * ${g.outWidth} + column) * ${width * lanes})`, `store_f32(to + (row * ${points} + column) * ${dyChannels}, y[column])`, '  ')}}
+${transformDy(width)}}
 `,
   )
   .join('\n')}
 ${depths.flatMap((depth) => widths.map((width) => emitGradientTile(`${name}_tile${depth}_${width}`, 'f32', depth, width, loop))).join('\n')}
 /* Adds the products of \`count\` tiles to a slice's sums. */
-static void ${name}_multiply(const float *v, const float *d, float *sums, int64_t count, int first, int64_t channels, int64_t t0, int64_t t1) {
+static void ${name}_multiply(const float *v, const float *d, float *sums, ${range}) {
   for (int64_t point = 0; point < ${allPoints}; point++) {
     for (int64_t t = t0; t < t1; t++) {
       const float *xs = v + point * ${xChannels}, *ds = d + point * ${dyChannels} + (t - t0) * ${tile.vectors * lanes};
@@ -114,7 +126,7 @@ static void ${name}_multiply(const float *v, const float *d, float *sums, int64_
 
 ${emitProduct(line('sum'), filter.output)}
 static void ${name}_sums(const float *from, float *to, int64_t tap) {
-${emitSandwich(line('sum'), filter.output, `load_f32(from + (row * ${points} + column) * ${sumPitch})`, `store_f32(to + (row * ${TAPS} + column) * tap, y[column])`, '  ')}}
+${sums}}
 
 /* ${part.chunks} parts of the batch, ${slices} slices of the weight; ${block} tiles of ${size}x${size} gradients at once. */
 static void ${name}(void *const *p, int64_t task) {
@@ -133,11 +145,11 @@ static void ${name}(void *const *p, int64_t task) {
     }
     for (int64_t at = 0; at < ${perImage}; at++) {
       const int64_t row = at / ${across} * ${size}, column = at % ${across} * ${size};
-      for (int64_t b = 0; b < b1 - b0; b++) ${name}_x(x + b * ${blockSize} + (row * ${g.stagedWidth} + column) * LANES, v + count * ${xPitch} + b * LANES);
+      for (int64_t b = 0; b < b1 - b0; b++) ${takeX}
       for (int64_t t = t0; t < t1; t++) {
         const float *dyt = dys + (t - t0) * ${positions * tile.vectors * lanes};
         float *to = d + count * ${dyPitch} + (t - t0) * ${tile.vectors * lanes};
-        ${byWidth((width) => `for (int64_t n = 0; n < ${width * lanes}; n += LANES) ${name}_dy${width}(dyt + (row * ${g.outWidth} + column) * ${width * lanes} + n, to + n);`)}
+        ${byWidth(takeDy)}
       }
       if (++count == ${block} || (image == end - 1 && at == ${perImage - 1})) {
         ${name}_multiply(v, d, sums, count, first, channels, t0, t1);

@@ -20,11 +20,15 @@ const ENOUGH_TASKS = 8;
 function emitPlain(context: KernelContext, c: Convolution, { filter, taps }: Winograd, staging: Staging): string {
   const { dtype } = context.type(c.weight);
   const number = staging.form === 'f32' ? '' : `${staging.dtype}_to_f32`;
+  const inLane = `load_${dtype}_part(in + ((int64_t)taps[tap] * ${c.n} + n + lane) * ${c.k} + k, 1)[0]`;
   const weight = c.transposed
     ? `vf w;
-        for (int64_t lane = 0; lane < LANES; lane++) w[lane] = load_${dtype}_part(in + ((int64_t)taps[tap] * ${c.n} + n + lane) * ${c.k} + k, 1)[0];`
+        for (int64_t lane = 0; lane < LANES; lane++) w[lane] = ${inLane};`
     : `const vf w = load_${dtype}(in + ((int64_t)taps[tap] * ${c.k} + k) * ${c.n} + n);`;
-  return `static __attribute__((noinline, cold)) void ${context.name}_plain(void *const *p, const ${stagedType(staging)} *x, vf *sums, int64_t n) {
+  const row = `i / ${filter.results} + tap / ${TAPS}`;
+  const column = `i % ${filter.results} + tap % ${TAPS}`;
+  const parameters = `void *const *p, const ${stagedType(staging)} *x, vf *sums, int64_t n`;
+  return `static __attribute__((noinline, cold)) void ${context.name}_plain(${parameters}) {
   static const int taps[] = {${taps.join(', ')}};
   const ${C_TYPE[dtype]} *in = ${context.pointer(c.weight)};
   for (int64_t i = 0; i < ${filter.results ** 2}; i++) sums[i] = (vf){0};
@@ -32,7 +36,7 @@ function emitPlain(context: KernelContext, c: Convolution, { filter, taps }: Win
     for (int64_t k = 0; k < ${c.k}; k++) {
         ${weight}
         for (int64_t i = 0; i < ${filter.results ** 2}; i++)
-          sums[i] += vf_set(${number}(x[((i / ${filter.results} + tap / ${TAPS}) * ${c.stagedWidth} + i % ${filter.results} + tap % ${TAPS}) * ${c.k} + k])) * w;
+          sums[i] += vf_set(${number}(x[((${row}) * ${c.stagedWidth} + ${column}) * ${c.k} + k])) * w;
     }
   }
 }
@@ -106,11 +110,14 @@ export function emitWinograd(context: KernelContext, c: Convolution, winograd: W
   const packed = context.workspace(allPoints * channelTiles * Number(weightPitch(tile.vectors * lanes, c.k)) * 4);
   const corners = [0, results - 1, results * (results - 1), results ** 2 - 1].map((i) => `sums[${i}]`).join(' + ');
   const stagedAt = `* ${stagedSize(staging)} + (row * ${c.stagedWidth} + column) * ${c.k}`;
+  const operands = `void *const *p, const ${xType} *x, const float *v, const float *w, vf *products`;
+  const weights = (width: number) => `w + point * ${weightPitch(width * lanes, c.k)}`;
+  const products = (width: number) => `products + point * ${productPitch(width)} + t * ${width}`;
   const channels = (width: number) => `/* All tiles of a block, ${width} vectors of channels: products, then results. */
-static void ${name}_channels${width}(void *const *p, const ${xType} *x, const float *v, const float *w, vf *products, int64_t image, int64_t from, int64_t count, int64_t n) {
+static void ${name}_channels${width}(${operands}, int64_t image, int64_t from, int64_t count, int64_t n) {
   for (int64_t point = 0; point < ${allPoints}; point++) {
     for (int64_t t = 0; t < count; t += ${tile.columns})
-      ${name}_tile${width}(v + (t * ${allPoints} + point) * ${c.k}, w + point * ${weightPitch(width * lanes, c.k)}, ${name}_runs, 1, 1, products + point * ${productPitch(width)} + t * ${width});
+      ${name}_tile${width}(v + (t * ${allPoints} + point) * ${c.k}, ${weights(width)}, ${name}_runs, 1, 1, ${products(width)});
   }
   for (int64_t t = 0; t < count; t++) {
     const int64_t offset = (from + t) / ${perImage}, row = ${name}_row(from + t), column = ${name}_column(from + t);
@@ -129,6 +136,9 @@ static void ${name}_channels${width}(void *const *p, const ${xType} *x, const fl
   const calls = rest === undefined ? whole! : `if (t < ${Math.floor(vectors / tile.vectors)}) ${whole!}\n      else ${rest}`;
   const start = winograd.row === 0 && winograd.column === 0 ? '' : `  x += ${(winograd.row * c.stagedWidth + winograd.column) * c.k};\n`;
   const load = staging.form === 'f32' ? 'load_f32' : `load_${dtype}`;
+  const loadInput = `${load}(from + (row * ${c.stagedWidth} + column) * ${c.k} + k)`;
+  const storeInput = `store_f32(to + (row * ${points} + column) * ${c.k} + k, y[column])`;
+  const product = `products[(row * ${points} + column) * pitch]`;
   const code = `static const int ${name}_runs[][2] = {{0, ${c.k}}};
 ${emitWeights(context, c, winograd, tile.vectors, packed)}
 ${images.code}
@@ -140,12 +150,12 @@ ${emitProduct(`${name}_input_line`, filter.input)}
 /* One tile of the staged image, all channels: for each point, the channels in order. */
 static void ${name}_inputs(const ${xType} *from, float *to) {
   for (int64_t k = 0; k < ${c.k}; k += LANES) {
-${emitSandwich(`${name}_input_line`, filter.input, `${load}(from + (row * ${c.stagedWidth} + column) * ${c.k} + k)`, `store_f32(to + (row * ${points} + column) * ${c.k} + k, y[column])`, '    ')}  }
+${emitSandwich(`${name}_input_line`, filter.input, loadInput, storeInput, '    ')}  }
 }
 
 ${emitProduct(`${name}_result_line`, filter.output)}
 static void ${name}_results(const vf *products, int64_t pitch, vf *sums) {
-${emitSandwich(`${name}_result_line`, filter.output, `products[(row * ${points} + column) * pitch]`, `sums[row * ${results} + column] = y[column]`, '  ')}}
+${emitSandwich(`${name}_result_line`, filter.output, product, `sums[row * ${results} + column] = y[column]`, '  ')}}
 
 ${emitPlain(context, c, winograd, staging)}
 ${widths.map((width) => emitTile(`${name}_tile${width}`, 'f32', { ...tile, vectors: width }, 0, allPoints * c.k, width * lanes)).join('\n')}

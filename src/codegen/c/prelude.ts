@@ -64,7 +64,8 @@ export function prelude(target: Target, sizes: Sizes): string {
     `#define GROUPS ${sizes.groups}`,
     `#define PLACES ${Math.max(1, sizes.places)}`,
   ];
-  return `${INCLUDES}\n${constants.join('\n')}\n${VECTORS}${SUMS}${MATH}${THREADS}${TRACE}${CALLS}${CONTRACTIONS}${transposition(target.lanes)}`;
+  const sections = [VECTORS, SUMS, MATH, THREADS, TRACE, CALLS, CONTRACTIONS, transposition(target.lanes)];
+  return `${INCLUDES}\n${constants.join('\n')}\n${sections.join('')}`;
 }
 
 export { EXPORTS };

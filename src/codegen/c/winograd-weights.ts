@@ -44,9 +44,11 @@ export function emitWeights(
         ${transform('g', 'k')}
       }
 `;
-  return `${emitProduct(`${name}_weight_line`, filter.weight)}
+  const line = `${name}_weight_line`;
+  const store = `store_f32(out + (row * ${filter.points} + column) * point, y[column])`;
+  return `${emitProduct(line, filter.weight)}
 static void ${name}_weights(const vf *g, float *out, int64_t point) {
-${emitSandwich(`${name}_weight_line`, filter.weight, `g[row * ${TAPS} + column]`, `store_f32(out + (row * ${filter.points} + column) * point, y[column])`, '  ')}}
+${emitSandwich(line, filter.weight, `g[row * ${TAPS} + column]`, store, '  ')}}
 
 static void ${name}_pack(void *const *p, int64_t task) {
   static const int taps[] = {${taps.join(', ')}};

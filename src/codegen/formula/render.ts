@@ -17,6 +17,8 @@ export interface Text {
   readonly text: string;
   readonly binds: number;
   readonly quotient?: boolean;
+  /** Of a negative literal: the text of the number without its sign. */
+  readonly magnitude?: string;
 }
 
 /**

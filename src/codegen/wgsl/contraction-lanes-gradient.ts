@@ -66,12 +66,15 @@ export function emitWeightGradient(context: GroupContext, c: Contraction, partia
         `let start = ${index('y', `j * ${c.strideX} + q - ${c.left}`)};`,
         ...reads.flatMap((g) => loadRun(kernel, x, xType, true, `r${g}`, () => `start + channel${g}`, 4)),
       ]
-    : reads.flatMap((g) => [
-        `let y${g} = i * ${c.strideY} + p${g};`,
-        `let x${g} = j * ${c.strideX} + q${g};`,
-        `let ok${g} = y${g} >= 0 && x${g} >= 0 && y${g} < ${c.height} && x${g} < ${c.width};`,
-        `let r${g} = select(0.0f, ${loadExpression(kernel, x, xType, `select(0u, ${index(`y${g}`, `x${g}`)} + channel${g}, ok${g})`)}, ok${g});`,
-      ]);
+    : reads.flatMap((g) => {
+        const at = `select(0u, ${index(`y${g}`, `x${g}`)} + channel${g}, ok${g})`;
+        return [
+          `let y${g} = i * ${c.strideY} + p${g};`,
+          `let x${g} = j * ${c.strideX} + q${g};`,
+          `let ok${g} = y${g} >= 0 && x${g} >= 0 && y${g} < ${c.height} && x${g} < ${c.width};`,
+          `let r${g} = select(0.0f, ${loadExpression(kernel, x, xType, at)}, ok${g});`,
+        ];
+      });
   const inner = [
     `let at = u32((i32(image) * ${c.rows} + i) * ${c.columns} + j) * ${c.n}u;`,
     ...loadRun(kernel, dy, context.type(c.b).dtype, wide, 'w', (t) => `at + l${t}`, COLUMNS),

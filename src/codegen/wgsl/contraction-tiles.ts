@@ -80,11 +80,10 @@ export function emitTiles(context: GroupContext, c: Contraction, destination: De
       ...indent([
         ...each(rows, (r) => `let a${r} = f32(tile_a[k * ${tile.m + 1}u + row + ${r}u]);`),
         ...each(columns, (t) => `let w${t} = f32(tile_b[k * ${tile.n + 1}u + column + ${t * across}u]);`),
-        ...each(
-          rows * columns,
-          (i) =>
-            `s${Math.floor(i / columns)}_${i % columns} = fma(a${Math.floor(i / columns)}, w${i % columns}, s${Math.floor(i / columns)}_${i % columns});`,
-        ),
+        ...each(rows * columns, (i) => {
+          const [r, t] = [Math.floor(i / columns), i % columns];
+          return `s${r}_${t} = fma(a${r}, w${t}, s${r}_${t});`;
+        }),
       ]),
       '}',
       'workgroupBarrier();',

@@ -28,9 +28,7 @@ export const WGSL_RENDERER: Renderer = {
     // Contracted or not, as the driver likes.
     fma: ([a, b, c]) => {
       const product = join(a!, '*', b!, BINDS.product);
-      return c!.text.startsWith('-') && c!.binds === BINDS.atom
-        ? join(product, '-', { ...c!, text: c!.text.slice(1) }, BINDS.sum)
-        : join(product, '+', c!, BINDS.sum);
+      return c!.magnitude === undefined ? join(product, '+', c!, BINDS.sum) : join(product, '-', atom(c!.magnitude), BINDS.sum);
     },
     fms: ([a, b, c]) => join(join(a!, '*', b!, BINDS.product), '-', c!, BINDS.sum),
     keep: named('keep'),
@@ -56,7 +54,10 @@ export const WGSL_RENDERER: Renderer = {
     to_u32: named('u32'),
     random_word: named('random_word'),
   },
-  number: (value, type, computed) => atom(literal(value, type, computed)),
+  number: (value, type, computed) => ({
+    ...atom(literal(value, type, computed)),
+    ...(value < 0 && { magnitude: literal(-value, type, computed) }),
+  }),
   spread: (value) => value,
   declare: (name, _value, text, changes) => `${changes ? 'var' : 'let'} ${name} = ${text};`,
   nameOf: ({ name }) => (TAKEN.has(name) ? `${name}_` : name),

@@ -218,7 +218,8 @@ export const GATHERS: Readonly<Record<OpOfKind<'pool' | 'copy'>, GatherRule>> = 
     expression: (scope, node) => {
       const { height, width, channels } = imageOf(scope.context, node.id);
       const c = scope.channel(channels);
-      return `${scope.loadAt(node.inputs[0]!, `(${scope.at.index}) / ${height * width * channels}u * ${channels}u + ${c}`)} / ${height * width}.0f`;
+      const pooled = `(${scope.at.index}) / ${height * width * channels}u * ${channels}u + ${c}`;
+      return `${scope.loadAt(node.inputs[0]!, pooled)} / ${height * width}.0f`;
     },
   },
   slice: { expression: slice, exact: true },
