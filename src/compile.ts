@@ -3,7 +3,7 @@ import { userError } from './diagnostics/diagnostic.js';
 import type { LossScaling, PolicyName, PrecisionSpec, Program } from './ir/program.js';
 import { isInput } from './ir/structure.js';
 import { type ComputeType, type Graph, isLow, type LowType, precisionName } from './ir/types.js';
-import { verifyGraph } from './ir/verify.js';
+import { validateGraph } from './ir/validate.js';
 import { hasShortRange } from './numeric/formats.js';
 import { opRules } from './ops/rules.js';
 import type { Plan, PlanFunction, StagedOps } from './plan/plan.js';
@@ -13,7 +13,7 @@ import { assignPrecision } from './precision/assign.js';
 import { checkPins } from './precision/pins.js';
 import { resolveScaling } from './precision/scaling.js';
 
-export interface CompileOptions {
+export interface PassOptions {
   /** Name of the backend that will run the plan; part of the plan's header. */
   readonly backend: string;
   /** Low formats that the backend has; others are refused. */
@@ -27,7 +27,7 @@ export interface CompileOptions {
   readonly onPass?: (pass: string, graph: Graph) => void;
 }
 
-function resolvePrecision(program: Program, options: CompileOptions): PrecisionSpec {
+function resolvePrecision(program: Program, options: PassOptions): PrecisionSpec {
   const spec = program.recipe.precision;
   const compute = options.precision ?? spec.compute;
   const resolved = { ...spec, compute, policy: options.policy ?? spec.policy };
@@ -46,12 +46,12 @@ function resolvePrecision(program: Program, options: CompileOptions): PrecisionS
   return precision;
 }
 
-/** The passes in order; every one's result is verified. */
-function planStep(step: Graph, precision: PrecisionSpec, batch: number, { onPass, staged }: CompileOptions): PlanFunction {
-  let verified: Graph | undefined;
+/** The passes in order; every one's result is validated. */
+function planStep(step: Graph, precision: PrecisionSpec, batch: number, { onPass, staged }: PassOptions): PlanFunction {
+  let validated: Graph | undefined;
   const check = (pass: string, graph: Graph): Graph => {
-    if (graph !== verified) verifyGraph(graph, opRules);
-    verified = graph;
+    if (graph !== validated) validateGraph(graph, opRules);
+    validated = graph;
     onPass?.(pass, graph);
     return graph;
   };
@@ -91,7 +91,7 @@ function tailSteps({ recipe, train, tail }: Program, scaling: LossScaling): read
  * micro-batches before the last), the step on what is left of an epoch, and the evaluation step, each at the batch size of its forward
  * graph. Throws UserError when the backend lacks the format or a pin matches nothing.
  */
-export function compileProgram(program: Program, options: CompileOptions): Plan {
+export function compileProgram(program: Program, options: PassOptions): Plan {
   const precision = resolvePrecision(program, options);
   const { recipe } = program;
   const scaling = resolveScaling(precision);

@@ -55,7 +55,7 @@ export { BACKEND_NAMES, type BackendName, probeBackends, selectBackend } from '.
 export type { DatasetReport } from './training/data/dataset.js';
 export type { DownloadProgress } from './training/data/download.js';
 export { fetchDataset } from './training/data/fetch.js';
-export { verifyDataset } from './training/data/load.js';
+export { checkDataset } from './training/data/load.js';
 export type { Diagnosis } from './training/diagnose.js';
 export type { Evaluation } from './training/evaluate.js';
 export type { EpochEvent, OverflowEvent, ReplanEvent, StartEvent, StepEvent, TrainEvent, TrainProgress } from './training/events.js';

@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { StoredFormats } from '../choose/formats.js';
-import { readStoredPins } from '../choose/pins.js';
 import type { Runnable } from '../choose/plan-file.js';
 import { POLICIES, PRECISIONS, pickSettings, type Settings } from '../choose/settings.js';
+import { readStoredPins } from '../choose/stored-pins.js';
 import { type Source, UserError, userError } from '../diagnostics/diagnostic.js';
 import { type Check, fields, isBoolean, isCount, isRecord, isText, listOf, oneOf, optional, wrongField } from '../files/json-form.js';
 import { isThere } from '../files/system-error.js';

@@ -1,7 +1,7 @@
 import type { CompileOptions } from '../choose/plan-file.js';
 import { type Source, UserError, userError } from '../diagnostics/diagnostic.js';
 import { isSavedPlan, readText } from '../files/source.js';
-import { verifyGraph } from '../ir/verify.js';
+import { validateGraph } from '../ir/validate.js';
 import { opRules } from '../ops/rules.js';
 import { isDeclaration } from '../plan/fuse.js';
 import { parsePlan } from '../plan/parse.js';
@@ -37,7 +37,7 @@ function checkComplete({ functions }: Plan): void {
 export function parseSavedPlan({ text, path }: Source): Plan {
   const plan = parsePlan(text, path);
   try {
-    for (const { graph } of plan.functions) verifyGraph(graph, opRules);
+    for (const { graph } of plan.functions) validateGraph(graph, opRules);
     checkComplete(plan);
   } catch (error) {
     throw foreign(path, (error as Error).message);

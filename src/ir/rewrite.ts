@@ -1,6 +1,6 @@
 import { isInput, isState } from './structure.js';
 import type { Graph, Node, ValueId } from './types.js';
-import { writesOf } from './verify.js';
+import { writesOf } from './validate.js';
 
 /** The graph with only the given nodes, in the given order, renumbered. Every operand must come before its reader. */
 export function rebuild(graph: Graph, order: readonly Node[]): Graph {

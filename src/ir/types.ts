@@ -82,7 +82,7 @@ export function assertNever(value: never): never {
   throw new Error(`unexpected value ${JSON.stringify(value)}`);
 }
 
-/** Number attribute `name` of a node; throws on a graph that the verifier would refuse. */
+/** Number attribute `name` of a node; throws on a graph that validation would refuse. */
 export function numberAttr(attrs: Attrs, name: string): number {
   const value = attrs[name];
   if (typeof value !== 'number') throw new Error(`attribute ${name} is not a number`);

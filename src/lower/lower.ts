@@ -10,9 +10,9 @@ import { formatShape } from '../ops/window.js';
 import type { AmpFile, BlockSection, DatasetSection, Let, ModelSection, PrecisionSection, Section, TrainSection } from '../parser/ast.js';
 import { parseAmp } from '../parser/parse.js';
 import { type Evaluation, evaluate } from './evaluate.js';
+import { checkKeepLines } from './keep-lines.js';
 import { lowerModel, type ModelContext } from './model.js';
 import { applyOverrides, type Overrides } from './overrides.js';
-import { checkPins } from './pins.js';
 import { pruneGraph } from './prune.js';
 import { readDataset, readPrecision, readTrain } from './recipe.js';
 import { findRecursion } from './recursion.js';
@@ -105,7 +105,7 @@ function analyse(source: Source, options: LowerOptions): Analysis {
   const lowered = lowerModel(model, signature.image, { ...shared, batch, mode: 'train' } satisfies ModelContext);
   if (lowered === undefined) return { sink };
   checkOutput(model, lowered.graph, lowered.output, signature.classes, sink);
-  checkPins(sections.precision?.items.filter((item) => item.kind === 'keep') ?? [], lowered.graph, sink);
+  checkKeepLines(sections.precision?.items.filter((item) => item.kind === 'keep') ?? [], lowered.graph, sink);
   const recipe: Recipe | undefined = dataset && {
     model: model.name.text,
     inputShape: signature.image,

@@ -1,6 +1,6 @@
 import type { Attr, Graph, Node } from '../ir/types.js';
 import { formatType, isFloat, sameShape } from '../ir/types.js';
-import type { OpRules } from '../ir/verify.js';
+import type { OpRules } from '../ir/validate.js';
 import { opDefinition } from './index.js';
 import { type AttrKind, matchOperands } from './op.js';
 
@@ -11,7 +11,7 @@ function isOfKind(value: Attr, kind: AttrKind): boolean {
   return typeof value === kind;
 }
 
-/** The verifier's knowledge of ops: operand formats, attribute names, the result's format, and the shape rule. */
+/** What validation knows of ops: operand formats, attribute names, the result's format, and the shape rule. */
 export const opRules: OpRules = {
   check(node: Node, graph: Graph): void {
     const op = opDefinition(node.op);

@@ -1,7 +1,7 @@
 import { isCast, isInput, isState } from '../ir/structure.js';
 import type { Graph, Node, ValueId } from '../ir/types.js';
 import { byteLength } from '../ir/types.js';
-import { writesOf } from '../ir/verify.js';
+import { writesOf } from '../ir/validate.js';
 import { isView, opDefinition } from '../ops/index.js';
 import { storageRoot } from './fuse.js';
 import type { Group, Plan, PlanFunction } from './plan.js';

@@ -2,7 +2,7 @@ import { GraphBuilder } from '../ir/builder.js';
 import { removeDeadNodes } from '../ir/rewrite.js';
 import { isCast } from '../ir/structure.js';
 import { type DType, type Graph, isFloat, type Node, type ValueId } from '../ir/types.js';
-import { writesOf } from '../ir/verify.js';
+import { writesOf } from '../ir/validate.js';
 import { isView } from '../ops/index.js';
 import { isDeclaration, storageRoot } from './fuse.js';
 import type { FunctionName, Plan, PlanFunction } from './plan.js';

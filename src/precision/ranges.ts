@@ -1,7 +1,7 @@
 import { isCast, isInput, isState } from '../ir/structure.js';
 import type { DType, Graph, Node, ValueId } from '../ir/types.js';
 import { isFloat, stringAttr } from '../ir/types.js';
-import { writesOf } from '../ir/verify.js';
+import { writesOf } from '../ir/validate.js';
 import { roundArray } from '../numeric/encoding.js';
 import { FORMATS, hasShortRange, LIMITS } from '../numeric/formats.js';
 import { type OpName, opDefinition } from '../ops/index.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { buildAccumulateStep, buildEvalStep, buildTrainStep } from '../../src/autodiff/step.js';
 import type { Graph, Node } from '../../src/ir/types.js';
 import { isFloat } from '../../src/ir/types.js';
-import { writesOf } from '../../src/ir/verify.js';
+import { writesOf } from '../../src/ir/validate.js';
 import { isOfKind, opDefinition } from '../../src/ops/index.js';
 import { resolveScaling } from '../../src/precision/scaling.js';
 import { configurations, DYNAMIC, OPTIMIZERS } from '../support/configurations.js';

@@ -22,7 +22,7 @@ import { checkpointPins, loadCheckpoint, runSettings, saveCheckpoint } from '../
 import type { RunPosition } from '../../src/training/checkpoint-metadata.js';
 import { RECORD_BYTES } from '../../src/training/data/binary.js';
 import { CIFAR10 } from '../../src/training/data/cifar10.js';
-import { verifyDataset } from '../../src/training/data/load.js';
+import { checkDataset } from '../../src/training/data/load.js';
 import { readSafetensors, writeSafetensors } from '../../src/training/safetensors.js';
 import { initialStates } from '../../src/training/states.js';
 import { makeWorkspace, TINY } from '../support/tiny.js';
@@ -230,7 +230,7 @@ describe('damaged input is refused by diagnostics', function () {
       (damaged) => {
         writeFileSync(join(dir, CIFAR10.folder, 'data_batch_1.bin'), damaged.bytes);
         writeFileSync(join(dir, CIFAR10.folder, CIFAR10.classesFile), damaged.classes);
-        return verifyDataset('cifar10', dir);
+        return checkDataset('cifar10', dir);
       },
     );
   });

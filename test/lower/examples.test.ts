@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Graph } from '../../src/ir/types.js';
 import { elementCount } from '../../src/ir/types.js';
-import { verifyGraph } from '../../src/ir/verify.js';
+import { validateGraph } from '../../src/ir/validate.js';
 import { checkSource, lowerProgram } from '../../src/lower/lower.js';
 import { opRules } from '../../src/ops/rules.js';
 import { formatAmp } from '../../src/parser/format.js';
@@ -34,7 +34,7 @@ describe('examples', () => {
         [program.train, 4],
         [program.eval, 8],
       ] as const) {
-        verifyGraph(graph, opRules);
+        validateGraph(graph, opRules);
         assert.deepEqual(graph.nodes[graph.outputs.logits].type, { dtype: 'f32', shape: [batch, program.recipe.classes] });
       }
       assert.deepEqual(parameters(program.train), parameters(program.eval));

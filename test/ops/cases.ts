@@ -1,7 +1,7 @@
 import { GraphBuilder } from '../../src/ir/builder.js';
 import type { Attrs, ComputeType, DType, Graph, Node, TensorType, ValueId } from '../../src/ir/types.js';
 import { elementCount, stringAttr } from '../../src/ir/types.js';
-import { writesOf } from '../../src/ir/verify.js';
+import { writesOf } from '../../src/ir/validate.js';
 import { emit } from '../../src/ops/emit.js';
 import { OPS, type OpName, opDefinition } from '../../src/ops/index.js';
 import {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Attr, Attrs, ComputeType, TensorType } from '../../src/ir/types.js';
-import { verifyGraph } from '../../src/ir/verify.js';
+import { validateGraph } from '../../src/ir/validate.js';
 import { OPS, type OpName, opDefinition } from '../../src/ops/index.js';
 import { ConstraintError, type OpDefinition } from '../../src/ops/op.js';
 import { opRules } from '../../src/ops/rules.js';
@@ -96,9 +96,9 @@ describe('shape rules', () => {
       assert.deepEqual([...seen].sort(), Object.keys(op.constraints).sort());
     });
 
-    it(`${name}: cases in every format pass the verifier`, () => {
+    it(`${name}: cases in every format are valid`, () => {
       for (const dtype of ['f32', 'f16', 'bf16'] satisfies ComputeType[]) {
-        for (const { graph } of opCases(name, dtype, 0, 10)) verifyGraph(graph, opRules);
+        for (const { graph } of opCases(name, dtype, 0, 10)) validateGraph(graph, opRules);
       }
     });
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { isFloat } from '../../src/ir/types.js';
-import { verifyGraph } from '../../src/ir/verify.js';
+import { validateGraph } from '../../src/ir/validate.js';
 import { roundArray } from '../../src/numeric/encoding.js';
 import { opRules } from '../../src/ops/rules.js';
 import { trainStep, valueLabel } from '../../src/plan/facts.js';
@@ -28,7 +28,7 @@ describe('a probe', () => {
         const probe = probePlan(plan, 'train_step', value);
         if (probe === undefined) continue;
         const [made] = probe.plan.functions;
-        verifyGraph(made.graph, opRules);
+        validateGraph(made.graph, opRules);
         assert.ok(made.graph.nodes.every((node) => node.attrs.writes === undefined));
         assert.equal(probe.values.at(-1)?.node.id, value, 'the value itself is the last');
         const results = evaluateGraph(made.graph, inputs, states);

@@ -1,4 +1,4 @@
-import { type CompileOptions, compileProgram } from '../../src/compile.js';
+import { compileProgram, type PassOptions } from '../../src/compile.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import { divideEpoch } from '../../src/ir/epoch.js';
 import type { PrecisionSpec, Program, Recipe, TrainSpec } from '../../src/ir/program.js';
@@ -93,7 +93,7 @@ export function programOf(model: Model, options: ProgramOptions = {}): Program {
   return { recipe, ...graphs, tail: { before: tail.before, train: forwardGraph(model, 'train', recipe, tail.last) } };
 }
 
-export function planOf(model: Model, options: ProgramOptions = {}, compileOptions: Partial<CompileOptions> = {}): Plan {
+export function planOf(model: Model, options: ProgramOptions = {}, compileOptions: Partial<PassOptions> = {}): Plan {
   return compileProgram(programOf(model, options), { backend: 'reference', low: ['f16', 'bf16'], ...compileOptions });
 }
 

@@ -9,7 +9,7 @@ import { writeChecksums } from '../../src/training/data/checksums.js';
 import { CIFAR10 } from '../../src/training/data/cifar10.js';
 import { fetchDataset } from '../../src/training/data/fetch.js';
 import { defaultDataFolder } from '../../src/training/data/folder.js';
-import { chooseDataFolder, loadDataset, loadSplit, verifyDataset } from '../../src/training/data/load.js';
+import { checkDataset, chooseDataFolder, loadDataset, loadSplit } from '../../src/training/data/load.js';
 import { generateShapes } from '../../src/training/data/shapes.js';
 import { tinyCifar } from './support/cifar.js';
 import { inTemporaryFolder } from './support/fake.js';
@@ -51,7 +51,7 @@ describe('CIFAR-10 folder', () => {
   it('is verified: counts of images and classes', () =>
     inTemporaryFolder(async (dir) => {
       await tinyCifar(dir);
-      const report = await verifyDataset('cifar10', dir);
+      const report = await checkDataset('cifar10', dir);
       assert.deepEqual([report.train, report.test, report.folder], [15, 2, resolve(dir, CIFAR10.folder)]);
       assert.deepEqual(report.trainPerClass, [1, 2, 3, 3, 3, 2, 1, 0, 0, 0]);
     }));
@@ -70,15 +70,15 @@ describe('CIFAR-10 folder', () => {
   it('with a changed pixel is refused where checksums tell, and else said to be checked for its structure', () =>
     inTemporaryFolder(async (dir) => {
       await tinyCifar(dir);
-      assert.equal((await verifyDataset('cifar10', dir)).checked, 'structure');
+      assert.equal((await checkDataset('cifar10', dir)).checked, 'structure');
       const names = [...CIFAR10.files.train, ...CIFAR10.files.test];
       await writeChecksums(join(dir, CIFAR10.folder), names);
-      assert.equal((await verifyDataset('cifar10', dir)).checked, 'bytes');
+      assert.equal((await checkDataset('cifar10', dir)).checked, 'bytes');
       const path = join(dir, CIFAR10.folder, 'data_batch_2.bin');
       const bytes = await readFile(path);
       bytes[100]! ^= 1;
       await writeFile(path, bytes);
-      const { code, text } = await refusal(verifyDataset('cifar10', dir));
+      const { code, text } = await refusal(checkDataset('cifar10', dir));
       assert.equal(code, 'AMP7015');
       assert.match(text, /data_batch_2\.bin was changed/);
     }));
@@ -173,7 +173,7 @@ describe('shapes', () => {
       await mkdir(folder);
       for (const name of ['data_batch_1.bin', 'test_batch.bin']) await writeFile(join(folder, name), encodeRecords(set));
       assert.deepEqual(await loadSplit('shapes', 'test', dir), set);
-      const report = await verifyDataset('shapes', dir);
+      const report = await checkDataset('shapes', dir);
       assert.deepEqual([report.classes, report.testPerClass], [SHAPE_CLASSES, new Array(10).fill(3)]);
       await cp(folder, join(dir, 'elsewhere'), { recursive: true });
       await rm(folder, { recursive: true });
@@ -181,6 +181,6 @@ describe('shapes', () => {
     }));
 
   it('are the only data set besides cifar10', async () => {
-    for (const use of [verifyDataset, fetchDataset]) assert.match((await refusal(use('mnist', '/x'))).text, /AMP7002.*cifar10 and shapes/);
+    for (const use of [checkDataset, fetchDataset]) assert.match((await refusal(use('mnist', '/x'))).text, /AMP7002.*cifar10 and shapes/);
   });
 });

@@ -1,4 +1,4 @@
-import { DATASET_NAMES, type DatasetReport, type DownloadProgress, fetchDataset, formatBytes, verifyDataset } from '../../index.js';
+import { checkDataset, DATASET_NAMES, type DatasetReport, type DownloadProgress, fetchDataset, formatBytes } from '../../index.js';
 import { onInterrupt } from '../interrupt.js';
 import { progressBar, progressShare } from '../live-line.js';
 import { oneOf, options } from '../options.js';
@@ -40,7 +40,7 @@ export const addData: AddCommand = (program, output, exitWith) => {
     .argument('<name>', known, oneOf(DATASET_NAMES))
     .addOption(options.data())
     .action(async (name: string, choices: DataOptions) => {
-      printReport(await verifyDataset(name, choices.data), output);
+      printReport(await checkDataset(name, choices.data), output);
     });
 };
 

@@ -1,6 +1,6 @@
 import { isConstant, isState } from '../../ir/structure.js';
 import { formatType, type Node, type ValueId } from '../../ir/types.js';
-import { writesOf } from '../../ir/verify.js';
+import { writesOf } from '../../ir/validate.js';
 import type { Group } from '../../plan/plan.js';
 import { isNeverInfinite, rootOf, type StepContext } from './kernel.js';
 import { blockPlace, type Place } from './place.js';

@@ -12,13 +12,13 @@ export const RESOURCE = 20;
 /** Double precision, in which sums are made. */
 export const F64 = 2;
 
-/** Calls TensorFlow through the addon: counts the uses of every tensor, frees what a scope made, and keeps constants. */
+/** Calls TensorFlow through the addon: counts the uses of every tensor, tidies up what a computation made, and keeps constants. */
 export class Device {
   readonly onGpu: boolean;
   readonly #constants = new Map<string, Tensor>();
   readonly #uses = new Map<number, number>();
   readonly #trials = new Map<string, boolean>();
-  #scope: Tensor[] | undefined;
+  #made: Tensor[] | undefined;
 
   constructor(
     private readonly binding: TfjsBinding,
@@ -68,7 +68,7 @@ export class Device {
   constant(key: string, make: () => Tensor): Tensor {
     let tensor = this.#constants.get(key);
     if (tensor === undefined) {
-      tensor = this.scope(make);
+      tensor = this.tidy(make);
       this.#constants.set(key, tensor);
     }
     return tensor;
@@ -81,7 +81,7 @@ export class Device {
     if (passed === undefined) {
       passed = false;
       try {
-        this.scopeMany(() => {
+        this.tidyMany(() => {
           passed = trial();
           return [];
         });
@@ -94,20 +94,20 @@ export class Device {
   }
 
   /** Runs `make` and frees every tensor that it made, but not its result, which then has one use more. */
-  scope(make: () => Tensor): Tensor {
-    return this.scopeMany(() => [make()])[0]!;
+  tidy(make: () => Tensor): Tensor {
+    return this.tidyMany(() => [make()])[0]!;
   }
 
-  scopeMany(make: () => readonly Tensor[]): readonly Tensor[] {
-    const outer = this.#scope;
+  tidyMany(make: () => readonly Tensor[]): readonly Tensor[] {
+    const outer = this.#made;
     const made: Tensor[] = [];
-    this.#scope = made;
+    this.#made = made;
     try {
       const results = make();
       for (const tensor of results) this.retain(tensor);
       return results;
     } finally {
-      this.#scope = outer;
+      this.#made = outer;
       for (const tensor of made) this.release(tensor);
     }
   }
@@ -134,9 +134,9 @@ export class Device {
     this.#constants.clear();
   }
 
-  /** Whoever makes a tensor outside any scope has its first use. */
+  /** Whoever makes a tensor outside any `tidy` has its first use. */
   #own(tensor: Tensor): void {
     this.retain(tensor);
-    this.#scope?.push(tensor);
+    this.#made?.push(tensor);
   }
 }

@@ -45,7 +45,7 @@ export function convolutionWithBias(tf: Calls, attrs: readonly OpAttr[], operand
 
 /** Whether no element of an f32 tensor is a NaN or infinite, read from the device. False as well where the squares overflow. */
 export function isSurelyFinite(tf: Calls, x: Tensor): boolean {
-  const sum = tf.device.scope(() => tf.unary('L2Loss', x));
+  const sum = tf.device.tidy(() => tf.unary('L2Loss', x));
   try {
     return Number.isFinite(tf.device.download(sum)[0]);
   } finally {

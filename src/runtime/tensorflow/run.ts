@@ -82,7 +82,7 @@ export class Run {
     try {
       for (const step of this.program.steps) {
         const { node } = step;
-        const result = this.tf.device.scope(() => this.#compute(step));
+        const result = this.tf.device.tidy(() => this.#compute(step));
         this.#values.set(node.id, result);
         const isWatched = trace && nonFinite === undefined && this.program.stored.has(node.id);
         if (isWatched && isFloat(node.type.dtype) && !this.#isFinite(result)) nonFinite = node.id;
@@ -155,7 +155,7 @@ export class Run {
   }
 
   #share(owner: ValueId, key: string, make: () => readonly Tensor[]): readonly Tensor[] {
-    const tensors = this.#shared.get(owner)?.get(key) ?? this.tf.device.scopeMany(make);
+    const tensors = this.#shared.get(owner)?.get(key) ?? this.tf.device.tidyMany(make);
     if (!this.#shared.has(owner)) this.#shared.set(owner, new Map());
     this.#shared.get(owner)!.set(key, tensors);
     return tensors;
@@ -189,7 +189,7 @@ export class Run {
 
   #isFinite(x: Tensor): boolean {
     const { tf } = this;
-    const finite = tf.device.scope(() => tf.all(tf.test('IsFinite', x)));
+    const finite = tf.device.tidy(() => tf.all(tf.test('IsFinite', x)));
     const [answer] = tf.device.download(finite);
     tf.device.release(finite);
     return answer !== 0;
@@ -199,7 +199,7 @@ export class Run {
 /** Elements of a tensor of any format, waiting for the device; floats widened to f32. */
 export function readElements(tf: Calls, x: Tensor): Float32Array | Int32Array | Uint8Array {
   const isInteger = x.dtype === CODES.i32 || x.dtype === CODES.u8;
-  const readable = tf.device.scope(() => (x.dtype === CODES.bool ? x : tf.cast(x, isInteger ? INT32 : CODES.f32)));
+  const readable = tf.device.tidy(() => (x.dtype === CODES.bool ? x : tf.cast(x, isInteger ? INT32 : CODES.f32)));
   try {
     return tf.device.download(readable);
   } finally {

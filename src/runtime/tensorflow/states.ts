@@ -68,7 +68,7 @@ export class States {
     if (elements.length !== count) throw new Error(`state ${name} has ${count} elements, not ${elements.length}`);
     if (elements instanceof Int32Array !== (dtype === 'i32')) throw new Error(`state ${name} is ${dtype}`);
     const { tf } = this;
-    tf.device.scopeMany(() => {
+    tf.device.tidyMany(() => {
       const uploaded = tf.device.upload(shape, dtype === 'i32' ? INT32 : CODES.f32, elements.slice());
       this.assign(name, tf.cast(uploaded, CODES[dtype]));
       return [];
@@ -78,7 +78,7 @@ export class States {
   download(name: string): StateElements {
     const { tf } = this;
     const isInteger = this.#state(name).type.dtype === 'i32';
-    const value = tf.device.scope(() => tf.cast(this.read(name), isInteger ? INT32 : CODES.f32));
+    const value = tf.device.tidy(() => tf.cast(this.read(name), isInteger ? INT32 : CODES.f32));
     try {
       return tf.device.download(value) as StateElements;
     } finally {

@@ -59,7 +59,7 @@ export function meanOfAll(tf: Calls, x: Tensor, divisor: number): Tensor {
 
 /** Euclidean norm of f32 tensors together, of finite ones at most the largest f32: in double precision no square of an f32 overflows or vanishes. */
 export function norm(tf: Calls, parts: readonly Tensor[]): Tensor {
-  const halves = parts.map((part) => tf.device.scope(() => tf.unary('L2Loss', tf.cast(part, F64))));
+  const halves = parts.map((part) => tf.device.tidy(() => tf.unary('L2Loss', tf.cast(part, F64))));
   try {
     const root = tf.unary('Sqrt', tf.mul(tf.sum(halves), 2));
     return tf.cast(tf.choose(tf.test('IsFinite', root), tf.binary('Minimum', root, LARGEST_F32), root), CODES.f32);
@@ -86,7 +86,7 @@ export function sumOverBatch(
   for (let start = 0; start < batch; start += rows) {
     const cut = ({ shape }: Tensor, i: 0 | 1) =>
       tf.slice(operands[i], [start, ...shape.slice(1).map(() => 0)], [Math.min(rows, batch - start), ...shape.slice(1)]);
-    const next = tf.device.scope(() => {
+    const next = tf.device.tidy(() => {
       const part = compute([cut(operands[0], 0), cut(operands[1], 1)]);
       dtype = part.dtype;
       return total === undefined ? tf.cast(part, F64) : tf.add(total, tf.cast(part, F64));

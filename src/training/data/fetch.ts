@@ -10,7 +10,7 @@ import { CHECKSUMS_FILE, writeChecksums } from './checksums.js';
 import type { DatasetReport } from './dataset.js';
 import { type DownloadOptions, download, md5OfFile } from './download.js';
 import { defaultDataFolder, type FolderLayout, missingFiles, requireFiles } from './folder.js';
-import { verifyDataset } from './load.js';
+import { checkDataset } from './load.js';
 import type { DatasetSource, Origin } from './source.js';
 import { datasetName, SOURCES } from './sources.js';
 
@@ -110,7 +110,7 @@ function bring({ origin, ...layout }: DatasetSource, dir: string, options: Fetch
 /**
  * Brings a data set into the data folder, unless it is there already, and verifies it. An archive comes from its official address, or from
  * a mirror of the same file (`url`, or $AMPC_CIFAR10_URL for CIFAR-10); what ampc generates is written. Throws UserError: AMP7011 to
- * AMP7014, and as `verifyDataset`.
+ * AMP7014, and as `checkDataset`.
  */
 export async function fetchDataset(name: string, dir: string = defaultDataFolder(), options: FetchOptions = {}): Promise<DatasetReport> {
   const source = SOURCES[datasetName(name)];
@@ -118,5 +118,5 @@ export async function fetchDataset(name: string, dir: string = defaultDataFolder
     await makeDataFolder(dir);
     await bring(source, dir, options);
   }
-  return verifyDataset(name, dir);
+  return checkDataset(name, dir);
 }

@@ -114,7 +114,7 @@ async function bytesAreRight({ origin, files }: DatasetSource, folder: string, f
  * Reads everything, checks sizes and labels, and bytes where it is known how they should be, and counts. Throws as `loadSplit`, AMP7002 for
  * an unknown name, and AMP7015.
  */
-export async function verifyDataset(name: string, dir?: string): Promise<DatasetReport> {
+export async function checkDataset(name: string, dir?: string): Promise<DatasetReport> {
   const source = SOURCES[datasetName(name)];
   const isGenerated = source.origin.kind === 'generated' && (await hasNoFiles(source, dir));
   const { classes, train, test } = await loadDataset(source.name, dir);

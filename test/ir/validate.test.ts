@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { parseGraph } from '../../src/ir/parse.js';
 import type { Graph, Node } from '../../src/ir/types.js';
-import { verifyGraph } from '../../src/ir/verify.js';
+import { validateGraph } from '../../src/ir/validate.js';
 import { opRules } from '../../src/ops/rules.js';
 
 /** A sound step: y = relu(x + w), then w and its momentum move. */
@@ -61,14 +61,14 @@ const BROKEN: Readonly<Record<string, readonly [Graph, RegExp]>> = {
   'an output that is not there': [{ ...parseGraph(SOUND), outputs: { y: 42 } }, /output y is not defined/],
 };
 
-describe('verifier', () => {
-  it('accepts a sound graph', () => verifyGraph(parseGraph(SOUND), opRules));
+describe('validation', () => {
+  it('accepts a sound graph', () => validateGraph(parseGraph(SOUND), opRules));
 
   for (const [name, [graph, message]] of Object.entries(BROKEN)) {
-    it(`refuses ${name}`, () => assert.throws(() => verifyGraph(graph, opRules), message));
+    it(`refuses ${name}`, () => assert.throws(() => validateGraph(graph, opRules), message));
   }
 
   it('names the function, the value and the op', () => {
-    assert.throws(() => verifyGraph(BROKEN['a wrong result shape'][0], opRules), /^Error: invalid graph f: %\d+ .*relu/);
+    assert.throws(() => validateGraph(BROKEN['a wrong result shape'][0], opRules), /^Error: invalid graph f: %\d+ .*relu/);
   });
 });

@@ -6,8 +6,8 @@ import type { Graph } from '../ir/types.js';
 import { isOpName } from '../ops/index.js';
 import type { KeepItem } from '../parser/ast.js';
 
-/** Reports pins that name neither an op nor a layer of the model. */
-export function checkPins(pins: readonly KeepItem[], graph: Graph, sink: DiagnosticSink): void {
+/** Reports `keep` lines that name neither an op nor a layer of the model. */
+export function checkKeepLines(pins: readonly KeepItem[], graph: Graph, sink: DiagnosticSink): void {
   if (pins.length === 0) return;
   const layers = [...new Set(graph.nodes.map((node) => node.layer).filter((layer) => layer !== ''))];
   const ops = [...new Set(graph.nodes.map((node) => node.op)), ...LOSS_KINDS];

@@ -2,7 +2,7 @@ import { valueNames } from './print.js';
 import { isInput, isState } from './structure.js';
 import { type Graph, type Node, stringsAttr } from './types.js';
 
-/** What the verifier needs to know of an op; `ops/` supplies it. */
+/** What validation needs to know of an op; `ops/` supplies it. */
 export interface OpRules {
   /** Throws when the node's operands, attributes or result type break a rule of its op. */
   check(node: Node, graph: Graph): void;
@@ -16,7 +16,7 @@ function fail(graph: Graph, node: Node, message: string): never {
  * Checks a graph's structure: SSA order, inputs first, unique names, no read of a state after it was written, and each op's own rules.
  * A failure is a bug in a pass, not a mistake of the user.
  */
-export function verifyGraph(graph: Graph, rules: OpRules): void {
+export function validateGraph(graph: Graph, rules: OpRules): void {
   const written = new Set<string>();
   const names = new Set<string>();
   let inputsEnded = false;
