@@ -59,8 +59,8 @@ export function leavesAt(scope: ElementValues, node: Node): Leaves {
       scope.statements.push(`${variable} = ${text};`);
     },
     hoist: (value, write) => {
-      if (value.extent === 'scalar') return atom(scope.once(write(leaves).text, typeOf(value)));
-      if (value.extent !== 'channel') return write(leaves);
+      if (value.extent === 'scalar') return atom(scope.once(write().text, typeOf(value)));
+      if (value.extent !== 'channel') return write();
       const channels = node.type.shape.at(-1)!;
       return atom(scope.perChannel(channels, keyOf(value, node), (inner) => write(leavesAt(inner, node)).text));
     },

@@ -69,9 +69,9 @@ export interface Leaves {
   assign(variable: string, text: string): void;
   /**
    * A part of a formula that is computed for every element, but varies less than that: text for it. The loop may compute it once; `write`
-   * gives its text with whatever leaves suit there.
+   * gives its text, with other leaves where they suit better.
    */
-  hoist(value: Expression, write: (leaves: Leaves) => Text): Text;
+  hoist(value: Expression, write: (leaves?: Leaves) => Text): Text;
 }
 
 const LEAVES = new Set(['number', 'operand', 'channel', 'scalar', 'constants', 'element', 'parameter', 'named']);
@@ -91,6 +91,11 @@ export class Writer {
   /** Text of a value that varies as it says. */
   write(value: Expression): string {
     return this.#write(value).text;
+  }
+
+  /** Computes values ahead, in order, of what varies like that. */
+  bind(values: readonly Expression[], extent: Extent): void {
+    for (const value of values) this.#known.set(value, isWider(extent, value.extent) ? this.#reduced(value) : this.#write(value));
   }
 
   /** Text of a value where one of some extent is needed. */
@@ -149,7 +154,9 @@ export class Writer {
     const known = this.#known.get(value);
     if (known !== undefined) return known;
     if (LEAVES.has(value.form.kind)) return this.#write(value);
-    return this.leaves.hoist(value, (leaves) => new Writer(this.renderer, leaves).#write(value));
+    return this.leaves.hoist(value, (leaves) =>
+      leaves === undefined ? this.#write(value) : new Writer(this.renderer, leaves).#write(value),
+    );
   }
 
   #polynomial(value: Expression, { name, x, coefficients }: Extract<Form, { kind: 'polynomial' }>): string {
@@ -237,7 +244,7 @@ export function renderFunction(renderer: Renderer, callee: FormulaFunction): str
     assign: (variable, text) => {
       body.push(`${variable} = ${text};`);
     },
-    hoist: (_value, write) => write(leaves),
+    hoist: (_value, write) => write(),
   };
   const extent = callee.parameters[0]!.extent;
   const result = new Writer(renderer, leaves).at(callee.result, extent).text;

@@ -25,7 +25,7 @@ export function leavesAt(scope: ElementValues, node: Node): Leaves {
     },
     // A number of the whole tensor has a variable; what varies by channel is computed where it is used.
     hoist: (value, write) => {
-      const text = write(leaves);
+      const text = write();
       return value.extent === 'scalar' ? atom(scope.once(text.text, () => text.text)) : text;
     },
   };

@@ -1,0 +1,152 @@
+import type { Node } from '../../ir/types.js';
+import { numberAttr } from '../../ir/types.js';
+import type { OpOfKind } from '../../ops/index.js';
+import {
+  add,
+  byPrecision,
+  call,
+  computed,
+  computedDouble,
+  div,
+  double,
+  equal,
+  fma,
+  int,
+  isFiniteValue,
+  letIn,
+  max,
+  min,
+  mul,
+  named,
+  not,
+  number,
+  operand,
+  scalar,
+  scalarBool,
+  scalarInt,
+  select,
+  sqrt,
+  sub,
+  toF32,
+  toF64,
+} from './build.js';
+import type { Bool, Expression, F32 } from './expression.js';
+import { ADAM_RATE, ADAM_ROOT, ONE_MINUS_EXP } from './functions.js';
+
+/** New contents of the states that a node writes, in their order; undefined: as it was. */
+export interface UpdateCase {
+  /** A number of the whole tensor. Left out: always. */
+  readonly when?: Bool | undefined;
+  readonly values: readonly (Expression | undefined)[];
+}
+
+/** An op that writes states, each element from the same element of its operands. The first one of its values is its result. */
+export interface Update {
+  /** Computed ahead, in order, whatever case holds. */
+  readonly first: readonly Expression[];
+  /** The first case whose condition holds counts; where none does, every state stays as it is, to the bit. */
+  readonly cases: readonly UpdateCase[];
+}
+
+type UpdateFormula = (node: Node) => Update;
+
+const attribute = ({ attrs }: Node, name: string) => numberAttr(attrs, name);
+const one = number(1);
+
+/** One case, guarded by operand `ok` if there is one. */
+const guarded = (first: readonly Expression[], ok: number | undefined, values: readonly Expression[]): Update => ({
+  first,
+  cases: [{ when: ok === undefined ? undefined : scalarBool(ok), values }],
+});
+
+const sgd: UpdateFormula = (node) => {
+  const [momentum, decay] = [attribute(node, 'momentum'), attribute(node, 'weight_decay')];
+  const [w, g, lr] = [operand(0), operand(1), scalar(2)];
+  const d = named('d', decay === 0 ? g : fma(computed(decay), w, g));
+  const kept = named('kept', fma(computed(momentum), operand(3), d));
+  const direction = momentum === 0 ? d : node.attrs.nesterov === true ? fma(computed(momentum), kept, d) : kept;
+  const next = named('next', letIn([d, ...(momentum === 0 ? [] : [kept])], sub(w, mul(lr, direction))));
+  const ok = node.attrs.guarded === true ? node.inputs.length - 1 : undefined;
+  return guarded([w, g, lr], ok, momentum === 0 ? [next] : [next, kept]);
+};
+
+/** lr / (1 - beta1^t) and 1 / sqrt(1 - beta2^t) at update t, counted from 1. */
+function adamFactors(node: Node, lr: F32, done: Expression<'i32'>): readonly [F32, F32] {
+  const [beta1, beta2] = [attribute(node, 'beta1'), attribute(node, 'beta2')];
+  const t = add(done, int(1));
+  const count = named('count', toF32(t));
+  const rest = (beta: number) => call(ONE_MINUS_EXP, mul(count, computed(Math.log(beta))));
+  return [
+    byPrecision({ double: call(ADAM_RATE, lr, computedDouble(beta1), t), single: div(lr, rest(beta1)) }),
+    byPrecision({ double: call(ADAM_ROOT, computedDouble(beta2), t), single: div(one, sqrt(rest(beta2))) }),
+  ];
+}
+
+/** w * (1 - lr * decay); without doubles, w - w * (lr * decay), as 1 - lr * decay would lose most of the digits of the small product. */
+function decayed(w: F32, lr: F32, decay: number): F32 {
+  return byPrecision({
+    double: mul(w, toF32(sub(double(1), mul(toF64(lr), computedDouble(decay))))),
+    single: sub(w, mul(w, mul(lr, computed(decay)))),
+  });
+}
+
+const adam =
+  (decoupled: boolean): UpdateFormula =>
+  (node) => {
+    const [beta1, beta2, decay] = [attribute(node, 'beta1'), attribute(node, 'beta2'), attribute(node, 'weight_decay')];
+    const [w, g, m, v, lr, done] = [operand(0), operand(1), operand(2), operand(3), scalar(4), scalarInt(5)];
+    const [rate, root] = adamFactors(node, lr, done);
+    const gradient = named('gradient', decay !== 0 && !decoupled ? fma(computed(decay), w, g) : g);
+    const mean = named('mean', fma(computed(1 - beta1), sub(gradient, m), m));
+    const square = named('square', fma(mul(computed(1 - beta2), gradient), gradient, mul(computed(beta2), v)));
+    const weight = named('weight', decay !== 0 && decoupled ? decayed(w, lr, decay) : w);
+    const divisor = fma(sqrt(square), root, computed(attribute(node, 'eps')));
+    const next = named('next', letIn([gradient, mean, square, weight], sub(weight, div(mul(rate, mean), divisor))));
+    return guarded([w, g, m, v, lr, done, rate, root], node.attrs.guarded === true ? 6 : undefined, [next, mean, square]);
+  };
+
+const accumulate: UpdateFormula = () => guarded([], undefined, [named('next', add(operand(0), operand(1)))]);
+
+const runningUpdate: UpdateFormula = (node) => {
+  const momentum = attribute(node, 'momentum');
+  const share = computed(momentum * attribute(node, 'correction'));
+  const next = named('next', fma(share, operand(1), mul(computed(1 - momentum), operand(0))));
+  return guarded([], node.inputs.length > 2 ? 2 : undefined, [next]);
+};
+
+const advance: UpdateFormula = ({ inputs }) => guarded([], inputs.length > 1 ? 1 : undefined, [add(scalarInt(0), int(1))]);
+
+/** Loss scaling: backs off in a step that was skipped, grows after `interval` steps in a row that were not. */
+const updateScale: UpdateFormula = (node) => {
+  const [growth, backoff, floor, cap] = ['growth', 'backoff', 'floor', 'cap'].map((name) => computed(attribute(node, name))) as [
+    F32,
+    F32,
+    F32,
+    F32,
+  ];
+  const [scale, tracker, skips, ok] = [scalar(0), scalarInt(1), scalarInt(2), scalarBool(3)];
+  const less = named('less', mul(scale, backoff));
+  const more = named('more', mul(scale, growth));
+  const good = add(tracker, int(1));
+  return {
+    first: [scale, tracker, skips, ok],
+    cases: [
+      { when: not(ok), values: [max(less, floor), int(0), add(skips, int(1))] },
+      { when: equal(good, int(attribute(node, 'interval'))), values: [select(isFiniteValue(more), min(more, cap), scale), int(0), int(0)] },
+      { values: [undefined, good, int(0)] },
+    ],
+  };
+};
+
+/** Ops that write states, element by element. */
+export const UPDATES: Readonly<Record<OpOfKind<'update'>, UpdateFormula>> = {
+  sgd,
+  adam: adam(false),
+  adamw: adam(true),
+  accumulate,
+  reset: () => guarded([], undefined, [number(0)]),
+  running_update: runningUpdate,
+};
+
+/** Ops that write states which are single numbers. */
+export const COUNTERS: Readonly<Record<OpOfKind<'counter'>, UpdateFormula>> = { advance, update_scale: updateScale };
