@@ -13,6 +13,7 @@ export { SPEC_STAGES } from './api/spec/stages.js';
 export { type TrainOptions, type TrainOutcome, train } from './api/train.js';
 export { rewriteText, writeResult } from './api/write-result.js';
 export type { Calibration, ValueCalibration } from './choose/calibration.js';
+export type { EffectivePrecision, EffectiveSetting } from './choose/effective-precision.js';
 export { type BackendChoice, type Compiled, type CompileOptions, compile } from './choose/plan-file.js';
 export { POLICIES, PRECISIONS, type Settings } from './choose/settings.js';
 export { DATASET_NAMES, type DatasetName } from './datasets/registry.js';

@@ -1,3 +1,4 @@
+import { type EffectivePrecision, effectivePrecision } from '../choose/effective-precision.js';
 import { planInFp32 } from '../choose/fp32.js';
 import type { Compiled } from '../choose/plan-file.js';
 import { costsName } from '../costs/costs.js';
@@ -33,6 +34,7 @@ export interface PredictedTime extends Pick<PlanTimes, 'stepMs' | 'restMs' | 'es
 /** All that `ampc plan` shows; the JSON form is described by schemas/plan.schema.json. */
 export interface PlanReport extends PlanSummary, PlanFacts {
   readonly batch: number;
+  readonly effectivePrecision: EffectivePrecision;
   /** Memory of the same model in fp32. */
   readonly fp32Memory: Footprint;
   /** What training takes in all. */
@@ -54,12 +56,14 @@ function predicted({ stepMs, restMs, estimatedKernels }: PlanTimes, costs: CostT
 }
 
 /** Explains a compiled plan: by layer, cast, class of memory and line, against fp32, with warnings. */
-export async function explainPlan({ source, program, plan, costs, choice }: Compiled): Promise<PlanReport> {
+export async function explainPlan(compiled: Compiled): Promise<PlanReport> {
+  const { source, program, plan, costs, choice } = compiled;
   const times = costs && planTimes(plan, program.recipe.train.accumulate, costs);
   const memory = await memoryOf(plan);
   return {
     ...summarizePlan(plan),
     batch: trainStep(plan).batch,
+    effectivePrecision: effectivePrecision(compiled),
     ...reportPlan(plan, times),
     memory,
     fp32Memory: await memoryOf(planInFp32(program, plan)),

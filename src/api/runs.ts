@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { effectivePrecision } from '../choose/effective-precision.js';
 import type { StoredFormats } from '../choose/formats.js';
 import type { Runnable } from '../choose/plan-file.js';
 import { POLICIES, PRECISIONS, pickSettings, type Settings } from '../choose/settings.js';
@@ -42,7 +43,8 @@ export interface RunChoices {
 }
 
 /** config.json of a run whose source is called `file`: the choices, and for a reader everything that follows from them. */
-export function runConfig({ program, plan, info, formats }: Runnable, file: string, { formats: _, ...choices }: RunChoices): unknown {
+export function runConfig(runnable: Runnable, file: string, { formats: _, ...choices }: RunChoices): unknown {
+  const { program, plan, info, formats } = runnable;
   return {
     ampc: VERSION,
     file,
@@ -53,6 +55,7 @@ export function runConfig({ program, plan, info, formats }: Runnable, file: stri
     device: info.device,
     precision: precisionName(plan.precision),
     policy: plan.policy,
+    effectivePrecision: effectivePrecision(runnable),
     recipe: program.recipe,
   };
 }

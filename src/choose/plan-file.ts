@@ -40,6 +40,8 @@ export interface CompileOptions extends Settings, CostOptions {
 
 export interface Compiled {
   readonly source: Source;
+  /** What the caller changed of the file. */
+  readonly settings: Settings;
   /** With the formats that policy `fastest` chose. */
   readonly program: Program;
   readonly plan: Plan;
@@ -86,7 +88,8 @@ async function withCalibration(
 async function planFor(source: Source, selected: SelectedBackend, options: CompileOptions): Promise<Compiled> {
   const { info } = selected;
   const { images } = options;
-  const lowered = lowerProgram(source, { overrides: pickSettings(options), ...(images !== undefined && { images }) });
+  const settings = pickSettings(options);
+  const lowered = lowerProgram(source, { overrides: settings, ...(images !== undefined && { images }) });
   const usual = withoutTail(lowered);
   const compileFor = (program: Program) =>
     compileProgram(program, { backend: info.name, low: info.capabilities?.low ?? [], staged: info.capabilities?.staged });
@@ -96,7 +99,7 @@ async function planFor(source: Source, selected: SelectedBackend, options: Compi
   if (precision.policy === 'fastest' && precision.compute !== 'f32' && !chosenBefore) {
     const { choice, costs } = await chooseByCosts(formats === undefined ? usual : withStoredFormats(usual, formats), selected, options);
     const program = withChoice(lowered, choice);
-    return { source, program, plan: compileFor(program), costs, choice, formats: storedFormats(program, costs) };
+    return { source, settings, program, plan: compileFor(program), costs, choice, formats: storedFormats(program, costs) };
   }
   const program = formats === undefined ? lowered : withStoredFormats(lowered, formats);
   const plan = compileFor(program);
@@ -105,7 +108,7 @@ async function planFor(source: Source, selected: SelectedBackend, options: Compi
   const covers =
     known !== undefined && (options.costs !== undefined || stepCost(plan, program.recipe.train.accumulate, known).estimated === 0);
   const costs = covers ? known : undefined;
-  return { source, program, plan, ...(costs && { costs }), ...(formats && { formats }) };
+  return { source, settings, program, plan, ...(costs && { costs }), ...(formats && { formats }) };
 }
 
 /**

@@ -33,12 +33,12 @@ export class RunPlans implements Replanner {
   }
 
   private planWith(pins: readonly FoundPin[]): Runnable {
-    const { backend, info, source } = this.runnable;
+    const { backend, info, source, settings } = this.runnable;
     const { formats } = this.runnable;
     const all = { ...formats, pins: [...(formats?.pins ?? []), ...pins] };
     const program = withStoredFormats(this.context.program, all);
     const plan = compileProgram(program, { backend: info.name, low: info.capabilities?.low ?? [], staged: info.capabilities?.staged });
-    return { source, backend, info, program, plan, formats: all };
+    return { source, settings, backend, info, program, plan, formats: all };
   }
 
   /** Whether `layers` in f32 leave nothing of that name in a format as short. */

@@ -1,5 +1,6 @@
 import { type CastReport, type Explanation, formatBytes, MEMORY_CLASSES, type PlanReport, RULES, type RuleId } from '../index.js';
 import { formatCount, type Output } from './output.js';
+import { printSettings } from './settings-view.js';
 
 type Place = { readonly line: number; readonly column: number } | null;
 
@@ -128,6 +129,7 @@ export function printReport(report: PlanReport, output: Output): void {
   output.line(`${output.style('bold', model)}: ${precision}, policy ${policy}, backend ${backend}, batch ${batch}`);
   const scale = scaling.kind === 'none' ? 'no loss scaling' : `${scaling.kind} loss scale from ${formatCount(scaling.init)}`;
   output.line(`${formatCount(parameters)} parameters, ${scale}`);
+  printSettings(report, output);
   printTimes(report, output);
   output.line();
   printLayers(report, output);

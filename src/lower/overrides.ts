@@ -25,15 +25,29 @@ export interface Overrides {
 
 /** The file with the overrides written into it. Throws UserError, with the option as its source, on an unknown key or a bad value. */
 export function applyOverrides(file: AmpFile, overrides: Overrides): AmpFile {
-  const { epochs, batch, seed, precision, policy, set = [] } = overrides;
-  let result = file;
-  if (precision !== undefined) result = applyOverride(result, `precision.compute=${precision}`, '--precision');
-  if (policy !== undefined) result = applyOverride(result, `precision.policy=${policy}`, '--policy');
-  if (epochs !== undefined) result = applyOverride(result, `train.epochs=${epochs}`, '--epochs');
-  if (batch !== undefined) result = applyOverride(result, `train.batch=${batch}`, '--batch');
-  if (seed !== undefined) result = applyOverride(result, `train.seed=${seed}`, '--seed');
-  for (const text of set) result = applyOverride(result, text, '--set');
-  return result;
+  return listOverrides(overrides).reduce((result, { text, option }) => applyOverride(result, text, option), file);
+}
+
+export interface Override {
+  readonly option: string;
+  /** `key.path=value`. */
+  readonly text: string;
+  /** As the command line has it: `--precision fp32`, `--set train.lr=0.1`. */
+  readonly written: string;
+}
+
+/** Overrides in the order in which they are written into the file. */
+export function listOverrides({ epochs, batch, seed, precision, policy, set = [] }: Overrides): readonly Override[] {
+  const own = (option: string, key: string, value: string | number | undefined): Override[] =>
+    value === undefined ? [] : [{ option, text: `${key}=${value}`, written: `${option} ${value}` }];
+  return [
+    ...own('--precision', 'precision.compute', precision),
+    ...own('--policy', 'precision.policy', policy),
+    ...own('--epochs', 'train.epochs', epochs),
+    ...own('--batch', 'train.batch', batch),
+    ...own('--seed', 'train.seed', seed),
+    ...set.map((text) => ({ option: '--set', text, written: `--set ${text}` })),
+  ];
 }
 
 /** One override of the form `key.path=value`; `option` names it in errors. */
@@ -114,7 +128,8 @@ function expandPath(file: AmpFile, section: SettingsSection, path: readonly stri
   return owner === undefined ? [name, undefined] : [owner.name, name];
 }
 
-function findItem(file: AmpFile, section: SettingsSection, name: string): SettingItem | undefined {
+/** What a section says of a setting, if it does. */
+export function findItem(file: AmpFile, section: SettingsSection, name: string): SettingItem | undefined {
   const found = file.sections.find((candidate) => candidate.kind === section);
   if (found === undefined || !('items' in found)) return undefined;
   for (const entry of found.items) if (entry.kind === 'setting' && entry.name.text === name) return entry;
