@@ -95,7 +95,7 @@ async function startStates({ plan, recipe, init }: TrainOptions): Promise<StateV
 
 /** Epochs to the end, the step limit or the signal. */
 async function runEpochs(session: Session, { epochs }: SessionPlan, options: TrainOptions): Promise<'finished' | 'interrupted'> {
-  while (session.epoch < epochs) {
+  while (session.progress.epoch < epochs) {
     const outcome = await session.trainEpoch();
     const scores = outcome === 'end' ? await session.test() : undefined;
     if (outcome === 'interrupt' || (outcome === 'end' && options.signal?.aborted && scores === undefined)) {
@@ -107,8 +107,8 @@ async function runEpochs(session: Session, { epochs }: SessionPlan, options: Tra
     if (outcome === 'stop') {
       const states = await session.present();
       await session.checkpoint(states);
-      if (!session.isBetweenEpochs) session.last = await session.test();
-      await session.saveLast(states, session.last);
+      if (!session.progress.isBetweenEpochs) session.progress.last = await session.test();
+      await session.saveLast(states, session.progress.last);
       return options.signal?.aborted ? 'interrupted' : 'finished';
     }
     await session.finishEpoch(scores);
@@ -176,12 +176,12 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
     const outcome = await runEpochs(session, sessionPlan, options);
     const result: TrainResult = {
       interrupted: outcome === 'interrupted',
-      steps: session.steps,
-      epochs: session.epoch,
-      testAccuracy: session.last?.accuracy,
-      testLoss: session.last?.loss,
-      bestAccuracy: session.best?.accuracy,
-      seconds: session.seconds,
+      steps: session.progress.step,
+      epochs: session.progress.epoch,
+      testAccuracy: session.progress.last?.accuracy,
+      testLoss: session.progress.last?.loss,
+      bestAccuracy: session.progress.best?.accuracy,
+      seconds: session.progress.seconds,
     };
     if (outcome === 'finished') {
       const { testAccuracy = null, testLoss = null, seconds, steps } = result;

@@ -38,3 +38,8 @@ export interface SessionPlan {
 export function epochOf({ stepsPerEpoch }: SessionPlan, step: number): number {
   return Math.floor(step / stepsPerEpoch) + 1;
 }
+
+/** Whether a step that overflows is skipped. */
+export function isGuarded({ abortAfter }: SessionPlan): boolean {
+  return abortAfter !== Number.POSITIVE_INFINITY;
+}

@@ -1,0 +1,79 @@
+import type { RunPosition, Scores } from './checkpoint-metadata.js';
+import { Speed } from './speed.js';
+import type { StepResult } from './stepper.js';
+import { addToHistory, addToTally, EMPTY_TALLY, type LossHistory, type TallyState } from './tally.js';
+
+/** What a checkpoint says of a run's progress; the rest of its position is the plan's. */
+export type ProgressState = Omit<RunPosition, 'course' | 'rate' | 'watch' | 'pins'>;
+
+/** How far a run is, what it has come to so far, and its clocks. */
+export class Progress {
+  /** Optimizer steps taken, skipped ones too. */
+  step: number;
+  /** Epochs finished, evaluation included. */
+  epoch: number;
+  stepInEpoch: number;
+  tally: TallyState;
+  skipsInARow: number;
+  losses: LossHistory;
+  /** The loss scale of the last step that was fetched. */
+  scale = 1;
+  last: Scores | undefined;
+  best: Scores | undefined;
+  readonly speed = new Speed();
+  private readonly secondsBefore: number;
+  private epochSecondsBefore: number;
+  private readonly startedAt = performance.now();
+  private epochStartedAt = performance.now();
+
+  constructor(position: RunPosition) {
+    ({ step: this.step, epoch: this.epoch, stepInEpoch: this.stepInEpoch, tally: this.tally } = position);
+    ({ skipsInARow: this.skipsInARow, last: this.last, best: this.best, losses: this.losses = {} } = position);
+    this.secondsBefore = position.seconds;
+    this.epochSecondsBefore = position.epochSeconds;
+  }
+
+  /** Whether the last thing done was to finish an epoch, its evaluation included. */
+  get isBetweenEpochs(): boolean {
+    return this.epoch > 0 && this.stepInEpoch === 0;
+  }
+
+  /** Of the whole run, in all processes that it took. */
+  get seconds(): number {
+    return this.secondsBefore + (performance.now() - this.startedAt) / 1000;
+  }
+
+  get epochSeconds(): number {
+    return this.epochSecondsBefore + (performance.now() - this.epochStartedAt) / 1000;
+  }
+
+  get state(): ProgressState {
+    const { step, epoch, stepInEpoch, tally, losses, skipsInARow, seconds, epochSeconds, last, best } = this;
+    return { step, epoch, stepInEpoch, tally, losses, skipsInARow, seconds, epochSeconds, last, best };
+  }
+
+  /** Goes on by steps that were issued; negative: steps that are taken back, with their images. */
+  advance(steps: number, images: number): void {
+    this.step += steps;
+    this.stepInEpoch += steps;
+    this.speed.addImages(images);
+  }
+
+  /** Takes in what a step came to. */
+  take(result: StepResult): void {
+    this.tally = addToTally(this.tally, result);
+    this.losses = addToHistory(this.losses, result);
+    this.skipsInARow = result.skipped ? this.skipsInARow + 1 : 0;
+    this.scale = result.scale;
+  }
+
+  /** Begins the next epoch. */
+  endEpoch(): void {
+    this.epoch += 1;
+    this.stepInEpoch = 0;
+    this.tally = EMPTY_TALLY;
+    this.speed.endEpoch();
+    this.epochSecondsBefore = 0;
+    this.epochStartedAt = performance.now();
+  }
+}

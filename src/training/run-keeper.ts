@@ -1,0 +1,73 @@
+import { join } from 'node:path';
+import type { FoundPin } from '../ir/pin.js';
+import type { Plan } from '../plan/plan.js';
+import { saveCheckpoint } from './checkpoint.js';
+import type { RunSettings, Scores } from './checkpoint-metadata.js';
+import type { Watch } from './overflow/watch.js';
+import type { Progress } from './progress.js';
+import { RUN_FILES, saved } from './run-folder.js';
+import type { SessionPlan } from './session-plan.js';
+import { brokenState, type StateValues } from './states.js';
+import { saveWeights } from './weights.js';
+
+/** The plan that a run has now, with what it was made from. */
+export interface Adopted {
+  readonly plan: Plan;
+  readonly settings: RunSettings;
+  readonly pins: readonly FoundPin[];
+}
+
+/** Writes weights and checkpoints of a run; what is not finite never takes the place of what is. */
+export class RunKeeper {
+  private savedAt = performance.now();
+  /** The step of the run's checkpoint. */
+  savedStep: number;
+
+  /** `refuse` is told the state that is not finite, and says so. */
+  constructor(
+    private readonly run: string,
+    private readonly sessionPlan: SessionPlan,
+    private readonly progress: Progress,
+    private readonly watch: Watch,
+    private readonly refuse: (state: string) => Promise<void>,
+  ) {
+    this.savedStep = progress.step;
+  }
+
+  get secondsSinceCheckpoint(): number {
+    return (performance.now() - this.savedAt) / 1000;
+  }
+
+  private async areFinite(plan: Plan, states: StateValues): Promise<boolean> {
+    const state = brokenState(plan, states);
+    if (state === undefined) return true;
+    await this.refuse(state);
+    return false;
+  }
+
+  /**
+   * Unless they are not finite: last.safetensors, and best.safetensors when there is none or `scores` beat all before (first come, first
+   * kept).
+   */
+  async saveLast({ plan }: Adopted, states: StateValues, scores: Scores | undefined): Promise<void> {
+    const { run, progress } = this;
+    if (!(await this.areFinite(plan, states))) return;
+    const [lastPath, bestPath] = [join(run, RUN_FILES.last), join(run, RUN_FILES.best)];
+    await saved(lastPath, saveWeights(lastPath, plan, states));
+    if (progress.best !== undefined && (scores === undefined || scores.accuracy <= progress.best.accuracy)) return;
+    await saved(bestPath, saveWeights(bestPath, plan, states));
+    progress.best = scores;
+  }
+
+  /** Unless its states are not finite. All reported steps must have been drained. */
+  async checkpoint({ plan, settings, pins }: Adopted, states: StateValues): Promise<void> {
+    if (!(await this.areFinite(plan, states))) return;
+    const { state } = this.progress;
+    const { course, rate } = this.sessionPlan;
+    const rates = { course, rate: state.step > 0 ? rate(state.step - 1) : undefined };
+    const path = join(this.run, RUN_FILES.checkpoint);
+    await saved(path, saveCheckpoint(path, plan, settings, { ...state, ...rates, watch: this.watch.state, pins }, states));
+    this.savedAt = performance.now();
+    this.savedStep = state.step;
+  }
+}
