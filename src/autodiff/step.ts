@@ -9,11 +9,11 @@ import { differentiate } from './differentiate.js';
 import { addLoss } from './loss.js';
 import { addOptimizer } from './optimizer.js';
 import { type Parameter, placeOf } from './parameter.js';
+import { addScaleUpdate, declareScaler, type Scaler } from './scaler.js';
 import { declareState } from './state.js';
 import { commitStatistics, deferStatistics, takeUpdates, type Update } from './statistics.js';
 
 const SCALAR: TensorType = { dtype: 'f32', shape: [] };
-const COUNT: TensorType = { dtype: 'i32', shape: [] };
 
 interface Start {
   readonly builder: GraphBuilder;
@@ -30,17 +30,6 @@ function startFrom(forward: Graph, recipe: Recipe, batch: number): Start {
   const logits = graph.outputs.logits;
   if (logits === undefined) throw new Error(`the forward graph of ${recipe.model} has no logits`);
   return { builder, logits, label, updates };
-}
-
-interface Scaler {
-  readonly scale: ValueId | undefined;
-  readonly scaling: LossScaling;
-}
-
-function declareScaler(builder: GraphBuilder, scaling: LossScaling): Scaler {
-  if (scaling.kind === 'none') return { scale: undefined, scaling };
-  const init = scaling.kind === 'dynamic' ? scaling.init : scaling.scale;
-  return { scale: declareState(builder, 'scaler.scale', SCALAR, 'scaler', init, 'loss scaling: the factor of the next step'), scaling };
 }
 
 /** Scaled loss and the gradients of the parameters, in the order of their declaration. `factor`: the micro-batch's share of its step. */
@@ -111,21 +100,6 @@ function conditionGradients(
     gradient: emit(builder, 'clip_by_norm', [p.gradient, norm], { max: clip }, { ...placeOf(p.node), why: 'clipped after unscaling' }),
   }));
   return { conditioned, norm };
-}
-
-function addScaleUpdate(builder: GraphBuilder, scaler: Scaler, ok: ValueId): void {
-  if (scaler.scaling.kind !== 'dynamic' || scaler.scale === undefined) return;
-  const { growth, backoff, interval, floor, cap } = scaler.scaling;
-  const tracker = declareState(builder, 'scaler.tracker', COUNT, 'scaler', 0, 'steps since the last overflow or growth');
-  const skips = declareState(builder, 'scaler.skips', COUNT, 'scaler', 0, 'skipped steps in a row');
-  const writes = ['scaler.scale', 'scaler.tracker', 'scaler.skips'];
-  emit(
-    builder,
-    'update_scale',
-    [scaler.scale, tracker, skips, ok],
-    { growth, backoff, interval, floor, cap, writes },
-    { why: 'GradScaler: grow after a quiet interval, back off on overflow' },
-  );
 }
 
 function finish(builder: GraphBuilder, name: string, outputs: Record<string, ValueId>): Graph {

@@ -1,5 +1,6 @@
 import { closest } from '../diagnostics/suggest.js';
 import { matchesGlob, matchesLayer } from '../ir/pattern.js';
+import type { LossScaling } from '../ir/program.js';
 import { isCast } from '../ir/structure.js';
 import type { DType, Node } from '../ir/types.js';
 import { isFloat } from '../ir/types.js';
@@ -63,7 +64,7 @@ export interface MemoryProperty {
 }
 
 export interface ScalingProperty {
-  readonly kind?: 'none' | 'static' | 'dynamic';
+  readonly kind?: LossScaling['kind'];
   readonly init?: number;
   readonly growth?: number;
   readonly backoff?: number;

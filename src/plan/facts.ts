@@ -1,3 +1,4 @@
+import type { LossScaling } from '../ir/program.js';
 import { isCast, isInput, isState } from '../ir/structure.js';
 import type { Graph, Node, ValueId } from '../ir/types.js';
 import { byteLength } from '../ir/types.js';
@@ -118,7 +119,7 @@ export function castFacts(fn: PlanFunction): readonly CastFact[] {
 
 /** The loss scaling that a plan contains. */
 export interface ScalingFact {
-  readonly kind: 'none' | 'static' | 'dynamic';
+  readonly kind: LossScaling['kind'];
   /** The first scale; 1 without scaling. */
   readonly init: number;
   /** GradScaler's constants, of a dynamic scale. */

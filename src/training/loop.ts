@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { userError } from '../diagnostics/diagnostic.js';
 import { divideEpoch, type EpochDivision, imagesBefore, stepsPerEpoch } from '../ir/epoch.js';
-import { DYNAMIC_SCALING } from '../ir/loss-scaling.js';
+import { abortAfter, DYNAMIC_SCALING } from '../ir/loss-scaling.js';
 import { precisionName, sameShape } from '../ir/types.js';
 import { loadCheckpoint, runSettings } from './checkpoint.js';
 import { type Continuation, continueRates } from './continue.js';
@@ -51,9 +51,7 @@ function checkData({ recipe, dataset }: TrainOptions, division: EpochDivision): 
 function abortLimit({ plan, recipe }: TrainOptions): number {
   const scaled = findFunction(plan, 'train_step')?.graph.outputs.ok !== undefined;
   if (!scaled) return Number.POSITIVE_INFINITY;
-  const scaling = recipe.precision.lossScaling;
-  const { abortAfter } = scaling?.kind === 'dynamic' ? scaling : DYNAMIC_SCALING;
-  return abortAfter;
+  return abortAfter(recipe.precision.lossScaling ?? DYNAMIC_SCALING);
 }
 
 interface Prepared {
