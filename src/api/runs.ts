@@ -4,7 +4,6 @@ import { effectivePrecision } from '../choose/effective-precision.js';
 import type { StoredFormats } from '../choose/formats.js';
 import type { Runnable } from '../choose/plan-file.js';
 import { POLICIES, PRECISIONS, pickSettings, type Settings } from '../choose/settings.js';
-import { readStoredPins } from '../choose/stored-pins.js';
 import { type Source, UserError, userError } from '../diagnostics/diagnostic.js';
 import { type Check, fields, isBoolean, isCount, isRecord, isText, listOf, oneOf, optional, wrongField } from '../files/json-form.js';
 import { isThere } from '../files/system-error.js';
@@ -15,7 +14,7 @@ import { precisionName } from '../ir/types.js';
 import { BACKEND_NAMES, type BackendName } from '../runtime/select.js';
 import { RunClaim } from '../training/run-claim.js';
 import { openRun, RUN_FILES } from '../training/run-folder.js';
-import { storePin } from '../training/stored-pins.js';
+import { readStoredPins, storePin } from '../training/stored-pins.js';
 
 /** Where runs go that are not told where. */
 const RUNS = 'runs';

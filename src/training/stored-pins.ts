@@ -1,3 +1,4 @@
+import { userError } from '../diagnostics/diagnostic.js';
 import { type Check, fields, isText, oneOf, optional } from '../files/json-form.js';
 import { type FoundOrigin, type FoundPin, PIN_RULES, pinWhy } from '../ir/pin.js';
 import { COMPUTE_TYPES, type ComputeType } from '../ir/types.js';
@@ -48,4 +49,11 @@ export function readPin({ target, dtype, origin, reason }: StoredPin): FoundPin 
   const kind = origin ?? originOf(reason);
   if (kind === undefined) throw new Error(`a pin of ${target} for no known reason`);
   return { pattern: target, dtype, origin: { kind, text: parseWhy(reason).text } };
+}
+
+/** The `pins` of a config.json; none in one that has no such key. Throws UserError AMP7205 when they are not what ampc writes. */
+export function readStoredPins(value: unknown, path: string): readonly FoundPin[] {
+  if (value === undefined) return [];
+  if (Array.isArray(value) && value.every(isStoredPin)) return value.map(readPin);
+  throw userError('AMP7205', `${path} is damaged`, 'its `pins` are not what ampc train writes', 'start a new run');
 }
