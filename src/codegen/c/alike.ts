@@ -5,7 +5,7 @@ import { describeGroup } from './group-key.js';
 import { type Kernel, KernelContext, type StepContext } from './kernel.js';
 import type { Place } from './place.js';
 import type { Sections } from './sections.js';
-import { emitStages } from './stage-launch.js';
+import { emitSweeps } from './sweep-launch.js';
 
 /** What runs a group, and what it needs. */
 export interface EmittedKernel {
@@ -59,7 +59,7 @@ export class KernelMaker {
   /** Loops that come to the same code share it, whatever their groups look like. */
   #loopKernel(step: StepContext, group: Group): EmittedKernel {
     const context = new KernelContext(step, group);
-    const loops = emitStages(context);
+    const loops = emitSweeps(context);
     const rest = { method: undefined, ...needs(context) };
     if (loops.isEmpty) return { run: undefined, ...rest };
     const key = keyOf(loops.named(''));

@@ -3,7 +3,7 @@ import { flatLoop } from './flat-loop.js';
 import type { Kernel, KernelContext, Launch } from './kernel.js';
 import { type LoopFunction, partCount, TASK_ELEMENTS } from './loops.js';
 import { rowLoop } from './row-loop.js';
-import { type Domain, type Stage, StageBuilder } from './stages.js';
+import { type Domain, type Sweep, SweepBuilder } from './sweeps.js';
 import { indent } from './text.js';
 import { tiledLoop } from './tiled-loop.js';
 
@@ -18,14 +18,14 @@ interface PlacedLoop {
 }
 
 /** A function of a group, without the group's name. */
-type StagePart =
+type SweepPart =
   | { readonly kind: 'loop'; readonly code: string }
   | { readonly kind: 'tasks'; readonly suffix: string; readonly loops: readonly PlacedLoop[] }
   | { readonly kind: 'finish'; readonly suffix: string; readonly tasks: number | undefined; readonly body: readonly string[] };
 
 /** The functions of a group, which has no name yet: groups that are equal but for their buffers share one. */
-export class StageKernel {
-  readonly #parts: StagePart[] = [];
+export class SweepKernel {
+  readonly #parts: SweepPart[] = [];
   /** By a loop's code: its number among the loops. */
   readonly #loops = new Map<string, number>();
 
@@ -51,10 +51,10 @@ export class StageKernel {
     if (loops.length > 0) this.#parts.push({ kind: 'tasks', suffix, loops });
   }
 
-  addFinish(suffix: string, stage: Stage, parts: (domain: Domain) => number): void {
-    if (stage.finish.length === 0) return;
-    const parallel = stage.finish.length > 1 && stage.finish.every(({ kind }) => kind === 'loop');
-    const body = stage.finish.flatMap((finish, i) => {
+  addFinish(suffix: string, sweep: Sweep, parts: (domain: Domain) => number): void {
+    if (sweep.finish.length === 0) return;
+    const parallel = sweep.finish.length > 1 && sweep.finish.every(({ kind }) => kind === 'loop');
+    const body = sweep.finish.flatMap((finish, i) => {
       const child = this.context.child('q');
       const lines = finish.emit(child, parts);
       return [
@@ -64,7 +64,7 @@ export class StageKernel {
         '}',
       ];
     });
-    this.#parts.push({ kind: 'finish', suffix, tasks: parallel ? stage.finish.length : undefined, body });
+    this.#parts.push({ kind: 'finish', suffix, tasks: parallel ? sweep.finish.length : undefined, body });
   }
 
   named(name: string): Kernel {
@@ -155,7 +155,7 @@ function table(name: string, own: string, loops: readonly PlacedLoop[]): TaskCod
   };
 }
 
-function emitLoop(context: KernelContext, builder: StageBuilder, domain: Domain, index: number): LoopFunction {
+function emitLoop(context: KernelContext, builder: SweepBuilder, domain: Domain, index: number): LoopFunction {
   const roots = domain.roots.map((make) => make(context));
   const options = builder.values.loopOptions(index);
   const tiling = builder.values.tiling(roots);
@@ -163,23 +163,23 @@ function emitLoop(context: KernelContext, builder: StageBuilder, domain: Domain,
   return domain.byRows ? rowLoop(context, domain.shape, roots, options) : flatLoop(context, elementCount(domain.shape), roots, options);
 }
 
-/** Emits a group as stages of loops. Handles every op but contractions. */
-export function emitStages(context: KernelContext): StageKernel {
-  const builder = new StageBuilder(context);
-  const stages = builder.build();
-  const kernel = new StageKernel(context);
-  for (const [index, stage] of stages.entries()) {
-    const suffix = stages.length === 1 ? '' : `_${index}`;
+/** Emits a group as sweeps of loops. Handles every op but contractions. */
+export function emitSweeps(context: KernelContext): SweepKernel {
+  const builder = new SweepBuilder(context);
+  const sweeps = builder.build();
+  const kernel = new SweepKernel(context);
+  for (const [index, sweep] of sweeps.entries()) {
+    const suffix = sweeps.length === 1 ? '' : `_${index}`;
     const counts = new Map<Domain, number>();
     const loops: PlacedLoop[] = [];
-    for (const domain of stage.domains) {
+    for (const domain of sweep.domains) {
       const loop = emitLoop(context.child(), builder, domain, index);
       counts.set(domain, partCount(loop));
       loops.push(kernel.place(loop));
     }
-    for (const make of stage.solo) loops.push(kernel.place(make()));
+    for (const make of sweep.solo) loops.push(kernel.place(make()));
     kernel.addLoops(suffix, loops);
-    kernel.addFinish(`${suffix}_finish`, stage, (domain) => counts.get(domain)!);
+    kernel.addFinish(`${suffix}_finish`, sweep, (domain) => counts.get(domain)!);
   }
   return kernel;
 }

@@ -8,7 +8,7 @@ import type { KernelContext } from './kernel.js';
 import { type LoopFunction, MOST_TASKS, type Root } from './loops.js';
 import { channelPartialBytes, channelRoot, finishChannel, finishTotal, totalRoot } from './reduce.js';
 import { finishRows, rowFunction } from './rows.js';
-import { StageValues } from './stage-values.js';
+import { SweepValues } from './sweep-values.js';
 import { serialStatements, updateRoot } from './update.js';
 
 /** Elements that are walked together. Loops over windows or rows keep their shape; others only count. */
@@ -27,7 +27,7 @@ export interface Finish {
 }
 
 /** Work without a barrier inside: loops whose parts run in any order, then what joins their partial sums. */
-export interface Stage {
+export interface Sweep {
   readonly domains: Domain[];
   /** By tensor that is read on the way: the domains that read it. */
   readonly readers: Map<ValueId, Domain[]>;
@@ -35,26 +35,26 @@ export interface Stage {
   readonly solo: (() => LoopFunction)[];
   /** After all loops. */
   readonly finish: Finish[];
-  /** Values that are complete only when the stage is. */
+  /** Values that are complete only when the sweep is. */
   readonly produced: Set<ValueId>;
   readonly readStates: Set<string>;
 }
 
 /**
- * Cuts a group into stages. Elementwise ops and windows are computed where they are needed, inside the loops of the ops that need them or
- * of their own stores; reductions and losses end a stage, since what follows needs them complete.
+ * Cuts a group into sweeps. Elementwise ops and windows are computed where they are needed, inside the loops of the ops that need them or
+ * of their own stores; reductions and losses end a sweep, since what follows needs them complete.
  */
-export class StageBuilder {
-  private readonly stages: Stage[] = [];
-  readonly values: StageValues;
+export class SweepBuilder {
+  private readonly sweeps: Sweep[] = [];
+  readonly values: SweepValues;
 
   constructor(private readonly context: KernelContext) {
-    this.values = new StageValues(context);
+    this.values = new SweepValues(context);
   }
 
-  build(): readonly Stage[] {
+  build(): readonly Sweep[] {
     for (const id of this.order()) this.add(id);
-    return this.stages;
+    return this.sweeps;
   }
 
   /** Execution order, with what overwrites a state for the next call behind everything else. */
@@ -81,7 +81,7 @@ export class StageBuilder {
         this.addRoot(type.shape, inputs, (inner) => updateRoot(inner, id), { writes: stringsAttr(attrs, 'writes') });
         return;
       case 'counter':
-        this.stageFor(inputs).finish.push({ kind: 'statements', emit: (inner) => serialStatements(inner, id) });
+        this.sweepFor(inputs).finish.push({ kind: 'statements', emit: (inner) => serialStatements(inner, id) });
         return;
       case 'reduce':
         this.addChannelReduction(id);
@@ -109,9 +109,9 @@ export class StageBuilder {
     if (!fromMemory && !context.isStored(id)) return;
     context.spill(id);
     const root = (): Root => ({ id, reads: [id], body: (scope) => scope.store(id) });
-    const { stage } = this.addRoot(context.type(id).shape, [id], root);
+    const { sweep } = this.addRoot(context.type(id).shape, [id], root);
     this.values.store(id);
-    if (fromMemory) this.complete(stage, id);
+    if (fromMemory) this.complete(sweep, id);
   }
 
   private addRoot(
@@ -119,35 +119,35 @@ export class StageBuilder {
     reads: readonly ValueId[],
     make: (context: KernelContext) => Root,
     options: { readonly byRows?: boolean; readonly writes?: readonly string[] } = {},
-  ): { stage: Stage; domain: Domain } {
-    const stage = this.stageFor(reads, options.writes);
-    this.noteReads(stage, reads);
+  ): { sweep: Sweep; domain: Domain } {
+    const sweep = this.sweepFor(reads, options.writes);
+    this.noteReads(sweep, reads);
     const gathered = this.values.gatheredShape(reads);
     const byRows = options.byRows === true || gathered !== undefined;
     const walked = gathered ?? shape;
-    const domain = this.domainFor(stage, walked, byRows, reads);
+    const domain = this.domainFor(sweep, walked, byRows, reads);
     domain.byRows ||= byRows;
     domain.roots.push(make);
-    return { stage, domain };
+    return { sweep, domain };
   }
 
   /**
    * The loop that walks such elements and reads a tensor that is also read here, or a new one. Loops over tensors of their own stay apart, so
    * that those of equal work share their code: the updates of equal parameters.
    */
-  private domainFor(stage: Stage, shape: readonly number[], byRows: boolean, reads: readonly ValueId[]): Domain {
+  private domainFor(sweep: Sweep, shape: readonly number[], byRows: boolean, reads: readonly ValueId[]): Domain {
     const count = elementCount(shape);
     const shared = this.values.leaves(reads).filter((id) => count === 1 || elementCount(this.context.type(id).shape) > 1);
     const fits = (other: Domain): boolean =>
       sameShape(other.shape, shape) || (!other.byRows && !byRows && elementCount(other.shape) === count);
-    let domain = shared.flatMap((id) => stage.readers.get(id) ?? []).find(fits);
+    let domain = shared.flatMap((id) => sweep.readers.get(id) ?? []).find(fits);
     if (domain === undefined) {
       domain = { shape, byRows, roots: [] };
-      stage.domains.push(domain);
+      sweep.domains.push(domain);
     }
     for (const id of shared) {
-      const readers = stage.readers.get(id);
-      if (readers === undefined) stage.readers.set(id, [domain]);
+      const readers = sweep.readers.get(id);
+      if (readers === undefined) sweep.readers.set(id, [domain]);
       else if (!readers.includes(domain)) readers.push(domain);
     }
     return domain;
@@ -159,11 +159,11 @@ export class StageBuilder {
     context.spill(id);
     const { inputs } = context.node(id);
     const partial = context.reserve(channelPartialBytes(context, id));
-    const { stage, domain } = this.addRoot(context.type(inputs[0]!).shape, inputs, (inner) => channelRoot(inner, id, partial), {
+    const { sweep, domain } = this.addRoot(context.type(inputs[0]!).shape, inputs, (inner) => channelRoot(inner, id, partial), {
       byRows: true,
     });
-    this.complete(stage, id);
-    stage.finish.push({ kind: 'loop', emit: (inner, parts) => finishChannel(inner, id, partial, parts(domain)) });
+    this.complete(sweep, id);
+    sweep.finish.push({ kind: 'loop', emit: (inner, parts) => finishChannel(inner, id, partial, parts(domain)) });
   }
 
   private addTotal(id: ValueId): void {
@@ -171,14 +171,14 @@ export class StageBuilder {
     if (!this.values.isNeeded(id)) return;
     context.spill(id);
     const { inputs } = context.node(id);
-    const stage = this.stageFor(inputs);
+    const sweep = this.sweepFor(inputs);
     const places = inputs.map(() => context.reserve(MOST_TASKS * 8));
     const domains = inputs.map((input, position) => {
       const make = (inner: KernelContext): Root => totalRoot(inner, id, input, places[position]!);
       return this.addRoot(context.type(input).shape, [input], make).domain;
     });
-    this.complete(stage, id);
-    stage.finish.push({ kind: 'loop', emit: (inner, parts) => finishTotal(inner, id, places[0]!, domains.map(parts)) });
+    this.complete(sweep, id);
+    sweep.finish.push({ kind: 'loop', emit: (inner, parts) => finishTotal(inner, id, places[0]!, domains.map(parts)) });
   }
 
   private addRowOp(id: ValueId): void {
@@ -188,45 +188,45 @@ export class StageBuilder {
     const { op, inputs } = context.node(id);
     const { shape } = context.type(inputs[0]!);
     const partial = isRowTotal(op) ? context.reserve((elementCount(shape) / shape.at(-1)!) * 4) : undefined;
-    const stage = this.stageFor(inputs);
-    this.noteReads(stage, inputs);
+    const sweep = this.sweepFor(inputs);
+    this.noteReads(sweep, inputs);
     const options = this.values.loopOptions();
-    stage.solo.push(() => rowFunction(context.child(), id, partial, options));
-    this.complete(stage, id);
-    if (partial !== undefined) stage.finish.push({ kind: 'loop', emit: (inner) => finishRows(inner, id, partial) });
+    sweep.solo.push(() => rowFunction(context.child(), id, partial, options));
+    this.complete(sweep, id);
+    if (partial !== undefined) sweep.finish.push({ kind: 'loop', emit: (inner) => finishRows(inner, id, partial) });
   }
 
   private addSolo(id: ValueId, make: (context: KernelContext) => LoopFunction): void {
     const { context } = this;
     if (!this.values.isNeeded(id)) return;
     context.spill(id);
-    const stage = this.stageFor(context.node(id).inputs);
-    stage.solo.push(() => make(context.child()));
-    this.complete(stage, id);
+    const sweep = this.sweepFor(context.node(id).inputs);
+    sweep.solo.push(() => make(context.child()));
+    this.complete(sweep, id);
   }
 
-  private complete(stage: Stage, id: ValueId): void {
-    stage.produced.add(id);
+  private complete(sweep: Sweep, id: ValueId): void {
+    sweep.produced.add(id);
     this.values.store(id);
   }
 
-  /** The current stage, or a new one when something that it completes, or a state that it reads, stands in the way. */
-  private stageFor(reads: readonly ValueId[], writes: readonly string[] = []): Stage {
-    const last = this.stages.at(-1);
+  /** The current sweep, or a new one when something that it completes, or a state that it reads, stands in the way. */
+  private sweepFor(reads: readonly ValueId[], writes: readonly string[] = []): Sweep {
+    const last = this.sweeps.at(-1);
     if (last !== undefined) {
       const blocked = this.values.leaves(reads).some((id) => last.produced.has(id));
       if (!blocked && !writes.some((name) => last.readStates.has(name))) return last;
     }
-    const stage: Stage = { domains: [], readers: new Map(), solo: [], finish: [], produced: new Set(), readStates: new Set() };
-    this.stages.push(stage);
-    this.values.startStage();
-    return stage;
+    const sweep: Sweep = { domains: [], readers: new Map(), solo: [], finish: [], produced: new Set(), readStates: new Set() };
+    this.sweeps.push(sweep);
+    this.values.startSweep();
+    return sweep;
   }
 
-  private noteReads(stage: Stage, reads: readonly ValueId[]): void {
+  private noteReads(sweep: Sweep, reads: readonly ValueId[]): void {
     for (const id of this.values.leaves(reads)) {
       const node = this.context.node(id);
-      if (isState(node)) stage.readStates.add(String(node.attrs.name));
+      if (isState(node)) sweep.readStates.add(String(node.attrs.name));
     }
   }
 }

@@ -6,11 +6,11 @@ import { type KernelContext, rootOf } from './kernel.js';
 import type { LoopOptions, Root } from './loops.js';
 import { type Tiling, tilingOf } from './windows.js';
 
-/** Which values of a group are in memory at a stage, and which are computed on the way. */
-export class StageValues {
-  /** The current stage. */
-  private stage = -1;
-  /** The stage after which each value is in memory. */
+/** Which values of a group are in memory at a sweep, and which are computed on the way. */
+export class SweepValues {
+  /** The current sweep. */
+  private sweep = -1;
+  /** The sweep after which each value is in memory. */
   private readonly storedBy = new Map<ValueId, number>();
   /** By value: the nodes of the group that read it, views of it included. */
   private readonly readers = new Map<ValueId, ValueId[]>();
@@ -25,13 +25,13 @@ export class StageValues {
     }
   }
 
-  startStage(): void {
-    this.stage += 1;
+  startSweep(): void {
+    this.sweep += 1;
   }
 
-  /** Says that the current stage stores the value. */
+  /** Says that the current sweep stores the value. */
   store(id: ValueId): void {
-    this.storedBy.set(id, this.stage);
+    this.storedBy.set(id, this.sweep);
   }
 
   isNeeded(id: ValueId): boolean {
@@ -59,8 +59,8 @@ export class StageValues {
     return isElementwise(op) || isOfKind(op, 'pool');
   }
 
-  /** Whether an earlier, finished stage has put the value in memory. */
-  private isMaterialized(id: ValueId, before = this.stage): boolean {
+  /** Whether an earlier, finished sweep has put the value in memory. */
+  private isMaterialized(id: ValueId, before = this.sweep): boolean {
     return (this.storedBy.get(id) ?? Infinity) < before;
   }
 
@@ -91,8 +91,8 @@ export class StageValues {
     return gathers.length === 1 ? tilingOf(this.context, gathers[0]!) : undefined;
   }
 
-  /** For the functions of a stage; left out: the current one. */
-  loopOptions(stage = this.stage): LoopOptions {
-    return { isMaterialized: (id) => this.isMaterialized(id, stage) };
+  /** For the functions of a sweep; left out: the current one. */
+  loopOptions(sweep = this.sweep): LoopOptions {
+    return { isMaterialized: (id) => this.isMaterialized(id, sweep) };
   }
 }

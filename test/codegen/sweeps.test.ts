@@ -44,7 +44,7 @@ class Sketch {
   }
 }
 
-/** The whole graph as a single group, which the emitter has to cut into stages by itself. */
+/** The whole graph as a single group, which the emitter has to cut into sweeps by itself. */
 function oneGroup(graph: Graph): Plan {
   const nodes = graph.nodes.filter((node) => !isDeclaration(node)).map((node) => node.id);
   const stores = [...new Set(Object.values(graph.outputs).map((id) => storageRoot(graph, id)))].filter((id) => nodes.includes(id));
@@ -82,7 +82,7 @@ async function check(sketch: Sketch, outputs: Readonly<Record<string, ValueId>>,
   }
 }
 
-describe('stages of a group', () => {
+describe('sweeps of a group', () => {
   it('computes statistics, then what reads them, then windows over that', async function () {
     this.timeout(60_000);
     const s = new Sketch();
