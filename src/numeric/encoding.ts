@@ -1,4 +1,4 @@
-import { type DType, type FloatFormat, FORMATS, isFloat, LIMITS, type NarrowType } from './formats.js';
+import { type DType, type FloatFormat, FORMATS, isFloat, isNarrow, LIMITS, type NarrowType } from './formats.js';
 
 const scratch = new Float32Array(1);
 const scratchBits = new Uint32Array(scratch.buffer);
@@ -15,17 +15,21 @@ interface Codec {
 }
 
 /** What the patterns of a format look like: masks, and those that mean something special. */
-function patternsOf({ bytes, exponentBits, fractionBits, infinities, overflow }: FloatFormat) {
+export function patternsOf(dtype: NarrowType) {
+  const { bytes, exponentBits, fractionBits, infinities, overflow }: FloatFormat = FORMATS[dtype];
   const magnitudes = 2 ** (exponentBits + fractionBits) - 1;
   const ends = (2 ** exponentBits - 1) << fractionBits;
   const infinity = infinities ? ends : undefined;
   const largest = infinity === undefined ? magnitudes - 1 : infinity - 1;
   return {
+    fractionBits,
     count: 2 ** (8 * bytes),
     magnitudes,
     /** What an f32 loses at the end of its fraction. */
     shift: FORMATS.f32.fractionBits - fractionBits,
     signShift: 32 - 8 * bytes,
+    /** From the bits of an f32 to those of one with the format's bias. */
+    rebias: (LIMITS.f32.bias - LIMITS[dtype].bias) << FORMATS.f32.fractionBits,
     largest,
     infinity,
     /** What is larger than the largest becomes this. */
@@ -37,10 +41,8 @@ function patternsOf({ bytes, exponentBits, fractionBits, infinities, overflow }:
 }
 
 function encoderOf(dtype: NarrowType): Codec['fromF32'] {
-  const { fractionBits } = FORMATS[dtype];
   const { bias } = LIMITS[dtype];
-  const { magnitudes, shift, signShift, largest, beyond, nan, payload } = patternsOf(FORMATS[dtype]);
-  const rebias = (LIMITS.f32.bias - bias) << FORMATS.f32.fractionBits;
+  const { fractionBits, magnitudes, shift, signShift, rebias, largest, beyond, nan, payload } = patternsOf(dtype);
   /** The smallest f32 whose exponent is one of the format's; with f32's own exponents, subnormals are rounded as normal numbers are. */
   const normal = rebias === 0 ? 0 : rebias + (1 << FORMATS.f32.fractionBits);
   /** By how many bits the fraction of an f32 with biased exponent e is longer than a subnormal's: this minus e. */
@@ -66,9 +68,10 @@ function encoderOf(dtype: NarrowType): Codec['fromF32'] {
 }
 
 function decoderOf(dtype: NarrowType): Codec['toF32'] {
-  const { fractionBits } = FORMATS[dtype];
+  const scratch = new Float32Array(1);
+  const scratchBits = new Uint32Array(scratch.buffer);
   const { bias, smallestSubnormal } = LIMITS[dtype];
-  const { count, magnitudes, shift, signShift, largest, infinity } = patternsOf(FORMATS[dtype]);
+  const { fractionBits, count, magnitudes, shift, signShift, largest, infinity } = patternsOf(dtype);
   const result = new Uint32Array(count);
   for (let pattern = 0; pattern < count; pattern += 1) {
     const magnitude = pattern & magnitudes;
@@ -100,19 +103,17 @@ function bitsOf(values: Float32Array): Uint32Array {
   return new Uint32Array(values.buffer, values.byteOffset, values.length);
 }
 
-function isNarrow(dtype: DType): dtype is NarrowType {
-  return isFloat(dtype) && dtype !== 'f32';
-}
-
 /** Rounds to f32, then to the format, as its line in the table says; gives the pattern. */
 export function encode(dtype: NarrowType, x: number): number {
+  const { fromF32 } = codecOf(dtype);
   scratch[0] = x;
-  return codecOf(dtype).fromF32(scratchBits[0]);
+  return fromF32(scratchBits[0]);
 }
 
 /** The value of a pattern. */
 export function decode(dtype: NarrowType, pattern: number): number {
-  scratchBits[0] = codecOf(dtype).toF32[pattern];
+  const { toF32 } = codecOf(dtype);
+  scratchBits[0] = toF32[pattern];
   return scratch[0];
 }
 
@@ -130,7 +131,10 @@ export function roundArray(dtype: DType, values: Float32Array): void {
   for (let i = 0; i < bits.length; i += 1) bits[i] = toF32[fromF32(bits[i])];
 }
 
-const PATTERNS = { 1: Uint8Array, 2: Uint16Array };
+const PATTERNS = {
+  1: (bytes: Uint8Array) => bytes,
+  2: ({ buffer, byteOffset, length }: Uint8Array) => new Uint16Array(buffer, byteOffset, length / 2),
+};
 
 /** Elements of any format, as they lie in memory, as numbers; those of f32 as a view of the bytes. */
 export function widen(dtype: DType, bytes: Uint8Array): Float32Array {
@@ -145,7 +149,7 @@ export function widen(dtype: DType, bytes: Uint8Array): Float32Array {
       return Float32Array.from(bytes);
     default: {
       const { toF32 } = codecOf(dtype);
-      const patterns = new PATTERNS[FORMATS[dtype].bytes](...place);
+      const patterns = PATTERNS[FORMATS[dtype].bytes](bytes);
       const result = new Float32Array(patterns.length);
       const bits = bitsOf(result);
       for (let i = 0; i < bits.length; i += 1) bits[i] = toF32[patterns[i]];

@@ -59,6 +59,27 @@ export const FORMATS = {
     use: 'low',
     language: 'bf16',
   },
+  // The two of the 8-bit floating point specification (OCP, 2023).
+  f8_e4m3: {
+    kind: 'float',
+    bytes: 1,
+    exponentBits: 4,
+    fractionBits: 3,
+    infinities: false,
+    overflow: 'saturate',
+    use: 'storage',
+    language: null,
+  },
+  f8_e5m2: {
+    kind: 'float',
+    bytes: 1,
+    exponentBits: 5,
+    fractionBits: 2,
+    infinities: true,
+    overflow: 'infinity',
+    use: 'storage',
+    language: null,
+  },
   i32: { kind: 'integer', bytes: 4, least: -(2 ** 31), largest: 2 ** 31 - 1 },
   u8: { kind: 'integer', bytes: 1, least: 0, largest: 255 },
   bool: { kind: 'integer', bytes: 1, least: 0, largest: 1 },
@@ -74,6 +95,7 @@ export type FloatType = Where<{ kind: 'float' }>;
 export type ComputeType = Where<{ use: 'full' | 'low' }>;
 /** Floats of fewer bits than f32. */
 export type NarrowType = Exclude<FloatType, 'f32'>;
+export type StorageType = Where<{ use: 'storage' }>;
 export type LowType = Where<{ use: 'low' }>;
 /** A compute format as the language and the command line call it. */
 export type PrecisionName = Table[ComputeType]['language'];
@@ -91,12 +113,22 @@ export function isLow(dtype: DType): dtype is LowType {
   return isFloat(dtype) && useOf(dtype) === 'low';
 }
 
+/** Whether a number may be rounded on its way into the format. */
+export function isNarrow(dtype: DType): dtype is NarrowType {
+  return isFloat(dtype) && dtype !== 'f32';
+}
+
+export function isStorage(dtype: DType): dtype is StorageType {
+  return isFloat(dtype) && useOf(dtype) === 'storage';
+}
+
 function useOf(dtype: FloatType): FloatFormat['use'] {
   return FORMATS[dtype].use;
 }
 
 export const DTYPES = Object.keys(FORMATS) as readonly DType[];
 export const FLOAT_TYPES: readonly FloatType[] = DTYPES.filter(isFloat);
+export const STORAGE_TYPES: readonly StorageType[] = DTYPES.filter(isStorage);
 export const COMPUTE_TYPES: readonly ComputeType[] = DTYPES.filter(isComputeType);
 
 export const BYTES = Object.fromEntries(DTYPES.map((dtype) => [dtype, FORMATS[dtype].bytes])) as Readonly<Record<DType, number>>;

@@ -1,5 +1,5 @@
 import type { DType, TensorType } from '../ir/types.js';
-import { isFloat, numberAttr, stringAttr } from '../ir/types.js';
+import { COMPUTE_TYPES, isFloat, numberAttr, stringAttr } from '../ir/types.js';
 import { elements, isScalar, sameShapes } from './constraints.js';
 import { constrain, type GradientRule, type OpDefinition, type SampleRandom } from './op.js';
 import { f32, sampleShape, tensor } from './sample.js';
@@ -61,7 +61,7 @@ export const cast: OpDefinition<'elementwise'> = {
   kind: 'elementwise',
   constraints: { cast_c1: '`to` is a float format' },
   operands: [{ name: 'x', format: 'exact' }],
-  attrs: { to: { kind: 'string', doc: 'f32, f16 or bf16' } },
+  attrs: { to: { kind: 'string', doc: COMPUTE_TYPES.join(', ') } },
   precision: 'fixed',
   result: 'class',
   shape: ([x], attrs) => {
@@ -71,7 +71,7 @@ export const cast: OpDefinition<'elementwise'> = {
   },
   gradient: ({ node, dy, emit, builder }) => [emit('cast', [dy], { to: builder.type(node.inputs[0]).dtype }, 0)],
   flops: () => 0,
-  sample: (random) => ({ types: [f32(...sampleShape(random))], attrs: { to: random.pick(['f32', 'f16', 'bf16']) } }),
+  sample: (random) => ({ types: [f32(...sampleShape(random))], attrs: { to: random.pick(COMPUTE_TYPES) } }),
 };
 
 /**

@@ -1,8 +1,9 @@
 import { GraphBuilder } from '../ir/builder.js';
 import { removeDeadNodes } from '../ir/rewrite.js';
 import { isCast } from '../ir/structure.js';
-import { type DType, type Graph, isFloat, type Node, type ValueId } from '../ir/types.js';
+import { type Graph, isFloat, type Node, type ValueId } from '../ir/types.js';
 import { writesOf } from '../ir/validate.js';
+import { isNarrow } from '../numeric/formats.js';
 import { isView } from '../ops/index.js';
 import { isDeclaration, storageRoot } from './fuse.js';
 import type { FunctionName, Plan, PlanFunction } from './plan.js';
@@ -32,9 +33,6 @@ function kernelValues({ graph, groups }: PlanFunction, value: ValueId): readonly
   const nodes = (group?.nodes ?? []).map((id) => graph.nodes[id]!);
   return nodes.filter((node) => node.id <= value && isFloat(node.type.dtype) && storageRoot(graph, node.id) === node.id);
 }
-
-/** Whether a number may be rounded on its way into the format. */
-const isNarrow = (dtype: DType) => isFloat(dtype) && dtype !== 'f32';
 
 /**
  * The graph with every one of `probed` made in f32 and rounded by a cast behind it, which all readers read: the same bits everywhere, and

@@ -13,6 +13,11 @@ function neighbour(x: number, direction: 1 | -1): number {
   return value[0];
 }
 
+// Before anything else: what is made when a format is first used must not get into the number that is asked for.
+const first = FORMATS.map(({ name }) => round(name, 1.5));
+
+it('rounds the first number of a format as all others', () => assert.deepEqual(first, [1.5, 1.5]));
+
 for (const { name, infinity } of FORMATS) {
   const fromBits = (pattern: number) => decode(name, pattern);
   const toBits = (x: number) => encode(name, x);

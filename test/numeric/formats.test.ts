@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import {
   COMPUTE_TYPES,
   FLOAT_TYPES,
+  type FloatLimits,
   FORMATS,
   formatNamed,
   hasShortRange,
   isLow,
+  isSubset,
   LIMITS,
   precisionName,
 } from '../../src/numeric/formats.js';
@@ -30,6 +32,10 @@ describe('the table of formats', () => {
       smallestSubnormal: 2 ** -24,
       unitRoundoff: 2 ** -11,
     });
+    const ends = ({ bias, largest, smallestNormal, smallestSubnormal }: FloatLimits) => [bias, largest, smallestNormal, smallestSubnormal];
+    // OCP 8-bit floating point specification, revision 1.0, table 1.
+    assert.deepEqual(ends(LIMITS.f8_e4m3), [7, 448, 2 ** -6, 2 ** -9]);
+    assert.deepEqual(ends(LIMITS.f8_e5m2), [15, 57344, 2 ** -14, 2 ** -16]);
     const { largest, overflows, smallestSubnormal } = LIMITS.bf16;
     assert.deepEqual([largest, overflows, smallestSubnormal], [2 ** 128 - 2 ** 120, 2 ** 128 - 2 ** 119, 2 ** -133]);
   });
@@ -45,12 +51,22 @@ describe('the table of formats', () => {
     for (const dtype of FLOAT_TYPES) if (FORMATS[dtype].overflow === 'infinity') assert.ok(FORMATS[dtype].infinities, dtype);
   });
 
+  it('knows which format holds another', () => {
+    const pairs = FLOAT_TYPES.flatMap((from) => FLOAT_TYPES.filter((to) => from !== to && isSubset(from, to)).map((to) => `${from} ${to}`));
+    const narrow = ['f16', 'bf16', 'f8_e4m3', 'f8_e5m2'];
+    assert.deepEqual(pairs, [
+      ...narrow.slice(0, 2).map((from) => `${from} f32`),
+      ...narrow.slice(2).flatMap((from) => ['f32', 'f16', 'bf16'].map((to) => `${from} ${to}`)),
+    ]);
+  });
+
   it('knows formats by the names of the language', () => {
     assert.deepEqual(COMPUTE_TYPES.map(precisionName), ['fp32', 'fp16', 'bf16']);
-    assert.deepEqual(['fp32', 'fp16', 'bf16', 'f16', 'constructor', ''].map(formatNamed), [
+    assert.deepEqual(['fp32', 'fp16', 'bf16', 'f16', 'f8_e4m3', 'constructor', ''].map(formatNamed), [
       'f32',
       'f16',
       'bf16',
+      undefined,
       undefined,
       undefined,
       undefined,

@@ -1,6 +1,6 @@
 import type { WeightGradient } from './contraction-geometry.js';
 import { type Compute, STAGED } from './contraction-tile.js';
-import { C_TYPE } from './kernel.js';
+import { cType } from './formats.js';
 
 /** C function that brings the channels of `count` blocks of one image (or a pair) into blocks with zeros around them. */
 export function emitStageBlocks(name: string, dtype: 'f32' | 'f16' | 'bf16', compute: Compute, g: WeightGradient, lanes: number): string {
@@ -16,7 +16,7 @@ export function emitStageBlocks(name: string, dtype: 'f32' | 'f16' | 'bf16', com
     compute === 'f32'
       ? `store_f32(to, load_${dtype}(first + from));`
       : 'store_vu(to, pair_up(load_h(first + from), second == NULL ? (vh){0} : load_h(second + from)));';
-  return `static void ${name}(const ${C_TYPE[dtype]} *first, const ${C_TYPE[dtype]} *second, ${type} *staged, int64_t count) {
+  return `static void ${name}(const ${cType(dtype)} *first, const ${cType(dtype)} *second, ${type} *staged, int64_t count) {
   (void)second;
 ${
   edges === ''
@@ -68,7 +68,7 @@ export function emitStageDy(
   const { type } = STAGED[compute];
   const { load, pair } = dyLoads(g, lanes);
   const value = compute === 'f32' ? `store_f32(to, ${load(dtype, 'first')});` : `store_vu(to, ${pair('h', 'first', 'second')});`;
-  return `static void ${name}(const ${C_TYPE[dtype]} *first, const ${C_TYPE[dtype]} *second, ${type} *staged, int64_t n) {
+  return `static void ${name}(const ${cType(dtype)} *first, const ${cType(dtype)} *second, ${type} *staged, int64_t n) {
   (void)second;
   for (int64_t position = 0; position < ${g.outHeight * g.outWidth}; position++) {
     for (int64_t v = 0; v < ${width}; v++) {
@@ -107,7 +107,7 @@ export function emitStagePooledDy(
       : `store_vu(${to}, halves_where(place, ${q}, value));`;
   };
   const unused = compute === 'f32' ? '  (void)second, (void)which2;\n' : '';
-  const gradients = `const ${C_TYPE[dtype]} *first, const ${C_TYPE[dtype]} *second`;
+  const gradients = `const ${cType(dtype)} *first, const ${cType(dtype)} *second`;
   return `static void ${name}(${gradients}, const uint8_t *which, const uint8_t *which2, ${type} *staged, int64_t n) {
 ${unused}  for (int64_t row = 0; row < ${windowRows}; row++) {
     for (int64_t column = 0; column < ${windowColumns}; column++) {

@@ -1,7 +1,7 @@
 import type { DType } from '../../ir/types.js';
 import type { Compute } from './contraction-tile.js';
 import { STAGED } from './contraction-tile.js';
-import { C_TYPE } from './kernel.js';
+import { cType } from './formats.js';
 
 /** The weight as the tiles read it: for each tile of channels, the summed indices in order, each with its vectors of channels. */
 export interface Packing {
@@ -54,7 +54,7 @@ function packRows(name: string, p: Packing, source: string, packed: string): str
   const int64_t tap = task / ${chunks}, k0 = task % ${chunks} * ${CHUNK};
   ${type} *packed = (${type} *)${packed};
   for (int64_t k = k0; k < min64(k0 + ${CHUNK}, ${depth(p)}); k++) {
-    const ${C_TYPE[p.dtype]} *in = ${source} + (taps[tap] * ${p.k} + k * ${STAGED[p.compute].depth}) * ${p.n};
+    const ${cType(p.dtype)} *in = ${source} + (taps[tap] * ${p.k} + k * ${STAGED[p.compute].depth}) * ${p.n};
     for (int64_t n = 0, vector = 0; n < ${p.n}; n += LANES, vector++) {
       const int64_t t = vector / ${p.vectors}, v = vector % ${p.vectors};
       ${type} *out = packed + (t * ${p.vectors * p.taps.length * depth(p)} + (tap * ${depth(p)} + k) * ${width(p)} + v) * LANES;
@@ -78,7 +78,7 @@ function packColumns(name: string, p: Packing, source: string, packed: string): 
     whole === depth(p)
       ? ''
       : `    for (int64_t i = 0; i < LANES; i++) {
-      const ${C_TYPE[p.dtype]} *in = first + i * ${p.k};
+      const ${cType(p.dtype)} *in = first + i * ${p.k};
       for (int64_t k = ${whole}; k < ${depth(p)}; k++) out[k * pitch + i] = n + i < ${p.n} ? ${one} : 0;
     }
 `;
@@ -89,7 +89,7 @@ function packColumns(name: string, p: Packing, source: string, packed: string): 
       : `    for (int64_t k = 0; k < ${whole}; k += LANES) {
       vf rows[LANES];
       for (int64_t i = 0; i < LANES; i++) {
-        const ${C_TYPE[p.dtype]} *in = first + i * ${p.k};
+        const ${cType(p.dtype)} *in = first + i * ${p.k};
         rows[i] = ${row};
       }
       transpose(rows);
@@ -102,7 +102,7 @@ function packColumns(name: string, p: Packing, source: string, packed: string): 
   ${type} *packed = (${type} *)${packed} + (t * ${p.vectors * p.taps.length * depth(p)} + tap * ${depth(p)} * ${width(p)}) * LANES;
   for (int64_t lane = 0; lane < pitch; lane += LANES) {
     const int64_t n = t * ${p.vectors} * LANES + lane;
-    const ${C_TYPE[p.dtype]} *first = ${source} + ((int64_t)taps[tap] * ${p.n} + n) * ${p.k};
+    const ${cType(p.dtype)} *first = ${source} + ((int64_t)taps[tap] * ${p.n} + n) * ${p.k};
     ${type} *out = packed + lane;
 ${blocks}${rest}  }
 }

@@ -1,5 +1,5 @@
 import type { DType } from '../../ir/types.js';
-import { C_TYPE } from './kernel.js';
+import { cType } from './formats.js';
 
 /** One image on its way from memory to the multiplications: widened, zero-padded, or paired. */
 export interface Staging {
@@ -95,9 +95,9 @@ export function emitStage(name: string, s: Staging): string {
   const unused = s.form === 'image-pairs' ? '' : '  (void)second;\n';
   const staged = `${s.stagedHeight}x${s.stagedWidth}x${kc} elements`;
   return `/* One ${s.height}x${s.width}x${s.channels} image in ${s.dtype} to ${staged}, zeros around it. */
-static void ${name}(const ${C_TYPE[s.dtype]} *first, const ${C_TYPE[s.dtype]} *second, ${type} *staged) {
+static void ${name}(const ${cType(s.dtype)} *first, const ${cType(s.dtype)} *second, ${type} *staged) {
 ${unused}${zeroHalo(s)}  for (int64_t row = 0; row < ${s.height}; row++) {
-    const ${C_TYPE[s.dtype]} *in = first + row * ${s.width * s.channels};
+    const ${cType(s.dtype)} *in = first + row * ${s.width * s.channels};
     ${type} *out = staged + (row + ${s.haloTop}) * ${rowSize} + ${left};
     {
 ${copyRow(s)}
@@ -148,10 +148,10 @@ ${body(true)}      }
 `;
   const staged = `${s.stagedHeight}x${s.stagedWidth}x${kc} elements`;
   return `/* The gradient of a pooled ${s.height}x${s.width}x${s.channels} image in ${s.dtype}, to ${staged}. */
-static void ${name}(const ${C_TYPE[s.dtype]} *first, const uint8_t *which, ${type} *staged) {
+static void ${name}(const ${cType(s.dtype)} *first, const uint8_t *which, ${type} *staged) {
 ${zeroHalo(s)}  for (int64_t row = 0; row < ${s.height / 2}; row++) {
     for (int64_t column = 0; column < ${s.width / 2}; column++) {
-      const ${C_TYPE[s.dtype]} *in = first + (row * ${s.width / 2} + column) * ${s.channels};
+      const ${cType(s.dtype)} *in = first + (row * ${s.width / 2} + column) * ${s.channels};
       const uint8_t *at = which + (row * ${s.width / 2} + column) * ${s.channels};
       ${type} *out = staged + (2 * row + ${s.haloTop}) * ${rowSize} + (2 * column + ${s.haloLeft}) * ${kc};
 ${s.form === 'channel-pairs' && !paired ? single : vectors}    }

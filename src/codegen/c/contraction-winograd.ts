@@ -4,7 +4,8 @@ import { sizes } from './contraction-gradient-parts.js';
 import { stagingOf, taskImages } from './contraction-images.js';
 import { type Staging, stagedSize, stagedType } from './contraction-stage.js';
 import { chooseTile, emitTile, type Tile } from './contraction-tile.js';
-import { C_TYPE, type Kernel, type KernelContext } from './kernel.js';
+import { cType } from './formats.js';
+import type { Kernel, KernelContext } from './kernel.js';
 import { CACHE_LINE, type Filtering, methodOf, TAPS } from './winograd.js';
 import { RESULT_TILES, type Winograd } from './winograd-choice.js';
 import { emitProduct, emitSandwich } from './winograd-transform.js';
@@ -30,7 +31,7 @@ function emitPlain(context: KernelContext, c: Convolution, { filter, taps }: Win
   const parameters = `void *const *p, const ${stagedType(staging)} *x, vf *sums, int64_t n`;
   return `static __attribute__((noinline, cold)) void ${context.name}_plain(${parameters}) {
   static const int taps[] = {${taps.join(', ')}};
-  const ${C_TYPE[dtype]} *in = ${context.pointer(c.weight)};
+  const ${cType(dtype)} *in = ${context.pointer(c.weight)};
   for (int64_t i = 0; i < ${filter.results ** 2}; i++) sums[i] = (vf){0};
   for (int64_t tap = 0; tap < ${TAPS ** 2}; tap++) {
     for (int64_t k = 0; k < ${c.k}; k++) {

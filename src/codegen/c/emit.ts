@@ -1,4 +1,6 @@
 import { valueNames } from '../../ir/print.js';
+import type { DType } from '../../ir/types.js';
+import { STORAGE_TYPES } from '../../numeric/formats.js';
 import type { Plan, PlanFunction } from '../../plan/plan.js';
 import type { KernelMethod } from '../../plan/work.js';
 import { KernelMaker } from './alike.js';
@@ -74,10 +76,11 @@ function emitFunctions(plan: Plan, functions: readonly PlanFunction[], target: T
     scratch.push(...emitted.scratch);
   }
   const memory = { states: states.bytes, arena: planned, workspace: arena - planned, scratch };
+  const hasValues = (dtype: DType) => functions.some((fn) => fn.graph.nodes.some(({ type }) => type.dtype === dtype));
   const groups = Math.max(1, ...functions.map((fn) => fn.groups.length));
   const text = [
     header(plan, functions, target, memory),
-    prelude(target, { ...memory, groups, places: buffers.length }),
+    prelude(target, { ...memory, groups, places: buffers.length }, STORAGE_TYPES.filter(hasValues)),
     ...sections.emit(),
     '#if IN_PART(0)',
     buffers.emit(),

@@ -1,10 +1,12 @@
 import { isConstant } from '../../ir/structure.js';
 import type { DType, ValueId } from '../../ir/types.js';
 import { elementCount } from '../../ir/types.js';
+import { isNarrow, isSubset } from '../../numeric/formats.js';
 import { isOfKind, type OpName, opDefinition } from '../../ops/index.js';
 import { ELEMENTWISE } from '../formula/elementwise.js';
 import { Writer } from '../formula/render.js';
 import { endsInProduct, isOperandItself } from '../formula/traits.js';
+import { asNumber, C_FORMATS } from './formats.js';
 import type { KernelContext } from './kernel.js';
 import { rootOf } from './kernel.js';
 import { leavesAt } from './leaves.js';
@@ -145,7 +147,7 @@ export class Scope {
       const formula = ELEMENTWISE[node.op](node);
       const result = new Writer(C_RENDERER, leavesAt(this, node)).write(formula);
       const first = node.inputs[0];
-      const exact = isOperandItself(formula) && first !== undefined && fits(this.context.type(first).dtype, node.type.dtype);
+      const exact = isOperandItself(formula) && first !== undefined && isSubset(this.context.type(first).dtype, node.type.dtype);
       const keep = endsInProduct(formula, C_RENDERER) && node.type.dtype === 'f32';
       return this.define(root, keep ? `vf_keep(${result})` : result, exact);
     }
@@ -168,8 +170,8 @@ export class Scope {
     const root = this.#root(id);
     if (!this.#variables.has(root)) this.value(root);
     const { dtype } = this.context.type(id);
-    // Cutting a bf16 out of an f32 that holds one is cheaper than rounding it again.
-    const kind = dtype === 'bf16' && !this.#unrounded.has(root) ? 'bf16_exact' : dtype;
+    // Cutting a number out of an f32 that holds it may be cheaper than rounding it again.
+    const kind = this.#unrounded.has(root) ? dtype : (C_FORMATS[dtype].exact ?? dtype);
     const [address, variable, { lanes }] = [`${this.context.output(root)} + ${this.at.index}`, this.#variables.get(root)!, this.at];
     this.statements.push(
       lanes === undefined ? `store_${kind}(${address}, ${variable});` : `store_${kind}_part(${address}, ${variable}, ${lanes});`,
@@ -181,8 +183,8 @@ export class Scope {
     const node = this.context.node(id);
     if (isConstant(node)) return floatLiteral(roundConstant(Number(node.attrs.value), node.type.dtype));
     const pointer = this.context.pointer(id);
-    const expression = node.type.dtype === 'f16' || node.type.dtype === 'bf16' ? `${node.type.dtype}_to_f32(*${pointer})` : `*${pointer}`;
-    const type = node.type.dtype === 'i32' ? 'int32_t' : node.type.dtype === 'bool' || node.type.dtype === 'u8' ? 'int' : 'float';
+    const expression = asNumber(node.type.dtype, `*${pointer}`);
+    const type = C_FORMATS[node.type.dtype].number;
     return this.prologue?.declare(`scalar ${id}`, type, expression) ?? `(${expression})`;
   }
 
@@ -244,12 +246,7 @@ export class Scope {
   }
 }
 
-/** Whether every value of one format is a value of another. */
-function fits(from: DType, to: DType): boolean {
-  return from === to || to === 'f32';
-}
-
 function roundConstant(value: number, dtype: DType): number {
-  if (dtype === 'f16' || dtype === 'bf16') throw new Error('a constant is f32');
+  if (isNarrow(dtype)) throw new Error('a constant is f32');
   return value;
 }

@@ -5,7 +5,8 @@ import type { Group } from '../../plan/plan.js';
 import type { KernelMethod } from '../../plan/work.js';
 import type { KernelMaker } from './alike.js';
 import type { BufferTable } from './buffers.js';
-import { C_TYPE, rootOf, type StepContext } from './kernel.js';
+import { asNumber, cType } from './formats.js';
+import { rootOf, type StepContext } from './kernel.js';
 import type { FunctionLayout } from './layout.js';
 import { indent } from './text.js';
 import { FreeSpace, type ScratchNeed } from './workspace.js';
@@ -34,8 +35,8 @@ function scalarOutput(node: Node, layout: FunctionLayout, buffers: BufferTable):
   const place = layout.places.get(node.id);
   if (place === undefined) throw new Error(`output %${node.id} is not in memory`);
   const { dtype } = node.type;
-  const value = `*(const ${C_TYPE[dtype]} *)ctx->buffers[${buffers.single(place, 'output')}]`;
-  return dtype === 'f16' || dtype === 'bf16' ? `(double)${dtype}_to_f32(${value})` : `(double)${value}`;
+  const value = `*(const ${cType(dtype)} *)ctx->buffers[${buffers.single(place, 'output')}]`;
+  return `(double)${asNumber(dtype, value)}`;
 }
 
 /** A function of the plan: the tables of its kernels and of what a trace looks at, and the C function that runs them. */

@@ -1,22 +1,13 @@
 import { isConstant } from '../../ir/structure.js';
-import type { DType, Node, TensorType, ValueId } from '../../ir/types.js';
-import { elementCount } from '../../ir/types.js';
+import type { Node, TensorType, ValueId } from '../../ir/types.js';
+import { BYTES, elementCount } from '../../ir/types.js';
 import { isView, opDefinition } from '../../ops/index.js';
 import type { Group, PlanFunction } from '../../plan/plan.js';
 import type { KernelMethod } from '../../plan/work.js';
+import { cType } from './formats.js';
 import type { FunctionLayout, StateLayout } from './layout.js';
 import { blockPlace, constantPlace, type Place } from './place.js';
 import type { Target } from './target.js';
-
-/** The C element type of each format; f16 and bf16 are their bits. */
-export const C_TYPE: Readonly<Record<DType, string>> = {
-  f32: 'float',
-  f16: 'uint16_t',
-  bf16: 'uint16_t',
-  i32: 'int32_t',
-  u8: 'uint8_t',
-  bool: 'uint8_t',
-};
 
 /** A function of a kernel, `static void <name>(void *const *p, int64_t task)`: run for so many tasks, on all threads, or once by itself. */
 export interface Launch {
@@ -142,19 +133,19 @@ export class KernelContext {
 
   /** Address of a value in memory, to read: an input, a state, a stored value or one that was spilled. */
   pointer(id: ValueId): string {
-    return this.address(this.place(id), `const ${C_TYPE[this.type(id).dtype]}`);
+    return this.address(this.place(id), `const ${cType(this.type(id).dtype)}`);
   }
 
   /** Address of a value of this group, to write: its allocation, or its spill. */
   output(id: ValueId): string {
-    return this.address(this.place(id), C_TYPE[this.type(id).dtype]);
+    return this.address(this.place(id), cType(this.type(id).dtype));
   }
 
   /** Address of a state that the group writes. */
   state(name: string): string {
     const slot = this.step.states.slots.get(name);
     if (slot === undefined) throw new Error(`no state ${name}`);
-    return this.address(blockPlace('states', slot.offset), C_TYPE[slot.type.dtype]);
+    return this.address(blockPlace('states', slot.offset), cType(slot.type.dtype));
   }
 
   /** Reserves bytes that only this group uses, 64-byte aligned. Returns their place. */
@@ -189,7 +180,7 @@ export class KernelContext {
   spill(id: ValueId): void {
     if (this.hasPlace(id)) return;
     const { dtype, shape } = this.type(id);
-    this.#spills.set(rootOf(this.step.fn, id), this.reserve(elementCount(shape) * (dtype === 'f32' || dtype === 'i32' ? 4 : 2)));
+    this.#spills.set(rootOf(this.step.fn, id), this.reserve(elementCount(shape) * BYTES[dtype]));
   }
 
   /** Whether the value has an address: source, allocation or spill. */

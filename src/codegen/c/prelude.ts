@@ -1,4 +1,6 @@
+import type { StorageType } from '../../numeric/formats.js';
 import { CONTRACTIONS, transposition } from './contraction-prelude.js';
+import { byteFormat } from './prelude-bytes.js';
 import { CALLS } from './prelude-calls.js';
 import { MATH } from './prelude-math.js';
 import { SUMS } from './prelude-sums.js';
@@ -54,8 +56,8 @@ export interface Sizes {
   readonly places: number;
 }
 
-/** What every generated file starts with. */
-export function prelude(target: Target, sizes: Sizes): string {
+/** What every generated file starts with; `storage`: the storage formats that it has values in. */
+export function prelude(target: Target, sizes: Sizes, storage: readonly StorageType[] = []): string {
   const constants = [
     `#define LANES ${target.lanes}`,
     `#define STATES_BYTES ${sizes.states}`,
@@ -64,7 +66,7 @@ export function prelude(target: Target, sizes: Sizes): string {
     `#define GROUPS ${sizes.groups}`,
     `#define PLACES ${Math.max(1, sizes.places)}`,
   ];
-  const sections = [VECTORS, SUMS, MATH, THREADS, TRACE, CALLS, CONTRACTIONS, transposition(target.lanes)];
+  const sections = [VECTORS, SUMS, MATH, THREADS, TRACE, ...storage.map(byteFormat), CALLS, CONTRACTIONS, transposition(target.lanes)];
   return `${INCLUDES}\n${constants.join('\n')}\n${sections.join('')}`;
 }
 

@@ -1,5 +1,6 @@
 import type { Convolution } from './contraction-geometry.js';
-import { C_TYPE, type KernelContext } from './kernel.js';
+import { cType } from './formats.js';
+import type { KernelContext } from './kernel.js';
 import { CACHE_LINE, TAPS } from './winograd.js';
 import type { Winograd } from './winograd-choice.js';
 import { emitProduct, emitSandwich } from './winograd-transform.js';
@@ -53,7 +54,7 @@ ${emitSandwich(line, filter.weight, `g[row * ${TAPS} + column]`, store, '  ')}}
 static void ${name}_pack(void *const *p, int64_t task) {
   static const int taps[] = {${taps.join(', ')}};
   const int64_t t = task / ${c.k / lanes}, from = task % ${c.k / lanes} * LANES, pitch = ${width} * LANES;
-  const ${C_TYPE[dtype]} *in = ${source} + t * ${tileVectors * lanes}${c.transposed ? ` * ${c.k}` : ''};
+  const ${cType(dtype)} *in = ${source} + t * ${tileVectors * lanes}${c.transposed ? ` * ${c.k}` : ''};
   float *out = (float *)${packed} + t * ${weightPitch(tileVectors * lanes, c.k)} * ${filter.points ** 2};
   for (int64_t v = 0; v * LANES < pitch; v++) {
 ${load}  }

@@ -19,6 +19,8 @@ export const WGSL_FORMATS: Readonly<Record<DType, WgslFormat | undefined>> = {
   f32: { storage: 'f32', bytes: 4, zero: '0.0f' },
   f16: { storage: 'f16', bytes: 2, zero: '0.0h', round: 'round_f16' },
   bf16: undefined,
+  f8_e4m3: undefined,
+  f8_e5m2: undefined,
   i32: { storage: 'i32', bytes: 4, zero: '0i' },
   u8: { storage: 'u32', bytes: 4, inputBytes: 1, zero: '0u' },
   bool: { storage: 'u32', bytes: 4, zero: '0u' },

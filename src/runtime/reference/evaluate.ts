@@ -22,11 +22,13 @@ export interface Evaluation {
   readonly nonFinite: ValueId | undefined;
 }
 
+const INTEGERS = { i32: Int32Array, u8: Uint8Array, bool: Uint8Array } as const;
+
 /** Zeros of a type; floats in double precision where asked. */
 export function allocate(type: TensorType, float64 = false): Elements {
   const count = elementCount(type.shape);
   if (isFloat(type.dtype)) return float64 ? new Float64Array(count) : new Float32Array(count);
-  return type.dtype === 'i32' ? new Int32Array(count) : new Uint8Array(count);
+  return new INTEGERS[type.dtype](count);
 }
 
 function given(node: Node, kind: string, elements: Elements | undefined): Elements {

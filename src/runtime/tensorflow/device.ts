@@ -5,7 +5,7 @@ import type { OpAttr, Tensor, TfjsBinding } from './binding.js';
  * DataType codes of TensorFlow. An i32 is kept as int64 on the device: TensorFlow's int32 kernels work in host memory, so that on a GPU
  * every counter would make the host wait for the device.
  */
-export const CODES: Readonly<Record<DType, number>> = { f32: 1, f16: 19, bf16: 14, i32: 9, u8: 4, bool: 10 };
+export const CODES: Readonly<Record<DType, number>> = { f32: 1, f16: 19, bf16: 14, f8_e4m3: 25, f8_e5m2: 24, i32: 9, u8: 4, bool: 10 };
 /** int32, the type of shapes and axes, which TensorFlow reads on the host. */
 export const INT32 = 3;
 export const RESOURCE = 20;

@@ -2,8 +2,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { userError } from '../../diagnostics/diagnostic.js';
+import { isStorage } from '../../numeric/formats.js';
 import type { Plan } from '../../plan/plan.js';
 import type { Backend, BackendInfo, Capabilities } from '../backend.js';
+import { refuseFormats } from '../refuse-formats.js';
 import { findBinding, HOW_TO_INSTALL, type LocatedBinding, loadBinding, type TfjsBinding } from './binding.js';
 import { TensorflowExecutable } from './executable.js';
 
@@ -96,6 +98,7 @@ function usesBf16(plan: Plan): boolean {
 
 function load(plan: Plan, options: TensorflowOptions): TensorflowExecutable {
   const { binding } = open();
+  refuseFormats(plan, 'tensorflow', (dtype) => !isStorage(dtype));
   const onGpu = binding.isUsingGpuDevice();
   if (usesBf16(plan) && !capabilitiesOf(binding.TF_Version, onGpu).low.includes('bf16')) {
     throw userError(

@@ -1,8 +1,10 @@
 import { emitWgsl, printWgsl } from '../../codegen/wgsl/emit.js';
+import { WGSL_FORMATS } from '../../codegen/wgsl/formats.js';
 import { DEFAULT_TARGET, type WgslTarget } from '../../codegen/wgsl/target.js';
 import { UserError } from '../../diagnostics/diagnostic.js';
 import { isOfTail, type Plan } from '../../plan/plan.js';
 import type { Backend, BackendInfo, ProbeOptions } from '../backend.js';
+import { refuseFormats } from '../refuse-formats.js';
 import { findAdapter, findOthers, limitsOf, openDevice, targetOf } from './adapter.js';
 import { allocateBlocks } from './buffers.js';
 import { WebGpuExecutable } from './executable.js';
@@ -41,6 +43,7 @@ async function probe({ automatic = false }: ProbeOptions = {}): Promise<BackendI
 
 /** Loads a plan; `choices` override what the adapter decides. Throws UserError when there is no adapter or too little memory. */
 export async function loadPlan(plan: Plan, choices: Partial<WgslTarget> = {}): Promise<WebGpuExecutable> {
+  refuseFormats(plan, 'webgpu', (dtype) => WGSL_FORMATS[dtype] !== undefined);
   const { device, target } = await openDevice(await findAdapter());
   try {
     const started = performance.now();

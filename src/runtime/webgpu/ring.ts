@@ -65,6 +65,8 @@ function decodeElement(dtype: DType, view: DataView, at: number): number {
     case 'bool':
       return view.getUint32(at, true);
     case 'bf16':
+    case 'f8_e4m3':
+    case 'f8_e5m2':
       throw new Error(`WGSL has no ${dtype}`);
   }
 }
