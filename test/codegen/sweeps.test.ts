@@ -97,6 +97,24 @@ describe('sweeps of a group', () => {
     await check(s, { y, pooled, overlapping, spread: s.emit('global_avg_pool', [overlapping]) });
   });
 
+  it('computes layer norms of what is computed on the way, of windows too, and their gradients', async function () {
+    this.timeout(60_000);
+    const s = new Sketch();
+    const [x, dy, weight, bias] = [s.state('x', 3, 6, 6, 20), s.state('dy', 3, 3, 3, 20), s.state('weight', 20), s.state('bias', 20)];
+    const pooled = s.emit('max_pool2d', [s.emit('cast', [x], { to: 'f16' }, 'f16')], {
+      window: [2, 2],
+      stride: [2, 2],
+      padding: [0, 0, 0, 0],
+    });
+    const half = s.emit('scale', [pooled], { factor: 3 }, 'f16');
+    const statistics = s.emit('layer_norm_statistics', [half], { eps: 1e-5 });
+    const y = s.emit('relu', [s.emit('layer_norm', [half, statistics, weight, bias])]);
+    const dx = s.emit('scale', [s.emit('layer_norm_input_grad', [s.emit('scale', [dy], { factor: 2 }), half, statistics, weight])], {
+      factor: 2,
+    });
+    await check(s, { y, dx, dweight: s.emit('layer_norm_weight_grad', [half, s.emit('tanh', [dy]), statistics]) });
+  });
+
   it('keeps a value in registers where it can, and in the workspace where it must', async function () {
     this.timeout(60_000);
     const s = new Sketch();

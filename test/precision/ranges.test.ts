@@ -10,7 +10,7 @@ import type { Elements } from '../../src/runtime/reference/kernel.js';
 import { opCases, SAMPLED_OPS } from '../ops/cases.js';
 import { namedRandom } from '../ops/random.js';
 import { configuration } from '../support/configurations.js';
-import { miniResnet, randomModel, simpleCnn } from '../support/models.js';
+import { layerNorms, miniResnet, randomModel, simpleCnn } from '../support/models.js';
 import { planOf, programOf } from '../support/network.js';
 import { randomInputs } from '../support/run.js';
 
@@ -126,6 +126,19 @@ describe('range analysis', () => {
     const norm = graph.nodes.find((node) => node.op === 'batch_norm')!;
     const count = elementCount(norm.type.shape) / norm.type.shape.at(-1)!;
     assert.ok(ranges[norm.id].reach <= Math.sqrt(count) * 1.01, 'no z-score exceeds the root of the number of elements');
+  });
+
+  it('bounds what layer norms give whatever comes in, and holds for all that they do, forward and backward', () => {
+    for (const [seed, factor] of [1, 30, 300].entries()) {
+      const options = { ...configuration(seed), precision: { compute: 'f16' } } as const;
+      const graph = planOf(layerNorms, options).functions[0].graph;
+      const states = statesOf(graph, factor, seed);
+      const assumptions = { inputs: { lr: between(0, 1), step: between(0, 1000), label: between(-1, 9) }, states };
+      checkSound(graph, randomInputs(programOf(layerNorms, options), seed), states, assumptions, `factor ${factor}`);
+      const norm = graph.nodes.find((node) => node.op === 'layer_norm')!;
+      const { reach } = analyzeRanges(graph, { states })[norm.id];
+      assert.ok(reach <= Math.sqrt(21) * factor * 1.2 + 0.1, `${reach}: no number is further from the mean than the root of their number`);
+    }
   });
 
   it('names what may overflow f16, and the largest loss scale that cannot', () => {

@@ -3,7 +3,7 @@ import type { ComputeType } from '../../src/ir/types.js';
 import type { Plan } from '../../src/plan/plan.js';
 import { createBackend as createCpu } from '../../src/runtime/cpu/index.js';
 import { createBackend as createReference } from '../../src/runtime/reference/index.js';
-import { miniResnet, randomModel } from '../support/models.js';
+import { layerNorms, miniResnet, randomModel } from '../support/models.js';
 import { type Model, type ProgramOptions, planOf } from '../support/network.js';
 import { differences, train } from '../support/steps.js';
 
@@ -29,14 +29,17 @@ async function assertFollowsReference(model: Model, options: ProgramOptions): Pr
 describe('training on the cpu backend', function () {
   this.timeout(120_000);
 
-  it('gives the same bits with any number of threads', async () => {
-    const plan = planOf(miniResnet, { batch: 33, image: [16, 16, 3] });
-    const one = await onCpu(plan, 12, 1);
-    for (const threads of [2, 5, 1]) assert.deepEqual(differences(one, await onCpu(plan, 12, threads)), []);
-  });
+  for (const [name, model] of Object.entries({ miniResnet, layerNorms })) {
+    it(`gives the same bits with any number of threads: ${name}`, async () => {
+      const plan = planOf(model, { batch: 33, image: [16, 16, 3] });
+      const one = await onCpu(plan, 12, 1);
+      for (const threads of [2, 5, 1]) assert.deepEqual(differences(one, await onCpu(plan, 12, threads)), []);
+    });
+  }
 
   for (const compute of ['f32', 'f16', 'bf16'] as const) {
     it(`follows the reference in ${compute}`, () => assertFollowsReference(miniResnet, { precision: { compute } }));
+    it(`follows the reference in ${compute} with layer norms`, () => assertFollowsReference(layerNorms, { precision: { compute } }));
   }
 
   it('follows the reference with clipping, momentum and micro-batches', () =>

@@ -32,6 +32,19 @@ export const miniResnet: Model = (layers) => {
   return call('linear', call('global_avg_pool', x), { features: 10 }, { as: 'fc' });
 };
 
+/** Layer norms of images and of features, of channels off the width of vectors, with a sum in the manner of ConvNeXt. */
+export const layerNorms: Model = ({ image, call }) => {
+  const x = call('layer_norm', call('conv2d', image, { channels: 21, kernel: 2, stride: 2 }, { as: 'stem' }), {}, { as: 'norm1' });
+  const branch = call(
+    'layer_norm',
+    call('conv2d', x, { channels: 21, kernel: 3, padding: 1 }, { as: 'conv' }),
+    { eps: 1e-3 },
+    { as: 'norm2' },
+  );
+  const pooled = call('global_avg_pool', call('add', call('gelu', branch), {}, { values: [x] }));
+  return call('linear', call('layer_norm', pooled, {}, { as: 'norm3' }), { features: 10 }, { as: 'fc' });
+};
+
 /** `length` layers in a row: convolutions, pools, sums with an earlier value, activations. */
 export function chain(length: number): Model {
   return ({ image, call }) => {

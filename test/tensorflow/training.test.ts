@@ -6,7 +6,7 @@ import { createBackend as createCpu } from '../../src/runtime/cpu/index.js';
 import { createBackend as createReference } from '../../src/runtime/reference/index.js';
 import { initialStates } from '../../src/training/states.js';
 import { configurations } from '../support/configurations.js';
-import { miniResnet, randomModel, simpleCnn } from '../support/models.js';
+import { layerNorms, miniResnet, randomModel, simpleCnn } from '../support/models.js';
 import { type Model, type ProgramOptions, planOf } from '../support/network.js';
 import { skip } from '../support/skip.js';
 import { loadTensorflow, requireTensorflow } from './support.js';
@@ -76,6 +76,7 @@ describe('training on TensorFlow', function () {
 
   for (const compute of ['f32', 'f16', 'bf16'] as const) {
     it(`follows the reference in ${compute}`, () => assertFollowsReference(miniResnet, { precision: { compute } }, 8));
+    it(`follows the reference in ${compute} with layer norms`, () => assertFollowsReference(layerNorms, { precision: { compute } }, 8));
   }
 
   it('follows the reference with every optimizer, policy and format, with scaling, micro-batches and clipping', async () => {

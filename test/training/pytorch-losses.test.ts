@@ -29,6 +29,20 @@ train {
 }
 `;
 
+const LAYER_NORMS = `dataset cifar10 { normalize(mean: 0.5, std: 0.5) }
+
+model Net(image: [32, 32, 3]) -> [10] {
+  let x = image |> conv2d(13, kernel: 4, stride: 4) as conv1 |> layer_norm as norm1
+  x
+  |> conv2d(13, kernel: 3, padding: 1) as conv2 |> layer_norm(eps: 1e-6) as norm2 |> gelu |> add(x)
+  |> global_avg_pool |> layer_norm as norm3 |> linear(10) as fc
+}
+
+precision { compute fp32 }
+
+train { optimizer adamw(lr: 3e-3, weight_decay: 0.1, decay_norms: false) }
+`;
+
 async function loadOrSkip(context: Mocha.Context, one: Case): Promise<Executable> {
   return load(one).catch((error: Error) => skip(context, error.message));
 }
@@ -111,6 +125,38 @@ describe("PyTorch's losses", () => {
         });
         const evaluation = await executable.drain();
         assertClose('evaluation loss', [evaluation[0]!.loss!], [fixture.eval_loss], 1e-5);
+        await executable.dispose();
+      });
+    }
+  });
+
+  describe('of a network of layer norms with AdamW', () => {
+    interface Run {
+      readonly batch: number;
+      readonly steps: number;
+      readonly share: number;
+      readonly losses: readonly number[];
+      readonly weight: readonly number[];
+      readonly bias: readonly number[];
+    }
+    const { batch, steps, share, losses, weight, bias } = readFixture<Run>('test/fixtures/pytorch/layer_norm_losses.json');
+    for (const backend of ['cpu', 'reference'] as const) {
+      it(`${backend}, fp32, ${steps} steps`, async function () {
+        const source = { path: 'norms.amp', text: LAYER_NORMS };
+        const one: Case = { backend, policy: 'mixed', source, precision: 'fp32', batch, lr: 3e-3 };
+        const executable = await loadOrSkip(this, one);
+        const results = await train(executable, one, share, steps);
+        assertClose(
+          'loss',
+          results.map(({ loss }) => loss!),
+          losses,
+          1e-5,
+        );
+        const states = await executable.readStates(['norm2.weight', 'norm2.bias']);
+        assertClose('scale', states.get('norm2.weight')!, weight, 1e-4);
+        states.get('norm2.bias')!.forEach((value, i) => {
+          assert.ok(Math.abs(value - bias[i]!) < 1e-5, `bias[${i}] is ${value}, PyTorch has ${bias[i]}`);
+        });
         await executable.dispose();
       });
     }
