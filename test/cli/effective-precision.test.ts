@@ -92,7 +92,7 @@ describe('who set a setting of precision', () => {
     const conv2 = cut.pins.find(({ pattern }: { pattern: string }) => pattern === 'conv2');
     assert.deepEqual([conv2.format, conv2.origin.kind], ['fp32', 'fastest']);
     assert.match(conv2.origin.text, /^[\d.]+ ms in f32, [\d.]+ ms in f16$/);
-    assert.match(cut.text, /policy fastest \(line 7\), rules of mixed \(fastest: /);
+    assert.match(cut.text, /policy fastest \(line \d+\), rules of mixed \(fastest: /);
     const dear = costsFile(work.dir, 'dear.json', DEAR_CASTS);
     const full = await planned('fastest', '--costs', dear);
     assert.deepEqual([full.compute.value, full.compute.origin.kind, full.lossScaling.value], ['fp32', 'fastest', 'none']);
