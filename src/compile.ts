@@ -2,24 +2,18 @@ import { buildAccumulateStep, buildEvalStep, buildTrainStep } from './autodiff/s
 import { userError } from './diagnostics/diagnostic.js';
 import type { LossScaling, PolicyName, PrecisionSpec, Program } from './ir/program.js';
 import { isInput } from './ir/structure.js';
-import { type ComputeType, type Graph, isLow, type LowType, precisionName } from './ir/types.js';
+import { type ComputeType, type Graph, isLow, precisionName } from './ir/types.js';
 import { validateGraph } from './ir/validate.js';
 import { hasShortRange } from './numeric/formats.js';
 import { opRules } from './ops/rules.js';
-import type { Plan, PlanFunction, StagedOps } from './plan/plan.js';
+import type { Plan, PlanFunction, PlanTarget } from './plan/plan.js';
 import { planGraph } from './plan/plan-graph.js';
 import { simplify } from './plan/simplify.js';
 import { assignPrecision } from './precision/assign.js';
 import { checkPins } from './precision/pins.js';
 import { resolveScaling } from './precision/scaling.js';
 
-export interface PassOptions {
-  /** Name of the backend that will run the plan; part of the plan's header. */
-  readonly backend: string;
-  /** Low formats that the backend has; others are refused. */
-  readonly low: readonly LowType[];
-  /** What the backend computes while it brings in a contraction's operand. Left out: nothing. */
-  readonly staged?: StagedOps | undefined;
+export interface PassOptions extends PlanTarget {
   /** Override what the file says. */
   readonly precision?: ComputeType;
   readonly policy?: PolicyName;

@@ -9,6 +9,7 @@ import { formatWhy, parseWhy } from '../ir/why.js';
 import { COSTS_FORMAT, type CostTable } from '../plan/cost-table.js';
 import { chooseFastest, type FastestChoice } from '../plan/fastest.js';
 import type { Plan } from '../plan/plan.js';
+import { planTarget } from '../runtime/backend.js';
 import { loadOptions } from '../runtime/load-options.js';
 import type { SelectedBackend } from '../runtime/select.js';
 
@@ -115,7 +116,7 @@ export async function chooseByCosts(
 ): Promise<Chosen> {
   const { recipe } = program;
   const { accumulate, seed } = recipe.train;
-  const target = { backend: info.name, low: info.capabilities?.low ?? [], staged: info.capabilities?.staged };
+  const target = planTarget(info);
   const compile = (precision: PrecisionSpec): Plan => compileProgram(withPrecision(program, precision), target);
   const choose = (costs: CostTable) => chooseFastest({ spec: recipe.precision, accumulate, compile, costs });
   if (options.costs !== undefined) {

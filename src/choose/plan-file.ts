@@ -8,7 +8,7 @@ import { refuseUnlessFits, type Use, usesHostMemory } from '../memory/memory-fit
 import { type CostTable, stepCost } from '../plan/cost-table.js';
 import type { FastestChoice } from '../plan/fastest.js';
 import type { Plan } from '../plan/plan.js';
-import type { Backend, BackendInfo } from '../runtime/backend.js';
+import { type Backend, type BackendInfo, planTarget } from '../runtime/backend.js';
 import { type BackendName, describeBackend, type SelectedBackend, selectBackend } from '../runtime/select.js';
 import { calibratedPins, readCalibration } from './calibrated-pins.js';
 import {
@@ -91,8 +91,7 @@ async function planFor(source: Source, selected: SelectedBackend, options: Compi
   const settings = pickSettings(options);
   const lowered = lowerProgram(source, { overrides: settings, ...(images !== undefined && { images }) });
   const usual = withoutTail(lowered);
-  const compileFor = (program: Program) =>
-    compileProgram(program, { backend: info.name, low: info.capabilities?.low ?? [], staged: info.capabilities?.staged });
+  const compileFor = (program: Program) => compileProgram(program, planTarget(info));
   const { precision } = lowered.recipe;
   const formats = await withCalibration(usual, compileFor, options);
   const chosenBefore = formats !== undefined && isChoiceFor(precision, formats);

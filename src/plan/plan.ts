@@ -1,5 +1,5 @@
 import type { OpName } from '../ir/op-names.js';
-import type { ComputeType, Graph, ValueId } from '../ir/types.js';
+import type { ComputeType, Graph, LowType, ValueId } from '../ir/types.js';
 
 /**
  * What a group computes in one launch.
@@ -20,6 +20,16 @@ export type GroupKind = (typeof GROUP_KINDS)[number];
  */
 export const STAGED_OPS = ['max_pool2d_grad'] as const satisfies readonly OpName[];
 export type StagedOps = readonly (typeof STAGED_OPS)[number][];
+
+/** What a plan is made for: all that the planner knows of a backend and its device. */
+export interface PlanTarget {
+  /** Name of the backend that will run the plan; part of the plan's header. */
+  readonly backend: string;
+  /** Low formats that the backend has; others are refused. */
+  readonly low: readonly LowType[];
+  /** What the backend computes while it brings in a contraction's operand. Left out: nothing. */
+  readonly staged?: StagedOps | undefined;
+}
 
 /** A set of nodes that run as one kernel. Every intermediate is rounded to its printed format, so fusing never changes a bit. */
 export interface Group {

@@ -1,6 +1,6 @@
 import type { Draw } from '../datasets/augmentation.js';
 import type { LowType, Shape } from '../ir/types.js';
-import type { FunctionName, Plan, StagedOps } from '../plan/plan.js';
+import type { FunctionName, Plan, PlanTarget, StagedOps } from '../plan/plan.js';
 import type { KernelMethod } from '../plan/work.js';
 
 /** What a backend's device can do; the planner reads it, and never the backend itself. */
@@ -25,6 +25,11 @@ export interface BackendInfo {
   readonly capabilities?: Capabilities;
   /** Further facts for `ampc backends`, printed as they are. */
   readonly details?: Readonly<Record<string, string>>;
+}
+
+/** What plans for a backend are made for; one that says nothing of its device computes in f32. */
+export function planTarget({ name, capabilities }: Pick<BackendInfo, 'name' | 'capabilities'>): PlanTarget {
+  return { backend: name, low: capabilities?.low ?? [], staged: capabilities?.staged };
 }
 
 export type InputData = Uint8Array | Int32Array | Float32Array;

@@ -4,6 +4,7 @@ import { compileProgram } from '../../src/compile.js';
 import { divideEpoch, imagesBefore, imagesOfStep, stepsPerEpoch } from '../../src/ir/epoch.js';
 import { lowerProgram } from '../../src/lower/lower.js';
 import { isOfTail } from '../../src/plan/plan.js';
+import { planTarget } from '../../src/runtime/backend.js';
 import { BACKEND_NAMES, type BackendName, selectBackend } from '../../src/runtime/select.js';
 import type { Dataset } from '../../src/training/data/dataset.js';
 import { type TrainOptions, type TrainResult, train } from '../../src/training/loop.js';
@@ -76,7 +77,7 @@ describe("PyTorch's losses where images are left", function () {
     const { backend, info } = selected;
     const set = [`train.accumulate=${accumulate}`];
     const program = lowerProgram({ path: 'net.amp', text: NET }, { images, overrides: { batch, epochs, set } });
-    const plan = compileProgram(program, { backend: name, low: info.capabilities?.low ?? [], staged: info.capabilities?.staged });
+    const plan = compileProgram(program, planTarget(info));
     await inTemporaryFolder(async (dir) => {
       const init = join(dir, 'init.safetensors');
       await saveWeights(init, plan, deterministicStates(plan));

@@ -4,7 +4,7 @@ import type { Source } from '../../../src/diagnostics/diagnostic.js';
 import type { PolicyName } from '../../../src/ir/program.js';
 import type { PrecisionName } from '../../../src/ir/types.js';
 import { lowerProgram } from '../../../src/lower/lower.js';
-import type { Executable, Scalars } from '../../../src/runtime/backend.js';
+import { type Executable, planTarget, type Scalars } from '../../../src/runtime/backend.js';
 import { type BackendName, selectBackend } from '../../../src/runtime/select.js';
 import { deterministicBatch, deterministicStates } from './deterministic.js';
 
@@ -43,7 +43,7 @@ export function readFixture<T>(path: string): T {
 export async function load({ backend: name, source, precision, policy, batch }: Case): Promise<Executable> {
   const { backend, info } = await selectBackend(name);
   const program = lowerProgram(source, { batch, overrides: { precision, policy } });
-  const plan = compileProgram(program, { backend: name, low: info.capabilities?.low ?? [], staged: info.capabilities?.staged });
+  const plan = compileProgram(program, planTarget(info));
   const executable = await backend.load(plan);
   await executable.writeStates(deterministicStates(plan));
   return executable;
