@@ -1,9 +1,11 @@
 import { availableParallelism } from 'node:os';
+import { C_ATTRIBUTES } from '../../codegen/attributes.js';
 import { emitC, emitFile } from '../../codegen/c/emit.js';
 import { filesOf } from '../../codegen/c/files.js';
 import { type Target, targetFor } from '../../codegen/c/target.js';
 import { UserError } from '../../diagnostics/diagnostic.js';
 import { isOfTail, type Plan } from '../../plan/plan.js';
+import { checkAttributes } from '../attributes.js';
 import type { Backend, BackendInfo, Capabilities, LoadOptions, MachineLimits, ProbeOptions } from '../backend.js';
 import { cacheFolder } from '../cache-folder.js';
 import { buildLibrary } from './cache.js';
@@ -53,6 +55,7 @@ function threadCount({ threads = 0 }: LoadOptions): number {
 }
 
 async function load(find: FindCompiler, plan: Plan, options: LoadOptions = {}): Promise<CpuExecutable> {
+  checkAttributes(plan, 'cpu', C_ATTRIBUTES);
   const compiler = await find(options);
   const target = await detectTarget(compiler, options);
   const started = performance.now();
@@ -115,6 +118,7 @@ const LATER = '/* Another file: compiled for itself, while the first steps run. 
  * set.
  */
 export async function emitForThisMachine(plan: Plan): Promise<string> {
+  checkAttributes(plan, 'cpu', C_ATTRIBUTES);
   const target = await detectTarget(await findCompiler());
   return filesOf(plan)
     .flatMap((_, file) => [...(file === 0 ? [] : [LATER]), emitFile(plan, target, file).text])

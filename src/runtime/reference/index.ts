@@ -2,7 +2,9 @@ import { isState } from '../../ir/structure.js';
 import { byteLength, stringAttr } from '../../ir/types.js';
 import type { FunctionName, Plan, PlanFunction } from '../../plan/plan.js';
 import { storedValues } from '../../plan/probe.js';
+import { checkAttributes } from '../attributes.js';
 import type { Backend, CallOptions, Executable, Inputs, NonFinite, Scalars } from '../backend.js';
+import { ATTRIBUTES } from './attributes.js';
 import { allocate, evaluateGraph } from './evaluate.js';
 import type { Elements } from './kernel.js';
 
@@ -110,6 +112,9 @@ export function createBackend(): Backend {
       device: `JavaScript (Node.js ${process.versions.node})`,
       capabilities: { low: ['f16', 'bf16'] },
     }),
-    load: async (plan) => new ReferenceExecutable(plan),
+    load: async (plan) => {
+      checkAttributes(plan, 'reference', ATTRIBUTES);
+      return new ReferenceExecutable(plan);
+    },
   };
 }

@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { isStorage } from '../../numeric/formats.js';
 import type { Plan } from '../../plan/plan.js';
+import { checkAttributes } from '../attributes.js';
 import type { Backend, BackendInfo, Capabilities } from '../backend.js';
 import { refuseFormats } from '../refuse-formats.js';
+import { ATTRIBUTES } from './attributes.js';
 import { findBinding, HOW_TO_INSTALL, type LocatedBinding, loadBinding, type TfjsBinding } from './binding.js';
 import { TensorflowExecutable } from './executable.js';
 
@@ -97,8 +99,9 @@ function usesBf16(plan: Plan): boolean {
 }
 
 function load(plan: Plan, options: TensorflowOptions): TensorflowExecutable {
-  const { binding } = open();
   refuseFormats(plan, 'tensorflow', (dtype) => !isStorage(dtype));
+  checkAttributes(plan, 'tensorflow', ATTRIBUTES);
+  const { binding } = open();
   const onGpu = binding.isUsingGpuDevice();
   if (usesBf16(plan) && !capabilitiesOf(binding.TF_Version, onGpu).low.includes('bf16')) {
     throw userError(

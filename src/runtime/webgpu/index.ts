@@ -1,8 +1,10 @@
+import { WGSL_ATTRIBUTES } from '../../codegen/attributes.js';
 import { emitWgsl, printWgsl } from '../../codegen/wgsl/emit.js';
 import { WGSL_FORMATS } from '../../codegen/wgsl/formats.js';
 import { DEFAULT_TARGET, type WgslTarget } from '../../codegen/wgsl/target.js';
 import { UserError } from '../../diagnostics/diagnostic.js';
 import { isOfTail, type Plan } from '../../plan/plan.js';
+import { checkAttributes } from '../attributes.js';
 import type { Backend, BackendInfo, ProbeOptions } from '../backend.js';
 import { refuseFormats } from '../refuse-formats.js';
 import { findAdapter, findOthers, limitsOf, openDevice, targetOf } from './adapter.js';
@@ -44,6 +46,7 @@ async function probe({ automatic = false }: ProbeOptions = {}): Promise<BackendI
 /** Loads a plan; `choices` override what the adapter decides. Throws UserError when there is no adapter or too little memory. */
 export async function loadPlan(plan: Plan, choices: Partial<WgslTarget> = {}): Promise<WebGpuExecutable> {
   refuseFormats(plan, 'webgpu', (dtype) => WGSL_FORMATS[dtype] !== undefined);
+  checkAttributes(plan, 'webgpu', WGSL_ATTRIBUTES);
   const { device, target } = await openDevice(await findAdapter());
   try {
     const started = performance.now();
@@ -68,6 +71,7 @@ export function createBackend(): Backend {
 
 /** The WGSL of a plan, as it would run here; for the limits that every device has where there is no adapter. */
 export async function emitForThisMachine(plan: Plan): Promise<string> {
+  checkAttributes(plan, 'webgpu', WGSL_ATTRIBUTES);
   let target = DEFAULT_TARGET;
   try {
     const facts = await findAdapter();

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import ts from 'typescript';
+import { isOpName } from '../../src/ir/op-names.js';
+
+/** Where ops are named by right: their declarations, the tables of kernels, the range rules, and what the language calls by the same words. */
+const HOME = [
+  /^ops\//,
+  /^ir\/op-names\.ts$/,
+  /^codegen\/attributes\.ts$/,
+  /^codegen\/formula\//,
+  /^codegen\/(c|wgsl)\/(rows|reduce|update|windows|totals|copies)\.ts$/,
+  /^runtime\/(reference|tensorflow)\/(attributes|contraction|elementwise|kernels|layer-norm|max-pool|norm|pool|rows|shape|update)\.ts$/,
+  /^precision\/range-[a-z-]+\.ts$/,
+  /^lower\//,
+  /^ir\/program\.ts$/,
+];
+
+/** Every other file that names an op: how often, and why. */
+const ELSEWHERE: Readonly<Record<string, readonly [count: number, reason: string]>> = {
+  'autodiff/loss.ts': [2, 'losses of the language: what each reads of the model'],
+  'ir/structure.ts': [4, 'the ops that the IR has a form for'],
+  'lint/loss-on-probabilities.ts': [6, 'losses of the language, in a table by loss and in messages'],
+  'lint/scale-too-large.ts': [3, 'losses of the language: the first gradient of each'],
+  'plan/plan.ts': [1, 'the ops that a backend may stage'],
+  'runtime/cpu/index.ts': [1, 'an op that this backend stages'],
+  'runtime/reference/evaluate.ts': [3, 'sources, which this backend computes without a kernel'],
+};
+
+/** Names that are everyday words too: they count where they are compared with an op. */
+const EVERYDAY = /^(input|state|constant|cast|scale|add|sub|mul|normalize|tanh|sigmoid|accumulate)$/;
+
+function isComparedWithOp(node: ts.Node): boolean {
+  const { parent } = node;
+  const other = ts.isBinaryExpression(parent)
+    ? parent.left === node
+      ? parent.right
+      : parent.left
+    : ts.isCaseClause(parent)
+      ? parent.parent.parent.expression
+      : undefined;
+  return other !== undefined && /\bop$/.test(other.getText());
+}
+
+/** Text of a literal, or of a key that is no everyday word. */
+function nameIn(node: ts.Node): string | undefined {
+  if (ts.isStringLiteralLike(node)) return !EVERYDAY.test(node.text) || isComparedWithOp(node) ? node.text : undefined;
+  const isKey = ts.isPropertyAssignment(node) && ts.isIdentifier(node.name) && /[_\d]/.test(node.name.text);
+  return isKey ? (node.name as ts.Identifier).text : undefined;
+}
+
+/** Whether the literal says which op a node is to be made of: the name in `emit(..., 'add', ...)` or in `{ op: 'input', ... }`. */
+function isMaking(node: ts.Node): boolean {
+  const { parent } = node;
+  if (ts.isPropertyAssignment(parent)) return parent.initializer === node && parent.name.getText() === 'op';
+  return ts.isCallExpression(parent) && parent.expression.getText() === 'emit';
+}
+
+function opNamesIn(file: string): readonly string[] {
+  const source = ts.createSourceFile(file, readFileSync(`src/${file}`, 'utf8'), ts.ScriptTarget.ES2022, true);
+  const found: string[] = [];
+  const visit = (node: ts.Node): void => {
+    const name = nameIn(node);
+    if (name !== undefined && isOpName(name) && !isMaking(node)) found.push(name);
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return found;
+}
+
+const FILES = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+
+describe('names of ops', () => {
+  it('stand in declarations, tables of kernels and range rules; elsewhere only where the list says so', () => {
+    const found = FILES.filter((file) => !HOME.some((home) => home.test(file)))
+      .map((file) => [file, opNamesIn(file)] as const)
+      .filter(([, names]) => names.length > 0);
+    const said = Object.entries(ELSEWHERE).map(([file, [count]]) => `${file}: ${count}`);
+    assert.deepEqual(
+      found.map(([file, names]) => `${file}: ${names.length}`).sort(),
+      said.sort(),
+      JSON.stringify(Object.fromEntries(found)),
+    );
+  });
+
+  it('are found where they are', () => {
+    assert.ok(opNamesIn('precision/range-rules.ts').includes('softmax'));
+    assert.ok(opNamesIn('runtime/reference/elementwise.ts').includes('leaky_relu'));
+    assert.ok(opNamesIn('ir/structure.ts').includes('state'));
+  });
+});
