@@ -86,7 +86,7 @@ describe('a plan that does not fit in memory', function () {
         const [{ code, message, why, fix }] = error.diagnostics as [UserError['diagnostics'][number]];
         assert.equal(code, 'AMP6053');
         assert.match(message, /^training at batch 512 needs [\d.]+ MiB of memory, and [\d.]+ MiB is free$/);
-        assert.match(why!, /the images 175\.\d MiB, .*a test sets the limit/);
+        assert.match(why!, /the images 176\.\d MiB, .*a test sets the limit/);
         const batch = Number(/--batch (\d+) fits/.exec(fix!)![1]);
         assert.ok(batch > 128 && batch < 512, `${batch}`);
         fitting = batch;
