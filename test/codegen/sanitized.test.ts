@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { targetFor } from '../../src/codegen/c/target.js';
 import type { Compiler } from '../../src/runtime/cpu/compiler.js';
 import { configuration } from '../support/configurations.js';
-import { chain, miniResnet, randomModel, simpleCnn } from '../support/models.js';
+import { chain, layerNorms, miniResnet, randomModel, simpleCnn } from '../support/models.js';
 import { planOf } from '../support/network.js';
 import { skip } from '../support/skip.js';
 import { compilerNamed, runnableSets } from './compile.js';
@@ -34,7 +34,7 @@ describe('generated C under sanitizers', function () {
     });
   }
 
-  for (const [name, model] of Object.entries({ simpleCnn, miniResnet })) {
+  for (const [name, model] of Object.entries({ simpleCnn, miniResnet, layerNorms })) {
     it(`${name}: no data race`, async function () {
       const reason = await missingSanitizers(compiler, 'thread');
       if (reason !== undefined) skip(this, reason);

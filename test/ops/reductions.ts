@@ -115,9 +115,28 @@ export async function checkOtherSums(backend: string, open: Open): Promise<void>
   await checkAll(ROWS.flatMap(otherSums), backend, open, SUM);
 }
 
-/** Channels that hold one number each: their mean is that number, so that a batch norm makes zeros of them. */
+const EQUAL = Float32Array.of(100, 100.1, -31234.567, 0.001, 7e8);
+
+/** Rows that hold one number each, through a layer norm. */
+function equalRows(): GraphCase {
+  const builder = new GraphBuilder();
+  const columns = 12_000;
+  const states = new Map([
+    ['x', Float32Array.from({ length: EQUAL.length * columns }, (_, i) => EQUAL[Math.floor(i / columns)]!)],
+    ['weight', new Float32Array(columns).fill(1)],
+    ['bias', new Float32Array(columns)],
+  ]);
+  const [x, weight, bias] = [...states].map(([name, { length }]) => {
+    const attrs = { name, role: 'parameter', init: 'constant', value: 0 };
+    return builder.add({ op: 'state', attrs, type: { dtype: 'f32', shape: name === 'x' ? [EQUAL.length, columns] : [length] } });
+  }) as [ValueId, ValueId, ValueId];
+  const statistics = emit(builder, 'layer_norm_statistics', [x], { eps: 1e-5 });
+  return { graph: builder.finish('eval_step', { result: emit(builder, 'layer_norm', [x, statistics, weight, bias]) }), inputs: {}, states };
+}
+
+/** Channels, and rows, that hold one number each: their mean is that number, so that a normalisation makes zeros of them. */
 export async function checkEqualNumbers(backend: string, open: Open): Promise<void> {
-  const channels = Float32Array.of(100, 100.1, -31234.567, 0.001, 7e8);
+  const channels = EQUAL;
   const builder = new GraphBuilder();
   const shape = [12_000, channels.length];
   const states = new Map([
@@ -132,10 +151,11 @@ export async function checkEqualNumbers(backend: string, open: Open): Promise<vo
   const mean = emit(builder, 'channel_mean', [x]);
   const variance = emit(builder, 'channel_variance', [x, mean]);
   const result = emit(builder, 'batch_norm', [x, mean, variance, weight, bias], { eps: 1e-5 });
-  const item = { graph: builder.finish('eval_step', { result }), inputs: {}, states };
-  const executable = await open(batchPlan([item], backend));
+  const items: readonly GraphCase[] = [{ graph: builder.finish('eval_step', { result }), inputs: {}, states }, equalRows()];
+  const executable = await open(batchPlan(items, backend));
   try {
-    assertClose(await runCase(executable, item, 0), new Float32Array(elementCount(shape)), () => 1e-6, 'normalized');
+    for (const [index, item] of items.entries())
+      assertClose(await runCase(executable, item, index), new Float32Array(elementCount(shape)), () => 1e-6, 'normalized');
   } finally {
     await executable.dispose();
   }

@@ -132,6 +132,30 @@ describe('all_finite', () => {
   });
 });
 
+describe('layer_norm', () => {
+  const [weight, bias] = [float([3], [2, -1, 0.5]), float([3], [4, 5, 6])];
+  const normed = (rows: number, x: readonly number[]) => {
+    const value = float([rows, 3], x);
+    const statistics = evaluateOp('layer_norm_statistics', [value], { eps: 1e-5 });
+    return { value, statistics, y: [...evaluateOp('layer_norm', [value, statistics, weight, bias]).elements] };
+  };
+
+  it('makes the shift of a position whose channels are all equal', () => {
+    assert.deepEqual(normed(2, [7, 7, 7, -1e30, -1e30, -1e30]).y, [4, 5, 6, 4, 5, 6]);
+  });
+
+  it('keeps infinities and NaN within their position', () => {
+    const { value, statistics, y } = normed(3, [1, NaN, 2, 3, 3, 3, 1, Infinity, 2]);
+    assert.deepEqual(y, [NaN, NaN, NaN, 4, 5, 6, NaN, NaN, NaN]);
+    const dy = float([3, 3], Array(9).fill(1));
+    const dx = evaluateOp('layer_norm_input_grad', [dy, value, statistics, weight]).elements;
+    assert.deepEqual(
+      [...dx].map(Number.isFinite),
+      [0, 1, 2].flatMap((row) => Array(3).fill(row === 1)),
+    );
+  });
+});
+
 describe('slice and concat', () => {
   it('undo each other on an inner axis', () => {
     const x = float(
