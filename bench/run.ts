@@ -29,7 +29,10 @@ interface Report {
 function machineLine(info: BackendInfo, python: Python, { threads, quick }: Options): string {
   const torch = python.command === undefined ? `PyTorch not compared (${python.reason})` : `PyTorch ${python.torch}`;
   const compiler = info.details?.compiler ?? 'no compiler';
-  return `${info.device}; ${threads} threads; ${process.platform} ${process.arch}; Node ${process.versions.node}; ${compiler}; ${torch}${quick ? '; QUICK, the figures mean nothing' : ''}`;
+  return (
+    `${info.device}; ${threads} threads; ${process.platform} ${process.arch}; Node ${process.versions.node}; ${compiler}; ` +
+    `${torch}${quick ? '; QUICK, the figures mean nothing' : ''}`
+  );
 }
 
 function markdownReport({ machine, limits, measurements, resources, notes }: Report): string {

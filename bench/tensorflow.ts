@@ -159,7 +159,8 @@ for (let round = 0; round < Number(values.rounds); round += 1) {
 const base = median(times.get('public API, fp32')!);
 for (const [side, ms] of times) {
   console.log(
-    `${side.padEnd(34)} ${median(ms).toFixed(2)} ms a step (best ${Math.min(...ms).toFixed(2)}), ${(median(ms) / base).toFixed(2)} of the public API`,
+    `${side.padEnd(34)} ${median(ms).toFixed(2)} ms a step (best ${Math.min(...ms).toFixed(2)}), ${(median(ms) / base).toFixed(2)} of ` +
+      'the public API',
   );
 }
 

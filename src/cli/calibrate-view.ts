@@ -62,13 +62,15 @@ function printScale({ advice, scale, scales, lost, proved_scale }: Calibration, 
     return;
   }
   output.line(
-    `${output.style('bold', 'loss scale')}: the file starts at ${formatScale(scale)}, where ${formatPercent(lost)} of the gradients in fp16 vanish`,
+    `${output.style('bold', 'loss scale')}: the file starts at ${formatScale(scale)}, where ${formatPercent(lost)} of the gradients ` +
+      'in fp16 vanish',
   );
   const { largest, best, largestGradient } = advice;
   if (largest === undefined || best === undefined) output.line(`  no scale fits: the largest gradient is ${number(largestGradient)}`);
   else {
     output.line(
-      `  ${formatScale(largest.scale)} is the largest that overflowed nothing here (largest gradient ${number(largestGradient)}); ${formatPercent(largest.lost)} vanish`,
+      `  ${formatScale(largest.scale)} is the largest that overflowed nothing here (largest gradient ${number(largestGradient)}); ` +
+        `${formatPercent(largest.lost)} vanish`,
     );
     if (best.scale !== largest.scale)
       output.line(`  ${formatScale(best.scale)} is the smallest that loses no more: the one with the most room`);
@@ -88,7 +90,8 @@ function printNonFinite(values: readonly ValueCalibration[], output: Output): vo
   const names = broken.slice(0, 3).map(({ value, place }) => `${value}${place === null ? '' : ` (${place.line}:${place.column})`}`);
   const more = broken.length > 3 ? ` and ${broken.length - 3} more` : '';
   output.line(
-    `${output.style('bold', 'infinite or NaN in f32')}: ${names.join(', ')}${more}: lower the learning rate, clip the gradients, or check the data`,
+    `${output.style('bold', 'infinite or NaN in f32')}: ${names.join(', ')}${more}: lower the learning rate, clip the gradients, or ` +
+      'check the data',
   );
 }
 
@@ -110,7 +113,8 @@ export function printCalibration(result: Calibration, output: Output): void {
   const { model, precision, policy, backend, steps, batch, file_batch, values, pins, scale } = result;
   const times = batch === file_batch ? '' : `, gradients as at the file's ${file_batch}`;
   output.line(
-    `${output.style('bold', model)}: ${precision}, policy ${policy}; measured in f32 on ${backend}, ${steps} ${steps === 1 ? 'step' : 'steps'} of ${batch} ${batch === 1 ? 'image' : 'images'}${times}`,
+    `${output.style('bold', model)}: ${precision}, policy ${policy}; measured in f32 on ${backend}, ${steps} ` +
+      `${steps === 1 ? 'step' : 'steps'} of ${batch} ${batch === 1 ? 'image' : 'images'}${times}`,
   );
   for (const phase of ['forward', 'backward'] as const) {
     const own = values.filter((value) => value.phase === phase);

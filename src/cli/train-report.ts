@@ -38,7 +38,8 @@ export class TrainReport {
         break;
       case 'replan':
         this.#output.line(
-          `step ${event.step}: the run goes on with ${event.pins.map(({ target }) => `${target} in fp32`).join(', ')} (replan-${event.replan}.json)`,
+          `step ${event.step}: the run goes on with ${event.pins.map(({ target }) => `${target} in fp32`).join(', ')} ` +
+            `(replan-${event.replan}.json)`,
         );
         break;
       case 'done':

@@ -53,7 +53,10 @@ function formatNotes(node: Node, names: readonly string[]): string {
 export function printNodeWith(node: Node, names: readonly string[], offset?: number): string {
   const operands = node.inputs.map((id) => ` ${names[id]}`).join(',');
   const place = offset === undefined ? '' : ` @${offset}`;
-  return `${names[node.id]} = ${node.op}${operands}${formatAttrs(visibleAttrs(node))} : ${formatType(node.type)}${place}${formatNotes(node, names)}`;
+  return (
+    `${names[node.id]} = ${node.op}${operands}${formatAttrs(visibleAttrs(node))} : ` +
+    `${formatType(node.type)}${place}${formatNotes(node, names)}`
+  );
 }
 
 /** The plan line of one node. */

@@ -43,7 +43,8 @@ function bringTogether([first, second]: readonly Operand[], channels: boolean): 
   if (factor === undefined) return 'let both keep their size (`padding: same`), or shrink both by the same strides';
   return channels && large[2] !== small[2]
     ? `\`conv2d(${small[2]}, kernel: 1, stride: ${factor})\` brings ${formatShape(large)} to ${formatShape(small)}`
-    : `give both the same strides: \`max_pool2d(${factor})\` brings ${formatShape(large)} to ${formatShape([small[0], small[1], large[2]])}`;
+    : `give both the same strides: \`max_pool2d(${factor})\` brings ${formatShape(large)} to ` +
+        `${formatShape([small[0], small[1], large[2]])}`;
 }
 
 const sameShape: Advice = (operands) => bringTogether(operands, true);

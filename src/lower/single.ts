@@ -26,7 +26,9 @@ export function problemInF32(value: number, bounds: Bounds): { readonly why: str
   }
   if (problem === 'vanishing')
     return {
-      why: `it is used as f32, in which some processors take it for 0: the smallest number with all digits of f32 is ${shown(SMALLEST_F32)}`,
+      why:
+        'it is used as f32, in which some processors take it for 0: the smallest number with all digits of f32 is ' +
+        `${shown(SMALLEST_F32)}`,
       fix: `${withinBounds(0, bounds) ? 'write 0, or give' : 'give'} at least ${shown(SMALLEST_F32)}${value < 0 ? ' in magnitude' : ''}`,
     };
   const single = Math.fround(value);
@@ -34,6 +36,8 @@ export function problemInF32(value: number, bounds: Bounds): { readonly why: str
   const step = 2 ** -20 * Math.abs(single);
   return {
     why: `it is used as f32, in which it is ${single}, and it must be ${describeBounds(bounds)}`,
-    fix: `f32 has 7 digits: give a number further from ${single}, such as ${shown(bounds.below === single ? single - step : single + step)}`,
+    fix:
+      `f32 has 7 digits: give a number further from ${single}, such as ` +
+      `${shown(bounds.below === single ? single - step : single + step)}`,
   };
 }

@@ -36,11 +36,13 @@ export const layerNormStatistics: OpDefinition<'rows'> = {
 };
 
 /**
- * y[p, c] = (x[p, c] - mean[p]) * inverse[p] * weight[c] + bias[c], statistics = [mean, inverse] (Ba, Kiros and Hinton 2016). The gradient rule takes
- * the statistics to be those of x.
+ * y[p, c] = (x[p, c] - mean[p]) * inverse[p] * weight[c] + bias[c], statistics = [mean, inverse] (Ba, Kiros and Hinton 2016). The gradient
+ * rule takes the statistics to be those of x.
  */
 export const layerNorm: OpDefinition<'rows'> = {
-  doc: 'Normalizes each position along the last axis with its statistics, then scales and shifts each channel: (x - mean) * inverse * weight + bias.',
+  doc:
+    'Normalizes each position along the last axis with its statistics, then scales and shifts each channel: (x - mean) * inverse * ' +
+    'weight + bias.',
   kind: 'rows',
   normalizes: true,
   constraints: {
@@ -108,8 +110,8 @@ export const layerNormWeightGrad: OpDefinition<'reduce'> = {
 };
 
 /**
- * dx = inverse * (g - mean of g - z * mean of (g * z)), where g = dy * weight, z is the normalized x, and the means are along the last axis. Holds the
- * gradient through the statistics as well.
+ * dx = inverse * (g - mean of g - z * mean of (g * z)), where g = dy * weight, z is the normalized x, and the means are along the last
+ * axis. Holds the gradient through the statistics as well.
  */
 export const layerNormInputGrad: OpDefinition<'rows'> = {
   doc: 'Gradient of layer_norm with respect to its input, through its statistics as well.',

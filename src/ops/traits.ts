@@ -9,8 +9,8 @@ export interface OpTraits {
   readonly gradientOf?: { readonly op: OpName; readonly operand: string };
 
   /**
-   * Of a contraction: hands each sum over once it is complete, so that elementwise ops can follow in registers (`elements`), also behind the
-   * largest of each 2x2 window (`windows`).
+   * Of a contraction: hands each sum over once it is complete, so that elementwise ops can follow in registers (`elements`), also behind
+   * the largest of each 2x2 window (`windows`).
    */
   readonly epilogue?: 'elements' | 'windows';
   /** Of a pool: over 2x2 windows side by side it can run in an epilogue that takes windows. */

@@ -50,7 +50,8 @@ class Destinations {
     if (isView(node)) return '; another view of the same memory';
     if (!place.stored) return `; stays in the registers of kernel ${place.group.name}`;
     const saved = this.savedFor(node);
-    return `; kernel ${place.group.name} stores ${formatBytes(byteLength(node.type))}${saved.length > 0 ? `, kept for ${list(saved)}` : ''}`;
+    const kept = saved.length > 0 ? `, kept for ${list(saved)}` : '';
+    return `; kernel ${place.group.name} stores ${formatBytes(byteLength(node.type))}${kept}`;
   }
 
   private savedFor(node: Node): string[] {

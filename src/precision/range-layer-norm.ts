@@ -33,8 +33,8 @@ const statistics: RangeRule = ({ operands, shape, node }) => {
 };
 
 /**
- * |x - mean| * inverse. By its own statistics no element is further than sqrt(C) deviations, C elements in a row: the squared differences from whatever
- * mean add up to C times the variance.
+ * |x - mean| * inverse. By its own statistics no element is further than sqrt(C) deviations, C elements in a row: the squared differences
+ * from whatever mean add up to C times the variance.
  */
 function normalizedBound(context: RangeContext, at: { x: number; statistics: number }): number {
   const [x, given] = [context.operands[at.x]!, context.operands[at.statistics]!];

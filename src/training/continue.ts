@@ -66,7 +66,8 @@ export function continueRates(checkpoint: Checkpoint, now: RunSettings, train: T
       'AMP7210',
       `the run was for ${was}, and its schedule is at its end`,
       `${train.schedule.kind} spreads its rates over the whole run; of ${is} it would have had other rates from the first step on`,
-      `say which rates further epochs have, such as --set train.schedule=constant --set train.lr=${rateText(train.optimizer.lr / 10)}, or train anew with --epochs ${epochs}`,
+      'say which rates further epochs have, such as --set train.schedule=constant --set ' +
+        `train.lr=${rateText(train.optimizer.lr / 10)}, or train anew with --epochs ${epochs}`,
     );
   }
   const course = isNewSchedule || !dependsOnLength(train.schedule) || step === 0 ? wholeCourse(totalSteps) : before;
@@ -76,7 +77,9 @@ export function continueRates(checkpoint: Checkpoint, now: RunSettings, train: T
   const left = totalSteps - step === 1 ? 'step that is left' : `${totalSteps - step} steps that are left`;
   const spread = `the rest of ${train.schedule.kind}'s curve is spread over the ${left}, and does not jump`;
   const next = rateText(learningRate(train, step, stepsPerEpoch, taken));
-  const rates = `the rate of step ${step + 1} is ${next}${position.rate === undefined ? '' : `, that of step ${step} was ${rateText(position.rate)}`}`;
+  const rates =
+    `the rate of step ${step + 1} is ` +
+    `${next}${position.rate === undefined ? '' : `, that of step ${step} was ${rateText(position.rate)}`}`;
   return {
     course: taken,
     warning: warning(

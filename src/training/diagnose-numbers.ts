@@ -68,7 +68,8 @@ function ofLosses({ epochs, last, losses }: RunNumbers): Finding[] {
     found.push(
       problem(
         'the last test loss is not finite, so its accuracy means nothing',
-        'its weights or running statistics are too large: lower the learning rate; ampc eval names the value that overflows, if weights were saved',
+        'its weights or running statistics are too large: lower the learning rate; ampc eval names the value that overflows, if ' +
+          'weights were saved',
       ),
     );
   else if (usual > 0 && test > FAR * usual)

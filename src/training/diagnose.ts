@@ -134,7 +134,9 @@ function findingsOf(facts: Omit<Diagnosis, 'findings'>, scaling: ScalingFact, en
   if (first !== undefined && last !== undefined && learned.length > 2 && last.train_loss > 0.98 * first.train_loss)
     found.push({
       severity: 'problem',
-      message: `the training loss went from ${first.train_loss.toPrecision(4)} to ${last.train_loss.toPrecision(4)} in ${learned.length} epochs`,
+      message:
+        `the training loss went from ${first.train_loss.toPrecision(4)} to ${last.train_loss.toPrecision(4)} in ` +
+        `${learned.length} epochs`,
       fix: 'compare with --precision fp32 for an epoch: if that learns, ampc verify shows which layer differs; if not, it is the recipe',
     });
   return found;

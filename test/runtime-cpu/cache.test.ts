@@ -143,7 +143,9 @@ describe('the kernel cache', function () {
 
   it('serves builds of the same plan at the same time, in this process and others', async () => {
     const cache = new URL('../../src/runtime/cpu/cache.ts', import.meta.url).href;
-    const script = `import(${JSON.stringify(cache)}).then((m) => m.buildLibrary(${JSON.stringify(source(7))}, ${JSON.stringify(compiler)}, ${JSON.stringify(target)}))`;
+    const script =
+      `import(${JSON.stringify(cache)}).then((m) => m.buildLibrary(${JSON.stringify(source(7))}, ` +
+      `${JSON.stringify(compiler)}, ${JSON.stringify(target)}))`;
     const child = () => promisify(execFile)(process.execPath, ['--import=tsx', '--input-type=module', '-e', script]);
     await Promise.all([child(), child(), build(7), build(7)]);
     assert.equal(readdirSync(folder).length, 1);

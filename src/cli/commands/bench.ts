@@ -9,14 +9,19 @@ function formatShare(fraction: number): string {
 
 function formatResult(result: BenchResult): string {
   return (
-    `${result.backend} ${result.precision} batch ${result.batch}: ${result.step_ms_median.toFixed(2)} ms a step (best ${result.step_ms_min.toFixed(2)}), ` +
-    `${formatCount(Math.round(result.images_per_second))} images/s, ${result.gflops.toFixed(1)} GFLOP/s; compiled in ${Math.round(result.compile_ms)} ms`
+    `${result.backend} ${result.precision} batch ${result.batch}: ` +
+    `${result.step_ms_median.toFixed(2)} ms a step (best ${result.step_ms_min.toFixed(2)}), ` +
+    `${formatCount(Math.round(result.images_per_second))} images/s, ${result.gflops.toFixed(1)} GFLOP/s; ` +
+    `compiled in ${Math.round(result.compile_ms)} ms`
   );
 }
 
 function formatLimits({ threads, f32, bf16, memory }: MachineLimits): string {
   const dot = bf16 === undefined ? '' : `, bf16 ${Math.round(bf16.all)} GFLOP/s`;
-  return `limits on ${threads} ${threads === 1 ? 'thread' : 'threads'}: f32 ${Math.round(f32.all)} GFLOP/s${dot}, memory ${memory.all.toFixed(1)} GB/s`;
+  return (
+    `limits on ${threads} ${threads === 1 ? 'thread' : 'threads'}: f32 ${Math.round(f32.all)} GFLOP/s${dot}, memory ` +
+    `${memory.all.toFixed(1)} GB/s`
+  );
 }
 
 function printProfile(output: Output, { backend, precision, batch, step_ms, outside_ms, groups, limits }: Profile): void {

@@ -42,7 +42,8 @@ function printOverflows({ overflows, traced, skipped, replans }: Diagnosis, outp
   }
   for (const { step, replan, pins } of replans)
     output.line(
-      `step ${step}: the run went on with ${pins.map(({ target }) => target).join(', ')} in fp32 (plan-${replan}.txt is the plan before, replan-${replan}.json the difference)`,
+      `step ${step}: the run went on with ${pins.map(({ target }) => target).join(', ')} in fp32 (plan-${replan}.txt is the plan ` +
+        `before, replan-${replan}.json the difference)`,
     );
 }
 

@@ -29,7 +29,8 @@ export const addEval: AddCommand = (program, output, exitWith) => {
         }
         output.event({ event: 'eval', test_accuracy: result.accuracy, test_loss: result.loss, images: result.images });
         output.line(
-          `test accuracy ${output.style('green', formatPercent(result.accuracy))}, test loss ${result.loss.toFixed(4)}, ${formatCount(result.images)} images`,
+          `test accuracy ${output.style('green', formatPercent(result.accuracy))}, test loss ${result.loss.toFixed(4)}, ` +
+            `${formatCount(result.images)} images`,
         );
       } finally {
         output.endProgress();

@@ -42,7 +42,8 @@ export const addPlan: AddCommand = (program, output, exitWith) => {
     .option('--emit <language>', 'the generated source: c (the cpu backend) or wgsl (webgpu)', oneOf(['c', 'wgsl']))
     .option(
       '--diff <sides...>',
-      'compare two plans: .amp files or saved plans, each with changes if need be, such as a.amp:policy=autocast; `:policy=autocast` is the other file with a change',
+      'compare two plans: .amp files or saved plans, each with changes if need be, such as a.amp:policy=autocast; `:policy=autocast` ' +
+        'is the other file with a change',
     )
     .option('--fail-on <gates>', `with --diff: exit 1 on such differences: ${GATE_NAMES.join(', ')}, casts:+N, memory:+N%`)
     .addOption(options.json())

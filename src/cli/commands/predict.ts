@@ -25,7 +25,8 @@ export const addPredict: AddCommand = (program, output, exitWith) => {
         if (best === undefined) continue;
         const rest = others.map(({ name, probability }) => `${name} ${formatPercent(probability)}`).join(', ');
         output.line(
-          `${prediction.path}: ${output.style('bold', best.name)} ${formatPercent(best.probability)}${rest === '' ? '' : output.style('dim', `  (${rest})`)}`,
+          `${prediction.path}: ${output.style('bold', best.name)} ` +
+            `${formatPercent(best.probability)}${rest === '' ? '' : output.style('dim', `  (${rest})`)}`,
         );
       }
     });

@@ -69,7 +69,8 @@ export const addTrain: AddCommand = (program, output, exitWith) => {
             : `, test accuracy ${output.style(isLost ? 'red' : 'green', formatPercent(result.testAccuracy))}`;
         const saved = result.hasWeights ? 'weights and metrics' : 'no weights, for none were finite, but metrics';
         output.line(
-          `${result.steps} ${result.steps === 1 ? 'step' : 'steps'} in ${formatDuration(result.seconds)}${accuracy}; ${saved} in ${result.run}`,
+          `${result.steps} ${result.steps === 1 ? 'step' : 'steps'} in ${formatDuration(result.seconds)}${accuracy}; ${saved} in ` +
+            `${result.run}`,
         );
         // Its warning has been printed.
         if (isLost) exitWith(EXIT.failed);

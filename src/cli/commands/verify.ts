@@ -58,14 +58,17 @@ export const addVerify: AddCommand = (program, output, exitWith) => {
       const { model, precision, backend, batch, steps, skipped, deviations, limits, pass } = result;
       if (!output.json) {
         output.line(
-          `${output.style('bold', model)}: ${precision} against f32 on ${backend}, batch ${batch}, ${steps} ${steps === 1 ? 'step' : 'steps'}, ${skipped} skipped`,
+          `${output.style('bold', model)}: ${precision} against f32 on ${backend}, batch ${batch}, ${steps} ` +
+            `${steps === 1 ? 'step' : 'steps'}, ${skipped} skipped`,
         );
         const shown = choices.all ? deviations : deviations.slice(0, SHOWN);
         output.table(['layer', 'op', 'value', 'format', 'error', 'cosine', 'vanished', ''], shown.map(row));
         if (shown.length < deviations.length) output.line(output.style('dim', `and ${deviations.length - shown.length} more: --all`));
       }
       const failed = deviations.filter((deviation) => !deviation.pass).length;
-      const asked = `an error of at most ${limits.maxError}, a cosine of at least ${limits.minCosine}, at most ${formatPercent(limits.maxVanished)} of a gradient vanished`;
+      const asked =
+        `an error of at most ${limits.maxError}, a cosine of at least ${limits.minCosine}, at most ` +
+        `${formatPercent(limits.maxVanished)} of a gradient vanished`;
       if (pass) output.line(`all ${deviations.length} values have ${asked}`);
       else {
         if (deviations.some(({ fp32NonFinite }) => fp32NonFinite > 0))

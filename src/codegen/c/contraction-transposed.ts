@@ -38,9 +38,9 @@ function chooseTile(vectors: number, target: Target): Tile {
 }
 
 /**
- * The gradient of a linear layer's input with few rows, where packing the weight takes longer than multiplying with it. dx = dy * transposed weight is
- * computed as transposed: each row of the weight, read once where it is, times dy, which is small and packed instead. Undefined for other
- * contractions.
+ * The gradient of a linear layer's input with few rows, where packing the weight takes longer than multiplying with it. dx = dy *
+ * transposed weight is computed as transposed: each row of the weight, read once where it is, times dy, which is small and packed instead.
+ * Undefined for other contractions.
  */
 export function transposedProduct(context: KernelContext, geometry: ContractionGeometry): Product | undefined {
   if (geometry.spatial !== 0 || geometry.computes !== 'x') return undefined;
@@ -82,6 +82,8 @@ export function emitTransposedProduct(context: KernelContext, product: Product):
   for (const id of group.nodes) if (!isView(context.node(id)) && group.stores.includes(id)) scope.store(id);
   const block = lanes * tile.vectors;
   const runs = Array.from({ length: Math.ceil(steps / BLOCK_TERMS) }, (_, b) => Math.min(BLOCK_TERMS, steps - b * BLOCK_TERMS));
+  const factor = `w + (g * ${steps} + k) * ${block}`;
+  const sums = `sums + t * ${tile.columns * tile.vectors}`;
   const code = `static const int ${name}_runs[][2] = {${runs.map((length, b) => `{${b * BLOCK_TERMS}, ${length}}`).join(', ')}};
 
 ${emitPack(`${name}_pack`, packing, context.pointer(dy), packed)}
@@ -94,7 +96,7 @@ static void ${name}(void *const *p, int64_t task) {
       vf sums[${block}];
       for (int64_t t = 0; t < ${lanes / tile.columns}; t++) {
         for (int b = 0, k = 0; b < ${runs.length}; k += ${name}_runs[b++][1])
-          ${name}_tile(x + (channel + t * ${tile.columns}) * ${steps}, w + (g * ${steps} + k) * ${block}, ${name}_runs + b, 1, b == 0, sums + t * ${tile.columns * tile.vectors});
+          ${name}_tile(x + (channel + t * ${tile.columns}) * ${steps}, ${factor}, ${name}_runs + b, 1, b == 0, ${sums});
       }
       for (int64_t v = 0; v < ${tile.vectors}; v++) {
         vf lines[LANES];

@@ -59,8 +59,8 @@ function joinedRuns(lattice: Lattice, stagedWidth: number, channels: number): Su
 }
 
 /**
- * Whether an odd number of channels is read in pairs across positions. The last pair of a window row then holds a neighbour that the window does
- * not have, times a weight of zero: only for values that are never infinite or NaN.
+ * Whether an odd number of channels is read in pairs across positions. The last pair of a window row then holds a neighbour that the window
+ * does not have, times a weight of zero: only for values that are never infinite or NaN.
  */
 function canJoin(context: KernelContext, c: Convolution, compute: Compute): boolean {
   return compute === 'bf16' && c.k % 2 === 1 && !c.transposed && c.lattices.length === 1 && isNeverInfinite(context.node(c.source));
@@ -165,12 +165,13 @@ function tileLoops({ c, tile, staging }: Lowered, lattice: Lattice, body: string
   const tileRows = Math.ceil(lattice.rows / tile.rows);
   const tileColumns = Math.ceil(lattice.columns / tile.columns);
   const kc = stagedChannels(staging);
+  const inImage = `(row * ${c.inStep[0] * c.stagedWidth} + column * ${c.inStep[1]}) * ${kc}`;
   return `  for (int64_t image = first, t = 0; image < last; image++) {
     for (int64_t i = 0; i < ${tileRows}; i++) {
       const int64_t row = min64(i * ${tile.rows}, ${lattice.rows - tile.rows});
       for (int64_t j = 0; j < ${tileColumns}; j++, t++) {
         const int64_t column = min64(j * ${tile.columns}, ${lattice.columns - tile.columns});
-        const int64_t at = (image - first) * ${stagedSize(staging)} + (row * ${c.inStep[0] * c.stagedWidth} + column * ${c.inStep[1]}) * ${kc};
+        const int64_t at = (image - first) * ${stagedSize(staging)} + ${inImage};
 ${body}
       }
     }
@@ -185,9 +186,12 @@ function emitBlock(name: string, lowered: Lowered, vectors: number): string {
   const { type } = STAGED[compute];
   const sums = tile.rows * tile.columns * vectors;
   const call = (block: Block, first: boolean, target: string) =>
-    `        ${name}_tile${vectors}(x + at, w + ${block.row * pitch}, ${name}_runs + ${block.first}, ${block.count}, ${first ? 1 : 0}, ${target});`;
-  const finish = (lattice: Lattice, target: string) =>
-    `        ${name}_finish${vectors}(p, ${target}, image, ${place('row', c.outStep[0], lattice.row0)}, ${place('column', c.outStep[1], lattice.column0)}, n);`;
+    `        ${name}_tile${vectors}(x + at, w + ${block.row * pitch}, ${name}_runs + ${block.first}, ` +
+    `${block.count}, ${first ? 1 : 0}, ${target});`;
+  const finish = ({ row0, column0 }: Lattice, target: string) => {
+    const position = `${place('row', c.outStep[0], row0)}, ${place('column', c.outStep[1], column0)}`;
+    return `        ${name}_finish${vectors}(p, ${target}, image, ${position}, n);`;
+  };
   const parts = lattices.map(({ lattice, blocks }) => {
     if (blocks.length <= 1) {
       const compute1 = blocks.map((block) => call(block, true, 'sums')).join('\n');
@@ -201,7 +205,8 @@ function emitBlock(name: string, lowered: Lowered, vectors: number): string {
     const last = tileLoops(lowered, lattice, `        (void)at;\n${finish(lattice, `all + t * ${sums}`)}`);
     return `${passes.join('')}${last}`;
   });
-  return `static void ${name}_channels${vectors}(void *const *p, const ${stagedType(staging)} *x, const ${type} *w, vf *all, int64_t first, int64_t last, int64_t n) {
+  const operands = `void *const *p, const ${stagedType(staging)} *x, const ${type} *w, vf *all`;
+  return `static void ${name}_channels${vectors}(${operands}, int64_t first, int64_t last, int64_t n) {
   (void)all;
 ${parts.join('')}}
 `;
@@ -249,16 +254,21 @@ function emitConvolution(context: KernelContext, geometry: ContractionGeometry):
   const widths = [...(full > 0 ? [tile.vectors] : []), ...(rest > 0 ? [rest] : [])];
   const strides = [c.inStep[0] * c.stagedWidth * kc, c.inStep[1] * kc] as const;
   const perBlock = Math.ceil((full + (rest > 0 ? 1 : 0)) / channelBlocks);
+  const block = tile.vectors * lanes;
   const channels = (width: number) =>
-    `${name}_channels${width}(p, x, w + t * ${tile.vectors * lanes * (weightInPlace ? 1 : packedRows)}, all, first, last, t * ${tile.vectors * lanes});`;
+    `${name}_channels${width}(p, x, w + t * ${block * (weightInPlace ? 1 : packedRows)}, all, first, last, t * ${block});`;
   const whole = full > 0 ? `    if (t < ${full}) ${channels(tile.vectors)}\n` : '';
   const remainder = rest > 0 ? `    ${full > 0 ? 'else ' : ''}${channels(rest)}\n` : '';
+  const emitTileOf = (width: number) => {
+    const pitch = weightInPlace ? c.n : width * lanes;
+    return emitTile(`${name}_tile${width}`, compute, { ...tile, vectors: width }, ...strides, pitch, staging.form === 'joined');
+  };
   // An input that no window meets has a gradient of zeros, without sums.
   const summed = runs.length > 0;
   const table = `static const int ${name}_runs[][2] = {${runs.map(([offset, length]) => `{${offset}, ${length}}`).join(', ')}};\n`;
   const code = `${summed ? table : ''}
 ${weightInPlace || !summed ? '' : emitPack(`${name}_pack`, packing, context.pointer(c.weight), packed)}
-${images.code}${(summed ? widths : []).map((width) => emitTile(`${name}_tile${width}`, compute, { ...tile, vectors: width }, ...strides, weightInPlace ? c.n : width * lanes, staging.form === 'joined')).join('\n')}
+${images.code}${(summed ? widths : []).map(emitTileOf).join('\n')}
 ${widths.map((width) => emitFinish(context, `${name}_finish${width}`, c, { ...tile, vectors: width }, pool)).join('\n')}
 ${widths.map((width) => emitBlock(name, lowered, width)).join('\n')}
 /* ${imageBlocks} blocks of up to ${imagesPerTask} images, ${channelBlocks} of channels. */

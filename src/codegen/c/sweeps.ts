@@ -132,8 +132,8 @@ export class SweepBuilder {
   }
 
   /**
-   * The loop that walks such elements and reads a tensor that is also read here, or a new one. Loops over tensors of their own stay apart, so
-   * that those of equal work share their code: the updates of equal parameters.
+   * The loop that walks such elements and reads a tensor that is also read here, or a new one. Loops over tensors of their own stay apart,
+   * so that those of equal work share their code: the updates of equal parameters.
    */
   private domainFor(sweep: Sweep, shape: readonly number[], byRows: boolean, reads: readonly ValueId[]): Domain {
     const count = elementCount(shape);

@@ -50,8 +50,8 @@ function scopeAt(scope: Scope, index: string): Scope {
 const BLOCK = 64;
 
 /**
- * A sum over `count` numbers, as a `vf` expression: `each` gives the statements that take the numbers from C expression `from` up to `to` and apply
- * `add` to each. Beyond a block, the sums of blocks are added in double.
+ * A sum over `count` numbers, as a `vf` expression: `each` gives the statements that take the numbers from C expression `from` up to `to`
+ * and apply `add` to each. Beyond a block, the sums of blocks are added in double.
  */
 function blockedSum(
   scope: Scope,
@@ -121,7 +121,9 @@ function maxPool(scope: Scope, id: ValueId): { best: string; place: string } {
   return names;
 }
 
-/** A sum over the results whose window holds the pixel; `i` and `j` are the result's row and column, `tap` the pixel's place in its window. */
+/**
+ * A sum over the results whose window holds the pixel; `i` and `j` are the result's row and column, `tap` the pixel's place in its window.
+ */
 function sumOverResults(scope: Scope, node: Node, term: (inner: Scope) => string): string {
   const { rows, columns, strideY, strideX, padding, tiled } = windowOf(node);
   const [top, , left] = padding as [number, number, number];

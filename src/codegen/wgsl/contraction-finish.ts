@@ -67,8 +67,9 @@ export interface FinishedBlock {
 }
 
 /**
- * Adds the function `finish` to the kernel: bias, rounding, and the other `nodes`. Returns the statements that hand it a block of accumulators, one
- * (or one window) at a time. They are a loop over an array: code for each accumulator would take a software GPU seconds to compile.
+ * Adds the function `finish` to the kernel: bias, rounding, and the other `nodes`. Returns the statements that hand it a block of
+ * accumulators, one (or one window) at a time. They are a loop over an array: code for each accumulator would take a software GPU seconds
+ * to compile.
  */
 export function emitFinish(
   context: GroupContext,

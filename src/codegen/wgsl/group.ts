@@ -11,8 +11,8 @@ import { emitTotal } from './totals.js';
 import { emitUpdate } from './update.js';
 
 /**
- * Turns a group into dispatches. Pointwise ops are computed where they are needed, inside the kernels of the ops that need them or of their own
- * stores; everything else has a kernel of its own, since what follows needs it complete.
+ * Turns a group into dispatches. Pointwise ops are computed where they are needed, inside the kernels of the ops that need them or of their
+ * own stores; everything else has a kernel of its own, since what follows needs it complete.
  */
 class GroupEmitter {
   readonly dispatches: Dispatch[] = [];

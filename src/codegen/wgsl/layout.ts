@@ -7,7 +7,10 @@ import type { MemoryPlan, Plan, PlanFunction } from '../../plan/plan.js';
 import { wgslFormat } from './formats.js';
 import type { WgslLimits } from './target.js';
 
-/** One GPU buffer each, or several where one is too small; `work` holds what a kernel leaves to the next one of its group, and values that are wider than planned. */
+/**
+ * One GPU buffer each, or several where one is too small; `work` holds what a kernel leaves to the next one of its group, and values that
+ * are wider than planned.
+ */
 export type Block = 'inputs' | 'states' | 'arena' | 'work';
 
 /** Bytes [offset, offset + bytes) of a block. */
@@ -99,8 +102,8 @@ export function layoutStates(plan: Plan, limits: WgslLimits): StateLayout {
 }
 
 /**
- * The plan's own memory, or, where bindings must start at coarser multiples than its offsets do or one buffer does not hold it, the same values
- * laid out anew.
+ * The plan's own memory, or, where bindings must start at coarser multiples than its offsets do or one buffer does not hold it, the same
+ * values laid out anew.
  */
 function memoryOf(fn: PlanFunction, limits: WgslLimits): MemoryPlan {
   const { offsetAlignment } = limits;

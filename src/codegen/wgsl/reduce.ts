@@ -52,8 +52,8 @@ const MOST_PARTS = 256;
 
 /**
  * Sums over rows in two kernels: every invocation adds the rows of one part for one channel, then one per channel adds the parts. The
- * order of additions depends on the shape alone, and what each addition rounds off is added as well, so that a sum is off by the rounding of
- * its terms and of itself, however many they are.
+ * order of additions depends on the shape alone, and what each addition rounds off is added as well, so that a sum is off by the rounding
+ * of its terms and of itself, however many they are.
  */
 export function emitChannelReduction(context: GroupContext, id: ValueId): Dispatch[] {
   const node = context.node(id);

@@ -11,7 +11,8 @@ export const LOSSES = {
   ),
   mse: word('squared distance to the one-hot label, mean over the classes as well', {}, () => ({ kind: 'mse', labelSmoothing: 0 })),
   binary_cross_entropy: word(
-    'each class a yes or no of its own, with the sigmoid of its logit; mean over the classes as well. Of a model that ends with `sigmoid` it reads the logits before it',
+    'each class a yes or no of its own, with the sigmoid of its logit; mean over the classes as well. Of a model that ends with ' +
+      '`sigmoid` it reads the logits before it',
     {},
     () => ({ kind: 'binary_cross_entropy', labelSmoothing: 0 }),
   ),

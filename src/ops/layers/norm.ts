@@ -3,7 +3,9 @@ import type { LayerDefinition } from '../layer.js';
 import { constrain } from '../op.js';
 
 export const layerNormLayer: LayerDefinition = {
-  doc: 'Normalizes each position over its channels, or each image over its features, then scales and shifts each channel (Ba, Kiros and Hinton 2016).',
+  doc:
+    'Normalizes each position over its channels, or each image over its features, then scales and shifts each channel (Ba, Kiros ' +
+    'and Hinton 2016).',
   params: [{ name: 'eps', kind: 'number', min: 0, default: 1e-5, doc: 'added to the variance' }],
   example: 'x |> linear(256) |> layer_norm as norm1 |> gelu',
   build: ({ input, args, emit, parameter, type }) => {
@@ -15,7 +17,9 @@ export const layerNormLayer: LayerDefinition = {
 };
 
 export const batchNormLayer: LayerDefinition = {
-  doc: 'Normalizes each channel, then scales and shifts it (Ioffe and Szegedy 2015). Training uses the statistics of the batch, evaluation running means of them.',
+  doc:
+    'Normalizes each channel, then scales and shifts it (Ioffe and Szegedy 2015). Training uses the statistics of the batch, ' +
+    'evaluation running means of them.',
   params: [
     { name: 'momentum', kind: 'number', min: 0, max: 1, default: 0.1, doc: "share of a batch's statistics in the running ones" },
     { name: 'eps', kind: 'number', min: 0, default: 1e-5, doc: 'added to the variance' },

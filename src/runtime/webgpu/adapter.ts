@@ -48,7 +48,10 @@ function chooseUnit(configs: readonly MatrixConfig[], lanes: number): MatrixUnit
 
 function driverAdvice(): string {
   if (process.platform === 'linux')
-    return "install the GPU's Vulkan driver, or for a software adapter Mesa 24 or newer (Debian 12: mesa-vulkan-drivers from bookworm-backports)";
+    return (
+      "install the GPU's Vulkan driver, or for a software adapter Mesa 24 or newer (Debian 12: mesa-vulkan-drivers from " +
+      'bookworm-backports)'
+    );
   return 'install the current driver of the GPU';
 }
 

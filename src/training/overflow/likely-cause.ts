@@ -38,7 +38,10 @@ export function hasGrown(first: number, last: number): boolean {
 
 function grownLoss({ first, last }: LossHistory): string | undefined {
   if (first === undefined || last === undefined || !hasGrown(first.loss, last.loss)) return undefined;
-  return `the loss had grown from ${first.loss.toPrecision(4)} (step ${first.step + 1}) to ${last.loss.toPrecision(4)} (step ${last.step + 1})`;
+  return (
+    `the loss had grown from ${first.loss.toPrecision(4)} (step ${first.step + 1}) to ${last.loss.toPrecision(4)} (step ` +
+    `${last.step + 1})`
+  );
 }
 
 /** What is known of a step that went wrong. */

@@ -96,7 +96,8 @@ function fixText(step: number, { origin, keep, rate }: LostLossContext): string 
     return isRate ? `${lower}, or write ${pins} in the precision section` : `write ${pins} in the precision section, ${lower}`;
   return isRate || step > 0
     ? lower
-    : 'the model makes such values before it has learned anything: look at its factors, at `normalize`, and at the weights that it started from';
+    : 'the model makes such values before it has learned anything: look at its factors, at `normalize`, and at the weights that it ' +
+        'started from';
 }
 
 /** The warning about the first step whose loss is lost. */
@@ -131,6 +132,8 @@ export function resumedEnd({ message, why, fix }: WarningEvent, step: number): W
 
 /** Ends the run; `checkpoint` is the step of the checkpoint that it has. */
 export function lostRun({ code, message, why, fix }: WarningEvent, run: string, checkpoint: number): UserError {
-  const rest = `\`--resume ${shellWord(run)}\` goes on from its checkpoint of step ${checkpoint}; with \`on_lost_loss continue\` a run goes on when a loss is lost`;
+  const rest =
+    `\`--resume ${shellWord(run)}\` goes on from its checkpoint of step ${checkpoint}; with \`on_lost_loss continue\` a ` +
+    'run goes on when a loss is lost';
   return userError(code, message, why, `${fix}; ${rest}`);
 }

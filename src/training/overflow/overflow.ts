@@ -153,7 +153,10 @@ export function reachText({ magnitude, limit, dtype, non_finite, elements }: Ove
 /** `gradient of conv2d of conv1 (backward, 7:6) reached 120,000, fp16 ends at 65,504`. */
 export function overflowText(overflow: Overflow): string {
   const { value, phase, place, layer } = overflow;
-  return `${value}${isCast(overflow) && layer !== '' ? `, cast for ${layer}` : ''} (${phase}${place === null ? '' : `, ${place.line}:${place.column}`}) ${reachText(overflow)}`;
+  return (
+    `${value}${isCast(overflow) && layer !== '' ? `, cast for ${layer}` : ''} ` +
+    `(${phase}${place === null ? '' : `, ${place.line}:${place.column}`}) ${reachText(overflow)}`
+  );
 }
 
 function pinAdvice(layers: readonly string[]): string {
