@@ -176,15 +176,18 @@ describe('ampc plan', () => {
     const broken = work.file('broken.plan', readFileSync(saved, 'utf8').slice(0, 400));
     assert.match((await ampc('plan', '--diff', saved, broken)).stderr, /^error\[AMP5001\]: .*broken\.plan, line \d+, column \d+: expected/);
     const text = readFileSync(saved, 'utf8');
-    for (const [from, to, why] of [
-      ['= linear_weight_grad ', '= dense_weight_grad ', 'dense_weight_grad'],
-      ['= linear %', '= linear %image, %', 'linear'],
-    ]) {
-      const other = work.file('other.plan', text.replace(from!, to!));
+    for (const [from, to, says] of [
+      [
+        '= linear_weight_grad ',
+        '= dense_weight_grad ',
+        /^error\[AMP5001\]: .*other\.plan, line \d+, column \d+: expected an op of this version of ampc, not dense_weight_grad\n/,
+      ],
+      ['= linear %', '= linear %image, %', /^error\[AMP5002\]: .*other\.plan is no plan of this version of ampc\n = why: .*linear/],
+    ] as const) {
+      const other = work.file('other.plan', text.replace(from, to));
       const { code, stderr } = await ampc('plan', '--diff', saved, other);
       assert.equal(code, 1);
-      assert.match(stderr, /^error\[AMP5002\]: .*other\.plan is no plan of this version of ampc\n = why: /);
-      assert.ok(stderr.includes(why!), stderr);
+      assert.match(stderr, says);
       assert.equal((await ampc('plan', other, '--explain', 'fc')).stderr, stderr);
     }
   });
