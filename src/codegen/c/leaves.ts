@@ -1,6 +1,7 @@
 import type { Node, ValueId } from '../../ir/types.js';
 import type { Expression } from '../formula/expression.js';
-import { atom, type Leaves } from '../formula/render.js';
+import type { Leaves } from '../formula/render.js';
+import { atom } from '../formula/text.js';
 import type { KernelContext } from './kernel.js';
 import { typeOf } from './render.js';
 import { floatLiteral } from './text.js';
@@ -54,6 +55,7 @@ export function leavesAt(scope: ElementValues, node: Node): Leaves {
     scalar: (index) => atom(scope.scalar(node.inputs[index]!)),
     constants: (name, values) => atom(channelConstants(scope, node, name, values)),
     element: () => scope.at.index,
+    ofRow: (index, offset, of) => `${scope.context.pointer(node.inputs[index]!)}[${of} * row${offset === 0 ? '' : ` + ${offset}`}]`,
     declare: (_name, value, text) => scope.temporary(text, typeOf(value)),
     assign: (variable, text) => {
       scope.statements.push(`${variable} = ${text};`);

@@ -1,57 +1,23 @@
 import type { Node, ValueId } from '../../ir/types.js';
-import { elementCount, numberAttr } from '../../ir/types.js';
+import { elementCount } from '../../ir/types.js';
 import type { OpOfKind } from '../../ops/index.js';
+import { type ChannelReduction, REDUCTIONS } from '../formula/reduce.js';
+import { type Leaves, Writer } from '../formula/render.js';
 import { type Position, Scope } from './expression.js';
 import type { KernelContext } from './kernel.js';
+import { leavesAt } from './leaves.js';
 import { MOST_TASKS, type Root } from './loops.js';
 import type { Place } from './place.js';
-import { floatLiteral, indent } from './text.js';
+import { C_RENDERER } from './render.js';
+import { indent } from './text.js';
 
-/** A sum over rows that leaves one number per channel: what each element adds (a `vf`), and what becomes of the sum (a `vw`). */
-interface ChannelRule {
-  /** Every row is added in double: for a sum that is large beside what is read off it, as a mean beside the deviations from it. */
-  readonly exact?: boolean;
-  readonly term: (scope: Scope, node: Node) => string;
-  readonly result: (scope: Scope, node: Node, sum: string) => string;
+function reductionOf(node: Node): ChannelReduction {
+  return REDUCTIONS[node.op as OpOfKind<'reduce'>](node);
 }
 
-function mean(scope: Scope, node: Node, sum: string): string {
-  const { shape } = scope.context.type(node.inputs[0]!);
-  return `vw_round(vw_times(${sum}, 1.0 / ${elementCount(shape) / shape.at(-1)!}))`;
-}
-
-const CHANNEL: Readonly<Record<OpOfKind<'reduce'>, ChannelRule>> = {
-  sum_to_channel: { term: (scope, node) => scope.value(node.inputs[0]!), result: (_scope, _node, sum) => `vw_round(${sum})` },
-  channel_mean: { exact: true, term: (scope, node) => scope.value(node.inputs[0]!), result: mean },
-  channel_variance: {
-    term: (scope, node) => {
-      const x = scope.value(node.inputs[0]!);
-      const difference = scope.temporary(`${x} - ${scope.channel(node.inputs[1]!)}`);
-      return `${difference} * ${difference}`;
-    },
-    result: mean,
-  },
-  batch_norm_weight_grad: {
-    term: (scope, node) => {
-      const x = scope.value(node.inputs[0]!);
-      const dy = scope.value(node.inputs[1]!);
-      return `${dy} * (${x} - ${scope.channel(node.inputs[2]!)})`;
-    },
-    result: (scope, node, sum) =>
-      `vw_round(${sum}) / vf_sqrt(${scope.channel(node.inputs[3]!)} + vf_set(${floatLiteral(numberAttr(node.attrs, 'eps'))}))`,
-  },
-  layer_norm_weight_grad: {
-    term: (scope, node) => {
-      const [x, dy] = [scope.value(node.inputs[0]!), scope.value(node.inputs[1]!)];
-      const statistics = scope.context.pointer(node.inputs[2]!);
-      return `${dy} * ((${x} - vf_set(${statistics}[2 * row])) * vf_set(${statistics}[2 * row + 1]))`;
-    },
-    result: (_scope, _node, sum) => `vw_round(${sum})`,
-  },
-};
-
-function channelRule({ op }: Node): ChannelRule {
-  return CHANNEL[op as OpOfKind<'reduce'>];
+/** Where the term of a node finds its operands, which have other shapes than the result. */
+function termLeaves(scope: Scope, node: Node): Leaves {
+  return { ...leavesAt(scope, node), operand: (index) => scope.value(node.inputs[index]!) };
 }
 
 /** From the partial sums of one task to the next, in doubles: whole vectors. */
@@ -68,7 +34,7 @@ export function channelPartialBytes(context: KernelContext, id: ValueId): number
 /** The part of a channel sum that the loop over rows does: one partial sum per task, at `partial`. */
 export function channelRoot(context: KernelContext, id: ValueId, partial: Place): Root {
   const node = context.node(id);
-  const { exact = false, term } = channelRule(node);
+  const { exact = false, term } = reductionOf(node);
   const name = (suffix: string) => `sum_${context.member(id)}${suffix}`;
   return {
     id,
@@ -84,7 +50,7 @@ export function channelRoot(context: KernelContext, id: ValueId, partial: Place)
       ],
     },
     body: (scope) => {
-      const [sum, value] = [name(scope.suffix), term(scope, node)];
+      const [sum, value] = [name(scope.suffix), new Writer(C_RENDERER, termLeaves(scope, node)).write(term)];
       scope.statements.push(exact ? `${sum} = vw_add(${sum}, ${value});` : `block_${sum} += ${value};`);
     },
   };
@@ -96,7 +62,10 @@ export function finishChannel(context: KernelContext, id: ValueId, partial: Plac
   const channels = node.type.shape[0]!;
   const at: Position = { index: 'c', channel: 'c', lanes: 'n' };
   const scope = new Scope(context, at);
-  scope.define(id, channelRule(node).result(scope, node, 'sum'));
+  const { of, result } = reductionOf(node);
+  const rows = elementCount(context.type(node.inputs[0]!).shape) / channels;
+  scope.statements.push(`const vf total = ${of === 'mean' ? `vw_round(vw_times(sum, 1.0 / ${rows}))` : 'vw_round(sum)'};`);
+  scope.define(id, new Writer(C_RENDERER, leavesAt(scope, node)).write(result));
   // The store rounds a result that nothing else of the group needs; `define` has rounded the others.
   scope.store(id);
   return [

@@ -1,18 +1,7 @@
 import type { Expression, Extent, ValueType } from '../formula/expression.js';
 import { LOG } from '../formula/functions.js';
-import {
-  ALIKE,
-  atom,
-  BINDS,
-  digits,
-  inside,
-  join,
-  named,
-  type OperationText,
-  prefix,
-  type Renderer,
-  type Text,
-} from '../formula/render.js';
+import type { Renderer } from '../formula/render.js';
+import { ALIKE, atom, BINDS, digits, inside, join, named, type OperationText, prefix, type Text } from '../formula/text.js';
 import { floatLiteral, indent } from './text.js';
 
 /** Whether a value is a vector of lanes: whatever varies along the last axis is. */

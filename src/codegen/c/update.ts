@@ -2,7 +2,8 @@ import type { Node } from '../../ir/types.js';
 import { stringsAttr } from '../../ir/types.js';
 import { type OpOfKind, opDefinition } from '../../ops/index.js';
 import { updateStatements } from '../formula/branches.js';
-import { atom, type Leaves } from '../formula/render.js';
+import type { Leaves } from '../formula/render.js';
+import { atom } from '../formula/text.js';
 import { COUNTERS, UPDATES } from '../formula/update.js';
 import type { Scope } from './expression.js';
 import type { KernelContext } from './kernel.js';
@@ -50,6 +51,7 @@ function counterLeaves(context: KernelContext, node: Node, statements: string[])
     channel: none,
     constants: none,
     element: none,
+    ofRow: none,
     scalar: (index, type) => {
       const { name } = operands[index]!;
       if (!known.has(name))

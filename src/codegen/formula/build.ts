@@ -43,6 +43,8 @@ export const channel = (index: number): F32 => make('f32', 'channel', { kind: 'c
 export const scalar = (index: number): F32 => make('f32', 'scalar', { kind: 'scalar', index });
 export const scalarInt = (index: number): I32 => make('i32', 'scalar', { kind: 'scalar', index });
 export const scalarBool = (index: number): Bool => make('bool', 'scalar', { kind: 'scalar', index });
+/** Number `offset` of the `of` numbers that operand `index` has for the element's row. */
+export const ofRow = (index: number, offset: number, of: number): F32 => make('f32', 'row', { kind: 'of_row', index, offset, of });
 /** Numbers of the channels. */
 export const constants = (name: string, values: readonly number[]): F32 => make('f32', 'channel', { kind: 'constants', name, values });
 /** The row-major number of the element. */

@@ -90,6 +90,7 @@ export type DoubleOperation = 'to_f64' | 'power';
  * - `operand`, `channel`, `scalar`: operand `index` of the node at the element, at its channel (one number per channel) or as one number.
  * - `constants`: numbers of the channels; they repeat when there are fewer of them than channels. The name tells apart those of one node.
  * - `element`: the element's own number.
+ * - `of_row`: number `offset` of the `of` numbers that operand `index` has for each row.
  * - `let`: the bound values are computed first, in order; what refers to them in the body takes them from there.
  * - `named`: a value under a name of its own, computed once.
  * - `polynomial`: coefficients from the highest power down, by Horner's rule with an `fma` each.
@@ -100,6 +101,7 @@ export type Form =
   | { readonly kind: 'operand' | 'channel' | 'scalar'; readonly index: number }
   | { readonly kind: 'constants'; readonly name: string; readonly values: readonly number[] }
   | { readonly kind: 'element' }
+  | { readonly kind: 'of_row'; readonly index: number; readonly offset: number; readonly of: number }
   | { readonly kind: 'parameter'; readonly name: string }
   | { readonly kind: 'apply'; readonly operation: Operation | DoubleOperation; readonly args: readonly Expression[] }
   | { readonly kind: 'let'; readonly bound: readonly Expression[]; readonly body: Expression }

@@ -11,24 +11,7 @@ import {
   type Operation,
   type ValueType,
 } from './expression.js';
-
-/** Source text of a value, and how tightly its outermost operator binds. */
-export interface Text {
-  readonly text: string;
-  readonly binds: number;
-  readonly quotient?: boolean;
-  /** Of a negative literal: the text of the number without its sign. */
-  readonly magnitude?: string;
-}
-
-/**
- * How tightly operators bind: those of C, WGSL and their like agree on these. Bit operations and shifts are put in parentheses among
- * others.
- */
-export const BINDS = { atom: 9, prefix: 8, product: 7, sum: 6, comparison: 4, logic: 2, choice: 1, loose: 0 } as const;
-
-/** Text of an operation from that of its arguments; `value` is the whole. */
-export type OperationText = (args: readonly Text[], value: Expression) => Text;
+import { atom, type OperationText, type Text } from './text.js';
 
 /**
  * What a code-generating backend supplies to render the kernel language; everything else about a formula is shared. Beside this it needs,
@@ -63,6 +46,8 @@ export interface Leaves {
   scalar(index: number, type: ValueType): Text;
   constants(name: string, values: readonly number[]): Text;
   element(): string;
+  /** A number of the element's row; loops that do not walk rows have none. */
+  ofRow(index: number, offset: number, of: number): string;
   /** Declares a named value ahead; `changes`: it will be assigned to. Returns its variable. */
   declare(name: string, value: Expression, text: string, changes?: boolean): string;
   /** Appends a statement that assigns to such a variable. */
@@ -74,7 +59,7 @@ export interface Leaves {
   hoist(value: Expression, write: (leaves?: Leaves) => Text): Text;
 }
 
-const LEAVES = new Set(['number', 'operand', 'channel', 'scalar', 'constants', 'element', 'parameter', 'named']);
+const LEAVES = new Set(['number', 'operand', 'channel', 'scalar', 'constants', 'element', 'of_row', 'parameter', 'named']);
 
 /** Operations that take scalars beside what varies. */
 const SCALAR_ARGUMENTS: ReadonlySet<string> = new Set<Operation>(['shift_left', 'shift_right', 'random_word']);
@@ -121,6 +106,8 @@ export class Writer {
         return this.leaves.constants(form.name, form.values);
       case 'element':
         return atom(this.leaves.element());
+      case 'of_row':
+        return atom(this.leaves.ofRow(form.index, form.offset, form.of));
       case 'parameter':
         return atom(form.name);
       case 'let':
@@ -139,10 +126,12 @@ export class Writer {
       case 'by_precision':
         return this.#write(this.renderer.doubles === undefined ? form.single : form.double);
       case 'apply': {
-        const operations: Readonly<Record<string, OperationText>> = { ...this.renderer.operations, ...this.renderer.doubles };
+        const operations: Readonly<Record<string, OperationText | undefined>> = { ...this.renderer.operations, ...this.renderer.doubles };
         const asIs = SCALAR_ARGUMENTS.has(form.operation);
         const args = form.args.map((arg) => (asIs ? this.#write(arg) : this.at(arg, value.extent)));
-        return operations[form.operation]!(args, value);
+        const text = operations[form.operation];
+        if (text === undefined) throw new Error(`the target has no doubles to ${form.operation}`);
+        return text(args, value);
       }
       default:
         return assertNever(form);
@@ -174,57 +163,6 @@ export class Writer {
   }
 }
 
-export function atom(text: string): Text {
-  return { text, binds: BINDS.atom };
-}
-
-/** The text, in parentheses where an operator around it binds tighter. */
-export function inside({ text, binds }: Text, least: number): string {
-  return binds < least ? `(${text})` : text;
-}
-
-/** A call by name. */
-export const named =
-  (name: string): OperationText =>
-  (args) =>
-    atom(`${name}(${args.map(({ text }) => text).join(', ')})`);
-
-/** Two values with an operator between them. A quotient in a product is put in parentheses for the reader. */
-export function join(a: Text, symbol: string, b: Text, binds: number): Text {
-  const left = symbol === '*' && a.quotient === true ? `(${a.text})` : inside(a, binds);
-  return { text: `${left} ${symbol} ${inside(b, binds + 1)}`, binds, ...(symbol === '/' && { quotient: true }) };
-}
-
-export const infix =
-  (symbol: string, binds: number): OperationText =>
-  ([a, b]) =>
-    join(a!, symbol, b!, binds);
-
-export const prefix =
-  (symbol: string): OperationText =>
-  ([a]) => ({ text: `${symbol}${inside(a!, BINDS.prefix)}`, binds: BINDS.prefix });
-
-/** Digits of a number that a formula states; of a far power of two, its exponent. */
-export function digits(value: number): string {
-  const exponent = Math.log2(Math.abs(value));
-  if (Number.isInteger(exponent) && Math.abs(exponent) > 20) return `${value < 0 ? '-' : ''}0x1p${exponent}`;
-  if (Math.abs(value) < 1e-3 && value !== 0) return value.toExponential();
-  return Number.isInteger(value) ? value.toFixed(1) : String(value);
-}
-
-/** What C, WGSL and their like write alike. */
-export const ALIKE = {
-  add: infix('+', BINDS.sum),
-  sub: infix('-', BINDS.sum),
-  mul: infix('*', BINDS.product),
-  div: infix('/', BINDS.product),
-  neg: ([a]) => ({ text: `-${inside(a!, BINDS.atom)}`, binds: BINDS.prefix }),
-  less: infix('<', BINDS.comparison),
-  greater: infix('>', BINDS.comparison),
-  at_least: infix('>=', BINDS.comparison),
-  equal: infix('==', BINDS.comparison),
-} as const satisfies Partial<Record<Operation, OperationText>>;
-
 /** A function's text. Its values are parameters alone, and its names its own. */
 export function renderFunction(renderer: Renderer, callee: FormulaFunction): string {
   const body: string[] = [];
@@ -237,6 +175,7 @@ export function renderFunction(renderer: Renderer, callee: FormulaFunction): str
     scalar: outside,
     constants: outside,
     element: outside,
+    ofRow: outside,
     declare: (name, value, text, changes = false) => {
       body.push(renderer.declare(name, value, text, changes));
       return name;

@@ -1,5 +1,6 @@
 import type { Node } from '../../ir/types.js';
-import { atom, BINDS, type Leaves } from '../formula/render.js';
+import type { Leaves } from '../formula/render.js';
+import { atom, BINDS } from '../formula/text.js';
 import type { ElementValues } from './element-values.js';
 import { floatLiteral } from './text.js';
 
@@ -19,6 +20,7 @@ export function leavesAt(scope: ElementValues, node: Node): Leaves {
       return atom(`${name}[${scope.channel(values.length)}]`);
     },
     element: () => scope.at.index,
+    ofRow: (index, offset, of) => scope.loadAt(node.inputs[index]!, `${of}u * row${offset === 0 ? '' : ` + ${offset}u`}`),
     declare: (_name, _value, text) => scope.let(text),
     assign: (variable, text) => {
       scope.lines.push(`${variable} = ${text};`);

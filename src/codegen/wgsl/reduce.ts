@@ -1,50 +1,15 @@
-import type { Node, ValueId } from '../../ir/types.js';
-import { numberAttr } from '../../ir/types.js';
+import type { ValueId } from '../../ir/types.js';
 import type { OpOfKind } from '../../ops/index.js';
+import { REDUCTIONS } from '../formula/reduce.js';
+import { Writer } from '../formula/render.js';
 import type { GroupContext } from './context.js';
 import { type Dispatch, indent, KernelBuilder } from './kernel.js';
 import { alignTo } from './layout.js';
+import { leavesAt } from './leaves.js';
 import { floatLiteral } from './literal.js';
 import { joinParts, type PartialSums } from './partial-sums.js';
+import { WGSL_RENDERER } from './render.js';
 import { Scope } from './scope.js';
-
-/** A sum over rows that leaves one number per channel: what each element adds, and what becomes of the sum, a pair (`add_term`). */
-interface ChannelRule {
-  readonly term: (scope: Scope, node: Node) => string;
-  readonly result: (scope: Scope, node: Node, sum: string) => string;
-}
-
-const sumOf: ChannelRule['result'] = (_scope, _node, sum) => `sum_of(${sum})`;
-
-const meanOf: ChannelRule['result'] = ({ context }, { inputs, type }, sum) => {
-  const rows = context.count(inputs[0]!) / type.shape[0]!;
-  return `mean_of(${sum}, ${floatLiteral(rows)})`;
-};
-
-const CHANNEL: Readonly<Record<OpOfKind<'reduce'>, ChannelRule>> = {
-  sum_to_channel: { term: (scope, node) => scope.value(node.inputs[0]!), result: sumOf },
-  channel_mean: { term: (scope, node) => scope.value(node.inputs[0]!), result: meanOf },
-  channel_variance: {
-    term: (scope, node) => {
-      const difference = scope.let(`${scope.value(node.inputs[0]!)} - ${scope.perChannel(node.inputs[1]!)}`);
-      return `${difference} * ${difference}`;
-    },
-    result: meanOf,
-  },
-  batch_norm_weight_grad: {
-    term: (scope, node) => `${scope.value(node.inputs[1]!)} * (${scope.value(node.inputs[0]!)} - ${scope.perChannel(node.inputs[2]!)})`,
-    result: (scope, node, sum) =>
-      `sum_of(${sum}) / sqrt(${scope.perChannel(node.inputs[3]!)} + ${floatLiteral(numberAttr(node.attrs, 'eps'))})`,
-  },
-  layer_norm_weight_grad: {
-    term: (scope, node) => {
-      const statistic = (element: string) => scope.loadAt(node.inputs[2]!, element);
-      const z = `(${scope.value(node.inputs[0]!)} - ${statistic('2u * row')}) * ${statistic('2u * row + 1u')}`;
-      return `${scope.value(node.inputs[1]!)} * (${z})`;
-    },
-    result: sumOf,
-  },
-};
 
 /** Invocations that keep a device busy. */
 const ENOUGH = 16384;
@@ -57,7 +22,7 @@ const MOST_PARTS = 256;
  */
 export function emitChannelReduction(context: GroupContext, id: ValueId): Dispatch[] {
   const node = context.node(id);
-  const rule = CHANNEL[node.op as OpOfKind<'reduce'>];
+  const { term, of, result } = REDUCTIONS[node.op as OpOfKind<'reduce'>](node);
   const { limits } = context.target;
   const channels = node.type.shape[0]!;
   const rows = context.count(node.inputs[0]!) / channels;
@@ -74,7 +39,8 @@ export function emitChannelReduction(context: GroupContext, id: ValueId): Dispat
     if (context.count(input) === channels && context.type(input).shape.length === 1) outer.perChannel(input);
   const inner = new Scope(context, sums, { index: 'at', channel: 'c' });
   for (const [key, name] of outer.shared) inner.shared.set(key, name);
-  const term = rule.term(inner, node);
+  const operand = (index: number) => inner.value(node.inputs[index]!);
+  const added = new Writer(WGSL_RENDERER, { ...leavesAt(inner, node), operand }).write(term);
   const first = sums.finishFlat(context.label([id]), count, limits, [
     `let c = i % ${channels}u;`,
     `let part = i / ${channels}u;`,
@@ -82,7 +48,7 @@ export function emitChannelReduction(context: GroupContext, id: ValueId): Dispat
     'var sum = vec2f();',
     `for (var row = part * ${length}u; row < min(${rows}u, (part + 1u) * ${length}u); row++) {`,
     `  let at = row * ${channels}u + c;`,
-    ...indent([...inner.lines, `sum = add_term(sum, ${term});`]),
+    ...indent([...inner.lines, `sum = add_term(sum, ${added});`]),
     '}',
     `${sums.write(both, 'f32')}[i] = sum.x;`,
     `${sums.write(both, 'f32')}[i + ${half / 4}u] = sum.y;`,
@@ -91,7 +57,8 @@ export function emitChannelReduction(context: GroupContext, id: ValueId): Dispat
   const join = new KernelBuilder();
   const scope = new Scope(context, join, { index: 'i', channel: 'i' });
   scope.lines.push(...joinParts(join, partial, channels));
-  scope.define(id, rule.result(scope, node, 'sum'));
+  scope.lines.push(`let total = ${of === 'mean' ? `mean_of(sum, ${floatLiteral(rows)})` : 'sum_of(sum)'};`);
+  scope.define(id, new Writer(WGSL_RENDERER, leavesAt(scope, node)).write(result));
   scope.store(id);
   return [first, join.finishFlat(`${context.label([id])}, parts`, channels, limits, scope.lines)];
 }

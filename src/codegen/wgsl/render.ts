@@ -1,5 +1,6 @@
 import type { FormulaFunction, ValueType } from '../formula/expression.js';
-import { ALIKE, atom, BINDS, digits, inside, join, named, type OperationText, prefix, type Renderer } from '../formula/render.js';
+import type { Renderer } from '../formula/render.js';
+import { ALIKE, atom, BINDS, digits, inside, join, named, type OperationText, prefix } from '../formula/text.js';
 import { floatLiteral, indent } from './text.js';
 
 const TYPES: Readonly<Record<ValueType, string>> = { f32: 'f32', f64: 'no type', i32: 'i32', u32: 'u32', bool: 'bool', index: 'u32' };
