@@ -51,6 +51,7 @@ export const C_ATTRIBUTES: AttributeTable = {
   sgd: anyOf('momentum', 'nesterov', 'weight_decay', 'guarded', 'writes'),
   adam,
   adamw: adam,
+  lion: anyOf('beta1', 'beta2', 'weight_decay', 'guarded', 'writes'),
 };
 
 /** What the kernels of WGSL implement: as those of C, of which it renders the same formulas, in the formats that it has. */

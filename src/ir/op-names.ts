@@ -83,6 +83,7 @@ export const OP_NAMES = [
   'sgd',
   'adam',
   'adamw',
+  'lion',
 ] as const;
 
 export type OpName = (typeof OP_NAMES)[number];

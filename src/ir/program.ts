@@ -69,7 +69,13 @@ interface AdamSpec<Kind extends 'adam' | 'adamw'> extends OptimizerBase {
   readonly eps: number;
 }
 
-export type OptimizerSpec = SgdSpec | AdamSpec<'adam'> | AdamSpec<'adamw'>;
+interface LionSpec extends OptimizerBase {
+  readonly kind: 'lion';
+  readonly beta1: number;
+  readonly beta2: number;
+}
+
+export type OptimizerSpec = SgdSpec | AdamSpec<'adam'> | AdamSpec<'adamw'> | LionSpec;
 
 /**
  * Factor on the optimizer's lr, a function of the step (0-based, counts attempted steps, skipped ones too). Durations are in epochs, but

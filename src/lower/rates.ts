@@ -43,6 +43,7 @@ function updateFactors({ optimizer }: Rates): readonly Made[] {
   const decay = { what: '`lr` times `weight_decay`', value: lr * weightDecay };
   switch (optimizer.kind) {
     case 'sgd':
+    case 'lion':
       return [decay];
     case 'adam':
     case 'adamw':

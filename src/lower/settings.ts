@@ -35,7 +35,7 @@ export const PRECISION_SETTINGS: readonly Setting[] = [COMPUTE, POLICY, LOSS_SCA
 export const KEEP_FORMATS: readonly string[] = Object.keys(COMPUTE_FORMATS);
 
 export const LOSS = choice('loss', 'mean over the batch', LOSSES, 'cross_entropy');
-export const OPTIMIZER = choice('optimizer', "update rule; all follow PyTorch's", OPTIMIZERS, 'adam');
+export const OPTIMIZER = choice('optimizer', 'update rule; those that PyTorch has follow it', OPTIMIZERS, 'adam');
 export const SCHEDULE = choice('schedule', 'factor on the learning rate over time', SCHEDULES, 'constant');
 export const ON_LOST_LOSS = choice(
   'on_lost_loss',

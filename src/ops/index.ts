@@ -105,6 +105,7 @@ export const OPS = {
   sgd: optimizer.sgd,
   adam: optimizer.adam,
   adamw: optimizer.adamw,
+  lion: optimizer.lion,
 } as const satisfies Readonly<Record<OpName, OpDefinition>>;
 
 /** The ops of some kinds. */

@@ -191,3 +191,50 @@ export const adamw = adamOp(
   'adamw',
   'Adam with decoupled weight decay; gives the new weight and leaves everything alone where ok is false.',
 );
+
+/**
+ * c = beta1 * m + (1 - beta1) * g; w - lr * (sign(c) + weight_decay * w); m = beta2 * m + (1 - beta2) * g, with sign(0) = 0 and sign(NaN) = NaN
+ * (Chen et al. 2023, Symbolic Discovery of Optimization Algorithms).
+ */
+export const lion: OpDefinition<'update'> = {
+  doc: 'Lion: steps of one size in the direction of a mean of gradients; gives the new weight and leaves everything alone where ok is false.',
+  kind: 'update',
+  constraints: {
+    lion_c1: 'w, g and m have the same shape',
+    lion_c2: 'lr is a single number',
+  },
+  operands: [
+    { name: 'w', format: 'f32' },
+    { name: 'g', format: 'f32' },
+    { name: 'm', format: 'f32' },
+    { name: 'lr', format: 'f32' },
+    { name: 'ok', format: 'bool', optional: true },
+  ],
+  attrs: {
+    beta1: { kind: 'number', doc: 'share of the old mean in what gives the direction' },
+    beta2: { kind: 'number', doc: 'share of the old mean that is kept' },
+    weight_decay: { kind: 'number', doc: 'times lr * w, taken off the weight' },
+    guarded: { kind: 'boolean', doc: 'the last operand is ok' },
+    ...WRITES,
+  },
+  precision: 'fixed',
+  result: 'f32',
+  shape: ([w, g, m, lr]) => {
+    sameShapes('lion_c1', w, g, m);
+    isScalar('lion_c2', 'the learning rate', lr);
+    return w.shape;
+  },
+  gradient: 'none',
+  effect: true,
+  flops: ([w]) => 11 * elements(w),
+  sample: (random) => {
+    const type = f32(...sampleShape(random));
+    const guarded = random.pick([true, false]);
+    const types = [type, type, type, f32()];
+    return {
+      types: guarded ? [...types, OK] : types,
+      attrs: { beta1: 0.9, beta2: 0.99, weight_decay: random.pick([0, 0.1]), guarded, writes: ['w', 'm'] },
+      domains: [undefined, undefined, undefined, RATES],
+    };
+  },
+};

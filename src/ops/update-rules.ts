@@ -24,6 +24,7 @@ const RULES = {
   },
   adam: ADAM,
   adamw: ADAM,
+  lion: { slots: () => ({ m: 'm' }), attrs: ({ beta1, beta2 }) => ({ beta1, beta2 }) },
 } satisfies { readonly [Kind in OptimizerSpec['kind']]: UpdateRule<Extract<OptimizerSpec, { kind: Kind }>> };
 
 export function updateRule({ kind }: OptimizerSpec): UpdateRule<OptimizerSpec> {

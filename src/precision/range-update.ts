@@ -83,6 +83,15 @@ function adam(decoupled: boolean): RangeRule {
   };
 }
 
+/** A step of the size of the rate, and the decay. */
+const lion: RangeRule = ({ operands, node }) => {
+  const [w, g, m, lr] = operands as [Range, Range, Range, Range];
+  if (![w, g, m, lr].every(isBounded)) return ANY;
+  const moved = mulRanges(lr, addRanges(between(-1, 1), scaleRange(w, numberAttr(node.attrs, 'weight_decay'))));
+  const next = subRanges(w, moved);
+  return union(w, widenFor(next, 10, magnitude(w) + 2 * magnitude(moved)));
+};
+
 const updateScale: RangeRule = ({ operands, node }) => {
   const scale = operands[0]!;
   const attr = (name: string) => numberAttr(node.attrs, name);
@@ -108,4 +117,5 @@ export const UPDATE_RULES = {
   sgd,
   adam: adam(false),
   adamw: adam(true),
+  lion,
 } as const satisfies Readonly<Record<string, RangeRule>>;

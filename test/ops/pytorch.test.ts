@@ -159,6 +159,22 @@ describe('PyTorch semantics', () => {
     });
   }
 
+  for (const name of ['lion', 'lion_weight_decay'] as const) {
+    it(`${name} over five steps, by the formula of its paper`, () => {
+      const { options, start, rates, gradients, weights, means } = fixture[name];
+      const [beta1, beta2] = options.betas;
+      const attrs = { beta1, beta2, weight_decay: options.weight_decay, guarded: false, writes: ['w', 'm'] };
+      let [w, m] = [operand(start), float([6], Array(6).fill(0))];
+      for (const [step, g] of gradients.entries()) {
+        const result = evaluateOp('lion', [w, float([6], g), m, scalar(rates[step])], attrs);
+        assertClose(result.elements, weights[step], `weights after step ${step + 1}`, 5e-7);
+        assertClose(result.writes.get('m')!, means[step], `mean after step ${step + 1}`, 5e-7);
+        w = result;
+        m = { type: w.type, elements: result.writes.get('m')! };
+      }
+    });
+  }
+
   it('update_scale follows GradScaler', () => {
     const { init, growth, backoff, interval, steps } = fixture.grad_scaler;
     const attrs = { growth, backoff, interval, floor: 0, cap: 2 ** 100, writes: ['scale', 'tracker', 'skips'] };

@@ -94,6 +94,14 @@ describe('skipped updates', () => {
       writes: ['w', 'buf'],
     });
     assert.deepEqual([...sgd.writes.values()], [w.elements, m.elements]);
+    const lion = evaluateOp('lion', [w, g, m, scalar(0.1), no], {
+      beta1: 0.9,
+      beta2: 0.99,
+      weight_decay: 0.1,
+      guarded: true,
+      writes: ['w', 'm'],
+    });
+    assert.deepEqual([...lion.writes.values()], [w.elements, m.elements]);
   });
 
   it('do not count, and do not move running statistics', () => {
@@ -101,6 +109,15 @@ describe('skipped updates', () => {
     assert.equal(evaluateOp('advance', [integers([], [4])], { writes: ['t'] }).elements[0], 5);
     const running = evaluateOp('running_update', [w, g, no], { momentum: 0.1, correction: 1, writes: ['running'] });
     assert.deepEqual(running.elements, w.elements);
+  });
+});
+
+describe('lion', () => {
+  it('steps by the rate whatever the size of the mean, not at all where it is 0, and hands on a NaN', () => {
+    const [w, m] = [float([4], [1, 1, 1, 1]), float([4], [0, 0, 0, 0])];
+    const attrs = { beta1: 0.9, beta2: 0.99, weight_decay: 0, guarded: false, writes: ['w', 'm'] };
+    const { elements } = evaluateOp('lion', [w, float([4], [1e-20, -1e20, 0, NaN]), m, scalar(0.25)], attrs);
+    assert.deepEqual([...elements], [0.75, 1.25, 1, NaN]);
   });
 });
 

@@ -7,6 +7,7 @@ export const OPTIMIZERS: Readonly<Record<string, OptimizerSpec>> = {
   momentum: { ...SGD, momentum: 0.9, nesterov: true, weightDecay: 5e-4 },
   adam: ADAM,
   adamw: { ...ADAM, kind: 'adamw', weightDecay: 0.01 },
+  lion: { kind: 'lion', lr: 1e-4, beta1: 0.9, beta2: 0.99, weightDecay: 0.1 },
 };
 
 export const DYNAMIC: Extract<LossScaling, { kind: 'dynamic' }> = {

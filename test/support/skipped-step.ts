@@ -48,6 +48,7 @@ const CASES: readonly Case[] = [
   { optimizer: OPTIMIZERS.adam!, lossScaling: MOVING, accumulate: 3 },
   { optimizer: OPTIMIZERS.adamw!, lossScaling: STATIC, accumulate: 2 },
   { optimizer: OPTIMIZERS.adamw!, lossScaling: MOVING, accumulate: 1 },
+  { optimizer: OPTIMIZERS.lion!, lossScaling: MOVING, accumulate: 2 },
 ];
 
 async function assertCase({ optimizer, lossScaling, accumulate }: Case, load: (plan: Plan) => Promise<Executable>): Promise<void> {

@@ -11,8 +11,11 @@ import {
   double,
   equal,
   fma,
+  greater,
   int,
   isFiniteValue,
+  isNan,
+  less,
   letIn,
   max,
   min,
@@ -105,6 +108,19 @@ const adam =
     return guarded([w, g, m, v, lr, done, rate, root], node.attrs.guarded === true ? 6 : undefined, [next, mean, square]);
   };
 
+/** -1, 0 or 1; a NaN stays one. */
+const sign = (x: F32): F32 => select(isNan(x), x, select(greater(x, number(0)), one, select(less(x, number(0)), number(-1), number(0))));
+
+const lion: UpdateFormula = (node) => {
+  const [beta1, beta2, decay] = [attribute(node, 'beta1'), attribute(node, 'beta2'), attribute(node, 'weight_decay')];
+  const [w, g, m, lr] = [operand(0), operand(1), operand(2), scalar(3)];
+  const mixed = (beta: number) => fma(computed(1 - beta), g, mul(computed(beta), m));
+  const blend = named('blend', mixed(beta1));
+  const direction = decay === 0 ? sign(blend) : fma(computed(decay), w, sign(blend));
+  const next = named('next', letIn([blend], sub(w, mul(lr, direction))));
+  return guarded([w, g, m, lr], node.attrs.guarded === true ? 4 : undefined, [next, named('mean', mixed(beta2))]);
+};
+
 const accumulate: UpdateFormula = () => guarded([], undefined, [named('next', add(operand(0), operand(1)))]);
 
 const runningUpdate: UpdateFormula = (node) => {
@@ -143,6 +159,7 @@ export const UPDATES: Readonly<Record<OpOfKind<'update'>, UpdateFormula>> = {
   sgd,
   adam: adam(false),
   adamw: adam(true),
+  lion,
   accumulate,
   reset: () => guarded([], undefined, [number(0)]),
   running_update: runningUpdate,

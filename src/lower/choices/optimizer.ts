@@ -52,4 +52,14 @@ export const OPTIMIZERS = {
   ),
   adam: adam('adam', 0, 'Kingma and Ba 2015; weight decay is added to the gradient'),
   adamw: adam('adamw', 0.01, 'Loshchilov and Hutter 2019; weight decay is applied to the parameter'),
+  lion: word(
+    'Chen et al. 2023; steps of size `lr` by the sign of a mean of gradients; weight decay is applied to the parameter',
+    {
+      lr: { ...LR, default: 1e-4 },
+      beta1: { kind: 'number', default: 0.9, min: 0, below: 1, doc: 'memory of the mean whose sign is taken' },
+      beta2: { kind: 'number', default: 0.99, min: 0, below: 1, doc: 'memory of the mean that is kept' },
+      ...decay(0),
+    },
+    ({ lr, beta1, beta2, ...rest }) => ({ kind: 'lion', lr, beta1, beta2, ...decayOf(rest) }),
+  ),
 } satisfies Words<OptimizerSpec>;

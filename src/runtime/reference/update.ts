@@ -118,6 +118,24 @@ function adamKernel(decoupled: boolean): ReferenceKernel {
   };
 }
 
+const lion: ReferenceKernel = (context) => {
+  const [w, g, m, [lr]] = context.inputs;
+  const { output } = context;
+  if (!accepted(context)) {
+    keep(context, [w, m]);
+    return;
+  }
+  const [beta1, beta2, decay] = ['beta1', 'beta2', 'weight_decay'].map((name) => attr(context, name));
+  const mean = like(output);
+  for (let i = 0; i < w.length; i += 1) {
+    const direction = Math.sign(beta1 * m[i] + (1 - beta1) * g[i]);
+    output[i] = w[i] - lr * (direction + decay * w[i]);
+    mean[i] = beta2 * m[i] + (1 - beta2) * g[i];
+  }
+  context.write(0, output);
+  context.write(1, mean);
+};
+
 export const updateKernels = {
   scale_loss: scaleLoss,
   scale_loss_grad: scaleLoss,
@@ -130,4 +148,5 @@ export const updateKernels = {
   sgd,
   adam: adamKernel(false),
   adamw: adamKernel(true),
+  lion,
 };

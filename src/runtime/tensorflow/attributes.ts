@@ -50,4 +50,5 @@ export const ATTRIBUTES: AttributeTable = {
   sgd: anyOf('momentum', 'nesterov', 'weight_decay', 'guarded', 'writes'),
   adam,
   adamw: adam,
+  lion: anyOf('beta1', 'beta2', 'weight_decay', 'guarded', 'writes'),
 };

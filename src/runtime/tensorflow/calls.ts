@@ -26,6 +26,7 @@ type Unary =
   | 'Square'
   | 'Sqrt'
   | 'Rsqrt'
+  | 'Sign'
   | 'Softmax'
   | 'LogSoftmax'
   | 'L2Loss';

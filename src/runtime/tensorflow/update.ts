@@ -115,6 +115,21 @@ function adamKernel(decoupled: boolean): Kernel {
   };
 }
 
+/** TensorFlow has no Lion of its own. */
+const lion: Kernel = (context) => {
+  const { tf, inputs, node } = context;
+  const [w, g, m, lr] = inputs as [Tensor, Tensor, Tensor, Tensor];
+  const mixed = (beta: number) => tf.add(tf.mul(m, beta), tf.mul(g, 1 - beta));
+  const decay = attr(context, 'weight_decay');
+  const direction = tf.unary('Sign', mixed(attr(context, 'beta1')));
+  const next = tf.sub(w, tf.mul(lr, decay === 0 ? direction : tf.add(direction, tf.mul(w, decay))));
+  const mean = mixed(attr(context, 'beta2'));
+  const ok = node.attrs.guarded === true ? inputs[inputs.length - 1]! : undefined;
+  const taken = (value: Tensor, kept: Tensor) => (ok === undefined ? value : tf.choose(ok, value, kept));
+  write(context, 1, taken(mean, m));
+  return write(context, 0, taken(next, w));
+};
+
 export const updateKernels = {
   scale_loss: scaleLoss,
   scale_loss_grad: scaleLoss,
@@ -127,4 +142,5 @@ export const updateKernels = {
   sgd,
   adam: adamKernel(false),
   adamw: adamKernel(true),
+  lion,
 };
