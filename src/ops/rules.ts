@@ -1,4 +1,4 @@
-import type { Attr, Graph, Node } from '../ir/types.js';
+import type { Attr, Graph, Node, TensorType } from '../ir/types.js';
 import { formatType, isFloat, sameShape } from '../ir/types.js';
 import type { OpRules } from '../ir/validate.js';
 import { isStorage } from '../numeric/formats.js';
@@ -20,8 +20,13 @@ export const opRules: OpRules = {
       throw new Error(`invalid graph ${graph.name}: %${node.id} ${node.op}: ${message}`);
     };
     const types = node.inputs.map((id) => graph.nodes[id].type);
-    const stored = [node.type, ...types].find(({ dtype }) => isStorage(dtype));
-    if (stored !== undefined && node.op !== 'cast') bug(`does nothing in ${stored.dtype}: only casts read and make it`);
+    if (node.op !== 'cast') {
+      const refuseStored = ({ dtype }: TensorType): void => {
+        if (isStorage(dtype)) bug(`does nothing in ${dtype}: only casts read and make it`);
+      };
+      refuseStored(node.type);
+      types.forEach(refuseStored);
+    }
     if (matchOperands(op, types) === undefined) {
       const wanted = op.operands.map(
         (spec) => `${spec.name} ${spec.format}${spec.optional === true ? '?' : ''}${spec.variadic === true ? '...' : ''}`,
