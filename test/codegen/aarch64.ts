@@ -99,7 +99,7 @@ export async function compileForAarch64(plan: Plan): Promise<CpuExecutable> {
   const program = join(folder, 'main');
   const { threads, scratch } = contextFor(source, 2);
   const flags = [
-    ...compilerFlags(target),
+    ...compilerFlags(target, source.text),
     '-Werror',
     `-DTHREADS=${threads}`,
     `-DSCRATCH=${scratch}`,

@@ -129,7 +129,7 @@ export async function findFaults(plan: Plan, { compiler, target, sanitizers, spo
     const { scratch } = contextFor(source, THREADS);
     const checks = [`-fsanitize=${sanitizers}`, '-fno-sanitize-recover=all', '-fno-omit-frame-pointer', '-g1', '-O1', '-Wno-psabi'];
     const sizes = [`-DTHREADS=${THREADS}`, `-DSCRATCH=${scratch}`];
-    const flags = [...compilerFlags(target), ...checks, ...sizes, '-o', program, join(folder, 'main.c'), '-lm', '-pthread'];
+    const flags = [...compilerFlags(target, source.text), ...checks, ...sizes, '-o', program, join(folder, 'main.c'), '-lm', '-pthread'];
     const { ok, stderr } = await runProgram(compiler.command, flags);
     if (!ok) throw new Error(`the compiler refused the generated code: ${stderr}`);
     return await new Promise((resolve) => {

@@ -17,11 +17,30 @@ import { compilerTimeoutMs } from './timeout.js';
 
 const SUFFIX = process.platform === 'win32' ? '.dll' : process.platform === 'darwin' ? '.dylib' : '.so';
 
+/**
+ * Characters of C from which on the compiler's time counts for more than its last optimizations: the kernels are vectors by hand, and -O2 leaves
+ * DenseNet-202's step within 5 % and takes a third off its compilation (docs/benchmarks.md).
+ */
+const LARGE_SOURCE = 3_000_000;
+
+function optimization(source: string): string {
+  return source.length < LARGE_SOURCE ? '-O3' : '-O2';
+}
+
 /** Flags of every build. Without -ffast-math: infinities, NaNs and subnormals mean what they mean. */
-export function compilerFlags(target: Target): string[] {
+export function compilerFlags(target: Target, source: string): string[] {
   const position = process.platform === 'win32' ? [] : ['-fPIC'];
   const math = ['-fno-math-errno', '-fno-trapping-math', '-ffp-contract=fast'];
-  return ['-O3', ...target.flags, '-std=gnu11', ...position, '-fvisibility=hidden', '-fno-strict-aliasing', ...math, '-Wall'];
+  return [
+    optimization(source),
+    ...target.flags,
+    '-std=gnu11',
+    ...position,
+    '-fvisibility=hidden',
+    '-fno-strict-aliasing',
+    ...math,
+    '-Wall',
+  ];
 }
 
 function librariesAfter(): string[] {
@@ -169,7 +188,7 @@ export async function buildLibrary(
   extraFlags: readonly string[] = [],
   options: BuildOptions = {},
 ): Promise<Library> {
-  const flags = [...compilerFlags(target), ...frameFlags(compiler), ...extraFlags];
+  const flags = [...compilerFlags(target, source), ...frameFlags(compiler), ...extraFlags];
   const identity = [compiler.command.join(' '), compiler.version, process.platform, process.arch, ...flags, ...librariesAfter(), source];
   const key = createHash('sha256').update(identity.join('\0')).digest('hex').slice(0, 40);
   const cache = await openKernels(options);
