@@ -59,6 +59,17 @@ export interface Leaves {
   hoist(value: Expression, write: (leaves?: Leaves) => Text): Text;
 }
 
+/** Text of each operation that a renderer has, in single or double precision, by name. */
+type Operations = Readonly<Record<string, OperationText | undefined>>;
+
+const OPERATIONS = new WeakMap<Renderer, Operations>();
+
+function operationsOf(renderer: Renderer): Operations {
+  const known = OPERATIONS.get(renderer) ?? { ...renderer.operations, ...renderer.doubles };
+  OPERATIONS.set(renderer, known);
+  return known;
+}
+
 const LEAVES = new Set(['number', 'operand', 'channel', 'scalar', 'constants', 'element', 'of_row', 'parameter', 'named']);
 
 /** Operations that take scalars beside what varies. */
@@ -126,10 +137,9 @@ export class Writer {
       case 'by_precision':
         return this.#write(this.renderer.doubles === undefined ? form.single : form.double);
       case 'apply': {
-        const operations: Readonly<Record<string, OperationText | undefined>> = { ...this.renderer.operations, ...this.renderer.doubles };
         const asIs = SCALAR_ARGUMENTS.has(form.operation);
         const args = form.args.map((arg) => (asIs ? this.#write(arg) : this.at(arg, value.extent)));
-        const text = operations[form.operation];
+        const text = operationsOf(this.renderer)[form.operation];
         if (text === undefined) throw new Error(`the target has no doubles to ${form.operation}`);
         return text(args, value);
       }
