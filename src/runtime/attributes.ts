@@ -1,9 +1,7 @@
 import { userError } from '../diagnostics/diagnostic.js';
 import type { Attr, Node } from '../ir/types.js';
-import type { AttributeTable, KernelAttributes } from '../ops/kernel-attributes.js';
+import type { AttributeTable } from '../ops/kernel-attributes.js';
 import type { Plan } from '../plan/plan.js';
-
-const NONE: KernelAttributes = {};
 
 function isAmong(value: Attr, known: readonly Attr[]): boolean {
   const text = JSON.stringify(value);
@@ -26,7 +24,7 @@ function refuse(backend: string, { op, layer }: Node, what: string, known: reado
 export function checkAttributes({ functions }: Plan, backend: string, table: AttributeTable): void {
   for (const { graph } of functions) {
     for (const node of graph.nodes) {
-      const implemented = table[node.op] ?? NONE;
+      const implemented = table[node.op];
       for (const [name, value] of Object.entries(node.attrs)) {
         const values = Object.hasOwn(implemented, name) ? implemented[name]! : [];
         if (values === 'any' || isAmong(value, values)) continue;
