@@ -1,4 +1,4 @@
-import { type ChannelSource, type Position, type Prologue, Scope } from './expression.js';
+import { type ChannelSource, Locals, type Position, type Prologue } from './expression.js';
 import type { KernelContext } from './kernel.js';
 import { TABLES_ON_STACK } from './stack.js';
 import { indent } from './text.js';
@@ -32,11 +32,11 @@ export class ChannelTables implements ChannelSource {
     return `c${channels}`;
   }
 
-  derive(scope: Scope, channels: number, key: string, build: (inner: Scope) => string): string {
-    const shared = scope.shared.get(key);
+  derive(locals: Locals, channels: number, key: string, build: (inner: Locals) => string): string {
+    const shared = locals.shared.get(key);
     if (shared !== undefined) return shared;
     const name = this.prologue.add(key, (table) => {
-      const inner = new Scope(this.context, { index: 'c', channel: 'c', lanes: 'n' });
+      const inner = new Locals(this.context, { index: 'c', channel: 'c', lanes: 'n' });
       const value = build(inner);
       return [
         this.declare(table, channels + this.context.target.lanes),
@@ -47,8 +47,8 @@ export class ChannelTables implements ChannelSource {
         `for (int64_t c = 0; c < LANES; c++) ${table}[${channels} + c] = ${table}[c];`,
       ];
     });
-    const variable = scope.temporary(`load_f32(${name} + ${this.index(channels)})`);
-    scope.shared.set(key, variable);
+    const variable = locals.temporary(`load_f32(${name} + ${this.index(channels)})`);
+    locals.shared.set(key, variable);
     return variable;
   }
 }
@@ -68,12 +68,12 @@ export class ChannelVariables implements ChannelSource {
     return this.at.channel;
   }
 
-  derive(_scope: Scope, _channels: number, key: string, build: (inner: Scope) => string): string {
+  derive(_locals: Locals, _channels: number, key: string, build: (inner: Locals) => string): string {
     const known = this.names.get(key);
     if (known !== undefined) return known;
     const name = `h${this.names.size}${this.suffix}`;
     this.names.set(key, name);
-    const inner = new Scope(this.context, { ...this.at, index: this.at.channel }, { suffix: name });
+    const inner = new Locals(this.context, { ...this.at, index: this.at.channel }, { suffix: name });
     const value = build(inner);
     this.statements.push(...inner.statements, `const vf ${name} = ${value};`);
     return name;

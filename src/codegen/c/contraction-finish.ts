@@ -2,7 +2,7 @@ import type { ValueId } from '../../ir/types.js';
 import { isView, opDefinition } from '../../ops/index.js';
 import type { Convolution } from './contraction-geometry.js';
 import type { Tile } from './contraction-tile.js';
-import { type Position, Scope } from './expression.js';
+import { Locals, type Position } from './expression.js';
 import type { KernelContext } from './kernel.js';
 
 /** Vectors of pooled results of a tile up to which its loops are unrolled. */
@@ -13,15 +13,15 @@ function indent(lines: readonly string[], depth: number): string {
 }
 
 /** The vector of sums at a position, with the bias added, as the value of the contraction's node. */
-function defineSum(scope: Scope, c: Convolution, sums: string): void {
-  const bias = c.bias === undefined ? '' : ` + ${scope.channel(c.bias)}`;
-  scope.define(c.node, `${sums}${bias}`);
+function defineSum(locals: Locals, c: Convolution, sums: string): void {
+  const bias = c.bias === undefined ? '' : ` + ${locals.channel(c.bias)}`;
+  locals.define(c.node, `${sums}${bias}`);
 }
 
 /** Stores what the group stores of these nodes, computing what that needs. */
-function storeAll(scope: Scope, context: KernelContext, nodes: readonly ValueId[]): void {
+function storeAll(locals: Locals, context: KernelContext, nodes: readonly ValueId[]): void {
   for (const id of nodes) {
-    if (!isView(context.node(id)) && context.group.stores.includes(id)) scope.store(id);
+    if (!isView(context.node(id)) && context.group.stores.includes(id)) locals.store(id);
   }
 }
 
@@ -37,27 +37,27 @@ function laneLine(context: KernelContext, n: number): string {
 /** Positions one by one: rounding, epilogue, stores. */
 function finishPlain(context: KernelContext, name: string, c: Convolution, tile: Tile): string {
   const at: Position = { index: 'index', channel: 'channel', ...lanesOf(context, c.n) };
-  const scope = new Scope(context, at);
-  defineSum(scope, c, 'sums[0]');
-  storeAll(scope, context, context.group.nodes);
+  const locals = new Locals(context, at);
+  defineSum(locals, c, 'sums[0]');
+  storeAll(locals, context, context.group.nodes);
   return `static void ${name}(void *const *p, const vf *sums, int64_t image, int64_t row, int64_t column, int64_t n) {
   for (int64_t position = 0; position < ${tile.rows * tile.columns}; position++) {
     const int64_t r = row + position / ${tile.columns} * ${c.outStep[0]}, q = column + position % ${tile.columns} * ${c.outStep[1]};
     for (int64_t v = 0; v < ${tile.vectors}; v++, sums++) {
       const int64_t channel = n + v * LANES, index = ((image * ${c.outHeight} + r) * ${c.outWidth} + q) * ${c.n} + channel;
-${laneLine(context, c.n)}${indent(scope.statements, 6)}    }
+${laneLine(context, c.n)}${indent(locals.statements, 6)}    }
   }
 }
 `;
 }
 
 /** The corners' own epilogues up to the pool, each rounded, then compared in order. */
-function poolInOrder(scope: PooledScope, before: readonly ValueId[], input: ValueId): string[] {
-  const { context, c, tile, at } = scope;
+function poolInOrder(locals: PooledLocals, before: readonly ValueId[], input: ValueId): string[] {
+  const { context, c, tile, at } = locals;
   const statements: string[] = [];
   const corners = [0, 1, 2, 3].map((corner) => {
     const offset = ((corner >> 1) * c.outWidth + (corner & 1)) * c.n;
-    const inner = new Scope(context, { ...at, index: `(index + ${offset})` }, { suffix: `_${corner}` });
+    const inner = new Locals(context, { ...at, index: `(index + ${offset})` }, { suffix: `_${corner}` });
     defineSum(inner, c, `corner[${cornerAt(tile, corner)}]`);
     storeAll(inner, context, before);
     const variable = inner.value(input);
@@ -77,11 +77,11 @@ function poolInOrder(scope: PooledScope, before: readonly ValueId[], input: Valu
  * largest sum only. The first corner that rounds to it is the first that is not below the lowest number that does. NaN, and zeros of both
  * signs, go the long way.
  */
-function poolBeforeRounding(scope: PooledScope, long: readonly string[], indexed: boolean): string[] {
-  const { context, c, tile, at } = scope;
+function poolBeforeRounding(locals: PooledLocals, long: readonly string[], indexed: boolean): string[] {
+  const { context, c, tile, at } = locals;
   const { dtype } = context.type(c.node);
   const corners = [0, 1, 2, 3].map((corner) => `corner[${cornerAt(tile, corner)}]`);
-  const inner = new Scope(context, at, { suffix: '_top' });
+  const inner = new Locals(context, at, { suffix: '_top' });
   const bias = c.bias === undefined ? '' : ` + ${inner.channel(c.bias)}`;
   const sums = corners.map((corner) => `${corner}${bias}`).join(', ');
   return [
@@ -101,7 +101,7 @@ function cornerAt(tile: Tile, corner: number): number {
   return ((corner >> 1) * tile.columns + (corner & 1)) * tile.vectors;
 }
 
-interface PooledScope {
+interface PooledLocals {
   readonly context: KernelContext;
   readonly c: Convolution;
   readonly tile: Tile;
@@ -124,7 +124,7 @@ function finishPooled(context: KernelContext, name: string, c: Convolution, tile
     ...(plain ? poolBeforeRounding({ context, c, tile, at }, inOrder, index !== undefined) : inOrder),
     ...(index === undefined ? ['(void)which;'] : []),
   ];
-  const pooled = new Scope(context, { index: 'pooled', channel: 'channel', ...lanes });
+  const pooled = new Locals(context, { index: 'pooled', channel: 'channel', ...lanes });
   pooled.set(pool, 'best');
   if (index !== undefined) pooled.set(index, 'which');
   storeAll(

@@ -1,4 +1,4 @@
-import { Scope } from './expression.js';
+import { Locals } from './expression.js';
 import type { KernelContext } from './kernel.js';
 
 /** Bytes of sums that one task adds to for image after image; stays in a second-level cache. */
@@ -65,22 +65,22 @@ export const REDUCE_ROWS = 64;
 export function emitReduce(context: KernelContext, rows: number, pitch: number, n: number, chunks: number, partial: string): string {
   const { name, group, target } = context;
   const partLanes = n % target.lanes !== 0;
-  const scope = new Scope(context, { index: 'index', channel: 'n', ...(partLanes && { lanes: 'lanes' }) });
-  scope.define(context.anchor.id, 'sum');
+  const locals = new Locals(context, { index: 'index', channel: 'n', ...(partLanes && { lanes: 'lanes' }) });
+  locals.define(context.anchor.id, 'sum');
   const sum =
     chunks === 1
       ? 'const vf sum = load_f32(in);'
       : `vw total = vw_of(load_f32(in));
       for (int64_t chunk = 1; chunk < ${chunks}; chunk++) total = vw_add(total, load_f32(in + chunk * ${rows * pitch}));
       const vf sum = vw_round(total);`;
-  for (const id of group.stores) scope.store(id);
+  for (const id of group.stores) locals.store(id);
   return `static void ${name}_reduce(void *const *p, int64_t task) {
   for (int64_t row = task * ${REDUCE_ROWS}; row < min64((task + 1) * ${REDUCE_ROWS}, ${rows}); row++) {
     for (int64_t n = 0; n < ${n}; n += LANES) {
       const float *in = (const float *)${partial} + row * ${pitch} + n;
       const int64_t index = row * ${n} + n;
 ${partLanes ? `      const int64_t lanes = min64(LANES, ${n} - n);\n` : ''}      ${sum}
-${scope.statements.map((line) => `      ${line}\n`).join('')}    }
+${locals.statements.map((line) => `      ${line}\n`).join('')}    }
   }
 }
 `;

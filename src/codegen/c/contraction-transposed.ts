@@ -3,7 +3,7 @@ import { type ContractionGeometry, operandOf } from '../../ops/contraction-geome
 import { isView } from '../../ops/index.js';
 import { emitPack, type Packing, packTasks } from './contraction-pack.js';
 import { BLOCK_TERMS, type Compute, emitTile, STAGED, type Tile, tileFits } from './contraction-tile.js';
-import { Scope } from './expression.js';
+import { Locals } from './expression.js';
 import type { Kernel, KernelContext } from './kernel.js';
 import type { Target } from './target.js';
 
@@ -77,9 +77,9 @@ export function emitTransposedProduct(context: KernelContext, product: Product):
     lanes,
   };
   const packed = context.workspace(steps * vectors * lanes * 4);
-  const scope = new Scope(context, { index: 'index', channel: 'channel' });
-  scope.define(node.id, 'lines[lane]');
-  for (const id of group.nodes) if (!isView(context.node(id)) && group.stores.includes(id)) scope.store(id);
+  const locals = new Locals(context, { index: 'index', channel: 'channel' });
+  locals.define(node.id, 'lines[lane]');
+  for (const id of group.nodes) if (!isView(context.node(id)) && group.stores.includes(id)) locals.store(id);
   const block = lanes * tile.vectors;
   const runs = Array.from({ length: Math.ceil(steps / BLOCK_TERMS) }, (_, b) => Math.min(BLOCK_TERMS, steps - b * BLOCK_TERMS));
   const factor = `w + (g * ${steps} + k) * ${block}`;
@@ -105,7 +105,7 @@ static void ${name}(void *const *p, int64_t task) {
         const int64_t first = (g * ${tile.vectors} + v) * LANES;
         for (int64_t lane = 0; lane < min64(LANES, ${rows} - first); lane++) {
           const int64_t index = (first + lane) * ${channels} + channel;
-${scope.statements.map((line) => `          ${line}\n`).join('')}        }
+${locals.statements.map((line) => `          ${line}\n`).join('')}        }
       }
     }
   }

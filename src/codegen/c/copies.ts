@@ -1,6 +1,6 @@
 import type { ValueId } from '../../ir/types.js';
 import { elementCount, numberAttr } from '../../ir/types.js';
-import { Scope } from './expression.js';
+import { Locals } from './expression.js';
 import type { KernelContext } from './kernel.js';
 import { eachVector, type LoopFunction, loopFunction, partLength } from './loops.js';
 import { indent } from './text.js';
@@ -9,9 +9,9 @@ import { indent } from './text.js';
 function copyRun(context: KernelContext, id: ValueId, operand: ValueId, from: string, to: string, length: number): string[] {
   return eachVector(length, context.target.lanes, ({ lanes }) => {
     const at = { channel: 'c', ...(lanes !== undefined && { lanes }) };
-    const source = new Scope(context, { ...at, index: `(${from} + c)` });
+    const source = new Locals(context, { ...at, index: `(${from} + c)` });
     const value = source.load(operand);
-    const target = new Scope(context, { ...at, index: `(${to} + c)` });
+    const target = new Locals(context, { ...at, index: `(${to} + c)` });
     target.set(id, value);
     target.store(id);
     return [...source.statements, ...target.statements];

@@ -25,13 +25,13 @@ export interface Position {
 
 /** Makes values that depend on the channel alone ahead of the loop over positions. */
 export interface ChannelSource {
-  /** The `vf` expression of such a value at the scope's channel; `build` gives it at any channel. */
-  derive(scope: Scope, channels: number, key: string, build: (inner: Scope) => string): string;
+  /** The `vf` expression of such a value at these locals' channel; `build` gives it at any channel. */
+  derive(locals: Locals, channels: number, key: string, build: (inner: Locals) => string): string;
   /** C expression: index of the first lane along a last axis of that size. */
   index(channels: number): string;
 }
 
-export interface ScopeOptions {
+export interface LocalsOptions {
   /** Appended to variable names, to tell apart several vectors in one C block. */
   readonly suffix?: string;
   /**
@@ -44,7 +44,7 @@ export interface ScopeOptions {
   /** Whether an earlier kernel of the group has put a value of the group in memory. Left out: none has. */
   readonly isMaterialized?: (id: ValueId) => boolean;
   /** Computes ops that read their operands at other positions. Returns a variable, or undefined for an op that it does not know. */
-  readonly gather?: (scope: Scope, id: ValueId) => string | undefined;
+  readonly gather?: (locals: Locals, id: ValueId) => string | undefined;
 }
 
 /** Statements before a loop, each made once. */
@@ -78,11 +78,11 @@ export function isElementwise(op: OpName): boolean {
  * variable for any value: one that was set or defined, one loaded from memory, or an elementwise op of the group, computed on demand.
  * The statements are collected in `statements`; indent and place them where the position's expressions are in scope.
  */
-export class Scope {
+export class Locals {
   readonly context: KernelContext;
   readonly at: Position;
   readonly statements: string[] = [];
-  readonly options: ScopeOptions;
+  readonly options: LocalsOptions;
   /** Variables by a key of the caller's, for intermediates that several nodes share. */
   readonly shared = new Map<string, string>();
   readonly #variables = new Map<ValueId, string>();
@@ -90,7 +90,7 @@ export class Scope {
   readonly #unrounded = new Set<ValueId>();
   #temporaries = 0;
 
-  constructor(context: KernelContext, at: Position, options: ScopeOptions = {}) {
+  constructor(context: KernelContext, at: Position, options: LocalsOptions = {}) {
     this.context = context;
     this.at = at;
     this.options = options;
@@ -202,7 +202,7 @@ export class Scope {
   }
 
   /** A `vf` that depends on the channel alone, computed once per channel where the loop allows it. */
-  perChannel(channels: number, key: string, build: (inner: Scope) => string): string {
+  perChannel(channels: number, key: string, build: (inner: Locals) => string): string {
     return this.options.channels?.derive(this, channels, key, build) ?? this.temporary(build(this));
   }
 

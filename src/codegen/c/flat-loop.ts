@@ -1,5 +1,5 @@
 import { ChannelTables } from './channel-values.js';
-import { type Position, Prologue, Scope } from './expression.js';
+import { Locals, type Position, Prologue } from './expression.js';
 import type { KernelContext } from './kernel.js';
 import { type LoopFunction, type LoopOptions, loopFunction, partLength, type Root } from './loops.js';
 import { indent } from './text.js';
@@ -10,9 +10,9 @@ export function flatLoop(context: KernelContext, count: number, roots: readonly 
   const channels = new ChannelTables(context, prologue);
   const body = (lanes?: string): string[] => {
     const at: Position = { index: 'i', channel: 'c', ...(lanes !== undefined && { lanes }) };
-    const scope = new Scope(context, at, { ...options, prologue, channels });
-    for (const root of roots) root.body(scope);
-    return scope.statements;
+    const locals = new Locals(context, at, { ...options, prologue, channels });
+    for (const root of roots) root.body(locals);
+    return locals.statements;
   };
   const { lanes } = context.target;
   const whole = count >= lanes ? body() : undefined;

@@ -6,7 +6,7 @@ import type { KernelContext } from './kernel.js';
 import { typeOf } from './render.js';
 import { floatLiteral } from './text.js';
 
-/** What the formula of a node asks of the place where it is written: `Scope` is one. */
+/** What the formula of a node asks of the place where it is written: `Locals` is one. */
 export interface ElementValues {
   readonly context: KernelContext;
   readonly at: { readonly index: string };
@@ -37,34 +37,34 @@ function keyOf(value: Expression, { inputs }: Node): string {
 }
 
 /** Numbers of the channels: a literal when all are equal, else a table that may be read from any channel on. */
-function channelConstants(scope: ElementValues, node: Node, name: string, values: readonly number[]): string {
+function channelConstants(locals: ElementValues, node: Node, name: string, values: readonly number[]): string {
   if (values.every((value) => value === values[0])) return `vf_set(${floatLiteral(values[0]!)})`;
   const channels = node.type.shape.at(-1)!;
-  const entries = Array.from({ length: channels + scope.context.target.lanes }, (_, i) =>
+  const entries = Array.from({ length: channels + locals.context.target.lanes }, (_, i) =>
     floatLiteral(values[(i % channels) % values.length]!),
   );
-  const table = scope.table(`${name}${scope.context.member(node.id)}`, entries);
-  return `load_f32(${table} + ${scope.channelIndex(channels)})`;
+  const table = locals.table(`${name}${locals.context.member(node.id)}`, entries);
+  return `load_f32(${table} + ${locals.channelIndex(channels)})`;
 }
 
-/** Where the formula of a node finds its values at the position of a scope. */
-export function leavesAt(scope: ElementValues, node: Node): Leaves {
+/** Where the formula of a node finds its values at the position of its locals. */
+export function leavesAt(locals: ElementValues, node: Node): Leaves {
   const leaves: Leaves = {
-    operand: (index) => scope.operand(node.id, index),
-    channel: (index) => scope.channel(node.inputs[index]!),
-    scalar: (index) => atom(scope.scalar(node.inputs[index]!)),
-    constants: (name, values) => atom(channelConstants(scope, node, name, values)),
-    element: () => scope.at.index,
-    ofRow: (index, offset, of) => `${scope.context.pointer(node.inputs[index]!)}[${of} * row${offset === 0 ? '' : ` + ${offset}`}]`,
-    declare: (_name, value, text) => scope.temporary(text, typeOf(value)),
+    operand: (index) => locals.operand(node.id, index),
+    channel: (index) => locals.channel(node.inputs[index]!),
+    scalar: (index) => atom(locals.scalar(node.inputs[index]!)),
+    constants: (name, values) => atom(channelConstants(locals, node, name, values)),
+    element: () => locals.at.index,
+    ofRow: (index, offset, of) => `${locals.context.pointer(node.inputs[index]!)}[${of} * row${offset === 0 ? '' : ` + ${offset}`}]`,
+    declare: (_name, value, text) => locals.temporary(text, typeOf(value)),
     assign: (variable, text) => {
-      scope.statements.push(`${variable} = ${text};`);
+      locals.statements.push(`${variable} = ${text};`);
     },
     hoist: (value, write) => {
-      if (value.extent === 'scalar') return atom(scope.once(write().text, typeOf(value)));
+      if (value.extent === 'scalar') return atom(locals.once(write().text, typeOf(value)));
       if (value.extent !== 'channel') return write();
       const channels = node.type.shape.at(-1)!;
-      return atom(scope.perChannel(channels, keyOf(value, node), (inner) => write(leavesAt(inner, node)).text));
+      return atom(locals.perChannel(channels, keyOf(value, node), (inner) => write(leavesAt(inner, node)).text));
     },
   };
   return leaves;

@@ -1,5 +1,5 @@
 import type { ValueId } from '../../ir/types.js';
-import type { Position, Scope } from './expression.js';
+import type { Locals, Position } from './expression.js';
 import type { KernelContext } from './kernel.js';
 import type { Place } from './place.js';
 import { indent } from './text.js';
@@ -10,7 +10,7 @@ export interface Root {
   /** Values that it reads at the position. */
   readonly reads: readonly ValueId[];
   /** Appends its statements for one vector. */
-  body(scope: Scope): void;
+  body(locals: Locals): void;
   /** What a root that sums over the positions does beside. */
   readonly sum?: RootSum;
 }

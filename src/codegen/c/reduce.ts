@@ -3,7 +3,7 @@ import { elementCount } from '../../ir/types.js';
 import type { OpOfKind } from '../../ops/index.js';
 import { type ChannelReduction, REDUCTIONS } from '../formula/reduce.js';
 import { type Leaves, Writer } from '../formula/render.js';
-import { type Position, Scope } from './expression.js';
+import { Locals, type Position } from './expression.js';
 import type { KernelContext } from './kernel.js';
 import { leavesAt } from './leaves.js';
 import { MOST_TASKS, type Root } from './loops.js';
@@ -16,8 +16,8 @@ function reductionOf(node: Node): ChannelReduction {
 }
 
 /** Where the term of a node finds its operands, which have other shapes than the result. */
-function termLeaves(scope: Scope, node: Node): Leaves {
-  return { ...leavesAt(scope, node), operand: (index) => scope.value(node.inputs[index]!) };
+function termLeaves(locals: Locals, node: Node): Leaves {
+  return { ...leavesAt(locals, node), operand: (index) => locals.value(node.inputs[index]!) };
 }
 
 /** From the partial sums of one task to the next, in doubles: whole vectors. */
@@ -49,9 +49,9 @@ export function channelRoot(context: KernelContext, id: ValueId, partial: Place)
         `store_vw(${inner.address(partial, 'double')} + task * ${partialPitch(inner, id)} + ${at.channel}, ${name(suffix)});`,
       ],
     },
-    body: (scope) => {
-      const [sum, value] = [name(scope.suffix), new Writer(C_RENDERER, termLeaves(scope, node)).write(term)];
-      scope.statements.push(exact ? `${sum} = vw_add(${sum}, ${value});` : `block_${sum} += ${value};`);
+    body: (locals) => {
+      const [sum, value] = [name(locals.suffix), new Writer(C_RENDERER, termLeaves(locals, node)).write(term)];
+      locals.statements.push(exact ? `${sum} = vw_add(${sum}, ${value});` : `block_${sum} += ${value};`);
     },
   };
 }
@@ -61,19 +61,19 @@ export function finishChannel(context: KernelContext, id: ValueId, partial: Plac
   const node = context.node(id);
   const channels = node.type.shape[0]!;
   const at: Position = { index: 'c', channel: 'c', lanes: 'n' };
-  const scope = new Scope(context, at);
+  const locals = new Locals(context, at);
   const { of, result } = reductionOf(node);
   const rows = elementCount(context.type(node.inputs[0]!).shape) / channels;
-  scope.statements.push(`const vf total = ${of === 'mean' ? `vw_round(vw_times(sum, 1.0 / ${rows}))` : 'vw_round(sum)'};`);
-  scope.define(id, new Writer(C_RENDERER, leavesAt(scope, node)).write(result));
+  locals.statements.push(`const vf total = ${of === 'mean' ? `vw_round(vw_times(sum, 1.0 / ${rows}))` : 'vw_round(sum)'};`);
+  locals.define(id, new Writer(C_RENDERER, leavesAt(locals, node)).write(result));
   // The store rounds a result that nothing else of the group needs; `define` has rounded the others.
-  scope.store(id);
+  locals.store(id);
   return [
     `for (int64_t c = 0; c < ${channels}; c += LANES) {`,
     `  const int64_t n = min64(LANES, ${channels} - c);`,
     '  vw sum = {{0}};',
     `  for (int64_t part = 0; part < ${parts}; part++) sum = vw_plus(sum, load_vw(${context.address(partial, 'double')} + part * ${partialPitch(context, id)} + c));`,
-    ...indent(scope.statements),
+    ...indent(locals.statements),
     '}',
   ];
 }
@@ -92,11 +92,11 @@ export function totalRoot(context: KernelContext, id: ValueId, operand: ValueId,
         return [finite ? `${address} = vi_all(${name(suffix)});` : `${address} = vw_sum(${name(suffix)});`];
       },
     },
-    body: (scope) => {
-      const value = scope.value(operand);
-      const counted = scope.at.lanes === undefined ? value : scope.temporary(`vf_first(${value}, ${scope.at.lanes}, 0.0f)`);
-      const total = name(scope.suffix);
-      scope.statements.push(finite ? `${total} &= vf_is_finite(${counted});` : `${total} = vw_add_square(${total}, ${counted});`);
+    body: (locals) => {
+      const value = locals.value(operand);
+      const counted = locals.at.lanes === undefined ? value : locals.temporary(`vf_first(${value}, ${locals.at.lanes}, 0.0f)`);
+      const total = name(locals.suffix);
+      locals.statements.push(finite ? `${total} &= vf_is_finite(${counted});` : `${total} = vw_add_square(${total}, ${counted});`);
     },
   };
 }

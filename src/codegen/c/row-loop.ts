@@ -1,5 +1,5 @@
 import { ChannelVariables } from './channel-values.js';
-import { type Position, Prologue, Scope } from './expression.js';
+import { Locals, type Position, Prologue } from './expression.js';
 import type { KernelContext } from './kernel.js';
 import { type LoopFunction, type LoopOptions, loopFunction, partLength, type Root } from './loops.js';
 import { indent } from './text.js';
@@ -33,7 +33,7 @@ export function rowLoop(context: KernelContext, shape: readonly number[], roots:
       const offset = vector === 0 ? '' : ` + ${vector * lanes}`;
       const at: Position = { index: `(r${offset})`, channel: `(c${offset})`, ...(tail && { lanes: 'n' }) };
       const source = new ChannelVariables(context, at, suffix);
-      const scope = new Scope(context, at, {
+      const locals = new Locals(context, at, {
         ...options,
         prologue,
         channels: source,
@@ -43,10 +43,10 @@ export function rowLoop(context: KernelContext, shape: readonly number[], roots:
           return gather(inner, id);
         },
       });
-      for (const root of roots) root.body(scope);
+      for (const root of roots) root.body(locals);
       before.push(...source.statements, ...roots.flatMap((root) => root.sum?.declare(suffix) ?? []));
       blockStart.push(...roots.flatMap((root) => root.sum?.declareBlock?.(suffix) ?? []));
-      inside.push(...scope.statements);
+      inside.push(...locals.statements);
       blockEnd.push(...roots.flatMap((root) => root.sum?.endBlock?.(suffix) ?? []));
       after.push(...roots.flatMap((root) => root.sum?.finish(context, at, suffix) ?? []));
     }

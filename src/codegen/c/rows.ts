@@ -2,7 +2,7 @@ import type { Node, ValueId } from '../../ir/types.js';
 import { elementCount, numberAttr } from '../../ir/types.js';
 import type { OpOfKind } from '../../ops/index.js';
 import { readsLabels, totalDivisor } from '../../ops/row-totals.js';
-import { Prologue, Scope } from './expression.js';
+import { Locals, Prologue } from './expression.js';
 import type { KernelContext } from './kernel.js';
 import { eachVector, type LoopFunction, type LoopOptions, loopFunction, partLength } from './loops.js';
 import type { Place } from './place.js';
@@ -16,7 +16,7 @@ interface RowContext {
   readonly rows: number;
   readonly prologue: Prologue;
   /** Statements over all vectors of the row; `lanes` is set in the last, partial one. */
-  each(body: (scope: Scope, lanes: string | undefined) => void): string[];
+  each(body: (locals: Locals, lanes: string | undefined) => void): string[];
   /** C float of an operand of shape []. */
   scalar(index: number): string;
   /** C int of row's label, operand 1. */
@@ -30,9 +30,9 @@ type RowRule = (row: RowContext) => string[];
 const masked = (variable: string, lanes: string | undefined, fill: string) =>
   lanes === undefined ? variable : `vf_first(${variable}, ${lanes}, ${fill})`;
 
-const store = (scope: Scope, id: ValueId, expression: string) => {
-  scope.define(id, expression);
-  scope.store(id);
+const store = (locals: Locals, id: ValueId, expression: string) => {
+  locals.define(id, expression);
+  locals.store(id);
 };
 
 /** Adds a vector to a row's sum, which is kept in double: rows may be long. */
@@ -43,13 +43,13 @@ function exponentials({ each, node }: RowContext): string[] {
   return [
     'vf max_lanes = vf_set(-INFINITY);',
     'vw sum_lanes = {{0}};',
-    ...each((scope, lanes) => {
-      scope.statements.push(`max_lanes = vf_max(max_lanes, ${masked(scope.value(node.inputs[0]!), lanes, '-INFINITY')});`);
+    ...each((locals, lanes) => {
+      locals.statements.push(`max_lanes = vf_max(max_lanes, ${masked(locals.value(node.inputs[0]!), lanes, '-INFINITY')});`);
     }),
     'const float max = vf_max_lane(max_lanes);',
-    ...each((scope, lanes) => {
-      const power = scope.temporary(`vf_exp(${scope.value(node.inputs[0]!)} - vf_set(max))`);
-      scope.statements.push(add('sum_lanes', masked(power, lanes, '0.0f')));
+    ...each((locals, lanes) => {
+      const power = locals.temporary(`vf_exp(${locals.value(node.inputs[0]!)} - vf_set(max))`);
+      locals.statements.push(add('sum_lanes', masked(power, lanes, '0.0f')));
     }),
     'const float sum = (float)vw_sum(sum_lanes);',
   ];
@@ -57,36 +57,36 @@ function exponentials({ each, node }: RowContext): string[] {
 
 const softmax: RowRule = (row) => [
   ...exponentials(row),
-  ...row.each((scope) => store(scope, row.node.id, `vf_exp(${scope.value(row.node.inputs[0]!)} - vf_set(max)) / vf_set(sum)`)),
+  ...row.each((locals) => store(locals, row.node.id, `vf_exp(${locals.value(row.node.inputs[0]!)} - vf_set(max)) / vf_set(sum)`)),
 ];
 
 const logSoftmax: RowRule = (row) => [
   ...exponentials(row),
   'const float log_sum = logf(sum);',
-  ...row.each((scope) => store(scope, row.node.id, `${scope.value(row.node.inputs[0]!)} - vf_set(max) - vf_set(log_sum)`)),
+  ...row.each((locals) => store(locals, row.node.id, `${locals.value(row.node.inputs[0]!)} - vf_set(max) - vf_set(log_sum)`)),
 ];
 
 const softmaxGrad: RowRule = ({ each, node }) => [
   'vw dot_lanes = {{0}};',
-  ...each((scope, lanes) => {
-    const product = scope.temporary(`${scope.value(node.inputs[0]!)} * ${scope.value(node.inputs[1]!)}`);
-    scope.statements.push(add('dot_lanes', masked(product, lanes, '0.0f')));
+  ...each((locals, lanes) => {
+    const product = locals.temporary(`${locals.value(node.inputs[0]!)} * ${locals.value(node.inputs[1]!)}`);
+    locals.statements.push(add('dot_lanes', masked(product, lanes, '0.0f')));
   }),
   'const float dot = (float)vw_sum(dot_lanes);',
-  ...each((scope) => store(scope, node.id, `${scope.value(node.inputs[1]!)} * (${scope.value(node.inputs[0]!)} - vf_set(dot))`)),
+  ...each((locals) => store(locals, node.id, `${locals.value(node.inputs[1]!)} * (${locals.value(node.inputs[0]!)} - vf_set(dot))`)),
 ];
 
 const logSoftmaxGrad: RowRule = ({ each, node }) => [
   'vw sum_lanes = {{0}};',
-  ...each((scope, lanes) => {
-    scope.statements.push(add('sum_lanes', masked(scope.value(node.inputs[0]!), lanes, '0.0f')));
+  ...each((locals, lanes) => {
+    locals.statements.push(add('sum_lanes', masked(locals.value(node.inputs[0]!), lanes, '0.0f')));
   }),
   'const float sum = (float)vw_sum(sum_lanes);',
-  ...each((scope) => store(scope, node.id, `${scope.value(node.inputs[0]!)} - vf_exp(${scope.value(node.inputs[1]!)}) * vf_set(sum)`)),
+  ...each((locals) => store(locals, node.id, `${locals.value(node.inputs[0]!)} - vf_exp(${locals.value(node.inputs[1]!)}) * vf_set(sum)`)),
 ];
 
 /** All ones in the lane of the label. */
-const atLabel = (scope: Scope, label: string) => `(vi_lanes() + vi_set((int32_t)${scope.at.channel}) == vi_set(${label}))`;
+const atLabel = (locals: Locals, label: string) => `(vi_lanes() + vi_set((int32_t)${locals.at.channel}) == vi_set(${label}))`;
 
 const crossEntropy: RowRule = (row) => {
   const { node, each, label, partial, length } = row;
@@ -99,10 +99,10 @@ const crossEntropy: RowRule = (row) => {
     ...exponentials(row),
     'vf chosen_lanes = vf_set(0.0f);',
     ...(smoothing === 0 ? [] : ['vw all_lanes = {{0}};']),
-    ...each((scope, lanes) => {
-      const distance = scope.temporary(`vf_set(max) - ${scope.value(node.inputs[0]!)}`);
-      scope.statements.push(`chosen_lanes += vf_and(${atLabel(scope, label)}, ${distance});`);
-      if (smoothing !== 0) scope.statements.push(add('all_lanes', masked(distance, lanes, '0.0f')));
+    ...each((locals, lanes) => {
+      const distance = locals.temporary(`vf_set(max) - ${locals.value(node.inputs[0]!)}`);
+      locals.statements.push(`chosen_lanes += vf_and(${atLabel(locals, label)}, ${distance});`);
+      if (smoothing !== 0) locals.statements.push(add('all_lanes', masked(distance, lanes, '0.0f')));
     }),
     'const float log_sum = logf(sum), chosen = log_sum + vf_sum(chosen_lanes);',
     smoothing === 0
@@ -118,27 +118,27 @@ const crossEntropyGrad: RowRule = (row) => {
   const [hit, miss] = [1 - smoothing + smoothing / length, smoothing / length].map((x) => `vf_set(${floatLiteral(x)})`);
   return [
     `if (${label} < 0) {`,
-    ...indent(each((scope) => store(scope, node.id, 'vf_set(0.0f)'))),
+    ...indent(each((locals) => store(locals, node.id, 'vf_set(0.0f)'))),
     '  continue;',
     '}',
     ...exponentials(row),
-    ...each((scope) => {
-      const probability = scope.temporary(`vf_exp(${scope.value(node.inputs[0]!)} - vf_set(max)) / vf_set(sum)`);
-      store(scope, node.id, `(${probability} - vf_select(${atLabel(scope, label)}, ${hit}, ${miss})) * vf_set(${factor})`);
+    ...each((locals) => {
+      const probability = locals.temporary(`vf_exp(${locals.value(node.inputs[0]!)} - vf_set(max)) / vf_set(sum)`);
+      store(locals, node.id, `(${probability} - vf_select(${atLabel(locals, label)}, ${hit}, ${miss})) * vf_set(${factor})`);
     }),
   ];
 };
 
-const difference = (scope: Scope, node: Node, label: string) =>
-  scope.temporary(`${scope.value(node.inputs[0]!)} - vf_and(${atLabel(scope, label)}, vf_set(1.0f))`);
+const difference = (locals: Locals, node: Node, label: string) =>
+  locals.temporary(`${locals.value(node.inputs[0]!)} - vf_and(${atLabel(locals, label)}, vf_set(1.0f))`);
 
 const mse: RowRule = ({ node, each, label, partial }) => [
   'vw sum_lanes = {{0}};',
   `if (${label} >= 0) {`,
   ...indent(
-    each((scope, lanes) => {
-      const d = difference(scope, node, label);
-      scope.statements.push(add('sum_lanes', masked(scope.temporary(`${d} * ${d}`), lanes, '0.0f')));
+    each((locals, lanes) => {
+      const d = difference(locals, node, label);
+      locals.statements.push(add('sum_lanes', masked(locals.temporary(`${d} * ${d}`), lanes, '0.0f')));
     }),
   ),
   '}',
@@ -149,21 +149,21 @@ const mseGrad: RowRule = ({ node, each, label, prologue, rows, length, scalar })
   const factor = prologue.declare('factor', 'float', `2.0f * ${scalar(2)} / ${rows * length}.0f`);
   return [
     `const float weight = ${label} < 0 ? 0.0f : ${factor};`,
-    ...each((scope) => store(scope, node.id, `${difference(scope, node, label)} * vf_set(weight)`)),
+    ...each((locals) => store(locals, node.id, `${difference(locals, node, label)} * vf_set(weight)`)),
   ];
 };
 
 /** Each logit as it counts against the row: its negative at the label. */
-const wrong = (scope: Scope, node: Node, label: string) =>
-  scope.temporary(`(vf)((vi)${scope.value(node.inputs[0]!)} ^ (${atLabel(scope, label)} & vi_set((int32_t)0x80000000u)))`);
+const wrong = (locals: Locals, node: Node, label: string) =>
+  locals.temporary(`(vf)((vi)${locals.value(node.inputs[0]!)} ^ (${atLabel(locals, label)} & vi_set((int32_t)0x80000000u)))`);
 
 const binaryCrossEntropy: RowRule = ({ node, each, label, partial }) => [
   'vw sum_lanes = {{0}};',
   `if (${label} >= 0) {`,
   ...indent(
-    each((scope, lanes) => {
-      const loss = scope.temporary(`vf_softplus(${wrong(scope, node, label)})`);
-      scope.statements.push(add('sum_lanes', masked(loss, lanes, '0.0f')));
+    each((locals, lanes) => {
+      const loss = locals.temporary(`vf_softplus(${wrong(locals, node, label)})`);
+      locals.statements.push(add('sum_lanes', masked(loss, lanes, '0.0f')));
     }),
   ),
   '}',
@@ -174,25 +174,25 @@ const binaryCrossEntropyGrad: RowRule = ({ node, each, label, prologue, rows, le
   const factor = prologue.declare('factor', 'float', `${scalar(2)} / ${rows * length}.0f`);
   return [
     `const float weight = ${label} < 0 ? 0.0f : ${factor};`,
-    ...each((scope) => {
-      const factors = `vf_select(${atLabel(scope, label)}, vf_set(-weight), vf_set(weight))`;
-      store(scope, node.id, `vf_sigmoid(${wrong(scope, node, label)}) * ${factors}`);
+    ...each((locals) => {
+      const factors = `vf_select(${atLabel(locals, label)}, vf_set(-weight), vf_set(weight))`;
+      store(locals, node.id, `vf_sigmoid(${wrong(locals, node, label)}) * ${factors}`);
     }),
   ];
 };
 
 const correctCount: RowRule = ({ node, each, label, partial }) => [
   'vf max_lanes = vf_set(-INFINITY);',
-  ...each((scope, lanes) => {
-    scope.statements.push(`max_lanes = vf_max(max_lanes, ${masked(scope.value(node.inputs[0]!), lanes, '-INFINITY')});`);
+  ...each((locals, lanes) => {
+    locals.statements.push(`max_lanes = vf_max(max_lanes, ${masked(locals.value(node.inputs[0]!), lanes, '-INFINITY')});`);
   }),
   'const float max = vf_max_lane(max_lanes);',
   'vi first = vi_set(INT32_MAX);',
-  ...each((scope, lanes) => {
+  ...each((locals, lanes) => {
     const inside = lanes === undefined ? '' : ` & (vi_lanes() < vi_set((int32_t)${lanes}))`;
-    const place = scope.temporary(`vi_lanes() + vi_set((int32_t)${scope.at.channel})`, 'vi');
-    const here = scope.temporary(`(${scope.value(node.inputs[0]!)} == vf_set(max))${inside} & (${place} < first)`, 'vi');
-    scope.statements.push(`first = vi_select(${here}, ${place}, first);`);
+    const place = locals.temporary(`vi_lanes() + vi_set((int32_t)${locals.at.channel})`, 'vi');
+    const here = locals.temporary(`(${locals.value(node.inputs[0]!)} == vf_set(max))${inside} & (${place} < first)`, 'vi');
+    locals.statements.push(`first = vi_select(${here}, ${place}, first);`);
   }),
   `${partial}[row] = ${label} >= 0 && vi_min_lane(first) == ${label} ? 1.0f : 0.0f;`,
 ];
@@ -200,13 +200,13 @@ const correctCount: RowRule = ({ node, each, label, partial }) => [
 /** [mean, inverse] of the row, the result. */
 const layerNormStatistics: RowRule = ({ each, node, context, length }) => [
   'vw sum_lanes = {{0}}, square_lanes = {{0}};',
-  ...each((scope, lanes) => {
-    scope.statements.push(add('sum_lanes', masked(scope.value(node.inputs[0]!), lanes, '0.0f')));
+  ...each((locals, lanes) => {
+    locals.statements.push(add('sum_lanes', masked(locals.value(node.inputs[0]!), lanes, '0.0f')));
   }),
   `const float mean = (float)(vw_sum(sum_lanes) / ${length});`,
-  ...each((scope, lanes) => {
-    const deviation = scope.temporary(`${scope.value(node.inputs[0]!)} - vf_set(mean)`);
-    scope.statements.push(`square_lanes = vw_add_square(square_lanes, ${masked(deviation, lanes, '0.0f')});`);
+  ...each((locals, lanes) => {
+    const deviation = locals.temporary(`${locals.value(node.inputs[0]!)} - vf_set(mean)`);
+    locals.statements.push(`square_lanes = vw_add_square(square_lanes, ${masked(deviation, lanes, '0.0f')});`);
   }),
   `${context.output(node.id)}[2 * row] = mean;`,
   `${context.output(node.id)}[2 * row + 1] = (float)(1.0 / sqrt(vw_sum(square_lanes) / ${length} + ${numberAttr(node.attrs, 'eps')}));`,
@@ -222,8 +222,8 @@ const layerNorm: RowRule = (row) => {
   const [x, , weight, bias] = row.node.inputs as [ValueId, ValueId, ValueId, ValueId];
   return [
     ...statistics(row, 1),
-    ...row.each((scope) =>
-      store(scope, row.node.id, `(${scope.value(x)} - mean) * inverse * ${scope.channel(weight)} + ${scope.channel(bias)}`),
+    ...row.each((locals) =>
+      store(locals, row.node.id, `(${locals.value(x)} - mean) * inverse * ${locals.channel(weight)} + ${locals.channel(bias)}`),
     ),
   ];
 };
@@ -231,20 +231,20 @@ const layerNorm: RowRule = (row) => {
 const layerNormInputGrad: RowRule = (row) => {
   const { node, each, length } = row;
   const [dy, x, , weight] = node.inputs as [ValueId, ValueId, ValueId, ValueId];
-  const scaled = (scope: Scope) => scope.temporary(`${scope.value(dy)} * ${scope.channel(weight)}`);
-  const normalized = (scope: Scope) => scope.temporary(`(${scope.value(x)} - mean) * inverse`);
+  const scaled = (locals: Locals) => locals.temporary(`${locals.value(dy)} * ${locals.channel(weight)}`);
+  const normalized = (locals: Locals) => locals.temporary(`(${locals.value(x)} - mean) * inverse`);
   return [
     ...statistics(row, 2),
     'vw sum_lanes = {{0}}, dot_lanes = {{0}};',
-    ...each((scope, lanes) => {
-      const [g, z] = [scaled(scope), normalized(scope)];
-      scope.statements.push(
+    ...each((locals, lanes) => {
+      const [g, z] = [scaled(locals), normalized(locals)];
+      locals.statements.push(
         add('sum_lanes', masked(g, lanes, '0.0f')),
-        add('dot_lanes', masked(scope.temporary(`${g} * ${z}`), lanes, '0.0f')),
+        add('dot_lanes', masked(locals.temporary(`${g} * ${z}`), lanes, '0.0f')),
       );
     }),
     `const vf shift = vf_set((float)(vw_sum(sum_lanes) / ${length})), slope = vf_set((float)(vw_sum(dot_lanes) / ${length}));`,
-    ...each((scope) => store(scope, node.id, `inverse * (${scaled(scope)} - shift - ${normalized(scope)} * slope)`)),
+    ...each((locals) => store(locals, node.id, `inverse * (${scaled(locals)} - shift - ${normalized(locals)} * slope)`)),
   ];
 };
 
@@ -272,7 +272,7 @@ export function rowFunction(context: KernelContext, id: ValueId, partial: Place 
   const length = shape.at(-1)!;
   const rows = elementCount(shape) / length;
   const prologue = new Prologue();
-  const outer = new Scope(context, { index: '0', channel: '0' }, { ...options, prologue });
+  const outer = new Locals(context, { index: '0', channel: '0' }, { ...options, prologue });
   const body = ROWS[node.op as OpOfKind<'rows'>]({
     context,
     node,
@@ -284,9 +284,9 @@ export function rowFunction(context: KernelContext, id: ValueId, partial: Place 
     scalar: (index) => outer.scalar(node.inputs[index]!),
     each: (visit) =>
       eachVector(length, context.target.lanes, (at) => {
-        const scope = new Scope(context, { index: `(row * ${length} + c)`, ...at }, { ...options, prologue });
-        visit(scope, at.lanes);
-        return scope.statements;
+        const locals = new Locals(context, { index: `(row * ${length} + c)`, ...at }, { ...options, prologue });
+        visit(locals, at.lanes);
+        return locals.statements;
       }),
   });
   const label = readsLabels(node.op) ? [`const int32_t label = ${context.pointer(node.inputs[1]!)}[row];`] : [];

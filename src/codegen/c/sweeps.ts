@@ -108,7 +108,7 @@ export class SweepBuilder {
     const fromMemory = this.values.isReadFromMemory(id);
     if (!fromMemory && !context.isStored(id)) return;
     context.spill(id);
-    const root = (): Root => ({ id, reads: [id], body: (scope) => scope.store(id) });
+    const root = (): Root => ({ id, reads: [id], body: (locals) => locals.store(id) });
     const { sweep } = this.addRoot(context.type(id).shape, [id], root);
     this.values.store(id);
     if (fromMemory) this.complete(sweep, id);

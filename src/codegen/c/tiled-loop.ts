@@ -1,4 +1,4 @@
-import { Prologue, Scope } from './expression.js';
+import { Locals, Prologue } from './expression.js';
 import type { KernelContext } from './kernel.js';
 import { eachVector, type LoopFunction, type LoopOptions, loopFunction, partLength, type Root } from './loops.js';
 import { indent } from './text.js';
@@ -18,24 +18,24 @@ export function tiledLoop(
   const prologue = new Prologue();
   const body = eachVector(channels, context.target.lanes, ({ channel, lanes }) => {
     const at = { channel, ...(lanes !== undefined && { lanes }) };
-    const pooled = new Scope(context, { ...at, index: '(r + c)' }, { ...options, prologue, suffix: 'p' });
+    const pooled = new Locals(context, { ...at, index: '(r + c)' }, { ...options, prologue, suffix: 'p' });
     const dy = pooled.value(node.inputs[0]!);
     const place = pooled.value(node.inputs[1]!);
     const lines = [...pooled.statements];
     for (let tap = 0; tap < rows * columns; tap += 1) {
       const offset = (Math.floor(tap / columns) * imageWidth + (tap % columns)) * channels;
-      const scope = new Scope(
+      const locals = new Locals(
         context,
         { ...at, index: `(corner + ${offset} + c)` },
         {
           ...options,
           prologue,
           suffix: `_${tap}`,
-          gather: (_scope, id) => (id === node.id ? `vf_and(${place} == vf_set(${tap}.0f), ${dy})` : undefined),
+          gather: (_locals, id) => (id === node.id ? `vf_and(${place} == vf_set(${tap}.0f), ${dy})` : undefined),
         },
       );
-      for (const root of roots) root.body(scope);
-      lines.push(...scope.statements);
+      for (const root of roots) root.body(locals);
+      lines.push(...locals.statements);
     }
     return lines;
   });

@@ -5,34 +5,34 @@ import { updateStatements } from '../formula/branches.js';
 import type { Leaves } from '../formula/render.js';
 import { atom } from '../formula/text.js';
 import { COUNTERS, UPDATES } from '../formula/update.js';
-import type { Scope } from './expression.js';
+import type { Locals } from './expression.js';
 import type { KernelContext } from './kernel.js';
 import { leavesAt } from './leaves.js';
 import type { Root } from './loops.js';
 import { C_RENDERER, typeOf } from './render.js';
 
 /** New contents of the states that a node writes, lane by lane. */
-function writeStates(scope: Scope, node: Node): void {
-  const { context, at } = scope;
+function writeStates(locals: Locals, node: Node): void {
+  const { context, at } = locals;
   const names = stringsAttr(node.attrs, 'writes');
   const part = at.lanes === undefined ? '' : '_part';
   const lanes = at.lanes === undefined ? '' : `, ${at.lanes}`;
   const isRead = context.isStored(node.id);
-  const result = () => `result${context.member(node.id)}${scope.suffix}`;
-  const lines = updateStatements(C_RENDERER, leavesAt(scope, node), UPDATES[node.op as OpOfKind<'update'>](node), 'element', {
+  const result = () => `result${context.member(node.id)}${locals.suffix}`;
+  const lines = updateStatements(C_RENDERER, leavesAt(locals, node), UPDATES[node.op as OpOfKind<'update'>](node), 'element', {
     store: (position, text) => `store_f32${part}(${context.state(names[position]!)} + ${at.index}, ${text}${lanes});`,
     after: (first) => (isRead ? [`${result()} = ${first};`] : []),
   });
-  if (isRead) scope.statements.push(`vf ${result()} = ${scope.operand(node.id, 0)};`);
-  scope.statements.push(...lines);
+  if (isRead) locals.statements.push(`vf ${result()} = ${locals.operand(node.id, 0)};`);
+  locals.statements.push(...lines);
   if (!isRead) return;
-  scope.set(node.id, result());
-  scope.store(node.id);
+  locals.set(node.id, result());
+  locals.store(node.id);
 }
 
 export function updateRoot(context: KernelContext, id: number): Root {
   const node = context.node(id);
-  return { id, reads: node.inputs, body: (scope) => writeStates(scope, node) };
+  return { id, reads: node.inputs, body: (locals) => writeStates(locals, node) };
 }
 
 /** Where a formula of single numbers finds its operands: in variables of their names. */

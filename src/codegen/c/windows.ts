@@ -1,7 +1,7 @@
 import type { Node, ValueId } from '../../ir/types.js';
 import { numbersAttr } from '../../ir/types.js';
 import { isOfKind, type OpOfKind, opDefinition } from '../../ops/index.js';
-import { Scope } from './expression.js';
+import { Locals } from './expression.js';
 import type { KernelContext } from './kernel.js';
 import { indent } from './text.js';
 
@@ -41,9 +41,9 @@ function imageOf(context: KernelContext, id: ValueId): readonly [number, number,
   return [height, width, channels];
 }
 
-/** A scope at another pixel of an operand, in a block of its own. */
-function scopeAt(scope: Scope, index: string): Scope {
-  return new Scope(scope.context, { ...scope.at, index }, { ...scope.options, suffix: `${scope.suffix}g` });
+/** Local values at another pixel of an operand, in a block of its own. */
+function localsAt(locals: Locals, index: string): Locals {
+  return new Locals(locals.context, { ...locals.at, index }, { ...locals.options, suffix: `${locals.suffix}g` });
 }
 
 /** Numbers of a window that are summed in f32 before their sum is added to one in double. */
@@ -54,19 +54,19 @@ const BLOCK = 64;
  * and apply `add` to each. Beyond a block, the sums of blocks are added in double.
  */
 function blockedSum(
-  scope: Scope,
+  locals: Locals,
   id: ValueId,
   count: number,
   each: (from: string, to: string, add: (value: string) => string) => readonly string[],
 ): string {
-  const sum = `sum${scope.shared.size}${scope.suffix}`;
-  scope.shared.set(`sum ${id}`, sum);
+  const sum = `sum${locals.shared.size}${locals.suffix}`;
+  locals.shared.set(`sum ${id}`, sum);
   const add = (value: string) => `${sum} += ${value};`;
   if (count <= BLOCK) {
-    scope.statements.push(`vf ${sum} = vf_set(0.0f);`, ...each('0', String(count), add));
+    locals.statements.push(`vf ${sum} = vf_set(0.0f);`, ...each('0', String(count), add));
     return sum;
   }
-  scope.statements.push(
+  locals.statements.push(
     `vw total_${sum} = {{0}};`,
     `for (int from = 0; from < ${count}; from += ${BLOCK}) {`,
     `  const int to = from + ${BLOCK} < ${count} ? from + ${BLOCK} : ${count};`,
@@ -77,11 +77,11 @@ function blockedSum(
 }
 
 /** Statements for every pixel of the window that the result's pixel sees, or for some; `tap` numbers it. */
-function eachTap(scope: Scope, node: Node, body: (inner: Scope) => readonly string[], from = '0', to?: string): string[] {
+function eachTap(locals: Locals, node: Node, body: (inner: Locals) => readonly string[], from = '0', to?: string): string[] {
   const { rows, columns, strideY, strideX, padding, inside } = windowOf(node);
-  const [height, width, channels] = imageOf(scope.context, node.inputs[0]!);
+  const [height, width, channels] = imageOf(locals.context, node.inputs[0]!);
   const [top, , left] = padding as [number, number, number];
-  const inner = scopeAt(scope, `(((batch * ${height} + y) * ${width} + x) * ${channels} + ${scope.at.channel})`);
+  const inner = localsAt(locals, `(((batch * ${height} + y) * ${width} + x) * ${channels} + ${locals.at.channel})`);
   const statements = body(inner);
   return [
     `for (int tap = ${from}; tap < ${to ?? rows * columns}; tap++) {`,
@@ -93,22 +93,22 @@ function eachTap(scope: Scope, node: Node, body: (inner: Scope) => readonly stri
 }
 
 /** Maximum of the window and its first position, as a pair of variables that the value and its index share. */
-function maxPool(scope: Scope, id: ValueId): { best: string; place: string } {
-  const node = scope.context.node(id);
+function maxPool(locals: Locals, id: ValueId): { best: string; place: string } {
+  const node = locals.context.node(id);
   const key = `max ${node.inputs[0]} ${JSON.stringify(node.attrs)}`;
-  const known = scope.shared.get(key);
-  const number = known ?? String(scope.shared.size);
-  const names = { best: `best${number}${scope.suffix}`, place: `place${number}${scope.suffix}` };
+  const known = locals.shared.get(key);
+  const number = known ?? String(locals.shared.size);
+  const names = { best: `best${number}${locals.suffix}`, place: `place${number}${locals.suffix}` };
   if (known !== undefined) return names;
-  scope.shared.set(key, number);
+  locals.shared.set(key, number);
   const { padding, columns, strideY, strideX, inside } = windowOf(node);
   const [top, , left] = padding as [number, number, number];
   const first = inside
     ? '0.0f'
     : `(float)(max64(0, ${top} - pixel_y * ${strideY}) * ${columns} + max64(0, ${left} - pixel_x * ${strideX}))`;
-  scope.statements.push(
+  locals.statements.push(
     `vf ${names.best} = vf_set(-INFINITY), ${names.place} = vf_set(${first});`,
-    ...eachTap(scope, node, (inner) => {
+    ...eachTap(locals, node, (inner) => {
       const value = inner.value(node.inputs[0]!);
       return [
         `const vi better = ~(${value} <= ${names.best}) & (${names.best} == ${names.best});`,
@@ -124,18 +124,18 @@ function maxPool(scope: Scope, id: ValueId): { best: string; place: string } {
 /**
  * A sum over the results whose window holds the pixel; `i` and `j` are the result's row and column, `tap` the pixel's place in its window.
  */
-function sumOverResults(scope: Scope, node: Node, term: (inner: Scope) => string): string {
+function sumOverResults(locals: Locals, node: Node, term: (inner: Locals) => string): string {
   const { rows, columns, strideY, strideX, padding, tiled } = windowOf(node);
   const [top, , left] = padding as [number, number, number];
-  const [height, width, channels] = imageOf(scope.context, node.inputs[0]!);
-  const sum = `sum${scope.shared.size}${scope.suffix}`;
-  scope.shared.set(`sum ${node.id}`, sum);
-  const inner = scopeAt(scope, `(((batch * ${height} + i) * ${width} + j) * ${channels} + ${scope.at.channel})`);
+  const [height, width, channels] = imageOf(locals.context, node.inputs[0]!);
+  const sum = `sum${locals.shared.size}${locals.suffix}`;
+  locals.shared.set(`sum ${node.id}`, sum);
+  const inner = localsAt(locals, `(((batch * ${height} + i) * ${width} + j) * ${channels} + ${locals.at.channel})`);
   const value = term(inner);
   const tap = `const int tap = (int)((y - i * ${strideY}) * ${columns} + x - j * ${strideX});`;
   const start = [tap, '(void)tap;', ...inner.statements];
   const exact = tiled && rows === strideY && columns === strideX;
-  scope.statements.push(
+  locals.statements.push(
     `vf ${sum} = vf_set(0.0f);`,
     '{',
     `  const int64_t y = pixel_y + ${top}, x = pixel_x + ${left};`,
@@ -160,46 +160,46 @@ function sumOverResults(scope: Scope, node: Node, term: (inner: Scope) => string
   return sum;
 }
 
-type GatherRule = (scope: Scope, node: Node) => string;
+type GatherRule = (locals: Locals, node: Node) => string;
 
 const GATHERS: Readonly<Record<OpOfKind<'pool'>, GatherRule>> = {
-  max_pool2d: (scope, node) => maxPool(scope, node.id).best,
-  max_pool2d_index: (scope, node) => maxPool(scope, node.id).place,
-  max_pool2d_grad: (scope, node) =>
-    sumOverResults(scope, node, (inner) => {
+  max_pool2d: (locals, node) => maxPool(locals, node.id).best,
+  max_pool2d_index: (locals, node) => maxPool(locals, node.id).place,
+  max_pool2d_grad: (locals, node) =>
+    sumOverResults(locals, node, (inner) => {
       const dy = inner.value(node.inputs[0]!);
       return `vf_and(${inner.value(node.inputs[1]!)} == vf_set((float)tap), ${dy})`;
     }),
-  avg_pool2d: (scope, node) => {
+  avg_pool2d: (locals, node) => {
     const { rows, columns } = windowOf(node);
-    const sum = blockedSum(scope, node.id, rows * columns, (from, to, add) =>
-      eachTap(scope, node, (inner) => [add(inner.value(node.inputs[0]!))], from, to),
+    const sum = blockedSum(locals, node.id, rows * columns, (from, to, add) =>
+      eachTap(locals, node, (inner) => [add(inner.value(node.inputs[0]!))], from, to),
     );
     return `${sum} / vf_set(${rows * columns}.0f)`;
   },
-  avg_pool2d_grad: (scope, node) => {
+  avg_pool2d_grad: (locals, node) => {
     const { rows, columns } = windowOf(node);
-    return `${sumOverResults(scope, node, (inner) => inner.value(node.inputs[0]!))} / vf_set(${rows * columns}.0f)`;
+    return `${sumOverResults(locals, node, (inner) => inner.value(node.inputs[0]!))} / vf_set(${rows * columns}.0f)`;
   },
-  global_avg_pool: (scope, node) => {
-    const [height, width, channels] = imageOf(scope.context, node.inputs[0]!);
-    const inner = scopeAt(scope, `((batch * ${height * width} + pixel) * ${channels} + ${scope.at.channel})`);
+  global_avg_pool: (locals, node) => {
+    const [height, width, channels] = imageOf(locals.context, node.inputs[0]!);
+    const inner = localsAt(locals, `((batch * ${height * width} + pixel) * ${channels} + ${locals.at.channel})`);
     const value = inner.value(node.inputs[0]!);
-    const sum = blockedSum(scope, node.id, height * width, (from, to, add) => [
+    const sum = blockedSum(locals, node.id, height * width, (from, to, add) => [
       `for (int64_t pixel = ${from}; pixel < ${to}; pixel++) {`,
       ...indent([...inner.statements, add(value)]),
       '}',
     ]);
     return `${sum} / vf_set(${height * width}.0f)`;
   },
-  global_avg_pool_grad: (scope, node) => {
+  global_avg_pool_grad: (locals, node) => {
     const [height, width] = numbersAttr(node.attrs, 'size') as [number, number];
     const channels = node.type.shape.at(-1)!;
-    const inner = scopeAt(scope, `(batch * ${channels} + ${scope.at.channel})`);
+    const inner = localsAt(locals, `(batch * ${channels} + ${locals.at.channel})`);
     const value = inner.value(node.inputs[0]!);
-    const name = `spread${scope.shared.size}${scope.suffix}`;
-    scope.shared.set(`spread ${node.id}`, name);
-    scope.statements.push(`vf ${name};`, '{', ...indent([...inner.statements, `${name} = ${value};`]), '}');
+    const name = `spread${locals.shared.size}${locals.suffix}`;
+    locals.shared.set(`spread ${node.id}`, name);
+    locals.statements.push(`vf ${name};`, '{', ...indent([...inner.statements, `${name} = ${value};`]), '}');
     return `${name} / vf_set(${height * width}.0f)`;
   },
 };
@@ -226,7 +226,7 @@ export function tilingOf(context: KernelContext, id: ValueId): Tiling | undefine
 }
 
 /** Computes an op that reads its operands at other pixels; the loop must run over the op's own shape. */
-export function gather(scope: Scope, id: ValueId): string | undefined {
-  const node = scope.context.node(id);
-  return isOfKind(node.op, 'pool') ? GATHERS[node.op](scope, node) : undefined;
+export function gather(locals: Locals, id: ValueId): string | undefined {
+  const node = locals.context.node(id);
+  return isOfKind(node.op, 'pool') ? GATHERS[node.op](locals, node) : undefined;
 }

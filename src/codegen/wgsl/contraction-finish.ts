@@ -4,7 +4,7 @@ import type { GroupContext } from './context.js';
 import type { Contraction } from './contraction-geometry.js';
 import { resultImage } from './contraction-geometry.js';
 import { indent, type KernelBuilder } from './kernel.js';
-import { Scope } from './scope.js';
+import { Locals } from './locals.js';
 import { takeLarger } from './windows.js';
 
 /** The 2x2 pool that a kernel computes on the accumulators, if any. */
@@ -18,16 +18,16 @@ function storedOf(context: GroupContext, nodes: readonly ValueId[]): ValueId[] {
 }
 
 /** An accumulator becomes the contraction's value: plus bias, rounded to its format. */
-function takeAccumulator(scope: Scope, { node, bias }: Contraction, accumulator: string): void {
-  scope.define(node.id, bias === undefined ? accumulator : `${accumulator} + ${scope.perChannel(bias)}`);
+function takeAccumulator(locals: Locals, { node, bias }: Contraction, accumulator: string): void {
+  locals.define(node.id, bias === undefined ? accumulator : `${accumulator} + ${locals.perChannel(bias)}`);
 }
 
 /** `fn finish(m, n, sum)`: what becomes of one accumulator. */
 function finishElement(context: GroupContext, kernel: KernelBuilder, c: Contraction, nodes: readonly ValueId[]): string[] {
-  const scope = new Scope(context, kernel, { index: `(m * ${c.n}u + n)`, channel: 'n' });
-  takeAccumulator(scope, c, 'sum');
-  for (const id of storedOf(context, nodes)) scope.store(id);
-  return ['fn finish(m: u32, n: u32, sum: f32) {', ...indent(scope.lines), '}'];
+  const locals = new Locals(context, kernel, { index: `(m * ${c.n}u + n)`, channel: 'n' });
+  takeAccumulator(locals, c, 'sum');
+  for (const id of storedOf(context, nodes)) locals.store(id);
+  return ['fn finish(m: u32, n: u32, sum: f32) {', ...indent(locals.lines), '}'];
 }
 
 /** `fn finish(window, n, sums)`: what becomes of the four accumulators of a 2x2 window. */
@@ -43,17 +43,17 @@ function finishWindow(context: GroupContext, kernel: KernelBuilder, c: Contracti
   ];
   for (let tap = 0; tap < 4; tap += 1) {
     const offset = Math.floor(tap / 2) * width + (tap % 2);
-    const scope = new Scope(context, kernel, { index: `((corner + ${offset}u) * ${c.n}u + n)`, channel: 'n' });
-    takeAccumulator(scope, c, `sums[${tap}]`);
-    const value = scope.value(before);
-    for (const id of beforePool) scope.store(id);
-    lines.push('{', ...indent([...scope.lines, ...takeLarger('best', value, String(tap))]), '}');
+    const locals = new Locals(context, kernel, { index: `((corner + ${offset}u) * ${c.n}u + n)`, channel: 'n' });
+    takeAccumulator(locals, c, `sums[${tap}]`);
+    const value = locals.value(before);
+    for (const id of beforePool) locals.store(id);
+    lines.push('{', ...indent([...locals.lines, ...takeLarger('best', value, String(tap))]), '}');
   }
-  const scope = new Scope(context, kernel, { index: `(window * ${c.n}u + n)`, channel: 'n' });
-  scope.set(pool, 'best');
-  for (const id of nodes) if (opDefinition(context.node(id).op).computedWith !== undefined) scope.set(id, 'f32(best_at)');
-  for (const id of stored) if (!beforePool.has(id)) scope.store(id);
-  return ['fn finish(window: u32, n: u32, sums: vec4f) {', ...indent([...lines, ...scope.lines]), '}'];
+  const locals = new Locals(context, kernel, { index: `(window * ${c.n}u + n)`, channel: 'n' });
+  locals.set(pool, 'best');
+  for (const id of nodes) if (opDefinition(context.node(id).op).computedWith !== undefined) locals.set(id, 'f32(best_at)');
+  for (const id of stored) if (!beforePool.has(id)) locals.store(id);
+  return ['fn finish(window: u32, n: u32, sums: vec4f) {', ...indent([...lines, ...locals.lines]), '}'];
 }
 
 /** An invocation's accumulators when they are complete. */

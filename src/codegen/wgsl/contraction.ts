@@ -7,8 +7,8 @@ import { emitMatrix, usesMatrix } from './contraction-matrix.js';
 import { emitTiles } from './contraction-tiles.js';
 import { type Dispatch, KernelBuilder } from './kernel.js';
 import { bufferBytes } from './layout.js';
+import { Locals } from './locals.js';
 import { joinParts, type PartialSums, TERMS_IN_A_ROW } from './partial-sums.js';
-import { Scope } from './scope.js';
 import type { WgslLimits } from './target.js';
 
 /** Terms of a sum that are worth a part of their own. */
@@ -52,11 +52,11 @@ function emitGradient(context: GroupContext, c: Contraction): Dispatch[] {
   context.markDone(id);
   if (direct) return [first];
   const kernel = new KernelBuilder();
-  const scope = new Scope(context, kernel, { index: 'i' });
-  scope.lines.push(...joinParts(kernel, partial, count));
-  scope.define(id, 'sum_of(sum)');
-  scope.store(id);
-  return [first, kernel.finishFlat(`${context.label([id])}, parts`, count, limits, scope.lines)];
+  const locals = new Locals(context, kernel, { index: 'i' });
+  locals.lines.push(...joinParts(kernel, partial, count));
+  locals.define(id, 'sum_of(sum)');
+  locals.store(id);
+  return [first, kernel.finishFlat(`${context.label([id])}, parts`, count, limits, locals.lines)];
 }
 
 /**

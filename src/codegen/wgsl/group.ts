@@ -4,9 +4,9 @@ import { emitConcatCopies } from './concat.js';
 import type { GroupContext } from './context.js';
 import { emitContraction } from './contraction.js';
 import { type Dispatch, KernelBuilder } from './kernel.js';
+import { isGather, Locals } from './locals.js';
 import { emitChannelReduction } from './reduce.js';
 import { emitRows } from './rows.js';
-import { isGather, Scope } from './scope.js';
 import { emitTotal } from './totals.js';
 import { emitUpdate } from './update.js';
 
@@ -89,12 +89,12 @@ class GroupEmitter {
     if (pending.length === 0) return;
     this.pending = [];
     const kernel = new KernelBuilder();
-    const scope = this.scopeOf(kernel, pending);
+    const locals = this.localsOf(kernel, pending);
     if (kernel.bindingCount > context.target.limits.storageBuffers) {
       this.split(pending);
       return;
     }
-    this.dispatches.push(kernel.finishFlat(context.label(pending), context.count(pending[0]!), context.target.limits, scope.lines));
+    this.dispatches.push(kernel.finishFlat(context.label(pending), context.count(pending[0]!), context.target.limits, locals.lines));
     for (const id of pending) context.markDone(id);
   }
 
@@ -116,15 +116,15 @@ class GroupEmitter {
     }
   }
 
-  private scopeOf(kernel: KernelBuilder, ids: readonly ValueId[]): Scope {
-    const scope = new Scope(this.context, kernel, { index: 'i' });
-    for (const id of ids) scope.store(id);
-    return scope;
+  private localsOf(kernel: KernelBuilder, ids: readonly ValueId[]): Locals {
+    const locals = new Locals(this.context, kernel, { index: 'i' });
+    for (const id of ids) locals.store(id);
+    return locals;
   }
 
   private bindingsOf(ids: readonly ValueId[]): number {
     const kernel = new KernelBuilder();
-    this.scopeOf(kernel, ids);
+    this.localsOf(kernel, ids);
     return kernel.bindingCount;
   }
 

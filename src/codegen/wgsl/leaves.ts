@@ -4,31 +4,31 @@ import { atom, BINDS } from '../formula/text.js';
 import type { ElementValues } from './element-values.js';
 import { floatLiteral } from './text.js';
 
-/** Where the formula of a node finds its values at the element of a scope. */
-export function leavesAt(scope: ElementValues, node: Node): Leaves {
+/** Where the formula of a node finds its values at the element of its locals. */
+export function leavesAt(locals: ElementValues, node: Node): Leaves {
   const leaves: Leaves = {
-    operand: (index) => scope.operand(node.id, index),
-    channel: (index) => scope.perChannel(node.inputs[index]!),
+    operand: (index) => locals.operand(node.id, index),
+    channel: (index) => locals.perChannel(node.inputs[index]!),
     scalar: (index, type) => {
-      const text = scope.scalar(node.inputs[index]!);
+      const text = locals.scalar(node.inputs[index]!);
       return type === 'bool' ? { text: `${text} != 0u`, binds: BINDS.comparison } : atom(text);
     },
     constants: (_name, values) => {
       if (values.every((value) => value === values[0])) return atom(floatLiteral(values[0]!));
-      const name = scope.kernel.name('table');
-      scope.kernel.globals.push(`const ${name} = array<f32, ${values.length}>(${values.map(floatLiteral).join(', ')});`);
-      return atom(`${name}[${scope.channel(values.length)}]`);
+      const name = locals.kernel.name('table');
+      locals.kernel.globals.push(`const ${name} = array<f32, ${values.length}>(${values.map(floatLiteral).join(', ')});`);
+      return atom(`${name}[${locals.channel(values.length)}]`);
     },
-    element: () => scope.at.index,
-    ofRow: (index, offset, of) => scope.loadAt(node.inputs[index]!, `${of}u * row${offset === 0 ? '' : ` + ${offset}u`}`),
-    declare: (_name, _value, text) => scope.let(text),
+    element: () => locals.at.index,
+    ofRow: (index, offset, of) => locals.loadAt(node.inputs[index]!, `${of}u * row${offset === 0 ? '' : ` + ${offset}u`}`),
+    declare: (_name, _value, text) => locals.let(text),
     assign: (variable, text) => {
-      scope.lines.push(`${variable} = ${text};`);
+      locals.lines.push(`${variable} = ${text};`);
     },
     // A number of the whole tensor has a variable; what varies by channel is computed where it is used.
     hoist: (value, write) => {
       const text = write();
-      return value.extent === 'scalar' ? atom(scope.once(text.text, () => text.text)) : text;
+      return value.extent === 'scalar' ? atom(locals.once(text.text, () => text.text)) : text;
     },
   };
   return leaves;

@@ -7,9 +7,9 @@ import { type Dispatch, indent, KernelBuilder } from './kernel.js';
 import { alignTo } from './layout.js';
 import { leavesAt } from './leaves.js';
 import { floatLiteral } from './literal.js';
+import { Locals } from './locals.js';
 import { joinParts, type PartialSums } from './partial-sums.js';
 import { WGSL_RENDERER } from './render.js';
-import { Scope } from './scope.js';
 
 /** Invocations that keep a device busy. */
 const ENOUGH = 16384;
@@ -34,10 +34,10 @@ export function emitChannelReduction(context: GroupContext, id: ValueId): Dispat
   const partial: PartialSums = { parts, place: both, rest: { ...both, offset: both.offset + half, bytes: half } };
 
   const sums = new KernelBuilder();
-  const outer = new Scope(context, sums, { index: 'i', channel: 'c' });
+  const outer = new Locals(context, sums, { index: 'i', channel: 'c' });
   for (const input of node.inputs.slice(1))
     if (context.count(input) === channels && context.type(input).shape.length === 1) outer.perChannel(input);
-  const inner = new Scope(context, sums, { index: 'at', channel: 'c' });
+  const inner = new Locals(context, sums, { index: 'at', channel: 'c' });
   for (const [key, name] of outer.shared) inner.shared.set(key, name);
   const operand = (index: number) => inner.value(node.inputs[index]!);
   const added = new Writer(WGSL_RENDERER, { ...leavesAt(inner, node), operand }).write(term);
@@ -55,10 +55,10 @@ export function emitChannelReduction(context: GroupContext, id: ValueId): Dispat
   ]);
 
   const join = new KernelBuilder();
-  const scope = new Scope(context, join, { index: 'i', channel: 'i' });
-  scope.lines.push(...joinParts(join, partial, channels));
-  scope.lines.push(`let total = ${of === 'mean' ? `mean_of(sum, ${floatLiteral(rows)})` : 'sum_of(sum)'};`);
-  scope.define(id, new Writer(WGSL_RENDERER, leavesAt(scope, node)).write(result));
-  scope.store(id);
-  return [first, join.finishFlat(`${context.label([id])}, parts`, channels, limits, scope.lines)];
+  const locals = new Locals(context, join, { index: 'i', channel: 'i' });
+  locals.lines.push(...joinParts(join, partial, channels));
+  locals.lines.push(`let total = ${of === 'mean' ? `mean_of(sum, ${floatLiteral(rows)})` : 'sum_of(sum)'};`);
+  locals.define(id, new Writer(WGSL_RENDERER, leavesAt(locals, node)).write(result));
+  locals.store(id);
+  return [first, join.finishFlat(`${context.label([id])}, parts`, channels, limits, locals.lines)];
 }

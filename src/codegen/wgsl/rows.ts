@@ -7,7 +7,7 @@ import { storageType } from './formats.js';
 import { type Dispatch, indent, KernelBuilder } from './kernel.js';
 import type { Place } from './layout.js';
 import { floatLiteral, loadExpression } from './literal.js';
-import { storedValue } from './scope.js';
+import { storedValue } from './locals.js';
 import { sumInOrder } from './totals.js';
 
 /** What a rule sees of the row that it computes; one invocation has one row. */

@@ -4,7 +4,7 @@ import type { GroupContext } from './context.js';
 import { storageType } from './formats.js';
 import { type Dispatch, indent, KernelBuilder } from './kernel.js';
 import type { Place } from './layout.js';
-import { Scope } from './scope.js';
+import { Locals } from './locals.js';
 
 /** Numbers of one kind that wait in memory to be added: `planes` of `count` each, one behind the other. */
 interface Terms {
@@ -83,14 +83,14 @@ export function emitTotal(context: GroupContext, id: ValueId): Dispatch[] {
     const kernel = new KernelBuilder();
     const count = context.count(input);
     const invocations = invocationsFor(context, input);
-    const scope = new Scope(context, kernel, { index: 'at' });
-    const lines = rule.lines(scope.value(input));
+    const locals = new Locals(context, kernel, { index: 'at' });
+    const lines = rule.lines(locals.value(input));
     if (kernel.bindingCount >= storageBuffers) throw new Error(`${op} reads too many values at once`);
     dispatches.push(
       kernel.finishFlat(context.label([id]), invocations, limits, [
         ...planes.map((p) => `var sum${p} = vec2f();`),
         `for (var at = i; at < ${count}u; at += ${invocations}u) {`,
-        ...indent([...scope.lines, ...lines]),
+        ...indent([...locals.lines, ...lines]),
         '}',
         ...planes.map((p) => `${kernel.write(partials, 'f32')}[i + ${p * partialCount + first}u] = sum_of(sum${p});`),
       ]),

@@ -7,8 +7,8 @@ import type { GroupContext } from './context.js';
 import { storageType } from './formats.js';
 import { type Dispatch, KernelBuilder } from './kernel.js';
 import { leavesAt } from './leaves.js';
+import { Locals } from './locals.js';
 import { WGSL_RENDERER } from './render.js';
-import { Scope } from './scope.js';
 
 const FORMULAS = { ...UPDATES, ...COUNTERS };
 
@@ -16,12 +16,12 @@ const FORMULAS = { ...UPDATES, ...COUNTERS };
 export function emitUpdate(context: GroupContext, id: ValueId): Dispatch {
   const node = context.node(id);
   const kernel = new KernelBuilder();
-  const scope = new Scope(context, kernel, { index: 'i' });
+  const locals = new Locals(context, kernel, { index: 'i' });
   const update = FORMULAS[node.op as OpOfKind<'update' | 'counter'>](node);
   const isStored = context.isStored(id);
   const names = stringsAttr(node.attrs, 'writes');
   const isCounter = isOfKind(node.op, 'counter');
-  const lines = updateStatements(WGSL_RENDERER, leavesAt(scope, node), update, isCounter ? 'scalar' : 'element', {
+  const lines = updateStatements(WGSL_RENDERER, leavesAt(locals, node), update, isCounter ? 'scalar' : 'element', {
     store: (position, text) => {
       const name = names[position]!;
       const { type } = context.states.slots.get(name)!;
@@ -29,11 +29,11 @@ export function emitUpdate(context: GroupContext, id: ValueId): Dispatch {
     },
     after: (first) => (isStored && first !== undefined ? [`result = ${first};`] : []),
   });
-  if (isStored) scope.lines.push(`var result = ${isCounter ? scope.scalar(node.inputs[0]!) : scope.operand(id, 0)};`);
-  scope.lines.push(...lines);
+  if (isStored) locals.lines.push(`var result = ${isCounter ? locals.scalar(node.inputs[0]!) : locals.operand(id, 0)};`);
+  locals.lines.push(...lines);
   if (isStored) {
-    scope.set(id, 'result');
-    scope.store(id);
+    locals.set(id, 'result');
+    locals.store(id);
   }
-  return kernel.finishFlat(context.label([id]), context.count(id), context.target.limits, scope.lines);
+  return kernel.finishFlat(context.label([id]), context.count(id), context.target.limits, locals.lines);
 }

@@ -6,8 +6,8 @@ import type { ElementValues } from './element-values.js';
 import { indent } from './kernel.js';
 
 export interface GatherRule {
-  /** The f32 result at the scope's element, from operands in memory. */
-  readonly expression: (scope: ElementValues, node: Node) => string;
+  /** The f32 result at the locals' element, from operands in memory. */
+  readonly expression: (locals: ElementValues, node: Node) => string;
   /** The result is an operand's value, or an integer. */
   readonly exact?: boolean;
 }
@@ -43,14 +43,14 @@ function imageOf(context: GroupContext, id: ValueId): Image {
 }
 
 /** Batch, row, column (i32, for window arithmetic) and channel of an element of an image. */
-function pixel(scope: ElementValues, { height, width, channels }: Image): { batch: string; y: string; x: string; c: string } {
-  const c = scope.channel(channels);
+function pixel(locals: ElementValues, { height, width, channels }: Image): { batch: string; y: string; x: string; c: string } {
+  const c = locals.channel(channels);
   const key = `${height}x${width}x${channels}`;
-  const row = scope.once(`pixel ${key}`, () => `(${scope.at.index}) / ${channels}u`);
+  const row = locals.once(`pixel ${key}`, () => `(${locals.at.index}) / ${channels}u`);
   return {
-    batch: scope.once(`batch ${key}`, () => `${row} / ${height * width}u`),
-    y: scope.once(`y ${key}`, () => `i32(${row} / ${width}u % ${height}u)`),
-    x: scope.once(`x ${key}`, () => `i32(${row} % ${width}u)`),
+    batch: locals.once(`batch ${key}`, () => `${row} / ${height * width}u`),
+    y: locals.once(`y ${key}`, () => `i32(${row} / ${width}u % ${height}u)`),
+    x: locals.once(`x ${key}`, () => `i32(${row} % ${width}u)`),
     c,
   };
 }
@@ -60,12 +60,12 @@ function address({ height, width, channels }: Image, batch: string, y: string, x
 }
 
 /** A loop over the pixels of the window that the result's pixel sees; `tap` numbers them. */
-function eachTap(scope: ElementValues, node: Node, body: (load: string) => readonly string[]): void {
+function eachTap(locals: ElementValues, node: Node, body: (load: string) => readonly string[]): void {
   const { rows, columns, strideY, strideX, top, left, inside } = windowOf(node);
-  const image = imageOf(scope.context, node.inputs[0]!);
-  const { batch, y, x, c } = pixel(scope, imageOf(scope.context, node.id));
-  const load = scope.loadAt(node.inputs[0]!, address(image, batch, 'y', 'x', c));
-  scope.lines.push(
+  const image = imageOf(locals.context, node.inputs[0]!);
+  const { batch, y, x, c } = pixel(locals, imageOf(locals.context, node.id));
+  const load = locals.loadAt(node.inputs[0]!, address(image, batch, 'y', 'x', c));
+  locals.lines.push(
     `for (var tap = 0; tap < ${rows * columns}; tap++) {`,
     `  let y = ${y} * ${strideY} + tap / ${columns} - ${top};`,
     `  let x = ${x} * ${strideX} + tap % ${columns} - ${left};`,
@@ -76,14 +76,14 @@ function eachTap(scope: ElementValues, node: Node, body: (load: string) => reado
 }
 
 /** Maximum of the window and its first position, which the value and its index share. A NaN beats every number, and nothing beats a NaN. */
-function maximum(scope: ElementValues, node: Node): { best: string; place: string } {
+function maximum(locals: ElementValues, node: Node): { best: string; place: string } {
   const key = `maximum ${node.inputs[0]} ${JSON.stringify(node.attrs)}`;
-  const known = scope.shared.get(key);
+  const known = locals.shared.get(key);
   if (known !== undefined) return { best: known, place: `${known}_at` };
-  const best = scope.kernel.name('best');
-  scope.shared.set(key, best);
-  scope.lines.push(`var ${best} = 0.0f;`, `var ${best}_at = -1;`);
-  eachTap(scope, node, (load) => takeLarger(best, load, 'tap'));
+  const best = locals.kernel.name('best');
+  locals.shared.set(key, best);
+  locals.lines.push(`var ${best} = 0.0f;`, `var ${best}_at = -1;`);
+  eachTap(locals, node, (load) => takeLarger(best, load, 'tap'));
   return { best, place: `${best}_at` };
 }
 
@@ -101,22 +101,22 @@ export function takeLarger(best: string, load: string, tap: string): string[] {
 }
 
 /** A sum over the results whose window holds the element's pixel; `tap` is the pixel's position in that window. */
-function sumOverResults(scope: ElementValues, node: Node, term: (index: string) => string): string {
+function sumOverResults(locals: ElementValues, node: Node, term: (index: string) => string): string {
   const { rows, columns, strideY, strideX, top, left } = windowOf(node);
-  const result = imageOf(scope.context, node.inputs[0]!);
-  const { batch, y, x, c } = pixel(scope, imageOf(scope.context, node.id));
-  const sum = scope.kernel.name('sum');
-  const [py, px] = [scope.let(`${y} + ${top}`), scope.let(`${x} + ${left}`)];
+  const result = imageOf(locals.context, node.inputs[0]!);
+  const { batch, y, x, c } = pixel(locals, imageOf(locals.context, node.id));
+  const sum = locals.kernel.name('sum');
+  const [py, px] = [locals.let(`${y} + ${top}`), locals.let(`${x} + ${left}`)];
   const body = [
     `let tap = (${py} - i * ${strideY}) * ${columns} + ${px} - j * ${strideX};`,
     `let at = ${address(result, batch, 'i', 'j', c)};`,
     `${sum} += ${term('at')};`,
   ];
   const isInWindow = `${py} - i * ${strideY} < ${rows} && ${px} - j * ${strideX} < ${columns}`;
-  scope.lines.push(`var ${sum} = 0.0f;`);
+  locals.lines.push(`var ${sum} = 0.0f;`);
   if (rows <= strideY && columns <= strideX) {
     // No pixel is in two windows.
-    scope.lines.push(
+    locals.lines.push(
       '{',
       `  let i = ${py} / ${strideY};`,
       `  let j = ${px} / ${strideX};`,
@@ -128,7 +128,7 @@ function sumOverResults(scope: ElementValues, node: Node, term: (index: string) 
     return sum;
   }
   const firstOf = (place: string, size: number, stride: number) => `max(0, (${place} - ${size} + ${stride}) / ${stride})`;
-  scope.lines.push(
+  locals.lines.push(
     `for (var i = ${firstOf(py, rows, strideY)}; i < min(${result.height}, ${py} / ${strideY} + 1); i++) {`,
     `  for (var j = ${firstOf(px, columns, strideX)}; j < min(${result.width}, ${px} / ${strideX} + 1); j++) {`,
     `    if (!(${isInWindow})) { continue; }`,
@@ -139,15 +139,15 @@ function sumOverResults(scope: ElementValues, node: Node, term: (index: string) 
   return sum;
 }
 
-function globalAverage(scope: ElementValues, node: Node): string {
-  const { height, width, channels } = imageOf(scope.context, node.inputs[0]!);
-  const sum = scope.kernel.name('sum');
-  const c = scope.channel(channels);
-  const batch = scope.let(`(${scope.at.index}) / ${channels}u`);
-  scope.lines.push(
+function globalAverage(locals: ElementValues, node: Node): string {
+  const { height, width, channels } = imageOf(locals.context, node.inputs[0]!);
+  const sum = locals.kernel.name('sum');
+  const c = locals.channel(channels);
+  const batch = locals.let(`(${locals.at.index}) / ${channels}u`);
+  locals.lines.push(
     `var ${sum} = vec2f();`,
     `for (var p = 0u; p < ${height * width}u; p++) {`,
-    `  ${sum} = add_term(${sum}, ${scope.loadAt(node.inputs[0]!, `(${batch} * ${height * width}u + p) * ${channels}u + ${c}`)});`,
+    `  ${sum} = add_term(${sum}, ${locals.loadAt(node.inputs[0]!, `(${batch} * ${height * width}u + p) * ${channels}u + ${c}`)});`,
     '}',
   );
   return `sum_of(${sum}) / ${height * width}.0f`;
@@ -159,30 +159,30 @@ export function axisSizes(context: GroupContext, id: ValueId, axis: number): { l
   return { length: shape[axis]!, inner: elementCount(shape.slice(axis + 1)) };
 }
 
-function slice(scope: ElementValues, node: Node): string {
+function slice(locals: ElementValues, node: Node): string {
   const axis = numberAttr(node.attrs, 'axis');
-  const { length, inner } = axisSizes(scope.context, node.id, axis);
-  const from = axisSizes(scope.context, node.inputs[0]!, axis).length * inner;
-  const i = `(${scope.at.index})`;
-  return scope.loadAt(
+  const { length, inner } = axisSizes(locals.context, node.id, axis);
+  const from = axisSizes(locals.context, node.inputs[0]!, axis).length * inner;
+  const i = `(${locals.at.index})`;
+  return locals.loadAt(
     node.inputs[0]!,
     `${i} / ${length * inner}u * ${from}u + ${i} % ${length * inner}u + ${numberAttr(node.attrs, 'start') * inner}u`,
   );
 }
 
-function concat(scope: ElementValues, node: Node): string {
+function concat(locals: ElementValues, node: Node): string {
   const axis = numberAttr(node.attrs, 'axis');
-  const { length, inner } = axisSizes(scope.context, node.id, axis);
-  const outer = scope.let(`(${scope.at.index}) / ${length * inner}u`);
-  const rest = scope.let(`(${scope.at.index}) % ${length * inner}u`);
-  const result = scope.kernel.name('part');
-  scope.lines.push(`var ${result} = 0.0f;`);
+  const { length, inner } = axisSizes(locals.context, node.id, axis);
+  const outer = locals.let(`(${locals.at.index}) / ${length * inner}u`);
+  const rest = locals.let(`(${locals.at.index}) % ${length * inner}u`);
+  const result = locals.kernel.name('part');
+  locals.lines.push(`var ${result} = 0.0f;`);
   let start = 0;
   for (const [i, input] of node.inputs.entries()) {
-    const size = axisSizes(scope.context, input, axis).length * inner;
-    const load = scope.loadAt(input, `${outer} * ${size}u + ${rest} - ${start}u`);
+    const size = axisSizes(locals.context, input, axis).length * inner;
+    const load = locals.loadAt(input, `${outer} * ${size}u + ${rest} - ${start}u`);
     const last = i === node.inputs.length - 1;
-    scope.lines.push(`${i === 0 ? '' : 'else '}${last && i > 0 ? '' : `if (${rest} < ${start + size}u) `}{ ${result} = ${load}; }`);
+    locals.lines.push(`${i === 0 ? '' : 'else '}${last && i > 0 ? '' : `if (${rest} < ${start + size}u) `}{ ${result} = ${load}; }`);
     start += size;
   }
   return result;
@@ -190,36 +190,36 @@ function concat(scope: ElementValues, node: Node): string {
 
 /** Ops that read their operands at other elements: pools, their gradients, and copies. */
 export const GATHERS: Readonly<Record<OpOfKind<'pool' | 'copy'>, GatherRule>> = {
-  max_pool2d: { expression: (scope, node) => maximum(scope, node).best, exact: true },
-  max_pool2d_index: { expression: (scope, node) => `f32(${maximum(scope, node).place})`, exact: true },
+  max_pool2d: { expression: (locals, node) => maximum(locals, node).best, exact: true },
+  max_pool2d_index: { expression: (locals, node) => `f32(${maximum(locals, node).place})`, exact: true },
   max_pool2d_grad: {
-    expression: (scope, node) => {
+    expression: (locals, node) => {
       const [dy, index] = node.inputs as [ValueId, ValueId];
-      return sumOverResults(scope, node, (at) => `select(0.0f, ${scope.loadAt(dy, at)}, ${scope.loadAt(index, at)} == f32(tap))`);
+      return sumOverResults(locals, node, (at) => `select(0.0f, ${locals.loadAt(dy, at)}, ${locals.loadAt(index, at)} == f32(tap))`);
     },
   },
   avg_pool2d: {
-    expression: (scope, node) => {
+    expression: (locals, node) => {
       const { rows, columns } = windowOf(node);
-      const sum = scope.kernel.name('sum');
-      scope.lines.push(`var ${sum} = 0.0f;`);
-      eachTap(scope, node, (load) => [`${sum} += ${load};`]);
+      const sum = locals.kernel.name('sum');
+      locals.lines.push(`var ${sum} = 0.0f;`);
+      eachTap(locals, node, (load) => [`${sum} += ${load};`]);
       return `${sum} / ${rows * columns}.0f`;
     },
   },
   avg_pool2d_grad: {
-    expression: (scope, node) => {
+    expression: (locals, node) => {
       const { rows, columns } = windowOf(node);
-      return `${sumOverResults(scope, node, (at) => scope.loadAt(node.inputs[0]!, at))} / ${rows * columns}.0f`;
+      return `${sumOverResults(locals, node, (at) => locals.loadAt(node.inputs[0]!, at))} / ${rows * columns}.0f`;
     },
   },
   global_avg_pool: { expression: globalAverage },
   global_avg_pool_grad: {
-    expression: (scope, node) => {
-      const { height, width, channels } = imageOf(scope.context, node.id);
-      const c = scope.channel(channels);
-      const pooled = `(${scope.at.index}) / ${height * width * channels}u * ${channels}u + ${c}`;
-      return `${scope.loadAt(node.inputs[0]!, pooled)} / ${height * width}.0f`;
+    expression: (locals, node) => {
+      const { height, width, channels } = imageOf(locals.context, node.id);
+      const c = locals.channel(channels);
+      const pooled = `(${locals.at.index}) / ${height * width * channels}u * ${channels}u + ${c}`;
+      return `${locals.loadAt(node.inputs[0]!, pooled)} / ${height * width}.0f`;
     },
   },
   slice: { expression: slice, exact: true },

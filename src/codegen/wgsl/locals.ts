@@ -29,7 +29,7 @@ export function isGather(op: OpName): op is OpOfKind<'pool' | 'copy'> {
  * The values at one element, as WGSL variables of type f32 that hold the value as rounded to its format. `value` gives a variable for any
  * value: one that was defined, one loaded from memory, or an elementwise op of the group, computed where it is needed.
  */
-export class Scope {
+export class Locals {
   readonly lines: string[] = [];
   readonly #variables = new Map<ValueId, string>();
   /** Results that only a store needs: the store rounds. */
@@ -43,9 +43,9 @@ export class Scope {
     readonly at: Position,
   ) {}
 
-  /** A scope at another element, with statements of its own. */
-  elsewhere(at: Position): Scope {
-    return new Scope(this.context, this.kernel, at);
+  /** Local values at another element, with statements of its own. */
+  elsewhere(at: Position): Locals {
+    return new Locals(this.context, this.kernel, at);
   }
 
   /** Declares a variable. */
