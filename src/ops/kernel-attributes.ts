@@ -1,5 +1,5 @@
 import type { OpName } from '../ir/op-names.js';
-import type { Attr } from '../ir/types.js';
+import { type Attr, FLOAT_TYPES } from '../ir/types.js';
 
 /** The attributes that a kernel implements: with every value, or with those listed. */
 export type KernelAttributes = Readonly<Record<string, 'any' | readonly Attr[]>>;
@@ -8,9 +8,104 @@ export type KernelAttributes = Readonly<Record<string, 'any' | readonly Attr[]>>
 export type AttributeTable = Readonly<Record<OpName, KernelAttributes>>;
 
 /** Of a kernel whose op has no attributes. */
-export const none: KernelAttributes = {};
+const none: KernelAttributes = {};
 
 /** Attributes of which every value is known. */
-export function anyOf(...names: readonly string[]): KernelAttributes {
+function anyOf(...names: readonly string[]): KernelAttributes {
   return Object.fromEntries(names.map((name) => [name, 'any' as const]));
 }
+
+const convolution = ['stride', 'padding'];
+const pool = ['window', 'stride', 'padding'];
+const adam = anyOf('beta1', 'beta2', 'eps', 'weight_decay', 'guarded', 'writes');
+
+/**
+ * What the kernels of all backends implement. An attribute, or a value of one, that not every backend has learnt yet stands in the tables of those
+ * that have, beside this.
+ */
+export const KERNEL_ATTRIBUTES: AttributeTable = {
+  input: anyOf('name'),
+  state: anyOf('name', 'role', 'init', 'value'),
+  constant: anyOf('value'),
+  normalize: anyOf('mean', 'std'),
+
+  conv2d: anyOf(...convolution),
+  conv2d_input_grad: anyOf(...convolution, 'size'),
+  conv2d_weight_grad: anyOf(...convolution, 'kernel'),
+  linear: none,
+  linear_input_grad: none,
+  linear_weight_grad: none,
+  sum_to_channel: none,
+
+  max_pool2d: anyOf(...pool),
+  max_pool2d_index: anyOf(...pool),
+  max_pool2d_grad: anyOf(...pool, 'size'),
+  avg_pool2d: anyOf(...pool),
+  avg_pool2d_grad: anyOf(...pool, 'size'),
+  global_avg_pool: none,
+  global_avg_pool_grad: anyOf('size'),
+
+  channel_mean: none,
+  channel_variance: none,
+  batch_norm: anyOf('eps'),
+  batch_norm_weight_grad: anyOf('eps'),
+  batch_norm_input_grad: anyOf('eps'),
+  running_update: anyOf('momentum', 'correction', 'writes'),
+  layer_norm_statistics: anyOf('eps'),
+  layer_norm: none,
+  layer_norm_weight_grad: none,
+  layer_norm_input_grad: none,
+
+  relu: none,
+  relu_grad: none,
+  relu6: none,
+  relu6_grad: none,
+  gelu: none,
+  gelu_grad: none,
+  silu: none,
+  silu_grad: none,
+  sigmoid: none,
+  sigmoid_grad: none,
+  tanh: none,
+  tanh_grad: none,
+  leaky_relu: anyOf('slope'),
+  leaky_relu_grad: anyOf('slope'),
+
+  add: none,
+  sub: none,
+  mul: none,
+  scale: anyOf('factor'),
+  cast: { to: FLOAT_TYPES },
+  dropout: anyOf('rate', 'seed', 'salt'),
+  reshape: anyOf('shape'),
+  concat: anyOf('axis'),
+  slice: anyOf('axis', 'start', 'size'),
+
+  softmax: none,
+  softmax_grad: none,
+  log_softmax: none,
+  log_softmax_grad: none,
+  cross_entropy: anyOf('label_smoothing'),
+  cross_entropy_grad: anyOf('label_smoothing'),
+  mse: none,
+  mse_grad: none,
+  binary_cross_entropy: none,
+  binary_cross_entropy_grad: none,
+  correct_count: none,
+
+  scale_loss: anyOf('factor'),
+  scale_loss_grad: anyOf('factor'),
+  all_finite: none,
+  unscale: none,
+  global_norm: none,
+  clip_by_norm: anyOf('max'),
+  update_scale: anyOf('growth', 'backoff', 'interval', 'floor', 'cap', 'writes'),
+
+  accumulate: anyOf('writes'),
+  reset: anyOf('writes'),
+  advance: anyOf('writes'),
+  sgd: anyOf('momentum', 'nesterov', 'weight_decay', 'guarded', 'writes'),
+  adam,
+  adamw: adam,
+  lion: anyOf('beta1', 'beta2', 'weight_decay', 'guarded', 'writes'),
+};

@@ -3,6 +3,7 @@ import type { ValueId } from '../../ir/types.js';
 import { assertNever, elementCount, sameShape, stringsAttr } from '../../ir/types.js';
 import { opDefinition } from '../../ops/index.js';
 import { isRowTotal } from '../../ops/row-totals.js';
+import { runningOrder } from '../running-order.js';
 import { copyFunction } from './copies.js';
 import type { KernelContext } from './kernel.js';
 import { type LoopFunction, MOST_TASKS, type Root } from './loops.js';
@@ -53,15 +54,8 @@ export class SweepBuilder {
   }
 
   build(): readonly Sweep[] {
-    for (const id of this.order()) this.add(id);
+    for (const id of runningOrder(this.context.group, (member) => this.context.node(member))) this.add(id);
     return this.sweeps;
-  }
-
-  /** Execution order, with what overwrites a state for the next call behind everything else. */
-  private order(): ValueId[] {
-    const late = (id: ValueId) => opDefinition(this.context.node(id).op).runsLast === true;
-    const { nodes } = this.context.group;
-    return [...nodes.filter((id) => !late(id)), ...nodes.filter(late)];
   }
 
   private add(id: ValueId): void {

@@ -1,5 +1,6 @@
 import { assertNever, type ValueId } from '../../ir/types.js';
 import { isOfKind, opDefinition } from '../../ops/index.js';
+import { runningOrder } from '../running-order.js';
 import { emitConcatCopies } from './concat.js';
 import type { GroupContext } from './context.js';
 import { emitContraction } from './contraction.js';
@@ -22,16 +23,9 @@ class GroupEmitter {
   constructor(private readonly context: GroupContext) {}
 
   run(): readonly Dispatch[] {
-    for (const id of this.order()) this.add(id);
+    for (const id of runningOrder(this.context.group, (member) => this.context.node(member))) this.add(id);
     this.flush();
     return this.dispatches;
-  }
-
-  /** Execution order, with what overwrites a state for the next call behind everything else. */
-  private order(): ValueId[] {
-    const late = (id: ValueId) => opDefinition(this.context.node(id).op).runsLast === true;
-    const { nodes } = this.context.group;
-    return [...nodes.filter((id) => !late(id)), ...nodes.filter(late)];
   }
 
   private add(id: ValueId): void {
