@@ -1,0 +1,75 @@
+import type { Span } from '../../diagnostics/diagnostic.js';
+import type { LineIndex } from '../../diagnostics/lines.js';
+import type { DiagnosticSink } from '../../diagnostics/sink.js';
+import type { GraphBuilder } from '../../ir/builder.js';
+import type { DatasetSpec } from '../../ir/program.js';
+import type { Loc } from '../../ir/types.js';
+import type { Name } from '../../parser/ast.js';
+import type { Evaluation, Values } from '../evaluate.js';
+import type { LayerContexts } from '../layer-context.js';
+import type { Names } from '../names.js';
+import type { LayerPath } from '../paths.js';
+import type { Operand } from '../shape-advice.js';
+import type { Tensor, Value } from '../value.js';
+
+/** A limit against files that expand without end; far above any real network. */
+export const MAX_STAGES = 20_000;
+
+export interface ModelContext {
+  readonly sink: DiagnosticSink;
+  readonly lines: LineIndex;
+  /** What the names of the text stand for; whatever is wrong with them is reported. */
+  readonly names: Names;
+  /** Values of the file's constants. */
+  readonly constants: Values;
+  /** Blocks that call themselves; their calls are already reported. */
+  readonly recursive: ReadonlySet<string>;
+  /** Undefined: it is unknown, which is reported; the graph then only serves to find other mistakes. */
+  readonly dataset: DatasetSpec | undefined;
+  /** Where the normalization is written, if it is. */
+  readonly normalizeSpan: Span | undefined;
+  readonly seed: number;
+  readonly batch: number;
+  readonly mode: 'train' | 'eval';
+}
+
+/** Thrown to leave a model that expands without end. */
+export class TooLarge extends Error {}
+
+/** How far the expansion of one model has come. */
+export interface Expansion {
+  readonly context: ModelContext;
+  readonly builder: GraphBuilder;
+  readonly layers: LayerContexts;
+  /** In the body that is being expanded. */
+  evaluation: Evaluation;
+  /** Names of layers in that body, or in the iteration within it. */
+  path: LayerPath;
+  stages: number;
+  /** Calls of the blocks that are being expanded, innermost last. */
+  readonly calls: Span[];
+  /** Their blocks. */
+  readonly expanding: string[];
+  /** Whether a misspelt layer was taken for another one. */
+  guessed: boolean;
+  readonly guesses: Map<string, string | undefined>;
+}
+
+/** Counts one more layer. Throws TooLarge when there are too many. */
+export function countStage(state: Expansion): void {
+  if (++state.stages > MAX_STAGES) throw new TooLarge(`the model has more than ${MAX_STAGES.toLocaleString('en')} layers`);
+}
+
+/** Gives a name its value, in the body that is being expanded. */
+export function setValue(state: Expansion, name: Name, value: Value): void {
+  state.evaluation.values.set(state.context.names.declarationOf(name), value);
+}
+
+export function locate(state: Expansion, span: Span): Loc {
+  return state.context.lines.position(span.start);
+}
+
+/** A graph value as the user calls it, for a diagnostic about the layer that it was given to. */
+export function operandOf(state: Expansion, name: string, tensor: Tensor): Operand {
+  return { name, tensor, shape: state.builder.type(tensor.id).shape.slice(1) };
+}
