@@ -8,9 +8,11 @@ export const OP_NAMES = [
   'conv2d',
   'conv2d_input_grad',
   'conv2d_weight_grad',
+  'conv_transpose2d',
   'linear',
   'linear_input_grad',
   'linear_weight_grad',
+  'matmul',
   'sum_to_channel',
 
   'max_pool2d',

@@ -95,6 +95,11 @@ export function stringAttr(attrs: Attrs, name: string): string {
   return value;
 }
 
+/** As `numberAttr`, of an attribute that may be left out. */
+export function optionalNumberAttr(attrs: Attrs, name: string, missing: number): number {
+  return attrs[name] === undefined ? missing : numberAttr(attrs, name);
+}
+
 export function numbersAttr(attrs: Attrs, name: string): readonly number[] {
   const value = attrs[name];
   if (!Array.isArray(value)) throw new Error(`attribute ${name} is not a list of numbers`);

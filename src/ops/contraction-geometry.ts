@@ -1,6 +1,7 @@
 import type { Attrs, Shape, TensorType } from '../ir/types.js';
-import { elementCount, numbersAttr } from '../ir/types.js';
+import { elementCount, numbersAttr, optionalNumberAttr } from '../ir/types.js';
 import type { OpDefinition } from './op.js';
+import { dilationOf } from './window.js';
 
 /** Along rows and columns. */
 export type Pair = readonly [rows: number, columns: number];
@@ -21,13 +22,14 @@ export type Pair = readonly [rows: number, columns: number];
  * | c     | channels of x in a group         | inputs    |
  * | o     | channels of y in a group         | outputs   |
  *
- * A term whose (u, v) lies outside the image is no term. `computes: 'y'` is the sum above, plus bias[g, o] where there is a bias. `x` and
- * `w` are its derivatives: each sums the product of the other two over the same terms,
+ * A term whose (u, v) lies outside the image is no term. `computes: 'y'` is the sum above. `x` and `w` are its
+ * derivatives: each sums the product of the other two over the same terms,
  *
  *     x[b, n, u, v, g, c] = sum over i, j, p, q, o with that (u, v) of  y[b, n, i, j, g, o] * w[b, p, q, c, g, o]
  *     w[b, p, q, c, g, o] = sum over n, i, j of  x[b, n, u, v, g, c] * y[b, n, i, j, g, o]
  *
- * so a product with a transposed matrix is one of these as well. In memory, row-major: x is [...batch, images, ...image, groups * inputs],
+ * so a product with a transposed matrix is one of these as well. Where there is a bias, it is one number for each channel of the result, y
+ * or x, and is added to the sum. In memory, row-major: x is [...batch, images, ...image, groups * inputs],
  * w [...batch, ...window, inputs, groups * outputs], y [...batch, images, ...positions, groups * outputs]; without spatial axes image,
  * window and positions are one by one, and no axes of the tensors. Where groups are 1, dilation is 1 and batch is empty, a contraction is
  * plain.
@@ -75,10 +77,14 @@ export interface ContractionDefinition extends OpDefinition<'contraction'> {
 
 type Tensors = Pick<ContractionGeometry, 'computes' | 'operands'>;
 
-/** Of images x [images, height, width, inputs], a window, and y [images, rows, columns, outputs]; attributes `stride` and `padding`. */
+/**
+ * Of images x [images, height, width, groups * inputs], a window, and y [images, rows, columns, groups * outputs]; attributes `stride`,
+ * `padding` and, where they are not 1, `dilation` and `groups`.
+ */
 export function convolutionGeometry(tensors: Tensors, x: Shape, window: Shape, y: Shape, attrs: Attrs): ContractionGeometry {
   const [images, height, width, inputs] = x as [number, number, number, number];
   const [, rows, columns, outputs] = y as [number, number, number, number];
+  const groups = groupsOf(attrs);
   return {
     ...tensors,
     spatial: 2,
@@ -88,22 +94,27 @@ export function convolutionGeometry(tensors: Tensors, x: Shape, window: Shape, y
     positions: [rows, columns],
     window: [window[0]!, window[1]!],
     stride: numbersAttr(attrs, 'stride') as [number, number],
-    dilation: [1, 1],
+    dilation: dilationOf(attrs),
     padding: numbersAttr(attrs, 'padding') as [number, number, number, number],
-    groups: 1,
-    inputs,
-    outputs,
+    groups,
+    inputs: inputs / groups,
+    outputs: outputs / groups,
   };
 }
 
-/** Of matrices x [rows, inputs] and y [rows, outputs]. */
-export function productGeometry(tensors: Tensors, x: Shape, y: Shape): ContractionGeometry {
+/** Groups of channels; 1 where nothing is said. */
+export function groupsOf(attrs: Attrs): number {
+  return optionalNumberAttr(attrs, 'groups', 1);
+}
+
+/** Of matrices x [...batch, ...rows, inputs] and y [...batch, ...rows, outputs]; all leading axes that are not of the batch are rows. */
+export function productGeometry(tensors: Tensors, x: Shape, y: Shape, batch: Shape = []): ContractionGeometry {
   const one = [1, 1] as const;
   return {
     ...tensors,
     spatial: 0,
-    batch: [],
-    images: x[0]!,
+    batch,
+    images: elementCount(x.slice(batch.length, -1)),
     image: one,
     positions: one,
     window: one,
@@ -111,8 +122,8 @@ export function productGeometry(tensors: Tensors, x: Shape, y: Shape): Contracti
     dilation: one,
     padding: [0, 0, 0, 0],
     groups: 1,
-    inputs: x[1]!,
-    outputs: y[1]!,
+    inputs: x.at(-1)!,
+    outputs: y.at(-1)!,
   };
 }
 
@@ -137,12 +148,11 @@ export function flopsOf(rule: GeometryRule): NonNullable<OpDefinition['flops']> 
   };
 }
 
-/** Throws where a contraction is not plain, naming op, backend and fields: for backends whose kernels are only right for plain ones. */
-export function assertPlain({ batch, groups, dilation }: ContractionGeometry, op: string, backend: string): void {
-  const general = [
+/** What keeps a contraction from being plain, in words; empty where it is. */
+export function notPlain({ batch, groups, dilation }: ContractionGeometry): string {
+  return [
     ...(batch.length > 0 ? [`batch axes [${batch.join(', ')}]`] : []),
     ...(groups !== 1 ? [`groups ${groups}`] : []),
     ...(dilation.some((step) => step !== 1) ? [`dilation [${dilation.join(', ')}]`] : []),
-  ];
-  if (general.length > 0) throw new Error(`the ${backend} backend has no kernel for ${op} with ${general.join(' and ')}`);
+  ].join(' and ');
 }

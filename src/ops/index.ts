@@ -5,10 +5,12 @@ import * as activationGrad from './activation-grad.js';
 import * as arithmetic from './arithmetic.js';
 import * as avgPool from './avg-pool.js';
 import type { ContractionGeometry } from './contraction-geometry.js';
+import * as convTranspose from './conv-transpose.js';
 import * as conv from './conv2d.js';
 import * as layerNorm from './layer-norm.js';
 import * as linear from './linear.js';
 import * as loss from './loss.js';
+import * as matmul from './matmul.js';
 import * as maxPool from './max-pool.js';
 import * as norm from './norm.js';
 import type { OpDefinition, OpKind } from './op.js';
@@ -30,9 +32,11 @@ export const OPS = {
   conv2d: conv.conv2d,
   conv2d_input_grad: conv.conv2dInputGrad,
   conv2d_weight_grad: conv.conv2dWeightGrad,
+  conv_transpose2d: convTranspose.convTranspose2d,
   linear: linear.linear,
   linear_input_grad: linear.linearInputGrad,
   linear_weight_grad: linear.linearWeightGrad,
+  matmul: matmul.matmul,
   sum_to_channel: norm.sumToChannel,
 
   max_pool2d: maxPool.maxPool2d,

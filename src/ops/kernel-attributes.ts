@@ -16,6 +16,14 @@ function anyOf(...names: readonly string[]): KernelAttributes {
 }
 
 const convolution = ['stride', 'padding'];
+/** Kernels that know groups and dilation of convolutions. */
+export const GENERAL_CONVOLUTIONS = {
+  conv2d: anyOf(...convolution, 'dilation', 'groups'),
+  conv2d_input_grad: anyOf(...convolution, 'dilation', 'groups', 'size'),
+  conv2d_weight_grad: anyOf(...convolution, 'dilation', 'groups', 'kernel'),
+  conv_transpose2d: anyOf(...convolution, 'dilation', 'groups', 'size'),
+} as const satisfies Partial<AttributeTable>;
+
 const pool = ['window', 'stride', 'padding'];
 const adam = anyOf('beta1', 'beta2', 'eps', 'weight_decay', 'guarded', 'writes');
 
@@ -32,9 +40,11 @@ export const KERNEL_ATTRIBUTES: AttributeTable = {
   conv2d: anyOf(...convolution),
   conv2d_input_grad: anyOf(...convolution, 'size'),
   conv2d_weight_grad: anyOf(...convolution, 'kernel'),
+  conv_transpose2d: anyOf(...convolution, 'size'),
   linear: none,
   linear_input_grad: none,
   linear_weight_grad: none,
+  matmul: anyOf('transposed'),
   sum_to_channel: none,
 
   max_pool2d: anyOf(...pool),

@@ -1,5 +1,5 @@
 import type { Attrs, Shape } from '../ir/types.js';
-import { numbersAttr } from '../ir/types.js';
+import { numbersAttr, sameShape } from '../ir/types.js';
 import type { ArgValue } from './layer.js';
 import { constrain } from './op.js';
 
@@ -38,15 +38,26 @@ export function windowAttrs(stride: readonly number[], padding: readonly number[
   return { stride, padding };
 }
 
+/** From tap to tap of a window; 1 where nothing is said. */
+export function dilationOf(attrs: Attrs): readonly [number, number] {
+  const [rows, columns] = attrs.dilation === undefined ? [1, 1] : numbersAttr(attrs, 'dilation');
+  return [rows!, columns!];
+}
+
+/** Rows and columns of the image that a window spans. */
+export function reach(kernel: readonly [number, number], [rows, columns]: readonly [number, number]): [number, number] {
+  return [(kernel[0] - 1) * rows + 1, (kernel[1] - 1) * columns + 1];
+}
+
 /** Output height and width of a sliding window; constraint `<op>_c4`: the window fits the padded input. */
 export function windowOutput(op: string, shape: Shape, kernel: readonly [number, number], attrs: Attrs): [number, number] {
   const stride = numbersAttr(attrs, 'stride');
   const [top, bottom, left, right] = numbersAttr(attrs, 'padding') as [number, number, number, number];
   const padded = [shape[1]! + top + bottom, shape[2]! + left + right] as const;
-  constrain(
-    kernel[0] <= padded[0] && kernel[1] <= padded[1],
-    `${op}_c4`,
-    `the ${kernel[0]}x${kernel[1]} window is larger than its ${padded[0]}x${padded[1]} input (padding included)`,
-  );
-  return [Math.floor((padded[0] - kernel[0]) / stride[0]!) + 1, Math.floor((padded[1] - kernel[1]) / stride[1]!) + 1];
+  const spans = reach(kernel, dilationOf(attrs));
+  constrain(spans[0] <= padded[0] && spans[1] <= padded[1], `${op}_c4`, () => {
+    const dilated = sameShape(spans, kernel) ? '' : `, which spans ${spans[0]}x${spans[1]} with its dilation,`;
+    return `the ${kernel[0]}x${kernel[1]} window${dilated} is larger than its ${padded[0]}x${padded[1]} input (padding included)`;
+  });
+  return [Math.floor((padded[0] - spans[0]) / stride[0]!) + 1, Math.floor((padded[1] - spans[1]) / stride[1]!) + 1];
 }

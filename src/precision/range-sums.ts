@@ -90,6 +90,13 @@ const gradientSum: RangeRule = (context) => {
   return sumRange(withZero(mulRanges(a, b)), mostTerms(geometryOf(context)));
 };
 
+/** A sum of that many products at most, then the bias: how many meet a pixel differs. */
+const transposedConvolution: RangeRule = (context) => {
+  const bias = context.operands[2] ?? between(0, 0);
+  const sum = gradientSum(context);
+  return isBounded(sum) && isBounded(bias) ? widenFor(addRanges(sum, bias), 1, magnitude(sum) + magnitude(bias)) : ANY;
+};
+
 /** Known weights of a linear layer bound each of its input's gradients by the sums over its row. */
 const linearInputGrad: RangeRule = (context) => {
   const [dy] = context.operands as [Range];
@@ -207,9 +214,11 @@ export const SUM_RULES = {
   conv2d: contraction,
   conv2d_input_grad: gradientSum,
   conv2d_weight_grad: gradientSum,
+  conv_transpose2d: transposedConvolution,
   linear: contraction,
   linear_input_grad: linearInputGrad,
   linear_weight_grad: gradientSum,
+  matmul: (context) => sumRange(mulRanges(context.operands[0]!, context.operands[1]!), mostTerms(geometryOf(context))),
   sum_to_channel: ({ operands, shape }) => sumRange(operands[0]!, rowsOf(shape(0))),
   max_pool2d: maxPool,
   max_pool2d_index: maxPoolIndex,

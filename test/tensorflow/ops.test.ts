@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import { COMPUTE_TYPES, type ComputeType } from '../../src/ir/types.js';
 import { emit } from '../../src/ops/emit.js';
-import type { OpName } from '../../src/ops/index.js';
+import { isOfKind, type OpName } from '../../src/ops/index.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import type { TensorflowOptions } from '../../src/runtime/tensorflow/index.js';
 import { batchPlan, runCase } from '../codegen/batch.js';
@@ -16,14 +16,7 @@ const TOLERANCE = 2e-6;
 const IN_F32 = allowing((op) => (op.startsWith('adam') ? 3e-5 : TOLERANCE), ['unscale']);
 /** What half kernels of TensorFlow may be off by, as a share of the largest result: some of the processor's accumulate in half. */
 const NATIVE_TOLERANCE: Readonly<Record<string, number>> = { f16: 1e-2, bf16: 6e-2 };
-const CONTRACTIONS: readonly OpName[] = [
-  'conv2d',
-  'conv2d_input_grad',
-  'conv2d_weight_grad',
-  'linear',
-  'linear_input_grad',
-  'linear_weight_grad',
-];
+const CONTRACTIONS: readonly OpName[] = SAMPLED_OPS.filter((op) => isOfKind(op, 'contraction'));
 
 /** What f32 contractions of a GPU may be off by: cuDNN also sums by transforms. */
 const GPU_TOLERANCE = 1e-4;

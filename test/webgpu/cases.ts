@@ -1,6 +1,6 @@
 import type { WgslTarget } from '../../src/codegen/wgsl/target.js';
 import type { ComputeType } from '../../src/ir/types.js';
-import type { OpName } from '../../src/ops/index.js';
+import { isOfKind, type OpName } from '../../src/ops/index.js';
 import { loadPlan } from '../../src/runtime/webgpu/index.js';
 import { type OpCase, opCase, SAMPLED_OPS } from '../ops/cases.js';
 import { allowing, checkCases as checkAll } from '../ops/check.js';
@@ -23,4 +23,4 @@ export function casesFor(ops: readonly OpName[], dtype: ComputeType, seed: numbe
   });
 }
 
-export const CONTRACTIONS = SAMPLED_OPS.filter((op) => op.startsWith('conv2d') || op.startsWith('linear'));
+export const CONTRACTIONS = SAMPLED_OPS.filter((op) => isOfKind(op, 'contraction'));

@@ -1,6 +1,6 @@
 import type { ValueId } from '../../ir/types.js';
 import { numbersAttr } from '../../ir/types.js';
-import { assertPlain, type ContractionGeometry } from '../../ops/contraction-geometry.js';
+import type { ContractionGeometry } from '../../ops/contraction-geometry.js';
 import { contractionGeometry, opDefinition } from '../../ops/index.js';
 import { emitFinish } from './contraction-finish.js';
 import { type Convolution, convolutionOf, type Lattice } from './contraction-geometry.js';
@@ -292,7 +292,6 @@ export function emitContraction(context: KernelContext): Kernel {
     anchor,
     anchor.inputs.map((id) => context.type(id)),
   );
-  assertPlain(geometry, anchor.op, 'cpu');
   const product = transposedProduct(context, geometry);
   if (product !== undefined) return emitTransposedProduct(context, product);
   return geometry.computes === 'w' ? emitWeightGradient(context, geometry) : emitConvolution(context, geometry);

@@ -1,5 +1,5 @@
 import type { Node, ValueId } from '../../ir/types.js';
-import { assertPlain, type ContractionGeometry, FACTORS, operandOf } from '../../ops/contraction-geometry.js';
+import { type ContractionGeometry, FACTORS, operandOf } from '../../ops/contraction-geometry.js';
 import { contractionGeometry } from '../../ops/index.js';
 import type { GroupContext } from './context.js';
 
@@ -38,7 +38,6 @@ export function contractionOf(context: GroupContext, id: ValueId): Contraction {
     node,
     node.inputs.map((input) => context.type(input)),
   );
-  assertPlain(geometry, node.op, 'webgpu');
   const { computes, images, inputs, outputs } = geometry;
   const [height, width] = geometry.image;
   const [rows, columns] = geometry.positions;

@@ -59,8 +59,9 @@ export function contract(g: ContractionGeometry, operands: readonly Elements[], 
   const [first, second] = FACTORS[g.computes].map((name) => operandOf(g, operands, name)!);
   const bias = operandOf(g, operands, 'bias');
   const [xChannels, yChannels] = [g.groups * g.inputs, g.groups * g.outputs];
+  const channels = g.computes === 'x' ? xChannels : yChannels;
   const sums = new Float64Array(size);
-  if (bias !== undefined) for (let i = 0; i < size; i += 1) sums[i] = bias[i % yChannels];
+  if (bias !== undefined) for (let i = 0; i < size; i += 1) sums[i] = bias[i % channels];
   const addTap = TAPS[g.computes](first, second, g.inputs, g.outputs, yChannels);
   const [pixels, positions] = [g.images * elementCount(g.image), g.images * elementCount(g.positions)];
   const taps = elementCount(g.window);
@@ -93,8 +94,10 @@ export const contractionKernels = {
   conv2d: contraction,
   conv2d_input_grad: contraction,
   conv2d_weight_grad: contraction,
+  conv_transpose2d: contraction,
   linear: contraction,
   linear_input_grad: contraction,
   linear_weight_grad: contraction,
+  matmul: contraction,
   sum_to_channel: sumToChannel,
 } satisfies Readonly<Record<OpOfKind<'contraction'> | 'sum_to_channel', ReferenceKernel>>;

@@ -1,19 +1,12 @@
-import { elementCount, type Graph, type Node, type Shape } from '../../ir/types.js';
-import { assertPlain, type ContractionGeometry, FACTORS, operandOf } from '../../ops/contraction-geometry.js';
-import { contractionGeometry, isOfKind, type OpOfKind } from '../../ops/index.js';
+import { elementCount, type Shape } from '../../ir/types.js';
+import { type ContractionGeometry, FACTORS, operandOf } from '../../ops/contraction-geometry.js';
+import { contractionGeometry, type OpOfKind } from '../../ops/index.js';
 import type { OpAttr, Tensor } from './binding.js';
 import { type Calls, flag, ints, text, type } from './calls.js';
 import { CODES } from './device.js';
-import { type Kernel, wide } from './kernel.js';
+import { asMatrix, type Kernel, wide } from './kernel.js';
 import { areEqual, convolutionWithBias, madeElements } from './onednn.js';
 import { sumOverBatch, sumToChannel } from './sums.js';
-
-/** Throws where a node is a contraction that the kernels here are wrong for. */
-export function checkContraction(node: Node, graph: Graph): void {
-  if (!isOfKind(node.op, 'contraction')) return;
-  const types = node.inputs.map((id) => graph.nodes[id]!.type);
-  assertPlain(contractionGeometry(node, types), node.op, 'tensorflow');
-}
 
 /** Attributes of TensorFlow's convolutions. */
 function convolution({ image, positions, window, stride, dilation, padding }: ContractionGeometry, dtype: number): OpAttr[] {
@@ -67,8 +60,8 @@ const convolutions: Readonly<Record<ContractionGeometry['computes'], Compute>> =
     if (bias !== undefined && x.dtype === CODES.f32 && addsBias(tf, attrs, x, w)) return convolutionWithBias(tf, attrs, [x, w, bias]);
     return withBias(tf, tf.device.execute('Conv2D', attrs, [x, w], x.dtype), bias);
   },
-  x: (tf, geometry, { a: dy, b: w, shape }) =>
-    tf.device.execute('Conv2DBackpropInput', convolution(geometry, dy.dtype), [tf.vector(shape), w, dy], dy.dtype),
+  x: (tf, geometry, { a: dy, b: w, bias, shape }) =>
+    withBias(tf, tf.device.execute('Conv2DBackpropInput', convolution(geometry, dy.dtype), [tf.vector(shape), w, dy], dy.dtype), bias),
   w: (tf, geometry, { a: x, b: dy, shape }) => {
     const attrs = convolution(geometry, x.dtype);
     return sumOverBatch(tf, [x, dy], elementCount(geometry.positions), ([image, result]) =>
@@ -78,9 +71,9 @@ const convolutions: Readonly<Record<ContractionGeometry['computes'], Compute>> =
 };
 
 const products: Readonly<Record<ContractionGeometry['computes'], Compute>> = {
-  y: (tf, _geometry, { a, b, bias }) => withBias(tf, matmul(tf, a, b, 'none'), bias),
-  x: (tf, _geometry, { a, b }) => matmul(tf, a, b, 'b'),
-  w: (tf, _geometry, { a, b }) => sumOverBatch(tf, [a, b], 1, ([x, dy]) => matmul(tf, x, dy, 'a')),
+  y: (tf, _geometry, { a, b, bias, shape }) => tf.reshape(withBias(tf, matmul(tf, asMatrix(tf, a), b, 'none'), bias), shape),
+  x: (tf, _geometry, { a, b, shape }) => tf.reshape(matmul(tf, asMatrix(tf, a), b, 'b'), shape),
+  w: (tf, _geometry, { a, b }) => sumOverBatch(tf, [asMatrix(tf, a), asMatrix(tf, b)], 1, ([x, dy]) => matmul(tf, x, dy, 'a')),
 };
 
 /**
@@ -104,8 +97,10 @@ export const contractionKernels = {
   conv2d: contraction,
   conv2d_input_grad: contraction,
   conv2d_weight_grad: contraction,
+  conv_transpose2d: contraction,
   linear: contraction,
   linear_input_grad: contraction,
   linear_weight_grad: contraction,
+  matmul: contraction,
   sum_to_channel: wide((tf, [x]) => sumToChannel(tf, x!)),
 } satisfies Readonly<Record<OpOfKind<'contraction'> | 'sum_to_channel', Kernel>>;

@@ -6,6 +6,7 @@ import { isStorage } from '../../numeric/formats.js';
 import type { Plan } from '../../plan/plan.js';
 import { checkAttributes } from '../attributes.js';
 import type { Backend, BackendInfo, Capabilities } from '../backend.js';
+import { checkContractions } from '../contractions.js';
 import { refuseFormats } from '../refuse-formats.js';
 import { ATTRIBUTES } from './attributes.js';
 import { findBinding, HOW_TO_INSTALL, type LocatedBinding, loadBinding, type TfjsBinding } from './binding.js';
@@ -101,6 +102,7 @@ function usesBf16(plan: Plan): boolean {
 function load(plan: Plan, options: TensorflowOptions): TensorflowExecutable {
   refuseFormats(plan, 'tensorflow', (dtype) => !isStorage(dtype));
   checkAttributes(plan, 'tensorflow', ATTRIBUTES);
+  checkContractions(plan, 'tensorflow');
   const { binding } = open();
   const onGpu = binding.isUsingGpuDevice();
   if (usesBf16(plan) && !capabilitiesOf(binding.TF_Version, onGpu).low.includes('bf16')) {

@@ -6,7 +6,6 @@ import { storedValues } from '../../plan/probe.js';
 import type { Inputs } from '../backend.js';
 import type { Tensor } from './binding.js';
 import type { Calls } from './calls.js';
-import { checkContraction } from './contraction.js';
 import { CODES, INT32 } from './device.js';
 import type { Kernel, KernelContext } from './kernel.js';
 import { KERNELS } from './kernels.js';
@@ -55,7 +54,6 @@ export function prepare(fn: PlanFunction): Program {
   const last: ValueId[][] = graph.nodes.map(() => []);
   for (const [id, reader] of lastRead.entries()) last[reader]?.push(id);
   const steps = graph.nodes.map((node): Step => {
-    checkContraction(node, graph);
     return { node, kernel: KERNELS[node.op], last: last[node.id]!, near: near[node.id]! };
   });
   return { name, graph, steps, stored: storedValues(fn) };
