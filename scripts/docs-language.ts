@@ -18,6 +18,7 @@ const KINDS: Readonly<Record<ArgKind | SettingParam['kind'], string>> = {
   padding: 'number, `[rows, columns]`, `same` or `valid`',
   value: 'graph value',
   shape: 'list of sizes',
+  axes: 'axis or list of axes',
   channels: 'number or list',
   points: 'list of points',
 };

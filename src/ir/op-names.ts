@@ -23,6 +23,14 @@ export const OP_NAMES = [
   'global_avg_pool',
   'global_avg_pool_grad',
 
+  'sum',
+  'sum_grad',
+  'mean',
+  'mean_grad',
+  'max',
+  'max_ties',
+  'max_grad',
+
   'channel_mean',
   'channel_variance',
   'batch_norm',

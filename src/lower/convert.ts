@@ -13,6 +13,7 @@ const EXPECTED: Readonly<Record<ArgKind, string>> = {
   padding: 'a whole number, two as `[rows, columns]`, `same` or `valid`',
   value: 'a value of the graph',
   shape: 'a list of whole numbers',
+  axes: 'a whole number, or a list of them',
 };
 
 function wholeNumbers(value: Value): readonly number[] | undefined {
@@ -37,6 +38,10 @@ function convert(kind: ArgKind, value: Value): ArgValue | undefined {
       return value.kind === 'word' && (value.value === 'same' || value.value === 'valid') ? value.value : convert('pair', value);
     case 'shape':
       return wholeNumbers(value);
+    case 'axes': {
+      const numbers = wholeNumbers(value) ?? (value.kind === 'number' && Number.isInteger(value.value) ? [value.value] : undefined);
+      return numbers?.length === 0 ? undefined : numbers;
+    }
     case 'value':
       return undefined;
   }

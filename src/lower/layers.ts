@@ -3,6 +3,7 @@ import * as activation from '../ops/layers/activation.js';
 import * as arithmetic from '../ops/layers/arithmetic.js';
 import * as dense from '../ops/layers/dense.js';
 import * as norm from '../ops/layers/norm.js';
+import * as reduce from '../ops/layers/reduce.js';
 import * as shape from '../ops/layers/shape.js';
 import * as window from '../ops/layers/window.js';
 
@@ -19,6 +20,9 @@ export const LAYERS: Readonly<Record<string, LayerDefinition>> = {
   flatten: shape.flattenLayer,
   reshape: shape.reshapeLayer,
   concat: shape.concatLayer,
+  sum: reduce.sumLayer,
+  mean: reduce.meanLayer,
+  max: reduce.maxLayer,
   add: arithmetic.addLayer,
   sub: arithmetic.subLayer,
   mul: arithmetic.mulLayer,

@@ -66,6 +66,11 @@ const concatSizes: Advice = (operands) => {
   return bringTogether(operands, false);
 };
 
+/** For a layer that takes axes which follow one another. */
+const axesOf: Advice = ([operand]) =>
+  operand &&
+  `its axes are 0 to ${operand.shape.length - 1}; of axes apart, take the later ones first, then the others in a call of their own`;
+
 /** What to do about a broken constraint, by its label; undefined where nothing fits the shapes at hand. */
 export const ADVICE: ReadonlyMap<string, Advice> = new Map<string, Advice>([
   [
@@ -83,6 +88,9 @@ export const ADVICE: ReadonlyMap<string, Advice> = new Map<string, Advice>([
   ['sub_c1', sameShape],
   ['mul_c1', sameShape],
   ['concat_c2', ([operand]) => operand && `its axes are 0 to ${operand.shape.length - 1}, or -1 (the last) to -${operand.shape.length}`],
+  ['sum_c1', axesOf],
+  ['mean_c1', axesOf],
+  ['max_c1', axesOf],
   ['concat_c3', concatSizes],
   ['reshape_c1', () => 'write -1 for one of the sizes to have it found, if the others divide the number of elements'],
   ['max_pool2d_c5', () => 'use less padding or a larger window'],

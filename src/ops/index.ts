@@ -15,6 +15,7 @@ import * as maxPool from './max-pool.js';
 import * as norm from './norm.js';
 import type { OpDefinition, OpKind } from './op.js';
 import * as optimizer from './optimizer.js';
+import * as reductions from './reductions.js';
 import * as scaling from './scaling.js';
 import * as shape from './shape-ops.js';
 import * as softmax from './softmax.js';
@@ -46,6 +47,14 @@ export const OPS = {
   avg_pool2d_grad: avgPool.avgPool2dGrad,
   global_avg_pool: avgPool.globalAvgPool,
   global_avg_pool_grad: avgPool.globalAvgPoolGrad,
+
+  sum: reductions.sum,
+  sum_grad: reductions.sumGrad,
+  mean: reductions.mean,
+  mean_grad: reductions.meanGrad,
+  max: reductions.max,
+  max_ties: reductions.maxTies,
+  max_grad: reductions.maxGrad,
 
   channel_mean: norm.channelMean,
   channel_variance: norm.channelVariance,

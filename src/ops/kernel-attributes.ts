@@ -25,6 +25,7 @@ export const GENERAL_CONVOLUTIONS = {
 } as const satisfies Partial<AttributeTable>;
 
 const pool = ['window', 'stride', 'padding'];
+const reduction = anyOf('axes', 'keep');
 const adam = anyOf('beta1', 'beta2', 'eps', 'weight_decay', 'guarded', 'writes');
 
 /**
@@ -54,6 +55,14 @@ export const KERNEL_ATTRIBUTES: AttributeTable = {
   avg_pool2d_grad: anyOf(...pool, 'size'),
   global_avg_pool: none,
   global_avg_pool_grad: anyOf('size'),
+
+  sum: reduction,
+  sum_grad: anyOf('axes', 'shape'),
+  mean: reduction,
+  mean_grad: anyOf('axes', 'shape'),
+  max: reduction,
+  max_ties: reduction,
+  max_grad: anyOf('axes'),
 
   channel_mean: none,
   channel_variance: none,

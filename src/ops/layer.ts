@@ -2,8 +2,8 @@ import type { GraphBuilder } from '../ir/builder.js';
 import type { OpName } from '../ir/op-names.js';
 import type { Attrs, Loc, TensorType, ValueId } from '../ir/types.js';
 
-/** Types of arguments in the language. `pair` accepts one number or `[a, b]`; `padding` also the words `same` and `valid`. */
-export type ArgKind = 'int' | 'number' | 'boolean' | 'pair' | 'padding' | 'value' | 'shape';
+/** Types of arguments in the language. `pair` accepts one number or `[a, b]`; `padding` also the words `same` and `valid`; `axes` one number or a list. */
+export type ArgKind = 'int' | 'number' | 'boolean' | 'pair' | 'padding' | 'value' | 'shape' | 'axes';
 
 /** One number, a pair (rows, columns), a word, or a value of the graph. */
 export type ArgValue = number | boolean | string | readonly number[];

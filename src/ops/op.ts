@@ -25,6 +25,7 @@ export type PrecisionClass = 'low' | 'full' | 'promote' | 'follow' | 'source' | 
  * - `reduce`: sums over all axes but the last: one number per channel.
  * - `total`: one number of all elements of any number of tensors.
  * - `rows`: works along the last axis.
+ * - `axes`: one number of all elements along some neighbouring axes, for each place along the others.
  * - `view`: the same memory under another shape.
  * - `copy`: moves elements without computing.
  * - `update`: writes states, element by element.
@@ -39,6 +40,7 @@ export type OpKind =
   | 'reduce'
   | 'total'
   | 'rows'
+  | 'axes'
   | 'view'
   | 'copy'
   | 'update'

@@ -152,6 +152,7 @@ const GROUP_KIND: Readonly<Record<Exclude<OpKind, 'source'>, GroupKind>> = {
   reduce: 'reduce',
   total: 'reduce',
   rows: 'rows',
+  axes: 'reduce',
   view: 'map',
   copy: 'map',
   update: 'update',

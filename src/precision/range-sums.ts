@@ -2,6 +2,7 @@ import { elementCount, numberAttr, numbersAttr } from '../ir/types.js';
 import { LIMITS } from '../numeric/formats.js';
 import { type ContractionGeometry, mostTerms } from '../ops/contraction-geometry.js';
 import { contractionGeometry } from '../ops/index.js';
+import { axesSizes } from '../ops/reductions.js';
 import {
   ANY,
   addRanges,
@@ -227,6 +228,17 @@ export const SUM_RULES = {
   avg_pool2d_grad: avgPoolGrad,
   global_avg_pool: ({ operands, shape }) => meanRange(operands[0]!, shape(0)[1]! * shape(0)[2]!),
   global_avg_pool_grad: globalAvgPoolGrad,
+  sum: ({ operands, node, shape }) => sumRange(operands[0]!, axesSizes(shape(0), numbersAttr(node.attrs, 'axes')).length),
+  sum_grad: ({ operands }) => operands[0]!,
+  mean: ({ operands, node, shape }) => meanRange(operands[0]!, axesSizes(shape(0), numbersAttr(node.attrs, 'axes')).length),
+  mean_grad: ({ operands, node }) => {
+    const shared = scaleRange(operands[0]!, 1 / axesSizes(numbersAttr(node.attrs, 'shape'), numbersAttr(node.attrs, 'axes')).length);
+    return widenFor(shared, 2, magnitude(shared));
+  },
+  max: ({ operands }) => operands[0]!,
+  max_ties: ({ node, shape }) => between(0, axesSizes(shape(0), numbersAttr(node.attrs, 'axes')).length),
+  // Where x is the largest, it is one of those counted.
+  max_grad: ({ operands }) => (operands[3]!.low >= 1 ? withZero(operands[0]!) : ANY),
   channel_mean: ({ operands, shape }) => meanRange(operands[0]!, rowsOf(shape(0))),
   channel_variance: channelVariance,
   batch_norm: batchNorm,

@@ -93,6 +93,22 @@ describe('PyTorch semantics', () => {
     });
   }
 
+  for (const name of ['sum', 'mean', 'max'] as const) {
+    it(`${name} over two axes and its gradient`, () => {
+      const c = fixture[name];
+      const [x, dy] = [operand(c.x), operand(c.dy)];
+      const axes = [1, 2];
+      const y = assertOp(name, [x], { axes, keep: false }, c.y, 'y');
+      if (name === 'max') {
+        const ties = evaluateOp('max_ties', [x, y], { axes, keep: false });
+        assert.ok(Math.max(...ties.elements) > 1);
+        assertOp('max_grad', [dy, x, y, ties], { axes }, c.dx, 'dx');
+      } else {
+        assertOp(`${name}_grad`, [dy], { axes, shape: c.x.shape }, c.dx, 'dx');
+      }
+    });
+  }
+
   for (const key of ['cross_entropy_0', 'cross_entropy_0.1'] as const) {
     it(`${key.replace('_0', ' with label smoothing 0')}`, () => {
       const c = fixture[key];

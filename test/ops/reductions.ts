@@ -78,6 +78,8 @@ function otherSums(rows: number): ReductionCase[] {
     reductionCase('batch_norm_weight_grad', [between(2, 3, rows, channels), between(1, 2, rows, channels), perChannel, perChannel], {
       eps: 1e-5,
     }),
+    reductionCase('sum', [between(1, 2, 2, rows, 3)], { axes: [1], keep: false }),
+    reductionCase('mean', [between(2e38, 3e38, 3, rows)], { axes: [1], keep: true }),
     reductionCase('layer_norm_statistics', [between(90, 110, 3, rows)], { eps: 1e-5 }),
     reductionCase('layer_norm_weight_grad', [between(2, 3, rows, channels), between(1, 2, rows, channels), between(1, 1.5, rows, 2)]),
     reductionCase('cross_entropy', [logits, labels], { label_smoothing: 0 }),

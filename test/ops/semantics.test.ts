@@ -173,6 +173,26 @@ describe('layer_norm', () => {
   });
 });
 
+describe('reductions over axes', () => {
+  const both = { axes: [1], keep: false };
+
+  it('take a NaN for the largest, and share its gradient evenly by equal ones', () => {
+    const x = float([3, 3], [1, 4, 4, NaN, 2, 5, -Infinity, -Infinity, -Infinity]);
+    const y = evaluateOp('max', [x], both);
+    assert.deepEqual([...y.elements], [4, NaN, -Infinity]);
+    const ties = evaluateOp('max_ties', [x, y], both);
+    assert.deepEqual([...ties.elements], [2, 0, 3]);
+    const dx = evaluateOp('max_grad', [float([3], [1, 1, 3]), x, y, ties], { axes: [1] });
+    assert.deepEqual([...dx.elements], [0, 0.5, 0.5, 0, 0, 0, 1, 1, 1]);
+  });
+
+  it('keep a mean finite whose sum is not', () => {
+    const x = float([1, 4], Array(4).fill(3e38));
+    assert.equal(evaluateOp('sum', [x], both).elements[0], Infinity);
+    assert.equal(evaluateOp('mean', [x], both).elements[0], Math.fround(3e38));
+  });
+});
+
 describe('slice and concat', () => {
   it('undo each other on an inner axis', () => {
     const x = float(

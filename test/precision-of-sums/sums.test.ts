@@ -302,6 +302,15 @@ function cases(): readonly SumCase[] {
       VALID,
     ),
     average('global_avg_pool', 224, {}),
+    average('mean', 224, { axes: [1, 2], keep: false }),
+    caseOf(
+      'sum of long rows',
+      'sum',
+      [[[3, big], tenths]],
+      { axes: [1], keep: false },
+      () => big * TENTH,
+      () => big * TENTH * 3 * U,
+    ),
     average('avg_pool2d', 60, { window: [60, 60], ...VALID }),
     caseOf('softmax of a long row', 'softmax', [[[2, classes], (i) => logits[i]!]], {}, probability, (i) => 8 * U * probability(i)),
     caseOf(

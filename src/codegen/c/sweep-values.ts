@@ -47,7 +47,7 @@ export class SweepValues {
       const { op, inputs, type } = context.node(reader);
       if (isOfKind(op, 'view')) return false;
       if (isElementwise(op) || isOfKind(op, 'update')) return elementCount(type.shape) !== count;
-      if (isOfKind(op, 'copy', 'counter')) return true;
+      if (isOfKind(op, 'copy', 'counter', 'axes')) return true;
       if (isOfKind(op, 'pool')) return gathered;
       if (isOfKind(op, 'total')) return false;
       return (gathered && isOfKind(op, 'rows')) || count !== elementCount(context.type(inputs[0]!).shape);

@@ -4,6 +4,7 @@ import { assertNever, elementCount, sameShape, stringsAttr } from '../../ir/type
 import { opDefinition } from '../../ops/index.js';
 import { isRowTotal } from '../../ops/row-totals.js';
 import { runningOrder } from '../running-order.js';
+import { axesFunction } from './axes.js';
 import { copyFunction } from './copies.js';
 import type { KernelContext } from './kernel.js';
 import { type LoopFunction, MOST_TASKS, type Root } from './loops.js';
@@ -85,6 +86,9 @@ export class SweepBuilder {
         return;
       case 'rows':
         this.addRowOp(id);
+        return;
+      case 'axes':
+        this.addSolo(id, (inner) => axesFunction(inner, id));
         return;
       case 'copy':
         this.addSolo(id, (inner) => copyFunction(inner, id));

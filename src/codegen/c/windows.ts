@@ -1,7 +1,9 @@
 import type { Node, ValueId } from '../../ir/types.js';
 import { numbersAttr } from '../../ir/types.js';
 import { isOfKind, type OpOfKind, opDefinition } from '../../ops/index.js';
+import { axesSizes } from '../../ops/reductions.js';
 import { Locals } from './expression.js';
+import { asNumber } from './formats.js';
 import type { KernelContext } from './kernel.js';
 import { indent } from './text.js';
 
@@ -160,6 +162,27 @@ function sumOverResults(locals: Locals, node: Node, term: (inner: Locals) => str
   return sum;
 }
 
+/** Operand `index`, which has a number for each place along the axes that are not the node's, where the result's lanes are. */
+function reducedOperand(locals: Locals, node: Node, index: number): string {
+  const { context } = locals;
+  const { length, inner } = axesSizes(node.type.shape, numbersAttr(node.attrs, 'axes'));
+  const channels = node.type.shape.at(-1)!;
+  const input = node.inputs[index]!;
+  if (inner % channels === 0) {
+    const rows = inner / channels;
+    const row = rows === 1 ? `row / ${length}` : `(row / ${length * rows} * ${rows} + row % ${rows})`;
+    const there = localsAt(locals, `(${row} * ${channels} + ${locals.at.channel})`);
+    const value = there.load(input);
+    const name = `along${index}_${locals.shared.size}${locals.suffix}`;
+    locals.shared.set(`along ${node.id} ${index}`, name);
+    locals.statements.push(`vf ${name};`, '{', ...indent([...there.statements, `${name} = ${value};`]), '}');
+    return name;
+  }
+  const { op, type } = context.node(input);
+  if (op === 'constant') return locals.load(input);
+  return locals.temporary(`vf_set(${asNumber(type.dtype, `${context.pointer(input)}[row / ${length / channels}]`)})`);
+}
+
 type GatherRule = (locals: Locals, node: Node) => string;
 
 const GATHERS: Readonly<Record<OpOfKind<'pool'>, GatherRule>> = {
@@ -201,6 +224,15 @@ const GATHERS: Readonly<Record<OpOfKind<'pool'>, GatherRule>> = {
     locals.shared.set(`spread ${node.id}`, name);
     locals.statements.push(`vf ${name};`, '{', ...indent([...inner.statements, `${name} = ${value};`]), '}');
     return `${name} / vf_set(${height * width}.0f)`;
+  },
+  sum_grad: (locals, node) => reducedOperand(locals, node, 0),
+  mean_grad: (locals, node) => {
+    const { length } = axesSizes(node.type.shape, numbersAttr(node.attrs, 'axes'));
+    return `${reducedOperand(locals, node, 0)} / vf_set(${length}.0f)`;
+  },
+  max_grad: (locals, node) => {
+    const [dy, y, ties] = [0, 2, 3].map((index) => reducedOperand(locals, node, index));
+    return `vf_and(${locals.value(node.inputs[1]!)} == ${y}, ${dy} / ${ties})`;
   },
 };
 

@@ -1,6 +1,7 @@
 import { assertNever, type ValueId } from '../../ir/types.js';
 import { isOfKind, opDefinition } from '../../ops/index.js';
 import { runningOrder } from '../running-order.js';
+import { emitAxesReduction } from './axes.js';
 import { emitConcatCopies } from './concat.js';
 import type { GroupContext } from './context.js';
 import { emitContraction } from './contraction.js';
@@ -49,6 +50,9 @@ class GroupEmitter {
         return;
       case 'total':
         this.addKernels(id, () => emitTotal(context, id));
+        return;
+      case 'axes':
+        this.addKernels(id, () => emitAxesReduction(context, id));
         return;
       case 'rows':
         this.addKernels(id, () => emitRows(context, id));
@@ -128,7 +132,7 @@ class GroupEmitter {
     const count = context.count(id);
     return context.readers(id).some((reader) => {
       const { op } = reader;
-      if (isGather(op) || isOfKind(op, 'contraction', 'rows')) return true;
+      if (isGather(op) || isOfKind(op, 'contraction', 'rows', 'axes')) return true;
       if (isOfKind(op, 'total')) return false;
       if (isOfKind(op, 'reduce')) return count !== context.count(reader.inputs[0]!);
       return context.count(reader.id) !== count;

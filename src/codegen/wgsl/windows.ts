@@ -1,6 +1,7 @@
 import type { Node, ValueId } from '../../ir/types.js';
 import { elementCount, numberAttr, numbersAttr } from '../../ir/types.js';
 import type { OpOfKind } from '../../ops/index.js';
+import { axesSizes } from '../../ops/reductions.js';
 import type { GroupContext } from './context.js';
 import type { ElementValues } from './element-values.js';
 import { indent } from './kernel.js';
@@ -153,6 +154,14 @@ function globalAverage(locals: ElementValues, node: Node): string {
   return `sum_of(${sum}) / ${height * width}.0f`;
 }
 
+/** Operand `index`, which has a number for each place along the axes that are not the node's, at the element. */
+function reducedOperand(locals: ElementValues, node: Node, index: number): string {
+  const { length, inner } = axesSizes(node.type.shape, numbersAttr(node.attrs, 'axes'));
+  const i = `(${locals.at.index})`;
+  const place = inner === 1 ? `${i} / ${length}u` : `${i} / ${length * inner}u * ${inner}u + ${i} % ${inner}u`;
+  return locals.loadAt(node.inputs[index]!, place);
+}
+
 /** Elements before, along and after the axis. */
 export function axisSizes(context: GroupContext, id: ValueId, axis: number): { length: number; inner: number } {
   const { shape } = context.type(id);
@@ -220,6 +229,19 @@ export const GATHERS: Readonly<Record<OpOfKind<'pool' | 'copy'>, GatherRule>> = 
       const c = locals.channel(channels);
       const pooled = `(${locals.at.index}) / ${height * width * channels}u * ${channels}u + ${c}`;
       return `${locals.loadAt(node.inputs[0]!, pooled)} / ${height * width}.0f`;
+    },
+  },
+  sum_grad: { expression: (locals, node) => reducedOperand(locals, node, 0) },
+  mean_grad: {
+    expression: (locals, node) => {
+      const { length } = axesSizes(node.type.shape, numbersAttr(node.attrs, 'axes'));
+      return `${reducedOperand(locals, node, 0)} / ${length}.0f`;
+    },
+  },
+  max_grad: {
+    expression: (locals, node) => {
+      const [dy, y, ties] = [0, 2, 3].map((index) => reducedOperand(locals, node, index));
+      return `select(0.0f, ${dy} / ${ties}, ${locals.loadAt(node.inputs[1]!, locals.at.index)} == ${y})`;
     },
   },
   slice: { expression: slice, exact: true },

@@ -5,6 +5,7 @@ import type { ReferenceKernel } from './kernel.js';
 import { layerNormKernels } from './layer-norm.js';
 import { normKernels } from './norm.js';
 import { poolKernels } from './pool.js';
+import { reductionKernels } from './reductions.js';
 import { rowKernels } from './rows.js';
 import { shapeKernels } from './shape.js';
 import { updateKernels } from './update.js';
@@ -19,6 +20,7 @@ export const KERNELS: Readonly<Record<Exclude<OpName, SourceOp>, ReferenceKernel
   ...layerNormKernels,
   ...elementwiseKernels,
   ...shapeKernels,
+  ...reductionKernels,
   ...rowKernels,
   ...updateKernels,
 };

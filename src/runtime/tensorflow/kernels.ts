@@ -7,6 +7,7 @@ import type { Kernel } from './kernel.js';
 import { layerNormKernels } from './layer-norm.js';
 import { normKernels } from './norm.js';
 import { poolKernels } from './pool.js';
+import { reductionKernels } from './reductions.js';
 import { rowKernels } from './rows.js';
 import { shapeKernels } from './shape.js';
 import { updateKernels } from './update.js';
@@ -24,6 +25,7 @@ export const KERNELS = {
   ...layerNormKernels,
   ...elementwiseKernels,
   ...shapeKernels,
+  ...reductionKernels,
   ...rowKernels,
   ...updateKernels,
 } as const satisfies Readonly<Record<OpName, Kernel>>;
