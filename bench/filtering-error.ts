@@ -2,6 +2,7 @@
  * Rounding errors of the convolutions that the cpu backend computes by Winograd's filtering, beside those of sums taken one product after
  * another, both in f32 and against the exact sums. `npx tsx bench/filtering-error.ts` prints the table of docs/precision.md.
  */
+
 import { pathToFileURL } from 'node:url';
 import { GraphBuilder } from '../src/ir/builder.js';
 import { elementCount, type FloatType, type ValueId } from '../src/ir/types.js';
@@ -9,6 +10,7 @@ import { roundArray } from '../src/numeric/encoding.js';
 import { emit } from '../src/ops/emit.js';
 import type { FunctionName } from '../src/plan/plan.js';
 import { planGraph } from '../src/plan/plan-graph.js';
+import { defaultTarget } from '../src/plan/target.js';
 import { fnv1a32, uniformAt } from '../src/random/threefry.js';
 import { createBackend } from '../src/runtime/cpu/index.js';
 import { markdown } from './table.js';
@@ -120,7 +122,8 @@ export async function measure(c: Case, operands: FloatType): Promise<readonly Fi
     dx: emit(builder, 'conv2d_input_grad', [dy, weight], { ...attrs, size: [c.size, c.size] }, full),
     dweight: emit(builder, 'conv2d_weight_grad', [x, dy], { ...attrs, kernel: [3, 3] }, full),
   });
-  const plan = { model: 'case', policy: 'case', precision: 'f32', backend: 'cpu', functions: [planGraph(graph, 1)] } as const;
+  const target = defaultTarget('cpu');
+  const plan = { model: 'case', policy: 'case', precision: 'f32', target, functions: [planGraph(graph, 1, target)] } as const;
   const executable = await createBackend().load(plan);
   try {
     await executable.writeStates(new Map(Object.entries(states)));

@@ -6,14 +6,15 @@ import { type ComputeType, type Graph, isLow, precisionName } from './ir/types.j
 import { validateGraph } from './ir/validate.js';
 import { hasShortRange } from './numeric/formats.js';
 import { opRules } from './ops/rules.js';
-import type { Plan, PlanFunction, PlanTarget } from './plan/plan.js';
+import type { Plan, PlanFunction } from './plan/plan.js';
 import { planGraph } from './plan/plan-graph.js';
 import { simplify } from './plan/simplify.js';
+import type { PlanTarget } from './plan/target.js';
 import { assignPrecision } from './precision/assign.js';
 import { checkPins } from './precision/pins.js';
 import { resolveScaling } from './precision/scaling.js';
 
-export interface PassOptions extends PlanTarget {
+export interface PassOptions {
   /** Override what the file says. */
   readonly precision?: ComputeType;
   readonly policy?: PolicyName;
@@ -21,7 +22,7 @@ export interface PassOptions extends PlanTarget {
   readonly onPass?: (pass: string, graph: Graph) => void;
 }
 
-function resolvePrecision(program: Program, options: PassOptions): PrecisionSpec {
+function resolvePrecision(program: Program, target: PlanTarget, options: PassOptions): PrecisionSpec {
   const spec = program.recipe.precision;
   const compute = options.precision ?? spec.compute;
   const resolved = { ...spec, compute, policy: options.policy ?? spec.policy };
@@ -29,11 +30,11 @@ function resolvePrecision(program: Program, options: PassOptions): PrecisionSpec
   const precision =
     compute === spec.compute ? resolved : { ...resolved, lossScaling: hasShortRange(compute) ? spec.lossScaling : undefined };
   for (const format of [compute, ...spec.pins.map((pin) => pin.dtype)]) {
-    if (!isLow(format) || options.low.includes(format)) continue;
+    if (!isLow(format) || target.low.includes(format)) continue;
     throw userError(
       'AMP6001',
-      `the ${options.backend} backend cannot compute in ${precisionName(format)} here`,
-      `it offers ${(['f32', ...options.low] as const).map(precisionName).join(', ')}; \`ampc backends\` says what it lacks for more`,
+      `the ${target.backend} backend cannot compute in ${precisionName(format)} here`,
+      `it offers ${(['f32', ...target.low] as const).map(precisionName).join(', ')}; \`ampc backends\` says what it lacks for more`,
       `${format === compute ? 'choose another --precision' : 'change the line that keeps a value in this format'}, or another --backend`,
     );
   }
@@ -41,7 +42,7 @@ function resolvePrecision(program: Program, options: PassOptions): PrecisionSpec
 }
 
 /** The passes in order; every one's result is validated. */
-function planStep(step: Graph, precision: PrecisionSpec, batch: number, { onPass, staged }: PassOptions): PlanFunction {
+function planStep(step: Graph, precision: PrecisionSpec, batch: number, target: PlanTarget, { onPass }: PassOptions): PlanFunction {
   let validated: Graph | undefined;
   const check = (pass: string, graph: Graph): Graph => {
     if (graph !== validated) validateGraph(graph, opRules);
@@ -51,7 +52,7 @@ function planStep(step: Graph, precision: PrecisionSpec, batch: number, { onPass
   };
   check('autodiff', step);
   const assigned = check('precision', assignPrecision(step, precision));
-  const fn = planGraph(check('simplify', simplify(assigned)), batch, staged);
+  const fn = planGraph(check('simplify', simplify(assigned)), batch, target);
   check('plan', fn.graph);
   return fn;
 }
@@ -81,17 +82,17 @@ function tailSteps({ recipe, train, tail }: Program, scaling: LossScaling): read
 }
 
 /**
- * Compiles a lowered program to the plan that a backend runs: the training step (and, with gradient accumulation, the step for the
+ * Compiles a lowered program to the plan that the target runs: the training step (and, with gradient accumulation, the step for the
  * micro-batches before the last), the step on what is left of an epoch, and the evaluation step, each at the batch size of its forward
  * graph. Throws UserError when the backend lacks the format or a pin matches nothing.
  */
-export function compileProgram(program: Program, options: PassOptions): Plan {
-  const precision = resolvePrecision(program, options);
+export function compileProgram(program: Program, target: PlanTarget, options: PassOptions = {}): Plan {
+  const precision = resolvePrecision(program, target, options);
   const { recipe } = program;
   const scaling = resolveScaling(precision);
   const trainBatch = batchOf(program.train);
   const evalBatch = batchOf(program.eval);
-  const plan = (graph: Graph, batch: number) => planStep(graph, precision, batch, options);
+  const plan = (graph: Graph, batch: number) => planStep(graph, precision, batch, target, options);
   const trainStep = buildTrainStep(program.train, recipe, scaling, trainBatch);
   // Once, and here: the evaluation step lacks the layers that only training has.
   checkPins(trainStep, precision.pins);
@@ -99,5 +100,5 @@ export function compileProgram(program: Program, options: PassOptions): Plan {
   if (recipe.train.accumulate > 1) functions.push(plan(buildAccumulateStep(program.train, recipe, scaling, trainBatch), trainBatch));
   functions.push(...tailSteps(program, scaling).map(({ graph, batch }) => plan(graph, batch)));
   functions.push(plan(buildEvalStep(program.eval, recipe, evalBatch), evalBatch));
-  return { model: recipe.model, policy: precision.policy, precision: precision.compute, backend: options.backend, functions };
+  return { model: recipe.model, policy: precision.policy, precision: precision.compute, target, functions };
 }

@@ -8,7 +8,7 @@ import type { PlanDiff } from '../plan/diff.js';
 import { castFacts } from '../plan/facts.js';
 import { failedGates, type Gate } from '../plan/gate.js';
 import type { Plan } from '../plan/plan.js';
-import { BACKEND_NAMES } from '../runtime/select.js';
+import { BACKEND_NAMES } from '../plan/target.js';
 import { parseSavedPlan, withSavedPlan } from './saved-plan.js';
 
 /** A side of a comparison: a file, and what is changed of it. */

@@ -11,7 +11,7 @@ import { VERSION } from '../files/version.js';
 import { given } from '../given.js';
 import type { TrainSpec } from '../ir/program.js';
 import { precisionName } from '../ir/types.js';
-import { BACKEND_NAMES, type BackendName } from '../runtime/select.js';
+import { BACKEND_NAMES, type BackendName } from '../plan/target.js';
 import { RunClaim } from '../training/run-claim.js';
 import { openRun, RUN_FILES } from '../training/run-folder.js';
 import { readStoredPins, storePin } from '../training/stored-pins.js';

@@ -9,7 +9,6 @@ import { formatWhy, parseWhy } from '../ir/why.js';
 import { COSTS_FORMAT, type CostTable } from '../plan/cost-table.js';
 import { chooseFastest, type FastestChoice } from '../plan/fastest.js';
 import type { Plan } from '../plan/plan.js';
-import { planTarget } from '../runtime/backend.js';
 import { loadOptions } from '../runtime/load-options.js';
 import type { SelectedBackend } from '../runtime/select.js';
 
@@ -116,8 +115,7 @@ export async function chooseByCosts(
 ): Promise<Chosen> {
   const { recipe } = program;
   const { accumulate, seed } = recipe.train;
-  const target = planTarget(info);
-  const compile = (precision: PrecisionSpec): Plan => compileProgram(withPrecision(program, precision), target);
+  const compile = (precision: PrecisionSpec): Plan => compileProgram(withPrecision(program, precision), info.target);
   const choose = (costs: CostTable) => chooseFastest({ spec: recipe.precision, accumulate, compile, costs });
   if (options.costs !== undefined) {
     const costs = await readCosts(options.costs);

@@ -8,8 +8,9 @@ import { refuseUnlessFits, type Use, usesHostMemory } from '../memory/memory-fit
 import { type CostTable, stepCost } from '../plan/cost-table.js';
 import type { FastestChoice } from '../plan/fastest.js';
 import type { Plan } from '../plan/plan.js';
-import { type Backend, type BackendInfo, planTarget } from '../runtime/backend.js';
-import { type BackendName, describeBackend, type SelectedBackend, selectBackend } from '../runtime/select.js';
+import type { BackendName } from '../plan/target.js';
+import type { Backend, BackendInfo } from '../runtime/backend.js';
+import { describeBackend, type SelectedBackend, selectBackend } from '../runtime/select.js';
 import { calibratedPins, readCalibration } from './calibrated-pins.js';
 import {
   type CostOptions,
@@ -91,7 +92,7 @@ async function planFor(source: Source, selected: SelectedBackend, options: Compi
   const settings = pickSettings(options);
   const lowered = lowerProgram(source, { overrides: settings, ...(images !== undefined && { images }) });
   const usual = withoutTail(lowered);
-  const compileFor = (program: Program) => compileProgram(program, planTarget(info));
+  const compileFor = (program: Program) => compileProgram(program, info.target);
   const { precision } = lowered.recipe;
   const formats = await withCalibration(usual, compileFor, options);
   const chosenBefore = formats !== undefined && isChoiceFor(precision, formats);

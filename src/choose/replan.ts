@@ -7,7 +7,7 @@ import { valueLabel } from '../plan/facts.js';
 import type { Plan } from '../plan/plan.js';
 import { printPlan } from '../plan/print.js';
 import { pinCandidates } from '../plan/probe.js';
-import { type Executable, planTarget } from '../runtime/backend.js';
+import type { Executable } from '../runtime/backend.js';
 import type { Replanned, Replanner } from '../training/options.js';
 import type { Overflow } from '../training/overflow/overflow.js';
 import { withStoredFormats } from './formats.js';
@@ -37,7 +37,7 @@ export class RunPlans implements Replanner {
     const { formats } = this.runnable;
     const all = { ...formats, pins: [...(formats?.pins ?? []), ...pins] };
     const program = withStoredFormats(this.context.program, all);
-    const plan = compileProgram(program, planTarget(info));
+    const plan = compileProgram(program, info.target);
     return { source, settings, backend, info, program, plan, formats: all };
   }
 

@@ -10,12 +10,12 @@ import { lowerProgram } from '../lower/lower.js';
 import { phaseOf, trainStep } from '../plan/facts.js';
 import { isDeclaration, storageRoot } from '../plan/fuse.js';
 import { observe } from '../plan/observe.js';
+import type { BackendName } from '../plan/target.js';
 import { widenPlan } from '../plan/widen.js';
 import { Exponents } from '../precision/exponents.js';
 import type { Assumptions } from '../precision/ranges.js';
 import type { Executable, Inputs } from '../runtime/backend.js';
 import { loadOptions } from '../runtime/load-options.js';
-import type { BackendName } from '../runtime/select.js';
 import { Batcher, wholeBatches } from '../training/data/batcher.js';
 import { loadSplit } from '../training/data/load.js';
 import { learningRate, wholeCourse } from '../training/schedule.js';
@@ -107,7 +107,7 @@ export async function calibrate(input: string | Source, options: CalibrateOption
   const { plan, program, backend, info } = runnable;
   const { graph } = trainStep(plan);
   const nodes = measurable(graph);
-  const observed = observe(widenPlan(plan), new Map(nodes.map(({ id }) => [outputName(id), id])));
+  const observed = widenPlan(observe(plan, new Map(nodes.map(({ id }) => [outputName(id), id]))));
   const executable = await backend.load(observed, loadOptions(options));
   try {
     await executable.writeStates(initialStates(plan, program.recipe.train.seed));

@@ -79,7 +79,7 @@ export function summarizePlan(plan: Plan): PlanSummary {
     model: plan.model,
     policy: plan.policy,
     precision: precisionName(plan.precision),
-    backend: plan.backend,
+    backend: plan.target.backend,
     parameters: parameterCount(plan),
     stateBytes: planStates(plan).reduce((sum, state) => sum + byteLength(state), 0),
     functions: plan.functions.map(summarizeFunction),

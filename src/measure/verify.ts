@@ -212,7 +212,7 @@ export async function verify(file: string, options: VerifyOptions = {}): Promise
         };
       })
       .sort((a, b) => Number(a.pass) - Number(b.pass) || (b.error > a.error ? 1 : b.error < a.error ? -1 : a.cosine - b.cosine));
-    const facts = { model: plan.model, precision: plan.precision, backend: plan.backend, batch, steps, skipped, limits };
+    const facts = { model: plan.model, precision: plan.precision, backend: plan.target.backend, batch, steps, skipped, limits };
     return { ...facts, deviations, pass: deviations.every(({ pass }) => pass) };
   } finally {
     for (const executable of executables) await executable.dispose();

@@ -78,6 +78,7 @@ export const maxPool2dGrad: OpDefinition<'pool'> = {
   kind: 'pool',
   gradientOf: { op: 'max_pool2d', operand: 'x' },
   placesAmongZeros: true,
+  stagedAs: 'placed_in_windows',
   constraints: {
     max_pool2d_grad_c1: 'dy is an image [batch, height, width, channels]',
     max_pool2d_grad_c2: 'index has the shape of dy',

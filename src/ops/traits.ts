@@ -3,6 +3,12 @@ import type { OpName } from '../ir/op-names.js';
 /** What a result says of the classes: one probability for each that add up to 1, their logarithms, or one for each that stands alone. */
 export type Probabilities = 'distribution' | 'logarithms' | 'independent';
 
+/**
+ * How a contraction's kernel can make an operand as it brings it in. `placed_in_windows`: each number of operand 0 at the place in its window that
+ * operand 1 names, among zeros.
+ */
+export type StagedForm = 'placed_in_windows';
+
 /** Facts about an op that passes and code generators go by. What is left out does not hold. */
 export interface OpTraits {
   /** Of an op of the backward pass: the forward op that it belongs to, and the operand whose gradient its result is. */
@@ -23,8 +29,10 @@ export interface OpTraits {
   readonly selects?: boolean;
   /** Its result is finite whatever the weights are: times a zero it is zero. */
   readonly alwaysFinite?: boolean;
-  /** Of a contraction: the operand that a kernel may make itself as it brings it in, where the backend can (`Capabilities.staged`). */
+  /** Of a contraction: the operand that a kernel may make itself as it brings it in, where the backend can (`PlanTarget.staged`). */
   readonly stagedOperand?: number;
+  /** How a contraction's kernel can make its result, over 2x2 windows side by side. */
+  readonly stagedAs?: StagedForm;
 
   /** Adds up its operand as it is. */
   readonly plainSum?: boolean;

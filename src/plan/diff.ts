@@ -192,7 +192,7 @@ export function diffPlans(a: Plan, b: Plan, memory?: { readonly before: Footprin
       ['model', a.model, b.model],
       ['precision', precisionName(a.precision), precisionName(b.precision)],
       ['policy', a.policy, b.policy],
-      ['backend', a.backend, b.backend],
+      ['backend', a.target.backend, b.target.backend],
       ['batch', String(trainStep(a).batch), String(trainStep(b).batch)],
       ['kernels', kernels(a), kernels(b)],
     ]),

@@ -5,8 +5,8 @@ import { elementCount, sameShape } from '../ir/types.js';
 import { isView, type OpName, opDefinition } from '../ops/index.js';
 import type { OpKind } from '../ops/op.js';
 import { forwardOp } from '../precision/pins.js';
-import type { Group, GroupKind, StagedOps } from './plan.js';
-import { stagedOperand } from './staged.js';
+import type { Group, GroupKind } from './plan.js';
+import { type Staging, stagedOperand } from './staged.js';
 
 interface OpenGroup {
   readonly index: number;
@@ -39,13 +39,15 @@ class Fuser {
   private readonly updates: Node[] = [];
 
   private readonly consumers: readonly (readonly ValueId[])[];
+  private readonly outputs: ReadonlySet<ValueId>;
 
   constructor(
     private readonly graph: Graph,
-    private readonly staged: StagedOps,
+    private readonly target: Staging,
   ) {
     this.groupOf = graph.nodes.map(() => undefined);
     this.consumers = findConsumers(graph);
+    this.outputs = new Set(Object.values(graph.outputs));
     this.deferred = findDeferred(graph, this.consumers);
   }
 
@@ -75,8 +77,8 @@ class Fuser {
 
   /** The group of an operand that this contraction's kernel makes itself: of an op that nothing else reads and that runs alone so far. */
   private stagedProducer(node: Node): OpenGroup | undefined {
-    const operand = stagedOperand(this.graph, node, this.staged);
-    if (operand === undefined || this.consumers[operand.id]!.length > 1) return undefined;
+    const operand = stagedOperand(this.graph, node, this.target);
+    if (operand === undefined || this.consumers[operand.id]!.length > 1 || this.outputs.has(operand.id)) return undefined;
     const group = this.groupOf[operand.id];
     if (group === undefined || group.nodes.length > 1) return undefined;
     // The kernel runs where the operand's op stands, so its other operands must be there by then.
@@ -256,7 +258,7 @@ function findReadOutside(graph: Graph, groups: readonly OpenGroup[]): Set<ValueI
   return read;
 }
 
-/** Partitions the graph's work into kernels. */
-export function fuse(graph: Graph, staged: StagedOps = []): Group[] {
-  return new Fuser(graph, staged).run();
+/** Partitions the graph's work into kernels of the target. */
+export function fuse(graph: Graph, target: Staging): Group[] {
+  return new Fuser(graph, target).run();
 }

@@ -13,7 +13,7 @@ export function observe(plan: Plan, values: ReadonlyMap<string, ValueId>): Plan 
   const functions = plan.functions.map((fn) => {
     if (fn.name !== 'train_step') return fn;
     const graph: Graph = { ...fn.graph, outputs: { ...fn.graph.outputs, ...Object.fromEntries(values) } };
-    return planGraph(graph, fn.batch);
+    return planGraph(graph, fn.batch, plan.target);
   });
   return { ...plan, functions };
 }

@@ -12,6 +12,7 @@ import {
   type Plan,
   type PlanFunction,
 } from './plan.js';
+import { defaultTarget } from './target.js';
 
 /** Reads the lines of one function, from behind its signature to its closing brace. */
 function parseFunction(header: LineReader, lines: Iterator<LineReader, undefined>): PlanFunction {
@@ -66,8 +67,8 @@ export function parsePlan(text: string, source?: string): Plan {
   header.expect('precision=');
   const precision = header.oneOf(COMPUTE_TYPES);
   header.expect('backend=');
-  const backend = header.word();
+  const target = defaultTarget(header.word());
   const functions: PlanFunction[] = [];
   for (let next = lines.next(); next.value !== undefined; next = lines.next()) functions.push(parseFunction(next.value, lines));
-  return { model, policy, precision, backend, functions };
+  return { model, policy, precision, target, functions };
 }

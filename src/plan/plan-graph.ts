@@ -2,8 +2,8 @@ import { rebuild } from '../ir/rewrite.js';
 import type { Graph } from '../ir/types.js';
 import { fuse, isDeclaration } from './fuse.js';
 import { planMemory } from './memory.js';
-import type { FunctionName, Group, PlanFunction, StagedOps } from './plan.js';
-import { recomputeStaged } from './staged.js';
+import type { FunctionName, Group, PlanFunction } from './plan.js';
+import { recomputeStaged, type Staging } from './staged.js';
 
 /** Renumbers the graph in the order in which its kernels run, so that the printed plan reads from top to bottom. */
 function inExecutionOrder(graph: Graph, groups: readonly Group[]): { graph: Graph; groups: Group[] } {
@@ -18,9 +18,9 @@ function inExecutionOrder(graph: Graph, groups: readonly Group[]): { graph: Grap
   };
 }
 
-/** Fuses a graph and lays out its memory. The graph's name becomes the function's. */
-export function planGraph(source: Graph, batch: number, staged: StagedOps = []): PlanFunction {
-  const prepared = recomputeStaged(source, staged);
-  const { graph, groups } = inExecutionOrder(prepared, fuse(prepared, staged));
+/** Fuses a graph for its target and lays out its memory. The graph's name becomes the function's. */
+export function planGraph(source: Graph, batch: number, target: Staging): PlanFunction {
+  const prepared = recomputeStaged(source, target);
+  const { graph, groups } = inExecutionOrder(prepared, fuse(prepared, target));
   return { name: graph.name as FunctionName, batch, graph, groups, memory: planMemory(graph, groups) };
 }

@@ -1,10 +1,10 @@
-import type { OpName } from '../ir/op-names.js';
-import type { ComputeType, Graph, LowType, ValueId } from '../ir/types.js';
+import type { ComputeType, Graph, ValueId } from '../ir/types.js';
+import type { PlanTarget } from './target.js';
 
 /**
  * What a group computes in one launch.
  * - `contraction`: one conv2d/linear or gradient of it, with the elementwise ops and pools that consume its accumulators, and behind an op
- *   that makes its operand (see `StagedOps`).
+ *   that makes its operand (`PlanTarget.staged`).
  * - `map`: elementwise ops (and pools) of one result shape, evaluated element by element.
  * - `rows`: ops over the last axis (softmax, losses) with the elementwise ops around them.
  * - `reduce`: sums over all axes but the last (bias gradients, batch statistics).
@@ -13,23 +13,6 @@ import type { ComputeType, Graph, LowType, ValueId } from '../ir/types.js';
  */
 export const GROUP_KINDS = ['contraction', 'map', 'rows', 'reduce', 'update', 'scalar'] as const;
 export type GroupKind = (typeof GROUP_KINDS)[number];
-
-/**
- * Ops whose results a contraction's kernel of the backend can compute as it brings its operand in, so that they need no memory:
- * `max_pool2d_grad`, as the gradient operand of a convolution's gradients.
- */
-export const STAGED_OPS = ['max_pool2d_grad'] as const satisfies readonly OpName[];
-export type StagedOps = readonly (typeof STAGED_OPS)[number][];
-
-/** What a plan is made for: all that the planner knows of a backend and its device. */
-export interface PlanTarget {
-  /** Name of the backend that will run the plan; part of the plan's header. */
-  readonly backend: string;
-  /** Low formats that the backend has; others are refused. */
-  readonly low: readonly LowType[];
-  /** What the backend computes while it brings in a contraction's operand. Left out: nothing. */
-  readonly staged?: StagedOps | undefined;
-}
 
 /** A set of nodes that run as one kernel. Every intermediate is rounded to its printed format, so fusing never changes a bit. */
 export interface Group {
@@ -94,6 +77,6 @@ export interface Plan {
   readonly model: string;
   readonly policy: string;
   readonly precision: ComputeType;
-  readonly backend: string;
+  readonly target: PlanTarget;
   readonly functions: readonly PlanFunction[];
 }

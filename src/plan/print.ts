@@ -25,6 +25,6 @@ export function printFunction(fn: PlanFunction): string {
 
 /** The plan as `ampc plan --dump` prints it; `parsePlan` reads it back to an equal plan. */
 export function printPlan(plan: Plan): string {
-  const header = `plan @${plan.model} policy=${plan.policy} precision=${plan.precision} backend=${plan.backend}`;
+  const header = `plan @${plan.model} policy=${plan.policy} precision=${plan.precision} backend=${plan.target.backend}`;
   return `${[header, ...plan.functions.map(printFunction)].join('\n\n')}\n`;
 }

@@ -73,7 +73,7 @@ export function probePlan(plan: Plan, name: FunctionName, value: ValueId): Probe
   if (nodes.length === 0) return undefined;
   const values = nodes.map((node, index): ProbedValue => ({ output: `probe_${index}`, node }));
   const graph = splitRoundings(fn.graph, new Map(values.map(({ output, node }) => [node.id, output])));
-  return { plan: { ...plan, functions: [planGraph(graph, fn.batch)] }, values };
+  return { plan: { ...plan, functions: [planGraph(graph, fn.batch, plan.target)] }, values };
 }
 
 /**

@@ -20,5 +20,6 @@ export function widenGraph(graph: Graph): Graph {
 
 /** A plan of the widened graphs. */
 export function widenPlan(plan: Plan): Plan {
-  return { ...plan, precision: 'f32', functions: plan.functions.map((fn) => planGraph(widenGraph(fn.graph), fn.batch)) };
+  const functions = plan.functions.map((fn) => planGraph(widenGraph(fn.graph), fn.batch, plan.target));
+  return { ...plan, precision: 'f32', functions };
 }

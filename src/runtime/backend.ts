@@ -1,17 +1,8 @@
 import type { Draw } from '../datasets/augmentation.js';
-import type { LowType, Shape } from '../ir/types.js';
-import type { FunctionName, Plan, PlanTarget, StagedOps } from '../plan/plan.js';
+import type { Shape } from '../ir/types.js';
+import type { FunctionName, Plan } from '../plan/plan.js';
+import type { PlanTarget } from '../plan/target.js';
 import type { KernelMethod } from '../plan/work.js';
-
-/** What a backend's device can do; the planner reads it, and never the backend itself. */
-export interface Capabilities {
-  /** Low formats that can be stored and computed with; f32 always can. */
-  readonly low: readonly LowType[];
-  /** Ops that a contraction's kernel can compute while it brings in its operand; see `StagedOps`. Left out: none. */
-  readonly staged?: StagedOps;
-  /** Largest single buffer in bytes, if there is a limit. */
-  readonly maxBuffer?: number;
-}
 
 export interface BackendInfo {
   readonly name: string;
@@ -22,14 +13,10 @@ export interface BackendInfo {
   readonly software?: boolean;
   /** Why it is not available, and what to install. */
   readonly reason?: string;
-  readonly capabilities?: Capabilities;
+  /** What plans for it are made for: known without a device, so that plans can be made and read anywhere. */
+  readonly target: PlanTarget;
   /** Further facts for `ampc backends`, printed as they are. */
   readonly details?: Readonly<Record<string, string>>;
-}
-
-/** What plans for a backend are made for; one that says nothing of its device computes in f32. */
-export function planTarget({ name, capabilities }: Pick<BackendInfo, 'name' | 'capabilities'>): PlanTarget {
-  return { backend: name, low: capabilities?.low ?? [], staged: capabilities?.staged };
 }
 
 export type InputData = Uint8Array | Int32Array | Float32Array;

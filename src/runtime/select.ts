@@ -1,5 +1,6 @@
 import { UserError, userError } from '../diagnostics/diagnostic.js';
 import type { Plan } from '../plan/plan.js';
+import { BACKEND_NAMES, type BackendName, isBackendName } from '../plan/target.js';
 import type { Backend, BackendInfo, ProbeOptions } from './backend.js';
 
 interface BackendEntry {
@@ -7,7 +8,7 @@ interface BackendEntry {
   readonly open: () => Promise<Backend>;
 }
 
-/** Every backend, in the order in which they are listed. Opened lazily: each brings native code that the others must not load. */
+/** Opened lazily: each brings native code that the others must not load. */
 const BACKENDS = {
   cpu: {
     summary: 'C generated for the plan, compiled by the C compiler of this machine',
@@ -25,11 +26,7 @@ const BACKENDS = {
     summary: 'the meaning of a plan in plain TypeScript: slow, needs nothing',
     open: async () => (await import('./reference/index.js')).createBackend(),
   },
-} as const satisfies Record<string, BackendEntry>;
-
-export type BackendName = keyof typeof BACKENDS;
-
-export const BACKEND_NAMES = Object.keys(BACKENDS) as readonly BackendName[];
+} as const satisfies Record<BackendName, BackendEntry>;
 
 /** What `auto` tries, in order. */
 const AUTO: readonly BackendName[] = ['webgpu', 'cpu'];
@@ -50,7 +47,7 @@ function cannotRun({ name, reason }: BackendInfo): UserError {
 
 /** Throws UserError AMP6010 for a name that no backend has: callers in JavaScript, and files, may hold any. */
 async function openBackend(name: BackendName): Promise<Backend> {
-  if (Object.hasOwn(BACKENDS, name)) return BACKENDS[name].open();
+  if (isBackendName(name)) return BACKENDS[name].open();
   throw userError('AMP6010', `there is no backend \`${String(name)}\``, undefined, `the backends are ${BACKEND_NAMES.join(', ')}`);
 }
 
@@ -85,7 +82,7 @@ async function selectAutomatically(options: Pick<ProbeOptions, 'signal'> = {}): 
 
 /**
  * The backend called `name`, to plan for: it need not be able to run here, but must know its formats. `auto` is what `selectBackend` would
- * take, or `cpu` when nothing can run. Throws UserError when it cannot tell what it offers.
+ * take, or `cpu` when nothing can run. Throws UserError for a name that no backend has.
  */
 export async function describeBackend(name: BackendName | 'auto'): Promise<SelectedBackend> {
   if (name === 'auto') {
@@ -97,15 +94,13 @@ export async function describeBackend(name: BackendName | 'auto'): Promise<Selec
     }
   }
   const backend = await openBackend(name);
-  const info = await backend.probe();
-  if (info.capabilities === undefined) throw cannotRun(info);
-  return { backend, info };
+  return { backend, info: await backend.probe() };
 }
 
 /** Bytes beside states and arena that the plan's backend would allocate for it here. */
 export async function workspaceOf(plan: Plan): Promise<number> {
-  const name = BACKEND_NAMES.find((known) => known === plan.backend);
-  return name === undefined ? 0 : ((await (await BACKENDS[name].open()).workspace?.(plan)) ?? 0);
+  const { backend } = plan.target;
+  return isBackendName(backend) ? ((await (await BACKENDS[backend].open()).workspace?.(plan)) ?? 0) : 0;
 }
 
 /** What every backend says about this machine, in order. */

@@ -229,7 +229,7 @@ export function diagnoseRun(
   const facts = {
     model: parsed.model,
     precision: precisionName(parsed.precision),
-    backend: parsed.backend,
+    backend: parsed.target.backend,
     steps: done?.steps ?? Math.max(0, steps.at(-1)?.step ?? 0, traced.at(-1)?.step ?? 0, warnings.at(-1)?.step ?? 0),
     skipped: epochs.reduce((sum, epoch) => sum + epoch.skipped_steps, warnings.at(-1)?.skipped_steps ?? new Set(since).size),
     finished: done !== undefined,

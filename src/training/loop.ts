@@ -156,8 +156,8 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
     const start: TrainEvent = {
       event: 'start',
       model: plan.model,
-      backend: plan.backend,
-      device: options.device ?? plan.backend,
+      backend: plan.target.backend,
+      device: options.device ?? plan.target.backend,
       precision: precisionName(plan.precision),
       parameters: parameterCount(plan),
       run,

@@ -1,7 +1,8 @@
 import type { Graph, Node, ValueId } from '../../src/ir/types.js';
 import { stringAttr } from '../../src/ir/types.js';
-import type { FunctionName, Plan, StagedOps } from '../../src/plan/plan.js';
+import type { FunctionName, Plan } from '../../src/plan/plan.js';
 import { planGraph } from '../../src/plan/plan-graph.js';
+import { defaultTarget } from '../../src/plan/target.js';
 import type { Executable, InputData } from '../../src/runtime/backend.js';
 
 /** A graph with what it is called with. */
@@ -26,16 +27,14 @@ function renameStates(graph: Graph, index: number): Graph {
   return { ...graph, nodes };
 }
 
-/** What a backend computes as it brings a contraction's operand in. */
-const STAGED: Readonly<Record<string, StagedOps>> = { cpu: ['max_pool2d_grad'] };
-
 /** Many graphs as the functions of one plan, to be compiled at once; function `case<i>` is the i-th. */
 export function batchPlan(cases: readonly GraphCase[], backend: string): Plan {
+  const target = defaultTarget(backend);
   const functions = cases.map(({ graph }, i) => ({
-    ...planGraph(renameStates(graph, i), 1, STAGED[backend]),
+    ...planGraph(renameStates(graph, i), 1, target),
     name: `case${i}` as FunctionName,
   }));
-  return { model: 'cases', policy: 'case', precision: 'f32', backend, functions };
+  return { model: 'cases', policy: 'case', precision: 'f32', target, functions };
 }
 
 /** Result `output` of one case, of any shape. */

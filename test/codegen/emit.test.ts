@@ -8,6 +8,7 @@ import { lowerProgram } from '../../src/lower/lower.js';
 import { emit } from '../../src/ops/emit.js';
 import type { Plan } from '../../src/plan/plan.js';
 import { planGraph } from '../../src/plan/plan-graph.js';
+import { defaultTarget } from '../../src/plan/target.js';
 import { compilePlan } from './compile.js';
 
 /** x -> two layers of equal shape: pool, then relu, with names of their own. */
@@ -23,8 +24,10 @@ function twins(): Graph {
   return builder.finish('eval_step', { a: a!, b: b! });
 }
 
+const CPU = defaultTarget('cpu');
+
 function planOf(graph: Graph): Plan {
-  return { model: 'Twins', policy: 'mixed', precision: 'f32', backend: 'cpu', functions: [planGraph(graph, 2)] };
+  return { model: 'Twins', policy: 'mixed', precision: 'f32', target: CPU, functions: [planGraph(graph, 2, CPU)] };
 }
 
 const TARGET = targetFor('avx2', 'x64');
@@ -63,7 +66,7 @@ describe('emitC', () => {
         epochs 1
         seed 0
       }`;
-    const plan = compileProgram(lowerProgram({ path: 'net.amp', text }), { backend: 'cpu', low: ['bf16'] });
+    const plan = compileProgram(lowerProgram({ path: 'net.amp', text }), CPU);
     const calls = emitC(plan, targetFor('avx512bf16', 'x64')).text.match(/calls_of_eval_step\[\] = \{[^;]*/)![0];
     const runs = [1, 2, 3].map((i) => new RegExp(`\\{(\\w+), .*/\\* conv2d_${i} \\*/`).exec(calls)![1]);
     assert.deepEqual(runs, ['k_conv2d_1_launch', 'k_conv2d_2_launch', 'k_conv2d_2_launch']);

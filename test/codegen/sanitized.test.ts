@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { targetFor } from '../../src/codegen/c/target.js';
+import { defaultTarget } from '../../src/plan/target.js';
 import type { Compiler } from '../../src/runtime/cpu/compiler.js';
 import { configuration } from '../support/configurations.js';
 import { chain, layerNorms, miniResnet, randomModel, simpleCnn } from '../support/models.js';
@@ -9,7 +10,7 @@ import { compilerNamed, runnableSets } from './compile.js';
 import { findFaults, missingSanitizers } from './sanitized.js';
 
 const NETWORKS = 30;
-const CPU = { backend: 'cpu', staged: ['max_pool2d_grad'] } as const;
+const CPU = { target: defaultTarget('cpu') };
 const ARCHITECTURE = process.arch === 'x64' || process.arch === 'arm64' ? process.arch : 'other';
 
 describe('generated C under sanitizers', function () {

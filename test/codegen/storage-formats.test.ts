@@ -16,6 +16,7 @@ import { parsePlan } from '../../src/plan/parse.js';
 import type { Plan } from '../../src/plan/plan.js';
 import { planGraph } from '../../src/plan/plan-graph.js';
 import { printPlan } from '../../src/plan/print.js';
+import { defaultTarget } from '../../src/plan/target.js';
 import type { Executable } from '../../src/runtime/backend.js';
 import { buildLibrary } from '../../src/runtime/cpu/cache.js';
 import { detectTarget } from '../../src/runtime/cpu/detect.js';
@@ -49,9 +50,11 @@ function castGraph(dtype: StorageType, to: DType, count: number): Graph {
   return builder.finish('eval_step', { stored, back: emit(builder, 'cast', [stored], { to }, why), scalar });
 }
 
+const CPU = defaultTarget('cpu');
+
 function planOf(graph: Graph): Plan {
   validateGraph(graph, opRules);
-  return { model: 'casts', policy: 'mixed', precision: 'f32', backend: 'cpu', functions: [planGraph(graph, 1)] };
+  return { model: 'casts', policy: 'mixed', precision: 'f32', target: CPU, functions: [planGraph(graph, 1, CPU)] };
 }
 
 const bitsOf = (values: Float32Array) => new Uint32Array(values.buffer, values.byteOffset, values.length);

@@ -7,6 +7,7 @@ import type { OpName } from '../../src/ops/index.js';
 import { isDeclaration, storageRoot } from '../../src/plan/fuse.js';
 import { planMemory } from '../../src/plan/memory.js';
 import type { FunctionName, Group, Plan } from '../../src/plan/plan.js';
+import { defaultTarget } from '../../src/plan/target.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import type { Elements } from '../../src/runtime/reference/kernel.js';
 import { compilePlan } from './compile.js';
@@ -50,7 +51,7 @@ function oneGroup(graph: Graph): Plan {
   const stores = [...new Set(Object.values(graph.outputs).map((id) => storageRoot(graph, id)))].filter((id) => nodes.includes(id));
   const groups: Group[] = [{ index: 0, name: 'everything', kind: 'map', nodes, stores }];
   const fn = { name: 'eval_step' as FunctionName, batch: 1, graph, groups, memory: planMemory(graph, groups) };
-  return { model: 'stages', policy: 'case', precision: 'f32', backend: 'cpu', functions: [fn] };
+  return { model: 'stages', policy: 'case', precision: 'f32', target: defaultTarget('cpu'), functions: [fn] };
 }
 
 /** Runs the graph as one group, and compares every output and written state with the reference. */

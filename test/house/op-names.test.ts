@@ -22,8 +22,6 @@ const ELSEWHERE: Readonly<Record<string, readonly [count: number, reason: string
   'ir/structure.ts': [4, 'the ops that the IR has a form for'],
   'lint/loss-on-probabilities.ts': [6, 'losses of the language, in a table by loss and in messages'],
   'lint/scale-too-large.ts': [3, 'losses of the language: the first gradient of each'],
-  'plan/plan.ts': [1, 'the ops that a backend may stage'],
-  'runtime/cpu/index.ts': [1, 'an op that this backend stages'],
   'runtime/reference/evaluate.ts': [3, 'sources, which this backend computes without a kernel'],
 };
 

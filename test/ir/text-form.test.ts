@@ -5,6 +5,7 @@ import { parseGraph } from '../../src/ir/parse.js';
 import { printGraph } from '../../src/ir/print.js';
 import { parsePlan } from '../../src/plan/parse.js';
 import { printPlan } from '../../src/plan/print.js';
+import { defaultTarget } from '../../src/plan/target.js';
 import { opCase, SAMPLED_OPS } from '../ops/cases.js';
 import { configuration, configurations } from '../support/configurations.js';
 import { miniResnet, randomModel, simpleCnn } from '../support/models.js';
@@ -40,7 +41,8 @@ describe('text form', () => {
   it('reads back the plans of random networks', () => {
     fc.assert(
       fc.property(fc.nat(), fc.nat(), (seed, settings) => {
-        const plan = planOf(randomModel(seed), configuration(settings));
+        const target = defaultTarget(['cpu', 'tensorflow', 'reference'][seed % 3]!);
+        const plan = planOf(randomModel(seed), configuration(settings), { target });
         assert.deepEqual(parsePlan(printPlan(plan)), plan);
       }),
     );

@@ -14,6 +14,7 @@ import {
 } from '../../src/ops/op.js';
 import type { Plan } from '../../src/plan/plan.js';
 import { planGraph } from '../../src/plan/plan-graph.js';
+import { defaultTarget } from '../../src/plan/target.js';
 import type { InputData } from '../../src/runtime/backend.js';
 import { namedRandom } from './random.js';
 
@@ -150,5 +151,6 @@ export function opCases(name: OpName, dtype: ComputeType, seed: number, count = 
 
 /** The case as a plan, for `Backend.load`. */
 export function casePlan({ graph, op }: OpCase, backend: string): Plan {
-  return { model: op, policy: 'case', precision: 'f32', backend, functions: [planGraph(graph, 1)] };
+  const target = defaultTarget(backend);
+  return { model: op, policy: 'case', precision: 'f32', target, functions: [planGraph(graph, 1, target)] };
 }

@@ -4,6 +4,7 @@ import type { Pin } from '../../src/ir/pin.js';
 import { type LayerCosts, layerCosts, pinsOfChoice } from '../../src/plan/costs.js';
 import { phaseOf } from '../../src/plan/facts.js';
 import type { PlanFunction } from '../../src/plan/plan.js';
+import { defaultTarget } from '../../src/plan/target.js';
 import { chooseFormats, costOf } from '../../src/precision/min-cut.js';
 import { namedRandom } from '../ops/random.js';
 import { miniResnet, randomModel, simpleCnn } from '../support/models.js';
@@ -12,7 +13,7 @@ import { type Model, type ProgramOptions, programOf } from '../support/network.j
 function compiler(model: Model, options: ProgramOptions = {}) {
   return (compute: 'f32' | 'f16', pins: readonly Pin[] = []): PlanFunction => {
     const precision = { compute, pins: [...pins, ...(options.precision?.pins ?? [])] };
-    return compileProgram(programOf(model, { ...options, precision }), { backend: 'reference', low: ['f16', 'bf16'] }).functions[0];
+    return compileProgram(programOf(model, { ...options, precision }), defaultTarget('reference')).functions[0];
   };
 }
 

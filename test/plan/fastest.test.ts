@@ -7,6 +7,7 @@ import { castFacts, phaseOf, trainStep } from '../../src/plan/facts.js';
 import { chooseFastest } from '../../src/plan/fastest.js';
 import type { Plan } from '../../src/plan/plan.js';
 import { printPlan } from '../../src/plan/print.js';
+import { defaultTarget } from '../../src/plan/target.js';
 import { planTimes } from '../../src/plan/times.js';
 import { costOf } from '../../src/precision/min-cut.js';
 import { namedRandom } from '../ops/random.js';
@@ -18,7 +19,7 @@ function choose(model: Model, costs: CostTable, options: ProgramOptions = {}) {
   const program = programOf(model, { image: [16, 16, 3], batch: 4, ...options });
   const { recipe } = program;
   const compile = (precision: PrecisionSpec): Plan =>
-    compileProgram({ ...program, recipe: { ...recipe, precision } }, { backend: 'reference', low: ['f16', 'bf16'] });
+    compileProgram({ ...program, recipe: { ...recipe, precision } }, defaultTarget('reference'));
   const choice = chooseFastest({ spec: recipe.precision, accumulate: recipe.train.accumulate, compile, costs });
   return { ...choice, program, plan: compile(choice.best.precision) };
 }

@@ -8,6 +8,7 @@ import { parsePlan } from '../../src/plan/parse.js';
 import type { Plan } from '../../src/plan/plan.js';
 import { printPlan } from '../../src/plan/print.js';
 import { reportPlan } from '../../src/plan/report.js';
+import { defaultTarget } from '../../src/plan/target.js';
 import { elementsVisited } from '../support/work.js';
 
 const BLOCKS = {
@@ -39,7 +40,7 @@ function workOf(block: string, count: number): Readonly<Record<string, number>> 
     program = lowerProgram(source(block, count));
   });
   work.plan = elementsVisited(() => {
-    plan = compileProgram(program!, { backend: 'cpu', low: ['f16'], staged: ['max_pool2d_grad'] });
+    plan = compileProgram(program!, defaultTarget('cpu'));
   });
   work.report = elementsVisited(() => void reportPlan(plan!));
   work.print = elementsVisited(() => {

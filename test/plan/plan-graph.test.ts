@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { Graph } from '../../src/ir/types.js';
+import { trainStep } from '../../src/plan/facts.js';
 import { planMemory } from '../../src/plan/memory.js';
-import type { StagedOps } from '../../src/plan/plan.js';
+import { observe } from '../../src/plan/observe.js';
 import { planGraph } from '../../src/plan/plan-graph.js';
+import { type BackendName, defaultTarget } from '../../src/plan/target.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import { opCase, SAMPLED_OPS } from '../ops/cases.js';
 import { configuration } from '../support/configurations.js';
@@ -13,8 +15,8 @@ import { assertMemory, assertPartition, assertStores } from '../support/partitio
 import { initialDoubles, randomInputs } from '../support/run.js';
 
 const anyPlan = fc
-  .tuple(fc.nat(), fc.nat(), fc.constantFrom(undefined, ['max_pool2d_grad'] as const))
-  .map(([seed, settings, staged]) => planOf(randomModel(seed), configuration(settings), { staged }));
+  .tuple(fc.nat(), fc.nat(), fc.constantFrom('reference', 'cpu'))
+  .map(([seed, settings, backend]) => planOf(randomModel(seed), configuration(settings), { target: defaultTarget(backend) }));
 
 describe('plan of random networks', () => {
   it('groups hold all work once, in an order that can run', () => {
@@ -32,7 +34,7 @@ describe('plan of random networks', () => {
   it('holds for every op alone', () => {
     fc.assert(
       fc.property(fc.constantFrom(...SAMPLED_OPS), fc.constantFrom('f32', 'f16'), fc.nat(), (op, dtype, seed) => {
-        const fn = planGraph(opCase(op, dtype, seed).graph, 1);
+        const fn = planGraph(opCase(op, dtype, seed).graph, 1, defaultTarget('cpu'));
         for (const check of [assertPartition, assertStores, assertMemory]) check(fn);
       }),
     );
@@ -61,11 +63,11 @@ describe('plan of random networks', () => {
 
 describe('fusion', () => {
   it('lets a kernel make its operand where the backend can, when nothing else reads it', () => {
-    const operations = (staged: StagedOps) => {
-      const { graph, groups } = planOf(simpleCnn, {}, { staged }).functions[0]!;
+    const operations = (backend: BackendName) => {
+      const { graph, groups } = planOf(simpleCnn, {}, { target: defaultTarget(backend) }).functions[0]!;
       return groups.map(({ name, nodes, stores }) => [name, nodes.map((id) => graph.nodes[id]!.op).join(' '), stores.length] as const);
     };
-    const staged = operations(['max_pool2d_grad']);
+    const staged = operations('cpu');
     assert.deepEqual(
       staged.find(([name]) => name === 'conv1_weight_grad'),
       ['conv1_weight_grad', 'max_pool2d_grad conv2d_weight_grad', 1],
@@ -73,7 +75,18 @@ describe('fusion', () => {
     // Read by two kernels: both make it.
     for (const role of ['weight_grad', 'input_grad'])
       assert.match(staged.find(([name]) => name === `conv2_${role}`)![1], new RegExp(`^max_pool2d_grad conv2d_${role}`));
-    assert.equal(operations([]).length, staged.length + 2);
+    assert.equal(operations('reference').length, staged.length + 2);
+  });
+
+  it('leaves an operand to memory when somebody else asks for it', () => {
+    const plan = planOf(simpleCnn, {}, { target: defaultTarget('cpu') });
+    const { graph } = trainStep(plan);
+    const placed = graph.nodes.find(({ op }) => op === 'max_pool2d_grad')!;
+    const fn = trainStep(observe(plan, new Map([['placed', placed.id]])));
+    const group = fn.groups.find(({ nodes }) => nodes.includes(fn.graph.outputs.placed!))!;
+    assert.deepEqual([group.kind, group.stores], ['map', [fn.graph.outputs.placed]]);
+    // The plan's own target: what nobody asked for is still made on the way.
+    assert.equal(fn.groups.length, trainStep(plan).groups.length + 1);
   });
 
   const groupsOf = (model: Model, name = 'train_step') => {

@@ -6,10 +6,12 @@ import { opRules } from '../../src/ops/rules.js';
 import { trainStep, valueLabel } from '../../src/plan/facts.js';
 import { isDeclaration } from '../../src/plan/fuse.js';
 import { pinCandidates, probePlan, storedValues } from '../../src/plan/probe.js';
+import { defaultTarget } from '../../src/plan/target.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import { initialStates } from '../../src/training/states.js';
 import { randomModel, simpleCnn } from '../support/models.js';
 import { planOf, programOf } from '../support/network.js';
+import { assertStores } from '../support/partition.js';
 import { randomInputs } from '../support/run.js';
 
 describe('a probe', () => {
@@ -17,7 +19,7 @@ describe('a probe', () => {
     it(`holds what the plan rounds, in random network ${seed}`, () => {
       const model = randomModel(seed);
       const precision = { compute: seed % 2 === 0 ? 'f16' : 'bf16', policy: seed % 3 === 0 ? 'autocast' : 'mixed' } as const;
-      const plan = planOf(model, { precision });
+      const plan = planOf(model, { precision }, { target: defaultTarget(seed % 4 < 2 ? 'cpu' : 'reference') });
       const fn = trainStep(plan);
       const states = initialStates(plan, seed);
       const inputs = randomInputs(programOf(model), seed);
@@ -29,6 +31,7 @@ describe('a probe', () => {
         if (probe === undefined) continue;
         const [made] = probe.plan.functions;
         validateGraph(made.graph, opRules);
+        assertStores(made);
         assert.ok(made.graph.nodes.every((node) => node.attrs.writes === undefined));
         assert.equal(probe.values.at(-1)?.node.id, value, 'the value itself is the last');
         const results = evaluateGraph(made.graph, inputs, states);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ValueId } from '../../src/ir/types.js';
 import type { ArgValue } from '../../src/ops/layer.js';
+import { defaultTarget } from '../../src/plan/target.js';
 import { createBackend } from '../../src/runtime/cpu/index.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import { type Model, planOf, SGD } from '../support/network.js';
@@ -56,7 +57,11 @@ describe("f32 gradients of random networks, against double precision and PyTorch
     it(`network ${seed}: ${steps.map(({ op }) => op).join(', ')}`, async function () {
       this.timeout(600_000);
       const train = { optimizer: { ...SGD, momentum: 0.9 }, batch };
-      const plan = planOf(modelOf(steps), { batch, image: [side, side, 3], precision: { compute: 'f32' }, train }, { backend: 'cpu' });
+      const plan = planOf(
+        modelOf(steps),
+        { batch, image: [side, side, 3], precision: { compute: 'f32' }, train },
+        { target: defaultTarget('cpu') },
+      );
       const { graph } = plan.functions.find(({ name }) => name === 'train_step')!;
       const states = deterministicStates(plan);
       const inputs = { ...deterministicBatch(0, batch, side, share), lr: Float32Array.of(0.1) };

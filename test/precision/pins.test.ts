@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
 import type { Pin } from '../../src/ir/pin.js';
 import type { ComputeType, Node } from '../../src/ir/types.js';
+import { defaultTarget } from '../../src/plan/target.js';
 import { miniResnet } from '../support/models.js';
 import { type Model, type ProgramOptions, planOf } from '../support/network.js';
 
@@ -123,7 +124,7 @@ describe('pins', () => {
 
   it('are refused in a format that the backend lacks', () => {
     const pins = [{ pattern: 'conv2d', dtype: 'bf16', origin: { kind: 'file', line: 1 } }] as const;
-    const plan = () => planOf(miniResnet, { precision: { pins } }, { low: ['f16'] });
+    const plan = () => planOf(miniResnet, { precision: { pins } }, { target: defaultTarget('webgpu') });
     assert.throws(plan, (error) => error instanceof UserError && error.diagnostics[0].code === 'AMP6001');
   });
 });

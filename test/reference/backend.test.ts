@@ -6,11 +6,14 @@ import { round } from '../../src/numeric/encoding.js';
 import { emit } from '../../src/ops/emit.js';
 import type { Plan } from '../../src/plan/plan.js';
 import { planGraph } from '../../src/plan/plan-graph.js';
+import { defaultTarget } from '../../src/plan/target.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import { createBackend } from '../../src/runtime/reference/index.js';
 import { casePlan, opCases, SAMPLED_OPS } from '../ops/cases.js';
 
 const SCALAR = { dtype: 'f32', shape: [] } as const;
+
+const TARGET = defaultTarget('reference');
 
 /** w -= lr * (w - x), with w as it was, and whether the result is finite, as outputs. */
 function countdownPlan(): Plan {
@@ -22,7 +25,7 @@ function countdownPlan(): Plan {
   const ok = emit(builder, 'all_finite', [g]);
   const next = emit(builder, 'sgd', [w, g, lr, ok], { momentum: 0, nesterov: false, weight_decay: 0, guarded: true, writes: ['w'] });
   const graph = builder.finish('train_step', { before: w, next, ok });
-  return { model: 'countdown', policy: 'mixed', precision: 'f32', backend: 'reference', functions: [planGraph(graph, 1)] };
+  return { model: 'countdown', policy: 'mixed', precision: 'f32', target: TARGET, functions: [planGraph(graph, 1, TARGET)] };
 }
 
 async function load(plan = countdownPlan()) {
@@ -33,7 +36,7 @@ describe('reference backend', () => {
   it('is always available', async () => {
     const info = await createBackend().probe();
     assert.equal(info.available, true);
-    assert.deepEqual(info.capabilities?.low, ['f16', 'bf16']);
+    assert.deepEqual(info.target.low, ['f16', 'bf16']);
   });
 
   it('keeps states between calls and drains scalars in order', async () => {

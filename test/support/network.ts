@@ -8,6 +8,7 @@ import { LAYERS } from '../../src/lower/layers.js';
 import { emit } from '../../src/ops/emit.js';
 import type { ArgValue } from '../../src/ops/layer.js';
 import type { Plan, PlanFunction } from '../../src/plan/plan.js';
+import { defaultTarget, type PlanTarget } from '../../src/plan/target.js';
 
 export interface CallOptions {
   /** Name of the layer; by default its kind and a number. */
@@ -93,8 +94,12 @@ export function programOf(model: Model, options: ProgramOptions = {}): Program {
   return { recipe, ...graphs, tail: { before: tail.before, train: forwardGraph(model, 'train', recipe, tail.last) } };
 }
 
-export function planOf(model: Model, options: ProgramOptions = {}, compileOptions: Partial<PassOptions> = {}): Plan {
-  return compileProgram(programOf(model, options), { backend: 'reference', low: ['f16', 'bf16'], ...compileOptions });
+export function planOf(
+  model: Model,
+  options: ProgramOptions = {},
+  { target = defaultTarget('reference'), ...passes }: PassOptions & { readonly target?: PlanTarget } = {},
+): Plan {
+  return compileProgram(programOf(model, options), target, passes);
 }
 
 /** The training step of `planOf`. */

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { moduleFolders } from '../../src/runtime/packages.js';
 import { findBinding, HOW_TO_INSTALL, loadBinding } from '../../src/runtime/tensorflow/binding.js';
-import { capabilitiesOf, createBackend } from '../../src/runtime/tensorflow/index.js';
+import { createBackend, targetOf } from '../../src/runtime/tensorflow/index.js';
 import { planOf } from '../support/network.js';
 import { makeWorkspace, type Workspace } from '../support/tiny.js';
 import { requireTensorflow } from './support.js';
@@ -63,11 +63,11 @@ describe('the addon of TensorFlow.js', () => {
     const before = process.env.AMPC_TFJS_BINDING;
     try {
       process.env.AMPC_TFJS_BINDING = workspace.file('broken.node', 'not a library');
-      const { available, reason, capabilities } = await createBackend().probe();
+      const { available, reason, target } = await createBackend().probe();
       assert.equal(available, false);
       assert.match(reason!, /broken\.node does not load/);
       assert.ok(reason!.endsWith(HOW_TO_INSTALL));
-      assert.deepEqual(capabilities?.low, ['f16', 'bf16']);
+      assert.deepEqual(target.low, ['f16', 'bf16']);
     } finally {
       if (before === undefined) delete process.env.AMPC_TFJS_BINDING;
       else process.env.AMPC_TFJS_BINDING = before;
@@ -76,9 +76,9 @@ describe('the addon of TensorFlow.js', () => {
   });
 
   it('has no bf16 on a GPU with an old TensorFlow', () => {
-    assert.deepEqual(capabilitiesOf('2.9.1', true).low, ['f16']);
-    assert.deepEqual(capabilitiesOf('2.9.1', false).low, ['f16', 'bf16']);
-    assert.deepEqual(capabilitiesOf('2.21.0', true).low, ['f16', 'bf16']);
+    assert.deepEqual(targetOf('2.9.1', true).low, ['f16']);
+    assert.deepEqual(targetOf('2.9.1', false).low, ['f16', 'bf16']);
+    assert.deepEqual(targetOf('2.21.0', true).low, ['f16', 'bf16']);
   });
 
   it('refuses a bf16 plan there, and says so before anything runs', async () => {
@@ -89,9 +89,9 @@ describe('the addon of TensorFlow.js', () => {
     cache[path] = { exports: { TF_Version: '2.9.1', isUsingGpuDevice: () => true }, loaded: true } as NodeJS.Module;
     try {
       process.env.AMPC_TFJS_BINDING = path;
-      const { device, software, capabilities, details } = await createBackend().probe();
+      const { device, software, target, details } = await createBackend().probe();
       assert.match(device!, /TensorFlow 2\.9\.1$/);
-      assert.deepEqual([software, capabilities?.low, details!.GPU], [false, ['f16'], 'yes']);
+      assert.deepEqual([software, target.low, details!.GPU], [false, ['f16'], 'yes']);
       const plan = planOf(({ image, call }) => call('linear', call('flatten', image), { features: 10 }), {
         precision: { compute: 'bf16' },
       });

@@ -4,8 +4,8 @@ import { compileProgram } from '../../src/compile.js';
 import { divideEpoch, imagesBefore, imagesOfStep, stepsPerEpoch } from '../../src/ir/epoch.js';
 import { lowerProgram } from '../../src/lower/lower.js';
 import { isOfTail } from '../../src/plan/plan.js';
-import { planTarget } from '../../src/runtime/backend.js';
-import { BACKEND_NAMES, type BackendName, selectBackend } from '../../src/runtime/select.js';
+import { BACKEND_NAMES, type BackendName, defaultTarget } from '../../src/plan/target.js';
+import { selectBackend } from '../../src/runtime/select.js';
 import type { Dataset } from '../../src/training/data/dataset.js';
 import { type TrainOptions, type TrainResult, train } from '../../src/training/loop.js';
 import { readSafetensors } from '../../src/training/safetensors.js';
@@ -77,7 +77,7 @@ describe("PyTorch's losses where images are left", function () {
     const { backend, info } = selected;
     const set = [`train.accumulate=${accumulate}`];
     const program = lowerProgram({ path: 'net.amp', text: NET }, { images, overrides: { batch, epochs, set } });
-    const plan = compileProgram(program, planTarget(info));
+    const plan = compileProgram(program, info.target);
     await inTemporaryFolder(async (dir) => {
       const init = join(dir, 'init.safetensors');
       await saveWeights(init, plan, deterministicStates(plan));
@@ -133,7 +133,7 @@ describe('a last batch of one image', () => {
   it('trains where every batch norm has several positions', () => {
     const program = lower(NET, 9);
     assert.equal(program.tail?.before, 0);
-    const plan = compileProgram(program, { backend: 'reference', low: [] });
+    const plan = compileProgram(program, defaultTarget('reference'));
     assert.deepEqual(
       plan.functions.map(({ name, batch }) => [name, batch]),
       [

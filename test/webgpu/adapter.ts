@@ -4,7 +4,7 @@ import { skip } from '../support/skip.js';
 
 /** Skips the suite, with the reason, where no adapter can be had. */
 export async function needAdapter(context: Context): Promise<void> {
-  const { available, reason, capabilities } = await createBackend().probe();
+  const { available, reason, target } = await createBackend().probe();
   if (!available) skip(context, reason ?? 'no adapter');
-  if (capabilities?.low.includes('f16') !== true) skip(context, 'the adapter has no shader-f16');
+  if (!target.low.includes('f16')) skip(context, 'the adapter has no shader-f16');
 }

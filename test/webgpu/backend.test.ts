@@ -11,6 +11,7 @@ import { round } from '../../src/numeric/encoding.js';
 import { emit } from '../../src/ops/emit.js';
 import type { Plan } from '../../src/plan/plan.js';
 import { planGraph } from '../../src/plan/plan-graph.js';
+import { defaultTarget } from '../../src/plan/target.js';
 import type { Executable, Scalars } from '../../src/runtime/backend.js';
 import { createBackend as createReference } from '../../src/runtime/reference/index.js';
 import { createBackend, loadPlan } from '../../src/runtime/webgpu/index.js';
@@ -34,8 +35,10 @@ const small: Model = ({ image, call }) => {
   return call('linear', call('flatten', normed), { features: 10 }, { as: 'fc' });
 };
 
+const TARGET = defaultTarget('webgpu');
+
 function planOf(graph: Graph): Plan {
-  return { model: 'Case', policy: 'case', precision: 'f32', backend: 'webgpu', functions: [planGraph(graph, 1)] };
+  return { model: 'Case', policy: 'case', precision: 'f32', target: TARGET, functions: [planGraph(graph, 1, TARGET)] };
 }
 
 function stateOf(builder: GraphBuilder, name: string, shape: readonly number[]) {
@@ -44,7 +47,7 @@ function stateOf(builder: GraphBuilder, name: string, shape: readonly number[]) 
 
 function trainPlan(model: Model, compute: ComputeType, options: Parameters<typeof programOf>[1] = {}) {
   const program = programOf(model, { ...options, precision: { compute, ...options.precision } });
-  return { program, plan: compileProgram(program, { backend: 'webgpu', low: ['f16'] }) };
+  return { program, plan: compileProgram(program, TARGET) };
 }
 
 /** Runs steps on distinct random batches; the scalars of each. */
@@ -85,7 +88,7 @@ describe('the webgpu backend', function () {
   it('tells the adapter, its driver and what it offers', async () => {
     const info = await createBackend().probe();
     assert.ok(info.available && info.device !== undefined);
-    assert.deepEqual(info.capabilities?.low, ['f16']);
+    assert.deepEqual(info.target.low, ['f16']);
     assert.deepEqual(Object.keys(info.details ?? {}), ['vendor', 'driver', 'shader-f16', 'subgroups', 'matrix']);
   });
 

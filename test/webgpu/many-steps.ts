@@ -1,12 +1,14 @@
 /** 5,000 steps of a tiny network, drained every 50; prints the resident memory in MiB after 1,000 and after all. */
+
 import { compileProgram } from '../../src/compile.js';
+import { defaultTarget } from '../../src/plan/target.js';
 import { loadPlan } from '../../src/runtime/webgpu/index.js';
 import { initialStates } from '../../src/training/states.js';
 import { programOf } from '../support/network.js';
 import { randomInputs } from '../support/run.js';
 
 const program = programOf(({ image, call }) => call('linear', call('global_avg_pool', image), { features: 10 }, { as: 'fc' }));
-const plan = compileProgram(program, { backend: 'webgpu', low: ['f16'] });
+const plan = compileProgram(program, defaultTarget('webgpu'));
 const executable = await loadPlan(plan);
 await executable.writeStates(initialStates(plan, 0));
 const inputs = randomInputs(program, 1);

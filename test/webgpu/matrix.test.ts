@@ -3,6 +3,7 @@ import { emitWgsl, type ShaderSource, type WgslProgram } from '../../src/codegen
 import { DEFAULT_TARGET, type MatrixUnit, type WgslTarget } from '../../src/codegen/wgsl/target.js';
 import { compileProgram } from '../../src/compile.js';
 import type { Plan } from '../../src/plan/plan.js';
+import { defaultTarget } from '../../src/plan/target.js';
 import { findAdapter } from '../../src/runtime/webgpu/adapter.js';
 import { loadPlan } from '../../src/runtime/webgpu/index.js';
 import { initialStates } from '../../src/training/states.js';
@@ -23,7 +24,7 @@ const UNITS: Readonly<Record<string, MatrixUnit>> = {
 
 function trainPlan(model: Model, batch: number, image?: readonly [number, number, number]): Plan {
   const program = programOf(model, { batch, ...(image === undefined ? {} : { image }), precision: { compute: 'f16' } });
-  return compileProgram(program, { backend: 'webgpu', low: ['f16'] });
+  return compileProgram(program, defaultTarget('webgpu'));
 }
 
 const PLANS = {
@@ -88,7 +89,7 @@ describe('the generated matrix kernels', () => {
     const f16 = emitWgsl(trainPlan(simpleCnn, 64, [32, 32, 3]), { ...DEFAULT_TARGET, matrix });
     assert.ok(contractions(f16).some(({ code }) => usesMatrix(code)));
     const program = programOf(simpleCnn, { batch: 64, image: [32, 32, 3], precision: { compute: 'f32' } });
-    const f32 = emitWgsl(compileProgram(program, { backend: 'webgpu', low: ['f16'] }), { ...DEFAULT_TARGET, matrix });
+    const f32 = emitWgsl(compileProgram(program, defaultTarget('webgpu')), { ...DEFAULT_TARGET, matrix });
     assert.equal(matrixShaders(f32).length, 0);
   });
 
@@ -120,7 +121,7 @@ describe('matrix kernels on an adapter that has the unit', () => {
   it('train SimpleCNN as the kernels without them do', async function () {
     this.timeout(300_000);
     const program = programOf(simpleCnn, { batch: 8, image: [32, 32, 3], precision: { compute: 'f16' } });
-    const plan = compileProgram(program, { backend: 'webgpu', low: ['f16'] });
+    const plan = compileProgram(program, defaultTarget('webgpu'));
     const losses = async (choices: Partial<WgslTarget>) => {
       const executable = await loadPlan(plan, choices);
       try {

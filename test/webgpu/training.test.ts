@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { compileProgram } from '../../src/compile.js';
+import { defaultTarget } from '../../src/plan/target.js';
 import type { Executable } from '../../src/runtime/backend.js';
 import { createBackend as createCpu } from '../../src/runtime/cpu/index.js';
 import { loadPlan } from '../../src/runtime/webgpu/index.js';
@@ -24,7 +25,7 @@ describe('SimpleCNN on webgpu', function () {
 
   it(`has the cpu's loss within 2 % after ${STEPS} steps in fp16`, async () => {
     const program = programOf(simpleCnn, { image: [32, 32, 3], batch: BATCH });
-    const plan = compileProgram(program, { backend: 'webgpu', low: ['f16'] });
+    const plan = compileProgram(program, defaultTarget('webgpu'));
     const batches = [0, 1].map((seed) => randomInputs(program, seed));
     const train = async (executable: Executable) => {
       try {

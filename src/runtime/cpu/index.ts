@@ -5,8 +5,9 @@ import { filesOf } from '../../codegen/c/files.js';
 import { type Target, targetFor } from '../../codegen/c/target.js';
 import { UserError } from '../../diagnostics/diagnostic.js';
 import { isOfTail, type Plan } from '../../plan/plan.js';
+import { defaultTarget } from '../../plan/target.js';
 import { checkAttributes } from '../attributes.js';
-import type { Backend, BackendInfo, Capabilities, LoadOptions, MachineLimits, ProbeOptions } from '../backend.js';
+import type { Backend, BackendInfo, LoadOptions, MachineLimits, ProbeOptions } from '../backend.js';
 import { cacheFolder } from '../cache-folder.js';
 import { checkContractions } from '../contractions.js';
 import { buildLibrary } from './cache.js';
@@ -19,23 +20,20 @@ import { contextFor, NATIVE_FUNCTIONS, openLibrary, workspaceBytes } from './nat
 
 export { CpuExecutable } from './executable.js';
 
-/** Known without a compiler: plans can be made and read anywhere. */
-const CAPABILITIES: Capabilities = { low: ['f16', 'bf16'], staged: ['max_pool2d_grad'] };
-
 type FindCompiler = (asking?: Pick<LoadOptions, 'signal'>) => Promise<Compiler>;
 
 async function probe(find: FindCompiler, { signal }: ProbeOptions = {}): Promise<BackendInfo> {
   try {
     const compiler = await find({ signal });
-    const target = await detectTarget(compiler, { signal });
+    const processor = await detectTarget(compiler, { signal });
     return {
       name: 'cpu',
       available: true,
-      device: describeDevice(target),
-      capabilities: CAPABILITIES,
+      device: describeDevice(processor),
+      target: defaultTarget('cpu'),
       details: {
         compiler: `${compiler.version} (${compiler.origin})`,
-        'instruction set': target.isa,
+        'instruction set': processor.isa,
         cache: cacheFolder('kernels') ?? 'none: this user has no home folder, and AMPC_CACHE names none',
       },
     };
@@ -45,7 +43,7 @@ async function probe(find: FindCompiler, { signal }: ProbeOptions = {}): Promise
     return {
       name: 'cpu',
       available: false,
-      capabilities: CAPABILITIES,
+      target: defaultTarget('cpu'),
       reason: [message, why, fix].filter((part) => part !== undefined).join('; '),
     };
   }

@@ -2,6 +2,7 @@ import { isState } from '../../ir/structure.js';
 import { byteLength, stringAttr } from '../../ir/types.js';
 import type { FunctionName, Plan, PlanFunction } from '../../plan/plan.js';
 import { storedValues } from '../../plan/probe.js';
+import { defaultTarget } from '../../plan/target.js';
 import { checkAttributes } from '../attributes.js';
 import type { Backend, CallOptions, Executable, Inputs, NonFinite, Scalars } from '../backend.js';
 import { ATTRIBUTES } from './attributes.js';
@@ -110,7 +111,7 @@ export function createBackend(): Backend {
       name: 'reference',
       available: true,
       device: `JavaScript (Node.js ${process.versions.node})`,
-      capabilities: { low: ['f16', 'bf16'] },
+      target: defaultTarget('reference'),
     }),
     load: async (plan) => {
       checkAttributes(plan, 'reference', ATTRIBUTES);

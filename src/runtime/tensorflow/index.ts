@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { isStorage } from '../../numeric/formats.js';
 import type { Plan } from '../../plan/plan.js';
+import { defaultTarget, type PlanTarget } from '../../plan/target.js';
 import { checkAttributes } from '../attributes.js';
-import type { Backend, BackendInfo, Capabilities } from '../backend.js';
+import type { Backend, BackendInfo } from '../backend.js';
 import { checkContractions } from '../contractions.js';
 import { refuseFormats } from '../refuse-formats.js';
 import { ATTRIBUTES } from './attributes.js';
@@ -25,13 +26,12 @@ export interface TensorflowOptions {
 /** The first TensorFlow with bf16 kernels for GPUs throughout; older ones run some operations on the processor and say nothing. */
 const BF16_ON_GPU = [2, 13] as const;
 
-const ALL: Capabilities = { low: ['f16', 'bf16'] };
-
-/** What a binding on a GPU, or on none, can compute with. */
-export function capabilitiesOf(version: string, onGpu: boolean): Capabilities {
+/** What plans for a binding on a GPU, or on none, are made for. */
+export function targetOf(version: string, onGpu: boolean): PlanTarget {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const old = major < BF16_ON_GPU[0] || (major === BF16_ON_GPU[0] && minor < BF16_ON_GPU[1]);
-  return onGpu && old ? { low: ['f16'] } : ALL;
+  const target = defaultTarget('tensorflow');
+  return onGpu && old ? { ...target, low: target.low.filter((format) => format !== 'bf16') } : target;
 }
 
 /** Model of the first GPU that NVIDIA's driver lists; undefined without the driver. */
@@ -71,7 +71,7 @@ function open(): { binding: TfjsBinding; located: LocatedBinding } {
 async function probe(): Promise<BackendInfo> {
   const located = findBinding();
   const name = 'tensorflow';
-  if ('reason' in located) return { name, available: false, capabilities: ALL, reason: `${located.reason}; ${HOW_TO_INSTALL}` };
+  if ('reason' in located) return { name, available: false, target: defaultTarget(name), reason: `${located.reason}; ${HOW_TO_INSTALL}` };
   let binding: TfjsBinding;
   try {
     binding = loadBinding(located);
@@ -79,7 +79,7 @@ async function probe(): Promise<BackendInfo> {
     return {
       name,
       available: false,
-      capabilities: ALL,
+      target: defaultTarget(name),
       reason: `${located.path} does not load: ${(error as Error).message}; ${HOW_TO_INSTALL}`,
     };
   }
@@ -90,7 +90,7 @@ async function probe(): Promise<BackendInfo> {
     available: true,
     device: `${device}, TensorFlow ${binding.TF_Version}`,
     software: !onGpu,
-    capabilities: capabilitiesOf(binding.TF_Version, onGpu),
+    target: targetOf(binding.TF_Version, onGpu),
     details: { addon: `${located.path} (${located.origin})`, GPU: onGpu ? 'yes' : whyNoGpu(located) },
   };
 }
@@ -105,7 +105,7 @@ function load(plan: Plan, options: TensorflowOptions): TensorflowExecutable {
   checkContractions(plan, 'tensorflow');
   const { binding } = open();
   const onGpu = binding.isUsingGpuDevice();
-  if (usesBf16(plan) && !capabilitiesOf(binding.TF_Version, onGpu).low.includes('bf16')) {
+  if (usesBf16(plan) && !targetOf(binding.TF_Version, onGpu).low.includes('bf16')) {
     throw userError(
       'AMP6042',
       `TensorFlow ${binding.TF_Version} lacks bf16 on a GPU`,

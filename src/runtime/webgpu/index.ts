@@ -4,6 +4,7 @@ import { WGSL_FORMATS } from '../../codegen/wgsl/formats.js';
 import { DEFAULT_TARGET, type WgslTarget } from '../../codegen/wgsl/target.js';
 import { UserError } from '../../diagnostics/diagnostic.js';
 import { isOfTail, type Plan } from '../../plan/plan.js';
+import { defaultTarget } from '../../plan/target.js';
 import { checkAttributes } from '../attributes.js';
 import type { Backend, BackendInfo, ProbeOptions } from '../backend.js';
 import { checkContractions } from '../contractions.js';
@@ -25,7 +26,8 @@ function reasonOf(error: UserError): string {
 
 async function probe({ automatic = false }: ProbeOptions = {}): Promise<BackendInfo> {
   // Nothing that `auto` could take: no reason to open it.
-  if (automatic && areSoftware(findVulkanDrivers())) return { name: 'webgpu', available: true, device: 'software Vulkan', software: true };
+  if (automatic && areSoftware(findVulkanDrivers()))
+    return { name: 'webgpu', available: true, device: 'software Vulkan', software: true, target: defaultTarget('webgpu') };
   try {
     const facts = await findAdapter();
     const { bufferBytes } = limitsOf(facts.adapter);
@@ -34,13 +36,12 @@ async function probe({ automatic = false }: ProbeOptions = {}): Promise<BackendI
       available: true,
       device: facts.software ? `${facts.name} (software)` : facts.name,
       software: facts.software,
-      capabilities: { low: facts.f16 ? ['f16'] : [], maxBuffer: bufferBytes },
+      target: { ...defaultTarget('webgpu'), ...(facts.f16 ? {} : { low: [] }), maxBuffer: bufferBytes },
       details: { ...describeAdapter(facts), ...(automatic ? {} : describeOthers(await findOthers(facts))) },
     };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    // Known without an adapter, so that plans can be made and read anywhere.
-    return { name: 'webgpu', available: false, reason: reasonOf(error), capabilities: { low: ['f16'] } };
+    return { name: 'webgpu', available: false, reason: reasonOf(error), target: defaultTarget('webgpu') };
   }
 }
 

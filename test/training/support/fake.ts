@@ -8,6 +8,7 @@ import { divideEpoch } from '../../../src/ir/epoch.js';
 import type { Recipe } from '../../../src/ir/program.js';
 import type { Graph, StateRole } from '../../../src/ir/types.js';
 import type { FunctionName, Plan, PlanFunction } from '../../../src/plan/plan.js';
+import { defaultTarget } from '../../../src/plan/target.js';
 import { threefry2x32 } from '../../../src/random/threefry.js';
 import {
   type BatchSelection,
@@ -81,7 +82,7 @@ export function fakePlan({ batch = 4, evalBatch = 4, accumulate = 1, scaled = tr
   const { tail } = divideEpoch(images, batch, accumulate, false);
   if (tail !== undefined && tail.before > 0) functions.push(fn('tail_accumulate_step', batch));
   if (tail !== undefined) functions.push(fn('tail_step', tail.last));
-  return { model: 'Fake', policy: 'mixed', precision: 'f16', backend: 'fake', functions };
+  return { model: 'Fake', policy: 'mixed', precision: 'f16', target: defaultTarget('fake'), functions };
 }
 
 export function fakeRecipe(train: Partial<Recipe['train']> = {}): Recipe {

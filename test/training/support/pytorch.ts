@@ -4,8 +4,9 @@ import type { Source } from '../../../src/diagnostics/diagnostic.js';
 import type { PolicyName } from '../../../src/ir/program.js';
 import type { PrecisionName } from '../../../src/ir/types.js';
 import { lowerProgram } from '../../../src/lower/lower.js';
-import { type Executable, planTarget, type Scalars } from '../../../src/runtime/backend.js';
-import { type BackendName, selectBackend } from '../../../src/runtime/select.js';
+import type { BackendName } from '../../../src/plan/target.js';
+import type { Executable, Scalars } from '../../../src/runtime/backend.js';
+import { selectBackend } from '../../../src/runtime/select.js';
 import { deterministicBatch, deterministicStates } from './deterministic.js';
 
 export const SIDE = 32;
@@ -43,7 +44,7 @@ export function readFixture<T>(path: string): T {
 export async function load({ backend: name, source, precision, policy, batch }: Case): Promise<Executable> {
   const { backend, info } = await selectBackend(name);
   const program = lowerProgram(source, { batch, overrides: { precision, policy } });
-  const plan = compileProgram(program, planTarget(info));
+  const plan = compileProgram(program, info.target);
   const executable = await backend.load(plan);
   await executable.writeStates(deterministicStates(plan));
   return executable;

@@ -1,0 +1,43 @@
+import type { LowType } from '../ir/types.js';
+import type { StagedForm } from '../ops/traits.js';
+
+/** What a backend's device can do; the planner reads it, and never the backend itself. */
+export interface Capabilities {
+  /** Low formats that can be stored and computed with; others are refused. f32 always can. */
+  readonly low: readonly LowType[];
+  /** What a contraction's kernel can make as it brings in its operand, so that it needs no memory. */
+  readonly staged: readonly StagedForm[];
+  /** Largest single buffer in bytes, if there is a limit and a device that says so. */
+  readonly maxBuffer?: number;
+}
+
+/** What a plan is made for: all that the planner knows of a backend and its device. */
+export interface PlanTarget extends Capabilities {
+  /** Name of the backend that will run the plan; part of the plan's header. */
+  readonly backend: string;
+}
+
+/** By backend: what it can do where no device says less. */
+const CAPABILITIES = {
+  cpu: { low: ['f16', 'bf16'], staged: ['placed_in_windows'] },
+  webgpu: { low: ['f16'], staged: [] },
+  tensorflow: { low: ['f16', 'bf16'], staged: [] },
+  reference: { low: ['f16', 'bf16'], staged: [] },
+} as const satisfies Readonly<Record<string, Capabilities>>;
+
+export type BackendName = keyof typeof CAPABILITIES;
+
+/** In the order in which they are listed. */
+export const BACKEND_NAMES = Object.keys(CAPABILITIES) as readonly BackendName[];
+
+export function isBackendName(name: string): name is BackendName {
+  return Object.hasOwn(CAPABILITIES, name);
+}
+
+/**
+ * What plans for a backend are made for without a device at hand, and what a plan that was read from its text was made for: the text names the
+ * backend alone. A name that no backend has stands for one that computes in f32 and stages nothing.
+ */
+export function defaultTarget(backend: string): PlanTarget {
+  return { backend, ...(isBackendName(backend) ? CAPABILITIES[backend] : { low: [], staged: [] }) };
+}
