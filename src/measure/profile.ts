@@ -3,10 +3,10 @@ import { makeInputs } from '../costs/inputs.js';
 import { mean, middleThird } from '../costs/timing.js';
 import { userError } from '../diagnostics/diagnostic.js';
 import { readSource } from '../files/source.js';
-import { precisionName } from '../ir/types.js';
+import { type ComputeType, precisionName } from '../ir/types.js';
 import type { GroupKind } from '../plan/plan.js';
 import { type GroupWork, groupWork, type KernelMethod } from '../plan/work.js';
-import type { KernelTime, MachineLimits } from '../runtime/backend.js';
+import type { KernelTime, MachineLimits, Rate } from '../runtime/backend.js';
 import { loadOptions } from '../runtime/load-options.js';
 import { findFunction, initialStates } from '../training/states.js';
 import type { BenchOptions } from './bench.js';
@@ -44,8 +44,16 @@ export interface Profile {
   readonly limits: MachineLimits | null;
 }
 
+/** What multiplies operands of a format on the processor: f16 is widened, and bf16 too where there are no dot products of pairs. */
+const PRODUCTS: Readonly<Record<ComputeType, (limits: MachineLimits) => Rate>> = {
+  f32: ({ f32 }) => f32,
+  f16: ({ f32 }) => f32,
+  bf16: ({ bf16, f32 }) => bf16 ?? f32,
+};
+
 function limitSeconds({ flops, format, bytes }: GroupWork, method: KernelMethod | undefined, limits: MachineLimits): number {
-  const arithmetic = (format === 'bf16' && method === undefined ? limits.bf16 : undefined) ?? limits.f32;
+  // A method's products are f32 in every format.
+  const arithmetic = PRODUCTS[method === undefined ? format : 'f32'](limits);
   return Math.max((flops * (method?.multiplications ?? 1)) / arithmetic.all, bytes / limits.memory.all) * 1e-9;
 }
 

@@ -10,10 +10,39 @@ export interface Tile {
 /** What the multiplications run on: f32 lanes, or bf16 pairs (two neighbours in the summed index) with an f32 sum. */
 export type Compute = 'f32' | 'bf16';
 
-/** C type of one staged element, and how many summed indices it holds. */
-export const STAGED: Readonly<Record<Compute, { readonly type: string; readonly depth: 1 | 2 }>> = {
-  f32: { type: 'float', depth: 1 },
-  bf16: { type: 'uint32_t', depth: 2 },
+/** How C multiplies staged elements. */
+interface Unit {
+  /** C type of one staged element. */
+  readonly type: string;
+  /** How many summed indices it holds. */
+  readonly depth: 1 | 2;
+  /** C type of a vector of them. */
+  readonly vector: string;
+  /** C expression: one in every lane. */
+  readonly broadcast: (element: string) => string;
+  /** C expression: a vector of neighbours. */
+  readonly load: (pointer: string) => string;
+  /** C statement: adds the products of two vectors to sums. */
+  readonly add: (sum: string, weights: string, numbers: string) => string;
+}
+
+export const STAGED: Readonly<Record<Compute, Unit>> = {
+  f32: {
+    type: 'float',
+    depth: 1,
+    vector: 'vf',
+    broadcast: (element) => `vf_set(${element})`,
+    load: (pointer) => `load_f32(${pointer})`,
+    add: (sum, weights, numbers) => `${sum} += ${numbers} * ${weights};`,
+  },
+  bf16: {
+    type: 'uint32_t',
+    depth: 2,
+    vector: 'vu',
+    broadcast: (element) => `vu_set(${element})`,
+    load: (pointer) => `load_vu(${pointer})`,
+    add: (sum, weights, numbers) => `${sum} = dot_pairs(${sum}, ${weights}, ${numbers});`,
+  },
 };
 
 /** Multiply-adds may start this many cycles apart when they depend on each other, two a cycle when they do not. */
@@ -90,20 +119,14 @@ function repeat(count: number, text: (index: number) => string): string {
  * product.
  */
 function outerProduct(compute: Compute, broadcasts: readonly string[], vectors: number, indent: string): string {
-  const add = (p: number, v: number) => (compute === 'f32' ? `a${p}_${v} += b * w${v};` : `a${p}_${v} = dot_pairs(a${p}_${v}, w${v}, b);`);
-  const type = compute === 'f32' ? 'vf' : 'vu';
-  return broadcasts.map((b, p) => `${indent}{ const ${type} b = ${b}; ${repeat(vectors, (v) => `${add(p, v)} `)}}\n`).join('');
-}
-
-/** C expression: a staged element in every lane. */
-function broadcast(compute: Compute, element: string): string {
-  return compute === 'f32' ? `vf_set(${element})` : `vu_set(${element})`;
+  const { vector, add } = STAGED[compute];
+  const adds = (p: number) => repeat(vectors, (v) => `${add(`a${p}_${v}`, `w${v}`, 'b')} `);
+  return broadcasts.map((b, p) => `${indent}{ const ${vector} b = ${b}; ${adds(p)}}\n`).join('');
 }
 
 function loadVectors(compute: Compute, vectors: number, pointer: string, indent: string): string {
-  const load = (v: number) =>
-    compute === 'f32' ? `const vf w${v} = load_f32(${pointer} + ${v} * LANES);` : `const vu w${v} = load_vu(${pointer} + ${v} * LANES);`;
-  return repeat(vectors, (v) => `${indent}${load(v)}\n`);
+  const { vector, load } = STAGED[compute];
+  return repeat(vectors, (v) => `${indent}const ${vector} w${v} = ${load(`${pointer} + ${v} * LANES`)};\n`);
 }
 
 /** Products that a tile adds up in f32 before they join the sums of the others: what bounds the rounding of a long sum. */
@@ -161,7 +184,7 @@ ${declareSums(positions, tile.vectors, '  ')}  for (int r = 0; r < count; r++) {
     for (int k = 0; k < runs[r][1]; k++, ${joined ? 'xr += 2' : 'xr++'}, w += ${weightPitch}) {
 ${loadVectors(compute, tile.vectors, 'w', '      ')}${outerProduct(
   compute,
-  offsets.map((offset) => (joined ? `broadcast_pair(xr + ${offset})` : broadcast(compute, `xr[${offset}]`))),
+  offsets.map((offset) => (joined ? `broadcast_pair(xr + ${offset})` : STAGED[compute].broadcast(`xr[${offset}]`))),
   tile.vectors,
   '      ',
 )}    }
@@ -215,7 +238,7 @@ export function emitGradientTile(
     for (int64_t column = ${from}; column < ${to}; column++, xr += ${loop.xColumn}, yr += ${loop.dyColumn}) {
 ${loadVectors(compute, vectors, 'yr', '      ')}${outerProduct(
   compute,
-  Array.from({ length: depth }, (_, m) => broadcast(compute, `xr[${m}]`)),
+  Array.from({ length: depth }, (_, m) => STAGED[compute].broadcast(`xr[${m}]`)),
   vectors,
   '      ',
 )}    }
