@@ -66,6 +66,8 @@ export const OP_NAMES = [
   'reshape',
   'concat',
   'slice',
+  'transpose',
+  'broadcast',
 
   'softmax',
   'softmax_grad',

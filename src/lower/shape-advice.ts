@@ -31,7 +31,10 @@ function bringTogether([first, second]: readonly Operand[], channels: boolean): 
       return shorter.length === 1
         ? `put \`flatten\` behind the value of ${formatShape(longer)}`
         : `\`reshape(${formatShape(longer)})\` makes one of the other`;
-    return `both need the same axes: one is ${formatShape(a)}, the other ${formatShape(b)}`;
+    const behind = longer.slice(longer.length - shorter.length);
+    return channels
+      ? `axes are counted from the last: ${formatShape(shorter)} must be ${formatShape(behind)}, or 1 where they differ`
+      : `both need the same axes: one is ${formatShape(a)}, the other ${formatShape(b)}`;
   }
   if (a.length === 1) return `let the last \`linear\` before one of them give as many features as the other has: ${a[0]} or ${b[0]}`;
   if (!isImage(a)) return undefined;
@@ -84,9 +87,7 @@ export const ADVICE: ReadonlyMap<string, Advice> = new Map<string, Advice>([
     'global_avg_pool_c1',
     ([operand]) => (operand?.shape.length === 1 ? 'leave it out: the value has no rows and columns' : needsImage([operand!])),
   ],
-  ['add_c1', sameShape],
-  ['sub_c1', sameShape],
-  ['mul_c1', sameShape],
+  ['broadcast_c1', sameShape],
   ['concat_c2', ([operand]) => operand && `its axes are 0 to ${operand.shape.length - 1}, or -1 (the last) to -${operand.shape.length}`],
   ['sum_c1', axesOf],
   ['mean_c1', axesOf],

@@ -7,6 +7,8 @@ import * as avgPool from './avg-pool.js';
 import type { ContractionGeometry } from './contraction-geometry.js';
 import * as convTranspose from './conv-transpose.js';
 import * as conv from './conv2d.js';
+import * as copies from './copies.js';
+import type { CopyMap } from './copy-map.js';
 import * as layerNorm from './layer-norm.js';
 import * as linear from './linear.js';
 import * as loss from './loss.js';
@@ -91,6 +93,8 @@ export const OPS = {
   reshape: shape.reshape,
   concat: shape.concat,
   slice: shape.slice,
+  transpose: copies.transpose,
+  broadcast: copies.broadcast,
 
   softmax: softmax.softmax,
   softmax_grad: softmax.softmaxGrad,
@@ -130,6 +134,12 @@ export function contractionGeometry({ op, attrs, type }: Node, types: readonly T
   return OPS[op].geometry(types, attrs, type);
 }
 
+/** Where a copy's elements come from, from its node and the types of its operands. Throws a plain Error on any other node. */
+export function copyMap({ op, attrs, type }: Node, types: readonly TensorType[]): CopyMap {
+  if (!isOfKind(op, 'copy')) throw new Error(`${op} is no copy`);
+  return OPS[op].map(types, attrs, type.shape);
+}
+
 export function opDefinition(name: OpName): OpDefinition {
   return OPS[name];
 }
@@ -137,6 +147,11 @@ export function opDefinition(name: OpName): OpDefinition {
 /** Whether an op is of one of some kinds. */
 export function isOfKind<K extends OpKind>(name: OpName, ...kinds: readonly K[]): name is OpOfKind<K> {
   return (kinds as readonly OpKind[]).includes(OPS[name].kind);
+}
+
+/** Whether a node is a copy that only repeats its operand. */
+export function isRepeat({ op }: Pick<Node, 'op'>): boolean {
+  return opDefinition(op).repeats === true;
 }
 
 /** Whether a node is another view of its operand's memory. */

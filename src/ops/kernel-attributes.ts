@@ -99,6 +99,8 @@ export const KERNEL_ATTRIBUTES: AttributeTable = {
   reshape: anyOf('shape'),
   concat: anyOf('axis'),
   slice: anyOf('axis', 'start', 'size'),
+  transpose: anyOf('axes'),
+  broadcast: anyOf('shape'),
 
   softmax: none,
   softmax_grad: none,

@@ -1,5 +1,6 @@
 import type { Attrs, Shape } from '../ir/types.js';
 import { elementCount, numberAttr, numbersAttr, sameShape } from '../ir/types.js';
+import { along, type CopyDefinition, copyOf } from './copy-map.js';
 import { constrain, type OpDefinition } from './op.js';
 import { f32, sampleChannels, sampleImage, sampleShape } from './sample.js';
 import { formatShape } from './window.js';
@@ -39,7 +40,7 @@ export const reshape: OpDefinition<'view'> = {
   },
 };
 
-export const concat: OpDefinition<'copy'> = {
+export const concat: CopyDefinition = {
   doc: 'Tensors one after the other along an axis.',
   kind: 'copy',
   constraints: {
@@ -66,6 +67,17 @@ export const concat: OpDefinition<'copy'> = {
     }
     return withAxis(first, axis, total);
   },
+  map: (types, attrs, shape) => {
+    const joined = numberAttr(attrs, 'axis');
+    let start = 0;
+    const sources = types.map((type, operand) => {
+      const from = start;
+      start += type.shape[joined];
+      const axes = type.shape.map((size, axis) => (axis === joined ? along(axis, size, -from, 'leaves') : along(axis, size)));
+      return { operand, axes };
+    });
+    return { shape, sources, fill: 0 };
+  },
   gradient: ({ node, dy, needs, emit, builder }) => {
     const axis = numberAttr(node.attrs, 'axis');
     let start = 0;
@@ -85,7 +97,7 @@ export const concat: OpDefinition<'copy'> = {
   },
 };
 
-export const slice: OpDefinition<'copy'> = {
+export const slice: CopyDefinition = {
   doc: 'A contiguous range of one axis.',
   kind: 'copy',
   constraints: {
@@ -110,6 +122,13 @@ export const slice: OpDefinition<'copy'> = {
       `${start}..${start + size} is not within the ${x.shape[axis]} elements of axis ${axis}`,
     );
     return withAxis(x.shape, axis, size);
+  },
+  map: ([x], attrs, shape) => {
+    const [cut, start] = [numberAttr(attrs, 'axis'), numberAttr(attrs, 'start')];
+    return copyOf(
+      shape,
+      x.shape.map((size, axis) => along(axis, size, axis === cut ? start : 0)),
+    );
   },
   gradient: ({ node, dy, emit, builder }) => {
     const { dtype, shape } = builder.type(node.inputs[0]);

@@ -25,6 +25,8 @@ export interface OpTraits {
   readonly computedWith?: OpName;
   /** Its later operands, or its attributes, are vectors over the last axis. */
   readonly perChannel?: boolean;
+  /** Of a copy: its result repeats the operand along axes, so a reader of elements finds each in the operand as well. */
+  readonly repeats?: boolean;
   /** Its result is an element of operand 0, or the place of one in its window: nothing is to be rounded. */
   readonly selects?: boolean;
   /** Its result is finite whatever the weights are: times a zero it is zero. */

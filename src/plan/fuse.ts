@@ -2,10 +2,11 @@ import { findConsumers } from '../ir/consumers.js';
 import { isState } from '../ir/structure.js';
 import type { Graph, Node, ValueId } from '../ir/types.js';
 import { elementCount, sameShape } from '../ir/types.js';
-import { isView, type OpName, opDefinition } from '../ops/index.js';
+import { isRepeat, isView, type OpName, opDefinition } from '../ops/index.js';
 import type { OpKind } from '../ops/op.js';
 import { forwardOp } from '../precision/pins.js';
 import type { Group, GroupKind } from './plan.js';
+import { isLeftToReader } from './repeats.js';
 import { type Staging, stagedOperand } from './staged.js';
 
 interface OpenGroup {
@@ -53,11 +54,11 @@ class Fuser {
 
   run(): Group[] {
     for (const node of this.graph.nodes) {
-      if (isDeclaration(node)) continue;
+      if (isDeclaration(node) || this.isLeftToReader(node)) continue;
       if (this.deferred.has(node.id)) this.updates.push(node);
       else this.place(node);
     }
-    if (this.updates.length > 0) for (const node of this.updates) this.open('update', node, this.groups.at(-1)?.kind === 'update');
+    if (this.updates.length > 0) this.open('update').nodes.push(...this.updates);
     return nameGroups(this.graph, this.groups);
   }
 
@@ -65,12 +66,10 @@ class Fuser {
     const { kind } = opDefinition(node.op);
     const producer = this.stagedProducer(node);
     if (producer !== undefined) producer.kind = 'contraction';
-    const host = producer ?? this.host(node, kind);
-    if (host !== undefined) {
-      host.nodes.push(node);
-      this.groupOf[node.id] = host;
-    } else {
-      this.open(newGroupKind(node, kind), node);
+    const host = producer ?? this.host(node, kind) ?? this.open(newGroupKind(node, kind));
+    for (const member of [...this.repeated(node), node]) {
+      host.nodes.push(member);
+      this.groupOf[member.id] = host;
     }
     if (kind === 'pool') this.poolOf.set(poolKey(node.op, node), this.groupOf[node.id]!);
   }
@@ -86,11 +85,19 @@ class Fuser {
     return Math.max(...others) < group.index ? group : undefined;
   }
 
-  private open(kind: GroupKind, node: Node, join = false): void {
-    const group = join ? this.groups.at(-1)! : { index: this.groups.length, kind, nodes: [] };
-    if (!join) this.groups.push(group);
-    group.nodes.push(node);
-    this.groupOf[node.id] = group;
+  private open(kind: GroupKind): OpenGroup {
+    const group = { index: this.groups.length, kind, nodes: [] };
+    this.groups.push(group);
+    return group;
+  }
+
+  private isLeftToReader(node: Node): boolean {
+    return isLeftToReader(this.graph, node, this.consumers);
+  }
+
+  /** The operands that are made in the node's own group. */
+  private repeated(node: Node): Node[] {
+    return [...new Set(node.inputs)].map((id) => this.graph.nodes[id]!).filter((operand) => this.isLeftToReader(operand));
   }
 
   /** The group that the node may join, if any. */
@@ -110,9 +117,10 @@ class Fuser {
   }
 
   /** The last to run of the groups that make the node's operands. */
-  private latestGroup({ inputs }: Node): OpenGroup | undefined {
+  private latestGroup(node: Node): OpenGroup | undefined {
+    const sources = this.repeated(node).flatMap(({ inputs }) => inputs);
     let latest: OpenGroup | undefined;
-    for (const id of inputs) {
+    for (const id of [...node.inputs, ...sources]) {
       const group = this.groupOf[id];
       if (group !== undefined && (latest === undefined || group.index > latest.index)) latest = group;
     }
@@ -122,12 +130,18 @@ class Fuser {
   /** All in-group operands must be of one stage (before or after a fused pool), and the shapes must match element by element. */
   private acceptsElementwise(group: OpenGroup, node: Node): boolean {
     const size = elementCount(node.type.shape);
+    const repeated = this.repeated(node);
+    if (repeated.some(({ inputs }) => this.groupOf[storageRoot(this.graph, inputs[0]!)] === group)) return false;
     const inside = node.inputs.filter((id) => this.groupOf[id] === group).map((id) => this.graph.nodes[id]!);
     if (inside.some((operand) => elementCount(operand.type.shape) !== size)) return false;
     // What the group loops over: a reshape within it changes names of elements, not the loop.
     const domain = group.nodes.findLast((n) => opDefinition(n.op).computedWith === undefined && !isView(n));
     if (domain === undefined || elementCount(domain.type.shape) !== size) return false;
-    return (group.kind !== 'rows' && opDefinition(node.op).perChannel !== true) || sameShape(domain.type.shape, node.type.shape);
+    if (group.kind !== 'rows' && opDefinition(node.op).perChannel !== true && repeated.length === 0) return true;
+    // What tells channels or other axes apart needs a loop that walks those axes.
+    return group.nodes.every(
+      ({ op, type: { shape } }) => isView({ op }) || elementCount(shape) !== size || sameShape(shape, node.type.shape),
+    );
   }
 }
 
@@ -221,7 +235,8 @@ function nameGroups(graph: Graph, groups: readonly OpenGroup[]): Group[] {
 
 /** `conv1` for a layer's own contraction, `conv1_weight_grad`, `conv1_bias_grad`, `relu_1_grad`; the op alone where there is no layer. */
 function baseName(graph: Graph, group: OpenGroup): string {
-  const first = group.kind === 'contraction' ? anchorOf(group.nodes) : group.nodes[0]!;
+  const own = group.nodes.find((node) => !isRepeat(node)) ?? group.nodes[0]!;
+  const first = group.kind === 'contraction' ? anchorOf(group.nodes) : own;
   if (group.kind === 'update') return 'update';
   const layer = first.layer.replace(/[^A-Za-z0-9]+/g, '_');
   const forward = forwardOp(first.op);

@@ -3,6 +3,7 @@ import type { Graph } from '../ir/types.js';
 import { fuse, isDeclaration } from './fuse.js';
 import { planMemory } from './memory.js';
 import type { FunctionName, Group, PlanFunction } from './plan.js';
+import { separateRepeats } from './repeats.js';
 import { recomputeStaged, type Staging } from './staged.js';
 
 /** Renumbers the graph in the order in which its kernels run, so that the printed plan reads from top to bottom. */
@@ -20,7 +21,7 @@ function inExecutionOrder(graph: Graph, groups: readonly Group[]): { graph: Grap
 
 /** Fuses a graph for its target and lays out its memory. The graph's name becomes the function's. */
 export function planGraph(source: Graph, batch: number, target: Staging): PlanFunction {
-  const prepared = recomputeStaged(source, target);
+  const prepared = recomputeStaged(separateRepeats(source), target);
   const { graph, groups } = inExecutionOrder(prepared, fuse(prepared, target));
   return { name: graph.name as FunctionName, batch, graph, groups, memory: planMemory(graph, groups) };
 }

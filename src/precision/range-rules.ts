@@ -217,6 +217,8 @@ export const RANGE_RULES = {
   reshape: unary((x) => x),
   concat: ({ operands }) => union(...operands),
   slice: unary((x) => x),
+  transpose: unary((x) => x),
+  broadcast: unary((x) => x),
 
   softmax,
   softmax_grad: softmaxGrad,

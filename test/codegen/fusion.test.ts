@@ -18,6 +18,7 @@ import {
   describeConvolution,
   outputSize,
 } from './contraction-cases.js';
+import { repeatCase } from './repeat-cases.js';
 import { unfused } from './unfused.js';
 
 const ACTIVATIONS = ['relu', 'relu6', 'gelu', 'silu', 'sigmoid', 'tanh'] as const;
@@ -167,6 +168,9 @@ describe('fusion never changes a bit', function () {
   this.timeout(300_000);
 
   it('behind convolutions and linear layers', () => checkFusion(someCases(1, 6)));
+
+  it('of values that are repeated along axes of what reads them', () =>
+    checkFusion(COMPUTE_TYPES.flatMap((dtype, i) => [2, 3, 4].map((seed) => repeatCase(dtype, 3 * seed + i)))));
 
   it('of pools whose windows hold near or equal numbers', () =>
     checkFusion(COMPUTE_TYPES.flatMap((dtype) => CLOSE.map((close, i) => closePoolCase(dtype, close, i)))));

@@ -18,6 +18,8 @@ export const EXACT_OPS: readonly OpName[] = [
   'reshape',
   'concat',
   'slice',
+  'transpose',
+  'broadcast',
   'max_pool2d',
   'max_pool2d_index',
   'correct_count',

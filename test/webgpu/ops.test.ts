@@ -5,8 +5,9 @@ import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import { loadPlan } from '../../src/runtime/webgpu/index.js';
 import { batchPlan, runCase } from '../codegen/batch.js';
 import { checkExactly, contractionCases, rareCases } from '../codegen/contraction-cases.js';
+import { repeatCase } from '../codegen/repeat-cases.js';
 import { SAMPLED_OPS } from '../ops/cases.js';
-import { assertClose } from '../ops/compare.js';
+import { assertClose, largest } from '../ops/compare.js';
 import { needAdapter } from './adapter.js';
 import { CONTRACTIONS, casesFor, checkCases } from './cases.js';
 
@@ -49,6 +50,26 @@ describe('generated WGSL against the reference', () => {
       await checkExactly(cases, (plan) => loadPlan(plan, choices), 'webgpu');
     });
   }
+
+  it('finds values that are repeated along axes of what reads them', async () => {
+    const cases = [2, 3, 4, 5].map((seed) => repeatCase(seed < 4 ? 'f32' : 'f16', seed));
+    const executable = await loadPlan(batchPlan(cases, 'webgpu'));
+    try {
+      for (const [i, item] of cases.entries()) {
+        const want = evaluateGraph(item.graph, {}, item.states as ReadonlyMap<string, Float32Array>).values.get(
+          item.graph.outputs.result!,
+        )!;
+        assertClose(
+          await runCase(executable, item, i),
+          want,
+          (x) => 2e-6 * largest(want) + (i < 2 ? 0 : 2 ** -9 * Math.abs(x)),
+          item.title,
+        );
+      }
+    } finally {
+      await executable.dispose();
+    }
+  });
 
   it('joins more values than a kernel may read', async () => {
     const states = new Map<string, Float32Array>();

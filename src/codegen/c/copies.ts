@@ -1,49 +1,150 @@
+import { isConstant } from '../../ir/structure.js';
 import type { ValueId } from '../../ir/types.js';
-import { elementCount, numberAttr } from '../../ir/types.js';
+import { elementCount } from '../../ir/types.js';
+import { type AxisMap, type CopyMap, type CopySource, strideOf } from '../../ops/copy-map.js';
+import { axisIndex, coordinateOf, sourceElement } from '../copy-index.js';
 import { Locals } from './expression.js';
+import { asNumber } from './formats.js';
+import { IndexStatements } from './index-statements.js';
 import type { KernelContext } from './kernel.js';
 import { eachVector, type LoopFunction, loopFunction, partLength } from './loops.js';
-import { indent } from './text.js';
+import { mapOf } from './repeats.js';
+import { floatLiteral, indent } from './text.js';
+import { isTransposition, transposeFunction } from './transpose.js';
 
-/** Copies `length` consecutive elements of an operand to the result, converted between their formats. */
-function copyRun(context: KernelContext, id: ValueId, operand: ValueId, from: string, to: string, length: number): string[] {
-  return eachVector(length, context.target.lanes, ({ lanes }) => {
-    const at = { channel: 'c', ...(lanes !== undefined && { lanes }) };
-    const source = new Locals(context, { ...at, index: `(${from} + c)` });
-    const value = source.load(operand);
-    const target = new Locals(context, { ...at, index: `(${to} + c)` });
-    target.set(id, value);
-    target.store(id);
-    return [...source.statements, ...target.statements];
+/** A row of the result that is being written: the elements of the map's last axis. */
+interface Row {
+  readonly context: KernelContext;
+  readonly id: ValueId;
+  /** C expression: the row's first element. */
+  readonly start: string;
+}
+
+/** Stores a value that is made for each vector of the row's elements `from` up to `to`. */
+function fillRun({ context, id, start }: Row, from: number, to: number, value: (locals: Locals) => string): string[] {
+  return eachVector(to - from, context.target.lanes, ({ lanes }) => {
+    const at = { index: `(${start} + ${from} + c)`, channel: 'c', ...(lanes !== undefined && { lanes }) };
+    const locals = new Locals(context, at);
+    locals.set(id, value(locals));
+    locals.store(id);
+    return locals.statements;
   });
 }
 
-/** `concat` and `slice`: for each index before the axis, runs of consecutive elements. */
+/** Copies consecutive elements of an operand to the row's elements `from` up to `to`, converted between their formats. */
+function copyRun(row: Row, operand: ValueId, first: string, from: number, to: number): string[] {
+  return fillRun(row, from, to, (locals) => {
+    const source = new Locals(row.context, { ...locals.at, index: `(${first} + c)` });
+    const value = source.load(operand);
+    locals.statements.push(...source.statements);
+    return value;
+  });
+}
+
+/** One element of an operand, in all lanes. */
+function splat(context: KernelContext, operand: ValueId, element: string): string {
+  const node = context.node(operand);
+  const number = isConstant(node)
+    ? floatLiteral(Number(node.attrs.value))
+    : asNumber(node.type.dtype, `${context.pointer(operand)}[${element}]`);
+  return `vf_set(${number})`;
+}
+
+/** Elements that lie side by side in the result, and in the source `source` elements from the row's first on. */
+interface Run {
+  readonly from: number;
+  readonly to: number;
+  readonly source: number;
+}
+
+/** The elements of the last axis as runs of consecutive elements of the source; undefined where they do not lie so. */
+function runsOf({ size, divide, shift, beyond }: AxisMap, length: number): readonly Run[] | undefined {
+  if (divide !== 1) return undefined;
+  const [from, to] = [Math.max(0, -shift), Math.min(length, size - shift)];
+  const inside = { from, to, source: from + shift };
+  if (beyond === 'never' || beyond === 'leaves' || (from === 0 && to === length)) return [inside];
+  if (beyond !== 'wraps') return undefined;
+  const before = { from: 0, to: from, source: shift + size };
+  const behind = { from: to, to: length, source: to + shift - size };
+  return [before, inside, behind].filter((run) => run.to > run.from);
+}
+
+/** The elements of the row that no run covers. */
+function gapsOf(runs: readonly Run[], length: number): readonly (readonly [from: number, to: number])[] {
+  const ends = [0, ...runs.map(({ to }) => to)];
+  const starts = [...runs.map(({ from }) => from), length];
+  return starts.flatMap((to, i) => (to > ends[i]! ? [[ends[i]!, to] as const] : []));
+}
+
+/** The statements that write what a source gives to the row, and which elements that are. */
+interface RowPart {
+  readonly runs: readonly Run[];
+  readonly lines: readonly string[];
+}
+
+/** `first`: the source's element for index 0 of the last axis, all its other indices being those of the row. */
+function writeFrom(row: Row, map: CopyMap, { operand, axes }: CopySource, first: string): RowPart {
+  const { context } = row;
+  const input = context.node(row.id).inputs[operand]!;
+  const last = map.shape.length - 1;
+  const length = map.shape[last]!;
+  const whole: readonly Run[] = [{ from: 0, to: length, source: 0 }];
+  const place = axes.findIndex(({ of }) => of === last);
+  if (place < 0) {
+    const lines = [`const vf one = ${splat(context, input, first)};`, ...fillRun(row, 0, length, () => 'one')];
+    return { runs: whole, lines };
+  }
+  const runs = place === axes.length - 1 ? runsOf(axes[place]!, length) : undefined;
+  if (runs !== undefined) {
+    const lines = runs.flatMap(({ from, to, source }) => copyRun(row, input, `${first} + ${source}`, from, to));
+    return { runs, lines };
+  }
+  const index = new IndexStatements('inner');
+  const { text } = axisIndex(axes[place]!, length, 'c', index);
+  const stride = strideOf(
+    axes.map(({ size }) => size),
+    place,
+  );
+  const target = new Locals(context, { index: `(${row.start} + c)`, channel: 'c', lanes: '1' });
+  target.set(row.id, splat(context, input, `${first} + ${text} * ${stride}`));
+  target.store(row.id);
+  const lines = [`for (int64_t c = 0; c < ${length}; c++) {`, ...indent([...index.statements, ...target.statements]), '}'];
+  return { runs: whole, lines };
+}
+
+/**
+ * The kernel of an op that moves elements: for each row of the last axis of its simplest map, runs of consecutive elements, or one element
+ * for all of the row.
+ */
 export function copyFunction(context: KernelContext, id: ValueId): LoopFunction {
   const node = context.node(id);
-  const axis = numberAttr(node.attrs, 'axis');
-  const { shape } = node.type;
-  const outer = elementCount(shape.slice(0, axis));
-  const inner = elementCount(shape.slice(axis + 1));
-  const lines: string[] = [];
-  if (node.op === 'slice') {
-    const size = context.type(node.inputs[0]!).shape[axis]!;
-    const from = `row * ${size * inner} + ${numberAttr(node.attrs, 'start') * inner}`;
-    lines.push(...copyRun(context, id, node.inputs[0]!, from, `row * ${shape[axis]! * inner}`, shape[axis]! * inner));
-  } else {
-    let start = 0;
-    for (const operand of node.inputs) {
-      const size = context.type(operand).shape[axis]!;
-      lines.push(
-        ...copyRun(context, id, operand, `row * ${size * inner}`, `row * ${shape[axis]! * inner} + ${start * inner}`, size * inner),
-      );
-      start += size;
-    }
-  }
+  const map = mapOf(context, node);
+  if (isTransposition(context, node, map)) return transposeFunction(context, node, map);
+  const last = map.shape.length - 1;
+  const length = map.shape[last]!;
+  const rows = elementCount(map.shape) / length;
+  const row: Row = { context, id, start: `row * ${length}` };
+  const fill = (from: number, to: number) => fillRun(row, from, to, () => `vf_set(${floatLiteral(map.fill)})`);
+  const index = new IndexStatements();
+  const rowShape = map.shape.slice(0, last);
+  const coordinate = (axis: number) => (axis === last ? undefined : coordinateOf(rowShape, axis, 'row'));
+  const parts = map.sources.map((source) => {
+    const { text, inside } = sourceElement(map, source, coordinate, index);
+    const { runs, lines } = writeFrom(row, map, source, text);
+    const written = [...lines, ...(map.sources.length > 1 ? [] : gapsOf(runs, length).flatMap(([from, to]) => fill(from, to)))];
+    return {
+      runs,
+      lines:
+        inside === undefined
+          ? ['{', ...indent(written), '}']
+          : [`if (${inside}) {`, ...indent(written), '} else {', ...indent(fill(0, length)), '}'],
+    };
+  });
+  const lines = [...index.statements, ...parts.flatMap((part) => part.lines)];
   return {
     code: loopFunction(['for (int64_t row = begin; row < end; row++) {', ...indent(lines), '}']),
     table: context.table,
-    range: outer,
-    part: partLength(outer, Math.max(1, elementCount(shape) / outer), 1),
+    range: rows,
+    part: partLength(rows, length, 1),
   };
 }

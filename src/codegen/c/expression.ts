@@ -1,8 +1,8 @@
 import { isConstant } from '../../ir/structure.js';
-import type { DType, ValueId } from '../../ir/types.js';
-import { elementCount } from '../../ir/types.js';
+import type { DType, Node, ValueId } from '../../ir/types.js';
+import { assertNever, elementCount } from '../../ir/types.js';
 import { isNarrow, isSubset } from '../../numeric/formats.js';
-import { isOfKind, type OpName, opDefinition } from '../../ops/index.js';
+import { isOfKind, isRepeat, type OpName, opDefinition } from '../../ops/index.js';
 import { ELEMENTWISE } from '../formula/elementwise.js';
 import { Writer } from '../formula/render.js';
 import { endsInProduct, isOperandItself } from '../formula/traits.js';
@@ -11,6 +11,7 @@ import type { KernelContext } from './kernel.js';
 import { rootOf } from './kernel.js';
 import { leavesAt } from './leaves.js';
 import { C_RENDERER } from './render.js';
+import { type RepeatForm, repeatForm } from './repeats.js';
 import { floatLiteral } from './text.js';
 
 /** Where in a tensor the lanes of one vector lie: `lanes` consecutive elements in row-major order. */
@@ -151,6 +152,7 @@ export class Locals {
       const keep = endsInProduct(formula, C_RENDERER) && node.type.dtype === 'f32';
       return this.define(root, keep ? `vf_keep(${result})` : result, exact);
     }
+    if (isRepeat(node)) return this.#repeated(node);
     const gathered = this.options.gather?.(this, root);
     return gathered === undefined ? this.load(root) : this.define(root, gathered, opDefinition(node.op).selects === true);
   }
@@ -196,7 +198,7 @@ export class Locals {
     const { dtype, shape } = this.context.type(id);
     const load = (at: Position) => this.#loadExpression(dtype, `${this.context.pointer(root)} + ${at.channel}`, at);
     const variable =
-      this.options.channels?.derive(this, shape[0]!, `load ${root}`, (inner) => load(inner.at)) ?? this.temporary(load(this.at));
+      this.options.channels?.derive(this, elementCount(shape), `load ${root}`, (inner) => load(inner.at)) ?? this.temporary(load(this.at));
     this.#variables.set(root, variable);
     return variable;
   }
@@ -239,6 +241,37 @@ export class Locals {
     if (shape.length === 0) return `vf_set(${this.scalar(input)})`;
     if (shape.length === 1 && shape[0] === node.type.shape.at(-1)) return this.channel(input);
     throw new Error(`operand ${index} of ${node.op} has shape [${shape.join(', ')}], neither the result's nor a channel's`);
+  }
+
+  /** The variable of a node that only repeats its operand: the operand's element. */
+  #repeated(node: Node): string {
+    const source = node.inputs[0]!;
+    const exact = isSubset(this.context.type(source).dtype, node.type.dtype);
+    return this.define(node.id, this.#repeatedElement(source, repeatForm(this.context, node)), exact);
+  }
+
+  #repeatedElement(source: ValueId, form: RepeatForm): string {
+    switch (form.kind) {
+      case 'scalar':
+        return `vf_set(${this.scalar(source)})`;
+      case 'channel':
+        return this.channel(source);
+      case 'one':
+      case 'vector': {
+        const { attrs, op, type } = this.context.node(this.#root(source));
+        if (isConstant({ op })) return `vf_set(${floatLiteral(Number(attrs.value))})`;
+        const address = form.address(this.at.index, {
+          declare: (text) => this.temporary(text, 'int64_t'),
+          select: (condition, yes, no) => `(${condition} ? ${yes} : ${no})`,
+        });
+        const pointer = this.context.pointer(source);
+        return form.kind === 'one'
+          ? `vf_set(${asNumber(type.dtype, `${pointer}[${address}]`)})`
+          : this.#loadExpression(type.dtype, `${pointer} + ${address}`);
+      }
+      default:
+        return assertNever(form);
+    }
   }
 
   #root(id: ValueId): ValueId {

@@ -1,9 +1,10 @@
 import type { ValueId } from '../../ir/types.js';
-import { elementCount } from '../../ir/types.js';
-import { isOfKind } from '../../ops/index.js';
+import { elementCount, sameShape } from '../../ir/types.js';
+import { isOfKind, isRepeat } from '../../ops/index.js';
 import { isElementwise } from './expression.js';
 import { type KernelContext, rootOf } from './kernel.js';
 import type { LoopOptions, Root } from './loops.js';
+import { repeatForm } from './repeats.js';
 import { type Tiling, tilingOf } from './windows.js';
 
 /** Which values of a group are in memory at a sweep, and which are computed on the way. */
@@ -56,7 +57,26 @@ export class SweepValues {
 
   private isComputable(id: ValueId): boolean {
     const { op } = this.context.node(id);
-    return isElementwise(op) || isOfKind(op, 'pool');
+    return isElementwise(op) || isOfKind(op, 'pool') || this.isRepeated(id);
+  }
+
+  /** Whether a value only repeats another, for ops of this group that find each element there. */
+  isRepeated(id: ValueId): boolean {
+    const { context } = this;
+    if (!isRepeat(context.node(id)) || context.isStored(id)) return false;
+    const shape = context.type(id).shape;
+    return (this.readers.get(id) ?? []).every((reader) => {
+      const { op, type } = context.node(reader);
+      return isOfKind(op, 'elementwise') && sameShape(type.shape, shape);
+    });
+  }
+
+  /** Whether a loop must walk the value's own rows to compute it on the way. */
+  private walksRows(id: ValueId): boolean {
+    const node = this.context.node(id);
+    if (!this.isRepeated(id)) return isOfKind(node.op, 'pool');
+    const { kind } = repeatForm(this.context, node);
+    return kind === 'one' || kind === 'vector';
   }
 
   /** Whether an earlier, finished sweep has put the value in memory. */
@@ -75,10 +95,10 @@ export class SweepValues {
     return [...found];
   }
 
-  /** The shape that a loop must walk to compute the values on the way, if that takes windows. */
+  /** The shape that a loop must walk to compute the values on the way, if that takes windows or other axes. */
   gatheredShape(values: readonly ValueId[]): readonly number[] | undefined {
     const windows = this.leaves(values).filter((id) => this.context.isMember(id) && !this.isMaterialized(id));
-    const id = windows.find((leaf) => isOfKind(this.context.node(leaf).op, 'pool'));
+    const id = windows.find((leaf) => this.walksRows(leaf));
     return id === undefined ? undefined : this.context.type(id).shape;
   }
 

@@ -91,7 +91,8 @@ export class SweepBuilder {
         this.addSolo(id, (inner) => axesFunction(inner, id));
         return;
       case 'copy':
-        this.addSolo(id, (inner) => copyFunction(inner, id));
+        if (this.values.isRepeated(id)) this.addComputed(id);
+        else this.addSolo(id, (inner) => copyFunction(inner, id));
         return;
       case 'contraction':
         throw new Error(`${op} has a kernel of its own`);

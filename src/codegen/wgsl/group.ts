@@ -2,9 +2,9 @@ import { assertNever, type ValueId } from '../../ir/types.js';
 import { isOfKind, opDefinition } from '../../ops/index.js';
 import { runningOrder } from '../running-order.js';
 import { emitAxesReduction } from './axes.js';
-import { emitConcatCopies } from './concat.js';
 import type { GroupContext } from './context.js';
 import { emitContraction } from './contraction.js';
+import { emitCopiesApart } from './copies-apart.js';
 import { type Dispatch, KernelBuilder } from './kernel.js';
 import { isGather, Locals } from './locals.js';
 import { emitChannelReduction } from './reduce.js';
@@ -103,7 +103,7 @@ class GroupEmitter {
     const own = [...new Set(parts)].filter((id) => context.isMember(id) && !context.isInMemory(id));
     const [first] = ids as [ValueId];
     if (own.length === 0 && ids.length === 1 && isOfKind(context.node(first).op, 'copy')) {
-      this.dispatches.push(...emitConcatCopies(context, first));
+      this.dispatches.push(...emitCopiesApart(context, first));
       context.markDone(first);
       return;
     }

@@ -6,6 +6,7 @@ import { ELEMENTWISE } from '../formula/elementwise.js';
 import { Writer } from '../formula/render.js';
 import { endsInProduct, isOperandItself } from '../formula/traits.js';
 import type { GroupContext } from './context.js';
+import { copiedElement } from './copies.js';
 import { storageType, type WgslType, wgslFormat } from './formats.js';
 import type { KernelBuilder } from './kernel.js';
 import type { Place } from './layout.js';
@@ -111,7 +112,9 @@ export class Locals {
       const exact = isOperandItself(formula) && first !== undefined && isSubset(context.type(first).dtype, node.type.dtype);
       const expression = new Writer(WGSL_RENDERER, leavesAt(this, node)).write(formula);
       this.define(root, expression, { exact, product: endsInProduct(formula, WGSL_RENDERER) });
-    } else if (isGather(node.op)) {
+    } else if (isOfKind(node.op, 'copy')) {
+      this.define(root, copiedElement(this, node), { exact: node.inputs.every((id) => isSubset(context.type(id).dtype, node.type.dtype)) });
+    } else if (isOfKind(node.op, 'pool')) {
       const gather = GATHERS[node.op];
       this.define(root, gather.expression(this, node), { exact: gather.exact === true });
     } else {

@@ -1,5 +1,5 @@
 import type { Node, ValueId } from '../../ir/types.js';
-import { elementCount, numberAttr, numbersAttr } from '../../ir/types.js';
+import { numbersAttr } from '../../ir/types.js';
 import type { OpOfKind } from '../../ops/index.js';
 import { axesSizes } from '../../ops/reductions.js';
 import type { GroupContext } from './context.js';
@@ -162,43 +162,8 @@ function reducedOperand(locals: ElementValues, node: Node, index: number): strin
   return locals.loadAt(node.inputs[index]!, place);
 }
 
-/** Elements before, along and after the axis. */
-export function axisSizes(context: GroupContext, id: ValueId, axis: number): { length: number; inner: number } {
-  const { shape } = context.type(id);
-  return { length: shape[axis]!, inner: elementCount(shape.slice(axis + 1)) };
-}
-
-function slice(locals: ElementValues, node: Node): string {
-  const axis = numberAttr(node.attrs, 'axis');
-  const { length, inner } = axisSizes(locals.context, node.id, axis);
-  const from = axisSizes(locals.context, node.inputs[0]!, axis).length * inner;
-  const i = `(${locals.at.index})`;
-  return locals.loadAt(
-    node.inputs[0]!,
-    `${i} / ${length * inner}u * ${from}u + ${i} % ${length * inner}u + ${numberAttr(node.attrs, 'start') * inner}u`,
-  );
-}
-
-function concat(locals: ElementValues, node: Node): string {
-  const axis = numberAttr(node.attrs, 'axis');
-  const { length, inner } = axisSizes(locals.context, node.id, axis);
-  const outer = locals.let(`(${locals.at.index}) / ${length * inner}u`);
-  const rest = locals.let(`(${locals.at.index}) % ${length * inner}u`);
-  const result = locals.kernel.name('part');
-  locals.lines.push(`var ${result} = 0.0f;`);
-  let start = 0;
-  for (const [i, input] of node.inputs.entries()) {
-    const size = axisSizes(locals.context, input, axis).length * inner;
-    const load = locals.loadAt(input, `${outer} * ${size}u + ${rest} - ${start}u`);
-    const last = i === node.inputs.length - 1;
-    locals.lines.push(`${i === 0 ? '' : 'else '}${last && i > 0 ? '' : `if (${rest} < ${start + size}u) `}{ ${result} = ${load}; }`);
-    start += size;
-  }
-  return result;
-}
-
-/** Ops that read their operands at other elements: pools, their gradients, and copies. */
-export const GATHERS: Readonly<Record<OpOfKind<'pool' | 'copy'>, GatherRule>> = {
+/** Pools and their gradients. */
+export const GATHERS: Readonly<Record<OpOfKind<'pool'>, GatherRule>> = {
   max_pool2d: { expression: (locals, node) => maximum(locals, node).best, exact: true },
   max_pool2d_index: { expression: (locals, node) => `f32(${maximum(locals, node).place})`, exact: true },
   max_pool2d_grad: {
@@ -244,6 +209,4 @@ export const GATHERS: Readonly<Record<OpOfKind<'pool' | 'copy'>, GatherRule>> = 
       return `select(0.0f, ${dy} / ${ties}, ${locals.loadAt(node.inputs[1]!, locals.at.index)} == ${y})`;
     },
   },
-  slice: { expression: slice, exact: true },
-  concat: { expression: concat, exact: true },
 };

@@ -1,5 +1,6 @@
 import type { OpName } from '../../ir/op-names.js';
 import type { LayerDefinition } from '../layer.js';
+import { broadcastOperands } from './broadcast.js';
 
 function binary(op: OpName, doc: string): LayerDefinition {
   return {
@@ -7,13 +8,19 @@ function binary(op: OpName, doc: string): LayerDefinition {
     params: [],
     values: { min: 1, max: 1 },
     example: `x |> ${op}(other)`,
-    build: ({ input, values, emit }) => emit(op, [input, values[0]]),
+    build: (context) => context.emit(op, broadcastOperands(context, [context.input, context.values[0]])),
   };
 }
 
-export const addLayer = binary('add', 'Sum, element by element, of two values of the same shape.');
-export const subLayer = binary('sub', 'Difference, element by element: the piped value less the argument.');
-export const mulLayer = binary('mul', 'Product, element by element, of two values of the same shape.');
+export const addLayer = binary(
+  'add',
+  'Sum, element by element. Axes of size 1, and axes that one value lacks in front, are repeated: [channels] fits an image.',
+);
+export const subLayer = binary('sub', 'Difference, element by element: the piped value less the argument; shapes fit as in `add`.');
+export const mulLayer = binary(
+  'mul',
+  'Product, element by element; shapes fit as in `add`, so `x |> mul(gate)` scales the channels of each image by a gate of [channels].',
+);
 
 export const scaleLayer: LayerDefinition = {
   doc: 'Multiplies every element by a number.',

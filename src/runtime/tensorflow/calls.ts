@@ -146,6 +146,16 @@ export class Calls {
     return this.device.execute('Slice', [type('T', x.dtype), type('Index', INT32)], [x, this.vector(begin), this.vector(size)], x.dtype);
   }
 
+  /** Axis k of the result is axis axes[k] of `x`. */
+  transpose(x: Tensor, axes: readonly number[]): Tensor {
+    return this.device.execute('Transpose', [type('T', x.dtype), type('Tperm', INT32)], [x, this.vector(axes)], x.dtype);
+  }
+
+  /** Repeats `x` along new first axes and axes of size 1. */
+  broadcast(x: Tensor, shape: Shape): Tensor {
+    return this.device.execute('BroadcastTo', [type('T', x.dtype), type('Tidx', INT32)], [x, this.vector(shape)], x.dtype);
+  }
+
   /** `amounts` are the elements before and after, axis by axis. */
   pad(x: Tensor, amounts: readonly (readonly [number, number])[], value: number): Tensor {
     if (amounts.every(([before, after]) => before === 0 && after === 0)) return x;

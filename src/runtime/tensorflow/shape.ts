@@ -1,3 +1,4 @@
+import { numbersAttr } from '../../ir/types.js';
 import { attr, type Kernel } from './kernel.js';
 
 const slice: Kernel = (context) => {
@@ -14,4 +15,8 @@ const reshape: Kernel = ({ tf, inputs: [x], type }) => tf.reshape(x!, type.shape
 
 const concat: Kernel = (context) => context.tf.concat(context.inputs, attr(context, 'axis'));
 
-export const shapeKernels = { reshape, concat, slice };
+const transpose: Kernel = ({ tf, node, inputs: [x] }) => tf.transpose(x!, numbersAttr(node.attrs, 'axes'));
+
+const broadcast: Kernel = ({ tf, inputs: [x], type }) => tf.broadcast(x!, type.shape);
+
+export const shapeKernels = { reshape, concat, slice, transpose, broadcast };

@@ -1,0 +1,80 @@
+import { assertNever } from '../ir/types.js';
+import type { AxisMap, CopyMap, CopySource } from '../ops/copy-map.js';
+import { strideOf } from '../ops/copy-map.js';
+
+/** How a target writes whole numbers, which have a sign; + - * / % and comparisons are as in C. */
+export interface IndexWriter {
+  /** Declares a number ahead. Returns its name. */
+  declare(text: string): string;
+  select(condition: string, yes: string, no: string): string;
+}
+
+/** A whole number that may lie outside a tensor; `inside`: the condition that it does not, left out where it cannot. */
+interface SourceIndex {
+  readonly text: string;
+  readonly inside?: string;
+}
+
+function plus(text: string, shift: number): string {
+  return shift === 0 ? text : shift < 0 ? `${text} - ${-shift}` : `${text} + ${shift}`;
+}
+
+/** The index along a source's axis, from the result's index `i` along an axis of `length` elements. */
+export function axisIndex({ size, divide, shift, beyond }: AxisMap, length: number, i: string, writer: IndexWriter): SourceIndex {
+  const last = Math.floor((length - 1) / divide) + shift;
+  const moved = plus(divide === 1 ? i : `${i} / ${divide}`, shift);
+  if (beyond === 'never' || (shift >= 0 && last < size)) return { text: shift === 0 && divide === 1 ? i : `(${moved})` };
+  const at = writer.declare(moved);
+  const below = shift < 0 ? `${at} < 0` : undefined;
+  const above = last >= size ? `${at} >= ${size}` : undefined;
+  const within = (ifBelow: string, ifAbove: string): SourceIndex => {
+    const upper = above === undefined ? at : writer.select(above, ifAbove, at);
+    return { text: below === undefined ? upper : writer.select(below, ifBelow, upper) };
+  };
+  switch (beyond) {
+    case 'leaves':
+      return {
+        text: at,
+        inside: [...(below === undefined ? [] : [`${at} >= 0`]), ...(above === undefined ? [] : [`${at} < ${size}`])].join(' && '),
+      };
+    case 'wraps':
+      return within(`${at} + ${size}`, `${at} - ${size}`);
+    case 'clamps':
+      return within('0', String(size - 1));
+    case 'reflects':
+      return within(`-${at}`, `${2 * (size - 1)} - ${at}`);
+    default:
+      return assertNever(beyond);
+  }
+}
+
+/** The number of an element of a source, from the result's index along each axis. Axes that `coordinate` gives nothing for count as 0. */
+export function sourceElement(
+  { shape }: CopyMap,
+  { axes }: CopySource,
+  coordinate: (axis: number) => string | undefined,
+  writer: IndexWriter,
+): SourceIndex {
+  const sizes = axes.map(({ size }) => size);
+  const terms: string[] = [];
+  const conditions: string[] = [];
+  for (const [k, map] of axes.entries()) {
+    const i = map.of === undefined ? undefined : coordinate(map.of);
+    if (i === undefined) continue;
+    const { text, inside } = axisIndex(map, shape[map.of!]!, i, writer);
+    const stride = strideOf(sizes, k);
+    terms.push(stride === 1 ? text : `${text} * ${stride}`);
+    if (inside !== undefined) conditions.push(inside);
+  }
+  return {
+    text: terms.length === 0 ? '0' : terms.join(' + '),
+    ...(conditions.length > 0 && { inside: conditions.join(' && ') }),
+  };
+}
+
+/** The index along an axis of the result, from the number of an element. */
+export function coordinateOf(shape: readonly number[], axis: number, element: string): string {
+  const stride = strideOf(shape, axis);
+  const whole = stride === 1 ? element : `${element} / ${stride}`;
+  return axis === 0 ? (stride === 1 ? whole : `(${whole})`) : `(${whole} % ${shape[axis]})`;
+}

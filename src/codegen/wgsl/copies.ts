@@ -1,0 +1,39 @@
+import type { Node } from '../../ir/types.js';
+import { type CopyMap, simplestMap } from '../../ops/copy-map.js';
+import { copyMap } from '../../ops/index.js';
+import { coordinateOf, type IndexWriter, sourceElement } from '../copy-index.js';
+import type { GroupContext } from './context.js';
+import type { ElementValues } from './element-values.js';
+import { floatLiteral } from './literal.js';
+
+/** Where the elements of a node that moves them come from. */
+export function mapOf(context: GroupContext, node: Node): CopyMap {
+  return simplestMap(
+    copyMap(
+      node,
+      node.inputs.map((id) => context.type(id)),
+    ),
+  );
+}
+
+function writerOf(locals: ElementValues): IndexWriter {
+  return { declare: (text) => locals.let(text), select: (condition, yes, no) => `select(${no}, ${yes}, ${condition})` };
+}
+
+/** The f32 at the locals' element of a node that moves elements, from operands in memory. */
+export function copiedElement(locals: ElementValues, node: Node): string {
+  const map = mapOf(locals.context, node);
+  const element = locals.once('element', () => `i32(${locals.at.index})`);
+  const coordinate = (axis: number) => locals.once(`index ${map.shape} ${axis}`, () => coordinateOf(map.shape, axis, element));
+  const found = map.sources.map((source) => {
+    const { text, inside } = sourceElement(map, source, coordinate, writerOf(locals));
+    return { load: locals.loadAt(node.inputs[source.operand]!, `u32(${text})`), inside };
+  });
+  const [first] = found;
+  if (first !== undefined && first.inside === undefined) return first.load;
+  const result = locals.kernel.name('part');
+  locals.lines.push(`var ${result} = ${floatLiteral(map.fill)};`);
+  for (const [i, { load, inside }] of found.entries())
+    locals.lines.push(`${i === 0 ? '' : 'else '}${inside === undefined ? '' : `if (${inside}) `}{ ${result} = ${load}; }`);
+  return result;
+}
