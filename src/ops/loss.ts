@@ -46,6 +46,7 @@ function sampleGradient(random: SampleRandom): OpSample {
 export const crossEntropy: OpDefinition<'rows'> = {
   doc: 'Cross entropy between the softmax of logits and labels, mean over the batch; a row with label -1 is padding and adds 0.',
   kind: 'rows',
+  leavesTotal: 'over_rows',
   takesProbabilities: 'distribution',
   constraints: constraints('cross_entropy', false),
   operands: [
@@ -92,6 +93,7 @@ export const crossEntropyGrad: OpDefinition<'rows'> = {
 export const mse: OpDefinition<'rows'> = {
   doc: 'Mean squared difference from the one-hot labels; a row with label -1 is padding and adds 0.',
   kind: 'rows',
+  leavesTotal: 'over_elements',
   constraints: constraints('mse', false),
   operands: [
     { name: 'x', format: 'class' },
@@ -141,6 +143,7 @@ export const mseGrad: OpDefinition<'rows'> = {
 export const binaryCrossEntropy: OpDefinition<'rows'> = {
   doc: 'Binary cross entropy between the sigmoid of logits and the one-hot labels; a row with label -1 is padding and adds 0.',
   kind: 'rows',
+  leavesTotal: 'over_elements',
   takesProbabilities: 'independent',
   constraints: constraints('binary_cross_entropy', false),
   operands: [
@@ -186,6 +189,7 @@ export const binaryCrossEntropyGrad: OpDefinition<'rows'> = {
 export const correctCount: OpDefinition<'rows'> = {
   doc: 'Number of rows whose first maximum is at the label; padding rows never count, nor do rows that hold a NaN.',
   kind: 'rows',
+  leavesTotal: 'count',
   constraints: constraints('correct_count', false),
   operands: [
     { name: 'logits', format: 'exact' },

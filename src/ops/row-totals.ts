@@ -1,20 +1,21 @@
 import { type OpName, opDefinition } from './index.js';
+import type { OpTraits } from './traits.js';
 
-/** Row ops that leave one number: the sum of what their rows leave, divided by the number of rows or of elements, or a count as it is. */
-const TOTALS: Readonly<Record<string, 'rows' | 'elements' | 'count'>> = {
-  cross_entropy: 'rows',
-  mse: 'elements',
-  binary_cross_entropy: 'elements',
-  correct_count: 'count',
+const DIVISORS: Readonly<Record<NonNullable<OpTraits['leavesTotal']>, (rows: number, length: number) => number | undefined>> = {
+  over_rows: (rows) => rows,
+  over_elements: (rows, length) => rows * length,
+  count: () => undefined,
 };
 
 export function isRowTotal(op: OpName): boolean {
-  return TOTALS[op] !== undefined;
+  return opDefinition(op).leavesTotal !== undefined;
 }
 
-/** What the sum over `rows` rows of `length` elements is divided by; undefined for a count, which is an i32. */
+/** What the sum over `rows` rows of `length` elements is divided by; undefined for a count. Throws a plain Error on an op that leaves no total. */
 export function totalDivisor(op: OpName, rows: number, length: number): number | undefined {
-  return TOTALS[op] === 'count' ? undefined : TOTALS[op] === 'elements' ? rows * length : rows;
+  const { leavesTotal } = opDefinition(op);
+  if (leavesTotal === undefined) throw new Error(`${op} leaves no total`);
+  return DIVISORS[leavesTotal](rows, length);
 }
 
 /** Whether operand 1 holds the label of each row. */

@@ -56,6 +56,11 @@ export interface OpTraits {
   readonly movesStatistic?: boolean;
   /** Tells how the values of a channel differ: of one value it tells nothing. */
   readonly spread?: boolean;
+  /**
+   * Of a row-wise op that leaves one number: the sum of what the rows leave, divided by how many rows or elements there are, or a count as
+   * it is, in i32.
+   */
+  readonly leavesTotal?: 'over_rows' | 'over_elements' | 'count';
   /** Of a loss: the probabilities of the classes that it takes of logits. */
   readonly takesProbabilities?: 'distribution' | 'independent';
   /** What its result says of the classes. */

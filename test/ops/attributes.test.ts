@@ -10,6 +10,7 @@ import { createBackend as createWebgpu } from '../../src/runtime/webgpu/index.js
 import { batchPlan, type GraphCase } from '../codegen/batch.js';
 import { opCase, SAMPLED_OPS } from './cases.js';
 import { isImplemented } from './implemented.js';
+import { watchedGraph } from './watched.js';
 
 const BACKENDS: readonly Backend[] = [createCpu(), createWebgpu(), createTensorflow(), createReference()];
 const SOURCES: Readonly<Record<string, GraphCase>> = Object.fromEntries(
@@ -67,5 +68,15 @@ describe('attributes that a kernel does not implement', () => {
     for (const backend of BACKENDS.filter(({ name }) => name === 'webgpu' || name === 'tensorflow')) {
       await assertRefused(backend, withAttribute(caseOf('cast'), 'cast', 'to', 'f8_e4m3'), 'cast', 'to="f8_e4m3"', 'f32, f16');
     }
+  });
+});
+
+describe('attributes that an op does not declare', () => {
+  it('cannot be read by kernels in the generic suites', () => {
+    const { nodes } = watchedGraph(opCase('max_pool2d', 'f32', 1).graph);
+    const { attrs } = nodes.find(({ op }) => op === 'max_pool2d')!;
+    assert.throws(() => attrs.size, /max_pool2d declares no attribute size/);
+    assert.equal((attrs.window as readonly number[]).length, 2);
+    assert.deepEqual(Object.keys({ ...attrs }), Object.keys(attrs));
   });
 });

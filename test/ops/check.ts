@@ -7,6 +7,7 @@ import { batchPlan, readCaseStates, runCase } from '../codegen/batch.js';
 import type { OpCase } from './cases.js';
 import { assertClose, EXACT_OPS, largest } from './compare.js';
 import { isImplemented } from './implemented.js';
+import { watched, watchedGraph } from './watched.js';
 
 /** How far a backend's element may be from the reference's `x`, which is one of `want`. */
 export type Allowance = (item: OpCase, want: ArrayLike<number>) => (x: number) => number;
@@ -28,7 +29,10 @@ export function allowing(tolerance: (op: OpName) => number, exact: readonly OpNa
   };
 }
 
-/** Runs those cases of single ops that the backend implements, all in one plan, and compares results and written states with the reference. */
+/**
+ * Runs those cases of single ops that the backend implements, all in one plan, and compares results and written states with the reference. Neither reads an attribute
+ * that its op does not declare.
+ */
 export async function checkCases(
   given: readonly OpCase[],
   backend: string,
@@ -36,14 +40,14 @@ export async function checkCases(
   allowed: Allowance,
 ): Promise<void> {
   const cases = given.filter((item) => isImplemented(item, backend));
-  const executable = await open(batchPlan(cases, backend));
+  const executable = await open(watched(batchPlan(cases, backend)));
   try {
     for (const [index, item] of cases.entries()) {
       const { op, graph, node, inputs, states, seed } = item;
       const { dtype, shape } = graph.nodes[node]!.type;
       const what = `${op} ${dtype}[${shape.join(',')}] seed ${seed}`;
       const got = await runCase(executable, item, index);
-      const { values, writes } = evaluateGraph(graph, inputs, states as ReadonlyMap<string, Elements>);
+      const { values, writes } = evaluateGraph(watchedGraph(graph), inputs, states as ReadonlyMap<string, Elements>);
       const want = values.get(graph.outputs.result!)!;
       assertClose(got, want, allowed(item, want), what);
       const after = await readCaseStates(executable, [...writes.keys()], index);

@@ -1,5 +1,5 @@
 import { isInput, isState } from '../../ir/structure.js';
-import { byteLength, type TensorType, type ValueId } from '../../ir/types.js';
+import { byteLength, type Node, stringAttr, type TensorType, type ValueId } from '../../ir/types.js';
 import { isView } from '../../ops/index.js';
 import type { Plan, PlanFunction } from '../../plan/plan.js';
 import { type BlockPlace, blockPlace } from './place.js';
@@ -43,14 +43,20 @@ function align(offset: number): number {
   return Math.ceil(offset / ALIGNMENT) * ALIGNMENT;
 }
 
+/** What the host calls an input or a state. */
+function nameOf({ attrs }: Node): string {
+  return stringAttr(attrs, 'name');
+}
+
 /** Offsets of all states, in the order in which the functions declare them. */
 export function layoutStates(plan: Plan): StateLayout {
   const slots = new Map<string, Slot>();
   let bytes = 0;
   for (const fn of plan.functions) {
     for (const node of fn.graph.nodes) {
-      const name = String(node.attrs.name);
-      if (!isState(node) || slots.has(name)) continue;
+      if (!isState(node)) continue;
+      const name = nameOf(node);
+      if (slots.has(name)) continue;
       slots.set(name, { type: node.type, offset: bytes });
       bytes = align(bytes + byteLength(node.type));
     }
@@ -64,13 +70,12 @@ export function layoutFunction(fn: PlanFunction, states: StateLayout): FunctionL
   const places = new Map<ValueId, ValuePlace>();
   let inputBytes = 0;
   for (const node of nodes) {
-    const name = String(node.attrs.name);
     if (isInput(node)) {
-      inputs.set(name, { type: node.type, offset: inputBytes });
+      inputs.set(nameOf(node), { type: node.type, offset: inputBytes });
       places.set(node.id, blockPlace('inputs', inputBytes));
       inputBytes = align(inputBytes + byteLength(node.type));
     } else if (isState(node)) {
-      places.set(node.id, blockPlace('states', states.slots.get(name)!.offset));
+      places.set(node.id, blockPlace('states', states.slots.get(nameOf(node))!.offset));
     }
   }
   for (const { value, offset } of fn.memory.allocations) {
