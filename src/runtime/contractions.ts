@@ -4,7 +4,7 @@ import { contractionGeometry, isOfKind } from '../ops/index.js';
 import type { Plan } from '../plan/plan.js';
 
 /** Backends whose kernels are right for plain contractions alone. */
-export const PLAIN_ALONE: readonly string[] = ['cpu', 'webgpu', 'tensorflow'];
+export const PLAIN_ALONE: readonly string[] = ['webgpu', 'tensorflow'];
 
 /** Refuses a plan with a contraction that the kernels of a backend are wrong for. Throws UserError AMP6011. */
 export function checkContractions({ functions }: Plan, backend: string): void {

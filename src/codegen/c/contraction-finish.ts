@@ -25,13 +25,26 @@ function storeAll(locals: Locals, context: KernelContext, nodes: readonly ValueI
   }
 }
 
+/** The parameters of a function that finishes a tile: of which positions, and of which channels of which group. */
+function signature(name: string, { groups }: Convolution): string {
+  const group = groups === 1 ? '' : ', int64_t group';
+  return `static void ${name}(void *const *p, const vf *sums, int64_t image, int64_t row, int64_t column, int64_t n${group})`;
+}
+
+/** C expressions: the channel of the vector `v` among those of all groups, and where the channels of its group end. */
+function channelOf({ groups, n }: Convolution) {
+  return groups === 1
+    ? { channel: 'n + v * LANES', end: `${n}`, all: n }
+    : { channel: `group * ${n} + n + v * LANES`, end: `(group + 1) * ${n}`, all: groups * n };
+}
+
 /** Lanes that count, when the channels do not fill the last vector. */
 function lanesOf(context: KernelContext, n: number): { readonly lanes?: string } {
   return n % context.target.lanes === 0 ? {} : { lanes: 'lanes' };
 }
 
-function laneLine(context: KernelContext, n: number): string {
-  return n % context.target.lanes === 0 ? '' : `      const int64_t lanes = min64(LANES, ${n} - channel);\n`;
+function laneLine(context: KernelContext, c: Convolution): string {
+  return c.n % context.target.lanes === 0 ? '' : `      const int64_t lanes = min64(LANES, ${channelOf(c).end} - channel);\n`;
 }
 
 /** Positions one by one: rounding, epilogue, stores. */
@@ -40,12 +53,13 @@ function finishPlain(context: KernelContext, name: string, c: Convolution, tile:
   const locals = new Locals(context, at);
   defineSum(locals, c, 'sums[0]');
   storeAll(locals, context, context.group.nodes);
-  return `static void ${name}(void *const *p, const vf *sums, int64_t image, int64_t row, int64_t column, int64_t n) {
+  const { channel, all } = channelOf(c);
+  return `${signature(name, c)} {
   for (int64_t position = 0; position < ${tile.rows * tile.columns}; position++) {
     const int64_t r = row + position / ${tile.columns} * ${c.outStep[0]}, q = column + position % ${tile.columns} * ${c.outStep[1]};
     for (int64_t v = 0; v < ${tile.vectors}; v++, sums++) {
-      const int64_t channel = n + v * LANES, index = ((image * ${c.outHeight} + r) * ${c.outWidth} + q) * ${c.n} + channel;
-${laneLine(context, c.n)}${indent(locals.statements, 6)}    }
+      const int64_t channel = ${channel}, index = ((image * ${c.outHeight} + r) * ${c.outWidth} + q) * ${all} + channel;
+${laneLine(context, c)}${indent(locals.statements, 6)}    }
   }
 }
 `;
@@ -56,7 +70,7 @@ function poolInOrder(locals: PooledLocals, before: readonly ValueId[], input: Va
   const { context, c, tile, at } = locals;
   const statements: string[] = [];
   const corners = [0, 1, 2, 3].map((corner) => {
-    const offset = ((corner >> 1) * c.outWidth + (corner & 1)) * c.n;
+    const offset = ((corner >> 1) * c.outWidth + (corner & 1)) * channelOf(c).all;
     const inner = new Locals(context, { ...at, index: `(index + ${offset})` }, { suffix: `_${corner}` });
     defineSum(inner, c, `corner[${cornerAt(tile, corner)}]`);
     storeAll(inner, context, before);
@@ -136,15 +150,16 @@ function finishPooled(context: KernelContext, name: string, c: Convolution, tile
   // With every index known, the sums need not pass through memory.
   const unrolled = windows * tile.vectors <= UNROLLED ? `#pragma GCC unroll ${UNROLLED}\n` : '';
   const [, height, width] = context.type(pool).shape as [number, number, number];
-  return `static void ${name}(void *const *p, const vf *sums, int64_t image, int64_t row, int64_t column, int64_t n) {
+  const { channel, all } = channelOf(c);
+  return `${signature(name, c)} {
 ${unrolled}  for (int64_t window = 0; window < ${windows}; window++) {
     const int64_t i = window / ${tile.columns / 2} * 2, j = window % ${tile.columns / 2} * 2, r = row + i, q = column + j;
 ${unrolled}    for (int64_t v = 0; v < ${tile.vectors}; v++) {
       const vf *corner = sums + (i * ${tile.columns} + j) * ${tile.vectors} + v;
-      const int64_t channel = n + v * LANES, index = ((image * ${c.outHeight} + r) * ${c.outWidth} + q) * ${c.n} + channel;
-      const int64_t pooled = ((image * ${height} + r / 2) * ${width} + q / 2) * ${c.n} + channel;
+      const int64_t channel = ${channel}, index = ((image * ${c.outHeight} + r) * ${c.outWidth} + q) * ${all} + channel;
+      const int64_t pooled = ((image * ${height} + r / 2) * ${width} + q / 2) * ${all} + channel;
       (void)index;
-${laneLine(context, c.n)}${indent([...statements, ...pooled.statements], 6)}    }
+${laneLine(context, c)}${indent([...statements, ...pooled.statements], 6)}    }
   }
 }
 `;

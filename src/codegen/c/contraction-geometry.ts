@@ -1,5 +1,6 @@
 import type { Node, ValueId } from '../../ir/types.js';
-import { type ContractionGeometry, FACTORS, operandOf } from '../../ops/contraction-geometry.js';
+import { elementCount } from '../../ir/types.js';
+import { type ContractionGeometry, FACTORS, operandOf, type Pair } from '../../ops/contraction-geometry.js';
 
 /** One position of the window: where it reads in the staged image, relative to an output's own position, and which weight tap it uses. */
 export interface Tap {
@@ -22,18 +23,29 @@ export interface Lattice {
 }
 
 /**
- * conv2d, linear and their input gradients as one form: out[position, n] = sum over taps and k of staged[position + tap, k] * w[tap, k, n].
+ * How many contractions of one form a node is: one for each element of the batch, which has images and a weight of its own, and for each
+ * group, which has channels of its own: `k` (or `channels`) of every position of the source, and `n` of every position of the result.
  */
-export interface Convolution {
+export interface Copies {
+  readonly batch: number;
+  readonly groups: number;
+}
+
+/**
+ * conv2d, linear and their input gradients as one form: out[position, n] = sum over taps and k of staged[position + tap, k] * w[tap, k, n],
+ * for each of the copies.
+ */
+export interface Convolution extends Copies {
   readonly node: ValueId;
   readonly source: ValueId;
   readonly weight: ValueId;
   readonly bias: ValueId | undefined;
+  /** Of one element of the batch. */
   readonly images: number;
   /** One image of the source. */
   readonly height: number;
   readonly width: number;
-  /** Channels summed over. */
+  /** Channels summed over, of one group. */
   readonly k: number;
   /** One source image with its halo of zeros. */
   readonly haloTop: number;
@@ -46,7 +58,7 @@ export interface Convolution {
   readonly outStep: readonly [number, number];
   readonly outHeight: number;
   readonly outWidth: number;
-  /** Output channels. */
+  /** Output channels of one group. */
   readonly n: number;
   readonly lattices: readonly Lattice[];
   /** The weight tensor has [.., n, k] rather than [.., k, n]: its last axis is summed over. */
@@ -59,6 +71,15 @@ export function rowsPerBlock(rows: number): number {
   return rows;
 }
 
+function copiesOf({ batch, groups }: ContractionGeometry): Copies {
+  return { batch: elementCount(batch), groups };
+}
+
+/** Rows and columns of the image from a window's first tap to its last. */
+function span({ window, dilation }: ContractionGeometry): readonly [number, number] {
+  return [(window[0] - 1) * dilation[0] + 1, (window[1] - 1) * dilation[1] + 1];
+}
+
 /** The values of a contraction with an output position per pixel or row. */
 function valuesOf({ id, inputs }: Node, g: ContractionGeometry) {
   const [source, weight] = FACTORS[g.computes];
@@ -68,20 +89,23 @@ function valuesOf({ id, inputs }: Node, g: ContractionGeometry) {
 function forwardConvolution(node: Node, g: ContractionGeometry): Convolution {
   const [height, width] = g.image;
   const [kh, kw] = g.window;
+  const [rows, columns] = span(g);
   const [sh, sw] = g.stride;
+  const [dh, dw] = g.dilation;
   const [top, , left] = g.padding;
   const [outHeight, outWidth] = g.positions;
-  const taps = Array.from({ length: kh * kw }, (_, t): Tap => ({ row: Math.floor(t / kw), column: t % kw, weight: t }));
+  const taps = Array.from({ length: kh * kw }, (_, t): Tap => ({ row: Math.floor(t / kw) * dh, column: (t % kw) * dw, weight: t }));
   return {
     ...valuesOf(node, g),
+    ...copiesOf(g),
     images: g.images,
     height,
     width,
     k: g.inputs,
     haloTop: top,
     haloLeft: left,
-    stagedHeight: Math.max((outHeight - 1) * sh + kh, top + height),
-    stagedWidth: Math.max((outWidth - 1) * sw + kw, left + width),
+    stagedHeight: Math.max((outHeight - 1) * sh + rows, top + height),
+    stagedWidth: Math.max((outWidth - 1) * sw + columns, left + width),
     inStep: [sh, sw],
     outStep: [1, 1],
     outHeight,
@@ -97,12 +121,13 @@ function remainders(
   size: number,
   kernel: number,
   stride: number,
+  dilation: number,
   before: number,
 ): { first: number; count: number; taps: { tap: number; offset: number }[] }[] {
   return Array.from({ length: Math.min(stride, size) }, (_, first) => {
     const taps = Array.from({ length: kernel }, (__, tap) => tap)
-      .filter((tap) => (first + before - tap) % stride === 0)
-      .map((tap) => ({ tap, offset: (first + before - tap) / stride }));
+      .filter((tap) => (first + before - tap * dilation) % stride === 0)
+      .map((tap) => ({ tap, offset: (first + before - tap * dilation) / stride }));
     return { first, count: Math.ceil((size - first) / stride), taps };
   });
 }
@@ -114,8 +139,8 @@ function inputGradient(node: Node, g: ContractionGeometry): Convolution {
   const [sh, sw] = g.stride;
   const [top, , left] = g.padding;
   const [outHeight, outWidth] = g.image;
-  const rowClasses = remainders(outHeight, kh, sh, top);
-  const columnClasses = remainders(outWidth, kw, sw, left);
+  const rowClasses = remainders(outHeight, kh, sh, g.dilation[0], top);
+  const columnClasses = remainders(outWidth, kw, sw, g.dilation[1], left);
   const halo = (classes: typeof rowClasses) => Math.max(0, ...classes.flatMap((c) => c.taps.map((t) => -t.offset)));
   const extent = (classes: typeof rowClasses, size: number, before: number) =>
     Math.max(size + before, ...classes.flatMap((c) => c.taps.map((t) => before + c.count + t.offset)));
@@ -131,6 +156,7 @@ function inputGradient(node: Node, g: ContractionGeometry): Convolution {
   );
   return {
     ...valuesOf(node, g),
+    ...copiesOf(g),
     images: g.images,
     height,
     width,
@@ -155,6 +181,7 @@ function matrixProduct(node: Node, g: ContractionGeometry): Convolution {
   const transposed = g.computes === 'x';
   return {
     ...valuesOf(node, g),
+    ...copiesOf(g),
     images: g.images / width,
     height: 1,
     width,
@@ -173,15 +200,17 @@ function matrixProduct(node: Node, g: ContractionGeometry): Convolution {
   };
 }
 
-/** The common form of a plain contraction that has an output position per pixel or row. */
+/** The common form of the contractions that have an output position per pixel or row. */
 export function convolutionOf(node: Node, g: ContractionGeometry): Convolution {
   if (g.computes === 'w') throw new Error(`${node.op} is no convolution`);
   if (g.spatial === 0) return matrixProduct(node, g);
   return g.computes === 'y' ? forwardConvolution(node, g) : inputGradient(node, g);
 }
 
-/** A weight gradient: dw[r, m, n] = sum over images and positions of staged[position * step + r rows, m] * dy[position, n]. */
-export interface WeightGradient {
+/**
+ * A weight gradient, for each of the copies: dw[tap, m, n] = sum over images and positions of staged[position * step + tap, m] * dy[position, n].
+ */
+export interface WeightGradient extends Copies {
   readonly node: ValueId;
   readonly source: ValueId;
   readonly dy: ValueId;
@@ -197,15 +226,15 @@ export interface WeightGradient {
   readonly outHeight: number;
   readonly outWidth: number;
   readonly n: number;
-  /** Rows of the window; within one, its columns and channels lie side by side both in the staged image and in the weight. */
-  readonly kernelRows: number;
-  /** Columns x channels of one window row. */
-  readonly run: number;
+  readonly window: Pair;
+  /** From tap to tap. Where columns are one apart, a window row's columns and channels lie side by side in the staged image, as in the weight. */
+  readonly dilation: Pair;
 }
 
 /** `pairs`: images are taken two at a time, so a matrix product of an even number of rows is split into two of them. */
 export function weightGradientOf(node: Node, g: ContractionGeometry, pairs: boolean): WeightGradient {
-  const base = { node: node.id, source: operandOf(g, node.inputs, 'x')!, dy: operandOf(g, node.inputs, 'y')! };
+  const values = { node: node.id, source: operandOf(g, node.inputs, 'x')!, dy: operandOf(g, node.inputs, 'y')! };
+  const base = { ...values, ...copiesOf(g), window: g.window, dilation: g.dilation, channels: g.inputs, n: g.outputs };
   if (g.spatial === 0) {
     const images = pairs && g.images % 2 === 0 ? 2 : 1;
     const width = g.images / images;
@@ -214,7 +243,6 @@ export function weightGradientOf(node: Node, g: ContractionGeometry, pairs: bool
       images,
       height: 1,
       width,
-      channels: g.inputs,
       haloTop: 0,
       haloLeft: 0,
       stagedHeight: 1,
@@ -222,14 +250,11 @@ export function weightGradientOf(node: Node, g: ContractionGeometry, pairs: bool
       step: [1, 1],
       outHeight: 1,
       outWidth: width,
-      n: g.outputs,
-      kernelRows: 1,
-      run: g.inputs,
     };
   }
   const [height, width] = g.image;
   const [outHeight, outWidth] = g.positions;
-  const [kh, kw] = g.window;
+  const [rows, columns] = span(g);
   const [sh, sw] = g.stride;
   const [haloTop, , haloLeft] = g.padding;
   return {
@@ -237,16 +262,12 @@ export function weightGradientOf(node: Node, g: ContractionGeometry, pairs: bool
     images: g.images,
     height,
     width,
-    channels: g.inputs,
     haloTop,
     haloLeft,
-    stagedHeight: Math.max((outHeight - 1) * sh + kh, haloTop + height),
-    stagedWidth: Math.max((outWidth - 1) * sw + kw, haloLeft + width),
+    stagedHeight: Math.max((outHeight - 1) * sh + rows, haloTop + height),
+    stagedWidth: Math.max((outWidth - 1) * sw + columns, haloLeft + width),
     step: [sh, sw],
     outHeight,
     outWidth,
-    n: g.outputs,
-    kernelRows: kh,
-    run: kw * g.inputs,
   };
 }

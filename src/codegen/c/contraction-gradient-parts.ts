@@ -1,3 +1,4 @@
+import type { Copies, WeightGradient } from './contraction-geometry.js';
 import { Locals } from './expression.js';
 import type { KernelContext } from './kernel.js';
 
@@ -30,12 +31,14 @@ export function partsOf(groups: number, slices: number, blocks: number): number 
   return Math.min(groups, Math.max(1, least, Math.min(Math.ceil(groups / 2), Math.ceil(PIECES / slices))));
 }
 
+/** Shares out the weight and the images of each of so many `copies`. */
 export function partition(
   blocks: number,
   blockBytes: number,
   channelTiles: number,
   groups: number,
   blocksPerGroup: number,
+  copies = 1,
   limit = SLICE,
 ): Partition {
   let blocksPerSlice = blocks;
@@ -47,7 +50,7 @@ export function partition(
   }
   const blockSlices = Math.ceil(blocks / blocksPerSlice);
   const channelSlices = Math.ceil(channelTiles / tilesPerSlice);
-  const wanted = partsOf(groups, blockSlices * channelSlices, blocksPerGroup);
+  const wanted = partsOf(groups, copies * blockSlices * channelSlices, blocksPerGroup);
   // Parts are alike in size, so that many may be more than it takes: 33 images in 16 parts are 11 of three.
   const perChunk = Math.ceil(groups / wanted);
   return { blocksPerSlice, blockSlices, tilesPerSlice, channelSlices, chunks: Math.ceil(groups / perChunk), perChunk };
@@ -62,10 +65,20 @@ export function sizes(total: number, count: number): number[] {
 export const REDUCE_ROWS = 64;
 
 /** Adds the parts of the batch in order and stores the gradient in its format. */
-export function emitReduce(context: KernelContext, rows: number, pitch: number, n: number, chunks: number, partial: string): string {
+export function emitReduce(
+  context: KernelContext,
+  { batch, groups, n }: Copies & Pick<WeightGradient, 'n'>,
+  rows: number,
+  pitch: number,
+  chunks: number,
+  partial: string,
+): string {
   const { name, group, target } = context;
+  const copies = batch * groups;
   const partLanes = n % target.lanes !== 0;
-  const locals = new Locals(context, { index: 'index', channel: 'n', ...(partLanes && { lanes: 'lanes' }) });
+  const single = copies === 1;
+  const channel = single ? 'n' : 'channel';
+  const locals = new Locals(context, { index: 'index', channel, ...(partLanes && { lanes: 'lanes' }) });
   locals.define(context.anchor.id, 'sum');
   const sum =
     chunks === 1
@@ -74,12 +87,19 @@ export function emitReduce(context: KernelContext, rows: number, pitch: number, 
       for (int64_t chunk = 1; chunk < ${chunks}; chunk++) total = vw_add(total, load_f32(in + chunk * ${rows * pitch}));
       const vf sum = vw_round(total);`;
   for (const id of group.stores) locals.store(id);
+  const [row, last, place] = single
+    ? ['row', rows, `      const int64_t index = row * ${n} + n;\n`]
+    : [
+        `(row / ${rows} * ${chunks * rows} + row % ${rows})`,
+        copies * rows,
+        `      const int64_t channel = row / ${rows} % ${groups} * ${n} + n;
+      const int64_t index = (row / ${rows * groups} * ${rows} + row % ${rows}) * ${groups * n} + channel;\n`,
+      ];
   return `static void ${name}_reduce(void *const *p, int64_t task) {
-  for (int64_t row = task * ${REDUCE_ROWS}; row < min64((task + 1) * ${REDUCE_ROWS}, ${rows}); row++) {
+  for (int64_t row = task * ${REDUCE_ROWS}; row < min64((task + 1) * ${REDUCE_ROWS}, ${last}); row++) {
     for (int64_t n = 0; n < ${n}; n += LANES) {
-      const float *in = (const float *)${partial} + row * ${pitch} + n;
-      const int64_t index = row * ${n} + n;
-${partLanes ? `      const int64_t lanes = min64(LANES, ${n} - n);\n` : ''}      ${sum}
+      const float *in = (const float *)${partial} + ${row} * ${pitch} + n;
+${place}${partLanes ? `      const int64_t lanes = min64(LANES, ${n} - n);\n` : ''}      ${sum}
 ${locals.statements.map((line) => `      ${line}\n`).join('')}    }
   }
 }

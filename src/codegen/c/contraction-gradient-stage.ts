@@ -37,7 +37,7 @@ ${sides}    }
 `
 }    for (int64_t column = 0; column < ${g.width}; column++) {
       for (int64_t block = 0; block < count; block++) {
-        const int64_t from = (row * ${g.width} + column) * ${g.channels} + block * LANES;
+        const int64_t from = (row * ${g.width} + column) * ${g.groups * g.channels} + block * LANES;
         ${type} *to = staged + block * ${size} + ((row + ${g.haloTop}) * ${g.stagedWidth} + column + ${g.haloLeft}) * LANES;
         ${value}
       }
@@ -72,7 +72,7 @@ export function emitStageDy(
   (void)second;
   for (int64_t position = 0; position < ${g.outHeight * g.outWidth}; position++) {
     for (int64_t v = 0; v < ${width}; v++) {
-      const int64_t channel = n + v * LANES, from = position * ${g.n} + channel;
+      const int64_t channel = n + v * LANES, from = position * ${g.groups * g.n} + channel;
       ${type} *to = staged + (position * ${width} + v) * LANES;
       ${value}
     }
@@ -112,7 +112,7 @@ export function emitStagePooledDy(
 ${unused}  for (int64_t row = 0; row < ${windowRows}; row++) {
     for (int64_t column = 0; column < ${windowColumns}; column++) {
       for (int64_t v = 0; v < ${width}; v++) {
-        const int64_t channel = n + v * LANES, from = (row * ${windowColumns} + column) * ${g.n} + channel;
+        const int64_t channel = n + v * LANES, from = (row * ${windowColumns} + column) * ${g.groups * g.n} + channel;
         ${type} *to = staged + ((row * ${2 * g.outWidth} + column * 2) * ${width} + v) * LANES;
         ${value}
 ${[0, 1, 2, 3].map((q) => `        ${corner(q)}\n`).join('')}      }

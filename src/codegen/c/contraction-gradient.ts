@@ -1,4 +1,6 @@
+import { elementCount } from '../../ir/types.js';
 import type { ContractionGeometry } from '../../ops/contraction-geometry.js';
+import { isView } from '../../ops/index.js';
 import { type WeightGradient, weightGradientOf } from './contraction-geometry.js';
 import { emitReduce, partition, REDUCE_ROWS, sizes } from './contraction-gradient-parts.js';
 import { emitStageBlocks, emitStageDy, emitStagePooledDy } from './contraction-gradient-stage.js';
@@ -25,16 +27,20 @@ interface Blocks {
 }
 
 function blocksOf(g: WeightGradient, lanes: number): Blocks {
-  const columns = g.run / g.channels;
-  if (g.channels % lanes !== 0) {
-    const taps = Array.from({ length: g.kernelRows }, (_, r) => ({ offset: r * g.stagedWidth * g.channels, row: r * g.run }));
-    return { count: 1, channels: g.channels, taps, run: g.run };
-  }
-  const taps = Array.from({ length: g.kernelRows * columns }, (_, t) => ({
-    offset: (Math.floor(t / columns) * g.stagedWidth + (t % columns)) * lanes,
-    row: t * g.channels,
-  }));
-  return { count: g.channels / lanes, channels: lanes, taps, run: lanes };
+  const [rows, columns] = g.window;
+  const [dh, dw] = g.dilation;
+  const blocked = g.channels % lanes === 0;
+  const channels = blocked ? lanes : g.channels;
+  // Columns of a window row that lie side by side.
+  const joined = blocked || dw > 1 ? 1 : columns;
+  const taps = Array.from({ length: (rows * columns) / joined }, (_, i) => {
+    const tap = i * joined;
+    return {
+      offset: (Math.floor(tap / columns) * dh * g.stagedWidth + (tap % columns) * dw) * channels,
+      row: tap * g.channels,
+    };
+  });
+  return { count: g.channels / channels, channels, taps, run: joined * channels };
 }
 
 /**
@@ -59,9 +65,10 @@ export function emitWeightGradient(context: KernelContext, geometry: Contraction
   const tile = chooseGradientTile(blocks.run, vectors, target);
   const channelTiles = Math.ceil(vectors / tile.vectors);
   const groups = Math.ceil(g.images / depth);
-  const rows = g.kernelRows * g.run;
+  const rows = elementCount(g.window) * g.channels;
   const positions = g.outHeight * g.outWidth;
-  const part = partition(blocks.count, (rows / blocks.count) * paddedN * 4, channelTiles, groups, positions / BLOCK_TERMS);
+  const copies = g.batch * g.groups;
+  const part = partition(blocks.count, (rows / blocks.count) * paddedN * 4, channelTiles, groups, positions / BLOCK_TERMS, copies);
 
   // A block of images, staged: x for the slice's channels, then dy tile by tile.
   const plain: Staging = {
@@ -70,6 +77,7 @@ export function emitWeightGradient(context: KernelContext, geometry: Contraction
     height: g.height,
     width: g.width,
     channels: g.channels,
+    pitch: g.groups * g.channels,
     haloTop: g.haloTop,
     haloLeft: g.haloLeft,
     stagedHeight: g.stagedHeight,
@@ -86,8 +94,10 @@ export function emitWeightGradient(context: KernelContext, geometry: Contraction
   const xBytes = Math.ceil((together * xImage * 4) / 64) * 64;
   const scratch = context.scratch(xBytes + together * dyImage * 4 + 64);
 
-  const inPlace = part.chunks === 1 && node.type.dtype === 'f32' && g.n === paddedN && context.group.stores.length > 0;
-  const partial = inPlace ? `((char *)${context.output(node.id)})` : context.workspace(part.chunks * rows * paddedN * 4);
+  const whole = part.chunks === 1 && g.groups === 1 && g.n === paddedN;
+  const alone = context.group.nodes.every((id) => id <= node.id || isView(context.node(id)));
+  const inPlace = whole && alone && node.type.dtype === 'f32' && context.group.stores.length > 0;
+  const partial = inPlace ? `((char *)${context.output(node.id)})` : context.workspace(copies * part.chunks * rows * paddedN * 4);
   const depths = sizes(blocks.run, tile.depth);
   const widths = sizes(vectors, tile.vectors);
   const loop = (width: number) => ({
@@ -108,17 +118,20 @@ export function emitWeightGradient(context: KernelContext, geometry: Contraction
             else ${name}_tile${depths.at(-1)}_${width}(xb + m, dyt, to - from, from == start, out);`;
   const placed = context.isMember(g.dy) ? context.node(g.dy) : undefined;
   const [source, dy] = [context.pointer(g.source), context.pointer(placed === undefined ? g.dy : placed.inputs[0]!)];
-  const [xSize, dySize] = [g.height * g.width * g.channels, (placed === undefined ? positions : positions / 4) * g.n];
+  const xSize = g.height * g.width * g.groups * g.channels;
+  const dySize = (placed === undefined ? positions : positions / 4) * g.groups * g.n;
+  const xStart = copies === 1 ? '' : ` + batch * ${g.images * xSize} + group * ${g.channels}`;
+  const dyStart = copies === 1 ? '' : ` + batch * ${g.images * dySize} + group * ${g.n}`;
   const second = (pointer: string, size: number, offset: string) =>
     depth === 1 ? 'NULL' : `2 * i + 1 < ${g.images} ? ${pointer} + (2 * i + 1) * ${size}${offset} : NULL`;
-  const secondBlocks = second(source, xSize, ' + b0 * LANES');
+  const images = (pointer: string, size: number, offset: string) =>
+    `${pointer} + ${depth} * i * ${size}${offset}, ${second(pointer, size, offset)}`;
   const stageX =
     blocks.count === 1
-      ? `${name}_stage(${source} + ${depth} * i * ${xSize}, ${second(source, xSize, '')}, x + (i - from) * ${xImage});`
-      : `${name}_stage(${source} + ${depth} * i * ${xSize} + b0 * LANES, ${secondBlocks}, x + (i - from) * ${xImage}, b1 - b0);`;
-  const which = placed === undefined ? undefined : context.pointer(placed.inputs[1]!);
-  const places = which === undefined ? '' : `${which} + ${depth} * i * ${dySize}, ${second(which, dySize, '')}, `;
-  const gradients = `${dy} + ${depth} * i * ${dySize}, ${second(dy, dySize, '')}, ${places}`;
+      ? `${name}_stage(${images(source, xSize, xStart)}, x + (i - from) * ${xImage});`
+      : `${name}_stage(${images(source, xSize, `${xStart} + b0 * LANES`)}, x + (i - from) * ${xImage}, b1 - b0);`;
+  const places = placed === undefined ? '' : `${images(context.pointer(placed.inputs[1]!), dySize, dyStart)}, `;
+  const gradients = `${images(dy, dySize, dyStart)}, ${places}`;
   const stagedDy = (width: number) => `dyt + (i - from) * ${positions * width * lanes}, t * ${tile.vectors * lanes}`;
   const perTile = (width: number, indent: string) => `${indent}for (int64_t i = from; i < to; i++)
 ${indent}  ${name}_stage_dy${width}(${gradients}${stagedDy(width)});
@@ -148,11 +161,11 @@ ${depths.flatMap((d) => widths.map((width) => emitGradientTile(`${name}_tile${d}
 /* ${part.chunks} parts of the batch, ${slices} slices of the weight. */
 static void ${name}(void *const *p, int64_t task) {
   static const int taps[][2] = {${blocks.taps.map(({ offset, row }) => `{${offset}, ${row}}`).join(', ')}};
-  const int64_t chunk = task / ${slices}, slice = task % ${slices};
+${copyOf(g, part.chunks * slices)}  const int64_t chunk = task / ${slices}, slice = task % ${slices};
   const int64_t b0 = slice / ${part.channelSlices} * ${part.blocksPerSlice}, b1 = min64(b0 + ${part.blocksPerSlice}, ${blocks.count});
   const int64_t t0 = slice % ${part.channelSlices} * ${part.tilesPerSlice}, t1 = min64(t0 + ${part.tilesPerSlice}, ${channelTiles});
   const int64_t start = chunk * ${perChunk}, end = min64(start + ${perChunk}, ${groups});
-  float *dw = (float *)${partial} + chunk * ${rows * paddedN};
+  float *dw = (float *)${partial} + ${copies === 1 ? 'chunk' : `(copy * ${part.chunks} + chunk)`} * ${rows * paddedN};
   ${type} *x = (${type} *)${scratch}, *dys = (${type} *)(${scratch} + ${xBytes});
   for (int64_t from = start; from < end; from += ${together}) {
     const int64_t to = min64(from + ${together}, end);
@@ -162,7 +175,16 @@ static void ${name}(void *const *p, int64_t task) {
 ${tiles}    }
   }
 }
-${inPlace ? '' : emitReduce(context, rows, paddedN, g.n, part.chunks, partial)}`;
-  const reduce = inPlace ? [] : [{ name: `${name}_reduce`, tasks: Math.ceil(rows / REDUCE_ROWS) }];
-  return { code, launches: [{ name, tasks: part.chunks * slices }, ...reduce] };
+${inPlace ? '' : emitReduce(context, g, rows, paddedN, part.chunks, partial)}`;
+  const reduce = inPlace ? [] : [{ name: `${name}_reduce`, tasks: Math.ceil((copies * rows) / REDUCE_ROWS) }];
+  return { code, launches: [{ name, tasks: copies * part.chunks * slices }, ...reduce] };
+}
+
+/** Statements that say which copy a task is of, and turn it into a task of that copy. */
+function copyOf({ batch, groups }: WeightGradient, tasks: number): string {
+  if (batch * groups === 1) return '';
+  return `  const int64_t copy = task / ${tasks}, batch = copy / ${groups}, group = copy % ${groups};
+  (void)batch, (void)group;
+  task %= ${tasks};
+`;
 }

@@ -10,6 +10,7 @@ export function stagingOf(context: KernelContext, c: Convolution, form: Staging[
     height: c.height,
     width: c.width,
     channels: c.k,
+    pitch: c.groups * c.k,
     haloTop: c.haloTop,
     haloLeft: c.haloLeft,
     stagedHeight: c.stagedHeight,
@@ -23,7 +24,7 @@ export interface TaskImages {
   readonly bytes: number;
   /** C function that brings in one image, if there is one. */
   readonly code: string;
-  /** Statements that make `x` the staged images from `first` to `last`, at the start of the scratch. */
+  /** Statements that make `x` the staged images from `first` to `last`, at the start of the scratch; of the group `group`. */
   readonly load: string;
 }
 
@@ -33,11 +34,12 @@ export function taskImages(context: KernelContext, c: Convolution, staging: Stag
   const type = stagedType(staging);
   const placed = context.isMember(c.source) ? context.node(c.source) : undefined;
   const source = context.pointer(placed === undefined ? c.source : placed.inputs[0]!);
-  const size = (placed === undefined ? 1 : 1 / 4) * c.height * c.width * c.k;
+  const size = (placed === undefined ? 1 : 1 / 4) * c.height * c.width * staging.pitch;
+  const image = c.groups === 1 ? `image * ${size}` : `image * ${size} + group * ${c.k}`;
   if (placed === undefined && isStagedAlready(staging))
     return { bytes: 0, code: '', load: `  const ${type} *x = (const ${type} *)(${source} + first * ${size});\n` };
-  const second = placed === undefined ? 'NULL' : `${context.pointer(placed.inputs[1]!)} + image * ${size}`;
-  const stage = `${name}_stage(${source} + image * ${size}, ${second}, x + (image - first) * ${stagedSize(staging)});`;
+  const second = placed === undefined ? 'NULL' : `${context.pointer(placed.inputs[1]!)} + ${image}`;
+  const stage = `${name}_stage(${source} + ${image}, ${second}, x + (image - first) * ${stagedSize(staging)});`;
   return {
     bytes: Math.ceil((perTask * stagedSize(staging) * stagedBytes(staging)) / 64) * 64,
     code: (placed === undefined ? emitStage : emitPooledStage)(`${name}_stage`, staging),

@@ -1,4 +1,5 @@
 import type { DType } from '../../ir/types.js';
+import type { Copies } from './contraction-geometry.js';
 import type { Compute } from './contraction-tile.js';
 import { STAGED } from './contraction-tile.js';
 import { cType } from './formats.js';
@@ -16,6 +17,9 @@ export interface Packing {
   /** [tap][n][k] rather than [tap][k][n]. */
   readonly transposed: boolean;
   readonly lanes: number;
+  readonly copies: Copies;
+  /** Elements of the weight of one element of the batch. */
+  readonly size: number;
 }
 
 const CHUNK = 64;
@@ -29,8 +33,17 @@ function tiles(p: Packing): number {
   return Math.ceil(Math.ceil(p.n / p.lanes) / p.vectors);
 }
 
+/** Packed elements of one copy. */
+export function packedSize(p: Packing): number {
+  return p.taps.length * depth(p) * Math.ceil(p.n / p.lanes) * p.lanes;
+}
+
 /** Tasks of the packing function. */
 export function packTasks(p: Packing): number {
+  return p.copies.batch * p.copies.groups * copyTasks(p);
+}
+
+function copyTasks(p: Packing): number {
   return p.transposed ? p.taps.length * tiles(p) : p.taps.length * Math.ceil(depth(p) / CHUNK);
 }
 
@@ -40,9 +53,25 @@ function width(p: Packing): string {
   return total % p.vectors === 0 ? String(p.vectors) : `(t < ${Math.floor(total / p.vectors)} ? ${p.vectors} : ${total % p.vectors})`;
 }
 
+/** Where the weight of a task's copy begins, and where what is packed of it: statements that turn `task` into a task of that copy, and both. */
+function copyOf(p: Packing, source: string, packed: string) {
+  const { batch, groups } = p.copies;
+  if (batch * groups === 1) return { start: '', weight: source, packed };
+  return {
+    start: `  const int64_t copy = task / ${copyTasks(p)};
+  const ${cType(p.dtype)} *weight = ${source} + copy / ${groups} * ${p.size} + copy % ${groups} * ${p.transposed ? p.k : p.n};
+  task %= ${copyTasks(p)};
+`,
+    weight: 'weight',
+    packed: `${packed} + copy * ${packedSize(p)}`,
+  };
+}
+
 function packRows(name: string, p: Packing, source: string, packed: string): string {
   const { type } = STAGED[p.compute];
   const chunks = Math.ceil(depth(p) / CHUNK);
+  const pitch = p.copies.groups * p.n;
+  const copy = copyOf(p, source, packed);
   const part = p.n % p.lanes !== 0;
   const load = (kind: string, row: string) =>
     part ? `load_${kind}_part(${row} + n, min64(LANES, ${p.n} - n))` : `load_${kind}(${row} + n)`;
@@ -51,10 +80,10 @@ function packRows(name: string, p: Packing, source: string, packed: string): str
   const store = p.compute === 'f32' ? `store_f32(out, ${load(p.dtype, 'in')});` : `store_vu(out, pair_up(${load('h', 'in')}, ${high}));`;
   return `static void ${name}(void *const *p, int64_t task) {
   static const int taps[] = {${p.taps.join(', ')}};
-  const int64_t tap = task / ${chunks}, k0 = task % ${chunks} * ${CHUNK};
-  ${type} *packed = (${type} *)${packed};
+${copy.start}  const int64_t tap = task / ${chunks}, k0 = task % ${chunks} * ${CHUNK};
+  ${type} *packed = (${type} *)${copy.packed};
   for (int64_t k = k0; k < min64(k0 + ${CHUNK}, ${depth(p)}); k++) {
-    const ${cType(p.dtype)} *in = ${source} + (taps[tap] * ${p.k} + k * ${STAGED[p.compute].depth}) * ${p.n};
+    const ${cType(p.dtype)} *in = ${copy.weight} + (taps[tap] * ${p.k} + k * ${STAGED[p.compute].depth}) * ${pitch};
     for (int64_t n = 0, vector = 0; n < ${p.n}; n += LANES, vector++) {
       const int64_t t = vector / ${p.vectors}, v = vector % ${p.vectors};
       ${type} *out = packed + (t * ${p.vectors * p.taps.length * depth(p)} + (tap * ${depth(p)} + k) * ${width(p)} + v) * LANES;
@@ -68,6 +97,8 @@ function packRows(name: string, p: Packing, source: string, packed: string): str
 function packColumns(name: string, p: Packing, source: string, packed: string): string {
   const { type } = STAGED[p.compute];
   const count = tiles(p);
+  const pitch = p.copies.groups * p.k;
+  const copy = copyOf(p, source, packed);
   const whole = Math.floor(p.k / STAGED[p.compute].depth / p.lanes) * p.lanes;
   const load = p.compute === 'f32' ? `load_${p.dtype}(in + k)` : '(vf)load_vu((const uint32_t *)in + k)';
   const one =
@@ -78,7 +109,7 @@ function packColumns(name: string, p: Packing, source: string, packed: string): 
     whole === depth(p)
       ? ''
       : `    for (int64_t i = 0; i < LANES; i++) {
-      const ${cType(p.dtype)} *in = first + i * ${p.k};
+      const ${cType(p.dtype)} *in = first + i * ${pitch};
       for (int64_t k = ${whole}; k < ${depth(p)}; k++) out[k * pitch + i] = n + i < ${p.n} ? ${one} : 0;
     }
 `;
@@ -89,7 +120,7 @@ function packColumns(name: string, p: Packing, source: string, packed: string): 
       : `    for (int64_t k = 0; k < ${whole}; k += LANES) {
       vf rows[LANES];
       for (int64_t i = 0; i < LANES; i++) {
-        const ${cType(p.dtype)} *in = first + i * ${p.k};
+        const ${cType(p.dtype)} *in = first + i * ${pitch};
         rows[i] = ${row};
       }
       transpose(rows);
@@ -98,11 +129,11 @@ function packColumns(name: string, p: Packing, source: string, packed: string): 
 `;
   return `static void ${name}(void *const *p, int64_t task) {
   static const int taps[] = {${p.taps.join(', ')}};
-  const int64_t tap = task / ${count}, t = task % ${count}, pitch = ${width(p)} * LANES;
-  ${type} *packed = (${type} *)${packed} + (t * ${p.vectors * p.taps.length * depth(p)} + tap * ${depth(p)} * ${width(p)}) * LANES;
+${copy.start}  const int64_t tap = task / ${count}, t = task % ${count}, pitch = ${width(p)} * LANES;
+  ${type} *packed = (${type} *)${copy.packed} + (t * ${p.vectors * p.taps.length * depth(p)} + tap * ${depth(p)} * ${width(p)}) * LANES;
   for (int64_t lane = 0; lane < pitch; lane += LANES) {
     const int64_t n = t * ${p.vectors} * LANES + lane;
-    const ${cType(p.dtype)} *first = ${source} + ((int64_t)taps[tap] * ${p.n} + n) * ${p.k};
+    const ${cType(p.dtype)} *first = ${copy.weight} + ((int64_t)taps[tap] * ${p.n} + n) * ${pitch};
     ${type} *out = packed + lane;
 ${blocks}${rest}  }
 }

@@ -12,6 +12,8 @@ export interface Staging {
   readonly height: number;
   readonly width: number;
   readonly channels: number;
+  /** Channels of a position in memory: more than `channels` where those are one group's. */
+  readonly pitch: number;
   readonly haloTop: number;
   readonly haloLeft: number;
   readonly stagedHeight: number;
@@ -42,12 +44,13 @@ export function stagedBytes(s: Staging): 2 | 4 {
 /** Whether the image can be read where it is. */
 export function isStagedAlready(s: Staging): boolean {
   const bare = s.haloTop === 0 && s.haloLeft === 0 && s.stagedHeight === s.height && s.stagedWidth === s.width;
-  if (!bare) return false;
+  if (!bare || s.pitch !== s.channels) return false;
   return s.form === 'f32' ? s.dtype === 'f32' : s.form === 'channel-pairs' && s.channels % 2 === 0;
 }
 
-function copyRow(s: Staging): string {
-  const count = s.width * s.channels;
+/** Statements that bring in the channels of `columns` neighbouring positions; `offset`: where they lie in their image. */
+function copyPositions(s: Staging, columns: number, offset: string): string {
+  const count = columns * s.channels;
   const whole = (step: string, part: string) => `      int64_t i = 0;
       for (; i + LANES <= ${count}; i += LANES) ${step}
       if (i < ${count}) ${part}`;
@@ -57,11 +60,11 @@ function copyRow(s: Staging): string {
   }
   if (s.form === 'image-pairs') {
     const pair = (load: string, tail: string) => `pair_up(${load}(in + i${tail}), second == NULL ? (vh){0} : ${load}(in2 + i${tail}))`;
-    return `      const uint16_t *in2 = second + row * ${count};
+    return `      const uint16_t *in2 = second + ${offset};
 ${whole(`store_vu(out + i, ${pair('load_h', '')});`, `store_vu_part(out + i, ${pair('load_h_part', `, ${count} - i`)}, ${count} - i);`)}`;
   }
   if (s.form === 'joined' || s.channels % 2 === 0) return `      memcpy(out, in, ${count * 2});`;
-  return `      for (int64_t column = 0; column < ${s.width}; column++) {
+  return `      for (int64_t column = 0; column < ${columns}; column++) {
         out[column * ${stagedChannels(s)} + ${stagedChannels(s) - 1}] = 0;
         memcpy(out + column * ${stagedChannels(s)}, in + column * ${s.channels}, ${s.channels * 2});
       }`;
@@ -93,16 +96,28 @@ export function emitStage(name: string, s: Staging): string {
   const rowSize = s.stagedWidth * kc;
   const left = s.haloLeft * kc;
   const unused = s.form === 'image-pairs' ? '' : '  (void)second;\n';
+  const offset = `row * ${s.width * s.pitch}`;
+  const rows = `    const ${cType(s.dtype)} *in = first + ${offset};
+    ${type} *out = staged + (row + ${s.haloTop}) * ${rowSize} + ${left};
+    {
+${copyPositions(s, s.width, offset)}
+    }
+`;
+  const inGroup = `(row * ${s.width} + column) * ${s.pitch}`;
+  // The channels of a group are side by side in one position only.
+  const positions = `    for (int64_t column = 0; column < ${s.width}; column++) {
+      const ${cType(s.dtype)} *in = first + ${inGroup};
+      ${type} *out = staged + (row + ${s.haloTop}) * ${rowSize} + ${left} + column * ${kc};
+      {
+${copyPositions(s, 1, inGroup)}
+      }
+    }
+`;
   const staged = `${s.stagedHeight}x${s.stagedWidth}x${kc} elements`;
   return `/* One ${s.height}x${s.width}x${s.channels} image in ${s.dtype} to ${staged}, zeros around it. */
 static void ${name}(const ${cType(s.dtype)} *first, const ${cType(s.dtype)} *second, ${type} *staged) {
 ${unused}${zeroHalo(s)}  for (int64_t row = 0; row < ${s.height}; row++) {
-    const ${cType(s.dtype)} *in = first + row * ${s.width * s.channels};
-    ${type} *out = staged + (row + ${s.haloTop}) * ${rowSize} + ${left};
-    {
-${copyRow(s)}
-    }
-  }
+${s.pitch === s.channels ? rows : positions}  }
 }
 `;
 }
@@ -151,8 +166,8 @@ ${body(true)}      }
 static void ${name}(const ${cType(s.dtype)} *first, const uint8_t *which, ${type} *staged) {
 ${zeroHalo(s)}  for (int64_t row = 0; row < ${s.height / 2}; row++) {
     for (int64_t column = 0; column < ${s.width / 2}; column++) {
-      const ${cType(s.dtype)} *in = first + (row * ${s.width / 2} + column) * ${s.channels};
-      const uint8_t *at = which + (row * ${s.width / 2} + column) * ${s.channels};
+      const ${cType(s.dtype)} *in = first + (row * ${s.width / 2} + column) * ${s.pitch};
+      const uint8_t *at = which + (row * ${s.width / 2} + column) * ${s.pitch};
       ${type} *out = staged + (2 * row + ${s.haloTop}) * ${rowSize} + (2 * column + ${s.haloLeft}) * ${kc};
 ${s.form === 'channel-pairs' && !paired ? single : vectors}    }
   }

@@ -1,4 +1,4 @@
-import type { Node, ValueId } from '../../ir/types.js';
+import { elementCount, type Node, type ValueId } from '../../ir/types.js';
 import { type ContractionGeometry, operandOf } from '../../ops/contraction-geometry.js';
 import { isView } from '../../ops/index.js';
 import { emitPack, type Packing, packTasks } from './contraction-pack.js';
@@ -25,6 +25,10 @@ interface Product {
   readonly tile: Tile;
 }
 
+function isSingle({ batch, groups }: ContractionGeometry): boolean {
+  return elementCount(batch) * groups === 1;
+}
+
 /** The largest tile whose rows fill a vector and whose vectors fill dy's rows. */
 function chooseTile(vectors: number, target: Target): Tile {
   let best: Tile = { rows: 1, columns: 1, vectors: 1 };
@@ -43,7 +47,7 @@ function chooseTile(vectors: number, target: Target): Tile {
  * Undefined for other contractions.
  */
 export function transposedProduct(context: KernelContext, geometry: ContractionGeometry): Product | undefined {
-  if (geometry.spatial !== 0 || geometry.computes !== 'x') return undefined;
+  if (geometry.spatial !== 0 || geometry.computes !== 'x' || !isSingle(geometry)) return undefined;
   const { images: rows, inputs: channels, outputs: depth } = geometry;
   const { target, anchor: node } = context;
   const values = { dy: operandOf(geometry, node.inputs, 'y')!, weight: operandOf(geometry, node.inputs, 'w')! };
@@ -75,6 +79,8 @@ export function emitTransposedProduct(context: KernelContext, product: Product):
     vectors: tile.vectors,
     transposed: true,
     lanes,
+    copies: { batch: 1, groups: 1 },
+    size: rows * depth,
   };
   const packed = context.workspace(steps * vectors * lanes * 4);
   const locals = new Locals(context, { index: 'index', channel: 'channel' });

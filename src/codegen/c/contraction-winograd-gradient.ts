@@ -31,6 +31,7 @@ export function emitWinogradGradient(context: KernelContext, g: WeightGradient, 
     channelTiles,
     g.images,
     perImage / GRADIENT_TILES,
+    1,
     GRADIENT_SLICE,
   );
 
@@ -163,7 +164,7 @@ static void ${name}(void *const *p, int64_t task) {
     for (int64_t n = 0; n < width; n += LANES) ${name}_sums(sums + m * ${dyChannels} + n, dw + m * ${g.n} + n, ${g.channels * g.n});
   }
 }
-${emitReduce(context, rows, g.n, g.n, part.chunks, partial)}`;
+${emitReduce(context, g, rows, g.n, part.chunks, partial)}`;
   return {
     code,
     launches: [

@@ -1,16 +1,19 @@
 import type { ValueId } from '../../ir/types.js';
-import { numbersAttr } from '../../ir/types.js';
+import { elementCount, numbersAttr } from '../../ir/types.js';
 import type { ContractionGeometry } from '../../ops/contraction-geometry.js';
 import { contractionGeometry, opDefinition } from '../../ops/index.js';
 import { emitFinish } from './contraction-finish.js';
 import { type Convolution, convolutionOf, type Lattice } from './contraction-geometry.js';
 import { emitWeightGradient } from './contraction-gradient.js';
 import { stagingOf, taskImages } from './contraction-images.js';
-import { emitPack, type Packing, packTasks } from './contraction-pack.js';
+import { emitPack, type Packing, packedSize, packTasks } from './contraction-pack.js';
+import { type Block, cutRuns, hasWholeRows, joinedRuns, type Run, runsOf } from './contraction-runs.js';
 import { type Staging, stagedChannels, stagedSize, stagedType } from './contraction-stage.js';
 import { BLOCK_TERMS, type Compute, chooseTile, emitTile, STAGED, type Tile } from './contraction-tile.js';
 import { emitTransposedProduct, transposedProduct } from './contraction-transposed.js';
 import { emitWinograd } from './contraction-winograd.js';
+import { emitDepthwise } from './depthwise.js';
+import { type Depthwise, depthwiseOf } from './depthwise-geometry.js';
 import { isNeverInfinite, type Kernel, type KernelContext } from './kernel.js';
 import { winogradOf } from './winograd-choice.js';
 
@@ -21,73 +24,13 @@ const POSITIONS_PER_TASK = 256;
 /** Fewer tasks than this leave cores idle, so channels are shared out too. */
 const ENOUGH_TASKS = 8;
 
-type Run = readonly [offset: number, length: number];
-
-interface Block {
-  /** Index into the table of runs, and how many. */
-  readonly first: number;
-  readonly count: number;
-  /** Summed indices before this block, in the packed weight. */
-  readonly row: number;
-}
-
-/** Sums over k in the order in which the staged image lies in memory: neighbouring taps join to one run. */
-function runsOf(lattice: Lattice, stagedWidth: number, kc: number): Summation {
-  const taps = lattice.taps
-    .map((tap) => ({ weight: tap.weight, offset: (tap.row * stagedWidth + tap.column) * kc }))
-    .sort((a, b) => a.offset - b.offset);
-  const runs: [number, number][] = [];
-  for (const { offset } of taps) {
-    const last = runs.at(-1);
-    if (last !== undefined && last[0] + last[1] === offset) last[1] += kc;
-    else runs.push([offset, kc]);
-  }
-  return { runs, taps: taps.map((tap) => tap.weight) };
-}
-
-interface Summation {
-  readonly runs: readonly Run[];
-  readonly taps: readonly number[];
-}
-
-/** The same with a window's row as one tap of `columns` times as many channels, two of them a pair. */
-function joinedRuns(lattice: Lattice, stagedWidth: number, channels: number): Summation & { readonly columns: number } {
-  const columns = lattice.taps.filter((tap) => tap.row === lattice.taps[0]!.row).length;
-  const starts = lattice.taps.filter((tap) => tap.weight % columns === 0);
-  const runs = starts.map((tap): Run => [(tap.row * stagedWidth + tap.column) * channels, Math.ceil((columns * channels) / 2)]);
-  return { runs, taps: starts.map((tap) => tap.weight / columns), columns };
-}
-
 /**
  * Whether an odd number of channels is read in pairs across positions. The last pair of a window row then holds a neighbour that the window
  * does not have, times a weight of zero: only for values that are never infinite or NaN.
  */
 function canJoin(context: KernelContext, c: Convolution, compute: Compute): boolean {
-  return compute === 'bf16' && c.k % 2 === 1 && !c.transposed && c.lattices.length === 1 && isNeverInfinite(context.node(c.source));
-}
-
-/** Cuts runs into blocks of at most `limit` summed indices. */
-function cutRuns(runs: readonly Run[], limit: number, table: Run[], firstRow: number): Block[] {
-  const total = runs.reduce((sum, run) => sum + run[1], 0);
-  const size = Math.ceil(total / Math.max(1, Math.ceil(total / limit)));
-  const blocks: Block[] = [];
-  let row = firstRow;
-  let open = { first: table.length, count: 0, row, filled: 0 };
-  for (const [offset, length] of runs) {
-    for (let done = 0; done < length; ) {
-      const take = Math.min(length - done, size - open.filled);
-      table.push([offset + done, take]);
-      open = { ...open, count: open.count + 1, filled: open.filled + take };
-      done += take;
-      row += take;
-      if (open.filled === size) {
-        blocks.push(open);
-        open = { first: table.length, count: 0, row, filled: 0 };
-      }
-    }
-  }
-  if (open.count > 0) blocks.push(open);
-  return blocks;
+  const inRows = c.groups === 1 && !c.transposed && c.lattices.length === 1 && hasWholeRows(c.lattices[0]!);
+  return compute === 'bf16' && c.k % 2 === 1 && inRows && isNeverInfinite(context.node(c.source));
 }
 
 /** The 2x2 pool that the group computes on the accumulators, if any. */
@@ -111,7 +54,9 @@ interface Lowered {
   readonly runs: readonly Run[];
   readonly lattices: readonly { readonly lattice: Lattice; readonly blocks: readonly Block[] }[];
   readonly imagesPerTask: number;
+  /** Of one element of the batch. */
   readonly imageBlocks: number;
+  /** Of one group. */
   readonly channelBlocks: number;
 }
 
@@ -140,11 +85,12 @@ function lowerConvolution(context: KernelContext, c: Convolution): Lowered {
     return { lattice, blocks };
   });
   const channelTiles = Math.ceil(vectors / tile.vectors);
+  const copies = c.batch * c.groups;
   let imagesPerTask = Math.max(1, Math.min(c.images, Math.round(POSITIONS_PER_TASK / (c.outHeight * c.outWidth))));
-  while (imagesPerTask > 1 && Math.ceil(c.images / imagesPerTask) * channelTiles < ENOUGH_TASKS)
+  while (imagesPerTask > 1 && copies * Math.ceil(c.images / imagesPerTask) * channelTiles < ENOUGH_TASKS)
     imagesPerTask = Math.ceil(imagesPerTask / 2);
   const imageBlocks = Math.ceil(c.images / imagesPerTask);
-  const channelBlocks = Math.min(channelTiles, Math.max(1, Math.ceil(ENOUGH_TASKS / imageBlocks)));
+  const channelBlocks = Math.min(channelTiles, Math.max(1, Math.ceil(ENOUGH_TASKS / (copies * imageBlocks))));
   const weight = context.type(c.weight);
   const packing: Packing = {
     dtype: weight.dtype,
@@ -155,6 +101,8 @@ function lowerConvolution(context: KernelContext, c: Convolution): Lowered {
     vectors: tile.vectors,
     transposed: c.transposed,
     lanes: target.lanes,
+    copies: c,
+    size: elementCount(weight.shape) / c.batch,
   };
   const weightInPlace = weight.dtype === 'f32' && !c.transposed && taps.length === 1 && c.n % target.lanes === 0;
   return { c, compute, tile, staging, packing, weightInPlace, runs, lattices, imagesPerTask, imageBlocks, channelBlocks };
@@ -182,15 +130,16 @@ ${body}
 /** C function that computes all positions of a task's images for the channels of one tile. */
 function emitBlock(name: string, lowered: Lowered, vectors: number): string {
   const { compute, tile, lattices, c, weightInPlace, packing, staging } = lowered;
-  const pitch = weightInPlace ? c.n : vectors * packing.lanes;
+  const pitch = weightInPlace ? c.groups * c.n : vectors * packing.lanes;
   const { type } = STAGED[compute];
   const sums = tile.rows * tile.columns * vectors;
+  const group = c.groups === 1 ? '' : ', group';
   const call = (block: Block, first: boolean, target: string) =>
     `        ${name}_tile${vectors}(x + at, w + ${block.row * pitch}, ${name}_runs + ${block.first}, ` +
     `${block.count}, ${first ? 1 : 0}, ${target});`;
   const finish = ({ row0, column0 }: Lattice, target: string) => {
     const position = `${place('row', c.outStep[0], row0)}, ${place('column', c.outStep[1], column0)}`;
-    return `        ${name}_finish${vectors}(p, ${target}, image, ${position}, n);`;
+    return `        ${name}_finish${vectors}(p, ${target}, image, ${position}, n${group});`;
   };
   const parts = lattices.map(({ lattice, blocks }) => {
     if (blocks.length <= 1) {
@@ -206,7 +155,7 @@ function emitBlock(name: string, lowered: Lowered, vectors: number): string {
     return `${passes.join('')}${last}`;
   });
   const operands = `void *const *p, const ${stagedType(staging)} *x, const ${type} *w, vf *all`;
-  return `static void ${name}_channels${vectors}(${operands}, int64_t first, int64_t last, int64_t n) {
+  return `static void ${name}_channels${vectors}(${operands}, int64_t first, int64_t last, int64_t n${c.groups === 1 ? '' : ', int64_t group'}) {
   (void)all;
 ${parts.join('')}}
 `;
@@ -215,6 +164,25 @@ ${parts.join('')}}
 /** `row * 2 + 1` without the parts that do nothing. */
 function place(variable: string, step: number, start: number): string {
   return `${step === 1 ? variable : `${variable} * ${step}`}${start === 0 ? '' : ` + ${start}`}`;
+}
+
+/** Statements that say which images a task has, and of which element of the batch and which group. */
+function taskRange({ c, imagesPerTask, imageBlocks, channelBlocks }: Lowered): string {
+  if (c.batch * c.groups === 1)
+    return `  const int64_t first = task / ${channelBlocks} * ${imagesPerTask}, last = min64(first + ${imagesPerTask}, ${c.images});\n`;
+  const block = `task / ${channelBlocks * c.groups}`;
+  return `  const int64_t group = task / ${channelBlocks} % ${c.groups}, batch = ${block} / ${imageBlocks};
+  const int64_t first = batch * ${c.images} + ${block} % ${imageBlocks} * ${imagesPerTask};
+  const int64_t last = min64(first + ${imagesPerTask}, (batch + 1) * ${c.images});
+  (void)group;
+`;
+}
+
+/** C expression: where the weight of a task's copy begins. */
+function weightOffset({ c, packing, weightInPlace }: Lowered): string {
+  if (c.batch * c.groups === 1) return '';
+  if (weightInPlace) return ` + batch * ${packing.size} + group * ${c.n}`;
+  return ` + (batch * ${c.groups} + group) * ${packedSize(packing)}`;
 }
 
 /** C of one convolution-like contraction with everything that the plan fused behind it. */
@@ -236,7 +204,8 @@ function emitConvolution(context: KernelContext, geometry: ContractionGeometry):
   const rest = vectors % tile.vectors;
   const kc = stagedChannels(staging);
   const packedRows = packing.taps.length * Math.ceil(packing.k / STAGED[compute].depth);
-  const packed = weightInPlace ? context.pointer(c.weight) : context.workspace(Math.max(1, packedRows) * vectors * lanes * 4);
+  const copies = c.batch * c.groups;
+  const packed = weightInPlace ? context.pointer(c.weight) : context.workspace(copies * Math.max(1, packedRows) * vectors * lanes * 4);
   const images = taskImages(context, c, staging, imagesPerTask);
   const multiple = lowered.lattices.some(({ blocks }) => blocks.length > 1);
   const tilesOf = (l: Lattice) => Math.ceil(l.rows / tile.rows) * Math.ceil(l.columns / tile.columns);
@@ -256,11 +225,11 @@ function emitConvolution(context: KernelContext, geometry: ContractionGeometry):
   const perBlock = Math.ceil((full + (rest > 0 ? 1 : 0)) / channelBlocks);
   const block = tile.vectors * lanes;
   const channels = (width: number) =>
-    `${name}_channels${width}(p, x, w + t * ${block * (weightInPlace ? 1 : packedRows)}, all, first, last, t * ${block});`;
+    `${name}_channels${width}(p, x, w + t * ${block * (weightInPlace ? 1 : packedRows)}, all, first, last, t * ${block}${c.groups === 1 ? '' : ', group'});`;
   const whole = full > 0 ? `    if (t < ${full}) ${channels(tile.vectors)}\n` : '';
   const remainder = rest > 0 ? `    ${full > 0 ? 'else ' : ''}${channels(rest)}\n` : '';
   const emitTileOf = (width: number) => {
-    const pitch = weightInPlace ? c.n : width * lanes;
+    const pitch = weightInPlace ? c.groups * c.n : width * lanes;
     return emitTile(`${name}_tile${width}`, compute, { ...tile, vectors: width }, ...strides, pitch, staging.form === 'joined');
   };
   // An input that no window meets has a gradient of zeros, without sums.
@@ -271,10 +240,9 @@ ${weightInPlace || !summed ? '' : emitPack(`${name}_pack`, packing, context.poin
 ${images.code}${(summed ? widths : []).map(emitTileOf).join('\n')}
 ${widths.map((width) => emitFinish(context, `${name}_finish${width}`, c, { ...tile, vectors: width }, pool)).join('\n')}
 ${widths.map((width) => emitBlock(name, lowered, width)).join('\n')}
-/* ${imageBlocks} blocks of up to ${imagesPerTask} images, ${channelBlocks} of channels. */
+/* ${copies > 1 ? `${c.batch} in the batch, ${c.groups} groups: ` : ''}${imageBlocks} blocks of up to ${imagesPerTask} images, ${channelBlocks} of channels. */
 static void ${name}(void *const *p, int64_t task) {
-  const int64_t first = task / ${channelBlocks} * ${imagesPerTask}, last = min64(first + ${imagesPerTask}, ${c.images});
-${images.load}  const ${type} *w = (const ${type} *)${packed};
+${taskRange(lowered)}${images.load}  const ${type} *w = (const ${type} *)${packed}${weightOffset(lowered)};
   vf *all = (vf *)(${scratch} + ${images.bytes});
   const int64_t begin = task % ${channelBlocks} * ${perBlock}, end = min64(begin + ${perBlock}, ${full + (rest > 0 ? 1 : 0)});
   for (int64_t t = begin; t < end; t++) {
@@ -282,7 +250,12 @@ ${whole}${remainder}  }
 }
 `;
   const pack = weightInPlace || !summed ? [] : [{ name: `${name}_pack`, tasks: packTasks(packing) }];
-  return { code, launches: [...pack, { name, tasks: imageBlocks * channelBlocks }] };
+  return { code, launches: [...pack, { name, tasks: copies * imageBlocks * channelBlocks }] };
+}
+
+/** Whether the group neither pools the results nor makes the source. */
+function isPlainGroup(context: KernelContext, { source }: Depthwise): boolean {
+  return fusedPool(context) === undefined && !context.isMember(source);
 }
 
 /** C of a contraction group. */
@@ -292,6 +265,8 @@ export function emitContraction(context: KernelContext): Kernel {
     anchor,
     anchor.inputs.map((id) => context.type(id)),
   );
+  const depthwise = geometry.computes === 'w' ? undefined : depthwiseOf(anchor, geometry, context.target);
+  if (depthwise !== undefined && isPlainGroup(context, depthwise)) return emitDepthwise(context, geometry, depthwise);
   const product = transposedProduct(context, geometry);
   if (product !== undefined) return emitTransposedProduct(context, product);
   return geometry.computes === 'w' ? emitWeightGradient(context, geometry) : emitConvolution(context, geometry);

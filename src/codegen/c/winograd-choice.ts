@@ -75,7 +75,7 @@ export function winogradOf(context: KernelContext, c: Convolution, compute: Comp
   const { lanes } = context.target;
   const filled = c.lattices.filter((l) => l.rows > 0 && l.columns > 0);
   const taps = filled[0]?.taps ?? [];
-  const single = filled.length === 1 && [...c.inStep, ...c.outStep].every((step) => step === 1);
+  const single = c.batch * c.groups === 1 && filled.length === 1 && [...c.inStep, ...c.outStep].every((step) => step === 1);
   if (c.images < FEWEST_IMAGES || !single || taps.length !== TAPS ** 2 || c.k % lanes !== 0 || c.n % lanes !== 0) return undefined;
   const [row, column] = [Math.min(...taps.map((tap) => tap.row)), Math.min(...taps.map((tap) => tap.column))];
   const order = Array.from({ length: TAPS ** 2 }, (_, i) =>
@@ -115,7 +115,8 @@ function gradientCycles(g: WeightGradient, filter: Filtering, lanes: number): nu
  */
 export function winogradGradientOf(context: KernelContext, g: WeightGradient, compute: Compute): Filtering | undefined {
   const { lanes } = context.target;
-  const window = g.kernelRows === TAPS && g.run === TAPS * g.channels && g.step.every((step) => step === 1);
+  const single = g.batch * g.groups === 1 && g.window.every((taps) => taps === TAPS);
+  const window = single && [...g.step, ...g.dilation].every((step) => step === 1);
   if (g.images < FEWEST_IMAGES || !window || g.channels % lanes !== 0 || g.n % lanes !== 0) return undefined;
   const plain = plainCycles((g.images * g.outHeight * g.outWidth * TAPS ** 2 * g.channels * g.n) / lanes, compute);
   return sizesFor(formatOf(context, g.source), formatOf(context, g.dy))

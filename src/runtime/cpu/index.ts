@@ -9,7 +9,6 @@ import { defaultTarget } from '../../plan/target.js';
 import { checkAttributes } from '../attributes.js';
 import type { Backend, BackendInfo, LoadOptions, MachineLimits, ProbeOptions } from '../backend.js';
 import { cacheFolder } from '../cache-folder.js';
-import { checkContractions } from '../contractions.js';
 import { buildLibrary } from './cache.js';
 import { type Compiler, findCompiler } from './compiler.js';
 import { describeDevice, detectTarget } from './detect.js';
@@ -53,14 +52,8 @@ function threadCount({ threads = 0 }: LoadOptions): number {
   return threads === 0 ? availableParallelism() : threads;
 }
 
-/** Throws UserError AMP6011 for a plan that the kernels here would compute wrongly. */
-function checkKernels(plan: Plan): void {
-  checkAttributes(plan, 'cpu', C_ATTRIBUTES);
-  checkContractions(plan, 'cpu');
-}
-
 async function load(find: FindCompiler, plan: Plan, options: LoadOptions = {}): Promise<CpuExecutable> {
-  checkKernels(plan);
+  checkAttributes(plan, 'cpu', C_ATTRIBUTES);
   const compiler = await find(options);
   const target = await detectTarget(compiler, options);
   const started = performance.now();
@@ -87,7 +80,7 @@ function laterLoader(plan: Plan, compiler: Compiler, target: Target, options: Lo
 
 /** Without a compiler to ask for the processor's instructions: those that every processor of its kind has. */
 async function workspace(find: FindCompiler, plan: Plan, options: LoadOptions = {}): Promise<number> {
-  checkKernels(plan);
+  checkAttributes(plan, 'cpu', C_ATTRIBUTES);
   const target = await find().then(detectTarget, () => targetFor('plain', 'other'));
   // What the smaller batch of a tail needs besides is little, and is not counted.
   const usual = filesOf(plan).flatMap((functions, file) => (functions.every(({ name }) => isOfTail(name)) ? [] : [file]));
@@ -124,7 +117,7 @@ const LATER = '/* Another file: compiled for itself, while the first steps run. 
  * set.
  */
 export async function emitForThisMachine(plan: Plan): Promise<string> {
-  checkKernels(plan);
+  checkAttributes(plan, 'cpu', C_ATTRIBUTES);
   const target = await detectTarget(await findCompiler());
   return filesOf(plan)
     .flatMap((_, file) => [...(file === 0 ? [] : [LATER]), emitFile(plan, target, file).text])

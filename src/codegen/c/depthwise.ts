@@ -1,0 +1,123 @@
+import type { FloatType, ValueId } from '../../ir/types.js';
+import { type ContractionGeometry, operandOf } from '../../ops/contraction-geometry.js';
+import { emitFinish } from './contraction-finish.js';
+import { type Convolution, convolutionOf } from './contraction-geometry.js';
+import { sizes } from './contraction-gradient-parts.js';
+import { type Depthwise, reachOf, sourceOf } from './depthwise-geometry.js';
+import { emitRing, type Ring, ringBytes, ringOf } from './depthwise-stage.js';
+import { depthwiseWeights } from './depthwise-weights.js';
+import type { Kernel, KernelContext } from './kernel.js';
+
+/** Results of a row whose sums are kept in registers: at least so many, for multiply-adds that do not wait for each other. */
+const LEAST_TILE = 4;
+
+/** A multiple of the steps after which the columns' taps repeat; one that divides the row where there is such a one. */
+function tileOf({ columns }: Depthwise, registers: number): number {
+  const period = columns.forward ? 1 : columns.stride;
+  const most = Math.max(LEAST_TILE, registers - columns.taps - 1);
+  const largest = Math.max(period, Math.min(Math.floor(most / period) * period, Math.ceil(columns.results / period) * period));
+  for (let size = largest; size >= period && 2 * size > largest; size -= period) if (columns.results % size === 0) return size;
+  return largest;
+}
+
+/** C function that adds up `count` neighbouring results of a row, one vector of channels, over the rows of the window that meet the source. */
+function emitColumns(name: string, d: Depthwise, ring: Ring, pitch: number, count: number): string {
+  const { columns, k } = d;
+  const meetings = Array.from({ length: count }, (_, result) =>
+    Array.from({ length: columns.taps }, (__, tap) => ({ result, tap, column: sourceOf(columns, result, tap) })),
+  ).flat();
+  const used = meetings.filter((each): each is typeof each & { column: number } => each.column !== undefined);
+  const inOrder = [...new Set(used.map(({ column }) => column))].sort((a, b) => a - b);
+  const taps = [...new Set(used.map(({ tap }) => tap))].sort((a, b) => a - b);
+  const each = (indices: readonly number[], text: (index: number) => string) => indices.map(text).join('');
+  const results = Array.from({ length: count }, (_, i) => i);
+  const products = each(inOrder, (column) => {
+    const adds = used.filter((meeting) => meeting.column === column).map(({ result, tap }) => `a${result} += b * w${tap};`);
+    return `      { const vf b = load_f32(xr + ${(column + ring.left) * k * ring.block}); ${adds.join(' ')} }\n`;
+  });
+  return `/* ${count} results of a row. */
+static inline void ${name}(const float *const *x, const float *const *w, int64_t rows, int64_t at, int64_t lane, vf *restrict sums) {
+  vf ${results.map((i) => `a${i} = {0}`).join(', ')};
+  for (int64_t r = 0; r < rows; r++) {
+    const float *restrict xr = x[r] + at, *restrict wr = w[r] + lane;
+    for (int64_t c = 0; c < ${k}; c++, xr += ${ring.block}, wr += ${pitch}) {
+${each(taps, (tap) => `      const vf w${tap} = load_f32(wr + ${tap * k * pitch});\n`)}${products}    }
+  }
+${each(results, (i) => `  sums[${i}] = a${i};\n`)}}
+`;
+}
+
+/** The form that the epilogue knows: all groups as one. */
+function asWhole(context: KernelContext, geometry: ContractionGeometry, d: Depthwise): Convolution {
+  return { ...convolutionOf(context.anchor, geometry), groups: 1, n: d.groups * d.n, outStep: [1, 1] };
+}
+
+/** Statements that point \`x\` and \`w\` at the rows of source and weight that make result row \`row\`. */
+function meetRows({ rows, columns, k }: Depthwise, ring: Ring, weights: ValueId | string, pitch: number): string {
+  const place = rows.forward
+    ? `      const int64_t t = row * ${rows.stride} + tap * ${rows.dilation} - ${rows.before};
+      if (t < 0 || t >= ${rows.source}) continue;
+`
+    : `      const int64_t at = row + ${rows.before} - tap * ${rows.dilation}, t = at / ${rows.stride};
+      if (at < 0 || at % ${rows.stride} != 0 || t >= ${rows.source}) continue;
+`;
+  return `    const float *x[${rows.taps}], *w[${rows.taps}];
+    int64_t count = 0;
+    for (int64_t tap = 0; tap < ${rows.taps}; tap++) {
+${place}      x[count] = ring + t % ${ring.slots} * ${ring.rowSize};
+      w[count++] = ${weights} + tap * ${columns.taps * k * pitch};
+    }
+`;
+}
+
+/**
+ * C of a convolution in small groups, or its input's gradient, with everything that the plan fused behind it. A task has an image and a
+ * block of channels: row by row it brings in what the window newly meets, and adds up the results of the row, vector by vector.
+ */
+export function emitDepthwise(context: KernelContext, geometry: ContractionGeometry, d: Depthwise): Kernel {
+  const { name, anchor } = context;
+  const { lanes, registers } = context.target;
+  const { rows, columns, k } = d;
+  const reach = reachOf(rows);
+  const ring = ringOf(d, context.type(d.source).dtype as FloatType, Math.min(rows.source, reach.most), lanes);
+  const weights = depthwiseWeights(context, d, operandOf(geometry, anchor.inputs, 'w')!);
+  const scratch = context.scratch(ringBytes(ring));
+  const whole = asWhole(context, geometry, d);
+  const tile = tileOf(d, registers);
+  const widths = sizes(columns.results, tile);
+  const perColumn = k * ring.block;
+  const at = columns.forward ? `column * ${columns.stride * perColumn}` : `column / ${columns.stride} * ${perColumn}`;
+  const sourceRow = `${context.pointer(d.source)} + (image * ${rows.source} + ready) * ${columns.source * d.groups * k}`;
+  const step = (width: number, indent: string) => `${indent}vf sums[${width}];
+${indent}${name}_columns${width}(x, w, count, ${at} + v * LANES, channel + v * LANES, sums);
+${indent}${name}_finish${width}(p, sums, image, row, column, channel + v * LANES);
+`;
+  const loop =
+    columns.results >= tile
+      ? `      for (; column + ${tile} <= ${columns.results}; column += ${tile}) {\n${step(tile, '        ')}      }\n`
+      : '';
+  const rest = columns.results % tile;
+  const code = `${weights.code}
+${emitRing(`${name}_stage`, d, ring, lanes)}
+${widths.map((width) => emitColumns(`${name}_columns${width}`, d, ring, weights.pitch, width)).join('\n')}
+${widths.map((width) => emitFinish(context, `${name}_finish${width}`, whole, { rows: 1, columns: width, vectors: 1 }, undefined)).join('\n')}
+/* ${d.images} images, ${ring.blocks} blocks of up to ${ring.block} channels. */
+static void ${name}(void *const *p, int64_t task) {
+  const int64_t image = task / ${ring.blocks}, channel = task % ${ring.blocks} * ${ring.block};
+  const int64_t vectors = min64(${ring.vectors}, ${Math.ceil((d.groups * d.n) / lanes)} - channel / LANES);
+  float *ring = (float *)${scratch};
+  ${name}_stage_sides(ring);
+  int64_t ready = 0;
+  for (int64_t row = 0; row < ${rows.results}; row++) {
+    const int64_t first = ${reach.first}, last = ${reach.last};
+    if (ready < first) ready = first;
+    for (; ready < min64(last + 1, ${rows.source}); ready++)
+      ${name}_stage(${sourceRow}, ring + ready % ${ring.slots} * ${ring.rowSize}, channel, vectors);
+${meetRows(d, ring, weights.pointer, weights.pitch)}    for (int64_t v = 0; v < vectors; v++) {
+      int64_t column = 0;
+${loop}${rest === 0 ? '' : `      {\n${step(rest, '        ')}      }\n`}    }
+  }
+}
+`;
+  return { code, launches: [...weights.launches, { name, tasks: d.images * ring.blocks }] };
+}
