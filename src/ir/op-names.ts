@@ -61,6 +61,7 @@ export const OP_NAMES = [
   'sub',
   'mul',
   'scale',
+  'shift',
   'cast',
   'dropout',
   'reshape',

@@ -3,7 +3,7 @@ import { listNames, suggestion } from '../diagnostics/suggest.js';
 import type { BinaryExpr, CallExpr, Expr, IfExpr, Pipeline } from '../parser/ast.js';
 import { leftSpine } from '../parser/operators.js';
 import { type Declaration, Names } from './names.js';
-import { describeKind, type Tensor, UNKNOWN, type Value } from './value.js';
+import { describeKind, type NumberValue, type Tensor, UNKNOWN, type Value } from './value.js';
 
 /** Functions of numbers that expressions can call. */
 export const FUNCTIONS: Readonly<
@@ -28,7 +28,14 @@ export interface GraphExpressions {
   pipeline(expr: Pipeline): Value;
   conditional(expr: IfExpr): Value;
   shape(tensor: Tensor): readonly number[];
+  /** `left operator right` where one of the two is a value of the graph and the other a number or a value too. */
+  arithmetic(expr: BinaryExpr, operator: ArithmeticOperator, left: Tensor | NumberValue, right: Tensor | NumberValue): Value;
+  negate(expr: Expr, operand: Tensor): Value;
 }
+
+/** Operators that also join values of the graph. */
+const GRAPH_OPERATORS = ['+', '-', '*', '/'] as const;
+export type ArithmeticOperator = (typeof GRAPH_OPERATORS)[number];
 
 /** Of the file's constants and of the body that is being expanded: what has a value so far. */
 export type Values = Map<Declaration, Value>;
@@ -113,15 +120,9 @@ function evaluateName({ name }: Extract<Expr, { kind: 'name' }>, { names, values
 /** `value`, the value of `expr`, if it is of the kind that an operator takes. */
 function expectKind(value: Value, expr: Expr, kind: 'number' | 'boolean', operator: string, { sink }: Evaluation): Value {
   if (value.kind === kind || value.kind === 'unknown') return value;
-  sink.error(
-    'AMP2006',
-    expr.span,
-    `\`${operator}\` takes ${kind === 'number' ? 'numbers' : '`true` or `false`'}, not ${describeKind(value)}`,
-    {
-      ...(value.kind === 'tensor' &&
-        Object.hasOwn(ARITHMETIC, operator) && { fix: 'values of the graph are joined by the layers `add`, `sub`, `mul` and `scale`' }),
-    },
-  );
+  const numbers = isGraphOperator(operator) ? 'numbers and values of the graph' : 'numbers';
+  const taken = kind === 'number' ? numbers : '`true` or `false`';
+  sink.error('AMP2006', expr.span, `\`${operator}\` takes ${taken}, not ${describeKind(value)}`);
   return UNKNOWN;
 }
 
@@ -133,6 +134,14 @@ const ARITHMETIC: Readonly<Record<string, (a: number, b: number) => number>> = {
   '%': (a, b) => a - b * Math.floor(a / b),
 };
 
+function isGraphOperator(operator: string): operator is ArithmeticOperator {
+  return (GRAPH_OPERATORS as readonly string[]).includes(operator);
+}
+
+function isOperand(value: Value): value is Tensor | NumberValue {
+  return value.kind === 'tensor' || value.kind === 'number';
+}
+
 const COMPARISON: Readonly<Record<string, (a: number, b: number) => boolean>> = {
   '<': (a, b) => a < b,
   '<=': (a, b) => a <= b,
@@ -143,6 +152,7 @@ const COMPARISON: Readonly<Record<string, (a: number, b: number) => boolean>> = 
 function evaluateUnary(expr: Extract<Expr, { kind: 'unary' }>, context: Evaluation): Value {
   const { operator } = expr;
   const operand = evaluate(expr.operand, context);
+  if (operand.kind === 'tensor' && operator === '-' && context.graph !== undefined) return context.graph.negate(expr, operand);
   const value = expectKind(operand, expr.operand, operator === '-' ? 'number' : 'boolean', operator, context);
   if (value.kind === 'number') return { kind: 'number', value: -value.value };
   return value.kind === 'boolean' ? { kind: 'boolean', value: !value.value } : UNKNOWN;
@@ -166,8 +176,12 @@ function combine(expr: BinaryExpr, left: Value, context: Evaluation): Value {
   }
   const right = evaluate(expr.right, context);
   if (operator === '==' || operator === '!=') return equality(expr, operator, left, right, context);
-  const a = expectKind(left, expr.left, 'number', operator, context);
-  const b = expectKind(right, expr.right, 'number', operator, context);
+  if (isGraphOperator(operator) && isOperand(left) && isOperand(right) && context.graph !== undefined)
+    if (left.kind === 'tensor' || right.kind === 'tensor') return context.graph.arithmetic(expr, operator, left, right);
+  const taken = (value: Value, at: Expr) =>
+    isGraphOperator(operator) && value.kind === 'tensor' ? UNKNOWN : expectKind(value, at, 'number', operator, context);
+  const a = taken(left, expr.left);
+  const b = taken(right, expr.right);
   if (a.kind !== 'number' || b.kind !== 'number') return UNKNOWN;
   const compare = COMPARISON[operator];
   if (compare !== undefined) return { kind: 'boolean', value: compare(a.value, b.value) };

@@ -27,6 +27,7 @@ export const LAYERS: Readonly<Record<string, LayerDefinition>> = {
   sub: arithmetic.subLayer,
   mul: arithmetic.mulLayer,
   scale: arithmetic.scaleLayer,
+  shift: arithmetic.shiftLayer,
   relu: activation.reluLayer,
   relu6: activation.relu6Layer,
   gelu: activation.geluLayer,

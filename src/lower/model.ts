@@ -3,6 +3,7 @@ import type { Graph } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
 import type { ModelSection } from '../parser/ast.js';
 import type { GraphExpressions } from './evaluate.js';
+import { arithmetic, negate } from './expand/arithmetic.js';
 import { conditional, evaluateBody } from './expand/body.js';
 import { evaluatePipeline } from './expand/stages.js';
 import { type Expansion, locate, type ModelContext, setValue, TooLarge } from './expand/state.js';
@@ -40,6 +41,8 @@ function startExpansion(model: ModelSection, context: ModelContext): Expansion {
     pipeline: (expr) => evaluatePipeline(state, expr),
     conditional: (expr) => conditional(state, expr),
     shape: (tensor) => builder.type(tensor.id).shape,
+    arithmetic: (expr, operator, left, right) => arithmetic(state, expr, operator, left, right),
+    negate: (expr, operand) => negate(state, expr, operand),
   };
   const state: Expansion = {
     context,

@@ -1,6 +1,7 @@
 import type { Span } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
-import type { Body, Expr, Name, Stage } from '../parser/ast.js';
+import type { Body, Name, Stage } from '../parser/ast.js';
+import { walkBody, walkStages } from '../parser/walk.js';
 
 /** Names of the layers of one model, block call or iteration. They become the names of weights: `stage1.0.conv1.weight`. */
 export class LayerPath {
@@ -47,42 +48,17 @@ export class LayerPath {
 
 const cache = new WeakMap<Body | readonly Stage[], ReadonlySet<string>>();
 
-/** Labels that belong to the path of a body or of the stages of an iteration. */
+/** Labels that belong to the path of a body or of the stages of an iteration; those within a `repeat` belong to its iterations. */
 export function labelsOf(part: Body | readonly Stage[]): ReadonlySet<string> {
   const known = cache.get(part);
   if (known !== undefined) return known;
   const labels = new Set<string>();
-  if ('lets' in part) collectBody(part, labels);
-  else collectStages(part, labels);
+  const visit = (stage: Stage): boolean => {
+    if (stage.kind !== 'if-stage' && stage.label !== undefined) labels.add(stage.label.text);
+    return stage.kind !== 'repeat';
+  };
+  if ('lets' in part) walkBody(part, visit);
+  else walkStages(part, visit);
   cache.set(part, labels);
   return labels;
-}
-
-function collectBody(body: Body, labels: Set<string>): void {
-  for (const item of body.lets) collectExpr(item.value, labels);
-  if (body.result !== undefined) collectExpr(body.result, labels);
-}
-
-function collectExpr(expr: Expr, labels: Set<string>): void {
-  if (expr.kind === 'pipeline') {
-    collectExpr(expr.head, labels);
-    collectStages(expr.stages, labels);
-  } else if (expr.kind === 'if') {
-    for (const branch of expr.branches) collectBody(branch.body, labels);
-    if (expr.otherwise !== undefined) collectBody(expr.otherwise, labels);
-  } else if (expr.kind === 'group') {
-    collectExpr(expr.inner, labels);
-  }
-}
-
-function collectStages(stages: readonly Stage[], labels: Set<string>): void {
-  for (const stage of stages) {
-    if (stage.kind === 'if-stage') {
-      for (const branch of stage.branches) collectStages(branch.stages, labels);
-      if (stage.otherwise !== undefined) collectStages(stage.otherwise, labels);
-      continue;
-    }
-    if (stage.label !== undefined) labels.add(stage.label.text);
-    if (stage.kind === 'stage') for (const arg of stage.args) collectExpr(arg.value, labels);
-  }
 }

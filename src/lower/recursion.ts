@@ -1,7 +1,8 @@
 import type { Span } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { listNames } from '../diagnostics/suggest.js';
-import type { BlockSection, Body, Expr, Stage } from '../parser/ast.js';
+import type { BlockSection, Body } from '../parser/ast.js';
+import { walkBody } from '../parser/walk.js';
 
 interface Call {
   readonly callee: string;
@@ -111,31 +112,9 @@ function findCycle(start: string, calls: ReadonlyMap<string, readonly Call[]>, n
 
 function callsOf(body: Body): Call[] {
   const calls: Call[] = [];
-  const visitBody = ({ lets, result }: Body): void => {
-    for (const item of lets) visitExpr(item.value);
-    if (result !== undefined) visitExpr(result);
-  };
-  const visitExpr = (expr: Expr): void => {
-    if (expr.kind === 'pipeline') {
-      visitExpr(expr.head);
-      visitStages(expr.stages);
-    } else if (expr.kind === 'if') {
-      for (const branch of expr.branches) visitBody(branch.body);
-      if (expr.otherwise !== undefined) visitBody(expr.otherwise);
-    } else if (expr.kind === 'group') visitExpr(expr.inner);
-  };
-  const visitStages = (stages: readonly Stage[]): void => {
-    for (const stage of stages) {
-      if (stage.kind === 'stage') {
-        calls.push({ callee: stage.callee.text, span: stage.span });
-        for (const arg of stage.args) visitExpr(arg.value);
-      } else if (stage.kind === 'repeat') visitStages(stage.stages);
-      else {
-        for (const branch of stage.branches) visitStages(branch.stages);
-        if (stage.otherwise !== undefined) visitStages(stage.otherwise);
-      }
-    }
-  };
-  visitBody(body);
+  walkBody(body, (stage) => {
+    if (stage.kind === 'stage') calls.push({ callee: stage.callee.text, span: stage.span });
+    return true;
+  });
   return calls;
 }

@@ -71,7 +71,7 @@ function resolveBody(body: Body, scope: Scope, context: Context): void {
   else if (body.span.end > 0 && !context.broken(body.span)) {
     context.sink.error('AMP1011', { start: body.span.end - 1, end: body.span.end }, 'this body has no result', {
       why: 'its last line is the value that it results in',
-      fix: 'end it with a value',
+      fix: startsWithMinus(body) ? 'a `-` at the start of a line goes on with the line before: write `0 - …`' : 'end it with a value',
     });
   }
   if (context.broken(body.span)) return;
@@ -82,6 +82,12 @@ function resolveBody(body: Body, scope: Scope, context: Context): void {
         fix: 'use it, or remove it',
       });
   }
+}
+
+/** Whether the last `let` may have taken the result for a part of it: `let a = b` and then `-c`. */
+function startsWithMinus({ lets }: Body): boolean {
+  const value = lets.at(-1)?.value;
+  return value?.kind === 'binary' && leftSpine(value).rest.some(({ operator }) => operator === '-');
 }
 
 function resolveExpr(expr: Expr, scope: Scope, context: Context): void {

@@ -12,6 +12,7 @@ export type Value =
   /** Its expression had an error that is already reported; nothing about it is reported again. */
   | { readonly kind: 'unknown' };
 
+export type NumberValue = Extract<Value, { kind: 'number' }>;
 export type Tensor = Extract<Value, { kind: 'tensor' }>;
 
 export const UNKNOWN: Value = { kind: 'unknown' };

@@ -55,6 +55,20 @@ export const scale: OpDefinition<'elementwise'> = {
   sample: (random) => ({ types: [f32(...sampleShape(random))], attrs: { factor: random.pick([-1, 0.125, 0.3, 2]) } }),
 };
 
+/** y = x + f32(offset). */
+export const shift: OpDefinition<'elementwise'> = {
+  doc: 'Sum of a tensor and a fixed number.',
+  kind: 'elementwise',
+  constraints: {},
+  operands: [{ name: 'x', format: 'class' }],
+  attrs: { offset: { kind: 'number', doc: 'rounded to f32' } },
+  precision: 'follow',
+  result: 'class',
+  shape: ([x]) => x.shape,
+  gradient: ({ dy }) => [dy],
+  sample: (random) => ({ types: [f32(...sampleShape(random))], attrs: { offset: random.pick([-1, 0.125, 0.3, 2]) } }),
+};
+
 /** Rounds to the nearest, ties to even; overflow gives an infinity. */
 export const cast: OpDefinition<'elementwise'> = {
   doc: 'Rounds a tensor to another float format, or widens it without loss.',

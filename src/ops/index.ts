@@ -88,6 +88,7 @@ export const OPS = {
   sub: arithmetic.sub,
   mul: arithmetic.mul,
   scale: arithmetic.scale,
+  shift: arithmetic.shift,
   cast: arithmetic.cast,
   dropout: arithmetic.dropout,
   reshape: shape.reshape,

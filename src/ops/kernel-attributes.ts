@@ -94,6 +94,7 @@ export const KERNEL_ATTRIBUTES: AttributeTable = {
   sub: none,
   mul: none,
   scale: anyOf('factor'),
+  shift: anyOf('offset'),
   cast: { to: FLOAT_TYPES },
   dropout: anyOf('rate', 'seed', 'salt'),
   reshape: anyOf('shape'),

@@ -95,6 +95,11 @@ const dropout: RangeRule = ({ operands, node }) => {
   return withZero(widenFor(kept, 1, magnitude(kept)));
 };
 
+const shift: RangeRule = ({ operands, node }) => {
+  const offset = Math.fround(numberAttr(node.attrs, 'offset'));
+  return addRanges(operands[0]!, between(offset, offset));
+};
+
 const scale: RangeRule = ({ operands, node }) => scaleRange(operands[0]!, Math.fround(numberAttr(node.attrs, 'factor')));
 
 const normalize: RangeRule = ({ operands, node }) => {
@@ -212,6 +217,7 @@ export const RANGE_RULES = {
   sub: ({ operands }) => subRanges(operands[0]!, operands[1]!),
   mul: ({ operands }) => mulRanges(operands[0]!, operands[1]!),
   scale,
+  shift,
   cast: unary((x) => x),
   dropout,
   reshape: unary((x) => x),

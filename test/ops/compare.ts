@@ -13,6 +13,7 @@ export const EXACT_OPS: readonly OpName[] = [
   'sub',
   'mul',
   'scale',
+  'shift',
   'cast',
   'dropout',
   'reshape',

@@ -141,6 +141,7 @@ export const ELEMENTWISE: Readonly<Record<OpOfKind<'elementwise' | 'scalar'>, El
   sub: binary(sub),
   mul: binary(mul),
   scale: unary((x, node) => mul(x, attribute(node, 'factor'))),
+  shift: unary((x, node) => add(x, attribute(node, 'offset'))),
   cast: unary((x) => x),
 
   scale_loss: scaledLoss,

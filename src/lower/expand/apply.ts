@@ -1,4 +1,5 @@
-import type { ArgValue } from '../../ops/layer.js';
+import type { Span } from '../../diagnostics/diagnostic.js';
+import type { ArgValue, LayerDefinition } from '../../ops/layer.js';
 import { ConstraintError } from '../../ops/op.js';
 import type { CallStage } from '../../parser/ast.js';
 import type { Bound } from '../bind.js';
@@ -44,13 +45,33 @@ export function applyLayer(
       );
   }
   if (!usable) return UNKNOWN;
+  return buildLayer(state, layer, operands, args, { name, span: stage.span, at: stage.callee.span, path });
+}
+
+/** How a layer that is applied is written, and where. */
+export interface Written {
+  readonly name: string;
+  readonly span: Span;
+  /** What the ops of the layer point at in the text. */
+  readonly at: Span;
+  readonly path: string;
+}
+
+/** Emits the ops of a layer; reports what does not fit. */
+export function buildLayer(
+  state: Expansion,
+  layer: LayerDefinition,
+  operands: readonly Operand[],
+  args: Readonly<Record<string, ArgValue>>,
+  { name, span, at, path }: Written,
+): Value {
   try {
     const [piped, ...values] = operands.map((operand) => operand.tensor.id);
-    const id = layer.build(state.layers.for({ input: piped, values, args, path, loc: locate(state, stage.callee.span) }));
-    return { kind: 'tensor', id, origin: stage.span, source: `\`${name}\`` };
+    const id = layer.build(state.layers.for({ input: piped, values, args, path, loc: locate(state, at) }));
+    return { kind: 'tensor', id, origin: span, source: `\`${name}\`` };
   } catch (error) {
     if (!(error instanceof ConstraintError)) throw error;
-    reportConstraint(error, { name, span: stage.span }, operands, state.calls.at(-1), sink);
+    reportConstraint(error, { name, span }, operands, state.calls.at(-1), state.context.sink);
     return UNKNOWN;
   }
 }

@@ -28,3 +28,10 @@ export const scaleLayer: LayerDefinition = {
   example: 'x |> scale(0.125)',
   build: ({ input, args, emit }) => emit('scale', [input], { factor: args.factor as number }),
 };
+
+export const shiftLayer: LayerDefinition = {
+  doc: 'Adds a number to every element.',
+  params: [{ name: 'offset', kind: 'number', doc: 'the number' }],
+  example: 'x |> shift(1)',
+  build: ({ input, args, emit }) => emit('shift', [input], { offset: args.offset as number }),
+};

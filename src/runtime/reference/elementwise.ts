@@ -82,6 +82,10 @@ export const elementwiseKernels = {
     const factor = context.f32(attr(context, 'factor'));
     return (x) => x * factor;
   }),
+  shift: map((context) => {
+    const offset = context.f32(attr(context, 'offset'));
+    return (x) => x + offset;
+  }),
   cast: map(() => (x) => x),
   dropout,
   unscale: ({ inputs: [g, scale], output, f32 }: KernelContext) => {

@@ -74,6 +74,7 @@ export const elementwiseKernels = {
   sub: exact((tf, [a, b]) => tf.sub(a!, b!)),
   mul: exact((tf, [a, b]) => tf.mul(a!, b!)),
   scale: wide((tf, [x], context) => tf.mul(x!, attr(context, 'factor'))),
+  shift: wide((tf, [x], context) => tf.add(x!, attr(context, 'offset'))),
   cast: (({ tf, inputs: [x], type }) => tf.cast(x!, CODES[type.dtype])) as Kernel,
   dropout,
   unscale: wide((tf, [g, scale]) => tf.mul(g!, tf.div(1, scale!))),

@@ -1,0 +1,104 @@
+import type { ArgValue } from '../../ops/layer.js';
+import type { BinaryExpr, Expr } from '../../parser/ast.js';
+import { convertLayerArg } from '../convert.js';
+import type { ArithmeticOperator } from '../evaluate.js';
+import { findLayer } from '../layers.js';
+import { type NumberValue, type Tensor, UNKNOWN, type Value } from '../value.js';
+import { buildLayer } from './apply.js';
+import { countStage, type Expansion, operandOf } from './state.js';
+
+/** A layer that an operator stands for, with its arguments. */
+interface Step {
+  readonly layer: string;
+  readonly args: Readonly<Record<string, number>>;
+}
+
+const scale = (factor: number): Step => ({ layer: 'scale', args: { factor } });
+const shift = (offset: number): Step => ({ layer: 'shift', args: { offset } });
+
+/** `x + y` and so on for two values of the graph: the layer that joins them. */
+const JOINED: Readonly<Record<ArithmeticOperator, string>> = { '+': 'add', '-': 'sub', '*': 'mul', '/': 'div' };
+
+/** `x + 1` and so on: what is applied to x. A division multiplies by the reciprocal, as PyTorch's on a GPU. */
+const WITH_NUMBER: Readonly<Record<ArithmeticOperator, (right: number) => readonly Step[]>> = {
+  '+': (right) => [shift(right)],
+  '-': (right) => [shift(0 - right)],
+  '*': (right) => [scale(right)],
+  '/': (right) => [scale(1 / right)],
+};
+
+/** `1 + x` and so on. Negation is exact, so `1 - x` is rounded once. */
+const FROM_NUMBER: Readonly<Record<ArithmeticOperator, (left: number) => readonly Step[]>> = {
+  '+': (left) => [shift(left)],
+  '-': (left) => [scale(-1), shift(left)],
+  '*': (left) => [scale(left)],
+  '/': (left) => [{ layer: 'pow', args: { exponent: -1 } }, scale(left)],
+};
+
+/** `left operator right`, at least one of them a value of the graph. */
+export function arithmetic(
+  state: Expansion,
+  expr: BinaryExpr,
+  operator: ArithmeticOperator,
+  left: Tensor | NumberValue,
+  right: Tensor | NumberValue,
+): Value {
+  if (left.kind === 'tensor' && right.kind === 'tensor') return join(state, expr, operator, left, right);
+  if (left.kind === 'tensor' && right.kind === 'number') {
+    if (operator !== '/' || right.value !== 0) return apply(state, expr, left, WITH_NUMBER[operator](right.value));
+    state.context.sink.error('AMP2011', expr.span, 'this expression has no finite value', { why: 'it divides by zero' });
+  }
+  if (left.kind === 'number' && right.kind === 'tensor') return apply(state, expr, right, FROM_NUMBER[operator](left.value));
+  return UNKNOWN;
+}
+
+export function negate(state: Expansion, expr: Expr, operand: Tensor): Value {
+  return apply(state, expr, operand, [scale(-1)]);
+}
+
+function join(state: Expansion, expr: BinaryExpr, operator: ArithmeticOperator, left: Tensor, right: Tensor): Value {
+  countStage(state);
+  const name = JOINED[operator];
+  const layer = findLayer(name);
+  if (layer === undefined) return missing(state, expr, operator);
+  const operands = [
+    operandOf(state, nameOf(expr.left, 'the left side'), left),
+    operandOf(state, nameOf(expr.right, 'the right side'), right),
+  ];
+  const path = state.path.child(undefined, name, state.context.sink);
+  return buildLayer(state, layer, operands, {}, { name: operator, span: expr.span, at: expr.span, path });
+}
+
+function nameOf(expr: Expr, otherwise: string): string {
+  return expr.kind === 'name' ? `\`${expr.name.text}\`` : otherwise;
+}
+
+function apply(state: Expansion, expr: Expr, operand: Tensor, steps: readonly Step[]): Value {
+  const { sink } = state.context;
+  let value: Value = operand;
+  for (const step of steps) {
+    countStage(state);
+    const layer = findLayer(step.layer);
+    if (layer === undefined) return missing(state, expr, '/');
+    const args: Record<string, ArgValue> = {};
+    for (const param of layer.params) {
+      const number: Value = { kind: 'number', value: step.args[param.name] };
+      const converted = convertLayerArg(step.layer, param, number, expr.span, sink);
+      if (converted === undefined) return UNKNOWN;
+      args[param.name] = converted;
+    }
+    const operands = [operandOf(state, 'the operand', value)];
+    const path = state.path.child(undefined, step.layer, sink);
+    value = buildLayer(state, layer, operands, args, { name: step.layer, span: expr.span, at: expr.span, path });
+    if (value.kind !== 'tensor') return value;
+  }
+  return value;
+}
+
+function missing(state: Expansion, expr: Expr, operator: ArithmeticOperator): Value {
+  state.context.sink.error('AMP2006', expr.span, `\`${operator}\` does not divide by a value of the graph`, {
+    why: 'only numbers divide values of the graph',
+    fix: 'multiply by a number',
+  });
+  return UNKNOWN;
+}

@@ -1,0 +1,67 @@
+import type { Body, Expr, Stage } from './ast.js';
+import { leftSpine } from './operators.js';
+
+/** What is told of each stage, in the order of the text: the result says whether to go on with what stands inside it. */
+export type StageVisitor = (stage: Stage) => boolean;
+
+export function walkBody({ lets, result }: Body, visit: StageVisitor): void {
+  for (const item of lets) walkExpr(item.value, visit);
+  if (result !== undefined) walkExpr(result, visit);
+}
+
+export function walkStages(stages: readonly Stage[], visit: StageVisitor): void {
+  for (const stage of stages) {
+    if (!visit(stage)) continue;
+    switch (stage.kind) {
+      case 'stage':
+        for (const arg of stage.args) walkExpr(arg.value, visit);
+        break;
+      case 'repeat':
+        walkStages(stage.stages, visit);
+        break;
+      case 'if-stage':
+        for (const branch of stage.branches) walkStages(branch.stages, visit);
+        if (stage.otherwise !== undefined) walkStages(stage.otherwise, visit);
+        break;
+    }
+  }
+}
+
+function walkExpr(expr: Expr, visit: StageVisitor): void {
+  switch (expr.kind) {
+    case 'number':
+    case 'boolean':
+    case 'string':
+    case 'name':
+      return;
+    case 'property':
+      walkExpr(expr.object, visit);
+      return;
+    case 'group':
+      walkExpr(expr.inner, visit);
+      return;
+    case 'unary':
+      walkExpr(expr.operand, visit);
+      return;
+    case 'binary': {
+      const { first, rest } = leftSpine(expr);
+      walkExpr(first, visit);
+      for (const { right } of rest) walkExpr(right, visit);
+      return;
+    }
+    case 'list':
+      for (const item of expr.items) walkExpr(item, visit);
+      return;
+    case 'call':
+      for (const arg of expr.args) walkExpr(arg.value, visit);
+      return;
+    case 'if':
+      for (const branch of expr.branches) walkBody(branch.body, visit);
+      if (expr.otherwise !== undefined) walkBody(expr.otherwise, visit);
+      return;
+    case 'pipeline':
+      walkExpr(expr.head, visit);
+      walkStages(expr.stages, visit);
+      return;
+  }
+}
