@@ -1,4 +1,14 @@
-import { type CastReport, type Explanation, formatBytes, MEMORY_CLASSES, type PlanReport, RULES, type RuleId } from '../index.js';
+import {
+  type CastReport,
+  type Explanation,
+  formatBytes,
+  type LayerReport,
+  MEMORY_CLASSES,
+  type PlanReport,
+  RULES,
+  type RuleId,
+} from '../index.js';
+import { eachRow, type FoldedRow, type Folding, foldRows } from './fold.js';
 import { formatCount, type Output } from './output.js';
 import { printSettings } from './settings-view.js';
 
@@ -30,12 +40,38 @@ export function formatMs(ms: number): string {
 }
 
 const timeHead = (shown: boolean) => (shown ? ['predicted'] : []);
-const timeCell = (ms: number | null) => (ms === null ? [] : [formatMs(ms)]);
 
-function printLayers({ layers, predicted }: PlanReport, output: Output): void {
+/** Of one of the items that a row stands for, on average. */
+function timeCell(items: readonly { readonly ms: number | null }[]): readonly string[] {
+  const known = items.flatMap(({ ms }) => ms ?? []);
+  return known.length === 0 ? [] : [formatMs(known.reduce((sum, ms) => sum + ms, 0) / known.length)];
+}
+
+const LAYERS: Folding<LayerReport> = {
+  path: ({ layer }) => layer,
+  name: ({ layer }) => layer,
+  facts: ({ layer: _, why: __, ms: ___, ...facts }) => [facts],
+};
+
+const CASTS: Folding<CastReport> = {
+  path: ({ layer }) => layer,
+  name: ({ value }) => value,
+  facts: ({ from, to, shape, phase, why, place }) => [from, to, shape, phase, why, place],
+};
+
+/** A column that says how many rows one stands for, where one does. */
+function timesColumn<T>(rows: readonly FoldedRow<T>[]) {
+  const shown = rows.some(({ items }) => items.length > 1);
+  return { shown, head: shown ? ['times'] : [], cell: ({ items }: FoldedRow<T>) => (shown ? [String(items.length)] : []) };
+}
+
+function printLayers({ layers, predicted }: PlanReport, all: boolean, output: Output): void {
+  const rows = all ? eachRow(layers, LAYERS) : foldRows(layers, LAYERS);
+  const times = timesColumn(rows);
   output.table(
     [
       'layer',
+      ...times.head,
       'op',
       'reads',
       'gives',
@@ -48,37 +84,49 @@ function printLayers({ layers, predicted }: PlanReport, output: Output): void {
       'saved',
       ...timeHead(predicted !== null),
     ],
-    layers.map((layer) => [
-      layer.layer,
-      layer.op,
-      layer.reads.join(' '),
-      layer.result,
-      layer.gradient ?? '-',
-      layer.parameterGradients.join(' ') || '-',
-      layer.rule,
-      at(layer.place),
-      String(layer.casts),
-      formatBytes(layer.castBytes),
-      formatBytes(layer.savedBytes),
-      ...timeCell(layer.ms),
-    ]),
+    rows.map((row) => {
+      const [layer] = row.items;
+      return [
+        row.name,
+        ...times.cell(row),
+        layer.op,
+        layer.reads.join(' '),
+        layer.result,
+        layer.gradient ?? '-',
+        layer.parameterGradients.join(' ') || '-',
+        layer.rule,
+        at(layer.place),
+        String(layer.casts),
+        formatBytes(layer.castBytes),
+        formatBytes(layer.savedBytes),
+        ...timeCell(row.items),
+      ];
+    }),
   );
+  if (times.shown)
+    output.line(output.style('dim', 'times: equal blocks are shown once, with the numbers of one of them; each by itself: --all'));
 }
 
-function printCasts(casts: readonly CastReport[], output: Output): void {
+function printCasts(casts: readonly CastReport[], all: boolean, output: Output): void {
+  const rows = all ? eachRow(casts, CASTS) : foldRows(casts, CASTS);
+  const times = timesColumn(rows);
   output.table(
-    ['cast', 'from', 'to', 'shape', 'moved', ...timeHead(casts.some(({ ms }) => ms !== null)), 'pass', 'why', 'at'],
-    casts.map((cast) => [
-      cast.value,
-      cast.from,
-      cast.to,
-      `[${cast.shape.join(',')}]`,
-      formatBytes(cast.bytesMoved),
-      ...timeCell(cast.ms),
-      cast.phase,
-      cast.why,
-      at(cast.place),
-    ]),
+    ['cast', ...times.head, 'from', 'to', 'shape', 'moved', ...timeHead(casts.some(({ ms }) => ms !== null)), 'pass', 'why', 'at'],
+    rows.map((row) => {
+      const [cast] = row.items;
+      return [
+        row.name,
+        ...times.cell(row),
+        cast.from,
+        cast.to,
+        `[${cast.shape.join(',')}]`,
+        formatBytes(cast.bytesMoved),
+        ...timeCell(row.items),
+        cast.phase,
+        cast.why,
+        at(cast.place),
+      ];
+    }),
   );
 }
 
@@ -123,8 +171,8 @@ function printTimes({ predicted }: PlanReport, output: Output): void {
   output.line(`policy fastest compared ${list} and took ${output.style('bold', candidates.find(({ taken }) => taken)?.name ?? 'none')}`);
 }
 
-/** The plan for a person: layers, casts, memory, sizes. */
-export function printReport(report: PlanReport, output: Output): void {
+/** The plan for a person: layers, casts, memory, sizes. `all`: also of blocks that are equal to the one before. */
+export function printReport(report: PlanReport, all: boolean, output: Output): void {
   const { model, policy, precision, backend, batch, parameters, scaling, functions, casts } = report;
   output.line(`${output.style('bold', model)}: ${precision}, policy ${policy}, backend ${backend}, batch ${batch}`);
   const scale = scaling.kind === 'none' ? 'no loss scaling' : `${scaling.kind} loss scale from ${formatCount(scaling.init)}`;
@@ -132,7 +180,7 @@ export function printReport(report: PlanReport, output: Output): void {
   printSettings(report, output);
   printTimes(report, output);
   output.line();
-  printLayers(report, output);
+  printLayers(report, all, output);
   output.line(
     output.style('dim', 'reads, gives: formats of the operands and of the result; gradient: of what it passes back; rule: what decided'),
   );
@@ -143,7 +191,7 @@ export function printReport(report: PlanReport, output: Output): void {
   output.line();
   const own = casts.filter((cast) => cast.function === 'train_step');
   if (own.length === 0) output.line('no casts');
-  else printCasts(own, output);
+  else printCasts(own, all, output);
   output.line();
   printMemory(report, output);
   output.line();

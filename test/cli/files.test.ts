@@ -76,6 +76,25 @@ describe('ampc plan', () => {
     assert.match(stdout, /^fc +linear +f16 f16/m);
   });
 
+  // The first block reads three channels, the others four.
+  it('shows equal blocks once, unless all are asked for; the report has each', async () => {
+    const repeated = TINY.replace('|> flatten', '|> repeat 4 { conv2d(4, kernel: 3, padding: 1) as conv |> relu } as body |> flatten');
+    const deep = work.file('deep.amp', repeated);
+    const command = ['plan', deep, '--backend', 'reference'] as const;
+    const { stdout } = await ampc(...command);
+    assert.match(stdout, /^body\.0\.relu_1 +1 +relu .*\nbody\.1…3\.conv +3 .*\nbody\.1…3\.relu_1 +3 +relu /m);
+    assert.match(stdout, /^body\.1…3\.conv\.weight +3 +f32 /m);
+    assert.match(stdout, /^times: equal blocks are shown once/m);
+    const all = await ampc(...command, '--all');
+    assert.equal(all.stdout.match(/^body\.\d\.relu_1 +relu /gm)?.length, 4);
+    assert.doesNotMatch(all.stdout, /…|times/);
+    const { layers } = JSON.parse((await ampc(...command, '--json')).stdout) as { layers: readonly { layer: string }[] };
+    assert.deepEqual(
+      layers.map(({ layer }) => layer).filter((layer) => layer.endsWith('.conv')),
+      ['body.0.conv', 'body.1.conv', 'body.2.conv', 'body.3.conv'],
+    );
+  });
+
   it('names the step on what is left of the images', async () => {
     const { stdout } = await ampc('plan', file, '--backend', 'reference', '--batch', '7');
     assert.match(stdout, /^train_step, batch 7: .*\ntail_step, batch 6: .*\neval_step, batch 7: /m);

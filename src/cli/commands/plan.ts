@@ -26,6 +26,7 @@ import type { AddCommand } from './command.js';
 
 interface PlanOptions extends CompileOptions {
   readonly dump: boolean;
+  readonly all: boolean;
   readonly emit?: 'c' | 'wgsl';
   readonly explain?: string;
   readonly diff?: readonly string[];
@@ -38,6 +39,7 @@ export const addPlan: AddCommand = (program, output, exitWith) => {
     .description('show what would run: formats and their reasons, casts, memory; or how two plans differ')
     .argument('[file]', '.amp file; with --explain, --dump and --emit also a saved plan')
     .option('--dump', 'the whole plan in its text form', false)
+    .option('--all', 'every layer and cast, also of blocks that are equal to the one before', false)
     .option('--explain <layer>', 'what happens in a layer (or a block, or a pattern), line by line in words')
     .option('--emit <language>', 'the generated source: c (the cpu backend) or wgsl (webgpu)', oneOf(['c', 'wgsl']))
     .option(
@@ -95,7 +97,7 @@ async function show(compiled: Compiled, choices: PlanOptions, output: Output): P
   if (await view(plan, choices, output)) return;
   const report = await explainPlan(compiled);
   output.event(report);
-  if (!output.json) printReport(report, output);
+  if (!output.json) printReport(report, choices.all, output);
   if (report.warnings.length > 0)
     output.error(`\n${renderDiagnostics(lintProgram(source, program), source, { color: output.errorColor })}`);
 }
