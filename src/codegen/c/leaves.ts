@@ -55,6 +55,7 @@ export function leavesAt(locals: ElementValues, node: Node): Leaves {
     scalar: (index) => atom(locals.scalar(node.inputs[index]!)),
     constants: (name, values) => atom(channelConstants(locals, node, name, values)),
     element: () => locals.at.index,
+    column: () => `(vi_lanes() + vi_set((int32_t)${locals.channelIndex(node.type.shape.at(-1) ?? 1)}))`,
     ofRow: (index, offset, of) => `${locals.context.pointer(node.inputs[index]!)}[${of} * row${offset === 0 ? '' : ` + ${offset}`}]`,
     declare: (_name, value, text) => locals.temporary(text, typeOf(value)),
     assign: (variable, text) => {

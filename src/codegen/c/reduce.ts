@@ -3,6 +3,7 @@ import { elementCount } from '../../ir/types.js';
 import type { OpOfKind } from '../../ops/index.js';
 import { type ChannelReduction, REDUCTIONS } from '../formula/reduce.js';
 import { type Leaves, Writer } from '../formula/render.js';
+import { TOTALS, type Total } from '../formula/totals.js';
 import { Locals, type Position } from './expression.js';
 import type { KernelContext } from './kernel.js';
 import { leavesAt } from './leaves.js';
@@ -78,39 +79,45 @@ export function finishChannel(context: KernelContext, id: ValueId, partial: Plac
   ];
 }
 
-/** The part of `all_finite` or `global_norm` that the loop of one operand does; its partial sums are at `partial`, one per task. */
+function totalOf(node: Node): Total {
+  return TOTALS[node.op as OpOfKind<'total'>];
+}
+
+/** The part of a total that the loop of one operand does; its partial sums are at `partial`, one per task. */
 export function totalRoot(context: KernelContext, id: ValueId, operand: ValueId, partial: Place): Root {
-  const finite = context.node(id).op === 'all_finite';
+  const node = context.node(id);
+  const { of, term } = totalOf(node);
   const name = (suffix: string) => `total_${context.member(operand)}${suffix}`;
   return {
     id,
     reads: [operand],
     sum: {
-      declare: (suffix) => [finite ? `vi ${name(suffix)} = vi_set(-1);` : `vw ${name(suffix)} = {{0}};`],
+      declare: (suffix) => [of === 'all' ? `vi ${name(suffix)} = vi_set(-1);` : `vw ${name(suffix)} = {{0}};`],
       finish: (inner, _at, suffix) => {
         const address = `${inner.address(partial, 'double')}[task]`;
-        return [finite ? `${address} = vi_all(${name(suffix)});` : `${address} = vw_sum(${name(suffix)});`];
+        return [of === 'all' ? `${address} = vi_all(${name(suffix)});` : `${address} = vw_sum(${name(suffix)});`];
       },
     },
     body: (locals) => {
       const value = locals.value(operand);
       const counted = locals.at.lanes === undefined ? value : locals.temporary(`vf_first(${value}, ${locals.at.lanes}, 0.0f)`);
       const total = name(locals.suffix);
-      locals.statements.push(finite ? `${total} &= vf_is_finite(${counted});` : `${total} = vw_add_square(${total}, ${counted});`);
+      const text = new Writer(C_RENDERER, { ...leavesAt(locals, node), operand: () => counted }).write(term);
+      locals.statements.push(of === 'all' ? `${total} &= ${text};` : `${total} = vw_add_square(${total}, ${text});`);
     },
   };
 }
 
 /** Joins the parts of all operands, in order. They lie behind one another from `place` on, each with room for MOST_TASKS. */
 export function finishTotal(context: KernelContext, id: ValueId, place: Place, parts: readonly number[]): string[] {
-  const finite = context.node(id).op === 'all_finite';
+  const all = totalOf(context.node(id)).of === 'all';
   const partial = `partial[operand * ${MOST_TASKS} + part]`;
   return [
     `static const uint8_t parts[] = {${parts.join(', ')}};`,
     `const double *const partial = ${context.address(place, 'double')};`,
-    `double total = ${finite ? '1.0' : '0.0'};`,
+    `double total = ${all ? '1.0' : '0.0'};`,
     `for (int64_t operand = 0; operand < ${parts.length}; operand++)`,
-    `  for (int64_t part = 0; part < parts[operand]; part++) ${finite ? `total *= ${partial}` : `total += ${partial}`};`,
-    `*${context.output(id)} = ${finite ? 'total != 0.0' : 'norm_f32(total)'};`,
+    `  for (int64_t part = 0; part < parts[operand]; part++) ${all ? `total *= ${partial}` : `total += ${partial}`};`,
+    `*${context.output(id)} = ${all ? 'total != 0.0' : 'norm_f32(total)'};`,
   ];
 }

@@ -51,6 +51,7 @@ function counterLeaves(context: KernelContext, node: Node, statements: string[])
     channel: none,
     constants: none,
     element: none,
+    column: none,
     ofRow: none,
     scalar: (index, type) => {
       const { name } = operands[index]!;

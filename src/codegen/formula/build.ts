@@ -47,6 +47,8 @@ export const scalarBool = (index: number): Bool => make('bool', 'scalar', { kind
 export const ofRow = (index: number, offset: number, of: number): F32 => make('f32', 'row', { kind: 'of_row', index, offset, of });
 /** Numbers of the channels. */
 export const constants = (name: string, values: readonly number[]): F32 => make('f32', 'channel', { kind: 'constants', name, values });
+/** The element's place along the last axis. */
+export const column: I32 = make('i32', 'element', { kind: 'column' });
 /** The row-major number of the element. */
 export const element = make('index', 'element', { kind: 'element' });
 

@@ -89,7 +89,7 @@ export type DoubleOperation = 'to_f64' | 'power';
  * - `number`: `computed` from attributes or shapes (rounded to its type), or written in the formula.
  * - `operand`, `channel`, `scalar`: operand `index` of the node at the element, at its channel (one number per channel) or as one number.
  * - `constants`: numbers of the channels; they repeat when there are fewer of them than channels. The name tells apart those of one node.
- * - `element`: the element's own number.
+ * - `element`: the element's own number. `column`: its place along the last axis, in loops that walk rows.
  * - `of_row`: number `offset` of the `of` numbers that operand `index` has for each row.
  * - `let`: the bound values are computed first, in order; what refers to them in the body takes them from there.
  * - `named`: a value under a name of its own, computed once.
@@ -100,7 +100,7 @@ export type Form =
   | { readonly kind: 'number'; readonly value: number; readonly computed: boolean }
   | { readonly kind: 'operand' | 'channel' | 'scalar'; readonly index: number }
   | { readonly kind: 'constants'; readonly name: string; readonly values: readonly number[] }
-  | { readonly kind: 'element' }
+  | { readonly kind: 'element' | 'column' }
   | { readonly kind: 'of_row'; readonly index: number; readonly offset: number; readonly of: number }
   | { readonly kind: 'parameter'; readonly name: string }
   | { readonly kind: 'apply'; readonly operation: Operation | DoubleOperation; readonly args: readonly Expression[] }

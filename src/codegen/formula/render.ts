@@ -46,6 +46,7 @@ export interface Leaves {
   scalar(index: number, type: ValueType): Text;
   constants(name: string, values: readonly number[]): Text;
   element(): string;
+  column(): string;
   /** A number of the element's row; loops that do not walk rows have none. */
   ofRow(index: number, offset: number, of: number): string;
   /** Declares a named value ahead; `changes`: it will be assigned to. Returns its variable. */
@@ -117,6 +118,8 @@ export class Writer {
         return this.leaves.constants(form.name, form.values);
       case 'element':
         return atom(this.leaves.element());
+      case 'column':
+        return atom(this.leaves.column());
       case 'of_row':
         return atom(this.leaves.ofRow(form.index, form.offset, form.of));
       case 'parameter':
@@ -185,6 +188,7 @@ export function renderFunction(renderer: Renderer, callee: FormulaFunction): str
     scalar: outside,
     constants: outside,
     element: outside,
+    column: outside,
     ofRow: outside,
     declare: (name, value, text, changes = false) => {
       body.push(renderer.declare(name, value, text, changes));

@@ -12,6 +12,7 @@ export function endsInProduct(value: Expression, renderer: Renderer): boolean {
     case 'scalar':
     case 'constants':
     case 'element':
+    case 'column':
     case 'of_row':
     case 'parameter':
     case 'polynomial':

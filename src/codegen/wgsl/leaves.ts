@@ -20,6 +20,7 @@ export function leavesAt(locals: ElementValues, node: Node): Leaves {
       return atom(`${name}[${locals.channel(values.length)}]`);
     },
     element: () => locals.at.index,
+    column: () => `i32(${locals.channel(node.type.shape.at(-1) ?? 1)})`,
     ofRow: (index, offset, of) => locals.loadAt(node.inputs[index]!, `${of}u * row${offset === 0 ? '' : ` + ${offset}u`}`),
     declare: (_name, _value, text) => locals.let(text),
     assign: (variable, text) => {

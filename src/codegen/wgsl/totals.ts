@@ -1,10 +1,14 @@
 import type { ValueId } from '../../ir/types.js';
 import type { OpOfKind } from '../../ops/index.js';
+import { Writer } from '../formula/render.js';
+import { TOTALS, type Total } from '../formula/totals.js';
 import type { GroupContext } from './context.js';
 import { storageType } from './formats.js';
 import { type Dispatch, indent, KernelBuilder } from './kernel.js';
 import type { Place } from './layout.js';
+import { leavesAt } from './leaves.js';
 import { Locals } from './locals.js';
+import { WGSL_RENDERER } from './render.js';
 
 /** Numbers of one kind that wait in memory to be added: `planes` of `count` each, one behind the other. */
 interface Terms {
@@ -43,23 +47,24 @@ export function sumInOrder(context: GroupContext, id: ValueId, { place, count, p
   );
 }
 
-/** What each element adds to a total of any number of tensors, statement by statement, in as many sums as there are planes. */
-interface TotalRule {
+/** How elements come to a total: statement by statement, in as many sums as there are planes; then the number that those are. */
+interface TotalSums {
   readonly planes: number;
-  readonly lines: (value: string) => readonly string[];
+  readonly take: (term: string) => readonly string[];
   readonly result: string;
 }
 
-const TOTALS: Readonly<Record<OpOfKind<'total'>, TotalRule>> = {
-  all_finite: {
+const SUMS: Readonly<Record<Total['of'], TotalSums>> = {
+  // What fails is counted.
+  all: {
     planes: 1,
-    lines: (value) => [`sum0 = add_term(sum0, select(1.0f, 0.0f, is_finite(${value})));`],
+    take: (term) => [`sum0 = add_term(sum0, select(1.0f, 0.0f, ${term}));`],
     result: 'select(0u, 1u, total0 == 0.0f)',
   },
-  global_norm: {
+  norm: {
     planes: 3,
-    lines: (value) => [
-      `let squares = squares_of(${value});`,
+    take: (term) => [
+      `let squares = squares_of(${term});`,
       ...['x', 'y', 'z'].map((part, p) => `sum${p} = add_term(sum${p}, squares.${part});`),
     ],
     result: 'norm_of(total0, total1, total2)',
@@ -68,8 +73,10 @@ const TOTALS: Readonly<Record<OpOfKind<'total'>, TotalRule>> = {
 
 /** Every invocation takes elements at equal distances; what it finds is added up in a second kernel. */
 export function emitTotal(context: GroupContext, id: ValueId): Dispatch[] {
-  const { op, inputs } = context.node(id);
-  const rule = TOTALS[op as OpOfKind<'total'>];
+  const node = context.node(id);
+  const { op, inputs } = node;
+  const { of, term } = TOTALS[op as OpOfKind<'total'>];
+  const rule = SUMS[of];
   const planes = Array.from({ length: rule.planes }, (_, p) => p);
   const {
     limits,
@@ -84,7 +91,8 @@ export function emitTotal(context: GroupContext, id: ValueId): Dispatch[] {
     const count = context.count(input);
     const invocations = invocationsFor(context, input);
     const locals = new Locals(context, kernel, { index: 'at' });
-    const lines = rule.lines(locals.value(input));
+    const operand = () => locals.value(input);
+    const lines = rule.take(new Writer(WGSL_RENDERER, { ...leavesAt(locals, node), operand }).write(term));
     if (kernel.bindingCount >= storageBuffers) throw new Error(`${op} reads too many values at once`);
     dispatches.push(
       kernel.finishFlat(context.label([id]), invocations, limits, [
