@@ -1,76 +1,63 @@
-import type { OpName } from '../ir/op-names.js';
-import type { Attrs } from '../ir/types.js';
-import { elements } from './constraints.js';
-import type { GradientRule, OpDefinition, SampleRandom } from './op.js';
-import { f32, sampleShape } from './sample.js';
-import type { OpTraits } from './traits.js';
+import { unary } from './unary-op.js';
 
-interface ActivationExtras {
-  readonly attrs?: OpDefinition['attrs'];
-  readonly sampleAttrs?: (random: SampleRandom) => Attrs;
-  /** Bound of sampled values. */
-  readonly range?: number;
-  /** Rough cost per element. */
-  readonly cost?: number;
-  readonly traits?: OpTraits;
-}
+/** Activations: ops of one operand that keep its format. */
+export const ACTIVATIONS = {
+  ...unary('relu', {
+    doc: 'Rectifier: max(x, 0).',
+    slope: 'dy where y > 0, else 0',
+    reads: 'y',
+    read: { low: -1, high: 2 },
+  }),
 
-function activation(doc: string, gradient: GradientRule, extras: ActivationExtras = {}): OpDefinition<'elementwise'> {
-  const { attrs = {}, sampleAttrs, range = 3, cost = 1, traits = {} } = extras;
-  return {
-    doc,
-    kind: 'elementwise',
-    ...traits,
-    constraints: {},
-    operands: [{ name: 'x', format: 'class' }],
-    attrs,
-    precision: 'follow',
-    result: 'class',
-    shape: ([x]) => x.shape,
-    gradient,
-    flops: ([x]) => cost * elements(x),
-    sample: (random) => ({
-      types: [f32(...sampleShape(random))],
-      attrs: sampleAttrs?.(random) ?? {},
-      domains: [{ low: -range, high: range }],
-    }),
-  };
-}
+  ...unary('relu6', {
+    doc: 'Rectifier with a ceiling: min(max(x, 0), 6).',
+    slope: 'dy where 0 < y < 6, else 0',
+    reads: 'y',
+    domain: { low: -9, high: 9 },
+    read: { low: -2, high: 8 },
+    cost: [2, 2],
+  }),
 
-/** A gradient that needs only the forward result. */
-function fromResult(op: OpName): GradientRule {
-  return ({ node, dy, emit }) => [emit(op, [dy, node.id], node.attrs, 0)];
-}
+  /** x / 2 * (1 + erf(x / sqrt(2))), Hendrycks and Gimpel 2016. */
+  ...unary('gelu', {
+    doc: 'Gaussian error linear unit, exact: x * (1 + erf(x / sqrt(2))) / 2.',
+    slope: 'dy * (Phi(x) + x * phi(x)) with the normal distribution Phi and its density phi',
+    reads: 'x',
+    cost: [12, 20],
+  }),
 
-/** A gradient that needs the forward operand. */
-function fromOperand(op: OpName): GradientRule {
-  return ({ node, dy, emit }) => [emit(op, [dy, node.inputs[0]], node.attrs, 0)];
-}
+  ...unary('silu', {
+    doc: 'Sigmoid linear unit: x / (1 + exp(-x)).',
+    slope: 'dy * s * (1 + x * (1 - s)) with s = sigmoid(x)',
+    reads: 'x',
+    cost: [8, 12],
+  }),
 
-const SLOPE = { slope: { kind: 'number', doc: 'factor on negative values' } } as const satisfies OpDefinition['attrs'];
-const sampleSlope = (random: SampleRandom): Attrs => ({ slope: random.pick([0.01, 0.1, 0.25]) });
+  ...unary('sigmoid', {
+    doc: 'Logistic function: 1 / (1 + exp(-x)).',
+    slope: 'dy * y * (1 - y)',
+    reads: 'y',
+    domain: { low: -5, high: 5 },
+    read: { low: 0, high: 1 },
+    cost: [7, 3],
+    traits: { probabilities: 'independent' },
+  }),
 
-export const relu = activation('Rectifier: max(x, 0).', fromResult('relu_grad'));
+  ...unary('tanh', {
+    doc: 'Hyperbolic tangent.',
+    slope: 'dy * (1 - y * y)',
+    reads: 'y',
+    read: { low: -1, high: 1 },
+    cost: [8, 3],
+  }),
 
-export const relu6 = activation('Rectifier with a ceiling: min(max(x, 0), 6).', fromResult('relu6_grad'), { range: 9, cost: 2 });
-
-/** x / 2 * (1 + erf(x / sqrt(2))), Hendrycks and Gimpel 2016. */
-export const gelu = activation('Gaussian error linear unit, exact: x * (1 + erf(x / sqrt(2))) / 2.', fromOperand('gelu_grad'), {
-  cost: 12,
-});
-
-export const silu = activation('Sigmoid linear unit: x / (1 + exp(-x)).', fromOperand('silu_grad'), { cost: 8 });
-
-export const sigmoid = activation('Logistic function: 1 / (1 + exp(-x)).', fromResult('sigmoid_grad'), {
-  range: 5,
-  cost: 7,
-  traits: { probabilities: 'independent' },
-});
-
-export const tanh = activation('Hyperbolic tangent.', fromResult('tanh_grad'), { cost: 8 });
-
-export const leakyRelu = activation('Rectifier that keeps a slope: x where x > 0, else slope * x.', fromOperand('leaky_relu_grad'), {
-  attrs: SLOPE,
-  sampleAttrs: sampleSlope,
-  cost: 2,
-});
+  ...unary('leaky_relu', {
+    doc: 'Rectifier that keeps a slope: x where x > 0, else slope * x.',
+    slope: 'dy where x > 0, else slope * dy',
+    reads: 'x',
+    attrs: { slope: { kind: 'number', doc: 'factor on negative values' } },
+    sampleAttrs: (random) => ({ slope: random.pick([0.01, 0.1, 0.25]) }),
+    read: { low: -2, high: 2 },
+    cost: [2, 2],
+  }),
+};

@@ -1,10 +1,16 @@
+import type { OpName } from '../ir/op-names.js';
 import type { DType, TensorType } from '../ir/types.js';
 import { COMPUTE_TYPES, isFloat, numberAttr, stringAttr } from '../ir/types.js';
 import { elements, isScalar, sameShapes } from './constraints.js';
-import { constrain, type GradientRule, type OpDefinition, type SampleRandom } from './op.js';
+import { constrain, type GradientRule, type OpDefinition, type SampleRandom, type ValueDomain } from './op.js';
 import { f32, sampleShape, tensor } from './sample.js';
 
-function binary(name: string, doc: string, gradient: GradientRule): OpDefinition<'elementwise'> {
+type Elementwise = OpDefinition<'elementwise'>;
+
+/** Sampled divisors: away from 0. */
+const DIVISOR: ValueDomain = { low: 0.5, high: 3 };
+
+function binary(name: string, doc: string, gradient: GradientRule, divisor?: ValueDomain): Elementwise {
   const label = `${name}_c1`;
   return {
     doc,
@@ -24,7 +30,38 @@ function binary(name: string, doc: string, gradient: GradientRule): OpDefinition
     gradient,
     sample: (random: SampleRandom) => {
       const type = f32(...sampleShape(random));
-      return { types: [type, type], attrs: {} };
+      return { types: [type, type], attrs: {}, domains: [undefined, divisor] };
+    },
+  };
+}
+
+interface Read {
+  readonly name: string;
+  readonly domain?: ValueDomain;
+}
+
+/** A gradient op of such an op: dy, and what it reads as it is stored. */
+function binaryGrad(name: OpName, of: NonNullable<Elementwise['gradientOf']>, doc: string, reads: readonly Read[]): Elementwise {
+  const operands = [{ name: 'dy' }, ...reads];
+  const label = `${name}_c1`;
+  return {
+    doc,
+    kind: 'elementwise',
+    gradientOf: of,
+    constraints: { [label]: `dy and ${reads.map((read) => read.name).join(' and ')} have the same shape` },
+    operands: operands.map(({ name }, i) => ({ name, format: i === 0 ? 'class' : 'exact' })),
+    attrs: {},
+    precision: 'promote',
+    result: 'class',
+    shape: (types) => {
+      sameShapes(label, ...types);
+      return types[0].shape;
+    },
+    gradient: 'none',
+    flops: ([dy]) => reads.length * elements(dy),
+    sample: (random) => {
+      const type = f32(...sampleShape(random));
+      return { types: operands.map(() => type), attrs: {}, domains: [undefined, ...reads.map(({ domain }) => domain)] };
     },
   };
 }
@@ -41,8 +78,42 @@ export const mul = binary('mul', 'Product of two tensors of one shape, element b
   needs(1) ? emit('mul', [dy, node.inputs[0]], {}, 1) : undefined,
 ]);
 
+export const div = binary(
+  'div',
+  'Quotient of two tensors of one shape, element by element.',
+  ({ node, dy, needs, emit }) => [
+    needs(0) ? emit('div_dividend_grad', [dy, node.inputs[1]], {}, 0) : undefined,
+    needs(1) ? emit('div_divisor_grad', [dy, node.id, node.inputs[1]], {}, 1) : undefined,
+  ],
+  DIVISOR,
+);
+
+/** The divisor is read as it is stored: rounded to the format of a low gradient, it could become 0. */
+export const divDividendGrad = binaryGrad('div_dividend_grad', { op: 'div', operand: 'a' }, 'Gradient of div by the dividend: dy / b.', [
+  { name: 'b', domain: DIVISOR },
+]);
+
+export const divDivisorGrad = binaryGrad('div_divisor_grad', { op: 'div', operand: 'b' }, 'Gradient of div by the divisor: -dy * y / b.', [
+  { name: 'y' },
+  { name: 'b', domain: DIVISOR },
+]);
+
+/** The gradient op takes the operand first whose gradient it is. */
+function choosing(op: 'maximum' | 'minimum', than: 'larger' | 'smaller'): readonly [Elementwise, Elementwise] {
+  const gradientName = `${op}_grad` as const;
+  const choice = binary(op, `The ${than} of two elements; NaN where either is.`, ({ node: { inputs }, dy, needs, emit }) => [
+    needs(0) ? emit(gradientName, [dy, inputs[0], inputs[1]], {}, 0) : undefined,
+    needs(1) ? emit(gradientName, [dy, inputs[1], inputs[0]], {}, 1) : undefined,
+  ]);
+  const doc = `Gradient of ${op} by its operand own: dy where own is ${than} than other, dy / 2 where they are equal, else 0.`;
+  return [choice, binaryGrad(gradientName, { op, operand: 'a' }, doc, [{ name: 'own' }, { name: 'other' }])];
+}
+
+export const [maximum, maximumGrad] = choosing('maximum', 'larger');
+export const [minimum, minimumGrad] = choosing('minimum', 'smaller');
+
 /** y = x * f32(factor). */
-export const scale: OpDefinition<'elementwise'> = {
+export const scale: Elementwise = {
   doc: 'Product of a tensor and a fixed number.',
   kind: 'elementwise',
   constraints: {},
@@ -70,7 +141,7 @@ export const shift: OpDefinition<'elementwise'> = {
 };
 
 /** Rounds to the nearest, ties to even; overflow gives an infinity. */
-export const cast: OpDefinition<'elementwise'> = {
+export const cast: Elementwise = {
   doc: 'Rounds a tensor to another float format, or widens it without loss.',
   kind: 'elementwise',
   constraints: { cast_c1: '`to` is a float format' },
@@ -92,7 +163,7 @@ export const cast: OpDefinition<'elementwise'> = {
  * y = x * f32(1 / (1 - rate)) where u >= rate, else 0. u is uniform in [0, 1): 24 bits of Threefry-2x32-20 with key (seed, salt) and
  * counter (index >> 1, step), word index & 1, for the row-major index of the element.
  */
-export const dropout: OpDefinition<'elementwise'> = {
+export const dropout: Elementwise = {
   doc: 'Zeroes each element with probability `rate` and divides the others by 1 - rate; the same seed, salt and step give the same zeros.',
   kind: 'elementwise',
   constraints: {

@@ -1,7 +1,6 @@
 import type { OpName } from '../ir/op-names.js';
 import type { Node, TensorType } from '../ir/types.js';
-import * as activation from './activation.js';
-import * as activationGrad from './activation-grad.js';
+import { ACTIVATIONS } from './activation.js';
 import * as arithmetic from './arithmetic.js';
 import * as avgPool from './avg-pool.js';
 import type { ContractionGeometry } from './contraction-geometry.js';
@@ -12,6 +11,7 @@ import type { CopyMap } from './copy-map.js';
 import * as layerNorm from './layer-norm.js';
 import * as linear from './linear.js';
 import * as loss from './loss.js';
+import { MATH } from './math.js';
 import * as matmul from './matmul.js';
 import * as maxPool from './max-pool.js';
 import * as norm from './norm.js';
@@ -22,6 +22,7 @@ import * as scaling from './scaling.js';
 import * as shape from './shape-ops.js';
 import * as softmax from './softmax.js';
 import * as source from './source.js';
+import type { Paired } from './unary-op.js';
 
 export { isOpName, type OpName } from '../ir/op-names.js';
 
@@ -69,24 +70,19 @@ export const OPS = {
   layer_norm_weight_grad: layerNorm.layerNormWeightGrad,
   layer_norm_input_grad: layerNorm.layerNormInputGrad,
 
-  relu: activation.relu,
-  relu_grad: activationGrad.reluGrad,
-  relu6: activation.relu6,
-  relu6_grad: activationGrad.relu6Grad,
-  gelu: activation.gelu,
-  gelu_grad: activationGrad.geluGrad,
-  silu: activation.silu,
-  silu_grad: activationGrad.siluGrad,
-  sigmoid: activation.sigmoid,
-  sigmoid_grad: activationGrad.sigmoidGrad,
-  tanh: activation.tanh,
-  tanh_grad: activationGrad.tanhGrad,
-  leaky_relu: activation.leakyRelu,
-  leaky_relu_grad: activationGrad.leakyReluGrad,
+  ...ACTIVATIONS,
+  ...MATH,
 
   add: arithmetic.add,
   sub: arithmetic.sub,
   mul: arithmetic.mul,
+  div: arithmetic.div,
+  div_dividend_grad: arithmetic.divDividendGrad,
+  div_divisor_grad: arithmetic.divDivisorGrad,
+  maximum: arithmetic.maximum,
+  maximum_grad: arithmetic.maximumGrad,
+  minimum: arithmetic.minimum,
+  minimum_grad: arithmetic.minimumGrad,
   scale: arithmetic.scale,
   shift: arithmetic.shift,
   cast: arithmetic.cast,
@@ -140,6 +136,9 @@ export function copyMap({ op, attrs, type }: Node, types: readonly TensorType[])
   if (!isOfKind(op, 'copy')) throw new Error(`${op} is no copy`);
   return OPS[op].map(types, attrs, type.shape);
 }
+
+/** Ops of one operand x with the result y, whose gradient is computed from dy and one of both. */
+export type UnaryOp = Extract<keyof typeof ACTIVATIONS | keyof typeof MATH, Paired>;
 
 export function opDefinition(name: OpName): OpDefinition {
   return OPS[name];

@@ -1,5 +1,5 @@
 import type { Graph, Node } from '../ir/types.js';
-import type { Range } from './range.js';
+import { type Range, withZero } from './range.js';
 
 /** What a rule sees of the node that it bounds. */
 export interface RangeContext {
@@ -17,3 +17,11 @@ export interface RangeContext {
 
 /** The range of a node's result before it is rounded, from the ranges of its operands. */
 export type RangeRule = (context: RangeContext) => Range;
+
+/** A rule of one operand. */
+export function unary(bound: (x: Range) => Range): RangeRule {
+  return ({ operands }) => bound(operands[0]!);
+}
+
+/** The first operand, a part of it, or 0, whatever the others. */
+export const gate: RangeRule = unary(withZero);

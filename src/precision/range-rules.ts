@@ -4,6 +4,7 @@ import {
   ANY,
   addRanges,
   between,
+  divRanges,
   isBounded,
   magnitude,
   mulRanges,
@@ -12,82 +13,21 @@ import {
   subRanges,
   symmetric,
   union,
-  widen,
   widenFor,
   withZero,
 } from './range.js';
+import { CURVE_RULES } from './range-curves.js';
 import { LAYER_NORM_RULES } from './range-layer-norm.js';
-import type { RangeRule } from './range-rule.js';
+import { gate, type RangeRule, unary } from './range-rule.js';
 import { SUM_RULES } from './range-sums.js';
 import { UPDATE_RULES } from './range-update.js';
 
-/** A rule of one operand. */
-function unary(bound: (x: Range) => Range): RangeRule {
-  return ({ operands }) => bound(operands[0]!);
+const quotient: RangeRule = ({ operands }) => divRanges(operands[0]!, operands[1]!);
+
+/** One of two, NaN where either is. */
+function choice(which: (a: number, b: number) => number): RangeRule {
+  return ({ operands: [a, b] }) => ({ low: which(a!.low, b!.low), high: which(a!.high, b!.high), nan: a!.nan || b!.nan });
 }
-
-/** An increasing function that also takes infinities, within `count` roundings. */
-function monotonic(f: (x: number) => number, count: number): RangeRule {
-  return unary((x) => {
-    const [low, high] = [f(x.low), f(x.high)];
-    return { ...widenFor(between(low, high), count, Math.max(Math.abs(low), Math.abs(high))), nan: x.nan };
-  });
-}
-
-/** relu and the like: exact, increasing. */
-function clamp(f: (x: number) => number): RangeRule {
-  return unary((x) => ({ low: f(x.low), high: f(x.high), nan: x.nan }));
-}
-
-/** x times a distribution function: below the line y = x, and never far below 0. */
-function gated(minimum: number): RangeRule {
-  return unary((x) => {
-    const low = x.low >= 0 ? 0 : Math.max(minimum, x.low);
-    const bound: Range = { low, high: Math.max(0, x.high), nan: x.nan || !isBounded(x) };
-    return isBounded(x) ? widen(bound, magnitude(x) * 2 ** -20) : { ...bound, low: -Infinity };
-  });
-}
-
-/** dy times a slope within known bounds. */
-function sloped(low: number, high: number): RangeRule {
-  return ({ operands }) => {
-    const [dy, x] = operands as [Range, Range];
-    if (!isBounded(x)) return ANY;
-    const product = mulRanges(dy, between(low, high));
-    return widenFor(product, 16, magnitude(product) + magnitude(dy));
-  };
-}
-
-/** dy or 0, whatever the other operand. */
-const gate: RangeRule = unary(withZero);
-
-const leaky = (slope: number): RangeRule =>
-  unary((x) => {
-    const kept = mulRanges(x, between(Math.min(slope, 1), Math.max(slope, 1)));
-    return isBounded(x) ? withZero(kept) : ANY;
-  });
-
-const leakyRelu: RangeRule = (context) => {
-  const slope = Math.fround(numberAttr(context.node.attrs, 'slope'));
-  return leaky(slope)(context);
-};
-
-const sigmoidGrad: RangeRule = ({ operands }) => {
-  const [dy, y] = operands as [Range, Range];
-  if (!isBounded(y)) return ANY;
-  const ends = [y.low * (1 - y.low), y.high * (1 - y.high)];
-  const product = mulRanges(dy, between(Math.min(...ends), y.low <= 0.5 && y.high >= 0.5 ? 0.25 : Math.max(...ends)));
-  return widenFor(product, 4, magnitude(dy) * magnitude(y) * (1 + magnitude(y)));
-};
-
-const tanhGrad: RangeRule = ({ operands }) => {
-  const [dy, y] = operands as [Range, Range];
-  if (!isBounded(y)) return ANY;
-  const most = magnitude(y) ** 2;
-  const least = y.low <= 0 && y.high >= 0 ? 0 : Math.min(Math.abs(y.low), Math.abs(y.high)) ** 2;
-  const product = mulRanges(dy, between(1 - most, 1 - least));
-  return widenFor(product, 4, magnitude(dy) * (1 + most));
-};
 
 const dropout: RangeRule = ({ operands, node }) => {
   const factor = Math.fround(1 / (1 - numberAttr(node.attrs, 'rate')));
@@ -198,24 +138,22 @@ export const RANGE_RULES = {
   ...SUM_RULES,
   ...LAYER_NORM_RULES,
 
-  relu: clamp((x) => Math.max(x, 0)),
-  relu_grad: gate,
-  relu6: clamp((x) => Math.min(Math.max(x, 0), 6)),
-  relu6_grad: gate,
-  gelu: gated(-0.17),
-  gelu_grad: sloped(-0.13, 1.13),
-  silu: gated(-0.279),
-  silu_grad: sloped(-0.1, 1.1),
-  sigmoid: monotonic((x) => 1 / (1 + Math.exp(-x)), 6),
-  sigmoid_grad: sigmoidGrad,
-  tanh: monotonic(Math.tanh, 6),
-  tanh_grad: tanhGrad,
-  leaky_relu: leakyRelu,
-  leaky_relu_grad: leakyRelu,
+  ...CURVE_RULES,
 
   add: ({ operands }) => addRanges(operands[0]!, operands[1]!),
   sub: ({ operands }) => subRanges(operands[0]!, operands[1]!),
   mul: ({ operands }) => mulRanges(operands[0]!, operands[1]!),
+  div: quotient,
+  div_dividend_grad: quotient,
+  div_divisor_grad: ({ operands }) => {
+    const [dy, y, b] = operands as [Range, Range, Range];
+    const product = mulRanges(dy, y);
+    return divRanges(scaleRange(widenFor(product, 1, magnitude(product)), -1), b);
+  },
+  maximum: choice(Math.max),
+  maximum_grad: gate,
+  minimum: choice(Math.min),
+  minimum_grad: gate,
   scale,
   shift,
   cast: unary((x) => x),

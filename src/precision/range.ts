@@ -98,6 +98,16 @@ export function mulRanges(a: Range, b: Range): Range {
   });
 }
 
+/** Nothing is known where the divisor may be 0, or so small that a quotient overflows. */
+export function divRanges(a: Range, b: Range): Range {
+  if (b.low <= 0 && b.high >= 0) return ANY;
+  const quotient = ofBounded([a, b], () => {
+    const ends = [a.low / b.low, a.low / b.high, a.high / b.low, a.high / b.high];
+    return between(Math.min(...ends), Math.max(...ends));
+  });
+  return widenFor(quotient, 4, magnitude(quotient));
+}
+
 export function scaleRange(a: Range, factor: number): Range {
   return mulRanges(a, between(factor, factor));
 }

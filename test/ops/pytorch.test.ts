@@ -143,6 +143,34 @@ describe('PyTorch semantics', () => {
     });
   }
 
+  for (const name of ['exp', 'log', 'sqrt', 'abs', 'pow_3', 'pow_-2', 'pow_1.5', 'pow_-0.3', 'pow_0'] as const) {
+    it(`${name.replace('_', ' to the ')} and its gradient`, () => {
+      const c = fixture[name];
+      const [op, exponent] = name.split('_') as ['exp', string | undefined];
+      const attrs: Attrs = exponent === undefined ? {} : { exponent: Number(exponent) };
+      const y = assertOp(op, [operand(c.x)], attrs, c.y, 'y');
+      assertOp(`${op}_grad`, [operand(c.dy), ['exp', 'sqrt'].includes(op) ? y : operand(c.x)], attrs, c.dx, 'dx');
+    });
+  }
+
+  it('div and its gradients', () => {
+    const c = fixture.div;
+    const [a, b, dy] = [operand(c.a), operand(c.b), operand(c.dy)];
+    const y = assertOp('div', [a, b], {}, c.y, 'y');
+    assertOp('div_dividend_grad', [dy, b], {}, c.da, 'da');
+    assertOp('div_divisor_grad', [dy, y, b], {}, c.db, 'db');
+  });
+
+  for (const name of ['maximum', 'minimum'] as const) {
+    it(`${name} and its gradients, halved where the operands are equal`, () => {
+      const c = fixture[name];
+      const [a, b, dy] = [operand(c.a), operand(c.b), operand(c.dy)];
+      assertOp(name, [a, b], {}, c.y, 'y');
+      assertOp(`${name}_grad`, [dy, a, b], {}, c.da, 'da');
+      assertOp(`${name}_grad`, [dy, b, a], {}, c.db, 'db');
+    });
+  }
+
   for (const name of ['sgd', 'sgd_weight_decay', 'sgd_momentum', 'sgd_nesterov'] as const) {
     it(`${name} over five steps`, () => {
       const { options, start, gradients, weights } = fixture[name];

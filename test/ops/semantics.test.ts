@@ -207,3 +207,26 @@ describe('slice and concat', () => {
     assert.deepEqual(evaluateOp('concat', parts, { axis: 1 }).elements, x.elements);
   });
 });
+
+describe('functions of any number', () => {
+  const of = (op: 'log' | 'sqrt' | 'exp' | 'abs_grad', ...x: readonly number[]) => [
+    ...evaluateOp(op, op === 'abs_grad' ? [float([x.length], Array(x.length).fill(5)), float([x.length], x)] : [float([x.length], x)])
+      .elements,
+  ];
+
+  it('are infinite or no number where they have no value', () => {
+    assert.deepEqual(of('log', 0, -1, Infinity, 1), [-Infinity, NaN, Infinity, 0]);
+    assert.deepEqual(of('sqrt', 0, -1, Infinity), [0, NaN, Infinity]);
+    assert.deepEqual(of('exp', 89, -110, NaN), [Infinity, 0, NaN]);
+  });
+
+  it('have no slope at the kink of abs', () => {
+    assert.deepEqual(of('abs_grad', -2, 0, 2), [-5, 0, 5]);
+  });
+
+  it('let a NaN win a maximum and a minimum', () => {
+    const [a, b] = [float([3], [NaN, 1, 1]), float([3], [1, NaN, 2])];
+    assert.deepEqual([...evaluateOp('maximum', [a, b]).elements], [NaN, NaN, 2]);
+    assert.deepEqual([...evaluateOp('minimum', [a, b]).elements], [NaN, NaN, 1]);
+  });
+});

@@ -1,4 +1,4 @@
-import { FUNCTIONS, LOG } from '../formula/functions.js';
+import { FUNCTIONS } from '../formula/functions.js';
 import { renderFunction } from '../formula/render.js';
 import { C_RENDERER } from './render.js';
 
@@ -44,7 +44,7 @@ INLINE vu random_words(uint32_t key0, uint32_t key1, int64_t index, uint32_t ste
 }
 `;
 
-const ours = FUNCTIONS.filter((callee) => callee.only !== 'single' && callee !== LOG);
+const ours = FUNCTIONS.filter((callee) => callee.only !== 'single');
 
 /** Functions of the kernel language, in C. */
 export const MATH = `${OPERATIONS}\n${ours.map((callee) => renderFunction(C_RENDERER, callee)).join('\n\n')}\n`;

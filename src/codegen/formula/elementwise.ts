@@ -1,9 +1,7 @@
-import type { Node } from '../../ir/types.js';
 import { elementCount, numberAttr, numbersAttr } from '../../ir/types.js';
 import type { OpOfKind } from '../../ops/index.js';
 import {
   add,
-  and,
   atLeast,
   byPrecision,
   call,
@@ -13,17 +11,19 @@ import {
   constants,
   div,
   element,
+  equal,
   fma,
   fms,
   greater,
   inOrder,
   isNan,
-  isPositiveOrNan,
   keep,
   less,
   letIn,
   mul,
   named,
+  neg,
+  not,
   number,
   operand,
   or,
@@ -35,25 +35,13 @@ import {
   sub,
   toU32,
 } from './build.js';
+import { CURVES } from './curves.js';
+import { attribute, binary, type ElementFormula, unary } from './element-formula.js';
 import type { F32 } from './expression.js';
-import { CLIP_FACTOR, DROPOUT, GELU, GELU_SLOPE, SILU_SLOPE, sigmoid, tanh } from './functions.js';
+import { CLIP_FACTOR, DROPOUT } from './functions.js';
 
-/** The f32 result, before it is rounded to the node's format. */
-export type ElementFormula = (node: Node) => F32;
-
-const attribute = (node: Node, name: string) => computed(numberAttr(node.attrs, name));
-const [first, second] = [operand(0), operand(1)];
-const [zero, one, six] = [number(0), number(1), number(6)];
-
-/** Formulas of an operand and of two, which are read in their order. */
-const unary =
-  (formula: (x: F32, node: Node) => F32): ElementFormula =>
-  (node) =>
-    formula(first, node);
-const binary =
-  (formula: (a: F32, b: F32, node: Node) => F32): ElementFormula =>
-  (node) =>
-    letIn([first, second], formula(first, second, node));
+const [first, second, third] = [operand(0), operand(1), operand(2)];
+const [zero, one] = [number(0), number(1)];
 
 /** (x / 255 - mean) / std as one multiplication and one subtraction, with both constants rounded to f32. */
 const normalize: ElementFormula = ({ attrs }) => {
@@ -108,8 +96,9 @@ const clipByNorm: ElementFormula = (node) => {
   });
 };
 
-const relu = (x: F32) => orZero(isPositiveOrNan(x), x);
-const isPositive = (x: F32) => greater(x, zero);
+/** dy where the first is larger, half of it where they are equal. */
+const passed = (larger: F32, smaller: F32) =>
+  orZero(not(less(larger, smaller)), select(equal(larger, smaller), mul(first, number(0.5)), first));
 
 /** A loss, or the gradient that it begins with, times loss scale and share of the step. */
 const scaledLoss = binary((x, scale, node) => mul(inOrder(mul(x, scale)), attribute(node, 'factor')));
@@ -121,25 +110,18 @@ export const ELEMENTWISE: Readonly<Record<OpOfKind<'elementwise' | 'scalar'>, El
   batch_norm_input_grad: batchNormInputGrad,
   dropout,
 
-  relu: unary(relu),
-  relu6: unary((x) => select(greater(x, six), six, relu(x))),
-  gelu: unary((x) => call(GELU, x)),
-  silu: unary((x) => mul(x, sigmoid(x))),
-  sigmoid: unary(sigmoid),
-  tanh: unary(tanh),
-  leaky_relu: unary((x, node) => select(isPositive(x), x, mul(x, attribute(node, 'slope')))),
-
-  relu_grad: binary((dy, y) => orZero(isPositive(y), dy)),
-  relu6_grad: binary((dy, y) => orZero(and(isPositive(y), less(y, six)), dy)),
-  sigmoid_grad: binary((dy, y) => mul(mul(dy, y), sub(one, y))),
-  tanh_grad: binary((dy, y) => mul(dy, sub(one, mul(y, y)))),
-  gelu_grad: binary((dy, x) => mul(dy, call(GELU_SLOPE, x))),
-  silu_grad: binary((dy, x) => mul(dy, call(SILU_SLOPE, x))),
-  leaky_relu_grad: binary((dy, x, node) => select(isPositive(x), dy, mul(dy, attribute(node, 'slope')))),
+  ...CURVES,
 
   add: binary(add),
   sub: binary(sub),
   mul: binary(mul),
+  div: binary(div),
+  div_dividend_grad: binary(div),
+  div_divisor_grad: () => letIn([first, second, third], neg(div(mul(first, second), third))),
+  maximum: binary((a, b) => select(or(greater(a, b), isNan(a)), a, b)),
+  maximum_grad: () => letIn([first, second, third], passed(second, third)),
+  minimum: binary((a, b) => select(or(less(a, b), isNan(a)), a, b)),
+  minimum_grad: () => letIn([first, second, third], passed(third, second)),
   scale: unary((x, node) => mul(x, attribute(node, 'factor'))),
   shift: unary((x, node) => add(x, attribute(node, 'offset'))),
   cast: unary((x) => x),

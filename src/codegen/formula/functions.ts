@@ -7,6 +7,7 @@ import {
   clamp,
   div,
   double,
+  equal,
   fma,
   fromBits,
   greater,
@@ -91,6 +92,18 @@ export const LOG = ofElement(
   'ln x of a positive, normal x: exponent and a series in s = (m - 1) / (m + 1) for the mantissa m in [sqrt(1/2), sqrt 2).',
 );
 export const log = (a: F32): F32 => call(LOG, a);
+
+function lnResult(): F32 {
+  const subnormal = named('subnormal', less(x, number(2 ** -126)));
+  const normal = named('normal_x', select(subnormal, mul(x, number(2 ** 23)), x));
+  const value = sub(log(normal), select(subnormal, number(23 * Math.LN2), number(0)));
+  // Computed of x, since WGSL has no literals of them.
+  const [minusInfinity, nan] = [0xff800000, 0x7fc00000].map((pattern) => fromBits(add(mask(bits(x), 0), unsigned(pattern))));
+  return select(greater(x, number(0)), value, select(equal(x, number(0)), minusInfinity!, nan!));
+}
+
+export const LN = ofElement('ln', lnResult(), 'ln x of any x: -infinity of 0, NaN of what is negative.');
+export const ln = (a: F32): F32 => call(LN, a);
 
 export const SIGMOID = ofElement('sigmoid', div(one, add(one, exp(neg(x)))));
 export const sigmoid = (a: F32): F32 => call(SIGMOID, a);
@@ -216,6 +229,7 @@ export const ONE_MINUS_EXP: FormulaFunction<'f32'> = {
 export const FUNCTIONS: readonly FormulaFunction[] = [
   EXP,
   LOG,
+  LN,
   SIGMOID,
   SOFTPLUS,
   TANH,

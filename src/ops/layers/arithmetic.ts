@@ -22,6 +22,10 @@ export const mulLayer = binary(
   'Product, element by element; shapes fit as in `add`, so `x |> mul(gate)` scales the channels of each image by a gate of [channels].',
 );
 
+export const divLayer = binary('div', 'Quotient, element by element: the piped value over the argument.');
+export const maximumLayer = binary('maximum', 'The larger, element by element, of two values of the same shape.');
+export const minimumLayer = binary('minimum', 'The smaller, element by element, of two values of the same shape.');
+
 export const scaleLayer: LayerDefinition = {
   doc: 'Multiplies every element by a number.',
   params: [{ name: 'factor', kind: 'number', doc: 'the number' }],
@@ -34,4 +38,27 @@ export const shiftLayer: LayerDefinition = {
   params: [{ name: 'offset', kind: 'number', doc: 'the number' }],
   example: 'x |> shift(1)',
   build: ({ input, args, emit }) => emit('shift', [input], { offset: args.offset as number }),
+};
+
+function elementwise(op: OpName, doc: string): LayerDefinition {
+  return { doc, params: [], example: `x |> ${op}`, build: ({ input, emit }) => emit(op, [input]) };
+}
+
+export const expLayer = elementwise('exp', 'e to the power of each element. It overflows fp16 above 11.09 and fp32 above 88.7.');
+export const logLayer = elementwise('log', 'Natural logarithm: -infinity of 0, NaN of negative numbers.');
+export const sqrtLayer = elementwise('sqrt', 'Square root: NaN of negative numbers. Its gradient at 0 is infinite.');
+export const absLayer = elementwise('abs', 'Magnitude of each element.');
+
+export const powLayer: LayerDefinition = {
+  doc: 'Each element to the power of a number: NaN of a negative element unless the exponent is whole.',
+  params: [{ name: 'exponent', kind: 'number', doc: 'the number' }],
+  example: 'x |> pow(3)',
+  build: ({ input, args, emit }) => emit('pow', [input], { exponent: args.exponent as number }),
+};
+
+export const squareLayer: LayerDefinition = {
+  doc: 'Each element times itself: `pow(2)`, so in fp32 as the other powers.',
+  params: [],
+  example: 'x |> square',
+  build: ({ input, emit }) => emit('pow', [input], { exponent: 2 }),
 };

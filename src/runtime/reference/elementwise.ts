@@ -1,49 +1,12 @@
-import { erf } from '../../numeric/erf.js';
 import { uniformAt } from '../../random/threefry.js';
-import { attr, fill, type KernelContext, type ReferenceKernel } from './kernel.js';
+import { curveKernels } from './curves.js';
+import { attr, fill, type KernelContext, map, type ReferenceKernel, zip, zip3 } from './kernel.js';
 
-type Unary = (x: number) => number;
-type Binary = (a: number, b: number) => number;
-
-function map(make: (context: KernelContext) => Unary): ReferenceKernel {
-  return (context) => {
-    const [x] = context.inputs;
-    const f = make(context);
-    fill(context.output, (i) => f(x[i]));
-  };
+/** What passes to the operand that is ahead by so much. */
+function passed(dy: number, lead: number): number {
+  if (lead === 0) return dy / 2;
+  return lead < 0 ? 0 : dy;
 }
-
-function zip(make: (context: KernelContext) => Binary): ReferenceKernel {
-  return (context) => {
-    const [a, b] = context.inputs;
-    const f = make(context);
-    fill(context.output, (i) => f(a[i], b[i]));
-  };
-}
-
-function logistic(x: number): number {
-  return 1 / (1 + Math.exp(-x));
-}
-
-/** Distribution function of the standard normal. */
-function normal(x: number): number {
-  return 0.5 * (1 + erf(x * Math.SQRT1_2));
-}
-
-function normalDensity(x: number): number {
-  return Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
-}
-
-/** A NaN passes, as in PyTorch; Math.max and Math.min let it. */
-const relu: Unary = (x) => Math.max(x, 0);
-const relu6: Unary = (x) => Math.min(Math.max(x, 0), 6);
-
-const silu: Unary = (x) => x * logistic(x);
-
-const siluGrad: Binary = (dy, x) => {
-  const s = logistic(x);
-  return dy * s * (1 + x * (1 - s));
-};
 
 const dropout: ReferenceKernel = (context) => {
   const [x, step] = context.inputs;
@@ -55,29 +18,18 @@ const dropout: ReferenceKernel = (context) => {
 };
 
 export const elementwiseKernels = {
-  relu: map(() => relu),
-  relu_grad: zip(() => (dy, y) => (y > 0 ? dy : 0)),
-  relu6: map(() => relu6),
-  relu6_grad: zip(() => (dy, y) => (y > 0 && y < 6 ? dy : 0)),
-  gelu: map(() => (x) => x * normal(x)),
-  gelu_grad: zip(() => (dy, x) => dy * (normal(x) + x * normalDensity(x))),
-  silu: map(() => silu),
-  silu_grad: zip(() => siluGrad),
-  sigmoid: map(() => logistic),
-  sigmoid_grad: zip(() => (dy, y) => dy * y * (1 - y)),
-  tanh: map(() => Math.tanh),
-  tanh_grad: zip(() => (dy, y) => dy * (1 - y * y)),
-  leaky_relu: map((context) => {
-    const slope = context.f32(attr(context, 'slope'));
-    return (x) => (x > 0 ? x : x * slope);
-  }),
-  leaky_relu_grad: zip((context) => {
-    const slope = context.f32(attr(context, 'slope'));
-    return (dy, x) => (x > 0 ? dy : dy * slope);
-  }),
+  ...curveKernels,
   add: zip(() => (a, b) => a + b),
   sub: zip(() => (a, b) => a - b),
   mul: zip(() => (a, b) => a * b),
+  div: zip(() => (a, b) => a / b),
+  div_dividend_grad: zip(() => (dy, b) => dy / b),
+  div_divisor_grad: zip3((dy, y, b) => (-dy * y) / b),
+  // A NaN passes, as in PyTorch; Math.max and Math.min let it.
+  maximum: zip(() => Math.max),
+  maximum_grad: zip3((dy, own, other) => passed(dy, own - other)),
+  minimum: zip(() => Math.min),
+  minimum_grad: zip3((dy, own, other) => passed(dy, other - own)),
   scale: map((context) => {
     const factor = context.f32(attr(context, 'factor'));
     return (x) => x * factor;

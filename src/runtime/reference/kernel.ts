@@ -97,3 +97,26 @@ export function fill(output: Elements, f: (index: number) => number): void {
 export function attr(context: KernelContext, name: string): number {
   return numberAttr(context.node.attrs, name);
 }
+
+/** An op of one operand, element by element. */
+export function map(make: (context: KernelContext) => (x: number) => number): ReferenceKernel {
+  return (context) => {
+    const [x] = context.inputs;
+    const f = make(context);
+    fill(context.output, (i) => f(x[i]));
+  };
+}
+
+/** An op of two operands of one shape, element by element. */
+export function zip(make: (context: KernelContext) => (a: number, b: number) => number): ReferenceKernel {
+  return (context) => {
+    const [a, b] = context.inputs;
+    const f = make(context);
+    fill(context.output, (i) => f(a[i], b[i]));
+  };
+}
+
+/** An op of three operands of one shape, element by element. */
+export function zip3(f: (a: number, b: number, c: number) => number): ReferenceKernel {
+  return ({ inputs: [a, b, c], output }) => fill(output, (i) => f(a[i], b[i], c[i]));
+}

@@ -22,6 +22,7 @@ type Unary =
   | 'Tanh'
   | 'Erfc'
   | 'Exp'
+  | 'Log'
   | 'Log1p'
   | 'Square'
   | 'Sqrt'
