@@ -5,7 +5,6 @@ import type { Settings } from '../choose/settings.js';
 import { type UserError, userError } from '../diagnostics/diagnostic.js';
 import { shellWord } from '../diagnostics/shell-word.js';
 import { isFolder } from '../files/is-folder.js';
-import { readSource } from '../files/source.js';
 import { isThere } from '../files/system-error.js';
 import type { Plan } from '../plan/plan.js';
 import { loadOptions } from '../runtime/load-options.js';
@@ -74,7 +73,7 @@ async function openModel(target: string, options: ModelOptions & Pick<EvaluateOp
       'give the folder that ampc train named, or a .amp file with --weights W.safetensors',
     );
   }
-  return { runnable: await compileToRun(await readSource(target), options, 'evaluation'), weights: options.weights };
+  return { runnable: await compileToRun(target, options, 'evaluation'), weights: options.weights };
 }
 
 async function withModel<T>(

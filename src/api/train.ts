@@ -3,8 +3,9 @@ import { type BackendChoice, compileSelected, type Runnable } from '../choose/pl
 import { RunPlans } from '../choose/replan.js';
 import { mergeSettings, pickSettings, type Settings } from '../choose/settings.js';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
-import { readSource } from '../files/source.js';
+import { sourceOf } from '../files/source.js';
 import { given } from '../given.js';
+import type { Program } from '../ir/program.js';
 import { lowerProgram } from '../lower/lower.js';
 import type { Plan } from '../plan/plan.js';
 import { printPlan } from '../plan/print.js';
@@ -105,17 +106,23 @@ async function resolveChoices(stored: (StoredRun & { readonly dir: string }) | u
  * Throws UserError for mistakes in the file and for everything that is missing on this machine.
  */
 export async function train(input: string | Source, options: TrainOptions = {}): Promise<TrainOutcome> {
-  const source = typeof input === 'string' ? await readSource(input) : input;
-  const claim = await claimFolder(source, options);
+  const source = await sourceOf(input);
+  const claimed = await claimFolder(source, options);
   try {
-    return await trainIn(claim, source, options);
+    return await trainIn(claimed, source, options);
   } finally {
-    await claim.release();
+    await claimed.claim.release();
   }
 }
 
+interface Claimed {
+  readonly claim: RunClaim;
+  /** Of a new run: what the file says, before the number of images is known. */
+  readonly checked?: Program;
+}
+
 /** The run's folder, held before anything is compiled: of several calls at once each has its own. */
-async function claimFolder(source: Source, options: TrainOptions): Promise<RunClaim> {
+async function claimFolder(source: Source, options: TrainOptions): Promise<Claimed> {
   const resumed = await resumedRun(source.path, options);
   if (resumed !== undefined && options.init !== undefined)
     throw userError(
@@ -126,23 +133,22 @@ async function claimFolder(source: Source, options: TrainOptions): Promise<RunCl
     );
   if (resumed !== undefined) {
     await openRun(resumed);
-    return RunClaim.resume(resumed);
+    return { claim: await RunClaim.resume(resumed) };
   }
   // Mistakes in the file come before those of the folder.
-  lowerProgram(source, { overrides: pickSettings(options), images: 0 });
-  return options.out === undefined ? claimRunFolder(source.path) : RunClaim.start(options.out);
+  const checked = lowerProgram(source, { overrides: pickSettings(options), images: 0 });
+  return { claim: await (options.out === undefined ? claimRunFolder(source.path) : RunClaim.start(options.out)), checked };
 }
 
-async function trainIn(claim: RunClaim, source: Source, options: TrainOptions): Promise<TrainOutcome> {
+async function trainIn({ claim, checked }: Claimed, source: Source, options: TrainOptions): Promise<TrainOutcome> {
   const run = claim.dir;
   const stored = claim.isNew ? undefined : await readRun(run);
   const choices = await resolveChoices(stored && { dir: run, ...stored }, options);
   const { settings, shuffle, augment } = choices;
   const { calibration, strictRanges, costs, threads, onNotice } = options;
   const selected = await selectBackend(choices.backend ?? options.backend ?? 'auto', { signal: options.signal });
-  const overrides = pickSettings(settings);
   // Before the plan: what is left of the images for a last step is part of it.
-  const { name } = lowerProgram(source, { overrides, images: 0 }).recipe.dataset;
+  const { name } = (checked ?? lowerProgram(source, { overrides: pickSettings(settings), images: 0 })).recipe.dataset;
   const data = await chooseDataFolder(name, options.data, stored?.choices.data);
   const dataset = await loadDataset(name, data);
   const images = dataset.train.count;
@@ -174,9 +180,8 @@ async function trainIn(claim: RunClaim, source: Source, options: TrainOptions): 
       ...given({ maxSteps, replan, formats: made.formats }),
     });
   };
-  const base = lowerProgram(source, { overrides, images });
   const executable = await backend.load(plan, loadOptions(options));
-  const plans = new RunPlans({ runnable, program: base, executable, load, config });
+  const plans = new RunPlans({ runnable, executable, load, config });
   try {
     const { init, logEvery, checkpointSteps, signal, onEvent, onProgress } = options;
     const result = await runTraining({

@@ -1,6 +1,6 @@
 import { compileProgram } from '../compile.js';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
-import { readSource } from '../files/source.js';
+import { sourceOf } from '../files/source.js';
 import type { FoundPin } from '../ir/pin.js';
 import { type Program, withoutTail } from '../ir/program.js';
 import { lowerProgram } from '../lower/lower.js';
@@ -43,6 +43,8 @@ export interface Compiled {
   readonly source: Source;
   /** What the caller changed of the file. */
   readonly settings: Settings;
+  /** As the file and the settings say. */
+  readonly lowered: Program;
   /** With the formats that policy `fastest` chose. */
   readonly program: Program;
   readonly plan: Plan;
@@ -99,7 +101,7 @@ async function planFor(source: Source, selected: SelectedBackend, options: Compi
   if (precision.policy === 'fastest' && precision.compute !== 'f32' && !chosenBefore) {
     const { choice, costs } = await chooseByCosts(formats === undefined ? usual : withStoredFormats(usual, formats), selected, options);
     const program = withChoice(lowered, choice);
-    return { source, settings, program, plan: compileFor(program), costs, choice, formats: storedFormats(program, costs) };
+    return { source, settings, lowered, program, plan: compileFor(program), costs, choice, formats: storedFormats(program, costs) };
   }
   const program = formats === undefined ? lowered : withStoredFormats(lowered, formats);
   const plan = compileFor(program);
@@ -108,7 +110,7 @@ async function planFor(source: Source, selected: SelectedBackend, options: Compi
   const covers =
     known !== undefined && (options.costs !== undefined || stepCost(plan, program.recipe.train.accumulate, known).estimated === 0);
   const costs = covers ? known : undefined;
-  return { source, settings, program, plan, ...(costs && { costs }), ...(formats && { formats }) };
+  return { source, settings, lowered, program, plan, ...(costs && { costs }), ...(formats && { formats }) };
 }
 
 /**
@@ -117,8 +119,7 @@ async function planFor(source: Source, selected: SelectedBackend, options: Compi
  * mistake that the file has.
  */
 export async function compile(input: string | Source, options: CompileOptions = {}): Promise<Compiled> {
-  const source = typeof input === 'string' ? await readSource(input) : input;
-  return planFor(source, await describeBackend(options.backend ?? 'auto'), options);
+  return planFor(await sourceOf(input), await describeBackend(options.backend ?? 'auto'), options);
 }
 
 /**
@@ -126,10 +127,11 @@ export async function compile(input: string | Source, options: CompileOptions = 
  * hold what the plan takes in training, or in evaluation alone.
  */
 export async function compileToRun(
-  source: Source,
+  input: string | Source,
   { signal, ...options }: CompileOptions & { readonly signal?: AbortSignal | undefined },
   use: Use = 'training',
 ): Promise<Runnable> {
+  const source = await sourceOf(input);
   return compileSelected(await selectBackend(options.backend ?? 'auto', { signal }), source, options, use);
 }
 

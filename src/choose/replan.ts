@@ -1,6 +1,5 @@
 import { compileProgram } from '../compile.js';
 import type { FoundPin } from '../ir/pin.js';
-import type { Program } from '../ir/program.js';
 import { comparePlans } from '../memory/plan-memory.js';
 import { hasShortRange } from '../numeric/formats.js';
 import { valueLabel } from '../plan/facts.js';
@@ -15,8 +14,6 @@ import type { Runnable } from './plan-file.js';
 
 export interface ReplanContext {
   readonly runnable: Runnable;
-  /** The file's program as the file says it. */
-  readonly program: Program;
   readonly executable: Executable;
   readonly load: (plan: Plan) => Promise<Executable>;
   /** config.json of a plan. */
@@ -33,12 +30,12 @@ export class RunPlans implements Replanner {
   }
 
   private planWith(pins: readonly FoundPin[]): Runnable {
-    const { backend, info, source, settings } = this.runnable;
+    const { backend, info, source, settings, lowered } = this.runnable;
     const { formats } = this.runnable;
     const all = { ...formats, pins: [...(formats?.pins ?? []), ...pins] };
-    const program = withStoredFormats(this.context.program, all);
+    const program = withStoredFormats(lowered, all);
     const plan = compileProgram(program, info.target);
-    return { source, settings, backend, info, program, plan, formats: all };
+    return { source, settings, lowered, backend, info, program, plan, formats: all };
   }
 
   /** Whether `layers` in f32 leave nothing of that name in a format as short. */

@@ -211,8 +211,8 @@ export function printExplanation({ layer, place, lines, rules }: Explanation, ou
     if (own.length === 0) continue;
     output.line();
     output.line(output.style('bold', phase));
-    for (const { text, says } of own) {
-      output.line(`  ${text.replace(/ {2}(?:grad_of|layer|why|loc).*$/, '')}`);
+    for (const { computation, says } of own) {
+      output.line(`  ${computation}`);
       output.line(`      ${says}`);
     }
   }

@@ -52,10 +52,26 @@ export function listNames(names: readonly string[], word: 'or' | 'and' = 'or'): 
   return `${quoted.slice(0, -1).join(', ')} ${word} ${quoted.at(-1)}`;
 }
 
+/** What names are of, in words. */
+const SINGULAR = {
+  arguments: 'argument',
+  choices: 'choice',
+  'data sets': 'data set',
+  formats: 'format',
+  functions: 'function',
+  keys: 'key',
+  layers: 'layer',
+  names: 'name',
+  options: 'option',
+  properties: 'property',
+  settings: 'setting',
+} as const;
+
 /** "did you mean `conv2d`?", or else all names where they are few enough to read. */
-export function suggestion(name: string, candidates: readonly string[], nouns: string): string | undefined {
+export function suggestion(name: string, candidates: readonly string[], nouns: keyof typeof SINGULAR): string | undefined {
   const near = closest(name, candidates);
   if (near !== undefined) return `did you mean \`${near}\`?`;
   if (candidates.length === 0) return undefined;
-  return `the ${nouns} are ${listNames([...candidates], 'and')}`;
+  const is = candidates.length === 1 ? `the only ${SINGULAR[nouns]} is` : `the ${nouns} are`;
+  return `${is} ${listNames([...candidates], 'and')}`;
 }

@@ -15,6 +15,11 @@ export async function readSource(path: string): Promise<Source> {
   throw userError('AMP6103', `${path} is a saved plan, not a .amp file`, 'it says what is computed, not what it was made from', takes);
 }
 
+/** What a caller gives: the path of a `.amp` file, or its text with the name to show for it. Throws as `readSource`. */
+export async function sourceOf(input: string | Source): Promise<Source> {
+  return typeof input === 'string' ? readSource(input) : input;
+}
+
 /** Reads a `.amp` file or a saved plan. Throws UserError when it cannot be read or is not text. */
 export async function readText(path: string): Promise<Source> {
   let bytes: Uint8Array;

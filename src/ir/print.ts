@@ -49,14 +49,16 @@ function formatNotes(node: Node, names: readonly string[]): string {
   return notes.length === 0 ? '' : `  ${notes.join(' ')}`;
 }
 
-/** One line: `%2 = conv2d %0, %1 {stride=[1, 1]} : f16[64,32,32,32] @4096  layer="conv1" why="low" loc(7:6)`. */
-export function printNodeWith(node: Node, names: readonly string[], offset?: number): string {
+/** What a line computes, without its notes: `%2 = conv2d %0, %1 {stride=[1, 1]} : f16[64,32,32,32] @4096`. */
+export function printComputation(node: Node, names: readonly string[], offset?: number): string {
   const operands = node.inputs.map((id) => ` ${names[id]}`).join(',');
   const place = offset === undefined ? '' : ` @${offset}`;
-  return (
-    `${names[node.id]} = ${node.op}${operands}${formatAttrs(visibleAttrs(node))} : ` +
-    `${formatType(node.type)}${place}${formatNotes(node, names)}`
-  );
+  return `${names[node.id]} = ${node.op}${operands}${formatAttrs(visibleAttrs(node))} : ${formatType(node.type)}${place}`;
+}
+
+/** One line: `%2 = conv2d %0, %1 {stride=[1, 1]} : f16[64,32,32,32] @4096  layer="conv1" why="low" loc(7:6)`. */
+export function printNodeWith(node: Node, names: readonly string[], offset?: number): string {
+  return `${printComputation(node, names, offset)}${formatNotes(node, names)}`;
 }
 
 /** The plan line of one node. */

@@ -81,5 +81,5 @@ function surplusHelp({ name, params, values }: Signature): { why: string; fix?: 
   if (values !== undefined)
     return { why: `it takes ${values.max === 1 ? 'one value' : `at most ${values.max} values`} besides the piped one` };
   if (names.length === 0) return { why: `\`${name}\` takes no arguments`, fix: 'remove it' };
-  return { why: `its arguments are ${listNames(names, 'and')}`, fix: 'remove it' };
+  return { why: `its ${names.length === 1 ? 'argument is' : 'arguments are'} ${listNames(names, 'and')}`, fix: 'remove it' };
 }

@@ -1,6 +1,5 @@
 import { type CompileOptions, compileToRun } from '../choose/plan-file.js';
 import { prepareRow, timeInRows } from '../costs/rows.js';
-import { readSource } from '../files/source.js';
 import { precisionName } from '../ir/types.js';
 import { loadOptions } from '../runtime/load-options.js';
 import { findFunction, initialStates } from '../training/states.js';
@@ -33,7 +32,7 @@ export interface BenchResult {
  * UserError as `compile`.
  */
 export async function bench(file: string, options: BenchOptions = {}): Promise<BenchResult> {
-  const { plan, program, backend, info } = await compileToRun(await readSource(file), options);
+  const { plan, program, backend, info } = await compileToRun(file, options);
   const { accumulate, seed } = program.recipe.train;
   const executable = await backend.load(plan, loadOptions(options));
   try {

@@ -2,7 +2,7 @@ import { type Calibration, reportCalibration } from '../choose/calibration.js';
 import { type CompileOptions, compile, compileToRun, type Runnable } from '../choose/plan-file.js';
 import { pickSettings } from '../choose/settings.js';
 import type { Source } from '../diagnostics/diagnostic.js';
-import { readSource } from '../files/source.js';
+import { sourceOf } from '../files/source.js';
 import { isState } from '../ir/structure.js';
 import type { Graph, Node, ValueId } from '../ir/types.js';
 import { elementCount, isFloat } from '../ir/types.js';
@@ -98,7 +98,7 @@ function assumptionsOf(states: ReadonlyMap<string, Float32Array | Int32Array>, g
  * UserError as `train`.
  */
 export async function calibrate(input: string | Source, options: CalibrateOptions = {}): Promise<Calibration> {
-  const source = typeof input === 'string' ? await readSource(input) : input;
+  const source = await sourceOf(input);
   const fileBatch = lowerProgram(source, { overrides: pickSettings(options) }).recipe.train.batch;
   const batch = options.batch ?? Math.min(SMALL_BATCH, fileBatch);
   // Sums over micro-batches are f32 bookkeeping: one step is one micro-batch here.

@@ -2,7 +2,6 @@ import { compileToRun } from '../choose/plan-file.js';
 import { makeInputs } from '../costs/inputs.js';
 import { mean, middleThird } from '../costs/timing.js';
 import { userError } from '../diagnostics/diagnostic.js';
-import { readSource } from '../files/source.js';
 import { type ComputeType, precisionName } from '../ir/types.js';
 import type { GroupKind } from '../plan/plan.js';
 import { type GroupWork, groupWork, type KernelMethod } from '../plan/work.js';
@@ -67,7 +66,7 @@ interface Sample {
  * averaged. Throws UserError as `compile`, and AMP6012 for a backend that cannot tell.
  */
 export async function profile(file: string, options: BenchOptions = {}): Promise<Profile> {
-  const { plan, program, backend, info } = await compileToRun(await readSource(file), options);
+  const { plan, program, backend, info } = await compileToRun(file, options);
   const fn = findFunction(plan, 'train_step');
   if (fn === undefined) throw new Error('the plan has no train_step');
   const load = loadOptions(options);

@@ -2,8 +2,8 @@ import { chooseByCosts } from '../choose/formats.js';
 import { type CompileOptions, compileToRun, type Runnable } from '../choose/plan-file.js';
 import { costsName, keepCosts, machineOf } from '../costs/costs.js';
 import { measureCosts } from '../costs/measure-costs.js';
-import { readSource } from '../files/source.js';
 import { isFound } from '../ir/pin.js';
+import type { PrecisionSpec } from '../ir/program.js';
 import type { PrecisionName } from '../ir/types.js';
 import { precisionName } from '../ir/types.js';
 import { type CostTable, callKey, functionKey, kernelKey, stepCalls, stepCost } from '../plan/cost-table.js';
@@ -66,7 +66,7 @@ interface Chosen {
 
 /** Compiles the file for a choice of formats, whatever policy it names; a file in fp32 is tried with fp16. */
 async function choose(file: string, options: TuneOptions, fresh: boolean): Promise<Chosen> {
-  const runnable = await compileToRun(await readSource(file), { ...options, policy: 'mixed' });
+  const runnable = await compileToRun(file, { ...options, policy: 'mixed' });
   const { recipe } = runnable.program;
   const { precision } = recipe;
   const program =
@@ -81,13 +81,18 @@ async function choose(file: string, options: TuneOptions, fresh: boolean): Promi
 
 const milliseconds = (seconds: number): number | null => (Number.isFinite(seconds) ? seconds * 1000 : null);
 
-function linesOf({ name, precision }: FastestChoice['candidates'][number], low: PrecisionName): readonly string[] {
-  const computing = `compute ${precisionName(precision.compute)}`;
-  if (name === 'fp32') return ['compute fp32'];
-  if (name === 'autocast') return [`compute ${low}`, 'policy autocast'];
-  const own = precision.pins.filter(isFound);
-  return [computing, ...own.map(({ pattern, dtype }) => `keep ${pattern} in ${precisionName(dtype)}`)];
+function withPins({ compute, pins }: PrecisionSpec): readonly string[] {
+  const keep = pins.filter(isFound).map(({ pattern, dtype }) => `keep ${pattern} in ${precisionName(dtype)}`);
+  return [`compute ${precisionName(compute)}`, ...keep];
 }
+
+/** Lines of the precision section that ask for a candidate; `low` is the format that the file computes in. */
+const LINES: Readonly<Record<Candidate['name'], (precision: PrecisionSpec, low: PrecisionName) => readonly string[]>> = {
+  fp32: () => ['compute fp32'],
+  autocast: (_, low) => [`compute ${low}`, 'policy autocast'],
+  mixed: withPins,
+  'min-cut': withPins,
+};
 
 /**
  * Finds the formats that make the training step fastest on this machine, as policy `fastest` does, and then times fp32, autocast, mixed and
@@ -130,7 +135,7 @@ export async function tune(file: string, options: TuneOptions = {}): Promise<Tun
     }),
     taken: choice.best.name,
     best: best.name,
-    lines: linesOf(best, low),
+    lines: LINES[best.name](best.precision, low),
   };
 }
 

@@ -1,7 +1,6 @@
 import { planInFp32 } from '../choose/fp32.js';
 import { type CompileOptions, compileToRun } from '../choose/plan-file.js';
 import type { DatasetName } from '../datasets/registry.js';
-import { readSource } from '../files/source.js';
 import { type ComputeType, type DType, elementCount } from '../ir/types.js';
 import { trainStep, valueLabel } from '../plan/facts.js';
 import { type Observed, observable, observe } from '../plan/observe.js';
@@ -165,7 +164,7 @@ export async function verify(file: string, options: VerifyOptions = {}): Promise
   const { steps = 3 } = options;
   // One step is one micro-batch here: their sums are compared with themselves otherwise.
   const set = [...(options.set ?? []), 'train.accumulate=1'];
-  const { plan, program, backend } = await compileToRun(await readSource(file), { ...options, set });
+  const { plan, program, backend } = await compileToRun(file, { ...options, set });
   const fp32 = planInFp32(program, plan);
   const [here, there] = [observable(plan, valueLabel), observable(fp32, valueLabel)];
   const keys = [...here.keys()].filter((key) => there.has(key));

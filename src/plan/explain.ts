@@ -1,7 +1,7 @@
 import { userError } from '../diagnostics/diagnostic.js';
 import { suggestion } from '../diagnostics/suggest.js';
 import { matchesLayer } from '../ir/pattern.js';
-import { printNodeWith, valueNames } from '../ir/print.js';
+import { printComputation, printNodeWith, valueNames } from '../ir/print.js';
 import { isCast, isState } from '../ir/structure.js';
 import { BYTES, byteLength, formatType, isFloat, type Loc, type Node, precisionName } from '../ir/types.js';
 import { formatWhy, type RuleId } from '../ir/why.js';
@@ -17,6 +17,8 @@ import { layerNames } from './report.js';
 export interface ExplainedLine {
   readonly phase: Phase;
   readonly text: string;
+  /** The line without its notes. */
+  readonly computation: string;
   readonly says: string;
 }
 
@@ -118,6 +120,7 @@ export function explainLayers(plan: Plan, pattern: string): readonly Explanation
       return {
         phase: phaseOf(node),
         text: printNodeWith(node, names, offsets.get(node.id)),
+        computation: printComputation(node, names, offsets.get(node.id)),
         says: `${sentence(fn, node, destinations)}${because}`,
       };
     });

@@ -1,20 +1,12 @@
 import { precisionName } from '../ir/types.js';
-import { formatNamed, hasShortRange } from '../numeric/formats.js';
-import { formatMagnitude } from '../numeric/magnitude.js';
 import { type ScalingFact, scalingFact } from '../plan/facts.js';
 import { parsePlan } from '../plan/parse.js';
 import type { Plan } from '../plan/plan.js';
+import { findingsOf, needsPin, type ScaleChange } from './diagnose-findings.js';
 import { type BrokenState, type Finding, numberFindings, type RunNumbers } from './diagnose-numbers.js';
 import type { EpochEvent, TrainEvent, WarningEvent } from './events.js';
 import { type OverflowStory, overflowStories, type ReplanStory, replanStories } from './overflow/overflow-story.js';
 import { findFunction } from './states.js';
-
-/** A change of the loss scale between two logged steps. */
-export interface ScaleChange {
-  readonly step: number;
-  readonly from: number;
-  readonly to: number;
-}
 
 /** The story of a run, told from its metrics and its plan. */
 export interface Diagnosis {
@@ -43,103 +35,6 @@ export interface Diagnosis {
   /** What the run's checkpoint and weights hold that is not finite. */
   readonly states: readonly BrokenState[];
   readonly findings: readonly Finding[];
-}
-
-/** Below this scale f16 gradients lose what scaling is for. */
-const LOW_SCALE = 16;
-
-/** How often a gradient is the first to overflow before a pin is better than a smaller scale. */
-const REPEATED = 3;
-
-/** No loss scale helps a forward value; a gradient that overflows now and then is what finding the scale looks like. */
-function needsPin({ pinned, keep, phase, times }: OverflowStory): boolean {
-  return !pinned && keep.length > 0 && (phase === 'forward' || times >= REPEATED);
-}
-
-function overflowFinding(story: OverflowStory): Finding {
-  const { value, phase, times, largest, limit, keep, lowestScale } = story;
-  const steps = `${times} skipped ${times === 1 ? 'step' : 'steps'}`;
-  const reach =
-    largest === null || largest <= limit ? '' : `, with up to ${formatMagnitude(largest)} where fp16 ends at ${formatMagnitude(limit)}`;
-  const lines = keep.map((layer) => `keep ${layer} in fp32`).join('; ');
-  return phase === 'forward'
-    ? { severity: 'problem', message: `${value} overflowed in the forward pass of ${steps}${reach}`, fix: `no loss scale helps: ${lines}` }
-    : {
-        severity: 'advice',
-        message: `${value} was the first to overflow in ${steps}${reach}, down to a loss scale of ${formatMagnitude(lowestScale)}`,
-        fix: `${lines}, so that it no longer holds the scale down`,
-      };
-}
-
-function findingsOf(facts: Omit<Diagnosis, 'findings'>, scaling: ScalingFact, end: WarningEvent | undefined): Finding[] {
-  const { scale, skipped, steps, lossLostAt, scaleChanges, epochs, overflows, warnings } = facts;
-  const found: Finding[] = overflows.filter(needsPin).map(overflowFinding);
-  const isExplained = overflows.some((story) => story.phase === 'forward' && (story.pinned || needsPin(story)));
-  if (lossLostAt !== undefined && !isExplained)
-    found.push({
-      severity: 'problem',
-      message: `the loss is not finite from step ${lossLostAt} on`,
-      fix:
-        scaling.kind === 'none'
-          ? (warnings[0]?.fix ??
-            'no loss scaling guards the update: lower the learning rate, clip the gradients, or use loss_scale dynamic()')
-          : 'the forward pass overflows: no loss scale helps; find the layer with ampc verify and keep it in fp32',
-    });
-  else if (end !== undefined && !isExplained) found.push({ severity: 'problem', message: end.message, fix: end.fix });
-  const format = formatNamed(facts.precision);
-  if (scaling.kind === 'none' && format !== undefined && hasShortRange(format))
-    found.push({
-      severity: 'advice',
-      message: `no loss scale keeps small gradients from vanishing in ${facts.precision}`,
-      fix: 'use loss_scale dynamic(); ampc calibrate shows what share vanishes at which scale',
-    });
-  if (scaling.kind === 'static' && skipped > 0)
-    found.push({
-      severity: 'problem',
-      message: `${skipped} steps were skipped under a static loss scale of ${scaling.init}`,
-      fix: 'use a smaller scale, or loss_scale dynamic(), which comes down by itself',
-    });
-  if (scaling.kind === 'dynamic' && scale.last <= LOW_SCALE && !isExplained)
-    found.push({
-      severity: 'problem',
-      message: `the loss scale has fallen to ${scale.last}`,
-      fix: 'some gradient is far larger than the rest: ampc verify names the layers; keep that layer in fp32, or clip the gradients',
-    });
-  const falls = scaleChanges.filter(({ from, to }) => to < from);
-  // Skips that no scale could have avoided, or that are all from the start, say nothing about the scale.
-  const isForwardOnly = overflows.length > 0 && overflows.every(({ phase }) => phase === 'forward');
-  const isFromStart = facts.traced === skipped && overflows.every(({ lastStep }) => lastStep <= steps / 20);
-  if (
-    scaling.kind === 'dynamic' &&
-    !isForwardOnly &&
-    falls.length > 0 &&
-    falls.at(-1)!.step <= steps / 20 &&
-    falls.length === scaleChanges.length
-  )
-    found.push({
-      severity: 'advice',
-      message: `the first steps only searched for the scale: it came down from ${scale.first} to ${scale.lowest}`,
-      fix: `start there: loss_scale dynamic(init: ${scale.lowest})`,
-    });
-  const share = steps === 0 ? 0 : skipped / steps;
-  if (scaling.kind === 'dynamic' && share > 0.01 && !isForwardOnly && !isFromStart)
-    found.push({
-      severity: 'advice',
-      message: `${(100 * share).toFixed(1)} % of the steps were skipped`,
-      fix: 'a longer growth interval tries large scales less often: loss_scale dynamic(interval: 4000)',
-    });
-  // Of an epoch without a finite loss the file has null.
-  const learned = epochs.filter(({ train_loss }) => (train_loss as number | null) !== null);
-  const [first, last] = [learned[0], learned.at(-1)];
-  if (first !== undefined && last !== undefined && learned.length > 2 && last.train_loss > 0.98 * first.train_loss)
-    found.push({
-      severity: 'problem',
-      message:
-        `the training loss went from ${first.train_loss.toPrecision(4)} to ${last.train_loss.toPrecision(4)} in ` +
-        `${learned.length} epochs`,
-      fix: 'compare with --precision fp32 for an epoch: if that learns, ampc verify shows which layer differs; if not, it is the recipe',
-    });
-  return found;
 }
 
 /** Finite losses: of logged steps, and the means of epochs. */
