@@ -17,6 +17,7 @@ import { compileForAarch64, missingAarch64 } from './aarch64.js';
 import { batchPlan, type GraphCase, runCase } from './batch.js';
 import { checkOps } from './check.js';
 import { checkExactly, contractionCases } from './contraction-cases.js';
+import { generalCases } from './general-contraction-cases.js';
 import { checkClose, filteredCases, filteredKernels, SAME } from './winograd-cases.js';
 
 /** How far losses and parameters may be from the reference after two steps. */
@@ -55,7 +56,7 @@ describe('generated C on an emulated aarch64', () => {
 
   it('has exact contractions on integers', async function () {
     this.timeout(120_000);
-    await checkExactly(contractionCases(400, 4), compileForAarch64);
+    await checkExactly([...contractionCases(400, 4), ...generalCases(400, 4)], compileForAarch64);
   });
 
   it("computes convolutions by Winograd's filtering", async function () {

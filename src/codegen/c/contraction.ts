@@ -14,6 +14,7 @@ import { emitTransposedProduct, transposedProduct } from './contraction-transpos
 import { emitWinograd } from './contraction-winograd.js';
 import { emitDepthwise } from './depthwise.js';
 import { type Depthwise, depthwiseOf } from './depthwise-geometry.js';
+import { emitDepthwiseGradient, isDepthwiseGradient } from './depthwise-gradient.js';
 import { isNeverInfinite, type Kernel, type KernelContext } from './kernel.js';
 import { winogradOf } from './winograd-choice.js';
 
@@ -253,9 +254,12 @@ ${whole}${remainder}  }
   return { code, launches: [...pack, { name, tasks: copies * imageBlocks * channelBlocks }] };
 }
 
-/** Whether the group neither pools the results nor makes the source. */
-function isPlainGroup(context: KernelContext, { source }: Depthwise): boolean {
-  return fusedPool(context) === undefined && !context.isMember(source);
+/** The contraction as one of small groups, if its kernels can compute all that the plan put in the group. */
+function depthwiseIn(context: KernelContext, geometry: ContractionGeometry): Depthwise | undefined {
+  const { anchor, target } = context;
+  const placed = anchor.inputs.some((id) => context.isMember(id));
+  const depthwise = fusedPool(context) !== undefined || placed ? undefined : depthwiseOf(anchor, geometry, target);
+  return depthwise !== undefined && (geometry.computes !== 'w' || isDepthwiseGradient(depthwise)) ? depthwise : undefined;
 }
 
 /** C of a contraction group. */
@@ -265,8 +269,8 @@ export function emitContraction(context: KernelContext): Kernel {
     anchor,
     anchor.inputs.map((id) => context.type(id)),
   );
-  const depthwise = geometry.computes === 'w' ? undefined : depthwiseOf(anchor, geometry, context.target);
-  if (depthwise !== undefined && isPlainGroup(context, depthwise)) return emitDepthwise(context, geometry, depthwise);
+  const depthwise = depthwiseIn(context, geometry);
+  if (depthwise !== undefined) return (geometry.computes === 'w' ? emitDepthwiseGradient : emitDepthwise)(context, geometry, depthwise);
   const product = transposedProduct(context, geometry);
   if (product !== undefined) return emitTransposedProduct(context, product);
   return geometry.computes === 'w' ? emitWeightGradient(context, geometry) : emitConvolution(context, geometry);

@@ -36,13 +36,13 @@ export function ringBytes({ slots, rowSize }: Ring): number {
   return slots * rowSize * 4;
 }
 
-/** Statements for one position that put the vectors of `count` into place. */
+/** Statements that put one vector of a position into place. The mask tells the compiler that fewer lanes than all are fewer. */
 function spread(d: Depthwise, ring: Ring, lanes: number): string {
   const channels = d.groups * d.n;
   const load =
     channels % lanes === 0
       ? `load_${ring.dtype}(from)`
-      : `c + LANES <= ${channels} ? load_${ring.dtype}(from) : load_${ring.dtype}_part(from, ${channels} - c)`;
+      : `c + LANES <= ${channels} ? load_${ring.dtype}(from) : load_${ring.dtype}_part(from, (${channels} - c) & (LANES - 1))`;
   const vector = `        const int64_t c = channel + v * LANES;
         const ${cType(ring.dtype)} *from = in + column * ${channels} + c;
         const vf value = ${load};
