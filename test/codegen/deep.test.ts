@@ -30,11 +30,28 @@ function bodies(text: string): Map<string, string> {
 describe('the C of deep networks', function () {
   this.timeout(120_000);
 
+  const code = (text: string) => [...bodies(text).values()].reduce((sum, body) => sum + body.length, 0);
+
   it('grows with the depth by tables alone where layers are alike', () => {
     const [few, many] = [30, 60].map((depth) => textOf(linearStack(depth), CLIPPED));
-    const code = (text: string) => [...bodies(text).values()].reduce((sum, body) => sum + body.length, 0);
     // Names of kernels hold numbers of layers: some have a digit more.
     assert.ok(Math.abs(code(many!) - code(few!)) < 0.03 * code(few!), `${code(few!)} characters of code became ${code(many!)}`);
+  });
+
+  it('hardly grows where layers differ in their numbers of channels alone', () => {
+    const [few, many] = [20, 40].map((depth) => textOf(denseNet([depth], 8), CLIPPED));
+    assert.ok(code(many!) < 1.15 * code(few!), `${code(few!)} characters of code became ${code(many!)}`);
+  });
+
+  it('trains layers that share code with other numbers as the reference does', async () => {
+    const model = denseNet([12], 4);
+    const plan = planOf(model, { ...CLIPPED, precision: { compute: 'f32' } });
+    assert.match(emitC(plan, TARGET).text, /and \d+ more, with numbers of their own/);
+    const want = await train(await createReference().load(plan), plan, 2);
+    const got = await train(await compilePlan(plan, { threads: 2 }), plan, 2);
+    for (const [step, { loss }] of want.scalars.entries())
+      assert.ok(Math.abs(got.scalars[step]!.loss! - loss!) < 1e-4 * loss!, `loss ${got.scalars[step]!.loss}, the reference has ${loss}`);
+    assert.deepEqual(differences(got, await train(await compilePlan(plan, { threads: 1 }), plan, 2)), []);
   });
 
   for (const [name, model, image] of [

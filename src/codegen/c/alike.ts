@@ -1,16 +1,17 @@
 import type { Group } from '../../plan/plan.js';
 import type { KernelMethod } from '../../plan/work.js';
 import { emitContraction } from './contraction.js';
+import { SELF } from './form.js';
 import { describeGroup } from './group-key.js';
-import { type Kernel, KernelContext, type StepContext } from './kernel.js';
+import { KernelContext, type StepContext } from './kernel.js';
 import type { Place } from './place.js';
-import type { Sections } from './sections.js';
+import type { KernelCode, Sections } from './sections.js';
 import { emitSweeps } from './sweep-launch.js';
 
 /** What runs a group, and what it needs. */
 export interface EmittedKernel {
-  /** The function that runs it; undefined where nothing is left to compute. */
-  readonly run: string | undefined;
+  /** Undefined where nothing is left to compute. */
+  readonly code: KernelCode | undefined;
   /** How its contraction is computed, unless product by product. */
   readonly method: KernelMethod | undefined;
   /** The place of each of its buffers. */
@@ -30,17 +31,15 @@ const MOST_NODES = 32;
 /** Makes the kernels of a file; once for all groups that differ only in which values and states they work on. */
 export class KernelMaker {
   readonly #patterns = new Map<string, Pattern>();
-  /** By all that a kernel of loops is but for its name: the function that runs it. */
-  readonly #loops = new Map<string, string>();
 
   constructor(private readonly sections: Sections) {}
 
   make(step: StepContext, group: Group): EmittedKernel {
-    if (group.kind !== 'contraction' && group.nodes.length > MOST_NODES) return this.#loopKernel(step, group);
+    if (group.kind !== 'contraction' && group.nodes.length > MOST_NODES) return this.#kernel(step, group);
     const { key, places } = describeGroup(step, group);
     const known = this.#patterns.get(key);
     if (known !== undefined) return { ...known, table: known.table.map((entry) => (typeof entry === 'number' ? places[entry]! : entry)) };
-    const made = group.kind === 'contraction' ? this.#contraction(step, group) : this.#loopKernel(step, group);
+    const made = this.#kernel(step, group);
     const positions = new Map(places.map((place, i) => [place.key, i]));
     const table = made.table.map((place): number | Place => positions.get(place.key) ?? place);
     if (table.some((entry) => typeof entry !== 'number' && entry.block !== 'work' && entry.block !== 'constant'))
@@ -49,31 +48,13 @@ export class KernelMaker {
     return made;
   }
 
-  #contraction(step: StepContext, group: Group): EmittedKernel {
-    const name = this.sections.nameFor(step, group);
-    const context = new KernelContext(step, group, { name });
-    const kernel = emitContraction(context);
-    return { run: this.sections.add(step, group, name, kernel), method: kernel.method, ...needs(context) };
+  #kernel(step: StepContext, group: Group): EmittedKernel {
+    const context = new KernelContext(step, group, { name: SELF });
+    const kernel = group.kind === 'contraction' ? emitContraction(context) : emitSweeps(context);
+    const { table } = context;
+    const code = kernel.launches.length === 0 ? undefined : this.sections.add(step, group, kernel, table.length);
+    return { code, method: kernel.method, ...needs(context) };
   }
-
-  /** Loops that come to the same code share it, whatever their groups look like. */
-  #loopKernel(step: StepContext, group: Group): EmittedKernel {
-    const context = new KernelContext(step, group);
-    const loops = emitSweeps(context);
-    const rest = { method: undefined, ...needs(context) };
-    if (loops.isEmpty) return { run: undefined, ...rest };
-    const key = keyOf(loops.named(''));
-    const known = this.#loops.get(key);
-    if (known !== undefined) return { run: known, ...rest };
-    const name = this.sections.nameFor(step, group);
-    const run = this.sections.add(step, group, name, loops.named(name));
-    this.#loops.set(key, run);
-    return { run, ...rest };
-  }
-}
-
-function keyOf({ code, launches }: Kernel): string {
-  return [code, ...launches.map(({ name, tasks }) => `${name} ${tasks}`)].join('\n');
 }
 
 function needs(context: KernelContext): Pick<EmittedKernel, 'table' | 'workspaceBytes' | 'scratchBytes'> {

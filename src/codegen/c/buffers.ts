@@ -69,7 +69,7 @@ export class BufferTable {
       '',
       'static void prepare(ampc_context *ctx, char *inputs) {',
       ...indent(fill.length === 0 ? [] : ['if (!ctx->placed) {', ...indent(fill), '}']),
-      '  place_buffers(ctx, places, inputs, (char *)constants);',
+      '  place_buffers(ctx, places, inputs, (char *)constants, (char *)numbers);',
       '}',
       '',
     ].join('\n');
@@ -80,6 +80,8 @@ export class BufferTable {
     switch (place.block) {
       case 'constant':
         return `IN_CONSTANTS(${this.#constants.offset(place)})`;
+      case 'numbers':
+        return `IN_NUMBERS(${place.start})`;
       case 'work':
         return `IN_ARENA(${place.offset + work})`;
       case 'arena':

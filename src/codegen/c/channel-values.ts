@@ -5,7 +5,8 @@ import { indent } from './text.js';
 
 /** Channel values in tables that start over after the last channel, so that a vector may cross from one row to the next. */
 export class ChannelTables implements ChannelSource {
-  readonly counters = new Set<number>();
+  /** By number of channels: the variable that counts them. */
+  readonly counters = new Map<number, string>();
   private onStack = 0;
   private inScratch = 0;
 
@@ -28,8 +29,9 @@ export class ChannelTables implements ChannelSource {
   }
 
   index(channels: number): string {
-    this.counters.add(channels);
-    return `c${channels}`;
+    const name = this.counters.get(channels) ?? `channel${this.counters.size}`;
+    this.counters.set(channels, name);
+    return name;
   }
 
   derive(locals: Locals, channels: number, key: string, build: (inner: Locals) => string): string {

@@ -7,6 +7,7 @@ import { KernelMaker } from './alike.js';
 import { BufferTable, callFunction } from './buffers.js';
 import { filesOf } from './files.js';
 import { type EmittedFunction, emitFunction } from './function.js';
+import type { StepContext } from './kernel.js';
 import { type FunctionLayout, layoutFunction, layoutStates, type StateLayout } from './layout.js';
 import { EXPORTS, prelude } from './prelude.js';
 import { Sections } from './sections.js';
@@ -66,9 +67,14 @@ function emitFunctions(plan: Plan, functions: readonly PlanFunction[], target: T
   const planned = Math.max(0, ...plan.functions.map((fn) => fn.memory.arena));
   const scratch: ScratchNeed[] = [];
   let arena = planned;
-  for (const fn of functions) {
-    const layout = layoutFunction(fn, states);
-    const emitted = emitFunction({ fn, layout, states, target, names: valueNames(fn.graph) }, maker, buffers, planned);
+  const made = functions.map((fn) => {
+    const step: StepContext = { fn, layout: layoutFunction(fn, states), states, target, names: valueNames(fn.graph) };
+    return { step, kernels: fn.groups.map((group) => maker.make(step, group)) };
+  });
+  sections.close();
+  for (const { step, kernels } of made) {
+    const { layout } = step;
+    const emitted = emitFunction(step, kernels, buffers, planned);
     layouts.push(layout);
     texts.push(emitted.text);
     methods.push(emitted.methods);
@@ -83,6 +89,7 @@ function emitFunctions(plan: Plan, functions: readonly PlanFunction[], target: T
     prelude(target, { ...memory, groups, places: buffers.length }, STORAGE_TYPES.filter(hasValues)),
     ...sections.emit(),
     '#if IN_PART(0)',
+    sections.emitNumbers(),
     buffers.emit(),
     ...texts,
     callFunction(layouts),

@@ -18,11 +18,11 @@ export function flatLoop(context: KernelContext, count: number, roots: readonly 
   const whole = count >= lanes ? body() : undefined;
   const rest = body('n');
   const counters = [...channels.counters];
-  const advance = counters.flatMap((c) => [`c${c} += ${lanes % c};`, `if (c${c} >= ${c}) c${c} -= ${c};`]);
+  const advance = counters.flatMap(([c, name]) => [`${name} += ${lanes % c};`, `if (${name} >= ${c}) ${name} -= ${c};`]);
   const lines = [
     ...prologue.statements,
     ...roots.flatMap((root) => root.sum?.declare('') ?? []),
-    ...counters.map((c) => `int64_t c${c} = begin % ${c};`),
+    ...counters.map(([c, name]) => `int64_t ${name} = begin % ${c};`),
     'int64_t i = begin;',
     ...(whole === undefined ? [] : ['for (; i + LANES <= end; i += LANES) {', ...indent([...whole, ...advance]), '}']),
     'if (i < end) {',

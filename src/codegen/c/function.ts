@@ -3,7 +3,7 @@ import { isConstant } from '../../ir/structure.js';
 import { elementCount, isFloat, type Node } from '../../ir/types.js';
 import type { Group } from '../../plan/plan.js';
 import type { KernelMethod } from '../../plan/work.js';
-import type { KernelMaker } from './alike.js';
+import type { EmittedKernel } from './alike.js';
 import type { BufferTable } from './buffers.js';
 import { asNumber, cType } from './formats.js';
 import { rootOf, type StepContext } from './kernel.js';
@@ -54,8 +54,8 @@ function constantTable(type: string, name: string, rows: readonly string[]): { r
   return { text: [`static const ${type} ${name}[] = {`, ...rows, '};', ''].join('\n'), argument: name };
 }
 
-/** `planned`: bytes of the plan's arena. */
-export function emitFunction(step: StepContext, maker: KernelMaker, buffers: BufferTable, planned: number): EmittedFunction {
+/** `kernels`: one for each group. `planned`: bytes of the plan's arena. */
+export function emitFunction(step: StepContext, kernels: readonly EmittedKernel[], buffers: BufferTable, planned: number): EmittedFunction {
   const { fn, names } = step;
   const rows: string[] = [];
   const traced: string[] = [];
@@ -63,13 +63,14 @@ export function emitFunction(step: StepContext, maker: KernelMaker, buffers: Buf
   const scratch: ScratchNeed[] = [];
   const methods: (KernelMethod | undefined)[] = [];
   let arena = planned;
-  for (const group of fn.groups) {
-    const { run, method, table, workspaceBytes, scratchBytes } = maker.make(step, group);
+  for (const [i, group] of fn.groups.entries()) {
+    const { code, method, table, workspaceBytes, scratchBytes } = kernels[i]!;
     methods.push(method);
     const work = space.place(group.index, workspaceBytes);
     arena = Math.max(arena, work + workspaceBytes);
-    const need = run === undefined ? 0 : scratchBytes;
-    const pointers = run === undefined ? 0 : buffers.add(table, work, `${fn.name}: ${group.name}`);
+    const need = code === undefined ? 0 : scratchBytes;
+    const places = code?.numbers === undefined ? table : [...table, code.numbers];
+    const pointers = code === undefined ? 0 : buffers.add(places, work, `${fn.name}: ${group.name}`);
     let borrowed = 0;
     if (need > 0) {
       const { offset, end } = space.largest(group.index, { offset: work, end: work + workspaceBytes });
@@ -78,7 +79,7 @@ export function emitFunction(step: StepContext, maker: KernelMaker, buffers: Buf
     }
     const looks = tracedValues(step, group, buffers);
     traced.push(...looks);
-    rows.push(`  {${[run ?? 'NULL', pointers, looks.length, need, borrowed].join(', ')}}, /* ${group.name} */`);
+    rows.push(`  {${[code?.run ?? 'NULL', pointers, looks.length, need, borrowed].join(', ')}}, /* ${group.name} */`);
   }
   const calls = constantTable('kernel_call', `calls_of_${fn.name}`, rows);
   const values = constantTable('traced_value', `values_of_${fn.name}`, traced);

@@ -17,7 +17,14 @@ export interface ConstantPlace {
   readonly key: string;
 }
 
-export type Place = BlockPlace | ConstantPlace;
+/** The numbers of a kernel that shares its code with others: where they start among all of the file. */
+export interface NumbersPlace {
+  readonly block: 'numbers';
+  readonly start: number;
+  readonly key: string;
+}
+
+export type Place = BlockPlace | ConstantPlace | NumbersPlace;
 
 export function blockPlace<B extends Block>(block: B, offset: number): BlockPlace<B> {
   return { block, offset, key: `${block} ${offset}` };
@@ -25,4 +32,8 @@ export function blockPlace<B extends Block>(block: B, offset: number): BlockPlac
 
 export function constantPlace(count: number, value: number): ConstantPlace {
   return { block: 'constant', count, value, key: `constant ${count} ${value}` };
+}
+
+export function numbersPlace(start: number): NumbersPlace {
+  return { block: 'numbers', start, key: `numbers ${start}` };
 }

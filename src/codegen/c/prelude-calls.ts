@@ -1,19 +1,22 @@
+import { LEAST } from './form.js';
+
 /**
  * How a function runs: a table of calls, each of which launches the kernel of a group with its part of the context's pointers. The tables
  * are constants of the file, so the frame of a step is small however deep the network is.
  */
 export const CALLS = String.raw`
-/* Where a buffer is: its block in the two lowest bits, its offset in bytes above them. */
-#define IN_STATES(offset) ((int64_t)(offset) * 4)
-#define IN_ARENA(offset) ((int64_t)(offset) * 4 + 1)
-#define IN_INPUTS(offset) ((int64_t)(offset) * 4 + 2)
-#define IN_CONSTANTS(offset) ((int64_t)(offset) * 4 + 3)
+/* Where a buffer is: its block in the three lowest bits, its offset in bytes above them. */
+#define IN_STATES(offset) ((int64_t)(offset) * 8)
+#define IN_ARENA(offset) ((int64_t)(offset) * 8 + 1)
+#define IN_INPUTS(offset) ((int64_t)(offset) * 8 + 2)
+#define IN_CONSTANTS(offset) ((int64_t)(offset) * 8 + 3)
+#define IN_NUMBERS(start) ((int64_t)(start) * 8 * (int64_t)sizeof(int) + 4)
 
 /* Fills the context's buffers, when they are not those of these inputs yet. */
-LOCAL void place_buffers(ampc_context *ctx, const int64_t *places, char *inputs, char *constants) {
+LOCAL void place_buffers(ampc_context *ctx, const int64_t *places, char *inputs, char *constants, char *numbers) {
   if (ctx->placed && ctx->inputs == inputs) return;
-  char *const blocks[] = {ctx->states, ctx->arena, inputs, constants};
-  for (int64_t i = 0; i < PLACES; i++) ctx->buffers[i] = blocks[places[i] & 3] + (places[i] >> 2);
+  char *const blocks[] = {ctx->states, ctx->arena, inputs, constants, numbers};
+  for (int64_t i = 0; i < PLACES; i++) ctx->buffers[i] = blocks[places[i] & 7] + (places[i] >> 3);
   ctx->inputs = inputs;
   ctx->placed = 1;
 }
@@ -48,6 +51,12 @@ LOCAL int run_calls(ampc_context *ctx, const kernel_call *calls, int count, cons
     if (trace & 2) mark_time(ctx, i);
   }
   return first == INT32_MAX ? 0 : first + 1;
+}
+
+/* A number of a kernel that shares its code with others. None is smaller than ${LEAST}, so loops to it are never empty. */
+INLINE int number_at(const int *numbers, int place) {
+  if (numbers[place] < ${LEAST}) __builtin_unreachable();
+  return numbers[place];
 }
 
 typedef void loop_function(void *const *p, int64_t task, int64_t begin, int64_t end);

@@ -17,24 +17,19 @@ interface PlacedLoop {
   readonly loop: LoopFunction;
 }
 
-/** A function of a group, without the group's name. */
+/** A function of a group. */
 type SweepPart =
   | { readonly kind: 'loop'; readonly code: string }
   | { readonly kind: 'tasks'; readonly suffix: string; readonly loops: readonly PlacedLoop[] }
   | { readonly kind: 'finish'; readonly suffix: string; readonly tasks: number | undefined; readonly body: readonly string[] };
 
-/** The functions of a group, which has no name yet: groups that are equal but for their buffers share one. */
-export class SweepKernel {
+/** The functions of a group. */
+class SweepKernel {
   readonly #parts: SweepPart[] = [];
   /** By a loop's code: its number among the loops. */
   readonly #loops = new Map<string, number>();
 
   constructor(private readonly context: KernelContext) {}
-
-  /** Nothing is left to compute. */
-  get isEmpty(): boolean {
-    return this.#parts.length === 0;
-  }
 
   /** Loops whose code is equal share a function. */
   place(loop: LoopFunction): PlacedLoop {
@@ -67,7 +62,8 @@ export class SweepKernel {
     this.#parts.push({ kind: 'finish', suffix, tasks: parallel ? sweep.finish.length : undefined, body });
   }
 
-  named(name: string): Kernel {
+  emit(): Kernel {
+    const { name } = this.context;
     const code: string[] = [];
     const launches: Launch[] = [];
     let loops = 0;
@@ -163,8 +159,8 @@ function emitLoop(context: KernelContext, builder: SweepBuilder, domain: Domain,
   return domain.byRows ? rowLoop(context, domain.shape, roots, options) : flatLoop(context, elementCount(domain.shape), roots, options);
 }
 
-/** Emits a group as sweeps of loops. Handles every op but contractions. */
-export function emitSweeps(context: KernelContext): SweepKernel {
+/** Emits a group as sweeps of loops; without a launch where nothing is left to compute. Handles every op but contractions. */
+export function emitSweeps(context: KernelContext): Kernel {
   const builder = new SweepBuilder(context);
   const sweeps = builder.build();
   const kernel = new SweepKernel(context);
@@ -181,5 +177,5 @@ export function emitSweeps(context: KernelContext): SweepKernel {
     kernel.addLoops(suffix, loops);
     kernel.addFinish(`${suffix}_finish`, sweep, (domain) => counts.get(domain)!);
   }
-  return kernel;
+  return kernel.emit();
 }
