@@ -1,6 +1,7 @@
 import type { LayerDefinition } from '../ops/layer.js';
 import * as activation from '../ops/layers/activation.js';
 import * as arithmetic from '../ops/layers/arithmetic.js';
+import * as convolution from '../ops/layers/convolution.js';
 import * as dense from '../ops/layers/dense.js';
 import * as norm from '../ops/layers/norm.js';
 import * as reduce from '../ops/layers/reduce.js';
@@ -9,11 +10,17 @@ import * as window from '../ops/layers/window.js';
 
 /** Every layer of the language by name; docs/language.md lists them in this order. */
 export const LAYERS: Readonly<Record<string, LayerDefinition>> = {
-  conv2d: window.conv2dLayer,
+  conv2d: convolution.conv2dLayer,
+  depthwise_conv2d: convolution.depthwiseConv2dLayer,
+  conv_transpose2d: convolution.convTranspose2dLayer,
   linear: dense.linearLayer,
+  matmul: dense.matmulLayer,
   max_pool2d: window.maxPool2dLayer,
   avg_pool2d: window.avgPool2dLayer,
   global_avg_pool: window.globalAvgPoolLayer,
+  global_max_pool: window.globalMaxPoolLayer,
+  adaptive_avg_pool2d: window.adaptiveAvgPool2dLayer,
+  adaptive_max_pool2d: window.adaptiveMaxPool2dLayer,
   batch_norm: norm.batchNormLayer,
   layer_norm: norm.layerNormLayer,
   dropout: dense.dropoutLayer,

@@ -1,3 +1,4 @@
+import { listNames } from '../diagnostics/suggest.js';
 import { elementCount } from '../ir/types.js';
 import { formatShape } from '../ops/window.js';
 import type { Tensor } from './value.js';
@@ -60,6 +61,31 @@ const needsImage: Advice = ([operand]) => {
   return source === '`flatten`' || source === '`global_avg_pool`' ? `use it before ${source}, or ${reshape}` : reshape;
 };
 
+function divisors(size: number): readonly number[] {
+  return Array.from({ length: size }, (_, i) => i + 1).filter((part) => size % part === 0);
+}
+
+const dividingGroups: Advice = ([operand]) => {
+  const channels = operand?.shape[2];
+  return channels === undefined
+    ? undefined
+    : `the ${channels} channels of the image come in ${listNames(divisors(channels).map(String), 'or')} groups`;
+};
+
+const dividingSizes: Advice = ([operand]) => {
+  if (operand === undefined || !isImage(operand.shape)) return undefined;
+  const [rows, columns] = operand.shape.map(divisors).map((sizes) => listNames(sizes.map(String), 'or'));
+  return `${rows} rows and ${columns} columns divide it`;
+};
+
+const innerSizes: Advice = ([left, right]) => {
+  if (left === undefined || right === undefined) return undefined;
+  const columns = left.shape.at(-1);
+  if (right.shape.at(-1) === columns) return '`transpose: true` exchanges rows and columns of the argument';
+  if (right.shape.at(-2) === columns) return 'leave out `transpose`';
+  return `the argument needs ${columns} rows, or as many columns with \`transpose: true\``;
+};
+
 const concatSizes: Advice = (operands) => {
   const [a, b] = operands.map(({ shape }) => shape);
   if (a === undefined || b === undefined) return undefined;
@@ -76,11 +102,15 @@ const axesOf: Advice = ([operand]) =>
 
 /** What to do about a broken constraint, by its label; undefined where nothing fits the shapes at hand. */
 export const ADVICE: ReadonlyMap<string, Advice> = new Map<string, Advice>([
-  [
-    'linear_c1',
-    ([operand]) => `put \`flatten\`${operand !== undefined && isImage(operand.shape) ? ' or `global_avg_pool`' : ''} before it`,
-  ],
   ['conv2d_c1', needsImage],
+  ['conv_transpose2d_c1', needsImage],
+  ['conv2d_c6', dividingGroups],
+  ['conv_transpose2d_c6', dividingGroups],
+  ['conv_transpose2d_layer_c2', () => 'use less padding'],
+  ['adaptive_pool_layer_c1', dividingSizes],
+  ['matmul_c1', ([operand]) => operand && `\`reshape\` makes a matrix of ${formatShape(operand.shape)}`],
+  ['matmul_c2', () => 'both need the same sizes before their last two axes'],
+  ['matmul_c3', innerSizes],
   ['max_pool2d_c1', needsImage],
   ['avg_pool2d_c1', needsImage],
   [

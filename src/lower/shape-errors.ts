@@ -8,7 +8,12 @@ import { ADVICE, type Operand, windowAdvice } from './shape-advice.js';
 const WINDOW = /^(conv2d|max_pool2d|avg_pool2d)_c4$/;
 
 /** Of a layer that is more than one op. */
-const LAYER_RULES: ReadonlyMap<string, string> = new Map([['batch_norm_layer_c1', 'the variance of a single value is 0']]);
+const LAYER_RULES: ReadonlyMap<string, string> = new Map([
+  ['batch_norm_layer_c1', 'the variance of a single value is 0'],
+  ['conv_transpose2d_layer_c1', 'more rows or columns than the stride would belong to no element of the image'],
+  ['conv_transpose2d_layer_c2', 'padding leaves out rows and columns of the result'],
+  ['adaptive_pool_layer_c1', 'all windows have one size'],
+]);
 
 function ruleOf(label: string): string | undefined {
   const op = label.replace(/_c\d+$/, '');

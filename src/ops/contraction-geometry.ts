@@ -31,8 +31,7 @@ export type Pair = readonly [rows: number, columns: number];
  * so a product with a transposed matrix is one of these as well. Where there is a bias, it is one number for each channel of the result, y
  * or x, and is added to the sum. In memory, row-major: x is [...batch, images, ...image, groups * inputs],
  * w [...batch, ...window, inputs, groups * outputs], y [...batch, images, ...positions, groups * outputs]; without spatial axes image,
- * window and positions are one by one, and no axes of the tensors. Where groups are 1, dilation is 1 and batch is empty, a contraction is
- * plain.
+ * window and positions are one by one, and no axes of the tensors.
  */
 export interface ContractionGeometry {
   readonly computes: 'y' | 'x' | 'w';
@@ -146,13 +145,4 @@ export function flopsOf(rule: GeometryRule): NonNullable<OpDefinition['flops']> 
     const { batch, images, positions, window, groups, inputs, outputs } = rule(types, attrs, result);
     return 2 * elementCount([...batch, images, ...positions, ...window, groups, inputs, outputs]);
   };
-}
-
-/** What keeps a contraction from being plain, in words; empty where it is. */
-export function notPlain({ batch, groups, dilation }: ContractionGeometry): string {
-  return [
-    ...(batch.length > 0 ? [`batch axes [${batch.join(', ')}]`] : []),
-    ...(groups !== 1 ? [`groups ${groups}`] : []),
-    ...(dilation.some((step) => step !== 1) ? [`dilation [${dilation.join(', ')}]`] : []),
-  ].join(' and ');
 }

@@ -15,15 +15,7 @@ function anyOf(...names: readonly string[]): KernelAttributes {
   return Object.fromEntries(names.map((name) => [name, 'any' as const]));
 }
 
-const convolution = ['stride', 'padding'];
-/** Kernels that know groups and dilation of convolutions. */
-export const GENERAL_CONVOLUTIONS = {
-  conv2d: anyOf(...convolution, 'dilation', 'groups'),
-  conv2d_input_grad: anyOf(...convolution, 'dilation', 'groups', 'size'),
-  conv2d_weight_grad: anyOf(...convolution, 'dilation', 'groups', 'kernel'),
-  conv_transpose2d: anyOf(...convolution, 'dilation', 'groups', 'size'),
-} as const satisfies Partial<AttributeTable>;
-
+const convolution = ['stride', 'padding', 'dilation', 'groups'];
 const pool = ['window', 'stride', 'padding'];
 const reduction = anyOf('axes', 'keep');
 const adam = anyOf('beta1', 'beta2', 'eps', 'weight_decay', 'guarded', 'writes');

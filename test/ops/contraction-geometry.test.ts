@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-import { UserError } from '../../src/diagnostics/diagnostic.js';
 import type { Attrs } from '../../src/ir/types.js';
 import { elementCount } from '../../src/ir/types.js';
-import { type ContractionGeometry, type GeometryRule, mostTerms } from '../../src/ops/contraction-geometry.js';
+import { type ContractionGeometry, mostTerms } from '../../src/ops/contraction-geometry.js';
 import { isOfKind, OPS, type OpName } from '../../src/ops/index.js';
 import type { SampleRandom } from '../../src/ops/op.js';
-import { checkContractions, PLAIN_ALONE } from '../../src/runtime/contractions.js';
 import { contract } from '../../src/runtime/reference/contraction.js';
-import { casePlan, opCase } from './cases.js';
+import { opCase } from './cases.js';
 import { evaluateOp, float } from './evaluate-op.js';
 import { namedRandom } from './random.js';
 
@@ -187,33 +185,4 @@ describe('contractions in general form', () => {
       assert.deepEqual(part(x, 8), [...evaluateOp('linear_input_grad', [float([2, 6], part(tensors.y, 12)), w]).elements]);
     }
   });
-});
-
-describe('a backend without kernels for the general form', () => {
-  const FIELDS: readonly (readonly [Partial<ContractionGeometry>, string])[] = [
-    [{ batch: [], dilation: [1, 1], groups: 2 }, 'groups 2'],
-    [{ batch: [], groups: 1, dilation: [1, 2] }, 'dilation [1, 2]'],
-    [{ dilation: [1, 1], groups: 1, batch: [3, 4] }, 'batch axes [3, 4]'],
-  ];
-
-  for (const name of PLAIN_ALONE) {
-    it(`refuses op and field by name: ${name}`, () => {
-      for (const op of CONTRACTIONS) {
-        const { geometry } = OPS[op];
-        const plan = casePlan(opCase(op, 'f32', 1), name);
-        for (const [field, words] of FIELDS) {
-          const general: GeometryRule = (...given) => ({ ...geometry(...given), ...field });
-          Object.assign(OPS[op], { geometry: general });
-          try {
-            assert.throws(
-              () => checkContractions(plan, name),
-              (error) => error instanceof UserError && error.message.includes(`the ${name} backend has no kernel for ${op} with ${words}`),
-            );
-          } finally {
-            Object.assign(OPS[op], { geometry });
-          }
-        }
-      }
-    });
-  }
 });

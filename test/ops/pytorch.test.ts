@@ -1,34 +1,8 @@
 import assert from 'node:assert/strict';
 import type { Attrs } from '../../src/ir/types.js';
-import type { OpName } from '../../src/ops/index.js';
-import type { Elements } from '../../src/runtime/reference/kernel.js';
 import fixture from '../fixtures/pytorch/ops.json' with { type: 'json' };
-import { bool, evaluateOp, float, integers, type Operand, scalar } from './evaluate-op.js';
-
-interface Tensor {
-  readonly shape: readonly number[];
-  readonly data: readonly number[];
-}
-
-function operand({ shape, data }: Tensor): Operand {
-  return float(shape, data);
-}
-
-/** Equal up to a few roundings of f32 at the size of the largest element. */
-function assertClose(actual: Elements, expected: readonly number[], what: string, tolerance = 2e-6): void {
-  assert.equal(actual.length, expected.length, `${what}: length`);
-  const scale = Math.max(...expected.map(Math.abs), 1e-3);
-  for (const [i, value] of expected.entries()) {
-    assert.ok(Math.abs(actual[i] - value) <= tolerance * scale, `${what}[${i}]: ${actual[i]}, PyTorch ${value}`);
-  }
-}
-
-function assertOp(op: OpName, operands: readonly Operand[], attrs: Attrs, expected: Tensor, what: string): Operand {
-  const result = evaluateOp(op, operands, attrs);
-  assert.deepEqual(result.type.shape, expected.shape, what);
-  assertClose(result.elements, expected.data, what);
-  return result;
-}
+import { bool, evaluateOp, float, integers, scalar } from './evaluate-op.js';
+import { assertClose, assertOp, operand } from './pytorch-values.js';
 
 describe('PyTorch semantics', () => {
   it('conv2d and its gradients', () => {

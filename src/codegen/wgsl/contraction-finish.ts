@@ -2,7 +2,7 @@ import type { ValueId } from '../../ir/types.js';
 import { isView, opDefinition } from '../../ops/index.js';
 import type { GroupContext } from './context.js';
 import type { Contraction } from './contraction-geometry.js';
-import { resultImage } from './contraction-geometry.js';
+import { columnAt, resultAt, resultImage } from './contraction-geometry.js';
 import { indent, type KernelBuilder } from './kernel.js';
 import { Locals } from './locals.js';
 import { takeLarger } from './windows.js';
@@ -24,7 +24,7 @@ function takeAccumulator(locals: Locals, { node, bias }: Contraction, accumulato
 
 /** `fn finish(m, n, sum)`: what becomes of one accumulator. */
 function finishElement(context: GroupContext, kernel: KernelBuilder, c: Contraction, nodes: readonly ValueId[]): string[] {
-  const locals = new Locals(context, kernel, { index: `(m * ${c.n}u + n)`, channel: 'n' });
+  const locals = new Locals(context, kernel, { index: resultAt(c, 'm', 'n'), channel: columnAt(c, 'n') });
   takeAccumulator(locals, c, 'sum');
   for (const id of storedOf(context, nodes)) locals.store(id);
   return ['fn finish(m: u32, n: u32, sum: f32) {', ...indent(locals.lines), '}'];
@@ -43,13 +43,13 @@ function finishWindow(context: GroupContext, kernel: KernelBuilder, c: Contracti
   ];
   for (let tap = 0; tap < 4; tap += 1) {
     const offset = Math.floor(tap / 2) * width + (tap % 2);
-    const locals = new Locals(context, kernel, { index: `((corner + ${offset}u) * ${c.n}u + n)`, channel: 'n' });
+    const locals = new Locals(context, kernel, { index: resultAt(c, `(corner + ${offset}u)`, 'n'), channel: columnAt(c, 'n') });
     takeAccumulator(locals, c, `sums[${tap}]`);
     const value = locals.value(before);
     for (const id of beforePool) locals.store(id);
     lines.push('{', ...indent([...locals.lines, ...takeLarger('best', value, String(tap))]), '}');
   }
-  const locals = new Locals(context, kernel, { index: `(window * ${c.n}u + n)`, channel: 'n' });
+  const locals = new Locals(context, kernel, { index: resultAt(c, 'window', 'n', c.m / 4), channel: columnAt(c, 'n') });
   locals.set(pool, 'best');
   for (const id of nodes) if (opDefinition(context.node(id).op).computedWith !== undefined) locals.set(id, 'f32(best_at)');
   for (const id of stored) if (!beforePool.has(id)) locals.store(id);

@@ -1,5 +1,5 @@
 import type { GroupContext } from './context.js';
-import type { Contraction } from './contraction-geometry.js';
+import { type Contraction, imageAt, pixelAt, slabsOf, useSlab } from './contraction-geometry.js';
 import {
   accumulators,
   COLUMNS,
@@ -45,7 +45,11 @@ export function emitWeightGradient(context: GroupContext, c: Contraction, partia
   const [x, dy] = [context.place(c.a), context.place(c.b)];
   const xType = context.type(c.a).dtype;
   const lines = Math.ceil(c.batch / partial.parts) * c.rows;
-  const grid = layInvocations(context, c.n, blocks, partial.parts);
+  const grid = layInvocations(context, c.n, blocks, partial.parts * slabsOf(c));
+  const [reachY, reachX] = [
+    (p: string) => (c.dilationY === 1 ? p : `${p} * ${c.dilationY}`),
+    (q: string) => (c.dilationX === 1 ? q : `${q} * ${c.dilationX}`),
+  ];
   /** Vectors of four rows, or single rows, that an invocation reads for a pixel. */
   const units = isVector ? rows / 4 : rows;
   const reads = each(readsFor(units, subgroup), String);
@@ -55,12 +59,13 @@ export function emitWeightGradient(context: GroupContext, c: Contraction, partia
       ? [`let channel${g} = channel + ${unit(g)} * 4u;`]
       : [
           `let m${g} = min(m + ${unit(g)}, ${c.m - 1}u);`,
-          `let p${g} = i32(m${g} / ${c.inputs * c.kernelX}u) - ${c.top};`,
-          `let q${g} = i32(m${g} / ${c.inputs}u % ${c.kernelX}u) - ${c.left};`,
+          `let p${g} = ${reachY(`i32(m${g} / ${c.inputs * c.kernelX}u)`)} - ${c.top};`,
+          `let q${g} = ${reachX(`i32(m${g} / ${c.inputs}u % ${c.kernelX}u)`)} - ${c.left};`,
           `let channel${g} = m${g} % ${c.inputs}u;`,
         ],
   );
-  const index = (y: string, xs: string) => `u32((i32(image) * ${c.height} + ${y}) * ${c.width} + ${xs}) * ${c.inputs}u`;
+  const index = (y: string, xs: string) =>
+    pixelAt(c, c.inputs, `u32((i32(${imageAt(c, 'image')}) * ${c.height} + ${y}) * ${c.width} + ${xs})`);
   const loads = isVector
     ? [
         `let start = ${index('y', `j * ${c.strideX} + q - ${c.left}`)};`,
@@ -76,7 +81,7 @@ export function emitWeightGradient(context: GroupContext, c: Contraction, partia
         ];
       });
   const inner = [
-    `let at = u32((i32(image) * ${c.rows} + i) * ${c.columns} + j) * ${c.n}u;`,
+    `let at = ${pixelAt(c, c.n, `u32((i32(${imageAt(c, 'image')}) * ${c.rows} + i) * ${c.columns} + j)`)};`,
     ...loadRun(kernel, dy, context.type(c.b).dtype, wide, 'w', (t) => `at + l${t}`, COLUMNS),
     ...loads,
     ...shareRows(units, subgroup, 'r'),
@@ -90,8 +95,8 @@ export function emitWeightGradient(context: GroupContext, c: Contraction, partia
     ? [
         `let tap = i32(m / ${c.inputs}u);`,
         `let channel = m % ${c.inputs}u;`,
-        `let p = tap / ${c.kernelX};`,
-        `let q = tap % ${c.kernelX};`,
+        `let p = ${reachY(`tap / ${c.kernelX}`)};`,
+        `let q = ${reachX(`tap % ${c.kernelX}`)};`,
         ...insideRange('i', 'p', c.strideY, c.top, c.height, c.rows),
         ...insideRange('j', 'q', c.strideX, c.left, c.width, c.columns),
       ]
@@ -102,7 +107,8 @@ export function emitWeightGradient(context: GroupContext, c: Contraction, partia
   return kernel.finish(context.label([c.node.id]), grid.lanes, grid.workgroups, [
     ...grid.lines,
     `let m = ${grid.block} % ${blocks}u * ${rows}u;`,
-    `let part = ${grid.block} / ${blocks}u;`,
+    ...useSlab(kernel, c, `${grid.block} / ${blocks * partial.parts}u`),
+    `let part = ${grid.block} / ${blocks}u${slabsOf(c) === 1 ? '' : ` % ${partial.parts}u`};`,
     ...range,
     ...own,
     `let line_first = part * ${lines}u;`,

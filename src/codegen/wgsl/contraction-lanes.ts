@@ -1,7 +1,7 @@
 import type { DType, ValueId } from '../../ir/types.js';
 import type { GroupContext } from './context.js';
 import { emitFinish, fusedPool } from './contraction-finish.js';
-import { type Contraction, channelsPerTap, decodeRow, tapAddress } from './contraction-geometry.js';
+import { type Contraction, channelsPerTap, decodeRow, slabsOf, tapAddress, termAt, useSlab, weightRowAt } from './contraction-geometry.js';
 import { storageType } from './formats.js';
 import { type Dispatch, indent, KernelBuilder, spread } from './kernel.js';
 import type { Place } from './layout.js';
@@ -30,7 +30,7 @@ export function multiplyAdd(rows: number, a: (r: number) => string, b: (t: numbe
 
 export const accumulators = (rows: number) => each(rows, (r) => each(COLUMNS, (t) => `var s${r}_${t} = 0.0f;`).join(' '));
 
-/** How the invocations are laid over the result: blocks of columns within a workgroup, row blocks and parts over workgroups. */
+/** How the invocations are laid over the result: blocks of columns within a workgroup, row blocks, parts and slabs over workgroups. */
 export function layInvocations(context: GroupContext, columns: number, rowBlocks: number, parts = 1) {
   const across = Math.ceil(columns / COLUMNS);
   const widest = Math.min(MOST_LANES, Math.ceil(across / VECTOR) * VECTOR);
@@ -103,7 +103,7 @@ function innerStep(context: GroupContext, kernel: KernelBuilder, c: Contraction,
   const row = (r: number, u: number) => (isVector ? `a${r}.${PARTS[u]}` : `a${r}`);
   if (c.computes === 'x') {
     for (let t = 0; t < COLUMNS; t += 1) {
-      lines.push(...loadRun(kernel, context.place(c.b), bType, isVector, `w${t}_`, () => `(tap * ${c.n}u + l${t}) * ${channels}u + k`, 1));
+      lines.push(...loadRun(kernel, context.place(c.b), bType, isVector, `w${t}_`, () => `${weightRowAt(c, 'tap', `l${t}`)} + k`, 1));
     }
     for (let u = 0; u < step; u += 1) {
       lines.push(
@@ -118,7 +118,7 @@ function innerStep(context: GroupContext, kernel: KernelBuilder, c: Contraction,
   }
   const wide = c.n % COLUMNS === 0;
   for (let u = 0; u < step; u += 1) {
-    const from = `(tap * ${channels}u + k + ${u}u) * ${c.n}u`;
+    const from = termAt(c, `(tap * ${channels}u + k + ${u}u)`);
     lines.push(...loadRun(kernel, context.place(c.b), bType, wide, `w${u}_`, (t) => `${from} + l${t}`, COLUMNS));
     lines.push(
       ...multiplyAdd(
@@ -145,12 +145,14 @@ export function emitPositions(context: GroupContext, c: Contraction, nodes: read
   const { always } = addresses[0]!;
   const inner = innerStep(context, kernel, c, step, always);
   const finish = emitFinish(context, kernel, c, nodes);
-  const { lanes, workgroups, lines, block } = layInvocations(context, c.n, Math.ceil(c.m / ROWS));
+  const rowBlocks = Math.ceil(c.m / ROWS);
+  const { lanes, workgroups, lines, block } = layInvocations(context, c.n, rowBlocks, slabsOf(c));
   const stores = finish({ rows: ROWS, columns: COLUMNS, m: 'm', column: (t) => `first + ${t}`, sum: (r, t) => `s${r}_${t}` });
   const own = (g: string) => (subgroup === undefined ? `${g}u` : `${Number(g) * subgroup}u + lane`);
   return kernel.finish(context.label(nodes), lanes, workgroups, [
     ...lines,
-    `let m = ${block} * ${ROWS}u;`,
+    ...useSlab(kernel, c, `${block} / ${rowBlocks}u`),
+    slabsOf(c) === 1 ? `let m = ${block} * ${ROWS}u;` : `let m = ${block} % ${rowBlocks}u * ${ROWS}u;`,
     ...accumulators(ROWS),
     ...suffixes.flatMap((g) => [`let m${g} = min(m + ${own(g)}, ${c.m - 1}u);`, ...decodeRow(c, pooled, `m${g}`, g)]),
     `for (var tap = 0u; tap < ${c.kernelY * c.kernelX}u; tap++) {`,

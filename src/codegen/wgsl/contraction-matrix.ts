@@ -123,7 +123,7 @@ export function emitMatrix(context: GroupContext, c: Contraction, destination: D
   emitDrain(kernel, c, tile, unit, pooled, take);
 
   const [down, across] = [tile.m / tile.down / unit.m, tile.n / tile.across / unit.n];
-  const { workgroups, lines } = gridOf(c, tile, parts, limits);
+  const { workgroups, lines } = gridOf(kernel, c, tile, parts, limits);
   const matrix = (side: 'left' | 'right', columns: number, rows: number) => `subgroup_matrix_${side}<f16, ${columns}, ${rows}>`;
   const products = [
     ...each(down, (i) => {

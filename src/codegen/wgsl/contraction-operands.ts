@@ -1,6 +1,6 @@
 import type { DType, ValueId } from '../../ir/types.js';
 import type { GroupContext } from './context.js';
-import { type Contraction, channelsPerTap, decodeRow, tapAddress } from './contraction-geometry.js';
+import { type Contraction, channelsPerTap, decodeRow, slabsOf, tapAddress, termAt, useSlab, weightRowAt } from './contraction-geometry.js';
 import { storageType, wgslFormat } from './formats.js';
 import { indent, type KernelBuilder } from './kernel.js';
 import type { Place } from './layout.js';
@@ -34,7 +34,7 @@ export function emitLoaders(context: GroupContext, kernel: KernelBuilder, c: Con
           `let at = start + k % ${channels}u;`,
         ];
   const always = tapAddress(c, '').always;
-  const b = c.computes === 'x' ? `(k / ${channels}u * ${c.n}u + n) * ${channels}u + k % ${channels}u` : `k * ${c.n}u + n`;
+  const b = c.computes === 'x' ? `${weightRowAt(c, `k / ${channels}u`, 'n')} + k % ${channels}u` : `${termAt(c, 'k')} + n`;
   kernel.globals.push(
     `fn load_a(m: u32, k: u32, k_end: u32) -> ${element(aType)} {`,
     `  if (m >= ${c.m}u || k >= k_end) { return ${zero(aType)}; }`,
@@ -120,16 +120,25 @@ export interface Grid {
   readonly lines: readonly string[];
 }
 
-/** Workgroups over the tiles of the result and the parts of the sum. */
-export function gridOf(c: Contraction, tile: { readonly m: number; readonly n: number }, parts: number, limits: WgslLimits): Grid {
+/** Workgroups over the slabs, the tiles of the result and the parts of the sum. */
+export function gridOf(
+  kernel: KernelBuilder,
+  c: Contraction,
+  tile: { readonly m: number; readonly n: number },
+  parts: number,
+  limits: WgslLimits,
+): Grid {
   const length = Math.ceil(c.k / parts);
   const [mBlocks, nBlocks] = [Math.ceil(c.m / tile.m), Math.ceil(c.n / tile.n)];
   const folded = Math.ceil(mBlocks / limits.workgroupsPerDimension);
   const across = Math.ceil(mBlocks / folded);
+  const each = nBlocks * folded * parts;
+  const slabs = slabsOf(c);
   return {
-    workgroups: [across, nBlocks * folded * parts, 1],
+    workgroups: [across, each * slabs, 1],
     lines: [
-      `let part = wid.y / ${nBlocks * folded}u;`,
+      ...useSlab(kernel, c, `wid.y / ${each}u`),
+      `let part = wid.y${slabs === 1 ? '' : ` % ${each}u`} / ${nBlocks * folded}u;`,
       `let m0 = (wid.y % ${nBlocks * folded}u / ${nBlocks}u * ${across}u + wid.x) * ${tile.m}u;`,
       `let n0 = wid.y % ${nBlocks}u * ${tile.n}u;`,
       `let k_first = part * ${length}u;`,
@@ -160,10 +169,11 @@ const ENOUGH_WORKGROUPS = 128;
  */
 export function chooseAmong<T extends { readonly m: number; readonly n: number }>(
   fits: readonly T[],
-  { m, n }: Contraction,
+  c: Contraction,
   parts: number,
 ): T | undefined {
+  const { m, n } = c;
   const narrow = fits.filter((tile) => tile.n < 2 * n);
   const choices = narrow.length > 0 ? narrow : fits.slice(-1);
-  return choices.find((tile) => Math.ceil(m / tile.m) * Math.ceil(n / tile.n) * parts >= ENOUGH_WORKGROUPS) ?? choices.at(-1);
+  return choices.find((tile) => Math.ceil(m / tile.m) * Math.ceil(n / tile.n) * parts * slabsOf(c) >= ENOUGH_WORKGROUPS) ?? choices.at(-1);
 }

@@ -58,7 +58,7 @@ export function emitTiles(context: GroupContext, c: Contraction, destination: De
   );
   const finish = partial === undefined ? emitFinish(context, kernel, c, nodes) : undefined;
   const each = <T>(length: number, make: (index: number) => T) => Array.from({ length }, (_, index) => make(index));
-  const { workgroups, lines } = gridOf(c, tile, parts, limits);
+  const { workgroups, lines } = gridOf(kernel, c, tile, parts, limits);
   const store = (r: number, t: number) => {
     const [row, column] = [`m + ${r}u`, `n + ${t * across}u`];
     const add = addRun(kernel, c, partial!, { m: row, n: column, sum: `s${r}_${t}`, first: 'k_start == k_first' });

@@ -1,4 +1,4 @@
-import type { Contraction } from './contraction-geometry.js';
+import { type Contraction, resultAt, slabsOf } from './contraction-geometry.js';
 import type { KernelBuilder } from './kernel.js';
 import type { Place } from './layout.js';
 
@@ -8,7 +8,7 @@ import type { Place } from './layout.js';
  */
 export const TERMS_IN_A_ROW = 256;
 
-/** Where the parts of a weight gradient go: m x n numbers for each. */
+/** Where the parts of a weight gradient go: as many numbers for each as the gradient has. */
 export interface PartialSums {
   readonly parts: number;
   readonly place: Place;
@@ -21,16 +21,17 @@ export function addRun(
   kernel: KernelBuilder,
   c: Contraction,
   { place, rest }: PartialSums,
-  run: { readonly m: string; readonly n: string; readonly sum: string; readonly first: string },
+  { m, n, sum, first }: { readonly m: string; readonly n: string; readonly sum: string; readonly first: string },
 ): string {
   const sums = kernel.write(place, 'f32');
-  const at = `(part * ${c.m}u + ${run.m}) * ${c.n}u + ${run.n}`;
-  if (rest === undefined) return `${sums}[${at}] = ${run.sum};`;
+  const slabs = slabsOf(c);
+  const at = slabs === 1 ? `(part * ${c.m}u + ${m}) * ${c.n}u + ${n}` : `part * ${slabs * c.m * c.n}u + ${resultAt(c, `(${m})`, n)}`;
+  if (rest === undefined) return `${sums}[${at}] = ${sum};`;
   const rests = kernel.write(rest, 'f32');
   return [
     `{ let at = ${at};`,
-    `var pair = vec2f(${run.sum}, 0.0f);`,
-    `if (!(${run.first})) { pair = add_term(vec2f(${sums}[at], ${rests}[at]), pair.x); }`,
+    `var pair = vec2f(${sum}, 0.0f);`,
+    `if (!(${first})) { pair = add_term(vec2f(${sums}[at], ${rests}[at]), pair.x); }`,
     `${sums}[at] = pair.x; ${rests}[at] = pair.y; }`,
   ].join(' ');
 }

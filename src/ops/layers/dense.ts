@@ -3,21 +3,33 @@ import { constrain } from '../op.js';
 import { formatShape } from '../window.js';
 
 export const linearLayer: LayerDefinition = {
-  doc: "Every output is a weighted sum of all inputs. Weights start uniform within 1/sqrt(inputs), PyTorch's default.",
+  doc: "Every output is a weighted sum of all inputs: of a list of features, or along the last axis of any shape. Weights start uniform within 1/sqrt(inputs), PyTorch's default.",
   params: [
     { name: 'features', kind: 'int', min: 1, doc: 'outputs' },
     { name: 'bias', kind: 'boolean', default: true, doc: 'add a bias per output' },
   ],
   example: 'x |> flatten |> linear(128) as fc1',
   build: ({ input, args, emit, parameter, type }) => {
-    const { shape } = type(input);
-    constrain(shape.length === 2, 'linear_c1', () => `linear needs a list of features, not ${formatShape(shape.slice(1))}`);
-    const inputs = shape[1];
+    const inputs = type(input).shape.at(-1)!;
     const features = args.features as number;
     const init = { kind: 'uniform', bound: 1 / Math.sqrt(inputs) } as const;
     const operands = [input, parameter('weight', [inputs, features], init)];
     if (args.bias === true) operands.push(parameter('bias', [features], init));
     return emit('linear', operands);
+  },
+};
+
+export const matmulLayer: LayerDefinition = {
+  doc: 'Product of two matrices [rows, columns], or of as many as the axes before them count, one for each image of the batch.',
+  params: [{ name: 'transpose', kind: 'boolean', default: false, doc: 'exchange rows and columns of the other one' }],
+  values: { min: 1, max: 1 },
+  example: 'q |> matmul(k, transpose: true) |> softmax',
+  build: ({ input, values: [other], args, emit, type }) => {
+    const flat = [input, other!].map((id) => type(id).shape.slice(1)).find((shape) => shape.length < 2);
+    constrain(flat === undefined, 'matmul_c1', () => `matmul needs matrices [rows, columns], not ${formatShape(flat!)}`);
+    const [left, right] = [input, other!].map((id) => formatShape(type(id).shape.slice(1, -2)));
+    constrain(left === right, 'matmul_c2', () => `the piped value has ${left} before its last two axes, the other ${right}`);
+    return emit('matmul', [input, other!], args.transpose === true ? { transposed: 'b' } : {});
   },
 };
 

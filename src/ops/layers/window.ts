@@ -1,37 +1,7 @@
-import type { Shape } from '../../ir/types.js';
 import type { LayerDefinition, LayerParam } from '../layer.js';
 import { constrain } from '../op.js';
-import { formatShape, pair, resolvePadding, windowAttrs, windowOutput } from '../window.js';
-
-function needsImage(op: string, shape: Shape): void {
-  constrain(shape.length === 4, `${op}_c1`, () => `${op} needs an image [height, width, channels], not ${formatShape(shape.slice(1))}`);
-}
-
-export const conv2dLayer: LayerDefinition = {
-  doc: "Convolution over an image. Weights start uniform within 1/sqrt(fan in), PyTorch's default.",
-  params: [
-    { name: 'channels', kind: 'int', min: 1, doc: 'output channels' },
-    { name: 'kernel', kind: 'pair', min: 1, doc: 'height and width of the window' },
-    { name: 'stride', kind: 'pair', min: 1, default: 1, doc: 'step of the window' },
-    { name: 'padding', kind: 'padding', min: 0, default: 0, doc: 'zeros around the image, or `same`, or `valid`' },
-    { name: 'bias', kind: 'boolean', default: true, doc: 'add a bias per channel' },
-  ],
-  example: 'x |> conv2d(32, kernel: 3, padding: 1) as conv1',
-  build: ({ input, args, emit, parameter, type }) => {
-    const shape = type(input).shape;
-    needsImage('conv2d', shape);
-    const [kh, kw] = pair(args.kernel);
-    const stride = pair(args.stride);
-    const channels = args.channels as number;
-    const fanIn = kh * kw * shape[3];
-    const bound = 1 / Math.sqrt(fanIn);
-    const a = windowAttrs(stride, resolvePadding(args.padding, shape, [kh, kw], stride));
-    windowOutput('conv2d', shape, [kh, kw], a);
-    const inputs = [input, parameter('weight', [kh, kw, shape[3], channels], { kind: 'uniform', bound })];
-    if (args.bias === true) inputs.push(parameter('bias', [channels], { kind: 'uniform', bound }));
-    return emit('conv2d', inputs, a);
-  },
-};
+import { pair, resolvePadding, windowAttrs } from '../window.js';
+import { needsImage } from './image.js';
 
 const POOL_PARAMS = [
   { name: 'kernel', kind: 'pair', min: 1, doc: 'height and width of the window' },
@@ -42,7 +12,7 @@ const POOL_PARAMS = [
 function pool(op: 'max_pool2d' | 'avg_pool2d'): LayerDefinition['build'] {
   return ({ input, args, emit, type }) => {
     const { shape } = type(input);
-    needsImage(op, shape);
+    needsImage(op, op, shape);
     const window = pair(args.kernel);
     const stride = args.stride === 'kernel' ? window : pair(args.stride);
     return emit(op, [input], { window, ...windowAttrs(stride, resolvePadding(args.padding, shape, window, stride)) });
@@ -68,7 +38,50 @@ export const globalAvgPoolLayer: LayerDefinition = {
   params: [],
   example: 'x |> global_avg_pool |> linear(10)',
   build: ({ input, emit, type }) => {
-    needsImage('global_avg_pool', type(input).shape);
+    needsImage('global_avg_pool', 'global_avg_pool', type(input).shape);
     return emit('global_avg_pool', [input]);
   },
+};
+
+export const globalMaxPoolLayer: LayerDefinition = {
+  doc: 'The largest value of each channel of an image. Equal ones share the gradient evenly, as in torch.amax.',
+  params: [],
+  example: 'x |> global_max_pool |> linear(10)',
+  build: ({ input, emit, type }) => {
+    needsImage('max_pool2d', 'global_max_pool', type(input).shape);
+    return emit('max', [input], { axes: [1, 2], keep: false });
+  },
+};
+
+function adaptivePool(op: 'max_pool2d' | 'avg_pool2d', layer: string): LayerDefinition['build'] {
+  return ({ input, args, emit, type }) => {
+    const { shape } = type(input);
+    needsImage(op, layer, shape);
+    const size = pair(args.size);
+    const window = size.map((count, axis) => shape[axis + 1]! / count);
+    constrain(
+      window.every(Number.isInteger),
+      'adaptive_pool_layer_c1',
+      () => `an image of ${shape[1]}x${shape[2]} cannot be cut into ${size[0]}x${size[1]} windows of one size`,
+    );
+    return emit(op, [input], { window, ...windowAttrs(window, [0, 0, 0, 0]) });
+  };
+}
+
+const ADAPTIVE_PARAMS = [
+  { name: 'size', kind: 'pair', min: 1, doc: 'height and width of the result, which divide those of the image' },
+] as const;
+
+export const adaptiveAvgPool2dLayer: LayerDefinition = {
+  doc: 'The means of windows that cut the image into as many rows and columns as the result is to have.',
+  params: ADAPTIVE_PARAMS,
+  example: 'x |> adaptive_avg_pool2d([2, 2]) |> flatten',
+  build: adaptivePool('avg_pool2d', 'adaptive_avg_pool2d'),
+};
+
+export const adaptiveMaxPool2dLayer: LayerDefinition = {
+  doc: 'The largest values of windows that cut the image into as many rows and columns as the result is to have.',
+  params: ADAPTIVE_PARAMS,
+  example: 'x |> adaptive_max_pool2d([2, 2]) |> flatten',
+  build: adaptivePool('max_pool2d', 'adaptive_max_pool2d'),
 };

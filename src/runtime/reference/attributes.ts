@@ -1,4 +1,4 @@
-import { type AttributeTable, GENERAL_CONVOLUTIONS, KERNEL_ATTRIBUTES } from '../../ops/kernel-attributes.js';
+import { type AttributeTable, KERNEL_ATTRIBUTES } from '../../ops/kernel-attributes.js';
 
 /** What the kernels of `reference` implement. */
-export const ATTRIBUTES: AttributeTable = { ...KERNEL_ATTRIBUTES, ...GENERAL_CONVOLUTIONS };
+export const ATTRIBUTES: AttributeTable = KERNEL_ATTRIBUTES;

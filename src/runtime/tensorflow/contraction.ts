@@ -1,4 +1,4 @@
-import { elementCount, type Shape } from '../../ir/types.js';
+import { elementCount, type Shape, sameShape } from '../../ir/types.js';
 import { type ContractionGeometry, FACTORS, operandOf } from '../../ops/contraction-geometry.js';
 import { contractionGeometry, type OpOfKind } from '../../ops/index.js';
 import type { OpAttr, Tensor } from './binding.js';
@@ -7,6 +7,7 @@ import { CODES } from './device.js';
 import { asMatrix, type Kernel, wide } from './kernel.js';
 import { areEqual, convolutionWithBias, madeElements } from './onednn.js';
 import { sumOverBatch, sumToChannel } from './sums.js';
+import { everyTap, spreadTaps } from './taps.js';
 
 /** Attributes of TensorFlow's convolutions. */
 function convolution({ image, positions, window, stride, dilation, padding }: ContractionGeometry, dtype: number): OpAttr[] {
@@ -54,20 +55,80 @@ interface Operands {
 
 type Compute = (tf: Calls, geometry: ContractionGeometry, operands: Operands) => Tensor;
 
-const convolutions: Readonly<Record<ContractionGeometry['computes'], Compute>> = {
-  y: (tf, geometry, { a: x, b: w, bias }) => {
-    const attrs = convolution(geometry, x.dtype);
-    if (bias !== undefined && x.dtype === CODES.f32 && addsBias(tf, attrs, x, w)) return convolutionWithBias(tf, attrs, [x, w, bias]);
-    return withBias(tf, tf.device.execute('Conv2D', attrs, [x, w], x.dtype), bias);
+/** What TensorFlow calls a convolution of ours: of all groups at once, or of each channel by itself. */
+const OPERATIONS = {
+  plain: { y: 'Conv2D', x: 'Conv2DBackpropInput', w: 'Conv2DBackpropFilter' },
+  depthwise: {
+    y: 'DepthwiseConv2dNative',
+    x: 'DepthwiseConv2dNativeBackpropInput',
+    w: 'DepthwiseConv2dNativeBackpropFilter',
   },
-  x: (tf, geometry, { a: dy, b: w, bias, shape }) =>
-    withBias(tf, tf.device.execute('Conv2DBackpropInput', convolution(geometry, dy.dtype), [tf.vector(shape), w, dy], dy.dtype), bias),
-  w: (tf, geometry, { a: x, b: dy, shape }) => {
+} as const;
+
+/** One convolution of the geometry's groups together, without a bias: one group, or one for each channel of the image. */
+function convolve(tf: Calls, geometry: ContractionGeometry, { a, b, shape }: Omit<Operands, 'bias'>): Tensor {
+  const { computes, groups, outputs, window } = geometry;
+  const isDepthwise = groups > 1;
+  const operation = OPERATIONS[isDepthwise ? 'depthwise' : 'plain'][computes];
+  const attrs = convolution(geometry, a.dtype);
+  /** TensorFlow's weight of a depthwise convolution is [rows, columns, channels, multiplier]: the same elements. */
+  const weight = isDepthwise ? [...window, groups, outputs] : undefined;
+  const asWeight = (w: Tensor) => (weight === undefined ? w : tf.reshape(w, weight));
+  switch (computes) {
+    case 'y':
+      return tf.device.execute(operation, attrs, [a, asWeight(b)], a.dtype);
+    case 'x':
+      return tf.device.execute(operation, attrs, [tf.vector(shape), asWeight(b), a], a.dtype);
+    case 'w':
+      return sumOverBatch(tf, [a, b], elementCount(geometry.positions), ([x, dy]) =>
+        tf.reshape(tf.device.execute(operation, attrs, [x, tf.vector(weight ?? shape), dy], x.dtype), shape),
+      );
+  }
+}
+
+/** Whether TensorFlow's kernels know the steps of a convolution; those of a processor's gradients, and of all depthwise ones, know few. */
+function knowsSteps(tf: Calls, { computes, groups, inputs, stride, dilation }: ContractionGeometry): boolean {
+  const isDense = sameShape(dilation, [1, 1]);
+  if (groups > 1 && inputs === 1) return isDense && stride[0] === stride[1];
+  return isDense || computes === 'y' || tf.device.onGpu;
+}
+
+/** A convolution of one group, or of one for each channel; a dilated window that TensorFlow does not know is one with zeros between its taps. */
+function ofOneKind(tf: Calls, geometry: ContractionGeometry, operands: Omit<Operands, 'bias'>): Tensor {
+  if (knowsSteps(tf, geometry)) return convolve(tf, geometry, operands);
+  const { computes, dilation, window } = geometry;
+  const spread = window.map((size, axis) => (size - 1) * dilation[axis]! + 1) as [number, number];
+  const dense: ContractionGeometry = { ...geometry, window: spread, dilation: [1, 1] };
+  if (computes !== 'w') return convolve(tf, dense, { ...operands, b: spreadTaps(tf, operands.b, dilation) });
+  const whole = convolve(tf, dense, { ...operands, shape: [...spread, ...operands.shape.slice(2)] });
+  return everyTap(tf, whole, window, dilation);
+}
+
+/** A convolution whose groups TensorFlow has no kernel for is one for each group. */
+function byGroups(tf: Calls, geometry: ContractionGeometry, operands: Omit<Operands, 'bias'>): Tensor {
+  const { computes, groups, inputs, outputs, stride } = geometry;
+  const isDepthwise = inputs === 1 && stride[0] === stride[1];
+  if (groups === 1 || isDepthwise) return ofOneKind(tf, geometry, operands);
+  const channels = { x: inputs, y: outputs, w: outputs };
+  const part = (tensor: Tensor, of: 'x' | 'w' | 'y', group: number) => {
+    const size = [...tensor.shape.slice(0, -1), channels[of]];
+    return tf.slice(tensor, [0, 0, 0, group * channels[of]], size);
+  };
+  const [first, second] = FACTORS[computes];
+  const shape = [...operands.shape.slice(0, -1), channels[computes]];
+  const parts = Array.from({ length: groups }, (_, group) =>
+    ofOneKind(tf, { ...geometry, groups: 1 }, { a: part(operands.a, first, group), b: part(operands.b, second, group), shape }),
+  );
+  return tf.concat(parts, 3);
+}
+
+const convolutionKernel: Compute = (tf, geometry, { bias, ...operands }) => {
+  const { a: x, b: w } = operands;
+  if (geometry.computes === 'y' && geometry.groups === 1 && bias !== undefined && x.dtype === CODES.f32) {
     const attrs = convolution(geometry, x.dtype);
-    return sumOverBatch(tf, [x, dy], elementCount(geometry.positions), ([image, result]) =>
-      tf.device.execute('Conv2DBackpropFilter', attrs, [image, tf.vector(shape), result], image.dtype),
-    );
-  },
+    if (addsBias(tf, attrs, x, w)) return convolutionWithBias(tf, attrs, [x, w, bias]);
+  }
+  return withBias(tf, byGroups(tf, geometry, operands), bias);
 };
 
 const products: Readonly<Record<ContractionGeometry['computes'], Compute>> = {
@@ -75,6 +136,17 @@ const products: Readonly<Record<ContractionGeometry['computes'], Compute>> = {
   x: (tf, _geometry, { a, b, shape }) => tf.reshape(matmul(tf, asMatrix(tf, a), b, 'b'), shape),
   w: (tf, _geometry, { a, b }) => sumOverBatch(tf, [asMatrix(tf, a), asMatrix(tf, b)], 1, ([x, dy]) => matmul(tf, x, dy, 'a')),
 };
+
+/** One product of matrices for each element of the batch axes. */
+const batchedProduct: Compute = (tf, { computes }, { a, b }) => {
+  const attrs = [type('T', a.dtype), flag('adj_x', computes === 'w'), flag('adj_y', computes === 'x')];
+  return tf.device.execute('BatchMatMulV2', attrs, [a, b], a.dtype);
+};
+
+function computeOf({ spatial, batch, computes }: ContractionGeometry): Compute {
+  if (spatial === 2) return convolutionKernel;
+  return batch.length > 0 ? batchedProduct : products[computes];
+}
 
 /**
  * A contraction: on half operands in TensorFlow's half kernel where the device has good ones and the result is half too, else on operands
@@ -86,7 +158,7 @@ const contraction: Kernel = (context) => {
   const compute = (given: readonly Tensor[]) => {
     const [a, b] = FACTORS[geometry.computes].map((name) => operandOf(geometry, given, name)!) as [Tensor, Tensor];
     const bias = operandOf(geometry, given, 'bias');
-    return (geometry.spatial === 0 ? products : convolutions)[geometry.computes](tf, geometry, { a, b, bias, shape: result.shape });
+    return computeOf(geometry)(tf, geometry, { a, b, bias, shape: result.shape });
   };
   const [a, b] = types;
   if (!nativeHalf || a!.dtype !== result.dtype || b!.dtype !== result.dtype) return wide((_tf, widened) => compute(widened))(context);

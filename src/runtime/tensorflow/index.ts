@@ -7,7 +7,6 @@ import type { Plan } from '../../plan/plan.js';
 import { defaultTarget, type PlanTarget } from '../../plan/target.js';
 import { checkAttributes } from '../attributes.js';
 import type { Backend, BackendInfo } from '../backend.js';
-import { checkContractions } from '../contractions.js';
 import { refuseFormats } from '../refuse-formats.js';
 import { ATTRIBUTES } from './attributes.js';
 import { findBinding, HOW_TO_INSTALL, type LocatedBinding, loadBinding, type TfjsBinding } from './binding.js';
@@ -102,7 +101,6 @@ function usesBf16(plan: Plan): boolean {
 function load(plan: Plan, options: TensorflowOptions): TensorflowExecutable {
   refuseFormats(plan, 'tensorflow', (dtype) => !isStorage(dtype));
   checkAttributes(plan, 'tensorflow', ATTRIBUTES);
-  checkContractions(plan, 'tensorflow');
   const { binding } = open();
   const onGpu = binding.isUsingGpuDevice();
   if (usesBf16(plan) && !targetOf(binding.TF_Version, onGpu).low.includes('bf16')) {

@@ -7,7 +7,6 @@ import { isOfTail, type Plan } from '../../plan/plan.js';
 import { defaultTarget } from '../../plan/target.js';
 import { checkAttributes } from '../attributes.js';
 import type { Backend, BackendInfo, ProbeOptions } from '../backend.js';
-import { checkContractions } from '../contractions.js';
 import { refuseFormats } from '../refuse-formats.js';
 import { findAdapter, findOthers, limitsOf, openDevice, targetOf } from './adapter.js';
 import { allocateBlocks } from './buffers.js';
@@ -49,7 +48,6 @@ async function probe({ automatic = false }: ProbeOptions = {}): Promise<BackendI
 export async function loadPlan(plan: Plan, choices: Partial<WgslTarget> = {}): Promise<WebGpuExecutable> {
   refuseFormats(plan, 'webgpu', (dtype) => WGSL_FORMATS[dtype] !== undefined);
   checkAttributes(plan, 'webgpu', WGSL_ATTRIBUTES);
-  checkContractions(plan, 'webgpu');
   const { device, target } = await openDevice(await findAdapter());
   try {
     const started = performance.now();
@@ -75,7 +73,6 @@ export function createBackend(): Backend {
 /** The WGSL of a plan, as it would run here; for the limits that every device has where there is no adapter. */
 export async function emitForThisMachine(plan: Plan): Promise<string> {
   checkAttributes(plan, 'webgpu', WGSL_ATTRIBUTES);
-  checkContractions(plan, 'webgpu');
   let target = DEFAULT_TARGET;
   try {
     const facts = await findAdapter();
