@@ -19,6 +19,7 @@ const KINDS: Readonly<Record<ArgKind | SettingParam['kind'], string>> = {
   value: 'graph value',
   shape: 'list of sizes',
   axes: 'axis or list of axes',
+  sections: 'number or list of sizes',
   channels: 'number or list',
   points: 'list of points',
 };

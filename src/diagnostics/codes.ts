@@ -42,6 +42,10 @@ export const CODES = {
     title: 'argument that f32 cannot hold',
     meaning: 'Numbers are used as f32: in it this one is infinite, 0, or a bound that is excluded.',
   },
+  AMP2016: {
+    title: 'name of nothing that has weights',
+    meaning: 'In an expression `as` names what `share` and `collect` make; layers get their names in pipelines.',
+  },
   AMP3001: { title: 'shape mismatch', meaning: 'The layer cannot be applied to values of these shapes.' },
   AMP3002: { title: 'window larger than its input', meaning: 'A kernel must fit inside its padded input.' },
   AMP3003: { title: 'output shape is not the declared one', meaning: 'The last layer must result in the shape after `->`.' },

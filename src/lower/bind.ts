@@ -7,8 +7,8 @@ import type { Arg } from '../parser/ast.js';
 export interface Signature {
   readonly name: string;
   readonly params: readonly { readonly name: string; readonly required: boolean; readonly doc?: string }[];
-  /** Positional arguments are graph values, so many of them; parameters then go by name only. */
-  readonly values?: { readonly min: number; readonly max: number };
+  /** Positional arguments are graph values or lists of them, at most so many; parameters then go by name only. */
+  readonly values?: { readonly max: number };
   /** Shown when an argument is missing. */
   readonly example?: string;
 }
@@ -52,18 +52,15 @@ export function bindArguments(signature: Signature, args: readonly Arg[], call: 
     }
   }
   const missing = params.filter((param) => param.required && !named.has(param.name));
-  const short = counts !== undefined && values.length < counts.min;
   // The call itself is only shown as incomplete when no argument of it is wrong: a misspelt one may be the missing one.
-  if (missing.length > 0 || short) {
-    const names = [...missing.map((param) => param.name), ...(short ? ['another value'] : [])];
-    sink.error('AMP2003', call, `\`${name}\` needs ${short && missing.length === 0 ? 'another value' : listNames(names, 'and')}`, {
-      ...(missing.length > 0 &&
-        missing[0].doc !== undefined && { why: missing.map((param) => `\`${param.name}\`: ${param.doc}`).join('\n') }),
-      ...(short && missing.length === 0 && { why: 'it joins the piped value with the values in its parentheses' }),
-      fix: signature.example === undefined ? `add \`${missing[0]?.name ?? ''}: …\`` : `such as \`${signature.example}\``,
+  if (missing.length > 0) {
+    const names = missing.map((param) => param.name);
+    sink.error('AMP2003', call, `\`${name}\` needs ${listNames(names, 'and')}`, {
+      ...(missing[0].doc !== undefined && { why: missing.map((param) => `\`${param.name}\`: ${param.doc}`).join('\n') }),
+      fix: signature.example === undefined ? `add \`${missing[0].name}: …\`` : `such as \`${signature.example}\``,
     });
   }
-  return { named, values, complete: missing.length === 0 && !short };
+  return { named, values, complete: missing.length === 0 };
 }
 
 function findParam({ name, params }: Signature, arg: Arg, sink: DiagnosticSink): string | undefined {

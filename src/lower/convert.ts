@@ -14,6 +14,7 @@ const EXPECTED: Readonly<Record<ArgKind, string>> = {
   value: 'a value of the graph',
   shape: 'a list of whole numbers',
   axes: 'a whole number, or a list of them',
+  sections: 'a whole number, or a list of sizes',
 };
 
 function wholeNumbers(value: Value): readonly number[] | undefined {
@@ -36,6 +37,8 @@ function convert(kind: ArgKind, value: Value): ArgValue | undefined {
     }
     case 'padding':
       return value.kind === 'word' && (value.value === 'same' || value.value === 'valid') ? value.value : convert('pair', value);
+    case 'sections':
+      return wholeNumbers(value) ?? convert('int', value);
     case 'shape':
       return wholeNumbers(value);
     case 'axes': {

@@ -1,11 +1,13 @@
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { listNames, suggestion } from '../diagnostics/suggest.js';
-import type { BinaryExpr, CallExpr, Expr, IfExpr, Pipeline } from '../parser/ast.js';
+import type { LayerDefinition } from '../ops/layer.js';
+import type { BinaryExpr, CallExpr, CollectExpr, Expr, IfExpr, Name, Pipeline, ShareExpr } from '../parser/ast.js';
 import { leftSpine } from '../parser/operators.js';
+import { findLayer } from './layers.js';
 import { type Declaration, Names } from './names.js';
 import { describeKind, type NumberValue, type Tensor, UNKNOWN, type Value } from './value.js';
 
-/** Functions of numbers that expressions can call. */
+/** Functions that expressions can call. */
 export const FUNCTIONS: Readonly<
   Record<string, { readonly arity: number; readonly doc: string; readonly apply: (...args: number[]) => number }>
 > = {
@@ -31,6 +33,10 @@ export interface GraphExpressions {
   /** `left operator right` where one of the two is a value of the graph and the other a number or a value too. */
   arithmetic(expr: BinaryExpr, operator: ArithmeticOperator, left: Tensor | NumberValue, right: Tensor | NumberValue): Value;
   negate(expr: Expr, operand: Tensor): Value;
+  /** `concat(paths)`: a layer that joins values, called with lists and values. */
+  join(expr: CallExpr, layer: LayerDefinition): Value;
+  share(expr: ShareExpr): Value;
+  collect(expr: CollectExpr): Value;
 }
 
 /** Operators that also join values of the graph. */
@@ -95,6 +101,10 @@ export function evaluate(expr: Expr, context: Evaluation): Value {
       return context.graph === undefined ? noGraph(expr, context) : context.graph.conditional(expr);
     case 'pipeline':
       return context.graph === undefined ? noGraph(expr, context) : context.graph.pipeline(expr);
+    case 'share':
+      return context.graph === undefined ? noGraph(expr, context) : context.graph.share(expr);
+    case 'collect':
+      return context.graph === undefined ? noGraph(expr, context) : context.graph.collect(expr);
   }
 }
 
@@ -241,12 +251,33 @@ export function reportCall(expr: CallExpr, isStage: boolean | undefined, sink: D
   });
 }
 
+/** The layer of this name, if it joins values: it can be called with a list of them. */
+function joiningLayer(name: string): LayerDefinition | undefined {
+  const layer = findLayer(name);
+  return layer?.values === undefined ? undefined : layer;
+}
+
+/** Whether an expression can call this name. */
+export function isCallable(name: string): boolean {
+  return Object.hasOwn(FUNCTIONS, name) || joiningLayer(name) !== undefined;
+}
+
+/** `as` behind a call that makes nothing with weights. */
+export function reportLabel(label: Name, sink: DiagnosticSink): void {
+  sink.error('AMP2016', label.span, `\`${label.text}\` names nothing that has weights`, {
+    why: 'in an expression `as` names what `param`, `share` and `collect` make; layers get their names in pipelines',
+    fix: 'remove the `as`, or give the value a name with `let`',
+  });
+}
+
 function evaluateCall(expr: Extract<Expr, { kind: 'call' }>, context: Evaluation): Value {
   const { sink } = context;
   const name = expr.callee.text;
   const fn = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
   if (fn === undefined) {
     if (name === '') return UNKNOWN;
+    const joining = joiningLayer(name);
+    if (joining !== undefined) return context.graph === undefined ? noGraph(expr, context) : context.graph.join(expr, joining);
     reportCall(expr, undefined, sink);
     return UNKNOWN;
   }

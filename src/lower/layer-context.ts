@@ -1,35 +1,68 @@
 import type { GraphBuilder } from '../ir/builder.js';
-import type { ValueId } from '../ir/types.js';
+import { type Shape, sameShape, stringsAttr, type ValueId } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
 import type { LayerContext, StateInit } from '../ops/layer.js';
+import { constrain } from '../ops/op.js';
+import { formatShape } from '../ops/window.js';
 import { fnv1a32 } from '../random/threefry.js';
 
 /** What differs between the layers of one graph. */
 export type LayerCall = Pick<LayerContext, 'input' | 'values' | 'args' | 'path' | 'loc'>;
 
-/** What the layers of one graph get to build themselves with. */
+/** What the layers of one graph get to build themselves with. A shared layer is built for each use, and finds its states there. */
 export class LayerContexts {
   private stepInput: ValueId | undefined;
+  private readonly states = new Map<string, ValueId>();
+  private readonly written = new Set<string>();
+  /** How often each layer was built. */
+  private readonly uses = new Map<string, number>();
 
   constructor(private readonly graph: Pick<LayerContext, 'builder' | 'mode' | 'seed'>) {}
 
   for(call: LayerCall): LayerContext {
     const { builder } = this.graph;
     const { path: layer, loc } = call;
-    const state = (role: string, name: string, shape: readonly number[], init: StateInit) => {
+    const use = (this.uses.get(layer) ?? 0) + 1;
+    this.uses.set(layer, use);
+    const state = (role: string, name: string, shape: Shape, init: StateInit) => {
       const attrs = { name: `${layer}.${name}`, role, init: init.kind, value: init.kind === 'uniform' ? init.bound : init.value };
-      return builder.add({ op: 'state', attrs, type: { dtype: 'f32', shape }, layer, loc });
+      const known = this.states.get(attrs.name);
+      if (known !== undefined) return this.again(attrs.name, known, shape);
+      const id = builder.add({ op: 'state', attrs, type: { dtype: 'f32', shape }, layer, loc });
+      this.states.set(attrs.name, id);
+      return id;
     };
     return {
       ...this.graph,
       ...call,
-      salt: fnv1a32(layer),
-      emit: (op, inputs, attrs = {}) => emit(builder, op, inputs, attrs, { layer, loc }),
+      // Each use of a shared layer has random numbers of its own.
+      salt: fnv1a32(use === 1 ? layer : `${layer}#${use}`),
+      emit: (op, inputs, attrs = {}) => {
+        if (attrs.writes !== undefined) this.writeOnce(layer, stringsAttr(attrs, 'writes'));
+        return emit(builder, op, inputs, attrs, { layer, loc });
+      },
       parameter: (name, shape, init) => state('parameter', name, shape, init),
       statistic: (name, shape, init) => state('statistic', name, shape, init),
       step: () => this.step(builder),
       type: (id) => builder.type(id),
     };
+  }
+
+  private again(name: string, id: ValueId, shape: Shape): ValueId {
+    const first = this.graph.builder.type(id).shape;
+    constrain(
+      sameShape(first, shape),
+      'shared_c1',
+      () => `\`${name}\` would be ${formatShape(shape)} in this use, and is ${formatShape(first)} in the first one`,
+    );
+    return id;
+  }
+
+  private writeOnce(layer: string, names: readonly string[]): void {
+    for (const name of names) {
+      constrain(!this.written.has(name), 'shared_c2', `\`${layer}\` keeps running statistics, which two uses of it would move twice`);
+      this.written.add(name);
+    }
   }
 
   private step(builder: GraphBuilder): ValueId {

@@ -30,6 +30,7 @@ export const LAYERS: Readonly<Record<string, LayerDefinition>> = {
   sum: reduce.sumLayer,
   mean: reduce.meanLayer,
   max: reduce.maxLayer,
+  split: shape.splitLayer,
   add: arithmetic.addLayer,
   sub: arithmetic.subLayer,
   mul: arithmetic.mulLayer,

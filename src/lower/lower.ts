@@ -9,6 +9,7 @@ import type { Graph } from '../ir/types.js';
 import { formatShape } from '../ops/window.js';
 import type { AmpFile, BlockSection, DatasetSection, Let, ModelSection, PrecisionSection, Section, TrainSection } from '../parser/ast.js';
 import { parseAmp } from '../parser/parse.js';
+import { bindLet } from './bind-let.js';
 import { type Evaluation, evaluate } from './evaluate.js';
 import { checkKeepLines } from './keep-lines.js';
 import { lowerModel, type ModelContext } from './model.js';
@@ -87,7 +88,7 @@ function analyse(source: Source, options: LowerOptions): Analysis {
   const names = resolveNames(sections.lets, sections.blocks, sections.models, broken, sink);
   const recursive = findRecursion(sections.blocks, sink);
   const evaluation: Evaluation = { sink, names, values: new Map(), graph: undefined };
-  for (const item of sections.lets) evaluation.values.set(names.declarationOf(item.name), evaluate(item.value, evaluation));
+  for (const item of sections.lets) bindLet(item, evaluate(item.value, evaluation), evaluation);
   const dataset = readDataset(sections.dataset, evaluation);
   const precision = readPrecision(sections.precision, evaluation, lines);
   const train = readTrain(sections.train, evaluation);

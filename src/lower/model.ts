@@ -3,8 +3,11 @@ import type { Graph } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
 import type { ModelSection } from '../parser/ast.js';
 import type { GraphExpressions } from './evaluate.js';
+import { joinValues } from './expand/apply.js';
 import { arithmetic, negate } from './expand/arithmetic.js';
 import { conditional, evaluateBody } from './expand/body.js';
+import { shareLayer } from './expand/call.js';
+import { collect } from './expand/collect.js';
 import { evaluatePipeline } from './expand/stages.js';
 import { type Expansion, locate, type ModelContext, setValue, TooLarge } from './expand/state.js';
 import { LayerContexts } from './layer-context.js';
@@ -43,6 +46,9 @@ function startExpansion(model: ModelSection, context: ModelContext): Expansion {
     shape: (tensor) => builder.type(tensor.id).shape,
     arithmetic: (expr, operator, left, right) => arithmetic(state, expr, operator, left, right),
     negate: (expr, operand) => negate(state, expr, operand),
+    join: (expr, layer) => joinValues(state, expr, layer),
+    share: (expr) => shareLayer(state, expr),
+    collect: (expr) => collect(state, expr),
   };
   const state: Expansion = {
     context,
@@ -51,6 +57,7 @@ function startExpansion(model: ModelSection, context: ModelContext): Expansion {
     evaluation: { sink, names, values: new Map(constants), graph },
     path: new LayerPath('', labelsOf(model.body)),
     stages: 0,
+    shared: [],
     calls: [],
     expanding: [],
     guessed: false,

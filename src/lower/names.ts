@@ -13,6 +13,8 @@ export interface Declaration {
   readonly kind: 'declaration';
   readonly span: Span;
   readonly isLet: boolean;
+  /** Of a `let` with `share`: it is called as a layer, whatever layer has its name. */
+  readonly isShared: boolean;
   reads: number;
 }
 
@@ -53,13 +55,14 @@ export class Names {
   private readonly declarations = new Map<Name, Declaration>();
   private readonly meanings = new Map<Name, Meaning>();
   private readonly calls = new Map<CallStage, Call>();
+  private readonly valueCalls = new Map<CallStage, Declaration>();
 
   constructor(
     readonly blocks: ReadonlyMap<string, BlockSection>,
     private readonly sink: DiagnosticSink,
   ) {}
 
-  declare(name: Name, scope: Scope, isLet: boolean): void {
+  declare(name: Name, scope: Scope, { isLet = false, isShared = false } = {}): void {
     const first = scope.own.get(name.text);
     if (first !== undefined && name.text !== '') {
       this.sink.error('AMP2007', name.span, `\`${name.text}\` is declared twice`, {
@@ -70,7 +73,7 @@ export class Names {
       this.declarations.set(name, first);
       return;
     }
-    const declaration: Declaration = { kind: 'declaration', span: name.span, isLet, reads: 0 };
+    const declaration: Declaration = { kind: 'declaration', span: name.span, isLet, isShared, reads: 0 };
     scope.own.set(name.text, declaration);
     this.declarations.set(name, declaration);
   }
@@ -95,6 +98,16 @@ export class Names {
 
   bind(stage: CallStage, callee: Callee): void {
     this.calls.set(stage, { callee, bound: this.bound(callee, stage.args, stage.span) });
+  }
+
+  /** A call of what a `let` or a parameter stands for. */
+  bindValue(stage: CallStage, declaration: Declaration): void {
+    declaration.reads++;
+    this.valueCalls.set(stage, declaration);
+  }
+
+  calledValue(stage: CallStage): Declaration | undefined {
+    return this.valueCalls.get(stage);
   }
 
   bound(callee: Callee, args: readonly Arg[], span: Span): Bound {

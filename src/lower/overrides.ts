@@ -62,7 +62,7 @@ export function applyOverride(file: AmpFile, text: string, option = '--set'): Am
   const key = text.slice(0, equal).trim();
   const value = parseExpression(source, equal + 1);
   const [section, ...path] = key.split('.');
-  const lets = file.sections.flatMap((item) => (item.kind === 'let' ? [item.name.text] : []));
+  const lets = file.sections.flatMap((item) => (item.kind === 'let' && !item.isList ? [item.names[0].text] : []));
   if (path.length === 0 && lets.includes(section)) return setLet(file, section, value);
   if (section === 'dataset' && path.length === 0) {
     const word = wordOf(value)?.text ?? '';
@@ -151,9 +151,8 @@ function choiceOf(setting: Setting, item: SettingItem | undefined): string {
 }
 
 function setLet(file: AmpFile, name: string, value: Expr): AmpFile {
-  const sections = file.sections.map(
-    (section): Section => (section.kind === 'let' && section.name.text === name ? { ...section, value: withoutPlace(value) } : section),
-  );
+  const isIt = (section: Section) => section.kind === 'let' && !section.isList && section.names[0].text === name;
+  const sections = file.sections.map((section) => (isIt(section) ? ({ ...section, value: withoutPlace(value) } as Section) : section));
   return { sections };
 }
 
@@ -210,7 +209,8 @@ function setParam(
   // Once one positional argument is gone, the others need their names.
   const named = others.map((arg): Arg => (arg.name === undefined ? { ...arg, name: nameOf(params[args.indexOf(arg)]?.name ?? '') } : arg));
   const arg: Arg = { name: nameOf(name), value: withoutPlace(value), span: NO_SPAN };
-  const call: CallExpr = { kind: 'call', callee: nameOf(word), args: [...named, arg], span: current?.value.span ?? NO_SPAN };
+  const place = current?.value.span ?? NO_SPAN;
+  const call: CallExpr = { kind: 'call', callee: nameOf(word), args: [...named, arg], label: undefined, span: place };
   return putItem(file, section, { ...item(setting.name, call), span: current?.span ?? NO_SPAN }, false);
 }
 

@@ -1,7 +1,7 @@
 import type { Span } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import type { Body, Name, Stage } from '../parser/ast.js';
-import { walkBody, walkStages } from '../parser/walk.js';
+import { type Site, walkBody, walkStages } from '../parser/walk.js';
 
 /** Names of the layers of one model, block call or iteration. They become the names of weights: `stage1.0.conv1.weight`. */
 export class LayerPath {
@@ -48,14 +48,14 @@ export class LayerPath {
 
 const cache = new WeakMap<Body | readonly Stage[], ReadonlySet<string>>();
 
-/** Labels that belong to the path of a body or of the stages of an iteration; those within a `repeat` belong to its iterations. */
+/** Labels that belong to the path of a body or of the stages of an iteration; those within a `repeat` or `collect` belong to its iterations. */
 export function labelsOf(part: Body | readonly Stage[]): ReadonlySet<string> {
   const known = cache.get(part);
   if (known !== undefined) return known;
   const labels = new Set<string>();
-  const visit = (stage: Stage): boolean => {
-    if (stage.kind !== 'if-stage' && stage.label !== undefined) labels.add(stage.label.text);
-    return stage.kind !== 'repeat';
+  const visit = (site: Site): boolean => {
+    if (site.kind !== 'if-stage' && site.label !== undefined) labels.add(site.label.text);
+    return site.kind !== 'repeat' && site.kind !== 'collect';
   };
   if ('lets' in part) walkBody(part, visit);
   else walkStages(part, visit);

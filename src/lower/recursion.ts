@@ -1,8 +1,8 @@
 import type { Span } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { listNames } from '../diagnostics/suggest.js';
-import type { BlockSection, Body } from '../parser/ast.js';
-import { walkBody } from '../parser/walk.js';
+import type { BlockSection } from '../parser/ast.js';
+import { walkBlock } from '../parser/walk.js';
 
 interface Call {
   readonly callee: string;
@@ -17,7 +17,7 @@ const MAX_SHOWN = 8;
 /** Reports every block that calls itself, directly or through others, and returns the names of the blocks on such cycles. */
 export function findRecursion(blocks: ReadonlyMap<string, BlockSection>, sink: DiagnosticSink): ReadonlySet<string> {
   const calls = new Map(
-    [...blocks].map(([name, block]): [string, readonly Call[]] => [name, callsOf(block.body).filter((call) => blocks.has(call.callee))]),
+    [...blocks].map(([name, block]): [string, readonly Call[]] => [name, callsOf(block).filter((call) => blocks.has(call.callee))]),
   );
   const recursive = new Set<string>();
   let found = 0;
@@ -110,10 +110,10 @@ function findCycle(start: string, calls: ReadonlyMap<string, readonly Call[]>, n
   return undefined;
 }
 
-function callsOf(body: Body): Call[] {
+function callsOf(block: BlockSection): Call[] {
   const calls: Call[] = [];
-  walkBody(body, (stage) => {
-    if (stage.kind === 'stage') calls.push({ callee: stage.callee.text, span: stage.span });
+  walkBlock(block, (site) => {
+    if (site.kind === 'stage') calls.push({ callee: site.callee.text, span: site.span });
     return true;
   });
   return calls;

@@ -1,9 +1,9 @@
 import type { Span } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
-import type { Arg, BlockSection, Body, CallStage, Expr, Let, ModelSection, Stage } from '../parser/ast.js';
+import type { Arg, BlockSection, Body, CallStage, Expr, Let, ModelSection, RepeatStage, Stage } from '../parser/ast.js';
 import { leftSpine } from '../parser/operators.js';
 import { calleeNames, findCallee, reportUnknownLayer } from './callee.js';
-import { FUNCTIONS, reportCall } from './evaluate.js';
+import { isCallable, reportCall, reportLabel } from './evaluate.js';
 import { findLayer } from './layers.js';
 import { Names, Scope } from './names.js';
 
@@ -31,9 +31,8 @@ export function resolveNames(
   const context: Context = { sink, names, broken, within: [] };
   const { globals } = names;
   for (const item of lets) {
-    resolveExpr(item.value, globals, context);
-    names.declare(item.name, globals, true);
-    names.declarationOf(item.name).reads = 1;
+    resolveLet(item, globals, context);
+    for (const name of item.names) names.declarationOf(name).reads = 1;
   }
   for (const block of blocks.values()) {
     const scope = new Scope(globals);
@@ -44,7 +43,7 @@ export function resolveNames(
     }
     for (const param of block.params) {
       if (param.default !== undefined) resolveExpr(param.default, scope, context);
-      names.declare(param.name, scope, false);
+      names.declare(param.name, scope);
     }
     if (block.params.length === 0) {
       sink.error('AMP2003', block.name.span, `block \`${block.name.text}\` has no parameters`, {
@@ -56,17 +55,19 @@ export function resolveNames(
   }
   for (const model of models) {
     const scope = new Scope(globals);
-    for (const input of model.inputs) names.declare(input.name, scope, false);
+    for (const input of model.inputs) names.declare(input.name, scope);
     resolveBody(model.body, scope, context);
   }
   return names;
 }
 
+function resolveLet({ names, value }: Let, scope: Scope, context: Context): void {
+  resolveExpr(value, scope, context);
+  for (const name of names) context.names.declare(name, scope, { isLet: true, isShared: value.kind === 'share' });
+}
+
 function resolveBody(body: Body, scope: Scope, context: Context): void {
-  for (const item of body.lets) {
-    resolveExpr(item.value, scope, context);
-    context.names.declare(item.name, scope, true);
-  }
+  for (const item of body.lets) resolveLet(item, scope, context);
   if (body.result !== undefined) resolveExpr(body.result, scope, context);
   else if (body.span.end > 0 && !context.broken(body.span)) {
     context.sink.error('AMP1011', { start: body.span.end - 1, end: body.span.end }, 'this body has no result', {
@@ -120,8 +121,15 @@ function resolveExpr(expr: Expr, scope: Scope, context: Context): void {
       return;
     case 'call':
       resolveArgs(expr.args, scope, context);
-      if (!Object.hasOwn(FUNCTIONS, expr.callee.text) && expr.callee.text !== '' && !context.broken(expr.span))
+      if (!isCallable(expr.callee.text) && expr.callee.text !== '' && !context.broken(expr.span))
         reportCall(expr, findCallee(expr.callee.text, context.names.blocks) !== undefined, sink);
+      if (expr.label !== undefined) reportLabel(expr.label, sink);
+      return;
+    case 'share':
+      resolveCall(expr.stage, scope, context);
+      return;
+    case 'collect':
+      resolveBody(expr.body, iterationScope(expr, scope, context), context);
       return;
     case 'if':
       for (const branch of expr.branches) {
@@ -148,16 +156,7 @@ function resolveStages(stages: readonly Stage[], scope: Scope, context: Context)
         resolveCall(stage, scope, context);
         break;
       case 'repeat': {
-        const { over } = stage;
-        if (over.kind === 'count') resolveExpr(over.count, scope, context);
-        else if (over.kind === 'each') resolveExpr(over.list, scope, context);
-        else {
-          resolveExpr(over.from, scope, context);
-          resolveExpr(over.to, scope, context);
-        }
-        const inner = new Scope(scope);
-        if (stage.variable !== undefined) context.names.declare(stage.variable, inner, false);
-        resolveStages(stage.stages, inner, context);
+        resolveStages(stage.stages, iterationScope(stage, scope, context), context);
         break;
       }
       case 'if-stage':
@@ -171,10 +170,25 @@ function resolveStages(stages: readonly Stage[], scope: Scope, context: Context)
   }
 }
 
+/** The scope of one iteration, with its variable. */
+function iterationScope({ variable, over }: Pick<RepeatStage, 'variable' | 'over'>, scope: Scope, context: Context): Scope {
+  if (over.kind === 'count') resolveExpr(over.count, scope, context);
+  else if (over.kind === 'each') resolveExpr(over.list, scope, context);
+  else {
+    resolveExpr(over.from, scope, context);
+    resolveExpr(over.to, scope, context);
+  }
+  const inner = new Scope(scope);
+  if (variable !== undefined) context.names.declare(variable, inner);
+  return inner;
+}
+
 function resolveCall(stage: CallStage, scope: Scope, context: Context): void {
   resolveArgs(stage.args, scope, context);
   const { names, sink, broken, within } = context;
   const callee = findCallee(stage.callee.text, names.blocks);
-  if (callee === undefined) reportUnknownLayer(stage.callee, calleeNames(names.blocks, within), sink);
+  const value = scope.find(stage.callee.text);
+  if (value !== undefined && (value.isShared || callee === undefined)) names.bindValue(stage, value);
+  else if (callee === undefined) reportUnknownLayer(stage.callee, calleeNames(names.blocks, within), sink);
   else if (!broken(stage.span)) names.bind(stage, callee);
 }

@@ -13,6 +13,9 @@ const LAYER_RULES: ReadonlyMap<string, string> = new Map([
   ['conv_transpose2d_layer_c1', 'more rows or columns than the stride would belong to no element of the image'],
   ['conv_transpose2d_layer_c2', 'padding leaves out rows and columns of the result'],
   ['adaptive_pool_layer_c1', 'all windows have one size'],
+  ['split_c1', 'the sections are all of the axis'],
+  ['shared_c1', 'all uses of a shared layer have its weights in common'],
+  ['shared_c2', 'a running statistic moves once a step'],
 ]);
 
 function ruleOf(label: string): string | undefined {

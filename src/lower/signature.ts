@@ -2,13 +2,17 @@ import type { LayerDefinition } from '../ops/layer.js';
 import type { BlockSection } from '../parser/ast.js';
 import type { Signature } from './bind.js';
 
+/** Values that a layer of two joins one after the other. */
+const MAX_FOLDED = 64;
+
 const cache = new WeakMap<LayerDefinition, Signature>();
 
 export function layerSignature(name: string, layer: LayerDefinition): Signature {
   const known = cache.get(layer);
   if (known !== undefined) return known;
   const params = layer.params.map((param) => ({ name: param.name, doc: param.doc, required: param.default === undefined }));
-  const signature = { name, params, values: layer.values, example: layer.example };
+  const values = layer.values && { max: layer.folds === true ? MAX_FOLDED : layer.values.max };
+  const signature = { name, params, ...(values && { values }), example: layer.example };
   cache.set(layer, signature);
   return signature;
 }

@@ -9,6 +9,8 @@ export type Value =
   | { readonly kind: 'list'; readonly items: readonly Value[] }
   /** A value of the graph; `origin` and `source` say where it comes from: the layer's call. */
   | { readonly kind: 'tensor'; readonly id: ValueId; readonly origin: Span; readonly source: string }
+  /** A layer or block that was given to `share`; `index` finds it in the expansion of the model. */
+  | { readonly kind: 'layer'; readonly index: number; readonly source: string }
   /** Its expression had an error that is already reported; nothing about it is reported again. */
   | { readonly kind: 'unknown' };
 
@@ -30,6 +32,8 @@ export function describeKind(value: Value): string {
       return 'a list';
     case 'tensor':
       return 'a value of the graph';
+    case 'layer':
+      return 'a shared layer';
     case 'unknown':
       return 'an unknown value';
   }

@@ -2,8 +2,11 @@ import type { GraphBuilder } from '../ir/builder.js';
 import type { OpName } from '../ir/op-names.js';
 import type { Attrs, Loc, TensorType, ValueId } from '../ir/types.js';
 
-/** Types of arguments in the language. `pair` accepts one number or `[a, b]`; `padding` also the words `same` and `valid`; `axes` one number or a list. */
-export type ArgKind = 'int' | 'number' | 'boolean' | 'pair' | 'padding' | 'value' | 'shape' | 'axes';
+/**
+ * Types of arguments in the language. `pair` accepts one number or `[a, b]`; `padding` also the words `same` and `valid`; `axes` and
+ * `sections` one number or a list.
+ */
+export type ArgKind = 'int' | 'number' | 'boolean' | 'pair' | 'padding' | 'value' | 'shape' | 'axes' | 'sections';
 
 /** One number, a pair (rows, columns), a word, or a value of the graph. */
 export type ArgValue = number | boolean | string | readonly number[];
@@ -57,7 +60,10 @@ export interface LayerDefinition {
    * Extra graph values beyond the piped one: how many, e.g. 1 for `add(s)`. They are its positional arguments; `params` then go by name.
    */
   readonly values?: { readonly min: number; readonly max: number };
+  /** Joins two values, and more by joining what it has with the next one. */
+  readonly folds?: boolean;
   /** An `.amp` line for the documentation. */
   readonly example: string;
-  readonly build: (context: LayerContext) => ValueId;
+  /** A list: the layer has several results. */
+  readonly build: (context: LayerContext) => ValueId | readonly ValueId[];
 }

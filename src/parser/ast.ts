@@ -18,12 +18,40 @@ export type Expr =
   | { readonly kind: 'group'; readonly inner: Expr; readonly span: Span }
   | { readonly kind: 'unary'; readonly operator: '-' | 'not'; readonly operand: Expr; readonly span: Span }
   | { readonly kind: 'binary'; readonly operator: BinaryOperator; readonly left: Expr; readonly right: Expr; readonly span: Span }
-  | { readonly kind: 'call'; readonly callee: Name; readonly args: readonly Arg[]; readonly span: Span }
+  | CallExpr
+  | ShareExpr
+  | CollectExpr
   | IfExpr
   | Pipeline;
 
 export type BinaryExpr = Extract<Expr, { kind: 'binary' }>;
-export type CallExpr = Extract<Expr, { kind: 'call' }>;
+
+/** `max(a, b)`, `concat(paths)`, or `param([64], init: zeros) as gamma`, the only one that has a label. */
+export interface CallExpr {
+  readonly kind: 'call';
+  readonly callee: Name;
+  readonly args: readonly Arg[];
+  readonly label: Name | undefined;
+  /** Without the label. */
+  readonly span: Span;
+}
+
+/** `share Tower(64) as tower`: a layer or block whose weights all its uses have in common. */
+export interface ShareExpr {
+  readonly kind: 'share';
+  readonly stage: CallStage;
+  readonly span: Span;
+}
+
+/** `collect i in 0..4 { x |> Path(i) } as paths`: the list of what the body results in. */
+export interface CollectExpr {
+  readonly kind: 'collect';
+  readonly variable: Name | undefined;
+  readonly over: RepeatOver;
+  readonly body: Body;
+  readonly label: Name | undefined;
+  readonly span: Span;
+}
 
 export interface IfExpr {
   readonly kind: 'if';
@@ -83,9 +111,11 @@ export interface IfStage {
   readonly span: Span;
 }
 
+/** `let a = …`, or `let [a, b] = …` for the items of a list. */
 export interface Let {
   readonly kind: 'let';
-  readonly name: Name;
+  readonly names: readonly Name[];
+  readonly isList: boolean;
   readonly value: Expr;
   readonly span: Span;
 }

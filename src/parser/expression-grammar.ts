@@ -2,6 +2,12 @@ import type * as ast from './ast.js';
 import { EMPTY_SPAN, NO_EXPR, OperationParser } from './operation-grammar.js';
 import * as t from './tokens.js';
 
+interface Iterations {
+  readonly variable: ast.Name | undefined;
+  readonly over: ast.RepeatOver;
+}
+
+const NO_ITERATIONS: Iterations = { variable: undefined, over: { kind: 'count', count: NO_EXPR } };
 const NO_BODY: ast.Body = { lets: [], result: undefined, span: EMPTY_SPAN };
 
 /** The grammar of bodies, pipelines and their stages. */
@@ -10,11 +16,23 @@ export class ExpressionParser extends OperationParser {
     'let',
     (): ast.Let | undefined => {
       const start = this.start();
+      const names: ast.Name[] = [];
+      let isList = false;
       this.CONSUME(t.LetKeyword);
-      const name = this.nameOf(this.CONSUME(t.Name));
+      this.OR([
+        { ALT: () => names.push(this.nameOf(this.CONSUME(t.Name))) },
+        {
+          ALT: () => {
+            isList = true;
+            this.CONSUME(t.LeftBracket);
+            this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => names.push(this.nameOf(this.CONSUME2(t.Name))) });
+            this.CONSUME(t.RightBracket);
+          },
+        },
+      ]);
       this.CONSUME(t.Equal);
       const value = this.SUBRULE(this.expression);
-      return { kind: 'let', name, value, span: this.spanFrom(start) };
+      return { kind: 'let', names, isList, value, span: this.spanFrom(start) };
     },
     { recoveryValueFunc: () => undefined },
   );
@@ -106,29 +124,28 @@ export class ExpressionParser extends OperationParser {
     { recoveryValueFunc: () => undefined },
   );
 
-  private readonly label = this.RULE(
-    'label',
-    (): ast.Name | undefined => {
-      let label: ast.Name | undefined;
-      this.OPTION(() => {
-        this.CONSUME(t.As);
-        label = this.nameOf(this.CONSUME(t.Name));
-      });
-      return label;
-    },
-    { recoveryValueFunc: () => undefined },
-  );
-
   private readonly repeat = this.RULE(
     'repeat',
     (): ast.RepeatStage | undefined => {
       const start = this.start();
-      let variable: ast.Name | undefined;
       this.CONSUME(t.Repeat);
-      const over = this.OR<ast.RepeatOver>([
+      const { variable, over } = this.SUBRULE(this.iterations);
+      const stages = this.SUBRULE(this.stages);
+      const span = this.spanFrom(start);
+      const label = this.SUBRULE(this.label);
+      return { kind: 'repeat', variable, over, stages, label, span };
+    },
+    { recoveryValueFunc: () => undefined },
+  );
+
+  /** `3`, `i in 0..3`, `stride in [2, 1]`. */
+  private readonly iterations = this.RULE(
+    'iterations',
+    (): Iterations => {
+      return this.OR<Iterations>([
         {
           ALT: () => {
-            variable = this.nameOf(this.CONSUME(t.Name));
+            const variable = this.nameOf(this.CONSUME(t.Name));
             this.CONSUME(t.In);
             const from = this.SUBRULE(this.operation);
             let to: ast.Expr | undefined;
@@ -136,17 +153,39 @@ export class ExpressionParser extends OperationParser {
               this.CONSUME(t.Range);
               to = this.SUBRULE2(this.operation);
             });
-            return to === undefined ? { kind: 'each', list: from } : { kind: 'range', from, to };
+            return { variable, over: to === undefined ? { kind: 'each', list: from } : { kind: 'range', from, to } };
           },
         },
-        { ALT: () => ({ kind: 'count', count: this.SUBRULE3(this.operation) }) },
+        { ALT: () => ({ variable: undefined, over: { kind: 'count', count: this.SUBRULE3(this.operation) } }) },
       ]);
-      const stages = this.SUBRULE(this.stages);
+    },
+    { recoveryValueFunc: () => NO_ITERATIONS },
+  );
+
+  protected readonly collect = this.RULE(
+    'collect',
+    (): ast.Expr => {
+      const start = this.start();
+      this.CONSUME(t.Collect);
+      const { variable, over } = this.SUBRULE(this.iterations);
+      const body = this.SUBRULE(this.body);
       const span = this.spanFrom(start);
       const label = this.SUBRULE(this.label);
-      return { kind: 'repeat', variable, over, stages, label, span };
+      return { kind: 'collect', variable, over, body, label, span };
     },
-    { recoveryValueFunc: () => undefined },
+    { recoveryValueFunc: () => NO_EXPR },
+  );
+
+  protected readonly share = this.RULE(
+    'share',
+    (): ast.Expr => {
+      const start = this.start();
+      this.CONSUME(t.Share);
+      const stage = this.SUBRULE(this.callStage);
+      const span = this.spanFrom(start);
+      return this.ACTION((): ast.Expr => (stage === undefined ? NO_EXPR : { kind: 'share', stage, span }));
+    },
+    { recoveryValueFunc: () => NO_EXPR },
   );
 
   private readonly stages = this.RULE(

@@ -1,5 +1,5 @@
 import { type Source, UserError } from '../diagnostics/diagnostic.js';
-import type { Arg, BinaryExpr, Body, Expr, IfStage, KeepItem, Section, SettingItem, Stage } from './ast.js';
+import type { Arg, BinaryExpr, Body, Expr, IfStage, KeepItem, RepeatStage, Section, SettingItem, Stage } from './ast.js';
 import { type Doc, group, hardline, indent, line, printDoc, softline, wideLine } from './doc.js';
 import { leftSpine } from './operators.js';
 import { parseAmp } from './parse.js';
@@ -112,7 +112,9 @@ class Printer {
   }
 
   private let(item: Extract<Section, { kind: 'let' }>): Doc {
-    return [this.take('let'), ' ', this.take(), ' ', this.take('='), ' ', this.expr(item.value)];
+    const names = item.names.map(() => (): Doc => this.take());
+    const target = item.isList ? (): Doc => this.brackets('[', names, ']') : (): Doc => this.take();
+    return [this.take('let'), ' ', target(), ' ', this.take('='), ' ', this.expr(item.value)];
   }
 
   private brackets(open: string, items: readonly (() => Doc)[], close: string): Doc {
@@ -155,7 +157,11 @@ class Printer {
       case 'binary':
         return this.operation(expr);
       case 'call':
-        return [this.take(), this.args(expr.args)];
+        return [this.take(), this.args(expr.args), this.label(expr.label !== undefined)];
+      case 'share':
+        return [this.take('share'), ' ', this.stage(expr.stage)];
+      case 'collect':
+        return [this.take('collect'), ' ', this.iterations(expr), ' ', this.body(expr.body, false), this.label(expr.label !== undefined)];
       case 'if':
         return this.conditional(
           expr.branches,
@@ -215,17 +221,23 @@ class Printer {
         return [call, this.label(stage.label !== undefined)];
       }
       case 'repeat': {
-        const head: Doc[] = [this.take('repeat'), ' '];
-        if (stage.variable !== undefined) head.push(this.take(), ' ', this.take('in'), ' ');
-        const { over } = stage;
-        if (over.kind === 'count') head.push(this.expr(over.count));
-        else if (over.kind === 'each') head.push(this.expr(over.list));
-        else head.push(this.expr(over.from), this.take('..'), this.expr(over.to));
-        head.push(' ', this.stages(stage.stages));
-        return [head, this.label(stage.label !== undefined)];
+        const head: Doc = [this.take('repeat'), ' ', this.iterations(stage), ' '];
+        return [head, this.stages(stage.stages), this.label(stage.label !== undefined)];
       }
       case 'if-stage':
         return this.ifStage(stage);
+    }
+  }
+
+  private iterations({ variable, over }: Pick<RepeatStage, 'variable' | 'over'>): Doc {
+    const head: Doc = variable === undefined ? '' : [this.take(), ' ', this.take('in'), ' '];
+    switch (over.kind) {
+      case 'count':
+        return [head, this.expr(over.count)];
+      case 'each':
+        return [head, this.expr(over.list)];
+      case 'range':
+        return [head, this.expr(over.from), this.take('..'), this.expr(over.to)];
     }
   }
 

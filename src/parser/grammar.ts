@@ -61,7 +61,8 @@ export class AmpParser extends ExpressionParser {
         args = this.SUBRULE(this.args);
       });
       const span = this.spanFrom(start);
-      const value: ast.Expr = args === undefined ? { kind: 'name', name, span } : { kind: 'call', callee: name, args, span };
+      const value: ast.Expr =
+        args === undefined ? { kind: 'name', name, span } : { kind: 'call', callee: name, args, label: undefined, span };
       return { kind: 'setting', name, value, span };
     },
     { recoveryValueFunc: () => undefined },

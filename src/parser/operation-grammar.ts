@@ -46,6 +46,8 @@ export abstract class OperationParser extends EmbeddedActionsParser {
 
   abstract readonly expression: ParserMethod<[], ast.Expr>;
   protected abstract readonly ifExpression: ParserMethod<[], ast.Expr>;
+  protected abstract readonly collect: ParserMethod<[], ast.Expr>;
+  protected abstract readonly share: ParserMethod<[], ast.Expr>;
 
   protected readonly operation = this.RULE(
     'operation',
@@ -140,6 +142,8 @@ export abstract class OperationParser extends EmbeddedActionsParser {
           },
         },
         { ALT: () => this.SUBRULE(this.ifExpression) },
+        { ALT: () => this.SUBRULE(this.collect) },
+        { ALT: () => this.SUBRULE(this.share) },
       ]);
     },
     { recoveryValueFunc: () => NO_EXPR },
@@ -150,14 +154,31 @@ export abstract class OperationParser extends EmbeddedActionsParser {
     (): ast.Expr => {
       const start = this.start();
       const name = this.nameOf(this.CONSUME(t.Name));
-      let args: readonly ast.Arg[] | undefined;
+      let value: ast.Expr | undefined;
       this.OPTION(() => {
-        args = this.SUBRULE(this.args);
+        const args = this.SUBRULE(this.args);
+        const span = this.spanFrom(start);
+        const label = this.SUBRULE(this.label);
+        this.ACTION(() => {
+          value = { kind: 'call', callee: name, args, label, span };
+        });
       });
-      const span = this.spanFrom(start);
-      return args === undefined ? { kind: 'name', name, span } : { kind: 'call', callee: name, args, span };
+      return value ?? { kind: 'name', name, span: this.spanFrom(start) };
     },
     { recoveryValueFunc: () => NO_EXPR },
+  );
+
+  protected readonly label = this.RULE(
+    'label',
+    (): ast.Name | undefined => {
+      let label: ast.Name | undefined;
+      this.OPTION(() => {
+        this.CONSUME(t.As);
+        label = this.nameOf(this.CONSUME(t.Name));
+      });
+      return label;
+    },
+    { recoveryValueFunc: () => undefined },
   );
 
   protected readonly list = this.RULE(
@@ -167,11 +188,11 @@ export abstract class OperationParser extends EmbeddedActionsParser {
       const items: ast.Expr[] = [];
       this.CONSUME(t.LeftBracket);
       this.OPTION(() => {
-        const first = this.SUBRULE(this.operation);
+        const first = this.SUBRULE(this.expression);
         items.push(first);
         this.MANY(() => {
           this.CONSUME(t.Comma);
-          const item = this.SUBRULE2(this.operation);
+          const item = this.SUBRULE2(this.expression);
           this.ACTION(() => items.push(item));
         });
         this.OPTION2(() => this.CONSUME2(t.Comma));

@@ -59,6 +59,8 @@ const HELP: Readonly<Record<string, Help>> = {
   'model Name': { expected: 'a name', why: 'a model has a name, and its input too: `model Net(image: [32, 32, 3]) -> [10]`' },
   "model ')'": { expected: '`,` or `)`' },
   "block ')'": { expected: '`,` or `)`', why: 'parameters are separated by commas; a default is written `stride = 1`' },
+  let: { expected: 'a name', why: '`let` gives a value to a name, or the items of a list to the names in brackets: `let [a, b] = …`' },
+  "let ']'": { expected: '`,` or `]`', why: 'the names of a list are separated by commas' },
   "let '='": { expected: '`=`', why: '`let` gives a value to a name: `let width = 64`' },
 };
 

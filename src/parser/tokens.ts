@@ -26,6 +26,8 @@ export const Precision = keyword('precision');
 export const Train = keyword('train');
 export const LetKeyword = keyword('let');
 export const Repeat = keyword('repeat');
+export const Collect = keyword('collect');
+export const Share = keyword('share');
 export const In = keyword('in');
 export const If = keyword('if');
 export const Else = keyword('else');
@@ -95,7 +97,7 @@ export const BadComment = createToken({ name: 'BadComment', pattern: /\/\/[^\n\r
 // biome-ignore format: the groups are the order in which the lexer tries them.
 export const TOKENS: readonly TokenType[] = [
   WhiteSpace, Comment, BadComment, Operator,
-  Dataset, Model, Block, Precision, Train, LetKeyword, Repeat, In, If, Else, As, Keep, And, Or, Not, True, False,
+  Dataset, Model, Block, Precision, Train, LetKeyword, Repeat, Collect, Share, In, If, Else, As, Keep, And, Or, Not, True, False,
   Name, NumberToken, BadNumber, StringToken, BadString,
   Arrow, Pipe, Range, Dot, EqualEqual, NotEqual, LessEqual, GreaterEqual, Less, Greater, Equal,
   Plus, Minus, Star, Slash, Percent, Colon, Comma,

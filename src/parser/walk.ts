@@ -1,15 +1,24 @@
-import type { Body, Expr, Stage } from './ast.js';
+import type { BlockSection, Body, CallExpr, CollectExpr, Expr, Stage } from './ast.js';
 import { leftSpine } from './operators.js';
 
-/** What is told of each stage, in the order of the text: the result says whether to go on with what stands inside it. */
-export type StageVisitor = (stage: Stage) => boolean;
+/** What may have a label: it applies a layer, or holds what does. */
+export type Site = Stage | CallExpr | CollectExpr;
 
-export function walkBody({ lets, result }: Body, visit: StageVisitor): void {
+/** What is told of each site, in the order of the text: the result says whether to go on with what stands inside it. */
+export type SiteVisitor = (site: Site) => boolean;
+
+/** The defaults of its parameters and its body. */
+export function walkBlock({ params, body }: BlockSection, visit: SiteVisitor): void {
+  for (const param of params) if (param.default !== undefined) walkExpr(param.default, visit);
+  walkBody(body, visit);
+}
+
+export function walkBody({ lets, result }: Body, visit: SiteVisitor): void {
   for (const item of lets) walkExpr(item.value, visit);
   if (result !== undefined) walkExpr(result, visit);
 }
 
-export function walkStages(stages: readonly Stage[], visit: StageVisitor): void {
+export function walkStages(stages: readonly Stage[], visit: SiteVisitor): void {
   for (const stage of stages) {
     if (!visit(stage)) continue;
     switch (stage.kind) {
@@ -27,7 +36,7 @@ export function walkStages(stages: readonly Stage[], visit: StageVisitor): void 
   }
 }
 
-function walkExpr(expr: Expr, visit: StageVisitor): void {
+function walkExpr(expr: Expr, visit: SiteVisitor): void {
   switch (expr.kind) {
     case 'number':
     case 'boolean':
@@ -53,7 +62,13 @@ function walkExpr(expr: Expr, visit: StageVisitor): void {
       for (const item of expr.items) walkExpr(item, visit);
       return;
     case 'call':
-      for (const arg of expr.args) walkExpr(arg.value, visit);
+      if (visit(expr)) for (const arg of expr.args) walkExpr(arg.value, visit);
+      return;
+    case 'share':
+      walkStages([expr.stage], visit);
+      return;
+    case 'collect':
+      if (visit(expr)) walkBody(expr.body, visit);
       return;
     case 'if':
       for (const branch of expr.branches) walkBody(branch.body, visit);

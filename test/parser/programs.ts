@@ -11,6 +11,8 @@ const KEYWORDS = new Set([
   'train',
   'let',
   'repeat',
+  'collect',
+  'share',
   'in',
   'if',
   'else',
@@ -40,11 +42,24 @@ function separated(items: readonly Tokens[], separator: string): Tokens {
 
 const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 2 });
 
+/** `as NAME`, or nothing. */
+const label = optional(name).map((text) => (text === undefined ? [] : ['as', text]));
+
+const target = fc.oneof(
+  { weight: 3, arbitrary: name.map((key) => [key]) },
+  {
+    weight: 1,
+    arbitrary: fc
+      .array(name, { minLength: 1, maxLength: 3 })
+      .map((keys) => ['[', ...keys.flatMap((key, i) => (i === 0 ? [key] : [',', key])), ']']),
+  },
+);
+
 const { operation, expression, body } = fc.letrec<
-  Record<'operation' | 'expression' | 'primary' | 'stage' | 'stages' | 'body' | 'args' | 'list', Tokens>
+  Record<'operation' | 'expression' | 'primary' | 'iterations' | 'stage' | 'stages' | 'body' | 'args' | 'list', Tokens>
 >((tie) => ({
   list: fc
-    .array(tie('operation'), { maxLength: 4 })
+    .array(tie('expression'), { maxLength: 4, depthIdentifier: 'expr' })
     .chain((items) => fc.boolean().map((comma) => flat(['[', separated(items, ','), comma && items.length > 0 ? [','] : [], ']']))),
   args: fc
     .tuple(
@@ -63,7 +78,9 @@ const { operation, expression, body } = fc.letrec<
     fc.constantFrom(['true'], ['false'], ['"a string"']),
     tie('list'),
     tie('expression').map((inner) => flat(['(', inner, ')'])),
-    fc.tuple(name, tie('args')).map(([callee, args]) => [callee, ...args]),
+    fc.tuple(name, tie('args'), label).map(([callee, args, named]) => [callee, ...args, ...named]),
+    fc.tuple(name, optional(tie('args')), label).map(([callee, args, named]) => ['share', callee, ...(args ?? []), ...named]),
+    fc.tuple(tie('iterations'), tie('body'), label).map(([over, content, named]) => ['collect', ...over, ...content, ...named]),
     fc.tuple(name, name).map(([object, property]) => [object, '.', property]),
     fc
       .tuple(tie('operation'), tie('body'), optional(tie('body')))
@@ -81,23 +98,15 @@ const { operation, expression, body } = fc.letrec<
     .map((terms) =>
       terms.flatMap(([operator, prefix, operand], i) => flat([i === 0 ? [] : [operator], prefix === '' ? [] : [prefix], operand])),
     ),
+  iterations: fc
+    .tuple(optional(name), tie('operation'), optional(tie('operation')))
+    .map(([variable, from, to]) =>
+      flat([variable === undefined ? [] : [variable, 'in'], from, variable === undefined || to === undefined ? [] : ['..', ...to]]),
+    ),
   stage: fc.oneof(
     { maxDepth: 2, depthSize: 'xsmall', depthIdentifier: 'expr', withCrossShrink: true },
-    fc
-      .tuple(name, optional(tie('args')), optional(name))
-      .map(([callee, args, label]) => flat([[callee], args ?? [], label === undefined ? [] : ['as', label]])),
-    fc
-      .tuple(optional(name), tie('operation'), optional(tie('operation')), tie('stages'), optional(name))
-      .map(([variable, from, to, stages, label]) =>
-        flat([
-          'repeat',
-          variable === undefined ? [] : [variable, 'in'],
-          from,
-          variable === undefined || to === undefined ? [] : ['..', ...to],
-          stages,
-          label === undefined ? [] : ['as', label],
-        ]),
-      ),
+    fc.tuple(name, optional(tie('args')), label).map(([callee, args, named]) => [callee, ...(args ?? []), ...named]),
+    fc.tuple(tie('iterations'), tie('stages'), label).map(([over, stages, named]) => ['repeat', ...over, ...stages, ...named]),
     fc
       .tuple(fc.array(fc.tuple(tie('operation'), tie('stages')), { minLength: 1, maxLength: 2 }), optional(tie('stages')))
       .map(([branches, otherwise]) =>
@@ -117,8 +126,8 @@ const { operation, expression, body } = fc.letrec<
     .tuple(tie('operation'), fc.array(tie('stage'), { maxLength: 3, depthIdentifier: 'expr' }))
     .map(([head, stages]) => [...head, ...stages.flatMap((stage) => ['|>', ...stage])]),
   body: fc
-    .tuple(fc.array(fc.tuple(name, tie('expression')), { maxLength: 1 }), tie('expression'))
-    .map(([lets, result]) => flat(['{', lets.flatMap(([key, value]) => ['let', key, '=', ...value]), parenthesized(result), '}'])),
+    .tuple(fc.array(fc.tuple(target, tie('expression')), { maxLength: 1 }), tie('expression'))
+    .map(([lets, result]) => flat(['{', lets.flatMap(([keys, value]) => ['let', ...keys, '=', ...value]), parenthesized(result), '}'])),
 }));
 
 /** After a `let` a result may not start like an operator or an argument list. */
@@ -133,7 +142,7 @@ function parenthesizedSetting(tokens: Tokens): Tokens {
 }
 
 const section: fc.Arbitrary<Tokens> = fc.oneof(
-  fc.tuple(name, expression).map(([key, value]) => ['let', key, '=', ...value]),
+  fc.tuple(target, expression).map(([keys, value]) => ['let', ...keys, '=', ...value]),
   fc.tuple(name, fc.array(fc.tuple(name, optional(operation)), { maxLength: 3 }), body).map(([key, params, content]) =>
     flat([
       'block',

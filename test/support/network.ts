@@ -53,7 +53,9 @@ function forwardGraph(model: Model, mode: 'train' | 'eval', recipe: Recipe, batc
     const path = options.as ?? `${name}_${counters.get(name)}`;
     const loc = { line: builder.nodes.length, column: 3 };
     const defaults = Object.fromEntries(definition.params.flatMap((p) => (p.default === undefined ? [] : [[p.name, p.default]])));
-    return definition.build(layers.for({ input, values: options.values ?? [], args: { ...defaults, ...args }, path, loc }));
+    const result = definition.build(layers.for({ input, values: options.values ?? [], args: { ...defaults, ...args }, path, loc }));
+    if (typeof result !== 'number') throw new Error(`${name} has several results`);
+    return result;
   };
   const logits = model({ image, call, shape: (value) => builder.type(value).shape.slice(1) });
   return builder.finish('forward', { logits });

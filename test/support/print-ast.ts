@@ -1,4 +1,4 @@
-import type { Arg, Body, Expr, Section, Stage } from '../../src/parser/ast.js';
+import type { Arg, Body, Expr, Let, Name, RepeatStage, Section, Stage } from '../../src/parser/ast.js';
 
 /** The tree as s-expressions, one section a line group: compact enough to read in a spec. */
 export function printAst(sections: readonly Section[]): string {
@@ -9,7 +9,7 @@ function lines(section: Section, depth: number): string {
   const pad = '  '.repeat(depth);
   switch (section.kind) {
     case 'let':
-      return `${pad}(let ${section.name.text} ${expr(section.value)})`;
+      return `${pad}(let ${target(section)} ${expr(section.value)})`;
     case 'dataset':
     case 'precision':
     case 'train': {
@@ -28,6 +28,21 @@ function lines(section: Section, depth: number): string {
       return `(block ${section.name.text} (${params.join(' ')})\n${body(section.body)})`;
     }
   }
+}
+
+function target({ names, isList }: Let): string {
+  const list = names.map((name) => name.text).join(' ');
+  return isList ? `[${list}]` : list;
+}
+
+function labelled(label: Name | undefined, text: string): string {
+  return label === undefined ? text : `(as ${label.text} ${text})`;
+}
+
+function iterations({ variable, over }: Pick<RepeatStage, 'variable' | 'over'>): string {
+  const times =
+    over.kind === 'count' ? expr(over.count) : over.kind === 'each' ? expr(over.list) : `(.. ${expr(over.from)} ${expr(over.to)})`;
+  return `${variable === undefined ? '' : `${variable.text} `}${times}`;
 }
 
 function body(part: Body): string {
@@ -63,7 +78,11 @@ function expr(part: Expr, separator = ' '): string {
     case 'binary':
       return `(${part.operator} ${expr(part.left)} ${expr(part.right)})`;
     case 'call':
-      return `(${part.callee.text}${args(part.args)})`;
+      return labelled(part.label, `(${part.callee.text}${args(part.args)})`);
+    case 'share':
+      return `(share ${stage(part.stage)})`;
+    case 'collect':
+      return labelled(part.label, `(collect ${iterations(part)} ${inline(part.body)})`);
     case 'if': {
       const branches = part.branches.map((branch) => `${expr(branch.condition)} ${inline(branch.body)}`);
       return `(if ${[...branches, ...(part.otherwise === undefined ? [] : [inline(part.otherwise)])].join(' ')})`;
@@ -77,16 +96,10 @@ function stage(part: Stage): string {
   const chain = (stages: readonly Stage[]) => `{${stages.map(stage).join(' ')}}`;
   switch (part.kind) {
     case 'stage': {
-      const call = part.args.length === 0 ? part.callee.text : `(${part.callee.text}${args(part.args)})`;
-      return part.label === undefined ? call : `(as ${part.label.text} ${call})`;
+      return labelled(part.label, part.args.length === 0 ? part.callee.text : `(${part.callee.text}${args(part.args)})`);
     }
-    case 'repeat': {
-      const { over } = part;
-      const times =
-        over.kind === 'count' ? expr(over.count) : over.kind === 'each' ? expr(over.list) : `(.. ${expr(over.from)} ${expr(over.to)})`;
-      const loop = `(repeat ${part.variable === undefined ? '' : `${part.variable.text} `}${times} ${chain(part.stages)})`;
-      return part.label === undefined ? loop : `(as ${part.label.text} ${loop})`;
-    }
+    case 'repeat':
+      return labelled(part.label, `(repeat ${iterations(part)} ${chain(part.stages)})`);
     case 'if-stage': {
       const branches = part.branches.map((branch) => `${expr(branch.condition)} ${chain(branch.stages)}`);
       return `(if ${[...branches, ...(part.otherwise === undefined ? [] : [chain(part.otherwise)])].join(' ')})`;

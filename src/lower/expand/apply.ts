@@ -1,15 +1,16 @@
 import type { Span } from '../../diagnostics/diagnostic.js';
+import type { ValueId } from '../../ir/types.js';
 import type { ArgValue, LayerDefinition } from '../../ops/layer.js';
 import { ConstraintError } from '../../ops/op.js';
-import type { CallStage } from '../../parser/ast.js';
+import type { CallExpr, CallStage } from '../../parser/ast.js';
 import type { Bound } from '../bind.js';
 import type { Callee } from '../callee.js';
 import { convertLayerArg } from '../convert.js';
 import { evaluate } from '../evaluate.js';
 import type { Operand } from '../shape-advice.js';
 import { reportConstraint } from '../shape-errors.js';
-import { describeKind, UNKNOWN, type Value } from '../value.js';
-import { type Expansion, locate, operandOf } from './state.js';
+import { describeKind, type Tensor, UNKNOWN, type Value } from '../value.js';
+import { countStage, type Expansion, locate, operandOf } from './state.js';
 
 /** Applies a layer to the piped value: converts its arguments and emits its ops. */
 export function applyLayer(
@@ -20,32 +21,85 @@ export function applyLayer(
   stage: CallStage,
   path: string,
 ): Value {
-  const { sink } = state.context;
-  let usable = bound.complete && input.kind === 'tensor';
+  const args = argumentsOf(state, name, layer, bound);
+  const piped = operandsOf(state, name, layer, { value: input, span: stage.callee.span, shown: 'the piped value' });
+  const others = valuesOf(state, name, layer, bound);
+  if (!bound.complete || args === undefined || piped === undefined || others === undefined) return UNKNOWN;
+  const operands = [...piped, ...others.operands];
+  if (input.kind === 'list' && operands.length === 1) return operands[0].tensor;
+  return buildLayer(state, layer, operands, args, { name, span: stage.span, at: stage.callee.span, path });
+}
+
+/** `concat(paths)`: a layer that joins values, called with all of them. */
+export function joinValues(state: Expansion, expr: CallExpr, layer: LayerDefinition): Value {
+  const name = expr.callee.text;
+  const { sink, names } = state.context;
+  countStage(state);
+  const { min, max } = layer.values ?? { min: 0, max: 0 };
+  // All of its values stand in the parentheses.
+  const callee: Callee = { kind: 'layer', name, layer: { ...layer, values: { min, max: max + 1 } } };
+  const bound = names.bound(callee, expr.args, expr.span);
+  const args = argumentsOf(state, name, layer, bound);
+  const given = valuesOf(state, name, layer, bound);
+  const path = state.path.child(undefined, name, sink);
+  if (!bound.complete || args === undefined || given === undefined) return UNKNOWN;
+  const { operands, hasList } = given;
+  if (hasList && operands.length === 1) return operands[0].tensor;
+  return buildLayer(state, layer, operands, args, { name, span: expr.span, at: expr.callee.span, path });
+}
+
+function argumentsOf(state: Expansion, name: string, layer: LayerDefinition, bound: Bound): Record<string, ArgValue> | undefined {
   const args: Record<string, ArgValue> = {};
+  let usable = true;
   for (const param of layer.params) {
     const arg = bound.named.get(param.name);
     const value =
-      arg === undefined ? param.default : convertLayerArg(name, param, evaluate(arg.value, state.evaluation), arg.value.span, sink);
+      arg === undefined
+        ? param.default
+        : convertLayerArg(name, param, evaluate(arg.value, state.evaluation), arg.value.span, state.context.sink);
     if (value === undefined) usable = false;
     else args[param.name] = value;
   }
-  const operands: Operand[] = input.kind === 'tensor' ? [operandOf(state, 'the piped value', input)] : [];
-  for (const arg of bound.values) {
-    const value = evaluate(arg.value, state.evaluation);
-    if (value.kind === 'tensor')
-      operands.push(operandOf(state, arg.value.kind === 'name' ? `\`${arg.value.name.text}\`` : 'the argument', value));
-    else usable = false;
-    if (value.kind !== 'tensor' && value.kind !== 'unknown')
-      sink.error(
-        'AMP2006',
-        arg.value.span,
-        `\`${name}\` takes a value of the graph, not ${describeKind(value)}`,
-        name === 'mul' && value.kind === 'number' ? { fix: '`scale` multiplies by a number' } : {},
-      );
+  return usable ? args : undefined;
+}
+
+interface GivenValues {
+  readonly operands: readonly Operand[];
+  /** One value of a list is joined with nothing: it is the result. */
+  readonly hasList: boolean;
+}
+
+/** The values of the graph that a layer was given in its parentheses. */
+function valuesOf(state: Expansion, name: string, layer: LayerDefinition, bound: Bound): GivenValues | undefined {
+  let hasList = false;
+  const found = bound.values.map(({ value: expr }) => {
+    const shown = expr.kind === 'name' ? `\`${expr.name.text}\`` : 'the argument';
+    const value = evaluate(expr, state.evaluation);
+    if (value.kind === 'list') hasList = true;
+    return operandsOf(state, name, layer, { value, span: expr.span, shown });
+  });
+  return found.every((operands) => operands !== undefined) ? { operands: found.flat(), hasList } : undefined;
+}
+
+interface Given {
+  readonly value: Value;
+  readonly span: Span;
+  readonly shown: string;
+}
+
+/** A value of the graph, or the items of a list for a layer that joins values. Undefined after reporting that it is neither. */
+function operandsOf(state: Expansion, name: string, layer: LayerDefinition, { value, span, shown }: Given): readonly Operand[] | undefined {
+  if (value.kind === 'tensor') return [operandOf(state, shown, value)];
+  if (value.kind === 'list' && layer.values !== undefined) {
+    const items = value.items.map((item, i) => operandsOf(state, name, layer, { value: item, span, shown: `item ${i + 1} of ${shown}` }));
+    return items.every((operands) => operands !== undefined) ? items.flat() : undefined;
   }
-  if (!usable) return UNKNOWN;
-  return buildLayer(state, layer, operands, args, { name, span: stage.span, at: stage.callee.span, path });
+  if (value.kind !== 'unknown')
+    state.context.sink.error('AMP2006', span, `\`${name}\` takes a value of the graph, not ${describeKind(value)}`, {
+      ...(value.kind === 'list' && { fix: 'take its items apart with `let [a, b] = …`, or join them with `concat` or `add`' }),
+      ...(value.kind === 'number' && name === 'mul' && { fix: '`scale` multiplies by a number' }),
+    });
+  return undefined;
 }
 
 /** How a layer that is applied is written, and where. */
@@ -65,13 +119,41 @@ export function buildLayer(
   args: Readonly<Record<string, ArgValue>>,
   { name, span, at, path }: Written,
 ): Value {
+  const groups = groupOperands(layer, operands);
+  if (typeof groups === 'string') {
+    const why = 'it joins the piped value, or the items of a list, with the values in its parentheses';
+    state.context.sink.error('AMP2003', span, `\`${name}\` ${groups}`, { why, fix: `such as \`${layer.example}\`` });
+    return UNKNOWN;
+  }
+  const source = `\`${name}\``;
+  const build = (input: ValueId, values: readonly ValueId[]) =>
+    layer.build(state.layers.for({ input, values, args, path, loc: locate(state, at) }));
   try {
-    const [piped, ...values] = operands.map((operand) => operand.tensor.id);
-    const id = layer.build(state.layers.for({ input: piped, values, args, path, loc: locate(state, at) }));
-    return { kind: 'tensor', id, origin: span, source: `\`${name}\`` };
+    let result: ValueId | readonly ValueId[] = operands[0].tensor.id;
+    for (const values of groups)
+      if (typeof result === 'number')
+        result = build(
+          result,
+          values.map((operand) => operand.tensor.id),
+        );
+    const tensor = (id: ValueId): Tensor => ({ kind: 'tensor', id, origin: span, source });
+    return typeof result === 'number' ? tensor(result) : { kind: 'list', items: result.map(tensor) };
   } catch (error) {
     if (!(error instanceof ConstraintError)) throw error;
     reportConstraint(error, { name, span }, operands, state.calls.at(-1), state.context.sink);
     return UNKNOWN;
   }
+}
+
+/**
+ * What a layer is applied to besides its first operand, once or, for a layer of two values that were given more, several times. Otherwise what
+ * is wrong with their number.
+ */
+function groupOperands(layer: LayerDefinition, [first, ...others]: readonly Operand[]): readonly (readonly Operand[])[] | string {
+  if (first === undefined) return 'needs values';
+  const { min, max } = layer.values ?? { min: 0, max: 0 };
+  if (others.length >= min && others.length <= max) return [others];
+  if (layer.folds === true && others.length > 0) return others.map((operand) => [operand]);
+  if (others.length < min) return `needs ${min === 1 ? 'another value' : `${min} more values`}`;
+  return `takes ${max === 1 ? 'two values' : `at most ${max + 1} values`}, not ${others.length + 1}`;
 }

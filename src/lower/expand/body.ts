@@ -1,11 +1,12 @@
 import type { Body, Expr, IfExpr } from '../../parser/ast.js';
+import { bindLet } from '../bind-let.js';
 import { evaluate } from '../evaluate.js';
 import { describeKind, UNKNOWN, type Value } from '../value.js';
-import { type Expansion, setValue } from './state.js';
+import type { Expansion } from './state.js';
 
 /** What a body results in. */
 export function evaluateBody(state: Expansion, body: Body): Value {
-  for (const item of body.lets) setValue(state, item.name, evaluate(item.value, state.evaluation));
+  for (const item of body.lets) bindLet(item, evaluate(item.value, state.evaluation), state.evaluation);
   return body.result === undefined ? UNKNOWN : evaluate(body.result, state.evaluation);
 }
 

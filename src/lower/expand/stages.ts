@@ -7,13 +7,14 @@ import { applyCall } from './call.js';
 import { iterationsOf } from './iterations.js';
 import { countStage, type Expansion, setValue } from './state.js';
 
-export function evaluatePipeline(state: Expansion, expr: Pipeline): Value {
+/** `forced`: the path of its only stage. */
+export function evaluatePipeline(state: Expansion, expr: Pipeline, forced?: string): Value {
   let value = evaluate(expr.head, state.evaluation);
-  if (value.kind !== 'tensor' && value.kind !== 'unknown') {
+  if (value.kind !== 'tensor' && value.kind !== 'list' && value.kind !== 'unknown') {
     state.context.sink.error('AMP2006', expr.head.span, `layers are applied to values of the graph, not to ${describeKind(value)}`);
     value = UNKNOWN;
   }
-  return pipe(state, value, expr.stages);
+  return pipe(state, value, expr.stages, forced);
 }
 
 function pipe(state: Expansion, input: Value, stages: readonly Stage[], forced?: string): Value {
@@ -44,13 +45,18 @@ function applyIf(state: Expansion, input: Value, stage: IfStage): Value {
   return stage.otherwise === undefined ? input : pipe(state, input, stage.otherwise);
 }
 
+/** Whether the stages of an iteration are a single one without a name of its own: it takes that of the iteration. */
+export function isSingle(stages: readonly Stage[]): boolean {
+  const [only] = stages;
+  return stages.length === 1 && only.kind !== 'if-stage' && only.label === undefined;
+}
+
 function repeat(state: Expansion, input: Value, stage: RepeatStage, forced: string | undefined): Value {
   const { path: outer } = state;
   const path = stage.label === undefined && forced !== undefined ? forced : outer.child(stage.label, 'repeat', state.context.sink);
-  const items = iterationsOf(state, stage.over);
+  const items = iterationsOf(state, 'repeat', stage.over);
   if (items === undefined) return UNKNOWN;
-  const [only] = stage.stages;
-  const single = stage.stages.length === 1 && only.kind !== 'if-stage' && only.label === undefined;
+  const single = isSingle(stage.stages);
   let value = input;
   for (const [i, item] of items.entries()) {
     // Without a value no later iteration can find another mistake.

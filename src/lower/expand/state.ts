@@ -4,10 +4,10 @@ import type { DiagnosticSink } from '../../diagnostics/sink.js';
 import type { GraphBuilder } from '../../ir/builder.js';
 import type { DatasetSpec } from '../../ir/program.js';
 import type { Loc } from '../../ir/types.js';
-import type { Name } from '../../parser/ast.js';
+import type { CallStage, Name } from '../../parser/ast.js';
 import type { Evaluation, Values } from '../evaluate.js';
 import type { LayerContexts } from '../layer-context.js';
-import type { Names } from '../names.js';
+import type { Call, Names } from '../names.js';
 import type { LayerPath } from '../paths.js';
 import type { Operand } from '../shape-advice.js';
 import type { Tensor, Value } from '../value.js';
@@ -36,6 +36,16 @@ export interface ModelContext {
 /** Thrown to leave a model that expands without end. */
 export class TooLarge extends Error {}
 
+/** A layer or block that is applied several times, each time with the arguments and the weights of the place where it is shared. */
+export interface SharedLayer {
+  readonly stage: CallStage;
+  /** Undefined: there is no such layer, which is reported. */
+  readonly call: Call | undefined;
+  readonly path: string;
+  /** Of the body that it is shared in. */
+  readonly evaluation: Evaluation;
+}
+
 /** How far the expansion of one model has come. */
 export interface Expansion {
   readonly context: ModelContext;
@@ -50,6 +60,8 @@ export interface Expansion {
   readonly calls: Span[];
   /** Their blocks. */
   readonly expanding: string[];
+  /** What `share` made so far. */
+  readonly shared: SharedLayer[];
   /** Whether a misspelt layer was taken for another one. */
   guessed: boolean;
   readonly guesses: Map<string, string | undefined>;

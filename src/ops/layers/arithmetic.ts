@@ -2,11 +2,12 @@ import type { OpName } from '../../ir/op-names.js';
 import type { LayerDefinition } from '../layer.js';
 import { broadcastOperands } from './broadcast.js';
 
-function binary(op: OpName, doc: string): LayerDefinition {
+function binary(op: OpName, doc: string, folds = false): LayerDefinition {
   return {
     doc,
     params: [],
     values: { min: 1, max: 1 },
+    folds,
     example: `x |> ${op}(other)`,
     build: (context) => context.emit(op, broadcastOperands(context, [context.input, context.values[0]])),
   };
@@ -15,11 +16,13 @@ function binary(op: OpName, doc: string): LayerDefinition {
 export const addLayer = binary(
   'add',
   'Sum, element by element. Axes of size 1, and axes that one value lacks in front, are repeated: [channels] fits an image.',
+  true,
 );
 export const subLayer = binary('sub', 'Difference, element by element: the piped value less the argument; shapes fit as in `add`.');
 export const mulLayer = binary(
   'mul',
   'Product, element by element; shapes fit as in `add`, so `x |> mul(gate)` scales the channels of each image by a gate of [channels].',
+  true,
 );
 
 export const divLayer = binary('div', 'Quotient, element by element: the piped value over the argument.');
