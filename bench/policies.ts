@@ -13,7 +13,8 @@ const MODELS: Readonly<Record<string, string>> = {
   tail: 'bench/models/tail.amp',
 };
 
-const USAGE = `npx tsx bench/policies.ts [--models ${Object.keys(MODELS).join(',')}] [--precision fp16|bf16] [--rounds N] [--tries N] [--steps N] [--json]
+const USAGE = `npx tsx bench/policies.ts [--models ${Object.keys(MODELS).join(',')}] [--precision fp16|bf16]
+                          [--rounds N] [--tries N] [--steps N] [--json]
 
 Every round times all kernels, lets policy fastest choose, and then times the plans in turns. Run it on a machine that does nothing else.
 `;

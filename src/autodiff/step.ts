@@ -119,8 +119,8 @@ function ofWholeStep(name: string, { train }: Recipe): MicroBatch {
 }
 
 /**
- * The last micro-batch of an optimizer step, or its only one: forward, scaled loss, backward, unscale, finite check, clip, guarded update, scale
- * update. All floats are f32.
+ * The last micro-batch of an optimizer step, or its only one: forward, scaled loss, backward, unscale, finite check, clip, guarded update,
+ * scale update. All floats are f32.
  */
 export function buildTrainStep(
   forward: Graph,

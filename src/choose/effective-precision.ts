@@ -7,7 +7,9 @@ import { rulePolicy } from '../precision/policy.js';
 import { resolveScaling } from '../precision/scaling.js';
 import type { Compiled } from './plan-file.js';
 
-/** Who set a setting: nobody, the file, an option, policy `fastest` just now and why, or what it chose when the run began, by which costs. */
+/**
+ * Who set a setting: nobody, the file, an option, policy `fastest` just now and why, or what it chose when the run began, by which costs.
+ */
 export type SettingOrigin =
   | WrittenOrigin
   | { readonly kind: 'fastest'; readonly text: string }

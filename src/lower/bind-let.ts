@@ -11,12 +11,12 @@ export function bindLet(item: Let, value: Value, evaluation: Evaluation): void {
 function itemsFor(item: Let, value: Value, { sink }: Evaluation): readonly Value[] {
   const count = item.names.length;
   if (value.kind === 'list' && value.items.length === count) return value.items;
-  if (value.kind !== 'unknown')
-    sink.error(
-      'AMP2006',
-      item.value.span,
-      `\`let [${item.names.map((name) => name.text).join(', ')}]\` takes a list of ${count}, not ${value.kind === 'list' ? `one of ${value.items.length}` : describeKind(value)}`,
-      { why: 'each name stands for one item' },
-    );
+  if (value.kind !== 'unknown') {
+    const names = item.names.map((name) => name.text).join(', ');
+    const given = value.kind === 'list' ? `one of ${value.items.length}` : describeKind(value);
+    sink.error('AMP2006', item.value.span, `\`let [${names}]\` takes a list of ${count}, not ${given}`, {
+      why: 'each name stands for one item',
+    });
+  }
   return [];
 }

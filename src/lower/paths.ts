@@ -48,7 +48,9 @@ export class LayerPath {
 
 const cache = new WeakMap<Body | readonly Stage[], ReadonlySet<string>>();
 
-/** Labels that belong to the path of a body or of the stages of an iteration; those within a `repeat` or `collect` belong to its iterations. */
+/**
+ * Labels that belong to the path of a body or of the stages of an iteration; those within a `repeat` or `collect` belong to its iterations.
+ */
 export function labelsOf(part: Body | readonly Stage[]): ReadonlySet<string> {
   const known = cache.get(part);
   if (known !== undefined) return known;

@@ -17,7 +17,10 @@ const geometry: GeometryRule = ([x, w, bias], attrs, y) =>
     attrs,
   );
 
-/** y[n, i*sh+p*dh-top, j*sw+q*dw-left, o] = b[o] + the sum over all such (i,j,p,q) and the channels c of o's group of x[n,i,j,c] * w[p,q,o,c]. */
+/**
+ * y[n, i*sh+p*dh-top, j*sw+q*dw-left, o] = b[o] + the sum over all such (i,j,p,q) and the channels c of o's group of x[n,i,j,c] *
+ * w[p,q,o,c].
+ */
 export const convTranspose2d: ContractionDefinition = {
   doc: 'Transposed convolution: spreads each element of an NHWC image over a window, as the gradient of conv2d does, accumulated in f32.',
   kind: 'contraction',

@@ -21,8 +21,8 @@ const reduction = anyOf('axes', 'keep');
 const adam = anyOf('beta1', 'beta2', 'eps', 'weight_decay', 'guarded', 'writes');
 
 /**
- * What the kernels of all backends implement. An attribute, or a value of one, that not every backend has learnt yet stands in the tables of those
- * that have, beside this.
+ * What the kernels of all backends implement. An attribute, or a value of one, that not every backend has learnt yet stands in the tables
+ * of those that have, beside this.
  */
 export const KERNEL_ATTRIBUTES: AttributeTable = {
   input: anyOf('name'),

@@ -193,11 +193,13 @@ export const adamw = adamOp(
 );
 
 /**
- * c = beta1 * m + (1 - beta1) * g; w - lr * (sign(c) + weight_decay * w); m = beta2 * m + (1 - beta2) * g, with sign(0) = 0 and sign(NaN) = NaN
- * (Chen et al. 2023, Symbolic Discovery of Optimization Algorithms).
+ * c = beta1 * m + (1 - beta1) * g; w - lr * (sign(c) + weight_decay * w); m = beta2 * m + (1 - beta2) * g, with sign(0) = 0 and sign(NaN) =
+ * NaN (Chen et al. 2023, Symbolic Discovery of Optimization Algorithms).
  */
 export const lion: OpDefinition<'update'> = {
-  doc: 'Lion: steps of one size in the direction of a mean of gradients; gives the new weight and leaves everything alone where ok is false.',
+  doc:
+    'Lion: steps of one size in the direction of a mean of gradients; ' +
+    'gives the new weight and leaves everything alone where ok is false.',
   kind: 'update',
   constraints: {
     lion_c1: 'w, g and m have the same shape',

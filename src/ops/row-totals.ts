@@ -11,7 +11,10 @@ export function isRowTotal(op: OpName): boolean {
   return opDefinition(op).leavesTotal !== undefined;
 }
 
-/** What the sum over `rows` rows of `length` elements is divided by; undefined for a count. Throws a plain Error on an op that leaves no total. */
+/**
+ * What the sum over `rows` rows of `length` elements is divided by; undefined for a count. Throws a plain Error on an op that leaves no
+ * total.
+ */
 export function totalDivisor(op: OpName, rows: number, length: number): number | undefined {
   const { leavesTotal } = opDefinition(op);
   if (leavesTotal === undefined) throw new Error(`${op} leaves no total`);

@@ -4,8 +4,8 @@ import type { OpName } from '../ir/op-names.js';
 export type Probabilities = 'distribution' | 'logarithms' | 'independent';
 
 /**
- * How a contraction's kernel can make an operand as it brings it in. `placed_in_windows`: each number of operand 0 at the place in its window that
- * operand 1 names, among zeros.
+ * How a contraction's kernel can make an operand as it brings it in. `placed_in_windows`: each number of operand 0 at the place in its
+ * window that operand 1 names, among zeros.
  */
 export type StagedForm = 'placed_in_windows';
 

@@ -118,8 +118,8 @@ function unknownName({ functions }: Plan, { op = [], layer = [] }: Selection, of
   };
   const layers = [...new Set(nodes.map((node) => node.layer))].filter((name) => name !== '');
   const noLayer = many(layer).find((pattern) => !layers.some((name) => matchesLayer(pattern, name)));
-  if (noLayer !== undefined)
-    return `the plan has no layer \`${noLayer}\`${near(noLayer, layers) || `: it has ${layers.slice(0, 12).join(', ')}${layers.length > 12 ? ', …' : ''}`}`;
+  const some = `: it has ${layers.slice(0, 12).join(', ')}${layers.length > 12 ? ', …' : ''}`;
+  if (noLayer !== undefined) return `the plan has no layer \`${noLayer}\`${near(noLayer, layers) || some}`;
   const noOp = many(op).find((name) => !isOpName(name));
   if (noOp !== undefined) return `there is no op \`${noOp}\`${near(noOp, Object.keys(OPS))}`;
   if (of === undefined || of.includes('*')) return undefined;

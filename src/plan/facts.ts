@@ -37,8 +37,8 @@ export function valueLabel(graph: Graph, id: ValueId): string {
 }
 
 /**
- * How probabilities of the classes are taken of what the model results in: as its loss takes them of logits, by a softmax where it takes none, and not
- * at all where the model has done so itself.
+ * How probabilities of the classes are taken of what the model results in: as its loss takes them of logits, by a softmax where it takes
+ * none, and not at all where the model has done so itself.
  */
 export function probabilitiesToTake({ nodes, outputs }: Graph): 'none' | 'distribution' | 'independent' {
   let last = nodes[outputs.logits!]!;

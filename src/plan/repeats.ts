@@ -10,8 +10,8 @@ function findsElements({ op, type }: Node): boolean {
 }
 
 /**
- * Whether a node is a copy that only repeats its operand, for one reader that finds each element there: it is computed in that one's group, and
- * never in memory.
+ * Whether a node is a copy that only repeats its operand, for one reader that finds each element there: it is computed in that one's group,
+ * and never in memory.
  */
 export function isLeftToReader(graph: Graph, node: Node, consumers: readonly (readonly ValueId[])[]): boolean {
   if (!isRepeat(node)) return false;

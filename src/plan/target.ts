@@ -35,8 +35,8 @@ export function isBackendName(name: string): name is BackendName {
 }
 
 /**
- * What plans for a backend are made for without a device at hand, and what a plan that was read from its text was made for: the text names the
- * backend alone. A name that no backend has stands for one that computes in f32 and stages nothing.
+ * What plans for a backend are made for without a device at hand, and what a plan that was read from its text was made for: the text names
+ * the backend alone. A name that no backend has stands for one that computes in f32 and stages nothing.
  */
 export function defaultTarget(backend: string): PlanTarget {
   return { backend, ...(isBackendName(backend) ? CAPABILITIES[backend] : { low: [], staged: [] }) };

@@ -18,8 +18,8 @@ function refuse(backend: string, { op, layer }: Node, what: string, known: reado
 }
 
 /**
- * Refuses a plan with an attribute, or a value of one, that a backend's kernels do not implement: they would compute something else. Throws UserError
- * AMP6011 with the op, the attribute and the backend's name.
+ * Refuses a plan with an attribute, or a value of one, that a backend's kernels do not implement: they would compute something else. Throws
+ * UserError AMP6011 with the op, the attribute and the backend's name.
  */
 export function checkAttributes({ functions }: Plan, backend: string, table: AttributeTable): void {
   for (const { graph } of functions) {

@@ -40,10 +40,11 @@ function checkData({ recipe, dataset }: TrainOptions, division: EpochDivision): 
   }
   if (stepsPerEpoch(division) > 0) return;
   const { batch, accumulate } = division;
+  const sizes = `a step takes ${batch} x ${accumulate} images, ${dataset.name} has ${dataset.train.count}`;
   throw userError(
     'AMP7007',
     'the data set is smaller than one step',
-    `a step takes ${batch} x ${accumulate} images, ${dataset.name} has ${dataset.train.count}, and with \`drop_last true\` there is no smaller one`,
+    `${sizes}, and with \`drop_last true\` there is no smaller one`,
     'leave out `drop_last`, use a smaller batch or accumulate less',
   );
 }
@@ -117,8 +118,9 @@ async function runEpochs(session: Session, { epochs }: SessionPlan, options: Tra
 /**
  * Trains `options.plan` by the recipe: epochs of optimizer steps, each epoch evaluated on the test set and saved. The same seed,
  * backend and machine give the same bits, however often the run is interrupted and resumed.
- * Throws UserError: AMP7006/AMP7007 the data does not fit, AMP7201/AMP7202 bad initial weights, AMP7201/AMP7203 bad checkpoint, AMP7210 a schedule at its end,
- * and as `RunClaim`, AMP7301 too many skipped steps in a row, AMP7302 a loss that is not finite in a step that took place.
+ * Throws UserError: AMP7006/AMP7007 the data does not fit, AMP7201/AMP7202 bad initial weights, AMP7201/AMP7203 bad checkpoint, AMP7210 a
+ * schedule at its end, and as `RunClaim`, AMP7301 too many skipped steps in a row, AMP7302 a loss that is not finite in a step that took
+ * place.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   if (options.claim !== undefined) return trainIn(options.claim, options);

@@ -103,7 +103,7 @@ describe('training step', () => {
     assert.deepEqual(ops, ['cross_entropy', 'correct_count', 'all_finite', 'global_norm']);
   });
 
-  it('in every configuration: inputs, states, work, effects; f32 only; each backward value has the shape of what it is the gradient of', () => {
+  it('in every configuration: inputs, states, work, effects; f32 only; gradients have the shapes of what they are of', () => {
     const rank = (node: Node) => (node.op === 'input' ? 0 : node.op === 'state' ? 1 : writesOf(node).length > 0 ? 3 : 2);
     for (const [title, options] of configurations()) {
       const graph = stepOf(options);

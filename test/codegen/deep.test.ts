@@ -95,8 +95,9 @@ describe('the C of deep networks', function () {
 
   it('is refused when a frame could overflow a stack', async () => {
     const compiler = await findCompiler();
-    const code = (bytes: number) =>
-      `static __attribute__((noinline)) void fill(volatile char *p) { p[0] = 1; }\nvoid frame(void) { volatile char p[${bytes}]; fill(p); }\n`;
+    const code = (bytes: number) => `static __attribute__((noinline)) void fill(volatile char *p) { p[0] = 1; }
+void frame(void) { volatile char p[${bytes}]; fill(p); }
+`;
     const target = await detectTarget(compiler);
     await buildLibrary(code(LARGEST_FRAME / 2), compiler, target);
     await assert.rejects(buildLibrary(code(2 * LARGEST_FRAME), compiler, target), (error) => {

@@ -9,8 +9,8 @@ import { CaseBuilder, type ContractionCase } from './contraction-cases.js';
 const FORMS = ['', '---c', 'b--c', '-hwc', 'bhw-', '-h--', 'b---'] as const;
 
 /**
- * An image, by itself or made by a convolution, with one value of each form multiplied or added, two by two in one op, and one of them again behind
- * the activation.
+ * An image, by itself or made by a convolution, with one value of each form multiplied or added, two by two in one op, and one of them
+ * again behind the activation.
  */
 export function repeatCase(dtype: ComputeType, seed: number): ContractionCase {
   const b = new CaseBuilder(namedRandom('repeats', seed), dtype, false);

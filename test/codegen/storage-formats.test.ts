@@ -25,7 +25,9 @@ import { refuseFormats } from '../../src/runtime/refuse-formats.js';
 import { skip } from '../support/skip.js';
 import { compilePlan, compilerNamed, runnableSets } from './compile.js';
 
-/** Every exponent of f32 with fractions at, below and above every tie of three bits, of both signs; NaNs, infinities, and random patterns. */
+/**
+ * Every exponent of f32 with fractions at, below and above every tie of three bits, of both signs; NaNs, infinities, and random patterns.
+ */
 function awkwardFloats(): Float32Array {
   const bits: number[] = [];
   for (let high = 0; high < 0x10000; high += 8)

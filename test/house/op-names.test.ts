@@ -3,7 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import ts from 'typescript';
 import { isOpName } from '../../src/ir/op-names.js';
 
-/** Where ops are named by right: their declarations, the tables of kernels, the range rules, and what the language calls by the same words. */
+/**
+ * Where ops are named by right: their declarations, the tables of kernels, the range rules, and what the language calls by the same words.
+ */
 const HOME = [
   /^ops\//,
   /^ir\/op-names\.ts$/,

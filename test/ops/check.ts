@@ -30,8 +30,8 @@ export function allowing(tolerance: (op: OpName) => number, exact: readonly OpNa
 }
 
 /**
- * Runs those cases of single ops that the backend implements, all in one plan, and compares results and written states with the reference. Neither reads an attribute
- * that its op does not declare.
+ * Runs those cases of single ops that the backend implements, all in one plan, and compares results and written states with the reference.
+ * Neither reads an attribute that its op does not declare.
  */
 export async function checkCases(
   given: readonly OpCase[],

@@ -16,7 +16,10 @@ function watchedAttrs({ op, attrs }: Node): Attrs {
   });
 }
 
-/** The graph with attributes that throw when one is read that its op does not declare: whoever reads it would compute what no check knows of. */
+/**
+ * The graph with attributes that throw when one is read that its op does not declare: whoever reads it would compute what no check knows
+ * of.
+ */
 export function watchedGraph(graph: Graph): Graph {
   return { ...graph, nodes: graph.nodes.map((node) => ({ ...node, attrs: watchedAttrs(node) })) };
 }

@@ -59,9 +59,8 @@ function checkSound(
     const { range, reach } = ranges[node.id];
     for (const x of values.get(node.id)!) {
       if (contains(range, x)) continue;
-      assert.fail(
-        `${name}: %${node.id} ${node.op} of ${node.layer} is ${x}, proved to be in [${range.low}, ${range.high}]${range.nan ? ' or NaN' : ''}`,
-      );
+      const proved = `[${range.low}, ${range.high}]${range.nan ? ' or NaN' : ''}`;
+      assert.fail(`${name}: %${node.id} ${node.op} of ${node.layer} is ${x}, proved to be in ${proved}`);
     }
     if (isFloat(node.type.dtype) && Number.isFinite(reach)) bounded += 1;
   }

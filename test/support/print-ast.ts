@@ -19,8 +19,10 @@ function lines(section: Section, depth: number): string {
       );
       return `(${[head, ...items].join('\n  ')})`;
     }
-    case 'model':
-      return `(model ${section.name.text} (${section.inputs.map((input) => `${input.name.text} ${expr(input.shape)}`).join(' ')}) ${expr(section.output)}\n${body(section.body)})`;
+    case 'model': {
+      const inputs = section.inputs.map((input) => `${input.name.text} ${expr(input.shape)}`).join(' ');
+      return `(model ${section.name.text} (${inputs}) ${expr(section.output)}\n${body(section.body)})`;
+    }
     case 'block': {
       const params = section.params.map((param) =>
         param.default === undefined ? param.name.text : `(${param.name.text} ${expr(param.default)})`,

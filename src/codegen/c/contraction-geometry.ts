@@ -208,7 +208,8 @@ export function convolutionOf(node: Node, g: ContractionGeometry): Convolution {
 }
 
 /**
- * A weight gradient, for each of the copies: dw[tap, m, n] = sum over images and positions of staged[position * step + tap, m] * dy[position, n].
+ * A weight gradient, for each of the copies: dw[tap, m, n] = sum over images and positions of staged[position * step + tap, m] *
+ * dy[position, n].
  */
 export interface WeightGradient extends Copies {
   readonly node: ValueId;
@@ -227,7 +228,10 @@ export interface WeightGradient extends Copies {
   readonly outWidth: number;
   readonly n: number;
   readonly window: Pair;
-  /** From tap to tap. Where columns are one apart, a window row's columns and channels lie side by side in the staged image, as in the weight. */
+  /**
+   * From tap to tap. Where columns are one apart, a window row's columns and channels lie side by side in the staged image, as in the
+   * weight.
+   */
   readonly dilation: Pair;
 }
 

@@ -53,7 +53,9 @@ function width(p: Packing): string {
   return total % p.vectors === 0 ? String(p.vectors) : `(t < ${Math.floor(total / p.vectors)} ? ${p.vectors} : ${total % p.vectors})`;
 }
 
-/** Where the weight of a task's copy begins, and where what is packed of it: statements that turn `task` into a task of that copy, and both. */
+/**
+ * Where the weight of a task's copy begins, and where what is packed of it: statements that turn `task` into a task of that copy, and both.
+ */
 function copyOf(p: Packing, source: string, packed: string) {
   const { batch, groups } = p.copies;
   if (batch * groups === 1) return { start: '', weight: source, packed };

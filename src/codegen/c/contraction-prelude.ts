@@ -121,7 +121,9 @@ INLINE vf lowest_rounding_to_bf16(vf v) {
 INLINE vu pair_up(vh low, vh high) { return __builtin_convertvector(low, vu) | __builtin_convertvector(high, vu) << 16; }
 
 #if defined(__AVX512BF16__) && LANES == 16
-/* The pair at p in every lane. Left to itself, gcc carries pairs from one step of the sum to the next in scalar registers, which is slower. */
+/*
+ * The pair at p in every lane. Left to itself, gcc carries pairs from one step of the sum to the next in scalar registers, which is slower.
+ */
 INLINE vu broadcast_pair(const uint16_t *p) {
   vu v;
   __asm__("vpbroadcastd %1, %0" : "=v"(v) : "m"(*(const uint32_t *)p));

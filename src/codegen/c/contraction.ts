@@ -156,7 +156,8 @@ function emitBlock(name: string, lowered: Lowered, vectors: number): string {
     return `${passes.join('')}${last}`;
   });
   const operands = `void *const *p, const ${stagedType(staging)} *x, const ${type} *w, vf *all`;
-  return `static void ${name}_channels${vectors}(${operands}, int64_t first, int64_t last, int64_t n${c.groups === 1 ? '' : ', int64_t group'}) {
+  const range = `int64_t first, int64_t last, int64_t n${c.groups === 1 ? '' : ', int64_t group'}`;
+  return `static void ${name}_channels${vectors}(${operands}, ${range}) {
   (void)all;
 ${parts.join('')}}
 `;
@@ -225,8 +226,9 @@ function emitConvolution(context: KernelContext, geometry: ContractionGeometry):
   const strides = [c.inStep[0] * c.stagedWidth * kc, c.inStep[1] * kc] as const;
   const perBlock = Math.ceil((full + (rest > 0 ? 1 : 0)) / channelBlocks);
   const block = tile.vectors * lanes;
-  const channels = (width: number) =>
-    `${name}_channels${width}(p, x, w + t * ${block * (weightInPlace ? 1 : packedRows)}, all, first, last, t * ${block}${c.groups === 1 ? '' : ', group'});`;
+  const operands = `p, x, w + t * ${block * (weightInPlace ? 1 : packedRows)}, all`;
+  const range = `first, last, t * ${block}${c.groups === 1 ? '' : ', group'}`;
+  const channels = (width: number) => `${name}_channels${width}(${operands}, ${range});`;
   const whole = full > 0 ? `    if (t < ${full}) ${channels(tile.vectors)}\n` : '';
   const remainder = rest > 0 ? `    ${full > 0 ? 'else ' : ''}${channels(rest)}\n` : '';
   const emitTileOf = (width: number) => {
@@ -236,12 +238,13 @@ function emitConvolution(context: KernelContext, geometry: ContractionGeometry):
   // An input that no window meets has a gradient of zeros, without sums.
   const summed = runs.length > 0;
   const table = `static const int ${name}_runs[][2] = {${runs.map(([offset, length]) => `{${offset}, ${length}}`).join(', ')}};\n`;
+  const copied = copies > 1 ? `${c.batch} in the batch, ${c.groups} groups: ` : '';
   const code = `${summed ? table : ''}
 ${weightInPlace || !summed ? '' : emitPack(`${name}_pack`, packing, context.pointer(c.weight), packed)}
 ${images.code}${(summed ? widths : []).map(emitTileOf).join('\n')}
 ${widths.map((width) => emitFinish(context, `${name}_finish${width}`, c, { ...tile, vectors: width }, pool)).join('\n')}
 ${widths.map((width) => emitBlock(name, lowered, width)).join('\n')}
-/* ${copies > 1 ? `${c.batch} in the batch, ${c.groups} groups: ` : ''}${imageBlocks} blocks of up to ${imagesPerTask} images, ${channelBlocks} of channels. */
+/* ${copied}${imageBlocks} blocks of up to ${imagesPerTask} images, ${channelBlocks} of channels. */
 static void ${name}(void *const *p, int64_t task) {
 ${taskRange(lowered)}${images.load}  const ${type} *w = (const ${type} *)${packed}${weightOffset(lowered)};
   vf *all = (vf *)(${scratch} + ${images.bytes});

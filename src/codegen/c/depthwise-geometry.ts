@@ -25,7 +25,9 @@ export function sourceOf({ stride, dilation, before, forward }: Axis, result: nu
   return at % stride === 0 ? at / stride : undefined;
 }
 
-/** Positions that the taps of one result read, beyond the edges too: the first, the last, and how many lie from one to the other at most. */
+/**
+ * Positions that the taps of one result read, beyond the edges too: the first, the last, and how many lie from one to the other at most.
+ */
 export function reachOf(axis: Axis) {
   const { stride, dilation, before, forward, taps } = axis;
   const span = (taps - 1) * dilation;

@@ -87,9 +87,10 @@ function emitTaps(name: string, parts: Parts, rows: number, tile: GradientTile):
     .map((row) => `x${row} += ${tile.columns * step}`)
     .join(', ');
   const pointers = range(rows).map((row) => `*restrict x${row} = x[row * ${d.rows.stride} + ${row * d.rows.dilation}] + at`);
+  const start = `${channels % lanes === 0 ? '  (void)lanes;\n' : ''}${each((row, tap) => `vf a${row}_${tap} = {0};`)}`;
   return `/* ${rows} rows of the window. */
 static inline void ${name}(const float *const *x, const ${cType(dtype)} *dy, int64_t count, int64_t at, int64_t lanes, float *restrict dw) {
-${channels % lanes === 0 ? '  (void)lanes;\n' : ''}${each((row, tap) => `vf a${row}_${tap} = {0};`)}  for (int64_t row = 0; row < count; row++) {
+${start}  for (int64_t row = 0; row < count; row++) {
     const float ${pointers.join(', ')};
     const ${cType(dtype)} *restrict y = dy + row * ${columns.results * channels};
     for (int64_t column = 0; column < ${whole}; column++, ${advance}, y += ${tile.columns * channels}) {
@@ -136,6 +137,7 @@ export function emitDepthwiseGradient(context: KernelContext, geometry: Contract
   const [full, rest] = heights.map(call);
   const calls = rest === undefined ? full! : `if (tap + ${tile.rows} <= ${rows.taps}) ${full!}\n            else ${rest}`;
   const sourceRow = `${context.pointer(d.source)} + (image * ${rows.source} + ready) * ${columns.source * d.groups * k}`;
+  const dyRow = `${context.pointer(dy)} + (image * ${rows.results} + row) * ${columns.results * channels}`;
   const code = `${emitRing(`${name}_stage`, d, ring, lanes)}
 ${heights.map((height) => emitTaps(`${name}_taps${height}`, parts, height, tile)).join('\n')}
 /* ${chunks} parts of the images, ${ring.blocks} blocks of up to ${ring.block} channels. */
@@ -156,10 +158,11 @@ static void ${name}(void *const *p, int64_t task) {
       for (; ready < min64(end, ${rows.source}); ready++)
         ${name}_stage(${sourceRow}, ring + ready % ${ring.slots} * ${ring.rowSize}, channel, vectors);
       const float *x[${met}];
-      for (int64_t t = first; t < end; t++) x[t - first] = t < 0 || t >= ${rows.source} ? zeros : ring + t % ${ring.slots} * ${ring.rowSize};
+      for (int64_t t = first; t < end; t++)
+        x[t - first] = t < 0 || t >= ${rows.source} ? zeros : ring + t % ${ring.slots} * ${ring.rowSize};
       for (int64_t v = 0; v < vectors; v++) {
         const int64_t lanes = min64(LANES, ${channels} - channel - v * LANES);
-        const ${cType(parts.dtype)} *gradient = ${context.pointer(dy)} + (image * ${rows.results} + row) * ${columns.results * channels} + channel + v * LANES;
+        const ${cType(parts.dtype)} *gradient = ${dyRow} + channel + v * LANES;
         for (int64_t c = 0; c < ${k}; c++) {
           for (int64_t tap = 0; tap < ${rows.taps}; tap += ${tile.rows}) {
             ${calls}

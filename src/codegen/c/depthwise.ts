@@ -20,7 +20,9 @@ function tileOf({ columns }: Depthwise, registers: number): number {
   return largest;
 }
 
-/** C function that adds up `count` neighbouring results of a row, one vector of channels, over the rows of the window that meet the source. */
+/**
+ * C function that adds up `count` neighbouring results of a row, one vector of channels, over the rows of the window that meet the source.
+ */
 function emitColumns(name: string, d: Depthwise, ring: Ring, pitch: number, count: number): string {
   const { columns, k } = d;
   const meetings = Array.from({ length: count }, (_, result) =>
@@ -97,10 +99,11 @@ ${indent}${name}_finish${width}(p, sums, image, row, column, channel + v * LANES
       ? `      for (; column + ${tile} <= ${columns.results}; column += ${tile}) {\n${step(tile, '        ')}      }\n`
       : '';
   const rest = columns.results % tile;
+  const finish = (columns: number) => emitFinish(context, `${name}_finish${columns}`, whole, { rows: 1, columns, vectors: 1 }, undefined);
   const code = `${weights.code}
 ${emitRing(`${name}_stage`, d, ring, lanes)}
 ${widths.map((width) => emitColumns(`${name}_columns${width}`, d, ring, weights.pitch, width)).join('\n')}
-${widths.map((width) => emitFinish(context, `${name}_finish${width}`, whole, { rows: 1, columns: width, vectors: 1 }, undefined)).join('\n')}
+${widths.map(finish).join('\n')}
 /* ${d.images} images, ${ring.blocks} blocks of up to ${ring.block} channels. */
 static void ${name}(void *const *p, int64_t task) {
   const int64_t image = task / ${ring.blocks}, channel = task % ${ring.blocks} * ${ring.block};

@@ -30,8 +30,8 @@ export const LEAST = 2;
 const MOST = 2 ** 31 - 1;
 
 /**
- * What is read as one: comments, lines of the preprocessor and numbers of other types; constant tables; arrays on the stack; divisors, which
- * only where little is divided may be anything but constants; and numbers.
+ * What is read as one: comments, lines of the preprocessor and numbers of other types; constant tables; arrays on the stack; divisors,
+ * which only where little is divided may be anything but constants; and numbers.
  */
 const TOKEN = new RegExp(
   [

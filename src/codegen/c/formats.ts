@@ -10,7 +10,9 @@ interface CFormat {
   readonly exact?: string;
 }
 
-/** What each format is in C. Vectors of a float format are read, stored and rounded by `load_`, `store_` and `round_` with its name behind. */
+/**
+ * What each format is in C. Vectors of a float format are read, stored and rounded by `load_`, `store_` and `round_` with its name behind.
+ */
 export const C_FORMATS: Readonly<Record<DType, CFormat>> = {
   f32: { element: 'float', number: 'float' },
   f16: { element: 'uint16_t', number: 'float', widen: 'f16_to_f32' },

@@ -6,8 +6,8 @@ import { isNeverInfinite, rootOf, type StepContext } from './kernel.js';
 import { blockPlace, type Place } from './place.js';
 
 /**
- * All that the C of a group depends on, with values and states by number; and their places, in the same order in groups that are alike. A view from
- * outside is a value as any other: only views of one value in one group are told from views of several.
+ * All that the C of a group depends on, with values and states by number; and their places, in the same order in groups that are alike. A
+ * view from outside is a value as any other: only views of one value in one group are told from views of several.
  */
 export function describeGroup(
   { fn, layout, states }: StepContext,

@@ -165,7 +165,10 @@ export class KernelContext {
     return this.address(this.reserve(bytes), type);
   }
 
-  /** Reserves bytes that each thread has for itself during one task, 64-byte aligned. Returns their address as an expression of type `char *`. */
+  /**
+   * Reserves bytes that each thread has for itself during one task, 64-byte aligned. Returns the expression of their
+   * address, a `char *`.
+   */
   scratch(bytes: number): string {
     this.#scratch.bytes = Math.max(this.#scratch.bytes, Math.ceil(bytes / 64) * 64);
     return 'thread_scratch';

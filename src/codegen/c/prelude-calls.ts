@@ -47,7 +47,8 @@ LOCAL int run_calls(ampc_context *ctx, const kernel_call *calls, int count, cons
     if (call->scratch > 0) use_scratch(ctx, call->scratch, ctx->arena + call->borrowed);
     if (call->launch != NULL) call->launch(ctx, ctx->buffers + call->pointers);
     if (trace & 1)
-      for (int32_t n = 0; n < call->traced; n++, value++) first = value->find(ctx->buffers[value->pointer], value->count, value->node, first);
+      for (int32_t n = 0; n < call->traced; n++, value++)
+        first = value->find(ctx->buffers[value->pointer], value->count, value->node, first);
     if (trace & 2) mark_time(ctx, i);
   }
   return first == INT32_MAX ? 0 : first + 1;

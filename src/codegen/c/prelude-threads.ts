@@ -272,8 +272,9 @@ EXPORT void ampc_destroy(ampc_context *ctx) {
 }
 
 /*
- * A context with zeroed states that runs on the given number of threads, the caller's included, each with so many bytes of scratch; or, beside
- * another one of the same plan, which must outlive it, with its states, and with its arena where that is large enough. NULL when memory is short.
+ * A context with zeroed states that runs on the given number of threads, the caller's included, each with so many bytes of scratch; or,
+ * beside another one of the same plan, which must outlive it, with its states, and with its arena where that is large enough. NULL when
+ * memory is short.
  */
 EXPORT ampc_context *ampc_create(int threads, int64_t scratch, const ampc_context *beside) {
   ampc_context *ctx = allocate_block(sizeof(ampc_context));

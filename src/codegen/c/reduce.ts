@@ -69,11 +69,13 @@ export function finishChannel(context: KernelContext, id: ValueId, partial: Plac
   locals.define(id, new Writer(C_RENDERER, leavesAt(locals, node)).write(result));
   // The store rounds a result that nothing else of the group needs; `define` has rounded the others.
   locals.store(id);
+  const sums = context.address(partial, 'double');
   return [
     `for (int64_t c = 0; c < ${channels}; c += LANES) {`,
     `  const int64_t n = min64(LANES, ${channels} - c);`,
     '  vw sum = {{0}};',
-    `  for (int64_t part = 0; part < ${parts}; part++) sum = vw_plus(sum, load_vw(${context.address(partial, 'double')} + part * ${partialPitch(context, id)} + c));`,
+    `  for (int64_t part = 0; part < ${parts}; part++)`,
+    `    sum = vw_plus(sum, load_vw(${sums} + part * ${partialPitch(context, id)} + c));`,
     ...indent(locals.statements),
     '}',
   ];

@@ -15,8 +15,8 @@ export function mapOf(context: KernelContext, node: Node): CopyMap {
 }
 
 /**
- * What a node that only repeats its operand is to a loop over its elements: one number, a number for each channel, or neither. Then a vector that
- * stays within the last axis is one number in all lanes, or numbers that lie side by side.
+ * What a node that only repeats its operand is to a loop over its elements: one number, a number for each channel, or neither. Then a
+ * vector that stays within the last axis is one number in all lanes, or numbers that lie side by side.
  */
 export type RepeatForm =
   | { readonly kind: 'scalar' | 'channel' }

@@ -12,7 +12,10 @@ export const PARTS = 4;
 /** Plan lines that lead a kernel; the update of a deep network has thousands. */
 const COMMENTED = 64;
 
-/** So many kernels whose code differs in numbers alone share it: a network that is that deep waits for the compiler, not for a few additions. */
+/**
+ * So many kernels whose code differs in numbers alone share it: a network that is that deep waits for the compiler, not for a few
+ * additions.
+ */
 const MANY = 8;
 
 /** What runs a kernel: known when all kernels of the file are. */
@@ -41,8 +44,8 @@ class Section implements KernelCode {
 }
 
 /**
- * The kernels of a file: each has a name, a section with its code, and a function that runs it. Kernels whose code is equal are one, and many
- * whose code differs in numbers alone share it. The sections are dealt out to the parts of the file.
+ * The kernels of a file: each has a name, a section with its code, and a function that runs it. Kernels whose code is equal are one, and
+ * many whose code differs in numbers alone share it. The sections are dealt out to the parts of the file.
  */
 export class Sections {
   readonly #sections = new Map<string, Section>();

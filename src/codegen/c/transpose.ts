@@ -50,7 +50,8 @@ export function transposeFunction(context: KernelContext, node: Node, { shape, s
     `  const int64_t end_column = min64(column + ${TILE}, ${columns});`,
     '  for (int64_t r = first; r < end_row; r++)',
     '    for (int64_t c = column; c < end_column; c++)',
-    `      ${context.output(node.id)}[to + r * ${outputStride(inner)} + c] = ${context.pointer(node.inputs[0]!)}[from + c * ${sourceStride(last)} + r];`,
+    `      ${context.output(node.id)}[to + r * ${outputStride(inner)} + c] =`,
+    `        ${context.pointer(node.inputs[0]!)}[from + c * ${sourceStride(last)} + r];`,
     '}',
   ];
   const range = elementCount(outerShape) * tiles;

@@ -3,8 +3,8 @@ import { equal, number, operand, select } from './build.js';
 import type { F32 } from './expression.js';
 
 /**
- * A number of all elements along some axes. Sums are kept to more than f32, and a mean does not overflow before it is divided; the order of additions depends
- * on the shape alone.
+ * A number of all elements along some axes. Sums are kept to more than f32, and a mean does not overflow before it is divided; the order of
+ * additions depends on the shape alone.
  */
 export interface AxesReduction {
   /** `largest`: or NaN, where one of them is. */

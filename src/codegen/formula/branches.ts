@@ -11,8 +11,8 @@ export interface UpdateStores {
 }
 
 /**
- * An update as statements: a branch for each case, in which its names are declared (each belongs to one case) and its states stored. What varies less than
- * the element, and the operands read, come ahead through `leaves`. `extent`: of the values stored.
+ * An update as statements: a branch for each case, in which its names are declared (each belongs to one case) and its states stored. What
+ * varies less than the element, and the operands read, come ahead through `leaves`. `extent`: of the values stored.
  */
 export function updateStatements(
   renderer: Renderer,

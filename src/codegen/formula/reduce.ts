@@ -5,8 +5,8 @@ import { add, channel, computed, div, letIn, mul, named, ofRow, operand, paramet
 import type { F32 } from './expression.js';
 
 /**
- * A sum over rows that leaves one number per channel. It is kept to more than f32: in doubles, to which f32 adds up a block of rows at a time, or with what
- * each addition rounds off; the order of additions depends on the shape alone.
+ * A sum over rows that leaves one number per channel. It is kept to more than f32: in doubles, to which f32 adds up a block of rows at a
+ * time, or with what each addition rounds off; the order of additions depends on the shape alone.
  */
 export interface ChannelReduction {
   /** No blocks: for a sum that is large beside what is read off it, as a mean beside the deviations from it. */

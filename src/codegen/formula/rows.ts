@@ -29,7 +29,8 @@ import type { Expression, F32, Parameter } from './expression.js';
 import { exp, log, sigmoid, softplus } from './functions.js';
 
 /**
- * What is taken of a term over the columns of a row. Sums are kept to more than f32, in doubles or with what each addition rounds off, and are rounded once.
+ * What is taken of a term over the columns of a row. Sums are kept to more than f32, in doubles or with what each addition rounds off, and
+ * are rounded once.
  * - `mean_of_squares`: the term is squared to more than f32 where the target has doubles.
  * - `largest`: anything where a term is NaN.
  * - `at_label`: the term at the column that is the row's label.

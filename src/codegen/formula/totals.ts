@@ -3,8 +3,8 @@ import { isFiniteValue, operand } from './build.js';
 import type { Bool, F32 } from './expression.js';
 
 /**
- * One number of all elements of any number of tensors: whether a condition holds for all of them, or the root of the sum of their squares, of which none
- * overflows or vanishes; of finite elements it is at most the largest f32.
+ * One number of all elements of any number of tensors: whether a condition holds for all of them, or the root of the sum of their squares,
+ * of which none overflows or vanishes; of finite elements it is at most the largest f32.
  */
 export type Total = { readonly of: 'all'; readonly term: Bool } | { readonly of: 'norm'; readonly term: F32 };
 

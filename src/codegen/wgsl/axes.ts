@@ -43,7 +43,10 @@ function accumulatorOf(of: AxesReduction['of'], length: number): Accumulator {
   };
 }
 
-/** Every invocation takes in one part of what is along the axes, for one result; where there are several parts, a second kernel joins them in order. */
+/**
+ * Every invocation takes in one part of what is along the axes, for one result; where there are several parts, a second kernel joins them
+ * in order.
+ */
 export function emitAxesReduction(context: GroupContext, id: ValueId): Dispatch[] {
   const node = context.node(id);
   const { term, of } = AXES_REDUCTIONS[node.op as OpOfKind<'axes'>];

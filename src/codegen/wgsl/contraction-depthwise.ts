@@ -14,8 +14,8 @@ export function isDepthwise(c: Contraction): boolean {
 const SLAB = ['var<private> slab_group: u32;'];
 
 /**
- * A depthwise convolution or its input gradient: an invocation for each element of the result (each column of 2x2 windows, with a pool behind
- * it). Neighbours have neighbouring channels, and read neighbours in memory.
+ * A depthwise convolution or its input gradient: an invocation for each element of the result (each column of 2x2 windows, with a pool
+ * behind it). Neighbours have neighbouring channels, and read neighbours in memory.
  */
 export function emitDepthwise(context: GroupContext, c: Contraction, nodes: readonly ValueId[]): Dispatch {
   const kernel = new KernelBuilder();

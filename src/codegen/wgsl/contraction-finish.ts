@@ -36,8 +36,10 @@ function finishWindow(context: GroupContext, kernel: KernelBuilder, c: Contracti
   const before = context.node(pool).inputs[0]!;
   const stored = storedOf(context, nodes);
   const beforePool = new Set(stored.filter((id) => context.count(id) === context.count(before)));
+  const image = `window / ${(width / 2) * (height / 2)}u`;
+  const row = `window / ${width / 2}u % ${height / 2}u`;
   const lines = [
-    `let corner = (window / ${(width / 2) * (height / 2)}u * ${height}u + window / ${width / 2}u % ${height / 2}u * 2u) * ${width}u + window % ${width / 2}u * 2u;`,
+    `let corner = (${image} * ${height}u + ${row} * 2u) * ${width}u + window % ${width / 2}u * 2u;`,
     'var best = 0.0f;',
     'var best_at = -1;',
   ];
@@ -89,7 +91,8 @@ export function emitFinish(
         ? [`let row = ${m} + e % ${rows}u;`, `if (row < ${c.m}u && n < ${c.n}u) { finish(row, n, sums[e]); }`]
         : [
             `let row = ${m} + e % ${perColumn}u * 4u;`,
-            `if (row < ${c.m}u && n < ${c.n}u) { finish(row / 4u, n, vec4f(sums[4u * e], sums[4u * e + 1u], sums[4u * e + 2u], sums[4u * e + 3u])); }`,
+            'let window_sums = vec4f(sums[4u * e], sums[4u * e + 1u], sums[4u * e + 2u], sums[4u * e + 3u]);',
+            `if (row < ${c.m}u && n < ${c.n}u) { finish(row / 4u, n, window_sums); }`,
           ];
     return [
       `var sums = array<f32, ${rows * columns}>(${sums.join(', ')});`,

@@ -2,7 +2,9 @@ import type { ValueId } from '../../ir/types.js';
 import type { GroupContext } from './context.js';
 import type { KernelBuilder } from './kernel.js';
 
-/** What the formula of a node, and a read of other elements than its own, ask of the element for which they are written: `Locals` is one. */
+/**
+ * What the formula of a node, and a read of other elements than its own, ask of the element for which they are written: `Locals` is one.
+ */
 export interface ElementValues {
   readonly context: GroupContext;
   readonly kernel: KernelBuilder;

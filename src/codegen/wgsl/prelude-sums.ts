@@ -1,8 +1,8 @@
 /** Functions for sums whose error does not grow with the number of terms. */
 export const SUMS: Readonly<Record<string, string>> = {
   add_term: `/*
- * s + x, where s is a sum and what its additions rounded off: s.x is the sum, s.y is the sum of the errors (Neumaier 1974). Neither is worth
- * anything once s.x is not finite.
+ * s + x, where s is a sum and what its additions rounded off: s.x is the sum, s.y is the sum of the errors (Neumaier 1974). Neither is
+ * worth anything once s.x is not finite.
  */
 fn add_term(s: vec2f, x: f32) -> vec2f {
   let sum = keep(s.x + x);
@@ -17,7 +17,10 @@ fn add_term(s: vec2f, x: f32) -> vec2f {
 
   sum_of: 'fn sum_of(s: vec2f) -> f32 { return select(s.x, s.x + s.y, is_finite(s.y)); }',
 
-  mean_of: `/* The sum s of n terms, n a whole number below 2^24, by n: a quotient, and what it leaves of the sum, in products of halves that are exact. */
+  mean_of: `/*
+ * The sum s of n terms, n a whole number below 2^24, by n: a quotient, and what it leaves of the sum, in products of halves that are
+ * exact.
+ */
 fn mean_of(s: vec2f, n: f32) -> f32 {
   let q = keep(sum_of(s) / n);
   let q_high = bitcast<f32>(bitcast<u32>(q) & 0xfffff000u);
@@ -29,8 +32,8 @@ fn mean_of(s: vec2f, n: f32) -> f32 {
 }`,
 
   squares_of: `/*
- * x^2 in one of three sums, so that none overflows or vanishes (Blue 1978): of large numbers, times 2^-176; of middle ones; of small ones, times
- * 2^172. Infinities and NaNs are large.
+ * x^2 in one of three sums, so that none overflows or vanishes (Blue 1978): of large numbers, times 2^-176; of middle ones; of small ones,
+ * times 2^172. Infinities and NaNs are large.
  */
 fn squares_of(x: f32) -> vec3f {
   let magnitude = bitcast<u32>(x) & 0x7fffffffu;

@@ -21,8 +21,8 @@ const HELPERS: Readonly<Record<string, string>> = {
 
   is_nan: 'fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }',
 
-  larger:
-    '/* The larger one, or NaN where one of them is. */\nfn larger(a: f32, b: f32) -> f32 { return select(a, b, !is_nan(a) && (b > a || is_nan(b))); }',
+  larger: `/* The larger one, or NaN where one of them is. */
+fn larger(a: f32, b: f32) -> f32 { return select(a, b, !is_nan(a) && (b > a || is_nan(b))); }`,
 
   is_finite: 'fn is_finite(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u; }',
 

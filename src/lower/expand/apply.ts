@@ -146,8 +146,8 @@ export function buildLayer(
 }
 
 /**
- * What a layer is applied to besides its first operand, once or, for a layer of two values that were given more, several times. Otherwise what
- * is wrong with their number.
+ * What a layer is applied to besides its first operand, once or, for a layer of two values that were given more, several times. Otherwise
+ * what is wrong with their number.
  */
 function groupOperands(layer: LayerDefinition, [first, ...others]: readonly Operand[]): readonly (readonly Operand[])[] | string {
   if (first === undefined) return 'needs values';

@@ -13,9 +13,9 @@ function commonShape(shapes: readonly Shape[]): Shape | undefined {
 }
 
 /**
- * Brings values to one shape, as an op that takes them element by element needs: in each image an axis of size 1 is repeated, and one that a value
- * does not have, counted from the last, is added. So numbers for the channels, [channels], fit an image [height, width, channels]. Values of
- * that shape stay what they are. Throws ConstraintError broadcast_c1 where there is no such shape.
+ * Brings values to one shape, as an op that takes them element by element needs: in each image an axis of size 1 is repeated, and one that
+ * a value does not have, counted from the last, is added. So numbers for the channels, [channels], fit an image [height, width, channels].
+ * Values of that shape stay what they are. Throws ConstraintError broadcast_c1 where there is no such shape.
  */
 export function broadcastOperands(
   context: Pick<LayerContext, 'builder' | 'emit' | 'type'>,

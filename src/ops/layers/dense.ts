@@ -3,7 +3,9 @@ import { constrain } from '../op.js';
 import { formatShape } from '../window.js';
 
 export const linearLayer: LayerDefinition = {
-  doc: "Every output is a weighted sum of all inputs: of a list of features, or along the last axis of any shape. Weights start uniform within 1/sqrt(inputs), PyTorch's default.",
+  doc:
+    'Every output is a weighted sum of all inputs: of a list of features, or along the last axis of any shape. ' +
+    "Weights start uniform within 1/sqrt(inputs), PyTorch's default.",
   params: [
     { name: 'features', kind: 'int', min: 1, doc: 'outputs' },
     { name: 'bias', kind: 'boolean', default: true, doc: 'add a bias per output' },

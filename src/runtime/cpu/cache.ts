@@ -18,8 +18,9 @@ import { compilerTimeoutMs } from './timeout.js';
 const SUFFIX = process.platform === 'win32' ? '.dll' : process.platform === 'darwin' ? '.dylib' : '.so';
 
 /**
- * Characters of C from which on the compiler's time counts for more than its last optimizations: the kernels are vectors by hand, and -O2 left
- * DenseNet-202's step within 5 % and took a third off its compilation while each of its kernels had code of its own (docs/benchmarks.md).
+ * Characters of C from which on the compiler's time counts for more than its last optimizations: the kernels are vectors by hand, and -O2
+ * left DenseNet-202's step within 5 % and took a third off its compilation while each of its kernels had code of its own
+ * (docs/benchmarks.md).
  */
 const LARGE_SOURCE = 3_000_000;
 

@@ -93,7 +93,10 @@ function knowsSteps(tf: Calls, { computes, groups, inputs, stride, dilation }: C
   return isDense || computes === 'y' || tf.device.onGpu;
 }
 
-/** A convolution of one group, or of one for each channel; a dilated window that TensorFlow does not know is one with zeros between its taps. */
+/**
+ * A convolution of one group, or of one for each channel; a dilated window that TensorFlow does not know is one with zeros between its
+ * taps.
+ */
 function ofOneKind(tf: Calls, geometry: ContractionGeometry, operands: Omit<Operands, 'bias'>): Tensor {
   if (knowsSteps(tf, geometry)) return convolve(tf, geometry, operands);
   const { computes, dilation, window } = geometry;

@@ -5,8 +5,9 @@ import type { Calls } from './calls.js';
 import { CODES, F64 } from './device.js';
 
 /**
- * TensorFlow adds along an axis in one running sum, whose error grows with what is added. So f32 numbers are added here by fours, twice, and what that
- * leaves in double precision. Four equal numbers come to exactly four times one, so that the mean of equal numbers is that number.
+ * TensorFlow adds along an axis in one running sum, whose error grows with what is added. So f32 numbers are added here by fours, twice,
+ * and what that leaves in double precision. Four equal numbers come to exactly four times one, so that the mean of equal numbers is that
+ * number.
  */
 const BLOCK = 4;
 const LEVELS = 2;
@@ -57,7 +58,10 @@ export function meanOfAll(tf: Calls, x: Tensor, divisor: number): Tensor {
   return tf.cast(tf.div(tf.reduce('Sum', tf.cast(x, F64), axes), divisor), CODES.f32);
 }
 
-/** Euclidean norm of f32 tensors together, of finite ones at most the largest f32: in double precision no square of an f32 overflows or vanishes. */
+/**
+ * Euclidean norm of f32 tensors together, of finite ones at most the largest f32: in double precision no square of an f32 overflows or
+ * vanishes.
+ */
 export function norm(tf: Calls, parts: readonly Tensor[]): Tensor {
   const halves = parts.map((part) => tf.device.tidy(() => tf.unary('L2Loss', tf.cast(part, F64))));
   try {
@@ -69,8 +73,8 @@ export function norm(tf: Calls, parts: readonly Tensor[]): Tensor {
 }
 
 /**
- * A contraction that sums over the batch of its operands, `terms` for each row of it: computed for parts of the batch, which are added in double
- * precision. The result has the type of what `compute` gives.
+ * A contraction that sums over the batch of its operands, `terms` for each row of it: computed for parts of the batch, which are added in
+ * double precision. The result has the type of what `compute` gives.
  */
 export function sumOverBatch(
   tf: Calls,
