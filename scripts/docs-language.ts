@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { rewriteText } from '../src/api/write-result.js';
 import { DATASETS } from '../src/datasets/registry.js';
 import { CODES } from '../src/diagnostics/codes.js';
+import { listNames } from '../src/diagnostics/suggest.js';
 import { LINTS } from '../src/lint/lint.js';
 import { FUNCTIONS, PROPERTIES } from '../src/lower/evaluate.js';
 import { LAYERS } from '../src/lower/layers.js';
@@ -20,6 +21,7 @@ const KINDS: Readonly<Record<ArgKind | SettingParam['kind'], string>> = {
   shape: 'list of sizes',
   axes: 'axis or list of axes',
   sections: 'number or list of sizes',
+  word: 'word',
   channels: 'number or list',
   points: 'list of points',
 };
@@ -33,6 +35,7 @@ interface Row {
   readonly max?: number;
   readonly above?: number;
   readonly below?: number;
+  readonly words?: readonly string[];
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -44,7 +47,8 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 function argument({ name, kind, doc, ...rest }: Row): readonly string[] {
   const bounds = describeBounds(rest);
   const fallback = rest.default === undefined ? 'required' : `\`${String(rest.default)}\``;
-  return [`\`${name}\``, bounds === undefined ? KINDS[kind] : `${KINDS[kind]}, ${bounds}`, fallback, doc];
+  const takes = rest.words !== undefined ? listNames(rest.words) : KINDS[kind];
+  return [`\`${name}\``, bounds === undefined ? takes : `${takes}, ${bounds}`, fallback, doc];
 }
 
 function layer([name, definition]: readonly [string, LayerDefinition]): string {

@@ -87,6 +87,13 @@ export const OP_NAMES = [
   'slice',
   'transpose',
   'broadcast',
+  'roll',
+  'pad',
+  'pad_grad',
+  'upsample_nearest',
+  'upsample_nearest_grad',
+  'upsample_bilinear',
+  'upsample_bilinear_grad',
 
   'softmax',
   'softmax_grad',

@@ -1,5 +1,6 @@
 import type { Span } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
+import { listNames } from '../diagnostics/suggest.js';
 import type { ArgKind, ArgValue, LayerParam } from '../ops/layer.js';
 import { type Bounds, describeBounds, type SettingParam, type SettingValue, withinBounds } from './setting.js';
 import { problemInF32 } from './single.js';
@@ -15,6 +16,7 @@ const EXPECTED: Readonly<Record<ArgKind, string>> = {
   shape: 'a list of whole numbers',
   axes: 'a whole number, or a list of them',
   sections: 'a whole number, or a list of sizes',
+  word: 'a word',
 };
 
 function wholeNumbers(value: Value): readonly number[] | undefined {
@@ -23,7 +25,8 @@ function wholeNumbers(value: Value): readonly number[] | undefined {
   return numbers.length === value.items.length ? numbers : undefined;
 }
 
-function convert(kind: ArgKind, value: Value): ArgValue | undefined {
+/** `words`: those that a word may be. */
+function convert(kind: ArgKind, value: Value, words: readonly string[] = []): ArgValue | undefined {
   switch (kind) {
     case 'int':
       return value.kind === 'number' && Number.isInteger(value.value) ? value.value : undefined;
@@ -45,6 +48,8 @@ function convert(kind: ArgKind, value: Value): ArgValue | undefined {
       const numbers = wholeNumbers(value) ?? (value.kind === 'number' && Number.isInteger(value.value) ? [value.value] : undefined);
       return numbers?.length === 0 ? undefined : numbers;
     }
+    case 'word':
+      return value.kind === 'word' && words.includes(value.value) ? value.value : undefined;
     case 'value':
       return undefined;
   }
@@ -54,12 +59,16 @@ function holdsUnknown(value: Value): boolean {
   return value.kind === 'unknown' || (value.kind === 'list' && value.items.some(holdsUnknown));
 }
 
+function expected({ kind, words }: LayerParam): string {
+  return words === undefined ? EXPECTED[kind] : listNames(words);
+}
+
 /** An argument of a layer as its builder wants it; undefined after reporting why it is not. */
 export function convertLayerArg(layer: string, param: LayerParam, value: Value, span: Span, sink: DiagnosticSink): ArgValue | undefined {
   if (holdsUnknown(value)) return undefined;
-  const converted = convert(param.kind, value);
+  const converted = convert(param.kind, value, param.words);
   if (converted === undefined) {
-    sink.error('AMP2006', span, `\`${param.name}\` of \`${layer}\` takes ${EXPECTED[param.kind]}, not ${describeKind(value)}`, {
+    sink.error('AMP2006', span, `\`${param.name}\` of \`${layer}\` takes ${expected(param)}, not ${describeKind(value)}`, {
       why: `\`${param.name}\`: ${param.doc}`,
     });
     return undefined;

@@ -3,6 +3,7 @@ import * as activation from '../ops/layers/activation.js';
 import * as arithmetic from '../ops/layers/arithmetic.js';
 import * as convolution from '../ops/layers/convolution.js';
 import * as dense from '../ops/layers/dense.js';
+import * as move from '../ops/layers/move.js';
 import * as norm from '../ops/layers/norm.js';
 import * as reduce from '../ops/layers/reduce.js';
 import * as shape from '../ops/layers/shape.js';
@@ -27,6 +28,12 @@ export const LAYERS: Readonly<Record<string, LayerDefinition>> = {
   flatten: shape.flattenLayer,
   reshape: shape.reshapeLayer,
   concat: shape.concatLayer,
+  transpose: move.transposeLayer,
+  slice: move.sliceLayer,
+  pad: move.padLayer,
+  roll: move.rollLayer,
+  upsample: move.upsampleLayer,
+  channel_shuffle: move.channelShuffleLayer,
   sum: reduce.sumLayer,
   mean: reduce.meanLayer,
   max: reduce.maxLayer,

@@ -1,12 +1,17 @@
 import type { Span } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
-import { suggestion } from '../diagnostics/suggest.js';
+import { closest, suggestion } from '../diagnostics/suggest.js';
 import type { Arg, BlockSection, CallStage, Name } from '../parser/ast.js';
 import { type Bound, bindArguments } from './bind.js';
 import { type Callee, signatureOf } from './callee.js';
+import { LAYERS } from './layers.js';
 
 /** Words that need no declaration. */
-const WORDS: readonly string[] = ['same', 'valid'];
+const WORDS: readonly string[] = [
+  'same',
+  'valid',
+  ...Object.values(LAYERS).flatMap(({ params }) => params.flatMap(({ words = [] }) => words)),
+];
 
 /** A place that introduces a name: a `let`, a parameter, the model's input or the variable of a `repeat`. */
 export interface Declaration {
@@ -126,10 +131,11 @@ export class Names {
       return known;
     }
     if (WORDS.includes(text)) return { kind: 'word', text };
+    const near = closest(text, [...scope.all(), ...WORDS]);
     if (text !== '')
       this.sink.error('AMP2008', span, `unknown name \`${text}\``, {
         why: 'it is no parameter and no `let` before this place',
-        fix: suggestion(text, scope.all(), 'names'),
+        fix: near === undefined ? suggestion(text, scope.all(), 'names') : `did you mean \`${near}\`?`,
       });
     return { kind: 'unknown' };
   }

@@ -16,6 +16,7 @@ const LAYER_RULES: ReadonlyMap<string, string> = new Map([
   ['split_c1', 'the sections are all of the axis'],
   ['shared_c1', 'all uses of a shared layer have its weights in common'],
   ['shared_c2', 'a running statistic moves once a step'],
+  ['channel_shuffle_layer_c1', 'groups have equally many channels'],
 ]);
 
 function ruleOf(label: string): string | undefined {

@@ -118,3 +118,52 @@ export const broadcast: CopyDefinition = {
     return { types: [f32(...kept.slice(random.int(0, kept.length)))], attrs: { shape } };
   },
 };
+
+/** y[..., i, ...] = x[..., i - shift, ...], around the ends of the axis, for each of some axes. */
+export const roll: CopyDefinition = {
+  doc: 'Moves elements along axes; those that leave at one end come in at the other.',
+  kind: 'copy',
+  constraints: {
+    roll_c1: 'axes are different axes of x',
+    roll_c2: 'there is a whole number of places for each axis',
+  },
+  operands: [{ name: 'x', format: 'class' }],
+  attrs: {
+    axes: { kind: 'numbers', doc: 'from 0' },
+    shifts: { kind: 'numbers', doc: 'by how many places, towards higher indices, along each of the axes' },
+  },
+  precision: 'follow',
+  result: 'class',
+  shape: ([x], attrs) => {
+    const [axes, shifts] = [numbersAttr(attrs, 'axes'), numbersAttr(attrs, 'shifts')];
+    const known = axes.every((axis) => Number.isInteger(axis) && axis >= 0 && axis < x.shape.length);
+    constrain(known && new Set(axes).size === axes.length, 'roll_c1', () => `${formatShape(axes)} are not axes of ${formatShape(x.shape)}`);
+    constrain(
+      shifts.length === axes.length && shifts.every(Number.isInteger),
+      'roll_c2',
+      () => `${formatShape(shifts)} are no whole numbers for ${axes.length} axes`,
+    );
+    return x.shape;
+  },
+  map: ([x], attrs, shape) => {
+    const [axes, shifts] = [numbersAttr(attrs, 'axes'), numbersAttr(attrs, 'shifts')];
+    return copyOf(
+      shape,
+      x.shape.map((size, axis) => {
+        const shift = shifts[axes.indexOf(axis)] ?? 0;
+        const moved = (((-shift % size) + size) % size) % size;
+        return moved === 0 ? along(axis, size) : along(axis, size, moved, 'wraps');
+      }),
+    );
+  },
+  gradient: ({ node, dy, emit }) => {
+    const shifts = numbersAttr(node.attrs, 'shifts').map((shift) => (shift === 0 ? 0 : -shift));
+    return [emit('roll', [dy], { ...node.attrs, shifts }, 0)];
+  },
+  flops: () => 0,
+  sample: (random) => {
+    const shape = sampleShape(random);
+    const axes = shuffled(random, shape.length).slice(0, random.int(1, shape.length));
+    return { types: [f32(...shape)], attrs: { axes, shifts: axes.map(() => random.int(-9, 9)) } };
+  },
+};

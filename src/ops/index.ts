@@ -17,12 +17,15 @@ import * as maxPool from './max-pool.js';
 import * as norm from './norm.js';
 import type { OpDefinition, OpKind } from './op.js';
 import * as optimizer from './optimizer.js';
+import * as pad from './pad.js';
 import * as reductions from './reductions.js';
 import * as scaling from './scaling.js';
 import * as shape from './shape-ops.js';
 import * as softmax from './softmax.js';
 import * as source from './source.js';
+import type { AxisTaps, TapsDefinition } from './taps.js';
 import type { Paired } from './unary-op.js';
+import * as upsample from './upsample.js';
 
 export { isOpName, type OpName } from '../ir/op-names.js';
 
@@ -92,6 +95,13 @@ export const OPS = {
   slice: shape.slice,
   transpose: copies.transpose,
   broadcast: copies.broadcast,
+  roll: copies.roll,
+  pad: pad.pad,
+  pad_grad: pad.padGrad,
+  upsample_nearest: upsample.upsampleNearest,
+  upsample_nearest_grad: upsample.upsampleNearestGrad,
+  upsample_bilinear: upsample.upsampleBilinear,
+  upsample_bilinear_grad: upsample.upsampleBilinearGrad,
 
   softmax: softmax.softmax,
   softmax_grad: softmax.softmaxGrad,
@@ -139,6 +149,12 @@ export function copyMap({ op, attrs, type }: Node, types: readonly TensorType[])
 
 /** Ops of one operand x with the result y, whose gradient is computed from dy and one of both. */
 export type UnaryOp = Extract<keyof typeof ACTIVATIONS | keyof typeof MATH, Paired>;
+
+/** How an op sums over places along rows and columns; undefined for one that does not. */
+export function axisTaps({ op, attrs }: Node, types: readonly TensorType[]): readonly [rows: AxisTaps, columns: AxisTaps] | undefined {
+  const definition: OpDefinition & Partial<Pick<TapsDefinition, 'taps'>> = OPS[op];
+  return definition.taps?.(types, attrs);
+}
 
 export function opDefinition(name: OpName): OpDefinition {
   return OPS[name];

@@ -112,6 +112,13 @@ export const KERNEL_ATTRIBUTES: AttributeTable = {
   slice: anyOf('axis', 'start', 'size'),
   transpose: anyOf('axes'),
   broadcast: anyOf('shape'),
+  roll: anyOf('axes', 'shifts'),
+  pad: anyOf('before', 'after', 'mode'),
+  pad_grad: anyOf('before', 'after', 'mode'),
+  upsample_nearest: anyOf('factor'),
+  upsample_nearest_grad: anyOf('factor'),
+  upsample_bilinear: anyOf('factor'),
+  upsample_bilinear_grad: anyOf('factor'),
 
   softmax: none,
   softmax_grad: none,

@@ -4,9 +4,9 @@ import type { Attrs, Loc, TensorType, ValueId } from '../ir/types.js';
 
 /**
  * Types of arguments in the language. `pair` accepts one number or `[a, b]`; `padding` also the words `same` and `valid`; `axes` and
- * `sections` one number or a list.
+ * `sections` one number or a list; `word` one of the parameter's words.
  */
-export type ArgKind = 'int' | 'number' | 'boolean' | 'pair' | 'padding' | 'value' | 'shape' | 'axes' | 'sections';
+export type ArgKind = 'int' | 'number' | 'boolean' | 'pair' | 'padding' | 'value' | 'shape' | 'axes' | 'sections' | 'word';
 
 /** One number, a pair (rows, columns), a word, or a value of the graph. */
 export type ArgValue = number | boolean | string | readonly number[];
@@ -17,6 +17,8 @@ export interface LayerParam {
   readonly doc: string;
   /** Left out: the argument is required. */
   readonly default?: ArgValue;
+  /** Of kind `word`: those that it may be. */
+  readonly words?: readonly string[];
   /** Inclusive bounds on numbers. */
   readonly min?: number;
   readonly max?: number;

@@ -131,15 +131,11 @@ export const slice: CopyDefinition = {
     );
   },
   gradient: ({ node, dy, emit, builder }) => {
-    const { dtype, shape } = builder.type(node.inputs[0]);
-    const axis = numberAttr(node.attrs, 'axis');
-    const start = numberAttr(node.attrs, 'start');
-    const zeros = (size: number) =>
-      size > 0
-        ? [builder.add({ op: 'constant', attrs: { value: 0 }, type: { dtype, shape: withAxis(shape, axis, size) }, layer: node.layer })]
-        : [];
-    const after = shape[axis] - start - numberAttr(node.attrs, 'size');
-    return [emit('concat', [...zeros(start), dy, ...zeros(after)], { axis }, 0)];
+    const { shape } = builder.type(node.inputs[0]);
+    const [cut, start] = [numberAttr(node.attrs, 'axis'), numberAttr(node.attrs, 'start')];
+    const behind = shape[cut] - start - numberAttr(node.attrs, 'size');
+    const at = (amount: number) => shape.map((_, axis) => (axis === cut ? amount : 0));
+    return [emit('pad', [dy], { before: at(start), after: at(behind), mode: 'zero' }, 0)];
   },
   flops: () => 0,
   sample: (random) => {

@@ -163,6 +163,9 @@ export const RANGE_RULES = {
   slice: unary((x) => x),
   transpose: unary((x) => x),
   broadcast: unary((x) => x),
+  roll: unary((x) => x),
+  pad: ({ operands, node }) => (node.attrs.mode === 'zero' ? withZero(operands[0]!) : operands[0]!),
+  upsample_nearest: unary((x) => x),
 
   softmax,
   softmax_grad: softmaxGrad,

@@ -1,8 +1,9 @@
 import { elementCount, numberAttr, numbersAttr } from '../ir/types.js';
 import { LIMITS } from '../numeric/formats.js';
 import { type ContractionGeometry, mostTerms } from '../ops/contraction-geometry.js';
-import { contractionGeometry } from '../ops/index.js';
+import { axisTaps, contractionGeometry } from '../ops/index.js';
 import { axesSizes } from '../ops/reductions.js';
+import { mostTaps } from '../ops/taps.js';
 import {
   ANY,
   addRanges,
@@ -210,6 +211,14 @@ const globalAvgPoolGrad: RangeRule = ({ operands, node }) => {
   return widenFor(mean, 2, magnitude(mean));
 };
 
+/** Weighted sums along rows and columns, by weights that are not negative. */
+const taps: RangeRule = ({ operands, node, graph }) => {
+  const [rows, columns] = axisTaps(node, [graph.nodes[node.inputs[0]!]!.type])!;
+  const [down, across] = [mostTaps(rows), mostTaps(columns)];
+  const sum = withZero(scaleRange(operands[0]!, down.weight * across.weight));
+  return widenFor(sum, down.count * across.count + 4, magnitude(sum));
+};
+
 /** Ops that add up products or elements. */
 export const SUM_RULES = {
   conv2d: contraction,
@@ -224,6 +233,10 @@ export const SUM_RULES = {
   max_pool2d: maxPool,
   max_pool2d_index: maxPoolIndex,
   max_pool2d_grad: maxPoolGrad,
+  pad_grad: taps,
+  upsample_nearest_grad: taps,
+  upsample_bilinear: taps,
+  upsample_bilinear_grad: taps,
   avg_pool2d: avgPool,
   avg_pool2d_grad: avgPoolGrad,
   global_avg_pool: ({ operands, shape }) => meanRange(operands[0]!, shape(0)[1]! * shape(0)[2]!),

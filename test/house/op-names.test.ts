@@ -12,7 +12,7 @@ const HOME = [
   /^codegen\/attributes\.ts$/,
   /^codegen\/formula\//,
   /^codegen\/(c|wgsl)\/(axes|rows|reduce|update|windows|totals|copies)\.ts$/,
-  /^runtime\/(reference|tensorflow)\/(attributes|contraction|curves|elementwise|kernels|layer-norm|max-pool|norm|pool|reductions|rows|shape|update)\.ts$/,
+  /^runtime\/(reference|tensorflow)\/(attributes|contraction|curves|elementwise|kernels|layer-norm|max-pool|norm|pool|reductions|resample|rows|shape|update)\.ts$/,
   /^precision\/range-[a-z-]+\.ts$/,
   /^lower\//,
   /^ir\/program\.ts$/,

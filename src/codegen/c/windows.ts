@@ -5,6 +5,7 @@ import { axesSizes } from '../../ops/reductions.js';
 import { Locals } from './expression.js';
 import { asNumber } from './formats.js';
 import type { KernelContext } from './kernel.js';
+import { sumOfTaps } from './taps.js';
 import { indent } from './text.js';
 
 /** Batch, row and column of the result's pixel, from its number `row`. */
@@ -234,6 +235,10 @@ const GATHERS: Readonly<Record<OpOfKind<'pool'>, GatherRule>> = {
     const [dy, y, ties] = [0, 2, 3].map((index) => reducedOperand(locals, node, index));
     return `vf_and(${locals.value(node.inputs[1]!)} == ${y}, ${dy} / ${ties})`;
   },
+  pad_grad: (locals, node) => sumOfTaps(locals, node, (index) => localsAt(locals, index)),
+  upsample_nearest_grad: (locals, node) => sumOfTaps(locals, node, (index) => localsAt(locals, index)),
+  upsample_bilinear: (locals, node) => sumOfTaps(locals, node, (index) => localsAt(locals, index)),
+  upsample_bilinear_grad: (locals, node) => sumOfTaps(locals, node, (index) => localsAt(locals, index)),
 };
 
 /** A max_pool2d_grad whose windows tile the image, so that each result writes the pixels of its own window. */

@@ -1,10 +1,11 @@
 import type { Node } from '../../ir/types.js';
 import { type CopyMap, simplestMap } from '../../ops/copy-map.js';
 import { copyMap } from '../../ops/index.js';
-import { coordinateOf, type IndexWriter, sourceElement } from '../copy-index.js';
+import { coordinateOf, sourceElement } from '../copy-index.js';
 import type { GroupContext } from './context.js';
 import type { ElementValues } from './element-values.js';
 import { floatLiteral } from './literal.js';
+import { indexWriter } from './taps.js';
 
 /** Where the elements of a node that moves them come from. */
 export function mapOf(context: GroupContext, node: Node): CopyMap {
@@ -16,17 +17,13 @@ export function mapOf(context: GroupContext, node: Node): CopyMap {
   );
 }
 
-function writerOf(locals: ElementValues): IndexWriter {
-  return { declare: (text) => locals.let(text), select: (condition, yes, no) => `select(${no}, ${yes}, ${condition})` };
-}
-
 /** The f32 at the locals' element of a node that moves elements, from operands in memory. */
 export function copiedElement(locals: ElementValues, node: Node): string {
   const map = mapOf(locals.context, node);
   const element = locals.once('element', () => `i32(${locals.at.index})`);
   const coordinate = (axis: number) => locals.once(`index ${map.shape} ${axis}`, () => coordinateOf(map.shape, axis, element));
   const found = map.sources.map((source) => {
-    const { text, inside } = sourceElement(map, source, coordinate, writerOf(locals));
+    const { text, inside } = sourceElement(map, source, coordinate, indexWriter(locals.kernel, locals.lines));
     return { load: locals.loadAt(node.inputs[source.operand]!, `u32(${text})`), inside };
   });
   const [first] = found;

@@ -5,6 +5,7 @@ import { axesSizes } from '../../ops/reductions.js';
 import type { GroupContext } from './context.js';
 import type { ElementValues } from './element-values.js';
 import { indent } from './kernel.js';
+import { sumOfTaps } from './taps.js';
 
 export interface GatherRule {
   /** The f32 result at the locals' element, from operands in memory. */
@@ -162,6 +163,15 @@ function reducedOperand(locals: ElementValues, node: Node, index: number): strin
   return locals.loadAt(node.inputs[index]!, place);
 }
 
+/** A weighted sum over places of the operand, an image. */
+const taps: GatherRule = {
+  expression: (locals, node) => {
+    const { batch, y, x, c } = pixel(locals, imageOf(locals.context, node.id));
+    const image = imageOf(locals.context, node.inputs[0]!);
+    return sumOfTaps(locals, node, { y, x }, (i, j) => address(image, batch, i, j, c));
+  },
+};
+
 /** Pools and their gradients. */
 export const GATHERS: Readonly<Record<OpOfKind<'pool'>, GatherRule>> = {
   max_pool2d: { expression: (locals, node) => maximum(locals, node).best, exact: true },
@@ -209,4 +219,8 @@ export const GATHERS: Readonly<Record<OpOfKind<'pool'>, GatherRule>> = {
       return `select(0.0f, ${dy} / ${ties}, ${locals.loadAt(node.inputs[1]!, locals.at.index)} == ${y})`;
     },
   },
+  pad_grad: taps,
+  upsample_nearest_grad: taps,
+  upsample_bilinear: taps,
+  upsample_bilinear_grad: taps,
 };

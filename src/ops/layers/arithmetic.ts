@@ -25,9 +25,9 @@ export const mulLayer = binary(
   true,
 );
 
-export const divLayer = binary('div', 'Quotient, element by element: the piped value over the argument.');
-export const maximumLayer = binary('maximum', 'The larger, element by element, of two values of the same shape.');
-export const minimumLayer = binary('minimum', 'The smaller, element by element, of two values of the same shape.');
+export const divLayer = binary('div', 'Quotient, element by element: the piped value over the argument; shapes fit as in `add`.');
+export const maximumLayer = binary('maximum', 'The larger, element by element; shapes fit as in `add`.');
+export const minimumLayer = binary('minimum', 'The smaller, element by element; shapes fit as in `add`.');
 
 export const scaleLayer: LayerDefinition = {
   doc: 'Multiplies every element by a number.',

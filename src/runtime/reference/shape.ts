@@ -1,4 +1,5 @@
-import { elementCount, numbersAttr, type Shape } from '../../ir/types.js';
+import { elementCount, numbersAttr } from '../../ir/types.js';
+import { elementAt, forEachElement, paddedPlace } from './elements.js';
 import { attr, type ReferenceKernel } from './kernel.js';
 
 const reshape: ReferenceKernel = ({ inputs: [x], output }) => output.set(x);
@@ -34,27 +35,6 @@ const slice: ReferenceKernel = (context) => {
   }
 };
 
-/** Calls `visit` with the number of each element of a tensor, in row-major order, and its index, which it may not keep. */
-function forEachElement(shape: Shape, visit: (element: number, index: readonly number[]) => void): void {
-  const count = elementCount(shape);
-  const index = shape.map(() => 0);
-  for (let element = 0; element < count; element += 1) {
-    visit(element, index);
-    for (let axis = shape.length - 1; axis >= 0; axis -= 1) {
-      index[axis] += 1;
-      if (index[axis] < shape[axis]) break;
-      index[axis] = 0;
-    }
-  }
-}
-
-/** The number of the element at an index. */
-function elementAt(shape: Shape, index: readonly number[]): number {
-  let element = 0;
-  for (let axis = 0; axis < shape.length; axis += 1) element = element * shape[axis] + index[axis];
-  return element;
-}
-
 const transpose: ReferenceKernel = ({ node, type, inputs: [x], types: [{ shape }], output }) => {
   const axes = numbersAttr(node.attrs, 'axes');
   const from = shape.map(() => 0);
@@ -72,4 +52,28 @@ const broadcast: ReferenceKernel = ({ type, inputs: [x], types: [{ shape }], out
   });
 };
 
-export const shapeKernels = { reshape, concat, slice, transpose, broadcast };
+const roll: ReferenceKernel = ({ node, type: { shape }, inputs: [x], output }) => {
+  const [axes, shifts] = [numbersAttr(node.attrs, 'axes'), numbersAttr(node.attrs, 'shifts')];
+  forEachElement(shape, (element, index) => {
+    const to = [...index];
+    for (const [k, axis] of axes.entries()) to[axis] = (((index[axis] + shifts[k]) % shape[axis]) + shape[axis]) % shape[axis];
+    output[elementAt(shape, to)] = x[element];
+  });
+};
+
+const pad: ReferenceKernel = ({ node, type, inputs: [x], types: [{ shape }], output }) => {
+  const before = numbersAttr(node.attrs, 'before');
+  forEachElement(type.shape, (element, index) => {
+    const from = index.map((i, axis) => paddedPlace(i - before[axis], shape[axis], String(node.attrs.mode)));
+    if (!from.includes(-1)) output[element] = x[elementAt(shape, from)];
+  });
+};
+
+const upsampleNearest: ReferenceKernel = ({ node, type, inputs: [x], types: [{ shape }], output }) => {
+  const [rows, columns] = numbersAttr(node.attrs, 'factor');
+  forEachElement(type.shape, (element, [n, i, j, c]) => {
+    output[element] = x[elementAt(shape, [n, Math.floor(i / rows), Math.floor(j / columns), c])];
+  });
+};
+
+export const shapeKernels = { reshape, concat, slice, transpose, broadcast, roll, pad, upsample_nearest: upsampleNearest };

@@ -34,6 +34,8 @@ type Unary =
 type Binary = 'AddV2' | 'Sub' | 'Mul' | 'RealDiv' | 'Maximum' | 'Minimum' | 'Pow' | 'SquaredDifference' | 'SigmoidGrad' | 'TanhGrad';
 type Comparison = 'Less' | 'LessEqual' | 'Greater' | 'GreaterEqual' | 'Equal';
 
+const BETWEEN_MIDDLES = [flag('align_corners', false), flag('half_pixel_centers', true)];
+
 /** TensorFlow's operations with their attributes filled in from the operands. Operands may be numbers: constants of the other's type. */
 export class Calls {
   constructor(readonly device: Device) {}
@@ -160,11 +162,37 @@ export class Calls {
   /** `amounts` are the elements before and after, axis by axis. */
   pad(x: Tensor, amounts: readonly (readonly [number, number])[], value: number): Tensor {
     if (amounts.every(([before, after]) => before === 0 && after === 0)) return x;
-    const paddings = this.device.constant(`paddings ${amounts.join(';')}`, () =>
+    const attrs = [type('T', x.dtype), type('Tpaddings', INT32)];
+    return this.device.execute('PadV2', attrs, [x, this.#paddings(amounts), this.scalar(value, x.dtype)], x.dtype);
+  }
+
+  #paddings(amounts: readonly (readonly [number, number])[]): Tensor {
+    return this.device.constant(`paddings ${amounts.join(';')}`, () =>
       this.device.upload([amounts.length, 2], INT32, Int32Array.from(amounts.flat())),
     );
-    const attrs = [type('T', x.dtype), type('Tpaddings', INT32)];
-    return this.device.execute('PadV2', attrs, [x, paddings, this.scalar(value, x.dtype)], x.dtype);
+  }
+
+  /** The tensor mirrored at its ends, which are not repeated, so many elements before and after along each axis. */
+  mirrorPad(x: Tensor, amounts: readonly (readonly [number, number])[]): Tensor {
+    const attrs = [type('T', x.dtype), type('Tpaddings', INT32), text('mode', 'REFLECT')];
+    return this.device.execute('MirrorPad', attrs, [x, this.#paddings(amounts)], x.dtype);
+  }
+
+  mirrorPadGrad(dy: Tensor, amounts: readonly (readonly [number, number])[]): Tensor {
+    const attrs = [type('T', dy.dtype), type('Tpaddings', INT32), text('mode', 'REFLECT')];
+    return this.device.execute('MirrorPadGrad', attrs, [dy, this.#paddings(amounts)], dy.dtype);
+  }
+
+  /** f32 images in the size of `shape`, linear between the middles of pixels. */
+  resizeBilinear(x: Tensor, shape: Shape): Tensor {
+    const attrs = [type('T', x.dtype), ...BETWEEN_MIDDLES];
+    return this.device.execute('ResizeBilinear', attrs, [x, this.vector(shape.slice(1, 3))], CODES.f32);
+  }
+
+  /** Its gradient with respect to images of `shape`. */
+  resizeBilinearGrad(dy: Tensor, shape: Shape): Tensor {
+    const attrs = [type('T', CODES.f32), ...BETWEEN_MIDDLES];
+    return this.device.execute('ResizeBilinearGrad', attrs, [dy, this.zerosLike({ ...dy, shape, dtype: CODES.f32 })], CODES.f32);
   }
 
   zeros(shape: Shape, dtype: number): Tensor {

@@ -8,6 +8,7 @@ import { layerNormKernels } from './layer-norm.js';
 import { normKernels } from './norm.js';
 import { poolKernels } from './pool.js';
 import { reductionKernels } from './reductions.js';
+import { resampleKernels } from './resample.js';
 import { rowKernels } from './rows.js';
 import { shapeKernels } from './shape.js';
 import { updateKernels } from './update.js';
@@ -25,6 +26,7 @@ export const KERNELS = {
   ...layerNormKernels,
   ...elementwiseKernels,
   ...shapeKernels,
+  ...resampleKernels,
   ...reductionKernels,
   ...rowKernels,
   ...updateKernels,

@@ -1,0 +1,87 @@
+import { assertNever } from '../ir/types.js';
+import type { AxisTaps } from '../ops/taps.js';
+import type { IndexWriter } from './copy-index.js';
+
+/** Places of the operand along an axis, one behind the other, that count for a result. */
+export interface TapRange {
+  /** Whole numbers: the first place, and the one behind the last. */
+  readonly from: string;
+  readonly to: string;
+  /** Left out: always. */
+  readonly when?: string;
+  /** How many parts of a whole the place `k` counts, as a whole number; left out: it counts as it is. */
+  readonly weight?: (k: string, writer: IndexWriter) => string;
+}
+
+/** The parts that make a whole weight. */
+export function wholeOf(taps: AxisTaps): number {
+  return taps.kind === 'resample' ? 2 * taps.factor : 1;
+}
+
+/** `2 * factor` times where element `i` of the larger axis lies on the smaller one. */
+function placeOf(i: string, factor: number, size: number, writer: IndexWriter): string {
+  const place = writer.declare(`2 * ${i} + ${1 - factor}`.replace('+ -', '- '));
+  const last = 2 * factor * (size - 1);
+  return writer.select(`${place} < 0`, '0', writer.select(`${place} > ${last}`, String(last), place));
+}
+
+/** Parts of a whole that an element counts at a distance from its place. */
+function tent(place: string, small: string, factor: number, writer: IndexWriter): string {
+  const distance = writer.declare(`${place} - ${2 * factor} * ${small}`);
+  return `(${2 * factor} - ${writer.select(`${distance} < 0`, `-${distance}`, distance)})`;
+}
+
+/** The places that count for result `i` along an axis. */
+export function tapRanges(taps: AxisTaps, i: string, writer: IndexWriter): readonly TapRange[] {
+  switch (taps.kind) {
+    case 'block':
+      return [{ from: `${i} * ${taps.factor}`, to: `(${i} + 1) * ${taps.factor}` }];
+    case 'resample':
+      return [taps.back ? resampledBack(taps, i, writer) : resampled(taps, i, writer)];
+    case 'unpad':
+      return taps.reflects ? mirrored(taps, i) : repeated(taps, i, writer);
+    default:
+      return assertNever(taps);
+  }
+}
+
+type Resample = Extract<AxisTaps, { kind: 'resample' }>;
+
+function resampled({ factor, size }: Resample, i: string, writer: IndexWriter): TapRange {
+  const place = writer.declare(placeOf(i, factor, size, writer));
+  const first = writer.declare(`${place} / ${2 * factor}`);
+  const to = `${first} + ${writer.select(`${place} % ${2 * factor} == 0`, '1', '2')}`;
+  return { from: first, to, weight: (k, inner) => tent(place, k, factor, inner) };
+}
+
+function resampledBack({ factor, size }: Resample, i: string, writer: IndexWriter): TapRange {
+  const before = Math.floor((factor + 1) / 2) - factor;
+  const behind = factor + Math.floor(factor / 2);
+  return {
+    from: writer.select(`${i} == 0`, '0', `${i} * ${factor} + ${before}`.replace('+ -', '- ')),
+    to: writer.select(`${i} == ${size - 1}`, String(size * factor), `${i} * ${factor} + ${behind}`),
+    weight: (k, inner) => tent(inner.declare(placeOf(k, factor, size, inner)), i, factor, inner),
+  };
+}
+
+type Unpad = Extract<AxisTaps, { kind: 'unpad' }>;
+
+function mirrored({ before, after, size }: Unpad, i: string): readonly TapRange[] {
+  const at = (place: string, when?: string): TapRange => ({ from: place, to: `${place} + 1`, ...(when !== undefined && { when }) });
+  const end = before + 2 * (size - 1);
+  return [
+    at(`${i} + ${before}`),
+    ...(before > 0 ? [at(`${before} - ${i}`, `${i} >= 1 && ${i} <= ${before}`)] : []),
+    ...(after > 0 ? [at(`${end} - ${i}`, `${i} >= ${size - 1 - after} && ${i} <= ${size - 2}`)] : []),
+  ];
+}
+
+function repeated({ before, after, size }: Unpad, i: string, writer: IndexWriter): readonly TapRange[] {
+  const [from, to] = [`${i} + ${before}`, `${i} + ${before + 1}`];
+  return [
+    {
+      from: before === 0 ? from : writer.select(`${i} == 0`, '0', from),
+      to: after === 0 ? to : writer.select(`${i} == ${size - 1}`, String(before + size + after), to),
+    },
+  ];
+}
