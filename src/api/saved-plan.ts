@@ -3,9 +3,9 @@ import { type Source, UserError, userError } from '../diagnostics/diagnostic.js'
 import { isSavedPlan, readText } from '../files/source.js';
 import { validateGraph } from '../ir/validate.js';
 import { opRules } from '../ops/rules.js';
-import { isDeclaration } from '../plan/fuse.js';
 import { parsePlan } from '../plan/parse.js';
 import type { Plan } from '../plan/plan.js';
+import { isDeclaration } from '../plan/storage.js';
 
 const AGAIN = 'make it again from its .amp file: ampc plan FILE --dump';
 

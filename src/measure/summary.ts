@@ -2,8 +2,8 @@ import { isCast } from '../ir/structure.js';
 import type { DType, Graph, Node, PrecisionName } from '../ir/types.js';
 import { byteLength, elementCount, isFloat, precisionName } from '../ir/types.js';
 import { opDefinition } from '../ops/index.js';
-import { isDeclaration } from '../plan/fuse.js';
 import type { FunctionName, Plan, PlanFunction } from '../plan/plan.js';
+import { isDeclaration } from '../plan/storage.js';
 import { parameterCount, planStates } from '../training/states.js';
 
 /** Convolutions, matrix products and their gradients: what a policy puts in the compute format and what counts as work. */

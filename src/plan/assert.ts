@@ -10,9 +10,9 @@ import { isOpName, OPS } from '../ops/index.js';
 import { ruleOf } from '../precision/rules.js';
 import { castFacts, type Phase, phaseOf, readersOf, scalingFact, trainStep, valueLabel } from './facts.js';
 import { footprint, type MemoryClass } from './footprint.js';
-import { isDeclaration } from './fuse.js';
 import type { FunctionName, Plan, PlanFunction } from './plan.js';
 import { readFormats } from './report.js';
+import { isDeclaration } from './storage.js';
 
 type OneOrMore<T> = T | readonly T[];
 

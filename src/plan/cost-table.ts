@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { formatAttrs } from '../ir/print.js';
 import { isCast, isConstant, isInput } from '../ir/structure.js';
 import { type Attr, type ComputeType, elementCount, formatType, type Node, type ValueId } from '../ir/types.js';
-import { storageRoot } from './fuse.js';
 import type { FunctionName, Group, Plan, PlanFunction } from './plan.js';
+import { storageRoot } from './storage.js';
 import { groupWork } from './work.js';
 
 /** Rough speeds of a device, for what was not measured: seconds, and operations or bytes a second. */

@@ -9,9 +9,9 @@ import { formatBytes } from '../numeric/bytes.js';
 import { isView, opDefinition } from '../ops/index.js';
 import { RULES, ruleOf } from '../precision/rules.js';
 import { castFacts, type Phase, phaseOf, placements, readersOf, trainStep, valueLabel } from './facts.js';
-import { storageRoot } from './fuse.js';
 import type { Plan, PlanFunction } from './plan.js';
 import { layerNames } from './report.js';
+import { storageRoot } from './storage.js';
 
 /** One plan line of a layer, and what it means. */
 export interface ExplainedLine {

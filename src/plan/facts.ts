@@ -4,8 +4,8 @@ import type { Graph, Node, ValueId } from '../ir/types.js';
 import { byteLength } from '../ir/types.js';
 import { writesOf } from '../ir/validate.js';
 import { isView, opDefinition } from '../ops/index.js';
-import { storageRoot } from './fuse.js';
 import type { Group, Plan, PlanFunction } from './plan.js';
+import { storageRoot } from './storage.js';
 
 export const PHASES = ['forward', 'backward', 'update'] as const;
 /** The part of a step that a node belongs to; `update` is everything from the finite check to the written states. */

@@ -3,9 +3,9 @@ import type { Graph, Node, StateRole, ValueId } from '../ir/types.js';
 import { byteLength } from '../ir/types.js';
 import { isView } from '../ops/index.js';
 import { phaseOf, readersOf } from './facts.js';
-import { storageRoot } from './fuse.js';
 import { lastReads } from './memory.js';
 import type { Plan, PlanFunction } from './plan.js';
+import { storageRoot } from './storage.js';
 
 /**
  * - `parameters`, `statistics`, `optimizer`: states that live between steps (the loss scale counts as optimizer).

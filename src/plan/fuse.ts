@@ -1,31 +1,13 @@
 import { findConsumers } from '../ir/consumers.js';
-import { isState } from '../ir/structure.js';
 import type { Graph, Node, ValueId } from '../ir/types.js';
 import { elementCount, sameShape } from '../ir/types.js';
-import { isRepeat, isView, type OpName, opDefinition } from '../ops/index.js';
+import { isView, type OpName, opDefinition } from '../ops/index.js';
 import type { OpKind } from '../ops/op.js';
-import { forwardOp } from '../precision/pins.js';
+import { anchorOf, nameGroups, type OpenGroup } from './group-names.js';
 import type { Group, GroupKind } from './plan.js';
 import { isLeftToReader } from './repeats.js';
 import { type Staging, stagedOperand } from './staged.js';
-
-interface OpenGroup {
-  readonly index: number;
-  kind: GroupKind;
-  readonly nodes: Node[];
-}
-
-/** Nodes that are no work of their own: parameters of the function, and constants written into the kernels that read them. */
-export function isDeclaration(node: Node): boolean {
-  return opDefinition(node.op).kind === 'source';
-}
-
-/** The value whose memory a value shares: a view's is its operand's. */
-export function storageRoot(graph: Graph, value: ValueId): ValueId {
-  let node = graph.nodes[value]!;
-  while (isView(node)) node = graph.nodes[node.inputs[0]!]!;
-  return node.id;
-}
+import { isDeclaration, storageRoot } from './storage.js';
 
 /**
  * Puts nodes that can run as one kernel into groups, greedily in execution order. A group runs where its first node stands, so a node may
@@ -181,11 +163,6 @@ function newGroupKind(node: Node, kind: OpKind): GroupKind {
   return isScalarWork(node) ? 'scalar' : GROUP_KIND[kind];
 }
 
-/** The node that a contraction's kernel is about. */
-function anchorOf(nodes: readonly Node[]): Node {
-  return nodes.find((node) => opDefinition(node.op).kind === 'contraction')!;
-}
-
 /** A pool of non-overlapping, unpadded windows right behind a convolution runs on the convolution's accumulators. */
 function isPoolableConvolution(graph: Graph, group: OpenGroup, pool: Node): boolean {
   const [first] = group.nodes;
@@ -213,64 +190,6 @@ function findDeferred(graph: Graph, consumers: readonly (readonly ValueId[])[]):
     if (effect === true || (conditions && onlyEffects)) deferred.add(node.id);
   }
   return deferred;
-}
-
-function nameGroups(graph: Graph, groups: readonly OpenGroup[]): Group[] {
-  const readOutside = findReadOutside(graph, groups);
-  const used = new Map<string, number>();
-  return groups.map((group): Group => {
-    const base = baseName(graph, group);
-    const count = (used.get(base) ?? 0) + 1;
-    used.set(base, count);
-    const nodes = group.nodes.map((node) => node.id);
-    return {
-      index: group.index,
-      name: count === 1 ? base : `${base}_${count}`,
-      kind: group.kind,
-      nodes,
-      stores: nodes.filter((id) => readOutside.has(id)),
-    };
-  });
-}
-
-/** `conv1` for a layer's own contraction, `conv1_weight_grad`, `conv1_bias_grad`, `relu_1_grad`; the op alone where there is no layer. */
-function baseName(graph: Graph, group: OpenGroup): string {
-  const own = group.nodes.find((node) => !isRepeat(node)) ?? group.nodes[0]!;
-  const first = group.kind === 'contraction' ? anchorOf(group.nodes) : own;
-  if (group.kind === 'update') return 'update';
-  const layer = first.layer.replace(/[^A-Za-z0-9]+/g, '_');
-  const forward = forwardOp(first.op);
-  const gradient = first.op === forward ? first.op : first.op.slice(forward.length + 1);
-  const role =
-    opDefinition(first.op).plainSum === true
-      ? parameterGradient(graph, first)
-      : forward === first.op && group.kind === 'contraction'
-        ? ''
-        : gradient;
-  const name = layer === '' ? first.op : [layer, role].filter((part) => part !== '').join('_');
-  return /^[A-Za-z_]/.test(name) ? name : `layer_${name}`;
-}
-
-/** `bias_grad` for the gradient of `conv1.bias`. */
-function parameterGradient(graph: Graph, node: Node): string {
-  const parameter = node.gradOf === undefined ? undefined : graph.nodes[node.gradOf];
-  const name = String(parameter?.attrs.name ?? node.op);
-  return parameter !== undefined && isState(parameter) ? `${name.slice(name.lastIndexOf('.') + 1)}_grad` : node.op;
-}
-
-/** Storage roots of the values that another group, or the caller, reads. */
-function findReadOutside(graph: Graph, groups: readonly OpenGroup[]): Set<ValueId> {
-  const groupOf = new Int32Array(graph.nodes.length).fill(-1);
-  for (const group of groups) for (const node of group.nodes) groupOf[node.id] = group.index;
-  const read = new Set<ValueId>(Object.values(graph.outputs).map((id) => storageRoot(graph, id)));
-  for (const node of graph.nodes) {
-    if (isView(node)) continue;
-    for (const input of node.inputs) {
-      const root = storageRoot(graph, input);
-      if (groupOf[root] !== groupOf[node.id]) read.add(root);
-    }
-  }
-  return read;
 }
 
 /** Partitions the graph's work into kernels of the target. */

@@ -1,8 +1,8 @@
 import type { Graph } from '../ir/types.js';
 import { byteLength } from '../ir/types.js';
-import { storageRoot } from './fuse.js';
 import type { Allocation, Group, MemoryPlan } from './plan.js';
 import { firstPosition } from './search.js';
+import { storageRoot } from './storage.js';
 
 /** Every allocation starts on a cache line, which is also the widest vector. */
 const ALIGNMENT = 64;

@@ -1,9 +1,9 @@
 import { isCast } from '../ir/structure.js';
 import { type Graph, isFloat, type ValueId } from '../ir/types.js';
 import { phaseOf, trainStep } from './facts.js';
-import { isDeclaration, storageRoot } from './fuse.js';
 import type { Plan } from './plan.js';
 import { planGraph } from './plan-graph.js';
+import { isDeclaration, storageRoot } from './storage.js';
 
 /**
  * The plan with further tensor outputs of its training step: what an executable's `readOutput` can then read. Fusion never changes a bit,

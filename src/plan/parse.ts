@@ -1,5 +1,6 @@
 import { userError } from '../diagnostics/diagnostic.js';
-import { GraphReader, LineReader } from '../ir/parse.js';
+import { LineReader } from '../ir/line-reader.js';
+import { GraphReader } from '../ir/parse.js';
 import type { ValueId } from '../ir/types.js';
 import { byteLength, COMPUTE_TYPES } from '../ir/types.js';
 import {

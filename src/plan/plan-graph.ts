@@ -1,10 +1,11 @@
 import { rebuild } from '../ir/rewrite.js';
 import type { Graph } from '../ir/types.js';
-import { fuse, isDeclaration } from './fuse.js';
+import { fuse } from './fuse.js';
 import { planMemory } from './memory.js';
 import type { FunctionName, Group, PlanFunction } from './plan.js';
 import { separateRepeats } from './repeats.js';
 import { recomputeStaged, type Staging } from './staged.js';
+import { isDeclaration } from './storage.js';
 
 /** Renumbers the graph in the order in which its kernels run, so that the printed plan reads from top to bottom. */
 function inExecutionOrder(graph: Graph, groups: readonly Group[]): { graph: Graph; groups: Group[] } {

@@ -1,7 +1,7 @@
 import { printNodeWith, printSignature, valueNames } from '../ir/print.js';
 import { isInput } from '../ir/structure.js';
-import { isDeclaration } from './fuse.js';
 import type { Plan, PlanFunction } from './plan.js';
+import { isDeclaration } from './storage.js';
 
 /**
  * The text form of one function: declarations, then one block per kernel. `@n` is the value's offset in the arena; without it, the value

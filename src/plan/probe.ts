@@ -5,9 +5,9 @@ import { type Graph, isFloat, type Node, type ValueId } from '../ir/types.js';
 import { writesOf } from '../ir/validate.js';
 import { isNarrow } from '../numeric/formats.js';
 import { isView } from '../ops/index.js';
-import { isDeclaration, storageRoot } from './fuse.js';
 import type { FunctionName, Plan, PlanFunction } from './plan.js';
 import { planGraph } from './plan-graph.js';
+import { isDeclaration, storageRoot } from './storage.js';
 
 /** A value of the plan, and the output of the probe that holds it before its last rounding. */
 export interface ProbedValue {

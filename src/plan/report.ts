@@ -7,8 +7,8 @@ import { opDefinition } from '../ops/index.js';
 import { ruleOf } from '../precision/rules.js';
 import { castFacts, type Phase, phaseOf, placements, type ScalingFact, scalingFact, trainStep, valueLabel } from './facts.js';
 import { type Footprint, footprint, storedClasses } from './footprint.js';
-import { isDeclaration } from './fuse.js';
 import type { FunctionName, Plan, PlanFunction } from './plan.js';
+import { isDeclaration } from './storage.js';
 import type { PlanTimes } from './times.js';
 
 /** One layer of the training step. */

@@ -1,8 +1,8 @@
 import { isConstant, isState } from '../ir/structure.js';
 import { byteLength, type ComputeType, isLow, stringsAttr } from '../ir/types.js';
 import { opDefinition } from '../ops/index.js';
-import { storageRoot } from './fuse.js';
 import type { Group, PlanFunction } from './plan.js';
+import { storageRoot } from './storage.js';
 
 /** What a kernel does by the plan. */
 export interface GroupWork {

@@ -4,9 +4,9 @@ import type { Attrs, DType, Graph, TensorType, ValueId } from '../../src/ir/type
 import { elementCount } from '../../src/ir/types.js';
 import { emit } from '../../src/ops/emit.js';
 import type { OpName } from '../../src/ops/index.js';
-import { isDeclaration, storageRoot } from '../../src/plan/fuse.js';
 import { planMemory } from '../../src/plan/memory.js';
 import type { FunctionName, Group, Plan } from '../../src/plan/plan.js';
+import { isDeclaration, storageRoot } from '../../src/plan/storage.js';
 import { defaultTarget } from '../../src/plan/target.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import type { Elements } from '../../src/runtime/reference/kernel.js';

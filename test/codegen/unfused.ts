@@ -1,7 +1,7 @@
 import { opDefinition } from '../../src/ops/index.js';
-import { storageRoot } from '../../src/plan/fuse.js';
 import { planMemory } from '../../src/plan/memory.js';
 import type { Group, Plan, PlanFunction } from '../../src/plan/plan.js';
+import { storageRoot } from '../../src/plan/storage.js';
 
 /** Every node as a kernel of its own. Updates stay together: what one of them writes, the others must not see. */
 function unfusedFunction(fn: PlanFunction): PlanFunction {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { ValueId } from '../../src/ir/types.js';
 import { byteLength } from '../../src/ir/types.js';
-import { isDeclaration, storageRoot } from '../../src/plan/fuse.js';
 import type { PlanFunction } from '../../src/plan/plan.js';
+import { isDeclaration, storageRoot } from '../../src/plan/storage.js';
 
 /** The group of every computed value. */
 function groupsByValue({ groups }: PlanFunction): Map<ValueId, number> {

@@ -1,8 +1,8 @@
 import type { Node, TensorType, ValueId } from '../../ir/types.js';
 import { elementCount, stringAttr } from '../../ir/types.js';
 import { isView } from '../../ops/index.js';
-import { storageRoot } from '../../plan/fuse.js';
 import type { Group, PlanFunction } from '../../plan/plan.js';
+import { storageRoot } from '../../plan/storage.js';
 import { alignTo, elementBytes, type FunctionLayout, type Place, type StateLayout, startBehind } from './layout.js';
 import type { WgslTarget } from './target.js';
 

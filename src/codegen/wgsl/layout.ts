@@ -1,9 +1,9 @@
 import { isConstant, isInput, isState } from '../../ir/structure.js';
 import type { DType, TensorType, ValueId } from '../../ir/types.js';
 import { elementCount, stringAttr } from '../../ir/types.js';
-import { storageRoot } from '../../plan/fuse.js';
 import { planMemory } from '../../plan/memory.js';
 import type { MemoryPlan, Plan, PlanFunction } from '../../plan/plan.js';
+import { storageRoot } from '../../plan/storage.js';
 import { wgslFormat } from './formats.js';
 import type { WgslLimits } from './target.js';
 
