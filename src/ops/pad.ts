@@ -36,7 +36,9 @@ function checkedAmounts(label: string, rank: number, attrs: Attrs): readonly [be
   return amounts;
 }
 
-/** Constraint `label`: a mirrored axis has as many elements besides its end; only rows and columns of an image have something around them. */
+/**
+ * Constraint `label`: a mirrored axis has as many elements besides its end; only rows and columns of an image have something around them.
+ */
 function isMirrored(label: string, shape: Shape, before: readonly number[], after: readonly number[], mode: PadMode): void {
   if (mode === 'zero') return;
   const inside = shape.length === 4 && [0, 3].every((axis) => before[axis] === 0 && after[axis] === 0);

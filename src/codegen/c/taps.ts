@@ -12,8 +12,8 @@ function overRange(range: TapRange, variable: string, body: readonly string[]): 
 }
 
 /**
- * A sum over places of an image, as a `vf` expression; `i` and `j` are the row and the column of a place. `at` makes the locals at an element
- * of the operand.
+ * A sum over places of an image, as a `vf` expression; `i` and `j` are the row and the column of a place. `at` makes the locals at an
+ * element of the operand.
  */
 export function sumOfTaps(locals: Locals, node: Node, at: (index: string) => Locals): string {
   const input = node.inputs[0]!;
