@@ -41,6 +41,7 @@ export class LayerContexts {
         if (attrs.writes !== undefined) this.writeOnce(layer, stringsAttr(attrs, 'writes'));
         return emit(builder, op, inputs, attrs, { layer, loc });
       },
+      part: (name) => this.for({ ...call, path: `${layer}.${name}` }),
       parameter: (name, shape, init) => state('parameter', name, shape, init),
       statistic: (name, shape, init) => state('statistic', name, shape, init),
       step: () => this.step(builder),

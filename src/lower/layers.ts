@@ -1,6 +1,7 @@
 import type { LayerDefinition } from '../ops/layer.js';
 import * as activation from '../ops/layers/activation.js';
 import * as arithmetic from '../ops/layers/arithmetic.js';
+import { attentionLayer } from '../ops/layers/attention.js';
 import * as convolution from '../ops/layers/convolution.js';
 import * as dense from '../ops/layers/dense.js';
 import * as move from '../ops/layers/move.js';
@@ -16,6 +17,7 @@ export const LAYERS: Readonly<Record<string, LayerDefinition>> = {
   conv_transpose2d: convolution.convTranspose2dLayer,
   linear: dense.linearLayer,
   matmul: dense.matmulLayer,
+  attention: attentionLayer,
   max_pool2d: window.maxPool2dLayer,
   avg_pool2d: window.avgPool2dLayer,
   global_avg_pool: window.globalAvgPoolLayer,

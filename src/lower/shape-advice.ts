@@ -72,6 +72,17 @@ const dividingGroups: Advice = ([operand]) => {
     : `the ${channels} channels of the image come in ${listNames(divisors(channels).map(String), 'or')} groups`;
 };
 
+const dividingHeads: Advice = ([operand]) => {
+  const features = operand?.shape.at(-1);
+  return features === undefined ? undefined : `the ${features} features make ${listNames(divisors(features).map(String), 'or')} heads`;
+};
+
+const sequence: Advice = ([operand]) => {
+  if (operand === undefined || !isImage(operand.shape)) return undefined;
+  const [rows, columns, channels] = operand.shape as [number, number, number];
+  return `\`reshape([${rows * columns}, ${channels}])\` makes a sequence of its pixels`;
+};
+
 const dividingSizes: Advice = ([operand]) => {
   if (operand === undefined || !isImage(operand.shape)) return undefined;
   const [rows, columns] = operand.shape.map(divisors).map((sizes) => listNames(sizes.map(String), 'or'));
@@ -108,6 +119,8 @@ export const ADVICE: ReadonlyMap<string, Advice> = new Map<string, Advice>([
   ['conv_transpose2d_c6', dividingGroups],
   ['conv_transpose2d_layer_c2', () => 'use less padding'],
   ['adaptive_pool_layer_c1', dividingSizes],
+  ['attention_layer_c1', sequence],
+  ['attention_layer_c2', dividingHeads],
   ['matmul_c1', ([operand]) => operand && `\`reshape\` makes a matrix of ${formatShape(operand.shape)}`],
   ['matmul_c2', () => 'both need the same sizes before their last two axes'],
   ['matmul_c3', innerSizes],

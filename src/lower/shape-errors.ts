@@ -12,6 +12,8 @@ const LAYER_RULES: ReadonlyMap<string, string> = new Map([
   ['batch_norm_layer_c1', 'the variance of a single value is 0'],
   ['conv_transpose2d_layer_c1', 'more rows or columns than the stride would belong to no element of the image'],
   ['conv_transpose2d_layer_c2', 'padding leaves out rows and columns of the result'],
+  ['attention_layer_c1', 'each position attends to all others'],
+  ['attention_layer_c2', 'the heads divide the features'],
   ['adaptive_pool_layer_c1', 'all windows have one size'],
   ['split_c1', 'the sections are all of the axis'],
   ['shared_c1', 'all uses of a shared layer have its weights in common'],

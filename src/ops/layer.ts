@@ -41,6 +41,8 @@ export interface LayerContext {
   readonly salt: number;
   /** Emits an op of this layer. Constraint errors become diagnostics at the call. */
   emit(op: OpName, inputs: readonly ValueId[], attrs?: Attrs): ValueId;
+  /** A layer of its own within this one, under that name: what it emits and declares is at `<path>.<name>`. */
+  part(name: string): LayerContext;
   /** Declares a trainable parameter `<path>.<name>`, f32. */
   parameter(name: string, shape: readonly number[], init: StateInit): ValueId;
   /** Declares a running statistic `<path>.<name>`, f32. */

@@ -21,6 +21,17 @@ const everything: Model = ({ image, call }) => {
   return call('linear', call('sub', call('scale', x, { factor: 2 }), {}, { values: [call('sigmoid', x)] }), { features: 10 });
 };
 
+/** Convolutions with groups and dilation, a transposed one, sequences, products of matrices and attention. */
+const contractions: Model = ({ image, call }) => {
+  let x = call('conv2d', image, { channels: 4, kernel: 3, padding: 'same', dilation: 2, groups: 2 });
+  x = call('conv_transpose2d', call('depthwise_conv2d', x, { kernel: 3, multiplier: 2, stride: 2, padding: 1 }), {
+    ...{ channels: 6, kernel: 2, stride: 2, groups: 2 },
+  });
+  const rows = call('linear', call('reshape', call('adaptive_avg_pool2d', x, { size: 3 }), { shape: [9, 6] }), { features: 6 });
+  const mixed = call('matmul', call('matmul', rows, { transpose: true }, { values: [rows] }), {}, { values: [rows] });
+  return call('linear', call('flatten', call('attention', call('tanh', mixed), { heads: 2, dropout: 0.2 })), { features: 10 });
+};
+
 interface Step {
   readonly loss: number;
   /** By parameter: what sgd at rate 1 takes off is the gradient. */
@@ -67,6 +78,8 @@ function assertGradients(model: Model, options: ProgramOptions = {}, seed = 1, s
 
 describe('gradients of whole networks against central differences', () => {
   it('a network with every kind of join', () => assertGradients(everything, { batch: 3 }));
+
+  it('a network of contractions of every kind', () => assertGradients(contractions, { batch: 2 }));
 
   it('label smoothing', () => assertGradients(everything, { train: { loss: { kind: 'cross_entropy', labelSmoothing: 0.1 } } }));
 

@@ -1,5 +1,11 @@
+import { differentiate } from '../../src/autodiff/differentiate.js';
+import { GraphBuilder } from '../../src/ir/builder.js';
+import type { ValueId } from '../../src/ir/types.js';
+import { LayerContexts } from '../../src/lower/layer-context.js';
+import { attentionLayer } from '../../src/ops/layers/attention.js';
+import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import fixture from '../fixtures/pytorch/contractions.json' with { type: 'json' };
-import { assertOp, operand } from './pytorch-values.js';
+import { assertClose, assertOp, operand } from './pytorch-values.js';
 
 describe('PyTorch semantics of contractions', () => {
   it('conv2d with groups and dilation, and its gradients', () => {
@@ -37,5 +43,27 @@ describe('PyTorch semantics of contractions', () => {
     assertOp('matmul', [a, b], { transposed: 'b' }, c.y, 'y');
     assertOp('matmul', [dy, b], {}, c.da, 'da');
     assertOp('matmul', [dy, a], { transposed: 'a' }, c.db, 'db');
+  });
+
+  it('attention: what torch.nn.MultiheadAttention gives, and its gradients', () => {
+    const { x, dy, y, dx, weights, gradients } = fixture.attention;
+    const builder = new GraphBuilder();
+    const state = (name: string, shape: readonly number[]) =>
+      builder.add({ op: 'state', attrs: { name, role: 'parameter', init: 'constant', value: 0 }, type: { dtype: 'f32', shape } });
+    const contexts = new LayerContexts({ builder, mode: 'eval', seed: 0 });
+    const call = { input: state('x', x.shape), values: [], args: { heads: 3, dropout: 0.5 }, path: 'attn', loc: { line: 1, column: 1 } };
+    const result = attentionLayer.build(contexts.for(call)) as ValueId;
+    const found = differentiate(builder, { loss: result, seed: state('dy', dy.shape) });
+    const graph = builder.finish('eval_step', { result, ...Object.fromEntries(found) });
+    const given = { x, dy, ...Object.fromEntries(Object.entries(weights).map(([name, tensor]) => [`attn.${name}`, tensor])) };
+    const states = new Map(Object.entries(given).map(([name, { data }]) => [name, Float64Array.from(data)]));
+    const { values } = evaluateGraph(graph, {}, states, { float64: true });
+    assertClose(values.get(result)!, y.data, 'y');
+    assertClose(values.get(found.get('x')!)!, dx.data, 'dx');
+    for (const [name, { data }] of Object.entries(gradients)) {
+      // The bias of k moves all scores of a row alike, which changes nothing: its gradient is a rounding error in PyTorch.
+      const scale = name === 'k.bias' ? Math.max(...fixture.attention.gradients['q.bias'].data.map(Math.abs)) : 0;
+      assertClose(values.get(found.get(`attn.${name}`)!)!, data, name, scale === 0 ? undefined : (1e-6 * scale) / 1e-3);
+    }
   });
 });
