@@ -22,6 +22,8 @@ export interface LayerParam {
   /** Inclusive bounds on numbers. */
   readonly min?: number;
   readonly max?: number;
+  /** Exclusive bound. */
+  readonly above?: number;
 }
 
 /** What a layer's builder sees. */

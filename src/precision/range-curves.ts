@@ -108,6 +108,37 @@ function powerRange(x: Range, exponent: number): Range {
   return widen(widenFor(bound, roundings, magnitude(bound)), LIMITS.f32.smallestNormal);
 }
 
+const eluOf = ({ attrs }: Node) =>
+  ['alpha', 'scale', 'input_scale'].map((name) => Math.fround(numberAttr(attrs, name))) as [number, number, number];
+
+/** Monotonic on either side of 0. */
+const elu: RangeRule = ({ operands, node }) => {
+  const [x] = operands as [Range];
+  const [alpha, scale, inputScale] = eluOf(node);
+  if (!isBounded(x)) return ANY;
+  const ends = [x.low, x.high, 0].map((end) => (end > 0 ? scale * end : alpha * scale * Math.expm1(inputScale * end)));
+  const bound = between(Math.min(...ends), Math.max(...ends));
+  return widenFor(bound, 12, magnitude(bound) + Math.abs(alpha * scale));
+};
+
+const eluGrad: RangeRule = ({ operands, node }) => {
+  const [dy, x] = operands as [Range, Range];
+  const [alpha, scale, inputScale] = eluOf(node);
+  if (!isBounded(x)) return ANY;
+  const slopes = [scale, ...[Math.min(x.low, 0), 0].map((end) => alpha * scale * inputScale * Math.exp(inputScale * end))];
+  const product = mulRanges(dy, between(Math.min(...slopes), Math.max(...slopes)));
+  return widenFor(product, 12, magnitude(product));
+};
+
+/** Increasing, but for a step down to x at the threshold, where ln(1 + e^z) is a little above z. */
+const softplus: RangeRule = (context) => {
+  const { attrs } = context.node;
+  const [beta, threshold] = [numberAttr(attrs, 'beta'), numberAttr(attrs, 'threshold')];
+  const value = (x: number) => (x * beta > threshold ? x : (Math.max(x * beta, 0) + Math.log1p(Math.exp(-Math.abs(x * beta)))) / beta);
+  const bound = monotonic(value, 24)(context);
+  return isBounded(bound) ? widen(bound, Math.log1p(Math.exp(-threshold)) / beta) : bound;
+};
+
 const exponentOf = (node: Node) => Math.fround(numberAttr(node.attrs, 'exponent'));
 
 const pow: RangeRule = ({ operands, node }) => powerRange(operands[0]!, exponentOf(node));
@@ -124,11 +155,17 @@ const powGrad: RangeRule = ({ operands, node }) => {
 export const CURVE_RULES = pairs<UnaryOp, RangeRule>({
   relu: [clamp((x) => Math.max(x, 0)), gate],
   relu6: [clamp((x) => Math.min(Math.max(x, 0), 6)), gate],
-  gelu: [gated(-0.17), sloped(-0.13, 1.13)],
+  gelu: [gated(-0.171), sloped(-0.13, 1.13)],
   silu: [gated(-0.279), sloped(-0.1, 1.1)],
   sigmoid: [monotonic((x) => 1 / (1 + Math.exp(-x)), 6), sigmoidGrad],
   tanh: [monotonic(Math.tanh, 6), tanhGrad],
   leaky_relu: [leakyRelu, leakyRelu],
+  hardswish: [gated(-0.376), sloped(-0.51, 1.51)],
+  hardsigmoid: [monotonic((x) => Math.min(Math.max(x + 3, 0), 6) / 6, 4), sloped(0, 0.17)],
+  elu: [elu, eluGrad],
+  mish: [gated(-0.309), sloped(-0.12, 1.1)],
+  softplus: [softplus, sloped(0, 1)],
+  softsign: [monotonic((x) => (Number.isFinite(x) ? x / (1 + Math.abs(x)) : NaN), 4), sloped(0, 1)],
 
   exp: [monotonic(Math.exp, 6), expGrad],
   log: [above(0, Math.log, 8), ({ operands: [dy, x] }) => divRanges(dy!, x!)],

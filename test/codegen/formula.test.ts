@@ -25,7 +25,17 @@ describe('the kernel language', () => {
       formulas.filter(({ formula }) => endsInProduct(formula, renderer)).map(({ op }) => op);
     // In C a choice between lanes is made of bit operations, which no compiler contracts; WGSL's select is transparent.
     const transparent = products(WGSL_RENDERER).filter((op) => !products(C_RENDERER).includes(op));
-    assert.deepEqual(transparent.sort(), ['dropout', 'exp', 'leaky_relu', 'leaky_relu_grad', 'maximum_grad', 'minimum_grad']);
+    assert.deepEqual(transparent.sort(), [
+      'dropout',
+      'elu',
+      'exp',
+      'hardsigmoid_grad',
+      'leaky_relu',
+      'leaky_relu_grad',
+      'maximum_grad',
+      'minimum_grad',
+      'softplus_grad',
+    ]);
     assert.ok(['mul', 'scale', 'gelu', 'unscale', 'clip_by_norm'].every((op) => products(C_RENDERER).includes(op as 'mul')));
     assert.ok(['add', 'sub', 'batch_norm', 'tanh', 'sigmoid'].every((op) => !products(WGSL_RENDERER).includes(op as 'add')));
   });

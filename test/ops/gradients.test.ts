@@ -22,7 +22,15 @@ const WITHOUT_GRADIENT: Readonly<Partial<Record<OpName, readonly string[]>>> = {
 };
 
 /** Where the functions have kinks; values this close are moved away. */
-const KINKS: Readonly<Partial<Record<OpName, readonly number[]>>> = { relu: [0], leaky_relu: [0], relu6: [0, 6] };
+const KINKS: Readonly<Partial<Record<OpName, readonly number[]>>> = {
+  relu: [0],
+  leaky_relu: [0],
+  elu: [0],
+  abs: [0],
+  hardswish: [-3, 3],
+  hardsigmoid: [-3, 3],
+  relu6: [0, 6],
+};
 
 interface Differentiated {
   readonly graph: Graph;

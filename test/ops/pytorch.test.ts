@@ -127,6 +127,24 @@ describe('PyTorch semantics', () => {
     });
   }
 
+  for (const [name, op, attrs] of [
+    ['hardswish', 'hardswish', {}],
+    ['hardsigmoid', 'hardsigmoid', {}],
+    ['elu', 'elu', { alpha: 0.7, scale: 1, input_scale: 1 }],
+    ['selu', 'elu', { alpha: 1.6732632423543772, scale: 1.0507009873554805, input_scale: 1 }],
+    ['celu', 'elu', { alpha: 0.5, scale: 1, input_scale: 2 }],
+    ['mish', 'mish', {}],
+    ['softplus', 'softplus', { beta: 2, threshold: 5 }],
+    ['softsign', 'softsign', {}],
+    ['gelu_tanh', 'gelu', { approximate: 'tanh' }],
+  ] as const) {
+    it(`${name} and its gradient`, () => {
+      const c = fixture[name];
+      assertOp(op, [operand(c.x)], attrs, c.y, 'y');
+      assertOp(`${op}_grad`, [operand(c.dy), operand(c.x)], attrs, c.dx, 'dx');
+    });
+  }
+
   it('div and its gradients', () => {
     const c = fixture.div;
     const [a, b, dy] = [operand(c.a), operand(c.b), operand(c.dy)];

@@ -105,6 +105,15 @@ function lnResult(): F32 {
 export const LN = ofElement('ln', lnResult(), 'ln x of any x: -infinity of 0, NaN of what is negative.');
 export const ln = (a: F32): F32 => call(LN, a);
 
+const expm1Series = [1 / 40320, 1 / 5040, 1 / 720, 1 / 120, 1 / 24, 1 / 6, 0.5, 1];
+const expm1Small = mul(x, polynomial('p', x, expm1Series));
+export const EXPM1 = ofElement(
+  'expm1',
+  select(less(abs(x), number(0.5)), expm1Small, sub(exp(x), one)),
+  'e^x - 1, near 0 by its series, without cancellation.',
+);
+export const expm1 = (a: F32): F32 => call(EXPM1, a);
+
 export const SIGMOID = ofElement('sigmoid', div(one, add(one, exp(neg(x)))));
 export const sigmoid = (a: F32): F32 => call(SIGMOID, a);
 
@@ -164,6 +173,27 @@ export const GELU_SLOPE = ofElement('gelu_slope', fma(mul(x, number(0.39894228))
 
 const s = named('s', sigmoid(x));
 export const SILU_SLOPE = ofElement('silu_slope', mul(s, fma(x, sub(one, s), one)));
+
+/** sqrt(8 / pi) and 0.044715: gelu by its approximation is x * sigmoid(u), u = GELU_FACTOR * (x + GELU_CUBE * x^3). */
+const [GELU_FACTOR, GELU_CUBE] = [Math.sqrt(8 / Math.PI), 0.044715];
+const cubed = mul(number(GELU_FACTOR), mul(x, fma(mul(x, x), number(GELU_CUBE), one)));
+export const GELU_TANH = ofElement('gelu_tanh', mul(x, sigmoid(cubed)));
+const part = named('part', sigmoid(cubed));
+const cubedSlope = mul(number(GELU_FACTOR), fma(mul(x, x), number(3 * GELU_CUBE), one));
+export const GELU_TANH_SLOPE = ofElement('gelu_tanh_slope', fma(mul(mul(x, part), sub(one, part)), cubedSlope, part));
+
+/** Where tanh(softplus(x)) is 1 in f32, and squares of e^x are far from the end of its range. */
+const capped = named('capped', select(greater(x, number(20)), number(20), x));
+const grown = named('e', exp(capped));
+const w = named('w', mul(grown, add(grown, number(2))));
+const tanhOfSoftplus = named('t', div(w, add(w, number(2))));
+export const MISH = ofElement('mish', mul(x, tanhOfSoftplus), 'x tanh(ln(1 + e^x)) = x w / (w + 2), w = e^x (e^x + 2).');
+const half = named('r', div(number(2), add(w, number(2))));
+export const MISH_SLOPE = ofElement(
+  'mish_slope',
+  fma(mul(capped, mul(grown, add(grown, one))), mul(half, half), tanhOfSoftplus),
+  't + x 4 e (e + 1) / (w + 2)^2, with e = e^x and t = w / (w + 2).',
+);
 
 const [key0, key1] = [parameter('key0', 'u32', 'scalar'), parameter('key1', 'u32', 'scalar')];
 const step = parameter('step', 'u32', 'scalar');
@@ -230,6 +260,7 @@ export const FUNCTIONS: readonly FormulaFunction[] = [
   EXP,
   LOG,
   LN,
+  EXPM1,
   SIGMOID,
   SOFTPLUS,
   TANH,
@@ -237,6 +268,10 @@ export const FUNCTIONS: readonly FormulaFunction[] = [
   GELU,
   GELU_SLOPE,
   SILU_SLOPE,
+  GELU_TANH,
+  GELU_TANH_SLOPE,
+  MISH,
+  MISH_SLOPE,
   DROPOUT,
   CLIP_FACTOR,
   ADAM_RATE,

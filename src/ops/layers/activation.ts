@@ -1,5 +1,7 @@
 import type { OpName } from '../../ir/op-names.js';
 import type { LayerDefinition } from '../layer.js';
+import { constrain } from '../op.js';
+import { formatShape } from '../window.js';
 
 function elementwise(op: OpName, doc: string): LayerDefinition {
   return { doc, params: [], example: `x |> ${op}`, build: ({ input, emit }) => emit(op, [input]) };
@@ -7,7 +9,12 @@ function elementwise(op: OpName, doc: string): LayerDefinition {
 
 export const reluLayer = elementwise('relu', 'max(x, 0)');
 export const relu6Layer = elementwise('relu6', 'min(max(x, 0), 6)');
-export const geluLayer = elementwise('gelu', 'x times the normal distribution function of x, computed exactly (with erf).');
+export const geluLayer: LayerDefinition = {
+  doc: 'x times the normal distribution function of x, computed exactly (with erf) or by an approximation with tanh.',
+  params: [{ name: 'approximate', kind: 'word', words: ['none', 'tanh'], default: 'none', doc: '`none`, or `tanh`' }],
+  example: 'x |> gelu(approximate: tanh)',
+  build: ({ input, args, emit }) => emit('gelu', [input], args.approximate === 'tanh' ? { approximate: 'tanh' } : {}),
+};
 export const siluLayer = elementwise('silu', 'x * sigmoid(x)');
 export const sigmoidLayer = elementwise('sigmoid', '1 / (1 + exp(-x))');
 export const tanhLayer = elementwise('tanh', 'Hyperbolic tangent.');
@@ -22,4 +29,64 @@ export const leakyReluLayer: LayerDefinition = {
   params: [{ name: 'slope', kind: 'number', default: 0.01, doc: 'factor on negative values' }],
   example: 'x |> leaky_relu(0.1)',
   build: ({ input, args, emit }) => emit('leaky_relu', [input], { slope: args.slope as number }),
+};
+
+export const hardswishLayer = elementwise('hardswish', 'x * min(max(x + 3, 0), 6) / 6, a piecewise silu.');
+export const hardsigmoidLayer = elementwise('hardsigmoid', 'min(max(x + 3, 0), 6) / 6, a piecewise sigmoid.');
+export const mishLayer = elementwise('mish', 'x * tanh(softplus(x))');
+export const softsignLayer = elementwise('softsign', 'x / (1 + |x|)');
+
+export const eluLayer: LayerDefinition = {
+  doc: 'x where x is positive, else alpha * (e^x - 1).',
+  params: [{ name: 'alpha', kind: 'number', default: 1, doc: 'what is approached far below 0, negative' }],
+  example: 'x |> elu',
+  build: ({ input, args, emit }) => emit('elu', [input], { alpha: args.alpha as number, scale: 1, input_scale: 1 }),
+};
+
+/** The constants for which activations of mean 0 and variance 1 keep both: Klambauer et al. 2017, "Self-normalizing neural networks". */
+const SELU = { alpha: 1.6732632423543772, scale: 1.0507009873554805, input_scale: 1 };
+
+export const seluLayer: LayerDefinition = {
+  doc: `${SELU.scale.toFixed(4)} * elu with alpha ${SELU.alpha.toFixed(4)}: what has mean 0 and variance 1 keeps both.`,
+  params: [],
+  example: 'x |> selu',
+  build: ({ input, emit }) => emit('elu', [input], SELU),
+};
+
+export const celuLayer: LayerDefinition = {
+  doc: 'x where x is positive, else alpha * (e^(x / alpha) - 1): an elu whose slope is 1 at 0 whatever alpha is.',
+  params: [{ name: 'alpha', kind: 'number', above: 0, default: 1, doc: 'what is approached far below 0, negative' }],
+  example: 'x |> celu(0.5)',
+  build: ({ input, args, emit }) => {
+    const alpha = args.alpha as number;
+    return emit('elu', [input], { alpha, scale: 1, input_scale: 1 / alpha });
+  },
+};
+
+export const softplusLayer: LayerDefinition = {
+  doc: 'ln(1 + e^(beta * x)) / beta, a smooth relu; x itself where beta * x is above the threshold.',
+  params: [
+    { name: 'beta', kind: 'number', above: 0, default: 1, doc: 'the larger, the closer to relu' },
+    { name: 'threshold', kind: 'number', default: 20, doc: 'beta * x from which on the result is x' },
+  ],
+  example: 'x |> softplus',
+  build: ({ input, args, emit }) => emit('softplus', [input], { beta: args.beta as number, threshold: args.threshold as number }),
+};
+
+export const gluLayer: LayerDefinition = {
+  doc: 'The first half of the channels times the sigmoid of the second: a gate for each.',
+  params: [],
+  example: 'x |> linear(64) |> glu',
+  build: ({ input, emit, type }) => {
+    const { shape } = type(input);
+    const axis = shape.length - 1;
+    const channels = shape[axis];
+    constrain(
+      channels % 2 === 0,
+      'slice_c3',
+      () => `glu halves the channels, and ${formatShape(shape.slice(1))} has ${channels}, an odd number`,
+    );
+    const half = (start: number) => emit('slice', [input], { axis, start, size: channels / 2 });
+    return emit('mul', [half(0), emit('sigmoid', [half(channels / 2)])]);
+  },
 };

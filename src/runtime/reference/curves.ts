@@ -1,3 +1,4 @@
+import type { Node } from '../../ir/types.js';
 import { erf } from '../../numeric/erf.js';
 import type { UnaryOp } from '../../ops/index.js';
 import { pairs } from '../../ops/unary-op.js';
@@ -21,6 +22,19 @@ function siluGrad(dy: number, x: number): number {
   return dy * s * (1 + x * (1 - s));
 }
 
+const isApproximate = ({ attrs }: Node) => attrs.approximate === 'tanh';
+const inner = (x: number) => Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3);
+const geluByTanh = (x: number) => 0.5 * x * (1 + Math.tanh(inner(x)));
+
+function geluByTanhSlope(x: number): number {
+  const t = Math.tanh(inner(x));
+  return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * Math.sqrt(2 / Math.PI) * (1 + 3 * 0.044715 * x * x);
+}
+
+const hardSigmoid = (x: number) => Math.min(Math.max(x + 3, 0), 6) / 6;
+const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+const eluOf = (context: KernelContext) => [single(context, 'alpha'), single(context, 'scale'), single(context, 'input_scale')] as const;
+
 /** An attribute as every backend takes it. */
 const single = (context: KernelContext, name: string) => context.f32(attr(context, name));
 
@@ -29,7 +43,14 @@ export const curveKernels = pairs<UnaryOp, ReferenceKernel>({
   // A NaN passes, as in PyTorch; Math.max and Math.min let it.
   relu: [map(() => (x) => Math.max(x, 0)), zip(() => (dy, y) => (y > 0 ? dy : 0))],
   relu6: [map(() => (x) => Math.min(Math.max(x, 0), 6)), zip(() => (dy, y) => (y > 0 && y < 6 ? dy : 0))],
-  gelu: [map(() => (x) => x * normal(x)), zip(() => (dy, x) => dy * (normal(x) + x * normalDensity(x)))],
+  gelu: [
+    map(({ node }) => (isApproximate(node) ? geluByTanh : (x) => x * normal(x))),
+    zip(
+      ({ node }) =>
+        (dy, x) =>
+          dy * (isApproximate(node) ? geluByTanhSlope(x) : normal(x) + x * normalDensity(x)),
+    ),
+  ],
   silu: [map(() => (x) => x * logistic(x)), zip(() => siluGrad)],
   sigmoid: [map(() => logistic), zip(() => (dy, y) => dy * y * (1 - y))],
   tanh: [map(() => Math.tanh), zip(() => (dy, y) => dy * (1 - y * y))],
@@ -43,6 +64,36 @@ export const curveKernels = pairs<UnaryOp, ReferenceKernel>({
       return (dy, x) => (x > 0 ? dy : dy * slope);
     }),
   ],
+  hardswish: [map(() => (x) => x * hardSigmoid(x)), zip(() => (dy, x) => dy * (x <= -3 ? 0 : x < 3 ? x / 3 + 0.5 : 1))],
+  hardsigmoid: [map(() => hardSigmoid), zip(() => (dy, x) => (x > -3 && x < 3 ? dy / 6 : 0))],
+  elu: [
+    map((context) => {
+      const [alpha, scale, inputScale] = eluOf(context);
+      return (x) => scale * (x > 0 ? x : alpha * Math.expm1(x * inputScale));
+    }),
+    zip((context) => {
+      const [alpha, scale, inputScale] = eluOf(context);
+      return (dy, x) => dy * scale * (x > 0 ? 1 : alpha * inputScale * Math.exp(x * inputScale));
+    }),
+  ],
+  mish: [
+    map(() => (x) => x * Math.tanh(softplus(x))),
+    zip(() => (dy, x) => {
+      const t = Math.tanh(softplus(x));
+      return dy * (t + x * logistic(x) * (1 - t * t));
+    }),
+  ],
+  softplus: [
+    map((context) => {
+      const [beta, threshold] = [single(context, 'beta'), single(context, 'threshold')];
+      return (x) => (x * beta > threshold ? x : softplus(x * beta) / beta);
+    }),
+    zip((context) => {
+      const [beta, threshold] = [single(context, 'beta'), single(context, 'threshold')];
+      return (dy, x) => (x * beta > threshold ? dy : dy * logistic(x * beta));
+    }),
+  ],
+  softsign: [map(() => (x) => x / (1 + Math.abs(x))), zip(() => (dy, x) => dy / (1 + Math.abs(x)) ** 2)],
 
   exp: [map(() => Math.exp), zip(() => (dy, y) => dy * y)],
   log: [map(() => Math.log), zip(() => (dy, x) => dy / x)],

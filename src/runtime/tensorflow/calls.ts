@@ -22,6 +22,7 @@ type Unary =
   | 'Tanh'
   | 'Erfc'
   | 'Exp'
+  | 'Expm1'
   | 'Log'
   | 'Log1p'
   | 'Square'

@@ -1,8 +1,9 @@
+import type { Node } from '../../ir/types.js';
 import type { UnaryOp } from '../../ops/index.js';
 import { pairs } from '../../ops/unary-op.js';
 import type { Tensor } from './binding.js';
 import type { Calls } from './calls.js';
-import { attr, exact, type Kernel, type KernelContext, keepWhere, wide } from './kernel.js';
+import { asNumber, attr, exact, type Kernel, type KernelContext, keepWhere, wide } from './kernel.js';
 
 /** Distribution function of the standard normal; of the complement, since far below 0 a sum of -1 and 1 would cancel. */
 function normal(tf: Calls, x: Tensor): Tensor {
@@ -33,6 +34,23 @@ function slope(tf: Calls, x: Tensor, value: Tensor, context: KernelContext): Ten
   return tf.choose(tf.compare('Greater', x, 0), value, tf.mul(value, attr(context, 'slope')));
 }
 
+const isApproximate = ({ attrs }: Node) => attrs.approximate === 'tanh';
+/** (1 + tanh(u)) / 2 is sigmoid(2 u), which does not cancel far below 0. */
+const geluPart = (tf: Calls, x: Tensor) =>
+  tf.unary('Sigmoid', tf.mul(tf.add(tf.mul(tf.mul(tf.unary('Square', x), x), 0.044715), x), Math.sqrt(8 / Math.PI)));
+
+function geluByTanhSlope(tf: Calls, x: Tensor): Tensor {
+  const part = geluPart(tf, x);
+  const slope = tf.mul(tf.add(tf.mul(tf.unary('Square', x), 3 * 0.044715), 1), Math.sqrt(8 / Math.PI));
+  return tf.add(part, tf.mul(tf.mul(tf.mul(part, tf.sub(1, part)), x), slope));
+}
+
+const hardSigmoid = (tf: Calls, x: Tensor) => tf.div(tf.unary('Relu6', tf.add(x, 3)), 6);
+const isInside = (tf: Calls, x: Tensor) => tf.logical('LogicalAnd', tf.compare('Greater', x, -3), tf.compare('Less', x, 3));
+const softplus = (tf: Calls, x: Tensor) =>
+  tf.add(tf.unary('Relu', x), tf.unary('Log1p', tf.unary('Exp', tf.unary('Neg', tf.unary('Abs', x)))));
+const eluOf = (context: KernelContext) => [attr(context, 'alpha'), attr(context, 'scale'), attr(context, 'input_scale')] as const;
+
 const powGrad = wide((tf, [dy, x], context) => {
   const exponent = Math.fround(attr(context, 'exponent'));
   if (exponent === 0) return tf.zerosLike(dy!);
@@ -47,13 +65,54 @@ export const curveKernels = pairs<UnaryOp, Kernel>({
     gated((tf, y) => tf.logical('LogicalAnd', tf.compare('Greater', y, 0), tf.compare('Less', y, 6))),
   ],
   gelu: [
-    wide((tf, [x]) => tf.mul(x!, normal(tf, x!))),
-    wide((tf, [dy, x]) => tf.mul(dy!, tf.add(normal(tf, x!), tf.mul(x!, normalDensity(tf, x!))))),
+    wide((tf, [x], { node }) => tf.mul(x!, isApproximate(node) ? geluPart(tf, x!) : normal(tf, x!))),
+    wide((tf, [dy, x], { node }) =>
+      tf.mul(dy!, isApproximate(node) ? geluByTanhSlope(tf, x!) : tf.add(normal(tf, x!), tf.mul(x!, normalDensity(tf, x!)))),
+    ),
   ],
   silu: [wide((tf, [x]) => tf.mul(x!, tf.unary('Sigmoid', x!))), siluGrad],
   sigmoid: [wide((tf, [x]) => tf.unary('Sigmoid', x!)), wide((tf, [dy, y]) => tf.binary('SigmoidGrad', y!, dy!))],
   tanh: [wide((tf, [x]) => tf.unary('Tanh', x!)), wide((tf, [dy, y]) => tf.binary('TanhGrad', y!, dy!))],
   leaky_relu: [wide((tf, [x], context) => slope(tf, x!, x!, context)), wide((tf, [dy, x], context) => slope(tf, x!, dy!, context))],
+  hardswish: [
+    wide((tf, [x]) => tf.mul(x!, hardSigmoid(tf, x!))),
+    wide((tf, [dy, x]) => tf.mul(dy!, tf.select(isInside(tf, x!), tf.add(tf.div(x!, 3), 0.5), asNumber(tf, tf.compare('Greater', x!, 0))))),
+  ],
+  hardsigmoid: [wide((tf, [x]) => hardSigmoid(tf, x!)), wide((tf, [dy, x]) => keepWhere(tf, isInside(tf, x!), tf.div(dy!, 6)))],
+  elu: [
+    wide((tf, [x], context) => {
+      const [alpha, scale, inputScale] = eluOf(context);
+      const below = tf.mul(tf.unary('Expm1', tf.mul(x!, inputScale)), alpha * scale);
+      return tf.choose(tf.compare('Greater', x!, 0), tf.mul(x!, scale), below);
+    }),
+    wide((tf, [dy, x], context) => {
+      const [alpha, scale, inputScale] = eluOf(context);
+      const below = tf.mul(tf.unary('Exp', tf.mul(x!, inputScale)), alpha * scale * inputScale);
+      return tf.mul(dy!, tf.select(tf.compare('Greater', x!, 0), scale, below));
+    }),
+  ],
+  mish: [
+    wide((tf, [x]) => tf.mul(x!, tf.unary('Tanh', softplus(tf, x!)))),
+    wide((tf, [dy, x]) => {
+      const t = tf.unary('Tanh', softplus(tf, x!));
+      const slope = tf.mul(tf.unary('Sigmoid', x!), tf.sub(1, tf.unary('Square', t)));
+      return tf.mul(dy!, tf.add(t, tf.mul(x!, slope)));
+    }),
+  ],
+  softplus: [
+    wide((tf, [x], context) => {
+      const [beta, z] = [attr(context, 'beta'), tf.mul(x!, attr(context, 'beta'))];
+      return tf.choose(tf.compare('Greater', z, attr(context, 'threshold')), x!, tf.div(softplus(tf, z), beta));
+    }),
+    wide((tf, [dy, x], context) => {
+      const z = tf.mul(x!, attr(context, 'beta'));
+      return tf.choose(tf.compare('Greater', z, attr(context, 'threshold')), dy!, tf.mul(dy!, tf.unary('Sigmoid', z)));
+    }),
+  ],
+  softsign: [
+    wide((tf, [x]) => tf.div(x!, tf.add(tf.unary('Abs', x!), 1))),
+    wide((tf, [dy, x]) => tf.div(dy!, tf.unary('Square', tf.add(tf.unary('Abs', x!), 1)))),
+  ],
 
   exp: [wide((tf, [x]) => tf.unary('Exp', x!)), wide((tf, [dy, y]) => tf.mul(dy!, y!))],
   log: [wide((tf, [x]) => tf.unary('Log', x!)), wide((tf, [dy, x]) => tf.div(dy!, x!))],
