@@ -9,6 +9,7 @@ import { FUNCTIONS, PROPERTIES } from '../src/lower/evaluate.js';
 import { LAYERS } from '../src/lower/layers.js';
 import { describeBounds, type Setting, type SettingParam } from '../src/lower/setting.js';
 import { DATASET_SETTINGS, PRECISION_SETTINGS, TRAIN_SETTINGS } from '../src/lower/settings.js';
+import { INITIALIZERS } from '../src/ops/initializers.js';
 import type { ArgKind, LayerDefinition } from '../src/ops/layer.js';
 
 const KINDS: Readonly<Record<ArgKind | SettingParam['kind'], string>> = {
@@ -22,6 +23,7 @@ const KINDS: Readonly<Record<ArgKind | SettingParam['kind'], string>> = {
   axes: 'axis or list of axes',
   sections: 'number or list of sizes',
   word: 'word',
+  init: 'initializer',
   channels: 'number or list',
   points: 'list of points',
 };
@@ -102,6 +104,14 @@ export const GENERATED: Readonly<Record<string, () => string>> = {
     table(
       ['function', ''],
       Object.entries(FUNCTIONS).map(([name, { arity, doc }]) => [`\`${name}(${arity === 1 ? 'a' : 'a, b'})\``, doc]),
+    ),
+  initializers: () =>
+    table(
+      ['initializer', ''],
+      Object.entries(INITIALIZERS).map(([name, { doc, params }]) => {
+        const args = params.map((param) => (param.default === undefined ? param.name : `${param.name} = ${String(param.default)}`));
+        return [`\`${name}${args.length === 0 ? '' : `(${args.join(', ')})`}\``, doc];
+      }),
     ),
   properties: () =>
     table(

@@ -8,7 +8,7 @@ import { opDefinition } from '../ops/index.js';
 function dependsOnParameter(nodes: readonly Node[]): boolean[] {
   const depends: boolean[] = [];
   for (const node of nodes) {
-    const isParameter = isState(node) && node.attrs.role === 'parameter';
+    const isParameter = isState(node) && node.attrs.role === 'parameter' && node.attrs.frozen !== true;
     depends.push(isParameter || node.inputs.some((id) => depends[id]));
   }
   return depends;

@@ -44,7 +44,7 @@ export const CODES = {
   },
   AMP2016: {
     title: 'name of nothing that has weights',
-    meaning: 'In an expression `as` names what `share` and `collect` make; layers get their names in pipelines.',
+    meaning: 'In an expression `as` names what `param`, `share` and `collect` make; layers get their names in pipelines.',
   },
   AMP3001: { title: 'shape mismatch', meaning: 'The layer cannot be applied to values of these shapes.' },
   AMP3002: { title: 'window larger than its input', meaning: 'A kernel must fit inside its padded input.' },
@@ -61,6 +61,11 @@ export const CODES = {
   AMP4005: { title: 'setting out of range', meaning: 'The setting has bounds, listed with it.' },
   AMP4006: { title: 'unknown data set', meaning: `The data sets are ${listNames(DATASET_NAMES, 'and')}.` },
   AMP4007: { title: 'model does not fit the data set', meaning: 'The image and the number of classes come from the data set.' },
+  AMP4014: {
+    title: 'line about no parameter',
+    meaning: '`init` and `freeze` name parameters of the model, or a pattern over their names.',
+  },
+  AMP4015: { title: 'nothing left to train', meaning: 'A parameter that the loss depends on must not be frozen.' },
   AMP4008: { title: 'pin that matches nothing', meaning: '`keep` names an op or a layer of the model, or a pattern over layers.' },
   AMP4009: { title: 'settings that contradict each other', meaning: 'Each value is fine alone, but not together.' },
   AMP4010: { title: 'bad override', meaning: '`--set key.path=value` names a setting of the file and gives it a value.' },

@@ -1,6 +1,7 @@
 import type { Span } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { listNames } from '../diagnostics/suggest.js';
+import { initializerNamed } from '../ops/initializers.js';
 import type { ArgKind, ArgValue, LayerParam } from '../ops/layer.js';
 import { type Bounds, describeBounds, type SettingParam, type SettingValue, withinBounds } from './setting.js';
 import { problemInF32 } from './single.js';
@@ -17,6 +18,7 @@ const EXPECTED: Readonly<Record<ArgKind, string>> = {
   axes: 'a whole number, or a list of them',
   sections: 'a whole number, or a list of sizes',
   word: 'a word',
+  init: 'an initializer, such as `normal(0.02)` or `zeros`',
 };
 
 function wholeNumbers(value: Value): readonly number[] | undefined {
@@ -40,6 +42,9 @@ function convert(kind: ArgKind, value: Value, words: readonly string[] = []): Ar
     }
     case 'padding':
       return value.kind === 'word' && (value.value === 'same' || value.value === 'valid') ? value.value : convert('pair', value);
+    case 'init':
+      if (value.kind === 'init') return value.init;
+      return value.kind === 'word' ? (value.value === 'default' ? value.value : initializerNamed(value.value)) : undefined;
     case 'sections':
       return wholeNumbers(value) ?? convert('int', value);
     case 'shape':

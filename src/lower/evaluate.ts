@@ -1,23 +1,39 @@
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { listNames, suggestion } from '../diagnostics/suggest.js';
+import { INITIALIZERS } from '../ops/initializers.js';
 import type { LayerDefinition } from '../ops/layer.js';
 import type { BinaryExpr, CallExpr, CollectExpr, Expr, IfExpr, Name, Pipeline, ShareExpr } from '../parser/ast.js';
 import { leftSpine } from '../parser/operators.js';
+import { evaluateInitializer } from './initializer.js';
 import { findLayer } from './layers.js';
 import { type Declaration, Names } from './names.js';
 import { describeKind, type NumberValue, type Tensor, UNKNOWN, type Value } from './value.js';
 
+interface FunctionDefinition {
+  readonly arity: number;
+  readonly doc: string;
+  readonly apply: (...args: number[]) => number;
+  /** What it is for values of the graph; left out: it takes numbers alone. */
+  readonly layer?: string;
+}
+
 /** Functions that expressions can call. */
-export const FUNCTIONS: Readonly<
-  Record<string, { readonly arity: number; readonly doc: string; readonly apply: (...args: number[]) => number }>
-> = {
-  min: { arity: 2, doc: 'the smaller of two numbers', apply: Math.min },
-  max: { arity: 2, doc: 'the larger of two numbers', apply: Math.max },
+export const FUNCTIONS: Readonly<Record<string, FunctionDefinition>> = {
+  min: { arity: 2, doc: 'the smaller of two', apply: Math.min, layer: 'minimum' },
+  max: { arity: 2, doc: 'the larger of two', apply: Math.max, layer: 'maximum' },
   floor: { arity: 1, doc: 'the next whole number down', apply: Math.floor },
   ceil: { arity: 1, doc: 'the next whole number up', apply: Math.ceil },
   round: { arity: 1, doc: 'the nearest whole number', apply: Math.round },
-  sqrt: { arity: 1, doc: 'the square root', apply: Math.sqrt },
+  sqrt: { arity: 1, doc: 'the square root', apply: Math.sqrt, layer: 'sqrt' },
+  exp: { arity: 1, doc: 'e to its power', apply: Math.exp, layer: 'exp' },
+  log: { arity: 1, doc: 'the natural logarithm', apply: Math.log, layer: 'log' },
+  abs: { arity: 1, doc: 'the magnitude', apply: Math.abs, layer: 'abs' },
+  square: { arity: 1, doc: 'it times itself', apply: (a) => a * a, layer: 'square' },
+  pow: { arity: 2, doc: 'the first to the power of the second, which is a number', apply: (a, b) => a ** b, layer: 'pow' },
 };
+
+/** Makes a learned value, where an expression calls it. */
+export const PARAM = 'param';
 
 export const PROPERTIES: Readonly<Record<string, string>> = {
   height: 'rows of an image',
@@ -33,6 +49,10 @@ export interface GraphExpressions {
   /** `left operator right` where one of the two is a value of the graph and the other a number or a value too. */
   arithmetic(expr: BinaryExpr, operator: ArithmeticOperator, left: Tensor | NumberValue, right: Tensor | NumberValue): Value;
   negate(expr: Expr, operand: Tensor): Value;
+  /** A function of the language that is a layer for values of the graph, such as `sqrt(x)`. */
+  apply(expr: CallExpr, layer: string, operands: readonly (Tensor | NumberValue)[]): Value;
+  /** `param([64], init: zeros) as gamma`: a learned value. */
+  learned(expr: CallExpr): Value;
   /** `concat(paths)`: a layer that joins values, called with lists and values. */
   join(expr: CallExpr, layer: LayerDefinition): Value;
   share(expr: ShareExpr): Value;
@@ -259,7 +279,7 @@ function joiningLayer(name: string): LayerDefinition | undefined {
 
 /** Whether an expression can call this name. */
 export function isCallable(name: string): boolean {
-  return Object.hasOwn(FUNCTIONS, name) || joiningLayer(name) !== undefined;
+  return Object.hasOwn(FUNCTIONS, name) || Object.hasOwn(INITIALIZERS, name) || name === PARAM || joiningLayer(name) !== undefined;
 }
 
 /** `as` behind a call that makes nothing with weights. */
@@ -276,16 +296,31 @@ function evaluateCall(expr: Extract<Expr, { kind: 'call' }>, context: Evaluation
   const fn = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name] : undefined;
   if (fn === undefined) {
     if (name === '') return UNKNOWN;
+    if (Object.hasOwn(INITIALIZERS, name)) return evaluateInitializer(expr, (arg) => evaluate(arg, context), context);
+    if (name === PARAM) return context.graph === undefined ? noGraph(expr, context) : context.graph.learned(expr);
     const joining = joiningLayer(name);
     if (joining !== undefined) return context.graph === undefined ? noGraph(expr, context) : context.graph.join(expr, joining);
     reportCall(expr, undefined, sink);
     return UNKNOWN;
   }
-  if (expr.args.length !== fn.arity || expr.args.some((arg) => arg.name !== undefined)) {
-    sink.error('AMP2006', expr.span, `\`${name}\` takes ${fn.arity === 1 ? 'one number' : 'two numbers'} without names`);
+  const { arity, layer } = fn;
+  if (expr.args.length !== arity || expr.args.some((arg) => arg.name !== undefined)) {
+    const what = layer === undefined ? 'number' : 'number or value of the graph';
+    sink.error(
+      'AMP2006',
+      expr.span,
+      `\`${name}\` takes ${arity === 1 ? `one ${what}` : `two ${what.replace('number', 'numbers').replace('value', 'values')}`} without names`,
+    );
     return UNKNOWN;
   }
-  const args = expr.args.map((arg) => expectKind(evaluate(arg.value, context), arg.value, 'number', name, context));
-  const numbers = args.flatMap((arg) => (arg.kind === 'number' ? [arg.value] : []));
-  return numbers.length < fn.arity ? UNKNOWN : number(fn.apply(...numbers), expr, context);
+  const values = expr.args.map((arg) => evaluate(arg.value, context));
+  if (layer !== undefined && context.graph !== undefined && values.some((value) => value.kind === 'tensor')) {
+    const operands = values.filter(isOperand);
+    return operands.length < arity ? UNKNOWN : context.graph.apply(expr, layer, operands);
+  }
+  const numbers = values.flatMap((value, i) => {
+    const taken = expectKind(value, expr.args[i].value, 'number', name, context);
+    return taken.kind === 'number' ? [taken.value] : [];
+  });
+  return numbers.length < arity ? UNKNOWN : number(fn.apply(...numbers), expr, context);
 }

@@ -1,13 +1,29 @@
 import type { GraphBuilder } from '../ir/builder.js';
-import { type Shape, sameShape, stringsAttr, type ValueId } from '../ir/types.js';
+import { type Attrs, type Loc, type Shape, type StateRole, sameShape, stringsAttr, type ValueId } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
-import type { LayerContext, StateInit } from '../ops/layer.js';
+import type { LayerContext } from '../ops/layer.js';
 import { constrain } from '../ops/op.js';
+import { type Initializer, initAttrs, type StateInit } from '../ops/state-init.js';
 import { formatShape } from '../ops/window.js';
 import { fnv1a32 } from '../random/threefry.js';
 
 /** What differs between the layers of one graph. */
 export type LayerCall = Pick<LayerContext, 'input' | 'values' | 'args' | 'path' | 'loc'>;
+
+/** What the file says of the parameters whose names a pattern means. */
+export interface ParameterPattern {
+  /** The attributes of parameter `name`, from what they are without this. */
+  apply(name: string, shape: Shape, attrs: Attrs): Attrs;
+}
+
+interface NewState {
+  readonly name: string;
+  readonly role: StateRole;
+  readonly shape: Shape;
+  readonly init: StateInit;
+  readonly layer: string;
+  readonly loc: Loc;
+}
 
 /** What the layers of one graph get to build themselves with. A shared layer is built for each use, and finds its states there. */
 export class LayerContexts {
@@ -17,21 +33,26 @@ export class LayerContexts {
   /** How often each layer was built. */
   private readonly uses = new Map<string, number>();
 
-  constructor(private readonly graph: Pick<LayerContext, 'builder' | 'mode' | 'seed'>) {}
+  constructor(
+    private readonly graph: Pick<LayerContext, 'builder' | 'mode' | 'seed'>,
+    private readonly patterns: readonly ParameterPattern[] = [],
+  ) {}
 
   for(call: LayerCall): LayerContext {
     const { builder } = this.graph;
     const { path: layer, loc } = call;
     const use = (this.uses.get(layer) ?? 0) + 1;
     this.uses.set(layer, use);
-    const state = (role: string, name: string, shape: Shape, init: StateInit) => {
-      const attrs = { name: `${layer}.${name}`, role, init: init.kind, value: init.kind === 'uniform' ? init.bound : init.value };
-      const known = this.states.get(attrs.name);
-      if (known !== undefined) return this.again(attrs.name, known, shape);
-      const id = builder.add({ op: 'state', attrs, type: { dtype: 'f32', shape }, layer, loc });
-      this.states.set(attrs.name, id);
-      return id;
-    };
+    const given = call.args.init;
+    const state = (role: StateRole, name: string, shape: Shape, init: StateInit) =>
+      this.state({
+        name: `${layer}.${name}`,
+        role,
+        shape,
+        init: name === 'weight' && typeof given === 'function' ? given(shape) : init,
+        layer,
+        loc,
+      });
     return {
       ...this.graph,
       ...call,
@@ -47,6 +68,23 @@ export class LayerContexts {
       step: () => this.step(builder),
       type: (id) => builder.type(id),
     };
+  }
+
+  /** A learned value `path` by itself, the same for every image of a batch. */
+  learned(path: string, shape: Shape, init: Initializer, batch: number, loc: Loc): ValueId {
+    const id = this.state({ name: path, role: 'parameter', shape, init: init(shape), layer: path, loc });
+    return emit(this.graph.builder, 'broadcast', [id], { shape: [batch, ...shape] }, { layer: path, loc });
+  }
+
+  private state({ name, role, shape, init, layer, loc }: NewState): ValueId {
+    const known = this.states.get(name);
+    if (known !== undefined) return this.again(name, known, shape);
+    const patterns = role === 'parameter' ? this.patterns : [];
+    let attrs: Attrs = { name, role, ...initAttrs(init) };
+    for (const pattern of patterns) attrs = pattern.apply(name, shape, attrs);
+    const id = this.graph.builder.add({ op: 'state', attrs, type: { dtype: 'f32', shape }, layer, loc });
+    this.states.set(name, id);
+    return id;
   }
 
   private again(name: string, id: ValueId, shape: Shape): ValueId {

@@ -14,6 +14,7 @@ import { type Evaluation, evaluate } from './evaluate.js';
 import { checkKeepLines } from './keep-lines.js';
 import { lowerModel, type ModelContext } from './model.js';
 import { applyOverrides, type Overrides } from './overrides.js';
+import { checkPatterns, readPatterns } from './parameter-lines.js';
 import { pruneGraph } from './prune.js';
 import { readDataset, readPrecision, readTrain } from './recipe.js';
 import { findRecursion } from './recursion.js';
@@ -101,12 +102,15 @@ function analyse(source: Source, options: LowerOptions): Analysis {
   if (signature === undefined) return { sink };
 
   const normalizeSpan = sections.dataset?.items.find((item) => item.name.text === 'normalize')?.span;
-  const shared = { sink, lines, names, constants: evaluation.values, recursive, dataset, normalizeSpan, seed: train.seed };
+  const parameters = sections.train?.items.filter((item) => item.kind !== 'setting') ?? [];
+  const patterns = readPatterns(parameters, evaluation);
+  const shared = { patterns, sink, lines, names, constants: evaluation.values, recursive, dataset, normalizeSpan, seed: train.seed };
   const batch = options.batch ?? train.batch;
   const lowered = lowerModel(model, signature.image, { ...shared, batch, mode: 'train' } satisfies ModelContext);
   if (lowered === undefined) return { sink };
   checkOutput(model, lowered.graph, lowered.output, signature.classes, sink);
   checkKeepLines(sections.precision?.items.filter((item) => item.kind === 'keep') ?? [], lowered.graph, sink);
+  checkPatterns(parameters, lowered.graph, sink);
   const recipe: Recipe | undefined = dataset && {
     model: model.name.text,
     inputShape: signature.image,

@@ -4,10 +4,11 @@ import { emit } from '../ops/emit.js';
 import type { ModelSection } from '../parser/ast.js';
 import type { GraphExpressions } from './evaluate.js';
 import { joinValues } from './expand/apply.js';
-import { arithmetic, negate } from './expand/arithmetic.js';
+import { applyFunction, arithmetic, negate } from './expand/arithmetic.js';
 import { conditional, evaluateBody } from './expand/body.js';
 import { shareLayer } from './expand/call.js';
 import { collect } from './expand/collect.js';
+import { learnedValue } from './expand/learned.js';
 import { evaluatePipeline } from './expand/stages.js';
 import { type Expansion, locate, type ModelContext, setValue, TooLarge } from './expand/state.js';
 import { LayerContexts } from './layer-context.js';
@@ -46,6 +47,8 @@ function startExpansion(model: ModelSection, context: ModelContext): Expansion {
     shape: (tensor) => builder.type(tensor.id).shape,
     arithmetic: (expr, operator, left, right) => arithmetic(state, expr, operator, left, right),
     negate: (expr, operand) => negate(state, expr, operand),
+    apply: (expr, layer, operands) => applyFunction(state, expr, layer, operands),
+    learned: (expr) => learnedValue(state, expr),
     join: (expr, layer) => joinValues(state, expr, layer),
     share: (expr) => shareLayer(state, expr),
     collect: (expr) => collect(state, expr),
@@ -53,7 +56,7 @@ function startExpansion(model: ModelSection, context: ModelContext): Expansion {
   const state: Expansion = {
     context,
     builder,
-    layers: new LayerContexts({ builder, mode, seed }),
+    layers: new LayerContexts({ builder, mode, seed }, context.patterns),
     evaluation: { sink, names, values: new Map(constants), graph },
     path: new LayerPath('', labelsOf(model.body)),
     stages: 0,

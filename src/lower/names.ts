@@ -1,6 +1,7 @@
 import type { Span } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { closest, suggestion } from '../diagnostics/suggest.js';
+import { INITIALIZERS } from '../ops/initializers.js';
 import type { Arg, BlockSection, CallStage, Name } from '../parser/ast.js';
 import { type Bound, bindArguments } from './bind.js';
 import { type Callee, signatureOf } from './callee.js';
@@ -10,6 +11,8 @@ import { LAYERS } from './layers.js';
 const WORDS: readonly string[] = [
   'same',
   'valid',
+  'default',
+  ...Object.keys(INITIALIZERS),
   ...Object.values(LAYERS).flatMap(({ params }) => params.flatMap(({ words = [] }) => words)),
 ];
 

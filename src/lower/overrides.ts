@@ -242,7 +242,7 @@ function dropItem(file: AmpFile, kind: SettingsSection, name: string): AmpFile {
   if (findItem(file, kind, name) === undefined) return file;
   return updateSection(file, kind, (section) =>
     'items' in section
-      ? ({ ...section, items: section.items.filter((old) => old.kind === 'keep' || old.name.text !== name) } as Section)
+      ? ({ ...section, items: section.items.filter((old) => old.kind !== 'setting' || old.name.text !== name) } as Section)
       : section,
   );
 }

@@ -103,7 +103,12 @@ function readKeep(item: KeepItem, { sink }: Evaluation, lines: LineIndex): reado
 
 /** The `train` section, or its defaults: cross entropy, adam at 1e-3, 10 epochs of batches of 64. */
 export function readTrain(section: TrainSection | undefined, context: Evaluation): TrainSpec {
-  const settings = readSettings('train', TRAIN_SETTINGS, section?.items ?? [], context);
+  const settings = readSettings(
+    'train',
+    TRAIN_SETTINGS,
+    (section?.items ?? []).filter((item) => item.kind === 'setting'),
+    context,
+  );
   const train: TrainSpec = {
     loss: chosen(settings, LOSS, context),
     optimizer: chosen(settings, OPTIMIZER, context),

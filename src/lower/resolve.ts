@@ -3,7 +3,7 @@ import type { DiagnosticSink } from '../diagnostics/sink.js';
 import type { Arg, BlockSection, Body, CallStage, Expr, Let, ModelSection, RepeatStage, Stage } from '../parser/ast.js';
 import { leftSpine } from '../parser/operators.js';
 import { calleeNames, findCallee, reportUnknownLayer } from './callee.js';
-import { isCallable, reportCall, reportLabel } from './evaluate.js';
+import { isCallable, PARAM, reportCall, reportLabel } from './evaluate.js';
 import { findLayer } from './layers.js';
 import { Names, Scope } from './names.js';
 
@@ -123,7 +123,7 @@ function resolveExpr(expr: Expr, scope: Scope, context: Context): void {
       resolveArgs(expr.args, scope, context);
       if (!isCallable(expr.callee.text) && expr.callee.text !== '' && !context.broken(expr.span))
         reportCall(expr, findCallee(expr.callee.text, context.names.blocks) !== undefined, sink);
-      if (expr.label !== undefined) reportLabel(expr.label, sink);
+      if (expr.label !== undefined && expr.callee.text !== PARAM) reportLabel(expr.label, sink);
       return;
     case 'share':
       resolveCall(expr.stage, scope, context);

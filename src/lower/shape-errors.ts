@@ -16,6 +16,8 @@ const LAYER_RULES: ReadonlyMap<string, string> = new Map([
   ['attention_layer_c2', 'the heads divide the features'],
   ['adaptive_pool_layer_c1', 'all windows have one size'],
   ['split_c1', 'the sections are all of the axis'],
+  ['init_c1', 'inputs and outputs are the last two axes of a weight'],
+  ['init_c2', 'each group has as many outputs'],
   ['shared_c1', 'all uses of a shared layer have its weights in common'],
   ['shared_c2', 'a running statistic moves once a step'],
   ['channel_shuffle_layer_c1', 'groups have equally many channels'],

@@ -1,5 +1,6 @@
 import type { Span } from '../diagnostics/diagnostic.js';
 import type { ValueId } from '../ir/types.js';
+import type { Initializer } from '../ops/state-init.js';
 
 /** What an expression of the language evaluates to while a model is lowered. */
 export type Value =
@@ -9,6 +10,8 @@ export type Value =
   | { readonly kind: 'list'; readonly items: readonly Value[] }
   /** A value of the graph; `origin` and `source` say where it comes from: the layer's call. */
   | { readonly kind: 'tensor'; readonly id: ValueId; readonly origin: Span; readonly source: string }
+  /** How a weight starts. */
+  | { readonly kind: 'init'; readonly init: Initializer }
   /** A layer or block that was given to `share`; `index` finds it in the expansion of the model. */
   | { readonly kind: 'layer'; readonly index: number; readonly source: string }
   /** Its expression had an error that is already reported; nothing about it is reported again. */
@@ -32,6 +35,8 @@ export function describeKind(value: Value): string {
       return 'a list';
     case 'tensor':
       return 'a value of the graph';
+    case 'init':
+      return 'an initializer';
     case 'layer':
       return 'a shared layer';
     case 'unknown':

@@ -1,15 +1,16 @@
 import type { GraphBuilder } from '../ir/builder.js';
 import type { OpName } from '../ir/op-names.js';
 import type { Attrs, Loc, TensorType, ValueId } from '../ir/types.js';
+import type { Initializer, StateInit } from './state-init.js';
 
 /**
  * Types of arguments in the language. `pair` accepts one number or `[a, b]`; `padding` also the words `same` and `valid`; `axes` and
  * `sections` one number or a list; `word` one of the parameter's words.
  */
-export type ArgKind = 'int' | 'number' | 'boolean' | 'pair' | 'padding' | 'value' | 'shape' | 'axes' | 'sections' | 'word';
+export type ArgKind = 'int' | 'number' | 'boolean' | 'pair' | 'padding' | 'value' | 'shape' | 'axes' | 'sections' | 'word' | 'init';
 
-/** One number, a pair (rows, columns), a word, or a value of the graph. */
-export type ArgValue = number | boolean | string | readonly number[];
+/** One number, a pair (rows, columns), a word, or how a weight starts. */
+export type ArgValue = number | boolean | string | readonly number[] | Initializer;
 
 export interface LayerParam {
   readonly name: string;
@@ -46,6 +47,7 @@ export interface LayerContext {
   /** A layer of its own within this one, under that name: what it emits and declares is at `<path>.<name>`. */
   part(name: string): LayerContext;
   /** Declares a trainable parameter `<path>.<name>`, f32. */
+  /** Declares a trainable parameter `<path>.<name>`, f32. An `init` among the arguments overrules that of a `weight`. */
   parameter(name: string, shape: readonly number[], init: StateInit): ValueId;
   /** Declares a running statistic `<path>.<name>`, f32. */
   statistic(name: string, shape: readonly number[], init: StateInit): ValueId;
@@ -53,9 +55,6 @@ export interface LayerContext {
   step(): ValueId;
   type(id: ValueId): TensorType;
 }
-
-/** How a state starts: uniform in [-bound, bound), or all the same value. */
-export type StateInit = { readonly kind: 'uniform'; readonly bound: number } | { readonly kind: 'constant'; readonly value: number };
 
 /** A layer of the language: what a user calls in a model. */
 export interface LayerDefinition {

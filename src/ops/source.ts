@@ -28,8 +28,10 @@ export const state: OpDefinition<'source'> = {
   attrs: {
     name: { kind: 'string', doc: 'name in checkpoints' },
     role: { kind: 'string', doc: 'parameter, statistic, optimizer, gradient, pending or scaler' },
-    init: { kind: 'string', doc: 'uniform or constant' },
-    value: { kind: 'number', doc: 'bound of the uniform distribution [-value, value), or the constant' },
+    init: { kind: 'string', doc: 'constant, uniform, normal, truncated_normal, orthogonal or dirac' },
+    value: { kind: 'number', doc: 'the constant, bound of [-value, value), standard deviation, gain, or number of groups' },
+    frozen: { kind: 'boolean', doc: 'of a parameter: it has no gradient', optional: true },
+    limit: { kind: 'number', doc: 'of truncated_normal: the largest magnitude', optional: true },
   },
   precision: 'fixed',
   result: 'class',

@@ -167,6 +167,16 @@ export interface KeepItem {
   readonly span: Span;
 }
 
+/** `init "*.weight" normal(0.02)`, `freeze "stem.*"`: about parameters, by the names of weights. */
+export interface ParameterItem {
+  readonly kind: 'init' | 'freeze';
+  readonly pattern: Name;
+  readonly quoted: boolean;
+  /** Of `init`: how they start. */
+  readonly value: Expr | undefined;
+  readonly span: Span;
+}
+
 export interface DatasetSection {
   readonly kind: 'dataset';
   readonly name: Name;
@@ -182,7 +192,7 @@ export interface PrecisionSection {
 
 export interface TrainSection {
   readonly kind: 'train';
-  readonly items: readonly SettingItem[];
+  readonly items: readonly (SettingItem | ParameterItem)[];
   readonly span: Span;
 }
 

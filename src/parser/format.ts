@@ -1,5 +1,5 @@
 import { type Source, UserError } from '../diagnostics/diagnostic.js';
-import type { Arg, BinaryExpr, Body, Expr, IfStage, KeepItem, RepeatStage, Section, SettingItem, Stage } from './ast.js';
+import type { Arg, BinaryExpr, Body, Expr, IfStage, KeepItem, ParameterItem, RepeatStage, Section, SettingItem, Stage } from './ast.js';
 import { type Doc, group, hardline, indent, line, printDoc, softline, wideLine } from './doc.js';
 import { leftSpine } from './operators.js';
 import { parseAmp } from './parse.js';
@@ -71,7 +71,7 @@ class Printer {
     }
   }
 
-  private settings(items: readonly (SettingItem | KeepItem)[]): Doc {
+  private settings(items: readonly (SettingItem | KeepItem | ParameterItem)[]): Doc {
     const broken = this.cursor.breaksAfterNext();
     const open = this.take('{');
     const content = items.map((item, i): Doc => {
@@ -81,8 +81,12 @@ class Printer {
     return this.braced(open, content, items.length === 0, broken);
   }
 
-  private setting(item: SettingItem | KeepItem): Doc {
+  private setting(item: SettingItem | KeepItem | ParameterItem): Doc {
     if (item.kind === 'keep') return [this.take('keep'), ' ', this.take(), ' ', this.take('in'), ' ', this.take()];
+    if (item.kind !== 'setting') {
+      const head: Doc = [this.take(item.kind), ' ', this.take()];
+      return item.value === undefined ? head : [head, ' ', this.expr(item.value)];
+    }
     if (item.value.span.start === item.span.start) return this.expr(item.value);
     return [this.take(), ' ', this.expr(item.value)];
   }

@@ -95,6 +95,18 @@ export class AmpParser extends ExpressionParser {
     (): ast.KeepItem | undefined => {
       const start = this.start();
       this.CONSUME(t.Keep);
+      const pattern = this.SUBRULE(this.pattern);
+      this.CONSUME(t.In);
+      const format = this.nameOf(this.CONSUME(t.Name));
+      return this.ACTION(() => pattern && { kind: 'keep', ...pattern, format, span: this.spanFrom(start) });
+    },
+    { recoveryValueFunc: () => undefined },
+  );
+
+  /** A name, or a pattern in quotes. */
+  private readonly pattern = this.RULE(
+    'pattern',
+    (): Pick<ast.KeepItem, 'pattern' | 'quoted'> | undefined => {
       let quoted = false;
       const token = this.OR<IToken>([
         { ALT: () => this.CONSUME(t.Name) },
@@ -105,13 +117,33 @@ export class AmpParser extends ExpressionParser {
           },
         },
       ]);
-      this.CONSUME(t.In);
-      const format = this.nameOf(this.CONSUME2(t.Name));
       return this.ACTION(() => {
         const written = this.nameOf(token);
-        const pattern = quoted ? { ...written, text: written.text.slice(1, -1) } : written;
-        return { kind: 'keep', pattern, quoted, format, span: this.spanFrom(start) };
+        return { pattern: quoted ? { ...written, text: written.text.slice(1, -1) } : written, quoted };
       });
+    },
+    { recoveryValueFunc: () => undefined },
+  );
+
+  private readonly initItem = this.RULE(
+    'initItem',
+    (): ast.ParameterItem | undefined => {
+      const start = this.start();
+      this.CONSUME(t.Name);
+      const pattern = this.SUBRULE(this.pattern);
+      const value = this.SUBRULE(this.operation);
+      return this.ACTION(() => pattern && { kind: 'init', ...pattern, value, span: this.spanFrom(start) });
+    },
+    { recoveryValueFunc: () => undefined },
+  );
+
+  private readonly freezeItem = this.RULE(
+    'freezeItem',
+    (): ast.ParameterItem | undefined => {
+      const start = this.start();
+      this.CONSUME(t.Name);
+      const pattern = this.SUBRULE(this.pattern);
+      return this.ACTION(() => pattern && { kind: 'freeze', ...pattern, value: undefined, span: this.spanFrom(start) });
     },
     { recoveryValueFunc: () => undefined },
   );
@@ -120,11 +152,20 @@ export class AmpParser extends ExpressionParser {
     'train',
     (): ast.TrainSection | undefined => {
       const start = this.start();
-      const items: ast.SettingItem[] = [];
+      const items: (ast.SettingItem | ast.ParameterItem)[] = [];
       this.CONSUME(t.Train);
       this.CONSUME(t.LeftBrace);
       this.MANY(() => {
-        const item = this.SUBRULE(this.setting);
+        // `init` and `freeze` are words here alone; elsewhere they are names.
+        const item = this.OR<ast.SettingItem | ast.ParameterItem | undefined>({
+          MAX_LOOKAHEAD: 1,
+          IGNORE_AMBIGUITIES: true,
+          DEF: [
+            { GATE: () => this.LA(1).image === 'init', ALT: () => this.SUBRULE(this.initItem) },
+            { GATE: () => this.LA(1).image === 'freeze', ALT: () => this.SUBRULE(this.freezeItem) },
+            { ALT: () => this.SUBRULE(this.setting) },
+          ],
+        });
         this.ACTION(() => {
           if (item !== undefined) items.push(item);
         });

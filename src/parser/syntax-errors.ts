@@ -53,7 +53,7 @@ const HELP: Readonly<Record<string, Help>> = {
     why: 'a setting is its name and then its value: `batch 64`',
     fix: 'is a name or a value missing before it?',
   },
-  keep: { expected: 'an op, a layer or a pattern after `keep`', fix: 'patterns are written in quotes: `keep "stage4.*" in fp32`' },
+  pattern: { expected: 'a name or a pattern in quotes', fix: 'patterns are written in quotes: `keep "stage4.*" in fp32`' },
   "keep 'in'": { expected: '`in`', fix: 'write `keep conv1 in fp32`; names with dots or stars need quotes: `keep "stage4.*" in fp32`' },
   "model '->'": { expected: '`->`', why: 'a model declares the shape that it results in', fix: 'write `-> [10]` before the `{`' },
   'model Name': { expected: 'a name', why: 'a model has a name, and its input too: `model Net(image: [32, 32, 3]) -> [10]`' },

@@ -6,7 +6,7 @@ import { isState } from '../ir/structure.js';
 import type { DType, Graph, Node, ValueId } from '../ir/types.js';
 import { isFloat } from '../ir/types.js';
 import type { Why } from '../ir/why.js';
-import { isView, opDefinition } from '../ops/index.js';
+import { isRepeat, isView, opDefinition } from '../ops/index.js';
 import { decide, type Situation } from './decide.js';
 import { findPin } from './pins.js';
 import { rulePolicy } from './policy.js';
@@ -25,6 +25,17 @@ class Casts {
     const key = `${value}:${dtype}`;
     const before = this.made.get(key);
     if (before !== undefined) return before;
+    if (isRepeat(source)) {
+      // What is repeated is rounded before, once for all of its copies.
+      const repeated = this.builder.add({
+        ...source,
+        why,
+        inputs: [this.read(source.inputs[0]!, dtype, reader, why)],
+        type: { dtype, shape: source.type.shape },
+      });
+      this.made.set(key, repeated);
+      return repeated;
+    }
     const isMaster = isState(source);
     const place = reader.layer === '' && source.gradOf !== undefined ? this.builder.node(source.gradOf) : reader;
     const id = this.builder.add({
@@ -63,6 +74,12 @@ export function assignPrecision(graph: Graph, spec: PrecisionSpec): Graph {
       const node = graph.nodes[reader]!;
       return isView(node) && classOf(node, spec) === 'follow' ? readersOf(reader) : [node];
     });
+  /** Whether a value is a parameter, or one under another shape. */
+  const isLearned = (id: ValueId): boolean => {
+    const node = graph.nodes[id]!;
+    if (isState(node)) return node.attrs.role === 'parameter';
+    return (isRepeat(node) || isView(node)) && isLearned(node.inputs[0]!);
+  };
   const moved: ValueId[] = [];
   /** By layer and forward value: the format in which the layer's forward op read the value. */
   const readAs = new Map<string, Map<ValueId, DType>>();
@@ -76,6 +93,7 @@ export function assignPrecision(graph: Graph, spec: PrecisionSpec): Graph {
       computeReason: spec.chosen?.reason,
       pin: findPin(node, spec.pins),
       operands: node.inputs.map((id) => builder.type(moved[id]!).dtype),
+      learned: node.inputs.map(isLearned),
       forward: forward === undefined ? undefined : { own: builder.type(moved[forward]!).dtype, read: readAs.get(node.layer)?.get(forward) },
       consumers: op.precision === 'source' ? readersOf(node.id).map((n) => ({ op: n.op, precision: classOf(n, spec) })) : [],
     };

@@ -15,6 +15,8 @@ export interface Situation {
   readonly pin: Pin | undefined;
   /** Formats of the operands as decided so far. */
   readonly operands: readonly DType[];
+  /** Of the operands: whether each is a learned value, or repeats one. */
+  readonly learned: readonly boolean[];
   /** On a backward node: the format of the forward value, and the format in which its layer's forward op read it. */
   readonly forward: { readonly own: DType; readonly read: DType | undefined } | undefined;
   /** On a `source` node: the classes of all ops that read it. */
@@ -44,6 +46,14 @@ function widest(formats: readonly DType[]): ComputeType {
   return floats[0] ?? 'f32';
 }
 
+/** The formats that a `promote` op goes by. A master is f32 for its updates, so where it joins other values these decide, except as PyTorch does. */
+function joined(op: OpDefinition, at: Situation): readonly DType[] {
+  const classOperands = at.operands.filter((_, index) => operandSpec(op, index).format === 'class');
+  if (!POLICY_RULES[at.policy].mastersFollow) return classOperands;
+  const others = at.operands.filter((_, index) => operandSpec(op, index).format === 'class' && at.learned[index] !== true);
+  return others.length === 0 ? classOperands : others;
+}
+
 /** The class after pins: a pin to f32 makes any op `full`, a pin to a low format makes it `low`. */
 function effectiveClass(op: OpDefinition, pin: Pin | undefined): PrecisionClass {
   if (pin === undefined || op.precision === 'fixed') return op.precision;
@@ -59,7 +69,7 @@ function classFormat(node: Node, op: OpDefinition, precision: PrecisionClass, at
     case 'full':
       return 'f32';
     case 'promote':
-      return widest(classOperands);
+      return widest(joined(op, at));
     case 'follow': {
       const first = classOperands.find(isComputeType) ?? at.operands.find(isComputeType);
       return first ?? 'f32';

@@ -12,13 +12,15 @@ interface PolicyRules {
    * own.
    */
   readonly gradientsAsRead: boolean;
+  /** A learned value that joins others takes their format; otherwise its f32 is the widest. */
+  readonly mastersFollow: boolean;
   /** What only low ops read, such as the images, is made in their format. */
   readonly lowersSources: boolean;
 }
 
 export const POLICY_RULES: Readonly<Record<RulePolicy, PolicyRules>> = {
-  mixed: { accumulatorsInF32: true, gradientsAsRead: false, lowersSources: true },
-  autocast: { accumulatorsInF32: false, gradientsAsRead: true, lowersSources: false },
+  mixed: { accumulatorsInF32: true, gradientsAsRead: false, mastersFollow: true, lowersSources: true },
+  autocast: { accumulatorsInF32: false, gradientsAsRead: true, mastersFollow: false, lowersSources: false },
 };
 
 /**

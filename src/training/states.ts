@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { isCast, isInput, isState } from '../ir/structure.js';
 import { byteLength, elementCount, type Graph, numberAttr, type Shape, type StateRole, stringAttr } from '../ir/types.js';
 import type { FunctionName, Plan, PlanFunction } from '../plan/plan.js';
-import { initialState } from '../random/initial.js';
+import { INITIAL_KINDS, type InitialKind, initialState } from '../random/initial.js';
 
 export type StateValues = ReadonlyMap<string, Float32Array | Int32Array>;
 
@@ -11,9 +11,9 @@ export interface StateInfo {
   readonly role: StateRole;
   readonly dtype: 'f32' | 'i32';
   readonly shape: Shape;
-  readonly init: 'uniform' | 'constant';
-  /** The bound of `uniform`, the value of `constant`. */
+  readonly init: InitialKind;
   readonly value: number;
+  readonly limit: number | undefined;
 }
 
 export function findFunction(plan: Plan, name: FunctionName): PlanFunction | undefined {
@@ -34,9 +34,10 @@ export function planStates(plan: Plan): readonly StateInfo[] {
       const name = stringAttr(attrs, 'name');
       if (states.has(name)) continue;
       if (type.dtype !== 'f32' && type.dtype !== 'i32') throw new Error(`state ${name} is ${type.dtype}`);
-      const init = stringAttr(attrs, 'init') === 'uniform' ? 'uniform' : 'constant';
+      const init = INITIAL_KINDS.find((kind) => kind === attrs.init) ?? 'constant';
+      const limit = typeof attrs.limit === 'number' ? attrs.limit : undefined;
       const role = stringAttr(attrs, 'role') as StateRole;
-      states.set(name, { name, role, dtype: type.dtype, shape: type.shape, init, value: numberAttr(attrs, 'value') });
+      states.set(name, { name, role, dtype: type.dtype, shape: type.shape, init, value: numberAttr(attrs, 'value'), limit });
     }
   }
   return [...states.values()];
@@ -74,8 +75,8 @@ export function parameterCount(plan: Plan): number {
 export function initialStates(plan: Plan, seed: number): Map<string, Float32Array | Int32Array> {
   const values = new Map<string, Float32Array | Int32Array>();
   for (const info of planStates(plan)) {
-    const count = elementCount(info.shape);
-    values.set(info.name, info.dtype === 'i32' ? new Int32Array(count).fill(info.value) : initialState(info, count, seed));
+    const { name, dtype, shape, value } = info;
+    values.set(name, dtype === 'i32' ? new Int32Array(elementCount(shape)).fill(value) : initialState(info, shape, seed));
   }
   return values;
 }

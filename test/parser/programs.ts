@@ -135,11 +135,23 @@ function parenthesized(tokens: Tokens): Tokens {
   return /^[a-z_]/i.test(tokens[0]) && tokens[0] !== 'not' ? tokens : ['x', '|>', 'f', '(', ...tokens, ')'];
 }
 
-const setting = fc.tuple(name, operation).map(([key, value]) => [key, ...parenthesizedSetting(value)]);
+const setting = fc
+  .tuple(
+    name.filter((key) => key !== 'init' && key !== 'freeze'),
+    operation,
+  )
+  .map(([key, value]) => [key, ...parenthesizedSetting(value)]);
 
 function parenthesizedSetting(tokens: Tokens): Tokens {
   return tokens[0] === '(' || tokens[0] === '-' ? ['f', '(', ...tokens, ')'] : tokens;
 }
+
+const pattern = fc.oneof(name, fc.constant('"stage4.*"'));
+
+const parameterLine = fc.oneof(
+  fc.tuple(pattern, operation).map(([key, value]) => ['init', key, ...parenthesizedSetting(value)]),
+  pattern.map((key) => ['freeze', key]),
+);
 
 const section: fc.Arbitrary<Tokens> = fc.oneof(
   fc.tuple(target, expression).map(([keys, value]) => ['let', ...keys, '=', ...value]),
@@ -161,12 +173,12 @@ const section: fc.Arbitrary<Tokens> = fc.oneof(
     .map(([key, input, content]) =>
       flat(['model', [key], '(', [input], ':', '[', '32', ',', '32', ',', '3', ']', ')', '->', '[', '10', ']', content]),
     ),
-  fc.array(setting, { maxLength: 4 }).map((items) => flat(['train', '{', items.flat(), '}'])),
+  fc.array(fc.oneof(setting, parameterLine), { maxLength: 4 }).map((items) => flat(['train', '{', items.flat(), '}'])),
   fc
     .array(
       fc.oneof(
         setting,
-        fc.tuple(fc.oneof(name, fc.constant('"stage4.*"')), name).map(([pattern, format]) => ['keep', pattern, 'in', format]),
+        fc.tuple(pattern, name).map(([key, format]) => ['keep', key, 'in', format]),
       ),
       { maxLength: 4 },
     )

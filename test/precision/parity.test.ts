@@ -21,7 +21,7 @@ function decided(name: OpName, compute: LowType, arriving: readonly DType[]): DT
     return variadic === true ? arriving : [arriving[index] ?? arriving.at(-1)!];
   });
   const node: Node = { id: 0, op: name, inputs: [], attrs: {}, type: { dtype: 'f32', shape: [2, 4] }, layer: 'layer' };
-  return decide(node, op, { policy: 'autocast', compute, pin: undefined, operands, forward: undefined, consumers: [] }).result;
+  return decide(node, op, { policy: 'autocast', compute, pin: undefined, operands, learned: [], forward: undefined, consumers: [] }).result;
 }
 
 function differences(compute: LowType, recorded: Recorded): string[] {

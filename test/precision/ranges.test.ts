@@ -4,7 +4,7 @@ import { elementCount, isFloat, numberAttr, stringAttr } from '../../src/ir/type
 import { LIMITS } from '../../src/numeric/formats.js';
 import { between, contains, type Range } from '../../src/precision/range.js';
 import { type Assumptions, analyzeRanges, largestProvedScale, possibleOverflows } from '../../src/precision/ranges.js';
-import { initialState } from '../../src/random/initial.js';
+import { type InitialKind, initialState } from '../../src/random/initial.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import type { Elements } from '../../src/runtime/reference/kernel.js';
 import { opCases, SAMPLED_OPS } from '../ops/cases.js';
@@ -26,8 +26,8 @@ function statesOf(graph: Graph, factor = 1, seed = 7): States {
         const name = stringAttr(attrs, 'name');
         const count = elementCount(type.shape);
         if (type.dtype === 'i32') return [name, Int32Array.from({ length: count }, () => 3)] as const;
-        const info = { name, init: stringAttr(attrs, 'init') as 'uniform' | 'constant', value: numberAttr(attrs, 'value') };
-        const first = Float32Array.from(initialState(info, count, seed));
+        const info = { name, init: attrs.init as InitialKind, value: numberAttr(attrs, 'value') };
+        const first = Float32Array.from(initialState(info, type.shape, seed));
         if (attrs.role === 'scaler') return [name, first] as const;
         const low = /\.v$|variance|running_var/.test(name) ? 0 : -0.1;
         return [name, info.value === 0 ? first.map(() => random.real(low, 0.1)) : first.map((x) => x * factor)] as const;

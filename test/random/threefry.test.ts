@@ -41,17 +41,17 @@ describe('fnv1a32', () => {
 
 describe('initialState', () => {
   it('depends on the name and the seed, not on the length', () => {
-    const state = { name: 'conv1.weight', init: 'uniform', value: 0.25 };
-    const values = initialState(state, 101, 3);
-    assert.deepEqual(initialState(state, 100, 3), values.slice(0, 100));
-    assert.notDeepEqual(initialState(state, 101, 4), values);
-    assert.notDeepEqual(initialState({ ...state, name: 'conv2.weight' }, 101, 3), values);
+    const state = { name: 'conv1.weight', init: 'uniform' as const, value: 0.25 };
+    const values = initialState(state, [101], 3);
+    assert.deepEqual(initialState(state, [100], 3), values.slice(0, 100));
+    assert.notDeepEqual(initialState(state, [101], 4), values);
+    assert.notDeepEqual(initialState({ ...state, name: 'conv2.weight' }, [101], 3), values);
     assert.ok(values.every((x) => x >= -0.25 && x < 0.25));
     assert.ok(Math.min(...values) < -0.2 && Math.max(...values) > 0.2);
   });
 
   it('fills constants', () => {
-    assert.deepEqual(initialState({ name: 'scaler.scale', init: 'constant', value: 65536 }, 1, 0), Float32Array.of(65536));
+    assert.deepEqual(initialState({ name: 'scaler.scale', init: 'constant', value: 65536 }, [], 0), Float32Array.of(65536));
   });
 });
 

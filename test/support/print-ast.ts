@@ -14,9 +14,11 @@ function lines(section: Section, depth: number): string {
     case 'precision':
     case 'train': {
       const head = section.kind === 'dataset' ? `dataset ${section.name.text}` : section.kind;
-      const items = section.items.map((item) =>
-        item.kind === 'keep' ? `(keep ${item.pattern.text} ${item.format.text})` : `(set ${item.name.text} ${expr(item.value)})`,
-      );
+      const items = section.items.map((item) => {
+        if (item.kind === 'keep') return `(keep ${item.pattern.text} ${item.format.text})`;
+        if (item.kind === 'setting') return `(set ${item.name.text} ${expr(item.value)})`;
+        return `(${item.kind} ${item.pattern.text}${item.value === undefined ? '' : ` ${expr(item.value)}`})`;
+      });
       return `(${[head, ...items].join('\n  ')})`;
     }
     case 'model': {

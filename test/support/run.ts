@@ -1,7 +1,7 @@
 import type { Program } from '../../src/ir/program.js';
 import type { Graph } from '../../src/ir/types.js';
 import { elementCount, numberAttr, stringAttr } from '../../src/ir/types.js';
-import { initialState } from '../../src/random/initial.js';
+import { type InitialKind, initialState } from '../../src/random/initial.js';
 import type { InputData } from '../../src/runtime/backend.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import { namedRandom } from '../ops/random.js';
@@ -14,7 +14,7 @@ export function initialDoubles(...graphs: readonly Graph[]): Doubles {
   for (const { attrs, op, type } of graphs.flatMap((graph) => graph.nodes)) {
     if (op !== 'state') continue;
     const name = stringAttr(attrs, 'name');
-    const first = initialState({ name, init: stringAttr(attrs, 'init'), value: numberAttr(attrs, 'value') }, elementCount(type.shape), 7);
+    const first = initialState({ name, init: attrs.init as InitialKind, value: numberAttr(attrs, 'value') }, type.shape, 7);
     states.set(name, type.dtype === 'i32' ? Int32Array.from(first) : Float64Array.from(first));
   }
   return states;

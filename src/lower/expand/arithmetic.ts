@@ -1,8 +1,8 @@
 import type { ArgValue } from '../../ops/layer.js';
-import type { BinaryExpr, Expr } from '../../parser/ast.js';
+import type { BinaryExpr, CallExpr, Expr } from '../../parser/ast.js';
 import { convertLayerArg } from '../convert.js';
 import type { ArithmeticOperator } from '../evaluate.js';
-import { findLayer } from '../layers.js';
+import { LAYERS } from '../layers.js';
 import { type NumberValue, type Tensor, UNKNOWN, type Value } from '../value.js';
 import { buildLayer } from './apply.js';
 import { countStage, type Expansion, operandOf } from './state.js';
@@ -56,17 +56,52 @@ export function negate(state: Expansion, expr: Expr, operand: Tensor): Value {
   return apply(state, expr, operand, [scale(-1)]);
 }
 
+/** A function that is a layer for values of the graph. */
+export function applyFunction(state: Expansion, expr: CallExpr, layer: string, operands: readonly (Tensor | NumberValue)[]): Value {
+  const [first, second] = operands;
+  const exponent = LAYERS[layer].params[0];
+  if (first.kind === 'tensor' && second === undefined) return apply(state, expr, first, [{ layer, args: {} }]);
+  if (first.kind === 'tensor' && second?.kind === 'number' && exponent !== undefined)
+    return apply(state, expr, first, [{ layer, args: { [exponent.name]: second.value } }]);
+  if (first.kind === 'tensor' && second?.kind === 'tensor' && exponent === undefined) {
+    const [left, right] = expr.args.map((arg) => arg.value);
+    return joinTwo(state, { expr, shown: expr.callee.text, layer }, [left, first], [right, second]);
+  }
+  const name = expr.callee.text;
+  state.context.sink.error(
+    'AMP2006',
+    expr.span,
+    exponent === undefined
+      ? `\`${name}\` takes two numbers or two values of the graph, not one of each`
+      : `the \`${exponent.name}\` of \`${name}\` is a number, not a value of the graph`,
+  );
+  return UNKNOWN;
+}
+
 function join(state: Expansion, expr: BinaryExpr, operator: ArithmeticOperator, left: Tensor, right: Tensor): Value {
+  return joinTwo(state, { expr, shown: operator, layer: JOINED[operator] }, [expr.left, left], [expr.right, right]);
+}
+
+interface Joined {
+  readonly expr: Expr;
+  /** How the layer is written. */
+  readonly shown: string;
+  readonly layer: string;
+}
+
+function joinTwo(
+  state: Expansion,
+  { expr, shown, layer: name }: Joined,
+  left: readonly [Expr, Tensor],
+  right: readonly [Expr, Tensor],
+): Value {
   countStage(state);
-  const name = JOINED[operator];
-  const layer = findLayer(name);
-  if (layer === undefined) return missing(state, expr, operator);
   const operands = [
-    operandOf(state, nameOf(expr.left, 'the left side'), left),
-    operandOf(state, nameOf(expr.right, 'the right side'), right),
+    operandOf(state, nameOf(left[0], 'the left side'), left[1]),
+    operandOf(state, nameOf(right[0], 'the right side'), right[1]),
   ];
   const path = state.path.child(undefined, name, state.context.sink);
-  return buildLayer(state, layer, operands, {}, { name: operator, span: expr.span, at: expr.span, path });
+  return buildLayer(state, LAYERS[name], operands, {}, { name: shown, span: expr.span, at: expr.span, path });
 }
 
 function nameOf(expr: Expr, otherwise: string): string {
@@ -78,8 +113,7 @@ function apply(state: Expansion, expr: Expr, operand: Tensor, steps: readonly St
   let value: Value = operand;
   for (const step of steps) {
     countStage(state);
-    const layer = findLayer(step.layer);
-    if (layer === undefined) return missing(state, expr, '/');
+    const layer = LAYERS[step.layer];
     const args: Record<string, ArgValue> = {};
     for (const param of layer.params) {
       const number: Value = { kind: 'number', value: step.args[param.name] };
@@ -93,12 +127,4 @@ function apply(state: Expansion, expr: Expr, operand: Tensor, steps: readonly St
     if (value.kind !== 'tensor') return value;
   }
   return value;
-}
-
-function missing(state: Expansion, expr: Expr, operator: ArithmeticOperator): Value {
-  state.context.sink.error('AMP2006', expr.span, `\`${operator}\` does not divide by a value of the graph`, {
-    why: 'only numbers divide values of the graph',
-    fix: 'multiply by a number',
-  });
-  return UNKNOWN;
 }

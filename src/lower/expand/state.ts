@@ -6,7 +6,7 @@ import type { DatasetSpec } from '../../ir/program.js';
 import type { Loc } from '../../ir/types.js';
 import type { CallStage, Name } from '../../parser/ast.js';
 import type { Evaluation, Values } from '../evaluate.js';
-import type { LayerContexts } from '../layer-context.js';
+import type { LayerContexts, ParameterPattern } from '../layer-context.js';
 import type { Call, Names } from '../names.js';
 import type { LayerPath } from '../paths.js';
 import type { Operand } from '../shape-advice.js';
@@ -28,6 +28,8 @@ export interface ModelContext {
   readonly dataset: DatasetSpec | undefined;
   /** Where the normalization is written, if it is. */
   readonly normalizeSpan: Span | undefined;
+  /** What the file says of parameters by name. */
+  readonly patterns: readonly ParameterPattern[];
   readonly seed: number;
   readonly batch: number;
   readonly mode: 'train' | 'eval';

@@ -1,6 +1,7 @@
 import type { ValueId } from '../../ir/types.js';
-import type { LayerContext, LayerDefinition, StateInit } from '../layer.js';
+import type { LayerContext, LayerDefinition } from '../layer.js';
 import { constrain } from '../op.js';
+import type { StateInit } from '../state-init.js';
 import { formatShape } from '../window.js';
 
 /** A projection of the last axis by a layer of its own, `name`: weight [features, features], and a bias that starts at 0. */

@@ -1,5 +1,6 @@
 import type { ValueId } from '../../ir/types.js';
 import { checkGroups, convolutionAttrs } from '../conv2d.js';
+import { INIT } from '../initializers.js';
 import type { LayerContext, LayerDefinition, LayerParam } from '../layer.js';
 import { constrain } from '../op.js';
 import { formatShape, pair, reach, resolvePadding, windowAttrs, windowOutput } from '../window.js';
@@ -41,7 +42,7 @@ function convolve(context: LayerContext, channels: number, groups: number): Valu
 
 export const conv2dLayer: LayerDefinition = {
   doc: "Convolution over an image. Weights start uniform within 1/sqrt(fan in), PyTorch's default.",
-  params: [{ name: 'channels', kind: 'int', min: 1, doc: 'output channels' }, KERNEL, STRIDE, PADDING, BIAS, DILATION, GROUPS],
+  params: [{ name: 'channels', kind: 'int', min: 1, doc: 'output channels' }, KERNEL, STRIDE, PADDING, BIAS, DILATION, GROUPS, INIT],
   example: 'x |> conv2d(32, kernel: 3, padding: 1) as conv1',
   build: (context) => {
     needsImage('conv2d', 'conv2d', context.type(context.input).shape);
@@ -58,6 +59,7 @@ export const depthwiseConv2dLayer: LayerDefinition = {
     PADDING,
     BIAS,
     DILATION,
+    INIT,
   ],
   example: 'x |> depthwise_conv2d(3, padding: 1) |> conv2d(64, kernel: 1)',
   build: (context) => {
@@ -84,6 +86,7 @@ export const convTranspose2dLayer: LayerDefinition = {
     BIAS,
     DILATION,
     GROUPS,
+    INIT,
   ],
   example: 'x |> conv_transpose2d(32, kernel: 2, stride: 2) as up1',
   build: (context) => {

@@ -1,3 +1,4 @@
+import { INIT } from '../initializers.js';
 import type { LayerDefinition } from '../layer.js';
 import { constrain } from '../op.js';
 import { formatShape } from '../window.js';
@@ -9,6 +10,7 @@ export const linearLayer: LayerDefinition = {
   params: [
     { name: 'features', kind: 'int', min: 1, doc: 'outputs' },
     { name: 'bias', kind: 'boolean', default: true, doc: 'add a bias per output' },
+    INIT,
   ],
   example: 'x |> flatten |> linear(128) as fc1',
   build: ({ input, args, emit, parameter, type }) => {

@@ -1,4 +1,5 @@
 import { elementCount } from '../../ir/types.js';
+import { INIT } from '../initializers.js';
 import type { LayerDefinition } from '../layer.js';
 import { constrain } from '../op.js';
 
@@ -6,7 +7,7 @@ export const layerNormLayer: LayerDefinition = {
   doc:
     'Normalizes each position over its channels, or each image over its features, then scales and shifts each channel (Ba, Kiros ' +
     'and Hinton 2016).',
-  params: [{ name: 'eps', kind: 'number', min: 0, max: 1, default: 1e-5, doc: 'added to the variance' }],
+  params: [{ name: 'eps', kind: 'number', min: 0, max: 1, default: 1e-5, doc: 'added to the variance' }, INIT],
   example: 'x |> linear(256) |> layer_norm as norm1 |> gelu',
   build: ({ input, args, emit, parameter, type }) => {
     const channels = type(input).shape.at(-1)!;
@@ -23,6 +24,7 @@ export const batchNormLayer: LayerDefinition = {
   params: [
     { name: 'momentum', kind: 'number', min: 0, max: 1, default: 0.1, doc: "share of a batch's statistics in the running ones" },
     { name: 'eps', kind: 'number', min: 0, max: 1, default: 1e-5, doc: 'added to the variance' },
+    INIT,
   ],
   example: 'x |> conv2d(64, kernel: 3, padding: 1, bias: false) |> batch_norm as bn1 |> relu',
   build: ({ mode, input, args, path, emit, parameter, statistic, type }) => {

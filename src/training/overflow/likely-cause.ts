@@ -2,6 +2,7 @@ import { isCast } from '../../ir/structure.js';
 import { elementCount } from '../../ir/types.js';
 import { formatMagnitude } from '../../numeric/magnitude.js';
 import type { Plan } from '../../plan/plan.js';
+import type { InitialKind } from '../../random/initial.js';
 import { planStates, type StateValues } from '../states.js';
 import type { LossHistory } from '../tally.js';
 import type { Blame, Overflow } from './overflow.js';
@@ -17,15 +18,18 @@ const RUNAWAY_WEIGHTS = 30;
 /** Batches differ, and warming up can raise the loss for a while. */
 const RUNAWAY_LOSS = 3;
 
+/** By kind of draw: how often its variance fits into the square of its `value`. A constant has none, and others are no spread. */
+const DRAWN_VARIANCE: Readonly<Partial<Record<InitialKind, number>>> = { uniform: 3, normal: 1, truncated_normal: 1 };
+
 /** The weight with the largest growth since its initial draw, if it is beyond what training does; not finite ones are left out. */
 function grownWeight(plan: Plan, states: StateValues): Growth | undefined {
   let most: Growth | undefined;
   for (const { name, role, init, value, shape } of planStates(plan)) {
-    if (role !== 'parameter' || init !== 'uniform' || shape.length < 2) continue;
+    const variance = DRAWN_VARIANCE[init];
+    if (role !== 'parameter' || variance === undefined || shape.length < 2) continue;
     let squares = 0;
     for (const element of states.get(name) ?? []) squares += element * element;
-    // The variance of a uniform draw within a bound is a third of the bound's square.
-    const factor = Math.sqrt((3 * squares) / elementCount(shape)) / value;
+    const factor = Math.sqrt((variance * squares) / elementCount(shape)) / value;
     if (Number.isFinite(factor) && factor >= RUNAWAY_WEIGHTS && factor > (most?.factor ?? 0)) most = { name, factor };
   }
   return most;
