@@ -35,7 +35,7 @@ function larger(
     },
     operands: [{ name: 'x', format: 'class' }],
     attrs: FACTOR,
-    precision: 'follow',
+    precision: 'full',
     result: 'class',
     shape: ([x], attrs) => {
       isImage(`${name}_c1`, 'the input', x);
@@ -60,7 +60,7 @@ function smaller(name: Names): Omit<OpDefinition<'pool'>, 'doc'> {
     },
     operands: [{ name: 'dy', format: 'class' }],
     attrs: FACTOR,
-    precision: 'follow',
+    precision: 'full',
     result: 'class',
     shape: ([dy], attrs) => {
       isImage(`${label}_c1`, 'dy', dy);

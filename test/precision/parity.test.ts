@@ -65,6 +65,8 @@ const CPU_DIFFERENCES = [
   'exp of bf16: f32, PyTorch bf16',
   'log of bf16: f32, PyTorch bf16',
   'pow of bf16: f32, PyTorch bf16',
+  'upsample_nearest of bf16: f32, PyTorch bf16',
+  'upsample_bilinear of bf16: f32, PyTorch bf16',
   'softmax of bf16: f32, PyTorch bf16',
   'log_softmax of bf16: f32, PyTorch bf16',
 ];
