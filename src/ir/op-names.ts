@@ -24,7 +24,6 @@ export const OP_NAMES = [
   'global_avg_pool_grad',
 
   'sum',
-  'sum_grad',
   'mean',
   'mean_grad',
   'max',

@@ -26,6 +26,7 @@ export const LAYERS: Readonly<Record<string, LayerDefinition>> = {
   adaptive_max_pool2d: window.adaptiveMaxPool2dLayer,
   batch_norm: norm.batchNormLayer,
   layer_norm: norm.layerNormLayer,
+  rms_norm: norm.rmsNormLayer,
   dropout: dense.dropoutLayer,
   flatten: shape.flattenLayer,
   reshape: shape.reshapeLayer,

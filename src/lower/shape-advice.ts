@@ -145,6 +145,11 @@ export const ADVICE: ReadonlyMap<string, Advice> = new Map<string, Advice>([
   ['sum_c1', axesOf],
   ['mean_c1', axesOf],
   ['max_c1', axesOf],
+  [
+    'layer_norm_axes_c1',
+    ([operand]) => operand && `its axes are 0 to ${operand.shape.length - 1}, of which \`axes\` takes the last one or more`,
+  ],
+  ['softmax_axis_c1', ([operand]) => operand && `its axes are 0 to ${operand.shape.length - 1}`],
   ['concat_c3', concatSizes],
   ['reshape_c1', () => 'write -1 for one of the sizes to have it found, if the others divide the number of elements'],
   ['max_pool2d_c5', () => 'use less padding or a larger window'],

@@ -21,6 +21,8 @@ const LAYER_RULES: ReadonlyMap<string, string> = new Map([
   ['shared_c1', 'all uses of a shared layer have its weights in common'],
   ['shared_c2', 'a running statistic moves once a step'],
   ['channel_shuffle_layer_c1', 'groups have equally many channels'],
+  ['layer_norm_axes_c1', 'the axes are the last ones of the value'],
+  ['softmax_axis_c1', 'the axis is one of the value'],
 ]);
 
 function ruleOf(label: string): string | undefined {

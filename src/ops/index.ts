@@ -55,7 +55,6 @@ export const OPS = {
   global_avg_pool_grad: avgPool.globalAvgPoolGrad,
 
   sum: reductions.sum,
-  sum_grad: reductions.sumGrad,
   mean: reductions.mean,
   mean_grad: reductions.meanGrad,
   max: reductions.max,

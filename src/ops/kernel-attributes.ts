@@ -49,7 +49,6 @@ export const KERNEL_ATTRIBUTES: AttributeTable = {
   global_avg_pool_grad: anyOf('size'),
 
   sum: reduction,
-  sum_grad: anyOf('axes', 'shape'),
   mean: reduction,
   mean_grad: anyOf('axes', 'shape'),
   max: reduction,
@@ -62,10 +61,10 @@ export const KERNEL_ATTRIBUTES: AttributeTable = {
   batch_norm_weight_grad: anyOf('eps'),
   batch_norm_input_grad: anyOf('eps'),
   running_update: anyOf('momentum', 'correction', 'writes'),
-  layer_norm_statistics: anyOf('eps'),
-  layer_norm: none,
+  layer_norm_statistics: anyOf('eps', 'center'),
+  layer_norm: anyOf('center'),
   layer_norm_weight_grad: none,
-  layer_norm_input_grad: none,
+  layer_norm_input_grad: anyOf('center'),
 
   relu: none,
   relu_grad: none,

@@ -1,10 +1,16 @@
-import type { TensorType } from '../ir/types.js';
+import type { Attrs, TensorType } from '../ir/types.js';
 import { elements, hasShape, lastAxis, sameShapes } from './constraints.js';
 import type { OpDefinition, SampleRandom } from './op.js';
 import { f32, sampleImage, sampleMatrix } from './sample.js';
 
 /** Of the deviations: as they come from values within -2..2. */
 const STATISTICS = { low: 0.2, high: 2 };
+
+const CENTER = {
+  center: { kind: 'boolean', optional: true, doc: 'false: the mean counts as 0 and the variance is about that, as in a root mean square' },
+} as const satisfies OpDefinition['attrs'];
+
+const sampleCenter = (random: SampleRandom): Attrs => random.pick<Attrs>([{}, { center: false }]);
 
 function statisticsShape({ shape }: TensorType): readonly number[] {
   return [...shape.slice(0, -1), 2];
@@ -23,7 +29,7 @@ export const layerNormStatistics: OpDefinition<'rows'> = {
   invertsVariance: 'positions',
   constraints: { layer_norm_statistics_c1: 'x has at least one axis' },
   operands: [{ name: 'x', format: 'exact' }],
-  attrs: { eps: { kind: 'number', doc: 'added to the variance' } },
+  attrs: { eps: { kind: 'number', doc: 'added to the variance' }, ...CENTER },
   precision: 'full',
   result: 'f32',
   shape: ([x]) => {
@@ -32,7 +38,7 @@ export const layerNormStatistics: OpDefinition<'rows'> = {
   },
   gradient: 'none',
   flops: ([x]) => 4 * elements(x),
-  sample: (random) => ({ types: [sampleRows(random).x], attrs: { eps: 1e-5 } }),
+  sample: (random) => ({ types: [sampleRows(random).x], attrs: { eps: 1e-5, ...sampleCenter(random) } }),
 };
 
 /**
@@ -56,7 +62,7 @@ export const layerNorm: OpDefinition<'rows'> = {
     { name: 'weight', format: 'f32' },
     { name: 'bias', format: 'f32' },
   ],
-  attrs: {},
+  attrs: CENTER,
   precision: 'full',
   result: 'class',
   shape: ([x, statistics, ...perChannel]) => {
@@ -67,13 +73,14 @@ export const layerNorm: OpDefinition<'rows'> = {
   },
   gradient: ({ node, dy, needs, emit }) => {
     const [x, statistics, weight] = node.inputs;
-    const dx = needs(0) ? emit('layer_norm_input_grad', [dy, x, statistics, weight], {}, 0) : undefined;
-    return [dx, undefined, emit('layer_norm_weight_grad', [x, dy, statistics], {}, 2), emit('sum_to_channel', [dy], {}, 3)];
+    const dx = needs(0) ? emit('layer_norm_input_grad', [dy, x, statistics, weight], node.attrs, 0) : undefined;
+    const dweight = needs(2) ? emit('layer_norm_weight_grad', [x, dy, statistics], {}, 2) : undefined;
+    return [dx, undefined, dweight, needs(3) ? emit('sum_to_channel', [dy], {}, 3) : undefined];
   },
   flops: ([x]) => 4 * elements(x),
   sample: (random) => {
     const { x, statistics, channel } = sampleRows(random);
-    return { types: [x, statistics, channel, channel], attrs: {}, domains: [undefined, STATISTICS] };
+    return { types: [x, statistics, channel, channel], attrs: sampleCenter(random), domains: [undefined, STATISTICS] };
   },
 };
 
@@ -111,7 +118,7 @@ export const layerNormWeightGrad: OpDefinition<'reduce'> = {
 
 /**
  * dx = inverse * (g - mean of g - z * mean of (g * z)), where g = dy * weight, z is the normalized x, and the means are along the last
- * axis. Holds the gradient through the statistics as well.
+ * axis; without `center` there is no mean of g. Holds the gradient through the statistics as well.
  */
 export const layerNormInputGrad: OpDefinition<'rows'> = {
   doc: 'Gradient of layer_norm with respect to its input, through its statistics as well.',
@@ -129,7 +136,7 @@ export const layerNormInputGrad: OpDefinition<'rows'> = {
     { name: 'statistics', format: 'f32' },
     { name: 'weight', format: 'f32' },
   ],
-  attrs: {},
+  attrs: CENTER,
   precision: 'full',
   result: 'class',
   shape: ([dy, x, statistics, weight]) => {
@@ -143,6 +150,6 @@ export const layerNormInputGrad: OpDefinition<'rows'> = {
   flops: ([x]) => 11 * elements(x),
   sample: (random) => {
     const { x, statistics, channel } = sampleRows(random);
-    return { types: [x, x, statistics, channel], attrs: {}, domains: [undefined, undefined, STATISTICS] };
+    return { types: [x, x, statistics, channel], attrs: sampleCenter(random), domains: [undefined, undefined, STATISTICS] };
   },
 };

@@ -92,26 +92,25 @@ function reduction(name: 'sum' | 'mean' | 'max', { doc, precision, traits, gradi
   };
 }
 
-/** Gradient rule by an op that spreads dy over the axes again. */
-function spreadBy(op: 'sum_grad' | 'mean_grad'): OpDefinition['gradient'] {
-  return ({ node, dy, emit, builder }) => {
-    const { shape } = builder.type(node.inputs[0]);
-    return [emit(op, [dy], { axes: numbersAttr(node.attrs, 'axes'), shape }, 0)];
-  };
-}
-
 /** y[o, i] = sum over l of x[o, l, i]. */
 export const sum = reduction('sum', {
   doc: 'Sum over some axes.',
   precision: 'full',
-  gradient: spreadBy('sum_grad'),
+  gradient: ({ node, dy, emit, builder }) => {
+    const { shape } = builder.type(node.inputs[0]);
+    const kept = reducedShape(shape, numbersAttr(node.attrs, 'axes'), true);
+    return [emit('broadcast', [emit('reshape', [dy], { shape: kept }, undefined)], { shape }, 0)];
+  },
 });
 
 /** y[o, i] = mean over l of x[o, l, i]. It does not overflow where the sum would. */
 export const mean = reduction('mean', {
   doc: 'Mean over some axes; finite where all elements are, however large their sum.',
   precision: 'follow',
-  gradient: spreadBy('mean_grad'),
+  gradient: ({ node, dy, emit, builder }) => {
+    const { shape } = builder.type(node.inputs[0]);
+    return [emit('mean_grad', [dy], { axes: numbersAttr(node.attrs, 'axes'), shape }, 0)];
+  },
 });
 
 /** y[o, i] = the largest x[o, l, i] along l; NaN where there is one. */
@@ -154,38 +153,30 @@ export const maxTies: OpDefinition<'axes'> = {
   },
 };
 
-function spreadGrad(of: 'sum' | 'mean', doc: string): OpDefinition<'pool'> {
-  const name = `${of}_grad`;
-  return {
-    doc,
-    kind: 'pool',
-    gradientOf: { op: of, operand: 'x' },
-    constraints: {
-      [`${name}_c1`]: 'the axes are axes of the shape that follow one another',
-      [`${name}_c2`]: 'dy has an element for each place along the other axes',
-    },
-    operands: [{ name: 'dy', format: 'class' }],
-    attrs: { ...AXES, shape: { kind: 'numbers', doc: 'of x' } },
-    precision: of === 'sum' ? 'full' : 'follow',
-    result: 'class',
-    shape: ([dy], attrs) => {
-      const shape = numbersAttr(attrs, 'shape');
-      isReduced(`${name}_c2`, 'dy', dy, shape, checkedAxes(`${name}_c1`, shape, attrs));
-      return shape;
-    },
-    gradient: 'none',
-    sample: (random) => {
-      const { x, attrs } = sampleReduction(random);
-      return { types: [reducedType(x, attrs)], attrs: { axes: numbersAttr(attrs, 'axes'), shape: x.shape } };
-    },
-  };
-}
-
-/** dx[o, l, i] = dy[o, i]. */
-export const sumGrad = spreadGrad('sum', 'Gradient of sum: dy at every place along the axes.');
-
 /** dx[o, l, i] = dy[o, i] / length. */
-export const meanGrad = spreadGrad('mean', 'Gradient of mean: dy spread evenly along the axes.');
+export const meanGrad: OpDefinition<'pool'> = {
+  doc: 'Gradient of mean: dy spread evenly along the axes.',
+  kind: 'pool',
+  gradientOf: { op: 'mean', operand: 'x' },
+  constraints: {
+    mean_grad_c1: 'the axes are axes of the shape that follow one another',
+    mean_grad_c2: 'dy has an element for each place along the other axes',
+  },
+  operands: [{ name: 'dy', format: 'class' }],
+  attrs: { ...AXES, shape: { kind: 'numbers', doc: 'of x' } },
+  precision: 'follow',
+  result: 'class',
+  shape: ([dy], attrs) => {
+    const shape = numbersAttr(attrs, 'shape');
+    isReduced('mean_grad_c2', 'dy', dy, shape, checkedAxes('mean_grad_c1', shape, attrs));
+    return shape;
+  },
+  gradient: 'none',
+  sample: (random) => {
+    const { x, attrs } = sampleReduction(random);
+    return { types: [reducedType(x, attrs)], attrs: { axes: numbersAttr(attrs, 'axes'), shape: x.shape } };
+  },
+};
 
 /** dx[o, l, i] = dy[o, i] / ties[o, i] where x[o, l, i] = y[o, i], else 0. */
 export const maxGrad: OpDefinition<'pool'> = {

@@ -29,7 +29,8 @@ const statistics: RangeRule = ({ operands, shape, node }) => {
   const inverse = largestInverse(numberAttr(node.attrs, 'eps'));
   // Differences from the mean must not overflow: of infinities there is no variance.
   if (!isBounded(x) || !Number.isFinite(inverse) || 2 * magnitude(x) > LIMITS.f32.largest) return ANY;
-  return union(widenFor(x, count + 1, magnitude(x)), between(0, inverse));
+  const mean = node.attrs.center === false ? between(0, 0) : widenFor(x, count + 1, magnitude(x));
+  return union(mean, between(0, inverse));
 };
 
 /**

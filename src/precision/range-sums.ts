@@ -242,7 +242,6 @@ export const SUM_RULES = {
   global_avg_pool: ({ operands, shape }) => meanRange(operands[0]!, shape(0)[1]! * shape(0)[2]!),
   global_avg_pool_grad: globalAvgPoolGrad,
   sum: ({ operands, node, shape }) => sumRange(operands[0]!, axesSizes(shape(0), numbersAttr(node.attrs, 'axes')).length),
-  sum_grad: ({ operands }) => operands[0]!,
   mean: ({ operands, node, shape }) => meanRange(operands[0]!, axesSizes(shape(0), numbersAttr(node.attrs, 'axes')).length),
   mean_grad: ({ operands, node }) => {
     const shared = scaleRange(operands[0]!, 1 / axesSizes(numbersAttr(node.attrs, 'shape'), numbersAttr(node.attrs, 'axes')).length);

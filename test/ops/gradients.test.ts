@@ -72,7 +72,7 @@ function differentiated(name: OpName, seed: number): Differentiated {
     } else if (name === 'batch_norm' && unique === 'variance') {
       ids.push(emit(builder, 'channel_variance', [ids[0], ids[1]]));
     } else if (name === 'layer_norm' && unique === 'statistics') {
-      ids.push(emit(builder, 'layer_norm_statistics', [ids[0]], { eps: 1e-5 }));
+      ids.push(emit(builder, 'layer_norm_statistics', [ids[0]], { eps: 1e-5, ...attrs }));
     } else if (isFloat(types[i].dtype)) {
       ids.push(state(unique, types[i].shape, () => awayFrom(KINKS[name] ?? [], random.real(low, high))));
     } else {

@@ -67,6 +67,16 @@ describe('PyTorch semantics', () => {
     });
   }
 
+  it('layer_norm about 0: RMSNorm and its gradients', () => {
+    const c = fixture.rms_norm;
+    const [x, weight, dy] = [operand(c.x), operand(c.weight), operand(c.dy)];
+    const center = { center: false };
+    const statistics = evaluateOp('layer_norm_statistics', [x], { eps: 1.1920929e-7, ...center });
+    assertOp('layer_norm', [x, statistics, weight, float([5], Array(5).fill(0))], center, c.y, 'y');
+    assertOp('layer_norm_weight_grad', [x, dy, statistics], {}, c.dweight, 'dweight');
+    assertOp('layer_norm_input_grad', [dy, x, statistics, weight], center, c.dx, 'dx');
+  });
+
   for (const name of ['sum', 'mean', 'max'] as const) {
     it(`${name} over two axes and its gradient`, () => {
       const c = fixture[name];
@@ -78,7 +88,9 @@ describe('PyTorch semantics', () => {
         assert.ok(Math.max(...ties.elements) > 1);
         assertOp('max_grad', [dy, x, y, ties], { axes }, c.dx, 'dx');
       } else {
-        assertOp(`${name}_grad`, [dy], { axes, shape: c.x.shape }, c.dx, 'dx');
+        const kept = { ...dy, type: { ...dy.type, shape: [2, 1, 1, 5] } };
+        if (name === 'sum') assertOp('broadcast', [kept], { shape: c.x.shape }, c.dx, 'dx');
+        else assertOp('mean_grad', [dy], { axes, shape: c.x.shape }, c.dx, 'dx');
       }
     });
   }

@@ -226,7 +226,6 @@ const GATHERS: Readonly<Record<OpOfKind<'pool'>, GatherRule>> = {
     locals.statements.push(`vf ${name};`, '{', ...indent([...inner.statements, `${name} = ${value};`]), '}');
     return `${name} / vf_set(${height * width}.0f)`;
   },
-  sum_grad: (locals, node) => reducedOperand(locals, node, 0),
   mean_grad: (locals, node) => {
     const { length } = axesSizes(node.type.shape, numbersAttr(node.attrs, 'axes'));
     return `${reducedOperand(locals, node, 0)} / vf_set(${length}.0f)`;

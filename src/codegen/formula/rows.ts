@@ -160,13 +160,17 @@ function inverseRoot(name: string, eps: number): F32 {
   });
 }
 
-const layerNormStatistics: RowRule = ({ attrs }) => ({
-  steps: [
-    loop({ by: 'mean', name: 'mean', term: first }),
-    loop({ by: 'mean_of_squares', name: 'variance', term: named('deviation', sub(first, ofThis('mean'))), wide: true }),
-  ],
-  result: { numbers: [ofThis('mean'), inverseRoot('variance', numberAttr(attrs, 'eps'))] },
-});
+const layerNormStatistics: RowRule = ({ attrs }) => {
+  const centered = attrs.center !== false;
+  const deviation = centered ? sub(first, ofThis('mean')) : first;
+  return {
+    steps: [
+      ...(centered ? [loop({ by: 'mean', name: 'mean', term: first })] : []),
+      loop({ by: 'mean_of_squares', name: 'variance', term: named('deviation', deviation), wide: true }),
+    ],
+    result: { numbers: [centered ? ofThis('mean') : number(0), inverseRoot('variance', numberAttr(attrs, 'eps'))] },
+  };
+};
 
 /** Steps that read the mean and 1 / deviation of the row from the operand that holds them. */
 const statistics = (index: number): readonly RowStep[] => [
@@ -180,15 +184,20 @@ const layerNorm: RowRule = () => ({
   result: { each: add(mul(normalized(first), channel(2)), channel(3)) },
 });
 
-const layerNormInputGrad: RowRule = () => {
+const layerNormInputGrad: RowRule = ({ attrs }) => {
+  const centered = attrs.center !== false;
   const g = named('g', mul(first, channel(3)));
   const z = named('z', normalized(second));
   return {
     steps: [
       ...statistics(2),
-      loop({ by: 'mean', name: 'shift', term: g }, { by: 'mean', name: 'slope', term: named('product', mul(g, z)) }),
+      loop(...(centered ? [{ by: 'mean', name: 'shift', term: g } as const] : []), {
+        by: 'mean',
+        name: 'slope',
+        term: named('product', mul(g, z)),
+      }),
     ],
-    result: { each: mul(ofThis('inverse'), sub(sub(g, ofThis('shift')), mul(z, ofThis('slope')))) },
+    result: { each: mul(ofThis('inverse'), sub(centered ? sub(g, ofThis('shift')) : g, mul(z, ofThis('slope')))) },
   };
 };
 

@@ -206,7 +206,6 @@ export const GATHERS: Readonly<Record<OpOfKind<'pool'>, GatherRule>> = {
       return `${locals.loadAt(node.inputs[0]!, pooled)} / ${height * width}.0f`;
     },
   },
-  sum_grad: { expression: (locals, node) => reducedOperand(locals, node, 0) },
   mean_grad: {
     expression: (locals, node) => {
       const { length } = axesSizes(node.type.shape, numbersAttr(node.attrs, 'axes'));

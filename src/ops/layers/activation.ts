@@ -2,6 +2,7 @@ import type { OpName } from '../../ir/op-names.js';
 import type { LayerDefinition } from '../layer.js';
 import { constrain } from '../op.js';
 import { formatShape } from '../window.js';
+import { resolveAxes } from './reduce.js';
 
 function elementwise(op: OpName, doc: string): LayerDefinition {
   return { doc, params: [], example: `x |> ${op}`, build: ({ input, emit }) => emit(op, [input]) };
@@ -18,11 +19,28 @@ export const geluLayer: LayerDefinition = {
 export const siluLayer = elementwise('silu', 'x * sigmoid(x)');
 export const sigmoidLayer = elementwise('sigmoid', '1 / (1 + exp(-x))');
 export const tanhLayer = elementwise('tanh', 'Hyperbolic tangent.');
-export const softmaxLayer = elementwise(
+/** An op along the last axis, brought along another one. */
+function alongAxis(op: OpName, doc: string): LayerDefinition {
+  return {
+    doc,
+    params: [{ name: 'axis', kind: 'int', min: -4, max: 3, default: -1, doc: 'counted from 0 without the batch, or from -1 backwards' }],
+    example: `x |> ${op}`,
+    build: ({ input, args, emit, type }) => {
+      const { shape } = type(input);
+      const [axis] = resolveAxes('softmax_axis_c1', [args.axis as number], shape);
+      const last = shape.length - 1;
+      if (axis === last) return emit(op, [input]);
+      const axes = shape.map((_, i) => (i === axis ? last : i === last ? axis! : i));
+      return emit('transpose', [emit(op, [emit('transpose', [input], { axes })])], { axes });
+    },
+  };
+}
+
+export const softmaxLayer = alongAxis(
   'softmax',
-  'exp(x) over its sum along the last axis. The losses want logits, so a classifier does not end with it.',
+  'exp(x) over its sum along an axis. The losses want logits, so a classifier does not end with it.',
 );
-export const logSoftmaxLayer = elementwise('log_softmax', 'Logarithm of softmax along the last axis.');
+export const logSoftmaxLayer = alongAxis('log_softmax', 'Logarithm of softmax along an axis.');
 
 export const leakyReluLayer: LayerDefinition = {
   doc: 'x where x is positive, else slope * x.',

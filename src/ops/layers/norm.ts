@@ -1,20 +1,75 @@
+import type { Attrs, Shape, ValueId } from '../../ir/types.js';
 import { elementCount } from '../../ir/types.js';
 import { INIT } from '../initializers.js';
-import type { LayerDefinition } from '../layer.js';
+import type { LayerContext, LayerDefinition, LayerParam } from '../layer.js';
 import { constrain } from '../op.js';
+import { formatShape } from '../window.js';
+import { resolveAxes } from './reduce.js';
+
+const EPS = (value: number): LayerParam => ({ name: 'eps', kind: 'number', min: 0, max: 1, default: value, doc: 'added to the variance' });
+const SCALE: LayerParam = { name: 'scale', kind: 'boolean', default: true, doc: 'learn a factor for each channel' };
+const SHIFT: LayerParam = { name: 'shift', kind: 'boolean', default: true, doc: 'learn what is added to each channel' };
+const AXES: LayerParam = {
+  name: 'axes',
+  kind: 'axes',
+  min: -4,
+  max: 3,
+  default: -1,
+  doc: 'what is normalized together: the last axis, or the last ones, such as [0, 1, 2] for a whole image',
+};
+
+type ParameterContext = Pick<LayerContext, 'builder' | 'parameter' | 'path' | 'loc' | 'args'>;
+
+/** The factors of a norm, `<path>.weight`, or ones where it learns none. */
+function weightOf({ builder, parameter, args, path, loc }: ParameterContext, shape: Shape): ValueId {
+  if (args.scale !== false) return parameter('weight', shape, { kind: 'constant', value: 1 });
+  return builder.add({ op: 'constant', attrs: { value: 1 }, type: { dtype: 'f32', shape }, layer: path, loc });
+}
+
+/** What a norm adds, `<path>.bias`, or zeros where it learns nothing. */
+function biasOf({ builder, parameter, args, path, loc }: ParameterContext, shape: Shape, learned = args.shift !== false): ValueId {
+  if (learned) return parameter('bias', shape, { kind: 'constant', value: 0 });
+  return builder.add({ op: 'constant', attrs: { value: 0 }, type: { dtype: 'f32', shape }, layer: path, loc });
+}
+
+/** A norm along the last axes: `center` as in the ops of layer_norm, and whether something is added. */
+function alongAxes(context: LayerContext, center: boolean, shifted?: boolean): ValueId {
+  const { input, args, emit, type } = context;
+  const { shape } = type(input);
+  const given = typeof args.axes === 'number' ? [args.axes] : (args.axes as readonly number[]);
+  const axes = resolveAxes('layer_norm_axes_c1', given, shape);
+  const last = shape.length - axes.length;
+  constrain(
+    axes.every((axis, i) => axis === last + i),
+    'layer_norm_axes_c1',
+    () => `the axes ${formatShape(axes.map((axis) => axis - 1))} of ${formatShape(shape.slice(1))} are not its last ones`,
+  );
+  const normalized = shape.slice(last);
+  const row = (id: ValueId, before: Shape): ValueId =>
+    normalized.length === 1 ? id : emit('reshape', [id], { shape: [...before, elementCount(normalized)] });
+  const x = row(input, shape.slice(0, last));
+  const [weight, bias] = [row(weightOf(context, normalized), []), row(biasOf(context, normalized, shifted), [])];
+  const how: Attrs = center ? {} : { center };
+  const y = emit('layer_norm', [x, emit('layer_norm_statistics', [x], { eps: args.eps as number, ...how }), weight, bias], how);
+  return normalized.length === 1 ? y : emit('reshape', [y], { shape });
+}
 
 export const layerNormLayer: LayerDefinition = {
   doc:
     'Normalizes each position over its channels, or each image over its features, then scales and shifts each channel (Ba, Kiros ' +
-    'and Hinton 2016).',
-  params: [{ name: 'eps', kind: 'number', min: 0, max: 1, default: 1e-5, doc: 'added to the variance' }, INIT],
+    'and Hinton 2016). Over several axes, each place along them has a scale and a shift.',
+  params: [EPS(1e-5), AXES, SCALE, SHIFT, INIT],
   example: 'x |> linear(256) |> layer_norm as norm1 |> gelu',
-  build: ({ input, args, emit, parameter, type }) => {
-    const channels = type(input).shape.at(-1)!;
-    const weight = parameter('weight', [channels], { kind: 'constant', value: 1 });
-    const bias = parameter('bias', [channels], { kind: 'constant', value: 0 });
-    return emit('layer_norm', [input, emit('layer_norm_statistics', [input], { eps: args.eps as number }), weight, bias]);
-  },
+  build: (context) => alongAxes(context, true),
+};
+
+export const rmsNormLayer: LayerDefinition = {
+  doc:
+    'Divides by the root mean square over the channels, then scales each channel (Zhang and Sennrich 2019). As PyTorch, `eps` is by default ' +
+    'the distance from 1 to the next f32.',
+  params: [EPS(1.1920929e-7), AXES, SCALE, INIT],
+  example: 'x |> linear(256) |> rms_norm as norm1',
+  build: (context) => alongAxes(context, false, false),
 };
 
 export const batchNormLayer: LayerDefinition = {
@@ -23,15 +78,17 @@ export const batchNormLayer: LayerDefinition = {
     'evaluation running means of them.',
   params: [
     { name: 'momentum', kind: 'number', min: 0, max: 1, default: 0.1, doc: "share of a batch's statistics in the running ones" },
-    { name: 'eps', kind: 'number', min: 0, max: 1, default: 1e-5, doc: 'added to the variance' },
+    EPS(1e-5),
+    SCALE,
+    SHIFT,
     INIT,
   ],
   example: 'x |> conv2d(64, kernel: 3, padding: 1, bias: false) |> batch_norm as bn1 |> relu',
-  build: ({ mode, input, args, path, emit, parameter, statistic, type }) => {
+  build: (context) => {
+    const { mode, input, args, path, emit, statistic, type } = context;
     const { shape } = type(input);
     const channels = shape[shape.length - 1];
-    const weight = parameter('weight', [channels], { kind: 'constant', value: 1 });
-    const bias = parameter('bias', [channels], { kind: 'constant', value: 0 });
+    const [weight, bias] = [weightOf(context, [channels]), biasOf(context, [channels])];
     const runningMean = statistic('running_mean', [channels], { kind: 'constant', value: 0 });
     const runningVariance = statistic('running_var', [channels], { kind: 'constant', value: 1 });
     const attrs = { eps: args.eps as number };

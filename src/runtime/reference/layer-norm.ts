@@ -1,4 +1,4 @@
-import { asRows, attr, type Elements, fill, type ReferenceKernel } from './kernel.js';
+import { asRows, attr, type Elements, fill, type KernelContext, type ReferenceKernel } from './kernel.js';
 
 /** Means over the rows of length `length` of what `value` gives for each element. */
 function rowMeans(count: number, length: number, value: (index: number) => number): Float64Array {
@@ -15,6 +15,8 @@ function normalizedBy(x: Elements, statistics: Elements, length: number): (index
   };
 }
 
+const isCentered = ({ node }: KernelContext) => node.attrs.center !== false;
+
 const layerNormStatistics: ReferenceKernel = (context) => {
   const {
     types: [type],
@@ -23,7 +25,7 @@ const layerNormStatistics: ReferenceKernel = (context) => {
   } = context;
   const { length } = asRows(type);
   const eps = attr(context, 'eps');
-  const means = rowMeans(x.length, length, (i) => x[i]);
+  const means = rowMeans(x.length, length, (i) => (isCentered(context) ? x[i] : 0));
   const variances = rowMeans(x.length, length, (i) => (x[i] - means[Math.floor(i / length)]) ** 2);
   fill(output, (i) => (i % 2 === 0 ? means[i / 2] : 1 / Math.sqrt(variances[(i - 1) / 2] + eps)));
 };
@@ -42,11 +44,16 @@ const layerNormWeightGrad: ReferenceKernel = ({ types: [type], inputs: [x, dy, s
   fill(output, (c) => sums[c]);
 };
 
-const layerNormInputGrad: ReferenceKernel = ({ types: [type], inputs: [dy, x, statistics, weight], output }) => {
+const layerNormInputGrad: ReferenceKernel = (context) => {
+  const {
+    types: [type],
+    inputs: [dy, x, statistics, weight],
+    output,
+  } = context;
   const { length } = asRows(type);
   const z = normalizedBy(x, statistics, length);
   const g = (i: number) => dy[i] * weight[i % length];
-  const shifts = rowMeans(x.length, length, g);
+  const shifts = rowMeans(x.length, length, isCentered(context) ? g : () => 0);
   const slopes = rowMeans(x.length, length, (i) => g(i) * z(i));
   fill(output, (i) => {
     const row = Math.floor(i / length);

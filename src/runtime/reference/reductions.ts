@@ -59,7 +59,6 @@ const maxGrad: ReferenceKernel = (context) => {
 
 export const reductionKernels = {
   sum,
-  sum_grad: ((context) => spread(context, (place) => context.inputs[0][place])) satisfies ReferenceKernel,
   mean,
   mean_grad: ((context) => spread(context, (place, _, length) => context.inputs[0][place] / length)) satisfies ReferenceKernel,
   max,

@@ -25,11 +25,11 @@ function sumOf(tf: Calls, x: Tensor, context: KernelContext, divisor = 1): Tenso
 
 const lengthOf = ({ node }: KernelContext, shape: readonly number[]) => axesSizes(shape, numbersAttr(node.attrs, 'axes')).length;
 
-/** dy, by `divisor`, at every place along the axes of the result. */
-function spread(tf: Calls, dy: Tensor, context: KernelContext, divisor = 1): Tensor {
+/** A share of dy at every place along the axes of the result. */
+function spread(tf: Calls, dy: Tensor, context: KernelContext): Tensor {
   const { shape } = context.type;
   const { outer, length, inner } = axesSizes(shape, numbersAttr(context.node.attrs, 'axes'));
-  const shared = divisor === 1 ? dy : tf.div(dy, divisor);
+  const shared = tf.div(dy, length);
   return tf.reshape(tf.mul(reducedAlong(tf, shared, shape, context), tf.filled(1, dy.dtype, [outer, length, inner])), shape);
 }
 
@@ -46,9 +46,8 @@ const maxGrad = wide((tf, [dy, x, y, ties], context) => {
 
 export const reductionKernels = {
   sum: wide((tf, [x], context) => sumOf(tf, x!, context)),
-  sum_grad: wide((tf, [dy], context) => spread(tf, dy!, context)),
   mean: wide((tf, [x], context) => sumOf(tf, x!, context, lengthOf(context, x!.shape))),
-  mean_grad: wide((tf, [dy], context) => spread(tf, dy!, context, lengthOf(context, context.type.shape))),
+  mean_grad: wide((tf, [dy], context) => spread(tf, dy!, context)),
   max: exact((tf, [x], context) => tf.reshape(tf.reduce('Max', alongAxes(tf, x!, context), [1]), context.type.shape)),
   max_ties: maxTies,
   max_grad: maxGrad,
