@@ -20,7 +20,7 @@ export const maxPool2d: OpDefinition<'pool'> = {
   constraints: {
     max_pool2d_c1: 'x is an image [batch, height, width, channels]',
     max_pool2d_c4: 'the window fits the padded image',
-    max_pool2d_c5: 'padding is at most half the window',
+    max_pool2d_c5: 'every window holds an element of the image',
   },
   operands: [{ name: 'x', format: 'class' }],
   attrs: POOL_ATTRS,
@@ -28,7 +28,7 @@ export const maxPool2d: OpDefinition<'pool'> = {
   result: 'class',
   shape: ([x], attrs) => {
     isImage('max_pool2d_c1', 'the input', x);
-    checkPadding('max_pool2d', attrs);
+    checkPadding('max_pool2d', x.shape, attrs);
     return poolOutput('max_pool2d', x.shape, attrs);
   },
   gradient: ({ node, dy, emit, builder }) => {
@@ -53,7 +53,7 @@ export const maxPool2dIndex: OpDefinition<'pool'> = {
   constraints: {
     max_pool2d_index_c1: 'x is an image [batch, height, width, channels]',
     max_pool2d_index_c4: 'the window fits the padded image',
-    max_pool2d_index_c5: 'padding is at most half the window',
+    max_pool2d_index_c5: 'every window holds an element of the image',
   },
   operands: [{ name: 'x', format: 'exact' }],
   attrs: POOL_ATTRS,
@@ -61,7 +61,7 @@ export const maxPool2dIndex: OpDefinition<'pool'> = {
   result: 'u8',
   shape: ([x], attrs) => {
     isImage('max_pool2d_index_c1', 'the input', x);
-    checkPadding('max_pool2d_index', attrs);
+    checkPadding('max_pool2d_index', x.shape, attrs);
     return poolOutput('max_pool2d_index', x.shape, attrs);
   },
   gradient: 'none',

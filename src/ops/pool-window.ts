@@ -18,14 +18,15 @@ function poolWindow(attrs: Attrs): readonly [number, number] {
 }
 
 /** Constraint `<op>_c5`: every window holds at least one element that is not padding. */
-export function checkPadding(op: string, attrs: Attrs): void {
-  const [rows, columns] = poolWindow(attrs);
-  const [top, bottom, left, right] = numbersAttr(attrs, 'padding');
-  constrain(
-    Math.max(top, bottom) * 2 <= rows && Math.max(left, right) * 2 <= columns,
-    `${op}_c5`,
-    `the padding must be at most half of the ${rows}x${columns} window`,
+export function checkPadding(op: string, shape: Shape, attrs: Attrs): void {
+  const window = poolWindow(attrs);
+  const [top, , left] = numbersAttr(attrs, 'padding');
+  const stride = numbersAttr(attrs, 'stride');
+  const results = windowOutput(op, shape, window, attrs);
+  const holds = ([top, left] as const).every(
+    (before, axis) => before < window[axis]! && (results[axis]! - 1) * stride[axis]! - before < shape[axis + 1]!,
   );
+  constrain(holds, `${op}_c5`, () => `a ${window[0]}x${window[1]} window would hold padding alone`);
 }
 
 /** [batch, height, width, channels] of the pooled image; constraint `<op>_c4`. */
@@ -48,6 +49,8 @@ export function samplePool(random: SampleRandom): { x: TensorType; attrs: Attrs 
     [3, 2],
   ]);
   const stride = random.pick([window, window, [1, 1], [2, 2], [2, 1]]);
-  const padding = random.pick([true, false]) ? [0, 0, 0, 0] : [window[0] >> 1, random.int(0, window[0] >> 1), 0, window[1] >> 1];
+  // Behind the image less than a stride beyond half a window, as in ceil mode: every window begins within the image or before it.
+  const behind = (axis: 0 | 1) => random.int(0, Math.min(window[axis], stride[axis]) - 1);
+  const padding = random.pick([true, false]) ? [0, 0, 0, 0] : [window[0] >> 1, behind(0), 0, Math.max(behind(1), window[1] >> 1)];
   return { x: f32(random.int(1, 3), random.int(3, 8), random.int(3, 8), sampleChannels(random)), attrs: { window, stride, padding } };
 }

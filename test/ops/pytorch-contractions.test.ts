@@ -1,8 +1,10 @@
+import assert from 'node:assert/strict';
 import { differentiate } from '../../src/autodiff/differentiate.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import type { ValueId } from '../../src/ir/types.js';
 import { LayerContexts } from '../../src/lower/layer-context.js';
 import { attentionLayer } from '../../src/ops/layers/attention.js';
+import { maxPool2dLayer } from '../../src/ops/layers/window.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import fixture from '../fixtures/pytorch/contractions.json' with { type: 'json' };
 import { assertClose, assertOp, operand } from './pytorch-values.js';
@@ -66,4 +68,29 @@ describe('PyTorch semantics of contractions', () => {
       assertClose(values.get(found.get(`attn.${name}`)!)!, data, name, scale === 0 ? undefined : (1e-6 * scale) / 1e-3);
     }
   });
+
+  for (const key of ['max_pool2d_ceil', 'max_pool2d_ceil_padded'] as const) {
+    it(`${key.replaceAll('_', ' ')}: windows that reach beyond the image, and the gradient`, () => {
+      const { options, x, dy, y, dx } = fixture[key];
+      const builder = new GraphBuilder();
+      const state = (name: string, shape: readonly number[]) =>
+        builder.add({ op: 'state', attrs: { name, role: 'parameter', init: 'constant', value: 0 }, type: { dtype: 'f32', shape } });
+      const { kernel_size: kernel, padding = 0, ...args } = options as typeof options & { padding?: number };
+      const call = {
+        input: state('x', x.shape),
+        values: [],
+        args: { kernel, padding, ...args },
+        path: 'pool',
+        loc: { line: 1, column: 1 },
+      };
+      const result = maxPool2dLayer.build(new LayerContexts({ builder, mode: 'eval', seed: 0 }).for(call)) as ValueId;
+      assert.deepEqual(builder.type(result).shape, y.shape);
+      const found = differentiate(builder, { loss: result, seed: state('dy', dy.shape) });
+      const graph = builder.finish('eval_step', { result, dx: found.get('x')! });
+      const states = new Map(Object.entries({ x, dy }).map(([name, { data }]) => [name, Float64Array.from(data)]));
+      const { values } = evaluateGraph(graph, {}, states, { float64: true });
+      assertClose(values.get(result)!, y.data, 'y');
+      assertClose(values.get(found.get('x')!)!, dx.data, 'dx');
+    });
+  }
 });
