@@ -37,7 +37,8 @@ function check({ recipe, forward }: LintInput): readonly LintFinding[] {
     findings.push({
       message: `the eps of ${node.layer}, ${eps}, is too small`,
       why:
-        `${node.attrs.center === false ? 'a position whose channels are all 0' : CONSTANT[invertsVariance]} has variance 0, and its gradient is then multiplied by 1 / sqrt(eps) = ` +
+        `${node.attrs.center === false ? 'a position whose channels are all 0' : CONSTANT[invertsVariance]} ` +
+        'has variance 0, and its gradient is then multiplied by 1 / sqrt(eps) = ' +
         `${Number.isFinite(gain) ? formatNumber(gain) : 'infinity'}; the largest fp16 is ${formatNumber(LIMITS.f16.largest)}`,
       fix: 'use eps: 1e-5',
       place: node.loc && { kind: 'layer', loc: node.loc },

@@ -65,8 +65,8 @@ export const layerNormLayer: LayerDefinition = {
 
 export const rmsNormLayer: LayerDefinition = {
   doc:
-    'Divides by the root mean square over the channels, then scales each channel (Zhang and Sennrich 2019). As PyTorch, `eps` is by default ' +
-    'the distance from 1 to the next f32.',
+    'Divides by the root mean square over the channels, then scales each channel (Zhang and Sennrich 2019). As in PyTorch, `eps` is ' +
+    'by default the distance from 1 to the next f32.',
   params: [EPS(1.1920929e-7), AXES, SCALE, INIT],
   example: 'x |> linear(256) |> rms_norm as norm1',
   build: (context) => alongAxes(context, false, false),
