@@ -20,7 +20,7 @@ const KINDS: Readonly<Record<ArgKind | SettingParam['kind'], string>> = {
   padding: 'number, `[rows, columns]`, `same` or `valid`',
   value: 'graph value',
   shape: 'list of sizes',
-  axes: 'axis or list of axes',
+  axes: 'whole number or list of them',
   sections: 'number or list of sizes',
   word: 'word',
   init: 'initializer',

@@ -1,9 +1,9 @@
 import { closest } from '../diagnostics/suggest.js';
 import { matchesGlob, matchesLayer } from '../ir/pattern.js';
 import type { LossScaling } from '../ir/program.js';
-import { isCast } from '../ir/structure.js';
+import { isCast, isState } from '../ir/structure.js';
 import type { DType, Node } from '../ir/types.js';
-import { isFloat } from '../ir/types.js';
+import { elementCount, isFloat } from '../ir/types.js';
 import { formatWhy, type RuleId, whyText } from '../ir/why.js';
 import { formatBytes, parseBytes } from '../numeric/bytes.js';
 import { isOpName, OPS } from '../ops/index.js';
@@ -75,6 +75,11 @@ export interface ScalingProperty {
 
 export interface CountProperty extends Selection, Bounds {}
 
+/** Trainable numbers, of the whole model or of some layers. */
+export interface ParametersProperty extends Bounds {
+  readonly layer?: OneOrMore<string>;
+}
+
 /** One fact about a plan; exactly one key. */
 export interface PlanProperty {
   readonly format?: FormatProperty;
@@ -83,6 +88,7 @@ export interface PlanProperty {
   readonly memory?: MemoryProperty;
   readonly scaling?: ScalingProperty;
   readonly count?: CountProperty;
+  readonly parameters?: ParametersProperty;
 }
 
 /** A plan to be asked, with the plan of the same file in fp32 for comparisons of memory. */
@@ -222,13 +228,22 @@ function scalingProblems(plan: Plan, property: ScalingProperty): string | undefi
   return undefined;
 }
 
+function parametersOf(fn: PlanFunction, property: ParametersProperty): number {
+  const states = fn.graph.nodes.filter((node) => isState(node) && node.attrs.role === 'parameter' && matches(node, property));
+  return states.reduce((sum, { type }) => sum + elementCount(type.shape), 0);
+}
+
 /** What is wrong with one property of a plan; undefined when it holds. */
 export function planProblem(property: PlanProperty, subject: Subject): string | undefined {
-  const { format, casts, no_cast: path, memory, scaling, count } = property;
+  const { format, casts, no_cast: path, memory, scaling, count, parameters } = property;
   const name = (format ?? casts ?? path ?? count)?.function;
   const fn = functionOf(subject.plan, name);
   if (fn === undefined) return `the plan has no ${name}`;
-  const unknown = unknownName(subject.plan, format ?? casts ?? count ?? (path && { layer: [path.from, path.to] }) ?? {}, casts?.of);
+  const unknown = unknownName(
+    subject.plan,
+    format ?? casts ?? count ?? parameters ?? (path && { layer: [path.from, path.to] }) ?? {},
+    casts?.of,
+  );
   if (unknown !== undefined) return unknown;
   if (format !== undefined) return formatProblems(fn, format);
   if (casts !== undefined) return castProblems(fn, casts);
@@ -236,5 +251,6 @@ export function planProblem(property: PlanProperty, subject: Subject): string | 
   if (memory !== undefined) return memoryProblems(subject, memory);
   if (scaling !== undefined) return scalingProblems(subject.plan, scaling);
   if (count !== undefined) return outside(select(fn, count).length, count);
+  if (parameters !== undefined) return outside(parametersOf(fn, parameters), parameters);
   return undefined;
 }

@@ -67,6 +67,9 @@ describe('plan properties', () => {
     assert.equal(problem({ scaling: { kind: 'dynamic', init: 65536, interval: 2000 } }), undefined);
     assert.equal(problem({ scaling: { kind: 'static' } }), 'kind is dynamic, not static');
     assert.equal(problem({ count: { op: 'adam', exactly: 8 } }), undefined);
+    assert.equal(problem({ parameters: { exactly: 151882 } }), undefined);
+    assert.equal(problem({ parameters: { layer: 'conv1', exactly: 895 } }), 'there are 896, not 895');
+    assert.match(problem({ parameters: { layer: 'fc3', at_most: 1 } })!, /^the plan has no layer `fc3`/);
     assert.equal(problem({ count: { op: ['conv2d', 'linear'], at_most: 3 } }), 'there are 4, more than 3');
   });
 });

@@ -89,26 +89,32 @@ export const rollLayer: LayerDefinition = {
   },
 };
 
-/** Top, bottom, left, right of an image; of a value with fewer axes, before and behind each but the last. */
+/** Top, bottom, left, right of an image, then before and behind its channels; of a value with fewer axes, before and behind each. */
 function amountsOf(amounts: readonly number[], shape: Shape): readonly number[] {
   const axes = shape.length - 2;
-  const fits = amounts.length === 1 || amounts.length === axes || amounts.length === 2 * axes;
+  const sides = 2 * axes;
+  const fits = [1, axes, sides, sides + 2].includes(amounts.length);
   constrain(axes >= 1 && fits, 'pad_c1', () => `${formatShape(amounts)} are no amounts for the ${Math.max(0, axes)} axes before the last`);
-  if (amounts.length === 2 * axes) return amounts;
-  return Array.from({ length: 2 * axes }, (_, side) => amounts[amounts.length === 1 ? 0 : side >> 1]);
+  if (amounts.length >= sides) return [...amounts, 0, 0].slice(0, sides + 2);
+  return [...Array.from({ length: sides }, (_, side) => amounts[amounts.length === 1 ? 0 : side >> 1]), 0, 0];
 }
 
 export const padLayer: LayerDefinition = {
   doc: 'Rows and columns around an image: zeros, the image mirrored at its edge (the edge itself is not repeated), or its edge repeated.',
   params: [
-    { name: 'amounts', kind: 'axes', min: 0, doc: 'everywhere, `[rows, columns]` or `[top, bottom, left, right]`' },
+    {
+      name: 'amounts',
+      kind: 'axes',
+      min: 0,
+      doc: 'everywhere, `[rows, columns]`, `[top, bottom, left, right]`, or with two more for the channels',
+    },
     { name: 'mode', kind: 'word', words: PAD_MODES, default: 'zero', doc: 'what stands there' },
   ],
-  example: 'x |> pad(1, mode: reflect)',
+  example: 'x |> pad(1, mode: reflect) |> pad([0, 0, 0, 0, 8, 8])',
   build: ({ input, args, emit, type }) => {
     const { shape } = type(input);
     const sides = amountsOf(args.amounts as readonly number[], shape);
-    const side = (which: 0 | 1) => [0, ...shape.slice(2).map((_, axis) => sides[2 * axis + which]), 0];
+    const side = (which: 0 | 1) => [0, ...shape.slice(1).map((_, axis) => sides[2 * axis + which])];
     return emit('pad', [input], { before: side(0), after: side(1), mode: args.mode as string });
   },
 };
