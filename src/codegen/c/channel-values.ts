@@ -1,5 +1,6 @@
-import { type ChannelSource, Locals, type Position, type Prologue } from './expression.js';
+import { type ChannelSource, Locals, type Position } from './expression.js';
 import type { KernelContext } from './kernel.js';
+import type { Prologue } from './prologue.js';
 import { TABLES_ON_STACK } from './stack.js';
 import { indent } from './text.js';
 

@@ -1,9 +1,9 @@
 import type { ValueId } from '../../ir/types.js';
 import { isView, opDefinition } from '../../ops/index.js';
 import type { Convolution } from './contraction-geometry.js';
-import type { Tile } from './contraction-tile.js';
 import { Locals, type Position } from './expression.js';
 import type { KernelContext } from './kernel.js';
+import type { Tile } from './tile-choice.js';
 
 /** Vectors of pooled results of a tile up to which its loops are unrolled. */
 const UNROLLED = 8;

@@ -1,5 +1,6 @@
-import type { Copies, WeightGradient } from './contraction-geometry.js';
+import type { Copies } from './contraction-geometry.js';
 import { Locals } from './expression.js';
+import type { WeightGradient } from './gradient-geometry.js';
 import type { KernelContext } from './kernel.js';
 
 /** Bytes of sums that one task adds to for image after image; stays in a second-level cache. */

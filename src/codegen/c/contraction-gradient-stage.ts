@@ -1,6 +1,6 @@
-import type { WeightGradient } from './contraction-geometry.js';
-import { type Compute, STAGED } from './contraction-tile.js';
+import { type Compute, STAGED } from './contraction-unit.js';
 import { cType } from './formats.js';
+import type { WeightGradient } from './gradient-geometry.js';
 
 /** C function that brings the channels of `count` blocks of one image (or a pair) into blocks with zeros around them. */
 export function emitStageBlocks(name: string, dtype: 'f32' | 'f16' | 'bf16', compute: Compute, g: WeightGradient, lanes: number): string {

@@ -1,13 +1,15 @@
 import { elementCount } from '../../ir/types.js';
 import type { ContractionGeometry } from '../../ops/contraction-geometry.js';
 import { isView } from '../../ops/index.js';
-import { type WeightGradient, weightGradientOf } from './contraction-geometry.js';
 import { emitReduce, partition, REDUCE_ROWS, sizes } from './contraction-gradient-parts.js';
 import { emitStageBlocks, emitStageDy, emitStagePooledDy } from './contraction-gradient-stage.js';
 import { emitStage, type Staging, stagedSize } from './contraction-stage.js';
-import { BLOCK_TERMS, type Compute, chooseGradientTile, emitGradientTile, STAGED } from './contraction-tile.js';
+import { BLOCK_TERMS, emitGradientTile } from './contraction-tile.js';
+import { type Compute, STAGED } from './contraction-unit.js';
 import { emitWinogradGradient } from './contraction-winograd-gradient.js';
+import { type WeightGradient, weightGradientOf } from './gradient-geometry.js';
 import type { Kernel, KernelContext } from './kernel.js';
+import { chooseGradientTile } from './tile-choice.js';
 import { winogradGradientOf } from './winograd-choice.js';
 
 /** Bytes of staged images that a task goes through at a time. */

@@ -1,7 +1,6 @@
 import type { DType } from '../../ir/types.js';
 import type { Copies } from './contraction-geometry.js';
-import type { Compute } from './contraction-tile.js';
-import { STAGED } from './contraction-tile.js';
+import { type Compute, STAGED } from './contraction-unit.js';
 import { cType } from './formats.js';
 
 /** The weight as the tiles read it: for each tile of channels, the summed indices in order, each with its vectors of channels. */

@@ -2,10 +2,12 @@ import { elementCount, type Node, type ValueId } from '../../ir/types.js';
 import { type ContractionGeometry, operandOf } from '../../ops/contraction-geometry.js';
 import { isView } from '../../ops/index.js';
 import { emitPack, type Packing, packTasks } from './contraction-pack.js';
-import { BLOCK_TERMS, type Compute, emitTile, STAGED, type Tile, tileFits } from './contraction-tile.js';
+import { BLOCK_TERMS, emitTile } from './contraction-tile.js';
+import { type Compute, STAGED } from './contraction-unit.js';
 import { Locals } from './expression.js';
 import type { Kernel, KernelContext } from './kernel.js';
 import type { Target } from './target.js';
+import { type Tile, tileFits } from './tile-choice.js';
 
 /** Bytes of the packed gradient, which every row of the weight is multiplied with; stays in a first- or second-level cache. */
 const PACKED = 160 * 1024;

@@ -1,8 +1,9 @@
-import type { WeightGradient } from './contraction-geometry.js';
 import { emitReduce, partition, REDUCE_ROWS, sizes } from './contraction-gradient-parts.js';
 import { emitStageBlocks, emitStageDy, emitStagePooledDy } from './contraction-gradient-stage.js';
-import { chooseGradientTile, emitGradientTile } from './contraction-tile.js';
+import { emitGradientTile } from './contraction-tile.js';
+import type { WeightGradient } from './gradient-geometry.js';
 import type { Kernel, KernelContext } from './kernel.js';
+import { chooseGradientTile } from './tile-choice.js';
 import { CACHE_LINE, type Filtering, type Matrix, methodOf, TAPS } from './winograd.js';
 import { GRADIENT_RUN, GRADIENT_SLICE, GRADIENT_TILES } from './winograd-choice.js';
 import { emitProduct, emitSandwich } from './winograd-transform.js';

@@ -1,17 +1,18 @@
 import { isConstant } from '../../ir/structure.js';
 import type { DType, Node, ValueId } from '../../ir/types.js';
-import { assertNever, elementCount } from '../../ir/types.js';
+import { elementCount } from '../../ir/types.js';
 import { isNarrow, isSubset } from '../../numeric/formats.js';
 import { isOfKind, isRepeat, type OpName, opDefinition } from '../../ops/index.js';
 import { ELEMENTWISE } from '../formula/elementwise.js';
 import { Writer } from '../formula/render.js';
 import { endsInProduct, isOperandItself } from '../formula/traits.js';
-import { asNumber, C_FORMATS } from './formats.js';
+import { asNumber, C_FORMATS, loaded } from './formats.js';
+import { rootOf } from './group-values.js';
 import type { KernelContext } from './kernel.js';
-import { rootOf } from './kernel.js';
 import { leavesAt } from './leaves.js';
+import type { Prologue } from './prologue.js';
 import { C_RENDERER } from './render.js';
-import { type RepeatForm, repeatForm } from './repeats.js';
+import { repeatedElement } from './repeats.js';
 import { floatLiteral } from './text.js';
 
 /** Where in a tensor the lanes of one vector lie: `lanes` consecutive elements in row-major order. */
@@ -46,27 +47,6 @@ export interface LocalsOptions {
   readonly isMaterialized?: (id: ValueId) => boolean;
   /** Computes ops that read their operands at other positions. Returns a variable, or undefined for an op that it does not know. */
   readonly gather?: (locals: Locals, id: ValueId) => string | undefined;
-}
-
-/** Statements before a loop, each made once. */
-export class Prologue {
-  readonly statements: string[] = [];
-  readonly #names = new Map<string, string>();
-
-  /** Declares `type name = expression`, once per key. Returns the name. */
-  declare(key: string, type: string, expression: string): string {
-    return this.add(key, (name) => [`const ${type} ${name} = ${expression};`]);
-  }
-
-  /** Adds statements that declare a name, once per key. Returns the name. */
-  add(key: string, build: (name: string) => readonly string[]): string {
-    const known = this.#names.get(key);
-    if (known !== undefined) return known;
-    const name = `s${this.#names.size}`;
-    this.#names.set(key, name);
-    this.statements.push(...build(name));
-    return name;
-  }
 }
 
 /** Whether the expression emitter can compute the op lane by lane. */
@@ -162,7 +142,7 @@ export class Locals {
     const root = this.#root(id);
     if (isConstant(this.context.node(root))) return this.value(root);
     const { dtype } = this.context.type(id);
-    const variable = this.temporary(this.#loadExpression(dtype, `${this.context.pointer(root)} + ${this.at.index}`));
+    const variable = this.temporary(loaded(dtype, `${this.context.pointer(root)} + ${this.at.index}`, this.at.lanes));
     this.#variables.set(root, variable);
     return variable;
   }
@@ -196,7 +176,7 @@ export class Locals {
     const known = this.#variables.get(root);
     if (known !== undefined) return known;
     const { dtype, shape } = this.context.type(id);
-    const load = (at: Position) => this.#loadExpression(dtype, `${this.context.pointer(root)} + ${at.channel}`, at);
+    const load = (at: Position) => loaded(dtype, `${this.context.pointer(root)} + ${at.channel}`, at.lanes);
     const variable =
       this.options.channels?.derive(this, elementCount(shape), `load ${root}`, (inner) => load(inner.at)) ?? this.temporary(load(this.at));
     this.#variables.set(root, variable);
@@ -227,10 +207,6 @@ export class Locals {
     return name;
   }
 
-  #loadExpression(dtype: DType, address: string, { lanes }: Position = this.at): string {
-    return lanes === undefined ? `load_${dtype}(${address})` : `load_${dtype}_part(${address}, ${lanes})`;
-  }
-
   /** Operand `index` of a node as a `vf`, whether it is a full tensor, one number per channel, or a scalar. */
   operand(id: ValueId, index: number): string {
     const node = this.context.node(id);
@@ -247,31 +223,7 @@ export class Locals {
   #repeated(node: Node): string {
     const source = node.inputs[0]!;
     const exact = isSubset(this.context.type(source).dtype, node.type.dtype);
-    return this.define(node.id, this.#repeatedElement(source, repeatForm(this.context, node)), exact);
-  }
-
-  #repeatedElement(source: ValueId, form: RepeatForm): string {
-    switch (form.kind) {
-      case 'scalar':
-        return `vf_set(${this.scalar(source)})`;
-      case 'channel':
-        return this.channel(source);
-      case 'one':
-      case 'vector': {
-        const { attrs, op, type } = this.context.node(this.#root(source));
-        if (isConstant({ op })) return `vf_set(${floatLiteral(Number(attrs.value))})`;
-        const address = form.address(this.at.index, {
-          declare: (text) => this.temporary(text, 'int64_t'),
-          select: (condition, yes, no) => `(${condition} ? ${yes} : ${no})`,
-        });
-        const pointer = this.context.pointer(source);
-        return form.kind === 'one'
-          ? `vf_set(${asNumber(type.dtype, `${pointer}[${address}]`)})`
-          : this.#loadExpression(type.dtype, `${pointer} + ${address}`);
-      }
-      default:
-        return assertNever(form);
-    }
+    return this.define(node.id, repeatedElement(this, node), exact);
   }
 
   #root(id: ValueId): ValueId {

@@ -1,7 +1,8 @@
 import { ChannelTables } from './channel-values.js';
-import { Locals, type Position, Prologue } from './expression.js';
+import { Locals, type Position } from './expression.js';
 import type { KernelContext } from './kernel.js';
 import { type LoopFunction, type LoopOptions, loopFunction, partLength, type Root } from './loops.js';
+import { Prologue } from './prologue.js';
 import { indent } from './text.js';
 
 /** Over all elements as one line: for elementwise work and sums of everything. */

@@ -34,3 +34,8 @@ export function asNumber(dtype: DType, element: string): string {
   const { widen } = C_FORMATS[dtype];
   return widen === undefined ? element : `${widen}(${element})`;
 }
+
+/** The expression of a vector read from an address: all lanes, or the first `lanes` with zeros behind. */
+export function loaded(dtype: DType, address: string, lanes?: string): string {
+  return lanes === undefined ? `load_${dtype}(${address})` : `load_${dtype}_part(${address}, ${lanes})`;
+}

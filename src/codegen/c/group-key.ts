@@ -2,7 +2,8 @@ import { isConstant, isState } from '../../ir/structure.js';
 import { formatType, type Node, type ValueId } from '../../ir/types.js';
 import { writesOf } from '../../ir/validate.js';
 import type { Group } from '../../plan/plan.js';
-import { isNeverInfinite, rootOf, type StepContext } from './kernel.js';
+import { isNeverInfinite, rootOf } from './group-values.js';
+import type { StepContext } from './kernel.js';
 import { blockPlace, type Place } from './place.js';
 
 /**

@@ -1,10 +1,11 @@
 import { isConstant } from '../../ir/structure.js';
 import type { Node, TensorType, ValueId } from '../../ir/types.js';
 import { BYTES, elementCount } from '../../ir/types.js';
-import { isView, opDefinition } from '../../ops/index.js';
+import { opDefinition } from '../../ops/index.js';
 import type { Group, PlanFunction } from '../../plan/plan.js';
 import type { KernelMethod } from '../../plan/work.js';
 import { cType } from './formats.js';
+import { consumedBy, rootOf } from './group-values.js';
 import type { FunctionLayout, StateLayout } from './layout.js';
 import { blockPlace, constantPlace, type Place } from './place.js';
 import type { Target } from './target.js';
@@ -234,21 +235,4 @@ function placeOfConstant(node: Node): Place | undefined {
   if (!isConstant(node)) return undefined;
   if (type.dtype !== 'f32') throw new Error(`a constant is f32, not ${type.dtype}`);
   return constantPlace(elementCount(type.shape), Number(attrs.value));
-}
-
-/** Values that the group's nodes read. */
-function consumedBy(fn: PlanFunction, group: Group): ReadonlySet<ValueId> {
-  return new Set(group.nodes.flatMap((id) => fn.graph.nodes[id]!.inputs.map((input) => rootOf(fn, input))));
-}
-
-/** Whether a value is a number whatever the weights are: then it may be multiplied by a zero that stands for nothing. */
-export function isNeverInfinite({ op }: Node): boolean {
-  return opDefinition(op).alwaysFinite === true;
-}
-
-/** The value that a chain of reshapes stands for. */
-export function rootOf(fn: PlanFunction, id: ValueId): ValueId {
-  let root = id;
-  while (isView(fn.graph.nodes[root]!)) root = fn.graph.nodes[root]!.inputs[0]!;
-  return root;
 }

@@ -9,7 +9,7 @@ import { floatLiteral } from './text.js';
 /** What the formula of a node asks of the place where it is written: `Locals` is one. */
 export interface ElementValues {
   readonly context: KernelContext;
-  readonly at: { readonly index: string };
+  readonly at: { readonly index: string; readonly lanes?: string };
   readonly statements: string[];
   /** Operand `index` of a node as a `vf`. */
   operand(id: ValueId, index: number): string;

@@ -2,9 +2,13 @@ import type { StorageType } from '../../numeric/formats.js';
 import { CONTRACTIONS, transposition } from './contraction-prelude.js';
 import { byteFormat } from './prelude-bytes.js';
 import { CALLS } from './prelude-calls.js';
+import { EXPORTS } from './prelude-exports.js';
+import { FORMATS } from './prelude-formats.js';
 import { MATH } from './prelude-math.js';
+import { MEMORY } from './prelude-memory.js';
 import { SUMS } from './prelude-sums.js';
-import { EXPORTS, THREADS, TRACE } from './prelude-threads.js';
+import { THREADS } from './prelude-threads.js';
+import { TRACE } from './prelude-trace.js';
 import { VECTORS } from './prelude-vectors.js';
 import { THREAD_STACK } from './stack.js';
 import type { Target } from './target.js';
@@ -66,7 +70,11 @@ export function prelude(target: Target, sizes: Sizes, storage: readonly StorageT
     `#define GROUPS ${sizes.groups}`,
     `#define PLACES ${Math.max(1, sizes.places)}`,
   ];
-  const sections = [VECTORS, SUMS, MATH, THREADS, TRACE, ...storage.map(byteFormat), CALLS, CONTRACTIONS, transposition(target.lanes)];
+  const sections = [
+    ...[VECTORS, FORMATS, SUMS, MATH, THREADS, MEMORY, TRACE],
+    ...storage.map(byteFormat),
+    ...[CALLS, CONTRACTIONS, transposition(target.lanes)],
+  ];
   return `${INCLUDES}\n${constants.join('\n')}\n${sections.join('')}`;
 }
 

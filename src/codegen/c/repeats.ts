@@ -1,8 +1,14 @@
+import { isConstant } from '../../ir/structure.js';
 import type { Node } from '../../ir/types.js';
+import { assertNever } from '../../ir/types.js';
 import { type CopyMap, simplestMap } from '../../ops/copy-map.js';
 import { copyMap } from '../../ops/index.js';
 import { coordinateOf, type IndexWriter, sourceElement } from '../copy-index.js';
+import { asNumber, loaded } from './formats.js';
+import { rootOf } from './group-values.js';
 import type { KernelContext } from './kernel.js';
+import type { ElementValues } from './leaves.js';
+import { floatLiteral } from './text.js';
 
 /** Where the elements of a node that moves them come from. */
 export function mapOf(context: KernelContext, node: Node): CopyMap {
@@ -34,4 +40,32 @@ export function repeatForm(context: KernelContext, node: Node): RepeatForm {
     kind: sideBySide ? 'vector' : 'one',
     address: (element, writer) => sourceElement(map, source, (axis) => coordinateOf(map.shape, axis, element), writer).text,
   };
+}
+
+/** A `vf` expression: the element of its operand that a node which only repeats it has at the position of the locals. */
+export function repeatedElement(locals: ElementValues, node: Node): string {
+  const { context, at } = locals;
+  const source = node.inputs[0]!;
+  const form = repeatForm(context, node);
+  switch (form.kind) {
+    case 'scalar':
+      return `vf_set(${locals.scalar(source)})`;
+    case 'channel':
+      return locals.channel(source);
+    case 'one':
+    case 'vector': {
+      const { attrs, op, type } = context.node(rootOf(context.step.fn, source));
+      if (isConstant({ op })) return `vf_set(${floatLiteral(Number(attrs.value))})`;
+      const address = form.address(at.index, {
+        declare: (text) => locals.temporary(text, 'int64_t'),
+        select: (condition, yes, no) => `(${condition} ? ${yes} : ${no})`,
+      });
+      const pointer = context.pointer(source);
+      return form.kind === 'one'
+        ? `vf_set(${asNumber(type.dtype, `${pointer}[${address}]`)})`
+        : loaded(type.dtype, `${pointer} + ${address}`, at.lanes);
+    }
+    default:
+      return assertNever(form);
+  }
 }

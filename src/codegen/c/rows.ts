@@ -5,11 +5,12 @@ import { readsLabels, totalDivisor } from '../../ops/row-totals.js';
 import type { Expression } from '../formula/expression.js';
 import { type Leaves, Writer } from '../formula/render.js';
 import { ROWS, type RowNumber, type RowWriter, rowStatements, unlabelledRow } from '../formula/rows.js';
-import { Locals, Prologue } from './expression.js';
+import { Locals } from './expression.js';
 import type { KernelContext } from './kernel.js';
 import { leavesAt } from './leaves.js';
 import { eachVector, type LoopFunction, type LoopOptions, loopFunction, partLength } from './loops.js';
 import type { Place } from './place.js';
+import { Prologue } from './prologue.js';
 import { C_RENDERER } from './render.js';
 import { indent } from './text.js';
 

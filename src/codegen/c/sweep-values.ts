@@ -2,10 +2,11 @@ import type { ValueId } from '../../ir/types.js';
 import { elementCount, sameShape } from '../../ir/types.js';
 import { isOfKind, isRepeat } from '../../ops/index.js';
 import { isElementwise } from './expression.js';
-import { type KernelContext, rootOf } from './kernel.js';
+import { rootOf } from './group-values.js';
+import type { KernelContext } from './kernel.js';
 import type { LoopOptions, Root } from './loops.js';
 import { repeatForm } from './repeats.js';
-import { type Tiling, tilingOf } from './windows.js';
+import { type Tiling, tilingOf } from './window-geometry.js';
 
 /** Which values of a group are in memory at a sweep, and which are computed on the way. */
 export class SweepValues {

@@ -1,8 +1,9 @@
-import { Locals, Prologue } from './expression.js';
+import { Locals } from './expression.js';
 import type { KernelContext } from './kernel.js';
 import { eachVector, type LoopFunction, type LoopOptions, loopFunction, partLength, type Root } from './loops.js';
+import { Prologue } from './prologue.js';
 import { indent } from './text.js';
-import type { Tiling } from './windows.js';
+import type { Tiling } from './window-geometry.js';
 
 /** Over pooled pixels, writing each one's whole window: the gradient of a pool with tiling windows, and elementwise work on it. */
 export function tiledLoop(

@@ -1,7 +1,8 @@
 import type { FloatType } from '../../ir/types.js';
-import type { Convolution, WeightGradient } from './contraction-geometry.js';
+import type { Convolution } from './contraction-geometry.js';
 import { partsOf } from './contraction-gradient-parts.js';
-import { type Compute, STAGED } from './contraction-tile.js';
+import { type Compute, STAGED } from './contraction-unit.js';
+import type { WeightGradient } from './gradient-geometry.js';
 import type { KernelContext } from './kernel.js';
 import { type Filtering, filtering, TAPS } from './winograd.js';
 

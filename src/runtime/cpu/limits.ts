@@ -1,5 +1,5 @@
 import { prelude } from '../../codegen/c/prelude.js';
-import { EXPORTS } from '../../codegen/c/prelude-threads.js';
+import { EXPORTS } from '../../codegen/c/prelude-exports.js';
 import type { Target } from '../../codegen/c/target.js';
 import type { MachineLimits, Rate } from '../backend.js';
 import { buildLibrary } from './cache.js';
