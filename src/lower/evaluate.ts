@@ -306,11 +306,8 @@ function evaluateCall(expr: Extract<Expr, { kind: 'call' }>, context: Evaluation
   const { arity, layer } = fn;
   if (expr.args.length !== arity || expr.args.some((arg) => arg.name !== undefined)) {
     const what = layer === undefined ? 'number' : 'number or value of the graph';
-    sink.error(
-      'AMP2006',
-      expr.span,
-      `\`${name}\` takes ${arity === 1 ? `one ${what}` : `two ${what.replace('number', 'numbers').replace('value', 'values')}`} without names`,
-    );
+    const taken = arity === 1 ? `one ${what}` : `two ${what.replace('number', 'numbers').replace('value', 'values')}`;
+    sink.error('AMP2006', expr.span, `\`${name}\` takes ${taken} without names`);
     return UNKNOWN;
   }
   const values = expr.args.map((arg) => evaluate(arg.value, context));

@@ -1,8 +1,8 @@
 import type { Attrs, Shape } from '../ir/types.js';
 
 /**
- * How a state starts. `uniform` is within [-bound, bound), `truncated_normal` within [-limit, limit]; `orthogonal` has orthonormal columns or
- * rows, times `gain`; `dirac` passes channels on, in `groups` of them.
+ * How a state starts. `uniform` is within [-bound, bound), `truncated_normal` within [-limit, limit]; `orthogonal` has orthonormal columns
+ * or rows, times `gain`; `dirac` passes channels on, in `groups` of them.
  */
 export type StateInit =
   | { readonly kind: 'constant'; readonly value: number }

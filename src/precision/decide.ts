@@ -46,7 +46,10 @@ function widest(formats: readonly DType[]): ComputeType {
   return floats[0] ?? 'f32';
 }
 
-/** The formats that a `promote` op goes by. A master is f32 for its updates, so where it joins other values these decide, except as PyTorch does. */
+/**
+ * The formats that a `promote` op goes by. A master is f32 for its updates, so where it joins other values these decide, except as PyTorch
+ * does.
+ */
 function joined(op: OpDefinition, at: Situation): readonly DType[] {
   const classOperands = at.operands.filter((_, index) => operandSpec(op, index).format === 'class');
   if (!POLICY_RULES[at.policy].mastersFollow) return classOperands;

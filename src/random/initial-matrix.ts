@@ -1,6 +1,7 @@
 /**
  * A matrix [rows, columns], row-major, with orthonormal columns, or rows where these are fewer: the orthogonal part of a matrix of normal
- * numbers, so that all such matrices are equally likely (Mezzadri 2007). Gram-Schmidt, each vector twice, so that it is orthogonal to rounding.
+ * numbers, so that all such matrices are equally likely (Mezzadri 2007). Gram-Schmidt, each vector twice, so that it is orthogonal to
+ * rounding.
  */
 export function orthogonal(rows: number, columns: number, normal: (index: number) => number): Float32Array {
   const tall = rows >= columns;
@@ -23,7 +24,10 @@ export function orthogonal(rows: number, columns: number, normal: (index: number
   });
 }
 
-/** Whether element `index` of a weight [..., in, out] passes a channel on: in the middle of the window, from input d of a group to its output d. */
+/**
+ * Whether element `index` of a weight [..., in, out] passes a channel on: in the middle of the window, from input d of a group to its
+ * output d.
+ */
 export function diracAt(index: number, shape: readonly number[], groups: number): boolean {
   const [inputs, outputs] = shape.slice(-2) as [number, number];
   const channel = (index % outputs) % (outputs / groups);

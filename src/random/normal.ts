@@ -6,8 +6,8 @@ function open01(word: number): number {
 }
 
 /**
- * Element `index` of a sequence of standard normal numbers, as `uniformAt` of uniform ones: two elements are made of the two words of one call
- * (Box and Muller 1958). With 32 bits none is further from 0 than 6.8.
+ * Element `index` of a sequence of standard normal numbers, as `uniformAt` of uniform ones: two elements are made of the two words of one
+ * call (Box and Muller 1958). With 32 bits none is further from 0 than 6.8.
  */
 export function normalAt(seed: number, stream: number, index: number, step: number): number {
   const [a, b] = threefry2x32(seed, stream, index >>> 1, step);
@@ -17,8 +17,8 @@ export function normalAt(seed: number, stream: number, index: number, step: numb
 }
 
 /**
- * A normal number that is not beyond the limit: drawn again until it is not, of the normal distribution while that keeps most, otherwise of a
- * uniform one that keeps each number by its density. Every draw has a counter of its own.
+ * A normal number that is not beyond the limit: drawn again until it is not, of the normal distribution while that keeps most, otherwise of
+ * a uniform one that keeps each number by its density. Every draw has a counter of its own.
  */
 export function truncatedNormalAt(
   { std, limit }: { readonly std: number; readonly limit: number },

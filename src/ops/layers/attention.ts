@@ -17,13 +17,14 @@ function project({ part }: LayerContext, name: string, x: ValueId, bound: number
 }
 
 /**
- * softmax(q k^T / sqrt(size of a head)) v in every head, as the language's own layers compute it: the same ops under the same names as a block
- * with a linear layer for each of q, k, v and out. q is scaled before the product, so that scores do not overflow before they are small.
+ * softmax(q k^T / sqrt(size of a head)) v in every head, as the language's own layers compute it: the same ops under the same names as a
+ * block with a linear layer for each of q, k, v and out. q is scaled before the product, so that scores do not overflow before they are
+ * small.
  */
 export const attentionLayer: LayerDefinition = {
   doc:
-    'Self-attention of a sequence [positions, features] in several heads, as torch.nn.MultiheadAttention: q, k, v and out are linear layers ' +
-    '`q`, `k`, `v` and `out` under its name; each starts as in PyTorch, whose in_proj holds the first three.',
+    'Self-attention of a sequence [positions, features] in several heads, as torch.nn.MultiheadAttention: q, k, v and out are linear ' +
+    'layers `q`, `k`, `v` and `out` under its name; each starts as in PyTorch, whose in_proj holds the first three.',
   params: [
     { name: 'heads', kind: 'int', min: 1, doc: 'parts of the features that attend by themselves; it divides them' },
     {
