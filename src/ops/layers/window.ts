@@ -17,7 +17,10 @@ function windowsOf(shape: Shape, args: LayerContext['args']) {
   return { window, stride, padding: resolvePadding(args.padding, shape, window, stride) };
 }
 
-/** Padding with as many cells more behind the image as its last window reaches beyond, if that begins within the image or the padding before it. */
+/**
+ * Padding with as many cells more behind the image as its last window reaches beyond, if that begins within the image or the padding
+ * before it.
+ */
 function ceiled(shape: Shape, { window, stride, padding }: ReturnType<typeof windowsOf>): readonly number[] {
   const behind = ([0, 1] as const).map((axis) => {
     const [before, after] = [padding[2 * axis]!, padding[2 * axis + 1]!];
