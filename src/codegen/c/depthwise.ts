@@ -63,7 +63,8 @@ function meetRows({ rows, columns, k }: Depthwise, ring: Ring, weights: ValueId 
     : `      const int64_t at = row + ${rows.before} - tap * ${rows.dilation}, t = at / ${rows.stride};
       if (at < 0 || at % ${rows.stride} != 0 || t >= ${rows.source}) continue;
 `;
-  return `    const float *x[${rows.taps}], *w[${rows.taps}];
+  return `    const float *x[${rows.taps}];
+    const float *w[${rows.taps}];
     int64_t count = 0;
     for (int64_t tap = 0; tap < ${rows.taps}; tap++) {
 ${place}      x[count] = ring + t % ${ring.slots} * ${ring.rowSize};

@@ -37,7 +37,7 @@ const TOKEN = new RegExp(
   [
     String.raw`/\*[\s\S]*?\*/|^[ \t]*#.*$|\b\d+\.\d*(?:e[+-]?\d+)?f?|\b\d+e[+-]?\d+f?`,
     String.raw`(?<indent>^[ ]*)static const int (?<table>[\w${SELF}]+)\[\d*\](?<inner>(?:\[\d+\])*) = (?<values>\{[-\d{}, \n]*\});`,
-    String.raw`(?<=^[ ]*(?:float|vf) \w+\[)(?<size>\d+)(?=\];)`,
+    String.raw`(?<=^[ ]*(?:float |vf |int32_t |const float \*)\w+\[)(?<size>\d+)(?=\];)`,
     String.raw`(?<!\b(?:task|begin|chunk|slice) )[/%] \d+\b`,
     String.raw`(?<![\w.])(?<number>\d+)(?![\w.])`,
   ].join('|'),
