@@ -13,7 +13,7 @@ const mayImport = {
   ir: [],
   ops: ['ir'],
   parser: [],
-  lower: ['parser', 'ops', 'ir'],
+  lower: ['files', 'parser', 'ops', 'ir'],
   autodiff: ['ops', 'ir'],
   precision: ['ops', 'ir'],
   lint: ['ops', 'ir', 'precision'],

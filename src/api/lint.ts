@@ -7,7 +7,7 @@ import { divideEpoch, stepsPerEpoch } from '../ir/epoch.js';
 import type { Program } from '../ir/program.js';
 import { lint } from '../lint/lint.js';
 import type { LintPlace } from '../lint/rule.js';
-import { lowerProgram } from '../lower/lower.js';
+import { holdsBlocksAlone, lowerProgram } from '../lower/lower.js';
 import type { AmpFile } from '../parser/ast.js';
 import { parseAmp } from '../parser/parse.js';
 import { resolveScaling } from '../precision/scaling.js';
@@ -59,5 +59,6 @@ export function lintProgram(source: Source, program: Program): readonly Diagnost
 
 /** What is known to go wrong with a `.amp` file that has no mistakes. Throws UserError when it has some. */
 export function lintSource(source: Source, settings: Settings = {}): readonly Diagnostic[] {
+  if (holdsBlocksAlone(parseAmp(source.text).file)) return [];
   return lintProgram(source, lowerProgram(source, { overrides: pickSettings(settings) }));
 }

@@ -6,7 +6,7 @@ import { type Source, userError } from '../diagnostics/diagnostic.js';
 import { sourceOf } from '../files/source.js';
 import { given } from '../given.js';
 import type { Program } from '../ir/program.js';
-import { lowerProgram } from '../lower/lower.js';
+import { lowerProgram, withUsed } from '../lower/lower.js';
 import type { Plan } from '../plan/plan.js';
 import { printPlan } from '../plan/print.js';
 import { loadOptions } from '../runtime/load-options.js';
@@ -106,7 +106,7 @@ async function resolveChoices(stored: (StoredRun & { readonly dir: string }) | u
  * Throws UserError for mistakes in the file and for everything that is missing on this machine.
  */
 export async function train(input: string | Source, options: TrainOptions = {}): Promise<TrainOutcome> {
-  const source = await sourceOf(input);
+  const source = withUsed(await sourceOf(input));
   const claimed = await claimFolder(source, options);
   try {
     return await trainIn(claimed, source, options);

@@ -18,7 +18,7 @@ export const CODES = {
   AMP1007: { title: 'value that goes nowhere', meaning: 'A body has one result; layers are joined to it with `|>`.' },
   AMP1008: { title: 'nested too deeply', meaning: 'Brackets nest at most 100 deep.' },
   AMP1009: { title: '`=` in an argument', meaning: 'Named arguments are written `name: value`.' },
-  AMP1010: { title: 'unknown section', meaning: 'A file consists of `dataset`, `let`, `block`, `model`, `precision` and `train`.' },
+  AMP1010: { title: 'unknown section', meaning: 'A file consists of `use`, `dataset`, `let`, `block`, `model`, `precision` and `train`.' },
   AMP1011: { title: 'body without a result', meaning: 'The last line of a body is the value that it results in.' },
   AMP1012: { title: 'named argument before a positional one', meaning: 'Positional arguments come first.' },
   AMP2001: { title: 'unknown layer', meaning: 'The name after `|>` is a layer of the language or a `block` of the file.' },
@@ -45,6 +45,14 @@ export const CODES = {
   AMP2016: {
     title: 'name of nothing that has weights',
     meaning: 'In an expression `as` names what `param`, `share` and `collect` make; layers get their names in pipelines.',
+  },
+  AMP2017: {
+    title: 'file that cannot be used',
+    meaning: '`use` takes `ampc/blocks` or the path of a file, `./blocks.amp`, that can be read.',
+  },
+  AMP2018: {
+    title: 'files that use each other',
+    meaning: 'A file is read before what it is used for, so none may use itself, directly or through others.',
   },
   AMP3001: { title: 'shape mismatch', meaning: 'The layer cannot be applied to values of these shapes.' },
   AMP3002: { title: 'window larger than its input', meaning: 'A kernel must fit inside its padded input.' },

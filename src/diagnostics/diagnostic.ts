@@ -9,6 +9,8 @@ export type Severity = 'error' | 'warning';
 /** A second place that a diagnostic points at: "declared here". */
 export interface RelatedSpan {
   readonly span: Span;
+  /** Where it is in another file than the diagnostic. */
+  readonly source?: Source;
   readonly message: string;
 }
 
@@ -25,12 +27,23 @@ export interface Diagnostic {
   /** What the user can do about it. */
   readonly fix?: string;
   readonly related?: readonly RelatedSpan[];
+  /** Of a place in another file than the one that was given: a file that it uses. */
+  readonly source?: Source;
+}
+
+/** A file that a source uses; `name`: its path from the source's folder, or that of the library. */
+export interface UsedText {
+  readonly name: string;
+  readonly path: string;
+  readonly text: string;
 }
 
 /** A source text with the name that diagnostics show for it. */
 export interface Source {
   readonly path: string;
   readonly text: string;
+  /** The files that it uses, as they were when they were read; those that are not here are read where they are. */
+  readonly used?: readonly UsedText[];
 }
 
 /**

@@ -1,5 +1,5 @@
 import { showCharacters } from './characters.js';
-import type { Diagnostic, Severity, Source, Span } from './diagnostic.js';
+import type { Diagnostic, RelatedSpan, Severity, Source, Span } from './diagnostic.js';
 import { LineIndex } from './lines.js';
 
 export interface RenderOptions {
@@ -97,19 +97,35 @@ function frame(marks: readonly Mark[], index: LineIndex, severity: Severity, gut
   return out;
 }
 
+type Elsewhere = RelatedSpan & { readonly source: Source };
+
+/** Places in the diagnostic's own file, and in others. */
+function splitRelated(related: readonly RelatedSpan[]): readonly [readonly RelatedSpan[], readonly Elsewhere[]] {
+  const isElsewhere = (part: RelatedSpan): part is Elsewhere => part.source !== undefined;
+  return [related.filter((part) => !isElsewhere(part)), related.filter(isElsewhere)];
+}
+
 /** A diagnostic as a person reads it: headline, place, code frame with the span underlined, why and fix. Ends without a line break. */
-export function renderDiagnostic(diagnostic: Diagnostic, source?: Source | LineIndexedSource, options: RenderOptions = {}): string {
+export function renderDiagnostic(diagnostic: Diagnostic, given?: Source | LineIndexedSource, options: RenderOptions = {}): string {
+  const source: Source | LineIndexedSource | undefined = diagnostic.source ?? given;
   const paint = painter(options.color ?? false);
   const { severity, span } = diagnostic;
   const out = [`${paint(severity, `${severity}[${diagnostic.code}]`)}${paint('strong', `: ${displayText(diagnostic.message)}`)}`];
   let gutter = 0;
   if (source !== undefined && span !== undefined) {
-    const index = 'index' in source ? source.index : new LineIndex(source.text);
-    const marks = [markOf(index, span, true, ''), ...(diagnostic.related ?? []).map((r) => markOf(index, r.span, false, r.message))];
+    const index = isIndexed(source) ? source.index : new LineIndex(source.text);
+    const [here, elsewhere] = splitRelated(diagnostic.related ?? []);
+    const marks = [markOf(index, span, true, ''), ...here.map((r) => markOf(index, r.span, false, r.message))];
     gutter = String(Math.max(...marks.map((mark) => mark.line))).length;
     const { line, column } = index.position(span.start);
     out.push(`${' '.repeat(gutter)}${paint('frame', '-->')} ${displayText(source.path)}:${line}:${column}`);
     out.push(...frame(marks, index, severity, gutter, paint));
+    for (const { source: other, span: at, message } of elsewhere) {
+      const lines = new LineIndex(other.text);
+      const place = lines.position(at.start);
+      out.push(`${' '.repeat(gutter)}${paint('frame', ':::')} ${displayText(other.path)}:${place.line}:${place.column}`);
+      out.push(...frame([markOf(lines, at, false, message)], lines, severity, gutter, paint));
+    }
   } else if (source !== undefined) {
     out.push(`${paint('frame', '-->')} ${displayText(source.path)}`);
   }
@@ -122,6 +138,10 @@ export function renderDiagnostic(diagnostic: Diagnostic, source?: Source | LineI
   if (diagnostic.why !== undefined) note('why', diagnostic.why);
   if (diagnostic.fix !== undefined) note('fix', diagnostic.fix);
   return out.join('\n');
+}
+
+function isIndexed(source: Source | LineIndexedSource): source is LineIndexedSource {
+  return 'index' in source;
 }
 
 /** A source whose lines are already indexed, for rendering many diagnostics of one file. */
@@ -140,7 +160,12 @@ export function renderDiagnostics(diagnostics: readonly Diagnostic[], source?: S
 /** By place in the source; those without a place last. Stable. */
 export function sortDiagnostics(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
   const key = (d: Diagnostic) => d.span?.start ?? Number.POSITIVE_INFINITY;
-  return [...diagnostics].sort((a, b) => (key(a) === key(b) ? 0 : key(a) - key(b)));
+  // Those of files that are used stay together, behind those of the file itself.
+  const file = (d: Diagnostic) => d.source?.path ?? '';
+  return [...diagnostics].sort((a, b) => {
+    if (file(a) !== file(b)) return file(a) < file(b) ? -1 : 1;
+    return key(a) === key(b) ? 0 : key(a) - key(b);
+  });
 }
 
 function countDiagnostics(diagnostics: readonly Diagnostic[]): string {

@@ -75,7 +75,7 @@ export interface Evaluation {
 
 /** For an expression that stands in no file, such as that of an override: no name is declared there. */
 export function outsideFile(sink: DiagnosticSink): Evaluation {
-  return { sink, names: new Names(new Map(), sink), values: new Map(), graph: undefined };
+  return { sink, names: new Names(sink), values: new Map(), graph: undefined };
 }
 
 function number(value: number, expr: Expr, { sink }: Evaluation): Value {

@@ -13,6 +13,7 @@ import { bindLet } from './bind-let.js';
 import { type Evaluation, evaluate } from './evaluate.js';
 import { checkKeepLines } from './keep-lines.js';
 import { lowerModel, type ModelContext } from './model.js';
+import { Modules } from './modules.js';
 import { applyOverrides, type Overrides } from './overrides.js';
 import { checkPatterns, readPatterns } from './parameter-lines.js';
 import { pruneGraph } from './prune.js';
@@ -32,11 +33,18 @@ export interface LowerOptions {
   readonly overrides?: Overrides;
 }
 
+/** What a source uses, read now: a source with it stays the same whatever becomes of the files. */
+export function withUsed(source: Source): Source {
+  const modules = new Modules(source, new DiagnosticSink());
+  modules.usesOf(parseAmp(source.text).file, undefined);
+  return modules.texts.length === 0 ? source : { ...source, used: modules.texts };
+}
+
 /** Every mistake in a `.amp` file, in source order; empty or only warnings when it can be trained. */
 export function checkSource(source: Source): readonly Diagnostic[] {
-  const { sink } = analyse(source, {});
+  const { sink, modules } = analyse(source, { allowsLibrary: true });
   // What is unused because of a misspelt name is no second mistake.
-  return sortDiagnostics(sink.hasErrors ? errorsOf(sink) : sink.diagnostics);
+  return sortDiagnostics((sink.hasErrors ? errorsOf(sink) : sink.diagnostics).map((found) => modules.place(found)));
 }
 
 /**
@@ -44,10 +52,10 @@ export function checkSource(source: Source): readonly Diagnostic[] {
  * Throws UserError with every mistake in the file, or with the override that is wrong.
  */
 export function lowerProgram(source: Source, options: LowerOptions = {}): Program {
-  const { sink, recipe, train, tail, lowerAgain } = analyse(source, options);
+  const { sink, modules, recipe, train, tail, lowerAgain } = analyse(source, options);
   const evaluation = sink.hasErrors ? undefined : lowerAgain?.('eval', options.evalBatch);
   if (sink.hasErrors || recipe === undefined || train === undefined || evaluation === undefined) {
-    throw new UserError(sortDiagnostics(errorsOf(sink)), source);
+    throw new UserError(sortDiagnostics(errorsOf(sink).map((found) => modules.place(found))), source);
   }
   const program = { recipe, train: pruneGraph(train), eval: pruneGraph(evaluation) };
   const last = tail && lowerAgain?.('train', tail.last);
@@ -60,6 +68,7 @@ function errorsOf(sink: DiagnosticSink): readonly Diagnostic[] {
 
 interface Analysis {
   readonly sink: DiagnosticSink;
+  readonly modules: Modules;
   readonly recipe?: Recipe;
   readonly train?: Graph;
   readonly tail?: Tail | undefined;
@@ -76,30 +85,37 @@ interface Sections {
   readonly lets: readonly Let[];
 }
 
-function analyse(source: Source, options: LowerOptions): Analysis {
+function analyse(source: Source, options: LowerOptions & { readonly allowsLibrary?: boolean }): Analysis {
   const sink = new DiagnosticSink();
+  const modules = new Modules(source, sink);
   const parsed = parseAmp(source.text);
   for (const diagnostic of parsed.diagnostics) sink.add(diagnostic);
   const syntaxErrors = parsed.diagnostics.map((d) => d.span!.start);
   const broken = (span: Span) => syntaxErrors.some((at) => at >= span.start && at <= span.end);
   const file = sink.hasErrors ? withoutBroken(parsed.file, broken) : applyOverrides(parsed.file, options.overrides ?? {});
   const lines = new LineIndex(source.text);
-  const sections = sortSections(file, syntaxErrors.length > 0, sink);
+  const isLibrary = options.allowsLibrary === true && holdsBlocksAlone(file);
+  const sections = sortSections(file, isLibrary || syntaxErrors.length > 0, sink);
 
-  const names = resolveNames(sections.lets, sections.blocks, sections.models, broken, sink);
-  const recursive = findRecursion(sections.blocks, sink);
+  const main = { lets: sections.lets, blocks: sections.blocks, uses: modules.usesOf(file, undefined) };
+  // Without what a file was to use, everything that it names would be unknown.
+  if (modules.isIncomplete) return { sink, modules };
+  syntaxErrors.push(...sink.diagnostics.flatMap((d) => (d.code.startsWith('AMP1') && d.span ? [d.span.start] : [])));
+  const names = resolveNames(main, modules.all, sections.models, broken, sink);
+  const recursive = new Set<BlockSection>();
+  for (const { blocks } of [...modules.all, main]) for (const name of findRecursion(blocks, sink)) recursive.add(blocks.get(name)!);
   const evaluation: Evaluation = { sink, names, values: new Map(), graph: undefined };
-  for (const item of sections.lets) bindLet(item, evaluate(item.value, evaluation), evaluation);
+  for (const item of [...modules.all, main].flatMap(({ lets }) => lets)) bindLet(item, evaluate(item.value, evaluation), evaluation);
   const dataset = readDataset(sections.dataset, evaluation);
   const precision = readPrecision(sections.precision, evaluation, lines);
   const train = readTrain(sections.train, evaluation);
 
   const model = sections.models[0];
   const modelBroken = sections.models.length === 0 || syntaxErrors.some((at) => !isInSettings(file, at));
-  if (model === undefined || modelBroken) return { sink };
+  if (model === undefined || modelBroken) return { sink, modules };
   const data = dataset && { ...DATASETS[dataset.name], name: dataset.name, span: sections.dataset?.name.span };
   const signature = readSignature(model, evaluation, data);
-  if (signature === undefined) return { sink };
+  if (signature === undefined) return { sink, modules };
 
   const normalizeSpan = sections.dataset?.items.find((item) => item.name.text === 'normalize')?.span;
   const parameters = sections.train?.items.filter((item) => item.kind !== 'setting') ?? [];
@@ -107,7 +123,7 @@ function analyse(source: Source, options: LowerOptions): Analysis {
   const shared = { patterns, sink, lines, names, constants: evaluation.values, recursive, dataset, normalizeSpan, seed: train.seed };
   const batch = options.batch ?? train.batch;
   const lowered = lowerModel(model, signature.image, { ...shared, batch, mode: 'train' } satisfies ModelContext);
-  if (lowered === undefined) return { sink };
+  if (lowered === undefined) return { sink, modules };
   checkOutput(model, lowered.graph, lowered.output, signature.classes, sink);
   checkKeepLines(sections.precision?.items.filter((item) => item.kind === 'keep') ?? [], lowered.graph, sink);
   checkPatterns(parameters, lowered.graph, sink);
@@ -123,7 +139,7 @@ function analyse(source: Source, options: LowerOptions): Analysis {
     lowerModel(model, signature.image, { ...shared, batch: size, mode })?.graph;
   const { tail } = divideEpoch(options.images ?? data?.images.train ?? 0, batch, train.accumulate, train.dropLast);
   checkLastStatistics(lowered.graph, tail, lines, sink);
-  return { sink, recipe, train: lowered.graph, tail, lowerAgain };
+  return { sink, modules, recipe, train: lowered.graph, tail, lowerAgain };
 }
 
 /** Settings with a syntax error are left out, so that they are not reported a second time for what they mean. */
@@ -139,12 +155,20 @@ function isInSettings(file: AmpFile, offset: number): boolean {
   return file.sections.some((section) => 'items' in section && offset >= section.span.start && offset < section.span.end);
 }
 
-function sortSections(file: AmpFile, hasSyntaxErrors: boolean, sink: DiagnosticSink): Sections {
+/** Whether a file is there for others to use. */
+export function holdsBlocksAlone({ sections }: AmpFile): boolean {
+  return (
+    sections.some(({ kind }) => kind === 'block') && sections.every(({ kind }) => kind === 'block' || kind === 'let' || kind === 'use')
+  );
+}
+
+function sortSections(file: AmpFile, needsNoModel: boolean, sink: DiagnosticSink): Sections {
   const blocks = new Map<string, BlockSection>();
   const models: ModelSection[] = [];
   const lets: Let[] = [];
   const single = new Map<string, Section>();
   for (const section of file.sections) {
+    if (section.kind === 'use') continue;
     if (section.kind === 'let') lets.push(section);
     else if (section.kind === 'block') {
       const first = blocks.get(section.name.text);
@@ -169,7 +193,7 @@ function sortSections(file: AmpFile, hasSyntaxErrors: boolean, sink: DiagnosticS
       }
     }
   }
-  if (models.length === 0 && !hasSyntaxErrors) {
+  if (models.length === 0 && !needsNoModel) {
     sink.error('AMP4011', undefined, 'the file has no model', {
       why: 'there is nothing to train without one',
       fix: 'add `model Name(image: [32, 32, 3]) -> [10] { … }`',

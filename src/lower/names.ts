@@ -58,17 +58,16 @@ export class Scope {
  * on.
  */
 export class Names {
-  /** The constants of the file. */
-  readonly globals = new Scope();
+  /** The constants of the file, and of those that it uses. */
+  globals = new Scope();
   private readonly declarations = new Map<Name, Declaration>();
   private readonly meanings = new Map<Name, Meaning>();
   private readonly calls = new Map<CallStage, Call>();
+  /** Of calls of what does not exist: the blocks that there are. */
+  private readonly unknownCalls = new Map<CallStage, ReadonlyMap<string, BlockSection>>();
   private readonly valueCalls = new Map<CallStage, Declaration>();
 
-  constructor(
-    readonly blocks: ReadonlyMap<string, BlockSection>,
-    private readonly sink: DiagnosticSink,
-  ) {}
+  constructor(private readonly sink: DiagnosticSink) {}
 
   declare(name: Name, scope: Scope, { isLet = false, isShared = false } = {}): void {
     const first = scope.own.get(name.text);
@@ -112,6 +111,15 @@ export class Names {
   bindValue(stage: CallStage, declaration: Declaration): void {
     declaration.reads++;
     this.valueCalls.set(stage, declaration);
+  }
+
+  /** A call of what does not exist, in a file with these blocks. */
+  bindUnknown(stage: CallStage, blocks: ReadonlyMap<string, BlockSection>): void {
+    this.unknownCalls.set(stage, blocks);
+  }
+
+  blocksAt(stage: CallStage): ReadonlyMap<string, BlockSection> {
+    return this.unknownCalls.get(stage) ?? new Map();
   }
 
   calledValue(stage: CallStage): Declaration | undefined {

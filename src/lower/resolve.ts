@@ -5,6 +5,7 @@ import { leftSpine } from '../parser/operators.js';
 import { calleeNames, findCallee, reportUnknownLayer } from './callee.js';
 import { isCallable, PARAM, reportCall, reportLabel } from './evaluate.js';
 import { findLayer } from './layers.js';
+import { type Module, visibleBlocks } from './modules.js';
 import { Names, Scope } from './names.js';
 
 interface Context {
@@ -12,6 +13,8 @@ interface Context {
   readonly names: Names;
   /** Whether a part of the text has a syntax error, so that what is in it is not to be trusted. */
   readonly broken: (span: Span) => boolean;
+  /** What the file can call. */
+  readonly blocks: ReadonlyMap<string, BlockSection>;
   /** The block that is being read, if any. */
   readonly within: readonly string[];
 }
@@ -21,15 +24,36 @@ interface Context {
  * arguments. Unlike lowering it also sees blocks that nothing calls and branches that are not taken.
  */
 export function resolveNames(
-  lets: readonly Let[],
-  blocks: ReadonlyMap<string, BlockSection>,
+  main: Pick<Module, 'lets' | 'blocks' | 'uses'>,
+  used: readonly Module[],
   models: readonly ModelSection[],
   broken: (span: Span) => boolean,
   sink: DiagnosticSink,
 ): Names {
-  const names = new Names(blocks, sink);
-  const context: Context = { sink, names, broken, within: [] };
-  const { globals } = names;
+  const names = new Names(sink);
+  const constants = new Map<Pick<Module, 'lets'>, Scope>();
+  for (const module of [...used, main]) {
+    const imported = new Scope();
+    for (const use of module.uses) for (const [name, declaration] of constants.get(use)?.own ?? []) imported.own.set(name, declaration);
+    names.globals = new Scope(imported);
+    constants.set(module, names.globals);
+    const context: Context = { sink, names, broken, within: [], blocks: visibleBlocks(module.blocks, module.uses) };
+    resolveFile(module, names.globals, context);
+    if (module === main) resolveModels(models, names.globals, context);
+  }
+  return names;
+}
+
+function resolveModels(models: readonly ModelSection[], globals: Scope, context: Context): void {
+  for (const model of models) {
+    const scope = new Scope(globals);
+    for (const input of model.inputs) context.names.declare(input.name, scope);
+    resolveBody(model.body, scope, context);
+  }
+}
+
+function resolveFile({ lets, blocks }: Pick<Module, 'lets' | 'blocks'>, globals: Scope, context: Context): void {
+  const { names, sink } = context;
   for (const item of lets) {
     resolveLet(item, globals, context);
     for (const name of item.names) names.declarationOf(name).reads = 1;
@@ -53,12 +77,6 @@ export function resolveNames(
     }
     resolveBody(block.body, scope, { ...context, within: [block.name.text] });
   }
-  for (const model of models) {
-    const scope = new Scope(globals);
-    for (const input of model.inputs) names.declare(input.name, scope);
-    resolveBody(model.body, scope, context);
-  }
-  return names;
 }
 
 function resolveLet({ names, value }: Let, scope: Scope, context: Context): void {
@@ -122,7 +140,7 @@ function resolveExpr(expr: Expr, scope: Scope, context: Context): void {
     case 'call':
       resolveArgs(expr.args, scope, context);
       if (!isCallable(expr.callee.text) && expr.callee.text !== '' && !context.broken(expr.span))
-        reportCall(expr, findCallee(expr.callee.text, context.names.blocks) !== undefined, sink);
+        reportCall(expr, findCallee(expr.callee.text, context.blocks) !== undefined, sink);
       if (expr.label !== undefined && expr.callee.text !== PARAM) reportLabel(expr.label, sink);
       return;
     case 'share':
@@ -185,10 +203,12 @@ function iterationScope({ variable, over }: Pick<RepeatStage, 'variable' | 'over
 
 function resolveCall(stage: CallStage, scope: Scope, context: Context): void {
   resolveArgs(stage.args, scope, context);
-  const { names, sink, broken, within } = context;
-  const callee = findCallee(stage.callee.text, names.blocks);
+  const { names, sink, broken, within, blocks } = context;
+  const callee = findCallee(stage.callee.text, blocks);
   const value = scope.find(stage.callee.text);
   if (value !== undefined && (value.isShared || callee === undefined)) names.bindValue(stage, value);
-  else if (callee === undefined) reportUnknownLayer(stage.callee, calleeNames(names.blocks, within), sink);
-  else if (!broken(stage.span)) names.bind(stage, callee);
+  else if (callee === undefined) {
+    names.bindUnknown(stage, blocks);
+    reportUnknownLayer(stage.callee, calleeNames(blocks, within), sink);
+  } else if (!broken(stage.span)) names.bind(stage, callee);
 }

@@ -196,7 +196,15 @@ export interface TrainSection {
   readonly span: Span;
 }
 
-export type Section = Let | BlockSection | ModelSection | DatasetSection | PrecisionSection | TrainSection;
+/** `use "./blocks.amp"`: the blocks and constants of another file. */
+export interface UseSection {
+  readonly kind: 'use';
+  /** Without the quotes. */
+  readonly path: Name;
+  readonly span: Span;
+}
+
+export type Section = UseSection | Let | BlockSection | ModelSection | DatasetSection | PrecisionSection | TrainSection;
 
 /** A whole file, in source order. */
 export interface AmpFile {

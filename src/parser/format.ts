@@ -19,7 +19,7 @@ export function formatAmp(input: Source | string): string {
   const cursor = new TokenCursor(text, tokens, comments);
   const printer = new Printer(cursor);
   const sections: Doc[] = file.sections.map((section, i) => {
-    const joined = i > 0 && section.kind === 'let' && file.sections[i - 1]!.kind === 'let';
+    const joined = i > 0 && (section.kind === 'let' || section.kind === 'use') && file.sections[i - 1]!.kind === section.kind;
     const lead = cursor.lead(i === 0 ? 'none' : joined ? 'keep' : 'blank');
     return [i === 0 ? '' : hardline, lead, printer.section(section)];
   });
@@ -46,6 +46,8 @@ class Printer {
     switch (section.kind) {
       case 'let':
         return this.let(section);
+      case 'use':
+        return [this.take('use'), ' ', this.take()];
       case 'dataset': {
         const head: Doc = [this.take('dataset'), ' ', this.take()];
         return this.cursor.peek() === '{' ? [head, ' ', this.settings(section.items)] : head;

@@ -15,6 +15,7 @@ export class AmpParser extends ExpressionParser {
     const sections: ast.Section[] = [];
     this.MANY(() => {
       const section = this.OR<ast.Section | undefined>([
+        { ALT: () => this.SUBRULE(this.use) },
         { ALT: () => this.SUBRULE(this.dataset) },
         { ALT: () => this.SUBRULE(this.model) },
         { ALT: () => this.SUBRULE(this.block) },
@@ -28,6 +29,17 @@ export class AmpParser extends ExpressionParser {
     });
     return { sections };
   });
+
+  private readonly use = this.RULE(
+    'use',
+    (): ast.UseSection | undefined => {
+      const start = this.start();
+      this.CONSUME(t.Use);
+      const written = this.nameOf(this.CONSUME(t.StringToken));
+      return { kind: 'use', path: { ...written, text: written.text.slice(1, -1) }, span: this.spanFrom(start) };
+    },
+    { recoveryValueFunc: () => undefined },
+  );
 
   private readonly dataset = this.RULE(
     'dataset',

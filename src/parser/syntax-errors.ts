@@ -23,7 +23,7 @@ const PIPELINE = 'a body is `let` lines and then one value; layers are joined to
 
 /** What belongs where, by grammar rule, or by rule and missing token. */
 const HELP: Readonly<Record<string, Help>> = {
-  file: { expected: 'a section', why: 'a file consists of `dataset`, `let`, `block`, `model`, `precision` and `train`' },
+  file: { expected: 'a section', why: 'a file consists of `use`, `dataset`, `let`, `block`, `model`, `precision` and `train`' },
   body: { expected: 'a value or `}`', why: PIPELINE },
   "body '}'": { expected: '`|>` or `}`', why: PIPELINE, fix: 'is a `|>` missing?' },
   stage: { expected: 'a layer', why: 'a stage is a layer, a block, `repeat` or `if`', fix: 'remove the `|>`, or name a layer' },
@@ -35,6 +35,7 @@ const HELP: Readonly<Record<string, Help>> = {
   "list ']'": { expected: '`,` or `]`', why: 'the items of a list are separated by commas' },
   "list '['": { expected: 'a shape', why: 'a shape is a list of sizes', fix: 'write the sizes in brackets, such as `[32, 32, 3]`' },
   primary: { expected: 'a value', why: 'a value is a number, a name, a list, `true`, `false`, a string or an expression in parentheses' },
+  'use String': { expected: 'the path of a file in quotes', fix: 'write `use "./blocks.amp"`, or `use "ampc/blocks"`' },
   'label Name': {
     expected: 'a name after `as`',
     why: '`as` names a layer, and with it its weights',

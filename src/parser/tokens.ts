@@ -19,6 +19,7 @@ function operator(text: string): TokenType {
   return createToken({ name: `'${text}'`, pattern: text, categories: Operator, ...(word && { longer_alt: Name }) });
 }
 
+export const Use = keyword('use');
 export const Dataset = keyword('dataset');
 export const Model = keyword('model');
 export const Block = keyword('block');
@@ -41,6 +42,7 @@ export const False = keyword('false');
 
 /** Words that start a section, by their text. */
 export const SECTION_KEYWORDS: Readonly<Record<string, TokenType>> = {
+  use: Use,
   dataset: Dataset,
   model: Model,
   block: Block,
@@ -97,7 +99,7 @@ export const BadComment = createToken({ name: 'BadComment', pattern: /\/\/[^\n\r
 // biome-ignore format: the groups are the order in which the lexer tries them.
 export const TOKENS: readonly TokenType[] = [
   WhiteSpace, Comment, BadComment, Operator,
-  Dataset, Model, Block, Precision, Train, LetKeyword, Repeat, Collect, Share, In, If, Else, As, Keep, And, Or, Not, True, False,
+  Use, Dataset, Model, Block, Precision, Train, LetKeyword, Repeat, Collect, Share, In, If, Else, As, Keep, And, Or, Not, True, False,
   Name, NumberToken, BadNumber, StringToken, BadString,
   Arrow, Pipe, Range, Dot, EqualEqual, NotEqual, LessEqual, GreaterEqual, Less, Greater, Equal,
   Plus, Minus, Star, Slash, Percent, Colon, Comma,

@@ -1,7 +1,8 @@
 import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { type Source, type UserError, userError } from '../diagnostics/diagnostic.js';
+import { type Source, type UsedText, type UserError, userError } from '../diagnostics/diagnostic.js';
 import { shellWord } from '../diagnostics/shell-word.js';
+import { fields, isText, listOf } from '../files/json-form.js';
 import { fileReason } from '../files/reason.js';
 import { replaceFile } from '../files/replace-file.js';
 import { isThere, reading } from '../files/system-error.js';
@@ -15,6 +16,7 @@ export const RUN_FILES = {
   checkpoint: 'checkpoint.safetensors',
   last: 'last.safetensors',
   best: 'best.safetensors',
+  used: 'used.json',
 } as const;
 
 export interface RunContents {
@@ -41,6 +43,7 @@ export function sourceName(path: string): string {
 export async function writeContents(dir: string, { source, config, plan }: RunContents): Promise<void> {
   await replaceFile(join(dir, RUN_FILES.config), `${JSON.stringify(config, undefined, 2)}\n`);
   await replaceFile(join(dir, sourceName(source.path)), source.text);
+  if (source.used !== undefined) await replaceFile(join(dir, RUN_FILES.used), `${JSON.stringify(source.used, undefined, 2)}\n`);
   await replaceFile(join(dir, RUN_FILES.plan), plan);
 }
 
@@ -104,6 +107,19 @@ export async function recordedSource(dir: string): Promise<string | undefined> {
   }
 }
 
+/** The files that a run's source uses, as they were when it began. */
+async function readUsed(dir: string): Promise<readonly UsedText[]> {
+  const path = join(dir, RUN_FILES.used);
+  const isUsed = listOf(fields({ name: isText, path: isText, text: isText }));
+  try {
+    const used: unknown = JSON.parse(await readFile(path, 'utf8'));
+    if (isUsed(used)) return used as UsedText[];
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw userError('AMP7205', `${path} cannot be read`, fileReason(error));
+  }
+  throw userError('AMP7205', `${path} is damaged`, 'it is not what ampc train writes', 'restore the file, or start a new run');
+}
+
 /** The source and settings of a run. Throws UserError AMP7205 when `dir` is not the folder of a run. */
 export async function openRun(dir: string): Promise<{ readonly source: Source; readonly config: unknown }> {
   const names = await readdir(dir).catch((error: unknown) => {
@@ -127,7 +143,8 @@ export async function openRun(dir: string): Promise<{ readonly source: Source; r
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw notARun(dir, `${name}: ${fileReason(error)}`);
   });
-  return { source: { path, text }, config };
+  const used = names.includes(RUN_FILES.used) ? await readUsed(dir) : undefined;
+  return { source: { path, text, ...(used && { used }) }, config };
 }
 
 function parseLine(line: string): TrainEvent | undefined {

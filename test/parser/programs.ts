@@ -4,6 +4,7 @@ import fc from 'fast-check';
 type Tokens = readonly string[];
 
 const KEYWORDS = new Set([
+  'use',
   'dataset',
   'model',
   'block',
@@ -154,6 +155,7 @@ const parameterLine = fc.oneof(
 );
 
 const section: fc.Arbitrary<Tokens> = fc.oneof(
+  fc.constantFrom(['use', '"ampc/blocks"'], ['use', '"./none.amp"']),
   fc.tuple(target, expression).map(([keys, value]) => ['let', ...keys, '=', ...value]),
   fc.tuple(name, fc.array(fc.tuple(name, optional(operation)), { maxLength: 3 }), body).map(([key, params, content]) =>
     flat([

@@ -8,6 +8,8 @@ export function printAst(sections: readonly Section[]): string {
 function lines(section: Section, depth: number): string {
   const pad = '  '.repeat(depth);
   switch (section.kind) {
+    case 'use':
+      return `(use ${section.path.text})`;
     case 'let':
       return `${pad}(let ${target(section)} ${expr(section.value)})`;
     case 'dataset':

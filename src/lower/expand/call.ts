@@ -88,9 +88,9 @@ function applyNamed(state: Expansion, { callee, bound }: Call, input: Value, sta
 function guess(state: Expansion, input: Value, stage: CallStage, path: string): Value {
   const { names, sink } = state.context;
   const key = `${stage.callee.text} ${state.expanding.join(' ')}`;
-  if (!state.guesses.has(key)) state.guesses.set(key, closest(stage.callee.text, calleeNames(names.blocks, state.expanding)));
+  if (!state.guesses.has(key)) state.guesses.set(key, closest(stage.callee.text, calleeNames(names.blocksAt(stage), state.expanding)));
   const name = state.guesses.get(key);
-  const callee = name === undefined ? undefined : findCallee(name, names.blocks);
+  const callee = name === undefined ? undefined : findCallee(name, names.blocksAt(stage));
   if (callee === undefined) {
     for (const arg of stage.args) evaluate(arg.value, state.evaluation);
     return UNKNOWN;
@@ -103,7 +103,7 @@ function guess(state: Expansion, input: Value, stage: CallStage, path: string): 
 function expandBlock(state: Expansion, input: Value, block: BlockSection, { named }: Bound, stage: CallStage, path: string): Value {
   const { context } = state;
   const given = new Map([...named].map(([param, arg]): [string, Value] => [param, evaluate(arg.value, state.evaluation)]));
-  if (context.recursive.has(block.name.text)) return UNKNOWN;
+  if (context.recursive.has(block)) return UNKNOWN;
   if (state.calls.length >= MAX_BLOCK_DEPTH) throw new TooLarge(`blocks are nested more than ${MAX_BLOCK_DEPTH} deep`);
   const { evaluation: caller, path: outer } = state;
   state.evaluation = { ...caller, values: new Map(context.constants) };

@@ -4,7 +4,7 @@ import type { DiagnosticSink } from '../../diagnostics/sink.js';
 import type { GraphBuilder } from '../../ir/builder.js';
 import type { DatasetSpec } from '../../ir/program.js';
 import type { Loc } from '../../ir/types.js';
-import type { CallStage, Name } from '../../parser/ast.js';
+import type { BlockSection, CallStage, Name } from '../../parser/ast.js';
 import type { Evaluation, Values } from '../evaluate.js';
 import type { LayerContexts, ParameterPattern } from '../layer-context.js';
 import type { Call, Names } from '../names.js';
@@ -23,7 +23,7 @@ export interface ModelContext {
   /** Values of the file's constants. */
   readonly constants: Values;
   /** Blocks that call themselves; their calls are already reported. */
-  readonly recursive: ReadonlySet<string>;
+  readonly recursive: ReadonlySet<BlockSection>;
   /** Undefined: it is unknown, which is reported; the graph then only serves to find other mistakes. */
   readonly dataset: DatasetSpec | undefined;
   /** Where the normalization is written, if it is. */
@@ -80,7 +80,10 @@ export function setValue(state: Expansion, name: Name, value: Value): void {
 }
 
 export function locate(state: Expansion, span: Span): Loc {
-  return state.context.lines.position(span.start);
+  const { lines } = state.context;
+  // What a file that is used has made is where the file itself calls it.
+  const own = [span, ...[...state.calls].reverse()].find(({ start }) => start <= lines.text.length);
+  return lines.position((own ?? { start: 0 }).start);
 }
 
 /** A graph value as the user calls it, for a diagnostic about the layer that it was given to. */

@@ -1,0 +1,122 @@
+import { posix } from 'node:path';
+import type { Diagnostic, RelatedSpan, Source, Span, UsedText } from '../diagnostics/diagnostic.js';
+import type { DiagnosticSink } from '../diagnostics/sink.js';
+import { listNames } from '../diagnostics/suggest.js';
+import type { AmpFile, BlockSection, Let, UseSection } from '../parser/ast.js';
+import { parseAmp } from '../parser/parse.js';
+import { isLibrary, LIBRARY_NAMES, usedText } from './used-text.js';
+
+/** A file with what it uses. Places in all files of a program are offsets in one text, in which each begins at its `base`. */
+export interface Module {
+  readonly source: Source;
+  readonly base: number;
+  readonly lets: readonly Let[];
+  readonly blocks: ReadonlyMap<string, BlockSection>;
+  /** The files that it names, in order. */
+  readonly uses: readonly Module[];
+}
+
+/** Undefined: of the file itself. */
+type Name = string | undefined;
+
+/** Reads what a file uses, and what that uses. */
+export class Modules {
+  private readonly known = new Map<string, Module | undefined>();
+  /** All but the main one, each behind those that it uses. */
+  readonly all: Module[] = [];
+  readonly texts: UsedText[] = [];
+  private next: number;
+  /** Whether something could not be read, which is reported. */
+  isIncomplete = false;
+
+  constructor(
+    private readonly main: Source,
+    private readonly sink: DiagnosticSink,
+  ) {
+    this.next = main.text.length + 1;
+  }
+
+  /** What `file`, called `from`, uses. */
+  usesOf(file: AmpFile, from: Name, open: readonly string[] = []): readonly Module[] {
+    return file.sections.flatMap((section) => (section.kind === 'use' ? (this.read(section, from, open) ?? []) : []));
+  }
+
+  private read(use: UseSection, from: Name, open: readonly string[]): Module | undefined {
+    const { text, span } = use.path;
+    if (text === '') return undefined;
+    const name = isLibrary(text) ? text : posix.normalize(posix.join(from === undefined ? '.' : posix.dirname(from), text));
+    if (!isLibrary(text) && !/^\.\.?\//.test(text)) {
+      this.sink.error('AMP2017', span, `\`use\` knows no \`${text}\``, {
+        why: `it takes ${listNames(LIBRARY_NAMES, 'or')}, or the path of a file from the folder of this one`,
+        fix: `such as \`use "./${text.replace(/^\/+/, '')}"\``,
+      });
+      this.isIncomplete = true;
+      return undefined;
+    }
+    if (open.includes(name)) {
+      this.sink.error(
+        'AMP2018',
+        span,
+        `\`${text}\` uses itself${open.at(-1) === name ? '' : ` through ${listNames(open.slice(open.indexOf(name) + 1), 'and')}`}`,
+        {
+          why: 'a file is read before what it is used for',
+          fix: 'move what both need to a file of its own',
+        },
+      );
+      this.isIncomplete = true;
+      return undefined;
+    }
+    if (this.known.has(name)) return this.known.get(name);
+    const found = usedText(this.main, name);
+    if (typeof found === 'string') {
+      this.sink.error('AMP2017', span, `cannot read \`${text}\``, { why: found });
+      this.isIncomplete = true;
+      this.known.set(name, undefined);
+      return undefined;
+    }
+    this.texts.push(found);
+    const base = this.next;
+    this.next += found.text.length + 1;
+    // Blanks in place of what comes before make all places right.
+    const parsed = parseAmp(' '.repeat(base) + found.text);
+    for (const diagnostic of parsed.diagnostics) this.sink.add(diagnostic);
+    const uses = this.usesOf(parsed.file, name, [...open, name]);
+    const blocks = new Map<string, BlockSection>();
+    for (const section of parsed.file.sections)
+      if (section.kind === 'block' && !blocks.has(section.name.text)) blocks.set(section.name.text, section);
+    const lets = parsed.file.sections.filter((section) => section.kind === 'let');
+    const module = { source: { path: found.path, text: found.text }, base, lets, blocks, uses };
+    this.known.set(name, module);
+    this.all.push(module);
+    return module;
+  }
+
+  private owner(span: Span): Module | undefined {
+    return this.all.find(({ base, source }) => span.start >= base && span.start <= base + source.text.length);
+  }
+
+  /** The diagnostic with the places that its own file has. */
+  place(diagnostic: Diagnostic): Diagnostic {
+    const own = diagnostic.span && this.owner(diagnostic.span);
+    const moved = ({ start, end }: Span, module: Module | undefined): Span => {
+      const base = module?.base ?? 0;
+      return { start: start - base, end: end - base };
+    };
+    const related = diagnostic.related?.map((part): RelatedSpan => {
+      const module = this.owner(part.span);
+      return { ...part, span: moved(part.span, module), ...(module !== own && { source: module?.source ?? this.main }) };
+    });
+    return {
+      ...diagnostic,
+      ...(diagnostic.span && { span: moved(diagnostic.span, own) }),
+      ...(related && { related }),
+      ...(own && { source: own.source }),
+    };
+  }
+}
+
+/** The blocks that a file can call: its own, and those of the files that it uses. Its own hide others of their names. */
+export function visibleBlocks(own: ReadonlyMap<string, BlockSection>, uses: readonly Module[]): ReadonlyMap<string, BlockSection> {
+  if (uses.length === 0) return own;
+  return new Map([...uses.flatMap(({ blocks }) => [...blocks]), ...own]);
+}

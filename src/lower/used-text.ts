@@ -1,0 +1,29 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Source, UsedText } from '../diagnostics/diagnostic.js';
+import { fileReason } from '../files/reason.js';
+
+/** Files that come with ampc, by the name in `use`. */
+const LIBRARY: Readonly<Record<string, URL>> = { 'ampc/blocks': new URL('../../library/blocks.amp', import.meta.url) };
+
+export const LIBRARY_NAMES: readonly string[] = Object.keys(LIBRARY);
+
+export function isLibrary(name: string): boolean {
+  return Object.hasOwn(LIBRARY, name);
+}
+
+/**
+ * The text of a used file, `name` from the folder of `main`: as it was kept with that, or as it is now. A string says why there is
+ * none.
+ */
+export function usedText(main: Source, name: string): UsedText | string {
+  const kept = main.used?.find((used) => used.name === name);
+  if (kept !== undefined) return kept;
+  const path = isLibrary(name) ? name : join(dirname(main.path), name);
+  try {
+    const bytes = readFileSync(isLibrary(name) ? LIBRARY[name] : path);
+    return { name, path, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
+  } catch (error) {
+    return error instanceof TypeError ? 'it is not UTF-8 text' : fileReason(error);
+  }
+}
