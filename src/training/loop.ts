@@ -10,10 +10,11 @@ import type { TrainEvent } from './events.js';
 import type { TrainOptions, TrainResult } from './options.js';
 import { resumedEnd } from './overflow/lost-loss.js';
 import { RunClaim } from './run-claim.js';
-import { endOf, MetricsLog, RUN_FILES, updateRun } from './run-folder.js';
+import { MetricsLog, RUN_FILES, updateRun } from './run-folder.js';
 import { type Course, learningRate, wholeCourse } from './schedule.js';
 import { Session } from './session.js';
 import { type SessionPlan, START } from './session-plan.js';
+import { Snapshot } from './snapshot.js';
 import { findFunction, initialStates, parameterCount, type StateValues } from './states.js';
 import { Stepper } from './stepper.js';
 import { loadWeights } from './weights.js';
@@ -98,16 +99,16 @@ async function runEpochs(session: Session, { epochs }: SessionPlan, options: Tra
     const outcome = await session.trainEpoch();
     const scores = outcome === 'end' ? await session.test() : undefined;
     if (outcome === 'interrupt' || (outcome === 'end' && options.signal?.aborted && scores === undefined)) {
-      const states = await session.present();
-      await session.saveLast(states, undefined);
-      await session.checkpoint(states);
+      const present = await session.present();
+      await session.saveLast(present, undefined);
+      await session.checkpoint(present);
       return 'interrupted';
     }
     if (outcome === 'stop') {
-      const states = await session.present();
-      await session.checkpoint(states);
+      const present = await session.present();
+      await session.checkpoint(present);
       if (!session.progress.isBetweenEpochs) session.progress.last = await session.test();
-      await session.saveLast(states, session.progress.last);
+      await session.saveLast(present, session.progress.last);
       return options.signal?.aborted ? 'interrupted' : 'finished';
     }
     await session.finishEpoch(scores);
@@ -151,7 +152,6 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
   const sessionPlan = stopPassed ? { ...planned, maxSteps: Number.POSITIVE_INFINITY } : planned;
   const { rate } = sessionPlan;
   const stepper = new Stepper({ executable, plan, batcher, division, rate });
-  const end = resumed && (await endOf(run));
   const metrics = await MetricsLog.open(run, resumed && { step: position.step, epochs: position.epoch });
   try {
     const session = new Session(options, sessionPlan, stepper, metrics, position, states);
@@ -166,11 +166,11 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
     };
     if (resumed === undefined) {
       // From its first second on a run can be resumed.
-      await session.checkpoint(states);
+      await session.checkpoint(new Snapshot(plan, states));
       await session.emit(start);
     } else {
       options.onEvent?.(start);
-      if (end !== undefined) await session.emit(resumedEnd(end, position.step));
+      if (metrics.endedBy !== undefined) await session.emit(resumedEnd(metrics.endedBy, position.step));
       if (warning !== undefined) await session.emit(warning);
     }
     const outcome = await runEpochs(session, sessionPlan, options);

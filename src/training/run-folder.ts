@@ -155,9 +155,8 @@ function parseLine(line: string): TrainEvent | undefined {
   }
 }
 
-/** What ended the run in `dir`, if its last line is such a warning. */
-export async function endOf(dir: string): Promise<WarningEvent | undefined> {
-  const text = await readFile(join(dir, RUN_FILES.metrics), 'utf8').catch(() => '');
+/** What ended a run, if the last line of its metrics is such a warning. */
+function endOf(text: string): WarningEvent | undefined {
   const last = parseLine(text.trimEnd().split('\n').at(-1) ?? '');
   return last?.event === 'warning' && last.ends_run === true ? last : undefined;
 }
@@ -184,17 +183,21 @@ export class MetricsLog {
   private constructor(
     private readonly path: string,
     private readonly file: FileHandle,
+    /** The warning that ended the run which the log continues, if one did. */
+    readonly endedBy: WarningEvent | undefined,
   ) {}
 
   /** Starts the file, or continues it after dropping the lines beyond `resume.step` and the `resume.epochs` finished ones. */
   static async open(dir: string, resume?: { readonly step: number; readonly epochs: number }): Promise<MetricsLog> {
     const path = join(dir, RUN_FILES.metrics);
+    let endedBy: WarningEvent | undefined;
     if (resume !== undefined) {
       const text = (await isThere(path)) ? await reading(path, readFile(path, 'utf8')) : '';
+      endedBy = endOf(text);
       const lines = text.split('\n').filter((line) => stays(parseLine(line), resume.step, resume.epochs));
       await save(path, lines.map((line) => `${line}\n`).join(''));
     }
-    return new MetricsLog(path, await saved(path, open(path, 'a')));
+    return new MetricsLog(path, await saved(path, open(path, 'a')), endedBy);
   }
 
   /** Throws UserError AMP7209. */

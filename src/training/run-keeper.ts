@@ -7,7 +7,7 @@ import type { Watch } from './overflow/watch.js';
 import type { Progress } from './progress.js';
 import { RUN_FILES, saved } from './run-folder.js';
 import type { SessionPlan } from './session-plan.js';
-import { brokenState, type StateValues } from './states.js';
+import type { Snapshot } from './snapshot.js';
 import { saveWeights } from './weights.js';
 
 /** The plan that a run has now, with what it was made from. */
@@ -38,10 +38,9 @@ export class RunKeeper {
     return (performance.now() - this.savedAt) / 1000;
   }
 
-  private async areFinite(plan: Plan, states: StateValues): Promise<boolean> {
-    const state = brokenState(plan, states);
-    if (state === undefined) return true;
-    await this.refuse(state);
+  private async isFinite({ broken }: Snapshot): Promise<boolean> {
+    if (broken === undefined) return true;
+    await this.refuse(broken);
     return false;
   }
 
@@ -49,9 +48,10 @@ export class RunKeeper {
    * Unless they are not finite: last.safetensors, and best.safetensors when there is none or `scores` beat all before (first come, first
    * kept).
    */
-  async saveLast({ plan }: Adopted, states: StateValues, scores: Scores | undefined): Promise<void> {
+  async saveLast({ plan }: Adopted, present: Snapshot, scores: Scores | undefined): Promise<void> {
     const { run, progress } = this;
-    if (!(await this.areFinite(plan, states))) return;
+    if (!(await this.isFinite(present))) return;
+    const { states } = present;
     const [lastPath, bestPath] = [join(run, RUN_FILES.last), join(run, RUN_FILES.best)];
     await saved(lastPath, saveWeights(lastPath, plan, states));
     if (progress.best !== undefined && (scores === undefined || scores.accuracy <= progress.best.accuracy)) return;
@@ -60,13 +60,13 @@ export class RunKeeper {
   }
 
   /** Unless its states are not finite. All reported steps must have been drained. */
-  async checkpoint({ plan, settings, pins }: Adopted, states: StateValues): Promise<void> {
-    if (!(await this.areFinite(plan, states))) return;
+  async checkpoint({ plan, settings, pins }: Adopted, present: Snapshot): Promise<void> {
+    if (!(await this.isFinite(present))) return;
     const { state } = this.progress;
     const { course, rate } = this.sessionPlan;
     const rates = { course, rate: state.step > 0 ? rate(state.step - 1) : undefined };
     const path = join(this.run, RUN_FILES.checkpoint);
-    await saved(path, saveCheckpoint(path, plan, settings, { ...state, ...rates, watch: this.watch.state, pins }, states));
+    await saved(path, saveCheckpoint(path, plan, settings, { ...state, ...rates, watch: this.watch.state, pins }, present.states));
     this.savedAt = performance.now();
     this.savedStep = state.step;
   }

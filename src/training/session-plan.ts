@@ -39,6 +39,22 @@ export function epochOf({ stepsPerEpoch }: SessionPlan, step: number): number {
   return Math.floor(step / stepsPerEpoch) + 1;
 }
 
+/** Whether a step, counted from 1, has a line in the metrics. */
+export function isLogged({ logEvery }: SessionPlan, step: number): boolean {
+  return step === 1 || step % logEvery === 0;
+}
+
+/** Steps to the next after which something else may have to be done: a log line, a checkpoint every so many steps, the end. */
+export function stepsUntilDue(
+  { stepsPerEpoch, maxSteps, logEvery }: SessionPlan,
+  { step, stepInEpoch }: Pick<RunPosition, 'step' | 'stepInEpoch'>,
+  checkpointSteps = Number.POSITIVE_INFINITY,
+): number {
+  const untilMultiple = (of: number): number => (Number.isFinite(of) ? of - (step % of) : of);
+  const first = step === 0 ? 1 : Number.POSITIVE_INFINITY;
+  return Math.min(first, stepsPerEpoch - stepInEpoch, maxSteps - step, untilMultiple(logEvery), untilMultiple(checkpointSteps));
+}
+
 /** Whether a step that overflows is skipped. */
 export function isGuarded({ abortAfter }: SessionPlan): boolean {
   return abortAfter !== Number.POSITIVE_INFINITY;

@@ -10,9 +10,11 @@ import { LostLossReporter } from './overflow/lost-loss-reporter.js';
 import { SkipReporter, type Takeover } from './overflow/skips.js';
 import { type Running, Watch } from './overflow/watch.js';
 import { Progress } from './progress.js';
+import { reportOf } from './progress-report.js';
 import { type MetricsLog, recordReplan, updateRun } from './run-folder.js';
 import { type Adopted, RunKeeper } from './run-keeper.js';
-import { epochOf, isGuarded, type SessionPlan } from './session-plan.js';
+import { epochOf, isGuarded, isLogged, type SessionPlan, stepsUntilDue } from './session-plan.js';
+import type { Snapshot } from './snapshot.js';
 import type { StateValues } from './states.js';
 import type { Stepper, StepResult } from './stepper.js';
 import { storePin } from './stored-pins.js';
@@ -94,13 +96,13 @@ export class Session {
       else if (this.progress.step >= this.plan.maxSteps) outcome = 'stop';
       if (outcome !== 'end') break;
       const { stepper } = this.running;
-      const issued = stepper.enqueue(this.progress.step, this.stepsUntilDue());
+      const issued = stepper.enqueue(this.progress.step, stepsUntilDue(this.plan, this.progress, checkpointSteps));
       // While the device is busy with that.
       stepper.expect(this.progress.step, this.plan.maxSteps - this.progress.step);
       const steps = await issued;
       this.progress.advance(steps, stepper.imagesOf(this.progress.step, steps));
       await breathe();
-      if (this.isLogged(this.progress.step) || performance.now() - this.reportedAt >= REPORT_MS) {
+      if (isLogged(this.plan, this.progress.step) || performance.now() - this.reportedAt >= REPORT_MS) {
         clock();
         await this.report();
       }
@@ -120,25 +122,6 @@ export class Session {
     return outcome;
   }
 
-  /** Steps from the present one to the next after which something else may have to be done: a log line, a checkpoint, the end. */
-  private stepsUntilDue(): number {
-    const { stepsPerEpoch, maxSteps, logEvery } = this.plan;
-    const { checkpointSteps = Number.POSITIVE_INFINITY } = this.options;
-    const untilMultiple = (of: number): number => (Number.isFinite(of) ? of - (this.progress.step % of) : of);
-    const first = this.progress.step === 0 ? 1 : Number.POSITIVE_INFINITY;
-    return Math.min(
-      first,
-      stepsPerEpoch - this.progress.stepInEpoch,
-      maxSteps - this.progress.step,
-      untilMultiple(logEvery),
-      untilMultiple(checkpointSteps),
-    );
-  }
-
-  private isLogged(step: number): boolean {
-    return step === 1 || step % this.plan.logEvery === 0;
-  }
-
   /** Fetches and reports what the device has done since the last time. */
   private async report(): Promise<void> {
     const { executable, stepper } = this.running;
@@ -156,7 +139,7 @@ export class Session {
       if (takeover !== undefined) break;
     }
     if ((isGuarded(this.plan) || !this.lost.isDone) && this.running.executable === executable)
-      await this.watch.refresh(this.progress.step, executable);
+      await this.watch.refresh(this.progress.step, this.running);
     this.reportedAt = performance.now();
     this.show('train', this.progress.stepInEpoch, this.plan.stepsPerEpoch);
   }
@@ -164,7 +147,7 @@ export class Session {
   private async take(result: StepResult): Promise<void> {
     this.progress.take(result);
     const step = result.step + 1;
-    if (this.isLogged(step)) {
+    if (isLogged(this.plan, step)) {
       const { loss, scale, skipped } = result;
       const lr = Math.fround(this.plan.rate(result.step));
       await this.emit({ event: 'step', step, epoch: epochOf(this.plan, result.step), loss, lr, loss_scale: scale, skipped });
@@ -176,9 +159,9 @@ export class Session {
   private async replan(result: StepResult, later: readonly StepResult[], { value, pins }: Takeover): Promise<void> {
     const { run, replanner } = this.options;
     const { plan: before, stepper } = this.running;
-    const states = await this.watch.statesAfter(this.running, result.step, later);
+    const left = await this.watch.statesAfter(this.running, result.step, later);
     const { plan, executable, recipe, contents, diff, pins: all } = await replanner!.adopt(pins);
-    await executable.writeStates(states);
+    await executable.writeStates(left.states);
     this.running = { plan, executable, stepper: stepper.on(executable, plan) };
     this.settings = this.plan.settings(plan, recipe);
     this.pins = all;
@@ -190,7 +173,7 @@ export class Session {
     await recordReplan(run, replan, printPlan(before), { step, epoch, value, pins: added, diff });
     await this.emit({ event: 'replan', step, epoch, replan, value, pins: added });
     // The checkpoint decides which plan a resumed run has.
-    await this.checkpoint(states);
+    await this.checkpoint(left);
     await updateRun(run, contents);
   }
 
@@ -204,24 +187,7 @@ export class Session {
   }
 
   private show(phase: 'train' | 'test', done: number, total: number): void {
-    const { progress } = this;
-    const { epochs, stepsPerEpoch, totalSteps, maxSteps, imagesPerEpoch } = this.plan;
-    const stepsLeft = Math.max(0, Math.min(totalSteps, maxSteps) - progress.step);
-    this.options.onProgress?.({
-      phase,
-      epoch: Math.min(epochs, progress.epoch + 1),
-      epochs,
-      done,
-      total,
-      step: progress.step,
-      loss: meanLoss(progress.tally),
-      accuracy: progress.tally.correct / progress.tally.images,
-      leftOut: progress.tally.leftOut,
-      lossScale: progress.scale,
-      skipped: progress.tally.skipped,
-      imagesPerSecond: progress.speed.imagesPerSecond,
-      secondsLeft: progress.speed.secondsFor((stepsLeft * imagesPerEpoch) / stepsPerEpoch, Math.ceil(stepsLeft / stepsPerEpoch)),
-    });
+    this.options.onProgress?.(reportOf(this.progress, this.plan, { phase, done, total }));
   }
 
   /** Scores on the test set, or undefined when interrupted or switched off. */
@@ -246,15 +212,15 @@ export class Session {
   }
 
   /** The present states, in memory that is used again for the next ones. All reported steps must have been drained. */
-  present(): Promise<StateValues> {
-    return this.watch.present(this.progress.step, this.executable);
+  present(): Promise<Snapshot> {
+    return this.watch.present(this.progress.step, this.running);
   }
 
   /** Writes down a finished epoch: weights, metrics line, then the checkpoint, so that a crash in between repeats the epoch's end. */
   async finishEpoch(scores: Scores | undefined): Promise<void> {
     const { progress } = this;
-    const states = await this.present();
-    await this.saveLast(states, scores);
+    const present = await this.present();
+    await this.saveLast(present, scores);
     progress.last = scores;
     await this.emit({
       event: 'epoch',
@@ -269,15 +235,15 @@ export class Session {
     });
     progress.endEpoch();
     this.watch.endEpoch();
-    await this.checkpoint(states);
+    await this.checkpoint(present);
   }
 
-  saveLast(states: StateValues, scores: Scores | undefined): Promise<void> {
-    return this.keeper.saveLast(this.adopted, states, scores);
+  saveLast(present: Snapshot, scores: Scores | undefined): Promise<void> {
+    return this.keeper.saveLast(this.adopted, present, scores);
   }
 
-  /** As `RunKeeper.checkpoint`; `states`: by default the present ones. */
-  async checkpoint(states?: StateValues): Promise<void> {
-    await this.keeper.checkpoint(this.adopted, states ?? (await this.present()));
+  /** As `RunKeeper.checkpoint`; by default of the present states. */
+  async checkpoint(of?: Snapshot): Promise<void> {
+    await this.keeper.checkpoint(this.adopted, of ?? (await this.present()));
   }
 }

@@ -67,4 +67,19 @@ describe('run folder', () => {
       const kept = [lines[0], lines[1], lines[2], lines[3], '{"event":"done","test_accuracy":null,"seconds":1,"steps":2}'];
       assert.equal(await readFile(path, 'utf8'), `${kept.join('\n')}\n`);
     }));
+
+  it('knows what ended the run that its metrics go on from', () =>
+    inTemporaryFolder(async (dir) => {
+      const warning = { event: 'warning', step: 3, code: 'AMP7302', message: 'the loss is NaN' };
+      const endedBy = async (...events: object[]) => {
+        await writeFile(join(dir, 'metrics.jsonl'), events.map((event) => `${JSON.stringify(event)}\n`).join(''));
+        const log = await MetricsLog.open(dir, { step: 2, epochs: 1 });
+        await log.close();
+        return log.endedBy;
+      };
+      const last = { ...warning, ends_run: true };
+      assert.deepEqual(await endedBy({ event: 'start' }, last), last);
+      assert.equal(await endedBy({ event: 'start' }, warning), undefined);
+      assert.equal(await endedBy(last, { event: 'start' }), undefined);
+    }));
 });

@@ -1,6 +1,7 @@
 import type { Plan } from '../../plan/plan.js';
 import type { Executable } from '../../runtime/backend.js';
 import type { RunPosition, WatchState } from '../checkpoint-metadata.js';
+import { Snapshot } from '../snapshot.js';
 import { countNonFinite, modelStates, type StateValues } from '../states.js';
 import type { Stepper, StepResult } from '../stepper.js';
 import type { LossHistory } from '../tally.js';
@@ -71,28 +72,29 @@ export class Watch {
    * The present states, which step `step` (0-based) begins with; every earlier step must have been reported. They become the copy, in its
    * own memory, unless they are no start: so a run holds its states once beside those of the device, also while it saves them.
    */
-  async present(step: number, executable: Executable): Promise<StateValues> {
+  async present(step: number, { plan, executable }: Omit<Running, 'stepper'>): Promise<Snapshot> {
     this.keptAt = performance.now();
-    if (this.unguarded !== undefined && (await this.areBroken(this.unguarded, executable))) return executable.readStates();
+    const looked = this.unguarded && { broken: await this.findBroken(this.unguarded, executable) };
+    if (looked?.broken !== undefined) return new Snapshot(plan, await executable.readStates(), looked);
     const states = await executable.readStates(undefined, this.kept.states);
     this.kept = { step, states };
-    return states;
+    return new Snapshot(plan, states, looked);
   }
 
-  /** Whether a parameter or statistic is not finite, seen one by one. */
-  private async areBroken(plan: Plan, executable: Executable): Promise<boolean> {
+  /** A parameter or statistic that is not finite; they are seen one by one. */
+  private async findBroken(plan: Plan, executable: Executable): Promise<string | undefined> {
     for (const { name } of modelStates(plan)) {
       const [values] = (await executable.readStates([name])).values();
-      if (countNonFinite(values!) > 0) return true;
+      if (countNonFinite(values!) > 0) return name;
     }
-    return false;
+    return undefined;
   }
 
   /** Copies the states if that costs next to nothing by now. */
-  async refresh(step: number, executable: Executable): Promise<void> {
+  async refresh(step: number, running: Omit<Running, 'stepper'>): Promise<void> {
     const started = performance.now();
     if (step === this.kept.step || started - this.keptAt < this.cost / COPYING) return;
-    await this.present(step, executable);
+    await this.present(step, running);
     this.cost = performance.now() - started;
   }
 
@@ -136,11 +138,12 @@ export class Watch {
   }
 
   /** The states that a step left behind, when `later` ones have been taken since; they become the copy. */
-  async statesAfter({ executable, stepper }: Running, step: number, later: readonly StepResult[]): Promise<StateValues> {
+  async statesAfter(running: Running, step: number, later: readonly StepResult[]): Promise<Snapshot> {
+    const { executable, stepper } = running;
     if (later.length > 0) {
       await executable.writeStates(this.kept.states);
       await stepper.repeat(this.kept.step, step + 1);
     }
-    return this.present(step + 1, executable);
+    return this.present(step + 1, running);
   }
 }

@@ -1,0 +1,26 @@
+import type { TrainProgress } from './events.js';
+import type { Progress } from './progress.js';
+import type { SessionPlan } from './session-plan.js';
+import { meanLoss } from './tally.js';
+
+/** What a display is told: where the run is, what the epoch has come to so far, and how long the rest will take. */
+export function reportOf(
+  { step, epoch, tally, scale, speed }: Progress,
+  { epochs, stepsPerEpoch, totalSteps, maxSteps, imagesPerEpoch }: SessionPlan,
+  part: Pick<TrainProgress, 'phase' | 'done' | 'total'>,
+): TrainProgress {
+  const stepsLeft = Math.max(0, Math.min(totalSteps, maxSteps) - step);
+  return {
+    ...part,
+    epoch: Math.min(epochs, epoch + 1),
+    epochs,
+    step,
+    loss: meanLoss(tally),
+    accuracy: tally.correct / tally.images,
+    leftOut: tally.leftOut,
+    lossScale: scale,
+    skipped: tally.skipped,
+    imagesPerSecond: speed.imagesPerSecond,
+    secondsLeft: speed.secondsFor((stepsLeft * imagesPerEpoch) / stepsPerEpoch, Math.ceil(stepsLeft / stepsPerEpoch)),
+  };
+}
