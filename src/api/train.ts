@@ -140,9 +140,11 @@ async function claimFolder(source: Source, options: TrainOptions): Promise<Claim
   return { claim: await (options.out === undefined ? claimRunFolder(source.path) : RunClaim.start(options.out)), checked };
 }
 
-async function trainIn({ claim, checked }: Claimed, source: Source, options: TrainOptions): Promise<TrainOutcome> {
+async function trainIn({ claim, checked }: Claimed, asked: Source, options: TrainOptions): Promise<TrainOutcome> {
   const run = claim.dir;
   const stored = claim.isNew ? undefined : await readRun(run);
+  // A run goes on with the files that its source used when it began.
+  const source = stored?.source.used === undefined ? asked : { ...asked, used: stored.source.used };
   const choices = await resolveChoices(stored && { dir: run, ...stored }, options);
   const { settings, shuffle, augment } = choices;
   const { calibration, strictRanges, costs, threads, onNotice } = options;

@@ -1,16 +1,21 @@
 import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
 import { fileFix, fileReason } from './reason.js';
+import { readUsed } from './used.js';
 
 /** Whether a text is what `ampc plan --dump` printed, or `plan.txt` of a run. */
 export function isSavedPlan({ text }: Source): boolean {
   return text.startsWith('plan @');
 }
 
-/** Reads a `.amp` file. Throws UserError when it cannot be read, is not text, or is a saved plan. */
+/** Reads a `.amp` file, in the folder of a run with the files that it uses as the run keeps them. Throws UserError when it cannot be read, is not text, or is a saved plan. */
 export async function readSource(path: string): Promise<Source> {
   const source = await readText(path);
-  if (!isSavedPlan(source)) return source;
+  if (!isSavedPlan(source)) {
+    const used = await readUsed(dirname(path));
+    return used === undefined ? source : { ...source, used };
+  }
   const takes = '`ampc plan` takes a saved plan with --explain, --dump, --emit and --diff';
   throw userError('AMP6103', `${path} is a saved plan, not a .amp file`, 'it says what is computed, not what it was made from', takes);
 }

@@ -1,11 +1,11 @@
 import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { type Source, type UsedText, type UserError, userError } from '../diagnostics/diagnostic.js';
+import { type Source, type UserError, userError } from '../diagnostics/diagnostic.js';
 import { shellWord } from '../diagnostics/shell-word.js';
-import { fields, isText, listOf } from '../files/json-form.js';
 import { fileReason } from '../files/reason.js';
 import { replaceFile } from '../files/replace-file.js';
 import { isThere, reading } from '../files/system-error.js';
+import { readUsed, USED_FILE } from '../files/used.js';
 import type { TrainEvent, WarningEvent } from './events.js';
 
 /** Names of the files in a run folder; config.json has that of the source. */
@@ -16,7 +16,7 @@ export const RUN_FILES = {
   checkpoint: 'checkpoint.safetensors',
   last: 'last.safetensors',
   best: 'best.safetensors',
-  used: 'used.json',
+  used: USED_FILE,
 } as const;
 
 export interface RunContents {
@@ -107,19 +107,6 @@ export async function recordedSource(dir: string): Promise<string | undefined> {
   }
 }
 
-/** The files that a run's source uses, as they were when it began. */
-async function readUsed(dir: string): Promise<readonly UsedText[]> {
-  const path = join(dir, RUN_FILES.used);
-  const isUsed = listOf(fields({ name: isText, path: isText, text: isText }));
-  try {
-    const used: unknown = JSON.parse(await readFile(path, 'utf8'));
-    if (isUsed(used)) return used as UsedText[];
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw userError('AMP7205', `${path} cannot be read`, fileReason(error));
-  }
-  throw userError('AMP7205', `${path} is damaged`, 'it is not what ampc train writes', 'restore the file, or start a new run');
-}
-
 /** The source and settings of a run. Throws UserError AMP7205 when `dir` is not the folder of a run. */
 export async function openRun(dir: string): Promise<{ readonly source: Source; readonly config: unknown }> {
   const names = await readdir(dir).catch((error: unknown) => {
@@ -143,7 +130,7 @@ export async function openRun(dir: string): Promise<{ readonly source: Source; r
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw notARun(dir, `${name}: ${fileReason(error)}`);
   });
-  const used = names.includes(RUN_FILES.used) ? await readUsed(dir) : undefined;
+  const used = await readUsed(dir);
   return { source: { path, text, ...(used && { used }) }, config };
 }
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readRun } from '../../src/api/runs.js';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
+import { readSource } from '../../src/files/source.js';
 import { makeWorkspace, TINY, type Workspace } from '../support/tiny.js';
 
 const CONFIG = { ampc: '0.1.0', file: 'tiny.amp', backend: 'cpu', settings: { batch: 8 }, shuffle: true, augment: true };
@@ -28,6 +29,18 @@ describe('what a run folder says of its run', () => {
     assert.deepEqual(choices, { backend: 'cpu', settings: { batch: 8 }, shuffle: true, augment: true });
     assert.deepEqual([epochs, dropsLast], [undefined, true]);
     assert.equal((await read({ ...CONFIG, recipe: { train: { epochs: 3, dropLast: false } } })).epochs, 3);
+  });
+
+  it('has the texts of the files that its source uses, and is refused when these are damaged', async () => {
+    const used = [{ name: 'blocks.amp', path: 'blocks.amp', text: 'block Mine(x) { x |> relu }' }];
+    work.file(join('run', 'used.json'), JSON.stringify(used));
+    assert.deepEqual((await read(CONFIG)).source.used, used);
+    assert.deepEqual((await readSource(join(work.path('run'), 'tiny.amp'))).used, used);
+    for (const damaged of ['[', '{}', '[{"name": "blocks.amp"}]']) {
+      work.file(join('run', 'used.json'), damaged);
+      await assert.rejects(read(CONFIG), /AMP7205: .*used.json is damaged/);
+    }
+    rmSync(join(work.path('run'), 'used.json'));
   });
 
   const wrong: Readonly<Record<string, unknown>> = {
