@@ -7,8 +7,6 @@ export interface Capabilities {
   readonly low: readonly LowType[];
   /** What a contraction's kernel can make as it brings in its operand, so that it needs no memory. */
   readonly staged: readonly StagedForm[];
-  /** Largest single buffer in bytes, if there is a limit and a device that says so. */
-  readonly maxBuffer?: number;
 }
 
 /** What a plan is made for: all that the planner knows of a backend and its device. */

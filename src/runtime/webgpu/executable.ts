@@ -1,15 +1,14 @@
 import type { WgslFunction, WgslProgram } from '../../codegen/wgsl/emit.js';
 import { storageType } from '../../codegen/wgsl/formats.js';
 import type { Block, FunctionLayout } from '../../codegen/wgsl/layout.js';
-import { type UserError, userError } from '../../diagnostics/diagnostic.js';
 import { type DType, elementCount } from '../../ir/types.js';
 import { widen } from '../../numeric/encoding.js';
 import type { FunctionName, Plan } from '../../plan/plan.js';
 import type { CallOptions, Executable, InputData, Inputs, KernelTime, NonFinite, Scalars } from '../backend.js';
 import { type Blocks, Reader } from './buffers.js';
-import { dawnSays } from './dawn.js';
 import { encodeDispatches, type Pipelines } from './pipelines.js';
 import { timeGroups } from './profile.js';
+import { DeviceQueue } from './queue.js';
 import { ScalarRing } from './ring.js';
 import { Tracer } from './trace.js';
 
@@ -32,6 +31,7 @@ export class WebGpuExecutable implements Executable {
   readonly compileMs: number;
   readonly memory: Executable['memory'];
   readonly #loaded: LoadedProgram;
+  readonly #queue: DeviceQueue;
   readonly #reader: Reader;
   readonly #ring: ScalarRing;
   #tracer: Tracer | undefined;
@@ -39,22 +39,16 @@ export class WebGpuExecutable implements Executable {
   #ahead = 0;
   #last: FunctionLayout | undefined;
   #traced: NonFinite | undefined;
-  #failure: UserError | undefined;
-  #queue: Promise<void> = Promise.resolve();
-  #closed = false;
 
   constructor(loaded: LoadedProgram) {
     const { device, program, compileMs } = loaded;
     this.#loaded = loaded;
+    this.#queue = new DeviceQueue(device);
     this.#reader = new Reader(device);
     this.#ring = new ScalarRing(device);
     this.compileMs = compileMs;
     const { states, arena, inputs, workspace } = program.memory;
     this.memory = { states, arena, workspace: workspace + inputs };
-    device.addEventListener('uncapturederror', (event) => this.#fail(event.error));
-    void device.lost.then(({ message }) => {
-      if (!this.#closed) this.#failure ??= lostError(message);
-    });
   }
 
   /** Times that the host has read from the device. */
@@ -63,15 +57,15 @@ export class WebGpuExecutable implements Executable {
   }
 
   expect(name: FunctionName): void {
-    if (!this.#closed) void this.#loaded.pipelines.of(name);
+    if (!this.#queue.isClosed) void this.#loaded.pipelines.of(name);
   }
 
   call(name: FunctionName, inputs: Inputs, options: CallOptions = {}): Promise<void> {
-    return this.#enqueue(() => this.#submit(name, inputs, options.trace === true));
+    return this.#queue.enqueue(() => this.#submit(name, inputs, options.trace === true));
   }
 
   drain(): Promise<readonly Scalars[]> {
-    return this.#enqueue(async () => {
+    return this.#queue.enqueue(async () => {
       const scalars = [...this.#early, ...(await this.#ring.drain(this.#reader))];
       this.#early = [];
       this.#ahead = 0;
@@ -80,7 +74,7 @@ export class WebGpuExecutable implements Executable {
   }
 
   readOutput(name: string): Promise<Float32Array> {
-    return this.#enqueue(async () => {
+    return this.#queue.enqueue(async () => {
       const output = this.#last?.tensors.get(name);
       if (output === undefined) throw new Error(`the last call had no tensor output ${name}`);
       const { block, bytes } = output.place;
@@ -90,12 +84,12 @@ export class WebGpuExecutable implements Executable {
   }
 
   nonFinite(): Promise<NonFinite | undefined> {
-    return this.#enqueue(async () => this.#traced);
+    return this.#queue.enqueue(async () => this.#traced);
   }
 
   /** One call with the device's time for each kernel. Throws UserError where the adapter has no timestamps. */
   profile(name: FunctionName, inputs: Inputs): Promise<readonly KernelTime[]> {
-    return this.#enqueue(async () => {
+    return this.#queue.enqueue(async () => {
       const { device, pipelines } = this.#loaded;
       const fn = this.#function(name);
       const dispatches = await pipelines.of(name);
@@ -106,7 +100,7 @@ export class WebGpuExecutable implements Executable {
   }
 
   readStates(names?: readonly string[]): Promise<ReadonlyMap<string, StateElements>> {
-    return this.#enqueue(async () => {
+    return this.#queue.enqueue(async () => {
       const { program, blocks } = this.#loaded;
       const wanted = names ?? [...program.states.slots.keys()];
       const slots = wanted.map((name) => this.#slot(name));
@@ -122,7 +116,7 @@ export class WebGpuExecutable implements Executable {
   }
 
   writeStates(values: ReadonlyMap<string, StateElements>): Promise<void> {
-    return this.#enqueue(async () => {
+    return this.#queue.enqueue(async () => {
       const { device, blocks } = this.#loaded;
       for (const [name, elements] of values) {
         const { offset, type } = this.#slot(name);
@@ -135,17 +129,19 @@ export class WebGpuExecutable implements Executable {
   }
 
   async dispose(): Promise<void> {
-    if (this.#closed) return;
-    await this.#enqueue(async () => {
-      this.#closed = true;
-      const { device, blocks, pipelines } = this.#loaded;
-      if (this.#failure === undefined) await device.queue.onSubmittedWorkDone();
-      await pipelines.settle();
-      this.#ring.destroy();
-      this.#tracer?.destroy();
-      blocks.destroy();
-      device.destroy();
-    }).catch(() => this.#loaded.device.destroy());
+    if (this.#queue.isClosed) return;
+    await this.#queue
+      .enqueue(async () => {
+        this.#queue.close();
+        const { device, blocks, pipelines } = this.#loaded;
+        if (!this.#queue.hasFailed) await device.queue.onSubmittedWorkDone();
+        await pipelines.settle();
+        this.#ring.destroy();
+        this.#tracer?.destroy();
+        blocks.destroy();
+        device.destroy();
+      })
+      .catch(() => this.#loaded.device.destroy());
   }
 
   async #submit(name: FunctionName, inputs: Inputs, trace: boolean): Promise<void> {
@@ -202,45 +198,6 @@ export class WebGpuExecutable implements Executable {
     if (slot === undefined) throw new Error(`the plan has no state ${name}`);
     return slot;
   }
-
-  #fail(error: GPUError): void {
-    const says = dawnSays(error.message);
-    const isMemory = error instanceof GPUOutOfMemoryError;
-    this.#failure ??= isMemory
-      ? userError('AMP6035', 'the GPU ran out of memory', says, 'use a smaller batch, or close other programs that use the GPU')
-      : userError('AMP6037', 'the GPU refused a command', says, 'this is a bug in ampc or in the driver: report it');
-  }
-
-  /** Work runs in the order of the calls; a failure of the device ends this and all later work. */
-  #enqueue<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#queue.then(async () => {
-      if (this.#closed) throw new Error('the plan was disposed of');
-      if (this.#failure !== undefined) throw this.#failure;
-      try {
-        const value = await work();
-        if (this.#failure !== undefined) throw this.#failure;
-        return value;
-      } catch (error) {
-        // A map that fails because the device went away says so only in passing; the device's own word may come a turn later.
-        if (this.#failure === undefined) await new Promise((resolve) => setImmediate(resolve));
-        throw this.#failure ?? error;
-      }
-    });
-    this.#queue = result.then(
-      () => {},
-      () => {},
-    );
-    return result;
-  }
-}
-
-function lostError(message: string): UserError {
-  return userError(
-    'AMP6038',
-    'the GPU was lost',
-    dawnSays(message),
-    'its driver was reset or removed; run again with --resume to go on from the last checkpoint',
-  );
 }
 
 /** The queue takes whole words; what is written behind the last element is padding. */

@@ -29,13 +29,12 @@ async function probe({ automatic = false }: ProbeOptions = {}): Promise<BackendI
     return { name: 'webgpu', available: true, device: 'software Vulkan', software: true, target: defaultTarget('webgpu') };
   try {
     const facts = await findAdapter();
-    const { bufferBytes } = limitsOf(facts.adapter);
     return {
       name: 'webgpu',
       available: true,
       device: facts.software ? `${facts.name} (software)` : facts.name,
       software: facts.software,
-      target: { ...defaultTarget('webgpu'), ...(facts.f16 ? {} : { low: [] }), maxBuffer: bufferBytes },
+      target: { ...defaultTarget('webgpu'), ...(facts.f16 ? {} : { low: [] }) },
       details: { ...describeAdapter(facts), ...(automatic ? {} : describeOthers(await findOthers(facts))) },
     };
   } catch (error) {
