@@ -1,4 +1,4 @@
-import type { Graph, Node } from '../ir/types.js';
+import { elementCount, type Graph, type Node } from '../ir/types.js';
 import { type Range, withZero } from './range.js';
 
 /** What a rule sees of the node that it bounds. */
@@ -25,3 +25,8 @@ export function unary(bound: (x: Range) => Range): RangeRule {
 
 /** The first operand, a part of it, or 0, whatever the others. */
 export const gate: RangeRule = unary(withZero);
+
+/** Rows of a value whose last axis holds the channels. */
+export function rowsOf(shape: readonly number[]): number {
+  return elementCount(shape) / Math.max(1, shape.at(-1) ?? 1);
+}

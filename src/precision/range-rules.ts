@@ -16,6 +16,8 @@ import {
   widenFor,
   withZero,
 } from './range.js';
+import { BATCH_NORM_RULES } from './range-batch-norm.js';
+import { CONTRACTION_RULES } from './range-contractions.js';
 import { CURVE_RULES } from './range-curves.js';
 import { LAYER_NORM_RULES } from './range-layer-norm.js';
 import { gate, type RangeRule, unary } from './range-rule.js';
@@ -135,6 +137,8 @@ export const RANGE_RULES = {
   constant: ({ node }) => between(numberAttr(node.attrs, 'value'), numberAttr(node.attrs, 'value')),
   normalize,
 
+  ...CONTRACTION_RULES,
+  ...BATCH_NORM_RULES,
   ...SUM_RULES,
   ...LAYER_NORM_RULES,
 

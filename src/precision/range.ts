@@ -123,6 +123,11 @@ export function sumRange(term: Range, count: number): Range {
   return widenFor(scaleRange(term, count), count, count * magnitude(term));
 }
 
+/** The mean of `count` numbers, each within `x`, added up in f32 in any order. */
+export function meanRange(x: Range, count: number): Range {
+  return widenFor(x, count + 1, magnitude(x));
+}
+
 /** The range after rounding to a format, as `round` does; it is monotonic, so its ends are those of the result. */
 export function roundRange(range: Range, dtype: DType): Range {
   return isFloat(dtype) ? { ...range, low: round(dtype, range.low), high: round(dtype, range.high) } : range;
