@@ -1,10 +1,15 @@
-import { type Compute, STAGED } from './contraction-unit.js';
+import { type Compute, type LoadPart, STAGED } from './contraction-unit.js';
 import { cType } from './formats.js';
 import type { WeightGradient } from './gradient-geometry.js';
 
+/** Loads a vector of one image, or of the two of a pair; the second may be missing. `load`: from the image of that name. */
+function ofImages(load: (kind: string, image: string) => string, [first, second] = ['first', 'second']): LoadPart {
+  return (kind, half) => (half === 0 ? load(kind, first!) : `second == NULL ? (vh){0} : ${load(kind, second!)}`);
+}
+
 /** C function that brings the channels of `count` blocks of one image (or a pair) into blocks with zeros around them. */
 export function emitStageBlocks(name: string, dtype: 'f32' | 'f16' | 'bf16', compute: Compute, g: WeightGradient, lanes: number): string {
-  const { type } = STAGED[compute];
+  const { type, store, stage } = STAGED[compute];
   const size = g.stagedHeight * g.stagedWidth * lanes;
   const rowSize = g.stagedWidth * lanes;
   const zeros = (address: string, count: number) => (count > 0 ? `      memset(${address}, 0, ${count * 4});\n` : '');
@@ -12,10 +17,8 @@ export function emitStageBlocks(name: string, dtype: 'f32' | 'f16' | 'bf16', com
   const right = (g.stagedWidth - g.haloLeft - g.width) * lanes;
   const edges = `${zeros('out', g.haloTop * rowSize)}${zeros(`out + ${(g.haloTop + g.height) * rowSize}`, below)}`;
   const sides = `${zeros('row_out', g.haloLeft * lanes)}${zeros(`row_out + ${(g.haloLeft + g.width) * lanes}`, right)}`;
-  const value =
-    compute === 'f32'
-      ? `store_f32(to, load_${dtype}(first + from));`
-      : 'store_vu(to, pair_up(load_h(first + from), second == NULL ? (vh){0} : load_h(second + from)));';
+  const load = ofImages((kind, image) => `load_${kind}(${image} + from)`);
+  const value = store('to', stage(dtype, load));
   return `static void ${name}(const ${cType(dtype)} *first, const ${cType(dtype)} *second, ${type} *staged, int64_t count) {
   (void)second;
 ${
@@ -47,13 +50,10 @@ ${sides}    }
 `;
 }
 
-/** C expressions that load a vector of dy's channels, or of what lies beside it: of one image, or of a pair of images. */
-function dyLoads(g: WeightGradient, lanes: number) {
-  const load = (kind: string, from: string) =>
-    g.n % lanes === 0 ? `load_${kind}(${from} + from)` : `load_${kind}_part(${from} + from, min64(LANES, ${g.n} - channel))`;
-  const pair = (kind: string, first: string, second: string) =>
-    `pair_up(${load(kind, first)}, second == NULL ? (vh){0} : ${load(kind, second)})`;
-  return { load, pair };
+/** C expression that loads a vector of dy's channels, or of what lies beside it. */
+function dyLoad(g: WeightGradient, lanes: number): (kind: string, image: string) => string {
+  return (kind, image) =>
+    g.n % lanes === 0 ? `load_${kind}(${image} + from)` : `load_${kind}_part(${image} + from, min64(LANES, ${g.n} - channel))`;
 }
 
 /** C function that brings `width` vectors of dy's channels, from `n` on, of one image (or a pair) side by side. */
@@ -65,9 +65,8 @@ export function emitStageDy(
   width: number,
   lanes: number,
 ): string {
-  const { type } = STAGED[compute];
-  const { load, pair } = dyLoads(g, lanes);
-  const value = compute === 'f32' ? `store_f32(to, ${load(dtype, 'first')});` : `store_vu(to, ${pair('h', 'first', 'second')});`;
+  const { type, store, stage } = STAGED[compute];
+  const value = store('to', stage(dtype, ofImages(dyLoad(g, lanes))));
   return `static void ${name}(const ${cType(dtype)} *first, const ${cType(dtype)} *second, ${type} *staged, int64_t n) {
   (void)second;
   for (int64_t position = 0; position < ${g.outHeight * g.outWidth}; position++) {
@@ -93,20 +92,16 @@ export function emitStagePooledDy(
   width: number,
   lanes: number,
 ): string {
-  const { type } = STAGED[compute];
+  const { type, vector, depth, store, stage, stageIndex, where } = STAGED[compute];
   const [windowRows, windowColumns] = [g.outHeight / 2, g.outWidth / 2];
-  const { load, pair } = dyLoads(g, lanes);
-  const value =
-    compute === 'f32'
-      ? `const vf value = ${load(dtype, 'first')}, place = ${load('u8', 'which')};`
-      : `const vu value = ${pair('h', 'first', 'second')}, place = ${pair('h_u8', 'which', 'which2')};`;
+  const load = dyLoad(g, lanes);
+  const index = stageIndex(ofImages(load, ['which', 'which2']));
+  const value = `const ${vector} value = ${stage(dtype, ofImages(load))}, place = ${index};`;
   const corner = (q: number) => {
     const to = `to + ${((q >> 1) * g.outWidth + (q & 1)) * width * lanes}`;
-    return compute === 'f32'
-      ? `store_f32(${to}, vf_and(place == vf_set(${q}.0f), value));`
-      : `store_vu(${to}, halves_where(place, ${q}, value));`;
+    return store(to, where('place', q, 'value'));
   };
-  const unused = compute === 'f32' ? '  (void)second, (void)which2;\n' : '';
+  const unused = depth === 1 ? '  (void)second, (void)which2;\n' : '';
   const gradients = `const ${cType(dtype)} *first, const ${cType(dtype)} *second`;
   return `static void ${name}(${gradients}, const uint8_t *which, const uint8_t *which2, ${type} *staged, int64_t n) {
 ${unused}  for (int64_t row = 0; row < ${windowRows}; row++) {

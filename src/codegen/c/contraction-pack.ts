@@ -69,7 +69,8 @@ function copyOf(p: Packing, source: string, packed: string) {
 }
 
 function packRows(name: string, p: Packing, source: string, packed: string): string {
-  const { type } = STAGED[p.compute];
+  const unit = STAGED[p.compute];
+  const { type } = unit;
   const chunks = Math.ceil(depth(p) / CHUNK);
   const pitch = p.copies.groups * p.n;
   const copy = copyOf(p, source, packed);
@@ -77,8 +78,12 @@ function packRows(name: string, p: Packing, source: string, packed: string): str
   const load = (kind: string, row: string) =>
     part ? `load_${kind}_part(${row} + n, min64(LANES, ${p.n} - n))` : `load_${kind}(${row} + n)`;
   const odd = p.k % 2 === 1;
-  const high = odd ? `(2 * k + 1 < ${p.k} ? ${load('h', `in + ${p.n}`)} : (vh){0})` : load('h', `in + ${p.n}`);
-  const store = p.compute === 'f32' ? `store_f32(out, ${load(p.dtype, 'in')});` : `store_vu(out, pair_up(${load('h', 'in')}, ${high}));`;
+  // A pair is of two neighbours in the summed index; an odd last one has none.
+  const neighbour = (kind: string, half: 0 | 1) => {
+    const value = load(kind, half === 0 ? 'in' : `in + ${p.n}`);
+    return half === 1 && odd ? `(2 * k + 1 < ${p.k} ? ${value} : (vh){0})` : value;
+  };
+  const store = unit.store('out', unit.stage(p.dtype, neighbour));
   return `static void ${name}(void *const *p, int64_t task) {
   static const int taps[] = {${p.taps.join(', ')}};
 ${copy.start}  const int64_t tap = task / ${chunks}, k0 = task % ${chunks} * ${CHUNK};
@@ -96,16 +101,13 @@ ${copy.start}  const int64_t tap = task / ${chunks}, k0 = task % ${chunks} * ${C
 }
 
 function packColumns(name: string, p: Packing, source: string, packed: string): string {
-  const { type } = STAGED[p.compute];
+  const unit = STAGED[p.compute];
+  const { type } = unit;
   const count = tiles(p);
   const pitch = p.copies.groups * p.k;
   const copy = copyOf(p, source, packed);
-  const whole = Math.floor(p.k / STAGED[p.compute].depth / p.lanes) * p.lanes;
-  const load = p.compute === 'f32' ? `load_${p.dtype}(in + k)` : '(vf)load_vu((const uint32_t *)in + k)';
-  const one =
-    p.compute === 'f32'
-      ? `load_${p.dtype}_part(in + k, 1)[0]`
-      : `(uint32_t)in[2 * k] | (2 * k + 1 < ${p.k} ? (uint32_t)in[2 * k + 1] << 16 : 0)`;
+  const whole = Math.floor(p.k / unit.depth / p.lanes) * p.lanes;
+  const [load, one] = [unit.along(p.dtype), unit.one(p.dtype, p.k)];
   const rest =
     whole === depth(p)
       ? ''

@@ -20,50 +20,91 @@ export interface Staging {
   readonly stagedWidth: number;
 }
 
+interface Form {
+  /** C type of a staged element. */
+  readonly type: 'float' | 'uint32_t' | 'uint16_t';
+  readonly bytes: 2 | 4;
+  /** Channels that a staged element holds. */
+  readonly channels: 1 | 2;
+  /** Zeros behind the image, at least. */
+  readonly behind: 0 | 1;
+  /** Whether memory has it like that already, where it has no zeros around it. */
+  readonly isInMemory: (s: Staging) => boolean;
+  /** Statements that bring in the channels of `columns` neighbouring positions; `offset`: where they lie in their image. */
+  readonly copy: (s: Staging, columns: number, offset: string) => string;
+}
+
+const FORMS: Readonly<Record<Staging['form'], Form>> = {
+  f32: { type: 'float', bytes: 4, channels: 1, behind: 0, isInMemory: ({ dtype }) => dtype === 'f32', copy: widenPositions },
+  'channel-pairs': { type: 'uint32_t', bytes: 4, channels: 2, behind: 0, isInMemory: hasPairs, copy: copyPairs },
+  'image-pairs': { type: 'uint32_t', bytes: 4, channels: 1, behind: 0, isInMemory: () => false, copy: pairImages },
+  joined: { type: 'uint16_t', bytes: 2, channels: 1, behind: 1, isInMemory: () => false, copy: copyWhole },
+};
+
+function hasPairs({ channels }: Staging): boolean {
+  return channels % 2 === 0;
+}
+
 /** Staged elements of one position. */
 export function stagedChannels(s: Staging): number {
-  return s.form === 'channel-pairs' ? Math.ceil(s.channels / 2) : s.channels;
+  return Math.ceil(s.channels / FORMS[s.form].channels);
 }
 
 /** Staged elements of one image (or pair of images). With `joined`, a pair may begin at the last one: zeros follow. */
 export function stagedSize(s: Staging): number {
   const size = s.stagedHeight * s.stagedWidth * stagedChannels(s);
-  return s.form === 'joined' ? Math.ceil((size + 1) / 2) * 2 : size;
+  const { behind } = FORMS[s.form];
+  return behind === 0 ? size : Math.ceil((size + behind) / 2) * 2;
 }
 
 /** C type of a staged element. */
-export function stagedType(s: Staging): 'float' | 'uint32_t' | 'uint16_t' {
-  return s.form === 'f32' ? 'float' : s.form === 'joined' ? 'uint16_t' : 'uint32_t';
+export function stagedType(s: Staging): Form['type'] {
+  return FORMS[s.form].type;
 }
 
 /** Bytes of a staged element. */
-export function stagedBytes(s: Staging): 2 | 4 {
-  return s.form === 'joined' ? 2 : 4;
+export function stagedBytes(s: Staging): Form['bytes'] {
+  return FORMS[s.form].bytes;
 }
 
 /** Whether the image can be read where it is. */
 export function isStagedAlready(s: Staging): boolean {
   const bare = s.haloTop === 0 && s.haloLeft === 0 && s.stagedHeight === s.height && s.stagedWidth === s.width;
-  if (!bare || s.pitch !== s.channels) return false;
-  return s.form === 'f32' ? s.dtype === 'f32' : s.form === 'channel-pairs' && s.channels % 2 === 0;
+  return bare && s.pitch === s.channels && FORMS[s.form].isInMemory(s);
 }
 
-/** Statements that bring in the channels of `columns` neighbouring positions; `offset`: where they lie in their image. */
-function copyPositions(s: Staging, columns: number, offset: string): string {
-  const count = columns * s.channels;
-  const whole = (step: string, part: string) => `      int64_t i = 0;
+/** Statements for each vector of `count` elements, and for the part of one that is left. */
+function eachVector(count: number, step: string, part: string): string {
+  return `      int64_t i = 0;
       for (; i + LANES <= ${count}; i += LANES) ${step}
       if (i < ${count}) ${part}`;
-  if (s.form === 'f32') {
-    const load = `load_${s.dtype}`;
-    return whole(`store_f32(out + i, ${load}(in + i));`, `store_f32_part(out + i, ${load}_part(in + i, ${count} - i), ${count} - i);`);
-  }
-  if (s.form === 'image-pairs') {
-    const pair = (load: string, tail: string) => `pair_up(${load}(in + i${tail}), second == NULL ? (vh){0} : ${load}(in2 + i${tail}))`;
-    return `      const uint16_t *in2 = second + ${offset};
-${whole(`store_vu(out + i, ${pair('load_h', '')});`, `store_vu_part(out + i, ${pair('load_h_part', `, ${count} - i`)}, ${count} - i);`)}`;
-  }
-  if (s.form === 'joined' || s.channels % 2 === 0) return `      memcpy(out, in, ${count * 2});`;
+}
+
+function widenPositions(s: Staging, columns: number): string {
+  const count = columns * s.channels;
+  const load = `load_${s.dtype}`;
+  return eachVector(
+    count,
+    `store_f32(out + i, ${load}(in + i));`,
+    `store_f32_part(out + i, ${load}_part(in + i, ${count} - i), ${count} - i);`,
+  );
+}
+
+function pairImages(s: Staging, columns: number, offset: string): string {
+  const count = columns * s.channels;
+  const pair = (load: string, tail: string) => `pair_up(${load}(in + i${tail}), second == NULL ? (vh){0} : ${load}(in2 + i${tail}))`;
+  const part = `store_vu_part(out + i, ${pair('load_h_part', `, ${count} - i`)}, ${count} - i);`;
+  return `      const uint16_t *in2 = second + ${offset};
+${eachVector(count, `store_vu(out + i, ${pair('load_h', '')});`, part)}`;
+}
+
+function copyWhole(s: Staging, columns: number): string {
+  return `      memcpy(out, in, ${columns * s.channels * 2});`;
+}
+
+/** An odd last channel is paired with a zero. */
+function copyPairs(s: Staging, columns: number): string {
+  if (hasPairs(s)) return copyWhole(s, columns);
   return `      for (int64_t column = 0; column < ${columns}; column++) {
         out[column * ${stagedChannels(s)} + ${stagedChannels(s) - 1}] = 0;
         memcpy(out + column * ${stagedChannels(s)}, in + column * ${s.channels}, ${s.channels * 2});
@@ -100,7 +141,7 @@ export function emitStage(name: string, s: Staging): string {
   const rows = `    const ${cType(s.dtype)} *in = first + ${offset};
     ${type} *out = staged + (row + ${s.haloTop}) * ${rowSize} + ${left};
     {
-${copyPositions(s, s.width, offset)}
+${FORMS[s.form].copy(s, s.width, offset)}
     }
 `;
   const inGroup = `(row * ${s.width} + column) * ${s.pitch}`;
@@ -109,7 +150,7 @@ ${copyPositions(s, s.width, offset)}
       const ${cType(s.dtype)} *in = first + ${inGroup};
       ${type} *out = staged + (row + ${s.haloTop}) * ${rowSize} + ${left} + column * ${kc};
       {
-${copyPositions(s, 1, inGroup)}
+${FORMS[s.form].copy(s, 1, inGroup)}
       }
     }
 `;
