@@ -12,7 +12,7 @@ export const vanishingEps: LintRule = {
 /** What may have no variance. */
 const CONSTANT = {
   channels: 'a channel that is constant over a batch',
-  positions: 'a position whose channels are all equal',
+  positions: 'a position, or a group of channels, whose values are all equal',
 } as const satisfies Record<NonNullable<OpTraits['invertsVariance']>, string>;
 
 /** An optimizer that has an eps, such as Adam, divides by sqrt(v) + eps, a normalisation by sqrt(variance + eps). */

@@ -4,6 +4,8 @@ import * as arithmetic from '../ops/layers/arithmetic.js';
 import { attentionLayer } from '../ops/layers/attention.js';
 import * as convolution from '../ops/layers/convolution.js';
 import * as dense from '../ops/layers/dense.js';
+import * as groupNorm from '../ops/layers/group-norm.js';
+import { localResponseNormLayer } from '../ops/layers/local-response-norm.js';
 import * as move from '../ops/layers/move.js';
 import * as norm from '../ops/layers/norm.js';
 import * as reduce from '../ops/layers/reduce.js';
@@ -27,6 +29,9 @@ export const LAYERS: Readonly<Record<string, LayerDefinition>> = {
   batch_norm: norm.batchNormLayer,
   layer_norm: norm.layerNormLayer,
   rms_norm: norm.rmsNormLayer,
+  group_norm: groupNorm.groupNormLayer,
+  instance_norm: groupNorm.instanceNormLayer,
+  local_response_norm: localResponseNormLayer,
   dropout: dense.dropoutLayer,
   flatten: shape.flattenLayer,
   reshape: shape.reshapeLayer,

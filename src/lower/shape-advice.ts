@@ -66,10 +66,10 @@ function divisors(size: number): readonly number[] {
 }
 
 const dividingGroups: Advice = ([operand]) => {
-  const channels = operand?.shape[2];
-  return channels === undefined
-    ? undefined
-    : `the ${channels} channels of the image come in ${listNames(divisors(channels).map(String), 'or')} groups`;
+  const channels = operand?.shape.at(-1);
+  if (operand === undefined || channels === undefined) return undefined;
+  const ofImage = isImage(operand.shape) ? ' of the image' : '';
+  return `the ${channels} channels${ofImage} come in ${listNames(divisors(channels).map(String), 'or')} groups`;
 };
 
 const dividingHeads: Advice = ([operand]) => {
@@ -149,6 +149,9 @@ export const ADVICE: ReadonlyMap<string, Advice> = new Map<string, Advice>([
     'layer_norm_axes_c1',
     ([operand]) => operand && `its axes are 0 to ${operand.shape.length - 1}, of which \`axes\` takes the last one or more`,
   ],
+  ['group_norm_layer_c1', dividingGroups],
+  ['group_norm_layer_c2', () => 'use fewer groups'],
+  ['instance_norm_layer_c1', () => 'use `layer_norm`, which takes all channels of a position together, or normalize larger images'],
   ['softmax_axis_c1', ([operand]) => operand && `its axes are 0 to ${operand.shape.length - 1}`],
   ['concat_c3', concatSizes],
   ['reshape_c1', () => 'write -1 for one of the sizes to have it found, if the others divide the number of elements'],

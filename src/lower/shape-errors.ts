@@ -22,6 +22,9 @@ const LAYER_RULES: ReadonlyMap<string, string> = new Map([
   ['shared_c2', 'a running statistic moves once a step'],
   ['channel_shuffle_layer_c1', 'groups have equally many channels'],
   ['layer_norm_axes_c1', 'the axes are the last ones of the value'],
+  ['group_norm_layer_c1', 'groups have equally many channels'],
+  ['group_norm_layer_c2', 'less the mean, a single value is 0'],
+  ['instance_norm_layer_c1', 'less the mean, a single value is 0'],
   ['softmax_axis_c1', 'the axis is one of the value'],
 ]);
 

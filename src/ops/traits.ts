@@ -50,7 +50,10 @@ export interface OpTraits {
 
   /** Brings values to mean 0 and variance 1, then scales and shifts each channel by its parameters. */
   readonly normalizes?: boolean;
-  /** Takes 1 / sqrt(variance + eps), `eps` an attribute: of each channel over the batch, or of each position over its channels. */
+  /**
+   * Takes 1 / sqrt(variance + eps), `eps` an attribute: of each channel over the batch, or of each row, which is a position or an image's
+   * group of channels.
+   */
   readonly invertsVariance?: 'channels' | 'positions';
   /** Moves a running statistic towards that of the batch, by the attributes `momentum` and `correction`. */
   readonly movesStatistic?: boolean;

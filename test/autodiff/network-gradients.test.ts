@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { buildTrainStep } from '../../src/autodiff/step.js';
 import type { LossScaling } from '../../src/ir/program.js';
-import { layerNorms, randomModel } from '../support/models.js';
+import { channelNorms, layerNorms, randomModel } from '../support/models.js';
 import { type Model, type ProgramOptions, programOf, SGD } from '../support/network.js';
 import { callInDoubles, type Doubles, initialDoubles, randomInputs } from '../support/run.js';
 
@@ -87,6 +87,7 @@ describe('gradients of whole networks against central differences', () => {
   it('mean squared error', () => assertGradients(everything, { train: { loss: { kind: 'mse', labelSmoothing: 0 } } }));
 
   it('a network of layer norms', () => assertGradients(layerNorms, { batch: 2 }));
+  it('a network of norms by channel', () => assertGradients(channelNorms, { batch: 2 }));
 
   it('a value that is both operands of one op', () => {
     assertGradients(({ image, call }) => {

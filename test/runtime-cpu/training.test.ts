@@ -3,7 +3,7 @@ import type { ComputeType } from '../../src/ir/types.js';
 import type { Plan } from '../../src/plan/plan.js';
 import { createBackend as createCpu } from '../../src/runtime/cpu/index.js';
 import { createBackend as createReference } from '../../src/runtime/reference/index.js';
-import { layerNorms, miniResnet, randomModel } from '../support/models.js';
+import { channelNorms, layerNorms, miniResnet, randomModel } from '../support/models.js';
 import { type Model, type ProgramOptions, planOf } from '../support/network.js';
 import { differences, train } from '../support/steps.js';
 
@@ -41,6 +41,8 @@ describe('training on the cpu backend', function () {
     it(`follows the reference in ${compute}`, () => assertFollowsReference(miniResnet, { precision: { compute } }));
     it(`follows the reference in ${compute} with layer norms`, () => assertFollowsReference(layerNorms, { precision: { compute } }));
   }
+
+  it('follows the reference in bf16 with norms by channel', () => assertFollowsReference(channelNorms, { precision: { compute: 'bf16' } }));
 
   it('follows the reference with clipping, momentum and micro-batches', () =>
     assertFollowsReference(miniResnet, {

@@ -45,6 +45,18 @@ export const layerNorms: Model = ({ image, call }) => {
   return call('linear', call('layer_norm', pooled, {}, { as: 'norm3' }), { features: 10 }, { as: 'fc' });
 };
 
+/** A group norm, a norm of each channel by itself and one over neighbouring channels, of channels off the width of vectors. */
+export const channelNorms: Model = ({ image, call }) => {
+  let x = call('conv2d', image, { channels: 15, kernel: 2, stride: 2, bias: false }, { as: 'stem' });
+  x = call('silu', call('group_norm', x, { groups: 5 }, { as: 'norm1' }));
+  x = call('local_response_norm', call('conv2d', x, { channels: 9, kernel: 3, padding: 1, bias: false }, { as: 'conv' }), {
+    size: 4,
+    alpha: 0.5,
+  });
+  x = call('gelu', call('instance_norm', x, { shift: true }, { as: 'norm2' }));
+  return call('linear', call('global_avg_pool', x), { features: 10 }, { as: 'fc' });
+};
+
 /** `length` layers in a row: convolutions, pools, sums with an earlier value, activations. */
 export function chain(length: number): Model {
   return ({ image, call }) => {

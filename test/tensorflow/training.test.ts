@@ -6,7 +6,7 @@ import { createBackend as createCpu } from '../../src/runtime/cpu/index.js';
 import { createBackend as createReference } from '../../src/runtime/reference/index.js';
 import { initialStates } from '../../src/training/states.js';
 import { configurations } from '../support/configurations.js';
-import { layerNorms, miniResnet, randomModel, simpleCnn } from '../support/models.js';
+import { channelNorms, layerNorms, miniResnet, randomModel, simpleCnn } from '../support/models.js';
 import { type Model, type ProgramOptions, planOf } from '../support/network.js';
 import { skip } from '../support/skip.js';
 import { loadTensorflow, requireTensorflow } from './support.js';
@@ -78,6 +78,9 @@ describe('training on TensorFlow', function () {
     it(`follows the reference in ${compute}`, () => assertFollowsReference(miniResnet, { precision: { compute } }, 8));
     it(`follows the reference in ${compute} with layer norms`, () => assertFollowsReference(layerNorms, { precision: { compute } }, 8));
   }
+
+  it('follows the reference in f16 with norms by channel', () =>
+    assertFollowsReference(channelNorms, { precision: { compute: 'f16' } }, 8));
 
   it('follows the reference with every optimizer, policy and format, with scaling, micro-batches and clipping', async () => {
     // Every fifth: 5 is prime to the size of each choice, so all of them meet.

@@ -16,7 +16,7 @@ import type { Executable, Scalars } from '../../src/runtime/backend.js';
 import { createBackend as createReference } from '../../src/runtime/reference/index.js';
 import { createBackend, loadPlan } from '../../src/runtime/webgpu/index.js';
 import { initialStates } from '../../src/training/states.js';
-import { layerNorms, miniResnet, simpleCnn } from '../support/models.js';
+import { channelNorms, layerNorms, miniResnet, simpleCnn } from '../support/models.js';
 import { type Model, programOf, SGD } from '../support/network.js';
 import { randomInputs } from '../support/run.js';
 import { assertSkipsWhole } from '../support/skipped-step.js';
@@ -172,6 +172,7 @@ describe('the webgpu backend', function () {
   const forms = [
     ['a residual network', miniResnet, 'the kernels of this adapter', {}],
     ['a network of layer norms', layerNorms, 'the kernels of this adapter', {}],
+    ['a network of norms by channel', channelNorms, 'the kernels of this adapter', {}],
     ['a small network', small, 'tiles and the limits of every GPU', { contractions: 'tiles', limits: DEFAULT_LIMITS }],
   ] as const;
   for (const [what, model, how, choices] of forms) {

@@ -4,11 +4,9 @@ import { INIT } from '../initializers.js';
 import type { LayerContext, LayerDefinition, LayerParam } from '../layer.js';
 import { constrain } from '../op.js';
 import { formatShape } from '../window.js';
+import { biasOf, EPS, SCALE, SHIFT, weightOf } from './norm-parameters.js';
 import { resolveAxes } from './reduce.js';
 
-const EPS = (value: number): LayerParam => ({ name: 'eps', kind: 'number', min: 0, max: 1, default: value, doc: 'added to the variance' });
-const SCALE: LayerParam = { name: 'scale', kind: 'boolean', default: true, doc: 'learn a factor for each channel' };
-const SHIFT: LayerParam = { name: 'shift', kind: 'boolean', default: true, doc: 'learn what is added to each channel' };
 const AXES: LayerParam = {
   name: 'axes',
   kind: 'axes',
@@ -17,20 +15,6 @@ const AXES: LayerParam = {
   default: -1,
   doc: 'what is normalized together: the last axis, or the last ones, such as [0, 1, 2] for a whole image',
 };
-
-type ParameterContext = Pick<LayerContext, 'builder' | 'parameter' | 'path' | 'loc' | 'args'>;
-
-/** The factors of a norm, `<path>.weight`, or ones where it learns none. */
-function weightOf({ builder, parameter, args, path, loc }: ParameterContext, shape: Shape): ValueId {
-  if (args.scale !== false) return parameter('weight', shape, { kind: 'constant', value: 1 });
-  return builder.add({ op: 'constant', attrs: { value: 1 }, type: { dtype: 'f32', shape }, layer: path, loc });
-}
-
-/** What a norm adds, `<path>.bias`, or zeros where it learns nothing. */
-function biasOf({ builder, parameter, args, path, loc }: ParameterContext, shape: Shape, learned = args.shift !== false): ValueId {
-  if (learned) return parameter('bias', shape, { kind: 'constant', value: 0 });
-  return builder.add({ op: 'constant', attrs: { value: 0 }, type: { dtype: 'f32', shape }, layer: path, loc });
-}
 
 /** A norm along the last axes: `center` as in the ops of layer_norm, and whether something is added. */
 function alongAxes(context: LayerContext, center: boolean, shifted?: boolean): ValueId {
