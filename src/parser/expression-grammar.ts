@@ -1,5 +1,6 @@
+import { EMPTY_SPAN, NO_EXPR } from './argument-grammar.js';
 import type * as ast from './ast.js';
-import { EMPTY_SPAN, NO_EXPR, OperationParser } from './operation-grammar.js';
+import { OperationParser } from './operation-grammar.js';
 import * as t from './tokens.js';
 
 interface Iterations {

@@ -4,10 +4,10 @@ import { type Diagnostic, type Source, type Span, UserError } from '../diagnosti
 import { LineIndex } from '../diagnostics/lines.js';
 import { sortDiagnostics } from '../diagnostics/render.js';
 import { DiagnosticSink } from '../diagnostics/sink.js';
+import type { Misuse } from './argument-grammar.js';
 import type { AmpFile, Expr } from './ast.js';
 import { tokenMatcher } from './chevrotain.js';
 import { AmpParser } from './grammar.js';
-import type { Misuse } from './operation-grammar.js';
 import { balanceBrackets, repairTokens, spanOf } from './repair.js';
 import { syntaxDiagnostic } from './syntax-errors.js';
 import * as t from './tokens.js';
