@@ -25,6 +25,7 @@ const KINDS: Readonly<Record<ArgKind | SettingParam['kind'], string>> = {
   word: 'word',
   init: 'initializer',
   channels: 'number or list',
+  numbers: 'list of numbers',
   points: 'list of points',
 };
 
@@ -33,6 +34,7 @@ interface Row {
   readonly kind: ArgKind | SettingParam['kind'];
   readonly doc: string;
   readonly default?: unknown;
+  readonly optional?: boolean;
   readonly min?: number;
   readonly max?: number;
   readonly above?: number;
@@ -48,7 +50,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 
 function argument({ name, kind, doc, ...rest }: Row): readonly string[] {
   const bounds = describeBounds(rest);
-  const fallback = rest.default === undefined ? 'required' : `\`${String(rest.default)}\``;
+  const fallback = rest.default === undefined ? (rest.optional === true ? '' : 'required') : `\`${String(rest.default)}\``;
   const takes = rest.words !== undefined ? listNames(rest.words) : KINDS[kind];
   return [`\`${name}\``, bounds === undefined ? takes : `${takes}, ${bounds}`, fallback, doc];
 }

@@ -4,12 +4,13 @@ import type { Node, ValueId } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
 import { opDefinition } from '../ops/index.js';
 
-/** Marks the values that depend on a parameter. */
+/** Marks the values that depend on a parameter in a way that can be differentiated. */
 function dependsOnParameter(nodes: readonly Node[]): boolean[] {
   const depends: boolean[] = [];
   for (const node of nodes) {
     const isParameter = isState(node) && node.attrs.role === 'parameter' && node.attrs.frozen !== true;
-    depends.push(isParameter || node.inputs.some((id) => depends[id]));
+    const isPassed = opDefinition(node.op).gradient !== 'none' && node.inputs.some((id) => depends[id]);
+    depends.push(isParameter || isPassed);
   }
   return depends;
 }

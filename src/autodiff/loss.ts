@@ -1,8 +1,10 @@
 import type { GraphBuilder } from '../ir/builder.js';
-import type { LossKind, LossSpec } from '../ir/program.js';
-import type { Attrs, ValueId } from '../ir/types.js';
+import type { LossSpec } from '../ir/program.js';
+import { type Attr, type Attrs, type Node, numbersAttr, type ValueId } from '../ir/types.js';
+import { note } from '../ir/why.js';
 import { emit } from '../ops/emit.js';
 import { opDefinition } from '../ops/index.js';
+import { totalDivisor } from '../ops/row-totals.js';
 
 /** What a sigmoid reads, if it results in the value: the logarithms of its probabilities are taken of the logits, where they are finite. */
 function beforeSigmoid(builder: GraphBuilder, value: ValueId): ValueId {
@@ -10,30 +12,79 @@ function beforeSigmoid(builder: GraphBuilder, value: ValueId): ValueId {
   return opDefinition(op).probabilities === 'independent' ? inputs[0]! : value;
 }
 
-interface LossRule {
-  readonly attrs: (spec: LossSpec) => Attrs;
-  /** What the loss reads of a model that results in `value`. */
-  readonly reads: (builder: GraphBuilder, value: ValueId) => ValueId;
+/** Of attributes those that say what an image counts. */
+function weighting({ weights, ignore }: { readonly weights?: Attr; readonly ignore?: Attr }): Attrs {
+  return { ...(weights !== undefined && { weights }), ...(ignore !== undefined && { ignore }) };
 }
 
-const noAttrs = (): Attrs => ({});
-const asItIs = (_: GraphBuilder, value: ValueId): ValueId => value;
+function attrsOf(spec: LossSpec): Attrs {
+  switch (spec.kind) {
+    case 'cross_entropy':
+      return { label_smoothing: spec.labelSmoothing, ...weighting(spec) };
+    case 'huber':
+      return { delta: spec.delta };
+    case 'focal':
+      return { gamma: spec.gamma, alpha: spec.alpha };
+    case 'mse':
+    case 'l1':
+    case 'binary_cross_entropy':
+      return {};
+  }
+}
 
-const RULES: Readonly<Record<LossKind, LossRule>> = {
-  cross_entropy: { attrs: ({ labelSmoothing }) => ({ label_smoothing: labelSmoothing }), reads: asItIs },
-  mse: { attrs: noAttrs, reads: asItIs },
-  binary_cross_entropy: { attrs: noAttrs, reads: beforeSigmoid },
-};
+/** A loss as evaluation reports it. */
+export interface AddedLoss {
+  /** The mean over the batch, not by weights. */
+  readonly loss: ValueId;
+  /** Where images have weights: the mean of them, by which `loss` is to be divided. */
+  readonly weight?: ValueId;
+  /** How many rows have the right class. */
+  readonly correct: ValueId;
+}
 
-/** Appends a loss, which is the op of its name, to a forward graph: the loss, and how many rows have the right class. */
-export function addLoss(
-  builder: GraphBuilder,
-  logits: ValueId,
-  label: ValueId,
-  spec: LossSpec,
-): { readonly loss: ValueId; readonly correct: ValueId } {
-  const { attrs, reads } = RULES[spec.kind];
-  const inputs = [reads(builder, logits), label];
+/** Appends a loss, which is the op of its name, to a forward graph. */
+export function addLoss(builder: GraphBuilder, logits: ValueId, label: ValueId, spec: LossSpec): AddedLoss {
+  const reads = opDefinition(spec.kind).takesProbabilities === 'independent' ? beforeSigmoid(builder, logits) : logits;
+  const inputs = [reads, label];
   const correct = emit(builder, 'correct_count', inputs, {}, { why: 'training accuracy, reported' });
-  return { loss: emit(builder, spec.kind, inputs, attrs(spec), { layer: 'loss' }), correct };
+  const attrs = attrsOf(spec);
+  const loss = emit(builder, spec.kind, inputs, attrs, { layer: 'loss' });
+  const weights = weighting(attrs);
+  if (Object.keys(weights).length === 0) return { loss, correct };
+  const weight = emit(builder, 'label_weight', inputs, weights, { layer: 'loss', why: 'a mean by weights is divided by theirs' });
+  return { loss, weight, correct };
+}
+
+/** What a step reports, and what it minimises: `factor` times `objective`. */
+export interface TrainedLoss {
+  readonly loss: ValueId;
+  readonly correct: ValueId;
+  readonly objective: ValueId;
+  /** The share of the micro-batch in its step, or, of a sum, how many terms it is the mean of. */
+  readonly factor: number;
+}
+
+/** Appends the loss of a micro-batch that has `share` of its step's images. */
+export function addTrainedLoss(builder: GraphBuilder, logits: ValueId, label: ValueId, spec: LossSpec, share: number): TrainedLoss {
+  const { loss: plain, weight, correct } = addLoss(builder, logits, label, spec);
+  const [rows, length] = builder.type(builder.nodes[plain]!.inputs[0]!).shape as [number, number];
+  const loss = weight === undefined ? plain : divided(builder, plain, weight, leastWeight(builder.nodes[weight]!) / rows);
+  if (spec.reduction === 'mean') return { loss, correct, objective: loss, factor: share };
+  return { loss, correct, objective: plain, factor: totalDivisor(spec.kind, rows, length)! };
+}
+
+/** The smallest weight above 0. */
+function leastWeight({ attrs }: Node): number {
+  const weights = attrs.weights === undefined ? [] : numbersAttr(attrs, 'weights');
+  const positive = weights.filter((weight) => weight > 0);
+  return positive.length === 0 ? 1 : Math.min(...positive);
+}
+
+/** The mean by weights; 0 where all of them are, as the loss is. `least`: their mean is that at least, or 0. */
+function divided(builder: GraphBuilder, loss: ValueId, weight: ValueId, least: number): ValueId {
+  const why = 'never 0: of a batch whose labels all count for nothing the loss is 0';
+  const type = builder.type(weight);
+  const floor = builder.add({ op: 'constant', attrs: { value: Math.fround(least / 2) }, type, layer: 'loss', why: note(why) });
+  const divisor = emit(builder, 'maximum', [weight, floor], {}, { layer: 'loss', why });
+  return emit(builder, 'div', [loss, divisor], {}, { layer: 'loss', why: 'the mean by weights' });
 }

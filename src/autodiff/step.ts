@@ -6,13 +6,14 @@ import type { Graph, TensorType, ValueId } from '../ir/types.js';
 import { note } from '../ir/why.js';
 import { emit } from '../ops/emit.js';
 import { differentiate } from './differentiate.js';
-import { addLoss } from './loss.js';
+import { addLoss, addTrainedLoss, type TrainedLoss } from './loss.js';
 import { addOptimizer } from './optimizer.js';
 import { type Parameter, placeOf } from './parameter.js';
 import { addScaleUpdate, declareScaler, type Scaler } from './scaler.js';
 import { declareState } from './state.js';
 import { commitStatistics, deferStatistics, takeUpdates, type Update } from './statistics.js';
 
+const SUM = 'the sum is minimised: the mean times its terms';
 const SCALAR: TensorType = { dtype: 'f32', shape: [] };
 
 interface Start {
@@ -32,21 +33,22 @@ function startFrom(forward: Graph, recipe: Recipe, batch: number): Start {
   return { builder, logits, label, updates };
 }
 
-/** Scaled loss and the gradients of the parameters, in the order of their declaration. `factor`: the micro-batch's share of its step. */
-function addBackward(builder: GraphBuilder, loss: ValueId, scaler: Scaler, factor: number): Map<string, ValueId> {
+/** Scaled loss and the gradients of the parameters, in the order of their declaration. */
+function addBackward(builder: GraphBuilder, { objective, factor }: TrainedLoss, scaler: Scaler): Map<string, ValueId> {
+  const isScaled = scaler.scale !== undefined;
   const root =
-    scaler.scale === undefined && factor === 1
-      ? loss
+    !isScaled && factor === 1
+      ? objective
       : emit(
           builder,
           'scale_loss',
-          [loss, scaler.scale ?? constantOne(builder)],
+          [objective, scaler.scale ?? constantOne(builder)],
           { factor },
-          { why: 'keeps small gradients above the smallest f16' },
+          { why: isScaled || factor < 1 ? 'keeps small gradients above the smallest f16' : SUM },
         );
-  const why = 'the loss scale enters the backward pass here, to keep small gradients above the smallest f16';
+  const why = isScaled || factor < 1 ? 'the loss scale enters the backward pass here, to keep small gradients above the smallest f16' : SUM;
   const seed = constantOne(builder);
-  const parameters = differentiate(builder, { loss: root, seed, ...(root !== loss && { why }) });
+  const parameters = differentiate(builder, { loss: root, seed, ...(root !== objective && { why }) });
   const order = builder.nodes.filter((node) => isState(node) && parameters.has(String(node.attrs.name)));
   return new Map(order.map((node) => [String(node.attrs.name), parameters.get(String(node.attrs.name))!]));
 }
@@ -132,9 +134,10 @@ export function buildTrainStep(
   const isAccumulated = share < 1;
   const { builder, logits, label, updates } = startFrom(forward, recipe, batch);
   const lr = builder.add({ op: 'input', attrs: { name: 'lr' }, type: SCALAR });
-  const { loss, correct } = addLoss(builder, logits, label, recipe.train.loss);
+  const trained = addTrainedLoss(builder, logits, label, recipe.train.loss, share);
+  const { loss, correct } = trained;
   const scaler = declareScaler(builder, scaling);
-  const gradients = addBackward(builder, loss, scaler, share);
+  const gradients = addBackward(builder, trained, scaler);
   let parameters = parameterList(builder, gradients);
   if (isAccumulated) parameters = addAccumulated(builder, parameters);
   const outputs: Record<string, ValueId> = { loss, correct };
@@ -168,8 +171,9 @@ export function buildAccumulateStep(
   { name, share }: MicroBatch = ofWholeStep('accumulate_step', recipe),
 ): Graph {
   const { builder, logits, label, updates } = startFrom(forward, recipe, batch);
-  const { loss, correct } = addLoss(builder, logits, label, recipe.train.loss);
-  const gradients = addBackward(builder, loss, declareScaler(builder, scaling), share);
+  const trained = addTrainedLoss(builder, logits, label, recipe.train.loss, share);
+  const { loss, correct } = trained;
+  const gradients = addBackward(builder, trained, declareScaler(builder, scaling));
   for (const p of parameterList(builder, gradients)) {
     const state = `${p.name}.grad`;
     const sum = declareState(builder, state, p.node.type, 'gradient', 0, 'gradient accumulated over micro-batches');
@@ -179,9 +183,9 @@ export function buildAccumulateStep(
   return finish(builder, name, { loss, correct });
 }
 
-/** Forward pass in evaluation mode with its loss and the number of correct rows. */
+/** Forward pass in evaluation mode with its loss, the weight of that where images have any, and the number of correct rows. */
 export function buildEvalStep(forward: Graph, recipe: Recipe, batch: number): Graph {
   const { builder, logits, label } = startFrom(forward, recipe, batch);
-  const { loss, correct } = addLoss(builder, logits, label, recipe.train.loss);
-  return finish(builder, 'eval_step', { logits, loss, correct });
+  const { loss, weight, correct } = addLoss(builder, logits, label, recipe.train.loss);
+  return finish(builder, 'eval_step', { logits, loss, correct, ...(weight !== undefined && { weight }) });
 }

@@ -83,6 +83,10 @@ export const CODES = {
     meaning: 'Numbers, and the rates made of them, are used as f32: in it this one is infinite, 0, or a bound that is excluded.',
   },
   AMP4013: { title: 'batch norm of one value', meaning: 'The last batch of an epoch is one image, with one value for each channel.' },
+  AMP4016: {
+    title: 'loss that does not fit the classes',
+    meaning: 'Weights are one for each class, and a class that is ignored is one of them.',
+  },
 } as const satisfies Readonly<Record<string, DiagnosticCode>>;
 
 export type FrontEndCode = keyof typeof CODES;

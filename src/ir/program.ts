@@ -90,13 +90,37 @@ export type ScheduleSpec =
   | { readonly kind: 'piecewise'; readonly points: readonly (readonly [epoch: number, factor: number])[] };
 
 /** Ops of losses, which are also their names in a file. */
-export const LOSS_KINDS = ['cross_entropy', 'mse', 'binary_cross_entropy'] as const;
+export const LOSS_KINDS = ['cross_entropy', 'mse', 'l1', 'huber', 'binary_cross_entropy', 'focal'] as const;
 export type LossKind = (typeof LOSS_KINDS)[number];
 
-export interface LossSpec {
-  readonly kind: LossKind;
-  readonly labelSmoothing: number;
+/** What is minimised of a micro-batch: the mean of its losses, or their sum. What is reported is the mean. */
+export type LossReduction = 'mean' | 'sum';
+
+interface LossOf<Kind extends LossKind> {
+  readonly kind: Kind;
+  readonly reduction: LossReduction;
 }
+
+export interface CrossEntropySpec extends LossOf<'cross_entropy'> {
+  readonly labelSmoothing: number;
+  /** By class; a mean is by the sum of the weights of the labels. */
+  readonly weights?: readonly number[];
+  /** The label whose images count for nothing. */
+  readonly ignore?: number;
+}
+
+interface HuberSpec extends LossOf<'huber'> {
+  /** How far from its target an output is where the loss goes on in proportion. */
+  readonly delta: number;
+}
+
+interface FocalSpec extends LossOf<'focal'> {
+  readonly gamma: number;
+  /** Share of the class of the label against the others. */
+  readonly alpha: number;
+}
+
+export type LossSpec = CrossEntropySpec | LossOf<'mse'> | LossOf<'l1'> | HuberSpec | LossOf<'binary_cross_entropy'> | FocalSpec;
 
 export type LostLossPolicy = 'stop' | 'continue';
 

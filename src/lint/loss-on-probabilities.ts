@@ -22,16 +22,18 @@ type OnProbabilities = (op: OpName, is: Probabilities, classes: number) => Pick<
 
 const message = (loss: LossKind, op: string): string => `${loss} reads the result of ${op}, not logits`;
 
-const onBinaryCrossEntropy: OnProbabilities = (op, is) =>
-  is === 'independent'
-    ? {
-        message: `binary_cross_entropy on probabilities: rewritten to the logits that ${op} reads`,
-        why: 'the logarithm of a probability that was rounded to 0 or 1 is infinite; of the logits, the same loss is finite',
-      }
-    : {
-        message: message('binary_cross_entropy', op),
-        why: 'binary_cross_entropy takes the sigmoid of each class itself: of probabilities it lies between 0.5 and 0.73',
-      };
+const onLossOfSigmoids =
+  (loss: LossKind): OnProbabilities =>
+  (op, is) =>
+    is === 'independent'
+      ? {
+          message: `${loss} on probabilities: rewritten to the logits that ${op} reads`,
+          why: 'the logarithm of a probability that was rounded to 0 or 1 is infinite; of the logits, the same loss is finite',
+        }
+      : {
+          message: message(loss, op),
+          why: `${loss} takes the sigmoid of each class itself: of probabilities it lies between 0.5 and 0.73`,
+        };
 
 const onCrossEntropy: OnProbabilities = (op, is, classes) => {
   if (is === 'logarithms')
@@ -51,7 +53,10 @@ const onCrossEntropy: OnProbabilities = (op, is, classes) => {
 const ON_PROBABILITIES: Readonly<Record<LossKind, OnProbabilities>> = {
   cross_entropy: onCrossEntropy,
   mse: () => undefined,
-  binary_cross_entropy: onBinaryCrossEntropy,
+  l1: () => undefined,
+  huber: () => undefined,
+  binary_cross_entropy: onLossOfSigmoids('binary_cross_entropy'),
+  focal: onLossOfSigmoids('focal'),
 };
 
 function check({ recipe, forward }: LintInput): readonly LintFinding[] {
@@ -61,7 +66,7 @@ function check({ recipe, forward }: LintInput): readonly LintFinding[] {
   const { kind } = recipe.train.loss;
   const found = ON_PROBABILITIES[kind](op, probabilities, recipe.classes);
   if (found === undefined) return [];
-  const rewritten = kind === 'binary_cross_entropy' && probabilities === 'independent';
+  const rewritten = opDefinition(kind).takesProbabilities === 'independent' && probabilities === 'independent';
   const remove = `remove ${op} from the end of the model: the same class is the largest`;
   const fix = rewritten ? `leave it, for a model that gives probabilities, or ${remove}` : remove;
   return [{ ...found, fix, place: loc && layer !== '' ? { kind: 'layer', loc } : undefined }];

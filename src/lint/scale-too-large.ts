@@ -1,6 +1,7 @@
-import type { Recipe } from '../ir/program.js';
+import type { CrossEntropySpec, LossSpec, Recipe } from '../ir/program.js';
 import { assertNever, precisionName } from '../ir/types.js';
 import { hasShortRange, LIMITS } from '../numeric/formats.js';
+import { totalDivisor } from '../ops/row-totals.js';
 import { computesIn, formatNumber, type LintFinding, type LintInput, type LintRule, LOSS_SCALE_SETTING } from './rule.js';
 
 export const scaleTooLarge: LintRule = {
@@ -10,22 +11,40 @@ export const scaleTooLarge: LintRule = {
 };
 
 /**
- * The largest gradient of a logit when training starts, where all classes are about equally likely, without loss scale: (p - y) / N of
- * cross_entropy, 2 (x - y) / (N C) of mse, (1/2 - y) / (N C) of binary_cross_entropy.
+ * The largest gradient of a logit when training starts, where all classes are about equally likely, without loss scale, of the loss of one
+ * image: (p - y) of cross_entropy, 2 (x - y) of mse, (1/2 - y) of binary_cross_entropy.
  */
-function firstLogitGradient({ train, classes }: Recipe): number {
-  const images = train.batch * train.accumulate;
-  const { kind, labelSmoothing } = train.loss;
-  switch (kind) {
+function firstOfImage(loss: LossSpec, classes: number): number {
+  switch (loss.kind) {
     case 'cross_entropy':
-      return ((1 - labelSmoothing) * (1 - 1 / classes)) / images;
+      return (1 - loss.labelSmoothing) * (1 - 1 / classes) * largestWeight(loss);
     case 'mse':
-      return 2 / (images * classes);
+      return 2;
+    case 'l1':
+      return 1;
+    case 'huber':
+      return Math.min(1, loss.delta);
     case 'binary_cross_entropy':
-      return 0.5 / (images * classes);
+      return 0.5;
+    case 'focal':
+      return Math.max(loss.alpha, 1 - loss.alpha) * 0.5 ** loss.gamma * (0.5 + 0.5 * loss.gamma * Math.LN2);
     default:
-      return assertNever(kind);
+      return assertNever(loss);
   }
+}
+
+/** Of the classes, as a share of their mean where the loss is a mean. */
+function largestWeight({ weights, reduction }: CrossEntropySpec): number {
+  if (weights === undefined) return 1;
+  const mean = weights.reduce((sum, weight) => sum + weight, 0) / weights.length;
+  return Math.max(...weights) / (reduction === 'mean' ? mean : 1);
+}
+
+function firstLogitGradient({ train, classes }: Recipe): number {
+  const { loss } = train;
+  const first = firstOfImage(loss, classes);
+  if (loss.reduction === 'sum') return first;
+  return first / totalDivisor(loss.kind, train.batch * train.accumulate, classes)!;
 }
 
 function check({ recipe, scaling, forward }: LintInput): readonly LintFinding[] {

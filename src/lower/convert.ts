@@ -115,6 +115,8 @@ const EXPECTED_SETTING: Readonly<Record<SettingParam['kind'], string>> = {
   number: 'a number',
   boolean: '`true` or `false`',
   channels: 'a number, or a list with one number per channel',
+  numbers: 'a list of numbers',
+  word: 'a word',
   points: 'a list of points `[[epoch, factor], …]`',
 };
 
@@ -124,9 +126,10 @@ function numbersOf(value: Value): readonly number[] | undefined {
   return numbers.length === value.items.length ? numbers : undefined;
 }
 
-function convertSetting(kind: SettingParam['kind'], value: Value): SettingValue | undefined {
+function convertSetting({ kind, words }: SettingParam, value: Value): SettingValue | undefined {
+  if (kind === 'numbers') return numbersOf(value);
   if (kind === 'channels') return value.kind === 'number' ? [value.value] : numbersOf(value);
-  if (kind !== 'points') return convert(kind, value) as number | boolean | undefined;
+  if (kind !== 'points') return convert(kind, value, words) as number | boolean | string | undefined;
   if (value.kind !== 'list' || value.items.length === 0) return undefined;
   const points = value.items.map(numbersOf).filter((point) => point?.length === 2) as [number, number][];
   return points.length === value.items.length ? points : undefined;
@@ -142,11 +145,16 @@ export function convertSettingArg(
 ): SettingValue | undefined {
   if (holdsUnknown(value)) return undefined;
   const label = owner === param.name ? `\`${owner}\`` : `\`${param.name}\` of \`${owner}\``;
-  const converted = convertSetting(param.kind, value);
+  const converted = convertSetting(param, value);
   if (converted === undefined) {
-    sink.error('AMP4004', span, `${label} takes ${EXPECTED_SETTING[param.kind]}, not ${describeKind(value)}`, {
-      why: `\`${param.name}\`: ${param.doc}`,
-    });
+    sink.error(
+      'AMP4004',
+      span,
+      `${label} takes ${param.words === undefined ? EXPECTED_SETTING[param.kind] : listNames(param.words)}, not ${describeKind(value)}`,
+      {
+        why: `\`${param.name}\`: ${param.doc}`,
+      },
+    );
     return undefined;
   }
   const numbers = [converted].flat(2).filter((part): part is number => typeof part === 'number');

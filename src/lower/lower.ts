@@ -12,6 +12,7 @@ import { parseAmp } from '../parser/parse.js';
 import { bindLet } from './bind-let.js';
 import { type Evaluation, evaluate } from './evaluate.js';
 import { checkKeepLines } from './keep-lines.js';
+import { checkLoss } from './loss-classes.js';
 import { lowerModel, type ModelContext } from './model.js';
 import { Modules } from './modules.js';
 import { applyOverrides, type Overrides } from './overrides.js';
@@ -124,6 +125,7 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
   const batch = options.batch ?? train.batch;
   const lowered = lowerModel(model, signature.image, { ...shared, batch, mode: 'train' } satisfies ModelContext);
   if (lowered === undefined) return { sink, modules };
+  checkLoss(train.loss, signature.classes, sections.train, sink);
   checkOutput(model, lowered.graph, lowered.output, signature.classes, sink);
   checkKeepLines(sections.precision?.items.filter((item) => item.kind === 'keep') ?? [], lowered.graph, sink);
   checkPatterns(parameters, lowered.graph, sink);

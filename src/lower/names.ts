@@ -6,6 +6,7 @@ import type { Arg, BlockSection, CallStage, Name } from '../parser/ast.js';
 import { type Bound, bindArguments } from './bind.js';
 import { type Callee, signatureOf } from './callee.js';
 import { LAYERS } from './layers.js';
+import { settingWords } from './settings.js';
 
 /** Words that need no declaration. */
 const WORDS: readonly string[] = [
@@ -14,6 +15,7 @@ const WORDS: readonly string[] = [
   'default',
   ...Object.keys(INITIALIZERS),
   ...Object.values(LAYERS).flatMap(({ params }) => params.flatMap(({ words = [] }) => words)),
+  ...settingWords(),
 ];
 
 /** A place that introduces a name: a `let`, a parameter, the model's input or the variable of a `repeat`. */

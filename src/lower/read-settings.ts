@@ -4,7 +4,7 @@ import type { Arg, Expr, Name, SettingItem } from '../parser/ast.js';
 import { bindArguments } from './bind.js';
 import { convertSettingArg } from './convert.js';
 import { type Evaluation, evaluate } from './evaluate.js';
-import type { Choice, ChoiceSetting, Setting, SettingParam, SettingValue } from './setting.js';
+import { type Choice, type ChoiceSetting, isRequired, type Setting, type SettingParam, type SettingValue } from './setting.js';
 import { SETTINGS } from './settings.js';
 
 /** A setting with its arguments, defaults filled in. `word` is the choice, or the name of the setting. */
@@ -70,7 +70,7 @@ export function choiceWith(setting: Setting, argument: string, written: string |
 
 /** `sgd(lr: …, momentum: …)`: the argument with those that the choice cannot do without. */
 export function callWith(choice: Choice, argument: string): string {
-  const required = choice.params.filter((param) => param.default === undefined && param.name !== argument);
+  const required = choice.params.filter((param) => isRequired(param) && param.name !== argument);
   return `${choice.name}(${[...required.map(({ name }) => name), argument].map((name) => `${name}: …`).join(', ')})`;
 }
 
@@ -150,7 +150,7 @@ function readSetting(setting: Setting, item: SettingItem, context: Evaluation): 
 }
 
 function example(setting: Setting, choice: Choice): string {
-  const required = choice.params.filter((param) => param.default === undefined);
+  const required = choice.params.filter(isRequired);
   return `${setting.name} ${choice.name}(${required.map((param) => `${param.name}: ${EXAMPLES[param.name] ?? 1}`).join(', ')})`;
 }
 
@@ -176,7 +176,7 @@ function readCall(
 ): ResolvedSetting | undefined {
   const signature = {
     name: word,
-    params: params.map((param) => ({ name: param.name, doc: param.doc, required: param.default === undefined })),
+    params: params.map((param) => ({ name: param.name, doc: param.doc, required: isRequired(param) })),
     example: exampleText,
   };
   const { named, complete } = bindArguments(signature, args, span, context.sink);
@@ -186,7 +186,7 @@ function readCall(
     const param = params.find((candidate) => candidate.name === name)!;
     const converted = convertSettingArg(word, param, evaluate(arg.value, context), arg.value.span, context.sink);
     if (converted !== undefined) values[name] = converted;
-    else if (param.default === undefined) usable = false;
+    else if (isRequired(param)) usable = false;
   }
   return usable ? { word, args: values, span } : undefined;
 }

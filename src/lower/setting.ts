@@ -1,26 +1,32 @@
 import type { Span } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 
-/** What settings take, by kind. `channels`: one number or one per channel. `points`: `[[epoch, factor], …]`. */
+/** What settings take, by kind. `channels`: one number or one per channel. `points`: `[[epoch, factor], …]`. `word`: one of `words`. */
 interface ValueOf {
   readonly int: number;
   readonly number: number;
   readonly boolean: boolean;
   readonly channels: readonly number[];
+  readonly numbers: readonly number[];
+  readonly word: string;
   readonly points: readonly (readonly [epoch: number, factor: number])[];
 }
 
 export type SettingKind = keyof ValueOf;
 export type SettingValue = ValueOf[SettingKind];
 
-export type SettingDefault = number | boolean;
+export type SettingDefault = number | boolean | string;
 
 /** A named argument of a setting, or the setting's only value. */
 export interface SettingParam {
   readonly name: string;
   readonly kind: SettingKind;
-  /** Left out: required. */
+  /** Left out: required, unless it is optional. */
   readonly default?: SettingDefault;
+  /** It may be left out, and that means something. */
+  readonly optional?: true;
+  /** Those that a word may be. */
+  readonly words?: readonly string[];
   /** Inclusive bounds. */
   readonly min?: number;
   readonly max?: number;
@@ -58,7 +64,16 @@ export type Words<Spec extends { readonly kind: string }> = {
 };
 
 type Params = Readonly<Record<string, Omit<SettingParam, 'name'>>>;
-type ArgsOf<P extends Params> = { readonly [Name in keyof P]: ValueOf[P[Name]['kind']] };
+type Param = Params[string];
+type ArgOf<P extends Param> =
+  | (P['words'] extends readonly (infer W)[] ? W : ValueOf[P['kind']])
+  | (P['optional'] extends true ? undefined : never);
+type ArgsOf<P extends Params> = { readonly [Name in keyof P]: ArgOf<P[Name]> };
+
+/** Whether a setting cannot do without an argument. */
+export function isRequired({ default: fallback, optional }: SettingParam): boolean {
+  return fallback === undefined && optional !== true;
+}
 
 export function word<const P extends Params, const T>(doc: string, params: P, read: (args: ArgsOf<P>, place: Place) => T): Word<T> {
   return {

@@ -34,7 +34,7 @@ export const PRECISION_SETTINGS: readonly Setting[] = [COMPUTE, POLICY, LOSS_SCA
 /** `keep PATTERN in FORMAT` stands beside the settings of `precision`. */
 export const KEEP_FORMATS: readonly string[] = Object.keys(COMPUTE_FORMATS);
 
-export const LOSS = choice('loss', 'mean over the batch', LOSSES, 'cross_entropy');
+export const LOSS = choice('loss', 'what is minimised: a mean over the batch, or a sum', LOSSES, 'cross_entropy');
 export const OPTIMIZER = choice('optimizer', 'update rule; those that PyTorch has follow it', OPTIMIZERS, 'adam');
 export const SCHEDULE = choice('schedule', 'factor on the learning rate over time', SCHEDULES, 'constant');
 export const ON_LOST_LOSS = choice(
@@ -79,3 +79,9 @@ export const SETTINGS = {
 } as const;
 
 export type SettingsSection = keyof typeof SETTINGS;
+
+/** The words that arguments of settings may be. */
+export function settingWords(): readonly string[] {
+  const paramsOf = ({ value }: Setting) => (value.kind === 'choice' ? value.choices.flatMap(({ params }) => params) : []);
+  return Object.values(SETTINGS).flatMap((settings) => settings.flatMap((setting) => paramsOf(setting).flatMap(({ words = [] }) => words)));
+}

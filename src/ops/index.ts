@@ -3,6 +3,7 @@ import type { Node, TensorType } from '../ir/types.js';
 import { ACTIVATIONS } from './activation.js';
 import * as arithmetic from './arithmetic.js';
 import * as avgPool from './avg-pool.js';
+import * as classLosses from './class-losses.js';
 import type { ContractionGeometry } from './contraction-geometry.js';
 import * as convTranspose from './conv-transpose.js';
 import * as conv from './conv2d.js';
@@ -108,10 +109,17 @@ export const OPS = {
   log_softmax_grad: softmax.logSoftmaxGrad,
   cross_entropy: loss.crossEntropy,
   cross_entropy_grad: loss.crossEntropyGrad,
-  mse: loss.mse,
-  mse_grad: loss.mseGrad,
-  binary_cross_entropy: loss.binaryCrossEntropy,
-  binary_cross_entropy_grad: loss.binaryCrossEntropyGrad,
+  label_weight: loss.labelWeight,
+  mse: classLosses.mse,
+  mse_grad: classLosses.mseGrad,
+  l1: classLosses.l1,
+  l1_grad: classLosses.l1Grad,
+  huber: classLosses.huber,
+  huber_grad: classLosses.huberGrad,
+  binary_cross_entropy: classLosses.binaryCrossEntropy,
+  binary_cross_entropy_grad: classLosses.binaryCrossEntropyGrad,
+  focal: classLosses.focal,
+  focal_grad: classLosses.focalGrad,
   correct_count: loss.correctCount,
 
   scale_loss: scaling.scaleLoss,

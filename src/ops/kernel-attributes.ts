@@ -17,6 +17,7 @@ function anyOf(...names: readonly string[]): KernelAttributes {
 
 const convolution = ['stride', 'padding', 'dilation', 'groups'];
 const pool = ['window', 'stride', 'padding'];
+const weights = ['weights', 'ignore'];
 const reduction = anyOf('axes', 'keep');
 const adam = anyOf('beta1', 'beta2', 'eps', 'weight_decay', 'guarded', 'writes');
 
@@ -135,12 +136,19 @@ export const KERNEL_ATTRIBUTES: AttributeTable = {
   softmax_grad: none,
   log_softmax: none,
   log_softmax_grad: none,
-  cross_entropy: anyOf('label_smoothing'),
-  cross_entropy_grad: anyOf('label_smoothing'),
+  cross_entropy: anyOf('label_smoothing', ...weights),
+  cross_entropy_grad: anyOf('label_smoothing', ...weights),
+  label_weight: anyOf(...weights),
   mse: none,
   mse_grad: none,
+  l1: none,
+  l1_grad: none,
+  huber: anyOf('delta'),
+  huber_grad: anyOf('delta'),
   binary_cross_entropy: none,
   binary_cross_entropy_grad: none,
+  focal: anyOf('gamma', 'alpha'),
+  focal_grad: anyOf('gamma', 'alpha'),
   correct_count: none,
 
   scale_loss: anyOf('factor'),

@@ -1,18 +1,30 @@
-import type { TensorType } from '../ir/types.js';
+import { type Attrs, numbersAttr, type TensorType } from '../ir/types.js';
 import { elements, hasShape, isMatrix, isScalar } from './constraints.js';
-import type { OpDefinition, OpSample, SampleRandom } from './op.js';
+import { constrain, type OpDefinition, type OpSample, type SampleRandom } from './op.js';
 import { f32, tensor } from './sample.js';
 
-const SMOOTHING = {
-  label_smoothing: { kind: 'number', doc: 'share of the target that is spread over all classes' },
+const WEIGHTS = {
+  weights: { kind: 'numbers', doc: 'what a row counts, by its label; left out: 1', optional: true },
+  ignore: { kind: 'number', doc: 'a label whose rows count as padding does', optional: true },
 } as const satisfies OpDefinition['attrs'];
 
-function checkLabels(name: string, logits: TensorType, label: TensorType): void {
+const CROSS_ENTROPY = {
+  label_smoothing: { kind: 'number', doc: 'share of the target that is spread over all classes' },
+  ...WEIGHTS,
+} as const satisfies OpDefinition['attrs'];
+
+export function checkLabels(name: string, logits: TensorType, label: TensorType): void {
   isMatrix(`${name}_c1`, 'the logits', logits);
   hasShape(`${name}_c2`, 'the labels', label, [logits.shape[0]]);
 }
 
-function constraints(name: string, dloss: boolean): OpDefinition['constraints'] {
+function checkWeights(label: string, logits: TensorType, attrs: Attrs): void {
+  if (attrs.weights === undefined) return;
+  const count = numbersAttr(attrs, 'weights').length;
+  constrain(count === logits.shape[1], label, () => `weights has ${count} numbers for ${logits.shape[1]} classes`);
+}
+
+export function constraints(name: string, dloss: boolean): OpDefinition['constraints'] {
   return {
     [`${name}_c1`]: 'the logits are [batch, classes]',
     [`${name}_c2`]: 'label is [batch]',
@@ -21,7 +33,7 @@ function constraints(name: string, dloss: boolean): OpDefinition['constraints'] 
 }
 
 /** Labels from -1 (padding) up to the number of classes. */
-function sampleLabelled(random: SampleRandom): OpSample {
+export function sampleLabelled(random: SampleRandom): OpSample {
   const batch = random.int(1, 6);
   const classes = random.pick([2, 3, 10, 17]);
   return {
@@ -34,156 +46,107 @@ function sampleLabelled(random: SampleRandom): OpSample {
   };
 }
 
-function sampleGradient(random: SampleRandom): OpSample {
+export function sampleGradient(random: SampleRandom): OpSample {
   const sample = sampleLabelled(random);
   return { ...sample, types: [...sample.types, f32()] };
 }
 
+/** The sample with weights of the classes, or a label to ignore, or both. */
+function sampleWeighted(random: SampleRandom, sample: OpSample): OpSample {
+  const classes = sample.types[0].shape[1];
+  const weights = Array.from({ length: classes }, () => random.real(0.5, 2));
+  const ignore = random.int(0, classes - 1);
+  const choices: readonly Attrs[] = [{}, { weights }, { ignore }, { weights, ignore }];
+  return { ...sample, attrs: { ...sample.attrs, ...random.pick(choices) } };
+}
+
+function sampleCrossEntropy(random: SampleRandom, sample: OpSample): OpSample {
+  return sampleWeighted(random, { ...sample, attrs: { label_smoothing: random.pick([0, 0.1]) } });
+}
+
 /**
- * mean over rows of (1 - s) * -log p[label] + s * mean over classes of -log p, where p is the softmax of the row and s the label
- * smoothing (as PyTorch). A row with label -1 is padding and adds 0; the divisor is the number of rows.
+ * mean over rows of (1 - s) * w[label] * -log p[label] + s * mean over classes of w * -log p, where p is the softmax of the row, s the
+ * label smoothing and w the weights (as PyTorch's, which it then divides otherwise: see `label_weight`). A row with label -1 is padding and
+ * adds 0, as one whose label is ignored does; the divisor is the number of rows.
  */
 export const crossEntropy: OpDefinition<'rows'> = {
   doc: 'Cross entropy between the softmax of logits and labels, mean over the batch; a row with label -1 is padding and adds 0.',
   kind: 'rows',
   leavesTotal: 'over_rows',
   takesProbabilities: 'distribution',
-  constraints: constraints('cross_entropy', false),
+  constraints: { ...constraints('cross_entropy', false), cross_entropy_c3: '`weights` has one number per class' },
   operands: [
     { name: 'logits', format: 'class' },
     { name: 'label', format: 'i32' },
   ],
-  attrs: SMOOTHING,
+  attrs: CROSS_ENTROPY,
   precision: 'full',
   result: 'f32',
-  shape: ([logits, label]) => {
+  shape: ([logits, label], attrs) => {
     checkLabels('cross_entropy', logits, label);
+    checkWeights('cross_entropy_c3', logits, attrs);
     return [];
   },
   gradient: ({ node, dy, emit }) => [emit('cross_entropy_grad', [...node.inputs, dy], node.attrs, 0), undefined],
   flops: ([logits]) => 10 * elements(logits),
-  sample: (random) => ({ ...sampleLabelled(random), attrs: { label_smoothing: random.pick([0, 0.1]) } }),
+  sample: (random) => sampleCrossEntropy(random, sampleLabelled(random)),
 };
 
-/** dlogits = (softmax(logits) - (1 - s) * onehot(label) - s / classes) * dloss / batch; padding rows give 0. */
+/**
+ * dlogits = (t * softmax(logits) - w * ((1 - s) * onehot(label) + s / classes)) * dloss / batch, t the sum of what is taken off; padding
+ * gives 0.
+ */
 export const crossEntropyGrad: OpDefinition<'rows'> = {
   doc: 'Gradient of cross_entropy with respect to the logits, times dloss.',
   kind: 'rows',
   gradientOf: { op: 'cross_entropy', operand: 'logits' },
-  constraints: constraints('cross_entropy_grad', true),
+  constraints: { ...constraints('cross_entropy_grad', true), cross_entropy_grad_c4: '`weights` has one number per class' },
   operands: [
     { name: 'logits', format: 'class' },
     { name: 'label', format: 'i32' },
     { name: 'dloss', format: 'f32' },
   ],
-  attrs: SMOOTHING,
+  attrs: CROSS_ENTROPY,
   precision: 'full',
   result: 'class',
-  shape: ([logits, label, dloss]) => {
+  shape: ([logits, label, dloss], attrs) => {
     checkLabels('cross_entropy_grad', logits, label);
     isScalar('cross_entropy_grad_c3', 'dloss', dloss);
+    checkWeights('cross_entropy_grad_c4', logits, attrs);
     return logits.shape;
   },
   gradient: 'none',
   flops: ([logits]) => 10 * elements(logits),
-  sample: (random) => ({ ...sampleGradient(random), attrs: { label_smoothing: random.pick([0, 0.1]) } }),
-};
-
-/** mean over rows and classes of (x - onehot(label))^2; padding rows add 0, the divisor is rows * classes. */
-export const mse: OpDefinition<'rows'> = {
-  doc: 'Mean squared difference from the one-hot labels; a row with label -1 is padding and adds 0.',
-  kind: 'rows',
-  leavesTotal: 'over_elements',
-  constraints: constraints('mse', false),
-  operands: [
-    { name: 'x', format: 'class' },
-    { name: 'label', format: 'i32' },
-  ],
-  attrs: {},
-  precision: 'full',
-  result: 'f32',
-  shape: ([x, label]) => {
-    checkLabels('mse', x, label);
-    return [];
-  },
-  gradient: ({ node, dy, emit }) => [emit('mse_grad', [...node.inputs, dy], {}, 0), undefined],
-  flops: ([x]) => 3 * elements(x),
-  sample: sampleLabelled,
-};
-
-/** dx = 2 * (x - onehot(label)) * dloss / (rows * classes); padding rows give 0. */
-export const mseGrad: OpDefinition<'rows'> = {
-  doc: 'Gradient of mse with respect to x, times dloss.',
-  kind: 'rows',
-  gradientOf: { op: 'mse', operand: 'x' },
-  constraints: constraints('mse_grad', true),
-  operands: [
-    { name: 'x', format: 'class' },
-    { name: 'label', format: 'i32' },
-    { name: 'dloss', format: 'f32' },
-  ],
-  attrs: {},
-  precision: 'full',
-  result: 'class',
-  shape: ([x, label, dloss]) => {
-    checkLabels('mse_grad', x, label);
-    isScalar('mse_grad_c3', 'dloss', dloss);
-    return x.shape;
-  },
-  gradient: 'none',
-  flops: ([x]) => 3 * elements(x),
-  sample: sampleGradient,
+  sample: (random) => sampleCrossEntropy(random, sampleGradient(random)),
 };
 
 /**
- * mean over rows and classes of softplus(-x) where the label is, softplus(x) elsewhere: each class a yes or no of its own, with the
- * probability sigmoid(x) (as PyTorch's binary_cross_entropy_with_logits on one-hot labels). Padding rows add 0, the divisor is rows *
- * classes.
+ * mean over rows of the weight of the row's label. Over it, cross_entropy with the same attributes is the mean that the weights mean:
+ * the sum of the rows' losses by the sum of their weights.
  */
-export const binaryCrossEntropy: OpDefinition<'rows'> = {
-  doc: 'Binary cross entropy between the sigmoid of logits and the one-hot labels; a row with label -1 is padding and adds 0.',
+export const labelWeight: OpDefinition<'rows'> = {
+  doc: 'Mean over the batch of the weight of each label: 1 without weights; 0 of a label that is ignored and of padding.',
   kind: 'rows',
-  leavesTotal: 'over_elements',
-  takesProbabilities: 'independent',
-  constraints: constraints('binary_cross_entropy', false),
+  leavesTotal: 'over_rows',
+  constraints: {
+    ...constraints('label_weight', false),
+    label_weight_c3: '`weights` has one number per class',
+  },
   operands: [
-    { name: 'logits', format: 'class' },
+    { name: 'logits', format: 'exact' },
     { name: 'label', format: 'i32' },
   ],
-  attrs: {},
-  precision: 'full',
+  attrs: WEIGHTS,
+  precision: 'fixed',
   result: 'f32',
-  shape: ([logits, label]) => {
-    checkLabels('binary_cross_entropy', logits, label);
+  shape: ([logits, label], attrs) => {
+    checkLabels('label_weight', logits, label);
+    checkWeights('label_weight_c3', logits, attrs);
     return [];
   },
-  gradient: ({ node, dy, emit }) => [emit('binary_cross_entropy_grad', [...node.inputs, dy], {}, 0), undefined],
-  flops: ([logits]) => 20 * elements(logits),
-  sample: sampleLabelled,
-};
-
-/** dlogits = (sigmoid(x) - onehot(label)) * dloss / (rows * classes), at the label as -sigmoid(-x); padding rows give 0. */
-export const binaryCrossEntropyGrad: OpDefinition<'rows'> = {
-  doc: 'Gradient of binary_cross_entropy with respect to the logits, times dloss.',
-  kind: 'rows',
-  gradientOf: { op: 'binary_cross_entropy', operand: 'logits' },
-  constraints: constraints('binary_cross_entropy_grad', true),
-  operands: [
-    { name: 'logits', format: 'class' },
-    { name: 'label', format: 'i32' },
-    { name: 'dloss', format: 'f32' },
-  ],
-  attrs: {},
-  precision: 'full',
-  result: 'class',
-  shape: ([logits, label, dloss]) => {
-    checkLabels('binary_cross_entropy_grad', logits, label);
-    isScalar('binary_cross_entropy_grad_c3', 'dloss', dloss);
-    return logits.shape;
-  },
   gradient: 'none',
-  flops: ([logits]) => 15 * elements(logits),
-  sample: sampleGradient,
+  flops: ([logits]) => logits.shape[0],
+  sample: (random) => sampleWeighted(random, sampleLabelled(random)),
 };
 
 export const correctCount: OpDefinition<'rows'> = {

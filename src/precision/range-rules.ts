@@ -20,6 +20,7 @@ import { BATCH_NORM_RULES } from './range-batch-norm.js';
 import { CONTRACTION_RULES } from './range-contractions.js';
 import { CURVE_RULES } from './range-curves.js';
 import { LAYER_NORM_RULES } from './range-layer-norm.js';
+import { LOSS_RULES, surprise } from './range-losses.js';
 import { gate, type RangeRule, unary } from './range-rule.js';
 import { SUM_RULES } from './range-sums.js';
 import { UPDATE_RULES } from './range-update.js';
@@ -55,18 +56,6 @@ const normalize: RangeRule = ({ operands, node }) => {
   return union(...channels);
 };
 
-/** The largest and the smallest logit are at most this far apart. */
-function span(x: Range): number {
-  return x.high - x.low;
-}
-
-/** Minus the logarithm of a probability: 0 when one logit is infinitely above the others, span + log n when it is the least of all. */
-function surprise(x: Range, length: number): Range {
-  if (!isBounded(x)) return ANY;
-  const most = span(x) + Math.log(length);
-  return widenFor(between(0, most), 8 + length, magnitude(x) + most);
-}
-
 const softmax: RangeRule = ({ operands }) => (isBounded(operands[0]!) ? between(0, 1 + 2 ** -20) : ANY);
 
 const logSoftmax: RangeRule = ({ operands, shape }) => mulRanges(surprise(operands[0]!, shape(0).at(-1)!), between(-1, -1));
@@ -86,47 +75,6 @@ const logSoftmaxGrad: RangeRule = ({ operands, shape }) => {
   if (!isBounded(dy) || !isBounded(y)) return ANY;
   const bound = magnitude(dy) * (1 + Math.exp(y.high) * length);
   return widenFor(symmetric(bound), length + 8, bound);
-};
-
-/** A probability less its target, times dloss / rows. */
-const crossEntropyGrad: RangeRule = ({ operands, shape, node }) => {
-  const [logits, , dloss] = operands as [Range, Range, Range];
-  const [rows, length] = shape(0) as [number, number];
-  if (!isBounded(logits)) return ANY;
-  const smoothing = numberAttr(node.attrs, 'label_smoothing');
-  const difference = between(-(1 - smoothing) - smoothing / length, 1 - smoothing / length);
-  const product = scaleRange(mulRanges(withZero(difference), dloss), 1 / rows);
-  return widenFor(product, length + 12, (2 * magnitude(dloss)) / rows);
-};
-
-const TARGET = between(0, 1);
-
-const mse: RangeRule = ({ operands, shape }) => {
-  const bound = magnitude(subRanges(operands[0]!, TARGET)) ** 2;
-  const [rows, length] = shape(0) as [number, number];
-  return Number.isFinite(bound) ? widenFor(between(0, bound), rows * length + 4, bound) : ANY;
-};
-
-const mseGrad: RangeRule = ({ operands, shape }) => {
-  const [x, , dloss] = operands as [Range, Range, Range];
-  const [rows, length] = shape(0) as [number, number];
-  const product = scaleRange(mulRanges(subRanges(x, TARGET), dloss), 2 / (rows * length));
-  return withZero(widenFor(product, 4, magnitude(product)));
-};
-
-/** softplus(x) is at most x, or 0, and ln 2. */
-const binaryCrossEntropy: RangeRule = ({ operands, shape }) => {
-  const bound = magnitude(operands[0]!) + Math.LN2;
-  const [rows, length] = shape(0) as [number, number];
-  return Number.isFinite(bound) ? widenFor(between(0, bound), rows * length + 24, bound) : ANY;
-};
-
-const binaryCrossEntropyGrad: RangeRule = ({ operands, shape }) => {
-  const [logits, , dloss] = operands as [Range, Range, Range];
-  const [rows, length] = shape(0) as [number, number];
-  if (!isBounded(logits)) return ANY;
-  const product = scaleRange(mulRanges(between(-1, 1), dloss), 1 / (rows * length));
-  return widenFor(product, 16, magnitude(product));
 };
 
 /** One rule per op: what its result can be before it is rounded to its format, given what its operands can be. */
@@ -175,13 +123,7 @@ export const RANGE_RULES = {
   softmax_grad: softmaxGrad,
   log_softmax: logSoftmax,
   log_softmax_grad: logSoftmaxGrad,
-  cross_entropy: ({ operands, shape }) => surprise(operands[0]!, shape(0)[1]!),
-  cross_entropy_grad: crossEntropyGrad,
-  mse,
-  mse_grad: mseGrad,
-  binary_cross_entropy: binaryCrossEntropy,
-  binary_cross_entropy_grad: binaryCrossEntropyGrad,
-  correct_count: ({ shape }) => between(0, shape(0)[0]!),
+  ...LOSS_RULES,
 
   ...UPDATE_RULES,
 } as const satisfies Readonly<Record<OpName, RangeRule>>;

@@ -10,7 +10,7 @@ import { findFunction } from './states.js';
 export interface Evaluation {
   /** 0 to 1. */
   readonly accuracy: number;
-  /** Mean over the images. */
+  /** Mean over the images, by their weights where the loss has any. */
   readonly loss: number;
   readonly images: number;
   /** Where the loss is not finite. */
@@ -91,14 +91,19 @@ export async function evaluate(
   await feed.settle();
   const scalars = await executable.drain();
   if (issued < batches) return undefined;
-  let loss = 0;
+  let sum = 0;
+  let weights = 0;
   let correct = 0;
   for (const scalar of scalars) {
     // The device divides by the whole batch, padding included.
-    loss += (scalar.loss ?? Number.NaN) * batch;
+    sum += (scalar.loss ?? Number.NaN) * batch;
+    weights += (scalar.weight ?? 0) * batch;
     correct += scalar.correct ?? 0;
   }
-  const result = { accuracy: correct / set.count, loss: loss / set.count, images: set.count };
+  const divisor = fn.graph.outputs.weight === undefined ? set.count : weights;
+  // Where no label counts, nothing is lost.
+  const loss = divisor === 0 && sum === 0 ? 0 : sum / divisor;
+  const result = { accuracy: correct / set.count, loss, images: set.count };
   if (Number.isFinite(loss)) return result;
   const image = new Uint8Array(batch * elementCount(set.shape));
   const label = new Int32Array(batch);

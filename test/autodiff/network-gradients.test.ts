@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { buildTrainStep } from '../../src/autodiff/step.js';
-import type { LossScaling } from '../../src/ir/program.js';
+import type { CrossEntropySpec, LossScaling } from '../../src/ir/program.js';
 import { channelNorms, layerNorms, randomModel } from '../support/models.js';
 import { type Model, type ProgramOptions, programOf, SGD } from '../support/network.js';
 import { callInDoubles, type Doubles, initialDoubles, randomInputs } from '../support/run.js';
@@ -52,7 +52,7 @@ function differentiated(model: Model, options: ProgramOptions, scaling: LossScal
     });
     return { loss, gradients: new Map(gradients) };
   };
-  return { run, states: initialDoubles(graph), parameters };
+  return { run, states: initialDoubles(graph), parameters, label: inputs.label as Int32Array };
 }
 
 /** Compares the gradients of a training step with central differences of its loss. */
@@ -81,10 +81,36 @@ describe('gradients of whole networks against central differences', () => {
 
   it('a network of contractions of every kind', () => assertGradients(contractions, { batch: 2 }));
 
-  it('label smoothing', () => assertGradients(everything, { train: { loss: { kind: 'cross_entropy', labelSmoothing: 0.1 } } }));
+  it('label smoothing', () =>
+    assertGradients(everything, { train: { loss: { kind: 'cross_entropy', labelSmoothing: 0.1, reduction: 'mean' } } }));
 
-  it('binary cross entropy', () => assertGradients(everything, { train: { loss: { kind: 'binary_cross_entropy', labelSmoothing: 0 } } }));
-  it('mean squared error', () => assertGradients(everything, { train: { loss: { kind: 'mse', labelSmoothing: 0 } } }));
+  it('binary cross entropy', () => assertGradients(everything, { train: { loss: { kind: 'binary_cross_entropy', reduction: 'mean' } } }));
+  it('mean squared error', () => assertGradients(everything, { train: { loss: { kind: 'mse', reduction: 'mean' } } }));
+
+  const weighted: CrossEntropySpec = {
+    ...{ kind: 'cross_entropy', labelSmoothing: 0.1, reduction: 'mean' },
+    weights: Array.from({ length: 10 }, (_, label) => 0.2 + label / 3),
+    ignore: 4,
+  };
+  it('a mean by weights, of which some labels are ignored', () => assertGradients(everything, { batch: 5, train: { loss: weighted } }));
+  it('focal', () => assertGradients(everything, { train: { loss: { kind: 'focal', gamma: 2, alpha: 0.25, reduction: 'mean' } } }));
+
+  it('of a sum are those of the mean times what it is the mean of, whatever the micro-batches', () => {
+    for (const loss of [weighted, { kind: 'huber', delta: 0.3, reduction: 'mean' }] as const) {
+      const none = { kind: 'none' } as const;
+      const train = { loss: { ...loss, reduction: 'sum' } } as const;
+      const sum = differentiated(everything, { batch: 5, train }, none, 3);
+      const mean = differentiated(everything, { batch: 5, train: { loss } }, none, 3);
+      const scale =
+        loss.kind === 'huber' ? 5 * 10 : [...sum.label].reduce((total, label) => total + (label === 4 ? 0 : weighted.weights![label]!), 0);
+      const [a, b] = [sum.run(sum.states), mean.run(mean.states)];
+      assert.equal(a.loss, b.loss, 'the mean is reported');
+      for (const [name, gradient] of a.gradients) {
+        for (const [i, g] of gradient.entries())
+          assert.ok(Math.abs(g - scale * b.gradients.get(name)![i]) <= 1e-9 * (1 + Math.abs(g)), name);
+      }
+    }
+  });
 
   it('a network of layer norms', () => assertGradients(layerNorms, { batch: 2 }));
   it('a network of norms by channel', () => assertGradients(channelNorms, { batch: 2 }));

@@ -28,7 +28,7 @@ const scaled = { precision: { lossScaling: DYNAMIC }, train: { clip: 1 } };
 
 describe('training step', () => {
   it('takes a binary cross entropy of the logits that a last sigmoid reads, which stays for who asks the model', () => {
-    const train = { loss: { kind: 'binary_cross_entropy', labelSmoothing: 0 } } as const;
+    const train = { loss: { kind: 'binary_cross_entropy', reduction: 'mean' } } as const;
     const program = programOf((layers) => layers.call('sigmoid', miniResnet(layers)), { train });
     const { recipe } = program;
     const step = buildTrainStep(program.train, recipe, resolveScaling(recipe.precision), 2);

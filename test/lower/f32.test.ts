@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { LAYERS } from '../../src/lower/layers.js';
 import { checkSource, lowerProgram } from '../../src/lower/lower.js';
-import { type Bounds, type Choice, type SettingParam, withinBounds } from '../../src/lower/setting.js';
+import { type Bounds, type Choice, isRequired, type SettingParam, withinBounds } from '../../src/lower/setting.js';
 import { SETTINGS } from '../../src/lower/settings.js';
 import { ampc } from '../support/cli.js';
 import { makeWorkspace, TINY } from '../support/tiny.js';
@@ -26,7 +26,7 @@ const written = (value: number): string => (value < 0 ? `-${-value}` : String(va
 const REQUIRED: Readonly<Record<string, string>> = { lr: '0.1', every: '10', scale: '1024', points: '[[0, 1]]' };
 
 function call(name: string, params: readonly SettingParam[], param: SettingParam, value: string): string {
-  const others = params.filter(({ name: other, default: fallback }) => fallback === undefined && other !== param.name);
+  const others = params.filter((other) => isRequired(other) && other.name !== param.name);
   const args = [...others.map(({ name: other }) => `${other}: ${REQUIRED[other]}`), `${param.name}: ${value}`];
   return `${name}(${args.join(', ')})`;
 }
@@ -59,7 +59,7 @@ function settingCases(): readonly Case[] {
   });
 }
 
-const FLOATS = new Set(['number', 'channels', 'points']);
+const FLOATS = new Set(['number', 'numbers', 'channels', 'points']);
 
 describe('numbers as f32', () => {
   it('are checked in every setting, just beyond what f32 holds', () => {
@@ -67,7 +67,8 @@ describe('numbers as f32', () => {
     assert.ok(cases.length > 25, `${cases.length} settings`);
     for (const { title, param, text } of cases) {
       for (const value of beyond(param)) {
-        const number = param.kind === 'points' ? `[[0, 1], [5, ${written(value)}]]` : written(value);
+        const lists = { points: `[[0, 1], [5, ${written(value)}]]`, numbers: `[${written(value)}]` };
+        const number = param.kind === 'points' || param.kind === 'numbers' ? lists[param.kind] : written(value);
         const expected = withinBounds(value, param) ? 'AMP4012' : 'AMP4005';
         assert.deepEqual(errorsOf(text(number)), [expected], `${title}: ${value}`);
       }

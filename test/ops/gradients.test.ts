@@ -27,6 +27,7 @@ const KINKS: Readonly<Partial<Record<OpName, readonly number[]>>> = {
   leaky_relu: [0],
   elu: [0],
   abs: [0],
+  l1: [0, 1],
   hardswish: [-3, 3],
   hardsigmoid: [-3, 3],
   relu6: [0, 6],

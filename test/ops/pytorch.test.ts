@@ -119,6 +119,41 @@ describe('PyTorch semantics', () => {
     assertOp('binary_cross_entropy_grad', [...operands, scalar(1)], {}, c.dlogits, 'dlogits');
   });
 
+  for (const key of ['weights', 'ignore', 'all', 'sum'] as const) {
+    it(`cross_entropy by the weights of the classes: ${key}`, () => {
+      const c = fixture[`cross_entropy_${key}`];
+      const operands = [operand(c.logits), integers([5], c.label)];
+      const weighting = { ...(c.weights !== null && { weights: c.weights }), ...(c.ignore !== null && { ignore: c.ignore }) };
+      const attrs = { label_smoothing: c.label_smoothing, ...weighting };
+      // The op's own mean is over the rows.
+      const factor = key === 'sum' ? 5 : 1 / evaluateOp('label_weight', operands, weighting).elements[0]!;
+      assertClose(Float64Array.of(evaluateOp('cross_entropy', operands, attrs).elements[0]! * factor), [c.loss], 'loss');
+      assertOp('cross_entropy_grad', [...operands, scalar(factor)], attrs, c.dlogits, 'dlogits');
+    });
+  }
+
+  it('cross_entropy by weights, where no label is left, is NaN there and 0 here', () => {
+    const c = fixture.cross_entropy_none_left;
+    assert.equal(c.loss, 'nan');
+    const operands = [operand(c.logits), integers([5], c.label)];
+    const weighting = { weights: c.weights, ignore: c.ignore };
+    assert.equal(evaluateOp('label_weight', operands, weighting).elements[0], 0);
+    assert.equal(evaluateOp('cross_entropy', operands, { label_smoothing: c.label_smoothing, ...weighting }).elements[0], 0);
+  });
+
+  for (const [name, attrs] of [
+    ['l1', {}],
+    ['huber', { delta: 0.7 }],
+    ['focal', { gamma: 2, alpha: 0.25 }],
+  ] as const) {
+    it(`${name} against one-hot labels`, () => {
+      const c = fixture[name];
+      const operands = [operand(c.x), integers([5], c.label)];
+      assertClose(evaluateOp(name, operands, attrs).elements, [c.loss], 'loss');
+      assertOp(`${name}_grad`, [...operands, scalar(1)], attrs, c.dx, 'dx');
+    });
+  }
+
   for (const name of ['relu', 'relu6', 'gelu', 'silu', 'sigmoid', 'tanh', 'leaky_relu', 'softmax', 'log_softmax'] as const) {
     it(`${name} and its gradient`, () => {
       const c = fixture[name];

@@ -85,7 +85,9 @@ function otherSums(rows: number): ReductionCase[] {
     reductionCase('cross_entropy', [logits, labels], { label_smoothing: 0 }),
     reductionCase('cross_entropy', [logits, labels], { label_smoothing: 0.1 }),
     reductionCase('mse', [logits, labels]),
+    reductionCase('huber', [logits, labels], { delta: 1 }),
     reductionCase('binary_cross_entropy', [logits, labels]),
+    reductionCase('focal', [logits, labels], { gamma: 2, alpha: 0.25 }),
     reductionCase('global_norm', [between(1, 2, rows, channels), between(1, 2, 7)]),
   ];
 }

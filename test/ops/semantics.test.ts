@@ -27,8 +27,12 @@ describe('padding rows', () => {
 
   for (const [loss, attrs] of [
     ['cross_entropy', { label_smoothing: 0.1 }],
+    ['cross_entropy', { label_smoothing: 0.1, weights: [1, 2, 0.5], ignore: 0 }],
     ['mse', {}],
+    ['l1', {}],
+    ['huber', { delta: 1 }],
     ['binary_cross_entropy', {}],
+    ['focal', { gamma: 2, alpha: 0.25 }],
   ] as const) {
     it(`add nothing to ${loss} but count in its divisor`, () => {
       const alone = evaluateOp(loss, [float([1, 3], [1, 2, 3]), integers([1], [2])], attrs as Attrs);

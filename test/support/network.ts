@@ -75,7 +75,7 @@ export function programOf(model: Model, options: ProgramOptions = {}): Program {
     dataset: { name: 'cifar10', mean: perChannel(mean), std: perChannel(std), augment: [] },
     precision: { compute: 'f16', policy: 'mixed', lossScaling: undefined, pins: [], ...options.precision },
     train: {
-      loss: { kind: 'cross_entropy', labelSmoothing: 0 },
+      loss: { kind: 'cross_entropy', labelSmoothing: 0, reduction: 'mean' },
       optimizer: ADAM,
       schedule: { kind: 'constant' },
       warmup: 0,

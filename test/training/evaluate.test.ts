@@ -3,7 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
-import type { LossKind } from '../../src/ir/program.js';
+import type { LossKind, LossSpec } from '../../src/ir/program.js';
+import { LOSSES } from '../../src/lower/choices/loss.js';
+import type { Place } from '../../src/lower/setting.js';
 import { createBackend } from '../../src/runtime/reference/index.js';
 import { evaluate } from '../../src/training/evaluate.js';
 import { predictImages, readImage } from '../../src/training/predict.js';
@@ -16,6 +18,11 @@ async function model(evalBatch = 4): Promise<{ plan: ReturnType<typeof fakePlan>
   const executable = new FakeExecutable(plan);
   await executable.writeStates(initialStates(plan, 1));
   return { plan, executable };
+}
+
+/** A loss with the defaults of the language. */
+function lossOf(kind: LossKind): LossSpec {
+  return LOSSES[kind].read(Object.fromEntries(LOSSES[kind].params.map(({ name, default: value }) => [name, value!])), {} as Place);
 }
 
 describe('evaluate', () => {
@@ -35,6 +42,25 @@ describe('evaluate', () => {
       assert.ok(Math.abs((result?.loss ?? 0) - (results[0]?.loss ?? 1)) < 1e-6);
       assert.equal(result?.images, 12);
     }
+  });
+
+  it('takes the mean by weights over the whole set, padded or not, and images that are ignored for nothing', async () => {
+    const { test } = fakeDataset(4, 12);
+    const [, height, width, channels] = [0, ...test.shape];
+    const losses = await Promise.all(
+      [1, 5, 12].map(async (batch) => {
+        const network: Model = ({ image, call }) => call('linear', call('flatten', image), { features: 10 }, { as: 'fc' });
+        const weights = Array.from({ length: 10 }, (_, label) => 1 + label);
+        const loss = { kind: 'cross_entropy', labelSmoothing: 0, reduction: 'sum', weights, ignore: 1 } as const;
+        const options = { batch, image: [height, width, channels] as number[], precision: { compute: 'f32' }, train: { loss } } as const;
+        const plan = planOf(network, options as never);
+        const executable = await createBackend().load(plan, {});
+        await executable.writeStates(initialStates(plan, 1));
+        return (await evaluate(executable, plan, test))!.loss;
+      }),
+    );
+    assert.ok(losses[0]! > 0.5);
+    for (const loss of losses) assert.ok(Math.abs(loss - losses[0]!) < 1e-6, String(losses));
   });
 
   it('stops when asked to', async () => {
@@ -78,7 +104,7 @@ describe('predictImages', () => {
           const logits = call('linear', call('flatten', image), { features: 10 }, { as: 'fc' });
           return end === undefined ? logits : call(end, logits);
         };
-        const plan = planOf(network, { precision: { compute: 'f32' }, train: { loss: { kind, labelSmoothing: 0 } } });
+        const plan = planOf(network, { precision: { compute: 'f32' }, train: { loss: lossOf(kind) } });
         const executable = await createBackend().load(plan, {});
         await executable.writeStates(initialStates(plan, 1));
         const [{ top }] = await predictImages(executable, plan, [path], { classes: [], top: 10 });
@@ -88,6 +114,8 @@ describe('predictImages', () => {
         ['cross_entropy', 'softmax'],
         ['mse', 'softmax'],
         ['binary_cross_entropy', 'sigmoid'],
+        ['focal', 'sigmoid'],
+        ['huber', 'softmax'],
       ] as const) {
         const [without, within] = [await probabilities(kind), await probabilities(kind, end)];
         for (const [i, p] of without.entries()) assert.ok(Math.abs(p - within[i]!) < 1e-6, `${kind}: ${without} and ${within}`);

@@ -39,7 +39,8 @@ function keyOf(value: Expression, { inputs }: Node): string {
 /** Numbers of the channels: a literal when all are equal, else a table that may be read from any channel on. */
 function channelConstants(locals: ElementValues, node: Node, name: string, values: readonly number[]): string {
   if (values.every((value) => value === values[0])) return `vf_set(${floatLiteral(values[0]!)})`;
-  const channels = node.type.shape.at(-1)!;
+  // What leaves one number of a row has no channels of its own.
+  const channels = node.type.shape.at(-1) ?? values.length;
   const entries = Array.from({ length: channels + locals.context.target.lanes }, (_, i) =>
     floatLiteral(values[(i % channels) % values.length]!),
   );

@@ -72,7 +72,7 @@ export function eachVector(
   return [
     ...(whole > 0 ? [`for (int64_t c = 0; c < ${whole}; c += LANES) {`, ...indent(body({ channel: 'c' })), '}'] : []),
     ...(whole < length
-      ? ['{', `  const int64_t c = ${whole}, n = ${length - whole};`, ...indent(body({ channel: 'c', lanes: 'n' })), '}']
+      ? ['{', `  const int64_t c = ${whole}, n = ${length - whole};`, '  (void)n;', ...indent(body({ channel: 'c', lanes: 'n' })), '}']
       : []),
   ];
 }

@@ -4,7 +4,8 @@ import type { OpOfKind } from '../../ops/index.js';
 import { readsLabels, totalDivisor } from '../../ops/row-totals.js';
 import type { Expression } from '../formula/expression.js';
 import { type Leaves, Writer } from '../formula/render.js';
-import { ROWS, type RowNumber, type RowWriter, rowStatements, unlabelledRow } from '../formula/rows.js';
+import type { RowNumber } from '../formula/row-formula.js';
+import { ROWS, type RowWriter, rowStatements, unlabelled, unlabelledRow } from '../formula/rows.js';
 import { Locals } from './expression.js';
 import type { KernelContext } from './kernel.js';
 import { leavesAt } from './leaves.js';
@@ -140,7 +141,7 @@ export function rowFunction(context: KernelContext, id: ValueId, partial: Place 
   const label = readsLabels(node.op)
     ? [
         `const int32_t label = ${context.pointer(node.inputs[1]!)}[row];`,
-        'if (label < 0) {',
+        `if (${unlabelled(formula)}) {`,
         ...indent([...unlabelledRow(formula, writer), 'continue;']),
         '}',
       ]

@@ -3,7 +3,8 @@ import type { OpOfKind } from '../../ops/index.js';
 import { isRowTotal, readsLabels, totalDivisor } from '../../ops/row-totals.js';
 import type { Expression } from '../formula/expression.js';
 import { type Leaves, Writer } from '../formula/render.js';
-import { ROWS, type RowNumber, type RowWriter, rowStatements, unlabelledRow } from '../formula/rows.js';
+import type { RowNumber } from '../formula/row-formula.js';
+import { ROWS, type RowWriter, rowStatements, unlabelled, unlabelledRow } from '../formula/rows.js';
 import type { GroupContext } from './context.js';
 import { storageType } from './formats.js';
 import { type Dispatch, indent, KernelBuilder } from './kernel.js';
@@ -132,7 +133,7 @@ export function emitRows(context: GroupContext, id: ValueId): Dispatch[] {
   const label = readsLabels(node.op)
     ? [
         `let label = ${kernel.read(context.place(node.inputs[1]!), 'i32', 'row')};`,
-        'if (label < 0) {',
+        `if (${unlabelled(formula)}) {`,
         ...indent([...unlabelledRow(formula, writer), 'return;']),
         '}',
       ]

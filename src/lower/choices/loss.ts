@@ -1,22 +1,65 @@
-import type { LossKind, LossSpec, LostLossPolicy } from '../../ir/program.js';
-import { type Word, word } from '../setting.js';
+import type { LossSpec, LostLossPolicy } from '../../ir/program.js';
+import { type Word, type Words, word } from '../setting.js';
+
+const REDUCTION = {
+  kind: 'word',
+  words: ['mean', 'sum'],
+  default: 'mean',
+  doc: 'what is minimised: the mean, or the sum over the images, and classes, of a step',
+} as const;
 
 export const LOSSES = {
   cross_entropy: word(
     'negative log likelihood of the softmax',
     {
       label_smoothing: { kind: 'number', default: 0, min: 0, below: 1, doc: 'share of the target spread over all classes' },
+      weights: {
+        kind: 'numbers',
+        optional: true,
+        min: 0,
+        doc: 'what an image counts, by its class; the mean is by the sum of the weights',
+      },
+      ignore: { kind: 'int', optional: true, min: 0, doc: 'the class whose images count for nothing' },
+      reduction: REDUCTION,
     },
-    ({ label_smoothing }) => ({ kind: 'cross_entropy', labelSmoothing: label_smoothing }),
+    ({ label_smoothing, weights, ignore, reduction }) => ({
+      kind: 'cross_entropy',
+      labelSmoothing: label_smoothing,
+      ...(weights !== undefined && { weights }),
+      ...(ignore !== undefined && { ignore }),
+      reduction,
+    }),
   ),
-  mse: word('squared distance to the one-hot label, mean over the classes as well', {}, () => ({ kind: 'mse', labelSmoothing: 0 })),
+  mse: word('squared distance to the one-hot label, mean over the classes as well', { reduction: REDUCTION }, ({ reduction }) => ({
+    kind: 'mse',
+    reduction,
+  })),
+  l1: word('distance to the one-hot label, mean over the classes as well', { reduction: REDUCTION }, ({ reduction }) => ({
+    kind: 'l1',
+    reduction,
+  })),
+  huber: word(
+    'half the squared distance to the one-hot label, and in proportion to it beyond `delta`; mean over the classes as well',
+    { delta: { kind: 'number', default: 1, above: 0, doc: 'where the square ends' }, reduction: REDUCTION },
+    ({ delta, reduction }) => ({ kind: 'huber', delta, reduction }),
+  ),
   binary_cross_entropy: word(
     'each class a yes or no of its own, with the sigmoid of its logit; mean over the classes as well. Of a model that ends with ' +
       '`sigmoid` it reads the logits before it',
-    {},
-    () => ({ kind: 'binary_cross_entropy', labelSmoothing: 0 }),
+    { reduction: REDUCTION },
+    ({ reduction }) => ({ kind: 'binary_cross_entropy', reduction }),
   ),
-} satisfies { readonly [Kind in LossKind]: Word<LossSpec & { readonly kind: Kind }> };
+  focal: word(
+    'Lin et al. 2017: `binary_cross_entropy` of which classes that are right already count little: times (1 - p)^gamma, p the ' +
+      'probability of what is true',
+    {
+      gamma: { kind: 'number', default: 2, min: 0, max: 100, doc: 'how little; 0: all the same' },
+      alpha: { kind: 'number', default: 0.25, min: 0, max: 1, doc: "weight of the label's class; the others have 1 - alpha" },
+      reduction: REDUCTION,
+    },
+    ({ gamma, alpha, reduction }) => ({ kind: 'focal', gamma, alpha, reduction }),
+  ),
+} satisfies Words<LossSpec>;
 
 export const LOST_LOSS = {
   stop: word('the run ends, says where it comes from, and keeps the checkpoint and the weights from before', {}, () => 'stop'),

@@ -3,6 +3,7 @@ import { contractionKernels } from './contraction.js';
 import { elementwiseKernels } from './elementwise.js';
 import type { ReferenceKernel } from './kernel.js';
 import { layerNormKernels } from './layer-norm.js';
+import { lossKernels } from './losses.js';
 import { normKernels } from './norm.js';
 import { poolKernels } from './pool.js';
 import { reductionKernels } from './reductions.js';
@@ -24,5 +25,6 @@ export const KERNELS: Readonly<Record<Exclude<OpName, SourceOp>, ReferenceKernel
   ...resampleKernels,
   ...reductionKernels,
   ...rowKernels,
+  ...lossKernels,
   ...updateKernels,
 };

@@ -5,6 +5,7 @@ import { CODES } from './device.js';
 import { elementwiseKernels } from './elementwise.js';
 import type { Kernel } from './kernel.js';
 import { layerNormKernels } from './layer-norm.js';
+import { lossKernels } from './losses.js';
 import { normKernels } from './norm.js';
 import { poolKernels } from './pool.js';
 import { reductionKernels } from './reductions.js';
@@ -29,5 +30,6 @@ export const KERNELS = {
   ...resampleKernels,
   ...reductionKernels,
   ...rowKernels,
+  ...lossKernels,
   ...updateKernels,
 } as const satisfies Readonly<Record<OpName, Kernel>>;

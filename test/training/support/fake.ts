@@ -93,7 +93,7 @@ export function fakeRecipe(train: Partial<Recipe['train']> = {}): Recipe {
     dataset: { name: 'shapes', mean: [0.5], std: [0.5], augment: [{ kind: 'flip' }, { kind: 'crop', padding: 1 }] },
     precision: { compute: 'f16', policy: 'mixed', lossScaling: undefined, pins: [] },
     train: {
-      loss: { kind: 'cross_entropy', labelSmoothing: 0 },
+      loss: { kind: 'cross_entropy', labelSmoothing: 0, reduction: 'mean' },
       optimizer: { kind: 'sgd', lr: 0.1, momentum: 0.9, nesterov: false, weightDecay: 0 },
       schedule: { kind: 'cosine', min: 0.1 },
       warmup: 0.5,

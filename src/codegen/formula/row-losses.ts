@@ -1,0 +1,194 @@
+import type { Node } from '../../ir/types.js';
+import { elementCount, numberAttr, numbersAttr } from '../../ir/types.js';
+import type { OpOfKind } from '../../ops/index.js';
+import {
+  abs,
+  add,
+  clamp,
+  computed,
+  constants,
+  div,
+  equal,
+  isNan,
+  mul,
+  named,
+  neg,
+  number,
+  operand,
+  orZero,
+  parameter,
+  scalar,
+  select,
+  sub,
+  withSign,
+} from './build.js';
+import type { F32 } from './expression.js';
+import { exp, sigmoid, softplus } from './functions.js';
+import {
+  exponentials,
+  isLabel,
+  LABEL,
+  logSum,
+  loop,
+  ofThis,
+  probability,
+  type RowFormula,
+  type RowNumber,
+  type RowRule,
+} from './row-formula.js';
+
+const first = operand(0);
+const one = number(1);
+const [largest, sum] = [ofThis('largest'), ofThis('sum')];
+
+/** The weights of the classes at the columns, where the node has any, and their mean. */
+function weightsOf({ attrs }: Node): { readonly each: F32; readonly mean: number } | undefined {
+  if (attrs.weights === undefined) return undefined;
+  const weights = numbersAttr(attrs, 'weights').map(Math.fround);
+  return { each: constants('weights', weights), mean: weights.reduce((total, weight) => total + weight, 0) / weights.length };
+}
+
+/** The formula, of which rows with the label that the node ignores are as those without a label. */
+function unlessIgnored({ attrs }: Node, formula: RowFormula): RowFormula {
+  return attrs.ignore === undefined ? formula : { ...formula, ignored: numberAttr(attrs, 'ignore') };
+}
+
+const weight = ofThis('weight');
+
+const labelWeight: RowRule = (node) => {
+  const weights = weightsOf(node);
+  if (weights === undefined) return unlessIgnored(node, { steps: [], result: { share: one } });
+  return unlessIgnored(node, { steps: [loop({ by: 'at_label', name: 'weight', term: weights.each })], result: { share: weight } });
+};
+
+const crossEntropy: RowRule = (node) => {
+  const smoothing = numberAttr(node.attrs, 'label_smoothing');
+  const weights = weightsOf(node);
+  const distance = named('distance', sub(largest, first));
+  const chosen = ofThis('chosen');
+  const surprise = add(ofThis('log_sum'), ofThis('below'));
+  const term = weights === undefined ? distance : mul(weights.each, distance);
+  const all: readonly RowNumber[] = smoothing === 0 ? [] : [{ by: 'mean', name: 'rest', term }];
+  const own: readonly RowNumber[] = weights === undefined ? [] : [{ by: 'at_label', name: 'weight', term: weights.each }];
+  const logOfSum = weights === undefined ? ofThis('log_sum') : mul(computed(weights.mean), ofThis('log_sum'));
+  const smooth = mul(computed(smoothing), add(logOfSum, ofThis('rest')));
+  return unlessIgnored(node, {
+    steps: [
+      ...exponentials,
+      loop({ by: 'at_label', name: 'below', term: distance }, ...own, ...all),
+      logSum,
+      { name: 'chosen', value: weights === undefined ? surprise : mul(weight, surprise) },
+    ],
+    result: { share: smoothing === 0 ? chosen : add(mul(computed(1 - smoothing), chosen), smooth) },
+  });
+};
+
+const crossEntropyGrad: RowRule = (node, shape) => {
+  const smoothing = numberAttr(node.attrs, 'label_smoothing');
+  const weights = weightsOf(node);
+  const length = shape.at(-1)!;
+  const target = select(isLabel, computed(1 - smoothing + smoothing / length), computed(smoothing / length));
+  const factor = div(scalar(2), computed(elementCount(shape) / length));
+  const share = named('probability', probability);
+  if (weights === undefined) return unlessIgnored(node, { steps: exponentials, result: { each: mul(sub(share, target), factor) } });
+  // What the targets of the row add up to.
+  const targets = add(mul(computed(1 - smoothing), weight), computed(smoothing * weights.mean));
+  const difference = sub(mul(ofThis('targets'), share), mul(weights.each, target));
+  return unlessIgnored(node, {
+    steps: [...exponentials, loop({ by: 'at_label', name: 'weight', term: weights.each }), { name: 'targets', value: targets }],
+    result: { each: mul(difference, factor) },
+  });
+};
+
+/** How far a logit is from its target: 1 at the label, else 0. */
+const difference = named('difference', sub(first, orZero(isLabel, one)));
+
+const mse: RowRule = () => ({
+  steps: [loop({ by: 'sum', name: 'sum', term: named('square', mul(difference, difference)) })],
+  result: { share: sum },
+});
+
+const mseGrad: RowRule = (_, shape) => ({
+  steps: [],
+  result: { each: mul(difference, div(mul(number(2), scalar(2)), computed(elementCount(shape)))) },
+});
+
+const l1: RowRule = () => ({
+  steps: [loop({ by: 'sum', name: 'sum', term: named('distance', abs(difference)) })],
+  result: { share: sum },
+});
+
+const l1Grad: RowRule = (_, shape) => {
+  const factor = div(scalar(2), computed(elementCount(shape)));
+  const sign = select(equal(difference, number(0)), difference, withSign(one, difference));
+  return { steps: [], result: { each: mul(select(isNan(difference), difference, sign), factor) } };
+};
+
+const huber: RowRule = ({ attrs }) => {
+  const distance = named('distance', abs(difference));
+  const square = named('square', clamp(distance, number(0), computed(numberAttr(attrs, 'delta'))));
+  const term = mul(square, sub(distance, mul(number(0.5), square)));
+  return { steps: [loop({ by: 'sum', name: 'sum', term: named('loss', term) })], result: { share: sum } };
+};
+
+const huberGrad: RowRule = ({ attrs }, shape) => {
+  const delta = numberAttr(attrs, 'delta');
+  const slope = select(isNan(difference), difference, clamp(difference, computed(-delta), computed(delta)));
+  return { steps: [], result: { each: mul(slope, div(scalar(2), computed(elementCount(shape)))) } };
+};
+
+/** Each logit as it counts against the row: its negative at the label. */
+const wrong = named('wrong', select(isLabel, neg(first), first));
+
+const binaryCrossEntropy: RowRule = () => ({
+  steps: [loop({ by: 'sum', name: 'sum', term: named('loss', softplus(wrong)) })],
+  result: { share: sum },
+});
+
+const binaryCrossEntropyGrad: RowRule = (_, shape) => {
+  const factor = div(scalar(2), computed(elementCount(shape)));
+  return { steps: [], result: { each: mul(sigmoid(wrong), select(isLabel, neg(factor), factor)) } };
+};
+
+/** sigmoid(wrong)^gamma, by the logarithm of the sigmoid. */
+function mistaken(gamma: number): F32 {
+  return named('mistaken', gamma === 0 ? one : exp(mul(computed(-gamma), softplus(neg(wrong)))));
+}
+
+const focal: RowRule = ({ attrs }) => {
+  const alpha = numberAttr(attrs, 'alpha');
+  const share = select(isLabel, computed(alpha), computed(1 - alpha));
+  const term = mul(mul(share, mistaken(numberAttr(attrs, 'gamma'))), softplus(wrong));
+  return { steps: [loop({ by: 'sum', name: 'sum', term: named('loss', term) })], result: { share: sum } };
+};
+
+const focalGrad: RowRule = ({ attrs }, shape) => {
+  const [gamma, alpha] = [numberAttr(attrs, 'gamma'), numberAttr(attrs, 'alpha')];
+  const factor = div(scalar(2), computed(elementCount(shape)));
+  const inner = add(mul(mul(computed(gamma), sigmoid(neg(wrong))), softplus(wrong)), sigmoid(wrong));
+  const slope = mul(mistaken(gamma), inner);
+  return { steps: [], result: { each: mul(slope, mul(select(isLabel, computed(-alpha), computed(1 - alpha)), factor)) } };
+};
+
+const correctCount: RowRule = () => ({
+  steps: [loop({ by: 'first_largest', name: 'place', term: first })],
+  result: { share: select(equal(parameter('place', 'i32', 'row'), LABEL), one, number(0)) },
+});
+
+/** Losses and what they report; `shape` is that of operand 0. */
+export const LOSS_ROWS = {
+  cross_entropy: crossEntropy,
+  cross_entropy_grad: crossEntropyGrad,
+  label_weight: labelWeight,
+  mse,
+  mse_grad: mseGrad,
+  l1,
+  l1_grad: l1Grad,
+  huber,
+  huber_grad: huberGrad,
+  binary_cross_entropy: binaryCrossEntropy,
+  binary_cross_entropy_grad: binaryCrossEntropyGrad,
+  focal,
+  focal_grad: focalGrad,
+  correct_count: correctCount,
+} satisfies Partial<Record<OpOfKind<'rows'>, RowRule>>;
