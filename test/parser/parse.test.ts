@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
 import { renderDiagnostics } from '../../src/diagnostics/render.js';
+import { LAYERS } from '../../src/lower/layers.js';
 import { checkSource, lowerProgram } from '../../src/lower/lower.js';
 import { AmpParser } from '../../src/parser/grammar.js';
 import { parseAmp } from '../../src/parser/parse.js';
@@ -115,5 +116,11 @@ describe('parseAmp', () => {
     survives(`let a = if 1 == 1 { 1 } ${'else if 1 == 2 { 2 } '.repeat(5_000)} else { 3 }`);
     survives('model '.repeat(20_000));
     survives('}'.repeat(20_000));
+  });
+
+  it('takes every argument of every layer by its name: none is a reserved word', () => {
+    const taken = Object.entries(LAYERS).flatMap(([layer, { params }]) => params.map(({ name }) => `x |> ${layer}(${name}: 1)`));
+    const refused = taken.filter((line) => parseAmp(`block B(x) { ${line} }`).diagnostics.length > 0);
+    assert.deepEqual(refused, []);
   });
 });
