@@ -76,12 +76,13 @@ describe('numbers as f32', () => {
   });
 
   it('are checked in every argument of a layer', () => {
-    const params = Object.entries(LAYERS).flatMap(([layer, { params: all }]) => all.map((param) => ({ layer, param })));
+    const params = Object.entries(LAYERS).flatMap(([layer, { params: all }]) => all.map((param) => ({ layer, param, all })));
     const floats = params.filter(({ param }) => param.kind === 'number');
     assert.ok(floats.length >= 5);
-    for (const { layer, param } of floats) {
+    for (const { layer, param, all } of floats) {
+      const required = all.filter((other) => other !== param && other.default === undefined).map(({ name }) => `, ${name}: 1`);
       for (const value of beyond(param)) {
-        const text = MODEL.replace('flatten', `${layer}(${param.name}: ${written(value)}) |> flatten`);
+        const text = MODEL.replace('flatten', `${layer}(${param.name}: ${written(value)}${required.join('')}) |> flatten`);
         const expected = withinBounds(value, param) ? 'AMP2015' : 'AMP2010';
         assert.deepEqual(errorsOf(text), [expected], `${layer}(${param.name}): ${value}`);
       }
