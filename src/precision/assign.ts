@@ -15,6 +15,8 @@ import { rulePolicy } from './policy.js';
 class Casts {
   private readonly made = new Map<string, ValueId>();
   private readonly ofMasters = new Map<Why, Why>();
+  /** Copies that only repeat, by the same in another format, which their readers have in their place. */
+  private readonly remade = new Map<ValueId, ValueId>();
 
   constructor(private readonly builder: GraphBuilder) {}
 
@@ -34,6 +36,7 @@ class Casts {
         type: { dtype, shape: source.type.shape },
       });
       this.made.set(key, repeated);
+      this.remade.set(value, repeated);
       return repeated;
     }
     const isMaster = isState(source);
@@ -50,6 +53,11 @@ class Casts {
     });
     this.made.set(key, id);
     return id;
+  }
+
+  /** The value whose gradient is meant by that of `value`: what is read in its place, where it is repeated in another format. */
+  asRead(value: ValueId): ValueId {
+    return this.remade.get(value) ?? value;
   }
 
   private oncePerStep(why: Why): Why {
@@ -87,6 +95,7 @@ export function assignPrecision(graph: Graph, spec: PrecisionSpec): Graph {
   for (const node of graph.nodes) {
     const op = opDefinition(node.op);
     const forward = node.gradOf;
+    const own = forward === undefined ? undefined : casts.asRead(moved[forward]!);
     const situation: Situation = {
       policy,
       compute: spec.compute,
@@ -94,7 +103,7 @@ export function assignPrecision(graph: Graph, spec: PrecisionSpec): Graph {
       pin: findPin(node, spec.pins),
       operands: node.inputs.map((id) => builder.type(moved[id]!).dtype),
       learned: node.inputs.map(isLearned),
-      forward: forward === undefined ? undefined : { own: builder.type(moved[forward]!).dtype, read: readAs.get(node.layer)?.get(forward) },
+      forward: own === undefined ? undefined : { own: builder.type(own).dtype, read: readAs.get(node.layer)?.get(forward!) },
       consumers: op.precision === 'source' ? readersOf(node.id).map((n) => ({ op: n.op, precision: classOf(n, spec) })) : [],
     };
     const decision = decide(node, op, situation);
@@ -109,7 +118,7 @@ export function assignPrecision(graph: Graph, spec: PrecisionSpec): Graph {
       inputs,
       type: { dtype: decision.result, shape: node.type.shape },
       why: decision.why,
-      ...(forward !== undefined && { gradOf: moved[forward]! }),
+      ...(own !== undefined && { gradOf: own }),
     });
   }
   const outputs = Object.fromEntries(Object.entries(graph.outputs).map(([name, id]) => [name, moved[id]!]));

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { compileProgram } from '../../src/compile.js';
 import type { PinOrigin } from '../../src/ir/pin.js';
 import type { PrecisionSpec } from '../../src/ir/program.js';
 import type { Graph, Node } from '../../src/ir/types.js';
 import { isFloat } from '../../src/ir/types.js';
 import { whyText } from '../../src/ir/why.js';
+import { lowerProgram } from '../../src/lower/lower.js';
 import { opDefinition } from '../../src/ops/index.js';
 import { matchOperands } from '../../src/ops/op.js';
+import { phaseOf } from '../../src/plan/facts.js';
 import type { Plan } from '../../src/plan/plan.js';
 import { findPin } from '../../src/precision/pins.js';
 import { SAMPLED_OPS } from '../ops/cases.js';
@@ -125,5 +128,26 @@ describe('precision pass', () => {
       'f32',
     );
     assert.equal(format(miniResnet, { precision: { policy: 'autocast' } }), 'f32');
+  });
+
+  it('a gradient of what is repeated in another format names what is read: no node behind the loss counts as forward', () => {
+    const text = `
+      dataset shapes {}
+      model Net(image: [32, 32, 3]) -> [10] {
+        let token = param([1, 3], init: normal(0.02)) as token
+        let gate = param([3], init: ones) as gate
+        let pixels = image |> conv2d(3, kernel: 1) |> reshape([1024, 3])
+        token |> concat(pixels, axis: 0) |> mul(gate) |> flatten |> linear(10)
+      }
+      precision { compute bf16 }`;
+    const target = { backend: 'reference', low: ['bf16'], staged: [] } as const;
+    const { graph } = compileProgram(lowerProgram({ path: 'net.amp', text }), target).functions[0];
+    const behind = new Set(graph.nodes.filter(({ op }) => op === 'cross_entropy_grad').map(({ id }) => id));
+    for (const node of graph.nodes) if (node.inputs.some((id) => behind.has(id))) behind.add(node.id);
+    const forward = [...behind].map((id) => graph.nodes[id]).filter((node) => phaseOf(node) === 'forward' && node.layer !== '');
+    assert.deepEqual(
+      forward.map(({ op, layer }) => `${op} of ${layer}`),
+      [],
+    );
   });
 });
