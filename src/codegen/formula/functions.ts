@@ -1,3 +1,4 @@
+import { LIMITS } from '../../numeric/formats.js';
 import {
   abs,
   add,
@@ -94,7 +95,7 @@ export const LOG = ofElement(
 export const log = (a: F32): F32 => call(LOG, a);
 
 function lnResult(): F32 {
-  const subnormal = named('subnormal', less(x, number(2 ** -126)));
+  const subnormal = named('subnormal', less(x, number(LIMITS.f32.smallestNormal)));
   const normal = named('normal_x', select(subnormal, mul(x, number(2 ** 23)), x));
   const value = sub(log(normal), select(subnormal, number(23 * Math.LN2), number(0)));
   // Computed of x, since WGSL has no literals of them.
