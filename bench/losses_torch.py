@@ -5,13 +5,14 @@ Runs: fp32, fp16, bf16; fp32-nudged, whose initial weights are moved by at most 
 """
 
 import json
-import struct
 import sys
 
 import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+
+from zoo.weights import read_safetensors
 
 DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 RECORD = 1 + 3 * 32 * 32
@@ -29,20 +30,6 @@ class SimpleCNN(nn.Module):
         x = F.relu(F.max_pool2d(self.conv1(x), 2))
         x = F.relu(F.max_pool2d(self.conv2(x), 2))
         return self.fc2(F.relu(self.fc1(torch.flatten(x, 1))))
-
-
-def read_safetensors(path):
-    with open(path, "rb") as file:
-        content = file.read()
-    (length,) = struct.unpack("<Q", content[:8])
-    tensors = {}
-    for name, entry in json.loads(content[8 : 8 + length]).items():
-        if name == "__metadata__" or entry["dtype"] != "F32":
-            continue
-        first, end = entry["data_offsets"]
-        data = np.frombuffer(content[8 + length + first : 8 + length + end], dtype="<f4")
-        tensors[name] = torch.from_numpy(data.copy()).reshape(entry["shape"])
-    return tensors
 
 
 def to_torch(name, tensor):

@@ -44,18 +44,19 @@ interface Comparison extends ZooRecipe {
   readonly python: string;
   readonly images: string;
   readonly backend: BackendName;
-  readonly precisions: readonly PrecisionName[];
+  /** What is trained besides fp32. */
+  readonly low: readonly PrecisionName[];
 }
 
 async function compareNetwork(name: string, folder: string, options: Comparison): Promise<string> {
-  const { python, images, backend, precisions, ...recipe } = options;
+  const { python, images, backend, low, ...recipe } = options;
   const set = await readImages(images, recipe.batch * (recipe.steps + 1));
   const here = async (precision: PrecisionName, smooth: boolean) => {
     const path = join(FOLDER, `${name}.amp`);
     return trainHere({ path, text: await networkText(path, smooth) }, precision, backend, set, recipe);
   };
   const exact = await here('fp32', false);
-  const formats: readonly PrecisionName[] = precisions.length > 1 ? ['fp32', 'bf16'] : ['fp32'];
+  const formats: readonly PrecisionName[] = low.length > 0 ? ['fp32', 'bf16'] : ['fp32'];
   const peer = await trainThere(python, name, exact, folder, images, { ...recipe, smooth: false }, formats);
   if (peer.parameters !== exact.parameters) throw new Error(`${name} has ${exact.parameters} parameters, PyTorch's has ${peer.parameters}`);
   const smooth = await here('fp32', true);
@@ -68,10 +69,9 @@ async function compareNetwork(name: string, folder: string, options: Comparison)
     cell(statisticsApart(smooth.run, smoothPeer)),
     cell(apart(smooth.run.logits, smoothPeer.logits)),
   ];
-  const own = peer.runs.bf16 === undefined ? Number.NaN : largestOf(peer.runs.bf16.losses, losses, 5);
-  for (const precision of precisions.filter((each) => each !== 'fp32')) {
+  for (const precision of low) {
     const { run } = await here(precision, false);
-    cells.push(`${cell(largestOf(run.losses, losses, 5))} (${own.toExponential(1)})`);
+    cells.push(`${cell(largestOf(run.losses, losses, 5))} (${largestOf(peer.runs.bf16!.losses, losses, 5).toExponential(1)})`);
   }
   return `${name.padEnd(22)}${exact.parameters.toLocaleString('en').padStart(12)}${cells.join('')}`;
 }
@@ -100,7 +100,7 @@ async function main(): Promise<void> {
     python: python.command,
     images: join(filesFolder(CIFAR10, values.data), CIFAR10.files.train[0]!),
     backend: values.backend as BackendName,
-    precisions: values.precision.split(',') as PrecisionName[],
+    low: (values.precision.split(',') as PrecisionName[]).filter((precision) => precision !== 'fp32'),
     batch: Number(values.batch),
     steps: Number(values.steps),
     rate: Number(values.rate),
@@ -108,8 +108,9 @@ async function main(): Promise<void> {
     threads: 2,
   };
   console.log(`PyTorch ${python.torch}, ${values.backend}, ${values.steps} steps of ${values.batch} images, SGD at ${values.rate}`);
-  const titles = ['first', 'five', 'smooth', 'stats', 'eval', ...options.precisions.slice(1).map((name) => name.padEnd(10))];
-  console.log(`${''.padEnd(22)}${'parameters'.padStart(12)}${titles.map((title) => title.padStart(9)).join('')}`);
+  const titles = ['first', 'five', 'smooth', 'stats', 'eval'].map((title) => title.padStart(9));
+  const lowTitles = options.low.map((title) => title.padStart(9).padEnd(19));
+  console.log(`${''.padEnd(22)}${'parameters'.padStart(12)}${[...titles, ...lowTitles].join('')}`);
   const folder = await mkdtemp(join(tmpdir(), 'ampc-zoo-'));
   try {
     for (const name of positionals.length > 0 ? positionals : all) {

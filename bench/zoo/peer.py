@@ -5,7 +5,6 @@ OPTIONS is JSON: batch, steps, rate, momentum, smooth, threads. The records behi
 """
 
 import json
-import struct
 import sys
 
 import numpy as np
@@ -15,25 +14,12 @@ import torch.nn.functional as F
 
 from networks import NETWORKS
 from parts import Kinks
+from weights import read_safetensors
 
 RECORD = 1 + 3 * 32 * 32
 MEAN = torch.tensor([0.4914, 0.4822, 0.4465]).reshape(1, 3, 1, 1)
 STD = torch.tensor([0.2470, 0.2435, 0.2616]).reshape(1, 3, 1, 1)
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-def read_safetensors(path):
-    with open(path, "rb") as file:
-        content = file.read()
-    (length,) = struct.unpack("<Q", content[:8])
-    tensors = {}
-    for name, entry in json.loads(content[8 : 8 + length]).items():
-        if name == "__metadata__":
-            continue
-        first, end = entry["data_offsets"]
-        data = np.frombuffer(content[8 + length + first : 8 + length + end], dtype="<f4")
-        tensors[name] = torch.from_numpy(data.copy()).reshape(entry["shape"])
-    return tensors
 
 
 def attention_state(name, module, weights):

@@ -4,7 +4,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from parts import ConvNorm, conv, flatten, global_avg_pool, max_pool, relu, repeat
+from parts import ConvNorm, conv, flatten, global_avg_pool, max_pool, relu
 
 
 class LogisticRegression(nn.Module):

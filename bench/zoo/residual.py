@@ -7,10 +7,6 @@ import torch.nn.functional as F
 from parts import Gate, conv, global_avg_pool, relu, repeat
 
 
-def strided(stride, i):
-    return stride if i == 0 else 1
-
-
 class Shortcut(nn.Module):
     """A block with a shortcut, which is a 1x1 convolution with its norm where the shape changes."""
 
@@ -85,7 +81,7 @@ class Staged(nn.Module):
         for number, (channels, count, stride) in enumerate(stages, 1):
             blocks = []
             for i in range(count):
-                blocks.append(block(inputs, channels, strided(stride, i)))
+                blocks.append(block(inputs, channels, stride if i == 0 else 1))
                 inputs = channels
             setattr(self, f"stage{number}", nn.Sequential(*blocks))
         if norm_first:
@@ -107,7 +103,7 @@ WIDTHS = (64, 128, 256, 512)
 
 
 def resnet18(gate=False):
-    stages = [(width, 2, strided(1, i) if i == 0 else 2) for i, width in enumerate(WIDTHS)]
+    stages = [(width, 2, 1 if i == 0 else 2) for i, width in enumerate(WIDTHS)]
     return Staged(64, stages, lambda inputs, channels, stride: Residual(inputs, channels, stride, gate=gate))
 
 
