@@ -2,11 +2,8 @@ import type { OpName } from '../../ir/op-names.js';
 import type { LayerDefinition } from '../layer.js';
 import { constrain } from '../op.js';
 import { formatShape } from '../window.js';
-import { resolveAxes } from './reduce.js';
-
-function elementwise(op: OpName, doc: string): LayerDefinition {
-  return { doc, params: [], example: `x |> ${op}`, build: ({ input, emit }) => emit(op, [input]) };
-}
+import { AXIS, resolveAxis } from './axes.js';
+import { elementwise } from './elementwise.js';
 
 export const reluLayer = elementwise('relu', 'max(x, 0)');
 export const relu6Layer = elementwise('relu6', 'min(max(x, 0), 6)');
@@ -23,14 +20,14 @@ export const tanhLayer = elementwise('tanh', 'Hyperbolic tangent.');
 function alongAxis(op: OpName, doc: string): LayerDefinition {
   return {
     doc,
-    params: [{ name: 'axis', kind: 'int', min: -4, max: 3, default: -1, doc: 'counted from 0 without the batch, or from -1 backwards' }],
+    params: [{ ...AXIS, doc: 'counted from 0 without the batch, or from -1 backwards' }],
     example: `x |> ${op}`,
     build: ({ input, args, emit, type }) => {
       const { shape } = type(input);
-      const [axis] = resolveAxes('softmax_axis_c1', [args.axis as number], shape);
+      const axis = resolveAxis('softmax_axis_c1', args.axis as number, shape);
       const last = shape.length - 1;
       if (axis === last) return emit(op, [input]);
-      const axes = shape.map((_, i) => (i === axis ? last : i === last ? axis! : i));
+      const axes = shape.map((_, i) => (i === axis ? last : i === last ? axis : i));
       return emit('transpose', [emit(op, [emit('transpose', [input], { axes })])], { axes });
     },
   };

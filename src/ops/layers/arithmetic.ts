@@ -1,6 +1,7 @@
 import type { OpName } from '../../ir/op-names.js';
 import type { LayerDefinition } from '../layer.js';
 import { broadcastOperands } from './broadcast.js';
+import { elementwise } from './elementwise.js';
 
 function binary(op: OpName, doc: string, folds = false): LayerDefinition {
   return {
@@ -42,10 +43,6 @@ export const shiftLayer: LayerDefinition = {
   example: 'x |> shift(1)',
   build: ({ input, args, emit }) => emit('shift', [input], { offset: args.offset as number }),
 };
-
-function elementwise(op: OpName, doc: string): LayerDefinition {
-  return { doc, params: [], example: `x |> ${op}`, build: ({ input, emit }) => emit(op, [input]) };
-}
 
 export const expLayer = elementwise('exp', 'e to the power of each element. It overflows fp16 above 11.09 and fp32 above 88.7.');
 export const logLayer = elementwise('log', 'Natural logarithm: -infinity of 0, NaN of negative numbers.');

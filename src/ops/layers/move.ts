@@ -1,18 +1,10 @@
 import type { Shape } from '../../ir/types.js';
-import type { LayerContext, LayerDefinition, LayerParam } from '../layer.js';
+import type { LayerContext, LayerDefinition } from '../layer.js';
 import { constrain } from '../op.js';
 import { PAD_MODES } from '../pad.js';
 import { formatShape, pair } from '../window.js';
-import { resolveAxes } from './reduce.js';
-
-const AXIS: LayerParam = {
-  name: 'axis',
-  kind: 'int',
-  min: -4,
-  max: 3,
-  default: -1,
-  doc: 'counted from 0 without the batch, or from -1 (channels) backwards',
-};
+import { AXIS, resolveAxes, resolveAxis } from './axes.js';
+import { needsImage } from './image.js';
 
 export const transposeLayer: LayerDefinition = {
   doc: 'The axes in another order.',
@@ -55,7 +47,7 @@ export const sliceLayer: LayerDefinition = {
   example: 'x |> slice(0, size: 16)',
   build: ({ input, args, emit, type }) => {
     const { shape } = type(input);
-    const [axis] = resolveAxes('slice_c1', [args.axis as number], shape);
+    const axis = resolveAxis('slice_c1', args.axis as number, shape);
     const length = shape[axis];
     const [given, end] = [args.size as number, args.end as number];
     constrain(given === 0 || end === 0, 'slice_c2', 'it takes `size` or `end`, not both');
@@ -82,8 +74,7 @@ export const rollLayer: LayerDefinition = {
   example: 'x |> roll([-2, -2], axis: [0, 1])',
   build: ({ input, args, emit, type }) => {
     const [shifts, given] = [args.shift as readonly number[], args.axis as readonly number[]];
-    const axes = given.flatMap((axis) => resolveAxes('roll_c1', [axis], type(input).shape));
-    constrain(new Set(axes).size === axes.length, 'roll_c1', () => `the axes ${formatShape(given)} name one twice`);
+    const axes = resolveAxes('roll_c1', given, type(input).shape);
     constrain(shifts.length === axes.length, 'roll_c2', () => `${formatShape(shifts)} are no shifts of ${axes.length} axes`);
     return emit('roll', [input], { axes, shifts });
   },
@@ -128,12 +119,7 @@ export const upsampleLayer: LayerDefinition = {
   example: 'x |> upsample(2, mode: bilinear)',
   build: ({ input, args, emit, type }) => {
     const op = args.mode === 'bilinear' ? 'upsample_bilinear' : 'upsample_nearest';
-    const { shape } = type(input);
-    constrain(
-      shape.length === 4,
-      `${op}_c1`,
-      () => `upsample needs an image [height, width, channels], not ${formatShape(shape.slice(1))}`,
-    );
+    needsImage(op, 'upsample', type(input).shape);
     return emit(op, [input], { factor: pair(args.factor) });
   },
 };

@@ -4,8 +4,8 @@ import { INIT } from '../initializers.js';
 import type { LayerContext, LayerDefinition, LayerParam } from '../layer.js';
 import { constrain } from '../op.js';
 import { formatShape } from '../window.js';
+import { resolveSorted } from './axes.js';
 import { biasOf, EPS, SCALE, SHIFT, weightOf } from './norm-parameters.js';
-import { resolveAxes } from './reduce.js';
 
 const AXES: LayerParam = {
   name: 'axes',
@@ -21,7 +21,7 @@ function alongAxes(context: LayerContext, center: boolean, shifted?: boolean): V
   const { input, args, emit, type } = context;
   const { shape } = type(input);
   const given = typeof args.axes === 'number' ? [args.axes] : (args.axes as readonly number[]);
-  const axes = resolveAxes('layer_norm_axes_c1', given, shape);
+  const axes = resolveSorted('layer_norm_axes_c1', given, shape);
   const last = shape.length - axes.length;
   constrain(
     axes.every((axis, i) => axis === last + i),

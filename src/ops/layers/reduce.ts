@@ -1,17 +1,7 @@
 import type { LayerDefinition, LayerParam } from '../layer.js';
 import { constrain } from '../op.js';
 import { formatShape } from '../window.js';
-
-/** Axes of a layer's argument as axes of its input, in order: counted without the batch, or from -1 backwards. Errors have that label. */
-export function resolveAxes(label: string, given: readonly number[], shape: readonly number[]): readonly number[] {
-  const rank = shape.length - 1;
-  const axes = given.map((axis) => (axis < 0 ? axis + rank : axis));
-  const outside = given.find((_, i) => axes[i]! < 0 || axes[i]! >= rank);
-  constrain(outside === undefined, label, () => `axis ${outside} is not an axis of ${formatShape(shape.slice(1))}`);
-  const sorted = axes.toSorted((a, b) => a - b);
-  constrain(new Set(sorted).size === sorted.length, label, () => `the axes ${formatShape(given)} name one twice`);
-  return sorted.map((axis) => axis + 1);
-}
+import { resolveSorted } from './axes.js';
 
 const PARAMS: readonly LayerParam[] = [
   { name: 'axes', kind: 'axes', min: -4, max: 3, doc: 'one, or a list: counted from 0 without the batch, or from -1 (channels) backwards' },
@@ -24,7 +14,7 @@ function reduction(op: 'sum' | 'mean' | 'max', doc: string, example: string): La
     params: PARAMS,
     example,
     build: ({ input, args, emit, type }) => {
-      const axes = resolveAxes(`${op}_c1`, args.axes as readonly number[], type(input).shape);
+      const axes = resolveSorted(`${op}_c1`, args.axes as readonly number[], type(input).shape);
       const apart = axes.some((axis, i) => axis !== axes[0]! + i);
       constrain(!apart, `${op}_c1`, () => `the axes ${formatShape(axes.map((axis) => axis - 1))} do not follow one another`);
       return emit(op, [input], { axes, keep: args.keepdim === true });

@@ -1,8 +1,8 @@
-import type { Shape } from '../../ir/types.js';
 import { elementCount } from '../../ir/types.js';
-import type { LayerDefinition, LayerParam } from '../layer.js';
+import type { LayerDefinition } from '../layer.js';
 import { constrain } from '../op.js';
 import { formatShape } from '../window.js';
+import { AXIS, resolveAxis } from './axes.js';
 
 export const flattenLayer: LayerDefinition = {
   doc: 'One list of features: an image [height, width, channels] row by row, channels together.',
@@ -32,22 +32,6 @@ export const reshapeLayer: LayerDefinition = {
   },
 };
 
-const AXIS: LayerParam = {
-  name: 'axis',
-  kind: 'int',
-  min: -4,
-  max: 3,
-  default: -1,
-  doc: 'counted from 0 without the batch, or from -1 (channels) backwards',
-};
-
-/** The place of an axis in a shape without the batch. */
-function axisOf(label: string, shape: Shape, axis: number): number {
-  const rank = shape.length;
-  constrain(axis >= -rank && axis < rank, label, () => `axis ${axis} is not an axis of ${formatShape(shape)}`);
-  return axis < 0 ? axis + rank : axis;
-}
-
 export const concatLayer: LayerDefinition = {
   doc: 'The piped value and the arguments one after the other along an axis.',
   params: [AXIS],
@@ -55,7 +39,7 @@ export const concatLayer: LayerDefinition = {
   example: 'x |> concat(skip)',
   build: ({ input, values, args, emit, type }) => {
     const rank = type(input).shape.length - 1;
-    const joined = axisOf('concat_c2', type(input).shape.slice(1), args.axis as number);
+    const joined = resolveAxis('concat_c2', args.axis as number, type(input).shape) - 1;
     const [first, ...others] = [input, ...values].map((id) => type(id).shape.slice(1));
     const misfit = others.find((shape) => shape.length !== rank || shape.some((size, i) => i !== joined && size !== first[i]));
     const why = misfit && `${formatShape(first)} and ${formatShape(misfit)} cannot be joined along axis ${joined}`;
@@ -69,8 +53,8 @@ export const splitLayer: LayerDefinition = {
   params: [{ name: 'sections', kind: 'sections', min: 1, doc: 'how many parts of one size, or the list of their sizes' }, AXIS],
   example: 'let [a, b] = x |> split(2)',
   build: ({ input, args, emit, type }) => {
-    const shape = type(input).shape.slice(1);
-    const axis = axisOf('slice_c1', shape, args.axis as number);
+    const { shape } = type(input);
+    const axis = resolveAxis('slice_c1', args.axis as number, shape);
     const given = args.sections as number | readonly number[];
     const sizes = typeof given === 'number' ? Array.from({ length: given }, () => shape[axis] / given) : given;
     const total = sizes.reduce((sum, size) => sum + size, 0);
@@ -78,12 +62,12 @@ export const splitLayer: LayerDefinition = {
     constrain(
       sizes.every(Number.isInteger) && total === shape[axis],
       'split_c1',
-      () => `axis ${axis} of ${formatShape(shape)} has ${shape[axis]} elements, which are not ${what}`,
+      () => `axis ${axis - 1} of ${formatShape(shape.slice(1))} has ${shape[axis]} elements, which are not ${what}`,
     );
     let start = 0;
     return sizes.map((size) => {
       start += size;
-      return emit('slice', [input], { axis: 1 + axis, start: start - size, size });
+      return emit('slice', [input], { axis, start: start - size, size });
     });
   },
 };
