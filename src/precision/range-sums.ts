@@ -70,14 +70,14 @@ export const SUM_RULES = {
   avg_pool2d_grad: avgPoolGrad,
   global_avg_pool: ({ operands, shape }) => meanRange(operands[0]!, shape(0)[1]! * shape(0)[2]!),
   global_avg_pool_grad: globalAvgPoolGrad,
-  sum: ({ operands, node, shape }) => sumRange(operands[0]!, axesSizes(shape(0), numbersAttr(node.attrs, 'axes')).length),
-  mean: ({ operands, node, shape }) => meanRange(operands[0]!, axesSizes(shape(0), numbersAttr(node.attrs, 'axes')).length),
+  sum: ({ operands, node, shape }) => sumRange(operands[0]!, axesSizes(shape(0), node.attrs).length),
+  mean: ({ operands, node, shape }) => meanRange(operands[0]!, axesSizes(shape(0), node.attrs).length),
   mean_grad: ({ operands, node }) => {
-    const shared = scaleRange(operands[0]!, 1 / axesSizes(numbersAttr(node.attrs, 'shape'), numbersAttr(node.attrs, 'axes')).length);
+    const shared = scaleRange(operands[0]!, 1 / axesSizes(numbersAttr(node.attrs, 'shape'), node.attrs).length);
     return widenFor(shared, 2, magnitude(shared));
   },
   max: ({ operands }) => operands[0]!,
-  max_ties: ({ node, shape }) => between(0, axesSizes(shape(0), numbersAttr(node.attrs, 'axes')).length),
+  max_ties: ({ node, shape }) => between(0, axesSizes(shape(0), node.attrs).length),
   // Where x is the largest, it is one of those counted.
   max_grad: ({ operands }) => (operands[3]!.low >= 1 ? withZero(operands[0]!) : ANY),
 } as const satisfies Readonly<Record<string, RangeRule>>;

@@ -1,5 +1,4 @@
 import type { ValueId } from '../../ir/types.js';
-import { numbersAttr } from '../../ir/types.js';
 import type { OpOfKind } from '../../ops/index.js';
 import { axesSizes } from '../../ops/reductions.js';
 import { AXES_REDUCTIONS, type AxesReduction } from '../formula/axes.js';
@@ -119,7 +118,7 @@ function acrossRows(context: KernelContext, id: ValueId, length: number, inner: 
 /** A number of all elements along some axes; every task has results of its own. */
 export function axesFunction(context: KernelContext, id: ValueId): LoopFunction {
   const node = context.node(id);
-  const { outer, length, inner } = axesSizes(context.type(node.inputs[0]!).shape, numbersAttr(node.attrs, 'axes'));
+  const { outer, length, inner } = axesSizes(context.type(node.inputs[0]!).shape, node.attrs);
   const { lanes } = context.target;
   const range = inner === 1 ? outer : outer * Math.ceil(inner / lanes);
   const lines = inner === 1 ? alongRow(context, id, length) : acrossRows(context, id, length, inner);

@@ -130,7 +130,7 @@ function sumOverResults(locals: Locals, node: Node, term: (inner: Locals) => str
 /** Operand `index`, which has a number for each place along the axes that are not the node's, where the result's lanes are. */
 function reducedOperand(locals: Locals, node: Node, index: number): string {
   const { context } = locals;
-  const { length, inner } = axesSizes(node.type.shape, numbersAttr(node.attrs, 'axes'));
+  const { length, inner } = axesSizes(node.type.shape, node.attrs);
   const channels = node.type.shape.at(-1)!;
   const input = node.inputs[index]!;
   if (inner % channels === 0) {
@@ -191,7 +191,7 @@ const GATHERS: Readonly<Record<OpOfKind<'pool'>, GatherRule>> = {
     return `${name} / vf_set(${height * width}.0f)`;
   },
   mean_grad: (locals, node) => {
-    const { length } = axesSizes(node.type.shape, numbersAttr(node.attrs, 'axes'));
+    const { length } = axesSizes(node.type.shape, node.attrs);
     return `${reducedOperand(locals, node, 0)} / vf_set(${length}.0f)`;
   },
   max_grad: (locals, node) => {

@@ -1,5 +1,4 @@
 import type { ValueId } from '../../ir/types.js';
-import { numbersAttr } from '../../ir/types.js';
 import type { OpOfKind } from '../../ops/index.js';
 import { axesSizes } from '../../ops/reductions.js';
 import { AXES_REDUCTIONS, type AxesReduction } from '../formula/axes.js';
@@ -51,7 +50,7 @@ export function emitAxesReduction(context: GroupContext, id: ValueId): Dispatch[
   const node = context.node(id);
   const { term, of } = AXES_REDUCTIONS[node.op as OpOfKind<'axes'>];
   const { limits } = context.target;
-  const { outer, length, inner } = axesSizes(context.type(node.inputs[0]!).shape, numbersAttr(node.attrs, 'axes'));
+  const { outer, length, inner } = axesSizes(context.type(node.inputs[0]!).shape, node.attrs);
   const places = outer * inner;
   const step = Math.ceil(length / Math.min(MOST_PARTS, length, Math.max(1, Math.ceil(ENOUGH / places))));
   const parts = Math.ceil(length / step);

@@ -157,7 +157,7 @@ function globalAverage(locals: ElementValues, node: Node): string {
 
 /** Operand `index`, which has a number for each place along the axes that are not the node's, at the element. */
 function reducedOperand(locals: ElementValues, node: Node, index: number): string {
-  const { length, inner } = axesSizes(node.type.shape, numbersAttr(node.attrs, 'axes'));
+  const { length, inner } = axesSizes(node.type.shape, node.attrs);
   const i = `(${locals.at.index})`;
   const place = inner === 1 ? `${i} / ${length}u` : `${i} / ${length * inner}u * ${inner}u + ${i} % ${inner}u`;
   return locals.loadAt(node.inputs[index]!, place);
@@ -208,7 +208,7 @@ export const GATHERS: Readonly<Record<OpOfKind<'pool'>, GatherRule>> = {
   },
   mean_grad: {
     expression: (locals, node) => {
-      const { length } = axesSizes(node.type.shape, numbersAttr(node.attrs, 'axes'));
+      const { length } = axesSizes(node.type.shape, node.attrs);
       return `${reducedOperand(locals, node, 0)} / ${length}.0f`;
     },
   },

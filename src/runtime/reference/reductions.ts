@@ -1,10 +1,9 @@
-import { numbersAttr } from '../../ir/types.js';
 import { type AxesSizes, axesSizes } from '../../ops/reductions.js';
 import { fill, type KernelContext, type ReferenceKernel } from './kernel.js';
 
 /** The sizes of a tensor of that shape along the node's axes. */
 function sizesOf({ node }: KernelContext, shape: readonly number[]): AxesSizes {
-  return axesSizes(shape, numbersAttr(node.attrs, 'axes'));
+  return axesSizes(shape, node.attrs);
 }
 
 /** For each place along the other axes: what `join` makes of the elements along the axes, one after the other. */

@@ -1,4 +1,3 @@
-import { numbersAttr } from '../../ir/types.js';
 import { axesSizes } from '../../ops/reductions.js';
 import type { Tensor } from './binding.js';
 import type { Calls } from './calls.js';
@@ -7,13 +6,13 @@ import { asNumber, exact, type KernelContext, wide } from './kernel.js';
 
 /** The tensor as [elements before the node's axes, along them, behind them], by its shape. */
 function alongAxes(tf: Calls, x: Tensor, { node }: KernelContext): Tensor {
-  const { outer, length, inner } = axesSizes(x.shape, numbersAttr(node.attrs, 'axes'));
+  const { outer, length, inner } = axesSizes(x.shape, node.attrs);
   return tf.reshape(x, [outer, length, inner]);
 }
 
 /** What was reduced along the node's axes of a tensor of that shape, where it broadcasts over them. */
 function reducedAlong(tf: Calls, y: Tensor, shape: readonly number[], { node }: KernelContext): Tensor {
-  const { outer, inner } = axesSizes(shape, numbersAttr(node.attrs, 'axes'));
+  const { outer, inner } = axesSizes(shape, node.attrs);
   return tf.reshape(y, [outer, 1, inner]);
 }
 
@@ -23,12 +22,12 @@ function sumOf(tf: Calls, x: Tensor, context: KernelContext, divisor = 1): Tenso
   return tf.reshape(tf.cast(divisor === 1 ? sum : tf.div(sum, divisor), CODES.f32), context.type.shape);
 }
 
-const lengthOf = ({ node }: KernelContext, shape: readonly number[]) => axesSizes(shape, numbersAttr(node.attrs, 'axes')).length;
+const lengthOf = ({ node }: KernelContext, shape: readonly number[]) => axesSizes(shape, node.attrs).length;
 
 /** A share of dy at every place along the axes of the result. */
 function spread(tf: Calls, dy: Tensor, context: KernelContext): Tensor {
   const { shape } = context.type;
-  const { outer, length, inner } = axesSizes(shape, numbersAttr(context.node.attrs, 'axes'));
+  const { outer, length, inner } = axesSizes(shape, context.node.attrs);
   const shared = tf.div(dy, length);
   return tf.reshape(tf.mul(reducedAlong(tf, shared, shape, context), tf.filled(1, dy.dtype, [outer, length, inner])), shape);
 }
