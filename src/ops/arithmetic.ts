@@ -127,7 +127,7 @@ export const scale: Elementwise = {
 };
 
 /** y = x + f32(offset). */
-export const shift: OpDefinition<'elementwise'> = {
+export const shift: Elementwise = {
   doc: 'Sum of a tensor and a fixed number.',
   kind: 'elementwise',
   constraints: {},

@@ -15,8 +15,9 @@ function shuffled(random: SampleRandom, count: number): number[] {
   return places;
 }
 
-function isPermutation(axes: readonly number[], rank: number): boolean {
-  return axes.length === rank && axes.every((axis) => Number.isInteger(axis) && axis >= 0 && axis < rank) && new Set(axes).size === rank;
+/** Whether these are different axes of a tensor of that rank. */
+function areAxes(axes: readonly number[], rank: number): boolean {
+  return axes.every((axis) => Number.isInteger(axis) && axis >= 0 && axis < rank) && new Set(axes).size === axes.length;
 }
 
 /** y[i_axes[0], i_axes[1], ...] = x[i_0, i_1, ...]: axis k of the result is axis axes[k] of x. */
@@ -31,7 +32,7 @@ export const transpose: CopyDefinition = {
   shape: ([x], attrs) => {
     const axes = numbersAttr(attrs, 'axes');
     constrain(
-      isPermutation(axes, x.shape.length),
+      axes.length === x.shape.length && areAxes(axes, x.shape.length),
       'transpose_c1',
       () => `${formatShape(axes)} is no order of the axes of ${formatShape(x.shape)}`,
     );
@@ -56,7 +57,7 @@ export const transpose: CopyDefinition = {
 };
 
 /** By axis of `shape`: whether x, whose axes are the last ones, is repeated along it. */
-export function stretchedAxes(x: Shape, shape: Shape): readonly boolean[] {
+function stretchedAxes(x: Shape, shape: Shape): readonly boolean[] {
   const added = shape.length - x.length;
   return shape.map((size, axis) => axis < added || (x[axis - added] === 1 && size !== 1));
 }
@@ -136,8 +137,7 @@ export const roll: CopyDefinition = {
   result: 'class',
   shape: ([x], attrs) => {
     const [axes, shifts] = [numbersAttr(attrs, 'axes'), numbersAttr(attrs, 'shifts')];
-    const known = axes.every((axis) => Number.isInteger(axis) && axis >= 0 && axis < x.shape.length);
-    constrain(known && new Set(axes).size === axes.length, 'roll_c1', () => `${formatShape(axes)} are not axes of ${formatShape(x.shape)}`);
+    constrain(areAxes(axes, x.shape.length), 'roll_c1', () => `${formatShape(axes)} are not axes of ${formatShape(x.shape)}`);
     constrain(
       shifts.length === axes.length && shifts.every(Number.isInteger),
       'roll_c2',

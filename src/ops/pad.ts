@@ -9,7 +9,7 @@ import { formatShape } from './window.js';
 
 /** What stands around the tensor: zeros, the tensor mirrored at its end, which is not repeated, or its end. */
 export const PAD_MODES = ['zero', 'reflect', 'replicate'] as const;
-export type PadMode = (typeof PAD_MODES)[number];
+type PadMode = (typeof PAD_MODES)[number];
 
 const BEYOND: Readonly<Record<PadMode, Beyond>> = { zero: 'leaves', reflect: 'reflects', replicate: 'clamps' };
 

@@ -45,7 +45,7 @@ function weightOf(taps: AxisTaps, i: number, k: number): number {
 }
 
 /** How many results and how many places of the operand an axis has. */
-export function lengthsOf(taps: AxisTaps): { readonly results: number; readonly places: number } {
+function lengthsOf(taps: AxisTaps): { readonly results: number; readonly places: number } {
   switch (taps.kind) {
     case 'block':
       return { results: taps.size, places: taps.size * taps.factor };

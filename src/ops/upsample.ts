@@ -1,3 +1,4 @@
+import type { Attrs } from '../ir/types.js';
 import { numbersAttr } from '../ir/types.js';
 import { elements, isImage } from './constraints.js';
 import { along, type CopyDefinition, copyOf } from './copy-map.js';
@@ -10,8 +11,8 @@ const FACTOR = { factor: { kind: 'numbers', doc: 'how many rows and columns each
 
 type Names = 'upsample_nearest' | 'upsample_bilinear';
 
-function factorOf(label: string, attrs: Readonly<Record<string, unknown>>): readonly [number, number] {
-  const factor = numbersAttr(attrs as never, 'factor');
+function factorOf(label: string, attrs: Attrs): readonly [number, number] {
+  const factor = numbersAttr(attrs, 'factor');
   const fits = factor.length === 2 && factor.every((size) => Number.isInteger(size) && size >= 1 && size <= MOST);
   constrain(fits, label, () => `${formatShape(factor)} are not two whole numbers from 1 to ${MOST}`);
   return factor as readonly [number, number];
@@ -118,7 +119,7 @@ export const upsampleBilinear: TapsDefinition = {
   ...larger('upsample_bilinear'),
   doc: 'An image with more pixels, linear between the middles of the old ones.',
   kind: 'pool',
-  flops: (_types, _attrs, { shape }) => 8 * shape.reduce((product, size) => product * size, 1),
+  flops: (_types, _attrs, result) => 8 * elements(result),
   taps: ([x], attrs) => {
     const [rows, columns] = numbersAttr(attrs, 'factor');
     const [, height, width] = x.shape;
