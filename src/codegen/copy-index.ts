@@ -1,6 +1,17 @@
-import { assertNever } from '../ir/types.js';
+import { assertNever, type Node, type TensorType, type ValueId } from '../ir/types.js';
 import type { AxisMap, CopyMap, CopySource } from '../ops/copy-map.js';
-import { strideOf } from '../ops/copy-map.js';
+import { simplestMap, strideOf } from '../ops/copy-map.js';
+import { copyMap } from '../ops/index.js';
+
+/** Where the elements of a node that moves them come from. */
+export function mapOf(context: { type(id: ValueId): TensorType }, node: Node): CopyMap {
+  return simplestMap(
+    copyMap(
+      node,
+      node.inputs.map((id) => context.type(id)),
+    ),
+  );
+}
 
 /** How a target writes whole numbers, which have a sign; + - * / % and comparisons are as in C. */
 export interface IndexWriter {

@@ -1,6 +1,7 @@
 import type { Node, ValueId } from '../../ir/types.js';
 import { elementCount } from '../../ir/types.js';
 import { type ContractionGeometry, FACTORS, operandOf } from '../../ops/contraction-geometry.js';
+import { reach } from '../../ops/window.js';
 
 /** One position of the window: where it reads in the staged image, relative to an output's own position, and which weight tap it uses. */
 export interface Tap {
@@ -75,11 +76,6 @@ export function copiesOf({ batch, groups }: ContractionGeometry): Copies {
   return { batch: elementCount(batch), groups };
 }
 
-/** Rows and columns of the image from a window's first tap to its last. */
-export function span({ window, dilation }: ContractionGeometry): readonly [number, number] {
-  return [(window[0] - 1) * dilation[0] + 1, (window[1] - 1) * dilation[1] + 1];
-}
-
 /** The values of a contraction with an output position per pixel or row. */
 function valuesOf({ id, inputs }: Node, g: ContractionGeometry) {
   const [source, weight] = FACTORS[g.computes];
@@ -89,7 +85,7 @@ function valuesOf({ id, inputs }: Node, g: ContractionGeometry) {
 function forwardConvolution(node: Node, g: ContractionGeometry): Convolution {
   const [height, width] = g.image;
   const [kh, kw] = g.window;
-  const [rows, columns] = span(g);
+  const [rows, columns] = reach(g.window, g.dilation);
   const [sh, sw] = g.stride;
   const [dh, dw] = g.dilation;
   const [top, , left] = g.padding;

@@ -2,13 +2,12 @@ import { isConstant } from '../../ir/structure.js';
 import type { ValueId } from '../../ir/types.js';
 import { elementCount } from '../../ir/types.js';
 import { type AxisMap, type CopyMap, type CopySource, strideOf } from '../../ops/copy-map.js';
-import { axisIndex, coordinateOf, sourceElement } from '../copy-index.js';
+import { axisIndex, coordinateOf, mapOf, sourceElement } from '../copy-index.js';
 import { Locals } from './expression.js';
 import { asNumber } from './formats.js';
 import { IndexStatements } from './index-statements.js';
 import type { KernelContext } from './kernel.js';
 import { eachVector, type LoopFunction, loopFunction, partLength } from './loops.js';
-import { mapOf } from './repeats.js';
 import { floatLiteral, indent } from './text.js';
 import { isTransposition, transposeFunction } from './transpose.js';
 

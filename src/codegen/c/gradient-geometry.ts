@@ -1,6 +1,7 @@
 import type { Node, ValueId } from '../../ir/types.js';
 import { type ContractionGeometry, operandOf, type Pair } from '../../ops/contraction-geometry.js';
-import { type Copies, copiesOf, span } from './contraction-geometry.js';
+import { reach } from '../../ops/window.js';
+import { type Copies, copiesOf } from './contraction-geometry.js';
 
 /**
  * A weight gradient, for each of the copies: dw[tap, m, n] = sum over images and positions of staged[position * step + tap, m] *
@@ -53,7 +54,7 @@ export function weightGradientOf(node: Node, g: ContractionGeometry, pairs: bool
   }
   const [height, width] = g.image;
   const [outHeight, outWidth] = g.positions;
-  const [rows, columns] = span(g);
+  const [rows, columns] = reach(g.window, g.dilation);
   const [sh, sw] = g.stride;
   const [haloTop, , haloLeft] = g.padding;
   return {

@@ -1,24 +1,12 @@
 import { isConstant } from '../../ir/structure.js';
 import type { Node } from '../../ir/types.js';
 import { assertNever } from '../../ir/types.js';
-import { type CopyMap, simplestMap } from '../../ops/copy-map.js';
-import { copyMap } from '../../ops/index.js';
-import { coordinateOf, type IndexWriter, sourceElement } from '../copy-index.js';
+import { coordinateOf, type IndexWriter, mapOf, sourceElement } from '../copy-index.js';
 import { asNumber, loaded } from './formats.js';
 import { rootOf } from './group-values.js';
 import type { KernelContext } from './kernel.js';
 import type { ElementValues } from './leaves.js';
 import { floatLiteral } from './text.js';
-
-/** Where the elements of a node that moves them come from. */
-export function mapOf(context: KernelContext, node: Node): CopyMap {
-  return simplestMap(
-    copyMap(
-      node,
-      node.inputs.map((id) => context.type(id)),
-    ),
-  );
-}
 
 /**
  * What a node that only repeats its operand is to a loop over its elements: one number, a number for each channel, or neither. Then a

@@ -139,7 +139,8 @@ export function weightRowAt(c: Contraction, tap: string, n: string): string {
   return pixelAt(c, c.outputs, `(${rowAt(c, c.kernelY * c.kernelX, tap)} * ${c.n}u + ${n})`);
 }
 
-function times(name: string, factor: number): string {
+/** A product with a whole number that may be 1. */
+export function times(name: string, factor: number): string {
   return factor === 1 ? name : `${name} * ${factor}`;
 }
 

@@ -1,5 +1,5 @@
 import type { GroupContext } from './context.js';
-import { type Contraction, imageAt, pixelAt, slabsOf, useSlab } from './contraction-geometry.js';
+import { type Contraction, imageAt, pixelAt, slabsOf, times, useSlab } from './contraction-geometry.js';
 import {
   accumulators,
   COLUMNS,
@@ -46,10 +46,6 @@ export function emitWeightGradient(context: GroupContext, c: Contraction, partia
   const xType = context.type(c.a).dtype;
   const lines = Math.ceil(c.batch / partial.parts) * c.rows;
   const grid = layInvocations(context, c.n, blocks, partial.parts * slabsOf(c));
-  const [reachY, reachX] = [
-    (p: string) => (c.dilationY === 1 ? p : `${p} * ${c.dilationY}`),
-    (q: string) => (c.dilationX === 1 ? q : `${q} * ${c.dilationX}`),
-  ];
   /** Vectors of four rows, or single rows, that an invocation reads for a pixel. */
   const units = isVector ? rows / 4 : rows;
   const reads = each(readsFor(units, subgroup), String);
@@ -59,8 +55,8 @@ export function emitWeightGradient(context: GroupContext, c: Contraction, partia
       ? [`let channel${g} = channel + ${unit(g)} * 4u;`]
       : [
           `let m${g} = min(m + ${unit(g)}, ${c.m - 1}u);`,
-          `let p${g} = ${reachY(`i32(m${g} / ${c.inputs * c.kernelX}u)`)} - ${c.top};`,
-          `let q${g} = ${reachX(`i32(m${g} / ${c.inputs}u % ${c.kernelX}u)`)} - ${c.left};`,
+          `let p${g} = ${times(`i32(m${g} / ${c.inputs * c.kernelX}u)`, c.dilationY)} - ${c.top};`,
+          `let q${g} = ${times(`i32(m${g} / ${c.inputs}u % ${c.kernelX}u)`, c.dilationX)} - ${c.left};`,
           `let channel${g} = m${g} % ${c.inputs}u;`,
         ],
   );
@@ -95,8 +91,8 @@ export function emitWeightGradient(context: GroupContext, c: Contraction, partia
     ? [
         `let tap = i32(m / ${c.inputs}u);`,
         `let channel = m % ${c.inputs}u;`,
-        `let p = ${reachY(`tap / ${c.kernelX}`)};`,
-        `let q = ${reachX(`tap % ${c.kernelX}`)};`,
+        `let p = ${times(`tap / ${c.kernelX}`, c.dilationY)};`,
+        `let q = ${times(`tap % ${c.kernelX}`, c.dilationX)};`,
         ...insideRange('i', 'p', c.strideY, c.top, c.height, c.rows),
         ...insideRange('j', 'q', c.strideX, c.left, c.width, c.columns),
       ]

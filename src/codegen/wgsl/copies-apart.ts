@@ -1,6 +1,6 @@
 import type { ValueId } from '../../ir/types.js';
+import { mapOf } from '../copy-index.js';
 import type { GroupContext } from './context.js';
-import { mapOf } from './copies.js';
 import { type Dispatch, KernelBuilder } from './kernel.js';
 import { Locals } from './locals.js';
 

@@ -1,21 +1,8 @@
 import type { Node } from '../../ir/types.js';
-import { type CopyMap, simplestMap } from '../../ops/copy-map.js';
-import { copyMap } from '../../ops/index.js';
-import { coordinateOf, sourceElement } from '../copy-index.js';
-import type { GroupContext } from './context.js';
+import { coordinateOf, mapOf, sourceElement } from '../copy-index.js';
 import type { ElementValues } from './element-values.js';
 import { floatLiteral } from './literal.js';
 import { indexWriter } from './taps.js';
-
-/** Where the elements of a node that moves them come from. */
-export function mapOf(context: GroupContext, node: Node): CopyMap {
-  return simplestMap(
-    copyMap(
-      node,
-      node.inputs.map((id) => context.type(id)),
-    ),
-  );
-}
 
 /** The f32 at the locals' element of a node that moves elements, from operands in memory. */
 export function copiedElement(locals: ElementValues, node: Node): string {
