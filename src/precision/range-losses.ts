@@ -59,12 +59,6 @@ const crossEntropyGrad: RangeRule = ({ operands, shape, node }) => {
 
 const TARGET = between(0, 1);
 
-const mse: RangeRule = ({ operands, shape }) => {
-  const bound = magnitude(subRanges(operands[0]!, TARGET)) ** 2;
-  const [rows, length] = shape(0) as [number, number];
-  return Number.isFinite(bound) ? widenFor(between(0, bound), rows * length + 4, bound) : ANY;
-};
-
 const mseGrad: RangeRule = ({ operands, shape }) => {
   const [x, , dloss] = operands as [Range, Range, Range];
   const [rows, length] = shape(0) as [number, number];
@@ -105,7 +99,7 @@ export const LOSS_RULES = {
   cross_entropy: crossEntropy,
   cross_entropy_grad: crossEntropyGrad,
   label_weight: labelWeight,
-  mse,
+  mse: (context) => meanTo(distance(context) ** 2, 4, context),
   mse_grad: mseGrad,
   l1: (context) => meanTo(distance(context), 4, context),
   l1_grad: (context) => slopesTo(1, 4, context),

@@ -103,51 +103,46 @@ const crossEntropyGrad: RowRule = (node, shape) => {
 /** How far a logit is from its target: 1 at the label, else 0. */
 const difference = named('difference', sub(first, orZero(isLabel, one)));
 
-const mse: RowRule = () => ({
-  steps: [loop({ by: 'sum', name: 'sum', term: named('square', mul(difference, difference)) })],
-  result: { share: sum },
-});
+/** A loss that adds up what each class gives. */
+const sumOf = (term: F32): RowFormula => ({ steps: [loop({ by: 'sum', name: 'sum', term })], result: { share: sum } });
 
-const mseGrad: RowRule = (_, shape) => ({
-  steps: [],
-  result: { each: mul(difference, div(mul(number(2), scalar(2)), computed(elementCount(shape)))) },
-});
+/** Its gradient. */
+const eachOf = (each: F32): RowFormula => ({ steps: [], result: { each } });
 
-const l1: RowRule = () => ({
-  steps: [loop({ by: 'sum', name: 'sum', term: named('distance', abs(difference)) })],
-  result: { share: sum },
-});
+/** dloss / (rows * classes). */
+const perElement = (shape: readonly number[]): F32 => div(scalar(2), computed(elementCount(shape)));
+
+const mse: RowRule = () => sumOf(named('square', mul(difference, difference)));
+
+const mseGrad: RowRule = (_, shape) => eachOf(mul(difference, div(mul(number(2), scalar(2)), computed(elementCount(shape)))));
+
+const l1: RowRule = () => sumOf(named('distance', abs(difference)));
 
 const l1Grad: RowRule = (_, shape) => {
-  const factor = div(scalar(2), computed(elementCount(shape)));
   const sign = select(equal(difference, number(0)), difference, withSign(one, difference));
-  return { steps: [], result: { each: mul(select(isNan(difference), difference, sign), factor) } };
+  return eachOf(mul(select(isNan(difference), difference, sign), perElement(shape)));
 };
 
 const huber: RowRule = ({ attrs }) => {
   const distance = named('distance', abs(difference));
   const square = named('square', clamp(distance, number(0), computed(numberAttr(attrs, 'delta'))));
-  const term = mul(square, sub(distance, mul(number(0.5), square)));
-  return { steps: [loop({ by: 'sum', name: 'sum', term: named('loss', term) })], result: { share: sum } };
+  return sumOf(named('loss', mul(square, sub(distance, mul(number(0.5), square)))));
 };
 
 const huberGrad: RowRule = ({ attrs }, shape) => {
   const delta = numberAttr(attrs, 'delta');
   const slope = select(isNan(difference), difference, clamp(difference, computed(-delta), computed(delta)));
-  return { steps: [], result: { each: mul(slope, div(scalar(2), computed(elementCount(shape)))) } };
+  return eachOf(mul(slope, perElement(shape)));
 };
 
 /** Each logit as it counts against the row: its negative at the label. */
 const wrong = named('wrong', select(isLabel, neg(first), first));
 
-const binaryCrossEntropy: RowRule = () => ({
-  steps: [loop({ by: 'sum', name: 'sum', term: named('loss', softplus(wrong)) })],
-  result: { share: sum },
-});
+const binaryCrossEntropy: RowRule = () => sumOf(named('loss', softplus(wrong)));
 
 const binaryCrossEntropyGrad: RowRule = (_, shape) => {
-  const factor = div(scalar(2), computed(elementCount(shape)));
-  return { steps: [], result: { each: mul(sigmoid(wrong), select(isLabel, neg(factor), factor)) } };
+  const factor = perElement(shape);
+  return eachOf(mul(sigmoid(wrong), select(isLabel, neg(factor), factor)));
 };
 
 /** sigmoid(wrong)^gamma, by the logarithm of the sigmoid. */
@@ -158,16 +153,14 @@ function mistaken(gamma: number): F32 {
 const focal: RowRule = ({ attrs }) => {
   const alpha = numberAttr(attrs, 'alpha');
   const share = select(isLabel, computed(alpha), computed(1 - alpha));
-  const term = mul(mul(share, mistaken(numberAttr(attrs, 'gamma'))), softplus(wrong));
-  return { steps: [loop({ by: 'sum', name: 'sum', term: named('loss', term) })], result: { share: sum } };
+  return sumOf(named('loss', mul(mul(share, mistaken(numberAttr(attrs, 'gamma'))), softplus(wrong))));
 };
 
 const focalGrad: RowRule = ({ attrs }, shape) => {
   const [gamma, alpha] = [numberAttr(attrs, 'gamma'), numberAttr(attrs, 'alpha')];
-  const factor = div(scalar(2), computed(elementCount(shape)));
   const inner = add(mul(mul(computed(gamma), sigmoid(neg(wrong))), softplus(wrong)), sigmoid(wrong));
   const slope = mul(mistaken(gamma), inner);
-  return { steps: [], result: { each: mul(slope, mul(select(isLabel, computed(-alpha), computed(1 - alpha)), factor)) } };
+  return eachOf(mul(slope, mul(select(isLabel, computed(-alpha), computed(1 - alpha)), perElement(shape))));
 };
 
 const correctCount: RowRule = () => ({
