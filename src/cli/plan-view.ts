@@ -39,13 +39,24 @@ export function formatMs(ms: number): string {
   return `${ms < 10 ? ms.toFixed(3) : ms < 1000 ? ms.toFixed(1) : ms.toFixed(0)} ms`;
 }
 
-const timeHead = (shown: boolean) => (shown ? ['predicted'] : []);
+/** What a column is called, and its cell in a row. */
+type Column<T> = readonly [title: string, cell: (row: FoldedRow<T>) => string];
+
+/** A column of what is the same in all that a row stands for. */
+function column<T>(title: string, cell: (item: T) => string): Column<T> {
+  return [title, ({ items: [item] }) => cell(item)];
+}
 
 /** Of one of the items that a row stands for, on average. */
-function timeCell(items: readonly { readonly ms: number | null }[]): readonly string[] {
-  const known = items.flatMap(({ ms }) => ms ?? []);
-  return known.length === 0 ? [] : [formatMs(known.reduce((sum, ms) => sum + ms, 0) / known.length)];
-}
+const PREDICTED: Column<{ readonly ms: number | null }> = [
+  'predicted',
+  ({ items }) => {
+    const known = items.flatMap(({ ms }) => ms ?? []);
+    return known.length === 0 ? '' : formatMs(known.reduce((sum, ms) => sum + ms, 0) / known.length);
+  },
+];
+
+const TIMES: Column<unknown> = ['times', ({ items }) => String(items.length)];
 
 const LAYERS: Folding<LayerReport> = {
   path: ({ layer }) => layer,
@@ -59,75 +70,48 @@ const CASTS: Folding<CastReport> = {
   facts: ({ from, to, shape, phase, why, place }) => [from, to, shape, phase, why, place],
 };
 
-/** A column that says how many rows one stands for, where one does. */
-function timesColumn<T>(rows: readonly FoldedRow<T>[]) {
-  const shown = rows.some(({ items }) => items.length > 1);
-  return { shown, head: shown ? ['times'] : [], cell: ({ items }: FoldedRow<T>) => (shown ? [String(items.length)] : []) };
+/** A table of items, each in a row of its own or with others that it is equal to. Whether a row stands for several. */
+function printRows<T>(rows: readonly FoldedRow<T>[], title: string, columns: readonly Column<T>[], output: Output): boolean {
+  const isFolded = rows.some(({ items }) => items.length > 1);
+  const shown = isFolded ? [TIMES, ...columns] : columns;
+  output.table(
+    [title, ...shown.map(([head]) => head)],
+    rows.map((row) => [row.name, ...shown.map(([, cell]) => cell(row))]),
+  );
+  return isFolded;
 }
 
 function printLayers({ layers, predicted }: PlanReport, all: boolean, output: Output): void {
-  const rows = all ? eachRow(layers, LAYERS) : foldRows(layers, LAYERS);
-  const times = timesColumn(rows);
-  output.table(
-    [
-      'layer',
-      ...times.head,
-      'op',
-      'reads',
-      'gives',
-      'gradient',
-      'of parameters',
-      'rule',
-      'at',
-      'casts',
-      'moved',
-      'saved',
-      ...timeHead(predicted !== null),
-    ],
-    rows.map((row) => {
-      const [layer] = row.items;
-      return [
-        row.name,
-        ...times.cell(row),
-        layer.op,
-        layer.reads.join(' '),
-        layer.result,
-        layer.gradient ?? '-',
-        layer.parameterGradients.join(' ') || '-',
-        layer.rule,
-        at(layer.place),
-        String(layer.casts),
-        formatBytes(layer.castBytes),
-        formatBytes(layer.savedBytes),
-        ...timeCell(row.items),
-      ];
-    }),
-  );
-  if (times.shown)
+  const columns: Column<LayerReport>[] = [
+    column('op', ({ op }) => op),
+    column('reads', ({ reads }) => reads.join(' ')),
+    column('gives', ({ result }) => result),
+    column('gradient', ({ gradient }) => gradient ?? '-'),
+    column('of parameters', ({ parameterGradients }) => parameterGradients.join(' ') || '-'),
+    column('rule', ({ rule }) => rule),
+    column('at', ({ place }) => at(place)),
+    column('casts', ({ casts }) => String(casts)),
+    column('moved', ({ castBytes }) => formatBytes(castBytes)),
+    column('saved', ({ savedBytes }) => formatBytes(savedBytes)),
+    ...(predicted === null ? [] : [PREDICTED]),
+  ];
+  const isFolded = printRows(all ? eachRow(layers, LAYERS) : foldRows(layers, LAYERS), 'layer', columns, output);
+  if (isFolded)
     output.line(output.style('dim', 'times: equal blocks are shown once, with the numbers of one of them; each by itself: --all'));
 }
 
 function printCasts(casts: readonly CastReport[], all: boolean, output: Output): void {
-  const rows = all ? eachRow(casts, CASTS) : foldRows(casts, CASTS);
-  const times = timesColumn(rows);
-  output.table(
-    ['cast', ...times.head, 'from', 'to', 'shape', 'moved', ...timeHead(casts.some(({ ms }) => ms !== null)), 'pass', 'why', 'at'],
-    rows.map((row) => {
-      const [cast] = row.items;
-      return [
-        row.name,
-        ...times.cell(row),
-        cast.from,
-        cast.to,
-        `[${cast.shape.join(',')}]`,
-        formatBytes(cast.bytesMoved),
-        ...timeCell(row.items),
-        cast.phase,
-        cast.why,
-        at(cast.place),
-      ];
-    }),
-  );
+  const columns: Column<CastReport>[] = [
+    column('from', ({ from }) => from),
+    column('to', ({ to }) => to),
+    column('shape', ({ shape }) => `[${shape.join(',')}]`),
+    column('moved', ({ bytesMoved }) => formatBytes(bytesMoved)),
+    ...(casts.some(({ ms }) => ms !== null) ? [PREDICTED] : []),
+    column('pass', ({ phase }) => phase),
+    column('why', ({ why }) => why),
+    column('at', ({ place }) => at(place)),
+  ];
+  printRows(all ? eachRow(casts, CASTS) : foldRows(casts, CASTS), 'cast', columns, output);
 }
 
 function printMemory({ memory, fp32Memory, processMemory, backend }: PlanReport, output: Output): void {
