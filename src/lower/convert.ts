@@ -3,6 +3,8 @@ import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { listNames } from '../diagnostics/suggest.js';
 import { initializerNamed } from '../ops/initializers.js';
 import type { ArgKind, ArgValue, LayerParam } from '../ops/layer.js';
+import type { Expr } from '../parser/ast.js';
+import type { Bound } from './bind.js';
 import { type Bounds, describeBounds, type SettingParam, type SettingValue, withinBounds } from './setting.js';
 import { problemInF32 } from './single.js';
 import { describeKind, type Value } from './value.js';
@@ -50,7 +52,8 @@ function convert(kind: ArgKind, value: Value, words: readonly string[] = []): Ar
     case 'shape':
       return wholeNumbers(value);
     case 'axes': {
-      const numbers = wholeNumbers(value) ?? (value.kind === 'number' && Number.isInteger(value.value) ? [value.value] : undefined);
+      const one = convert('int', value) as number | undefined;
+      const numbers = one === undefined ? wholeNumbers(value) : [one];
       return numbers?.length === 0 ? undefined : numbers;
     }
     case 'word':
@@ -64,22 +67,23 @@ function holdsUnknown(value: Value): boolean {
   return value.kind === 'unknown' || (value.kind === 'list' && value.items.some(holdsUnknown));
 }
 
-function expected({ kind, words }: LayerParam): string {
-  return words === undefined ? EXPECTED[kind] : listNames(words);
+/** The words that an argument may be, or else what its kind takes. */
+function expected(words: readonly string[] | undefined, ofKind: string): string {
+  return words === undefined ? ofKind : listNames(words);
 }
 
 /** An argument of a layer as its builder wants it; undefined after reporting why it is not. */
 export function convertLayerArg(layer: string, param: LayerParam, value: Value, span: Span, sink: DiagnosticSink): ArgValue | undefined {
   if (holdsUnknown(value)) return undefined;
+  const label = `\`${param.name}\` of \`${layer}\``;
   const converted = convert(param.kind, value, param.words);
   if (converted === undefined) {
-    sink.error('AMP2006', span, `\`${param.name}\` of \`${layer}\` takes ${expected(param)}, not ${describeKind(value)}`, {
+    sink.error('AMP2006', span, `${label} takes ${expected(param.words, EXPECTED[param.kind])}, not ${describeKind(value)}`, {
       why: `\`${param.name}\`: ${param.doc}`,
     });
     return undefined;
   }
   const numbers = typeof converted === 'number' ? [converted] : Array.isArray(converted) ? (converted as readonly number[]) : [];
-  const label = `\`${param.name}\` of \`${layer}\``;
   const outside = numbers.find((n) => !withinBounds(n, param) || (param.kind !== 'number' && !Number.isSafeInteger(n)));
   if (outside !== undefined) {
     sink.error('AMP2010', span, `${label} is ${outside}`, {
@@ -88,6 +92,25 @@ export function convertLayerArg(layer: string, param: LayerParam, value: Value, 
     return undefined;
   }
   return param.kind !== 'number' || fitsF32('AMP2015', label, numbers, param, span, sink) ? converted : undefined;
+}
+
+/** The arguments of a call, defaults filled in; undefined after reporting what is wrong, or where `named` lacks a required one. */
+export function convertLayerArgs(
+  name: string,
+  params: readonly LayerParam[],
+  { named }: Pick<Bound, 'named'>,
+  read: (expr: Expr) => Value,
+  sink: DiagnosticSink,
+): Readonly<Record<string, ArgValue>> | undefined {
+  const args: Record<string, ArgValue> = {};
+  let usable = true;
+  for (const param of params) {
+    const arg = named.get(param.name);
+    const value = arg === undefined ? param.default : convertLayerArg(name, param, read(arg.value), arg.value.span, sink);
+    if (value === undefined) usable = false;
+    else args[param.name] = value;
+  }
+  return usable ? args : undefined;
 }
 
 /** Reports a number that f32 does not hold as it should, of those that are within their bounds as they are written. */
@@ -147,14 +170,9 @@ export function convertSettingArg(
   const label = owner === param.name ? `\`${owner}\`` : `\`${param.name}\` of \`${owner}\``;
   const converted = convertSetting(param, value);
   if (converted === undefined) {
-    sink.error(
-      'AMP4004',
-      span,
-      `${label} takes ${param.words === undefined ? EXPECTED_SETTING[param.kind] : listNames(param.words)}, not ${describeKind(value)}`,
-      {
-        why: `\`${param.name}\`: ${param.doc}`,
-      },
-    );
+    sink.error('AMP4004', span, `${label} takes ${expected(param.words, EXPECTED_SETTING[param.kind])}, not ${describeKind(value)}`, {
+      why: `\`${param.name}\`: ${param.doc}`,
+    });
     return undefined;
   }
   const numbers = [converted].flat(2).filter((part): part is number => typeof part === 'number');

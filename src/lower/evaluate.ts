@@ -2,7 +2,7 @@ import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { listNames, suggestion } from '../diagnostics/suggest.js';
 import { INITIALIZERS } from '../ops/initializers.js';
 import type { LayerDefinition } from '../ops/layer.js';
-import type { BinaryExpr, CallExpr, CollectExpr, Expr, IfExpr, Name, Pipeline, ShareExpr } from '../parser/ast.js';
+import type { BinaryExpr, CallExpr, CollectExpr, Expr, IfExpr, Pipeline, ShareExpr } from '../parser/ast.js';
 import { leftSpine } from '../parser/operators.js';
 import { evaluateInitializer } from './initializer.js';
 import { findLayer } from './layers.js';
@@ -118,17 +118,19 @@ export function evaluate(expr: Expr, context: Evaluation): Value {
     case 'call':
       return evaluateCall(expr, context);
     case 'if':
-      return context.graph === undefined ? noGraph(expr, context) : context.graph.conditional(expr);
+      return inGraph(expr, context, (graph) => graph.conditional(expr));
     case 'pipeline':
-      return context.graph === undefined ? noGraph(expr, context) : context.graph.pipeline(expr);
+      return inGraph(expr, context, (graph) => graph.pipeline(expr));
     case 'share':
-      return context.graph === undefined ? noGraph(expr, context) : context.graph.share(expr);
+      return inGraph(expr, context, (graph) => graph.share(expr));
     case 'collect':
-      return context.graph === undefined ? noGraph(expr, context) : context.graph.collect(expr);
+      return inGraph(expr, context, (graph) => graph.collect(expr));
   }
 }
 
-function noGraph(expr: Expr, { sink }: Evaluation): Value {
+/** What `read` makes of an expression of layers, where there are any. */
+function inGraph(expr: Expr, { sink, graph }: Evaluation, read: (graph: GraphExpressions) => Value): Value {
+  if (graph !== undefined) return read(graph);
   sink.error('AMP2006', expr.span, 'layers cannot be used here', {
     why: 'only the body of a model or a block has values that flow through layers',
   });
@@ -282,14 +284,6 @@ export function isCallable(name: string): boolean {
   return Object.hasOwn(FUNCTIONS, name) || Object.hasOwn(INITIALIZERS, name) || name === PARAM || joiningLayer(name) !== undefined;
 }
 
-/** `as` behind a call that makes nothing with weights. */
-export function reportLabel(label: Name, sink: DiagnosticSink): void {
-  sink.error('AMP2016', label.span, `\`${label.text}\` names nothing that has weights`, {
-    why: 'in an expression `as` names what `param`, `share` and `collect` make; layers get their names in pipelines',
-    fix: 'remove the `as`, or give the value a name with `let`',
-  });
-}
-
 function evaluateCall(expr: Extract<Expr, { kind: 'call' }>, context: Evaluation): Value {
   const { sink } = context;
   const name = expr.callee.text;
@@ -297,9 +291,9 @@ function evaluateCall(expr: Extract<Expr, { kind: 'call' }>, context: Evaluation
   if (fn === undefined) {
     if (name === '') return UNKNOWN;
     if (Object.hasOwn(INITIALIZERS, name)) return evaluateInitializer(expr, (arg) => evaluate(arg, context), context);
-    if (name === PARAM) return context.graph === undefined ? noGraph(expr, context) : context.graph.learned(expr);
+    if (name === PARAM) return inGraph(expr, context, (graph) => graph.learned(expr));
     const joining = joiningLayer(name);
-    if (joining !== undefined) return context.graph === undefined ? noGraph(expr, context) : context.graph.join(expr, joining);
+    if (joining !== undefined) return inGraph(expr, context, (graph) => graph.join(expr, joining));
     reportCall(expr, undefined, sink);
     return UNKNOWN;
   }

@@ -2,7 +2,8 @@ import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { INITIALIZERS } from '../ops/initializers.js';
 import type { CallExpr, Expr } from '../parser/ast.js';
 import { bindArguments } from './bind.js';
-import { convertLayerArg } from './convert.js';
+import { convertLayerArgs } from './convert.js';
+import { signatureParams } from './signature.js';
 import { UNKNOWN, type Value } from './value.js';
 
 interface Context {
@@ -13,15 +14,8 @@ interface Context {
 export function evaluateInitializer(expr: CallExpr, read: (expr: Expr) => Value, { sink }: Context): Value {
   const name = expr.callee.text;
   const { params, make } = INITIALIZERS[name];
-  const signature = { name, params: params.map((param) => ({ name: param.name, doc: param.doc, required: param.default === undefined })) };
-  const { named, complete } = bindArguments(signature, expr.args, expr.span, sink);
-  const args: Record<string, number | boolean> = {};
-  let usable = complete;
-  for (const param of params) {
-    const arg = named.get(param.name);
-    const value = arg === undefined ? param.default : convertLayerArg(name, param, read(arg.value), arg.value.span, sink);
-    if (typeof value === 'number' || typeof value === 'boolean') args[param.name] = value;
-    else usable = false;
-  }
-  return usable ? { kind: 'init', init: make(args) } : UNKNOWN;
+  const bound = bindArguments({ name, params: signatureParams(params) }, expr.args, expr.span, sink);
+  const args = convertLayerArgs(name, params, bound, read, sink);
+  // Initializers take numbers and truth values alone.
+  return args === undefined ? UNKNOWN : { kind: 'init', init: make(args as Readonly<Record<string, number | boolean>>) };
 }

@@ -104,9 +104,10 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
   syntaxErrors.push(...sink.diagnostics.flatMap((d) => (d.code.startsWith('AMP1') && d.span ? [d.span.start] : [])));
   const names = resolveNames(main, modules.all, sections.models, broken, sink);
   const recursive = new Set<BlockSection>();
-  for (const { blocks } of [...modules.all, main]) for (const name of findRecursion(blocks, sink)) recursive.add(blocks.get(name)!);
+  const files = [...modules.all, main];
+  for (const { blocks } of files) for (const name of findRecursion(blocks, sink)) recursive.add(blocks.get(name)!);
   const evaluation: Evaluation = { sink, names, values: new Map(), graph: undefined };
-  for (const item of [...modules.all, main].flatMap(({ lets }) => lets)) bindLet(item, evaluate(item.value, evaluation), evaluation);
+  for (const item of files.flatMap(({ lets }) => lets)) bindLet(item, evaluate(item.value, evaluation), evaluation);
   const dataset = readDataset(sections.dataset, evaluation);
   const precision = readPrecision(sections.precision, evaluation, lines);
   const train = readTrain(sections.train, evaluation);

@@ -46,33 +46,23 @@ export class Modules {
     if (text === '') return undefined;
     const name = isLibrary(text) ? text : posix.normalize(posix.join(from === undefined ? '.' : posix.dirname(from), text));
     if (!isLibrary(text) && !/^\.\.?\//.test(text)) {
-      this.sink.error('AMP2017', span, `\`use\` knows no \`${text}\``, {
+      return this.refuse('AMP2017', span, `\`use\` knows no \`${text}\``, {
         why: `it takes ${listNames(LIBRARY_NAMES, 'or')}, or the path of a file from the folder of this one`,
         fix: `such as \`use "./${text.replace(/^\/+/, '')}"\``,
       });
-      this.isIncomplete = true;
-      return undefined;
     }
     if (open.includes(name)) {
-      this.sink.error(
-        'AMP2018',
-        span,
-        `\`${text}\` uses itself${open.at(-1) === name ? '' : ` through ${listNames(open.slice(open.indexOf(name) + 1), 'and')}`}`,
-        {
-          why: 'a file is read before what it is used for',
-          fix: 'move what both need to a file of its own',
-        },
-      );
-      this.isIncomplete = true;
-      return undefined;
+      const through = open.at(-1) === name ? '' : ` through ${listNames(open.slice(open.indexOf(name) + 1), 'and')}`;
+      return this.refuse('AMP2018', span, `\`${text}\` uses itself${through}`, {
+        why: 'a file is read before what it is used for',
+        fix: 'move what both need to a file of its own',
+      });
     }
     if (this.known.has(name)) return this.known.get(name);
     const found = usedText(this.main, name);
     if (typeof found === 'string') {
-      this.sink.error('AMP2017', span, `cannot read \`${text}\``, { why: found });
-      this.isIncomplete = true;
       this.known.set(name, undefined);
-      return undefined;
+      return this.refuse('AMP2017', span, `cannot read \`${text}\``, { why: found });
     }
     this.texts.push(found);
     const base = this.next;
@@ -89,6 +79,12 @@ export class Modules {
     this.known.set(name, module);
     this.all.push(module);
     return module;
+  }
+
+  /** Reports a file that cannot be used. */
+  private refuse(...report: Parameters<DiagnosticSink['error']>): undefined {
+    this.sink.error(...report);
+    this.isIncomplete = true;
   }
 
   private owner(span: Span): Module | undefined {

@@ -1,9 +1,9 @@
 import type { Span } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
-import type { Arg, BlockSection, Body, CallStage, Expr, Let, ModelSection, RepeatStage, Stage } from '../parser/ast.js';
+import type { Arg, BlockSection, Body, CallStage, Expr, Let, ModelSection, Name, RepeatStage, Stage } from '../parser/ast.js';
 import { leftSpine } from '../parser/operators.js';
 import { calleeNames, findCallee, reportUnknownLayer } from './callee.js';
-import { isCallable, PARAM, reportCall, reportLabel } from './evaluate.js';
+import { isCallable, PARAM, reportCall } from './evaluate.js';
 import { findLayer } from './layers.js';
 import { type Module, visibleBlocks } from './modules.js';
 import { Names, Scope } from './names.js';
@@ -161,6 +161,14 @@ function resolveExpr(expr: Expr, scope: Scope, context: Context): void {
       resolveStages(expr.stages, scope, context);
       return;
   }
+}
+
+/** `as` behind a call that makes nothing with weights. */
+function reportLabel(label: Name, sink: DiagnosticSink): void {
+  sink.error('AMP2016', label.span, `\`${label.text}\` names nothing that has weights`, {
+    why: 'in an expression `as` names what `param`, `share` and `collect` make; layers get their names in pipelines',
+    fix: 'remove the `as`, or give the value a name with `let`',
+  });
 }
 
 function resolveArgs(args: readonly Arg[], scope: Scope, context: Context): void {

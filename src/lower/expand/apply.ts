@@ -5,12 +5,12 @@ import { ConstraintError } from '../../ops/op.js';
 import type { CallExpr, CallStage } from '../../parser/ast.js';
 import type { Bound } from '../bind.js';
 import type { Callee } from '../callee.js';
-import { convertLayerArg } from '../convert.js';
+import { convertLayerArgs } from '../convert.js';
 import { evaluate } from '../evaluate.js';
 import type { Operand } from '../shape-advice.js';
 import { reportConstraint } from '../shape-errors.js';
 import { describeKind, type Tensor, UNKNOWN, type Value } from '../value.js';
-import { countStage, type Expansion, locate, operandOf } from './state.js';
+import { countStage, type Expansion, locate, nameOf, operandOf } from './state.js';
 
 /** Applies a layer to the piped value: converts its arguments and emits its ops. */
 export function applyLayer(
@@ -48,19 +48,8 @@ export function joinValues(state: Expansion, expr: CallExpr, layer: LayerDefinit
   return buildLayer(state, layer, operands, args, { name, span: expr.span, at: expr.callee.span, path });
 }
 
-function argumentsOf(state: Expansion, name: string, layer: LayerDefinition, bound: Bound): Record<string, ArgValue> | undefined {
-  const args: Record<string, ArgValue> = {};
-  let usable = true;
-  for (const param of layer.params) {
-    const arg = bound.named.get(param.name);
-    const value =
-      arg === undefined
-        ? param.default
-        : convertLayerArg(name, param, evaluate(arg.value, state.evaluation), arg.value.span, state.context.sink);
-    if (value === undefined) usable = false;
-    else args[param.name] = value;
-  }
-  return usable ? args : undefined;
+function argumentsOf({ evaluation, context }: Expansion, name: string, { params }: LayerDefinition, bound: Bound) {
+  return convertLayerArgs(name, params, bound, (expr) => evaluate(expr, evaluation), context.sink);
 }
 
 interface GivenValues {
@@ -73,10 +62,9 @@ interface GivenValues {
 function valuesOf(state: Expansion, name: string, layer: LayerDefinition, bound: Bound): GivenValues | undefined {
   let hasList = false;
   const found = bound.values.map(({ value: expr }) => {
-    const shown = expr.kind === 'name' ? `\`${expr.name.text}\`` : 'the argument';
     const value = evaluate(expr, state.evaluation);
     if (value.kind === 'list') hasList = true;
-    return operandsOf(state, name, layer, { value, span: expr.span, shown });
+    return operandsOf(state, name, layer, { value, span: expr.span, shown: nameOf(expr, 'the argument') });
   });
   return found.every((operands) => operands !== undefined) ? { operands: found.flat(), hasList } : undefined;
 }

@@ -5,7 +5,7 @@ import type { ArithmeticOperator } from '../evaluate.js';
 import { LAYERS } from '../layers.js';
 import { type NumberValue, type Tensor, UNKNOWN, type Value } from '../value.js';
 import { buildLayer } from './apply.js';
-import { countStage, type Expansion, operandOf } from './state.js';
+import { countStage, type Expansion, nameOf, operandOf } from './state.js';
 
 /** A layer that an operator stands for, with its arguments. */
 interface Step {
@@ -102,10 +102,6 @@ function joinTwo(
   ];
   const path = state.path.child(undefined, name, state.context.sink);
   return buildLayer(state, LAYERS[name], operands, {}, { name: shown, span: expr.span, at: expr.span, path });
-}
-
-function nameOf(expr: Expr, otherwise: string): string {
-  return expr.kind === 'name' ? `\`${expr.name.text}\`` : otherwise;
 }
 
 function apply(state: Expansion, expr: Expr, operand: Tensor, steps: readonly Step[]): Value {

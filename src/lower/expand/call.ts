@@ -62,14 +62,19 @@ function applyValue(state: Expansion, value: Value, input: Value, use: CallStage
       related: [{ span: stage.span, message: 'shared here' }],
     });
   if (call === undefined || arg !== undefined) return UNKNOWN;
-  if (state.calls.length >= MAX_BLOCK_DEPTH) throw new TooLarge(`blocks are nested more than ${MAX_BLOCK_DEPTH} deep`);
   const { evaluation: outer } = state;
+  enter(state, use);
   state.evaluation = evaluation;
-  state.calls.push(use.span);
   const result = applyNamed(state, call, input, stage, path);
   state.calls.pop();
   state.evaluation = outer;
   return result.kind === 'tensor' ? { ...result, origin: use.span, source: `\`${text}\`` } : result;
+}
+
+/** Begins with what a call stands for. Throws TooLarge when it lies within too many others. */
+function enter({ calls }: Expansion, { span }: CallStage): void {
+  if (calls.length >= MAX_BLOCK_DEPTH) throw new TooLarge(`blocks are nested more than ${MAX_BLOCK_DEPTH} deep`);
+  calls.push(span);
 }
 
 function applyNamed(state: Expansion, { callee, bound }: Call, input: Value, stage: CallStage, path: string): Value {
@@ -88,9 +93,10 @@ function applyNamed(state: Expansion, { callee, bound }: Call, input: Value, sta
 function guess(state: Expansion, input: Value, stage: CallStage, path: string): Value {
   const { names, sink } = state.context;
   const key = `${stage.callee.text} ${state.expanding.join(' ')}`;
-  if (!state.guesses.has(key)) state.guesses.set(key, closest(stage.callee.text, calleeNames(names.blocksAt(stage), state.expanding)));
+  const blocks = names.blocksAt(stage);
+  if (!state.guesses.has(key)) state.guesses.set(key, closest(stage.callee.text, calleeNames(blocks, state.expanding)));
   const name = state.guesses.get(key);
-  const callee = name === undefined ? undefined : findCallee(name, names.blocksAt(stage));
+  const callee = name === undefined ? undefined : findCallee(name, blocks);
   if (callee === undefined) {
     for (const arg of stage.args) evaluate(arg.value, state.evaluation);
     return UNKNOWN;
@@ -104,12 +110,11 @@ function expandBlock(state: Expansion, input: Value, block: BlockSection, { name
   const { context } = state;
   const given = new Map([...named].map(([param, arg]): [string, Value] => [param, evaluate(arg.value, state.evaluation)]));
   if (context.recursive.has(block)) return UNKNOWN;
-  if (state.calls.length >= MAX_BLOCK_DEPTH) throw new TooLarge(`blocks are nested more than ${MAX_BLOCK_DEPTH} deep`);
   const { evaluation: caller, path: outer } = state;
+  enter(state, stage);
   state.evaluation = { ...caller, values: new Map(context.constants) };
   // Defaults may have pipelines: they are layers of the block.
   state.path = new LayerPath(path, labelsOf(block.body));
-  state.calls.push(stage.span);
   state.expanding.push(block.name.text);
   const [first, ...params] = block.params;
   if (first !== undefined) setValue(state, first.name, input);

@@ -4,7 +4,7 @@ import type { DiagnosticSink } from '../../diagnostics/sink.js';
 import type { GraphBuilder } from '../../ir/builder.js';
 import type { DatasetSpec } from '../../ir/program.js';
 import type { Loc } from '../../ir/types.js';
-import type { BlockSection, CallStage, Name } from '../../parser/ast.js';
+import type { BlockSection, CallStage, Expr, Name } from '../../parser/ast.js';
 import type { Evaluation, Values } from '../evaluate.js';
 import type { LayerContexts, ParameterPattern } from '../layer-context.js';
 import type { Call, Names } from '../names.js';
@@ -84,6 +84,11 @@ export function locate(state: Expansion, span: Span): Loc {
   // What a file that is used has made is where the file itself calls it.
   const own = [span, ...[...state.calls].reverse()].find(({ start }) => start <= lines.text.length);
   return lines.position((own ?? { start: 0 }).start);
+}
+
+/** What the user calls a value, for a diagnostic. */
+export function nameOf(expr: Expr, otherwise: string): string {
+  return expr.kind === 'name' ? `\`${expr.name.text}\`` : otherwise;
 }
 
 /** A graph value as the user calls it, for a diagnostic about the layer that it was given to. */
