@@ -29,8 +29,8 @@ function wholeNumbers(value: Value): readonly number[] | undefined {
   return numbers.length === value.items.length ? numbers : undefined;
 }
 
-/** `words`: those that a word may be. */
-function convert(kind: ArgKind, value: Value, words: readonly string[] = []): ArgValue | undefined {
+/** `words`: those that a word may be; `default` is an initializer where the argument may be left out. */
+function convert(kind: ArgKind, value: Value, { words, default: standard }: Partial<LayerParam> = {}): ArgValue | undefined {
   switch (kind) {
     case 'int':
       return value.kind === 'number' && Number.isInteger(value.value) ? value.value : undefined;
@@ -46,7 +46,8 @@ function convert(kind: ArgKind, value: Value, words: readonly string[] = []): Ar
       return value.kind === 'word' && (value.value === 'same' || value.value === 'valid') ? value.value : convert('pair', value);
     case 'init':
       if (value.kind === 'init') return value.init;
-      return value.kind === 'word' ? (value.value === 'default' ? value.value : initializerNamed(value.value)) : undefined;
+      if (value.kind !== 'word') return undefined;
+      return value.value === 'default' && standard !== undefined ? value.value : initializerNamed(value.value);
     case 'sections':
       return wholeNumbers(value) ?? convert('int', value);
     case 'shape':
@@ -57,7 +58,7 @@ function convert(kind: ArgKind, value: Value, words: readonly string[] = []): Ar
       return numbers?.length === 0 ? undefined : numbers;
     }
     case 'word':
-      return value.kind === 'word' && words.includes(value.value) ? value.value : undefined;
+      return value.kind === 'word' && words?.includes(value.value) ? value.value : undefined;
     case 'value':
       return undefined;
   }
@@ -76,7 +77,7 @@ function expected(words: readonly string[] | undefined, ofKind: string): string 
 export function convertLayerArg(layer: string, param: LayerParam, value: Value, span: Span, sink: DiagnosticSink): ArgValue | undefined {
   if (holdsUnknown(value)) return undefined;
   const label = `\`${param.name}\` of \`${layer}\``;
-  const converted = convert(param.kind, value, param.words);
+  const converted = convert(param.kind, value, param);
   if (converted === undefined) {
     sink.error('AMP2006', span, `${label} takes ${expected(param.words, EXPECTED[param.kind])}, not ${describeKind(value)}`, {
       why: `\`${param.name}\`: ${param.doc}`,
@@ -152,7 +153,7 @@ function numbersOf(value: Value): readonly number[] | undefined {
 function convertSetting({ kind, words }: SettingParam, value: Value): SettingValue | undefined {
   if (kind === 'numbers') return numbersOf(value);
   if (kind === 'channels') return value.kind === 'number' ? [value.value] : numbersOf(value);
-  if (kind !== 'points') return convert(kind, value, words) as number | boolean | string | undefined;
+  if (kind !== 'points') return convert(kind, value, { words }) as number | boolean | string | undefined;
   if (value.kind !== 'list' || value.items.length === 0) return undefined;
   const points = value.items.map(numbersOf).filter((point) => point?.length === 2) as [number, number][];
   return points.length === value.items.length ? points : undefined;

@@ -282,7 +282,7 @@ describe('the webgpu backend', function () {
     assert.deepEqual(split.states, whole.states);
   });
 
-  it('runs 5,000 steps with flat memory and exits', async function () {
+  it('runs 10,000 steps with flat memory and exits', async function () {
     this.timeout(180_000);
     const child = spawn(process.execPath, ['--import=tsx', fileURLToPath(new URL('./many-steps.ts', import.meta.url))], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -291,7 +291,9 @@ describe('the webgpu backend', function () {
     child.stdout.setEncoding('utf8').on('data', (part: string) => (text += part));
     const [code] = await once(child, 'close');
     assert.equal(code, 0);
-    const [early, late] = JSON.parse(text) as [number, number];
-    assert.ok(late - early < 40, `resident memory grew from ${early} to ${late} MiB`);
+    // What is lost at each step is lost in every stretch of the run; a heap that is made larger once is no loss.
+    const resident = JSON.parse(text) as number[];
+    const growth = resident.slice(4).map((memory, i) => memory - resident[i]!);
+    assert.ok(Math.min(...growth) < 20, `4,000 steps always took more memory: ${resident.join(', ')} MiB after each 1,000`);
   });
 });
