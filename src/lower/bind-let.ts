@@ -1,5 +1,5 @@
 import type { Let } from '../parser/ast.js';
-import type { Evaluation } from './evaluate.js';
+import type { Evaluation } from './evaluation.js';
 import { describeKind, UNKNOWN, type Value } from './value.js';
 
 /** Gives the names of a `let` their values: all of `value`, or the items of a list. */

@@ -2,7 +2,7 @@ import { GraphBuilder } from '../ir/builder.js';
 import type { Graph } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
 import type { ModelSection } from '../parser/ast.js';
-import type { GraphExpressions } from './evaluate.js';
+import type { GraphExpressions } from './evaluation.js';
 import { joinValues } from './expand/apply.js';
 import { applyFunction, arithmetic, negate } from './expand/arithmetic.js';
 import { conditional, evaluateBody } from './expand/body.js';

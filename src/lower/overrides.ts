@@ -7,7 +7,8 @@ import { formatNamed, hasShortRange, type PrecisionName } from '../numeric/forma
 import type { AmpFile, Arg, CallExpr, DatasetSection, Expr, Name, Section, SettingItem } from '../parser/ast.js';
 import { parseExpression } from '../parser/parse.js';
 import { convertSettingArg } from './convert.js';
-import { evaluate, outsideFile } from './evaluate.js';
+import { evaluate } from './evaluate.js';
+import { outsideFile } from './evaluation.js';
 import { callWith, choiceWith, readSettings, wordOf } from './read-settings.js';
 import type { Setting, SettingParam } from './setting.js';
 import { SETTINGS, type SettingsSection } from './settings.js';

@@ -8,7 +8,8 @@ import { ConstraintError } from '../ops/op.js';
 import { initAttrs } from '../ops/state-init.js';
 import type { ParameterItem } from '../parser/ast.js';
 import { convertLayerArg } from './convert.js';
-import { type Evaluation, evaluate } from './evaluate.js';
+import { evaluate } from './evaluate.js';
+import type { Evaluation } from './evaluation.js';
 import type { ParameterPattern } from './layer-context.js';
 import { reportConstraint } from './shape-errors.js';
 

@@ -3,7 +3,8 @@ import { listNames, suggestion } from '../diagnostics/suggest.js';
 import type { Arg, Expr, Name, SettingItem } from '../parser/ast.js';
 import { bindArguments } from './bind.js';
 import { convertSettingArg } from './convert.js';
-import { type Evaluation, evaluate } from './evaluate.js';
+import { evaluate } from './evaluate.js';
+import type { Evaluation } from './evaluation.js';
 import { type Choice, type ChoiceSetting, isRequired, type Setting, type SettingParam, type SettingValue } from './setting.js';
 import { SETTINGS } from './settings.js';
 

@@ -7,7 +7,7 @@ import type { DatasetSpec, PrecisionSpec, TrainSpec } from '../ir/program.js';
 import { formatNamed } from '../numeric/formats.js';
 import type { DatasetSection, KeepItem, PrecisionSection, SettingItem, TrainSection } from '../parser/ast.js';
 import { AUGMENTATIONS } from './choices/augmentation.js';
-import type { Evaluation } from './evaluate.js';
+import type { Evaluation } from './evaluation.js';
 import { ratesInF32 } from './rates.js';
 import { chosen, type ResolvedSetting, type ResolvedSettings, readSettings } from './read-settings.js';
 import type { SettingValue, Word } from './setting.js';

@@ -3,7 +3,7 @@ import type { DiagnosticSink } from '../diagnostics/sink.js';
 import type { Arg, BlockSection, Body, CallStage, Expr, Let, ModelSection, Name, RepeatStage, Stage } from '../parser/ast.js';
 import { leftSpine } from '../parser/operators.js';
 import { calleeNames, findCallee, reportUnknownLayer } from './callee.js';
-import { isCallable, PARAM, reportCall } from './evaluate.js';
+import { isCallable, PARAM, reportCall } from './functions.js';
 import { findLayer } from './layers.js';
 import { type Module, visibleBlocks } from './modules.js';
 import { Names, Scope } from './names.js';

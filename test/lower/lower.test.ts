@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
 import { DiagnosticSink } from '../../src/diagnostics/sink.js';
-import { evaluate, outsideFile } from '../../src/lower/evaluate.js';
+import { evaluate } from '../../src/lower/evaluate.js';
+import { outsideFile } from '../../src/lower/evaluation.js';
 import { checkSource, lowerProgram } from '../../src/lower/lower.js';
 import { parseExpression } from '../../src/parser/parse.js';
 

@@ -1,7 +1,7 @@
 import type { ArgValue } from '../../ops/layer.js';
 import type { BinaryExpr, CallExpr, Expr } from '../../parser/ast.js';
 import { convertLayerArg } from '../convert.js';
-import type { ArithmeticOperator } from '../evaluate.js';
+import type { ArithmeticOperator } from '../evaluation.js';
 import { LAYERS } from '../layers.js';
 import { type NumberValue, type Tensor, UNKNOWN, type Value } from '../value.js';
 import { buildLayer } from './apply.js';

@@ -5,7 +5,7 @@ import type { GraphBuilder } from '../../ir/builder.js';
 import type { DatasetSpec } from '../../ir/program.js';
 import type { Loc } from '../../ir/types.js';
 import type { BlockSection, CallStage, Expr, Name } from '../../parser/ast.js';
-import type { Evaluation, Values } from '../evaluate.js';
+import type { Evaluation, Values } from '../evaluation.js';
 import type { LayerContexts, ParameterPattern } from '../layer-context.js';
 import type { Call, Names } from '../names.js';
 import type { LayerPath } from '../paths.js';
