@@ -1,4 +1,4 @@
-import { DATASETS, type DatasetInfo } from '../datasets/registry.js';
+import { DATASETS } from '../datasets/registry.js';
 import { type Diagnostic, type Source, type Span, UserError } from '../diagnostics/diagnostic.js';
 import { LineIndex } from '../diagnostics/lines.js';
 import { sortDiagnostics } from '../diagnostics/render.js';
@@ -6,8 +6,7 @@ import { DiagnosticSink } from '../diagnostics/sink.js';
 import { divideEpoch, type Tail } from '../ir/epoch.js';
 import type { Program, Recipe } from '../ir/program.js';
 import type { Graph } from '../ir/types.js';
-import { formatShape } from '../ops/window.js';
-import type { AmpFile, BlockSection, DatasetSection, Let, ModelSection, PrecisionSection, Section, TrainSection } from '../parser/ast.js';
+import type { BlockSection } from '../parser/ast.js';
 import { parseAmp } from '../parser/parse.js';
 import { bindLet } from './bind-let.js';
 import { evaluate } from './evaluate.js';
@@ -15,6 +14,7 @@ import type { Evaluation } from './evaluation.js';
 import { checkKeepLines } from './keep-lines.js';
 import { checkLoss } from './loss-classes.js';
 import { lowerModel, type ModelContext } from './model.js';
+import { checkOutput, readShapes } from './model-shapes.js';
 import { Modules } from './modules.js';
 import { applyOverrides, type Overrides } from './overrides.js';
 import { checkPatterns, readPatterns } from './parameter-lines.js';
@@ -22,8 +22,8 @@ import { pruneGraph } from './prune.js';
 import { readDataset, readPrecision, readTrain } from './recipe.js';
 import { findRecursion } from './recursion.js';
 import { resolveNames } from './resolve.js';
+import { holdsBlocksAlone, isInSettings, sortSections, withoutBroken } from './sections.js';
 import { checkLastStatistics } from './statistics.js';
-import type { Tensor } from './value.js';
 
 export interface LowerOptions {
   /** Batch of the training graph; by default that of the file. */
@@ -78,15 +78,6 @@ interface Analysis {
   readonly lowerAgain?: (mode: 'train' | 'eval', batch?: number) => Graph | undefined;
 }
 
-interface Sections {
-  readonly dataset: DatasetSection | undefined;
-  readonly precision: PrecisionSection | undefined;
-  readonly train: TrainSection | undefined;
-  readonly models: readonly ModelSection[];
-  readonly blocks: ReadonlyMap<string, BlockSection>;
-  readonly lets: readonly Let[];
-}
-
 function analyse(source: Source, options: LowerOptions & { readonly allowsLibrary?: boolean }): Analysis {
   const sink = new DiagnosticSink();
   const modules = new Modules(source, sink);
@@ -117,160 +108,31 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
   const modelBroken = sections.models.length === 0 || syntaxErrors.some((at) => !isInSettings(file, at));
   if (model === undefined || modelBroken) return { sink, modules };
   const data = dataset && { ...DATASETS[dataset.name], name: dataset.name, span: sections.dataset?.name.span };
-  const signature = readSignature(model, evaluation, data);
-  if (signature === undefined) return { sink, modules };
+  const shapes = readShapes(model, evaluation, data);
+  if (shapes === undefined) return { sink, modules };
 
   const normalizeSpan = sections.dataset?.items.find((item) => item.name.text === 'normalize')?.span;
   const parameters = sections.train?.items.filter((item) => item.kind !== 'setting') ?? [];
   const patterns = readPatterns(parameters, evaluation);
   const shared = { patterns, sink, lines, names, constants: evaluation.values, recursive, dataset, normalizeSpan, seed: train.seed };
   const batch = options.batch ?? train.batch;
-  const lowered = lowerModel(model, signature.image, { ...shared, batch, mode: 'train' } satisfies ModelContext);
+  const lowered = lowerModel(model, shapes.image, { ...shared, batch, mode: 'train' } satisfies ModelContext);
   if (lowered === undefined) return { sink, modules };
-  checkLoss(train.loss, signature.classes, sections.train, sink);
-  checkOutput(model, lowered.graph, lowered.output, signature.classes, sink);
+  checkLoss(train.loss, shapes.classes, sections.train, sink);
+  checkOutput(model, lowered.graph, lowered.output, shapes.classes, sink);
   checkKeepLines(sections.precision?.items.filter((item) => item.kind === 'keep') ?? [], lowered.graph, sink);
   checkPatterns(parameters, lowered.graph, sink);
   const recipe: Recipe | undefined = dataset && {
     model: model.name.text,
-    inputShape: signature.image,
-    classes: signature.classes,
+    inputShape: shapes.image,
+    classes: shapes.classes,
     dataset,
     precision,
     train,
   };
   const lowerAgain: Analysis['lowerAgain'] = (mode, size = batch) =>
-    lowerModel(model, signature.image, { ...shared, batch: size, mode })?.graph;
+    lowerModel(model, shapes.image, { ...shared, batch: size, mode })?.graph;
   const { tail } = divideEpoch(options.images ?? data?.images.train ?? 0, batch, train.accumulate, train.dropLast);
   checkLastStatistics(lowered.graph, tail, lines, sink);
   return { sink, modules, recipe, train: lowered.graph, tail, lowerAgain };
-}
-
-/** Settings with a syntax error are left out, so that they are not reported a second time for what they mean. */
-function withoutBroken(file: AmpFile, broken: (span: Span) => boolean): AmpFile {
-  const sections = file.sections.map((section): Section => {
-    if (!('items' in section)) return section;
-    return { ...section, items: section.items.filter((item) => !broken(item.span)) } as Section;
-  });
-  return { sections };
-}
-
-function isInSettings(file: AmpFile, offset: number): boolean {
-  return file.sections.some((section) => 'items' in section && offset >= section.span.start && offset < section.span.end);
-}
-
-/** Whether a file is there for others to use. */
-export function holdsBlocksAlone({ sections }: AmpFile): boolean {
-  return (
-    sections.some(({ kind }) => kind === 'block') && sections.every(({ kind }) => kind === 'block' || kind === 'let' || kind === 'use')
-  );
-}
-
-function sortSections(file: AmpFile, needsNoModel: boolean, sink: DiagnosticSink): Sections {
-  const blocks = new Map<string, BlockSection>();
-  const models: ModelSection[] = [];
-  const lets: Let[] = [];
-  const single = new Map<string, Section>();
-  for (const section of file.sections) {
-    if (section.kind === 'use') continue;
-    if (section.kind === 'let') lets.push(section);
-    else if (section.kind === 'block') {
-      const first = blocks.get(section.name.text);
-      if (first === undefined) blocks.set(section.name.text, section);
-      else
-        sink.error('AMP2007', section.name.span, `block \`${section.name.text}\` is declared twice`, {
-          fix: 'give one of them another name',
-          related: [{ span: first.name.span, message: 'first declared here' }],
-        });
-    } else {
-      const first = single.get(section.kind);
-      if (section.kind === 'model') models.push(section);
-      if (first === undefined) single.set(section.kind, section);
-      else {
-        const span = { start: section.span.start, end: section.span.start + section.kind.length };
-        const firstSpan = { start: first.span.start, end: first.span.start + first.kind.length };
-        sink.error(section.kind === 'model' ? 'AMP4011' : 'AMP4002', span, `a file has one \`${section.kind}\` section`, {
-          why: section.kind === 'model' ? 'the model is what the file trains; its parts are blocks' : 'it is not clear which one counts',
-          fix: section.kind === 'model' ? 'make one of them a `block`, or move it to another file' : 'join the two',
-          related: [{ span: firstSpan, message: 'the first one' }],
-        });
-      }
-    }
-  }
-  if (models.length === 0 && !needsNoModel) {
-    sink.error('AMP4011', undefined, 'the file has no model', {
-      why: 'there is nothing to train without one',
-      fix: 'add `model Name(image: [32, 32, 3]) -> [10] { … }`',
-    });
-  }
-  const get = <K extends Section['kind']>(kind: K) => single.get(kind) as Extract<Section, { kind: K }> | undefined;
-  return { dataset: get('dataset'), precision: get('precision'), train: get('train'), models, blocks, lets };
-}
-
-/** The declared shapes of a model, checked against the data set where that is known. */
-function readSignature(
-  model: ModelSection,
-  evaluation: Evaluation,
-  data: (DatasetInfo & { readonly name: string; readonly span: Span | undefined }) | undefined,
-): { readonly image: readonly number[]; readonly classes: number } | undefined {
-  const { sink } = evaluation;
-  const [input, ...others] = model.inputs;
-  if (input === undefined || others.length > 0) {
-    sink.error('AMP3004', others[0]?.span ?? model.name.span, 'a model takes exactly one input, the image', {
-      fix: `write \`model ${model.name.text}(image: [32, 32, 3])\``,
-    });
-    return undefined;
-  }
-  const sizes = (expr: ModelSection['output'], length: number, what: string): readonly number[] | undefined => {
-    const value = evaluate(expr, evaluation);
-    const numbers = value.kind === 'list' ? value.items.flatMap((item) => (item.kind === 'number' ? [item.value] : [])) : [];
-    if (
-      numbers.length === length &&
-      value.kind === 'list' &&
-      value.items.length === length &&
-      numbers.every((n) => Number.isSafeInteger(n) && n > 0)
-    )
-      return numbers;
-    if (value.kind === 'list' && value.items.some((item) => item.kind === 'unknown')) return undefined;
-    sink.error('AMP3004', expr.span, `the shape of ${what} is a list of ${length === 1 ? 'one size' : 'three sizes'}`, {
-      why: length === 1 ? 'a classifier results in one number per class' : 'an image is [height, width, channels]',
-      fix: length === 1 ? 'such as `-> [10]`' : 'such as `[32, 32, 3]`',
-    });
-    return undefined;
-  };
-  const image = sizes(input.shape, 3, 'the image');
-  const output = sizes(model.output, 1, 'the result');
-  if (image === undefined || output === undefined) return undefined;
-  if (data === undefined) return { image, classes: output[0] };
-  const related = data.span === undefined ? [] : [{ span: data.span, message: 'the data set' }];
-  if (formatShape(image) !== formatShape(data.image)) {
-    sink.error(
-      'AMP4007',
-      input.shape.span,
-      `the model takes ${formatShape(image)}, the images of ${data.name} are ${formatShape(data.image)}`,
-      { fix: `write \`${input.name.text}: ${formatShape(data.image)}\``, related },
-    );
-    return undefined;
-  }
-  if (output[0] !== data.classes) {
-    sink.error('AMP4007', model.output.span, `the model results in ${output[0]} classes, ${data.name} has ${data.classes}`, {
-      fix: `write \`-> [${data.classes}]\``,
-      related,
-    });
-    return undefined;
-  }
-  return { image, classes: output[0] };
-}
-
-function checkOutput(model: ModelSection, graph: Graph, output: Tensor, classes: number, sink: DiagnosticSink): void {
-  const shape = graph.nodes[output.id].type.shape.slice(1);
-  if (shape.length === 1 && shape[0] === classes) return;
-  sink.error('AMP3003', model.output.span, `the model declares [${classes}], but results in ${formatShape(shape)}`, {
-    why: 'the loss compares one number per class with the label',
-    fix:
-      shape.length === 1
-        ? `let the last layer be \`linear(${classes})\``
-        : `end with \`flatten |> linear(${classes})\`${shape.length === 3 ? ` or \`global_avg_pool |> linear(${classes})\`` : ''}`,
-    related: [{ span: output.origin, message: `${formatShape(shape)} comes from ${output.source}` }],
-  });
 }
