@@ -1,7 +1,8 @@
 import { LineIndex } from '../diagnostics/lines.js';
 import type { SettingItem } from '../parser/ast.js';
 import { parseAmp } from '../parser/parse.js';
-import { applyOverride, findItem, listOverrides, type Overrides } from './overrides.js';
+import { findItem } from './edit-file.js';
+import { applyOverride, listOverrides, type Overrides } from './overrides.js';
 
 /** Who says what a setting is: nobody, a line of the file, or an option of the command line as it is written there. */
 export type WrittenOrigin =

@@ -1,16 +1,18 @@
-import { DATASET_NAMES, DEFAULT_DATASET, isDatasetName } from '../datasets/registry.js';
+import { DATASET_NAMES, isDatasetName } from '../datasets/registry.js';
 import { type Source, UserError } from '../diagnostics/diagnostic.js';
 import { DiagnosticSink, NO_SPAN } from '../diagnostics/sink.js';
-import { closest, listNames, suggestion } from '../diagnostics/suggest.js';
+import { closest, suggestion } from '../diagnostics/suggest.js';
 import type { PolicyName } from '../ir/program.js';
 import { formatNamed, hasShortRange, type PrecisionName } from '../numeric/formats.js';
-import type { AmpFile, Arg, CallExpr, DatasetSection, Expr, Name, Section, SettingItem } from '../parser/ast.js';
+import type { AmpFile, Arg, CallExpr, DatasetSection, Expr, SettingItem } from '../parser/ast.js';
 import { parseExpression } from '../parser/parse.js';
 import { convertSettingArg } from './convert.js';
+import { dropItem, findItem, nameOf, putItem, setLet, settingItem, updateSection, withoutPlace } from './edit-file.js';
 import { evaluate } from './evaluate.js';
 import { outsideFile } from './evaluation.js';
-import { callWith, choiceWith, readSettings, wordOf } from './read-settings.js';
-import type { Setting, SettingParam } from './setting.js';
+import { choiceOf, expandPath, keyHelp, paramsOf } from './override-keys.js';
+import { readSettings, wordOf } from './read-settings.js';
+import type { Setting } from './setting.js';
 import { SETTINGS, type SettingsSection } from './settings.js';
 
 /** What the command line changes of a file. */
@@ -99,68 +101,10 @@ export function applyOverride(file: AmpFile, text: string, option = '--set'): Am
   return setParam(file, target, setting, param, value, source, key);
 }
 
-/** Full paths that end with the key that was given, `train.optimizer.lr` for `lr`: of the choices that are written, or else of others. */
-function keyHelp(file: AmpFile, key: string): string | undefined {
-  const sections = Object.keys(SETTINGS) as SettingsSection[];
-  const settings = sections.flatMap((section) => SETTINGS[section].map((setting) => ({ section, setting })));
-  const paths = settings.flatMap(({ section, setting }) => [
-    `${section}.${setting.name}`,
-    ...paramsOf(setting, findItem(file, section, setting.name)).map((param) => `${section}.${setting.name}.${param.name}`),
-  ]);
-  const full = paths.filter((path) => path.endsWith(`.${key}`));
-  if (full.length > 0) return `did you mean ${listNames(full)}?`;
-  for (const { section, setting } of settings) {
-    const choice = choiceWith(setting, key, undefined);
-    if (choice !== undefined) return `it is an argument: \`${section}.${setting.name}=${callWith(choice, key)}\``;
-  }
-  const last = (path: string): string => path.slice(path.lastIndexOf('.') + 1);
-  const near = closest(last(key), paths.map(last));
-  return near === undefined ? undefined : `did you mean ${listNames(paths.filter((path) => last(path) === near))}?`;
-}
-
-/** `train.lr` stands for `train.optimizer.lr`: an argument of the only choice that has it. */
-function expandPath(file: AmpFile, section: SettingsSection, path: readonly string[]): readonly [string | undefined, string | undefined] {
-  const [name, param] = path;
-  if (name === undefined || path.length > 1) return [name, param];
-  if (SETTINGS[section].some((setting) => setting.name === name)) return [name, undefined];
-  const owner = SETTINGS[section].find((setting) =>
-    paramsOf(setting, findItem(file, section, setting.name)).some((candidate) => candidate.name === name),
-  );
-  return owner === undefined ? [name, undefined] : [owner.name, name];
-}
-
-/** What a section says of a setting, if it does. */
-export function findItem(file: AmpFile, section: SettingsSection, name: string): SettingItem | undefined {
-  const found = file.sections.find((candidate) => candidate.kind === section);
-  if (found === undefined || !('items' in found)) return undefined;
-  for (const entry of found.items) if (entry.kind === 'setting' && entry.name.text === name) return entry;
-  return undefined;
-}
-
-/** Parameters of the choice that is written, of the default one, or of a call. */
-function paramsOf(setting: Setting, item: SettingItem | undefined): readonly SettingParam[] {
-  const { value } = setting;
-  if (value.kind === 'scalar') return [];
-  if (value.kind === 'call') return value.params;
-  return value.choices.find((choice) => choice.name === choiceOf(setting, item))?.params ?? [];
-}
-
-function choiceOf(setting: Setting, item: SettingItem | undefined): string {
-  if (setting.value.kind !== 'choice') return setting.name;
-  const word = item === undefined ? undefined : wordOf(item.value)?.text;
-  return word ?? setting.value.default ?? setting.value.choices[0].name;
-}
-
-function setLet(file: AmpFile, name: string, value: Expr): AmpFile {
-  const isIt = (section: Section) => section.kind === 'let' && !section.isList && section.names[0].text === name;
-  const sections = file.sections.map((section) => (isIt(section) ? ({ ...section, value: withoutPlace(value) } as Section) : section));
-  return { sections };
-}
-
 function setSetting(file: AmpFile, section: SettingsSection, setting: Setting, value: Expr, source: Source): AmpFile {
   if (setting.value.kind === 'call' && value.kind === 'boolean') {
     return value.value
-      ? putItem(file, section, item(setting.name, { kind: 'name', name: nameOf(setting.name), span: NO_SPAN }), true)
+      ? putItem(file, section, settingItem(setting.name, { kind: 'name', name: nameOf(setting.name), span: NO_SPAN }), true)
       : dropItem(file, section, setting.name);
   }
   const written: SettingItem = { kind: 'setting', name: { text: setting.name, span: value.span }, value, span: value.span };
@@ -173,7 +117,7 @@ function setSetting(file: AmpFile, section: SettingsSection, setting: Setting, v
   // The scaling that the file chose for its format means nothing for another one.
   const base =
     dtype !== undefined && !hasShortRange(dtype) && compute !== choiceOf(setting, before) ? dropItem(file, section, 'loss_scale') : file;
-  return putItem(base, section, item(setting.name, withoutPlace(value)), false);
+  return putItem(base, section, settingItem(setting.name, withoutPlace(value)), false);
 }
 
 function setParam(
@@ -212,45 +156,5 @@ function setParam(
   const arg: Arg = { name: nameOf(name), value: withoutPlace(value), span: NO_SPAN };
   const place = current?.value.span ?? NO_SPAN;
   const call: CallExpr = { kind: 'call', callee: nameOf(word), args: [...named, arg], label: undefined, span: place };
-  return putItem(file, section, { ...item(setting.name, call), span: current?.span ?? NO_SPAN }, false);
-}
-
-function nameOf(text: string): Name {
-  return { text, span: NO_SPAN };
-}
-
-function item(name: string, value: Expr): SettingItem {
-  return { kind: 'setting', name: nameOf(name), value, span: NO_SPAN };
-}
-
-function updateSection(file: AmpFile, kind: SettingsSection, update: (old: Section) => Section): AmpFile {
-  if (file.sections.some((section) => section.kind === kind))
-    return { sections: file.sections.map((section) => (section.kind === kind ? update(section) : section)) };
-  const empty: Section =
-    kind === 'dataset' ? { kind, name: nameOf(DEFAULT_DATASET), items: [], span: NO_SPAN } : { kind, items: [], span: NO_SPAN };
-  return { sections: [...file.sections, update(empty)] };
-}
-
-/** `keep`: a setting that is there already stays as it is. */
-function putItem(file: AmpFile, kind: SettingsSection, added: SettingItem, keep: boolean): AmpFile {
-  if (keep && findItem(file, kind, added.name.text) !== undefined) return file;
-  return updateSection(dropItem(file, kind, added.name.text), kind, (section) =>
-    'items' in section ? ({ ...section, items: [...section.items, added] } as Section) : section,
-  );
-}
-
-function dropItem(file: AmpFile, kind: SettingsSection, name: string): AmpFile {
-  if (findItem(file, kind, name) === undefined) return file;
-  return updateSection(file, kind, (section) =>
-    'items' in section
-      ? ({ ...section, items: section.items.filter((old) => old.kind !== 'setting' || old.name.text !== name) } as Section)
-      : section,
-  );
-}
-
-/** The value of an override is no part of the file: errors found later must not point into it. */
-function withoutPlace<T>(value: T): T {
-  if (Array.isArray(value)) return value.map(withoutPlace) as T;
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, key === 'span' ? NO_SPAN : withoutPlace(part)])) as T;
+  return putItem(file, section, { ...settingItem(setting.name, call), span: current?.span ?? NO_SPAN }, false);
 }
