@@ -67,6 +67,9 @@ export const OP_NAMES = [
   'softplus_grad',
   'softsign',
   'softsign_grad',
+  'prelu',
+  'prelu_grad',
+  'prelu_slope_grad',
 
   'exp',
   'exp_grad',

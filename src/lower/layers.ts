@@ -67,6 +67,7 @@ export const LAYERS: Readonly<Record<string, LayerDefinition>> = {
   sigmoid: activation.sigmoidLayer,
   tanh: activation.tanhLayer,
   leaky_relu: activation.leakyReluLayer,
+  prelu: activation.preluLayer,
   hardswish: activation.hardswishLayer,
   hardsigmoid: activation.hardsigmoidLayer,
   elu: activation.eluLayer,

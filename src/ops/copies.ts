@@ -97,8 +97,11 @@ export const broadcast: CopyDefinition = {
     const stretched = stretchedAxes(shape, node.type.shape);
     const count = elementCount(shape);
     const sumOfRows = (x: ValueId): ValueId => {
-      const rows = elementCount(builder.type(x).shape) / count;
-      return emit('sum_to_channel', [emit('reshape', [x], { shape: [rows, count] }, 0)], {}, 0);
+      const all = builder.type(x).shape;
+      // What computes x can add up its channels as it goes; of another shape x has to be there first.
+      if (all.at(-1) === count) return emit('sum_to_channel', [x], {}, 0);
+      if (count === 1 && all.length > 1) return sumOfRows(emit('sum_to_channel', [x], {}, 0));
+      return emit('sum_to_channel', [emit('reshape', [x], { shape: [elementCount(all) / count, count] }, 0)], {}, 0);
     };
     // One row of neighbouring axes after the other; the first ones, as of a parameter, as the rows of a matrix.
     let gradient = dy;

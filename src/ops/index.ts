@@ -19,6 +19,7 @@ import * as norm from './norm.js';
 import type { OpDefinition, OpKind } from './op.js';
 import * as optimizer from './optimizer.js';
 import * as pad from './pad.js';
+import * as prelu from './prelu.js';
 import * as reductions from './reductions.js';
 import * as scaling from './scaling.js';
 import * as shape from './shape-ops.js';
@@ -74,6 +75,9 @@ export const OPS = {
   layer_norm_input_grad: layerNorm.layerNormInputGrad,
 
   ...ACTIVATIONS,
+  prelu: prelu.prelu,
+  prelu_grad: prelu.preluGrad,
+  prelu_slope_grad: prelu.preluSlopeGrad,
   ...MATH,
 
   add: arithmetic.add,

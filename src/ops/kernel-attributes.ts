@@ -93,6 +93,9 @@ export const KERNEL_ATTRIBUTES: AttributeTable = {
   softplus_grad: anyOf('beta', 'threshold'),
   softsign: none,
   softsign_grad: none,
+  prelu: none,
+  prelu_grad: none,
+  prelu_slope_grad: none,
 
   exp: none,
   exp_grad: none,

@@ -38,6 +38,14 @@ const dropout: RangeRule = ({ operands, node }) => {
   return withZero(widenFor(kept, 1, magnitude(kept)));
 };
 
+/** The first operand, or it times the slope, which is the last one. */
+const sloped: RangeRule = ({ operands }) => union(operands[0]!, mulRanges(operands[0]!, operands.at(-1)!));
+
+const prelu: RangeRule = ({ operands: [x, slope] }) => {
+  const below = between(Math.min(x!.low, 0), 0);
+  return x!.nan ? ANY : union(between(0, Math.max(x!.high, 0)), mulRanges(below, slope!));
+};
+
 const shift: RangeRule = ({ operands, node }) => {
   const offset = Math.fround(numberAttr(node.attrs, 'offset'));
   return addRanges(operands[0]!, between(offset, offset));
@@ -91,6 +99,9 @@ export const RANGE_RULES = {
   ...LAYER_NORM_RULES,
 
   ...CURVE_RULES,
+  prelu,
+  prelu_grad: sloped,
+  prelu_slope_grad: ({ operands }) => withZero(mulRanges(operands[0]!, operands[1]!)),
 
   add: ({ operands }) => addRanges(operands[0]!, operands[1]!),
   sub: ({ operands }) => subRanges(operands[0]!, operands[1]!),

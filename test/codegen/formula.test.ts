@@ -34,6 +34,9 @@ describe('the kernel language', () => {
       'leaky_relu_grad',
       'maximum_grad',
       'minimum_grad',
+      'prelu',
+      'prelu_grad',
+      'prelu_slope_grad',
       'softplus_grad',
     ]);
     assert.ok(['mul', 'scale', 'gelu', 'unscale', 'clip_by_norm'].every((op) => products(C_RENDERER).includes(op as 'mul')));

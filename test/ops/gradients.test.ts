@@ -25,6 +25,7 @@ const WITHOUT_GRADIENT: Readonly<Partial<Record<OpName, readonly string[]>>> = {
 const KINKS: Readonly<Partial<Record<OpName, readonly number[]>>> = {
   relu: [0],
   leaky_relu: [0],
+  prelu: [0],
   elu: [0],
   abs: [0],
   l1: [0, 1],

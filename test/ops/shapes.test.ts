@@ -62,7 +62,7 @@ describe('op table', () => {
     for (const [name, { gradientOf }] of Object.entries<OpDefinition>(OPS)) {
       assert.equal(name.endsWith('_grad'), gradientOf !== undefined, name);
       if (gradientOf === undefined) continue;
-      assert.match(name, new RegExp(`^${gradientOf.op}_(input_|weight_|dividend_|divisor_)?grad$`));
+      assert.match(name, new RegExp(`^${gradientOf.op}_(input_|weight_|slope_|dividend_|divisor_)?grad$`));
       assert.ok(
         opDefinition(gradientOf.op).operands.some((operand) => operand.name === gradientOf.operand),
         `${gradientOf.op} has no operand ${gradientOf.operand}`,

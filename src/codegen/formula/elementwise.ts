@@ -111,6 +111,9 @@ export const ELEMENTWISE: Readonly<Record<OpOfKind<'elementwise' | 'scalar'>, El
   dropout,
 
   ...CURVES,
+  prelu: binary((x, slope) => select(greater(x, zero), x, mul(x, slope))),
+  prelu_grad: () => letIn([first, second, third], select(greater(second, zero), first, mul(first, third))),
+  prelu_slope_grad: binary((dy, x) => select(greater(x, zero), zero, mul(dy, x))),
 
   add: binary(add),
   sub: binary(sub),

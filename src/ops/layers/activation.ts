@@ -1,4 +1,5 @@
 import type { OpName } from '../../ir/op-names.js';
+import { INIT } from '../initializers.js';
 import type { LayerDefinition } from '../layer.js';
 import { constrain } from '../op.js';
 import { formatShape } from '../window.js';
@@ -44,6 +45,20 @@ export const leakyReluLayer: LayerDefinition = {
   params: [{ name: 'slope', kind: 'number', default: 0.01, doc: 'factor on negative values' }],
   example: 'x |> leaky_relu(0.1)',
   build: ({ input, args, emit }) => emit('leaky_relu', [input], { slope: args.slope as number }),
+};
+
+export const preluLayer: LayerDefinition = {
+  doc:
+    'x where x is positive, else x times a learned number (He et al. 2015): one for the layer, or one for each channel. As in PyTorch ' +
+    'it starts at 0.25. Its authors use no weight decay on it.',
+  params: [{ name: 'per_channel', kind: 'boolean', default: false, doc: 'learn a number for each channel' }, INIT],
+  example: 'x |> conv2d(32, kernel: 3) |> prelu(per_channel: true) as prelu1',
+  build: ({ input, args, emit, type, parameter }) => {
+    const { shape } = type(input);
+    const channels = shape.at(-1)!;
+    const slope = parameter('weight', [args.per_channel === true ? channels : 1], { kind: 'constant', value: 0.25 });
+    return emit('prelu', [input, emit('broadcast', [slope], { shape })]);
+  },
 };
 
 export const hardswishLayer = elementwise('hardswish', 'x * min(max(x + 3, 0), 6) / 6, a piecewise silu.');

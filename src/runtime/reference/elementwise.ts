@@ -19,6 +19,9 @@ const dropout: ReferenceKernel = (context) => {
 
 export const elementwiseKernels = {
   ...curveKernels,
+  prelu: zip(() => (x, slope) => (x > 0 ? x : x * slope)),
+  prelu_grad: zip3((dy, x, slope) => (x > 0 ? dy : dy * slope)),
+  prelu_slope_grad: zip(() => (dy, x) => (x > 0 ? 0 : dy * x)),
   add: zip(() => (a, b) => a + b),
   sub: zip(() => (a, b) => a - b),
   mul: zip(() => (a, b) => a * b),

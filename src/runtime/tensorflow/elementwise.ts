@@ -35,6 +35,9 @@ const dropout = wide((tf, [x], context) => {
 
 export const elementwiseKernels = {
   ...curveKernels,
+  prelu: wide((tf, [x, slope]) => tf.choose(tf.compare('Greater', x!, 0), x!, tf.mul(x!, slope!))),
+  prelu_grad: wide((tf, [dy, x, slope]) => tf.choose(tf.compare('Greater', x!, 0), dy!, tf.mul(dy!, slope!))),
+  prelu_slope_grad: wide((tf, [dy, x]) => keepWhere(tf, tf.not(tf.compare('Greater', x!, 0)), tf.mul(dy!, x!))),
   add: exact((tf, [a, b]) => tf.add(a!, b!)),
   sub: exact((tf, [a, b]) => tf.sub(a!, b!)),
   mul: exact((tf, [a, b]) => tf.mul(a!, b!)),
