@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { type PlanProperty, planProblem } from '../../src/plan/assert.js';
+import { planProblem } from '../../src/plan/assert.js';
+import type { PlanProperty } from '../../src/plan/property.js';
 import { simpleCnn } from '../support/models.js';
 import { planOf } from '../support/network.js';
 

@@ -3,8 +3,9 @@ import { type Compiled, type CompileOptions, compile } from '../../choose/plan-f
 import { type Source, userError } from '../../diagnostics/diagnostic.js';
 import { checkSource } from '../../lower/lower.js';
 import { formatAmp } from '../../parser/format.js';
-import { type PlanProperty, planProblem } from '../../plan/assert.js';
+import { planProblem } from '../../plan/assert.js';
 import { printFunction, printPlan } from '../../plan/print.js';
+import type { PlanProperty } from '../../plan/property.js';
 import { lintSource } from '../lint.js';
 import { rendered, type StageOptions, type Stages } from './spec.js';
 import { type TrainsProperty, trainingProblem } from './trains.js';

@@ -1,6 +1,6 @@
 import type { Expression, Extent, ValueType } from '../formula/expression.js';
-import { LOG } from '../formula/functions.js';
 import type { Renderer } from '../formula/render.js';
+import { LOG } from '../formula/special-functions.js';
 import { ALIKE, atom, BINDS, digits, inside, join, named, type OperationText, prefix, type Text } from '../formula/text.js';
 import { floatLiteral, indent } from './text.js';
 

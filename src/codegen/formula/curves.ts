@@ -2,6 +2,7 @@ import type { Node } from '../../ir/types.js';
 import { numberAttr } from '../../ir/types.js';
 import type { UnaryOp } from '../../ops/index.js';
 import { pairs } from '../../ops/unary-op.js';
+import { GELU, GELU_SLOPE, GELU_TANH, GELU_TANH_SLOPE, MISH, MISH_SLOPE, SILU_SLOPE } from './activation-functions.js';
 import {
   abs,
   add,
@@ -26,22 +27,8 @@ import {
 } from './build.js';
 import { attribute, binary, type ElementFormula, unary } from './element-formula.js';
 import type { Bool, F32 } from './expression.js';
-import {
-  exp,
-  expm1,
-  GELU,
-  GELU_SLOPE,
-  GELU_TANH,
-  GELU_TANH_SLOPE,
-  ln,
-  MISH,
-  MISH_SLOPE,
-  SILU_SLOPE,
-  sigmoid,
-  softplus,
-  tanh,
-} from './functions.js';
 import { everywhere, power } from './power.js';
+import { exp, expm1, ln, sigmoid, softplus, tanh } from './special-functions.js';
 
 const [zero, one, six] = [number(0), number(1), number(6)];
 

@@ -38,7 +38,7 @@ import {
 import { CURVES } from './curves.js';
 import { attribute, binary, type ElementFormula, unary } from './element-formula.js';
 import type { F32 } from './expression.js';
-import { CLIP_FACTOR, DROPOUT } from './functions.js';
+import { CLIP_FACTOR, DROPOUT } from './step-functions.js';
 
 const [first, second, third] = [operand(0), operand(1), operand(2)];
 const [zero, one] = [number(0), number(1)];

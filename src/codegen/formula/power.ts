@@ -1,6 +1,6 @@
 import { abs, computed, div, isNan, less, mul, named, neg, number, select, sqrt } from './build.js';
 import type { F32 } from './expression.js';
-import { exp, ln } from './functions.js';
+import { exp, ln } from './special-functions.js';
 
 const one = number(1);
 

@@ -1,7 +1,7 @@
 import type { Node } from '../../ir/types.js';
 import { column, div, equal, named, operand, parameter, sub } from './build.js';
 import type { F32, Parameter } from './expression.js';
-import { exp, log } from './functions.js';
+import { exp, log } from './special-functions.js';
 
 /**
  * What is taken of a term over the columns of a row. Sums are kept to more than f32, in doubles or with what each addition rounds off, and

@@ -23,7 +23,6 @@ import {
   withSign,
 } from './build.js';
 import type { F32 } from './expression.js';
-import { exp, sigmoid, softplus } from './functions.js';
 import {
   exponentials,
   isLabel,
@@ -36,6 +35,7 @@ import {
   type RowNumber,
   type RowRule,
 } from './row-formula.js';
+import { exp, sigmoid, softplus } from './special-functions.js';
 
 const first = operand(0);
 const one = number(1);

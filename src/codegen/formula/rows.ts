@@ -19,7 +19,6 @@ import {
   toF32,
 } from './build.js';
 import type { Expression, F32 } from './expression.js';
-import { exp } from './functions.js';
 import {
   exponentials,
   logSum,
@@ -33,6 +32,7 @@ import {
   type RowStep,
 } from './row-formula.js';
 import { LOSS_ROWS } from './row-losses.js';
+import { exp } from './special-functions.js';
 
 const [first, second] = [operand(0), operand(1)];
 const one = number(1);

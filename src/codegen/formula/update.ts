@@ -34,7 +34,7 @@ import {
   toF64,
 } from './build.js';
 import type { Bool, Expression, F32 } from './expression.js';
-import { ADAM_RATE, ADAM_ROOT, ONE_MINUS_EXP } from './functions.js';
+import { ADAM_RATE, ADAM_ROOT, ONE_MINUS_EXP } from './step-functions.js';
 
 /** New contents of the states that a node writes, in their order; undefined: as it was. */
 export interface UpdateCase {
