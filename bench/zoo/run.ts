@@ -44,7 +44,7 @@ const SMOOTH: readonly (readonly [RegExp, string])[] = [
 /** The text of a network without dropout, whose random numbers differ from PyTorch's. */
 export async function networkText(path: string, smooth: boolean): Promise<string> {
   const { text } = await readSource(path);
-  const still = text.replace(/\bdropout\([^)]*\)/g, 'dropout(0)');
+  const still = text.replace(/\b(dropout|drop_path)\([^)]*\)/g, '$1(0)');
   return smooth ? SMOOTH.reduce((changed, [kink, other]) => changed.replace(kink, other), still) : still;
 }
 

@@ -93,6 +93,7 @@ export const OP_NAMES = [
   'minimum',
   'minimum_grad',
   'scale',
+  'scale_by',
   'shift',
   'cast',
   'dropout',

@@ -33,6 +33,7 @@ export const LAYERS: Readonly<Record<string, LayerDefinition>> = {
   instance_norm: groupNorm.instanceNormLayer,
   local_response_norm: localResponseNormLayer,
   dropout: dense.dropoutLayer,
+  drop_path: dense.dropPathLayer,
   flatten: shape.flattenLayer,
   reshape: shape.reshapeLayer,
   concat: shape.concatLayer,

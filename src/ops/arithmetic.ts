@@ -126,6 +126,29 @@ export const scale: Elementwise = {
   sample: (random) => ({ types: [f32(...sampleShape(random))], attrs: { factor: random.pick([-1, 0.125, 0.3, 2]) } }),
 };
 
+/** y = x * factor: unlike mul's, the factor has no say in the format of the result. */
+export const scaleBy: Elementwise = {
+  doc: 'Product of a tensor and f32 factors that nobody learns, in the format of the tensor.',
+  kind: 'elementwise',
+  constraints: { scale_by_c1: 'x and factor have the same shape' },
+  operands: [
+    { name: 'x', format: 'class' },
+    { name: 'factor', format: 'f32' },
+  ],
+  attrs: {},
+  precision: 'follow',
+  result: 'class',
+  shape: ([x, factor]) => {
+    sameShapes('scale_by_c1', x, factor);
+    return x.shape;
+  },
+  gradient: ({ node, dy, emit }) => [emit('scale_by', [dy, node.inputs[1]], {}, 0), undefined],
+  sample: (random) => {
+    const type = f32(...sampleShape(random));
+    return { types: [type, type], attrs: {} };
+  },
+};
+
 /** y = x + f32(offset). */
 export const shift: Elementwise = {
   doc: 'Sum of a tensor and a fixed number.',

@@ -91,6 +91,7 @@ export const OPS = {
   minimum: arithmetic.minimum,
   minimum_grad: arithmetic.minimumGrad,
   scale: arithmetic.scale,
+  scale_by: arithmetic.scaleBy,
   shift: arithmetic.shift,
   cast: arithmetic.cast,
   dropout: arithmetic.dropout,

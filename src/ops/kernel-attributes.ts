@@ -119,6 +119,7 @@ export const KERNEL_ATTRIBUTES: AttributeTable = {
   minimum: none,
   minimum_grad: none,
   scale: anyOf('factor'),
+  scale_by: none,
   shift: anyOf('offset'),
   cast: { to: FLOAT_TYPES },
   dropout: anyOf('rate', 'seed', 'salt'),

@@ -118,6 +118,7 @@ export const RANGE_RULES = {
   minimum: choice(Math.min),
   minimum_grad: gate,
   scale,
+  scale_by: ({ operands }) => mulRanges(operands[0]!, operands[1]!),
   shift,
   cast: unary((x) => x),
   dropout,

@@ -22,6 +22,7 @@ export const EXACT_OPS: readonly OpName[] = [
   'abs',
   'abs_grad',
   'scale',
+  'scale_by',
   'shift',
   'cast',
   'dropout',

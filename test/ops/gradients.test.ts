@@ -17,6 +17,7 @@ const CHECKED = 24;
 /** Float operands that get no gradient of their own. */
 const WITHOUT_GRADIENT: Readonly<Partial<Record<OpName, readonly string[]>>> = {
   scale_loss: ['scale'],
+  scale_by: ['factor'],
   batch_norm: ['mean', 'variance'],
   layer_norm: ['statistics'],
 };

@@ -126,6 +126,7 @@ export const ELEMENTWISE: Readonly<Record<OpOfKind<'elementwise' | 'scalar'>, El
   minimum: binary((a, b) => select(or(less(a, b), isNan(a)), a, b)),
   minimum_grad: () => letIn([first, second, third], passed(third, second)),
   scale: unary((x, node) => mul(x, attribute(node, 'factor'))),
+  scale_by: binary(mul),
   shift: unary((x, node) => add(x, attribute(node, 'offset'))),
   cast: unary((x) => x),
 

@@ -2,6 +2,7 @@ import { INIT } from '../initializers.js';
 import type { LayerDefinition } from '../layer.js';
 import { constrain } from '../op.js';
 import { formatShape } from '../window.js';
+import { constantOf } from './norm-parameters.js';
 
 export const linearLayer: LayerDefinition = {
   doc:
@@ -34,6 +35,24 @@ export const matmulLayer: LayerDefinition = {
     const [left, right] = [input, other!].map((id) => formatShape(type(id).shape.slice(1, -2)));
     constrain(left === right, 'matmul_c2', () => `the piped value has ${left} before its last two axes, the other ${right}`);
     return emit('matmul', [input, other!], args.transpose === true ? { transposed: 'b' } : {});
+  },
+};
+
+/** Huang et al. 2016, "Deep networks with stochastic depth". */
+export const dropPathLayer: LayerDefinition = {
+  doc:
+    'Stochastic depth: in training zeroes all of an image with probability `rate`, and divides the others by 1 - rate, as timm and ' +
+    'torchvision.ops.StochasticDepth by row; does nothing in evaluation. It stands at the end of a residual branch.',
+  params: [{ name: 'rate', kind: 'number', min: 0, max: 0.999, doc: 'probability that an image is left out' }],
+  example: 'x + (x |> conv2d(64, kernel: 3, padding: 1) |> drop_path(0.1))',
+  build: (context) => {
+    const { mode, input, args, seed, salt, emit, step, type } = context;
+    if (mode === 'eval' || args.rate === 0) return input;
+    const { shape } = type(input);
+    const [batch, ...inner] = shape;
+    const ones = constantOf(context, 1, [batch, ...inner.map(() => 1)]);
+    const factor = emit('dropout', [ones, step()], { rate: args.rate as number, seed, salt });
+    return emit('scale_by', [input, emit('broadcast', [factor], { shape })]);
   },
 };
 

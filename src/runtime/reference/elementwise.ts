@@ -37,6 +37,7 @@ export const elementwiseKernels = {
     const factor = context.f32(attr(context, 'factor'));
     return (x) => x * factor;
   }),
+  scale_by: zip(() => (x, factor) => x * factor),
   shift: map((context) => {
     const offset = context.f32(attr(context, 'offset'));
     return (x) => x + offset;

@@ -49,6 +49,7 @@ export const elementwiseKernels = {
   minimum: exact((tf, [a, b]) => tf.binary('Minimum', a!, b!)),
   minimum_grad: wide((tf, [dy, own, other]) => passed(tf, dy!, other!, own!)),
   scale: wide((tf, [x], context) => tf.mul(x!, attr(context, 'factor'))),
+  scale_by: wide((tf, [x, factor]) => tf.mul(x!, factor!)),
   shift: wide((tf, [x], context) => tf.add(x!, attr(context, 'offset'))),
   cast: (({ tf, inputs: [x], type }) => tf.cast(x!, CODES[type.dtype])) as Kernel,
   dropout,
