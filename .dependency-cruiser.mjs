@@ -2,10 +2,11 @@
  * Who may import whom, folder by folder in the order in which data flows (docs/ARCHITECTURE.md).
  * `leaves` may be imported by everyone. A name with a dot is one file, otherwise a folder of src.
  */
-const leaves = ['datasets', 'diagnostics', 'random', 'numeric', 'files', 'given.ts'];
+const leaves = ['datasets', 'datafiles', 'diagnostics', 'random', 'numeric', 'files', 'given.ts'];
 
 const mayImport = {
   datasets: [],
+  datafiles: ['datasets', 'diagnostics', 'files'],
   diagnostics: ['datasets'],
   random: [],
   numeric: [],

@@ -5,6 +5,8 @@ import { DATASETS } from '../src/datasets/registry.js';
 import { CODES } from '../src/diagnostics/codes.js';
 import { listNames } from '../src/diagnostics/suggest.js';
 import { LINTS } from '../src/lint/lint.js';
+import { FILE_SOURCES } from '../src/lower/choices/source.js';
+import { DATASET_PROPERTIES } from '../src/lower/dataset-properties.js';
 import { FUNCTIONS } from '../src/lower/functions.js';
 import { LAYERS } from '../src/lower/layers.js';
 import { PROPERTIES } from '../src/lower/properties.js';
@@ -26,6 +28,7 @@ const KINDS: Readonly<Record<ArgKind | SettingParam['kind'], string>> = {
   word: 'word',
   init: 'initializer',
   channels: 'number or list',
+  text: 'text in quotes',
   numbers: 'list of numbers',
   points: 'list of points',
 };
@@ -52,8 +55,9 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 function argument({ name, kind, doc, ...rest }: Row): readonly string[] {
   const bounds = describeBounds(rest);
   const fallback = rest.default === undefined ? (rest.optional === true ? '' : 'required') : `\`${String(rest.default)}\``;
-  const takes = rest.words !== undefined ? listNames(rest.words) : KINDS[kind];
-  return [`\`${name}\``, bounds === undefined ? takes : `${takes}, ${bounds}`, fallback, doc];
+  const one = kind === 'channels' || rest.words === undefined ? KINDS[kind] : listNames(rest.words);
+  const takes = bounds === undefined ? one : `${one}, ${bounds}`;
+  return [`\`${name}\``, kind === 'channels' && rest.words !== undefined ? `${takes}; ${listNames(rest.words)}` : takes, fallback, doc];
 }
 
 function layer([name, definition]: readonly [string, LayerDefinition]): string {
@@ -99,6 +103,15 @@ export const GENERATED: Readonly<Record<string, () => string>> = {
     table(
       ['name', 'images', 'classes', ''],
       Object.entries(DATASETS).map(([name, info]) => [`\`${name}\``, `[${info.image.join(', ')}]`, String(info.classes), info.doc]),
+    ),
+  sources: () =>
+    Object.entries(FILE_SOURCES)
+      .map(([name, { doc, params }]) => setting({ name, doc, value: { kind: 'call', params } }))
+      .join('\n\n'),
+  'dataset-properties': () =>
+    table(
+      ['property', ''],
+      Object.entries(DATASET_PROPERTIES).map(([name, doc]) => [`\`dataset.${name}\``, doc]),
     ),
   'dataset-settings': () => DATASET_SETTINGS.map(setting).join('\n\n'),
   'precision-settings': () => PRECISION_SETTINGS.map(setting).join('\n\n'),

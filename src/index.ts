@@ -58,6 +58,7 @@ export type { DatasetReport } from './training/data/dataset.js';
 export type { DownloadProgress } from './training/data/download.js';
 export { fetchDataset } from './training/data/fetch.js';
 export { checkDataset } from './training/data/load.js';
+export { cleanImages } from './training/data/picture-cache.js';
 export type { Diagnosis } from './training/diagnose.js';
 export type { Evaluation } from './training/evaluate.js';
 export type { EpochEvent, OverflowEvent, ReplanEvent, StartEvent, StepEvent, TrainEvent, TrainProgress } from './training/events.js';

@@ -8,7 +8,7 @@ import { isFolder } from '../files/is-folder.js';
 import { isThere } from '../files/system-error.js';
 import type { Plan } from '../plan/plan.js';
 import { loadOptions } from '../runtime/load-options.js';
-import { chooseDataFolder, loadClasses, loadSplit } from '../training/data/load.js';
+import { choosePlace, openClasses, openSplit } from '../training/data/open.js';
 import { type Evaluation, evaluate as runEvaluation } from '../training/evaluate.js';
 import type { Prediction } from '../training/predict.js';
 import { hasWeights, RUN_FILES } from '../training/run-folder.js';
@@ -100,10 +100,11 @@ async function withModel<T>(
  */
 export async function evaluate(target: string, options: EvaluateOptions = {}): Promise<Evaluation | undefined> {
   const { signal, onProgress } = options;
-  return withModel(target, options, async ({ runnable: { plan, program, backend }, run }, executable) => {
+  return withModel(target, options, async ({ runnable: { plan, program, backend, source }, run }, executable) => {
     const load = (other: Plan) => backend.load(other);
-    const { name } = program.recipe.dataset;
-    const set = await loadSplit(name, 'test', await chooseDataFolder(name, options.data, run?.data));
+    const { dataset } = program.recipe;
+    const place = await choosePlace(dataset, options.data, run?.data, source);
+    const set = await openSplit(dataset, 'test', { place, classes: run?.classes, signal, onNotice: options.onNotice });
     const result = await runEvaluation(executable, plan, set, { signal, onProgress, load });
     if (result?.help === undefined) return result;
     const { why, fix } = result.help;
@@ -114,13 +115,14 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
 /** The names that a run was trained with; for an older run, and for a file with weights, those of the data set at hand. */
 async function classNames({ runnable, run }: Model, { data, onNotice }: ModelOptions): Promise<readonly string[]> {
   if (run?.classes !== undefined) return run.classes;
-  const { name } = runnable.program.recipe.dataset;
-  const folder = await chooseDataFolder(name, data, run?.data);
+  const { dataset } = runnable.program.recipe;
+  const { name } = dataset;
+  const folder = await choosePlace(dataset, data, run?.data, runnable.source);
   if (run !== undefined)
     onNotice?.(
       `the run does not say how its classes are called: the names are those of ${name}${folder === undefined ? '' : ` in ${folder}`}`,
     );
-  return loadClasses(name, folder);
+  return openClasses(dataset, { place: folder, onNotice });
 }
 
 /**
@@ -129,7 +131,9 @@ async function classNames({ runnable, run }: Model, { data, onNotice }: ModelOpt
 export async function predict(target: string, pictures: readonly string[], options: PredictOptions = {}): Promise<readonly Prediction[]> {
   // Brings an image library, which nothing else needs.
   const { predictImages } = await import('../training/predict.js');
-  return withModel(target, options, async (model, executable) =>
-    predictImages(executable, model.runnable.plan, pictures, { classes: await classNames(model, options), onFailure: options.onFailure }),
-  );
+  return withModel(target, options, async (model, executable) => {
+    const { plan, program } = model.runnable;
+    const { size } = program.recipe.dataset;
+    return predictImages(executable, plan, pictures, { classes: await classNames(model, options), size, onFailure: options.onFailure });
+  });
 }

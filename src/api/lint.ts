@@ -1,5 +1,4 @@
 import { pickSettings, type Settings } from '../choose/settings.js';
-import { DATASETS } from '../datasets/registry.js';
 import type { Diagnostic, Source, Span } from '../diagnostics/diagnostic.js';
 import { LineIndex } from '../diagnostics/lines.js';
 import { sortDiagnostics } from '../diagnostics/render.js';
@@ -16,8 +15,8 @@ import { resolveScaling } from '../precision/scaling.js';
 /** Optimizer steps of the whole run. */
 function stepsOf({ recipe }: Program): number {
   const { batch, accumulate, epochs, dropLast } = recipe.train;
-  const { train: images } = DATASETS[recipe.dataset.name].images;
-  return epochs * stepsPerEpoch(divideEpoch(images, batch, accumulate, dropLast));
+  const { images } = recipe.dataset;
+  return epochs * stepsPerEpoch(divideEpoch(images?.train ?? 0, batch, accumulate, dropLast));
 }
 
 /** The text that a finding is about; what is not written there, such as a default or an override, has no place. */

@@ -67,7 +67,7 @@ export async function explainPlan(compiled: Compiled): Promise<PlanReport> {
     ...reportPlan(plan, times),
     memory,
     fp32Memory: await memoryOf(planInFp32(program, plan)),
-    processMemory: processMemory(plan, memory, program.recipe.dataset.name),
+    processMemory: processMemory(plan, memory, program.recipe.dataset),
     predicted: costs && times ? predicted(times, costs, choice) : null,
     warnings: lintProgram(source, program).map((found) => warning(found, source.text)),
   };

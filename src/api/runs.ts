@@ -1,11 +1,24 @@
 import { readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { effectivePrecision } from '../choose/effective-precision.js';
 import type { StoredFormats } from '../choose/formats.js';
 import type { Runnable } from '../choose/plan-file.js';
 import { POLICIES, PRECISIONS, pickSettings, type Settings } from '../choose/settings.js';
+import type { DataFacts } from '../datasets/source.js';
 import { type Source, UserError, userError } from '../diagnostics/diagnostic.js';
-import { type Check, fields, isBoolean, isCount, isRecord, isText, listOf, oneOf, optional, wrongField } from '../files/json-form.js';
+import {
+  type Check,
+  fields,
+  isBoolean,
+  isCount,
+  isNumber,
+  isRecord,
+  isText,
+  listOf,
+  oneOf,
+  optional,
+  wrongField,
+} from '../files/json-form.js';
 import { isThere } from '../files/system-error.js';
 import { VERSION } from '../files/version.js';
 import { given } from '../given.js';
@@ -37,6 +50,8 @@ export interface RunChoices {
   /** Names of the classes, and the folder that the data set was in; not in runs of older versions. */
   readonly classes?: readonly string[];
   readonly data?: string;
+  /** What its files said that the model follows, and what was measured of the images. */
+  readonly facts?: DataFacts;
   /** What policy `fastest` chose, and pins besides the file's: a run keeps them, whatever is measured later. */
   readonly formats?: StoredFormats;
 }
@@ -57,6 +72,12 @@ export function runConfig(runnable: Runnable, file: string, { formats: _, ...cho
     effectivePrecision: effectivePrecision(runnable),
     recipe: program.recipe,
   };
+}
+
+/** What the source of a run knows of its data: where that is, by default where the run had it, and what it was. */
+export function dataOf({ data, facts }: Pick<RunChoices, 'data' | 'facts'>, asked: string | undefined): Source['data'] {
+  const path = asked === undefined ? data : resolve(asked);
+  return path === undefined && facts === undefined ? undefined : given({ path, facts });
 }
 
 type StoredConfig = Partial<RunChoices> & StoredFormats & { readonly recipe?: { readonly train?: Partial<TrainSpec> } };
@@ -88,6 +109,14 @@ const CHOICES = {
   images: optional(isCount),
   classes: optional(listOf(isText)),
   data: optional(isText),
+  facts: optional(
+    fields({
+      classes: listOf(isText),
+      images: fields({ train: isCount, test: isCount }),
+      image: optional(listOf(isCount)),
+      statistics: optional(fields({ mean: listOf(isNumber), std: listOf(isNumber) })),
+    }),
+  ),
   recipe: optional(fields({ train: optional(fields({ epochs: optional(isCount), dropLast: optional(isBoolean) })) })),
 } as const satisfies Record<Exclude<keyof RunChoices, 'formats'> | 'recipe', Check>;
 
@@ -107,9 +136,20 @@ export async function readRun(dir: string): Promise<StoredRun> {
   const stored = pins && readStoredPins(pins, path);
   const formats =
     stored === undefined && fastest === undefined ? undefined : { ...(stored && { pins: stored }), ...(fastest && { fastest }) };
-  const { backend, settings, shuffle, augment, maxSteps, replan, images, classes, data } = known;
-  const choices: RunChoices = { backend, settings, shuffle, augment, ...given({ maxSteps, replan, images, classes, data, formats }) };
-  return { source, choices, epochs: recipe?.train?.epochs, dropsLast: recipe?.train?.dropLast === undefined };
+  const { backend, settings, shuffle, augment, maxSteps, replan, images, classes, data, facts } = known;
+  const choices: RunChoices = {
+    backend,
+    settings,
+    shuffle,
+    augment,
+    ...given({ maxSteps, replan, images, classes, data, facts, formats }),
+  };
+  return {
+    source: { ...source, ...given({ data: dataOf(choices, undefined) }) },
+    choices,
+    epochs: recipe?.train?.epochs,
+    dropsLast: recipe?.train?.dropLast === undefined,
+  };
 }
 
 function stem(file: string): string {

@@ -12,12 +12,12 @@ import { printPlan } from '../plan/print.js';
 import { loadOptions } from '../runtime/load-options.js';
 import { selectBackend } from '../runtime/select.js';
 import { checkpointPins } from '../training/checkpoint.js';
-import { chooseDataFolder, loadDataset } from '../training/data/load.js';
+import { choosePlace, factsOf, openData } from '../training/data/open.js';
 import type { TrainEvent, TrainProgress } from '../training/events.js';
 import { train as runTraining, type TrainResult } from '../training/loop.js';
 import { RunClaim } from '../training/run-claim.js';
 import { hasWeights, openRun, RUN_FILES, sourceName } from '../training/run-folder.js';
-import { claimRunFolder, latestRunFolder, type RunChoices, readRun, runConfig, type StoredRun } from './runs.js';
+import { claimRunFolder, dataOf, latestRunFolder, type RunChoices, readRun, runConfig, type StoredRun } from './runs.js';
 
 export interface TrainOptions extends Settings {
   /** Default `auto`; for a resumed run, the backend that it was started with. */
@@ -106,13 +106,18 @@ async function resolveChoices(stored: (StoredRun & { readonly dir: string }) | u
  * Throws UserError for mistakes in the file and for everything that is missing on this machine.
  */
 export async function train(input: string | Source, options: TrainOptions = {}): Promise<TrainOutcome> {
-  const source = withUsed(await sourceOf(input));
+  const source = withPlace(withUsed(await sourceOf(input)), options.data);
   const claimed = await claimFolder(source, options);
   try {
     return await trainIn(claimed, source, options);
   } finally {
     await claimed.claim.release();
   }
+}
+
+/** The source with where its data is, where the caller says so. */
+function withPlace(source: Source, data: string | undefined): Source {
+  return data === undefined ? source : { ...source, data: { ...source.data, path: resolve(data) } };
 }
 
 interface Claimed {
@@ -144,26 +149,34 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
   const run = claim.dir;
   const stored = claim.isNew ? undefined : await readRun(run);
   // A run goes on with the files that its source used when it began.
-  const source = stored?.source.used === undefined ? asked : { ...asked, used: stored.source.used };
+  const source: Source =
+    stored === undefined ? asked : { ...asked, ...given({ used: stored.source.used, data: dataOf(stored.choices, options.data) }) };
   const choices = await resolveChoices(stored && { dir: run, ...stored }, options);
   const { settings, shuffle, augment } = choices;
   const { calibration, strictRanges, costs, threads, onNotice } = options;
   const selected = await selectBackend(choices.backend ?? options.backend ?? 'auto', { signal: options.signal });
   // Before the plan: what is left of the images for a last step is part of it.
-  const { name } = (checked ?? lowerProgram(source, { overrides: pickSettings(settings), images: 0 })).recipe.dataset;
-  const data = await chooseDataFolder(name, options.data, stored?.choices.data);
-  const dataset = await loadDataset(name, data);
+  const spec = (checked ?? lowerProgram(source, { overrides: pickSettings(settings), images: 0 })).recipe.dataset;
+  const data = await choosePlace(spec, options.data, stored?.choices.data, source);
+  const earlier = source.data?.facts;
+  const dataset = await openData(spec, { place: data, classes: earlier?.classes, onNotice, signal: options.signal });
   const images = dataset.train.count;
-  const runnable = await compileSelected(selected, source, {
-    ...settings,
-    images,
-    formats: choices.formats,
-    calibration,
-    strictRanges,
-    costs,
-    threads,
-    onNotice,
-  });
+  // From here on the file follows these images, whatever becomes of them.
+  const facts = factsOf(spec, dataset, earlier);
+  const runnable = await compileSelected(
+    selected,
+    { ...source, data: { path: data, facts } },
+    {
+      ...settings,
+      images,
+      formats: choices.formats,
+      calibration,
+      strictRanges,
+      costs,
+      threads,
+      onNotice,
+    },
+  );
   const { plan, program, backend, info } = runnable;
   const { recipe } = program;
   // What is loaded while a run goes on is short and decides what it becomes: an interruption waits for it, and the run is then saved.
@@ -179,6 +192,7 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
       images,
       classes: dataset.classes,
       ...(data !== undefined && { data: resolve(data) }),
+      ...given({ facts: spec.source.kind === 'known' && !spec.isUnmeasured && earlier === undefined ? undefined : facts }),
       ...given({ maxSteps, replan, formats: made.formats }),
     });
   };

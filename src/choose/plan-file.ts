@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { compileProgram } from '../compile.js';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
 import { sourceOf } from '../files/source.js';
@@ -11,6 +12,7 @@ import type { Plan } from '../plan/plan.js';
 import type { BackendName } from '../plan/target.js';
 import type { Backend, BackendInfo } from '../runtime/backend.js';
 import { describeBackend, type SelectedBackend, selectBackend } from '../runtime/select.js';
+import { choosePlace, factsOf, openData } from '../training/data/open.js';
 import { calibratedPins, readCalibration } from './calibrated-pins.js';
 import {
   type CostOptions,
@@ -31,6 +33,8 @@ export interface CompileOptions extends Settings, CostOptions {
   readonly backend?: BackendChoice | undefined;
   /** Training images of an epoch; by default as many as the data set has. They decide what is left for a smaller last step. */
   readonly images?: number | undefined;
+  /** Where the data is, instead of where the file has it: a run's plan follows it. */
+  readonly data?: string | undefined;
   /** Formats that were chosen before and hold without any costs: those of a run. */
   readonly formats?: StoredFormats | undefined;
   /** A calibration of the file: what f16 could not hold there is pinned to f32. */
@@ -88,11 +92,24 @@ async function withCalibration(
     : { ...formats, pins: [...found, ...others] };
 }
 
-async function planFor(source: Source, selected: SelectedBackend, options: CompileOptions): Promise<Compiled> {
+/** What the file says, with what it has measured of its data; and the source with what was measured. */
+async function lowerMeasured(given: Source, options: CompileOptions): Promise<{ readonly source: Source; readonly lowered: Program }> {
+  const { images, data, onNotice } = options;
+  const source = data === undefined ? given : { ...given, data: { ...given.data, path: resolve(data) } };
+  const lower = (from: Source) => lowerProgram(from, { overrides: pickSettings(options), ...(images !== undefined && { images }) });
+  const lowered = lower(source);
+  const { dataset } = lowered.recipe;
+  if (!dataset.isUnmeasured) return { source, lowered };
+  const place = await choosePlace(dataset, data, source.data?.path, source);
+  const facts = factsOf(dataset, await openData(dataset, { place, onNotice }), source.data?.facts);
+  const measured = { ...source, data: { ...source.data, facts } };
+  return { source: measured, lowered: lower(measured) };
+}
+
+async function planFor(given: Source, selected: SelectedBackend, options: CompileOptions): Promise<Compiled> {
   const { info } = selected;
-  const { images } = options;
   const settings = pickSettings(options);
-  const lowered = lowerProgram(source, { overrides: settings, ...(images !== undefined && { images }) });
+  const { source, lowered } = await lowerMeasured(given, options);
   const usual = withoutTail(lowered);
   const compileFor = (program: Program) => compileProgram(program, info.target);
   const { precision } = lowered.recipe;
@@ -155,6 +172,6 @@ export async function compileSelected(
     };
     return (await planFor(source, selected, smaller)).plan;
   };
-  if (usesHostMemory(selected.info)) await refuseUnlessFits({ plan, use, dataset: compiled.program.recipe.dataset.name, withBatch });
+  if (usesHostMemory(selected.info)) await refuseUnlessFits({ plan, use, dataset: compiled.program.recipe.dataset, withBatch });
   return { ...compiled, ...selected };
 }

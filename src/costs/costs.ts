@@ -6,13 +6,13 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { userError } from '../diagnostics/diagnostic.js';
+import { cacheFolder, notKept, openCache } from '../files/cache-folder.js';
 import { readOwnFile } from '../files/own-file.js';
 import { fileReason } from '../files/reason.js';
 import { replaceFile } from '../files/replace-file.js';
 import { VERSION } from '../files/version.js';
 import { COSTS_FORMAT, type CostRates, type CostTable, type KernelCost } from '../plan/cost-table.js';
 import type { BackendInfo } from '../runtime/backend.js';
-import { cacheFolder, notKept, openCache } from '../runtime/cache-folder.js';
 
 const SCHEMA = new URL('../../schemas/costs.schema.json', import.meta.url);
 

@@ -67,7 +67,10 @@ export const CODES = {
   AMP4003: { title: 'unknown choice', meaning: 'The setting takes one of a list of words.' },
   AMP4004: { title: 'wrong type of setting', meaning: 'The value is not of the kind that the setting takes.' },
   AMP4005: { title: 'setting out of range', meaning: 'The setting has bounds, listed with it.' },
-  AMP4006: { title: 'unknown data set', meaning: `The data sets are ${listNames(DATASET_NAMES, 'and')}.` },
+  AMP4006: {
+    title: 'unknown data set',
+    meaning: `The data sets are ${listNames(DATASET_NAMES, 'and')}; others lie in files, such as those of a \`folder\`.`,
+  },
   AMP4007: { title: 'model does not fit the data set', meaning: 'The image and the number of classes come from the data set.' },
   AMP4014: {
     title: 'line about no parameter',
@@ -83,6 +86,8 @@ export const CODES = {
     meaning: 'Numbers, and the rates made of them, are used as f32: in it this one is infinite, 0, or a bound that is excluded.',
   },
   AMP4013: { title: 'batch norm of one value', meaning: 'The last batch of an epoch is one image, with one value for each channel.' },
+  AMP4017: { title: 'images without a size', meaning: 'Pictures in files may have any size; `size` says to which they are brought.' },
+  AMP4018: { title: 'data set that cannot be read', meaning: 'A model that follows `dataset.classes` needs the files to be there.' },
   AMP4016: {
     title: 'loss that does not fit the classes',
     meaning: 'Weights are one for each class, and a class that is ignored is one of them.',

@@ -1,3 +1,5 @@
+import type { DataFacts } from '../datasets/source.js';
+
 /** A half-open range of UTF-16 offsets in one source text. */
 export interface Span {
   readonly start: number;
@@ -44,6 +46,8 @@ export interface Source {
   readonly text: string;
   /** The files that it uses, as they were when they were read; those that are not here are read where they are. */
   readonly used?: readonly UsedText[];
+  /** Of its data set, where that lies in files: what was found there before, and where to look instead of where the text says. */
+  readonly data?: { readonly path?: string | undefined; readonly facts?: DataFacts | undefined };
 }
 
 /**

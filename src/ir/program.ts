@@ -1,12 +1,27 @@
 import type { Augmentation } from '../datasets/augmentation.js';
-import type { DatasetName } from '../datasets/registry.js';
+import type { Split } from '../datasets/registry.js';
+import type { DataSource, DataSplit, ImageSize } from '../datasets/source.js';
 import type { Pin } from './pin.js';
 import type { ComputeType, Graph } from './types.js';
 import type { Why } from './why.js';
 
 /** `dataset cifar10 { normalize(mean: 0.5, std: 0.5) flip() crop(padding: 4) }` */
 export interface DatasetSpec {
-  readonly name: DatasetName;
+  /** As messages call it: `cifar10`, `folder("photos")`. */
+  readonly name: string;
+  readonly source: DataSource;
+  /** Height, width and channels as the model is fed. */
+  readonly image: readonly [height: number, width: number, channels: number];
+  /** Undefined: images are of the size that the source has. */
+  readonly size?: ImageSize;
+  /** Undefined: the source says which images are for testing. */
+  readonly split?: DataSplit;
+  /** Files that are no pictures are left out. */
+  readonly skipBroken?: true;
+  /** As published, or as they are in the files; undefined where these cannot be found. */
+  readonly images?: Readonly<Record<Split, number>>;
+  /** `mean` or `std` are to be measured, and those here stand in their place. */
+  readonly isUnmeasured?: true;
   /** Per channel, in units of the 0..1 range: (pixel / 255 - mean) / std. */
   readonly mean: readonly number[];
   readonly std: readonly number[];

@@ -141,8 +141,14 @@ const EXPECTED_SETTING: Readonly<Record<SettingParam['kind'], string>> = {
   channels: 'a number, or a list with one number per channel',
   numbers: 'a list of numbers',
   word: 'a word',
+  text: 'text in quotes',
+  pair: 'a whole number, or two as `[height, width]`',
   points: 'a list of points `[[epoch, factor], …]`',
 };
+
+function channelsExpected({ words = [] }: SettingParam): string {
+  return words.length === 0 ? EXPECTED_SETTING.channels : `${EXPECTED_SETTING.channels}, or ${listNames(words)}`;
+}
 
 function numbersOf(value: Value): readonly number[] | undefined {
   if (value.kind !== 'list' || value.items.length === 0) return undefined;
@@ -152,7 +158,12 @@ function numbersOf(value: Value): readonly number[] | undefined {
 
 function convertSetting({ kind, words }: SettingParam, value: Value): SettingValue | undefined {
   if (kind === 'numbers') return numbersOf(value);
-  if (kind === 'channels') return value.kind === 'number' ? [value.value] : numbersOf(value);
+  if (kind === 'channels') {
+    if (value.kind === 'word') return words?.includes(value.value) ? value.value : undefined;
+    return value.kind === 'number' ? [value.value] : numbersOf(value);
+  }
+  if (kind === 'text') return value.kind === 'word' && value.value !== '' ? value.value : undefined;
+  if (kind === 'pair') return convert('pair', value) as number | readonly number[] | undefined;
   if (kind !== 'points') return convert(kind, value, { words }) as number | boolean | string | undefined;
   if (value.kind !== 'list' || value.items.length === 0) return undefined;
   const points = value.items.map(numbersOf).filter((point) => point?.length === 2) as [number, number][];
@@ -171,7 +182,8 @@ export function convertSettingArg(
   const label = owner === param.name ? `\`${owner}\`` : `\`${param.name}\` of \`${owner}\``;
   const converted = convertSetting(param, value);
   if (converted === undefined) {
-    sink.error('AMP4004', span, `${label} takes ${expected(param.words, EXPECTED_SETTING[param.kind])}, not ${describeKind(value)}`, {
+    const taken = param.kind === 'channels' ? channelsExpected(param) : expected(param.words, EXPECTED_SETTING[param.kind]);
+    sink.error('AMP4004', span, `${label} takes ${taken}, not ${describeKind(value)}`, {
       why: `\`${param.name}\`: ${param.doc}`,
     });
     return undefined;
@@ -182,5 +194,5 @@ export function convertSettingArg(
     sink.error('AMP4005', span, `${label} is ${outside}`, { why: `it must be ${describeBounds(param)}` });
     return undefined;
   }
-  return param.kind === 'int' || fitsF32('AMP4012', label, numbers, param, span, sink) ? converted : undefined;
+  return param.kind === 'int' || param.kind === 'pair' || fitsF32('AMP4012', label, numbers, param, span, sink) ? converted : undefined;
 }

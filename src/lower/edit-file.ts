@@ -33,7 +33,9 @@ export function updateSection(file: AmpFile, kind: SettingsSection, update: (old
   if (file.sections.some((section) => section.kind === kind))
     return { sections: file.sections.map((section) => (section.kind === kind ? update(section) : section)) };
   const empty: Section =
-    kind === 'dataset' ? { kind, name: nameOf(DEFAULT_DATASET), items: [], span: NO_SPAN } : { kind, items: [], span: NO_SPAN };
+    kind === 'dataset'
+      ? { kind, name: nameOf(DEFAULT_DATASET), args: undefined, items: [], span: NO_SPAN }
+      : { kind, items: [], span: NO_SPAN };
   return { sections: [...file.sections, update(empty)] };
 }
 

@@ -29,6 +29,8 @@ export function evaluate(expr: Expr, context: Evaluation): Value {
       return read(expr.inner);
     case 'list':
       return { kind: 'list', items: expr.items.map(read) };
+    case 'dataset':
+      throw new Error('the grammar has `dataset` before a property alone');
     case 'name':
       return evaluateName(expr, context);
     case 'unary':

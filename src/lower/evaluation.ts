@@ -1,6 +1,7 @@
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import type { LayerDefinition } from '../ops/layer.js';
 import type { BinaryExpr, CallExpr, CollectExpr, Expr, IfExpr, Pipeline, ShareExpr } from '../parser/ast.js';
+import type { DatasetValues } from './dataset-properties.js';
 import { type Declaration, Names } from './names.js';
 import { describeKind, type NumberValue, type Tensor, UNKNOWN, type Value } from './value.js';
 
@@ -34,6 +35,8 @@ export interface Evaluation {
   readonly names: Names;
   readonly values: Values;
   readonly graph: GraphExpressions | undefined;
+  /** `reported`: what is wrong with it is said already. Undefined: it is not known here, in a `let` of the file or a setting. */
+  readonly dataset?: DatasetValues | 'reported' | undefined;
 }
 
 /** For an expression that stands in no file, such as that of an override: no name is declared there. */

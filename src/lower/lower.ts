@@ -1,4 +1,3 @@
-import { DATASETS } from '../datasets/registry.js';
 import { type Diagnostic, type Source, type Span, UserError } from '../diagnostics/diagnostic.js';
 import { LineIndex } from '../diagnostics/lines.js';
 import { sortDiagnostics } from '../diagnostics/render.js';
@@ -9,6 +8,8 @@ import type { Graph } from '../ir/types.js';
 import type { BlockSection } from '../parser/ast.js';
 import { parseAmp } from '../parser/parse.js';
 import { bindLet } from './bind-let.js';
+import { type ReadDataset, readDataset } from './dataset.js';
+import type { DatasetValues } from './dataset-properties.js';
 import { evaluate } from './evaluate.js';
 import type { Evaluation } from './evaluation.js';
 import { checkKeepLines } from './keep-lines.js';
@@ -19,7 +20,7 @@ import { Modules } from './modules.js';
 import { applyOverrides, type Overrides } from './overrides.js';
 import { checkPatterns, readPatterns } from './parameter-lines.js';
 import { pruneGraph } from './prune.js';
-import { readDataset, readPrecision, readTrain } from './recipe.js';
+import { readPrecision, readTrain } from './recipe.js';
 import { findRecursion } from './recursion.js';
 import { resolveNames } from './resolve.js';
 import { holdsBlocksAlone, isInSettings, sortSections, withoutBroken } from './sections.js';
@@ -98,23 +99,26 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
   const recursive = new Set<BlockSection>();
   const files = [...modules.all, main];
   for (const { blocks } of files) for (const name of findRecursion(blocks, sink)) recursive.add(blocks.get(name)!);
-  const evaluation: Evaluation = { sink, names, values: new Map(), graph: undefined };
-  for (const item of files.flatMap(({ lets }) => lets)) bindLet(item, evaluate(item.value, evaluation), evaluation);
-  const dataset = readDataset(sections.dataset, evaluation);
-  const precision = readPrecision(sections.precision, evaluation, lines);
-  const train = readTrain(sections.train, evaluation);
+  const constants: Evaluation = { sink, names, values: new Map(), graph: undefined };
+  for (const item of files.flatMap(({ lets }) => lets)) bindLet(item, evaluate(item.value, constants), constants);
+  const data = readDataset(sections.dataset, constants, source);
+  const dataset = data?.spec;
+  const datasetValues: DatasetValues | 'reported' = data === undefined ? 'reported' : valuesOf(data);
+  const evaluation: Evaluation = { ...constants, dataset: datasetValues };
+  const precision = readPrecision(sections.precision, constants, lines);
+  const train = readTrain(sections.train, constants);
 
   const model = sections.models[0];
   const modelBroken = sections.models.length === 0 || syntaxErrors.some((at) => !isInSettings(file, at));
   if (model === undefined || modelBroken) return { sink, modules };
-  const data = dataset && { ...DATASETS[dataset.name], name: dataset.name, span: sections.dataset?.name.span };
   const shapes = readShapes(model, evaluation, data);
   if (shapes === undefined) return { sink, modules };
 
   const normalizeSpan = sections.dataset?.items.find((item) => item.name.text === 'normalize')?.span;
   const parameters = sections.train?.items.filter((item) => item.kind !== 'setting') ?? [];
   const patterns = readPatterns(parameters, evaluation);
-  const shared = { patterns, sink, lines, names, constants: evaluation.values, recursive, dataset, normalizeSpan, seed: train.seed };
+  const fixed = { patterns, recursive, dataset, datasetValues, normalizeSpan, seed: train.seed };
+  const shared = { ...fixed, sink, lines, names, constants: constants.values };
   const batch = options.batch ?? train.batch;
   const lowered = lowerModel(model, shapes.image, { ...shared, batch, mode: 'train' } satisfies ModelContext);
   if (lowered === undefined) return { sink, modules };
@@ -132,7 +136,12 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
   };
   const lowerAgain: Analysis['lowerAgain'] = (mode, size = batch) =>
     lowerModel(model, shapes.image, { ...shared, batch: size, mode })?.graph;
-  const { tail } = divideEpoch(options.images ?? data?.images.train ?? 0, batch, train.accumulate, train.dropLast);
+  const { tail } = divideEpoch(options.images ?? dataset?.images?.train ?? 0, batch, train.accumulate, train.dropLast);
   checkLastStatistics(lowered.graph, tail, lines, sink);
   return { sink, modules, recipe, train: lowered.graph, tail, lowerAgain };
+}
+
+function valuesOf({ spec, classes, missing }: ReadDataset): DatasetValues {
+  const why = missing === undefined ? '' : `${missing.message}${missing.why === undefined ? '' : `: ${missing.why}`}`;
+  return { image: spec.image, classes: classes ?? { why, fix: missing?.fix } };
 }

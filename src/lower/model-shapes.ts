@@ -1,9 +1,9 @@
-import type { DatasetInfo } from '../datasets/registry.js';
-import type { Span } from '../diagnostics/diagnostic.js';
+import type { RelatedSpan } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import type { Graph } from '../ir/types.js';
 import { formatShape } from '../ops/window.js';
 import type { ModelSection } from '../parser/ast.js';
+import type { ReadDataset } from './dataset.js';
 import { evaluate } from './evaluate.js';
 import type { Evaluation } from './evaluation.js';
 import type { Tensor } from './value.js';
@@ -14,12 +14,25 @@ interface ModelShapes {
   readonly classes: number;
 }
 
+/** A list of `length` sizes; undefined after reporting that it is none. */
+function sizes(expr: ModelSection['output'], length: 1 | 3, evaluation: Evaluation): readonly number[] | undefined {
+  const value = evaluate(expr, evaluation);
+  if (value.kind === 'unknown' || (value.kind === 'list' && value.items.some((item) => item.kind === 'unknown'))) return undefined;
+  const items = value.kind === 'list' ? value.items : [];
+  const numbers = items.flatMap((item) =>
+    item.kind === 'number' && Number.isSafeInteger(item.value) && item.value > 0 ? [item.value] : [],
+  );
+  if (numbers.length === length && items.length === length) return numbers;
+  const what = length === 1 ? 'the result' : 'the image';
+  evaluation.sink.error('AMP3004', expr.span, `the shape of ${what} is a list of ${length === 1 ? 'one size' : 'three sizes'}`, {
+    why: length === 1 ? 'a classifier results in one number per class' : 'an image is [height, width, channels]',
+    fix: length === 1 ? 'such as `-> [10]` or `-> [dataset.classes]`' : 'such as `[32, 32, 3]` or `dataset.shape`',
+  });
+  return undefined;
+}
+
 /** The declared shapes of a model, checked against the data set where that is known. */
-export function readShapes(
-  model: ModelSection,
-  evaluation: Evaluation,
-  data: (DatasetInfo & { readonly name: string; readonly span: Span | undefined }) | undefined,
-): ModelShapes | undefined {
+export function readShapes(model: ModelSection, evaluation: Evaluation, data: ReadDataset | undefined): ModelShapes | undefined {
   const { sink } = evaluation;
   const [input, ...others] = model.inputs;
   if (input === undefined || others.length > 0) {
@@ -28,45 +41,29 @@ export function readShapes(
     });
     return undefined;
   }
-  const sizes = (expr: ModelSection['output'], length: number, what: string): readonly number[] | undefined => {
-    const value = evaluate(expr, evaluation);
-    const numbers = value.kind === 'list' ? value.items.flatMap((item) => (item.kind === 'number' ? [item.value] : [])) : [];
-    if (
-      numbers.length === length &&
-      value.kind === 'list' &&
-      value.items.length === length &&
-      numbers.every((n) => Number.isSafeInteger(n) && n > 0)
-    )
-      return numbers;
-    if (value.kind === 'list' && value.items.some((item) => item.kind === 'unknown')) return undefined;
-    sink.error('AMP3004', expr.span, `the shape of ${what} is a list of ${length === 1 ? 'one size' : 'three sizes'}`, {
-      why: length === 1 ? 'a classifier results in one number per class' : 'an image is [height, width, channels]',
-      fix: length === 1 ? 'such as `-> [10]`' : 'such as `[32, 32, 3]`',
-    });
-    return undefined;
-  };
-  const image = sizes(input.shape, 3, 'the image');
-  const output = sizes(model.output, 1, 'the result');
+  const image = sizes(input.shape, 3, evaluation);
+  const output = sizes(model.output, 1, evaluation);
   if (image === undefined || output === undefined) return undefined;
-  if (data === undefined) return { image, classes: output[0] };
-  const related = data.span === undefined ? [] : [{ span: data.span, message: 'the data set' }];
-  if (formatShape(image) !== formatShape(data.image)) {
-    sink.error(
-      'AMP4007',
-      input.shape.span,
-      `the model takes ${formatShape(image)}, the images of ${data.name} are ${formatShape(data.image)}`,
-      { fix: `write \`${input.name.text}: ${formatShape(data.image)}\``, related },
-    );
-    return undefined;
-  }
-  if (output[0] !== data.classes) {
-    sink.error('AMP4007', model.output.span, `the model results in ${output[0]} classes, ${data.name} has ${data.classes}`, {
-      fix: `write \`-> [${data.classes}]\``,
-      related,
+  const [classes] = output as readonly [number];
+  if (data === undefined) return { image, classes };
+  const at = (span: typeof data.span, message: string): RelatedSpan[] => (span === undefined ? [] : [{ span, message }]);
+  const { spec, span, sizeSpan } = data;
+  if (formatShape(image) !== formatShape(spec.image)) {
+    const shape = formatShape(spec.image);
+    sink.error('AMP4007', input.shape.span, `the model takes ${formatShape(image)}, the images of ${spec.name} are ${shape}`, {
+      fix: `write \`${input.name.text}: ${shape}\``,
+      related: sizeSpan === undefined ? at(span, 'the data set') : at(sizeSpan, 'the size of the images'),
     });
     return undefined;
   }
-  return { image, classes: output[0] };
+  if (data.classes !== undefined && classes !== data.classes) {
+    sink.error('AMP4007', model.output.span, `the model results in ${classes} classes, ${spec.name} has ${data.classes}`, {
+      fix: `write \`-> [${data.classes}]\``,
+      related: at(span, 'the data set'),
+    });
+    return undefined;
+  }
+  return { image, classes };
 }
 
 /** What the body of a model results in is what the model declares. */

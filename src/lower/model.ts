@@ -57,7 +57,7 @@ function startExpansion(model: ModelSection, context: ModelContext): Expansion {
     context,
     builder,
     layers: new LayerContexts({ builder, mode, seed }, context.patterns),
-    evaluation: { sink, names, values: new Map(constants), graph },
+    evaluation: { sink, names, values: new Map(constants), graph, dataset: context.datasetValues },
     path: new LayerPath('', labelsOf(model.body)),
     stages: 0,
     shared: [],

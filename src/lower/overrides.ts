@@ -1,4 +1,4 @@
-import { DATASET_NAMES, isDatasetName } from '../datasets/registry.js';
+import { isDatasetName } from '../datasets/registry.js';
 import { type Source, UserError } from '../diagnostics/diagnostic.js';
 import { DiagnosticSink, NO_SPAN } from '../diagnostics/sink.js';
 import { closest, suggestion } from '../diagnostics/suggest.js';
@@ -6,7 +6,9 @@ import type { PolicyName } from '../ir/program.js';
 import { formatNamed, hasShortRange, type PrecisionName } from '../numeric/formats.js';
 import type { AmpFile, Arg, CallExpr, DatasetSection, Expr, SettingItem } from '../parser/ast.js';
 import { parseExpression } from '../parser/parse.js';
+import { FILE_SOURCES } from './choices/source.js';
 import { convertSettingArg } from './convert.js';
+import { SOURCE_NAMES } from './dataset.js';
 import { dropItem, findItem, nameOf, putItem, setLet, settingItem, updateSection, withoutPlace } from './edit-file.js';
 import { evaluate } from './evaluate.js';
 import { outsideFile } from './evaluation.js';
@@ -69,11 +71,12 @@ export function applyOverride(file: AmpFile, text: string, option = '--set'): Am
   if (path.length === 0 && lets.includes(section)) return setLet(file, section, value);
   if (section === 'dataset' && path.length === 0) {
     const word = wordOf(value)?.text ?? '';
-    if (!isDatasetName(word))
+    if (!isDatasetName(word) && !Object.hasOwn(FILE_SOURCES, word))
       fail(equal + 1, text.length, `unknown data set \`${text.slice(equal + 1)}\``, {
-        fix: suggestion(word, DATASET_NAMES, 'data sets'),
+        fix: suggestion(word, SOURCE_NAMES, 'data sets'),
       });
-    return updateSection(file, 'dataset', (old) => ({ ...(old as DatasetSection), name: nameOf(word) }));
+    const args = value.kind === 'call' ? withoutPlace(value.args) : undefined;
+    return updateSection(file, 'dataset', (old) => ({ ...(old as DatasetSection), name: nameOf(word), args }));
   }
   if (!Object.hasOwn(SETTINGS, section)) {
     const keys = [...Object.keys(SETTINGS), ...lets];

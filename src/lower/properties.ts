@@ -1,5 +1,6 @@
 import { listNames, suggestion } from '../diagnostics/suggest.js';
 import type { Expr } from '../parser/ast.js';
+import { datasetProperty } from './dataset-properties.js';
 import type { Evaluation } from './evaluation.js';
 import { describeKind, UNKNOWN, type Value } from './value.js';
 
@@ -12,7 +13,8 @@ export const PROPERTIES: Readonly<Record<string, string>> = {
 };
 
 /** `x.height`: what an expression can ask of a value of the graph. */
-export function evaluateProperty(expr: PropertyExpr, read: (expr: Expr) => Value, { sink, graph }: Evaluation): Value {
+export function evaluateProperty(expr: PropertyExpr, read: (expr: Expr) => Value, { sink, graph, dataset }: Evaluation): Value {
+  if (expr.object.kind === 'dataset') return datasetProperty(expr, dataset, sink);
   const { text, span } = expr.name;
   const names = Object.keys(PROPERTIES);
   if (!names.includes(text)) {

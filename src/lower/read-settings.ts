@@ -12,9 +12,13 @@ import { SETTINGS } from './settings.js';
 export interface ResolvedSetting {
   readonly word: string;
   readonly args: Readonly<Record<string, SettingValue>>;
+  /** The arguments that are written. */
+  readonly given: ReadonlySet<string>;
   /** Undefined: not written, so that these are the defaults. */
   readonly span: Span | undefined;
 }
+
+const NONE: ReadonlySet<string> = new Set();
 
 export type ResolvedSettings = ReadonlyMap<string, ResolvedSetting>;
 
@@ -95,9 +99,9 @@ function settingHelp(section: string, name: string, table: readonly Setting[], i
 function defaultOf(setting: Setting): ResolvedSetting | undefined {
   const { value } = setting;
   if (value.kind === 'call') return undefined;
-  if (value.kind === 'scalar') return { word: setting.name, args: defaults([value.param]), span: undefined };
+  if (value.kind === 'scalar') return { word: setting.name, args: defaults([value.param]), given: NONE, span: undefined };
   const choice = value.choices.find((candidate) => candidate.name === value.default);
-  return choice && { word: choice.name, args: defaults(choice.params), span: undefined };
+  return choice && { word: choice.name, args: defaults(choice.params), given: NONE, span: undefined };
 }
 
 function defaults(params: readonly SettingParam[]): Record<string, SettingValue> {
@@ -117,6 +121,7 @@ function readSetting(setting: Setting, item: SettingItem, context: Evaluation): 
     return {
       word: setting.name,
       args: { ...defaults([value.param]), ...(converted !== undefined && { [setting.name]: converted }) },
+      given: new Set([setting.name]),
       span: item.span,
     };
   }
@@ -125,6 +130,7 @@ function readSetting(setting: Setting, item: SettingItem, context: Evaluation): 
       readCall(setting.name, value.params, argsOf(item.value), item.span, undefined, context) ?? {
         word: setting.name,
         args: defaults(value.params),
+        given: NONE,
         span: item.span,
       }
     );
@@ -166,8 +172,8 @@ function argsOf(expr: Expr): readonly Arg[] {
   return expr.kind === 'call' ? expr.args : [];
 }
 
-/** Undefined when something required is missing. */
-function readCall(
+/** The arguments of a word, converted; undefined when something required is missing. */
+export function readCall(
   word: string,
   params: readonly SettingParam[],
   args: readonly Arg[],
@@ -189,5 +195,5 @@ function readCall(
     if (converted !== undefined) values[name] = converted;
     else if (isRequired(param)) usable = false;
   }
-  return usable ? { word, args: values, span } : undefined;
+  return usable ? { word, args: values, given: new Set(named.keys()), span } : undefined;
 }

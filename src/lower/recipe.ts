@@ -1,19 +1,15 @@
-import type { Augmentation } from '../datasets/augmentation.js';
-import { DATASET_NAMES, DATASETS, DEFAULT_DATASET, isDatasetName } from '../datasets/registry.js';
 import type { LineIndex } from '../diagnostics/lines.js';
 import { suggestion } from '../diagnostics/suggest.js';
 import type { Pin } from '../ir/pin.js';
-import type { DatasetSpec, PrecisionSpec, TrainSpec } from '../ir/program.js';
+import type { PrecisionSpec, TrainSpec } from '../ir/program.js';
 import { formatNamed } from '../numeric/formats.js';
-import type { DatasetSection, KeepItem, PrecisionSection, SettingItem, TrainSection } from '../parser/ast.js';
-import { AUGMENTATIONS } from './choices/augmentation.js';
+import type { KeepItem, PrecisionSection, SettingItem, TrainSection } from '../parser/ast.js';
 import type { Evaluation } from './evaluation.js';
 import { ratesInF32 } from './rates.js';
 import { chosen, type ResolvedSetting, type ResolvedSettings, readSettings } from './read-settings.js';
-import type { SettingValue, Word } from './setting.js';
+import type { SettingValue } from './setting.js';
 import {
   COMPUTE,
-  DATASET_SETTINGS,
   KEEP_FORMATS,
   LOSS,
   LOSS_SCALE,
@@ -39,40 +35,6 @@ function required(settings: ResolvedSettings, name: string): ResolvedSetting {
   const setting = settings.get(name);
   if (setting === undefined) throw new Error(`the setting table has no default for ${name}`);
   return setting;
-}
-
-function perChannel(value: SettingValue, channels: number): readonly number[] {
-  const numbers = value as readonly number[];
-  return numbers.length === 1 ? Array.from({ length: channels }, () => numbers[0]) : numbers;
-}
-
-/** The `dataset` section, or its defaults: cifar10, normalized with mean and std 0.5. Undefined: its name is unknown, which is reported. */
-export function readDataset(section: DatasetSection | undefined, context: Evaluation): DatasetSpec | undefined {
-  const { sink } = context;
-  const written = section?.name.text ?? DEFAULT_DATASET;
-  const name = written === '' ? DEFAULT_DATASET : written;
-  if (!isDatasetName(name))
-    sink.error('AMP4006', section?.name.span, `unknown data set \`${written}\``, {
-      fix: suggestion(written, DATASET_NAMES, 'data sets'),
-    });
-  const settings = readSettings('dataset', DATASET_SETTINGS, section?.items ?? [], context);
-  if (!isDatasetName(name)) return undefined;
-  const [, , channels] = DATASETS[name].image;
-  const normalize = settings.get('normalize');
-  const statistic = (key: 'mean' | 'std'): readonly number[] => {
-    const numbers = perChannel(normalize?.args[key] ?? [0.5], channels);
-    if (numbers.length === channels) return numbers;
-    sink.error('AMP4009', normalize?.span, `\`${key}\` has ${numbers.length} numbers, the images of ${name} have ${channels} channels`, {
-      fix: `give one number, or ${channels}`,
-    });
-    return perChannel([0.5], channels);
-  };
-  const spec = { mean: statistic('mean'), std: statistic('std') };
-  const augment = Object.entries<Word<Augmentation>>(AUGMENTATIONS).flatMap(([kind, word]): Augmentation[] => {
-    const written = settings.get(kind);
-    return written === undefined ? [] : [word.read(written.args, { sink, span: written.span })];
-  });
-  return { name, ...spec, augment };
 }
 
 /** The `precision` section, or its defaults: fp16 under the `mixed` policy. */

@@ -115,6 +115,7 @@ function resolveExpr(expr: Expr, scope: Scope, context: Context): void {
     case 'number':
     case 'boolean':
     case 'string':
+    case 'dataset':
       return;
     case 'name':
       context.names.read(expr.name, scope);

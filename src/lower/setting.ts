@@ -1,12 +1,17 @@
 import type { Span } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 
-/** What settings take, by kind. `channels`: one number or one per channel. `points`: `[[epoch, factor], …]`. `word`: one of `words`. */
+/**
+ * What settings take, by kind. `channels`: one number or one per channel, or one of `words`. `points`: `[[epoch, factor], …]`. `word`: one
+ * of `words`. `text`: anything in quotes. `pair`: one whole number, or two.
+ */
 interface ValueOf {
   readonly int: number;
   readonly number: number;
   readonly boolean: boolean;
-  readonly channels: readonly number[];
+  readonly channels: readonly number[] | string;
+  readonly text: string;
+  readonly pair: number | readonly number[];
   readonly numbers: readonly number[];
   readonly word: string;
   readonly points: readonly (readonly [epoch: number, factor: number])[];
@@ -66,7 +71,7 @@ export type Words<Spec extends { readonly kind: string }> = {
 type Params = Readonly<Record<string, Omit<SettingParam, 'name'>>>;
 type Param = Params[string];
 type ArgOf<P extends Param> =
-  | (P['words'] extends readonly (infer W)[] ? W : ValueOf[P['kind']])
+  | (P extends { kind: 'word'; words: readonly (infer W)[] } ? W : ValueOf[P['kind']])
   | (P['optional'] extends true ? undefined : never);
 type ArgsOf<P extends Params> = { readonly [Name in keyof P]: ArgOf<P[Name]> };
 

@@ -1,21 +1,71 @@
+import { DEFAULT_SIZING, FILTERS, FITS } from '../datasets/source.js';
 import { AUGMENTATIONS } from './choices/augmentation.js';
 import { LOSSES, LOST_LOSS } from './choices/loss.js';
 import { OPTIMIZERS } from './choices/optimizer.js';
 import { COMPUTE_FORMATS, LOSS_SCALES, POLICIES } from './choices/precision.js';
 import { SCHEDULES } from './choices/schedule.js';
-import { choice, type Setting, scalar } from './setting.js';
+import { choice, type Setting, type SettingParam, scalar } from './setting.js';
+
+/** Words in the place of both statistics: those of the training images at hand, and those that models trained on ImageNet take. */
+export const STATISTICS_WORDS = ['measured', 'imagenet'] as const;
+
+const NORMALIZE: readonly SettingParam[] = [
+  {
+    name: 'mean',
+    kind: 'channels',
+    words: STATISTICS_WORDS,
+    default: 0.5,
+    min: 0,
+    max: 1,
+    doc: 'in the range 0..1; one number or one per channel, `measured` of the training images, or `imagenet`',
+  },
+  {
+    name: 'std',
+    kind: 'channels',
+    words: STATISTICS_WORDS,
+    default: 0.5,
+    above: 0,
+    max: 100,
+    doc: 'as `mean`; where that is a word, it is the same',
+  },
+];
 
 export const DATASET_SETTINGS: readonly Setting[] = [
   {
-    name: 'normalize',
-    doc: 'turns bytes into floats: (pixel / 255 - mean) / std',
+    name: 'size',
+    doc: 'brings all images to one size, in training and wherever the model is given a picture',
     value: {
       kind: 'call',
       params: [
-        { name: 'mean', kind: 'channels', default: 0.5, min: 0, max: 1, doc: 'in the range 0..1; one number or one per channel' },
-        { name: 'std', kind: 'channels', default: 0.5, above: 0, max: 100, doc: 'in the range 0..1; one number or one per channel' },
+        { name: 'pixels', kind: 'pair', min: 1, max: 8192, doc: 'of a square, or `[height, width]`' },
+        {
+          name: 'fit',
+          kind: 'word',
+          words: FITS,
+          default: DEFAULT_SIZING.fit,
+          doc: 'other proportions are cut around the centre, put between black edges, or not kept',
+        },
+        { name: 'filter', kind: 'word', words: FILTERS, default: DEFAULT_SIZING.filter, doc: 'kernel of the resizing' },
       ],
     },
+  },
+  {
+    name: 'split',
+    doc: 'takes images of each class for testing, chosen by their names, so that none changes sides when others are added',
+    value: {
+      kind: 'call',
+      params: [{ name: 'test', kind: 'number', above: 0, below: 1, doc: 'about this share of each class, and at least one image of two' }],
+    },
+  },
+  {
+    name: 'skip_broken',
+    doc: 'leaves out files that are no pictures, or damaged ones, and says how many; without it they are an error that names them all',
+    value: { kind: 'call', params: [] },
+  },
+  {
+    name: 'normalize',
+    doc: 'turns bytes into floats: (pixel / 255 - mean) / std; `normalize(measured)` and `normalize(imagenet)` give both',
+    value: { kind: 'call', params: NORMALIZE },
   },
   ...Object.entries(AUGMENTATIONS).map(([name, { doc, params }]): Setting => ({ name, doc, value: { kind: 'call', params } })),
 ];
@@ -82,6 +132,9 @@ export type SettingsSection = keyof typeof SETTINGS;
 
 /** The words that arguments of settings may be. */
 export function settingWords(): readonly string[] {
-  const paramsOf = ({ value }: Setting) => (value.kind === 'choice' ? value.choices.flatMap(({ params }) => params) : []);
+  const paramsOf = ({ value }: Setting) => {
+    if (value.kind === 'choice') return value.choices.flatMap(({ params }) => params);
+    return value.kind === 'call' ? value.params : [];
+  };
   return Object.values(SETTINGS).flatMap((settings) => settings.flatMap((setting) => paramsOf(setting).flatMap(({ words = [] }) => words)));
 }

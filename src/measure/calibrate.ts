@@ -17,7 +17,7 @@ import type { Assumptions } from '../precision/ranges.js';
 import type { Executable, Inputs } from '../runtime/backend.js';
 import { loadOptions } from '../runtime/load-options.js';
 import { Batcher, wholeBatches } from '../training/data/batcher.js';
-import { loadSplit } from '../training/data/load.js';
+import { choosePlace, openSplit } from '../training/data/open.js';
 import { learningRate, wholeCourse } from '../training/schedule.js';
 import { initialStates, inputNames } from '../training/states.js';
 import { loadWeights } from '../training/weights.js';
@@ -51,10 +51,10 @@ function measurable({ nodes, ...graph }: Graph): readonly Node[] {
 const outputName = (id: ValueId) => `value_${id}`;
 
 /** The steps' inputs, in the order of training. */
-async function makeBatches({ plan, program }: Runnable, data: string | undefined): Promise<(step: number) => Inputs> {
+async function makeBatches({ plan, program, source }: Runnable, data: string | undefined): Promise<(step: number) => Inputs> {
   const { dataset, train } = program.recipe;
   const { graph, batch } = trainStep(plan);
-  const set = await loadSplit(dataset.name, 'train', data);
+  const set = await openSplit(dataset, 'train', { place: await choosePlace(dataset, data, undefined, source) });
   const batches = wholeBatches(set, batch, dataset.name);
   const batcher = new Batcher(set, {
     seed: train.seed,

@@ -1,6 +1,5 @@
 import { planInFp32 } from '../choose/fp32.js';
-import { type CompileOptions, compileToRun } from '../choose/plan-file.js';
-import type { DatasetName } from '../datasets/registry.js';
+import { type CompileOptions, compileToRun, type Runnable } from '../choose/plan-file.js';
 import { type ComputeType, type DType, elementCount } from '../ir/types.js';
 import { trainStep, valueLabel } from '../plan/facts.js';
 import { type Observed, observable, observe } from '../plan/observe.js';
@@ -8,7 +7,7 @@ import type { Plan } from '../plan/plan.js';
 import type { Executable, Inputs } from '../runtime/backend.js';
 import { loadOptions } from '../runtime/load-options.js';
 import { Batcher, wholeBatches } from '../training/data/batcher.js';
-import { loadSplit } from '../training/data/load.js';
+import { choosePlace, openSplit } from '../training/data/open.js';
 import { initialStates, inputNames } from '../training/states.js';
 
 export interface VerifyOptions extends CompileOptions {
@@ -126,20 +125,17 @@ const DEFAULT_LIMITS: Readonly<Record<ComputeType, Limits>> = {
   bf16: { maxError: 0.5, minCosine: 0.85, maxVanished: 0.05 },
 };
 
-async function makeBatches(
-  plan: Plan,
-  recipe: { readonly name: DatasetName; readonly seed: number; readonly lr: number },
-  data: string | undefined,
-) {
+async function makeBatches({ plan, program, source }: Runnable, data: string | undefined) {
+  const { dataset, train } = program.recipe;
   const { batch, graph } = trainStep(plan);
-  const set = await loadSplit(recipe.name, 'train', data);
-  const batches = wholeBatches(set, batch, recipe.name);
-  const batcher = new Batcher(set, { seed: recipe.seed, shuffle: true, augment: undefined });
+  const set = await openSplit(dataset, 'train', { place: await choosePlace(dataset, data, undefined, source) });
+  const batches = wholeBatches(set, batch, dataset.name);
+  const batcher = new Batcher(set, { seed: train.seed, shuffle: true, augment: undefined });
   const wanted = inputNames(graph);
   const buffers = { image: new Uint8Array(batch * elementCount(set.shape)), label: new Int32Array(batch) };
   return (step: number): Inputs => {
     batcher.fill(0, (step % batches) * batch, buffers.image, buffers.label);
-    const all = { ...buffers, lr: Float32Array.of(recipe.lr), step: Int32Array.of(step) };
+    const all = { ...buffers, lr: Float32Array.of(train.optimizer.lr), step: Int32Array.of(step) };
     return Object.fromEntries(Object.entries(all).filter(([name]) => wanted.has(name)));
   };
 }
@@ -164,7 +160,8 @@ export async function verify(file: string, options: VerifyOptions = {}): Promise
   const { steps = 3 } = options;
   // One step is one micro-batch here: their sums are compared with themselves otherwise.
   const set = [...(options.set ?? []), 'train.accumulate=1'];
-  const { plan, program, backend } = await compileToRun(file, { ...options, set });
+  const runnable = await compileToRun(file, { ...options, set });
+  const { plan, program, backend } = runnable;
   const fp32 = planInFp32(program, plan);
   const [here, there] = [observable(plan, valueLabel), observable(fp32, valueLabel)];
   const keys = [...here.keys()].filter((key) => there.has(key));
@@ -180,9 +177,9 @@ export async function verify(file: string, options: VerifyOptions = {}): Promise
   try {
     const low = await start(observe(plan, names(here)));
     const full = await start(observe(fp32, names(there)));
-    const { dataset, train } = program.recipe;
+    const { train } = program.recipe;
     await low.executable.writeStates(initialStates(plan, train.seed));
-    const batches = await makeBatches(plan, { name: dataset.name, seed: train.seed, lr: train.optimizer.lr }, options.data);
+    const batches = await makeBatches(runnable, options.data);
     const found = new Map<string, Distance>();
     let skipped = 0;
     for (let step = 0; step < steps; step += 1) {

@@ -1,5 +1,5 @@
-import type { DatasetName } from '../datasets/registry.js';
 import { UserError, userError } from '../diagnostics/diagnostic.js';
+import type { DatasetSpec } from '../ir/program.js';
 import { formatBytes } from '../numeric/bytes.js';
 import { footprint } from '../plan/footprint.js';
 import type { Plan } from '../plan/plan.js';
@@ -22,7 +22,7 @@ export interface Forecast {
   readonly plan: Plan;
   readonly use: Use;
   /** The data set that it is trained on. */
-  readonly dataset: DatasetName;
+  readonly dataset: DatasetSpec;
   /** The same plan with another batch. Throws UserError where there is none. */
   readonly withBatch: (batch: number) => Promise<Plan>;
 }

@@ -1,7 +1,7 @@
-import type { DatasetName } from '../datasets/registry.js';
+import type { DatasetSpec } from '../ir/program.js';
 import type { Footprint } from '../plan/footprint.js';
 import type { Plan } from '../plan/plan.js';
-import { datasetBytes } from '../training/data/load.js';
+import { dataBytes } from '../training/data/open.js';
 import { stateBytes } from '../training/states.js';
 
 /** Bytes that a process takes which trains a plan on the processor. */
@@ -24,12 +24,12 @@ const PROGRAM = 120 << 20;
 const NODE = 12 << 10;
 
 /** What training takes beside the plan's own memory and the program. */
-export function besidePlan(plan: Plan, dataset: DatasetName): Pick<ProcessMemory, 'copy' | 'data'> {
-  return { copy: stateBytes(plan), data: datasetBytes(dataset) };
+export function besidePlan(plan: Plan, dataset: DatasetSpec): Pick<ProcessMemory, 'copy' | 'data'> {
+  return { copy: stateBytes(plan), data: dataBytes(dataset) };
 }
 
 /** What training a plan takes in all; `memory` is that of the plan with its workspace. Data sets count as published. */
-export function processMemory(plan: Plan, memory: Footprint, dataset: DatasetName): ProcessMemory {
+export function processMemory(plan: Plan, memory: Footprint, dataset: DatasetSpec): ProcessMemory {
   const nodes = plan.functions.reduce((sum, { graph }) => sum + graph.nodes.length, 0);
   const parts = { plan: memory.total, ...besidePlan(plan, dataset), program: PROGRAM + nodes * NODE };
   return { ...parts, total: parts.plan + parts.copy + parts.data + parts.program };

@@ -13,6 +13,8 @@ export type Expr =
   | { readonly kind: 'boolean'; readonly value: boolean; readonly span: Span }
   | { readonly kind: 'string'; readonly value: string; readonly span: Span }
   | { readonly kind: 'name'; readonly name: Name; readonly span: Span }
+  /** The data set of the file, whose properties `dataset.shape` and `dataset.classes` are. */
+  | { readonly kind: 'dataset'; readonly span: Span }
   | { readonly kind: 'property'; readonly object: Expr; readonly name: Name; readonly span: Span }
   | { readonly kind: 'list'; readonly items: readonly Expr[]; readonly span: Span }
   | { readonly kind: 'group'; readonly inner: Expr; readonly span: Span }
@@ -179,7 +181,10 @@ export interface ParameterItem {
 
 export interface DatasetSection {
   readonly kind: 'dataset';
+  /** Of a data set that is known, or of a kind of files. */
   readonly name: Name;
+  /** Where those files are: `folder("photos")`. Undefined: there are no parentheses. */
+  readonly args: readonly Arg[] | undefined;
   readonly items: readonly SettingItem[];
   readonly span: Span;
 }

@@ -55,7 +55,7 @@ export class ExpressionPrinter {
     return group(left, indent(softline, content, inside), softline, closer);
   }
 
-  private args(args: readonly Arg[]): Doc {
+  protected args(args: readonly Arg[]): Doc {
     return this.brackets(
       '(',
       args.map(
@@ -71,6 +71,7 @@ export class ExpressionPrinter {
       case 'boolean':
       case 'string':
       case 'name':
+      case 'dataset':
         return this.take();
       case 'property':
         return [this.expr(expr.object), this.take('.'), this.take()];

@@ -37,7 +37,7 @@ class Printer extends ExpressionPrinter {
       case 'use':
         return [this.take('use'), ' ', this.take()];
       case 'dataset': {
-        const head: Doc = [this.take('dataset'), ' ', this.take()];
+        const head: Doc = [this.take('dataset'), ' ', this.take(), section.args === undefined ? '' : this.args(section.args)];
         return this.cursor.peek() === '{' ? [head, ' ', this.settings(section.items)] : head;
       }
       case 'precision':

@@ -1,4 +1,5 @@
 import type { Span } from '../diagnostics/diagnostic.js';
+import { NO_EXPR } from './argument-grammar.js';
 import type * as ast from './ast.js';
 import { SettingsParser } from './settings-grammar.js';
 import * as t from './tokens.js';
@@ -40,6 +41,27 @@ export class AmpParser extends SettingsParser {
     { recoveryValueFunc: () => undefined },
   );
 
+  /** A list, or `dataset.shape`. */
+  private readonly shape = this.RULE(
+    'shape',
+    (): ast.Expr => {
+      return this.OR<ast.Expr>([
+        { ALT: () => this.SUBRULE(this.list) },
+        {
+          ALT: () => {
+            const start = this.start();
+            this.CONSUME(t.DatasetValue);
+            const object: ast.Expr = { kind: 'dataset', span: this.spanFrom(start) };
+            this.CONSUME(t.Dot);
+            const name = this.nameOf(this.CONSUME(t.Name));
+            return { kind: 'property', object, name, span: this.spanFrom(start) };
+          },
+        },
+      ]);
+    },
+    { recoveryValueFunc: () => NO_EXPR },
+  );
+
   private readonly model = this.RULE(
     'model',
     (): ast.ModelSection | undefined => {
@@ -54,7 +76,7 @@ export class AmpParser extends SettingsParser {
           const inputStart = this.start();
           const input = this.nameOf(this.CONSUME2(t.Name));
           this.CONSUME(t.Colon);
-          const shape = this.SUBRULE(this.list);
+          const shape = this.SUBRULE(this.shape);
           const span = this.spanFrom(inputStart);
           this.ACTION(() => inputs.push({ name: input, shape, span }));
         },

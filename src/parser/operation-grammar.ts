@@ -77,6 +77,12 @@ export abstract class OperationParser extends ArgumentParser {
         { ALT: () => this.SUBRULE(this.reference) },
         {
           ALT: () => {
+            this.CONSUME(t.DatasetValue);
+            return { kind: 'dataset', span: this.spanFrom(start) };
+          },
+        },
+        {
+          ALT: () => {
             const token = this.CONSUME(t.StringToken);
             return { kind: 'string', value: token.image.slice(1, -1), span: this.spanFrom(start) };
           },

@@ -16,7 +16,7 @@ const CLOSER = new Map<TokenType, TokenType>([
 ]);
 const CLOSERS = new Set(CLOSER.values());
 const NOT_IN_PARENS = new Set([t.Pipe, t.As, t.LetKeyword]);
-const STARTS_VALUE = new Set([t.Name, t.NumberToken, t.StringToken, t.True, t.False]);
+const STARTS_VALUE = new Set([t.Name, t.DatasetValue, t.NumberToken, t.StringToken, t.True, t.False]);
 const ENDS_VALUE = new Set([...STARTS_VALUE, ...CLOSERS]);
 
 export function spanOf(token: IToken): Span {

@@ -12,7 +12,11 @@ export class SettingsParser extends BodyParser {
       this.CONSUME(t.Dataset);
       const name = this.nameOf(this.CONSUME(t.Name));
       const items: ast.SettingItem[] = [];
+      let args: readonly ast.Arg[] | undefined;
       this.OPTION(() => {
+        args = this.SUBRULE(this.args);
+      });
+      this.OPTION2(() => {
         this.CONSUME(t.LeftBrace);
         this.MANY(() => {
           const item = this.SUBRULE(this.datasetItem);
@@ -22,7 +26,7 @@ export class SettingsParser extends BodyParser {
         });
         this.CONSUME(t.RightBrace);
       });
-      return { kind: 'dataset', name, items, span: this.spanFrom(start) };
+      return { kind: 'dataset', name, args, items, span: this.spanFrom(start) };
     },
     { recoveryValueFunc: () => undefined },
   );

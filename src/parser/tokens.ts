@@ -21,6 +21,8 @@ function operator(text: string): TokenType {
 
 export const Use = keyword('use');
 export const Dataset = keyword('dataset');
+/** The word before a property, `dataset.classes`, which starts no section. */
+export const DatasetValue = createToken({ name: "'dataset'", pattern: /dataset(?=[ \t]*\.(?!\.))/ });
 export const Model = keyword('model');
 export const Block = keyword('block');
 export const Precision = keyword('precision');
@@ -99,7 +101,8 @@ export const BadComment = createToken({ name: 'BadComment', pattern: /\/\/[^\n\r
 // biome-ignore format: the groups are the order in which the lexer tries them.
 export const TOKENS: readonly TokenType[] = [
   WhiteSpace, Comment, BadComment, Operator,
-  Use, Dataset, Model, Block, Precision, Train, LetKeyword, Repeat, Collect, Share, In, If, Else, As, Keep, And, Or, Not, True, False,
+  Use, DatasetValue, Dataset, Model, Block, Precision, Train, LetKeyword,
+  Repeat, Collect, Share, In, If, Else, As, Keep, And, Or, Not, True, False,
   Name, NumberToken, BadNumber, StringToken, BadString,
   Arrow, Pipe, Range, Dot, EqualEqual, NotEqual, LessEqual, GreaterEqual, Less, Greater, Equal,
   Plus, Minus, Star, Slash, Percent, Colon, Comma,

@@ -42,6 +42,7 @@ function walkExpr(expr: Expr, visit: SiteVisitor): void {
     case 'boolean':
     case 'string':
     case 'name':
+    case 'dataset':
       return;
     case 'property':
       walkExpr(expr.object, visit);

@@ -23,8 +23,11 @@ function flatten(value: unknown, path: string, into: Record<string, string>): vo
   }
 }
 
-/** Augmentations as the settings that a file has them in: `dataset.crop.padding`, and `dataset.flip`, which has no arguments. */
-function augmentationSettings({ augment, ...dataset }: Recipe['dataset']): object {
+/**
+ * Augmentations as the settings that a file has them in: `dataset.crop.padding`, and `dataset.flip`, which has no arguments. What follows
+ * from others, or from the files, is left out.
+ */
+function augmentationSettings({ augment, source: _, image: _image, images: _images, ...dataset }: Recipe['dataset']): object {
   const entries = augment.map(({ kind, ...args }) => [kind, Object.keys(args).length === 0 ? true : args]);
   return { ...dataset, ...Object.fromEntries(entries) };
 }

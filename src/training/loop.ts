@@ -74,7 +74,14 @@ function prepare(options: TrainOptions): Prepared {
     batcher,
     division,
     epochs: options.epochs ?? recipe.train.epochs,
-    settings: (ofPlan, ofRecipe) => runSettings(ofPlan, ofRecipe, { batch, shuffle, augment, 'training images': dataset.train.count }),
+    settings: (ofPlan, ofRecipe) => {
+      const extra = { batch, shuffle, augment, 'training images': dataset.train.count };
+      return runSettings(
+        ofPlan,
+        ofRecipe,
+        dataset.content === undefined ? extra : { ...extra, 'contents of the data set': dataset.content },
+      );
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import sharp from 'sharp';
+import type { ImageSize } from '../datasets/source.js';
 import { type Diagnostic, UserError } from '../diagnostics/diagnostic.js';
 import { fileFix, fileReason, isSystemError } from '../files/reason.js';
 import { isInput } from '../ir/structure.js';
@@ -7,6 +7,7 @@ import { elementCount, type Shape } from '../ir/types.js';
 import { probabilitiesToTake } from '../plan/facts.js';
 import type { Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
+import { decodePicture } from './data/picture.js';
 import { explainEvaluation } from './overflow/lost-evaluation.js';
 import { findFunction } from './states.js';
 
@@ -22,21 +23,9 @@ export interface Prediction {
   readonly top: readonly ClassProbability[];
 }
 
-/**
- * Reads a picture of any format that sharp knows as u8 NHWC of `shape` (H, W, 1 or 3 channels): turned upright, transparent parts
- * on white, scaled to cover the size and cut around the centre.
- */
-export async function readImage(path: string, [height = 0, width = 0, channels = 0]: Shape): Promise<Uint8Array> {
-  const picture = sharp(await readFile(path))
-    .autoOrient()
-    .resize(width, height, { fit: 'cover' })
-    .flatten({ background: '#ffffff' });
-  const { data } = await picture
-    .toColourspace(channels === 1 ? 'b-w' : 'srgb')
-    .raw()
-    .toBuffer({ resolveWithObject: true });
-  if (data.length !== height * width * channels) throw new Error(`${data.length} bytes for [${height}, ${width}, ${channels}]`);
-  return data;
+/** Reads a picture of any format that sharp knows, as `decodePicture`. Throws the system's error, or that of sharp. */
+export async function readImage(path: string, shape: Shape, size?: ImageSize): Promise<Uint8Array> {
+  return decodePicture(await readFile(path), shape, size);
 }
 
 interface Picture {
@@ -45,8 +34,8 @@ interface Picture {
 }
 
 /** The pictures that can be read; a diagnostic for each of the others. */
-async function readAll(paths: readonly string[], shape: Shape, failures: Diagnostic[]): Promise<Picture[]> {
-  const results = await Promise.allSettled(paths.map((path) => readImage(path, shape)));
+async function readAll(paths: readonly string[], shape: Shape, size: ImageSize | undefined, failures: Diagnostic[]): Promise<Picture[]> {
+  const results = await Promise.allSettled(paths.map((path) => readImage(path, shape, size)));
   return results.flatMap((result, index) => {
     const path = paths[index]!;
     if (result.status === 'fulfilled') return [{ path, pixels: result.value }];
@@ -70,6 +59,8 @@ function softmax(logits: Float32Array): number[] {
 
 export interface PredictOptions {
   readonly classes: readonly string[];
+  /** How pictures of another size are brought to that of the model. */
+  readonly size?: ImageSize | undefined;
   readonly top?: number;
   readonly onFailure?: ((error: UserError) => void) | undefined;
 }
@@ -90,14 +81,14 @@ export async function predictImages(
   executable: Executable,
   plan: Plan,
   paths: readonly string[],
-  { classes, top = 3, onFailure }: PredictOptions,
+  { classes, size, top = 3, onFailure }: PredictOptions,
 ): Promise<Prediction[]> {
   const fn = findFunction(plan, 'eval_step');
   const input = fn?.graph.nodes.find((node) => isInput(node) && node.attrs.name === 'image');
   if (fn === undefined || input === undefined) throw new Error('the plan has no eval_step with an image');
   const shape = input.type.shape.slice(1);
   const failures: Diagnostic[] = [];
-  const pictures = await readAll(paths, shape, failures);
+  const pictures = await readAll(paths, shape, size, failures);
   const probabilitiesOf = PROBABILITIES[probabilitiesToTake(fn.graph)];
   const predictions: Prediction[] = [];
   for (let first = 0; first < pictures.length; first += fn.batch) {

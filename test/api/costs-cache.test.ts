@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cachedCosts, keepCosts } from '../../src/costs/costs.js';
-import { cacheFolder } from '../../src/runtime/cache-folder.js';
+import { cacheFolder } from '../../src/files/cache-folder.js';
 import { environment } from '../support/environment.js';
 import { makeWorkspace, type Workspace } from '../support/tiny.js';
 

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { compile } from '../../src/choose/plan-file.js';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
 import { explainPlan } from '../../src/index.js';
+import type { DatasetSpec } from '../../src/ir/program.js';
 import { refuseUnlessFits, usesHostMemory } from '../../src/memory/memory-fit.js';
 import { freeMemory } from '../../src/runtime/free-memory.js';
 import { ampc } from '../support/cli.js';
@@ -70,7 +71,14 @@ describe('a plan that does not fit in memory', function () {
 
   after(() => work.remove());
 
-  const dataset = 'cifar10';
+  const dataset: DatasetSpec = {
+    name: 'cifar10',
+    source: { kind: 'known', name: 'cifar10' },
+    image: [32, 32, 3],
+    mean: [0.5],
+    std: [0.5],
+    augment: [],
+  };
   const withBatch = async (batch: number) => (await compile('examples/simple-cnn.amp', { backend: 'reference', batch })).plan;
 
   it('is refused with the largest batch that fits', async () => {

@@ -21,6 +21,7 @@ const HOME = [
 /** Every other file that names an op: how often, and why. */
 const ELSEWHERE: Readonly<Record<string, readonly [count: number, reason: string]>> = {
   'autodiff/loss.ts': [6, 'losses of the language: what of each becomes attributes'],
+  'datasets/source.ts': [2, 'how pictures are resized: a fit and a kernel of sharp'],
   'ir/structure.ts': [4, 'the ops that the IR has a form for'],
   'lint/loss-on-probabilities.ts': [7, 'losses of the language, in a table by loss and in messages'],
   'lint/scale-too-large.ts': [6, 'losses of the language: the first gradient of each'],

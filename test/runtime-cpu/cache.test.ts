@@ -19,7 +19,7 @@ import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { targetFor } from '../../src/codegen/c/target.js';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
-import { cacheFolder } from '../../src/runtime/cache-folder.js';
+import { cacheFolder } from '../../src/files/cache-folder.js';
 import { buildLibrary } from '../../src/runtime/cpu/cache.js';
 import { type Compiler, findCompiler } from '../../src/runtime/cpu/compiler.js';
 import { environment } from '../support/environment.js';

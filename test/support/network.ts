@@ -72,7 +72,14 @@ export function programOf(model: Model, options: ProgramOptions = {}): Program {
     model: 'Net',
     inputShape: image,
     classes: 10,
-    dataset: { name: 'cifar10', mean: perChannel(mean), std: perChannel(std), augment: [] },
+    dataset: {
+      name: 'cifar10',
+      source: { kind: 'known', name: 'cifar10' },
+      image,
+      mean: perChannel(mean),
+      std: perChannel(std),
+      augment: [],
+    },
     precision: { compute: 'f16', policy: 'mixed', lossScaling: undefined, pins: [], ...options.precision },
     train: {
       loss: { kind: 'cross_entropy', labelSmoothing: 0, reduction: 'mean' },

@@ -73,6 +73,8 @@ function expr(part: Expr, separator = ' '): string {
       return JSON.stringify(part.value);
     case 'name':
       return part.name.text === '' ? '?' : part.name.text;
+    case 'dataset':
+      return 'dataset';
     case 'property':
       return `(. ${expr(part.object)} ${part.name.text})`;
     case 'list':

@@ -1,4 +1,12 @@
-import { checkDataset, DATASET_NAMES, type DatasetReport, type DownloadProgress, fetchDataset, formatBytes } from '../../index.js';
+import {
+  checkDataset,
+  cleanImages,
+  DATASET_NAMES,
+  type DatasetReport,
+  type DownloadProgress,
+  fetchDataset,
+  formatBytes,
+} from '../../index.js';
 import { onInterrupt } from '../interrupt.js';
 import { progressBar, progressShare } from '../live-line.js';
 import { oneOf, options } from '../options.js';
@@ -41,6 +49,14 @@ export const addData: AddCommand = (program, output, exitWith) => {
     .addOption(options.data())
     .action(async (name: string, choices: DataOptions) => {
       printReport(await checkDataset(name, choices.data), output);
+    });
+
+  data
+    .command('clean')
+    .description('remove the decoded pictures that are kept between runs; they are decoded again when they are needed')
+    .action(async () => {
+      const { folder, bytes } = await cleanImages();
+      output.line(bytes === 0 ? 'no decoded pictures are kept' : `${formatBytes(bytes)} removed from ${folder}`);
     });
 };
 

@@ -5,6 +5,7 @@ import type { GraphBuilder } from '../../ir/builder.js';
 import type { DatasetSpec } from '../../ir/program.js';
 import type { Loc } from '../../ir/types.js';
 import type { BlockSection, CallStage, Expr, Name } from '../../parser/ast.js';
+import type { DatasetValues } from '../dataset-properties.js';
 import type { Evaluation, Values } from '../evaluation.js';
 import type { LayerContexts, ParameterPattern } from '../layer-context.js';
 import type { Call, Names } from '../names.js';
@@ -26,6 +27,7 @@ export interface ModelContext {
   readonly recursive: ReadonlySet<BlockSection>;
   /** Undefined: it is unknown, which is reported; the graph then only serves to find other mistakes. */
   readonly dataset: DatasetSpec | undefined;
+  readonly datasetValues: DatasetValues | 'reported';
   /** Where the normalization is written, if it is. */
   readonly normalizeSpan: Span | undefined;
   /** What the file says of parameters by name. */

@@ -90,7 +90,14 @@ export function fakeRecipe(train: Partial<Recipe['train']> = {}): Recipe {
     model: 'Fake',
     inputShape: [2, 2, 3],
     classes: CLASSES,
-    dataset: { name: 'shapes', mean: [0.5], std: [0.5], augment: [{ kind: 'flip' }, { kind: 'crop', padding: 1 }] },
+    dataset: {
+      name: 'shapes',
+      source: { kind: 'known', name: 'shapes' },
+      image: [2, 2, 3],
+      mean: [0.5],
+      std: [0.5],
+      augment: [{ kind: 'flip' }, { kind: 'crop', padding: 1 }],
+    },
     precision: { compute: 'f16', policy: 'mixed', lossScaling: undefined, pins: [] },
     train: {
       loss: { kind: 'cross_entropy', labelSmoothing: 0, reduction: 'mean' },

@@ -2,11 +2,11 @@ import { type Stats, statSync } from 'node:fs';
 import { chmod, lstat, realpath } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { UserError, userError } from '../diagnostics/diagnostic.js';
-import { userCacheFolder } from '../files/home.js';
-import { makeFolder } from '../files/make-folder.js';
-import { fileReason } from '../files/reason.js';
+import { userCacheFolder } from './home.js';
+import { makeFolder } from './make-folder.js';
+import { fileReason } from './reason.js';
 
-export type CacheName = 'kernels' | 'costs';
+export type CacheName = 'kernels' | 'costs' | 'images';
 
 /**
  * What to say where the usual cache cannot be used and `what` is not kept. Throws `error` when it is no UserError, and where AMPC_CACHE
@@ -19,9 +19,8 @@ export function notKept(error: unknown, what: string): string {
 }
 
 /**
- * Where a cache is kept: `ampc-kernels` or `ampc-costs` in `$AMPC_CACHE`, else `ampc/kernels` or `ampc/costs` in the user's cache folder.
- * The last part is always ampc's own: a folder that a variable names may hold other things. Undefined without the variable and without a
- * home.
+ * Where a cache is kept: such as `ampc-kernels` in `$AMPC_CACHE`, else `ampc/kernels` in the user's cache folder. The last part is always
+ * ampc's own: a folder that a variable names may hold other things. Undefined without the variable and without a home.
  */
 export function cacheFolder(name: CacheName): string | undefined {
   const { AMPC_CACHE } = process.env;

@@ -1,0 +1,177 @@
+import { createHash } from 'node:crypto';
+import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import type { Split } from '../datasets/registry.js';
+import type { DataSplit } from '../datasets/source.js';
+import { userError } from '../diagnostics/diagnostic.js';
+import { listNames } from '../diagnostics/suggest.js';
+import { systemError } from '../files/system-error.js';
+
+/** A picture of a class, by its path from the folder of the data set; its parts are joined by `/` everywhere. */
+export interface ListedImage {
+  readonly path: string;
+  readonly label: number;
+}
+
+export interface ClassFolders {
+  /** Names of the folders, in the order of their code points. */
+  readonly classes: readonly string[];
+  readonly images: Readonly<Record<Split, readonly ListedImage[]>>;
+  /** Paths of what has no place: pictures beside the class folders, and class folders without pictures. */
+  readonly misplaced: readonly { readonly path: string; readonly why: string }[];
+}
+
+/** Names that hold the test images of a folder with `train`, the first that is there. */
+const TEST_NAMES = ['test', 'val', 'valid', 'validation'];
+
+/** What systems and programs leave in folders, which belongs to nobody's class. Names with a dot in front are hidden and the same. */
+const LITTER = new Set(['thumbs.db', 'ehthumbs.db', 'desktop.ini', '__macosx', '@eadir', 'icon\r']);
+
+const PICTURES = new Set(['.jpg', '.jpeg', '.png', '.webp', '.gif', '.bmp', '.tif', '.tiff', '.avif', '.heic', '.jfif']);
+
+function isLitter(name: string): boolean {
+  return name.startsWith('.') || LITTER.has(name.toLowerCase());
+}
+
+function byCodePoint(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+interface Entry {
+  readonly name: string;
+  readonly isFolder: boolean;
+}
+
+/** What a folder holds, links followed, litter left out, in the order of code points. Throws UserError AMP6110. */
+function entriesOf(folder: string): Entry[] {
+  let found: Dirent[];
+  try {
+    found = readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    throw systemError(error as NodeJS.ErrnoException, { path: folder, doing: 'read' });
+  }
+  const entries = found.filter(({ name }) => !isLitter(name));
+  const isFolder = (entry: Dirent): boolean => {
+    if (!entry.isSymbolicLink()) return entry.isDirectory();
+    // A link that leads nowhere is a file that cannot be read.
+    return statSync(join(folder, entry.name), { throwIfNoEntry: false })?.isDirectory() === true;
+  };
+  return entries.map((entry) => ({ name: entry.name, isFolder: isFolder(entry) })).sort((a, b) => byCodePoint(a.name, b.name));
+}
+
+/** Every file below a folder, by its path from the root. `above`: the folders that it lies in, as links end there. */
+function filesBelow(root: string, path: string, above: readonly string[] = []): string[] {
+  const real = realpathSync(join(root, path));
+  if (above.includes(real)) return [];
+  return entriesOf(join(root, path)).flatMap(({ name, isFolder }) =>
+    isFolder ? filesBelow(root, `${path}/${name}`, [...above, real]) : [`${path}/${name}`],
+  );
+}
+
+/** A name as it is compared and shown: file systems have the same letters in several forms. */
+function named(name: string): string {
+  return name.normalize('NFC');
+}
+
+/** Where in the order of a class a picture stands that decides about its side, 0 to 1: by its path alone. */
+function drawOf(path: string): number {
+  return createHash('sha256').update(named(path)).digest().readUInt32BE(0) / 0x1_0000_0000;
+}
+
+/**
+ * The test images of one class: those drawn below `share`, so that none changes sides when files are added or taken away. Of at least two
+ * images one is on each side.
+ */
+function testOf(paths: readonly string[], share: number): ReadonlySet<string> {
+  const drawn = paths.map((path) => ({ path, at: drawOf(path) })).sort((a, b) => a.at - b.at);
+  const below = drawn.filter(({ at }) => at < share).length;
+  const count = drawn.length < 2 ? 0 : Math.min(drawn.length - 1, Math.max(1, below));
+  return new Set(drawn.slice(0, count).map(({ path }) => path));
+}
+
+interface Tree {
+  readonly classes: readonly string[];
+  readonly files: ReadonlyMap<string, readonly string[]>;
+  readonly misplaced: ClassFolders['misplaced'];
+}
+
+/** The class folders in `inner` of `root` (`''`: the root itself). */
+function readTree(root: string, inner: string): Tree {
+  const within = (name: string): string => (inner === '' ? name : `${inner}/${name}`);
+  const files = new Map<string, readonly string[]>();
+  const misplaced: { path: string; why: string }[] = [];
+  for (const { name, isFolder } of entriesOf(join(root, inner))) {
+    if (isFolder) files.set(named(name), filesBelow(root, within(name)));
+    else if (PICTURES.has(extname(name).toLowerCase())) misplaced.push({ path: within(name), why: 'it lies in no folder of a class' });
+  }
+  const classes = [...files.keys()].sort(byCodePoint);
+  return { classes, files, misplaced };
+}
+
+function missing(root: string, message: string, why: string, fix: string): Error {
+  return userError('AMP7016', `${root} ${message}`, why, fix);
+}
+
+const LAYOUT = 'it needs a folder for each class, with its pictures';
+
+/**
+ * The pictures of a folder: of `train` and `test` (or `val`), each with a subfolder for every class, or, with `split`, of one tree of such
+ * subfolders. Throws UserError: AMP7016 a folder of another form, AMP7017 a class of test images alone, AMP6110 the system's errors.
+ */
+export function listClassFolders(root: string, split: DataSplit | undefined): ClassFolders {
+  if (statSync(root, { throwIfNoEntry: false }) === undefined)
+    throw missing(
+      root,
+      'is not there',
+      'paths in a `.amp` file are taken from the folder that the file is in',
+      'check the path, or name the folder with --data',
+    );
+  const names = entriesOf(root).flatMap(({ name, isFolder }) => (isFolder ? [name] : []));
+  const test = TEST_NAMES.find((name) => names.includes(name));
+  const isDivided = names.includes('train') && test !== undefined;
+  if (split !== undefined) {
+    if (isDivided) throw missing(root, `has train and ${test} already`, 'they say which images are for testing', 'leave out `split`');
+    return listOneTree(root, split);
+  }
+  if (!isDivided) {
+    const there = names.length === 0 ? 'it has no folders at all' : `its folders are ${listNames(names.slice(0, 8), 'and')}`;
+    throw missing(
+      root,
+      'is not divided into train and test',
+      `it needs \`train\` and one of ${listNames(TEST_NAMES)}, each with a folder for every class; ${there}`,
+      'name another folder; with `split(test: 0.2)` the test images are taken from one tree of class folders',
+    );
+  }
+  const trees = { train: readTree(root, 'train'), test: readTree(root, test) };
+  const { classes } = trees.train;
+  if (classes.length === 0) throw missing(join(root, 'train'), 'has no classes', LAYOUT, 'name another folder');
+  const unknown = trees.test.classes.filter((name) => !classes.includes(name));
+  if (unknown.length > 0)
+    throw userError(
+      'AMP7017',
+      `${join(root, test)} has ${unknown.length === 1 ? 'a class' : 'classes'} that train does not have`,
+      `${listNames(unknown, 'and')} can be tested but never learned`,
+      'give both the same class folders',
+    );
+  const listed = (split: Split): ListedImage[] =>
+    classes.flatMap((name, label) => (trees[split].files.get(name) ?? []).map((path) => ({ path, label })));
+  const images = { train: listed('train'), test: listed('test') };
+  return { classes, images, misplaced: [...trees.train.misplaced, ...trees.test.misplaced, ...emptyClasses(trees.train, 'train')] };
+}
+
+function emptyClasses({ classes, files }: Tree, inner: string): ClassFolders['misplaced'] {
+  const empty = classes.filter((name) => files.get(name)?.length === 0);
+  return empty.map((name) => ({ path: inner === '' ? name : `${inner}/${name}`, why: 'this class has no pictures' }));
+}
+
+function listOneTree(root: string, { test: share }: DataSplit): ClassFolders {
+  const tree = readTree(root, '');
+  if (tree.classes.length === 0) throw missing(root, 'has no classes', LAYOUT, 'name another folder');
+  const images: Record<Split, ListedImage[]> = { train: [], test: [] };
+  for (const [label, name] of tree.classes.entries()) {
+    const paths = tree.files.get(name) ?? [];
+    const chosen = testOf(paths, share);
+    for (const path of paths) images[chosen.has(path) ? 'test' : 'train'].push({ path, label });
+  }
+  return { classes: tree.classes, images, misplaced: [...tree.misplaced, ...emptyClasses(tree, '')] };
+}

@@ -1,0 +1,9 @@
+export interface OpenOptions {
+  /** The data folder of a set that is known by name, or the path of the files of another; as `choosePlace` says. */
+  readonly place: string | undefined;
+  /** The classes that a model was trained for; files with others are refused. */
+  readonly classes?: readonly string[] | undefined;
+  readonly onNotice?: ((text: string) => void) | undefined;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}

@@ -1,0 +1,91 @@
+import { listClassFolders } from '../../datafiles/class-folders.js';
+import { type UserError, userError } from '../../diagnostics/diagnostic.js';
+import { notKept, openCache } from '../../files/cache-folder.js';
+import type { DatasetSpec } from '../../ir/program.js';
+import { elementCount } from '../../ir/types.js';
+import type { Dataset, ImageSet } from './dataset.js';
+import { decodeSet } from './decode-set.js';
+import type { OpenOptions } from './open-options.js';
+
+/** A set that takes so long to decode that somebody should know. */
+const LONG = 2000;
+
+async function cacheOf(onNotice: OpenOptions['onNotice']): Promise<string | undefined> {
+  try {
+    return await openCache('images');
+  } catch (error) {
+    onNotice?.(notKept(error, 'decoded pictures are'));
+    return undefined;
+  }
+}
+
+interface Broken {
+  readonly path: string;
+  readonly why: string;
+}
+
+/** Leaves broken files out with a notice, or throws UserError AMP7018 that names all of them. */
+function judge(root: string, broken: readonly Broken[], spec: DatasetSpec, onNotice: OpenOptions['onNotice']): void {
+  if (broken.length === 0) return;
+  const files = broken.length === 1 ? 'a file' : `${broken.length} files`;
+  if (spec.skipBroken === true) {
+    onNotice?.(`${root}: ${files} skipped, such as ${broken[0]!.path}: ${broken[0]!.why}`);
+    return;
+  }
+  throw userError(
+    'AMP7018',
+    `${root} holds ${files} that cannot be used`,
+    broken.map(({ path, why }) => `${path}: ${why}`).join('\n'),
+    'remove or replace what is listed, or add `skip_broken` to the dataset section',
+  );
+}
+
+/** Throws UserError AMP7017 when the classes are not those that a model was trained for. */
+function compareClasses(root: string, found: readonly string[], expected: readonly string[] | undefined): void {
+  if (expected === undefined || (expected.length === found.length && found.every((name, label) => name === expected[label]))) return;
+  throw userError(
+    'AMP7017',
+    `the classes in ${root} are not those of the run`,
+    `it has ${found.join(', ')}; the run was trained for ${expected.join(', ')}`,
+    'name the folder of the run with --data, or one with the same class folders',
+  );
+}
+
+/**
+ * The pictures in class folders, decoded. Throws UserError as `listClassFolders` and `decodeSet`, and AMP7018 for files that are no
+ * pictures.
+ */
+export async function openPictureFolder(spec: DatasetSpec, root: string, options: OpenOptions): Promise<Dataset> {
+  const { classes, images, misplaced } = listClassFolders(root, spec.split);
+  compareClasses(root, classes, options.classes);
+  const listed = [...images.train, ...images.test];
+  const { onNotice, onProgress, signal } = options;
+  if (listed.length >= LONG) onNotice?.(`reading ${listed.length} pictures in ${root}`);
+  const paths = listed.map(({ path }) => path);
+  const shape = [...spec.image];
+  const { pixels, broken, key } = await decodeSet(root, paths, {
+    shape,
+    size: spec.size,
+    cache: await cacheOf(onNotice),
+    onProgress,
+    signal,
+  });
+  judge(root, [...misplaced, ...[...broken].map(([place, why]) => ({ path: paths[place]!, why }))], spec, onNotice);
+  const bytes = elementCount(shape);
+  let at = 0;
+  const take = (from: number, to: number): ImageSet => {
+    const labels = listed.slice(from, to).flatMap(({ label }, index) => (broken.has(from + index) ? [] : [label]));
+    const first = at;
+    at += labels.length;
+    return { images: pixels.subarray(first * bytes, at * bytes), labels: Int32Array.from(labels), count: labels.length, shape };
+  };
+  const train = take(0, images.train.length);
+  const test = take(images.train.length, listed.length);
+  for (const [name, { count }] of Object.entries({ train, test }))
+    if (count === 0) throw emptySplit(root, name === 'train' ? 'training' : 'test');
+  return { name: spec.name, classes, train, test, content: key.slice(0, 12) };
+}
+
+function emptySplit(root: string, what: string): UserError {
+  return userError('AMP7016', `${root} has no ${what} images`, undefined, 'name another folder, or divide it another way');
+}
