@@ -1,8 +1,8 @@
 import type { OpName } from '../ir/op-names.js';
 import type { Attrs } from '../ir/types.js';
 import { elements, isScalar } from './constraints.js';
-import { checkLabels, constraints, sampleGradient, sampleLabelled } from './loss.js';
-import type { OpDefinition, SampleRandom } from './op.js';
+import { checkLabels, checkTarget, constraints, gradientOfLoss, sampleGradient, sampleLabelled, sampleTarget, TARGET } from './loss.js';
+import type { OpDefinition, OpSample, SampleRandom } from './op.js';
 import type { OpTraits } from './traits.js';
 
 /** A loss that adds up over the classes of a row, each by itself. */
@@ -17,6 +17,8 @@ interface ByClass {
   readonly takesProbabilities?: NonNullable<OpTraits['takesProbabilities']>;
   readonly attrs?: OpDefinition['attrs'];
   readonly sampleAttrs?: (random: SampleRandom) => Attrs;
+  /** Between what its targets lie in samples; left out: it has none but the labels. */
+  readonly targets?: readonly [low: number, high: number];
 }
 
 type RowLoss = OpDefinition<'rows'>;
@@ -34,73 +36,81 @@ function byClass({
   takesProbabilities,
   attrs = {},
   sampleAttrs = () => ({}),
+  targets,
 }: ByClass): [RowLoss, RowLoss] {
+  const target = targets === undefined ? [] : [TARGET];
+  const sample = (random: SampleRandom, labelled: OpSample): OpSample => {
+    const one = { ...labelled, attrs: sampleAttrs(random) };
+    return targets === undefined ? one : sampleTarget(random, one, ...targets);
+  };
   const loss: RowLoss = {
     doc,
     kind: 'rows',
     leavesTotal: 'over_elements',
     ...(takesProbabilities !== undefined && { takesProbabilities }),
-    constraints: constraints(name, false),
-    operands: [
-      { name: operand, format: 'class' },
-      { name: 'label', format: 'i32' },
-    ],
+    constraints: { ...constraints(name, false), ...(targets && { [`${name}_c3`]: 'target is [batch, classes]' }) },
+    operands: [{ name: operand, format: 'class' }, { name: 'label', format: 'i32' }, ...target],
     attrs,
     precision: 'full',
     result: 'f32',
-    shape: ([x, label]) => {
+    shape: ([x, label, t]) => {
       checkLabels(name, x, label);
+      checkTarget(`${name}_c3`, x, t);
       return [];
     },
-    gradient: ({ node, dy, emit }) => [emit(grad, [...node.inputs, dy], node.attrs, 0), undefined],
+    gradient: gradientOfLoss(grad),
     flops: ([x]) => flops[0] * elements(x),
-    sample: (random) => ({ ...sampleLabelled(random), attrs: sampleAttrs(random) }),
+    sample: (random) => sample(random, sampleLabelled(random)),
   };
   const gradient: RowLoss = {
     doc: `Gradient of ${name} with respect to ${operand === 'x' ? 'x' : 'the logits'}, times dloss.`,
     kind: 'rows',
     gradientOf: { op: name, operand },
-    constraints: constraints(grad, true),
-    operands: [...loss.operands, { name: 'dloss', format: 'f32' }],
+    constraints: { ...constraints(grad, true), ...(targets && { [`${grad}_c4`]: 'target is [batch, classes]' }) },
+    operands: [...loss.operands.slice(0, 2), { name: 'dloss', format: 'f32' }, ...target],
     attrs,
     precision: 'full',
     result: 'class',
-    shape: ([x, label, dloss]) => {
+    shape: ([x, label, dloss, t]) => {
       checkLabels(grad, x, label);
       isScalar(`${grad}_c3`, 'dloss', dloss);
+      checkTarget(`${grad}_c4`, x, t);
       return x.shape;
     },
     gradient: 'none',
     flops: ([x]) => flops[1] * elements(x),
-    sample: (random) => ({ ...sampleGradient(random), attrs: sampleAttrs(random) }),
+    sample: (random) => sample(random, sampleGradient(random)),
   };
   return [loss, gradient];
 }
 
-/** d^2, of the difference d = x - onehot(label); dx = 2 * d * dloss / (rows * classes). */
+/** d^2, of the difference d = x - onehot(label), or x - target; dx = 2 * d * dloss / (rows * classes). */
 export const [mse, mseGrad] = byClass({
   name: 'mse',
+  targets: [-2, 2],
   grad: 'mse_grad',
   operand: 'x',
-  doc: 'Mean squared difference from the one-hot labels; a row with label -1 is padding and adds 0.',
+  doc: 'Mean squared difference from the one-hot labels, or from targets; a row with label -1 is padding and adds 0.',
   flops: [3, 3],
 });
 
 /** |d|; dx = sign(d) * dloss / (rows * classes), 0 where d is. */
 export const [l1, l1Grad] = byClass({
   name: 'l1',
+  targets: [-2, 2],
   grad: 'l1_grad',
   operand: 'x',
-  doc: 'Mean distance from the one-hot labels; a row with label -1 is padding and adds 0.',
+  doc: 'Mean distance from the one-hot labels, or from targets; a row with label -1 is padding and adds 0.',
   flops: [3, 3],
 });
 
 /** d^2 / 2 where |d| is at most delta, else delta * (|d| - delta / 2); dx = clamp(d, -delta, delta) * dloss / (rows * classes). */
 export const [huber, huberGrad] = byClass({
   name: 'huber',
+  targets: [-2, 2],
   grad: 'huber_grad',
   operand: 'x',
-  doc: 'Half the mean squared difference from the one-hot labels, linear beyond delta; a row with label -1 is padding and adds 0.',
+  doc: 'Half the mean squared difference from the one-hot labels, or from targets, linear beyond delta; a row with label -1 is padding and adds 0.',
   flops: [6, 3],
   attrs: { delta: { kind: 'number', doc: 'where the square ends, above 0; rounded to f32' } },
   sampleAttrs: (random) => ({ delta: random.pick([0.5, 1, 1.7]) }),
@@ -113,6 +123,7 @@ export const [huber, huberGrad] = byClass({
  */
 export const [binaryCrossEntropy, binaryCrossEntropyGrad] = byClass({
   name: 'binary_cross_entropy',
+  targets: [0, 1],
   grad: 'binary_cross_entropy_grad',
   operand: 'logits',
   doc: 'Binary cross entropy between the sigmoid of logits and the one-hot labels; a row with label -1 is padding and adds 0.',

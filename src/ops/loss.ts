@@ -1,6 +1,7 @@
-import { type Attrs, numbersAttr, type TensorType } from '../ir/types.js';
+import type { OpName } from '../ir/op-names.js';
+import { type Attrs, numbersAttr, type TensorType, type ValueId } from '../ir/types.js';
 import { elements, hasShape, isMatrix, isScalar } from './constraints.js';
-import { constrain, type OpDefinition, type OpSample, type SampleRandom } from './op.js';
+import { constrain, type GradientRule, type OpDefinition, type OperandSpec, type OpSample, type SampleRandom } from './op.js';
 import { f32, tensor } from './sample.js';
 
 const WEIGHTS = {
@@ -22,6 +23,13 @@ function checkWeights(label: string, logits: TensorType, attrs: Attrs): void {
   if (attrs.weights === undefined) return;
   const count = numbersAttr(attrs, 'weights').length;
   constrain(count === logits.shape[1], label, () => `weights has ${count} numbers for ${logits.shape[1]} classes`);
+}
+
+/** What each row is to be: a number for every class; left out: 1 at its label, else 0. */
+export const TARGET = { name: 'target', format: 'class', optional: true } as const satisfies OperandSpec;
+
+export function checkTarget(label: string, logits: TensorType, target: TensorType | undefined): void {
+  if (target !== undefined) hasShape(label, 'the targets', target, logits.shape);
 }
 
 export function constraints(name: string, dloss: boolean): OpDefinition['constraints'] {
@@ -51,6 +59,14 @@ export function sampleGradient(random: SampleRandom): OpSample {
   return { ...sample, types: [...sample.types, f32()] };
 }
 
+/** The sample, or the sample with targets between `low` and `high`. */
+export function sampleTarget(random: SampleRandom, sample: OpSample, low: number, high: number): OpSample {
+  if (random.pick([false, true])) return sample;
+  const { types, domains = [] } = sample;
+  const filled = types.map((_, index) => domains[index]);
+  return { ...sample, types: [...types, types[0]], domains: [...filled, { low, high }] };
+}
+
 /** The sample with weights of the classes, or a label to ignore, or both. */
 function sampleWeighted(random: SampleRandom, sample: OpSample): OpSample {
   const classes = sample.types[0].shape[1];
@@ -61,58 +77,70 @@ function sampleWeighted(random: SampleRandom, sample: OpSample): OpSample {
 }
 
 function sampleCrossEntropy(random: SampleRandom, sample: OpSample): OpSample {
-  return sampleWeighted(random, { ...sample, attrs: { label_smoothing: random.pick([0, 0.1]) } });
+  return sampleTarget(random, sampleWeighted(random, { ...sample, attrs: { label_smoothing: random.pick([0, 0.1]) } }), 0, 1);
+}
+
+/** The gradient by the first operand: the op reads what the loss reads, and dloss before the targets. */
+export function gradientOfLoss(grad: OpName): GradientRule {
+  return ({ node, dy, emit }) => {
+    const [x, label, ...target] = node.inputs as [ValueId, ValueId, ...ValueId[]];
+    return [emit(grad, [x, label, dy, ...target], node.attrs, 0), undefined, ...target.map(() => undefined)];
+  };
 }
 
 /**
  * mean over rows of (1 - s) * w[label] * -log p[label] + s * mean over classes of w * -log p, where p is the softmax of the row, s the
  * label smoothing and w the weights (as PyTorch's, which it then divides otherwise: see `label_weight`). A row with label -1 is padding and
- * adds 0, as one whose label is ignored does; the divisor is the number of rows.
+ * adds 0, as one whose label is ignored does; the divisor is the number of rows. With targets t it is the sum over classes of
+ * w * ((1 - s) * t + s / classes) * -log p, as PyTorch's of class probabilities; they need not add up to 1.
  */
 export const crossEntropy: OpDefinition<'rows'> = {
   doc: 'Cross entropy between the softmax of logits and labels, mean over the batch; a row with label -1 is padding and adds 0.',
   kind: 'rows',
   leavesTotal: 'over_rows',
   takesProbabilities: 'distribution',
-  constraints: { ...constraints('cross_entropy', false), cross_entropy_c3: '`weights` has one number per class' },
-  operands: [
-    { name: 'logits', format: 'class' },
-    { name: 'label', format: 'i32' },
-  ],
+  constraints: {
+    ...constraints('cross_entropy', false),
+    cross_entropy_c3: '`weights` has one number per class',
+    cross_entropy_c4: 'target is [batch, classes]',
+  },
+  operands: [{ name: 'logits', format: 'class' }, { name: 'label', format: 'i32' }, TARGET],
   attrs: CROSS_ENTROPY,
   precision: 'full',
   result: 'f32',
-  shape: ([logits, label], attrs) => {
+  shape: ([logits, label, target], attrs) => {
     checkLabels('cross_entropy', logits, label);
     checkWeights('cross_entropy_c3', logits, attrs);
+    checkTarget('cross_entropy_c4', logits, target);
     return [];
   },
-  gradient: ({ node, dy, emit }) => [emit('cross_entropy_grad', [...node.inputs, dy], node.attrs, 0), undefined],
+  gradient: gradientOfLoss('cross_entropy_grad'),
   flops: ([logits]) => 10 * elements(logits),
   sample: (random) => sampleCrossEntropy(random, sampleLabelled(random)),
 };
 
 /**
  * dlogits = (t * softmax(logits) - w * ((1 - s) * onehot(label) + s / classes)) * dloss / batch, t the sum of what is taken off; padding
- * gives 0.
+ * gives 0. With targets they stand where onehot(label) does.
  */
 export const crossEntropyGrad: OpDefinition<'rows'> = {
   doc: 'Gradient of cross_entropy with respect to the logits, times dloss.',
   kind: 'rows',
   gradientOf: { op: 'cross_entropy', operand: 'logits' },
-  constraints: { ...constraints('cross_entropy_grad', true), cross_entropy_grad_c4: '`weights` has one number per class' },
-  operands: [
-    { name: 'logits', format: 'class' },
-    { name: 'label', format: 'i32' },
-    { name: 'dloss', format: 'f32' },
-  ],
+  constraints: {
+    ...constraints('cross_entropy_grad', true),
+    cross_entropy_grad_c4: '`weights` has one number per class',
+    cross_entropy_grad_c5: 'target is [batch, classes]',
+  },
+  operands: [{ name: 'logits', format: 'class' }, { name: 'label', format: 'i32' }, { name: 'dloss', format: 'f32' }, TARGET],
   attrs: CROSS_ENTROPY,
   precision: 'full',
   result: 'class',
-  shape: ([logits, label, dloss], attrs) => {
+  shape: ([logits, label, dloss, target], attrs) => {
     checkLabels('cross_entropy_grad', logits, label);
     isScalar('cross_entropy_grad_c3', 'dloss', dloss);
     checkWeights('cross_entropy_grad_c4', logits, attrs);
+    checkTarget('cross_entropy_grad_c5', logits, target);
     return logits.shape;
   },
   gradient: 'none',

@@ -37,8 +37,21 @@ const labelWeight: RangeRule = ({ node, shape }) => {
   return widenFor(between(0, most), shape(0)[0]! + 2, most);
 };
 
+/** What the targets of a row add up to in magnitude at most, of which a share is spread over the classes, times the weights of these. */
+function totalOfTargets(target: Range, length: number, node: Node): number {
+  const smoothing = numberAttr(node.attrs, 'label_smoothing');
+  return (largestWeight(node) ?? 1) * ((1 - smoothing) * magnitude(target) * length + smoothing);
+}
+
 const crossEntropy: RangeRule = ({ operands, shape, node }) => {
-  const range = surprise(operands[0]!, shape(0)[1]!);
+  const length = shape(0)[1]!;
+  const range = surprise(operands[0]!, length);
+  const target = operands[2];
+  if (target !== undefined) {
+    if (!isBounded(range) || !isBounded(target)) return ANY;
+    const most = totalOfTargets(target, length, node) * magnitude(range);
+    return widenFor(target.low < 0 ? symmetric(most) : between(0, most), 16 + 2 * length, most);
+  }
   const weight = largestWeight(node);
   if (weight === undefined) return range;
   const weighed = withZero(scaleRange(range, weight));
@@ -48,21 +61,28 @@ const crossEntropy: RangeRule = ({ operands, shape, node }) => {
 /** A probability less its target, times dloss / rows. */
 const crossEntropyGrad: RangeRule = ({ operands, shape, node }) => {
   const weight = largestWeight(node);
-  const [logits, , dloss] = operands as [Range, Range, Range];
+  const [logits, , dloss, target] = operands as [Range, Range, Range, Range?];
   const [rows, length] = shape(0) as [number, number];
   if (!isBounded(logits)) return ANY;
+  if (target !== undefined) {
+    if (!isBounded(target)) return ANY;
+    const most = 2 * totalOfTargets(target, length, node);
+    const product = scaleRange(mulRanges(symmetric(most), dloss), 1 / rows);
+    return widenFor(product, 2 * length + 12, magnitude(product));
+  }
   const smoothing = numberAttr(node.attrs, 'label_smoothing');
   const difference = weight === undefined ? between(-(1 - smoothing) - smoothing / length, 1 - smoothing / length) : symmetric(weight);
   const product = scaleRange(mulRanges(withZero(difference), dloss), 1 / rows);
   return widenFor(product, length + 12, (2 * (weight ?? 1) * magnitude(dloss)) / rows);
 };
 
-const TARGET = between(0, 1);
+/** What an element is to be, where no targets are given. */
+const ONE_HOT = between(0, 1);
 
 const mseGrad: RangeRule = ({ operands, shape }) => {
-  const [x, , dloss] = operands as [Range, Range, Range];
+  const [x, , dloss, target] = operands as [Range, Range, Range, Range?];
   const [rows, length] = shape(0) as [number, number];
-  const product = scaleRange(mulRanges(subRanges(x, TARGET), dloss), 2 / (rows * length));
+  const product = scaleRange(mulRanges(subRanges(x, target ?? ONE_HOT), dloss), 2 / (rows * length));
   return withZero(widenFor(product, 4, magnitude(product)));
 };
 
@@ -82,7 +102,7 @@ function slopesTo(most: number, steps: number, { operands, shape }: RangeContext
 }
 
 /** How far an element is from its target at most. */
-const distance = ({ operands }: RangeContext): number => magnitude(subRanges(operands[0]!, TARGET));
+const distance = ({ operands }: RangeContext): number => magnitude(subRanges(operands[0]!, operands[2] ?? ONE_HOT));
 
 const huber: RangeRule = (context) => {
   const [most, delta] = [distance(context), numberAttr(context.node.attrs, 'delta')];
@@ -93,6 +113,20 @@ const shareOf = ({ attrs }: Node): number => Math.max(numberAttr(attrs, 'alpha')
 
 /** softplus(x) is at most x, or 0, and ln 2. */
 const softplusBound = ({ operands }: RangeContext): number => magnitude(operands[0]!) + Math.LN2;
+
+/** A target beyond 0 to 1 counts the other side with a negative share. */
+const binaryCrossEntropy: RangeRule = (context) => {
+  const target = context.operands[2];
+  const bound = softplusBound(context);
+  if (target === undefined || (target.low >= 0 && target.high <= 1)) return meanTo(bound, 24, context);
+  const most = bound * (1 + 2 * magnitude(target));
+  if (!Number.isFinite(most)) return ANY;
+  const [rows, length] = context.shape(0) as [number, number];
+  return widenFor(symmetric(most), rows * length + 24, most);
+};
+
+/** A sigmoid is at most this far from its target. */
+const binarySlope = ({ operands }: RangeContext): number => magnitude(subRanges(ONE_HOT, operands[3] ?? ONE_HOT));
 
 /** Of losses; the slope of `focal` is at most 1 and gamma times the largest of -p ln p. */
 export const LOSS_RULES = {
@@ -105,8 +139,8 @@ export const LOSS_RULES = {
   l1_grad: (context) => slopesTo(1, 4, context),
   huber,
   huber_grad: (context) => slopesTo(Math.fround(numberAttr(context.node.attrs, 'delta')), 4, context),
-  binary_cross_entropy: (context) => meanTo(softplusBound(context), 24, context),
-  binary_cross_entropy_grad: (context) => slopesTo(1, 16, context),
+  binary_cross_entropy: binaryCrossEntropy,
+  binary_cross_entropy_grad: (context) => slopesTo(binarySlope(context), 16, context),
   focal: (context) => meanTo(shareOf(context.node) * softplusBound(context), 64, context),
   focal_grad: (context) => slopesTo(shareOf(context.node) * (1 + numberAttr(context.node.attrs, 'gamma') / Math.E), 64, context),
   correct_count: ({ shape }) => between(0, shape(0)[0]!),

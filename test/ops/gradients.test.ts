@@ -20,6 +20,11 @@ const WITHOUT_GRADIENT: Readonly<Partial<Record<OpName, readonly string[]>>> = {
   scale_by: ['factor'],
   batch_norm: ['mean', 'variance'],
   layer_norm: ['statistics'],
+  cross_entropy: ['target'],
+  mse: ['target'],
+  l1: ['target'],
+  huber: ['target'],
+  binary_cross_entropy: ['target'],
 };
 
 /** Where the functions have kinks; values this close are moved away. */

@@ -112,6 +112,24 @@ describe('PyTorch semantics', () => {
     assertOp('mse_grad', [...operands, scalar(1)], {}, c.dx, 'dx');
   });
 
+  const weights = [0.5, 1, 2, 0.25, 3, 1.5, 1];
+  for (const [key, op, attrs] of [
+    ['cross_entropy_by_target', 'cross_entropy', { label_smoothing: 0 }],
+    ['cross_entropy_smooth_by_target', 'cross_entropy', { label_smoothing: 0.1 }],
+    ['cross_entropy_weights_by_target', 'cross_entropy', { label_smoothing: 0.1, weights }],
+    ['mse_by_target', 'mse', {}],
+    ['l1_by_target', 'l1', {}],
+    ['huber_by_target', 'huber', { delta: 0.7 }],
+    ['binary_cross_entropy_by_target', 'binary_cross_entropy', {}],
+  ] as const) {
+    it(key.replaceAll('_', ' '), () => {
+      const c = fixture[key];
+      const [x, label, target] = [operand(c.x), integers([5], [0, 1, 2, 3, 4]), operand(c.target)];
+      assertClose(evaluateOp(op, [x, label, target], attrs).elements, [c.loss], 'loss');
+      assertOp(`${op}_grad`, [x, label, scalar(1), target], attrs, c.dx, 'dx');
+    });
+  }
+
   it('binary_cross_entropy against one-hot labels', () => {
     const c = fixture.binary_cross_entropy;
     const operands = [operand(c.logits), integers([5], c.label)];

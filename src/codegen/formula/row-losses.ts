@@ -61,7 +61,38 @@ const labelWeight: RowRule = (node) => {
   return unlessIgnored(node, { steps: [loop({ by: 'at_label', name: 'weight', term: weights.each })], result: { share: weight } });
 };
 
-const crossEntropy: RowRule = (node) => {
+/** What the row is to be at the column, where the node has targets: operand 2, or 3 behind dloss. */
+function targetOf({ inputs }: Node, behind: 'label' | 'dloss'): F32 | undefined {
+  const index = behind === 'label' ? 2 : 3;
+  return index < inputs.length ? operand(index) : undefined;
+}
+
+/** What a column counts of such a target: a share of that is spread over all `length` classes, and each has its weight. */
+function shareOf(target: F32, node: Node, length: number): F32 {
+  const smoothing = numberAttr(node.attrs, 'label_smoothing');
+  const weights = weightsOf(node);
+  const smoothed = smoothing === 0 ? target : add(mul(computed(1 - smoothing), target), computed(smoothing / length));
+  return named('target', weights === undefined ? smoothed : mul(weights.each, smoothed));
+}
+
+const targets = ofThis('targets');
+
+/** Every class counts by its target: what those add up to, times the logarithm of the sum, and how far each is below the largest. */
+const crossEntropyOf = (target: F32): RowFormula => ({
+  steps: [
+    ...exponentials,
+    loop(
+      { by: 'sum', name: 'below', term: named('share', mul(target, named('distance', sub(largest, first)))) },
+      { by: 'sum', name: 'targets', term: target },
+    ),
+    logSum,
+  ],
+  result: { share: add(mul(targets, ofThis('log_sum')), ofThis('below')) },
+});
+
+const crossEntropy: RowRule = (node, shape) => {
+  const target = targetOf(node, 'label');
+  if (target !== undefined) return unlessIgnored(node, crossEntropyOf(shareOf(target, node, shape.at(-1)!)));
   const smoothing = numberAttr(node.attrs, 'label_smoothing');
   const weights = weightsOf(node);
   const distance = named('distance', sub(largest, first));
@@ -87,21 +118,31 @@ const crossEntropyGrad: RowRule = (node, shape) => {
   const smoothing = numberAttr(node.attrs, 'label_smoothing');
   const weights = weightsOf(node);
   const length = shape.at(-1)!;
-  const target = select(isLabel, computed(1 - smoothing + smoothing / length), computed(smoothing / length));
   const factor = div(scalar(2), computed(elementCount(shape) / length));
   const share = named('probability', probability);
+  const given = targetOf(node, 'dloss');
+  if (given !== undefined) {
+    const each = shareOf(given, node, length);
+    return unlessIgnored(node, {
+      steps: [...exponentials, loop({ by: 'sum', name: 'targets', term: each })],
+      result: { each: mul(sub(mul(targets, share), each), factor) },
+    });
+  }
+  const target = select(isLabel, computed(1 - smoothing + smoothing / length), computed(smoothing / length));
   if (weights === undefined) return unlessIgnored(node, { steps: exponentials, result: { each: mul(sub(share, target), factor) } });
   // What the targets of the row add up to.
-  const targets = add(mul(computed(1 - smoothing), weight), computed(smoothing * weights.mean));
-  const difference = sub(mul(ofThis('targets'), share), mul(weights.each, target));
+  const total = add(mul(computed(1 - smoothing), weight), computed(smoothing * weights.mean));
+  const difference = sub(mul(targets, share), mul(weights.each, target));
   return unlessIgnored(node, {
-    steps: [...exponentials, loop({ by: 'at_label', name: 'weight', term: weights.each }), { name: 'targets', value: targets }],
+    steps: [...exponentials, loop({ by: 'at_label', name: 'weight', term: weights.each }), { name: 'targets', value: total }],
     result: { each: mul(difference, factor) },
   });
 };
 
-/** How far a logit is from its target: 1 at the label, else 0. */
-const difference = named('difference', sub(first, orZero(isLabel, one)));
+/** How far an element is from its target: 1 at the label, else 0, where none is given. */
+function differenceOf(node: Node, behind: 'label' | 'dloss'): F32 {
+  return named('difference', sub(first, targetOf(node, behind) ?? orZero(isLabel, one)));
+}
 
 /** A loss that adds up what each class gives. */
 const sumOf = (term: F32): RowFormula => ({ steps: [loop({ by: 'sum', name: 'sum', term })], result: { share: sum } });
@@ -112,25 +153,31 @@ const eachOf = (each: F32): RowFormula => ({ steps: [], result: { each } });
 /** dloss / (rows * classes). */
 const perElement = (shape: readonly number[]): F32 => div(scalar(2), computed(elementCount(shape)));
 
-const mse: RowRule = () => sumOf(named('square', mul(difference, difference)));
+const mse: RowRule = (node) => {
+  const difference = differenceOf(node, 'label');
+  return sumOf(named('square', mul(difference, difference)));
+};
 
-const mseGrad: RowRule = (_, shape) => eachOf(mul(difference, div(mul(number(2), scalar(2)), computed(elementCount(shape)))));
+const mseGrad: RowRule = (node, shape) =>
+  eachOf(mul(differenceOf(node, 'dloss'), div(mul(number(2), scalar(2)), computed(elementCount(shape)))));
 
-const l1: RowRule = () => sumOf(named('distance', abs(difference)));
+const l1: RowRule = (node) => sumOf(named('distance', abs(differenceOf(node, 'label'))));
 
-const l1Grad: RowRule = (_, shape) => {
+const l1Grad: RowRule = (node, shape) => {
+  const difference = differenceOf(node, 'dloss');
   const sign = select(equal(difference, number(0)), difference, withSign(one, difference));
   return eachOf(mul(select(isNan(difference), difference, sign), perElement(shape)));
 };
 
-const huber: RowRule = ({ attrs }) => {
-  const distance = named('distance', abs(difference));
-  const square = named('square', clamp(distance, number(0), computed(numberAttr(attrs, 'delta'))));
+const huber: RowRule = (node) => {
+  const distance = named('distance', abs(differenceOf(node, 'label')));
+  const square = named('square', clamp(distance, number(0), computed(numberAttr(node.attrs, 'delta'))));
   return sumOf(named('loss', mul(square, sub(distance, mul(number(0.5), square)))));
 };
 
-const huberGrad: RowRule = ({ attrs }, shape) => {
-  const delta = numberAttr(attrs, 'delta');
+const huberGrad: RowRule = (node, shape) => {
+  const difference = differenceOf(node, 'dloss');
+  const delta = numberAttr(node.attrs, 'delta');
   const slope = select(isNan(difference), difference, clamp(difference, computed(-delta), computed(delta)));
   return eachOf(mul(slope, perElement(shape)));
 };
@@ -138,10 +185,16 @@ const huberGrad: RowRule = ({ attrs }, shape) => {
 /** Each logit as it counts against the row: its negative at the label. */
 const wrong = named('wrong', select(isLabel, neg(first), first));
 
-const binaryCrossEntropy: RowRule = () => sumOf(named('loss', softplus(wrong)));
+const binaryCrossEntropy: RowRule = (node) => {
+  const target = targetOf(node, 'label');
+  if (target === undefined) return sumOf(named('loss', softplus(wrong)));
+  return sumOf(named('loss', add(mul(target, softplus(neg(first))), mul(sub(one, target), softplus(first)))));
+};
 
-const binaryCrossEntropyGrad: RowRule = (_, shape) => {
+const binaryCrossEntropyGrad: RowRule = (node, shape) => {
   const factor = perElement(shape);
+  const target = targetOf(node, 'dloss');
+  if (target !== undefined) return eachOf(mul(sub(sigmoid(first), target), factor));
   return eachOf(mul(sigmoid(wrong), select(isLabel, neg(factor), factor)));
 };
 

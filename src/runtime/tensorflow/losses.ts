@@ -29,17 +29,21 @@ const labelWeight = wide((tf, [logits, label], context) => {
   return meanOfAll(tf, keepWhere(tf, counts(tf, label!, context), own), label!.shape[0]!);
 });
 
+/** Loss [rows] and its gradient [rows, classes] by the logits, of what the rows are to be; their targets may add up to anything. */
+function byTarget(tf: Calls, logits: Tensor, target: Tensor): readonly [Tensor, Tensor] {
+  const loss = tf.unary('Neg', tf.reduce('Sum', tf.mul(target, tf.unary('LogSoftmax', logits)), [1]));
+  return [loss, tf.sub(tf.mul(tf.unary('Softmax', logits), tf.reduce('Sum', target, [1], true)), target)];
+}
+
 /** Loss [rows] and its gradient [rows, classes] by the logits, before the mean; rows that do not count are not masked yet. */
-function rowLosses(tf: Calls, logits: Tensor, label: Tensor, context: KernelContext): readonly [Tensor, Tensor] {
+function rowLosses(tf: Calls, logits: Tensor, label: Tensor, given: Tensor | undefined, context: KernelContext): readonly [Tensor, Tensor] {
   const smoothing = attr(context, 'label_smoothing');
   const { attrs } = context.node;
   const depth = classes(logits);
-  if (attrs.weights !== undefined) {
-    const weights = numbersAttr(attrs, 'weights');
-    const own = tf.mul(tf.oneHot(label, depth, 1 - smoothing, 0), tf.perChannel(weights));
-    const target = smoothing === 0 ? own : tf.add(own, tf.perChannel(weights.map((weight) => (weight * smoothing) / depth)));
-    const loss = tf.unary('Neg', tf.reduce('Sum', tf.mul(target, tf.unary('LogSoftmax', logits)), [1]));
-    return [loss, tf.sub(tf.mul(tf.unary('Softmax', logits), tf.reduce('Sum', target, [1], true)), target)];
+  if (attrs.weights !== undefined || given !== undefined) {
+    const own = given === undefined ? tf.oneHot(label, depth, 1 - smoothing, 0) : tf.mul(given, 1 - smoothing);
+    const target = smoothing === 0 ? own : tf.add(own, smoothing / depth);
+    return byTarget(tf, logits, attrs.weights === undefined ? target : tf.mul(target, tf.perChannel(numbersAttr(attrs, 'weights'))));
   }
   const f32 = CODES.f32;
   if (smoothing === 0) {
@@ -52,19 +56,19 @@ function rowLosses(tf: Calls, logits: Tensor, label: Tensor, context: KernelCont
   return tf.device.executeMany('SoftmaxCrossEntropyWithLogits', [typeAttr('T', f32)], [logits, target], [f32, f32]) as [Tensor, Tensor];
 }
 
-const crossEntropy = wide((tf, [logits, label], context) => {
-  const [losses] = rowLosses(tf, logits!, label!, context);
+const crossEntropy = wide((tf, [logits, label, target], context) => {
+  const [losses] = rowLosses(tf, logits!, label!, target, context);
   return meanOfAll(tf, keepWhere(tf, counts(tf, label!, context), losses), label!.shape[0]!);
 });
 
-const crossEntropyGrad = wide((tf, [logits, label, dloss], context) => {
-  const [, gradient] = rowLosses(tf, logits!, label!, context);
+const crossEntropyGrad = wide((tf, [logits, label, dloss, target], context) => {
+  const [, gradient] = rowLosses(tf, logits!, label!, target, context);
   return tf.select(tf.reshape(counts(tf, label!, context), [label!.shape[0]!, 1]), tf.mul(gradient, tf.div(dloss!, label!.shape[0]!)), 0);
 });
 
-/** x - onehot(label), 0 in rows without a label. */
-function difference(tf: Calls, x: Tensor, label: Tensor): Tensor {
-  return tf.select(isLabelled(tf, label), tf.sub(x, tf.oneHot(label, classes(x), 1, 0)), 0);
+/** x - target, or x - onehot(label); 0 in rows without a label. */
+function difference(tf: Calls, x: Tensor, label: Tensor, target: Tensor | undefined): Tensor {
+  return tf.select(isLabelled(tf, label), tf.sub(x, target ?? tf.oneHot(label, classes(x), 1, 0)), 0);
 }
 
 /** -1 at the label, 1 elsewhere: times the logits, how each counts against the row. */
@@ -78,33 +82,45 @@ function softplus(tf: Calls, x: Tensor): Tensor {
   return tf.add(tf.binary('Maximum', x, 0), rest);
 }
 
-const binaryCrossEntropy = wide((tf, [x, label]) => {
-  const away = tf.mul(x!, againstRow(tf, x!, label!));
-  const losses = tf.select(isLabelled(tf, label!), softplus(tf, away), 0);
+/** Of every logit, as it counts for its target and against it. */
+function byShares(tf: Calls, x: Tensor, target: Tensor): Tensor {
+  const own = tf.mul(target, softplus(tf, tf.unary('Neg', x)));
+  return tf.add(own, tf.mul(tf.add(tf.unary('Neg', target), 1), softplus(tf, x)));
+}
+
+const binaryCrossEntropy = wide((tf, [x, label, target]) => {
+  const each = target === undefined ? softplus(tf, tf.mul(x!, againstRow(tf, x!, label!))) : byShares(tf, x!, target);
+  const losses = tf.select(isLabelled(tf, label!), each, 0);
   return meanOfAll(tf, losses, elementCount(x!.shape));
 });
 
-const binaryCrossEntropyGrad = wide((tf, [x, label, dloss]) => {
+const binaryCrossEntropyGrad = wide((tf, [x, label, dloss, target]) => {
   const signs = againstRow(tf, x!, label!);
-  const slopes = tf.mul(tf.unary('Sigmoid', tf.mul(x!, signs)), signs);
+  const slopes = target === undefined ? tf.mul(tf.unary('Sigmoid', tf.mul(x!, signs)), signs) : tf.sub(tf.unary('Sigmoid', x!), target);
   return tf.select(isLabelled(tf, label!), tf.mul(slopes, tf.div(dloss!, elementCount(x!.shape))), 0);
 });
 
-const l1 = wide((tf, [x, label]) => meanOfAll(tf, tf.unary('Abs', difference(tf, x!, label!)), elementCount(x!.shape)));
+const mse = wide((tf, [x, label, target]) => meanOfAll(tf, tf.unary('Square', difference(tf, x!, label!, target)), elementCount(x!.shape)));
 
-const l1Grad = wide((tf, [x, label, dloss]) =>
-  tf.mul(tf.unary('Sign', difference(tf, x!, label!)), tf.div(dloss!, elementCount(x!.shape))),
+const mseGrad = wide((tf, [x, label, dloss, target]) =>
+  tf.mul(difference(tf, x!, label!, target), tf.div(tf.mul(dloss!, 2), elementCount(x!.shape))),
 );
 
-const huber = wide((tf, [x, label], context) => {
-  const distance = tf.unary('Abs', difference(tf, x!, label!));
+const l1 = wide((tf, [x, label, target]) => meanOfAll(tf, tf.unary('Abs', difference(tf, x!, label!, target)), elementCount(x!.shape)));
+
+const l1Grad = wide((tf, [x, label, dloss, target]) =>
+  tf.mul(tf.unary('Sign', difference(tf, x!, label!, target)), tf.div(dloss!, elementCount(x!.shape))),
+);
+
+const huber = wide((tf, [x, label, target], context) => {
+  const distance = tf.unary('Abs', difference(tf, x!, label!, target));
   const square = tf.binary('Minimum', distance, attr(context, 'delta'));
   return meanOfAll(tf, tf.mul(square, tf.sub(distance, tf.mul(square, 0.5))), elementCount(x!.shape));
 });
 
-const huberGrad = wide((tf, [x, label, dloss], context) => {
+const huberGrad = wide((tf, [x, label, dloss, target], context) => {
   const delta = attr(context, 'delta');
-  const slope = tf.binary('Maximum', tf.binary('Minimum', difference(tf, x!, label!), delta), -delta);
+  const slope = tf.binary('Maximum', tf.binary('Minimum', difference(tf, x!, label!, target), delta), -delta);
   return tf.mul(slope, tf.div(dloss!, elementCount(x!.shape)));
 });
 
@@ -156,8 +172,8 @@ export const lossKernels = {
   cross_entropy: crossEntropy,
   cross_entropy_grad: crossEntropyGrad,
   label_weight: labelWeight,
-  mse: wide((tf, [x, label]) => meanOfAll(tf, tf.unary('Square', difference(tf, x!, label!)), elementCount(x!.shape))),
-  mse_grad: wide((tf, [x, label, dloss]) => tf.mul(difference(tf, x!, label!), tf.div(tf.mul(dloss!, 2), elementCount(x!.shape)))),
+  mse,
+  mse_grad: mseGrad,
   l1,
   l1_grad: l1Grad,
   huber,
