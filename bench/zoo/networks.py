@@ -1,9 +1,13 @@
 """The networks of examples/zoo by file name."""
 
+import images
 import mobile
 import plain
 import residual
 import tokens
+
+# Those whose loss is the mean squared distance of their result from the image.
+AUTOENCODERS = {"unet"}
 
 NETWORKS = {
     "logistic-regression": plain.LogisticRegression,
@@ -33,4 +37,5 @@ NETWORKS = {
     "mlp-mixer": tokens.MlpMixer,
     "vit-tiny": tokens.ViT,
     "cct-7": tokens.CCT,
+    "unet": images.UNet,
 }

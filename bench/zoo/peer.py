@@ -12,7 +12,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from networks import NETWORKS
+from networks import AUTOENCODERS, NETWORKS
 from parts import Kinks
 from weights import read_safetensors
 
@@ -33,7 +33,7 @@ def attention_state(name, module, weights):
 
 
 def load(model, weights):
-    """HWIO to OIHW, [in, out] to [out, in]; every tensor of both sides must have its place."""
+    """HWIO to OIHW (and HWOI of transposed convolutions to IOHW), [in, out] to [out, in]; every tensor of both sides must have its place."""
     weights = dict(weights)
     state = {}
     inside = set()
@@ -49,7 +49,7 @@ def load(model, weights):
             if key == "num_batches_tracked":
                 continue
             tensor = weights.pop(prefix + key)
-            if key == "weight" and isinstance(module, nn.Conv2d):
+            if key == "weight" and isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
                 tensor = tensor.permute(3, 2, 0, 1)
             elif key == "weight" and isinstance(module, nn.Linear):
                 tensor = tensor.T
@@ -78,13 +78,16 @@ def train(network, weights, records, options, format):
         images, labels = batch_of(records[step * batch : (step + 1) * batch])
         optimizer.zero_grad()
         with autocast:
-            loss = F.cross_entropy(model(images), labels)
+            result = model(images)
+            loss = F.mse_loss(result, images) if network in AUTOENCODERS else F.cross_entropy(result, labels)
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
     model.eval()
     with torch.no_grad(), autocast:
         logits = model(batch_of(records[steps * batch :])[0]).float()
+    if network in AUTOENCODERS:
+        logits = logits.permute(0, 2, 3, 1)
     statistics = {name: value.tolist() for name, value in model.named_buffers() if "running" in name}
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return parameters, {"losses": losses, "statistics": statistics, "logits": logits.flatten().tolist()}

@@ -12,7 +12,7 @@ import { choosePlace, openClasses, openSplit } from '../training/data/open.js';
 import { type Evaluation, evaluate as runEvaluation } from '../training/evaluate.js';
 import type { Prediction } from '../training/predict.js';
 import { hasWeights, RUN_FILES } from '../training/run-folder.js';
-import { initialStates } from '../training/states.js';
+import { countsCorrect, initialStates } from '../training/states.js';
 import { loadWeights } from '../training/weights.js';
 import { type RunChoices, readRun } from './runs.js';
 
@@ -108,7 +108,8 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
     const result = await runEvaluation(executable, plan, set, { signal, onProgress, load });
     if (result?.help === undefined) return result;
     const { why, fix } = result.help;
-    throw userError('AMP7304', `the test loss is ${result.loss}, and the test accuracy means nothing`, why, fix);
+    const also = result.accuracy === undefined ? '' : ', and the test accuracy means nothing';
+    throw userError('AMP7304', `the test loss is ${result.loss}${also}`, why, fix);
   });
 }
 
@@ -126,13 +127,21 @@ async function classNames({ runnable, run }: Model, { data, onNotice }: ModelOpt
 }
 
 /**
- * The most probable classes of pictures (PNG, JPEG and what else sharp reads). Throws UserError as `evaluate`, and for unreadable pictures.
+ * The most probable classes of pictures (PNG, JPEG and what else sharp reads). Throws UserError as `evaluate`, for unreadable pictures, and
+ * AMP7402 for a model that results in no classes.
  */
 export async function predict(target: string, pictures: readonly string[], options: PredictOptions = {}): Promise<readonly Prediction[]> {
   // Brings an image library, which nothing else needs.
   const { predictImages } = await import('../training/predict.js');
   return withModel(target, options, async (model, executable) => {
     const { plan, program } = model.runnable;
+    if (!countsCorrect(plan))
+      throw userError(
+        'AMP7402',
+        `${plan.model} has no classes to name`,
+        'its loss compares what it results in with the image',
+        'measure how near it comes with ampc eval',
+      );
     const { size } = program.recipe.dataset;
     return predictImages(executable, plan, pictures, { classes: await classNames(model, options), size, onFailure: options.onFailure });
   });

@@ -1,6 +1,6 @@
 import type { GraphBuilder } from '../ir/builder.js';
-import type { LossSpec } from '../ir/program.js';
-import { type Attr, type Attrs, type Node, numbersAttr, type ValueId } from '../ir/types.js';
+import { comparesImages, type LossSpec } from '../ir/program.js';
+import { type Attr, type Attrs, elementCount, type Node, numbersAttr, type ValueId } from '../ir/types.js';
 import { note } from '../ir/why.js';
 import { emit } from '../ops/emit.js';
 import { opDefinition } from '../ops/index.js';
@@ -38,16 +38,43 @@ export interface AddedLoss {
   readonly loss: ValueId;
   /** Where images have weights: the mean of them, by which `loss` is to be divided. */
   readonly weight?: ValueId;
-  /** How many rows have the right class. */
-  readonly correct: ValueId;
+  /** How many rows have the right class; none has, where results are no classes. */
+  readonly correct?: ValueId;
+}
+
+/** What a loss reads. */
+export interface LossInputs {
+  /** What the model results in. */
+  readonly result: ValueId;
+  readonly label: ValueId;
+  /** Where the loss compares it with an image, of the shape of the result. */
+  readonly target?: ValueId;
+}
+
+/** A row for each image. */
+function rowsOf(builder: GraphBuilder, value: ValueId): ValueId {
+  const { shape } = builder.type(value);
+  if (shape.length === 2) return value;
+  const [batch, ...rest] = shape as [number, ...number[]];
+  return emit(
+    builder,
+    'reshape',
+    [value],
+    { shape: [batch, elementCount(rest)] },
+    { layer: 'loss', why: 'the loss takes a row for each image' },
+  );
 }
 
 /** Appends a loss, which is the op of its name, to a forward graph. */
-export function addLoss(builder: GraphBuilder, logits: ValueId, label: ValueId, spec: LossSpec): AddedLoss {
-  const reads = opDefinition(spec.kind).takesProbabilities === 'independent' ? beforeSigmoid(builder, logits) : logits;
+export function addLoss(builder: GraphBuilder, { result, label, target }: LossInputs, spec: LossSpec): AddedLoss {
+  const attrs = attrsOf(spec);
+  if (comparesImages(spec)) {
+    if (target === undefined) throw new Error(`the forward graph has no image for ${spec.kind}`);
+    return { loss: emit(builder, spec.kind, [rowsOf(builder, result), label, rowsOf(builder, target)], attrs, { layer: 'loss' }) };
+  }
+  const reads = opDefinition(spec.kind).takesProbabilities === 'independent' ? beforeSigmoid(builder, result) : result;
   const inputs = [reads, label];
   const correct = emit(builder, 'correct_count', inputs, {}, { why: 'training accuracy, reported' });
-  const attrs = attrsOf(spec);
   const loss = emit(builder, spec.kind, inputs, attrs, { layer: 'loss' });
   const weights = weighting(attrs);
   if (Object.keys(weights).length === 0) return { loss, correct };
@@ -58,19 +85,20 @@ export function addLoss(builder: GraphBuilder, logits: ValueId, label: ValueId, 
 /** What a step reports, and what it minimises: `factor` times `objective`. */
 export interface TrainedLoss {
   readonly loss: ValueId;
-  readonly correct: ValueId;
+  readonly correct?: ValueId;
   readonly objective: ValueId;
   /** The share of the micro-batch in its step, or, of a sum, how many terms it is the mean of. */
   readonly factor: number;
 }
 
 /** Appends the loss of a micro-batch that has `share` of its step's images. */
-export function addTrainedLoss(builder: GraphBuilder, logits: ValueId, label: ValueId, spec: LossSpec, share: number): TrainedLoss {
-  const { loss: plain, weight, correct } = addLoss(builder, logits, label, spec);
+export function addTrainedLoss(builder: GraphBuilder, inputs: LossInputs, spec: LossSpec, share: number): TrainedLoss {
+  const { loss: plain, weight, correct } = addLoss(builder, inputs, spec);
   const [rows, length] = builder.type(builder.nodes[plain]!.inputs[0]!).shape as [number, number];
   const loss = weight === undefined ? plain : divided(builder, plain, weight, leastWeight(builder.nodes[weight]!) / rows);
-  if (spec.reduction === 'mean') return { loss, correct, objective: loss, factor: share };
-  return { loss, correct, objective: plain, factor: totalDivisor(spec.kind, rows, length)! };
+  const reported = { loss, ...(correct !== undefined && { correct }) };
+  if (spec.reduction === 'mean') return { ...reported, objective: loss, factor: share };
+  return { ...reported, objective: plain, factor: totalDivisor(spec.kind, rows, length)! };
 }
 
 /** The smallest weight above 0. */

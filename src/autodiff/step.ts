@@ -6,7 +6,7 @@ import type { Graph, TensorType, ValueId } from '../ir/types.js';
 import { note } from '../ir/why.js';
 import { emit } from '../ops/emit.js';
 import { differentiate } from './differentiate.js';
-import { addLoss, addTrainedLoss, type TrainedLoss } from './loss.js';
+import { type AddedLoss, addLoss, addTrainedLoss, type LossInputs, type TrainedLoss } from './loss.js';
 import { addOptimizer } from './optimizer.js';
 import { type Parameter, placeOf } from './parameter.js';
 import { addScaleUpdate, declareScaler, type Scaler } from './scaler.js';
@@ -18,8 +18,7 @@ const SCALAR: TensorType = { dtype: 'f32', shape: [] };
 
 interface Start {
   readonly builder: GraphBuilder;
-  readonly logits: ValueId;
-  readonly label: ValueId;
+  readonly inputs: LossInputs;
   /** Of running statistics: what the forward pass asks for, and the step has to make. */
   readonly updates: readonly Update[];
 }
@@ -28,9 +27,9 @@ function startFrom(forward: Graph, recipe: Recipe, batch: number): Start {
   const { graph, updates } = takeUpdates(forward);
   const builder = new GraphBuilder(graph.nodes);
   const label = builder.add({ op: 'input', attrs: { name: 'label' }, type: { dtype: 'i32', shape: [batch] } });
-  const logits = graph.outputs.logits;
-  if (logits === undefined) throw new Error(`the forward graph of ${recipe.model} has no logits`);
-  return { builder, logits, label, updates };
+  const { logits: result, target } = graph.outputs;
+  if (result === undefined) throw new Error(`the forward graph of ${recipe.model} has no logits`);
+  return { builder, inputs: { result, label, ...(target !== undefined && { target }) }, updates };
 }
 
 /** Scaled loss and the gradients of the parameters, in the order of their declaration. */
@@ -51,6 +50,11 @@ function addBackward(builder: GraphBuilder, { objective, factor }: TrainedLoss, 
   const parameters = differentiate(builder, { loss: root, seed, ...(root !== objective && { why }) });
   const order = builder.nodes.filter((node) => isState(node) && parameters.has(String(node.attrs.name)));
   return new Map(order.map((node) => [String(node.attrs.name), parameters.get(String(node.attrs.name))!]));
+}
+
+/** What a function reports of a loss. */
+function reportOf({ loss, correct }: Pick<AddedLoss, 'loss' | 'correct'>): Record<string, ValueId> {
+  return { loss, ...(correct !== undefined && { correct }) };
 }
 
 function constantOne(builder: GraphBuilder): ValueId {
@@ -132,15 +136,14 @@ export function buildTrainStep(
   { name, share }: MicroBatch = ofWholeStep('train_step', recipe),
 ): Graph {
   const isAccumulated = share < 1;
-  const { builder, logits, label, updates } = startFrom(forward, recipe, batch);
+  const { builder, inputs, updates } = startFrom(forward, recipe, batch);
   const lr = builder.add({ op: 'input', attrs: { name: 'lr' }, type: SCALAR });
-  const trained = addTrainedLoss(builder, logits, label, recipe.train.loss, share);
-  const { loss, correct } = trained;
+  const trained = addTrainedLoss(builder, inputs, recipe.train.loss, share);
   const scaler = declareScaler(builder, scaling);
   const gradients = addBackward(builder, trained, scaler);
   let parameters = parameterList(builder, gradients);
   if (isAccumulated) parameters = addAccumulated(builder, parameters);
-  const outputs: Record<string, ValueId> = { loss, correct };
+  const outputs: Record<string, ValueId> = reportOf(trained);
   let ok: ValueId | undefined;
   if (scaler.scale !== undefined) {
     ok = emit(
@@ -170,9 +173,8 @@ export function buildAccumulateStep(
   batch: number,
   { name, share }: MicroBatch = ofWholeStep('accumulate_step', recipe),
 ): Graph {
-  const { builder, logits, label, updates } = startFrom(forward, recipe, batch);
-  const trained = addTrainedLoss(builder, logits, label, recipe.train.loss, share);
-  const { loss, correct } = trained;
+  const { builder, inputs, updates } = startFrom(forward, recipe, batch);
+  const trained = addTrainedLoss(builder, inputs, recipe.train.loss, share);
   const gradients = addBackward(builder, trained, declareScaler(builder, scaling));
   for (const p of parameterList(builder, gradients)) {
     const state = `${p.name}.grad`;
@@ -180,12 +182,16 @@ export function buildAccumulateStep(
     emit(builder, 'accumulate', [sum, p.gradient], { writes: [state] }, { ...placeOf(p.node), why: 'adds this micro-batch' });
   }
   deferStatistics(builder, updates);
-  return finish(builder, name, { loss, correct });
+  return finish(builder, name, reportOf(trained));
 }
 
-/** Forward pass in evaluation mode with its loss, the weight of that where images have any, and the number of correct rows. */
+/** Forward pass in evaluation mode with its loss, the weight of that where images have any, and, of classes, the number of correct rows. */
 export function buildEvalStep(forward: Graph, recipe: Recipe, batch: number): Graph {
-  const { builder, logits, label } = startFrom(forward, recipe, batch);
-  const { loss, weight, correct } = addLoss(builder, logits, label, recipe.train.loss);
-  return finish(builder, 'eval_step', { logits, loss, correct, ...(weight !== undefined && { weight }) });
+  const { builder, inputs } = startFrom(forward, recipe, batch);
+  const added = addLoss(builder, inputs, recipe.train.loss);
+  return finish(builder, 'eval_step', {
+    logits: inputs.result,
+    ...reportOf(added),
+    ...(added.weight !== undefined && { weight: added.weight }),
+  });
 }

@@ -126,7 +126,7 @@ function describeProgress(progress: TrainProgress, narrow: boolean): Facts {
   const { phase, epoch, epochs, loss, accuracy, leftOut, lossScale, skipped, imagesPerSecond, secondsLeft } = progress;
   const facts = [
     `loss ${formatLoss(loss)}${leftOut === 0 ? '' : narrow ? ` (${leftOut} lost)` : ` without ${formatSteps(leftOut)}`}`,
-    `${narrow ? 'acc' : 'accuracy'} ${(100 * accuracy).toFixed(1)} %`,
+    ...(accuracy === undefined ? [] : [`${narrow ? 'acc' : 'accuracy'} ${(100 * accuracy).toFixed(1)} %`]),
     ...(lossScale === 1 ? [] : [`scale ${lossScale}`]),
     ...(skipped === 0 ? [] : [`${skipped} skipped`]),
     `${formatCount(Math.round(imagesPerSecond))}${narrow ? '/s' : ' images/s'}`,

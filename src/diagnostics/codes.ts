@@ -57,7 +57,10 @@ export const CODES = {
   AMP3001: { title: 'shape mismatch', meaning: 'The layer cannot be applied to values of these shapes.' },
   AMP3002: { title: 'window larger than its input', meaning: 'A kernel must fit inside its padded input.' },
   AMP3003: { title: 'output shape is not the declared one', meaning: 'The last layer must result in the shape after `->`.' },
-  AMP3004: { title: 'bad model signature', meaning: 'A model takes one image [height, width, channels] and results in [classes].' },
+  AMP3004: {
+    title: 'bad model signature',
+    meaning: 'A model takes one image [height, width, channels] and results in [classes], or in an image with which its loss compares it.',
+  },
   AMP3005: {
     title: 'model too large',
     meaning: 'Expanded, the model has more than 20,000 layers, or blocks nested more than 64 deep.',
@@ -71,7 +74,10 @@ export const CODES = {
     title: 'unknown data set',
     meaning: `The data sets are ${listNames(DATASET_NAMES, 'and')}; others lie in files, such as those of a \`folder\`.`,
   },
-  AMP4007: { title: 'model does not fit the data set', meaning: 'The image and the number of classes come from the data set.' },
+  AMP4007: {
+    title: 'model does not fit the data set',
+    meaning: 'The image and the number of classes come from the data set, and an image that is a target is that of the model.',
+  },
   AMP4014: {
     title: 'line about no parameter',
     meaning: '`init` and `freeze` name parameters of the model, or a pattern over their names.',

@@ -116,6 +116,16 @@ interface LossOf<Kind extends LossKind> {
   readonly reduction: LossReduction;
 }
 
+/** What a result is compared with: 1 at the label and 0 elsewhere, or the image as the model sees it, normalized and augmented. */
+export const LOSS_TARGETS = ['label', 'image'] as const;
+export type LossTarget = (typeof LOSS_TARGETS)[number];
+
+/** A loss by how far a result is from what it is compared with. */
+export interface DistanceSpec<Kind extends 'mse' | 'l1' | 'huber'> extends LossOf<Kind> {
+  /** Left out: the label. */
+  readonly target?: LossTarget;
+}
+
 export interface CrossEntropySpec extends LossOf<'cross_entropy'> {
   readonly labelSmoothing: number;
   /** By class; a mean is by the sum of the weights of the labels. */
@@ -124,7 +134,7 @@ export interface CrossEntropySpec extends LossOf<'cross_entropy'> {
   readonly ignore?: number;
 }
 
-interface HuberSpec extends LossOf<'huber'> {
+interface HuberSpec extends DistanceSpec<'huber'> {
   /** How far from its target an output is where the loss goes on in proportion. */
   readonly delta: number;
 }
@@ -135,7 +145,12 @@ interface FocalSpec extends LossOf<'focal'> {
   readonly alpha: number;
 }
 
-export type LossSpec = CrossEntropySpec | LossOf<'mse'> | LossOf<'l1'> | HuberSpec | LossOf<'binary_cross_entropy'> | FocalSpec;
+export type LossSpec = CrossEntropySpec | DistanceSpec<'mse'> | DistanceSpec<'l1'> | HuberSpec | LossOf<'binary_cross_entropy'> | FocalSpec;
+
+/** Whether results are compared with images: of such a model there is no accuracy. */
+export function comparesImages(loss: LossSpec): boolean {
+  return 'target' in loss && loss.target === 'image';
+}
 
 export type LostLossPolicy = 'stop' | 'continue';
 
@@ -163,6 +178,7 @@ export interface Recipe {
   readonly model: string;
   /** H, W, C. */
   readonly inputShape: readonly number[];
+  /** That the labels tell apart; what the model results in, where its loss compares it with them. */
   readonly classes: number;
   readonly dataset: DatasetSpec;
   readonly precision: PrecisionSpec;
@@ -171,7 +187,8 @@ export interface Recipe {
 
 /**
  * A recipe with its forward graph at some batch size. Graph inputs: `image` u8[N,H,W,C], and `step` i32[] where dropout needs it.
- * Output: `logits` f32[N,classes]. All float values are f32; precision comes later.
+ * Outputs: `logits`, f32[N,classes] or, where the loss compares it with the image, f32[N,H,W,C]; and then `target`, that image. All float
+ * values are f32; precision comes later.
  */
 export interface Program {
   readonly recipe: Recipe;

@@ -1,5 +1,5 @@
 import type { CrossEntropySpec, LossSpec, Recipe } from '../ir/program.js';
-import { assertNever, precisionName } from '../ir/types.js';
+import { assertNever, elementCount, precisionName } from '../ir/types.js';
 import { hasShortRange, LIMITS } from '../numeric/formats.js';
 import { totalDivisor } from '../ops/row-totals.js';
 import { computesIn, formatNumber, type LintFinding, type LintInput, type LintRule, LOSS_SCALE_SETTING } from './rule.js';
@@ -12,7 +12,7 @@ export const scaleTooLarge: LintRule = {
 
 /**
  * The largest gradient of a logit when training starts, where all classes are about equally likely, without loss scale, of the loss of one
- * image: (p - y) of cross_entropy, 2 (x - y) of mse, (1/2 - y) of binary_cross_entropy.
+ * image: (p - y) of cross_entropy, 2 (x - y) of mse, (1/2 - y) of binary_cross_entropy; an image is about 1 from a result near 0.
  */
 function firstOfImage(loss: LossSpec, classes: number): number {
   switch (loss.kind) {
@@ -40,11 +40,12 @@ function largestWeight({ weights, reduction }: CrossEntropySpec): number {
   return Math.max(...weights) / (reduction === 'mean' ? mean : 1);
 }
 
-function firstLogitGradient({ train, classes }: Recipe): number {
+/** `length`: numbers that the model results in for an image. */
+function firstLogitGradient({ train, classes }: Recipe, length: number): number {
   const { loss } = train;
   const first = firstOfImage(loss, classes);
   if (loss.reduction === 'sum') return first;
-  return first / totalDivisor(loss.kind, train.batch * train.accumulate, classes)!;
+  return first / totalDivisor(loss.kind, train.batch * train.accumulate, length)!;
 }
 
 function check({ recipe, scaling, forward }: LintInput): readonly LintFinding[] {
@@ -52,8 +53,9 @@ function check({ recipe, scaling, forward }: LintInput): readonly LintFinding[] 
   const format = computesIn(logits, recipe);
   if (scaling.kind === 'none' || !hasShortRange(format)) return [];
   const { largest } = LIMITS[format];
-  const limit = largest / firstLogitGradient(recipe);
-  const first = firstLogitGradient(recipe).toPrecision(2);
+  const gradient = firstLogitGradient(recipe, elementCount(logits.type.shape.slice(1)));
+  const limit = largest / gradient;
+  const first = gradient.toPrecision(2);
   const why =
     `the gradient of the logits starts at ${first} times the scale, ` +
     `and the largest ${precisionName(format)} is ${formatNumber(largest)}`;

@@ -3,7 +3,7 @@ import { LineIndex } from '../diagnostics/lines.js';
 import { sortDiagnostics } from '../diagnostics/render.js';
 import { DiagnosticSink } from '../diagnostics/sink.js';
 import { divideEpoch, type Tail } from '../ir/epoch.js';
-import type { Program, Recipe } from '../ir/program.js';
+import { comparesImages, type Program, type Recipe } from '../ir/program.js';
 import type { Graph } from '../ir/types.js';
 import type { BlockSection } from '../parser/ast.js';
 import { parseAmp } from '../parser/parse.js';
@@ -111,19 +111,20 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
   const model = sections.models[0];
   const modelBroken = sections.models.length === 0 || syntaxErrors.some((at) => !isInSettings(file, at));
   if (model === undefined || modelBroken) return { sink, modules };
-  const shapes = readShapes(model, evaluation, data);
+  const target = comparesImages(train.loss) ? 'image' : 'label';
+  const shapes = readShapes(model, evaluation, data, target);
   if (shapes === undefined) return { sink, modules };
 
   const normalizeSpan = sections.dataset?.items.find((item) => item.name.text === 'normalize')?.span;
   const parameters = sections.train?.items.filter((item) => item.kind !== 'setting') ?? [];
   const patterns = readPatterns(parameters, evaluation);
-  const fixed = { patterns, recursive, dataset, datasetValues, normalizeSpan, seed: train.seed };
+  const fixed = { patterns, recursive, dataset, datasetValues, normalizeSpan, target, seed: train.seed } as const;
   const shared = { ...fixed, sink, lines, names, constants: constants.values };
   const batch = options.batch ?? train.batch;
   const lowered = lowerModel(model, shapes.image, { ...shared, batch, mode: 'train' } satisfies ModelContext);
   if (lowered === undefined) return { sink, modules };
   checkLoss(train.loss, shapes.classes, sections.train, sink);
-  checkOutput(model, lowered.graph, lowered.output, shapes.classes, sink);
+  checkOutput(model, lowered, shapes, sink);
   checkKeepLines(sections.precision?.items.filter((item) => item.kind === 'keep') ?? [], lowered.graph, sink);
   checkPatterns(parameters, lowered.graph, sink);
   const recipe: Recipe | undefined = dataset && {

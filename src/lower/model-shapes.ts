@@ -1,38 +1,58 @@
-import type { RelatedSpan } from '../diagnostics/diagnostic.js';
+import type { RelatedSpan, Span } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
-import type { Graph } from '../ir/types.js';
+import type { LossTarget } from '../ir/program.js';
+import { sameShape } from '../ir/types.js';
 import { formatShape } from '../ops/window.js';
-import type { ModelSection } from '../parser/ast.js';
+import type { Expr, ModelSection } from '../parser/ast.js';
 import type { ReadDataset } from './dataset.js';
 import { evaluate } from './evaluate.js';
 import type { Evaluation } from './evaluation.js';
-import type { Tensor } from './value.js';
+import type { LoweredModel } from './model.js';
 
-/** `model M(image: [32, 32, 3]) -> [10]`: the image it takes, and how many classes it tells apart. */
+/** `model M(image: [32, 32, 3]) -> [10]`: what a model declares, without the batch. */
 interface ModelShapes {
   readonly image: readonly number[];
+  /** Of its result: [classes], or that of the image. */
+  readonly result: readonly number[];
+  /** That the labels tell apart. */
   readonly classes: number;
+  readonly target: LossTarget;
 }
 
-/** A list of `length` sizes; undefined after reporting that it is none. */
-function sizes(expr: ModelSection['output'], length: 1 | 3, evaluation: Evaluation): readonly number[] | undefined {
+const IMAGE = { count: 'three sizes', why: 'an image is [height, width, channels]', fix: 'such as `[32, 32, 3]` or `dataset.shape`' };
+const RESULTS = {
+  label: {
+    rank: 1,
+    count: 'one size',
+    why: 'a classifier results in one number per class',
+    fix: 'such as `-> [10]` or `-> [dataset.classes]`; a model that is to come near to its image has `loss mse(target: image)`',
+  },
+  image: { ...IMAGE, rank: 3, why: 'the loss compares the result with the image', fix: 'such as `-> [32, 32, 3]` or `-> dataset.shape`' },
+} as const satisfies Record<LossTarget, unknown>;
+
+/** A list of as many sizes; undefined after reporting that it is none. */
+function readSizes(expr: Expr, rank: number, what: string, said: typeof IMAGE, evaluation: Evaluation): readonly number[] | undefined {
   const value = evaluate(expr, evaluation);
-  if (value.kind === 'unknown' || (value.kind === 'list' && value.items.some((item) => item.kind === 'unknown'))) return undefined;
+  if (value.kind === 'unknown') return undefined;
   const items = value.kind === 'list' ? value.items : [];
   const numbers = items.flatMap((item) =>
     item.kind === 'number' && Number.isSafeInteger(item.value) && item.value > 0 ? [item.value] : [],
   );
-  if (numbers.length === length && items.length === length) return numbers;
-  const what = length === 1 ? 'the result' : 'the image';
-  evaluation.sink.error('AMP3004', expr.span, `the shape of ${what} is a list of ${length === 1 ? 'one size' : 'three sizes'}`, {
-    why: length === 1 ? 'a classifier results in one number per class' : 'an image is [height, width, channels]',
-    fix: length === 1 ? 'such as `-> [10]` or `-> [dataset.classes]`' : 'such as `[32, 32, 3]` or `dataset.shape`',
-  });
+  if (numbers.length === rank && items.length === rank) return numbers;
+  if (items.some((item) => item.kind === 'unknown')) return undefined;
+  const { count, why, fix } = said;
+  evaluation.sink.error('AMP3004', expr.span, `the shape of ${what} is a list of ${count}`, { why, fix });
   return undefined;
 }
 
 /** The declared shapes of a model, checked against the data set where that is known. */
-export function readShapes(model: ModelSection, evaluation: Evaluation, data: ReadDataset | undefined): ModelShapes | undefined {
+/** The declared shapes of a model, checked against the data set where that is known. */
+export function readShapes(
+  model: ModelSection,
+  evaluation: Evaluation,
+  data: ReadDataset | undefined,
+  target: LossTarget,
+): ModelShapes | undefined {
   const { sink } = evaluation;
   const [input, ...others] = model.inputs;
   if (input === undefined || others.length > 0) {
@@ -41,14 +61,13 @@ export function readShapes(model: ModelSection, evaluation: Evaluation, data: Re
     });
     return undefined;
   }
-  const image = sizes(input.shape, 3, evaluation);
-  const output = sizes(model.output, 1, evaluation);
-  if (image === undefined || output === undefined) return undefined;
-  const [classes] = output as readonly [number];
-  if (data === undefined) return { image, classes };
-  const at = (span: typeof data.span, message: string): RelatedSpan[] => (span === undefined ? [] : [{ span, message }]);
-  const { spec, span, sizeSpan } = data;
-  if (formatShape(image) !== formatShape(spec.image)) {
+  const image = readSizes(input.shape, 3, 'the image', IMAGE, evaluation);
+  const expected = RESULTS[target];
+  const result = readSizes(model.output, expected.rank, 'the result', expected, evaluation);
+  if (image === undefined || result === undefined) return undefined;
+  const at = (span: Span | undefined, message: string): RelatedSpan[] => (span === undefined ? [] : [{ span, message }]);
+  if (data !== undefined && !sameShape(image, data.spec.image)) {
+    const { spec, span, sizeSpan } = data;
     const shape = formatShape(spec.image);
     sink.error('AMP4007', input.shape.span, `the model takes ${formatShape(image)}, the images of ${spec.name} are ${shape}`, {
       fix: `write \`${input.name.text}: ${shape}\``,
@@ -56,26 +75,46 @@ export function readShapes(model: ModelSection, evaluation: Evaluation, data: Re
     });
     return undefined;
   }
-  if (data.classes !== undefined && classes !== data.classes) {
-    sink.error('AMP4007', model.output.span, `the model results in ${classes} classes, ${spec.name} has ${data.classes}`, {
-      fix: `write \`-> [${data.classes}]\``,
-      related: at(span, 'the data set'),
+  if (target === 'image') {
+    if (sameShape(image, result)) return { image, result, classes: data?.classes ?? 1, target };
+    sink.error('AMP4007', model.output.span, `the model results in ${formatShape(result)}, its image is ${formatShape(image)}`, {
+      why: expected.why,
+      fix: `write \`-> ${formatShape(image)}\`, or leave out \`target: image\``,
     });
     return undefined;
   }
-  return { image, classes };
+  const [classes] = result as readonly [number];
+  if (data?.classes !== undefined && classes !== data.classes) {
+    sink.error('AMP4007', model.output.span, `the model results in ${classes} classes, ${data.spec.name} has ${data.classes}`, {
+      fix: `write \`-> [${data.classes}]\``,
+      related: at(data.span, 'the data set'),
+    });
+    return undefined;
+  }
+  return { image, result, classes, target };
 }
 
-/** What the body of a model results in is what the model declares. */
-export function checkOutput(model: ModelSection, graph: Graph, output: Tensor, classes: number, sink: DiagnosticSink): void {
+/** How a model comes to end in the shape that it declares. */
+function ending({ result, classes, target }: ModelShapes, shape: readonly number[]): string {
+  if (target === 'image') {
+    const channels = result.at(-1);
+    const isSize = shape.length === 3 && sameShape(shape.slice(0, 2), result.slice(0, 2));
+    const last = `\`conv2d(${channels}, kernel: 1)\``;
+    if (isSize) return `let the last layer be ${last}`;
+    return `bring it to ${result[0]} rows and ${result[1]} columns with \`conv_transpose2d\` or \`upsample\`, then ${last}`;
+  }
+  if (shape.length === 1) return `let the last layer be \`linear(${classes})\``;
+  const pooled = shape.length === 3 ? ` or \`global_avg_pool |> linear(${classes})\`` : '';
+  return `end with \`flatten |> linear(${classes})\`${pooled}`;
+}
+
+/** Reports a model that does not result in what it declares. */
+export function checkOutput(model: ModelSection, { graph, output }: LoweredModel, shapes: ModelShapes, sink: DiagnosticSink): void {
   const shape = graph.nodes[output.id].type.shape.slice(1);
-  if (shape.length === 1 && shape[0] === classes) return;
-  sink.error('AMP3003', model.output.span, `the model declares [${classes}], but results in ${formatShape(shape)}`, {
-    why: 'the loss compares one number per class with the label',
-    fix:
-      shape.length === 1
-        ? `let the last layer be \`linear(${classes})\``
-        : `end with \`flatten |> linear(${classes})\`${shape.length === 3 ? ` or \`global_avg_pool |> linear(${classes})\`` : ''}`,
+  if (sameShape(shape, shapes.result)) return;
+  sink.error('AMP3003', model.output.span, `the model declares ${formatShape(shapes.result)}, but results in ${formatShape(shape)}`, {
+    why: shapes.target === 'label' ? 'the loss compares one number per class with the label' : RESULTS.image.why,
+    fix: ending(shapes, shape),
     related: [{ span: output.origin, message: `${formatShape(shape)} comes from ${output.source}` }],
   });
 }

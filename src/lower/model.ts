@@ -82,7 +82,10 @@ function expandModel(state: Expansion, model: ModelSection, image: readonly numb
       : emit(builder, 'normalize', [pixels], { mean: dataset.mean, std: dataset.std }, options);
   setValue(state, input.name, { kind: 'tensor', id: normalized, origin: input.span, source: `the model's input` });
   const output = evaluateBody(state, model.body);
-  if (output.kind === 'tensor') return { graph: builder.finish(model.name.text, { logits: output.id }), output };
+  if (output.kind === 'tensor') {
+    const outputs = { logits: output.id, ...(state.context.target === 'image' && { target: normalized }) };
+    return { graph: builder.finish(model.name.text, outputs), output };
+  }
   if (output.kind !== 'unknown') {
     const span = model.body.result?.span ?? model.body.span;
     sink.error('AMP2006', span, `the model results in ${describeKind(output)}, not in a value of the graph`, {

@@ -110,7 +110,7 @@ export const [huber, huberGrad] = byClass({
   targets: [-2, 2],
   grad: 'huber_grad',
   operand: 'x',
-  doc: 'Half the mean squared difference from the one-hot labels, or from targets, linear beyond delta; a row with label -1 is padding and adds 0.',
+  doc: 'Half the mean squared difference from labels, or from targets, linear beyond delta; a row with label -1 is padding and adds 0.',
   flops: [6, 3],
   attrs: { delta: { kind: 'number', doc: 'where the square ends, above 0; rounded to f32' } },
   sampleAttrs: (random) => ({ delta: random.pick([0.5, 1, 1.7]) }),

@@ -45,7 +45,7 @@ export interface MemoryPlan {
  * - `train_step`: one optimizer step, or its last micro-batch.
  * - `accumulate_step`: a micro-batch before the last: forward and backward, adding to the gradient states.
  * - `tail_accumulate_step`, `tail_step`: the same for the last step of an epoch, where its images fill no whole one.
- * - `eval_step`: logits, loss, correct.
+ * - `eval_step`: logits, loss, and, of classes, correct.
  */
 export const FUNCTION_NAMES = ['train_step', 'accumulate_step', 'tail_accumulate_step', 'tail_step', 'eval_step'] as const;
 export type FunctionName = (typeof FUNCTION_NAMES)[number];

@@ -14,7 +14,8 @@ export interface WatchState {
 }
 
 export interface Scores {
-  readonly accuracy: number;
+  /** None where the model results in no classes. */
+  readonly accuracy?: number;
   readonly loss: number;
 }
 
@@ -52,7 +53,7 @@ export interface RunPosition {
  */
 export type RunSettings = Readonly<Record<string, string>>;
 
-const isScores = fields({ accuracy: isNumber, loss: optional((value) => value === null || isNumber(value)) });
+const isScores = fields({ accuracy: optional(isNumber), loss: optional((value) => value === null || isNumber(value)) });
 const isLoss = fields({ step: isCount, loss: isNumber });
 
 const POSITION = {

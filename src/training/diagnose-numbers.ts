@@ -59,7 +59,8 @@ function ofLosses({ epochs, last, losses }: RunNumbers): Finding[] {
     const [from, to] = [first, latest].map(({ of, loss }) => `${loss.toPrecision(4)} (${of})`);
     found.push(problem(`the loss has grown from ${from} to ${to}`, LOWER));
   }
-  if (last === undefined || last.test_accuracy === null || last.test_loss === undefined) return found;
+  // Where there is neither, nothing was tested.
+  if (last === undefined || last.test_loss === undefined || (last.test_loss === null && last.test_accuracy === null)) return found;
   const test = last.test_loss;
   // Of the last epoch; where none is whole, or it has no loss, that of the last step that has one.
   const train = epochs.at(-1)?.train_loss ?? latest?.loss ?? 0;

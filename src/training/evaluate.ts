@@ -8,8 +8,8 @@ import { Pace } from './pace.js';
 import { findFunction } from './states.js';
 
 export interface Evaluation {
-  /** 0 to 1. */
-  readonly accuracy: number;
+  /** 0 to 1; none where the model results in no classes. */
+  readonly accuracy?: number;
   /** Mean over the images, by their weights where the loss has any. */
   readonly loss: number;
   readonly images: number;
@@ -70,7 +70,7 @@ function oneAhead(executable: Executable, batch: number, set: ImageSet): Feed {
   return { issue, settle: () => Promise.all(slots.map(({ busy }) => busy)) };
 }
 
-/** Accuracy and mean loss of the model in `executable` on a test set, with its present states. */
+/** Accuracy, of classes, and mean loss of the model in `executable` on a test set, with its present states. */
 export async function evaluate(
   executable: Executable,
   plan: Plan,
@@ -103,7 +103,8 @@ export async function evaluate(
   const divisor = fn.graph.outputs.weight === undefined ? set.count : weights;
   // Where no label counts, nothing is lost.
   const loss = divisor === 0 && sum === 0 ? 0 : sum / divisor;
-  const result = { accuracy: correct / set.count, loss, images: set.count };
+  const accuracy = fn.graph.outputs.correct === undefined ? {} : { accuracy: correct / set.count };
+  const result = { ...accuracy, loss, images: set.count };
   if (Number.isFinite(loss)) return result;
   const image = new Uint8Array(batch * elementCount(set.shape));
   const label = new Int32Array(batch);

@@ -33,7 +33,7 @@ export interface EpochEvent {
   /** Steps that `train_loss` leaves out; not in lines of older versions. */
   readonly left_out_steps?: number;
   readonly test_loss: number | null;
-  /** 0 to 1. */
+  /** 0 to 1; null where nothing was tested, or the model results in no classes. */
   readonly test_accuracy: number | null;
   /** Of training alone. */
   readonly images_per_second: number;
@@ -111,7 +111,8 @@ export interface TrainProgress {
   readonly step: number;
   /** Means over the epoch so far, without the `leftOut` steps whose loss was not finite. */
   readonly loss: number;
-  readonly accuracy: number;
+  /** None where the model results in no classes. */
+  readonly accuracy?: number;
   readonly leftOut: number;
   readonly lossScale: number;
   readonly skipped: number;

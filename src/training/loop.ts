@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { userError } from '../diagnostics/diagnostic.js';
 import { divideEpoch, type EpochDivision, imagesBefore, stepsPerEpoch } from '../ir/epoch.js';
 import { abortAfter, DYNAMIC_SCALING } from '../ir/loss-scaling.js';
+import { comparesImages } from '../ir/program.js';
 import { precisionName, sameShape } from '../ir/types.js';
 import { loadCheckpoint, runSettings } from './checkpoint.js';
 import { type Continuation, continueRates } from './continue.js';
@@ -31,7 +32,7 @@ function checkData({ recipe, dataset }: TrainOptions, division: EpochDivision): 
       'change the model’s input shape or the dataset block',
     );
   }
-  if (dataset.classes.length > recipe.classes) {
+  if (!comparesImages(recipe.train.loss) && dataset.classes.length > recipe.classes) {
     throw userError(
       'AMP7006',
       `${recipe.model} does not fit the data set ${dataset.name}`,

@@ -85,7 +85,7 @@ export interface TrainResult {
   /** Optimizer steps of the whole run, skipped ones too. */
   readonly steps: number;
   readonly epochs: number;
-  /** Of the last evaluation, 0 to 1. */
+  /** Of the last evaluation, 0 to 1; none where the model results in no classes. */
   readonly testAccuracy: number | undefined;
   readonly testLoss: number | undefined;
   readonly bestAccuracy: number | undefined;

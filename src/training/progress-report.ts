@@ -8,6 +8,7 @@ export function reportOf(
   { step, epoch, tally, scale, speed }: Progress,
   { epochs, stepsPerEpoch, totalSteps, maxSteps, imagesPerEpoch }: SessionPlan,
   part: Pick<TrainProgress, 'phase' | 'done' | 'total'>,
+  hasAccuracy: boolean,
 ): TrainProgress {
   const stepsLeft = Math.max(0, Math.min(totalSteps, maxSteps) - step);
   return {
@@ -16,7 +17,7 @@ export function reportOf(
     epochs,
     step,
     loss: meanLoss(tally),
-    accuracy: tally.correct / tally.images,
+    ...(hasAccuracy && { accuracy: tally.correct / tally.images }),
     leftOut: tally.leftOut,
     lossScale: scale,
     skipped: tally.skipped,

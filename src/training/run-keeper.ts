@@ -10,6 +10,12 @@ import type { SessionPlan } from './session-plan.js';
 import type { Snapshot } from './snapshot.js';
 import { saveWeights } from './weights.js';
 
+/** By accuracy; where the model results in no classes, by loss. */
+function isBetter(scores: Scores, best: Scores): boolean {
+  if (scores.accuracy !== undefined && best.accuracy !== undefined) return scores.accuracy > best.accuracy;
+  return scores.loss < best.loss;
+}
+
 /** The plan that a run has now, with what it was made from. */
 export interface Adopted {
   readonly plan: Plan;
@@ -54,7 +60,7 @@ export class RunKeeper {
     const { states } = present;
     const [lastPath, bestPath] = [join(run, RUN_FILES.last), join(run, RUN_FILES.best)];
     await saved(lastPath, saveWeights(lastPath, plan, states));
-    if (progress.best !== undefined && (scores === undefined || scores.accuracy <= progress.best.accuracy)) return;
+    if (progress.best !== undefined && (scores === undefined || !isBetter(scores, progress.best))) return;
     await saved(bestPath, saveWeights(bestPath, plan, states));
     progress.best = scores;
   }

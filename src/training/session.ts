@@ -15,7 +15,7 @@ import { type MetricsLog, recordReplan, updateRun } from './run-folder.js';
 import { type Adopted, RunKeeper } from './run-keeper.js';
 import { epochOf, isGuarded, isLogged, type SessionPlan, stepsUntilDue } from './session-plan.js';
 import type { Snapshot } from './snapshot.js';
-import type { StateValues } from './states.js';
+import { countsCorrect, type StateValues } from './states.js';
 import type { Stepper, StepResult } from './stepper.js';
 import { storePin } from './stored-pins.js';
 import { meanLoss } from './tally.js';
@@ -187,7 +187,7 @@ export class Session {
   }
 
   private show(phase: 'train' | 'test', done: number, total: number): void {
-    this.options.onProgress?.(reportOf(this.progress, this.plan, { phase, done, total }));
+    this.options.onProgress?.(reportOf(this.progress, this.plan, { phase, done, total }, countsCorrect(this.running.plan)));
   }
 
   /** Scores on the test set, or undefined when interrupted or switched off. */
@@ -202,13 +202,14 @@ export class Session {
     if (result === undefined) return undefined;
     const { accuracy, loss, help } = result;
     if (help !== undefined) {
-      const message = `the test loss after step ${this.progress.step} is ${loss}, and the test accuracy means nothing`;
+      const also = accuracy === undefined ? '' : ', and the test accuracy means nothing';
+      const message = `the test loss after step ${this.progress.step} is ${loss}${also}`;
       const warning: TrainEvent = { event: 'warning', step: this.progress.step, code: 'AMP7304', message, ...help };
       // Where a run stops within an epoch, `done` has the loss, and a run that goes on from there has neither line.
       if (this.progress.stepInEpoch === this.plan.stepsPerEpoch) await this.emit(warning);
       else this.options.onEvent?.(warning);
     }
-    return { accuracy, loss };
+    return { ...(accuracy !== undefined && { accuracy }), loss };
   }
 
   /** The present states, in memory that is used again for the next ones. All reported steps must have been drained. */

@@ -24,6 +24,11 @@ export function inputNames(graph: Graph): ReadonlySet<string> {
   return new Set(graph.nodes.filter(isInput).map((node) => stringAttr(node.attrs, 'name')));
 }
 
+/** Whether the model results in classes, so that there is an accuracy. */
+export function countsCorrect(plan: Plan): boolean {
+  return plan.functions.some(({ graph }) => graph.outputs.correct !== undefined);
+}
+
 /** Every state of the plan once, in order of first appearance. */
 export function planStates(plan: Plan): readonly StateInfo[] {
   const states = new Map<string, StateInfo>();

@@ -87,6 +87,16 @@ describe('gradients of whole networks against central differences', () => {
   it('binary cross entropy', () => assertGradients(everything, { train: { loss: { kind: 'binary_cross_entropy', reduction: 'mean' } } }));
   it('mean squared error', () => assertGradients(everything, { train: { loss: { kind: 'mse', reduction: 'mean' } } }));
 
+  const autoencoder: Model = ({ image, call }) => {
+    const code = call('tanh', call('conv2d', image, { channels: 4, kernel: 2, stride: 2 }));
+    return call('conv_transpose2d', call('batch_norm', code), { channels: 2, kernel: 2, stride: 2 });
+  };
+  for (const kind of ['mse', 'huber'] as const)
+    it(`${kind} against the image`, () => {
+      const loss = { kind, reduction: 'mean', target: 'image', delta: 0.4 } as const;
+      assertGradients(autoencoder, { batch: 2, train: { loss } });
+    });
+
   const weighted: CrossEntropySpec = {
     ...{ kind: 'cross_entropy', labelSmoothing: 0.1, reduction: 'mean' },
     weights: Array.from({ length: 10 }, (_, label) => 0.2 + label / 3),

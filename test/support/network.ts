@@ -1,7 +1,7 @@
 import { compileProgram, type PassOptions } from '../../src/compile.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import { divideEpoch } from '../../src/ir/epoch.js';
-import type { PrecisionSpec, Program, Recipe, TrainSpec } from '../../src/ir/program.js';
+import { comparesImages, type PrecisionSpec, type Program, type Recipe, type TrainSpec } from '../../src/ir/program.js';
 import type { Graph, Shape, ValueId } from '../../src/ir/types.js';
 import { LayerContexts } from '../../src/lower/layer-context.js';
 import { LAYERS } from '../../src/lower/layers.js';
@@ -25,7 +25,7 @@ export interface Layers {
   shape(value: ValueId): Shape;
 }
 
-/** A model: from the normalized image to the logits. */
+/** A model: from the normalized image to the logits, or to an image, where the loss compares it with that. */
 export type Model = (layers: Layers) => ValueId;
 
 export interface ProgramOptions {
@@ -58,7 +58,7 @@ function forwardGraph(model: Model, mode: 'train' | 'eval', recipe: Recipe, batc
     return result;
   };
   const logits = model({ image, call, shape: (value) => builder.type(value).shape.slice(1) });
-  return builder.finish('forward', { logits });
+  return builder.finish('forward', { logits, ...(comparesImages(recipe.train.loss) && { target: image }) });
 }
 
 export const ADAM = { kind: 'adam', lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0 } as const;

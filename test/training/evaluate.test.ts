@@ -63,6 +63,25 @@ describe('evaluate', () => {
     for (const loss of losses) assert.ok(Math.abs(loss - losses[0]!) < 1e-6, String(losses));
   });
 
+  it('has a loss and no accuracy where the model makes images, padded or not', async () => {
+    const { test } = fakeDataset(4, 12);
+    const results = await Promise.all(
+      [1, 5, 12].map(async (batch) => {
+        const network: Model = ({ image, call }) => call('conv2d', image, { channels: test.shape.at(-1)!, kernel: 1 }, { as: 'out' });
+        const train = { loss: { kind: 'l1', reduction: 'sum', target: 'image' } } as const;
+        const options = { batch, image: test.shape, precision: { compute: 'f32' }, train } as const;
+        const plan = planOf(network, options as never);
+        const executable = await createBackend().load(plan, {});
+        await executable.writeStates(initialStates(plan, 1));
+        return (await evaluate(executable, plan, test))!;
+      }),
+    );
+    for (const { accuracy, loss } of results) {
+      assert.equal(accuracy, undefined);
+      assert.ok(loss > 0.1 && Math.abs(loss - results[0]!.loss) < 1e-6, String(loss));
+    }
+  });
+
   it('stops when asked to', async () => {
     const { plan, executable } = await model();
     const controller = new AbortController();

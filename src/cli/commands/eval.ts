@@ -27,11 +27,9 @@ export const addEval: AddCommand = (program, output, exitWith) => {
           exitWith(interrupt.exitCode);
           return;
         }
-        output.event({ event: 'eval', test_accuracy: result.accuracy, test_loss: result.loss, images: result.images });
-        output.line(
-          `test accuracy ${output.style('green', formatPercent(result.accuracy))}, test loss ${result.loss.toFixed(4)}, ` +
-            `${formatCount(result.images)} images`,
-        );
+        const accuracy = result.accuracy === undefined ? '' : `test accuracy ${output.style('green', formatPercent(result.accuracy))}, `;
+        output.event({ event: 'eval', test_accuracy: result.accuracy ?? null, test_loss: result.loss, images: result.images });
+        output.line(`${accuracy}test loss ${result.loss.toFixed(4)}, ${formatCount(result.images)} images`);
       } finally {
         output.endProgress();
         interrupt.release();

@@ -4,7 +4,7 @@ import { type TrainOptions, train } from '../../index.js';
 import { EXIT } from '../failure.js';
 import { onInterrupt } from '../interrupt.js';
 import { integer, options } from '../options.js';
-import { formatDuration, formatPercent } from '../output.js';
+import { formatDuration, formatLoss, formatPercent } from '../output.js';
 import { TrainReport } from '../train-report.js';
 import type { AddCommand } from './command.js';
 
@@ -63,13 +63,15 @@ export const addTrain: AddCommand = (program, output, exitWith) => {
           return;
         }
         const isLost = result.testLoss !== undefined && !Number.isFinite(result.testLoss);
-        const accuracy =
+        const score =
           result.testAccuracy === undefined
-            ? ''
+            ? result.testLoss === undefined
+              ? ''
+              : `, test loss ${formatLoss(result.testLoss)}`
             : `, test accuracy ${output.style(isLost ? 'red' : 'green', formatPercent(result.testAccuracy))}`;
         const saved = result.hasWeights ? 'weights and metrics' : 'no weights, for none were finite, but metrics';
         output.line(
-          `${result.steps} ${result.steps === 1 ? 'step' : 'steps'} in ${formatDuration(result.seconds)}${accuracy}; ${saved} in ` +
+          `${result.steps} ${result.steps === 1 ? 'step' : 'steps'} in ${formatDuration(result.seconds)}${score}; ${saved} in ` +
             `${result.run}`,
         );
         // Its warning has been printed.

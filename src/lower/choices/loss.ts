@@ -1,4 +1,4 @@
-import type { LossSpec, LostLossPolicy } from '../../ir/program.js';
+import { LOSS_TARGETS, type LossSpec, type LossTarget, type LostLossPolicy } from '../../ir/program.js';
 import { type Word, type Words, word } from '../setting.js';
 
 const REDUCTION = {
@@ -7,6 +7,16 @@ const REDUCTION = {
   default: 'mean',
   doc: 'what is minimised: the mean, or the sum over the images, and classes, of a step',
 } as const;
+
+const TARGET = {
+  kind: 'word',
+  words: LOSS_TARGETS,
+  default: 'label',
+  doc: 'what the result is compared with: the one-hot label, or the image itself, as the model sees it',
+} as const;
+
+/** The image alone is kept: a record without it is about labels, as all others are. */
+const targetOf = (target: LossTarget): { readonly target?: LossTarget } => (target === 'label' ? {} : { target });
 
 export const LOSSES = {
   cross_entropy: word(
@@ -30,18 +40,21 @@ export const LOSSES = {
       reduction,
     }),
   ),
-  mse: word('squared distance to the one-hot label, mean over the classes as well', { reduction: REDUCTION }, ({ reduction }) => ({
-    kind: 'mse',
-    reduction,
-  })),
-  l1: word('distance to the one-hot label, mean over the classes as well', { reduction: REDUCTION }, ({ reduction }) => ({
-    kind: 'l1',
-    reduction,
-  })),
+  mse: word(
+    'squared distance to the target, mean over the classes, or the numbers of an image, as well',
+    { target: TARGET, reduction: REDUCTION },
+    ({ target, reduction }) => ({ kind: 'mse', reduction, ...targetOf(target) }),
+  ),
+  l1: word(
+    'distance to the target, mean over the classes, or the numbers of an image, as well',
+    { target: TARGET, reduction: REDUCTION },
+    ({ target, reduction }) => ({ kind: 'l1', reduction, ...targetOf(target) }),
+  ),
   huber: word(
-    'half the squared distance to the one-hot label, and in proportion to it beyond `delta`; mean over the classes as well',
-    { delta: { kind: 'number', default: 1, above: 0, doc: 'where the square ends' }, reduction: REDUCTION },
-    ({ delta, reduction }) => ({ kind: 'huber', delta, reduction }),
+    'half the squared distance to the target, and in proportion to it beyond `delta`; mean over the classes, or the numbers of an image, ' +
+      'as well',
+    { delta: { kind: 'number', default: 1, above: 0, doc: 'where the square ends' }, target: TARGET, reduction: REDUCTION },
+    ({ delta, target, reduction }) => ({ kind: 'huber', delta, reduction, ...targetOf(target) }),
   ),
   binary_cross_entropy: word(
     'each class a yes or no of its own, with the sigmoid of its logit; mean over the classes as well. Of a model that ends with ' +

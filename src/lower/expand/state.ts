@@ -2,7 +2,7 @@ import type { Span } from '../../diagnostics/diagnostic.js';
 import type { LineIndex } from '../../diagnostics/lines.js';
 import type { DiagnosticSink } from '../../diagnostics/sink.js';
 import type { GraphBuilder } from '../../ir/builder.js';
-import type { DatasetSpec } from '../../ir/program.js';
+import type { DatasetSpec, LossTarget } from '../../ir/program.js';
 import type { Loc } from '../../ir/types.js';
 import type { BlockSection, CallStage, Expr, Name } from '../../parser/ast.js';
 import type { DatasetValues } from '../dataset-properties.js';
@@ -35,6 +35,8 @@ export interface ModelContext {
   readonly seed: number;
   readonly batch: number;
   readonly mode: 'train' | 'eval';
+  /** What the loss compares with: the graph then results in that as well, where it holds it. */
+  readonly target: LossTarget;
 }
 
 /** Thrown to leave a model that expands without end. */
