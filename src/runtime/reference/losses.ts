@@ -99,7 +99,7 @@ type ElementLoss = (context: KernelContext) => {
   readonly slope: (x: number, target: number) => number;
 };
 
-/** The target of element `i` of rows of `length`: where none is given, 1 at the label and 0 elsewhere; undefined in rows without a label. */
+/** The target of element `i` of rows of `length`: 1 at the label, else 0, where none is given; undefined in rows without a label. */
 function targetAt(label: Elements, target: Elements | undefined, length: number): (i: number) => number | undefined {
   return (i) => {
     const own = label[Math.floor(i / length)];
