@@ -49,6 +49,8 @@ async function prepare(options: Prepare): Promise<{ readonly reply: object; read
   const source = await readSource(`examples/${model}.amp`);
   const { plan, program, backend, info } = await compileToRun(source, { backend: 'cpu', precision, batch });
   const { classes, inputShape, train } = program.recipe;
+  if (train.optimizer.kind !== options.optimizer)
+    throw new Error(`examples/${model}.amp trains with ${train.optimizer.kind}, not ${options.optimizer}`);
   const executable: Executable = await backend.load(plan, { threads });
   await executable.writeStates(initialStates(plan, train.seed));
   const name = kind === 'eval' ? 'eval_step' : 'train_step';

@@ -4,7 +4,7 @@ import { Peer, type Prepare } from './peer.js';
 import { MALLOC, type Python } from './python.js';
 import { type Contestant, takeTurns } from './rounds.js';
 import { summarize, type Timing } from './statistics.js';
-import { type Precision, peerSteps, type Work } from './works.js';
+import { isLarge, type Precision, peerSteps, type Work } from './works.js';
 
 const AMPC_PEER = fileURLToPath(new URL('ampc-peer.ts', import.meta.url));
 const TORCH_PEER = fileURLToPath(new URL('torch_peer.py', import.meta.url));
@@ -56,9 +56,9 @@ export function startTorch(command: string, mode: string, threads: number, env: 
   return new Peer(`PyTorch ${mode}`, command, ['-u', TORCH_PEER], { OMP_NUM_THREADS: String(threads), ...env });
 }
 
-function warmup({ kind, model }: Work, precision: Precision, quick: boolean, side: 'ampc' | 'torch'): number {
+function warmup(work: Work, precision: Precision, quick: boolean, side: 'ampc' | 'torch'): number {
   if (quick || (side === 'torch' && precision === 'fp16')) return 1;
-  return model === 'resnet18' ? 3 : kind === 'eval' ? 10 : 20;
+  return isLarge(work) ? 3 : work.kind === 'eval' ? 10 : 20;
 }
 
 /** Gets PyTorch ready in each of its modes; a mode that fails is left out with a note. */
@@ -83,8 +83,9 @@ export async function measure(work: Work, precision: Precision, python: Python, 
   const { rounds, threads, quick } = options;
   const message: Prepare = {
     model: work.model,
+    optimizer: work.optimizer,
     kind: work.kind,
-    batch: quick && work.model === 'resnet18' ? 16 : work.batch,
+    batch: quick && isLarge(work) ? 16 : work.batch,
     precision,
     threads,
     warmup: warmup(work, precision, quick, 'ampc'),

@@ -5,6 +5,7 @@ import type { Precision, Work } from './works.js';
 /** What both sides are told to get ready; times are then asked for with `run`. */
 export interface Prepare {
   readonly model: Work['model'];
+  readonly optimizer: Work['optimizer'];
   readonly kind: Work['kind'];
   readonly batch: number;
   readonly precision: Precision;

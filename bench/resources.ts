@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { startTorch } from './measure.js';
 import type { Options } from './options.js';
 import type { Python } from './python.js';
-import { findWork, type Precision, type Work } from './works.js';
+import { isLarge, type Precision, type Work } from './works.js';
 
 const CLI = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const REPORT_RSS = new URL('report-rss.mjs', import.meta.url).href;
@@ -55,9 +55,9 @@ async function torchPeak(command: string, work: Work, precision: Precision, step
   // With malloc as it comes: the settings that make it fast also make it keep more.
   const peer = startTorch(command, 'eager', threads, {});
   try {
-    const { model, batch } = work;
+    const { model, optimizer, batch } = work;
     const images = SHAPES_IMAGES;
-    await peer.prepare({ model, kind: 'epoch', batch, precision, threads, images, batches: steps, warmup: 0, mode: 'eager' });
+    await peer.prepare({ model, optimizer, kind: 'epoch', batch, precision, threads, images, batches: steps, warmup: 0, mode: 'eager' });
     await peer.run(1);
     return (await peer.request<{ readonly peak_rss: number }>({ command: 'memory' })).peak_rss;
   } finally {
@@ -66,16 +66,16 @@ async function torchPeak(command: string, work: Work, precision: Precision, step
 }
 
 /** Throws when the command line is not built or fails; PyTorch's failures become notes. */
-export async function measureResources(model: Work['model'], precision: Precision, python: Python, options: Options): Promise<Resources> {
+export async function measureResources(work: Work, precision: Precision, python: Python, options: Options): Promise<Resources> {
   if (!existsSync(CLI)) throw new Error('memory and start-up need the built command line: npm run build');
   const { threads, quick } = options;
-  const small = model === 'simple-cnn';
-  const steps = quick ? 1 : small ? 150 : 4;
+  const { model, batch } = work;
+  const steps = quick ? 1 : isLarge(work) ? 4 : 150;
   const file = `examples/${model}.amp`;
   const folder = await mkdtemp(join(tmpdir(), 'ampc-bench-'));
   try {
     const cache = join(folder, 'cache');
-    const chosen = [file, '--backend', 'cpu', '--precision', precision, '--threads', String(threads)];
+    const chosen = [file, '--backend', 'cpu', '--precision', precision, '--batch', String(batch), '--threads', String(threads)];
     const first = ['bench', ...chosen, '--warmup', '0', '--steps', '1', '--json'];
     const cold = await runCli(first, cache);
     const cached = await runCli(first, cache);
@@ -84,9 +84,8 @@ export async function measureResources(model: Work['model'], precision: Precisio
     const { compile_ms } = JSON.parse(cold.stdout) as { readonly compile_ms: number };
     const notes: string[] = [];
     let torchRss: number | undefined;
-    // PyTorch's fp16 is emulated and slow: seconds a step for ResNet-18.
+    // PyTorch's fp16 is emulated and slow: seconds a step for a large network.
     if (python.command !== undefined && precision !== 'fp16') {
-      const work = findWork(small ? 'simple-step' : 'resnet-step');
       torchRss = await torchPeak(python.command, work, precision, steps, threads).catch((error: Error) => {
         notes.push(`memory of ${model}, ${precision}: ${error.message}`);
         return undefined;

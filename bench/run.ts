@@ -58,7 +58,8 @@ async function main(options: Options): Promise<void> {
   const measurements: Measurement[] = [];
   const resources: Resources[] = [];
   const notes: string[] = [];
-  for (const work of options.works.map(findWork)) {
+  const works = options.works.map(findWork);
+  for (const work of works) {
     for (const precision of options.precisions.filter((name) => work.goals[name] !== undefined)) {
       say(`${work.title}, ${precision} ...`);
       const measurement = await measure(work, precision, python, options);
@@ -67,11 +68,10 @@ async function main(options: Options): Promise<void> {
     }
     limits = await measureLimits(options, limits);
   }
-  const models = [...new Set(options.works.map((name) => findWork(name).model))];
-  for (const model of options.resources ? models : []) {
-    for (const precision of options.precisions) {
-      say(`${model}, ${precision}: memory and start-up ...`);
-      const measured = await measureResources(model, precision, python, options);
+  for (const work of options.resources ? works.filter(({ model }, i) => works.findIndex((other) => other.model === model) === i) : []) {
+    for (const precision of options.precisions.filter((name) => work.goals[name] !== undefined)) {
+      say(`${work.model}, ${precision}: memory and start-up ...`);
+      const measured = await measureResources(work, precision, python, options);
       resources.push(measured);
       notes.push(...measured.notes);
     }

@@ -69,10 +69,21 @@ class ResNet18(nn.Module):
         return self.fc(x.mean((2, 3)))
 
 
-def make_optimizer(name, parameters):
-    if name == "simple-cnn":
-        return torch.optim.Adam(parameters, lr=1e-3, fused=True)
-    return torch.optim.SGD(parameters, lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4, fused=True)
+def make_model(name):
+    """A file of examples by its name; those of the zoo stand in zoo/networks.py."""
+    if name.startswith("zoo/"):
+        sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "zoo"))
+        from networks import NETWORKS
+
+        return NETWORKS[name[len("zoo/") :]]()
+    return {"simple-cnn": SimpleCNN, "resnet18": ResNet18}[name]()
+
+
+OPTIMIZERS = {
+    "adam": lambda parameters: torch.optim.Adam(parameters, lr=1e-3, fused=True),
+    "adamw": lambda parameters: torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.05, fused=True),
+    "sgd": lambda parameters: torch.optim.SGD(parameters, lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4, fused=True),
+}
 
 
 def crop_and_flip(images, index):
@@ -108,7 +119,7 @@ def prepare(message):
     kind, batch = message["kind"], message["batch"]
     dtype = DTYPES[message["precision"]]
     compiled = message["mode"] == "compile"
-    model = (SimpleCNN() if message["model"] == "simple-cnn" else ResNet18()).to(memory_format=torch.channels_last)
+    model = make_model(message["model"]).to(memory_format=torch.channels_last)
     labels = torch.randint(0, 10, (batch,))
 
     def loss_of(x, y):
@@ -138,7 +149,7 @@ def prepare(message):
                 evaluate(x, labels)
 
     else:
-        optimizer = make_optimizer(message["model"], model.parameters())
+        optimizer = OPTIMIZERS[message["optimizer"]](model.parameters())
         scaler = torch.amp.GradScaler("cpu") if dtype == torch.float16 else None
 
         def step(x, y):

@@ -84,6 +84,7 @@ describe('PyTorch as a side', () => {
       try {
         const message = {
           model: 'simple-cnn',
+          optimizer: 'adam',
           kind,
           precision,
           batch: 4,
