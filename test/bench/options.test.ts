@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { parseOptions, USAGE } from '../../bench/options.js';
+import { WORKS } from '../../bench/works.js';
 
 describe('the benchmark options', () => {
   it('default to everything', () => {
     const options = parseOptions([])!;
-    assert.deepEqual(options.works, ['simple-step', 'resnet-step', 'eval', 'epoch']);
+    assert.deepEqual(options.works, WORKS);
     assert.deepEqual(options.precisions, ['fp32', 'bf16', 'fp16']);
     assert.equal(options.rounds, 5);
     assert.equal(options.steps, undefined);
