@@ -81,6 +81,8 @@ export const OP_NAMES = [
   'abs_grad',
   'pow',
   'pow_grad',
+  'clamp',
+  'clamp_grad',
 
   'add',
   'sub',

@@ -4,7 +4,7 @@ import { type Evaluation, expectKind, finiteNumber, inGraph, isOperand } from '.
 import { FUNCTIONS, joiningLayer, PARAM, reportCall } from './functions.js';
 import { evaluateInitializer } from './initializer.js';
 import { evaluateBinary, evaluateUnary } from './operations.js';
-import { evaluateProperty } from './properties.js';
+import { evaluateIndex, evaluateProperty } from './properties.js';
 import { UNKNOWN, type Value } from './value.js';
 
 /** A number as it is written; one that is too small even for double precision would be 0. */
@@ -39,6 +39,8 @@ export function evaluate(expr: Expr, context: Evaluation): Value {
       return evaluateBinary(expr, read, context);
     case 'property':
       return evaluateProperty(expr, read, context);
+    case 'index':
+      return evaluateIndex(expr, read, context);
     case 'call':
       return evaluateCall(expr, context);
     case 'if':

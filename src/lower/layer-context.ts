@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../ir/builder.js';
-import { type Attrs, type Loc, type Shape, type StateRole, sameShape, stringsAttr, type ValueId } from '../ir/types.js';
+import { type Attrs, type Loc, type Shape, type StateRole, sameShape, type ValueId } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
 import type { LayerContext } from '../ops/layer.js';
 import { constrain } from '../ops/op.js';
@@ -29,7 +29,6 @@ interface NewState {
 export class LayerContexts {
   private stepInput: ValueId | undefined;
   private readonly states = new Map<string, ValueId>();
-  private readonly written = new Set<string>();
   /** How often each layer was built. */
   private readonly uses = new Map<string, number>();
 
@@ -58,10 +57,7 @@ export class LayerContexts {
       ...call,
       // Each use of a shared layer has random numbers of its own.
       salt: fnv1a32(use === 1 ? layer : `${layer}#${use}`),
-      emit: (op, inputs, attrs = {}) => {
-        if (attrs.writes !== undefined) this.writeOnce(layer, stringsAttr(attrs, 'writes'));
-        return emit(builder, op, inputs, attrs, { layer, loc });
-      },
+      emit: (op, inputs, attrs = {}) => emit(builder, op, inputs, attrs, { layer, loc }),
       part: (name) => this.for({ ...call, path: `${layer}.${name}` }),
       parameter: (name, shape, init) => state('parameter', name, shape, init),
       statistic: (name, shape, init) => state('statistic', name, shape, init),
@@ -95,13 +91,6 @@ export class LayerContexts {
       () => `\`${name}\` would be ${formatShape(shape)} in this use, and is ${formatShape(first)} in the first one`,
     );
     return id;
-  }
-
-  private writeOnce(layer: string, names: readonly string[]): void {
-    for (const name of names) {
-      constrain(!this.written.has(name), 'shared_c2', `\`${layer}\` keeps running statistics, which two uses of it would move twice`);
-      this.written.add(name);
-    }
   }
 
   private step(builder: GraphBuilder): ValueId {

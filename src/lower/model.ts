@@ -11,6 +11,7 @@ import { collect } from './expand/collect.js';
 import { learnedValue } from './expand/learned.js';
 import { evaluatePipeline } from './expand/stages.js';
 import { type Expansion, locate, type ModelContext, setValue, TooLarge } from './expand/state.js';
+import { joinUpdates } from './joined-updates.js';
 import { LayerContexts } from './layer-context.js';
 import { LayerPath, labelsOf } from './paths.js';
 import { describeKind, type Tensor } from './value.js';
@@ -84,7 +85,8 @@ function expandModel(state: Expansion, model: ModelSection, image: readonly numb
   const output = evaluateBody(state, model.body);
   if (output.kind === 'tensor') {
     const outputs = { logits: output.id, ...(state.context.target === 'image' && { target: normalized }) };
-    return { graph: builder.finish(model.name.text, outputs), output };
+    const graph = joinUpdates(builder.finish(model.name.text, outputs));
+    return { graph, output: { ...output, id: graph.outputs.logits! } };
   }
   if (output.kind !== 'unknown') {
     const span = model.body.result?.span ?? model.body.span;

@@ -123,6 +123,10 @@ function resolveExpr(expr: Expr, scope: Scope, context: Context): void {
     case 'property':
       resolveExpr(expr.object, scope, context);
       return;
+    case 'index':
+      resolveExpr(expr.object, scope, context);
+      for (const index of expr.indices) resolveExpr(index, scope, context);
+      return;
     case 'group':
       resolveExpr(expr.inner, scope, context);
       return;

@@ -159,7 +159,6 @@ export const ADVICE: ReadonlyMap<string, Advice> = new Map<string, Advice>([
   ['split_c1', () => 'let the sections add up to the axis, or split another `axis`'],
   ['init_c1', () => 'use `normal`, `uniform` or `constant` for what is no weight of inputs and outputs'],
   ['shared_c1', () => 'give all uses values of one shape, or a layer of their own to those that differ'],
-  ['shared_c2', () => 'use `layer_norm`, or share the layers around it and give each use a `batch_norm` of its own'],
   ['batch_norm_layer_c1', () => 'set `batch` to at least 2'],
 ]);
 

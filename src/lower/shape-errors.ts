@@ -19,7 +19,6 @@ const LAYER_RULES: ReadonlyMap<string, string> = new Map([
   ['init_c1', 'inputs and outputs are the last two axes of a weight'],
   ['init_c2', 'each group has as many outputs'],
   ['shared_c1', 'all uses of a shared layer have its weights in common'],
-  ['shared_c2', 'a running statistic moves once a step'],
   ['channel_shuffle_layer_c1', 'groups have equally many channels'],
   ['layer_norm_axes_c1', 'the axes are the last ones of the value'],
   ['group_norm_layer_c1', 'groups have equally many channels'],

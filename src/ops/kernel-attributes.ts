@@ -107,6 +107,8 @@ export const KERNEL_ATTRIBUTES: AttributeTable = {
   abs_grad: none,
   pow: anyOf('exponent'),
   pow_grad: anyOf('exponent'),
+  clamp: anyOf('low', 'high'),
+  clamp_grad: anyOf('low', 'high'),
 
   add: none,
   sub: none,

@@ -66,6 +66,8 @@ export interface LayerDefinition {
   readonly values?: { readonly min: number; readonly max: number };
   /** Joins two values, and more by joining what it has with the next one. */
   readonly folds?: boolean;
+  /** Joins the piped value with a number, which may stand where another value may. The order of both makes no difference. */
+  readonly withNumber?: (context: LayerContext, number: number) => ValueId;
   /** An `.amp` line for the documentation. */
   readonly example: string;
   /** A list: the layer has several results. */

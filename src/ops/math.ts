@@ -1,3 +1,4 @@
+import type { Attrs } from '../ir/types.js';
 import { unary } from './unary-op.js';
 
 /** Positive numbers, away from 0. */
@@ -46,5 +47,17 @@ export const MATH = {
     sampleAttrs: (random) => ({ exponent: random.pick([-2, -0.5, 0, 0.5, 1, 1.7, 2, 3, 2.5, 7]) }),
     domain: { low: 0.3, high: 2 },
     cost: [8, 9],
+  }),
+
+  ...unary('clamp', {
+    doc: 'The operand where it is no less than `low` and no more than `high`, else the bound that it passed.',
+    slope: 'dy where low <= x <= high, else 0',
+    reads: 'x',
+    attrs: {
+      low: { kind: 'number', doc: 'rounded to f32; left out: no bound', optional: true },
+      high: { kind: 'number', doc: 'rounded to f32; left out: no bound', optional: true },
+    },
+    sampleAttrs: (random) => random.pick<Attrs>([{ low: -0.3 }, { high: 0.7 }, { low: -1, high: 1 }]),
+    cost: [2, 2],
   }),
 };

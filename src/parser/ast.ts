@@ -16,6 +16,8 @@ export type Expr =
   /** The data set of the file, whose properties `dataset.shape` and `dataset.classes` are. */
   | { readonly kind: 'dataset'; readonly span: Span }
   | { readonly kind: 'property'; readonly object: Expr; readonly name: Name; readonly span: Span }
+  /** `paths[0]`, `table[i][j]`. */
+  | { readonly kind: 'index'; readonly object: Expr; readonly indices: readonly Expr[]; readonly span: Span }
   | { readonly kind: 'list'; readonly items: readonly Expr[]; readonly span: Span }
   | { readonly kind: 'group'; readonly inner: Expr; readonly span: Span }
   | { readonly kind: 'unary'; readonly operator: '-' | 'not'; readonly operand: Expr; readonly span: Span }

@@ -75,6 +75,8 @@ export class ExpressionPrinter {
         return this.take();
       case 'property':
         return [this.expr(expr.object), this.take('.'), this.take()];
+      case 'index':
+        return [this.expr(expr.object), expr.indices.map((index): Doc => [this.take('['), this.expr(index), this.take(']')])];
       case 'list':
         return this.brackets(
           '[',

@@ -47,6 +47,21 @@ export abstract class OperationParser extends ArgumentParser {
       });
       const start = this.start();
       let value = this.SUBRULE(this.primary);
+      const indices: ast.Expr[] = [];
+      // A list may begin a line, so an index follows without a blank.
+      this.MANY({
+        GATE: () => this.start() === t.tokenEnd(this.LA(0)),
+        DEF: () => {
+          this.CONSUME(t.LeftBracket);
+          const index = this.SUBRULE(this.expression);
+          this.CONSUME(t.RightBracket);
+          this.ACTION(() => indices.push(index));
+        },
+      });
+      const indexed = this.spanFrom(start);
+      this.ACTION(() => {
+        if (indices.length > 0) value = { kind: 'index', object: value, indices, span: indexed };
+      });
       this.OPTION3(() => {
         this.CONSUME(t.Dot);
         const name = this.nameOf(this.CONSUME(t.Name));

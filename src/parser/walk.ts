@@ -47,6 +47,10 @@ function walkExpr(expr: Expr, visit: SiteVisitor): void {
     case 'property':
       walkExpr(expr.object, visit);
       return;
+    case 'index':
+      walkExpr(expr.object, visit);
+      for (const index of expr.indices) walkExpr(index, visit);
+      return;
     case 'group':
       walkExpr(expr.inner, visit);
       return;

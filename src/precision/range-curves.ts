@@ -151,6 +151,9 @@ const powGrad: RangeRule = ({ operands, node }) => {
   return widenFor(product, 3, magnitude(product));
 };
 
+const boundOf = ({ attrs }: Node, name: 'low' | 'high') =>
+  attrs[name] === undefined ? (name === 'low' ? -Infinity : Infinity) : Math.fround(Number(attrs[name]));
+
 /** Ops of one operand x with the result y, and their gradients. */
 export const CURVE_RULES = pairs<UnaryOp, RangeRule>({
   relu: [clamp((x) => Math.max(x, 0)), gate],
@@ -172,4 +175,5 @@ export const CURVE_RULES = pairs<UnaryOp, RangeRule>({
   sqrt: [above(-Number.MIN_VALUE, Math.sqrt, 4), ({ operands: [dy, y] }) => divRanges(dy!, scaleRange(y!, 2))],
   abs: [abs, unary((dy) => union(withZero(dy), scaleRange(dy, -1)))],
   pow: [pow, powGrad],
+  clamp: [(context) => clamp((x) => Math.min(Math.max(x, boundOf(context.node, 'low')), boundOf(context.node, 'high')))(context), gate],
 });

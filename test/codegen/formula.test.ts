@@ -17,7 +17,7 @@ const formulas = SAMPLED_OPS.filter((op) => isOfKind(op, 'elementwise', 'scalar'
 describe('the kernel language', () => {
   it('tells which ops give an operand as it is', () => {
     const exact = formulas.filter(({ formula }) => isOperandItself(formula)).map(({ op }) => op);
-    assert.deepEqual(exact.sort(), ['cast', 'relu', 'relu6', 'relu6_grad', 'relu_grad']);
+    assert.deepEqual(exact.sort(), ['cast', 'clamp_grad', 'relu', 'relu6', 'relu6_grad', 'relu_grad']);
   });
 
   it('tells which ops end in a product that a sum behind them could swallow', () => {

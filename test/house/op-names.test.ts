@@ -30,7 +30,7 @@ const ELSEWHERE: Readonly<Record<string, readonly [count: number, reason: string
 
 /** Names that are everyday words too: they count where they are compared with an op. */
 const EVERYDAY =
-  /^(input|state|constant|cast|scale|add|sub|mul|div|maximum|minimum|exp|log|sqrt|abs|pow|normalize|sum|mean|max|tanh|sigmoid|accumulate)$/;
+  /^(input|state|constant|cast|scale|add|sub|mul|div|maximum|minimum|exp|log|sqrt|abs|pow|clamp|normalize|sum|mean|max|tanh|sigmoid|accumulate)$/;
 
 function isComparedWithOp(node: ts.Node): boolean {
   const { parent } = node;

@@ -21,6 +21,8 @@ export const EXACT_OPS: readonly OpName[] = [
   'minimum_grad',
   'abs',
   'abs_grad',
+  'clamp',
+  'clamp_grad',
   'scale',
   'scale_by',
   'shift',

@@ -34,6 +34,7 @@ const KINKS: Readonly<Partial<Record<OpName, readonly number[]>>> = {
   prelu: [0],
   elu: [0],
   abs: [0],
+  clamp: [-1, -0.3, 0.7, 1],
   l1: [0, 1],
   hardswish: [-3, 3],
   hardsigmoid: [-3, 3],

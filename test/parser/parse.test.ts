@@ -113,6 +113,7 @@ describe('parseAmp', () => {
     survives(`let a = ${'1 + '.repeat(20_000)}1`);
     survives(`let a = ${'1 == not '.repeat(20_000)}true`);
     survives(`let a = x${'.channels'.repeat(20_000)}`);
+    survives(`let a = x${'[0]'.repeat(20_000)}`);
     survives(`let a = if 1 == 1 { 1 } ${'else if 1 == 2 { 2 } '.repeat(5_000)} else { 3 }`);
     survives('model '.repeat(20_000));
     survives('}'.repeat(20_000));

@@ -83,6 +83,8 @@ const { operation, expression, body } = fc.letrec<
     fc.tuple(name, optional(tie('args')), label).map(([callee, args, named]) => ['share', callee, ...(args ?? []), ...named]),
     fc.tuple(tie('iterations'), tie('body'), label).map(([over, content, named]) => ['collect', ...over, ...content, ...named]),
     fc.tuple(name, name).map(([object, property]) => [object, '.', property]),
+    // An index follows without a blank.
+    fc.tuple(name, number, name).map(([object, index, property]) => [`${object}[${index}]`, '.', property]),
     fc
       .tuple(tie('operation'), tie('body'), optional(tie('body')))
       .map(([condition, then, otherwise]) => flat(['if', condition, then, otherwise === undefined ? [] : flat(['else', otherwise])])),

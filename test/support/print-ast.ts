@@ -77,6 +77,8 @@ function expr(part: Expr, separator = ' '): string {
       return 'dataset';
     case 'property':
       return `(. ${expr(part.object)} ${part.name.text})`;
+    case 'index':
+      return `(@ ${[part.object, ...part.indices].map((item) => expr(item)).join(' ')})`;
     case 'list':
       return `[${part.items.map((item) => expr(item)).join(' ')}]`;
     case 'group':

@@ -7,6 +7,7 @@ import {
   abs,
   add,
   and,
+  atLeast,
   call,
   computed,
   div,
@@ -109,6 +110,19 @@ export const CURVES = pairs<UnaryOp, ElementFormula>({
     binary((dy, x, node) => {
       const exponent = exponentOf(node);
       return exponent === 0 ? everywhere(x, 0) : mul(mul(dy, computed(exponent)), power(x, exponent - 1));
+    }),
+  ],
+  clamp: [
+    unary((x, { attrs: { low, high } }) => {
+      const raised = low === undefined ? x : named('raised', select(less(x, computed(Number(low))), computed(Number(low)), x));
+      return high === undefined ? raised : select(greater(raised, computed(Number(high))), computed(Number(high)), raised);
+    }),
+    binary((dy, x, { attrs: { low, high } }) => {
+      const passed = [
+        ...(low === undefined ? [] : [atLeast(x, computed(Number(low)))]),
+        ...(high === undefined ? [] : [atLeast(computed(Number(high)), x)]),
+      ];
+      return passed.reduce((value, isWithin) => orZero(isWithin, value), dy);
     }),
   ],
 });

@@ -1,15 +1,15 @@
 import type { Span } from '../../diagnostics/diagnostic.js';
 import type { ValueId } from '../../ir/types.js';
-import type { ArgValue, LayerDefinition } from '../../ops/layer.js';
+import type { ArgValue, LayerDefinition, LayerParam } from '../../ops/layer.js';
 import { ConstraintError } from '../../ops/op.js';
 import type { CallExpr, CallStage } from '../../parser/ast.js';
 import type { Bound } from '../bind.js';
 import type { Callee } from '../callee.js';
-import { convertLayerArgs } from '../convert.js';
+import { convertLayerArg, convertLayerArgs } from '../convert.js';
 import { evaluate } from '../evaluate.js';
 import type { Operand } from '../shape-advice.js';
 import { reportConstraint } from '../shape-errors.js';
-import { describeKind, type Tensor, UNKNOWN, type Value } from '../value.js';
+import { describeKind, type NumberValue, type Tensor, UNKNOWN, type Value } from '../value.js';
 import { countStage, type Expansion, locate, nameOf, operandOf } from './state.js';
 
 /** Applies a layer to the piped value: converts its arguments and emits its ops. */
@@ -26,7 +26,8 @@ export function applyLayer(
   const others = valuesOf(state, name, layer, bound);
   if (!bound.complete || args === undefined || piped === undefined || others === undefined) return UNKNOWN;
   const operands = [...piped, ...others.operands];
-  if (input.kind === 'list' && operands.length === 1) return operands[0].tensor;
+  const only = input.kind === 'list' ? onlyOf(operands) : undefined;
+  if (only !== undefined) return only;
   return buildLayer(state, layer, operands, args, { name, span: stage.span, at: stage.callee.span, path });
 }
 
@@ -44,7 +45,8 @@ export function joinValues(state: Expansion, expr: CallExpr, layer: LayerDefinit
   const path = state.path.child(undefined, name, sink);
   if (!bound.complete || args === undefined || given === undefined) return UNKNOWN;
   const { operands, hasList } = given;
-  if (hasList && operands.length === 1) return operands[0].tensor;
+  const only = hasList ? onlyOf(operands) : undefined;
+  if (only !== undefined) return only;
   return buildLayer(state, layer, operands, args, { name, span: expr.span, at: expr.callee.span, path });
 }
 
@@ -52,13 +54,16 @@ function argumentsOf({ evaluation, context }: Expansion, name: string, { params 
   return convertLayerArgs(name, params, bound, (expr) => evaluate(expr, evaluation), context.sink);
 }
 
+/** What a layer joins: a value of the graph, or a number in place of one. */
+export type Joined = Operand | { readonly number: number };
+
 interface GivenValues {
-  readonly operands: readonly Operand[];
+  readonly operands: readonly Joined[];
   /** One value of a list is joined with nothing: it is the result. */
   readonly hasList: boolean;
 }
 
-/** The values of the graph that a layer was given in its parentheses. */
+/** The values of the graph, and numbers, that a layer was given in its parentheses. */
 function valuesOf(state: Expansion, name: string, layer: LayerDefinition, bound: Bound): GivenValues | undefined {
   let hasList = false;
   const found = bound.values.map(({ value: expr }) => {
@@ -75,17 +80,37 @@ interface Given {
   readonly shown: string;
 }
 
+/** The one value of a list of one. */
+function onlyOf(operands: readonly Joined[]): Tensor | undefined {
+  const [only] = operands;
+  return operands.length === 1 && only !== undefined && !('number' in only) ? only.tensor : undefined;
+}
+
+function takenBy({ withNumber }: LayerDefinition): string {
+  return withNumber === undefined ? 'a value of the graph' : 'a value of the graph or a number';
+}
+
+/** A number as a layer joins it; undefined after reporting that f32 cannot hold it. */
+export function numberOf(value: NumberValue, name: string, span: Span, { context }: Expansion): Joined | undefined {
+  const param: LayerParam = { name: 'number', kind: 'number', doc: 'what each element is joined with' };
+  const converted = convertLayerArg(name, param, value, span, context.sink);
+  return typeof converted === 'number' ? { number: converted } : undefined;
+}
+
 /** A value of the graph, or the items of a list for a layer that joins values. Undefined after reporting that it is neither. */
-function operandsOf(state: Expansion, name: string, layer: LayerDefinition, { value, span, shown }: Given): readonly Operand[] | undefined {
+function operandsOf(state: Expansion, name: string, layer: LayerDefinition, { value, span, shown }: Given): readonly Joined[] | undefined {
   if (value.kind === 'tensor') return [operandOf(state, shown, value)];
+  if (value.kind === 'number' && layer.withNumber !== undefined) {
+    const joined = numberOf(value, name, span, state);
+    return joined && [joined];
+  }
   if (value.kind === 'list' && layer.values !== undefined) {
     const items = value.items.map((item, i) => operandsOf(state, name, layer, { value: item, span, shown: `item ${i + 1} of ${shown}` }));
     return items.every((operands) => operands !== undefined) ? items.flat() : undefined;
   }
   if (value.kind !== 'unknown')
-    state.context.sink.error('AMP2006', span, `\`${name}\` takes a value of the graph, not ${describeKind(value)}`, {
+    state.context.sink.error('AMP2006', span, `\`${name}\` takes ${takenBy(layer)}, not ${describeKind(value)}`, {
       ...(value.kind === 'list' && { fix: 'take its items apart with `let [a, b] = …`, or join them with `concat` or `add`' }),
-      ...(value.kind === 'number' && name === 'mul' && { fix: '`scale` multiplies by a number' }),
     });
   return undefined;
 }
@@ -99,31 +124,37 @@ export interface Written {
   readonly path: string;
 }
 
-/** Emits the ops of a layer; reports what does not fit. */
+/** Emits the ops of a layer; reports what does not fit. Numbers stand behind a value that they are joined with. */
 export function buildLayer(
   state: Expansion,
   layer: LayerDefinition,
-  operands: readonly Operand[],
+  given: readonly Joined[],
   args: Readonly<Record<string, ArgValue>>,
   { name, span, at, path }: Written,
 ): Value {
-  const groups = groupOperands(layer, operands);
+  const operands = given.filter((joined): joined is Operand => !('number' in joined));
+  const groups = operands.length === 0 ? 'needs a value of the graph' : groupOperands(layer, [operands[0], ...without(given, operands[0])]);
   if (typeof groups === 'string') {
     const why = 'it joins the piped value, or the items of a list, with the values in its parentheses';
     state.context.sink.error('AMP2003', span, `\`${name}\` ${groups}`, { why, fix: `such as \`${layer.example}\`` });
     return UNKNOWN;
   }
   const source = `\`${name}\``;
-  const build = (input: ValueId, values: readonly ValueId[]) =>
-    layer.build(state.layers.for({ input, values, args, path, loc: locate(state, at) }));
+  const context = (input: ValueId, values: readonly ValueId[]) => state.layers.for({ input, values, args, path, loc: locate(state, at) });
   try {
     let result: ValueId | readonly ValueId[] = operands[0].tensor.id;
-    for (const values of groups)
-      if (typeof result === 'number')
-        result = build(
-          result,
-          values.map((operand) => operand.tensor.id),
+    for (const group of groups) {
+      if (typeof result !== 'number') break;
+      const [first] = group;
+      if (first !== undefined && 'number' in first) result = layer.withNumber!(context(result, []), first.number);
+      else
+        result = layer.build(
+          context(
+            result,
+            (group as readonly Operand[]).map((operand) => operand.tensor.id),
+          ),
         );
+    }
     const tensor = (id: ValueId): Tensor => ({ kind: 'tensor', id, origin: span, source });
     return typeof result === 'number' ? tensor(result) : { kind: 'list', items: result.map(tensor) };
   } catch (error) {
@@ -133,12 +164,17 @@ export function buildLayer(
   }
 }
 
+/** All but the first operand, which is elsewhere. */
+function without(given: readonly Joined[], operand: Operand): readonly Joined[] {
+  const at = given.indexOf(operand);
+  return [...given.slice(0, at), ...given.slice(at + 1)];
+}
+
 /**
  * What a layer is applied to besides its first operand, once or, for a layer of two values that were given more, several times. Otherwise
  * what is wrong with their number.
  */
-function groupOperands(layer: LayerDefinition, [first, ...others]: readonly Operand[]): readonly (readonly Operand[])[] | string {
-  if (first === undefined) return 'needs values';
+function groupOperands(layer: LayerDefinition, [, ...others]: readonly Joined[]): readonly (readonly Joined[])[] | string {
   const { min, max } = layer.values ?? { min: 0, max: 0 };
   if (others.length >= min && others.length <= max) return [others];
   if (layer.folds === true && others.length > 0) return others.map((operand) => [operand]);

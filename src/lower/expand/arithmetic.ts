@@ -4,7 +4,7 @@ import { convertLayerArg } from '../convert.js';
 import type { ArithmeticOperator } from '../evaluation.js';
 import { LAYERS } from '../layers.js';
 import { type NumberValue, type Tensor, UNKNOWN, type Value } from '../value.js';
-import { buildLayer } from './apply.js';
+import { buildLayer, numberOf } from './apply.js';
 import { countStage, type Expansion, nameOf, operandOf } from './state.js';
 
 /** A layer that an operator stands for, with its arguments. */
@@ -59,21 +59,18 @@ export function negate(state: Expansion, expr: Expr, operand: Tensor): Value {
 /** A function that is a layer for values of the graph. */
 export function applyFunction(state: Expansion, expr: CallExpr, layer: string, operands: readonly (Tensor | NumberValue)[]): Value {
   const [first, second] = operands;
-  const exponent = LAYERS[layer].params[0];
-  if (first.kind === 'tensor' && second === undefined) return apply(state, expr, first, [{ layer, args: {} }]);
-  if (first.kind === 'tensor' && second?.kind === 'number' && exponent !== undefined)
-    return apply(state, expr, first, [{ layer, args: { [exponent.name]: second.value } }]);
-  if (first.kind === 'tensor' && second?.kind === 'tensor' && exponent === undefined) {
+  const { withNumber, params } = LAYERS[layer];
+  if (second !== undefined && (withNumber !== undefined || (first.kind === 'tensor' && second.kind === 'tensor' && params.length === 0))) {
     const [left, right] = expr.args.map((arg) => arg.value);
     return joinTwo(state, { expr, shown: expr.callee.text, layer }, [left, first], [right, second]);
   }
-  const name = expr.callee.text;
+  if (first.kind === 'tensor' && second === undefined) return apply(state, expr, first, [{ layer, args: {} }]);
+  if (first.kind === 'tensor' && second?.kind === 'number')
+    return apply(state, expr, first, [{ layer, args: { [params[0].name]: second.value } }]);
   state.context.sink.error(
     'AMP2006',
     expr.span,
-    exponent === undefined
-      ? `\`${name}\` takes two numbers or two values of the graph, not one of each`
-      : `the \`${exponent.name}\` of \`${name}\` is a number, not a value of the graph`,
+    `the \`${params[0].name}\` of \`${expr.callee.text}\` is a number, not a value of the graph`,
   );
   return UNKNOWN;
 }
@@ -82,7 +79,7 @@ function join(state: Expansion, expr: BinaryExpr, operator: ArithmeticOperator, 
   return joinTwo(state, { expr, shown: operator, layer: JOINED[operator] }, [expr.left, left], [expr.right, right]);
 }
 
-interface Joined {
+interface Written {
   readonly expr: Expr;
   /** How the layer is written. */
   readonly shown: string;
@@ -91,16 +88,16 @@ interface Joined {
 
 function joinTwo(
   state: Expansion,
-  { expr, shown, layer: name }: Joined,
-  left: readonly [Expr, Tensor],
-  right: readonly [Expr, Tensor],
+  { expr, shown, layer: name }: Written,
+  left: readonly [Expr, Tensor | NumberValue],
+  right: readonly [Expr, Tensor | NumberValue],
 ): Value {
   countStage(state);
-  const operands = [
-    operandOf(state, nameOf(left[0], 'the left side'), left[1]),
-    operandOf(state, nameOf(right[0], 'the right side'), right[1]),
-  ];
+  const operand = ([part, value]: readonly [Expr, Tensor | NumberValue], otherwise: string) =>
+    value.kind === 'number' ? numberOf(value, shown, part.span, state) : operandOf(state, nameOf(part, otherwise), value);
+  const operands = [operand(left, 'the left side'), operand(right, 'the right side')];
   const path = state.path.child(undefined, name, state.context.sink);
+  if (!operands.every((one) => one !== undefined)) return UNKNOWN;
   return buildLayer(state, LAYERS[name], operands, {}, { name: shown, span: expr.span, at: expr.span, path });
 }
 

@@ -3,8 +3,13 @@ import type { LayerDefinition } from '../layer.js';
 import { broadcastOperands } from './broadcast.js';
 import { elementwise } from './elementwise.js';
 
-function binary(op: OpName, doc: string, folds = false): LayerDefinition {
+function binary(
+  op: OpName,
+  doc: string,
+  { folds = false, withNumber }: Pick<LayerDefinition, 'folds' | 'withNumber'> = {},
+): LayerDefinition {
   return {
+    ...(withNumber && { withNumber }),
     doc,
     params: [],
     values: { min: 1, max: 1 },
@@ -16,19 +21,29 @@ function binary(op: OpName, doc: string, folds = false): LayerDefinition {
 
 export const addLayer = binary(
   'add',
-  'Sum, element by element. Axes of size 1, and axes that one value lacks in front, are repeated: [channels] fits an image.',
-  true,
+  'Sum, element by element. Axes of size 1, and axes that one value lacks in front, are repeated: [channels] fits an image. A number is ' +
+    'added as by `shift`.',
+  { folds: true, withNumber: ({ input, emit }, offset) => emit('shift', [input], { offset }) },
 );
 export const subLayer = binary('sub', 'Difference, element by element: the piped value less the argument; shapes fit as in `add`.');
 export const mulLayer = binary(
   'mul',
-  'Product, element by element; shapes fit as in `add`, so `x |> mul(gate)` scales the channels of each image by a gate of [channels].',
-  true,
+  'Product, element by element; shapes fit as in `add`, so `x |> mul(gate)` scales the channels of each image by a gate of [channels]. A ' +
+    'number is multiplied with as by `scale`.',
+  { folds: true, withNumber: ({ input, emit }, factor) => emit('scale', [input], { factor }) },
 );
 
 export const divLayer = binary('div', 'Quotient, element by element: the piped value over the argument; shapes fit as in `add`.');
-export const maximumLayer = binary('maximum', 'The larger, element by element; shapes fit as in `add`.');
-export const minimumLayer = binary('minimum', 'The smaller, element by element; shapes fit as in `add`.');
+
+export const maximumLayer = binary(
+  'maximum',
+  'The larger, element by element; shapes fit as in `add`. Where values are equal each has half of the gradient; with a number, as ' +
+    '`x |> maximum(0.1)`, it is torch.clamp, and the value has all of it.',
+  { withNumber: ({ input, emit }, low) => emit('clamp', [input], { low }) },
+);
+export const minimumLayer = binary('minimum', 'The smaller, element by element, of two values or of a value and a number; see `maximum`.', {
+  withNumber: ({ input, emit }, high) => emit('clamp', [input], { high }),
+});
 
 export const scaleLayer: LayerDefinition = {
   doc: 'Multiplies every element by a number.',

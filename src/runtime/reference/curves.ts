@@ -38,6 +38,12 @@ const eluOf = (context: KernelContext) => [single(context, 'alpha'), single(cont
 /** An attribute as every backend takes it. */
 const single = (context: KernelContext, name: string) => context.f32(attr(context, name));
 
+const boundsOf = (context: KernelContext) =>
+  [
+    context.node.attrs.low === undefined ? -Infinity : single(context, 'low'),
+    context.node.attrs.high === undefined ? Infinity : single(context, 'high'),
+  ] as const;
+
 /** Ops of one operand x with the result y: the result, and the gradient from dy and the one of both that the op's gradient reads. */
 export const curveKernels = pairs<UnaryOp, ReferenceKernel>({
   // A NaN passes, as in PyTorch; Math.max and Math.min let it.
@@ -107,6 +113,16 @@ export const curveKernels = pairs<UnaryOp, ReferenceKernel>({
     zip((context) => {
       const exponent = single(context, 'exponent');
       return (dy, x) => (exponent === 0 ? 0 : dy * exponent * x ** (exponent - 1));
+    }),
+  ],
+  clamp: [
+    map((context) => {
+      const [low, high] = boundsOf(context);
+      return (x) => Math.min(Math.max(x, low), high);
+    }),
+    zip((context) => {
+      const [low, high] = boundsOf(context);
+      return (dy, x) => (x >= low && x <= high ? dy : 0);
     }),
   ],
 });

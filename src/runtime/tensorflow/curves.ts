@@ -119,4 +119,14 @@ export const curveKernels = pairs<UnaryOp, Kernel>({
   sqrt: [wide((tf, [x]) => tf.unary('Sqrt', x!)), wide((tf, [dy, y]) => tf.div(dy!, tf.mul(y!, 2)))],
   abs: [exact((tf, [x]) => tf.unary('Abs', x!)), wide((tf, [dy, x]) => tf.mul(dy!, tf.unary('Sign', x!)))],
   pow: [wide((tf, [x], context) => tf.binary('Pow', x!, attr(context, 'exponent'))), powGrad],
+  clamp: [
+    wide((tf, [x], { node: { attrs } }) => {
+      const raised = attrs.low === undefined ? x! : tf.binary('Maximum', x!, Number(attrs.low));
+      return attrs.high === undefined ? raised : tf.binary('Minimum', raised, Number(attrs.high));
+    }),
+    wide((tf, [dy, x], { node: { attrs } }) => {
+      const raised = attrs.low === undefined ? dy! : keepWhere(tf, tf.not(tf.compare('Less', x!, Number(attrs.low))), dy!);
+      return attrs.high === undefined ? raised : keepWhere(tf, tf.not(tf.compare('Greater', x!, Number(attrs.high))), raised);
+    }),
+  ],
 });
