@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
 import { type BackendName, compile, PRECISIONS, type PrecisionName, train } from '../src/index.js';
-import { CIFAR10 } from '../src/training/data/cifar10.js';
+import { CIFAR10 } from '../src/training/data/cifar.js';
 import { defaultDataFolder, filesFolder } from '../src/training/data/folder.js';
 import { writeSafetensors } from '../src/training/safetensors.js';
 import { initialStates, modelStates } from '../src/training/states.js';

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { BackendName } from '../src/index.js';
 import type { PrecisionName } from '../src/ir/types.js';
-import { CIFAR10 } from '../src/training/data/cifar10.js';
+import { CIFAR10 } from '../src/training/data/cifar.js';
 import { defaultDataFolder, filesFolder } from '../src/training/data/folder.js';
 import { findPython } from './python.js';
 import { networkText, readImages, trainHere, trainThere, type ZooRecipe, type ZooRun } from './zoo/run.js';

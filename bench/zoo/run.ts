@@ -51,7 +51,7 @@ export async function networkText(path: string, smooth: boolean): Promise<string
 /** The first images of one of CIFAR-10's binary files. */
 export async function readImages(path: string, count: number): Promise<ImageSet> {
   const set = emptyImageSet(count);
-  decodeRecords((await readFile(path)).subarray(0, count * RECORD_BYTES), 10, path, set, 0);
+  decodeRecords((await readFile(path)).subarray(0, count * RECORD_BYTES), { labels: 1, label: 0 }, 10, path, set, 0);
   return set;
 }
 

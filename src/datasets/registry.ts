@@ -23,6 +23,32 @@ const KNOWN = {
     classes: 10,
     images: { train: 50_000, test: 10_000 },
   },
+  cifar100: {
+    doc: '60,000 colour photographs of 100 kinds of things (Krizhevsky 2009)',
+    image: [32, 32, 3],
+    classes: 100,
+    images: { train: 50_000, test: 10_000 },
+  },
+  cifar100_coarse: {
+    doc: 'the photographs of `cifar100` in its 20 groups of kinds',
+    image: [32, 32, 3],
+    classes: 20,
+    images: { train: 50_000, test: 10_000 },
+  },
+  mnist: {
+    doc: '70,000 handwritten digits in grey (LeCun et al. 1998)',
+    image: [28, 28, 1],
+    classes: 10,
+    classNames: ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'],
+    images: { train: 60_000, test: 10_000 },
+  },
+  fashion_mnist: {
+    doc: '70,000 pictures of 10 kinds of clothes in grey (Xiao et al. 2017)',
+    image: [28, 28, 1],
+    classes: 10,
+    classNames: ['T-shirt/top', 'Trouser', 'Pullover', 'Dress', 'Coat', 'Sandal', 'Shirt', 'Sneaker', 'Bag', 'Ankle boot'],
+    images: { train: 60_000, test: 10_000 },
+  },
   shapes: {
     doc: '10 kinds of drawn shapes, made on the spot: needs no download',
     image: [32, 32, 3],

@@ -21,7 +21,7 @@ import { emitForThisMachine } from '../../src/runtime/webgpu/index.js';
 import { checkpointPins, loadCheckpoint, runSettings, saveCheckpoint } from '../../src/training/checkpoint.js';
 import type { RunPosition } from '../../src/training/checkpoint-metadata.js';
 import { RECORD_BYTES } from '../../src/training/data/binary.js';
-import { CIFAR10 } from '../../src/training/data/cifar10.js';
+import { CIFAR10 } from '../../src/training/data/cifar.js';
 import { checkDataset } from '../../src/training/data/load.js';
 import { readSafetensors, writeSafetensors } from '../../src/training/safetensors.js';
 import { initialStates } from '../../src/training/states.js';
@@ -229,7 +229,7 @@ describe('damaged input is refused by diagnostics', function () {
       }),
       (damaged) => {
         writeFileSync(join(dir, CIFAR10.folder, 'data_batch_1.bin'), damaged.bytes);
-        writeFileSync(join(dir, CIFAR10.folder, CIFAR10.classesFile), damaged.classes);
+        writeFileSync(join(dir, CIFAR10.folder, CIFAR10.classesFile!), damaged.classes);
         return checkDataset('cifar10', dir);
       },
     );

@@ -1,14 +1,19 @@
-import { readFile } from 'node:fs/promises';
-import { userError } from '../../diagnostics/diagnostic.js';
-import { fileSize, reading } from '../../files/system-error.js';
+import { type UserError, userError } from '../../diagnostics/diagnostic.js';
+import type { DataFile } from './data-file.js';
 import type { ImageSet } from './dataset.js';
 
-/** CIFAR-10's binary format: one label byte, then 1,024 red, 1,024 green and 1,024 blue bytes, row by row. */
+/** CIFAR's binary format: one label byte, or two, then 1,024 red, 1,024 green and 1,024 blue bytes, row by row. */
 export const SIDE = 32;
 export const PLANE = SIDE * SIDE;
 export const CHANNELS = 3;
 export const IMAGE_BYTES = PLANE * CHANNELS;
 export const RECORD_BYTES = IMAGE_BYTES + 1;
+
+/** The bytes of labels before each image, and which of them counts. */
+export interface RecordForm {
+  readonly labels: number;
+  readonly label: number;
+}
 
 /** Planar to interleaved, four pixels (three little-endian words) at a time; `to` is a multiple of four. */
 function interleave(records: Uint8Array, from: number, words: Uint32Array, to: number): void {
@@ -29,13 +34,30 @@ export function emptyImageSet(count: number): ImageSet {
 
 const REFETCH = 'name another folder with --data, or move this one away and run `ampc data fetch`';
 
+/** Writes an image of three planes as image `index` of `set`. */
+export function copyPlanes(planes: Uint8Array, from: number, set: ImageSet, index: number): void {
+  const words = new Uint32Array(set.images.buffer, set.images.byteOffset, set.images.length >>> 2);
+  interleave(planes, from, words, index * IMAGE_BYTES);
+}
+
+export function badLabel(source: string, index: number, label: number, classes: number): UserError {
+  return userError(
+    'AMP7004',
+    `${source}: image ${index} has label ${label}`,
+    `labels go from 0 to ${classes - 1}; the file is damaged, or of another data set`,
+    REFETCH,
+  );
+}
+
 /** Number of records in `bytes` bytes. `source` names the file in UserError AMP7003 for a size that is no number of records. */
-export function recordCount(bytes: number, source: string): number {
-  if (bytes > 0 && bytes % RECORD_BYTES === 0) return bytes / RECORD_BYTES;
+function recordCount(bytes: number, { labels }: RecordForm, source: string): number {
+  const each = IMAGE_BYTES + labels;
+  const before = labels === 1 ? 'a label' : `${labels} labels`;
+  if (bytes > 0 && bytes % each === 0) return bytes / each;
   throw userError(
     'AMP7003',
     `${source} has ${bytes} bytes, not a whole number of images`,
-    `each image takes ${RECORD_BYTES} bytes: a label and ${SIDE}x${SIDE}x${CHANNELS} pixels; the file was probably cut short`,
+    `each image takes ${each} bytes: ${before} and ${SIDE}x${SIDE}x${CHANNELS} pixels; the file was probably cut short`,
     REFETCH,
   );
 }
@@ -44,22 +66,21 @@ export function recordCount(bytes: number, source: string): number {
  * Writes records as images `first` and following of `set` and returns how many there were.
  * Throws UserError AMP7003 for a bad size, AMP7004 for a label that is not below `classes`.
  */
-export function decodeRecords(records: Uint8Array, classes: number, source: string, set: ImageSet, first: number): number {
-  const count = recordCount(records.length, source);
-  const words = new Uint32Array(set.images.buffer, set.images.byteOffset, set.images.length >>> 2);
+export function decodeRecords(
+  records: Uint8Array,
+  form: RecordForm,
+  classes: number,
+  source: string,
+  set: ImageSet,
+  first: number,
+): number {
+  const count = recordCount(records.length, form, source);
   for (let index = 0; index < count; index++) {
-    const at = index * RECORD_BYTES;
-    const label = records[at];
-    if (label >= classes) {
-      throw userError(
-        'AMP7004',
-        `${source}: image ${index} has label ${label}`,
-        `labels go from 0 to ${classes - 1}; the file is damaged or in another format (CIFAR-100, the Python version)`,
-        REFETCH,
-      );
-    }
+    const at = index * (IMAGE_BYTES + form.labels);
+    const label = records[at + form.label]!;
+    if (label >= classes) throw badLabel(source, index, label, classes);
     set.labels[first + index] = label;
-    interleave(records, at + 1, words, (first + index) * IMAGE_BYTES);
+    copyPlanes(records, at + form.labels, set, first + index);
   }
   return count;
 }
@@ -79,11 +100,13 @@ export function encodeRecords(set: ImageSet, from = 0, to = set.count): Uint8Arr
   return records;
 }
 
-/** The files' images, one after another. */
-export async function readRecords(paths: readonly string[], classes: number): Promise<ImageSet> {
-  const counts = await Promise.all(paths.map(async (path) => recordCount(await fileSize(path), path)));
-  const set = emptyImageSet(counts.reduce((sum, count) => sum + count, 0));
-  let first = 0;
-  for (const path of paths) first += decodeRecords(await reading(path, readFile(path)), classes, path, set, first);
-  return set;
+/** Reads the images of files of records, one after another. */
+export function recordsReader(form: RecordForm) {
+  return async (files: readonly DataFile[], classes: number): Promise<ImageSet> => {
+    const counts = await Promise.all(files.map(async (file) => recordCount(await file.size(), form, file.path)));
+    const set = emptyImageSet(counts.reduce((sum, count) => sum + count, 0));
+    let first = 0;
+    for (const file of files) first += decodeRecords(await file.bytes(), form, classes, file.path, set, first);
+    return set;
+  };
 }

@@ -4,12 +4,14 @@ import { DATASETS } from '../../datasets/registry.js';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { makeFolder } from '../../files/make-folder.js';
 import { fileReason } from '../../files/reason.js';
+import { isThere } from '../../files/system-error.js';
 import { removeTemporaries, temporaryBeside } from '../../files/temporary.js';
 import { assertNever } from '../../ir/types.js';
 import { CHECKSUMS_FILE, writeChecksums } from './checksums.js';
 import type { DatasetReport } from './dataset.js';
 import { type DownloadOptions, download, md5OfFile } from './download.js';
-import { defaultDataFolder, type FolderLayout, missingFiles, requireFiles } from './folder.js';
+import { defaultDataFolder, type FolderLayout, refuseMissing } from './folder.js';
+import { findFiles } from './forms.js';
 import { checkDataset } from './load.js';
 import type { DatasetSource, Origin } from './source.js';
 import { datasetName, SOURCES } from './sources.js';
@@ -22,6 +24,11 @@ async function makeDataFolder(dir: string): Promise<void> {
   });
 }
 
+/** Everything in the folder of a layout. */
+function namesOf({ files, classesFile, besides = [] }: FolderLayout): string[] {
+  return [...files.train, ...files.test, ...(classesFile === undefined ? [] : [classesFile]), ...besides];
+}
+
 /** Moves a complete folder into place; an incomplete one of the same name makes way. */
 async function putInPlace(layout: FolderLayout, from: string, to: string): Promise<void> {
   const old = temporaryBeside(to);
@@ -29,7 +36,7 @@ async function putInPlace(layout: FolderLayout, from: string, to: string): Promi
     if (error.code !== 'ENOENT') throw error;
   });
   await rename(from, to);
-  const ours = [...layout.files.train, ...layout.files.test, layout.classesFile, CHECKSUMS_FILE];
+  const ours = [...namesOf(layout), CHECKSUMS_FILE];
   const names = await readdir(old).catch(() => []);
   // Whatever else somebody keeps in it stays, beside the new one.
   if (names.every((name) => ours.includes(name))) await rm(old, { recursive: true, force: true });
@@ -47,9 +54,9 @@ async function withTemporaryFolder(dir: string, fill: (folder: string) => Promis
   }
 }
 
-async function unpack(archive: string, layout: FolderLayout, dir: string): Promise<void> {
+async function unpack(archive: string, layout: DatasetSource, dir: string): Promise<void> {
   await withTemporaryFolder(dir, async (folder) => {
-    const wanted = new Set([...layout.files.train, ...layout.files.test, layout.classesFile].map((name) => `${layout.folder}/${name}`));
+    const wanted = new Set(namesOf(layout).map((name) => `${layout.folder}/${name}`));
     // Loaded here: of all commands only this one needs it.
     const { extract } = await import('tar');
     try {
@@ -57,14 +64,14 @@ async function unpack(archive: string, layout: FolderLayout, dir: string): Promi
     } catch (error) {
       throw userError('AMP7013', `cannot unpack ${archive}`, (error as Error).message, 'check the free space and try again');
     }
-    await requireFiles(layout, folder);
+    if ((await findFiles(layout, folder)) === undefined) await refuseMissing(layout, folder);
     await writeChecksums(join(folder, layout.folder), [...layout.files.train, ...layout.files.test]);
     await putInPlace(layout, join(folder, layout.folder), join(dir, layout.folder));
   });
 }
 
 async function fetchArchive(
-  layout: FolderLayout,
+  layout: DatasetSource,
   from: Extract<Origin, { kind: 'archive' }>,
   dir: string,
   options: FetchOptions,
@@ -91,17 +98,38 @@ async function writeGenerated(
     await mkdir(target);
     for (const split of ['train', 'test'] as const) await writeFile(join(target, layout.files[split][0]!), encode(generate(split)));
     const { classNames } = DATASETS[layout.name];
-    if (classNames !== undefined) await writeFile(join(target, layout.classesFile), `${classNames.join('\n')}\n`);
+    if (classNames !== undefined && layout.classesFile !== undefined)
+      await writeFile(join(target, layout.classesFile), `${classNames.join('\n')}\n`);
     await putInPlace(layout, target, join(dir, layout.folder));
   });
 }
 
-function bring({ origin, ...layout }: DatasetSource, dir: string, options: FetchOptions): Promise<void> {
+/** Each file beside the others; those that have arrived stay. */
+async function fetchFiles(
+  layout: FolderLayout,
+  from: Extract<Origin, { kind: 'files' }>,
+  dir: string,
+  options: FetchOptions,
+): Promise<void> {
+  const folder = join(dir, layout.folder);
+  await makeDataFolder(folder);
+  const base = options.url ?? (process.env[from.mirror] || from.url);
+  for (const { file, md5 } of from.files) {
+    const path = join(folder, file);
+    if ((await isThere(path)) && (await md5OfFile(path)) === md5) continue;
+    await download({ ...options, url: new URL(file, base).href, md5, path });
+  }
+}
+
+function bring(source: DatasetSource, dir: string, options: FetchOptions): Promise<void> {
+  const { origin } = source;
   switch (origin.kind) {
     case 'archive':
-      return fetchArchive(layout, origin, dir, options);
+      return fetchArchive(source, origin, dir, options);
+    case 'files':
+      return fetchFiles(source, origin, dir, options);
     case 'generated':
-      return writeGenerated(layout, origin, dir);
+      return writeGenerated(source, origin, dir);
     default:
       return assertNever(origin);
   }
@@ -114,7 +142,7 @@ function bring({ origin, ...layout }: DatasetSource, dir: string, options: Fetch
  */
 export async function fetchDataset(name: string, dir: string = defaultDataFolder(), options: FetchOptions = {}): Promise<DatasetReport> {
   const source = SOURCES[datasetName(name)];
-  if ((await missingFiles(source, dir)).length > 0) {
+  if ((await findFiles(source, dir)) === undefined) {
     await makeDataFolder(dir);
     await bring(source, dir, options);
   }

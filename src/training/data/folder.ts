@@ -1,21 +1,30 @@
 import { realpathSync } from 'node:fs';
-import { lstat, readFile, readlink } from 'node:fs/promises';
+import { lstat, readlink } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { DATASETS, type DatasetName, type Split } from '../../datasets/registry.js';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { userCacheFolder } from '../../files/home.js';
-import { isThere, reading } from '../../files/system-error.js';
+import { isThere } from '../../files/system-error.js';
+import { type DataFile, parsing } from './data-file.js';
 import type { ImageSet } from './dataset.js';
 
 /** Where a data set's files lie under the data folder. */
 export interface FolderLayout {
   readonly name: DatasetName;
   readonly folder: string;
+  /** Other folders that may have the files, from the data folder. */
+  readonly alsoIn?: readonly string[];
   readonly files: Readonly<Record<Split, readonly string[]>>;
-  /** Names of the classes, one a line. */
-  readonly classesFile: string;
-  /** The images of some of the files, one after another. Throws UserError AMP7003 or AMP7004 for a damaged file. */
-  readonly read: (paths: readonly string[], classes: number) => Promise<ImageSet>;
+  /** Whether a file may be there as `.gz` instead. */
+  readonly mayBePacked?: true;
+  /** The file with the names of the classes, where the registry has none: one a line, or as `classNames` reads it. */
+  readonly classesFile?: string;
+  /** Throws BadFile. */
+  readonly classNames?: (bytes: Uint8Array) => readonly string[];
+  /** Further files that belong to it. */
+  readonly besides?: readonly string[];
+  /** The images of some of the files, one after another. Throws UserError AMP7003, AMP7004 or AMP7020 for a damaged file. */
+  readonly read: (files: readonly DataFile[], classes: number) => Promise<ImageSet>;
 }
 
 /** The folder for data sets: $AMPC_DATA, else `ampc/data` in the user's cache folder. Throws UserError AMP7014 where there is neither. */
@@ -54,7 +63,7 @@ async function brokenLink(paths: readonly string[]): Promise<string | undefined>
 }
 
 /** Names of the data files that are not there. */
-export async function missingFiles(layout: FolderLayout, dir: string): Promise<string[]> {
+async function missingFiles(layout: FolderLayout, dir: string): Promise<string[]> {
   const folder = filesFolder(layout, dir);
   const names = [...layout.files.train, ...layout.files.test];
   const found = await Promise.all(names.map((name) => isThere(join(folder, name))));
@@ -62,9 +71,8 @@ export async function missingFiles(layout: FolderLayout, dir: string): Promise<s
 }
 
 /** Throws UserError: AMP7001 that names what is missing, AMP6110 where the system lets nobody look. */
-export async function requireFiles(layout: FolderLayout, dir: string): Promise<void> {
+export async function refuseMissing(layout: FolderLayout, dir: string): Promise<never> {
   const missing = await missingFiles(layout, dir);
-  if (missing.length === 0) return;
   const folder = filesFolder(layout, dir);
   const nothing = missing.length === layout.files.train.length + layout.files.test.length;
   throw userError(
@@ -75,32 +83,23 @@ export async function requireFiles(layout: FolderLayout, dir: string): Promise<v
   );
 }
 
-/** Reads the files of one split, in order. */
-export async function readSplit(layout: FolderLayout, dir: string, split: Split): Promise<ImageSet> {
-  const folder = filesFolder(layout, dir);
-  return layout.read(
-    layout.files[split].map((name) => join(folder, name)),
-    DATASETS[layout.name].classes,
-  );
+function lines(bytes: Uint8Array): readonly string[] {
+  const names = Buffer.from(bytes)
+    .toString('utf8')
+    .replace(/^\ufeff/, '')
+    .split(/\r\n?|\n/);
+  return names.map((line) => line.trim()).filter((line) => line !== '');
 }
 
-/** Class names, one a line; numbers where the file is missing. Throws UserError AMP7005 when there are too few or too many. */
-export async function readClasses(layout: FolderLayout, dir: string): Promise<string[]> {
-  const path = join(filesFolder(layout, dir), layout.classesFile);
+/** The names in a file. Throws UserError AMP7005 when there are too few or too many, AMP7020 for a damaged file. */
+export async function classNamesOf(layout: FolderLayout, file: DataFile): Promise<readonly string[]> {
+  const names = await parsing(file, layout.classNames ?? lines);
   const { classes } = DATASETS[layout.name];
-  if (!(await isThere(path))) return Array.from({ length: classes }, (_, index) => String(index));
-  const text = (await reading(path, readFile(path, 'utf8'))).replace(/^\ufeff/, '');
-  const names = text
-    .split(/\r\n?|\n/)
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
-  if (names.length !== classes) {
-    throw userError(
-      'AMP7005',
-      `${path} names ${names.length} classes`,
-      `${layout.name} has ${classes}`,
-      `let the file have ${classes} lines, one name each, or name another folder with --data`,
-    );
-  }
-  return names;
+  if (names.length === classes) return names;
+  throw userError(
+    'AMP7005',
+    `${file.path} names ${names.length} classes`,
+    `${layout.name} has ${classes}`,
+    `let the file have ${classes} lines, one name each, or name another folder with --data`,
+  );
 }

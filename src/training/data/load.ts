@@ -1,10 +1,13 @@
 import { join } from 'node:path';
 import { DATASETS, type DatasetName, type Split } from '../../datasets/registry.js';
 import { UserError } from '../../diagnostics/diagnostic.js';
+import { isThere } from '../../files/system-error.js';
 import { assertNever } from '../../ir/types.js';
 import { changedFile, compareChecksums } from './checksums.js';
 import { countPerClass, type Dataset, type DatasetReport, type ImageSet } from './dataset.js';
-import { defaultDataFolder, type FolderLayout, filesFolder, missingFiles, readClasses, readSplit, requireFiles } from './folder.js';
+import { md5OfFile } from './download.js';
+import { defaultDataFolder, refuseMissing } from './folder.js';
+import { type Form, findForm, isIn, readClasses, readForm } from './forms.js';
 import type { DatasetSource } from './source.js';
 import { datasetName, SOURCES } from './sources.js';
 
@@ -20,7 +23,7 @@ export function datasetBytes(name: DatasetName): number {
  */
 async function hasNoFiles(source: DatasetSource, dir: string | undefined): Promise<boolean> {
   try {
-    return (await missingFiles(source, dir ?? defaultDataFolder())).length > 0;
+    return !(await isIn(source, dir ?? defaultDataFolder()));
   } catch (error) {
     if (dir === undefined && error instanceof UserError) return true;
     throw error;
@@ -28,9 +31,9 @@ async function hasNoFiles(source: DatasetSource, dir: string | undefined): Promi
 }
 
 /** Whether a run's data set is where it was; a folder that may not be looked at any more is none. */
-async function isStillIn(layout: FolderLayout, dir: string): Promise<boolean> {
+async function isStillIn(source: DatasetSource, dir: string): Promise<boolean> {
   try {
-    return (await missingFiles(layout, dir)).length === 0;
+    return await isIn(source, dir);
   } catch (error) {
     if (error instanceof UserError) return false;
     throw error;
@@ -55,7 +58,7 @@ export async function chooseDataFolder(
     return ofRun === undefined || (await isStillIn(source, usual)) ? usual : ofRun;
   }
   try {
-    await missingFiles(source, defaultDataFolder());
+    await isIn(source, defaultDataFolder());
     return defaultDataFolder();
   } catch (error) {
     if (error instanceof UserError) return undefined;
@@ -63,29 +66,39 @@ export async function chooseDataFolder(
   }
 }
 
+/** The form of a data set that is there. Throws UserError AMP7001 where there is none. */
+async function requireForm(source: DatasetSource, dir: string | undefined): Promise<Form> {
+  const folder = dir ?? defaultDataFolder();
+  return (await findForm(source, folder)) ?? refuseMissing(source, folder);
+}
+
 /**
  * One split of a data set. `dir` is the data folder (default: `defaultDataFolder()`).
- * Throws UserError: AMP7001 files missing, AMP7003/AMP7004 a damaged file, AMP7014 no folder, AMP6110 the system's errors.
+ * Throws UserError: AMP7001 files missing, AMP7003, AMP7004 and AMP7020 a damaged file, AMP7014 no folder, AMP6110 the system's errors.
  */
 export async function loadSplit(name: DatasetName, split: Split, dir?: string): Promise<ImageSet> {
   const source = SOURCES[name];
   const { origin } = source;
   if (origin.kind === 'generated' && (await hasNoFiles(source, dir))) return origin.generate(split);
-  const folder = dir ?? defaultDataFolder();
-  await requireFiles(source, folder);
-  return readSplit(source, folder, split);
+  return readForm(await requireForm(source, dir), split);
 }
 
-/** Names of a data set's classes, by label. */
+/** Names of a data set's classes, by label; numbers where its files are not there. */
 export async function loadClasses(name: DatasetName, dir?: string): Promise<readonly string[]> {
-  return DATASETS[name].classNames ?? readClasses(SOURCES[name], dir ?? defaultDataFolder());
+  const { classNames, classes } = DATASETS[name];
+  if (classNames !== undefined) return classNames;
+  const form = await findForm(SOURCES[name], dir ?? defaultDataFolder());
+  return form === undefined ? Array.from({ length: classes }, (_, label) => String(label)) : readClasses(form);
 }
 
 /** Both splits; errors as `loadSplit`. */
 export async function loadDataset(name: DatasetName, dir?: string): Promise<Dataset> {
-  const train = await loadSplit(name, 'train', dir);
-  const test = await loadSplit(name, 'test', dir);
-  return { name, classes: await loadClasses(name, dir), train, test };
+  const source = SOURCES[name];
+  const { origin } = source;
+  if (origin.kind === 'generated' && (await hasNoFiles(source, dir)))
+    return { name, classes: await loadClasses(name, dir), train: origin.generate('train'), test: origin.generate('test') };
+  const form = await requireForm(source, dir);
+  return { name, train: await readForm(form, 'train'), test: await readForm(form, 'test'), classes: await readClasses(form) };
 }
 
 function isSameSet(a: ImageSet, b: ImageSet): boolean {
@@ -93,10 +106,20 @@ function isSameSet(a: ImageSet, b: ImageSet): boolean {
 }
 
 /** Compares every byte with what it should be, where that is known; whether it is. Throws UserError AMP7015. */
-async function bytesAreRight({ origin, files }: DatasetSource, folder: string, found: Readonly<Record<Split, ImageSet>>): Promise<boolean> {
+async function bytesAreRight({ origin }: DatasetSource, form: Form, found: Readonly<Record<Split, ImageSet>>): Promise<boolean> {
+  const { place: folder, layout } = form;
+  const { files } = layout;
   switch (origin.kind) {
     case 'archive':
       return compareChecksums(folder, [...files.train, ...files.test]);
+    case 'files':
+      for (const { file, md5 } of origin.files) {
+        const path = join(folder, file);
+        // Unpacked, or somebody's own: nothing tells how it should be.
+        if (!(await isThere(path))) return false;
+        if ((await md5OfFile(path)) !== md5) throw changedFile(path, 'its md5 is not the one that is published');
+      }
+      return true;
     case 'generated':
       for (const split of ['train', 'test'] as const) {
         const right = origin.generate(split);
@@ -118,12 +141,12 @@ export async function checkDataset(name: string, dir?: string): Promise<DatasetR
   const source = SOURCES[datasetName(name)];
   const isGenerated = source.origin.kind === 'generated' && (await hasNoFiles(source, dir));
   const { classes, train, test } = await loadDataset(source.name, dir);
-  const folder = isGenerated ? undefined : filesFolder(source, dir ?? defaultDataFolder());
+  const form = isGenerated ? undefined : await requireForm(source, dir);
   return {
     name: source.name,
-    folder,
+    folder: form?.place,
     classes,
-    checked: folder === undefined || (await bytesAreRight(source, folder, { train, test })) ? 'bytes' : 'structure',
+    checked: form === undefined || (await bytesAreRight(source, form, { train, test })) ? 'bytes' : 'structure',
     train: train.count,
     test: test.count,
     trainPerClass: countPerClass(train, classes.length),

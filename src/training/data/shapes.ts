@@ -1,6 +1,6 @@
 import { DATASETS, SHAPE_CLASSES, type Split } from '../../datasets/registry.js';
 import { fnv1a32, threefry2x32 } from '../../random/threefry.js';
-import { CHANNELS, emptyImageSet, encodeRecords, IMAGE_BYTES, readRecords, SIDE } from './binary.js';
+import { CHANNELS, emptyImageSet, encodeRecords, IMAGE_BYTES, recordsReader, SIDE } from './binary.js';
 import type { ImageSet } from './dataset.js';
 import { distance, OUTLINE_REACH, OUTLINES } from './shapes-draw.js';
 import type { DatasetSource } from './source.js';
@@ -11,7 +11,7 @@ export const SHAPES: DatasetSource = {
   folder: 'shapes-1-batches-bin',
   files: { train: ['data_batch_1.bin'], test: ['test_batch.bin'] },
   classesFile: 'batches.meta.txt',
-  read: readRecords,
+  read: recordsReader({ labels: 1, label: 0 }),
   origin: { kind: 'generated', generate: generateShapes, encode: encodeRecords },
 };
 

@@ -14,6 +14,13 @@ export type Origin =
       readonly mirror: string;
     }
   | {
+      /** The files of the folder, each below one address. */
+      readonly kind: 'files';
+      readonly url: string;
+      readonly files: readonly { readonly file: string; readonly md5: string }[];
+      readonly mirror: string;
+    }
+  | {
       /** Made by ampc, to the same bytes everywhere; `encode` gives the one file of a split. */
       readonly kind: 'generated';
       readonly generate: (split: Split) => ImageSet;
@@ -23,4 +30,8 @@ export type Origin =
 /** How a data set comes into the data folder, and from there into memory. */
 export interface DatasetSource extends FolderLayout {
   readonly origin: Origin;
+  /** Further forms in which the same set is published. */
+  readonly others?: readonly FolderLayout[];
+  /** Names of .tar.gz files in the data folder that hold one of these folders, and are read as they are. */
+  readonly archives?: readonly string[];
 }

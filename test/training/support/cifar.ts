@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RECORD_BYTES } from '../../../src/training/data/binary.js';
-import { CIFAR10 } from '../../../src/training/data/cifar10.js';
+import { CIFAR10 } from '../../../src/training/data/cifar.js';
 
 const CLASSES = ['airplane', 'automobile', 'bird', 'cat', 'deer', 'dog', 'frog', 'horse', 'ship', 'truck'];
 
@@ -23,5 +23,5 @@ export async function tinyCifar(dir: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   for (const [index, name] of CIFAR10.files.train.entries()) await writeFile(join(folder, name), records([index, index + 1, index + 2]));
   await writeFile(join(folder, 'test_batch.bin'), records([8, 9]));
-  await writeFile(join(folder, CIFAR10.classesFile), `${CLASSES.join('\n')}\n\n`);
+  await writeFile(join(folder, CIFAR10.classesFile!), `${CLASSES.join('\n')}\n\n`);
 }

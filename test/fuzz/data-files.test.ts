@@ -1,0 +1,85 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { BadFile } from '../../src/datafiles/bad-file.js';
+import { readIdx } from '../../src/datafiles/idx.js';
+import { readNpyBytes, readNpyIntegers, readNpyTexts } from '../../src/datafiles/npy.js';
+import { readPickle } from '../../src/datafiles/pickle.js';
+import { readZip } from '../../src/datafiles/zip.js';
+import { userError } from '../../src/diagnostics/diagnostic.js';
+import { loadSplit } from '../../src/training/data/load.js';
+import { makeWorkspace } from '../support/tiny.js';
+import { idx } from '../training/support/idx.js';
+import { npy, npyTexts, zip } from '../training/support/npy.js';
+import { type Pickle, pickle } from '../training/support/pickle.js';
+import { fuzz } from './fuzz.js';
+import { mutateBytes, type Random } from './mutate.js';
+
+/** What a reader of bytes refuses, as whoever knows the file's name says it. */
+function refusing<T>(read: (bytes: Uint8Array) => T): (bytes: Uint8Array) => T {
+  return (bytes) => {
+    try {
+      return read(bytes);
+    } catch (error) {
+      throw error instanceof BadFile ? userError('AMP7020', error.message) : error;
+    }
+  };
+}
+
+const BATCH = pickle(
+  new Map<string, Pickle>([
+    ['labels', [1, 2]],
+    ['data', { rows: [new Uint8Array(12), new Uint8Array(12)] }],
+  ]),
+);
+const ARRAY = npy([2, 3], Uint8Array.of(1, 2, 3, 4, 5, 6));
+const ARCHIVE = zip({ 'x.npy': ARRAY, 'y.npy': npyTexts(['one', 'two']) });
+
+describe('damaged files of data are refused by diagnostics', function () {
+  this.timeout(900_000);
+  const workspace = makeWorkspace();
+  after(() => workspace.remove());
+  const damage = (bytes: Uint8Array) => (random: Random) => mutateBytes(bytes, random);
+
+  it('pickles', () => fuzz(damage(BATCH), refusing(readPickle)));
+
+  it('arrays of numpy, and archives of them', async () => {
+    for (const read of [readNpyBytes, readNpyIntegers]) await fuzz(damage(ARRAY), refusing<unknown>(read), 500);
+    await fuzz(damage(npyTexts(['one', 'two'])), refusing(readNpyTexts), 500);
+    await fuzz(
+      damage(ARCHIVE),
+      refusing((bytes) => readZip(bytes).map((entry) => entry.read())),
+    );
+  });
+
+  it('IDX files, packed or not', async () => {
+    const images = idx([2, 2, 2], new Uint8Array(8));
+    await fuzz(damage(images), refusing(readIdx), 500);
+    const folder = join(workspace.dir, 'mnist');
+    mkdirSync(folder, { recursive: true });
+    for (const split of ['train', 't10k']) {
+      writeFileSync(join(folder, `${split}-images-idx3-ubyte.gz`), gzipSync(images));
+      writeFileSync(join(folder, `${split}-labels-idx1-ubyte.gz`), gzipSync(idx([2], Uint8Array.of(1, 2))));
+    }
+    await fuzz(
+      damage(gzipSync(images)),
+      (bytes) => {
+        writeFileSync(join(folder, 'train-images-idx3-ubyte.gz'), bytes);
+        return loadSplit('mnist', 'train', workspace.dir);
+      },
+      500,
+    );
+  });
+
+  it('archives of CIFAR', async () => {
+    const packed = gzipSync(BATCH);
+    await fuzz(
+      damage(packed),
+      (bytes) => {
+        writeFileSync(join(workspace.dir, 'cifar-10-python.tar.gz'), bytes);
+        return loadSplit('cifar10', 'train', workspace.dir);
+      },
+      300,
+    );
+  });
+});
