@@ -4,14 +4,14 @@ import ts from 'typescript';
 import { isOpName } from '../../src/ir/op-names.js';
 
 /**
- * Where ops are named by right: their declarations, the tables of kernels, the range rules, and what the language calls by the same words.
+ * Where ops are named by right: their declarations, the tables of formulas and kernels, the range rules, and what the language calls by
+ * the same words.
  */
 const HOME = [
   /^ops\//,
   /^ir\/op-names\.ts$/,
   /^codegen\/attributes\.ts$/,
   /^codegen\/formula\//,
-  /^codegen\/(c|wgsl)\/(axes|rows|reduce|update|windows|totals|copies)\.ts$/,
   /^runtime\/(reference|tensorflow)\/(attributes|contraction|curves|elementwise|kernels|layer-norm|losses|max-pool|norm|pool|reductions|resample|rows|shape|update)\.ts$/,
   /^precision\/range-[a-z-]+\.ts$/,
   /^lower\//,

@@ -1,3 +1,4 @@
+import { isConstant } from '../../ir/structure.js';
 import type { ValueId } from '../../ir/types.js';
 import type { OpOfKind } from '../../ops/index.js';
 import { axesSizes } from '../../ops/reductions.js';
@@ -53,8 +54,9 @@ function alongRow(context: KernelContext, id: ValueId, length: number): string[]
   const node = context.node(id);
   const { declare, take, fill, all } = accumulatorOf(AXES_REDUCTIONS[node.op as OpOfKind<'axes'>].of, length);
   const others = node.inputs.slice(1).map((input, i) => {
-    const { op, attrs, type } = context.node(input);
-    const number = op === 'constant' ? floatLiteral(Number(attrs.value)) : asNumber(type.dtype, `${context.pointer(input)}[place]`);
+    const other = context.node(input);
+    const { attrs, type } = other;
+    const number = isConstant(other) ? floatLiteral(Number(attrs.value)) : asNumber(type.dtype, `${context.pointer(input)}[place]`);
     return `const vf other_${i} = vf_set(${number});`;
   });
   const result = new Locals(context, { index: 'place', channel: '0', lanes: '1' });

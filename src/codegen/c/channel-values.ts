@@ -36,7 +36,7 @@ export class ChannelTables implements ChannelSource {
   }
 
   derive(locals: Locals, channels: number, key: string, build: (inner: Locals) => string): string {
-    const shared = locals.shared.get(key);
+    const [shared] = locals.shared.get(key) ?? [];
     if (shared !== undefined) return shared;
     const name = this.prologue.add(key, (table) => {
       const inner = new Locals(this.context, { index: 'c', channel: 'c', lanes: 'n' });
@@ -51,7 +51,7 @@ export class ChannelTables implements ChannelSource {
       ];
     });
     const variable = locals.temporary(`load_f32(${name} + ${this.index(channels)})`);
-    locals.shared.set(key, variable);
+    locals.shared.set(key, [variable]);
     return variable;
   }
 }

@@ -65,7 +65,7 @@ export class Locals {
   readonly statements: string[] = [];
   readonly options: LocalsOptions;
   /** Variables by a key of the caller's, for intermediates that several nodes share. */
-  readonly shared = new Map<string, string>();
+  readonly shared = new Map<string, readonly string[]>();
   readonly #variables = new Map<ValueId, string>();
   /** Results that were not rounded because only memory needs them: the store rounds. */
   readonly #unrounded = new Set<ValueId>();

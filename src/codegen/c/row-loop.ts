@@ -1,11 +1,11 @@
 import { ChannelVariables } from './channel-values.js';
 import { Locals, type Position } from './expression.js';
+import { gather } from './gathers.js';
 import type { KernelContext } from './kernel.js';
 import { type LoopFunction, type LoopOptions, loopFunction, partLength, type Root } from './loops.js';
 import { Prologue } from './prologue.js';
 import { indent } from './text.js';
 import { pixelIndices } from './window-geometry.js';
-import { gather } from './windows.js';
 
 /** Rows that are summed in f32 before their sum is added to one in double: what bounds the rounding of a channel's sum. */
 const BLOCK_ROWS = 16;

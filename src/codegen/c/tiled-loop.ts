@@ -1,4 +1,6 @@
+import { TAP } from '../formula/gathers.js';
 import { Locals } from './expression.js';
+import { termAt } from './gathers.js';
 import type { KernelContext } from './kernel.js';
 import { eachVector, type LoopFunction, type LoopOptions, loopFunction, partLength, type Root } from './loops.js';
 import { Prologue } from './prologue.js';
@@ -14,14 +16,15 @@ export function tiledLoop(
   options: LoopOptions,
 ): LoopFunction {
   const channels = shape.at(-1)!;
-  const { node, rows, columns, height, width } = tiling;
+  const { node, term } = tiling;
+  const { rows, columns } = tiling.window;
+  const { height, width } = tiling.pooled;
   const imageWidth = width * columns;
   const prologue = new Prologue();
   const body = eachVector(channels, context.target.lanes, ({ channel, lanes }) => {
     const at = { channel, ...(lanes !== undefined && { lanes }) };
     const pooled = new Locals(context, { ...at, index: '(r + c)' }, { ...options, prologue, suffix: 'p' });
-    const dy = pooled.value(node.inputs[0]!);
-    const place = pooled.value(node.inputs[1]!);
+    const terms = Array.from({ length: rows * columns }, (_, tap) => termAt(pooled, node, term, [TAP, `${tap}.0f`]));
     const lines = [...pooled.statements];
     for (let tap = 0; tap < rows * columns; tap += 1) {
       const offset = (Math.floor(tap / columns) * imageWidth + (tap % columns)) * channels;
@@ -32,7 +35,7 @@ export function tiledLoop(
           ...options,
           prologue,
           suffix: `_${tap}`,
-          gather: (_locals, id) => (id === node.id ? `vf_and(${place} == vf_set(${tap}.0f), ${dy})` : undefined),
+          gather: (_locals, id) => (id === node.id ? terms[tap] : undefined),
         },
       );
       for (const root of roots) root.body(locals);

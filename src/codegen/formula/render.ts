@@ -90,6 +90,11 @@ export class Writer {
     return this.#write(value).text;
   }
 
+  /** Says what text stands for a value, wherever it occurs. */
+  set(value: Expression, text: Text): void {
+    this.#known.set(value, text);
+  }
+
   /** Computes values ahead, in order, of what varies like that. */
   bind(values: readonly Expression[], extent: Extent): void {
     for (const value of values) this.#known.set(value, isWider(extent, value.extent) ? this.#reduced(value) : this.#write(value));

@@ -3,9 +3,9 @@ import { isView, opDefinition } from '../../ops/index.js';
 import type { GroupContext } from './context.js';
 import type { Contraction } from './contraction-geometry.js';
 import { columnAt, resultAt, resultImage } from './contraction-geometry.js';
+import { takeLarger } from './gathers.js';
 import { indent, type KernelBuilder } from './kernel.js';
 import { Locals } from './locals.js';
-import { takeLarger } from './windows.js';
 
 /** The 2x2 pool that a kernel computes on the accumulators, if any. */
 export function fusedPool(context: GroupContext, nodes: readonly ValueId[]): ValueId | undefined {

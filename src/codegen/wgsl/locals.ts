@@ -1,19 +1,19 @@
 import { isConstant } from '../../ir/structure.js';
 import { type DType, isFloat, type ValueId } from '../../ir/types.js';
 import { isSubset } from '../../numeric/formats.js';
-import { isOfKind, type OpName, type OpOfKind } from '../../ops/index.js';
+import { isOfKind, type OpName, type OpOfKind, opDefinition } from '../../ops/index.js';
 import { ELEMENTWISE } from '../formula/elementwise.js';
 import { Writer } from '../formula/render.js';
 import { endsInProduct, isOperandItself } from '../formula/traits.js';
 import type { GroupContext } from './context.js';
 import { copiedElement } from './copies.js';
 import { storageType, type WgslType, wgslFormat } from './formats.js';
+import { gatheredElement } from './gathers.js';
 import type { KernelBuilder } from './kernel.js';
 import type { Place } from './layout.js';
 import { leavesAt } from './leaves.js';
 import { floatLiteral, loadExpression } from './literal.js';
 import { WGSL_RENDERER } from './render.js';
-import { GATHERS } from './windows.js';
 
 /** One element: WGSL expressions (u32) of its row-major index, and of its index along the last axis where that is at hand. */
 export interface Position {
@@ -115,8 +115,7 @@ export class Locals {
     } else if (isOfKind(node.op, 'copy')) {
       this.define(root, copiedElement(this, node), { exact: node.inputs.every((id) => isSubset(context.type(id).dtype, node.type.dtype)) });
     } else if (isOfKind(node.op, 'pool')) {
-      const gather = GATHERS[node.op];
-      this.define(root, gather.expression(this, node), { exact: gather.exact === true });
+      this.define(root, gatheredElement(this, node, node.op), { exact: opDefinition(node.op).selects === true });
     } else {
       throw new Error(`%${root} (${node.op}) of group ${context.group.name} is not in memory`);
     }

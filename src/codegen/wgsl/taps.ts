@@ -1,7 +1,8 @@
-import type { Node } from '../../ir/types.js';
-import { axisTaps } from '../../ops/index.js';
 import { type TapRange, tapRanges, wholeOf } from '../axis-taps.js';
 import type { IndexWriter } from '../copy-index.js';
+import type { TapPlaces } from '../formula/gathers.js';
+import { BINDS, type Text } from '../formula/text.js';
+import type { Pixel } from '../window.js';
 import type { ElementValues } from './element-values.js';
 import { indent, type KernelBuilder } from './kernel.js';
 import { floatLiteral } from './literal.js';
@@ -23,30 +24,26 @@ function overRange(range: TapRange, variable: string, body: readonly string[]): 
   return range.when === undefined ? loop : [`if (${range.when}) {`, ...indent(loop), '}'];
 }
 
-/** A sum over places of an image; `y` and `x` are the row and the column (i32) of the result, `address` gives the element of a place. */
-export function sumOfTaps(
-  locals: ElementValues,
-  node: Node,
-  { y, x }: { readonly y: string; readonly x: string },
-  address: (i: string, j: string) => string,
-): string {
-  const { context, kernel } = locals;
-  const input = node.inputs[0]!;
-  const [rows, columns] = axisTaps(node, [context.type(input)])!;
-  const outside = indexWriter(kernel, locals.lines);
+/**
+ * Loops over the places of an image that count for the result in row `y` and column `x` (i32); `i` and `j` are the row and the column of a
+ * place. `body` gives the statements for one, from how much it counts, an f32, where places do not count alike.
+ */
+export function eachTap(
+  { kernel, lines }: ElementValues,
+  { rows, columns }: TapPlaces,
+  { y, x }: Pixel,
+  body: (weight: Text | undefined) => readonly string[],
+): string[] {
+  const outside = indexWriter(kernel, lines);
   const [rowRanges, columnRanges] = [tapRanges(rows, y, outside), tapRanges(columns, x, outside)];
-  const sum = kernel.name('sum');
   const share = floatLiteral(1 / (wholeOf(rows) * wholeOf(columns)));
-  locals.lines.push(`var ${sum} = 0.0f;`);
-  for (const row of rowRanges) {
-    for (const column of columnRanges) {
+  return rowRanges.flatMap((row) =>
+    columnRanges.flatMap((column) => {
       const [ofRow, ofColumn]: [string[], string[]] = [[], []];
       const a = row.weight?.('i', indexWriter(kernel, ofRow));
       const b = column.weight?.('j', indexWriter(kernel, ofColumn));
-      const load = locals.loadAt(input, address('i', 'j'));
-      const term = a === undefined || b === undefined ? load : `f32(${a} * ${b}) * ${share} * ${load}`;
-      locals.lines.push(...overRange(row, 'i', [...ofRow, ...overRange(column, 'j', [...ofColumn, `${sum} += ${term};`])]));
-    }
-  }
-  return sum;
+      const weight = a === undefined || b === undefined ? undefined : { text: `f32(${a} * ${b}) * ${share}`, binds: BINDS.product };
+      return overRange(row, 'i', [...ofRow, ...overRange(column, 'j', [...ofColumn, ...body(weight)])]);
+    }),
+  );
 }
