@@ -3,6 +3,15 @@ import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { closest, listNames, suggestion } from '../diagnostics/suggest.js';
 import type { Arg } from '../parser/ast.js';
 
+/** Which parameter each argument is for; undefined for a value of the graph, and where there is none. */
+export function paramsOf({ params, values: counts }: Signature, args: readonly Arg[]): readonly (string | undefined)[] {
+  const positional = args.filter((arg) => arg.name === undefined);
+  return args.map((arg) => {
+    if (arg.name !== undefined) return arg.name.text;
+    return counts === undefined ? params[positional.indexOf(arg)]?.name : undefined;
+  });
+}
+
 /** What a layer, block or setting can be given. */
 export interface Signature {
   readonly name: string;

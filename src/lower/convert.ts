@@ -68,6 +68,12 @@ function holdsUnknown(value: Value): boolean {
   return value.kind === 'unknown' || (value.kind === 'list' && value.items.some(holdsUnknown));
 }
 
+/** What an argument of a layer takes, where it takes words of its own. */
+export function describeWords(layer: string, { name, kind, words }: LayerParam): string | undefined {
+  if (words === undefined && kind !== 'padding') return undefined;
+  return `\`${name}\` of \`${layer}\` takes ${expected(words, EXPECTED[kind])}`;
+}
+
 /** The words that an argument may be, or else what its kind takes. */
 function expected(words: readonly string[] | undefined, ofKind: string): string {
   return words === undefined ? ofKind : listNames(words);

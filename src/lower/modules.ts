@@ -4,6 +4,7 @@ import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { listNames } from '../diagnostics/suggest.js';
 import type { AmpFile, BlockSection, Let, UseSection } from '../parser/ast.js';
 import { parseAmp } from '../parser/parse.js';
+import { sortUsedSections } from './sections.js';
 import { isLibrary, LIBRARY_NAMES, usedText } from './used-text.js';
 
 /** A file with what it uses. Places in all files of a program are offsets in one text, in which each begins at its `base`. */
@@ -71,11 +72,7 @@ export class Modules {
     const parsed = parseAmp(' '.repeat(base) + found.text);
     for (const diagnostic of parsed.diagnostics) this.sink.add(diagnostic);
     const uses = this.usesOf(parsed.file, name, [...open, name]);
-    const blocks = new Map<string, BlockSection>();
-    for (const section of parsed.file.sections)
-      if (section.kind === 'block' && !blocks.has(section.name.text)) blocks.set(section.name.text, section);
-    const lets = parsed.file.sections.filter((section) => section.kind === 'let');
-    const module = { source: { path: found.path, text: found.text }, base, lets, blocks, uses };
+    const module = { source: { path: found.path, text: found.text }, base, ...sortUsedSections(parsed.file, this.sink), uses };
     this.known.set(name, module);
     this.all.push(module);
     return module;

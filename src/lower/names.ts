@@ -94,8 +94,9 @@ export class Names {
     return declaration;
   }
 
-  read(name: Name, scope: Scope): Meaning {
-    const meaning = this.lookUp(name, scope);
+  /** `taken`: what an argument takes, where the name stands for one whose words are known. */
+  read(name: Name, scope: Scope, taken?: string): Meaning {
+    const meaning = this.lookUp(name, scope, taken);
     this.meanings.set(name, meaning);
     return meaning;
   }
@@ -137,7 +138,7 @@ export class Names {
     return this.calls.get(stage);
   }
 
-  private lookUp({ text, span }: Name, scope: Scope): Meaning {
+  private lookUp({ text, span }: Name, scope: Scope, taken: string | undefined): Meaning {
     const known = scope.find(text);
     if (known !== undefined) {
       known.reads++;
@@ -147,8 +148,8 @@ export class Names {
     const near = closest(text, [...scope.all(), ...WORDS]);
     if (text !== '')
       this.sink.error('AMP2008', span, `unknown name \`${text}\``, {
-        why: 'it is no parameter and no `let` before this place',
-        fix: near === undefined ? suggestion(text, scope.all(), 'names') : `did you mean \`${near}\`?`,
+        why: `${taken === undefined ? '' : `${taken}; `}it is no parameter and no \`let\` before this place`,
+        fix: near !== undefined ? `did you mean \`${near}\`?` : taken === undefined ? suggestion(text, scope.all(), 'names') : undefined,
       });
     return { kind: 'unknown' };
   }

@@ -2,7 +2,9 @@ import type { Span } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import type { Arg, BlockSection, Body, CallStage, Expr, Let, ModelSection, Name, RepeatStage, Stage } from '../parser/ast.js';
 import { leftSpine } from '../parser/operators.js';
-import { calleeNames, findCallee, reportUnknownLayer } from './callee.js';
+import { paramsOf } from './bind.js';
+import { type Callee, calleeNames, findCallee, reportUnknownLayer, signatureOf } from './callee.js';
+import { describeWords } from './convert.js';
 import { isCallable, PARAM, reportCall } from './functions.js';
 import { findLayer } from './layers.js';
 import { type Module, visibleBlocks } from './modules.js';
@@ -176,8 +178,15 @@ function reportLabel(label: Name, sink: DiagnosticSink): void {
   });
 }
 
-function resolveArgs(args: readonly Arg[], scope: Scope, context: Context): void {
-  for (const arg of args) resolveExpr(arg.value, scope, context);
+/** `callee`: what is given them, where it is known. */
+function resolveArgs(args: readonly Arg[], scope: Scope, context: Context, callee?: Callee): void {
+  const layer = callee?.kind === 'layer' ? callee : undefined;
+  const given = layer === undefined ? [] : paramsOf(signatureOf(layer), args);
+  for (const [i, { value }] of args.entries()) {
+    const param = layer?.layer.params.find(({ name }) => name === given[i]);
+    if (value.kind !== 'name') resolveExpr(value, scope, context);
+    else context.names.read(value.name, scope, layer && param && describeWords(layer.name, param));
+  }
 }
 
 function resolveStages(stages: readonly Stage[], scope: Scope, context: Context): void {
@@ -215,9 +224,9 @@ function iterationScope({ variable, over }: Pick<RepeatStage, 'variable' | 'over
 }
 
 function resolveCall(stage: CallStage, scope: Scope, context: Context): void {
-  resolveArgs(stage.args, scope, context);
   const { names, sink, broken, within, blocks } = context;
   const callee = findCallee(stage.callee.text, blocks);
+  resolveArgs(stage.args, scope, context, callee);
   const value = scope.find(stage.callee.text);
   if (value !== undefined && (value.isShared || callee === undefined)) names.bindValue(stage, value);
   else if (callee === undefined) {

@@ -33,6 +33,38 @@ export function holdsBlocksAlone({ sections }: AmpFile): boolean {
   );
 }
 
+/** The word that a section begins with. */
+function headOf({ kind, span }: Section): Span {
+  return { start: span.start, end: span.start + kind.length };
+}
+
+function addBlock(block: BlockSection, blocks: Map<string, BlockSection>, sink: DiagnosticSink): void {
+  const { text, span } = block.name;
+  const first = blocks.get(text);
+  if (first === undefined) blocks.set(text, block);
+  else
+    sink.error('AMP2007', span, `block \`${text}\` is declared twice`, {
+      fix: 'give one of them another name',
+      related: [{ span: first.name.span, message: 'first declared here' }],
+    });
+}
+
+/** What others get of a file. Reports blocks that are there twice, and sections that would count for nothing. */
+export function sortUsedSections(file: AmpFile, sink: DiagnosticSink): Pick<Sections, 'blocks' | 'lets'> {
+  const blocks = new Map<string, BlockSection>();
+  const lets: Let[] = [];
+  for (const section of file.sections) {
+    if (section.kind === 'let') lets.push(section);
+    else if (section.kind === 'block') addBlock(section, blocks, sink);
+    else if (section.kind !== 'use')
+      sink.error('AMP2017', headOf(section), `a file with a \`${section.kind}\` section cannot be used`, {
+        why: 'what it trains, and how, would count for nothing: others get its blocks and its constants alone',
+        fix: 'move the blocks to a file of their own, which this one uses too',
+      });
+  }
+  return { blocks, lets };
+}
+
 /** Reports what is there twice, and the model that is missing. */
 export function sortSections(file: AmpFile, needsNoModel: boolean, sink: DiagnosticSink): Sections {
   const blocks = new Map<string, BlockSection>();
@@ -42,25 +74,16 @@ export function sortSections(file: AmpFile, needsNoModel: boolean, sink: Diagnos
   for (const section of file.sections) {
     if (section.kind === 'use') continue;
     if (section.kind === 'let') lets.push(section);
-    else if (section.kind === 'block') {
-      const first = blocks.get(section.name.text);
-      if (first === undefined) blocks.set(section.name.text, section);
-      else
-        sink.error('AMP2007', section.name.span, `block \`${section.name.text}\` is declared twice`, {
-          fix: 'give one of them another name',
-          related: [{ span: first.name.span, message: 'first declared here' }],
-        });
-    } else {
+    else if (section.kind === 'block') addBlock(section, blocks, sink);
+    else {
       const first = single.get(section.kind);
       if (section.kind === 'model') models.push(section);
       if (first === undefined) single.set(section.kind, section);
       else {
-        const span = { start: section.span.start, end: section.span.start + section.kind.length };
-        const firstSpan = { start: first.span.start, end: first.span.start + first.kind.length };
-        sink.error(section.kind === 'model' ? 'AMP4011' : 'AMP4002', span, `a file has one \`${section.kind}\` section`, {
+        sink.error(section.kind === 'model' ? 'AMP4011' : 'AMP4002', headOf(section), `a file has one \`${section.kind}\` section`, {
           why: section.kind === 'model' ? 'the model is what the file trains; its parts are blocks' : 'it is not clear which one counts',
           fix: section.kind === 'model' ? 'make one of them a `block`, or move it to another file' : 'join the two',
-          related: [{ span: firstSpan, message: 'the first one' }],
+          related: [{ span: headOf(first), message: 'the first one' }],
         });
       }
     }
