@@ -152,6 +152,24 @@ describe('examples/precision', () => {
     });
   });
 
+  const told = new Map<string, ReturnType<typeof tell>>();
+  async function tell(name: string, on: BackendName, count: number) {
+    const { skipped, overflows, steps } = await train(name, `${name}-${on}`, on, '--max-steps', String(count));
+    return {
+      skipped,
+      values: overflows.map(({ step, value, phase, line, loss_scale }) => [step, value, phase, line, loss_scale]),
+      scales: steps.map(({ loss_scale }) => loss_scale),
+      magnitudes: overflows.map(({ magnitude }) => magnitude!),
+    };
+  }
+
+  /** What the first steps of a file skip on a backend; each is trained once. */
+  function storyOf(name: string, on: BackendName, steps: number) {
+    const story = told.get(`${name} ${on}`) ?? tell(name, on, steps);
+    told.set(`${name} ${on}`, story);
+    return story;
+  }
+
   for (const backend of ['reference', 'webgpu', 'tensorflow'] as const)
     describe(`on ${backend}`, () => {
       before(async function () {
@@ -165,18 +183,8 @@ describe('examples/precision', () => {
         ['underflow', 1],
       ] as const)
         it(`${name}.amp skips the same steps for the same values as on cpu`, async () => {
-          const story = async (on: BackendName) => {
-            const { skipped, overflows, steps: taken } = await train(name, `${name}-${on}-${backend}`, on, '--max-steps', String(steps));
-            const values = overflows.map(({ step, value, phase, line, loss_scale }) => [step, value, phase, line, loss_scale]);
-            return {
-              skipped,
-              values,
-              scales: taken.map(({ loss_scale }) => loss_scale),
-              magnitudes: overflows.map(({ magnitude }) => magnitude!),
-            };
-          };
-          const { magnitudes: wanted, ...cpu } = await story('cpu');
-          const { magnitudes, ...found } = await story(backend);
+          const { magnitudes: wanted, ...cpu } = await storyOf(name, 'cpu', steps);
+          const { magnitudes, ...found } = await storyOf(name, backend, steps);
           assert.deepEqual(found, cpu);
           for (const [index, size] of magnitudes.entries())
             assert.ok(Math.abs(size / wanted[index] - 1) < 0.01, `${size}, not ${wanted[index]}`);
