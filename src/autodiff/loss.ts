@@ -32,6 +32,11 @@ function attrsOf(spec: LossSpec): Attrs {
   }
 }
 
+/** The layer of a loss: that of the model's result, or of another value, by its name. */
+export function lossLayer(of?: string): string {
+  return of === undefined ? 'loss' : `loss_${of}`;
+}
+
 /** A loss as evaluation reports it. */
 export interface AddedLoss {
   /** The mean over the batch, not by weights. */
@@ -49,42 +54,41 @@ export interface LossInputs {
   readonly label: ValueId;
   /** Where the loss compares it with an image, of the shape of the result. */
   readonly target?: ValueId;
+  /** What the result is called, where it is not the model's own. */
+  readonly of?: string;
 }
 
 /** A row for each image. */
-function rowsOf(builder: GraphBuilder, value: ValueId): ValueId {
+function rowsOf(builder: GraphBuilder, value: ValueId, layer: string): ValueId {
   const { shape } = builder.type(value);
   if (shape.length === 2) return value;
   const [batch, ...rest] = shape as [number, ...number[]];
-  return emit(
-    builder,
-    'reshape',
-    [value],
-    { shape: [batch, elementCount(rest)] },
-    { layer: 'loss', why: 'the loss takes a row for each image' },
-  );
+  return emit(builder, 'reshape', [value], { shape: [batch, elementCount(rest)] }, { layer, why: 'the loss takes a row for each image' });
 }
 
 /** Appends a loss, which is the op of its name, to a forward graph. */
-export function addLoss(builder: GraphBuilder, { result, label, target }: LossInputs, spec: LossSpec): AddedLoss {
+export function addLoss(builder: GraphBuilder, { result, label, target, of }: LossInputs, spec: LossSpec): AddedLoss {
   const attrs = attrsOf(spec);
+  const layer = lossLayer(of);
   if (comparesImages(spec)) {
     if (target === undefined) throw new Error(`the forward graph has no image for ${spec.kind}`);
-    return { loss: emit(builder, spec.kind, [rowsOf(builder, result), label, rowsOf(builder, target)], attrs, { layer: 'loss' }) };
+    return { loss: emit(builder, spec.kind, [rowsOf(builder, result, layer), label, rowsOf(builder, target, layer)], attrs, { layer }) };
   }
   const reads = opDefinition(spec.kind).takesProbabilities === 'independent' ? beforeSigmoid(builder, result) : result;
   const inputs = [reads, label];
-  const correct = emit(builder, 'correct_count', inputs, {}, { why: 'training accuracy, reported' });
-  const loss = emit(builder, spec.kind, inputs, attrs, { layer: 'loss' });
+  const correct = of === undefined && { correct: emit(builder, 'correct_count', inputs, {}, { why: 'training accuracy, reported' }) };
+  const loss = emit(builder, spec.kind, inputs, attrs, { layer });
   const weights = weighting(attrs);
-  if (Object.keys(weights).length === 0) return { loss, correct };
-  const weight = emit(builder, 'label_weight', inputs, weights, { layer: 'loss', why: 'a mean by weights is divided by theirs' });
-  return { loss, weight, correct };
+  if (Object.keys(weights).length === 0) return { loss, ...correct };
+  const weight = emit(builder, 'label_weight', inputs, weights, { layer, why: 'a mean by weights is divided by theirs' });
+  return { loss, weight, ...correct };
 }
 
 /** What a step reports, and what it minimises: `factor` times `objective`. */
 export interface TrainedLoss {
   readonly loss: ValueId;
+  /** Where it is of several losses, each of them by the name of its value, before its weight. */
+  readonly parts?: Readonly<Record<string, ValueId>>;
   readonly correct?: ValueId;
   readonly objective: ValueId;
   /** The share of the micro-batch in its step, or, of a sum, how many terms it is the mean of. */
@@ -95,7 +99,8 @@ export interface TrainedLoss {
 export function addTrainedLoss(builder: GraphBuilder, inputs: LossInputs, spec: LossSpec, share: number): TrainedLoss {
   const { loss: plain, weight, correct } = addLoss(builder, inputs, spec);
   const [rows, length] = builder.type(builder.nodes[plain]!.inputs[0]!).shape as [number, number];
-  const loss = weight === undefined ? plain : divided(builder, plain, weight, leastWeight(builder.nodes[weight]!) / rows);
+  const least = weight === undefined ? 0 : leastWeight(builder.nodes[weight]!) / rows;
+  const loss = weight === undefined ? plain : divided(builder, plain, weight, least, lossLayer(inputs.of));
   const reported = { loss, ...(correct !== undefined && { correct }) };
   if (spec.reduction === 'mean') return { ...reported, objective: loss, factor: share };
   return { ...reported, objective: plain, factor: totalDivisor(spec.kind, rows, length)! };
@@ -109,10 +114,40 @@ function leastWeight({ attrs }: Node): number {
 }
 
 /** The mean by weights; 0 where all of them are, as the loss is. `least`: their mean is that at least, or 0. */
-function divided(builder: GraphBuilder, loss: ValueId, weight: ValueId, least: number): ValueId {
+function divided(builder: GraphBuilder, loss: ValueId, weight: ValueId, least: number, layer: string): ValueId {
   const why = 'never 0: of a batch whose labels all count for nothing the loss is 0';
   const type = builder.type(weight);
-  const floor = builder.add({ op: 'constant', attrs: { value: Math.fround(least / 2) }, type, layer: 'loss', why: note(why) });
-  const divisor = emit(builder, 'maximum', [weight, floor], {}, { layer: 'loss', why });
-  return emit(builder, 'div', [loss, divisor], {}, { layer: 'loss', why: 'the mean by weights' });
+  const floor = builder.add({ op: 'constant', attrs: { value: Math.fround(least / 2) }, type, layer, why: note(why) });
+  const divisor = emit(builder, 'maximum', [weight, floor], {}, { layer, why });
+  return emit(builder, 'div', [loss, divisor], {}, { layer, why: 'the mean by weights' });
+}
+
+/** A further loss with what it reads. */
+export interface AuxTrained {
+  readonly of: string;
+  readonly weight: number;
+  readonly trained: TrainedLoss;
+}
+
+/** What the loss of the model's result is called among the parts of a sum: no `let` can have that name. */
+const MAIN_PART = 'model';
+
+/** The sum of a loss and further ones times their weights: what is reported of it, and what is minimised. */
+export function addAuxLosses(builder: GraphBuilder, main: TrainedLoss, aux: readonly AuxTrained[]): TrainedLoss {
+  if (aux.length === 0) return main;
+  const plus = (sum: ValueId, value: ValueId, factor: number, layer: string): ValueId => {
+    const weighed =
+      factor === 1 ? value : emit(builder, 'scale', [value], { factor }, { layer, why: 'its weight beside the loss of the result' });
+    return emit(builder, 'add', [sum, weighed], {}, { layer, why: 'all losses together' });
+  };
+  let loss = main.loss;
+  for (const { of, weight, trained } of aux) loss = plus(loss, trained.loss, weight, lossLayer(of));
+  const parts = Object.fromEntries([[MAIN_PART, main.loss], ...aux.map(({ of, trained }) => [of, trained.loss] as const)]);
+  // Of means the sum that is reported is the one that is minimised.
+  const isReported = [main, ...aux.map(({ trained }) => trained)].every((one) => one.objective === one.loss && one.factor === main.factor);
+  let objective = isReported ? loss : main.objective;
+  if (!isReported)
+    for (const { of, weight, trained } of aux)
+      objective = plus(objective, trained.objective, (weight * trained.factor) / main.factor, lossLayer(of));
+  return { ...main, loss, parts, objective };
 }

@@ -1,12 +1,12 @@
 import { GraphBuilder } from '../ir/builder.js';
-import type { LossScaling, Recipe } from '../ir/program.js';
+import { auxOutput, type LossScaling, lossOutput, type Recipe } from '../ir/program.js';
 import { orderStep } from '../ir/rewrite.js';
 import { isState } from '../ir/structure.js';
 import type { Graph, TensorType, ValueId } from '../ir/types.js';
 import { note } from '../ir/why.js';
 import { emit } from '../ops/emit.js';
 import { differentiate } from './differentiate.js';
-import { type AddedLoss, addLoss, addTrainedLoss, type LossInputs, type TrainedLoss } from './loss.js';
+import { addAuxLosses, addLoss, addTrainedLoss, type LossInputs, type TrainedLoss } from './loss.js';
 import { addOptimizer } from './optimizer.js';
 import { type Parameter, placeOf } from './parameter.js';
 import { addScaleUpdate, declareScaler, type Scaler } from './scaler.js';
@@ -19,6 +19,8 @@ const SCALAR: TensorType = { dtype: 'f32', shape: [] };
 interface Start {
   readonly builder: GraphBuilder;
   readonly inputs: LossInputs;
+  /** By their names, the values that have losses of their own. */
+  readonly aux: ReadonlyMap<string, ValueId>;
   /** Of running statistics: what the forward pass asks for, and the step has to make. */
   readonly updates: readonly Update[];
 }
@@ -29,7 +31,22 @@ function startFrom(forward: Graph, recipe: Recipe, batch: number): Start {
   const label = builder.add({ op: 'input', attrs: { name: 'label' }, type: { dtype: 'i32', shape: [batch] } });
   const { logits: result, target } = graph.outputs;
   if (result === undefined) throw new Error(`the forward graph of ${recipe.model} has no logits`);
-  return { builder, inputs: { result, label, ...(target !== undefined && { target }) }, updates };
+  const aux = (recipe.train.auxLosses ?? []).flatMap(({ of }) => {
+    const value = graph.outputs[auxOutput(of)];
+    return value === undefined ? [] : [[of, value] as const];
+  });
+  return { builder, inputs: { result, label, ...(target !== undefined && { target }) }, aux: new Map(aux), updates };
+}
+
+/** Everything that a micro-batch with `share` of its step's images minimises. */
+function addObjective({ builder, inputs, aux }: Start, { train }: Recipe, share: number): TrainedLoss {
+  const main = addTrainedLoss(builder, inputs, train.loss, share);
+  const others = (train.auxLosses ?? []).map(({ of, weight, loss }) => {
+    const result = aux.get(of);
+    if (result === undefined) throw new Error(`the forward graph has no value ${of}`);
+    return { of, weight, trained: addTrainedLoss(builder, { ...inputs, result, of }, loss, share) };
+  });
+  return addAuxLosses(builder, main, others);
 }
 
 /** Scaled loss and the gradients of the parameters, in the order of their declaration. */
@@ -53,8 +70,9 @@ function addBackward(builder: GraphBuilder, { objective, factor }: TrainedLoss, 
 }
 
 /** What a function reports of a loss. */
-function reportOf({ loss, correct }: Pick<AddedLoss, 'loss' | 'correct'>): Record<string, ValueId> {
-  return { loss, ...(correct !== undefined && { correct }) };
+function reportOf({ loss, parts = {}, correct }: Pick<TrainedLoss, 'loss' | 'parts' | 'correct'>): Record<string, ValueId> {
+  const named = Object.entries(parts).map(([name, part]) => [lossOutput(name), part] as const);
+  return { loss, ...Object.fromEntries(named), ...(correct !== undefined && { correct }) };
 }
 
 function constantOne(builder: GraphBuilder): ValueId {
@@ -136,9 +154,10 @@ export function buildTrainStep(
   { name, share }: MicroBatch = ofWholeStep('train_step', recipe),
 ): Graph {
   const isAccumulated = share < 1;
-  const { builder, inputs, updates } = startFrom(forward, recipe, batch);
+  const start = startFrom(forward, recipe, batch);
+  const { builder, updates } = start;
   const lr = builder.add({ op: 'input', attrs: { name: 'lr' }, type: SCALAR });
-  const trained = addTrainedLoss(builder, inputs, recipe.train.loss, share);
+  const trained = addObjective(start, recipe, share);
   const scaler = declareScaler(builder, scaling);
   const gradients = addBackward(builder, trained, scaler);
   let parameters = parameterList(builder, gradients);
@@ -173,8 +192,9 @@ export function buildAccumulateStep(
   batch: number,
   { name, share }: MicroBatch = ofWholeStep('accumulate_step', recipe),
 ): Graph {
-  const { builder, inputs, updates } = startFrom(forward, recipe, batch);
-  const trained = addTrainedLoss(builder, inputs, recipe.train.loss, share);
+  const start = startFrom(forward, recipe, batch);
+  const { builder, updates } = start;
+  const trained = addObjective(start, recipe, share);
   const gradients = addBackward(builder, trained, declareScaler(builder, scaling));
   for (const p of parameterList(builder, gradients)) {
     const state = `${p.name}.grad`;

@@ -87,9 +87,9 @@ export class TrainReport {
     this.#output.line(style('dim', `run: ${run}`));
   }
 
-  #step({ step, epoch, loss, lr, loss_scale, skipped }: StepEvent): void {
+  #step({ step, epoch, loss, losses, lr, loss_scale, skipped }: StepEvent): void {
     if (this.#output.terminal || this.#output.json) return;
-    const parts = [`epoch ${epoch}`, `step ${step}`, `loss ${formatLoss(loss)}`, `lr ${lr.toPrecision(3)}`];
+    const parts = [`epoch ${epoch}`, `step ${step}`, `loss ${formatLoss(loss)}${partsOf(losses)}`, `lr ${lr.toPrecision(3)}`];
     if (loss_scale !== 1) parts.push(`scale ${loss_scale}`);
     if (skipped) parts.push('skipped: the gradients overflowed');
     this.#output.line(parts.join('  '));
@@ -101,11 +101,19 @@ export class TrainReport {
     const accuracy = event.test_accuracy === null ? '' : `  test accuracy ${style('green', formatPercent(event.test_accuracy))}`;
     const skipped = event.skipped_steps > 0 ? `  ${event.skipped_steps} skipped` : '';
     const leftOut = event.left_out_steps ? ` (without ${formatSteps(event.left_out_steps)} whose loss was not finite)` : '';
+    const loss = `${formatLoss(event.train_loss)}${partsOf(event.train_losses)}${leftOut}`;
     this.#output.line(
-      `epoch ${event.epoch}  loss ${formatLoss(event.train_loss)}${leftOut}  test loss ${formatLoss(event.test_loss)}${accuracy}` +
+      `epoch ${event.epoch}  loss ${loss}  test loss ${formatLoss(event.test_loss)}${accuracy}` +
         `  ${formatCount(Math.round(event.images_per_second))} images/s${skipped}  ${formatDuration(event.seconds)}`,
     );
   }
+}
+
+/** The parts of a loss that is a sum of several. */
+function partsOf(losses: StepEvent['losses']): string {
+  if (losses === undefined) return '';
+  const parts = Object.entries(losses).map(([name, loss]) => `${name} ${formatLoss(loss)}`);
+  return ` (${parts.join(', ')})`;
 }
 
 /** Why a step was skipped. */

@@ -152,10 +152,38 @@ export function comparesImages(loss: LossSpec): boolean {
   return 'target' in loss && loss.target === 'image';
 }
 
+/** A further loss that training minimises, of a value of the model besides its result. */
+export interface AuxLoss {
+  /** What the model calls the value. */
+  readonly of: string;
+  /** What it counts beside the loss of the result. */
+  readonly weight: number;
+  readonly loss: LossSpec;
+}
+
+/** The output of a forward graph with the value that a loss is of. */
+export function auxOutput(of: string): string {
+  return `aux_${of}`;
+}
+
+const LOSS_OUTPUT = 'loss_';
+
+/** The output of a step with one part of its loss, where that is of several. */
+export function lossOutput(part: string): string {
+  return `${LOSS_OUTPUT}${part}`;
+}
+
+/** The part of the loss that an output is; undefined where it is none. */
+export function lossPart(output: string): string | undefined {
+  return output.startsWith(LOSS_OUTPUT) ? output.slice(LOSS_OUTPUT.length) : undefined;
+}
+
 export type LostLossPolicy = 'stop' | 'continue';
 
 export interface TrainSpec {
   readonly loss: LossSpec;
+  /** Left out: none. */
+  readonly auxLosses?: readonly AuxLoss[];
   readonly optimizer: OptimizerSpec;
   readonly schedule: ScheduleSpec;
   /** Linear warmup from 0 in epochs, before (and multiplied with) the schedule. */
@@ -187,8 +215,8 @@ export interface Recipe {
 
 /**
  * A recipe with its forward graph at some batch size. Graph inputs: `image` u8[N,H,W,C], and `step` i32[] where dropout needs it.
- * Outputs: `logits`, f32[N,classes] or, where the loss compares it with the image, f32[N,H,W,C]; and then `target`, that image. All float
- * values are f32; precision comes later.
+ * Outputs: `logits`, f32[N,classes] or, where the loss compares it with the image, f32[N,H,W,C]; and then `target`, that image. As
+ * trained also the values of further losses, by `auxOutput`. All float values are f32; precision comes later.
  */
 export interface Program {
   readonly recipe: Recipe;

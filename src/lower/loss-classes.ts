@@ -1,37 +1,38 @@
 import type { Span } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import type { LossSpec } from '../ir/program.js';
-import type { TrainSection } from '../parser/ast.js';
+import type { Expr, TrainSection } from '../parser/ast.js';
+
+/** What the file says of the loss of the model's result. */
+export function writtenLoss(section: TrainSection | undefined): Expr | undefined {
+  return section?.items.find((item) => item.kind === 'setting' && item.name.text === 'loss')?.value;
+}
 
 /** Where an argument of the loss is written, or the loss. */
-function placeOf(section: TrainSection | undefined, argument: string): Span | undefined {
-  for (const item of section?.items ?? []) {
-    if (item.kind !== 'setting' || item.name.text !== 'loss') continue;
-    const args = item.value.kind === 'call' ? item.value.args : [];
-    return args.find(({ name }) => name?.text === argument)?.value.span ?? item.value.span;
-  }
-  return undefined;
+function placeOf(written: Expr | undefined, argument: string): Span | undefined {
+  const args = written?.kind === 'call' ? written.args : [];
+  return args.find(({ name }) => name?.text === argument)?.value.span ?? written?.span;
 }
 
 /** Reports what a loss says of classes that the model does not have. */
-export function checkLoss(loss: LossSpec, classes: number, section: TrainSection | undefined, sink: DiagnosticSink): void {
+export function checkLoss(loss: LossSpec, classes: number, written: Expr | undefined, sink: DiagnosticSink): void {
   if (loss.kind !== 'cross_entropy') return;
   const { weights, ignore } = loss;
   if (weights !== undefined && weights.length !== classes) {
-    sink.error('AMP4016', placeOf(section, 'weights'), `\`weights\` has ${weights.length} numbers, the model has ${classes} classes`, {
+    sink.error('AMP4016', placeOf(written, 'weights'), `\`weights\` has ${weights.length} numbers, the model has ${classes} classes`, {
       fix: 'give one number for each class, in the order of the labels',
     });
     return;
   }
   if (ignore !== undefined && ignore >= classes) {
-    sink.error('AMP4016', placeOf(section, 'ignore'), `\`ignore\` is ${ignore}, which is no class`, {
+    sink.error('AMP4016', placeOf(written, 'ignore'), `\`ignore\` is ${ignore}, which is no class`, {
       why: `the labels of ${classes} classes are 0 to ${classes - 1}`,
       fix: 'name one of them, or leave `ignore` out',
     });
     return;
   }
   if (weights?.every((weight, label) => weight === 0 || label === ignore) === true) {
-    sink.error('AMP4016', placeOf(section, 'weights'), 'no class counts', {
+    sink.error('AMP4016', placeOf(written, 'weights'), 'no class counts', {
       why: 'the weights of all classes that are not ignored are 0, so the loss is 0 whatever the model does',
       fix: 'give one of them a weight above 0',
     });

@@ -7,13 +7,14 @@ import { comparesImages, type Program, type Recipe } from '../ir/program.js';
 import type { Graph } from '../ir/types.js';
 import type { BlockSection } from '../parser/ast.js';
 import { parseAmp } from '../parser/parse.js';
+import { checkAuxLosses, readAuxLosses } from './aux-losses.js';
 import { bindLet } from './bind-let.js';
 import { type ReadDataset, readDataset } from './dataset.js';
 import type { DatasetValues } from './dataset-properties.js';
 import { evaluate } from './evaluate.js';
 import type { Evaluation } from './evaluation.js';
 import { checkKeepLines } from './keep-lines.js';
-import { checkLoss } from './loss-classes.js';
+import { checkLoss, writtenLoss } from './loss-classes.js';
 import { lowerModel, type ModelContext } from './model.js';
 import { checkOutput, readShapes } from './model-shapes.js';
 import { Modules } from './modules.js';
@@ -95,7 +96,9 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
   // Without what a file was to use, everything that it names would be unknown.
   if (modules.isIncomplete) return { sink, modules };
   syntaxErrors.push(...sink.diagnostics.flatMap((d) => (d.code.startsWith('AMP1') && d.span ? [d.span.start] : [])));
-  const names = resolveNames(main, modules.all, sections.models, broken, sink);
+  const auxItems = sections.train?.items.filter((item) => item.kind === 'aux_loss') ?? [];
+  const aux = auxItems.map(({ name }) => name);
+  const names = resolveNames(main, modules.all, { sections: sections.models, aux }, broken, sink);
   const recursive = new Set<BlockSection>();
   const files = [...modules.all, main];
   for (const { blocks } of files) for (const name of findRecursion(blocks, sink)) recursive.add(blocks.get(name)!);
@@ -106,25 +109,31 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
   const datasetValues: DatasetValues | 'reported' = data === undefined ? 'reported' : valuesOf(data);
   const evaluation: Evaluation = { ...constants, dataset: datasetValues };
   const precision = readPrecision(sections.precision, constants, lines);
-  const train = readTrain(sections.train, constants);
+  const auxLosses = readAuxLosses(auxItems, constants);
+  const train = readTrain(
+    sections.train,
+    auxLosses.map(({ item: _, ...loss }) => loss),
+    constants,
+  );
 
   const model = sections.models[0];
   const modelBroken = sections.models.length === 0 || syntaxErrors.some((at) => !isInSettings(file, at));
   if (model === undefined || modelBroken) return { sink, modules };
-  const target = comparesImages(train.loss) ? 'image' : 'label';
-  const shapes = readShapes(model, evaluation, data, target);
+  const shapes = readShapes(model, evaluation, data, comparesImages(train.loss) ? 'image' : 'label');
   if (shapes === undefined) return { sink, modules };
 
   const normalizeSpan = sections.dataset?.items.find((item) => item.name.text === 'normalize')?.span;
-  const parameters = sections.train?.items.filter((item) => item.kind !== 'setting') ?? [];
+  const parameters = sections.train?.items.filter((item) => item.kind !== 'setting').filter((item) => item.kind !== 'aux_loss') ?? [];
   const patterns = readPatterns(parameters, evaluation);
-  const fixed = { patterns, recursive, dataset, datasetValues, normalizeSpan, target, seed: train.seed } as const;
+  const target = [train, ...auxLosses].some(({ loss }) => comparesImages(loss)) ? 'image' : 'label';
+  const fixed = { patterns, recursive, dataset, datasetValues, normalizeSpan, target, aux, seed: train.seed } as const;
   const shared = { ...fixed, sink, lines, names, constants: constants.values };
   const batch = options.batch ?? train.batch;
   const lowered = lowerModel(model, shapes.image, { ...shared, batch, mode: 'train' } satisfies ModelContext);
   if (lowered === undefined) return { sink, modules };
-  checkLoss(train.loss, shapes.classes, sections.train, sink);
+  checkLoss(train.loss, shapes.classes, writtenLoss(sections.train), sink);
   checkOutput(model, lowered, shapes, sink);
+  checkAuxLosses(auxLosses, lowered, shapes, sink);
   checkKeepLines(sections.precision?.items.filter((item) => item.kind === 'keep') ?? [], lowered.graph, sink);
   checkPatterns(parameters, lowered.graph, sink);
   const recipe: Recipe | undefined = dataset && {

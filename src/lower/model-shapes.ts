@@ -10,7 +10,7 @@ import type { Evaluation } from './evaluation.js';
 import type { LoweredModel } from './model.js';
 
 /** `model M(image: [32, 32, 3]) -> [10]`: what a model declares, without the batch. */
-interface ModelShapes {
+export interface ModelShapes {
   readonly image: readonly number[];
   /** Of its result: [classes], or that of the image. */
   readonly result: readonly number[];

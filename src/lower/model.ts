@@ -1,7 +1,9 @@
 import { GraphBuilder } from '../ir/builder.js';
+import { auxOutput } from '../ir/program.js';
 import type { Graph } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
 import type { ModelSection } from '../parser/ast.js';
+import { evaluate } from './evaluate.js';
 import type { GraphExpressions } from './evaluation.js';
 import { joinValues } from './expand/apply.js';
 import { applyFunction, arithmetic, negate } from './expand/arithmetic.js';
@@ -21,6 +23,23 @@ export type { ModelContext } from './expand/state.js';
 export interface LoweredModel {
   readonly graph: Graph;
   readonly output: Tensor;
+  /** By name, the values that have losses of their own; as evaluated none. */
+  readonly aux: ReadonlyMap<string, Tensor>;
+}
+
+/** The values that have losses of their own; one that is none is reported. */
+function auxValues(state: Expansion): ReadonlyMap<string, Tensor> {
+  const { mode, aux, sink } = state.context;
+  const values = new Map<string, Tensor>();
+  for (const name of mode === 'train' ? aux : []) {
+    const value = evaluate({ kind: 'name', name, span: name.span }, state.evaluation);
+    if (value.kind === 'tensor') values.set(name.text, value);
+    else if (value.kind !== 'unknown')
+      sink.error('AMP2006', name.span, `\`${name.text}\` is ${describeKind(value)}, not a value of the graph`, {
+        fix: 'name a `let` of the model, such as `let head = image |> …`',
+      });
+  }
+  return values;
 }
 
 /** Expands a model into its forward graph. Undefined result: something is wrong, and reported. */
@@ -84,9 +103,15 @@ function expandModel(state: Expansion, model: ModelSection, image: readonly numb
   setValue(state, input.name, { kind: 'tensor', id: normalized, origin: input.span, source: `the model's input` });
   const output = evaluateBody(state, model.body);
   if (output.kind === 'tensor') {
-    const outputs = { logits: output.id, ...(state.context.target === 'image' && { target: normalized }) };
+    const values = [...auxValues(state)];
+    const outputs = {
+      logits: output.id,
+      ...(state.context.target === 'image' && { target: normalized }),
+      ...Object.fromEntries(values.map(([name, { id }]) => [auxOutput(name), id])),
+    };
     const graph = joinUpdates(builder.finish(model.name.text, outputs));
-    return { graph, output: { ...output, id: graph.outputs.logits! } };
+    const aux = values.map(([name, value]) => [name, { ...value, id: graph.outputs[auxOutput(name)]! }] as const);
+    return { graph, output: { ...output, id: graph.outputs.logits! }, aux: new Map(aux) };
   }
   if (output.kind !== 'unknown') {
     const span = model.body.result?.span ?? model.body.span;

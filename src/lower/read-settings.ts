@@ -114,7 +114,8 @@ function defaults(params: readonly SettingParam[]): Record<string, SettingValue>
   );
 }
 
-function readSetting(setting: Setting, item: SettingItem, context: Evaluation): ResolvedSetting | undefined {
+/** A setting as `item` has it; undefined where it is wrong, which is reported, and has no default. */
+export function readSetting(setting: Setting, item: Omit<SettingItem, 'kind'>, context: Evaluation): ResolvedSetting | undefined {
   const { value } = setting;
   if (value.kind === 'scalar') {
     const converted = convertSettingArg(setting.name, value.param, evaluate(item.value, context), item.value.span, context.sink);

@@ -1,7 +1,7 @@
 import type { LineIndex } from '../diagnostics/lines.js';
 import { suggestion } from '../diagnostics/suggest.js';
 import type { Pin } from '../ir/pin.js';
-import type { PrecisionSpec, TrainSpec } from '../ir/program.js';
+import type { AuxLoss, PrecisionSpec, TrainSpec } from '../ir/program.js';
 import { formatNamed } from '../numeric/formats.js';
 import type { KeepItem, PrecisionSection, SettingItem, TrainSection } from '../parser/ast.js';
 import type { Evaluation } from './evaluation.js';
@@ -64,7 +64,7 @@ function readKeep(item: KeepItem, { sink }: Evaluation, lines: LineIndex): reado
 }
 
 /** The `train` section, or its defaults: cross entropy, adam at 1e-3, 10 epochs of batches of 64. */
-export function readTrain(section: TrainSection | undefined, context: Evaluation): TrainSpec {
+export function readTrain(section: TrainSection | undefined, auxLosses: readonly AuxLoss[], context: Evaluation): TrainSpec {
   const settings = readSettings(
     'train',
     TRAIN_SETTINGS,
@@ -73,6 +73,7 @@ export function readTrain(section: TrainSection | undefined, context: Evaluation
   );
   const train: TrainSpec = {
     loss: chosen(settings, LOSS, context),
+    ...(auxLosses.length > 0 && { auxLosses }),
     optimizer: chosen(settings, OPTIMIZER, context),
     schedule: chosen(settings, SCHEDULE, context),
     warmup: numberSetting(settings, 'warmup'),

@@ -21,6 +21,12 @@ interface Context {
   readonly within: readonly string[];
 }
 
+/** The models of a file, of which it should have one, and the names in it whose values have losses of their own. */
+interface Models {
+  readonly sections: readonly ModelSection[];
+  readonly aux: readonly Name[];
+}
+
 /**
  * Finds what every name stands for, and reports all that needs no shapes: names are declared once and known, layers exist and get their
  * arguments. Unlike lowering it also sees blocks that nothing calls and branches that are not taken.
@@ -28,7 +34,7 @@ interface Context {
 export function resolveNames(
   main: Pick<Module, 'lets' | 'blocks' | 'uses'>,
   used: readonly Module[],
-  models: readonly ModelSection[],
+  models: Models,
   broken: (span: Span) => boolean,
   sink: DiagnosticSink,
 ): Names {
@@ -46,11 +52,11 @@ export function resolveNames(
   return names;
 }
 
-function resolveModels(models: readonly ModelSection[], globals: Scope, context: Context): void {
-  for (const model of models) {
+function resolveModels({ sections, aux }: Models, globals: Scope, context: Context): void {
+  for (const [index, model] of sections.entries()) {
     const scope = new Scope(globals);
     for (const input of model.inputs) context.names.declare(input.name, scope);
-    resolveBody(model.body, scope, context);
+    resolveBody(model.body, scope, context, index === 0 ? aux : []);
   }
 }
 
@@ -86,8 +92,10 @@ function resolveLet({ names, value }: Let, scope: Scope, context: Context): void
   for (const name of names) context.names.declare(name, scope, { isLet: true, isShared: value.kind === 'share' });
 }
 
-function resolveBody(body: Body, scope: Scope, context: Context): void {
+/** `also`: names that something outside reads in the body. */
+function resolveBody(body: Body, scope: Scope, context: Context, also: readonly Name[] = []): void {
   for (const item of body.lets) resolveLet(item, scope, context);
+  for (const name of also) context.names.read(name, scope);
   if (body.result !== undefined) resolveExpr(body.result, scope, context);
   else if (body.span.end > 0 && !context.broken(body.span)) {
     context.sink.error('AMP1011', { start: body.span.end - 1, end: body.span.end }, 'this body has no result', {

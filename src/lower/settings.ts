@@ -1,6 +1,6 @@
 import { DEFAULT_SIZING, FILTERS, FITS } from '../datasets/source.js';
 import { AUGMENTATIONS } from './choices/augmentation.js';
-import { LOSSES, LOST_LOSS } from './choices/loss.js';
+import { AUX_LOSSES, LOSSES, LOST_LOSS } from './choices/loss.js';
 import { OPTIMIZERS } from './choices/optimizer.js';
 import { COMPUTE_FORMATS, LOSS_SCALES, POLICIES } from './choices/precision.js';
 import { SCHEDULES } from './choices/schedule.js';
@@ -85,6 +85,8 @@ export const PRECISION_SETTINGS: readonly Setting[] = [COMPUTE, POLICY, LOSS_SCA
 export const KEEP_FORMATS: readonly string[] = Object.keys(COMPUTE_FORMATS);
 
 export const LOSS = choice('loss', 'what is minimised: a mean over the batch, or a sum', LOSSES, 'cross_entropy');
+/** Of `aux_loss NAME LOSS`, which may stand there more than once and is no setting. */
+export const AUX_LOSS = choice('aux_loss', 'what is minimised besides, of a value of the model', AUX_LOSSES, undefined);
 export const OPTIMIZER = choice('optimizer', 'update rule; those that PyTorch has follow it', OPTIMIZERS, 'adam');
 export const SCHEDULE = choice('schedule', 'factor on the learning rate over time', SCHEDULES, 'constant');
 export const ON_LOST_LOSS = choice(

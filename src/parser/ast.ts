@@ -181,6 +181,15 @@ export interface ParameterItem {
   readonly span: Span;
 }
 
+/** `aux_loss head cross_entropy(weight: 0.3)`: a further loss, of a value that the model names. */
+export interface AuxLossItem {
+  readonly kind: 'aux_loss';
+  /** Of the value; empty where it is missing, and then of the place of the word. */
+  readonly name: Name;
+  readonly value: Expr;
+  readonly span: Span;
+}
+
 export interface DatasetSection {
   readonly kind: 'dataset';
   /** Of a data set that is known, or of a kind of files. */
@@ -199,7 +208,7 @@ export interface PrecisionSection {
 
 export interface TrainSection {
   readonly kind: 'train';
-  readonly items: readonly (SettingItem | ParameterItem)[];
+  readonly items: readonly (SettingItem | ParameterItem | AuxLossItem)[];
   readonly span: Span;
 }
 

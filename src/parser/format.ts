@@ -1,5 +1,5 @@
 import { type Source, UserError } from '../diagnostics/diagnostic.js';
-import type { KeepItem, ParameterItem, Section, SettingItem } from './ast.js';
+import type { KeepItem, Section, TrainSection } from './ast.js';
 import { type Doc, hardline, printDoc, wideLine } from './doc.js';
 import { ExpressionPrinter } from './expression-printer.js';
 import { parseAmp } from './parse.js';
@@ -61,7 +61,7 @@ class Printer extends ExpressionPrinter {
     }
   }
 
-  private settings(items: readonly (SettingItem | KeepItem | ParameterItem)[]): Doc {
+  private settings(items: readonly (KeepItem | TrainSection['items'][number])[]): Doc {
     const broken = this.cursor.breaksAfterNext();
     const open = this.take('{');
     const content = items.map((item, i): Doc => {
@@ -71,7 +71,7 @@ class Printer extends ExpressionPrinter {
     return this.braced(open, content, items.length === 0, broken);
   }
 
-  private setting(item: SettingItem | KeepItem | ParameterItem): Doc {
+  private setting(item: KeepItem | TrainSection['items'][number]): Doc {
     if (item.kind === 'keep') return [this.take('keep'), ' ', this.take(), ' ', this.take('in'), ' ', this.take()];
     if (item.kind !== 'setting') {
       const head: Doc = [this.take(item.kind), ' ', this.take()];

@@ -128,21 +128,43 @@ export class SettingsParser extends BodyParser {
     { recoveryValueFunc: () => undefined },
   );
 
+  private readonly auxLoss = this.RULE(
+    'auxLoss',
+    (): ast.AuxLossItem | undefined => {
+      const start = this.start();
+      let name = this.nameOf(this.CONSUME(t.Name));
+      this.ACTION(() => {
+        name = { ...name, text: '' };
+      });
+      // A name with parentheses is a loss whose value is missing, which is said where the line is read.
+      this.OPTION({
+        GATE: () => this.LA(2).tokenType !== t.LeftParen,
+        DEF: () => {
+          name = this.nameOf(this.CONSUME2(t.Name));
+        },
+      });
+      const value = this.SUBRULE(this.operation);
+      return { kind: 'aux_loss', name, value, span: this.spanFrom(start) };
+    },
+    { recoveryValueFunc: () => undefined },
+  );
+
   protected readonly train = this.RULE(
     'train',
     (): ast.TrainSection | undefined => {
       const start = this.start();
-      const items: (ast.SettingItem | ast.ParameterItem)[] = [];
+      const items: ast.TrainSection['items'][number][] = [];
       this.CONSUME(t.Train);
       this.CONSUME(t.LeftBrace);
       this.MANY(() => {
-        // `init` and `freeze` are words here alone; elsewhere they are names.
-        const item = this.OR<ast.SettingItem | ast.ParameterItem | undefined>({
+        // `init`, `freeze` and `aux_loss` are words here alone; elsewhere they are names.
+        const item = this.OR<ast.TrainSection['items'][number] | undefined>({
           MAX_LOOKAHEAD: 1,
           IGNORE_AMBIGUITIES: true,
           DEF: [
             { GATE: () => this.LA(1).image === 'init', ALT: () => this.SUBRULE(this.initItem) },
             { GATE: () => this.LA(1).image === 'freeze', ALT: () => this.SUBRULE(this.freezeItem) },
+            { GATE: () => this.LA(1).image === 'aux_loss', ALT: () => this.SUBRULE(this.auxLoss) },
             { ALT: () => this.SUBRULE(this.setting) },
           ],
         });

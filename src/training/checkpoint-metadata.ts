@@ -62,6 +62,7 @@ const POSITION = {
   stepInEpoch: isCount,
   tally: fields({
     lossSum: isNumber,
+    partSums: optional(recordOf(isNumber)),
     lossCount: isNumber,
     correct: isNumber,
     images: isCount,

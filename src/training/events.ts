@@ -17,8 +17,10 @@ export interface StepEvent {
   /** From 1. */
   readonly step: number;
   readonly epoch: number;
-  /** Mean over the step's images. */
+  /** Mean over the step's images; with losses of further values the sum of all, each times its weight. */
   readonly loss: number;
+  /** Those losses before their weights: of the model's result under `model`, the others by the names of their values. */
+  readonly losses?: Readonly<Record<string, number>>;
   readonly lr: number;
   /** The scale that the step used; 1 without loss scaling. */
   readonly loss_scale: number;
@@ -30,6 +32,8 @@ export interface EpochEvent {
   readonly epoch: number;
   /** Mean over the epoch's images, as they were trained, without the steps whose loss was not finite. */
   readonly train_loss: number;
+  /** As `losses` of a step. */
+  readonly train_losses?: Readonly<Record<string, number>>;
   /** Steps that `train_loss` leaves out; not in lines of older versions. */
   readonly left_out_steps?: number;
   readonly test_loss: number | null;

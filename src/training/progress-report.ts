@@ -1,7 +1,8 @@
-import type { TrainProgress } from './events.js';
+import type { Scores } from './checkpoint-metadata.js';
+import type { EpochEvent, TrainProgress } from './events.js';
 import type { Progress } from './progress.js';
 import type { SessionPlan } from './session-plan.js';
-import { meanLoss } from './tally.js';
+import { meanLoss, meanParts } from './tally.js';
 
 /** What a display is told: where the run is, what the epoch has come to so far, and how long the rest will take. */
 export function reportOf(
@@ -23,5 +24,22 @@ export function reportOf(
     skipped: tally.skipped,
     imagesPerSecond: speed.imagesPerSecond,
     secondsLeft: speed.secondsFor((stepsLeft * imagesPerEpoch) / stepsPerEpoch, Math.ceil(stepsLeft / stepsPerEpoch)),
+  };
+}
+
+/** The line of an epoch that is done; without scores where nothing was tested. */
+export function epochEvent({ epoch, tally, speed, epochSeconds }: Progress, scores: Scores | undefined): EpochEvent {
+  const losses = meanParts(tally);
+  return {
+    event: 'epoch',
+    epoch: epoch + 1,
+    train_loss: meanLoss(tally),
+    ...(losses !== undefined && { train_losses: losses }),
+    left_out_steps: tally.leftOut,
+    test_loss: scores?.loss ?? null,
+    test_accuracy: scores?.accuracy ?? null,
+    images_per_second: speed.imagesPerSecond,
+    skipped_steps: tally.skipped,
+    seconds: epochSeconds,
   };
 }

@@ -1,6 +1,6 @@
 import type { RunPosition, Scores } from './checkpoint-metadata.js';
 import { Speed } from './speed.js';
-import type { StepResult } from './stepper.js';
+import type { StepResult } from './step-result.js';
 import { addToHistory, addToTally, EMPTY_TALLY, type LossHistory, type TallyState } from './tally.js';
 
 /** What a checkpoint says of a run's progress; the rest of its position is the plan's. */

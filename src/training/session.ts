@@ -10,15 +10,15 @@ import { LostLossReporter } from './overflow/lost-loss-reporter.js';
 import { SkipReporter, type Takeover } from './overflow/skips.js';
 import { type Running, Watch } from './overflow/watch.js';
 import { Progress } from './progress.js';
-import { reportOf } from './progress-report.js';
+import { epochEvent, reportOf } from './progress-report.js';
 import { type MetricsLog, recordReplan, updateRun } from './run-folder.js';
 import { type Adopted, RunKeeper } from './run-keeper.js';
 import { epochOf, isGuarded, isLogged, type SessionPlan, stepsUntilDue } from './session-plan.js';
 import type { Snapshot } from './snapshot.js';
 import { countsCorrect, type StateValues } from './states.js';
-import type { Stepper, StepResult } from './stepper.js';
+import type { StepResult } from './step-result.js';
+import type { Stepper } from './stepper.js';
 import { storePin } from './stored-pins.js';
-import { meanLoss } from './tally.js';
 
 /** Longest time between two looks at the device's results, for the progress display. */
 const REPORT_MS = 500;
@@ -148,9 +148,18 @@ export class Session {
     this.progress.take(result);
     const step = result.step + 1;
     if (isLogged(this.plan, step)) {
-      const { loss, scale, skipped } = result;
+      const { loss, parts, scale, skipped } = result;
       const lr = Math.fround(this.plan.rate(result.step));
-      await this.emit({ event: 'step', step, epoch: epochOf(this.plan, result.step), loss, lr, loss_scale: scale, skipped });
+      await this.emit({
+        event: 'step',
+        step,
+        epoch: epochOf(this.plan, result.step),
+        loss,
+        ...(parts && { losses: parts }),
+        lr,
+        loss_scale: scale,
+        skipped,
+      });
     }
     if (isLost(result)) await this.lose(result);
   }
@@ -223,17 +232,7 @@ export class Session {
     const present = await this.present();
     await this.saveLast(present, scores);
     progress.last = scores;
-    await this.emit({
-      event: 'epoch',
-      epoch: progress.epoch + 1,
-      train_loss: meanLoss(progress.tally),
-      left_out_steps: progress.tally.leftOut,
-      test_loss: scores?.loss ?? null,
-      test_accuracy: scores?.accuracy ?? null,
-      images_per_second: progress.speed.imagesPerSecond,
-      skipped_steps: progress.tally.skipped,
-      seconds: progress.epochSeconds,
-    });
+    await this.emit(epochEvent(progress, scores));
     progress.endEpoch();
     this.watch.endEpoch();
     await this.checkpoint(present);

@@ -5,23 +5,7 @@ import type { Executable, InputData, Inputs, NonFinite, Scalars, SeriesCall } fr
 import type { Batcher } from './data/batcher.js';
 import { Pace } from './pace.js';
 import { findFunction, inputNames } from './states.js';
-
-/** What the device reported about one optimizer step. */
-export interface StepResult {
-  /** 0-based. */
-  readonly step: number;
-  /** Mean over the step's images. */
-  readonly loss: number;
-  readonly correct: number;
-  readonly images: number;
-  /** Its images as a share of a whole step's. */
-  readonly share: number;
-  readonly skipped: boolean;
-  /** Of the gradients, where they are clipped by it. */
-  readonly norm: number | undefined;
-  /** The loss scale that was used; 1 without scaling. */
-  readonly scale: number;
-}
+import { combineCalls, type StepResult } from './step-result.js';
 
 /** A step that was run again, looking for the first value that is not finite, with the inputs of the call that stopped there. */
 export interface TracedStep {
@@ -210,14 +194,9 @@ export class Stepper {
   }
 
   private combine(step: number, parts: readonly Scalars[]): StepResult {
-    const images = this.imagesOf(step, 1);
-    const last = parts.at(-1);
-    const micros = this.microsOf(step);
-    const loss = parts.reduce((sum, part, micro) => sum + (part.loss ?? Number.NaN) * micros[micro]!.batch, 0) / images;
-    const correct = parts.reduce((sum, part) => sum + (part.correct ?? 0), 0);
     const { batch, accumulate } = this.options.division;
-    const share = images / (batch * accumulate);
-    return { step, loss, correct, images, share, skipped: last?.ok === 0, norm: last?.norm, scale: last?.scale ?? 1 };
+    const calls = this.microsOf(step).map((micro, index) => ({ batch: micro.batch, scalars: parts[index]! }));
+    return combineCalls(step, calls, this.imagesOf(step, 1), batch * accumulate);
   }
 
   /** Runs the steps from `from` to before `to` again, from the present states. Their results are dropped. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { buildTrainStep } from '../../src/autodiff/step.js';
-import type { CrossEntropySpec, LossScaling } from '../../src/ir/program.js';
+import { type CrossEntropySpec, type LossScaling, lossPart } from '../../src/ir/program.js';
 import { channelNorms, layerNorms, randomModel } from '../support/models.js';
-import { type Model, type ProgramOptions, programOf, SGD } from '../support/network.js';
+import { type Model, type ModelWithHeads, type ProgramOptions, programOf, SGD } from '../support/network.js';
 import { callInDoubles, type Doubles, initialDoubles, randomInputs } from '../support/run.js';
 
 const STEP = 1e-6;
@@ -34,29 +34,37 @@ const contractions: Model = ({ image, call }) => {
 
 interface Step {
   readonly loss: number;
+  /** Of a loss that is a sum of several. */
+  readonly parts: Readonly<Record<string, number>>;
   /** By parameter: what sgd at rate 1 takes off is the gradient. */
   readonly gradients: ReadonlyMap<string, Float64Array>;
 }
 
-function differentiated(model: Model, options: ProgramOptions, scaling: LossScaling, seed: number) {
+function differentiated(model: Model | ModelWithHeads, options: ProgramOptions, scaling: LossScaling, seed: number) {
   const program = programOf(model, { image: [6, 6, 2], ...options, train: { optimizer: SGD, ...options.train } });
   const graph = buildTrainStep(program.train, program.recipe, scaling, program.recipe.train.batch);
   const inputs = randomInputs(program, seed, { lr: 1 });
   const parameters = graph.nodes.filter((node) => node.attrs.role === 'parameter').map((node) => String(node.attrs.name));
   const run = (states: Doubles): Step => {
     const after: Doubles = new Map(states);
-    const { loss } = callInDoubles(graph, inputs, after);
+    const { loss, ...others } = callInDoubles(graph, inputs, after);
+    const parts = Object.entries(others).flatMap(([output, value]) => (lossPart(output) === undefined ? [] : [[lossPart(output)!, value]]));
     const gradients = parameters.map((name): [string, Float64Array] => {
       const before = states.get(name)!;
       return [name, Float64Array.from(after.get(name)!, (w, i) => before[i] - w)];
     });
-    return { loss, gradients: new Map(gradients) };
+    return { loss: loss!, parts: Object.fromEntries(parts), gradients: new Map(gradients) };
   };
   return { run, states: initialDoubles(graph), parameters, label: inputs.label as Int32Array };
 }
 
 /** Compares the gradients of a training step with central differences of its loss. */
-function assertGradients(model: Model, options: ProgramOptions = {}, seed = 1, scaling: LossScaling = { kind: 'none' }): void {
+function assertGradients(
+  model: Model | ModelWithHeads,
+  options: ProgramOptions = {},
+  seed = 1,
+  scaling: LossScaling = { kind: 'none' },
+): void {
   const { run, states, parameters } = differentiated(model, options, scaling, seed);
   const { gradients } = run(states);
   for (const name of parameters) {
@@ -102,6 +110,35 @@ describe('gradients of whole networks against central differences', () => {
     weights: Array.from({ length: 10 }, (_, label) => 0.2 + label / 3),
     ignore: 4,
   };
+  const heads: ModelWithHeads = ({ image, call }) => {
+    const trunk = call('tanh', call('conv2d', image, { channels: 4, kernel: 2, stride: 2 }));
+    const deep = call('silu', call('conv2d', trunk, { channels: 3, kernel: 3 }));
+    const early = call('linear', call('global_avg_pool', trunk), { features: 10 });
+    const again = call('conv_transpose2d', trunk, { channels: 2, kernel: 2, stride: 2 });
+    return { logits: call('linear', call('flatten', deep), { features: 10 }), aux: { early, again } };
+  };
+  for (const reduction of ['mean', 'sum'] as const)
+    it(`losses of several values, one of them a ${reduction}`, () => {
+      const auxLosses = [
+        { of: 'early', weight: 0.3, loss: { kind: 'cross_entropy', labelSmoothing: 0.1, weights: weighted.weights!, reduction } },
+        { of: 'again', weight: 2, loss: { kind: 'mse', target: 'image', reduction: 'mean' } },
+      ] as const;
+      const { run, states, label } = differentiated(heads, { batch: 3, train: { auxLosses } }, { kind: 'none' }, 2);
+      const { loss, parts } = run(states);
+      assert.deepEqual(Object.keys(parts), ['model', 'early', 'again']);
+      assert.ok(Math.abs(loss - (parts.model! + 0.3 * parts.early! + 2 * parts.again!)) < 1e-12, 'their sum is reported');
+      if (reduction === 'mean') assertGradients(heads, { batch: 3, train: { auxLosses } }, 2);
+      else {
+        // The sum of the early head's loss is as many times its mean as the labels of the batch weigh.
+        const counts = [...label].reduce((total, one) => total + weighted.weights![one]!, 0);
+        const [, ...others] = auxLosses;
+        const mean = { ...auxLosses[0], weight: 0.3 * counts, loss: { ...auxLosses[0].loss, reduction: 'mean' } } as const;
+        const same = differentiated(heads, { batch: 3, train: { auxLosses: [mean, ...others] } }, { kind: 'none' }, 2).run(states);
+        for (const [name, gradient] of run(states).gradients)
+          for (const [i, g] of gradient.entries()) assert.ok(Math.abs(g - same.gradients.get(name)![i]!) < 1e-9 * (1 + Math.abs(g)), name);
+      }
+    });
+
   it('a mean by weights, of which some labels are ignored', () => assertGradients(everything, { batch: 5, train: { loss: weighted } }));
   it('focal', () => assertGradients(everything, { train: { loss: { kind: 'focal', gamma: 2, alpha: 0.25, reduction: 'mean' } } }));
 

@@ -1,7 +1,7 @@
 import { compileProgram, type PassOptions } from '../../src/compile.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import { divideEpoch } from '../../src/ir/epoch.js';
-import { comparesImages, type PrecisionSpec, type Program, type Recipe, type TrainSpec } from '../../src/ir/program.js';
+import { auxOutput, comparesImages, type PrecisionSpec, type Program, type Recipe, type TrainSpec } from '../../src/ir/program.js';
 import type { Graph, Shape, ValueId } from '../../src/ir/types.js';
 import { LayerContexts } from '../../src/lower/layer-context.js';
 import { LAYERS } from '../../src/lower/layers.js';
@@ -28,6 +28,9 @@ export interface Layers {
 /** A model: from the normalized image to the logits, or to an image, where the loss compares it with that. */
 export type Model = (layers: Layers) => ValueId;
 
+/** A model that also has values with losses of their own. */
+export type ModelWithHeads = (layers: Layers) => { readonly logits: ValueId; readonly aux: Readonly<Record<string, ValueId>> };
+
 export interface ProgramOptions {
   readonly batch?: number;
   readonly image?: readonly [number, number, number];
@@ -39,7 +42,7 @@ export interface ProgramOptions {
   readonly train?: Partial<TrainSpec>;
 }
 
-function forwardGraph(model: Model, mode: 'train' | 'eval', recipe: Recipe, batch: number): Graph {
+function forwardGraph(model: Model | ModelWithHeads, mode: 'train' | 'eval', recipe: Recipe, batch: number): Graph {
   const builder = new GraphBuilder();
   const { dataset, inputShape } = recipe;
   const pixels = builder.add({ op: 'input', attrs: { name: 'image' }, type: { dtype: 'u8', shape: [batch, ...inputShape] } });
@@ -57,15 +60,18 @@ function forwardGraph(model: Model, mode: 'train' | 'eval', recipe: Recipe, batc
     if (typeof result !== 'number') throw new Error(`${name} has several results`);
     return result;
   };
-  const logits = model({ image, call, shape: (value) => builder.type(value).shape.slice(1) });
-  return builder.finish('forward', { logits, ...(comparesImages(recipe.train.loss) && { target: image }) });
+  const result = model({ image, call, shape: (value) => builder.type(value).shape.slice(1) });
+  const { logits, aux } = typeof result === 'number' ? { logits: result, aux: {} } : result;
+  const losses = [recipe.train.loss, ...(recipe.train.auxLosses ?? []).map(({ loss }) => loss)];
+  const trained = mode === 'train' ? Object.entries(aux).map(([name, value]) => [auxOutput(name), value]) : [];
+  return builder.finish('forward', { logits, ...Object.fromEntries(trained), ...(losses.some(comparesImages) && { target: image }) });
 }
 
 export const ADAM = { kind: 'adam', lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0 } as const;
 export const SGD = { kind: 'sgd', lr: 0.1, momentum: 0, nesterov: false, weightDecay: 0 } as const;
 
 /** The program of a model; by default fp16 under `mixed`, adam, batches of 2 images of 8x8x3. */
-export function programOf(model: Model, options: ProgramOptions = {}): Program {
+export function programOf(model: Model | ModelWithHeads, options: ProgramOptions = {}): Program {
   const { batch = 2, image = [8, 8, 3], mean = 0.5, std = 0.5 } = options;
   const perChannel = (value: number) => Array.from({ length: image[2] }, () => value);
   const recipe: Recipe = {

@@ -19,6 +19,7 @@ function lines(section: Section, depth: number): string {
       const items = section.items.map((item) => {
         if (item.kind === 'keep') return `(keep ${item.pattern.text} ${item.format.text})`;
         if (item.kind === 'setting') return `(set ${item.name.text} ${expr(item.value)})`;
+        if (item.kind === 'aux_loss') return `(aux_loss ${item.name.text} ${expr(item.value)})`;
         return `(${item.kind} ${item.pattern.text}${item.value === undefined ? '' : ` ${expr(item.value)}`})`;
       });
       return `(${[head, ...items].join('\n  ')})`;

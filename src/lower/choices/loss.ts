@@ -1,4 +1,4 @@
-import { LOSS_TARGETS, type LossSpec, type LossTarget, type LostLossPolicy } from '../../ir/program.js';
+import { type AuxLoss, LOSS_TARGETS, type LossSpec, type LossTarget, type LostLossPolicy } from '../../ir/program.js';
 import { type Word, type Words, word } from '../setting.js';
 
 const REDUCTION = {
@@ -73,6 +73,16 @@ export const LOSSES = {
     ({ gamma, alpha, reduction }) => ({ kind: 'focal', gamma, alpha, reduction }),
   ),
 } satisfies Words<LossSpec>;
+
+const WEIGHT = { name: 'weight', kind: 'number', default: 1, above: 0, doc: 'what it counts beside the loss of the result' } as const;
+
+/** The losses again, of a further value of the model: with a weight. */
+export const AUX_LOSSES: Readonly<Record<string, Word<Omit<AuxLoss, 'of'>>>> = Object.fromEntries(
+  Object.entries<Word<LossSpec>>(LOSSES).map(([name, { doc, params, read }]) => [
+    name,
+    { doc, params: [WEIGHT, ...params], read: (args, place) => ({ weight: args.weight as number, loss: read(args, place) }) },
+  ]),
+);
 
 export const LOST_LOSS = {
   stop: word('the run ends, says where it comes from, and keeps the checkpoint and the weights from before', {}, () => 'stop'),

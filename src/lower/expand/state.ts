@@ -35,8 +35,10 @@ export interface ModelContext {
   readonly seed: number;
   readonly batch: number;
   readonly mode: 'train' | 'eval';
-  /** What the loss compares with: the graph then results in that as well, where it holds it. */
+  /** What a loss compares with: the graph then results in that as well, where it holds it. */
   readonly target: LossTarget;
+  /** Values that have losses of their own while the model is trained. */
+  readonly aux: readonly Name[];
 }
 
 /** Thrown to leave a model that expands without end. */

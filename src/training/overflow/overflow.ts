@@ -10,7 +10,8 @@ import { probePlan } from '../../plan/probe.js';
 import type { Executable, Inputs, NonFinite } from '../../runtime/backend.js';
 import { lowerRate } from '../schedule.js';
 import type { StateValues } from '../states.js';
-import type { StepResult, TracedStep } from '../stepper.js';
+import type { StepResult } from '../step-result.js';
+import type { TracedStep } from '../stepper.js';
 
 /** The first value of a step that its format could not hold, by what it is and where it comes from. */
 export interface Overflow {

@@ -3,7 +3,7 @@ import type { FoundPin } from '../../ir/pin.js';
 import type { TrainEvent } from '../events.js';
 import type { TrainOptions } from '../options.js';
 import { epochOf, type SessionPlan } from '../session-plan.js';
-import type { StepResult } from '../stepper.js';
+import type { StepResult } from '../step-result.js';
 import type { LossHistory } from '../tally.js';
 import { type Blame, NO_OVERFLOW, type Overflow, overflowText, reachText, tooManySkips } from './overflow.js';
 import type { Running, Watch } from './watch.js';
