@@ -153,6 +153,8 @@ export const ADVICE: ReadonlyMap<string, Advice> = new Map<string, Advice>([
   ['group_norm_layer_c2', () => 'use fewer groups'],
   ['instance_norm_layer_c1', () => 'use `layer_norm`, which takes all channels of a position together, or normalize larger images'],
   ['softmax_axis_c1', ([operand]) => operand && `its axes are 0 to ${operand.shape.length - 1}`],
+  ['softmax_layer_c1', () => 'leave `axis` out, and exchange the axes of the scores with `transpose` before'],
+  ['softmax_layer_c2', () => 'leave `causal` out, or give it scores [positions, positions], such as those of `matmul`'],
   ['concat_c3', concatSizes],
   ['reshape_c1', () => 'write -1 for one of the sizes to have it found, if the others divide the number of elements'],
   ['max_pool2d_c5', () => 'use less padding or a larger window'],

@@ -25,6 +25,8 @@ const LAYER_RULES: ReadonlyMap<string, string> = new Map([
   ['group_norm_layer_c2', 'less the mean, a single value is 0'],
   ['instance_norm_layer_c1', 'less the mean, a single value is 0'],
   ['softmax_axis_c1', 'the axis is one of the value'],
+  ['softmax_layer_c1', 'a causal softmax goes along the last axis, and counts rows along the one before'],
+  ['softmax_layer_c2', 'the rows and columns of a causal softmax are positions'],
 ]);
 
 function ruleOf(label: string): string | undefined {

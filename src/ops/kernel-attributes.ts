@@ -138,7 +138,7 @@ export const KERNEL_ATTRIBUTES: AttributeTable = {
   upsample_bilinear: anyOf('factor'),
   upsample_bilinear_grad: anyOf('factor'),
 
-  softmax: none,
+  softmax: anyOf('causal'),
   softmax_grad: none,
   log_softmax: none,
   log_softmax_grad: none,

@@ -1,7 +1,8 @@
 import { elements, lastAxis, sameShapes } from './constraints.js';
-import type { OpDefinition } from './op.js';
+import { constrain, type OpDefinition } from './op.js';
 import { f32, sampleMatrix } from './sample.js';
 import type { Probabilities } from './traits.js';
+import { formatShape } from './window.js';
 
 function rowOp(name: 'softmax' | 'log_softmax', probabilities: Probabilities, doc: string): OpDefinition<'rows'> {
   const label = `${name}_c1`;
@@ -52,8 +53,33 @@ function rowGradOp(of: 'softmax' | 'log_softmax', doc: string, low: number, high
   };
 }
 
-/** y[i] = exp(x[i] - max) / sum over j of exp(x[j] - max). */
-export const softmax = rowOp('softmax', 'distribution', 'Softmax along the last axis, with the maximum taken out first.');
+const plain = rowOp('softmax', 'distribution', 'Softmax along the last axis, with the maximum taken out first.');
+
+/**
+ * y[i] = exp(x[i] - max) / sum over j of exp(x[j] - max). `causal`: over the j up to the row's own place in its matrix, and y is zero
+ * beyond; so is the gradient of x, which is a multiple of y.
+ */
+export const softmax: OpDefinition<'rows'> = {
+  ...plain,
+  constraints: { ...plain.constraints, softmax_c2: 'what is causal has rows, one for each position' },
+  attrs: {
+    causal: { kind: 'boolean', optional: true, doc: 'true: row i of each matrix counts its columns 0 to i, and is zero beyond them' },
+  },
+  shape: (types, attrs) => {
+    const shape = plain.shape(types, attrs);
+    constrain(attrs.causal !== true || shape.length >= 2, 'softmax_c2', () => `${formatShape(shape)} is no matrix, nor several`);
+    return shape;
+  },
+  sample: (random) => {
+    const matrix = sampleMatrix(random);
+    const [shape, attrs] = random.pick([
+      [matrix, {}],
+      [matrix, { causal: true }],
+      [[random.int(1, 3), ...matrix], { causal: true }],
+    ] as const);
+    return { types: [f32(...shape)], attrs, domains: [{ low: -5, high: 5 }] };
+  },
+};
 
 /** y[i] = x[i] - max - log(sum over j of exp(x[j] - max)). */
 export const logSoftmax = rowOp('log_softmax', 'logarithms', 'Logarithm of softmax along the last axis, with the maximum taken out first.');

@@ -29,7 +29,8 @@ const contractions: Model = ({ image, call }) => {
   });
   const rows = call('linear', call('reshape', call('adaptive_avg_pool2d', x, { size: 3 }), { shape: [9, 6] }), { features: 6 });
   const mixed = call('matmul', call('matmul', rows, { transpose: true }, { values: [rows] }), {}, { values: [rows] });
-  return call('linear', call('flatten', call('attention', call('tanh', mixed), { heads: 2, dropout: 0.2 })), { features: 10 });
+  const attended = call('attention', call('tanh', mixed), { heads: 2, dropout: 0.2 });
+  return call('linear', call('flatten', call('attention', attended, { heads: 3, causal: true })), { features: 10 });
 };
 
 interface Step {

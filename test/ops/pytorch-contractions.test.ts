@@ -3,6 +3,7 @@ import { differentiate } from '../../src/autodiff/differentiate.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import type { ValueId } from '../../src/ir/types.js';
 import { LayerContexts } from '../../src/lower/layer-context.js';
+import { emit } from '../../src/ops/emit.js';
 import { attentionLayer } from '../../src/ops/layers/attention.js';
 import { maxPool2dLayer } from '../../src/ops/layers/window.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
@@ -67,6 +68,23 @@ describe('PyTorch semantics of contractions', () => {
       const scale = name === 'k.bias' ? Math.max(...fixture.attention.gradients['q.bias'].data.map(Math.abs)) : 0;
       assertClose(values.get(found.get(`attn.${name}`)!)!, data, name, scale === 0 ? undefined : (1e-6 * scale) / 1e-3);
     }
+  });
+
+  it('causal attention, of more queries than keys: what scaled_dot_product_attention gives, and its gradients', () => {
+    const { q, k, v, y, dy, ...gradients } = fixture.causal_attention;
+    const builder = new GraphBuilder();
+    const state = (name: string, shape: readonly number[]) =>
+      builder.add({ op: 'state', attrs: { name, role: 'parameter', init: 'constant', value: 0 }, type: { dtype: 'f32', shape } });
+    const [queries, keys, values_] = [state('q', q.shape), state('k', k.shape), state('v', v.shape)];
+    const scaled = emit(builder, 'scale', [queries], { factor: 1 / Math.sqrt(q.shape.at(-1)!) });
+    const scores = emit(builder, 'matmul', [scaled, keys], { transposed: 'b' });
+    const result = emit(builder, 'matmul', [emit(builder, 'softmax', [scores], { causal: true }), values_]);
+    const found = differentiate(builder, { loss: result, seed: state('dy', dy.shape) });
+    const graph = builder.finish('eval_step', { result, ...Object.fromEntries(found) });
+    const states = new Map(Object.entries({ q, k, v, dy }).map(([name, { data }]) => [name, Float64Array.from(data)]));
+    const { values } = evaluateGraph(graph, {}, states, { float64: true });
+    assertClose(values.get(result)!, y.data, 'y');
+    for (const name of ['q', 'k', 'v'] as const) assertClose(values.get(found.get(name)!)!, gradients[`d${name}`].data, `d${name}`);
   });
 
   for (const key of ['max_pool2d_ceil', 'max_pool2d_ceil_padded'] as const) {

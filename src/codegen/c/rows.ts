@@ -146,7 +146,9 @@ export function rowFunction(context: KernelContext, id: ValueId, partial: Place 
         '}',
       ]
     : [];
-  const body = [...label, ...rowStatements(formula, writer)];
+  const { matrixRows } = formula;
+  const place = matrixRows === undefined ? [] : [`const int32_t place = (int32_t)(row % ${matrixRows});`];
+  const body = [...label, ...place, ...rowStatements(formula, writer)];
   const lines = [...prologue.statements, 'for (int64_t row = begin; row < end; row++) {', ...indent(body), '}'];
   return { code: loopFunction(lines), table: context.table, range: rows, part: partLength(rows, length * 8, 1) };
 }

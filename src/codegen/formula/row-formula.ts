@@ -1,5 +1,6 @@
 import type { Node } from '../../ir/types.js';
-import { column, div, equal, named, operand, parameter, sub } from './build.js';
+import { LIMITS } from '../../numeric/formats.js';
+import { atLeast, column, div, equal, named, number, operand, orZero, parameter, select, sub } from './build.js';
 import type { F32, Parameter } from './expression.js';
 import { exp, log } from './special-functions.js';
 
@@ -34,6 +35,8 @@ export interface RowFormula {
   readonly steps: readonly RowStep[];
   readonly result: RowResult;
   readonly ignored?: number;
+  /** Rows of a matrix: the formula asks for the `PLACE` of a row in its matrix. */
+  readonly matrixRows?: number;
 }
 
 export type RowRule = (node: Node, shape: readonly number[]) => RowFormula;
@@ -42,6 +45,8 @@ export const ofThis = (name: string): F32 => parameter(name, 'f32', 'row');
 /** The label of the row, where the op has labels. */
 export const LABEL: Parameter<'i32'> = parameter('label', 'i32', 'row');
 export const isLabel = equal(column, LABEL);
+/** The row's place in its matrix, of a formula that says how many rows a matrix has. */
+export const PLACE: Parameter<'i32'> = parameter('place', 'i32', 'row');
 
 /** Declares numbers of one loop; what they are called in formulas is `ofThis` of their names. */
 export const loop = (...numbers: readonly RowNumber[]): RowStep => ({ loop: numbers });
@@ -54,4 +59,13 @@ export const exponentials: readonly RowStep[] = [
   loop({ by: 'sum', name: 'sum', term: named('power', power) }),
 ];
 export const probability: F32 = div(power, sum);
+
+/** The same over the columns up to the row's place alone. */
+const counts = atLeast(PLACE, column);
+const countedPower = orZero(counts, power);
+export const causalExponentials: readonly RowStep[] = [
+  loop({ by: 'largest', name: 'largest', term: select(counts, operand(0), number(-LIMITS.f32.largest)) }),
+  loop({ by: 'sum', name: 'sum', term: named('power', countedPower) }),
+];
+export const causalProbability: F32 = div(countedPower, sum);
 export const logSum: RowStep = { name: 'log_sum', value: log(sum) };

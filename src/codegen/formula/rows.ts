@@ -20,6 +20,8 @@ import {
 } from './build.js';
 import type { Expression, F32 } from './expression.js';
 import {
+  causalExponentials,
+  causalProbability,
   exponentials,
   logSum,
   loop,
@@ -38,7 +40,10 @@ const [first, second] = [operand(0), operand(1)];
 const one = number(1);
 const [largest, sum] = [ofThis('largest'), ofThis('sum')];
 
-const softmax: RowRule = () => ({ steps: exponentials, result: { each: probability } });
+const softmax: RowRule = ({ attrs }, shape) =>
+  attrs.causal === true
+    ? { steps: causalExponentials, result: { each: causalProbability }, matrixRows: shape.at(-2)! }
+    : { steps: exponentials, result: { each: probability } };
 
 const logSoftmax: RowRule = () => ({
   steps: [...exponentials, logSum],

@@ -138,7 +138,9 @@ export function emitRows(context: GroupContext, id: ValueId): Dispatch[] {
         '}',
       ]
     : [];
-  const body = ['let row = i;', ...label, ...rowStatements(formula, writer)];
+  const { matrixRows } = formula;
+  const place = matrixRows === undefined ? [] : [`let place = i32(row % ${matrixRows}u);`];
+  const body = ['let row = i;', ...label, ...place, ...rowStatements(formula, writer)];
   const dispatch = kernel.finishFlat(context.label([id]), rows, context.target.limits, body);
   if (partial === undefined) return [dispatch];
   const divisor = totalDivisor(node.op, rows, length);

@@ -1,6 +1,6 @@
 import type { OpName } from '../../ir/op-names.js';
 import { INIT } from '../initializers.js';
-import type { LayerDefinition } from '../layer.js';
+import type { LayerDefinition, LayerParam } from '../layer.js';
 import { constrain } from '../op.js';
 import { formatShape } from '../window.js';
 import { AXIS, resolveAxis } from './axes.js';
@@ -34,10 +34,35 @@ function alongAxis(op: OpName, doc: string): LayerDefinition {
   };
 }
 
-export const softmaxLayer = alongAxis(
+/** As `is_causal` of torch.nn.functional.scaled_dot_product_attention. */
+export const CAUSAL: LayerParam = {
+  name: 'causal',
+  kind: 'boolean',
+  default: false,
+  doc: 'position i attends to positions 0 to i alone; the weights of later ones are 0',
+};
+
+const softmaxAlong = alongAxis(
   'softmax',
   'exp(x) over its sum along an axis. The losses want logits, so a classifier does not end with it.',
 );
+
+export const softmaxLayer: LayerDefinition = {
+  ...softmaxAlong,
+  params: [
+    ...softmaxAlong.params,
+    { ...CAUSAL, doc: 'of scores [..., positions, positions]: row i counts its columns 0 to i alone, and is 0 beyond them' },
+  ],
+  build: (context) => {
+    const { input, args, emit, type } = context;
+    if (args.causal !== true) return softmaxAlong.build(context);
+    const { shape } = type(input);
+    const isLast = resolveAxis('softmax_axis_c1', args.axis as number, shape) === shape.length - 1;
+    constrain(isLast, 'softmax_layer_c1', () => `axis ${args.axis as number} is not the last one of ${formatShape(shape.slice(1))}`);
+    constrain(shape.length >= 3, 'softmax_layer_c2', () => `${formatShape(shape.slice(1))} has no rows and columns`);
+    return emit('softmax', [input], { causal: true });
+  },
+};
 export const logSoftmaxLayer = alongAxis('log_softmax', 'Logarithm of softmax along an axis.');
 
 export const leakyReluLayer: LayerDefinition = {

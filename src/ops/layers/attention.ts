@@ -3,6 +3,7 @@ import type { LayerContext, LayerDefinition } from '../layer.js';
 import { constrain } from '../op.js';
 import type { StateInit } from '../state-init.js';
 import { formatShape } from '../window.js';
+import { CAUSAL } from './activation.js';
 
 /** A projection of the last axis by a layer of its own, `name`: weight [features, features], and a bias that starts at 0. */
 function project({ part }: LayerContext, name: string, x: ValueId, bound: number): ValueId {
@@ -35,6 +36,7 @@ export const attentionLayer: LayerDefinition = {
       default: 0,
       doc: 'probability that a weight of the sum over positions is left out in training',
     },
+    CAUSAL,
   ],
   example: 'x |> layer_norm |> attention(heads: 4) as attn |> add(x)',
   build: (context) => {
@@ -60,7 +62,7 @@ export const attentionLayer: LayerDefinition = {
     const k = apart(2, project(context, 'k', input, inBound));
     const v = apart(3, project(context, 'v', input, inBound));
     const scores = part('matmul_1').emit('matmul', [scaled, k], { transposed: 'b' });
-    let weights = part('softmax_1').emit('softmax', [scores]);
+    let weights = part('softmax_1').emit('softmax', [scores], args.causal === true ? { causal: true } : {});
     const rate = args.dropout as number;
     if (mode === 'train' && rate > 0) {
       const { emit, salt } = part('dropout_1');

@@ -1,10 +1,14 @@
 import { asRows, fill, type ReferenceKernel } from './kernel.js';
-import { rowLogSums } from './log-sum-exp.js';
+import { logSumExp, rowLogSums } from './log-sum-exp.js';
 
-const softmax: ReferenceKernel = ({ types: [type], inputs: [x], output }) => {
+const softmax: ReferenceKernel = ({ node: { attrs }, types: [type], inputs: [x], output }) => {
   const { rows, length } = asRows(type);
-  const logs = rowLogSums(x, rows, length);
-  fill(output, (i) => Math.exp(x[i] - logs[Math.floor(i / length)]));
+  const ofMatrix = type.shape.at(-2) ?? 1;
+  for (let row = 0; row < rows; row += 1) {
+    const counted = attrs.causal === true ? Math.min(length, (row % ofMatrix) + 1) : length;
+    const log = logSumExp(x, row * length, counted);
+    for (let k = 0; k < length; k += 1) output[row * length + k] = k < counted ? Math.exp(x[row * length + k] - log) : 0;
+  }
 };
 
 const logSoftmax: ReferenceKernel = ({ types: [type], inputs: [x], output }) => {
