@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import type { Split } from '../datasets/registry.js';
@@ -6,6 +5,7 @@ import type { DataSplit } from '../datasets/source.js';
 import { userError } from '../diagnostics/diagnostic.js';
 import { listNames } from '../diagnostics/suggest.js';
 import { systemError } from '../files/system-error.js';
+import { divide, drawOf } from './divide.js';
 
 /** A picture of a class, by its path from the folder of the data set; its parts are joined by `/` everywhere. */
 export interface ListedImage {
@@ -33,7 +33,7 @@ function isLitter(name: string): boolean {
   return name.startsWith('.') || LITTER.has(name.toLowerCase());
 }
 
-function byCodePoint(a: string, b: string): number {
+export function byCodePoint(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
@@ -71,22 +71,6 @@ function filesBelow(root: string, path: string, above: readonly string[] = []): 
 /** A name as it is compared and shown: file systems have the same letters in several forms. */
 function named(name: string): string {
   return name.normalize('NFC');
-}
-
-/** Where in the order of a class a picture stands that decides about its side, 0 to 1: by its path alone. */
-function drawOf(path: string): number {
-  return createHash('sha256').update(named(path)).digest().readUInt32BE(0) / 0x1_0000_0000;
-}
-
-/**
- * The test images of one class: those drawn below `share`, so that none changes sides when files are added or taken away. Of at least two
- * images one is on each side.
- */
-function testOf(paths: readonly string[], share: number): ReadonlySet<string> {
-  const drawn = paths.map((path) => ({ path, at: drawOf(path) })).sort((a, b) => a.at - b.at);
-  const below = drawn.filter(({ at }) => at < share).length;
-  const count = drawn.length < 2 ? 0 : Math.min(drawn.length - 1, Math.max(1, below));
-  return new Set(drawn.slice(0, count).map(({ path }) => path));
 }
 
 interface Tree {
@@ -170,8 +154,11 @@ function listOneTree(root: string, { test: share }: DataSplit): ClassFolders {
   const images: Record<Split, ListedImage[]> = { train: [], test: [] };
   for (const [label, name] of tree.classes.entries()) {
     const paths = tree.files.get(name) ?? [];
-    const chosen = testOf(paths, share);
-    for (const path of paths) images[chosen.has(path) ? 'test' : 'train'].push({ path, label });
+    const isTest = divide(
+      paths.map((path) => drawOf(named(path))),
+      share,
+    );
+    for (const [index, path] of paths.entries()) images[isTest[index] ? 'test' : 'train'].push({ path, label });
   }
   return { classes: tree.classes, images, misplaced: [...tree.misplaced, ...emptyClasses(tree, '')] };
 }

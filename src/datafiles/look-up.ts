@@ -1,11 +1,33 @@
+import { statSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
+import type { Split } from '../datasets/registry.js';
 import type { DataFacts, DataSplit, FileSource } from '../datasets/source.js';
 import type { Source } from '../diagnostics/diagnostic.js';
+import { type LabelledArrays, readIdxFolder, readNumpy } from './arrays.js';
 import { listClassFolders } from './class-folders.js';
+import { readCsvList } from './csv.js';
 
 /** Where the files of a data set lie that the source text `at` names: where its caller says, else at the path, from the text's folder. */
 export function dataPath({ path }: FileSource, at: Pick<Source, 'path' | 'data'>): string {
   return at.data?.path ?? (isAbsolute(path) ? path : join(dirname(at.path), path));
+}
+
+const counted = ({ train, test }: Readonly<Record<Split, { readonly length: number }>>) => ({ train: train.length, test: test.length });
+
+function ofArrays({ image, classes, splits: { train, test } }: LabelledArrays): DataFacts {
+  return { image, classes, images: counted({ train: train.labels, test: test.labels }) };
+}
+
+/** What was found in files that have not changed since: reading them again takes as long as the first time. */
+const remembered = new Map<string, DataFacts>();
+
+function remember(path: string, split: DataSplit | undefined, read: () => DataFacts): DataFacts {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined || !found.isFile()) return read();
+  const key = JSON.stringify([path, split, found.size, found.mtimeMs]);
+  const facts = remembered.get(key) ?? read();
+  remembered.set(key, facts);
+  return facts;
 }
 
 /**
@@ -14,6 +36,19 @@ export function dataPath({ path }: FileSource, at: Pick<Source, 'path' | 'data'>
  */
 export function lookUpData(source: FileSource, split: DataSplit | undefined, at: Pick<Source, 'path' | 'data'>): DataFacts {
   if (at.data?.facts !== undefined) return at.data.facts;
-  const { classes, images } = listClassFolders(dataPath(source, at), split);
-  return { classes, images: { train: images.train.length, test: images.test.length } };
+  const path = dataPath(source, at);
+  switch (source.kind) {
+    case 'folder': {
+      const { classes, images } = listClassFolders(path, split);
+      return { classes, images: counted(images) };
+    }
+    case 'csv': {
+      const { classes, images } = readCsvList(path, split);
+      return { classes, images: counted(images) };
+    }
+    case 'npz':
+      return remember(path, split, () => ofArrays(readNumpy(path, split)));
+    case 'idx':
+      return ofArrays(readIdxFolder(path, split));
+  }
 }

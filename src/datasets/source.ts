@@ -4,7 +4,13 @@ import type { DatasetName, Split } from './registry.js';
 export type DataSource =
   | { readonly kind: 'known'; readonly name: DatasetName }
   /** Class subfolders of pictures, decoded to so many channels: grey, grey with alpha, colour, colour with alpha. */
-  | { readonly kind: 'folder'; readonly path: string; readonly channels: number };
+  | { readonly kind: 'folder'; readonly path: string; readonly channels: number }
+  /** The same, listed in a file with columns. */
+  | { readonly kind: 'csv'; readonly path: string; readonly channels: number }
+  /** Arrays of numpy: bytes and labels. */
+  | { readonly kind: 'npz'; readonly path: string }
+  /** A folder with IDX files. */
+  | { readonly kind: 'idx'; readonly path: string };
 
 /** A source that a path names. */
 export type FileSource = Exclude<DataSource, { readonly kind: 'known' }>;

@@ -85,6 +85,14 @@ function readImage(
   const channels = 'channels' in source ? source.channels : own?.[2];
   if (size !== undefined && channels !== undefined) return [size.height, size.width, channels];
   if (own !== undefined) return own;
+  if (!isFacts(found) && !('channels' in source)) {
+    const { message, why, fix } = found;
+    sink.error('AMP4018', section?.name.span, `what ${nameOf(source)} holds is not known`, {
+      why: why === undefined ? message : `${message}: ${why}`,
+      ...(fix !== undefined && { fix }),
+    });
+    return undefined;
+  }
   sink.error('AMP4017', section?.name.span, `the images of ${nameOf(source)} have no size of their own`, {
     why: 'pictures of any size may lie in it, and a model takes those of one',
     fix: 'add `size(64)`, or `size([48, 64])` for height and width',

@@ -11,4 +11,21 @@ export const FILE_SOURCES = {
     },
     ({ path, channels }) => ({ kind: 'folder', path, channels }),
   ),
+  csv: word(
+    'pictures in a list with the columns `path` and `label`, and `split` (train or test) unless the setting `split` divides them',
+    {
+      path: { kind: 'text', doc: "the list, from the folder of the `.amp` file; the pictures' paths are from that of the list" },
+      channels: { kind: 'int', default: 3, min: 1, max: 4, doc: 'as in `folder`' },
+    },
+    ({ path, channels }) => ({ kind: 'csv', path, channels }),
+  ),
+  npz: word(
+    'arrays of numpy: images as bytes [n, height, width] or [n, height, width, channels], and whole numbers as labels',
+    { path: { kind: 'text', doc: 'an `.npz` file, or a folder of `.npy` files' } },
+    ({ path }) => ({ kind: 'npz', path }),
+  ),
+  idx: word("IDX files with MNIST's names, packed or not", { path: { kind: 'text', doc: 'the folder that they lie in' } }, ({ path }) => ({
+    kind: 'idx',
+    path,
+  })),
 } satisfies Words<FileSource>;

@@ -2,9 +2,10 @@ import { createReadStream } from 'node:fs';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
+import { badFile } from '../../datafiles/bad-file.js';
 import { isSystemError } from '../../files/reason.js';
 import { systemError } from '../../files/system-error.js';
-import { badFile, type DataFile } from './data-file.js';
+import type { DataFile } from './data-file.js';
 
 /** What an archive of a known data set unpacks to at most: theirs are below 200 MB. */
 const MOST_BYTES = 1 << 30;

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
-import { BadFile } from '../../datafiles/bad-file.js';
-import { type UserError, userError } from '../../diagnostics/diagnostic.js';
+import { badFile, naming } from '../../datafiles/bad-file.js';
 import { fileSize, reading } from '../../files/system-error.js';
 
 /** A file of a data set: on disk, packed or not, or in an archive. */
@@ -17,18 +16,10 @@ export interface DataFile {
 /** Far above any file of the data sets that are known; what unpacks to more is no such file. */
 const MOST_UNPACKED = 2 ** 31;
 
-export function badFile(path: string, why: string): UserError {
-  return userError('AMP7020', `cannot use ${path}`, why, 'replace the file by a whole one, or name another folder with --data');
-}
-
 /** What `read` makes of a file's bytes. Throws UserError AMP7020 where it throws BadFile. */
 export async function parsing<T>(file: DataFile, read: (bytes: Uint8Array) => T): Promise<T> {
   const bytes = await file.bytes();
-  try {
-    return read(bytes);
-  } catch (error) {
-    throw error instanceof BadFile ? badFile(file.path, error.message) : error;
-  }
+  return naming(file.path, () => read(bytes));
 }
 
 /** A file on disk; one whose name ends with `.gz` is unpacked. */

@@ -1,6 +1,6 @@
 import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { ImageSize } from '../../datasets/source.js';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { fileReason, isSystemError } from '../../files/reason.js';
@@ -38,7 +38,7 @@ interface Seen extends Omit<KnownFile, 'hash'> {}
 
 async function look(root: string, path: string): Promise<Seen> {
   try {
-    const { size, mtimeMs } = await stat(join(root, path));
+    const { size, mtimeMs } = await stat(resolve(root, path));
     return { path, size, mtimeMs };
   } catch (error) {
     // Said of the file when it is read.
@@ -64,7 +64,7 @@ async function inLanes(count: number, work: (index: number) => Promise<void>): P
 function changed(root: string, path: string): Error {
   return userError(
     'AMP7019',
-    `${join(root, path)} changed while it was read`,
+    `${resolve(root, path)} changed while it was read`,
     'the pictures of a run are those that are there when it begins',
     'start again when nothing writes to the folder any more',
   );
@@ -98,7 +98,7 @@ class Decoder {
       const before = this.seen[place]!;
       let bytes: Uint8Array;
       try {
-        bytes = await readFile(join(this.root, path));
+        bytes = await readFile(resolve(this.root, path));
       } catch (error) {
         if (!isSystemError(error)) throw error;
         if (before.size >= 0 && error.code === 'ENOENT') throw changed(this.root, path);

@@ -1,7 +1,8 @@
+import { badFile } from '../../datafiles/bad-file.js';
 import { readIdx } from '../../datafiles/idx.js';
 import type { DatasetName } from '../../datasets/registry.js';
 import { badLabel } from './binary.js';
-import { badFile, type DataFile, parsing } from './data-file.js';
+import { type DataFile, parsing } from './data-file.js';
 import type { ImageSet } from './dataset.js';
 import type { DatasetSource, Origin } from './source.js';
 

@@ -1,4 +1,8 @@
+import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
+import { type LabelledArrays, readIdxFolder, readNumpy } from '../../datafiles/arrays.js';
+import { listClassFolders } from '../../datafiles/class-folders.js';
+import { readCsvList } from '../../datafiles/csv.js';
 import { dataPath } from '../../datafiles/look-up.js';
 import type { DataFacts, Statistics } from '../../datasets/source.js';
 import type { Source } from '../../diagnostics/diagnostic.js';
@@ -9,7 +13,8 @@ import type { Dataset, ImageSet } from './dataset.js';
 import { chooseDataFolder, datasetBytes, loadClasses, loadDataset, loadSplit } from './load.js';
 import { MAPPED_FROM } from './map-file.js';
 import type { OpenOptions } from './open-options.js';
-import { openPictureFolder } from './picture-folder.js';
+import { compareClasses, openPictures } from './pictures.js';
+import { resizeSet } from './resize-set.js';
 
 /**
  * Where the data of a file is: where the caller says, else where a run had it if it is still there, else where the file, or the machine,
@@ -30,12 +35,37 @@ export async function openData(spec: DatasetSpec, options: OpenOptions): Promise
   const { source } = spec;
   switch (source.kind) {
     case 'known':
-      return loadDataset(source.name, options.place);
+      return resized(spec, await loadDataset(source.name, options.place));
     case 'folder':
-      return openPictureFolder(spec, placeOf(options), options);
+      return openPictures(spec, placeOf(options), listClassFolders(placeOf(options), spec.split), options);
+    case 'csv': {
+      const { root, ...listed } = readCsvList(placeOf(options), spec.split);
+      return openPictures(spec, root, listed, options);
+    }
+    case 'npz':
+      return openArrays(spec, placeOf(options), readNumpy(placeOf(options), spec.split), options);
+    case 'idx':
+      return openArrays(spec, placeOf(options), readIdxFolder(placeOf(options), spec.split), options);
     default:
       return assertNever(source);
   }
+}
+
+/** The images of a set in memory, at the size that the file has them in. */
+async function resized(spec: DatasetSpec, { train, test, ...dataset }: Dataset): Promise<Dataset> {
+  return { ...dataset, train: await resizeSet(train, spec.size), test: await resizeSet(test, spec.size) };
+}
+
+/** Arrays as a data set. Throws UserError AMP7017 for classes that are not those of the run. */
+function openArrays(spec: DatasetSpec, place: string, { image, classes, splits }: LabelledArrays, options: OpenOptions): Promise<Dataset> {
+  compareClasses(place, classes, options.classes);
+  const hash = createHash('sha256');
+  const setOf = ({ images, labels }: LabelledArrays['splits']['train']): ImageSet => {
+    hash.update(images).update(new Uint8Array(labels.buffer));
+    return { images, labels, count: labels.length, shape: [...image] };
+  };
+  const [train, test] = [setOf(splits.train), setOf(splits.test)];
+  return resized(spec, { name: spec.name, classes, train, test, content: hash.digest('hex').slice(0, 12) });
 }
 
 function placeOf({ place }: OpenOptions): string {
@@ -45,7 +75,7 @@ function placeOf({ place }: OpenOptions): string {
 
 /** One split, where the others need not be read for it. */
 export async function openSplit(spec: DatasetSpec, split: 'train' | 'test', options: OpenOptions): Promise<ImageSet> {
-  if (spec.source.kind === 'known') return loadSplit(spec.source.name, split, options.place);
+  if (spec.source.kind === 'known') return resizeSet(await loadSplit(spec.source.name, split, options.place), spec.size);
   return (await openData(spec, options))[split];
 }
 

@@ -38,6 +38,13 @@ async function inChannels(picture: Sharp, channels: number): Promise<Uint8Array>
   }
 }
 
+/** Pixels u8 HWC of 1 to 4 channels at another size. */
+export async function resizePixels(pixels: Uint8Array, [height = 0, width = 0, channels = 0]: Shape, size: ImageSize): Promise<Uint8Array> {
+  const picture = sharp(pixels, { raw: { width, height, channels: channels as 1 | 2 | 3 | 4 } });
+  const resized = picture.resize(size.width, size.height, { fit: SHARP_FITS[size.fit], kernel: size.filter, background: BLACK });
+  return inChannels(resized, channels);
+}
+
 /**
  * The pixels of an encoded picture as u8 HWC of `shape` (grey or colour, each without or with transparency): its first frame, turned
  * upright as its EXIF orientation says, in sRGB or grey, resized as `size` says. Throws the Error of sharp for what it cannot read.

@@ -1,4 +1,4 @@
-import { listClassFolders } from '../../datafiles/class-folders.js';
+import type { ClassFolders } from '../../datafiles/class-folders.js';
 import { type UserError, userError } from '../../diagnostics/diagnostic.js';
 import { notKept, openCache } from '../../files/cache-folder.js';
 import type { DatasetSpec } from '../../ir/program.js';
@@ -41,7 +41,7 @@ function judge(root: string, broken: readonly Broken[], spec: DatasetSpec, onNot
 }
 
 /** Throws UserError AMP7017 when the classes are not those that a model was trained for. */
-function compareClasses(root: string, found: readonly string[], expected: readonly string[] | undefined): void {
+export function compareClasses(root: string, found: readonly string[], expected: readonly string[] | undefined): void {
   if (expected === undefined || (expected.length === found.length && found.every((name, label) => name === expected[label]))) return;
   throw userError(
     'AMP7017',
@@ -51,12 +51,13 @@ function compareClasses(root: string, found: readonly string[], expected: readon
   );
 }
 
-/**
- * The pictures in class folders, decoded. Throws UserError as `listClassFolders` and `decodeSet`, and AMP7018 for files that are no
- * pictures.
- */
-export async function openPictureFolder(spec: DatasetSpec, root: string, options: OpenOptions): Promise<Dataset> {
-  const { classes, images, misplaced } = listClassFolders(root, spec.split);
+/** Listed pictures, decoded. Throws UserError as `decodeSet`, AMP7018 for files that are no pictures, AMP7016 where none is left. */
+export async function openPictures(
+  spec: DatasetSpec,
+  root: string,
+  { classes, images, misplaced }: ClassFolders,
+  options: OpenOptions,
+): Promise<Dataset> {
   compareClasses(root, classes, options.classes);
   const listed = [...images.train, ...images.test];
   const { onNotice, onProgress, signal } = options;

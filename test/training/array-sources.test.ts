@@ -1,0 +1,172 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { lookUpData } from '../../src/datafiles/look-up.js';
+import { DEFAULT_SIZING, type FileSource } from '../../src/datasets/source.js';
+import { UserError } from '../../src/diagnostics/diagnostic.js';
+import type { DatasetSpec } from '../../src/ir/program.js';
+import { openData } from '../../src/training/data/open.js';
+import { environment } from '../support/environment.js';
+import { inTemporaryFolder } from './support/fake.js';
+import { idx, tinyMnist } from './support/idx.js';
+import { npy, npyIntegers, npyTexts, zip } from './support/npy.js';
+import { painted, put } from './support/pictures.js';
+
+function spec(source: FileSource, more: Partial<DatasetSpec> = {}): DatasetSpec {
+  return { name: `${source.kind}("x")`, source, image: [2, 2, 3], mean: [0.5], std: [0.5], augment: [], ...more };
+}
+
+async function refusal(work: () => Promise<unknown>): Promise<string> {
+  try {
+    await work();
+  } catch (error) {
+    assert.ok(error instanceof UserError, String(error));
+    const { code, message, why } = error.diagnostics[0]!;
+    return `${code} ${message}: ${why}`;
+  }
+  return assert.fail('nothing was refused');
+}
+
+const open = (place: string, kind: 'npz' | 'idx' | 'csv', more: Partial<DatasetSpec> = {}) => {
+  const source: FileSource = kind === 'csv' ? { kind, path: 'x', channels: 3 } : { kind, path: 'x' };
+  return openData(spec(source, more), { place });
+};
+
+/** Images of 2x2 pixels and five channels, each value different. */
+const images = (count: number, channels = 5) => Uint8Array.from({ length: count * 4 * channels }, (_, at) => at);
+
+describe('arrays of numpy', () => {
+  it('train from an archive or a folder, with any channels and the names of their classes', () =>
+    inTemporaryFolder(async (dir) => {
+      const files = {
+        'x_train.npy': npy([3, 2, 2, 5], images(3)),
+        'y_train.npy': npyIntegers([0, 1, 1], [3, 1]),
+        'x_test.npy': npy([1, 2, 2, 5], images(1)),
+        'y_test.npy': npyIntegers([1]),
+        'classes.npy': npyTexts(['no', 'yes é']),
+      };
+      put(dir, 'set.npz', zip(files));
+      for (const [name, bytes] of Object.entries(files)) put(dir, `folder/${name}`, bytes);
+      for (const place of ['set.npz', 'folder']) {
+        const { train, test, classes, content } = await open(join(dir, place), 'npz');
+        assert.deepEqual([classes, [...train.labels], test.count, train.shape], [['no', 'yes é'], [0, 1, 1], 1, [2, 2, 5]]);
+        assert.deepEqual([...train.images], [...images(3)]);
+        assert.match(content ?? '', /^[0-9a-f]{12}$/);
+        const at = { path: join(dir, 'a.amp') };
+        assert.deepEqual(lookUpData({ kind: 'npz', path: place }, undefined, at), {
+          image: [2, 2, 5],
+          classes: ['no', 'yes é'],
+          images: { train: 3, test: 1 },
+        });
+      }
+    }));
+
+  it('of one set are divided by what they show, and at another size are resized', () =>
+    inTemporaryFolder(async (dir) => {
+      const count = 60;
+      // Every picture is there twice.
+      const pixels = Uint8Array.from({ length: count * 4 }, (_, at) => 4 * Math.floor(at / 8));
+      put(
+        dir,
+        'x.npz',
+        zip({ 'images.npy': npy([count, 2, 2], pixels), 'labels.npy': npyIntegers(Array.from({ length: count }, (_, at) => at % 2)) }),
+      );
+      const { train, test } = await open(join(dir, 'x.npz'), 'npz', { split: { test: 0.3 } });
+      assert.equal(train.count + test.count, count);
+      assert.ok(test.count > 6 && test.count < 32, String(test.count));
+      const shown = (set: typeof train) => new Set(Array.from({ length: set.count }, (_, at) => set.images[4 * at]!));
+      for (const value of shown(test)) assert.ok(!shown(train).has(value), `${value} is on both sides`);
+      const size = { height: 3, width: 5, ...DEFAULT_SIZING };
+      const resized = await open(join(dir, 'x.npz'), 'npz', { split: { test: 0.3 }, size });
+      assert.deepEqual([resized.train.shape, resized.train.images.length], [[3, 5, 1], 15 * resized.train.count]);
+    }));
+
+  it('are refused with what is missing or does not fit', () =>
+    inTemporaryFolder(async (dir) => {
+      const write = (files: Readonly<Record<string, Uint8Array>>) => {
+        put(dir, 'x.npz', zip(files));
+        return refusal(() => open(join(dir, 'x.npz'), 'npz'));
+      };
+      const [train, labels] = [npy([2, 2, 2], new Uint8Array(8)), npyIntegers([0, 1])];
+      assert.match(await refusal(() => open(join(dir, 'gone.npz'), 'npz')), /^AMP6110/);
+      assert.match(await write({ 'a.npy': train }), /^AMP7016 .*has no training and test images: .*its arrays are `a`$/);
+      const both = { 'x_train.npy': train, 'y_train.npy': labels, 'x_test.npy': train, 'y_test.npy': labels };
+      assert.match(await write({ ...both, 'y_test.npy': npyIntegers([0]) }), /^AMP7020 .*2 images and 1 labels/);
+      assert.match(await write({ ...both, 'y_test.npy': npyIntegers([0, -1]) }), /^AMP7020 .*image 1 has label -1/);
+      assert.match(await write({ ...both, 'x_test.npy': npy([2, 2, 3], new Uint8Array(12)) }), /^AMP7020 .*its images are \[2, 3, 1\]/);
+      assert.match(await write({ ...both, 'x_train.npy': npyIntegers([1, 2]) }), /^AMP7020 .*x_train: .*type <i8; images are uint8/);
+      assert.match(await write({ ...both, 'x_train.npy': npy([2, 3, 8, 8], new Uint8Array(384)) }), /^AMP7020 .*channels first/);
+      put(dir, 'x.npz', 'no archive, but long enough to be looked at');
+      assert.match(await refusal(() => open(join(dir, 'x.npz'), 'npz')), /^AMP7020 .*it is no zip archive/);
+    }));
+});
+
+describe('IDX files of one’s own', () => {
+  it('are found by their names, at any size, packed or not', () =>
+    inTemporaryFolder(async (dir) => {
+      tinyMnist(join(dir, 'x'), true, 9);
+      const { train, test, classes } = await open(join(dir, 'x'), 'idx');
+      assert.deepEqual([train.count, test.count, train.shape, classes.length], [6, 3, [9, 9, 1], 6]);
+      put(dir, 'x/emnist-train-images-idx3-ubyte', idx([1, 1, 1], new Uint8Array(1)));
+      assert.match(await refusal(() => open(join(dir, 'x'), 'idx')), /^AMP7016 .*has several files of train images/);
+    }));
+});
+
+describe('a list of pictures', () => {
+  const set = environment(['AMPC_CACHE']);
+  const inFolder = (body: (dir: string) => Promise<void>) =>
+    inTemporaryFolder(async (dir) => {
+      set({ AMPC_CACHE: join(dir, 'cache') });
+      for (let i = 0; i < 6; i++)
+        put(
+          dir,
+          `pictures, all/${i}.png`,
+          await painted({ colour: [40 * i, 0, 0] })
+            .png()
+            .toBuffer(),
+        );
+      await body(dir);
+    });
+  const size = { height: 2, width: 2, ...DEFAULT_SIZING };
+
+  it('trains with the paths, labels and sides of its lines, quoted where they hold commas', () =>
+    inFolder(async (dir) => {
+      const lines = [0, 1, 2, 3, 4, 5].map(
+        (i) => `${i % 2 === 0 ? 'even' : '"odd, or so"'},"pictures, all/${i}.png",${i < 4 ? 'train' : 'test'}`,
+      );
+      put(dir, 'list.csv', `\ufefflabel,path,split\r\n${lines.join('\r\n')}\r\n\r\n`);
+      const { train, test, classes } = await open(join(dir, 'list.csv'), 'csv', { size });
+      assert.deepEqual(
+        [classes, [...train.labels], [...test.labels]],
+        [
+          ['even', 'odd, or so'],
+          [0, 0, 1, 1],
+          [0, 1],
+        ],
+      );
+      assert.deepEqual(
+        [0, 1, 2, 3].map((i) => train.images[12 * i]),
+        [0, 80, 40, 120],
+      );
+      put(dir, 'bare.csv', 'path,label\na.png,cat\n');
+      assert.match(
+        await refusal(() => open(join(dir, 'bare.csv'), 'csv', { size })),
+        /^AMP7016 .*does not say which pictures are for testing/,
+      );
+    }));
+
+  it('has classes in the order of numbers where they are numbers, and is refused where a line is none', () =>
+    inFolder(async (dir) => {
+      const lines = [0, 1, 2, 3].map((i) => `"pictures, all/${i}.png",${i % 2 === 0 ? 10 : 9}`);
+      put(dir, 'list.csv', `path,label\n${lines.join('\n')}`);
+      const { classes, train, test } = await open(join(dir, 'list.csv'), 'csv', { size, split: { test: 0.5 } });
+      assert.deepEqual([classes.length, train.count, test.count, new Set(train.labels)], [11, 2, 2, new Set([9, 10])]);
+      put(dir, 'list.csv', 'file,label\na,b');
+      assert.match(await refusal(() => open(join(dir, 'list.csv'), 'csv', { size })), /^AMP7016 .*has no columns `path` and `label`/);
+      put(dir, 'list.csv', 'path,label,split\na.png,cat,train\n,cat,test');
+      assert.match(await refusal(() => open(join(dir, 'list.csv'), 'csv', { size })), /^AMP7020 .*line 3 has no path or no label/);
+      put(dir, 'list.csv', 'path,label,split\na.png,cat,elsewhere');
+      assert.match(await refusal(() => open(join(dir, 'list.csv'), 'csv', { size })), /^AMP7020 .*line 2 is for `elsewhere`/);
+      put(dir, 'list.csv', 'path,label,split\ngone.png,cat,train\npictures,cat,test');
+      assert.match(await refusal(() => open(join(dir, 'list.csv'), 'csv', { size })), /^AMP7018 .*2 files that cannot be used/);
+    }));
+});
