@@ -1,4 +1,5 @@
 import { assertNever } from '../ir/types.js';
+import { type AxisWindows, commonCount } from '../ops/mean-windows.js';
 import type { AxisTaps } from '../ops/taps.js';
 import type { IndexWriter } from './copy-index.js';
 
@@ -15,7 +16,17 @@ export interface TapRange {
 
 /** The parts that make a whole weight. */
 export function wholeOf(taps: AxisTaps): number {
-  return taps.kind === 'resample' ? 2 * taps.factor : 1;
+  switch (taps.kind) {
+    case 'resample':
+      return 2 * taps.factor;
+    case 'mean':
+      return commonCount(taps.windows);
+    case 'block':
+    case 'unpad':
+      return 1;
+    default:
+      return assertNever(taps);
+  }
 }
 
 /** `2 * factor` times where element `i` of the larger axis lies on the smaller one. */
@@ -38,6 +49,8 @@ export function tapRanges(taps: AxisTaps, i: string, writer: IndexWriter): reado
       return [{ from: `${i} * ${taps.factor}`, to: `(${i} + 1) * ${taps.factor}` }];
     case 'resample':
       return [taps.back ? resampledBack(taps, i, writer) : resampled(taps, i, writer)];
+    case 'mean':
+      return [taps.back ? spreadBack(taps.windows, i, writer) : meanOver(taps.windows, i, writer)];
     case 'unpad':
       return taps.reflects ? mirrored(taps, i) : repeated(taps, i, writer);
     default:
@@ -61,6 +74,42 @@ function resampledBack({ factor, size }: Resample, i: string, writer: IndexWrite
     from: writer.select(`${i} == 0`, '0', `${i} * ${factor} + ${before}`.replace('+ -', '- ')),
     to: writer.select(`${i} == ${size - 1}`, String(size * factor), `${i} * ${factor} + ${behind}`),
     weight: (k, inner) => tent(inner.declare(placeOf(k, factor, size, inner)), i, factor, inner),
+  };
+}
+
+/** Where window `i` begins and ends, within the axis or not. */
+function endsOf({ step, per, reach, before }: AxisWindows, i: string, writer: IndexWriter): readonly [first: string, end: string] {
+  const over = (text: string) => (per === 1 ? text : `(${text}) / ${per}`);
+  const behind = before === 0 ? '' : ` - ${before}`;
+  return [writer.declare(`${over(`${i} * ${step}`)}${behind}`), writer.declare(`${over(`${i} * ${step} + ${reach}`)}${behind}`)];
+}
+
+/** Parts of a whole that a place counts in the mean over window `i`. */
+function shareOf(windows: AxisWindows, [first, end]: readonly [string, string], writer: IndexWriter): string {
+  const { low, high } = windows;
+  const [from, to] = [writer.select(`${first} < ${low}`, `${low}`, first), writer.select(`${end} > ${high}`, `${high}`, end)];
+  return writer.declare(`${commonCount(windows)} / (${to} - ${from})`);
+}
+
+function meanOver(windows: AxisWindows, i: string, writer: IndexWriter): TapRange {
+  const [first, end] = endsOf(windows, i, writer);
+  const share = shareOf(windows, [first, end], writer);
+  return {
+    from: writer.select(`${first} < 0`, '0', first),
+    to: writer.select(`${end} > ${windows.size}`, String(windows.size), end),
+    weight: () => share,
+  };
+}
+
+/** The windows that have place `k`, each by the share that places have in its mean. */
+function spreadBack(windows: AxisWindows, k: string, writer: IndexWriter): TapRange {
+  const { step, per, reach, before, results } = windows;
+  const behind = writer.declare(`(${k} + ${before + 1}) * ${per}`);
+  const last = writer.declare(`(${behind} - 1) / ${step} + 1`);
+  return {
+    from: writer.select(`${behind} <= ${reach}`, '0', `(${behind} - ${reach} + ${step - 1}) / ${step}`),
+    to: writer.select(`${last} > ${results}`, String(results), last),
+    weight: (i, inner) => shareOf(windows, endsOf(windows, i, inner), inner),
   };
 }
 

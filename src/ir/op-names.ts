@@ -20,6 +20,10 @@ export const OP_NAMES = [
   'max_pool2d_grad',
   'avg_pool2d',
   'avg_pool2d_grad',
+  'clipped_avg_pool2d',
+  'clipped_avg_pool2d_grad',
+  'adaptive_avg_pool2d',
+  'adaptive_avg_pool2d_grad',
   'global_avg_pool',
   'global_avg_pool_grad',
 

@@ -83,12 +83,6 @@ const sequence: Advice = ([operand]) => {
   return `\`reshape([${rows * columns}, ${channels}])\` makes a sequence of its pixels`;
 };
 
-const dividingSizes: Advice = ([operand]) => {
-  if (operand === undefined || !isImage(operand.shape)) return undefined;
-  const [rows, columns] = operand.shape.map(divisors).map((sizes) => listNames(sizes.map(String), 'or'));
-  return `${rows} rows and ${columns} columns divide it`;
-};
-
 const innerSizes: Advice = ([left, right]) => {
   if (left === undefined || right === undefined) return undefined;
   const columns = left.shape.at(-1);
@@ -118,7 +112,6 @@ export const ADVICE: ReadonlyMap<string, Advice> = new Map<string, Advice>([
   ['conv2d_c6', dividingGroups],
   ['conv_transpose2d_c6', dividingGroups],
   ['conv_transpose2d_layer_c2', () => 'use less padding'],
-  ['adaptive_pool_layer_c1', dividingSizes],
   ['attention_layer_c1', sequence],
   ['attention_layer_c2', dividingHeads],
   ['matmul_c1', ([operand]) => operand && `\`reshape\` makes a matrix of ${formatShape(operand.shape)}`],
@@ -157,6 +150,7 @@ export const ADVICE: ReadonlyMap<string, Advice> = new Map<string, Advice>([
   ['softmax_layer_c2', () => 'leave `causal` out, or give it scores [positions, positions], such as those of `matmul`'],
   ['concat_c3', concatSizes],
   ['reshape_c1', () => 'write -1 for one of the sizes to have it found, if the others divide the number of elements'],
+  ['clipped_avg_pool2d_c5', () => 'use less padding or a larger window'],
   ['max_pool2d_c5', () => 'use less padding or a larger window'],
   ['split_c1', () => 'let the sections add up to the axis, or split another `axis`'],
   ['init_c1', () => 'use `normal`, `uniform` or `constant` for what is no weight of inputs and outputs'],

@@ -5,7 +5,7 @@ import type { ConstraintError } from '../ops/op.js';
 import { formatShape } from '../ops/window.js';
 import { ADVICE, type Operand, windowAdvice } from './shape-advice.js';
 
-const WINDOW = /^(conv2d|max_pool2d|avg_pool2d)_c4$/;
+const WINDOW = /^(conv2d|max_pool2d|avg_pool2d|clipped_avg_pool2d)_c4$/;
 
 /** Of a layer that is more than one op. */
 const LAYER_RULES: ReadonlyMap<string, string> = new Map([
@@ -14,7 +14,6 @@ const LAYER_RULES: ReadonlyMap<string, string> = new Map([
   ['conv_transpose2d_layer_c2', 'padding leaves out rows and columns of the result'],
   ['attention_layer_c1', 'each position attends to all others'],
   ['attention_layer_c2', 'the heads divide the features'],
-  ['adaptive_pool_layer_c1', 'all windows have one size'],
   ['split_c1', 'the sections are all of the axis'],
   ['init_c1', 'inputs and outputs are the last two axes of a weight'],
   ['init_c2', 'each group has as many outputs'],

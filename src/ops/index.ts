@@ -15,6 +15,7 @@ import * as loss from './loss.js';
 import { MATH } from './math.js';
 import * as matmul from './matmul.js';
 import * as maxPool from './max-pool.js';
+import * as meanPool from './mean-pool.js';
 import * as norm from './norm.js';
 import type { OpDefinition, OpKind } from './op.js';
 import * as optimizer from './optimizer.js';
@@ -53,6 +54,10 @@ export const OPS = {
   max_pool2d_grad: maxPool.maxPool2dGrad,
   avg_pool2d: avgPool.avgPool2d,
   avg_pool2d_grad: avgPool.avgPool2dGrad,
+  clipped_avg_pool2d: meanPool.clippedAvgPool2d,
+  clipped_avg_pool2d_grad: meanPool.clippedAvgPool2dGrad,
+  adaptive_avg_pool2d: meanPool.adaptiveAvgPool2d,
+  adaptive_avg_pool2d_grad: meanPool.adaptiveAvgPool2dGrad,
   global_avg_pool: avgPool.globalAvgPool,
   global_avg_pool_grad: avgPool.globalAvgPoolGrad,
 

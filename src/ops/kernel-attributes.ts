@@ -46,6 +46,10 @@ export const KERNEL_ATTRIBUTES: AttributeTable = {
   max_pool2d_grad: anyOf(...pool, 'size'),
   avg_pool2d: anyOf(...pool),
   avg_pool2d_grad: anyOf(...pool, 'size'),
+  clipped_avg_pool2d: anyOf('window', 'stride', 'padding', 'counted'),
+  clipped_avg_pool2d_grad: anyOf('window', 'stride', 'padding', 'counted', 'size'),
+  adaptive_avg_pool2d: anyOf('results'),
+  adaptive_avg_pool2d_grad: anyOf('results', 'size'),
   global_avg_pool: none,
   global_avg_pool_grad: anyOf('size'),
 

@@ -12,6 +12,9 @@ export const POOL_ATTRS = {
 
 export const SIZE_ATTR = { size: { kind: 'numbers', doc: "the input's height and width" } } as const satisfies OpDefinition['attrs'];
 
+/** From tap to tap: pools have no gaps. */
+const NOT_DILATED = [1, 1] as const;
+
 function poolWindow(attrs: Attrs): readonly [number, number] {
   const [rows, columns] = numbersAttr(attrs, 'window');
   return [rows, columns];
@@ -22,7 +25,7 @@ export function checkPadding(op: string, shape: Shape, attrs: Attrs): void {
   const window = poolWindow(attrs);
   const [top, , left] = numbersAttr(attrs, 'padding');
   const stride = numbersAttr(attrs, 'stride');
-  const results = windowOutput(op, shape, window, attrs);
+  const results = windowOutput(op, shape, window, attrs, NOT_DILATED);
   const holds = ([top, left] as const).every(
     (before, axis) => before < window[axis]! && (results[axis]! - 1) * stride[axis]! - before < shape[axis + 1]!,
   );
@@ -31,7 +34,7 @@ export function checkPadding(op: string, shape: Shape, attrs: Attrs): void {
 
 /** [batch, height, width, channels] of the pooled image; constraint `<op>_c4`. */
 export function poolOutput(op: string, shape: Shape, attrs: Attrs): readonly number[] {
-  const [height, width] = windowOutput(op, shape, poolWindow(attrs), attrs);
+  const [height, width] = windowOutput(op, shape, poolWindow(attrs), attrs, NOT_DILATED);
   return [shape[0], height, width, shape[3]];
 }
 

@@ -1,4 +1,5 @@
 import type { Attrs, TensorType } from '../ir/types.js';
+import { type AxisWindows, windowAt } from './mean-windows.js';
 import type { OpDefinition } from './op.js';
 
 /**
@@ -8,10 +9,12 @@ import type { OpDefinition } from './op.js';
  *   points in the middle of equal parts of the axis; beyond the outermost the value stays. `back`: the gradient of that.
  * - `unpad`: the operand is the result, of `size` places, with so many before and after it, which mirror it, or repeat its ends: the
  *   gradient of padding.
+ * - `mean`: result i is the mean of the places of window i. `back`: the gradient of that.
  */
 export type AxisTaps =
   | { readonly kind: 'block'; readonly factor: number; readonly size: number }
   | { readonly kind: 'resample'; readonly factor: number; readonly size: number; readonly back: boolean }
+  | { readonly kind: 'mean'; readonly windows: AxisWindows; readonly back: boolean }
   | { readonly kind: 'unpad'; readonly before: number; readonly after: number; readonly size: number; readonly reflects: boolean };
 
 /** An op that sums over places of images, weighted, along rows and along columns by themselves. */
@@ -34,6 +37,11 @@ function weightOf(taps: AxisTaps, i: number, k: number): number {
       const [small, large] = back ? [i, k] : [k, i];
       return Math.max(0, 1 - Math.abs(placeOf(large, factor, size) - 2 * factor * small) / (2 * factor));
     }
+    case 'mean': {
+      const [window, place] = taps.back ? [k, i] : [i, k];
+      const { from, to, count } = windowAt(taps.windows, window);
+      return place >= from && place < to ? 1 / count : 0;
+    }
     case 'unpad': {
       const { before, size, reflects } = taps;
       const [place, last] = [k - before, size - 1];
@@ -52,6 +60,10 @@ function lengthsOf(taps: AxisTaps): { readonly results: number; readonly places:
     case 'resample': {
       const [small, large] = [taps.size, taps.size * taps.factor];
       return taps.back ? { results: small, places: large } : { results: large, places: small };
+    }
+    case 'mean': {
+      const { size, results } = taps.windows;
+      return taps.back ? { results: size, places: results } : { results, places: size };
     }
     case 'unpad':
       return { results: taps.size, places: taps.before + taps.size + taps.after };

@@ -50,11 +50,17 @@ export function reach(kernel: readonly [number, number], [rows, columns]: readon
 }
 
 /** Output height and width of a sliding window; constraint `<op>_c4`: the window fits the padded input. */
-export function windowOutput(op: string, shape: Shape, kernel: readonly [number, number], attrs: Attrs): [number, number] {
+export function windowOutput(
+  op: string,
+  shape: Shape,
+  kernel: readonly [number, number],
+  attrs: Attrs,
+  dilation = dilationOf(attrs),
+): [number, number] {
   const stride = numbersAttr(attrs, 'stride');
   const [top, bottom, left, right] = numbersAttr(attrs, 'padding') as [number, number, number, number];
   const padded = [shape[1]! + top + bottom, shape[2]! + left + right] as const;
-  const spans = reach(kernel, dilationOf(attrs));
+  const spans = reach(kernel, dilation);
   constrain(spans[0] <= padded[0] && spans[1] <= padded[1], `${op}_c4`, () => {
     const dilated = sameShape(spans, kernel) ? '' : `, which spans ${spans[0]}x${spans[1]} with its dilation,`;
     return `the ${kernel[0]}x${kernel[1]} window${dilated} is larger than its ${padded[0]}x${padded[1]} input (padding included)`;

@@ -6,6 +6,7 @@ import type { LayerContext, LayerDefinition } from '../../src/ops/layer.js';
 import { preluLayer } from '../../src/ops/layers/activation.js';
 import { maximumLayer, minimumLayer } from '../../src/ops/layers/arithmetic.js';
 import { batchNormLayer } from '../../src/ops/layers/norm.js';
+import { adaptiveAvgPool2dLayer, adaptiveMaxPool2dLayer, avgPool2dLayer } from '../../src/ops/layers/window.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import fixture from '../fixtures/pytorch/layers.json' with { type: 'json' };
 import { checkLayer } from './pytorch-layer.js';
@@ -14,6 +15,20 @@ import { assertClose } from './pytorch-values.js';
 describe('PyTorch semantics of layers', () => {
   it('PReLU', () => checkLayer(preluLayer, {}, fixture.prelu));
   it('PReLU with a number for each channel', () => checkLayer(preluLayer, { per_channel: true }, fixture.prelu_per_channel));
+
+  it('AvgPool2d that does not count padding', () => {
+    checkLayer(avgPool2dLayer, { kernel: 3, stride: 2, padding: 1, count_include_pad: false }, fixture.avg_pool_inside);
+  });
+  it('AvgPool2d in ceil mode', () => {
+    checkLayer(avgPool2dLayer, { kernel: [3, 2], stride: [3, 2], padding: [1, 0], ceil_mode: true }, fixture.avg_pool_ceiled);
+    const both = { kernel: 3, stride: 2, padding: 1, ceil_mode: true, count_include_pad: false };
+    checkLayer(avgPool2dLayer, both, fixture.avg_pool_ceiled_inside);
+  });
+  it('AdaptiveAvgPool2d and AdaptiveMaxPool2d to what does not divide the image', () => {
+    checkLayer(adaptiveAvgPool2dLayer, { size: [3, 4] }, fixture.adaptive_avg_pool);
+    checkLayer(adaptiveAvgPool2dLayer, { size: [9, 2] }, fixture.adaptive_avg_pool_larger);
+    checkLayer(adaptiveMaxPool2dLayer, { size: [3, 4] }, fixture.adaptive_max_pool);
+  });
 
   it('Tensor.clamp, by maximum and minimum with a number', () => {
     const withNumber = (layer: LayerDefinition, number: number) => ({

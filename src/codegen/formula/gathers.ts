@@ -66,7 +66,7 @@ const shareOf = (without: AxesSizes): Gather => ({ without, result: div(first, c
 
 const taps: GatherRule = (node, types) => {
   const [rows, columns] = axisTaps(node, types)!;
-  const term = rows.kind === 'resample' ? mul(WEIGHT, first) : first;
+  const term = rows.kind === 'resample' || rows.kind === 'mean' ? mul(WEIGHT, first) : first;
   return { found: { by: 'sum', over: { kind: 'taps', rows, columns }, term }, result: FOUND };
 };
 
@@ -91,4 +91,8 @@ export const GATHERS: Readonly<Record<OpOfKind<'pool'>, GatherRule>> = {
   upsample_nearest_grad: taps,
   upsample_bilinear: taps,
   upsample_bilinear_grad: taps,
+  clipped_avg_pool2d: taps,
+  clipped_avg_pool2d_grad: taps,
+  adaptive_avg_pool2d: taps,
+  adaptive_avg_pool2d_grad: taps,
 };

@@ -1,5 +1,6 @@
-import type { Shape } from '../../ir/types.js';
+import { type Attrs, type Shape, sameShape, type ValueId } from '../../ir/types.js';
 import type { LayerContext, LayerDefinition, LayerParam } from '../layer.js';
+import { evenWindows, windowsAlong } from '../mean-windows.js';
 import { constrain } from '../op.js';
 import { pair, resolvePadding, windowAttrs } from '../window.js';
 import { needsImage } from './image.js';
@@ -9,6 +10,13 @@ const POOL_PARAMS = [
   { name: 'stride', kind: 'pair', min: 1, default: 'kernel', doc: 'step of the window; by default windows do not overlap' },
   { name: 'padding', kind: 'padding', min: 0, default: 0, doc: 'cells around the image, or `same`, or `valid`' },
 ] as const satisfies readonly LayerParam[];
+
+const CEIL_MODE: LayerParam = {
+  name: 'ceil_mode',
+  kind: 'boolean',
+  default: false,
+  doc: 'whether a last window may reach beyond the image and its padding (as PyTorch)',
+};
 
 /** What a pool's arguments say of its windows over an image. */
 function windowsOf(shape: Shape, args: LayerContext['args']) {
@@ -34,15 +42,7 @@ function ceiled(shape: Shape, { window, stride, padding }: ReturnType<typeof win
 
 export const maxPool2dLayer: LayerDefinition = {
   doc: 'The largest value of each window.',
-  params: [
-    ...POOL_PARAMS,
-    {
-      name: 'ceil_mode',
-      kind: 'boolean',
-      default: false,
-      doc: 'whether a last window may reach beyond the image and its padding (as PyTorch)',
-    },
-  ],
+  params: [...POOL_PARAMS, CEIL_MODE],
   example: 'x |> max_pool2d(2)',
   build: ({ input, args, emit, type }) => {
     const { shape } = type(input);
@@ -59,14 +59,24 @@ export const maxPool2dLayer: LayerDefinition = {
 };
 
 export const avgPool2dLayer: LayerDefinition = {
-  doc: 'The mean of each window, padding counted in (as PyTorch).',
-  params: POOL_PARAMS,
-  example: 'x |> avg_pool2d(2)',
+  doc:
+    'The mean of each window. Padding counts as zeros, as in PyTorch, unless `count_include_pad` is false; what a window has beyond it ' +
+    'never counts.',
+  params: [
+    ...POOL_PARAMS,
+    CEIL_MODE,
+    { name: 'count_include_pad', kind: 'boolean', default: true, doc: 'whether padding counts in the means, as zeros' },
+  ],
+  example: 'x |> avg_pool2d(3, stride: 2, padding: 1, count_include_pad: false)',
   build: ({ input, args, emit, type }) => {
     const { shape } = type(input);
     needsImage('avg_pool2d', 'avg_pool2d', shape);
-    const { window, stride, padding } = windowsOf(shape, args);
-    return emit('avg_pool2d', [input], { window, ...windowAttrs(stride, padding) });
+    const windows = windowsOf(shape, args);
+    const { window, stride, padding } = windows;
+    const around = args.ceil_mode === true ? ceiled(shape, windows) : padding;
+    const counted = args.count_include_pad === true ? padding : padding.map(() => 0);
+    const attrs = { window, ...windowAttrs(stride, around) };
+    return sameShape(around, counted) ? emit('avg_pool2d', [input], attrs) : emit('clipped_avg_pool2d', [input], { ...attrs, counted });
   },
 };
 
@@ -90,35 +100,55 @@ export const globalMaxPoolLayer: LayerDefinition = {
   },
 };
 
-function adaptivePool(op: 'max_pool2d' | 'avg_pool2d', layer: string): LayerDefinition['build'] {
-  return ({ input, args, emit, type }) => {
-    const { shape } = type(input);
-    needsImage(op, layer, shape);
-    const size = pair(args.size);
-    const window = size.map((count, axis) => shape[axis + 1]! / count);
-    constrain(
-      window.every(Number.isInteger),
-      'adaptive_pool_layer_c1',
-      () => `an image of ${shape[1]}x${shape[2]} cannot be cut into ${size[0]}x${size[1]} windows of one size`,
-    );
-    return emit(op, [input], { window, ...windowAttrs(window, [0, 0, 0, 0]) });
-  };
+const ADAPTIVE_PARAMS = [{ name: 'size', kind: 'pair', min: 1, doc: 'height and width of the result' }] as const;
+
+/** Windows of one size that cut an image into as many rows and columns; undefined where there are none. */
+function tiles(shape: Shape, size: readonly number[]): Attrs | undefined {
+  const window = size.map((count, axis) => shape[axis + 1]! / count);
+  return window.every(Number.isInteger) ? { window, ...windowAttrs(window, [0, 0, 0, 0]) } : undefined;
 }
 
-const ADAPTIVE_PARAMS = [
-  { name: 'size', kind: 'pair', min: 1, doc: 'height and width of the result, which divide those of the image' },
-] as const;
-
 export const adaptiveAvgPool2dLayer: LayerDefinition = {
-  doc: 'The means of windows that cut the image into as many rows and columns as the result is to have.',
+  doc:
+    'The means of windows that cover the image, as many as the result is to have; where that does not divide it, windows overlap (as ' +
+    'in PyTorch).',
   params: ADAPTIVE_PARAMS,
   example: 'x |> adaptive_avg_pool2d([2, 2]) |> flatten',
-  build: adaptivePool('avg_pool2d', 'adaptive_avg_pool2d'),
+  build: ({ input, args, emit, type }) => {
+    const { shape } = type(input);
+    needsImage('avg_pool2d', 'adaptive_avg_pool2d', shape);
+    const results = pair(args.size);
+    const tiling = tiles(shape, results);
+    return tiling ? emit('avg_pool2d', [input], tiling) : emit('adaptive_avg_pool2d', [input], { results });
+  },
 };
 
+/** The largest values of windows along one axis of an image, joined again. */
+function largestAlong({ emit, type }: Pick<LayerContext, 'emit' | 'type'>, x: ValueId, axis: 1 | 2, count: number): ValueId {
+  const size = type(x).shape[axis]!;
+  const largest = (part: ValueId, length: number): ValueId => {
+    const window = axis === 1 ? [length, 1] : [1, length];
+    return emit('max_pool2d', [part], { window, ...windowAttrs(window, [0, 0, 0, 0]) });
+  };
+  if (size % count === 0) return largest(x, size / count);
+  const parts = windowsAlong(evenWindows(size, count)).map(({ from, to }) =>
+    largest(emit('slice', [x], { axis, start: from, size: to - from }), to - from),
+  );
+  return emit('concat', parts, { axis });
+}
+
 export const adaptiveMaxPool2dLayer: LayerDefinition = {
-  doc: 'The largest values of windows that cut the image into as many rows and columns as the result is to have.',
+  doc: 'The largest values of windows that cover the image, as those of `adaptive_avg_pool2d`.',
   params: ADAPTIVE_PARAMS,
   example: 'x |> adaptive_max_pool2d([2, 2]) |> flatten',
-  build: adaptivePool('max_pool2d', 'adaptive_max_pool2d'),
+  build: (context) => {
+    const { input, args, emit, type } = context;
+    const { shape } = type(input);
+    needsImage('max_pool2d', 'adaptive_max_pool2d', shape);
+    const size = pair(args.size);
+    const tiling = tiles(shape, size);
+    if (tiling) return emit('max_pool2d', [input], tiling);
+    // Of equal values the first one, row by row, has the gradient: the first column of each row, and then the first row.
+    return largestAlong(context, largestAlong(context, input, 2, size[1]), 1, size[0]);
+  },
 };

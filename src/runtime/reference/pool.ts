@@ -1,4 +1,6 @@
-import { numbersAttr } from '../../ir/types.js';
+import { numbersAttr, type Shape } from '../../ir/types.js';
+import { axisTaps } from '../../ops/index.js';
+import { type WindowPlaces, windowsAlong } from '../../ops/mean-windows.js';
 import { fill, forEachTap, type KernelContext, type ReferenceKernel, type WindowGeometry, windowGeometry } from './kernel.js';
 
 function forwardGeometry({ node, type, types: [image] }: KernelContext): WindowGeometry {
@@ -87,7 +89,56 @@ const globalAvgPoolGrad: ReferenceKernel = ({ type, inputs: [dy], output }) => {
   fill(output, (i) => dy[Math.floor(i / (pixels * channels)) * channels + (i % channels)] / pixels);
 };
 
+/** Along rows and columns: each window's places and by what their sum is divided. */
+function windowsOf({ node, types }: KernelContext): readonly (readonly WindowPlaces[])[] {
+  return axisTaps(node, types)!.map((axis) => (axis.kind === 'mean' ? windowsAlong(axis.windows) : []));
+}
+
+/** Calls back for each place of the image in each window. */
+function forEachPlace(context: KernelContext, image: Shape, visit: (pixel: number, result: number, count: number) => void): void {
+  const [rows, columns] = windowsOf(context) as [readonly WindowPlaces[], readonly WindowPlaces[]];
+  const [batch, height, width] = image as [number, number, number];
+  for (let n = 0; n < batch; n += 1)
+    for (const [i, down] of rows.entries())
+      for (const [j, across] of columns.entries())
+        for (let h = down.from; h < down.to; h += 1)
+          for (let w = across.from; w < across.to; w += 1)
+            visit((n * height + h) * width + w, (n * rows.length + i) * columns.length + j, down.count * across.count);
+}
+
+const meanPool: ReferenceKernel = (context) => {
+  const {
+    types,
+    inputs: [x],
+    output,
+  } = context;
+  const channels = types[0].shape[3];
+  const sums = new Float64Array(output.length);
+  forEachPlace(context, types[0].shape, (pixel, result, count) => {
+    for (let c = 0; c < channels; c += 1) sums[result * channels + c] += x[pixel * channels + c] / count;
+  });
+  output.set(sums);
+};
+
+const meanPoolGrad: ReferenceKernel = (context) => {
+  const {
+    type,
+    inputs: [dy],
+    output,
+  } = context;
+  const channels = type.shape[3];
+  const sums = new Float64Array(output.length);
+  forEachPlace(context, type.shape, (pixel, result, count) => {
+    for (let c = 0; c < channels; c += 1) sums[pixel * channels + c] += dy[result * channels + c] / count;
+  });
+  output.set(sums);
+};
+
 export const poolKernels = {
+  clipped_avg_pool2d: meanPool,
+  clipped_avg_pool2d_grad: meanPoolGrad,
+  adaptive_avg_pool2d: meanPool,
+  adaptive_avg_pool2d_grad: meanPoolGrad,
   max_pool2d: maxPool2d,
   max_pool2d_index: maxPool2dIndex,
   max_pool2d_grad: maxPool2dGrad,
