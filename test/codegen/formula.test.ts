@@ -5,9 +5,11 @@ import { ELEMENTWISE } from '../../src/codegen/formula/elementwise.js';
 import { renderFunction } from '../../src/codegen/formula/render.js';
 import { EXP } from '../../src/codegen/formula/special-functions.js';
 import { endsInProduct, isOperandItself } from '../../src/codegen/formula/traits.js';
-import { WGSL_RENDERER } from '../../src/codegen/wgsl/render.js';
+import { WgslRenderer } from '../../src/codegen/wgsl/render.js';
 import { isOfKind } from '../../src/ops/index.js';
 import { opCase, SAMPLED_OPS } from '../ops/cases.js';
+
+const WGSL_RENDERER = new WgslRenderer({ helper: (name) => name, call: () => undefined });
 
 const formulas = SAMPLED_OPS.filter((op) => isOfKind(op, 'elementwise', 'scalar')).map((op) => {
   const { graph, node } = opCase(op, 'f32', 1);

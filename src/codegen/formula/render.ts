@@ -63,12 +63,8 @@ export interface Leaves {
 /** Text of each operation that a renderer has, in single or double precision, by name. */
 type Operations = Readonly<Record<string, OperationText | undefined>>;
 
-const OPERATIONS = new WeakMap<Renderer, Operations>();
-
-function operationsOf(renderer: Renderer): Operations {
-  const known = OPERATIONS.get(renderer) ?? { ...renderer.operations, ...renderer.doubles };
-  OPERATIONS.set(renderer, known);
-  return known;
+function operationOf({ operations, doubles }: Renderer, operation: Operation | DoubleOperation): OperationText | undefined {
+  return (operations as Operations)[operation] ?? (doubles as Operations | undefined)?.[operation];
 }
 
 const LEAVES = new Set(['number', 'operand', 'channel', 'scalar', 'constants', 'element', 'of_row', 'parameter', 'named']);
@@ -147,7 +143,7 @@ export class Writer {
       case 'apply': {
         const asIs = SCALAR_ARGUMENTS.has(form.operation);
         const args = form.args.map((arg) => (asIs ? this.#write(arg) : this.at(arg, value.extent)));
-        const text = operationsOf(this.renderer)[form.operation];
+        const text = operationOf(this.renderer, form.operation);
         if (text === undefined) throw new Error(`the target has no doubles to ${form.operation}`);
         return text(args, value);
       }

@@ -9,7 +9,6 @@ import { alignTo, type Place } from './layout.js';
 import { leavesAt } from './leaves.js';
 import { floatLiteral } from './literal.js';
 import { Locals } from './locals.js';
-import { WGSL_RENDERER } from './render.js';
 
 /** Invocations that keep a device busy. */
 const ENOUGH = 16384;
@@ -21,23 +20,23 @@ interface Accumulator {
   /** What it is behind a term, and behind another accumulator of the same kind. */
   readonly take: (term: string) => string;
   readonly join: (other: string) => string;
-  readonly result: string;
+  readonly result: () => string;
   /** Of a pair: the sum, and what its additions rounded off. */
   readonly parts: readonly string[];
 }
 
-function accumulatorOf(of: AxesReduction['of'], length: number): Accumulator {
+function accumulatorOf(of: AxesReduction['of'], length: number, { helper }: KernelBuilder): Accumulator {
   if (of === 'largest') {
-    const larger = (value: string) => `larger(total, ${value})`;
-    return { start: '-inf()', take: larger, join: larger, result: 'total', parts: ['total'] };
+    const larger = (value: string) => `${helper('larger')}(total, ${value})`;
+    return { start: `-${helper('inf')}()`, take: larger, join: larger, result: () => 'total', parts: ['total'] };
   }
   // Terms of a mean are scaled so that their sum is no larger than the largest of them; by a power of two, so nothing is rounded.
   const scale = of === 'mean' ? 2 ** -Math.ceil(Math.log2(length)) : 1;
   return {
     start: 'vec2f()',
-    take: (term) => `add_term(total, ${scale === 1 ? term : `keep((${term}) * ${floatLiteral(scale)})`})`,
-    join: (other) => `add_pair(total, ${other})`,
-    result: of === 'mean' ? `mean_of(total, ${floatLiteral(length * scale)})` : 'sum_of(total)',
+    take: (term) => `${helper('add_term')}(total, ${scale === 1 ? term : `${helper('keep')}((${term}) * ${floatLiteral(scale, helper)})`})`,
+    join: (other) => `${helper('add_pair')}(total, ${other})`,
+    result: () => (of === 'mean' ? `${helper('mean_of')}(total, ${floatLiteral(length * scale, helper)})` : `${helper('sum_of')}(total)`),
     parts: ['total.x', 'total.y'],
   };
 }
@@ -54,14 +53,14 @@ export function emitAxesReduction(context: GroupContext, id: ValueId): Dispatch[
   const places = outer * inner;
   const step = Math.ceil(length / Math.min(MOST_PARTS, length, Math.max(1, Math.ceil(ENOUGH / places))));
   const parts = Math.ceil(length / step);
-  const accumulator = accumulatorOf(of, length);
 
   const kernel = new KernelBuilder();
+  const accumulator = accumulatorOf(of, length, kernel);
   const others = new Locals(context, kernel, { index: 'place' });
   const values = node.inputs.slice(1).map((input) => others.load(input));
   const at = new Locals(context, kernel, { index: 'at' });
   const operand = (index: number) => (index === 0 ? at.load(node.inputs[0]!) : values[index - 1]!);
-  const added = new Writer(WGSL_RENDERER, { ...leavesAt(at, node), operand }).write(term);
+  const added = new Writer(kernel.renderer, { ...leavesAt(at, node), operand }).write(term);
   const lines = [
     `let place = i % ${places}u;`,
     `let part = i / ${places}u;`,
@@ -73,27 +72,28 @@ export function emitAxesReduction(context: GroupContext, id: ValueId): Dispatch[
     ...indent([...at.lines, `total = ${accumulator.take(added)};`]),
     '}',
   ];
-  const store = (into: KernelBuilder): string[] => {
+  const store = (into: KernelBuilder, { result }: Accumulator): string[] => {
     const locals = new Locals(context, into, { index: 'i' });
-    locals.define(id, accumulator.result);
+    locals.define(id, result());
     locals.store(id);
     return locals.lines;
   };
-  if (parts === 1) return [kernel.finishFlat(context.label([id]), places, limits, [...lines, ...store(kernel)])];
+  if (parts === 1) return [kernel.finishFlat(context.label([id]), places, limits, [...lines, ...store(kernel, accumulator)])];
 
   const bytes = alignTo(parts * places * 4, limits.offsetAlignment);
   const both = context.reserve(accumulator.parts.length * bytes);
   const planes = accumulator.parts.map((_, plane): Place => ({ ...both, offset: both.offset + plane * bytes, bytes }));
   const stores = accumulator.parts.map((part, plane) => `${kernel.write(planes[plane]!, 'f32')}[i] = ${part};`);
   const join = new KernelBuilder();
+  const joined = accumulatorOf(of, length, join);
   const read = planes.map((plane) => join.read(plane, 'f32', `part * ${places}u + i`));
   const other = read.length === 1 ? read[0]! : `vec2f(${read.join(', ')})`;
   return [
     kernel.finishFlat(context.label([id]), parts * places, limits, [...lines, ...stores]),
     join.finishFlat(`${context.label([id])}, parts`, places, limits, [
-      `var total = ${accumulator.start};`,
-      `for (var part = 0u; part < ${parts}u; part++) { total = ${accumulator.join(other)}; }`,
-      ...store(join),
+      `var total = ${joined.start};`,
+      `for (var part = 0u; part < ${parts}u; part++) { total = ${joined.join(other)}; }`,
+      ...store(join, joined),
     ]),
   ];
 }

@@ -49,7 +49,7 @@ function finishWindow(context: GroupContext, kernel: KernelBuilder, c: Contracti
     takeAccumulator(locals, c, `sums[${tap}]`);
     const value = locals.value(before);
     for (const id of beforePool) locals.store(id);
-    lines.push('{', ...indent([...locals.lines, ...takeLarger('best', value, String(tap))]), '}');
+    lines.push('{', ...indent([...locals.lines, ...takeLarger(kernel, 'best', value, String(tap))]), '}');
   }
   const locals = new Locals(context, kernel, { index: resultAt(c, 'window', 'n', c.m / 4), channel: columnAt(c, 'n') });
   locals.set(pool, 'best');
@@ -82,7 +82,7 @@ export function emitFinish(
   const pool = fusedPool(context, nodes);
   kernel.globals.push(...(pool === undefined ? finishElement(context, kernel, c, nodes) : finishWindow(context, kernel, c, nodes, pool)));
   // A start that the compiler cannot know keeps it from unrolling the loop.
-  const start = context.target.contractions === 'lanes' ? 'opaque' : '0u';
+  const start = context.target.contractions === 'lanes' ? kernel.helper('opaque') : '0u';
   return ({ rows, columns, m, column, sum }) => {
     const sums = Array.from({ length: rows * columns }, (_, e) => sum(e % rows, Math.floor(e / rows)));
     const perColumn = pool === undefined ? rows : rows / 4;

@@ -120,7 +120,7 @@ export function emitWeightGradient(context: GroupContext, c: Contraction, partia
     '    }',
     '  }',
     `  var sums = array<f32, ${rows * COLUMNS}>(${sums});`,
-    `  for (var e = opaque; e < ${rows * COLUMNS}u; e++) {`,
+    `  for (var e = ${kernel.helper('opaque')}; e < ${rows * COLUMNS}u; e++) {`,
     `    let n = first + e % ${COLUMNS}u;`,
     `    let row = m + e / ${COLUMNS}u;`,
     `    if (n < ${c.n}u${isPartial ? ` && row < ${c.m}u` : ''}) { ${add} }`,

@@ -67,7 +67,7 @@ function emitGradient(context: GroupContext, c: Contraction): Dispatch[] {
   const kernel = new KernelBuilder();
   const locals = new Locals(context, kernel, { index: 'i' });
   locals.lines.push(...joinParts(kernel, partial, count));
-  locals.define(id, 'sum_of(sum)');
+  locals.define(id, `${kernel.helper('sum_of')}(sum)`);
   locals.store(id);
   return [first, kernel.finishFlat(`${context.label([id])}, parts`, count, limits, locals.lines)];
 }

@@ -16,7 +16,7 @@ export function copiedElement(locals: ElementValues, node: Node): string {
   const [first] = found;
   if (first !== undefined && first.inside === undefined) return first.load;
   const result = locals.kernel.name('part');
-  locals.lines.push(`var ${result} = ${floatLiteral(map.fill)};`);
+  locals.lines.push(`var ${result} = ${floatLiteral(map.fill, locals.kernel.helper)};`);
   for (const [i, { load, inside }] of found.entries())
     locals.lines.push(`${i === 0 ? '' : 'else '}${inside === undefined ? '' : `if (${inside}) `}{ ${result} = ${load}; }`);
   return result;

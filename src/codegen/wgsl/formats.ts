@@ -1,4 +1,5 @@
 import type { DType } from '../../ir/types.js';
+import type { HelperName } from './helper.js';
 
 /** Element types of storage buffers. `u32` also stands for packed bytes and for booleans. */
 export type WgslType = 'f32' | 'f16' | 'i32' | 'u32';
@@ -11,7 +12,7 @@ interface WgslFormat {
   readonly inputBytes?: number;
   readonly zero: string;
   /** The helper that rounds an f32 to it. */
-  readonly round?: string;
+  readonly round?: HelperName;
 }
 
 /** What WGSL makes of each format; undefined: it has none such. */

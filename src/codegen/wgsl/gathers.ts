@@ -7,9 +7,8 @@ import { Writer } from '../formula/render.js';
 import { atom, type Text } from '../formula/text.js';
 import { type Extremes, holders, type Image, imageOf, type Pixel, placeInWindow, type Window, windowPixel } from '../window.js';
 import type { ElementValues } from './element-values.js';
-import { indent } from './kernel.js';
+import { indent, type KernelBuilder } from './kernel.js';
 import { leavesAt } from './leaves.js';
-import { WGSL_RENDERER } from './render.js';
 import { eachTap } from './taps.js';
 
 /** Batch, row, column (i32, for window arithmetic) and channel of an element of an image. */
@@ -32,7 +31,7 @@ function address({ height, width, channels }: Image, batch: string, { y, x }: Pi
 /** A term at another element of the operands in memory; `names`: what it calls by name. */
 function termAt(locals: ElementValues, node: Node, term: F32, at: string, ...names: readonly (readonly [Expression, Text])[]): string {
   const operand = (index: number) => locals.loadAt(node.inputs[index]!, at);
-  const writer = new Writer(WGSL_RENDERER, { ...leavesAt(locals, node), operand });
+  const writer = new Writer(locals.kernel.renderer, { ...leavesAt(locals, node), operand });
   for (const [value, text] of names) writer.set(value, text);
   return writer.at(term, 'element').text;
 }
@@ -95,11 +94,12 @@ function eachHolder(locals: ElementValues, node: Node, window: Window, term: F32
 }
 
 /** Statements that put a value into `best` and its position into `best_at` when it is larger, or the first. */
-export function takeLarger(best: string, load: string, tap: string): string[] {
+export function takeLarger({ helper }: KernelBuilder, best: string, load: string, tap: string): string[] {
+  const isNan = (value: string) => `${helper('is_nan')}(${value})`;
   return [
     '{',
     `  let candidate = ${load};`,
-    `  if (${best}_at < 0 || (!is_nan(${best}) && (candidate > ${best} || is_nan(candidate)))) {`,
+    `  if (${best}_at < 0 || (!${isNan(best)} && (candidate > ${best} || ${isNan('candidate')}))) {`,
     `    ${best} = candidate;`,
     `    ${best}_at = ${tap};`,
     '  }',
@@ -123,7 +123,7 @@ function find(locals: ElementValues, node: Node, found: Found): FoundValues {
       const best = locals.shared.get(key) ?? kernel.name('best');
       if (!locals.shared.has(key)) {
         lines.push(`var ${best} = 0.0f;`, `var ${best}_at = -1;`);
-        lines.push(...eachOfWindow(locals, node, over.window, term, (value) => takeLarger(best, value, 'tap')));
+        lines.push(...eachOfWindow(locals, node, over.window, term, (value) => takeLarger(kernel, best, value, 'tap')));
         locals.shared.set(key, best);
       }
       return { value: atom(best), place: atom(`f32(${best}_at)`) };
@@ -138,10 +138,10 @@ function find(locals: ElementValues, node: Node, found: Found): FoundValues {
     case 'long_sum': {
       const sum = kernel.name('sum');
       lines.push(`var ${sum} = vec2f();`);
-      const add: Take = (value) => [`${sum} = add_term(${sum}, ${value});`];
+      const add: Take = (value) => [`${sum} = ${kernel.helper('add_term')}(${sum}, ${value});`];
       const each = over.kind === 'window' ? eachOfWindow(locals, node, over.window, term, add) : eachPixel(locals, node, term, add);
       lines.push(...each);
-      return { value: atom(`sum_of(${sum})`) };
+      return { value: atom(`${kernel.helper('sum_of')}(${sum})`) };
     }
     default:
       return assertNever(by);
@@ -185,7 +185,7 @@ export function gatheredElement(locals: ElementValues, node: Node, op: OpOfKind<
     if (context.count(input) === context.count(node.id)) return locals.loadAt(input, locals.at.index);
     return withoutAxes(locals, input, rule.without);
   };
-  const writer = new Writer(WGSL_RENDERER, { ...leavesAt(locals, node), operand });
+  const writer = new Writer(locals.kernel.renderer, { ...leavesAt(locals, node), operand });
   if ('found' in rule) {
     const { value, place } = find(locals, node, rule.found);
     writer.set(FOUND, value);

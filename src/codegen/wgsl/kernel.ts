@@ -1,6 +1,9 @@
+import type { Renderer } from '../formula/render.js';
 import type { WgslType } from './formats.js';
+import type { HelperName } from './helper.js';
 import type { Place } from './layout.js';
-import { helpersFor } from './prelude.js';
+import { Prelude } from './prelude.js';
+import { WgslRenderer } from './render.js';
 import { indent } from './text.js';
 
 export { indent } from './text.js';
@@ -34,10 +37,12 @@ interface Entry {
 
 const sameBytes = (a: Place, b: Place) => a.block === b.block && a.offset === b.offset;
 
-/** Collects what one compute shader needs: bindings on first use, variables with unique names, helper functions by name. */
+/** Collects what one compute shader needs: bindings on first use, variables with unique names, what its texts take of the prelude. */
 export class KernelBuilder {
   readonly #entries: Entry[] = [];
   #names = 0;
+  readonly #prelude = new Prelude();
+  #renderer: Renderer | undefined;
   /** Declarations outside functions: workgroup memory, constants. */
   readonly globals: string[] = [];
   /** WGSL extensions besides f16, and further parameters of the main function. */
@@ -59,6 +64,15 @@ export class KernelBuilder {
   write(place: Place, type: WgslType): string {
     return this.#bind(place, type, true, false).name;
   }
+
+  /** Renders formulas of this shader. */
+  get renderer(): Renderer {
+    this.#renderer ??= new WgslRenderer(this.#prelude);
+    return this.#renderer;
+  }
+
+  /** Name of a helper, which the shader will have. */
+  readonly helper = (name: HelperName): string => this.#prelude.helper(name);
 
   /** A name that no other variable of the kernel has. */
   name(prefix: string): string {
@@ -83,22 +97,17 @@ export class KernelBuilder {
       ({ type, vector, access }, i) => `@group(0) @binding(${i}) var<storage, ${access}> b${i}: array<${vector ? `vec4<${type}>` : type}>;`,
     );
     const globals = this.globals.join('\n');
-    const helpers = helpersFor([globals, ...body].join('\n'));
-    const opaque = [helpers, globals, ...body].some((text) => /\bopaque\b/.test(text));
     const main = [
       `@compute @workgroup_size(${workgroupSize})`,
       `fn main(${[...this.parameters, '@builtin(workgroup_id) wid: vec3u', '@builtin(local_invocation_index) lid: u32'].join(', ')}) {`,
-      ...indent([...(opaque ? ['opaque = wid.z;'] : []), ...body]),
+      ...indent([...(this.#prelude.has('opaque') ? ['opaque = wid.z;'] : []), ...body]),
       '}',
     ];
     const code = [
       ...(bindings.some(({ type }) => type === 'f16') ? ['enable f16;'] : []),
       ...this.extensions.map((name) => `enable ${name};`),
       ...declarations,
-      ...(opaque
-        ? ['/* Zero, which the compiler cannot know: bits that went through it are rounded where they are. */', 'var<private> opaque: u32;']
-        : []),
-      helpers,
+      this.#prelude.text,
       globals,
       ...main,
       '',

@@ -6,6 +6,7 @@ import { floatLiteral } from './text.js';
 
 /** Where the formula of a node finds its values at the element of its locals. */
 export function leavesAt(locals: ElementValues, node: Node): Leaves {
+  const literal = (value: number) => floatLiteral(value, locals.kernel.helper);
   const leaves: Leaves = {
     operand: (index) => locals.operand(node.id, index),
     channel: (index) => locals.perChannel(node.inputs[index]!),
@@ -14,9 +15,9 @@ export function leavesAt(locals: ElementValues, node: Node): Leaves {
       return type === 'bool' ? { text: `${text} != 0u`, binds: BINDS.comparison } : atom(text);
     },
     constants: (_name, values) => {
-      if (values.every((value) => value === values[0])) return atom(floatLiteral(values[0]!));
+      if (values.every((value) => value === values[0])) return atom(literal(values[0]!));
       const name = locals.kernel.name('table');
-      locals.kernel.globals.push(`const ${name} = array<f32, ${values.length}>(${values.map(floatLiteral).join(', ')});`);
+      locals.kernel.globals.push(`const ${name} = array<f32, ${values.length}>(${values.map(literal).join(', ')});`);
       return atom(`${name}[${locals.channel(values.length)}]`);
     },
     element: () => locals.at.index,

@@ -13,7 +13,6 @@ import type { KernelBuilder } from './kernel.js';
 import type { Place } from './layout.js';
 import { leavesAt } from './leaves.js';
 import { floatLiteral, loadExpression } from './literal.js';
-import { WGSL_RENDERER } from './render.js';
 
 /** One element: WGSL expressions (u32) of its row-major index, and of its index along the last axis where that is at hand. */
 export interface Position {
@@ -85,9 +84,9 @@ export class Locals {
     let result = expression;
     const { round } = wgslFormat(dtype);
     if (round !== undefined && options.exact !== true) {
-      if (read) result = `${round}(${expression})`;
+      if (read) result = `${this.kernel.helper(round)}(${expression})`;
       else this.#unrounded.add(root);
-    } else if (dtype === 'f32' && options.product === true && read) result = `keep(${expression})`;
+    } else if (dtype === 'f32' && options.product === true && read) result = `${this.kernel.helper('keep')}(${expression})`;
     this.set(root, this.let(result, 'v'));
   }
 
@@ -101,7 +100,7 @@ export class Locals {
       return known;
     }
     const node = context.node(root);
-    if (isConstant(node)) return floatLiteral(Number(node.attrs.value));
+    if (isConstant(node)) return floatLiteral(Number(node.attrs.value), this.kernel.helper);
     if (context.isInMemory(root)) {
       this.set(root, this.load(root));
       return this.#variables.get(root)!;
@@ -110,8 +109,8 @@ export class Locals {
       const formula = ELEMENTWISE[node.op](node);
       const first = node.inputs[0];
       const exact = isOperandItself(formula) && first !== undefined && isSubset(context.type(first).dtype, node.type.dtype);
-      const expression = new Writer(WGSL_RENDERER, leavesAt(this, node)).write(formula);
-      this.define(root, expression, { exact, product: endsInProduct(formula, WGSL_RENDERER) });
+      const expression = new Writer(this.kernel.renderer, leavesAt(this, node)).write(formula);
+      this.define(root, expression, { exact, product: endsInProduct(formula, this.kernel.renderer) });
     } else if (isOfKind(node.op, 'copy')) {
       this.define(root, copiedElement(this, node), { exact: node.inputs.every((id) => isSubset(context.type(id).dtype, node.type.dtype)) });
     } else if (isOfKind(node.op, 'pool')) {
@@ -131,7 +130,7 @@ export class Locals {
   loadAt(id: ValueId, index: string): string {
     const node = this.context.node(this.context.root(id));
     const { type, attrs } = node;
-    if (isConstant(node)) return floatLiteral(Number(attrs.value));
+    if (isConstant(node)) return floatLiteral(Number(attrs.value), this.kernel.helper);
     return loadExpression(this.kernel, this.context.place(id), type.dtype, index);
   }
 
@@ -153,7 +152,7 @@ export class Locals {
   scalar(id: ValueId): string {
     const node = this.context.node(this.context.root(id));
     const { type, attrs } = node;
-    if (isConstant(node)) return floatLiteral(Number(attrs.value));
+    if (isConstant(node)) return floatLiteral(Number(attrs.value), this.kernel.helper);
     if (!this.context.isInMemory(id)) return this.value(id);
     const element = this.kernel.read(this.context.place(id), storageType(type.dtype), '0');
     return this.once(`scalar ${this.context.root(id)}`, () => (isFloat(type.dtype) ? widened(storageType(type.dtype), element) : element));

@@ -31,7 +31,7 @@ export function addRun(
   return [
     `{ let at = ${at};`,
     `var pair = vec2f(${sum}, 0.0f);`,
-    `if (!(${first})) { pair = add_term(vec2f(${sums}[at], ${rests}[at]), pair.x); }`,
+    `if (!(${first})) { pair = ${kernel.helper('add_term')}(vec2f(${sums}[at], ${rests}[at]), pair.x); }`,
     `${sums}[at] = pair.x; ${rests}[at] = pair.y; }`,
   ].join(' ');
 }
@@ -40,6 +40,9 @@ export function addRun(
 export function joinParts(kernel: KernelBuilder, { place, parts, rest }: PartialSums, count: number): string[] {
   const at = `part * ${count}u + i`;
   const whole = kernel.read(place, 'f32', at);
-  const next = rest === undefined ? `add_term(sum, ${whole})` : `add_pair(sum, vec2f(${whole}, ${kernel.read(rest, 'f32', at)}))`;
+  const next =
+    rest === undefined
+      ? `${kernel.helper('add_term')}(sum, ${whole})`
+      : `${kernel.helper('add_pair')}(sum, vec2f(${whole}, ${kernel.read(rest, 'f32', at)}))`;
   return ['var sum = vec2f();', `for (var part = 0u; part < ${parts}u; part++) { sum = ${next}; }`];
 }

@@ -1,35 +1,34 @@
+import type { FormulaFunction } from '../formula/expression.js';
 import { FUNCTIONS } from '../formula/functions.js';
 import { renderFunction } from '../formula/render.js';
+import type { HelperName, HelperText } from './helper.js';
 import { SUMS } from './prelude-sums.js';
-import { WGSL_RENDERER } from './render.js';
-
-const FUNCTIONS_BY_NAME = Object.fromEntries(
-  FUNCTIONS.filter(({ only }) => only !== 'double').map((callee) => [
-    WGSL_RENDERER.nameOf(callee, 'element'),
-    renderFunction(WGSL_RENDERER, callee),
-  ]),
-);
+import { type Uses, WgslRenderer } from './render.js';
 
 /**
  * Functions that kernels take by name. What WGSL leaves to the driver (accuracy of exp, log and tanh, rounding to f16 inside a kernel, NaN
  * in comparisons) is written out, here or in the kernel language, in operations that every driver computes alike.
  */
-const HELPERS: Readonly<Record<string, string>> = {
+const HELPERS: Readonly<Record<HelperName, HelperText>> = {
+  opaque: () => `/* Zero, which the compiler cannot know: bits that went through it are rounded where they are. */
+var<private> opaque: u32;`,
+
   ...SUMS,
 
-  inf: 'fn inf() -> f32 { return bitcast<f32>(0x7f800000u | opaque); }',
+  inf: (take) => `fn inf() -> f32 { return bitcast<f32>(0x7f800000u | ${take('opaque')}); }`,
 
-  is_nan: 'fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }',
+  is_nan: () => 'fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }',
 
-  larger: `/* The larger one, or NaN where one of them is. */
-fn larger(a: f32, b: f32) -> f32 { return select(a, b, !is_nan(a) && (b > a || is_nan(b))); }`,
+  larger: (take) => `/* The larger one, or NaN where one of them is. */
+fn larger(a: f32, b: f32) -> f32 { return select(a, b, !${take('is_nan')}(a) && (b > a || ${take('is_nan')}(b))); }`,
 
-  is_finite: 'fn is_finite(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u; }',
+  is_finite: () => 'fn is_finite(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u; }',
 
-  keep: `/* x, where no fused multiply-add may swallow its rounding. */
-fn keep(x: f32) -> f32 { return bitcast<f32>(bitcast<u32>(x) ^ opaque); }`,
+  keep: (take) => `/* x, where no fused multiply-add may swallow its rounding. */
+fn keep(x: f32) -> f32 { return bitcast<f32>(bitcast<u32>(x) ^ ${take('opaque')}); }`,
 
-  round_f16: `/* The nearest f16, ties to even, in integers: a driver may skip f32(f16(x)). Below 2^-14 the ulp is that of 0.5 in f32. */
+  round_f16:
+    () => `/* The nearest f16, ties to even, in integers: a driver may skip f32(f16(x)). Below 2^-14 the ulp is that of 0.5 in f32. */
 fn round_f16(x: f32) -> f32 {
   let bits = bitcast<u32>(x);
   let magnitude = bits & 0x7fffffffu;
@@ -40,24 +39,24 @@ fn round_f16(x: f32) -> f32 {
   return bitcast<f32>(select(result | (bits & 0x80000000u), bits, magnitude > 0x7f800000u));
 }`,
 
-  is_positive_or_nan: `/* Not x <= 0: in integers, since a driver may take it that there are no NaNs. */
+  is_positive_or_nan: () => `/* Not x <= 0: in integers, since a driver may take it that there are no NaNs. */
 fn is_positive_or_nan(x: f32) -> bool { return bitcast<u32>(x) - 0x80000000u > 0x7f800000u; }`,
 
-  random_word: `/*
+  random_word: (take) => `/*
  * Threefry-2x32 with 20 rounds (Salmon et al. 2011): counter (index / 2, step), and of the two words the one with the index's parity.
  */
 fn random_word(key0: u32, key1: u32, index: u32, step: u32) -> u32 {
   let key2 = 0x1bd11bdau ^ key0 ^ key1;
   var s = vec2u((index >> 1u) + key0, step + key1);
-  s = four_rounds(s, vec4u(13u, 15u, 26u, 6u)) + vec2u(key1, key2 + 1u);
-  s = four_rounds(s, vec4u(17u, 29u, 16u, 24u)) + vec2u(key2, key0 + 2u);
-  s = four_rounds(s, vec4u(13u, 15u, 26u, 6u)) + vec2u(key0, key1 + 3u);
-  s = four_rounds(s, vec4u(17u, 29u, 16u, 24u)) + vec2u(key1, key2 + 4u);
-  s = four_rounds(s, vec4u(13u, 15u, 26u, 6u)) + vec2u(key2, key0 + 5u);
+  s = ${take('four_rounds')}(s, vec4u(13u, 15u, 26u, 6u)) + vec2u(key1, key2 + 1u);
+  s = ${take('four_rounds')}(s, vec4u(17u, 29u, 16u, 24u)) + vec2u(key2, key0 + 2u);
+  s = ${take('four_rounds')}(s, vec4u(13u, 15u, 26u, 6u)) + vec2u(key0, key1 + 3u);
+  s = ${take('four_rounds')}(s, vec4u(17u, 29u, 16u, 24u)) + vec2u(key1, key2 + 4u);
+  s = ${take('four_rounds')}(s, vec4u(13u, 15u, 26u, 6u)) + vec2u(key2, key0 + 5u);
   return select(s.x, s.y, (index & 1u) == 1u);
 }`,
 
-  four_rounds: `fn four_rounds(start: vec2u, turns: vec4u) -> vec2u {
+  four_rounds: () => `fn four_rounds(start: vec2u, turns: vec4u) -> vec2u {
   var a = start.x;
   var b = start.y;
   for (var k = 0u; k < 4u; k++) {
@@ -66,24 +65,57 @@ fn random_word(key0: u32, key1: u32, index: u32, step: u32) -> u32 {
   }
   return vec2u(a, b);
 }`,
-
-  ...FUNCTIONS_BY_NAME,
 };
 
-/** The helpers that a text calls, and those that they call, in the order of the table. */
-export function helpersFor(text: string): string {
-  const names = Object.keys(HELPERS);
-  const found = new Set<string>();
-  const visit = (source: string) => {
-    for (const name of names) {
-      if (found.has(name) || !new RegExp(`\\b${name}\\(`).test(source)) continue;
-      found.add(name);
-      visit(HELPERS[name]!);
-    }
+/** A helper or a function of the kernel language, with what its text takes. */
+interface Part {
+  readonly text: string;
+  readonly takes: readonly (HelperName | FormulaFunction)[];
+}
+
+const PARTS = new Map<HelperName | FormulaFunction, Part>();
+
+function partOf(key: HelperName | FormulaFunction): Part {
+  const known = PARTS.get(key);
+  if (known !== undefined) return known;
+  const takes = new Set<HelperName | FormulaFunction>();
+  const uses: Uses = {
+    helper: (name) => {
+      takes.add(name);
+      return name;
+    },
+    call: (callee) => takes.add(callee),
   };
-  visit(text);
-  return names
-    .filter((name) => found.has(name))
-    .map((name) => HELPERS[name]!)
-    .join('\n');
+  const text = typeof key === 'string' ? HELPERS[key](uses.helper) : renderFunction(new WgslRenderer(uses), key);
+  const part = { text, takes: [...takes] };
+  PARTS.set(key, part);
+  return part;
+}
+
+/** What the texts of one shader take of helpers and of functions of the kernel language, and what those take in turn. */
+export class Prelude implements Uses {
+  readonly #taken = new Set<HelperName | FormulaFunction>();
+
+  helper = (name: HelperName): string => {
+    this.#take(name);
+    return name;
+  };
+
+  call = (callee: FormulaFunction): void => this.#take(callee);
+
+  has(name: HelperName): boolean {
+    return this.#taken.has(name);
+  }
+
+  /** Their texts, in one order in all shaders. */
+  get text(): string {
+    const order = [...(Object.keys(HELPERS) as HelperName[]), ...FUNCTIONS];
+    return order.flatMap((key) => (this.#taken.has(key) ? [partOf(key).text] : [])).join('\n');
+  }
+
+  #take(key: HelperName | FormulaFunction): void {
+    if (this.#taken.has(key)) return;
+    this.#taken.add(key);
+    for (const other of partOf(key).takes) this.#take(other);
+  }
 }

@@ -9,7 +9,6 @@ import { leavesAt } from './leaves.js';
 import { floatLiteral } from './literal.js';
 import { Locals } from './locals.js';
 import { joinParts, type PartialSums } from './partial-sums.js';
-import { WGSL_RENDERER } from './render.js';
 
 /** Invocations that keep a device busy. */
 const ENOUGH = 16384;
@@ -40,7 +39,7 @@ export function emitChannelReduction(context: GroupContext, id: ValueId): Dispat
   const inner = new Locals(context, sums, { index: 'at', channel: 'c' });
   for (const [key, name] of outer.shared) inner.shared.set(key, name);
   const operand = (index: number) => inner.value(node.inputs[index]!);
-  const added = new Writer(WGSL_RENDERER, { ...leavesAt(inner, node), operand }).write(term);
+  const added = new Writer(sums.renderer, { ...leavesAt(inner, node), operand }).write(term);
   const first = sums.finishFlat(context.label([id]), count, limits, [
     `let c = i % ${channels}u;`,
     `let part = i / ${channels}u;`,
@@ -48,7 +47,7 @@ export function emitChannelReduction(context: GroupContext, id: ValueId): Dispat
     'var sum = vec2f();',
     `for (var row = part * ${length}u; row < min(${rows}u, (part + 1u) * ${length}u); row++) {`,
     `  let at = row * ${channels}u + c;`,
-    ...indent([...inner.lines, `sum = add_term(sum, ${added});`]),
+    ...indent([...inner.lines, `sum = ${sums.helper('add_term')}(sum, ${added});`]),
     '}',
     `${sums.write(both, 'f32')}[i] = sum.x;`,
     `${sums.write(both, 'f32')}[i + ${half / 4}u] = sum.y;`,
@@ -57,8 +56,9 @@ export function emitChannelReduction(context: GroupContext, id: ValueId): Dispat
   const join = new KernelBuilder();
   const locals = new Locals(context, join, { index: 'i', channel: 'i' });
   locals.lines.push(...joinParts(join, partial, channels));
-  locals.lines.push(`let total = ${of === 'mean' ? `mean_of(sum, ${floatLiteral(rows)})` : 'sum_of(sum)'};`);
-  locals.define(id, new Writer(WGSL_RENDERER, leavesAt(locals, node)).write(result));
+  const total = of === 'mean' ? `${join.helper('mean_of')}(sum, ${floatLiteral(rows, join.helper)})` : `${join.helper('sum_of')}(sum)`;
+  locals.lines.push(`let total = ${total};`);
+  locals.define(id, new Writer(join.renderer, leavesAt(locals, node)).write(result));
   locals.store(id);
   return [first, join.finishFlat(`${context.label([id])}, parts`, channels, limits, locals.lines)];
 }

@@ -1,6 +1,7 @@
-import type { FormulaFunction, ValueType } from '../formula/expression.js';
+import type { Expression, FormulaFunction, Operation, ValueType } from '../formula/expression.js';
 import type { Renderer } from '../formula/render.js';
-import { ALIKE, atom, BINDS, digits, inside, join, named, type OperationText, prefix } from '../formula/text.js';
+import { ALIKE, atom, BINDS, digits, inside, join, named, type OperationText, prefix, type Text } from '../formula/text.js';
+import type { HelperName, Take } from './helper.js';
 import { floatLiteral, indent } from './text.js';
 
 const TYPES: Readonly<Record<ValueType, string>> = { f32: 'f32', f64: 'no type', i32: 'i32', u32: 'u32', bool: 'bool', index: 'u32' };
@@ -16,66 +17,103 @@ const shift =
   (symbol: string): OperationText =>
   ([a, b]) => ({ text: `${inside(a!, BINDS.atom)} ${symbol} ${b!.text}`, binds: BINDS.loose });
 
-/** Renders formulas as WGSL: every value is a number of one invocation. Its functions stand in `prelude.ts`. */
-export const WGSL_RENDERER: Renderer = {
-  transparent: true,
-  operations: {
-    ...ALIKE,
-    abs: named('abs'),
-    sqrt: named('sqrt'),
-    min: named('min'),
-    max: named('max'),
-    clamp: named('clamp'),
-    // Contracted or not, as the driver likes.
-    fma: ([a, b, c]) => {
-      const product = join(a!, '*', b!, BINDS.product);
-      return c!.magnitude === undefined ? join(product, '+', c!, BINDS.sum) : join(product, '-', atom(c!.magnitude), BINDS.sum);
-    },
-    fms: ([a, b, c]) => join(join(a!, '*', b!, BINDS.product), '-', c!, BINDS.sum),
-    keep: named('keep'),
-    in_order: named('keep'),
-    not: prefix('!'),
-    and: logical('&&'),
-    or: logical('||'),
-    select: ([condition, yes, no]) => atom(`select(${no!.text}, ${yes!.text}, ${condition!.text})`),
-    or_zero: ([condition, value]) => atom(`select(0.0f, ${value!.text}, ${condition!.text})`),
-    is_positive_or_nan: named('is_positive_or_nan'),
-    is_nan: named('is_nan'),
-    is_finite: named('is_finite'),
-    nearest: ([a]) => atom(`i32(round(${a!.text}))`),
-    power_of_two: ([a]) => atom(`bitcast<f32>(u32(${inside(a!, BINDS.sum)} + 127) << 23u)`),
-    with_sign: ([magnitude, x]) => atom(`select(${magnitude!.text}, -${inside(magnitude!, BINDS.atom)}, ${x!.text} < 0.0f)`),
-    shift_left: shift('<<'),
-    shift_right: shift('>>'),
-    mask: ([a, b]) => ({ text: `${inside(a!, BINDS.prefix)} & ${b!.text}`, binds: BINDS.loose }),
-    bits: ([a]) => atom(`bitcast<u32>(${a!.text})`),
-    from_bits: ([a]) => atom(`bitcast<f32>(${a!.text})`),
-    to_f32: named('f32'),
-    to_i32: named('i32'),
-    to_u32: named('u32'),
-    random_word: named('random_word'),
+/** Told of what a text takes: a helper, whose name it gives, or a function of the kernel language. */
+export interface Uses {
+  readonly helper: Take;
+  readonly call: (callee: FormulaFunction) => void;
+}
+
+/** Operations that are a helper's. */
+type HelperOperation = 'keep' | 'in_order' | 'is_positive_or_nan' | 'is_nan' | 'is_finite' | 'random_word';
+
+/** All others. */
+const BY_ITSELF: Readonly<Record<Exclude<Operation, HelperOperation>, OperationText>> = {
+  ...ALIKE,
+  abs: named('abs'),
+  sqrt: named('sqrt'),
+  min: named('min'),
+  max: named('max'),
+  clamp: named('clamp'),
+  // Contracted or not, as the driver likes.
+  fma: ([a, b, c]) => {
+    const product = join(a!, '*', b!, BINDS.product);
+    return c!.magnitude === undefined ? join(product, '+', c!, BINDS.sum) : join(product, '-', atom(c!.magnitude), BINDS.sum);
   },
-  number: (value, type, computed) => ({
-    ...atom(literal(value, type, computed)),
-    ...(value < 0 && { magnitude: literal(-value, type, computed) }),
-  }),
-  spread: (value) => value,
-  declare: (name, _value, text, changes) => `${changes ? 'var' : 'let'} ${name} = ${text};`,
-  nameOf: ({ name }) => (TAKEN.has(name) ? `${name}_` : name),
-  functionText: ({ doc, parameters, result: { type } }: FormulaFunction, name, body, result) => {
+  fms: ([a, b, c]) => join(join(a!, '*', b!, BINDS.product), '-', c!, BINDS.sum),
+  not: prefix('!'),
+  and: logical('&&'),
+  or: logical('||'),
+  select: ([condition, yes, no]) => atom(`select(${no!.text}, ${yes!.text}, ${condition!.text})`),
+  or_zero: ([condition, value]) => atom(`select(0.0f, ${value!.text}, ${condition!.text})`),
+  nearest: ([a]) => atom(`i32(round(${a!.text}))`),
+  power_of_two: ([a]) => atom(`bitcast<f32>(u32(${inside(a!, BINDS.sum)} + 127) << 23u)`),
+  with_sign: ([magnitude, x]) => atom(`select(${magnitude!.text}, -${inside(magnitude!, BINDS.atom)}, ${x!.text} < 0.0f)`),
+  shift_left: shift('<<'),
+  shift_right: shift('>>'),
+  mask: ([a, b]) => ({ text: `${inside(a!, BINDS.prefix)} & ${b!.text}`, binds: BINDS.loose }),
+  bits: ([a]) => atom(`bitcast<u32>(${a!.text})`),
+  from_bits: ([a]) => atom(`bitcast<f32>(${a!.text})`),
+  to_f32: named('f32'),
+  to_i32: named('i32'),
+  to_u32: named('u32'),
+};
+
+/** Renders formulas as WGSL: every value is a number of one invocation. Helpers and functions stand in `prelude.ts`. */
+export class WgslRenderer implements Renderer {
+  readonly transparent = true;
+  readonly operations: Renderer['operations'];
+
+  constructor(private readonly uses: Uses) {
+    const taken =
+      (name: HelperName): OperationText =>
+      (args, value) =>
+        named(uses.helper(name))(args, value);
+    this.operations = {
+      ...BY_ITSELF,
+      keep: taken('keep'),
+      in_order: taken('keep'),
+      is_positive_or_nan: taken('is_positive_or_nan'),
+      is_nan: taken('is_nan'),
+      is_finite: taken('is_finite'),
+      random_word: taken('random_word'),
+    };
+  }
+
+  number(value: number, type: ValueType, computed: boolean): Text {
+    const { helper } = this.uses;
+    return {
+      ...atom(literal(value, type, computed, helper)),
+      ...(value < 0 && { magnitude: literal(-value, type, computed, helper) }),
+    };
+  }
+
+  spread(value: Text): Text {
+    return value;
+  }
+
+  declare(name: string, _value: Expression, text: string, changes: boolean): string {
+    return `${changes ? 'var' : 'let'} ${name} = ${text};`;
+  }
+
+  nameOf(callee: FormulaFunction): string {
+    this.uses.call(callee);
+    return TAKEN.has(callee.name) ? `${callee.name}_` : callee.name;
+  }
+
+  functionText({ doc, parameters, result: { type } }: FormulaFunction, name: string, body: readonly string[], result: string): string {
     const list = parameters.map(({ type: of, form }) => `${form.name}: ${TYPES[of]}`).join(', ');
     const head = `fn ${name}(${list}) -> ${TYPES[type]} {`;
     const lines = [...body, `return ${result};`];
     const comment = doc === undefined ? [] : [`/* ${doc} */`];
     if (lines.length === 1 && head.length + lines[0]!.length < 138) return [...comment, `${head} ${lines[0]} }`].join('\n');
     return [...comment, head, ...indent(lines), '}'].join('\n');
-  },
-};
+  }
+}
 
-function literal(value: number, type: ValueType, computed: boolean): string {
+function literal(value: number, type: ValueType, computed: boolean, helper: Take): string {
   switch (type) {
     case 'f32':
-      return computed ? floatLiteral(value) : `${digits(value)}f`;
+      return computed ? floatLiteral(value, helper) : `${digits(value)}f`;
     case 'i32':
       return String(value);
     case 'u32':

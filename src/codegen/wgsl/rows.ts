@@ -11,7 +11,6 @@ import { type Dispatch, indent, KernelBuilder } from './kernel.js';
 import type { Place } from './layout.js';
 import { leavesAt } from './leaves.js';
 import { Locals, storedValue } from './locals.js';
-import { WGSL_RENDERER } from './render.js';
 import { sumInOrder } from './totals.js';
 
 /** How an invocation comes to a number of its row: declarations, the statements for one column, and what follows the loop. */
@@ -22,33 +21,41 @@ interface Reducer {
 }
 
 /** Sums are kept with what each addition rounds off: rows may be long. */
-function reducerOf({ by, name }: Omit<RowNumber, 'by'> & { readonly by: Exclude<RowNumber['by'], 'at_label'> }, length: number): Reducer {
+function reducerOf(
+  { by, name }: Omit<RowNumber, 'by'> & { readonly by: Exclude<RowNumber['by'], 'at_label'> },
+  length: number,
+  { helper }: KernelBuilder,
+): Reducer {
   const terms = `${name}_terms`;
   const before = [`var ${terms} = vec2f();`];
   switch (by) {
     case 'sum':
-      return { before, take: (value) => [`${terms} = add_term(${terms}, ${value});`], after: [`let ${name} = sum_of(${terms});`] };
+      return {
+        before,
+        take: (value) => [`${terms} = ${helper('add_term')}(${terms}, ${value});`],
+        after: [`let ${name} = ${helper('sum_of')}(${terms});`],
+      };
     case 'mean':
     case 'mean_of_squares': {
       const term = (value: string) => (by === 'mean' ? value : `${value} * ${value}`);
       return {
         before,
-        take: (value) => [`${terms} = add_term(${terms}, ${term(value)});`],
-        after: [`let ${name} = mean_of(${terms}, ${length}.0f);`],
+        take: (value) => [`${terms} = ${helper('add_term')}(${terms}, ${term(value)});`],
+        after: [`let ${name} = ${helper('mean_of')}(${terms}, ${length}.0f);`],
       };
     }
     case 'largest':
-      return { before: [`var ${name} = -inf();`], take: (value) => [`${name} = max(${name}, ${value});`], after: [] };
+      return { before: [`var ${name} = -${helper('inf')}();`], take: (value) => [`${name} = max(${name}, ${value});`], after: [] };
     case 'first_largest':
       return {
-        before: [`var ${name}_best = -inf();`, `var ${name} = 0;`],
+        before: [`var ${name}_best = -${helper('inf')}();`, `var ${name} = 0;`],
         take: (value) => [
           `if (c == 0u || ${value} > ${name}_best) {`,
           `  ${name}_best = ${value};`,
           // Behind a NaN no column counts.
           `  ${name} = select(i32(c), ${name}, ${name} < 0);`,
           '}',
-          `${name} = select(${name}, -1, is_nan(${value}));`,
+          `${name} = select(${name}, -1, ${helper('is_nan')}(${value}));`,
         ],
         after: [],
       };
@@ -74,13 +81,13 @@ function rowWriter({ context, kernel, node, length, partial }: RowLoop): RowWrit
   const type = storageType(node.type.dtype);
   const atColumn = (body: (locals: Locals, writer: Writer) => void): string[] => {
     const locals = new Locals(context, kernel, { index: `row * ${length}u + c`, channel: 'c' });
-    body(locals, new Writer(WGSL_RENDERER, rowLeaves(locals, node)));
+    body(locals, new Writer(kernel.renderer, rowLeaves(locals, node)));
     return locals.lines;
   };
   const each = (lines: readonly string[]) => [`for (var c = 0u; c < ${length}u; c++) {`, ...indent(lines), '}'];
   const ofRow = (value: Expression, use: (text: string) => string): string[] => {
     const locals = new Locals(context, kernel, { index: 'row' });
-    const text = new Writer(WGSL_RENDERER, rowLeaves(locals, node)).write(value);
+    const text = new Writer(kernel.renderer, rowLeaves(locals, node)).write(value);
     return [...locals.lines, use(text)];
   };
   const target = () => kernel.write(context.place(node.id), type);
@@ -95,7 +102,7 @@ function rowWriter({ context, kernel, node, length, partial }: RowLoop): RowWrit
     loop: (numbers) => {
       const looped = numbers.flatMap((one) => {
         const { by } = one;
-        return by === 'at_label' ? [] : [{ term: one.term, reducer: reducerOf({ ...one, by }, length) }];
+        return by === 'at_label' ? [] : [{ term: one.term, reducer: reducerOf({ ...one, by }, length, kernel) }];
       });
       const inside = atColumn((locals, writer) => {
         for (const { term, reducer } of looped) locals.lines.push(...reducer.take(writer.write(term)));
@@ -145,5 +152,5 @@ export function emitRows(context: GroupContext, id: ValueId): Dispatch[] {
   if (partial === undefined) return [dispatch];
   const divisor = totalDivisor(node.op, rows, length);
   const result = divisor === undefined ? 'i32(total0)' : `total0 / ${divisor}.0f`;
-  return [dispatch, sumInOrder(context, id, { place: partial, count: rows }, result)];
+  return [dispatch, sumInOrder(context, id, { place: partial, count: rows }, () => result)];
 }

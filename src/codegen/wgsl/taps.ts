@@ -36,7 +36,7 @@ export function eachTap(
 ): string[] {
   const outside = indexWriter(kernel, lines);
   const [rowRanges, columnRanges] = [tapRanges(rows, y, outside), tapRanges(columns, x, outside)];
-  const share = floatLiteral(1 / (wholeOf(rows) * wholeOf(columns)));
+  const share = floatLiteral(1 / (wholeOf(rows) * wholeOf(columns)), kernel.helper);
   return rowRanges.flatMap((row) =>
     columnRanges.flatMap((column) => {
       const [ofRow, ofColumn]: [string[], string[]] = [[], []];

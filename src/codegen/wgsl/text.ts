@@ -1,8 +1,10 @@
-/** An f32 literal that reads back as exactly the f32 nearest to the number. */
-export function floatLiteral(value: number): string {
+import type { Take } from './helper.js';
+
+/** An f32 literal that reads back as exactly the f32 nearest to the number; of one that WGSL has no literal for, an expression. */
+export function floatLiteral(value: number, helper: Take): string {
   const rounded = Math.fround(value);
-  if (Number.isNaN(rounded)) return '(inf() - inf())';
-  if (!Number.isFinite(rounded)) return rounded > 0 ? 'inf()' : '(-inf())';
+  if (Number.isNaN(rounded)) return `(${helper('inf')}() - ${helper('inf')}())`;
+  if (!Number.isFinite(rounded)) return rounded > 0 ? `${helper('inf')}()` : `(-${helper('inf')}())`;
   return `${rounded}f`;
 }
 

@@ -8,7 +8,6 @@ import { type Dispatch, indent, KernelBuilder } from './kernel.js';
 import type { Place } from './layout.js';
 import { leavesAt } from './leaves.js';
 import { Locals } from './locals.js';
-import { WGSL_RENDERER } from './render.js';
 
 /** Numbers of one kind that wait in memory to be added: `planes` of `count` each, one behind the other. */
 interface Terms {
@@ -21,53 +20,59 @@ interface Terms {
  * One workgroup adds f32 numbers: each invocation its own ones in order, then pairs of invocations, with what each addition rounds off.
  * `total0 ..`, the sum of each plane, is in scope of `result`.
  */
-export function sumInOrder(context: GroupContext, id: ValueId, { place, count, planes = 1 }: Terms, result: string): Dispatch {
+export function sumInOrder(
+  context: GroupContext,
+  id: ValueId,
+  { place, count, planes = 1 }: Terms,
+  result: (kernel: KernelBuilder) => string,
+): Dispatch {
   const kernel = new KernelBuilder();
   const size = Math.min(256, context.target.limits.workgroupInvocations);
   kernel.globals.push(`var<workgroup> sums: array<vec2f, ${size}>;`);
   const { dtype } = context.type(id);
   const target = kernel.write(context.place(id), storageType(dtype));
+  const term = (p: number) => kernel.read(place, 'f32', `k + ${p * count}u`);
   const plane = (p: number) => [
     `var sum${p} = vec2f();`,
-    `for (var k = lid; k < ${count}u; k += ${size}u) { sum${p} = add_term(sum${p}, ${kernel.read(place, 'f32', `k + ${p * count}u`)}); }`,
+    `for (var k = lid; k < ${count}u; k += ${size}u) { sum${p} = ${kernel.helper('add_term')}(sum${p}, ${term(p)}); }`,
     `sums[lid] = sum${p};`,
     'workgroupBarrier();',
     `for (var width = ${size / 2}u; width > 0u; width = width >> 1u) {`,
-    '  if (lid < width) { sums[lid] = add_pair(sums[lid], sums[lid + width]); }',
+    `  if (lid < width) { sums[lid] = ${kernel.helper('add_pair')}(sums[lid], sums[lid + width]); }`,
     '  workgroupBarrier();',
     '}',
-    `let total${p} = sum_of(sums[0]);`,
+    `let total${p} = ${kernel.helper('sum_of')}(sums[0]);`,
     'workgroupBarrier();',
   ];
   return kernel.finish(
     `${context.label([id])}, total`,
     size,
     [1, 1, 1],
-    [...Array.from({ length: planes }, (_, p) => plane(p)).flat(), `if (lid == 0u) { ${target}[0] = ${result}; }`],
+    [...Array.from({ length: planes }, (_, p) => plane(p)).flat(), `if (lid == 0u) { ${target}[0] = ${result(kernel)}; }`],
   );
 }
 
 /** How elements come to a total: statement by statement, in as many sums as there are planes; then the number that those are. */
 interface TotalSums {
   readonly planes: number;
-  readonly take: (term: string) => readonly string[];
-  readonly result: string;
+  readonly take: (kernel: KernelBuilder, term: string) => readonly string[];
+  readonly result: (kernel: KernelBuilder) => string;
 }
 
 const SUMS: Readonly<Record<Total['of'], TotalSums>> = {
   // What fails is counted.
   all: {
     planes: 1,
-    take: (term) => [`sum0 = add_term(sum0, select(1.0f, 0.0f, ${term}));`],
-    result: 'select(0u, 1u, total0 == 0.0f)',
+    take: ({ helper }, term) => [`sum0 = ${helper('add_term')}(sum0, select(1.0f, 0.0f, ${term}));`],
+    result: () => 'select(0u, 1u, total0 == 0.0f)',
   },
   norm: {
     planes: 3,
-    take: (term) => [
-      `let squares = squares_of(${term});`,
-      ...['x', 'y', 'z'].map((part, p) => `sum${p} = add_term(sum${p}, squares.${part});`),
+    take: ({ helper }, term) => [
+      `let squares = ${helper('squares_of')}(${term});`,
+      ...['x', 'y', 'z'].map((part, p) => `sum${p} = ${helper('add_term')}(sum${p}, squares.${part});`),
     ],
-    result: 'norm_of(total0, total1, total2)',
+    result: ({ helper }) => `${helper('norm_of')}(total0, total1, total2)`,
   },
 };
 
@@ -92,7 +97,7 @@ export function emitTotal(context: GroupContext, id: ValueId): Dispatch[] {
     const invocations = invocationsFor(context, input);
     const locals = new Locals(context, kernel, { index: 'at' });
     const operand = () => locals.value(input);
-    const lines = rule.take(new Writer(WGSL_RENDERER, { ...leavesAt(locals, node), operand }).write(term));
+    const lines = rule.take(kernel, new Writer(kernel.renderer, { ...leavesAt(locals, node), operand }).write(term));
     if (kernel.bindingCount >= storageBuffers) throw new Error(`${op} reads too many values at once`);
     dispatches.push(
       kernel.finishFlat(context.label([id]), invocations, limits, [
@@ -100,7 +105,7 @@ export function emitTotal(context: GroupContext, id: ValueId): Dispatch[] {
         `for (var at = i; at < ${count}u; at += ${invocations}u) {`,
         ...indent([...locals.lines, ...lines]),
         '}',
-        ...planes.map((p) => `${kernel.write(partials, 'f32')}[i + ${p * partialCount + first}u] = sum_of(sum${p});`),
+        ...planes.map((p) => `${kernel.write(partials, 'f32')}[i + ${p * partialCount + first}u] = ${kernel.helper('sum_of')}(sum${p});`),
       ]),
     );
     first += invocations;

@@ -8,7 +8,6 @@ import { storageType } from './formats.js';
 import { type Dispatch, KernelBuilder } from './kernel.js';
 import { leavesAt } from './leaves.js';
 import { Locals } from './locals.js';
-import { WGSL_RENDERER } from './render.js';
 
 const FORMULAS = { ...UPDATES, ...COUNTERS };
 
@@ -21,7 +20,7 @@ export function emitUpdate(context: GroupContext, id: ValueId): Dispatch {
   const isStored = context.isStored(id);
   const names = stringsAttr(node.attrs, 'writes');
   const isCounter = isOfKind(node.op, 'counter');
-  const lines = updateStatements(WGSL_RENDERER, leavesAt(locals, node), update, isCounter ? 'scalar' : 'element', {
+  const lines = updateStatements(kernel.renderer, leavesAt(locals, node), update, isCounter ? 'scalar' : 'element', {
     store: (position, text) => {
       const name = names[position]!;
       const { type } = context.states.slots.get(name)!;
