@@ -54,6 +54,8 @@ export interface LossInputs {
   readonly label: ValueId;
   /** Where the loss compares it with an image, of the shape of the result. */
   readonly target?: ValueId;
+  /** What each class is to be where the loss is of labels, f32[batch, classes]; left out: 1 at the label. */
+  readonly shares?: ValueId;
   /** What the result is called, where it is not the model's own. */
   readonly of?: string;
 }
@@ -67,7 +69,7 @@ function rowsOf(builder: GraphBuilder, value: ValueId, layer: string): ValueId {
 }
 
 /** Appends a loss, which is the op of its name, to a forward graph. */
-export function addLoss(builder: GraphBuilder, { result, label, target, of }: LossInputs, spec: LossSpec): AddedLoss {
+export function addLoss(builder: GraphBuilder, { result, label, target, shares, of }: LossInputs, spec: LossSpec): AddedLoss {
   const attrs = attrsOf(spec);
   const layer = lossLayer(of);
   if (comparesImages(spec)) {
@@ -77,7 +79,7 @@ export function addLoss(builder: GraphBuilder, { result, label, target, of }: Lo
   const reads = opDefinition(spec.kind).takesProbabilities === 'independent' ? beforeSigmoid(builder, result) : result;
   const inputs = [reads, label];
   const correct = of === undefined && { correct: emit(builder, 'correct_count', inputs, {}, { why: 'training accuracy, reported' }) };
-  const loss = emit(builder, spec.kind, inputs, attrs, { layer });
+  const loss = emit(builder, spec.kind, shares === undefined ? inputs : [...inputs, shares], attrs, { layer });
   const weights = weighting(attrs);
   if (Object.keys(weights).length === 0) return { loss, ...correct };
   const weight = emit(builder, 'label_weight', inputs, weights, { layer, why: 'a mean by weights is divided by theirs' });

@@ -1,5 +1,6 @@
+import { mixesImages } from '../datasets/augmentation.js';
 import { GraphBuilder } from '../ir/builder.js';
-import { auxOutput, type LossScaling, lossOutput, type Recipe } from '../ir/program.js';
+import { auxOutput, comparesImages, type LossScaling, lossOutput, type Recipe } from '../ir/program.js';
 import { orderStep } from '../ir/rewrite.js';
 import { isState } from '../ir/structure.js';
 import type { Graph, TensorType, ValueId } from '../ir/types.js';
@@ -25,17 +26,21 @@ interface Start {
   readonly updates: readonly Update[];
 }
 
-function startFrom(forward: Graph, recipe: Recipe, batch: number): Start {
+/** `mixed`: the images are joined with others, so that each has a share of more than one class. */
+function startFrom(forward: Graph, recipe: Recipe, batch: number, mixed: boolean): Start {
   const { graph, updates } = takeUpdates(forward);
   const builder = new GraphBuilder(graph.nodes);
   const label = builder.add({ op: 'input', attrs: { name: 'label' }, type: { dtype: 'i32', shape: [batch] } });
+  const ofLabels = [recipe.train, ...(recipe.train.auxLosses ?? [])].some(({ loss }) => !comparesImages(loss));
+  const type = { dtype: 'f32', shape: [batch, recipe.classes] } as const;
+  const shares = mixed && ofLabels && { shares: builder.add({ op: 'input', attrs: { name: 'target' }, type }) };
   const { logits: result, target } = graph.outputs;
   if (result === undefined) throw new Error(`the forward graph of ${recipe.model} has no logits`);
   const aux = (recipe.train.auxLosses ?? []).flatMap(({ of }) => {
     const value = graph.outputs[auxOutput(of)];
     return value === undefined ? [] : [[of, value] as const];
   });
-  return { builder, inputs: { result, label, ...(target !== undefined && { target }) }, aux: new Map(aux), updates };
+  return { builder, inputs: { result, label, ...(target !== undefined && { target }), ...shares }, aux: new Map(aux), updates };
 }
 
 /** Everything that a micro-batch with `share` of its step's images minimises. */
@@ -154,7 +159,7 @@ export function buildTrainStep(
   { name, share }: MicroBatch = ofWholeStep('train_step', recipe),
 ): Graph {
   const isAccumulated = share < 1;
-  const start = startFrom(forward, recipe, batch);
+  const start = startFrom(forward, recipe, batch, mixesImages(recipe.dataset.augment));
   const { builder, updates } = start;
   const lr = builder.add({ op: 'input', attrs: { name: 'lr' }, type: SCALAR });
   const trained = addObjective(start, recipe, share);
@@ -192,7 +197,7 @@ export function buildAccumulateStep(
   batch: number,
   { name, share }: MicroBatch = ofWholeStep('accumulate_step', recipe),
 ): Graph {
-  const start = startFrom(forward, recipe, batch);
+  const start = startFrom(forward, recipe, batch, mixesImages(recipe.dataset.augment));
   const { builder, updates } = start;
   const trained = addObjective(start, recipe, share);
   const gradients = addBackward(builder, trained, declareScaler(builder, scaling));
@@ -207,7 +212,7 @@ export function buildAccumulateStep(
 
 /** Forward pass in evaluation mode with its loss, the weight of that where images have any, and, of classes, the number of correct rows. */
 export function buildEvalStep(forward: Graph, recipe: Recipe, batch: number): Graph {
-  const { builder, inputs } = startFrom(forward, recipe, batch);
+  const { builder, inputs } = startFrom(forward, recipe, batch, false);
   const added = addLoss(builder, inputs, recipe.train.loss);
   return finish(builder, 'eval_step', {
     logits: inputs.result,

@@ -2,7 +2,7 @@ import { isInput } from '../ir/structure.js';
 import { elementCount } from '../ir/types.js';
 import type { FunctionName, Plan } from '../plan/plan.js';
 import type { InputData } from '../runtime/backend.js';
-import { findFunction, inputNames } from '../training/states.js';
+import { findFunction, inputNames, targetBuffer } from '../training/states.js';
 
 /** A learning rate that leaves the weights in a normal range. */
 export const BENCH_RATE = 1e-4;
@@ -15,9 +15,15 @@ export function makeInputs(plan: Plan, name: FunctionName, classes: number): Rec
   if (image === undefined) throw new Error(`${name} has no image`);
   const noise = new Uint8Array(elementCount(image.type.shape));
   for (let i = 0; i < noise.length; i += 1) noise[i] = (Math.imul(i, 2654435761) >>> 13) & 255;
+  const label = Int32Array.from({ length: fn.batch }, (_, i) => i % classes);
+  const target = targetBuffer(fn.graph);
+  target?.forEach((_, i) => {
+    target[i] = Number(i % classes === label[Math.floor(i / classes)]);
+  });
   const all: Record<string, InputData> = {
     image: noise,
-    label: Int32Array.from({ length: fn.batch }, (_, i) => i % classes),
+    label,
+    ...(target && { target }),
     lr: Float32Array.of(BENCH_RATE),
     step: Int32Array.of(0),
   };

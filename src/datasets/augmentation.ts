@@ -3,7 +3,31 @@ export type Augmentation =
   /** Mirrored left to right with probability one half. */
   | { readonly kind: 'flip' }
   /** Padded with `padding` pixels of zeros on each side, of which a random window of the image's size is kept. */
-  | { readonly kind: 'crop'; readonly padding: number };
+  | { readonly kind: 'crop'; readonly padding: number }
+  /** Joined with another image, the weights from Beta(alpha, alpha) (Zhang et al. 2018), with a probability. */
+  | { readonly kind: 'mixup'; readonly alpha: number; readonly probability: number }
+  /** A window of it replaced by that of another image, the rest's share from Beta(alpha, alpha) (Yun et al. 2019), with a probability. */
+  | { readonly kind: 'cutmix'; readonly alpha: number; readonly probability: number };
+
+/** Whether images are joined with others: what each is to be is then no single label. */
+export function mixesImages(augmentations: readonly Augmentation[]): boolean {
+  return augmentations.some(({ kind }) => kind === 'mixup' || kind === 'cutmix');
+}
+
+/** How another image is joined with an image, when both are changed as their own draws say. */
+export interface ImageMix {
+  /** Number of the other image. */
+  readonly other: number;
+  /** What of the image's own pixels is kept in the window, of 65536. */
+  readonly kept: number;
+  /** The window: rows from `top` to before `bottom`, columns from `left` to before `right`. */
+  readonly top: number;
+  readonly left: number;
+  readonly bottom: number;
+  readonly right: number;
+  /** Of the image's own label, f32; the other's has the rest. */
+  readonly share: number;
+}
 
 /**
  * What can be changed of an image: where its window starts, in pixels down and to the right of the image's corner, zero where it leaves the
@@ -29,6 +53,8 @@ export interface Draw {
 type DrawsOf<Kind> = (augmentation: Extract<Augmentation, { readonly kind: Kind }>) => readonly Draw[];
 
 const DRAWS = {
+  mixup: () => [],
+  cutmix: () => [],
   flip: () => [{ of: 'mirrored', word: 0, from: 31, bits: 1, least: 0, choices: 2 }],
   crop: ({ padding }) => {
     const shift = { word: 1, bits: 16, least: -padding, choices: 2 * padding + 1 } as const;

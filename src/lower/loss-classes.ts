@@ -1,3 +1,4 @@
+import { type Augmentation, mixesImages } from '../datasets/augmentation.js';
 import type { Span } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import type { LossSpec } from '../ir/program.js';
@@ -37,4 +38,23 @@ export function checkLoss(loss: LossSpec, classes: number, written: Expr | undef
       fix: 'give one of them a weight above 0',
     });
   }
+}
+
+/** Why a loss needs the one label of each image. */
+function ofOneLabel(loss: LossSpec): string | undefined {
+  if (loss.kind === 'focal') return '`focal` weighs classes by whether they are the label';
+  if (loss.kind !== 'cross_entropy') return undefined;
+  if (loss.weights !== undefined) return '`weights` says what an image counts by its label';
+  return loss.ignore === undefined ? undefined : '`ignore` leaves out images by their label';
+}
+
+/** Reports a loss that needs one label, where images are joined and have shares of two. */
+export function checkMixing(loss: LossSpec, augment: readonly Augmentation[], written: Expr | undefined, sink: DiagnosticSink): void {
+  const why = mixesImages(augment) ? ofOneLabel(loss) : undefined;
+  if (why === undefined) return;
+  const kinds = augment.filter((one) => mixesImages([one])).map(({ kind }) => `\`${kind}\``);
+  sink.error('AMP4016', written?.span, `this loss takes one label for each image, where ${kinds.join(' and ')} make two`, {
+    why,
+    fix: `take another loss, such as \`cross_entropy\`, or leave out ${kinds.join(' and ')}`,
+  });
 }

@@ -14,7 +14,7 @@ import type { DatasetValues } from './dataset-properties.js';
 import { evaluate } from './evaluate.js';
 import type { Evaluation } from './evaluation.js';
 import { checkKeepLines } from './keep-lines.js';
-import { checkLoss, writtenLoss } from './loss-classes.js';
+import { checkLoss, checkMixing, writtenLoss } from './loss-classes.js';
 import { lowerModel, type ModelContext } from './model.js';
 import { checkOutput, readShapes } from './model-shapes.js';
 import { Modules } from './modules.js';
@@ -132,6 +132,8 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
   const lowered = lowerModel(model, shapes.image, { ...shared, batch, mode: 'train' } satisfies ModelContext);
   if (lowered === undefined) return { sink, modules };
   checkLoss(train.loss, shapes.classes, writtenLoss(sections.train), sink);
+  checkMixing(train.loss, dataset?.augment ?? [], writtenLoss(sections.train), sink);
+  for (const { loss, item } of auxLosses) checkMixing(loss, dataset?.augment ?? [], item.value, sink);
   checkOutput(model, lowered, shapes, sink);
   checkAuxLosses(auxLosses, lowered, shapes, sink);
   checkKeepLines(sections.precision?.items.filter((item) => item.kind === 'keep') ?? [], lowered.graph, sink);

@@ -8,7 +8,7 @@ import type { Executable, Inputs } from '../runtime/backend.js';
 import { loadOptions } from '../runtime/load-options.js';
 import { Batcher, wholeBatches } from '../training/data/batcher.js';
 import { choosePlace, openSplit } from '../training/data/open.js';
-import { initialStates, inputNames } from '../training/states.js';
+import { initialStates, inputNames, targetBuffer } from '../training/states.js';
 
 export interface VerifyOptions extends CompileOptions {
   /** Default 3. */
@@ -132,9 +132,11 @@ async function makeBatches({ plan, program, source }: Runnable, data: string | u
   const batches = wholeBatches(set, batch, dataset.name);
   const batcher = new Batcher(set, { seed: train.seed, shuffle: true, augment: undefined });
   const wanted = inputNames(graph);
-  const buffers = { image: new Uint8Array(batch * elementCount(set.shape)), label: new Int32Array(batch) };
+  const target = targetBuffer(graph);
+  const image = new Uint8Array(batch * elementCount(set.shape));
+  const buffers = { image, label: new Int32Array(batch), ...(target && { target }) };
   return (step: number): Inputs => {
-    batcher.fill(0, (step % batches) * batch, buffers.image, buffers.label);
+    batcher.fill(0, (step % batches) * batch, image, buffers.label, target);
     const all = { ...buffers, lr: Float32Array.of(train.optimizer.lr), step: Int32Array.of(step) };
     return Object.fromEntries(Object.entries(all).filter(([name]) => wanted.has(name)));
   };

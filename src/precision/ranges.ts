@@ -48,7 +48,7 @@ function scalerRange(graph: Graph, node: Node): Range {
 /**
  * Bounds every value of a graph, forward and backward, for all inputs and states that the assumptions allow. Sound for the meaning of the
  * plan as `reference` computes it, and for backends that form sums in f32, in any order: roundings are part of the bounds. Labels are taken
- * to be classes, or -1.
+ * to be classes, or -1, and targets to be shares of classes.
  */
 export function analyzeRanges(graph: Graph, assumptions: Assumptions = {}): readonly ValueRange[] {
   const results: ValueRange[] = [];
@@ -56,7 +56,10 @@ export function analyzeRanges(graph: Graph, assumptions: Assumptions = {}): read
 
   const given = (node: Node): Range => {
     const whole = rangeOfFormat(node.type.dtype);
-    if (isInput(node)) return assumptions.inputs?.[stringAttr(node.attrs, 'name')] ?? whole;
+    if (isInput(node)) {
+      const name = stringAttr(node.attrs, 'name');
+      return assumptions.inputs?.[name] ?? (name === 'target' ? between(0, 1) : whole);
+    }
     const state = assumptions.states?.get(stringAttr(node.attrs, 'name'));
     if (state === undefined) return node.type.dtype === 'f32' ? scalerRange(graph, node) : whole;
     if (isRange(state)) return state;

@@ -1,4 +1,4 @@
-import type { Draw } from '../datasets/augmentation.js';
+import type { Draw, ImageMix } from '../datasets/augmentation.js';
 import type { Shape } from '../ir/types.js';
 import type { FunctionName, Plan } from '../plan/plan.js';
 import type { PlanTarget } from '../plan/target.js';
@@ -42,6 +42,8 @@ export interface BatchSelection {
   readonly source: ImageSource;
   /** The number of the image in every place of every batch, or `NO_IMAGE`. */
   readonly order: Uint32Array;
+  /** How the image in every place is joined with another. Undefined: none is. */
+  readonly mixes?: readonly ImageMix[] | undefined;
   /**
    * How each is changed: by what is drawn from the two words of Threefry with the key (seed, stream) and the counter (number of the image,
    * epoch). Undefined: images as they are.

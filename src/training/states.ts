@@ -24,6 +24,12 @@ export function inputNames(graph: Graph): ReadonlySet<string> {
   return new Set(graph.nodes.filter(isInput).map((node) => stringAttr(node.attrs, 'name')));
 }
 
+/** Room for the targets of a function's images, where it takes any: f32[batch, classes]. */
+export function targetBuffer({ nodes }: Graph): Float32Array | undefined {
+  const input = nodes.find((node) => isInput(node) && node.attrs.name === 'target');
+  return input && new Float32Array(elementCount(input.type.shape));
+}
+
 /** Whether the model results in classes, so that there is an accuracy. */
 export function countsCorrect(plan: Plan): boolean {
   return plan.functions.some(({ graph }) => graph.outputs.correct !== undefined);

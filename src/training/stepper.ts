@@ -1,10 +1,10 @@
 import { type EpochDivision, imagesBefore, stepsPerEpoch } from '../ir/epoch.js';
-import { elementCount } from '../ir/types.js';
+import { elementCount, type Graph } from '../ir/types.js';
 import type { FunctionName, Plan } from '../plan/plan.js';
 import type { Executable, InputData, Inputs, NonFinite, Scalars, SeriesCall } from '../runtime/backend.js';
 import type { Batcher } from './data/batcher.js';
 import { Pace } from './pace.js';
-import { findFunction, inputNames } from './states.js';
+import { findFunction, inputNames, targetBuffer } from './states.js';
 import { combineCalls, type StepResult } from './step-result.js';
 
 /** A step that was run again, looking for the first value that is not finite, with the inputs of the call that stopped there. */
@@ -26,15 +26,17 @@ export interface StepperOptions {
 interface Slot {
   readonly image: Uint8Array;
   readonly label: Int32Array;
+  readonly target: Float32Array | undefined;
   readonly lr: Float32Array;
   readonly step: Int32Array;
   busy: Promise<void>;
 }
 
-function makeSlot(imageBytes: number, batch: number): Slot {
+function makeSlot(imageBytes: number, batch: number, graph: Graph): Slot {
   return {
     image: new Uint8Array(batch * imageBytes),
     label: new Int32Array(batch),
+    target: targetBuffer(graph),
     lr: new Float32Array(1),
     step: new Int32Array(1),
     busy: Promise.resolve(),
@@ -147,9 +149,9 @@ export class Stepper {
   }
 
   private takeSlot(): Slot {
-    const { batcher, division } = this.options;
-    const imageBytes = elementCount(batcher.set.shape);
-    this.slots ??= [makeSlot(imageBytes, division.batch), makeSlot(imageBytes, division.batch)];
+    const { batcher, division, plan } = this.options;
+    const make = () => makeSlot(elementCount(batcher.set.shape), division.batch, findFunction(plan, 'train_step')!.graph);
+    this.slots ??= [make(), make()];
     const slot = this.slots[this.next] as Slot;
     this.next = 1 - this.next;
     return slot;
@@ -163,10 +165,11 @@ export class Stepper {
     const { epoch, first } = this.placeOf(step);
     const image = slot.image.subarray(0, batch * elementCount(batcher.set.shape));
     const label = slot.label.subarray(0, batch);
-    batcher.fill(epoch, first + micro * division.batch, image, label);
+    const target = slot.target?.subarray(0, (slot.target.length / slot.label.length) * batch);
+    batcher.fill(epoch, first + micro * division.batch, image, label, target);
     slot.lr[0] = rate(step);
     slot.step[0] = this.numberOf(step, micro);
-    const known: Record<string, InputData> = { image, label, lr: slot.lr, step: slot.step };
+    const known: Record<string, InputData> = { image, label, ...(target && { target }), lr: slot.lr, step: slot.step };
     const inputs: Record<string, InputData> = {};
     for (const input of this.names.get(fn) ?? []) {
       const data = known[input];

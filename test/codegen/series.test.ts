@@ -20,14 +20,24 @@ const BATCH = 13;
 const MOST_BYTES = BATCH * 9 * 11 * 5;
 const LABELS = Math.ceil(MOST_BYTES / 64) * 64;
 
+const CLASSES = 7;
+
 function layoutFor(shape: Shape): FunctionLayout {
   const inputs = new Map([
     ['image', { type: { dtype: 'u8' as const, shape: [BATCH, ...shape] }, offset: 0 }],
     ['label', { type: { dtype: 'i32' as const, shape: [BATCH] }, offset: LABELS }],
     ['lr', { type: { dtype: 'f32' as const, shape: [] }, offset: LABELS + 64 }],
     ['step', { type: { dtype: 'i32' as const, shape: [] }, offset: LABELS + 128 }],
+    ['target', { type: { dtype: 'f32' as const, shape: [BATCH, CLASSES] }, offset: LABELS + 192 }],
   ]);
-  return { name: 'train_step', inputs, inputBytes: LABELS + 192, scalars: ['lr', 'step'], tensors: new Map(), places: new Map() };
+  return {
+    name: 'train_step',
+    inputs,
+    inputBytes: LABELS + 192 + BATCH * CLASSES * 4,
+    scalars: ['lr', 'step'],
+    tensors: new Map(),
+    places: new Map(),
+  };
 }
 
 /** A library whose only function gives back its learning rate and step, and leaves its batch where it is. */
@@ -52,12 +62,13 @@ async function openEcho(isa: InstructionSet, threads: number): Promise<NativePla
 function noise(count: number, shape: Shape): ImageSet {
   const bytes = count * shape.reduce((product, size) => product * size, 1);
   const images = Uint8Array.from({ length: bytes }, (_, i) => (Math.imul(i + 1, 2654435761) >>> 9) & 255);
-  return { images, labels: Int32Array.from({ length: count }, (_, i) => (i * 7919) % 70_001), count, shape };
+  return { images, labels: Int32Array.from({ length: count }, (_, i) => (i * 7919) % CLASSES), count, shape };
 }
 
 interface Filled {
   readonly image: Uint8Array;
   readonly label: Int32Array;
+  readonly target: Float32Array;
   /** Of each call: its scalars and its seconds. */
   readonly outputs: readonly Float64Array[];
 }
@@ -75,7 +86,7 @@ async function runSeries(echo: NativePlan, selection: BatchSelection, calls: num
   const width = seriesOutputs([layout]);
   const outputs = new Float64Array(width * calls);
   const { images, labels } = selection.source;
-  await echo.series(packed.request, images, labels, selection.order, packed.draws, packed.calls, inputs, outputs);
+  await echo.series(packed.request, images, labels, selection.order, packed.draws, packed.mixes, packed.calls, inputs, outputs);
   const size = BATCH * selection.source.shape.reduce((product, length) => product * length, 1);
   assert.ok(
     inputs.subarray(size, LABELS).every((byte) => byte === 0xa5),
@@ -84,12 +95,17 @@ async function runSeries(echo: NativePlan, selection: BatchSelection, calls: num
   return {
     image: inputs.slice(0, size),
     label: new Int32Array(inputs.buffer, LABELS, BATCH).slice(),
+    target: new Float32Array(inputs.buffer, LABELS + 192, BATCH * CLASSES).slice(),
     outputs: Array.from({ length: calls }, (_, i) => outputs.subarray(width * i, width * (i + 1))),
   };
 }
 
 const flip = fc.constant<Augmentation>({ kind: 'flip' });
 const crop = fc.integer({ min: 0, max: 13 }).map((padding): Augmentation => ({ kind: 'crop', padding }));
+
+const shares = { alpha: fc.constantFrom(0.1, 0.4, 1, 5), probability: fc.constantFrom(0.3, 1) };
+const mixup = fc.record(shares).map((own): Augmentation => ({ kind: 'mixup', ...own }));
+const cutmix = fc.record(shares).map((own): Augmentation => ({ kind: 'cutmix', ...own }));
 
 const cases = fc.record({
   height: fc.integer({ min: 1, max: 9 }),
@@ -98,7 +114,7 @@ const cases = fc.record({
   count: fc.integer({ min: 3 * BATCH, max: 60 }),
   seed: fc.integer({ min: 0, max: 2 ** 40 }),
   shuffle: fc.boolean(),
-  augment: fc.uniqueArray(fc.oneof(flip, crop), { selector: ({ kind }) => kind }),
+  augment: fc.uniqueArray(fc.oneof(flip, crop, mixup, cutmix), { selector: ({ kind }) => kind }),
   epoch: fc.nat(1000),
   first: fc.nat(2),
 });
@@ -126,9 +142,11 @@ describe('batches that C puts together', function () {
             const got = await runSeries(echo, batcher.select(epoch, first * BATCH, calls * BATCH), calls);
             const image = new Uint8Array(got.image.length);
             const label = new Int32Array(BATCH);
-            batcher.fill(epoch, (batches - 1) * BATCH, image, label);
+            const target = new Float32Array(BATCH * CLASSES);
+            batcher.fill(epoch, (batches - 1) * BATCH, image, label, target);
             assert.deepEqual(got.image, image);
             assert.deepEqual(got.label, label);
+            assert.deepEqual(got.target, target);
             for (const [i, [lr, step, seconds]] of got.outputs.entries()) {
               assert.deepEqual([lr, step], [0.5 ** i, 2 ** 20 + i]);
               assert.ok(seconds! >= 0 && Number.isFinite(seconds), 'the call was timed');

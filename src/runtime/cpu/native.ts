@@ -30,6 +30,7 @@ export type SeriesBlocks = readonly [
   labels: Int32Array,
   order: Uint32Array,
   draws: ArrayBuffer,
+  mixes: ArrayBuffer,
   calls: ArrayBuffer,
   inputs: Uint8Array,
   outputs: Float64Array,
@@ -107,7 +108,8 @@ export function openLibrary(path: string, size: ContextSize, beside?: NativePlan
   // Not in every library: that which measures the machine has no batches.
   let seriesAsync: AsyncSeries | undefined;
   const series = (): AsyncSeries => {
-    const blocks = 'const void *request, const void *images, const void *labels, const void *order, const void *draws, const void *calls';
+    const given = ['request', 'images', 'labels', 'order', 'draws', 'mixes', 'calls'];
+    const blocks = given.map((name) => `const void *${name}`).join(', ');
     seriesAsync ??= promisify(library.func(`void ampc_series(void *ctx, ${blocks}, void *inputs, void *outputs)`).async) as AsyncSeries;
     return seriesAsync;
   };

@@ -1,6 +1,6 @@
 import type { FunctionLayout } from '../../codegen/c/layout.js';
 import { packRecords } from '../../codegen/c/record.js';
-import { fitsSeries, IMAGE_DRAW, SERIES_CALL, SERIES_REQUEST } from '../../codegen/c/series.js';
+import { fitsSeries, IMAGE_DRAW, IMAGE_MIX, SERIES_CALL, SERIES_REQUEST } from '../../codegen/c/series.js';
 import { IMAGE_CHANGES } from '../../datasets/augmentation.js';
 import { elementCount, sameShape } from '../../ir/types.js';
 import { type BatchSelection, NO_IMAGE, type SeriesCall } from '../backend.js';
@@ -11,7 +11,7 @@ interface CalledFunction {
 }
 
 /** C follows the order wherever it leads, so everything is checked before. */
-function checkSelection({ source, order }: BatchSelection, functions: readonly CalledFunction[]): void {
+function checkSelection({ source, order, mixes = [] }: BatchSelection, functions: readonly CalledFunction[]): void {
   let places = 0;
   for (const { layout } of functions) {
     const shape = layout.inputs.get('image')?.type.shape;
@@ -23,13 +23,17 @@ function checkSelection({ source, order }: BatchSelection, functions: readonly C
   const count = source.labels.length;
   if (source.images.length !== count * elementCount(source.shape)) throw new Error(`${count} labels do not fit the images`);
   const wrong = order.find((number) => number >= count && number !== NO_IMAGE);
+  const other = mixes.find((mix) => mix.other >= count);
+  if (other !== undefined) throw new Error(`there is no image ${other.other} among ${count}`);
+  if (mixes.length > 0 && mixes.length !== places) throw new Error(`${mixes.length} images to join with those of ${places} places`);
   if (wrong !== undefined) throw new Error(`there is no image ${wrong} among ${count}`);
 }
 
-/** The request, the draws of each image and the calls, as `ampc_series` reads them. */
+/** The request, the draws of each image, what each place's is joined with, and the calls, as `ampc_series` reads them. */
 export interface PackedSeries {
   readonly request: ArrayBuffer;
   readonly draws: ArrayBuffer;
+  readonly mixes: ArrayBuffer;
   readonly calls: ArrayBuffer;
 }
 
@@ -39,11 +43,14 @@ export function packSeries(batches: BatchSelection, calls: readonly SeriesCall[]
   const [height, width, channels] = batches.source.shape as readonly [number, number, number];
   const { draws, ...key } = batches.augment ?? { draws: [], seed: 0, stream: 0, epoch: 0 };
   return {
-    request: packRecords(SERIES_REQUEST, [{ calls: calls.length, height, width, channels, draws: draws.length, ...key }]),
+    request: packRecords(SERIES_REQUEST, [
+      { calls: calls.length, height, width, channels, draws: draws.length, mixed: Number(batches.mixes !== undefined), ...key },
+    ]),
     draws: packRecords(
       IMAGE_DRAW,
       draws.map((draw) => ({ ...draw, of: IMAGE_CHANGES.indexOf(draw.of) })),
     ),
+    mixes: packRecords(IMAGE_MIX, batches.mixes ?? []),
     calls: packRecords(
       SERIES_CALL,
       calls.map(({ lr, step }, i) => ({ function: functions[i]!.index, rate: lr, step })),

@@ -4,6 +4,7 @@ import { permutation } from '../../random/permutation.js';
 import { fnv1a32, threefry2x32 } from '../../random/threefry.js';
 import { type BatchSelection, NO_IMAGE } from '../../runtime/backend.js';
 import type { ImageSet } from './dataset.js';
+import { blend, Mixer, writeTarget } from './mixing.js';
 
 export interface BatcherOptions {
   readonly seed: number;
@@ -55,6 +56,9 @@ function flipPixels(bytes: Uint8Array, from: number, rows: number, width: number
 export class Batcher {
   private readonly imageBytes: number;
   private readonly draws: readonly Draw[];
+  private readonly mixer: Mixer | undefined;
+  /** Where the image that another is joined with is made. */
+  private readonly other: Uint8Array;
   private order: Uint32Array;
   private orderEpoch: number | undefined;
 
@@ -65,6 +69,8 @@ export class Batcher {
     const [height = 0, width = 0, channels = 0] = set.shape;
     this.imageBytes = height * width * channels;
     this.draws = drawsOf(options.augment ?? []);
+    this.mixer = Mixer.of(options.augment ?? [], options.seed, set.shape);
+    this.other = new Uint8Array(this.mixer === undefined ? 0 : this.imageBytes);
     this.order = Uint32Array.from({ length: set.count }, (_, index) => index);
   }
 
@@ -78,18 +84,31 @@ export class Batcher {
 
   /** What `fill` writes for places `first` to `first + count - 1` of epoch `epoch`, for a device that does it by itself. */
   select(epoch: number, first: number, count: number): BatchSelection {
-    const { draws } = this;
+    const { draws, mixer } = this;
+    const order = this.orderOf(epoch).slice(first, first + count);
+    const mixes = mixer && Array.from(order, (number, place) => mixer.mix(number, this.otherOf(epoch, first + place), epoch));
     return {
       source: this.set,
-      order: this.orderOf(epoch).slice(first, first + count),
+      order,
+      mixes,
       augment: draws.length === 0 ? undefined : { draws, seed: this.options.seed, stream: AUGMENT, epoch },
     };
   }
 
-  /** Writes the images from place `first` of epoch `epoch` on (both 0-based), as many as there are labels: u8[N,H,W,C] and i32[N]. */
-  fill(epoch: number, first: number, image: Uint8Array, label: Int32Array): void {
+  /** The image that the one in a place of the epoch is joined with: the next one. */
+  private otherOf(epoch: number, place: number): number {
+    return this.orderOf(epoch)[(place + 1) % this.set.count]!;
+  }
+
+  /**
+   * Writes the images from place `first` of epoch `epoch` on (both 0-based), as many as there are labels: u8[N,H,W,C] and i32[N]; and where
+   * they are wanted the targets f32[N,classes], 1 at the label where images are not joined.
+   */
+  fill(epoch: number, first: number, image: Uint8Array, label: Int32Array, target?: Float32Array): void {
     const order = this.orderOf(epoch);
-    const { set, imageBytes, draws } = this;
+    const { set, imageBytes, mixer, other } = this;
+    const [, width = 0, channels = 0] = set.shape;
+    const classes = (target?.length ?? 0) / label.length;
     const batch = label.length;
     if (first + batch > set.count) throw new Error(`an epoch has ${set.count} images, not ${first + batch}`);
     const words =
@@ -100,9 +119,21 @@ export class Batcher {
       const source = order[first + slot];
       label[slot] = set.labels[source];
       const at = slot * imageBytes;
-      if (draws.length === 0) image.set(set.images.subarray(source * imageBytes, (source + 1) * imageBytes), at);
-      else this.copyChanged(source, image, words, at, drawChanges(draws, threefry2x32(this.options.seed, AUGMENT, source, epoch)));
+      this.copy(source, image, words, at, epoch);
+      const mix = mixer?.mix(source, this.otherOf(epoch, first + slot), epoch);
+      if (mix !== undefined) {
+        this.copy(mix.other, other, undefined, 0, epoch);
+        blend(image.subarray(at, at + imageBytes), other, width, channels, mix);
+      }
+      const row = target?.subarray(slot * classes, (slot + 1) * classes);
+      if (row !== undefined) writeTarget(row, label[slot]!, set.labels[mix?.other ?? source]!, mix?.share ?? 1);
     }
+  }
+
+  private copy(source: number, image: Uint8Array, words: Uint32Array | undefined, at: number, epoch: number): void {
+    const { set, imageBytes, draws } = this;
+    if (draws.length === 0) image.set(set.images.subarray(source * imageBytes, (source + 1) * imageBytes), at);
+    else this.copyChanged(source, image, words, at, drawChanges(draws, threefry2x32(this.options.seed, AUGMENT, source, epoch)));
   }
 
   private copyChanged(
