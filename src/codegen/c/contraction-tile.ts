@@ -54,6 +54,9 @@ function storeSums(
  * C function that adds the sum of x * w over `count` runs to a tile's sums, a run being {offset into the staged image, length} in staged
  * elements. The weights lie in the order of the summation, `weightPitch` elements apart. `joined`: x holds single bf16, and a run's length
  * counts pairs.
+ *
+ * It is a function of its own in the machine's code too: where the compiler puts it beside an epilogue, the constants of that (of a gelu
+ * some thirty) stay in registers, and the sums move to the stack and back with each product.
  */
 export function emitTile(
   name: string,
@@ -67,9 +70,11 @@ export function emitTile(
   const { type } = STAGED[compute];
   const xType = joined ? 'uint16_t' : type;
   const positions = tile.rows * tile.columns;
+  const operands = `const ${xType} *restrict x, const ${type} *restrict w`;
+  const parameters = `${operands}, const int (*runs)[2], int count, int first, vf *restrict sums`;
   const offsets = Array.from({ length: positions }, (_, p) => Math.floor(p / tile.columns) * rowStride + (p % tile.columns) * columnStride);
   return `/* ${tile.rows}x${tile.columns} positions, ${tile.vectors} vectors of channels. */
-static void ${name}(const ${xType} *restrict x, const ${type} *restrict w, const int (*runs)[2], int count, int first, vf *restrict sums) {
+static __attribute__((noinline)) void ${name}(${parameters}) {
 ${declareSums(positions, tile.vectors, '  ')}  for (int r = 0; r < count; r++) {
     const ${xType} *restrict xr = x + runs[r][0];
     for (int k = 0; k < runs[r][1]; k++, ${joined ? 'xr += 2' : 'xr++'}, w += ${weightPitch}) {
