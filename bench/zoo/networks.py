@@ -5,6 +5,7 @@ import mobile
 import plain
 import residual
 import tokens
+import windows
 
 # Those whose loss is the mean squared distance of their result from the image.
 AUTOENCODERS = {"unet"}
@@ -37,5 +38,6 @@ NETWORKS = {
     "mlp-mixer": tokens.MlpMixer,
     "vit-tiny": tokens.ViT,
     "cct-7": tokens.CCT,
+    "swin-tiny-like": windows.Swin,
     "unet": images.UNet,
 }

@@ -86,7 +86,9 @@ export async function trainHere(
   set: ImageSet,
   recipe: ZooRecipe,
 ): Promise<{ readonly run: ZooRun; readonly parameters: number; readonly weights: StateValues; readonly plan: Plan }> {
-  const settings = [`train.optimizer=sgd(lr: ${recipe.rate}, momentum: ${recipe.momentum})`, 'train.schedule=constant'];
+  // As the peer trains: what a recipe mixes and clips is left out.
+  const plain = ['train.schedule=constant', 'train.clip=0', 'dataset.mixup=false', 'dataset.cutmix=false'];
+  const settings = [`train.optimizer=sgd(lr: ${recipe.rate}, momentum: ${recipe.momentum})`, ...plain];
   const options = { backend: backendName, precision, batch: recipe.batch, set: settings };
   const { plan, backend } = await compileToRun(source, options);
   const executable = await backend.load(plan, { threads: recipe.threads });
