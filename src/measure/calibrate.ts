@@ -60,6 +60,7 @@ async function makeBatches({ plan, program, source }: Runnable, data: string | u
     seed: train.seed,
     shuffle: true,
     augment: dataset.augment,
+    mean: dataset.mean,
   });
   const wanted = inputNames(graph);
   const image = new Uint8Array(batch * elementCount(set.shape));

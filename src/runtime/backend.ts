@@ -1,4 +1,5 @@
-import type { Draw, ImageMix } from '../datasets/augmentation.js';
+import type { Draw, Fill, ImageMix } from '../datasets/augmentation.js';
+import type { ImageOp } from '../datasets/image-ops.js';
 import type { Shape } from '../ir/types.js';
 import type { FunctionName, Plan } from '../plan/plan.js';
 import type { PlanTarget } from '../plan/target.js';
@@ -48,7 +49,20 @@ export interface BatchSelection {
    * How each is changed: by what is drawn from the two words of Threefry with the key (seed, stream) and the counter (number of the image,
    * epoch). Undefined: images as they are.
    */
-  readonly augment: { readonly draws: readonly Draw[]; readonly seed: number; readonly stream: number; readonly epoch: number } | undefined;
+  readonly augment: ImageAugmentation | undefined;
+}
+
+/** What changes the images of an epoch: first what is drawn for the window of each, then the ops, in order. */
+export interface ImageAugmentation {
+  readonly draws: readonly Draw[];
+  readonly fill: Fill;
+  /** Each with the stream of its own random words in place of its name. */
+  readonly ops: readonly (Omit<ImageOp, 'stream'> & { readonly stream: number })[];
+  /** A byte for each channel, in the place of what is blanked. */
+  readonly blank: Uint8Array;
+  readonly seed: number;
+  readonly stream: number;
+  readonly epoch: number;
 }
 
 /** One call of a series. */

@@ -68,7 +68,7 @@ function prepare(options: TrainOptions): Prepared {
   const { plan, recipe, dataset, shuffle = true, augment = true } = options;
   const { seed, accumulate, dropLast } = recipe.train;
   const batch = findFunction(plan, 'train_step')?.batch ?? recipe.train.batch;
-  const batcher = new Batcher(dataset.train, { seed, shuffle, augment: augment ? recipe.dataset.augment : [] });
+  const batcher = new Batcher(dataset.train, { seed, shuffle, augment: augment ? recipe.dataset.augment : [], mean: recipe.dataset.mean });
   const division = divideEpoch(dataset.train.count, batch, accumulate, dropLast);
   checkData(options, division);
   return {

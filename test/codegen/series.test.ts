@@ -86,7 +86,8 @@ async function runSeries(echo: NativePlan, selection: BatchSelection, calls: num
   const width = seriesOutputs([layout]);
   const outputs = new Float64Array(width * calls);
   const { images, labels } = selection.source;
-  await echo.series(packed.request, images, labels, selection.order, packed.draws, packed.mixes, packed.calls, inputs, outputs);
+  const { request, draws, mixes, ops, rows, blank } = packed;
+  await echo.series(request, images, labels, selection.order, draws, mixes, ops, rows, blank, packed.calls, inputs, outputs);
   const size = BATCH * selection.source.shape.reduce((product, length) => product * length, 1);
   assert.ok(
     inputs.subarray(size, LABELS).every((byte) => byte === 0xa5),
@@ -100,12 +101,33 @@ async function runSeries(echo: NativePlan, selection: BatchSelection, calls: num
   };
 }
 
-const flip = fc.constant<Augmentation>({ kind: 'flip' });
-const crop = fc.integer({ min: 0, max: 13 }).map((padding): Augmentation => ({ kind: 'crop', padding }));
-
 const shares = { alpha: fc.constantFrom(0.1, 0.4, 1, 5), probability: fc.constantFrom(0.3, 1) };
-const mixup = fc.record(shares).map((own): Augmentation => ({ kind: 'mixup', ...own }));
-const cutmix = fc.record(shares).map((own): Augmentation => ({ kind: 'cutmix', ...own }));
+const reflecting = fc.constantFrom({}, { fill: 'reflect' as const });
+const part = fc.integer({ min: 0, max: 100 }).map((percent) => percent / 100);
+
+/** Every kind of augmentation, with any arguments. */
+const augmentations: { readonly [Kind in Augmentation['kind']]: fc.Arbitrary<Extract<Augmentation, { readonly kind: Kind }>> } = {
+  flip: fc.constantFrom({ kind: 'flip' }, { kind: 'flip', direction: 'both' }, { kind: 'flip', direction: 'vertical', alternating: true }),
+  crop: fc
+    .record({ padding: fc.integer({ min: 0, max: 13 }), fill: reflecting })
+    .map(({ padding, fill }) => ({ kind: 'crop', padding, ...fill })),
+  translate: fc.record({ pixels: fc.nat(20), fill: reflecting }).map(({ pixels, fill }) => ({ kind: 'translate', pixels, ...fill })),
+  random_resized_crop: part.map((scale) => ({ kind: 'random_resized_crop', scale: Math.max(0.01, scale), ratio: 1 + 2 * scale })),
+  rotate: part.map((share) => ({ kind: 'rotate', degrees: 1 + 179 * share })),
+  color_jitter: fc
+    .tuple(part, part, part)
+    .map(([brightness, contrast, saturation]) => ({ kind: 'color_jitter', brightness, contrast, saturation })),
+  grayscale: part.map((p) => ({ kind: 'grayscale', p })),
+  auto_contrast: part.map((p) => ({ kind: 'auto_contrast', p })),
+  rand_augment: fc
+    .record({ n: fc.integer({ min: 1, max: 3 }), magnitude: fc.nat(30) })
+    .map(({ n, magnitude }) => ({ kind: 'rand_augment', n, magnitude })),
+  trivial_augment: fc.constant({ kind: 'trivial_augment' }),
+  cutout: fc.integer({ min: 1, max: 12 }).map((size) => ({ kind: 'cutout', size })),
+  random_erasing: part.map((p) => ({ kind: 'random_erasing', p })),
+  mixup: fc.record(shares).map((own) => ({ kind: 'mixup', ...own })),
+  cutmix: fc.record(shares).map((own) => ({ kind: 'cutmix', ...own })),
+};
 
 const cases = fc.record({
   height: fc.integer({ min: 1, max: 9 }),
@@ -114,7 +136,10 @@ const cases = fc.record({
   count: fc.integer({ min: 3 * BATCH, max: 60 }),
   seed: fc.integer({ min: 0, max: 2 ** 40 }),
   shuffle: fc.boolean(),
-  augment: fc.uniqueArray(fc.oneof(flip, crop, mixup, cutmix), { selector: ({ kind }) => kind }),
+  augment: fc.uniqueArray(fc.oneof(...(Object.values(augmentations) as fc.Arbitrary<Augmentation>[])), {
+    selector: ({ kind }) => kind,
+    maxLength: 4,
+  }),
   epoch: fc.nat(1000),
   first: fc.nat(2),
 });
@@ -136,7 +161,8 @@ describe('batches that C puts together', function () {
       try {
         await fc.assert(
           fc.asyncProperty(cases, async ({ height, width, channels, count, seed, shuffle, augment, epoch, first }) => {
-            const batcher = new Batcher(noise(count, [height, width, channels]), { seed, shuffle, augment });
+            const mean = [0.1, 0.5, 0.9, 0.3, 0.2];
+            const batcher = new Batcher(noise(count, [height, width, channels]), { seed, shuffle, augment, mean });
             const batches = Math.floor(count / BATCH);
             const calls = batches - first;
             const got = await runSeries(echo, batcher.select(epoch, first * BATCH, calls * BATCH), calls);

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
+import { listNames } from '../../src/diagnostics/suggest.js';
 import type { Recipe } from '../../src/ir/program.js';
+import { SOURCE_NAMES } from '../../src/lower/dataset.js';
 import { lowerProgram } from '../../src/lower/lower.js';
 import type { Overrides } from '../../src/lower/overrides.js';
 
@@ -140,7 +142,7 @@ describe('overrides', () => {
         'AMP2008 --set x: ',
         'AMP4003 --set one_cyle: did you mean `one_cycle`?',
         'AMP4010 --set beta1: the arguments are `lr`, `momentum`, `nesterov`, `weight_decay` and `decay_norms`',
-        'AMP4010 --set imagenet: the data sets are `cifar10` and `shapes`',
+        `AMP4010 --set imagenet: the data sets are ${listNames(SOURCE_NAMES, 'and')}`,
         'AMP4010 --set widht: did you mean `width`?',
         'AMP4010 --set train.optimizer.lr.x: ',
       ],

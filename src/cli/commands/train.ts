@@ -31,7 +31,7 @@ export const addTrain: AddCommand = (program, output, exitWith) => {
     .option('--init <weights>', 'safetensors file with the weights to start from')
     .addOption(options.set())
     .option('--no-shuffle', 'take the images in the order of the data set')
-    .option('--no-augment', 'no flips and crops')
+    .option('--no-augment', 'training images as they are, without augmentation')
     .option('--log-every <n>', 'report every so many steps (default: 50)', integer(1))
     .option('--replan [n]', 'after n overflows of the same value in fp16 (default: 3) keep its layer in fp32 and go on', (text: string) =>
       integer(1)(text),

@@ -31,6 +31,9 @@ export type SeriesBlocks = readonly [
   order: Uint32Array,
   draws: ArrayBuffer,
   mixes: ArrayBuffer,
+  ops: ArrayBuffer,
+  rows: ArrayBuffer,
+  blank: Uint8Array,
   calls: ArrayBuffer,
   inputs: Uint8Array,
   outputs: Float64Array,
@@ -108,7 +111,7 @@ export function openLibrary(path: string, size: ContextSize, beside?: NativePlan
   // Not in every library: that which measures the machine has no batches.
   let seriesAsync: AsyncSeries | undefined;
   const series = (): AsyncSeries => {
-    const given = ['request', 'images', 'labels', 'order', 'draws', 'mixes', 'calls'];
+    const given = ['request', 'images', 'labels', 'order', 'draws', 'mixes', 'ops', 'rows', 'blank', 'calls'];
     const blocks = given.map((name) => `const void *${name}`).join(', ');
     seriesAsync ??= promisify(library.func(`void ampc_series(void *ctx, ${blocks}, void *inputs, void *outputs)`).async) as AsyncSeries;
     return seriesAsync;

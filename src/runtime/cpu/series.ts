@@ -1,9 +1,11 @@
+import { IMAGE_OP, IMAGE_ROW } from '../../codegen/c/image-ops.js';
 import type { FunctionLayout } from '../../codegen/c/layout.js';
 import { packRecords } from '../../codegen/c/record.js';
 import { fitsSeries, IMAGE_DRAW, IMAGE_MIX, SERIES_CALL, SERIES_REQUEST } from '../../codegen/c/series.js';
 import { IMAGE_CHANGES } from '../../datasets/augmentation.js';
+import { PRIMITIVES } from '../../datasets/image-ops.js';
 import { elementCount, sameShape } from '../../ir/types.js';
-import { type BatchSelection, NO_IMAGE, type SeriesCall } from '../backend.js';
+import { type BatchSelection, type ImageAugmentation, NO_IMAGE, type SeriesCall } from '../backend.js';
 
 interface CalledFunction {
   readonly index: number;
@@ -29,11 +31,38 @@ function checkSelection({ source, order, mixes = [] }: BatchSelection, functions
   if (wrong !== undefined) throw new Error(`there is no image ${wrong} among ${count}`);
 }
 
+const AS_THEY_ARE: ImageAugmentation = { draws: [], fill: 'zero', ops: [], blank: new Uint8Array(1), seed: 0, stream: 0, epoch: 0 };
+
+/** Tables are the same for every series of a run. */
+const packedOps = new WeakMap<ImageAugmentation['ops'], Pick<PackedSeries, 'ops' | 'rows'>>();
+
+function packOps(ops: ImageAugmentation['ops']): Pick<PackedSeries, 'ops' | 'rows'> {
+  const before = packedOps.get(ops);
+  if (before !== undefined) return before;
+  let first = 0;
+  const heads = ops.map(({ stream, chance, rows }) => {
+    first += rows.length;
+    return { stream, chance, first: first - rows.length, rows: rows.length };
+  });
+  const rows = ops.flatMap((op) =>
+    op.rows.map(({ primitive, numbers: [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] }) => ({
+      primitive: PRIMITIVES.indexOf(primitive),
+      ...{ a, b, c, d, e, f },
+    })),
+  );
+  const packed = { ops: packRecords(IMAGE_OP, heads), rows: packRecords(IMAGE_ROW, rows) };
+  packedOps.set(ops, packed);
+  return packed;
+}
+
 /** The request, the draws of each image, what each place's is joined with, and the calls, as `ampc_series` reads them. */
 export interface PackedSeries {
   readonly request: ArrayBuffer;
   readonly draws: ArrayBuffer;
   readonly mixes: ArrayBuffer;
+  readonly ops: ArrayBuffer;
+  readonly rows: ArrayBuffer;
+  readonly blank: Uint8Array;
   readonly calls: ArrayBuffer;
 }
 
@@ -41,11 +70,12 @@ export interface PackedSeries {
 export function packSeries(batches: BatchSelection, calls: readonly SeriesCall[], functions: readonly CalledFunction[]): PackedSeries {
   checkSelection(batches, functions);
   const [height, width, channels] = batches.source.shape as readonly [number, number, number];
-  const { draws, ...key } = batches.augment ?? { draws: [], seed: 0, stream: 0, epoch: 0 };
+  const { draws, ops, blank, fill, seed, stream, epoch } = batches.augment ?? AS_THEY_ARE;
+  const key = { seed, stream, epoch, reflect: Number(fill === 'reflect'), mixed: Number(batches.mixes !== undefined) };
   return {
-    request: packRecords(SERIES_REQUEST, [
-      { calls: calls.length, height, width, channels, draws: draws.length, mixed: Number(batches.mixes !== undefined), ...key },
-    ]),
+    request: packRecords(SERIES_REQUEST, [{ calls: calls.length, height, width, channels, draws: draws.length, ops: ops.length, ...key }]),
+    ...packOps(ops),
+    blank,
     draws: packRecords(
       IMAGE_DRAW,
       draws.map((draw) => ({ ...draw, of: IMAGE_CHANGES.indexOf(draw.of) })),

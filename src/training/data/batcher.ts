@@ -1,9 +1,12 @@
-import { type Augmentation, type Draw, drawChanges, drawsOf, type ImageChange } from '../../datasets/augmentation.js';
+import { type Augmentation, drawChanges, drawsOf, fillOf, type ImageChange } from '../../datasets/augmentation.js';
+import { drawRow, imageOps } from '../../datasets/image-ops.js';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { permutation } from '../../random/permutation.js';
 import { fnv1a32, threefry2x32 } from '../../random/threefry.js';
-import { type BatchSelection, NO_IMAGE } from '../../runtime/backend.js';
+import { type BatchSelection, type ImageAugmentation, NO_IMAGE } from '../../runtime/backend.js';
+import { copyReflected, flipPixels, flipRgbWords, upend } from './copies.js';
 import type { ImageSet } from './dataset.js';
+import { applyRow } from './image-primitives.js';
 import { blend, Mixer, writeTarget } from './mixing.js';
 
 export interface BatcherOptions {
@@ -12,42 +15,11 @@ export interface BatcherOptions {
   readonly shuffle: boolean;
   /** Left out, or none: images as they are. */
   readonly augment?: readonly Augmentation[] | undefined;
+  /** What `normalize` subtracts of each channel: what is blanked becomes that. Left out: 0. */
+  readonly mean?: readonly number[] | undefined;
 }
 
 const AUGMENT = fnv1a32('augment');
-
-/** Mirrors rows of 4k RGB pixels in place, twelve bytes (four pixels, three words) from either end at a time. */
-function flipRgbWords(words: Uint32Array, from: number, rows: number, rowWords: number): void {
-  for (let row = from; row < from + rows * rowWords; row += rowWords) {
-    for (let left = row, right = row + rowWords - 3; left <= right; left += 3, right -= 3) {
-      // Little-endian: a = R0 G0 B0 R1, b = G1 B1 R2 G2, c = B2 R3 G3 B3.
-      const a = words[left];
-      const b = words[left + 1];
-      const c = words[left + 2];
-      const d = words[right];
-      const e = words[right + 1];
-      const f = words[right + 2];
-      words[right] = (c >>> 8) | ((b & 0xff0000) << 8);
-      words[right + 1] = (b >>> 24) | ((c & 0xff) << 8) | ((a >>> 24) << 16) | (b << 24);
-      words[right + 2] = ((b >>> 8) & 0xff) | (a << 8);
-      words[left] = (f >>> 8) | ((e & 0xff0000) << 8);
-      words[left + 1] = (e >>> 24) | ((f & 0xff) << 8) | ((d >>> 24) << 16) | (e << 24);
-      words[left + 2] = ((e >>> 8) & 0xff) | (d << 8);
-    }
-  }
-}
-
-function flipPixels(bytes: Uint8Array, from: number, rows: number, width: number, channels: number): void {
-  for (let row = from; row < from + rows * width * channels; row += width * channels) {
-    for (let left = row, right = row + (width - 1) * channels; left < right; left += channels, right -= channels) {
-      for (let channel = 0; channel < channels; channel++) {
-        const kept = bytes[left + channel];
-        bytes[left + channel] = bytes[right + channel];
-        bytes[right + channel] = kept;
-      }
-    }
-  }
-}
 
 /**
  * Puts batches together from a data set. What a batch holds depends on nothing but the options, the epoch and its places in it, so training
@@ -55,7 +27,7 @@ function flipPixels(bytes: Uint8Array, from: number, rows: number, width: number
  */
 export class Batcher {
   private readonly imageBytes: number;
-  private readonly draws: readonly Draw[];
+  private readonly changes: Omit<ImageAugmentation, 'epoch'>;
   private readonly mixer: Mixer | undefined;
   /** Where the image that another is joined with is made. */
   private readonly other: Uint8Array;
@@ -68,9 +40,12 @@ export class Batcher {
   ) {
     const [height = 0, width = 0, channels = 0] = set.shape;
     this.imageBytes = height * width * channels;
-    this.draws = drawsOf(options.augment ?? []);
-    this.mixer = Mixer.of(options.augment ?? [], options.seed, set.shape);
+    const { augment = [], mean = [] } = options;
+    this.mixer = Mixer.of(augment, options.seed, set.shape);
     this.other = new Uint8Array(this.mixer === undefined ? 0 : this.imageBytes);
+    const ops = imageOps(augment, [height, width]).map((op) => ({ ...op, stream: fnv1a32(op.stream) }));
+    const blank = Uint8Array.from({ length: channels }, (_, channel) => Math.round(255 * (mean[channel] ?? 0)));
+    this.changes = { draws: drawsOf(augment), fill: fillOf(augment), ops, blank, seed: options.seed, stream: AUGMENT };
     this.order = Uint32Array.from({ length: set.count }, (_, index) => index);
   }
 
@@ -84,14 +59,15 @@ export class Batcher {
 
   /** What `fill` writes for places `first` to `first + count - 1` of epoch `epoch`, for a device that does it by itself. */
   select(epoch: number, first: number, count: number): BatchSelection {
-    const { draws, mixer } = this;
+    const { mixer } = this;
+    const { draws, ops } = this.changes;
     const order = this.orderOf(epoch).slice(first, first + count);
     const mixes = mixer && Array.from(order, (number, place) => mixer.mix(number, this.otherOf(epoch, first + place), epoch));
     return {
       source: this.set,
       order,
       mixes,
-      augment: draws.length === 0 ? undefined : { draws, seed: this.options.seed, stream: AUGMENT, epoch },
+      augment: draws.length + ops.length === 0 ? undefined : { ...this.changes, epoch },
     };
   }
 
@@ -130,10 +106,17 @@ export class Batcher {
     }
   }
 
+  /** Writes an image with all that is drawn for it. */
   private copy(source: number, image: Uint8Array, words: Uint32Array | undefined, at: number, epoch: number): void {
-    const { set, imageBytes, draws } = this;
+    const { set, imageBytes } = this;
+    const { draws, ops, seed } = this.changes;
     if (draws.length === 0) image.set(set.images.subarray(source * imageBytes, (source + 1) * imageBytes), at);
-    else this.copyChanged(source, image, words, at, drawChanges(draws, threefry2x32(this.options.seed, AUGMENT, source, epoch)));
+    else {
+      const first = threefry2x32(seed, AUGMENT, source, 0);
+      const drawn = drawChanges(draws, threefry2x32(seed, AUGMENT, source, epoch), first, epoch);
+      this.copyChanged(source, image, words, at, drawn);
+    }
+    if (ops.length > 0) this.changePixels(source, image.subarray(at, at + imageBytes), epoch);
   }
 
   private copyChanged(
@@ -141,13 +124,25 @@ export class Batcher {
     image: Uint8Array,
     words: Uint32Array | undefined,
     at: number,
-    { down, right, mirrored }: Readonly<Record<ImageChange, number>>,
+    { down, right, mirrored, upended }: Readonly<Record<ImageChange, number>>,
   ): void {
-    this.copyShifted(source, image, at, down, right);
-    if (mirrored % 2 === 0) return;
     const [height = 0, width = 0, channels = 0] = this.set.shape;
+    if (this.changes.fill === 'reflect') copyReflected(this.set, source, image, at, down, right);
+    else this.copyShifted(source, image, at, down, right);
+    if (upended % 2 !== 0) upend(image, at, height, width * channels);
+    if (mirrored % 2 === 0) return;
     if (words !== undefined && channels === 3 && width % 4 === 0) flipRgbWords(words, at >>> 2, height, (width * 3) >>> 2);
     else flipPixels(image, at, height, width, channels);
+  }
+
+  /** Carries out the ops on an image of a batch, each with random words of its own. */
+  private changePixels(source: number, pixels: Uint8Array, epoch: number): void {
+    const [height = 0, width = 0, channels = 0] = this.set.shape;
+    const { ops, blank, seed } = this.changes;
+    for (const op of ops) {
+      const drawn = drawRow(op, threefry2x32(seed, op.stream, source, epoch));
+      if (drawn !== undefined) applyRow({ pixels, height, width, channels, blank, ...drawn }, drawn.row);
+    }
   }
 
   /**

@@ -1,0 +1,180 @@
+import { PRIMITIVES } from '../../datasets/image-ops.js';
+import { type CRecord, declareRecord } from './record.js';
+
+/** An `ImageOp`: the first key of its random numbers, its chance, and where its rows are. */
+export const IMAGE_OP = {
+  name: 'image_op',
+  fields: { stream: 'uint32_t', chance: 'int32_t', first: 'int32_t', rows: 'int32_t' },
+} as const satisfies CRecord<string>;
+
+/** An `ImageRow`, whose primitive is its place in PRIMITIVES. */
+export const IMAGE_ROW = {
+  name: 'image_row',
+  fields: { primitive: 'int32_t', a: 'int32_t', b: 'int32_t', c: 'int32_t', d: 'int32_t', e: 'int32_t', f: 'int32_t' },
+} as const satisfies CRecord<string>;
+
+const NAMES = PRIMITIVES.map((name) => `IMAGE_${name.toUpperCase()}`);
+
+/**
+ * Changes of the pixels of an image, in whole numbers alone: those of `applyRow` in src/training/data/image-primitives.ts, to the bit.
+ * Needs `min64`.
+ */
+export const IMAGE_OPS = `${declareRecord(IMAGE_OP)}
+${declareRecord(IMAGE_ROW)}
+enum { ${NAMES.join(', ')} };
+${String.raw`
+typedef struct {
+  uint8_t *pixels;
+  /* Room for as many bytes. */
+  uint8_t *spare;
+  const uint8_t *blank;
+  int64_t height, width, channels;
+  int32_t down, right;
+} canvas;
+
+INLINE int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
+INLINE uint8_t clamped(int64_t value) { return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value); }
+
+/* (value - base) times a factor in 1/65536, from the base on. */
+INLINE uint8_t blended(int64_t base, int64_t value, int64_t factor) {
+  return clamped(base + floor_div((value - base) * factor + 32768, 65536));
+}
+
+/* Luma of ITU-R 601. */
+INLINE int64_t luma(const uint8_t *p) {
+  return ((uint32_t)p[0] * 19595u + (uint32_t)p[1] * 38470u + (uint32_t)p[2] * 7471u + 32768u) >> 16;
+}
+
+INLINE int64_t pixel_at(const canvas *image, int64_t row, int64_t column, int64_t channel) {
+  if (row < 0 || row >= image->height || column < 0 || column >= image->width) return image->blank[channel];
+  return image->spare[(row * image->width + column) * image->channels + channel];
+}
+
+/* Bilinear, at a place in 1/65536 of a pixel, with weights of 8 bits. */
+INLINE uint8_t sampled(const canvas *image, int64_t x, int64_t y, int64_t channel) {
+  const int64_t left = floor_div(x, 65536), top = floor_div(y, 65536);
+  const int64_t fx = (x - left * 65536) / 256, fy = (y - top * 65536) / 256;
+  const int64_t upper = pixel_at(image, top, left, channel) * (256 - fx) + pixel_at(image, top, left + 1, channel) * fx;
+  const int64_t lower = pixel_at(image, top + 1, left, channel) * (256 - fx) + pixel_at(image, top + 1, left + 1, channel) * fx;
+  return (uint8_t)((upper * (256 - fy) + lower * fy + 32768) >> 16);
+}
+
+static void affine_image(const canvas *image, const image_row *row) {
+  const int64_t height = image->height, width = image->width;
+  uint8_t *to = image->pixels;
+  for (int64_t y = 0; y < height; y++)
+    for (int64_t x = 0; x < width; x++) {
+      const int64_t u = 2 * x - (width - 1), v = 2 * y - (height - 1);
+      const int64_t from_x = (width - 1) * 32768 + floor_div(row->a * u + row->b * v, 2) + row->c;
+      const int64_t from_y = (height - 1) * 32768 + floor_div(row->d * u + row->e * v, 2) + row->f;
+      for (int64_t channel = 0; channel < image->channels; channel++) *to++ = sampled(image, from_x, from_y, channel);
+    }
+}
+
+/* Where pixel \`at\` of \`of\` comes from, of \`size\` pixels. */
+INLINE int64_t window_place(int64_t at, int64_t size, int64_t of) {
+  const int64_t place = (2 * at + 1) * size * 32768 / of - 32768;
+  return place < 0 ? 0 : min64(place, (size - 1) * 65536);
+}
+
+static void window_image(const canvas *image, const image_row *row) {
+  const int64_t height = image->height, width = image->width;
+  const int64_t top = image->down * (height - row->a + 1) / 65536, left = image->right * (width - row->b + 1) / 65536;
+  uint8_t *to = image->pixels;
+  for (int64_t y = 0; y < height; y++)
+    for (int64_t x = 0; x < width; x++)
+      for (int64_t channel = 0; channel < image->channels; channel++)
+        *to++ = sampled(image, left * 65536 + window_place(x, row->b, width), top * 65536 + window_place(y, row->a, height), channel);
+}
+
+static void erase_image(const canvas *image, int64_t top, int64_t left, int64_t rows, int64_t columns) {
+  for (int64_t y = top < 0 ? 0 : top; y < min64(image->height, top + rows); y++)
+    for (int64_t x = left < 0 ? 0 : left; x < min64(image->width, left + columns); x++)
+      memcpy(image->pixels + (y * image->width + x) * image->channels, image->blank, (size_t)image->channels);
+}
+
+static void sharpen_image(const canvas *image, int64_t factor) {
+  const int64_t channels = image->channels, line = image->width * channels;
+  const uint8_t *const from = image->spare;
+  for (int64_t y = 1; y < image->height - 1; y++)
+    for (int64_t at = y * line + channels; at < (y + 1) * line - channels; at++) {
+      int64_t sum = 4 * from[at];
+      for (int64_t row = at - line; row <= at + line; row += line) sum += from[row - channels] + from[row] + from[row + channels];
+      image->pixels[at] = blended((2 * sum + 13) / 26, from[at], factor);
+    }
+}
+
+/* Each channel through a table that its histogram gives. */
+static void map_by_histogram(const canvas *image, int equalize) {
+  const int64_t channels = image->channels, bytes = image->height * image->width * channels;
+  for (int64_t channel = 0; channel < channels; channel++) {
+    int64_t counts[256] = {0}, low = 0, high = 255;
+    uint8_t table[256];
+    for (int64_t at = channel; at < bytes; at += channels) counts[image->pixels[at]]++;
+    while (low < 255 && counts[low] == 0) low++;
+    while (high > 0 && counts[high] == 0) high--;
+    const int64_t step = (image->height * image->width - counts[high]) / 255;
+    if (equalize ? step == 0 : low >= high) continue;
+    int64_t below = step / 2;
+    for (int64_t value = 0; value < 256; value++) {
+      table[value] = clamped(equalize ? below / step : floor_div((value - low) * 255, high - low));
+      below += counts[value];
+    }
+    for (int64_t at = channel; at < bytes; at += channels) image->pixels[at] = table[image->pixels[at]];
+  }
+}
+
+static void contrast_image(const canvas *image, int64_t factor) {
+  const int64_t pixels = image->height * image->width, bytes = pixels * image->channels;
+  const int64_t count = image->channels == 3 ? pixels : bytes;
+  int64_t sum = 0;
+  if (image->channels == 3)
+    for (int64_t at = 0; at < bytes; at += 3) sum += luma(image->pixels + at);
+  else
+    for (int64_t at = 0; at < bytes; at++) sum += image->pixels[at];
+  const int64_t mean = (2 * sum + count) / (2 * count);
+  for (int64_t at = 0; at < bytes; at++) image->pixels[at] = blended(mean, image->pixels[at], factor);
+}
+
+static void apply_row(const canvas *image, const image_row *row) {
+  const int64_t bytes = image->height * image->width * image->channels;
+  uint8_t *const p = image->pixels;
+  const int64_t y = image->down * image->height / 65536, x = image->right * image->width / 65536;
+  const int64_t top = image->down * (image->height - row->a + 1) / 65536, left = image->right * (image->width - row->b + 1) / 65536;
+  if (row->primitive == IMAGE_AFFINE || row->primitive == IMAGE_WINDOW || row->primitive == IMAGE_SHARPNESS)
+    memcpy(image->spare, p, (size_t)bytes);
+  switch (row->primitive) {
+    case IMAGE_AFFINE: affine_image(image, row); break;
+    case IMAGE_WINDOW: window_image(image, row); break;
+    case IMAGE_SHARPNESS: sharpen_image(image, row->a); break;
+    case IMAGE_CONTRAST: contrast_image(image, row->a); break;
+    case IMAGE_AUTOCONTRAST: map_by_histogram(image, 0); break;
+    case IMAGE_EQUALIZE: map_by_histogram(image, 1); break;
+    case IMAGE_BRIGHTNESS:
+      for (int64_t at = 0; at < bytes; at++) p[at] = blended(0, p[at], row->a);
+      break;
+    case IMAGE_SATURATION:
+      for (int64_t at = 0; at < bytes && image->channels == 3; at += 3) {
+        const int64_t base = luma(p + at);
+        for (int64_t i = at; i < at + 3; i++) p[i] = blended(base, p[i], row->a);
+      }
+      break;
+    case IMAGE_GRAYSCALE:
+      for (int64_t at = 0; at < bytes && image->channels == 3; at += 3) memset(p + at, (int)luma(p + at), 3);
+      break;
+    case IMAGE_POSTERIZE:
+      for (int64_t at = 0; at < bytes; at++) p[at] = (uint8_t)(p[at] & row->a);
+      break;
+    case IMAGE_SOLARIZE:
+      for (int64_t at = 0; at < bytes; at++) p[at] = (uint8_t)(p[at] >= row->a ? 255 - p[at] : p[at]);
+      break;
+    case IMAGE_ERASE:
+      erase_image(image, top, left, row->a, row->b);
+      break;
+    case IMAGE_CUTOUT:
+      erase_image(image, y - row->a / 2, x - row->a / 2, row->a, row->a);
+      break;
+    default: break;
+  }
+}
+`.replaceAll('\\`', '`')}`;

@@ -1,0 +1,159 @@
+import type { Augmentation, ImageOperation } from './augmentation.js';
+
+/**
+ * What is done to the pixels of an image, each with up to six whole numbers. Of positions, factors and angles nothing is left to compute
+ * but in whole numbers, so that every implementation gives the same bytes.
+ */
+export const PRIMITIVES = [
+  'identity',
+  /** a, b, tx, c, d, ty in 1/65536: where a pixel comes from, about the centre; bilinear, blank outside. */
+  'affine',
+  /** A factor in 1/65536: of the values, of their distance to the mean grey, to the pixel's grey, to the smoothed image. */
+  'brightness',
+  'contrast',
+  'saturation',
+  'sharpness',
+  /** A mask of the bits that stay. */
+  'posterize',
+  /** Values from this one on are inverted. */
+  'solarize',
+  'autocontrast',
+  'equalize',
+  'grayscale',
+  /** Height and width of a rectangle within the image. */
+  'erase',
+  /** Side of a square around any pixel. */
+  'cutout',
+  /** Height and width of a window within the image, which becomes the image; bilinear. */
+  'window',
+] as const;
+export type Primitive = (typeof PRIMITIVES)[number];
+
+/** One way to change an image. */
+export interface ImageRow {
+  readonly primitive: Primitive;
+  readonly numbers: readonly number[];
+}
+
+/** One of the rows, all equally likely, with the probability `chance` / 65536. */
+export interface ImageOp {
+  /** Names its random numbers: two words of Threefry for each image and epoch. */
+  readonly stream: string;
+  readonly chance: number;
+  readonly rows: readonly ImageRow[];
+}
+
+const ONE = 0x1_0000;
+const ALWAYS = ONE;
+/** Strengths of rand_augment and trivial_augment. */
+const BINS = 31;
+
+const fixed = (value: number): number => Math.round(value * ONE);
+const row = (primitive: Primitive, ...numbers: readonly number[]): ImageRow => ({ primitive, numbers });
+const rotation = (degrees: number): ImageRow => {
+  const [cos, sin] = [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)].map(fixed) as [number, number];
+  return row('affine', cos, sin, 0, -sin, cos, 0);
+};
+
+/** `count` values spread evenly from `low` to `high`, each in the middle of its part. */
+function spread(count: number, low: number, high: number): number[] {
+  return Array.from({ length: count }, (_, i) => low + ((high - low) * (i + 0.5)) / count);
+}
+
+function factors(primitive: Primitive, most: number): readonly ImageRow[] {
+  return spread(256, Math.max(0, 1 - most), 1 + most).map((factor) => row(primitive, fixed(factor)));
+}
+
+/** Heights and widths of rectangles: shares of the area, spread evenly, and ratios of the sides, spread evenly by their logarithm. */
+function rectangles(primitive: Primitive, [height, width]: Size, least: number, most: number, ratio: number): readonly ImageRow[] {
+  const shares = spread(32, least, most);
+  const ratios = spread(32, -Math.log(ratio), Math.log(ratio)).map(Math.exp);
+  const within = (value: number, limit: number): number => Math.min(limit, Math.max(1, Math.round(value)));
+  return shares.flatMap((share) =>
+    ratios.map((of) => {
+      const area = share * height * width;
+      return row(primitive, within(Math.sqrt(area / of), height), within(Math.sqrt(area * of), width));
+    }),
+  );
+}
+
+type Size = readonly [height: number, width: number];
+
+/** How strong each of the 14 changes is at its strongest, and the fewest bits that posterize leaves. */
+interface Space {
+  readonly shear: number;
+  readonly translate: (size: number) => number;
+  readonly degrees: number;
+  readonly factor: number;
+  readonly bits: number;
+}
+
+const RAND_AUGMENT: Space = { shear: 0.3, translate: (size) => (size * 150) / 331, degrees: 30, factor: 0.9, bits: 4 };
+const TRIVIAL_AUGMENT: Space = { shear: 0.99, translate: () => 32, degrees: 135, factor: 0.99, bits: 6 };
+
+/** The 14 changes at one strength, each as often as any other: those with a sign once with each. */
+function fourteen({ shear, translate, degrees, factor, bits }: Space, bin: number, [height, width]: Size): ImageRow[] {
+  const share = bin / (BINS - 1);
+  const mask = 0xff & ~(2 ** Math.min(8, Math.round(share * bits)) - 1);
+  const signed = (make: (of: number) => ImageRow): ImageRow[] => [make(share), make(-share)];
+  const twice = (one: ImageRow): ImageRow[] => [one, one];
+  return [
+    twice(row('identity')),
+    signed((of) => row('affine', ONE, fixed(of * shear), 0, 0, ONE, 0)),
+    signed((of) => row('affine', ONE, 0, 0, fixed(of * shear), ONE, 0)),
+    signed((of) => row('affine', ONE, 0, fixed(Math.trunc(of * translate(width))), 0, ONE, 0)),
+    signed((of) => row('affine', ONE, 0, 0, 0, ONE, fixed(Math.trunc(of * translate(height))))),
+    signed((of) => rotation(of * degrees)),
+    signed((of) => row('brightness', fixed(1 + of * factor))),
+    signed((of) => row('saturation', fixed(1 + of * factor))),
+    signed((of) => row('contrast', fixed(1 + of * factor))),
+    signed((of) => row('sharpness', fixed(1 + of * factor))),
+    twice(row('posterize', mask)),
+    twice(row('solarize', Math.round(255 * (1 - share)))),
+    twice(row('autocontrast')),
+    twice(row('equalize')),
+  ].flat();
+}
+
+type TablesOf<Kind> = (operation: Extract<ImageOperation, { readonly kind: Kind }>, size: Size) => readonly Omit<ImageOp, 'stream'>[];
+
+const always = (rows: readonly ImageRow[]) => ({ chance: ALWAYS, rows });
+
+const TABLES = {
+  random_resized_crop: ({ scale, ratio }, size) => [always(rectangles('window', size, scale, 1, ratio))],
+  rotate: ({ degrees }) => [always(spread(255, -degrees, degrees).map(rotation))],
+  color_jitter: ({ brightness, contrast, saturation }) => [
+    always(factors('brightness', brightness)),
+    always(factors('contrast', contrast)),
+    always(factors('saturation', saturation)),
+  ],
+  grayscale: ({ p }) => [{ chance: fixed(p), rows: [row('grayscale')] }],
+  auto_contrast: ({ p }) => [{ chance: fixed(p), rows: [row('autocontrast')] }],
+  rand_augment: ({ n, magnitude }, size) => Array.from({ length: n }, () => always(fourteen(RAND_AUGMENT, magnitude, size))),
+  trivial_augment: (_, size) => [always(Array.from({ length: BINS }, (_none, bin) => fourteen(TRIVIAL_AUGMENT, bin, size)).flat())],
+  cutout: ({ size }) => [always([row('cutout', size)])],
+  random_erasing: ({ p }, size) => [{ chance: fixed(p), rows: rectangles('erase', size, 0.02, 0.33, 3.3) }],
+} satisfies { readonly [Kind in ImageOperation['kind']]: TablesOf<Kind> };
+
+function isOperation(augmentation: Augmentation): augmentation is ImageOperation {
+  return Object.hasOwn(TABLES, augmentation.kind);
+}
+
+/** What augmentations do to the pixels of images of a size, one after the other. */
+export function imageOps(augmentations: readonly Augmentation[], size: Size): readonly ImageOp[] {
+  return augmentations.filter(isOperation).flatMap((operation) =>
+    (TABLES[operation.kind] as TablesOf<ImageOperation['kind']>)(operation, size).map((table, i) => ({
+      ...table,
+      stream: `augment.${operation.kind}.${i}`,
+    })),
+  );
+}
+
+/** How one image is changed by an op: the row, and two numbers of 16 bits that places are drawn from. Undefined: it is left as it is. */
+export function drawRow(
+  { chance, rows }: Pick<ImageOp, 'chance' | 'rows'>,
+  [first, second]: readonly [number, number],
+): { readonly row: ImageRow; readonly down: number; readonly right: number } | undefined {
+  if ((first & 0xffff) >= chance) return undefined;
+  return { row: rows[Math.floor(((first >>> 16) * rows.length) / ONE)]!, down: second & 0xffff, right: second >>> 16 };
+}
