@@ -1,8 +1,10 @@
 import type { ValueId } from '../../ir/types.js';
+import { isComputeType } from '../../numeric/formats.js';
 import { isView, opDefinition } from '../../ops/index.js';
 import type { Convolution } from './contraction-geometry.js';
 import { Locals, type Position } from './expression.js';
 import type { KernelContext } from './kernel.js';
+import { POOL_ROUNDING } from './pool-rounding.js';
 import type { Tile } from './tile-choice.js';
 
 /** Vectors of pooled results of a tile up to which its loops are unrolled. */
@@ -91,7 +93,7 @@ function poolInOrder(locals: PooledLocals, before: readonly ValueId[], input: Va
  * largest sum only. The first corner that rounds to it is the first that is not below the lowest number that does. NaN, and zeros of both
  * signs, go the long way.
  */
-function poolBeforeRounding(locals: PooledLocals, long: readonly string[], indexed: boolean): string[] {
+function poolBeforeRounding(locals: PooledLocals, long: readonly string[], lowest: ((value: string) => string) | undefined): string[] {
   const { context, c, tile, at } = locals;
   const { dtype } = context.type(c.node);
   const corners = [0, 1, 2, 3].map((corner) => `corner[${cornerAt(tile, corner)}]`);
@@ -103,7 +105,7 @@ function poolBeforeRounding(locals: PooledLocals, long: readonly string[], index
     `const vf top = vf_top4(${corners.join(', ')})${bias};`,
     `if (pool_is_plain(${corners.join(', ')}, top)) {`,
     `  best = round_number_${dtype}(top);`,
-    ...(indexed ? [`  which = pool_place(${sums}, ${dtype === 'f32' ? 'best' : `lowest_rounding_to_${dtype}(best)`});`] : []),
+    ...(lowest !== undefined ? [`  which = pool_place(${sums}, ${lowest('best')});`] : []),
     '} else {',
     ...long.map((line) => `  ${line}`),
     '}',
@@ -132,10 +134,12 @@ function finishPooled(context: KernelContext, name: string, c: Convolution, tile
   const at: Position = { index: 'index', channel: 'channel', ...lanes };
   const inOrder = poolInOrder({ context, c, tile, at }, before, input);
   const alone = before.length === 1 && input === c.node && !context.group.stores.includes(c.node);
-  const plain = alone && (index === undefined || context.type(input).dtype !== 'f16');
+  const { dtype } = context.type(input);
+  const rounding = isComputeType(dtype) ? POOL_ROUNDING[dtype] : undefined;
+  const plain = alone && rounding !== undefined && (index === undefined || rounding.lowest !== undefined);
   const statements = [
     'vf best, which;',
-    ...(plain ? poolBeforeRounding({ context, c, tile, at }, inOrder, index !== undefined) : inOrder),
+    ...(plain ? poolBeforeRounding({ context, c, tile, at }, inOrder, index === undefined ? undefined : rounding.lowest) : inOrder),
     ...(index === undefined ? ['(void)which;'] : []),
   ];
   const pooled = new Locals(context, { index: 'pooled', channel: 'channel', ...lanes });

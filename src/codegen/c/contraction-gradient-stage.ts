@@ -1,3 +1,4 @@
+import type { ComputeType } from '../../numeric/formats.js';
 import { type Compute, type LoadPart, STAGED } from './contraction-unit.js';
 import { cType } from './formats.js';
 import type { WeightGradient } from './gradient-geometry.js';
@@ -8,7 +9,7 @@ function ofImages(load: (kind: string, image: string) => string, [first, second]
 }
 
 /** C function that brings the channels of `count` blocks of one image (or a pair) into blocks with zeros around them. */
-export function emitStageBlocks(name: string, dtype: 'f32' | 'f16' | 'bf16', compute: Compute, g: WeightGradient, lanes: number): string {
+export function emitStageBlocks(name: string, dtype: ComputeType, compute: Compute, g: WeightGradient, lanes: number): string {
   const { type, store, stage } = STAGED[compute];
   const size = g.stagedHeight * g.stagedWidth * lanes;
   const rowSize = g.stagedWidth * lanes;
@@ -57,14 +58,7 @@ function dyLoad(g: WeightGradient, lanes: number): (kind: string, image: string)
 }
 
 /** C function that brings `width` vectors of dy's channels, from `n` on, of one image (or a pair) side by side. */
-export function emitStageDy(
-  name: string,
-  dtype: 'f32' | 'f16' | 'bf16',
-  compute: Compute,
-  g: WeightGradient,
-  width: number,
-  lanes: number,
-): string {
+export function emitStageDy(name: string, dtype: ComputeType, compute: Compute, g: WeightGradient, width: number, lanes: number): string {
   const { type, store, stage } = STAGED[compute];
   const value = store('to', stage(dtype, ofImages(dyLoad(g, lanes))));
   return `static void ${name}(const ${cType(dtype)} *first, const ${cType(dtype)} *second, ${type} *staged, int64_t n) {
@@ -86,7 +80,7 @@ export function emitStageDy(
  */
 export function emitStagePooledDy(
   name: string,
-  dtype: 'f32' | 'f16' | 'bf16',
+  dtype: ComputeType,
   compute: Compute,
   g: WeightGradient,
   width: number,

@@ -1,4 +1,5 @@
 import { elementCount } from '../../ir/types.js';
+import type { ComputeType } from '../../numeric/formats.js';
 import type { ContractionGeometry } from '../../ops/contraction-geometry.js';
 import { isView } from '../../ops/index.js';
 import { emitReduce, partition, REDUCE_ROWS, sizes } from './contraction-gradient-parts.js';
@@ -60,7 +61,7 @@ export function emitWeightGradient(context: KernelContext, geometry: Contraction
   const filter = winogradGradientOf(context, g, compute);
   if (filter !== undefined) return emitWinogradGradient(context, g, filter);
   const { type, depth } = STAGED[compute];
-  const [xType, dyType] = types.map((t) => t.dtype) as ['f32' | 'f16' | 'bf16', 'f32' | 'f16' | 'bf16'];
+  const [xType, dyType] = types.map((t) => t.dtype) as [ComputeType, ComputeType];
   const blocks = blocksOf(g, lanes);
   const vectors = Math.ceil(g.n / lanes);
   const paddedN = vectors * lanes;

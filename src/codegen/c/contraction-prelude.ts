@@ -1,3 +1,5 @@
+import { POOL_ROUNDINGS } from './pool-rounding.js';
+
 /** Lanes of the low (or high) halves of two vectors in turn: a0 b0 a1 b1 ... */
 function interleaved(lanes: number, high: boolean): string {
   return Array.from({ length: lanes }, (_, i) => (i >> 1) + (high ? lanes / 2 : 0) + (i % 2) * lanes).join(', ');
@@ -66,14 +68,7 @@ INLINE int vf_all_finite(vf a) {
 #endif
 }
 
-/* Rounds numbers: NaN does not stay one. */
-INLINE vf round_number_f32(vf v) { return v; }
-INLINE vf round_number_f16(vf v) { return round_f16(v); }
-INLINE vf round_number_bf16(vf v) {
-  const vu bits = (vu)v;
-  return (vf)((bits + vu_set(0x7fff) + ((bits >> 16) & vu_set(1))) & vu_set(0xffff0000u));
-}
-
+${POOL_ROUNDINGS}
 /* The largest of four that are not NaN. */
 INLINE vf vf_top4(vf a, vf b, vf c, vf d) {
 #if defined(__AVX512F__) && LANES == 16
@@ -109,12 +104,6 @@ INLINE vf pool_place(vf a, vf b, vf c, vf d, vf floor) {
   which = vf_select(b < floor, which, vf_set(1.0f));
   return vf_select(a < floor, which, vf_set(0.0f));
 #endif
-}
-
-/* The lowest f32 that rounds to each bf16, which is not a zero. Of minus infinity a NaN: nothing is below it. */
-INLINE vf lowest_rounding_to_bf16(vf v) {
-  const vi bits = (vi)v, sign = bits >> 31, half = vi_set(0x8000) - ((bits >> 16) & vi_set(1));
-  return (vf)(bits - ((half ^ sign) - sign));
 }
 
 /* Two bf16 a lane: low in the lower half. */

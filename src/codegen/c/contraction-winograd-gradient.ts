@@ -1,3 +1,4 @@
+import type { ComputeType } from '../../numeric/formats.js';
 import { emitReduce, partition, REDUCE_ROWS, sizes } from './contraction-gradient-parts.js';
 import { emitStageBlocks, emitStageDy, emitStagePooledDy } from './contraction-gradient-stage.js';
 import { emitGradientTile } from './contraction-tile.js';
@@ -19,7 +20,7 @@ export function emitWinogradGradient(context: KernelContext, g: WeightGradient, 
   const { points } = filter;
   const allPoints = points ** 2;
   const size = filter.taps;
-  const [xType, dyType] = context.anchor.inputs.map((id) => context.type(id).dtype) as ['f32' | 'f16' | 'bf16', 'f32' | 'f16' | 'bf16'];
+  const [xType, dyType] = context.anchor.inputs.map((id) => context.type(id).dtype) as [ComputeType, ComputeType];
   const vectors = g.n / lanes;
   const blocks = g.channels / lanes;
   const tile = chooseGradientTile(Math.min(g.channels, GRADIENT_RUN), vectors, target);
