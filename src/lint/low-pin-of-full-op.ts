@@ -17,6 +17,12 @@ const LOST_IN_EXPONENTIALS: Readonly<Record<LowType, string>> = {
   bf16: 'bf16 keeps 2 to 3 digits of a probability',
 };
 
+/** What becomes of a sum along axes. */
+const LOST_IN_SUMS: Readonly<Record<LowType, string>> = {
+  f16: `a sum beyond ${LIMITS.f16.largest.toLocaleString('en-US')} is infinite, and one of thousands of terms keeps 3 digits of them all`,
+  bf16: 'bf16 keeps 2 to 3 digits of a sum of thousands of terms',
+};
+
 /** A pin names an op or a layer: each is asked for what it would lower. */
 function check({ recipe, forward }: LintInput): readonly LintFinding[] {
   const loss: Pick<Node, 'op' | 'layer'> = { op: recipe.train.loss.kind, layer: 'loss' };
@@ -33,8 +39,8 @@ function check({ recipe, forward }: LintInput): readonly LintFinding[] {
     return [
       {
         message: `\`keep ${pin.pattern} in ${precisionName(dtype)}\` lowers ${op}`,
-        why: LOST_IN_EXPONENTIALS[dtype],
-        fix: `remove the line: ${op} runs in fp32 by itself, on few values`,
+        why: (opDefinition(op).kind === 'axes' ? LOST_IN_SUMS : LOST_IN_EXPONENTIALS)[dtype],
+        fix: `remove the line: ${op} runs in fp32 by itself${opDefinition(op).kind === 'axes' ? '' : ', on few values'}`,
         place: { kind: 'pin', pin },
       },
     ];

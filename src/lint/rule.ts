@@ -1,6 +1,8 @@
 import type { Pin } from '../ir/pin.js';
 import type { LossScaling, Recipe } from '../ir/program.js';
+import { isCast } from '../ir/structure.js';
 import type { ComputeType, Graph, Loc, Node } from '../ir/types.js';
+import { isRepeat, isView } from '../ops/index.js';
 import { findPin } from '../precision/pins.js';
 
 /** What a warning is about; the caller finds the place in the source. */
@@ -22,6 +24,8 @@ export interface LintInput {
   readonly scaling: LossScaling;
   /** The forward pass as trained, before precision is assigned. */
   readonly forward: Graph;
+  /** The same with its formats and casts; undefined where none is of short range. */
+  readonly assigned: Graph | undefined;
   /** Optimizer steps of the whole run; undefined when the size of the data set is not known. */
   readonly steps: number | undefined;
 }
@@ -31,6 +35,13 @@ export interface LintRule {
   readonly title: string;
   readonly meaning: string;
   readonly check: (input: LintInput) => readonly LintFinding[];
+}
+
+/** What a value is made of before casts, other views and copies of it. */
+export function sourceOf(graph: Graph, node: Node): Node {
+  let source = node;
+  while (isCast(source) || isView(source) || isRepeat(source)) source = graph.nodes[source.inputs[0]!]!;
+  return source;
 }
 
 export function formatNumber(value: number): string {

@@ -23,8 +23,12 @@ const ELSEWHERE: Readonly<Record<string, readonly [count: number, reason: string
   'autodiff/loss.ts': [6, 'losses of the language: what of each becomes attributes'],
   'datasets/source.ts': [2, 'how pictures are resized: a fit and a kernel of sharp'],
   'ir/structure.ts': [4, 'the ops that the IR has a form for'],
+  'lint/beyond-f16.ts': [2, 'ops whose results grow fast'],
+  'lint/bounds.ts': [10, 'ops whose results are bounded by their form'],
   'lint/loss-on-probabilities.ts': [7, 'losses of the language, in a table by loss and in messages'],
   'lint/scale-too-large.ts': [6, 'losses of the language: the first gradient of each'],
+  'lint/sum-before-division.ts': [2, 'a sum, and what divides it'],
+  'lint/zero-in-f16.ts': [5, 'ops that are infinite at 0, or whose gradient is'],
   'runtime/reference/evaluate.ts': [3, 'sources, which this backend computes without a kernel'],
 };
 
