@@ -26,6 +26,15 @@ export function integer(min: number, max?: number): (text: string) => number {
   };
 }
 
+/** A number between two others, both excluded. */
+export function between(low: number, high: number): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (!(value > low && value < high)) throw new InvalidArgumentError(`A number above ${low} and below ${high} is needed.`);
+    return value;
+  };
+}
+
 export const options = {
   backend: () =>
     new Option('--backend <name>', `where to run: auto, ${BACKEND_NAMES.join(', ')} (default: auto)`).argParser(

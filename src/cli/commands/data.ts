@@ -12,13 +12,15 @@ import { progressBar, progressShare } from '../live-line.js';
 import { oneOf, options } from '../options.js';
 import { formatCount, formatDuration, type Output } from '../output.js';
 import type { AddCommand } from './command.js';
+import { addDataViews } from './data-views.js';
 
 interface DataOptions {
   readonly data?: string;
 }
 
 export const addData: AddCommand = (program, output, exitWith) => {
-  const data = program.command('data').description('fetch and verify data sets');
+  const data = program.command('data').description('look at, fetch and verify data sets');
+  addDataViews(data, output);
   const known = `data set: ${DATASET_NAMES.join(', ')}`;
 
   data

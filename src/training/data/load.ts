@@ -72,6 +72,15 @@ async function requireForm(source: DatasetSource, dir: string | undefined): Prom
   return (await findForm(source, folder)) ?? refuseMissing(source, folder);
 }
 
+/** Where a data set is, if it is there. */
+export async function findPlace(
+  name: DatasetName,
+  dir: string,
+): Promise<{ readonly place: string | undefined; readonly isGenerated: boolean }> {
+  const source = SOURCES[name];
+  return { place: (await isIn(source, dir)) ? dir : undefined, isGenerated: source.origin.kind === 'generated' };
+}
+
 /**
  * One split of a data set. `dir` is the data folder (default: `defaultDataFolder()`).
  * Throws UserError: AMP7001 files missing, AMP7003, AMP7004 and AMP7020 a damaged file, AMP7014 no folder, AMP6110 the system's errors.

@@ -1,0 +1,173 @@
+import { readdir, stat } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { DATASET_NAMES, DATASETS, type DatasetName, isDatasetName } from '../datasets/registry.js';
+import { DEFAULT_SIZING, type FileSource, type Statistics } from '../datasets/source.js';
+import { userError } from '../diagnostics/diagnostic.js';
+import { readSource } from '../files/source.js';
+import { reading } from '../files/system-error.js';
+import type { DatasetSpec } from '../ir/program.js';
+import { lowerProgram } from '../lower/lower.js';
+import { Batcher } from '../training/data/batcher.js';
+import { countPerClass, type Dataset, type ImageSet } from '../training/data/dataset.js';
+import { type Duplicate, findDuplicates } from '../training/data/duplicates.js';
+import { defaultDataFolder } from '../training/data/folder.js';
+import { findPlace } from '../training/data/load.js';
+import { choosePlace, measureStatistics, openData } from '../training/data/open.js';
+
+export interface DataOptions {
+  /** Where the data is, instead of where it usually is. */
+  readonly data?: string | undefined;
+  readonly onNotice?: ((text: string) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface KnownData {
+  readonly name: DatasetName;
+  readonly doc: string;
+  readonly image: readonly number[];
+  readonly classes: number;
+  /** Where it is; undefined: it is not in the data folder. */
+  readonly place: string | undefined;
+  /** It needs no files. */
+  readonly isGenerated: boolean;
+}
+
+/** The data sets that a file can name, and which of them are there. */
+export async function listData({ data }: DataOptions = {}): Promise<readonly KnownData[]> {
+  const dir = data ?? defaultDataFolder();
+  return Promise.all(
+    DATASET_NAMES.map(async (name): Promise<KnownData> => {
+      const { doc, image, classes } = DATASETS[name];
+      return { name, doc, image, classes, ...(await findPlace(name, dir)) };
+    }),
+  );
+}
+
+export interface DataInfo {
+  readonly name: string;
+  readonly place: string | undefined;
+  readonly classes: readonly string[];
+  readonly image: readonly number[];
+  readonly train: number;
+  readonly test: number;
+  readonly trainPerClass: readonly number[];
+  readonly testPerClass: readonly number[];
+  readonly statistics: Statistics;
+  readonly duplicates: readonly Duplicate[];
+}
+
+export interface InfoOptions extends DataOptions {
+  /** Of a path: the side that pictures are brought to, and the share that is for testing. */
+  readonly size?: number | undefined;
+  readonly split?: number | undefined;
+  /** A PNG with some images of every class is written here. */
+  readonly sheet?: string | undefined;
+}
+
+/** What lies at a path. Throws UserError AMP7022 where it is nothing that a data set can be made of. */
+async function sourceAt(path: string): Promise<FileSource> {
+  const found = await reading(path, stat(path));
+  const names = found.isDirectory() ? await readdir(path) : [];
+  if (names.some((name) => /idx\d-ubyte(\.gz)?$/.test(name))) return { kind: 'idx', path };
+  if (names.some((name) => name.endsWith('.npy')) || extname(path) === '.npz') return { kind: 'npz', path };
+  if (found.isDirectory()) return { kind: 'folder', path, channels: 3 };
+  if (extname(path) === '.csv') return { kind: 'csv', path, channels: 3 };
+  throw userError('AMP7022', `${path} is no data set`, undefined, 'give the name of one, a .amp file, a folder, or a .npz or .csv file');
+}
+
+const DEFAULT_SIDE = 64;
+
+/** What a `dataset` section with nothing but the source would say. */
+async function specOf(target: string, { size, split }: InfoOptions): Promise<DatasetSpec> {
+  const rest = { mean: [0], std: [1], augment: [], ...(split !== undefined && { split: { test: split } }) };
+  if (isDatasetName(target)) return { name: target, source: { kind: 'known', name: target }, image: DATASETS[target].image, ...rest };
+  if (target.endsWith('.amp')) return lowerProgram(await readSource(target), { images: 0 }).recipe.dataset;
+  const source = await sourceAt(target);
+  const isPictures = source.kind === 'folder' || source.kind === 'csv';
+  const side = size ?? (isPictures ? DEFAULT_SIDE : undefined);
+  const sized = side === undefined ? {} : { size: { height: side, width: side, ...DEFAULT_SIZING } };
+  // The size that arrays have is found when they are read.
+  return { name: target, source, image: [side ?? 0, side ?? 0, 3], ...sized, ...rest };
+}
+
+async function open(
+  target: string,
+  options: InfoOptions,
+): Promise<{ readonly spec: DatasetSpec; readonly dataset: Dataset; readonly place: string | undefined }> {
+  const spec = await specOf(target, options);
+  const place = await choosePlace(spec, options.data, undefined, { path: target.endsWith('.amp') ? target : 'data', text: '' });
+  return { spec, dataset: await openData(spec, { place, onNotice: options.onNotice, signal: options.signal }), place };
+}
+
+function imageAt({ images, count }: ImageSet, at: number): Uint8Array {
+  const bytes = images.length / count;
+  return images.subarray(at * bytes, (at + 1) * bytes);
+}
+
+/** The first images of each class. */
+function samples(set: ImageSet, classes: number, most: number): Uint8Array[][] {
+  const rows = Array.from({ length: classes }, (): Uint8Array[] => []);
+  for (let at = 0; at < set.count; at++) {
+    const row = rows[set.labels[at]!];
+    if (row !== undefined && row.length < most) row.push(imageAt(set, at));
+  }
+  return rows;
+}
+
+const SAMPLES = 10;
+
+/**
+ * What a data set holds, by its name, a .amp file or a path: images of each class, statistics of the training images, test images that are
+ * training images too. Throws UserError as the reader of its kind.
+ */
+export async function dataInfo(target: string, options: InfoOptions = {}): Promise<DataInfo> {
+  const { spec, dataset, place } = await open(target, options);
+  const { classes, train, test } = dataset;
+  if (options.sheet !== undefined) {
+    // Brings an image library.
+    const { writeContactSheet } = await import('../training/data/contact-sheet.js');
+    await writeContactSheet(options.sheet, samples(train, classes.length, SAMPLES), train.shape);
+  }
+  return {
+    name: spec.name,
+    place,
+    classes,
+    image: train.shape,
+    train: train.count,
+    test: test.count,
+    trainPerClass: countPerClass(train, classes.length),
+    testPerClass: countPerClass(test, classes.length),
+    statistics: measureStatistics(train),
+    duplicates: findDuplicates(train, test),
+  };
+}
+
+export interface PreviewOptions extends DataOptions {
+  /** The PNG. */
+  readonly out: string;
+  /** Images, one a row; default 8. */
+  readonly images?: number | undefined;
+  /** Epochs, one a column; default 8. */
+  readonly epochs?: number | undefined;
+}
+
+/** Writes a PNG of training images of a .amp file: in each row one as it is, and as it is fed in the first epochs. */
+export async function dataPreview(file: string, options: PreviewOptions): Promise<{ readonly images: number; readonly epochs: number }> {
+  const source = await readSource(file);
+  const { dataset: spec, train } = lowerProgram(source, { images: 0 }).recipe;
+  const place = await choosePlace(spec, options.data, undefined, source);
+  const { train: set } = await openData(spec, { place, onNotice: options.onNotice, signal: options.signal });
+  const count = Math.min(options.images ?? 8, set.count);
+  const epochs = options.epochs ?? 8;
+  const bytes = set.images.length / set.count;
+  const rows = Array.from({ length: count }, (_, at) => [imageAt(set, at)]);
+  const batcher = new Batcher(set, { seed: train.seed, shuffle: false, augment: spec.augment, mean: spec.mean });
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    const image = new Uint8Array(count * bytes);
+    batcher.fill(epoch, 0, image, new Int32Array(count));
+    for (const [at, row] of rows.entries()) row.push(image.subarray(at * bytes, (at + 1) * bytes));
+  }
+  const { writeContactSheet } = await import('../training/data/contact-sheet.js');
+  await writeContactSheet(options.out, rows, set.shape);
+  return { images: count, epochs };
+}

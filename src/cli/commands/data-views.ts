@@ -1,0 +1,85 @@
+import type { Command } from 'commander';
+import { type DataInfo, dataInfo, dataPreview, listData } from '../../index.js';
+import { between, integer, options } from '../options.js';
+import { formatCount, type Output } from '../output.js';
+
+interface InfoChoices {
+  readonly data?: string;
+  readonly size?: number;
+  readonly split?: number;
+  readonly sheet?: string;
+}
+
+interface PreviewChoices {
+  readonly data?: string;
+  readonly out: string;
+  readonly images: number;
+  readonly epochs: number;
+}
+
+/** `data list`, `data info` and `data preview`. */
+export function addDataViews(data: Command, output: Output): void {
+  data
+    .command('list')
+    .description('the data sets that a file can name, and where they are')
+    .addOption(options.data())
+    .action(async (choices: { readonly data?: string }) => {
+      const found = await listData(choices);
+      output.table(
+        ['name', 'image', 'classes', 'place'],
+        found.map(({ name, image, classes, place, isGenerated }) => [
+          name,
+          image.join(' x '),
+          formatCount(classes),
+          place ?? (isGenerated ? 'generated when it is used' : 'not there: ampc data fetch'),
+        ]),
+      );
+    });
+
+  data
+    .command('info')
+    .description('what a data set holds: images of each class, mean and std, test images that are training images too')
+    .argument('<source>', 'name of a data set, .amp file, folder, or .npz or .csv file')
+    .addOption(options.data())
+    .option('--size <pixels>', 'side that pictures in a folder or a list are brought to (default: 64)', integer(1))
+    .option('--split <share>', 'share of the images that is for testing, where a path does not say which are', between(0, 1))
+    .option('--sheet <file>', 'write a PNG with ten training images of each class')
+    .action(async (source: string, choices: InfoChoices) => {
+      printInfo(await dataInfo(source, { ...choices, onNotice: output.notice }), output);
+      if (choices.sheet !== undefined) output.line(`images in ${choices.sheet}`);
+    });
+
+  data
+    .command('preview')
+    .description('write a PNG of training images as they are, and as they are fed in the first epochs')
+    .argument('<file>', '.amp file')
+    .addOption(options.data())
+    .option('--out <file>', 'the PNG', 'preview.png')
+    .option('--images <n>', 'images, one a row', integer(1), 8)
+    .option('--epochs <n>', 'epochs, one a column behind the image as it is', integer(1), 8)
+    .action(async (file: string, choices: PreviewChoices) => {
+      const { images, epochs } = await dataPreview(file, { ...choices, onNotice: output.notice });
+      output.line(`${images} images as they are and in ${epochs} epochs: ${choices.out}`);
+    });
+}
+
+/** Duplicates that are named; the others are counted. */
+const NAMED = 5;
+
+function printInfo(info: DataInfo, output: Output): void {
+  const { name, place, classes, image, train, test, trainPerClass, testPerClass, statistics, duplicates } = info;
+  output.line(`${name}: ${formatCount(train)} training and ${formatCount(test)} test images of ${image.join(' x ')}`);
+  output.line(place ?? 'generated when it is used; nothing is stored');
+  const written = (values: readonly number[]): string => `[${values.map((value) => value.toFixed(4)).join(', ')}]`;
+  output.line(`normalize(mean: ${written(statistics.mean)}, std: ${written(statistics.std)})`);
+  if (duplicates.length === 0) output.line('no test image is a training image');
+  else {
+    const named = duplicates.slice(0, NAMED).map((pair) => `test ${pair.test} is training ${pair.train}`);
+    const rest = duplicates.length > NAMED ? ` and ${formatCount(duplicates.length - NAMED)} more` : '';
+    output.line(`${formatCount(duplicates.length)} test images are training images: ${named.join(', ')}${rest}`);
+  }
+  output.table(
+    ['class', 'train', 'test'],
+    classes.map((label, at) => [label, formatCount(trainPerClass[at] ?? 0), formatCount(testPerClass[at] ?? 0)]),
+  );
+}

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { cpSync, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { ampc } from '../support/cli.js';
+import { environment } from '../support/environment.js';
+import { makeWorkspace } from '../support/tiny.js';
+import { tinyCifar } from '../training/support/cifar.js';
+import { npy, npyIntegers, zip } from '../training/support/npy.js';
+import { pictureFolder, put } from '../training/support/pictures.js';
+
+describe('ampc data', function () {
+  this.timeout(60_000);
+  const work = makeWorkspace();
+  const set = environment(['AMPC_CACHE']);
+  const photos = work.path('photos');
+
+  before(async () => {
+    await pictureFolder(photos);
+    await tinyCifar(work.path('data'));
+  });
+  after(() => work.remove());
+  beforeEach(() => set({ AMPC_CACHE: work.path('cache') }));
+
+  it('list names every data set and where it is', async () => {
+    const { stdout, code } = await ampc('data', 'list', '--data', work.path('data'));
+    assert.equal(code, 0);
+    assert.match(stdout, /cifar10 +32 x 32 x 3 +10 +.*data\n/);
+    assert.match(stdout, /mnist +28 x 28 x 1 +10 +not there: ampc data fetch/);
+    assert.match(stdout, /shapes +32 x 32 x 3 +10 +generated when it is used/);
+  });
+
+  it('info counts the images of a folder by class, measures them and draws them', async () => {
+    // A picture that is in both.
+    cpSync(join(photos, 'train/cats/1.png'), join(photos, 'test/cats/copy.png'));
+    const sheet = work.path('sheet.png');
+    const { stdout, stderr, code } = await ampc('data', 'info', photos, '--size', '8', '--sheet', sheet);
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /photos: 12 training and 5 test images of 8 x 8 x 3/);
+    assert.match(
+      stdout,
+      /normalize\(mean: \[0\.5098, 0\.1569, 0\.5098\], std: \[0\.3529, 0\.0000, 0\.3529\]\)|std: \[0\.3529, 1\.0000, 0\.3529\]/,
+    );
+    assert.match(stdout, /test images are training images: test 0 is training 0/);
+    assert.match(stdout, /cats +6 +3\n.*dogs +6 +2/s);
+    const { width, height } = await sharp(sheet).metadata();
+    // Two classes of six images, eight times as large, with gaps of two pixels.
+    assert.deepEqual([width, height], [6 * 66 + 2, 2 * 66 + 2]);
+  });
+
+  it('info takes the name of a data set, a file of arrays and a .amp file', async () => {
+    const named = await ampc('data', 'info', 'cifar10', '--data', work.path('data'));
+    assert.match(named.stdout, /cifar10: 15 training and 2 test images of 32 x 32 x 3/);
+    put(
+      work.dir,
+      'x.npz',
+      zip({
+        'x.npy': npy(
+          [4, 2, 2],
+          new Uint8Array(16).map((_, at) => at),
+        ),
+        'y.npy': npyIntegers([0, 0, 1, 1]),
+      }),
+    );
+    const divided = await ampc('data', 'info', work.path('x.npz'), '--split', '0.5');
+    assert.match(divided.stdout, /x\.npz: 2 training and 2 test images of 2 x 2 x 1\n.*no test image is a training image/s);
+    const file = work.file(
+      'a.amp',
+      'dataset folder("photos") { size(4) }\nmodel N(image: dataset.shape) -> [2] { image |> flatten |> linear(2) }',
+    );
+    assert.match((await ampc('data', 'info', file)).stdout, /folder\("photos"\): 12 training/);
+    const nothing = await ampc('data', 'info', file.replace('.amp', '.txt'));
+    assert.match(nothing.stderr, /error\[AMP6110\]: cannot read .*a\.txt/);
+  });
+
+  it('preview draws images as they are and as they are fed', async () => {
+    const program = 'dataset folder("photos") { size(16) flip(vertical, alternating: true) cutout(8) }\n';
+    const file = work.file('p.amp', `${program}model N(image: dataset.shape) -> [2] { image |> flatten |> linear(2) }`);
+    const out = work.path('preview.png');
+    const { stdout, stderr } = await ampc('data', 'preview', file, '--out', out, '--images', '3', '--epochs', '2');
+    assert.match(stdout, /3 images as they are and in 2 epochs: /, stderr);
+    assert.ok(existsSync(out));
+    const { data, info } = await sharp(readFileSync(out)).raw().toBuffer({ resolveWithObject: true });
+    assert.deepEqual([info.width, info.height], [3 * 66 + 2, 3 * 66 + 2]);
+    const at = (x: number, y: number) => [...data.subarray((y * info.width + x) * 3, (y * info.width + x) * 3 + 3)];
+    assert.deepEqual(at(30, 30), [220, 40, 40]);
+    const colours = new Set(Array.from({ length: 64 * 64 }, (_, i) => at(68 + (i % 64), 2 + Math.floor(i / 64)).join()));
+    // What is cut out becomes the mean of `normalize`.
+    assert.deepEqual(colours, new Set(['220,40,40', '128,128,128']));
+  });
+});
