@@ -1,6 +1,7 @@
 import { planInFp32 } from '../choose/fp32.js';
 import { type CompileOptions, compileToRun, type Runnable } from '../choose/plan-file.js';
-import { type ComputeType, type DType, elementCount } from '../ir/types.js';
+import { type ComputeType, type DType, elementCount, type Graph, type ValueId } from '../ir/types.js';
+import { opDefinition } from '../ops/index.js';
 import { trainStep, valueLabel } from '../plan/facts.js';
 import { type Observed, observable, observe } from '../plan/observe.js';
 import type { Plan } from '../plan/plan.js';
@@ -9,6 +10,7 @@ import { loadOptions } from '../runtime/load-options.js';
 import { Batcher, wholeBatches } from '../training/data/batcher.js';
 import { choosePlace, openSplit } from '../training/data/open.js';
 import { initialStates, inputNames, targetBuffer } from '../training/states.js';
+import { type Distance, distance, worse } from './distance.js';
 
 export interface VerifyOptions extends CompileOptions {
   /** Default 3. */
@@ -36,7 +38,7 @@ export interface Deviation {
   /** Of what it is the gradient; empty for activations. */
   readonly of: string;
   readonly dtype: DType;
-  /** |a - b| / |b| by the Euclidean norm. */
+  /** |a - b| / |b| by the Euclidean norm; where `cancels`, by a share of the norm of the terms in place of |b|. */
   readonly error: number;
   readonly cosine: number;
   /** Elements that are not finite, in the worst step. */
@@ -45,6 +47,11 @@ export interface Deviation {
   readonly fp32NonFinite: number;
   /** Share of the elements that are 0 here and not in fp32, in the worst step. */
   readonly vanished: number;
+  /**
+   * A sum whose terms cancel: that of fp32 is far below their norm, in some step (distance.ts). Where it is 0 but for roundings, as the
+   * gradient of a bias before a norm, its own size and direction say nothing.
+   */
+  readonly cancels: boolean;
   readonly pass: boolean;
 }
 
@@ -68,50 +75,18 @@ export interface Verification {
   readonly pass: boolean;
 }
 
-interface Distance {
-  readonly error: number;
-  readonly cosine: number;
-  readonly nonFinite: number;
-  readonly fp32NonFinite: number;
-  readonly vanished: number;
-}
-
-/** `scale` is divided out of `found` first. */
-export function distance(found: Float32Array, wanted: Float32Array, scale: number): Distance {
-  let [difference, square, foundSquare, product, nonFinite, fp32NonFinite, vanished] = [0, 0, 0, 0, 0, 0, 0];
-  for (let i = 0; i < wanted.length; i += 1) {
-    const [a, b] = [found[i] / scale, wanted[i]];
-    if (!Number.isFinite(b)) fp32NonFinite += 1;
-    if (!Number.isFinite(a)) nonFinite += 1;
-    if (!Number.isFinite(a) || !Number.isFinite(b)) continue;
-    if (a === 0 && b !== 0) vanished += 1;
-    difference += (a - b) ** 2;
-    square += b * b;
-    foundSquare += a * a;
-    product += a * b;
-  }
-  const counts = { nonFinite, fp32NonFinite, vanished: vanished / wanted.length };
-  if (nonFinite + fp32NonFinite > 0) return { error: Number.POSITIVE_INFINITY, cosine: 0, ...counts };
-  // Two zero vectors agree.
-  const error = difference === 0 ? 0 : Math.sqrt(difference / square);
-  const cosine = difference === 0 ? 1 : product / Math.sqrt(square * foundSquare) || 0;
-  return { error, cosine, ...counts };
-}
-
-function worse(a: Distance | undefined, b: Distance): Distance {
-  if (a === undefined) return b;
-  return {
-    error: Math.max(a.error, b.error),
-    cosine: Math.min(a.cosine, b.cosine),
-    nonFinite: Math.max(a.nonFinite, b.nonFinite),
-    fp32NonFinite: Math.max(a.fp32NonFinite, b.fp32NonFinite),
-    vanished: Math.max(a.vanished, b.vanished),
-  };
-}
-
 interface Pair {
   readonly name: string;
   readonly here: Observed;
+  /** The output of the fp32 plan that has the terms of a sum. */
+  readonly terms: string | undefined;
+}
+
+/** What a gradient is the plain sum of, such as that of a bias. */
+function termsOf({ nodes }: Graph, { value, kind }: Observed): ValueId | undefined {
+  const node = nodes[value]!;
+  if (kind !== 'gradient' || opDefinition(node.op).plainSum !== true) return undefined;
+  return node.inputs[0];
 }
 
 interface Side {
@@ -167,7 +142,13 @@ export async function verify(file: string, options: VerifyOptions = {}): Promise
   const fp32 = planInFp32(program, plan);
   const [here, there] = [observable(plan, valueLabel), observable(fp32, valueLabel)];
   const keys = [...here.keys()].filter((key) => there.has(key));
-  const pairs = keys.map((key, index): Pair => ({ name: `observed_${index}`, here: here.get(key)! }));
+  const fp32Graph = trainStep(fp32).graph;
+  const terms = new Map<string, ValueId>();
+  const pairs = keys.map((key, index): Pair => {
+    const summed = termsOf(fp32Graph, there.get(key)!);
+    if (summed !== undefined) terms.set(`terms_${index}`, summed);
+    return { name: `observed_${index}`, here: here.get(key)!, terms: summed === undefined ? undefined : `terms_${index}` };
+  });
   const names = (from: ReadonlyMap<string, Observed>) => new Map(keys.map((key, index) => [`observed_${index}`, from.get(key)!.value]));
   const load = loadOptions(options);
   const executables: Executable[] = [];
@@ -178,7 +159,7 @@ export async function verify(file: string, options: VerifyOptions = {}): Promise
   };
   try {
     const low = await start(observe(plan, names(here)));
-    const full = await start(observe(fp32, names(there)));
+    const full = await start(observe(fp32, new Map([...names(there), ...terms])));
     const { train } = program.recipe;
     await low.executable.writeStates(initialStates(plan, train.seed));
     const batches = await makeBatches(runnable, options.data);
@@ -187,9 +168,10 @@ export async function verify(file: string, options: VerifyOptions = {}): Promise
     for (let step = 0; step < steps; step += 1) {
       const result = await stepBoth(low, full, batches(step));
       if (result.skipped) skipped += 1;
-      for (const { name, here: value } of pairs) {
+      for (const { name, here: value, terms: summed } of pairs) {
         const [a, b] = [await low.executable.readOutput(name), await full.executable.readOutput(name)];
-        found.set(name, worse(found.get(name), distance(a, b, value.kind === 'gradient' ? result.scale : 1)));
+        const parts = summed === undefined ? undefined : await full.executable.readOutput(summed);
+        found.set(name, worse(found.get(name), distance(a, b, value.kind === 'gradient' ? result.scale : 1, parts)));
       }
       options.onStep?.(step + 1);
     }

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { distance, verify } from '../../src/measure/verify.js';
+import { distance } from '../../src/measure/distance.js';
+import { verify } from '../../src/measure/verify.js';
 import { ampc } from '../support/cli.js';
 import { makeWorkspace, TINY, type Workspace, writeTinyCifar } from '../support/tiny.js';
 
 describe('distance', () => {
   const of = (found: number[], wanted: number[], scale = 1) => distance(Float32Array.from(found), Float32Array.from(wanted), scale);
 
-  const none = { nonFinite: 0, fp32NonFinite: 0, vanished: 0 };
+  const none = { nonFinite: 0, fp32NonFinite: 0, vanished: 0, cancels: false };
   const lost = { error: Number.POSITIVE_INFINITY, cosine: 0, ...none };
 
   it('is by norm and angle, with the loss scale divided out', () => {
@@ -20,6 +21,17 @@ describe('distance', () => {
     assert.equal(of([0, 1, 0, 0], [1e-9, 1, 0, 0]).vanished, 0.25);
     assert.deepEqual(of([0, 0], [0, 0]), { error: 0, cosine: 1, ...none });
     assert.equal(of([0, 0], [1, 1]).cosine, 0);
+  });
+
+  it('is by the norm of the terms where those of a sum cancel', () => {
+    const terms = Float32Array.of(3, -3, 3, -3);
+    const ofTerms = (found: number, wanted: number) => distance(Float32Array.of(found), Float32Array.of(wanted), 1, terms);
+    assert.deepEqual(ofTerms(0.03, 1e-7).cancels, true);
+    assert.ok(Math.abs(ofTerms(0.03, 0).error - (0.03 * 16) / 6) < 1e-6);
+    assert.ok(ofTerms(0, 1e-7).vanished === 0 && ofTerms(0, 1e-7).cosine === 1);
+    assert.ok(ofTerms(3, 1e-7).error > 1, 'a sum that does not cancel here');
+    assert.deepEqual(ofTerms(5, 4), { error: 0.25, cosine: 1, ...none });
+    assert.equal(ofTerms(Number.NaN, 1e-7).error, Number.POSITIVE_INFINITY);
   });
 
   it('tells what is not finite in fp32 either', () => {
@@ -64,6 +76,18 @@ describe('verify', () => {
     const under = await verify(changed('loss_scale static(scale: 1e-6)'), { ...options, data: work.dir });
     assert.ok(!under.pass);
     assert.ok(under.deviations.some(({ of, vanished }) => of.startsWith('gradient') && vanished > 0.1));
+  });
+
+  it('lets a gradient be that is 0 by its mathematics: of a bias before a norm', async () => {
+    const text = TINY.replace('|> flatten', '|> conv2d(4, kernel: 1) as conv |> batch_norm as bn |> flatten');
+    const { deviations, pass } = await verify(work.file('bias.amp', text), { ...options, data: work.dir });
+    const bias = deviations.find(({ of }) => of === 'gradient of conv.bias')!;
+    assert.deepEqual([pass, bias.cancels, bias.pass], [true, true, true]);
+    assert.ok(bias.error > 0 && bias.error < 0.05, String(bias.error));
+    assert.deepEqual(
+      deviations.filter(({ cancels }) => cancels).map(({ of }) => of),
+      ['gradient of conv.bias'],
+    );
   });
 
   it('shows what fails first, and minds no activation that is 0 for next to nothing', async () => {

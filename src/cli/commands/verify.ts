@@ -24,11 +24,26 @@ function share(text: string): number {
   return value;
 }
 
-function row({ layer, op, kind, of, dtype, error, cosine, nonFinite, fp32NonFinite, vanished, pass }: Deviation): readonly string[] {
+function row({
+  layer,
+  op,
+  kind,
+  of,
+  dtype,
+  error,
+  cosine,
+  nonFinite,
+  fp32NonFinite,
+  vanished,
+  cancels,
+  pass,
+}: Deviation): readonly string[] {
   const what = kind === 'activation' ? 'activation' : of;
   const compares = nonFinite + fp32NonFinite === 0;
-  const far = compares ? error.toExponential(2) : `${nonFinite} not finite${fp32NonFinite > 0 ? `, ${fp32NonFinite} in fp32` : ''}`;
-  return [layer, op, what, dtype, far, cosine.toFixed(6), formatPercent(vanished), pass ? 'ok' : 'FAIL'];
+  const far = compares
+    ? `${error.toExponential(2)}${cancels ? ' of its terms' : ''}`
+    : `${nonFinite} not finite${fp32NonFinite > 0 ? `, ${fp32NonFinite} in fp32` : ''}`;
+  return [layer, op, what, dtype, far, cancels ? '' : cosine.toFixed(6), cancels ? '' : formatPercent(vanished), pass ? 'ok' : 'FAIL'];
 }
 
 export const addVerify: AddCommand = (program, output, exitWith) => {
