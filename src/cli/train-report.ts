@@ -6,6 +6,13 @@ import { formatCount, formatDuration, formatLoss, formatPercent, type Output } f
 const LONGEST_BAR = 24;
 const SHORTEST_BAR = 4;
 
+function formatShare(share: number): string {
+  return `${Math.round(100 * share)} %`;
+}
+
+/** Below this share of the time that steps wait for data nobody needs to know. */
+const SHOWN_SHARE = 0.05;
+
 /** Shows a training run: a progress bar on a terminal, plain lines elsewhere, a table of the epochs at the end. */
 export class TrainReport {
   readonly #output: Output;
@@ -100,11 +107,13 @@ export class TrainReport {
     const style: Output['style'] = (name, text) => this.#output.style(name, text);
     const accuracy = event.test_accuracy === null ? '' : `  test accuracy ${style('green', formatPercent(event.test_accuracy))}`;
     const skipped = event.skipped_steps > 0 ? `  ${event.skipped_steps} skipped` : '';
+    const share = event.data_share ?? 0;
+    const waited = share < SHOWN_SHARE ? '' : `  data ${formatShare(share)}`;
     const leftOut = event.left_out_steps ? ` (without ${formatSteps(event.left_out_steps)} whose loss was not finite)` : '';
     const loss = `${formatLoss(event.train_loss)}${partsOf(event.train_losses)}${leftOut}`;
     this.#output.line(
       `epoch ${event.epoch}  loss ${loss}  test loss ${formatLoss(event.test_loss)}${accuracy}` +
-        `  ${formatCount(Math.round(event.images_per_second))} images/s${skipped}  ${formatDuration(event.seconds)}`,
+        `  ${formatCount(Math.round(event.images_per_second))} images/s${waited}${skipped}  ${formatDuration(event.seconds)}`,
     );
   }
 }
@@ -131,13 +140,14 @@ interface Facts {
 }
 
 function describeProgress(progress: TrainProgress, narrow: boolean): Facts {
-  const { phase, epoch, epochs, loss, accuracy, leftOut, lossScale, skipped, imagesPerSecond, secondsLeft } = progress;
+  const { phase, epoch, epochs, loss, accuracy, leftOut, lossScale, skipped, imagesPerSecond, dataShare, secondsLeft } = progress;
   const facts = [
     `loss ${formatLoss(loss)}${leftOut === 0 ? '' : narrow ? ` (${leftOut} lost)` : ` without ${formatSteps(leftOut)}`}`,
     ...(accuracy === undefined ? [] : [`${narrow ? 'acc' : 'accuracy'} ${(100 * accuracy).toFixed(1)} %`]),
     ...(lossScale === 1 ? [] : [`scale ${lossScale}`]),
     ...(skipped === 0 ? [] : [`${skipped} skipped`]),
     `${formatCount(Math.round(imagesPerSecond))}${narrow ? '/s' : ' images/s'}`,
+    ...(dataShare < SHOWN_SHARE ? [] : [`data ${formatShare(dataShare)}`]),
     ...(secondsLeft === undefined ? [] : [`${formatDuration(secondsLeft)} left`]),
   ];
   return { what: phase === 'train' ? `epoch ${epoch}/${epochs}` : 'testing', facts: facts.join(narrow ? ' ' : '  ') };

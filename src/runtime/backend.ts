@@ -130,6 +130,8 @@ export interface Executable {
    * when the last one is done, to the seconds that each took. Not every backend can; `call` always does.
    */
   series?(batches: BatchSelection, calls: readonly SeriesCall[]): Promise<readonly number[]>;
+  /** Seconds so far in which the calls of series waited for their batches. */
+  readonly dataSeconds?: number;
   /** Scalar outputs of every call since the last drain, oldest first. Waits for the device. */
   drain(): Promise<readonly Scalars[]>;
   /** A tensor output of the last call (`logits` of eval_step), widened to f32. */

@@ -155,6 +155,25 @@ function learnsNothing({ epochs }: RunFacts): Finding | undefined {
   };
 }
 
+/** From this share of the time on, steps wait for their data long enough to do something about it. */
+const LONG_WAIT = 0.2;
+
+/** Shorter epochs tell little of it. */
+const LEAST_SECONDS = 10;
+
+/** Steps that wait for their batches, as the last epoch has it. */
+export function waitFindings(epochs: readonly Pick<EpochEvent, 'data_share' | 'seconds'>[]): readonly Finding[] {
+  const { data_share: share = 0, seconds = 0 } = epochs.at(-1) ?? {};
+  if (share < LONG_WAIT || seconds < LEAST_SECONDS) return [];
+  return [
+    {
+      severity: 'advice',
+      message: `${Math.round(100 * share)} % of the time goes into putting batches together`,
+      fix: 'use fewer or cheaper augmentations (rotations and resized windows cost most), or a smaller `size`',
+    },
+  ];
+}
+
 /** What a run's overflows, losses and loss scale say, worst first. `end`: the warning that ended it, if one did. */
 export function findingsOf(facts: RunFacts, scaling: ScalingFact, end: WarningEvent | undefined): readonly Finding[] {
   const found = [lostLoss(facts, scaling, end), ...SCALINGS[scaling.kind].findings(facts, scaling.init), learnsNothing(facts)];

@@ -2,7 +2,7 @@ import { precisionName } from '../ir/types.js';
 import { type ScalingFact, scalingFact } from '../plan/facts.js';
 import { parsePlan } from '../plan/parse.js';
 import type { Plan } from '../plan/plan.js';
-import { findingsOf, needsPin, type ScaleChange } from './diagnose-findings.js';
+import { findingsOf, needsPin, type ScaleChange, waitFindings } from './diagnose-findings.js';
 import { type BrokenState, type Finding, numberFindings, type RunNumbers } from './diagnose-numbers.js';
 import type { EpochEvent, TrainEvent, WarningEvent } from './events.js';
 import { type OverflowStory, overflowStories, type ReplanStory, replanStories } from './overflow/overflow-story.js';
@@ -149,5 +149,5 @@ export function diagnoseRun(
   const end = warnings.at(-1)?.code === 'AMP7301' || warnings.at(-1)?.ends_run === true ? warnings.at(-1) : undefined;
   const last = done?.test_loss === undefined ? epochs.at(-1) : done;
   const numbers = numberFindings({ ...facts, last, losses: finiteLosses(events), classes: classesOf(parsed) });
-  return { ...facts, findings: [...numbers, ...findingsOf(facts, scaling, end)] };
+  return { ...facts, findings: [...numbers, ...findingsOf(facts, scaling, end), ...waitFindings(epochs)] };
 }

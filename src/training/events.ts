@@ -41,6 +41,8 @@ export interface EpochEvent {
   readonly test_accuracy: number | null;
   /** Of training alone. */
   readonly images_per_second: number;
+  /** Of its time, 0 to 1: in which steps waited for their batches; where batches are made beside the steps, at most. Not in older lines. */
+  readonly data_share?: number;
   readonly skipped_steps: number;
   /** Training and evaluation. */
   readonly seconds: number;
@@ -121,6 +123,8 @@ export interface TrainProgress {
   readonly lossScale: number;
   readonly skipped: number;
   readonly imagesPerSecond: number;
+  /** As `data_share` of an epoch, of this one so far. */
+  readonly dataShare: number;
   /** Until the end of the run; undefined before it can be told. */
   readonly secondsLeft: number | undefined;
 }

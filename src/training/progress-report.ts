@@ -23,6 +23,7 @@ export function reportOf(
     lossScale: scale,
     skipped: tally.skipped,
     imagesPerSecond: speed.imagesPerSecond,
+    dataShare: speed.dataShare,
     secondsLeft: speed.secondsFor((stepsLeft * imagesPerEpoch) / stepsPerEpoch, Math.ceil(stepsLeft / stepsPerEpoch)),
   };
 }
@@ -39,6 +40,7 @@ export function epochEvent({ epoch, tally, speed, epochSeconds }: Progress, scor
     test_loss: scores?.loss ?? null,
     test_accuracy: scores?.accuracy ?? null,
     images_per_second: speed.imagesPerSecond,
+    data_share: Number(speed.dataShare.toFixed(4)),
     skipped_steps: tally.skipped,
     seconds: epochSeconds,
   };

@@ -88,7 +88,7 @@ export class Session {
     let outcome: EpochOutcome = 'end';
     let since = performance.now();
     const clock = (): void => {
-      this.progress.speed.addTime(performance.now() - since);
+      this.progress.speed.addTime(performance.now() - since, this.running.stepper.takeDataMs());
       since = performance.now();
     };
     while (this.progress.stepInEpoch < this.plan.stepsPerEpoch) {

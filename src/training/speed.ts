@@ -2,6 +2,7 @@
 export class Speed {
   private images = 0;
   private ms = 0;
+  private dataMs = 0;
   /** Milliseconds of the last run over the test images. */
   testMs = 0;
 
@@ -10,14 +11,21 @@ export class Speed {
     this.images += images;
   }
 
-  /** `ms` may be negative: time that was no training and that the next reading of the clock will hold. */
-  addTime(ms: number): void {
+  /** `ms` may be negative: time that was no training and that the next reading of the clock will hold. `dataMs`: of it, for batches. */
+  addTime(ms: number, dataMs = 0): void {
     this.ms += ms;
+    this.dataMs += dataMs;
   }
 
   endEpoch(): void {
     this.images = 0;
     this.ms = 0;
+    this.dataMs = 0;
+  }
+
+  /** Of the time of training, in which steps waited for their batches; 0 to 1. */
+  get dataShare(): number {
+    return this.ms <= 0 ? 0 : Math.min(1, Math.max(0, this.dataMs / this.ms));
   }
 
   get imagesPerSecond(): number {

@@ -71,6 +71,7 @@ export class Stepper {
   private next = 0;
   private readonly issued: number[] = [];
   private readonly pace = new Pace();
+  private dataMs = 0;
 
   constructor(private readonly options: StepperOptions) {
     const { plan, division } = options;
@@ -143,8 +144,9 @@ export class Stepper {
     );
     const { epoch, first } = this.placeOf(from);
     const batches = batcher.select(epoch, first, this.imagesOf(from, count));
-    const started = performance.now();
+    const [started, waited] = [performance.now(), executable.dataSeconds ?? 0];
     await executable.series?.(batches, calls);
+    this.dataMs += 1000 * ((executable.dataSeconds ?? 0) - waited);
     if (!this.isLast(from)) this.pace.took(count, performance.now() - started);
   }
 
@@ -166,7 +168,9 @@ export class Stepper {
     const image = slot.image.subarray(0, batch * elementCount(batcher.set.shape));
     const label = slot.label.subarray(0, batch);
     const target = slot.target?.subarray(0, (slot.target.length / slot.label.length) * batch);
+    const started = performance.now();
     batcher.fill(epoch, first + micro * division.batch, image, label, target);
+    this.dataMs += performance.now() - started;
     slot.lr[0] = rate(step);
     slot.step[0] = this.numberOf(step, micro);
     const known: Record<string, InputData> = { image, label, ...(target && { target }), lr: slot.lr, step: slot.step };
@@ -180,6 +184,16 @@ export class Stepper {
     // A failure surfaces where `busy` is awaited; until then it must not count as unhandled.
     slot.busy.catch(() => undefined);
     return inputs;
+  }
+
+  /**
+   * Milliseconds since the last call in which batches were put together: in a series, all of which the steps wait; else at most, for the call
+   * before may still run.
+   */
+  takeDataMs(): number {
+    const ms = this.dataMs;
+    this.dataMs = 0;
+    return ms;
   }
 
   private async settle(): Promise<void> {

@@ -55,7 +55,7 @@ describe('losses of further values', () => {
     await ampc(...work.args('train', work.program), '--out', parted, ...options, '--max-steps', '2');
     const { code, stderr } = await ampc(...work.args('train', work.program), '--resume', parted, ...options);
     assert.equal(code, 0, stderr);
-    const measured = new Set(['seconds', 'images_per_second']);
+    const measured = new Set(['seconds', 'images_per_second', 'data_share']);
     const bare = (run: string) =>
       linesOf(run)
         .filter(({ event }) => event === 'step' || event === 'epoch')

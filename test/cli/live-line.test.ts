@@ -62,6 +62,7 @@ const PROGRESS = {
   lossScale: 1,
   skipped: 0,
   imagesPerSecond: 100,
+  dataShare: 0,
   secondsLeft: undefined,
 } as const;
 

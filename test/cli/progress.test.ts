@@ -14,6 +14,7 @@ const PROGRESS = {
   lossScale: 65536,
   skipped: 0,
   imagesPerSecond: 3420.4,
+  dataShare: 0,
   secondsLeft: 750,
 } as const;
 
@@ -32,6 +33,11 @@ describe('the progress line', () => {
       'loss 1.2346  accuracy 56.8 %  2 skipped  3,420 images/s',
     );
     assert.equal(layOutProgress({ ...PROGRESS, phase: 'test' }, 140).what, 'testing');
+  });
+
+  it('says how long steps wait for their data, where that is long', () => {
+    assert.match(layOutProgress({ ...PROGRESS, dataShare: 0.123 }, 140).facts, /3,420 images\/s {2}data 12 % {2}12m30s left/);
+    assert.doesNotMatch(layOutProgress({ ...PROGRESS, dataShare: 0.04 }, 140).facts, /data/);
   });
 
   it('fits a terminal of 80 columns', () => {

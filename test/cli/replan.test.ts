@@ -42,7 +42,7 @@ describe('ampc train --replan', () => {
       .trim()
       .split('\n')
       .map((line) => {
-        const { seconds, images_per_second, run: _, ...rest } = JSON.parse(line);
+        const { seconds, images_per_second, data_share, run: _, ...rest } = JSON.parse(line);
         return rest;
       });
   const text = (run: string, name: string) => readFileSync(join(run, name), 'utf8');

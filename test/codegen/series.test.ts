@@ -173,9 +173,9 @@ describe('batches that C puts together', function () {
             assert.deepEqual(got.image, image);
             assert.deepEqual(got.label, label);
             assert.deepEqual(got.target, target);
-            for (const [i, [lr, step, seconds]] of got.outputs.entries()) {
+            for (const [i, [lr, step, filling, seconds]] of got.outputs.entries()) {
               assert.deepEqual([lr, step], [0.5 ** i, 2 ** 20 + i]);
-              assert.ok(seconds! >= 0 && Number.isFinite(seconds), 'the call was timed');
+              assert.ok(filling! >= 0 && seconds! >= filling! && Number.isFinite(seconds), 'the call and its batch were timed');
             }
             assert.equal(got.outputs.length, calls);
           }),

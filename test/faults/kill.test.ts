@@ -80,7 +80,7 @@ describe('kill -9 at any moment', function () {
     );
     const lines = readFileSync(join(folder, 'metrics.jsonl'), 'utf8').trimEnd().split('\n');
     const metrics = lines.map((line) => {
-      const { seconds: _, images_per_second: __, run: ___, ...rest } = JSON.parse(line);
+      const { seconds: _, images_per_second: __, data_share: ____, run: ___, ...rest } = JSON.parse(line);
       return rest;
     });
     return { tensors, metrics, files: readdirSync(folder).sort() };

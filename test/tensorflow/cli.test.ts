@@ -36,7 +36,7 @@ function lines(text: string): readonly Line[] {
 
 /** What must not depend on interruptions. */
 function untimed(path: string): readonly Line[] {
-  return lines(readFileSync(path, 'utf8')).map(({ seconds, images_per_second, ...rest }) => rest);
+  return lines(readFileSync(path, 'utf8')).map(({ seconds, images_per_second, data_share, ...rest }) => rest);
 }
 
 async function weights(run: string, name: string): Promise<unknown> {

@@ -48,6 +48,12 @@ describe('diagnosis of a run', () => {
     assert.deepEqual([found.skipped, found.finished], [4, false]);
   });
 
+  it('says when steps wait for their data, in epochs that are long enough to tell', () => {
+    const waits = (share: number, seconds: number) => messages([{ ...epoch(1, 2), data_share: share, seconds }]);
+    assert.deepEqual(waits(0.35, 60), ['35 % of the time goes into putting batches together']);
+    assert.deepEqual([waits(0.35, 5), waits(0.1, 60)], [[], []]);
+  });
+
   it('advises a first scale when the run only had to find it', () => {
     assert.deepEqual(messages([step(1, 65536, true), step(2, 1024), epoch(1, 2, 6), step(2000, 1024)]), [
       'the first steps only searched for the scale: it came down from 65536 to 1024',

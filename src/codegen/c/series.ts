@@ -79,7 +79,8 @@ const DECLARATIONS = [
  */
 const SERIES = String.raw`
 /*
- * Runs the calls one after another: each takes its batch from the next places of the order, and leaves OUTPUTS doubles, its seconds last.
+ * Runs the calls one after another: each takes its batch from the next places of the order, and leaves OUTPUTS doubles, last
+ * the seconds in which its batch was put together, and those of all.
  * Numbers in the order must be in range.
  */
 EXPORT void ampc_series(
@@ -95,6 +96,7 @@ EXPORT void ampc_series(
     void *const target = at->target < 0 ? NULL : inputs + at->target;
     void *const p[] = {(void *)&source, inputs + at->image, inputs + at->label, (void *)order, &batch, target, &classes};
     parallel_for(ctx, fill_images, p, (batch + IMAGES_PER_TASK - 1) / IMAGES_PER_TASK);
+    outputs[OUTPUTS - 2] = seconds_now() - before;
     order += batch;
     if (at->lr >= 0) memcpy(inputs + at->lr, &calls->rate, sizeof(float));
     if (at->step >= 0) memcpy(inputs + at->step, &calls->step, sizeof(int32_t));
@@ -113,9 +115,9 @@ export function fitsSeries({ inputs }: FunctionLayout): boolean {
   return known && image?.dtype === 'u8' && image.shape.length === 4 && label?.dtype === 'i32' && label.shape[0] === image.shape[0];
 }
 
-/** How far apart the results of a series' calls are: the most scalar outputs of any function, and the call's seconds. */
+/** How far apart the results of a series' calls are: the most scalar outputs of any function, the seconds of the batch and of the call. */
 export function seriesOutputs(functions: readonly FunctionLayout[]): number {
-  return 1 + Math.max(...functions.map(({ scalars }) => scalars.length));
+  return 2 + Math.max(...functions.map(({ scalars }) => scalars.length));
 }
 
 /** What a file needs so that its functions can run in series; empty when none of them can. */

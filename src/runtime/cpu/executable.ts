@@ -42,6 +42,7 @@ export class CpuExecutable implements Executable {
   #traced: NonFinite | undefined;
   #queue: Promise<void> = Promise.resolve();
   #closed = false;
+  dataSeconds = 0;
 
   constructor(
     private readonly plan: Plan,
@@ -87,7 +88,8 @@ export class CpuExecutable implements Executable {
   }
 
   async #series(library: LoadedLibrary, batches: BatchSelection, calls: readonly SeriesCall[], found: readonly Found[]): Promise<number[]> {
-    const { scalars, seconds } = await library.series(batches, calls, found);
+    const { scalars, seconds, dataSeconds } = await library.series(batches, calls, found);
+    this.dataSeconds += dataSeconds;
     this.#scalars.push(...scalars);
     this.#last = { library, layout: found.at(-1)!.layout };
     return seconds;

@@ -63,7 +63,7 @@ export class LoadedLibrary {
     batches: BatchSelection,
     calls: readonly SeriesCall[],
     functions: readonly IndexedFunction[],
-  ): Promise<{ scalars: Scalars[]; seconds: number[] }> {
+  ): Promise<{ scalars: Scalars[]; seconds: number[]; dataSeconds: number }> {
     const width = this.#outputs.length;
     const outputs = new Float64Array(calls.length * width);
     const { images, labels } = batches.source;
@@ -72,6 +72,7 @@ export class LoadedLibrary {
     return {
       scalars: functions.map(({ layout }, i) => scalarsOf(layout, outputs.subarray(i * width))),
       seconds: calls.map((_, i) => outputs[(i + 1) * width - 1]!),
+      dataSeconds: calls.reduce((sum, _, i) => sum + outputs[(i + 1) * width - 2]!, 0),
     };
   }
 

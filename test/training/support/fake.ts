@@ -359,7 +359,13 @@ export async function readMetrics(run: string): Promise<Record<string, unknown>[
     .trimEnd()
     .split('\n')
     .map((line) => {
-      const { seconds: _seconds, images_per_second: _rate, run: _run, ...rest } = JSON.parse(line) as Record<string, unknown>;
+      const {
+        seconds: _seconds,
+        images_per_second: _rate,
+        data_share: _share,
+        run: _run,
+        ...rest
+      } = JSON.parse(line) as Record<string, unknown>;
       return rest;
     });
 }
