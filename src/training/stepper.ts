@@ -187,8 +187,8 @@ export class Stepper {
   }
 
   /**
-   * Milliseconds since the last call in which batches were put together: in a series, all of which the steps wait; else at most, for the call
-   * before may still run.
+   * Milliseconds since the last call in which batches were put together: in a series, all of which the steps wait; else at most, for the
+   * call before may still run.
    */
   takeDataMs(): number {
     const ms = this.dataMs;
