@@ -80,7 +80,8 @@ export const AUGMENTATIONS = {
     p,
   })),
   rand_augment: word(
-    'makes `n` of 14 changes to each training image at one strength (Cubuk et al. 2020, as torchvision; what is not there becomes the mean)',
+    'makes `n` of 14 changes to each training image at one strength (Cubuk et al. 2020, as torchvision; what is not there becomes the ' +
+      'mean)',
     {
       n: { kind: 'int', default: 2, min: 1, max: 8, doc: 'changes, one after another' },
       magnitude: { kind: 'int', default: 9, min: 0, max: 30, doc: 'strength, of 30' },

@@ -9,7 +9,7 @@ const decay = (value: number) =>
     decay_norms: {
       kind: 'boolean',
       default: true,
-      doc: 'false: only weights decay, not the scales and shifts of normalisations, nor biases',
+      doc: 'false: only weights decay, not the scales and shifts of normalisations, biases, nor values of `param`',
     },
   }) as const;
 
