@@ -11,7 +11,7 @@ import type { Plan } from '../plan/plan.js';
 import { printPlan } from '../plan/print.js';
 import { loadOptions } from '../runtime/load-options.js';
 import { selectBackend } from '../runtime/select.js';
-import { checkpointPins } from '../training/checkpoint.js';
+import { checkpointPlan } from '../training/checkpoint.js';
 import { choosePlace, factsOf, openData } from '../training/data/open.js';
 import type { TrainEvent, TrainProgress } from '../training/events.js';
 import { train as runTraining, type TrainResult } from '../training/loop.js';
@@ -74,13 +74,16 @@ interface Resolved extends Omit<RunChoices, 'backend'> {
   /** config.json says something else, or does not have the pins of the checkpoint. */
   readonly areNew: boolean;
   readonly epochsBefore?: number;
+  /** That the checkpoint's plan took over with. */
+  readonly epoch?: number;
 }
 
 /** The choices of this call, on top of those that a resumed run was started with. */
 async function resolveChoices(stored: (StoredRun & { readonly dir: string }) | undefined, options: TrainOptions): Promise<Resolved> {
   const earlier = stored?.choices;
   const inConfig = earlier?.formats?.pins ?? [];
-  const pins = (stored && (await checkpointPins(join(stored.dir, RUN_FILES.checkpoint)))) ?? inConfig;
+  const saved = stored && (await checkpointPlan(join(stored.dir, RUN_FILES.checkpoint)));
+  const pins = saved?.pins ?? inConfig;
   const formats = pins.length === 0 ? earlier?.formats : { ...earlier?.formats, pins };
   const asked = options.replan === true ? REPLAN_AFTER : options.replan === false ? undefined : options.replan;
   const replan = asked ?? earlier?.replan;
@@ -97,7 +100,7 @@ async function resolveChoices(stored: (StoredRun & { readonly dir: string }) | u
     shuffle: options.shuffle ?? earlier?.shuffle ?? true,
     augment: options.augment ?? earlier?.augment ?? true,
     ...given({ maxSteps, replan, formats }),
-    ...given({ epochsBefore: stored?.epochs }),
+    ...given({ epochsBefore: stored?.epochs, epoch: saved?.phase }),
   };
 }
 
@@ -169,6 +172,7 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
     {
       ...settings,
       images,
+      epoch: choices.epoch,
       formats: choices.formats,
       calibration,
       strictRanges,
@@ -197,7 +201,7 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
     });
   };
   const executable = await backend.load(plan, loadOptions(options));
-  const plans = new RunPlans({ runnable, executable, load, config });
+  const plans = new RunPlans({ runnable, executable, load, config, images });
   try {
     const { init, logEvery, checkpointSteps, signal, onEvent, onProgress } = options;
     const result = await runTraining({

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { compileProgram } from '../compile.js';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
 import { sourceOf } from '../files/source.js';
+import { given } from '../given.js';
 import type { FoundPin } from '../ir/pin.js';
 import { type Program, withoutTail } from '../ir/program.js';
 import { lowerProgram } from '../lower/lower.js';
@@ -33,6 +34,8 @@ export interface CompileOptions extends Settings, CostOptions {
   readonly backend?: BackendChoice | undefined;
   /** Training images of an epoch; by default as many as the data set has. They decide what is left for a smaller last step. */
   readonly images?: number | undefined;
+  /** The epoch of the run, counted from 0, whose plan it is: what is frozen depends on it. By default the first. */
+  readonly epoch?: number | undefined;
   /** Where the data is, instead of where the file has it: a run's plan follows it. */
   readonly data?: string | undefined;
   /** Formats that were chosen before and hold without any costs: those of a run. */
@@ -93,10 +96,10 @@ async function withCalibration(
 }
 
 /** What the file says, with what it has measured of its data; and the source with what was measured. */
-async function lowerMeasured(given: Source, options: CompileOptions): Promise<{ readonly source: Source; readonly lowered: Program }> {
-  const { images, data, onNotice } = options;
-  const source = data === undefined ? given : { ...given, data: { ...given.data, path: resolve(data) } };
-  const lower = (from: Source) => lowerProgram(from, { overrides: pickSettings(options), ...(images !== undefined && { images }) });
+async function lowerMeasured(asked: Source, options: CompileOptions): Promise<{ readonly source: Source; readonly lowered: Program }> {
+  const { images, epoch, data, onNotice } = options;
+  const source = data === undefined ? asked : { ...asked, data: { ...asked.data, path: resolve(data) } };
+  const lower = (from: Source) => lowerProgram(from, { overrides: pickSettings(options), ...given({ images, epoch }) });
   const lowered = lower(source);
   const { dataset } = lowered.recipe;
   if (!dataset.isUnmeasured) return { source, lowered };
@@ -161,17 +164,20 @@ export async function compileSelected(
 ): Promise<Runnable> {
   const compiled = await planFor(source, selected, options);
   const { plan, formats } = compiled;
-  const withBatch = async (batch: number) => {
-    // Formats stay: others would be another model, and policy `fastest` would time kernels.
-    const smaller = {
-      ...options,
-      ...mergeSettings(pickSettings(options), { batch }),
-      formats,
-      calibration: undefined,
-      strictRanges: undefined,
+  // Formats stay: others would be another model, and policy `fastest` would time kernels.
+  const known = { ...options, formats, calibration: undefined, strictRanges: undefined };
+  const withBatch =
+    (epoch = options.epoch) =>
+    async (batch: number) => {
+      const smaller = { ...known, ...mergeSettings(pickSettings(options), { batch }), epoch };
+      return (await planFor(source, selected, smaller)).plan;
     };
-    return (await planFor(source, selected, smaller)).plan;
-  };
-  if (usesHostMemory(selected.info)) await refuseUnlessFits({ plan, use, dataset: compiled.program.recipe.dataset, withBatch });
+  const { dataset } = compiled.program.recipe;
+  if (!usesHostMemory(selected.info)) return { ...compiled, ...selected };
+  await refuseUnlessFits({ plan, use, dataset, withBatch: withBatch() });
+  for (const epoch of use === 'training' ? (compiled.lowered.phases ?? []) : []) {
+    const { plan: later } = await planFor(source, selected, { ...known, epoch });
+    await refuseUnlessFits({ plan: later, use, dataset, withBatch: withBatch(epoch) });
+  }
   return { ...compiled, ...selected };
 }

@@ -1,5 +1,6 @@
 import { compileProgram } from '../compile.js';
 import type { FoundPin } from '../ir/pin.js';
+import { lowerProgram } from '../lower/lower.js';
 import { comparePlans } from '../memory/plan-memory.js';
 import { hasShortRange } from '../numeric/formats.js';
 import { valueLabel } from '../plan/facts.js';
@@ -11,6 +12,7 @@ import type { Replanned, Replanner } from '../training/options.js';
 import type { Overflow } from '../training/overflow/overflow.js';
 import { withStoredFormats } from './formats.js';
 import type { Runnable } from './plan-file.js';
+import { pickSettings } from './settings.js';
 
 export interface ReplanContext {
   readonly runnable: Runnable;
@@ -18,9 +20,14 @@ export interface ReplanContext {
   readonly load: (plan: Plan) => Promise<Executable>;
   /** config.json of a plan. */
   readonly config: (runnable: Runnable) => unknown;
+  /** Training images of an epoch. */
+  readonly images: number;
 }
 
-/** Makes the plans of a run that starts with `context`'s and may take further pins. Holds the one executable of the run. */
+/**
+ * Makes the plans of a run that starts with `context`'s, may take further pins, and freezes other parameters in later epochs. Holds the one
+ * executable of the run.
+ */
 export class RunPlans implements Replanner {
   private runnable: Runnable;
   executable: Executable;
@@ -60,7 +67,23 @@ export class RunPlans implements Replanner {
   }
 
   async adopt(pins: readonly FoundPin[]): Promise<Replanned> {
-    const next = this.planWith(pins);
+    return this.take(this.planWith(pins));
+  }
+
+  changesWith(epoch: number): boolean {
+    return this.runnable.lowered.phases?.includes(epoch) === true;
+  }
+
+  enter(epoch: number): Promise<Replanned> {
+    const { source, settings, formats, backend, info } = this.runnable;
+    const lowered = lowerProgram(source, { overrides: pickSettings(settings), images: this.context.images, epoch });
+    const program = formats === undefined ? lowered : withStoredFormats(lowered, formats);
+    const plan = compileProgram(program, info.target);
+    return this.take({ source, settings, lowered, backend, info, program, plan, ...(formats && { formats }) });
+  }
+
+  /** Loads a plan in the place of the present one. */
+  private async take(next: Runnable): Promise<Replanned> {
     const executable = await this.context.load(next.plan);
     await this.executable.dispose();
     const diff = await comparePlans(this.runnable.plan, next.plan);

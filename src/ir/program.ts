@@ -226,6 +226,8 @@ export interface Program {
   readonly eval: Graph;
   /** What trains on the images that fill no whole step; left out: there are none, or they are dropped. */
   readonly tail?: ProgramTail;
+  /** The epochs of a run, counted from 0 and ascending, with which what is frozen changes, and so the program; left out: none. */
+  readonly phases?: readonly number[];
 }
 
 export interface ProgramTail {

@@ -19,7 +19,7 @@ import { lowerModel, type ModelContext } from './model.js';
 import { checkOutput, readShapes } from './model-shapes.js';
 import { Modules } from './modules.js';
 import { applyOverrides, type Overrides } from './overrides.js';
-import { checkPatterns, readPatterns } from './parameter-lines.js';
+import { checkPatterns, phasesOf, readLines, readPatterns } from './parameter-lines.js';
 import { pruneGraph } from './prune.js';
 import { readPrecision, readTrain } from './recipe.js';
 import { findRecursion } from './recursion.js';
@@ -35,6 +35,8 @@ export interface LowerOptions {
   /** Training images of an epoch; by default as many as the data set has. They decide what is left for a smaller last step. */
   readonly images?: number;
   readonly overrides?: Overrides;
+  /** In which epoch of a run, counted from 0: what is frozen depends on it. By default the first. */
+  readonly epoch?: number;
 }
 
 /** What a source uses, read now: a source with it stays the same whatever becomes of the files. */
@@ -56,12 +58,13 @@ export function checkSource(source: Source): readonly Diagnostic[] {
  * Throws UserError with every mistake in the file, or with the override that is wrong.
  */
 export function lowerProgram(source: Source, options: LowerOptions = {}): Program {
-  const { sink, modules, recipe, train, tail, lowerAgain } = analyse(source, options);
+  const { sink, modules, recipe, train, tail, phases = [], lowerAgain } = analyse(source, options);
   const evaluation = sink.hasErrors ? undefined : lowerAgain?.('eval', options.evalBatch);
   if (sink.hasErrors || recipe === undefined || train === undefined || evaluation === undefined) {
     throw new UserError(sortDiagnostics(errorsOf(sink).map((found) => modules.place(found))), source);
   }
-  const program = { recipe, train: pruneGraph(train), eval: pruneGraph(evaluation) };
+  const graphs = { recipe, train: pruneGraph(train), eval: pruneGraph(evaluation) };
+  const program = phases.length === 0 ? graphs : { ...graphs, phases };
   const last = tail && lowerAgain?.('train', tail.last);
   return last === undefined || tail === undefined ? program : { ...program, tail: { before: tail.before, train: pruneGraph(last) } };
 }
@@ -76,6 +79,7 @@ interface Analysis {
   readonly recipe?: Recipe;
   readonly train?: Graph;
   readonly tail?: Tail | undefined;
+  readonly phases?: readonly number[];
   /** The model once more; by default at the batch of `train`. */
   readonly lowerAgain?: (mode: 'train' | 'eval', batch?: number) => Graph | undefined;
 }
@@ -124,7 +128,8 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
 
   const normalizeSpan = sections.dataset?.items.find((item) => item.name.text === 'normalize')?.span;
   const parameters = sections.train?.items.filter((item) => item.kind !== 'setting').filter((item) => item.kind !== 'aux_loss') ?? [];
-  const patterns = readPatterns(parameters, evaluation);
+  const parameterLines = readLines(parameters, evaluation);
+  const patterns = readPatterns(parameterLines, options.epoch ?? 0, evaluation);
   const target = [train, ...auxLosses].some(({ loss }) => comparesImages(loss)) ? 'image' : 'label';
   const fixed = { patterns, recursive, dataset, datasetValues, normalizeSpan, target, aux, seed: train.seed } as const;
   const shared = { ...fixed, sink, lines, names, constants: constants.values };
@@ -137,7 +142,7 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
   checkOutput(model, lowered, shapes, sink);
   checkAuxLosses(auxLosses, lowered, shapes, sink);
   checkKeepLines(sections.precision?.items.filter((item) => item.kind === 'keep') ?? [], lowered.graph, sink);
-  checkPatterns(parameters, lowered.graph, sink);
+  checkPatterns(parameterLines, lowered.graph, sink);
   const recipe: Recipe | undefined = dataset && {
     model: model.name.text,
     inputShape: shapes.image,
@@ -150,7 +155,7 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
     lowerModel(model, shapes.image, { ...shared, batch: size, mode })?.graph;
   const { tail } = divideEpoch(options.images ?? dataset?.images?.train ?? 0, batch, train.accumulate, train.dropLast);
   checkLastStatistics(lowered.graph, tail, lines, sink);
-  return { sink, modules, recipe, train: lowered.graph, tail, lowerAgain };
+  return { sink, modules, recipe, train: lowered.graph, tail, phases: phasesOf(parameterLines), lowerAgain };
 }
 
 function valuesOf({ spec, classes, missing }: ReadDataset): DatasetValues {

@@ -7,15 +7,50 @@ import { INIT } from '../ops/initializers.js';
 import { ConstraintError } from '../ops/op.js';
 import { initAttrs } from '../ops/state-init.js';
 import type { ParameterItem } from '../parser/ast.js';
-import { convertLayerArg } from './convert.js';
+import { convertLayerArg, convertSettingArg } from './convert.js';
 import { evaluate } from './evaluate.js';
 import type { Evaluation } from './evaluation.js';
 import type { ParameterPattern } from './layer-context.js';
 import { reportConstraint } from './shape-errors.js';
 
-/** What the `init` and `freeze` lines do to the parameters that they name; of several for one parameter the last one counts. */
-export function readPatterns(items: readonly ParameterItem[], context: Evaluation): readonly ParameterPattern[] {
-  return items.flatMap((item) => readPattern(item, context));
+/** A line with the epochs, counted from 0, in which it holds: from `from` on, before `to`. */
+export interface ParameterLine {
+  readonly item: ParameterItem;
+  readonly from: number;
+  readonly to: number;
+}
+
+const EPOCHS = { kind: 'int', min: 1, max: 1_000_000, doc: 'whole epochs' } as const;
+
+/** The lines with their epochs; a number of epochs that is none is reported, and the line then holds in all. */
+export function readLines(items: readonly ParameterItem[], context: Evaluation): readonly ParameterLine[] {
+  return items.map((item): ParameterLine => {
+    const { when } = item;
+    const always = { item, from: 0, to: Number.POSITIVE_INFINITY };
+    if (when === undefined) return always;
+    const { kind, epochs } = when;
+    const count = convertSettingArg('freeze', { ...EPOCHS, name: kind }, evaluate(epochs, context), epochs.span, context.sink);
+    if (typeof count !== 'number') return always;
+    return kind === 'until' ? { ...always, to: count } : { ...always, from: count };
+  });
+}
+
+const holdsIn =
+  (epoch: number) =>
+  ({ from, to }: ParameterLine): boolean =>
+    epoch >= from && epoch < to;
+
+/** The epochs, counted from 0, with which what is frozen changes. */
+export function phasesOf(lines: readonly ParameterLine[]): readonly number[] {
+  const changes = lines.flatMap(({ from, to }) => [from, to]).filter((epoch) => epoch > 0 && Number.isFinite(epoch));
+  return [...new Set(changes)].sort((a, b) => a - b);
+}
+
+/**
+ * What the `init` and `freeze` lines do in an epoch to the parameters that they name; of several for one parameter the last one counts.
+ */
+export function readPatterns(lines: readonly ParameterLine[], epoch: number, context: Evaluation): readonly ParameterPattern[] {
+  return lines.filter(holdsIn(epoch)).flatMap(({ item }) => readPattern(item, context));
 }
 
 function readPattern({ kind, pattern, value, span }: ParameterItem, context: Evaluation): readonly ParameterPattern[] {
@@ -43,12 +78,13 @@ function readPattern({ kind, pattern, value, span }: ParameterItem, context: Eva
   ];
 }
 
-/** Reports lines that name no parameter, and files that freeze all of them. */
-export function checkPatterns(items: readonly ParameterItem[], graph: Graph, sink: DiagnosticSink): void {
-  if (items.length === 0) return;
+/** Reports lines that name no parameter, and files that freeze all of them, if only for some epochs. */
+export function checkPatterns(lines: readonly ParameterLine[], graph: Graph, sink: DiagnosticSink): void {
+  if (lines.length === 0) return;
   const parameters = graph.nodes.filter((node) => isState(node) && node.attrs.role === 'parameter');
   const names = parameters.map((node) => String(node.attrs.name));
-  for (const { kind, pattern } of items) {
+  for (const { item } of lines) {
+    const { kind, pattern } = item;
     const { text } = pattern;
     if (text === '' || names.some((name) => matchesLayer(text, name))) continue;
     const near = closest(text, names);
@@ -57,10 +93,13 @@ export function checkPatterns(items: readonly ParameterItem[], graph: Graph, sin
       fix: near === undefined ? `the parameters are ${listNames(names.slice(0, 8), 'and')}` : `did you mean \`${near}\`?`,
     });
   }
-  const [frozen] = items.filter((item) => item.kind === 'freeze');
-  if (frozen !== undefined && parameters.length > 0 && parameters.every((node) => node.attrs.frozen === true))
-    sink.error('AMP4015', frozen.span, 'all parameters are frozen', {
+  for (const epoch of names.length === 0 ? [] : [0, ...phasesOf(lines)]) {
+    const frozen = lines.filter(holdsIn(epoch)).filter(({ item }) => item.kind === 'freeze');
+    if (!names.every((name) => frozen.some(({ item }) => matchesLayer(item.pattern.text, name)))) continue;
+    sink.error('AMP4015', frozen[0]!.item.span, `all parameters are frozen${epoch === 0 ? '' : ` after ${epoch} epochs`}`, {
       why: 'there is nothing to train without one',
       fix: 'leave out the last layer, such as `fc`',
     });
+    return;
+  }
 }

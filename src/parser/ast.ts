@@ -171,13 +171,15 @@ export interface KeepItem {
   readonly span: Span;
 }
 
-/** `init "*.weight" normal(0.02)`, `freeze "stem.*"`: about parameters, by the names of weights. */
+/** `init "*.weight" normal(0.02)`, `freeze "stem.*" until 2`: about parameters, by the names of weights. */
 export interface ParameterItem {
   readonly kind: 'init' | 'freeze';
   readonly pattern: Name;
   readonly quoted: boolean;
   /** Of `init`: how they start. */
   readonly value: Expr | undefined;
+  /** Of `freeze`: the epochs for which, or after which, it holds; undefined: for all. */
+  readonly when?: { readonly kind: 'until' | 'after'; readonly epochs: Expr } | undefined;
   readonly span: Span;
 }
 

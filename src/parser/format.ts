@@ -75,6 +75,8 @@ class Printer extends ExpressionPrinter {
     if (item.kind === 'keep') return [this.take('keep'), ' ', this.take(), ' ', this.take('in'), ' ', this.take()];
     if (item.kind !== 'setting') {
       const head: Doc = [this.take(item.kind), ' ', this.take()];
+      if (item.kind === 'freeze' && item.when !== undefined)
+        return [head, ' ', this.take(item.when.kind), ' ', this.expr(item.when.epochs)];
       return item.value === undefined ? head : [head, ' ', this.expr(item.value)];
     }
     if (item.value.span.start === item.span.start) return this.expr(item.value);

@@ -123,7 +123,18 @@ export class SettingsParser extends BodyParser {
       const start = this.start();
       this.CONSUME(t.Name);
       const pattern = this.SUBRULE(this.pattern);
-      return this.ACTION(() => pattern && { kind: 'freeze', ...pattern, value: undefined, span: this.spanFrom(start) });
+      let when: ast.ParameterItem['when'];
+      this.OPTION({
+        GATE: () => this.LA(1).image === 'until' || this.LA(1).image === 'after',
+        DEF: () => {
+          const word = this.CONSUME2(t.Name);
+          const epochs = this.SUBRULE(this.operation);
+          this.ACTION(() => {
+            when = { kind: word.image === 'until' ? 'until' : 'after', epochs };
+          });
+        },
+      });
+      return this.ACTION(() => pattern && { kind: 'freeze', ...pattern, value: undefined, when, span: this.spanFrom(start) });
     },
     { recoveryValueFunc: () => undefined },
   );

@@ -35,6 +35,8 @@ export interface RunPosition {
   readonly watch?: WatchState;
   /** Pins of the plan that the file does not have. */
   readonly pins?: readonly FoundPin[];
+  /** The epoch, counted from 0, with which the plan took over, where what is frozen changed; left out: the first. */
+  readonly phase?: number;
   /** The run's way through its schedule, and the rate of the last step; not in checkpoints of older versions. */
   readonly course?: Course;
   readonly rate?: number | undefined;
@@ -72,6 +74,7 @@ const POSITION = {
   skipsInARow: isCount,
   watch: optional(fields({ traced: isCount, seen: recordOf(isCount), replans: isCount })),
   pins: optional(listOf(isStoredPin)),
+  phase: optional(isCount),
   course: optional(fields({ from: isNumber, at: isNumber, of: isNumber, to: isNumber })),
   rate: optional(isNumber),
   losses: optional(fields({ first: optional(isLoss), last: optional(isLoss) })),

@@ -1,6 +1,5 @@
 import { type UserError, userError } from '../diagnostics/diagnostic.js';
 import { isThere } from '../files/system-error.js';
-import type { FoundPin } from '../ir/pin.js';
 import type { Recipe } from '../ir/program.js';
 import { elementCount } from '../ir/types.js';
 import { formatWhy } from '../ir/why.js';
@@ -119,14 +118,14 @@ export interface Checkpoint {
 }
 
 /**
- * The pins of the plan that a checkpoint was made with; undefined where there is no checkpoint, or an old one. The checkpoint is not
- * checked. Throws UserError AMP7201.
+ * The pins of the plan that a checkpoint was made with, and the epoch that it took over with; undefined where there is no checkpoint, or an
+ * old one. The checkpoint is not checked. Throws UserError AMP7201.
  */
-export async function checkpointPins(path: string): Promise<readonly FoundPin[] | undefined> {
+export async function checkpointPlan(path: string): Promise<Pick<RunPosition, 'pins' | 'phase'> | undefined> {
   if (!(await isThere(path))) return undefined;
   const { position } = await readMetadata(path);
   // What is no position is refused when the checkpoint is loaded.
-  return position === undefined ? undefined : parsePosition(position)?.pins;
+  return position === undefined ? undefined : parsePosition(position);
 }
 
 /** Checkpoints of older versions lack the pending moves of running statistics, which are zero between steps. */

@@ -78,6 +78,10 @@ export interface Replanner {
   advise(overflow: Overflow): readonly string[];
   /** Makes and loads the plan with these further pins; from then on it is the run's plan. */
   adopt(pins: readonly FoundPin[]): Promise<Replanned>;
+  /** Whether other parameters are frozen from this epoch on, counted from 0, than before it. */
+  changesWith(epoch: number): boolean;
+  /** Makes and loads the plan from such an epoch on; from then on it is the run's plan. */
+  enter(epoch: number): Promise<Replanned>;
 }
 
 export interface TrainResult {

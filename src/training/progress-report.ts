@@ -1,7 +1,9 @@
 import type { Scores } from './checkpoint-metadata.js';
-import type { EpochEvent, TrainProgress } from './events.js';
+import type { Evaluation } from './evaluate.js';
+import type { EpochEvent, StepEvent, TrainProgress, WarningEvent } from './events.js';
 import type { Progress } from './progress.js';
-import type { SessionPlan } from './session-plan.js';
+import { epochOf, type SessionPlan } from './session-plan.js';
+import type { StepResult } from './step-result.js';
 import { meanLoss, meanParts } from './tally.js';
 
 /** What a display is told: where the run is, what the epoch has come to so far, and how long the rest will take. */
@@ -44,4 +46,17 @@ export function epochEvent({ epoch, tally, speed, epochSeconds }: Progress, scor
     skipped_steps: tally.skipped,
     seconds: epochSeconds,
   };
+}
+
+/** The line of a step. */
+export function stepEvent(plan: SessionPlan, { step, loss, parts, scale, skipped }: StepResult): StepEvent {
+  const [epoch, lr] = [epochOf(plan, step), Math.fround(plan.rate(step))];
+  return { event: 'step', step: step + 1, epoch, loss, ...(parts && { losses: parts }), lr, loss_scale: scale, skipped };
+}
+
+/** What is said of a test loss that is not finite, after `step` steps; undefined of one that is. */
+export function lostTest(step: number, { accuracy, loss, help }: Evaluation): WarningEvent | undefined {
+  if (help === undefined) return undefined;
+  const also = accuracy === undefined ? '' : ', and the test accuracy means nothing';
+  return { event: 'warning', step, code: 'AMP7304', message: `the test loss after step ${step} is ${loss}${also}`, ...help };
 }

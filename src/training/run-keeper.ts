@@ -21,6 +21,8 @@ export interface Adopted {
   readonly plan: Plan;
   readonly settings: RunSettings;
   readonly pins: readonly FoundPin[];
+  /** The epoch that it took over with. */
+  readonly phase: number;
 }
 
 /** Writes weights and checkpoints of a run; what is not finite never takes the place of what is. */
@@ -66,13 +68,22 @@ export class RunKeeper {
   }
 
   /** Unless its states are not finite. All reported steps must have been drained. */
-  async checkpoint({ plan, settings, pins }: Adopted, present: Snapshot): Promise<void> {
+  async checkpoint({ plan, settings, pins, phase }: Adopted, present: Snapshot): Promise<void> {
     if (!(await this.isFinite(present))) return;
     const { state } = this.progress;
     const { course, rate } = this.sessionPlan;
     const rates = { course, rate: state.step > 0 ? rate(state.step - 1) : undefined };
     const path = join(this.run, RUN_FILES.checkpoint);
-    await saved(path, saveCheckpoint(path, plan, settings, { ...state, ...rates, watch: this.watch.state, pins }, present.states));
+    await saved(
+      path,
+      saveCheckpoint(
+        path,
+        plan,
+        settings,
+        { ...state, ...rates, watch: this.watch.state, pins, ...(phase > 0 && { phase }) },
+        present.states,
+      ),
+    );
     this.savedAt = performance.now();
     this.savedStep = state.step;
   }

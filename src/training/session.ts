@@ -1,20 +1,20 @@
 import type { FoundPin } from '../ir/pin.js';
 import { printPlan } from '../plan/print.js';
-import type { Executable } from '../runtime/backend.js';
 import type { RunPosition, RunSettings, Scores } from './checkpoint-metadata.js';
 import { breathe, evaluate } from './evaluate.js';
 import type { TrainEvent } from './events.js';
-import type { TrainOptions } from './options.js';
+import type { Replanned, TrainOptions } from './options.js';
 import { isLost, type Loss } from './overflow/lost-loss.js';
 import { LostLossReporter } from './overflow/lost-loss-reporter.js';
 import { SkipReporter, type Takeover } from './overflow/skips.js';
 import { type Running, Watch } from './overflow/watch.js';
+import { enterPhase } from './phase.js';
 import { Progress } from './progress.js';
-import { epochEvent, reportOf } from './progress-report.js';
+import { epochEvent, lostTest, reportOf, stepEvent } from './progress-report.js';
 import { type MetricsLog, recordReplan, updateRun } from './run-folder.js';
 import { type Adopted, RunKeeper } from './run-keeper.js';
 import { epochOf, isGuarded, isLogged, type SessionPlan, stepsUntilDue } from './session-plan.js';
-import type { Snapshot } from './snapshot.js';
+import { Snapshot } from './snapshot.js';
 import { countsCorrect, type StateValues } from './states.js';
 import type { StepResult } from './step-result.js';
 import type { Stepper } from './stepper.js';
@@ -37,6 +37,7 @@ export class Session {
   private running: Running;
   private settings: RunSettings;
   private pins: readonly FoundPin[];
+  private phase: number;
 
   constructor(
     private readonly options: TrainOptions,
@@ -49,6 +50,7 @@ export class Session {
     this.running = { plan: options.plan, executable: options.executable, stepper };
     this.settings = plan.settings(options.plan, options.recipe);
     this.pins = options.pins ?? [];
+    this.phase = position.phase ?? 0;
     this.progress = new Progress(position);
     this.watch = new Watch(position, states, options.load, isGuarded(plan) ? undefined : options.plan);
     const emit = (event: TrainEvent) => this.emit(event);
@@ -58,13 +60,8 @@ export class Session {
     this.keeper = new RunKeeper(options.run, plan, this.progress, this.watch, refuse);
   }
 
-  /** On which the run goes on. */
-  get executable(): Executable {
-    return this.running.executable;
-  }
-
   private get adopted(): Adopted {
-    return { plan: this.running.plan, settings: this.settings, pins: this.pins };
+    return { plan: this.running.plan, settings: this.settings, pins: this.pins, phase: this.phase };
   }
 
   async emit(event: TrainEvent): Promise<void> {
@@ -74,6 +71,7 @@ export class Session {
 
   /** Trains until the epoch's batches are done, or the run is told to stop. */
   async trainEpoch(): Promise<EpochOutcome> {
+    if (this.progress.stepInEpoch === 0 && this.progress.epoch !== this.phase) await this.enterPhase(this.progress.epoch);
     for (;;) {
       const outcome = await this.trainSteps();
       // A new plan takes over where it was needed, which may have been some steps ago.
@@ -146,22 +144,25 @@ export class Session {
 
   private async take(result: StepResult): Promise<void> {
     this.progress.take(result);
-    const step = result.step + 1;
-    if (isLogged(this.plan, step)) {
-      const { loss, parts, scale, skipped } = result;
-      const lr = Math.fround(this.plan.rate(result.step));
-      await this.emit({
-        event: 'step',
-        step,
-        epoch: epochOf(this.plan, result.step),
-        loss,
-        ...(parts && { losses: parts }),
-        lr,
-        loss_scale: scale,
-        skipped,
-      });
-    }
+    if (isLogged(this.plan, result.step + 1)) await this.emit(stepEvent(this.plan, result));
     if (isLost(result)) await this.lose(result);
+  }
+
+  /** Goes on with other parameters frozen, where an epoch begins with that. */
+  private async enterPhase(epoch: number): Promise<void> {
+    const phase = await enterPhase(this.options, this.running, epoch);
+    if (phase === undefined) return;
+    const { entered, states } = phase;
+    this.goOnWith(entered);
+    this.phase = epoch;
+    this.watch.startAnew(this.progress.step, states);
+    await this.checkpoint(new Snapshot(entered.plan, states));
+    await updateRun(this.options.run, entered.contents);
+  }
+
+  private goOnWith({ plan, executable, recipe }: Replanned): void {
+    this.running = { plan, executable, stepper: this.running.stepper.on(executable, plan) };
+    this.settings = this.plan.settings(plan, recipe);
   }
 
   /** Goes on behind a skipped step with a plan that has these pins as well. */
@@ -169,11 +170,11 @@ export class Session {
     const { run, replanner } = this.options;
     const { plan: before, stepper } = this.running;
     const left = await this.watch.statesAfter(this.running, result.step, later);
-    const { plan, executable, recipe, contents, diff, pins: all } = await replanner!.adopt(pins);
+    const adopted = await replanner!.adopt(pins);
+    const { executable, contents, diff } = adopted;
     await executable.writeStates(left.states);
-    this.running = { plan, executable, stepper: stepper.on(executable, plan) };
-    this.settings = this.plan.settings(plan, recipe);
-    this.pins = all;
+    this.goOnWith(adopted);
+    this.pins = adopted.pins;
     const back = later.length;
     this.progress.advance(-back, -stepper.imagesOf(this.progress.step - back, back));
     this.progress.skipsInARow = 0;
@@ -209,15 +210,11 @@ export class Session {
     const result = await evaluate(executable, plan, dataset.test, { signal, onProgress, load: this.options.load });
     this.progress.speed.testMs = performance.now() - started;
     if (result === undefined) return undefined;
-    const { accuracy, loss, help } = result;
-    if (help !== undefined) {
-      const also = accuracy === undefined ? '' : ', and the test accuracy means nothing';
-      const message = `the test loss after step ${this.progress.step} is ${loss}${also}`;
-      const warning: TrainEvent = { event: 'warning', step: this.progress.step, code: 'AMP7304', message, ...help };
-      // Where a run stops within an epoch, `done` has the loss, and a run that goes on from there has neither line.
-      if (this.progress.stepInEpoch === this.plan.stepsPerEpoch) await this.emit(warning);
-      else this.options.onEvent?.(warning);
-    }
+    const { accuracy, loss } = result;
+    const warning = lostTest(this.progress.step, result);
+    // Where a run stops within an epoch, `done` has the loss, and a run that goes on from there has neither line.
+    if (warning !== undefined && this.progress.stepInEpoch === this.plan.stepsPerEpoch) await this.emit(warning);
+    else if (warning !== undefined) this.options.onEvent?.(warning);
     return { ...(accuracy !== undefined && { accuracy }), loss };
   }
 

@@ -54,6 +54,16 @@ export function planStates(plan: Plan): readonly StateInfo[] {
   return [...states.values()];
 }
 
+/** What another plan of the model starts from: parameters, statistics and the loss scale as they are, the optimizer as at the start. */
+export function statesFor(plan: Plan, before: StateValues, seed: number): StateValues {
+  const states = new Map(initialStates(plan, seed));
+  for (const { name, role } of planStates(plan)) {
+    const value = before.get(name);
+    if (value !== undefined && role !== 'optimizer') states.set(name, value);
+  }
+  return states;
+}
+
 /** The states that make up a model: parameters and running statistics. */
 export function modelStates(plan: Plan): readonly StateInfo[] {
   return planStates(plan).filter(({ role }) => role === 'parameter' || role === 'statistic');

@@ -18,7 +18,7 @@ import { explainLayers } from '../../src/plan/explain.js';
 import { footprint } from '../../src/plan/footprint.js';
 import { printPlan } from '../../src/plan/print.js';
 import { emitForThisMachine } from '../../src/runtime/webgpu/index.js';
-import { checkpointPins, loadCheckpoint, runSettings, saveCheckpoint } from '../../src/training/checkpoint.js';
+import { checkpointPlan, loadCheckpoint, runSettings, saveCheckpoint } from '../../src/training/checkpoint.js';
 import type { RunPosition } from '../../src/training/checkpoint-metadata.js';
 import { RECORD_BYTES } from '../../src/training/data/binary.js';
 import { CIFAR10 } from '../../src/training/data/cifar.js';
@@ -211,7 +211,7 @@ describe('damaged input is refused by diagnostics', function () {
       },
       async (damaged) => {
         await writeSafetensors(path, tensors, damaged);
-        await both(checkpointPins(path), loadCheckpoint(path, plan, settings));
+        await both(checkpointPlan(path), loadCheckpoint(path, plan, settings));
       },
     );
   });

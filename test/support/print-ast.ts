@@ -20,6 +20,7 @@ function lines(section: Section, depth: number): string {
         if (item.kind === 'keep') return `(keep ${item.pattern.text} ${item.format.text})`;
         if (item.kind === 'setting') return `(set ${item.name.text} ${expr(item.value)})`;
         if (item.kind === 'aux_loss') return `(aux_loss ${item.name.text} ${expr(item.value)})`;
+        if (item.when !== undefined) return `(${item.kind} ${item.pattern.text} ${item.when.kind} ${expr(item.when.epochs)})`;
         return `(${item.kind} ${item.pattern.text}${item.value === undefined ? '' : ` ${expr(item.value)}`})`;
       });
       return `(${[head, ...items].join('\n  ')})`;

@@ -69,6 +69,11 @@ export class Watch {
     this.traced = 0;
   }
 
+  /** Another plan takes over with these states before step `step`: those of the old one are of no use to it. */
+  startAnew(step: number, states: StateValues): void {
+    this.kept = { step, states };
+  }
+
   /**
    * The present states, which step `step` (0-based) begins with; every earlier step must have been reported. They become the copy, in its
    * own memory, unless they are no start: so a run holds its states once beside those of the device, also while it saves them.

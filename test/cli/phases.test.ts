@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readSafetensors } from '../../src/training/safetensors.js';
+import { ampc } from '../support/cli.js';
+import { TINY, useTiny } from '../support/tiny.js';
+
+const PHASES = TINY.replace('linear(10) as fc', 'linear(6) as stem |> relu |> linear(10) as fc').replace(
+  'epochs 2  seed 0',
+  'epochs 3  seed 0  freeze "stem" until 1  freeze "fc.*" after 2',
+);
+
+describe('parameters that are frozen for some epochs', () => {
+  const work = useTiny(PHASES, 5);
+  const train = async (...rest: readonly string[]) => {
+    const { code, stderr } = await ampc(...work.args('train', ...rest));
+    assert.equal(code, 0, stderr);
+  };
+  const weightsOf = async (run: string) => (await readSafetensors(join(run, 'last.safetensors'))).tensors;
+
+  it('stay as they are in these, and train in the others, with a plan and an optimizer for each', async () => {
+    const runs = [1, 2, 3].map((epochs) => work.path(`after-${epochs}`));
+    // The same run, stopped after each epoch of four steps.
+    for (const [i, run] of runs.entries()) await train(work.program, '--out', run, '--max-steps', String(4 * (i + 1)));
+    const start = work.path('start');
+    await train(work.program, '--out', start, '--max-steps', '1', '--set', 'train.optimizer=sgd(lr: 0)');
+    const [zero, one, two, three] = await Promise.all([start, ...runs].map(weightsOf));
+    const isSame = (name: string, a: typeof zero, b: typeof zero) =>
+      Buffer.from(a!.get(name)!.data.buffer).equals(Buffer.from(b!.get(name)!.data.buffer));
+    const moved = (name: string) =>
+      [
+        [zero, one],
+        [one, two],
+        [two, three],
+      ].map(([a, b]) => !isSame(name, a, b));
+    assert.deepEqual(moved('stem.weight'), [false, true, true]);
+    assert.deepEqual(moved('stem.bias'), [false, true, true]);
+    assert.deepEqual(moved('fc.weight'), [true, true, false]);
+    const plan = readFileSync(join(runs[2]!, 'plan.txt'), 'utf8');
+    assert.match(plan, /%stem\.weight\.m = state/);
+    assert.doesNotMatch(plan, /%fc\.weight\.m = state/);
+  });
+
+  it('go on from a checkpoint to the same weights, wherever the run was stopped', async () => {
+    const [whole, parted] = [work.path('whole'), work.path('parted')];
+    await train(work.program, '--out', whole!);
+    await train(work.program, '--out', parted!, '--max-steps', '3');
+    for (const steps of ['4', '5', '8', '10', '12']) await train(work.program, '--resume', parted!, '--max-steps', steps);
+    const read = (run: string) => readFileSync(join(run, 'last.safetensors'));
+    assert.deepEqual(read(parted!), read(whole!));
+    assert.equal((await ampc('eval', parted!, '--data', work.data)).code, 0);
+  });
+});
