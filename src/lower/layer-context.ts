@@ -1,7 +1,7 @@
 import type { GraphBuilder } from '../ir/builder.js';
 import { type Attrs, type Loc, type Shape, type StateRole, sameShape, type ValueId } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
-import type { LayerContext } from '../ops/layer.js';
+import type { ArgValue, LayerContext } from '../ops/layer.js';
 import { constrain } from '../ops/op.js';
 import { type Initializer, initAttrs, type StateInit } from '../ops/state-init.js';
 import { formatShape } from '../ops/window.js';
@@ -14,6 +14,11 @@ export type LayerCall = Pick<LayerContext, 'input' | 'values' | 'args' | 'path' 
 export interface ParameterPattern {
   /** The attributes of parameter `name`, from what they are without this. */
   apply(name: string, shape: Shape, attrs: Attrs): Attrs;
+}
+
+/** How a parameter starts by an argument of its layer; undefined where that does not say. */
+function initialOf(given: ArgValue | undefined, shape: Shape): StateInit | undefined {
+  return typeof given === 'function' ? given(shape) : undefined;
 }
 
 interface NewState {
@@ -42,13 +47,16 @@ export class LayerContexts {
     const { path: layer, loc } = call;
     const use = (this.uses.get(layer) ?? 0) + 1;
     this.uses.set(layer, use);
-    const given = call.args.init;
+    const given = new Map([
+      ['weight', call.args.init],
+      ['bias', call.args.shift_init],
+    ]);
     const state = (role: StateRole, name: string, shape: Shape, init: StateInit) =>
       this.state({
         name: `${layer}.${name}`,
         role,
         shape,
-        init: name === 'weight' && typeof given === 'function' ? given(shape) : init,
+        init: initialOf(given.get(name), shape) ?? init,
         layer,
         loc,
       });

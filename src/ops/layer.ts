@@ -46,7 +46,8 @@ export interface LayerContext {
   emit(op: OpName, inputs: readonly ValueId[], attrs?: Attrs): ValueId;
   /** A layer of its own within this one, under that name: what it emits and declares is at `<path>.<name>`. */
   part(name: string): LayerContext;
-  /** Declares a trainable parameter `<path>.<name>`, f32. An `init` among the arguments overrules that of a `weight`. */
+  /** Declares a trainable parameter `<path>.<name>`, f32. Among the arguments, `init` overrules that of a `weight`, and
+   * `shift_init` that of a `bias`. */
   parameter(name: string, shape: readonly number[], init: StateInit): ValueId;
   /** Declares a running statistic `<path>.<name>`, f32. */
   statistic(name: string, shape: readonly number[], init: StateInit): ValueId;

@@ -1,4 +1,5 @@
 import type { ValueId } from '../../ir/types.js';
+import { INIT } from '../initializers.js';
 import type { LayerContext, LayerDefinition } from '../layer.js';
 import { constrain } from '../op.js';
 import type { StateInit } from '../state-init.js';
@@ -37,6 +38,7 @@ export const attentionLayer: LayerDefinition = {
       doc: 'probability that a weight of the sum over positions is left out in training',
     },
     CAUSAL,
+    { ...INIT, doc: 'how the weights of q, k, v and out start' },
   ],
   example: 'x |> layer_norm |> attention(heads: 4) as attn |> add(x)',
   build: (context) => {

@@ -2,7 +2,7 @@ import { elementCount, type Shape, type ValueId } from '../../ir/types.js';
 import { INIT } from '../initializers.js';
 import type { LayerContext, LayerDefinition } from '../layer.js';
 import { constrain } from '../op.js';
-import { biasOf, constantOf, EPS, SCALE, SHIFT, weightOf } from './norm-parameters.js';
+import { biasOf, constantOf, EPS, SCALE, SHIFT, SHIFT_INIT, weightOf } from './norm-parameters.js';
 
 /**
  * Brings the values of each group of neighbouring channels of an image, [..., channels], to mean 0 and variance 1. A group is a row of a
@@ -50,6 +50,7 @@ export const groupNormLayer: LayerDefinition = {
     SCALE,
     SHIFT,
     INIT,
+    SHIFT_INIT,
   ],
   example: 'x |> conv2d(64, kernel: 3, padding: 1, bias: false) |> group_norm(32) as norm1 |> relu',
   build: (context) => {
@@ -67,7 +68,7 @@ export const instanceNormLayer: LayerDefinition = {
   doc:
     'Normalizes each channel of each image over its positions (Ulyanov, Vedaldi and Lempitsky 2016). As in PyTorch it keeps no running ' +
     'statistics, and learns a scale and a shift only if asked to.',
-  params: [EPS(1e-5), { ...SCALE, default: false }, { ...SHIFT, default: false }, INIT],
+  params: [EPS(1e-5), { ...SCALE, default: false }, { ...SHIFT, default: false }, INIT, SHIFT_INIT],
   example: 'x |> conv2d(64, kernel: 3, padding: 1, bias: false) |> instance_norm |> relu',
   build: (context) => {
     const channels = context.type(context.input).shape.at(-1)!;

@@ -13,6 +13,9 @@ export const EPS = (value: number): LayerParam => ({
 export const SCALE: LayerParam = { name: 'scale', kind: 'boolean', default: true, doc: 'learn a factor for each channel' };
 export const SHIFT: LayerParam = { name: 'shift', kind: 'boolean', default: true, doc: 'learn what is added to each channel' };
 
+/** As the `init` of a norm is of its factors. */
+export const SHIFT_INIT: LayerParam = { name: 'shift_init', kind: 'init', default: 'default', doc: 'how what is added starts' };
+
 type ParameterContext = Pick<LayerContext, 'builder' | 'parameter' | 'path' | 'loc' | 'args'>;
 
 /** A tensor of one number, f32. */

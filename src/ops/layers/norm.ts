@@ -5,7 +5,7 @@ import type { LayerContext, LayerDefinition, LayerParam } from '../layer.js';
 import { constrain } from '../op.js';
 import { formatShape } from '../window.js';
 import { resolveSorted } from './axes.js';
-import { biasOf, EPS, SCALE, SHIFT, weightOf } from './norm-parameters.js';
+import { biasOf, EPS, SCALE, SHIFT, SHIFT_INIT, weightOf } from './norm-parameters.js';
 
 const AXES: LayerParam = {
   name: 'axes',
@@ -42,7 +42,7 @@ export const layerNormLayer: LayerDefinition = {
   doc:
     'Normalizes each position over its channels, or each image over its features, then scales and shifts each channel (Ba, Kiros ' +
     'and Hinton 2016). Over several axes, each place along them has a scale and a shift.',
-  params: [EPS(1e-5), AXES, SCALE, SHIFT, INIT],
+  params: [EPS(1e-5), AXES, SCALE, SHIFT, INIT, SHIFT_INIT],
   example: 'x |> linear(256) |> layer_norm as norm1 |> gelu',
   build: (context) => alongAxes(context, true),
 };
@@ -66,6 +66,7 @@ export const batchNormLayer: LayerDefinition = {
     SCALE,
     SHIFT,
     INIT,
+    SHIFT_INIT,
   ],
   example: 'x |> conv2d(64, kernel: 3, padding: 1, bias: false) |> batch_norm as bn1 |> relu',
   build: (context) => {
