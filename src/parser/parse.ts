@@ -143,6 +143,7 @@ function characterHelp(character: string): Pick<Diagnostic, 'why' | 'fix'> {
   if (character === '|') return { fix: 'did you mean `|>`?' };
   if (character === '&') return { fix: 'did you mean `and`?' };
   if (character === '!') return { fix: 'did you mean `not` or `!=`?' };
+  if (character === '^') return { fix: 'did you mean `pow(BASE, EXPONENT)`?' };
   return { why: 'it has no meaning in the language', fix: 'remove it; comments start with `#`' };
 }
 
