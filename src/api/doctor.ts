@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { userError } from '../diagnostics/diagnostic.js';
 import { isFolder } from '../files/is-folder.js';
 import { fileReason } from '../files/reason.js';
-import { schemaProblem } from '../files/schemas.js';
 import { isThere } from '../files/system-error.js';
 import { type Diagnosis, diagnoseRun } from '../training/diagnose.js';
 import type { BrokenState } from '../training/diagnose-numbers.js';
+import { eventLines } from '../training/metrics-file.js';
 import { RUN_FILES } from '../training/run-folder.js';
 import { readSafetensors } from '../training/safetensors.js';
 import { countNonFinite } from '../training/states.js';
@@ -27,18 +27,6 @@ async function brokenStates(run: string, file: string): Promise<readonly BrokenS
     const nonFinite = countNonFinite(data);
     return nonFinite === 0 ? [] : [{ file, state, nonFinite, elements: data.length }];
   });
-}
-
-/** The lines that are events as ampc writes them; one that a crash cut off, or that was damaged, is left out. */
-function eventLines(metrics: string): string {
-  const isEvent = (line: string): boolean => {
-    try {
-      return schemaProblem('events', JSON.parse(line)) === undefined;
-    } catch {
-      return false;
-    }
-  };
-  return metrics.split('\n').filter(isEvent).join('\n');
 }
 
 /**

@@ -28,9 +28,7 @@ import { BACKEND_NAMES, type BackendName } from '../plan/target.js';
 import { RunClaim } from '../training/run-claim.js';
 import { openRun, RUN_FILES } from '../training/run-folder.js';
 import { readStoredPins, storePin } from '../training/stored-pins.js';
-
-/** Where runs go that are not told where. */
-const RUNS = 'runs';
+import { RUNS } from './list-runs.js';
 
 /** Codes of a folder that another run, process or person has. */
 const TAKEN = new Set(['AMP7204', 'AMP7207', 'AMP7208']);

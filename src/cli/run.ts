@@ -10,6 +10,7 @@ import { addEval } from './commands/eval.js';
 import { addFmt } from './commands/fmt.js';
 import { addPlan } from './commands/plan.js';
 import { addPredict } from './commands/predict.js';
+import { addRuns } from './commands/runs.js';
 import { addTest } from './commands/test.js';
 import { addTrain } from './commands/train.js';
 import { addTune } from './commands/tune.js';
@@ -22,6 +23,7 @@ const COMMANDS = [
   addTrain,
   addEval,
   addPredict,
+  addRuns,
   addPlan,
   addTest,
   addVerify,

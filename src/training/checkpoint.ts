@@ -1,63 +1,20 @@
-import { type UserError, userError } from '../diagnostics/diagnostic.js';
+import { UserError, userError } from '../diagnostics/diagnostic.js';
 import { isThere } from '../files/system-error.js';
-import type { Recipe } from '../ir/program.js';
 import { elementCount } from '../ir/types.js';
-import { formatWhy } from '../ir/why.js';
 import type { Plan } from '../plan/plan.js';
 import { parsePosition, parseSettings, positionText, type RunPosition, type RunSettings } from './checkpoint-metadata.js';
+import { changedSettings, isRateSetting, LAYERS } from './run-settings.js';
 import { readMetadata, readSafetensors, type Tensor, type TensorFile, writeSafetensors } from './safetensors.js';
-import { brokenState, modelHash, planStates, type StateValues } from './states.js';
+import { brokenState, planStates, type StateValues } from './states.js';
 import { differences, listed } from './weights.js';
 
 const FORMAT = 'ampc-checkpoint-1';
-
-/** The setting that stands for the model itself. */
-const LAYERS = 'layers';
-
-function flatten(value: unknown, path: string, into: Record<string, string>): void {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    for (const [key, inner] of Object.entries(value)) flatten(inner, path === '' ? key : `${path}.${key}`, into);
-  } else if (value !== undefined) {
-    into[path] = typeof value === 'string' ? value : JSON.stringify(value);
-  }
-}
-
-/**
- * Augmentations as the settings that a file has them in: `dataset.crop.padding`, and `dataset.flip`, which has no arguments. What follows
- * from others, or from the files, is left out.
- */
-function augmentationSettings({ augment, source: _, image: _image, images: _images, ...dataset }: Recipe['dataset']): object {
-  const entries = augment.map(({ kind, ...args }) => [kind, Object.keys(args).length === 0 ? true : args]);
-  return { ...dataset, ...Object.fromEntries(entries) };
-}
 
 /** Older versions had no `drop_last`, and left those images out; and said of every augmentation whether it took place. */
 function ofOlderVersion({ 'dataset.cropPadding': padding, ...stored }: RunSettings): RunSettings {
   const settings: Record<string, string> = { 'train.dropLast': 'true', ...stored };
   if (settings['dataset.flip'] === 'false') delete settings['dataset.flip'];
   if (padding !== undefined && padding !== '0') settings['dataset.crop.padding'] = padding;
-  return settings;
-}
-
-/** `extra`: settings from outside the recipe, such as whether batches are shuffled. */
-export function runSettings(plan: Plan, recipe: Recipe, extra: Readonly<Record<string, string | number | boolean>>): RunSettings {
-  const settings: Record<string, string> = {};
-  const pins = recipe.precision.pins.map(({ pattern, dtype }) => `${pattern}: ${dtype}`);
-  const { chosen, ...precision } = recipe.precision;
-  const choice = chosen && { ...chosen, ...(chosen.reason && { reason: formatWhy(chosen.reason) }) };
-  flatten(
-    {
-      ...recipe,
-      dataset: augmentationSettings(recipe.dataset),
-      precision: { ...precision, chosen: choice, compute: plan.precision, policy: plan.policy, pins },
-    },
-    '',
-    settings,
-  );
-  delete settings['train.epochs'];
-  delete settings['train.onLostLoss'];
-  flatten(extra, '', settings);
-  settings[LAYERS] = modelHash(plan);
   return settings;
 }
 
@@ -81,35 +38,6 @@ function refused(path: string, why: string, fix: string): UserError {
   return userError('AMP7203', `cannot resume from ${path}`, why, fix);
 }
 
-/** Ends the key that holds which choice a setting is, such as `adam` of `train.optimizer`. */
-const KIND = /\.kind$/;
-
-/** As a file has it: its names are in lower case, with underscores. */
-function written(key: string): string {
-  return key.replace(KIND, '').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
-
-/** Whether another change says it already: that of the same setting in its section, or that of the choice which has it as an argument. */
-function isImplied(key: string, changed: readonly string[]): boolean {
-  return changed.some(
-    (other) => other.endsWith(`.${key}`) || (KIND.test(other) && key !== other && key.startsWith(other.replace(KIND, '.'))),
-  );
-}
-
-/** Settings that `concerns` and that differ, each as a clause. */
-export function changedSettings(then: RunSettings, now: RunSettings, concerns: (key: string) => boolean): string[] {
-  const keys = [...new Set([...Object.keys(then), ...Object.keys(now)])].sort();
-  const changed = keys.filter((key) => key !== LAYERS && concerns(key) && then[key] !== now[key]);
-  return changed
-    .filter((key) => !isImplied(key, changed))
-    .map((key) => `${written(key)} was ${then[key] ?? 'not set'} and is ${now[key] ?? 'not set'}`);
-}
-
-/** Whether a setting decides nothing but the learning rate of each step. */
-export function isRateSetting(key: string): boolean {
-  return key === 'train.optimizer.lr' || key === 'train.warmup' || key.startsWith('train.schedule.');
-}
-
 export interface Checkpoint {
   readonly position: RunPosition;
   readonly states: StateValues;
@@ -126,6 +54,23 @@ export async function checkpointPlan(path: string): Promise<Pick<RunPosition, 'p
   const { position } = await readMetadata(path);
   // What is no position is refused when the checkpoint is loaded.
   return position === undefined ? undefined : parsePosition(position);
+}
+
+/** Where a run stands, and the hash of its model. */
+export interface CheckpointFacts {
+  readonly position: RunPosition;
+  readonly layers: string | undefined;
+}
+
+/** What a checkpoint says of its run, without its states; undefined where there is none, or one that cannot be read. */
+export async function checkpointFacts(path: string): Promise<CheckpointFacts | undefined> {
+  const metadata = await readMetadata(path).catch((error: unknown) => {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  });
+  const position = metadata?.position === undefined ? undefined : parsePosition(metadata.position);
+  const layers = metadata?.settings === undefined ? undefined : parseSettings(metadata.settings)?.[LAYERS];
+  return position && { position, layers };
 }
 
 /** Checkpoints of older versions lack the pending moves of running statistics, which are zero between steps. */

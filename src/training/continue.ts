@@ -1,8 +1,9 @@
 import { userError } from '../diagnostics/diagnostic.js';
 import type { ScheduleSpec, TrainSpec } from '../ir/program.js';
-import { type Checkpoint, changedSettings, isRateSetting } from './checkpoint.js';
+import type { Checkpoint } from './checkpoint.js';
 import type { RunSettings } from './checkpoint-metadata.js';
 import type { WarningEvent } from './events.js';
+import { changedSettings, isRateSetting } from './run-settings.js';
 import { type Course, dependsOnLength, isAtEnd, learningRate, rateText, stretch, wholeCourse } from './schedule.js';
 
 /** The length of a run that goes on. */

@@ -4,7 +4,7 @@ import { divideEpoch, type EpochDivision, imagesBefore, stepsPerEpoch } from '..
 import { abortAfter, DYNAMIC_SCALING } from '../ir/loss-scaling.js';
 import { comparesImages } from '../ir/program.js';
 import { precisionName, sameShape } from '../ir/types.js';
-import { loadCheckpoint, runSettings } from './checkpoint.js';
+import { loadCheckpoint } from './checkpoint.js';
 import { type Continuation, continueRates } from './continue.js';
 import { Batcher } from './data/batcher.js';
 import type { TrainEvent } from './events.js';
@@ -12,6 +12,7 @@ import type { TrainOptions, TrainResult } from './options.js';
 import { resumedEnd } from './overflow/lost-loss.js';
 import { RunClaim } from './run-claim.js';
 import { MetricsLog, RUN_FILES, updateRun } from './run-folder.js';
+import { runSettings } from './run-settings.js';
 import { type Course, learningRate, wholeCourse } from './schedule.js';
 import { Session } from './session.js';
 import { type SessionPlan, START } from './session-plan.js';

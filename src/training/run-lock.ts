@@ -74,6 +74,11 @@ async function readLocks(dir: string): Promise<readonly Lock[]> {
   return locks.filter((lock) => lock !== undefined);
 }
 
+/** Whether a process writes to the run in `dir`, as far as this machine can tell. Throws the system's error. */
+export async function isHeld(dir: string): Promise<boolean> {
+  return (await readLocks(dir)).some((lock) => !lock.isOver);
+}
+
 function taken(dir: string, { path, owner }: Lock): UserError {
   const here = owner?.host === hostname();
   const who = owner === undefined ? 'another process' : `process ${owner.pid}${here ? '' : ` on ${owner.host}`}`;
