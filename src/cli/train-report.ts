@@ -72,13 +72,16 @@ export class TrainReport {
     this.#output.endProgress();
     if (this.#epochs.length === 0) return;
     this.#output.line();
+    const isValidated = this.#epochs.some(({ validation_loss }) => validation_loss !== undefined);
+    const share = (accuracy: number | null | undefined): string => (typeof accuracy === 'number' ? formatPercent(accuracy) : '-');
     this.#output.table(
-      ['epoch', 'train loss', 'test loss', 'test accuracy', 'images/s', 'skipped', 'time'],
+      ['epoch', 'train loss', ...(isValidated ? ['validation'] : []), 'test loss', 'test accuracy', 'images/s', 'skipped', 'time'],
       this.#epochs.map((epoch) => [
         String(epoch.epoch),
         trainLossCell(epoch),
+        ...(isValidated ? [share(epoch.validation_accuracy)] : []),
         formatLoss(epoch.test_loss),
-        epoch.test_accuracy === null ? '-' : formatPercent(epoch.test_accuracy),
+        share(epoch.test_accuracy),
         formatCount(Math.round(epoch.images_per_second)),
         String(epoch.skipped_steps),
         formatDuration(epoch.seconds),
@@ -106,16 +109,23 @@ export class TrainReport {
     this.#epochs.push(event);
     const style: Output['style'] = (name, text) => this.#output.style(name, text);
     const accuracy = event.test_accuracy === null ? '' : `  test accuracy ${style('green', formatPercent(event.test_accuracy))}`;
+    const chosen = validationOf(event);
     const skipped = event.skipped_steps > 0 ? `  ${event.skipped_steps} skipped` : '';
     const share = event.data_share ?? 0;
     const waited = share < SHOWN_SHARE ? '' : `  data ${formatShare(share)}`;
     const leftOut = event.left_out_steps ? ` (without ${formatSteps(event.left_out_steps)} whose loss was not finite)` : '';
     const loss = `${formatLoss(event.train_loss)}${partsOf(event.train_losses)}${leftOut}`;
     this.#output.line(
-      `epoch ${event.epoch}  loss ${loss}  test loss ${formatLoss(event.test_loss)}${accuracy}` +
+      `epoch ${event.epoch}  loss ${loss}${chosen}  test loss ${formatLoss(event.test_loss)}${accuracy}` +
         `  ${formatCount(Math.round(event.images_per_second))} images/s${waited}${skipped}  ${formatDuration(event.seconds)}`,
     );
   }
+}
+
+/** The scores on the images that are kept for choosing. */
+function validationOf({ validation_loss: loss, validation_accuracy: accuracy }: EpochEvent): string {
+  if (loss === undefined) return '';
+  return `  validation loss ${formatLoss(loss)}${typeof accuracy === 'number' ? `  validation accuracy ${formatPercent(accuracy)}` : ''}`;
 }
 
 /** The parts of a loss that is a sum of several. */

@@ -16,6 +16,8 @@ export interface DatasetSpec {
   readonly size?: ImageSize;
   /** Undefined: the source says which images are for testing. */
   readonly split?: DataSplit;
+  /** About this share of the training images is kept for choosing the best weights. */
+  readonly validation?: number;
   /** Files that are no pictures are left out. */
   readonly skipBroken?: true;
   /** As published, or as they are in the files; undefined where these cannot be found. */

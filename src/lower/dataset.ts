@@ -165,6 +165,10 @@ export function readDataset(section: DatasetSection | undefined, context: Evalua
   const image = readImage(source, size, found, section, context);
   if (image === undefined) return undefined;
   const facts = isFacts(found) ? found : undefined;
+  const validation = settings.get('validation')?.args.share as number | undefined;
+  const isCounted = source.kind !== 'known' && at.data?.facts !== undefined;
+  // A run knows how many are left; before, about so many.
+  const images = facts && (isCounted ? facts.images : { ...facts.images, train: Math.round(facts.images.train * (1 - (validation ?? 0))) });
   const normalization = readNormalize(settings, { name, image }, facts, context);
   const augment = Object.entries<Word<Augmentation>>(AUGMENTATIONS).flatMap(([kind, word]): Augmentation[] => {
     const written = settings.get(kind);
@@ -177,7 +181,8 @@ export function readDataset(section: DatasetSection | undefined, context: Evalua
     ...(size && { size }),
     ...(split && { split }),
     ...(settings.has('skip_broken') && { skipBroken: true }),
-    ...(facts && { images: facts.images }),
+    ...(validation !== undefined && { validation }),
+    ...(images && { images }),
     ...normalization,
     augment,
   };

@@ -58,6 +58,14 @@ export const DATASET_SETTINGS: readonly Setting[] = [
     },
   },
   {
+    name: 'validation',
+    doc: 'keeps a part of the training images of each class for choosing the best weights, and reports it apart from the test images',
+    value: {
+      kind: 'call',
+      params: [{ name: 'share', kind: 'number', above: 0, below: 1, doc: 'about so much of each class, chosen by names or contents' }],
+    },
+  },
+  {
     name: 'skip_broken',
     doc: 'leaves out files that are no pictures, or damaged ones, and says how many; without it they are an error that names them all',
     value: { kind: 'call', params: [] },

@@ -13,10 +13,15 @@ export interface WatchState {
   readonly replans: number;
 }
 
-export interface Scores {
+export interface SetScores {
   /** None where the model results in no classes. */
   readonly accuracy?: number;
   readonly loss: number;
+}
+
+/** On the test images, and on those that are kept for choosing. */
+export interface Scores extends SetScores {
+  readonly validation?: SetScores;
 }
 
 /** Where a run stands; with the states and the settings, all that continuing it needs. */
@@ -55,7 +60,8 @@ export interface RunPosition {
  */
 export type RunSettings = Readonly<Record<string, string>>;
 
-const isScores = fields({ accuracy: optional(isNumber), loss: optional((value) => value === null || isNumber(value)) });
+const OF_A_SET = { accuracy: optional(isNumber), loss: optional((value) => value === null || isNumber(value)) };
+const isScores = fields({ ...OF_A_SET, validation: optional(fields(OF_A_SET)) });
 const isLoss = fields({ step: isCount, loss: isNumber });
 
 const POSITION = {

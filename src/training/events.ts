@@ -36,6 +36,9 @@ export interface EpochEvent {
   readonly train_losses?: Readonly<Record<string, number>>;
   /** Steps that `train_loss` leaves out; not in lines of older versions. */
   readonly left_out_steps?: number;
+  /** On the training images that are kept for choosing, where there are any. */
+  readonly validation_loss?: number | null;
+  readonly validation_accuracy?: number | null;
   readonly test_loss: number | null;
   /** 0 to 1; null where nothing was tested, or the model results in no classes. */
   readonly test_accuracy: number | null;

@@ -39,6 +39,7 @@ export function epochEvent({ epoch, tally, speed, epochSeconds }: Progress, scor
     train_loss: meanLoss(tally),
     ...(losses !== undefined && { train_losses: losses }),
     left_out_steps: tally.leftOut,
+    ...(scores?.validation && { validation_loss: scores.validation.loss, validation_accuracy: scores.validation.accuracy ?? null }),
     test_loss: scores?.loss ?? null,
     test_accuracy: scores?.accuracy ?? null,
     images_per_second: speed.imagesPerSecond,

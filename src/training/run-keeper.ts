@@ -10,8 +10,9 @@ import type { SessionPlan } from './session-plan.js';
 import type { Snapshot } from './snapshot.js';
 import { saveWeights } from './weights.js';
 
-/** By accuracy; where the model results in no classes, by loss. */
-function isBetter(scores: Scores, best: Scores): boolean {
+/** By accuracy, or by loss where the model results in no classes: on the images that are kept for choosing, else on the test images. */
+function isBetter(now: Scores, before: Scores): boolean {
+  const [scores, best] = [now.validation ?? now, before.validation ?? before];
   if (scores.accuracy !== undefined && best.accuracy !== undefined) return scores.accuracy > best.accuracy;
   return scores.loss < best.loss;
 }

@@ -1,7 +1,7 @@
 import type { FoundPin } from '../ir/pin.js';
 import { printPlan } from '../plan/print.js';
 import type { RunPosition, RunSettings, Scores } from './checkpoint-metadata.js';
-import { breathe, evaluate } from './evaluate.js';
+import { breathe } from './evaluate.js';
 import type { TrainEvent } from './events.js';
 import type { Replanned, TrainOptions } from './options.js';
 import { isLost, type Loss } from './overflow/lost-loss.js';
@@ -13,6 +13,7 @@ import { Progress } from './progress.js';
 import { epochEvent, lostTest, reportOf, stepEvent } from './progress-report.js';
 import { type MetricsLog, recordReplan, updateRun } from './run-folder.js';
 import { type Adopted, RunKeeper } from './run-keeper.js';
+import { scoreSets } from './scores.js';
 import { epochOf, isGuarded, isLogged, type SessionPlan, stepsUntilDue } from './session-plan.js';
 import { Snapshot } from './snapshot.js';
 import { countsCorrect, type StateValues } from './states.js';
@@ -200,22 +201,21 @@ export class Session {
     this.options.onProgress?.(reportOf(this.progress, this.plan, { phase, done, total }, countsCorrect(this.running.plan)));
   }
 
-  /** Scores on the test set, or undefined when interrupted or switched off. */
+  /** Scores on the test images and those kept for choosing, or undefined when interrupted or switched off. */
   async test(): Promise<Scores | undefined> {
     const { dataset, signal } = this.options;
-    const { executable, plan } = this.running;
     if (this.options.evaluate === false) return undefined;
     const started = performance.now();
     const onProgress = (done: number, total: number): void => this.show('test', done, total);
-    const result = await evaluate(executable, plan, dataset.test, { signal, onProgress, load: this.options.load });
+    const result = await scoreSets(this.running, dataset, { signal, onProgress, load: this.options.load });
     this.progress.speed.testMs = performance.now() - started;
     if (result === undefined) return undefined;
-    const { accuracy, loss } = result;
-    const warning = lostTest(this.progress.step, result);
+    const { scores, test } = result;
+    const warning = lostTest(this.progress.step, test);
     // Where a run stops within an epoch, `done` has the loss, and a run that goes on from there has neither line.
     if (warning !== undefined && this.progress.stepInEpoch === this.plan.stepsPerEpoch) await this.emit(warning);
     else if (warning !== undefined) this.options.onEvent?.(warning);
-    return { ...(accuracy !== undefined && { accuracy }), loss };
+    return scores;
   }
 
   /** The present states, in memory that is used again for the next ones. All reported steps must have been drained. */

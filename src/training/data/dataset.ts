@@ -18,6 +18,8 @@ export interface Dataset {
   readonly classes: readonly string[];
   readonly train: ImageSet;
   readonly test: ImageSet;
+  /** Kept from the training images: the best weights are chosen by it. */
+  readonly validation?: ImageSet;
   /** A hash of all images, where the files may be anybody's: a run goes on with the same ones. */
   readonly content?: string;
 }

@@ -15,6 +15,7 @@ import { MAPPED_FROM } from './map-file.js';
 import type { OpenOptions } from './open-options.js';
 import { compareClasses, openPictures } from './pictures.js';
 import { resizeSet } from './resize-set.js';
+import { withValidation } from './validation.js';
 
 /**
  * Where the data of a file is: where the caller says, else where a run had it if it is still there, else where the file, or the machine,
@@ -35,7 +36,7 @@ export async function openData(spec: DatasetSpec, options: OpenOptions): Promise
   const { source } = spec;
   switch (source.kind) {
     case 'known':
-      return resized(spec, await loadDataset(source.name, options.place));
+      return withValidation(await resized(spec, await loadDataset(source.name, options.place)), spec.validation);
     case 'folder':
       return openPictures(spec, placeOf(options), listClassFolders(placeOf(options), spec.split), options);
     case 'csv': {
@@ -57,7 +58,12 @@ async function resized(spec: DatasetSpec, { train, test, ...dataset }: Dataset):
 }
 
 /** Arrays as a data set. Throws UserError AMP7017 for classes that are not those of the run. */
-function openArrays(spec: DatasetSpec, place: string, { image, classes, splits }: LabelledArrays, options: OpenOptions): Promise<Dataset> {
+async function openArrays(
+  spec: DatasetSpec,
+  place: string,
+  { image, classes, splits }: LabelledArrays,
+  options: OpenOptions,
+): Promise<Dataset> {
   compareClasses(place, classes, options.classes);
   const hash = createHash('sha256');
   const setOf = ({ images, labels }: LabelledArrays['splits']['train']): ImageSet => {
@@ -65,7 +71,8 @@ function openArrays(spec: DatasetSpec, place: string, { image, classes, splits }
     return { images, labels, count: labels.length, shape: [...image] };
   };
   const [train, test] = [setOf(splits.train), setOf(splits.test)];
-  return resized(spec, { name: spec.name, classes, train, test, content: hash.digest('hex').slice(0, 12) });
+  const all = await resized(spec, { name: spec.name, classes, train, test, content: hash.digest('hex').slice(0, 12) });
+  return withValidation(all, spec.validation);
 }
 
 function placeOf({ place }: OpenOptions): string {
@@ -75,7 +82,8 @@ function placeOf({ place }: OpenOptions): string {
 
 /** One split, where the others need not be read for it. */
 export async function openSplit(spec: DatasetSpec, split: 'train' | 'test', options: OpenOptions): Promise<ImageSet> {
-  if (spec.source.kind === 'known') return resizeSet(await loadSplit(spec.source.name, split, options.place), spec.size);
+  if (spec.source.kind === 'known' && (split === 'test' || spec.validation === undefined))
+    return resizeSet(await loadSplit(spec.source.name, split, options.place), spec.size);
   return (await openData(spec, options))[split];
 }
 

@@ -1,4 +1,5 @@
-import type { ClassFolders } from '../../datafiles/class-folders.js';
+import type { ClassFolders, ListedImage } from '../../datafiles/class-folders.js';
+import { divide, drawOf } from '../../datafiles/divide.js';
 import { type UserError, userError } from '../../diagnostics/diagnostic.js';
 import { notKept, openCache } from '../../files/cache-folder.js';
 import type { DatasetSpec } from '../../ir/program.js';
@@ -6,6 +7,7 @@ import { elementCount } from '../../ir/types.js';
 import type { Dataset, ImageSet } from './dataset.js';
 import { decodeSet } from './decode-set.js';
 import type { OpenOptions } from './open-options.js';
+import { VALIDATION } from './validation.js';
 
 /** A set that takes so long to decode that somebody should know. */
 const LONG = 2000;
@@ -51,6 +53,26 @@ export function compareClasses(root: string, found: readonly string[], expected:
   );
 }
 
+interface Kept {
+  readonly trained: readonly ListedImage[];
+  readonly kept: readonly ListedImage[];
+}
+
+/** The training pictures without about `share` of each class, and those; by their paths. */
+function keepForChoosing(images: readonly ListedImage[], share: number | undefined, classes: number): Kept {
+  if (share === undefined) return { trained: images, kept: [] };
+  const isKept = new Set<ListedImage>();
+  for (let label = 0; label < classes; label++) {
+    const own = images.filter((image) => image.label === label);
+    const sides = divide(
+      own.map(({ path }) => drawOf(path, VALIDATION)),
+      share,
+    );
+    for (const [index, image] of own.entries()) if (sides[index]) isKept.add(image);
+  }
+  return { trained: images.filter((image) => !isKept.has(image)), kept: images.filter((image) => isKept.has(image)) };
+}
+
 /** Listed pictures, decoded. Throws UserError as `decodeSet`, AMP7018 for files that are no pictures, AMP7016 where none is left. */
 export async function openPictures(
   spec: DatasetSpec,
@@ -59,7 +81,8 @@ export async function openPictures(
   options: OpenOptions,
 ): Promise<Dataset> {
   compareClasses(root, classes, options.classes);
-  const listed = [...images.train, ...images.test];
+  const { trained, kept } = keepForChoosing(images.train, spec.validation, classes.length);
+  const listed = [...trained, ...kept, ...images.test];
   const { onNotice, onProgress, signal } = options;
   if (listed.length >= LONG) onNotice?.(`reading ${listed.length} pictures in ${root}`);
   const paths = listed.map(({ path }) => path);
@@ -80,11 +103,13 @@ export async function openPictures(
     at += labels.length;
     return { images: pixels.subarray(first * bytes, at * bytes), labels: Int32Array.from(labels), count: labels.length, shape };
   };
-  const train = take(0, images.train.length);
-  const test = take(images.train.length, listed.length);
+  const train = take(0, trained.length);
+  const validation = take(trained.length, trained.length + kept.length);
+  const test = take(trained.length + kept.length, listed.length);
   for (const [name, { count }] of Object.entries({ train, test }))
     if (count === 0) throw emptySplit(root, name === 'train' ? 'training' : 'test');
-  return { name: spec.name, classes, train, test, content: key.slice(0, 12) };
+  const sets = { train, test, ...(kept.length > 0 && { validation }) };
+  return { name: spec.name, classes, ...sets, content: key.slice(0, 12) };
 }
 
 function emptySplit(root: string, what: string): UserError {
