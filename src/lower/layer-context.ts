@@ -14,6 +14,8 @@ export type LayerCall = Pick<LayerContext, 'input' | 'values' | 'args' | 'path' 
 export interface ParameterPattern {
   /** The attributes of parameter `name`, from what they are without this. */
   apply(name: string, shape: Shape, attrs: Attrs): Attrs;
+  /** Whether it keeps running statistic `name` as it is. */
+  freezesStatistic?(name: string): boolean;
 }
 
 /** How a parameter starts by an argument of its layer; undefined where that does not say. */
@@ -86,6 +88,8 @@ export class LayerContexts {
     const patterns = role === 'parameter' ? this.patterns : [];
     let attrs: Attrs = { name, role, ...initAttrs(init) };
     for (const pattern of patterns) attrs = pattern.apply(name, shape, attrs);
+    if (role === 'statistic' && this.patterns.some((pattern) => pattern.freezesStatistic?.(name) === true))
+      attrs = { ...attrs, frozen: true };
     const id = this.graph.builder.add({ op: 'state', attrs, type: { dtype: 'f32', shape }, layer, loc });
     this.states.set(name, id);
     return id;

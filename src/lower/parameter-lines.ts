@@ -53,10 +53,18 @@ export function readPatterns(lines: readonly ParameterLine[], epoch: number, con
   return lines.filter(holdsIn(epoch)).flatMap(({ item }) => readPattern(item, context));
 }
 
+/** Statistics are meant where a pattern names them: a layer that is frozen goes on measuring its batches. */
+function namesStatistics(text: string): boolean {
+  return text.includes('running_');
+}
+
 function readPattern({ kind, pattern, value, span }: ParameterItem, context: Evaluation): readonly ParameterPattern[] {
   const { sink } = context;
   const matches = (name: string) => matchesLayer(pattern.text, name);
-  if (kind === 'freeze') return [{ apply: (name, _, attrs) => (matches(name) ? { ...attrs, frozen: true } : attrs) }];
+  if (kind === 'freeze') {
+    const apply: ParameterPattern['apply'] = (name, _, attrs) => (matches(name) ? { ...attrs, frozen: true } : attrs);
+    return [{ apply, freezesStatistic: (name) => namesStatistics(pattern.text) && matches(name) }];
+  }
   const init = value && convertLayerArg('train', { ...INIT, doc: 'how a weight starts' }, evaluate(value, context), value.span, sink);
   if (typeof init !== 'function') return [];
   return [
@@ -83,11 +91,13 @@ export function checkPatterns(lines: readonly ParameterLine[], graph: Graph, sin
   if (lines.length === 0) return;
   const parameters = graph.nodes.filter((node) => isState(node) && node.attrs.role === 'parameter');
   const names = parameters.map((node) => String(node.attrs.name));
+  const statistics = graph.nodes.filter((node) => isState(node) && node.attrs.role === 'statistic').map((node) => String(node.attrs.name));
   for (const { item } of lines) {
     const { kind, pattern } = item;
     const { text } = pattern;
-    if (text === '' || names.some((name) => matchesLayer(text, name))) continue;
-    const near = closest(text, names);
+    const known = kind === 'freeze' && namesStatistics(text) ? [...names, ...statistics] : names;
+    if (text === '' || known.some((name) => matchesLayer(text, name))) continue;
+    const near = closest(text, known);
     sink.error('AMP4014', pattern.span, `\`${text}\` matches no parameter of the model`, {
       why: `\`${kind}\` names parameters, such as \`conv1.weight\`, or all of a layer, or a pattern in quotes`,
       fix: near === undefined ? `the parameters are ${listNames(names.slice(0, 8), 'and')}` : `did you mean \`${near}\`?`,

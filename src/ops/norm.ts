@@ -1,3 +1,4 @@
+import { isState } from '../ir/structure.js';
 import type { TensorType } from '../ir/types.js';
 import { elements, hasShape, lastAxis, sameShapes } from './constraints.js';
 import type { OpDefinition, SampleRandom } from './op.js';
@@ -70,7 +71,10 @@ export const channelVariance: OpDefinition<'reduce'> = {
   },
 };
 
-/** y = (x - mean) / sqrt(variance + eps) * weight + bias, per channel. The gradient rule takes mean and variance to be those of x. */
+/**
+ * y = (x - mean) / sqrt(variance + eps) * weight + bias, per channel. The gradient rule takes mean and variance to be those of x, unless
+ * they are states: then they are given.
+ */
 export const batchNorm: OpDefinition<'elementwise'> = {
   doc: 'Normalizes each channel with a mean and a variance, then scales and shifts it: (x - mean) / sqrt(variance + eps) * weight + bias.',
   kind: 'elementwise',
@@ -96,12 +100,18 @@ export const batchNorm: OpDefinition<'elementwise'> = {
     for (const type of perChannel) hasShape('batch_norm_c2', 'each of mean, variance, weight and bias', type, [channels]);
     return x.shape;
   },
-  gradient: ({ node, dy, needs, emit }) => {
+  gradient: ({ node, dy, needs, emit, builder }) => {
     const [x, mean, variance, weight] = node.inputs;
     const dweight = emit('batch_norm_weight_grad', [x, dy, mean, variance], node.attrs, 3);
     const dbias = emit('sum_to_channel', [dy], {}, 4);
-    const dx = needs(0) ? emit('batch_norm_input_grad', [dy, x, mean, variance, weight, dweight, dbias], node.attrs, 0) : undefined;
-    return [dx, undefined, undefined, dweight, dbias];
+    const gradient = () => {
+      if (!isState(builder.node(mean!)))
+        return emit('batch_norm_input_grad', [dy, x!, mean!, variance!, weight!, dweight, dbias], node.attrs, 0);
+      // dy as x is scaled, about 0.
+      const zero = emit('scale', [mean!], { factor: 0 }, undefined);
+      return emit('batch_norm', [dy, zero, variance!, weight!, zero], node.attrs, 0);
+    };
+    return [needs(0) ? gradient() : undefined, undefined, undefined, dweight, dbias];
   },
   flops: ([x]) => 4 * elements(x),
   sample: (random) => {

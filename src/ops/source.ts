@@ -30,7 +30,7 @@ export const state: OpDefinition<'source'> = {
     role: { kind: 'string', doc: 'parameter, statistic, optimizer, gradient, pending or scaler' },
     init: { kind: 'string', doc: 'constant, uniform, normal, truncated_normal, orthogonal or dirac' },
     value: { kind: 'number', doc: 'the constant, bound of [-value, value), standard deviation, gain, or number of groups' },
-    frozen: { kind: 'boolean', doc: 'of a parameter: it has no gradient', optional: true },
+    frozen: { kind: 'boolean', doc: 'of a parameter: it has no gradient; of a running statistic: it stays as it is', optional: true },
     limit: { kind: 'number', doc: 'of truncated_normal: the largest magnitude', optional: true },
   },
   precision: 'fixed',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { buildTrainStep } from '../../src/autodiff/step.js';
 import { type CrossEntropySpec, type LossScaling, lossPart } from '../../src/ir/program.js';
+import type { Attrs, Shape } from '../../src/ir/types.js';
 import { channelNorms, layerNorms, randomModel } from '../support/models.js';
 import { type Model, type ModelWithHeads, type ProgramOptions, programOf, SGD } from '../support/network.js';
 import { callInDoubles, type Doubles, initialDoubles, randomInputs } from '../support/run.js';
@@ -89,6 +90,15 @@ describe('gradients of whole networks against central differences', () => {
   it('a network with every kind of join', () => assertGradients(everything, { batch: 3 }));
 
   it('a network of contractions of every kind', () => assertGradients(contractions, { batch: 2 }));
+
+  it('a network whose batch norm has statistics that are frozen', () => {
+    const model: Model = ({ image, call }) => {
+      const x = call('tanh', call('conv2d', image, { channels: 4, kernel: 3 }));
+      return call('linear', call('flatten', call('silu', call('batch_norm', x, { eps: 0.3 }))), { features: 10 });
+    };
+    const patterns = [{ apply: (_: string, __: Shape, attrs: Attrs) => attrs, freezesStatistic: () => true }];
+    assertGradients(model, { batch: 3, patterns });
+  });
 
   it('label smoothing', () =>
     assertGradients(everything, { train: { loss: { kind: 'cross_entropy', labelSmoothing: 0.1, reduction: 'mean' } } }));

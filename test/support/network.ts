@@ -3,7 +3,7 @@ import { GraphBuilder } from '../../src/ir/builder.js';
 import { divideEpoch } from '../../src/ir/epoch.js';
 import { auxOutput, comparesImages, type PrecisionSpec, type Program, type Recipe, type TrainSpec } from '../../src/ir/program.js';
 import type { Graph, Shape, ValueId } from '../../src/ir/types.js';
-import { LayerContexts } from '../../src/lower/layer-context.js';
+import { LayerContexts, type ParameterPattern } from '../../src/lower/layer-context.js';
 import { LAYERS } from '../../src/lower/layers.js';
 import { emit } from '../../src/ops/emit.js';
 import type { ArgValue } from '../../src/ops/layer.js';
@@ -40,14 +40,22 @@ export interface ProgramOptions {
   readonly std?: number;
   readonly precision?: Partial<PrecisionSpec>;
   readonly train?: Partial<TrainSpec>;
+  /** What is said of parameters and statistics by name. */
+  readonly patterns?: readonly ParameterPattern[];
 }
 
-function forwardGraph(model: Model | ModelWithHeads, mode: 'train' | 'eval', recipe: Recipe, batch: number): Graph {
+function forwardGraph(
+  model: Model | ModelWithHeads,
+  mode: 'train' | 'eval',
+  recipe: Recipe,
+  batch: number,
+  patterns: readonly ParameterPattern[] = [],
+): Graph {
   const builder = new GraphBuilder();
   const { dataset, inputShape } = recipe;
   const pixels = builder.add({ op: 'input', attrs: { name: 'image' }, type: { dtype: 'u8', shape: [batch, ...inputShape] } });
   const counters = new Map<string, number>();
-  const layers = new LayerContexts({ builder, mode, seed: recipe.train.seed });
+  const layers = new LayerContexts({ builder, mode, seed: recipe.train.seed }, patterns);
   const image = emit(builder, 'normalize', [pixels], { mean: dataset.mean, std: dataset.std }, { layer: 'normalize' });
 
   const call: Layers['call'] = (name, input, args = {}, options = {}) => {
@@ -104,7 +112,7 @@ export function programOf(model: Model | ModelWithHeads, options: ProgramOptions
   };
   const { accumulate, dropLast } = recipe.train;
   const { tail } = divideEpoch(options.images ?? 0, batch, accumulate, dropLast);
-  const graphs = { train: forwardGraph(model, 'train', recipe, batch), eval: forwardGraph(model, 'eval', recipe, batch) };
+  const graphs = { train: forwardGraph(model, 'train', recipe, batch, options.patterns), eval: forwardGraph(model, 'eval', recipe, batch) };
   if (tail === undefined) return { recipe, ...graphs };
   return { recipe, ...graphs, tail: { before: tail.before, train: forwardGraph(model, 'train', recipe, tail.last) } };
 }

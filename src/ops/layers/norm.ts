@@ -77,7 +77,8 @@ export const batchNormLayer: LayerDefinition = {
     const runningMean = statistic('running_mean', [channels], { kind: 'constant', value: 0 });
     const runningVariance = statistic('running_var', [channels], { kind: 'constant', value: 1 });
     const attrs = { eps: args.eps as number };
-    if (mode === 'eval') return emit('batch_norm', [input, runningMean, runningVariance, weight, bias], attrs);
+    const frozen = [runningMean, runningVariance].some((id) => context.builder.node(id).attrs.frozen === true);
+    if (mode === 'eval' || frozen) return emit('batch_norm', [input, runningMean, runningVariance, weight, bias], attrs);
     const count = elementCount(shape) / channels;
     constrain(count > 1, 'batch_norm_layer_c1', 'batch_norm needs more than one value per channel to train: a larger batch or image');
     const mean = emit('channel_mean', [input]);
