@@ -1,5 +1,6 @@
 /** The public API of ampc. The command line uses nothing else. */
 
+export { compareRuns, type RunComparison, type RunCurve, type RunPlanDiff } from './api/compare-runs.js';
 export { type DataInfo, dataInfo, dataPreview, type KnownData, listData } from './api/data.js';
 export { checkGates, diffPlans, type PlanComparison } from './api/diff-plans.js';
 export { diagnose } from './api/doctor.js';

@@ -28,8 +28,17 @@ function formats(change: FormatChange): string {
   return `${show(before)}  becomes  ${show(after)}  (${why})`;
 }
 
-/** What a comparison found, by kind; evaluation is left out where training says the same. */
-export function printDiff(diff: PlanDiff, stepMs: PlanComparison['stepMs'], output: Output): void {
+function printStepTime({ before: was, after: is }: PlanComparison['stepMs'], output: Output): void {
+  output.line();
+  if (was !== null && is !== null) output.line(`predicted step time: ${formatMs(was)} -> ${formatMs(is)} (${formatChange(was, is)})`);
+  else output.line(output.style('dim', 'predicted step time: not measured for both plans (ampc tune FILE)'));
+}
+
+/**
+ * What a comparison found, by kind; evaluation is left out where training says the same. Without `stepMs` nothing is said of the time of a
+ * step.
+ */
+export function printDiff(diff: PlanDiff, stepMs: PlanComparison['stepMs'] | undefined, output: Output): void {
   if (isSamePlan(diff)) {
     output.line('the plans are the same');
     return;
@@ -60,10 +69,7 @@ export function printDiff(diff: PlanDiff, stepMs: PlanComparison['stepMs'], outp
       diff.memory.map(({ name, before, after }) => [name, formatBytes(before), formatBytes(after), formatChange(before, after)]),
     );
   }
-  const { before: was, after: is } = stepMs;
-  output.line();
-  if (was !== null && is !== null) output.line(`predicted step time: ${formatMs(was)} -> ${formatMs(is)} (${formatChange(was, is)})`);
-  else output.line(output.style('dim', 'predicted step time: not measured for both plans (ampc tune FILE)'));
+  if (stepMs !== undefined) printStepTime(stepMs, output);
   const elsewhere = [...diff.formats, ...diff.ops, ...diff.reasons].filter((part) => !isTraining(part)).length;
   if (elsewhere > 0) output.line(output.style('dim', `and ${elsewhere} changes of the same kinds in the other functions: --json has them`));
 }

@@ -4,6 +4,7 @@ import { addBackends } from './commands/backends.js';
 import { addBench } from './commands/bench.js';
 import { addCalibrate } from './commands/calibrate.js';
 import { addCheck } from './commands/check.js';
+import { addCompare } from './commands/compare.js';
 import { addData } from './commands/data.js';
 import { addDoctor } from './commands/doctor.js';
 import { addEval } from './commands/eval.js';
@@ -24,6 +25,7 @@ const COMMANDS = [
   addEval,
   addPredict,
   addRuns,
+  addCompare,
   addPlan,
   addTest,
   addVerify,

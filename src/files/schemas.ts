@@ -3,7 +3,19 @@ import { createRequire } from 'node:module';
 import type { ValidateFunction } from 'ajv/dist/2020.js';
 
 /** Documents that ampc writes and whose form it ships, by the name of the file under schemas/. */
-export type SchemaName = 'calibrate' | 'diff' | 'doctor' | 'events' | 'explain' | 'plan' | 'runs' | 'spec' | 'test' | 'tune' | 'verify';
+export type SchemaName =
+  | 'calibrate'
+  | 'compare'
+  | 'diff'
+  | 'doctor'
+  | 'events'
+  | 'explain'
+  | 'plan'
+  | 'runs'
+  | 'spec'
+  | 'test'
+  | 'tune'
+  | 'verify';
 
 // It takes longer to load than most commands to run.
 const require = createRequire(import.meta.url);

@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserError } from '../diagnostics/diagnostic.js';
+import { fileReason, isSystemError } from '../files/reason.js';
+import { comparePlans } from '../memory/plan-memory.js';
+import type { PlanDiff } from '../plan/diff.js';
+import type { Plan } from '../plan/plan.js';
+import type { EpochEvent } from '../training/events.js';
+import { RUN_FILES } from '../training/run-folder.js';
+import { differingSettings, type RunSummary, readRunStory } from './list-runs.js';
+import { parseSavedPlan, withSavedPlan } from './saved-plan.js';
+
+type Epoch = Pick<EpochEvent, 'epoch' | 'train_loss' | 'test_loss' | 'test_accuracy'>;
+
+export interface RunCurve {
+  readonly run: string;
+  readonly epochs: readonly Epoch[];
+}
+
+/** How the plan of a run differs from that of the first one; without a difference where one of them cannot be read, and `why`. */
+export interface RunPlanDiff {
+  readonly run: string;
+  readonly diff: PlanDiff | null;
+  readonly why: string | null;
+}
+
+export interface RunComparison {
+  readonly runs: readonly RunSummary[];
+  /** Settings that are not the same in all runs. */
+  readonly differing: readonly string[];
+  /** One for each run, in their order. */
+  readonly curves: readonly RunCurve[];
+  /** One for each run but the first. */
+  readonly plans: readonly RunPlanDiff[];
+}
+
+/** The plan that a run has now, or why there is none. */
+async function planOf(run: string): Promise<Plan | string> {
+  const path = join(run, RUN_FILES.plan);
+  try {
+    return parseSavedPlan({ path, text: await readFile(path, 'utf8') });
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    if (isSystemError(error)) return `${path}: ${fileReason(error)}`;
+    throw error;
+  }
+}
+
+async function diffOf(run: string, first: Plan | string): Promise<RunPlanDiff> {
+  const plan = await planOf(run);
+  if (typeof first === 'string') return { run, diff: null, why: first };
+  if (typeof plan === 'string') return { run, diff: null, why: plan };
+  return { run, diff: await withSavedPlan(join(run, RUN_FILES.plan), () => comparePlans(first, plan)), why: null };
+}
+
+/** Settings, results by epoch and plans of runs beside each other. Throws UserError AMP7205 where a folder holds no run. */
+export async function compareRuns(dirs: readonly string[]): Promise<RunComparison> {
+  const stories = await Promise.all(dirs.map(readRunStory));
+  const runs = stories.map(({ summary }) => summary);
+  const [first, ...others] = dirs;
+  const plan = first === undefined ? '' : await planOf(first);
+  return {
+    runs,
+    differing: differingSettings(runs),
+    curves: stories.map(({ summary, epochs }) => ({
+      run: summary.run,
+      epochs: epochs.map(({ epoch, train_loss, test_loss, test_accuracy }) => ({ epoch, train_loss, test_loss, test_accuracy })),
+    })),
+    plans: await Promise.all(others.map((run) => diffOf(run, plan))),
+  };
+}
