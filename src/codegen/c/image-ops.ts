@@ -32,42 +32,52 @@ typedef struct {
   int32_t down, right;
 } canvas;
 
-INLINE int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
 INLINE uint8_t clamped(int64_t value) { return (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value); }
 
 /* (value - base) times a factor in 1/65536, from the base on. */
-INLINE uint8_t blended(int64_t base, int64_t value, int64_t factor) {
-  return clamped(base + floor_div((value - base) * factor + 32768, 65536));
+INLINE uint8_t blended(int32_t base, int32_t value, int32_t factor) {
+  const int32_t result = base + (((value - base) * factor + 32768) >> 16);
+  return (uint8_t)(result < 0 ? 0 : result > 255 ? 255 : result);
 }
 
 /* Luma of ITU-R 601. */
-INLINE int64_t luma(const uint8_t *p) {
-  return ((uint32_t)p[0] * 19595u + (uint32_t)p[1] * 38470u + (uint32_t)p[2] * 7471u + 32768u) >> 16;
+INLINE int32_t luma(const uint8_t *p) {
+  return (int32_t)(((uint32_t)p[0] * 19595u + (uint32_t)p[1] * 38470u + (uint32_t)p[2] * 7471u + 32768u) >> 16);
 }
 
-INLINE int64_t pixel_at(const canvas *image, int64_t row, int64_t column, int64_t channel) {
+INLINE uint32_t pixel_at(const canvas *image, int64_t row, int64_t column, int64_t channel) {
   if (row < 0 || row >= image->height || column < 0 || column >= image->width) return image->blank[channel];
   return image->spare[(row * image->width + column) * image->channels + channel];
 }
 
-/* Bilinear, at a place in 1/65536 of a pixel, with weights of 8 bits. */
-INLINE uint8_t sampled(const canvas *image, int64_t x, int64_t y, int64_t channel) {
-  const int64_t left = floor_div(x, 65536), top = floor_div(y, 65536);
-  const int64_t fx = (x - left * 65536) / 256, fy = (y - top * 65536) / 256;
-  const int64_t upper = pixel_at(image, top, left, channel) * (256 - fx) + pixel_at(image, top, left + 1, channel) * fx;
-  const int64_t lower = pixel_at(image, top + 1, left, channel) * (256 - fx) + pixel_at(image, top + 1, left + 1, channel) * fx;
-  return (uint8_t)((upper * (256 - fy) + lower * fy + 32768) >> 16);
+INLINE uint8_t bilinear(uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t fx, uint32_t fy) {
+  return (uint8_t)(((a * (256 - fx) + b * fx) * (256 - fy) + (c * (256 - fx) + d * fx) * fy + 32768) >> 16);
+}
+
+/* A pixel at a place in 1/65536 of a pixel, with weights of 8 bits. */
+INLINE void sample(const canvas *image, int64_t x, int64_t y, uint8_t *to) {
+  const int64_t left = x >> 16, top = y >> 16, channels = image->channels, line = image->width * channels;
+  const uint32_t fx = (uint32_t)(x & 0xffff) >> 8, fy = (uint32_t)(y & 0xffff) >> 8;
+  if (left >= 0 && top >= 0 && left + 1 < image->width && top + 1 < image->height) {
+    const uint8_t *const p = image->spare + top * line + left * channels, *const q = p + line;
+    for (int64_t i = 0; i < channels; i++) to[i] = bilinear(p[i], p[i + channels], q[i], q[i + channels], fx, fy);
+    return;
+  }
+  for (int64_t i = 0; i < channels; i++)
+    to[i] = bilinear(
+      pixel_at(image, top, left, i), pixel_at(image, top, left + 1, i), pixel_at(image, top + 1, left, i),
+      pixel_at(image, top + 1, left + 1, i), fx, fy);
 }
 
 static void affine_image(const canvas *image, const image_row *row) {
   const int64_t height = image->height, width = image->width;
   uint8_t *to = image->pixels;
   for (int64_t y = 0; y < height; y++)
-    for (int64_t x = 0; x < width; x++) {
+    for (int64_t x = 0; x < width; x++, to += image->channels) {
       const int64_t u = 2 * x - (width - 1), v = 2 * y - (height - 1);
-      const int64_t from_x = (width - 1) * 32768 + floor_div(row->a * u + row->b * v, 2) + row->c;
-      const int64_t from_y = (height - 1) * 32768 + floor_div(row->d * u + row->e * v, 2) + row->f;
-      for (int64_t channel = 0; channel < image->channels; channel++) *to++ = sampled(image, from_x, from_y, channel);
+      const int64_t from_x = (width - 1) * 32768 + ((row->a * u + row->b * v) >> 1) + row->c;
+      const int64_t from_y = (height - 1) * 32768 + ((row->d * u + row->e * v) >> 1) + row->f;
+      sample(image, from_x, from_y, to);
     }
 }
 
@@ -81,10 +91,12 @@ static void window_image(const canvas *image, const image_row *row) {
   const int64_t height = image->height, width = image->width;
   const int64_t top = image->down * (height - row->a + 1) / 65536, left = image->right * (width - row->b + 1) / 65536;
   uint8_t *to = image->pixels;
-  for (int64_t y = 0; y < height; y++)
-    for (int64_t x = 0; x < width; x++)
-      for (int64_t channel = 0; channel < image->channels; channel++)
-        *to++ = sampled(image, left * 65536 + window_place(x, row->b, width), top * 65536 + window_place(y, row->a, height), channel);
+  int64_t columns[width];
+  for (int64_t x = 0; x < width; x++) columns[x] = left * 65536 + window_place(x, row->b, width);
+  for (int64_t y = 0; y < height; y++) {
+    const int64_t line = top * 65536 + window_place(y, row->a, height);
+    for (int64_t x = 0; x < width; x++, to += image->channels) sample(image, columns[x], line, to);
+  }
 }
 
 static void erase_image(const canvas *image, int64_t top, int64_t left, int64_t rows, int64_t columns) {
@@ -93,12 +105,12 @@ static void erase_image(const canvas *image, int64_t top, int64_t left, int64_t 
       memcpy(image->pixels + (y * image->width + x) * image->channels, image->blank, (size_t)image->channels);
 }
 
-static void sharpen_image(const canvas *image, int64_t factor) {
+static void sharpen_image(const canvas *image, int32_t factor) {
   const int64_t channels = image->channels, line = image->width * channels;
   const uint8_t *const from = image->spare;
   for (int64_t y = 1; y < image->height - 1; y++)
     for (int64_t at = y * line + channels; at < (y + 1) * line - channels; at++) {
-      int64_t sum = 4 * from[at];
+      int32_t sum = 4 * from[at];
       for (int64_t row = at - line; row <= at + line; row += line) sum += from[row - channels] + from[row] + from[row + channels];
       image->pixels[at] = blended((2 * sum + 13) / 26, from[at], factor);
     }
@@ -117,14 +129,14 @@ static void map_by_histogram(const canvas *image, int equalize) {
     if (equalize ? step == 0 : low >= high) continue;
     int64_t below = step / 2;
     for (int64_t value = 0; value < 256; value++) {
-      table[value] = clamped(equalize ? below / step : floor_div((value - low) * 255, high - low));
+      table[value] = clamped(equalize ? below / step : value < low ? 0 : (value - low) * 255 / (high - low));
       below += counts[value];
     }
     for (int64_t at = channel; at < bytes; at += channels) image->pixels[at] = table[image->pixels[at]];
   }
 }
 
-static void contrast_image(const canvas *image, int64_t factor) {
+static void contrast_image(const canvas *image, int32_t factor) {
   const int64_t pixels = image->height * image->width, bytes = pixels * image->channels;
   const int64_t count = image->channels == 3 ? pixels : bytes;
   int64_t sum = 0;
@@ -132,7 +144,7 @@ static void contrast_image(const canvas *image, int64_t factor) {
     for (int64_t at = 0; at < bytes; at += 3) sum += luma(image->pixels + at);
   else
     for (int64_t at = 0; at < bytes; at++) sum += image->pixels[at];
-  const int64_t mean = (2 * sum + count) / (2 * count);
+  const int32_t mean = (int32_t)((2 * sum + count) / (2 * count));
   for (int64_t at = 0; at < bytes; at++) image->pixels[at] = blended(mean, image->pixels[at], factor);
 }
 
@@ -155,7 +167,7 @@ static void apply_row(const canvas *image, const image_row *row) {
       break;
     case IMAGE_SATURATION:
       for (int64_t at = 0; at < bytes && image->channels == 3; at += 3) {
-        const int64_t base = luma(p + at);
+        const int32_t base = luma(p + at);
         for (int64_t i = at; i < at + 3; i++) p[i] = blended(base, p[i], row->a);
       }
       break;
