@@ -43,6 +43,7 @@ const geometry: GeometryRule = ([a, b], attrs, result) => {
 export const matmul: ContractionDefinition = {
   doc: 'Matrix products of a [..., m, k] and b [..., k, n], one for each element of the leading axes, accumulated in f32.',
   kind: 'contraction',
+  matrixProduct: true,
   constraints: {
     matmul_c1: 'a and b have two axes or more',
     matmul_c2: 'a and b have the same leading axes',

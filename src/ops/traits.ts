@@ -31,6 +31,8 @@ export interface OpTraits {
   readonly selects?: boolean;
   /** Its result is finite whatever the weights are: times a zero it is zero. */
   readonly alwaysFinite?: boolean;
+  /** Products of matrices, one for each element of the axes before the last two. */
+  readonly matrixProduct?: boolean;
   /** Of a contraction: the operand that a kernel may make itself as it brings it in, where the backend can (`PlanTarget.staged`). */
   readonly stagedOperand?: number;
   /** How a contraction's kernel can make its result, over 2x2 windows side by side. */

@@ -3,11 +3,15 @@ import type { Graph, Node, ValueId } from '../ir/types.js';
 import { elementCount, sameShape } from '../ir/types.js';
 import { isView, type OpName, opDefinition } from '../ops/index.js';
 import type { OpKind } from '../ops/op.js';
+import { type Attention, type AttentionTarget, membersOfAttention } from './attention.js';
 import { anchorOf, nameGroups, type OpenGroup } from './group-names.js';
 import type { Group, GroupKind } from './plan.js';
 import { isLeftToReader } from './repeats.js';
 import { type Staging, stagedOperand } from './staged.js';
 import { isDeclaration, storageRoot } from './storage.js';
+
+/** What of a target says which nodes run as one kernel. */
+export type FusionTarget = Staging & AttentionTarget;
 
 /**
  * Puts nodes that can run as one kernel into groups, greedily in execution order. A group runs where its first node stands, so a node may
@@ -21,17 +25,21 @@ class Fuser {
   private readonly deferred: Set<ValueId>;
   private readonly updates: Node[] = [];
 
+  private readonly attention: ReadonlyMap<ValueId, Attention>;
+  private readonly attentionGroups = new Map<Attention, OpenGroup>();
+
   private readonly consumers: readonly (readonly ValueId[])[];
   private readonly outputs: ReadonlySet<ValueId>;
 
   constructor(
     private readonly graph: Graph,
-    private readonly target: Staging,
+    private readonly target: FusionTarget,
   ) {
     this.groupOf = graph.nodes.map(() => undefined);
     this.consumers = findConsumers(graph);
     this.outputs = new Set(Object.values(graph.outputs));
     this.deferred = findDeferred(graph, this.consumers);
+    this.attention = membersOfAttention(graph, target);
   }
 
   run(): Group[] {
@@ -45,6 +53,14 @@ class Fuser {
   }
 
   private place(node: Node): void {
+    const attention = this.attention.get(node.id);
+    if (attention !== undefined) {
+      const group = this.attentionGroups.get(attention) ?? this.open('attention');
+      this.attentionGroups.set(attention, group);
+      group.nodes.push(node);
+      this.groupOf[node.id] = group;
+      return;
+    }
     const { kind } = opDefinition(node.op);
     const producer = this.stagedProducer(node);
     if (producer !== undefined) producer.kind = 'contraction';
@@ -193,6 +209,6 @@ function findDeferred(graph: Graph, consumers: readonly (readonly ValueId[])[]):
 }
 
 /** Partitions the graph's work into kernels of the target. */
-export function fuse(graph: Graph, target: Staging): Group[] {
+export function fuse(graph: Graph, target: FusionTarget): Group[] {
   return new Fuser(graph, target).run();
 }

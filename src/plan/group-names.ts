@@ -36,10 +36,16 @@ export function nameGroups(graph: Graph, groups: readonly OpenGroup[]): Group[] 
   });
 }
 
+/** The node that a group is named by, if it is no plain first one: of an attention its softmax, or the gradient of that. */
+function anchor({ kind, nodes }: OpenGroup): Node | undefined {
+  if (kind === 'attention') return nodes.findLast((node) => opDefinition(node.op).kind === 'rows');
+  return kind === 'contraction' ? anchorOf(nodes) : undefined;
+}
+
 /** `conv1` for a layer's own contraction, `conv1_weight_grad`, `conv1_bias_grad`, `relu_1_grad`; the op alone where there is no layer. */
 function baseName(graph: Graph, group: OpenGroup): string {
   const own = group.nodes.find((node) => !isRepeat(node)) ?? group.nodes[0]!;
-  const first = group.kind === 'contraction' ? anchorOf(group.nodes) : own;
+  const first = anchor(group) ?? own;
   if (group.kind === 'update') return 'update';
   const layer = first.layer.replace(/[^A-Za-z0-9]+/g, '_');
   const forward = forwardOp(first.op);

@@ -1,10 +1,11 @@
 import { rebuild } from '../ir/rewrite.js';
 import type { Graph } from '../ir/types.js';
-import { fuse } from './fuse.js';
+import { recomputeAttention } from './attention.js';
+import { type FusionTarget, fuse } from './fuse.js';
 import { planMemory } from './memory.js';
 import type { FunctionName, Group, PlanFunction } from './plan.js';
 import { separateRepeats } from './repeats.js';
-import { recomputeStaged, type Staging } from './staged.js';
+import { recomputeStaged } from './staged.js';
 import { isDeclaration } from './storage.js';
 
 /** Renumbers the graph in the order in which its kernels run, so that the printed plan reads from top to bottom. */
@@ -21,8 +22,8 @@ function inExecutionOrder(graph: Graph, groups: readonly Group[]): { graph: Grap
 }
 
 /** Fuses a graph for its target and lays out its memory. The graph's name becomes the function's. */
-export function planGraph(source: Graph, batch: number, target: Staging): PlanFunction {
-  const prepared = recomputeStaged(separateRepeats(source), target);
+export function planGraph(source: Graph, batch: number, target: FusionTarget): PlanFunction {
+  const prepared = recomputeAttention(recomputeStaged(separateRepeats(source), target), target);
   const { graph, groups } = inExecutionOrder(prepared, fuse(prepared, target));
   return { name: graph.name as FunctionName, batch, graph, groups, memory: planMemory(graph, groups) };
 }

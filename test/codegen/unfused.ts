@@ -1,6 +1,6 @@
 import { opDefinition } from '../../src/ops/index.js';
 import { planMemory } from '../../src/plan/memory.js';
-import type { Group, Plan, PlanFunction } from '../../src/plan/plan.js';
+import type { Group, GroupKind, Plan, PlanFunction } from '../../src/plan/plan.js';
 import { storageRoot } from '../../src/plan/storage.js';
 
 /** Every node as a kernel of its own. Updates stay together: what one of them writes, the others must not see. */
@@ -11,7 +11,8 @@ function unfusedFunction(fn: PlanFunction): PlanFunction {
       ? [{ ...group, name: 'update' }]
       : group.nodes.map((id) => {
           const about = opDefinition(graph.nodes[id]!.op).kind === 'contraction';
-          const kind = group.kind !== 'contraction' || about ? group.kind : 'map';
+          const isJoined = group.kind === 'contraction' || group.kind === 'attention';
+          const kind: GroupKind = about ? 'contraction' : isJoined ? 'map' : group.kind;
           return { ...group, kind, name: `${group.name}_${id}`, nodes: [id], stores: storageRoot(graph, id) === id ? [id] : [] };
         }),
   );

@@ -1,9 +1,10 @@
-import type { Group } from '../../plan/plan.js';
+import type { Group, GroupKind } from '../../plan/plan.js';
 import type { KernelMethod } from '../../plan/work.js';
+import { emitAttention } from './attention.js';
 import { emitContraction } from './contraction.js';
 import { SELF } from './form.js';
 import { describeGroup } from './group-key.js';
-import { KernelContext, type StepContext } from './kernel.js';
+import { type Kernel, KernelContext, type StepContext } from './kernel.js';
 import type { Place } from './place.js';
 import type { KernelCode, Sections } from './sections.js';
 import { emitSweeps } from './sweep-launch.js';
@@ -28,6 +29,16 @@ interface Pattern extends Omit<EmittedKernel, 'table'> {
 /** Larger groups of loops are made one by one: the optimizer's, of which there is one a function. */
 const MOST_NODES = 32;
 
+const EMITTERS: Readonly<Record<GroupKind, (context: KernelContext) => Kernel>> = {
+  contraction: emitContraction,
+  attention: emitAttention,
+  map: emitSweeps,
+  rows: emitSweeps,
+  reduce: emitSweeps,
+  update: emitSweeps,
+  scalar: emitSweeps,
+};
+
 /** Makes the kernels of a file; once for all groups that differ only in which values and states they work on. */
 export class KernelMaker {
   readonly #patterns = new Map<string, Pattern>();
@@ -50,7 +61,7 @@ export class KernelMaker {
 
   #kernel(step: StepContext, group: Group): EmittedKernel {
     const context = new KernelContext(step, group, { name: SELF });
-    const kernel = group.kind === 'contraction' ? emitContraction(context) : emitSweeps(context);
+    const kernel = EMITTERS[group.kind](context);
     const { table } = context;
     const code = kernel.launches.length === 0 ? undefined : this.sections.add(step, group, kernel, table.length);
     return { code, method: kernel.method, ...needs(context) };

@@ -1,0 +1,126 @@
+import type { DType, Node } from '../../ir/types.js';
+import type { Attention, AttentionGradient } from '../../plan/attention.js';
+import { type Compute, STAGED } from './contraction-unit.js';
+import { cType } from './formats.js';
+
+/** Keys of a head, and their number padded to whole vectors: what a row of scores has. */
+export interface KeyRow {
+  readonly keys: number;
+  readonly keyRow: number;
+}
+
+/** C expression: a vector rounded to the formats of these nodes, one after the other. */
+function rounded(nodes: readonly Node[], value: string): string {
+  return nodes.reduce((text, { type: { dtype } }) => (dtype === 'f32' ? text : `round_${dtype}(${text})`), value);
+}
+
+/** What of rows is brought into scratch: f32, or bf16 as they are, which are pairs along a row. */
+export function emitRows(name: string, compute: Compute, dtype: DType): string {
+  const element = cType(dtype);
+  const to = compute === 'f32' ? 'float' : element;
+  const store = compute === 'f32' ? 'store_f32' : 'store_h';
+  const read = compute === 'f32' ? dtype : 'h';
+  return `static void ${name}_rows_${dtype}(const ${element} *from, ${to} *to, int64_t count, int64_t columns, int64_t row) {
+  for (int64_t r = 0; r < count; r++) {
+    for (int64_t c = 0; c < row; c += LANES) {
+      const ${element} *at = from + r * columns + c;
+      ${store}(to + r * row + c, columns - c >= LANES ? load_${read}(at) : load_${read}_part(at, max64(columns - c, 0)));
+    }
+  }
+}
+`;
+}
+
+/** C function that brings rows of results from scratch to memory. */
+export function emitBack(name: string, dtype: DType): string {
+  const element = cType(dtype);
+  return `static void ${name}_back_${dtype}(const float *from, ${element} *to, int64_t count, int64_t columns, int64_t row) {
+  for (int64_t r = 0; r < count; r++) {
+    for (int64_t c = 0; c < columns; c += LANES) {
+      const vf x = load_f32(from + r * row + c);
+      if (columns - c >= LANES) store_${dtype}(to + r * columns + c, x);
+      else store_${dtype}_part(to + r * columns + c, x, columns - c);
+    }
+  }
+}
+`;
+}
+
+/** C functions that exchange rows and columns, with zeros behind each row of the result; and that make pairs of rows of bf16. */
+export function emitExchange(name: string, compute: Compute): string {
+  const { type } = STAGED[compute];
+  const sizes = 'int64_t rows, int64_t columns, int64_t from_row, int64_t to_row';
+  const pairs = `static void ${name}_pairs(const uint16_t *from, uint32_t *to, int64_t count, int64_t row) {
+  for (int64_t r = 0; r < count; r += 2) {
+    for (int64_t c = 0; c < row; c += LANES) {
+      const vh second = r + 1 < count ? load_h(from + (r + 1) * row + c) : (vh){0};
+      store_vu(to + r / 2 * row + c, pair_up(load_h(from + r * row + c), second));
+    }
+  }
+}
+`;
+  return `static void ${name}_exchange(const ${type} *restrict from, ${type} *restrict to, ${sizes}) {
+  for (int64_t r = 0; r < to_row; r += LANES) {
+    for (int64_t c = 0; c < columns; c++) {
+      for (int64_t i = r; i < r + LANES; i++) to[c * to_row + i] = i < rows ? from[i * from_row + c] : 0;
+    }
+  }
+}
+${compute === 'bf16' ? pairs : ''}`;
+}
+
+/** C statement: stores a vector of what the products take, which has that format already. */
+function storeTerms(compute: Compute, to: string, value: string): string {
+  return compute === 'f32' ? `store_f32(${to} + c, ${value});` : `store_bf16_exact((uint16_t *)${to} + c, ${value});`;
+}
+
+/** C function: the probabilities of one row of scores in place, and as the weighted sums take them. */
+export function emitSoftmax(name: string, compute: Compute, attention: Attention, { keys, keyRow }: KeyRow): string {
+  const { scores, before, softmax, after } = attention;
+  const counted = softmax.attrs.causal === true ? `min64(row + 1, ${keys})` : `((void)row, ${keys})`;
+  const score = rounded([scores, ...before], 'load_f32(s + c)');
+  return `static void ${name}_softmax(float *restrict s, ${STAGED[compute].type} *restrict weights, int64_t count) {
+  vf lanes = vf_set(-INFINITY);
+  for (int64_t c = 0; c < count; c += LANES) {
+    const vf x = ${score};
+    store_f32(s + c, x);
+    lanes = vf_max(lanes, count - c >= LANES ? x : vf_first(x, count - c, -INFINITY));
+  }
+  const vf largest = vf_set(vf_max_lane(lanes));
+  vw sums = {{0}};
+  for (int64_t c = 0; c < count; c += LANES) {
+    const vf power = vf_exp(load_f32(s + c) - largest);
+    const vf counted = count - c >= LANES ? power : vf_first(power, count - c, 0.0f);
+    store_f32(s + c, counted);
+    sums = vw_add(sums, counted);
+  }
+  const vf sum = vf_set((float)vw_sum(sums));
+  for (int64_t c = 0; c < ${keyRow}; c += LANES) {
+    const vf p = c < count ? ${rounded([softmax], 'load_f32(s + c) / sum')} : vf_set(0.0f);
+    store_f32(s + c, p);
+    ${storeTerms(compute, 'weights', rounded(after, 'p'))}
+  }
+}
+/* Columns that count in a row: there are ${keys}. */
+INLINE int64_t ${name}_counted(int64_t row) { return ${counted}; }
+`;
+}
+
+/** C function: the gradient of one row of scores of that of its weights. */
+export function emitSoftmaxGrad(name: string, compute: Compute, attention: AttentionGradient, { keyRow }: KeyRow): string {
+  const { weightsGrad, widened, softmaxGrad, rounded: casts } = attention;
+  return `static void ${name}_softmax_grad(const float *restrict p, float *restrict d, ${STAGED[compute].type} *restrict result) {
+  vw sums = {{0}};
+  for (int64_t c = 0; c < ${keyRow}; c += LANES) {
+    const vf x = ${rounded([weightsGrad, ...widened], 'load_f32(d + c)')};
+    store_f32(d + c, x);
+    sums = vw_add(sums, vf_keep(x * load_f32(p + c)));
+  }
+  const vf dot = vf_set((float)vw_sum(sums));
+  for (int64_t c = 0; c < ${keyRow}; c += LANES) {
+    const vf x = ${rounded([softmaxGrad, ...casts], 'load_f32(p + c) * (load_f32(d + c) - dot)')};
+    ${storeTerms(compute, 'result', 'x')}
+  }
+}
+`;
+}
