@@ -10,7 +10,7 @@ const mayImport = {
   diagnostics: ['datasets'],
   random: [],
   numeric: [],
-  files: ['diagnostics'],
+  files: ['diagnostics', 'datasets'],
   ir: [],
   ops: ['ir'],
   parser: [],

@@ -6,19 +6,8 @@ import type { Runnable } from '../choose/plan-file.js';
 import { POLICIES, PRECISIONS, pickSettings, type Settings } from '../choose/settings.js';
 import type { DataFacts } from '../datasets/source.js';
 import { type Source, UserError, userError } from '../diagnostics/diagnostic.js';
-import {
-  type Check,
-  fields,
-  isBoolean,
-  isCount,
-  isNumber,
-  isRecord,
-  isText,
-  listOf,
-  oneOf,
-  optional,
-  wrongField,
-} from '../files/json-form.js';
+import { type Check, fields, isBoolean, isCount, isRecord, isText, listOf, oneOf, optional, wrongField } from '../files/json-form.js';
+import { IS_FACTS } from '../files/kept-data.js';
 import { isThere } from '../files/system-error.js';
 import { VERSION } from '../files/version.js';
 import { given } from '../given.js';
@@ -107,14 +96,7 @@ const CHOICES = {
   images: optional(isCount),
   classes: optional(listOf(isText)),
   data: optional(isText),
-  facts: optional(
-    fields({
-      classes: listOf(isText),
-      images: fields({ train: isCount, test: isCount }),
-      image: optional(listOf(isCount)),
-      statistics: optional(fields({ mean: listOf(isNumber), std: listOf(isNumber) })),
-    }),
-  ),
+  facts: optional(IS_FACTS),
   recipe: optional(fields({ train: optional(fields({ epochs: optional(isCount), dropLast: optional(isBoolean) })) })),
 } as const satisfies Record<Exclude<keyof RunChoices, 'formats'> | 'recipe', Check>;
 

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
+import { readKeptData } from './kept-data.js';
 import { fileFix, fileReason } from './reason.js';
 import { readUsed } from './used.js';
 
@@ -10,14 +11,15 @@ export function isSavedPlan({ text }: Source): boolean {
 }
 
 /**
- * Reads a `.amp` file, in the folder of a run with the files that it uses as the run keeps them. Throws UserError when it cannot be read,
+ * Reads a `.amp` file, in the folder of a run with the files that it uses and what is known of its data as the run keeps them. Throws UserError when it cannot be read,
  * is not text, or is a saved plan.
  */
 export async function readSource(path: string): Promise<Source> {
   const source = await readText(path);
   if (!isSavedPlan(source)) {
     const used = await readUsed(dirname(path));
-    return used === undefined ? source : { ...source, used };
+    const data = await readKeptData(dirname(path));
+    return { ...source, ...(used && { used }), ...(data && { data }) };
   }
   const takes = '`ampc plan` takes a saved plan with --explain, --dump, --emit and --diff';
   throw userError('AMP6103', `${path} is a saved plan, not a .amp file`, 'it says what is computed, not what it was made from', takes);

@@ -60,6 +60,13 @@ describe('a folder of pictures on the command line', function () {
     assert.match((await call('eval', run)).stdout, /test accuracy 100\.00 %.*4 images/);
   });
 
+  it('is known to the file in the run, wherever that lies', async () => {
+    const { stdout, stderr, code } = await call('plan', join(run, 'photos.amp'));
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /fc/);
+    assert.match((await ampc('check', join(run, 'photos.amp'))).stdout, /no errors/);
+  });
+
   it('is found where --data says, and compared with what the run had', async () => {
     const moved = work.path('moved');
     renameSync(photos, moved);
