@@ -165,7 +165,7 @@ export function readDataset(section: DatasetSection | undefined, context: Evalua
   const image = readImage(source, size, found, section, context);
   if (image === undefined) return undefined;
   const facts = isFacts(found) ? found : undefined;
-  const validation = settings.get('validation')?.args.share as number | undefined;
+  const validation = settings.get('validation')?.args.part as number | undefined;
   const isCounted = source.kind !== 'known' && at.data?.facts !== undefined;
   // A run knows how many are left; before, about so many.
   const images = facts && (isCounted ? facts.images : { ...facts.images, train: Math.round(facts.images.train * (1 - (validation ?? 0))) });

@@ -62,7 +62,7 @@ export const DATASET_SETTINGS: readonly Setting[] = [
     doc: 'keeps a part of the training images of each class for choosing the best weights, and reports it apart from the test images',
     value: {
       kind: 'call',
-      params: [{ name: 'share', kind: 'number', above: 0, below: 1, doc: 'about so much of each class, chosen by names or contents' }],
+      params: [{ name: 'part', kind: 'number', above: 0, below: 1, doc: 'about so much of each class, chosen by names or contents' }],
     },
   },
   {
