@@ -11,8 +11,8 @@ export function isSavedPlan({ text }: Source): boolean {
 }
 
 /**
- * Reads a `.amp` file, in the folder of a run with the files that it uses and what is known of its data as the run keeps them. Throws UserError when it cannot be read,
- * is not text, or is a saved plan.
+ * Reads a `.amp` file, in the folder of a run with the files that it uses and what is known of its data as the run keeps them. Throws
+ * UserError when it cannot be read, is not text, or is a saved plan.
  */
 export async function readSource(path: string): Promise<Source> {
   const source = await readText(path);
