@@ -5,6 +5,7 @@ import { UserError } from '../../src/diagnostics/diagnostic.js';
 import { renderDiagnostics } from '../../src/diagnostics/render.js';
 import { LAYERS } from '../../src/lower/layers.js';
 import { checkSource, lowerProgram } from '../../src/lower/lower.js';
+import { SETTINGS } from '../../src/lower/settings.js';
 import { AmpParser } from '../../src/parser/grammar.js';
 import { parseAmp } from '../../src/parser/parse.js';
 import { programs } from './programs.js';
@@ -123,5 +124,25 @@ describe('parseAmp', () => {
     const taken = Object.entries(LAYERS).flatMap(([layer, { params }]) => params.map(({ name }) => `x |> ${layer}(${name}: 1)`));
     const refused = taken.filter((line) => parseAmp(`block B(x) { ${line} }`).diagnostics.length > 0);
     assert.deepEqual(refused, []);
+  });
+
+  it('takes every argument of every setting by its name', () => {
+    const taken = Object.entries(SETTINGS).flatMap(([section, settings]) =>
+      settings.flatMap(({ name, value }) => {
+        if (value.kind === 'scalar') return [];
+        const calls =
+          value.kind === 'call'
+            ? [{ call: name, params: value.params }]
+            : value.choices.map((one) => ({ call: `${name} ${one.name}`, params: one.params }));
+        return calls.flatMap(({ call, params }) =>
+          params.map((param) => `${section}${section === 'dataset' ? ' d' : ''} { ${call}(${param.name}: 1) }`),
+        );
+      }),
+    );
+    assert.ok(taken.length > 60, `${taken.length} arguments`);
+    assert.deepEqual(
+      taken.filter((line) => parseAmp(line).diagnostics.length > 0),
+      [],
+    );
   });
 });
