@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../diagnostics/diagnostic.js';
 import { fileReason, isSystemError } from '../files/reason.js';
+import { given } from '../given.js';
 import { comparePlans } from '../memory/plan-memory.js';
 import type { PlanDiff } from '../plan/diff.js';
 import type { Plan } from '../plan/plan.js';
@@ -10,7 +11,7 @@ import { RUN_FILES } from '../training/run-folder.js';
 import { differingSettings, type RunSummary, readRunStory } from './list-runs.js';
 import { parseSavedPlan, withSavedPlan } from './saved-plan.js';
 
-type Epoch = Pick<EpochEvent, 'epoch' | 'train_loss' | 'test_loss' | 'test_accuracy'>;
+type Epoch = Pick<EpochEvent, 'epoch' | 'train_loss' | 'validation_loss' | 'validation_accuracy' | 'test_loss' | 'test_accuracy'>;
 
 export interface RunCurve {
   readonly run: string;
@@ -64,7 +65,9 @@ export async function compareRuns(dirs: readonly string[]): Promise<RunCompariso
     differing: differingSettings(runs),
     curves: stories.map(({ summary, epochs }) => ({
       run: summary.run,
-      epochs: epochs.map(({ epoch, train_loss, test_loss, test_accuracy }) => ({ epoch, train_loss, test_loss, test_accuracy })),
+      epochs: epochs.map(({ epoch, train_loss, validation_loss, validation_accuracy, test_loss, test_accuracy }) => {
+        return { epoch, train_loss, test_loss, test_accuracy, ...given({ validation_loss, validation_accuracy }) };
+      }),
     })),
     plans: await Promise.all(others.map((run) => diffOf(run, plan))),
   };

@@ -10,9 +10,11 @@ import type { Plan } from '../plan/plan.js';
 import { loadOptions } from '../runtime/load-options.js';
 import { choosePlace, openClasses, openSplit } from '../training/data/open.js';
 import { type Evaluation, evaluate as runEvaluation } from '../training/evaluate.js';
+import { DetailCollector, type EvaluationDetails } from '../training/evaluation-details.js';
 import type { Prediction } from '../training/predict.js';
+import { probabilitiesBy } from '../training/probabilities.js';
 import { hasWeights, RUN_FILES } from '../training/run-folder.js';
-import { countsCorrect, initialStates } from '../training/states.js';
+import { countsCorrect, findFunction, initialStates } from '../training/states.js';
 import { loadWeights } from '../training/weights.js';
 import { type RunChoices, readRun } from './runs.js';
 
@@ -25,6 +27,8 @@ export interface ModelOptions extends Settings, CostOptions {
 }
 
 export interface EvaluateOptions extends ModelOptions {
+  /** Mistakes that are told. Default: 20. */
+  readonly worst?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
@@ -94,19 +98,52 @@ async function withModel<T>(
   }
 }
 
+export interface TestResult extends Evaluation {
+  /** Of models that result in classes. */
+  readonly details?: EvaluationDetails;
+}
+
+const SHOWN_MISTAKES = 20;
+
+function collectorFor(plan: Plan, worst: number): DetailCollector {
+  const { graph } = findFunction(plan, 'eval_step')!;
+  return new DetailCollector(graph.nodes[graph.outputs.logits!]!.type.shape.at(-1)!, probabilitiesBy(graph), worst);
+}
+
+/** Throws UserError AMP7306 where the loss is finite, and what the model gives for some images is not. */
+function refuseUnusable({ unusable }: DetailCollector): void {
+  if (unusable === 0) return;
+  throw userError(
+    'AMP7306',
+    `the model gives no probabilities for ${unusable} of the test images`,
+    'what it results in for them is infinite or NaN',
+    'evaluate it with --backend reference, or train it with a format that holds its values',
+  );
+}
+
 /**
- * Accuracy and loss on the test images, of a run folder or of a `.amp` file with weights; undefined when `signal` was aborted.
+ * Accuracy and loss on the test images, and how well each class is recognized, of a run folder or of a `.amp` file with weights; undefined
+ * when `signal` was aborted.
  * Throws UserError for a wrong folder, damaged or foreign weights, missing data, or a loss that is not finite.
  */
-export async function evaluate(target: string, options: EvaluateOptions = {}): Promise<Evaluation | undefined> {
+export async function evaluate(target: string, options: EvaluateOptions = {}): Promise<TestResult | undefined> {
   const { signal, onProgress } = options;
-  return withModel(target, options, async ({ runnable: { plan, program, backend, source }, run }, executable) => {
+  return withModel(target, options, async (model, executable) => {
+    const { runnable, run } = model;
+    const { plan, program, backend, source } = runnable;
     const load = (other: Plan) => backend.load(other);
     const { dataset } = program.recipe;
     const place = await choosePlace(dataset, options.data, run?.data, source);
     const set = await openSplit(dataset, 'test', { place, classes: run?.classes, signal, onNotice: options.onNotice });
-    const result = await runEvaluation(executable, plan, set, { signal, onProgress, load });
-    if (result?.help === undefined) return result;
+    const collector = countsCorrect(plan) ? collectorFor(plan, options.worst ?? SHOWN_MISTAKES) : undefined;
+    const onResult = collector && ((values: Float32Array, index: number) => collector.add(values, index, set));
+    const result = await runEvaluation(executable, plan, set, { signal, onProgress, load, onResult });
+    if (result === undefined) return undefined;
+    if (result.help === undefined) {
+      if (collector === undefined) return result;
+      refuseUnusable(collector);
+      return { ...result, details: collector.details(await classNames(model, { data: options.data })) };
+    }
     const { why, fix } = result.help;
     const also = result.accuracy === undefined ? '' : ', and the test accuracy means nothing';
     throw userError('AMP7304', `the test loss is ${result.loss}${also}`, why, fix);

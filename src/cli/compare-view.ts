@@ -29,7 +29,9 @@ const METRICS: readonly {
   readonly value: (epoch: Epoch) => number | null;
   readonly cell: (value: number) => string;
 }[] = [
+  { title: 'validation accuracy', value: ({ validation_accuracy }) => validation_accuracy ?? null, cell: formatPercent },
   { title: 'test accuracy', value: ({ test_accuracy }) => test_accuracy, cell: formatPercent },
+  { title: 'validation loss', value: ({ validation_loss }) => validation_loss ?? null, cell: formatLoss },
   { title: 'test loss', value: ({ test_loss }) => test_loss, cell: formatLoss },
   { title: 'train loss', value: ({ train_loss }) => train_loss, cell: formatLoss },
 ];

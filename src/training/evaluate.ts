@@ -23,6 +23,8 @@ export interface EvaluateOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /** Loads another plan on the device: with it the value is measured that made the loss not finite. */
   readonly load?: ((plan: Plan) => Promise<Executable>) | undefined;
+  /** Told what the model results in for each image, by its place in the set; `values` are overwritten afterwards. */
+  readonly onResult?: ((values: Float32Array, index: number) => void) | undefined;
 }
 
 /** Lets timers and signals in: a backend that computes on this thread would otherwise keep them out. */
@@ -70,6 +72,28 @@ function oneAhead(executable: Executable, batch: number, set: ImageSet): Feed {
   return { issue, settle: () => Promise.all(slots.map(({ busy }) => busy)) };
 }
 
+/** One call at a time, whose results are read. */
+function oneByOne(executable: Executable, batch: number, set: ImageSet, onResult: (values: Float32Array, index: number) => void): Feed {
+  const image = new Uint8Array(batch * elementCount(set.shape));
+  const label = new Int32Array(batch);
+  const issue = async (index: number): Promise<number> => {
+    fillInOrder(set, batch, index, image, label);
+    await executable.call('eval_step', { image, label });
+    const values = await executable.readOutput('logits');
+    const width = values.length / batch;
+    const first = index * batch;
+    for (let slot = 0; slot < Math.min(batch, set.count - first); slot++)
+      onResult(values.subarray(slot * width, (slot + 1) * width), first + slot);
+    return 1;
+  };
+  return { issue, settle: () => Promise.resolve() };
+}
+
+function feedOf(executable: Executable, batch: number, set: ImageSet, { onResult }: EvaluateOptions): Feed {
+  if (onResult !== undefined) return oneByOne(executable, batch, set, onResult);
+  return executable.series === undefined ? oneAhead(executable, batch, set) : inSeries(executable, batch, set);
+}
+
 /** Accuracy, of classes, and mean loss of the model in `executable` on a test set, with its present states. */
 export async function evaluate(
   executable: Executable,
@@ -81,7 +105,7 @@ export async function evaluate(
   if (fn === undefined) throw new Error('the plan has no eval_step');
   const { batch } = fn;
   const batches = Math.ceil(set.count / batch);
-  const feed = executable.series === undefined ? oneAhead(executable, batch, set) : inSeries(executable, batch, set);
+  const feed = feedOf(executable, batch, set, options);
   let issued = 0;
   while (issued < batches && !options.signal?.aborted) {
     options.onProgress?.(Math.min(set.count, issued * batch), set.count);

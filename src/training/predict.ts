@@ -4,11 +4,11 @@ import { type Diagnostic, UserError } from '../diagnostics/diagnostic.js';
 import { fileFix, fileReason, isSystemError } from '../files/reason.js';
 import { isInput } from '../ir/structure.js';
 import { elementCount, type Shape } from '../ir/types.js';
-import { probabilitiesToTake } from '../plan/facts.js';
 import type { Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
 import { decodePicture } from './data/picture.js';
 import { explainEvaluation } from './overflow/lost-evaluation.js';
+import { probabilitiesBy } from './probabilities.js';
 import { findFunction } from './states.js';
 
 export interface ClassProbability {
@@ -50,13 +50,6 @@ async function readAll(paths: readonly string[], shape: Shape, size: ImageSize |
   });
 }
 
-function softmax(logits: Float32Array): number[] {
-  const greatest = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  const powers = Array.from(logits, (value) => Math.exp(value - greatest));
-  const sum = powers.reduce((a, b) => a + b, 0);
-  return powers.map((power) => power / sum);
-}
-
 export interface PredictOptions {
   readonly classes: readonly string[];
   /** How pictures of another size are brought to that of the model. */
@@ -64,13 +57,6 @@ export interface PredictOptions {
   readonly top?: number;
   readonly onFailure?: ((error: UserError) => void) | undefined;
 }
-
-/** Probabilities of the classes from what the model gives, by how they are to be taken (`probabilitiesToTake`). */
-const PROBABILITIES = {
-  none: (values: Float32Array) => [...values],
-  distribution: softmax,
-  independent: (values: Float32Array) => Array.from(values, (value) => 1 / (1 + Math.exp(-value))),
-};
 
 /**
  * Classifies pictures with the model in `executable`. `classes` are the names by label; a model with more outputs than names gives the
@@ -89,7 +75,7 @@ export async function predictImages(
   const shape = input.type.shape.slice(1);
   const failures: Diagnostic[] = [];
   const pictures = await readAll(paths, shape, size, failures);
-  const probabilitiesOf = PROBABILITIES[probabilitiesToTake(fn.graph)];
+  const probabilitiesOf = probabilitiesBy(fn.graph);
   const predictions: Prediction[] = [];
   for (let first = 0; first < pictures.length; first += fn.batch) {
     const image = new Uint8Array(fn.batch * elementCount(shape));

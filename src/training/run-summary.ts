@@ -20,7 +20,10 @@ export interface RunResults {
   /** Test accuracy, 0 to 1, and loss as they were measured last. */
   readonly accuracy: number | null;
   readonly loss: number | null;
-  /** The epoch of the highest test accuracy, of the lowest test loss where there is no accuracy; the first one of several. */
+  /**
+   * The epoch of the highest accuracy, of the lowest loss where there is none: of the images kept for validation, else of the test images;
+   * the first one of several. Its scores are those of the test images.
+   */
   readonly best: EpochScores | null;
   /** Finished ones. */
   readonly epochs: number;
@@ -31,16 +34,28 @@ export interface RunResults {
   readonly seconds: number;
 }
 
-function isBetter(a: EpochScores, b: EpochScores): boolean {
+type Scores = Omit<EpochScores, 'epoch'>;
+
+/** Scores of the images by which the best weights are chosen: those kept for validation, else the test images. */
+function chosenBy({ validation_accuracy, validation_loss, test_accuracy, test_loss }: EpochEvent): Scores {
+  if (validation_loss === undefined) return { accuracy: test_accuracy, loss: test_loss };
+  return { accuracy: validation_accuracy ?? null, loss: validation_loss };
+}
+
+function isBetter(a: Scores, b: Scores): boolean {
   if (a.accuracy !== null || b.accuracy !== null) return (a.accuracy ?? -1) > (b.accuracy ?? -1);
   return (a.loss ?? Number.POSITIVE_INFINITY) < (b.loss ?? Number.POSITIVE_INFINITY);
 }
 
-export function bestEpoch(epochs: readonly EpochEvent[]): EpochScores | null {
-  const scores = epochs
-    .map(({ epoch, test_accuracy, test_loss }): EpochScores => ({ epoch, accuracy: test_accuracy, loss: test_loss }))
-    .filter(({ accuracy, loss }) => accuracy !== null || loss !== null);
-  return scores.reduce<EpochScores | null>((best, next) => (best === null || isBetter(next, best) ? next : best), null);
+function bestEpoch(epochs: readonly EpochEvent[]): EpochScores | null {
+  const scored = epochs.filter(({ test_accuracy, test_loss }) => test_accuracy !== null || test_loss !== null);
+  const [first, ...others] = scored;
+  if (first === undefined) return null;
+  const { epoch, test_accuracy, test_loss } = others.reduce(
+    (best, next) => (isBetter(chosenBy(next), chosenBy(best)) ? next : best),
+    first,
+  );
+  return { epoch, accuracy: test_accuracy, loss: test_loss };
 }
 
 /** `known`: what other files say: whether a process has the run, and where its checkpoint stands. */

@@ -59,7 +59,8 @@ describe('ampc train, eval, predict, bench', () => {
     const evaluated = await ampc(...args('eval', run, '--json'));
     const done = lines.at(-1);
     const last = lines.at(-2);
-    assert.deepEqual(events(evaluated), [{ event: 'eval', test_accuracy: done.test_accuracy, test_loss: last.test_loss, images: 16 }]);
+    const [{ event, test_accuracy, test_loss, images }] = events(evaluated) as [Record<string, unknown>];
+    assert.deepEqual([event, test_accuracy, test_loss, images], ['eval', done.test_accuracy, last.test_loss, 16]);
     const weights = join(run, 'last.safetensors');
     assert.deepEqual(events(await ampc(...args('eval', file, '--weights', weights, '--json'))), events(evaluated));
   });

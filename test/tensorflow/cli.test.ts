@@ -83,7 +83,9 @@ describe('ampc with --backend tensorflow, as a process', function () {
   it('evaluates a run and predicts with it', async () => {
     const [evaluated] = await run('eval', whole, '--data', work.data);
     const [epoch, done] = trained.slice(-2);
-    assert.deepEqual(evaluated, { event: 'eval', test_accuracy: done!.test_accuracy, test_loss: epoch!.test_loss, images: 64 });
+    const { event, test_accuracy, test_loss, images, confusion } = evaluated as typeof evaluated & { readonly confusion: number[][] };
+    assert.deepEqual([event, test_accuracy, test_loss, images], ['eval', done!.test_accuracy, epoch!.test_loss, 64]);
+    assert.equal(confusion.reduce((sum, row, label) => sum + row[label]!, 0) / 64, test_accuracy);
     const picture = work.path('grey.png');
     await sharp({ create: { width: 40, height: 50, channels: 3, background: '#888888' } })
       .png()

@@ -1,22 +1,25 @@
 import { type EvaluateOptions, evaluate } from '../../index.js';
+import { detailLine, printDetails } from '../eval-view.js';
 import { onInterrupt } from '../interrupt.js';
 import { progressBar, progressShare } from '../live-line.js';
-import { options } from '../options.js';
+import { integer, options } from '../options.js';
 import { formatCount, formatPercent } from '../output.js';
 import type { AddCommand } from './command.js';
 
 export const addEval: AddCommand = (program, output, exitWith) => {
   program
     .command('eval')
-    .description('measure accuracy and loss on the test images')
+    .description('measure accuracy and loss on the test images, and how well each class is recognized')
     .argument('<run-or-file>', 'run folder, or .amp file with --weights')
     .option('--weights <file>', "safetensors file (default: the run's last.safetensors)")
+    .option('--report', 'also by class, the confusion matrix, calibration and the worst mistakes', false)
+    .option('--worst <n>', 'mistakes that --report and --json tell (default: 20)', integer(0, 100_000))
     .addOption(options.backend())
     .addOption(options.data())
     .addOption(options.costs())
     .addOption(options.threads())
     .addOption(options.json())
-    .action(async (target: string, choices: EvaluateOptions) => {
+    .action(async (target: string, { report, ...choices }: EvaluateOptions & { readonly report: boolean }) => {
       const interrupt = onInterrupt(output, 'stopping');
       const onProgress = (done: number, total: number) =>
         output.progress(() => `testing ${progressBar(done, total, 24)} ${progressShare(done, total)}`);
@@ -28,8 +31,12 @@ export const addEval: AddCommand = (program, output, exitWith) => {
           return;
         }
         const accuracy = result.accuracy === undefined ? '' : `test accuracy ${output.style('green', formatPercent(result.accuracy))}, `;
-        output.event({ event: 'eval', test_accuracy: result.accuracy ?? null, test_loss: result.loss, images: result.images });
-        output.line(`${accuracy}test loss ${result.loss.toFixed(4)}, ${formatCount(result.images)} images`);
+        const { loss, images, details } = result;
+        output.event({ event: 'eval', test_accuracy: result.accuracy ?? null, test_loss: loss, images, ...details });
+        output.line(`${accuracy}test loss ${loss.toFixed(4)}, ${formatCount(images)} images`);
+        if (details !== undefined) output.line(detailLine(details));
+        if (report && details !== undefined) printDetails(details, output);
+        else if (report) output.line('its results are no classes: there is nothing more to report');
       } finally {
         output.endProgress();
         interrupt.release();

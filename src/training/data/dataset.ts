@@ -10,6 +10,8 @@ export interface ImageSet {
   readonly count: number;
   /** H, W, C. */
   readonly shape: Shape;
+  /** Where each image comes from, if each has a file of its own. */
+  readonly files?: readonly string[];
 }
 
 export interface Dataset {

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { ClassFolders, ListedImage } from '../../datafiles/class-folders.js';
 import { divide, drawOf } from '../../datafiles/divide.js';
 import { type UserError, userError } from '../../diagnostics/diagnostic.js';
@@ -98,10 +99,12 @@ export async function openPictures(
   const bytes = elementCount(shape);
   let at = 0;
   const take = (from: number, to: number): ImageSet => {
-    const labels = listed.slice(from, to).flatMap(({ label }, index) => (broken.has(from + index) ? [] : [label]));
+    const whole = listed.slice(from, to).filter((_, index) => !broken.has(from + index));
+    const labels = whole.map(({ label }) => label);
+    const files = whole.map(({ path }) => join(root, path));
     const first = at;
     at += labels.length;
-    return { images: pixels.subarray(first * bytes, at * bytes), labels: Int32Array.from(labels), count: labels.length, shape };
+    return { images: pixels.subarray(first * bytes, at * bytes), labels: Int32Array.from(labels), count: labels.length, shape, files };
   };
   const train = take(0, trained.length);
   const validation = take(trained.length, trained.length + kept.length);
