@@ -17,7 +17,8 @@ Trains each network of examples/zoo and the same network in PyTorch ($AMPC_BENCH
 CIFAR-10, and prints a table of how far they are apart:
   first, five: loss of the first step, largest of the first five, relative, fp32
   smooth:      largest of all steps, with silu and average pools in place of relu and max pools, fp32
-  stats, eval: running statistics and logits after all steps of the smooth network, largest difference over the largest value
+  stats, eval: running statistics and logits after all steps of the smooth network, largest difference over the largest value, of means
+               over the deviation where that is larger
   bf16, fp16:  largest deviation of the first five losses from PyTorch's fp32; in brackets that of PyTorch's own bf16
 `;
 const FOLDER = fileURLToPath(new URL('../examples/zoo/', import.meta.url));
@@ -28,14 +29,23 @@ function largestOf(here: readonly number[], there: readonly number[], steps = th
   return Math.max(...there.slice(0, steps).map((value, i) => difference(here[i]!, value)));
 }
 
-/** Largest difference over the largest value. */
-function apart(here: readonly number[], there: readonly number[]): number {
-  const size = Math.max(...there.map(Math.abs), 1e-30);
+const largest = (values: readonly number[]) => Math.max(...values.map(Math.abs), 1e-30);
+
+/** Largest difference over the largest value, or over `size`. */
+function apart(here: readonly number[], there: readonly number[], size = largest(there)): number {
   return there.reduce((most, value, i) => Math.max(most, Math.abs(here[i]! - value)), 0) / size;
 }
 
+/** A mean is compared by the deviation where that is larger: behind a norm without an activation it is 0 but for rounding. */
 function statisticsApart(here: ZooRun, there: ZooRun): number {
-  return Math.max(0, ...Object.entries(there.statistics).map(([name, values]) => apart(here.statistics[name]!, values)));
+  const sizeOf = (name: string, values: readonly number[]) => {
+    const variance = name.endsWith('mean') ? there.statistics[name.replace(/mean$/, 'var')]! : [];
+    return Math.max(largest(values), Math.sqrt(largest(variance)));
+  };
+  return Math.max(
+    0,
+    ...Object.entries(there.statistics).map(([name, values]) => apart(here.statistics[name]!, values, sizeOf(name, values))),
+  );
 }
 
 const cell = (value: number) => value.toExponential(1).padStart(9);
