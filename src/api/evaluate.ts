@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { CostOptions } from '../choose/formats.js';
 import { type BackendChoice, compileToRun, type Runnable } from '../choose/plan-file.js';
 import type { Settings } from '../choose/settings.js';
+import { picturesBelow } from '../datafiles/class-folders.js';
 import { type UserError, userError } from '../diagnostics/diagnostic.js';
 import { shellWord } from '../diagnostics/shell-word.js';
 import { isFolder } from '../files/is-folder.js';
@@ -34,6 +35,8 @@ export interface EvaluateOptions extends ModelOptions {
 }
 
 export interface PredictOptions extends ModelOptions {
+  /** Classes that are told of each picture; default 3. */
+  readonly top?: number | undefined;
   /** Told of the pictures that have no answer, so that the others keep theirs; without it `predict` throws the error. */
   readonly onFailure?: ((error: UserError) => void) | undefined;
 }
@@ -163,9 +166,24 @@ async function classNames({ runnable, run }: Model, { data, onNotice }: ModelOpt
   return openClasses(dataset, { place: folder, onNotice });
 }
 
+/** Files as they are, and the pictures in folders. Throws UserError AMP7403, or tells `onFailure`, of folders without any. */
+async function expandFolders(paths: readonly string[], onFailure: PredictOptions['onFailure']): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const path of paths) {
+    const pictures = (await isFolder(path)) ? picturesBelow(path) : [path];
+    found.push(...pictures);
+    if (pictures.length > 0) continue;
+    const fix = 'give pictures, or a folder that has some in it or in folders below it';
+    const error = userError('AMP7403', `there are no pictures in ${path}`, 'none of its files is called as one, such as .jpg or .png', fix);
+    if (onFailure === undefined) throw error;
+    onFailure(error);
+  }
+  return found;
+}
+
 /**
- * The most probable classes of pictures (PNG, JPEG and what else sharp reads). Throws UserError as `evaluate`, for unreadable pictures, and
- * AMP7402 for a model that results in no classes.
+ * The most probable classes of pictures (PNG, JPEG and what else sharp reads), also of all that are in a folder. Throws UserError as
+ * `evaluate`, for unreadable pictures, for folders without any, and AMP7402 for a model that results in no classes.
  */
 export async function predict(target: string, pictures: readonly string[], options: PredictOptions = {}): Promise<readonly Prediction[]> {
   // Brings an image library, which nothing else needs.
@@ -180,6 +198,7 @@ export async function predict(target: string, pictures: readonly string[], optio
         'measure how near it comes with ampc eval',
       );
     const { size } = program.recipe.dataset;
-    return predictImages(executable, plan, pictures, { classes: await classNames(model, options), size, onFailure: options.onFailure });
+    const [classes, paths] = [await classNames(model, options), await expandFolders(pictures, options.onFailure)];
+    return predictImages(executable, plan, paths, { classes, size, top: options.top, onFailure: options.onFailure });
   });
 }

@@ -11,6 +11,7 @@ export type SchemaName =
   | 'events'
   | 'explain'
   | 'plan'
+  | 'predict'
   | 'runs'
   | 'spec'
   | 'test'

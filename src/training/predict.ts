@@ -54,7 +54,8 @@ export interface PredictOptions {
   readonly classes: readonly string[];
   /** How pictures of another size are brought to that of the model. */
   readonly size?: ImageSize | undefined;
-  readonly top?: number;
+  /** Classes that are told of each picture; default 3. */
+  readonly top?: number | undefined;
   readonly onFailure?: ((error: UserError) => void) | undefined;
 }
 
@@ -74,13 +75,13 @@ export async function predictImages(
   if (fn === undefined || input === undefined) throw new Error('the plan has no eval_step with an image');
   const shape = input.type.shape.slice(1);
   const failures: Diagnostic[] = [];
-  const pictures = await readAll(paths, shape, size, failures);
   const probabilitiesOf = probabilitiesBy(fn.graph);
   const predictions: Prediction[] = [];
-  for (let first = 0; first < pictures.length; first += fn.batch) {
+  for (let first = 0; first < paths.length; first += fn.batch) {
+    const chunk = await readAll(paths.slice(first, first + fn.batch), shape, size, failures);
+    if (chunk.length === 0) continue;
     const image = new Uint8Array(fn.batch * elementCount(shape));
     const label = new Int32Array(fn.batch).fill(-1);
-    const chunk = pictures.slice(first, first + fn.batch);
     for (const [slot, { pixels }] of chunk.entries()) image.set(pixels, slot * pixels.length);
     await executable.call('eval_step', { image, label });
     const logits = (await executable.readOutput('logits')).slice();

@@ -1,33 +1,60 @@
-import { type ModelOptions, predict, renderDiagnostics, type UserError } from '../../index.js';
+import { Option } from 'commander';
+import { type Prediction, type PredictOptions, predict, renderDiagnostics, type UserError } from '../../index.js';
+import { csvRow } from '../csv.js';
 import { EXIT } from '../failure.js';
-import { options } from '../options.js';
-import { formatPercent } from '../output.js';
+import { integer, options } from '../options.js';
+import { formatPercent, type Output } from '../output.js';
 import type { AddCommand } from './command.js';
+
+interface Choices extends PredictOptions {
+  readonly csv: boolean;
+}
+
+function printPrediction({ path, top: [best, ...others] }: Prediction, output: Output): void {
+  if (best === undefined) return;
+  const rest = others.map(({ name, probability }) => `${name} ${formatPercent(probability)}`).join(', ');
+  output.line(
+    `${path}: ${output.style('bold', best.name)} ` +
+      `${formatPercent(best.probability)}${rest === '' ? '' : output.style('dim', `  (${rest})`)}`,
+  );
+}
+
+/** A row for each picture, the most probable class first; a model of few classes has fewer columns. */
+function printCsv(predictions: readonly Prediction[], output: Output): void {
+  const columns = Math.max(1, ...predictions.map(({ top }) => top.length));
+  const titles = Array.from({ length: columns }, (_, place) =>
+    place === 0 ? ['class', 'probability'] : [`class_${place + 1}`, `probability_${place + 1}`],
+  );
+  output.product(csvRow(['path', ...titles.flat()]));
+  for (const { path, top } of predictions)
+    output.product(csvRow([path, ...top.flatMap(({ name, probability }) => [name, String(probability)])]));
+}
 
 export const addPredict: AddCommand = (program, output, exitWith) => {
   program
     .command('predict')
-    .description('classify pictures with a trained model')
+    .description('classify pictures, also all in a folder, with a trained model')
     .argument('<run-or-file>', 'run folder, or .amp file with --weights')
-    .argument('<image...>', 'PNG or JPEG files')
+    .argument('<image...>', 'PNG or JPEG files, or folders of them')
     .option('--weights <file>', "safetensors file (default: the run's last.safetensors)")
+    .option('--top <n>', 'classes that are told of each picture (default: 3)', integer(1))
+    .addOption(new Option('--csv', 'a table with a row for each picture, in CSV').default(false).conflicts('json'))
     .addOption(options.backend())
     .addOption(options.data())
     .addOption(options.json())
-    .action(async (run: string, images: readonly string[], choices: ModelOptions) => {
+    .action(async (run: string, images: readonly string[], { csv, ...choices }: Choices) => {
       const onFailure = ({ diagnostics, source }: UserError) => {
         output.error(renderDiagnostics(diagnostics, source, { color: output.errorColor }));
         exitWith(EXIT.failed);
       };
-      for (const prediction of await predict(run, images, { ...choices, onNotice: output.notice, onFailure })) {
+      const predictions = await predict(run, images, { ...choices, onNotice: output.notice, onFailure });
+      if (csv) {
+        printCsv(predictions, output);
+        return;
+      }
+      for (const prediction of predictions) {
         output.event({ event: 'prediction', ...prediction });
-        const [best, ...others] = prediction.top;
-        if (best === undefined) continue;
-        const rest = others.map(({ name, probability }) => `${name} ${formatPercent(probability)}`).join(', ');
-        output.line(
-          `${prediction.path}: ${output.style('bold', best.name)} ` +
-            `${formatPercent(best.probability)}${rest === '' ? '' : output.style('dim', `  (${rest})`)}`,
-        );
+        printPrediction(prediction, output);
       }
     });
 };
