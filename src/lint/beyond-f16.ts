@@ -4,13 +4,13 @@ import { hasShortRange, LIMITS } from '../numeric/formats.js';
 import { boundsOf } from './bounds.js';
 import { formatNumber, type LintFinding, type LintInput, type LintRule, sourceOf } from './rule.js';
 
+const LARGEST = LIMITS.f16.largest;
+
 export const beyondF16: LintRule = {
   title: 'exponential or power beyond fp16',
-  meaning: 'It is computed in fp32, and rounded to fp16 for what reads it: nothing keeps it below 65,504.',
+  meaning: `It is computed in fp32, and rounded to fp16 for what reads it: nothing keeps it below ${formatNumber(LARGEST)}.`,
   check,
 };
-
-const LARGEST = LIMITS.f16.largest;
 
 interface Growth {
   readonly what: string;

@@ -59,7 +59,7 @@ describe('mistakes in the text form', () => {
     const text = printPlan(planOf(simpleCnn));
     assertRefused(
       () => parsePlan(text.replace('contraction conv1 {', 'something conv1 {')),
-      /line \d+, .*expected one of contraction, map/,
+      /line \d+, .*expected one of contraction, attention, map/,
     );
     assertRefused(() => parsePlan(text.replace('contraction conv1 {', 'contraction conv1')), /line \d+, .*expected "\{"/);
     assertRefused(() => parsePlan(text.trimEnd().slice(0, -1)), /line \d+, .*expected a closing "\}"/);

@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { lookUpData } from '../../src/datafiles/look-up.js';
 import { DEFAULT_SIZING, type FileSource } from '../../src/datasets/source.js';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
+import type { TrainEvent } from '../../src/index.js';
 import type { DatasetSpec } from '../../src/ir/program.js';
 import { openData } from '../../src/training/data/open.js';
+import { ampc } from '../support/cli.js';
 import { environment } from '../support/environment.js';
 import { inTemporaryFolder } from './support/fake.js';
 import { idx, tinyMnist } from './support/idx.js';
@@ -78,6 +80,40 @@ describe('arrays of numpy', () => {
       const size = { height: 3, width: 5, ...DEFAULT_SIZING };
       const resized = await open(join(dir, 'x.npz'), 'npz', { split: { test: 0.3 }, size });
       assert.deepEqual([resized.train.shape, resized.train.images.length], [[3, 5, 1], 15 * resized.train.count]);
+    }));
+
+  it('trains at another size, joined with each other, in micro-batches of which one is smaller, as the reference does', () =>
+    inTemporaryFolder(async (dir) => {
+      const files = {
+        'x_train.npy': npy([16, 2, 2, 3], images(16, 3)),
+        'y_train.npy': npyIntegers(Array.from({ length: 16 }, (_, at) => at % 2)),
+        'x_test.npy': npy([2, 2, 2, 3], images(2, 3)),
+        'y_test.npy': npyIntegers([0, 1]),
+      };
+      put(dir, 'set.npz', zip(files));
+      put(
+        dir,
+        'net.amp',
+        `dataset npz("set.npz") { size(4)  mixup }
+          model Net(image: dataset.shape) -> [dataset.classes] { image |> flatten |> linear(dataset.classes) }
+          precision { compute fp32 }
+          train { batch 10  accumulate 2  epochs 1 }`,
+      );
+      const file = join(dir, 'net.amp');
+      const [cpu, reference] = await Promise.all(
+        (['cpu', 'reference'] as const).map(async (backend) => {
+          const { code, stdout, stderr } = await ampc('train', file, '--backend', backend, '--out', join(dir, backend), '--json');
+          assert.equal(code, 0, stderr);
+          const events = stdout
+            .trim()
+            .split('\n')
+            .map((line) => JSON.parse(line) as TrainEvent);
+          const epoch = events.find(({ event }) => event === 'epoch');
+          assert.ok(epoch?.event === 'epoch');
+          return epoch.train_loss;
+        }),
+      );
+      assert.ok(Math.abs(cpu! / reference! - 1) < 1e-5, `${cpu}, not ${reference}`);
     }));
 
   it('are refused with what is missing or does not fit', () =>

@@ -80,7 +80,8 @@ export class CpuExecutable implements Executable {
       for (const [i, one] of found.entries()) {
         const images = one.layout.inputs.get('label')?.type.shape[0] ?? 0;
         const order = batches.order.subarray(place, place + images);
-        seconds.push(...(await this.#series(one.library, { ...batches, order }, [calls[i]!], [one])));
+        const mixes = batches.mixes?.slice(place, place + images);
+        seconds.push(...(await this.#series(one.library, { ...batches, order, mixes }, [calls[i]!], [one])));
         place += images;
       }
       return seconds;

@@ -123,6 +123,7 @@ export function measureStatistics({ images, shape }: ImageSet): Statistics {
 /** What a file can follow of a data set that was opened; with what was to be measured. */
 export function factsOf(spec: DatasetSpec, { classes, train, test }: Dataset, known?: DataFacts): DataFacts {
   const statistics = known?.statistics ?? (spec.isUnmeasured ? measureStatistics(train) : undefined);
-  const image = spec.size === undefined ? spec.image : known?.image;
+  // Of what is resized only the channels count, which pictures are given and arrays have.
+  const image = spec.size === undefined || !('channels' in spec.source) ? (known?.image ?? spec.image) : known?.image;
   return { classes, images: { train: train.count, test: test.count }, ...given({ image, statistics }) };
 }
