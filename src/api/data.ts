@@ -1,5 +1,5 @@
 import { readdir, stat } from 'node:fs/promises';
-import { extname } from 'node:path';
+import { extname, join } from 'node:path';
 import { DATASET_NAMES, DATASETS, type DatasetName, isDatasetName } from '../datasets/registry.js';
 import { DEFAULT_SIZING, type FileSource, type Statistics } from '../datasets/source.js';
 import { userError } from '../diagnostics/diagnostic.js';
@@ -66,13 +66,22 @@ export interface InfoOptions extends DataOptions {
 
 /** What lies at a path. Throws UserError AMP7022 where it is nothing that a data set can be made of. */
 async function sourceAt(path: string): Promise<FileSource> {
+  // A pattern names files that lie somewhere else than at its own path.
+  if (extname(path) === '.parquet') return { kind: 'parquet', path, channels: 3 };
   const found = await reading(path, stat(path));
   const names = found.isDirectory() ? await readdir(path) : [];
+  const inner = names.includes('data') ? await readdir(join(path, 'data')).catch(() => []) : [];
+  if ([...names, ...inner].some((name) => name.endsWith('.parquet'))) return { kind: 'parquet', path, channels: 3 };
   if (names.some((name) => /idx\d-ubyte(\.gz)?$/.test(name))) return { kind: 'idx', path };
   if (names.some((name) => name.endsWith('.npy')) || extname(path) === '.npz') return { kind: 'npz', path };
   if (found.isDirectory()) return { kind: 'folder', path, channels: 3 };
   if (extname(path) === '.csv') return { kind: 'csv', path, channels: 3 };
-  throw userError('AMP7022', `${path} is no data set`, undefined, 'give the name of one, a .amp file, a folder, or a .npz or .csv file');
+  throw userError(
+    'AMP7022',
+    `${path} is no data set`,
+    undefined,
+    'give the name of one, a .amp file, a folder, or a .npz, .csv or .parquet file',
+  );
 }
 
 const DEFAULT_SIDE = 64;
@@ -83,7 +92,7 @@ async function specOf(target: string, { size, split }: InfoOptions): Promise<Dat
   if (isDatasetName(target)) return { name: target, source: { kind: 'known', name: target }, image: DATASETS[target].image, ...rest };
   if (target.endsWith('.amp')) return lowerProgram(await readSource(target), { images: 0 }).recipe.dataset;
   const source = await sourceAt(target);
-  const isPictures = source.kind === 'folder' || source.kind === 'csv';
+  const isPictures = 'channels' in source;
   const side = size ?? (isPictures ? DEFAULT_SIDE : undefined);
   const sized = side === undefined ? {} : { size: { height: side, width: side, ...DEFAULT_SIZING } };
   // The size that arrays have is found when they are read.

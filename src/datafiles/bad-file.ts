@@ -20,3 +20,13 @@ export function naming<T>(path: string, read: () => T): T {
     throw error instanceof BadFile ? badFile(path, error.message) : error;
   }
 }
+
+/** A file that is not as it was when a run, or a look at it, began. */
+export function changedFile(path: string): UserError {
+  return userError(
+    'AMP7019',
+    `${path} changed while it was read`,
+    'the pictures of a run are those that are there when it begins',
+    'start again when nothing writes to the folder any more',
+  );
+}

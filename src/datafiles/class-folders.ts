@@ -22,7 +22,7 @@ export interface ClassFolders {
 }
 
 /** Names that hold the test images of a folder with `train`, the first that is there. */
-const TEST_NAMES = ['test', 'val', 'valid', 'validation'];
+export const TEST_NAMES = ['test', 'val', 'valid', 'validation'];
 
 /** What systems and programs leave in folders, which belongs to nobody's class. Names with a dot in front are hidden and the same. */
 const LITTER = new Set(['thumbs.db', 'ehthumbs.db', 'desktop.ini', '__macosx', '@eadir', 'icon\r']);

@@ -6,6 +6,7 @@ import type { Source } from '../diagnostics/diagnostic.js';
 import { type LabelledArrays, readIdxFolder, readNumpy } from './arrays.js';
 import { listClassFolders } from './class-folders.js';
 import { readCsvList } from './csv.js';
+import { listParquet } from './parquet.js';
 
 /** Where the files of a data set lie that the source text `at` names: where its caller says, else at the path, from the text's folder. */
 export function dataPath({ path }: FileSource, at: Pick<Source, 'path' | 'data'>): string {
@@ -44,6 +45,10 @@ export function lookUpData(source: FileSource, split: DataSplit | undefined, at:
     }
     case 'csv': {
       const { classes, images } = readCsvList(path, split);
+      return { classes, images: counted(images) };
+    }
+    case 'parquet': {
+      const { classes, images } = listParquet(path, source, split);
       return { classes, images: counted(images) };
     }
     case 'npz':

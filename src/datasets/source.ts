@@ -7,6 +7,14 @@ export type DataSource =
   | { readonly kind: 'folder'; readonly path: string; readonly channels: number }
   /** The same, listed in a file with columns. */
   | { readonly kind: 'csv'; readonly path: string; readonly channels: number }
+  /** The same as rows of Parquet files: one, all below a folder, or those of a pattern. The columns: by their usual names, unless named. */
+  | {
+      readonly kind: 'parquet';
+      readonly path: string;
+      readonly channels: number;
+      readonly image?: string | undefined;
+      readonly label?: string | undefined;
+    }
   /** Arrays of numpy: bytes and labels. */
   | { readonly kind: 'npz'; readonly path: string }
   /** A folder with IDX files. */

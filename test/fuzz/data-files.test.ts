@@ -4,6 +4,8 @@ import { gzipSync } from 'node:zlib';
 import { BadFile } from '../../src/datafiles/bad-file.js';
 import { readIdx } from '../../src/datafiles/idx.js';
 import { readNpyBytes, readNpyIntegers, readNpyTexts } from '../../src/datafiles/npy.js';
+import { listParquet } from '../../src/datafiles/parquet.js';
+import { readColumn } from '../../src/datafiles/parquet-file.js';
 import { readPickle } from '../../src/datafiles/pickle.js';
 import { readZip } from '../../src/datafiles/zip.js';
 import { userError } from '../../src/diagnostics/diagnostic.js';
@@ -11,6 +13,7 @@ import { loadSplit } from '../../src/training/data/load.js';
 import { makeWorkspace } from '../support/tiny.js';
 import { idx } from '../training/support/idx.js';
 import { npy, npyTexts, zip } from '../training/support/npy.js';
+import { parquet } from '../training/support/parquet.js';
 import { type Pickle, pickle } from '../training/support/pickle.js';
 import { fuzz } from './fuzz.js';
 import { mutateBytes, type Random } from './mutate.js';
@@ -66,6 +69,21 @@ describe('damaged files of data are refused by diagnostics', function () {
       (bytes) => {
         writeFileSync(join(folder, 'train-images-idx3-ubyte.gz'), bytes);
         return loadSplit('mnist', 'train', workspace.dir);
+      },
+      500,
+    );
+  });
+
+  it('Parquet files', async () => {
+    const image = { kind: 'struct', bytes: [Uint8Array.of(1), Uint8Array.of(2, 3), null] } as const;
+    const file = parquet({ image, label: { kind: 'whole', numbers: [0, 1, 1] } }, { names: ['label', ['one', 'two']] });
+    const path = join(workspace.dir, 'x.parquet');
+    await fuzz(
+      damage(file),
+      (bytes) => {
+        writeFileSync(path, bytes);
+        for (const { file: found, image: column } of listParquet(path, {}, { test: 0.5 }).tables.values())
+          for (const group of found.groups.keys()) readColumn(found, group, column);
       },
       500,
     );

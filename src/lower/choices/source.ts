@@ -1,4 +1,5 @@
 import type { FileSource } from '../../datasets/source.js';
+import { given } from '../../given.js';
 import { type Words, word } from '../setting.js';
 
 /** What `dataset` takes besides the names of data sets: kinds of files, with where they are. */
@@ -18,6 +19,19 @@ export const FILE_SOURCES = {
       channels: { kind: 'int', default: 3, min: 1, max: 4, doc: 'as in `folder`' },
     },
     ({ path, channels }) => ({ kind: 'csv', path, channels }),
+  ),
+  parquet: word(
+    'Parquet files as Hugging Face has them: in each row an encoded picture and, as a whole number, its label',
+    {
+      path: {
+        kind: 'text',
+        doc: 'a file, a folder with such files, or a pattern of names such as `data/*.parquet`; `--data` names others',
+      },
+      channels: { kind: 'int', default: 3, min: 1, max: 4, doc: 'as in `folder`' },
+      image: { kind: 'text', optional: true, doc: 'the column of pictures; else `image`, `img`, or the only one of bytes' },
+      label: { kind: 'text', optional: true, doc: 'the column of labels; else `label`, `labels` or `fine_label`' },
+    },
+    ({ path, channels, image, label }) => ({ kind: 'parquet', path, channels, ...given({ image, label }) }),
   ),
   npz: word(
     'arrays of numpy: images as bytes [n, height, width] or [n, height, width, channels], and whole numbers as labels',

@@ -1,14 +1,14 @@
-import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { ImageSize } from '../../datasets/source.js';
-import { userError } from '../../diagnostics/diagnostic.js';
-import { fileReason, isSystemError } from '../../files/reason.js';
+import { isSystemError } from '../../files/reason.js';
 import { systemError } from '../../files/system-error.js';
 import { temporaryBeside } from '../../files/temporary.js';
 import { elementCount, type Shape } from '../../ir/types.js';
 import { mapFile } from './map-file.js';
 import { decodedPath, hashOf, isDecoded, type KnownFile, readIndex, trimCache, writeIndex } from './picture-cache.js';
+import type { PictureFiles, Seen } from './picture-files.js';
 
 export interface DecodeOptions {
   /** H, W, C that every picture is brought to. */
@@ -34,19 +34,6 @@ function lanes(): number {
   return 2 * Math.max(2, Math.min(16, availableParallelism()));
 }
 
-interface Seen extends Omit<KnownFile, 'hash'> {}
-
-async function look(root: string, path: string): Promise<Seen> {
-  try {
-    const { size, mtimeMs } = await stat(resolve(root, path));
-    return { path, size, mtimeMs };
-  } catch (error) {
-    // Said of the file when it is read.
-    if (isSystemError(error)) return { path, size: -1, mtimeMs: 0 };
-    throw error;
-  }
-}
-
 /** Runs `work` on 0 to count - 1, some at a time. */
 async function inLanes(count: number, work: (index: number) => Promise<void>): Promise<void> {
   let next = 0;
@@ -61,15 +48,6 @@ async function inLanes(count: number, work: (index: number) => Promise<void>): P
   await Promise.all(Array.from({ length: Math.min(count, lanes()) }, lane));
 }
 
-function changed(root: string, path: string): Error {
-  return userError(
-    'AMP7019',
-    `${resolve(root, path)} changed while it was read`,
-    'the pictures of a run are those that are there when it begins',
-    'start again when nothing writes to the folder any more',
-  );
-}
-
 /** Where decoded pictures go: each into its place. */
 interface Sink {
   put(place: number, pixels: Uint8Array): Promise<void>;
@@ -81,8 +59,7 @@ class Decoder {
   private done = 0;
 
   constructor(
-    private readonly root: string,
-    private readonly paths: readonly string[],
+    private readonly files: PictureFiles,
     private readonly seen: readonly Seen[],
     private readonly options: DecodeOptions,
     private readonly sink: Sink,
@@ -92,20 +69,14 @@ class Decoder {
     // Brings an image library, which nothing else needs.
     const { decodePicture } = await import('./picture.js');
     const { shape, size, signal, onProgress } = this.options;
-    await inLanes(this.paths.length, async (place) => {
+    await inLanes(this.seen.length, async (place) => {
       signal?.throwIfAborted();
-      const path = this.paths[place]!;
       const before = this.seen[place]!;
-      let bytes: Uint8Array;
-      try {
-        bytes = await readFile(resolve(this.root, path));
-      } catch (error) {
-        if (!isSystemError(error)) throw error;
-        if (before.size >= 0 && error.code === 'ENOENT') throw changed(this.root, path);
-        this.reject(place, '', fileReason(error));
+      const bytes = await this.files.read(before);
+      if ('why' in bytes) {
+        this.reject(place, '', bytes.why);
         return;
       }
-      if (bytes.length !== before.size) throw changed(this.root, path);
       const hash = hashOf(bytes);
       try {
         await this.sink.put(place, await decodePicture(bytes, shape, size));
@@ -114,7 +85,7 @@ class Decoder {
         if (isSystemError(error)) throw error;
         this.reject(place, hash, (error as Error).message.split('\n')[0]!);
       }
-      onProgress?.(++this.done, this.paths.length);
+      onProgress?.(++this.done, this.seen.length);
     });
   }
 
@@ -148,14 +119,7 @@ async function closeGaps(file: FileHandle, count: number, bytes: number, broken:
 }
 
 /** Decodes into a file of the cache, whose name is known when all have been read. */
-async function decodeIntoCache(
-  root: string,
-  paths: readonly string[],
-  seen: readonly Seen[],
-  how: string,
-  options: DecodeOptions,
-  cache: string,
-) {
+async function decodeIntoCache(files: PictureFiles, seen: readonly Seen[], how: string, options: DecodeOptions, cache: string) {
   const bytes = elementCount(options.shape);
   const temporary = temporaryBeside(join(cache, 'decoding'));
   const file = await open(temporary, 'wx+', 0o600);
@@ -163,14 +127,14 @@ async function decodeIntoCache(
     const put: Sink['put'] = async (place, pixels) => {
       await file.write(pixels, 0, bytes, place * bytes);
     };
-    const decoder = new Decoder(root, paths, seen, options, { put });
+    const decoder = new Decoder(files, seen, options, { put });
     await decoder.run();
     const { broken, known } = decoder;
-    if (broken.size > 0) await closeGaps(file, paths.length, bytes, broken);
+    if (broken.size > 0) await closeGaps(file, seen.length, bytes, broken);
     const key = keyOf(how, known);
     await file.sync();
     await rename(temporary, decodedPath(cache, key));
-    await writeIndex(cache, root, how, known);
+    await writeIndex(cache, files.root, how, known);
     await trimCache(cache, key);
     return { key, broken };
   } catch (error) {
@@ -182,38 +146,33 @@ async function decodeIntoCache(
   }
 }
 
-async function decodeIntoMemory(
-  root: string,
-  paths: readonly string[],
-  seen: readonly Seen[],
-  how: string,
-  options: DecodeOptions,
-): Promise<DecodedSet> {
+async function decodeIntoMemory(files: PictureFiles, seen: readonly Seen[], how: string, options: DecodeOptions): Promise<DecodedSet> {
   const bytes = elementCount(options.shape);
-  const all = new Uint8Array(paths.length * bytes);
-  const decoder = new Decoder(root, paths, seen, options, { put: async (place, pixels) => all.set(pixels, place * bytes) });
+  const all = new Uint8Array(seen.length * bytes);
+  const decoder = new Decoder(files, seen, options, { put: async (place, pixels) => all.set(pixels, place * bytes) });
   await decoder.run();
   const { broken, known } = decoder;
   let to = 0;
-  for (let place = 0; place < paths.length; place++)
+  for (let place = 0; place < seen.length; place++)
     if (!broken.has(place)) all.copyWithin(bytes * to++, place * bytes, (place + 1) * bytes);
   return { pixels: all.subarray(0, to * bytes), broken, key: keyOf(how, known) };
 }
 
 /**
- * The pixels of pictures below `root`, in the order of `paths`: from the cache where their files are as they were, else decoded, several at
- * a time. Throws UserError AMP7019 for a file that changes meanwhile, AMP6110 where the system refuses the cache, and the signal's reason.
+ * The pixels of pictures, in the order of `paths`: from the cache where their files are as they were, else decoded, several at a time.
+ * Throws UserError AMP7019 for a file that changes meanwhile, AMP6110 where the system refuses the cache, as the reader of the files,
+ * and the signal's reason.
  */
-export async function decodeSet(root: string, paths: readonly string[], options: DecodeOptions): Promise<DecodedSet> {
+export async function decodeSet(files: PictureFiles, paths: readonly string[], options: DecodeOptions): Promise<DecodedSet> {
   const { shape, size, cache } = options;
   const { DECODER } = await import('./picture.js');
   const how = JSON.stringify([DECODER, shape, size]);
   const seen: Seen[] = new Array(paths.length);
   await inLanes(paths.length, async (place) => {
-    seen[place] = await look(root, paths[place]!);
+    seen[place] = await files.look(paths[place]!);
   });
-  if (cache === undefined) return decodeIntoMemory(root, paths, seen, how, options);
-  const index = await readIndex(cache, root, how);
+  if (cache === undefined) return decodeIntoMemory(files, seen, how, options);
+  const index = await readIndex(cache, files.root, how);
   const known = seen.flatMap(({ path, size: bytes, mtimeMs }) => {
     const file = index.get(path);
     return file !== undefined && file.size === bytes && file.mtimeMs === mtimeMs && file.hash !== '' ? [file] : [];
@@ -225,6 +184,6 @@ export async function decodeSet(root: string, paths: readonly string[], options:
     if (count === 0) return { pixels: new Uint8Array(0), broken, key };
     if (await isDecoded(cache, key, count * elementCount(shape))) return { pixels: await mapFile(decodedPath(cache, key)), broken, key };
   }
-  const { key, broken } = await decodeIntoCache(root, paths, seen, how, options, cache);
+  const { key, broken } = await decodeIntoCache(files, seen, how, options, cache);
   return { pixels: await mapFile(decodedPath(cache, key)), broken, key };
 }

@@ -4,6 +4,7 @@ import { type LabelledArrays, readIdxFolder, readNumpy } from '../../datafiles/a
 import { listClassFolders } from '../../datafiles/class-folders.js';
 import { readCsvList } from '../../datafiles/csv.js';
 import { dataPath } from '../../datafiles/look-up.js';
+import { listParquet } from '../../datafiles/parquet.js';
 import type { DataFacts, Statistics } from '../../datasets/source.js';
 import type { Source } from '../../diagnostics/diagnostic.js';
 import { given } from '../../given.js';
@@ -13,6 +14,8 @@ import type { Dataset, ImageSet } from './dataset.js';
 import { chooseDataFolder, datasetBytes, loadClasses, loadDataset, loadSplit } from './load.js';
 import { MAPPED_FROM } from './map-file.js';
 import type { OpenOptions } from './open-options.js';
+import { rowsOf } from './parquet-pictures.js';
+import { filesBelow } from './picture-files.js';
 import { compareClasses, openPictures } from './pictures.js';
 import { resizeSet } from './resize-set.js';
 import { withValidation } from './validation.js';
@@ -38,10 +41,14 @@ export async function openData(spec: DatasetSpec, options: OpenOptions): Promise
     case 'known':
       return withValidation(await resized(spec, await loadDataset(source.name, options.place)), spec.validation);
     case 'folder':
-      return openPictures(spec, placeOf(options), listClassFolders(placeOf(options), spec.split), options);
+      return openPictures(spec, filesBelow(placeOf(options)), listClassFolders(placeOf(options), spec.split), options);
     case 'csv': {
       const { root, ...listed } = readCsvList(placeOf(options), spec.split);
-      return openPictures(spec, root, listed, options);
+      return openPictures(spec, filesBelow(root), listed, options);
+    }
+    case 'parquet': {
+      const listed = listParquet(placeOf(options), source, spec.split);
+      return openPictures(spec, rowsOf(listed), listed, options);
     }
     case 'npz':
       return openArrays(spec, placeOf(options), readNumpy(placeOf(options), spec.split), options);

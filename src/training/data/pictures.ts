@@ -8,6 +8,7 @@ import { elementCount } from '../../ir/types.js';
 import type { Dataset, ImageSet } from './dataset.js';
 import { decodeSet } from './decode-set.js';
 import type { OpenOptions } from './open-options.js';
+import type { PictureFiles } from './picture-files.js';
 import { VALIDATION } from './validation.js';
 
 /** A set that takes so long to decode that somebody should know. */
@@ -77,10 +78,11 @@ function keepForChoosing(images: readonly ListedImage[], share: number | undefin
 /** Listed pictures, decoded. Throws UserError as `decodeSet`, AMP7018 for files that are no pictures, AMP7016 where none is left. */
 export async function openPictures(
   spec: DatasetSpec,
-  root: string,
+  files: PictureFiles,
   { classes, images, misplaced }: ClassFolders,
   options: OpenOptions,
 ): Promise<Dataset> {
+  const { root } = files;
   compareClasses(root, classes, options.classes);
   const { trained, kept } = keepForChoosing(images.train, spec.validation, classes.length);
   const listed = [...trained, ...kept, ...images.test];
@@ -88,23 +90,31 @@ export async function openPictures(
   if (listed.length >= LONG) onNotice?.(`reading ${listed.length} pictures in ${root}`);
   const paths = listed.map(({ path }) => path);
   const shape = [...spec.image];
-  const { pixels, broken, key } = await decodeSet(root, paths, {
+  const { pixels, broken, key } = await decodeSet(files, paths, {
     shape,
     size: spec.size,
     cache: await cacheOf(onNotice),
     onProgress,
     signal,
   });
-  judge(root, [...misplaced, ...[...broken].map(([place, why]) => ({ path: paths[place]!, why }))], spec, onNotice);
+  // Those that are decoded at once end in any order.
+  const inOrder = [...broken].sort(([a], [b]) => a - b);
+  judge(root, [...misplaced, ...inOrder.map(([place, why]) => ({ path: paths[place]!, why }))], spec, onNotice);
   const bytes = elementCount(shape);
   let at = 0;
   const take = (from: number, to: number): ImageSet => {
     const whole = listed.slice(from, to).filter((_, index) => !broken.has(from + index));
     const labels = whole.map(({ label }) => label);
-    const files = whole.map(({ path }) => join(root, path));
+    const places = whole.map(({ path }) => join(root, path));
     const first = at;
     at += labels.length;
-    return { images: pixels.subarray(first * bytes, at * bytes), labels: Int32Array.from(labels), count: labels.length, shape, files };
+    return {
+      images: pixels.subarray(first * bytes, at * bytes),
+      labels: Int32Array.from(labels),
+      count: labels.length,
+      shape,
+      files: places,
+    };
   };
   const train = take(0, trained.length);
   const validation = take(trained.length, trained.length + kept.length);
