@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, type FSWatcher, mkdirSync, readdirSync, readFileSync, watch } from 'node:fs';
+import { existsSync, type FSWatcher, mkdirSync, readdirSync, readFileSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { readSafetensors } from '../../src/training/safetensors.js';
 import { compilerNamed } from '../codegen/compile.js';
@@ -11,6 +11,27 @@ import { useTiny } from '../support/tiny.js';
 
 const RUNS = 6;
 const KILLS = 10;
+
+/**
+ * Tells every change in a folder and those below it, also in new ones. A folder may be gone before it is looked into, at which Node's own
+ * recursive watcher throws from where nobody can catch it.
+ */
+function watchTree(root: string, changed: () => void, watchers: FSWatcher[] = []): FSWatcher[] {
+  try {
+    const watcher = watch(root, (_, name) => {
+      changed();
+      if (name !== null && statSync(join(root, name), { throwIfNoEntry: false })?.isDirectory())
+        watchTree(join(root, name), changed, watchers);
+    });
+    watcher.on('error', () => undefined);
+    watchers.push(watcher);
+    for (const entry of readdirSync(root, { withFileTypes: true }))
+      if (entry.isDirectory()) watchTree(join(root, entry.name), changed, watchers);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  return watchers;
+}
 
 const NET = `dataset cifar10 { normalize(mean: 0.5, std: 0.5) flip() crop(padding: 2) }
 
@@ -60,7 +81,7 @@ describe('kill -9 at any moment', function () {
         left -= 1;
         if (left <= 0) kill();
       };
-      watchers.push(...[cache, folder].filter((path) => existsSync(path)).map((path) => watch(path, { recursive: true }, count)));
+      for (const path of [cache, folder]) watchTree(path, count, watchers);
     }
     return new Promise((resolve, reject) => {
       child.on('error', reject);
