@@ -1,13 +1,21 @@
 /** Sums of terms with signs by chance are about as large as the norm of the terms. */
 const CANCELLED = 1 / 16;
 
-/** How far a value is from the same value in fp32, as `Deviation` says it. */
+/** How far a value is from the same value in fp32. */
 export interface Distance {
+  /** |a - b| / |b| by the Euclidean norm; where `cancels`, by a share of the norm of the terms in place of |b|. */
   readonly error: number;
   readonly cosine: number;
+  /** Elements that are not finite. */
   readonly nonFinite: number;
+  /** Elements that are not finite in fp32: where there are some, the formats are not what is wrong. */
   readonly fp32NonFinite: number;
+  /** Share of the elements that are 0 here and not in fp32. */
   readonly vanished: number;
+  /**
+   * A sum whose terms cancel: that of fp32 is far below their norm. Where it is 0 but for roundings, as the gradient of a bias before a
+   * norm, its own size and direction say nothing.
+   */
   readonly cancels: boolean;
 }
 

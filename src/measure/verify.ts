@@ -30,28 +30,14 @@ export interface VerifyOptions extends CompileOptions {
   readonly onStep?: ((step: number) => void) | undefined;
 }
 
-/** How far a value is from the same value in fp32; the worst of all steps. */
-export interface Deviation {
+/** How far a value is from the same value in fp32; each number is that of the worst step. */
+export interface Deviation extends Distance {
   readonly layer: string;
   readonly op: string;
   readonly kind: 'activation' | 'gradient';
   /** Of what it is the gradient; empty for activations. */
   readonly of: string;
   readonly dtype: DType;
-  /** |a - b| / |b| by the Euclidean norm; where `cancels`, by a share of the norm of the terms in place of |b|. */
-  readonly error: number;
-  readonly cosine: number;
-  /** Elements that are not finite, in the worst step. */
-  readonly nonFinite: number;
-  /** Elements that are not finite in fp32, in the worst step: where there are some, the formats are not what is wrong. */
-  readonly fp32NonFinite: number;
-  /** Share of the elements that are 0 here and not in fp32, in the worst step. */
-  readonly vanished: number;
-  /**
-   * A sum whose terms cancel: that of fp32 is far below their norm, in some step (distance.ts). Where it is 0 but for roundings, as the
-   * gradient of a bias before a norm, its own size and direction say nothing.
-   */
-  readonly cancels: boolean;
   readonly pass: boolean;
 }
 
