@@ -1,5 +1,5 @@
 import type { DType, Node } from '../../ir/types.js';
-import type { Attention, AttentionGradient } from '../../plan/attention.js';
+import type { Attention, AttentionGradient } from '../../plan/attention-pattern.js';
 import { type Compute, STAGED } from './contraction-unit.js';
 import { cType } from './formats.js';
 

@@ -1,5 +1,5 @@
 import { elementCount, type ValueId } from '../../ir/types.js';
-import { type Attention, attentionOf } from '../../plan/attention.js';
+import { type Attention, attentionOf } from '../../plan/attention-pattern.js';
 import { emitBack, emitExchange, emitRows, emitSoftmax, emitSoftmaxGrad, type KeyRow } from './attention-parts.js';
 import { emitProduct, productTile } from './attention-product.js';
 import { type Compute, STAGED } from './contraction-unit.js';
