@@ -21,6 +21,7 @@ const mayImport = {
   plan: ['ops', 'ir', 'precision', 'autodiff'],
   'compile.ts': ['ops', 'ir', 'autodiff', 'precision', 'plan'],
   codegen: ['plan', 'ops', 'ir'],
+  interchange: ['plan', 'ops', 'ir'],
   runtime: ['codegen', 'plan', 'ops', 'ir'],
   training: ['runtime/backend.ts', 'plan', 'ir'],
   'given.ts': [],
