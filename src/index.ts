@@ -7,7 +7,7 @@ export { diagnose } from './api/doctor.js';
 export { emitC } from './api/emit-c.js';
 export { emitWgsl } from './api/emit-wgsl.js';
 export { type EvaluateOptions, evaluate, type ModelOptions, type PredictOptions, predict, type TestResult } from './api/evaluate.js';
-export { lintProgram, lintSource } from './api/lint.js';
+export { lintProgram, lintSource, programWarnings } from './api/lint.js';
 export { listRuns, type NoRun, type RunList, type RunSummary } from './api/list-runs.js';
 export { explainPlan, type PlanReport } from './api/report.js';
 export { readSavedPlan, withSavedPlan } from './api/saved-plan.js';
@@ -65,6 +65,15 @@ export { cleanImages } from './training/data/picture-cache.js';
 export type { Diagnosis } from './training/diagnose.js';
 export type { Evaluation } from './training/evaluate.js';
 export type { CalibrationBin, ClassScores, EvaluationDetails, Mistake } from './training/evaluation-details.js';
-export type { EpochEvent, OverflowEvent, ReplanEvent, StartEvent, StepEvent, TrainEvent, TrainProgress } from './training/events.js';
+export type {
+  EpochEvent,
+  OverflowEvent,
+  PhaseEvent,
+  ReplanEvent,
+  StartEvent,
+  StepEvent,
+  TrainEvent,
+  TrainProgress,
+} from './training/events.js';
 export type { Prediction } from './training/predict.js';
 export type { EpochScores, RunState } from './training/run-summary.js';

@@ -43,7 +43,12 @@ function spanOf(place: LintPlace, file: AmpFile, lines: LineIndex): Span | undef
   }
 }
 
-/** Warnings about a program that `lowerProgram` made from `source`, in source order. */
+/** All warnings about a program that `lowerProgram` made from `source`: about what its text says, and what is known to go wrong with it. */
+export function programWarnings(source: Source, program: Program): readonly Diagnostic[] {
+  return [...(program.warnings ?? []), ...lintProgram(source, program)];
+}
+
+/** What is known to go wrong with a program that `lowerProgram` made from `source`, in source order. */
 export function lintProgram(source: Source, program: Program): readonly Diagnostic[] {
   const { file } = parseAmp(source.text);
   const lines = new LineIndex(source.text);

@@ -14,7 +14,7 @@ import type { FastestChoice } from '../plan/fastest.js';
 import type { Footprint } from '../plan/footprint.js';
 import { type PlanFacts, reportPlan } from '../plan/report.js';
 import { type PlanTimes, planTimes } from '../plan/times.js';
-import { lintProgram } from './lint.js';
+import { programWarnings } from './lint.js';
 
 export interface PlanWarning {
   readonly code: string;
@@ -34,6 +34,10 @@ export interface PredictedTime extends Pick<PlanTimes, 'stepMs' | 'restMs' | 'es
 /** All that `ampc plan` shows; the JSON form is described by schemas/plan.schema.json. */
 export interface PlanReport extends PlanSummary, PlanFacts {
   readonly batch: number;
+  /** The epoch of the run whose plan it is, from 1. */
+  readonly epoch: number;
+  /** Epochs, from 1, with which another plan takes over: of those that begin with other parameters frozen. */
+  readonly phases: readonly number[];
   readonly effectivePrecision: EffectivePrecision;
   /** Memory of the same model in fp32. */
   readonly fp32Memory: Footprint;
@@ -63,12 +67,14 @@ export async function explainPlan(compiled: Compiled): Promise<PlanReport> {
   return {
     ...summarizePlan(plan),
     batch: trainStep(plan).batch,
+    epoch: (compiled.epoch ?? 0) + 1,
+    phases: (program.phases ?? []).map((epoch) => epoch + 1),
     effectivePrecision: effectivePrecision(compiled),
     ...reportPlan(plan, times),
     memory,
     fp32Memory: await memoryOf(planInFp32(program, plan)),
     processMemory: processMemory(plan, memory, program.recipe.dataset),
     predicted: costs && times ? predicted(times, costs, choice) : null,
-    warnings: lintProgram(source, program).map((found) => warning(found, source.text)),
+    warnings: programWarnings(source, program).map((found) => warning(found, source.text)),
   };
 }

@@ -2,7 +2,7 @@ import { basename, join, resolve } from 'node:path';
 import { type BackendChoice, compileSelected, type Runnable } from '../choose/plan-file.js';
 import { RunPlans } from '../choose/replan.js';
 import { mergeSettings, pickSettings, type Settings } from '../choose/settings.js';
-import { type Source, userError } from '../diagnostics/diagnostic.js';
+import { type Diagnostic, type Source, userError } from '../diagnostics/diagnostic.js';
 import { sourceOf } from '../files/source.js';
 import { given } from '../given.js';
 import type { Program } from '../ir/program.js';
@@ -47,6 +47,8 @@ export interface TrainOptions extends Settings {
   readonly costs?: string | undefined;
   /** Told what takes a while before the run starts. */
   readonly onNotice?: ((text: string) => void) | undefined;
+  /** Told before the run starts what the file's text makes suspicious; a rendering needs the source. */
+  readonly onWarnings?: ((warnings: readonly Diagnostic[], source: Source) => void) | undefined;
   readonly checkpointSteps?: number | undefined;
   /** Aborting it ends the run after the running step, with a checkpoint. */
   readonly signal?: AbortSignal | undefined;
@@ -183,6 +185,7 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
   );
   const { plan, program, backend, info } = runnable;
   const { recipe } = program;
+  if (program.warnings !== undefined) options.onWarnings?.(program.warnings, source);
   // What is loaded while a run goes on is short and decides what it becomes: an interruption waits for it, and the run is then saved.
   const load = (other: Plan) => backend.load(other, loadOptions({ ...options, signal: undefined }));
   const file = stored === undefined ? sourceName(source.path) : basename(stored.source.path);

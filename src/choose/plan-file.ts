@@ -50,6 +50,8 @@ export interface Compiled {
   readonly source: Source;
   /** What the caller changed of the file. */
   readonly settings: Settings;
+  /** The epoch of the run, counted from 0, whose plan it is; left out: the first. */
+  readonly epoch?: number | undefined;
   /** As the file and the settings say. */
   readonly lowered: Program;
   /** With the formats that policy `fastest` chose. */
@@ -113,6 +115,8 @@ async function planFor(given: Source, selected: SelectedBackend, options: Compil
   const { info } = selected;
   const settings = pickSettings(options);
   const { source, lowered } = await lowerMeasured(given, options);
+  const { epoch } = options;
+  const read = { source, settings, lowered, ...(epoch !== undefined && { epoch }) };
   const usual = withoutTail(lowered);
   const compileFor = (program: Program) => compileProgram(program, info.target);
   const { precision } = lowered.recipe;
@@ -121,7 +125,7 @@ async function planFor(given: Source, selected: SelectedBackend, options: Compil
   if (precision.policy === 'fastest' && precision.compute !== 'f32' && !chosenBefore) {
     const { choice, costs } = await chooseByCosts(formats === undefined ? usual : withStoredFormats(usual, formats), selected, options);
     const program = withChoice(lowered, choice);
-    return { source, settings, lowered, program, plan: compileFor(program), costs, choice, formats: storedFormats(program, costs) };
+    return { ...read, program, plan: compileFor(program), costs, choice, formats: storedFormats(program, costs) };
   }
   const program = formats === undefined ? lowered : withStoredFormats(lowered, formats);
   const plan = compileFor(program);
@@ -130,7 +134,7 @@ async function planFor(given: Source, selected: SelectedBackend, options: Compil
   const covers =
     known !== undefined && (options.costs !== undefined || stepCost(plan, program.recipe.train.accumulate, known).estimated === 0);
   const costs = covers ? known : undefined;
-  return { source, settings, lowered, program, plan, ...(costs && { costs }), ...(formats && { formats }) };
+  return { ...read, program, plan, ...(costs && { costs }), ...(formats && { formats }) };
 }
 
 /**
@@ -139,7 +143,16 @@ async function planFor(given: Source, selected: SelectedBackend, options: Compil
  * mistake that the file has.
  */
 export async function compile(input: string | Source, options: CompileOptions = {}): Promise<Compiled> {
-  return planFor(await sourceOf(input), await describeBackend(options.backend ?? 'auto'), options);
+  const compiled = await planFor(await sourceOf(input), await describeBackend(options.backend ?? 'auto'), options);
+  const { epochs } = compiled.lowered.recipe.train;
+  if (compiled.epoch !== undefined && compiled.epoch >= epochs)
+    throw userError(
+      'AMP6215',
+      `there is no epoch ${compiled.epoch + 1}`,
+      `the run has ${epochs}`,
+      'name one of them, or ask for more epochs',
+    );
+  return compiled;
 }
 
 /**

@@ -155,6 +155,16 @@ function printTimes({ predicted }: PlanReport, output: Output): void {
   output.line(`policy fastest compared ${list} and took ${output.style('bold', candidates.find(({ taken }) => taken)?.name ?? 'none')}`);
 }
 
+/** Says that a run has other plans too, where what is frozen changes with an epoch. */
+function printPhases({ epoch, phases }: PlanReport, output: Output): void {
+  if (phases.length === 0) return;
+  const from = phases.findLast((start) => start <= epoch) ?? 1;
+  const next = phases.find((start) => start > epoch);
+  const own = next === undefined ? `from epoch ${from} on` : next === from + 1 ? `of epoch ${from}` : `of epochs ${from} to ${next - 1}`;
+  const others = [1, ...phases].filter((start) => start !== from).map((start) => `--epoch ${start}`);
+  output.line(`plan ${own}; others, with other parameters frozen: ${others.join(', ')}`);
+}
+
 /** The plan for a person: layers, casts, memory, sizes. `all`: also of blocks that are equal to the one before. */
 export function printReport(report: PlanReport, all: boolean, output: Output): void {
   const { model, policy, precision, backend, batch, parameters, scaling, functions, casts } = report;
@@ -162,6 +172,7 @@ export function printReport(report: PlanReport, all: boolean, output: Output): v
   const scale = scaling.kind === 'none' ? 'no loss scaling' : `${scaling.kind} loss scale from ${formatCount(scaling.init)}`;
   output.line(`${formatCount(parameters)} parameters, ${scale}`);
   printSettings(report, output);
+  printPhases(report, output);
   printTimes(report, output);
   output.line();
   printLayers(report, all, output);

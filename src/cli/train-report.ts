@@ -1,4 +1,4 @@
-import type { EpochEvent, OverflowEvent, StartEvent, StepEvent, TrainEvent, TrainProgress } from '../index.js';
+import type { EpochEvent, OverflowEvent, PhaseEvent, StartEvent, StepEvent, TrainEvent, TrainProgress } from '../index.js';
 import { formatSteps, leftOutNote, trainLossCell } from './epoch-losses.js';
 import { progressBar, progressShare } from './live-line.js';
 import { formatCount, formatDuration, formatLoss, formatPercent, type Output } from './output.js';
@@ -12,6 +12,41 @@ function formatShare(share: number): string {
 
 /** Below this share of the time that steps wait for data nobody needs to know. */
 const SHOWN_SHARE = 0.05;
+
+interface Column {
+  readonly title: string;
+  readonly cell: (epoch: EpochEvent) => string;
+  /** Left out where no epoch has it. */
+  readonly isKnown?: (epoch: EpochEvent) => boolean;
+}
+
+const percent = (accuracy: number | null | undefined): string => (typeof accuracy === 'number' ? formatPercent(accuracy) : '-');
+const isAccuracy = (accuracy: number | null | undefined): boolean => typeof accuracy === 'number';
+
+/** Of the table of epochs. A model that results in images has no accuracy, and its losses are what it is judged by. */
+const COLUMNS: readonly Column[] = [
+  { title: 'epoch', cell: ({ epoch }) => String(epoch) },
+  { title: 'train loss', cell: trainLossCell },
+  {
+    title: 'validation loss',
+    cell: ({ validation_loss: loss }) => (loss === undefined ? '-' : formatLoss(loss)),
+    isKnown: ({ validation_loss: loss, validation_accuracy: accuracy }) => loss !== undefined && !isAccuracy(accuracy),
+  },
+  {
+    title: 'validation',
+    cell: ({ validation_accuracy }) => percent(validation_accuracy),
+    isKnown: ({ validation_accuracy }) => isAccuracy(validation_accuracy),
+  },
+  { title: 'test loss', cell: ({ test_loss }) => formatLoss(test_loss) },
+  {
+    title: 'test accuracy',
+    cell: ({ test_accuracy }) => percent(test_accuracy),
+    isKnown: ({ test_accuracy, test_loss }) => isAccuracy(test_accuracy) || test_loss === null,
+  },
+  { title: 'images/s', cell: ({ images_per_second }) => formatCount(Math.round(images_per_second)) },
+  { title: 'skipped', cell: ({ skipped_steps }) => String(skipped_steps) },
+  { title: 'time', cell: ({ seconds }) => formatDuration(seconds) },
+];
 
 /** Shows a training run: a progress bar on a terminal, plain lines elsewhere, a table of the epochs at the end. */
 export class TrainReport {
@@ -49,6 +84,9 @@ export class TrainReport {
             `(replan-${event.replan}.json)`,
         );
         break;
+      case 'phase':
+        this.#output.line(phaseLine(event));
+        break;
       case 'done':
         this.#output.endProgress();
     }
@@ -72,20 +110,10 @@ export class TrainReport {
     this.#output.endProgress();
     if (this.#epochs.length === 0) return;
     this.#output.line();
-    const isValidated = this.#epochs.some(({ validation_loss }) => validation_loss !== undefined);
-    const share = (accuracy: number | null | undefined): string => (typeof accuracy === 'number' ? formatPercent(accuracy) : '-');
+    const columns = COLUMNS.filter(({ isKnown }) => isKnown === undefined || this.#epochs.some(isKnown));
     this.#output.table(
-      ['epoch', 'train loss', ...(isValidated ? ['validation'] : []), 'test loss', 'test accuracy', 'images/s', 'skipped', 'time'],
-      this.#epochs.map((epoch) => [
-        String(epoch.epoch),
-        trainLossCell(epoch),
-        ...(isValidated ? [share(epoch.validation_accuracy)] : []),
-        formatLoss(epoch.test_loss),
-        share(epoch.test_accuracy),
-        formatCount(Math.round(epoch.images_per_second)),
-        String(epoch.skipped_steps),
-        formatDuration(epoch.seconds),
-      ]),
+      columns.map(({ title }) => title),
+      this.#epochs.map((epoch) => columns.map(({ cell }) => cell(epoch))),
     );
     const note = leftOutNote(this.#epochs);
     if (note !== undefined) this.#output.line(note);
@@ -142,6 +170,23 @@ function overflowLine({ step, message, loss_scale, keep, times, last }: Overflow
   const hint = keep.length === 0 || times !== 3 ? '' : `; ${keep.map((layer) => `keep ${layer} in fp32`).join(', ')} would avoid it`;
   const rest = last ? '\nfurther skips of this epoch are not looked into' : '';
   return `step ${step} skipped${scale}: ${message}${again}${hint}${rest}`;
+}
+
+/** Names that a line shows of those that change. */
+const SHOWN_NAMES = 4;
+
+function namesOf(names: readonly string[]): string {
+  const rest = names.length - SHOWN_NAMES;
+  return rest > 0 ? `${names.slice(0, SHOWN_NAMES).join(', ')} and ${rest} more` : names.join(', ');
+}
+
+/** What is frozen from an epoch on, and what is not any more. */
+function phaseLine({ epoch, frozen, trains }: PhaseEvent): string {
+  const parts = [
+    ...(trains.length === 0 ? [] : [`not frozen any more: ${namesOf(trains)}`]),
+    ...(frozen.length === 0 ? [] : [`frozen: ${namesOf(frozen)}`]),
+  ];
+  return `from epoch ${epoch} on ${parts.join('; ')}`;
 }
 
 interface Facts {

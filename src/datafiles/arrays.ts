@@ -6,6 +6,7 @@ import { userError } from '../diagnostics/diagnostic.js';
 import { listNames } from '../diagnostics/suggest.js';
 import { systemError } from '../files/system-error.js';
 import { BadFile, badFile, naming } from './bad-file.js';
+import { checkFilled, checkLearned, numberedClasses } from './classes.js';
 import { divide, drawOf } from './divide.js';
 import { type ByteArray, readIdx } from './idx.js';
 import { readNpyBytes, readNpyIntegers, readNpyTexts } from './npy.js';
@@ -71,7 +72,8 @@ function pairOf(
   const images = naming(at(image), () => readNpyBytes(arrays.get(image)!()));
   const labels = naming(at(label), () => {
     const { shape, values } = readNpyIntegers(arrays.get(label)!());
-    if (shape.slice(1).some((size) => size !== 1)) throw new BadFile(`its shape is [${shape.join(', ')}]; labels are one number each`);
+    if (shape.slice(1).some((size) => size !== 1))
+      throw new BadFile(`its shape is [${shape.join(', ')}]; labels are one number each`, 'save the labels as [n]');
     return values;
   });
   return { from: at(image), images, labels };
@@ -80,9 +82,9 @@ function pairOf(
 function imageOf({ from, images: { shape } }: Pair): LabelledArrays['image'] {
   const [, height = 0, width = 0, channels = 1] = shape;
   if (shape.length < 3 || shape.length > 4)
-    throw badFile(from, `its shape is [${shape.join(', ')}]; images are [n, height, width] or [n, height, width, channels]`);
+    throw badFile(from, `its shape is [${shape.join(', ')}]`, 'save the images as [n, height, width] or [n, height, width, channels]');
   if (shape.length === 4 && height <= 4 && width > 4 && channels > 4)
-    throw badFile(from, `its shape is [${shape.join(', ')}], channels first; save it as [n, height, width, channels]`);
+    throw badFile(from, `its shape is [${shape.join(', ')}], channels first`, 'save the images as [n, height, width, channels]');
   return [height, width, channels];
 }
 
@@ -90,10 +92,20 @@ function checked(pair: Pair, image: LabelledArrays['image'], classes: number): L
   const { from, images, labels } = pair;
   const own = imageOf(pair);
   if (own.some((size, axis) => size !== image[axis]))
-    throw badFile(from, `its images are [${own.join(', ')}], those of the other split [${image.join(', ')}]`);
-  if (images.shape[0] !== labels.length) throw badFile(from, `it has ${images.shape[0]} images and ${labels.length} labels`);
+    throw badFile(
+      from,
+      `its images are [${own.join(', ')}], those of the other split [${image.join(', ')}]`,
+      'save the images of both in one shape',
+    );
+  if (images.shape[0] !== labels.length)
+    throw badFile(from, `it has ${images.shape[0]} images and ${labels.length} labels`, 'give each image one label, in the same order');
   const wrong = labels.findIndex((label) => !Number.isInteger(label) || label < 0 || label >= classes);
-  if (wrong >= 0) throw badFile(from, `image ${wrong} has label ${labels[wrong]}; labels go from 0 to ${classes - 1}`);
+  if (wrong >= 0)
+    throw badFile(
+      from,
+      `image ${wrong} has label ${labels[wrong]}; labels go from 0 to ${classes - 1}`,
+      labels[wrong]! < 0 ? 'number the classes from 0 on' : 'correct the label, or give each class a name',
+    );
   return { images: images.bytes, labels: Int32Array.from(labels) };
 }
 
@@ -137,8 +149,17 @@ interface Found {
   readonly names?: readonly string[] | undefined;
 }
 
-/** Pairs of arrays as a data set. Throws UserError AMP7016 where a pair is missing, or there are too many. */
-function arrange(path: string, { train, test, all, names }: Found, split: DataSplit | undefined, needs: string): LabelledArrays {
+/**
+ * Pairs of arrays as a data set. `advice`: how to name classes. Throws UserError: AMP7016 where a pair is missing or empty, or there are
+ * too many; AMP7017 for classes of test images alone; AMP7020.
+ */
+function arrange(
+  path: string,
+  { train, test, all, names }: Found,
+  split: DataSplit | undefined,
+  needs: string,
+  advice?: string,
+): LabelledArrays {
   const refuse = (message: string, why: string, fix: string): never => {
     throw userError('AMP7016', `${path} ${message}`, why, fix);
   };
@@ -150,12 +171,16 @@ function arrange(path: string, { train, test, all, names }: Found, split: DataSp
     refuse(split === undefined ? 'has no training and test images' : 'has no images', needs, fix);
   }
   const known = pairs as readonly Pair[];
-  const most = known.reduce((greatest, { labels }) => labels.reduce((a, b) => Math.max(a, b), greatest), -1);
-  const classes = names ?? Array.from({ length: most + 1 }, (_, label) => String(label));
+  const labels = known.flatMap((pair) => pair.labels);
+  // What is below 0 is said of its image.
+  const usable = labels.filter((label) => label >= 0);
+  const classes = names ?? numberedClasses(path, usable, advice);
   const image = imageOf(known[0]!);
   const sets = known.map((pair) => checked(pair, image, classes.length));
   const bytes = image.reduce((product, size) => product * size, 1);
   const splits = split === undefined ? { train: sets[0]!, test: sets[1]! } : divided(sets[0]!, bytes, classes.length, split.test);
+  checkFilled(path, { train: splits.train.labels.length, test: splits.test.labels.length });
+  checkLearned(path, classes, splits.train.labels, splits.test.labels);
   return { image, classes, splits };
 }
 
@@ -172,6 +197,7 @@ export function readNumpy(path: string, split: DataSplit | undefined): LabelledA
     found,
     split,
     `images and labels go by names such as \`x_train\` and \`y_train\`, \`test_images\` and \`test_labels\`; ${there}`,
+    'name them in an array `classes`',
   );
 }
 

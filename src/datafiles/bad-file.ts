@@ -1,15 +1,22 @@
 import { type UserError, userError } from '../diagnostics/diagnostic.js';
 
-/** A file that is damaged, or holds what is not read: why. Whoever knows the file's name makes a diagnostic of it. */
+/**
+ * A file that is damaged, or, with `fix`, holds what is not read, and what to do about that. Whoever knows the file's name makes a
+ * diagnostic of it.
+ */
 export class BadFile extends Error {
-  constructor(why: string) {
+  constructor(
+    why: string,
+    readonly fix?: string,
+  ) {
     super(why);
     this.name = 'BadFile';
   }
 }
 
-export function badFile(path: string, why: string): UserError {
-  return userError('AMP7020', `cannot use ${path}`, why, 'replace the file by a whole one, or name another place with --data');
+/** `fix`: left out where the file is damaged. */
+export function badFile(path: string, why: string, fix = 'replace the file by a whole one, or name another place with --data'): UserError {
+  return userError('AMP7020', `cannot use ${path}`, why, fix);
 }
 
 /** What `read` gives. Throws UserError AMP7020 about the file at `path` where it throws BadFile. */
@@ -17,7 +24,7 @@ export function naming<T>(path: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw error instanceof BadFile ? badFile(path, error.message) : error;
+    throw error instanceof BadFile ? badFile(path, error.message, error.fix) : error;
   }
 }
 

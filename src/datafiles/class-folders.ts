@@ -5,6 +5,7 @@ import type { DataSplit } from '../datasets/source.js';
 import { userError } from '../diagnostics/diagnostic.js';
 import { listNames } from '../diagnostics/suggest.js';
 import { systemError } from '../files/system-error.js';
+import { refuseUnlearned } from './classes.js';
 import { divide, drawOf } from './divide.js';
 
 /** A picture of a class, by its path from the folder of the data set; its parts are joined by `/` everywhere. */
@@ -17,8 +18,14 @@ export interface ClassFolders {
   /** Names of the folders, in the order of their code points. */
   readonly classes: readonly string[];
   readonly images: Readonly<Record<Split, readonly ListedImage[]>>;
-  /** Paths of what has no place: pictures beside the class folders, and class folders without pictures. */
+  /** Paths of pictures that lie beside the class folders. */
   readonly misplaced: readonly { readonly path: string; readonly why: string }[];
+  /** Paths of class folders without pictures to learn from. */
+  readonly empty: readonly string[];
+}
+
+export function labelsOf(images: readonly ListedImage[]): number[] {
+  return images.map(({ label }) => label);
 }
 
 /** Names that hold the test images of a folder with `train`, the first that is there. */
@@ -68,13 +75,13 @@ function filesBelow(root: string, path: string, above: readonly string[] = []): 
   );
 }
 
-/** A name as it is compared and shown: file systems have the same letters in several forms. */
 /** Paths of the pictures in a folder and the folders below it, in the order of code points. Throws UserError AMP6110. */
 export function picturesBelow(folder: string): readonly string[] {
   const pictures = filesBelow(folder, '').filter((path) => PICTURES.has(extname(path).toLowerCase()));
   return pictures.map((path) => join(folder, path)).sort(byCodePoint);
 }
 
+/** A name as it is compared and shown: file systems have the same letters in several forms. */
 function named(name: string): string {
   return name.normalize('NFC');
 }
@@ -136,22 +143,16 @@ export function listClassFolders(root: string, split: DataSplit | undefined): Cl
   const { classes } = trees.train;
   if (classes.length === 0) throw missing(join(root, 'train'), 'has no classes', LAYOUT, 'name another folder');
   const unknown = trees.test.classes.filter((name) => !classes.includes(name));
-  if (unknown.length > 0)
-    throw userError(
-      'AMP7017',
-      `${join(root, test)} has ${unknown.length === 1 ? 'a class' : 'classes'} that train does not have`,
-      `${listNames(unknown, 'and')} can be tested but never learned`,
-      'give both the same class folders',
-    );
+  refuseUnlearned(join(root, test), unknown);
   const listed = (split: Split): ListedImage[] =>
     classes.flatMap((name, label) => (trees[split].files.get(name) ?? []).map((path) => ({ path, label })));
   const images = { train: listed('train'), test: listed('test') };
-  return { classes, images, misplaced: [...trees.train.misplaced, ...trees.test.misplaced, ...emptyClasses(trees.train, 'train')] };
+  return { classes, images, misplaced: [...trees.train.misplaced, ...trees.test.misplaced], empty: emptyClasses(trees.train, 'train') };
 }
 
-function emptyClasses({ classes, files }: Tree, inner: string): ClassFolders['misplaced'] {
+function emptyClasses({ classes, files }: Tree, inner: string): ClassFolders['empty'] {
   const empty = classes.filter((name) => files.get(name)?.length === 0);
-  return empty.map((name) => ({ path: inner === '' ? name : `${inner}/${name}`, why: 'this class has no pictures' }));
+  return empty.map((name) => (inner === '' ? name : `${inner}/${name}`));
 }
 
 function listOneTree(root: string, { test: share }: DataSplit): ClassFolders {
@@ -166,5 +167,5 @@ function listOneTree(root: string, { test: share }: DataSplit): ClassFolders {
     );
     for (const [index, path] of paths.entries()) images[isTest[index] ? 'test' : 'train'].push({ path, label });
   }
-  return { classes: tree.classes, images, misplaced: [...tree.misplaced, ...emptyClasses(tree, '')] };
+  return { classes: tree.classes, images, misplaced: tree.misplaced, empty: emptyClasses(tree, '') };
 }

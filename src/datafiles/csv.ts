@@ -3,7 +3,8 @@ import type { Split } from '../datasets/registry.js';
 import type { DataSplit } from '../datasets/source.js';
 import { userError } from '../diagnostics/diagnostic.js';
 import { badFile } from './bad-file.js';
-import { byCodePoint, type ClassFolders, type ListedImage } from './class-folders.js';
+import { byCodePoint, type ClassFolders, type ListedImage, labelsOf } from './class-folders.js';
+import { checkLearned, numberedClasses } from './classes.js';
 import { divide, drawOf } from './divide.js';
 import { readBytes } from './read-bytes.js';
 
@@ -33,11 +34,10 @@ const SIDES: Readonly<Record<string, Split>> = {
 };
 
 /** Numbers are in their order, and so have the labels that they say; other names are in the order of their code points. */
-function classesOf(labels: readonly string[]): string[] {
+function classesOf(path: string, labels: readonly string[]): string[] {
   const names = [...new Set(labels)];
   if (!names.every((name) => /^\d{1,9}$/.test(name))) return names.sort(byCodePoint);
-  const most = names.reduce((greatest, name) => Math.max(greatest, Number(name)), 0);
-  return Array.from({ length: most + 1 }, (_, label) => String(label));
+  return numberedClasses(path, names.map(Number), 'name them in the column `label`');
 }
 
 /**
@@ -70,13 +70,17 @@ export function readCsvList(path: string, split: DataSplit | undefined): ClassFo
     refuse('has a column `split` already', 'it says which pictures are for testing', 'leave out `split(…)`');
   const lines = rows.map((row, index) => {
     const [file, name] = [row[at] ?? '', (row[label] ?? '').normalize('NFC')];
-    if (file === '' || name === '') throw badFile(path, `line ${index + 2} has no path or no label`);
+    if (file === '' || name === '') throw badFile(path, `line ${index + 2} has no path or no label`, 'complete the line, or remove it');
     const written = side < 0 ? 'train' : (row[side] ?? '').toLowerCase();
     const isOn = Object.hasOwn(SIDES, written) ? SIDES[written] : undefined;
-    if (isOn === undefined) throw badFile(path, `line ${index + 2} is for \`${written}\`; it is train or test`);
+    if (isOn === undefined)
+      throw badFile(path, `line ${index + 2} is for \`${written}\``, 'let the column `split` be train or test in each line');
     return { file, name, side: isOn };
   });
-  const classes = classesOf(lines.map(({ name }) => name));
+  const classes = classesOf(
+    path,
+    lines.map(({ name }) => name),
+  );
   const labels = new Map(classes.map((name, index) => [name, index]));
   const images: Record<Split, ListedImage[]> = { train: [], test: [] };
   for (const [name, number] of labels) {
@@ -90,5 +94,6 @@ export function readCsvList(path: string, split: DataSplit | undefined): ClassFo
           );
     for (const [index, line] of own.entries()) images[isTest?.[index] ? 'test' : line.side].push({ path: line.file, label: number });
   }
-  return { root: dirname(path), classes, images, misplaced: [] };
+  checkLearned(path, classes, labelsOf(images.train), labelsOf(images.test));
+  return { root: dirname(path), classes, images, misplaced: [], empty: [] };
 }

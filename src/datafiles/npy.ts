@@ -21,7 +21,8 @@ export function readNpyHeader(bytes: Uint8Array): NpyHeader {
   const at = start + (isFirst ? view.getUint16(8, true) : view.getUint32(8, true));
   if (at > bytes.length) throw new BadFile('its header is cut short');
   const found = HEADER.exec(text(start, at));
-  if (found === null) throw new BadFile('its header describes no array of plain numbers');
+  if (found === null)
+    throw new BadFile('its header describes no array of plain numbers', 'save an array of one type, without names for its fields');
   const [, dtype = '', order, sizes = ''] = found;
   const shape = sizes.split(',').flatMap((size) => (size.trim() === '' ? [] : [Number(size)]));
   return { dtype, shape, at, isFortran: order === 'True' };
@@ -44,7 +45,7 @@ const INTEGERS: Readonly<Record<string, readonly [bytes: number, read: (isLittle
 
 function valuesOf(bytes: Uint8Array, { shape, at, isFortran }: NpyHeader, itemBytes: number): number {
   if (isFortran && shape.filter((size) => size > 1).length > 1)
-    throw new BadFile('its values go column by column; save it with numpy.ascontiguousarray');
+    throw new BadFile('its values go column by column', 'save it again as numpy.ascontiguousarray(ARRAY)');
   const count = shape.reduce((product, size) => product * size, 1);
   if (bytes.length - at !== count * itemBytes)
     throw new BadFile(`it has ${bytes.length - at} bytes of values, and its header says ${shape.join(' x ')}; it was probably cut short`);
@@ -54,7 +55,8 @@ function valuesOf(bytes: Uint8Array, { shape, at, isFortran }: NpyHeader, itemBy
 /** Bytes: the pixels of images. Throws BadFile for another type. */
 export function readNpyBytes(bytes: Uint8Array): { readonly shape: readonly number[]; readonly bytes: Uint8Array } {
   const header = readNpyHeader(bytes);
-  if (header.dtype !== '|u1') throw new BadFile(`its values are of type ${header.dtype}; images are uint8`);
+  if (header.dtype !== '|u1')
+    throw new BadFile(`its values are of type ${header.dtype}; images are uint8`, 'save the images as uint8, from 0 to 255');
   valuesOf(bytes, header, 1);
   return { shape: header.shape, bytes: bytes.subarray(header.at) };
 }
@@ -64,7 +66,11 @@ export function readNpyIntegers(bytes: Uint8Array): { readonly shape: readonly n
   const header = readNpyHeader(bytes);
   const [order, type] = [header.dtype[0] ?? '', header.dtype.slice(1)];
   const integer = Object.hasOwn(INTEGERS, type) ? INTEGERS[type] : undefined;
-  if (integer === undefined) throw new BadFile(`its values are of type ${header.dtype}; labels are whole numbers`);
+  if (integer === undefined)
+    throw new BadFile(
+      `its values are of type ${header.dtype}; labels are whole numbers`,
+      'save the labels as whole numbers, such as int64',
+    );
   const [itemBytes, reader] = integer;
   const count = valuesOf(bytes, header, itemBytes);
   const view = new DataView(bytes.buffer, bytes.byteOffset + header.at, count * itemBytes);
@@ -78,7 +84,8 @@ const UNICODE = /^([<>])U(\d+)$/;
 export function readNpyTexts(bytes: Uint8Array): readonly string[] {
   const header = readNpyHeader(bytes);
   const found = UNICODE.exec(header.dtype);
-  if (found === null) throw new BadFile(`its values are of type ${header.dtype}; names are texts`);
+  if (found === null)
+    throw new BadFile(`its values are of type ${header.dtype}; names are texts`, 'save the names as texts: numpy.array(["cat", "dog"])');
   const characters = Number(found[2]);
   const count = valuesOf(bytes, header, 4 * characters);
   const view = new DataView(bytes.buffer, bytes.byteOffset + header.at);

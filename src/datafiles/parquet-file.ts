@@ -78,7 +78,7 @@ export function openParquet(path: string): ParquetFile {
     const head = text(readAt(file, 0, Math.min(size, 40), size));
     // What a clone without Git LFS leaves.
     if (head.startsWith('version https://git-lfs'))
-      throw new BadFile('it is a pointer of Git LFS to the file; `git lfs pull` fetches that');
+      throw new BadFile('it is a pointer of Git LFS to the file', 'fetch the file with `git lfs pull`');
     if (!head.startsWith(MAGIC)) throw new BadFile('it is no Parquet file');
     const tail = readAt(file, size - TAIL, size, size);
     if (text(tail.subarray(4)) !== MAGIC) throw new BadFile('it is cut short: its end is missing');
@@ -107,7 +107,10 @@ export function readColumn(file: ParquetFile, group: number, column: readonly st
     const found = chunks.find((chunk) => JSON.stringify(chunk?.path_in_schema) === JSON.stringify(column));
     if (found === undefined) throw new BadFile(`its column ${column.join('.')} has no rows, or is encrypted`);
     if (!PACKINGS.includes(found.codec))
-      throw new BadFile(`its column ${column.join('.')} is packed with ${found.codec}; what is read here is ${PACKINGS.join(', ')}`);
+      throw new BadFile(
+        `its column ${column.join('.')} is packed with ${found.codec}`,
+        `write it again, packed in a way that is read here: ${PACKINGS.join(', ')}`,
+      );
     if (rows === 0) return [];
     const start = Number(found.dictionary_page_offset || found.data_page_offset);
     const bytes = readAt(descriptor, start, start + Number(found.total_compressed_size), size);

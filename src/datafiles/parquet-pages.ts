@@ -75,7 +75,8 @@ export function readPages(bytes: Uint8Array, { element, chunk, level }: Column, 
       found = (index) => known[places[index]!];
     } else {
       throw new BadFile(
-        `its column ${chunk.path_in_schema.join('.')} is encoded as ${encoding}; what is read here is PLAIN and dictionaries`,
+        `its column ${chunk.path_in_schema.join('.')} is encoded as ${encoding}`,
+        'write it again with PLAIN values or dictionaries, which are read here',
       );
     }
     for (let row = 0; row < count; row++) values.push(levels === undefined || levels[row] === level ? found(next++) : undefined);

@@ -4,7 +4,8 @@ import type { DataSplit } from '../datasets/source.js';
 import { userError } from '../diagnostics/diagnostic.js';
 import { listNames } from '../diagnostics/suggest.js';
 import { badFile } from './bad-file.js';
-import { byCodePoint, type ClassFolders, type ListedImage, TEST_NAMES } from './class-folders.js';
+import { byCodePoint, type ClassFolders, type ListedImage, labelsOf, TEST_NAMES } from './class-folders.js';
+import { checkLearned, numberedClasses } from './classes.js';
 import { divide, drawOf } from './divide.js';
 import { findFiles, isPattern } from './glob.js';
 import { type ColumnNames, findColumns, type ImageColumns } from './parquet-columns.js';
@@ -55,7 +56,7 @@ interface Read {
 const MOST_CLASSES = 1_000_000;
 
 function wrongLabel(path: string, row: number, label: unknown, classes: number | undefined): Error {
-  if (label === undefined) return badFile(path, `row ${row} has no label`);
+  if (label === undefined) return badFile(path, `row ${row} has no label`, 'remove the row, or name files in which all have labels');
   if (label === -1)
     return userError(
       'AMP7020',
@@ -63,7 +64,11 @@ function wrongLabel(path: string, row: number, label: unknown, classes: number |
       `row ${row} has the label -1, with which Hugging Face marks pictures whose class is not told`,
       'name files that have labels, as in `data/{train,validation}-*.parquet`',
     );
-  return badFile(path, `row ${row} has label ${label}; labels go from 0 to ${(classes ?? MOST_CLASSES) - 1}`);
+  return badFile(
+    path,
+    `row ${row} has label ${label}; labels go from 0 to ${(classes ?? MOST_CLASSES) - 1}`,
+    classes === undefined ? 'number the classes from 0 on' : 'correct the label, or the names of the classes in the file',
+  );
 }
 
 function readTable(root: string, path: string, named: ColumnNames): Read {
@@ -84,9 +89,13 @@ function readTable(root: string, path: string, named: ColumnNames): Read {
 /** Names of all files' classes; their numbers where no file has names. Throws UserError AMP7017 where two files have others. */
 function classesOf(root: string, files: readonly Read[]): readonly string[] {
   const [first, ...others] = files.filter(({ columns }) => columns.names !== undefined);
-  const most = files.reduce((greatest, { labels }) => labels.reduce((a, b) => Math.max(a, b), greatest), -1);
   const names = first?.columns.names;
-  if (first === undefined || names === undefined) return Array.from({ length: most + 1 }, (_, label) => String(label));
+  if (first === undefined || names === undefined)
+    return numberedClasses(
+      root,
+      files.flatMap(({ labels }) => labels),
+      'let the column be a `ClassLabel` with names, as `Dataset.class_encode_column` makes it',
+    );
   const other = others.find(({ columns }) => columns.names!.join('\n') !== names.join('\n'));
   if (other !== undefined)
     throw userError(
@@ -158,7 +167,8 @@ export function listParquet(path: string, named: ColumnNames, split: DataSplit |
     side.flatMap(({ path: file, labels }) => labels.map((label, row) => ({ path: rowPath(file, row), label })));
   const images =
     split === undefined ? { train: listed(files.train), test: listed(files.test) } : divided(listed(all), classes.length, split);
-  return { root, classes, images, misplaced: [], tables: new Map(all.map(({ path: file, table }) => [file, table])) };
+  checkLearned(path, classes, labelsOf(images.train), labelsOf(images.test));
+  return { root, classes, images, misplaced: [], empty: [], tables: new Map(all.map(({ path: file, table }) => [file, table])) };
 }
 
 /** In the order of the files, which are then read one after another. */

@@ -81,7 +81,8 @@ function contents(view: View, method: number, { packed, size, local }: ReturnTyp
   const start = local + 30 + view.u16(local + 26) + view.u16(local + 28);
   const bytes = view.slice(start, packed);
   if (method === STORED) return bytes;
-  if (method !== DEFLATED) throw new BadFile(`it is packed by method ${method}, which is not known`);
+  if (method !== DEFLATED)
+    throw new BadFile(`it is packed by method ${method}, which is not known`, 'save it with numpy.savez or numpy.savez_compressed');
   try {
     const unpacked = inflateRawSync(bytes, { maxOutputLength: size + 1 });
     if (unpacked.length === size) return unpacked;

@@ -83,6 +83,10 @@ export const CODES = {
     meaning: '`init` and `freeze` name parameters of the model, or a pattern over their names.',
   },
   AMP4015: { title: 'nothing left to train', meaning: 'A parameter that the loss depends on must not be frozen.' },
+  AMP4019: {
+    title: 'freeze line that does not do what it says',
+    meaning: 'Its epochs lie beyond the run, or another line freezes the same parameter in the others.',
+  },
   AMP4008: { title: 'pin that matches nothing', meaning: '`keep` names an op or a layer of the model, or a pattern over layers.' },
   AMP4009: { title: 'settings that contradict each other', meaning: 'Each value is fine alone, but not together.' },
   AMP4010: { title: 'bad override', meaning: '`--set key.path=value` names a setting of the file and gives it a value.' },

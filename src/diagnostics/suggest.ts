@@ -59,6 +59,7 @@ const SINGULAR = {
   'data sets': 'data set',
   formats: 'format',
   functions: 'function',
+  initializers: 'initializer',
   keys: 'key',
   layers: 'layer',
   names: 'name',

@@ -1,6 +1,7 @@
 import type { Augmentation } from '../datasets/augmentation.js';
 import type { Split } from '../datasets/registry.js';
 import type { DataSource, DataSplit, ImageSize } from '../datasets/source.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import type { Pin } from './pin.js';
 import type { ComputeType, Graph } from './types.js';
 import type { Why } from './why.js';
@@ -199,6 +200,8 @@ export interface TrainSpec {
   readonly dropLast: boolean;
   readonly epochs: number;
   readonly seed: number;
+  /** What the `freeze` lines say, such as `stem.* until 3, fc`; left out: there are none. */
+  readonly freeze?: string;
   /** What follows a step that was not skipped and whose loss, or norm of gradients to clip by, is infinite or NaN. */
   readonly onLostLoss: LostLossPolicy;
 }
@@ -230,6 +233,8 @@ export interface Program {
   readonly tail?: ProgramTail;
   /** The epochs of a run, counted from 0 and ascending, with which what is frozen changes, and so the program; left out: none. */
   readonly phases?: readonly number[];
+  /** About the file, in the order of its text; left out: none. */
+  readonly warnings?: readonly Diagnostic[];
 }
 
 export interface ProgramTail {

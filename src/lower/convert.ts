@@ -5,6 +5,7 @@ import { initializerNamed } from '../ops/initializers.js';
 import type { ArgKind, ArgValue, LayerParam } from '../ops/layer.js';
 import type { Expr } from '../parser/ast.js';
 import type { Bound } from './bind.js';
+import { isNoInitializer } from './functions.js';
 import { type Bounds, describeBounds, type SettingParam, type SettingValue, withinBounds } from './setting.js';
 import { problemInF32 } from './single.js';
 import { describeKind, type Value } from './value.js';
@@ -68,10 +69,10 @@ function holdsUnknown(value: Value): boolean {
   return value.kind === 'unknown' || (value.kind === 'list' && value.items.some(holdsUnknown));
 }
 
-/** What an argument of a layer takes, where it takes words of its own. */
-export function describeWords(layer: string, { name, kind, words }: LayerParam): string | undefined {
+/** What an argument takes, where it takes words of its own. */
+export function describeWords(owner: string, { name, kind, words }: LayerParam | SettingParam): string | undefined {
   if (words === undefined && kind !== 'padding') return undefined;
-  return `\`${name}\` of \`${layer}\` takes ${expected(words, EXPECTED[kind])}`;
+  return `\`${name}\` of \`${owner}\` takes ${kind === 'channels' ? channelsExpected({ words }) : expected(words, EXPECTED.padding)}`;
 }
 
 /** The words that an argument may be, or else what its kind takes. */
@@ -113,7 +114,12 @@ export function convertLayerArgs(
   let usable = true;
   for (const param of params) {
     const arg = named.get(param.name);
-    const value = arg === undefined ? param.default : convertLayerArg(name, param, read(arg.value), arg.value.span, sink);
+    const value =
+      arg === undefined
+        ? param.default
+        : isNoInitializer(arg.value, param, sink)
+          ? undefined
+          : convertLayerArg(name, param, read(arg.value), arg.value.span, sink);
     if (value === undefined) usable = false;
     else args[param.name] = value;
   }
@@ -138,8 +144,6 @@ function fitsF32(
   return true;
 }
 
-/** Resolved value of a setting's parameter. */
-
 const EXPECTED_SETTING: Readonly<Record<SettingParam['kind'], string>> = {
   int: 'a whole number',
   number: 'a number',
@@ -152,7 +156,7 @@ const EXPECTED_SETTING: Readonly<Record<SettingParam['kind'], string>> = {
   points: 'a list of points `[[epoch, factor], …]`',
 };
 
-function channelsExpected({ words = [] }: SettingParam): string {
+function channelsExpected({ words = [] }: Pick<SettingParam, 'words'>): string {
   return words.length === 0 ? EXPECTED_SETTING.channels : `${EXPECTED_SETTING.channels}, or ${listNames(words)}`;
 }
 

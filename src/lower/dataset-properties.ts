@@ -1,7 +1,20 @@
+import type { Diagnostic, RelatedSpan, Span } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { suggestion } from '../diagnostics/suggest.js';
+import { given } from '../given.js';
 import type { Expr } from '../parser/ast.js';
 import { UNKNOWN, type Value } from './value.js';
+
+/** Reports a data set that cannot be read, by its own message. `asked`: what has to be known of it. */
+export function reportMissing(
+  missing: Diagnostic | undefined,
+  span: Span | undefined,
+  asked: RelatedSpan | undefined,
+  sink: DiagnosticSink,
+): void {
+  const { message = 'the data set cannot be read', why, fix } = missing ?? {};
+  sink.error('AMP4018', span ?? asked?.span, message, { ...given({ why, fix }), ...(span && asked && { related: [asked] }) });
+}
 
 /** What expressions can ask of `dataset`. */
 export const DATASET_PROPERTIES = {
@@ -15,8 +28,8 @@ export const DATASET_PROPERTIES = {
 /** The data set as a model follows it. */
 export interface DatasetValues {
   readonly image: readonly [height: number, width: number, channels: number];
-  /** Or why that is not known. */
-  readonly classes: number | { readonly why: string; readonly fix: string | undefined };
+  /** Or why that is not known, and where the data set is named. */
+  readonly classes: number | { readonly missing: Diagnostic | undefined; readonly span: Span | undefined };
 }
 
 /** `dataset.classes` and the others. `reported`: what is wrong with the data set is said already; undefined: it is not known here. */
@@ -46,9 +59,7 @@ export function datasetProperty(
   if (key !== 'classes') return { kind: 'number', value: sizes[key] };
   const { classes } = dataset;
   if (typeof classes === 'number') return { kind: 'number', value: classes };
-  sink.error('AMP4018', span, 'how many classes the data set has is not known', {
-    why: classes.why,
-    ...(classes.fix !== undefined && { fix: classes.fix }),
-  });
+  const { missing, span: named } = classes;
+  reportMissing(missing, named, { span, message: 'how many classes it has is asked here' }, sink);
   return UNKNOWN;
 }

@@ -8,6 +8,7 @@ import type { DatasetSpec } from '../ir/program.js';
 import type { DatasetSection } from '../parser/ast.js';
 import { AUGMENTATIONS } from './choices/augmentation.js';
 import { FILE_SOURCES } from './choices/source.js';
+import { reportMissing } from './dataset-properties.js';
 import type { Evaluation } from './evaluation.js';
 import { type ResolvedSettings, readCall, readSettings } from './read-settings.js';
 import type { SettingValue, Word } from './setting.js';
@@ -86,11 +87,7 @@ function readImage(
   if (size !== undefined && channels !== undefined) return [size.height, size.width, channels];
   if (own !== undefined) return own;
   if (!isFacts(found) && !('channels' in source)) {
-    const { message, why, fix } = found;
-    sink.error('AMP4018', section?.name.span, `what ${nameOf(source)} holds is not known`, {
-      why: why === undefined ? message : `${message}: ${why}`,
-      ...(fix !== undefined && { fix }),
-    });
+    reportMissing(found, section?.name.span, undefined, sink);
     return undefined;
   }
   sink.error('AMP4017', section?.name.span, `the images of ${nameOf(source)} have no size of their own`, {

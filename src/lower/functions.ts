@@ -1,8 +1,8 @@
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { listNames, suggestion } from '../diagnostics/suggest.js';
 import { INITIALIZERS } from '../ops/initializers.js';
-import type { LayerDefinition } from '../ops/layer.js';
-import type { CallExpr } from '../parser/ast.js';
+import type { LayerDefinition, LayerParam } from '../ops/layer.js';
+import type { CallExpr, Expr } from '../parser/ast.js';
 import { findLayer } from './layers.js';
 
 interface FunctionDefinition {
@@ -31,6 +31,11 @@ export const FUNCTIONS: Readonly<Record<string, FunctionDefinition>> = {
 /** Makes a learned value, where an expression calls it. */
 export const PARAM = 'param';
 
+export const PARAM_ARGUMENTS: readonly LayerParam[] = [
+  { name: 'shape', kind: 'shape', min: 1, doc: 'sizes, without the batch' },
+  { name: 'init', kind: 'init', doc: 'how it starts' },
+];
+
 /**
  * A call of what is no function: `relu(x)` instead of `x |> relu`. `isStage`: whether a layer or block has the name; undefined where that
  * is unknown.
@@ -55,4 +60,13 @@ export function joiningLayer(name: string): LayerDefinition | undefined {
 /** Whether an expression can call this name. */
 export function isCallable(name: string): boolean {
   return Object.hasOwn(FUNCTIONS, name) || Object.hasOwn(INITIALIZERS, name) || name === PARAM || joiningLayer(name) !== undefined;
+}
+
+/** Reports a call that stands where an initializer does, and is none; whether it is that. */
+export function isNoInitializer(expr: Expr, { kind }: Pick<LayerParam, 'kind'>, sink: DiagnosticSink): boolean {
+  if (kind !== 'init' || expr.kind !== 'call' || isCallable(expr.callee.text)) return false;
+  const { text, span } = expr.callee;
+  if (text !== '')
+    sink.error('AMP2008', span, `unknown initializer \`${text}\``, { fix: suggestion(text, Object.keys(INITIALIZERS), 'initializers') });
+  return true;
 }

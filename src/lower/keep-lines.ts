@@ -5,15 +5,21 @@ import { LOSS_KINDS } from '../ir/program.js';
 import type { Graph } from '../ir/types.js';
 import { isOpName } from '../ops/index.js';
 import type { KeepItem } from '../parser/ast.js';
+import { type LoweredGraphs, UNREAD } from './check-parameter-lines.js';
 
 /** Reports `keep` lines that name neither an op nor a layer of the model. */
-export function checkKeepLines(pins: readonly KeepItem[], graph: Graph, sink: DiagnosticSink): void {
+export function checkKeepLines(pins: readonly KeepItem[], { graph, whole }: LoweredGraphs, sink: DiagnosticSink): void {
   if (pins.length === 0) return;
-  const layers = [...new Set(graph.nodes.map((node) => node.layer).filter((layer) => layer !== ''))];
+  const layersOf = ({ nodes }: Graph) => [...new Set(nodes.map((node) => node.layer).filter((layer) => layer !== ''))];
+  const layers = layersOf(graph);
   const ops = [...new Set(graph.nodes.map((node) => node.op)), ...LOSS_KINDS];
   for (const { pattern } of pins) {
     const { text } = pattern;
     if (text === '' || isOpName(text) || layers.some((layer) => matchesLayer(text, layer))) continue;
+    if (layersOf(whole).some((layer) => matchesLayer(text, layer))) {
+      sink.error('AMP4008', pattern.span, `\`${text}\` is no part of the model`, UNREAD);
+      continue;
+    }
     sink.error('AMP4008', pattern.span, `\`${text}\` matches no op and no layer of the model`, pinHelp(text, [...ops, ...layers], layers));
   }
 }

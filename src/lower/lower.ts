@@ -2,24 +2,27 @@ import { type Diagnostic, type Source, type Span, UserError } from '../diagnosti
 import { LineIndex } from '../diagnostics/lines.js';
 import { sortDiagnostics } from '../diagnostics/render.js';
 import { DiagnosticSink } from '../diagnostics/sink.js';
+import { given } from '../given.js';
 import { divideEpoch, type Tail } from '../ir/epoch.js';
-import { comparesImages, type Program, type Recipe } from '../ir/program.js';
+import { comparesImages, type LossSpec, type LossTarget, type Program, type Recipe } from '../ir/program.js';
 import type { Graph } from '../ir/types.js';
 import type { BlockSection } from '../parser/ast.js';
 import { parseAmp } from '../parser/parse.js';
 import { checkAuxLosses, readAuxLosses } from './aux-losses.js';
 import { bindLet } from './bind-let.js';
+import { checkPatterns, phasesIn } from './check-parameter-lines.js';
 import { type ReadDataset, readDataset } from './dataset.js';
 import type { DatasetValues } from './dataset-properties.js';
 import { evaluate } from './evaluate.js';
 import type { Evaluation } from './evaluation.js';
 import { checkKeepLines } from './keep-lines.js';
 import { checkLoss, checkMixing, writtenLoss } from './loss-classes.js';
+import { mistakes, placed } from './mistakes.js';
 import { lowerModel, type ModelContext } from './model.js';
 import { checkOutput, readShapes } from './model-shapes.js';
 import { Modules } from './modules.js';
 import { applyOverrides, type Overrides } from './overrides.js';
-import { checkPatterns, phasesOf, readLines, readPatterns } from './parameter-lines.js';
+import { freezeText, readLines, readPatterns } from './parameter-lines.js';
 import { pruneGraph } from './prune.js';
 import { readPrecision, readTrain } from './recipe.js';
 import { findRecursion } from './recursion.js';
@@ -50,7 +53,7 @@ export function withUsed(source: Source): Source {
 export function checkSource(source: Source): readonly Diagnostic[] {
   const { sink, modules } = analyse(source, { allowsLibrary: true });
   // What is unused because of a misspelt name is no second mistake.
-  return sortDiagnostics((sink.hasErrors ? errorsOf(sink) : sink.diagnostics).map((found) => modules.place(found)));
+  return sortDiagnostics(sink.hasErrors ? mistakes(errorsOf(sink), modules) : placed(sink.diagnostics, modules));
 }
 
 /**
@@ -61,16 +64,29 @@ export function lowerProgram(source: Source, options: LowerOptions = {}): Progra
   const { sink, modules, recipe, train, tail, phases = [], lowerAgain } = analyse(source, options);
   const evaluation = sink.hasErrors ? undefined : lowerAgain?.('eval', options.evalBatch);
   if (sink.hasErrors || recipe === undefined || train === undefined || evaluation === undefined) {
-    throw new UserError(sortDiagnostics(errorsOf(sink).map((found) => modules.place(found))), source);
+    throw new UserError(sortDiagnostics(mistakes(errorsOf(sink), modules)), source);
   }
   const graphs = { recipe, train: pruneGraph(train), eval: pruneGraph(evaluation) };
-  const program = phases.length === 0 ? graphs : { ...graphs, phases };
+  const warnings = placed(sink.diagnostics, modules);
+  const program = {
+    ...graphs,
+    ...(phases.length > 0 && { phases }),
+    ...(warnings.length > 0 && { warnings: sortDiagnostics(warnings) }),
+  };
   const last = tail && lowerAgain?.('train', tail.last);
   return last === undefined || tail === undefined ? program : { ...program, tail: { before: tail.before, train: pruneGraph(last) } };
 }
 
 function errorsOf(sink: DiagnosticSink): readonly Diagnostic[] {
   return sink.diagnostics.filter((d) => d.severity === 'error');
+}
+
+const targetOf = (loss: LossSpec): LossTarget => (comparesImages(loss) ? 'image' : 'label');
+
+/** Whether what stands there has an error, so that it does not mean what it says. */
+function hasErrorIn(place: Span | undefined, sink: DiagnosticSink): boolean {
+  if (place === undefined) return false;
+  return errorsOf(sink).some(({ span }) => span !== undefined && span.start >= place.start && span.end <= place.end);
 }
 
 interface Analysis {
@@ -123,42 +139,43 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
   const model = sections.models[0];
   const modelBroken = sections.models.length === 0 || syntaxErrors.some((at) => !isInSettings(file, at));
   if (model === undefined || modelBroken) return { sink, modules };
-  const shapes = readShapes(model, evaluation, data, comparesImages(train.loss) ? 'image' : 'label');
+  const loss = writtenLoss(sections.train);
+  const shapes = readShapes(model, evaluation, data, hasErrorIn(loss?.span, sink) ? undefined : targetOf(train.loss));
   if (shapes === undefined) return { sink, modules };
 
   const normalizeSpan = sections.dataset?.items.find((item) => item.name.text === 'normalize')?.span;
   const parameters = sections.train?.items.filter((item) => item.kind !== 'setting').filter((item) => item.kind !== 'aux_loss') ?? [];
   const parameterLines = readLines(parameters, evaluation);
   const patterns = readPatterns(parameterLines, options.epoch ?? 0, evaluation);
-  const target = [train, ...auxLosses].some(({ loss }) => comparesImages(loss)) ? 'image' : 'label';
+  const target = [train, ...auxLosses].some((one) => comparesImages(one.loss)) ? 'image' : 'label';
   const fixed = { patterns, recursive, dataset, datasetValues, normalizeSpan, target, aux, seed: train.seed } as const;
   const shared = { ...fixed, sink, lines, names, constants: constants.values };
   const batch = options.batch ?? train.batch;
   const lowered = lowerModel(model, shapes.image, { ...shared, batch, mode: 'train' } satisfies ModelContext);
   if (lowered === undefined) return { sink, modules };
-  checkLoss(train.loss, shapes.classes, writtenLoss(sections.train), sink);
-  checkMixing(train.loss, dataset?.augment ?? [], writtenLoss(sections.train), sink);
-  for (const { loss, item } of auxLosses) checkMixing(loss, dataset?.augment ?? [], item.value, sink);
+  checkLoss(train.loss, shapes.classes, loss, sink);
+  checkMixing(train.loss, dataset?.augment ?? [], loss, sink);
+  for (const aux of auxLosses) checkMixing(aux.loss, dataset?.augment ?? [], aux.item.value, sink);
   checkOutput(model, lowered, shapes, sink);
   checkAuxLosses(auxLosses, lowered, shapes, sink);
-  checkKeepLines(sections.precision?.items.filter((item) => item.kind === 'keep') ?? [], lowered.graph, sink);
-  checkPatterns(parameterLines, lowered.graph, sink);
+  const graphs = { graph: pruneGraph(lowered.graph), whole: lowered.graph };
+  checkKeepLines(sections.precision?.items.filter((item) => item.kind === 'keep') ?? [], graphs, sink);
+  checkPatterns(parameterLines, graphs, train.epochs, sink);
   const recipe: Recipe | undefined = dataset && {
     model: model.name.text,
     inputShape: shapes.image,
     classes: shapes.classes,
     dataset,
     precision,
-    train,
+    train: { ...train, ...given({ freeze: freezeText(parameterLines) }) },
   };
   const lowerAgain: Analysis['lowerAgain'] = (mode, size = batch) =>
     lowerModel(model, shapes.image, { ...shared, batch: size, mode })?.graph;
   const { tail } = divideEpoch(options.images ?? dataset?.images?.train ?? 0, batch, train.accumulate, train.dropLast);
   checkLastStatistics(lowered.graph, tail, lines, sink);
-  return { sink, modules, recipe, train: lowered.graph, tail, phases: phasesOf(parameterLines), lowerAgain };
+  return { sink, modules, recipe, train: lowered.graph, tail, phases: phasesIn(parameterLines, graphs.graph, train.epochs), lowerAgain };
 }
 
-function valuesOf({ spec, classes, missing }: ReadDataset): DatasetValues {
-  const why = missing === undefined ? '' : `${missing.message}${missing.why === undefined ? '' : `: ${missing.why}`}`;
-  return { image: spec.image, classes: classes ?? { why, fix: missing?.fix } };
+function valuesOf({ spec, classes, missing, span }: ReadDataset): DatasetValues {
+  return { image: spec.image, classes: classes ?? { missing, span } };
 }

@@ -45,13 +45,18 @@ function readSizes(expr: Expr, rank: number, what: string, said: typeof IMAGE, e
   return undefined;
 }
 
-/** The declared shapes of a model, checked against the data set where that is known. */
-/** The declared shapes of a model, checked against the data set where that is known. */
+/** What a result of this shape would be compared with, where the loss does not say it because there is a mistake in it. */
+function targetOf(output: Expr, evaluation: Evaluation): LossTarget {
+  const value = evaluate(output, evaluation);
+  return value.kind === 'list' && value.items.length === RESULTS.image.rank ? 'image' : 'label';
+}
+
+/** The declared shapes of a model, checked against the data set where that is known. `written`: what the loss compares its result with. */
 export function readShapes(
   model: ModelSection,
   evaluation: Evaluation,
   data: ReadDataset | undefined,
-  target: LossTarget,
+  written: LossTarget | undefined,
 ): ModelShapes | undefined {
   const { sink } = evaluation;
   const [input, ...others] = model.inputs;
@@ -62,6 +67,7 @@ export function readShapes(
     return undefined;
   }
   const image = readSizes(input.shape, 3, 'the image', IMAGE, evaluation);
+  const target = written ?? targetOf(model.output, evaluation);
   const expected = RESULTS[target];
   const result = readSizes(model.output, expected.rank, 'the result', expected, evaluation);
   if (image === undefined || result === undefined) return undefined;

@@ -31,7 +31,7 @@ export class Modules {
   isIncomplete = false;
 
   constructor(
-    private readonly main: Source,
+    readonly main: Source,
     private readonly sink: DiagnosticSink,
   ) {
     this.next = main.text.length + 1;

@@ -31,10 +31,26 @@ export interface Declaration {
 /** What a name that is read stands for. `unknown`: nothing, which is reported. */
 export type Meaning = Declaration | { readonly kind: 'word'; readonly text: string } | { readonly kind: 'unknown' };
 
+/** What an argument takes, for a name in its place that stands for nothing. */
+export interface Taken {
+  readonly what: string;
+  /** Those that it may be. */
+  readonly words?: readonly string[];
+  /** It is no name at all: quotes are missing. */
+  readonly isText?: true;
+}
+
 /** A call in a pipeline, with the arguments paired with parameters. */
 export interface Call {
   readonly callee: Callee;
   readonly bound: Bound;
+}
+
+function unknownHelp(text: string, scope: Scope, taken: Taken | undefined): string | undefined {
+  if (taken?.isText) return `put quotes around it: \`"${text}"\``;
+  const near = closest(text, taken?.words ?? []) ?? closest(text, [...scope.all(), ...WORDS]);
+  if (near !== undefined) return `did you mean \`${near}\`?`;
+  return taken === undefined ? suggestion(text, scope.all(), 'names') : undefined;
 }
 
 /** The names that can be seen at a place; an inner scope sees the outer ones. */
@@ -95,15 +111,15 @@ export class Names {
   }
 
   /** `taken`: what an argument takes, where the name stands for one whose words are known. */
-  read(name: Name, scope: Scope, taken?: string): Meaning {
+  read(name: Name, scope: Scope, taken?: Taken): Meaning {
     const meaning = this.lookUp(name, scope, taken);
     this.meanings.set(name, meaning);
     return meaning;
   }
 
   /** What a name stands for. One that was not read before is part of a setting or a signature, which see the constants of the file. */
-  meaningOf(name: Name): Meaning {
-    return this.meanings.get(name) ?? this.read(name, this.globals);
+  meaningOf(name: Name, taken?: Taken): Meaning {
+    return this.meanings.get(name) ?? this.read(name, this.globals, taken);
   }
 
   bind(stage: CallStage, callee: Callee): void {
@@ -138,18 +154,17 @@ export class Names {
     return this.calls.get(stage);
   }
 
-  private lookUp({ text, span }: Name, scope: Scope, taken: string | undefined): Meaning {
+  private lookUp({ text, span }: Name, scope: Scope, taken: Taken | undefined): Meaning {
     const known = scope.find(text);
     if (known !== undefined) {
       known.reads++;
       return known;
     }
     if (WORDS.includes(text)) return { kind: 'word', text };
-    const near = closest(text, [...scope.all(), ...WORDS]);
     if (text !== '')
       this.sink.error('AMP2008', span, `unknown name \`${text}\``, {
-        why: `${taken === undefined ? '' : `${taken}; `}it is no parameter and no \`let\` before this place`,
-        fix: near !== undefined ? `did you mean \`${near}\`?` : taken === undefined ? suggestion(text, scope.all(), 'names') : undefined,
+        why: `${taken === undefined ? '' : `${taken.what}; `}it is no parameter and no \`let\` before this place`,
+        fix: unknownHelp(text, scope, taken),
       });
     return { kind: 'unknown' };
   }

@@ -7,12 +7,11 @@ import { formatNamed, hasShortRange, type PrecisionName } from '../numeric/forma
 import type { AmpFile, Arg, CallExpr, DatasetSection, Expr, SettingItem } from '../parser/ast.js';
 import { parseExpression } from '../parser/parse.js';
 import { FILE_SOURCES } from './choices/source.js';
-import { convertSettingArg } from './convert.js';
 import { SOURCE_NAMES } from './dataset.js';
 import { dropItem, findItem, nameOf, putItem, setLet, settingItem, updateSection, withoutPlace } from './edit-file.js';
-import { evaluate } from './evaluate.js';
 import { outsideFile } from './evaluation.js';
 import { choiceOf, expandPath, keyHelp, paramsOf } from './override-keys.js';
+import { readArgument } from './read-argument.js';
 import { readSettings, wordOf } from './read-settings.js';
 import type { Setting } from './setting.js';
 import { SETTINGS, type SettingsSection } from './settings.js';
@@ -149,7 +148,7 @@ function setParam(
     throw new UserError([{ code: 'AMP4010', severity: 'error', message: `\`${word}\` has no argument \`${name}\``, span, fix }], source);
   }
   const sink = new DiagnosticSink();
-  convertSettingArg(word, param, evaluate(value, outsideFile(sink)), value.span, sink);
+  readArgument(word, param, value, outsideFile(sink));
   if (sink.hasErrors) throw new UserError(sink.diagnostics, source);
   const args = current?.value.kind === 'call' ? current.value.args : [];
   const position = params.findIndex((candidate) => candidate.name === name);

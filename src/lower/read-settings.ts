@@ -2,9 +2,8 @@ import type { Span } from '../diagnostics/diagnostic.js';
 import { listNames, suggestion } from '../diagnostics/suggest.js';
 import type { Arg, Expr, Name, SettingItem } from '../parser/ast.js';
 import { bindArguments } from './bind.js';
-import { convertSettingArg } from './convert.js';
-import { evaluate } from './evaluate.js';
 import type { Evaluation } from './evaluation.js';
+import { readArgument } from './read-argument.js';
 import { type Choice, type ChoiceSetting, isRequired, type Setting, type SettingParam, type SettingValue } from './setting.js';
 import { SETTINGS } from './settings.js';
 
@@ -118,7 +117,7 @@ function defaults(params: readonly SettingParam[]): Record<string, SettingValue>
 export function readSetting(setting: Setting, item: Omit<SettingItem, 'kind'>, context: Evaluation): ResolvedSetting | undefined {
   const { value } = setting;
   if (value.kind === 'scalar') {
-    const converted = convertSettingArg(setting.name, value.param, evaluate(item.value, context), item.value.span, context.sink);
+    const converted = readArgument(setting.name, value.param, item.value, context);
     return {
       word: setting.name,
       args: { ...defaults([value.param]), ...(converted !== undefined && { [setting.name]: converted }) },
@@ -192,7 +191,7 @@ export function readCall(
   let usable = complete;
   for (const [name, arg] of named) {
     const param = params.find((candidate) => candidate.name === name)!;
-    const converted = convertSettingArg(word, param, evaluate(arg.value, context), arg.value.span, context.sink);
+    const converted = readArgument(word, param, arg.value, context);
     if (converted !== undefined) values[name] = converted;
     else if (isRequired(param)) usable = false;
   }

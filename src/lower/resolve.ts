@@ -1,14 +1,15 @@
 import type { Span } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
-import type { Arg, BlockSection, Body, CallStage, Expr, Let, ModelSection, Name, RepeatStage, Stage } from '../parser/ast.js';
+import type { Arg, BlockSection, Body, CallExpr, CallStage, Expr, Let, ModelSection, Name, RepeatStage, Stage } from '../parser/ast.js';
 import { leftSpine } from '../parser/operators.js';
 import { paramsOf } from './bind.js';
-import { type Callee, calleeNames, findCallee, reportUnknownLayer, signatureOf } from './callee.js';
-import { describeWords } from './convert.js';
-import { isCallable, PARAM, reportCall } from './functions.js';
+import { calleeNames, findCallee, reportUnknownLayer } from './callee.js';
+import { isCallable, isNoInitializer, PARAM, reportCall } from './functions.js';
 import { findLayer } from './layers.js';
 import { type Module, visibleBlocks } from './modules.js';
 import { Names, Scope } from './names.js';
+import { takenBy } from './read-argument.js';
+import { PARAM_CALL, type Taker, takerOf } from './taker.js';
 
 interface Context {
   readonly sink: DiagnosticSink;
@@ -153,7 +154,7 @@ function resolveExpr(expr: Expr, scope: Scope, context: Context): void {
       for (const item of expr.items) resolveExpr(item, scope, context);
       return;
     case 'call':
-      resolveArgs(expr.args, scope, context);
+      resolveArgs(expr.args, scope, context, expr.callee.text === PARAM ? PARAM_CALL : undefined);
       if (!isCallable(expr.callee.text) && expr.callee.text !== '' && !context.broken(expr.span))
         reportCall(expr, findCallee(expr.callee.text, context.blocks) !== undefined, sink);
       if (expr.label !== undefined && expr.callee.text !== PARAM) reportLabel(expr.label, sink);
@@ -186,14 +187,14 @@ function reportLabel(label: Name, sink: DiagnosticSink): void {
   });
 }
 
-/** `callee`: what is given them, where it is known. */
-function resolveArgs(args: readonly Arg[], scope: Scope, context: Context, callee?: Callee): void {
-  const layer = callee?.kind === 'layer' ? callee : undefined;
-  const given = layer === undefined ? [] : paramsOf(signatureOf(layer), args);
+/** `taker`: what is given them, where it is known. */
+function resolveArgs(args: readonly Arg[], scope: Scope, context: Context, taker?: Taker): void {
+  const given = taker === undefined ? [] : paramsOf(taker.signature, args);
   for (const [i, { value }] of args.entries()) {
-    const param = layer?.layer.params.find(({ name }) => name === given[i]);
-    if (value.kind !== 'name') resolveExpr(value, scope, context);
-    else context.names.read(value.name, scope, layer && param && describeWords(layer.name, param));
+    const param = taker?.params.find(({ name }) => name === given[i]);
+    if (param !== undefined && value.kind === 'name') context.names.read(value.name, scope, takenBy(taker!.name, param));
+    else if (param !== undefined && isNoInitializer(value, param, context.sink)) resolveArgs((value as CallExpr).args, scope, context);
+    else resolveExpr(value, scope, context);
   }
 }
 
@@ -234,7 +235,7 @@ function iterationScope({ variable, over }: Pick<RepeatStage, 'variable' | 'over
 function resolveCall(stage: CallStage, scope: Scope, context: Context): void {
   const { names, sink, broken, within, blocks } = context;
   const callee = findCallee(stage.callee.text, blocks);
-  resolveArgs(stage.args, scope, context, callee);
+  resolveArgs(stage.args, scope, context, takerOf(callee));
   const value = scope.find(stage.callee.text);
   if (value !== undefined && (value.isShared || callee === undefined)) names.bindValue(stage, value);
   else if (callee === undefined) {

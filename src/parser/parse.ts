@@ -6,11 +6,12 @@ import { sortDiagnostics } from '../diagnostics/render.js';
 import { DiagnosticSink } from '../diagnostics/sink.js';
 import type { Misuse } from './argument-grammar.js';
 import type { AmpFile, Expr } from './ast.js';
-import { tokenMatcher } from './chevrotain.js';
+import { createTokenInstance, tokenMatcher } from './chevrotain.js';
 import { AmpParser } from './grammar.js';
 import { balanceBrackets, repairTokens, spanOf } from './repair.js';
 import { syntaxDiagnostic } from './syntax-errors.js';
 import * as t from './tokens.js';
+import { quotePath, unquotedPaths } from './unquoted-path.js';
 
 export interface ParseResult {
   /** What could be read; parts with errors are left out. */
@@ -64,12 +65,26 @@ export function parseAmp(text: string): ParseResult {
   const sink = new DiagnosticSink();
   const clean = checkTokens(text, lexed, sink);
   const comments = (lexed.groups.comments ?? []) as IToken[];
+  const without = parseTokens(text, clean, sink.diagnostics);
+  const { length } = sink.diagnostics;
+  if (lexed.errors.length === 0 || without.diagnostics.length === length) return { ...without, comments };
+  // Where what could not be read stood for a value, the text goes on as it should with any value in its place.
+  const places = lexed.errors.map(({ offset }) => createTokenInstance(t.Name, '', offset, offset, 1, 1, 1, 1));
+  const filled = [...clean, ...places].sort((a, b) => a.startOffset - b.startOffset);
+  const within = parseTokens(text, filled, sink.diagnostics);
+  return { ...(within.diagnostics.length < without.diagnostics.length ? within : without), comments };
+}
+
+/** The tree of these tokens. `found`: what is wrong with the tokens already. */
+function parseTokens(text: string, clean: readonly IToken[], found: readonly Diagnostic[]): Omit<ParseResult, 'comments'> {
+  const sink = new DiagnosticSink();
+  for (const diagnostic of found) sink.add(diagnostic);
   const tokens = repairTokens(text, clean, sink);
-  if (tokens === undefined) return { file: { sections: [] }, diagnostics: sink.diagnostics, tokens: [], comments };
+  if (tokens === undefined) return { file: { sections: [] }, diagnostics: sink.diagnostics, tokens: [] };
   const parser = parserFor(tokens);
   const file = parser.file() ?? { sections: [] };
   reportErrors(text, parser, sink);
-  return { file, diagnostics: sink.diagnostics, tokens, comments };
+  return { file, diagnostics: sink.diagnostics, tokens };
 }
 
 /** Reads one value, such as that of `--set`. Throws UserError on a syntax error; `source.text` from `offset` on is the value. */
@@ -109,21 +124,24 @@ function reportErrors(text: string, parser: AmpParser, sink: DiagnosticSink): vo
   }
 }
 
-/** Turns what the lexer could not read into diagnostics, and bad numbers and strings into a guess that parses. */
+/** Turns what the lexer could not read into diagnostics, and bad numbers, strings and paths into a guess that parses. */
 function checkTokens(text: string, lexed: ILexingResult, sink: DiagnosticSink): IToken[] {
+  const paths = unquotedPaths(text, lexed.tokens);
+  const tokens = paths.reduce<readonly IToken[]>((read, path) => quotePath(text, path, read, sink), lexed.tokens);
   for (const { offset, length } of lexed.errors) {
+    if (paths.some(({ start, end }) => offset >= start && offset < end)) continue;
     const span = { start: offset, end: offset + length };
     const character = String.fromCodePoint(text.codePointAt(offset)!);
     sink.error('AMP1001', span, `unexpected character ${shownCharacter(character)}`, characterHelp(character));
   }
-  return lexed.tokens.flatMap((token) => {
+  return tokens.flatMap((token) => {
     if (tokenMatcher(token, t.BadNumber)) {
       badNumber(token.image, spanOf(token), sink);
       return [{ ...token, tokenType: t.NumberToken, tokenTypeIdx: t.NumberToken.tokenTypeIdx! }];
     }
     if (tokenMatcher(token, t.BadString)) {
       badString(token.image, spanOf(token), sink);
-      return [{ ...token, image: `"${token.image.slice(1)}"`, tokenType: t.StringToken, tokenTypeIdx: t.StringToken.tokenTypeIdx! }];
+      return [{ ...token, image: `"${textOf(token.image)}"`, tokenType: t.StringToken, tokenTypeIdx: t.StringToken.tokenTypeIdx! }];
     }
     if (tokenMatcher(token, t.BadComment)) {
       sink.error('AMP1001', spanOf(token), '`//` does not start a comment', { fix: 'comments start with `#`' });
@@ -171,9 +189,15 @@ function badNumber(image: string, span: Span, sink: DiagnosticSink): void {
   }
 }
 
+/** What somebody wanted to say with a bad string. */
+function textOf(image: string): string {
+  return image.slice(1).replace(/['“”„‟»‘’‚"]$/, '');
+}
+
 function badString(image: string, span: Span, sink: DiagnosticSink): void {
-  if (image.startsWith("'")) {
-    sink.error('AMP1003', span, 'a string is written in double quotes', { fix: `write \`"${image.replaceAll("'", '')}"\`` });
+  if (!image.startsWith('"')) {
+    const quotes = image.startsWith("'") ? 'double quotes' : 'straight double quotes';
+    sink.error('AMP1003', span, `a string is written in ${quotes}`, { fix: `write \`"${textOf(image)}"\`` });
   } else {
     sink.error('AMP1003', span, 'this string is never closed', {
       why: 'a string ends on the line on which it starts',

@@ -61,7 +61,8 @@ export const BadNumber = createToken({
 });
 export const NumberToken = createToken({ name: 'Number', pattern: /\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w])(?!\.(?!\.))/ });
 export const StringToken = createToken({ name: 'String', pattern: /"[^"\n\r]*"/ });
-export const BadString = createToken({ name: 'BadString', pattern: /"[^"\n\r]*|'[^'\n\r]*'?/ });
+/** Without its end, or in other quotes than a string has: single ones, or those that word processors put. */
+export const BadString = createToken({ name: 'BadString', pattern: /"[^"\n\r]*|'[^'\n\r]*'?|[“”„‟«‘’‚][^\n\r]*?[“”„‟»‘’‚"]/ });
 
 export const Arrow = symbol('->');
 export const Pipe = symbol('|>');

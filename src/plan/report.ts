@@ -1,4 +1,5 @@
 import { printNodeWith, valueNames } from '../ir/print.js';
+import { LOSS_KINDS } from '../ir/program.js';
 import { isCast, isInput, isState } from '../ir/structure.js';
 import type { DType, Loc, Node, Shape, ValueId } from '../ir/types.js';
 import { byteLength, isFloat } from '../ir/types.js';
@@ -87,11 +88,15 @@ export interface PlanFacts {
   readonly plan: readonly FunctionLines[];
 }
 
-/** The op that stands for a layer: its contraction, else the last one that a policy decides. */
+const isLoss = ({ op }: Node): boolean => (LOSS_KINDS as readonly string[]).includes(op);
+
+/** The op that stands for a layer: its contraction, or its loss, else the last one that a policy decides. */
 function mainNode(nodes: readonly Node[]): Node | undefined {
   const forward = nodes.filter((node) => phaseOf(node) === 'forward' && !isDeclaration(node) && !isCast(node));
   return (
-    forward.find(({ op }) => opDefinition(op).precision === 'low') ?? forward.findLast(({ op }) => opDefinition(op).precision !== 'fixed')
+    forward.find(({ op }) => opDefinition(op).precision === 'low') ??
+    forward.find(isLoss) ??
+    forward.findLast(({ op }) => opDefinition(op).precision !== 'fixed')
   );
 }
 

@@ -45,7 +45,8 @@ function warning(step: number, message: string, why: string, fix: string): Warni
 /**
  * The rates of a run that goes on. What they are made of may change: from the next step on the new settings hold, as if they had been the
  * run's from its start. A schedule that depends on the run's length and is to go on for another length is stretched: the rest of its curve
- * takes the steps that are left. Throws UserError AMP7210 when nothing is left of the curve.
+ * takes the steps that are left. Throws UserError AMP7210 when nothing is left of the curve,
+ * AMP7211 when the run has trained for so long already.
  */
 export function continueRates(checkpoint: Checkpoint, now: RunSettings, train: TrainSpec, length: Length): Continuation {
   const { position } = checkpoint;
@@ -58,8 +59,13 @@ export function continueRates(checkpoint: Checkpoint, now: RunSettings, train: T
   const { step } = position;
   const [was, is] = [before.to, totalSteps].map((steps) => lengthText(steps, stepsPerEpoch));
   if (totalSteps !== before.to && step >= totalSteps) {
-    const why = `the run has taken ${step} steps, and was to take ${totalSteps} (${is})`;
-    return { course: before, warning: warning(step, 'nothing is left to train', why, 'ask for more epochs: --epochs') };
+    const done = position.stepInEpoch === 0 ? lengthText(step, stepsPerEpoch) : `${step} steps`;
+    throw userError(
+      'AMP7211',
+      `nothing is left to train: the run has trained for ${done}, and ${is} are asked for`,
+      `it was for ${was}, and stays as it is`,
+      step < before.to ? 'go on to its end without --epochs, or ask for more than it has' : 'ask for more epochs than it has',
+    );
   }
   const isStretched = totalSteps !== before.to && dependsOnLength(train.schedule) && !isNewSchedule && step > 0;
   if (isStretched && isAtEnd(train.schedule, step, before)) {

@@ -97,6 +97,18 @@ export interface ReplanEvent {
   readonly pins: readonly StoredPin[];
 }
 
+/** Other parameters are frozen from an epoch on, and the run goes on with the plan of that. */
+export interface PhaseEvent {
+  readonly event: 'phase';
+  /** The last step before it. */
+  readonly step: number;
+  /** The one that begins, from 1. */
+  readonly epoch: number;
+  /** Names of what is frozen from here on, and of what is not any more: parameters, and running statistics. */
+  readonly frozen: readonly string[];
+  readonly trains: readonly string[];
+}
+
 export interface DoneEvent {
   readonly event: 'done';
   readonly test_accuracy: number | null;
@@ -106,7 +118,7 @@ export interface DoneEvent {
   readonly steps: number;
 }
 
-export type TrainEvent = StartEvent | StepEvent | EpochEvent | WarningEvent | OverflowEvent | ReplanEvent | DoneEvent;
+export type TrainEvent = StartEvent | StepEvent | EpochEvent | WarningEvent | OverflowEvent | ReplanEvent | PhaseEvent | DoneEvent;
 
 /** For a progress display; arrives a few times a second. */
 export interface TrainProgress {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { checkFilled } from '../datafiles/classes.js';
 import { userError } from '../diagnostics/diagnostic.js';
 import { divideEpoch, type EpochDivision, imagesBefore, stepsPerEpoch } from '../ir/epoch.js';
 import { abortAfter, DYNAMIC_SCALING } from '../ir/loss-scaling.js';
@@ -41,6 +42,7 @@ function checkData({ recipe, dataset }: TrainOptions, division: EpochDivision): 
       'change the model’s output shape or the dataset block',
     );
   }
+  checkFilled(dataset.name, { train: dataset.train.count });
   if (stepsPerEpoch(division) > 0) return;
   const { batch, accumulate } = division;
   const sizes = `a step takes ${batch} x ${accumulate} images, ${dataset.name} has ${dataset.train.count}`;
@@ -153,6 +155,13 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
     resumed === undefined ? { course: wholeCourse(length.stepsPerEpoch * epochs) } : continueRates(resumed, settings, recipe.train, length);
   const states = resumed?.states ?? (await startStates(options));
   await executable.writeStates(states);
+  if (resumed !== undefined && !options.passedStopIsNone && options.maxSteps !== undefined && resumed.position.step > options.maxSteps)
+    throw userError(
+      'AMP7211',
+      `nothing is left to train: the run has taken ${resumed.position.step} steps, and is to stop after ${options.maxSteps}`,
+      'it stays as it is',
+      'ask for more steps, or leave --max-steps out',
+    );
   if (resumed === undefined && options.contents !== undefined) await claim.write(options.contents);
   if (options.contentsAreNew && options.contents !== undefined) await updateRun(run, options.contents);
   const position = resumed?.position ?? START;
@@ -161,7 +170,7 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
   const sessionPlan = stopPassed ? { ...planned, maxSteps: Number.POSITIVE_INFINITY } : planned;
   const { rate } = sessionPlan;
   const stepper = new Stepper({ executable, plan, batcher, division, rate });
-  const metrics = await MetricsLog.open(run, resumed && { step: position.step, epochs: position.epoch });
+  const metrics = await MetricsLog.open(run, resumed && { step: position.step, epochs: position.epoch, phase: position.phase ?? 0 });
   try {
     const session = new Session(options, sessionPlan, stepper, metrics, position, states);
     const start: TrainEvent = {

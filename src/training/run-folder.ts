@@ -148,8 +148,15 @@ function endOf(text: string): WarningEvent | undefined {
   return last?.event === 'warning' && last.ends_run === true ? last : undefined;
 }
 
+/** Where a run goes on: behind so many steps and finished epochs, with the plan that took over with epoch `phase`, counted from 0. */
+export interface LogPosition {
+  readonly step: number;
+  readonly epochs: number;
+  readonly phase: number;
+}
+
 /** Whether a line of an interrupted run stays: what lies after the checkpoint happens again. A line cut off by a crash does not parse. */
-function stays(event: TrainEvent | undefined, step: number, epochs: number): boolean {
+function stays(event: TrainEvent | undefined, { step, epochs, phase }: LogPosition): boolean {
   switch (event?.event) {
     case 'start':
       return true;
@@ -160,6 +167,8 @@ function stays(event: TrainEvent | undefined, step: number, epochs: number): boo
       return event.step <= step;
     case 'epoch':
       return event.epoch <= epochs;
+    case 'phase':
+      return event.epoch - 1 <= phase;
     default:
       return false;
   }
@@ -174,14 +183,14 @@ export class MetricsLog {
     readonly endedBy: WarningEvent | undefined,
   ) {}
 
-  /** Starts the file, or continues it after dropping the lines beyond `resume.step` and the `resume.epochs` finished ones. */
-  static async open(dir: string, resume?: { readonly step: number; readonly epochs: number }): Promise<MetricsLog> {
+  /** Starts the file, or continues it after dropping the lines beyond where the run goes on. */
+  static async open(dir: string, resume?: LogPosition): Promise<MetricsLog> {
     const path = join(dir, RUN_FILES.metrics);
     let endedBy: WarningEvent | undefined;
     if (resume !== undefined) {
       const text = (await isThere(path)) ? await reading(path, readFile(path, 'utf8')) : '';
       endedBy = endOf(text);
-      const lines = text.split('\n').filter((line) => stays(parseLine(line), resume.step, resume.epochs));
+      const lines = text.split('\n').filter((line) => stays(parseLine(line), resume));
       await save(path, lines.map((line) => `${line}\n`).join(''));
     }
     return new MetricsLog(path, await saved(path, open(path, 'a')), endedBy);

@@ -87,6 +87,14 @@ function isRecipe(value: unknown): value is Recipe {
   return isRecord(dataset) && Array.isArray(dataset.augment) && isRecord(precision) && Array.isArray(precision.pins);
 }
 
+/** The losses of further values, each by the name of its value, as the lines of a file have them. */
+function withNamedLosses({ train, ...recipe }: Recipe): object {
+  const { auxLosses, ...others } = train;
+  if (!Array.isArray(auxLosses)) return { ...recipe, train };
+  const named = Object.fromEntries(auxLosses.map(({ of, weight, loss: { kind, ...args } }) => [of, { kind, weight, ...args }]));
+  return { ...recipe, train: { ...others, auxLoss: named } };
+}
+
 /**
  * What config.json of a run says of its settings, by the names that `--set` takes, and how long it was last to train. The recipe of an
  * older version is given as it stands.
@@ -94,7 +102,8 @@ function isRecipe(value: unknown): value is Recipe {
 export function storedSettings(config: Readonly<Record<string, unknown>>): RunSettings {
   const { recipe, precision: compute, policy } = config;
   const settings: Record<string, string> = {};
-  if (isRecipe(recipe)) Object.assign(settings, recipeSettings(recipe, { compute: String(compute), policy: String(policy) }));
+  if (isRecipe(recipe))
+    Object.assign(settings, recipeSettings(withNamedLosses(recipe) as Recipe, { compute: String(compute), policy: String(policy) }));
   else if (isRecord(recipe)) flatten(recipe, '', settings);
   for (const key of CHOICES) flatten(config[key], key, settings);
   return Object.fromEntries(Object.entries(settings).map(([key, value]) => [written(key), value]));

@@ -153,9 +153,10 @@ export class Session {
   private async enterPhase(epoch: number): Promise<void> {
     const phase = await enterPhase(this.options, this.running, epoch);
     if (phase === undefined) return;
-    const { entered, states } = phase;
+    const { entered, states, frozen, trains } = phase;
     this.goOnWith(entered);
     this.phase = epoch;
+    await this.emit({ event: 'phase', step: this.progress.step, epoch: epoch + 1, frozen, trains });
     this.watch.startAnew(this.progress.step, states);
     await this.checkpoint(new Snapshot(entered.plan, states));
     await updateRun(this.options.run, entered.contents);

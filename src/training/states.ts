@@ -109,7 +109,9 @@ export function modelHash(plan: Plan): string {
   for (const node of graph?.nodes ?? []) {
     if (isCast(node)) continue;
     const perImage = isState(node) ? node.type.shape : node.type.shape.slice(1);
-    hash.update(JSON.stringify([node.op, Object.entries(node.attrs).sort(), perImage]));
+    // What is frozen changes in a run, and is a setting of its own.
+    const attrs = Object.entries(node.attrs).filter(([name]) => name !== 'frozen');
+    hash.update(JSON.stringify([node.op, attrs.sort(), perImage]));
   }
   return hash.digest('hex').slice(0, 16);
 }

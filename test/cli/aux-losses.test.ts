@@ -48,6 +48,19 @@ describe('losses of further values', () => {
     assert.doesNotMatch(plan.slice(plan.indexOf('fn eval_step')), /head|early/);
   });
 
+  it('have their names in tables: the op of a loss in the plan, and its settings in comparisons', async () => {
+    const plan = (await ampc('plan', work.program, '--backend', 'reference')).stdout;
+    assert.match(plan, /^loss_early +huber +f32/m);
+    assert.match(plan, /^loss +cross_entropy +f32/m);
+    const [one, two] = [work.path('one'), work.path('two')];
+    const other = work.file('other.amp', HEADS.replace('delta: 0.5', 'delta: 2'));
+    await ampc(...work.args('train', work.program), '--out', one, '--max-steps', '1');
+    await ampc(...work.args('train', other), '--out', two, '--max-steps', '1');
+    const { stdout } = await ampc('compare', one, two);
+    assert.match(stdout, /^train\.aux_loss\.early\.delta +0\.5 +2$/m);
+    assert.doesNotMatch(stdout, /auxLosses|\[\{/);
+  });
+
   it('go on from a checkpoint to the same lines and the same weights', async () => {
     const [whole, parted] = [work.path('whole'), work.path('parted')];
     const options = ['--log-every', '1'];

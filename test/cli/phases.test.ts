@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TrainEvent } from '../../src/training/events.js';
 import { readSafetensors } from '../../src/training/safetensors.js';
 import { ampc } from '../support/cli.js';
 import { TINY, useTiny } from '../support/tiny.js';
@@ -39,6 +40,36 @@ describe('parameters that are frozen for some epochs', () => {
     const plan = readFileSync(join(runs[2]!, 'plan.txt'), 'utf8');
     assert.match(plan, /%stem\.weight\.m = state/);
     assert.doesNotMatch(plan, /%fc\.weight\.m = state/);
+  });
+
+  it('have an event for each change, and plans of their own, which ampc plan shows and ampc compare tells by their lines', async () => {
+    const [run, other] = [work.path('events')!, work.path('other')!];
+    await train(work.program, '--out', run);
+    await train(work.program, '--out', other, '--max-steps', '2');
+    const phases = readFileSync(join(run, 'metrics.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as TrainEvent)
+      .filter(({ event }) => event === 'phase');
+    assert.deepEqual(phases, [
+      { event: 'phase', step: 4, epoch: 2, frozen: [], trains: ['stem.weight', 'stem.bias'] },
+      { event: 'phase', step: 8, epoch: 3, frozen: ['fc.weight', 'fc.bias'], trains: [] },
+    ]);
+    const compared = await ampc('compare', run, other, '--json');
+    assert.deepEqual((JSON.parse(compared.stdout) as { differing: string[] }).differing, ['max_steps']);
+    const shown = async (...rest: readonly string[]) => (await ampc('plan', work.program, '--backend', 'reference', ...rest)).stdout;
+    assert.match(await shown(), /^plan of epoch 1; others, with other parameters frozen: --epoch 2, --epoch 3$/m);
+    assert.match(await shown('--epoch', '3'), /^plan from epoch 3 on; .*: --epoch 1, --epoch 2$/m);
+    assert.doesNotMatch(await shown('--dump'), /%stem\.weight\.m = state/);
+    assert.match(await shown('--dump', '--epoch', '2'), /%stem\.weight\.m = state/);
+    assert.match((await ampc('plan', work.program, '--epoch', '4')).stderr, /error\[AMP6215\]: there is no epoch 4/);
+  });
+
+  it('that never change in the run are told before it starts', async () => {
+    const { code, stderr } = await ampc(...work.args('train', work.program, '--out', work.path('short')!, '--epochs', '1'));
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /warning\[AMP4019\]: `stem` never trains: the run has 1 epoch\n/);
+    assert.match(stderr, /warning\[AMP4019\]: `fc\.\*` never freezes: the run has 1 epoch\n/);
   });
 
   it('go on from a checkpoint to the same weights, wherever the run was stopped', async () => {

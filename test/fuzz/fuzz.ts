@@ -5,8 +5,19 @@ import { Random } from './mutate.js';
 const INPUTS = Number(process.env.AMPC_FUZZ_INPUTS ?? 2000);
 const SEED = Number(process.env.AMPC_FUZZ_SEED ?? 1);
 
-/** Processor seconds of one input; a reader takes milliseconds, so only one that hangs comes near it, however busy the machine. */
-const LIMIT = 10;
+/** Processor seconds of one input. */
+const LIMIT = 1;
+
+/** How often an input is read again that took longer: of other work, such as a collection of garbage, one of them is free. */
+const TRIES = 5;
+
+/** Processor seconds that this process spends in `work`, on all of its threads. */
+async function secondsOf(work: () => unknown): Promise<number> {
+  const before = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1e6;
+}
 
 /**
  * Gives `read` 2,000 damaged inputs: each may be refused by diagnostics, and by nothing else. A failure names the seed and the index;
@@ -16,17 +27,19 @@ export async function fuzz<T>(make: (random: Random) => T, read: (input: T) => u
   const only = process.env.AMPC_FUZZ_ONLY;
   for (let index = only === undefined ? 0 : Number(only); index < (only === undefined ? inputs : Number(only) + 1); index++) {
     const input = make(new Random(SEED * 1_000_003 + index));
-    const before = process.cpuUsage();
-    try {
-      await read(input);
-    } catch (error) {
-      if (!(error instanceof UserError)) {
-        const shown = typeof input === 'string' ? `\n${input.slice(0, 2000)}` : '';
-        throw new Error(`seed ${SEED}, index ${index}: ${error instanceof Error ? error.stack : String(error)}${shown}`);
+    const take = async (): Promise<void> => {
+      try {
+        await read(input);
+      } catch (error) {
+        if (!(error instanceof UserError)) {
+          const shown = typeof input === 'string' ? `\n${input.slice(0, 2000)}` : '';
+          throw new Error(`seed ${SEED}, index ${index}: ${error instanceof Error ? error.stack : String(error)}${shown}`);
+        }
+        assert.ok(error.diagnostics.length > 0, `seed ${SEED}, index ${index}: refused without a word`);
       }
-      assert.ok(error.diagnostics.length > 0, `seed ${SEED}, index ${index}: refused without a word`);
-    }
-    const { user, system } = process.cpuUsage(before);
-    assert.ok((user + system) / 1e6 < LIMIT, `seed ${SEED}, index ${index} took ${(user + system) / 1e6} s of the processor`);
+    };
+    let least = await secondsOf(take);
+    for (let tries = 1; least >= LIMIT && tries < TRIES; tries++) least = Math.min(least, await secondsOf(take));
+    assert.ok(least < LIMIT, `seed ${SEED}, index ${index} took ${least} s of the processor, at best`);
   }
 }

@@ -22,8 +22,8 @@ async function refusal(work: () => Promise<unknown>): Promise<string> {
     await work();
   } catch (error) {
     assert.ok(error instanceof UserError, String(error));
-    const { code, message, why } = error.diagnostics[0]!;
-    return `${code} ${message}: ${why}`;
+    const { code, message, why, fix } = error.diagnostics[0]!;
+    return `${code} ${message}: ${why}; ${fix}`;
   }
   return assert.fail('nothing was refused');
 }
@@ -124,15 +124,74 @@ describe('arrays of numpy', () => {
       };
       const [train, labels] = [npy([2, 2, 2], new Uint8Array(8)), npyIntegers([0, 1])];
       assert.match(await refusal(() => open(join(dir, 'gone.npz'), 'npz')), /^AMP6110/);
-      assert.match(await write({ 'a.npy': train }), /^AMP7016 .*has no training and test images: .*its arrays are `a`$/);
+      assert.match(await write({ 'a.npy': train }), /^AMP7016 .*has no training and test images: .*its arrays are `a`; name another file$/);
       const both = { 'x_train.npy': train, 'y_train.npy': labels, 'x_test.npy': train, 'y_test.npy': labels };
       assert.match(await write({ ...both, 'y_test.npy': npyIntegers([0]) }), /^AMP7020 .*2 images and 1 labels/);
-      assert.match(await write({ ...both, 'y_test.npy': npyIntegers([0, -1]) }), /^AMP7020 .*image 1 has label -1/);
+      assert.match(
+        await write({ ...both, 'y_test.npy': npyIntegers([0, -1]) }),
+        /^AMP7020 .*image 1 has label -1; .*; number the classes from 0 on$/,
+      );
       assert.match(await write({ ...both, 'x_test.npy': npy([2, 2, 3], new Uint8Array(12)) }), /^AMP7020 .*its images are \[2, 3, 1\]/);
-      assert.match(await write({ ...both, 'x_train.npy': npyIntegers([1, 2]) }), /^AMP7020 .*x_train: .*type <i8; images are uint8/);
+      assert.match(
+        await write({ ...both, 'x_train.npy': npyIntegers([1, 2]) }),
+        /^AMP7020 .*x_train: .*type <i8; images are uint8; save the images as uint8, from 0 to 255$/,
+      );
       assert.match(await write({ ...both, 'x_train.npy': npy([2, 3, 8, 8], new Uint8Array(384)) }), /^AMP7020 .*channels first/);
       put(dir, 'x.npz', 'no archive, but long enough to be looked at');
-      assert.match(await refusal(() => open(join(dir, 'x.npz'), 'npz')), /^AMP7020 .*it is no zip archive/);
+      assert.match(
+        await refusal(() => open(join(dir, 'x.npz'), 'npz')),
+        /^AMP7020 .*it is no zip archive.*; replace the file by a whole one/,
+      );
+    }));
+});
+
+describe('classes that nothing teaches', () => {
+  const pair = (labels: readonly number[]) => ({
+    images: npy([labels.length, 2, 2], new Uint8Array(4 * labels.length)),
+    labels: npyIntegers(labels),
+  });
+  const set = (train: readonly number[], test: readonly number[], more: Readonly<Record<string, Uint8Array>> = {}) => {
+    const [of, to] = [pair(train), pair(test)];
+    return zip({ 'x_train.npy': of.images, 'y_train.npy': of.labels, 'x_test.npy': to.images, 'y_test.npy': to.labels, ...more });
+  };
+
+  it('are refused: those of test images alone, and numbers most of which are no label', () =>
+    inTemporaryFolder(async (dir) => {
+      const place = join(dir, 'x.npz');
+      const write = (...given: Parameters<typeof set>) => {
+        put(dir, 'x.npz', set(...given));
+        return refusal(() => open(place, 'npz'));
+      };
+      assert.match(
+        await write([0, 1], [0, 2]),
+        /^AMP7017 .*x\.npz has a class that no training image has: `2` can be tested but never learned/,
+      );
+      const names = { 'classes.npy': npyTexts(['cat', 'dog', 'owl']) };
+      assert.match(await write([0, 1], [2], names), /^AMP7017 .*: `owl` can be tested/);
+      const sparse =
+        /^AMP7020 .*its labels are 0, 1000 and 2000: 3 of the 2,001 numbers.*number the classes from 0 to 2, or name them in an array/;
+      assert.match(await write([0, 1000, 2000], [0]), sparse);
+      assert.match(await write([4_000_000_000, 0], [0]), /^AMP7020 .*2 of the 4,000,000,001 numbers/);
+      // A number that is left out is no accident: letters go from 1 to 26.
+      put(dir, 'x.npz', set([1, 2, 3], [1]));
+      assert.deepEqual((await open(place, 'npz')).classes, ['0', '1', '2', '3']);
+      put(dir, 'list.csv', ['path,label,split', 'a.png,7,train', 'b.png,900000000,train', 'c.png,7,test'].join('\n'));
+      assert.match(await refusal(() => open(join(dir, 'list.csv'), 'csv')), /^AMP7020 .*its labels are 7 and 900000000: 2 of/);
+      put(dir, 'list.csv', ['path,label,split', 'a.png,cat,train', 'b.png,dog,test'].join('\n'));
+      assert.match(await refusal(() => open(join(dir, 'list.csv'), 'csv')), /^AMP7017 .*`dog` can be tested/);
+    }));
+
+  it('and splits without images are refused by what they lack', () =>
+    inTemporaryFolder(async (dir) => {
+      put(dir, 'x.npz', set([], [0]));
+      assert.match(await refusal(() => open(join(dir, 'x.npz'), 'npz')), /^AMP7016 .*x\.npz has no training images/);
+      put(dir, 'x.npz', set([0, 1], []));
+      assert.match(await refusal(() => open(join(dir, 'x.npz'), 'npz')), /^AMP7016 .*x\.npz has no test images/);
+      put(dir, 'x.npz', set([0, 1], [0]));
+      assert.match(
+        await refusal(() => open(join(dir, 'x.npz'), 'npz', { validation: 0.5 })),
+        /^AMP7016 .* has no validation images: .*; leave out `validation`, or add images$/,
+      );
     }));
 });
 
@@ -192,10 +251,10 @@ describe('a list of pictures', () => {
 
   it('has classes in the order of numbers where they are numbers, and is refused where a line is none', () =>
     inFolder(async (dir) => {
-      const lines = [0, 1, 2, 3].map((i) => `"pictures, all/${i}.png",${i % 2 === 0 ? 10 : 9}`);
+      const lines = Array.from({ length: 12 }, (_, i) => `"pictures, all/${i % 4}.png",${10 - (i % 6)}`);
       put(dir, 'list.csv', `path,label\n${lines.join('\n')}`);
       const { classes, train, test } = await open(join(dir, 'list.csv'), 'csv', { size, split: { test: 0.5 } });
-      assert.deepEqual([classes.length, train.count, test.count, new Set(train.labels)], [11, 2, 2, new Set([9, 10])]);
+      assert.deepEqual([classes.length, train.count, test.count, new Set(train.labels)], [11, 6, 6, new Set([5, 6, 7, 8, 9, 10])]);
       put(dir, 'list.csv', 'file,label\na,b');
       assert.match(await refusal(() => open(join(dir, 'list.csv'), 'csv', { size })), /^AMP7016 .*has no columns `path` and `label`/);
       put(dir, 'list.csv', 'path,label,split\na.png,cat,train\n,cat,test');

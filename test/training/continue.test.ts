@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Recipe, ScheduleSpec } from '../../src/ir/program.js';
 import type { TrainEvent, WarningEvent } from '../../src/training/events.js';
@@ -92,11 +93,11 @@ describe('a run that goes on for another number of epochs', () => {
         ['broken', [3, 17, 22, 36]],
       ] as const) {
         const run = join(dir, name);
-        let resume = false;
+        let at = 0;
         for (const { epochs, until } of lengths)
-          for (const stop of [...stops.filter((step) => step < until), until]) {
-            await part(run, { epochs, maxSteps: stop, resume, spec: { schedule: COSINE } });
-            resume = true;
+          for (const stop of [...stops.filter((step) => step > at && step < until), until]) {
+            await part(run, { epochs, maxSteps: stop, resume: at > 0, spec: { schedule: COSINE } });
+            at = stop;
           }
       }
       assert.deepEqual(await states(join(dir, 'broken')), await states(join(dir, 'smooth')));
@@ -143,12 +144,28 @@ describe('a run that goes on for another number of epochs', () => {
       assert.match(warnings[0]?.message ?? '', /: train\.schedule was one_cycle and is constant$/);
     }));
 
-  it('says when it has trained for longer already', () =>
+  it('is refused, and stays as it is, when it has trained for longer already', () =>
     inTemporaryFolder(async (run) => {
       await part(run, { epochs: 3, maxSteps: 25 });
-      const { result, warnings } = await part(run, { epochs: 2, resume: true });
-      assert.equal(result.steps, 25);
-      assert.match(warnings[0]?.message ?? '', /nothing is left to train/);
+      const files = () => readdirSync(run).map((name) => [name, readFileSync(join(run, name), 'latin1')]);
+      const before = files();
+      const refused = (more: Part, what: RegExp) =>
+        assert.rejects(
+          part(run, {
+            resume: true,
+            contentsAreNew: true,
+            contents: { source: { path: 'x.amp', text: '' }, config: {}, plan: '' },
+            ...more,
+          }),
+          (error: Error & { diagnostics?: unknown }) => {
+            assert.match(JSON.stringify(error.diagnostics), what);
+            return true;
+          },
+        );
+      await refused({ epochs: 2 }, /AMP7211.*nothing is left to train: the run has trained for 25 steps, and 2 epochs are asked for/);
+      await refused({ epochs: 3, maxSteps: 20 }, /AMP7211.*the run has taken 25 steps, and is to stop after 20/);
+      assert.deepEqual(files(), before);
+      assert.equal((await part(run, { epochs: 3, resume: true })).result.steps, 30);
     }));
 });
 

@@ -174,6 +174,18 @@ describe('a folder of pictures', () => {
       }
     }));
 
+  it('with a class of no pictures is refused, also where broken files are left out', () =>
+    inFolder(async (root) => {
+      await pictureFolder(root);
+      put(root, 'train/owls/.hidden', '');
+      assert.match((await refusal(() => open(root))).why, /^train\/owls: this class has no pictures$/);
+      const empty = await refusal(() => open(root, { skipBroken: true }));
+      assert.deepEqual([empty.code, empty.message], ['AMP7018', `${root} has a class without training images`]);
+      assert.equal(empty.why, 'train/owls: this class has no pictures');
+      put(root, 'train/owls/cut.png', 'no picture');
+      assert.match((await refusal(() => open(root, { skipBroken: true }))).why, /^owls: no training picture of this class can be used$/);
+    }));
+
   it('of another form is refused: not there, not divided, without classes, with classes of the test alone', () =>
     inFolder(async (root) => {
       assert.match((await refusal(() => open(root))).message, /photos is not there$/);

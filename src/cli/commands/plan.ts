@@ -9,28 +9,33 @@ import {
   explainLayers,
   explainPlan,
   GATE_NAMES,
-  lintProgram,
   type Plan,
   parseGates,
   printPlan,
+  programWarnings,
   readSavedPlan,
   renderDiagnostics,
   withSavedPlan,
 } from '../../index.js';
 import { printDiff } from '../diff-view.js';
 import { EXIT } from '../failure.js';
-import { oneOf, options } from '../options.js';
+import { integer, oneOf, options } from '../options.js';
 import type { Output } from '../output.js';
 import { printExplanation, printReport } from '../plan-view.js';
 import type { AddCommand } from './command.js';
 
-interface PlanOptions extends CompileOptions {
+interface Choices extends CompileOptions {
   readonly dump: boolean;
   readonly all: boolean;
   readonly emit?: 'c' | 'wgsl';
   readonly explain?: string;
   readonly diff?: readonly string[];
   readonly failOn?: string;
+}
+
+/** As they are written: epochs are counted from 1. */
+interface PlanOptions extends Choices {
+  readonly epoch?: number;
 }
 
 export const addPlan: AddCommand = (program, output, exitWith) => {
@@ -48,6 +53,7 @@ export const addPlan: AddCommand = (program, output, exitWith) => {
         'is the other file with a change',
     )
     .option('--fail-on <gates>', `with --diff: exit 1 on such differences: ${GATE_NAMES.join(', ')}, casts:+N, memory:+N%`)
+    .option('--epoch <n>', 'the plan of this epoch, from 1: `freeze … until` and `after` change it', integer(1))
     .addOption(options.json())
     .addOption(options.backend())
     .addOption(options.precision())
@@ -57,7 +63,8 @@ export const addPlan: AddCommand = (program, output, exitWith) => {
     .addOption(options.strictRanges())
     .addOption(options.batch())
     .addOption(options.set());
-  command.action(async (file: string | undefined, choices: PlanOptions) => {
+  command.action(async (file: string | undefined, { epoch, ...given }: PlanOptions) => {
+    const choices: Choices = epoch === undefined ? given : { ...given, epoch: epoch - 1 };
     if (choices.diff !== undefined) {
       const [a, b, ...rest] = [...(file === undefined ? [] : [file]), ...choices.diff];
       if (a === undefined || b === undefined || rest.length > 0) command.error('error: --diff compares two plans: ampc plan --diff A B');
@@ -70,6 +77,10 @@ export const addPlan: AddCommand = (program, output, exitWith) => {
       return;
     }
     const saved = await readSavedPlan(file, choices);
+    if (saved !== undefined && epoch !== undefined) {
+      command.error('error: --epoch goes with a .amp file: a saved plan is that of its own epoch');
+      return;
+    }
     if (saved !== undefined && (await withSavedPlan(file, () => view(saved, choices, output)))) return;
     // Shaders are of a plan in formats that a GPU has, whatever backend would run it here.
     const backend = choices.backend ?? (choices.emit === 'wgsl' ? 'webgpu' : undefined);
@@ -78,7 +89,7 @@ export const addPlan: AddCommand = (program, output, exitWith) => {
 };
 
 /** Prints what of a plan needs nothing but the plan; whether that was asked for. */
-async function view(plan: Plan, { emit, dump, explain }: PlanOptions, output: Output): Promise<boolean> {
+async function view(plan: Plan, { emit, dump, explain }: Choices, output: Output): Promise<boolean> {
   if (emit !== undefined) output.product(await (emit === 'c' ? emitC(plan) : emitWgsl(plan)));
   else if (dump) output.product(printPlan(plan));
   else if (explain !== undefined) {
@@ -92,18 +103,18 @@ async function view(plan: Plan, { emit, dump, explain }: PlanOptions, output: Ou
   return true;
 }
 
-async function show(compiled: Compiled, choices: PlanOptions, output: Output): Promise<void> {
+async function show(compiled: Compiled, choices: Choices, output: Output): Promise<void> {
   const { plan, source, program } = compiled;
   if (await view(plan, choices, output)) return;
   const report = await explainPlan(compiled);
   output.event(report);
   if (!output.json) printReport(report, choices.all, output);
   if (report.warnings.length > 0)
-    output.error(`\n${renderDiagnostics(lintProgram(source, program), source, { color: output.errorColor })}`);
+    output.error(`\n${renderDiagnostics(programWarnings(source, program), source, { color: output.errorColor })}`);
 }
 
 /** Prints the comparison; whether every gate holds. */
-async function compare(a: string, b: string, choices: PlanOptions, output: Output): Promise<boolean> {
+async function compare(a: string, b: string, choices: Choices, output: Output): Promise<boolean> {
   const gates = choices.failOn === undefined ? [] : parseGates(choices.failOn);
   const comparison = await diffPlans(a, b, { ...choices, onNotice: output.notice });
   const failed = checkGates(gates, comparison);

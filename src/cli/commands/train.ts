@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { shellWord } from '../../diagnostics/shell-word.js';
-import { type TrainOptions, train } from '../../index.js';
+import { renderDiagnostics, type TrainOptions, train } from '../../index.js';
 import { EXIT } from '../failure.js';
 import { onInterrupt } from '../interrupt.js';
 import { integer, options } from '../options.js';
@@ -47,6 +47,7 @@ export const addTrain: AddCommand = (program, output, exitWith) => {
         const result = await train(file, {
           ...choices,
           onNotice: output.notice,
+          onWarnings: (warnings, source) => output.error(renderDiagnostics(warnings, source, { color: output.errorColor })),
           // Commander sets these to true when they are not given; a resumed run then keeps its own.
           shuffle: choices.shuffle === false ? false : undefined,
           augment: choices.augment === false ? false : undefined,

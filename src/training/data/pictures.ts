@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import type { ClassFolders, ListedImage } from '../../datafiles/class-folders.js';
+import { type ClassFolders, type ListedImage, labelsOf } from '../../datafiles/class-folders.js';
+import { checkFilled, checkLearned } from '../../datafiles/classes.js';
 import { divide, drawOf } from '../../datafiles/divide.js';
-import { type UserError, userError } from '../../diagnostics/diagnostic.js';
+import { userError } from '../../diagnostics/diagnostic.js';
 import { notKept, openCache } from '../../files/cache-folder.js';
 import type { DatasetSpec } from '../../ir/program.js';
 import { elementCount } from '../../ir/types.js';
@@ -44,6 +45,29 @@ function judge(root: string, broken: readonly Broken[], spec: DatasetSpec, onNot
   );
 }
 
+/** Throws UserError AMP7018 where a class has no training pictures that can be used: it would be an output that nothing teaches. */
+function refuseEmptyClasses(
+  root: string,
+  empty: readonly string[],
+  classes: readonly string[],
+  trained: readonly ListedImage[],
+  whole: ImageSet,
+): void {
+  const left = new Set(whole.labels);
+  const broken = [...new Set(labelsOf(trained))].filter((label) => !left.has(label)).map((label) => classes[label]!);
+  const found = [
+    ...empty.map((path) => `${path}: this class has no pictures`),
+    ...broken.map((name) => `${name}: no training picture of this class can be used`),
+  ];
+  if (found.length === 0) return;
+  throw userError(
+    'AMP7018',
+    `${root} has ${found.length === 1 ? 'a class' : `${found.length} classes`} without training images`,
+    found.join('\n'),
+    'add pictures, or remove the classes',
+  );
+}
+
 /** Throws UserError AMP7017 when the classes are not those that a model was trained for. */
 export function compareClasses(root: string, found: readonly string[], expected: readonly string[] | undefined): void {
   if (expected === undefined || (expected.length === found.length && found.every((name, label) => name === expected[label]))) return;
@@ -79,7 +103,7 @@ function keepForChoosing(images: readonly ListedImage[], share: number | undefin
 export async function openPictures(
   spec: DatasetSpec,
   files: PictureFiles,
-  { classes, images, misplaced }: ClassFolders,
+  { classes, images, misplaced, empty }: ClassFolders,
   options: OpenOptions,
 ): Promise<Dataset> {
   const { root } = files;
@@ -99,7 +123,9 @@ export async function openPictures(
   });
   // Those that are decoded at once end in any order.
   const inOrder = [...broken].sort(([a], [b]) => a - b);
-  judge(root, [...misplaced, ...inOrder.map(([place, why]) => ({ path: paths[place]!, why }))], spec, onNotice);
+  // Those left out are files: a class without any is a mistake in the folder.
+  const classless = spec.skipBroken === true ? [] : empty.map((path) => ({ path, why: 'this class has no pictures' }));
+  judge(root, [...misplaced, ...classless, ...inOrder.map(([place, why]) => ({ path: paths[place]!, why }))], spec, onNotice);
   const bytes = elementCount(shape);
   let at = 0;
   const take = (from: number, to: number): ImageSet => {
@@ -119,12 +145,9 @@ export async function openPictures(
   const train = take(0, trained.length);
   const validation = take(trained.length, trained.length + kept.length);
   const test = take(trained.length + kept.length, listed.length);
-  for (const [name, { count }] of Object.entries({ train, test }))
-    if (count === 0) throw emptySplit(root, name === 'train' ? 'training' : 'test');
-  const sets = { train, test, ...(kept.length > 0 && { validation }) };
+  checkFilled(root, { train: train.count, test: test.count, ...(spec.validation !== undefined && { validation: validation.count }) });
+  refuseEmptyClasses(root, empty, classes, trained, train);
+  checkLearned(root, classes, train.labels, test.labels);
+  const sets = { train, test, ...(spec.validation !== undefined && { validation }) };
   return { name: spec.name, classes, ...sets, content: key.slice(0, 12) };
-}
-
-function emptySplit(root: string, what: string): UserError {
-  return userError('AMP7016', `${root} has no ${what} images`, undefined, 'name another folder, or divide it another way');
 }

@@ -1,3 +1,4 @@
+import { checkFilled } from '../../datafiles/classes.js';
 import { divide, drawOf } from '../../datafiles/divide.js';
 import type { Dataset, ImageSet } from './dataset.js';
 
@@ -38,5 +39,6 @@ export function withValidation({ train, ...dataset }: Dataset, share: number | u
     bytes,
     places.filter((place) => !isKept[place]),
   );
+  checkFilled(dataset.name, { validation: validation.count });
   return { ...dataset, train: rest, validation };
 }
