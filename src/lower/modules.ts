@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import type { Diagnostic, RelatedSpan, Source, Span, UsedText } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
-import { listNames } from '../diagnostics/suggest.js';
+import { closest, listNames, suggestion } from '../diagnostics/suggest.js';
 import type { AmpFile, BlockSection, Let, UseSection } from '../parser/ast.js';
 import { parseAmp } from '../parser/parse.js';
 import { sortUsedSections } from './sections.js';
@@ -49,7 +49,10 @@ export class Modules {
     if (!isLibrary(text) && !/^\.\.?\//.test(text)) {
       return this.refuse('AMP2017', span, `\`use\` knows no \`${text}\``, {
         why: `it takes ${listNames(LIBRARY_NAMES, 'or')}, or the path of a file from the folder of this one`,
-        fix: `such as \`use "./${text.replace(/^\/+/, '')}"\``,
+        fix:
+          closest(text, LIBRARY_NAMES) === undefined
+            ? `such as \`use "./${text.replace(/^\/+/, '')}"\``
+            : suggestion(text, LIBRARY_NAMES, 'names'),
       });
     }
     if (open.includes(name)) {

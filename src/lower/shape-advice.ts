@@ -100,10 +100,8 @@ const concatSizes: Advice = (operands) => {
   return bringTogether(operands, false);
 };
 
-/** For a layer that takes axes which follow one another. */
 const axesOf: Advice = ([operand]) =>
-  operand &&
-  `its axes are 0 to ${operand.shape.length - 1}; of axes apart, take the later ones first, then the others in a call of their own`;
+  operand && `its axes are 0 to ${operand.shape.length - 1}, or -1 (the last) to -${operand.shape.length}`;
 
 /** What to do about a broken constraint, by its label; undefined where nothing fits the shapes at hand. */
 export const ADVICE: ReadonlyMap<string, Advice> = new Map<string, Advice>([
@@ -133,11 +131,10 @@ export const ADVICE: ReadonlyMap<string, Advice> = new Map<string, Advice>([
   ['roll_c2', () => 'give one shift for each axis, such as `roll([1, 1], axis: [0, 1])`'],
   ['upsample_nearest_c1', needsImage],
   ['upsample_bilinear_c1', needsImage],
+  ['glu_layer_c1', () => 'let the layer before it result in twice as many channels as are to be left'],
   ['channel_shuffle_layer_c1', () => 'choose a number that divides the channels'],
   ['concat_c2', ([operand]) => operand && `its axes are 0 to ${operand.shape.length - 1}, or -1 (the last) to -${operand.shape.length}`],
-  ['sum_c1', axesOf],
-  ['mean_c1', axesOf],
-  ['max_c1', axesOf],
+  ['reduce_axes_c1', axesOf],
   [
     'layer_norm_axes_c1',
     ([operand]) => operand && `its axes are 0 to ${operand.shape.length - 1}, of which \`axes\` takes the last one or more`,

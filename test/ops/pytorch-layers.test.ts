@@ -6,6 +6,7 @@ import type { LayerContext, LayerDefinition } from '../../src/ops/layer.js';
 import { preluLayer } from '../../src/ops/layers/activation.js';
 import { maximumLayer, minimumLayer } from '../../src/ops/layers/arithmetic.js';
 import { batchNormLayer } from '../../src/ops/layers/norm.js';
+import { maxLayer, meanLayer, sumLayer } from '../../src/ops/layers/reduce.js';
 import { adaptiveAvgPool2dLayer, adaptiveMaxPool2dLayer, avgPool2dLayer } from '../../src/ops/layers/window.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import fixture from '../fixtures/pytorch/layers.json' with { type: 'json' };
@@ -37,6 +38,12 @@ describe('PyTorch semantics of layers', () => {
     });
     checkLayer(withNumber(maximumLayer, 0), {}, fixture.clamp_low);
     checkLayer(withNumber(minimumLayer, 0.3), {}, fixture.clamp_high);
+  });
+
+  it('mean, sum and amax over axes apart', () => {
+    checkLayer(meanLayer, { axes: [0, 2], keepdim: true }, fixture.mean_apart);
+    checkLayer(sumLayer, { axes: [2, 0], keepdim: true }, fixture.sum_apart);
+    checkLayer(maxLayer, { axes: [-1, 0], keepdim: true }, fixture.max_apart);
   });
 
   it('BatchNorm1d that is called twice', () => {

@@ -138,7 +138,7 @@ export const gluLayer: LayerDefinition = {
     const channels = shape[axis];
     constrain(
       channels % 2 === 0,
-      'slice_c3',
+      'glu_layer_c1',
       () => `glu halves the channels, and ${formatShape(shape.slice(1))} has ${channels}, an odd number`,
     );
     const half = (start: number) => emit('slice', [input], { axis, start, size: channels / 2 });

@@ -1,6 +1,4 @@
 import type { LayerDefinition, LayerParam } from '../layer.js';
-import { constrain } from '../op.js';
-import { formatShape } from '../window.js';
 import { resolveSorted } from './axes.js';
 
 const PARAMS: readonly LayerParam[] = [
@@ -14,10 +12,15 @@ function reduction(op: 'sum' | 'mean' | 'max', doc: string, example: string): La
     params: PARAMS,
     example,
     build: ({ input, args, emit, type }) => {
-      const axes = resolveSorted(`${op}_c1`, args.axes as readonly number[], type(input).shape);
-      const apart = axes.some((axis, i) => axis !== axes[0]! + i);
-      constrain(!apart, `${op}_c1`, () => `the axes ${formatShape(axes.map((axis) => axis - 1))} do not follow one another`);
-      return emit(op, [input], { axes, keep: args.keepdim === true });
+      const { shape } = type(input);
+      const axes = resolveSorted('reduce_axes_c1', args.axes as readonly number[], shape);
+      const keep = args.keepdim === true;
+      if (axes.every((axis, i) => axis === axes[0]! + i)) return emit(op, [input], { axes, keep });
+      // Axes apart are brought together behind the others.
+      const kept = shape.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
+      const together = emit('transpose', [input], { axes: [...kept, ...axes] });
+      const reduced = emit(op, [together], { axes: axes.map((_, i) => kept.length + i), keep: false });
+      return keep ? emit('reshape', [reduced], { shape: shape.map((size, axis) => (axes.includes(axis) ? 1 : size)) }) : reduced;
     },
   };
 }
