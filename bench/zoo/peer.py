@@ -79,7 +79,10 @@ def train(network, weights, records, options, format):
         optimizer.zero_grad()
         with autocast:
             result = model(images)
+            result, *early = result if isinstance(result, tuple) else (result,)
             loss = F.mse_loss(result, images) if network in AUTOENCODERS else F.cross_entropy(result, labels)
+            for other in early:
+                loss = loss + model.aux_weight * F.cross_entropy(other, labels)
         loss.backward()
         optimizer.step()
         losses.append(loss.item())

@@ -124,7 +124,19 @@ class Inception(nn.Module):
         return torch.cat(paths, 1)
 
 
+class EarlyHead(nn.Module):
+    def __init__(self, inputs):
+        super().__init__()
+        self.conv = ConvNorm(inputs, 128, 1, eps=1e-3)
+        self.fc1, self.fc2 = nn.Linear(2048, 1024), nn.Linear(1024, 10)
+
+    def forward(self, x):
+        return self.fc2(relu(self.fc1(flatten(self.conv(F.adaptive_avg_pool2d(x, 4))))))
+
+
 class GoogLeNet(nn.Module):
+    # Of the losses of what training has besides the result.
+    aux_weight = 0.3
     TABLE = {
         "3a": (64, 96, 128, 16, 32, 32),
         "3b": (128, 128, 192, 32, 96, 64),
@@ -137,6 +149,8 @@ class GoogLeNet(nn.Module):
         "5b": (384, 192, 384, 48, 128, 128),
     }
 
+    HEADS = {"4a": "aux1", "4d": "aux2"}
+
     def __init__(self):
         super().__init__()
         self.stem = ConvNorm(3, 192, 3, eps=1e-3)
@@ -144,12 +158,18 @@ class GoogLeNet(nn.Module):
         for name, (one, reduce3, three, reduce5, five, pool) in self.TABLE.items():
             setattr(self, f"inception{name}", Inception(inputs, one, reduce3, three, reduce5, five, pool))
             inputs = one + three + five + pool
+            if name in self.HEADS:
+                setattr(self, self.HEADS[name], EarlyHead(inputs))
         self.fc = nn.Linear(inputs, 10)
 
     def forward(self, x):
         x = self.stem(x)
+        early = []
         for name in self.TABLE:
             if name in ("4a", "5a"):
                 x = max_pool(x, 3, 2, 1)
             x = getattr(self, f"inception{name}")(x)
-        return self.fc(global_avg_pool(x))
+            if self.training and name in self.HEADS:
+                early.append(getattr(self, self.HEADS[name])(x))
+        result = self.fc(global_avg_pool(x))
+        return (result, *early) if self.training else result
