@@ -189,6 +189,7 @@ export const cast: Elementwise = {
 export const dropout: Elementwise = {
   doc: 'Zeroes each element with probability `rate` and divides the others by 1 - rate; the same seed, salt and step give the same zeros.',
   kind: 'elementwise',
+  dropsElements: true,
   constraints: {
     dropout_c1: 'step is a single number',
     dropout_c2: 'rate is at least 0 and less than 1',

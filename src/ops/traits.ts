@@ -29,6 +29,8 @@ export interface OpTraits {
   readonly repeats?: boolean;
   /** Its result is an element of operand 0, or the place of one in its window: nothing is to be rounded. */
   readonly selects?: boolean;
+  /** Zeroes elements by chance, which nothing but their places and operand 1, the number of the step, decides. */
+  readonly dropsElements?: boolean;
   /** Its result is finite whatever the weights are: times a zero it is zero. */
   readonly alwaysFinite?: boolean;
   /** Products of matrices, one for each element of the axes before the last two. */

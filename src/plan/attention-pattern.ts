@@ -3,7 +3,10 @@ import { isCast } from '../ir/structure.js';
 import type { Graph, Node, ValueId } from '../ir/types.js';
 import { opDefinition } from '../ops/index.js';
 
-/** softmax(q k^T), for as many matrices as the axes before the last two make: `before` rounds the scores, `after` the weights. */
+/**
+ * softmax(q k^T), for as many matrices as the axes before the last two make: `before` rounds the scores, `after` rounds the weights and
+ * drops some of them.
+ */
 export interface Weights {
   readonly scores: Node;
   readonly before: readonly Node[];
@@ -17,7 +20,10 @@ export interface AttentionForward extends Weights {
   readonly sums: Node;
 }
 
-/** The gradients of q, k and v from that of the sums, with the weights made again: `widened` and `rounded` are casts. */
+/**
+ * The gradients of q, k and v from that of the sums, with the weights made again: `widened` casts the weights' gradient and drops what they
+ * dropped, `rounded` are casts.
+ */
 export interface AttentionGradient extends Weights {
   readonly kind: 'gradient';
   readonly weightsGrad: Node;
@@ -49,6 +55,13 @@ function isProduct(node: Node, transposed: 'a' | 'b' | undefined): boolean {
   return opDefinition(node.op).matrixProduct === true && node.attrs.transposed === transposed;
 }
 
+export function isDropout(node: Node): boolean {
+  return opDefinition(node.op).dropsElements === true;
+}
+
+/** What changes a value element by element on its way through an attention. */
+const isStep = (node: Node) => isCast(node) || isDropout(node);
+
 class Finder {
   readonly #consumers: readonly (readonly ValueId[])[];
   readonly #outputs: ReadonlySet<ValueId>;
@@ -62,22 +75,22 @@ class Finder {
     return this.#consumers[id]!.map((reader) => this.graph.nodes[reader]!);
   }
 
-  /** A value and the casts that it went through, the last one first. */
-  #castsUpTo(id: ValueId): { readonly source: Node; readonly casts: readonly Node[] } {
-    const casts: Node[] = [];
+  /** A value, and the steps that made another of it, in order. */
+  #stepsUpTo(id: ValueId, isOne: (node: Node) => boolean): { readonly source: Node; readonly steps: readonly Node[] } {
+    const steps: Node[] = [];
     let node = this.graph.nodes[id]!;
-    while (isCast(node)) {
-      casts.unshift(node);
+    while (isOne(node)) {
+      steps.unshift(node);
       node = this.graph.nodes[node.inputs[0]!]!;
     }
-    return { source: node, casts };
+    return { source: node, steps };
   }
 
   /** The weights that end in this value. */
   weights(id: ValueId): Weights | undefined {
-    const { source: softmax, casts: after } = this.#castsUpTo(id);
+    const { source: softmax, steps: after } = this.#stepsUpTo(id, isStep);
     if (opDefinition(softmax.op).probabilities !== 'distribution') return undefined;
-    const { source: scores, casts: before } = this.#castsUpTo(softmax.inputs[0]!);
+    const { source: scores, steps: before } = this.#stepsUpTo(softmax.inputs[0]!, isCast);
     return isProduct(scores, 'b') ? { scores, before, softmax, after } : undefined;
   }
 
@@ -103,34 +116,30 @@ class Finder {
     if (of === undefined || opDefinition(of).probabilities !== 'distribution') return undefined;
     const softmax = this.graph.nodes[softmaxGrad.inputs[1]!]!;
     if (softmax.op !== of) return undefined;
-    const { source: weightsGrad, casts: widened } = this.#castsUpTo(softmaxGrad.inputs[0]!);
+    const { source: weightsGrad, steps: widened } = this.#stepsUpTo(softmaxGrad.inputs[0]!, isStep);
     if (!isProduct(weightsGrad, 'b')) return undefined;
     const [dy, v] = weightsGrad.inputs;
-    for (const last of this.#castsFrom(softmax)) {
+    for (const last of this.#stepsFrom(softmax, isStep)) {
       const weights = this.weights(last.id);
       const ofV = this.readers(last.id).find((node) => isProduct(node, 'a') && node.inputs[1] === dy && node.inputs[0] === last.id);
       if (weights === undefined || ofV === undefined) continue;
       const [q, k] = weights.scores.inputs;
-      for (const scoresGrad of this.#castsFrom(softmaxGrad)) {
+      for (const scoresGrad of this.#stepsFrom(softmaxGrad, isCast)) {
         const readers = this.readers(scoresGrad.id).filter(({ inputs }) => inputs[0] === scoresGrad.id);
         const ofQ = readers.find((node) => isProduct(node, undefined) && node.inputs[1] === k);
         const ofK = readers.find((node) => isProduct(node, 'a') && node.inputs[1] === q);
         if (ofQ === undefined || ofK === undefined || v === undefined) continue;
-        const { casts: rounded } = this.#castsUpTo(scoresGrad.id);
+        const { steps: rounded } = this.#stepsUpTo(scoresGrad.id, isCast);
         return { kind: 'gradient', ...weights, weightsGrad, widened, softmaxGrad, rounded, gradients: { q: ofQ, k: ofK, v: ofV } };
       }
     }
     return undefined;
   }
 
-  /** A value, and what casts that read it make of it. */
-  #castsFrom(node: Node): readonly Node[] {
-    return [
-      node,
-      ...this.readers(node.id)
-        .filter(isCast)
-        .flatMap((cast) => this.#castsFrom(cast)),
-    ];
+  /** A value, and what such steps that read it make of it. */
+  #stepsFrom(node: Node, isOne: (node: Node) => boolean): readonly Node[] {
+    const own = this.readers(node.id).filter((reader) => isOne(reader) && reader.inputs[0] === node.id);
+    return [node, ...own.flatMap((step) => this.#stepsFrom(step, isOne))];
   }
 }
 

@@ -25,8 +25,11 @@ function bytesOfScores({ softmax }: Weights): number {
   return byteLength({ ...softmax.type, dtype: 'f32' });
 }
 
-function pays(weights: Weights): boolean {
-  return bytesOfScores(weights) >= LEAST_BYTES;
+/** Whether the target has a kernel for heads of that size, and it is worth it. */
+function pays(graph: Graph, attention: Attention, target: AttentionTarget): boolean {
+  const values = attention.kind === 'forward' ? attention.sums.inputs[1]! : attention.weightsGrad.inputs[1]!;
+  const lengths = [attention.scores.inputs[0]!, values].map((id) => graph.nodes[id]!.type.shape.at(-1)!);
+  return bytesOfScores(attention) >= LEAST_BYTES && lengths.every((length) => length <= target.attention);
 }
 
 function idsOf(nodes: readonly Node[]): readonly ValueId[] {
@@ -35,12 +38,14 @@ function idsOf(nodes: readonly Node[]): readonly ValueId[] {
 
 /** Every attention that is a kernel: only it reads its inner values, its nodes stand together, and it pays. */
 function findAttention(graph: Graph, target: AttentionTarget): readonly Attention[] {
-  if (!target.attention) return [];
+  if (target.attention === 0) return [];
   const finder = finderOf(graph);
   const standTogether = (nodes: readonly Node[]) => nodes.every(({ id }, i) => id === nodes[0]!.id + i);
   return graph.nodes
     .flatMap((node) => finder.forward(node) ?? finder.gradient(node) ?? [])
-    .filter((one) => pays(one) && standTogether(attentionNodes(one)) && finder.isClosed(attentionNodes(one), resultsOf(one)));
+    .filter(
+      (one) => pays(graph, one, target) && standTogether(attentionNodes(one)) && finder.isClosed(attentionNodes(one), resultsOf(one)),
+    );
 }
 
 /** Why a copy of a node is there. */
@@ -66,7 +71,7 @@ function withOwnWeights(gradient: AttentionGradient, firstId: ValueId): readonly
  * the nodes of each attention together: forward where the weighted sums stand, backward where the first of its gradients does.
  */
 export function recomputeAttention(graph: Graph, target: AttentionTarget): Graph {
-  if (!target.attention) return graph;
+  if (target.attention === 0) return graph;
   const finder = finderOf(graph);
   const placed = new Map<ValueId, readonly Node[]>();
   const moved = new Set<ValueId>();
@@ -83,7 +88,7 @@ export function recomputeAttention(graph: Graph, target: AttentionTarget): Graph
     const at = Math.min(...idsOf(rest));
     const inside = new Set(idsOf([...chain, ...rest]));
     const isReady = [gradient.scores, ...rest].every(({ inputs }) => inputs.every((id) => inside.has(id) || id < at));
-    if (!pays(gradient) || !isReady || !finder.isClosed(rest, resultsOf(gradient))) continue;
+    if (!pays(graph, gradient, target) || !isReady || !finder.isClosed(rest, resultsOf(gradient))) continue;
     const isAlone = finder.isClosed(attentionNodes(gradient), resultsOf(gradient));
     place(at, isAlone ? attentionNodes(gradient) : withOwnWeights(gradient, next));
     if (isAlone) continue;
@@ -95,7 +100,7 @@ export function recomputeAttention(graph: Graph, target: AttentionTarget): Graph
     const inside = new Set(idsOf(attentionNodes(forward)));
     const readers = chain.flatMap(({ id }) => idsOf(finder.readers(id)));
     const isOwn = readers.every((id) => inside.has(id) || leaving.has(id)) && !chain.some(({ id }) => finder.isOutput(id));
-    if (pays(forward) && isOwn) place(forward.sums.id, attentionNodes(forward));
+    if (pays(graph, forward, target) && isOwn) place(forward.sums.id, attentionNodes(forward));
   }
   if (placed.size === 0) return graph;
   return rebuild(

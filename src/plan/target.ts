@@ -7,8 +7,8 @@ export interface Capabilities {
   readonly low: readonly LowType[];
   /** What a contraction's kernel can make as it brings in its operand, so that it needs no memory. */
   readonly staged: readonly StagedForm[];
-  /** Whether a kernel computes attention a head at a time, so that scores need no memory. */
-  readonly attention: boolean;
+  /** The most features that a query, key or value of a head may have for a kernel in which scores need no memory; 0: it has none such. */
+  readonly attention: number;
 }
 
 /** What a plan is made for: all that the planner knows of a backend and its device. */
@@ -19,10 +19,10 @@ export interface PlanTarget extends Capabilities {
 
 /** By backend: what it can do where no device says less. */
 const CAPABILITIES = {
-  cpu: { low: ['f16', 'bf16'], staged: ['placed_in_windows'], attention: true },
-  webgpu: { low: ['f16'], staged: [], attention: false },
-  tensorflow: { low: ['f16', 'bf16'], staged: [], attention: false },
-  reference: { low: ['f16', 'bf16'], staged: [], attention: false },
+  cpu: { low: ['f16', 'bf16'], staged: ['placed_in_windows'], attention: Number.POSITIVE_INFINITY },
+  webgpu: { low: ['f16'], staged: [], attention: 64 },
+  tensorflow: { low: ['f16', 'bf16'], staged: [], attention: 0 },
+  reference: { low: ['f16', 'bf16'], staged: [], attention: 0 },
 } as const satisfies Readonly<Record<string, Capabilities>>;
 
 export type BackendName = keyof typeof CAPABILITIES;
@@ -39,5 +39,5 @@ export function isBackendName(name: string): name is BackendName {
  * the backend alone. A name that no backend has stands for one that computes in f32 and stages nothing.
  */
 export function defaultTarget(backend: string): PlanTarget {
-  return { backend, ...(isBackendName(backend) ? CAPABILITIES[backend] : { low: [], staged: [], attention: false }) };
+  return { backend, ...(isBackendName(backend) ? CAPABILITIES[backend] : { low: [], staged: [], attention: 0 }) };
 }

@@ -5,7 +5,7 @@ import { emit } from '../../src/ops/emit.js';
 import type { OpName } from '../../src/ops/index.js';
 import type { SampleRandom } from '../../src/ops/op.js';
 import type { Plan } from '../../src/plan/plan.js';
-import type { Executable } from '../../src/runtime/backend.js';
+import type { Executable, InputData } from '../../src/runtime/backend.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import { assertClose } from '../ops/compare.js';
 import { namedRandom } from '../ops/random.js';
@@ -23,7 +23,7 @@ const BUDGET = 2_500_000;
 export class CaseBuilder {
   readonly builder = new GraphBuilder();
   readonly #states = new Map<string, Float32Array>();
-  readonly #inputs: Record<string, Uint8Array> = {};
+  readonly #inputs: Record<string, InputData> = {};
 
   constructor(
     readonly random: SampleRandom,
@@ -53,6 +53,12 @@ export class CaseBuilder {
       all[i] = element();
     });
     return state;
+  }
+
+  /** A number that a call is given. */
+  step(value: number): ValueId {
+    this.#inputs.step = Int32Array.of(value);
+    return this.builder.add({ op: 'input', attrs: { name: 'step' }, type: { dtype: 'i32', shape: [] } });
   }
 
   /** Images of bytes up to 3, as the numbers that they are. */

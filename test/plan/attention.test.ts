@@ -77,12 +77,15 @@ describe('attention in a plan', () => {
     assert.equal(text(planned('Attention(heads: 3, size: 8)', { blocks: BY_HAND })), text(planned('attention(heads: 3)')));
   });
 
-  it('is one kernel for each op where that costs less, where dropout draws between, and on other backends', () => {
-    for (const plan of [
-      planned('attention(3)', { batch: 8 }),
-      planned('attention(3, dropout: 0.1)'),
-      planned('attention(3)', { backend: 'webgpu' }),
-    ])
+  it('is so with dropout in between, and on webgpu with heads that its kernels take', () => {
+    for (const plan of [planned('attention(3, dropout: 0.1)'), planned('attention(3)', { backend: 'webgpu' })])
+      assert.deepEqual(found(plan).train_step, [2, 0]);
+    const wide = planned('linear(130) |> attention(1)', { backend: 'webgpu', batch: 128 });
+    assert.equal(found(wide).train_step![0], 0);
+  });
+
+  it('is one kernel for each op where that costs less, and on other backends', () => {
+    for (const plan of [planned('attention(3)', { batch: 8 }), planned('attention(3)', { backend: 'tensorflow' })])
       assert.equal(found(plan).train_step![0], 0);
   });
 

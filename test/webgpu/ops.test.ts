@@ -3,6 +3,7 @@ import { GraphBuilder } from '../../src/ir/builder.js';
 import { emit } from '../../src/ops/emit.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import { loadPlan } from '../../src/runtime/webgpu/index.js';
+import { checkAttention, SHAPES } from '../codegen/attention-cases.js';
 import { batchPlan, runCase } from '../codegen/batch.js';
 import { checkExactly, contractionCases, rareCases } from '../codegen/contraction-cases.js';
 import { repeatCase } from '../codegen/repeat-cases.js';
@@ -50,6 +51,13 @@ describe('generated WGSL against the reference', () => {
       await checkExactly(cases, (plan) => loadPlan(plan, choices), 'webgpu');
     });
   }
+
+  it('computes attention without its scores in memory', async function () {
+    this.timeout(300_000);
+    // Each of its kernels takes a software adapter seconds to compile.
+    await checkAttention(['f16'], 'webgpu', loadPlan, SHAPES.slice(0, 1));
+    await checkAttention(['f32'], 'webgpu', loadPlan, SHAPES.slice(2, 3));
+  });
 
   it('finds values that are repeated along axes of what reads them', async () => {
     const cases = [2, 3, 4, 5].map((seed) => repeatCase(seed < 4 ? 'f32' : 'f16', seed));

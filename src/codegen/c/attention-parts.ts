@@ -1,7 +1,12 @@
 import type { DType, Node } from '../../ir/types.js';
-import type { Attention, AttentionGradient } from '../../plan/attention-pattern.js';
+import { isOfKind } from '../../ops/index.js';
+import { type Attention, type AttentionGradient, isDropout } from '../../plan/attention-pattern.js';
+import { ELEMENTWISE } from '../formula/elementwise.js';
+import { type Leaves, Writer } from '../formula/render.js';
+import { atom } from '../formula/text.js';
 import { type Compute, STAGED } from './contraction-unit.js';
 import { cType } from './formats.js';
+import { C_RENDERER } from './render.js';
 
 /** Keys of a head, and their number padded to whole vectors: what a row of scores has. */
 export interface KeyRow {
@@ -9,9 +14,32 @@ export interface KeyRow {
   readonly keyRow: number;
 }
 
-/** C expression: a vector rounded to the formats of these nodes, one after the other. */
-function rounded(nodes: readonly Node[], value: string): string {
-  return nodes.reduce((text, { type: { dtype } }) => (dtype === 'f32' ? text : `round_${dtype}(${text})`), value);
+function none(): never {
+  throw new Error('a dropout reads its operand, the step and its place');
+}
+
+/** Elements of a row, of which `x` are those from column `c` on; the row begins at `at` in its tensor. */
+const droppedAt = (x: string): Leaves => ({
+  operand: () => x,
+  scalar: () => atom('step'),
+  element: () => 'at + c',
+  ...{ channel: none, constants: none, column: none, ofRow: none, declare: none, assign: none },
+  hoist: (_value, write) => write(),
+});
+
+/** C expression: what these nodes make of a vector, one after the other: each rounds to its format, and some drop elements. */
+function made(nodes: readonly Node[], value: string): string {
+  return nodes.reduce((text, node) => {
+    const { op, type } = node;
+    const kept =
+      isDropout(node) && isOfKind(op, 'elementwise') ? new Writer(C_RENDERER, droppedAt(text)).write(ELEMENTWISE[op](node)) : text;
+    return type.dtype === 'f32' ? kept : `round_${type.dtype}(${kept})`;
+  }, value);
+}
+
+/** What functions of a row take and are given besides, where elements are dropped: where the row begins, and the number of the step. */
+export function dropped(nodes: readonly Node[], row: string): { readonly parameters: string; readonly args: string } {
+  return nodes.some(isDropout) ? { parameters: ', int64_t at, uint32_t step', args: `, ${row}, step` } : { parameters: '', args: '' };
 }
 
 /** What of rows is brought into scratch: f32, or bf16 as they are, which are pairs along a row. */
@@ -78,8 +106,9 @@ function storeTerms(compute: Compute, to: string, value: string): string {
 export function emitSoftmax(name: string, compute: Compute, attention: Attention, { keys, keyRow }: KeyRow): string {
   const { scores, before, softmax, after } = attention;
   const counted = softmax.attrs.causal === true ? `min64(row + 1, ${keys})` : `((void)row, ${keys})`;
-  const score = rounded([scores, ...before], 'load_f32(s + c)');
-  return `static void ${name}_softmax(float *restrict s, ${STAGED[compute].type} *restrict weights, int64_t count) {
+  const score = made([scores, ...before], 'load_f32(s + c)');
+  const parameters = `float *restrict s, ${STAGED[compute].type} *restrict weights, int64_t count${dropped(after, '').parameters}`;
+  return `static void ${name}_softmax(${parameters}) {
   vf lanes = vf_set(-INFINITY);
   for (int64_t c = 0; c < count; c += LANES) {
     const vf x = ${score};
@@ -96,9 +125,9 @@ export function emitSoftmax(name: string, compute: Compute, attention: Attention
   }
   const vf sum = vf_set((float)vw_sum(sums));
   for (int64_t c = 0; c < ${keyRow}; c += LANES) {
-    const vf p = c < count ? ${rounded([softmax], 'load_f32(s + c) / sum')} : vf_set(0.0f);
+    const vf p = c < count ? ${made([softmax], 'load_f32(s + c) / sum')} : vf_set(0.0f);
     store_f32(s + c, p);
-    ${storeTerms(compute, 'weights', rounded(after, 'p'))}
+    ${storeTerms(compute, 'weights', made(after, 'p'))}
   }
 }
 /* Columns that count in a row: there are ${keys}. */
@@ -109,16 +138,17 @@ INLINE int64_t ${name}_counted(int64_t row) { return ${counted}; }
 /** C function: the gradient of one row of scores of that of its weights. */
 export function emitSoftmaxGrad(name: string, compute: Compute, attention: AttentionGradient, { keyRow }: KeyRow): string {
   const { weightsGrad, widened, softmaxGrad, rounded: casts } = attention;
-  return `static void ${name}_softmax_grad(const float *restrict p, float *restrict d, ${STAGED[compute].type} *restrict result) {
+  const rows = `const float *restrict p, float *restrict d, ${STAGED[compute].type} *restrict result`;
+  return `static void ${name}_softmax_grad(${rows}${dropped(widened, '').parameters}) {
   vw sums = {{0}};
   for (int64_t c = 0; c < ${keyRow}; c += LANES) {
-    const vf x = ${rounded([weightsGrad, ...widened], 'load_f32(d + c)')};
+    const vf x = ${made([weightsGrad, ...widened], 'load_f32(d + c)')};
     store_f32(d + c, x);
     sums = vw_add(sums, vf_keep(x * load_f32(p + c)));
   }
   const vf dot = vf_set((float)vw_sum(sums));
   for (int64_t c = 0; c < ${keyRow}; c += LANES) {
-    const vf x = ${rounded([softmaxGrad, ...casts], 'load_f32(p + c) * (load_f32(d + c) - dot)')};
+    const vf x = ${made([softmaxGrad, ...casts], 'load_f32(p + c) * (load_f32(d + c) - dot)')};
     ${storeTerms(compute, 'result', 'x')}
   }
 }

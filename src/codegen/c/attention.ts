@@ -1,6 +1,6 @@
 import { elementCount, type ValueId } from '../../ir/types.js';
-import { type Attention, attentionOf } from '../../plan/attention-pattern.js';
-import { emitBack, emitExchange, emitRows, emitSoftmax, emitSoftmaxGrad, type KeyRow } from './attention-parts.js';
+import { type Attention, attentionNodes, attentionOf, isDropout } from '../../plan/attention-pattern.js';
+import { dropped, emitBack, emitExchange, emitRows, emitSoftmax, emitSoftmaxGrad, type KeyRow } from './attention-parts.js';
 import { emitProduct, productTile } from './attention-product.js';
 import { type Compute, STAGED } from './contraction-unit.js';
 import type { Kernel, KernelContext } from './kernel.js';
@@ -112,10 +112,13 @@ export function emitAttention(context: KernelContext): Kernel {
     exchange('key', 'key_columns', keys, featureRow),
     rows(v, `head * ${keys * columns}`, 'value', keys, columns, columnRow),
   ];
+  const rowAt = `(head * ${queries} + from + r) * ${keys}`;
   const inBlock = [
     rows(q, `(head * ${queries} + from) * ${features}`, 'query', 'count', features, featureRow),
     product('query', along(featureRow), 'key_columns', 'prob', ['count', half(features), keyRow]),
-    `for (int64_t r = 0; r < count; r++) ${name}_softmax(prob + r * ${keyRow}, w + r * ${keyRow / depth}, ${name}_counted(from + r));`,
+    'for (int64_t r = 0; r < count; r++) {',
+    `  ${name}_softmax(prob + r * ${keyRow}, w + r * ${keyRow / depth}, ${name}_counted(from + r)${dropped(attention.after, rowAt).args});`,
+    '}',
   ];
   const after: string[] = [];
   if (attention.kind === 'forward') {
@@ -137,7 +140,10 @@ export function emitAttention(context: KernelContext): Kernel {
     inBlock.push(
       rows(dy!, `(head * ${queries} + from) * ${columns}`, 'dy', 'count', columns, columnRow),
       product('dy', along(columnRow), 'value_columns', 'd', ['count', half(columns), keyRow]),
-      `for (int64_t r = 0; r < count; r++) ${name}_softmax_grad(prob + r * ${keyRow}, d + r * ${keyRow}, ds + r * ${keyRow / depth});`,
+      'for (int64_t r = 0; r < count; r++) {',
+      `  float *const of_weights = d + r * ${keyRow};`,
+      `  ${name}_softmax_grad(prob + r * ${keyRow}, of_weights, ds + r * ${keyRow / depth}${dropped(attention.widened, rowAt).args});`,
+      '}',
     );
     const [w, ds] = [terms('w', 'count', keyRow, inBlock), terms('ds', 'count', keyRow, inBlock)];
     const [ofDy, ofQueries] = [terms('dy', 'count', columnRow, inBlock), terms('query', 'count', featureRow, inBlock)];
@@ -152,6 +158,8 @@ export function emitAttention(context: KernelContext): Kernel {
       back(gradients.v.id, 'dv', `head * ${keys * columns}`, keys, columns, columnRow),
     );
   }
+  const dropout = attentionNodes(attention).find(isDropout);
+  const step = dropout === undefined ? '' : `  const uint32_t step = (uint32_t)*${context.pointer(dropout.inputs[1]!)};\n`;
   context.scratch(scratch.elements * 4);
   const formats = (ids: readonly ValueId[]) => [...new Set(ids.map((id) => context.type(id).dtype))];
   const read = formats([q, k, v, ...(dy === undefined ? [] : [dy])]).map((dtype) => emitRows(name, compute, dtype));
@@ -163,7 +171,7 @@ ${emitExchange(name, compute)}${read.join('')}${written.join('')}
 ${emitSoftmax(name, compute, attention, s)}${attention.kind === 'gradient' ? emitSoftmaxGrad(name, compute, attention, s) : ''}
 /* ${s.heads} heads of ${queries} queries and ${keys} keys, ${block} queries at a time. */
 static void ${name}(void *const *p, int64_t head) {
-${scratch.declarations.join('\n')}
+${step}${scratch.declarations.join('\n')}
 ${lines(load, '  ')}  for (int64_t from = 0; from < ${queries}; from += ${block}) {
     const int64_t count = min64(${block}, ${queries} - from);
 ${lines(inBlock, '    ')}  }

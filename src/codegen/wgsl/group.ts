@@ -1,6 +1,7 @@
 import { assertNever, type ValueId } from '../../ir/types.js';
 import { isOfKind, opDefinition } from '../../ops/index.js';
 import { runningOrder } from '../running-order.js';
+import { emitAttention } from './attention.js';
 import { emitAxesReduction } from './axes.js';
 import type { GroupContext } from './context.js';
 import { emitContraction } from './contraction.js';
@@ -153,5 +154,6 @@ class GroupEmitter {
 
 /** The kernels of a group, in order. */
 export function emitGroup(context: GroupContext): readonly Dispatch[] {
+  if (context.group.kind === 'attention') return emitAttention(context);
   return new GroupEmitter(context).run();
 }

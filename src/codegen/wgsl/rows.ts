@@ -3,7 +3,7 @@ import type { OpOfKind } from '../../ops/index.js';
 import { isRowTotal, readsLabels, totalDivisor } from '../../ops/row-totals.js';
 import type { Expression } from '../formula/expression.js';
 import { type Leaves, Writer } from '../formula/render.js';
-import type { RowNumber } from '../formula/row-formula.js';
+import type { RowFormula, RowNumber } from '../formula/row-formula.js';
 import { ROWS, type RowWriter, rowStatements, unlabelled, unlabelledRow } from '../formula/rows.js';
 import type { GroupContext } from './context.js';
 import { storageType } from './formats.js';
@@ -72,19 +72,53 @@ interface RowLoop {
   readonly kernel: KernelBuilder;
   readonly node: Node;
   readonly length: number;
-  /** One number per row, for ops that sum over rows. */
+  readonly share: Share;
+  /** One number for each invocation, for ops that sum over rows. */
   readonly partial: Place | undefined;
 }
 
-/** Writes the formula of one row, `row`, a column at a time: one invocation has one row. */
-function rowWriter({ context, kernel, node, length, partial }: RowLoop): RowWriter {
+/** What of a row an invocation has: all of it, the element `c` alone, or one of so many parts, `part`. */
+type Share = { readonly kind: 'row' } | { readonly kind: 'element' } | { readonly kind: 'part'; readonly parts: number };
+
+/** Invocations that keep a device busy, and the fewest columns of a part. */
+const ENOUGH = 16384;
+const LEAST_COLUMNS = 64;
+
+/**
+ * How the work of a row is divided: elements that need nothing of their row but its label are computed by themselves, and where the row's
+ * share of a total is a sum over its columns, those of parts add up to it.
+ */
+function shareOf({ steps, result }: RowFormula, rows: number, length: number): Share {
+  if (steps.length === 0 && 'each' in result) return { kind: 'element' };
+  const [step] = steps;
+  const sum = steps.length === 1 && 'loop' in step! && step.loop.length === 1 ? step.loop[0]! : undefined;
+  const form = 'share' in result ? result.share.form : undefined;
+  const isSum = sum?.by === 'sum' && form?.kind === 'parameter' && form.name === sum.name;
+  const parts = Math.min(Math.floor(length / LEAST_COLUMNS), Math.ceil(ENOUGH / rows));
+  return isSum && parts > 1 ? { kind: 'part', parts } : { kind: 'row' };
+}
+
+/** Statements that say which row, and what of it, the invocation `i` has. */
+function whereOf(share: Share, length: number): string[] {
+  if (share.kind === 'row') return ['let row = i;'];
+  if (share.kind === 'element') return [`let row = i / ${length}u;`, `let c = i % ${length}u;`];
+  return [`let row = i / ${share.parts}u;`, `let part = i % ${share.parts}u;`];
+}
+
+/** Writes the formula of one row, `row`, a column at a time: one invocation has one row, or some of it. */
+function rowWriter({ context, kernel, node, length, share, partial }: RowLoop): RowWriter {
   const type = storageType(node.type.dtype);
   const atColumn = (body: (locals: Locals, writer: Writer) => void): string[] => {
     const locals = new Locals(context, kernel, { index: `row * ${length}u + c`, channel: 'c' });
     body(locals, new Writer(kernel.renderer, rowLeaves(locals, node)));
     return locals.lines;
   };
-  const each = (lines: readonly string[]) => [`for (var c = 0u; c < ${length}u; c++) {`, ...indent(lines), '}'];
+  const each = (lines: readonly string[]) => {
+    if (share.kind === 'element') return [...lines];
+    const columns = share.kind === 'part' ? Math.ceil(length / share.parts) : length;
+    const [from, to] = share.kind === 'part' ? [`part * ${columns}u`, `min(${length}u, (part + 1u) * ${columns}u)`] : ['0u', `${length}u`];
+    return [`for (var c = ${from}; c < ${to}; c++) {`, ...indent(lines), '}'];
+  };
   const ofRow = (value: Expression, use: (text: string) => string): string[] => {
     const locals = new Locals(context, kernel, { index: 'row' });
     const text = new Writer(kernel.renderer, rowLeaves(locals, node)).write(value);
@@ -123,20 +157,22 @@ function rowWriter({ context, kernel, node, length, partial }: RowLoop): RowWrit
         }),
       ),
     number: (value, index, of) => ofRow(value, (text) => `${target()}[${of}u * row + ${index}u] = ${storedValue(type, text)};`),
-    share: (value) => ofRow(value, (text) => `${kernel.write(partial!, 'f32')}[row] = ${text};`),
+    share: (value) => ofRow(value, (text) => `${kernel.write(partial!, 'f32')}[i] = ${text};`),
   };
 }
 
-/** One op over the last axis, one invocation for each row; then, for a loss or a count, the sum over rows. */
+/** One op over the last axis, an invocation for each row or part of one; then, for a loss or a count, the sum over rows. */
 export function emitRows(context: GroupContext, id: ValueId): Dispatch[] {
   const node = context.node(id);
   const kernel = new KernelBuilder();
   const { shape } = context.type(node.inputs[0]!);
   const length = shape.at(-1)!;
   const rows = context.count(node.inputs[0]!) / length;
-  const partial: Place | undefined = isRowTotal(node.op) ? context.reserve(rows * 4) : undefined;
-  const writer = rowWriter({ context, kernel, node, length, partial });
   const formula = ROWS[node.op as OpOfKind<'rows'>](node, shape);
+  const share = shareOf(formula, rows, length);
+  const count = share.kind === 'row' ? rows : rows * (share.kind === 'part' ? share.parts : length);
+  const partial: Place | undefined = isRowTotal(node.op) ? context.reserve(count * 4) : undefined;
+  const writer = rowWriter({ context, kernel, node, length, share, partial });
   const label = readsLabels(node.op)
     ? [
         `let label = ${kernel.read(context.place(node.inputs[1]!), 'i32', 'row')};`,
@@ -147,10 +183,10 @@ export function emitRows(context: GroupContext, id: ValueId): Dispatch[] {
     : [];
   const { matrixRows } = formula;
   const place = matrixRows === undefined ? [] : [`let place = i32(row % ${matrixRows}u);`];
-  const body = ['let row = i;', ...label, ...place, ...rowStatements(formula, writer)];
-  const dispatch = kernel.finishFlat(context.label([id]), rows, context.target.limits, body);
+  const body = [...whereOf(share, length), ...label, ...place, ...rowStatements(formula, writer)];
+  const dispatch = kernel.finishFlat(context.label([id]), count, context.target.limits, body);
   if (partial === undefined) return [dispatch];
   const divisor = totalDivisor(node.op, rows, length);
   const result = divisor === undefined ? 'i32(total0)' : `total0 / ${divisor}.0f`;
-  return [dispatch, sumInOrder(context, id, { place: partial, count: rows }, () => result)];
+  return [dispatch, sumInOrder(context, id, { place: partial, count }, () => result)];
 }
