@@ -5,7 +5,7 @@ import { DATASETS } from '../src/datasets/registry.js';
 import { CODES } from '../src/diagnostics/codes.js';
 import { listNames } from '../src/diagnostics/suggest.js';
 import { LINTS } from '../src/lint/lint.js';
-import { FILE_SOURCES } from '../src/lower/choices/source.js';
+import { FILE_SOURCES, SHAPES_CALL } from '../src/lower/choices/source.js';
 import { DATASET_PROPERTIES } from '../src/lower/dataset-properties.js';
 import { FUNCTIONS } from '../src/lower/functions.js';
 import { LAYERS } from '../src/lower/layers.js';
@@ -108,6 +108,7 @@ export const GENERATED: Readonly<Record<string, () => string>> = {
     Object.entries(FILE_SOURCES)
       .map(([name, { doc, params }]) => setting({ name, doc, value: { kind: 'call', params } }))
       .join('\n\n'),
+  drawn: () => setting({ name: 'shapes', doc: SHAPES_CALL.doc, value: { kind: 'call', params: SHAPES_CALL.params } }),
   'dataset-properties': () =>
     table(
       ['property', ''],

@@ -183,7 +183,8 @@ async function expandFolders(paths: readonly string[], onFailure: PredictOptions
 
 /**
  * The most probable classes of pictures (PNG, JPEG and what else sharp reads), also of all that are in a folder. Throws UserError as
- * `evaluate`, for unreadable pictures, for folders without any, and AMP7402 for a model that results in no classes.
+ * `evaluate`, for unreadable pictures, for folders without any, and AMP7402 for a model that results in no classes
+ * or takes more than a picture.
  */
 export async function predict(target: string, pictures: readonly string[], options: PredictOptions = {}): Promise<readonly Prediction[]> {
   // Brings an image library, which nothing else needs.
@@ -197,7 +198,14 @@ export async function predict(target: string, pictures: readonly string[], optio
         'its loss compares what it results in with the image',
         'measure how near it comes with ampc eval',
       );
-    const { size } = program.recipe.dataset;
+    const { size, inputs: [further] = [] } = program.recipe.dataset;
+    if (further !== undefined)
+      throw userError(
+        'AMP7402',
+        `${plan.model} takes more than a picture`,
+        `it takes \`${further.name}\` of each image as well, which a picture does not have`,
+        'measure it on arrays that have both with ampc eval',
+      );
     const [classes, paths] = [await classNames(model, options), await expandFolders(pictures, options.onFailure)];
     return predictImages(executable, plan, paths, { classes, size, top: options.top, onFailure: options.onFailure });
   });

@@ -2,6 +2,7 @@ import { basename, join, resolve } from 'node:path';
 import { type BackendChoice, compileSelected, type Runnable } from '../choose/plan-file.js';
 import { RunPlans } from '../choose/replan.js';
 import { mergeSettings, pickSettings, type Settings } from '../choose/settings.js';
+import { isOfFiles } from '../datasets/source.js';
 import { type Diagnostic, type Source, userError } from '../diagnostics/diagnostic.js';
 import { sourceOf } from '../files/source.js';
 import { given } from '../given.js';
@@ -199,7 +200,7 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
       images,
       classes: dataset.classes,
       ...(data !== undefined && { data: resolve(data) }),
-      ...given({ facts: spec.source.kind === 'known' && !spec.isUnmeasured && earlier === undefined ? undefined : facts }),
+      ...given({ facts: !isOfFiles(spec.source) && !spec.isUnmeasured && earlier === undefined ? undefined : facts }),
       ...given({ maxSteps, replan, formats: made.formats }),
     });
   };

@@ -1,6 +1,7 @@
 import { mixesImages } from '../datasets/augmentation.js';
 import { GraphBuilder } from '../ir/builder.js';
-import { auxOutput, comparesImages, type LossScaling, lossOutput, type Recipe } from '../ir/program.js';
+import { auxOutput, lossOutput } from '../ir/graph-names.js';
+import { comparesImages, type LossScaling, type Recipe } from '../ir/program.js';
 import { orderStep } from '../ir/rewrite.js';
 import { isState } from '../ir/structure.js';
 import type { Graph, TensorType, ValueId } from '../ir/types.js';

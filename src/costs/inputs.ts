@@ -2,7 +2,7 @@ import { isInput } from '../ir/structure.js';
 import { elementCount } from '../ir/types.js';
 import type { FunctionName, Plan } from '../plan/plan.js';
 import type { InputData } from '../runtime/backend.js';
-import { findFunction, inputNames, targetBuffer } from '../training/states.js';
+import { findFunction, furtherBuffers, furtherInputs, inputNames, targetBuffer } from '../training/states.js';
 
 /** A learning rate that leaves the weights in a normal range. */
 export const BENCH_RATE = 1e-4;
@@ -20,10 +20,13 @@ export function makeInputs(plan: Plan, name: FunctionName, classes: number): Rec
   target?.forEach((_, i) => {
     target[i] = Number(i % classes === label[Math.floor(i / classes)]);
   });
+  const further = furtherBuffers(fn.graph);
+  for (const values of Object.values(further)) for (let i = 0; i < values.length; i += 1) values[i] = noise[i % noise.length]! / 255;
   const all: Record<string, InputData> = {
     image: noise,
     label,
     ...(target && { target }),
+    ...furtherInputs(further),
     lr: Float32Array.of(BENCH_RATE),
     step: Int32Array.of(0),
   };

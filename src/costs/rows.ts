@@ -1,3 +1,4 @@
+import { furtherName } from '../ir/graph-names.js';
 import type { FunctionName, Plan } from '../plan/plan.js';
 import type { Executable, ImageSource, SeriesCall } from '../runtime/backend.js';
 import { findFunction } from '../training/states.js';
@@ -17,7 +18,8 @@ export function prepareRow(executable: Executable, plan: Plan, functions: readon
   const calls = functions.map((fn) => ({ fn, inputs: makeInputs(plan, fn, classes) }));
   const last = calls.at(-1)!.inputs;
   const { batch, graph } = findFunction(plan, functions.at(-1)!)!;
-  if (executable.series === undefined)
+  const isFurther = Object.keys(last).some((name) => furtherName(name) !== undefined);
+  if (executable.series === undefined || isFurther)
     return async (repeats) => {
       const times: number[] = [];
       for (let i = 0; i < repeats; i += 1) {

@@ -8,6 +8,7 @@ import { systemError } from '../files/system-error.js';
 import { BadFile, badFile, naming } from './bad-file.js';
 import { checkFilled, checkLearned, numberedClasses } from './classes.js';
 import { divide, drawOf } from './divide.js';
+import { type Further, type FurtherValues, furtherOf, type Named, type Side, takenOf } from './further-arrays.js';
 import { type ByteArray, readIdx } from './idx.js';
 import { readNpyBytes, readNpyIntegers, readNpyTexts } from './npy.js';
 import { readBytes } from './read-bytes.js';
@@ -18,6 +19,8 @@ export interface LabelledImages {
   /** N*H*W*C bytes. */
   readonly images: Uint8Array;
   readonly labels: Int32Array;
+  /** What else a model takes of each image, by name. */
+  readonly further?: FurtherValues | undefined;
 }
 
 export interface LabelledArrays {
@@ -31,6 +34,7 @@ interface Pair {
   readonly from: string;
   readonly images: ByteArray;
   readonly labels: readonly number[];
+  readonly further?: FurtherValues | undefined;
 }
 
 /** Names that people give to arrays: of training images, of their labels, and so on; the first that is there counts. */
@@ -38,12 +42,9 @@ const NAMES = {
   train: { images: ['train_images', 'x_train', 'train_x', 'X_train'], labels: ['train_labels', 'y_train', 'train_y'] },
   test: { images: ['test_images', 'x_test', 'test_x', 'X_test'], labels: ['test_labels', 'y_test', 'test_y'] },
   all: { images: ['images', 'x', 'X', 'data', 'arr_0'], labels: ['labels', 'y', 'targets', 'arr_1'] },
-} as const;
+} as const satisfies Record<Side, unknown>;
 
 const CLASS_NAMES = ['classes', 'class_names', 'label_names', 'names'];
-
-/** Arrays by name, each read when it is asked for: those of an archive, or the `.npy` files of a folder. */
-type Named = ReadonlyMap<string, () => Uint8Array>;
 
 function namedArrays(path: string): Named {
   let isFolder: boolean;
@@ -61,12 +62,9 @@ function namedArrays(path: string): Named {
   return new Map(entries.filter(({ name }) => name.endsWith('.npy')).map((entry) => [base(entry.name), () => entry.read()]));
 }
 
-function pairOf(
-  path: string,
-  arrays: Named,
-  names: { readonly images: readonly string[]; readonly labels: readonly string[] },
-): Pair | undefined {
-  const [image, label] = [names.images, names.labels].map((candidates) => candidates.find((name) => arrays.has(name)));
+function pairOf(path: string, arrays: Named, side: Side, further: Further): Pair | undefined {
+  const names = NAMES[side];
+  const [image, label] = [names.images, names.labels].map((candidates: readonly string[]) => candidates.find((name) => arrays.has(name)));
   if (image === undefined || label === undefined) return undefined;
   const at = (name: string) => `${path}: ${name}`;
   const images = naming(at(image), () => readNpyBytes(arrays.get(image)!()));
@@ -76,7 +74,8 @@ function pairOf(
       throw new BadFile(`its shape is [${shape.join(', ')}]; labels are one number each`, 'save the labels as [n]');
     return values;
   });
-  return { from: at(image), images, labels };
+  if (further.length === 0) return { from: at(image), images, labels };
+  return { from: at(image), images, labels, further: furtherOf(path, arrays, side, labels.length, further) };
 }
 
 function imageOf({ from, images: { shape } }: Pair): LabelledArrays['image'] {
@@ -89,7 +88,7 @@ function imageOf({ from, images: { shape } }: Pair): LabelledArrays['image'] {
 }
 
 function checked(pair: Pair, image: LabelledArrays['image'], classes: number): LabelledImages {
-  const { from, images, labels } = pair;
+  const { from, images, labels, further } = pair;
   const own = imageOf(pair);
   if (own.some((size, axis) => size !== image[axis]))
     throw badFile(
@@ -106,14 +105,15 @@ function checked(pair: Pair, image: LabelledArrays['image'], classes: number): L
       `image ${wrong} has label ${labels[wrong]}; labels go from 0 to ${classes - 1}`,
       labels[wrong]! < 0 ? 'number the classes from 0 on' : 'correct the label, or give each class a name',
     );
-  return { images: images.bytes, labels: Int32Array.from(labels) };
+  return { images: images.bytes, labels: Int32Array.from(labels), further };
 }
 
 /** A part of a pair's images. */
-function taken({ images, labels }: LabelledImages, bytes: number, places: readonly number[]): LabelledImages {
+function taken({ images, labels, further }: LabelledImages, bytes: number, places: readonly number[]): LabelledImages {
   const part = new Uint8Array(places.length * bytes);
   for (const [to, from] of places.entries()) part.set(images.subarray(from * bytes, (from + 1) * bytes), to * bytes);
-  return { images: part, labels: Int32Array.from(places, (place) => labels[place]!) };
+  const values = takenOf(further, labels.length, places);
+  return { images: part, labels: Int32Array.from(places, (place) => labels[place]!), further: values };
 }
 
 /** Divides images by what they show: two that are the same are on the same side. */
@@ -184,13 +184,17 @@ function arrange(
   return { image, classes, splits };
 }
 
-/** Arrays of numpy: `.npz`, or a folder of `.npy`. Throws UserError: AMP7016 what is missing, AMP7020 what is damaged, AMP6110. */
-export function readNumpy(path: string, split: DataSplit | undefined): LabelledArrays {
+/**
+ * Arrays of numpy: `.npz`, or a folder of `.npy`, with what a model takes besides images. Throws UserError: AMP7016 what is missing,
+ * AMP7020 what is damaged, AMP6110.
+ */
+export function readNumpy(path: string, split: DataSplit | undefined, further: Further = []): LabelledArrays {
   const arrays = namedArrays(path);
   const classes = CLASS_NAMES.find((name) => arrays.has(name));
   const names = classes === undefined ? undefined : naming(`${path}: ${classes}`, () => readNpyTexts(arrays.get(classes)!()));
-  const { train, test, all } = NAMES;
-  const found = { train: pairOf(path, arrays, train), test: pairOf(path, arrays, test), all: pairOf(path, arrays, all), names };
+  const pair = (side: Side) => pairOf(path, arrays, side, further);
+  const all = pairOf(path, arrays, 'all', split === undefined ? [] : further);
+  const found = { train: pair('train'), test: pair('test'), all, names };
   const there = arrays.size === 0 ? 'it has no arrays' : `its arrays are ${listNames([...arrays.keys()].slice(0, 12), 'and')}`;
   return arrange(
     path,

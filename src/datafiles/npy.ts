@@ -78,6 +78,29 @@ export function readNpyIntegers(bytes: Uint8Array): { readonly shape: readonly n
   return { shape: header.shape, values: Array.from({ length: count }, (_, index) => read(view, index * itemBytes)) };
 }
 
+/** Real numbers by numpy's name of their type, without the mark of their byte order. */
+const REALS: Readonly<Record<string, readonly [bytes: number, read: (isLittle: boolean) => Read]>> = {
+  ...INTEGERS,
+  f4: [4, (isLittle) => (view, at) => view.getFloat32(at, isLittle)],
+  f8: [8, (isLittle) => (view, at) => view.getFloat64(at, isLittle)],
+};
+
+/** Numbers of any such type, as f32. Throws BadFile for another type, and for one that f32 does not hold as a finite number. */
+export function readNpyNumbers(bytes: Uint8Array): { readonly shape: readonly number[]; readonly values: Float32Array } {
+  const header = readNpyHeader(bytes);
+  const [order, type] = [header.dtype[0] ?? '', header.dtype.slice(1)];
+  const real = Object.hasOwn(REALS, type) ? REALS[type] : undefined;
+  if (real === undefined) throw new BadFile(`its values are of type ${header.dtype}; a model takes real numbers, such as float32`);
+  const [itemBytes, reader] = real;
+  const count = valuesOf(bytes, header, itemBytes);
+  const view = new DataView(bytes.buffer, bytes.byteOffset + header.at, count * itemBytes);
+  const read = reader(order !== '>');
+  const values = Float32Array.from({ length: count }, (_, index) => read(view, index * itemBytes));
+  const wrong = values.findIndex((value) => !Number.isFinite(value));
+  if (wrong >= 0) throw new BadFile(`number ${wrong} of it is ${read(view, wrong * itemBytes)}, which is no finite number in f32`);
+  return { shape: header.shape, values };
+}
+
 const UNICODE = /^([<>])U(\d+)$/;
 
 /** Texts, as numpy keeps arrays of `str`: names of classes. Throws BadFile for another type. */

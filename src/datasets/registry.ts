@@ -14,6 +14,8 @@ export interface DatasetInfo {
 
 /** Classes of the data set `shapes`, by label. */
 export const SHAPE_CLASSES = ['circle', 'square', 'triangle', 'star', 'ring', 'cross', 'heart', 'crescent', 'arrow', 'hourglass'] as const;
+/** Rows and columns of `shapes` where nothing else is said. */
+export const SHAPES_SIDE = 32;
 export type ShapeClass = (typeof SHAPE_CLASSES)[number];
 
 const KNOWN = {
@@ -50,8 +52,8 @@ const KNOWN = {
     images: { train: 60_000, test: 10_000 },
   },
   shapes: {
-    doc: '10 kinds of drawn shapes, made on the spot: needs no download',
-    image: [32, 32, 3],
+    doc: '10 kinds of drawn shapes, made on the spot, also as `shapes(size: 224)`: needs no download',
+    image: [SHAPES_SIDE, SHAPES_SIDE, 3],
     classes: SHAPE_CLASSES.length,
     classNames: SHAPE_CLASSES,
     images: { train: 10_000, test: 2_000 },

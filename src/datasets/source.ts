@@ -3,6 +3,8 @@ import type { DatasetName, Split } from './registry.js';
 /** Where the images of a data set come from. A `path` is as the file has it: relative to the folder of the `.amp` file. */
 export type DataSource =
   | { readonly kind: 'known'; readonly name: DatasetName }
+  /** The data set `shapes` drawn at another size, or in another number of training images. */
+  | { readonly kind: 'drawn'; readonly side: number; readonly images: Readonly<Record<Split, number>> }
   /** Class subfolders of pictures, decoded to so many channels: grey, grey with alpha, colour, colour with alpha. */
   | { readonly kind: 'folder'; readonly path: string; readonly channels: number }
   /** The same, listed in a file with columns. */
@@ -21,7 +23,12 @@ export type DataSource =
   | { readonly kind: 'idx'; readonly path: string };
 
 /** A source that a path names. */
-export type FileSource = Exclude<DataSource, { readonly kind: 'known' }>;
+export type FileSource = Exclude<DataSource, { readonly kind: 'known' | 'drawn' }>;
+
+/** Whether a source is files of somebody's own. */
+export function isOfFiles(source: DataSource): source is FileSource {
+  return source.kind !== 'known' && source.kind !== 'drawn';
+}
 
 export const FITS = ['crop', 'pad', 'stretch'] as const;
 /** How an image of other proportions comes to its size: cut around the centre, between black edges, or out of proportion. */

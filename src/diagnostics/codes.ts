@@ -59,7 +59,9 @@ export const CODES = {
   AMP3003: { title: 'output shape is not the declared one', meaning: 'The last layer must result in the shape after `->`.' },
   AMP3004: {
     title: 'bad model signature',
-    meaning: 'A model takes one image [height, width, channels] and results in [classes], or in an image with which its loss compares it.',
+    meaning:
+      'A model takes an image [height, width, channels], and what else arrays of numpy give of it; it results in [classes], or in an ' +
+      'image with which its loss compares it.',
   },
   AMP3005: {
     title: 'model too large',

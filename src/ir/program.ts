@@ -2,6 +2,7 @@ import type { Augmentation } from '../datasets/augmentation.js';
 import type { Split } from '../datasets/registry.js';
 import type { DataSource, DataSplit, ImageSize } from '../datasets/source.js';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import type { FurtherInput } from './graph-names.js';
 import type { Pin } from './pin.js';
 import type { ComputeType, Graph } from './types.js';
 import type { Why } from './why.js';
@@ -28,6 +29,8 @@ export interface DatasetSpec {
   /** Per channel, in units of the 0..1 range: (pixel / 255 - mean) / std. */
   readonly mean: readonly number[];
   readonly std: readonly number[];
+  /** What the model takes besides; left out: the image alone. */
+  readonly inputs?: readonly FurtherInput[];
   /** In training only; each kind at most once. */
   readonly augment: readonly Augmentation[];
 }
@@ -164,23 +167,6 @@ export interface AuxLoss {
   readonly loss: LossSpec;
 }
 
-/** The output of a forward graph with the value that a loss is of. */
-export function auxOutput(of: string): string {
-  return `aux_${of}`;
-}
-
-const LOSS_OUTPUT = 'loss_';
-
-/** The output of a step with one part of its loss, where that is of several. */
-export function lossOutput(part: string): string {
-  return `${LOSS_OUTPUT}${part}`;
-}
-
-/** The part of the loss that an output is; undefined where it is none. */
-export function lossPart(output: string): string | undefined {
-  return output.startsWith(LOSS_OUTPUT) ? output.slice(LOSS_OUTPUT.length) : undefined;
-}
-
 export type LostLossPolicy = 'stop' | 'continue';
 
 export interface TrainSpec {
@@ -219,7 +205,8 @@ export interface Recipe {
 }
 
 /**
- * A recipe with its forward graph at some batch size. Graph inputs: `image` u8[N,H,W,C], and `step` i32[] where dropout needs it.
+ * A recipe with its forward graph at some batch size. Graph inputs: `image` u8[N,H,W,C], what else the model takes (`furtherInput`), f32,
+ * and `step` i32[] where dropout needs it.
  * Outputs: `logits`, f32[N,classes] or, where the loss compares it with the image, f32[N,H,W,C]; and then `target`, that image. As
  * trained also the values of further losses, by `auxOutput`. All float values are f32; precision comes later.
  */

@@ -1,13 +1,21 @@
 import { lookUpData } from '../datafiles/look-up.js';
 import type { Augmentation } from '../datasets/augmentation.js';
 import { DATASET_NAMES, DATASETS, DEFAULT_DATASET, isDatasetName } from '../datasets/registry.js';
-import { type DataFacts, type DataSource, type Filter, type Fit, IMAGENET_STATISTICS, type ImageSize } from '../datasets/source.js';
+import {
+  type DataFacts,
+  type DataSource,
+  type Filter,
+  type Fit,
+  IMAGENET_STATISTICS,
+  type ImageSize,
+  isOfFiles,
+} from '../datasets/source.js';
 import { type Diagnostic, type Source, type Span, UserError } from '../diagnostics/diagnostic.js';
 import { suggestion } from '../diagnostics/suggest.js';
 import type { DatasetSpec } from '../ir/program.js';
 import type { DatasetSection } from '../parser/ast.js';
 import { AUGMENTATIONS } from './choices/augmentation.js';
-import { FILE_SOURCES } from './choices/source.js';
+import { FILE_SOURCES, SHAPES_CALL } from './choices/source.js';
 import { reportMissing } from './dataset-properties.js';
 import type { Evaluation } from './evaluation.js';
 import { type ResolvedSettings, readCall, readSettings } from './read-settings.js';
@@ -33,8 +41,12 @@ function readSource(section: DatasetSection | undefined, context: Evaluation): D
   const written = section?.name.text || DEFAULT_DATASET;
   const words: Readonly<Record<string, Word<DataSource>>> = FILE_SOURCES;
   if (isDatasetName(written)) {
-    if (section?.args !== undefined) readCall(written, [], section.args, section.name.span, undefined, context);
-    return { kind: 'known', name: written };
+    const known: DataSource = { kind: 'known', name: written };
+    if (section?.args === undefined) return known;
+    const { span } = section.name;
+    const params = written === 'shapes' ? SHAPES_CALL.params : [];
+    const call = readCall(written, params, section.args, span, undefined, context);
+    return written === 'shapes' && call !== undefined ? SHAPES_CALL.read(call.args, { sink, span }) : known;
   }
   const word = Object.hasOwn(words, written) ? words[written] : undefined;
   if (word === undefined) {
@@ -53,6 +65,12 @@ function factsOf(spec: Pick<DatasetSpec, 'source' | 'split'>, at: Source): DataF
     const { classes, image, images } = DATASETS[source.name];
     const { statistics } = at.data?.facts ?? {};
     return { classes: Array.from({ length: classes }, String), image, images, ...(statistics && { statistics }) };
+  }
+  if (source.kind === 'drawn') {
+    const { classes, image } = DATASETS.shapes;
+    const { statistics } = at.data?.facts ?? {};
+    const { side, images } = source;
+    return { classes: Array.from({ length: classes }, String), image: [side, side, image[2]], images, ...(statistics && { statistics }) };
   }
   try {
     return lookUpData(source, spec.split, at);
@@ -98,6 +116,7 @@ function readImage(
 }
 
 function nameOf(source: DataSource): string {
+  if (source.kind === 'drawn') return `shapes(size: ${source.side})`;
   return source.kind === 'known' ? source.name : `${source.kind}("${source.path}")`;
 }
 
@@ -152,7 +171,7 @@ export function readDataset(section: DatasetSection | undefined, context: Evalua
   const name = nameOf(source);
   const size = readSize(settings);
   const share = settings.get('split')?.args.test as number | undefined;
-  if (share !== undefined && source.kind === 'known')
+  if (share !== undefined && !isOfFiles(source))
     sink.error('AMP4009', settings.get('split')?.span, `\`split\` has nothing to divide in ${name}`, {
       why: 'it is published with its test images',
       fix: 'remove it',
@@ -163,7 +182,7 @@ export function readDataset(section: DatasetSection | undefined, context: Evalua
   if (image === undefined) return undefined;
   const facts = isFacts(found) ? found : undefined;
   const validation = settings.get('validation')?.args.part as number | undefined;
-  const isCounted = source.kind !== 'known' && at.data?.facts !== undefined;
+  const isCounted = isOfFiles(source) && at.data?.facts !== undefined;
   // A run knows how many are left; before, about so many.
   const images = facts && (isCounted ? facts.images : { ...facts.images, train: Math.round(facts.images.train * (1 - (validation ?? 0))) });
   const normalization = readNormalize(settings, { name, image }, facts, context);

@@ -19,7 +19,7 @@ import { checkKeepLines } from './keep-lines.js';
 import { checkLoss, checkMixing, writtenLoss } from './loss-classes.js';
 import { mistakes, placed } from './mistakes.js';
 import { lowerModel, type ModelContext } from './model.js';
-import { checkOutput, readShapes } from './model-shapes.js';
+import { checkFurther, checkOutput, readShapes } from './model-shapes.js';
 import { Modules } from './modules.js';
 import { applyOverrides, type Overrides } from './overrides.js';
 import { freezeText, readLines, readPatterns } from './parameter-lines.js';
@@ -151,11 +151,12 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
   const fixed = { patterns, recursive, dataset, datasetValues, normalizeSpan, target, aux, seed: train.seed } as const;
   const shared = { ...fixed, sink, lines, names, constants: constants.values };
   const batch = options.batch ?? train.batch;
-  const lowered = lowerModel(model, shapes.image, { ...shared, batch, mode: 'train' } satisfies ModelContext);
+  const lowered = lowerModel(model, shapes, { ...shared, batch, mode: 'train' } satisfies ModelContext);
   if (lowered === undefined) return { sink, modules };
   checkLoss(train.loss, shapes.classes, loss, sink);
   checkMixing(train.loss, dataset?.augment ?? [], loss, sink);
   for (const aux of auxLosses) checkMixing(aux.loss, dataset?.augment ?? [], aux.item.value, sink);
+  checkFurther(model, shapes, dataset?.augment ?? [], sink);
   checkOutput(model, lowered, shapes, sink);
   checkAuxLosses(auxLosses, lowered, shapes, sink);
   const graphs = { graph: pruneGraph(lowered.graph), whole: lowered.graph };
@@ -165,12 +166,11 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
     model: model.name.text,
     inputShape: shapes.image,
     classes: shapes.classes,
-    dataset,
+    dataset: shapes.inputs.length === 0 ? dataset : { ...dataset, inputs: shapes.inputs },
     precision,
     train: { ...train, ...given({ freeze: freezeText(parameterLines) }) },
   };
-  const lowerAgain: Analysis['lowerAgain'] = (mode, size = batch) =>
-    lowerModel(model, shapes.image, { ...shared, batch: size, mode })?.graph;
+  const lowerAgain: Analysis['lowerAgain'] = (mode, size = batch) => lowerModel(model, shapes, { ...shared, batch: size, mode })?.graph;
   const { tail } = divideEpoch(options.images ?? dataset?.images?.train ?? 0, batch, train.accumulate, train.dropLast);
   checkLastStatistics(lowered.graph, tail, lines, sink);
   return { sink, modules, recipe, train: lowered.graph, tail, phases: phasesIn(parameterLines, graphs.graph, train.epochs), lowerAgain };

@@ -1,5 +1,7 @@
+import type { Augmentation } from '../datasets/augmentation.js';
 import type { RelatedSpan, Span } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
+import type { FurtherInput } from '../ir/graph-names.js';
 import type { LossTarget } from '../ir/program.js';
 import { sameShape } from '../ir/types.js';
 import { formatShape } from '../ops/window.js';
@@ -7,11 +9,10 @@ import type { Expr, ModelSection } from '../parser/ast.js';
 import type { ReadDataset } from './dataset.js';
 import { evaluate } from './evaluate.js';
 import type { Evaluation } from './evaluation.js';
-import type { LoweredModel } from './model.js';
+import type { LoweredModel, ModelInputs } from './model.js';
 
 /** `model M(image: [32, 32, 3]) -> [10]`: what a model declares, without the batch. */
-export interface ModelShapes {
-  readonly image: readonly number[];
+export interface ModelShapes extends ModelInputs {
   /** Of its result: [classes], or that of the image. */
   readonly result: readonly number[];
   /** That the labels tell apart. */
@@ -30,19 +31,55 @@ const RESULTS = {
   image: { ...IMAGE, rank: 3, why: 'the loss compares the result with the image', fix: 'such as `-> [32, 32, 3]` or `-> dataset.shape`' },
 } as const satisfies Record<LossTarget, unknown>;
 
-/** A list of as many sizes; undefined after reporting that it is none. */
-function readSizes(expr: Expr, rank: number, what: string, said: typeof IMAGE, evaluation: Evaluation): readonly number[] | undefined {
+const FURTHER = {
+  count: 'one to three sizes',
+  why: 'a further input is so many numbers for each image, in a shape without the batch',
+  fix: 'such as `[4]`',
+};
+
+/** A list of as many sizes, or of one to three; undefined after reporting that it is none. */
+function readSizes(
+  expr: Expr,
+  rank: number | undefined,
+  what: string,
+  said: typeof IMAGE,
+  evaluation: Evaluation,
+): readonly number[] | undefined {
   const value = evaluate(expr, evaluation);
   if (value.kind === 'unknown') return undefined;
   const items = value.kind === 'list' ? value.items : [];
   const numbers = items.flatMap((item) =>
     item.kind === 'number' && Number.isSafeInteger(item.value) && item.value > 0 ? [item.value] : [],
   );
-  if (numbers.length === rank && items.length === rank) return numbers;
+  const isRank = rank === undefined ? items.length >= 1 && items.length <= 3 : items.length === rank;
+  if (isRank && numbers.length === items.length) return numbers;
   if (items.some((item) => item.kind === 'unknown')) return undefined;
   const { count, why, fix } = said;
   evaluation.sink.error('AMP3004', expr.span, `the shape of ${what} is a list of ${count}`, { why, fix });
   return undefined;
+}
+
+/** What a model takes besides its image; undefined after reporting that it cannot have that. */
+function readFurther(
+  inputs: ModelSection['inputs'],
+  data: ReadDataset | undefined,
+  evaluation: Evaluation,
+): readonly FurtherInput[] | undefined {
+  const [first] = inputs;
+  if (first !== undefined && data !== undefined && data.spec.source.kind !== 'npz') {
+    const { name } = data.spec;
+    const arrays = ['train', 'test'].map((side) => `\`${first.name.text}_${side}\``).join(' and ');
+    evaluation.sink.error('AMP3004', first.span, `${name} has nothing to give for \`${first.name.text}\``, {
+      why: 'the first input is the image; others are further arrays of numpy, which only a data set of such files has',
+      fix: `save it beside the images, as ${arrays}, and take \`dataset npz("data.npz")\``,
+    });
+    return undefined;
+  }
+  const read = inputs.map(({ name, shape }) => {
+    const sizes = readSizes(shape, undefined, `\`${name.text}\``, FURTHER, evaluation);
+    return sizes && { name: name.text, shape: sizes };
+  });
+  return read.every((input) => input !== undefined) ? read : undefined;
 }
 
 /** What a result of this shape would be compared with, where the loss does not say it because there is a mistake in it. */
@@ -60,17 +97,18 @@ export function readShapes(
 ): ModelShapes | undefined {
   const { sink } = evaluation;
   const [input, ...others] = model.inputs;
-  if (input === undefined || others.length > 0) {
-    sink.error('AMP3004', others[0]?.span ?? model.name.span, 'a model takes exactly one input, the image', {
+  if (input === undefined) {
+    sink.error('AMP3004', model.name.span, 'a model takes an image', {
       fix: `write \`model ${model.name.text}(image: [32, 32, 3])\``,
     });
     return undefined;
   }
   const image = readSizes(input.shape, 3, 'the image', IMAGE, evaluation);
   const target = written ?? targetOf(model.output, evaluation);
+  const inputs = readFurther(others, data, evaluation);
   const expected = RESULTS[target];
   const result = readSizes(model.output, expected.rank, 'the result', expected, evaluation);
-  if (image === undefined || result === undefined) return undefined;
+  if (image === undefined || inputs === undefined || result === undefined) return undefined;
   const at = (span: Span | undefined, message: string): RelatedSpan[] => (span === undefined ? [] : [{ span, message }]);
   if (data !== undefined && !sameShape(image, data.spec.image)) {
     const { spec, span, sizeSpan } = data;
@@ -82,7 +120,7 @@ export function readShapes(
     return undefined;
   }
   if (target === 'image') {
-    if (sameShape(image, result)) return { image, result, classes: data?.classes ?? 1, target };
+    if (sameShape(image, result)) return { image, inputs, result, classes: data?.classes ?? 1, target };
     sink.error('AMP4007', model.output.span, `the model results in ${formatShape(result)}, its image is ${formatShape(image)}`, {
       why: expected.why,
       fix: `write \`-> ${formatShape(image)}\`, or leave out \`target: image\``,
@@ -97,7 +135,7 @@ export function readShapes(
     });
     return undefined;
   }
-  return { image, result, classes, target };
+  return { image, inputs, result, classes, target };
 }
 
 /** How a model comes to end in the shape that it declares. */
@@ -122,5 +160,15 @@ export function checkOutput(model: ModelSection, { graph, output }: LoweredModel
     why: shapes.target === 'label' ? 'the loss compares one number per class with the label' : RESULTS.image.why,
     fix: ending(shapes, shape),
     related: [{ span: output.origin, message: `${formatShape(shape)} comes from ${output.source}` }],
+  });
+}
+
+/** Reports augmentations that join images, of a model that takes more of each: what that would be is not known. */
+export function checkFurther(model: ModelSection, { inputs }: ModelShapes, augment: readonly Augmentation[], sink: DiagnosticSink): void {
+  const mixing = augment.find(({ kind }) => kind === 'mixup' || kind === 'cutmix');
+  if (inputs.length === 0 || mixing === undefined) return;
+  sink.error('AMP4009', model.inputs[1]?.span, `\`${mixing.kind}\` joins images, and not what belongs to them`, {
+    why: `of two joined images \`${inputs[0]!.name}\` would be that of one`,
+    fix: `leave out \`${mixing.kind}\``,
   });
 }

@@ -1,5 +1,5 @@
 import { GraphBuilder } from '../ir/builder.js';
-import { auxOutput } from '../ir/program.js';
+import { auxOutput, type FurtherInput, furtherInput } from '../ir/graph-names.js';
 import type { Graph } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
 import type { ModelSection } from '../parser/ast.js';
@@ -27,6 +27,13 @@ export interface LoweredModel {
   readonly aux: ReadonlyMap<string, Tensor>;
 }
 
+/** What a model takes, without the batch. */
+export interface ModelInputs {
+  readonly image: readonly number[];
+  /** Besides the image, in order. */
+  readonly inputs: readonly FurtherInput[];
+}
+
 /** The values that have losses of their own; one that is none is reported. */
 function auxValues(state: Expansion): ReadonlyMap<string, Tensor> {
   const { mode, aux, sink } = state.context;
@@ -43,10 +50,10 @@ function auxValues(state: Expansion): ReadonlyMap<string, Tensor> {
 }
 
 /** Expands a model into its forward graph. Undefined result: something is wrong, and reported. */
-export function lowerModel(model: ModelSection, image: readonly number[], context: ModelContext): LoweredModel | undefined {
+export function lowerModel(model: ModelSection, shapes: ModelInputs, context: ModelContext): LoweredModel | undefined {
   const state = startExpansion(model, context);
   try {
-    return expandModel(state, model, image);
+    return expandModel(state, model, shapes);
   } catch (error) {
     if (!(error instanceof TooLarge)) throw error;
     if (state.guessed) return undefined;
@@ -89,18 +96,23 @@ function startExpansion(model: ModelSection, context: ModelContext): Expansion {
   return state;
 }
 
-function expandModel(state: Expansion, model: ModelSection, image: readonly number[]): LoweredModel | undefined {
+function expandModel(state: Expansion, model: ModelSection, { image, inputs }: ModelInputs): LoweredModel | undefined {
   const { builder } = state;
   const { dataset, batch, normalizeSpan, sink } = state.context;
-  const input = model.inputs[0];
+  const [input, ...others] = model.inputs;
   const loc = locate(state, input.span);
   const pixels = builder.add({ op: 'input', attrs: { name: 'image' }, type: { dtype: 'u8', shape: [batch, ...image] } });
+  const further = inputs.map(({ name, shape }) =>
+    builder.add({ op: 'input', attrs: { name: furtherInput(name) }, type: { dtype: 'f32', shape: [batch, ...shape] } }),
+  );
   const options = { layer: 'normalize', loc: normalizeSpan ? locate(state, normalizeSpan) : loc };
   const normalized =
     dataset === undefined
       ? builder.add({ op: 'input', attrs: { name: 'normalized' }, type: { dtype: 'f32', shape: [batch, ...image] }, ...options })
       : emit(builder, 'normalize', [pixels], { mean: dataset.mean, std: dataset.std }, options);
   setValue(state, input.name, { kind: 'tensor', id: normalized, origin: input.span, source: `the model's input` });
+  for (const [i, { name, span }] of others.entries())
+    setValue(state, name, { kind: 'tensor', id: further[i]!, origin: span, source: `the model's input \`${name.text}\`` });
   const output = evaluateBody(state, model.body);
   if (output.kind === 'tensor') {
     const values = [...auxValues(state)];

@@ -19,7 +19,7 @@ import { loadOptions } from '../runtime/load-options.js';
 import { Batcher, wholeBatches } from '../training/data/batcher.js';
 import { choosePlace, openSplit } from '../training/data/open.js';
 import { learningRate, wholeCourse } from '../training/schedule.js';
-import { initialStates, inputNames, targetBuffer } from '../training/states.js';
+import { furtherBuffers, furtherInputs, initialStates, inputNames, targetBuffer } from '../training/states.js';
 import { loadWeights } from '../training/weights.js';
 
 export interface CalibrateOptions extends CompileOptions {
@@ -66,10 +66,11 @@ async function makeBatches({ plan, program, source }: Runnable, data: string | u
   const image = new Uint8Array(batch * elementCount(set.shape));
   const label = new Int32Array(batch);
   const target = targetBuffer(graph);
+  const further = furtherBuffers(graph);
   return (step) => {
-    batcher.fill(Math.floor(step / batches), (step % batches) * batch, image, label, target);
+    batcher.fill(Math.floor(step / batches), (step % batches) * batch, image, label, target, further);
     const lr = learningRate(train, step, batches, wholeCourse(batches * train.epochs));
-    const all = { image, label, ...(target && { target }), lr: Float32Array.of(lr), step: Int32Array.of(step) };
+    const all = { image, label, ...(target && { target }), ...furtherInputs(further), lr: Float32Array.of(lr), step: Int32Array.of(step) };
     return Object.fromEntries(Object.entries(all).filter(([name]) => wanted.has(name)));
   };
 }

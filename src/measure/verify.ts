@@ -9,7 +9,7 @@ import type { Executable, Inputs } from '../runtime/backend.js';
 import { loadOptions } from '../runtime/load-options.js';
 import { Batcher, wholeBatches } from '../training/data/batcher.js';
 import { choosePlace, openSplit } from '../training/data/open.js';
-import { initialStates, inputNames, targetBuffer } from '../training/states.js';
+import { furtherBuffers, furtherInputs, initialStates, inputNames, targetBuffer } from '../training/states.js';
 import { type Distance, distance, worse } from './distance.js';
 
 export interface VerifyOptions extends CompileOptions {
@@ -94,10 +94,11 @@ async function makeBatches({ plan, program, source }: Runnable, data: string | u
   const batcher = new Batcher(set, { seed: train.seed, shuffle: true, augment: undefined });
   const wanted = inputNames(graph);
   const target = targetBuffer(graph);
+  const further = furtherBuffers(graph);
   const image = new Uint8Array(batch * elementCount(set.shape));
-  const buffers = { image, label: new Int32Array(batch), ...(target && { target }) };
+  const buffers = { image, label: new Int32Array(batch), ...(target && { target }), ...furtherInputs(further) };
   return (step: number): Inputs => {
-    batcher.fill(0, (step % batches) * batch, image, buffers.label, target);
+    batcher.fill(0, (step % batches) * batch, image, buffers.label, target, further);
     const all = { ...buffers, lr: Float32Array.of(train.optimizer.lr), step: Int32Array.of(step) };
     return Object.fromEntries(Object.entries(all).filter(([name]) => wanted.has(name)));
   };

@@ -1,11 +1,11 @@
 import { elementCount } from '../ir/types.js';
-import type { Plan } from '../plan/plan.js';
+import type { Plan, PlanFunction } from '../plan/plan.js';
 import type { Executable, SeriesCall } from '../runtime/backend.js';
 import { fillInOrder, selectInOrder } from './data/batcher.js';
 import type { ImageSet } from './data/dataset.js';
 import { type EvaluationHelp, explainEvaluation } from './overflow/lost-evaluation.js';
 import { Pace } from './pace.js';
-import { findFunction } from './states.js';
+import { findFunction, furtherBuffers, furtherInputs } from './states.js';
 
 export interface Evaluation {
   /** 0 to 1; none where the model results in no classes. */
@@ -54,8 +54,9 @@ function inSeries(executable: Executable, batch: number, set: ImageSet): Feed {
 }
 
 /** One call ahead: a batch is copied while the one before it is being computed. */
-function oneAhead(executable: Executable, batch: number, set: ImageSet): Feed {
+function oneAhead(executable: Executable, { batch, graph }: PlanFunction, set: ImageSet): Feed {
   const slots = [0, 1].map(() => ({
+    further: furtherBuffers(graph),
     image: new Uint8Array(batch * elementCount(set.shape)),
     label: new Int32Array(batch),
     busy: Promise.resolve(),
@@ -63,8 +64,8 @@ function oneAhead(executable: Executable, batch: number, set: ImageSet): Feed {
   const issue = async (index: number): Promise<number> => {
     const slot = slots[index % 2] as (typeof slots)[number];
     await slot.busy;
-    fillInOrder(set, batch, index, slot.image, slot.label);
-    slot.busy = executable.call('eval_step', { image: slot.image, label: slot.label });
+    fillInOrder(set, batch, index, slot.image, slot.label, slot.further);
+    slot.busy = executable.call('eval_step', { image: slot.image, label: slot.label, ...furtherInputs(slot.further) });
     // A failure surfaces where `busy` is awaited; until then it must not count as unhandled.
     slot.busy.catch(() => undefined);
     return 1;
@@ -73,12 +74,18 @@ function oneAhead(executable: Executable, batch: number, set: ImageSet): Feed {
 }
 
 /** One call at a time, whose results are read. */
-function oneByOne(executable: Executable, batch: number, set: ImageSet, onResult: (values: Float32Array, index: number) => void): Feed {
+function oneByOne(
+  executable: Executable,
+  { batch, graph }: PlanFunction,
+  set: ImageSet,
+  onResult: (values: Float32Array, index: number) => void,
+): Feed {
+  const further = furtherBuffers(graph);
   const image = new Uint8Array(batch * elementCount(set.shape));
   const label = new Int32Array(batch);
   const issue = async (index: number): Promise<number> => {
-    fillInOrder(set, batch, index, image, label);
-    await executable.call('eval_step', { image, label });
+    fillInOrder(set, batch, index, image, label, further);
+    await executable.call('eval_step', { image, label, ...furtherInputs(further) });
     const values = await executable.readOutput('logits');
     const width = values.length / batch;
     const first = index * batch;
@@ -89,9 +96,10 @@ function oneByOne(executable: Executable, batch: number, set: ImageSet, onResult
   return { issue, settle: () => Promise.resolve() };
 }
 
-function feedOf(executable: Executable, batch: number, set: ImageSet, { onResult }: EvaluateOptions): Feed {
-  if (onResult !== undefined) return oneByOne(executable, batch, set, onResult);
-  return executable.series === undefined ? oneAhead(executable, batch, set) : inSeries(executable, batch, set);
+function feedOf(executable: Executable, fn: PlanFunction, set: ImageSet, { onResult }: EvaluateOptions): Feed {
+  if (onResult !== undefined) return oneByOne(executable, fn, set, onResult);
+  const makesBatches = executable.series !== undefined && set.further === undefined;
+  return makesBatches ? inSeries(executable, fn.batch, set) : oneAhead(executable, fn, set);
 }
 
 /** Accuracy, of classes, and mean loss of the model in `executable` on a test set, with its present states. */
@@ -105,7 +113,7 @@ export async function evaluate(
   if (fn === undefined) throw new Error('the plan has no eval_step');
   const { batch } = fn;
   const batches = Math.ceil(set.count / batch);
-  const feed = feedOf(executable, batch, set, options);
+  const feed = feedOf(executable, fn, set, options);
   let issued = 0;
   while (issued < batches && !options.signal?.aborted) {
     options.onProgress?.(Math.min(set.count, issued * batch), set.count);
@@ -132,12 +140,9 @@ export async function evaluate(
   if (Number.isFinite(loss)) return result;
   const image = new Uint8Array(batch * elementCount(set.shape));
   const label = new Int32Array(batch);
-  fillInOrder(
-    set,
-    batch,
-    scalars.findIndex((scalar) => !Number.isFinite(scalar.loss)),
-    image,
-    label,
-  );
-  return { ...result, help: await explainEvaluation({ plan, executable, load: options.load }, { image, label }) };
+  const further = furtherBuffers(fn.graph);
+  const lost = scalars.findIndex((scalar) => !Number.isFinite(scalar.loss));
+  fillInOrder(set, batch, lost, image, label, further);
+  const inputs = { image, label, ...furtherInputs(further) };
+  return { ...result, help: await explainEvaluation({ plan, executable, load: options.load }, inputs) };
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { furtherInput, furtherName } from '../ir/graph-names.js';
 import { isCast, isInput, isState } from '../ir/structure.js';
 import { byteLength, elementCount, type Graph, numberAttr, type Shape, type StateRole, stringAttr } from '../ir/types.js';
 import type { FunctionName, Plan, PlanFunction } from '../plan/plan.js';
@@ -28,6 +29,23 @@ export function inputNames(graph: Graph): ReadonlySet<string> {
 export function targetBuffer({ nodes }: Graph): Float32Array | undefined {
   const input = nodes.find((node) => isInput(node) && node.attrs.name === 'target');
   return input && new Float32Array(elementCount(input.type.shape));
+}
+
+/** Room for what a function takes of its images besides their pixels, by name. */
+export function furtherBuffers({ nodes }: Graph): Readonly<Record<string, Float32Array>> {
+  return Object.fromEntries(
+    nodes.filter(isInput).flatMap(({ attrs, type }) => {
+      const name = furtherName(stringAttr(attrs, 'name'));
+      return name === undefined ? [] : [[name, new Float32Array(elementCount(type.shape))] as const];
+    }),
+  );
+}
+
+/** Such values as inputs of a call; `share`: of the first part of the batch alone. */
+export function furtherInputs(further: Readonly<Record<string, Float32Array>>, share = 1): Readonly<Record<string, Float32Array>> {
+  return Object.fromEntries(
+    Object.entries(further).map(([name, values]) => [furtherInput(name), values.subarray(0, Math.round(values.length * share))]),
+  );
 }
 
 /** Whether the model results in classes, so that there is an accuracy. */

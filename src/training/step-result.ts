@@ -1,4 +1,4 @@
-import { lossPart } from '../ir/program.js';
+import { lossPart } from '../ir/graph-names.js';
 import type { Scalars } from '../runtime/backend.js';
 
 /** What the device reported about one optimizer step. */

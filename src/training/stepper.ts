@@ -1,11 +1,12 @@
 import { type EpochDivision, imagesBefore, stepsPerEpoch } from '../ir/epoch.js';
-import { elementCount, type Graph } from '../ir/types.js';
+import { elementCount } from '../ir/types.js';
 import type { FunctionName, Plan } from '../plan/plan.js';
 import type { Executable, InputData, Inputs, NonFinite, Scalars, SeriesCall } from '../runtime/backend.js';
 import type { Batcher } from './data/batcher.js';
 import { Pace } from './pace.js';
-import { findFunction, inputNames, targetBuffer } from './states.js';
+import { findFunction, furtherInputs, inputNames } from './states.js';
 import { combineCalls, type StepResult } from './step-result.js';
+import { makeSlot, type Slot } from './step-slot.js';
 
 /** A step that was run again, looking for the first value that is not finite, with the inputs of the call that stopped there. */
 export interface TracedStep {
@@ -20,27 +21,6 @@ export interface StepperOptions {
   readonly division: EpochDivision;
   /** Learning rate by 0-based step. */
   readonly rate: (step: number) => number;
-}
-
-/** One set of input buffers; `busy` settles when the call that reads them no longer does. */
-interface Slot {
-  readonly image: Uint8Array;
-  readonly label: Int32Array;
-  readonly target: Float32Array | undefined;
-  readonly lr: Float32Array;
-  readonly step: Int32Array;
-  busy: Promise<void>;
-}
-
-function makeSlot(imageBytes: number, batch: number, graph: Graph): Slot {
-  return {
-    image: new Uint8Array(batch * imageBytes),
-    label: new Int32Array(batch),
-    target: targetBuffer(graph),
-    lr: new Float32Array(1),
-    step: new Int32Array(1),
-    busy: Promise.resolve(),
-  };
 }
 
 /** One call of an optimizer step. */
@@ -116,10 +96,11 @@ export class Stepper {
    * next one may be issued.
    */
   async enqueue(step: number, most: number): Promise<number> {
-    const { executable, division } = this.options;
+    const { division } = this.options;
     const alike = this.isLast(step) ? 1 : division.wholeSteps - (step % this.stepsPerEpoch);
-    const count = executable.series === undefined ? 1 : this.pace.next(Math.min(most, alike));
-    if (executable.series !== undefined) await this.callSeries(step, count);
+    const inSeries = this.runsInSeries();
+    const count = !inSeries ? 1 : this.pace.next(Math.min(most, alike));
+    if (inSeries) await this.callSeries(step, count);
     else for (let micro = 0; micro < this.microsOf(step).length; micro++) await this.callMicro(step, micro, false);
     for (let i = 0; i < count; i++) this.issued.push(step + i);
     return count;
@@ -134,6 +115,12 @@ export class Stepper {
   /** The number of a call, from 0: what dropout draws by. */
   private numberOf(step: number, micro: number): number {
     return step * this.options.division.accumulate + micro;
+  }
+
+  /** Whether the device makes the batches: of images and labels alone. */
+  private runsInSeries(): boolean {
+    const { executable, batcher } = this.options;
+    return executable.series !== undefined && batcher.set.further === undefined;
   }
 
   private async callSeries(from: number, count: number): Promise<void> {
@@ -169,11 +156,12 @@ export class Stepper {
     const label = slot.label.subarray(0, batch);
     const target = slot.target?.subarray(0, (slot.target.length / slot.label.length) * batch);
     const started = performance.now();
-    batcher.fill(epoch, first + micro * division.batch, image, label, target);
+    batcher.fill(epoch, first + micro * division.batch, image, label, target, slot.further);
     this.dataMs += performance.now() - started;
     slot.lr[0] = rate(step);
     slot.step[0] = this.numberOf(step, micro);
-    const known: Record<string, InputData> = { image, label, ...(target && { target }), lr: slot.lr, step: slot.step };
+    const further = furtherInputs(slot.further, batch / slot.label.length);
+    const known: Record<string, InputData> = { image, label, ...(target && { target }), ...further, lr: slot.lr, step: slot.step };
     const inputs: Record<string, InputData> = {};
     for (const input of this.names.get(fn) ?? []) {
       const data = known[input];

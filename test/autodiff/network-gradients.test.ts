@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { buildTrainStep } from '../../src/autodiff/step.js';
-import { type CrossEntropySpec, type LossScaling, lossPart } from '../../src/ir/program.js';
+import { lossPart } from '../../src/ir/graph-names.js';
+import type { CrossEntropySpec, LossScaling } from '../../src/ir/program.js';
 import type { Attrs, Shape } from '../../src/ir/types.js';
 import { channelNorms, layerNorms, randomModel } from '../support/models.js';
 import { type Model, type ModelWithHeads, type ProgramOptions, programOf, SGD } from '../support/network.js';

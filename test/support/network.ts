@@ -1,7 +1,8 @@
 import { compileProgram, type PassOptions } from '../../src/compile.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import { divideEpoch } from '../../src/ir/epoch.js';
-import { auxOutput, comparesImages, type PrecisionSpec, type Program, type Recipe, type TrainSpec } from '../../src/ir/program.js';
+import { auxOutput } from '../../src/ir/graph-names.js';
+import { comparesImages, type PrecisionSpec, type Program, type Recipe, type TrainSpec } from '../../src/ir/program.js';
 import type { Graph, Shape, ValueId } from '../../src/ir/types.js';
 import { LayerContexts, type ParameterPattern } from '../../src/lower/layer-context.js';
 import { LAYERS } from '../../src/lower/layers.js';

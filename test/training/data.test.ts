@@ -4,12 +4,14 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { SHAPE_CLASSES } from '../../src/datasets/registry.js';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
+import { lowerProgram } from '../../src/lower/lower.js';
 import { encodeRecords, IMAGE_BYTES, RECORD_BYTES } from '../../src/training/data/binary.js';
 import { writeChecksums } from '../../src/training/data/checksums.js';
 import { CIFAR10 } from '../../src/training/data/cifar.js';
 import { fetchDataset } from '../../src/training/data/fetch.js';
 import { defaultDataFolder } from '../../src/training/data/folder.js';
 import { checkDataset, chooseDataFolder, loadDataset, loadSplit } from '../../src/training/data/load.js';
+import { dataBytes, openData, openSplit } from '../../src/training/data/open.js';
 import { generateShapes } from '../../src/training/data/shapes.js';
 import { tinyCifar } from './support/cifar.js';
 import { inTemporaryFolder } from './support/fake.js';
@@ -165,6 +167,43 @@ describe('shapes', () => {
     const sum = images.reduce((hash, byte) => Math.imul(hash ^ byte, 0x01000193), 0x811c9dc5) >>> 0;
     assert.equal(sum, 112_173_964);
   });
+
+  it('of another size show the same in more pixels', () => {
+    const [small, large] = [32, 96].map((side) => generateShapes('train', { count: 10, side }));
+    assert.deepEqual([large!.shape, large!.labels], [[96, 96, 3], small!.labels]);
+    // Means of 3x3 pixels, which have less noise: near in all but the pixels of edges.
+    const differences: number[] = [];
+    for (let image = 0; image < 10; image++)
+      for (let y = 0; y < 32; y++)
+        for (let x = 0; x < 32; x++) {
+          let sum = 0;
+          for (let tap = 0; tap < 9; tap++)
+            sum += large!.images[((image * 96 + 3 * y + Math.floor(tap / 3)) * 96 + 3 * x + (tap % 3)) * 3]!;
+          differences.push(Math.abs(sum / 9 - small!.images[((image * 32 + y) * 32 + x) * 3]!));
+        }
+    differences.sort((a, b) => a - b);
+    assert.ok(differences[differences.length / 2]! < 8, `half of the pixels differ by ${differences[differences.length / 2]} and more`);
+    assert.ok(
+      differences[Math.floor(0.97 * differences.length)]! < 50,
+      `one of 33 differs by ${differences[Math.floor(0.97 * differences.length)]}`,
+    );
+  });
+
+  it('are drawn as a file says, as many as it says, and divided as others are', () =>
+    inTemporaryFolder(async (dir) => {
+      const text = (set: string) =>
+        `dataset ${set}\nmodel Net(image: dataset.shape) -> [10] { image |> global_avg_pool |> linear(10) as fc }`;
+      const specOf = (set: string) => lowerProgram({ path: join(dir, 'a.amp'), text: text(set) }, { images: 0 }).recipe.dataset;
+      const few = specOf('shapes(size: 24, images: 40) { validation(0.25) }');
+      const { train, test, validation } = await openData(few, { place: undefined });
+      assert.deepEqual([train.count + validation!.count, test.count, train.shape], [40, 8, [24, 24, 3]]);
+      assert.deepEqual((await openSplit(few, 'test', { place: undefined })).images, test.images);
+      assert.deepEqual(specOf('shapes(size: 32) {}').source, { kind: 'known', name: 'shapes' });
+      assert.deepEqual(specOf('shapes(size: 224) {}').images, { train: 1000, test: 200 });
+      assert.equal(dataBytes(specOf('shapes(size: 224) {}')), 1200 * 224 * 224 * 3);
+      assert.equal(dataBytes(specOf('cifar10 { size(64) }')), 60_000 * (64 * 64 * 3 + 4));
+      assert.throws(() => specOf('shapes(size: 8) {}'), UserError);
+    }));
 
   it('need no files, and use the folder that was written for other tools', () =>
     inTemporaryFolder(async (dir) => {

@@ -1,6 +1,7 @@
-import type { FileSource } from '../../datasets/source.js';
+import { DATASETS, SHAPES_SIDE } from '../../datasets/registry.js';
+import type { DataSource, FileSource } from '../../datasets/source.js';
 import { given } from '../../given.js';
-import { type Words, word } from '../setting.js';
+import { type Word, type Words, word } from '../setting.js';
 
 /** What `dataset` takes besides the names of data sets: kinds of files, with where they are. */
 export const FILE_SOURCES = {
@@ -43,3 +44,28 @@ export const FILE_SOURCES = {
     path,
   })),
 } satisfies Words<FileSource>;
+
+/** Sides up to which `shapes` has as many images as at its own size; larger ones would take long to draw, and much memory. */
+const MANY_UP_TO = 64;
+const FEW = 1000;
+
+/** The data set `shapes` with arguments: it is drawn as they say. */
+export const SHAPES_CALL = word(
+  'ten kinds of drawn shapes at any size; image by image the same as the data set `shapes`, in more pixels',
+  {
+    size: { kind: 'int', default: SHAPES_SIDE, min: 16, max: 1024, doc: 'rows and columns of the images' },
+    images: {
+      kind: 'int',
+      optional: true,
+      min: 10,
+      max: 1_000_000,
+      doc: `training images, a fifth as many for testing; else 10,000, and ${FEW.toLocaleString('en')} of sizes above ${MANY_UP_TO}`,
+    },
+  },
+  ({ size, images }): DataSource => {
+    const own = DATASETS.shapes.images;
+    const train = images ?? (size <= MANY_UP_TO ? own.train : FEW);
+    if (size === SHAPES_SIDE && train === own.train) return { kind: 'known', name: 'shapes' };
+    return { kind: 'drawn', side: size, images: { train, test: Math.ceil(train / 5) } };
+  },
+) satisfies Word<DataSource>;

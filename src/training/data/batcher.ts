@@ -1,3 +1,4 @@
+import type { FurtherValues } from '../../datafiles/further-arrays.js';
 import { type Augmentation, drawChanges, drawsOf, fillOf, type ImageChange } from '../../datasets/augmentation.js';
 import { drawRow, imageOps } from '../../datasets/image-ops.js';
 import { userError } from '../../diagnostics/diagnostic.js';
@@ -78,9 +79,9 @@ export class Batcher {
 
   /**
    * Writes the images from place `first` of epoch `epoch` on (both 0-based), as many as there are labels: u8[N,H,W,C] and i32[N]; and where
-   * they are wanted the targets f32[N,classes], 1 at the label where images are not joined.
+   * they are wanted the targets f32[N,classes], 1 at the label where images are not joined, and what else belongs to the images.
    */
-  fill(epoch: number, first: number, image: Uint8Array, label: Int32Array, target?: Float32Array): void {
+  fill(epoch: number, first: number, image: Uint8Array, label: Int32Array, target?: Float32Array, further: FurtherValues = {}): void {
     const order = this.orderOf(epoch);
     const { set, imageBytes, mixer, other } = this;
     const [, width = 0, channels = 0] = set.shape;
@@ -96,6 +97,7 @@ export class Batcher {
       label[slot] = set.labels[source];
       const at = slot * imageBytes;
       this.copy(source, image, words, at, epoch);
+      copyFurther(set, source, slot, further);
       const mix = mixer?.mix(source, this.otherOf(epoch, first + slot), epoch);
       if (mix !== undefined) {
         this.copy(mix.other, other, undefined, 0, epoch);
@@ -175,6 +177,14 @@ export class Batcher {
   }
 }
 
+/** Writes what belongs to an image besides its pixels, in its place of a batch. */
+function copyFurther({ further = {}, count }: ImageSet, source: number, slot: number, to: FurtherValues): void {
+  for (const [name, values] of Object.entries(further)) {
+    const length = values.length / count;
+    to[name]?.set(values.subarray(source * length, (source + 1) * length), slot * length);
+  }
+}
+
 /** Whole batches of a data set, for what looks at some of them and needs no others. Throws UserError AMP7007 when there is none. */
 export function wholeBatches({ count }: ImageSet, batch: number, name: string): number {
   if (count >= batch) return Math.floor(count / batch);
@@ -187,14 +197,24 @@ export function wholeBatches({ count }: ImageSet, batch: number, name: string): 
 }
 
 /** A test set in order, in batches of `batch`; the last one is filled up with label -1, which counts for nothing. */
-export function fillInOrder(set: ImageSet, batch: number, index: number, image: Uint8Array, label: Int32Array): void {
+export function fillInOrder(
+  set: ImageSet,
+  batch: number,
+  index: number,
+  image: Uint8Array,
+  label: Int32Array,
+  further: FurtherValues = {},
+): void {
   const [height = 0, width = 0, channels = 0] = set.shape;
   const imageBytes = height * width * channels;
   const first = index * batch;
   const present = Math.min(batch, set.count - first);
   image.set(set.images.subarray(first * imageBytes, (first + present) * imageBytes));
   image.fill(0, present * imageBytes);
-  for (let slot = 0; slot < batch; slot++) label[slot] = slot < present ? set.labels[first + slot] : -1;
+  for (let slot = 0; slot < batch; slot++) {
+    label[slot] = slot < present ? set.labels[first + slot] : -1;
+    if (slot < present) copyFurther(set, first + slot, slot, further);
+  }
 }
 
 /** What `fillInOrder` writes for batches `index` to `index + count - 1`. */

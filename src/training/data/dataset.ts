@@ -1,3 +1,4 @@
+import type { FurtherValues } from '../../datafiles/further-arrays.js';
 import type { DatasetName } from '../../datasets/registry.js';
 import type { Shape } from '../../ir/types.js';
 
@@ -10,6 +11,8 @@ export interface ImageSet {
   readonly count: number;
   /** H, W, C. */
   readonly shape: Shape;
+  /** What a model takes besides, by name: so many numbers for each image. */
+  readonly further?: FurtherValues | undefined;
   /** Where each image comes from, if each has a file of its own. */
   readonly files?: readonly string[];
 }

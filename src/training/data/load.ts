@@ -11,9 +11,10 @@ import { type Form, findForm, isIn, readClasses, readForm } from './forms.js';
 import type { DatasetSource } from './source.js';
 import { datasetName, SOURCES } from './sources.js';
 
-/** Bytes that a data set takes in memory as it is published, with its labels. */
-export function datasetBytes(name: DatasetName): number {
-  const { image, images } = DATASETS[name];
+/** Bytes that a data set takes in memory with its labels: as it is published, or with images of another size. */
+export function datasetBytes(name: DatasetName, resized?: readonly number[]): number {
+  const { images } = DATASETS[name];
+  const image: readonly number[] = resized ?? DATASETS[name].image;
   return (images.train + images.test) * (image.reduce((bytes, size) => bytes * size, 1) + Int32Array.BYTES_PER_ELEMENT);
 }
 

@@ -5,7 +5,8 @@ import { listClassFolders } from '../../datafiles/class-folders.js';
 import { readCsvList } from '../../datafiles/csv.js';
 import { dataPath } from '../../datafiles/look-up.js';
 import { listParquet } from '../../datafiles/parquet.js';
-import type { DataFacts, Statistics } from '../../datasets/source.js';
+import { SHAPE_CLASSES, type Split } from '../../datasets/registry.js';
+import type { DataFacts, DataSource, Statistics } from '../../datasets/source.js';
 import type { Source } from '../../diagnostics/diagnostic.js';
 import { given } from '../../given.js';
 import type { DatasetSpec } from '../../ir/program.js';
@@ -18,7 +19,10 @@ import { rowsOf } from './parquet-pictures.js';
 import { filesBelow } from './picture-files.js';
 import { compareClasses, openPictures } from './pictures.js';
 import { resizeSet } from './resize-set.js';
+import { generateShapes, type ShapesOptions } from './shapes.js';
 import { withValidation } from './validation.js';
+
+type Drawn = Extract<DataSource, { readonly kind: 'drawn' }>;
 
 /**
  * Where the data of a file is: where the caller says, else where a run had it if it is still there, else where the file, or the machine,
@@ -31,7 +35,17 @@ export async function choosePlace(
   at: Source,
 ): Promise<string | undefined> {
   if (source.kind === 'known') return chooseDataFolder(source.name, asked, ofRun);
+  if (source.kind === 'drawn') return undefined;
   return resolve(asked ?? ofRun ?? dataPath(source, at));
+}
+
+function drawing({ side, images }: Drawn, split: Split): ShapesOptions {
+  return { side, count: images[split] };
+}
+
+function drawDataset(source: Drawn): Dataset {
+  const [train, test] = (['train', 'test'] as const).map((split) => generateShapes(split, drawing(source, split)));
+  return { name: 'shapes', classes: SHAPE_CLASSES, train: train!, test: test! };
 }
 
 /** All of a data set. Throws UserError as the reader of its kind. */
@@ -40,6 +54,8 @@ export async function openData(spec: DatasetSpec, options: OpenOptions): Promise
   switch (source.kind) {
     case 'known':
       return withValidation(await resized(spec, await loadDataset(source.name, options.place)), spec.validation);
+    case 'drawn':
+      return withValidation(await resized(spec, drawDataset(source)), spec.validation);
     case 'folder':
       return openPictures(spec, filesBelow(placeOf(options)), listClassFolders(placeOf(options), spec.split), options);
     case 'csv': {
@@ -51,7 +67,7 @@ export async function openData(spec: DatasetSpec, options: OpenOptions): Promise
       return openPictures(spec, rowsOf(listed), listed, options);
     }
     case 'npz':
-      return openArrays(spec, placeOf(options), readNumpy(placeOf(options), spec.split), options);
+      return openArrays(spec, placeOf(options), readNumpy(placeOf(options), spec.split, spec.inputs), options);
     case 'idx':
       return openArrays(spec, placeOf(options), readIdxFolder(placeOf(options), spec.split), options);
     default:
@@ -73,9 +89,10 @@ async function openArrays(
 ): Promise<Dataset> {
   compareClasses(place, classes, options.classes);
   const hash = createHash('sha256');
-  const setOf = ({ images, labels }: LabelledArrays['splits']['train']): ImageSet => {
+  const setOf = ({ images, labels, further }: LabelledArrays['splits']['train']): ImageSet => {
     hash.update(images).update(new Uint8Array(labels.buffer));
-    return { images, labels, count: labels.length, shape: [...image] };
+    for (const { buffer } of Object.values(further ?? {})) hash.update(new Uint8Array(buffer));
+    return { images, labels, count: labels.length, shape: [...image], further };
   };
   const [train, test] = [setOf(splits.train), setOf(splits.test)];
   const all = await resized(spec, { name: spec.name, classes, train, test, content: hash.digest('hex').slice(0, 12) });
@@ -91,21 +108,24 @@ function placeOf({ place }: OpenOptions): string {
 export async function openSplit(spec: DatasetSpec, split: 'train' | 'test', options: OpenOptions): Promise<ImageSet> {
   if (spec.source.kind === 'known' && (split === 'test' || spec.validation === undefined))
     return resizeSet(await loadSplit(spec.source.name, split, options.place), spec.size);
+  if (spec.source.kind === 'drawn' && (split === 'test' || spec.validation === undefined))
+    return resizeSet(generateShapes(split, drawing(spec.source, split)), spec.size);
   return (await openData(spec, options))[split];
 }
 
 /** Names of the classes, by label, without a look at the images. */
 export async function openClasses(spec: DatasetSpec, options: OpenOptions): Promise<readonly string[]> {
   if (spec.source.kind === 'known') return loadClasses(spec.source.name, options.place);
+  if (spec.source.kind === 'drawn') return SHAPE_CLASSES;
   return (await openData(spec, options)).classes;
 }
 
 /** Bytes of memory that a data set takes: a large set of files lies in a file that is read as it is needed. */
-export function dataBytes({ source, image, images }: DatasetSpec): number {
-  if (source.kind === 'known') return datasetBytes(source.name);
+export function dataBytes({ source, size, image, images }: DatasetSpec): number {
+  if (source.kind === 'known') return datasetBytes(source.name, size === undefined ? undefined : image);
   const count = (images?.train ?? 0) + (images?.test ?? 0);
-  const bytes = count * image.reduce((product, size) => product * size, 1);
-  return bytes < MAPPED_FROM ? bytes : 0;
+  const bytes = count * image.reduce((product, extent) => product * extent, 1);
+  return bytes < MAPPED_FROM || source.kind === 'drawn' || source.kind === 'npz' || source.kind === 'idx' ? bytes : 0;
 }
 
 /** Mean and standard deviation of each channel over all pixels, in units of the 0..1 range. */

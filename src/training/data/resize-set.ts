@@ -29,5 +29,5 @@ export async function resizeSet(set: ImageSet, size: ImageSize | undefined): Pro
       images.set(await resizePixels(set.images.subarray(index * from, (index + 1) * from), set.shape, size), index * to);
   };
   await Promise.all(Array.from({ length: LANES }, lane));
-  return { images, labels: set.labels, count: set.count, shape: [size.height, size.width, channels] };
+  return { ...set, images, shape: [size.height, size.width, channels] };
 }

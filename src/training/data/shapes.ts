@@ -1,6 +1,6 @@
-import { DATASETS, SHAPE_CLASSES, type Split } from '../../datasets/registry.js';
+import { DATASETS, SHAPE_CLASSES, SHAPES_SIDE, type Split } from '../../datasets/registry.js';
 import { fnv1a32, threefry2x32 } from '../../random/threefry.js';
-import { CHANNELS, emptyImageSet, encodeRecords, IMAGE_BYTES, recordsReader, SIDE } from './binary.js';
+import { CHANNELS, encodeRecords, recordsReader, SIDE } from './binary.js';
 import type { ImageSet } from './dataset.js';
 import { distance, OUTLINE_REACH, OUTLINES } from './shapes-draw.js';
 import type { DatasetSource } from './source.js';
@@ -85,7 +85,15 @@ function drawPattern(draws: Draws, from: Colour, to: Colour): (x: number, y: num
   };
 }
 
-/** Pixels at most `reach` from (x, y) in either direction. */
+/** Where a picture is painted. Places and lengths are in units of 1/32 of its side, whatever number of pixels it has. */
+interface Canvas {
+  readonly pixels: Float64Array;
+  readonly side: number;
+  /** Pixels to a unit. */
+  readonly scale: number;
+}
+
+/** All at most `reach` from (x, y) in either direction. */
 interface Area {
   readonly x: number;
   readonly y: number;
@@ -94,24 +102,30 @@ interface Area {
 
 const EVERYWHERE: Area = { x: 0, y: 0, reach: SIDE };
 
-/** Mixes `colour` into the pixels of `area` as far as `coverage(x, y)` says (0 to 1, pixel centres at whole numbers). */
+/**
+ * Mixes `colour` into the pixels of `area` as far as they are inside: by `distance(x, y)` to the edge, negative within. The centres of
+ * pixels are at whole numbers where a picture has 32 a side.
+ */
 function paint(
-  canvas: Float64Array,
+  { pixels, side, scale }: Canvas,
   area: Area,
-  coverage: (x: number, y: number) => number,
+  distance: (x: number, y: number) => number,
   colour: (x: number, y: number, out: Float64Array) => void,
 ): void {
   const ink = new Float64Array(CHANNELS);
-  const right = Math.min(SIDE - 1, Math.ceil(area.x + area.reach));
-  const bottom = Math.min(SIDE - 1, Math.ceil(area.y + area.reach));
-  for (let y = Math.max(0, Math.floor(area.y - area.reach)); y <= bottom; y++) {
-    for (let x = Math.max(0, Math.floor(area.x - area.reach)); x <= right; x++) {
-      const part = coverage(x, y);
+  const pixel = (place: number) => (place + 0.5) * scale - 0.5;
+  const right = Math.min(side - 1, Math.ceil(pixel(area.x + area.reach)));
+  const bottom = Math.min(side - 1, Math.ceil(pixel(area.y + area.reach)));
+  for (let row = Math.max(0, Math.floor(pixel(area.y - area.reach))); row <= bottom; row++) {
+    const y = (row + 0.5) / scale - 0.5;
+    for (let column = Math.max(0, Math.floor(pixel(area.x - area.reach))); column <= right; column++) {
+      const x = (column + 0.5) / scale - 0.5;
+      const part = antialias(distance(x, y) * scale);
       if (part <= 0) continue;
       colour(x, y, ink);
-      const at = (y * SIDE + x) * CHANNELS;
+      const at = (row * side + column) * CHANNELS;
       for (let channel = 0; channel < CHANNELS; channel++) {
-        canvas[at + channel] = canvas[at + channel] * (1 - part) + ink[channel] * part;
+        pixels[at + channel] = pixels[at + channel] * (1 - part) + ink[channel] * part;
       }
     }
   }
@@ -138,7 +152,7 @@ function placeShape(draws: Draws): Placement {
   return { x: SIDE / 2 - 0.5 + draws.real(-reach, reach), y: SIDE / 2 - 0.5 + draws.real(-reach, reach), radius };
 }
 
-function shapeCoverage(draws: Draws, label: number, { x: centreX, y: centreY, radius }: Placement): (x: number, y: number) => number {
+function shapeDistance(draws: Draws, label: number, { x: centreX, y: centreY, radius }: Placement): (x: number, y: number) => number {
   const outline = OUTLINES[SHAPE_CLASSES[label]!];
   const angle = draws.real(-MOST_TURN, MOST_TURN);
   const cos = Math.cos(angle) / radius;
@@ -147,12 +161,12 @@ function shapeCoverage(draws: Draws, label: number, { x: centreX, y: centreY, ra
   return (x, y) => {
     const offX = x - centreX;
     const offY = y - centreY;
-    return antialias(outline((cos * offX + sin * offY) * stretch, (cos * offY - sin * offX) / stretch) * radius);
+    return outline((cos * offX + sin * offY) * stretch, (cos * offY - sin * offX) / stretch) * radius;
   };
 }
 
 /** A bar in a colour of its own: clutter in the background or, drawn last, something in the way. */
-function paintBar(canvas: Float64Array, draws: Draws, through: { readonly x: number; readonly y: number }, halfLength: number): void {
+function paintBar(canvas: Canvas, draws: Draws, through: { readonly x: number; readonly y: number }, halfLength: number): void {
   const angle = draws.real(0, 2 * Math.PI);
   const halfWidth = draws.real(0.8, 2.2);
   const cos = Math.cos(angle);
@@ -160,39 +174,39 @@ function paintBar(canvas: Float64Array, draws: Draws, through: { readonly x: num
   const bar = (x: number, y: number): number => {
     const along = Math.abs(cos * (x - through.x) + sin * (y - through.y)) - halfLength;
     const across = Math.abs(cos * (y - through.y) - sin * (x - through.x)) - halfWidth;
-    return antialias(Math.max(along, across));
+    return Math.max(along, across);
   };
   paint(canvas, { ...through, reach: halfLength + halfWidth + 1 }, bar, plain(draws.colour(20, 200)));
 }
 
-function paintDot(canvas: Float64Array, draws: Draws): void {
+function paintDot(canvas: Canvas, draws: Draws): void {
   const x = draws.real(0, SIDE);
   const y = draws.real(0, SIDE);
   const radius = draws.real(1, 3);
-  paint(canvas, { x, y, reach: radius + 1 }, (px, py) => antialias(distance(px - x, py - y) - radius), plain(draws.colour(20, 200)));
+  paint(canvas, { x, y, reach: radius + 1 }, (px, py) => distance(px - x, py - y) - radius, plain(draws.colour(20, 200)));
 }
 
 /** Rounds the canvas to bytes with sensor-like noise of up to `strength` levels (triangular). */
-function develop(canvas: Float64Array, strength: number, seed: number, images: Uint8ClampedArray, at: number): void {
-  // Marsaglia's xorshift32: 3,072 values an image, where quality does not matter and speed does.
+function develop({ pixels }: Canvas, strength: number, seed: number, images: Uint8ClampedArray, at: number): void {
+  // Marsaglia's xorshift32: 3,072 values an image and more, where quality does not matter and speed does.
   let state = seed | 1;
-  for (let index = 0; index < IMAGE_BYTES; index++) {
+  for (let index = 0; index < pixels.length; index++) {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
     const noise = (((state & 0xffff) - (state >>> 16)) / 0x1_0000) * strength;
-    images[at + index] = canvas[index] + noise;
+    images[at + index] = pixels[index] + noise;
   }
 }
 
-function drawImage(draws: Draws, label: number, canvas: Float64Array, images: Uint8ClampedArray, at: number): void {
+function drawImage(draws: Draws, label: number, canvas: Canvas, images: Uint8ClampedArray, at: number): void {
   const ground = draws.colour(20, 130);
   const fill = draws.colour(150, 255);
-  paint(canvas, EVERYWHERE, () => 1, drawPattern(draws, ground, draws.near(ground, 40)));
+  paint(canvas, EVERYWHERE, () => -1, drawPattern(draws, ground, draws.near(ground, 40)));
   for (let clutter = Math.floor(draws.real(0, 4)); clutter > 0; clutter--) paintDot(canvas, draws);
   const place = placeShape(draws);
   const reach = OUTLINE_REACH * Math.exp(MOST_STRETCH) * place.radius + 1;
-  paint(canvas, { ...place, reach }, shapeCoverage(draws, label, place), drawPattern(draws, fill, draws.near(fill, 40)));
+  paint(canvas, { ...place, reach }, shapeDistance(draws, label, place), drawPattern(draws, fill, draws.near(fill, 40)));
   if (draws.chance(0.4)) {
     const through = { x: place.x + draws.real(-0.8, 0.8) * place.radius, y: place.y + draws.real(-0.8, 0.8) * place.radius };
     paintBar(canvas, draws, through, draws.real(3, 12));
@@ -200,22 +214,31 @@ function drawImage(draws: Draws, label: number, canvas: Float64Array, images: Ui
   develop(canvas, draws.real(5, 40), draws.word(), images, at);
 }
 
+export interface ShapesOptions {
+  readonly seed?: number;
+  readonly count?: number;
+  /** Rows and columns. */
+  readonly side?: number;
+}
+
 /**
- * 32x32 colour pictures of ten kinds of shapes at random places, sizes, angles and colours, on patterned and cluttered grounds, partly
- * covered, with noise. Image i of a split shows class i mod 10 and depends on nothing but `seed`, the split and i.
+ * Square colour pictures, 32x32 unless `side` says otherwise, of ten kinds of shapes at random places, sizes, angles and colours, on
+ * patterned and cluttered grounds, partly covered, with noise. Image i of a split shows class i mod 10 and depends on nothing but `seed`,
+ * the split, i and, in pixels and noise, `side`.
  */
 export function generateShapes(
   split: Split,
-  { seed = 0, count = DATASETS.shapes.images[split] }: { readonly seed?: number; readonly count?: number } = {},
+  { seed = 0, count = DATASETS.shapes.images[split], side = SHAPES_SIDE }: ShapesOptions = {},
 ): ImageSet {
-  const set = emptyImageSet(count);
+  const bytes = side * side * CHANNELS;
+  const set: ImageSet = { images: new Uint8Array(count * bytes), labels: new Int32Array(count), count, shape: [side, side, CHANNELS] };
   const clamped = new Uint8ClampedArray(set.images.buffer);
-  const canvas = new Float64Array(IMAGE_BYTES);
+  const canvas: Canvas = { pixels: new Float64Array(bytes), side, scale: side / SIDE };
   const stream = fnv1a32(`shapes.${split}`);
   for (let index = 0; index < count; index++) {
     const label = index % SHAPE_CLASSES.length;
     set.labels[index] = label;
-    drawImage(new Draws(seed, stream, index), label, canvas, clamped, index * IMAGE_BYTES);
+    drawImage(new Draws(seed, stream, index), label, canvas, clamped, index * bytes);
   }
   return set;
 }

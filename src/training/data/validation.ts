@@ -1,15 +1,22 @@
 import { checkFilled } from '../../datafiles/classes.js';
 import { divide, drawOf } from '../../datafiles/divide.js';
+import { takenOf } from '../../datafiles/further-arrays.js';
 import type { Dataset, ImageSet } from './dataset.js';
 
 /** Names the numbers that decide which training images are kept for choosing. */
 export const VALIDATION = 'validation';
 
 /** Some images of a set, copied. */
-function taken({ images, labels, shape }: ImageSet, bytes: number, places: readonly number[]): ImageSet {
+function taken({ images, labels, shape, further, count }: ImageSet, bytes: number, places: readonly number[]): ImageSet {
   const part = new Uint8Array(places.length * bytes);
   for (const [to, from] of places.entries()) part.set(images.subarray(from * bytes, (from + 1) * bytes), to * bytes);
-  return { images: part, labels: Int32Array.from(places, (place) => labels[place]!), count: places.length, shape };
+  return {
+    images: part,
+    labels: Int32Array.from(places, (place) => labels[place]!),
+    count: places.length,
+    shape,
+    further: takenOf(further, count, places),
+  };
 }
 
 /**

@@ -20,6 +20,11 @@ export function npyIntegers(values: readonly number[], shape: readonly number[] 
   return withHeader('<i8', shape, new Uint8Array(bytes.buffer));
 }
 
+/** A .npy file of real numbers, as numpy writes them by default. */
+export function npyReals(values: readonly number[], shape: readonly number[] = [values.length]): Buffer {
+  return withHeader('<f8', shape, new Uint8Array(Float64Array.from(values).buffer));
+}
+
 /** A .npy file of texts. */
 export function npyTexts(values: readonly string[]): Buffer {
   const longest = Math.max(...values.map((value) => value.length));
