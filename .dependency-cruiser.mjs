@@ -22,7 +22,7 @@ const mayImport = {
   plan: ['ops', 'ir', 'precision', 'autodiff'],
   'compile.ts': ['ops', 'ir', 'autodiff', 'precision', 'plan'],
   codegen: ['plan', 'ops', 'ir'],
-  interchange: ['plan', 'ops', 'ir'],
+  exporting: ['interchange', 'codegen', 'plan', 'ops', 'ir'],
   runtime: ['codegen', 'plan', 'ops', 'ir'],
   training: ['runtime/backend.ts', 'interchange', 'plan', 'ir'],
   'given.ts': [],

@@ -1,12 +1,9 @@
-import { join } from 'node:path';
 import type { CostOptions } from '../choose/formats.js';
 import { type BackendChoice, compileToRun, type Runnable } from '../choose/plan-file.js';
 import type { Settings } from '../choose/settings.js';
 import { picturesBelow } from '../datafiles/class-folders.js';
 import { type UserError, userError } from '../diagnostics/diagnostic.js';
-import { shellWord } from '../diagnostics/shell-word.js';
 import { isFolder } from '../files/is-folder.js';
-import { isThere } from '../files/system-error.js';
 import type { Plan } from '../plan/plan.js';
 import { loadOptions } from '../runtime/load-options.js';
 import { choosePlace, openClasses, openSplit } from '../training/data/open.js';
@@ -14,10 +11,10 @@ import { type Evaluation, evaluate as runEvaluation } from '../training/evaluate
 import { DetailCollector, type EvaluationDetails } from '../training/evaluation-details.js';
 import type { Prediction } from '../training/predict.js';
 import { probabilitiesBy } from '../training/probabilities.js';
-import { hasWeights, RUN_FILES } from '../training/run-folder.js';
 import { countsCorrect, findFunction, initialStates } from '../training/states.js';
 import { loadWeights } from '../training/weights.js';
 import { type RunChoices, readRun } from './runs.js';
+import { isNoRun, lastWeights } from './stored-model.js';
 
 export interface ModelOptions extends Settings, CostOptions {
   /** Default `auto`; for a run, the backend that it was trained with. */
@@ -48,17 +45,6 @@ interface Model {
   readonly run?: Pick<RunChoices, 'classes' | 'data'>;
 }
 
-/** The file of a run's last weights. Throws UserError AMP7211 where none were ever saved. */
-async function lastWeights(run: string): Promise<string> {
-  if (await hasWeights(run)) return join(run, RUN_FILES.last);
-  throw userError(
-    'AMP7211',
-    `the run ${run} has no weights`,
-    `it has no ${RUN_FILES.last}: it ended before an epoch was whole, or its numbers were not finite by then`,
-    `\`ampc doctor ${shellWord(run)}\` tells its story; train on with --resume ${shellWord(run)}, or name other weights with --weights`,
-  );
-}
-
 /** The model of a run folder, or of a `.amp` file with weights. */
 async function openModel(target: string, options: ModelOptions & Pick<EvaluateOptions, 'signal'>): Promise<Model> {
   if (await isFolder(target)) {
@@ -69,17 +55,7 @@ async function openModel(target: string, options: ModelOptions & Pick<EvaluateOp
     const runnable = await compileToRun(source, { ...settings, formats, images, costs, threads, onNotice, signal, backend }, 'evaluation');
     return { runnable, weights: options.weights ?? (await lastWeights(target)), run: choices };
   }
-  if (options.weights === undefined) {
-    const there = await isThere(target);
-    const isModel = target.endsWith('.amp');
-    const isNot = isModel ? 'a .amp file has no weights of its own' : 'it is a file';
-    throw userError(
-      'AMP6202',
-      `${target} is not the folder of a run`,
-      there ? isNot : 'there is no such folder',
-      'give the folder that ampc train named, or a .amp file with --weights W.safetensors',
-    );
-  }
+  if (options.weights === undefined) throw await isNoRun(target);
   return { runnable: await compileToRun(target, options, 'evaluation'), weights: options.weights };
 }
 

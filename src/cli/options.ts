@@ -36,10 +36,8 @@ export function between(low: number, high: number): (text: string) => number {
 }
 
 export const options = {
-  backend: () =>
-    new Option('--backend <name>', `where to run: auto, ${BACKEND_NAMES.join(', ')} (default: auto)`).argParser(
-      oneOf<BackendChoice>(['auto', ...BACKEND_NAMES]),
-    ),
+  backend: (what = `where to run: auto, ${BACKEND_NAMES.join(', ')} (default: auto)`) =>
+    new Option('--backend <name>', what).argParser(oneOf<BackendChoice>(['auto', ...BACKEND_NAMES])),
   precision: () => new Option('--precision <format>', `compute format: ${PRECISIONS.join(', ')}`).argParser(oneOf(PRECISIONS)),
   policy: () => new Option('--policy <name>', `precision policy: ${POLICIES.join(', ')}`).argParser(oneOf(POLICIES)),
   batch: () => new Option('--batch <n>', 'images per step').argParser(integer(1)),

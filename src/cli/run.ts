@@ -8,6 +8,7 @@ import { addCompare } from './commands/compare.js';
 import { addData } from './commands/data.js';
 import { addDoctor } from './commands/doctor.js';
 import { addEval } from './commands/eval.js';
+import { addExport } from './commands/export.js';
 import { addFmt } from './commands/fmt.js';
 import { addPlan } from './commands/plan.js';
 import { addPredict } from './commands/predict.js';
@@ -24,6 +25,7 @@ const COMMANDS = [
   addTrain,
   addEval,
   addPredict,
+  addExport,
   addRuns,
   addCompare,
   addPlan,

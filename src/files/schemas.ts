@@ -10,6 +10,7 @@ export type SchemaName =
   | 'doctor'
   | 'events'
   | 'explain'
+  | 'export'
   | 'plan'
   | 'predict'
   | 'runs'

@@ -28,7 +28,7 @@ function placeOf(i: number, factor: number, size: number): number {
 }
 
 /** How much place `k` of the operand counts for result `i`. */
-function weightOf(taps: AxisTaps, i: number, k: number): number {
+export function weightOf(taps: AxisTaps, i: number, k: number): number {
   switch (taps.kind) {
     case 'block':
       return Math.floor(k / taps.factor) === i ? 1 : 0;
@@ -53,7 +53,7 @@ function weightOf(taps: AxisTaps, i: number, k: number): number {
 }
 
 /** How many results and how many places of the operand an axis has. */
-function lengthsOf(taps: AxisTaps): { readonly results: number; readonly places: number } {
+export function lengthsOf(taps: AxisTaps): { readonly results: number; readonly places: number } {
   switch (taps.kind) {
     case 'block':
       return { results: taps.size, places: taps.size * taps.factor };

@@ -13,6 +13,8 @@ const HOME = [
   /^codegen\/attributes\.ts$/,
   /^codegen\/formula\//,
   /^runtime\/(reference|tensorflow)\/(attributes|contraction|curves|elementwise|kernels|layer-norm|losses|max-pool|norm|pool|reductions|resample|rows|shape|update)\.ts$/,
+  /^exporting\/(refusal|channel-order)\.ts$/,
+  /^exporting\/(onnx|torch)\/(contraction|elementwise|emitters|layers|norm|pool|rows|shape)\.ts$/,
   /^precision\/range-[a-z-]+\.ts$/,
   /^lower\//,
   /^ir\/program\.ts$/,
@@ -22,6 +24,7 @@ const HOME = [
 const ELSEWHERE: Readonly<Record<string, readonly [count: number, reason: string]>> = {
   'autodiff/loss.ts': [6, 'losses of the language: what of each becomes attributes'],
   'datasets/source.ts': [2, 'how pictures are resized: a fit and a kernel of sharp'],
+  'exporting/facts.ts': [1, 'what makes probabilities of logits'],
   'ir/structure.ts': [4, 'the ops that the IR has a form for'],
   'lint/beyond-f16.ts': [2, 'ops whose results grow fast'],
   'lint/bounds.ts': [10, 'ops whose results are bounded by their form'],

@@ -55,8 +55,13 @@ export function emitFile(plan: Plan, target: Target, file: number): CSource {
   return emitFunctions(plan, filesOf(plan)[file]!, target);
 }
 
+/** A plan as one C file without what trains: calls one by one, not in series. */
+export function emitCalls(plan: Plan, target: Target): CSource {
+  return emitFunctions(plan, plan.functions, target, () => '');
+}
+
 /** States and arena are those of the whole plan. */
-function emitFunctions(plan: Plan, functions: readonly PlanFunction[], target: Target): CSource {
+function emitFunctions(plan: Plan, functions: readonly PlanFunction[], target: Target, series = emitSeries): CSource {
   const states = layoutStates(plan);
   const sections = new Sections();
   const maker = new KernelMaker(sections);
@@ -94,7 +99,7 @@ function emitFunctions(plan: Plan, functions: readonly PlanFunction[], target: T
     ...texts,
     callFunction(layouts),
     EXPORTS,
-    emitSeries(layouts),
+    series(layouts),
     '#endif',
     '',
   ].join('\n');
