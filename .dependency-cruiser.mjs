@@ -13,7 +13,6 @@ const mayImport = {
   files: ['diagnostics', 'datasets'],
   ir: [],
   ops: ['ir'],
-  interchange: ['ops', 'ir'],
   parser: [],
   lower: ['files', 'parser', 'ops', 'ir'],
   autodiff: ['ops', 'ir'],

@@ -1,5 +1,6 @@
 /** The public API of ampc. The command line uses nothing else. */
 
+export { type EarlyStoppingOptions, earlyStopping, MONITORED, type TrainCallback, type TrainControl } from './api/callbacks.js';
 export { compareRuns, type RunComparison, type RunCurve, type RunPlanDiff } from './api/compare-runs.js';
 export { type DataInfo, dataInfo, dataPreview, type KnownData, listData } from './api/data.js';
 export { checkGates, diffPlans, type PlanComparison } from './api/diff-plans.js';
@@ -10,7 +11,10 @@ export { type EvaluateOptions, evaluate, type ModelOptions, type PredictOptions,
 export { type ExportOptions, type ExportResult, exportModel } from './api/export.js';
 export { lintProgram, lintSource, programWarnings } from './api/lint.js';
 export { listRuns, type NoRun, type RunList, type RunSummary } from './api/list-runs.js';
+export { type LoadedModel, type LoadOptions, load, type Picture, type PictureResult } from './api/load.js';
+export { plan } from './api/plan.js';
 export { explainPlan, type PlanReport } from './api/report.js';
+export type { RunReference } from './api/run-reference.js';
 export { readSavedPlan, withSavedPlan } from './api/saved-plan.js';
 export { checkSpec, loadSpec, type SpecOutcome, updateSpec } from './api/spec/spec.js';
 export { SPEC_STAGES } from './api/spec/stages.js';
@@ -59,6 +63,7 @@ export { BACKEND_NAMES, type BackendName, type PlanTarget } from './plan/target.
 export { RULES } from './precision/rules.js';
 export type { Backend, BackendInfo, Executable, MachineLimits } from './runtime/backend.js';
 export { probeBackends, selectBackend } from './runtime/select.js';
+export type { BatchData, Batches, ImageBatch } from './training/data/batches.js';
 export type { DatasetReport } from './training/data/dataset.js';
 export type { DownloadProgress } from './training/data/download.js';
 export { fetchDataset } from './training/data/fetch.js';
@@ -69,6 +74,7 @@ export type { Evaluation } from './training/evaluate.js';
 export type { CalibrationBin, ClassScores, EvaluationDetails, Mistake } from './training/evaluation-details.js';
 export type {
   EpochEvent,
+  InitEvent,
   OverflowEvent,
   PhaseEvent,
   ReplanEvent,
@@ -77,5 +83,6 @@ export type {
   TrainEvent,
   TrainProgress,
 } from './training/events.js';
+export { WEIGHT_LAYOUTS, type WeightLayout } from './training/init/weight-file.js';
 export type { Prediction } from './training/predict.js';
 export type { EpochScores, RunState } from './training/run-summary.js';

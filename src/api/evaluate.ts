@@ -6,13 +6,15 @@ import { type UserError, userError } from '../diagnostics/diagnostic.js';
 import { isFolder } from '../files/is-folder.js';
 import type { Plan } from '../plan/plan.js';
 import { loadOptions } from '../runtime/load-options.js';
+import { type Batches, collectBatches } from '../training/data/batches.js';
 import { choosePlace, openClasses, openSplit } from '../training/data/open.js';
 import { type Evaluation, evaluate as runEvaluation } from '../training/evaluate.js';
 import { DetailCollector, type EvaluationDetails } from '../training/evaluation-details.js';
+import { loadWeights } from '../training/init/load.js';
 import type { Prediction } from '../training/predict.js';
 import { probabilitiesBy } from '../training/probabilities.js';
 import { countsCorrect, findFunction, initialStates } from '../training/states.js';
-import { loadWeights } from '../training/weights.js';
+import { type RunReference, runFolder } from './run-reference.js';
 import { type RunChoices, readRun } from './runs.js';
 import { isNoRun, lastWeights } from './stored-model.js';
 
@@ -25,6 +27,8 @@ export interface ModelOptions extends Settings, CostOptions {
 }
 
 export interface EvaluateOptions extends ModelOptions {
+  /** Images and labels of the caller instead of the data set's test images. */
+  readonly batches?: Batches | undefined;
   /** Mistakes that are told. Default: 20. */
   readonly worst?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -38,7 +42,7 @@ export interface PredictOptions extends ModelOptions {
   readonly onFailure?: ((error: UserError) => void) | undefined;
 }
 
-interface Model {
+export interface Model {
   readonly runnable: Runnable;
   readonly weights: string;
   /** What a run knows of its data; nothing of a file with weights. */
@@ -46,7 +50,7 @@ interface Model {
 }
 
 /** The model of a run folder, or of a `.amp` file with weights. */
-async function openModel(target: string, options: ModelOptions & Pick<EvaluateOptions, 'signal'>): Promise<Model> {
+export async function openModel(target: string, options: ModelOptions & Pick<EvaluateOptions, 'signal'>): Promise<Model> {
   if (await isFolder(target)) {
     const { source, choices } = await readRun(target);
     const { costs, threads, onNotice, signal } = options;
@@ -105,15 +109,18 @@ function refuseUnusable({ unusable }: DetailCollector): void {
  * when `signal` was aborted.
  * Throws UserError for a wrong folder, damaged or foreign weights, missing data, or a loss that is not finite.
  */
-export async function evaluate(target: string, options: EvaluateOptions = {}): Promise<TestResult | undefined> {
+export async function evaluate(target: RunReference, options: EvaluateOptions = {}): Promise<TestResult | undefined> {
   const { signal, onProgress } = options;
-  return withModel(target, options, async (model, executable) => {
+  return withModel(runFolder(target), options, async (model, executable) => {
     const { runnable, run } = model;
     const { plan, program, backend, source } = runnable;
     const load = (other: Plan) => backend.load(other);
     const { dataset } = program.recipe;
-    const place = await choosePlace(dataset, options.data, run?.data, source);
-    const set = await openSplit(dataset, 'test', { place, classes: run?.classes, signal, onNotice: options.onNotice });
+    const open = async () => {
+      const place = await choosePlace(dataset, options.data, run?.data, source);
+      return openSplit(dataset, 'test', { place, classes: run?.classes, signal, onNotice: options.onNotice });
+    };
+    const set = options.batches === undefined ? await open() : await collectBatches(options.batches, dataset.image, 'test');
     const collector = countsCorrect(plan) ? collectorFor(plan, options.worst ?? SHOWN_MISTAKES) : undefined;
     const onResult = collector && ((values: Float32Array, index: number) => collector.add(values, index, set));
     const result = await runEvaluation(executable, plan, set, { signal, onProgress, load, onResult });
@@ -130,7 +137,7 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
 }
 
 /** The names that a run was trained with; for an older run, and for a file with weights, those of the data set at hand. */
-async function classNames({ runnable, run }: Model, { data, onNotice }: ModelOptions): Promise<readonly string[]> {
+export async function classNames({ runnable, run }: Model, { data, onNotice }: ModelOptions): Promise<readonly string[]> {
   if (run?.classes !== undefined) return run.classes;
   const { dataset } = runnable.program.recipe;
   const { name } = dataset;

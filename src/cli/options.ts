@@ -48,6 +48,11 @@ export const options = {
   calibration: () => new Option('--calibration <file>', 'keep in fp32 what `ampc calibrate --out FILE` says overflows fp16'),
   strictRanges: () => new Option('--strict-ranges', 'with --calibration: also what it does not prove to fit').default(false),
   json: () => new Option('--json', 'JSON lines on stdout; text for people on stderr').default(false),
+  initMap: () =>
+    new Option(
+      '--init-map <file=model>',
+      'with --init: names that belong together, e.g. features.0=conv1 or layer*.*=stage*.*; may be repeated',
+    ).argParser((text: string, previous: readonly string[] | undefined) => [...(previous ?? []), text]),
   set: () =>
     new Option('--set <key.path=value>', 'override a setting of the file, e.g. train.optimizer.lr=3e-4; may be repeated')
       .argParser(setting)

@@ -1,5 +1,6 @@
 import type { EpochEvent, OverflowEvent, PhaseEvent, StartEvent, StepEvent, TrainEvent, TrainProgress } from '../index.js';
 import { formatSteps, leftOutNote, trainLossCell } from './epoch-losses.js';
+import { printInit } from './init-view.js';
 import { progressBar, progressShare } from './live-line.js';
 import { formatCount, formatDuration, formatLoss, formatPercent, type Output } from './output.js';
 
@@ -63,6 +64,9 @@ export class TrainReport {
     switch (event.event) {
       case 'start':
         this.#start(event);
+        break;
+      case 'init':
+        printInit(event, this.#output);
         break;
       case 'step':
         this.#step(event);

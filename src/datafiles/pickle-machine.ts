@@ -8,11 +8,16 @@ export interface PickledArray {
   readonly bytes: Uint8Array;
 }
 
+/** A value that only pickles of some names hold. */
+export abstract class PickledObject {
+  abstract readonly kind: string;
+}
+
 /** What a pickle of data holds. Strings of Python 2 and bytes are text, one character a byte; an integer beyond 2^53 is refused. */
-export type Pickled = null | boolean | number | string | PickledArray | readonly Pickled[] | ReadonlyMap<Pickled, Pickled>;
+export type Pickled = null | boolean | number | string | PickledArray | PickledObject | readonly Pickled[] | ReadonlyMap<Pickled, Pickled>;
 
 /** What is on the stack and becomes data, or helps to make some. */
-export type Item = Pickled | Mark | Global | Tuple | Dtype | Unfilled | Item[] | Map<Item, Item>;
+export type Item = Pickled | PickledObject | Mark | Global | Tuple | Dtype | Unfilled | Item[] | Map<Item, Item>;
 
 export class Mark {}
 export class Tuple {
@@ -26,16 +31,34 @@ export class Unfilled {
   array: PickledArray | undefined;
 }
 export class Global {
-  constructor(readonly name: string) {}
+  constructor(
+    readonly name: string,
+    /** What stands for the result of a call; nothing is called. */
+    readonly make?: (args: readonly Item[], fail: (why: string) => never) => Item,
+  ) {}
 }
 
-/** The only names that are not refused: what numpy puts arrays together with, and how Python 3 writes bytes for Python 2. */
-const GLOBALS: Readonly<Record<string, string>> = {
-  'numpy.core.multiarray _reconstruct': 'reconstruct',
-  'numpy._core.multiarray _reconstruct': 'reconstruct',
-  'numpy ndarray': 'ndarray',
-  'numpy dtype': 'dtype',
-  '_codecs encode': 'encode',
+/** The names that a kind of pickle may ask for; all others are refused. */
+export interface PickleNames {
+  /** By `module name`. */
+  readonly globals: ReadonlyMap<string, Global>;
+  /** What something outside of the pickle is, by how the pickle calls it; undefined where that is no such name. */
+  readonly persistent?: (id: Item) => Item | undefined;
+}
+
+const text = (item: Item | undefined, fail: (why: string) => never): string =>
+  typeof item === 'string' ? item : fail('a text is missing');
+const reconstruct = new Global('_reconstruct', () => new Unfilled());
+
+/** What numpy puts arrays together with, and how Python 3 writes bytes for Python 2. */
+export const NUMPY_NAMES: PickleNames = {
+  globals: new Map([
+    ['numpy.core.multiarray _reconstruct', reconstruct],
+    ['numpy._core.multiarray _reconstruct', reconstruct],
+    ['numpy ndarray', new Global('ndarray')],
+    ['numpy dtype', new Global('dtype', ([name], fail) => new Dtype(text(name ?? '', fail)))],
+    ['_codecs encode', new Global('encode', ([first], fail) => text(first ?? '', fail))],
+  ]),
 };
 
 /** Bytes of an element by its type in numpy. */
@@ -61,7 +84,10 @@ export class PickleMachine {
   private items = 0;
   private readonly view: DataView;
 
-  constructor(private readonly bytes: Uint8Array) {
+  constructor(
+    private readonly bytes: Uint8Array,
+    private readonly names: PickleNames,
+  ) {
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
@@ -73,6 +99,16 @@ export class PickleMachine {
     if (!Number.isSafeInteger(count) || count < 0 || this.at + count > this.bytes.length) this.fail('it ends too early');
     this.at += count;
     return this.bytes.subarray(this.at - count, this.at);
+  }
+
+  get position(): number {
+    return this.at;
+  }
+
+  double(): number {
+    const start = this.at;
+    this.take(8);
+    return this.view.getFloat64(start);
   }
 
   number(bytes: 1 | 2 | 4 | 8): number {
@@ -144,8 +180,7 @@ export class PickleMachine {
   }
 
   global(module: string, name: string): Global {
-    const known = Object.hasOwn(GLOBALS, `${module} ${name}`) ? GLOBALS[`${module} ${name}`] : undefined;
-    return known === undefined ? this.fail(`it asks for ${module}.${name}, which data does not need`) : new Global(known);
+    return this.names.globals.get(`${module} ${name}`) ?? this.fail(`it asks for ${module}.${name}, which data does not need`);
   }
 
   long(): number {
@@ -161,26 +196,21 @@ export class PickleMachine {
   reduce(): undefined {
     const args = this.pop();
     const callee = this.pop();
-    if (!(args instanceof Tuple) || !(callee instanceof Global)) return this.fail('it calls what is no function of numpy');
-    const [first] = args.items;
-    switch (callee.name) {
-      case 'reconstruct':
-        this.push(new Unfilled());
-        return;
-      case 'dtype':
-        this.push(new Dtype(this.text(first ?? '')));
-        return;
-      case 'encode':
-        this.push(this.text(first ?? ''));
-        return;
-      default:
-        return this.fail('it calls what is no function of numpy');
-    }
+    if (!(args instanceof Tuple) || !(callee instanceof Global) || callee.make === undefined)
+      return this.fail('it calls what is no function of data');
+    this.push(callee.make(args.items, (why) => this.fail(why)));
+  }
+
+  /** What the pickle only names: it lies beside it. */
+  persistent(): void {
+    this.push(this.names.persistent?.(this.pop()) ?? this.fail('it names what lies outside of it'));
   }
 
   build(): undefined {
     const state = this.pop();
     const item = this.top();
+    // What an ordered dictionary has beside its entries, such as the versions of layers.
+    if (item instanceof Map) return;
     if (!(state instanceof Tuple)) return this.fail('an object has no state of numpy');
     if (item instanceof Dtype) return;
     if (!(item instanceof Unfilled)) return this.fail('it builds what is no array');

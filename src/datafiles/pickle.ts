@@ -1,4 +1,17 @@
-import { Dtype, Global, type Item, latin1, Mark, MOST_ITEMS, type Pickled, PickleMachine, Tuple, Unfilled } from './pickle-machine.js';
+import {
+  Dtype,
+  Global,
+  type Item,
+  latin1,
+  Mark,
+  MOST_ITEMS,
+  NUMPY_NAMES,
+  type Pickled,
+  PickleMachine,
+  type PickleNames,
+  Tuple,
+  Unfilled,
+} from './pickle-machine.js';
 
 export type { Pickled, PickledArray } from './pickle-machine.js';
 
@@ -26,6 +39,9 @@ const OPCODES: Readonly<Record<string, (machine: PickleMachine) => void>> = {
   },
   '\x89': (machine) => {
     machine.push(false);
+  },
+  G: (machine) => {
+    machine.push(machine.double());
   },
   J: (machine) => {
     machine.push(machine.number(4) | 0);
@@ -130,6 +146,9 @@ const OPCODES: Readonly<Record<string, (machine: PickleMachine) => void>> = {
     const name = machine.text(machine.pop());
     machine.push(machine.global(machine.text(machine.pop()), name));
   },
+  Q: (machine) => {
+    machine.persistent();
+  },
   R: (machine) => {
     machine.reduce();
   },
@@ -158,16 +177,22 @@ class Finish {
 }
 
 /**
- * The data of a pickle (Python's protocols 2 to 4, as far as they write lists, dictionaries, texts, integers and arrays of numpy). Nothing
- * is imported or called: an opcode or a name that such data does not need is refused. Throws BadFile.
+ * The data of the pickle at `from` (Python's protocols 2 to 4, as far as they write lists, dictionaries, texts, numbers and what `names`
+ * stand for: by default arrays of numpy), and where it ends. Nothing is imported or called: an opcode or a name that such data does not
+ * need is refused. Throws BadFile.
  */
-export function readPickle(bytes: Uint8Array): Pickled {
-  const machine = new PickleMachine(bytes);
+export function readPickleAt(bytes: Uint8Array, from: number, names: PickleNames): { readonly value: Pickled; readonly end: number } {
+  const machine = new PickleMachine(from === 0 ? bytes : bytes.subarray(from), names);
   for (;;) {
     const opcode = String.fromCharCode(machine.number(1));
-    if (opcode === '.') return new Finish(machine).of(machine.pop());
+    if (opcode === '.') return { value: new Finish(machine).of(machine.pop()), end: from + machine.position };
     const run = Object.hasOwn(OPCODES, opcode) ? OPCODES[opcode] : undefined;
     if (run === undefined) return machine.fail(`opcode 0x${opcode.charCodeAt(0).toString(16)} is none that data needs`);
     run(machine);
   }
+}
+
+/** As `readPickleAt`, of bytes that are one pickle. Throws BadFile. */
+export function readPickle(bytes: Uint8Array, names: PickleNames = NUMPY_NAMES): Pickled {
+  return readPickleAt(bytes, 0, names).value;
 }

@@ -64,7 +64,10 @@ function flattenedImages({ nodes }: Graph): ReadonlyMap<ValueId, Image> {
     for (const input of node.inputs) {
       const from = nodes[input]!.type.shape;
       const isFlattening = opDefinition(node.op).kind === 'view' && from.length === 4 && shape.length === 2 && from[1]! * from[2]! > 1;
-      const image = isFlattening ? (from.slice(1) as unknown as Image) : sameShape(from, shape) ? images.get(input) : undefined;
+      const before = images.get(input);
+      // As they are, or one number for each: what is measured of them.
+      const isKept = sameShape(from, shape) || (before !== undefined && shape.length === 1 && shape[0] === elementCount(before));
+      const image = isFlattening ? (from.slice(1) as unknown as Image) : isKept ? before : undefined;
       if (image !== undefined) images.set(node.id, image);
     }
   }

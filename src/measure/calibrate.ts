@@ -18,9 +18,9 @@ import type { Executable, Inputs } from '../runtime/backend.js';
 import { loadOptions } from '../runtime/load-options.js';
 import { Batcher, wholeBatches } from '../training/data/batcher.js';
 import { choosePlace, openSplit } from '../training/data/open.js';
+import { loadWeights } from '../training/init/load.js';
 import { learningRate, wholeCourse } from '../training/schedule.js';
 import { furtherBuffers, furtherInputs, initialStates, inputNames, targetBuffer } from '../training/states.js';
-import { loadWeights } from '../training/weights.js';
 
 export interface CalibrateOptions extends CompileOptions {
   /** Default 10. */

@@ -12,6 +12,34 @@ export interface StartEvent {
   readonly run: string;
 }
 
+/** What the weights of a run that started with `--init` are from; behind the start event. */
+export interface InitEvent {
+  readonly event: 'init';
+  readonly file: string;
+  /** Whose order of axes the file has. */
+  readonly layout: 'ampc' | 'torch';
+  /** The part of a checkpoint that holds the weights: `state_dict`. */
+  readonly part?: string;
+  /** What a wrapper had put ahead of all names in the file. */
+  readonly prefix?: string;
+  readonly tensors: readonly {
+    readonly name: string;
+    /** Its name in the file. */
+    readonly from: string;
+    readonly by: 'name' | 'map' | 'order';
+    /** Of the first axis, where it is a part of a tensor. */
+    readonly rows?: readonly [from: number, to: number];
+    /** How its axes or features were put in another order. */
+    readonly order?: string;
+    /** Its type in the file, where that is not F32. */
+    readonly dtype?: string;
+  }[];
+  /** What starts as the `.amp` file says. */
+  readonly kept: readonly { readonly name: string; readonly why: string }[];
+  /** What is left over of the file, but for counts. */
+  readonly unused: readonly { readonly name: string; readonly type: string }[];
+}
+
 export interface StepEvent {
   readonly event: 'step';
   /** From 1. */
@@ -118,7 +146,16 @@ export interface DoneEvent {
   readonly steps: number;
 }
 
-export type TrainEvent = StartEvent | StepEvent | EpochEvent | WarningEvent | OverflowEvent | ReplanEvent | PhaseEvent | DoneEvent;
+export type TrainEvent =
+  | StartEvent
+  | InitEvent
+  | StepEvent
+  | EpochEvent
+  | WarningEvent
+  | OverflowEvent
+  | ReplanEvent
+  | PhaseEvent
+  | DoneEvent;
 
 /** For a progress display; arrives a few times a second. */
 export interface TrainProgress {

@@ -8,7 +8,8 @@ import { precisionName, sameShape } from '../ir/types.js';
 import { loadCheckpoint } from './checkpoint.js';
 import { type Continuation, continueRates } from './continue.js';
 import { Batcher } from './data/batcher.js';
-import type { TrainEvent } from './events.js';
+import type { InitEvent, TrainEvent } from './events.js';
+import { loadInitial } from './init/load.js';
 import type { TrainOptions, TrainResult } from './options.js';
 import { resumedEnd } from './overflow/lost-loss.js';
 import { RunClaim } from './run-claim.js';
@@ -20,7 +21,6 @@ import { type SessionPlan, START } from './session-plan.js';
 import { Snapshot } from './snapshot.js';
 import { findFunction, initialStates, parameterCount, type StateValues } from './states.js';
 import { Stepper } from './stepper.js';
-import { loadWeights } from './weights.js';
 
 export type { TrainOptions, TrainResult } from './options.js';
 
@@ -98,10 +98,18 @@ function planSession(options: TrainOptions, { division, epochs, settings }: Prep
   return { ...size, maxSteps, logEvery, abortAfter: abortLimit(options), rate, course, settings };
 }
 
-async function startStates({ plan, recipe, init }: TrainOptions): Promise<StateValues> {
+interface Start {
+  readonly states: StateValues;
+  /** What the states were taken from. */
+  readonly init?: InitEvent;
+}
+
+async function startStates({ plan, recipe, init }: TrainOptions): Promise<Start> {
   const states = initialStates(plan, recipe.train.seed);
-  if (init !== undefined) for (const [name, data] of await loadWeights(init, plan)) states.set(name, data);
-  return states;
+  if (init === undefined) return { states };
+  const { values, report } = await loadInitial(init.path, plan, init);
+  for (const [name, data] of values) states.set(name, data);
+  return { states, init: report };
 }
 
 /** Epochs to the end, the step limit or the signal. */
@@ -123,6 +131,7 @@ async function runEpochs(session: Session, { epochs }: SessionPlan, options: Tra
       return options.signal?.aborted ? 'interrupted' : 'finished';
     }
     await session.finishEpoch(scores);
+    if (options.control?.isStopped) return 'finished';
   }
   return 'finished';
 }
@@ -130,7 +139,7 @@ async function runEpochs(session: Session, { epochs }: SessionPlan, options: Tra
 /**
  * Trains `options.plan` by the recipe: epochs of optimizer steps, each epoch evaluated on the test set and saved. The same seed,
  * backend and machine give the same bits, however often the run is interrupted and resumed.
- * Throws UserError: AMP7006/AMP7007 the data does not fit, AMP7201/AMP7202 bad initial weights, AMP7201/AMP7203 bad checkpoint, AMP7210 a
+ * Throws UserError: AMP7006/AMP7007 the data does not fit, bad initial weights as `loadInitial`, AMP7201/AMP7203 bad checkpoint, AMP7210 a
  * schedule at its end, and as `RunClaim`, AMP7301 too many skipped steps in a row, AMP7302 a loss that is not finite in a step that took
  * place.
  */
@@ -153,7 +162,7 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
   const length = { stepsPerEpoch: stepsPerEpoch(division), epochs, epochsBefore: options.epochsBefore };
   const { course, warning }: Continuation =
     resumed === undefined ? { course: wholeCourse(length.stepsPerEpoch * epochs) } : continueRates(resumed, settings, recipe.train, length);
-  const states = resumed?.states ?? (await startStates(options));
+  const { states, init }: Start = resumed ?? (await startStates(options));
   await executable.writeStates(states);
   if (resumed !== undefined && !options.passedStopIsNone && options.maxSteps !== undefined && resumed.position.step > options.maxSteps)
     throw userError(
@@ -186,8 +195,9 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
       // From its first second on a run can be resumed.
       await session.checkpoint(new Snapshot(plan, states));
       await session.emit(start);
+      if (init !== undefined) await session.emit(init);
     } else {
-      options.onEvent?.(start);
+      await options.onEvent?.(start);
       if (metrics.endedBy !== undefined) await session.emit(resumedEnd(metrics.endedBy, position.step));
       if (warning !== undefined) await session.emit(warning);
     }

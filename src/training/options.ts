@@ -4,6 +4,7 @@ import type { Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
 import type { Dataset } from './data/dataset.js';
 import type { TrainEvent, TrainProgress } from './events.js';
+import type { InitOptions } from './init/load.js';
 import type { Overflow } from './overflow/overflow.js';
 import type { RunClaim } from './run-claim.js';
 import type { RunContents } from './run-folder.js';
@@ -30,8 +31,8 @@ export interface TrainOptions {
   readonly passedStopIsNone?: boolean;
   /** Continue from the run folder's checkpoint. */
   readonly resume?: boolean;
-  /** Safetensors file with the weights to start from. */
-  readonly init?: string;
+  /** File with the weights to start from, and how they are found in it. */
+  readonly init?: InitOptions & { readonly path: string };
   /** A step event for step 1 and every so many steps; default 50. */
   readonly logEvery?: number;
   readonly shuffle?: boolean;
@@ -44,7 +45,10 @@ export interface TrainOptions {
   readonly checkpointSeconds?: number;
   /** Aborting it ends the run after the running step, with a checkpoint. */
   readonly signal?: AbortSignal;
-  readonly onEvent?: (event: TrainEvent) => void;
+  /** Once `isStopped`, the run ends as one that is done, after the running step, or behind the epoch that is done. */
+  readonly control?: { readonly isStopped: boolean };
+  /** The run waits for what it returns. */
+  readonly onEvent?: (event: TrainEvent) => unknown;
   readonly onProgress?: (progress: TrainProgress) => void;
   /** Loads another plan on the same device: what overflowed in a skipped step is measured with it. */
   readonly load?: (plan: Plan) => Promise<Executable>;

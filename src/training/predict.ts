@@ -2,11 +2,11 @@ import { readFile } from 'node:fs/promises';
 import type { ImageSize } from '../datasets/source.js';
 import { type Diagnostic, UserError } from '../diagnostics/diagnostic.js';
 import { fileFix, fileReason, isSystemError } from '../files/reason.js';
-import { isInput } from '../ir/structure.js';
-import { elementCount, type Shape } from '../ir/types.js';
+import type { Shape } from '../ir/types.js';
 import type { Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
 import { decodePicture } from './data/picture.js';
+import { evaluatedOf, inputsOf, logitsOf } from './logits.js';
 import { explainEvaluation } from './overflow/lost-evaluation.js';
 import { probabilitiesBy } from './probabilities.js';
 import { findFunction } from './states.js';
@@ -70,26 +70,20 @@ export async function predictImages(
   paths: readonly string[],
   { classes, size, top = 3, onFailure }: PredictOptions,
 ): Promise<Prediction[]> {
-  const fn = findFunction(plan, 'eval_step');
-  const input = fn?.graph.nodes.find((node) => isInput(node) && node.attrs.name === 'image');
-  if (fn === undefined || input === undefined) throw new Error('the plan has no eval_step with an image');
-  const shape = input.type.shape.slice(1);
+  const evaluated = evaluatedOf(plan);
+  const { batch, shape } = evaluated;
   const failures: Diagnostic[] = [];
-  const probabilitiesOf = probabilitiesBy(fn.graph);
+  const probabilitiesOf = probabilitiesBy(findFunction(plan, 'eval_step')!.graph);
   const predictions: Prediction[] = [];
-  for (let first = 0; first < paths.length; first += fn.batch) {
-    const chunk = await readAll(paths.slice(first, first + fn.batch), shape, size, failures);
+  for (let first = 0; first < paths.length; first += batch) {
+    const chunk = await readAll(paths.slice(first, first + batch), shape, size, failures);
     if (chunk.length === 0) continue;
-    const image = new Uint8Array(fn.batch * elementCount(shape));
-    const label = new Int32Array(fn.batch).fill(-1);
-    for (const [slot, { pixels }] of chunk.entries()) image.set(pixels, slot * pixels.length);
-    await executable.call('eval_step', { image, label });
-    const logits = (await executable.readOutput('logits')).slice();
-    const width = logits.length / fn.batch;
+    const images = chunk.map(({ pixels }) => pixels);
+    const logits = await logitsOf(executable, plan, images);
     for (const [slot, { path }] of chunk.entries()) {
-      const probabilities = probabilitiesOf(logits.subarray(slot * width, (slot + 1) * width));
+      const probabilities = probabilitiesOf(logits[slot]!);
       if (!probabilities.every(Number.isFinite)) {
-        const help = await explainEvaluation({ plan, executable }, { image, label });
+        const help = await explainEvaluation({ plan, executable }, inputsOf(evaluated, images));
         failures.push({
           code: 'AMP7306',
           severity: 'error',
@@ -103,7 +97,6 @@ export async function predictImages(
       predictions.push({ path, top: ranked.slice(0, top) });
     }
   }
-  await executable.drain();
   if (failures.length === 0) return predictions;
   const error = new UserError(failures);
   if (onFailure === undefined) throw error;

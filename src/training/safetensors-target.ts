@@ -58,6 +58,10 @@ const TARGETS: Readonly<Record<Readable, (count: number) => Target>> = {
   F64: (count) => converted(count, (...place) => new Float64Array(...place), 8, narrow),
 };
 
+export function isReadableType(dtype: StoredType): boolean {
+  return READABLE.some((name) => name === dtype);
+}
+
 /** Undefined for an entry of a type that becomes neither f32 nor i32. */
 export function targetOf({ dtype, shape }: Entry): Target | undefined {
   const readable = READABLE.find((name) => name === dtype);

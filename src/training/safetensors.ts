@@ -181,7 +181,12 @@ export function readSafetensors(path: string, options: ReadOptions = {}): Promis
   return withFile(path, (file) => readTensors(file, options));
 }
 
+/** What a file says of its tensors, in the order of their data; not checked against the checksum. Throws UserError AMP7201. */
+export function readHeaderOf(path: string): Promise<Header> {
+  return withFile(path, readHeader);
+}
+
 /** The metadata alone, not checked against the checksum. Throws UserError AMP7201. */
 export async function readMetadata(path: string): Promise<TensorFile['metadata']> {
-  return (await withFile(path, readHeader)).metadata;
+  return (await readHeaderOf(path)).metadata;
 }

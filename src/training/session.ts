@@ -67,7 +67,11 @@ export class Session {
 
   async emit(event: TrainEvent): Promise<void> {
     await this.metrics.append(event);
-    this.options.onEvent?.(event);
+    await this.options.onEvent?.(event);
+  }
+
+  private get isStopped(): boolean {
+    return this.options.control?.isStopped === true || this.progress.step >= this.plan.maxSteps;
   }
 
   /** Trains until the epoch's batches are done, or the run is told to stop. */
@@ -76,8 +80,7 @@ export class Session {
     for (;;) {
       const outcome = await this.trainSteps();
       // A new plan takes over where it was needed, which may have been some steps ago.
-      const isDone =
-        this.progress.stepInEpoch >= this.plan.stepsPerEpoch || (outcome === 'stop' && this.progress.step >= this.plan.maxSteps);
+      const isDone = this.progress.stepInEpoch >= this.plan.stepsPerEpoch || (outcome === 'stop' && this.isStopped);
       if (isDone || outcome === 'interrupt') return outcome;
     }
   }
@@ -92,7 +95,7 @@ export class Session {
     };
     while (this.progress.stepInEpoch < this.plan.stepsPerEpoch) {
       if (signal?.aborted) outcome = 'interrupt';
-      else if (this.progress.step >= this.plan.maxSteps) outcome = 'stop';
+      else if (this.isStopped) outcome = 'stop';
       if (outcome !== 'end') break;
       const { stepper } = this.running;
       const issued = stepper.enqueue(this.progress.step, stepsUntilDue(this.plan, this.progress, checkpointSteps));
@@ -215,7 +218,7 @@ export class Session {
     const warning = lostTest(this.progress.step, test);
     // Where a run stops within an epoch, `done` has the loss, and a run that goes on from there has neither line.
     if (warning !== undefined && this.progress.stepInEpoch === this.plan.stepsPerEpoch) await this.emit(warning);
-    else if (warning !== undefined) this.options.onEvent?.(warning);
+    else if (warning !== undefined) await this.options.onEvent?.(warning);
     return scores;
   }
 

@@ -1,9 +1,7 @@
-import { userError } from '../diagnostics/diagnostic.js';
 import { formatType, sameShape } from '../ir/types.js';
 import type { Plan } from '../plan/plan.js';
-import { readSafetensors, type Tensor, type TensorFile, writeSafetensors } from './safetensors.js';
-import { isCountType } from './safetensors-header.js';
-import { brokenState, countNonFinite, modelStates, type StateInfo, type StateValues } from './states.js';
+import { type Tensor, type TensorFile, writeSafetensors } from './safetensors.js';
+import { modelStates, type StateInfo, type StateValues } from './states.js';
 
 const MOST_LISTED = 8;
 
@@ -49,35 +47,4 @@ export async function saveWeights(path: string, plan: Plan, values: StateValues)
     tensors.set(name, { shape, data });
   }
   await writeSafetensors(path, tensors, { format: 'ampc-weights', model: plan.model });
-}
-
-/**
- * Reads weights for a model: every parameter and statistic, by name and shape, and nothing else. Counts, indices and masks that the model
- * does not have are passed over: every PyTorch state dict with batch norm has a `num_batches_tracked`, which no result depends on.
- * Throws UserError AMP7201 for a damaged file AMP7202 for one of another model, with the differences, and AMP7305 for
- * values that are not finite.
- */
-export async function loadWeights(path: string, plan: Plan): Promise<StateValues> {
-  const states = modelStates(plan);
-  const names = new Set(states.map(({ name }) => name));
-  const { tensors, others } = await readSafetensors(path, { wanted: names });
-  const needed = new Map([...others].filter(([name, { dtype }]) => names.has(name) || !isCountType(dtype)));
-  const clauses = differences(states, { tensors, others: needed });
-  if (clauses.length > 0) {
-    throw userError(
-      'AMP7202',
-      `${path} does not hold the weights of ${plan.model}`,
-      clauses.join('; '),
-      'give weights that were saved from this model; names and shapes must be the same',
-    );
-  }
-  const values = new Map([...tensors].map(([name, { data }]) => [name, data]));
-  const broken = brokenState(plan, values);
-  if (broken === undefined) return values;
-  throw userError(
-    'AMP7305',
-    `${path} holds weights that are not finite`,
-    `${countNonFinite(values.get(broken)!)} of the ${values.get(broken)!.length} elements of ${broken} are infinite or NaN`,
-    'give weights from before: the run that made these had lost its loss, and `ampc doctor RUN` says where',
-  );
 }

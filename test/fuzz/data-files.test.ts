@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { BadFile } from '../../src/datafiles/bad-file.js';
@@ -7,6 +7,7 @@ import { readNpyBytes, readNpyIntegers, readNpyTexts } from '../../src/datafiles
 import { listParquet } from '../../src/datafiles/parquet.js';
 import { readColumn } from '../../src/datafiles/parquet-file.js';
 import { readPickle } from '../../src/datafiles/pickle.js';
+import { readStateDict } from '../../src/datafiles/torch-file.js';
 import { readZip } from '../../src/datafiles/zip.js';
 import { userError } from '../../src/diagnostics/diagnostic.js';
 import { loadSplit } from '../../src/training/data/load.js';
@@ -45,6 +46,12 @@ describe('damaged files of data are refused by diagnostics', function () {
   const damage = (bytes: Uint8Array) => (random: Random) => mutateBytes(bytes, random);
 
   it('pickles', () => fuzz(damage(BATCH), refusing(readPickle)));
+
+  it('state dicts of PyTorch, in archives and in the form before', async () => {
+    const files = ['net', 'older', 'attention'].map((name) => readFileSync(`test/fixtures/pytorch/state_dicts/${name}.pt`));
+    const read = refusing((bytes) => readStateDict(bytes).entries.map((entry) => entry.read()));
+    for (const file of files) await fuzz(damage(file), read, 1000);
+  });
 
   it('arrays of numpy, and archives of them', async () => {
     for (const read of [readNpyBytes, readNpyIntegers]) await fuzz(damage(ARRAY), refusing<unknown>(read), 500);

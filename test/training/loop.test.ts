@@ -261,7 +261,7 @@ describe('train', () => {
     inTemporaryFolder(async (run) => {
       const first = setup(join(run, 'a'), {}, { epochs: 1 });
       await train(first.options);
-      const second = setup(join(run, 'b'), { init: join(run, 'a', 'last.safetensors'), maxSteps: 0 });
+      const second = setup(join(run, 'b'), { init: { path: join(run, 'a', 'last.safetensors') }, maxSteps: 0 });
       await train(second.options);
       const [a, b] = await Promise.all(['a', 'b'].map((name) => readSafetensors(join(run, name, 'last.safetensors'))));
       assert.deepEqual(a.tensors, b.tensors);

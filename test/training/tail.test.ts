@@ -83,7 +83,7 @@ describe("PyTorch's losses where images are left", function () {
       await saveWeights(init, plan, deterministicStates(plan));
       const executable = await backend.load(plan);
       try {
-        const options = { plan, executable, recipe: program.recipe, dataset: deterministicData(images, share), init };
+        const options = { plan, executable, recipe: program.recipe, dataset: deterministicData(images, share), init: { path: init } };
         await train({ ...options, run: join(dir, 'run'), shuffle: false, evaluate: false, logEvery: 1 });
         const metrics = await readMetrics(join(dir, 'run'));
         const losses = metrics.flatMap(({ event, loss }) => (event === 'step' ? [Number(loss)] : []));

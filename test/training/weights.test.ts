@@ -3,9 +3,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
 import { fnv1a32, uniformAt } from '../../src/random/threefry.js';
+import { loadWeights } from '../../src/training/init/load.js';
 import { type Tensor, writeSafetensors } from '../../src/training/safetensors.js';
 import { initialStates, modelHash, parameterCount, planStates } from '../../src/training/states.js';
-import { loadWeights, saveWeights } from '../../src/training/weights.js';
+import { saveWeights } from '../../src/training/weights.js';
 import { FakeExecutable, fakePlan, inTemporaryFolder } from './support/fake.js';
 
 describe('states', () => {

@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander';
 import { shellWord } from '../../diagnostics/shell-word.js';
-import { renderDiagnostics, type TrainOptions, train } from '../../index.js';
+import { renderDiagnostics, type TrainOptions, train, WEIGHT_LAYOUTS } from '../../index.js';
 import { EXIT } from '../failure.js';
 import { onInterrupt } from '../interrupt.js';
-import { integer, options } from '../options.js';
+import { integer, oneOf, options } from '../options.js';
 import { formatDuration, formatLoss, formatPercent } from '../output.js';
 import { TrainReport } from '../train-report.js';
 import type { AddCommand } from './command.js';
@@ -28,7 +28,15 @@ export const addTrain: AddCommand = (program, output, exitWith) => {
     .addOption(options.calibration())
     .addOption(options.strictRanges())
     .option('--seed <n>', 'key of the initial weights, shuffling, augmentation and dropout', integer(0))
-    .option('--init <weights>', 'safetensors file with the weights to start from')
+    .option('--init <weights>', 'file with the weights to start from: safetensors, or a state dict of PyTorch (.pt, .pth)')
+    .addOption(options.initMap())
+    .option('--init-partial', 'take the weights that fit; the rest starts as the .amp file says')
+    .addOption(
+      new Option(
+        '--init-layout <layout>',
+        `whose order of axes the weights have: ${WEIGHT_LAYOUTS.join(', ')} (default: what the file tells)`,
+      ).argParser(oneOf(WEIGHT_LAYOUTS)),
+    )
     .addOption(options.set())
     .option('--no-shuffle', 'take the images in the order of the data set')
     .option('--no-augment', 'training images as they are, without augmentation')

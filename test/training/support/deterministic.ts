@@ -65,3 +65,9 @@ export function deterministicStates(plan: Plan): Map<string, Float32Array | Int3
   }
   return values;
 }
+
+/** f32 numbers in [-bound, bound), as `uniform` of the script makes them. */
+export function uniform(name: string, count: number, bound: number): Float32Array {
+  const word = stream(name);
+  return Float32Array.from({ length: count }, (_, i) => (2 * (word(i) >>> 8) * 2 ** -24 - 1) * bound);
+}

@@ -1,0 +1,115 @@
+import { join } from 'node:path';
+import type { BackendChoice } from '../choose/plan-file.js';
+import { mergeSettings, type Settings } from '../choose/settings.js';
+import { type Diagnostic, type Source, userError } from '../diagnostics/diagnostic.js';
+import { given } from '../given.js';
+import { checkpointPlan } from '../training/checkpoint.js';
+import type { BatchData } from '../training/data/batches.js';
+import type { TrainEvent, TrainProgress } from '../training/events.js';
+import type { WeightLayout } from '../training/init/weight-file.js';
+import type { TrainOptions as LoopOptions } from '../training/options.js';
+import { RUN_FILES } from '../training/run-folder.js';
+import type { TrainCallback } from './callbacks.js';
+import { latestRunFolder, type RunChoices, type StoredRun } from './runs.js';
+
+export interface TrainOptions extends Settings {
+  /** Default `auto`; for a resumed run, the backend that it was started with. */
+  readonly backend?: BackendChoice | undefined;
+  /** Folder of the data set; default $AMPC_DATA, else a cache folder. */
+  readonly data?: string | undefined;
+  /** Run folder; default `runs/<file>-<number>`. */
+  readonly out?: string | undefined;
+  /** Continue the run in this folder; `true` means the one in `out`, else the newest run of the file. */
+  readonly resume?: string | boolean | undefined;
+  /** Stop after so many optimizer steps; default for a resumed run: where it was to stop, unless it has already. */
+  readonly maxSteps?: number | undefined;
+  /** A calibration of the file, and whether to pin also what it cannot prove to fit; see `CompileOptions`. */
+  readonly calibration?: string | undefined;
+  readonly strictRanges?: boolean | undefined;
+  /** After so many overflows of the same value in fp16, keep its layer in fp32 from there on; `true` means 3. Default: never. */
+  readonly replan?: number | boolean | undefined;
+  /** File with the weights to start from: safetensors, or a state dict of PyTorch. */
+  readonly init?: string | undefined;
+  /** Pairs `FILE=MODEL` of names that belong together; a name of a layer stands for its tensors, and `*` for any part of a name. */
+  readonly initMap?: readonly string[] | undefined;
+  /** Take what fits; the rest starts as the file says. */
+  readonly initPartial?: boolean | undefined;
+  /** Whose order of axes the weights have; default: what the file says, or its shapes fit. */
+  readonly initLayout?: WeightLayout | undefined;
+  readonly shuffle?: boolean | undefined;
+  readonly augment?: boolean | undefined;
+  /** A step event every so many steps; default 50. */
+  readonly logEvery?: number | undefined;
+  /** Worker threads; 0 (the default) means all cores. */
+  readonly threads?: number | undefined;
+  /** A file with a table of costs for policy `fastest`, instead of those measured on this machine. */
+  readonly costs?: string | undefined;
+  /** Told what takes a while before the run starts. */
+  readonly onNotice?: ((text: string) => void) | undefined;
+  /** Told before the run starts what the file's text makes suspicious; a rendering needs the source. */
+  readonly onWarnings?: ((warnings: readonly Diagnostic[], source: Source) => void) | undefined;
+  readonly checkpointSteps?: number | undefined;
+  /** Aborting it ends the run after the running step, with a checkpoint. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onEvent?: ((event: TrainEvent) => void) | undefined;
+  /** Told of the run while it goes on; they can end it, as one that is done. */
+  readonly callbacks?: readonly TrainCallback[] | undefined;
+  /** Images and labels of the caller in the place of those of the file's data set; they are read once and kept in memory. */
+  readonly batches?: BatchData | undefined;
+  readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
+}
+
+const REPLAN_AFTER = 3;
+
+export async function resumedRun(file: string, { resume, out }: TrainOptions): Promise<string | undefined> {
+  if (resume === undefined || resume === false) return undefined;
+  if (typeof resume === 'string') return resume;
+  return out ?? latestRunFolder(file);
+}
+
+interface Resolved extends Omit<RunChoices, 'backend'> {
+  readonly backend: RunChoices['backend'] | undefined;
+  /** config.json says something else, or does not have the pins of the checkpoint. */
+  readonly areNew: boolean;
+  readonly epochsBefore?: number;
+  /** That the checkpoint's plan took over with. */
+  readonly epoch?: number;
+}
+
+/** The choices of this call, on top of those that a resumed run was started with. */
+export async function resolveChoices(stored: (StoredRun & { readonly dir: string }) | undefined, options: TrainOptions): Promise<Resolved> {
+  const earlier = stored?.choices;
+  const inConfig = earlier?.formats?.pins ?? [];
+  const saved = stored && (await checkpointPlan(join(stored.dir, RUN_FILES.checkpoint)));
+  const pins = saved?.pins ?? inConfig;
+  const formats = pins.length === 0 ? earlier?.formats : { ...earlier?.formats, pins };
+  const asked = options.replan === true ? REPLAN_AFTER : options.replan === false ? undefined : options.replan;
+  const replan = asked ?? earlier?.replan;
+  const written = earlier?.settings ?? {};
+  const before = stored?.dropsLast ? { ...written, set: ['train.drop_last=true', ...(written.set ?? [])] } : written;
+  const settings = mergeSettings(before, options);
+  const maxSteps = options.maxSteps ?? earlier?.maxSteps;
+  const inFile = [earlier?.settings, earlier?.maxSteps, earlier?.replan, inConfig];
+  const areNew = JSON.stringify([settings, maxSteps, replan, pins]) !== JSON.stringify(inFile);
+  return {
+    areNew: stored !== undefined && areNew,
+    backend: options.backend === undefined || options.backend === 'auto' ? earlier?.backend : options.backend,
+    settings,
+    shuffle: options.shuffle ?? earlier?.shuffle ?? true,
+    augment: options.augment ?? earlier?.augment ?? true,
+    ...given({ maxSteps, replan, formats }),
+    ...given({ epochsBefore: stored?.epochs, epoch: saved?.phase }),
+  };
+}
+
+/** Where weights come from, and how they are read. Throws UserError AMP6215 where only the second is said. */
+export function initOf({ init, initMap, initPartial, initLayout }: TrainOptions): LoopOptions['init'] {
+  if (init === undefined && (initMap !== undefined || initPartial !== undefined || initLayout !== undefined))
+    throw userError(
+      'AMP6215',
+      'there are no weights to start from',
+      'how they are read is said, and not where they are',
+      'name the file with --init',
+    );
+  return init === undefined ? undefined : { path: init, ...given({ map: initMap, partial: initPartial, layout: initLayout }) };
+}
