@@ -9,6 +9,7 @@ export { emitC } from './api/emit-c.js';
 export { emitWgsl } from './api/emit-wgsl.js';
 export { type EvaluateOptions, evaluate, type ModelOptions, type PredictOptions, predict, type TestResult } from './api/evaluate.js';
 export { type ExportOptions, type ExportResult, exportModel } from './api/export.js';
+export { type ImportOptions, type ImportResult, importModel } from './api/import-model.js';
 export { lintProgram, lintSource, programWarnings } from './api/lint.js';
 export { listRuns, type NoRun, type RunList, type RunSummary } from './api/list-runs.js';
 export { type LoadedModel, type LoadOptions, load, type Picture, type PictureResult } from './api/load.js';

@@ -10,6 +10,7 @@ import { addDoctor } from './commands/doctor.js';
 import { addEval } from './commands/eval.js';
 import { addExport } from './commands/export.js';
 import { addFmt } from './commands/fmt.js';
+import { addImport } from './commands/import.js';
 import { addPlan } from './commands/plan.js';
 import { addPredict } from './commands/predict.js';
 import { addRuns } from './commands/runs.js';
@@ -26,6 +27,7 @@ const COMMANDS = [
   addEval,
   addPredict,
   addExport,
+  addImport,
   addRuns,
   addCompare,
   addPlan,

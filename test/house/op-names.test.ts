@@ -17,11 +17,13 @@ const HOME = [
   /^exporting\/(onnx|torch)\/(contraction|elementwise|emitters|layers|norm|pool|rows|shape)\.ts$/,
   /^precision\/range-[a-z-]+\.ts$/,
   /^lower\//,
+  /^interchange\/onnx\/import\//,
   /^ir\/program\.ts$/,
 ];
 
 /** Every other file that names an op: how often, and why. */
 const ELSEWHERE: Readonly<Record<string, readonly [count: number, reason: string]>> = {
+  'api/import-model.ts': [2, 'losses of the language that an imported file has'],
   'autodiff/loss.ts': [6, 'losses of the language: what of each becomes attributes'],
   'datasets/source.ts': [2, 'how pictures are resized: a fit and a kernel of sharp'],
   'exporting/facts.ts': [1, 'what makes probabilities of logits'],

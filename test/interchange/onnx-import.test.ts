@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { importModel } from '../../src/api/import-model.js';
+import { compileToRun } from '../../src/choose/plan-file.js';
+import { UserError } from '../../src/diagnostics/diagnostic.js';
+import { decodeModel, encodeModel } from '../../src/interchange/onnx/schema.js';
+import { formatAmp } from '../../src/parser/format.js';
+import { loadInitial } from '../../src/training/init/load.js';
+import { initialStates } from '../../src/training/states.js';
+import { ampc } from '../support/cli.js';
+import { makeWorkspace } from '../support/tiny.js';
+import { deterministicBatch } from '../training/support/deterministic.js';
+
+const FOLDER = 'test/fixtures/onnx';
+const expected = JSON.parse(readFileSync(`${FOLDER}/logits.json`, 'utf8')) as {
+  readonly side: number;
+  readonly size: number;
+  readonly share: number;
+  readonly logits: Readonly<Record<string, readonly number[]>>;
+};
+
+/** What the imported model gives for the images of the script. */
+async function logitsOf(file: string, weights: string): Promise<readonly number[]> {
+  const { plan, backend } = await compileToRun(file, { backend: 'reference', batch: expected.size }, 'evaluation');
+  const executable = await backend.load(plan);
+  await executable.writeStates(initialStates(plan, 0));
+  await executable.writeStates((await loadInitial(weights, plan)).values);
+  const { batch } = plan.functions.find(({ name }) => name === 'eval_step')!;
+  const { image } = deterministicBatch(0, expected.size, expected.side, expected.share);
+  const images = new Uint8Array((batch * image.length) / expected.size);
+  images.set(image);
+  await executable.call('eval_step', { image: images, label: new Int32Array(batch) });
+  const logits = await executable.readOutput('logits');
+  return [...logits.slice(0, (expected.size * logits.length) / batch)];
+}
+
+function assertNear(actual: readonly number[], wanted: readonly number[]): void {
+  const most = Math.max(...wanted.map(Math.abs));
+  assert.equal(actual.length, wanted.length);
+  for (const [i, value] of actual.entries()) assert.ok(Math.abs(value - wanted[i]!) <= 1e-4 * most, `${i}: ${value}, ${wanted[i]}`);
+}
+
+async function refusal(promise: Promise<unknown>): Promise<UserError> {
+  const error = await promise.then(
+    () => assert.fail('it was taken'),
+    (reason: unknown) => reason,
+  );
+  assert.ok(error instanceof UserError, String(error));
+  return error;
+}
+
+describe('ampc import', () => {
+  const workspace = makeWorkspace();
+  after(() => workspace.remove());
+
+  for (const name of Object.keys(expected.logits))
+    for (const exporter of ['script', 'dynamo'])
+      it(`${name}, exported by torch.onnx (${exporter}): the same logits`, async () => {
+        const out = workspace.path(`${name}-${exporter}`);
+        const options = name === 'channels' ? {} : { normalize: '0.5, 0.5' };
+        const result = await importModel(`${FOLDER}/${name}-${exporter}.onnx`, { out, ...options });
+        const text = readFileSync(result.file, 'utf8');
+        assert.equal(formatAmp(text), text);
+        assert.equal(result.notices.length, name === 'channels' ? 0 : 1);
+        assertNear(await logitsOf(result.file, result.weights), expected.logits[name]!);
+      });
+
+  it('writes the layers of the language, with the names that the model has', async () => {
+    const { file } = await importModel(`${FOLDER}/residual-script.onnx`, { out: workspace.path('residual.amp'), normalize: '0.5, 0.5' });
+    const text = readFileSync(file, 'utf8');
+    for (const line of [
+      /conv2d\(16, kernel: 1\) as b\b/,
+      /\|> relu6\b/,
+      /\|> hardswish\b/,
+      /\|> silu\b/,
+      /conv2d\(16, kernel: 3, padding: 1, groups: 16\) as mix/,
+      /linear\(5\) as head/,
+    ])
+      assert.match(text, line);
+    assert.ok(!/param\(|transpose|reshape/.test(text.replace(/reshape\(\[1, 1, (16|4)\]\)/g, '')), text);
+    const patches = readFileSync((await importModel(`${FOLDER}/patches-script.onnx`, { out: workspace.path('patches.amp') })).file, 'utf8');
+    assert.match(patches, /\|> gelu\b/);
+    assert.match(patches, /layer_norm as norm1/);
+  });
+
+  it('pixels that a model shifts and scales are what its data set does', async () => {
+    const { file } = await importModel(`${FOLDER}/channels-script.onnx`, { out: workspace.path('channels.amp') });
+    assert.match(readFileSync(file, 'utf8'), /normalize\(mean: \[0\.485, 0\.456, 0\.406\], std: \[0\.229, 0\.224, 0\.225\]\)/);
+  });
+
+  it('names every node that has no layer', async () => {
+    const { diagnostics } = await refusal(importModel(`${FOLDER}/unknown-script.onnx`, { out: workspace.path('unknown') }));
+    // What depends on the first is not blamed as well.
+    assert.deepEqual(
+      diagnostics.map(({ code, message }) => `${code} ${/\((\w+)\)/.exec(message)?.[1]}`),
+      ['AMP6420 Sin'],
+    );
+    assert.ok(!existsSync(workspace.path('unknown')));
+  });
+
+  it('replaces nothing, and refuses what is no model', async () => {
+    const options = { out: workspace.path('twice'), normalize: '0.5, 0.5' };
+    await importModel(`${FOLDER}/plain-script.onnx`, options);
+    assert.equal((await refusal(importModel(`${FOLDER}/plain-script.onnx`, options))).diagnostics[0]!.code, 'AMP6423');
+    const path = workspace.path('none.onnx');
+    writeFileSync(path, 'no model at all');
+    assert.equal((await refusal(importModel(path))).diagnostics[0]!.code, 'AMP6422');
+    const model = decodeModel(readFileSync(`${FOLDER}/plain-script.onnx`));
+    const [weight, ...others] = model.graph!.initializer!;
+    const beside = (location: string) =>
+      encodeModel({
+        ...model,
+        graph: {
+          ...model.graph,
+          initializer: [
+            { ...weight, rawData: new Uint8Array(0), dataLocation: 1, externalData: [{ key: 'location', value: location }] },
+            ...others,
+          ],
+        },
+      });
+    writeFileSync(path, beside('../elsewhere'));
+    const { diagnostics } = await refusal(importModel(path, { out: workspace.path('elsewhere') }));
+    assert.equal(diagnostics[0]!.code, 'AMP6421');
+    assert.match(diagnostics[0]!.why ?? '', /outside of its folder/);
+    // Beside the model it is read.
+    writeFileSync(path, beside('data'));
+    writeFileSync(workspace.path('data'), weight!.rawData!);
+    const { file, weights } = await importModel(path, { out: workspace.path('beside'), normalize: '0.5, 0.5' });
+    assertNear(await logitsOf(file, weights), expected.logits.plain!);
+  });
+
+  it('says what it wrote and how to go on', async () => {
+    copyFileSync(`${FOLDER}/plain-script.onnx`, workspace.path('plain.onnx'));
+    const { code, stdout, stderr } = await ampc('import', workspace.path('plain.onnx'), '--out', workspace.path('told'));
+    assert.equal(code, 0, stderr);
+    assert.match(
+      stdout,
+      /parameters in \d+ tensors\nwritten to .*plain\.amp and .*plain\.safetensors\ntrain on with: ampc train .*--init /,
+    );
+    assert.match(stderr, /does not say how its images were normalized/);
+    const check = await ampc('check', workspace.path('told/plain.amp'));
+    assert.equal(check.code, 0, check.stderr);
+  });
+});
