@@ -6,9 +6,10 @@ import { userError } from '../diagnostics/diagnostic.js';
 import { readSource } from '../files/source.js';
 import { reading } from '../files/system-error.js';
 import type { DatasetSpec } from '../ir/program.js';
+import { elementCount } from '../ir/types.js';
 import { lowerProgram } from '../lower/lower.js';
 import { Batcher } from '../training/data/batcher.js';
-import { countPerClass, type Dataset, type ImageSet } from '../training/data/dataset.js';
+import { countPerClass, type Dataset, forEachImage, type ImageSet } from '../training/data/dataset.js';
 import { type Duplicate, findDuplicates } from '../training/data/duplicates.js';
 import { defaultDataFolder } from '../training/data/folder.js';
 import { findPlace } from '../training/data/load.js';
@@ -108,18 +109,13 @@ async function open(
   return { spec, dataset: await openData(spec, { place, onNotice: options.onNotice, signal: options.signal }), place };
 }
 
-function imageAt({ images, count }: ImageSet, at: number): Uint8Array {
-  const bytes = images.length / count;
-  return images.subarray(at * bytes, (at + 1) * bytes);
-}
-
 /** The first images of each class. */
-function samples(set: ImageSet, classes: number, most: number): Uint8Array[][] {
+async function samples(set: ImageSet, classes: number, most: number): Promise<Uint8Array[][]> {
   const rows = Array.from({ length: classes }, (): Uint8Array[] => []);
-  for (let at = 0; at < set.count; at++) {
-    const row = rows[set.labels[at]!];
-    if (row !== undefined && row.length < most) row.push(imageAt(set, at));
-  }
+  await forEachImage(set, (image, number) => {
+    const row = rows[set.labels[number]!];
+    if (row !== undefined && row.length < most) row.push(image.slice());
+  });
   return rows;
 }
 
@@ -135,7 +131,7 @@ export async function dataInfo(target: string, options: InfoOptions = {}): Promi
   if (options.sheet !== undefined) {
     // Brings an image library.
     const { writeContactSheet } = await import('../training/data/contact-sheet.js');
-    await writeContactSheet(options.sheet, samples(train, classes.length, SAMPLES), train.shape);
+    await writeContactSheet(options.sheet, await samples(train, classes.length, SAMPLES), train.shape);
   }
   return {
     name: spec.name,
@@ -146,8 +142,8 @@ export async function dataInfo(target: string, options: InfoOptions = {}): Promi
     test: test.count,
     trainPerClass: countPerClass(train, classes.length),
     testPerClass: countPerClass(test, classes.length),
-    statistics: measureStatistics(train),
-    duplicates: findDuplicates(train, test),
+    statistics: await measureStatistics(train),
+    duplicates: await findDuplicates(train, test),
   };
 }
 
@@ -168,9 +164,13 @@ export async function dataPreview(file: string, options: PreviewOptions): Promis
   const { train: set } = await openData(spec, { place, onNotice: options.onNotice, signal: options.signal });
   const count = Math.min(options.images ?? 8, set.count);
   const epochs = options.epochs ?? 8;
-  const bytes = set.images.length / set.count;
-  const rows = Array.from({ length: count }, (_, at) => [imageAt(set, at)]);
+  const bytes = elementCount(set.shape);
+  const plain = new Batcher(set, { seed: train.seed, shuffle: false });
   const batcher = new Batcher(set, { seed: train.seed, shuffle: false, augment: spec.augment, mean: spec.mean });
+  await batcher.hold(0, 0, count);
+  const first = new Uint8Array(count * bytes);
+  plain.fill(0, 0, first, new Int32Array(count));
+  const rows = Array.from({ length: count }, (_, at) => [first.subarray(at * bytes, (at + 1) * bytes)]);
   for (let epoch = 0; epoch < epochs; epoch++) {
     const image = new Uint8Array(count * bytes);
     batcher.fill(epoch, 0, image, new Int32Array(count));

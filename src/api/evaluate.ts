@@ -31,6 +31,8 @@ export interface EvaluateOptions extends ModelOptions {
   readonly batches?: Batches | undefined;
   /** Mistakes that are told. Default: 20. */
   readonly worst?: number | undefined;
+  /** Threads that decode pictures; default: as many as there are cores, at most 16. */
+  readonly workers?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
@@ -118,7 +120,7 @@ export async function evaluate(target: RunReference, options: EvaluateOptions = 
     const { dataset } = program.recipe;
     const open = async () => {
       const place = await choosePlace(dataset, options.data, run?.data, source);
-      return openSplit(dataset, 'test', { place, classes: run?.classes, signal, onNotice: options.onNotice });
+      return openSplit(dataset, 'test', { place, classes: run?.classes, signal, onNotice: options.onNotice, workers: options.workers });
     };
     const set = options.batches === undefined ? await open() : await collectBatches(options.batches, dataset.image, 'test');
     const collector = countsCorrect(plan) ? collectorFor(plan, options.worst ?? SHOWN_MISTAKES) : undefined;

@@ -42,6 +42,8 @@ export interface TrainOptions extends Settings {
   readonly logEvery?: number | undefined;
   /** Worker threads; 0 (the default) means all cores. */
   readonly threads?: number | undefined;
+  /** Threads that decode pictures beside the training; 0: none beside it. Default: as many as there are cores, at most 16. */
+  readonly workers?: number | undefined;
   /** A file with a table of costs for policy `fastest`, instead of those measured on this machine. */
   readonly costs?: string | undefined;
   /** Told what takes a while before the run starts. */

@@ -88,18 +88,18 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
     stored === undefined ? asked : { ...asked, ...given({ used: stored.source.used, data: dataOf(stored.choices, options.data) }) };
   const choices = await resolveChoices(stored && { dir: run, ...stored }, options);
   const { settings, shuffle, augment } = choices;
-  const { calibration, strictRanges, costs, threads, onNotice } = options;
-  const selected = await selectBackend(choices.backend ?? options.backend ?? 'auto', { signal: options.signal });
+  const { calibration, strictRanges, costs, threads, onNotice, signal, workers } = options;
+  const selected = await selectBackend(choices.backend ?? options.backend ?? 'auto', { signal });
   // Before the plan: what is left of the images for a last step is part of it.
   const spec = (checked ?? lowerProgram(source, { overrides: pickSettings(settings), images: 0 })).recipe.dataset;
   const { batches } = options;
   const data = batches === undefined ? await choosePlace(spec, options.data, stored?.choices.data, source) : undefined;
   const earlier = source.data?.facts;
-  const open = { place: data, classes: earlier?.classes, onNotice, signal: options.signal };
+  const open = { place: data, classes: earlier?.classes, onNotice, signal, workers };
   const dataset = batches === undefined ? await openData(spec, open) : await datasetOf(spec, batches);
   const images = dataset.train.count;
   // From here on the file follows these images, whatever becomes of them.
-  const facts = factsOf(spec, dataset, earlier);
+  const facts = await factsOf(spec, dataset, earlier);
   const runnable = await compileSelected(
     selected,
     { ...source, data: { path: data, facts } },
@@ -138,7 +138,7 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
   const executable = await backend.load(plan, loadOptions(options));
   const plans = new RunPlans({ runnable, executable, load, config, images });
   try {
-    const { logEvery, checkpointSteps, signal, onProgress } = options;
+    const { logEvery, checkpointSteps, onProgress } = options;
     const control = new Callbacks(options.callbacks ?? []);
     const history: EpochEvent[] = [];
     const onEvent = (event: TrainEvent): Promise<void> => {

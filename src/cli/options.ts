@@ -43,6 +43,10 @@ export const options = {
   batch: () => new Option('--batch <n>', 'images per step').argParser(integer(1)),
   threads: () =>
     new Option('--threads <n>', 'worker threads (default: every core); the results are the same').argParser(integer(0, MAX_THREADS)),
+  workers: () =>
+    new Option('--workers <n>', 'threads that decode pictures (default: every core, at most 16); the results are the same').argParser(
+      integer(0, MAX_THREADS),
+    ),
   costs: () => new Option('--costs <file>', "for policy fastest: a table of the kernels' times instead of those measured on this machine"),
   data: () => new Option('--data <dir>', 'folder of the data set (default: $AMPC_DATA, else a cache folder)'),
   calibration: () => new Option('--calibration <file>', 'keep in fp32 what `ampc calibrate --out FILE` says overflows fp16'),

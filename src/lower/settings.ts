@@ -69,7 +69,7 @@ export const DATASET_SETTINGS: readonly Setting[] = [
     name: 'skip_broken',
     doc:
       'leaves out files that are no pictures, or damaged ones, and says how many; without it they are an error that names them all. ' +
-      'A class that is left without any is an error all the same',
+      'A class that is left without any is an error all the same. All are decoded before the first step',
     value: { kind: 'call', params: [] },
   },
   {

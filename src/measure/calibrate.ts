@@ -51,7 +51,7 @@ function measurable({ nodes, ...graph }: Graph): readonly Node[] {
 const outputName = (id: ValueId) => `value_${id}`;
 
 /** The steps' inputs, in the order of training. */
-async function makeBatches({ plan, program, source }: Runnable, data: string | undefined): Promise<(step: number) => Inputs> {
+async function makeBatches({ plan, program, source }: Runnable, data: string | undefined): Promise<(step: number) => Promise<Inputs>> {
   const { dataset, train } = program.recipe;
   const { graph, batch } = trainStep(plan);
   const set = await openSplit(dataset, 'train', { place: await choosePlace(dataset, data, undefined, source) });
@@ -67,8 +67,10 @@ async function makeBatches({ plan, program, source }: Runnable, data: string | u
   const label = new Int32Array(batch);
   const target = targetBuffer(graph);
   const further = furtherBuffers(graph);
-  return (step) => {
-    batcher.fill(Math.floor(step / batches), (step % batches) * batch, image, label, target, further);
+  return async (step) => {
+    const [epoch, first] = [Math.floor(step / batches), (step % batches) * batch];
+    await batcher.hold(epoch, first, batch);
+    batcher.fill(epoch, first, image, label, target, further);
     const lr = learningRate(train, step, batches, wholeCourse(batches * train.epochs));
     const all = { image, label, ...(target && { target }), ...furtherInputs(further), lr: Float32Array.of(lr), step: Int32Array.of(step) };
     return Object.fromEntries(Object.entries(all).filter(([name]) => wanted.has(name)));
@@ -76,12 +78,17 @@ async function makeBatches({ plan, program, source }: Runnable, data: string | u
 }
 
 /** Trains in f32 without loss scale and looks at every value of every step. */
-async function measure(executable: Executable, nodes: readonly Node[], batches: (step: number) => Inputs, options: CalibrateOptions) {
+async function measure(
+  executable: Executable,
+  nodes: readonly Node[],
+  batches: (step: number) => Promise<Inputs>,
+  options: CalibrateOptions,
+) {
   const found = new Map(nodes.map(({ id }) => [id, new Exponents()]));
   const hasScale = (await executable.readStates()).has('scaler.scale');
   for (let step = 0; step < (options.steps ?? 10); step += 1) {
     if (hasScale) await executable.writeStates(new Map([['scaler.scale', Float32Array.of(1)]]));
-    await executable.call('train_step', batches(step));
+    await executable.call('train_step', await batches(step));
     await executable.drain();
     for (const [id, exponents] of found) exponents.add(await executable.readOutput(outputName(id)));
     options.onStep?.(step + 1);

@@ -97,7 +97,8 @@ async function makeBatches({ plan, program, source }: Runnable, data: string | u
   const further = furtherBuffers(graph);
   const image = new Uint8Array(batch * elementCount(set.shape));
   const buffers = { image, label: new Int32Array(batch), ...(target && { target }), ...furtherInputs(further) };
-  return (step: number): Inputs => {
+  return async (step: number): Promise<Inputs> => {
+    await batcher.hold(0, (step % batches) * batch, batch);
     batcher.fill(0, (step % batches) * batch, image, buffers.label, target, further);
     const all = { ...buffers, lr: Float32Array.of(train.optimizer.lr), step: Int32Array.of(step) };
     return Object.fromEntries(Object.entries(all).filter(([name]) => wanted.has(name)));
@@ -153,7 +154,7 @@ export async function verify(file: string, options: VerifyOptions = {}): Promise
     const found = new Map<string, Distance>();
     let skipped = 0;
     for (let step = 0; step < steps; step += 1) {
-      const result = await stepBoth(low, full, batches(step));
+      const result = await stepBoth(low, full, await batches(step));
       if (result.skipped) skipped += 1;
       for (const { name, here: value, terms: summed } of pairs) {
         const [a, b] = [await low.executable.readOutput(name), await full.executable.readOutput(name)];

@@ -27,7 +27,7 @@ export type Inputs = Readonly<Record<string, InputData>>;
 
 /** Labelled images of one size in memory. */
 export interface ImageSource {
-  /** N*H*W*C bytes, NHWC. */
+  /** N*H*W*C bytes, NHWC; not of all images, where a selection says where they lie. */
   readonly images: Uint8Array;
   /** One class index per image. */
   readonly labels: Int32Array;
@@ -38,11 +38,19 @@ export interface ImageSource {
 /** In the order of a batch: black, with the label -1, which counts for nothing. */
 export const NO_IMAGE = 0xffffffff;
 
+/** Of every place of every batch: where its image lies in the source, and the one that it is joined with. */
+export interface ImagePlaces {
+  readonly own: Uint32Array;
+  readonly others: Uint32Array;
+}
+
 /** Which images make up batches, one after another, and how each is changed. `Batcher` in src/training defines the pixels. */
 export interface BatchSelection {
   readonly source: ImageSource;
   /** The number of the image in every place of every batch, or `NO_IMAGE`. */
   readonly order: Uint32Array;
+  /** Where they lie in `source.images`, where that is not by their numbers. */
+  readonly places?: ImagePlaces | undefined;
   /** How the image in every place is joined with another. Undefined: none is. */
   readonly mixes?: readonly ImageMix[] | undefined;
   /**

@@ -168,8 +168,10 @@ export function waitFindings(epochs: readonly Pick<EpochEvent, 'data_share' | 's
   return [
     {
       severity: 'advice',
-      message: `${Math.round(100 * share)} % of the time goes into putting batches together`,
-      fix: 'use fewer or cheaper augmentations (rotations and resized windows cost most), or a smaller `size`',
+      message: `${Math.round(100 * share)} % of the time steps wait for their batches`,
+      fix:
+        'use fewer or cheaper augmentations (rotations and resized windows cost most), or a smaller `size`; where pictures are decoded ' +
+        'anew in every epoch, a larger AMPC_IMAGE_CACHE',
     },
   ];
 }

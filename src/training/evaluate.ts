@@ -2,7 +2,7 @@ import { elementCount } from '../ir/types.js';
 import type { Plan, PlanFunction } from '../plan/plan.js';
 import type { Executable, SeriesCall } from '../runtime/backend.js';
 import { fillInOrder, selectInOrder } from './data/batcher.js';
-import type { ImageSet } from './data/dataset.js';
+import { holdInOrder, type ImageSet } from './data/dataset.js';
 import { type EvaluationHelp, explainEvaluation } from './overflow/lost-evaluation.js';
 import { Pace } from './pace.js';
 import { findFunction, furtherBuffers, furtherInputs } from './states.js';
@@ -43,7 +43,8 @@ interface Feed {
 function inSeries(executable: Executable, batch: number, set: ImageSet): Feed {
   const pace = new Pace();
   const issue = async (index: number, left: number): Promise<number> => {
-    const count = pace.next(left);
+    const count = Math.min(pace.next(left), Math.max(1, Math.floor((set.supply?.room ?? Number.POSITIVE_INFINITY) / batch)));
+    await holdInOrder(set, batch, index, count);
     const calls = Array.from({ length: count }, (): SeriesCall => ({ fn: 'eval_step', lr: 0, step: 0 }));
     const started = performance.now();
     await executable.series?.(selectInOrder(set, batch, index, count), calls);
@@ -64,6 +65,7 @@ function oneAhead(executable: Executable, { batch, graph }: PlanFunction, set: I
   const issue = async (index: number): Promise<number> => {
     const slot = slots[index % 2] as (typeof slots)[number];
     await slot.busy;
+    await holdInOrder(set, batch, index);
     fillInOrder(set, batch, index, slot.image, slot.label, slot.further);
     slot.busy = executable.call('eval_step', { image: slot.image, label: slot.label, ...furtherInputs(slot.further) });
     // A failure surfaces where `busy` is awaited; until then it must not count as unhandled.
@@ -84,6 +86,7 @@ function oneByOne(
   const image = new Uint8Array(batch * elementCount(set.shape));
   const label = new Int32Array(batch);
   const issue = async (index: number): Promise<number> => {
+    await holdInOrder(set, batch, index);
     fillInOrder(set, batch, index, image, label, further);
     await executable.call('eval_step', { image, label, ...furtherInputs(further) });
     const values = await executable.readOutput('logits');
@@ -142,6 +145,7 @@ export async function evaluate(
   const label = new Int32Array(batch);
   const further = furtherBuffers(fn.graph);
   const lost = scalars.findIndex((scalar) => !Number.isFinite(scalar.loss));
+  await holdInOrder(set, batch, lost);
   fillInOrder(set, batch, lost, image, label, further);
   const inputs = { image, label, ...furtherInputs(further) };
   return { ...result, help: await explainEvaluation({ plan, executable, load: options.load }, inputs) };

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import { checkFilled } from '../datafiles/classes.js';
-import { userError } from '../diagnostics/diagnostic.js';
+import { UserError, userError } from '../diagnostics/diagnostic.js';
 import { divideEpoch, type EpochDivision, imagesBefore, stepsPerEpoch } from '../ir/epoch.js';
 import { abortAfter, DYNAMIC_SCALING } from '../ir/loss-scaling.js';
 import { comparesImages } from '../ir/program.js';
 import { precisionName, sameShape } from '../ir/types.js';
 import { loadCheckpoint } from './checkpoint.js';
+import type { Scores } from './checkpoint-metadata.js';
 import { type Continuation, continueRates } from './continue.js';
 import { Batcher } from './data/batcher.js';
 import type { InitEvent, TrainEvent } from './events.js';
@@ -16,7 +17,7 @@ import { RunClaim } from './run-claim.js';
 import { MetricsLog, RUN_FILES, updateRun } from './run-folder.js';
 import { runSettings } from './run-settings.js';
 import { type Course, learningRate, wholeCourse } from './schedule.js';
-import { Session } from './session.js';
+import { type EpochOutcome, Session } from './session.js';
 import { type SessionPlan, START } from './session-plan.js';
 import { Snapshot } from './snapshot.js';
 import { findFunction, initialStates, parameterCount, type StateValues } from './states.js';
@@ -112,15 +113,33 @@ async function startStates({ plan, recipe, init }: TrainOptions): Promise<Start>
   return { states, init: report };
 }
 
+/** Saves a run that ends within an epoch. */
+async function saveUnfinished(session: Session): Promise<void> {
+  await session.report();
+  const present = await session.present();
+  await session.saveLast(present, undefined);
+  await session.checkpoint(present);
+}
+
+/** A run whose pictures are not what they were cannot go on; of what it has come to nothing is lost. */
+const LOST_PICTURES: readonly (string | undefined)[] = ['AMP7018', 'AMP7019'];
+
+async function trainAndTest(session: Session): Promise<{ readonly outcome: EpochOutcome; readonly scores: Scores | undefined }> {
+  try {
+    const outcome = await session.trainEpoch();
+    return { outcome, scores: outcome === 'end' ? await session.test() : undefined };
+  } catch (error) {
+    if (error instanceof UserError && LOST_PICTURES.includes(error.diagnostics[0]?.code)) await saveUnfinished(session);
+    throw error;
+  }
+}
+
 /** Epochs to the end, the step limit or the signal. */
 async function runEpochs(session: Session, { epochs }: SessionPlan, options: TrainOptions): Promise<'finished' | 'interrupted'> {
   while (session.progress.epoch < epochs) {
-    const outcome = await session.trainEpoch();
-    const scores = outcome === 'end' ? await session.test() : undefined;
+    const { outcome, scores } = await trainAndTest(session);
     if (outcome === 'interrupt' || (outcome === 'end' && options.signal?.aborted && scores === undefined)) {
-      const present = await session.present();
-      await session.saveLast(present, undefined);
-      await session.checkpoint(present);
+      await saveUnfinished(session);
       return 'interrupted';
     }
     if (outcome === 'stop') {
@@ -141,7 +160,7 @@ async function runEpochs(session: Session, { epochs }: SessionPlan, options: Tra
  * backend and machine give the same bits, however often the run is interrupted and resumed.
  * Throws UserError: AMP7006/AMP7007 the data does not fit, bad initial weights as `loadInitial`, AMP7201/AMP7203 bad checkpoint, AMP7210 a
  * schedule at its end, and as `RunClaim`, AMP7301 too many skipped steps in a row, AMP7302 a loss that is not finite in a step that took
- * place.
+ * place, AMP7018/AMP7019 a picture that is broken or not as it was when the run began: what the run has come to is then saved.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   if (options.claim !== undefined) return trainIn(options.claim, options);

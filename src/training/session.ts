@@ -125,7 +125,7 @@ export class Session {
   }
 
   /** Fetches and reports what the device has done since the last time. */
-  private async report(): Promise<void> {
+  async report(): Promise<void> {
     const { executable, stepper } = this.running;
     const results = await stepper.drain();
     for (const [index, result] of results.entries()) {

@@ -93,13 +93,15 @@ export class Stepper {
 
   /**
    * Issues step `step` (0-based) and some of those behind it, all of the same epoch and at most `most`; resolves to their number when the
-   * next one may be issued.
+   * next one may be issued. Rejects as `Supply.hold`, and then has issued nothing.
    */
   async enqueue(step: number, most: number): Promise<number> {
     const { division } = this.options;
     const alike = this.isLast(step) ? 1 : division.wholeSteps - (step % this.stepsPerEpoch);
     const inSeries = this.runsInSeries();
-    const count = !inSeries ? 1 : this.pace.next(Math.min(most, alike));
+    const together = Math.max(1, Math.floor(this.options.batcher.room / this.imagesOf(step, 1)));
+    const count = !inSeries ? 1 : this.pace.next(Math.min(most, alike, together));
+    await this.hold(step, count);
     if (inSeries) await this.callSeries(step, count);
     else for (let micro = 0; micro < this.microsOf(step).length; micro++) await this.callMicro(step, micro, false);
     for (let i = 0; i < count; i++) this.issued.push(step + i);
@@ -110,6 +112,16 @@ export class Stepper {
   private placeOf(step: number): { readonly epoch: number; readonly first: number } {
     const { division } = this.options;
     return { epoch: Math.floor(step / this.stepsPerEpoch), first: imagesBefore(division, step % this.stepsPerEpoch) };
+  }
+
+  /** Waits for the images of steps, before anything of them is issued. Rejects as `Supply.hold`. */
+  private async hold(step: number, count: number): Promise<void> {
+    const { epoch, first } = this.placeOf(step);
+    const held = this.options.batcher.hold(epoch, first, this.imagesOf(step, count));
+    if (held === undefined) return;
+    const started = performance.now();
+    await held;
+    this.dataMs += performance.now() - started;
   }
 
   /** The number of a call, from 0: what dropout draws by. */
@@ -206,8 +218,10 @@ export class Stepper {
 
   /** Runs the steps from `from` to before `to` again, from the present states. Their results are dropped. */
   async repeat(from: number, to: number): Promise<void> {
-    for (let step = from; step < to; step++)
+    for (let step = from; step < to; step++) {
+      await this.hold(step, 1);
       for (let micro = 0; micro < this.microsOf(step).length; micro++) await this.callMicro(step, micro, false);
+    }
     await this.settle();
     await this.options.executable.drain();
   }
@@ -217,6 +231,7 @@ export class Stepper {
     const { executable } = this.options;
     let found: NonFinite | undefined;
     let inputs: Inputs = {};
+    await this.hold(step, 1);
     for (let micro = 0; micro < this.microsOf(step).length && found === undefined; micro++) {
       inputs = await this.callMicro(step, micro, true);
       await this.settle();

@@ -65,6 +65,16 @@ function noise(count: number, shape: Shape): ImageSet {
   return { images, labels: Int32Array.from({ length: count }, (_, i) => (i * 7919) % CLASSES), count, shape };
 }
 
+/** The same images, which lie in memory in the opposite order. */
+function backwards({ images, labels, count, shape }: ImageSet): ImageSet {
+  const bytes = images.length / count;
+  const placeOf = (number: number): number => count - 1 - number;
+  const reversed = new Uint8Array(images.length);
+  for (let number = 0; number < count; number++)
+    reversed.set(images.subarray(number * bytes, (number + 1) * bytes), placeOf(number) * bytes);
+  return { images: reversed, labels, count, shape, supply: { room: count, placeOf, hold: () => undefined } };
+}
+
 interface Filled {
   readonly image: Uint8Array;
   readonly label: Int32Array;
@@ -85,9 +95,10 @@ async function runSeries(echo: NativePlan, selection: BatchSelection, calls: num
   const inputs = new Uint8Array(layout.inputBytes).fill(0xa5);
   const width = seriesOutputs([layout]);
   const outputs = new Float64Array(width * calls);
-  const { images, labels } = selection.source;
+  const { order, places, source } = selection;
   const { request, draws, mixes, ops, rows, blank } = packed;
-  await echo.series(request, images, labels, selection.order, draws, mixes, ops, rows, blank, packed.calls, inputs, outputs);
+  const images = [source.images, source.labels, order, places?.own ?? null, places?.others ?? null] as const;
+  await echo.series(request, ...images, draws, mixes, ops, rows, blank, packed.calls, inputs, outputs);
   const size = BATCH * selection.source.shape.reduce((product, length) => product * length, 1);
   assert.ok(
     inputs.subarray(size, LABELS).every((byte) => byte === 0xa5),
@@ -178,6 +189,11 @@ describe('batches that C puts together', function () {
               assert.ok(filling! >= 0 && seconds! >= filling! && Number.isFinite(seconds), 'the call and its batch were timed');
             }
             assert.equal(got.outputs.length, calls);
+            const scattered = new Batcher(backwards(batcher.set), batcher.options);
+            const again = await runSeries(echo, scattered.select(epoch, first * BATCH, calls * BATCH), calls);
+            scattered.fill(epoch, (batches - 1) * BATCH, image, label, target);
+            for (const other of [again, { image, label, target }])
+              assert.deepEqual([other.image, other.label, other.target], [got.image, got.label, got.target]);
           }),
           { numRuns: 300 },
         );
@@ -197,6 +213,9 @@ describe('batches that C puts together', function () {
       const label = new Int32Array(BATCH);
       fillInOrder(set, BATCH, 2, image, label);
       assert.deepEqual([got.image, got.label], [image, label]);
+      const again = await runSeries(echo, selectInOrder(backwards(set), BATCH, 1, 2), 2);
+      fillInOrder(backwards(set), BATCH, 2, image, label);
+      assert.deepEqual([again.image, again.label, image, label], [got.image, got.label, got.image, got.label]);
     } finally {
       echo.close();
     }

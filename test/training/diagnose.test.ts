@@ -50,7 +50,7 @@ describe('diagnosis of a run', () => {
 
   it('says when steps wait for their data, in epochs that are long enough to tell', () => {
     const waits = (share: number, seconds: number) => messages([{ ...epoch(1, 2), data_share: share, seconds }]);
-    assert.deepEqual(waits(0.35, 60), ['35 % of the time goes into putting batches together']);
+    assert.deepEqual(waits(0.35, 60), ['35 % of the time steps wait for their batches']);
     assert.deepEqual([waits(0.35, 5), waits(0.1, 60)], [[], []]);
   });
 

@@ -18,6 +18,7 @@ export const addEval: AddCommand = (program, output, exitWith) => {
     .addOption(options.data())
     .addOption(options.costs())
     .addOption(options.threads())
+    .addOption(options.workers())
     .addOption(options.json())
     .action(async (target: string, { report, ...choices }: EvaluateOptions & { readonly report: boolean }) => {
       const interrupt = onInterrupt(output, 'stopping');

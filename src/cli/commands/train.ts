@@ -45,6 +45,7 @@ export const addTrain: AddCommand = (program, output, exitWith) => {
       integer(1)(text),
     )
     .addOption(options.threads())
+    .addOption(options.workers())
     .addOption(options.json())
     .action(async (file: string, choices: TrainOptions, command: Command) => {
       if (typeof choices.resume === 'string' && choices.out !== undefined)

@@ -9,6 +9,8 @@ typedef struct {
   const uint8_t *images;
   const int32_t *labels;
   const uint32_t *order;
+  /* Where the image of each place lies, and the one that it is joined with; NULL: by their numbers. */
+  const uint32_t *places, *others;
   const image_draw *draws;
   const image_mix *mixes;
   const image_op *ops;
@@ -95,11 +97,11 @@ static void change_pixels(const image_source *source, uint32_t number, uint8_t *
   }
 }
 
-/* An image with all that is drawn for it; spare has room for another. */
-static void make_image(const image_source *source, uint32_t number, uint8_t *to, uint8_t *spare) {
+/* An image that lies in a place, with all that is drawn for it; spare has room for another. */
+static void make_image(const image_source *source, uint32_t number, uint32_t place, uint8_t *to, uint8_t *spare) {
   const series_request *const request = source->request;
   const int64_t row = (int64_t)request->width * request->channels, bytes = request->height * row;
-  const uint8_t *const image = source->images + (int64_t)number * bytes;
+  const uint8_t *const image = source->images + (int64_t)place * bytes;
   if (request->draws == 0) memcpy(to, image, (size_t)bytes);
   else {
     const image_change change = change_of(source, number);
@@ -111,12 +113,12 @@ static void make_image(const image_source *source, uint32_t number, uint8_t *to,
 }
 
 /* Joins another image with one; other and spare have room for it. */
-static void blend(const image_source *source, const image_mix *mix, uint8_t *to, uint8_t *other, uint8_t *spare) {
+static void blend(const image_source *source, const image_mix *mix, uint32_t place, uint8_t *to, uint8_t *other, uint8_t *spare) {
   const series_request *const request = source->request;
   const int64_t row = (int64_t)request->width * request->channels;
   const uint32_t kept = (uint32_t)mix->kept;
   if (mix->top >= mix->bottom || mix->left >= mix->right) return;
-  make_image(source, mix->other, other, spare);
+  make_image(source, mix->other, place, other, spare);
   for (int64_t y = mix->top; y < mix->bottom; y++)
     for (int64_t i = y * row + (int64_t)mix->left * request->channels; i < y * row + (int64_t)mix->right * request->channels; i++)
       to[i] = (uint8_t)((to[i] * kept + other[i] * (65536 - kept) + 32768) >> 16);
@@ -133,12 +135,13 @@ static void fill_images(void *const *p, int64_t task) {
   if (room == NULL && (request->ops > 0 || request->mixed)) abort();
   for (int64_t slot = task * IMAGES_PER_TASK; slot < end; slot++) {
     const uint32_t number = order[slot];
+    const int64_t at = order - source->order + slot;
     uint8_t *const to = (uint8_t *)p[1] + slot * bytes;
     ((int32_t *)p[2])[slot] = number == NO_IMAGE ? -1 : source->labels[number];
     if (number == NO_IMAGE) memset(to, 0, (size_t)bytes);
-    else make_image(source, number, to, room);
-    const image_mix *const mix = request->mixed && number != NO_IMAGE ? source->mixes + (order - source->order) + slot : NULL;
-    if (mix != NULL) blend(source, mix, to, room, room + bytes);
+    else make_image(source, number, source->places == NULL ? number : source->places[at], to, room);
+    const image_mix *const mix = request->mixed && number != NO_IMAGE ? source->mixes + at : NULL;
+    if (mix != NULL) blend(source, mix, source->others == NULL ? mix->other : source->others[at], to, room, room + bytes);
     if (p[5] == NULL) continue;
     const int64_t classes = *(const int64_t *)p[6];
     float *const target = (float *)p[5] + slot * classes;

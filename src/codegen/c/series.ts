@@ -81,13 +81,15 @@ const SERIES = String.raw`
 /*
  * Runs the calls one after another: each takes its batch from the next places of the order, and leaves OUTPUTS doubles, last
  * the seconds in which its batch was put together, and those of all.
- * Numbers in the order must be in range.
+ * Numbers in the order must be in range, and so must places and others, which tell where those images lie, unless they are NULL:
+ * then it is by their numbers.
  */
 EXPORT void ampc_series(
   ampc_context *ctx, const series_request *request, const void *images, const int32_t *labels, const uint32_t *order,
-  const image_draw *draws, const image_mix *mixes, const image_op *ops, const image_row *rows, const uint8_t *blank,
+  const uint32_t *places, const uint32_t *others, const image_draw *draws, const image_mix *mixes, const image_op *ops,
+  const image_row *rows, const uint8_t *blank,
   const series_call *calls, char *inputs, double *outputs) {
-  const image_source source = {request, images, labels, order, draws, mixes, ops, rows, blank};
+  const image_source source = {request, images, labels, order, places, others, draws, mixes, ops, rows, blank};
   double before = seconds_now();
   thread_number = 0;
   for (int32_t i = 0; i < request->calls; i++, calls++, outputs += OUTPUTS) {

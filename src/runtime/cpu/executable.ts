@@ -28,6 +28,15 @@ interface Found extends IndexedFunction {
   readonly library: LoadedLibrary;
 }
 
+function selectionPart({ order, places, mixes, ...batches }: BatchSelection, from: number, to: number): BatchSelection {
+  return {
+    ...batches,
+    order: order.subarray(from, to),
+    places: places && { own: places.own.subarray(from, to), others: places.others.subarray(from, to) },
+    mixes: mixes?.slice(from, to),
+  };
+}
+
 /** A compiled plan: one foreign call per step, made on a thread of koffi's pool, in the order of the calls. */
 export class CpuExecutable implements Executable {
   readonly #first: LoadedLibrary;
@@ -79,9 +88,8 @@ export class CpuExecutable implements Executable {
       let place = 0;
       for (const [i, one] of found.entries()) {
         const images = one.layout.inputs.get('label')?.type.shape[0] ?? 0;
-        const order = batches.order.subarray(place, place + images);
-        const mixes = batches.mixes?.slice(place, place + images);
-        seconds.push(...(await this.#series(one.library, { ...batches, order, mixes }, [calls[i]!], [one])));
+        const part = selectionPart(batches, place, place + images);
+        seconds.push(...(await this.#series(one.library, part, [calls[i]!], [one])));
         place += images;
       }
       return seconds;

@@ -67,8 +67,10 @@ export class LoadedLibrary {
     const width = this.#outputs.length;
     const outputs = new Float64Array(calls.length * width);
     const { images, labels } = batches.source;
+    const { order, places } = batches;
     const { request, draws, mixes, ops, rows, blank, calls: packed } = packSeries(batches, calls, functions);
-    await this.native.series(request, images, labels, batches.order, draws, mixes, ops, rows, blank, packed, this.#inputs, outputs);
+    const source = [images, labels, order, places?.own ?? null, places?.others ?? null] as const;
+    await this.native.series(request, ...source, draws, mixes, ops, rows, blank, packed, this.#inputs, outputs);
     return {
       scalars: functions.map(({ layout }, i) => scalarsOf(layout, outputs.subarray(i * width))),
       seconds: calls.map((_, i) => outputs[(i + 1) * width - 1]!),

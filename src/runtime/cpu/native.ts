@@ -29,6 +29,8 @@ export type SeriesBlocks = readonly [
   images: Uint8Array,
   labels: Int32Array,
   order: Uint32Array,
+  places: Uint32Array | null,
+  others: Uint32Array | null,
   draws: ArrayBuffer,
   mixes: ArrayBuffer,
   ops: ArrayBuffer,
@@ -111,7 +113,7 @@ export function openLibrary(path: string, size: ContextSize, beside?: NativePlan
   // Not in every library: that which measures the machine has no batches.
   let seriesAsync: AsyncSeries | undefined;
   const series = (): AsyncSeries => {
-    const given = ['request', 'images', 'labels', 'order', 'draws', 'mixes', 'ops', 'rows', 'blank', 'calls'];
+    const given = ['request', 'images', 'labels', 'order', 'places', 'others', 'draws', 'mixes', 'ops', 'rows', 'blank', 'calls'];
     const blocks = given.map((name) => `const void *${name}`).join(', ');
     seriesAsync ??= promisify(library.func(`void ampc_series(void *ctx, ${blocks}, void *inputs, void *outputs)`).async) as AsyncSeries;
     return seriesAsync;

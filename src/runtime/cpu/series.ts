@@ -13,7 +13,7 @@ interface CalledFunction {
 }
 
 /** C follows the order wherever it leads, so everything is checked before. */
-function checkSelection({ source, order, mixes = [] }: BatchSelection, functions: readonly CalledFunction[]): void {
+function checkSelection({ source, order, mixes = [], places: at }: BatchSelection, functions: readonly CalledFunction[]): void {
   let places = 0;
   for (const { layout } of functions) {
     const shape = layout.inputs.get('image')?.type.shape;
@@ -23,11 +23,17 @@ function checkSelection({ source, order, mixes = [] }: BatchSelection, functions
   }
   if (order.length !== places) throw new Error(`an order of ${order.length} images for ${places} places`);
   const count = source.labels.length;
-  if (source.images.length !== count * elementCount(source.shape)) throw new Error(`${count} labels do not fit the images`);
+  const bytes = elementCount(source.shape);
+  if (at === undefined && source.images.length !== count * bytes) throw new Error(`${count} labels do not fit the images`);
   const wrong = order.find((number) => number >= count && number !== NO_IMAGE);
   const other = mixes.find((mix) => mix.other >= count);
   if (other !== undefined) throw new Error(`there is no image ${other.other} among ${count}`);
   if (mixes.length > 0 && mixes.length !== places) throw new Error(`${mixes.length} images to join with those of ${places} places`);
+  for (const list of at === undefined ? [] : [at.own, at.others]) {
+    if (list.length !== places) throw new Error(`${list.length} places of images for ${places} of batches`);
+    const beyond = list.find((place) => (place + 1) * bytes > source.images.length);
+    if (beyond !== undefined) throw new Error(`there is no place ${beyond} among ${source.images.length / bytes}`);
+  }
   if (wrong !== undefined) throw new Error(`there is no image ${wrong} among ${count}`);
 }
 

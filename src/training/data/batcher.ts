@@ -2,11 +2,11 @@ import type { FurtherValues } from '../../datafiles/further-arrays.js';
 import { type Augmentation, drawChanges, drawsOf, fillOf, type ImageChange } from '../../datasets/augmentation.js';
 import { drawRow, imageOps } from '../../datasets/image-ops.js';
 import { userError } from '../../diagnostics/diagnostic.js';
-import { permutation } from '../../random/permutation.js';
 import { fnv1a32, threefry2x32 } from '../../random/threefry.js';
 import { type BatchSelection, type ImageAugmentation, NO_IMAGE } from '../../runtime/backend.js';
 import { copyReflected, flipPixels, flipRgbWords, upend } from './copies.js';
-import type { ImageSet } from './dataset.js';
+import { type ImageSet, placeOf } from './dataset.js';
+import { EpochOrder } from './epoch-order.js';
 import { applyRow } from './image-primitives.js';
 import { blend, Mixer, writeTarget } from './mixing.js';
 
@@ -32,8 +32,7 @@ export class Batcher {
   private readonly mixer: Mixer | undefined;
   /** Where the image that another is joined with is made. */
   private readonly other: Uint8Array;
-  private order: Uint32Array;
-  private orderEpoch: number | undefined;
+  private readonly order: EpochOrder;
 
   constructor(
     readonly set: ImageSet,
@@ -47,26 +46,36 @@ export class Batcher {
     const ops = imageOps(augment, [height, width]).map((op) => ({ ...op, stream: fnv1a32(op.stream) }));
     const blank = Uint8Array.from({ length: channels }, (_, channel) => Math.round(255 * (mean[channel] ?? 0)));
     this.changes = { draws: drawsOf(augment), fill: fillOf(augment), ops, blank, seed: options.seed, stream: AUGMENT };
-    this.order = Uint32Array.from({ length: set.count }, (_, index) => index);
+    this.order = new EpochOrder(set.count, options.shuffle ? options.seed : undefined);
   }
 
-  private orderOf(epoch: number): Uint32Array {
-    if (this.options.shuffle && this.orderEpoch !== epoch) {
-      this.order = permutation(this.set.count, this.options.seed, epoch);
-      this.orderEpoch = epoch;
-    }
-    return this.order;
+  /** How many images may be held at once. */
+  get room(): number {
+    return Math.max(1, (this.set.supply?.room ?? Number.POSITIVE_INFINITY) - 1);
+  }
+
+  /**
+   * Brings into memory what `select` and `fill` need for these places, until the next call; undefined where it is there. Rejects as
+   * `Supply.hold`.
+   */
+  hold(epoch: number, first: number, count: number): Promise<void> | undefined {
+    const { supply } = this.set;
+    if (supply === undefined) return undefined;
+    const own = this.order.of(epoch).slice(first, first + count);
+    const numbers = this.mixer === undefined ? own : Uint32Array.from([...own, this.otherOf(epoch, first + count - 1)]);
+    return supply.hold(numbers, (most) => this.order.from(epoch, first + count, most));
   }
 
   /** What `fill` writes for places `first` to `first + count - 1` of epoch `epoch`, for a device that does it by itself. */
   select(epoch: number, first: number, count: number): BatchSelection {
     const { mixer } = this;
     const { draws, ops } = this.changes;
-    const order = this.orderOf(epoch).slice(first, first + count);
+    const order = this.order.of(epoch).slice(first, first + count);
     const mixes = mixer && Array.from(order, (number, place) => mixer.mix(number, this.otherOf(epoch, first + place), epoch));
     return {
       source: this.set,
       order,
+      places: placesOf(this.set, order, mixes),
       mixes,
       augment: draws.length + ops.length === 0 ? undefined : { ...this.changes, epoch },
     };
@@ -74,7 +83,7 @@ export class Batcher {
 
   /** The image that the one in a place of the epoch is joined with: the next one. */
   private otherOf(epoch: number, place: number): number {
-    return this.orderOf(epoch)[(place + 1) % this.set.count]!;
+    return this.order.of(epoch)[(place + 1) % this.set.count]!;
   }
 
   /**
@@ -82,7 +91,7 @@ export class Batcher {
    * they are wanted the targets f32[N,classes], 1 at the label where images are not joined, and what else belongs to the images.
    */
   fill(epoch: number, first: number, image: Uint8Array, label: Int32Array, target?: Float32Array, further: FurtherValues = {}): void {
-    const order = this.orderOf(epoch);
+    const order = this.order.of(epoch);
     const { set, imageBytes, mixer, other } = this;
     const [, width = 0, channels = 0] = set.shape;
     const classes = (target?.length ?? 0) / label.length;
@@ -112,25 +121,26 @@ export class Batcher {
   private copy(source: number, image: Uint8Array, words: Uint32Array | undefined, at: number, epoch: number): void {
     const { set, imageBytes } = this;
     const { draws, ops, seed } = this.changes;
-    if (draws.length === 0) image.set(set.images.subarray(source * imageBytes, (source + 1) * imageBytes), at);
+    const from = placeOf(set, source) * imageBytes;
+    if (draws.length === 0) image.set(set.images.subarray(from, from + imageBytes), at);
     else {
       const first = threefry2x32(seed, AUGMENT, source, 0);
       const drawn = drawChanges(draws, threefry2x32(seed, AUGMENT, source, epoch), first, epoch);
-      this.copyChanged(source, image, words, at, drawn);
+      this.copyChanged(from, image, words, at, drawn);
     }
     if (ops.length > 0) this.changePixels(source, image.subarray(at, at + imageBytes), epoch);
   }
 
   private copyChanged(
-    source: number,
+    from: number,
     image: Uint8Array,
     words: Uint32Array | undefined,
     at: number,
     { down, right, mirrored, upended }: Readonly<Record<ImageChange, number>>,
   ): void {
     const [height = 0, width = 0, channels = 0] = this.set.shape;
-    if (this.changes.fill === 'reflect') copyReflected(this.set, source, image, at, down, right);
-    else this.copyShifted(source, image, at, down, right);
+    if (this.changes.fill === 'reflect') copyReflected(this.set, from, image, at, down, right);
+    else this.copyShifted(from, image, at, down, right);
     if (upended % 2 !== 0) upend(image, at, height, width * channels);
     if (mirrored % 2 === 0) return;
     if (words !== undefined && channels === 3 && width % 4 === 0) flipRgbWords(words, at >>> 2, height, (width * 3) >>> 2);
@@ -151,10 +161,9 @@ export class Batcher {
    * The window that starts (down, right) pixels into the image; zero where it leaves the image. One copy moves everything; the
    * columns that wrapped into the neighbouring row are then cleared.
    */
-  private copyShifted(source: number, image: Uint8Array, at: number, down: number, right: number): void {
+  private copyShifted(from: number, image: Uint8Array, at: number, down: number, right: number): void {
     const { set, imageBytes } = this;
     const [, width = 0, channels = 0] = set.shape;
-    const from = source * imageBytes;
     const end = at + imageBytes;
     const rowBytes = width * channels;
     if (Math.abs(down) * rowBytes >= imageBytes || Math.abs(right) >= width) {
@@ -196,6 +205,12 @@ export function wholeBatches({ count }: ImageSet, batch: number, name: string): 
   );
 }
 
+function placesOf(set: ImageSet, order: Uint32Array, mixes: BatchSelection['mixes']): BatchSelection['places'] {
+  if (set.supply === undefined) return undefined;
+  const own = order.map((number) => (number === NO_IMAGE ? 0 : placeOf(set, number)));
+  return { own, others: mixes === undefined ? own : Uint32Array.from(mixes, ({ other }) => placeOf(set, other)) };
+}
+
 /** A test set in order, in batches of `batch`; the last one is filled up with label -1, which counts for nothing. */
 export function fillInOrder(
   set: ImageSet,
@@ -209,11 +224,13 @@ export function fillInOrder(
   const imageBytes = height * width * channels;
   const first = index * batch;
   const present = Math.min(batch, set.count - first);
-  image.set(set.images.subarray(first * imageBytes, (first + present) * imageBytes));
   image.fill(0, present * imageBytes);
   for (let slot = 0; slot < batch; slot++) {
     label[slot] = slot < present ? set.labels[first + slot] : -1;
-    if (slot < present) copyFurther(set, first + slot, slot, further);
+    if (slot >= present) continue;
+    copyFurther(set, first + slot, slot, further);
+    const from = placeOf(set, first + slot) * imageBytes;
+    image.set(set.images.subarray(from, from + imageBytes), slot * imageBytes);
   }
 }
 
@@ -221,5 +238,5 @@ export function fillInOrder(
 export function selectInOrder(set: ImageSet, batch: number, index: number, count: number): BatchSelection {
   const first = index * batch;
   const order = Uint32Array.from({ length: count * batch }, (_, place) => (first + place < set.count ? first + place : NO_IMAGE));
-  return { source: set, order, augment: undefined };
+  return { source: set, order, places: placesOf(set, order, undefined), augment: undefined };
 }

@@ -48,10 +48,9 @@ function reflected(place: number, size: number): number {
   return at < size ? at : period - at;
 }
 
-/** The window that starts (down, right) pixels into an image, which goes on as its reflection. */
-export function copyReflected({ images, shape }: ImageSet, source: number, to: Uint8Array, at: number, down: number, right: number): void {
+/** The window that starts (down, right) pixels into the image at a byte, which goes on as its reflection. */
+export function copyReflected({ images, shape }: ImageSet, from: number, to: Uint8Array, at: number, down: number, right: number): void {
   const [height = 0, width = 0, channels = 0] = shape;
-  const from = source * height * width * channels;
   for (let y = 0, out = at; y < height; y++) {
     const row = from + reflected(y + down, height) * width * channels;
     for (let x = 0; x < width; x++, out += channels) {

@@ -5,5 +5,7 @@ export interface OpenOptions {
   readonly classes?: readonly string[] | undefined;
   readonly onNotice?: ((text: string) => void) | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Threads that decode pictures; 0: the calling one. By default as many as there are cores. */
+  readonly workers?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }

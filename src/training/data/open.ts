@@ -10,13 +10,13 @@ import type { DataFacts, DataSource, Statistics } from '../../datasets/source.js
 import type { Source } from '../../diagnostics/diagnostic.js';
 import { given } from '../../given.js';
 import type { DatasetSpec } from '../../ir/program.js';
-import { assertNever } from '../../ir/types.js';
-import type { Dataset, ImageSet } from './dataset.js';
+import { assertNever, elementCount } from '../../ir/types.js';
+import { type Dataset, forEachImage, type ImageSet } from './dataset.js';
 import { chooseDataFolder, datasetBytes, loadClasses, loadDataset, loadSplit } from './load.js';
-import { MAPPED_FROM } from './map-file.js';
 import type { OpenOptions } from './open-options.js';
 import { rowsOf } from './parquet-pictures.js';
 import { filesBelow } from './picture-files.js';
+import { heldBytes } from './picture-supply.js';
 import { compareClasses, openPictures } from './pictures.js';
 import { resizeSet } from './resize-set.js';
 import { generateShapes, type ShapesOptions } from './shapes.js';
@@ -120,27 +120,30 @@ export async function openClasses(spec: DatasetSpec, options: OpenOptions): Prom
   return (await openData(spec, options)).classes;
 }
 
-/** Bytes of memory that a data set takes: a large set of files lies in a file that is read as it is needed. */
+/** Bytes of memory that a data set takes: of many pictures those that are soon needed. */
 export function dataBytes({ source, size, image, images }: DatasetSpec): number {
   if (source.kind === 'known') return datasetBytes(source.name, size === undefined ? undefined : image);
-  const count = (images?.train ?? 0) + (images?.test ?? 0);
-  const bytes = count * image.reduce((product, extent) => product * extent, 1);
-  return bytes < MAPPED_FROM || source.kind === 'drawn' || source.kind === 'npz' || source.kind === 'idx' ? bytes : 0;
+  const bytes = elementCount(image);
+  const counts = [images?.train ?? 0, images?.test ?? 0];
+  return counts.reduce((sum, count) => sum + ('channels' in source ? heldBytes(count, bytes) : count * bytes), 0);
 }
 
 /** Mean and standard deviation of each channel over all pixels, in units of the 0..1 range. */
-export function measureStatistics({ images, shape }: ImageSet): Statistics {
+export async function measureStatistics(set: ImageSet): Promise<Statistics> {
+  const { count, shape } = set;
   const channels = shape.at(-1)!;
   const sums = new Float64Array(channels);
   const squares = new Float64Array(channels);
   // Whole numbers: exact up to 10^11 pixels.
-  for (let at = 0; at < images.length; at += channels)
-    for (let channel = 0; channel < channels; channel++) {
-      const value = images[at + channel]!;
-      sums[channel]! += value;
-      squares[channel]! += value * value;
-    }
-  const pixels = images.length / channels;
+  await forEachImage(set, (image) => {
+    for (let at = 0; at < image.length; at += channels)
+      for (let channel = 0; channel < channels; channel++) {
+        const value = image[at + channel]!;
+        sums[channel]! += value;
+        squares[channel]! += value * value;
+      }
+  });
+  const pixels = (count * elementCount(shape)) / channels;
   const mean = Array.from(sums, (sum) => sum / pixels);
   const std = Array.from(squares, (square, channel) => Math.sqrt(Math.max(0, square / pixels - mean[channel]! ** 2)));
   // A channel of one value is only shifted.
@@ -148,8 +151,8 @@ export function measureStatistics({ images, shape }: ImageSet): Statistics {
 }
 
 /** What a file can follow of a data set that was opened; with what was to be measured. */
-export function factsOf(spec: DatasetSpec, { classes, train, test }: Dataset, known?: DataFacts): DataFacts {
-  const statistics = known?.statistics ?? (spec.isUnmeasured ? measureStatistics(train) : undefined);
+export async function factsOf(spec: DatasetSpec, { classes, train, test }: Dataset, known?: DataFacts): Promise<DataFacts> {
+  const statistics = known?.statistics ?? (spec.isUnmeasured ? await measureStatistics(train) : undefined);
   // Of what is resized only the channels count, which pictures are given and arrays have.
   const image = spec.size === undefined || !('channels' in spec.source) ? (known?.image ?? spec.image) : known?.image;
   return { classes, images: { train: train.count, test: test.count }, ...given({ image, statistics }) };

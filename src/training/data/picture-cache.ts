@@ -3,19 +3,21 @@ import { readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { cacheFolder } from '../../files/cache-folder.js';
-import { fields, isCount, isNumber, isText, listOf, optional } from '../../files/json-form.js';
+import { fields, isBoolean, isNumber, isText, listOf, optional } from '../../files/json-form.js';
 import { replaceFile } from '../../files/replace-file.js';
 import { removeTemporaries } from '../../files/temporary.js';
 import { parseBytes } from '../../numeric/bytes.js';
 
-/** What decoded pictures end with in the cache; their name is a hash of all that decides about them. */
+/** What decoded pictures end with in the cache, and the marks of those that are there; the name hashes all that decides about them. */
 const DECODED = '.u8';
+const MARKS = '.marks';
+const MARK_BYTES = 4;
 const INDEX = '.index.json';
 
 /** Of all sets together, unless AMPC_IMAGE_CACHE says otherwise. */
 const DEFAULT_LIMIT = 20e9;
 
-/** How a file was when it was read, and what was in it. */
+/** How a file was when it was looked at, and what was in it. `size` below 0: it could not be looked at. */
 export interface KnownFile {
   readonly path: string;
   readonly size: number;
@@ -23,18 +25,22 @@ export interface KnownFile {
   readonly hash: string;
   /** Why it is no picture. */
   readonly why?: string | undefined;
+  /** It has been decoded, and was a picture. */
+  readonly decoded?: boolean | undefined;
 }
 
-const isIndex = listOf(fields({ path: isText, size: isCount, mtimeMs: isNumber, hash: isText, why: optional(isText) }));
+const isIndex = listOf(
+  fields({ path: isText, size: isNumber, mtimeMs: isNumber, hash: isText, why: optional(isText), decoded: optional(isBoolean) }),
+);
 
 export function hashOf(...parts: readonly (string | Uint8Array)[]): string {
   const hash = createHash('sha256');
   for (const part of parts) hash.update(part);
-  return hash.digest('hex');
+  return hash.digest('hex').slice(0, 32);
 }
 
 function indexPath(folder: string, root: string, key: string): string {
-  return join(folder, `${hashOf(root, '\n', key).slice(0, 32)}${INDEX}`);
+  return join(folder, `${hashOf(root, '\n', key)}${INDEX}`);
 }
 
 /** The files below `root` as they were last seen; none where nothing is known, or what is kept is damaged. `key`: how they were decoded. */
@@ -52,18 +58,21 @@ export async function writeIndex(folder: string, root: string, key: string, file
   await replaceFile(indexPath(folder, root, key), JSON.stringify(files));
 }
 
-export function decodedPath(folder: string, key: string): string {
-  return join(folder, `${key}${DECODED}`);
+/** Where the decoded pictures of a set are, and their marks. */
+export function cachePlace(folder: string, key: string): { readonly pixels: string; readonly marks: string } {
+  return { pixels: join(folder, `${key}${DECODED}`), marks: join(folder, `${key}${MARKS}`) };
 }
 
-/** Whether the decoded pictures are there, whole; they then count as used now. */
-export async function isDecoded(folder: string, key: string, bytes: number): Promise<boolean> {
-  const path = decodedPath(folder, key);
+/** The decoded pictures of a set count as used now. */
+export async function touchCache(folder: string, key: string): Promise<void> {
   const now = new Date();
-  const found = await stat(path).catch(() => undefined);
-  if (found?.size !== bytes) return false;
-  await utimes(path, now, now).catch(() => undefined);
-  return true;
+  for (const path of Object.values(cachePlace(folder, key))) await utimes(path, now, now).catch(() => undefined);
+}
+
+/** Which of `count` pictures are in the cache, as far as their marks tell. */
+export async function keptPictures(folder: string, key: string, count: number): Promise<readonly boolean[]> {
+  const marks = await readFile(cachePlace(folder, key).marks).catch(() => new Uint8Array(0));
+  return Array.from({ length: count }, (_, slot) => marks.subarray(slot * MARK_BYTES, (slot + 1) * MARK_BYTES).some((byte) => byte !== 0));
 }
 
 /** Throws UserError AMP6054 for a limit that is no amount. */
@@ -75,25 +84,28 @@ export function cacheLimit(): number {
 }
 
 /**
- * Removes the sets that were used longest ago, until the rest is within the limit; never that of `key`. A run that reads one of them keeps
- * it: what is mapped stays until the last reader has gone.
+ * Makes room for `bytes` of the set of `key`: removes those that were used longest ago, until they are within the limit together. A run
+ * that uses one of them goes on, and decodes.
  */
-export async function trimCache(folder: string, key: string): Promise<void> {
+export async function trimCache(folder: string, key: string, bytes: number): Promise<void> {
   await removeTemporaries(folder);
   const limit = cacheLimit();
-  const names = (await readdir(folder)).filter((name) => name.endsWith(DECODED));
+  const names = (await readdir(folder)).filter((name) => name.endsWith(DECODED) && name !== `${key}${DECODED}`);
   const found = await Promise.all(names.map(async (name) => ({ name, ...(await sizeAndTime(join(folder, name))) })));
-  let total = found.reduce((sum, { size }) => sum + size, 0);
+  let total = found.reduce((sum, { size }) => sum + size, bytes);
   for (const { name, size } of found.sort((a, b) => a.mtimeMs - b.mtimeMs)) {
     if (total <= limit) return;
-    if (name === `${key}${DECODED}`) continue;
-    await rm(join(folder, name), { force: true }).catch(() => undefined);
+    const { pixels, marks } = cachePlace(folder, name.slice(0, -DECODED.length));
+    for (const path of [marks, pixels]) await rm(path, { force: true }).catch(() => undefined);
     total -= size;
   }
 }
 
+/** `size`: what it takes on disk, for not all of its pictures need be there. */
 async function sizeAndTime(path: string): Promise<{ readonly size: number; readonly mtimeMs: number }> {
-  return stat(path).catch(() => ({ size: 0, mtimeMs: 0 }));
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined) return { size: 0, mtimeMs: 0 };
+  return { size: process.platform === 'win32' ? found.size : 512 * found.blocks, mtimeMs: found.mtimeMs };
 }
 
 /** Removes all decoded pictures, and says how many bytes they took. Runs that read them go on. */

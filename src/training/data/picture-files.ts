@@ -1,44 +1,55 @@
-import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { changedFile } from '../../datafiles/bad-file.js';
-import { fileReason, isSystemError } from '../../files/reason.js';
+import type { Decoding } from './decode-jobs.js';
+import type { DecodePool } from './decode-pool.js';
 import type { KnownFile } from './picture-cache.js';
 
-/** A picture's file before it is read. `size` below 0: it cannot be looked at, which is said when it is read. */
-export interface Seen extends Omit<KnownFile, 'hash'> {}
+export interface ExamineOptions {
+  readonly decoding: Decoding;
+  readonly pool: DecodePool;
+  /** What earlier runs found out, by path: of files that are as they were it is not found out again. */
+  readonly known: ReadonlyMap<string, KnownFile>;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
 
 /** Encoded pictures below a folder, by their paths. */
 export interface PictureFiles {
   readonly root: string;
-  look(path: string): Promise<Seen>;
-  /** The bytes of one picture, or why there are none. Throws UserError AMP7019 for a file that is not as it was seen, and as the reader. */
-  read(seen: Seen): Promise<Uint8Array | { readonly why: string }>;
+  /** What there is to know of pictures before they are decoded; rejects with the signal's reason. */
+  examine(paths: readonly string[], options: ExamineOptions): Promise<readonly KnownFile[]>;
+  /** The file that a picture is in. */
+  fileOf(path: string): string;
+  /** Of pictures that can only be read one after another: the bytes, or why there are none. Throws UserError AMP7019, and as the reader. */
+  readonly read?: (path: string) => Uint8Array | { readonly why: string };
 }
+
+/** Files that a thread looks at in one go. */
+const TOGETHER = 64;
 
 /** Pictures that are files, each by itself. */
 export function filesBelow(root: string): PictureFiles {
+  const fileOf = (path: string): string => resolve(root, path);
   return {
     root,
-    look: async (path) => {
-      try {
-        const { size, mtimeMs } = await stat(resolve(root, path));
-        return { path, size, mtimeMs };
-      } catch (error) {
-        if (isSystemError(error)) return { path, size: -1, mtimeMs: 0 };
-        throw error;
-      }
-    },
-    read: async ({ path, size }) => {
-      let bytes: Uint8Array;
-      try {
-        bytes = await readFile(resolve(root, path));
-      } catch (error) {
-        if (!isSystemError(error)) throw error;
-        if (size >= 0 && error.code === 'ENOENT') throw changedFile(resolve(root, path));
-        return { why: fileReason(error) };
-      }
-      if (bytes.length !== size) throw changedFile(resolve(root, path));
-      return bytes;
+    fileOf,
+    examine: async (paths, { decoding, pool, known, onProgress, signal }) => {
+      const found: (readonly KnownFile[])[] = [];
+      let done = 0;
+      await pool.runAll(
+        'examine',
+        Math.ceil(paths.length / TOGETHER),
+        (part) => {
+          const own = paths.slice(part * TOGETHER, (part + 1) * TOGETHER);
+          return { decoding, files: own.map((path) => ({ path, file: fileOf(path), known: known.get(path) })) };
+        },
+        (result, part) => {
+          found[part] = result;
+          done += result.length;
+          onProgress?.(done, paths.length);
+        },
+        signal,
+      );
+      return found.flat();
     },
   };
 }

@@ -1,9 +1,10 @@
 import sharp, { type Sharp } from 'sharp';
 import { DEFAULT_SIZING, type Fit, type ImageSize } from '../../datasets/source.js';
 import type { Shape } from '../../ir/types.js';
+import { decodeSmall, SMALL_DECODER } from './small-picture.js';
 
 /** Changes when the pixels of a picture do, whatever the reason: what was decoded before is then decoded again. */
-export const DECODER = `1 sharp ${sharp.versions.sharp} vips ${sharp.versions.vips}`;
+export const DECODER = `2 ${SMALL_DECODER} sharp ${sharp.versions.sharp} vips ${sharp.versions.vips}`;
 
 /** Each picture is decoded on one thread, several at a time. */
 sharp.concurrency(1);
@@ -47,7 +48,7 @@ export async function resizePixels(pixels: Uint8Array, [height = 0, width = 0, c
 
 /**
  * The pixels of an encoded picture as u8 HWC of `shape` (grey or colour, each without or with transparency): its first frame, turned
- * upright as its EXIF orientation says, in sRGB or grey, resized as `size` says. Throws the Error of sharp for what it cannot read.
+ * upright as its EXIF orientation says, in sRGB or grey, resized as `size` says. Throws the Error of the library for what it cannot read.
  */
 export async function decodePicture(
   bytes: Uint8Array,
@@ -56,6 +57,8 @@ export async function decodePicture(
 ): Promise<Uint8Array> {
   if (bytes.length === 0) throw new Error('the file is empty');
   const { fit, filter } = size ?? DEFAULT_SIZING;
+  const small = decodeSmall(bytes, [height, width, channels], { fit, filter });
+  if (small !== undefined) return small;
   const resized = sharp(bytes).autoOrient().resize(width, height, { fit: SHARP_FITS[fit], kernel: filter, background: BLACK });
   const data = await inChannels(resized, channels);
   if (data.length !== height * width * channels) throw new Error(`${data.length} bytes for [${height}, ${width}, ${channels}]`);

@@ -5,15 +5,20 @@ import { divide, drawOf } from '../../datafiles/divide.js';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { notKept, openCache } from '../../files/cache-folder.js';
 import type { DatasetSpec } from '../../ir/program.js';
-import { elementCount } from '../../ir/types.js';
+import { parseBytes } from '../../numeric/bytes.js';
 import type { Dataset, ImageSet } from './dataset.js';
-import { decodeSet } from './decode-set.js';
+import { decodePool } from './decode-pool.js';
 import type { OpenOptions } from './open-options.js';
 import type { PictureFiles } from './picture-files.js';
+import { PictureStore } from './picture-store.js';
+import { heldBytes, PictureSupply } from './picture-supply.js';
 import { VALIDATION } from './validation.js';
 
-/** A set that takes so long to decode that somebody should know. */
-const LONG = 2000;
+/** A set that takes so long to look at that somebody should know. */
+const LONG = 20_000;
+
+/** So few are decoded before a thread for it has started. */
+const FEW = 48;
 
 async function cacheOf(onNotice: OpenOptions['onNotice']): Promise<string | undefined> {
   try {
@@ -99,7 +104,19 @@ function keepForChoosing(images: readonly ListedImage[], share: number | undefin
   return { trained: images.filter((image) => !isKept.has(image)), kept: images.filter((image) => isKept.has(image)) };
 }
 
-/** Listed pictures, decoded. Throws UserError as `decodeSet`, AMP7018 for files that are no pictures, AMP7016 where none is left. */
+/** What all files may take of a set that is decoded before it is used, which finds all that are broken. Throws UserError AMP6054. */
+function decodedFirst(): number {
+  const { AMPC_DECODE_FIRST: named } = process.env;
+  const bytes = named ? parseBytes(named) : 32e6;
+  if (bytes !== undefined) return bytes;
+  throw userError('AMP6054', `AMPC_DECODE_FIRST is ${named}`, 'it is an amount, such as 32 MB', 'correct or unset AMPC_DECODE_FIRST');
+}
+
+/**
+ * Listed pictures: decoded, where they are few, one of them may have to be left out, or they can only be read one after another; others are
+ * looked at now, and decoded as they are needed. Throws UserError AMP7018 for files that are no pictures, AMP7016 where none is left,
+ * AMP7019 for a file that changes meanwhile, and as `PictureStore.open`.
+ */
 export async function openPictures(
   spec: DatasetSpec,
   files: PictureFiles,
@@ -108,46 +125,61 @@ export async function openPictures(
 ): Promise<Dataset> {
   const { root } = files;
   compareClasses(root, classes, options.classes);
-  const { trained, kept } = keepForChoosing(images.train, spec.validation, classes.length);
-  const listed = [...trained, ...kept, ...images.test];
-  const { onNotice, onProgress, signal } = options;
-  if (listed.length >= LONG) onNotice?.(`reading ${listed.length} pictures in ${root}`);
-  const paths = listed.map(({ path }) => path);
+  // In the same order whatever is kept for choosing.
+  const listed = [...images.train, ...images.test];
+  const { onNotice, onProgress, signal, workers } = options;
+  if (listed.length >= LONG) onNotice?.(`looking at ${listed.length} pictures in ${root}`);
   const shape = [...spec.image];
-  const { pixels, broken, key } = await decodeSet(files, paths, {
-    shape,
-    size: spec.size,
-    cache: await cacheOf(onNotice),
-    onProgress,
-    signal,
-  });
-  // Those that are decoded at once end in any order.
-  const inOrder = [...broken].sort(([a], [b]) => a - b);
+  const store = await PictureStore.open(
+    files,
+    listed.map(({ path }) => path),
+    {
+      decoding: { shape, size: spec.size },
+      pool: decodePool(workers ?? (listed.length < FEW ? 0 : undefined)),
+      cache: await cacheOf(onNotice),
+      onNotice,
+      onProgress,
+      signal,
+    },
+  );
+  const isSmall = store.fileBytes <= decodedFirst() && heldBytes(listed.length, store.bytes) === listed.length * store.bytes;
+  if (isSmall || spec.skipBroken === true || store.isSequential) await store.decodeAll();
   // Those left out are files: a class without any is a mistake in the folder.
   const classless = spec.skipBroken === true ? [] : empty.map((path) => ({ path, why: 'this class has no pictures' }));
-  judge(root, [...misplaced, ...classless, ...inOrder.map(([place, why]) => ({ path: paths[place]!, why }))], spec, onNotice);
-  const bytes = elementCount(shape);
-  let at = 0;
-  const take = (from: number, to: number): ImageSet => {
-    const whole = listed.slice(from, to).filter((_, index) => !broken.has(from + index));
-    const labels = whole.map(({ label }) => label);
-    const places = whole.map(({ path }) => join(root, path));
-    const first = at;
-    at += labels.length;
-    return {
-      images: pixels.subarray(first * bytes, at * bytes),
-      labels: Int32Array.from(labels),
-      count: labels.length,
+  judge(root, [...misplaced, ...classless, ...store.broken], spec, onNotice);
+  const indexOf = new Map(listed.map((image, index) => [image, index]));
+  const take = async (part: readonly ListedImage[]): Promise<ImageSet> => {
+    const whole = part.filter((image) => !store.isBroken(indexOf.get(image)!));
+    const supply = new PictureSupply(
+      store,
+      Uint32Array.from(whole, (image) => indexOf.get(image)!),
+    );
+    const set = {
+      labels: Int32Array.from(whole, ({ label }) => label),
+      count: whole.length,
       shape,
-      files: places,
+      files: whole.map(({ path }) => join(root, path)),
+    };
+    if (whole.length === 0 || isSmall || (store.isSequential && !store.isCached)) {
+      await supply.holdAll();
+      return { ...set, images: supply.images };
+    }
+    return {
+      ...set,
+      supply,
+      get images() {
+        return supply.images;
+      },
     };
   };
-  const train = take(0, trained.length);
-  const validation = take(trained.length, trained.length + kept.length);
-  const test = take(trained.length + kept.length, listed.length);
+  const { trained, kept } = keepForChoosing(images.train, spec.validation, classes.length);
+  const train = await take(trained);
+  const validation = await take(kept);
+  const test = await take(images.test);
   checkFilled(root, { train: train.count, test: test.count, ...(spec.validation !== undefined && { validation: validation.count }) });
   refuseEmptyClasses(root, empty, classes, trained, train);
   checkLearned(root, classes, train.labels, test.labels);
   const sets = { train, test, ...(spec.validation !== undefined && { validation }) };
-  return { name: spec.name, classes, ...sets, content: key.slice(0, 12) };
+  const content = [...trained, ...kept, ...images.test].map((image) => indexOf.get(image)!).filter((index) => !store.isBroken(index));
+  return { name: spec.name, classes, ...sets, content: store.contentOf(content).slice(0, 12) };
 }
