@@ -3,6 +3,7 @@ import { POLICIES, PRECISIONS } from '../choose/settings.js';
 import { userError } from '../diagnostics/diagnostic.js';
 import { isSavedPlan, readText } from '../files/source.js';
 import { comparePlans } from '../memory/plan-memory.js';
+import { splitAtCommas } from '../parser/split-commas.js';
 import { stepCost } from '../plan/cost-table.js';
 import type { PlanDiff } from '../plan/diff.js';
 import { castFacts } from '../plan/facts.js';
@@ -19,19 +20,6 @@ export interface PlanSide {
 }
 
 const OVERRIDES = /^(.*?):([A-Za-z_][\w.]*=.*)$/;
-
-/** The parts of `policy=autocast,loss_scale=dynamic(init: 4, interval: 7)`: a comma within brackets belongs to a value. */
-function splitOverrides(text: string): readonly string[] {
-  const parts = [''];
-  let depth = 0;
-  for (const character of text) {
-    if ('([{'.includes(character)) depth += 1;
-    if (')]}'.includes(character)) depth -= 1;
-    if (character === ',' && depth <= 0) parts.push('');
-    else parts[parts.length - 1] += character;
-  }
-  return parts;
-}
 
 function choice<T extends string>(side: string, key: string, value: string, values: readonly T[]): T {
   const found = values.find((known) => known === value);
@@ -54,7 +42,7 @@ export function parseSide(text: string): PlanSide {
     );
   if (match === null) return { file: text, options: {} };
   let options: CompileOptions = {};
-  for (const part of splitOverrides(match[2])) {
+  for (const part of splitAtCommas(match[2])) {
     const equal = part.indexOf('=');
     if (equal < 1) throw userError('AMP6301', `\`${part}\` in \`${text}\` is no change`, undefined, 'write key=value, as --set takes it');
     const [key, value] = [part.slice(0, equal), part.slice(equal + 1)];

@@ -14,6 +14,7 @@ import { loadWeights } from '../training/init/load.js';
 import type { Prediction } from '../training/predict.js';
 import { probabilitiesBy } from '../training/probabilities.js';
 import { countsCorrect, findFunction, initialStates } from '../training/states.js';
+import { openOther } from './other-data.js';
 import { type RunReference, runFolder } from './run-reference.js';
 import { type RunChoices, readRun } from './runs.js';
 import { isNoRun, lastWeights } from './stored-model.js';
@@ -29,6 +30,11 @@ export interface ModelOptions extends Settings, CostOptions {
 export interface EvaluateOptions extends ModelOptions {
   /** Images and labels of the caller instead of the data set's test images. */
   readonly batches?: Batches | undefined;
+  /**
+   * Another data set than the file's, as a file has it (`folder("photos")`), or the path of a folder or file: its test images, or all of it
+   * where it is not divided. Classes are matched by name.
+   */
+  readonly dataSet?: string | undefined;
   /** Mistakes that are told. Default: 20. */
   readonly worst?: number | undefined;
   /** Threads that decode pictures; default: as many as there are cores, at most 16. */
@@ -84,6 +90,8 @@ async function withModel<T>(
 }
 
 export interface TestResult extends Evaluation {
+  /** What was tested, where it is not the data set of the file. */
+  readonly dataSet?: string;
   /** Of models that result in classes. */
   readonly details?: EvaluationDetails;
 }
@@ -117,20 +125,28 @@ export async function evaluate(target: RunReference, options: EvaluateOptions = 
     const { runnable, run } = model;
     const { plan, program, backend, source } = runnable;
     const load = (other: Plan) => backend.load(other);
-    const { dataset } = program.recipe;
-    const open = async () => {
-      const place = await choosePlace(dataset, options.data, run?.data, source);
-      return openSplit(dataset, 'test', { place, classes: run?.classes, signal, onNotice: options.onNotice, workers: options.workers });
+    const { dataset, inputShape } = program.recipe;
+    const { data, onNotice, workers } = options;
+    const classes = countsCorrect(plan) ? await classNames(model, { data }) : undefined;
+    const other =
+      options.dataSet === undefined || options.batches !== undefined
+        ? undefined
+        : await openOther(options.dataSet, { shape: inputShape, size: dataset.size, classes, data, signal, onNotice, workers });
+    const own = async () => {
+      const place = await choosePlace(dataset, data, run?.data, source);
+      return openSplit(dataset, 'test', { place, classes: run?.classes, signal, onNotice, workers });
     };
-    const set = options.batches === undefined ? await open() : await collectBatches(options.batches, dataset.image, 'test');
+    const set =
+      options.batches === undefined ? (other?.set ?? (await own())) : await collectBatches(options.batches, dataset.image, 'test');
     const collector = countsCorrect(plan) ? collectorFor(plan, options.worst ?? SHOWN_MISTAKES) : undefined;
     const onResult = collector && ((values: Float32Array, index: number) => collector.add(values, index, set));
-    const result = await runEvaluation(executable, plan, set, { signal, onProgress, load, onResult });
-    if (result === undefined) return undefined;
+    const evaluated = await runEvaluation(executable, plan, set, { signal, onProgress, load, onResult });
+    if (evaluated === undefined) return undefined;
+    const result: TestResult = { ...evaluated, ...(other && { dataSet: other.name }) };
     if (result.help === undefined) {
       if (collector === undefined) return result;
       refuseUnusable(collector);
-      return { ...result, details: collector.details(await classNames(model, { data: options.data })) };
+      return { ...result, details: collector.details(classes ?? []) };
     }
     const { why, fix } = result.help;
     const also = result.accuracy === undefined ? '' : ', and the test accuracy means nothing';

@@ -132,7 +132,8 @@ export async function readRun(dir: string): Promise<StoredRun> {
   };
 }
 
-function stem(file: string): string {
+/** What runs of a file are called by. */
+export function stem(file: string): string {
   return basename(file).replace(/\.amp$/, '');
 }
 

@@ -50,7 +50,15 @@ export interface TrainOptions extends Settings {
   readonly onNotice?: ((text: string) => void) | undefined;
   /** Told before the run starts what the file's text makes suspicious; a rendering needs the source. */
   readonly onWarnings?: ((warnings: readonly Diagnostic[], source: Source) => void) | undefined;
+  /** Also metrics.csv, a table of steps and epochs; default for a resumed run: as before. */
+  readonly csv?: boolean | undefined;
+  /** Also event files for TensorBoard; default for a resumed run: as before. */
+  readonly tensorboard?: boolean | undefined;
+  /** With `tensorboard`, which it implies: histograms of weights and gradients after each epoch. */
+  readonly histograms?: boolean | undefined;
   readonly checkpointSteps?: number | undefined;
+  /** Whether all that the run will need is compiled before its first step, and not while it runs. */
+  readonly compileAll?: boolean | undefined;
   /** Aborting it ends the run after the running step, with a checkpoint. */
   readonly signal?: AbortSignal | undefined;
   readonly onEvent?: ((event: TrainEvent) => void) | undefined;

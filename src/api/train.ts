@@ -12,6 +12,7 @@ import type { Plan } from '../plan/plan.js';
 import { printPlan } from '../plan/print.js';
 import { loadOptions } from '../runtime/load-options.js';
 import { selectBackend } from '../runtime/select.js';
+import { chooseLogs } from '../training/choose-logs.js';
 import { datasetOf } from '../training/data/batches.js';
 import { choosePlace, factsOf, openData } from '../training/data/open.js';
 import type { EpochEvent, TrainEvent } from '../training/events.js';
@@ -51,7 +52,7 @@ export async function train(input: string | Source, options: TrainOptions = {}):
 }
 
 /** The source with where its data is, where the caller says so. */
-function withPlace(source: Source, data: string | undefined): Source {
+export function withPlace(source: Source, data: string | undefined): Source {
   return data === undefined ? source : { ...source, data: { ...source.data, path: resolve(data) } };
 }
 
@@ -136,6 +137,7 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
     });
   };
   const executable = await backend.load(plan, loadOptions(options));
+  if (options.compileAll) await Promise.all(plan.functions.map(({ name }) => executable.expect?.(name)));
   const plans = new RunPlans({ runnable, executable, load, config, images });
   try {
     const { logEvery, checkpointSteps, onProgress } = options;
@@ -170,6 +172,7 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
         logEvery,
         checkpointSteps,
       }),
+      logs: await chooseLogs(run, options),
       control,
       onEvent,
       ...given({ epochsBefore: choices.epochsBefore, signal, onProgress }),

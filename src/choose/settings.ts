@@ -18,7 +18,7 @@ export function pickSettings({ precision, policy, batch, epochs, seed, set }: Se
 }
 
 /** The settings that options of their own stand for. */
-const KEYS = {
+export const OPTION_KEYS = {
   precision: 'precision.compute',
   policy: 'precision.policy',
   batch: 'train.batch',
@@ -29,7 +29,7 @@ const KEYS = {
 /** `later` on top of `earlier`: an option replaces an earlier `--set` of what it stands for. */
 export function mergeSettings(earlier: Settings, later: Settings): Settings {
   const picked = pickSettings(later);
-  const replaced = Object.entries(KEYS).flatMap(([option, key]) => (option in picked ? [key] : [])) as readonly string[];
+  const replaced = Object.entries(OPTION_KEYS).flatMap(([option, key]) => (option in picked ? [key] : [])) as readonly string[];
   const set = later.set ?? [];
   const kept = (earlier.set ?? []).filter((text) => !set.includes(text) && !replaced.includes(text.split('=')[0]!.trim()));
   return { ...earlier, ...picked, set: [...kept, ...set] };

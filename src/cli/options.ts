@@ -3,14 +3,21 @@ import { InvalidArgumentError, Option } from 'commander';
 import { closest } from '../diagnostics/suggest.js';
 import { BACKEND_NAMES, type BackendChoice, POLICIES, PRECISIONS } from '../index.js';
 
+/** Reads one of some words, which it has for completion as well. */
+export interface ChoiceParser<T extends string> {
+  (text: string): T;
+  readonly values: readonly T[];
+}
+
 /** One of `values`; a mistake is answered with the nearest one. */
-export function oneOf<T extends string>(values: readonly T[]): (text: string) => T {
-  return (text) => {
+export function oneOf<T extends string>(values: readonly T[]): ChoiceParser<T> {
+  const parse = (text: string): T => {
     const found = values.find((value) => value === text);
     if (found !== undefined) return found;
     const nearest = closest(text, values);
     throw new InvalidArgumentError(`${nearest === undefined ? '' : `Did you mean ${nearest}? `}Choose from ${values.join(', ')}.`);
   };
+  return Object.assign(parse, { values });
 }
 
 /** Threads that one process may ask for: more than there are cores is of no use, a thousand slow a machine down or are refused by it. */
@@ -41,8 +48,8 @@ export const options = {
   precision: () => new Option('--precision <format>', `compute format: ${PRECISIONS.join(', ')}`).argParser(oneOf(PRECISIONS)),
   policy: () => new Option('--policy <name>', `precision policy: ${POLICIES.join(', ')}`).argParser(oneOf(POLICIES)),
   batch: () => new Option('--batch <n>', 'images per step').argParser(integer(1)),
-  threads: () =>
-    new Option('--threads <n>', 'worker threads (default: every core); the results are the same').argParser(integer(0, MAX_THREADS)),
+  threads: (doc = 'worker threads (default: every core); the results are the same') =>
+    new Option('--threads <n>', doc).argParser(integer(0, MAX_THREADS)),
   workers: () =>
     new Option('--workers <n>', 'threads that decode pictures (default: every core, at most 16); the results are the same').argParser(
       integer(0, MAX_THREADS),
@@ -51,16 +58,15 @@ export const options = {
   data: () => new Option('--data <dir>', 'folder of the data set (default: $AMPC_DATA, else a cache folder)'),
   calibration: () => new Option('--calibration <file>', 'keep in fp32 what `ampc calibrate --out FILE` says overflows fp16'),
   strictRanges: () => new Option('--strict-ranges', 'with --calibration: also what it does not prove to fit').default(false),
+  quiet: () => new Option('-q, --quiet', 'print results, warnings and errors alone').default(false),
   json: () => new Option('--json', 'JSON lines on stdout; text for people on stderr').default(false),
   initMap: () =>
     new Option(
       '--init-map <file=model>',
       'with --init: names that belong together, e.g. features.0=conv1 or layer*.*=stage*.*; may be repeated',
     ).argParser((text: string, previous: readonly string[] | undefined) => [...(previous ?? []), text]),
-  set: () =>
-    new Option('--set <key.path=value>', 'override a setting of the file, e.g. train.optimizer.lr=3e-4; may be repeated')
-      .argParser(setting)
-      .default([], 'none'),
+  set: (doc = 'override a setting of the file, e.g. train.optimizer.lr=3e-4; may be repeated') =>
+    new Option('--set <key.path=value>', doc).argParser(setting).default([], 'none'),
 };
 
 /** Collects `key.path=value` pairs. */

@@ -17,12 +17,15 @@ export function wantsColor(stream: Stream, env: Readonly<Record<string, string |
  */
 export class Output {
   readonly json: boolean;
+  /** Whether results, warnings and errors are printed alone. */
+  readonly quiet: boolean;
   readonly #stdout: Stream;
   readonly #stderr: Stream;
   readonly #live: LiveLine;
 
-  constructor(json: boolean, stdout: Stream = process.stdout, stderr: Stream = process.stderr) {
+  constructor(json: boolean, stdout: Stream = process.stdout, stderr: Stream = process.stderr, quiet = false) {
     this.json = json;
+    this.quiet = quiet;
     this.#stdout = stdout;
     this.#stderr = stderr;
     this.#live = new LiveLine(stderr);
@@ -35,7 +38,7 @@ export class Output {
 
   /** Whether a progress bar makes sense: bars go to stderr. */
   get terminal(): boolean {
-    return this.#stderr.isTTY === true && process.env.TERM !== 'dumb';
+    return !this.quiet && this.#stderr.isTTY === true && process.env.TERM !== 'dumb';
   }
 
   /** What is going on, as the last line of the terminal; nothing where stderr is none. */
@@ -70,13 +73,20 @@ export class Output {
     this.#write(this.human, `${text}\n`);
   }
 
+  /** One line for a person who wants to know how it goes. */
+  info(text = ''): void {
+    if (!this.quiet) this.line(text);
+  }
+
   /** A message about a failure; always to stderr. */
   error(text: string): void {
     this.#write(this.#stderr, `${text}\n`);
   }
 
   /** What takes a while, for a person who waits; to stderr. */
-  readonly notice = (text: string): void => this.error(text);
+  readonly notice = (text: string): void => {
+    if (!this.quiet) this.error(text);
+  };
 
   /** One JSON line on stdout; nothing without `--json`. */
   event(value: object): void {

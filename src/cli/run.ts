@@ -5,15 +5,18 @@ import { addBench } from './commands/bench.js';
 import { addCalibrate } from './commands/calibrate.js';
 import { addCheck } from './commands/check.js';
 import { addCompare } from './commands/compare.js';
+import { addCompletion } from './commands/completion.js';
 import { addData } from './commands/data.js';
 import { addDoctor } from './commands/doctor.js';
 import { addEval } from './commands/eval.js';
 import { addExport } from './commands/export.js';
 import { addFmt } from './commands/fmt.js';
 import { addImport } from './commands/import.js';
+import { addInit } from './commands/init.js';
 import { addPlan } from './commands/plan.js';
 import { addPredict } from './commands/predict.js';
 import { addRuns } from './commands/runs.js';
+import { addSweep } from './commands/sweep.js';
 import { addTest } from './commands/test.js';
 import { addTrain } from './commands/train.js';
 import { addTune } from './commands/tune.js';
@@ -24,6 +27,7 @@ import type { Stream } from './stream.js';
 
 const COMMANDS = [
   addTrain,
+  addSweep,
   addEval,
   addPredict,
   addExport,
@@ -41,6 +45,8 @@ const COMMANDS = [
   addBackends,
   addBench,
   addTune,
+  addInit,
+  addCompletion,
 ];
 
 /** Runs one command line (`argv` without node and script) and resolves to its exit code; prints every failure and never throws. */
@@ -49,7 +55,8 @@ export async function runCommandLine(
   stdout: Stream = process.stdout,
   stderr: Stream = process.stderr,
 ): Promise<number> {
-  const output = new Output(argv.includes('--json'), stdout, stderr);
+  const quiet = argv.includes('--quiet') || argv.includes('-q');
+  const output = new Output(argv.includes('--json'), stdout, stderr, quiet);
   let code: number = EXIT.done;
   const program = new Command('ampc')
     .description('Compiles and runs mixed-precision training: a plan you can read, diff, test and trust.')

@@ -80,16 +80,16 @@ export class TrainReport {
         this.#output.error(`warning[${event.code}]: ${event.message}\n = why: ${event.why}\n = fix: ${event.fix}`);
         break;
       case 'overflow':
-        this.#output.line(overflowLine(event));
+        this.#output.info(overflowLine(event));
         break;
       case 'replan':
-        this.#output.line(
+        this.#output.info(
           `step ${event.step}: the run goes on with ${event.pins.map(({ target }) => `${target} in fp32`).join(', ')} ` +
             `(replan-${event.replan}.json)`,
         );
         break;
       case 'phase':
-        this.#output.line(phaseLine(event));
+        this.#output.info(phaseLine(event));
         break;
       case 'done':
         this.#output.endProgress();
@@ -112,21 +112,21 @@ export class TrainReport {
   /** Ends the display and sums up the run. */
   finish(): void {
     this.#output.endProgress();
-    if (this.#epochs.length === 0) return;
-    this.#output.line();
+    if (this.#output.quiet || this.#epochs.length === 0) return;
+    this.#output.info();
     const columns = COLUMNS.filter(({ isKnown }) => isKnown === undefined || this.#epochs.some(isKnown));
     this.#output.table(
       columns.map(({ title }) => title),
       this.#epochs.map((epoch) => columns.map(({ cell }) => cell(epoch))),
     );
     const note = leftOutNote(this.#epochs);
-    if (note !== undefined) this.#output.line(note);
+    if (note !== undefined) this.#output.info(note);
   }
 
   #start({ model, backend, device, precision, parameters, run }: StartEvent): void {
     const style: Output['style'] = (name, text) => this.#output.style(name, text);
-    this.#output.line(`${style('bold', model)}: ${formatCount(parameters)} parameters, ${precision} on ${backend} (${device})`);
-    this.#output.line(style('dim', `run: ${run}`));
+    this.#output.info(`${style('bold', model)}: ${formatCount(parameters)} parameters, ${precision} on ${backend} (${device})`);
+    this.#output.info(style('dim', `run: ${run}`));
   }
 
   #step({ step, epoch, loss, losses, lr, loss_scale, skipped }: StepEvent): void {
@@ -134,7 +134,7 @@ export class TrainReport {
     const parts = [`epoch ${epoch}`, `step ${step}`, `loss ${formatLoss(loss)}${partsOf(losses)}`, `lr ${lr.toPrecision(3)}`];
     if (loss_scale !== 1) parts.push(`scale ${loss_scale}`);
     if (skipped) parts.push('skipped: the gradients overflowed');
-    this.#output.line(parts.join('  '));
+    this.#output.info(parts.join('  '));
   }
 
   #epoch(event: EpochEvent): void {
@@ -147,7 +147,7 @@ export class TrainReport {
     const waited = share < SHOWN_SHARE ? '' : `  data ${formatShare(share)}`;
     const leftOut = event.left_out_steps ? ` (without ${formatSteps(event.left_out_steps)} whose loss was not finite)` : '';
     const loss = `${formatLoss(event.train_loss)}${partsOf(event.train_losses)}${leftOut}`;
-    this.#output.line(
+    this.#output.info(
       `epoch ${event.epoch}  loss ${loss}${chosen}  test loss ${formatLoss(event.test_loss)}${accuracy}` +
         `  ${formatCount(Math.round(event.images_per_second))} images/s${waited}${skipped}  ${formatDuration(event.seconds)}`,
     );

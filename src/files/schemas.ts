@@ -15,6 +15,7 @@ export type SchemaName =
   | 'predict'
   | 'runs'
   | 'spec'
+  | 'sweep'
   | 'test'
   | 'tune'
   | 'verify';

@@ -38,9 +38,20 @@ export async function readText(path: string): Promise<Source> {
   } catch (error) {
     throw userError('AMP6101', `cannot read ${path}`, fileReason(error), fileFix(error));
   }
+  return decode(path, bytes);
+}
+
+function decode(path: string, bytes: Uint8Array): Source {
   try {
     return { path, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
   } catch {
     throw userError('AMP6102', `${path} is not UTF-8 text`, undefined, 'give the path of a .amp file');
   }
+}
+
+/** Reads a source text from standard input. Throws UserError as `readText`. */
+export async function readStandardInput(): Promise<Source> {
+  const parts: Buffer[] = [];
+  for await (const part of process.stdin) parts.push(part as Buffer);
+  return decode('standard input', Buffer.concat(parts));
 }

@@ -128,9 +128,9 @@ export interface Executable {
   readonly memory: { readonly states: number; readonly arena: number; readonly workspace: number };
   /**
    * Says that a function will be called before long: what it needs besides may be made ready meanwhile. Without it, its first call does
-   * that.
+   * that. Resolves when it is ready, and does not reject: a failure surfaces in that call.
    */
-  expect?(fn: FunctionName): void;
+  expect?(fn: FunctionName): Promise<void>;
   /** Starts one call; resolves when its inputs may be reused (which may be before the device has finished). */
   call(fn: FunctionName, inputs: Inputs, options?: CallOptions): Promise<void>;
   /**

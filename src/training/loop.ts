@@ -14,7 +14,8 @@ import { loadInitial } from './init/load.js';
 import type { TrainOptions, TrainResult } from './options.js';
 import { resumedEnd } from './overflow/lost-loss.js';
 import { RunClaim } from './run-claim.js';
-import { MetricsLog, RUN_FILES, updateRun } from './run-folder.js';
+import { RUN_FILES, updateRun } from './run-folder.js';
+import { RunLogs } from './run-logs.js';
 import { runSettings } from './run-settings.js';
 import { type Course, learningRate, wholeCourse } from './schedule.js';
 import { type EpochOutcome, Session } from './session.js';
@@ -198,7 +199,11 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
   const sessionPlan = stopPassed ? { ...planned, maxSteps: Number.POSITIVE_INFINITY } : planned;
   const { rate } = sessionPlan;
   const stepper = new Stepper({ executable, plan, batcher, division, rate });
-  const metrics = await MetricsLog.open(run, resumed && { step: position.step, epochs: position.epoch, phase: position.phase ?? 0 });
+  const metrics = await RunLogs.open(
+    options,
+    batcher,
+    resumed && { step: position.step, epochs: position.epoch, phase: position.phase ?? 0 },
+  );
   try {
     const session = new Session(options, sessionPlan, stepper, metrics, position, states);
     const start: TrainEvent = {
@@ -221,6 +226,7 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
       if (warning !== undefined) await session.emit(warning);
     }
     const outcome = await runEpochs(session, sessionPlan, options);
+    if (outcome === 'finished') await metrics.finish(session.running, session.progress.step);
     const result: TrainResult = {
       interrupted: outcome === 'interrupted',
       steps: session.progress.step,

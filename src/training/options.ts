@@ -2,12 +2,14 @@ import type { FoundPin } from '../ir/pin.js';
 import type { Recipe } from '../ir/program.js';
 import type { Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
+import type { Batcher } from './data/batcher.js';
 import type { Dataset } from './data/dataset.js';
 import type { TrainEvent, TrainProgress } from './events.js';
 import type { InitOptions } from './init/load.js';
 import type { Overflow } from './overflow/overflow.js';
 import type { RunClaim } from './run-claim.js';
-import type { RunContents } from './run-folder.js';
+import type { LogPosition, RunContents } from './run-folder.js';
+import type { StateValues } from './states.js';
 
 export interface TrainOptions {
   readonly plan: Plan;
@@ -50,6 +52,8 @@ export interface TrainOptions {
   /** The run waits for what it returns. */
   readonly onEvent?: (event: TrainEvent) => unknown;
   readonly onProgress?: (progress: TrainProgress) => void;
+  /** Opens what the run is recorded in beside metrics.jsonl. */
+  readonly logs?: readonly OpenLog[];
   /** Loads another plan on the same device: what overflowed in a skipped step is measured with it. */
   readonly load?: (plan: Plan) => Promise<Executable>;
   /** Pins of the plan that the file does not have; kept in the checkpoint. */
@@ -64,6 +68,26 @@ export interface TrainOptions {
   /** Take another plan after a value was the first to overflow so many times; by default never. */
   readonly replanAfter?: number;
 }
+
+/** The model behind an epoch. */
+export interface EpochStates extends Omit<LogPosition, 'phase'> {
+  readonly plan: Plan;
+  readonly states: StateValues;
+}
+
+/** A record of a run beside metrics.jsonl. */
+export interface RunLog {
+  /** `step`: optimizer steps taken by then. Throws UserError AMP7209. */
+  append(event: TrainEvent, step: number): Promise<void>;
+  /** Behind the event of an epoch. */
+  epoch?(states: EpochStates): Promise<void>;
+  /** The run has come to its end; the executable has its last states. */
+  finish?(of: { readonly plan: Plan; readonly executable: Executable }, step: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** `resumed`: of a run that goes on. */
+export type OpenLog = (options: TrainOptions, batcher: Batcher, resumed: LogPosition | undefined) => Promise<RunLog>;
 
 /** A plan that takes over from another. Its executable has no states yet. */
 export interface Replanned {

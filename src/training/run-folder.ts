@@ -13,6 +13,7 @@ export const RUN_FILES = {
   config: 'config.json',
   plan: 'plan.txt',
   metrics: 'metrics.jsonl',
+  csv: 'metrics.csv',
   checkpoint: 'checkpoint.safetensors',
   last: 'last.safetensors',
   best: 'best.safetensors',

@@ -11,8 +11,9 @@ import { type Running, Watch } from './overflow/watch.js';
 import { enterPhase } from './phase.js';
 import { Progress } from './progress.js';
 import { epochEvent, lostTest, reportOf, stepEvent } from './progress-report.js';
-import { type MetricsLog, recordReplan, updateRun } from './run-folder.js';
+import { recordReplan, updateRun } from './run-folder.js';
 import { type Adopted, RunKeeper } from './run-keeper.js';
+import type { RunLogs } from './run-logs.js';
 import { scoreSets } from './scores.js';
 import { epochOf, isGuarded, isLogged, type SessionPlan, stepsUntilDue } from './session-plan.js';
 import { Snapshot } from './snapshot.js';
@@ -35,7 +36,7 @@ export class Session {
   private readonly skips: SkipReporter;
   private readonly lost: LostLossReporter;
   private readonly keeper: RunKeeper;
-  private running: Running;
+  running: Running;
   private settings: RunSettings;
   private pins: readonly FoundPin[];
   private phase: number;
@@ -44,7 +45,7 @@ export class Session {
     private readonly options: TrainOptions,
     private readonly plan: SessionPlan,
     stepper: Stepper,
-    private readonly metrics: MetricsLog,
+    private readonly logs: RunLogs,
     position: RunPosition,
     states: StateValues,
   ) {
@@ -66,7 +67,7 @@ export class Session {
   }
 
   async emit(event: TrainEvent): Promise<void> {
-    await this.metrics.append(event);
+    await this.logs.append(event, this.progress.step);
     await this.options.onEvent?.(event);
   }
 
@@ -176,8 +177,7 @@ export class Session {
     const { plan: before, stepper } = this.running;
     const left = await this.watch.statesAfter(this.running, result.step, later);
     const adopted = await replanner!.adopt(pins);
-    const { executable, contents, diff } = adopted;
-    await executable.writeStates(left.states);
+    await adopted.executable.writeStates(left.states);
     this.goOnWith(adopted);
     this.pins = adopted.pins;
     const back = later.length;
@@ -185,11 +185,11 @@ export class Session {
     this.progress.skipsInARow = 0;
     const [step, epoch, replan] = [result.step + 1, epochOf(this.plan, result.step), this.watch.countReplan()];
     const added = pins.map(storePin);
-    await recordReplan(run, replan, printPlan(before), { step, epoch, value, pins: added, diff });
+    await recordReplan(run, replan, printPlan(before), { step, epoch, value, pins: added, diff: adopted.diff });
     await this.emit({ event: 'replan', step, epoch, replan, value, pins: added });
     // The checkpoint decides which plan a resumed run has.
     await this.checkpoint(left);
-    await updateRun(run, contents);
+    await updateRun(run, adopted.contents);
   }
 
   /** Says once where a loss that is not finite comes from. Throws UserError AMP7302 unless the run is to go on all the same. */
@@ -229,12 +229,12 @@ export class Session {
 
   /** Writes down a finished epoch: weights, metrics line, then the checkpoint, so that a crash in between repeats the epoch's end. */
   async finishEpoch(scores: Scores | undefined): Promise<void> {
-    const { progress } = this;
-    const present = await this.present();
+    const [progress, present] = [this.progress, await this.present()];
     await this.saveLast(present, scores);
     progress.last = scores;
     await this.emit(epochEvent(progress, scores));
     progress.endEpoch();
+    await this.logs.epoch({ plan: this.running.plan, states: present.states, step: progress.step, epochs: progress.epoch });
     this.watch.endEpoch();
     await this.checkpoint(present);
   }

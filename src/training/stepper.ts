@@ -87,8 +87,8 @@ export class Stepper {
   expect(step: number, most: number): void {
     const { executable, division } = this.options;
     const until = division.wholeSteps - (step % this.stepsPerEpoch);
-    if (until > 0 && until < most) for (const { fn } of this.micros.last) executable.expect?.(fn);
-    if (until > 0) executable.expect?.('eval_step');
+    if (until > 0 && until < most) for (const { fn } of this.micros.last) void executable.expect?.(fn);
+    if (until > 0) void executable.expect?.('eval_step');
   }
 
   /**

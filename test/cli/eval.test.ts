@@ -102,4 +102,44 @@ train { optimizer adam(lr: 0.01)  batch 4  epochs 3 }
     const { stdout } = await ampc('eval', run, '--report', ...on);
     assert.match(stdout, /\nimage +label +probability +predicted +probability +file\n +\d +dogs .* cats .* \S*a red one\.png\n$/);
   });
+
+  it('tests on other pictures, whose classes are matched by name', async () => {
+    set({ AMPC_CACHE: work.path('cache') });
+    const [run, on] = [work.path('photos-run'), ['--backend', 'reference', '--json']];
+    const own = parsed(await ampc('eval', run, ...on));
+    const again = parsed(await ampc('eval', run, '--data-set', `folder("${work.path('photos')}")`, ...on));
+    assert.deepEqual({ ...again, data_set: undefined }, { ...own, data_set: undefined });
+    // One tree, not divided, in which one class is missing and the other comes first.
+    const other = work.path('other');
+    for (const name of ['1.png', '2.png', '3.png']) put(other, `dogs/${name}`, await painted({ colour: COLOURS.dogs }).png().toBuffer());
+    put(other, 'dogs/4.png', await painted({ colour: COLOURS.cats }).png().toBuffer());
+    const line = parsed(await ampc('eval', run, '--data-set', other, ...on));
+    assert.deepEqual(line.confusion, [
+      [0, 0],
+      [1, 3],
+    ]);
+    assert.deepEqual([line.images, line.worst[0]?.file], [4, join(other, 'dogs', '4.png')]);
+    const { stdout } = await ampc('eval', run, '--data-set', other, '--backend', 'reference');
+    assert.match(stdout, /^test accuracy 75\.00 %, test loss \d\.\d{4}, 4 images of folder\(".*other"\)\n/);
+  });
+
+  it('refuses other data that does not fit, with both lists of classes, and what is no data set', async () => {
+    const [run, on] = [work.path('photos-run'), ['--backend', 'reference']];
+    const foreign = work.path('foreign');
+    put(foreign, 'cows/1.png', await painted({ colour: COLOURS.cats }).png().toBuffer());
+    put(foreign, 'dogs/1.png', await painted({ colour: COLOURS.dogs }).png().toBuffer());
+    const refused = await ampc('eval', run, '--data-set', foreign, ...on);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /AMP7017\]: the classes of folder\(".*foreign"\) are not those of the model/);
+    assert.match(refused.stderr, /why: it has cows, dogs; the model was trained for cats, dogs\n = fix: cows is no class of the model/);
+    const missing = await ampc('eval', run, '--data-set', 'folder("nowhere")', ...on);
+    assert.match(
+      missing.stderr,
+      /AMP7016\]: nowhere is not there\n = why: paths are taken from the working folder\n = fix: check the path/,
+    );
+    const unknown = await ampc('eval', run, '--data-set', 'folders("x")', ...on);
+    assert.match(unknown.stderr, /AMP4006\]: unknown data set `folders`[\s\S]*--data-set:1:9/);
+    const flat = await ampc('eval', run, '--data-set', 'mnist', ...on, '--data', work.path('nowhere'));
+    assert.match(flat.stderr, /AMP7001|AMP7006/);
+  });
 });

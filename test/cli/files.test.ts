@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { ampc } from '../support/cli.js';
+import { formatAmp } from '../../src/index.js';
+import { ampc, startAmpc } from '../support/cli.js';
 import { makeWorkspace, TINY, type Workspace } from '../support/tiny.js';
 
 describe('ampc check and fmt', () => {
@@ -39,6 +40,18 @@ describe('ampc check and fmt', () => {
     assert.equal((await ampc('fmt', path, '--check')).code, 0);
     assert.equal((await ampc('fmt', path)).code, 0);
     assert.equal(readFileSync(path, 'utf8'), formatted);
+  });
+
+  it('fmt - reads standard input, and prints it in the standard form', async () => {
+    const [ugly, broken] = [work.file('ugly-input.amp', TINY.replaceAll('\n  ', '\n        ')), work.file('broken-input.amp', 'model {')];
+    const good = formatAmp(readFileSync(ugly, 'utf8'));
+    const from = (piped: string, ...rest: readonly string[]) => startAmpc(['fmt', '-', ...rest], {}, { piped }).result;
+    assert.deepEqual(await from(ugly), { code: 0, stdout: good, stderr: '' });
+    assert.deepEqual(await from(ugly, '--check'), { code: 1, stdout: '', stderr: 'standard input is not formatted\n' });
+    const { code, stdout, stderr } = await from(broken);
+    assert.deepEqual([code, stdout], [1, '']);
+    assert.match(stderr, /--> standard input:1:7|standard input:1:7/);
+    assert.equal((await ampc('fmt', '-', ugly)).code, 2);
   });
 
   it('fmt leaves a file with syntax errors as it is', async () => {

@@ -33,6 +33,8 @@ export interface CliProcess {
   stopReading(): void;
   /** Resolves when stdout matches. The process may be far beyond that by then. */
   waitFor(pattern: RegExp): Promise<void>;
+  /** The same of stderr. */
+  waitForError(pattern: RegExp): Promise<void>;
   readonly result: Promise<CliResult>;
 }
 
@@ -88,6 +90,7 @@ export function startAmpc(
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
+    changed();
   });
   const result = new Promise<CliResult>((resolve, reject) => {
     child.on('error', reject);
@@ -101,6 +104,14 @@ export function startAmpc(
     over = true;
     changed();
   });
+  const until = (pattern: RegExp, text: () => string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      changed = () => {
+        if (pattern.test(text())) resolve();
+        else if (over) reject(new Error(`ended before ${pattern} came:\n${stdout}\n${stderr}`));
+      };
+      changed();
+    });
   return {
     pid: child.pid!,
     kill: (signal) => void child.kill(signal),
@@ -108,14 +119,8 @@ export function startAmpc(
       child.stdout.destroy();
       child.stderr.destroy();
     },
-    waitFor: (pattern) =>
-      new Promise((resolve, reject) => {
-        changed = () => {
-          if (pattern.test(stdout)) resolve();
-          else if (over) reject(new Error(`ended before ${pattern} came:\n${stdout}\n${stderr}`));
-        };
-        changed();
-      }),
+    waitFor: (pattern) => until(pattern, () => stdout),
+    waitForError: (pattern) => until(pattern, () => stderr),
     result,
   };
 }

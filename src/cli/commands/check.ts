@@ -1,5 +1,6 @@
 import { checkSource, lintSource, readSource, renderDiagnostic, UserError } from '../../index.js';
 import { EXIT } from '../failure.js';
+import { options } from '../options.js';
 import type { AddCommand } from './command.js';
 
 export const addCheck: AddCommand = (program, output, exitWith) => {
@@ -7,6 +8,7 @@ export const addCheck: AddCommand = (program, output, exitWith) => {
     .command('check')
     .description('report every mistake in .amp files, and what is known to go wrong')
     .argument('<file...>', '.amp files')
+    .addOption(options.quiet())
     .action(async (files: readonly string[]) => {
       let errors = 0;
       let warnings = 0;
@@ -24,7 +26,7 @@ export const addCheck: AddCommand = (program, output, exitWith) => {
         );
         exitWith(EXIT.failed);
       } else {
-        output.line(`${plural(files.length, 'file')} checked, no errors${warnings > 0 ? `, ${plural(warnings, 'warning')}` : ''}`);
+        output.info(`${plural(files.length, 'file')} checked, no errors${warnings > 0 ? `, ${plural(warnings, 'warning')}` : ''}`);
       }
     });
 };

@@ -12,6 +12,10 @@ export const addEval: AddCommand = (program, output, exitWith) => {
     .description('measure accuracy and loss on the test images, and how well each class is recognized')
     .argument('<run-or-file>', 'run folder, or .amp file with --weights')
     .option('--weights <file>', "safetensors file (default: the run's last.safetensors)")
+    .option(
+      '--data-set <set>',
+      'test on another data set, written as in a file: folder("photos"), or the path of a folder; classes by name',
+    )
     .option('--report', 'also by class, the confusion matrix, calibration and the worst mistakes', false)
     .option('--worst <n>', 'mistakes that --report and --json tell (default: 20)', integer(0, 100_000))
     .addOption(options.backend())
@@ -19,6 +23,7 @@ export const addEval: AddCommand = (program, output, exitWith) => {
     .addOption(options.costs())
     .addOption(options.threads())
     .addOption(options.workers())
+    .addOption(options.quiet())
     .addOption(options.json())
     .action(async (target: string, { report, ...choices }: EvaluateOptions & { readonly report: boolean }) => {
       const interrupt = onInterrupt(output, 'stopping');
@@ -32,9 +37,18 @@ export const addEval: AddCommand = (program, output, exitWith) => {
           return;
         }
         const accuracy = result.accuracy === undefined ? '' : `test accuracy ${output.style('green', formatPercent(result.accuracy))}, `;
-        const { loss, images, details } = result;
-        output.event({ event: 'eval', test_accuracy: result.accuracy ?? null, test_loss: loss, images, ...details });
-        output.line(`${accuracy}test loss ${loss.toFixed(4)}, ${formatCount(images)} images`);
+        const { loss, images, dataSet, details } = result;
+        output.event({
+          event: 'eval',
+          test_accuracy: result.accuracy ?? null,
+          test_loss: loss,
+          images,
+          ...(dataSet !== undefined && { data_set: dataSet }),
+          ...details,
+        });
+        output.line(
+          `${accuracy}test loss ${loss.toFixed(4)}, ${formatCount(images)} images${dataSet === undefined ? '' : ` of ${dataSet}`}`,
+        );
         if (details !== undefined) output.line(detailLine(details));
         if (report && details !== undefined) printDetails(details, output);
         else if (report) output.line('its results are no classes: there is nothing more to report');

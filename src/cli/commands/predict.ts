@@ -1,6 +1,6 @@
 import { Option } from 'commander';
+import { csvRow } from '../../files/csv-row.js';
 import { type Prediction, type PredictOptions, predict, renderDiagnostics, type UserError } from '../../index.js';
-import { csvRow } from '../csv.js';
 import { EXIT } from '../failure.js';
 import { integer, options } from '../options.js';
 import { formatPercent, type Output } from '../output.js';
@@ -41,6 +41,7 @@ export const addPredict: AddCommand = (program, output, exitWith) => {
     .addOption(new Option('--csv', 'a table with a row for each picture, in CSV').default(false).conflicts('json'))
     .addOption(options.backend())
     .addOption(options.data())
+    .addOption(options.quiet())
     .addOption(options.json())
     .action(async (run: string, images: readonly string[], { csv, ...choices }: Choices) => {
       const onFailure = ({ diagnostics, source }: UserError) => {

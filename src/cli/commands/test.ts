@@ -12,7 +12,7 @@ interface TestOptions {
 async function check(path: string, update: boolean, output: Output): Promise<Omit<SpecOutcome, 'path'>> {
   try {
     const file = loadSpec(path);
-    if (update && (await updateSpec(SPEC_STAGES, file, process.cwd()))) output.line(`updated ${path}`);
+    if (update && (await updateSpec(SPEC_STAGES, file, process.cwd()))) output.info(`updated ${path}`);
     return await checkSpec(SPEC_STAGES, update ? loadSpec(path) : file, process.cwd());
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
@@ -26,6 +26,7 @@ export const addTest: AddCommand = (program, output, exitWith) => {
     .description('check specs: what a plan must be, and how a model must train')
     .argument('<spec...>', '.yaml files; docs/testing.md says what they may hold')
     .option('--update', 'rewrite the expected texts to what comes out now', false)
+    .addOption(options.quiet())
     .addOption(options.json())
     .action(async (paths: readonly string[], { update }: TestOptions) => {
       let failed = 0;
@@ -33,7 +34,7 @@ export const addTest: AddCommand = (program, output, exitWith) => {
         const { description, checked, problems } = await check(path, update, output);
         output.event({ event: 'spec', spec: path, description: description ?? null, checked, problems });
         const facts = `${checked} ${checked === 1 ? 'fact' : 'facts'}`;
-        if (problems.length === 0) output.line(`${output.style('green', 'ok')}    ${path} (${facts})`);
+        if (problems.length === 0) output.info(`${output.style('green', 'ok')}    ${path} (${facts})`);
         else {
           failed += 1;
           output.line(`${output.style('red', 'FAIL')}  ${path}${description === undefined ? '' : `: ${description}`}`);

@@ -68,8 +68,8 @@ export class CpuExecutable implements Executable {
     return { states, arena, workspace: this.#first.workspace + this.#laterWorkspace };
   }
 
-  expect(name: FunctionName): void {
-    if (this.#first.find(name) === undefined && !this.#closed) void this.#load(fileOf(this.plan, name), true);
+  async expect(name: FunctionName): Promise<void> {
+    if (this.#first.find(name) === undefined && !this.#closed) await this.#load(fileOf(this.plan, name), true).catch(() => undefined);
   }
 
   call(name: FunctionName, inputs: Inputs, options: CallOptions = {}): Promise<void> {

@@ -56,8 +56,8 @@ export class WebGpuExecutable implements Executable {
     return this.#reader.count;
   }
 
-  expect(name: FunctionName): void {
-    if (!this.#queue.isClosed) void this.#loaded.pipelines.of(name);
+  async expect(name: FunctionName): Promise<void> {
+    if (!this.#queue.isClosed) await this.#loaded.pipelines.of(name).catch(() => undefined);
   }
 
   call(name: FunctionName, inputs: Inputs, options: CallOptions = {}): Promise<void> {

@@ -3,6 +3,8 @@ export interface OpenOptions {
   readonly place: string | undefined;
   /** The classes that a model was trained for; files with others are refused. */
   readonly classes?: readonly string[] | undefined;
+  /** Whether all images are for testing, whatever divides them; there are then no others. */
+  readonly whole?: boolean | undefined;
   readonly onNotice?: ((text: string) => void) | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /** Threads that decode pictures; 0: the calling one. By default as many as there are cores. */

@@ -80,6 +80,16 @@ async function resized(spec: DatasetSpec, { train, test, ...dataset }: Dataset):
   return { ...dataset, train: await resizeSet(train, spec.size), test: await resizeSet(test, spec.size) };
 }
 
+const NO_IMAGES = { images: new Uint8Array(0), labels: new Int32Array(0) };
+
+/** The images of two sets of one size. */
+function joined(a: ImageSet, b: ImageSet): ImageSet {
+  const images = new Uint8Array(a.images.length + b.images.length);
+  images.set(a.images);
+  images.set(b.images, a.images.length);
+  return { images, labels: Int32Array.from([...a.labels, ...b.labels]), count: a.count + b.count, shape: a.shape };
+}
+
 /** Arrays as a data set. Throws UserError AMP7017 for classes that are not those of the run. */
 async function openArrays(
   spec: DatasetSpec,
@@ -94,7 +104,9 @@ async function openArrays(
     for (const { buffer } of Object.values(further ?? {})) hash.update(new Uint8Array(buffer));
     return { images, labels, count: labels.length, shape: [...image], further };
   };
-  const [train, test] = [setOf(splits.train), setOf(splits.test)];
+  const [train, test] = options.whole
+    ? [setOf(NO_IMAGES), joined(setOf(splits.train), setOf(splits.test))]
+    : [setOf(splits.train), setOf(splits.test)];
   const all = await resized(spec, { name: spec.name, classes, train, test, content: hash.digest('hex').slice(0, 12) });
   return withValidation(all, spec.validation);
 }

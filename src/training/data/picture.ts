@@ -64,3 +64,10 @@ export async function decodePicture(
   if (data.length !== height * width * channels) throw new Error(`${data.length} bytes for [${height}, ${width}, ${channels}]`);
   return data;
 }
+
+/** Pixels u8 HWC of 1 to 4 channels as a PNG. */
+export async function encodePng(pixels: Uint8Array, [height = 0, width = 0, channels = 0]: Shape): Promise<Uint8Array> {
+  return sharp(pixels, { raw: { width, height, channels: channels as 1 | 2 | 3 | 4 } })
+    .png()
+    .toBuffer();
+}

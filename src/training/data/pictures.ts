@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type ClassFolders, type ListedImage, labelsOf } from '../../datafiles/class-folders.js';
+import { byCodePoint, type ClassFolders, type ListedImage, labelsOf } from '../../datafiles/class-folders.js';
 import { checkFilled, checkLearned } from '../../datafiles/classes.js';
 import { divide, drawOf } from '../../datafiles/divide.js';
 import { userError } from '../../diagnostics/diagnostic.js';
@@ -89,6 +89,8 @@ interface Kept {
   readonly kept: readonly ListedImage[];
 }
 
+const NOTHING_TRAINS: Kept = { trained: [], kept: [] };
+
 /** The training pictures without about `share` of each class, and those; by their paths. */
 function keepForChoosing(images: readonly ListedImage[], share: number | undefined, classes: number): Kept {
   if (share === undefined) return { trained: images, kept: [] };
@@ -126,8 +128,9 @@ export async function openPictures(
   const { root } = files;
   compareClasses(root, classes, options.classes);
   // In the same order whatever is kept for choosing.
-  const listed = [...images.train, ...images.test];
-  const { onNotice, onProgress, signal, workers } = options;
+  const { onNotice, onProgress, signal, workers, whole = false } = options;
+  const tested = whole ? [...images.train, ...images.test].sort((one, other) => byCodePoint(one.path, other.path)) : images.test;
+  const listed = whole ? tested : [...images.train, ...tested];
   if (listed.length >= LONG) onNotice?.(`looking at ${listed.length} pictures in ${root}`);
   const shape = [...spec.image];
   const store = await PictureStore.open(
@@ -149,18 +152,18 @@ export async function openPictures(
   judge(root, [...misplaced, ...classless, ...store.broken], spec, onNotice);
   const indexOf = new Map(listed.map((image, index) => [image, index]));
   const take = async (part: readonly ListedImage[]): Promise<ImageSet> => {
-    const whole = part.filter((image) => !store.isBroken(indexOf.get(image)!));
+    const usable = part.filter((image) => !store.isBroken(indexOf.get(image)!));
     const supply = new PictureSupply(
       store,
-      Uint32Array.from(whole, (image) => indexOf.get(image)!),
+      Uint32Array.from(usable, (image) => indexOf.get(image)!),
     );
     const set = {
-      labels: Int32Array.from(whole, ({ label }) => label),
-      count: whole.length,
+      labels: Int32Array.from(usable, ({ label }) => label),
+      count: usable.length,
       shape,
-      files: whole.map(({ path }) => join(root, path)),
+      files: usable.map(({ path }) => join(root, path)),
     };
-    if (whole.length === 0 || isSmall || (store.isSequential && !store.isCached)) {
+    if (usable.length === 0 || isSmall || (store.isSequential && !store.isCached)) {
       await supply.holdAll();
       return { ...set, images: supply.images };
     }
@@ -172,14 +175,19 @@ export async function openPictures(
       },
     };
   };
-  const { trained, kept } = keepForChoosing(images.train, spec.validation, classes.length);
+  const { trained, kept } = whole ? NOTHING_TRAINS : keepForChoosing(images.train, spec.validation, classes.length);
   const train = await take(trained);
   const validation = await take(kept);
-  const test = await take(images.test);
+  const test = await take(tested);
+  const content = [...trained, ...kept, ...tested].map((image) => indexOf.get(image)!).filter((index) => !store.isBroken(index));
+  const hash = store.contentOf(content).slice(0, 12);
+  if (whole) {
+    checkFilled(root, { test: test.count });
+    return { name: spec.name, classes, train, test, content: hash };
+  }
   checkFilled(root, { train: train.count, test: test.count, ...(spec.validation !== undefined && { validation: validation.count }) });
   refuseEmptyClasses(root, empty, classes, trained, train);
   checkLearned(root, classes, train.labels, test.labels);
   const sets = { train, test, ...(spec.validation !== undefined && { validation }) };
-  const content = [...trained, ...kept, ...images.test].map((image) => indexOf.get(image)!).filter((index) => !store.isBroken(index));
-  return { name: spec.name, classes, ...sets, content: store.contentOf(content).slice(0, 12) };
+  return { name: spec.name, classes, ...sets, content: hash };
 }

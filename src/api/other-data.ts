@@ -1,0 +1,126 @@
+import { statSync } from 'node:fs';
+import { extname } from 'node:path';
+import type { ImageSize } from '../datasets/source.js';
+import { type Source, UserError, userError } from '../diagnostics/diagnostic.js';
+import type { DatasetSpec } from '../ir/program.js';
+import { type Shape, sameShape } from '../ir/types.js';
+import { lowerProgram } from '../lower/lower.js';
+import type { ImageSet } from '../training/data/dataset.js';
+import { choosePlace, openClasses, openData, openSplit } from '../training/data/open.js';
+import type { OpenOptions } from '../training/data/open-options.js';
+
+/** Images that a model was not made for, with the labels that it has for their classes. */
+export interface OtherData {
+  /** As a file would have it: `folder("photos")`. */
+  readonly name: string;
+  readonly set: ImageSet;
+}
+
+export interface OtherDataOptions extends Omit<OpenOptions, 'place' | 'classes' | 'whole'> {
+  /** What the model takes: height, width and channels. */
+  readonly shape: Shape;
+  /** How the run's own images come to that size, where they had another. */
+  readonly size: ImageSize | undefined;
+  /** Names of the model's classes by label; undefined where it results in none. */
+  readonly classes: readonly string[] | undefined;
+  /** The folder of data sets that are known by name. */
+  readonly data: string | undefined;
+}
+
+/** Kinds of files by how their names end. */
+const KINDS: Readonly<Record<string, string>> = { '.npz': 'npz', '.csv': 'csv', '.parquet': 'parquet' };
+
+/** What a caller wrote: a data set as in a file, or a path alone. */
+function written(text: string): string {
+  const found = statSync(text, { throwIfNoEntry: false });
+  if (found === undefined) return text;
+  const kind = found.isDirectory() ? 'folder' : KINDS[extname(text).toLowerCase()];
+  return kind === undefined ? text : `${kind}(${JSON.stringify(text)})`;
+}
+
+const OPTION = '--data-set';
+
+/** Of what is divided nothing else is asked; what is not is read as if it were, and all of it taken. */
+const UNDIVIDED = ' split(test: 0.5)';
+
+interface Read {
+  readonly spec: DatasetSpec;
+  readonly at: Source;
+  /** Whether nothing divides it. */
+  readonly whole: boolean;
+}
+
+/** Where nothing is known of the files, the reason is all that counts: there is no model that asks for it. */
+function unreadable(error: unknown): unknown {
+  const [first] = error instanceof UserError ? error.diagnostics : [];
+  if (first?.code !== 'AMP4018') return error;
+  const why = first.why?.startsWith('paths in a `.amp` file') ? 'paths are taken from the working folder' : first.why;
+  return userError('AMP7016', first.message, why, 'check the path, and what lies there');
+}
+
+function specOf(text: string, { shape, size }: OtherDataOptions): Read {
+  const [height, width, channels] = shape as readonly [number, number, number];
+  const how = size === undefined ? '' : `, fit: ${size.fit}, filter: ${size.filter}`;
+  const read = (split: string): Read => {
+    const settings = `  size([${height}, ${width}]${how})${split}\n}`;
+    const model = 'model Any(image: dataset.shape) -> [dataset.classes] { image |> flatten |> linear(dataset.classes) }';
+    const at: Source = { path: OPTION, text: `dataset ${written(text)} {\n${settings}\n${model}\n` };
+    const { dataset } = lowerProgram(at, { images: 0 }).recipe;
+    const { source } = dataset;
+    const whole = split !== '';
+    if (!('channels' in source)) return { spec: dataset, at, whole };
+    // Pictures are decoded to as many channels as there should be.
+    return { spec: { ...dataset, source: { ...source, channels }, image: [height, width, channels] }, at, whole };
+  };
+  try {
+    return read('');
+  } catch (error) {
+    try {
+      return read(UNDIVIDED);
+    } catch {
+      throw unreadable(error);
+    }
+  }
+}
+
+async function open({ spec, at, whole }: Read, { data, classes: _, shape: _s, size: _z, ...rest }: OtherDataOptions) {
+  const isKnown = spec.source.kind === 'known';
+  const place = await choosePlace(spec, isKnown ? data : undefined, undefined, at);
+  if (!isKnown) return openData(spec, { ...rest, place, whole });
+  return { classes: await openClasses(spec, { ...rest, place }), test: await openSplit(spec, 'test', { ...rest, place }) };
+}
+
+/** The labels of a model for classes of these names. Throws UserError AMP7017 for a class that it does not have. */
+function matchLabels(name: string, found: readonly string[], own: readonly string[], labels: Int32Array): Int32Array {
+  const known = new Map(own.map((title, label) => [title, label]));
+  const used = new Set(labels);
+  const unknown = found.filter((title, label) => used.has(label) && !known.has(title));
+  if (unknown.length > 0)
+    throw userError(
+      'AMP7017',
+      `the classes of ${name} are not those of the model`,
+      `it has ${found.join(', ')}; the model was trained for ${own.join(', ')}`,
+      `${unknown.length === 1 ? `${unknown[0]} is no class` : `${unknown.join(', ')} are no classes`} of the model: name them as it does`,
+    );
+  return labels.map((label) => known.get(found[label]!)!);
+}
+
+/**
+ * The test images of a data set that is written as in a file (`folder("photos")`, `cifar100`), or is the path of a folder or file; of one
+ * that is not divided all images. Their classes are matched by name. Throws UserError: for a data set that cannot be read, AMP7006 for
+ * images of another size, AMP7017 for classes that the model does not have.
+ */
+export async function openOther(text: string, options: OtherDataOptions): Promise<OtherData> {
+  const read = specOf(text, options);
+  const { spec } = read;
+  const { classes, test } = await open(read, options);
+  if (!sameShape(test.shape, options.shape))
+    throw userError(
+      'AMP7006',
+      `${spec.name} does not fit the model`,
+      `it has images [${test.shape.join(', ')}], the model takes [${options.shape.join(', ')}]`,
+      'name a data set with images of as many channels',
+    );
+  if (options.classes === undefined) return { name: spec.name, set: test };
+  return { name: spec.name, set: { ...test, labels: matchLabels(spec.name, classes, options.classes, test.labels) } };
+}

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { startAmpc } from '../support/cli.js';
+import { TINY, useTiny } from '../support/tiny.js';
+
+describe('ampc train --watch', function () {
+  this.timeout(240_000);
+  const work = useTiny();
+
+  it('trains anew when the file says something else, tells mistakes, and passes over comments', async () => {
+    const watching = startAmpc(work.args('train', work.program, '--watch', '--epochs', '1'), {}, { cwd: work.dir });
+    await watching.waitFor(/watching .*tiny\.amp: a change begins a new run, Ctrl-C ends/);
+    work.file('tiny.amp', TINY.replace('as fc', 'as fc |> relux'));
+    // A mistake and a comment begin no run: the next one is that of the change behind them.
+    work.file('tiny.amp', `# a comment\n${TINY}`);
+    work.file('tiny.amp', TINY.replace('compute fp16', 'compute bf16'));
+    await watching.waitFor(/tiny\.amp has changed\n[\s\S]*f16[\s\S]*run: runs\/tiny-2[\s\S]*watching/);
+    watching.kill('SIGINT');
+    const { code, stdout } = await watching.result;
+    assert.equal(code, 130);
+    assert.match(stdout, /bf16 on reference[\s\S]*in runs\/tiny-2\n/);
+    assert.deepEqual(readdirSync(work.path('runs')), ['tiny-1', 'tiny-2']);
+  });
+
+  it('saves the run that a change ends', async () => {
+    work.file('tiny.amp', TINY);
+    const watching = startAmpc(work.args('train', work.program, '--watch', '--epochs', '100000'), {}, { cwd: work.dir });
+    await watching.waitFor(/run: runs\/tiny-3/);
+    work.file('tiny.amp', TINY.replace('lr: 1e-3', 'lr: 1e-2'));
+    await watching.waitFor(
+      /interrupted after step \d+; continue with: ampc train .*--resume runs\/tiny-3[\s\S]*has changed\nthe plans are the same\n[\s\S]*run: runs\/tiny-4/,
+    );
+    watching.kill('SIGINT');
+    assert.equal((await watching.result).code, 130);
+  });
+
+  it('tells a mistake while the run goes on', async () => {
+    work.file('tiny.amp', TINY);
+    const watching = startAmpc(work.args('train', work.program, '--watch', '--epochs', '100000'), {}, { cwd: work.dir });
+    await watching.waitFor(/run: runs\/tiny-5/);
+    work.file('tiny.amp', TINY.replace('as fc', 'as fc |> relux'));
+    await watching.waitForError(/unknown .*`relux`/);
+    watching.kill('SIGINT');
+    const { code, stdout } = await watching.result;
+    assert.equal(code, 130);
+    assert.match(stdout, /interrupted after step \d+; continue with: .*tiny-5/);
+  });
+
+  it('goes with neither --out nor --resume', async () => {
+    const { code, stderr } = await startAmpc(work.args('train', work.program, '--watch', '--out', 'x')).result;
+    assert.equal(code, 2);
+    assert.match(stderr, /option '--watch' cannot be used with option '--out <dir>'/);
+  });
+});
