@@ -44,8 +44,14 @@ export type ImageOperation =
   | { readonly kind: 'random_resized_crop'; readonly scale: number; readonly ratio: number }
   /** Turned by up to `degrees` either way. */
   | { readonly kind: 'rotate'; readonly degrees: number }
-  /** Each a factor from 1 minus it to 1 plus it. */
-  | { readonly kind: 'color_jitter'; readonly brightness: number; readonly contrast: number; readonly saturation: number }
+  /** Three factors, each from 1 minus it to 1 plus it; and the hue is turned by up to `hue` of the circle either way, left out: not. */
+  | {
+      readonly kind: 'color_jitter';
+      readonly brightness: number;
+      readonly contrast: number;
+      readonly saturation: number;
+      readonly hue?: number;
+    }
   /** Without colour, with probability `p`. */
   | { readonly kind: 'grayscale'; readonly p: number }
   /** Each channel stretched over all values, with probability `p`. */

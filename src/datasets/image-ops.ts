@@ -13,6 +13,8 @@ export const PRIMITIVES = [
   'contrast',
   'saturation',
   'sharpness',
+  /** How far the hue is turned, in 1/65536 of a sixth of the circle of HSV, below the whole circle. */
+  'hue',
   /** A mask of the bits that stay. */
   'posterize',
   /** Values from this one on are inverted. */
@@ -50,15 +52,22 @@ const BINS = 31;
 
 const fixed = (value: number): number => Math.round(value * ONE);
 const row = (primitive: Primitive, ...numbers: readonly number[]): ImageRow => ({ primitive, numbers });
+/** Along x by `x` pixels for each pixel down, along y by `y` for each to the right, about the image's upper left corner. */
+const shear = ([height, width]: Size, x: number, y: number): ImageRow =>
+  row('affine', ONE, fixed(x), fixed((x * height) / 2), fixed(y), ONE, fixed((y * width) / 2));
+/** Against the clock. */
 const rotation = (degrees: number): ImageRow => {
   const [cos, sin] = [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)].map(fixed) as [number, number];
-  return row('affine', cos, sin, 0, -sin, cos, 0);
+  return row('affine', cos, -sin, 0, sin, cos, 0);
 };
 
 /** `count` values spread evenly from `low` to `high`, each in the middle of its part. */
 function spread(count: number, low: number, high: number): number[] {
   return Array.from({ length: count }, (_, i) => low + ((high - low) * (i + 0.5)) / count);
 }
+
+/** By a share of the circle. */
+const turnedHue = (share: number): ImageRow => row('hue', (fixed(6 * share) + 6 * ONE) % (6 * ONE));
 
 function factors(primitive: Primitive, most: number): readonly ImageRow[] {
   return spread(256, Math.max(0, 1 - most), 1 + most).map((factor) => row(primitive, fixed(factor)));
@@ -91,25 +100,34 @@ interface Space {
 const RAND_AUGMENT: Space = { shear: 0.3, translate: (size) => (size * 150) / 331, degrees: 30, factor: 0.9, bits: 4 };
 const TRIVIAL_AUGMENT: Space = { shear: 0.99, translate: () => 32, degrees: 135, factor: 0.99, bits: 6 };
 
+/** As torch.linspace on the CPU: in f32, from both ends towards the middle, so that whole numbers are cut off where they are there. */
+function linspace(low: number, high: number, count: number, index: number): number {
+  const step = Math.fround((high - low) / (count - 1));
+  return index < Math.floor(count / 2) ? Math.fround(low + step * index) : Math.fround(high - step * (count - 1 - index));
+}
+
 /** The 14 changes at one strength, each as often as any other: those with a sign once with each. */
-function fourteen({ shear, translate, degrees, factor, bits }: Space, bin: number, [height, width]: Size): ImageRow[] {
-  const share = bin / (BINS - 1);
-  const mask = 0xff & ~(2 ** Math.min(8, Math.round(share * bits)) - 1);
-  const signed = (make: (of: number) => ImageRow): ImageRow[] => [make(share), make(-share)];
+function fourteen({ shear: most, translate, degrees, factor, bits }: Space, bin: number, size: Size): ImageRow[] {
+  const [height, width] = size;
+  const mask = 0xff & ~(2 ** Math.round((bin * bits) / (BINS - 1)) - 1);
+  const signed = (strongest: number, make: (strength: number) => ImageRow): ImageRow[] => {
+    const strength = linspace(0, strongest, BINS, bin);
+    return [make(strength), make(-strength)];
+  };
   const twice = (one: ImageRow): ImageRow[] => [one, one];
   return [
     twice(row('identity')),
-    signed((of) => row('affine', ONE, fixed(of * shear), 0, 0, ONE, 0)),
-    signed((of) => row('affine', ONE, 0, 0, fixed(of * shear), ONE, 0)),
-    signed((of) => row('affine', ONE, 0, fixed(Math.trunc(of * translate(width))), 0, ONE, 0)),
-    signed((of) => row('affine', ONE, 0, 0, 0, ONE, fixed(Math.trunc(of * translate(height))))),
-    signed((of) => rotation(of * degrees)),
-    signed((of) => row('brightness', fixed(1 + of * factor))),
-    signed((of) => row('saturation', fixed(1 + of * factor))),
-    signed((of) => row('contrast', fixed(1 + of * factor))),
-    signed((of) => row('sharpness', fixed(1 + of * factor))),
+    signed(most, (by) => shear(size, by, 0)),
+    signed(most, (by) => shear(size, 0, by)),
+    signed(translate(width), (by) => row('affine', ONE, 0, fixed(-Math.trunc(by)), 0, ONE, 0)),
+    signed(translate(height), (by) => row('affine', ONE, 0, 0, 0, ONE, fixed(-Math.trunc(by)))),
+    signed(degrees, rotation),
+    signed(factor, (by) => row('brightness', fixed(1 + by))),
+    signed(factor, (by) => row('saturation', fixed(1 + by))),
+    signed(factor, (by) => row('contrast', fixed(1 + by))),
+    signed(factor, (by) => row('sharpness', fixed(1 + by))),
     twice(row('posterize', mask)),
-    twice(row('solarize', Math.round(255 * (1 - share)))),
+    twice(row('solarize', Math.ceil(linspace(255, 0, BINS, bin)))),
     twice(row('autocontrast')),
     twice(row('equalize')),
   ].flat();
@@ -122,10 +140,11 @@ const always = (rows: readonly ImageRow[]) => ({ chance: ALWAYS, rows });
 const TABLES = {
   random_resized_crop: ({ scale, ratio }, size) => [always(rectangles('window', size, scale, 1, ratio))],
   rotate: ({ degrees }) => [always(spread(255, -degrees, degrees).map(rotation))],
-  color_jitter: ({ brightness, contrast, saturation }) => [
+  color_jitter: ({ brightness, contrast, saturation, hue }) => [
     always(factors('brightness', brightness)),
     always(factors('contrast', contrast)),
     always(factors('saturation', saturation)),
+    ...(hue === undefined ? [] : [always(spread(256, -hue, hue).map(turnedHue))]),
   ],
   grayscale: ({ p }) => [{ chance: fixed(p), rows: [row('grayscale')] }],
   auto_contrast: ({ p }) => [{ chance: fixed(p), rows: [row('autocontrast')] }],

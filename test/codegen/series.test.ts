@@ -126,8 +126,8 @@ const augmentations: { readonly [Kind in Augmentation['kind']]: fc.Arbitrary<Ext
   random_resized_crop: part.map((scale) => ({ kind: 'random_resized_crop', scale: Math.max(0.01, scale), ratio: 1 + 2 * scale })),
   rotate: part.map((share) => ({ kind: 'rotate', degrees: 1 + 179 * share })),
   color_jitter: fc
-    .tuple(part, part, part)
-    .map(([brightness, contrast, saturation]) => ({ kind: 'color_jitter', brightness, contrast, saturation })),
+    .tuple(part, part, part, fc.constantFrom({}, { hue: 0.5 }, { hue: 0.03 }))
+    .map(([brightness, contrast, saturation, hue]) => ({ kind: 'color_jitter', brightness, contrast, saturation, ...hue })),
   grayscale: part.map((p) => ({ kind: 'grayscale', p })),
   auto_contrast: part.map((p) => ({ kind: 'auto_contrast', p })),
   rand_augment: fc
@@ -141,6 +141,7 @@ const augmentations: { readonly [Kind in Augmentation['kind']]: fc.Arbitrary<Ext
 };
 
 const cases = fc.record({
+  threads: fc.integer({ min: 1, max: 3 }),
   height: fc.integer({ min: 1, max: 9 }),
   width: fc.integer({ min: 1, max: 11 }),
   channels: fc.integer({ min: 1, max: 5 }),
@@ -166,12 +167,13 @@ describe('batches that C puts together', function () {
   });
 
   for (const isa of INSTRUCTION_SETS) {
-    it(`are the Batcher's, to the bit, on ${isa}`, async function () {
+    it(`are the Batcher's, to the bit, with any number of threads, on ${isa}`, async function () {
       if (!runnable.includes(isa)) skip(this, `this processor or compiler has no ${isa}`);
-      const echo = await openEcho(isa, 2);
+      const echoes = await Promise.all([1, 2, 3].map((threads) => openEcho(isa, threads)));
       try {
         await fc.assert(
-          fc.asyncProperty(cases, async ({ height, width, channels, count, seed, shuffle, augment, epoch, first }) => {
+          fc.asyncProperty(cases, async ({ threads, height, width, channels, count, seed, shuffle, augment, epoch, first }) => {
+            const echo = echoes[threads - 1]!;
             const mean = [0.1, 0.5, 0.9, 0.3, 0.2];
             const batcher = new Batcher(noise(count, [height, width, channels]), { seed, shuffle, augment, mean });
             const batches = Math.floor(count / BATCH);
@@ -198,7 +200,7 @@ describe('batches that C puts together', function () {
           { numRuns: 300 },
         );
       } finally {
-        echo.close();
+        for (const echo of echoes) echo.close();
       }
     });
   }

@@ -12,9 +12,9 @@ function numbered(count: number, height: number, width: number, channels = 1): I
 }
 
 /** Every image of an epoch, augmented. */
-function epochOf(set: ImageSet, augment: readonly Augmentation[], epoch: number, mean: readonly number[] = []): Uint8Array[] {
+function epochOf(set: ImageSet, augment: readonly Augmentation[], epoch: number, mean: readonly number[] = [], seed = 3): Uint8Array[] {
   const image = new Uint8Array(set.images.length);
-  new Batcher(set, { seed: 3, shuffle: false, augment, mean }).fill(epoch, 0, image, new Int32Array(set.count));
+  new Batcher(set, { seed, shuffle: false, augment, mean }).fill(epoch, 0, image, new Int32Array(set.count));
   const bytes = image.length / set.count;
   return Array.from({ length: set.count }, (_, at) => image.slice(at * bytes, (at + 1) * bytes));
 }
@@ -116,7 +116,7 @@ describe('augmentations', () => {
     assert.deepEqual(epochOf(whole, [{ kind: 'random_resized_crop', scale: 1, ratio: 1 }], 0)[4], whole.images.slice(4 * 192));
   });
 
-  it('are of other numbers in every epoch and for every image', () => {
+  it('are of other numbers in every epoch, for every image and by every seed', () => {
     const set = { ...numbered(50, 8, 8, 3), images: new Uint8Array(50 * 192).map((_, at) => 1 + ((at % 192) % 250)) };
     const augment: readonly Augmentation[] = [
       { kind: 'rotate', degrees: 45 },
@@ -125,6 +125,7 @@ describe('augmentations', () => {
     const distinct = new Set([0, 1].flatMap((epoch) => epochOf(set, augment, epoch).map((image) => image.join())));
     assert.ok(distinct.size > 95, String(distinct.size));
     assert.deepEqual(epochOf(set, augment, 1), epochOf(set, augment, 1));
+    assert.notDeepEqual(epochOf(set, augment, 1, [], 4), epochOf(set, augment, 1));
   });
 });
 

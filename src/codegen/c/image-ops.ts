@@ -148,6 +148,22 @@ static void contrast_image(const canvas *image, int32_t factor) {
   for (int64_t at = 0; at < bytes; at++) image->pixels[at] = blended(mean, image->pixels[at], factor);
 }
 
+static void turn_hue(const canvas *image, int32_t turn) {
+  /* By the sixth of the circle: which of high, rising, falling and low each channel becomes. */
+  static const uint8_t PARTS[6][3] = {{0, 1, 3}, {2, 0, 3}, {3, 0, 1}, {3, 2, 0}, {1, 3, 0}, {0, 3, 2}};
+  const int64_t bytes = image->height * image->width * 3;
+  for (uint8_t *p = image->pixels; p < image->pixels + bytes; p += 3) {
+    const int32_t r = p[0], g = p[1], b = p[2];
+    const int32_t high = r > g ? (r > b ? r : b) : (g > b ? g : b), low = r < g ? (r < b ? r : b) : (g < b ? g : b);
+    const int32_t chroma = high - low, sixth = chroma * 65536;
+    if (chroma == 0) continue;
+    const int32_t place = high == r ? g - b : high == g ? 2 * chroma + b - r : 4 * chroma + r - g;
+    const int32_t turned = (place * 65536 + turn * chroma + 6 * sixth) % (6 * sixth), rest = turned % sixth;
+    const int32_t parts[4] = {high, low + ((rest + 32768) >> 16), (high * 65536 - rest + 32768) >> 16, low};
+    for (int32_t i = 0; i < 3; i++) p[i] = (uint8_t)parts[PARTS[turned / sixth][i]];
+  }
+}
+
 static void apply_row(const canvas *image, const image_row *row) {
   const int64_t bytes = image->height * image->width * image->channels;
   uint8_t *const p = image->pixels;
@@ -160,6 +176,9 @@ static void apply_row(const canvas *image, const image_row *row) {
     case IMAGE_WINDOW: window_image(image, row); break;
     case IMAGE_SHARPNESS: sharpen_image(image, row->a); break;
     case IMAGE_CONTRAST: contrast_image(image, row->a); break;
+    case IMAGE_HUE:
+      if (image->channels == 3) turn_hue(image, row->a);
+      break;
     case IMAGE_AUTOCONTRAST: map_by_histogram(image, 0); break;
     case IMAGE_EQUALIZE: map_by_histogram(image, 1); break;
     case IMAGE_BRIGHTNESS:

@@ -66,13 +66,20 @@ export const AUGMENTATIONS = {
     ({ degrees }) => ({ kind: 'rotate', degrees }),
   ),
   color_jitter: word(
-    'changes brightness, contrast and saturation of each training image',
+    'changes brightness, contrast, saturation and hue of each training image, in this order',
     {
       brightness: strength('of all values'),
       contrast: strength('of their distance to the mean grey'),
-      saturation: strength('of their distance to the grey of the pixel'),
+      saturation: strength('of their distance to the grey of the pixel; of images with three channels'),
+      hue: {
+        kind: 'number',
+        default: 0,
+        min: 0,
+        max: 0.5,
+        doc: 'turned by up to so much of the circle of HSV either way; of images with three channels',
+      },
     },
-    ({ brightness, contrast, saturation }) => ({ kind: 'color_jitter', brightness, contrast, saturation }),
+    ({ hue, ...factors }) => ({ kind: 'color_jitter', ...factors, ...(hue > 0 && { hue }) }),
   ),
   grayscale: word('takes the colours from training images', { p: chance(0.1) }, ({ p }) => ({ kind: 'grayscale', p })),
   auto_contrast: word('stretches each channel of training images over all values', { p: chance(0.5) }, ({ p }) => ({

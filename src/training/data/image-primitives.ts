@@ -108,6 +108,31 @@ function erase({ pixels, height, width, channels, blank }: Canvas, top: number, 
       for (let channel = 0; channel < channels; channel++) pixels[(y * width + x) * channels + channel] = blank[channel]!;
 }
 
+/**
+ * A colour whose hue is turned, in 1/65536 of a sixth of HSV's circle: torchvision's adjust_hue of tensors, without the rounding of hue,
+ * saturation and value to bytes that Pillow's has. Places on the circle are in 1/65536 of a sixth times the chroma, which nothing divides.
+ */
+function turnedHue(r: number, g: number, b: number, turn: number): readonly [number, number, number] {
+  const [high, low] = [Math.max(r, g, b), Math.min(r, g, b)];
+  const chroma = high - low;
+  if (chroma === 0) return [r, g, b];
+  const sixth = chroma * 65536;
+  const place = high === r ? g - b : high === g ? 2 * chroma + b - r : 4 * chroma + r - g;
+  const turned = (place * 65536 + turn * chroma + 6 * sixth) % (6 * sixth);
+  const rest = turned % sixth;
+  const rising = low + ((rest + 32768) >> 16);
+  const falling = (high * 65536 - rest + 32768) >> 16;
+  const colours = [
+    [high, rising, low],
+    [falling, high, low],
+    [low, high, rising],
+    [low, falling, high],
+    [rising, low, high],
+    [high, low, falling],
+  ] as const;
+  return colours[Math.floor(turned / sixth)]!;
+}
+
 /** Only images of three channels have colours. */
 const ofColour =
   (change: Change): Change =>
@@ -143,6 +168,9 @@ const CHANGES: Readonly<Record<Primitive, Change>> = {
         pixels[at] = blend(Math.floor((2 * sum + 13) / 26), from[at]!, factor);
       }
   },
+  hue: ofColour(({ pixels }, [turn = 0]) => {
+    for (let at = 0; at < pixels.length; at += 3) pixels.set(turnedHue(pixels[at]!, pixels[at + 1]!, pixels[at + 2]!, turn), at);
+  }),
   posterize: mapped((value, [mask = 0]) => value & mask),
   solarize: mapped((value, [from = 0]) => (value >= from ? 255 - value : value)),
   autocontrast: byHistogram(stretched),
