@@ -204,13 +204,13 @@ describe('fetchDataset', () => {
       });
     }));
 
-  it('takes $AMPC_CIFAR10_URL as the address and insists on the official md5', () =>
+  it('takes $AMPC_CIFAR10_URL as the address and insists on the official size', () =>
     inTemporaryFolder(async (dir) => {
       const body = await archive(dir);
       await withServer(body, [serve], async ({ url, asked }) => {
         process.env.AMPC_CIFAR10_URL = url;
         try {
-          await assert.rejects(fetchDataset('cifar10', join(dir, 'data')), /AMP7012/);
+          await assert.rejects(fetchDataset('cifar10', join(dir, 'data')), /AMP7011/);
         } finally {
           delete process.env.AMPC_CIFAR10_URL;
         }
@@ -237,9 +237,9 @@ describe('fetchDataset', () => {
       const body = await readFile(join(dir, 'a.tar.gz'));
       const data = join(dir, 'data');
       await withServer(body, [serve], async ({ url }) => {
-        await assert.rejects(fetchDataset('cifar10', data, { url, md5: md5(body) }), /AMP7001/);
+        await assert.rejects(fetchDataset('cifar10', data, { url, md5: md5(body) }), /AMP7020/);
       });
-      assert.deepEqual(await readdir(data), ['cifar-10-binary.tar.gz']);
+      assert.deepEqual(await readdir(data), []);
     }));
 
   it('writes shapes in the same format', () =>

@@ -82,6 +82,7 @@ export const CIFAR10: DatasetSource = {
     file: 'cifar-10-binary.tar.gz',
     url: 'https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz',
     md5: 'c32a1d4ab5d03f1284b67883e8d87530',
+    size: 170_052_171,
     mirror: 'AMPC_CIFAR10_URL',
   },
 };
@@ -113,6 +114,7 @@ function cifar100(name: DatasetName, kind: 'fine' | 'coarse'): DatasetSource {
       file: 'cifar-100-binary.tar.gz',
       url: 'https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz',
       md5: '03b5dce01913d631647c71ecec9e9cb8',
+      size: 168_513_733,
       mirror: 'AMPC_CIFAR100_URL',
     },
   };

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { type UserError, userError } from '../../diagnostics/diagnostic.js';
+import { failed, request } from './request.js';
 
 export interface DownloadProgress {
   readonly received: number;
@@ -23,6 +24,8 @@ export interface DownloadOptions {
   readonly path: string;
   /** Hex digest that the finished file must have. */
   readonly md5: string;
+  /** Bytes that the finished file must have; no more are taken from a server. */
+  readonly size?: number | undefined;
   readonly onProgress?: (progress: DownloadProgress) => void;
   readonly signal?: AbortSignal;
   /** Silence of the server that counts as a failure, in milliseconds. */
@@ -40,8 +43,13 @@ const KEPT = 'what has arrived is kept: run the same command again to go on from
 /** A failure that another attempt may cure. */
 class Transient extends Error {}
 
-function failed(url: string, why: string, fix: string): UserError {
-  return userError('AMP7011', `cannot download ${url}`, why, fix);
+function anotherFile(url: string, why: string): UserError {
+  return userError(
+    'AMP7012',
+    `${url} is another file, or arrived damaged`,
+    `${why}; what had arrived was removed`,
+    'run the same command again; if it happens again, the address serves another file',
+  );
 }
 
 async function fileSize(path: string): Promise<number | undefined> {
@@ -116,17 +124,27 @@ async function receive(
   dog: Watchdog,
   options: DownloadOptions,
 ) {
+  const { size } = options;
+  if (size !== undefined && total !== undefined && total !== size)
+    throw failed(
+      options.url,
+      `the server has a file of ${total} bytes, ${size} are published`,
+      'try again later; if it happens again, the address serves another file',
+    );
   await file.truncate(start);
   let received = start;
-  options.onProgress?.({ received, total });
+  options.onProgress?.({ received, total: total ?? size });
   if (response.body === null) throw new Transient('the answer has no body');
   for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
     dog.touch();
+    if (size !== undefined && received + chunk.length > size)
+      throw anotherFile(options.url, `the server sends more than the ${size} bytes that are published`);
     await file.write(chunk, 0, chunk.length, received);
     received += chunk.length;
-    options.onProgress?.({ received, total });
+    options.onProgress?.({ received, total: total ?? size });
   }
-  if (total !== undefined && received < total) throw new Transient(`the connection ended after ${received} of ${total} bytes`);
+  const whole = total ?? size;
+  if (whole !== undefined && received < whole) throw new Transient(`the connection ended after ${received} of ${whole} bytes`);
 }
 
 function reasonOf(error: unknown): string {
@@ -139,10 +157,12 @@ async function attempt(options: DownloadOptions, part: string): Promise<void> {
   const dog = new Watchdog(options.stallMs ?? 30_000, options.signal, options.startTimer ?? startTimer);
   const file = await open(part, (await fileSize(part)) === undefined ? 'w+' : 'r+');
   try {
-    const { size: have } = await file.stat();
+    const { size: there } = await file.stat();
+    // More than the file has is not of it.
+    const have = there > (options.size ?? there) ? 0 : there;
     // Without `identity` a server may mark a .gz as content-encoding, and fetch would unpack it.
     const headers = { 'accept-encoding': 'identity', ...(have > 0 && { range: `bytes=${have}-` }) };
-    const response = await fetch(options.url, { headers, signal: dog.controller.signal });
+    const response = await request(options.url, { headers, signal: dog.controller.signal });
     const range = answeredRange(response, have, options.url);
     if (range !== undefined) await receive(response, file, range.start, range.total, dog, options);
     else if (have === 0) throw new Transient('the server answered 416');
@@ -160,7 +180,8 @@ async function attempt(options: DownloadOptions, part: string): Promise<void> {
 
 /**
  * Downloads a file, going on from an earlier part, past dropped and silent connections. The file appears under its name only when
- * complete and its md5 is right. Throws UserError AMP7011 (cannot be downloaded) or AMP7012 (arrived damaged; the part is removed).
+ * complete and its size and md5 are right. Throws UserError AMP7011 (cannot be downloaded) or AMP7012 (another file, or damaged; the part
+ * is removed).
  */
 export async function download(options: DownloadOptions): Promise<void> {
   const { url, path, attempts = 5, retryMs = 500 } = options;
@@ -171,21 +192,25 @@ export async function download(options: DownloadOptions): Promise<void> {
       await attempt(options, part);
       break;
     } catch (error) {
-      if (!(error instanceof Transient)) throw error;
+      if (!(error instanceof Transient)) {
+        // What is empty, or of another file, is nothing to go on from.
+        const isOther = (error as UserError).diagnostics?.[0]?.code === 'AMP7012';
+        if (isOther || (await fileSize(part)) === 0) await rm(part, { force: true });
+        throw error;
+      }
       failures = ((await fileSize(part)) ?? 0) > before ? 0 : failures + 1;
-      if (failures >= attempts) throw failed(url, error.message, KEPT);
+      if (failures >= attempts) {
+        const isEmpty = (await fileSize(part)) === 0;
+        if (isEmpty) await rm(part, { force: true });
+        throw failed(url, error.message, isEmpty ? 'try again later, or fetch the file by hand into the data folder' : KEPT);
+      }
       await new Promise((resolve) => setTimeout(resolve, retryMs * 2 ** failures));
     }
   }
   const md5 = await md5OfFile(part);
   if (md5 !== options.md5) {
     await rm(part, { force: true });
-    throw userError(
-      'AMP7012',
-      `${url} arrived damaged`,
-      `its md5 is ${md5}, not ${options.md5}; the file was removed`,
-      'run the same command again; if it happens again, the address serves another file',
-    );
+    throw anotherFile(url, `its md5 is ${md5}, not ${options.md5}`);
   }
   await rename(part, path);
 }

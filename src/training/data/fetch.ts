@@ -1,18 +1,21 @@
-import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { badFile } from '../../datafiles/bad-file.js';
 import { DATASETS } from '../../datasets/registry.js';
-import { userError } from '../../diagnostics/diagnostic.js';
+import { type UserError, userError } from '../../diagnostics/diagnostic.js';
 import { makeFolder } from '../../files/make-folder.js';
 import { fileReason } from '../../files/reason.js';
 import { isThere } from '../../files/system-error.js';
 import { removeTemporaries, temporaryBeside } from '../../files/temporary.js';
 import { assertNever } from '../../ir/types.js';
+import { readArchive } from './archive.js';
 import { CHECKSUMS_FILE, writeChecksums } from './checksums.js';
 import type { DatasetReport } from './dataset.js';
 import { type DownloadOptions, download, md5OfFile } from './download.js';
-import { defaultDataFolder, type FolderLayout, refuseMissing } from './folder.js';
+import { defaultDataFolder, type FolderLayout } from './folder.js';
 import { findFiles } from './forms.js';
 import { checkDataset } from './load.js';
+import { webAddress } from './request.js';
 import type { DatasetSource, Origin } from './source.js';
 import { datasetName, SOURCES } from './sources.js';
 
@@ -54,17 +57,23 @@ async function withTemporaryFolder(dir: string, fill: (folder: string) => Promis
   }
 }
 
+function refuseUnpacking(archive: string, error: Error): never {
+  throw userError('AMP7013', `cannot unpack ${archive}`, fileReason(error), 'make room in the data folder, or name another with --data');
+}
+
+/** Writes the files that a data set has, and nothing else that is in the archive: no path and no link in it leads anywhere. */
 async function unpack(archive: string, layout: DatasetSource, dir: string): Promise<void> {
   await withTemporaryFolder(dir, async (folder) => {
-    const wanted = new Set(namesOf(layout).map((name) => `${layout.folder}/${name}`));
-    // Loaded here: of all commands only this one needs it.
-    const { extract } = await import('tar');
-    try {
-      await extract({ file: archive, cwd: folder, strict: true, filter: (path) => wanted.has(path.replace(/^\.\//, '')) });
-    } catch (error) {
-      throw userError('AMP7013', `cannot unpack ${archive}`, (error as Error).message, 'check the free space and try again');
+    const names = namesOf(layout);
+    const found = await readArchive(archive, new Set(names.map((name) => `${layout.folder}/${name}`)));
+    const missing = [...layout.files.train, ...layout.files.test].filter((name) => !found.has(`${layout.folder}/${name}`));
+    if (missing.length > 0) throw badFile(archive, `it has no ${layout.folder}/${missing[0]}`);
+    await mkdir(join(folder, layout.folder));
+    for (const name of names) {
+      const file = found.get(`${layout.folder}/${name}`);
+      const path = join(folder, layout.folder, name);
+      if (file !== undefined) await writeFile(path, await file.bytes()).catch((error) => refuseUnpacking(archive, error));
     }
-    if ((await findFiles(layout, folder)) === undefined) await refuseMissing(layout, folder);
     await writeChecksums(join(folder, layout.folder), [...layout.files.train, ...layout.files.test]);
     await putInPlace(layout, join(folder, layout.folder), join(dir, layout.folder));
   });
@@ -78,13 +87,19 @@ async function fetchArchive(
 ): Promise<void> {
   const archive = join(dir, from.file);
   const url = options.url ?? (process.env[from.mirror] || from.url);
-  const md5 = options.md5 ?? from.md5;
+  const { md5, size } = options.md5 === undefined ? from : { md5: options.md5, size: options.size };
   const here = await stat(archive).then(
     () => true,
     () => false,
   );
-  if (!here || (await md5OfFile(archive)) !== md5) await download({ ...options, url, md5, path: archive });
-  await unpack(archive, layout, dir);
+  if (!here || (await md5OfFile(archive)) !== md5) await download({ ...options, url, md5, size, path: archive });
+  try {
+    await unpack(archive, layout, dir);
+  } catch (error) {
+    // What is in it is not what it should be, and never will be.
+    if ((error as UserError).diagnostics?.[0]?.code === 'AMP7020') await rm(archive, { force: true });
+    throw error;
+  }
   await rm(archive, { force: true });
 }
 
@@ -111,13 +126,19 @@ async function fetchFiles(
   dir: string,
   options: FetchOptions,
 ): Promise<void> {
+  const base = webAddress(options.url ?? (process.env[from.mirror] || from.url)).href.replace(/\/*$/, '/');
   const folder = join(dir, layout.folder);
   await makeDataFolder(folder);
-  const base = options.url ?? (process.env[from.mirror] || from.url);
-  for (const { file, md5 } of from.files) {
-    const path = join(folder, file);
-    if ((await isThere(path)) && (await md5OfFile(path)) === md5) continue;
-    await download({ ...options, url: new URL(file, base).href, md5, path });
+  try {
+    for (const { file, md5, size } of from.files) {
+      const path = join(folder, file);
+      if ((await isThere(path)) && (await md5OfFile(path)) === md5) continue;
+      await download({ ...options, url: new URL(file, base).href, md5, size, path });
+    }
+  } catch (error) {
+    // Only an empty folder goes.
+    await rmdir(folder).catch(() => undefined);
+    throw error;
   }
 }
 

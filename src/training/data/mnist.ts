@@ -36,9 +36,11 @@ function mnist(name: DatasetName, folder: string, torchvision: string, origin: O
   };
 }
 
-function published(...md5: readonly [string, string, string, string]): Published {
+type Four<T> = readonly [T, T, T, T];
+
+function published(sizes: Four<number>, md5: Four<string>): Published {
   const names = ['train-images-idx3', 'train-labels-idx1', 't10k-images-idx3', 't10k-labels-idx1'];
-  return names.map((name, index) => ({ file: `${name}-ubyte.gz`, md5: md5[index]! }));
+  return names.map((name, index) => ({ file: `${name}-ubyte.gz`, md5: md5[index]!, size: sizes[index]! }));
 }
 
 /** Handwritten digits (LeCun et al. 1998); the address and the md5 are those of torchvision. */
@@ -46,10 +48,13 @@ export const MNIST = mnist('mnist', 'mnist', 'MNIST', {
   kind: 'files',
   url: 'https://ossci-datasets.s3.amazonaws.com/mnist/',
   files: published(
-    'f68b3c2dcbeaaa9fbdd348bbdeb94873',
-    'd53e105ee54ea40749a09fcbcd1e9432',
-    '9fb629c4189551a2d022fa330f9573f3',
-    'ec29112dd5afa0611ce80d1b7f02629c',
+    [9_912_422, 28_881, 1_648_877, 4_542],
+    [
+      'f68b3c2dcbeaaa9fbdd348bbdeb94873',
+      'd53e105ee54ea40749a09fcbcd1e9432',
+      '9fb629c4189551a2d022fa330f9573f3',
+      'ec29112dd5afa0611ce80d1b7f02629c',
+    ],
   ),
   mirror: 'AMPC_MNIST_URL',
 });
@@ -59,10 +64,13 @@ export const FASHION_MNIST = mnist('fashion_mnist', 'fashion-mnist', 'FashionMNI
   kind: 'files',
   url: 'http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/',
   files: published(
-    '8d4fb7e6c68d591d4c3dfef9ec88bf0d',
-    '25c81989df183df01b3e8a0aad5dffbe',
-    'bef4ecab320f06d8554ea6380940ec79',
-    'bb300cfdad3c16e7a12a480ee83cd310',
+    [26_421_880, 29_515, 4_422_102, 5_148],
+    [
+      '8d4fb7e6c68d591d4c3dfef9ec88bf0d',
+      '25c81989df183df01b3e8a0aad5dffbe',
+      'bef4ecab320f06d8554ea6380940ec79',
+      'bb300cfdad3c16e7a12a480ee83cd310',
+    ],
   ),
   mirror: 'AMPC_FASHION_MNIST_URL',
 });

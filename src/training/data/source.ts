@@ -10,6 +10,8 @@ export type Origin =
       readonly file: string;
       readonly url: string;
       readonly md5: string;
+      /** Bytes. */
+      readonly size: number;
       /** Environment variable that names another address of the same file. */
       readonly mirror: string;
     }
@@ -17,7 +19,7 @@ export type Origin =
       /** The files of the folder, each below one address. */
       readonly kind: 'files';
       readonly url: string;
-      readonly files: readonly { readonly file: string; readonly md5: string }[];
+      readonly files: readonly { readonly file: string; readonly md5: string; readonly size: number }[];
       readonly mirror: string;
     }
   | {
