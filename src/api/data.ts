@@ -5,6 +5,7 @@ import { DEFAULT_SIZING, type FileSource, type Statistics } from '../datasets/so
 import { userError } from '../diagnostics/diagnostic.js';
 import { readSource } from '../files/source.js';
 import { reading } from '../files/system-error.js';
+import { given } from '../given.js';
 import type { DatasetSpec } from '../ir/program.js';
 import { elementCount } from '../ir/types.js';
 import { lowerProgram } from '../lower/lower.js';
@@ -12,8 +13,9 @@ import { Batcher } from '../training/data/batcher.js';
 import { countPerClass, type Dataset, forEachImage, type ImageSet } from '../training/data/dataset.js';
 import { type Duplicate, findDuplicates } from '../training/data/duplicates.js';
 import { defaultDataFolder } from '../training/data/folder.js';
-import { findPlace } from '../training/data/load.js';
+import { type Availability, findPlace } from '../training/data/load.js';
 import { choosePlace, measureStatistics, openData } from '../training/data/open.js';
+import type { PictureSizes } from '../training/data/picture-sizes.js';
 
 export interface DataOptions {
   /** Where the data is, instead of where it usually is. */
@@ -22,15 +24,11 @@ export interface DataOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface KnownData {
+export interface KnownData extends Availability {
   readonly name: DatasetName;
   readonly doc: string;
   readonly image: readonly number[];
   readonly classes: number;
-  /** Where it is; undefined: it is not in the data folder. */
-  readonly place: string | undefined;
-  /** It needs no files. */
-  readonly isGenerated: boolean;
 }
 
 /** The data sets that a file can name, and which of them are there. */
@@ -54,7 +52,15 @@ export interface DataInfo {
   readonly trainPerClass: readonly number[];
   readonly testPerClass: readonly number[];
   readonly statistics: Statistics;
-  readonly duplicates: readonly Duplicate[];
+  /** Of the pictures as they are in their files; undefined for arrays. */
+  readonly sizes: PictureSizes | undefined;
+  readonly duplicates: readonly NamedDuplicate[];
+}
+
+/** With the files that hold the two, where images have files of their own. */
+export interface NamedDuplicate extends Duplicate {
+  readonly trainFile?: string;
+  readonly testFile?: string;
 }
 
 export interface InfoOptions extends DataOptions {
@@ -143,7 +149,11 @@ export async function dataInfo(target: string, options: InfoOptions = {}): Promi
     trainPerClass: countPerClass(train, classes.length),
     testPerClass: countPerClass(test, classes.length),
     statistics: await measureStatistics(train),
-    duplicates: await findDuplicates(train, test),
+    sizes: 'channels' in spec.source ? await (await import('../training/data/picture-sizes.js')).measureSizes(spec, place) : undefined,
+    duplicates: (await findDuplicates(train, test)).map((pair) => ({
+      ...pair,
+      ...given({ trainFile: train.files?.[pair.train], testFile: test.files?.[pair.test] }),
+    })),
   };
 }
 

@@ -6,6 +6,8 @@ import type { ValidateFunction } from 'ajv/dist/2020.js';
 export type SchemaName =
   | 'calibrate'
   | 'compare'
+  | 'data-info'
+  | 'data-list'
   | 'diff'
   | 'doctor'
   | 'events'

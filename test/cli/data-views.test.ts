@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { cpSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
+import { schemaProblem } from '../../src/files/schemas.js';
 import { ampc } from '../support/cli.js';
 import { environment } from '../support/environment.js';
 import { makeWorkspace } from '../support/tiny.js';
@@ -41,11 +42,40 @@ describe('ampc data', function () {
       stdout,
       /normalize\(mean: \[0\.5098, 0\.1569, 0\.5098\], std: \[0\.3529, 0\.0000, 0\.3529\]\)|std: \[0\.3529, 1\.0000, 0\.3529\]/,
     );
-    assert.match(stdout, /test images are training images: test 0 is training 0/);
+    assert.match(stdout, /5 test images are training images: test\/cats\/0\.png is train\/cats\/0\.png, test/);
+    assert.match(stdout, /in the files: heights 7 to 12, half of them up to 11, widths 9 to 13, half of them up to 10/);
     assert.match(stdout, /cats +6 +3\n.*dogs +6 +2/s);
     const { width, height } = await sharp(sheet).metadata();
     // Two classes of six images, eight times as large, with gaps of two pixels.
     assert.deepEqual([width, height], [6 * 66 + 2, 2 * 66 + 2]);
+  });
+
+  it('info and list print one line of JSON each, as their schemas say', async () => {
+    const json = async (...args: readonly string[]) => {
+      const { stdout, stderr, code } = await ampc('data', ...args, '--json');
+      assert.equal(code, 0, stderr);
+      return JSON.parse(stdout);
+    };
+    const info = await json('info', photos, '--size', '8');
+    assert.equal(schemaProblem('data-info', info), undefined);
+    assert.deepEqual(
+      [info.classes, info.image, info.trainPerClass],
+      [
+        ['cats', 'dogs'],
+        [8, 8, 3],
+        [6, 6],
+      ],
+    );
+    const [first] = info.duplicates;
+    assert.deepEqual([first.testFile, first.trainFile], [join(photos, 'test/cats/0.png'), join(photos, 'train/cats/0.png')]);
+    const named = await json('info', 'cifar10', '--data', work.path('data'));
+    assert.equal(schemaProblem('data-info', named), undefined);
+    assert.deepEqual([named.sizes, named.place], [null, work.path('data')]);
+    const list = await json('list', '--data', work.path('data'));
+    assert.equal(schemaProblem('data-list', list), undefined);
+    const places = list.sets.map((set: { name: string; place: string | null; generated: boolean }) => [set.name, set.place, set.generated]);
+    assert.deepEqual(places[0], ['cifar10', work.path('data'), false]);
+    assert.deepEqual(places.at(-1), ['shapes', null, true]);
   });
 
   it('info takes the name of a data set, a file of arrays and a .amp file', async () => {

@@ -1,5 +1,6 @@
+import { sep } from 'node:path';
 import type { Command } from 'commander';
-import { type DataInfo, dataInfo, dataPreview, listData } from '../../index.js';
+import { type DataInfo, dataInfo, dataPreview, formatBytes, listData } from '../../index.js';
 import { between, integer, options } from '../options.js';
 import { formatCount, type Output } from '../output.js';
 
@@ -23,15 +24,24 @@ export function addDataViews(data: Command, output: Output): void {
     .command('list')
     .description('the data sets that a file can name, and where they are')
     .addOption(options.data())
+    .addOption(options.json())
     .action(async (choices: { readonly data?: string }) => {
       const found = await listData(choices);
+      const sets = found.map(({ isGenerated: generated, place = null, download = null, ...set }) => ({
+        ...set,
+        place,
+        generated,
+        download,
+      }));
+      output.event({ event: 'data_list', sets });
+      if (output.json) return;
       output.table(
         ['name', 'image', 'classes', 'place'],
-        found.map(({ name, image, classes, place, isGenerated }) => [
+        found.map(({ name, image, classes, place, isGenerated, download }) => [
           name,
           image.join(' x '),
           formatCount(classes),
-          place ?? (isGenerated ? 'generated when it is used' : 'not there: ampc data fetch'),
+          place ?? (isGenerated ? 'generated when it is used' : `not there: ampc data fetch ${name} brings ${formatBytes(download ?? 0)}`),
         ]),
       );
     });
@@ -44,8 +54,11 @@ export function addDataViews(data: Command, output: Output): void {
     .option('--size <pixels>', 'side that pictures in a folder or a list are brought to (default: 64)', integer(1))
     .option('--split <share>', 'share of the images that is for testing, where a path does not say which are', between(0, 1))
     .option('--sheet <file>', 'write a PNG with ten training images of each class')
+    .addOption(options.json())
     .action(async (source: string, choices: InfoChoices) => {
-      printInfo(await dataInfo(source, { ...choices, onNotice: output.notice }), output);
+      const info = await dataInfo(source, { ...choices, onNotice: output.notice });
+      output.event({ event: 'data_info', ...info, place: info.place ?? null, sizes: info.sizes ?? null });
+      if (!output.json) printInfo(info, output);
       if (choices.sheet !== undefined) output.line(`images in ${choices.sheet}`);
     });
 
@@ -66,15 +79,24 @@ export function addDataViews(data: Command, output: Output): void {
 /** Duplicates that are named; the others are counted. */
 const NAMED = 5;
 
+function range([least, median, largest]: readonly number[]): string {
+  return least === largest ? `${least}` : `${least} to ${largest}, half of them up to ${median}`;
+}
+
 function printInfo(info: DataInfo, output: Output): void {
-  const { name, place, classes, image, train, test, trainPerClass, testPerClass, statistics, duplicates } = info;
+  const { name, place, classes, image, train, test, trainPerClass, testPerClass, statistics, sizes, duplicates } = info;
   output.line(`${name}: ${formatCount(train)} training and ${formatCount(test)} test images of ${image.join(' x ')}`);
   output.line(place ?? 'generated when it is used; nothing is stored');
+  if (sizes !== undefined) output.line(`in the files: heights ${range(sizes.height)}, widths ${range(sizes.width)}`);
   const written = (values: readonly number[]): string => `[${values.map((value) => value.toFixed(4)).join(', ')}]`;
   output.line(`normalize(mean: ${written(statistics.mean)}, std: ${written(statistics.std)})`);
   if (duplicates.length === 0) output.line('no test image is a training image');
   else {
-    const named = duplicates.slice(0, NAMED).map((pair) => `test ${pair.test} is training ${pair.train}`);
+    // From the folder that is named above.
+    const short = (file: string): string => (place !== undefined && file.startsWith(place + sep) ? file.slice(place.length + 1) : file);
+    const named = duplicates
+      .slice(0, NAMED)
+      .map(({ train: of, test: at, trainFile = `training ${of}`, testFile = `test ${at}` }) => `${short(testFile)} is ${short(trainFile)}`);
     const rest = duplicates.length > NAMED ? ` and ${formatCount(duplicates.length - NAMED)} more` : '';
     output.line(`${formatCount(duplicates.length)} test images are training images: ${named.join(', ')}${rest}`);
   }

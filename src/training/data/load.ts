@@ -73,13 +73,32 @@ async function requireForm(source: DatasetSource, dir: string | undefined): Prom
   return (await findForm(source, folder)) ?? refuseMissing(source, folder);
 }
 
+export interface Availability {
+  /** Undefined: it is not there. */
+  readonly place: string | undefined;
+  readonly isGenerated: boolean;
+  /** Bytes that `ampc data fetch` brings; undefined where there are none to bring. */
+  readonly download: number | undefined;
+}
+
+function downloadOf({ origin }: DatasetSource): number | undefined {
+  switch (origin.kind) {
+    case 'archive':
+      return origin.size;
+    case 'files':
+      return origin.files.reduce((sum, { size }) => sum + size, 0);
+    case 'generated':
+      return undefined;
+    default:
+      return assertNever(origin);
+  }
+}
+
 /** Where a data set is, if it is there. */
-export async function findPlace(
-  name: DatasetName,
-  dir: string,
-): Promise<{ readonly place: string | undefined; readonly isGenerated: boolean }> {
+export async function findPlace(name: DatasetName, dir: string): Promise<Availability> {
   const source = SOURCES[name];
-  return { place: (await isIn(source, dir)) ? dir : undefined, isGenerated: source.origin.kind === 'generated' };
+  const place = (await isIn(source, dir)) ? dir : undefined;
+  return { place, isGenerated: source.origin.kind === 'generated', download: downloadOf(source) };
 }
 
 /**
