@@ -1,8 +1,9 @@
 import { statSync } from 'node:fs';
-import { dirname, isAbsolute, join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import type { Split } from '../datasets/registry.js';
 import type { DataFacts, DataSplit, FileSource } from '../datasets/source.js';
 import type { Source } from '../diagnostics/diagnostic.js';
+import { textFolder } from '../files/text-folder.js';
 import { type LabelledArrays, readIdxFolder, readNumpy } from './arrays.js';
 import { listClassFolders } from './class-folders.js';
 import { readCsvList } from './csv.js';
@@ -10,7 +11,7 @@ import { listParquet } from './parquet.js';
 
 /** Where the files of a data set lie that the source text `at` names: where its caller says, else at the path, from the text's folder. */
 export function dataPath({ path }: FileSource, at: Pick<Source, 'path' | 'data'>): string {
-  return at.data?.path ?? (isAbsolute(path) ? path : join(dirname(at.path), path));
+  return at.data?.path ?? (isAbsolute(path) ? path : join(textFolder(at.path), path));
 }
 
 const counted = ({ train, test }: Readonly<Record<Split, { readonly length: number }>>) => ({ train: train.length, test: test.length });

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Source, UsedText } from '../diagnostics/diagnostic.js';
 import { fileReason } from '../files/reason.js';
+import { textFolder } from '../files/text-folder.js';
 
 /** Files that come with ampc, by the name in `use`. */
 const LIBRARY: Readonly<Record<string, URL>> = { 'ampc/blocks': new URL('../../library/blocks.amp', import.meta.url) };
@@ -19,7 +20,7 @@ export function isLibrary(name: string): boolean {
 export function usedText(main: Source, name: string): UsedText | string {
   const kept = main.used?.find((used) => used.name === name);
   if (kept !== undefined) return kept;
-  const path = isLibrary(name) ? name : join(dirname(main.path), name);
+  const path = isLibrary(name) ? name : join(textFolder(main.path), name);
   try {
     const bytes = readFileSync(isLibrary(name) ? LIBRARY[name] : path);
     return { name, path, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };

@@ -1,14 +1,18 @@
 import type { DatasetSpec } from '../ir/program.js';
+import { trainStep } from '../plan/facts.js';
 import type { Footprint } from '../plan/footprint.js';
 import type { Plan } from '../plan/plan.js';
 import { dataBytes } from '../training/data/open.js';
-import { stateBytes } from '../training/states.js';
+import { largestStateBytes, stateBytes } from '../training/states.js';
 
 /** Bytes that a process takes which trains a plan on the processor. */
 export interface ProcessMemory {
   /** States, arena and workspace: the total of `ampc plan`. */
   readonly plan: number;
-  /** A copy of the states: what an overflow is explained from, and what checkpoints are written from. */
+  /**
+   * A copy of the states: what an overflow is explained from, and what checkpoints are written from. Without a loss scale the largest
+   * parameter once more, in which each is looked through for what is not finite.
+   */
   readonly copy: number;
   /** The images of both splits. */
   readonly data: number;
@@ -25,7 +29,8 @@ const NODE = 12 << 10;
 
 /** What training takes beside the plan's own memory and the program. */
 export function besidePlan(plan: Plan, dataset: DatasetSpec): Pick<ProcessMemory, 'copy' | 'data'> {
-  return { copy: stateBytes(plan), data: dataBytes(dataset) };
+  const isGuarded = trainStep(plan).graph.outputs.ok !== undefined;
+  return { copy: stateBytes(plan) + (isGuarded ? 0 : largestStateBytes(plan)), data: dataBytes(dataset) };
 }
 
 /** What training a plan takes in all; `memory` is that of the plan with its workspace. Data sets count as published. */

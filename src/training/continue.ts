@@ -46,7 +46,7 @@ function warning(step: number, message: string, why: string, fix: string): Warni
  * The rates of a run that goes on. What they are made of may change: from the next step on the new settings hold, as if they had been the
  * run's from its start. A schedule that depends on the run's length and is to go on for another length is stretched: the rest of its curve
  * takes the steps that are left. Throws UserError AMP7210 when nothing is left of the curve,
- * AMP7211 when the run has trained for so long already.
+ * AMP7212 when the run has trained for so long already.
  */
 export function continueRates(checkpoint: Checkpoint, now: RunSettings, train: TrainSpec, length: Length): Continuation {
   const { position } = checkpoint;
@@ -61,8 +61,8 @@ export function continueRates(checkpoint: Checkpoint, now: RunSettings, train: T
   if (totalSteps !== before.to && step >= totalSteps) {
     const done = position.stepInEpoch === 0 ? lengthText(step, stepsPerEpoch) : `${step} steps`;
     throw userError(
-      'AMP7211',
-      `nothing is left to train: the run has trained for ${done}, and ${is} are asked for`,
+      'AMP7212',
+      `nothing is left to train: the run has trained for ${done}, and is to train for ${is}`,
       `it was for ${was}, and stays as it is`,
       step < before.to ? 'go on to its end without --epochs, or ask for more than it has' : 'ask for more epochs than it has',
     );

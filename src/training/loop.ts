@@ -186,7 +186,7 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
   await executable.writeStates(states);
   if (resumed !== undefined && !options.passedStopIsNone && options.maxSteps !== undefined && resumed.position.step > options.maxSteps)
     throw userError(
-      'AMP7211',
+      'AMP7212',
       `nothing is left to train: the run has taken ${resumed.position.step} steps, and is to stop after ${options.maxSteps}`,
       'it stays as it is',
       'ask for more steps, or leave --max-steps out',

@@ -105,6 +105,11 @@ export function stateBytes(plan: Plan): number {
   return planStates(plan).reduce((sum, { dtype, shape }) => sum + byteLength({ dtype, shape }), 0);
 }
 
+/** Bytes of the largest parameter or running statistic. */
+export function largestStateBytes(plan: Plan): number {
+  return modelStates(plan).reduce((most, { dtype, shape }) => Math.max(most, byteLength({ dtype, shape })), 0);
+}
+
 /** Number of trainable numbers. */
 export function parameterCount(plan: Plan): number {
   return planStates(plan).reduce((sum, { role, shape }) => sum + (role === 'parameter' ? elementCount(shape) : 0), 0);

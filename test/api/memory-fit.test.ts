@@ -81,6 +81,16 @@ describe('a plan that does not fit in memory', function () {
   };
   const withBatch = async (batch: number) => (await compile('examples/simple-cnn.amp', { backend: 'reference', batch })).plan;
 
+  it('counts the states once more, and where nothing skips a step the largest of them too, which is looked through', async () => {
+    const report = async (precision: 'fp16' | 'fp32') =>
+      explainPlan(await compile('examples/simple-cnn.amp', { backend: 'reference', precision }));
+    const [guarded, bare] = [await report('fp16'), await report('fp32')];
+    assert.equal(guarded.processMemory.copy, guarded.stateBytes);
+    const sizes = bare.plan.flatMap(({ lines }) => lines.filter(({ op, name }) => op === 'state' && /\.(weight|bias)$/.test(name)));
+    const largest = Math.max(...sizes.map(({ shape }) => 4 * shape.reduce((product, size) => product * size, 1)));
+    assert.equal(bare.processMemory.copy, bare.stateBytes + largest);
+  });
+
   it('is refused with the largest batch that fits', async () => {
     const plan = await withBatch(512);
     const { memory, processMemory } = await explainPlan(await compile('examples/simple-cnn.amp', { backend: 'reference', batch: 512 }));

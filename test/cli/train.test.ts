@@ -126,7 +126,7 @@ describe('ampc train, eval, predict, bench', () => {
     assert.equal(events(await ampc(...args('train', file, ...more))).at(-1).steps, 410);
     const less = await ampc(...args('train', file, ...more, '--max-steps', '400'));
     assert.equal(less.code, 1);
-    assert.match(less.stderr, /error\[AMP7211\]: nothing is left to train: the run has taken 410 steps, and is to stop after 400/);
+    assert.match(less.stderr, /error\[AMP7212\]: nothing is left to train: the run has taken 410 steps, and is to stop after 400/);
     assert.equal(events(await ampc(...args('train', file, ...more))).at(-1).steps, 410);
   }).timeout(60_000);
 

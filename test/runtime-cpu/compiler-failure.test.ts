@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { targetFor } from '../../src/codegen/c/target.js';
 import { type Diagnostic, UserError } from '../../src/diagnostics/diagnostic.js';
@@ -24,7 +24,7 @@ async function until(what: () => boolean): Promise<void> {
 
 describe('a C compiler that fails', function () {
   this.timeout(120_000);
-  const set = environment(['AMPC_CACHE', 'AMPC_CC_TIMEOUT']);
+  const set = environment(['AMPC_CACHE', 'AMPC_CC', 'AMPC_CC_TIMEOUT']);
   const target = targetFor('plain', 'x64');
   let real: Compiler;
   let work: Workspace;
@@ -70,6 +70,18 @@ ${body}
     }
     assert.fail('it was built');
   }
+
+  it('for want of processes is no compiler that is missing, also when it is only asked its version', async () => {
+    const path = work.file('no-processes.sh', '#!/bin/sh\necho "sh: 1: Cannot fork" >&2\nexit 2\n');
+    chmodSync(path, 0o755);
+    set({ AMPC_CC: path });
+    await assert.rejects(findCompiler(), (error: UserError) => {
+      const [{ code, message, why, fix }] = error.diagnostics as [Diagnostic];
+      assert.deepEqual([code, message], ['AMP6029', 'the C compiler could not work: the system has no process to spare']);
+      assert.match(`${why}; ${fix}`, /no-processes\.sh --version: sh: 1: Cannot fork; allow more processes/);
+      return true;
+    });
+  });
 
   /** What ended it, the code, what is said of it, and what the user can do. */
   const CASES: readonly (readonly [what: string, body: string, code: string, says: RegExp, fix: RegExp])[] = [

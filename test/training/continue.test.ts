@@ -162,8 +162,8 @@ describe('a run that goes on for another number of epochs', () => {
             return true;
           },
         );
-      await refused({ epochs: 2 }, /AMP7211.*nothing is left to train: the run has trained for 25 steps, and 2 epochs are asked for/);
-      await refused({ epochs: 3, maxSteps: 20 }, /AMP7211.*the run has taken 25 steps, and is to stop after 20/);
+      await refused({ epochs: 2 }, /AMP7212.*nothing is left to train: the run has trained for 25 steps, and is to train for 2 epochs/);
+      await refused({ epochs: 3, maxSteps: 20 }, /AMP7212.*the run has taken 25 steps, and is to stop after 20/);
       assert.deepEqual(files(), before);
       assert.equal((await part(run, { epochs: 3, resume: true })).result.steps, 30);
     }));

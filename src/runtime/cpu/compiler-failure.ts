@@ -1,7 +1,11 @@
 import { type UserError, userError } from '../../diagnostics/diagnostic.js';
 import { fileReason } from '../../files/reason.js';
-import type { Compiler } from './compiler.js';
 import type { Ending, RunResult } from './program.js';
+
+/** A compiler, as it says what it is. */
+interface Compiler {
+  readonly version: string;
+}
 
 /** What a compiler says when the system refuses it something, and the code of the system's error. */
 const SYSTEM_ERRORS: readonly (readonly [pattern: RegExp, code: string])[] = [
@@ -39,7 +43,23 @@ const SHELL_CODES: Readonly<Record<number, string>> = { 126: 'EACCES', 127: 'ENO
 
 function firstError(stderr: string): string {
   const lines = stderr.split('\n').filter((line) => line.trim() !== '');
-  return (lines.find((line) => /error/i.test(line)) ?? lines[0] ?? '').trim();
+  return (lines.find((line) => /error/i.test(line)) ?? lines[0] ?? 'it does not say why').trim();
+}
+
+/** What refuses a program's start to whatever program it is: another compiler would fare no better. */
+const OF_THE_MACHINE: readonly string[] = ['EAGAIN', 'ENOMEM', 'EMFILE'];
+
+/** The system refused a compiler what it needs to say its version: processes, memory or files. */
+export function refusedByMachine(command: string, result: RunResult): UserError | undefined {
+  const code = systemCode(result);
+  if (code === undefined || !OF_THE_MACHINE.includes(code)) return undefined;
+  const said = result.ending.kind === 'system' ? result.ending.error.message : firstError(result.stderr);
+  return userError(
+    'AMP6029',
+    `the C compiler ${whenEnded(result.ending)}: ${fileReason({ code })}`,
+    `${command} --version: ${said}`,
+    FIXES[code],
+  );
 }
 
 function systemCode({ ending, stderr }: RunResult): string | undefined {

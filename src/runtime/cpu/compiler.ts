@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { fileReason } from '../../files/reason.js';
 import { findPackage, packageProgram } from '../packages.js';
+import { refusedByMachine } from './compiler-failure.js';
 import { absolutePath, type Ending, type RunOptions, runProgram } from './program.js';
 import { compilerTimeoutMs } from './timeout.js';
 
@@ -61,9 +62,12 @@ async function identify(
   { signal }: Asking,
 ): Promise<Compiler | { readonly why: string }> {
   const timeoutMs = Math.min(VERSION_TIMEOUT_MS, compilerTimeoutMs());
-  const { ok, stdout, ending } = await runProgram(command, ['--version'], { timeoutMs, signal });
+  const result = await runProgram(command, ['--version'], { timeoutMs, signal });
+  const { ok, stdout, ending } = result;
   const version = stdout.split('\n')[0]?.trim() ?? '';
   if (ok && version !== '') return { command, version, origin };
+  const refused = refusedByMachine(command.join(' '), result);
+  if (refused !== undefined) throw refused;
   return { why: (WHY_NO_VERSION[ending.kind] as (ending: Ending) => string)(ending) };
 }
 

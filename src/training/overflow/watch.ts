@@ -1,8 +1,9 @@
+import { elementCount } from '../../ir/types.js';
 import type { Plan } from '../../plan/plan.js';
 import type { Executable } from '../../runtime/backend.js';
 import type { RunPosition, WatchState } from '../checkpoint-metadata.js';
 import { Snapshot } from '../snapshot.js';
-import { countNonFinite, modelStates, type StateValues } from '../states.js';
+import { countNonFinite, largestStateBytes, modelStates, type StateValues } from '../states.js';
 import type { StepResult } from '../step-result.js';
 import type { Stepper } from '../stepper.js';
 import type { LossHistory } from '../tally.js';
@@ -87,10 +88,12 @@ export class Watch {
     return new Snapshot(plan, states, looked);
   }
 
-  /** A parameter or statistic that is not finite; they are seen one by one. */
+  /** A parameter or statistic that is not finite; they are seen one by one, in the memory of the largest. */
   private async findBroken(plan: Plan, executable: Executable): Promise<string | undefined> {
-    for (const { name } of modelStates(plan)) {
-      const [values] = (await executable.readStates([name])).values();
+    const memory = new ArrayBuffer(largestStateBytes(plan));
+    for (const { name, shape } of modelStates(plan)) {
+      const into = new Map([[name, new Float32Array(memory, 0, elementCount(shape))]]);
+      const [values] = (await executable.readStates([name], into)).values();
       if (countNonFinite(values!) > 0) return name;
     }
     return undefined;
