@@ -46,45 +46,73 @@ function blocksOf<T>(rows: readonly FoldedRow<T>[], { path }: Folding<T>, depth:
   return blocks;
 }
 
-/** Equal for blocks that differ in their number alone. */
-function keyOf<T>({ rows, container = '', number }: Block<T>, { path, facts }: Folding<T>): string {
+/** Of each row of a block what is equal in blocks that differ in their number alone: its name, and with that its facts. */
+interface Keys {
+  readonly names: readonly string[];
+  readonly rows: readonly string[];
+}
+
+function keysOf<T>({ rows, container = '', number }: Block<T>, { path, facts }: Folding<T>): Keys {
   const relative = (text: string) => renumber(text, container, (old) => `#${old - number}`);
-  return JSON.stringify(
-    rows.map(({ name, items: [item] }) => [path(item), name, ...facts(item)]),
-    (_, value: unknown) => (typeof value === 'string' ? relative(value) : value),
-  );
+  const key = (values: readonly unknown[]) =>
+    JSON.stringify(values, (_, value: unknown) => (typeof value === 'string' ? relative(value) : value));
+  return {
+    names: rows.map(({ name, items: [item] }) => key([path(item), name])),
+    rows: rows.map(({ name, items: [item] }) => key([path(item), name, ...facts(item)])),
+  };
+}
+
+/** The share of rows that blocks with the same ones have to be alike in, to be folded: a row that differs is shown by itself. */
+const ALIKE = 0.75;
+
+function areAlike(a: Keys, b: Keys): boolean {
+  if (a.names.length !== b.names.length || a.names.some((name, row) => name !== b.names[row])) return false;
+  return a.rows.filter((key, row) => key === b.rows[row]).length >= ALIKE * a.rows.length;
 }
 
 /** Blocks behind `first` that are like it and numbered on from it, upwards or downwards. */
-function runFrom<T>(blocks: readonly Block<T>[], keys: readonly string[], first: number): readonly Block<T>[] {
+function runFrom<T>(blocks: readonly Block<T>[], keys: readonly Keys[], first: number): readonly Block<T>[] {
   const { container, number } = blocks[first]!;
   const step = (blocks[first + 1]?.number ?? 0) - number;
   if (container === undefined || Math.abs(step) !== 1) return [blocks[first]!];
   const end = blocks.findIndex((block, index) => {
-    return (
-      index > first && (keys[index] !== keys[first] || block.container !== container || block.number !== number + step * (index - first))
-    );
+    const isNext = block.container === container && block.number === number + step * (index - first);
+    return index > first && !(isNext && areAlike(keys[first]!, keys[index]!));
   });
   return blocks.slice(first, end === -1 ? undefined : end);
 }
 
+/** Row `row` of blocks that are folded: once for those of them behind each other that are equal in it. */
+function rowsTogether<T>(run: readonly Block<T>[], keys: readonly Keys[], row: number): readonly FoldedRow<T>[] {
+  const starts = run.flatMap((_, i) => (i === 0 || keys[i]!.rows[row] !== keys[i - 1]!.rows[row] ? [i] : []));
+  return starts.map((start, i) => {
+    const alike = run.slice(start, starts[i + 1]);
+    const { name } = alike[0]!.rows[row]!;
+    return { name, items: alike.flatMap((block) => block.rows[row]!.items) as [T, ...T[]] };
+  });
+}
+
+/** A row with the numbers of all blocks that it stands for in its name. */
+function spanning<T>({ name, items }: FoldedRow<T>, container: string, { path }: Folding<T>): FoldedRow<T> {
+  const depth = container.split('.').length;
+  const [first, last] = [items[0], items.at(-1)!].map((item) => Number(path(item).split('.')[depth])) as [number, number];
+  return { items, name: first === last ? name : renumber(name, container, (old) => `${old}…${old + last - first}`) };
+}
+
 function fold<T>(rows: readonly FoldedRow<T>[], folding: Folding<T>, depth: number): readonly FoldedRow<T>[] {
   const blocks = blocksOf(rows, folding, depth);
-  const keys = blocks.map((block) => (block.container === undefined ? '' : keyOf(block, folding)));
+  const keys = blocks.map((block) => (block.container === undefined ? { names: [], rows: [] } : keysOf(block, folding)));
   const folded: FoldedRow<T>[] = [];
   for (let first = 0; first < blocks.length; ) {
     const run = runFrom(blocks, keys, first);
-    const { container, number, rows: own } = run[0]!;
+    const { container, rows: own } = run[0]!;
+    const ofRun = keys.slice(first, first + run.length);
     first += run.length;
-    if (container === undefined) {
-      folded.push(...own);
-      continue;
+    if (container === undefined) folded.push(...own);
+    else {
+      const together = own.flatMap((_, row) => rowsTogether(run, ofRun, row));
+      folded.push(...fold(together, folding, container.split('.').length + 1).map((row) => spanning(row, container, folding)));
     }
-    const span = run.at(-1)!.number - number;
-    const name = (text: string) => (span === 0 ? text : renumber(text, container, (old) => `${old}…${old + span}`));
-    const together = own.map((row, index) => ({ ...row, items: run.flatMap((block) => block.rows[index]!.items) as [T, ...T[]] }));
-    const inner = fold(together, folding, container.split('.').length + 1);
-    folded.push(...inner.map((row) => ({ ...row, name: name(row.name) })));
   }
   return folded;
 }

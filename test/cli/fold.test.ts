@@ -52,6 +52,19 @@ describe('equal blocks that follow each other', () => {
     ]);
   });
 
+  it('are folded where a layer in four of them differs, which is shown by itself', () => {
+    const items = numbers(4).flatMap((i): Item[] =>
+      ['x', 'y', 'z', 'last'].map((name) => ({ layer: `a.${i}.${name}`, op: name === 'last' && i === 3 ? 'other' : name })),
+    );
+    assert.deepEqual(shown(items), [
+      ['a.0…3.x', 4],
+      ['a.0…3.y', 4],
+      ['a.0…3.z', 4],
+      ['a.0…2.last', 3],
+      ['a.3.last', 1],
+    ]);
+  });
+
   it('count downwards in the backward pass', () => {
     const items = [3, 2, 1].map((i): Item => ({ layer: `a.${i}.x`, value: `gradient of conv2d of a.${i}.x` }));
     assert.deepEqual(shown(items), [['gradient of conv2d of a.3…1.x', 3]]);
