@@ -75,7 +75,11 @@ function withFile<T>(path: string, use: (file: number) => T): T {
 const messageOf = (error: unknown): string => (error as Error).message.split('\n')[0]!;
 
 /** Brings an image library, which nothing else needs. */
-const library = () => import('./picture.js');
+let loaded: Promise<typeof import('./picture.js')> | undefined;
+const library = () => {
+  loaded ??= import('./picture.js');
+  return loaded;
+};
 
 async function examineOne({ file, known, path }: Examination['files'][number], { shape, size: target }: Decoding): Promise<KnownFile> {
   let seen = { path, size: -1, mtimeMs: 0 };
