@@ -107,7 +107,7 @@ function textOf(
   const [height, width, channels] = image;
   const size = height === width ? `size(${height})` : `size([${height}, ${width}])`;
   const folder = channels === 3 ? 'folder("images")' : `folder("images", channels: ${channels})`;
-  const loss = result.length === 1 ? 'cross_entropy' : 'mse';
+  const loss = result.length === 1 ? 'cross_entropy' : 'mse(target: image)';
   const made = producer === '' ? '' : `, which ${producer} had made`;
   return `# From ${basename(path)}${made}. Its images: a folder images/ with train/ and test/, in each a subfolder for every class.
 

@@ -102,19 +102,43 @@ function gathered(node: NodeView): Constant | undefined {
 }
 
 function joined(node: NodeView): Constant | undefined {
-  const parts = node.inputs.flatMap((input) => (input?.kind === 'constant' && input.shape.length === 1 ? [input] : []));
-  if (parts.length === 0 || parts.length < node.inputs.length) return undefined;
-  const data = parts.flatMap((part) => Array.from(part.data));
-  return make([data.length], data, parts[0]!);
+  const parts = node.inputs.flatMap((input) => (input?.kind === 'constant' ? [input] : []));
+  const [head] = parts;
+  if (head === undefined || parts.length < node.inputs.length) return undefined;
+  const at = node.int('axis', 0);
+  const axis = at < 0 ? at + head.shape.length : at;
+  const widths = parts.map(({ shape }) => product(shape.slice(axis)));
+  const data = Array.from({ length: product(head.shape.slice(0, axis)) }, (_, row) =>
+    parts.flatMap((part, i) => Array.from(part.data.slice(row * widths[i]!, (row + 1) * widths[i]!))),
+  ).flat();
+  const size = parts.reduce((sum, { shape }) => sum + shape[axis]!, 0);
+  return make(
+    head.shape.map((own, i) => (i === axis ? size : own)),
+    data,
+    head,
+  );
 }
 
 function sliced(node: NodeView): Constant | undefined {
   const from = first(node);
-  if (from === undefined || from.shape.length !== 1) return undefined;
-  const [start = 0] = node.numbers(1, 'starts') ?? [];
-  const [end = 0] = node.numbers(2, 'ends') ?? [];
-  const data = Array.from(from.data).slice(start, end);
-  return make([data.length], data, from);
+  if (from === undefined || (node.numbers(4, 'steps') ?? []).some((step) => step !== 1)) return undefined;
+  const [starts, ends] = [node.numbers(1, 'starts') ?? [], node.numbers(2, 'ends') ?? []];
+  const axes = node.numbers(3, 'axes') ?? starts.map((_, axis) => axis);
+  return axes.reduce((part: Constant, given, i) => {
+    const axis = given < 0 ? given + part.shape.length : given;
+    const size = part.shape[axis]!;
+    const at = (place: number) => Math.min(size, Math.max(0, place < 0 ? place + size : place));
+    const [start, end] = [at(starts[i]!), at(ends[i]!)];
+    const inner = product(part.shape.slice(axis + 1));
+    const rows = Array.from({ length: product(part.shape.slice(0, axis)) }, (_, row) =>
+      Array.from(part.data.slice((row * size + start) * inner, (row * size + end) * inner)),
+    );
+    return make(
+      part.shape.map((own, k) => (k === axis ? end - start : own)),
+      rows.flat(),
+      part,
+    );
+  }, from);
 }
 
 /** A constant that is repeated along axes is the same number of times for each image, or refused. */
@@ -143,8 +167,12 @@ export const FOLDS: Readonly<Record<string, Fold>> = {
   Sub: elementwise((a, b) => a - b),
   Mul: elementwise((a, b) => a * b),
   Div: elementwise((a, b) => a / b),
+  Min: elementwise(Math.min),
+  Max: elementwise(Math.max),
+  Pow: elementwise((a, b) => a ** b),
   Equal: elementwise((a, b) => (a === b ? 1 : 0)),
   Where: chosen,
+  Abs: unary(Math.abs),
   Sqrt: unary(Math.sqrt),
   Neg: unary((x) => -x),
   ConstantOfShape: (node) => {

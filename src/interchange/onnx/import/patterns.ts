@@ -85,7 +85,19 @@ function findShuffle(index: Index, node: OnnxNode): Found | undefined {
   return { node: { ...before, opType: PATTERNS.shuffle, output: behind.output ?? [] }, parts: [before, node, behind] };
 }
 
-const FINDERS = [findGelu, findGated, findShuffle];
+/** x where it is positive, else x times a slope, as ampc writes it. */
+function findPrelu(index: Index, where: OnnxNode): Found | undefined {
+  const [condition = '', x = '', below = ''] = where.opType === 'Where' ? (where.input ?? []) : [];
+  const greater = index.producer.get(condition);
+  const times = index.producer.get(below);
+  const isPositive = greater?.opType === 'Greater' && greater.input?.[0] === x && index.numberOf(greater.input[1]) === 0;
+  if (!isPositive || times?.opType !== 'Mul' || !times.input?.includes(x)) return undefined;
+  const slope = otherInput(times, x);
+  const node: OnnxNode = { opType: 'PRelu', input: [x, slope ?? x], output: where.output ?? [], name: where.name ?? '' };
+  return { node, parts: [greater, times, where] };
+}
+
+const FINDERS = [findGelu, findGated, findShuffle, findPrelu];
 
 /** The nodes of a model with one in the place of several that are a layer of ampc. */
 export function recognizePatterns(nodes: readonly OnnxNode[], numberOf: Index['numberOf']): readonly OnnxNode[] {

@@ -15,22 +15,56 @@ function outputs(image: Value, { kernel, stride, dilation }: Window, padding: re
   return [image.shape[0]!, image.shape[1]!, ...sizes];
 }
 
+/**
+ * Whether as much padding on opposite sides gives windows at the same places, and whether the last then reaches beyond it, where it may.
+ */
+function evenForm(image: Value, window: Window, mayReach: boolean): { readonly ceil: boolean } | undefined {
+  const { kernel, stride, pads } = window;
+  const found = [0, 1].map(
+    (axis) => Math.floor((image.shape[axis + 2]! + pads[axis]! + pads[axis + 2]! - kernel[axis]!) / stride[axis]!) + 1,
+  );
+  const fits = (ceil: boolean) =>
+    outputs(image, window, pads.slice(0, 2), ceil)
+      .slice(2)
+      .every((size, axis) => size === found[axis]);
+  return (mayReach ? [false, true] : [false]).map((ceil) => ({ ceil })).find(({ ceil }) => fits(ceil));
+}
+
+function sameOutputs(image: Value, { stride }: Window): readonly number[] {
+  return [...image.shape.slice(0, 2), ...stride.map((step, axis) => Math.ceil(image.shape[axis + 2]! / step))];
+}
+
+/** Whether the padding is what the word `same` means: the odd cell at the bottom and right. */
+function isSame(image: Value, { kernel, stride, pads }: Window): boolean {
+  return [0, 1].every((axis) => {
+    const size = image.shape[axis + 2]!;
+    const total = Math.max(0, (Math.ceil(size / stride[axis]!) - 1) * stride[axis]! + kernel[axis]! - size);
+    return pads[axis] === Math.floor(total / 2) && pads[axis + 2] === total - pads[axis]!;
+  });
+}
+
 function pool(builder: AmpBuilder, node: NodeView, layer: string, more: (window: Window) => readonly string[]): Value {
   const image = builder.image(node.value());
   const window = windowOf(node, node.ints('kernel_shape') ?? [], image);
   const [top, left, bottom, right] = window.pads as [number, number, number, number];
-  const ceil = node.int('ceil_mode', 0) === 1;
-  if (window.dilation.some((step) => step !== 1)) return refuse('its window has a dilation');
-  if (top !== bottom || left !== right) return refuse('opposite sides have other padding');
   const padding = [top, left];
+  const isAlike = top === bottom && left === right;
+  // A mean over windows that reach beyond counts cells that are padding here, and none in the other form.
+  const counts = layer !== 'max_pool2d' && node.int('count_include_pad', 0) === 1;
+  const even = isAlike ? undefined : evenForm(image, window, !counts);
+  const ceil = node.int('ceil_mode', 0) === 1 || even?.ceil === true;
+  if (window.dilation.some((step) => step !== 1)) return refuse('its window has a dilation');
+  const isEven = isAlike || even !== undefined;
+  if (!isEven && !isSame(image, window)) return refuse('opposite sides have other padding');
   const args = [
     pairText(window.kernel),
     ...(window.stride.every((step, axis) => step === window.kernel[axis]) ? [] : [`stride: ${pairText(window.stride)}`]),
-    ...(padding.every((size) => size === 0) ? [] : [`padding: ${pairText(padding)}`]),
+    ...(isEven ? (padding.every((size) => size === 0) ? [] : [`padding: ${pairText(padding)}`]) : ['padding: same']),
     ...(ceil ? ['ceil_mode: true'] : []),
     ...more(window),
   ];
-  return builder.stage(image, layer, args, { shape: outputs(image, window, padding, ceil), places: IMAGE_PLACES });
+  const shape = isEven ? outputs(image, window, padding, ceil) : sameOutputs(image, window);
+  return builder.stage(image, layer, args, { shape, places: IMAGE_PLACES });
 }
 
 export function maxPool(builder: AmpBuilder, node: NodeView): Value {
