@@ -30,6 +30,7 @@ export type { EffectivePrecision, EffectiveSetting } from './choose/effective-pr
 export { type BackendChoice, type Compiled, type CompileOptions, compile } from './choose/plan-file.js';
 export { POLICIES, PRECISIONS, type Settings } from './choose/settings.js';
 export { DATASET_NAMES, type DatasetName } from './datasets/registry.js';
+export { type DiagnosticData, diagnosticData } from './diagnostics/data.js';
 export { type Diagnostic, type Source, UserError } from './diagnostics/diagnostic.js';
 export { renderDiagnostic, renderDiagnostics } from './diagnostics/render.js';
 export { EXPORT_FORMATS, type ExportTarget } from './exporting/targets.js';

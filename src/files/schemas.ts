@@ -5,6 +5,7 @@ import type { ValidateFunction } from 'ajv/dist/2020.js';
 /** Documents that ampc writes and whose form it ships, by the name of the file under schemas/. */
 export type SchemaName =
   | 'calibrate'
+  | 'check'
   | 'compare'
   | 'data-info'
   | 'data-list'
@@ -13,6 +14,7 @@ export type SchemaName =
   | 'events'
   | 'explain'
   | 'export'
+  | 'import'
   | 'plan'
   | 'predict'
   | 'runs'

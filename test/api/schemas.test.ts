@@ -55,6 +55,21 @@ describe('what ampc prints as JSON is as its schemas say', () => {
     agree('doctor', await lines('doctor', ended, '--json'));
   });
 
+  it('check', async () => {
+    const wrong = work.file('wrong.amp', TINY.replace('linear(10)', 'linaer(10)').replace('adam(', 'adma('));
+    const found = await lines('check', tame, wrong, work.path('missing.amp'), '--json');
+    agree('check', found);
+    const [first, second, third, last] = found as readonly { code: string; start: unknown; file: string; errors: number }[];
+    assert.deepEqual([first!.start, first!.file], [{ line: 4, column: 40 }, wrong]);
+    assert.equal(second!.file, wrong);
+    assert.deepEqual([third!.code, third!.start], ['AMP6101', null]);
+    assert.equal(last!.errors, 3);
+  });
+
+  it('import', async () => {
+    agree('import', await lines('import', 'test/fixtures/onnx/plain-script.onnx', '--out', work.path('imported'), '--json'));
+  });
+
   it('plan, with --explain and --diff', async () => {
     const plain = ['--backend', 'reference', '--json'];
     for (const file of [tame, wild]) {

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { importModel } from '../../src/api/import-model.js';
 import { BadFile } from '../../src/datafiles/bad-file.js';
 import { readIdx } from '../../src/datafiles/idx.js';
 import { readNpyBytes, readNpyIntegers, readNpyTexts } from '../../src/datafiles/npy.js';
@@ -51,6 +52,21 @@ describe('damaged files of data are refused by diagnostics', function () {
     const files = ['net', 'older', 'attention'].map((name) => readFileSync(`test/fixtures/pytorch/state_dicts/${name}.pt`));
     const read = refusing((bytes) => readStateDict(bytes).entries.map((entry) => entry.read()));
     for (const file of files) await fuzz(damage(file), read, 1000);
+  });
+
+  it('ONNX models', async () => {
+    const path = join(workspace.dir, 'x.onnx');
+    let count = 0;
+    for (const name of ['plain-script', 'patches-script', 'channels-dynamo'])
+      await fuzz(
+        damage(readFileSync(`test/fixtures/onnx/${name}.onnx`)),
+        (bytes) => {
+          writeFileSync(path, bytes);
+          count += 1;
+          return importModel(path, { out: join(workspace.dir, `onnx-${count}`) });
+        },
+        300,
+      );
   });
 
   it('arrays of numpy, and archives of them', async () => {

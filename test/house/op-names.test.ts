@@ -23,7 +23,7 @@ const HOME = [
 
 /** Every other file that names an op: how often, and why. */
 const ELSEWHERE: Readonly<Record<string, readonly [count: number, reason: string]>> = {
-  'api/import-model.ts': [2, 'losses of the language that an imported file has'],
+  'api/import-model.ts': [1, 'the loss that an imported file has'],
   'autodiff/loss.ts': [6, 'losses of the language: what of each becomes attributes'],
   'datasets/source.ts': [2, 'how pictures are resized: a fit and a kernel of sharp'],
   'exporting/facts.ts': [1, 'what makes probabilities of logits'],

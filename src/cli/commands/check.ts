@@ -1,4 +1,4 @@
-import { checkSource, lintSource, readSource, renderDiagnostic, UserError } from '../../index.js';
+import { checkSource, diagnosticData, lintSource, readSource, renderDiagnostic, UserError } from '../../index.js';
 import { EXIT } from '../failure.js';
 import { options } from '../options.js';
 import type { AddCommand } from './command.js';
@@ -9,6 +9,7 @@ export const addCheck: AddCommand = (program, output, exitWith) => {
     .description('report every mistake in .amp files, and what is known to go wrong')
     .argument('<file...>', '.amp files')
     .addOption(options.quiet())
+    .addOption(options.json())
     .action(async (files: readonly string[]) => {
       let errors = 0;
       let warnings = 0;
@@ -17,9 +18,11 @@ export const addCheck: AddCommand = (program, output, exitWith) => {
         for (const diagnostic of diagnostics) {
           if (diagnostic.severity === 'error') errors += 1;
           else warnings += 1;
+          output.event({ event: 'diagnostic', ...diagnosticData(diagnostic, source) });
           output.error(`${renderDiagnostic(diagnostic, source, { color: output.errorColor })}\n`);
         }
       }
+      output.event({ event: 'check', files: files.length, errors, warnings });
       if (errors > 0) {
         output.error(
           `${plural(errors, 'error')}${warnings > 0 ? `, ${plural(warnings, 'warning')}` : ''} in ${plural(files.length, 'file')}`,
