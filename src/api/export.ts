@@ -3,8 +3,10 @@ import { stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { type Compiled, type CompileOptions, compile } from '../choose/plan-file.js';
 import { mergeSettings, pickSettings } from '../choose/settings.js';
-import { userError } from '../diagnostics/diagnostic.js';
+import { type Source, userError } from '../diagnostics/diagnostic.js';
+import { LineIndex } from '../diagnostics/lines.js';
 import { batchOf, evaluationGraph, telltaleBatch } from '../exporting/evaluation-graph.js';
+import type { SourceBlock } from '../exporting/facts.js';
 import { EXPORT_FORMATS, type Exported, type ExportTarget, type TrainedModel } from '../exporting/targets.js';
 import { isFolder } from '../files/is-folder.js';
 import { makeFolder } from '../files/make-folder.js';
@@ -13,6 +15,7 @@ import { replaceFile } from '../files/replace-file.js';
 import { isThere } from '../files/system-error.js';
 import { VERSION } from '../files/version.js';
 import { type PrecisionName, precisionName } from '../ir/types.js';
+import { parseAmp } from '../parser/parse.js';
 import { probabilitiesToTake } from '../plan/facts.js';
 import { choosePlace, openClasses } from '../training/data/open.js';
 import { loadWeights } from '../training/init/load.js';
@@ -114,6 +117,16 @@ async function write(out: string, exported: Exported): Promise<Pick<ExportResult
   return { files: isFile ? [basename(out)] : files.map(([name]) => name), bytes };
 }
 
+function blocksOf({ text, used }: Source): readonly SourceBlock[] {
+  if (used !== undefined && used.length > 0) return [];
+  const lines = new LineIndex(text);
+  return parseAmp(text).file.sections.flatMap((section) =>
+    section.kind === 'block'
+      ? [{ name: section.name.text, first: lines.position(section.span.start).line, last: lines.position(section.span.end).line }]
+      : [],
+  );
+}
+
 async function modelOf(opened: Opened, options: ExportOptions): Promise<TrainedModel> {
   const { plan, program, source } = opened.compiled;
   const loaded = await loadWeights(opened.weights, plan);
@@ -144,6 +157,7 @@ async function modelOf(opened: Opened, options: ExportOptions): Promise<TrainedM
       policy: plan.policy,
       probabilities: probabilitiesToTake(findFunction(plan, 'eval_step')!.graph),
     },
+    blocks: blocksOf(source),
     image: { type: options.imageType ?? 'u8', layout: options.imageLayout ?? 'nhwc' },
   };
 }

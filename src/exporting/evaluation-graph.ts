@@ -1,6 +1,7 @@
+import { furtherName } from '../ir/graph-names.js';
 import { rebuild } from '../ir/rewrite.js';
 import { isInput, isState } from '../ir/structure.js';
-import type { Graph, Node, Shape } from '../ir/types.js';
+import { type Graph, type Node, type Shape, stringAttr } from '../ir/types.js';
 import { validateGraph } from '../ir/validate.js';
 import { opRules } from '../ops/rules.js';
 import type { Plan } from '../plan/plan.js';
@@ -24,6 +25,17 @@ export function upToLogits(graph: Graph): Graph {
 
 export function isImage(node: Node): boolean {
   return isInput(node) && node.attrs.name === 'image';
+}
+
+/** What the graph takes besides the image: input nodes. */
+export function furtherNodes({ nodes }: Graph): readonly Node[] {
+  return nodes.filter((node) => isInput(node) && !isImage(node));
+}
+
+/** What a file calls an input of the graph. */
+export function inputName({ attrs }: Node): string {
+  const name = stringAttr(attrs, 'name');
+  return furtherName(name) ?? name;
 }
 
 /** The images of a batch that the graph is for. */

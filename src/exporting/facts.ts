@@ -18,3 +18,10 @@ export interface ModelFacts {
 }
 
 export const PROBABILITY_FUNCTIONS = { none: 'identity', distribution: 'softmax', independent: 'sigmoid' } as const;
+
+/** A block of the language, from its first line to its last. */
+export interface SourceBlock {
+  readonly name: string;
+  readonly first: number;
+  readonly last: number;
+}

@@ -1,8 +1,8 @@
 import type { Program } from '../ir/program.js';
 import type { Shape } from '../ir/types.js';
 import type { Plan } from '../plan/plan.js';
-import { evaluationGraph } from './evaluation-graph.js';
-import type { ModelFacts } from './facts.js';
+import { evaluationGraph, upToLogits } from './evaluation-graph.js';
+import type { ModelFacts, SourceBlock } from './facts.js';
 import type { ImageForm } from './onnx/graph.js';
 
 /** What an exporter is given of a trained model. */
@@ -14,6 +14,8 @@ export interface TrainedModel {
   readonly states: ReadonlyMap<string, Float32Array>;
   readonly facts: ModelFacts;
   readonly image: ImageForm;
+  /** Where the blocks of the `.amp` file are in it, if nothing of the model is from another file. */
+  readonly blocks: readonly SourceBlock[];
 }
 
 /** What a safetensors file holds. */
@@ -42,6 +44,25 @@ const onnx: ExportFormat = {
   },
 };
 
-export const EXPORT_FORMATS = { onnx } as const satisfies Readonly<Record<string, ExportFormat>>;
+const torch: ExportFormat = {
+  doc: 'PyTorch: a folder with model.py, modules of torch.nn, and their state dict',
+  suffix: '-torch',
+  export: async ({ program, states, facts, blocks }) => {
+    const { exportTorch } = await import('./torch/export.js');
+    const { source, tensors } = exportTorch(upToLogits(program.eval), states, facts, blocks);
+    return { 'model.py': source, 'weights.safetensors': { tensors, metadata: { format: 'pt', model: facts.model } } };
+  },
+};
+
+const c: ExportFormat = {
+  doc: 'C: a folder with a program that classifies images, and its weights',
+  suffix: '-c',
+  export: async ({ plan, states, facts }) => {
+    const { exportC } = await import('./c/export.js');
+    return exportC(evaluationGraph(plan), states, facts);
+  },
+};
+
+export const EXPORT_FORMATS = { onnx, torch, c } as const satisfies Readonly<Record<string, ExportFormat>>;
 
 export type ExportTarget = keyof typeof EXPORT_FORMATS;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { schemaProblem } from '../../src/files/schemas.js';
 import { decodeModel } from '../../src/interchange/onnx/schema.js';
+import { readSafetensors } from '../../src/training/safetensors.js';
 import { mistakesOf } from '../exporting/onnx-checker.js';
 import { ampc } from '../support/cli.js';
 import { useTiny } from '../support/tiny.js';
@@ -43,6 +44,25 @@ describe('ampc export', () => {
       JSON.parse(facts.classes!),
       Array.from({ length: 10 }, (_, label) => `class${label}`),
     );
+  });
+
+  it('writes a PyTorch module with its state dict, and a program in C with its weights', async () => {
+    const torch = await ampc('export', run(), '--to', 'torch', '--out', place('torch'), '--json');
+    assert.equal(torch.code, 0, torch.stderr);
+    assert.deepEqual((JSON.parse(torch.stdout) as { files: unknown }).files, ['model.py', 'weights.safetensors']);
+    const { tensors } = await readSafetensors(place('torch/weights.safetensors'));
+    assert.deepEqual(
+      [...tensors].map(([name, { shape }]) => [name, shape]),
+      [
+        ['fc.weight', [10, 48]],
+        ['fc.bias', [10]],
+      ],
+    );
+    assert.match(readFileSync(place('torch/model.py'), 'utf8'), /^CLASSES = \["class0", "class1", /m);
+    const c = await ampc('export', run(), '--to', 'c', '--out', place('c'), '--json');
+    assert.equal(c.code, 0, c.stderr);
+    assert.equal(schemaProblem('export', JSON.parse(c.stdout)), undefined);
+    assert.match(readFileSync(place('c/model.c'), 'utf8'), /"class9"\}/);
   });
 
   it('takes another format', async () => {

@@ -132,6 +132,6 @@ export function expectedOf({ graph, states }: Network): {
 /** The largest difference, as a part of the largest of the expected. */
 export function deviation(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   if (actual.length !== expected.length) return Number.POSITIVE_INFINITY;
-  const scale = Math.max(...Array.from(expected, Math.abs));
+  const scale = Math.max(...Array.from(expected, Math.abs), 1e-6);
   return Math.max(...Array.from(expected, (value, i) => Math.abs(value - actual[i]!))) / scale;
 }

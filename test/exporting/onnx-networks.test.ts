@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
+import { exportC } from '../../src/exporting/c/export.js';
 import { upToLogits } from '../../src/exporting/evaluation-graph.js';
 import { onnxModel } from '../../src/exporting/onnx/model.js';
+import { exportTorch } from '../../src/exporting/torch/export.js';
 import { decodeModel, encodeModel, TENSOR_TYPES } from '../../src/interchange/onnx/schema.js';
-import { elementCount, type Graph, stringAttr } from '../../src/ir/types.js';
+import { type Attrs, elementCount, type Graph, type Node, stringAttr, type TensorType } from '../../src/ir/types.js';
 import { lowerProgram } from '../../src/lower/lower.js';
 import { LIMITS } from '../../src/numeric/formats.js';
 import { ROOT } from '../spec-runner.js';
@@ -61,6 +63,30 @@ describe('networks in ONNX', () => {
       image_layout: 'nchw',
       image_range: '0..1',
     });
+  });
+
+  it('take what a model takes besides its image, under its own name', () => {
+    const shape = [5, 3];
+    const add = (id: number, op: 'input' | 'scale', attrs: Attrs, type: TensorType, inputs: readonly number[] = []): Node => ({
+      ...{ id, op, inputs, attrs, type, layer: op },
+    });
+    const nodes = [
+      add(0, 'input', { name: 'image' }, { dtype: 'u8', shape: [5, 2, 2, 1] }),
+      add(1, 'input', { name: 'input.age' }, { dtype: 'f32', shape }),
+      add(2, 'scale', { factor: 2 }, { dtype: 'f32', shape }, [1]),
+    ];
+    const graph: Graph = { name: 'eval_step', nodes, outputs: { logits: 2 } };
+    const model = onnxModel(graph, new Map(), FACTS, BYTES);
+    assert.deepEqual(mistakesOf(model), []);
+    assert.deepEqual(
+      model.graph!.input!.map(({ name, type }) => [name, type!.tensorType!.elemType]),
+      [
+        ['image', TENSOR_TYPES.uint8],
+        ['age', TENSOR_TYPES.float],
+      ],
+    );
+    assert.match(exportTorch(graph, new Map(), FACTS).source, /def forward\(self, image, age\):\n {8}x = age \* 2\n {8}return x\n/);
+    assert.throws(() => exportC(graph, new Map(), FACTS), /takes more than images/);
   });
 
   it('hold weights in the formats of the plan', async () => {

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { telltaleBatch } from '../../src/exporting/evaluation-graph.js';
 import { emittersFor } from '../../src/exporting/onnx/emitters.js';
 import { refusedOps } from '../../src/exporting/onnx/graph.js';
 import { onnxModel } from '../../src/exporting/onnx/model.js';
 import { isRefusal } from '../../src/exporting/refusal.js';
 import { decodeModel, encodeModel } from '../../src/interchange/onnx/schema.js';
-import type { ComputeType, Graph, Node, ValueId } from '../../src/ir/types.js';
+import type { ComputeType, Graph } from '../../src/ir/types.js';
 import { elementCount } from '../../src/ir/types.js';
 import { LIMITS } from '../../src/numeric/formats.js';
 import type { OpName } from '../../src/ops/index.js';
@@ -14,29 +13,11 @@ import { type OpCase, opCase } from '../ops/cases.js';
 import { findOnnxRuntime, NO_ONNXRUNTIME, runOnnx } from '../support/onnxruntime.js';
 import { skip } from '../support/skip.js';
 import { mistakesOf } from './onnx-checker.js';
+import { evaluationOf } from './op-graph.js';
 
 const EMITTERS = Object.entries(emittersFor('u8'));
 const EXPORTED = EMITTERS.filter(([, entry]) => !isRefusal(entry)).map(([op]) => op as OpName);
 const FACTS = { model: 'M', version: '0', classes: [], source: '', precision: 'fp32', policy: 'mixed', probabilities: 'none' } as const;
-
-/**
- * The case as an evaluation: its result is called logits, there is an image, and where `computes` its operands are computed, so that
- * nothing is known beforehand.
- */
-function evaluationOf({ graph }: OpCase, computes: boolean): Graph {
-  const nodes: Node[] = [];
-  const moved: ValueId[] = [];
-  const add = (node: Omit<Node, 'id'>) => nodes.push({ ...node, id: nodes.length }) - 1;
-  for (const node of graph.nodes) {
-    let id = add({ ...node, inputs: node.inputs.map((input) => moved[input]!) });
-    if (computes && node.op === 'state') id = add({ op: 'shift', inputs: [id], attrs: { offset: 0 }, type: node.type, layer: 'zero' });
-    moved[node.id] = id;
-  }
-  const hasImage = graph.nodes.some(({ attrs }) => attrs.name === 'image');
-  const batch = telltaleBatch(graph);
-  if (!hasImage) add({ op: 'input', inputs: [], attrs: { name: 'image' }, type: { dtype: 'u8', shape: [batch, 1, 1, 1] }, layer: '' });
-  return { name: 'eval_step', nodes, outputs: { logits: moved[graph.outputs.result!]! } };
-}
 
 function modelOf(item: OpCase, computes: boolean) {
   const graph = evaluationOf(item, computes);

@@ -17,7 +17,7 @@ export function exportOnnx(graph: Graph, states: ReadonlyMap<string, Float32Arra
       'AMP6401',
       `${facts.model} cannot be exported to ONNX`,
       refused.map(({ op, why }) => `${op}: ${why}`).join('; '),
-      'change those layers',
+      'change those layers, or export it with --to torch or --to c',
     );
   const bytes = [...states.values()].reduce((sum, { length }) => sum + byteLength({ dtype: 'f32', shape: [length] }), 0);
   if (bytes > LARGEST)
@@ -25,7 +25,7 @@ export function exportOnnx(graph: Graph, states: ReadonlyMap<string, Float32Arra
       'AMP6402',
       `${facts.model} is too large for an ONNX file`,
       `its weights take ${bytes} bytes, and one file holds less than 2 GiB`,
-      'make it smaller',
+      'export it with --to torch or --to c',
     );
   return encodeModel(onnxModel(graph, states, facts, image));
 }

@@ -2,7 +2,7 @@ import { isConstant, isInput, isState } from '../../ir/structure.js';
 import { elementCount, type Graph, type Node, numberAttr, stringAttr } from '../../ir/types.js';
 import { isRepeat, opDefinition } from '../../ops/index.js';
 import { type ChannelOrder, channelOrders, inOrder } from '../channel-order.js';
-import { batchOf, isImage } from '../evaluation-graph.js';
+import { batchOf, furtherNodes, inputName, isImage } from '../evaluation-graph.js';
 import { isRefusal } from '../refusal.js';
 import { EmitContext, type Emitter } from './context.js';
 import { emittersFor } from './emitters.js';
@@ -38,6 +38,7 @@ export function emitGraph(graph: Graph, name: string, states: ReadonlyMap<string
   const writer = new OnnxWriter();
   writer.unique(IMAGE);
   writer.unique('logits');
+  for (const node of furtherNodes(graph)) writer.unique(inputName(node));
   const given: ChannelOrder = form.layout === 'nhwc' ? 'last' : 'first';
   const orders = channelOrders(graph).map((order, id) => (isImage(graph.nodes[id]!) ? given : order));
   const batch = batchOf(graph);
@@ -50,6 +51,7 @@ export function emitGraph(graph: Graph, name: string, states: ReadonlyMap<string
   const source = (node: Node): Value => {
     const { shape } = node.type;
     if (isImage(node)) return { name: IMAGE, dtype: form.type === 'u8' ? 'u8' : 'f32', shape: inOrder(given, shape) };
+    if (isInput(node)) return { name: inputName(node), dtype: node.type.dtype, shape };
     if (isState(node)) {
       const state = stringAttr(node.attrs, 'name');
       return { name: state, dtype: 'f32', shape, data: states.get(state)! };

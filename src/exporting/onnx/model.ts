@@ -2,9 +2,10 @@ import type { OnnxDimension, OnnxModel, OnnxValueInfo } from '../../interchange/
 import { TENSOR_TYPES } from '../../interchange/onnx/schema.js';
 import type { Graph, Shape } from '../../ir/types.js';
 import { inOrder } from '../channel-order.js';
-import { isImage } from '../evaluation-graph.js';
+import { furtherNodes, inputName, isImage } from '../evaluation-graph.js';
 import { type ModelFacts, PROBABILITY_FUNCTIONS } from '../facts.js';
 import { emitGraph, type ImageForm } from './graph.js';
+import { ELEMENT_TYPES } from './writer.js';
 
 /** onnxruntime reads it from 1.20 on. */
 export const OPSET = 22;
@@ -42,7 +43,10 @@ export function onnxModel(graph: Graph, states: ReadonlyMap<string, Float32Array
     producerVersion: facts.version,
     graph: {
       ...emitGraph(graph, facts.model, states, form),
-      input: [valueInfo('image', type, (form.layout === 'nhwc' ? image : inOrder('first', image)).slice(1))],
+      input: [
+        valueInfo('image', type, (form.layout === 'nhwc' ? image : inOrder('first', image)).slice(1)),
+        ...furtherNodes(graph).map((node) => valueInfo(inputName(node), ELEMENT_TYPES[node.type.dtype], node.type.shape.slice(1))),
+      ],
       output: [valueInfo('logits', TENSOR_TYPES.float, logits.slice(1))],
     },
     opsetImport: [{ version: OPSET }],
