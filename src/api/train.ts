@@ -175,7 +175,7 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
       logs: await chooseLogs(run, options),
       control,
       onEvent,
-      ...given({ epochsBefore: choices.epochsBefore, signal, onProgress }),
+      ...given({ epochsBefore: choices.epochsBefore, signal, onProgress, onNotice }),
     });
     return { ...result, run, hasWeights: await hasWeights(run), isStopped: control.isStopped, history };
   } finally {

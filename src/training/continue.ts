@@ -18,6 +18,8 @@ export interface Continuation {
   readonly course: Course;
   /** What is different from here on. */
   readonly warning?: WarningEvent;
+  /** That it goes on for another length, where that changes no rate. */
+  readonly note?: string;
 }
 
 const SCHEDULE = 'train.schedule.';
@@ -79,7 +81,11 @@ export function continueRates(checkpoint: Checkpoint, now: RunSettings, train: T
   }
   const course = isNewSchedule || !dependsOnLength(train.schedule) || step === 0 ? wholeCourse(totalSteps) : before;
   const taken = isStretched ? stretch(before, step, totalSteps, train.schedule) : course;
-  if ((changed.length === 0 && !isStretched) || step === 0) return { course: taken };
+  if (step === 0) return { course: taken };
+  if (changed.length === 0 && !isStretched) {
+    const note = `the run was for ${was} and is for ${is}: it ends with the bits that it would have had if ${is} had been asked for at first`;
+    return { course: taken, ...(totalSteps !== before.to && { note }) };
+  }
   const clauses = isStretched ? [...changed, `the run was for ${was} and is for ${is}`] : changed;
   const left = totalSteps - step === 1 ? 'step that is left' : `${totalSteps - step} steps that are left`;
   const spread = `the rest of ${train.schedule.kind}'s curve is spread over the ${left}, and does not jump`;
@@ -87,12 +93,13 @@ export function continueRates(checkpoint: Checkpoint, now: RunSettings, train: T
   const rates =
     `the rate of step ${step + 1} is ` +
     `${next}${position.rate === undefined ? '' : `, that of step ${step} was ${rateText(position.rate)}`}`;
+  const bits = 'a run that had these rates from its first step on would end with other bits; this one, interrupted, goes on to its own';
   return {
     course: taken,
     warning: warning(
       step,
       `from step ${step + 1} on the learning rate is another: ${clauses.join(', ')}`,
-      isStretched ? `${spread}; ${rates}` : rates,
+      `${isStretched ? `${spread}; ${rates}` : rates}; ${bits}`,
       'nothing, if that is meant; otherwise resume the run with the settings that it had',
     ),
   };

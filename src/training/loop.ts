@@ -180,7 +180,7 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
   const settings = prepared.settings(plan, recipe);
   const resumed = options.resume ? await loadCheckpoint(join(run, RUN_FILES.checkpoint), plan, settings) : undefined;
   const length = { stepsPerEpoch: stepsPerEpoch(division), epochs, epochsBefore: options.epochsBefore };
-  const { course, warning }: Continuation =
+  const { course, warning, note }: Continuation =
     resumed === undefined ? { course: wholeCourse(length.stepsPerEpoch * epochs) } : continueRates(resumed, settings, recipe.train, length);
   const { states, init }: Start = resumed ?? (await startStates(options));
   await executable.writeStates(states);
@@ -224,6 +224,7 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
       await options.onEvent?.(start);
       if (metrics.endedBy !== undefined) await session.emit(resumedEnd(metrics.endedBy, position.step));
       if (warning !== undefined) await session.emit(warning);
+      if (note !== undefined) options.onNotice?.(note);
     }
     const outcome = await runEpochs(session, sessionPlan, options);
     if (outcome === 'finished') await metrics.finish(session.running, session.progress.step);

@@ -52,6 +52,8 @@ export interface TrainOptions {
   /** The run waits for what it returns. */
   readonly onEvent?: (event: TrainEvent) => unknown;
   readonly onProgress?: (progress: TrainProgress) => void;
+  /** Told what a person should know who goes on with the run. */
+  readonly onNotice?: (text: string) => void;
   /** Opens what the run is recorded in beside metrics.jsonl. */
   readonly logs?: readonly OpenLog[];
   /** Loads another plan on the same device: what overflowed in a skipped step is measured with it. */

@@ -105,6 +105,26 @@ describe('ampc completion', () => {
     });
   }
 
+  it('suggests in fish what stands behind commands and options', async function () {
+    if (spawnSync('fish', ['--version']).status !== 0) skip(this, 'there is no fish');
+    const path = work.file('completion.fish', (await ampc('completion', 'fish')).stdout);
+    const of = (line: string) => {
+      const { stdout } = spawnSync('fish', ['--no-config', '-c', `source '${path}'; complete -C '${line}'`], {
+        cwd: work.dir,
+        encoding: 'utf8',
+      });
+      return stdout
+        .trimEnd()
+        .split('\n')
+        .map((word) => word.split('\t')[0]);
+    };
+    assert.deepEqual(of('ampc tra'), ['train']);
+    assert.deepEqual(of('ampc data fet'), ['fetch']);
+    assert.deepEqual(of('ampc train --backend c'), ['cpu']);
+    assert.ok(of('ampc train net').includes('net.amp'));
+    assert.ok(of('ampc compare runs/').includes('runs/net-1'));
+  });
+
   it('answers another shell', async () => {
     const { code, stderr } = await ampc('completion', 'bsh');
     assert.equal(code, 2);

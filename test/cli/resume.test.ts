@@ -47,4 +47,24 @@ describe('ampc train --resume with other epochs and rates', function () {
     assert.match(taken.stderr, /train\.optimizer\.lr was 0\.001 and is 0\.0001, train\.schedule was one_cycle and is constant\n/);
     assert.equal(taken.events.filter(({ event }) => event === 'step').at(-1)?.lr, Math.fround(1e-4));
   });
+
+  it('says what another length means for the bits of a run whose rates do not depend on it, and keeps that', async () => {
+    const plain = work.file('plain.amp', TINY);
+    const args = (run: string, ...rest: readonly string[]) =>
+      work.args('train', plain, ...rest, ...(rest[0] === '--resume' ? [] : ['--out', work.path(run)]));
+    const weights = (run: string) => readFileSync(join(work.path(run), 'last.safetensors')).toString('base64');
+    assert.equal((await ampc(...args('four', '--epochs', '4'))).code, 0);
+    assert.equal((await ampc(...args('two'))).code, 0);
+    const longer = await ampc(...args('two', '--resume', work.path('two'), '--epochs', '4'));
+    assert.equal(
+      longer.stderr,
+      'the run was for 2 epochs and is for 4 epochs: it ends with the bits that it would have had if 4 epochs had been asked for at first\n',
+    );
+    assert.equal(weights('two'), weights('four'));
+    const slower = await ampc(...args('two', '--resume', work.path('two'), '--epochs', '5', '--set', 'train.lr=1e-4'));
+    assert.match(
+      slower.stderr,
+      /AMP7310\].* train\.optimizer\.lr was 0\.001 and is 0\.0001\n = why: .*; a run that had these rates from its first step on would end with other bits/,
+    );
+  });
 });

@@ -12,7 +12,18 @@ import type { TrainOptions } from '../train.js';
 /** What a sweep hands on to each of its runs. */
 export type SharedOptions = Omit<
   TrainOptions,
-  'backend' | 'out' | 'resume' | 'threads' | 'signal' | 'onEvent' | 'onProgress' | 'onNotice' | 'onWarnings' | 'compileAll'
+  | 'backend'
+  | 'out'
+  | 'resume'
+  | 'threads'
+  | 'signal'
+  | 'onEvent'
+  | 'onProgress'
+  | 'onNotice'
+  | 'onWarnings'
+  | 'callbacks'
+  | 'batches'
+  | 'compileAll'
 >;
 
 /** A setting that varies, by the name that `--set` takes, with its values as they were written. */
@@ -155,9 +166,13 @@ function refuseTwice({ axes, fixed }: Divided, options: SharedOptions): void {
 
 /** The options that decide what a run becomes, as text; `set` and the file have the rest. */
 function optionFacts({ shuffle, augment, strictRanges, ...options }: SharedOptions): Record<string, string> {
-  const { epochs, batch, precision, policy, seed, data, maxSteps, init, calibration, replan, costs } = options;
+  const { epochs, batch, precision, policy, seed, data, maxSteps, init, initMap, initPartial, initLayout, calibration, replan, costs } =
+    options;
   const facts = given({
     ...{ epochs, batch, precision, policy, seed, data, 'max-steps': maxSteps, init, calibration, replan, costs },
+    'init-map': initMap?.join(' '),
+    'init-partial': initPartial || undefined,
+    'init-layout': initLayout,
     'no-shuffle': shuffle === false || undefined,
     'no-augment': augment === false || undefined,
     'strict-ranges': strictRanges || undefined,

@@ -5,12 +5,17 @@ function plain(text: string): string {
   return text.replace(/[\\[\]:]/g, '\\$&');
 }
 
+/** One ending in brackets would be what zsh takes for a qualifier. */
+function globOf(endings: readonly string[]): string {
+  return endings.length === 1 ? `*.${endings[0]}` : `*.(${endings.join('|')})`;
+}
+
 function action(values: Values): string {
   switch (values.kind) {
     case 'words':
       return `(${values.words.map((word) => word.replaceAll(' ', '\\ ')).join(' ')})`;
     case 'files':
-      return values.endings.length === 0 ? '_files' : `_files -g "*.(${values.endings.join('|')})"`;
+      return ['_files', ...values.endings.slice(0, 1).map(() => `-g "${globOf(values.endings)}"`)].join(' ');
     case 'runs':
       return ['_ampc_runs', ...values.endings].join(' ');
     case 'folders':
