@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { parentPort } from 'node:worker_threads';
@@ -32,6 +33,10 @@ parentPort!.on('message', ({ id, name, input }: WorkerRequest) => {
       parentPort!.postMessage({ id, error } satisfies WorkerReply);
     }
     done++;
-    if (done % JOBS_BETWEEN === 0) collect({ type: 'minor' });
+    if (done % JOBS_BETWEEN !== 0) return;
+    // The event loop has to come round before what the last job held is free, and again before its memory is.
+    await setImmediate();
+    collect({ type: 'minor' });
+    await setImmediate();
   });
 });
