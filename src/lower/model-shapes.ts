@@ -110,16 +110,17 @@ export function readShapes(
   const result = readSizes(model.output, expected.rank, 'the result', expected, evaluation);
   if (image === undefined || inputs === undefined || result === undefined) return undefined;
   const at = (span: Span | undefined, message: string): RelatedSpan[] => (span === undefined ? [] : [{ span, message }]);
-  if (data !== undefined && !sameShape(image, data.spec.image)) {
+  const isFed = data === undefined || sameShape(image, data.spec.image);
+  if (!isFed) {
     const { spec, span, sizeSpan } = data;
     const shape = formatShape(spec.image);
     sink.error('AMP4007', input.shape.span, `the model takes ${formatShape(image)}, the images of ${spec.name} are ${shape}`, {
       fix: `write \`${input.name.text}: ${shape}\``,
       related: sizeSpan === undefined ? at(span, 'the data set') : at(sizeSpan, 'the size of the images'),
     });
-    return undefined;
   }
   if (target === 'image') {
+    if (!isFed) return undefined;
     if (sameShape(image, result)) return { image, inputs, result, classes: data?.classes ?? 1, target };
     sink.error('AMP4007', model.output.span, `the model results in ${formatShape(result)}, its image is ${formatShape(image)}`, {
       why: expected.why,
@@ -135,7 +136,7 @@ export function readShapes(
     });
     return undefined;
   }
-  return { image, inputs, result, classes, target };
+  return isFed ? { image, inputs, result, classes, target } : undefined;
 }
 
 /** How a model comes to end in the shape that it declares. */
