@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { ImageSize } from '../datasets/source.js';
-import { type Diagnostic, UserError } from '../diagnostics/diagnostic.js';
+import { type Diagnostic, UserError, userError } from '../diagnostics/diagnostic.js';
 import { fileFix, fileReason, isSystemError } from '../files/reason.js';
 import type { Shape } from '../ir/types.js';
 import type { Plan } from '../plan/plan.js';
@@ -50,6 +50,8 @@ async function readAll(paths: readonly string[], shape: Shape, size: ImageSize |
   });
 }
 
+const MOST_CHANNELS = 4;
+
 export interface PredictOptions {
   readonly classes: readonly string[];
   /** How pictures of another size are brought to that of the model. */
@@ -72,6 +74,14 @@ export async function predictImages(
 ): Promise<Prediction[]> {
   const evaluated = evaluatedOf(plan);
   const { batch, shape } = evaluated;
+  const channels = shape.at(-1) ?? 0;
+  if (channels > MOST_CHANNELS)
+    throw userError(
+      'AMP7401',
+      `the model takes images of ${channels} channels, which no picture has`,
+      'pictures have 1 (grey) to 4 (colour and transparency)',
+      'score it on a data set of arrays with `ampc eval`',
+    );
   const failures: Diagnostic[] = [];
   const probabilitiesOf = probabilitiesBy(findFunction(plan, 'eval_step')!.graph);
   const predictions: Prediction[] = [];
