@@ -100,18 +100,30 @@ export class Output {
 
   /** A table with its columns aligned; numbers are expected to be formatted already and are set flush right. */
   table(header: readonly string[], rows: readonly (readonly string[])[]): void {
-    const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+    const widths = header.map((title, column) => Math.max(...[title, ...rows.map((row) => row[column] ?? '')].map(displayWidth)));
     const right = header.map(
       (_, column) => rows.length > 0 && rows.every((row) => /^([-+]?[\d.,]+( ?[a-zA-Z%/]+)?|-|)$/.test(row[column] ?? '')),
     );
     const format = (row: readonly string[]) =>
       row
-        .map((cell, column) => (right[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)))
+        .map((cell, column) => {
+          const blank = ' '.repeat(widths[column]! - displayWidth(cell));
+          return right[column] ? blank + cell : cell + blank;
+        })
         .join('  ')
         .trimEnd();
     this.line(this.style('bold', format(header)));
     for (const row of rows) this.line(format(row));
   }
+}
+
+const WIDE = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\u3001-\u303e\uff01-\uff60]/u;
+const MARK = /[\p{Mn}\p{Me}\p{Cf}]/u;
+
+/** Columns of a terminal that a text takes: two for each wide character of East Asia and each emoji, none for marks above letters. */
+export function displayWidth(text: string): number {
+  if (!/[^ -~]/.test(text)) return text.length;
+  return [...text].reduce((width, character) => width + (MARK.test(character) ? 0 : WIDE.test(character) ? 2 : 1), 0);
 }
 
 /** 1234567 -> `1,234,567`. */

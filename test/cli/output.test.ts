@@ -47,6 +47,18 @@ describe('output', () => {
     assert.equal(out.join(''), 'layer  images/s\nconv1         9\nfc        1,024\n');
   });
 
+  it('sets columns by what letters take on a terminal', () => {
+    const { out, stdout, stderr } = sinks();
+    new Output(false, stdout, stderr).table(
+      ['class', 'train'],
+      [
+        ['猫 dogs', '9'],
+        ['cafe\u0301', '12'],
+      ],
+    );
+    assert.equal(out.join(''), 'class    train\n猫 dogs      9\ncafe\u0301        12\n');
+  });
+
   it('formats sizes and times', () => {
     assert.deepEqual([formatBytes(512), formatBytes(1536), formatBytes(3 * 2 ** 30)], ['512 B', '1.5 KiB', '3.0 GiB']);
     assert.deepEqual([formatDuration(4.4), formatDuration(125), formatDuration(7620)], ['4s', '2m05s', '2h07m']);
