@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { DATASET_NAMES, DATASETS, type DatasetName, isDatasetName } from '../datasets/registry.js';
 import { DEFAULT_SIZING, type FileSource, type Statistics } from '../datasets/source.js';
-import { userError } from '../diagnostics/diagnostic.js';
+import { UserError, userError } from '../diagnostics/diagnostic.js';
 import { readSource } from '../files/source.js';
 import { reading } from '../files/system-error.js';
 import { given } from '../given.js';
@@ -112,7 +112,18 @@ async function open(
 ): Promise<{ readonly spec: DatasetSpec; readonly dataset: Dataset; readonly place: string | undefined }> {
   const spec = await specOf(target, options);
   const place = await choosePlace(spec, options.data, undefined, { path: target.endsWith('.amp') ? target : 'data', text: '' });
-  return { spec, dataset: await openData(spec, { place, onNotice: options.onNotice, signal: options.signal }), place };
+  try {
+    return { spec, dataset: await openData(spec, { place, onNotice: options.onNotice, signal: options.signal }), place };
+  } catch (error) {
+    throw target.endsWith('.amp') ? error : withOption(error);
+  }
+}
+
+/** What is not divided into training and test images is divided by an option, where no file has a setting for it. */
+function withOption(error: unknown): unknown {
+  const [first] = error instanceof UserError ? error.diagnostics : [];
+  if (first?.code !== 'AMP7016' || first.fix?.includes('split(test') !== true) return error;
+  return userError('AMP7016', first.message, first.why, 'add `--split 0.2`: a fifth of each class is then for testing');
 }
 
 /** The first images of each class. */

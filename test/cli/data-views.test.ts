@@ -99,6 +99,8 @@ describe('ampc data', function () {
       'dataset folder("photos") { size(4) }\nmodel N(image: dataset.shape) -> [2] { image |> flatten |> linear(2) }',
     );
     assert.match((await ampc('data', 'info', file)).stdout, /folder\("photos"\): 12 training/);
+    const undivided = await ampc('data', 'info', join(photos, 'train'));
+    assert.match(undivided.stderr, /error\[AMP7016\]: .*is not divided into train and test.*add `--split 0\.2`: a fifth of each class/s);
     const nothing = await ampc('data', 'info', file.replace('.amp', '.txt'));
     assert.match(nothing.stderr, /error\[AMP6110\]: cannot read .*a\.txt/);
   });
