@@ -83,7 +83,7 @@ export function continueRates(checkpoint: Checkpoint, now: RunSettings, train: T
   const taken = isStretched ? stretch(before, step, totalSteps, train.schedule) : course;
   if (step === 0) return { course: taken };
   if (changed.length === 0 && !isStretched) {
-    const note = `the run was for ${was} and is for ${is}: it ends with the bits that it would have had if ${is} had been asked for at first`;
+    const note = `the run was for ${was} and is for ${is}: it ends with the bits that it would have if ${is} had been asked for at first`;
     return { course: taken, ...(totalSteps !== before.to && { note }) };
   }
   const clauses = isStretched ? [...changed, `the run was for ${was} and is for ${is}`] : changed;

@@ -58,7 +58,7 @@ describe('ampc train --resume with other epochs and rates', function () {
     const longer = await ampc(...args('two', '--resume', work.path('two'), '--epochs', '4'));
     assert.equal(
       longer.stderr,
-      'the run was for 2 epochs and is for 4 epochs: it ends with the bits that it would have had if 4 epochs had been asked for at first\n',
+      'the run was for 2 epochs and is for 4 epochs: it ends with the bits that it would have if 4 epochs had been asked for at first\n',
     );
     assert.equal(weights('two'), weights('four'));
     const slower = await ampc(...args('two', '--resume', work.path('two'), '--epochs', '5', '--set', 'train.lr=1e-4'));
