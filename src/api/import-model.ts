@@ -143,10 +143,19 @@ async function placesOf(path: string, out: string | undefined): Promise<{ readon
 
 /**
  * Writes the network of an ONNX model as a `.amp` file, and its weights beside it. Throws UserError AMP6420 for each node that has no
- * layer, AMP6421 for a model of another kind, AMP6422 for a file that is none, AMP6423 rather than replace a file.
+ * layer, AMP6421 for a model of another kind, AMP6422 for a file that is none, AMP6423 rather than replace a file,
+ * AMP6424 for a `normalize` that the model has itself.
  */
 export async function importModel(path: string, options: ImportOptions = {}): Promise<ImportResult> {
   const model = await read(path);
+  if (options.normalize !== undefined && model.unsaid === undefined)
+    throw userError(
+      'AMP6424',
+      `${path} normalizes its images itself`,
+      `it does what normalize(${model.normalize}) does, and another normalization would be in its place`,
+      'leave --normalize out',
+    );
+  const told = options.normalize === undefined && model.unsaid !== undefined ? [model.unsaid] : [];
   const { file, weights } = await placesOf(path, options.out);
   const text = formatAmp({ path: file, text: textOf(path, model, options.normalize) });
   const errors = checkSource({ path: file, text }).filter(({ severity }) => severity === 'error');
@@ -160,5 +169,5 @@ export async function importModel(path: string, options: ImportOptions = {}): Pr
   }
   const tensors = [...model.weights.entries()];
   const parameters = tensors.reduce((sum, [name, { data }]) => (/\.running_(mean|var)$/.test(name) ? sum : sum + data.length), 0);
-  return { file, weights, model: model.name, tensors: tensors.length, parameters, notices: model.notices };
+  return { file, weights, model: model.name, tensors: tensors.length, parameters, notices: [...told, ...model.notices] };
 }

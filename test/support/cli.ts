@@ -24,7 +24,7 @@ export async function ampc(...args: readonly string[]): Promise<CliResult> {
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
 /** From here, whatever folder the process is started in. */
-const LOADER = import.meta.resolve('tsx');
+export const LOADER = import.meta.resolve('tsx');
 
 export interface CliProcess {
   readonly pid: number;

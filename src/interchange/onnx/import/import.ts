@@ -37,6 +37,8 @@ export interface ImportedModel {
   readonly body: string;
   /** What stands in `normalize(…)`. */
   readonly normalize: string;
+  /** What is to be known of that where the model does not say it. */
+  readonly unsaid: string | undefined;
   readonly weights: ReadonlyMap<string, Weight>;
   /** What a reader of the result should know. */
   readonly notices: readonly string[];
@@ -198,11 +200,11 @@ function importGraph(model: OnnxModel, beside: ReadBeside): ImportedModel {
     result: value.shape.slice(1),
     body: body.text(),
     normalize: text,
+    unsaid: notice,
     weights: new Map(
       [...importer.builder.weights].filter(([name]) => labels.has(name) || labels.has(name.slice(0, name.lastIndexOf('.')))),
     ),
     notices: [
-      ...(notice === undefined ? [] : [notice]),
       ...(dropped === undefined
         ? []
         : [`the last ${dropped} is left out: losses take logits, and ampc predict makes probabilities of them`]),
