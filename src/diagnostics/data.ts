@@ -13,6 +13,8 @@ export interface DiagnosticData {
   readonly end: Position | null;
   readonly why: string | null;
   readonly fix: string | null;
+  /** Changes of the text that a program could make; none are offered so far. */
+  readonly edits: readonly never[];
   readonly related: readonly { readonly message: string; readonly file: string | null; readonly start: Position; readonly end: Position }[];
 }
 
@@ -35,6 +37,7 @@ export function diagnosticData(diagnostic: Diagnostic, of: Source | undefined): 
     end: place?.end ?? null,
     why: why ?? null,
     fix: fix ?? null,
+    edits: [],
     related: related.flatMap((other) => {
       const where = other.source ?? source;
       return where === undefined ? [] : [{ message: other.message, file: where.path, ...placeIn(where, other.span) }];

@@ -96,41 +96,39 @@ export function torchLayouts(graphs: readonly Graph[]): ReadonlyMap<string, Torc
   return layouts;
 }
 
-/** Element i of the result is element `from(i)` of `split` transposed by `axes`, or the other way round. */
-function transpose(split: Shape, axes: readonly number[], move: (there: number, here: number) => void): void {
+/** Copies between ampc's order, `here`, and PyTorch's, `there`, which is `split` transposed by `axes`. */
+function transpose({ split, axes }: TorchLayout, here: Float32Array, there: Float32Array, toThere: boolean): void {
   const strides = split.map((_, axis) => elementCount(split.slice(axis + 1)));
   const sizes = axes.map((axis) => split[axis]!);
   const steps = axes.map((axis) => strides[axis]!);
+  const last = sizes.length - 1;
+  const [inner, step] = [sizes[last]!, steps[last]!];
   const at = sizes.map(() => 0);
-  const count = elementCount(split);
-  for (let there = 0, here = 0; there < count; there += 1) {
-    move(there, here);
-    for (let axis = sizes.length - 1; axis >= 0; axis -= 1) {
-      here += steps[axis]!;
+  for (let to = 0, from = 0; to < there.length; to += inner) {
+    if (toThere) for (let i = 0; i < inner; i += 1) there[to + i] = here[from + i * step]!;
+    else for (let i = 0; i < inner; i += 1) here[from + i * step] = there[to + i]!;
+    for (let axis = last - 1; axis >= 0; axis -= 1) {
+      from += steps[axis]!;
       at[axis]! += 1;
       if (at[axis]! < sizes[axis]!) break;
-      here -= sizes[axis]! * steps[axis]!;
+      from -= sizes[axis]! * steps[axis]!;
       at[axis] = 0;
     }
   }
 }
 
 /** ampc's numbers in PyTorch's order. */
-export function toTorch({ split, axes, text }: TorchLayout, data: Float32Array): Float32Array {
-  if (text === undefined) return data;
+export function toTorch(layout: TorchLayout, data: Float32Array): Float32Array {
+  if (layout.text === undefined) return data;
   const result = new Float32Array(data.length);
-  transpose(split, axes, (there, here) => {
-    result[there] = data[here]!;
-  });
+  transpose(layout, data, result, true);
   return result;
 }
 
 /** PyTorch's numbers in ampc's order. */
-export function fromTorch({ split, axes, text }: TorchLayout, data: Float32Array): Float32Array {
-  if (text === undefined) return data;
+export function fromTorch(layout: TorchLayout, data: Float32Array): Float32Array {
+  if (layout.text === undefined) return data;
   const result = new Float32Array(data.length);
-  transpose(split, axes, (there, here) => {
-    result[here] = data[there]!;
-  });
+  transpose(layout, result, data, false);
   return result;
 }

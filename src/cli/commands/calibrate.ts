@@ -9,7 +9,7 @@ export const addCalibrate: AddCommand = (program, output) => {
     .description('measure every value of some training steps in f32: what would overflow or vanish in fp16, and the loss scale to use')
     .argument('<file>', '.amp file')
     .option('--steps <n>', 'training steps (default: 10)', integer(1))
-    .option('--init <weights>', 'start from these .safetensors')
+    .option('--init <weights>', 'file with the weights to start from, as ampc train takes it')
     .option('--out <file>', 'write the result as JSON, for `ampc plan` and `ampc train --calibration`')
     .addOption(options.backend())
     .addOption(options.data())

@@ -31,8 +31,8 @@ export interface WeightFile {
 }
 
 /** Counts, indices and masks: every batch norm of PyTorch has a `num_batches_tracked`, which no result depends on. */
-export function isCount({ dtype }: Pick<WeightEntry, 'dtype'>): boolean {
-  return isCountType(dtype);
+export function isCount({ name, dtype }: Pick<WeightEntry, 'name' | 'dtype'>): boolean {
+  return isCountType(dtype) || /(^|\.)num_batches_tracked$/.test(name);
 }
 
 /** Whether numbers of this type can be weights. */
