@@ -71,6 +71,8 @@ export interface InfoOptions extends DataOptions {
   readonly sheet?: string | undefined;
 }
 
+const IDX_FILE = /idx\d-ubyte(\.gz)?$/;
+
 /** What lies at a path. Throws UserError AMP7022 where it is nothing that a data set can be made of. */
 async function sourceAt(path: string): Promise<FileSource> {
   // A pattern names files that lie somewhere else than at its own path.
@@ -79,7 +81,7 @@ async function sourceAt(path: string): Promise<FileSource> {
   const names = found.isDirectory() ? await readdir(path) : [];
   const inner = names.includes('data') ? await readdir(join(path, 'data')).catch(() => []) : [];
   if ([...names, ...inner].some((name) => name.endsWith('.parquet'))) return { kind: 'parquet', path, channels: 3 };
-  if (names.some((name) => /idx\d-ubyte(\.gz)?$/.test(name))) return { kind: 'idx', path };
+  if (names.some((name) => IDX_FILE.test(name))) return { kind: 'idx', path };
   if (names.some((name) => name.endsWith('.npy')) || extname(path) === '.npz') return { kind: 'npz', path };
   if (found.isDirectory()) return { kind: 'folder', path, channels: 3 };
   if (extname(path) === '.csv') return { kind: 'csv', path, channels: 3 };
@@ -89,6 +91,19 @@ async function sourceAt(path: string): Promise<FileSource> {
     undefined,
     'give the name of one, a .amp file, a folder, or a .npz, .csv or .parquet file',
   );
+}
+
+/** The name of the data set that lies at a path in one of its published forms. IDX files may be those of any: they are read as they are. */
+async function publishedAt(path: string): Promise<DatasetName | undefined> {
+  if (isDatasetName(path) || path.endsWith('.amp') || (await stat(path).catch(() => undefined)) === undefined) return undefined;
+  const names = await readdir(path).catch(() => []);
+  if (names.some((name) => IDX_FILE.test(name))) return undefined;
+  for (const name of DATASET_NAMES) {
+    // A file is no folder with files; it may be an archive.
+    const found = await findPlace(name, path).catch(() => undefined);
+    if (found?.place !== undefined) return name;
+  }
+  return undefined;
 }
 
 const DEFAULT_SIDE = 64;
@@ -110,6 +125,8 @@ async function open(
   target: string,
   options: InfoOptions,
 ): Promise<{ readonly spec: DatasetSpec; readonly dataset: Dataset; readonly place: string | undefined }> {
+  const published = options.data === undefined ? await publishedAt(target) : undefined;
+  if (published !== undefined) return open(published, { ...options, data: target });
   const spec = await specOf(target, options);
   const place = await choosePlace(spec, options.data, undefined, { path: target.endsWith('.amp') ? target : 'data', text: '' });
   try {

@@ -124,13 +124,18 @@ export function listClassFolders(root: string, split: DataSplit | undefined): Cl
       'check the path, or name the folder with --data',
     );
   const names = entriesOf(root).flatMap(({ name, isFolder }) => (isFolder ? [name] : []));
-  const test = TEST_NAMES.find((name) => names.includes(name));
-  const isDivided = names.includes('train') && test !== undefined;
+  // In small letters or capitals.
+  const find = (wanted: string): string | undefined => names.find((name) => name.toLowerCase() === wanted);
+  const train = find('train');
+  const [test] = TEST_NAMES.flatMap((name) => find(name) ?? []);
   if (split !== undefined) {
-    if (isDivided) throw missing(root, `has train and ${test} already`, 'they say which images are for testing', 'leave out `split`');
+    if (train !== undefined && test !== undefined)
+      throw missing(root, `has ${train} and ${test} already`, 'they say which images are for testing', 'leave out `split`');
+    if (train !== undefined && names.length === 1)
+      throw missing(root, `has one folder, ${train}`, 'that is no class, but holds the classes', `name ${join(root, train)}`);
     return listOneTree(root, split);
   }
-  if (!isDivided) {
+  if (train === undefined || test === undefined) {
     const there = names.length === 0 ? 'it has no folders at all' : `its folders are ${listNames(names.slice(0, 8), 'and')}`;
     throw missing(
       root,
@@ -139,15 +144,15 @@ export function listClassFolders(root: string, split: DataSplit | undefined): Cl
       'name another folder; with `split(test: 0.2)` the test images are taken from one tree of class folders',
     );
   }
-  const trees = { train: readTree(root, 'train'), test: readTree(root, test) };
+  const trees = { train: readTree(root, train), test: readTree(root, test) };
   const { classes } = trees.train;
-  if (classes.length === 0) throw missing(join(root, 'train'), 'has no classes', LAYOUT, 'name another folder');
+  if (classes.length === 0) throw missing(join(root, train), 'has no classes', LAYOUT, 'name another folder');
   const unknown = trees.test.classes.filter((name) => !classes.includes(name));
   refuseUnlearned(join(root, test), unknown);
   const listed = (split: Split): ListedImage[] =>
     classes.flatMap((name, label) => (trees[split].files.get(name) ?? []).map((path) => ({ path, label })));
   const images = { train: listed('train'), test: listed('test') };
-  return { classes, images, misplaced: [...trees.train.misplaced, ...trees.test.misplaced], empty: emptyClasses(trees.train, 'train') };
+  return { classes, images, misplaced: [...trees.train.misplaced, ...trees.test.misplaced], empty: emptyClasses(trees.train, train) };
 }
 
 function emptyClasses({ classes, files }: Tree, inner: string): ClassFolders['empty'] {

@@ -8,20 +8,44 @@ import { checkLearned, numberedClasses } from './classes.js';
 import { divide, drawOf } from './divide.js';
 import { readBytes } from './read-bytes.js';
 
-/** The fields of each line; quoted ones may hold commas, line breaks and doubled quotes (RFC 4180). Empty lines are left out. */
+/** What stands between fields: a comma, or what spreadsheets write where commas are in numbers, or by wish. */
+const SEPARATORS = [',', ';', '\t'];
+
+/** That of the first line: the one that parts it into the most fields. */
+function separatorOf(text: string): string {
+  const [header = ''] = text.split(/[\r\n]/, 1);
+  const fields = SEPARATORS.map((separator) => header.split(separator).length);
+  return SEPARATORS[fields.indexOf(Math.max(...fields))]!;
+}
+
+/** The fields of each line; quoted ones may hold separators, line breaks and doubled quotes (RFC 4180). Empty lines are left out. */
 function parseCsv(text: string): string[][] {
   const rows: string[][] = [];
   let row: string[] = [];
-  const field = /("(?:[^"]|"")*"|[^,\r\n]*)(,|\r?\n|\r|$)/y;
+  const separator = separatorOf(text);
+  const field = new RegExp(`("(?:[^"]|"")*"|[^${separator}\\r\\n]*)(${separator}|\\r?\\n|\\r|$)`, 'y');
   while (field.lastIndex < text.length) {
     const [, value = '', end = ''] = field.exec(text) ?? [undefined, text.slice(field.lastIndex), ''];
     row.push(value.startsWith('"') && value.endsWith('"') && value.length > 1 ? value.slice(1, -1).replaceAll('""', '"') : value.trim());
-    if (end === ',') continue;
+    if (end === separator) continue;
     if (row.length > 1 || row[0] !== '') rows.push(row);
     row = [];
     if (end === '') break;
   }
   return rows;
+}
+
+function decodeText(path: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw badFile(path, 'it is not in UTF-8', 'save it as CSV in UTF-8');
+  }
+}
+
+/** A path as it was written on Windows, or as it is. */
+function withSlashes(path: string): string {
+  return path.includes('/') ? path : path.replaceAll('\\', '/');
 }
 
 const SIDES: Readonly<Record<string, Split>> = {
@@ -45,9 +69,7 @@ function classesOf(path: string, labels: readonly string[]): string[] {
  * UserError: AMP7016 a list of another form, AMP7020 a bad line, AMP6110.
  */
 export function readCsvList(path: string, split: DataSplit | undefined): ClassFolders & { readonly root: string } {
-  const text = Buffer.from(readBytes(path))
-    .toString('utf8')
-    .replace(/^\ufeff/, '');
+  const text = decodeText(path, readBytes(path));
   const [header = [], ...rows] = parseCsv(text);
   const column = (name: string): number => header.findIndex((title) => title.toLowerCase() === name);
   const [at, label, side] = [column('path'), column('label'), column('split')];
@@ -69,7 +91,7 @@ export function readCsvList(path: string, split: DataSplit | undefined): ClassFo
   if (split !== undefined && side >= 0)
     refuse('has a column `split` already', 'it says which pictures are for testing', 'leave out `split(…)`');
   const lines = rows.map((row, index) => {
-    const [file, name] = [row[at] ?? '', (row[label] ?? '').normalize('NFC')];
+    const [file, name] = [withSlashes(row[at] ?? ''), (row[label] ?? '').normalize('NFC')];
     if (file === '' || name === '') throw badFile(path, `line ${index + 2} has no path or no label`, 'complete the line, or remove it');
     const written = side < 0 ? 'train' : (row[side] ?? '').toLowerCase();
     const isOn = Object.hasOwn(SIDES, written) ? SIDES[written] : undefined;

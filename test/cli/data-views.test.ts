@@ -81,6 +81,8 @@ describe('ampc data', function () {
   it('info takes the name of a data set, a file of arrays and a .amp file', async () => {
     const named = await ampc('data', 'info', 'cifar10', '--data', work.path('data'));
     assert.match(named.stdout, /cifar10: 15 training and 2 test images of 32 x 32 x 3/);
+    const found = await ampc('data', 'info', work.path('data'));
+    assert.match(found.stdout, /cifar10: 15 training and 2 test images of 32 x 32 x 3\n\S*data\n/);
     put(
       work.dir,
       'x.npz',

@@ -242,6 +242,15 @@ describe('a list of pictures', () => {
         [0, 1, 2, 3].map((i) => train.images[12 * i]),
         [0, 80, 40, 120],
       );
+      // As spreadsheets save it, and with paths of Windows.
+      for (const separator of [';', '\t']) {
+        const rows = [0, 1, 2, 3].map((i) => [`pictures, all\\${i}.png`, 'cat, black', i < 3 ? 'train' : 'test'].join(separator));
+        put(dir, 'other.csv', [['path', 'label', 'split'].join(separator), ...rows].join('\r\n'));
+        const other = await open(join(dir, 'other.csv'), 'csv', { size });
+        assert.deepEqual([other.classes, other.train.count, other.test.count], [['cat, black'], 3, 1]);
+      }
+      put(dir, 'latin.csv', Buffer.from('path,label,split\na.png,K\xe4fer,train', 'latin1'));
+      assert.match(await refusal(() => open(join(dir, 'latin.csv'), 'csv', { size })), /^AMP7020 .*latin\.csv: it is not in UTF-8/);
       put(dir, 'bare.csv', 'path,label\na.png,cat\n');
       assert.match(
         await refusal(() => open(join(dir, 'bare.csv'), 'csv', { size })),

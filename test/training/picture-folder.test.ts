@@ -199,6 +199,16 @@ describe('a folder of pictures', () => {
       assert.match((await refusal(() => open(root, { split: { test: 0.5 } }))).message, /has train and val already$/);
     }));
 
+  it('has train and test in capitals too, and train alone is no class', () =>
+    inFolder(async (root) => {
+      put(root, 'Train/cats/a.png', await painted().png().toBuffer());
+      const alone = await refusal(() => open(root, { split: { test: 0.5 } }));
+      assert.match(`${alone.message}: ${alone.why}`, /has one folder, Train: that is no class, but holds the classes$/);
+      put(root, 'TEST/cats/a.png', await painted({ width: 9 }).png().toBuffer());
+      const { train, test } = await open(root);
+      assert.deepEqual([train.count, test.count], [1, 1]);
+    }));
+
   it('is divided by names: about the share of each class, and no picture changes sides when others come', () =>
     inFolder(async (root) => {
       for (let i = 0; i < 200; i++) for (const name of ['a', 'b']) put(root, `${name}/${i}.png`, '');

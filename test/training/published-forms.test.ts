@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { create } from 'tar';
@@ -179,8 +179,9 @@ describe('a pickle', () => {
     refused('c__builtin__\neval\n.', /__builtin__\.eval/);
     refused('\x80\x04\x8c\x08builtins\x8c\x04exec\x93.', /builtins\.exec/);
     refused('cnumpy\ndtype\n.', /more than data/);
-    refused('cnumpy\nndarray\n)R.', /no function of numpy/);
-    for (const opcode of ['i', 'o', 'P', 'Q', '\x81', '\x92', '\x82', '\x97']) refused(`\x80\x02${opcode}.`, /is none that data needs/);
+    refused('cnumpy\nndarray\n)R.', /no function of data/);
+    refused('\x80\x02K\x01Q.', /it names what lies outside of it/);
+    for (const opcode of ['i', 'o', 'P', '\x81', '\x92', '\x82', '\x97']) refused(`\x80\x02${opcode}.`, /is none that data needs/);
     refused('\x80\x02K\x01', /ends too early/);
     refused('\x80\x02h\x05.', /was not there/);
   });
@@ -211,6 +212,10 @@ describe('MNIST and its kin', () => {
         assert.equal(train.images[28 * 28 + 5], (5 + 1) % 256);
         assert.equal(classes[9], '9');
       }
+      tinyMnist(join(dir, 'kaggle/mnist'), false);
+      for (const name of readdirSync(join(dir, 'kaggle/mnist')))
+        renameSync(join(dir, 'kaggle/mnist', name), join(dir, 'kaggle/mnist', name.replace('-idx', '.idx')));
+      assert.equal((await loadDataset('mnist', join(dir, 'kaggle'))).train.count, 6);
       tinyMnist(join(dir, 'FashionMNIST/raw'), true);
       const { classes, test } = await loadDataset('fashion_mnist', dir);
       assert.deepEqual([classes[9], test.count], ['Ankle boot', 3]);

@@ -15,6 +15,8 @@ export interface FolderLayout {
   /** Other folders that may have the files, from the data folder. */
   readonly alsoIn?: readonly string[];
   readonly files: Readonly<Record<Split, readonly string[]>>;
+  /** Other names that a file may have. */
+  readonly alias?: (name: string) => readonly string[];
   /** Whether a file may be there as `.gz` instead. */
   readonly mayBePacked?: true;
   /** The file with the names of the classes, where the registry has none: one a line, or as `classNames` reads it. */

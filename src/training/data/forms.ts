@@ -21,9 +21,12 @@ const SPLITS = ['train', 'test'] as const;
 
 /** The path of a file of a layout, packed where it is; undefined where it is not there. */
 async function pathOf(layout: FolderLayout, folder: string, name: string): Promise<string | undefined> {
-  const path = join(folder, name);
-  if (await isThere(path)) return path;
-  return layout.mayBePacked === true && (await isThere(`${path}.gz`)) ? `${path}.gz` : undefined;
+  for (const written of [name, ...(layout.alias?.(name) ?? [])])
+    for (const ending of layout.mayBePacked === true ? ['', '.gz'] : ['']) {
+      const path = join(folder, `${written}${ending}`);
+      if (await isThere(path)) return path;
+    }
+  return undefined;
 }
 
 async function inFolder(layout: FolderLayout, folder: string): Promise<Form | undefined> {

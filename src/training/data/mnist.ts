@@ -30,6 +30,8 @@ function mnist(name: DatasetName, folder: string, torchvision: string, origin: O
     folder,
     alsoIn: [`${torchvision}/raw`, torchvision, 'raw', '.'],
     files: { train: pair('train'), test: pair('t10k') },
+    // As they are on Kaggle.
+    alias: (file) => [file.replace('-idx', '.idx')],
     mayBePacked: true,
     read: readIdxPair,
     origin,
