@@ -49,8 +49,11 @@ export interface DataInfo {
   readonly image: readonly number[];
   readonly train: number;
   readonly test: number;
+  /** Kept from the training images by `validation`; left out where there is none. */
+  readonly validation?: number;
   readonly trainPerClass: readonly number[];
   readonly testPerClass: readonly number[];
+  readonly validationPerClass?: readonly number[];
   readonly statistics: Statistics;
   /** Of the pictures as they are in their files; undefined for arrays. */
   readonly sizes: PictureSizes | undefined;
@@ -161,7 +164,7 @@ const SAMPLES = 10;
  */
 export async function dataInfo(target: string, options: InfoOptions = {}): Promise<DataInfo> {
   const { spec, dataset, place } = await open(target, options);
-  const { classes, train, test } = dataset;
+  const { classes, train, test, validation } = dataset;
   if (options.sheet !== undefined) {
     // Brings an image library.
     const { writeContactSheet } = await import('../training/data/contact-sheet.js');
@@ -176,6 +179,7 @@ export async function dataInfo(target: string, options: InfoOptions = {}): Promi
     test: test.count,
     trainPerClass: countPerClass(train, classes.length),
     testPerClass: countPerClass(test, classes.length),
+    ...(validation && { validation: validation.count, validationPerClass: countPerClass(validation, classes.length) }),
     statistics: await measureStatistics(train),
     sizes: 'channels' in spec.source ? await (await import('../training/data/picture-sizes.js')).measureSizes(spec, place) : undefined,
     duplicates: (await findDuplicates(train, test)).map((pair) => ({

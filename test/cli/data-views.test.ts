@@ -50,6 +50,23 @@ describe('ampc data', function () {
     assert.deepEqual([width, height], [6 * 66 + 2, 2 * 66 + 2]);
   });
 
+  it('info counts what is kept for validation, by class', async () => {
+    const file = work.file(
+      'kept.amp',
+      `dataset folder("${photos}") { size(8)  validation(0.3) }\nmodel N(image: [8, 8, 3]) -> [2] { image |> flatten |> linear(2) }`,
+    );
+    const { stdout, stderr } = await ampc('data', 'info', file);
+    assert.match(stdout, /: 8 training, 4 validation and 5 test images of 8 x 8 x 3/, stderr);
+    assert.match(stdout, /^class +train +validation +test\n/m);
+    const info = JSON.parse((await ampc('data', 'info', file, '--json')).stdout);
+    assert.equal(schemaProblem('data-info', info), undefined);
+    assert.equal(info.validation, 4);
+    assert.deepEqual(
+      info.trainPerClass.map((count: number, at: number) => count + info.validationPerClass[at]),
+      [6, 6],
+    );
+  });
+
   it('info and list print one line of JSON each, as their schemas say', async () => {
     const json = async (...args: readonly string[]) => {
       const { stdout, stderr, code } = await ampc('data', ...args, '--json');

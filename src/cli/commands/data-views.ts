@@ -84,8 +84,9 @@ function range([least, median, largest]: readonly number[]): string {
 }
 
 function printInfo(info: DataInfo, output: Output): void {
-  const { name, place, classes, image, train, test, trainPerClass, testPerClass, statistics, sizes, duplicates } = info;
-  output.line(`${name}: ${formatCount(train)} training and ${formatCount(test)} test images of ${image.join(' x ')}`);
+  const { name, place, classes, image, train, test, validation, statistics, sizes, duplicates } = info;
+  const kept = validation === undefined ? ' and' : `, ${formatCount(validation)} validation and`;
+  output.line(`${name}: ${formatCount(train)} training${kept} ${formatCount(test)} test images of ${image.join(' x ')}`);
   output.line(place ?? 'generated when it is used; nothing is stored');
   if (sizes !== undefined) output.line(`in the files: heights ${range(sizes.height)}, widths ${range(sizes.width)}`);
   const written = (values: readonly number[]): string => `[${values.map((value) => value.toFixed(4)).join(', ')}]`;
@@ -100,8 +101,14 @@ function printInfo(info: DataInfo, output: Output): void {
     const rest = duplicates.length > NAMED ? ` and ${formatCount(duplicates.length - NAMED)} more` : '';
     output.line(`${formatCount(duplicates.length)} test images are training images: ${named.join(', ')}${rest}`);
   }
+  const { trainPerClass, validationPerClass, testPerClass } = info;
+  const columns = [
+    { title: 'train', counts: trainPerClass },
+    ...(validationPerClass === undefined ? [] : [{ title: 'validation', counts: validationPerClass }]),
+    { title: 'test', counts: testPerClass },
+  ];
   output.table(
-    ['class', 'train', 'test'],
-    classes.map((label, at) => [label, formatCount(trainPerClass[at] ?? 0), formatCount(testPerClass[at] ?? 0)]),
+    ['class', ...columns.map(({ title }) => title)],
+    classes.map((label, at) => [label, ...columns.map(({ counts }) => formatCount(counts[at] ?? 0))]),
   );
 }
