@@ -1,8 +1,10 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** That mocha loads these files by, as modules or not: of what is none, `import.meta.resolve` is missing. */
+const LOADER = pathToFileURL(join(ROOT, 'node_modules', 'tsx', 'dist', 'loader.mjs')).href;
 const BUILT = join(ROOT, 'dist', 'cli', 'main.js');
 
 function isBuilt(): boolean {
@@ -16,5 +18,5 @@ function isBuilt(): boolean {
 export function mainScript(): { readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> } {
   if (isBuilt()) return { args: [BUILT], env: {} };
   // A process that is killed would leave the loader's cache torn.
-  return { args: ['--import', import.meta.resolve('tsx'), join(ROOT, 'src', 'cli', 'main.ts')], env: { TSX_DISABLE_CACHE: '1' } };
+  return { args: ['--import', LOADER, join(ROOT, 'src', 'cli', 'main.ts')], env: { TSX_DISABLE_CACHE: '1' } };
 }
