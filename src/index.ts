@@ -5,6 +5,7 @@ export { compareRuns, type RunComparison, type RunCurve, type RunPlanDiff } from
 export { type DataInfo, dataInfo, dataPreview, type KnownData, listData } from './api/data.js';
 export { checkGates, diffPlans, type PlanComparison } from './api/diff-plans.js';
 export { diagnose } from './api/doctor.js';
+export { type DryRun, type DryRunOptions, dryRun } from './api/dry-run.js';
 export { emitC } from './api/emit-c.js';
 export { emitWgsl } from './api/emit-wgsl.js';
 export { type EvaluateOptions, evaluate, type ModelOptions, type PredictOptions, predict, type TestResult } from './api/evaluate.js';

@@ -57,6 +57,8 @@ export interface TrainOptions extends Settings {
   /** With `tensorboard`, which it implies: histograms of weights and gradients after each epoch. */
   readonly histograms?: boolean | undefined;
   readonly checkpointSteps?: number | undefined;
+  /** Tests no more than so many images, and as many of those kept for choosing; default: all. */
+  readonly testAtMost?: number | undefined;
   /** Whether all that the run will need is compiled before its first step, and not while it runs. */
   readonly compileAll?: boolean | undefined;
   /** Aborting it ends the run after the running step, with a checkpoint. */

@@ -14,6 +14,7 @@ import { loadOptions } from '../runtime/load-options.js';
 import { selectBackend } from '../runtime/select.js';
 import { chooseLogs } from '../training/choose-logs.js';
 import { datasetOf } from '../training/data/batches.js';
+import { withFewTested } from '../training/data/first-images.js';
 import { choosePlace, factsOf, openData } from '../training/data/open.js';
 import type { EpochEvent, TrainEvent } from '../training/events.js';
 import { train as runTraining, type TrainResult } from '../training/loop.js';
@@ -152,7 +153,7 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
       plan,
       executable: plans.executable,
       recipe,
-      dataset,
+      dataset: options.testAtMost === undefined ? dataset : withFewTested(dataset, options.testAtMost),
       run,
       claim,
       shuffle,

@@ -33,6 +33,18 @@ export function integer(min: number, max?: number): (text: string) => number {
   };
 }
 
+const UNITS: Readonly<Record<string, number>> = { h: 3600, m: 60, s: 1 };
+
+/** A time such as `90s`, `45m` or `1h30m`, in seconds. */
+export function duration(text: string): number {
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)([hms])/g)];
+  const seconds = parts.reduce((sum, [, count, unit]) => sum + Number(count) * UNITS[unit!]!, 0);
+  // What a timer can wait for.
+  if (parts.map(([part]) => part).join('') !== text || !(seconds > 0) || seconds > 2_000_000)
+    throw new InvalidArgumentError('A time is needed, such as 90s, 45m or 1h30m.');
+  return seconds;
+}
+
 /** A number between two others, both excluded. */
 export function between(low: number, high: number): (text: string) => number {
   return (text) => {

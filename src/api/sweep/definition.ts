@@ -24,6 +24,7 @@ export type SharedOptions = Omit<
   | 'callbacks'
   | 'batches'
   | 'compileAll'
+  | 'testAtMost'
 >;
 
 /** A setting that varies, by the name that `--set` takes, with its values as they were written. */

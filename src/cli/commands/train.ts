@@ -1,10 +1,10 @@
 import { type Command, Option } from 'commander';
 import { shellWord } from '../../diagnostics/shell-word.js';
-import { renderDiagnostics, type Source, type TrainOptions, type TrainOutcome, train } from '../../index.js';
+import { dryRun, renderDiagnostics, type Source, type TrainOptions, type TrainOutcome, train } from '../../index.js';
 import { EXIT } from '../failure.js';
 import { type Interrupt, onInterrupt } from '../interrupt.js';
-import { options } from '../options.js';
-import { formatDuration, formatLoss, formatPercent, type Output } from '../output.js';
+import { duration, options } from '../options.js';
+import { formatCount, formatDuration, formatLoss, formatPercent, type Output } from '../output.js';
 import { TrainReport } from '../train-report.js';
 import { watchTraining } from '../watch.js';
 import type { AddCommand } from './command.js';
@@ -12,15 +12,45 @@ import { addRunOptions } from './run-options.js';
 
 interface Choices extends TrainOptions {
   readonly watch: boolean;
+  readonly dryRun: boolean;
+  readonly maxTime?: number;
 }
 
 /** Commander sets some options to true when they are not given; a resumed run then keeps its own. */
-function withoutDefaults({ watch: _, shuffle, augment, ...choices }: Choices): TrainOptions {
+function withoutDefaults({ watch: _, dryRun: _dry, maxTime: _time, shuffle, augment, ...choices }: Choices): TrainOptions {
   return { ...choices, shuffle: shuffle === false ? false : undefined, augment: augment === false ? false : undefined };
 }
 
+/** Ends a run so many seconds after it began to train; undefined: never. */
+class TimeLimit {
+  readonly #controller = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly seconds: number | undefined) {}
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  start(): void {
+    if (this.seconds === undefined) return;
+    const reason = Object.assign(new Error('the time is over'), { name: 'AbortError' });
+    this.#timer = setTimeout(() => this.#controller.abort(reason), 1000 * this.seconds);
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+  }
+}
+
 /** Trains, and shows it until the run has ended. */
-async function trainShown(input: string | Source, choices: TrainOptions, signal: AbortSignal, output: Output): Promise<TrainOutcome> {
+async function trainShown(
+  input: string | Source,
+  choices: TrainOptions,
+  signal: AbortSignal,
+  output: Output,
+  onStart?: () => void,
+): Promise<TrainOutcome> {
   const report = new TrainReport(output);
   try {
     const result = await train(input, {
@@ -28,7 +58,10 @@ async function trainShown(input: string | Source, choices: TrainOptions, signal:
       signal,
       onNotice: output.notice,
       onWarnings: (warnings, source) => output.error(renderDiagnostics(warnings, source, { color: output.errorColor })),
-      onEvent: (event) => report.onEvent(event),
+      onEvent: (event) => {
+        if (event.event === 'start') onStart?.();
+        report.onEvent(event);
+      },
       onProgress: (progress) => report.onProgress(progress),
     });
     report.finish();
@@ -59,18 +92,25 @@ function printInterrupted(file: string, { data }: TrainOptions, { steps, run }: 
 }
 
 /** One run; the exit code. */
-async function trainOnce(file: string, choices: TrainOptions, interrupt: Interrupt, output: Output): Promise<number> {
-  const result = await trainShown(file, choices, interrupt.signal, output);
+async function trainOnce(file: string, choices: Choices, interrupt: Interrupt, output: Output): Promise<number> {
+  const { maxTime } = choices;
+  const options = withoutDefaults(choices);
+  const limit = new TimeLimit(maxTime);
+  const result = await trainShown(file, options, AbortSignal.any([interrupt.signal, limit.signal]), output, () => limit.start()).finally(
+    () => limit.clear(),
+  );
   if (result.interrupted) {
-    printInterrupted(file, choices, result, output);
-    return interrupt.exitCode;
+    if (!interrupt.signal.aborted) output.line(`the time is over (${formatDuration(maxTime ?? 0)})`);
+    printInterrupted(file, options, result, output);
+    return interrupt.signal.aborted ? interrupt.exitCode : EXIT.done;
   }
   // Its warning has been printed.
   return printResult(result, output) ? EXIT.done : EXIT.failed;
 }
 
 /** A run after the other; the exit code. */
-async function trainWatched(file: string, choices: TrainOptions, interrupt: Interrupt, output: Output): Promise<number> {
+async function trainWatched(file: string, given: Choices, interrupt: Interrupt, output: Output): Promise<number> {
+  const choices = withoutDefaults(given);
   const one = async (source: Source, signal: AbortSignal) => {
     const result = await trainShown(source, choices, signal, output);
     if (result.interrupted) printInterrupted(file, choices, result, output);
@@ -78,6 +118,21 @@ async function trainWatched(file: string, choices: TrainOptions, interrupt: Inte
   };
   await watchTraining(file, choices, one, interrupt, output);
   return interrupt.exitCode;
+}
+
+/** A little of everything that a run does; the exit code. */
+async function tryOut(file: string, choices: Choices, interrupt: Interrupt, output: Output): Promise<number> {
+  const onWarnings: TrainOptions['onWarnings'] = (warnings, source) =>
+    output.error(renderDiagnostics(warnings, source, { color: output.errorColor }));
+  const tried = await dryRun(file, { ...withoutDefaults(choices), signal: interrupt.signal, onNotice: output.notice, onWarnings });
+  if (tried === undefined) return interrupt.exitCode;
+  const { model, parameters, precision, backend, device, steps, losses, testLoss, imagesPerSecond } = tried;
+  output.event({ event: 'dry_run', model, backend, device, precision, parameters, steps, losses, test_loss: testLoss });
+  output.line(`${output.style('bold', model)}: ${formatCount(parameters)} parameters, ${precision} on ${backend} (${device})`);
+  const speed = imagesPerSecond === undefined ? '' : `, ${formatCount(Math.round(imagesPerSecond))} images/s so far`;
+  output.line(`losses of ${steps} steps: ${losses.map(formatLoss).join(', ')}; test loss ${formatLoss(testLoss)}${speed}`);
+  output.line('dry run: all that a run does works here; nothing is kept');
+  return EXIT.done;
 }
 
 export const addTrain: AddCommand = (program, output, exitWith) => {
@@ -92,7 +147,15 @@ export const addTrain: AddCommand = (program, output, exitWith) => {
     .addOption(
       new Option('--watch', 'begin a new run whenever the file, or one that it uses, says something else')
         .default(false)
-        .conflicts(['out', 'resume']),
+        .conflicts(['out', 'resume', 'dryRun', 'maxTime']),
+    )
+    .addOption(
+      new Option('--dry-run', 'a few steps and a small test of all that a run does; nothing is kept')
+        .default(false)
+        .conflicts(['out', 'resume', 'maxSteps', 'maxTime']),
+    )
+    .addOption(
+      new Option('--max-time <time>', 'end after so long, such as 45m or 1h30m, as by Ctrl-C: --resume goes on').argParser(duration),
     );
   addRunOptions(declared)
     .addOption(options.set())
@@ -105,7 +168,8 @@ export const addTrain: AddCommand = (program, output, exitWith) => {
         command.error('error: --resume DIR names the folder, as --out does');
       const interrupt = onInterrupt(output, 'finishing the step and saving');
       try {
-        const code = await (choices.watch ? trainWatched : trainOnce)(file, withoutDefaults(choices), interrupt, output);
+        const run = choices.dryRun ? tryOut : choices.watch ? trainWatched : trainOnce;
+        const code = await run(file, choices, interrupt, output);
         if (code !== EXIT.done) exitWith(code);
       } finally {
         interrupt.release();
