@@ -15,21 +15,16 @@ import type { PlanTarget } from './target.js';
 /** What of a target says whether its kernels compute attention. */
 export type AttentionTarget = Pick<PlanTarget, 'attention'>;
 
-/**
- * Scores of all heads, in f32, from which on they are not kept: below, what a kernel writes is still in the processor's cache when the next
- * one reads it, and a product more costs more than it saves.
- */
-const LEAST_BYTES = 2 ** 20;
-
 function bytesOfScores({ softmax }: Weights): number {
   return byteLength({ ...softmax.type, dtype: 'f32' });
 }
 
 /** Whether the target has a kernel for heads of that size, and it is worth it. */
-function pays(graph: Graph, attention: Attention, target: AttentionTarget): boolean {
+function pays(graph: Graph, attention: Attention, { attention: kernels }: AttentionTarget): boolean {
+  if (kernels === undefined) return false;
   const values = attention.kind === 'forward' ? attention.sums.inputs[1]! : attention.weightsGrad.inputs[1]!;
   const lengths = [attention.scores.inputs[0]!, values].map((id) => graph.nodes[id]!.type.shape.at(-1)!);
-  return bytesOfScores(attention) >= LEAST_BYTES && lengths.every((length) => length <= target.attention);
+  return bytesOfScores(attention) >= kernels.scoreBytes && lengths.every((length) => length <= kernels.features);
 }
 
 function idsOf(nodes: readonly Node[]): readonly ValueId[] {
@@ -38,7 +33,7 @@ function idsOf(nodes: readonly Node[]): readonly ValueId[] {
 
 /** Every attention that is a kernel: only it reads its inner values, its nodes stand together, and it pays. */
 function findAttention(graph: Graph, target: AttentionTarget): readonly Attention[] {
-  if (target.attention === 0) return [];
+  if (target.attention === undefined) return [];
   const finder = finderOf(graph);
   const standTogether = (nodes: readonly Node[]) => nodes.every(({ id }, i) => id === nodes[0]!.id + i);
   return graph.nodes
@@ -71,7 +66,7 @@ function withOwnWeights(gradient: AttentionGradient, firstId: ValueId): readonly
  * the nodes of each attention together: forward where the weighted sums stand, backward where the first of its gradients does.
  */
 export function recomputeAttention(graph: Graph, target: AttentionTarget): Graph {
-  if (target.attention === 0) return graph;
+  if (target.attention === undefined) return graph;
   const finder = finderOf(graph);
   const placed = new Map<ValueId, readonly Node[]>();
   const moved = new Set<ValueId>();

@@ -1,14 +1,31 @@
 import type { LowType } from '../ir/types.js';
 import type { StagedForm } from '../ops/traits.js';
 
+export interface AttentionKernels {
+  /** The most features of a query, key or value of a head that they take. */
+  readonly features: number;
+  /** Bytes of the scores of all heads, in f32, from which on they are worth it. */
+  readonly scoreBytes: number;
+}
+
+/**
+ * Below a MiB, what a kernel writes is still in the processor's cache when the next one reads it, and a product more costs more than it
+ * saves.
+ * On a GPU it is memory that is saved: no hardware has told yet what time it costs.
+ */
+const ATTENTION = {
+  cpu: { features: Number.POSITIVE_INFINITY, scoreBytes: 2 ** 20 },
+  webgpu: { features: 64, scoreBytes: 2 ** 26 },
+} as const satisfies Readonly<Record<string, AttentionKernels>>;
+
 /** What a backend's device can do; the planner reads it, and never the backend itself. */
 export interface Capabilities {
   /** Low formats that can be stored and computed with; others are refused. f32 always can. */
   readonly low: readonly LowType[];
   /** What a contraction's kernel can make as it brings in its operand, so that it needs no memory. */
   readonly staged: readonly StagedForm[];
-  /** The most features that a query, key or value of a head may have for a kernel in which scores need no memory; 0: it has none such. */
-  readonly attention: number;
+  /** Where attention runs in kernels in which scores need no memory; left out: nowhere. */
+  readonly attention?: AttentionKernels | undefined;
 }
 
 /** What a plan is made for: all that the planner knows of a backend and its device. */
@@ -19,10 +36,10 @@ export interface PlanTarget extends Capabilities {
 
 /** By backend: what it can do where no device says less. */
 const CAPABILITIES = {
-  cpu: { low: ['f16', 'bf16'], staged: ['placed_in_windows'], attention: Number.POSITIVE_INFINITY },
-  webgpu: { low: ['f16'], staged: [], attention: 64 },
-  tensorflow: { low: ['f16', 'bf16'], staged: [], attention: 0 },
-  reference: { low: ['f16', 'bf16'], staged: [], attention: 0 },
+  cpu: { low: ['f16', 'bf16'], staged: ['placed_in_windows'], attention: ATTENTION.cpu },
+  webgpu: { low: ['f16'], staged: [], attention: ATTENTION.webgpu },
+  tensorflow: { low: ['f16', 'bf16'], staged: [] },
+  reference: { low: ['f16', 'bf16'], staged: [] },
 } as const satisfies Readonly<Record<string, Capabilities>>;
 
 export type BackendName = keyof typeof CAPABILITIES;
@@ -39,5 +56,5 @@ export function isBackendName(name: string): name is BackendName {
  * the backend alone. A name that no backend has stands for one that computes in f32 and stages nothing.
  */
 export function defaultTarget(backend: string): PlanTarget {
-  return { backend, ...(isBackendName(backend) ? CAPABILITIES[backend] : { low: [], staged: [], attention: 0 }) };
+  return { backend, ...(isBackendName(backend) ? CAPABILITIES[backend] : { low: [], staged: [] }) };
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { ComputeType, ValueId } from '../../src/ir/types.js';
 import { LIMITS } from '../../src/numeric/formats.js';
 import type { Plan } from '../../src/plan/plan.js';
+import { defaultTarget } from '../../src/plan/target.js';
 import type { Executable } from '../../src/runtime/backend.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import { namedRandom } from '../ops/random.js';
@@ -65,6 +66,7 @@ export async function checkAttention(
   const plan = batchPlan(
     cases.map(({ item }) => item),
     backend,
+    { attention: { ...defaultTarget(backend).attention!, scoreBytes: 2 ** 20 } },
   );
   assert.deepEqual(new Set(kinds(plan)), new Set(dtypes.some((dtype) => dtype !== 'f32') ? ['map', 'attention'] : ['attention']));
   const executable = await load(plan);

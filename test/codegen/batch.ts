@@ -2,7 +2,7 @@ import type { Graph, Node, ValueId } from '../../src/ir/types.js';
 import { stringAttr } from '../../src/ir/types.js';
 import type { FunctionName, Plan } from '../../src/plan/plan.js';
 import { planGraph } from '../../src/plan/plan-graph.js';
-import { defaultTarget } from '../../src/plan/target.js';
+import { defaultTarget, type PlanTarget } from '../../src/plan/target.js';
 import type { Executable, InputData } from '../../src/runtime/backend.js';
 
 /** A graph with what it is called with. */
@@ -28,8 +28,8 @@ function renameStates(graph: Graph, index: number): Graph {
 }
 
 /** Many graphs as the functions of one plan, to be compiled at once; function `case<i>` is the i-th. */
-export function batchPlan(cases: readonly GraphCase[], backend: string): Plan {
-  const target = defaultTarget(backend);
+export function batchPlan(cases: readonly GraphCase[], backend: string, choices: Partial<PlanTarget> = {}): Plan {
+  const target = { ...defaultTarget(backend), ...choices };
   const functions = cases.map(({ graph }, i) => ({
     ...planGraph(renameStates(graph, i), 1, target),
     name: `case${i}` as FunctionName,

@@ -32,7 +32,7 @@ export function repeatCase(dtype: ComputeType, seed: number): ContractionCase {
   y = b.emit('relu', [y]);
   const result = b.emit('add', [b.emit('mul', [y, values[2]!]), b.emit('mul', [values[3]!, values[4]!])]);
   const item = b.finish(`repeats in [${shape}], seed ${seed}`, { result });
-  const { groups, graph } = planGraph(item.graph, 1, { staged: [], attention: 0 });
+  const { groups, graph } = planGraph(item.graph, 1, { staged: [] });
   const stored = groups.flatMap(({ stores }) => stores.map((id) => graph.nodes[id]!.op));
   assert.ok(!stored.includes('broadcast'), `${item.title}: ${stored.join()}`);
   return item;

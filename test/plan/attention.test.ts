@@ -78,9 +78,9 @@ describe('attention in a plan', () => {
   });
 
   it('is so with dropout in between, and on webgpu with heads that its kernels take', () => {
-    for (const plan of [planned('attention(3, dropout: 0.1)'), planned('attention(3)', { backend: 'webgpu' })])
+    for (const plan of [planned('attention(3, dropout: 0.1)'), planned('attention(3)', { backend: 'webgpu', batch: 1366 })])
       assert.deepEqual(found(plan).train_step, [2, 0]);
-    const wide = planned('linear(130) |> attention(1)', { backend: 'webgpu', batch: 128 });
+    const wide = planned('linear(130) |> attention(1)', { backend: 'webgpu', batch: 4096 });
     assert.equal(found(wide).train_step![0], 0);
   });
 

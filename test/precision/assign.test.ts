@@ -140,7 +140,7 @@ describe('precision pass', () => {
         token |> concat(pixels, axis: 0) |> mul(gate) |> flatten |> linear(10)
       }
       precision { compute bf16 }`;
-    const target = { backend: 'reference', low: ['bf16'], staged: [], attention: 0 } as const;
+    const target = { backend: 'reference', low: ['bf16'], staged: [] } as const;
     const { graph } = compileProgram(lowerProgram({ path: 'net.amp', text }), target).functions[0];
     const behind = new Set(graph.nodes.filter(({ op }) => op === 'cross_entropy_grad').map(({ id }) => id));
     for (const node of graph.nodes) if (node.inputs.some((id) => behind.has(id))) behind.add(node.id);

@@ -23,10 +23,13 @@ function reasonOf(error: UserError): string {
   return [message, why, fix].filter((part) => part !== undefined).join('; ');
 }
 
+/** Where subgroups are loops of a processor, attention without scores in memory takes many times as long as with them. */
+const SOFTWARE = { ...defaultTarget('webgpu'), attention: undefined };
+
 async function probe({ automatic = false }: ProbeOptions = {}): Promise<BackendInfo> {
   // Nothing that `auto` could take: no reason to open it.
   if (automatic && areSoftware(findVulkanDrivers()))
-    return { name: 'webgpu', available: true, device: 'software Vulkan', software: true, target: defaultTarget('webgpu') };
+    return { name: 'webgpu', available: true, device: 'software Vulkan', software: true, target: SOFTWARE };
   try {
     const facts = await findAdapter();
     return {
@@ -34,7 +37,7 @@ async function probe({ automatic = false }: ProbeOptions = {}): Promise<BackendI
       available: true,
       device: facts.software ? `${facts.name} (software)` : facts.name,
       software: facts.software,
-      target: { ...defaultTarget('webgpu'), ...(facts.f16 ? {} : { low: [] }) },
+      target: { ...(facts.software ? SOFTWARE : defaultTarget('webgpu')), ...(facts.f16 ? {} : { low: [] }) },
       details: { ...describeAdapter(facts), ...(automatic ? {} : describeOthers(await findOthers(facts))) },
     };
   } catch (error) {
