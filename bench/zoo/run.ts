@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { compileToRun } from '../../src/choose/plan-file.js';
 import { readSource } from '../../src/files/source.js';
 import type { BackendName } from '../../src/index.js';
+import type { RulePolicy } from '../../src/ir/program.js';
 import type { PrecisionName } from '../../src/ir/types.js';
 import type { Plan } from '../../src/plan/plan.js';
 import type { Executable, InputData } from '../../src/runtime/backend.js';
@@ -85,15 +86,16 @@ export async function trainHere(
   backendName: BackendName,
   set: ImageSet,
   recipe: ZooRecipe,
+  { policy = 'mixed', seed = 0 }: { readonly policy?: RulePolicy; readonly seed?: number } = {},
 ): Promise<{ readonly run: ZooRun; readonly parameters: number; readonly weights: StateValues; readonly plan: Plan }> {
   // As the peer trains: what a recipe mixes and clips is left out.
   const plain = ['train.schedule=constant', 'train.clip=0', 'dataset.mixup=false', 'dataset.cutmix=false'];
-  const settings = [`train.optimizer=sgd(lr: ${recipe.rate}, momentum: ${recipe.momentum})`, ...plain];
+  const settings = [`train.optimizer=sgd(lr: ${recipe.rate}, momentum: ${recipe.momentum})`, `precision.policy=${policy}`, ...plain];
   const options = { backend: backendName, precision, batch: recipe.batch, set: settings };
   const { plan, backend } = await compileToRun(source, options);
   const executable = await backend.load(plan, { threads: recipe.threads });
   try {
-    const weights = initialStates(plan, 0);
+    const weights = initialStates(plan, seed);
     await executable.writeStates(weights);
     return { run: await trainOn(executable, plan, set, recipe), parameters: parameterCount(plan), weights, plan };
   } finally {

@@ -61,6 +61,12 @@ export class CaseBuilder {
     return this.builder.add({ op: 'input', attrs: { name: 'step' }, type: { dtype: 'i32', shape: [] } });
   }
 
+  /** One for each row; -1: none. */
+  labels(values: readonly number[]): ValueId {
+    this.#inputs.label = Int32Array.from(values);
+    return this.builder.add({ op: 'input', attrs: { name: 'label' }, type: { dtype: 'i32', shape: [values.length] } });
+  }
+
   /** Images of bytes up to 3, as the numbers that they are. */
   image(shape: readonly number[]): ValueId {
     this.#inputs.image = Uint8Array.from({ length: elementCount(shape) }, () => this.random.int(0, 3));

@@ -1,14 +1,16 @@
 import { DEFAULT_LIMITS, type WgslTarget } from '../../src/codegen/wgsl/target.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
+import type { Attrs } from '../../src/ir/types.js';
 import { emit } from '../../src/ops/emit.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import { loadPlan } from '../../src/runtime/webgpu/index.js';
 import { checkAttention, SHAPES } from '../codegen/attention-cases.js';
 import { batchPlan, runCase } from '../codegen/batch.js';
-import { checkExactly, contractionCases, rareCases } from '../codegen/contraction-cases.js';
+import { CaseBuilder, checkExactly, contractionCases, rareCases } from '../codegen/contraction-cases.js';
 import { repeatCase } from '../codegen/repeat-cases.js';
 import { SAMPLED_OPS } from '../ops/cases.js';
 import { assertClose, largest } from '../ops/compare.js';
+import { namedRandom } from '../ops/random.js';
 import { needAdapter } from './adapter.js';
 import { CONTRACTIONS, casesFor, checkCases } from './cases.js';
 
@@ -73,6 +75,33 @@ describe('generated WGSL against the reference', () => {
           (x) => 2e-6 * largest(want) + (i < 2 ? 0 : 2 ** -9 * Math.abs(x)),
           item.title,
         );
+      }
+    } finally {
+      await executable.dispose();
+    }
+  });
+
+  it('computes losses over rows of many numbers in parts, and labels that count for nothing', async () => {
+    const cases = (['mse', 'huber'] as const).flatMap((op) =>
+      [true, false].map((hasTarget) => {
+        const b = new CaseBuilder(namedRandom(op, 7), 'f32', false);
+        const label = b.labels([0, -1, 2]);
+        const [x, dloss] = [b.full('x', [3, 3001]), b.full('dloss', [])];
+        const target = hasTarget ? [b.full('target', [3, 3001])] : [];
+        const attrs: Attrs = op === 'huber' ? { delta: 0.5 } : {};
+        const loss = b.emit(op, [x, label, ...target], attrs);
+        const gradient = b.emit(`${op}_grad`, [x, label, dloss, ...target], attrs);
+        return b.finish(`${op}${hasTarget ? ' of targets' : ''}`, { loss, gradient });
+      }),
+    );
+    const executable = await loadPlan(batchPlan(cases, 'webgpu'));
+    try {
+      for (const [i, item] of cases.entries()) {
+        const { values } = evaluateGraph(item.graph, item.inputs, item.states as ReadonlyMap<string, Float32Array>);
+        for (const [name, id] of Object.entries(item.graph.outputs)) {
+          const want = values.get(id)!;
+          assertClose(await runCase(executable, item, i, name), want, () => 2e-6 * largest(want), `${name} of ${item.title}`);
+        }
       }
     } finally {
       await executable.dispose();
