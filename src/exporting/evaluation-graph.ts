@@ -1,5 +1,6 @@
+import { GraphBuilder } from '../ir/builder.js';
 import { furtherName } from '../ir/graph-names.js';
-import { rebuild } from '../ir/rewrite.js';
+import { orderStep, rebuild } from '../ir/rewrite.js';
 import { isInput, isState } from '../ir/structure.js';
 import { type Graph, type Node, type Shape, stringAttr } from '../ir/types.js';
 import { validateGraph } from '../ir/validate.js';
@@ -67,4 +68,19 @@ export function rebatched(graph: Graph, batch: number): Graph {
   const changed = { ...graph, nodes: graph.nodes.map((node) => (isState(node) ? node : withBatch(node, from, batch))) };
   validateGraph(changed, opRules);
   return changed;
+}
+
+/** The graph with logits in f32, whatever their format in the plan. */
+function endingInSingle(graph: Graph): Graph {
+  const logits = graph.nodes[graph.outputs.logits!]!;
+  if (logits.type.dtype === 'f32') return graph;
+  const builder = new GraphBuilder(graph.nodes);
+  const type = { dtype: 'f32', shape: logits.type.shape } as const;
+  const wide = builder.add({ op: 'cast', inputs: [logits.id], attrs: { to: 'f32' }, type, layer: logits.layer });
+  return builder.finish(graph.name, { logits: wide });
+}
+
+/** The evaluation of one image, with logits in f32, in the order of the text form. */
+export function forOneImage(graph: Graph): Graph {
+  return { ...orderStep(endingInSingle(rebatched(graph, 1))), name: 'eval_step' };
 }

@@ -63,6 +63,15 @@ const c: ExportFormat = {
   },
 };
 
-export const EXPORT_FORMATS = { onnx, torch, c } as const satisfies Readonly<Record<string, ExportFormat>>;
+const web: ExportFormat = {
+  doc: 'a folder with one page that classifies a dropped picture in the browser, by WebGPU',
+  suffix: '-web',
+  export: async ({ plan, program, states, facts }) => {
+    const { exportWeb } = await import('./web/export.js');
+    return exportWeb(evaluationGraph(plan), states, facts, program.recipe.dataset.size);
+  },
+};
+
+export const EXPORT_FORMATS = { onnx, torch, c, web } as const satisfies Readonly<Record<string, ExportFormat>>;
 
 export type ExportTarget = keyof typeof EXPORT_FORMATS;

@@ -46,7 +46,7 @@ describe('ampc export', () => {
     );
   });
 
-  it('writes a PyTorch module with its state dict, and a program in C with its weights', async () => {
+  it('writes a PyTorch module with its state dict, a program in C with its weights, and a page', async () => {
     const torch = await ampc('export', run(), '--to', 'torch', '--out', place('torch'), '--json');
     assert.equal(torch.code, 0, torch.stderr);
     assert.deepEqual((JSON.parse(torch.stdout) as { files: unknown }).files, ['model.py', 'weights.safetensors']);
@@ -63,6 +63,10 @@ describe('ampc export', () => {
     assert.equal(c.code, 0, c.stderr);
     assert.equal(schemaProblem('export', JSON.parse(c.stdout)), undefined);
     assert.match(readFileSync(place('c/model.c'), 'utf8'), /"class9"\}/);
+    const web = await ampc('export', run(), '--to', 'web', '--out', place('web'), '--json');
+    assert.equal(web.code, 0, web.stderr);
+    assert.equal(schemaProblem('export', JSON.parse(web.stdout)), undefined);
+    assert.match(readFileSync(place('web/index.html'), 'utf8'), /<title>Tiny<\/title>/);
   });
 
   it('takes another format', async () => {

@@ -1,27 +1,15 @@
 import { emitCalls } from '../../codegen/c/emit.js';
 import { targetFor } from '../../codegen/c/target.js';
 import { ownScratch } from '../../codegen/c/workspace.js';
-import { userError } from '../../diagnostics/diagnostic.js';
-import { GraphBuilder } from '../../ir/builder.js';
-import { orderStep } from '../../ir/rewrite.js';
 import { isState } from '../../ir/structure.js';
-import { type Graph, type Shape, stringAttr } from '../../ir/types.js';
+import { type Graph, stringAttr } from '../../ir/types.js';
 import type { Plan } from '../../plan/plan.js';
 import { planGraph } from '../../plan/plan-graph.js';
 import { defaultTarget } from '../../plan/target.js';
-import { furtherNodes, inputName, isImage, rebatched } from '../evaluation-graph.js';
+import { refuseUnlessClassifier } from '../classifier.js';
+import { forOneImage, isImage } from '../evaluation-graph.js';
 import type { ModelFacts } from '../facts.js';
 import { mainText } from './main.js';
-
-/** What ends in f32 whatever the format of the logits. */
-function endingInSingle(graph: Graph): Graph {
-  const logits = graph.nodes[graph.outputs.logits!]!;
-  if (logits.type.dtype === 'f32') return graph;
-  const builder = new GraphBuilder(graph.nodes);
-  const type = { dtype: 'f32', shape: logits.type.shape } as const;
-  const wide = builder.add({ op: 'cast', inputs: [logits.id], attrs: { to: 'f32' }, type, layer: logits.layer });
-  return builder.finish(graph.name, { logits: wide });
-}
 
 /** The states as the generated code has them in memory. */
 function packed(layout: ReturnType<typeof emitCalls>['states'], states: ReadonlyMap<string, Float32Array>): Uint8Array {
@@ -52,25 +40,10 @@ export function exportC(
   states: ReadonlyMap<string, Float32Array>,
   facts: ModelFacts,
 ): Readonly<Record<string, Uint8Array | string>> {
-  const shape: Shape = graph.nodes[graph.outputs.logits!]!.type.shape;
-  if (shape.length !== 2)
-    throw userError(
-      'AMP6405',
-      `${facts.model} results in no classes`,
-      'it results in images, and the program classifies',
-      'export it with --to onnx or --to torch',
-    );
-  const [further] = furtherNodes(graph);
-  if (further !== undefined)
-    throw userError(
-      'AMP6405',
-      `${facts.model} takes more than images`,
-      `it also takes ${inputName(further)}, and the program reads images alone`,
-      'export it with --to onnx or --to torch',
-    );
+  refuseUnlessClassifier(graph, facts.model, 'the program');
   const target = defaultTarget('cpu');
-  const single = endingInSingle(rebatched(graph, 1));
-  const fn = planGraph({ ...orderStep(single), name: 'eval_step' }, 1, target);
+  const single = forOneImage(graph);
+  const fn = planGraph(single, 1, target);
   const plan: Plan = { model: facts.model, policy: facts.policy, precision: 'f32', target, functions: [fn] };
   const source = emitCalls(plan, targetFor('plain', 'other'));
   const layout = source.functions[0]!;
@@ -83,7 +56,7 @@ export function exportC(
     height,
     width,
     channels,
-    results: shape[1]!,
+    results: logits.type.shape[1]!,
     inputs: Math.max(64, layout.inputBytes),
     logits: logits.offset,
     scratch: ownScratch(source.memory.scratch, 1),
