@@ -24,6 +24,26 @@ function setup(run: string, more: Partial<TrainOptions> = {}, trainSpec: Partial
 }
 
 describe('train', () => {
+  it('waits for images that are not there yet, tells for how long, and issues no more steps than there is room for', () =>
+    inTemporaryFolder(async (run) => {
+      const whole = setup(join(run, 'whole'));
+      await withoutTime(() => train(whole.options));
+      const dataset = fakeDataset();
+      const held: number[] = [];
+      const hold = async (numbers: Uint32Array): Promise<void> => {
+        held.push(numbers.length);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      };
+      const supply = { room: 12, placeOf: (number: number) => number, hold };
+      const { executable, events, options } = setup(join(run, 'beside'), { dataset: { ...dataset, train: { ...dataset.train, supply } } });
+      await train(options);
+      const losses = (of: readonly TrainEvent[]) => of.flatMap((event) => (event.event === 'step' ? [event.loss] : []));
+      assert.deepEqual(losses(events), losses(whole.events));
+      assert.deepEqual([executable.longestSeries, Math.max(...held)], [2, 8]);
+      const shares = events.flatMap((event) => (event.event === 'epoch' ? [event.data_share] : []));
+      assert.ok(shares.length === 3 && shares.every((share) => share! > 0), String(shares));
+    }));
+
   it('reports the start, steps, epochs and the end, and writes the same to metrics.jsonl', () =>
     inTemporaryFolder(async (run) => {
       const { events, options } = setup(run, { device: 'a fake' });
