@@ -1,17 +1,18 @@
 import { assertNever } from '../ir/types.js';
 import { type AxisWindows, commonCount } from '../ops/mean-windows.js';
 import type { AxisTaps } from '../ops/taps.js';
-import type { IndexWriter } from './copy-index.js';
+import { type Code, emit, fixed } from './code.js';
+import { type IndexWriter, plus } from './copy-index.js';
 
 /** Places of the operand along an axis, one behind the other, that count for a result. */
 export interface TapRange {
   /** Whole numbers: the first place, and the one behind the last. */
-  readonly from: string;
-  readonly to: string;
+  readonly from: Code;
+  readonly to: Code;
   /** Left out: always. */
-  readonly when?: string;
+  readonly when?: Code;
   /** How many parts of a whole the place `k` counts, as a whole number; left out: it counts as it is. */
-  readonly weight?: (k: string, writer: IndexWriter) => string;
+  readonly weight?: (k: string, writer: IndexWriter) => Code;
 }
 
 /** The parts that make a whole weight. */
@@ -30,23 +31,23 @@ export function wholeOf(taps: AxisTaps): number {
 }
 
 /** `2 * factor` times where element `i` of the larger axis lies on the smaller one. */
-function placeOf(i: string, factor: number, size: number, writer: IndexWriter): string {
-  const place = writer.declare(`2 * ${i} + ${1 - factor}`.replace('+ -', '- '));
+function placeOf(i: string, factor: number, size: number, writer: IndexWriter): Code {
+  const place = writer.declare(plus(emit`2 * ${i}`, 1 - factor));
   const last = 2 * factor * (size - 1);
-  return writer.select(`${place} < 0`, '0', writer.select(`${place} > ${last}`, String(last), place));
+  return writer.select(`${place} < 0`, '0', writer.select(emit`${place} > ${last}`, emit`${last}`, place));
 }
 
 /** Parts of a whole that an element counts at a distance from its place. */
-function tent(place: string, small: string, factor: number, writer: IndexWriter): string {
-  const distance = writer.declare(`${place} - ${2 * factor} * ${small}`);
-  return `(${2 * factor} - ${writer.select(`${distance} < 0`, `-${distance}`, distance)})`;
+function tent(place: string, small: string, factor: number, writer: IndexWriter): Code {
+  const distance = writer.declare(emit`${place} - ${2 * factor} * ${small}`);
+  return emit`(${2 * factor} - ${writer.select(`${distance} < 0`, `-${distance}`, distance)})`;
 }
 
 /** The places that count for result `i` along an axis. */
 export function tapRanges(taps: AxisTaps, i: string, writer: IndexWriter): readonly TapRange[] {
   switch (taps.kind) {
     case 'block':
-      return [{ from: `${i} * ${taps.factor}`, to: `(${i} + 1) * ${taps.factor}` }];
+      return [{ from: emit`${i} * ${taps.factor}`, to: emit`(${i} + 1) * ${taps.factor}` }];
     case 'resample':
       return [taps.back ? resampledBack(taps, i, writer) : resampled(taps, i, writer)];
     case 'mean':
@@ -63,7 +64,7 @@ type Resample = Extract<AxisTaps, { kind: 'resample' }>;
 function resampled({ factor, size }: Resample, i: string, writer: IndexWriter): TapRange {
   const place = writer.declare(placeOf(i, factor, size, writer));
   const first = writer.declare(`${place} / ${2 * factor}`);
-  const to = `${first} + ${writer.select(`${place} % ${2 * factor} == 0`, '1', '2')}`;
+  const to = emit`${first} + ${writer.select(`${place} % ${2 * factor} == 0`, '1', '2')}`;
   return { from: first, to, weight: (k, inner) => tent(place, k, factor, inner) };
 }
 
@@ -71,24 +72,30 @@ function resampledBack({ factor, size }: Resample, i: string, writer: IndexWrite
   const before = Math.floor((factor + 1) / 2) - factor;
   const behind = factor + Math.floor(factor / 2);
   return {
-    from: writer.select(`${i} == 0`, '0', `${i} * ${factor} + ${before}`.replace('+ -', '- ')),
-    to: writer.select(`${i} == ${size - 1}`, String(size * factor), `${i} * ${factor} + ${behind}`),
+    from: writer.select(`${i} == 0`, '0', plus(emit`${i} * ${factor}`, before)),
+    to: writer.select(emit`${i} == ${size - 1}`, emit`${size * factor}`, emit`${i} * ${factor} + ${behind}`),
     weight: (k, inner) => tent(inner.declare(placeOf(k, factor, size, inner)), i, factor, inner),
   };
 }
 
 /** Where window `i` begins and ends, within the axis or not. */
 function endsOf({ step, per, reach, before }: AxisWindows, i: string, writer: IndexWriter): readonly [first: string, end: string] {
-  const over = (text: string) => (per === 1 ? text : `(${text}) / ${per}`);
-  const behind = before === 0 ? '' : ` - ${before}`;
-  return [writer.declare(`${over(`${i} * ${step}`)}${behind}`), writer.declare(`${over(`${i} * ${step} + ${reach}`)}${behind}`)];
+  const over = (text: Code) => (per === 1 ? text : emit`(${text}) / ${fixed(per)}`);
+  const behind = before === 0 ? '' : emit` - ${before}`;
+  return [
+    writer.declare(emit`${over(emit`${i} * ${step}`)}${behind}`),
+    writer.declare(emit`${over(emit`${i} * ${step} + ${reach}`)}${behind}`),
+  ];
 }
 
 /** Parts of a whole that a place counts in the mean over window `i`. */
-function shareOf(windows: AxisWindows, [first, end]: readonly [string, string], writer: IndexWriter): string {
+function shareOf(windows: AxisWindows, [first, end]: readonly [string, string], writer: IndexWriter): Code {
   const { low, high } = windows;
-  const [from, to] = [writer.select(`${first} < ${low}`, `${low}`, first), writer.select(`${end} > ${high}`, `${high}`, end)];
-  return writer.declare(`${commonCount(windows)} / (${to} - ${from})`);
+  const [from, to] = [
+    writer.select(emit`${first} < ${low}`, emit`${low}`, first),
+    writer.select(emit`${end} > ${high}`, emit`${high}`, end),
+  ];
+  return writer.declare(emit`${commonCount(windows)} / (${to} - ${from})`);
 }
 
 function meanOver(windows: AxisWindows, i: string, writer: IndexWriter): TapRange {
@@ -96,7 +103,7 @@ function meanOver(windows: AxisWindows, i: string, writer: IndexWriter): TapRang
   const share = shareOf(windows, [first, end], writer);
   return {
     from: writer.select(`${first} < 0`, '0', first),
-    to: writer.select(`${end} > ${windows.size}`, String(windows.size), end),
+    to: writer.select(emit`${end} > ${windows.size}`, emit`${windows.size}`, end),
     weight: () => share,
   };
 }
@@ -104,11 +111,11 @@ function meanOver(windows: AxisWindows, i: string, writer: IndexWriter): TapRang
 /** The windows that have place `k`, each by the share that places have in its mean. */
 function spreadBack(windows: AxisWindows, k: string, writer: IndexWriter): TapRange {
   const { step, per, reach, before, results } = windows;
-  const behind = writer.declare(`(${k} + ${before + 1}) * ${per}`);
+  const behind = writer.declare(emit`(${k} + ${before + 1}) * ${per}`);
   const last = writer.declare(`(${behind} - 1) / ${step} + 1`);
   return {
-    from: writer.select(`${behind} <= ${reach}`, '0', `(${behind} - ${reach} + ${step - 1}) / ${step}`),
-    to: writer.select(`${last} > ${results}`, String(results), last),
+    from: writer.select(emit`${behind} <= ${reach}`, '0', emit`(${behind} - ${reach} + ${step - 1}) / ${fixed(step)}`),
+    to: writer.select(emit`${last} > ${results}`, emit`${results}`, last),
     weight: (i, inner) => shareOf(windows, endsOf(windows, i, inner), inner),
   };
 }
@@ -116,21 +123,21 @@ function spreadBack(windows: AxisWindows, k: string, writer: IndexWriter): TapRa
 type Unpad = Extract<AxisTaps, { kind: 'unpad' }>;
 
 function mirrored({ before, after, size }: Unpad, i: string): readonly TapRange[] {
-  const at = (place: string, when?: string): TapRange => ({ from: place, to: `${place} + 1`, ...(when !== undefined && { when }) });
+  const at = (place: Code, when?: Code): TapRange => ({ from: place, to: emit`${place} + 1`, ...(when !== undefined && { when }) });
   const end = before + 2 * (size - 1);
   return [
-    at(`${i} + ${before}`),
-    ...(before > 0 ? [at(`${before} - ${i}`, `${i} >= 1 && ${i} <= ${before}`)] : []),
-    ...(after > 0 ? [at(`${end} - ${i}`, `${i} >= ${size - 1 - after} && ${i} <= ${size - 2}`)] : []),
+    at(emit`${i} + ${before}`),
+    ...(before > 0 ? [at(emit`${before} - ${i}`, emit`${i} >= 1 && ${i} <= ${before}`)] : []),
+    ...(after > 0 ? [at(emit`${end} - ${i}`, emit`${i} >= ${size - 1 - after} && ${i} <= ${size - 2}`)] : []),
   ];
 }
 
 function repeated({ before, after, size }: Unpad, i: string, writer: IndexWriter): readonly TapRange[] {
-  const [from, to] = [`${i} + ${before}`, `${i} + ${before + 1}`];
+  const [from, to] = [emit`${i} + ${before}`, emit`${i} + ${before + 1}`];
   return [
     {
       from: before === 0 ? from : writer.select(`${i} == 0`, '0', from),
-      to: after === 0 ? to : writer.select(`${i} == ${size - 1}`, String(before + size + after), to),
+      to: after === 0 ? to : writer.select(emit`${i} == ${size - 1}`, emit`${before + size + after}`, to),
     },
   ];
 }

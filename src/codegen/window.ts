@@ -1,5 +1,6 @@
 import type { Node } from '../ir/types.js';
 import { numbersAttr } from '../ir/types.js';
+import { type Code, emit, fixed, joined } from './code.js';
 
 /** The windows of a pool over an image, and where the first one starts: so many rows above it and columns left of it. */
 export interface Window {
@@ -34,56 +35,56 @@ export function imageOf(shape: readonly number[]): Image {
 }
 
 /** Texts of a row and a column; whole numbers with a sign. */
-export interface Pixel {
-  readonly y: string;
-  readonly x: string;
+export interface Pixel<Text extends Code = Code> {
+  readonly y: Text;
+  readonly x: Text;
 }
 
 /**
  * The pixel at place `tap` (row by row) of the window that the result's pixel sees. `outside`: the condition, of `y` and `x`, that it is
  * padding; left out where it cannot be.
  */
-export function windowPixel(window: Window, image: Image, tap: string, result: Pixel): Pixel & { readonly outside?: string } {
+export function windowPixel(window: Window, image: Image, tap: string, result: Pixel): Pixel & { readonly outside?: Code } {
   const { columns, strideY, strideX, top, left, inside } = window;
   return {
-    y: `${result.y} * ${strideY} + ${tap} / ${columns} - ${top}`,
-    x: `${result.x} * ${strideX} + ${tap} % ${columns} - ${left}`,
-    ...(!inside && { outside: `y < 0 || y >= ${image.height} || x < 0 || x >= ${image.width}` }),
+    y: emit`${result.y} * ${strideY} + ${tap} / ${fixed(columns)} - ${top}`,
+    x: emit`${result.x} * ${strideX} + ${tap} % ${fixed(columns)} - ${left}`,
+    ...(!inside && { outside: emit`y < 0 || y >= ${image.height} || x < 0 || x >= ${image.width}` }),
   };
 }
 
 interface Range {
-  readonly from: string;
+  readonly from: Code;
   /** Behind the last. */
-  readonly to: string;
+  readonly to: Code;
 }
 
 /** Results whose window holds a pixel: at most one, where the condition holds; or all those in rows and columns of some ranges. */
-type Holders = { readonly only: Pixel; readonly when: string } | { readonly rows: Range; readonly columns: Range };
+type Holders = { readonly only: Pixel; readonly when: Code } | { readonly rows: Range; readonly columns: Range };
 
 /** How a target writes the larger and the smaller of two whole numbers. */
 export interface Extremes {
-  readonly larger: (a: string, b: string) => string;
-  readonly smaller: (a: string, b: string) => string;
+  readonly larger: (a: Code, b: Code) => Code;
+  readonly smaller: (a: Code, b: Code) => Code;
 }
 
 /** The results, pixels of a pooled image, whose window holds a pixel, of which the padding counts: `place` is never negative. */
 export function holders(window: Window, pooled: Image, place: Pixel, { larger, smaller }: Extremes): Holders {
   const { rows, columns, strideY, strideX } = window;
   if (rows <= strideY && columns <= strideX) {
-    const only = { y: `${place.y} / ${strideY}`, x: `${place.x} / ${strideX}` };
-    const within = (at: string, i: string, size: number, stride: number) => (size < stride ? [`${at} - ${i} * ${stride} < ${size}`] : []);
+    const only = { y: emit`${place.y} / ${fixed(strideY)}`, x: emit`${place.x} / ${fixed(strideX)}` };
+    const within = (at: Code, i: string, size: number, stride: number) => (size < stride ? [emit`${at} - ${i} * ${stride} < ${size}`] : []);
     const gaps = [...within(place.y, 'i', rows, strideY), ...within(place.x, 'j', columns, strideX)];
-    return { only, when: [`i < ${pooled.height}`, `j < ${pooled.width}`, ...gaps].join(' && ') };
+    return { only, when: joined([emit`i < ${pooled.height}`, emit`j < ${pooled.width}`, ...gaps], ' && ') };
   }
-  const range = (at: string, size: number, stride: number, count: number): Range => ({
-    from: larger('0', `(${at} - ${size} + ${stride}) / ${stride}`),
-    to: smaller(String(count), `${at} / ${stride} + 1`),
+  const range = (at: Code, size: number, stride: number, count: number): Range => ({
+    from: larger('0', emit`(${at} - ${size} + ${stride}) / ${fixed(stride)}`),
+    to: smaller(emit`${count}`, emit`${at} / ${fixed(stride)} + 1`),
   });
   return { rows: range(place.y, rows, strideY, pooled.height), columns: range(place.x, columns, strideX, pooled.width) };
 }
 
 /** The pixel's place, row by row, in the window of the result in row `i` and column `j`. */
-export function placeInWindow({ columns, strideY, strideX }: Window, place: Pixel): string {
-  return `(${place.y} - i * ${strideY}) * ${columns} + ${place.x} - j * ${strideX}`;
+export function placeInWindow({ columns, strideY, strideX }: Window, place: Pixel): Code {
+  return emit`(${place.y} - i * ${strideY}) * ${columns} + ${place.x} - j * ${strideX}`;
 }

@@ -2,7 +2,6 @@ import type { Group, GroupKind } from '../../plan/plan.js';
 import type { KernelMethod } from '../../plan/work.js';
 import { emitAttention } from './attention.js';
 import { emitContraction } from './contraction.js';
-import { SELF } from './form.js';
 import { describeGroup } from './group-key.js';
 import { type Kernel, KernelContext, type StepContext } from './kernel.js';
 import type { Place } from './place.js';
@@ -60,7 +59,7 @@ export class KernelMaker {
   }
 
   #kernel(step: StepContext, group: Group): EmittedKernel {
-    const context = new KernelContext(step, group, { name: SELF });
+    const context = new KernelContext(step, group);
     const kernel = EMITTERS[group.kind](context);
     const { table } = context;
     const code = kernel.launches.length === 0 ? undefined : this.sections.add(step, group, kernel, table.length);

@@ -1,11 +1,13 @@
 import type { DType, Node } from '../../ir/types.js';
 import { isOfKind } from '../../ops/index.js';
 import { type Attention, type AttentionGradient, isDropout } from '../../plan/attention-pattern.js';
+import { type Code, emit } from '../code.js';
 import { ELEMENTWISE } from '../formula/elementwise.js';
 import { type Leaves, Writer } from '../formula/render.js';
 import { atom } from '../formula/text.js';
 import { type Compute, STAGED } from './contraction-unit.js';
 import { cType } from './formats.js';
+import { head, note, type OwnName } from './kernel-code.js';
 import { C_RENDERER } from './render.js';
 
 /** Keys of a head, and their number padded to whole vectors: what a row of scores has. */
@@ -38,17 +40,18 @@ function made(nodes: readonly Node[], value: string): string {
 }
 
 /** What functions of a row take and are given besides, where elements are dropped: where the row begins, and the number of the step. */
-export function dropped(nodes: readonly Node[], row: string): { readonly parameters: string; readonly args: string } {
-  return nodes.some(isDropout) ? { parameters: ', int64_t at, uint32_t step', args: `, ${row}, step` } : { parameters: '', args: '' };
+export function dropped(nodes: readonly Node[], row: Code): { readonly parameters: string; readonly args: readonly Code[] } {
+  return nodes.some(isDropout) ? { parameters: ', int64_t at, uint32_t step', args: [row, 'step'] } : { parameters: '', args: [] };
 }
 
 /** What of rows is brought into scratch: f32, or bf16 as they are, which are pairs along a row. */
-export function emitRows(name: string, compute: Compute, dtype: DType): string {
+export function emitRows(name: OwnName, compute: Compute, dtype: DType): Code {
   const element = cType(dtype);
   const to = compute === 'f32' ? 'float' : element;
   const store = compute === 'f32' ? 'store_f32' : 'store_h';
   const read = compute === 'f32' ? dtype : 'h';
-  return `static void ${name}_rows_${dtype}(const ${element} *from, ${to} *to, int64_t count, int64_t columns, int64_t row) {
+  const parameters = `const ${element} *from, ${to} *to, int64_t count, int64_t columns, int64_t row`;
+  return emit`${head('static void', name.and(`_rows_${dtype}`), parameters)}
   for (int64_t r = 0; r < count; r++) {
     for (int64_t c = 0; c < row; c += LANES) {
       const ${element} *at = from + r * columns + c;
@@ -60,9 +63,10 @@ export function emitRows(name: string, compute: Compute, dtype: DType): string {
 }
 
 /** C function that brings rows of results from scratch to memory. */
-export function emitBack(name: string, dtype: DType): string {
+export function emitBack(name: OwnName, dtype: DType): Code {
   const element = cType(dtype);
-  return `static void ${name}_back_${dtype}(const float *from, ${element} *to, int64_t count, int64_t columns, int64_t row) {
+  const parameters = `const float *from, ${element} *to, int64_t count, int64_t columns, int64_t row`;
+  return emit`${head('static void', name.and(`_back_${dtype}`), parameters)}
   for (int64_t r = 0; r < count; r++) {
     for (int64_t c = 0; c < columns; c += LANES) {
       const vf x = load_f32(from + r * row + c);
@@ -75,10 +79,10 @@ export function emitBack(name: string, dtype: DType): string {
 }
 
 /** C functions that exchange rows and columns, with zeros behind each row of the result; and that make pairs of rows of bf16. */
-export function emitExchange(name: string, compute: Compute): string {
+export function emitExchange(name: OwnName, compute: Compute): Code {
   const { type } = STAGED[compute];
   const sizes = 'int64_t rows, int64_t columns, int64_t from_row, int64_t to_row';
-  const pairs = `static void ${name}_pairs(const uint16_t *from, uint32_t *to, int64_t count, int64_t row) {
+  const pairs = emit`${head('static void', name.and('_pairs'), 'const uint16_t *from, uint32_t *to, int64_t count, int64_t row')}
   for (int64_t r = 0; r < count; r += 2) {
     for (int64_t c = 0; c < row; c += LANES) {
       const vh second = r + 1 < count ? load_h(from + (r + 1) * row + c) : (vh){0};
@@ -87,7 +91,7 @@ export function emitExchange(name: string, compute: Compute): string {
   }
 }
 `;
-  return `static void ${name}_exchange(const ${type} *restrict from, ${type} *restrict to, ${sizes}) {
+  return emit`${head('static void', name.and('_exchange'), emit`const ${type} *restrict from, ${type} *restrict to, ${sizes}`)}
   for (int64_t r = 0; r < to_row; r += LANES) {
     for (int64_t c = 0; c < columns; c++) {
       for (int64_t i = r; i < r + LANES; i++) to[c * to_row + i] = i < rows ? from[i * from_row + c] : 0;
@@ -98,17 +102,17 @@ ${compute === 'bf16' ? pairs : ''}`;
 }
 
 /** C statement: stores a vector of what the products take, which has that format already. */
-function storeTerms(compute: Compute, to: string, value: string): string {
-  return compute === 'f32' ? `store_f32(${to} + c, ${value});` : `store_bf16_exact((uint16_t *)${to} + c, ${value});`;
+function storeTerms(compute: Compute, to: string, value: Code): Code {
+  return compute === 'f32' ? emit`store_f32(${to} + c, ${value});` : emit`store_bf16_exact((uint16_t *)${to} + c, ${value});`;
 }
 
 /** C function: the probabilities of one row of scores in place, and as the weighted sums take them. */
-export function emitSoftmax(name: string, compute: Compute, attention: Attention, { keys, keyRow }: KeyRow): string {
+export function emitSoftmax(name: OwnName, compute: Compute, attention: Attention, { keys, keyRow }: KeyRow): Code {
   const { scores, before, softmax, after } = attention;
-  const counted = softmax.attrs.causal === true ? `min64(row + 1, ${keys})` : `((void)row, ${keys})`;
+  const counted = softmax.attrs.causal === true ? emit`min64(row + 1, ${keys})` : emit`((void)row, ${keys})`;
   const score = made([scores, ...before], 'load_f32(s + c)');
   const parameters = `float *restrict s, ${STAGED[compute].type} *restrict weights, int64_t count${dropped(after, '').parameters}`;
-  return `static void ${name}_softmax(${parameters}) {
+  return emit`${head('static void', name.and('_softmax'), parameters)}
   vf lanes = vf_set(-INFINITY);
   for (int64_t c = 0; c < count; c += LANES) {
     const vf x = ${score};
@@ -130,16 +134,16 @@ export function emitSoftmax(name: string, compute: Compute, attention: Attention
     ${storeTerms(compute, 'weights', made(after, 'p'))}
   }
 }
-/* Columns that count in a row: there are ${keys}. */
-INLINE int64_t ${name}_counted(int64_t row) { return ${counted}; }
+${note`Columns that count in a row: there are ${keys}.`}
+${head('INLINE int64_t', name.and('_counted'), 'int64_t row')} return ${counted}; }
 `;
 }
 
 /** C function: the gradient of one row of scores of that of its weights. */
-export function emitSoftmaxGrad(name: string, compute: Compute, attention: AttentionGradient, { keyRow }: KeyRow): string {
+export function emitSoftmaxGrad(name: OwnName, compute: Compute, attention: AttentionGradient, { keyRow }: KeyRow): Code {
   const { weightsGrad, widened, softmaxGrad, rounded: casts } = attention;
   const rows = `const float *restrict p, float *restrict d, ${STAGED[compute].type} *restrict result`;
-  return `static void ${name}_softmax_grad(${rows}${dropped(widened, '').parameters}) {
+  return emit`${head('static void', name.and('_softmax_grad'), `${rows}${dropped(widened, '').parameters}`)}
   vw sums = {{0}};
   for (int64_t c = 0; c < ${keyRow}; c += LANES) {
     const vf x = ${made([weightsGrad, ...widened], 'load_f32(d + c)')};

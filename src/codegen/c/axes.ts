@@ -2,6 +2,7 @@ import { isConstant } from '../../ir/structure.js';
 import type { ValueId } from '../../ir/types.js';
 import type { OpOfKind } from '../../ops/index.js';
 import { axesSizes } from '../../ops/reductions.js';
+import { type Code, emit } from '../code.js';
 import { AXES_REDUCTIONS, type AxesReduction } from '../formula/axes.js';
 import { Writer } from '../formula/render.js';
 import { Locals, type Position } from './expression.js';
@@ -20,8 +21,8 @@ interface Accumulator {
   /** What the lanes that do not count hold. */
   readonly fill: string;
   /** The result of each lane, a `vf`, and that of all lanes, a float. */
-  readonly lanes: string;
-  readonly all: string;
+  readonly lanes: Code;
+  readonly all: Code;
 }
 
 function accumulatorOf(of: AxesReduction['of'], length: number): Accumulator {
@@ -40,7 +41,7 @@ function accumulatorOf(of: AxesReduction['of'], length: number): Accumulator {
 }
 
 /** The term at a position; operands of the result's shape are at hand in variables. */
-function termAt(context: KernelContext, id: ValueId, at: Position, others: readonly string[]): { lines: readonly string[]; value: string } {
+function termAt(context: KernelContext, id: ValueId, at: Position, others: readonly string[]): { lines: readonly Code[]; value: string } {
   const node = context.node(id);
   const locals = new Locals(context, at);
   const operand = (index: number) => (index === 0 ? locals.load(node.inputs[0]!) : others[index - 1]!);
@@ -50,7 +51,7 @@ function termAt(context: KernelContext, id: ValueId, at: Position, others: reado
 }
 
 /** Nothing behind the axes: each result is of consecutive elements, a vector at a time. */
-function alongRow(context: KernelContext, id: ValueId, length: number): string[] {
+function alongRow(context: KernelContext, id: ValueId, length: number): Code[] {
   const node = context.node(id);
   const { declare, take, fill, all } = accumulatorOf(AXES_REDUCTIONS[node.op as OpOfKind<'axes'>].of, length);
   const others = node.inputs.slice(1).map((input, i) => {
@@ -71,12 +72,12 @@ function alongRow(context: KernelContext, id: ValueId, length: number): string[]
         const { lines, value } = termAt(
           context,
           id,
-          { ...at, index: `(place * ${length} + c)` },
+          { ...at, index: emit`(place * ${length} + c)` },
           others.map((_, i) => `other_${i}`),
         );
         return [...lines, take(at.lanes === undefined ? value : `vf_first(${value}, ${at.lanes}, ${fill})`)];
       }),
-      `const float result = ${all};`,
+      emit`const float result = ${all};`,
       ...result.statements,
     ]),
     '}',
@@ -84,31 +85,36 @@ function alongRow(context: KernelContext, id: ValueId, length: number): string[]
 }
 
 /** Results side by side, a vector of them at a time, over what is along the axes. */
-function acrossRows(context: KernelContext, id: ValueId, length: number, inner: number): string[] {
+function acrossRows(context: KernelContext, id: ValueId, length: number, inner: number): Code[] {
   const node = context.node(id);
   const { declare, take, lanes: result } = accumulatorOf(AXES_REDUCTIONS[node.op as OpOfKind<'axes'>].of, length);
   const vectors = Math.ceil(inner / context.target.lanes);
-  const body = (lanes?: string): string[] => {
+  const body = (lanes?: string): Code[] => {
     const part = lanes === undefined ? {} : { lanes };
-    const place = new Locals(context, { index: `(outer * ${inner} + c)`, channel: 'c', ...part }, { suffix: '_y' });
+    const place = new Locals(context, { index: emit`(outer * ${inner} + c)`, channel: 'c', ...part }, { suffix: '_y' });
     const others = node.inputs.slice(1).map((input) => place.load(input));
     const before = place.statements.splice(0);
-    const { lines, value } = termAt(context, id, { index: `((outer * ${length} + row) * ${inner} + c)`, channel: 'c', ...part }, others);
+    const { lines, value } = termAt(
+      context,
+      id,
+      { index: emit`((outer * ${length} + row) * ${inner} + c)`, channel: 'c', ...part },
+      others,
+    );
     place.define(id, result);
     place.store(id);
     return [
       ...before,
       declare,
-      `for (int64_t row = 0; row < ${length}; row++) {`,
+      emit`for (int64_t row = 0; row < ${length}; row++) {`,
       ...indent([...lines, take(value)]),
       '}',
       ...place.statements,
     ];
   };
   const rest = inner % context.target.lanes;
-  const tail = [`const int64_t n = ${rest};`, ...body('n')];
+  const tail = [emit`const int64_t n = ${rest};`, ...body('n')];
   const lines =
-    rest === 0 ? body() : vectors === 1 ? tail : [`if (c + LANES <= ${inner}) {`, ...indent(body()), '} else {', ...indent(tail), '}'];
+    rest === 0 ? body() : vectors === 1 ? tail : [emit`if (c + LANES <= ${inner}) {`, ...indent(body()), '} else {', ...indent(tail), '}'];
   return [
     'for (int64_t unit = begin; unit < end; unit++) {',
     `  const int64_t outer = unit / ${vectors}, c = unit % ${vectors} * LANES;`,

@@ -1,5 +1,7 @@
+import { type Code, emit } from '../code.js';
 import { type ChannelSource, Locals, type Position } from './expression.js';
 import type { KernelContext } from './kernel.js';
+import { arraySize } from './kernel-code.js';
 import type { Prologue } from './prologue.js';
 import { TABLES_ON_STACK } from './stack.js';
 import { indent } from './text.js';
@@ -17,16 +19,16 @@ export class ChannelTables implements ChannelSource {
   ) {}
 
   /** Declares a table of so many floats: on the stack while the loop's tables are small, else in the thread's scratch. */
-  private declare(table: string, floats: number): string {
+  private declare(table: string, floats: number): Code {
     const bytes = Math.ceil(floats / 16) * 64;
     if (this.onStack + bytes <= TABLES_ON_STACK) {
       this.onStack += bytes;
-      return `float ${table}[${floats}];`;
+      return emit`float ${table}[${arraySize(floats)}];`;
     }
     const offset = this.inScratch;
     this.inScratch += bytes;
     this.context.scratch(this.inScratch);
-    return `float *const ${table} = (float *)(thread_scratch + ${offset});`;
+    return emit`float *const ${table} = (float *)(thread_scratch + ${offset});`;
   }
 
   index(channels: number): string {
@@ -35,7 +37,7 @@ export class ChannelTables implements ChannelSource {
     return name;
   }
 
-  derive(locals: Locals, channels: number, key: string, build: (inner: Locals) => string): string {
+  derive(locals: Locals, channels: number, key: string, build: (inner: Locals) => Code): string {
     const [shared] = locals.shared.get(key) ?? [];
     if (shared !== undefined) return shared;
     const name = this.prologue.add(key, (table) => {
@@ -43,11 +45,11 @@ export class ChannelTables implements ChannelSource {
       const value = build(inner);
       return [
         this.declare(table, channels + this.context.target.lanes),
-        `for (int64_t c = 0; c < ${channels}; c += LANES) {`,
-        `  const int64_t n = min64(LANES, ${channels} - c);`,
-        ...indent([...inner.statements, `store_f32_part(${table} + c, ${value}, n);`]),
+        emit`for (int64_t c = 0; c < ${channels}; c += LANES) {`,
+        emit`  const int64_t n = min64(LANES, ${channels} - c);`,
+        ...indent([...inner.statements, emit`store_f32_part(${table} + c, ${value}, n);`]),
         '}',
-        `for (int64_t c = 0; c < LANES; c++) ${table}[${channels} + c] = ${table}[c];`,
+        emit`for (int64_t c = 0; c < LANES; c++) ${table}[${channels} + c] = ${table}[c];`,
       ];
     });
     const variable = locals.temporary(`load_f32(${name} + ${this.index(channels)})`);
@@ -58,7 +60,7 @@ export class ChannelTables implements ChannelSource {
 
 /** Channel values in variables ahead of the loop over rows. */
 export class ChannelVariables implements ChannelSource {
-  readonly statements: string[] = [];
+  readonly statements: Code[] = [];
   private readonly names = new Map<string, string>();
 
   constructor(
@@ -71,14 +73,14 @@ export class ChannelVariables implements ChannelSource {
     return this.at.channel;
   }
 
-  derive(_locals: Locals, _channels: number, key: string, build: (inner: Locals) => string): string {
+  derive(_locals: Locals, _channels: number, key: string, build: (inner: Locals) => Code): string {
     const known = this.names.get(key);
     if (known !== undefined) return known;
     const name = `h${this.names.size}${this.suffix}`;
     this.names.set(key, name);
     const inner = new Locals(this.context, { ...this.at, index: this.at.channel }, { suffix: name });
     const value = build(inner);
-    this.statements.push(...inner.statements, `const vf ${name} = ${value};`);
+    this.statements.push(...inner.statements, emit`const vf ${name} = ${value};`);
     return name;
   }
 }

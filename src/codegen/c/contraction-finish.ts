@@ -1,23 +1,25 @@
 import type { ValueId } from '../../ir/types.js';
 import { isComputeType } from '../../numeric/formats.js';
 import { isView, opDefinition } from '../../ops/index.js';
+import { type Code, emit, fixed, joined } from '../code.js';
 import type { Convolution } from './contraction-geometry.js';
 import { Locals, type Position } from './expression.js';
 import type { KernelContext } from './kernel.js';
+import { type Head, head, type OwnName } from './kernel-code.js';
 import { POOL_ROUNDING } from './pool-rounding.js';
 import type { Tile } from './tile-choice.js';
 
 /** Vectors of pooled results of a tile up to which its loops are unrolled. */
 const UNROLLED = 8;
 
-function indent(lines: readonly string[], depth: number): string {
-  return lines.map((line) => `${' '.repeat(depth)}${line}\n`).join('');
+function indent(lines: readonly Code[], depth: number): Code {
+  return joined(lines.map((line) => emit`${' '.repeat(depth)}${line}\n`));
 }
 
 /** The vector of sums at a position, with the bias added, as the value of the contraction's node. */
-function defineSum(locals: Locals, c: Convolution, sums: string): void {
+function defineSum(locals: Locals, c: Convolution, sums: Code): void {
   const bias = c.bias === undefined ? '' : ` + ${locals.channel(c.bias)}`;
-  locals.define(c.node, `${sums}${bias}`);
+  locals.define(c.node, emit`${sums}${bias}`);
 }
 
 /** Stores what the group stores of these nodes, computing what that needs. */
@@ -28,16 +30,16 @@ function storeAll(locals: Locals, context: KernelContext, nodes: readonly ValueI
 }
 
 /** The parameters of a function that finishes a tile: of which positions, and of which channels of which group. */
-function signature(name: string, { groups }: Convolution): string {
+function finishHead(name: OwnName, { groups }: Convolution): Head {
   const group = groups === 1 ? '' : ', int64_t group';
-  return `static void ${name}(void *const *p, const vf *sums, int64_t image, int64_t row, int64_t column, int64_t n${group})`;
+  return head('static void', name, `void *const *p, const vf *sums, int64_t image, int64_t row, int64_t column, int64_t n${group}`);
 }
 
 /** C expressions: the channel of the vector `v` among those of all groups, and where the channels of its group end. */
 function channelOf({ groups, n }: Convolution) {
   return groups === 1
-    ? { channel: 'n + v * LANES', end: `${n}`, all: n }
-    : { channel: `group * ${n} + n + v * LANES`, end: `(group + 1) * ${n}`, all: groups * n };
+    ? { channel: 'n + v * LANES', end: emit`${n}`, all: n }
+    : { channel: emit`group * ${n} + n + v * LANES`, end: emit`(group + 1) * ${n}`, all: groups * n };
 }
 
 /** Lanes that count, when the channels do not fill the last vector. */
@@ -45,20 +47,21 @@ function lanesOf(context: KernelContext, n: number): { readonly lanes?: string }
   return n % context.target.lanes === 0 ? {} : { lanes: 'lanes' };
 }
 
-function laneLine(context: KernelContext, c: Convolution): string {
-  return c.n % context.target.lanes === 0 ? '' : `      const int64_t lanes = min64(LANES, ${channelOf(c).end} - channel);\n`;
+function laneLine(context: KernelContext, c: Convolution): Code {
+  return c.n % context.target.lanes === 0 ? '' : emit`      const int64_t lanes = min64(LANES, ${channelOf(c).end} - channel);\n`;
 }
 
 /** Positions one by one: rounding, epilogue, stores. */
-function finishPlain(context: KernelContext, name: string, c: Convolution, tile: Tile): string {
+function finishPlain(context: KernelContext, name: OwnName, c: Convolution, tile: Tile): Code {
   const at: Position = { index: 'index', channel: 'channel', ...lanesOf(context, c.n) };
   const locals = new Locals(context, at);
   defineSum(locals, c, 'sums[0]');
   storeAll(locals, context, context.group.nodes);
   const { channel, all } = channelOf(c);
-  return `${signature(name, c)} {
+  const [down, across] = [`position / ${tile.columns}`, `position % ${tile.columns}`];
+  return emit`${finishHead(name, c)}
   for (int64_t position = 0; position < ${tile.rows * tile.columns}; position++) {
-    const int64_t r = row + position / ${tile.columns} * ${c.outStep[0]}, q = column + position % ${tile.columns} * ${c.outStep[1]};
+    const int64_t r = row + ${down} * ${c.outStep[0]}, q = column + ${across} * ${c.outStep[1]};
     for (int64_t v = 0; v < ${tile.vectors}; v++, sums++) {
       const int64_t channel = ${channel}, index = ((image * ${c.outHeight} + r) * ${c.outWidth} + q) * ${all} + channel;
 ${laneLine(context, c)}${indent(locals.statements, 6)}    }
@@ -68,13 +71,13 @@ ${laneLine(context, c)}${indent(locals.statements, 6)}    }
 }
 
 /** The corners' own epilogues up to the pool, each rounded, then compared in order. */
-function poolInOrder(locals: PooledLocals, before: readonly ValueId[], input: ValueId): string[] {
+function poolInOrder(locals: PooledLocals, before: readonly ValueId[], input: ValueId): Code[] {
   const { context, c, tile, at } = locals;
-  const statements: string[] = [];
+  const statements: Code[] = [];
   const corners = [0, 1, 2, 3].map((corner) => {
     const offset = ((corner >> 1) * c.outWidth + (corner & 1)) * channelOf(c).all;
-    const inner = new Locals(context, { ...at, index: `(index + ${offset})` }, { suffix: `_${corner}` });
-    defineSum(inner, c, `corner[${cornerAt(tile, corner)}]`);
+    const inner = new Locals(context, { ...at, index: emit`(index + ${offset})` }, { suffix: `_${corner}` });
+    defineSum(inner, c, emit`corner[${cornerAt(tile, corner)}]`);
     storeAll(inner, context, before);
     const variable = inner.value(input);
     statements.push(...inner.statements);
@@ -93,21 +96,24 @@ function poolInOrder(locals: PooledLocals, before: readonly ValueId[], input: Va
  * largest sum only. The first corner that rounds to it is the first that is not below the lowest number that does. NaN, and zeros of both
  * signs, go the long way.
  */
-function poolBeforeRounding(locals: PooledLocals, long: readonly string[], lowest: ((value: string) => string) | undefined): string[] {
+function poolBeforeRounding(locals: PooledLocals, long: readonly Code[], lowest: ((value: string) => string) | undefined): Code[] {
   const { context, c, tile, at } = locals;
   const { dtype } = context.type(c.node);
-  const corners = [0, 1, 2, 3].map((corner) => `corner[${cornerAt(tile, corner)}]`);
+  const corners = [0, 1, 2, 3].map((corner) => emit`corner[${cornerAt(tile, corner)}]`);
   const inner = new Locals(context, at, { suffix: '_top' });
   const bias = c.bias === undefined ? '' : ` + ${inner.channel(c.bias)}`;
-  const sums = corners.map((corner) => `${corner}${bias}`).join(', ');
+  const sums = joined(
+    corners.map((corner) => emit`${corner}${bias}`),
+    ', ',
+  );
   return [
     ...inner.statements,
-    `const vf top = vf_top4(${corners.join(', ')})${bias};`,
-    `if (pool_is_plain(${corners.join(', ')}, top)) {`,
+    emit`const vf top = vf_top4(${joined(corners, ', ')})${bias};`,
+    emit`if (pool_is_plain(${joined(corners, ', ')}, top)) {`,
     `  best = round_number_${dtype}(top);`,
-    ...(lowest !== undefined ? [`  which = pool_place(${sums}, ${lowest('best')});`] : []),
+    ...(lowest !== undefined ? [emit`  which = pool_place(${sums}, ${lowest('best')});`] : []),
     '} else {',
-    ...long.map((line) => `  ${line}`),
+    ...long.map((line) => emit`  ${line}`),
     '}',
   ];
 }
@@ -125,7 +131,7 @@ interface PooledLocals {
 }
 
 /** Windows of 2x2 positions: each position's own epilogue up to the pool, then the pool, its index, and what follows. */
-function finishPooled(context: KernelContext, name: string, c: Convolution, tile: Tile, pool: ValueId): string {
+function finishPooled(context: KernelContext, name: OwnName, c: Convolution, tile: Tile, pool: ValueId): Code {
   const nodes = context.group.nodes;
   const input = context.node(pool).inputs[0]!;
   const index = nodes.find((id) => opDefinition(context.node(id).op).computedWith !== undefined);
@@ -155,9 +161,9 @@ function finishPooled(context: KernelContext, name: string, c: Convolution, tile
   const unrolled = windows * tile.vectors <= UNROLLED ? `#pragma GCC unroll ${UNROLLED}\n` : '';
   const [, height, width] = context.type(pool).shape as [number, number, number];
   const { channel, all } = channelOf(c);
-  return `${signature(name, c)} {
+  return emit`${finishHead(name, c)}
 ${unrolled}  for (int64_t window = 0; window < ${windows}; window++) {
-    const int64_t i = window / ${tile.columns / 2} * 2, j = window % ${tile.columns / 2} * 2, r = row + i, q = column + j;
+    const int64_t i = window / ${fixed(tile.columns / 2)} * 2, j = window % ${fixed(tile.columns / 2)} * 2, r = row + i, q = column + j;
 ${unrolled}    for (int64_t v = 0; v < ${tile.vectors}; v++) {
       const vf *corner = sums + (i * ${tile.columns} + j) * ${tile.vectors} + v;
       const int64_t channel = ${channel}, index = ((image * ${c.outHeight} + r) * ${c.outWidth} + q) * ${all} + channel;
@@ -170,6 +176,6 @@ ${laneLine(context, c)}${indent([...statements, ...pooled.statements], 6)}    }
 }
 
 /** C function that turns a tile's sums into the group's stored values. */
-export function emitFinish(context: KernelContext, name: string, c: Convolution, tile: Tile, pool: ValueId | undefined): string {
+export function emitFinish(context: KernelContext, name: OwnName, c: Convolution, tile: Tile, pool: ValueId | undefined): Code {
   return pool === undefined ? finishPlain(context, name, c, tile) : finishPooled(context, name, c, tile, pool);
 }

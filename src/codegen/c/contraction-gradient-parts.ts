@@ -1,7 +1,9 @@
+import { type Code, emit, fixed, joined } from '../code.js';
 import type { Copies } from './contraction-geometry.js';
 import { Locals } from './expression.js';
 import type { WeightGradient } from './gradient-geometry.js';
 import type { KernelContext } from './kernel.js';
+import { head } from './kernel-code.js';
 
 /** Bytes of sums that one task adds to for image after image; stays in a second-level cache. */
 const SLICE = 192 * 1024;
@@ -72,8 +74,8 @@ export function emitReduce(
   rows: number,
   pitch: number,
   chunks: number,
-  partial: string,
-): string {
+  partial: Code,
+): Code {
   const { name, group, target } = context;
   const copies = batch * groups;
   const partLanes = n % target.lanes !== 0;
@@ -84,24 +86,24 @@ export function emitReduce(
   const sum =
     chunks === 1
       ? 'const vf sum = load_f32(in);'
-      : `vw total = vw_of(load_f32(in));
+      : emit`vw total = vw_of(load_f32(in));
       for (int64_t chunk = 1; chunk < ${chunks}; chunk++) total = vw_add(total, load_f32(in + chunk * ${rows * pitch}));
       const vf sum = vw_round(total);`;
   for (const id of group.stores) locals.store(id);
   const [row, last, place] = single
-    ? ['row', rows, `      const int64_t index = row * ${n} + n;\n`]
+    ? ['row', rows, emit`      const int64_t index = row * ${n} + n;\n`]
     : [
-        `(row / ${rows} * ${chunks * rows} + row % ${rows})`,
+        emit`(row / ${fixed(rows)} * ${chunks * rows} + row % ${fixed(rows)})`,
         copies * rows,
-        `      const int64_t channel = row / ${rows} % ${groups} * ${n} + n;
-      const int64_t index = (row / ${rows * groups} * ${rows} + row % ${rows}) * ${groups * n} + channel;\n`,
+        emit`      const int64_t channel = row / ${fixed(rows)} % ${fixed(groups)} * ${n} + n;
+      const int64_t index = (row / ${fixed(rows * groups)} * ${rows} + row % ${fixed(rows)}) * ${groups * n} + channel;\n`,
       ];
-  return `static void ${name}_reduce(void *const *p, int64_t task) {
+  return emit`${head('static void', name.and('_reduce'), 'void *const *p, int64_t task')}
   for (int64_t row = task * ${REDUCE_ROWS}; row < min64((task + 1) * ${REDUCE_ROWS}, ${last}); row++) {
     for (int64_t n = 0; n < ${n}; n += LANES) {
       const float *in = (const float *)${partial} + ${row} * ${pitch} + n;
-${place}${partLanes ? `      const int64_t lanes = min64(LANES, ${n} - n);\n` : ''}      ${sum}
-${locals.statements.map((line) => `      ${line}\n`).join('')}    }
+${place}${partLanes ? emit`      const int64_t lanes = min64(LANES, ${n} - n);\n` : ''}      ${sum}
+${joined(locals.statements.map((line) => emit`      ${line}\n`))}    }
   }
 }
 `;

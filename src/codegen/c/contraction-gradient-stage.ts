@@ -1,31 +1,34 @@
 import type { ComputeType } from '../../numeric/formats.js';
+import { type Code, emit, joined } from '../code.js';
 import { type Compute, type LoadPart, STAGED } from './contraction-unit.js';
 import { cType } from './formats.js';
 import type { WeightGradient } from './gradient-geometry.js';
+import { head, type OwnName } from './kernel-code.js';
 
 /** Loads a vector of one image, or of the two of a pair; the second may be missing. `load`: from the image of that name. */
-function ofImages(load: (kind: string, image: string) => string, [first, second] = ['first', 'second']): LoadPart {
-  return (kind, half) => (half === 0 ? load(kind, first!) : `second == NULL ? (vh){0} : ${load(kind, second!)}`);
+function ofImages(load: (kind: string, image: Code) => Code, [first, second] = ['first', 'second']): LoadPart {
+  return (kind, half) => (half === 0 ? load(kind, first!) : emit`second == NULL ? (vh){0} : ${load(kind, second!)}`);
 }
 
 /** C function that brings the channels of `count` blocks of one image (or a pair) into blocks with zeros around them. */
-export function emitStageBlocks(name: string, dtype: ComputeType, compute: Compute, g: WeightGradient, lanes: number): string {
+export function emitStageBlocks(name: OwnName, dtype: ComputeType, compute: Compute, g: WeightGradient, lanes: number): Code {
   const { type, store, stage } = STAGED[compute];
   const size = g.stagedHeight * g.stagedWidth * lanes;
   const rowSize = g.stagedWidth * lanes;
-  const zeros = (address: string, count: number) => (count > 0 ? `      memset(${address}, 0, ${count * 4});\n` : '');
+  const zeros = (address: Code, count: number) => (count > 0 ? emit`      memset(${address}, 0, ${count * 4});\n` : '');
   const below = (g.stagedHeight - g.haloTop - g.height) * rowSize;
   const right = (g.stagedWidth - g.haloLeft - g.width) * lanes;
-  const edges = `${zeros('out', g.haloTop * rowSize)}${zeros(`out + ${(g.haloTop + g.height) * rowSize}`, below)}`;
-  const sides = `${zeros('row_out', g.haloLeft * lanes)}${zeros(`row_out + ${(g.haloLeft + g.width) * lanes}`, right)}`;
-  const load = ofImages((kind, image) => `load_${kind}(${image} + from)`);
+  const edges = emit`${zeros('out', g.haloTop * rowSize)}${zeros(emit`out + ${(g.haloTop + g.height) * rowSize}`, below)}`;
+  const sides = emit`${zeros('row_out', g.haloLeft * lanes)}${zeros(emit`row_out + ${(g.haloLeft + g.width) * lanes}`, right)}`;
+  const load = ofImages((kind, image) => emit`load_${kind}(${image} + from)`);
   const value = store('to', stage(dtype, load));
-  return `static void ${name}(const ${cType(dtype)} *first, const ${cType(dtype)} *second, ${type} *staged, int64_t count) {
+  const parameters = `const ${cType(dtype)} *first, const ${cType(dtype)} *second, ${type} *staged, int64_t count`;
+  return emit`${head('static void', name, parameters)}
   (void)second;
 ${
   edges === ''
     ? ''
-    : `  for (int64_t block = 0; block < count; block++) {
+    : emit`  for (int64_t block = 0; block < count; block++) {
     ${type} *out = staged + block * ${size};
     {
 ${edges}    }
@@ -35,7 +38,7 @@ ${edges}    }
 ${
   sides === ''
     ? ''
-    : `    for (int64_t block = 0; block < count; block++) {
+    : emit`    for (int64_t block = 0; block < count; block++) {
       ${type} *row_out = staged + block * ${size} + (row + ${g.haloTop}) * ${rowSize};
 ${sides}    }
 `
@@ -52,16 +55,16 @@ ${sides}    }
 }
 
 /** C expression that loads a vector of dy's channels, or of what lies beside it. */
-function dyLoad(g: WeightGradient, lanes: number): (kind: string, image: string) => string {
+function dyLoad(g: WeightGradient, lanes: number): (kind: string, image: Code) => Code {
   return (kind, image) =>
-    g.n % lanes === 0 ? `load_${kind}(${image} + from)` : `load_${kind}_part(${image} + from, min64(LANES, ${g.n} - channel))`;
+    g.n % lanes === 0 ? emit`load_${kind}(${image} + from)` : emit`load_${kind}_part(${image} + from, min64(LANES, ${g.n} - channel))`;
 }
 
 /** C function that brings `width` vectors of dy's channels, from `n` on, of one image (or a pair) side by side. */
-export function emitStageDy(name: string, dtype: ComputeType, compute: Compute, g: WeightGradient, width: number, lanes: number): string {
+export function emitStageDy(name: OwnName, dtype: ComputeType, compute: Compute, g: WeightGradient, width: number, lanes: number): Code {
   const { type, store, stage } = STAGED[compute];
   const value = store('to', stage(dtype, ofImages(dyLoad(g, lanes))));
-  return `static void ${name}(const ${cType(dtype)} *first, const ${cType(dtype)} *second, ${type} *staged, int64_t n) {
+  return emit`${head('static void', name, emit`const ${cType(dtype)} *first, const ${cType(dtype)} *second, ${type} *staged, int64_t n`)}
   (void)second;
   for (int64_t position = 0; position < ${g.outHeight * g.outWidth}; position++) {
     for (int64_t v = 0; v < ${width}; v++) {
@@ -79,32 +82,32 @@ export function emitStageDy(name: string, dtype: ComputeType, compute: Compute, 
  * others. \`which\` points at the indices of the same elements.
  */
 export function emitStagePooledDy(
-  name: string,
+  name: OwnName,
   dtype: ComputeType,
   compute: Compute,
   g: WeightGradient,
   width: number,
   lanes: number,
-): string {
+): Code {
   const { type, vector, depth, store, stage, stageIndex, where } = STAGED[compute];
   const [windowRows, windowColumns] = [g.outHeight / 2, g.outWidth / 2];
   const load = dyLoad(g, lanes);
   const index = stageIndex(ofImages(load, ['which', 'which2']));
-  const value = `const ${vector} value = ${stage(dtype, ofImages(load))}, place = ${index};`;
+  const value = emit`const ${vector} value = ${stage(dtype, ofImages(load))}, place = ${index};`;
   const corner = (q: number) => {
-    const to = `to + ${((q >> 1) * g.outWidth + (q & 1)) * width * lanes}`;
+    const to = emit`to + ${((q >> 1) * g.outWidth + (q & 1)) * width * lanes}`;
     return store(to, where('place', q, 'value'));
   };
   const unused = depth === 1 ? '  (void)second, (void)which2;\n' : '';
   const gradients = `const ${cType(dtype)} *first, const ${cType(dtype)} *second`;
-  return `static void ${name}(${gradients}, const uint8_t *which, const uint8_t *which2, ${type} *staged, int64_t n) {
+  return emit`${head('static void', name, emit`${gradients}, const uint8_t *which, const uint8_t *which2, ${type} *staged, int64_t n`)}
 ${unused}  for (int64_t row = 0; row < ${windowRows}; row++) {
     for (int64_t column = 0; column < ${windowColumns}; column++) {
       for (int64_t v = 0; v < ${width}; v++) {
         const int64_t channel = n + v * LANES, from = (row * ${windowColumns} + column) * ${g.groups * g.n} + channel;
         ${type} *to = staged + ((row * ${2 * g.outWidth} + column * 2) * ${width} + v) * LANES;
         ${value}
-${[0, 1, 2, 3].map((q) => `        ${corner(q)}\n`).join('')}      }
+${joined([0, 1, 2, 3].map((q) => emit`        ${corner(q)}\n`))}      }
     }
   }
 }

@@ -2,6 +2,7 @@ import { elementCount } from '../../ir/types.js';
 import type { ComputeType } from '../../numeric/formats.js';
 import type { ContractionGeometry } from '../../ops/contraction-geometry.js';
 import { isView } from '../../ops/index.js';
+import { type Code, emit, fixed, joined } from '../code.js';
 import { emitReduce, partition, REDUCE_ROWS, sizes } from './contraction-gradient-parts.js';
 import { emitStageBlocks, emitStageDy, emitStagePooledDy } from './contraction-gradient-stage.js';
 import { emitStage, type Staging, stagedSize } from './contraction-stage.js';
@@ -10,6 +11,7 @@ import { type Compute, STAGED } from './contraction-unit.js';
 import { emitWinogradGradient } from './contraction-winograd-gradient.js';
 import { type WeightGradient, weightGradientOf } from './gradient-geometry.js';
 import type { Kernel, KernelContext } from './kernel.js';
+import { called, head, note, pairTable } from './kernel-code.js';
 import { chooseGradientTile } from './tile-choice.js';
 import { winogradGradientOf } from './winograd-choice.js';
 
@@ -35,15 +37,15 @@ function blocksOf(g: WeightGradient, lanes: number): Blocks {
   const blocked = g.channels % lanes === 0;
   const channels = blocked ? lanes : g.channels;
   // Columns of a window row that lie side by side.
-  const joined = blocked || dw > 1 ? 1 : columns;
-  const taps = Array.from({ length: (rows * columns) / joined }, (_, i) => {
-    const tap = i * joined;
+  const sideBySide = blocked || dw > 1 ? 1 : columns;
+  const taps = Array.from({ length: (rows * columns) / sideBySide }, (_, i) => {
+    const tap = i * sideBySide;
     return {
       offset: (Math.floor(tap / columns) * dh * g.stagedWidth + (tap % columns) * dw) * channels,
       row: tap * g.channels,
     };
   });
-  return { count: g.channels / channels, channels, taps, run: joined * channels };
+  return { count: g.channels / channels, channels, taps, run: sideBySide * channels };
 }
 
 /**
@@ -114,30 +116,33 @@ export function emitWeightGradient(context: KernelContext, geometry: Contraction
     dyImage: positions * width * lanes,
     pitch: paddedN,
   });
+  const multiply = (height: number, width: number) =>
+    emit`${called(name.and(`_tile${height}_${width}`), 'xb + m, dyt, to - from, from == start, out')};`;
   const byDepth = (width: number) =>
     depths.length === 1
-      ? `${name}_tile${depths[0]}_${width}(xb + m, dyt, to - from, from == start, out);`
-      : `if (m + ${tile.depth} <= ${blocks.run}) ${name}_tile${tile.depth}_${width}(xb + m, dyt, to - from, from == start, out);
-            else ${name}_tile${depths.at(-1)}_${width}(xb + m, dyt, to - from, from == start, out);`;
+      ? multiply(depths[0]!, width)
+      : emit`if (m + ${tile.depth} <= ${blocks.run}) ${multiply(tile.depth, width)}
+            else ${multiply(depths.at(-1)!, width)}`;
   const placed = context.isMember(g.dy) ? context.node(g.dy) : undefined;
   const [source, dy] = [context.pointer(g.source), context.pointer(placed === undefined ? g.dy : placed.inputs[0]!)];
   const xSize = g.height * g.width * g.groups * g.channels;
   const dySize = (placed === undefined ? positions : positions / 4) * g.groups * g.n;
-  const xStart = copies === 1 ? '' : ` + batch * ${g.images * xSize} + group * ${g.channels}`;
-  const dyStart = copies === 1 ? '' : ` + batch * ${g.images * dySize} + group * ${g.n}`;
-  const second = (pointer: string, size: number, offset: string) =>
-    depth === 1 ? 'NULL' : `2 * i + 1 < ${g.images} ? ${pointer} + (2 * i + 1) * ${size}${offset} : NULL`;
-  const images = (pointer: string, size: number, offset: string) =>
-    `${pointer} + ${depth} * i * ${size}${offset}, ${second(pointer, size, offset)}`;
+  const xStart = copies === 1 ? '' : emit` + batch * ${g.images * xSize} + group * ${g.channels}`;
+  const dyStart = copies === 1 ? '' : emit` + batch * ${g.images * dySize} + group * ${g.n}`;
+  const second = (pointer: Code, size: number, offset: Code) =>
+    depth === 1 ? 'NULL' : emit`2 * i + 1 < ${g.images} ? ${pointer} + (2 * i + 1) * ${size}${offset} : NULL`;
+  const images = (pointer: Code, size: number, offset: Code) =>
+    emit`${pointer} + ${depth} * i * ${size}${offset}, ${second(pointer, size, offset)}`;
+  const xAt = emit`x + (i - from) * ${xImage}`;
   const stageX =
     blocks.count === 1
-      ? `${name}_stage(${images(source, xSize, xStart)}, x + (i - from) * ${xImage});`
-      : `${name}_stage(${images(source, xSize, `${xStart} + b0 * LANES`)}, x + (i - from) * ${xImage}, b1 - b0);`;
-  const places = placed === undefined ? '' : `${images(context.pointer(placed.inputs[1]!), dySize, dyStart)}, `;
-  const gradients = `${images(dy, dySize, dyStart)}, ${places}`;
-  const stagedDy = (width: number) => `dyt + (i - from) * ${positions * width * lanes}, t * ${tile.vectors * lanes}`;
-  const perTile = (width: number, indent: string) => `${indent}for (int64_t i = from; i < to; i++)
-${indent}  ${name}_stage_dy${width}(${gradients}${stagedDy(width)});
+      ? emit`${called(name.and('_stage'), images(source, xSize, xStart), xAt)};`
+      : emit`${called(name.and('_stage'), images(source, xSize, emit`${xStart} + b0 * LANES`), xAt, 'b1 - b0')};`;
+  const places = placed === undefined ? '' : emit`${images(context.pointer(placed.inputs[1]!), dySize, dyStart)}, `;
+  const gradients = emit`${images(dy, dySize, dyStart)}, ${places}`;
+  const stagedDy = (width: number) => emit`dyt + (i - from) * ${positions * width * lanes}, t * ${tile.vectors * lanes}`;
+  const perTile = (width: number, indent: string) => emit`${indent}for (int64_t i = from; i < to; i++)
+${indent}  ${called(name.and(`_stage_dy${width}`), emit`${gradients}${stagedDy(width)}`)};
 ${indent}for (int64_t b = b0; b < b1; b++) {
 ${indent}  for (int64_t tap = 0; tap < ${blocks.taps.length}; tap++) {
 ${indent}    const ${type} *xb = x + (b - b0) * ${blockSize} + taps[tap][0];
@@ -151,24 +156,34 @@ ${indent}}
   const tiles =
     widths.length === 1
       ? perTile(widths[0]!, '      ')
-      : `      if (t < ${Math.floor(vectors / tile.vectors)}) {
+      : emit`      if (t < ${Math.floor(vectors / tile.vectors)}) {
 ${perTile(tile.vectors, '        ')}      } else {
 ${perTile(widths.at(-1)!, '        ')}      }
 `;
   const slices = part.blockSlices * part.channelSlices;
   const stageDy = placed === undefined ? emitStageDy : emitStagePooledDy;
-  const stageFunction = blocks.count === 1 ? emitStage(`${name}_stage`, plain) : emitStageBlocks(`${name}_stage`, xType, compute, g, lanes);
-  const code = `${stageFunction}
-${widths.map((width) => stageDy(`${name}_stage_dy${width}`, dyType, compute, g, width, lanes)).join('\n')}
-${depths.flatMap((d) => widths.map((width) => emitGradientTile(`${name}_tile${d}_${width}`, compute, d, width, loop(width)))).join('\n')}
-/* ${part.chunks} parts of the batch, ${slices} slices of the weight. */
-static void ${name}(void *const *p, int64_t task) {
-  static const int taps[][2] = {${blocks.taps.map(({ offset, row }) => `{${offset}, ${row}}`).join(', ')}};
+  const stageFunction =
+    blocks.count === 1 ? emitStage(name.and('_stage'), plain) : emitStageBlocks(name.and('_stage'), xType, compute, g, lanes);
+  const code = emit`${stageFunction}
+${joined(
+  widths.map((width) => stageDy(name.and(`_stage_dy${width}`), dyType, compute, g, width, lanes)),
+  '\n',
+)}
+${joined(
+  depths.flatMap((d) => widths.map((width) => emitGradientTile(name.and(`_tile${d}_${width}`), compute, d, width, loop(width)))),
+  '\n',
+)}
+${note`${part.chunks} parts of the batch, ${slices} slices of the weight.`}
+${head('static void', name, 'void *const *p, int64_t task')}
+  ${pairTable(
+    'taps',
+    blocks.taps.map(({ offset, row }) => [offset, row] as const),
+  )}
 ${copyOf(g, part.chunks * slices)}  const int64_t chunk = task / ${slices}, slice = task % ${slices};
   const int64_t b0 = slice / ${part.channelSlices} * ${part.blocksPerSlice}, b1 = min64(b0 + ${part.blocksPerSlice}, ${blocks.count});
   const int64_t t0 = slice % ${part.channelSlices} * ${part.tilesPerSlice}, t1 = min64(t0 + ${part.tilesPerSlice}, ${channelTiles});
   const int64_t start = chunk * ${perChunk}, end = min64(start + ${perChunk}, ${groups});
-  float *dw = (float *)${partial} + ${copies === 1 ? 'chunk' : `(copy * ${part.chunks} + chunk)`} * ${rows * paddedN};
+  float *dw = (float *)${partial} + ${copies === 1 ? 'chunk' : emit`(copy * ${part.chunks} + chunk)`} * ${rows * paddedN};
   ${type} *x = (${type} *)${scratch}, *dys = (${type} *)(${scratch} + ${xBytes});
   for (int64_t from = start; from < end; from += ${together}) {
     const int64_t to = min64(from + ${together}, end);
@@ -179,14 +194,14 @@ ${tiles}    }
   }
 }
 ${inPlace ? '' : emitReduce(context, g, rows, paddedN, part.chunks, partial)}`;
-  const reduce = inPlace ? [] : [{ name: `${name}_reduce`, tasks: Math.ceil((copies * rows) / REDUCE_ROWS) }];
+  const reduce = inPlace ? [] : [{ name: name.and('_reduce'), tasks: Math.ceil((copies * rows) / REDUCE_ROWS) }];
   return { code, launches: [{ name, tasks: copies * part.chunks * slices }, ...reduce] };
 }
 
 /** Statements that say which copy a task is of, and turn it into a task of that copy. */
-function copyOf({ batch, groups }: WeightGradient, tasks: number): string {
+function copyOf({ batch, groups }: WeightGradient, tasks: number): Code {
   if (batch * groups === 1) return '';
-  return `  const int64_t copy = task / ${tasks}, batch = copy / ${groups}, group = copy % ${groups};
+  return emit`  const int64_t copy = task / ${tasks}, batch = copy / ${fixed(groups)}, group = copy % ${fixed(groups)};
   (void)batch, (void)group;
   task %= ${tasks};
 `;

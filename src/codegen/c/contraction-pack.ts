@@ -1,7 +1,9 @@
 import type { DType } from '../../ir/types.js';
+import { type Code, emit, fixed } from '../code.js';
 import type { Copies } from './contraction-geometry.js';
 import { type Compute, STAGED } from './contraction-unit.js';
 import { cType } from './formats.js';
+import { head, numberTable, type OwnName } from './kernel-code.js';
 
 /** The weight as the tiles read it: for each tile of channels, the summed indices in order, each with its vectors of channels. */
 export interface Packing {
@@ -47,51 +49,51 @@ function copyTasks(p: Packing): number {
 }
 
 /** C expression: vectors of tile `t`. */
-function width(p: Packing): string {
+function width(p: Packing): Code {
   const total = Math.ceil(p.n / p.lanes);
-  return total % p.vectors === 0 ? String(p.vectors) : `(t < ${Math.floor(total / p.vectors)} ? ${p.vectors} : ${total % p.vectors})`;
+  return total % p.vectors === 0 ? emit`${p.vectors}` : emit`(t < ${Math.floor(total / p.vectors)} ? ${p.vectors} : ${total % p.vectors})`;
 }
 
 /**
  * Where the weight of a task's copy begins, and where what is packed of it: statements that turn `task` into a task of that copy, and both.
  */
-function copyOf(p: Packing, source: string, packed: string) {
+function copyOf(p: Packing, source: Code, packed: Code) {
   const { batch, groups } = p.copies;
   if (batch * groups === 1) return { start: '', weight: source, packed };
   return {
-    start: `  const int64_t copy = task / ${copyTasks(p)};
-  const ${cType(p.dtype)} *weight = ${source} + copy / ${groups} * ${p.size} + copy % ${groups} * ${p.transposed ? p.k : p.n};
+    start: emit`  const int64_t copy = task / ${copyTasks(p)};
+  const ${cType(p.dtype)} *weight = ${source} + copy / ${fixed(groups)} * ${p.size} + copy % ${fixed(groups)} * ${p.transposed ? p.k : p.n};
   task %= ${copyTasks(p)};
 `,
     weight: 'weight',
-    packed: `${packed} + copy * ${packedSize(p)}`,
+    packed: emit`${packed} + copy * ${packedSize(p)}`,
   };
 }
 
-function packRows(name: string, p: Packing, source: string, packed: string): string {
+function packRows(name: OwnName, p: Packing, source: Code, packed: Code): Code {
   const unit = STAGED[p.compute];
   const { type } = unit;
   const chunks = Math.ceil(depth(p) / CHUNK);
   const pitch = p.copies.groups * p.n;
   const copy = copyOf(p, source, packed);
   const part = p.n % p.lanes !== 0;
-  const load = (kind: string, row: string) =>
-    part ? `load_${kind}_part(${row} + n, min64(LANES, ${p.n} - n))` : `load_${kind}(${row} + n)`;
+  const load = (kind: string, row: Code) =>
+    part ? emit`load_${kind}_part(${row} + n, min64(LANES, ${p.n} - n))` : emit`load_${kind}(${row} + n)`;
   const odd = p.k % 2 === 1;
   // A pair is of two neighbours in the summed index; an odd last one has none.
   const neighbour = (kind: string, half: 0 | 1) => {
-    const value = load(kind, half === 0 ? 'in' : `in + ${p.n}`);
-    return half === 1 && odd ? `(2 * k + 1 < ${p.k} ? ${value} : (vh){0})` : value;
+    const value = load(kind, half === 0 ? 'in' : emit`in + ${p.n}`);
+    return half === 1 && odd ? emit`(2 * k + 1 < ${p.k} ? ${value} : (vh){0})` : value;
   };
   const store = unit.store('out', unit.stage(p.dtype, neighbour));
-  return `static void ${name}(void *const *p, int64_t task) {
-  static const int taps[] = {${p.taps.join(', ')}};
+  return emit`${head('static void', name, 'void *const *p, int64_t task')}
+  ${numberTable('taps', p.taps)}
 ${copy.start}  const int64_t tap = task / ${chunks}, k0 = task % ${chunks} * ${CHUNK};
   ${type} *packed = (${type} *)${copy.packed};
   for (int64_t k = k0; k < min64(k0 + ${CHUNK}, ${depth(p)}); k++) {
     const ${cType(p.dtype)} *in = ${copy.weight} + (taps[tap] * ${p.k} + k * ${STAGED[p.compute].depth}) * ${pitch};
     for (int64_t n = 0, vector = 0; n < ${p.n}; n += LANES, vector++) {
-      const int64_t t = vector / ${p.vectors}, v = vector % ${p.vectors};
+      const int64_t t = vector / ${fixed(p.vectors)}, v = vector % ${fixed(p.vectors)};
       ${type} *out = packed + (t * ${p.vectors * p.taps.length * depth(p)} + (tap * ${depth(p)} + k) * ${width(p)} + v) * LANES;
       ${store}
     }
@@ -100,7 +102,7 @@ ${copy.start}  const int64_t tap = task / ${chunks}, k0 = task % ${chunks} * ${C
 `;
 }
 
-function packColumns(name: string, p: Packing, source: string, packed: string): string {
+function packColumns(name: OwnName, p: Packing, source: Code, packed: Code): Code {
   const unit = STAGED[p.compute];
   const { type } = unit;
   const count = tiles(p);
@@ -111,16 +113,16 @@ function packColumns(name: string, p: Packing, source: string, packed: string): 
   const rest =
     whole === depth(p)
       ? ''
-      : `    for (int64_t i = 0; i < LANES; i++) {
+      : emit`    for (int64_t i = 0; i < LANES; i++) {
       const ${cType(p.dtype)} *in = first + i * ${pitch};
       for (int64_t k = ${whole}; k < ${depth(p)}; k++) out[k * pitch + i] = n + i < ${p.n} ? ${one} : 0;
     }
 `;
-  const row = p.n % p.lanes === 0 ? load : `n + i < ${p.n} ? ${load} : (vf){0}`;
+  const row = p.n % p.lanes === 0 ? load : emit`n + i < ${p.n} ? ${load} : (vf){0}`;
   const blocks =
     whole === 0
       ? ''
-      : `    for (int64_t k = 0; k < ${whole}; k += LANES) {
+      : emit`    for (int64_t k = 0; k < ${whole}; k += LANES) {
       vf rows[LANES];
       for (int64_t i = 0; i < LANES; i++) {
         const ${cType(p.dtype)} *in = first + i * ${pitch};
@@ -130,8 +132,8 @@ function packColumns(name: string, p: Packing, source: string, packed: string): 
       for (int64_t i = 0; i < LANES; i++) store_f32((float *)out + (k + i) * pitch, rows[i]);
     }
 `;
-  return `static void ${name}(void *const *p, int64_t task) {
-  static const int taps[] = {${p.taps.join(', ')}};
+  return emit`${head('static void', name, 'void *const *p, int64_t task')}
+  ${numberTable('taps', p.taps)}
 ${copy.start}  const int64_t tap = task / ${count}, t = task % ${count}, pitch = ${width(p)} * LANES;
   ${type} *packed = (${type} *)${copy.packed} + (t * ${p.vectors * p.taps.length * depth(p)} + tap * ${depth(p)} * ${width(p)}) * LANES;
   for (int64_t lane = 0; lane < pitch; lane += LANES) {
@@ -144,6 +146,6 @@ ${blocks}${rest}  }
 }
 
 /** C function that packs the weight, one task a piece. */
-export function emitPack(name: string, p: Packing, source: string, packed: string): string {
+export function emitPack(name: OwnName, p: Packing, source: Code, packed: Code): Code {
   return p.transposed ? packColumns(name, p, source, packed) : packRows(name, p, source, packed);
 }

@@ -1,5 +1,7 @@
 import type { DType } from '../../ir/types.js';
+import { type Code, emit, joined } from '../code.js';
 import { cType } from './formats.js';
+import { head, note, type OwnName } from './kernel-code.js';
 
 /** One image on its way from memory to the multiplications: widened, zero-padded, or paired. */
 export interface Staging {
@@ -31,7 +33,7 @@ interface Form {
   /** Whether memory has it like that already, where it has no zeros around it. */
   readonly isInMemory: (s: Staging) => boolean;
   /** Statements that bring in the channels of `columns` neighbouring positions; `offset`: where they lie in their image. */
-  readonly copy: (s: Staging, columns: number, offset: string) => string;
+  readonly copy: (s: Staging, columns: number, offset: Code) => Code;
 }
 
 const FORMS: Readonly<Record<Staging['form'], Form>> = {
@@ -74,45 +76,45 @@ export function isStagedAlready(s: Staging): boolean {
 }
 
 /** Statements for each vector of `count` elements, and for the part of one that is left. */
-function eachVector(count: number, step: string, part: string): string {
-  return `      int64_t i = 0;
+function eachVector(count: number, step: Code, part: Code): Code {
+  return emit`      int64_t i = 0;
       for (; i + LANES <= ${count}; i += LANES) ${step}
       if (i < ${count}) ${part}`;
 }
 
-function widenPositions(s: Staging, columns: number): string {
+function widenPositions(s: Staging, columns: number): Code {
   const count = columns * s.channels;
   const load = `load_${s.dtype}`;
   return eachVector(
     count,
     `store_f32(out + i, ${load}(in + i));`,
-    `store_f32_part(out + i, ${load}_part(in + i, ${count} - i), ${count} - i);`,
+    emit`store_f32_part(out + i, ${load}_part(in + i, ${count} - i), ${count} - i);`,
   );
 }
 
-function pairImages(s: Staging, columns: number, offset: string): string {
+function pairImages(s: Staging, columns: number, offset: Code): Code {
   const count = columns * s.channels;
-  const pair = (load: string, tail: string) => `pair_up(${load}(in + i${tail}), second == NULL ? (vh){0} : ${load}(in2 + i${tail}))`;
-  const part = `store_vu_part(out + i, ${pair('load_h_part', `, ${count} - i`)}, ${count} - i);`;
-  return `      const uint16_t *in2 = second + ${offset};
-${eachVector(count, `store_vu(out + i, ${pair('load_h', '')});`, part)}`;
+  const pair = (load: Code, tail: Code) => emit`pair_up(${load}(in + i${tail}), second == NULL ? (vh){0} : ${load}(in2 + i${tail}))`;
+  const part = emit`store_vu_part(out + i, ${pair('load_h_part', emit`, ${count} - i`)}, ${count} - i);`;
+  return emit`      const uint16_t *in2 = second + ${offset};
+${eachVector(count, emit`store_vu(out + i, ${pair('load_h', '')});`, part)}`;
 }
 
-function copyWhole(s: Staging, columns: number): string {
-  return `      memcpy(out, in, ${columns * s.channels * 2});`;
+function copyWhole(s: Staging, columns: number): Code {
+  return emit`      memcpy(out, in, ${columns * s.channels * 2});`;
 }
 
 /** An odd last channel is paired with a zero. */
-function copyPairs(s: Staging, columns: number): string {
+function copyPairs(s: Staging, columns: number): Code {
   if (hasPairs(s)) return copyWhole(s, columns);
-  return `      for (int64_t column = 0; column < ${columns}; column++) {
+  return emit`      for (int64_t column = 0; column < ${columns}; column++) {
         out[column * ${stagedChannels(s)} + ${stagedChannels(s) - 1}] = 0;
         memcpy(out + column * ${stagedChannels(s)}, in + column * ${s.channels}, ${s.channels * 2});
       }`;
 }
 
 /** Statements that fill what surrounds the image with zeros. */
-function zeroHalo(s: Staging): string {
+function zeroHalo(s: Staging): Code {
   const kc = stagedChannels(s);
   const bytes = stagedBytes(s);
   const rowSize = s.stagedWidth * kc;
@@ -120,33 +122,33 @@ function zeroHalo(s: Staging): string {
   const right = (s.stagedWidth - s.haloLeft - s.width) * kc;
   const above = s.haloTop * rowSize;
   const below = stagedSize(s) - (s.haloTop + s.height) * rowSize;
-  const zeros = (address: string, count: number) => (count > 0 ? `memset(${address}, 0, ${count * bytes});` : '');
-  const sides = [zeros('line', left), zeros(`line + ${left + s.width * kc}`, right)].filter((line) => line !== '');
-  const lines = [zeros('staged', above), zeros(`staged + ${(s.haloTop + s.height) * rowSize}`, below)].filter((line) => line !== '');
-  const rows = `  for (int64_t row = 0; row < ${s.height}; row++) {
+  const zeros = (address: Code, count: number) => (count > 0 ? emit`memset(${address}, 0, ${count * bytes});` : '');
+  const sides = [zeros('line', left), zeros(emit`line + ${left + s.width * kc}`, right)].filter((line) => line !== '');
+  const lines = [zeros('staged', above), zeros(emit`staged + ${(s.haloTop + s.height) * rowSize}`, below)].filter((line) => line !== '');
+  const rows = emit`  for (int64_t row = 0; row < ${s.height}; row++) {
     ${stagedType(s)} *line = staged + (row + ${s.haloTop}) * ${rowSize};
-${sides.map((line) => `    ${line}\n`).join('')}  }
+${joined(sides.map((line) => emit`    ${line}\n`))}  }
 `;
-  return `${lines.map((line) => `  ${line}\n`).join('')}${sides.length > 0 ? rows : ''}`;
+  return emit`${joined(lines.map((line) => emit`  ${line}\n`))}${sides.length > 0 ? rows : ''}`;
 }
 
 /** C function \`name(first, second, staged)\`: brings one image (with \`image-pairs\` a second one, or NULL) into the staged form. */
-export function emitStage(name: string, s: Staging): string {
+export function emitStage(name: OwnName, s: Staging): Code {
   const type = stagedType(s);
   const kc = stagedChannels(s);
   const rowSize = s.stagedWidth * kc;
   const left = s.haloLeft * kc;
   const unused = s.form === 'image-pairs' ? '' : '  (void)second;\n';
-  const offset = `row * ${s.width * s.pitch}`;
-  const rows = `    const ${cType(s.dtype)} *in = first + ${offset};
+  const offset = emit`row * ${s.width * s.pitch}`;
+  const rows = emit`    const ${cType(s.dtype)} *in = first + ${offset};
     ${type} *out = staged + (row + ${s.haloTop}) * ${rowSize} + ${left};
     {
 ${FORMS[s.form].copy(s, s.width, offset)}
     }
 `;
-  const inGroup = `(row * ${s.width} + column) * ${s.pitch}`;
+  const inGroup = emit`(row * ${s.width} + column) * ${s.pitch}`;
   // The channels of a group are side by side in one position only.
-  const positions = `    for (int64_t column = 0; column < ${s.width}; column++) {
+  const positions = emit`    for (int64_t column = 0; column < ${s.width}; column++) {
       const ${cType(s.dtype)} *in = first + ${inGroup};
       ${type} *out = staged + (row + ${s.haloTop}) * ${rowSize} + ${left} + column * ${kc};
       {
@@ -155,8 +157,8 @@ ${FORMS[s.form].copy(s, 1, inGroup)}
     }
 `;
   const staged = `${s.stagedHeight}x${s.stagedWidth}x${kc} elements`;
-  return `/* One ${s.height}x${s.width}x${s.channels} image in ${s.dtype} to ${staged}, zeros around it. */
-static void ${name}(const ${cType(s.dtype)} *first, const ${cType(s.dtype)} *second, ${type} *staged) {
+  return emit`${note`One ${s.height}x${s.width}x${s.channels} image in ${s.dtype} to ${staged}, zeros around it.`}
+${head('static void', name, emit`const ${cType(s.dtype)} *first, const ${cType(s.dtype)} *second, ${type} *staged`)}
 ${unused}${zeroHalo(s)}  for (int64_t row = 0; row < ${s.height}; row++) {
 ${s.pitch === s.channels ? rows : positions}  }
 }
@@ -167,34 +169,34 @@ ${s.pitch === s.channels ? rows : positions}  }
  * C function \`name(first, which, staged)\`: the same of the gradient of a 2x2 max pool, from that of the pool's result and the pool's
  * index. Each number goes to one corner of its window, zeros to the others.
  */
-export function emitPooledStage(name: string, s: Staging): string {
+export function emitPooledStage(name: OwnName, s: Staging): Code {
   const type = stagedType(s);
   const kc = stagedChannels(s);
   const rowSize = s.stagedWidth * kc;
-  const corner = (q: number) => `((${q} >> 1) * ${rowSize} + (${q} & 1) * ${kc})`;
+  const corner = (q: number) => emit`((${q} >> 1) * ${rowSize} + (${q} & 1) * ${kc})`;
   const paired = s.form === 'channel-pairs' && s.channels % 2 === 0;
   // One vector of 32 bits a lane: an f32, or a pair of bf16.
   const body = (last: boolean) => {
-    const n = last ? `, ${kc} - c` : '';
+    const n = last ? emit`, ${kc} - c` : '';
     const part = last ? '_part' : '';
     const [value, place] = paired
       ? [
-          `const vu value = load_vu${part}((const uint32_t *)in + c${n})`,
-          `place = load_vu_u8${part}(at + 2 * c${last ? `, 2 * (${kc} - c)` : ''})`,
+          emit`const vu value = load_vu${part}((const uint32_t *)in + c${n})`,
+          emit`place = load_vu_u8${part}(at + 2 * c${last ? emit`, 2 * (${kc} - c)` : ''})`,
         ]
-      : [`const vf value = load_${s.dtype}${part}(in + c${n})`, `place = load_u8${part}(at + c${n})`];
-    const stored = (q: number) => (paired ? `halves_where(place, ${q}, value)` : `vf_and(place == vf_set(${q}.0f), value)`);
-    const store = (q: number) => `store_${paired ? 'vu' : 'f32'}${part}(out + ${corner(q)} + c, ${stored(q)}${n});`;
-    return [`${value}, ${place};`, ...[0, 1, 2, 3].map(store)].map((line) => `        ${line}\n`).join('');
+      : [emit`const vf value = load_${s.dtype}${part}(in + c${n})`, emit`place = load_u8${part}(at + c${n})`];
+    const stored = (q: number) => (paired ? emit`halves_where(place, ${q}, value)` : `vf_and(place == vf_set(${q}.0f), value)`);
+    const store = (q: number) => emit`store_${paired ? 'vu' : 'f32'}${part}(out + ${corner(q)} + c, ${stored(q)}${n});`;
+    return joined([emit`${value}, ${place};`, ...[0, 1, 2, 3].map(store)].map((line) => emit`        ${line}\n`));
   };
-  const vectors = `      int64_t c = 0;
+  const vectors = emit`      int64_t c = 0;
       for (; c + LANES <= ${kc}; c += LANES) {
 ${body(false)}      }
       if (c < ${kc}) {
 ${body(true)}      }
 `;
   // An odd last channel has no partner.
-  const single = `      for (int64_t c = 0; c < ${s.channels}; c++) {
+  const single = emit`      for (int64_t c = 0; c < ${s.channels}; c++) {
         for (int64_t q = 0; q < 4; q++) {
           uint16_t *half = (uint16_t *)(out + (q >> 1) * ${rowSize} + (q & 1) * ${kc}) + c;
           *half = at[c] == q ? in[c] : 0;
@@ -203,8 +205,8 @@ ${body(true)}      }
       }
 `;
   const staged = `${s.stagedHeight}x${s.stagedWidth}x${kc} elements`;
-  return `/* The gradient of a pooled ${s.height}x${s.width}x${s.channels} image in ${s.dtype}, to ${staged}. */
-static void ${name}(const ${cType(s.dtype)} *first, const uint8_t *which, ${type} *staged) {
+  return emit`${note`The gradient of a pooled ${s.height}x${s.width}x${s.channels} image in ${s.dtype}, to ${staged}.`}
+${head('static void', name, emit`const ${cType(s.dtype)} *first, const uint8_t *which, ${type} *staged`)}
 ${zeroHalo(s)}  for (int64_t row = 0; row < ${s.height / 2}; row++) {
     for (int64_t column = 0; column < ${s.width / 2}; column++) {
       const ${cType(s.dtype)} *in = first + (row * ${s.width / 2} + column) * ${s.pitch};

@@ -1,37 +1,42 @@
+import { type Code, emit, fixed, joined } from '../code.js';
 import { type Compute, STAGED } from './contraction-unit.js';
+import { head, note, type OwnName } from './kernel-code.js';
 import type { Tile } from './tile-choice.js';
 
-function repeat(count: number, text: (index: number) => string): string {
-  return Array.from({ length: count }, (_, index) => text(index)).join('');
+function repeat(count: number, text: (index: number) => Code): Code {
+  return joined(Array.from({ length: count }, (_, index) => text(index)));
 }
 
 /**
  * The multiply-adds of one summed index: numbers broadcast to all lanes (vector expressions) against `vectors` vectors, as an outer
  * product.
  */
-function outerProduct(compute: Compute, broadcasts: readonly string[], vectors: number, indent: string): string {
+function outerProduct(compute: Compute, broadcasts: readonly Code[], vectors: number, indent: string): Code {
   const { vector, add } = STAGED[compute];
-  const adds = (p: number) => repeat(vectors, (v) => `${add(`a${p}_${v}`, `w${v}`, 'b')} `);
-  return broadcasts.map((b, p) => `${indent}{ const ${vector} b = ${b}; ${adds(p)}}\n`).join('');
+  const adds = (p: number) => repeat(vectors, (v) => emit`${add(`a${p}_${v}`, `w${v}`, 'b')} `);
+  return joined(broadcasts.map((b, p) => emit`${indent}{ const ${vector} b = ${b}; ${adds(p)}}\n`));
 }
 
-function loadVectors(compute: Compute, vectors: number, pointer: string, indent: string): string {
+function loadVectors(compute: Compute, vectors: number, pointer: Code, indent: string): Code {
   const { vector, load } = STAGED[compute];
-  return repeat(vectors, (v) => `${indent}const ${vector} w${v} = ${load(`${pointer} + ${v} * LANES`)};\n`);
+  return repeat(vectors, (v) => emit`${indent}const ${vector} w${fixed(v)} = ${load(emit`${pointer} + ${v} * LANES`)};\n`);
 }
 
 /** Products that a tile adds up in f32 before they join the sums of the others: what bounds the rounding of a long sum. */
 export const BLOCK_TERMS = 512;
 
-function eachSum(positions: number, vectors: number, text: (p: number, v: number) => string, separator: string): string[] {
-  return Array.from({ length: positions }, (_, p) => Array.from({ length: vectors }, (__, v) => text(p, v)).join(separator));
+function eachSum(positions: number, vectors: number, text: (p: number, v: number) => Code, separator: string): Code[] {
+  return Array.from({ length: positions }, (_, p) =>
+    joined(
+      Array.from({ length: vectors }, (__, v) => text(p, v)),
+      separator,
+    ),
+  );
 }
 
 /** Declares the sums of one block. */
-function declareSums(positions: number, vectors: number, indent: string): string {
-  return eachSum(positions, vectors, (p, v) => `a${p}_${v} = {0}`, ', ')
-    .map((line) => `${indent}vf ${line};\n`)
-    .join('');
+function declareSums(positions: number, vectors: number, indent: string): Code {
+  return joined(eachSum(positions, vectors, (p, v) => `a${p}_${v} = {0}`, ', ').map((line) => emit`${indent}vf ${line};\n`));
 }
 
 /** Adds the sums of earlier blocks, unless this is the first, and stores them. */
@@ -39,15 +44,13 @@ function storeSums(
   positions: number,
   vectors: number,
   indent: string,
-  load: (p: number, v: number) => string,
-  store: (p: number, v: number, sum: string) => string,
-): string {
-  const line = (text: (p: number, v: number) => string, more: string) =>
-    eachSum(positions, vectors, text, ' ')
-      .map((row) => `${indent}${more}${row}\n`)
-      .join('');
-  const added = line((p, v) => `a${p}_${v} += ${load(p, v)};`, '  ');
-  return `${indent}if (!first) {\n${added}${indent}}\n${line((p, v) => `${store(p, v, `a${p}_${v}`)};`, '')}`;
+  load: (p: number, v: number) => Code,
+  store: (p: number, v: number, sum: Code) => Code,
+): Code {
+  const line = (text: (p: number, v: number) => Code, more: Code) =>
+    joined(eachSum(positions, vectors, text, ' ').map((row) => emit`${indent}${more}${row}\n`));
+  const added = line((p, v) => emit`a${fixed(p)}_${fixed(v)} += ${load(p, v)};`, '  ');
+  return emit`${indent}if (!first) {\n${added}${indent}}\n${line((p, v) => emit`${store(p, v, `a${p}_${v}`)};`, '')}`;
 }
 
 /**
@@ -59,28 +62,28 @@ function storeSums(
  * some thirty) stay in registers, and the sums move to the stack and back with each product.
  */
 export function emitTile(
-  name: string,
+  name: OwnName,
   compute: Compute,
   tile: Tile,
   rowStride: number,
   columnStride: number,
   weightPitch: number,
   joined = false,
-): string {
+): Code {
   const { type } = STAGED[compute];
   const xType = joined ? 'uint16_t' : type;
   const positions = tile.rows * tile.columns;
   const operands = `const ${xType} *restrict x, const ${type} *restrict w`;
   const parameters = `${operands}, const int (*runs)[2], int count, int first, vf *restrict sums`;
   const offsets = Array.from({ length: positions }, (_, p) => Math.floor(p / tile.columns) * rowStride + (p % tile.columns) * columnStride);
-  return `/* ${tile.rows}x${tile.columns} positions, ${tile.vectors} vectors of channels. */
-static __attribute__((noinline)) void ${name}(${parameters}) {
+  return emit`${note`${tile.rows}x${tile.columns} positions, ${tile.vectors} vectors of channels.`}
+${head('static __attribute__((noinline)) void', name, emit`${parameters}`)}
 ${declareSums(positions, tile.vectors, '  ')}  for (int r = 0; r < count; r++) {
     const ${xType} *restrict xr = x + runs[r][0];
     for (int k = 0; k < runs[r][1]; k++, ${joined ? 'xr += 2' : 'xr++'}, w += ${weightPitch}) {
 ${loadVectors(compute, tile.vectors, 'w', '      ')}${outerProduct(
   compute,
-  offsets.map((offset) => (joined ? `broadcast_pair(xr + ${offset})` : STAGED[compute].broadcast(`xr[${offset}]`))),
+  offsets.map((offset) => (joined ? emit`broadcast_pair(xr + ${offset})` : STAGED[compute].broadcast(emit`xr[${offset}]`))),
   tile.vectors,
   '      ',
 )}    }
@@ -89,8 +92,8 @@ ${storeSums(
   positions,
   tile.vectors,
   '  ',
-  (p, v) => `sums[${p * tile.vectors + v}]`,
-  (p, v, sum) => `sums[${p * tile.vectors + v}] = ${sum}`,
+  (p, v) => emit`sums[${p * tile.vectors + v}]`,
+  (p, v, sum) => emit`sums[${p * tile.vectors + v}] = ${sum}`,
 )}}
 `;
 }
@@ -100,7 +103,7 @@ ${storeSums(
  * position's \`depth\` neighbours in x, times its dy.
  */
 export function emitGradientTile(
-  name: string,
+  name: OwnName,
   compute: Compute,
   depth: number,
   vectors: number,
@@ -115,47 +118,48 @@ export function emitGradientTile(
     dyImage: number;
     pitch: number;
   },
-): string {
+): Code {
   const { type } = STAGED[compute];
-  const dw = (m: number, v: number) => `dw + ${m * loop.pitch} + ${v} * LANES`;
+  const dw = (m: number, v: number) => emit`dw + ${m * loop.pitch} + ${v} * LANES`;
   const start = declareSums(depth, vectors, '  ');
   const end = storeSums(
     depth,
     vectors,
     '  ',
-    (m, v) => `load_f32(${dw(m, v)})`,
-    (m, v, sum) => `store_f32(${dw(m, v)}, ${sum})`,
+    (m, v) => emit`load_f32(${dw(m, v)})`,
+    (m, v, sum) => emit`store_f32(${dw(m, v)}, ${sum})`,
   );
   const eachImage = '  for (int64_t image = 0; image < images; image++)';
-  const eachRow = (from: string, to: string) => `  for (int64_t row = ${from}; row < ${to}; row++)`;
-  const products = (from: string, to: string) => `  {
-    const ${type} *restrict xr = x + image * ${loop.xImage} + row * ${loop.xRow}${from === '0' ? '' : ` + ${from} * ${loop.xColumn}`};
-    const ${type} *restrict yr = dy + image * ${loop.dyImage} + row * ${loop.dyRow}${from === '0' ? '' : ` + ${from} * ${loop.dyColumn}`};
+  const eachRow = (from: Code, to: Code) => emit`  for (int64_t row = ${from}; row < ${to}; row++)`;
+  const before = (from: Code, step: number) => (from === '0' ? '' : emit` + ${from} * ${step}`);
+  const products = (from: Code, to: Code) => emit`  {
+    const ${type} *restrict xr = x + image * ${loop.xImage} + row * ${loop.xRow}${before(from, loop.xColumn)};
+    const ${type} *restrict yr = dy + image * ${loop.dyImage} + row * ${loop.dyRow}${before(from, loop.dyColumn)};
     for (int64_t column = ${from}; column < ${to}; column++, xr += ${loop.xColumn}, yr += ${loop.dyColumn}) {
 ${loadVectors(compute, vectors, 'yr', '      ')}${outerProduct(
   compute,
-  Array.from({ length: depth }, (_, m) => STAGED[compute].broadcast(`xr[${m}]`)),
+  Array.from({ length: depth }, (_, m) => STAGED[compute].broadcast(emit`xr[${m}]`)),
   vectors,
   '      ',
 )}    }
   }
 `;
-  const cut = (count: number, size: number, inner: string) => `  for (int64_t from = 0; from < ${count}; from += ${size}) {
+  const cut = (count: number, size: number, inner: Code) => emit`  for (int64_t from = 0; from < ${count}; from += ${size}) {
   const int64_t to = min64(from + ${size}, ${count});
 ${start}${inner}${end}  first = 0;
   }
 `;
   // An image of more products than a block's is summed up some rows at a time, or parts of a row.
   const rows = Math.floor(BLOCK_TERMS / loop.columns);
-  const whole = `${eachRow('0', String(loop.rows))}\n${products('0', String(loop.columns))}`;
+  const whole = emit`${eachRow('0', emit`${loop.rows}`)}\n${products('0', emit`${loop.columns}`)}`;
   const body =
     rows >= loop.rows
-      ? `${start}${eachImage}\n${whole}${end}`
+      ? emit`${start}${eachImage}\n${whole}${end}`
       : rows > 0
-        ? `${eachImage}\n${cut(loop.rows, rows, `${eachRow('from', 'to')}\n${products('0', String(loop.columns))}`)}`
-        : `${eachImage}\n${eachRow('0', String(loop.rows))}\n${cut(loop.columns, BLOCK_TERMS, products('from', 'to'))}`;
-  return `/* ${depth} rows of the weight, ${vectors} vectors of channels. */
-static void ${name}(const ${type} *restrict x, const ${type} *restrict dy, int64_t images, int first, float *restrict dw) {
+        ? emit`${eachImage}\n${cut(loop.rows, rows, emit`${eachRow('from', 'to')}\n${products('0', emit`${loop.columns}`)}`)}`
+        : emit`${eachImage}\n${eachRow('0', emit`${loop.rows}`)}\n${cut(loop.columns, BLOCK_TERMS, products('from', 'to'))}`;
+  return emit`${note`${depth} rows of the weight, ${vectors} vectors of channels.`}
+${head('static void', name, emit`const ${type} *restrict x, const ${type} *restrict dy, int64_t images, int first, float *restrict dw`)}
 ${body}}
 `;
 }

@@ -1,11 +1,13 @@
 import { elementCount, type Node, type ValueId } from '../../ir/types.js';
 import { type ContractionGeometry, operandOf } from '../../ops/contraction-geometry.js';
 import { isView } from '../../ops/index.js';
+import { emit, joined } from '../code.js';
 import { emitPack, type Packing, packTasks } from './contraction-pack.js';
 import { BLOCK_TERMS, emitTile } from './contraction-tile.js';
 import { type Compute, STAGED } from './contraction-unit.js';
 import { Locals } from './expression.js';
 import type { Kernel, KernelContext } from './kernel.js';
+import { arraySize, called, head, note, pairTable } from './kernel-code.js';
 import type { Target } from './target.js';
 import { type Tile, tileFits } from './tile-choice.js';
 
@@ -90,21 +92,25 @@ export function emitTransposedProduct(context: KernelContext, product: Product):
   for (const id of group.nodes) if (!isView(context.node(id)) && group.stores.includes(id)) locals.store(id);
   const block = lanes * tile.vectors;
   const runs = Array.from({ length: Math.ceil(steps / BLOCK_TERMS) }, (_, b) => Math.min(BLOCK_TERMS, steps - b * BLOCK_TERMS));
-  const factor = `w + (g * ${steps} + k) * ${block}`;
-  const sums = `sums + t * ${tile.columns * tile.vectors}`;
-  const code = `static const int ${name}_runs[][2] = {${runs.map((length, b) => `{${b * BLOCK_TERMS}, ${length}}`).join(', ')}};
+  const row = emit`x + (channel + t * ${tile.columns}) * ${steps}`;
+  const factor = emit`w + (g * ${steps} + k) * ${block}`;
+  const sums = emit`sums + t * ${tile.columns * tile.vectors}`;
+  const code = emit`${pairTable(
+    name.and('_runs'),
+    runs.map((length, b) => [b * BLOCK_TERMS, length] as const),
+  )}
 
-${emitPack(`${name}_pack`, packing, context.pointer(dy), packed)}
-${emitTile(`${name}_tile`, compute, tile, 0, steps, block)}
-/* ${lanes} rows of the weight at a time: sums by row of the weight, then turned into lines of dx. */
-static void ${name}(void *const *p, int64_t task) {
+${emitPack(name.and('_pack'), packing, context.pointer(dy), packed)}
+${emitTile(name.and('_tile'), compute, tile, 0, steps, block)}
+${note`${lanes} rows of the weight at a time: sums by row of the weight, then turned into lines of dx.`}
+${head('static void', name, 'void *const *p, int64_t task')}
   const ${type} *x = (const ${type} *)${context.pointer(weight)}, *w = (const ${type} *)${packed};
   for (int64_t channel = task * ${TASK_ROWS}; channel < min64((task + 1) * ${TASK_ROWS}, ${channels}); channel += LANES) {
     for (int64_t g = 0; g < ${vectors / tile.vectors}; g++) {
-      vf sums[${block}];
+      vf sums[${arraySize(block)}];
       for (int64_t t = 0; t < ${lanes / tile.columns}; t++) {
-        for (int b = 0, k = 0; b < ${runs.length}; k += ${name}_runs[b++][1])
-          ${name}_tile(x + (channel + t * ${tile.columns}) * ${steps}, ${factor}, ${name}_runs + b, 1, b == 0, ${sums});
+        for (int b = 0, k = 0; b < ${runs.length}; k += ${name.and('_runs')}[b++][1])
+          ${called(name.and('_tile'), emit`${row}, ${factor}, ${name.and('_runs')} + b, 1, b == 0, ${sums}`)};
       }
       for (int64_t v = 0; v < ${tile.vectors}; v++) {
         vf lines[LANES];
@@ -113,14 +119,14 @@ static void ${name}(void *const *p, int64_t task) {
         const int64_t first = (g * ${tile.vectors} + v) * LANES;
         for (int64_t lane = 0; lane < min64(LANES, ${rows} - first); lane++) {
           const int64_t index = (first + lane) * ${channels} + channel;
-${locals.statements.map((line) => `          ${line}\n`).join('')}        }
+${joined(locals.statements.map((line) => emit`          ${line}\n`))}        }
       }
     }
   }
 }
 `;
   const launches = [
-    { name: `${name}_pack`, tasks: packTasks(packing) },
+    { name: name.and('_pack'), tasks: packTasks(packing) },
     { name, tasks: Math.ceil(channels / TASK_ROWS) },
   ];
   return { code, launches };

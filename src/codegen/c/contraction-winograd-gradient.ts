@@ -1,9 +1,11 @@
 import type { ComputeType } from '../../numeric/formats.js';
+import { type Code, emit, fixed, joined } from '../code.js';
 import { emitReduce, partition, REDUCE_ROWS, sizes } from './contraction-gradient-parts.js';
 import { emitStageBlocks, emitStageDy, emitStagePooledDy } from './contraction-gradient-stage.js';
 import { emitGradientTile } from './contraction-tile.js';
 import type { WeightGradient } from './gradient-geometry.js';
 import type { Kernel, KernelContext } from './kernel.js';
+import { called, head, note } from './kernel-code.js';
 import { chooseGradientTile } from './tile-choice.js';
 import { CACHE_LINE, type Filtering, type Matrix, methodOf, TAPS } from './winograd.js';
 import { GRADIENT_RUN, GRADIENT_SLICE, GRADIENT_TILES } from './winograd-choice.js';
@@ -59,7 +61,7 @@ export function emitWinogradGradient(context: KernelContext, g: WeightGradient, 
   ] as const;
   let bytes = 0;
   const pointers = parts.map(([variable, count]) => {
-    const line = `*${variable} = (float *)(${context.scratch(0)} + ${bytes})`;
+    const line = emit`*${variable} = (float *)(${context.scratch(0)} + ${bytes})`;
     bytes += Math.ceil((count * 4) / 64) * 64;
     return line;
   });
@@ -72,50 +74,73 @@ export function emitWinogradGradient(context: KernelContext, g: WeightGradient, 
   const placed = context.isMember(g.dy) ? context.node(g.dy) : undefined;
   const [source, dy] = [context.pointer(g.source), context.pointer(placed === undefined ? g.dy : placed.inputs[0]!)];
   const [xSize, dySize] = [g.height * g.width * g.channels, (placed === undefined ? positions : positions / 4) * g.n];
-  const which = placed === undefined ? '' : `${context.pointer(placed.inputs[1]!)} + image * ${dySize}, NULL, `;
-  const byWidth = (call: (width: number) => string) =>
+  const which = placed === undefined ? '' : emit`${context.pointer(placed.inputs[1]!)} + image * ${dySize}, NULL, `;
+  const byWidth = (call: (width: number) => Code) =>
     widths.length === 1
       ? call(widths[0]!)
-      : `if (t < ${Math.floor(vectors / tile.vectors)}) ${call(tile.vectors)} else ${call(widths.at(-1)!)}`;
+      : emit`if (t < ${Math.floor(vectors / tile.vectors)}) ${call(tile.vectors)} else ${call(widths.at(-1)!)}`;
   const multiply = (width: number) => {
-    const call = (depth: number) => `${name}_tile${depth}_${width}(xs + m, ds, count, first, to);`;
+    const call = (depth: number) => emit`${called(name.and(`_tile${depth}_${width}`), 'xs + m, ds, count, first, to')};`;
     return depths.length === 1
       ? call(depths[0]!)
-      : `if (m % ${run} + ${tile.depth} <= ${run}) ${call(tile.depth)} else ${call(depths.at(-1)!)}`;
+      : emit`if (m % ${fixed(run)} + ${tile.depth} <= ${run}) ${call(tile.depth)} else ${call(depths.at(-1)!)}`;
   };
-  const step = depths.length === 1 ? `m += ${depths[0]}` : `m += m % ${run} + ${tile.depth} <= ${run} ? ${tile.depth} : ${depths.at(-1)}`;
+  const step =
+    depths.length === 1
+      ? emit`m += ${depths[0]}`
+      : emit`m += m % ${fixed(run)} + ${tile.depth} <= ${run} ? ${tile.depth} : ${depths.at(-1)!}`;
   const stageDy = placed === undefined ? emitStageDy : emitStagePooledDy;
   const slices = part.blockSlices * part.channelSlices;
-  const line = (text: string) => `${name}_${text}_line`;
-  const sandwich = (text: string, matrix: Matrix, load: string, store: string) =>
-    emitSandwich(line(text), matrix, `load_f32(from + ${load})`, `store_f32(to + ${store}, y[column])`, '  ');
-  const transformX = sandwich('x', filter.input, `(row * ${g.stagedWidth} + column) * LANES`, `(row * ${points} + column) * ${xChannels}`);
+  const line = (text: string) => name.and(`_${text}_line`);
+  const sandwich = (text: string, matrix: Matrix, load: Code, store: Code) =>
+    emitSandwich(line(text), matrix, emit`load_f32(from + ${load})`, emit`store_f32(to + ${store}, y[column])`, '  ');
+  const transformX = sandwich(
+    'x',
+    filter.input,
+    emit`(row * ${g.stagedWidth} + column) * LANES`,
+    emit`(row * ${points} + column) * ${xChannels}`,
+  );
   const transformDy = (width: number) =>
-    sandwich('dy', filter.weight, `(row * ${g.outWidth} + column) * ${width * lanes}`, `(row * ${points} + column) * ${dyChannels}`);
-  const sums = sandwich('sum', filter.output, `(row * ${points} + column) * ${sumPitch}`, `(row * ${TAPS} + column) * tap`);
+    sandwich(
+      'dy',
+      filter.weight,
+      emit`(row * ${g.outWidth} + column) * ${width * lanes}`,
+      emit`(row * ${points} + column) * ${dyChannels}`,
+    );
+  const sums = sandwich('sum', filter.output, emit`(row * ${points} + column) * ${sumPitch}`, emit`(row * ${TAPS} + column) * tap`);
   const range = 'int64_t count, int first, int64_t channels, int64_t t0, int64_t t1';
-  const takeX = `${name}_x(x + b * ${blockSize} + (row * ${g.stagedWidth} + column) * LANES, v + count * ${xPitch} + b * LANES);`;
+  const xAt = emit`x + b * ${blockSize} + (row * ${g.stagedWidth} + column) * LANES`;
+  const takeX = emit`${called(name.and('_x'), xAt, emit`v + count * ${xPitch} + b * LANES`)};`;
+  const dyAt = emit`${dy} + image * ${dySize}`;
   const takeDy = (width: number) => {
-    const from = `dyt + (row * ${g.outWidth} + column) * ${width * lanes} + n`;
-    return `for (int64_t n = 0; n < ${width * lanes}; n += LANES) ${name}_dy${width}(${from}, to + n);`;
+    const from = emit`dyt + (row * ${g.outWidth} + column) * ${width * lanes} + n`;
+    return emit`for (int64_t n = 0; n < ${width * lanes}; n += LANES) ${called(name.and(`_dy${width}`), emit`${from}, to + n`)};`;
   };
-  const code = `${emitStageBlocks(`${name}_stage`, xType, 'f32', g, lanes)}
-${widths.map((width) => stageDy(`${name}_stage_dy${width}`, dyType, 'f32', g, width, lanes)).join('\n')}
+  const takeSums = called(name.and('_sums'), emit`sums + m * ${dyChannels} + n`, emit`dw + m * ${g.n} + n, ${g.channels * g.n}`);
+  const code = emit`${emitStageBlocks(name.and('_stage'), xType, 'f32', g, lanes)}
+${joined(
+  widths.map((width) => stageDy(name.and(`_stage_dy${width}`), dyType, 'f32', g, width, lanes)),
+  '\n',
+)}
 ${emitProduct(line('x'), filter.input)}
-static void ${name}_x(const float *from, float *to) {
+${head('static void', name.and('_x'), 'const float *from, float *to')}
 ${transformX}}
 
 ${emitProduct(line('dy'), filter.weight)}
-${widths
-  .map(
-    (width) => `static void ${name}_dy${width}(const float *from, float *to) {
+${joined(
+  widths.map(
+    (width) => emit`${head('static void', name.and(`_dy${width}`), 'const float *from, float *to')}
 ${transformDy(width)}}
 `,
-  )
-  .join('\n')}
-${depths.flatMap((depth) => widths.map((width) => emitGradientTile(`${name}_tile${depth}_${width}`, 'f32', depth, width, loop))).join('\n')}
+  ),
+  '\n',
+)}
+${joined(
+  depths.flatMap((depth) => widths.map((width) => emitGradientTile(name.and(`_tile${depth}_${width}`), 'f32', depth, width, loop))),
+  '\n',
+)}
 /* Adds the products of \`count\` tiles to a slice's sums. */
-static void ${name}_multiply(const float *v, const float *d, float *sums, ${range}) {
+${head('static void', name.and('_multiply'), emit`const float *v, const float *d, float *sums, ${range}`)}
   for (int64_t point = 0; point < ${allPoints}; point++) {
     for (int64_t t = t0; t < t1; t++) {
       const float *xs = v + point * ${xChannels}, *ds = d + point * ${dyChannels} + (t - t0) * ${tile.vectors * lanes};
@@ -128,26 +153,26 @@ static void ${name}_multiply(const float *v, const float *d, float *sums, ${rang
 }
 
 ${emitProduct(line('sum'), filter.output)}
-static void ${name}_sums(const float *from, float *to, int64_t tap) {
+${head('static void', name.and('_sums'), 'const float *from, float *to, int64_t tap')}
 ${sums}}
 
-/* ${part.chunks} parts of the batch, ${slices} slices of the weight; ${block} tiles of ${size}x${size} gradients at once. */
-static void ${name}(void *const *p, int64_t task) {
+${note`${part.chunks} parts of the batch, ${slices} slices of the weight; ${block} tiles of ${size}x${size} gradients at once.`}
+${head('static void', name, 'void *const *p, int64_t task')}
   const int64_t chunk = task / ${slices}, slice = task % ${slices};
   const int64_t b0 = slice / ${part.channelSlices} * ${part.blocksPerSlice}, b1 = min64(b0 + ${part.blocksPerSlice}, ${blocks});
   const int64_t t0 = slice % ${part.channelSlices} * ${part.tilesPerSlice}, t1 = min64(t0 + ${part.tilesPerSlice}, ${channelTiles});
   const int64_t start = chunk * ${part.perChunk}, end = min64(start + ${part.perChunk}, ${g.images}), channels = (b1 - b0) * LANES;
-  float ${pointers.join(', ')};
+  float ${joined(pointers, ', ')};
   int64_t count = 0;
   int first = 1;
   for (int64_t image = start; image < end; image++) {
-    ${name}_stage(${source} + image * ${xSize} + b0 * LANES, NULL, x, b1 - b0);
+    ${called(name.and('_stage'), emit`${source} + image * ${xSize} + b0 * LANES, NULL, x, b1 - b0`)};
     for (int64_t t = t0; t < t1; t++) {
       float *dyt = dys + (t - t0) * ${positions * tile.vectors * lanes};
-      ${byWidth((width) => `${name}_stage_dy${width}(${dy} + image * ${dySize}, NULL, ${which}dyt, t * ${tile.vectors * lanes});`)}
+      ${byWidth((width) => emit`${called(name.and(`_stage_dy${width}`), dyAt, emit`NULL, ${which}dyt, t * ${tile.vectors * lanes}`)};`)}
     }
     for (int64_t at = 0; at < ${perImage}; at++) {
-      const int64_t row = at / ${across} * ${size}, column = at % ${across} * ${size};
+      const int64_t row = at / ${fixed(across)} * ${size}, column = at % ${fixed(across)} * ${size};
       for (int64_t b = 0; b < b1 - b0; b++) ${takeX}
       for (int64_t t = t0; t < t1; t++) {
         const float *dyt = dys + (t - t0) * ${positions * tile.vectors * lanes};
@@ -155,7 +180,7 @@ static void ${name}(void *const *p, int64_t task) {
         ${byWidth(takeDy)}
       }
       if (++count == ${block} || (image == end - 1 && at == ${perImage - 1})) {
-        ${name}_multiply(v, d, sums, count, first, channels, t0, t1);
+        ${called(name.and('_multiply'), 'v, d, sums, count, first, channels, t0, t1')};
         count = first = 0;
       }
     }
@@ -163,7 +188,7 @@ static void ${name}(void *const *p, int64_t task) {
   const int64_t width = min64(t1 * ${tile.vectors * lanes}, ${g.n}) - t0 * ${tile.vectors * lanes};
   float *dw = (float *)${partial} + chunk * ${rows * g.n} + b0 * LANES * ${g.n} + t0 * ${tile.vectors * lanes};
   for (int64_t m = 0; m < channels; m++) {
-    for (int64_t n = 0; n < width; n += LANES) ${name}_sums(sums + m * ${dyChannels} + n, dw + m * ${g.n} + n, ${g.channels * g.n});
+    for (int64_t n = 0; n < width; n += LANES) ${takeSums};
   }
 }
 ${emitReduce(context, g, rows, g.n, part.chunks, partial)}`;
@@ -171,7 +196,7 @@ ${emitReduce(context, g, rows, g.n, part.chunks, partial)}`;
     code,
     launches: [
       { name, tasks: part.chunks * slices },
-      { name: `${name}_reduce`, tasks: Math.ceil(rows / REDUCE_ROWS) },
+      { name: name.and('_reduce'), tasks: Math.ceil(rows / REDUCE_ROWS) },
     ],
     method: methodOf(filter, size),
   };

@@ -1,6 +1,7 @@
 import { numbersAttr } from '../../ir/types.js';
 import type { ContractionGeometry } from '../../ops/contraction-geometry.js';
 import { contractionGeometry } from '../../ops/index.js';
+import { type Code, emit, fixed, joined } from '../code.js';
 import { emitFinish } from './contraction-finish.js';
 import { convolutionOf, type Lattice } from './contraction-geometry.js';
 import { emitWeightGradient } from './contraction-gradient.js';
@@ -17,15 +18,16 @@ import { emitDepthwise } from './depthwise.js';
 import { type Depthwise, depthwiseOf } from './depthwise-geometry.js';
 import { emitDepthwiseGradient, isDepthwiseGradient } from './depthwise-gradient.js';
 import type { Kernel, KernelContext } from './kernel.js';
+import { arraySize, called, head, note, type OwnName, pairTable } from './kernel-code.js';
 import { winogradOf } from './winograd-choice.js';
 
 /** Loops over the tiles of one lattice for the images of a task; `body` sees `row`, `column`, `image` and the tile's number `t`. */
-function tileLoops({ c, tile, staging }: Lowered, lattice: Lattice, body: string): string {
+function tileLoops({ c, tile, staging }: Lowered, lattice: Lattice, body: Code): Code {
   const tileRows = Math.ceil(lattice.rows / tile.rows);
   const tileColumns = Math.ceil(lattice.columns / tile.columns);
   const kc = stagedChannels(staging);
-  const inImage = `(row * ${c.inStep[0] * c.stagedWidth} + column * ${c.inStep[1]}) * ${kc}`;
-  return `  for (int64_t image = first, t = 0; image < last; image++) {
+  const inImage = emit`(row * ${c.inStep[0] * c.stagedWidth} + column * ${c.inStep[1]}) * ${kc}`;
+  return emit`  for (int64_t image = first, t = 0; image < last; image++) {
     for (int64_t i = 0; i < ${tileRows}; i++) {
       const int64_t row = min64(i * ${tile.rows}, ${lattice.rows - tile.rows});
       for (int64_t j = 0; j < ${tileColumns}; j++, t++) {
@@ -39,62 +41,65 @@ ${body}
 }
 
 /** C function that computes all positions of a task's images for the channels of one tile. */
-function emitBlock(name: string, lowered: Lowered, vectors: number): string {
+function emitBlock(name: OwnName, lowered: Lowered, vectors: number): Code {
   const { compute, tile, lattices, c, weightInPlace, packing, staging } = lowered;
   const pitch = weightInPlace ? c.groups * c.n : vectors * packing.lanes;
   const { type } = STAGED[compute];
   const sums = tile.rows * tile.columns * vectors;
   const group = c.groups === 1 ? '' : ', group';
-  const call = (block: Block, first: boolean, target: string) =>
-    `        ${name}_tile${vectors}(x + at, w + ${block.row * pitch}, ${name}_runs + ${block.first}, ` +
-    `${block.count}, ${first ? 1 : 0}, ${target});`;
-  const finish = ({ row0, column0 }: Lattice, target: string) => {
-    const position = `${place('row', c.outStep[0], row0)}, ${place('column', c.outStep[1], column0)}`;
-    return `        ${name}_finish${vectors}(p, ${target}, image, ${position}, n${group});`;
+  const tileOf = (block: Block, first: boolean, target: Code) => {
+    const runs = emit`${name.and('_runs')} + ${block.first}, ${block.count}`;
+    const operands = emit`x + at, w + ${block.row * pitch}`;
+    return emit`        ${called(name.and(`_tile${vectors}`), operands, runs, first ? '1' : '0', target)};`;
+  };
+  const finish = ({ row0, column0 }: Lattice, target: Code) => {
+    const position = emit`${place('row', c.outStep[0], row0)}, ${place('column', c.outStep[1], column0)}`;
+    return emit`        ${called(name.and(`_finish${vectors}`), emit`p, ${target}, image, ${position}, n${group}`)};`;
   };
   const parts = lattices.map(({ lattice, blocks }) => {
     if (blocks.length <= 1) {
-      const compute1 = blocks.map((block) => call(block, true, 'sums')).join('\n');
-      return tileLoops(
-        lowered,
-        lattice,
-        `        vf sums[${sums}]${blocks.length === 0 ? ' = {{0}}' : ''};\n        (void)at;\n${compute1}\n${finish(lattice, 'sums')}`,
+      const compute1 = joined(
+        blocks.map((block) => tileOf(block, true, 'sums')),
+        '\n',
       );
+      const declared = blocks.length === 0 ? `vf sums[${sums}] = {{0}};` : emit`vf sums[${arraySize(sums)}];`;
+      const body = emit`        ${declared}\n        (void)at;\n${compute1}\n${finish(lattice, 'sums')}`;
+      return tileLoops(lowered, lattice, body);
     }
-    const passes = blocks.map((block, i) => tileLoops(lowered, lattice, call(block, i === 0, `all + t * ${sums}`)));
-    const last = tileLoops(lowered, lattice, `        (void)at;\n${finish(lattice, `all + t * ${sums}`)}`);
-    return `${passes.join('')}${last}`;
+    const passes = blocks.map((block, i) => tileLoops(lowered, lattice, tileOf(block, i === 0, emit`all + t * ${sums}`)));
+    const last = tileLoops(lowered, lattice, emit`        (void)at;\n${finish(lattice, emit`all + t * ${sums}`)}`);
+    return emit`${joined(passes)}${last}`;
   });
   const operands = `void *const *p, const ${stagedType(staging)} *x, const ${type} *w, vf *all`;
   const range = `int64_t first, int64_t last, int64_t n${c.groups === 1 ? '' : ', int64_t group'}`;
-  return `static void ${name}_channels${vectors}(${operands}, ${range}) {
+  return emit`${head('static void', name.and(`_channels${vectors}`), emit`${operands}, ${range}`)}
   (void)all;
-${parts.join('')}}
+${joined(parts)}}
 `;
 }
 
 /** `row * 2 + 1` without the parts that do nothing. */
-function place(variable: string, step: number, start: number): string {
-  return `${step === 1 ? variable : `${variable} * ${step}`}${start === 0 ? '' : ` + ${start}`}`;
+function place(variable: string, step: number, start: number): Code {
+  return emit`${step === 1 ? variable : emit`${variable} * ${step}`}${start === 0 ? '' : emit` + ${start}`}`;
 }
 
 /** Statements that say which images a task has, and of which element of the batch and which group. */
-function taskRange({ c, imagesPerTask, imageBlocks, channelBlocks }: Lowered): string {
+function taskRange({ c, imagesPerTask, imageBlocks, channelBlocks }: Lowered): Code {
   if (c.batch * c.groups === 1)
-    return `  const int64_t first = task / ${channelBlocks} * ${imagesPerTask}, last = min64(first + ${imagesPerTask}, ${c.images});\n`;
-  const block = `task / ${channelBlocks * c.groups}`;
-  return `  const int64_t group = task / ${channelBlocks} % ${c.groups}, batch = ${block} / ${imageBlocks};
-  const int64_t first = batch * ${c.images} + ${block} % ${imageBlocks} * ${imagesPerTask};
+    return emit`  const int64_t first = task / ${channelBlocks} * ${imagesPerTask}, last = min64(first + ${imagesPerTask}, ${c.images});\n`;
+  const block = emit`task / ${channelBlocks * c.groups}`;
+  return emit`  const int64_t group = task / ${channelBlocks} % ${fixed(c.groups)}, batch = ${block} / ${fixed(imageBlocks)};
+  const int64_t first = batch * ${c.images} + ${block} % ${fixed(imageBlocks)} * ${imagesPerTask};
   const int64_t last = min64(first + ${imagesPerTask}, (batch + 1) * ${c.images});
   (void)group;
 `;
 }
 
 /** C expression: where the weight of a task's copy begins. */
-function weightOffset({ c, packing, weightInPlace }: Lowered): string {
+function weightOffset({ c, packing, weightInPlace }: Lowered): Code {
   if (c.batch * c.groups === 1) return '';
-  if (weightInPlace) return ` + batch * ${packing.size} + group * ${c.n}`;
-  return ` + (batch * ${c.groups} + group) * ${packedSize(packing)}`;
+  if (weightInPlace) return emit` + batch * ${packing.size} + group * ${c.n}`;
+  return emit` + (batch * ${c.groups} + group) * ${packedSize(packing)}`;
 }
 
 /** C of one convolution-like contraction with everything that the plan fused behind it. */
@@ -136,26 +141,32 @@ function emitConvolution(context: KernelContext, geometry: ContractionGeometry):
   const strides = [c.inStep[0] * c.stagedWidth * kc, c.inStep[1] * kc] as const;
   const perBlock = Math.ceil((full + (rest > 0 ? 1 : 0)) / channelBlocks);
   const block = tile.vectors * lanes;
-  const operands = `p, x, w + t * ${block * (weightInPlace ? 1 : packedRows)}, all`;
-  const range = `first, last, t * ${block}${c.groups === 1 ? '' : ', group'}`;
-  const channels = (width: number) => `${name}_channels${width}(${operands}, ${range});`;
-  const whole = full > 0 ? `    if (t < ${full}) ${channels(tile.vectors)}\n` : '';
-  const remainder = rest > 0 ? `    ${full > 0 ? 'else ' : ''}${channels(rest)}\n` : '';
+  const operands = emit`p, x, w + t * ${block * (weightInPlace ? 1 : packedRows)}, all`;
+  const range = emit`first, last, t * ${block}${c.groups === 1 ? '' : ', group'}`;
+  const channels = (width: number) => emit`${called(name.and(`_channels${width}`), emit`${operands}, ${range}`)};`;
+  const whole = full > 0 ? emit`    if (t < ${full}) ${channels(tile.vectors)}\n` : '';
+  const remainder = rest > 0 ? emit`    ${full > 0 ? 'else ' : ''}${channels(rest)}\n` : '';
   const emitTileOf = (width: number) => {
     const pitch = weightInPlace ? c.groups * c.n : width * lanes;
-    return emitTile(`${name}_tile${width}`, compute, { ...tile, vectors: width }, ...strides, pitch, staging.form === 'joined');
+    return emitTile(name.and(`_tile${width}`), compute, { ...tile, vectors: width }, ...strides, pitch, staging.form === 'joined');
   };
   // An input that no window meets has a gradient of zeros, without sums.
   const summed = runs.length > 0;
-  const table = `static const int ${name}_runs[][2] = {${runs.map(([offset, length]) => `{${offset}, ${length}}`).join(', ')}};\n`;
-  const copied = copies > 1 ? `${c.batch} in the batch, ${c.groups} groups: ` : '';
-  const code = `${summed ? table : ''}
-${weightInPlace || !summed ? '' : emitPack(`${name}_pack`, packing, context.pointer(c.weight), packed)}
-${images.code}${(summed ? widths : []).map(emitTileOf).join('\n')}
-${widths.map((width) => emitFinish(context, `${name}_finish${width}`, c, { ...tile, vectors: width }, pool)).join('\n')}
-${widths.map((width) => emitBlock(name, lowered, width)).join('\n')}
-/* ${copied}${imageBlocks} blocks of up to ${imagesPerTask} images, ${channelBlocks} of channels. */
-static void ${name}(void *const *p, int64_t task) {
+  const table = emit`${pairTable(name.and('_runs'), runs)}\n`;
+  const copied = copies > 1 ? emit`${c.batch} in the batch, ${c.groups} groups: ` : '';
+  const code = emit`${summed ? table : ''}
+${weightInPlace || !summed ? '' : emitPack(name.and('_pack'), packing, context.pointer(c.weight), packed)}
+${images.code}${joined((summed ? widths : []).map(emitTileOf), '\n')}
+${joined(
+  widths.map((width) => emitFinish(context, name.and(`_finish${width}`), c, { ...tile, vectors: width }, pool)),
+  '\n',
+)}
+${joined(
+  widths.map((width) => emitBlock(name, lowered, width)),
+  '\n',
+)}
+${note`${copied}${imageBlocks} blocks of up to ${imagesPerTask} images, ${channelBlocks} of channels.`}
+${head('static void', name, 'void *const *p, int64_t task')}
 ${taskRange(lowered)}${images.load}  const ${type} *w = (const ${type} *)${packed}${weightOffset(lowered)};
   vf *all = (vf *)(${scratch} + ${images.bytes});
   const int64_t begin = task % ${channelBlocks} * ${perBlock}, end = min64(begin + ${perBlock}, ${full + (rest > 0 ? 1 : 0)});
@@ -163,7 +174,7 @@ ${taskRange(lowered)}${images.load}  const ${type} *w = (const ${type} *)${packe
 ${whole}${remainder}  }
 }
 `;
-  const pack = weightInPlace || !summed ? [] : [{ name: `${name}_pack`, tasks: packTasks(packing) }];
+  const pack = weightInPlace || !summed ? [] : [{ name: name.and('_pack'), tasks: packTasks(packing) }];
   return { code, launches: [...pack, { name, tasks: copies * imageBlocks * channelBlocks }] };
 }
 

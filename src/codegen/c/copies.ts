@@ -2,6 +2,7 @@ import { isConstant } from '../../ir/structure.js';
 import type { ValueId } from '../../ir/types.js';
 import { elementCount } from '../../ir/types.js';
 import { type AxisMap, type CopyMap, type CopySource, strideOf } from '../../ops/copy-map.js';
+import { type Code, emit, spelled } from '../code.js';
 import { axisIndex, coordinateOf, mapOf, sourceElement } from '../copy-index.js';
 import { Locals } from './expression.js';
 import { asNumber } from './formats.js';
@@ -16,13 +17,13 @@ interface Row {
   readonly context: KernelContext;
   readonly id: ValueId;
   /** C expression: the row's first element. */
-  readonly start: string;
+  readonly start: Code;
 }
 
 /** Stores a value that is made for each vector of the row's elements `from` up to `to`. */
-function fillRun({ context, id, start }: Row, from: number, to: number, value: (locals: Locals) => string): string[] {
+function fillRun({ context, id, start }: Row, from: number, to: number, value: (locals: Locals) => string): Code[] {
   return eachVector(to - from, context.target.lanes, ({ lanes }) => {
-    const at = { index: `(${start} + ${from} + c)`, channel: 'c', ...(lanes !== undefined && { lanes }) };
+    const at = { index: emit`(${start} + ${from} + c)`, channel: 'c', ...(lanes !== undefined && { lanes }) };
     const locals = new Locals(context, at);
     locals.set(id, value(locals));
     locals.store(id);
@@ -31,9 +32,9 @@ function fillRun({ context, id, start }: Row, from: number, to: number, value: (
 }
 
 /** Copies consecutive elements of an operand to the row's elements `from` up to `to`, converted between their formats. */
-function copyRun(row: Row, operand: ValueId, first: string, from: number, to: number): string[] {
+function copyRun(row: Row, operand: ValueId, first: Code, from: number, to: number): Code[] {
   return fillRun(row, from, to, (locals) => {
-    const source = new Locals(row.context, { ...locals.at, index: `(${first} + c)` });
+    const source = new Locals(row.context, { ...locals.at, index: emit`(${first} + c)` });
     const value = source.load(operand);
     locals.statements.push(...source.statements);
     return value;
@@ -41,12 +42,12 @@ function copyRun(row: Row, operand: ValueId, first: string, from: number, to: nu
 }
 
 /** One element of an operand, in all lanes. */
-function splat(context: KernelContext, operand: ValueId, element: string): string {
+function splat(context: KernelContext, operand: ValueId, element: Code): Code {
   const node = context.node(operand);
   const number = isConstant(node)
     ? floatLiteral(Number(node.attrs.value))
-    : asNumber(node.type.dtype, `${context.pointer(operand)}[${element}]`);
-  return `vf_set(${number})`;
+    : asNumber(node.type.dtype, emit`${context.pointer(operand)}[${element}]`);
+  return emit`vf_set(${number})`;
 }
 
 /** Elements that lie side by side in the result, and in the source `source` elements from the row's first on. */
@@ -78,11 +79,11 @@ function gapsOf(runs: readonly Run[], length: number): readonly (readonly [from:
 /** The statements that write what a source gives to the row, and which elements that are. */
 interface RowPart {
   readonly runs: readonly Run[];
-  readonly lines: readonly string[];
+  readonly lines: readonly Code[];
 }
 
 /** `first`: the source's element for index 0 of the last axis, all its other indices being those of the row. */
-function writeFrom(row: Row, map: CopyMap, { operand, axes }: CopySource, first: string): RowPart {
+function writeFrom(row: Row, map: CopyMap, { operand, axes }: CopySource, first: Code): RowPart {
   const { context } = row;
   const input = context.node(row.id).inputs[operand]!;
   const last = map.shape.length - 1;
@@ -90,12 +91,12 @@ function writeFrom(row: Row, map: CopyMap, { operand, axes }: CopySource, first:
   const whole: readonly Run[] = [{ from: 0, to: length, source: 0 }];
   const place = axes.findIndex(({ of }) => of === last);
   if (place < 0) {
-    const lines = [`const vf one = ${splat(context, input, first)};`, ...fillRun(row, 0, length, () => 'one')];
+    const lines = [emit`const vf one = ${splat(context, input, first)};`, ...fillRun(row, 0, length, () => 'one')];
     return { runs: whole, lines };
   }
   const runs = place === axes.length - 1 ? runsOf(axes[place]!, length) : undefined;
   if (runs !== undefined) {
-    const lines = runs.flatMap(({ from, to, source }) => copyRun(row, input, `${first} + ${source}`, from, to));
+    const lines = runs.flatMap(({ from, to, source }) => copyRun(row, input, emit`${first} + ${source}`, from, to));
     return { runs, lines };
   }
   const index = new IndexStatements('inner');
@@ -104,10 +105,10 @@ function writeFrom(row: Row, map: CopyMap, { operand, axes }: CopySource, first:
     axes.map(({ size }) => size),
     place,
   );
-  const target = new Locals(context, { index: `(${row.start} + c)`, channel: 'c', lanes: '1' });
-  target.set(row.id, splat(context, input, `${first} + ${text} * ${stride}`));
+  const target = new Locals(context, { index: emit`(${row.start} + c)`, channel: 'c', lanes: '1' });
+  target.set(row.id, spelled(splat(context, input, emit`${first} + ${text} * ${stride}`)));
   target.store(row.id);
-  const lines = [`for (int64_t c = 0; c < ${length}; c++) {`, ...indent([...index.statements, ...target.statements]), '}'];
+  const lines = [emit`for (int64_t c = 0; c < ${length}; c++) {`, ...indent([...index.statements, ...target.statements]), '}'];
   return { runs: whole, lines };
 }
 
@@ -122,7 +123,7 @@ export function copyFunction(context: KernelContext, id: ValueId): LoopFunction 
   const last = map.shape.length - 1;
   const length = map.shape[last]!;
   const rows = elementCount(map.shape) / length;
-  const row: Row = { context, id, start: `row * ${length}` };
+  const row: Row = { context, id, start: emit`row * ${length}` };
   const fill = (from: number, to: number) => fillRun(row, from, to, () => `vf_set(${floatLiteral(map.fill)})`);
   const index = new IndexStatements();
   const rowShape = map.shape.slice(0, last);
@@ -136,7 +137,7 @@ export function copyFunction(context: KernelContext, id: ValueId): LoopFunction 
       lines:
         inside === undefined
           ? ['{', ...indent(written), '}']
-          : [`if (${inside}) {`, ...indent(written), '} else {', ...indent(fill(0, length)), '}'],
+          : [emit`if (${inside}) {`, ...indent(written), '} else {', ...indent(fill(0, length)), '}'],
     };
   });
   const lines = [...index.statements, ...parts.flatMap((part) => part.lines)];

@@ -1,6 +1,7 @@
 import type { Node, ValueId } from '../../ir/types.js';
 import { elementCount } from '../../ir/types.js';
 import { type ContractionGeometry, FACTORS, operandOf } from '../../ops/contraction-geometry.js';
+import { emit, fixed } from '../code.js';
 import { BLOCK_TERMS } from './contraction-tile.js';
 import type { Target } from './target.js';
 
@@ -32,8 +33,12 @@ export function reachOf(axis: Axis) {
   const { stride, dilation, before, forward, taps } = axis;
   const span = (taps - 1) * dilation;
   return forward
-    ? { first: `row * ${stride} - ${before}`, last: `row * ${stride} + ${span - before}`, most: span + 1 }
-    : { first: `(row + ${before - span}) / ${stride}`, last: `(row + ${before}) / ${stride}`, most: Math.floor(span / stride) + 1 };
+    ? { first: emit`row * ${stride} - ${before}`, last: emit`row * ${stride} + ${span - before}`, most: span + 1 }
+    : {
+        first: emit`(row + ${before - span}) / ${fixed(stride)}`,
+        last: emit`(row + ${before}) / ${fixed(stride)}`,
+        most: Math.floor(span / stride) + 1,
+      };
 }
 
 /** Columns of zeros that the source needs before and behind it. */

@@ -1,11 +1,13 @@
 import { elementCount, type FloatType } from '../../ir/types.js';
 import { type ContractionGeometry, operandOf } from '../../ops/contraction-geometry.js';
+import { type Code, emit, fixed, joined } from '../code.js';
 import { emitReduce, partsOf, REDUCE_ROWS, sizes } from './contraction-gradient-parts.js';
 import { BLOCK_TERMS } from './contraction-tile.js';
 import { type Depthwise, reachOf, sourceOf } from './depthwise-geometry.js';
 import { emitRing, type Ring, ringBytes, ringOf } from './depthwise-stage.js';
 import { cType } from './formats.js';
 import type { Kernel, KernelContext } from './kernel.js';
+import { arraySize, called, head, note, type OwnName } from './kernel-code.js';
 
 /** Positions whose products a block of sums has in registers before they join those in memory, where the rows are short. */
 const BAND_POSITIONS = 128;
@@ -41,64 +43,67 @@ interface Parts {
 }
 
 /** C expression: dy's vector of one column. The mask tells the compiler that fewer lanes than all are fewer. */
-function loadGradient({ d, dtype, lanes }: Parts, column: number): string {
+function loadGradient({ d, dtype, lanes }: Parts, column: number): Code {
   const channels = d.groups * d.n;
-  const address = `y + ${column * channels}`;
+  const address = emit`y + ${column * channels}`;
   return channels % lanes === 0
-    ? `load_${dtype}(${address})`
-    : `(lanes == LANES ? load_${dtype}(${address}) : load_${dtype}_part(${address}, lanes & (LANES - 1)))`;
+    ? emit`load_${dtype}(${address})`
+    : emit`(lanes == LANES ? load_${dtype}(${address}) : load_${dtype}_part(${address}, lanes & (LANES - 1)))`;
 }
 
 /** Statements: `count` columns of dy against what the taps of so many rows of the window meet. */
-function products(parts: Parts, rows: number, count: number, indent: string): string {
+function products(parts: Parts, rows: number, count: number, indent: string): Code {
   const { d, ring } = parts;
   const meetings = range(count).flatMap((result) =>
     range(d.columns.taps).map((tap) => ({ result, tap, column: sourceOf(d.columns, result, tap)! + ring.left })),
   );
   const columns = [...new Set(meetings.map(({ column }) => column))].sort((a, b) => a - b);
-  const loads = range(count).map((i) => `${indent}const vf d${i} = ${loadGradient(parts, i)};\n`);
+  const loads = range(count).map((i) => emit`${indent}const vf d${fixed(i)} = ${loadGradient(parts, i)};\n`);
   const lines = range(rows).flatMap((row) =>
     columns.map((column) => {
       const adds = meetings.filter((each) => each.column === column).map(({ result, tap }) => `a${row}_${tap} += b * d${result};`);
-      return `${indent}{ const vf b = load_f32(x${row} + ${column * d.k * ring.block}); ${adds.join(' ')} }\n`;
+      return emit`${indent}{ const vf b = load_f32(x${fixed(row)} + ${column * d.k * ring.block}); ${adds.join(' ')} }\n`;
     }),
   );
-  return `${loads.join('')}${lines.join('')}`;
+  return emit`${joined(loads)}${joined(lines)}`;
 }
 
 /** C function that adds to the sums of `rows` rows of the window, one vector of channels, what `count` rows of dy give. */
-function emitTaps(name: string, parts: Parts, rows: number, tile: GradientTile): string {
+function emitTaps(name: OwnName, parts: Parts, rows: number, tile: GradientTile): Code {
   const { d, ring, dtype, lanes, pitch } = parts;
   const { columns } = d;
   const channels = d.groups * d.n;
   const step = columns.stride * d.k * ring.block;
-  const each = (text: (row: number, tap: number) => string) =>
-    range(rows)
-      .map(
+  const each = (text: (row: number, tap: number) => Code) =>
+    joined(
+      range(rows).map(
         (row) =>
-          `  ${range(columns.taps)
-            .map((tap) => text(row, tap))
-            .join(' ')}\n`,
-      )
-      .join('');
+          emit`  ${joined(
+            range(columns.taps).map((tap) => text(row, tap)),
+            ' ',
+          )}\n`,
+      ),
+    );
   const whole = Math.floor(columns.results / tile.columns);
   const rest = columns.results % tile.columns;
-  const advance = range(rows)
-    .map((row) => `x${row} += ${tile.columns * step}`)
-    .join(', ');
-  const pointers = range(rows).map((row) => `*restrict x${row} = x[row * ${d.rows.stride} + ${row * d.rows.dilation}] + at`);
-  const start = `${channels % lanes === 0 ? '  (void)lanes;\n' : ''}${each((row, tap) => `vf a${row}_${tap} = {0};`)}`;
-  return `/* ${rows} rows of the window. */
-static inline void ${name}(const float *const *x, const ${cType(dtype)} *dy, int64_t count, int64_t at, int64_t lanes, float *restrict dw) {
+  const advance = joined(
+    range(rows).map((row) => emit`x${fixed(row)} += ${tile.columns * step}`),
+    ', ',
+  );
+  const pointers = range(rows).map((row) => emit`*restrict x${fixed(row)} = x[row * ${d.rows.stride} + ${row * d.rows.dilation}] + at`);
+  const start = emit`${channels % lanes === 0 ? '  (void)lanes;\n' : ''}${each((row, tap) => `vf a${row}_${tap} = {0};`)}`;
+  const parameters = `const float *const *x, const ${cType(dtype)} *dy, int64_t count, int64_t at, int64_t lanes, float *restrict dw`;
+  return emit`${note`${rows} rows of the window.`}
+${head('static inline void', name, parameters)}
 ${start}  for (int64_t row = 0; row < count; row++) {
-    const float ${pointers.join(', ')};
+    const float ${joined(pointers, ', ')};
     const ${cType(dtype)} *restrict y = dy + row * ${columns.results * channels};
     for (int64_t column = 0; column < ${whole}; column++, ${advance}, y += ${tile.columns * channels}) {
 ${products(parts, rows, tile.columns, '      ')}    }
-${rest === 0 ? '' : `    {\n${products(parts, rows, rest, '      ')}    }\n`}  }
+${rest === 0 ? '' : emit`    {\n${products(parts, rows, rest, '      ')}    }\n`}  }
 ${each((row, tap) => {
-  const place = `dw + ${(row * columns.taps + tap) * d.k * pitch}`;
-  return `store_f32(${place}, load_f32(${place}) + a${row}_${tap});`;
+  const place = emit`dw + ${(row * columns.taps + tap) * d.k * pitch}`;
+  return emit`store_f32(${place}, load_f32(${place}) + a${fixed(row)}_${fixed(tap)});`;
 })}}
 `;
 }
@@ -131,24 +136,30 @@ export function emitDepthwiseGradient(context: KernelContext, geometry: Contract
   const sumRows = elementCount(geometry.window) * k;
   const partial = context.workspace(chunks * sumRows * pitch * 4);
   const scratch = context.scratch(ringBytes(ring) + ring.rowSize * 4);
+  const sumsAt = emit`sums + (tap * ${columns.taps * k} + c) * ${pitch} + v * LANES`;
   const call = (height: number) =>
-    `${name}_taps${height}(x + tap * ${rows.dilation}, gradient, count, c * ${ring.block} + v * LANES, lanes, ` +
-    `sums + (tap * ${columns.taps * k} + c) * ${pitch} + v * LANES);`;
+    emit`${called(
+      name.and(`_taps${height}`),
+      emit`x + tap * ${rows.dilation}, gradient, count, c * ${ring.block} + v * LANES, lanes, ${sumsAt}`,
+    )};`;
   const [full, rest] = heights.map(call);
-  const calls = rest === undefined ? full! : `if (tap + ${tile.rows} <= ${rows.taps}) ${full!}\n            else ${rest}`;
-  const sourceRow = `${context.pointer(d.source)} + (image * ${rows.source} + ready) * ${columns.source * d.groups * k}`;
-  const dyRow = `${context.pointer(dy)} + (image * ${rows.results} + row) * ${columns.results * channels}`;
-  const code = `${emitRing(`${name}_stage`, d, ring, lanes)}
-${heights.map((height) => emitTaps(`${name}_taps${height}`, parts, height, tile)).join('\n')}
-/* ${chunks} parts of the images, ${ring.blocks} blocks of up to ${ring.block} channels. */
-static void ${name}(void *const *p, int64_t task) {
+  const calls = rest === undefined ? full! : emit`if (tap + ${tile.rows} <= ${rows.taps}) ${full!}\n            else ${rest}`;
+  const sourceRow = emit`${context.pointer(d.source)} + (image * ${rows.source} + ready) * ${columns.source * d.groups * k}`;
+  const dyRow = emit`${context.pointer(dy)} + (image * ${rows.results} + row) * ${columns.results * channels}`;
+  const code = emit`${emitRing(name.and('_stage'), d, ring, lanes)}
+${joined(
+  heights.map((height) => emitTaps(name.and(`_taps${height}`), parts, height, tile)),
+  '\n',
+)}
+${note`${chunks} parts of the images, ${ring.blocks} blocks of up to ${ring.block} channels.`}
+${head('static void', name, 'void *const *p, int64_t task')}
   const int64_t chunk = task / ${ring.blocks}, channel = task % ${ring.blocks} * ${ring.block};
   const int64_t vectors = min64(${ring.vectors}, ${pitch / lanes} - channel / LANES);
   float *ring = (float *)${scratch}, *zeros = ring + ${ring.slots * ring.rowSize};
   float *sums = (float *)${partial} + chunk * ${sumRows * pitch} + channel;
   for (int64_t row = 0; row < ${sumRows}; row++) memset(sums + row * ${pitch}, 0, (size_t)vectors * sizeof(vf));
   memset(zeros, 0, ${ring.rowSize * 4});
-  ${name}_stage_sides(ring);
+  ${called(name.and('_stage_sides'), 'ring')};
   for (int64_t image = chunk * ${perChunk}; image < min64((chunk + 1) * ${perChunk}, ${d.images}); image++) {
     int64_t ready = 0;
     for (int64_t row = 0; row < ${rows.results}; row += ${band}) {
@@ -156,10 +167,10 @@ static void ${name}(void *const *p, int64_t task) {
       const int64_t end = first + (count - 1) * ${rows.stride} + ${reach.most};
       if (ready < first) ready = first;
       for (; ready < min64(end, ${rows.source}); ready++)
-        ${name}_stage(${sourceRow}, ring + ready % ${ring.slots} * ${ring.rowSize}, channel, vectors);
-      const float *x[${met}];
+        ${called(name.and('_stage'), emit`${sourceRow}, ring + ready % ${fixed(ring.slots)} * ${ring.rowSize}, channel, vectors`)};
+      const float *x[${arraySize(met)}];
       for (int64_t t = first; t < end; t++)
-        x[t - first] = t < 0 || t >= ${rows.source} ? zeros : ring + t % ${ring.slots} * ${ring.rowSize};
+        x[t - first] = t < 0 || t >= ${rows.source} ? zeros : ring + t % ${fixed(ring.slots)} * ${ring.rowSize};
       for (int64_t v = 0; v < vectors; v++) {
         const int64_t lanes = min64(LANES, ${channels} - channel - v * LANES);
         const ${cType(parts.dtype)} *gradient = ${dyRow} + channel + v * LANES;
@@ -177,7 +188,7 @@ ${emitReduce(context, { batch: 1, groups: 1, n: channels }, sumRows, pitch, chun
     code,
     launches: [
       { name, tasks: chunks * ring.blocks },
-      { name: `${name}_reduce`, tasks: Math.ceil(sumRows / REDUCE_ROWS) },
+      { name: name.and('_reduce'), tasks: Math.ceil(sumRows / REDUCE_ROWS) },
     ],
   };
 }

@@ -1,6 +1,8 @@
 import type { FloatType } from '../../ir/types.js';
+import { type Code, emit, fixed, joined } from '../code.js';
 import { type Depthwise, haloOf } from './depthwise-geometry.js';
 import { asNumber, cType } from './formats.js';
+import { arraySize, head, type OwnName } from './kernel-code.js';
 
 /** Bytes of source rows that a task keeps at hand: they stay in a first-level cache. */
 const RING = 24 * 1024;
@@ -37,23 +39,23 @@ export function ringBytes({ slots, rowSize }: Ring): number {
 }
 
 /** Statements that put one vector of a position into place. The mask tells the compiler that fewer lanes than all are fewer. */
-function spread(d: Depthwise, ring: Ring, lanes: number): string {
+function spread(d: Depthwise, ring: Ring, lanes: number): Code {
   const channels = d.groups * d.n;
   const load =
     channels % lanes === 0
       ? `load_${ring.dtype}(from)`
-      : `c + LANES <= ${channels} ? load_${ring.dtype}(from) : load_${ring.dtype}_part(from, (${channels} - c) & (LANES - 1))`;
-  const vector = `        const int64_t c = channel + v * LANES;
+      : emit`c + LANES <= ${channels} ? load_${ring.dtype}(from) : load_${ring.dtype}_part(from, (${channels} - c) & (LANES - 1))`;
+  const vector = emit`        const int64_t c = channel + v * LANES;
         const ${cType(ring.dtype)} *from = in + column * ${channels} + c;
         const vf value = ${load};
 `;
   switch (d.spreading) {
     case 'same':
-      return `${vector}        store_f32(to + v * LANES, value);\n`;
+      return emit`${vector}        store_f32(to + v * LANES, value);\n`;
     case 'permuted':
-      return `${vector}${Array.from({ length: d.k }, (_, c) => permute(d, c, `to + ${c * ring.block} + v * LANES`, lanes)).join('')}`;
+      return joined([vector, ...Array.from({ length: d.k }, (_, c) => permute(d, c, emit`to + ${c * ring.block} + v * LANES`, lanes))]);
     case 'gathered':
-      return `        for (int64_t c = 0; c < ${d.k}; c++) {
+      return emit`        for (int64_t c = 0; c < ${d.k}; c++) {
           for (int64_t lane = v * LANES; lane < (v + 1) * LANES; lane++) {
             const ${cType(ring.dtype)} *from = in + column * ${d.groups * d.k} + source[lane] + c;
             to[c * ${ring.block} + lane] = ${asNumber(ring.dtype, '*from')};
@@ -64,9 +66,9 @@ function spread(d: Depthwise, ring: Ring, lanes: number): string {
 }
 
 /** Statement that stores the value with channel c of its own group in every lane. */
-function permute(d: Depthwise, c: number, address: string, lanes: number): string {
+function permute(d: Depthwise, c: number, address: Code, lanes: number): Code {
   const places = Array.from({ length: lanes }, (_, lane) => Math.floor(lane / d.n) * d.n + c);
-  return `        store_f32(${address}, (vf)PERMUTE(value, ${places.join(', ')}));\n`;
+  return emit`        store_f32(${address}, (vf)PERMUTE(value, ${places.join(', ')}));\n`;
 }
 
 /** The two spellings that compilers have for a vector's lanes in another order. */
@@ -81,7 +83,7 @@ const PERMUTE = `#if defined(__clang__)
  * C functions \`name(in, out, channel, count)\`, which brings a row of the source into its slot, for \`count\` vectors of results from
  * \`channel\` on, and \`name_sides(ring)\`, which fills the ends of all slots with zeros.
  */
-export function emitRing(name: string, d: Depthwise, ring: Ring, lanes: number): string {
+export function emitRing(name: OwnName, d: Depthwise, ring: Ring, lanes: number): Code {
   const position = d.k * ring.block;
   const sides = [
     [0, ring.left],
@@ -89,12 +91,12 @@ export function emitRing(name: string, d: Depthwise, ring: Ring, lanes: number):
   ] as const;
   const zeros = sides
     .filter(([, count]) => count > 0)
-    .map(([at, count]) => `    memset(ring + slot * ${ring.rowSize} + ${at * position}, 0, ${count * position * 4});\n`);
-  const table = `  int32_t source[${ring.block}];
-  for (int64_t i = 0; i < ${ring.block}; i++) source[i] = (int32_t)(min64(channel + i, ${d.groups * d.n - 1}) / ${d.n} * ${d.k});
+    .map(([at, count]) => emit`    memset(ring + slot * ${ring.rowSize} + ${at * position}, 0, ${count * position * 4});\n`);
+  const table = emit`  int32_t source[${arraySize(ring.block)}];
+  for (int64_t i = 0; i < ${ring.block}; i++) source[i] = (int32_t)(min64(channel + i, ${d.groups * d.n - 1}) / ${fixed(d.n)} * ${d.k});
 `;
-  return `${d.spreading === 'permuted' ? `#ifndef PERMUTE\n${PERMUTE}#endif\n` : ''}
-static void ${name}(const ${cType(ring.dtype)} *in, float *out, int64_t channel, int64_t count) {
+  return emit`${d.spreading === 'permuted' ? `#ifndef PERMUTE\n${PERMUTE}#endif\n` : ''}
+${head('static void', name, emit`const ${cType(ring.dtype)} *in, float *out, int64_t channel, int64_t count`)}
 ${d.spreading === 'gathered' ? table : ''}  for (int64_t column = 0; column < ${d.columns.source}; column++) {
     float *to = out + (column + ${ring.left}) * ${position};
     for (int64_t v = 0; v < count; v++) {
@@ -102,8 +104,8 @@ ${spread(d, ring, lanes)}    }
   }
 }
 
-static void ${name}_sides(float *ring) {
+${head('static void', name.and('_sides'), 'float *ring')}
   (void)ring;
-${zeros.length === 0 ? '' : `  for (int64_t slot = 0; slot < ${ring.slots}; slot++) {\n${zeros.join('')}  }\n`}}
+${zeros.length === 0 ? '' : emit`  for (int64_t slot = 0; slot < ${ring.slots}; slot++) {\n${joined(zeros)}  }\n`}}
 `;
 }

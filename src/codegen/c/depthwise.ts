@@ -1,5 +1,6 @@
-import type { FloatType, ValueId } from '../../ir/types.js';
+import type { FloatType } from '../../ir/types.js';
 import { type ContractionGeometry, operandOf } from '../../ops/contraction-geometry.js';
+import { type Code, emit, fixed, joined } from '../code.js';
 import { emitFinish } from './contraction-finish.js';
 import { type Convolution, convolutionOf } from './contraction-geometry.js';
 import { sizes } from './contraction-gradient-parts.js';
@@ -7,6 +8,7 @@ import { type Depthwise, reachOf, sourceOf } from './depthwise-geometry.js';
 import { emitRing, type Ring, ringBytes, ringOf } from './depthwise-stage.js';
 import { depthwiseWeights } from './depthwise-weights.js';
 import type { Kernel, KernelContext } from './kernel.js';
+import { arraySize, called, head, note, type OwnName } from './kernel-code.js';
 
 /** Results of a row whose sums are kept in registers: at least so many, for multiply-adds that do not wait for each other. */
 const LEAST_TILE = 4;
@@ -23,7 +25,7 @@ function tileOf({ columns }: Depthwise, registers: number): number {
 /**
  * C function that adds up `count` neighbouring results of a row, one vector of channels, over the rows of the window that meet the source.
  */
-function emitColumns(name: string, d: Depthwise, ring: Ring, pitch: number, count: number): string {
+function emitColumns(name: OwnName, d: Depthwise, ring: Ring, pitch: number, count: number): Code {
   const { columns, k } = d;
   const meetings = Array.from({ length: count }, (_, result) =>
     Array.from({ length: columns.taps }, (__, tap) => ({ result, tap, column: sourceOf(columns, result, tap) })),
@@ -31,21 +33,22 @@ function emitColumns(name: string, d: Depthwise, ring: Ring, pitch: number, coun
   const used = meetings.filter((each): each is typeof each & { column: number } => each.column !== undefined);
   const inOrder = [...new Set(used.map(({ column }) => column))].sort((a, b) => a - b);
   const taps = [...new Set(used.map(({ tap }) => tap))].sort((a, b) => a - b);
-  const each = (indices: readonly number[], text: (index: number) => string) => indices.map(text).join('');
+  const each = (indices: readonly number[], text: (index: number) => Code) => joined(indices.map(text));
   const results = Array.from({ length: count }, (_, i) => i);
   const products = each(inOrder, (column) => {
     const adds = used.filter((meeting) => meeting.column === column).map(({ result, tap }) => `a${result} += b * w${tap};`);
-    return `      { const vf b = load_f32(xr + ${(column + ring.left) * k * ring.block}); ${adds.join(' ')} }\n`;
+    return emit`      { const vf b = load_f32(xr + ${(column + ring.left) * k * ring.block}); ${adds.join(' ')} }\n`;
   });
-  return `/* ${count} results of a row. */
-static inline void ${name}(const float *const *x, const float *const *w, int64_t rows, int64_t at, int64_t lane, vf *restrict sums) {
+  const parameters = 'const float *const *x, const float *const *w, int64_t rows, int64_t at, int64_t lane, vf *restrict sums';
+  return emit`${note`${count} results of a row.`}
+${head('static inline void', name, parameters)}
   vf ${results.map((i) => `a${i} = {0}`).join(', ')};
   for (int64_t r = 0; r < rows; r++) {
     const float *restrict xr = x[r] + at, *restrict wr = w[r] + lane;
     for (int64_t c = 0; c < ${k}; c++, xr += ${ring.block}, wr += ${pitch}) {
-${each(taps, (tap) => `      const vf w${tap} = load_f32(wr + ${tap * k * pitch});\n`)}${products}    }
+${each(taps, (tap) => emit`      const vf w${fixed(tap)} = load_f32(wr + ${tap * k * pitch});\n`)}${products}    }
   }
-${each(results, (i) => `  sums[${i}] = a${i};\n`)}}
+${each(results, (i) => emit`  sums[${i}] = a${fixed(i)};\n`)}}
 `;
 }
 
@@ -55,19 +58,19 @@ function asWhole(context: KernelContext, geometry: ContractionGeometry, d: Depth
 }
 
 /** Statements that point \`x\` and \`w\` at the rows of source and weight that make result row \`row\`. */
-function meetRows({ rows, columns, k }: Depthwise, ring: Ring, weights: ValueId | string, pitch: number): string {
+function meetRows({ rows, columns, k }: Depthwise, ring: Ring, weights: Code, pitch: number): Code {
   const place = rows.forward
-    ? `      const int64_t t = row * ${rows.stride} + tap * ${rows.dilation} - ${rows.before};
+    ? emit`      const int64_t t = row * ${rows.stride} + tap * ${rows.dilation} - ${rows.before};
       if (t < 0 || t >= ${rows.source}) continue;
 `
-    : `      const int64_t at = row + ${rows.before} - tap * ${rows.dilation}, t = at / ${rows.stride};
-      if (at < 0 || at % ${rows.stride} != 0 || t >= ${rows.source}) continue;
+    : emit`      const int64_t at = row + ${rows.before} - tap * ${rows.dilation}, t = at / ${fixed(rows.stride)};
+      if (at < 0 || at % ${fixed(rows.stride)} != 0 || t >= ${rows.source}) continue;
 `;
-  return `    const float *x[${rows.taps}];
-    const float *w[${rows.taps}];
+  return emit`    const float *x[${arraySize(rows.taps)}];
+    const float *w[${arraySize(rows.taps)}];
     int64_t count = 0;
     for (int64_t tap = 0; tap < ${rows.taps}; tap++) {
-${place}      x[count] = ring + t % ${ring.slots} * ${ring.rowSize};
+${place}      x[count] = ring + t % ${fixed(ring.slots)} * ${ring.rowSize};
       w[count++] = ${weights} + tap * ${columns.taps * k * pitch};
     }
 `;
@@ -89,37 +92,41 @@ export function emitDepthwise(context: KernelContext, geometry: ContractionGeome
   const tile = tileOf(d, registers);
   const widths = sizes(columns.results, tile);
   const perColumn = k * ring.block;
-  const at = columns.forward ? `column * ${columns.stride * perColumn}` : `column / ${columns.stride} * ${perColumn}`;
-  const sourceRow = `${context.pointer(d.source)} + (image * ${rows.source} + ready) * ${columns.source * d.groups * k}`;
-  const step = (width: number, indent: string) => `${indent}vf sums[${width}];
-${indent}${name}_columns${width}(x, w, count, ${at} + v * LANES, channel + v * LANES, sums);
-${indent}${name}_finish${width}(p, sums, image, row, column, channel + v * LANES);
+  const at = columns.forward ? emit`column * ${columns.stride * perColumn}` : emit`column / ${fixed(columns.stride)} * ${perColumn}`;
+  const sourceRow = emit`${context.pointer(d.source)} + (image * ${rows.source} + ready) * ${columns.source * d.groups * k}`;
+  const step = (width: number, indent: string) => emit`${indent}vf sums[${width}];
+${indent}${called(name.and(`_columns${width}`), emit`x, w, count, ${at} + v * LANES, channel + v * LANES, sums`)};
+${indent}${called(name.and(`_finish${width}`), 'p, sums, image, row, column, channel + v * LANES')};
 `;
   const loop =
     columns.results >= tile
-      ? `      for (; column + ${tile} <= ${columns.results}; column += ${tile}) {\n${step(tile, '        ')}      }\n`
+      ? emit`      for (; column + ${tile} <= ${columns.results}; column += ${tile}) {\n${step(tile, '        ')}      }\n`
       : '';
   const rest = columns.results % tile;
-  const finish = (columns: number) => emitFinish(context, `${name}_finish${columns}`, whole, { rows: 1, columns, vectors: 1 }, undefined);
-  const code = `${weights.code}
-${emitRing(`${name}_stage`, d, ring, lanes)}
-${widths.map((width) => emitColumns(`${name}_columns${width}`, d, ring, weights.pitch, width)).join('\n')}
-${widths.map(finish).join('\n')}
-/* ${d.images} images, ${ring.blocks} blocks of up to ${ring.block} channels. */
-static void ${name}(void *const *p, int64_t task) {
+  const finish = (columns: number) =>
+    emitFinish(context, name.and(`_finish${columns}`), whole, { rows: 1, columns, vectors: 1 }, undefined);
+  const code = emit`${weights.code}
+${emitRing(name.and('_stage'), d, ring, lanes)}
+${joined(
+  widths.map((width) => emitColumns(name.and(`_columns${width}`), d, ring, weights.pitch, width)),
+  '\n',
+)}
+${joined(widths.map(finish), '\n')}
+${note`${d.images} images, ${ring.blocks} blocks of up to ${ring.block} channels.`}
+${head('static void', name, 'void *const *p, int64_t task')}
   const int64_t image = task / ${ring.blocks}, channel = task % ${ring.blocks} * ${ring.block};
   const int64_t vectors = min64(${ring.vectors}, ${Math.ceil((d.groups * d.n) / lanes)} - channel / LANES);
   float *ring = (float *)${scratch};
-  ${name}_stage_sides(ring);
+  ${called(name.and('_stage_sides'), 'ring')};
   int64_t ready = 0;
   for (int64_t row = 0; row < ${rows.results}; row++) {
     const int64_t first = ${reach.first}, last = ${reach.last};
     if (ready < first) ready = first;
     for (; ready < min64(last + 1, ${rows.source}); ready++)
-      ${name}_stage(${sourceRow}, ring + ready % ${ring.slots} * ${ring.rowSize}, channel, vectors);
+      ${called(name.and('_stage'), emit`${sourceRow}, ring + ready % ${fixed(ring.slots)} * ${ring.rowSize}, channel, vectors`)};
 ${meetRows(d, ring, weights.pointer, weights.pitch)}    for (int64_t v = 0; v < vectors; v++) {
       int64_t column = 0;
-${loop}${rest === 0 ? '' : `      {\n${step(rest, '        ')}      }\n`}    }
+${loop}${rest === 0 ? '' : emit`      {\n${step(rest, '        ')}      }\n`}    }
   }
 }
 `;

@@ -3,6 +3,7 @@ import type { DType, Node, ValueId } from '../../ir/types.js';
 import { elementCount } from '../../ir/types.js';
 import { isNarrow, isSubset } from '../../numeric/formats.js';
 import { isOfKind, isRepeat, type OpName, opDefinition } from '../../ops/index.js';
+import { type Code, emit, joined } from '../code.js';
 import { ELEMENTWISE } from '../formula/elementwise.js';
 import { Writer } from '../formula/render.js';
 import { endsInProduct, isOperandItself } from '../formula/traits.js';
@@ -18,7 +19,7 @@ import { floatLiteral } from './text.js';
 /** Where in a tensor the lanes of one vector lie: `lanes` consecutive elements in row-major order. */
 export interface Position {
   /** C expression (int64_t): row-major index of the first lane. */
-  readonly index: string;
+  readonly index: Code;
   /** C expression: index along the last axis of the first lane. Channel operands are read from there on. */
   readonly channel: string;
   /** C expression: how many lanes count; left out: all. */
@@ -28,7 +29,7 @@ export interface Position {
 /** Makes values that depend on the channel alone ahead of the loop over positions. */
 export interface ChannelSource {
   /** The `vf` expression of such a value at these locals' channel; `build` gives it at any channel. */
-  derive(locals: Locals, channels: number, key: string, build: (inner: Locals) => string): string;
+  derive(locals: Locals, channels: number, key: string, build: (inner: Locals) => Code): string;
   /** C expression: index of the first lane along a last axis of that size. */
   index(channels: number): string;
 }
@@ -46,7 +47,7 @@ export interface LocalsOptions {
   /** Whether an earlier kernel of the group has put a value of the group in memory. Left out: none has. */
   readonly isMaterialized?: (id: ValueId) => boolean;
   /** Computes ops that read their operands at other positions. Returns a variable, or undefined for an op that it does not know. */
-  readonly gather?: (locals: Locals, id: ValueId) => string | undefined;
+  readonly gather?: (locals: Locals, id: ValueId) => Code | undefined;
 }
 
 /** Whether the expression emitter can compute the op lane by lane. */
@@ -62,7 +63,7 @@ export function isElementwise(op: OpName): boolean {
 export class Locals {
   readonly context: KernelContext;
   readonly at: Position;
-  readonly statements: string[] = [];
+  readonly statements: Code[] = [];
   readonly options: LocalsOptions;
   /** Variables by a key of the caller's, for intermediates that several nodes share. */
   readonly shared = new Map<string, readonly string[]>();
@@ -95,21 +96,21 @@ export class Locals {
   }
 
   /** Declares the variable of a value from an f32 expression, rounded to the value's format. Returns the variable. */
-  define(id: ValueId, expression: string, rounded = false): string {
+  define(id: ValueId, expression: Code, rounded = false): string {
     const { dtype } = this.context.type(id);
     const name = `v${this.context.member(this.#root(id))}${this.suffix}`;
     const skip = rounded || dtype === 'f32';
     if (!skip && !this.context.isConsumed(id)) this.#unrounded.add(this.#root(id));
     const exact = skip || this.#unrounded.has(this.#root(id));
-    this.statements.push(`const vf ${name} = ${exact ? expression : `round_${dtype}(${expression})`};`);
+    this.statements.push(emit`const vf ${name} = ${exact ? expression : emit`round_${dtype}(${expression})`};`);
     this.#variables.set(this.#root(id), name);
     return name;
   }
 
   /** Declares a temporary of the given C type. */
-  temporary(expression: string, type = 'vf'): string {
+  temporary(expression: Code, type = 'vf'): string {
     const name = `t${this.#temporaries++}${this.suffix}`;
-    this.statements.push(`const ${type} ${name} = ${expression};`);
+    this.statements.push(emit`const ${type} ${name} = ${expression};`);
     return name;
   }
 
@@ -142,7 +143,7 @@ export class Locals {
     const root = this.#root(id);
     if (isConstant(this.context.node(root))) return this.value(root);
     const { dtype } = this.context.type(id);
-    const variable = this.temporary(loaded(dtype, `${this.context.pointer(root)} + ${this.at.index}`, this.at.lanes));
+    const variable = this.temporary(loaded(dtype, emit`${this.context.pointer(root)} + ${this.at.index}`, this.at.lanes));
     this.#variables.set(root, variable);
     return variable;
   }
@@ -154,9 +155,9 @@ export class Locals {
     const { dtype } = this.context.type(id);
     // Cutting a number out of an f32 that holds it may be cheaper than rounding it again.
     const kind = this.#unrounded.has(root) ? dtype : (C_FORMATS[dtype].exact ?? dtype);
-    const [address, variable, { lanes }] = [`${this.context.output(root)} + ${this.at.index}`, this.#variables.get(root)!, this.at];
+    const [address, variable, { lanes }] = [emit`${this.context.output(root)} + ${this.at.index}`, this.#variables.get(root)!, this.at];
     this.statements.push(
-      lanes === undefined ? `store_${kind}(${address}, ${variable});` : `store_${kind}_part(${address}, ${variable}, ${lanes});`,
+      lanes === undefined ? emit`store_${kind}(${address}, ${variable});` : emit`store_${kind}_part(${address}, ${variable}, ${lanes});`,
     );
   }
 
@@ -184,7 +185,7 @@ export class Locals {
   }
 
   /** A `vf` that depends on the channel alone, computed once per channel where the loop allows it. */
-  perChannel(channels: number, key: string, build: (inner: Locals) => string): string {
+  perChannel(channels: number, key: string, build: (inner: Locals) => Code): string {
     return this.options.channels?.derive(this, channels, key, build) ?? this.temporary(build(this));
   }
 
@@ -200,7 +201,7 @@ export class Locals {
 
   /** A constant array of floats. Returns its name. */
   table(key: string, entries: readonly string[]): string {
-    const declare = (name: string) => [`static const float ${name}[] = {${entries.join(', ')}};`];
+    const declare = (name: string) => [emit`static const float ${name}[] = {${joined(entries, ', ')}};`];
     if (this.prologue !== undefined) return this.prologue.add(key, declare);
     const name = `${key}${this.suffix}`;
     this.statements.push(...declare(name));

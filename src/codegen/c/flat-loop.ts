@@ -1,3 +1,4 @@
+import { type Code, emit } from '../code.js';
 import { ChannelTables } from './channel-values.js';
 import { Locals, type Position } from './expression.js';
 import type { KernelContext } from './kernel.js';
@@ -9,7 +10,7 @@ import { indent } from './text.js';
 export function flatLoop(context: KernelContext, count: number, roots: readonly Root[], options: LoopOptions): LoopFunction {
   const prologue = new Prologue();
   const channels = new ChannelTables(context, prologue);
-  const body = (lanes?: string): string[] => {
+  const body = (lanes?: string): Code[] => {
     const at: Position = { index: 'i', channel: 'c', ...(lanes !== undefined && { lanes }) };
     const locals = new Locals(context, at, { ...options, prologue, channels });
     for (const root of roots) root.body(locals);
@@ -19,11 +20,11 @@ export function flatLoop(context: KernelContext, count: number, roots: readonly 
   const whole = count >= lanes ? body() : undefined;
   const rest = body('n');
   const counters = [...channels.counters];
-  const advance = counters.flatMap(([c, name]) => [`${name} += ${lanes % c};`, `if (${name} >= ${c}) ${name} -= ${c};`]);
+  const advance = counters.flatMap(([c, name]) => [emit`${name} += ${lanes % c};`, emit`if (${name} >= ${c}) ${name} -= ${c};`]);
   const lines = [
     ...prologue.statements,
     ...roots.flatMap((root) => root.sum?.declare('') ?? []),
-    ...counters.map(([c, name]) => `int64_t ${name} = begin % ${c};`),
+    ...counters.map(([c, name]) => emit`int64_t ${name} = begin % ${c};`),
     'int64_t i = begin;',
     ...(whole === undefined ? [] : ['for (; i + LANES <= end; i += LANES) {', ...indent([...whole, ...advance]), '}']),
     'if (i < end) {',

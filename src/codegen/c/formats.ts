@@ -1,4 +1,5 @@
 import type { DType } from '../../ir/types.js';
+import { type Code, emit } from '../code.js';
 
 interface CFormat {
   /** The type of an element in memory: of narrow floats, their bits. */
@@ -30,12 +31,14 @@ export function cType(dtype: DType): string {
 }
 
 /** The expression of an element as a number. */
-export function asNumber(dtype: DType, element: string): string {
+export function asNumber(dtype: DType, element: string): string;
+export function asNumber(dtype: DType, element: Code): Code;
+export function asNumber(dtype: DType, element: Code): Code {
   const { widen } = C_FORMATS[dtype];
-  return widen === undefined ? element : `${widen}(${element})`;
+  return widen === undefined ? element : emit`${widen}(${element})`;
 }
 
 /** The expression of a vector read from an address: all lanes, or the first `lanes` with zeros behind. */
-export function loaded(dtype: DType, address: string, lanes?: string): string {
-  return lanes === undefined ? `load_${dtype}(${address})` : `load_${dtype}_part(${address}, ${lanes})`;
+export function loaded(dtype: DType, address: Code, lanes?: string): Code {
+  return lanes === undefined ? emit`load_${dtype}(${address})` : emit`load_${dtype}_part(${address}, ${lanes})`;
 }

@@ -2,6 +2,7 @@ import { isConstant } from '../../ir/structure.js';
 import { assertNever, elementCount, type Node, type ValueId } from '../../ir/types.js';
 import { isOfKind } from '../../ops/index.js';
 import type { AxesSizes } from '../../ops/reductions.js';
+import { type Code, emit, fixed } from '../code.js';
 import type { Expression, F32 } from '../formula/expression.js';
 import { FEW, FOUND, type Found, GATHERS, PLACE, TAP, WEIGHT } from '../formula/gathers.js';
 import { Writer } from '../formula/render.js';
@@ -15,7 +16,7 @@ import { eachTap } from './taps.js';
 import { indent } from './text.js';
 
 /** Local values at another pixel of an operand, in a block of its own. */
-function localsAt(locals: Locals, index: string): Locals {
+function localsAt(locals: Locals, index: Code): Locals {
   return new Locals(locals.context, { ...locals.at, index }, { ...locals.options, suffix: `${locals.suffix}g` });
 }
 
@@ -27,55 +28,58 @@ export function termAt(locals: Locals, node: Node, term: F32, ...names: readonly
 }
 
 /** Statements with the term at a place, of which `take` makes one. */
-type Take = (term: string) => readonly string[];
+type Take = (term: string) => readonly Code[];
 
 /** For every pixel of the window that the result's pixel sees, or for some; `tap` numbers it. */
-function eachOfWindow(locals: Locals, node: Node, window: Window, term: F32, take: Take, from: string, to: string): string[] {
+function eachOfWindow(locals: Locals, node: Node, window: Window, term: F32, take: Take, from: Code, to: Code): Code[] {
   const image = imageOf(locals.context.type(node.inputs[0]!).shape);
   const { y, x, outside } = windowPixel(window, image, 'tap', { y: 'pixel_y', x: 'pixel_x' });
-  const inner = localsAt(locals, `(((batch * ${image.height} + y) * ${image.width} + x) * ${image.channels} + ${locals.at.channel})`);
+  const inner = localsAt(locals, emit`(((batch * ${image.height} + y) * ${image.width} + x) * ${image.channels} + ${locals.at.channel})`);
   const value = termAt(inner, node, term, [TAP, '(float)tap']);
   return [
-    `for (int tap = ${from}; tap < ${to}; tap++) {`,
-    `  const int64_t y = ${y}, x = ${x};`,
-    ...(outside === undefined ? [] : [`  if (${outside}) continue;`]),
+    emit`for (int tap = ${from}; tap < ${to}; tap++) {`,
+    emit`  const int64_t y = ${y}, x = ${x};`,
+    ...(outside === undefined ? [] : [emit`  if (${outside}) continue;`]),
     ...indent([...inner.statements, ...take(value)]),
     '}',
   ];
 }
 
 /** For every pixel of the image, or for some. */
-function eachPixel(locals: Locals, node: Node, term: F32, take: Take, from: string, to: string): string[] {
+function eachPixel(locals: Locals, node: Node, term: F32, take: Take, from: Code, to: Code): Code[] {
   const { height, width, channels } = imageOf(locals.context.type(node.inputs[0]!).shape);
-  const inner = localsAt(locals, `((batch * ${height * width} + pixel) * ${channels} + ${locals.at.channel})`);
+  const inner = localsAt(locals, emit`((batch * ${height * width} + pixel) * ${channels} + ${locals.at.channel})`);
   const value = termAt(inner, node, term);
-  return [`for (int64_t pixel = ${from}; pixel < ${to}; pixel++) {`, ...indent([...inner.statements, ...take(value)]), '}'];
+  return [emit`for (int64_t pixel = ${from}; pixel < ${to}; pixel++) {`, ...indent([...inner.statements, ...take(value)]), '}'];
 }
 
-const EXTREMES: Extremes = { larger: (a, b) => `max64(${a}, ${b})`, smaller: (a, b) => `min64(${a}, ${b})` };
+const EXTREMES: Extremes = { larger: (a, b) => emit`max64(${a}, ${b})`, smaller: (a, b) => emit`min64(${a}, ${b})` };
 
 /** Adds to `sum` the results whose window holds the pixel; `i` and `j` are a result's row and column, `tap` the pixel's place there. */
-function addHolders(locals: Locals, node: Node, window: Window, term: F32, sum: string): string[] {
+function addHolders(locals: Locals, node: Node, window: Window, term: F32, sum: string): Code[] {
   const pooled = imageOf(locals.context.type(node.inputs[0]!).shape);
-  const inner = localsAt(locals, `(((batch * ${pooled.height} + i) * ${pooled.width} + j) * ${pooled.channels} + ${locals.at.channel})`);
+  const inner = localsAt(
+    locals,
+    emit`(((batch * ${pooled.height} + i) * ${pooled.width} + j) * ${pooled.channels} + ${locals.at.channel})`,
+  );
   const value = termAt(inner, node, term, [TAP, '(float)tap']);
   const place = { y: 'y', x: 'x' };
-  const start = [`const int tap = (int)(${placeInWindow(window, place)});`, '(void)tap;', ...inner.statements];
+  const start = [emit`const int tap = (int)(${placeInWindow(window, place)});`, '(void)tap;', ...inner.statements];
   const found = holders(window, pooled, place, EXTREMES);
   return [
     '{',
-    `  const int64_t y = pixel_y + ${window.top}, x = pixel_x + ${window.left};`,
+    emit`  const int64_t y = pixel_y + ${window.top}, x = pixel_x + ${window.left};`,
     ...('only' in found
       ? [
-          `  const int64_t i = ${found.only.y}, j = ${found.only.x};`,
-          `  if (${found.when}) {`,
+          emit`  const int64_t i = ${found.only.y}, j = ${found.only.x};`,
+          emit`  if (${found.when}) {`,
           ...indent([...start, `${sum} += ${value};`], 2),
           '  }',
         ]
       : [
-          `  for (int64_t i = ${found.rows.from}; i < ${found.rows.to}; i++) {`,
+          emit`  for (int64_t i = ${found.rows.from}; i < ${found.rows.to}; i++) {`,
           `    vf row_${sum} = vf_set(0.0f);`,
-          `    for (int64_t j = ${found.columns.from}; j < ${found.columns.to}; j++) {`,
+          emit`    for (int64_t j = ${found.columns.from}; j < ${found.columns.to}; j++) {`,
           ...indent([...start, `row_${sum} += ${value};`], 3),
           '    }',
           `    ${sum} += row_${sum};`,
@@ -102,15 +106,15 @@ function firstLargest(
   const [best, place] = [`best${number}${locals.suffix}`, `place${number}${locals.suffix}`];
   const first = inside
     ? '0.0f'
-    : `(float)(max64(0, ${top} - pixel_y * ${strideY}) * ${columns} + max64(0, ${left} - pixel_x * ${strideX}))`;
+    : emit`(float)(max64(0, ${top} - pixel_y * ${strideY}) * ${columns} + max64(0, ${left} - pixel_x * ${strideX}))`;
   const take: Take = (value) => [
     `const vi better = ~(${value} <= ${best}) & (${best} == ${best});`,
     `${best} = vf_select(better, ${value}, ${best});`,
     `${place} = vf_select(better, vf_set((float)tap), ${place});`,
   ];
   locals.statements.push(
-    `vf ${best} = vf_set(-INFINITY), ${place} = vf_set(${first});`,
-    ...eachOfWindow(locals, node, window, term, take, '0', String(rows * columns)),
+    emit`vf ${best} = vf_set(-INFINITY), ${place} = vf_set(${first});`,
+    ...eachOfWindow(locals, node, window, term, take, '0', emit`${rows * columns}`),
     `(void)${place};`,
   );
   return { value: best, place };
@@ -118,15 +122,15 @@ function firstLargest(
 
 function shortSum(locals: Locals, node: Node, { over, term }: Extract<Found, { by: 'sum' }>, sum: string): FoundValues {
   const add: Take = (value) => [`${sum} += ${value};`];
-  const lines = (): readonly string[] => {
+  const lines = (): readonly Code[] => {
     switch (over.kind) {
       case 'window':
-        return eachOfWindow(locals, node, over.window, term, add, '0', String(over.window.rows * over.window.columns));
+        return eachOfWindow(locals, node, over.window, term, add, '0', emit`${over.window.rows * over.window.columns}`);
       case 'holders':
         return addHolders(locals, node, over.window, term, sum);
       case 'taps': {
         const { height, width, channels } = imageOf(locals.context.type(node.inputs[0]!).shape);
-        const inner = localsAt(locals, `(((batch * ${height} + i) * ${width} + j) * ${channels} + ${locals.at.channel})`);
+        const inner = localsAt(locals, emit`(((batch * ${height} + i) * ${width} + j) * ${channels} + ${locals.at.channel})`);
         return eachTap(over, `${sum}_`, (weight) => {
           const value = termAt(inner, node, term, ...(weight === undefined ? [] : [[WEIGHT, weight] as const]));
           return [...inner.statements, ...add(value)];
@@ -145,16 +149,16 @@ function longSum(locals: Locals, node: Node, { over, term }: Extract<Found, { by
   const image = imageOf(locals.context.type(node.inputs[0]!).shape);
   const count = over.kind === 'window' ? over.window.rows * over.window.columns : image.height * image.width;
   const add: Take = (value) => [`${sum} += ${value};`];
-  const each = (from: string, to: string) =>
+  const each = (from: Code, to: Code) =>
     over.kind === 'window' ? eachOfWindow(locals, node, over.window, term, add, from, to) : eachPixel(locals, node, term, add, from, to);
   if (count <= FEW) {
-    locals.statements.push(`vf ${sum} = vf_set(0.0f);`, ...each('0', String(count)));
+    locals.statements.push(`vf ${sum} = vf_set(0.0f);`, ...each('0', emit`${count}`));
     return { value: sum };
   }
   locals.statements.push(
     `vw total_${sum} = {{0}};`,
-    `for (int from = 0; from < ${count}; from += ${FEW}) {`,
-    `  const int to = from + ${FEW} < ${count} ? from + ${FEW} : ${count};`,
+    emit`for (int from = 0; from < ${count}; from += ${FEW}) {`,
+    emit`  const int to = from + ${FEW} < ${count} ? from + ${FEW} : ${count};`,
     ...indent([`vf ${sum} = vf_set(0.0f);`, ...each('from', 'to'), `total_${sum} = vw_add(total_${sum}, ${sum});`]),
     '}',
   );
@@ -192,8 +196,8 @@ function withoutAxes(locals: Locals, node: Node, index: number, { length, inner 
   const input = node.inputs[index]!;
   if (inner % channels === 0) {
     const rows = inner / channels;
-    const row = rows === 1 ? `row / ${length}` : `(row / ${length * rows} * ${rows} + row % ${rows})`;
-    const there = localsAt(locals, `(${row} * ${channels} + ${locals.at.channel})`);
+    const row = rows === 1 ? `row / ${length}` : emit`(row / ${fixed(length * rows)} * ${rows} + row % ${fixed(rows)})`;
+    const there = localsAt(locals, emit`(${row} * ${channels} + ${locals.at.channel})`);
     const value = there.load(input);
     const name = `along${index}_${locals.shared.size}${locals.suffix}`;
     locals.shared.set(`along ${node.id} ${index}`, [name]);
@@ -205,7 +209,7 @@ function withoutAxes(locals: Locals, node: Node, index: number, { length, inner 
 }
 
 /** Computes an op that reads its operands at other pixels; the loop must run over the op's own shape. */
-export function gather(locals: Locals, id: ValueId): string | undefined {
+export function gather(locals: Locals, id: ValueId): Code | undefined {
   const { context } = locals;
   const node = context.node(id);
   if (!isOfKind(node.op, 'pool')) return undefined;

@@ -1,18 +1,19 @@
+import { type Code, emit } from '../code.js';
 import type { IndexWriter } from '../copy-index.js';
 
 /** Whole numbers in C, with the statements that declare them. */
 export class IndexStatements implements IndexWriter {
-  readonly statements: string[] = [];
+  readonly statements: Code[] = [];
 
   constructor(private readonly prefix = 'at') {}
 
-  declare(text: string): string {
+  declare(text: Code): string {
     const name = `${this.prefix}${this.statements.length}`;
-    this.statements.push(`const int64_t ${name} = ${text};`);
+    this.statements.push(emit`const int64_t ${name} = ${text};`);
     return name;
   }
 
-  select(condition: string, yes: string, no: string): string {
-    return `(${condition} ? ${yes} : ${no})`;
+  select(condition: Code, yes: Code, no: Code): Code {
+    return emit`(${condition} ? ${yes} : ${no})`;
   }
 }

@@ -4,15 +4,17 @@ import { BYTES, elementCount } from '../../ir/types.js';
 import { opDefinition } from '../../ops/index.js';
 import type { Group, PlanFunction } from '../../plan/plan.js';
 import type { KernelMethod } from '../../plan/work.js';
+import type { Code } from '../code.js';
 import { cType } from './formats.js';
 import { consumedBy, rootOf } from './group-values.js';
+import { OwnName } from './kernel-code.js';
 import type { FunctionLayout, StateLayout } from './layout.js';
 import { blockPlace, constantPlace, type Place } from './place.js';
 import type { Target } from './target.js';
 
 /** A function of a kernel, `static void <name>(void *const *p, int64_t task)`: run for so many tasks, on all threads, or once by itself. */
 export interface Launch {
-  readonly name: string;
+  readonly name: OwnName;
   readonly tasks?: number;
 }
 
@@ -21,7 +23,7 @@ export interface Launch {
  * `launches` are run one after the other.
  */
 export interface Kernel {
-  readonly code: string;
+  readonly code: Code;
   readonly launches: readonly Launch[];
   /** How a contraction is computed, unless product by product. */
   readonly method?: KernelMethod;
@@ -38,8 +40,6 @@ export interface StepContext {
 }
 
 interface KernelOptions {
-  /** Left out: code that is made before it has a name. */
-  readonly name?: string;
   /** C name of the array of buffers that addresses index. */
   readonly pointers?: string | undefined;
   readonly parent?: KernelContext;
@@ -54,7 +54,6 @@ export class KernelContext {
   readonly step: StepContext;
   readonly group: Group;
   readonly target: Target;
-  readonly #name: string | undefined;
   readonly #pointers: string;
   readonly #members: ReadonlySet<ValueId>;
   readonly #stores: ReadonlySet<ValueId>;
@@ -69,11 +68,10 @@ export class KernelContext {
   #workspace: { bytes: number };
   #scratch: { bytes: number };
 
-  constructor(step: StepContext, group: Group, { name, pointers = 'p', parent }: KernelOptions = {}) {
+  constructor(step: StepContext, group: Group, { pointers = 'p', parent }: KernelOptions = {}) {
     this.step = step;
     this.group = group;
     this.target = step.target;
-    this.#name = name;
     this.#pointers = pointers;
     this.#members = parent === undefined ? new Set(group.nodes) : parent.#members;
     this.#stores = parent === undefined ? new Set(group.stores.map((id) => rootOf(step.fn, id))) : parent.#stores;
@@ -90,11 +88,8 @@ export class KernelContext {
     return new KernelContext(this.step, this.group, { pointers, parent: this });
   }
 
-  /** What the names of the kernel's functions start with. */
-  get name(): string {
-    if (this.#name === undefined) throw new Error(`the code of ${this.group.name} is made before its name`);
-    return this.#name;
-  }
+  /** The kernel's own name, with which those of its functions start. */
+  readonly name = new OwnName();
 
   node(id: ValueId): Node {
     return this.step.fn.graph.nodes[id]!;

@@ -1,4 +1,5 @@
 import type { Node, ValueId } from '../../ir/types.js';
+import { type Code, emit, spelled } from '../code.js';
 import type { Expression } from '../formula/expression.js';
 import type { Leaves } from '../formula/render.js';
 import { atom } from '../formula/text.js';
@@ -9,8 +10,8 @@ import { floatLiteral } from './text.js';
 /** What the formula of a node asks of the place where it is written: `Locals` is one. */
 export interface ElementValues {
   readonly context: KernelContext;
-  readonly at: { readonly index: string; readonly lanes?: string };
-  readonly statements: string[];
+  readonly at: { readonly index: Code; readonly lanes?: string };
+  readonly statements: Code[];
   /** Operand `index` of a node as a `vf`. */
   operand(id: ValueId, index: number): string;
   /** An operand of one number per channel as a `vf`. */
@@ -20,19 +21,19 @@ export interface ElementValues {
   /** Index of the first lane along a last axis of the given size. */
   channelIndex(channels: number): string;
   /** Declares a temporary of the given C type. */
-  temporary(expression: string, type: string): string;
+  temporary(expression: Code, type: string): string;
   /** A number that is the same everywhere. */
   once(expression: string, type: string): string;
   /** A constant array of floats. Returns its name. */
   table(key: string, entries: readonly string[]): string;
   /** A `vf` that depends on the channel alone. */
-  perChannel(channels: number, key: string, build: (inner: ElementValues) => string): string;
+  perChannel(channels: number, key: string, build: (inner: ElementValues) => Code): string;
 }
 
 /** Tells apart what a node computes per channel from what others do: by its expression over values rather than operands. */
 function keyOf(value: Expression, { inputs }: Node): string {
   return JSON.stringify(value, (_key, part: unknown) =>
-    typeof part === 'object' && part !== null && 'index' in part ? { ...part, index: `%${inputs[Number(part.index)]}` } : part,
+    typeof part === 'object' && part !== null && 'index' in part ? { ...part, index: emit`%${inputs[Number(part.index)]}` } : part,
   );
 }
 
@@ -55,7 +56,7 @@ export function leavesAt(locals: ElementValues, node: Node): Leaves {
     channel: (index) => locals.channel(node.inputs[index]!),
     scalar: (index) => atom(locals.scalar(node.inputs[index]!)),
     constants: (name, values) => atom(channelConstants(locals, node, name, values)),
-    element: () => locals.at.index,
+    element: () => spelled(locals.at.index),
     column: () => `(vi_lanes() + vi_set((int32_t)${locals.channelIndex(node.type.shape.at(-1) ?? 1)}))`,
     ofRow: (index, offset, of) => `${locals.context.pointer(node.inputs[index]!)}[${of} * row${offset === 0 ? '' : ` + ${offset}`}]`,
     declare: (_name, value, text) => locals.temporary(text, typeOf(value)),

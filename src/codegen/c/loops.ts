@@ -1,4 +1,5 @@
 import type { ValueId } from '../../ir/types.js';
+import { type Code, emit, joined } from '../code.js';
 import type { Locals, Position } from './expression.js';
 import type { KernelContext } from './kernel.js';
 import type { Place } from './place.js';
@@ -17,19 +18,19 @@ export interface Root {
 
 interface RootSum {
   /** Declares accumulators before the loop over positions. */
-  declare(suffix: string): readonly string[];
+  declare(suffix: string): readonly Code[];
   /** In loops over rows: declares what the rows of a block add to, */
-  declareBlock?(suffix: string): readonly string[];
+  declareBlock?(suffix: string): readonly Code[];
   /** and adds that to the accumulators. */
-  endBlock?(suffix: string): readonly string[];
+  endBlock?(suffix: string): readonly Code[];
   /** Stores the accumulators after the loop. `task` and the position's channel are in scope. */
-  finish(context: KernelContext, at: Position, suffix: string): readonly string[];
+  finish(context: KernelContext, at: Position, suffix: string): readonly Code[];
 }
 
 /** A loop over all elements of one shape, as a C function that does a part of it. */
 export interface LoopFunction {
-  /** What follows the function's name: parameters and body. */
-  readonly code: string;
+  /** What follows the function's head, whose parameters are LOOP_PARAMETERS. */
+  readonly code: Code;
   /** Its table of buffers. */
   readonly table: readonly Place[];
   /** The range that `begin` and `end` cut into parts, and the length of one part. */
@@ -51,11 +52,11 @@ export function partCount(loop: { range: number; part: number }): number {
   return Math.max(1, Math.ceil(loop.range / loop.part));
 }
 
-/** The function of a loop, but for what stands before its parameters. `begin` and `end` of its part are in scope of `body`. */
-export function loopFunction(body: readonly string[]): string {
-  return ['(void *const *p, int64_t task, int64_t begin, int64_t end) {', '  (void)p;', '  (void)task;', ...indent(body), '}', ''].join(
-    '\n',
-  );
+export const LOOP_PARAMETERS = 'void *const *p, int64_t task, int64_t begin, int64_t end';
+
+/** The function of a loop, but for its head. `begin` and `end` of its part are in scope of `body`. */
+export function loopFunction(body: readonly Code[]): Code {
+  return joined(['  (void)p;', '  (void)task;', ...indent(body), '}', ''], '\n');
 }
 
 export interface LoopOptions {
@@ -66,13 +67,13 @@ export interface LoopOptions {
 export function eachVector(
   length: number,
   lanes: number,
-  body: (at: { readonly channel: string; readonly lanes?: string }) => readonly string[],
-): string[] {
+  body: (at: { readonly channel: string; readonly lanes?: string }) => readonly Code[],
+): Code[] {
   const whole = Math.floor(length / lanes) * lanes;
   return [
-    ...(whole > 0 ? [`for (int64_t c = 0; c < ${whole}; c += LANES) {`, ...indent(body({ channel: 'c' })), '}'] : []),
+    ...(whole > 0 ? [emit`for (int64_t c = 0; c < ${whole}; c += LANES) {`, ...indent(body({ channel: 'c' })), '}'] : []),
     ...(whole < length
-      ? ['{', `  const int64_t c = ${whole}, n = ${length - whole};`, '  (void)n;', ...indent(body({ channel: 'c', lanes: 'n' })), '}']
+      ? ['{', emit`  const int64_t c = ${whole}, n = ${length - whole};`, '  (void)n;', ...indent(body({ channel: 'c', lanes: 'n' })), '}']
       : []),
   ];
 }

@@ -1,4 +1,4 @@
-import { LEAST } from './form.js';
+import { LEAST } from '../code.js';
 
 /**
  * How a function runs: a table of calls, each of which launches the kernel of a group with its part of the context's pointers. The tables

@@ -1,6 +1,7 @@
 import type { Node, ValueId } from '../../ir/types.js';
 import { elementCount } from '../../ir/types.js';
 import type { OpOfKind } from '../../ops/index.js';
+import { type Code, emit } from '../code.js';
 import { type ChannelReduction, REDUCTIONS } from '../formula/reduce.js';
 import { type Leaves, Writer } from '../formula/render.js';
 import { TOTALS, type Total } from '../formula/totals.js';
@@ -47,7 +48,7 @@ export function channelRoot(context: KernelContext, id: ValueId, partial: Place)
         endBlock: (suffix) => [`${name(suffix)} = vw_add(${name(suffix)}, block_${name(suffix)});`],
       }),
       finish: (inner, at, suffix) => [
-        `store_vw(${inner.address(partial, 'double')} + task * ${partialPitch(inner, id)} + ${at.channel}, ${name(suffix)});`,
+        emit`store_vw(${inner.address(partial, 'double')} + task * ${partialPitch(inner, id)} + ${at.channel}, ${name(suffix)});`,
       ],
     },
     body: (locals) => {
@@ -58,7 +59,7 @@ export function channelRoot(context: KernelContext, id: ValueId, partial: Place)
 }
 
 /** Adds the partial sums in the order of their tasks and stores the result. */
-export function finishChannel(context: KernelContext, id: ValueId, partial: Place, parts: number): string[] {
+export function finishChannel(context: KernelContext, id: ValueId, partial: Place, parts: number): Code[] {
   const node = context.node(id);
   const channels = node.type.shape[0]!;
   const at: Position = { index: 'c', channel: 'c', lanes: 'n' };
@@ -71,11 +72,11 @@ export function finishChannel(context: KernelContext, id: ValueId, partial: Plac
   locals.store(id);
   const sums = context.address(partial, 'double');
   return [
-    `for (int64_t c = 0; c < ${channels}; c += LANES) {`,
-    `  const int64_t n = min64(LANES, ${channels} - c);`,
+    emit`for (int64_t c = 0; c < ${channels}; c += LANES) {`,
+    emit`  const int64_t n = min64(LANES, ${channels} - c);`,
     '  vw sum = {{0}};',
-    `  for (int64_t part = 0; part < ${parts}; part++)`,
-    `    sum = vw_plus(sum, load_vw(${sums} + part * ${partialPitch(context, id)} + c));`,
+    emit`  for (int64_t part = 0; part < ${parts}; part++)`,
+    emit`    sum = vw_plus(sum, load_vw(${sums} + part * ${partialPitch(context, id)} + c));`,
     ...indent(locals.statements),
     '}',
   ];
@@ -111,15 +112,15 @@ export function totalRoot(context: KernelContext, id: ValueId, operand: ValueId,
 }
 
 /** Joins the parts of all operands, in order. They lie behind one another from `place` on, each with room for MOST_TASKS. */
-export function finishTotal(context: KernelContext, id: ValueId, place: Place, parts: readonly number[]): string[] {
+export function finishTotal(context: KernelContext, id: ValueId, place: Place, parts: readonly number[]): Code[] {
   const all = totalOf(context.node(id)).of === 'all';
-  const partial = `partial[operand * ${MOST_TASKS} + part]`;
+  const partial = emit`partial[operand * ${MOST_TASKS} + part]`;
   return [
     `static const uint8_t parts[] = {${parts.join(', ')}};`,
     `const double *const partial = ${context.address(place, 'double')};`,
     `double total = ${all ? '1.0' : '0.0'};`,
-    `for (int64_t operand = 0; operand < ${parts.length}; operand++)`,
-    `  for (int64_t part = 0; part < parts[operand]; part++) ${all ? `total *= ${partial}` : `total += ${partial}`};`,
+    emit`for (int64_t operand = 0; operand < ${parts.length}; operand++)`,
+    emit`  for (int64_t part = 0; part < parts[operand]; part++) ${all ? emit`total *= ${partial}` : emit`total += ${partial}`};`,
     `*${context.output(id)} = ${all ? 'total != 0.0' : 'norm_f32(total)'};`,
   ];
 }

@@ -1,6 +1,7 @@
 import { isConstant } from '../../ir/structure.js';
 import type { Node } from '../../ir/types.js';
 import { assertNever } from '../../ir/types.js';
+import { type Code, emit } from '../code.js';
 import { coordinateOf, type IndexWriter, mapOf, sourceElement } from '../copy-index.js';
 import { asNumber, loaded } from './formats.js';
 import { rootOf } from './group-values.js';
@@ -14,7 +15,7 @@ import { floatLiteral } from './text.js';
  */
 export type RepeatForm =
   | { readonly kind: 'scalar' | 'channel' }
-  | { readonly kind: 'one' | 'vector'; readonly address: (element: string, writer: IndexWriter) => string };
+  | { readonly kind: 'one' | 'vector'; readonly address: (element: Code, writer: IndexWriter) => Code };
 
 export function repeatForm(context: KernelContext, node: Node): RepeatForm {
   const map = mapOf(context, node);
@@ -31,7 +32,7 @@ export function repeatForm(context: KernelContext, node: Node): RepeatForm {
 }
 
 /** A `vf` expression: the element of its operand that a node which only repeats it has at the position of the locals. */
-export function repeatedElement(locals: ElementValues, node: Node): string {
+export function repeatedElement(locals: ElementValues, node: Node): Code {
   const { context, at } = locals;
   const source = node.inputs[0]!;
   const form = repeatForm(context, node);
@@ -46,12 +47,12 @@ export function repeatedElement(locals: ElementValues, node: Node): string {
       if (isConstant({ op })) return `vf_set(${floatLiteral(Number(attrs.value))})`;
       const address = form.address(at.index, {
         declare: (text) => locals.temporary(text, 'int64_t'),
-        select: (condition, yes, no) => `(${condition} ? ${yes} : ${no})`,
+        select: (condition, yes, no) => emit`(${condition} ? ${yes} : ${no})`,
       });
       const pointer = context.pointer(source);
       return form.kind === 'one'
-        ? `vf_set(${asNumber(type.dtype, `${pointer}[${address}]`)})`
-        : loaded(type.dtype, `${pointer} + ${address}`, at.lanes);
+        ? emit`vf_set(${asNumber(type.dtype, emit`${pointer}[${address}]`)})`
+        : loaded(type.dtype, emit`${pointer} + ${address}`, at.lanes);
     }
     default:
       return assertNever(form);

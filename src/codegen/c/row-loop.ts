@@ -1,3 +1,4 @@
+import { type Code, emit } from '../code.js';
 import { ChannelVariables } from './channel-values.js';
 import { Locals, type Position } from './expression.js';
 import { gather } from './gathers.js';
@@ -23,12 +24,12 @@ export function rowLoop(context: KernelContext, shape: readonly number[], roots:
   const blocked = block === 0 ? 0 : Math.floor(vectors / block) * block;
   const prologue = new Prologue();
 
-  const columns = (count: number, tail: boolean): string[] => {
-    const before: string[] = [];
-    const blockStart: string[] = [];
-    const inside: string[] = [];
-    const blockEnd: string[] = [];
-    const after: string[] = [];
+  const columns = (count: number, tail: boolean): Code[] => {
+    const before: Code[] = [];
+    const blockStart: Code[] = [];
+    const inside: Code[] = [];
+    const blockEnd: Code[] = [];
+    const after: Code[] = [];
     let indices = false;
     for (let vector = 0; vector < count; vector += 1) {
       const suffix = count === 1 ? '' : `_${vector}`;
@@ -54,7 +55,7 @@ export function rowLoop(context: KernelContext, shape: readonly number[], roots:
     }
     const overRows = (from: string, to: string) => [
       `for (int64_t row = ${from}; row < ${to}; row++) {`,
-      `  const int64_t r = row * ${channels} + c;`,
+      emit`  const int64_t r = row * ${channels} + c;`,
       ...(indices ? indent(pixelIndices(shape)) : []),
       ...indent(inside),
       '}',
@@ -62,9 +63,9 @@ export function rowLoop(context: KernelContext, shape: readonly number[], roots:
     if (blockStart.length === 0) return [...before, ...overRows('begin', 'end'), ...after];
     return [
       ...before,
-      `for (int64_t block = begin; block < end; block += ${BLOCK_ROWS}) {`,
+      emit`for (int64_t block = begin; block < end; block += ${BLOCK_ROWS}) {`,
       ...indent([
-        `const int64_t block_end = min64(block + ${BLOCK_ROWS}, end);`,
+        emit`const int64_t block_end = min64(block + ${BLOCK_ROWS}, end);`,
         ...blockStart,
         ...overRows('block', 'block_end'),
         ...blockEnd,
@@ -74,13 +75,13 @@ export function rowLoop(context: KernelContext, shape: readonly number[], roots:
     ];
   };
 
-  const lines: string[] = [];
+  const lines: Code[] = [];
   if (blocked > 0)
-    lines.push(`for (int64_t c = 0; c < ${blocked * lanes}; c += ${block * lanes}) {`, ...indent(columns(block, false)), '}');
+    lines.push(emit`for (int64_t c = 0; c < ${blocked * lanes}; c += ${block * lanes}) {`, ...indent(columns(block, false)), '}');
   if (vectors > blocked)
-    lines.push(`for (int64_t c = ${blocked * lanes}; c < ${vectors * lanes}; c += ${lanes}) {`, ...indent(columns(1, false)), '}');
+    lines.push(emit`for (int64_t c = ${blocked * lanes}; c < ${vectors * lanes}; c += ${lanes}) {`, ...indent(columns(1, false)), '}');
   if (channels % lanes > 0) {
-    lines.push('{', ...indent([`const int64_t c = ${vectors * lanes}, n = ${channels % lanes};`, ...columns(1, true)]), '}');
+    lines.push('{', ...indent([emit`const int64_t c = ${vectors * lanes}, n = ${channels % lanes};`, ...columns(1, true)]), '}');
   }
   return {
     code: loopFunction([...prologue.statements, ...lines]),

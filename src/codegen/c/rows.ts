@@ -2,6 +2,7 @@ import type { Node, ValueId } from '../../ir/types.js';
 import { elementCount } from '../../ir/types.js';
 import type { OpOfKind } from '../../ops/index.js';
 import { readsLabels, totalDivisor } from '../../ops/row-totals.js';
+import { type Code, emit } from '../code.js';
 import type { Expression } from '../formula/expression.js';
 import { type Leaves, Writer } from '../formula/render.js';
 import type { RowNumber } from '../formula/row-formula.js';
@@ -17,10 +18,10 @@ import { indent } from './text.js';
 
 /** How lanes come to a number of the row: declarations, the statement for one vector, and what follows the loop. */
 interface Reducer {
-  readonly before: readonly string[];
+  readonly before: readonly Code[];
   /** `masked` gives the lanes that count, and elsewhere a number. */
   readonly take: (value: string, masked: (fill: string) => string, locals: Locals) => string;
-  readonly after: readonly string[];
+  readonly after: readonly Code[];
 }
 
 /** Sums are kept in double: rows may be long. */
@@ -87,16 +88,16 @@ interface RowLoop {
 }
 
 /** Writes the formula of one row, `row`, a vector of columns at a time. */
-function rowWriter({ context, node, length, options, partial }: RowLoop): RowWriter {
+function rowWriter({ context, node, length, options, partial }: RowLoop): RowWriter<Code> {
   const { lanes: width } = context.target;
-  const each = (body: (locals: Locals, writer: Writer) => void): string[] =>
+  const each = (body: (locals: Locals, writer: Writer) => void): Code[] =>
     eachVector(length, width, (at) => {
-      const locals = new Locals(context, { index: `(row * ${length} + c)`, ...at }, options);
+      const locals = new Locals(context, { index: emit`(row * ${length} + c)`, ...at }, options);
       body(locals, new Writer(C_RENDERER, rowLeaves(locals, node)));
       return locals.statements;
     });
   /** Text of a number of the row, behind the statements that it takes. */
-  const ofRow = (value: Expression, suffix: string, use: (text: string) => string): string[] => {
+  const ofRow = (value: Expression, suffix: string, use: (text: string) => Code): Code[] => {
     const locals = new Locals(context, { index: 'row', channel: '0' }, { ...options, suffix });
     const text = new Writer(C_RENDERER, rowLeaves(locals, node)).write(value);
     return [...locals.statements, use(text)];
@@ -123,7 +124,7 @@ function rowWriter({ context, node, length, options, partial }: RowLoop): RowWri
         locals.define(node.id, writer.at(value, 'element').text);
         locals.store(node.id);
       }),
-    number: (value, index, of) => ofRow(value, `_${index}`, (text) => `${context.output(node.id)}[${of} * row + ${index}] = ${text};`),
+    number: (value, index, of) => ofRow(value, `_${index}`, (text) => emit`${context.output(node.id)}[${of} * row + ${index}] = ${text};`),
     share: (value) => ofRow(value, '_share', (text) => `${partial}[row] = ${text};`),
   };
 }
@@ -154,7 +155,7 @@ export function rowFunction(context: KernelContext, id: ValueId, partial: Place 
 }
 
 /** Adds the rows' numbers in order. */
-export function finishRows(context: KernelContext, id: ValueId, partial: Place): string[] {
+export function finishRows(context: KernelContext, id: ValueId, partial: Place): Code[] {
   const node = context.node(id);
   const { shape } = context.type(node.inputs[0]!);
   const length = shape.at(-1)!;
@@ -163,7 +164,7 @@ export function finishRows(context: KernelContext, id: ValueId, partial: Place):
   const total = divisor === undefined ? '(int32_t)total' : `(float)(total / ${divisor})`;
   return [
     'double total = 0.0;',
-    `for (int64_t row = 0; row < ${rows}; row++) total += (double)${context.address(partial, 'float')}[row];`,
+    emit`for (int64_t row = 0; row < ${rows}; row++) total += (double)${context.address(partial, 'float')}[row];`,
     `*${context.output(id)} = ${total};`,
   ];
 }

@@ -1,9 +1,11 @@
 import { printNodeWith } from '../../ir/print.js';
 import type { Group } from '../../plan/plan.js';
-import { type Form, formOf, SELF } from './form.js';
+import { type Code, emit, joined, partsOf, spelled } from '../code.js';
+import { canShare, isAlike } from './form.js';
 import type { Kernel, Launch, StepContext } from './kernel.js';
+import { called, head, OwnName } from './kernel-code.js';
 import { numbersPlace, type Place } from './place.js';
-import { canShare, shareCode } from './shared-code.js';
+import { shareCode } from './shared-code.js';
 import { indent } from './text.js';
 
 /** Parts of the file that can be compiled side by side, each with `-DAMPC_PART=n`; without the macro, the file is whole. */
@@ -29,18 +31,14 @@ export interface KernelCode {
 class Section implements KernelCode {
   run = '';
   numbers: Place | undefined;
-  readonly form: Form;
-
   constructor(
-    readonly code: string,
+    readonly code: Code,
     /** Its functions that are called with its buffers, of which there are so many. */
     readonly entries: ReadonlySet<string>,
     readonly buffers: number,
     readonly step: StepContext,
     readonly group: Group,
-  ) {
-    this.form = formOf(code);
-  }
+  ) {}
 }
 
 /**
@@ -56,40 +54,57 @@ export class Sections {
   readonly #numbers: string[] = [];
   #length = 0;
 
-  /** Adds the kernel of a group, whose code has SELF for its name. `buffers`: the length of its table. */
+  /** Adds the kernel of a group. `buffers`: the length of its table. */
   add(step: StepContext, group: Group, { code, launches }: Kernel, buffers: number): KernelCode {
-    const whole = [code, launchFunction(launches)].join('\n');
-    const known = this.#sections.get(whole);
+    const whole = joined([code, launchFunction(launches)], '\n');
+    const text = spelled(whole);
+    const known = this.#sections.get(text);
     if (known !== undefined) return known;
-    const section = new Section(whole, new Set([...launches.map(({ name }) => name), `${SELF}_launch`]), buffers, step, group);
-    this.#sections.set(whole, section);
+    const entries = [...launches.map(({ name }) => name), LAUNCH].map(({ suffix }) => suffix);
+    const section = new Section(whole, new Set(entries), buffers, step, group);
+    this.#sections.set(text, section);
     return section;
   }
 
   /** Gives all kernels their code; to be called when all are added. */
   close(): void {
-    const forms = new Map<string, Section[]>();
-    for (const section of this.#sections.values()) {
-      if (!canShare(section.code, section.entries)) continue;
-      const key = `${section.buffers}\n${section.form.key}`;
-      const alike = forms.get(key);
-      if (alike === undefined) forms.set(key, [section]);
-      else alike.push(section);
-    }
-    const shared = new Map(
-      [...forms.values()].filter((alike) => alike.length >= MANY).flatMap((alike) => alike.map((one) => [one, alike])),
-    );
+    const forms = this.#forms();
+    const shared = new Map<Section, readonly Section[]>();
+    for (const alike of forms)
+      if (alike.length >= MANY && canShare(alike[0]!.code, alike[0]!.entries)) for (const section of alike) shared.set(section, alike);
     for (const section of this.#sections.values()) {
       const alike = shared.get(section);
-      if (alike === undefined) this.#place(section.code, [section]);
+      if (alike === undefined) this.#place((name) => spelled(section.code, name), [section]);
       else if (alike[0] === section) this.#share(alike);
     }
   }
 
+  /** The kernels by form. */
+  #forms(): readonly (readonly Section[])[] {
+    const forms: Section[][] = [];
+    /** By how long their code is: forms to look among. */
+    const near = new Map<string, Section[][]>();
+    for (const section of this.#sections.values()) {
+      const size = `${section.buffers} ${partsOf(section.code).length}`;
+      const known = near.get(size) ?? [];
+      const form = known.find(([first]) => isAlike(first!.code, section.code));
+      if (form !== undefined) form.push(section);
+      else {
+        const made = [section];
+        forms.push(made);
+        near.set(size, [...known, made]);
+      }
+    }
+    return forms;
+  }
+
   #share(alike: readonly Section[]): void {
     const [{ entries, buffers }] = alike as readonly [Section];
-    const forms = alike.map(({ form }) => form);
-    const { code, numbers } = shareCode(forms, entries, buffers);
+    const { code, numbers } = shareCode(
+      alike.map((section) => section.code),
+      entries,
+      buffers,
+    );
     this.#place(code, alike);
     for (const [i, section] of alike.entries()) {
       section.numbers = numbersPlace(this.#length);
@@ -99,10 +114,10 @@ export class Sections {
   }
 
   /** Writes the code of kernels that share it. */
-  #place(code: string, sections: readonly Section[]): void {
+  #place(code: (name: string) => string, sections: readonly Section[]): void {
     const [{ step, group }] = sections as readonly [Section];
     const name = this.#nameFor(step, group);
-    const text = code.replaceAll(SELF, name);
+    const text = code(name);
     const part = this.#filled.indexOf(Math.min(...this.#filled));
     this.#filled[part]! += text.length;
     this.#declarations.push(`HIDDEN void ${name}_launch(ampc_context *ctx, void *const *p);`);
@@ -128,17 +143,16 @@ export class Sections {
   }
 }
 
-function launchFunction(launches: readonly Launch[]): string {
-  return [
-    `HIDDEN void ${SELF}_launch(ampc_context *ctx, void *const *p) {`,
-    '  (void)ctx, (void)p;',
-    ...indent(launches.map(launchStatement)),
-    '}',
-  ].join('\n');
+/** What runs a kernel's functions one after the other. */
+const LAUNCH = new OwnName('_launch');
+
+function launchFunction(launches: readonly Launch[]): Code {
+  const statements = ['(void)ctx, (void)p;', ...launches.map(launchStatement)];
+  return joined([head('HIDDEN void', LAUNCH, 'ampc_context *ctx, void *const *p'), ...indent(statements), '}'], '\n');
 }
 
-function launchStatement({ name, tasks }: Launch): string {
-  return tasks === undefined ? `${name}(p, 0);` : `parallel_for(ctx, ${name}, p, ${tasks});`;
+function launchStatement({ name, tasks }: Launch): Code {
+  return tasks === undefined ? emit`${called(name, 'p, 0')};` : emit`parallel_for(ctx, ${name}, p, ${tasks});`;
 }
 
 function planComment({ fn, names }: StepContext, group: Group, alike: number): string {

@@ -1,7 +1,9 @@
 import { elementCount } from '../../ir/types.js';
+import { type Code, emit, fixed, joined, spelled } from '../code.js';
 import { flatLoop } from './flat-loop.js';
 import type { Kernel, KernelContext, Launch } from './kernel.js';
-import { type LoopFunction, partCount, TASK_ELEMENTS } from './loops.js';
+import { called, head, type OwnName } from './kernel-code.js';
+import { LOOP_PARAMETERS, type LoopFunction, partCount, TASK_ELEMENTS } from './loops.js';
 import { rowLoop } from './row-loop.js';
 import { type Domain, type Sweep, SweepBuilder } from './sweeps.js';
 import { indent } from './text.js';
@@ -19,9 +21,9 @@ interface PlacedLoop {
 
 /** A function of a group. */
 type SweepPart =
-  | { readonly kind: 'loop'; readonly code: string }
+  | { readonly kind: 'loop'; readonly code: Code }
   | { readonly kind: 'tasks'; readonly suffix: string; readonly loops: readonly PlacedLoop[] }
-  | { readonly kind: 'finish'; readonly suffix: string; readonly tasks: number | undefined; readonly body: readonly string[] };
+  | { readonly kind: 'finish'; readonly suffix: string; readonly tasks: number | undefined; readonly body: readonly Code[] };
 
 /** The functions of a group. */
 class SweepKernel {
@@ -33,10 +35,11 @@ class SweepKernel {
 
   /** Loops whose code is equal share a function. */
   place(loop: LoopFunction): PlacedLoop {
-    let part = this.#loops.get(loop.code);
+    const text = spelled(loop.code);
+    let part = this.#loops.get(text);
     if (part === undefined) {
       part = this.#loops.size;
-      this.#loops.set(loop.code, part);
+      this.#loops.set(text, part);
       this.#parts.push({ kind: 'loop', code: loop.code });
     }
     return { part, pointers: this.context.adopt(loop.table), loop };
@@ -53,8 +56,8 @@ class SweepKernel {
       const child = this.context.child('q');
       const lines = finish.emit(child, parts);
       return [
-        parallel ? `if (task == ${i}) {` : '{',
-        `  void *const *const q = p + ${this.context.adopt(child.table)};`,
+        parallel ? emit`if (task == ${i}) {` : '{',
+        emit`  void *const *const q = p + ${this.context.adopt(child.table)};`,
         ...indent(lines),
         '}',
       ];
@@ -64,54 +67,55 @@ class SweepKernel {
 
   emit(): Kernel {
     const { name } = this.context;
-    const code: string[] = [];
+    const code: Code[] = [];
     const launches: Launch[] = [];
     let loops = 0;
     for (const part of this.#parts) {
       switch (part.kind) {
         case 'loop':
-          code.push(`static void ${loopName(name, loops)}${part.code}`);
+          code.push(emit`${head('static void', loopName(name, loops), LOOP_PARAMETERS)}\n${part.code}`);
           loops += 1;
           break;
         case 'tasks': {
-          const own = `${name}${part.suffix}`;
+          const own = name.and(part.suffix);
           const { tasks, before, body } = part.loops.length < TABLE_FROM ? calls(name, part.loops) : table(name, own, part.loops);
-          code.push([...before, ...taskFunction(own, body)].join('\n'));
+          code.push(joined([...before, ...taskFunction(own, body)], '\n'));
           launches.push({ name: own, tasks });
           break;
         }
         case 'finish': {
-          const own = `${name}${part.suffix}`;
+          const own = name.and(part.suffix);
           const { tasks, body } = part;
-          code.push(taskFunction(own, tasks === undefined ? ['(void)task;', ...body] : body).join('\n'));
+          code.push(joined(taskFunction(own, tasks === undefined ? ['(void)task;', ...body] : body), '\n'));
           launches.push(tasks === undefined ? { name: own } : { name: own, tasks });
           break;
         }
       }
     }
-    return { code: code.join('\n'), launches };
+    return { code: joined(code, '\n'), launches };
   }
 }
 
-const loopName = (name: string, part: number): string => `${name}_part${part}`;
+const loopName = (name: OwnName, part: number): OwnName => name.and(`_part${part}`);
 
-function taskFunction(name: string, body: readonly string[]): string[] {
-  return [`static void ${name}(void *const *p, int64_t task) {`, ...indent(body), '}', ''];
+function taskFunction(name: OwnName, body: readonly Code[]): Code[] {
+  return [head('static void', name, 'void *const *p, int64_t task'), ...indent(body), '}', ''];
 }
 
 interface TaskCode {
   readonly tasks: number;
   /** Declarations before the function of the tasks. */
-  readonly before: readonly string[];
-  readonly body: readonly string[];
+  readonly before: readonly Code[];
+  readonly body: readonly Code[];
 }
 
-function calls(name: string, loops: readonly PlacedLoop[]): TaskCode {
-  const body: string[] = [];
+function calls(name: OwnName, loops: readonly PlacedLoop[]): TaskCode {
+  const body: Code[] = [];
   for (const [i, { part, pointers, loop }] of loops.entries()) {
-    const call = `${loopName(name, part)}(p + ${pointers}, task, task * ${loop.part}, min64((task + 1) * ${loop.part}, ${loop.range}));`;
+    const end = emit`min64((task + 1) * ${loop.part}, ${loop.range})`;
+    const call = emit`${called(loopName(name, part), emit`p + ${pointers}, task, task * ${loop.part}, ${end}`)};`;
     if (i === loops.length - 1) body.push(call);
-    else body.push(`if (task < ${partCount(loop)}) {`, `  ${call}`, '  return;', '}', `task -= ${partCount(loop)};`);
+    else body.push(emit`if (task < ${partCount(loop)}) {`, emit`  ${call}`, '  return;', '}', emit`task -= ${partCount(loop)};`);
   }
   return { tasks: loops.reduce((sum, { loop }) => sum + partCount(loop), 0), before: [], body };
 }
@@ -120,7 +124,7 @@ function calls(name: string, loops: readonly PlacedLoop[]): TaskCode {
  * Loops of many parts first, each with tasks of its own; then the small ones, as many to a task as are worth one. No result depends on the
  * order.
  */
-function table(name: string, own: string, loops: readonly PlacedLoop[]): TaskCode {
+function table(name: OwnName, own: OwnName, loops: readonly PlacedLoop[]): TaskCode {
   const isSmall = ({ loop }: PlacedLoop): boolean => partCount(loop) === 1;
   const ordered = [...loops.filter((loop) => !isSmall(loop)), ...loops.filter(isSmall)];
   const bunches: string[] = [];
@@ -137,17 +141,17 @@ function table(name: string, own: string, loops: readonly PlacedLoop[]): TaskCod
     room -= share;
   }
   const rows = ordered.map(
-    (placed) => `  {${[loopName(name, placed.part), placed.pointers, placed.loop.range, placed.loop.part].join(', ')}},`,
+    ({ part, pointers, loop }) => emit`  {${loopName(name, part)}, ${fixed(pointers)}, ${fixed(loop.range)}, ${fixed(loop.part)}},`,
   );
   return {
     tasks,
     before: [
-      `static const kernel_loop ${own}_loops[] = {`,
+      emit`static const kernel_loop ${own.and('_loops')}[] = {`,
       ...rows,
       '};',
-      `static const loop_bunch ${own}_bunches[] = {${[...bunches, `{${tasks}, ${ordered.length}}`].join(', ')}};`,
+      emit`static const loop_bunch ${own.and('_bunches')}[] = {${joined([...bunches, emit`{${tasks}, ${ordered.length}}`], ', ')}};`,
     ],
-    body: [`run_loops(${own}_loops, ${own}_bunches, ${bunches.length}, p, task);`],
+    body: [emit`run_loops(${own.and('_loops')}, ${own.and('_bunches')}, ${bunches.length}, p, task);`],
   };
 }
 

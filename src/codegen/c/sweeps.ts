@@ -3,6 +3,7 @@ import type { ValueId } from '../../ir/types.js';
 import { assertNever, elementCount, sameShape, stringsAttr } from '../../ir/types.js';
 import { opDefinition } from '../../ops/index.js';
 import { isRowTotal } from '../../ops/row-totals.js';
+import type { Code } from '../code.js';
 import { runningOrder } from '../running-order.js';
 import { axesFunction } from './axes.js';
 import { copyFunction } from './copies.js';
@@ -25,7 +26,7 @@ export interface Finish {
   /** A loop is worth a task of its own beside others; a few statements are not. */
   readonly kind: 'loop' | 'statements';
   /** `parts` tells how many tasks the loop of a domain had. */
-  emit(context: KernelContext, parts: (domain: Domain) => number): readonly string[];
+  emit(context: KernelContext, parts: (domain: Domain) => number): readonly Code[];
 }
 
 /** Work without a barrier inside: loops whose parts run in any order, then what joins their partial sums. */

@@ -1,3 +1,5 @@
+import { type Code, emit } from '../code.js';
+
 /** A C float literal that reads back as exactly the f32 nearest to the number. */
 export function floatLiteral(value: number): string {
   const rounded = Math.fround(value);
@@ -7,6 +9,8 @@ export function floatLiteral(value: number): string {
   return `${/[.e]/.test(text) ? text : `${text}.0`}f`;
 }
 
-export function indent(lines: readonly string[], depth = 1): string[] {
-  return lines.map((line) => (line === '' ? '' : `${'  '.repeat(depth)}${line}`));
+export function indent(lines: readonly string[], depth?: number): string[];
+export function indent(lines: readonly Code[], depth?: number): Code[];
+export function indent(lines: readonly Code[], depth = 1): Code[] {
+  return lines.map((line) => (line === '' ? '' : emit`${'  '.repeat(depth)}${line}`));
 }

@@ -1,3 +1,4 @@
+import { emit, fixed } from '../code.js';
 import { TAP } from '../formula/gathers.js';
 import { Locals } from './expression.js';
 import { termAt } from './gathers.js';
@@ -30,7 +31,7 @@ export function tiledLoop(
       const offset = (Math.floor(tap / columns) * imageWidth + (tap % columns)) * channels;
       const locals = new Locals(
         context,
-        { ...at, index: `(corner + ${offset} + c)` },
+        { ...at, index: emit`(corner + ${offset} + c)` },
         {
           ...options,
           prologue,
@@ -45,8 +46,8 @@ export function tiledLoop(
   });
   const lines = [
     'for (int64_t row = begin; row < end; row++) {',
-    `  const int64_t y = row / ${width}, x = row % ${width}, r = row * ${channels};`,
-    `  const int64_t corner = (y * ${rows * imageWidth} + x * ${columns}) * ${channels};`,
+    emit`  const int64_t y = row / ${fixed(width)}, x = row % ${fixed(width)}, r = row * ${channels};`,
+    emit`  const int64_t corner = (y * ${rows * imageWidth} + x * ${columns}) * ${channels};`,
     ...indent(body),
     '}',
   ];

@@ -2,6 +2,7 @@ import { isConstant } from '../../ir/structure.js';
 import type { Node } from '../../ir/types.js';
 import { elementCount } from '../../ir/types.js';
 import { type AxisMap, type CopyMap, strideOf } from '../../ops/copy-map.js';
+import { emit, joined } from '../code.js';
 import { coordinateOf } from '../copy-index.js';
 import type { KernelContext } from './kernel.js';
 import { type LoopFunction, loopFunction, partLength } from './loops.js';
@@ -40,18 +41,22 @@ export function transposeFunction(context: KernelContext, node: Node, { shape, s
   const outerShape = outer.map((axis) => shape[axis]!);
   const tiles = Math.ceil(rows / TILE);
   const offset = (stride: (axis: number) => number) =>
-    outer.map((axis, place) => `${coordinateOf(outerShape, place, 'outer')} * ${stride(axis)}`).join(' + ') || '0';
+    joined(
+      outer.map((axis, place) => emit`${coordinateOf(outerShape, place, 'outer')} * ${stride(axis)}`),
+      ' + ',
+    ) || '0';
   const outputStride = (axis: number) => strideOf(shape, axis);
+  const [outerAt, tileAt] = [`unit / ${tiles}`, `unit % ${tiles}`];
   const lines = [
-    `const int64_t outer = unit / ${tiles}, first = unit % ${tiles} * ${TILE}, end_row = min64(first + ${TILE}, ${rows});`,
+    emit`const int64_t outer = ${outerAt}, first = ${tileAt} * ${TILE}, end_row = min64(first + ${TILE}, ${rows});`,
     '(void)outer;',
-    `const int64_t from = ${offset(sourceStride)}, to = ${offset(outputStride)};`,
-    `for (int64_t column = 0; column < ${columns}; column += ${TILE}) {`,
-    `  const int64_t end_column = min64(column + ${TILE}, ${columns});`,
+    emit`const int64_t from = ${offset(sourceStride)}, to = ${offset(outputStride)};`,
+    emit`for (int64_t column = 0; column < ${columns}; column += ${TILE}) {`,
+    emit`  const int64_t end_column = min64(column + ${TILE}, ${columns});`,
     '  for (int64_t r = first; r < end_row; r++)',
     '    for (int64_t c = column; c < end_column; c++)',
-    `      ${context.output(node.id)}[to + r * ${outputStride(inner)} + c] =`,
-    `        ${context.pointer(node.inputs[0]!)}[from + c * ${sourceStride(last)} + r];`,
+    emit`      ${context.output(node.id)}[to + r * ${outputStride(inner)} + c] =`,
+    emit`        ${context.pointer(node.inputs[0]!)}[from + c * ${sourceStride(last)} + r];`,
     '}',
   ];
   const range = elementCount(outerShape) * tiles;

@@ -1,6 +1,7 @@
 import type { Node } from '../../ir/types.js';
 import { stringsAttr } from '../../ir/types.js';
 import { type OpOfKind, opDefinition } from '../../ops/index.js';
+import { type Code, emit } from '../code.js';
 import { updateStatements } from '../formula/branches.js';
 import type { Leaves } from '../formula/render.js';
 import { atom } from '../formula/text.js';
@@ -20,7 +21,7 @@ function writeStates(locals: Locals, node: Node): void {
   const isRead = context.isStored(node.id);
   const result = () => `result${context.member(node.id)}${locals.suffix}`;
   const lines = updateStatements(C_RENDERER, leavesAt(locals, node), UPDATES[node.op as OpOfKind<'update'>](node), 'element', {
-    store: (position, text) => `store_f32${part}(${context.state(names[position]!)} + ${at.index}, ${text}${lanes});`,
+    store: (position, text) => emit`store_f32${part}(${context.state(names[position]!)} + ${at.index}, ${text}${lanes});`,
     after: (first) => (isRead ? [`${result()} = ${first};`] : []),
   });
   if (isRead) locals.statements.push(`vf ${result()} = ${locals.operand(node.id, 0)};`);
@@ -36,7 +37,7 @@ export function updateRoot(context: KernelContext, id: number): Root {
 }
 
 /** Where a formula of single numbers finds its operands: in variables of their names. */
-function counterLeaves(context: KernelContext, node: Node, statements: string[]): Leaves {
+function counterLeaves(context: KernelContext, node: Node, statements: Code[]): Leaves {
   const { operands } = opDefinition(node.op);
   const known = new Set<string>();
   const declare: Leaves['declare'] = (name, value, text, changes = false) => {
@@ -69,10 +70,10 @@ function counterLeaves(context: KernelContext, node: Node, statements: string[])
 }
 
 /** Ops on the step's counters, as plain C statements. */
-export function serialStatements(context: KernelContext, id: number): string[] {
+export function serialStatements(context: KernelContext, id: number): Code[] {
   const node = context.node(id);
   const names = stringsAttr(node.attrs, 'writes');
-  const ahead: string[] = [];
+  const ahead: Code[] = [];
   const update = COUNTERS[node.op as OpOfKind<'counter'>](node);
   const lines = updateStatements(C_RENDERER, counterLeaves(context, node, ahead), update, 'scalar', {
     store: (position, text) => `*${context.state(names[position]!)} = ${text};`,

@@ -1,12 +1,13 @@
 import type { Node, ValueId } from '../../ir/types.js';
 import { isOfKind, opDefinition } from '../../ops/index.js';
+import type { Code } from '../code.js';
 import type { F32 } from '../formula/expression.js';
 import { FOUND, GATHERS } from '../formula/gathers.js';
 import { type Image, imageOf, type Window } from '../window.js';
 import type { KernelContext } from './kernel.js';
 
 /** Batch, row and column of the result's pixel, from its number `row`. */
-export function pixelIndices(shape: readonly number[]): string[] {
+export function pixelIndices(shape: readonly number[]): Code[] {
   if (shape.length !== 4) return ['const int64_t batch = row;', '(void)batch;'];
   const [, height, width] = shape as [number, number, number];
   return [

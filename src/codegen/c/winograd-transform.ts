@@ -1,9 +1,7 @@
+import { type Code, emit, fixed, joined } from '../code.js';
+import { arraySize, called, head, type OwnName } from './kernel-code.js';
 import { floatLiteral } from './text.js';
 import type { Matrix } from './winograd.js';
-
-function repeat(count: number, text: (index: number) => string): string[] {
-  return Array.from({ length: count }, (_, index) => text(index));
-}
 
 /** A sum of terms, without those of zero. */
 function sum(terms: readonly (readonly [coefficient: number, term: string])[]): string {
@@ -23,10 +21,10 @@ function mirrored(a: readonly number[] | undefined, b: readonly number[] | undef
 }
 
 /** C function \`name(x, y)\`: y = matrix * x. Points come as +-a, so most rows, or columns, come in pairs that share their sums. */
-export function emitProduct(name: string, matrix: Matrix): string {
+export function emitProduct(name: OwnName, matrix: Matrix): Code {
   const column = (j: number) => (j < matrix[0]!.length ? matrix.map((row) => row[j]!) : undefined);
   const lines: string[] = [];
-  const variables = repeat(matrix[0]!.length, (j) => `x[${j}]`);
+  const variables = matrix[0]!.map((_, j) => `x[${j}]`);
   const paired = new Set<number>();
   for (let j = 0; j + 1 < variables.length; j += 1) {
     if (!mirrored(column(j), column(j + 1))) continue;
@@ -50,24 +48,29 @@ export function emitProduct(name: string, matrix: Matrix): string {
       lines.push(`y[${i}] = ${sum(terms(row, () => true))};`);
     }
   }
-  return `INLINE void ${name}(const vf *x, vf *y) {\n${lines.map((line) => `  ${line}\n`).join('')}}\n`;
+  return emit`${head('INLINE void', name, 'const vf *x, vf *y')}\n${lines.map((line) => `  ${line}\n`).join('')}}\n`;
 }
 
 /**
  * The body of a C function that takes matrix * X * transposed matrix: `load` gives the element of X in `row` and `column`, `store` takes
  * `y` to that place of the result.
  */
-export function emitSandwich(line: string, matrix: Matrix, load: string, store: string, indent: string): string {
+export function emitSandwich(line: OwnName, matrix: Matrix, load: Code, store: Code, indent: string): Code {
   const [outer, inner] = [matrix.length, matrix[0]!.length];
-  const lines = (...texts: readonly string[]) => texts.map((text) => `${indent}${text}\n`).join('');
+  const lines = (...texts: readonly Code[]) => joined(texts.map((text) => emit`${indent}${text}\n`));
   /** Lines that start with a loop of so many rounds. */
-  const unrolled = (rounds: number, ...texts: readonly string[]) => `#pragma GCC unroll ${rounds}\n${lines(...texts)}`;
-  return [
-    lines(`vf half[${outer}][${inner}];`),
-    unrolled(inner, `for (int column = 0; column < ${inner}; column++) {`, `  vf x[${inner}], y[${outer}];`),
-    unrolled(inner, `  for (int row = 0; row < ${inner}; row++) x[row] = ${load};`, `  ${line}(x, y);`),
-    unrolled(outer, `  for (int row = 0; row < ${outer}; row++) half[row][column] = y[row];`, '}'),
-    unrolled(outer, `for (int row = 0; row < ${outer}; row++) {`, `  vf y[${outer}];`, `  ${line}(half[row], y);`),
-    unrolled(outer, `  for (int column = 0; column < ${outer}; column++) ${store};`, '}'),
-  ].join('');
+  const unrolled = (rounds: number, ...texts: readonly Code[]) => emit`#pragma GCC unroll ${fixed(rounds)}\n${lines(...texts)}`;
+  return joined([
+    lines(emit`vf half[${outer}][${inner}];`),
+    unrolled(inner, emit`for (int column = 0; column < ${inner}; column++) {`, emit`  vf x[${inner}], y[${outer}];`),
+    unrolled(inner, emit`  for (int row = 0; row < ${inner}; row++) x[row] = ${load};`, emit`  ${called(line, 'x, y')};`),
+    unrolled(outer, emit`  for (int row = 0; row < ${outer}; row++) half[row][column] = y[row];`, '}'),
+    unrolled(
+      outer,
+      emit`for (int row = 0; row < ${outer}; row++) {`,
+      emit`  vf y[${arraySize(outer)}];`,
+      emit`  ${called(line, 'half[row], y')};`,
+    ),
+    unrolled(outer, emit`  for (int column = 0; column < ${outer}; column++) ${store};`, '}'),
+  ]);
 }

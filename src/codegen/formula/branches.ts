@@ -1,3 +1,4 @@
+import { type Code, emit } from '../code.js';
 import { isWider } from './expression.js';
 import { type Leaves, type Renderer, Writer } from './render.js';
 import type { Update } from './update.js';
@@ -5,7 +6,7 @@ import type { Update } from './update.js';
 /** Where the new values of an update go. */
 export interface UpdateStores {
   /** Statement that stores the new value of the state in that position. */
-  store(position: number, text: string): string;
+  store(position: number, text: string): Code;
   /** Statements behind the stores, given the text of the first value; of a state that stays, undefined. */
   after?(first: string | undefined): readonly string[];
 }
@@ -20,7 +21,7 @@ export function updateStatements(
   { first, cases }: Update,
   extent: 'scalar' | 'element',
   stores: UpdateStores,
-): string[] {
+): Code[] {
   let block: string[] | undefined;
   const writer = new Writer(renderer, {
     ...leaves,
@@ -31,7 +32,7 @@ export function updateStatements(
     },
   });
   writer.bind(first, extent);
-  const lines: string[] = [];
+  const lines: Code[] = [];
   for (const { when, values } of cases) {
     block = [];
     const texts = values.map((value) => (value === undefined ? undefined : writer.at(value, extent).text));
@@ -39,7 +40,7 @@ export function updateStatements(
     const condition = when === undefined ? undefined : writer.write(when);
     const head = lines.length === 0 ? '' : '} else ';
     lines.push(`${head}${condition === undefined ? '' : `if (${condition}) `}{`);
-    lines.push(...[...block, ...stored, ...(stores.after?.(texts[0]) ?? [])].map((line) => `  ${line}`));
+    lines.push(...[...block, ...stored, ...(stores.after?.(texts[0]) ?? [])].map((line) => emit`  ${line}`));
   }
   return [...lines, '}'];
 }

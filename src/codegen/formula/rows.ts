@@ -1,5 +1,6 @@
 import { numberAttr } from '../../ir/types.js';
 import type { OpOfKind } from '../../ops/index.js';
+import type { Code } from '../code.js';
 import {
   add,
   byPrecision,
@@ -122,19 +123,19 @@ export const ROWS: Readonly<Record<OpOfKind<'rows'>, RowRule>> = {
 };
 
 /** What the loop over rows supplies to write their formulas. */
-export interface RowWriter {
+export interface RowWriter<Line extends Code> {
   /** Statements that find numbers of the row in one loop over its columns. */
-  loop(numbers: readonly RowNumber[]): readonly string[];
+  loop(numbers: readonly RowNumber[]): readonly Line[];
   /** Statement that declares a number of the row. */
-  declare(name: string, value: Expression): readonly string[];
+  declare(name: string, value: Expression): readonly Line[];
   /** Statements that store a value at every column, number `index` of `of` of the row, or the row's share. */
-  each(value: F32): readonly string[];
-  number(value: F32, index: number, of: number): readonly string[];
-  share(value: F32): readonly string[];
+  each(value: F32): readonly Line[];
+  number(value: F32, index: number, of: number): readonly Line[];
+  share(value: F32): readonly Line[];
 }
 
 /** The statements for one row that has a label, or needs none. */
-export function rowStatements({ steps, result }: RowFormula, writer: RowWriter): string[] {
+export function rowStatements<Line extends Code>({ steps, result }: RowFormula, writer: RowWriter<Line>): Line[] {
   return [
     ...steps.flatMap((step) => ('loop' in step ? writer.loop(step.loop) : writer.declare(step.name, step.value))),
     ...rowResult(result, writer),
@@ -147,13 +148,13 @@ export function unlabelled({ ignored }: RowFormula): string {
 }
 
 /** The statements for one row without a label. */
-export function unlabelledRow({ result }: RowFormula, writer: RowWriter): string[] {
+export function unlabelledRow<Line extends Code>({ result }: RowFormula, writer: RowWriter<Line>): Line[] {
   const zero = number(0);
   if ('each' in result) return rowResult({ each: zero }, writer);
   return rowResult('share' in result ? { share: zero } : { numbers: result.numbers.map(() => zero) }, writer);
 }
 
-function rowResult(result: RowResult, writer: RowWriter): string[] {
+function rowResult<Line extends Code>(result: RowResult, writer: RowWriter<Line>): Line[] {
   if ('each' in result) return [...writer.each(result.each)];
   if ('share' in result) return [...writer.share(result.share)];
   return result.numbers.flatMap((value, index) => writer.number(value, index, result.numbers.length));

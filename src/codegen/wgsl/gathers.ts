@@ -1,6 +1,7 @@
 import { assertNever, type Node, type ValueId } from '../../ir/types.js';
 import type { OpOfKind } from '../../ops/index.js';
 import type { AxesSizes } from '../../ops/reductions.js';
+import { emit, spelled } from '../code.js';
 import type { Expression, F32 } from '../formula/expression.js';
 import { FOUND, type Found, GATHERS, PLACE, TAP, WEIGHT } from '../formula/gathers.js';
 import { Writer } from '../formula/render.js';
@@ -12,7 +13,7 @@ import { leavesAt } from './leaves.js';
 import { eachTap } from './taps.js';
 
 /** Batch, row, column (i32, for window arithmetic) and channel of an element of an image. */
-function pixel(locals: ElementValues, { height, width, channels }: Image): Pixel & { readonly batch: string; readonly c: string } {
+function pixel(locals: ElementValues, { height, width, channels }: Image): Pixel<string> & { readonly batch: string; readonly c: string } {
   const c = locals.channel(channels);
   const key = `${height}x${width}x${channels}`;
   const row = locals.once(`pixel ${key}`, () => `(${locals.at.index}) / ${channels}u`);
@@ -24,7 +25,7 @@ function pixel(locals: ElementValues, { height, width, channels }: Image): Pixel
   };
 }
 
-function address({ height, width, channels }: Image, batch: string, { y, x }: Pixel, c: string): string {
+function address({ height, width, channels }: Image, batch: string, { y, x }: Pixel<string>, c: string): string {
   return `((${batch} * ${height}u + u32(${y})) * ${width}u + u32(${x})) * ${channels}u + ${c}`;
 }
 
@@ -49,9 +50,9 @@ function eachOfWindow(locals: ElementValues, node: Node, window: Window, term: F
   const value = termAt(locals, node, term, address(image, batch, { y: 'y', x: 'x' }, c), tap);
   return [
     `for (var tap = 0; tap < ${window.rows * window.columns}; tap++) {`,
-    `  let y = ${y};`,
-    `  let x = ${x};`,
-    ...(outside === undefined ? [] : [`  if (${outside}) { continue; }`]),
+    `  let y = ${spelled(y)};`,
+    `  let x = ${spelled(x)};`,
+    ...(outside === undefined ? [] : [`  if (${spelled(outside)}) { continue; }`]),
     ...indent(take(value)),
     '}',
   ];
@@ -66,7 +67,7 @@ function eachPixel(locals: ElementValues, node: Node, term: F32, take: Take): st
   return [`for (var p = 0u; p < ${height * width}u; p++) {`, ...indent(take(value)), '}'];
 }
 
-const EXTREMES: Extremes = { larger: (a, b) => `max(${a}, ${b})`, smaller: (a, b) => `min(${a}, ${b})` };
+const EXTREMES: Extremes = { larger: (a, b) => emit`max(${a}, ${b})`, smaller: (a, b) => emit`min(${a}, ${b})` };
 
 /** For every result whose window holds the element's pixel; `tap` is the pixel's place in that window. */
 function eachHolder(locals: ElementValues, node: Node, window: Window, term: F32, take: Take): string[] {
@@ -74,19 +75,27 @@ function eachHolder(locals: ElementValues, node: Node, window: Window, term: F32
   const { batch, y, x, c } = pixel(locals, imageOf(node.type.shape));
   const place = { y: locals.let(`${y} + ${window.top}`), x: locals.let(`${x} + ${window.left}`) };
   const body = [
-    `let tap = ${placeInWindow(window, place)};`,
+    `let tap = ${spelled(placeInWindow(window, place))};`,
     `let at = ${address(pooled, batch, { y: 'i', x: 'j' }, c)};`,
     ...take(termAt(locals, node, term, 'at', tap)),
   ];
   const found = holders(window, pooled, place, EXTREMES);
   if ('only' in found) {
     const { only, when } = found;
-    return ['{', `  let i = ${only.y};`, `  let j = ${only.x};`, `  if (${when}) {`, ...indent(body, 2), '  }', '}'];
+    return [
+      '{',
+      `  let i = ${spelled(only.y)};`,
+      `  let j = ${spelled(only.x)};`,
+      `  if (${spelled(when)}) {`,
+      ...indent(body, 2),
+      '  }',
+      '}',
+    ];
   }
   const { rows, columns } = found;
   return [
-    `for (var i = ${rows.from}; i < ${rows.to}; i++) {`,
-    `  for (var j = ${columns.from}; j < ${columns.to}; j++) {`,
+    `for (var i = ${spelled(rows.from)}; i < ${spelled(rows.to)}; i++) {`,
+    `  for (var j = ${spelled(columns.from)}; j < ${spelled(columns.to)}; j++) {`,
     ...indent(body, 2),
     '  }',
     '}',

@@ -106,7 +106,7 @@ function whereOf(share: Share, length: number): string[] {
 }
 
 /** Writes the formula of one row, `row`, a column at a time: one invocation has one row, or some of it. */
-function rowWriter({ context, kernel, node, length, share, partial }: RowLoop): RowWriter {
+function rowWriter({ context, kernel, node, length, share, partial }: RowLoop): RowWriter<string> {
   const type = storageType(node.type.dtype);
   const atColumn = (body: (locals: Locals, writer: Writer) => void): string[] => {
     const locals = new Locals(context, kernel, { index: `row * ${length}u + c`, channel: 'c' });

@@ -1,4 +1,5 @@
 import { type TapRange, tapRanges, wholeOf } from '../axis-taps.js';
+import { emit, spelled } from '../code.js';
 import type { IndexWriter } from '../copy-index.js';
 import type { TapPlaces } from '../formula/gathers.js';
 import { BINDS, type Text } from '../formula/text.js';
@@ -12,16 +13,17 @@ export function indexWriter(kernel: KernelBuilder, lines: string[]): IndexWriter
   return {
     declare: (text) => {
       const name = kernel.name('at');
-      lines.push(`let ${name} = ${text};`);
+      lines.push(`let ${name} = ${spelled(text)};`);
       return name;
     },
-    select: (condition, yes, no) => `select(${no}, ${yes}, ${condition})`,
+    select: (condition, yes, no) => emit`select(${no}, ${yes}, ${condition})`,
   };
 }
 
 function overRange(range: TapRange, variable: string, body: readonly string[]): string[] {
-  const loop = [`for (var ${variable} = ${range.from}; ${variable} < ${range.to}; ${variable}++) {`, ...indent(body), '}'];
-  return range.when === undefined ? loop : [`if (${range.when}) {`, ...indent(loop), '}'];
+  const [from, to] = [spelled(range.from), spelled(range.to)];
+  const loop = [`for (var ${variable} = ${from}; ${variable} < ${to}; ${variable}++) {`, ...indent(body), '}'];
+  return range.when === undefined ? loop : [`if (${spelled(range.when)}) {`, ...indent(loop), '}'];
 }
 
 /**
@@ -31,7 +33,7 @@ function overRange(range: TapRange, variable: string, body: readonly string[]): 
 export function eachTap(
   { kernel, lines }: ElementValues,
   { rows, columns }: TapPlaces,
-  { y, x }: Pixel,
+  { y, x }: Pixel<string>,
   body: (weight: Text | undefined) => readonly string[],
 ): string[] {
   const outside = indexWriter(kernel, lines);
@@ -42,7 +44,8 @@ export function eachTap(
       const [ofRow, ofColumn]: [string[], string[]] = [[], []];
       const a = row.weight?.('i', indexWriter(kernel, ofRow));
       const b = column.weight?.('j', indexWriter(kernel, ofColumn));
-      const weight = a === undefined || b === undefined ? undefined : { text: `f32(${a} * ${b}) * ${share}`, binds: BINDS.product };
+      const weight =
+        a === undefined || b === undefined ? undefined : { text: `f32(${spelled(a)} * ${spelled(b)}) * ${share}`, binds: BINDS.product };
       return overRange(row, 'i', [...ofRow, ...overRange(column, 'j', [...ofColumn, ...body(weight)])]);
     }),
   );

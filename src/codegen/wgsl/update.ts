@@ -1,6 +1,7 @@
 import type { ValueId } from '../../ir/types.js';
 import { stringsAttr } from '../../ir/types.js';
 import { isOfKind, type OpOfKind } from '../../ops/index.js';
+import { spelled } from '../code.js';
 import { updateStatements } from '../formula/branches.js';
 import { COUNTERS, UPDATES } from '../formula/update.js';
 import type { GroupContext } from './context.js';
@@ -29,7 +30,7 @@ export function emitUpdate(context: GroupContext, id: ValueId): Dispatch {
     after: (first) => (isStored && first !== undefined ? [`result = ${first};`] : []),
   });
   if (isStored) locals.lines.push(`var result = ${isCounter ? locals.scalar(node.inputs[0]!) : locals.operand(id, 0)};`);
-  locals.lines.push(...lines);
+  locals.lines.push(...lines.map((line) => spelled(line)));
   if (isStored) {
     locals.set(id, 'result');
     locals.store(id);
