@@ -42,6 +42,17 @@ describe('a model that learns its own images', () => {
     assert.doesNotMatch(doctor.stdout, /guessing/);
   });
 
+  it('has losses in the table of epochs, also of the images kept for validation, and no column of accuracies', async () => {
+    const kept = work.file('kept.amp', `dataset cifar10 { validation(0.3) }\n${AUTOENCODER}`);
+    const run = work.path('kept');
+    const { stdout, stderr } = await ampc(...work.args('train', kept), '--out', run, '--epochs', '1');
+    const [head, row] = stdout.slice(stdout.lastIndexOf('\n\nepoch ')).trim().split('\n');
+    assert.deepEqual(head?.split(/ {2,}/), ['epoch', 'train loss', 'validation loss', 'test loss', 'images/s', 'skipped', 'time'], stderr);
+    const lines = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trimEnd().split('\n');
+    const epoch = lines.map((line) => JSON.parse(line)).find(({ event }) => event === 'epoch');
+    assert.equal(row?.trim().split(/ {2,}/)[2], epoch.validation_loss.toFixed(4));
+  });
+
   it('has no classes to predict', async () => {
     const run = work.path('predicted');
     await ampc(...work.args('train', work.program), '--out', run, '--epochs', '1');
