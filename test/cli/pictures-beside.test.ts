@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { train as runTraining, type TrainEvent, type UserError } from '../../src/index.js';
-import { ampc } from '../support/cli.js';
+import { ampc, fileLimit, startAmpc } from '../support/cli.js';
 import { environment } from '../support/environment.js';
 import { makeWorkspace } from '../support/tiny.js';
 import { pixels, put } from '../training/support/pictures.js';
@@ -72,6 +72,26 @@ describe('pictures that are decoded beside the training', function () {
     const decoded = (cache: string) => readdirSync(join(work.path(cache), 'ampc-images')).filter((name) => name.endsWith('.u8'));
     const bytes = (cache: string) => statSync(join(work.path(cache), 'ampc-images', decoded(cache)[0]!)).size;
     assert.deepEqual([bytes('cache-2'), bytes('cache-3'), bytes('cache-4')], [62 * 108, 9 * 108, 0]);
+  });
+
+  it('are shared by runs that decode them at once, and not kept where the system takes no more', async () => {
+    set({ AMPC_CACHE: work.path('cache-9'), AMPC_DECODE_FIRST: '0 B' });
+    const both = ['left', 'right'].map((run) => call('train', file, '--out', work.path(run), '--workers', '1'));
+    for (const { code, stderr } of await Promise.all(both)) assert.equal(code, 0, stderr);
+    for (const run of ['left', 'right']) assert.deepEqual(weights(run), weights('before'));
+    // Pictures of 150 x 150, of which a megabyte has room for 15.
+    const large = work.file('large.amp', PROGRAM.replace('size(6)', 'size(150)').replace('flatten', 'global_avg_pool'));
+    const env = { AMPC_DECODE_FIRST: '0 B' };
+    const alone = (run: string, cache: string, before?: string) =>
+      startAmpc(
+        ['train', large, '--out', work.path(run), '--backend', 'reference', '--epochs', '1'],
+        { ...env, AMPC_CACHE: work.path(cache) },
+        before === undefined ? {} : { before },
+      ).result;
+    const [full, free] = [await alone('full', 'cache-10', fileLimit(1)), await alone('free', 'cache-11')];
+    assert.deepEqual([full.code, free.code], [0, 0], full.stderr + free.stderr);
+    assert.match(full.stderr, /ampc-images: the system allows no file of that size; decoded pictures are not kept/);
+    assert.deepEqual(weights('full'), weights('free'));
   });
 
   it('that turn out to be broken end the run with one error; it is saved and goes on when they are back; the next lists them', async () => {
