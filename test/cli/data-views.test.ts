@@ -131,6 +131,11 @@ describe('ampc data', function () {
     const { stdout, stderr } = await ampc('data', 'preview', file, '--out', out, '--images', '3', '--epochs', '2');
     assert.match(stdout, /3 images as they are and in 2 epochs: /, stderr);
     assert.ok(existsSync(out));
+    const inNew = work.path('new folder/preview.png');
+    assert.equal((await ampc('data', 'preview', file, '--out', inNew, '--epochs', '1')).code, 0);
+    assert.ok(existsSync(inNew));
+    const below = await ampc('data', 'preview', file, '--out', join(out, 'x.png'), '--epochs', '1');
+    assert.match(below.stderr, /error\[AMP6213\]: cannot write \S+preview\.png\/x\.png\n/);
     const { data, info } = await sharp(readFileSync(out)).raw().toBuffer({ resolveWithObject: true });
     assert.deepEqual([info.width, info.height], [3 * 66 + 2, 3 * 66 + 2]);
     const at = (x: number, y: number) => [...data.subarray((y * info.width + x) * 3, (y * info.width + x) * 3 + 3)];

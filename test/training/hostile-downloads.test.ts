@@ -101,12 +101,13 @@ describe('an archive that was made to do harm', () => {
     assertNothingLeft(result, /^AMP7020 .*it unpacks to more than 512 MiB/);
   }).timeout(60_000);
 
-  it('or is cut short, within a file, behind one, or in its packing, is refused', async () => {
+  it('or is cut short, within a file, behind one, or in its packing, or is packed twice, is refused', async () => {
     const cut = (at: (all: Buffer) => Buffer) => fetched(async (dir) => at(Buffer.concat([tar(await whole(dir)), TAR_END])));
     assertNothingLeft(await cut((all) => gzipSync(all.subarray(0, 12_000))), /^AMP7020 .*it is no whole \.tar\.gz/);
     assertNothingLeft(await cut((all) => gzipSync(all.subarray(0, 10_240))), /^AMP7020 .*it has no .*data_batch_2\.bin/);
     assertNothingLeft(await cut((all) => gzipSync(all).subarray(0, 900)), /^AMP7020 .*it is no whole \.tar\.gz: unexpected end of file/);
     assertNothingLeft(await cut(() => Buffer.from('<html>not found</html>')), /^AMP7020 .*it is no whole \.tar\.gz/);
+    assertNothingLeft(await cut((all) => gzipSync(gzipSync(all))), /^AMP7020 .*it is packed twice/);
   });
 
   it('or has files of another length is refused when they are read', async () => {

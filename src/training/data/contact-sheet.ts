@@ -1,4 +1,8 @@
+import { dirname } from 'node:path';
 import sharp from 'sharp';
+import { userError } from '../../diagnostics/diagnostic.js';
+import { makeFolder } from '../../files/make-folder.js';
+import { fileReason } from '../../files/reason.js';
 import { replaceFile } from '../../files/replace-file.js';
 import type { Shape } from '../../ir/types.js';
 
@@ -13,7 +17,7 @@ function colourOf(image: Uint8Array, at: number, channels: number): readonly [nu
   return channels < 3 ? [first, first, first] : [first, image[at + 1]!, image[at + 2]!];
 }
 
-/** Writes rows of images u8 HWC of one shape as a PNG, small ones enlarged by whole factors. Throws the system's error. */
+/** Writes rows of images u8 HWC of one shape as a PNG, small ones enlarged by whole factors. Throws UserError AMP6213. */
 export async function writeContactSheet(path: string, rows: readonly (readonly Uint8Array[])[], shape: Shape): Promise<void> {
   const [height = 0, width = 0, channels = 0] = shape;
   const factor = Math.max(1, Math.ceil(LEAST_SIDE / Math.max(height, width)));
@@ -31,5 +35,10 @@ export async function writeContactSheet(path: string, rows: readonly (readonly U
   const png = await sharp(sheet, { raw: { width: sheetWidth, height: sheetHeight, channels: 3 } })
     .png()
     .toBuffer();
-  await replaceFile(path, png);
+  try {
+    await makeFolder(dirname(path));
+    await replaceFile(path, png);
+  } catch (error) {
+    throw userError('AMP6213', `cannot write ${path}`, fileReason(error), 'name another file');
+  }
 }
