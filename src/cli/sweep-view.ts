@@ -1,4 +1,14 @@
-import type { Measure, Statistic, SweepEvent, SweepOutcome, SweepProgress, SweepRow, SweepRun, SweepRunEvent } from '../index.js';
+import type {
+  Measure,
+  Statistic,
+  SweepEvent,
+  SweepOutcome,
+  SweepProgress,
+  SweepRow,
+  SweepRun,
+  SweepRunEvent,
+  UserError,
+} from '../index.js';
 import { renderDiagnostics } from '../index.js';
 import { progressBar } from './live-line.js';
 import { formatDuration, formatLoss, formatPercent, type Output } from './output.js';
@@ -48,6 +58,7 @@ function endOf(event: SweepRunEvent): string {
 /** Shows a sweep while it runs: a line when a run begins and when it ends, and on a terminal how far the running ones are. */
 export class SweepReport {
   #total = 0;
+  readonly #told = new Set<string>();
 
   constructor(private readonly output: Output) {}
 
@@ -65,7 +76,14 @@ export class SweepReport {
     const name = `${event.number}/${this.#total} ${settingsText(event.settings, event.seed)}`;
     if (event.state === 'training') this.output.info(this.output.style('dim', `${name}: begins`));
     else if (error === undefined || event.state !== 'failed') this.output.info(`${name}: ${endOf(event)}`);
-    else this.output.error(`${name} failed\n${renderDiagnostics(error.diagnostics, error.source, { color: this.output.errorColor })}`);
+    else this.#printFailure(name, error);
+  }
+
+  /** Runs that fail for the same reason tell it once. */
+  #printFailure(name: string, { diagnostics, source }: UserError): void {
+    const text = renderDiagnostics(diagnostics, source, { color: this.output.errorColor });
+    this.output.error(this.#told.has(text) ? `${name} failed: ${diagnostics[0]?.message}` : `${name} failed\n${text}`);
+    this.#told.add(text);
   }
 
   onProgress({ over, runs, training }: SweepProgress): void {

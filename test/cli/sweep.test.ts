@@ -173,6 +173,14 @@ describe('ampc sweep', function () {
     assert.equal((await swept('failing', '--set', 'train.lr=0.001,0.1')).code, 0);
   });
 
+  it('tells a reason that several runs share once', async () => {
+    const nowhere = ['--backend', 'reference', '--data', work.path('nowhere'), '--set', 'train.lr=0.001,0.1'];
+    const { code, stderr } = await ampc('sweep', work.program, '--out', work.path('without'), ...nowhere);
+    assert.equal(code, 1);
+    assert.equal(stderr.match(/error\[AMP7001\]/g)?.length, 1);
+    assert.match(stderr, /\n2\/2 lr 0\.1 failed: the data set cifar10 is not in /);
+  });
+
   it('goes on with the others when the process of a run is killed', async () => {
     const options: SweepOptions = {
       backend: 'reference',
