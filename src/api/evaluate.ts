@@ -2,7 +2,7 @@ import type { CostOptions } from '../choose/formats.js';
 import { type BackendChoice, compileToRun, type Runnable } from '../choose/plan-file.js';
 import type { Settings } from '../choose/settings.js';
 import { picturesBelow } from '../datafiles/class-folders.js';
-import { type UserError, userError } from '../diagnostics/diagnostic.js';
+import { UserError, userError } from '../diagnostics/diagnostic.js';
 import { isFolder } from '../files/is-folder.js';
 import type { Plan } from '../plan/plan.js';
 import { loadOptions } from '../runtime/load-options.js';
@@ -154,17 +154,31 @@ export async function evaluate(target: RunReference, options: EvaluateOptions = 
   });
 }
 
-/** The names that a run was trained with; for an older run, and for a file with weights, those of the data set at hand. */
+/** Codes of data that is not there. */
+const NOT_THERE = new Set(['AMP7001', 'AMP7014', 'AMP7016']);
+
+/**
+ * The names that a run was trained with; for an older run, and for a file with weights, those of the data set at hand. Where that is not
+ * there, and nobody has said where it is, classes have their numbers: weights from elsewhere need no data to predict.
+ */
 export async function classNames({ runnable, run }: Model, { data, onNotice }: ModelOptions): Promise<readonly string[]> {
   if (run?.classes !== undefined) return run.classes;
-  const { dataset } = runnable.program.recipe;
+  const { dataset, classes } = runnable.program.recipe;
   const { name } = dataset;
-  const folder = await choosePlace(dataset, data, run?.data, runnable.source);
-  if (run !== undefined)
-    onNotice?.(
-      `the run does not say how its classes are called: the names are those of ${name}${folder === undefined ? '' : ` in ${folder}`}`,
-    );
-  return openClasses(dataset, { place: folder, onNotice });
+  try {
+    const folder = await choosePlace(dataset, data, run?.data, runnable.source);
+    const names = await openClasses(dataset, { place: folder, onNotice });
+    if (run !== undefined)
+      onNotice?.(
+        `the run does not say how its classes are called: the names are those of ${name}${folder === undefined ? '' : ` in ${folder}`}`,
+      );
+    return names;
+  } catch (error) {
+    const [first] = error instanceof UserError ? error.diagnostics : [];
+    if (data !== undefined || first === undefined || !NOT_THERE.has(first.code)) throw error;
+    onNotice?.(`classes have their numbers as names: ${first.message}`);
+    return Array.from({ length: classes ?? 0 }, (_, label) => String(label));
+  }
 }
 
 /** Files as they are, and the pictures in folders. Throws UserError AMP7403, or tells `onFailure`, of folders without any. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import sharp from 'sharp';
 import { exportModel } from '../../src/api/export.js';
 import { importModel } from '../../src/api/import-model.js';
 import { compileToRun } from '../../src/choose/plan-file.js';
@@ -162,5 +163,15 @@ describe('ampc import', () => {
     assert.match(stderr, /does not say how its images were normalized/);
     const check = await ampc('check', workspace.path('told/plain.amp'));
     assert.equal(check.code, 0, check.stderr);
+    // There are no images of its own yet, so its classes have numbers.
+    const picture = workspace.path('picture.png');
+    await sharp({ create: { width: 20, height: 20, channels: 3, background: '#357' } })
+      .png()
+      .toFile(picture);
+    const weights = ['--weights', workspace.path('told/plain.safetensors'), '--backend', 'reference'];
+    const predicted = await ampc('predict', workspace.path('told/plain.amp'), picture, ...weights);
+    assert.equal(predicted.code, 0, predicted.stderr);
+    assert.match(predicted.stderr, /classes have their numbers as names: .*images is not there/);
+    assert.match(predicted.stdout, /\b[0-4]\b/);
   });
 });
