@@ -5,7 +5,7 @@
  *   npx tsx scripts/check-exports.ts [NAME...]       needs a C compiler, and `$AMPC_TEST_PYTHON` with torch, safetensors, onnx, onnxruntime
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -62,7 +62,7 @@ async function check(path: string, folder: string): Promise<string> {
 const EXAMPLES = [
   ...readdirSync(join(ROOT, 'examples')).map((file) => join(ROOT, 'examples', file)),
   ...readdirSync(join(ROOT, 'examples/zoo')).map((file) => join(ROOT, 'examples/zoo', file)),
-].filter((path) => path.endsWith('.amp') && readFileSync(path, 'utf8').includes('cifar'));
+].filter((path) => path.endsWith('.amp'));
 
 const asked = process.argv.slice(2);
 const work = mkdtempSync(join(tmpdir(), 'ampc-exports-'));
