@@ -2,10 +2,11 @@ import { elementCount, type Shape, sameShape } from '../../ir/types.js';
 import { type ContractionGeometry, FACTORS, operandOf } from '../../ops/contraction-geometry.js';
 import { contractionGeometry, type OpOfKind } from '../../ops/index.js';
 import type { OpAttr, Tensor } from './binding.js';
-import { type Calls, flag, ints, text, type } from './calls.js';
+import type { Calls } from './calls.js';
 import { CODES } from './device.js';
 import { asMatrix, type Kernel, wide } from './kernel.js';
 import { areEqual, convolutionWithBias, madeElements } from './onednn.js';
+import { flag, ints, text, type } from './op-attributes.js';
 import { sumOverBatch, sumToChannel } from './sums.js';
 import { everyTap, spreadTaps } from './taps.js';
 

@@ -1,8 +1,9 @@
 import { elementCount, numberAttr, numbersAttr } from '../../ir/types.js';
 import type { Tensor } from './binding.js';
-import { type Calls, type as typeAttr } from './calls.js';
+import type { Calls } from './calls.js';
 import { CODES } from './device.js';
 import { asNumber, attr, type KernelContext, keepWhere, wide } from './kernel.js';
+import { type as typeAttr } from './op-attributes.js';
 import { meanOfAll } from './sums.js';
 
 function classes(x: Tensor): number {

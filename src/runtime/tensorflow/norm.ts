@@ -1,8 +1,9 @@
 import { elementCount, numbersAttr } from '../../ir/types.js';
 import type { Tensor } from './binding.js';
-import { type Calls, flag, float, text, type } from './calls.js';
+import type { Calls } from './calls.js';
 import { CODES } from './device.js';
 import { asMatrix, attr, type Kernel, type KernelContext, wide } from './kernel.js';
+import { flag, float, text, type } from './op-attributes.js';
 import { meanOfChannel, sumToChannel } from './sums.js';
 
 const normalize: Kernel = ({ tf, node, inputs: [image] }) => {

@@ -1,7 +1,8 @@
 import { elementCount, type Shape } from '../../ir/types.js';
 import type { OpAttr, Tensor } from './binding.js';
-import { type Calls, flag, ints, text, type } from './calls.js';
+import type { Calls } from './calls.js';
 import { CODES } from './device.js';
+import { flag, ints, text, type } from './op-attributes.js';
 
 /**
  * Kernels of oneDNN for processors that TensorFlow's rewrites of graphs call by internal names. Nothing promises that they are there, or

@@ -2,10 +2,11 @@ import { numbersAttr } from '../../ir/types.js';
 import { axisTaps } from '../../ops/index.js';
 import { type WindowPlaces, windowsAlong } from '../../ops/mean-windows.js';
 import type { Tensor } from './binding.js';
-import { type Calls, ints, text, type } from './calls.js';
+import type { Calls } from './calls.js';
 import { CODES, INT32 } from './device.js';
 import { type KernelContext, wide } from './kernel.js';
 import { maxPoolKernels } from './max-pool.js';
+import { ints, text, type } from './op-attributes.js';
 import { range } from './shape.js';
 import { meanOfImage } from './sums.js';
 

@@ -3,8 +3,9 @@ import type { TensorType } from '../../ir/types.js';
 import { byteLength, elementCount, stringAttr } from '../../ir/types.js';
 import type { Plan } from '../../plan/plan.js';
 import type { Tensor } from './binding.js';
-import { type Calls, flag, shapeAttr, text, type } from './calls.js';
+import type { Calls } from './calls.js';
 import { CODES, INT32, RESOURCE } from './device.js';
+import { flag, shapeAttr, text, type } from './op-attributes.js';
 import { readVariable } from './update.js';
 
 export type StateElements = Float32Array | Int32Array;

@@ -1,8 +1,9 @@
 import { numberAttr } from '../../ir/types.js';
 import type { Tensor } from './binding.js';
-import { type Calls, flag, type as typeAttr } from './calls.js';
+import type { Calls } from './calls.js';
 import { CODES } from './device.js';
 import { attr, type Kernel, type KernelContext, wide } from './kernel.js';
+import { flag, type as typeAttr } from './op-attributes.js';
 import { norm } from './sums.js';
 
 const scaleLoss = wide((tf, [loss, scale], context) => tf.mul(tf.mul(loss!, scale!), attr(context, 'factor')));

@@ -1,7 +1,8 @@
 import type { Shape } from '../../ir/types.js';
 import type { Tensor } from './binding.js';
-import { type Calls, type } from './calls.js';
+import type { Calls } from './calls.js';
 import { CODES, INT32 } from './device.js';
+import { type } from './op-attributes.js';
 
 /** A pool's windows over an image [batch, height, width, channels]. */
 export interface Pool {
