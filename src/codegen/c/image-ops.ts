@@ -22,7 +22,7 @@ const NAMES = PRIMITIVES.map((name) => `IMAGE_${name.toUpperCase()}`);
 export const IMAGE_OPS = `${declareRecord(IMAGE_OP)}
 ${declareRecord(IMAGE_ROW)}
 enum { ${NAMES.join(', ')} };
-${String.raw`
+
 typedef struct {
   uint8_t *pixels;
   /* Room for as many bytes. */
@@ -208,4 +208,4 @@ static void apply_row(const canvas *image, const image_row *row) {
     default: break;
   }
 }
-`.replaceAll('\\`', '`')}`;
+`;
