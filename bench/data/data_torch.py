@@ -86,14 +86,15 @@ def prepare(message):
         return DataLoader(chosen, batch_size=batch, shuffle=True, num_workers=message["workers"], drop_last=True)
 
     def run(batches):
+        # Starting its processes is not counted, for in a run it happens once an epoch, nor what they had ready by then.
+        ahead = 1 + 2 * message["workers"]
+        batches_of = iter(epoch(batches + ahead))
+        for _ in range(ahead):
+            next(batches_of)
         waited, start = 0.0, time.perf_counter()
-        batches_of = iter(epoch(batches))
-        # Starting its processes is not counted: in a run it happens once an epoch.
-        first = next(batches_of)
-        start = time.perf_counter()
-        for number in range(batches):
+        for _ in range(batches):
             asked = time.perf_counter()
-            x, y = first if number == 0 else next(batches_of)
+            x, y = next(batches_of)
             waited += time.perf_counter() - asked
             if step is not None:
                 step(x, y)
