@@ -53,7 +53,7 @@ export class DecodePool {
     });
   }
 
-  /** Some at a time, in their order. Rejects with the signal's reason. */
+  /** Some at a time, in their order. Rejects with the first error or the signal's reason, when nothing that was begun is still at work. */
   async runAll<Name extends JobName>(
     name: Name,
     count: number,
@@ -62,6 +62,7 @@ export class DecodePool {
     signal?: AbortSignal,
   ): Promise<void> {
     let next = 0;
+    const failures: unknown[] = [];
     const lane = async (): Promise<void> => {
       try {
         while (next < count) {
@@ -71,10 +72,11 @@ export class DecodePool {
         }
       } catch (error) {
         next = count;
-        throw error;
+        failures.push(error);
       }
     };
     await keepingAlive(Promise.all(Array.from({ length: Math.min(count, 1 + DEPTH * this.size) }, lane)));
+    if (failures.length > 0) throw failures[0];
   }
 
   private take(): Task | undefined {
