@@ -21,7 +21,7 @@ export type TapPlaces = { readonly kind: 'taps'; readonly rows: AxisTaps; readon
 /**
  * What is taken of a term over places; operands in it are those at the place.
  * - `first_largest`: the largest term, or NaN where one is NaN, and the first place where it stands.
- * - `sum`: in f32, place by place or first along each row, as the target likes.
+ * - `sum`: in f32, row by row and place by place; of `holders` each row by itself, and then the rows.
  * - `long_sum`: kept to more than f32, and rounded once; a target may add so many as `FEW` in f32.
  */
 export type Found =

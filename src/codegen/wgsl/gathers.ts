@@ -69,15 +69,16 @@ function eachPixel(locals: ElementValues, node: Node, term: F32, take: Take): st
 
 const EXTREMES: Extremes = { larger: (a, b) => emit`max(${a}, ${b})`, smaller: (a, b) => emit`min(${a}, ${b})` };
 
-/** For every result whose window holds the element's pixel; `tap` is the pixel's place in that window. */
-function eachHolder(locals: ElementValues, node: Node, window: Window, term: F32, take: Take): string[] {
+/** Adds to `sum` the results whose window holds the element's pixel, each row by itself first; `tap` is the pixel's place in that window. */
+function addHolders(locals: ElementValues, node: Node, window: Window, term: F32, sum: string): string[] {
   const pooled = imageOf(locals.context.type(node.inputs[0]!).shape);
   const { batch, y, x, c } = pixel(locals, imageOf(node.type.shape));
   const place = { y: locals.let(`${y} + ${window.top}`), x: locals.let(`${x} + ${window.left}`) };
-  const body = [
+  const value = termAt(locals, node, term, 'at', tap);
+  const addTo = (total: string) => [
     `let tap = ${spelled(placeInWindow(window, place))};`,
     `let at = ${address(pooled, batch, { y: 'i', x: 'j' }, c)};`,
-    ...take(termAt(locals, node, term, 'at', tap)),
+    `${total} += ${value};`,
   ];
   const found = holders(window, pooled, place, EXTREMES);
   if ('only' in found) {
@@ -87,7 +88,7 @@ function eachHolder(locals: ElementValues, node: Node, window: Window, term: F32
       `  let i = ${spelled(only.y)};`,
       `  let j = ${spelled(only.x)};`,
       `  if (${spelled(when)}) {`,
-      ...indent(body, 2),
+      ...indent(addTo(sum), 2),
       '  }',
       '}',
     ];
@@ -95,9 +96,11 @@ function eachHolder(locals: ElementValues, node: Node, window: Window, term: F32
   const { rows, columns } = found;
   return [
     `for (var i = ${spelled(rows.from)}; i < ${spelled(rows.to)}; i++) {`,
+    `  var row_${sum} = 0.0f;`,
     `  for (var j = ${spelled(columns.from)}; j < ${spelled(columns.to)}; j++) {`,
-    ...indent(body, 2),
+    ...indent(addTo(`row_${sum}`), 2),
     '  }',
+    `  ${sum} += row_${sum};`,
     '}',
   ];
 }
@@ -140,8 +143,7 @@ function find(locals: ElementValues, node: Node, found: Found): FoundValues {
     case 'sum': {
       const sum = kernel.name('sum');
       lines.push(`var ${sum} = 0.0f;`);
-      const add: Take = (value) => [`${sum} += ${value};`];
-      lines.push(...eachShort(locals, node, found, add));
+      lines.push(...shortSum(locals, node, found, sum));
       return { value: atom(sum) };
     }
     case 'long_sum': {
@@ -157,12 +159,13 @@ function find(locals: ElementValues, node: Node, found: Found): FoundValues {
   }
 }
 
-function eachShort(locals: ElementValues, node: Node, { over, term }: Extract<Found, { by: 'sum' }>, add: Take): string[] {
+function shortSum(locals: ElementValues, node: Node, { over, term }: Extract<Found, { by: 'sum' }>, sum: string): string[] {
+  const add: Take = (value) => [`${sum} += ${value};`];
   switch (over.kind) {
     case 'window':
       return eachOfWindow(locals, node, over.window, term, add);
     case 'holders':
-      return eachHolder(locals, node, over.window, term, add);
+      return addHolders(locals, node, over.window, term, sum);
     case 'taps': {
       const image = imageOf(locals.context.type(node.inputs[0]!).shape);
       const { batch, y, x, c } = pixel(locals, imageOf(node.type.shape));
