@@ -69,7 +69,7 @@ function eachPixel(locals: ElementValues, node: Node, term: F32, take: Take): st
 
 const EXTREMES: Extremes = { larger: (a, b) => emit`max(${a}, ${b})`, smaller: (a, b) => emit`min(${a}, ${b})` };
 
-/** Adds to `sum` the results whose window holds the element's pixel, each row by itself first; `tap` is the pixel's place in that window. */
+/** Adds to `sum` the results whose window holds the element's pixel, each row by itself first; `tap` is the pixel's place in the window. */
 function addHolders(locals: ElementValues, node: Node, window: Window, term: F32, sum: string): string[] {
   const pooled = imageOf(locals.context.type(node.inputs[0]!).shape);
   const { batch, y, x, c } = pixel(locals, imageOf(node.type.shape));
