@@ -3,6 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { schemaProblem } from '../../src/files/schemas.js';
+import type { ImageSet } from '../../src/training/data/dataset.js';
+import { withFewTested } from '../../src/training/data/first-images.js';
 import { ampc, startAmpc } from '../support/cli.js';
 import { environment } from '../support/environment.js';
 import { TINY, useTiny } from '../support/tiny.js';
@@ -45,6 +47,41 @@ describe('ampc train --dry-run', () => {
     const missing = await ampc('train', work.program, '--dry-run', '--backend', 'reference', '--data', work.path('nowhere'));
     assert.match(missing.stderr, /^error\[AMP7001\]/);
     assert.equal((await ampc('train', work.program, '--dry-run', '--out', 'x')).code, 2);
+  });
+});
+
+describe('ampc train --dry-run with more test images than it tests', () => {
+  const work = useTiny(TINY.replace('normalize(', 'validation(0.2)  normalize('), 80);
+
+  it('tests the first of them, by the cpu as by the reference', async () => {
+    const losses: number[] = [];
+    for (const backend of ['cpu', 'reference']) {
+      const { code, stdout, stderr } = await ampc(
+        ...['train', work.program, '--dry-run', '--precision', 'fp32', '--json', '--backend', backend, '--data', work.data],
+      );
+      assert.equal(code, 0, stderr);
+      losses.push((JSON.parse(stdout) as { readonly test_loss: number }).test_loss);
+    }
+    const [cpu, reference] = losses;
+    assert.ok(Math.abs(cpu! - reference!) < 1e-4, `${cpu} and ${reference}`);
+  });
+
+  it('cuts all that belongs to an image, and leaves pictures to what brings them into memory', () => {
+    const set: ImageSet = {
+      images: Uint8Array.from({ length: 12 }, (_, at) => at),
+      labels: Int32Array.of(0, 1, 2),
+      count: 3,
+      shape: [2, 2, 1],
+      further: { age: Float32Array.of(1, 2, 3, 4, 5, 6) },
+      files: ['a', 'b', 'c'],
+    };
+    const { images } = set;
+    const supply = { room: 3, placeOf: () => 2, hold: () => undefined };
+    const few = withFewTested({ name: 'few', classes: [], train: set, test: set, validation: { ...set, supply } }, 2);
+    const first = { labels: Int32Array.of(0, 1), count: 2, shape: [2, 2, 1], further: { age: Float32Array.of(1, 2, 3, 4) } };
+    assert.deepEqual(few.test, { ...first, files: ['a', 'b'], images: images.subarray(0, 8) });
+    assert.deepEqual({ ...few.validation }, { ...first, files: ['a', 'b'], supply, images });
+    assert.equal(few.train, set);
   });
 });
 

@@ -1,16 +1,27 @@
+import type { FurtherValues } from '../../datafiles/further-arrays.js';
+import { elementCount } from '../../ir/types.js';
 import type { Dataset, ImageSet } from './dataset.js';
+
+function firstValues(further: FurtherValues | undefined, most: number, count: number): FurtherValues | undefined {
+  if (further === undefined) return undefined;
+  return Object.fromEntries(Object.entries(further).map(([name, values]) => [name, values.subarray(0, most * (values.length / count))]));
+}
 
 function firstOf(set: ImageSet, most: number): ImageSet {
   const { labels, count, shape, further, files, supply } = set;
   if (count <= most) return set;
-  return {
+  const first = {
     labels: labels.subarray(0, most),
     count: most,
     shape,
-    further,
-    ...(files && { files }),
+    further: firstValues(further, most, count),
+    ...(files && { files: files.slice(0, most) }),
+  };
+  if (supply === undefined) return { ...first, images: set.images.subarray(0, most * elementCount(shape)) };
+  return {
+    ...first,
     supply,
-    // Of a set with a supply they lie wherever that has put them last.
+    // They lie wherever the supply has put them last.
     get images() {
       return set.images;
     },
