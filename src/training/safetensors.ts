@@ -25,7 +25,7 @@ export interface ReadOptions {
 }
 
 /** The limit of the reference implementation. */
-const LARGEST_HEADER = 100_000_000;
+export const LARGEST_HEADER = 100_000_000;
 const CHECKSUM_KEY = 'sha256';
 const NO_CHECKSUM = '0'.repeat(64);
 

@@ -134,7 +134,8 @@ describe('ampc train, eval, predict, bench', () => {
     const run = work.path('unfit');
     const { code, stderr } = await ampc(...args('train', file, '--out', run, '--init', file));
     assert.equal(code, 1);
-    assert.match(stderr, /tiny\.amp is not a usable safetensors file/);
+    assert.match(stderr, /tiny\.amp is neither safetensors nor a state dict of PyTorch\n/);
+    assert.match(stderr, /it looks like a program of ampc/);
     assert.equal(existsSync(run), false);
   });
 

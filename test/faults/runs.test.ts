@@ -54,7 +54,11 @@ describe('run folders', function () {
       work.path('none'),
     );
     mkdirSync(work.path('empty'));
-    await refuses(work.path('empty'), /not a usable safetensors/, ...args('train', file, '--out', work.path('empty'), '--init', file));
+    await refuses(
+      work.path('empty'),
+      /neither safetensors nor a state dict/,
+      ...args('train', file, '--out', work.path('empty'), '--init', file),
+    );
   });
 
   it('a second --resume is refused while the first goes on, and a killed one is in nobody’s way', async () => {

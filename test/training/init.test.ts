@@ -221,4 +221,23 @@ describe('weights of PyTorch', () => {
     writeFileSync(path, bytes.subarray(0, bytes.length - 100));
     assert.equal((await refusal(loadInitial(path, await planOf(NET)))).code, 'AMP7201');
   });
+
+  it('a file of another kind is told as what it looks like', async () => {
+    const plan = await planOf(NET);
+    for (const [name, content, message] of [
+      ['none.pt', '', /it looks like an empty file\n/],
+      ['words.safetensors', 'weights', /it looks like text, which begins with "weights"\ngive the last\.safetensors/],
+      ['table.pth', 'name,value\nfc.weight,1\n', /it looks like text, which begins with "name,value"\n/],
+      ['net.amp', NET, /it looks like a program of ampc\ngive the weights/],
+      ['keras.h5', Buffer.from('\x89HDF\r\n\x1a\n and so on', 'latin1'), /it looks like a file of HDF5/],
+      ['other.pkl', Buffer.from('\x80\x04\x95\x2a\0\0\0\0\0\0\0', 'latin1'), /it looks like a pickle that torch\.save did not write/],
+    ] as const) {
+      const path = join(workspace.dir, name);
+      writeFileSync(path, content);
+      const { code, text } = await refusal(loadInitial(path, plan));
+      assert.equal(code, 'AMP7201');
+      assert.match(text, /is neither safetensors nor a state dict of PyTorch\n/);
+      assert.match(text, message);
+    }
+  });
 });

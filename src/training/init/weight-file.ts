@@ -3,9 +3,10 @@ import { BadFile } from '../../datafiles/bad-file.js';
 import { readStateDict, type StateDict, type StateDictEntry } from '../../datafiles/torch-file.js';
 import { type UserError, userError } from '../../diagnostics/diagnostic.js';
 import { fileFix, fileReason } from '../../files/reason.js';
-import { readHeaderOf, readSafetensors } from '../safetensors.js';
+import { LARGEST_HEADER, readHeaderOf, readSafetensors } from '../safetensors.js';
 import { isCountType, type StoredType, Unusable } from '../safetensors-header.js';
 import { isReadableType, type Tensor, targetOf } from '../safetensors-target.js';
+import { otherFile } from './other-file.js';
 
 /** Whose order of axes and of flattened features a file's tensors have. */
 export const WEIGHT_LAYOUTS = ['ampc', 'torch'] as const;
@@ -88,17 +89,25 @@ async function openSafetensors(path: string): Promise<WeightFile> {
   return { path, entries, layout: saidLayout(metadata.format), read };
 }
 
-/** Whether a file is of torch.save: a zip archive, or a pickle. */
-async function isOfTorch(path: string): Promise<boolean> {
+async function headOf(path: string): Promise<Buffer> {
   const file = await open(path, 'r');
   try {
-    const head = Buffer.alloc(4);
-    const { bytesRead } = await file.read(head, 0, 4, 0);
-    // The length of a header of safetensors, in eight bytes, has neither in its first ones and ends with zeros.
-    return bytesRead === 4 && (head.readUInt32LE(0) === 0x04034b50 || (head[0] === 0x80 && head[1] === 2 && head[2] === 0x8a));
+    const head = Buffer.alloc(256);
+    return head.subarray(0, (await file.read(head, 0, head.length, 0)).bytesRead);
   } finally {
     await file.close();
   }
+}
+
+/** Whether a file is of torch.save: a zip archive, or a pickle. */
+function isOfTorch(head: Buffer): boolean {
+  // The length of a header of safetensors, in eight bytes, has neither in its first ones and ends with zeros.
+  return head.length >= 4 && (head.readUInt32LE(0) === 0x04034b50 || (head[0] === 0x80 && head[1] === 2 && head[2] === 0x8a));
+}
+
+/** Whether a file may be safetensors, whole or damaged: the length of a header, and the brace that it begins with. */
+function isOfSafetensors(head: Buffer): boolean {
+  return head.length >= 8 && (head.readBigUInt64LE(0) <= LARGEST_HEADER || head[8] === 0x7b);
 }
 
 /**
@@ -107,7 +116,10 @@ async function isOfTorch(path: string): Promise<boolean> {
  */
 export async function openWeights(path: string): Promise<WeightFile> {
   try {
-    return (await isOfTorch(path)) ? await openTorch(path) : await openSafetensors(path);
+    const head = await headOf(path);
+    if (isOfTorch(head)) return await openTorch(path);
+    if (!isOfSafetensors(head)) throw otherFile(path, head);
+    return await openSafetensors(path);
   } catch (error) {
     if (typeof (error as NodeJS.ErrnoException).code !== 'string') throw error;
     throw userError('AMP7201', `cannot read ${path}`, fileReason(error), fileFix(error));
