@@ -7,6 +7,7 @@ import { torchLayouts, toTorch } from '../../src/interchange/layouts.js';
 import type { Plan } from '../../src/plan/plan.js';
 import { selectBackend } from '../../src/runtime/select.js';
 import { type InitOptions, loadInitial } from '../../src/training/init/load.js';
+import { openWeights } from '../../src/training/init/weight-file.js';
 import { type Tensor, writeSafetensors } from '../../src/training/safetensors.js';
 import { initialStates, modelStates } from '../../src/training/states.js';
 import { makeWorkspace } from '../support/tiny.js';
@@ -239,5 +240,59 @@ describe('weights of PyTorch', () => {
       assert.match(text, /is neither safetensors nor a state dict of PyTorch\n/);
       assert.match(text, message);
     }
+  });
+
+  it('weights of integers are there, but not taken', async () => {
+    const plan = await planOf(NET);
+    const { entries } = await openWeights(`${FILES}/net.pt`);
+    const path = join(workspace.dir, 'int8.safetensors');
+    const quantized = (rename: (name: string) => string) => {
+      const header: Record<string, unknown> = { __metadata__: { format: 'pt' } };
+      let at = 0;
+      for (const { name, dtype, shape } of entries) {
+        if (dtype !== 'F32') continue;
+        const size = shape.reduce((product, side) => product * side, 1);
+        header[rename(name)] = { dtype: 'I8', shape, data_offsets: [at, at + size] };
+        at += size;
+      }
+      const json = Buffer.from(JSON.stringify(header));
+      const length = Buffer.alloc(8);
+      length.writeBigUInt64LE(BigInt(json.length));
+      writeFileSync(path, Buffer.concat([length, json, Buffer.alloc(at)]));
+    };
+    quantized((name) => name);
+    const same = await refusal(loadInitial(path, plan));
+    assert.match(same.text, /conv1\.bias is I8\[4\] and should be f32\[4\].*; numbers of these types are not taken as weights\n/);
+    assert.match(same.text, /\nsave the weights as floats/);
+    quantized((name) => `net.${name}`);
+    const other = await refusal(loadInitial(path, plan));
+    assert.match(other.text, /of their shapes, but of integers, which are not taken: net\.conv1\.weight I8\[4,3,3,3\]/);
+    assert.match(other.text, /\nsave the weights as floats/);
+  });
+
+  it('the help names pairs of one shape alone, and says of a head that it has other classes', async () => {
+    const text = AROUND(body({ conv: 'conv1', bn: 'bn1', up: 'up', norm: 'bn2', fc: 'fc1', head: 'classifier' }, 7));
+    const head = await refusal(loadInitial(`${FILES}/net.pt`, await planOf(text)));
+    assert.match(
+      head.text,
+      /\nfc2\.weight is f32\[3,5\], and classifier\.weight is \[7,5\]: they differ in their number of classes; --init-partial/,
+    );
+    assert.doesNotMatch(head.text, /--init-map/);
+    const same = await refusal(loadInitial(`${FILES}/net.pt`, await planOf(NEW_HEAD)));
+    assert.match(same.text, /\nfc2\.weight is f32\[3,5\], and fc2\.weight is \[7,5\]/);
+    // Of two pairs of one shape, in an order that leaves a choice, and one that has none.
+    const swapped = join(workspace.dir, 'swapped.safetensors');
+    await writeSafetensors(
+      swapped,
+      new Map([
+        ['b', { shape: [7], data: new Float32Array(7) }],
+        ['c', { shape: [3], data: new Float32Array(3) }],
+        ['a', { shape: [5], data: new Float32Array(5) }],
+        ['d', { shape: [5], data: new Float32Array(5) }],
+      ]),
+      { format: 'pt' },
+    );
+    const pair = await refusal(loadInitial(swapped, await planOf(NET)));
+    assert.match(pair.text, /--init-map a=fc1\.bias, or take/);
   });
 });

@@ -7,10 +7,10 @@ import type { Tensor } from '../safetensors.js';
 import { brokenState, countNonFinite, modelStates, type StateInfo, type StateValues } from '../states.js';
 import { listed } from '../weights.js';
 import { decideLayout } from './layout.js';
-import { type Layouts, type Match, type Matching, matchWeights, storedShape } from './match.js';
+import { fits, hasShape, type Layouts, type Match, type Matching, matchWeights, storedShape } from './match.js';
 import { parseNameRule } from './name-map.js';
 import { type Source, sourcesOf } from './sources.js';
-import { openWeights, type WeightFile, type WeightLayout } from './weight-file.js';
+import { isFloat, openWeights, type WeightFile, type WeightLayout } from './weight-file.js';
 
 export interface InitOptions {
   /** `FILE=MODEL`: names of the file, and what the model calls them; see `parseNameRule`. */
@@ -42,25 +42,65 @@ function difference({ state, source }: Match, layout: WeightLayout, layouts: Lay
 
 /** All that keeps a file from being the weights of a model, each as a clause. */
 function clausesOf(
-  { different, missing, unused, faults }: Matching,
+  { different, missing, unused, counts, faults }: Matching,
   layout: WeightLayout,
   layouts: Layouts,
   partial: boolean,
 ): readonly string[] {
   const clauses = [...faults];
   const wrong = partial ? different.filter(({ kind }) => kind === 'map') : different;
+  const whole = integersFor(missing, counts, layout, layouts);
   if (!partial && missing.length > 0) clauses.push(`missing: ${listed(missing.map(({ name }) => name))}`);
   if (!partial && unused.length > 0) clauses.push(`not in the model: ${listed(unused.map(({ entry }) => entry))}`);
+  if (!partial && whole.length > 0)
+    clauses.push(
+      `of their shapes, but of integers, which are not taken: ${listed(whole.map((source) => `${source.entry} ${describe(source)}`))}`,
+    );
   if (wrong.length > 0) clauses.push(`different: ${listed(wrong.map((match) => difference(match, layout, layouts)))}`);
+  if (wrong.some(({ source }) => !isFloat(source))) clauses.push('numbers of these types are not taken as weights');
   return clauses;
 }
 
-function fixFor({ missing, unused, different }: Matching, partial: boolean): string {
-  if (missing.length > 0 && unused.length > 0)
-    return `name pairs that belong together, as --init-map ${unused[0]!.name}=${missing[0]!.name}, or take what fits with --init-partial`;
+/** Tensors of integers with the shape of a state that nothing is for: a quantized model has them. */
+function integersFor(missing: readonly StateInfo[], counts: readonly Source[], layout: WeightLayout, layouts: Layouts): readonly Source[] {
+  return counts.filter((source) => missing.some((state) => hasShape(state, source, layout, layouts)));
+}
+
+function fixFor(matching: Matching, last: StateInfo | undefined, layout: WeightLayout, layouts: Layouts, partial: boolean): string {
+  const { missing, unused, different, counts } = matching;
+  const areIntegers = different.some(({ source }) => !isFloat(source)) || integersFor(missing, counts, layout, layouts).length > 0;
+  if (areIntegers) return 'save the weights as floats: those of a quantized model before it was quantized, or dequantized';
+  const pairs = missing.flatMap((state) => {
+    const source = unused.find((tensor) => fits(state, tensor, layout, layouts));
+    return source === undefined ? [] : [`${source.name}=${state.name}`];
+  });
+  if (pairs.length > 0) return `name pairs that belong together, as --init-map ${pairs[0]!}, or take what fits with --init-partial`;
+  const head = otherClasses(matching, last, layout, layouts);
+  if (!partial && head !== undefined) return `${head}; --init-partial takes what fits, and the rest starts as the file says`;
   if (!partial && (missing.length > 0 || unused.length > 0 || different.length > 0))
     return 'give weights that were saved from this model; names and shapes must be the same. --init-partial takes what fits';
   return 'correct --init-map: the name in the file, =, and the name in the model';
+}
+
+/** A tensor that differs from the weight of the last layer in the number of results alone: one for other classes. */
+function otherClasses(
+  { missing, unused, different }: Matching,
+  last: StateInfo | undefined,
+  layout: WeightLayout,
+  layouts: Layouts,
+): string | undefined {
+  const pairs = [
+    ...different.map(({ state, source }) => [state, source] as const),
+    ...missing.flatMap((state) => unused.map((source) => [state, source] as const)),
+  ];
+  for (const [state, source] of pairs) {
+    const shape = storedShape(state, layout, layouts);
+    const axis = layout === 'torch' ? 0 : shape.length - 1;
+    const isHead = state === last && shape.length === 2 && source.shape.length === 2 && shape[1 - axis] === source.shape[1 - axis];
+    if (isHead)
+      return `${source.entry} is ${describe(source)}, and ${state.name} is [${shape.join(',')}]: they differ in their number of classes`;
+  }
+  return undefined;
 }
 
 function convert({ state, source }: Match, tensor: Tensor, layout: WeightLayout, layouts: Layouts): Float32Array {
@@ -129,7 +169,18 @@ export async function loadInitial(path: string, plan: Plan, options: InitOptions
   // Of a file that has nothing for the model, all is said.
   const clauses = wrong.length > 0 || matching.matches.length > 0 ? wrong : clausesOf(matching, layout, layouts, false);
   if (clauses.length > 0)
-    throw userError('AMP7202', `${path} does not hold the weights of ${plan.model}`, clauses.join('; '), fixFor(matching, partial));
+    throw userError(
+      'AMP7202',
+      `${path} does not hold the weights of ${plan.model}`,
+      clauses.join('; '),
+      fixFor(
+        matching,
+        states.findLast(({ shape }) => shape.length === 2),
+        layout,
+        layouts,
+        partial,
+      ),
+    );
   const tensors = await file.read(new Set(matching.matches.map(({ source }) => source.entry)));
   const values = new Map(
     matching.matches.map((match) => [match.state.name, convert(match, tensors.get(match.source.entry)!, layout, layouts)]),

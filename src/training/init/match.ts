@@ -22,6 +22,8 @@ export interface Matching {
   readonly missing: readonly StateInfo[];
   /** Tensors that nothing of the model is for, without counts. */
   readonly unused: readonly Source[];
+  /** And the counts and other integers that nothing is for. */
+  readonly counts: readonly Source[];
   /** Rules that named no tensor of the file, or one that the model does not have, each as a clause. */
   readonly faults: readonly string[];
 }
@@ -35,9 +37,14 @@ export function storedShape({ name, shape }: StateInfo, layout: WeightLayout, la
   return layout === 'torch' ? (layouts.get(name)?.shape ?? shape) : shape;
 }
 
-/** Whether the numbers of a tensor are those of a state; axes of size 1 say nothing about their order. */
+/** Axes of size 1 say nothing about the order of numbers. */
+export function hasShape(state: StateInfo, source: Source, layout: WeightLayout, layouts: Layouts): boolean {
+  return sameShape(withoutOnes(storedShape(state, layout, layouts)), withoutOnes(source.shape));
+}
+
+/** Whether the numbers of a tensor are those of a state. */
 export function fits(state: StateInfo, source: Source, layout: WeightLayout, layouts: Layouts): boolean {
-  return isFloat(source) && sameShape(withoutOnes(storedShape(state, layout, layouts)), withoutOnes(source.shape));
+  return isFloat(source) && hasShape(state, source, layout, layouts);
 }
 
 const KINDS = ['weight', 'bias', 'running_mean', 'running_var'];
@@ -112,5 +119,6 @@ export function matchWeights(
     if (state !== undefined) take(state, source, 'name');
   }
   for (const [state, source] of byOrder([...free.values()], [...left], layout, layouts)) take(state, source, 'order');
-  return { matches, different, missing: [...free.values()], unused: [...left].filter((source) => !isCount(source)), faults };
+  const [unused, counts] = [[...left].filter((source) => !isCount(source)), [...left].filter(isCount)];
+  return { matches, different, missing: [...free.values()], unused, counts, faults };
 }
