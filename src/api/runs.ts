@@ -28,7 +28,7 @@ export interface RunChoices {
   readonly settings: Settings;
   readonly shuffle: boolean;
   readonly augment: boolean;
-  /** `--max-steps`; a resumed run still stops there unless it has stopped there already. */
+  /** `--max-steps`; a resumed run still stops there; one that has stopped there already goes on without. */
   readonly maxSteps?: number;
   /** `--replan`: overflows of one value after which its layer is pinned. */
   readonly replan?: number;

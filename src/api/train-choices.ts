@@ -100,7 +100,9 @@ export async function resolveChoices(stored: (StoredRun & { readonly dir: string
   const written = earlier?.settings ?? {};
   const before = stored?.dropsLast ? { ...written, set: ['train.drop_last=true', ...(written.set ?? [])] } : written;
   const settings = mergeSettings(before, options);
-  const maxSteps = options.maxSteps ?? earlier?.maxSteps;
+  const isPassed = options.maxSteps === undefined && earlier?.maxSteps !== undefined && (saved?.step ?? 0) >= earlier.maxSteps;
+  const maxSteps = isPassed ? undefined : (options.maxSteps ?? earlier?.maxSteps);
+  if (isPassed) options.onNotice?.(`the run has taken the ${earlier.maxSteps} steps of its --max-steps, and has no such limit any more`);
   const inFile = [earlier?.settings, earlier?.maxSteps, earlier?.replan, inConfig];
   const areNew = JSON.stringify([settings, maxSteps, replan, pins]) !== JSON.stringify(inFile);
   return {

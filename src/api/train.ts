@@ -160,7 +160,6 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
       augment,
       resume: !claim.isNew,
       contents: { source, config: config(runnable), plan: printPlan(plan) },
-      passedStopIsNone: options.maxSteps === undefined,
       load,
       pins: runnable.formats?.pins ?? [],
       contentsAreNew: choices.areNew,

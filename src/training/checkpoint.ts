@@ -46,10 +46,10 @@ export interface Checkpoint {
 }
 
 /**
- * The pins of the plan that a checkpoint was made with, and the epoch that it took over with; undefined where there is no checkpoint, or an
- * old one. The checkpoint is not checked. Throws UserError AMP7201.
+ * The steps before a checkpoint, the pins of its plan, and the epoch that this took over with; undefined where there is no checkpoint, or
+ * an old one. The checkpoint is not checked. Throws UserError AMP7201.
  */
-export async function checkpointPlan(path: string): Promise<Pick<RunPosition, 'pins' | 'phase'> | undefined> {
+export async function checkpointPlan(path: string): Promise<Pick<RunPosition, 'step' | 'pins' | 'phase'> | undefined> {
   if (!(await isThere(path))) return undefined;
   const { position } = await readMetadata(path);
   // What is no position is refused when the checkpoint is loaded.

@@ -184,7 +184,7 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
     resumed === undefined ? { course: wholeCourse(length.stepsPerEpoch * epochs) } : continueRates(resumed, settings, recipe.train, length);
   const { states, init }: Start = resumed ?? (await startStates(options));
   await executable.writeStates(states);
-  if (resumed !== undefined && !options.passedStopIsNone && options.maxSteps !== undefined && resumed.position.step > options.maxSteps)
+  if (resumed !== undefined && options.maxSteps !== undefined && resumed.position.step > options.maxSteps)
     throw userError(
       'AMP7212',
       `nothing is left to train: the run has taken ${resumed.position.step} steps, and is to stop after ${options.maxSteps}`,
@@ -194,9 +194,7 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
   if (resumed === undefined && options.contents !== undefined) await claim.write(options.contents);
   if (options.contentsAreNew && options.contents !== undefined) await updateRun(run, options.contents);
   const position = resumed?.position ?? START;
-  const planned = planSession(options, prepared, course);
-  const stopPassed = options.passedStopIsNone === true && position.step >= planned.maxSteps;
-  const sessionPlan = stopPassed ? { ...planned, maxSteps: Number.POSITIVE_INFINITY } : planned;
+  const sessionPlan = planSession(options, prepared, course);
   const { rate } = sessionPlan;
   const stepper = new Stepper({ executable, plan, batcher, division, rate });
   const metrics = await RunLogs.open(

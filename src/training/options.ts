@@ -29,8 +29,6 @@ export interface TrainOptions {
   readonly epochs?: number;
   /** Stop after this many optimizer steps; the schedule is still that of all epochs. */
   readonly maxSteps?: number;
-  /** A resumed run that is at `maxSteps` already goes on to its end. */
-  readonly passedStopIsNone?: boolean;
   /** Continue from the run folder's checkpoint. */
   readonly resume?: boolean;
   /** File with the weights to start from, and how they are found in it. */

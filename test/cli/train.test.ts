@@ -119,11 +119,16 @@ describe('ampc train, eval, predict, bench', () => {
   it('--max-steps holds for the resumed run too, until it has stopped there', async () => {
     const run = work.path('limited');
     const options = ['--json', '--log-every', '1', '--epochs', '100', '--max-steps', '400'];
+    const limit = (): unknown => JSON.parse(readFileSync(join(run, 'config.json'), 'utf8')).maxSteps;
     const stopped = await interruptedAt('"step":5,', args('train', file, '--out', run, ...options));
     assert.equal(stopped.code, 130, stopped.stderr);
     assert.equal(events(await ampc(...args('train', file, '--resume', run, '--json'))).at(-1).steps, 400);
     const more = ['--resume', run, '--json', '--epochs', '41'];
-    assert.equal(events(await ampc(...args('train', file, ...more))).at(-1).steps, 410);
+    assert.equal(limit(), 400);
+    const past = await ampc(...args('train', file, ...more));
+    assert.equal(events(past).at(-1).steps, 410);
+    assert.match(past.stderr, /^the run has taken the 400 steps of its --max-steps, and has no such limit any more$/m);
+    assert.equal(limit(), undefined);
     const less = await ampc(...args('train', file, ...more, '--max-steps', '400'));
     assert.equal(less.code, 1);
     assert.match(less.stderr, /error\[AMP7212\]: nothing is left to train: the run has taken 410 steps, and is to stop after 400/);
