@@ -1,7 +1,9 @@
 import { statSync } from 'node:fs';
 import { extname } from 'node:path';
+import { DATASET_NAMES, isDatasetName } from '../datasets/registry.js';
 import type { ImageSize } from '../datasets/source.js';
 import { type Source, UserError, userError } from '../diagnostics/diagnostic.js';
+import { closest } from '../diagnostics/suggest.js';
 import type { DatasetSpec } from '../ir/program.js';
 import { type Shape, sameShape } from '../ir/types.js';
 import { lowerProgram } from '../lower/lower.js';
@@ -30,12 +32,24 @@ export interface OtherDataOptions extends Omit<OpenOptions, 'place' | 'classes' 
 /** Kinds of files by how their names end. */
 const KINDS: Readonly<Record<string, string>> = { '.npz': 'npz', '.csv': 'csv', '.parquet': 'parquet' };
 
-/** What a caller wrote: a data set as in a file, or a path alone. */
+function noData(text: string, why: string, fix: string): UserError {
+  return userError('AMP7022', `${OPTION} ${text === '' ? "''" : text} is no data set`, why, fix);
+}
+
+const TAKES = 'give the path of a folder, of a .npz, .csv or .parquet file, or a data set as a file has it: cifar10, or folder("photos")';
+
+/** What a caller wrote: a data set as in a file, or a path alone. Throws UserError AMP7022 for what is neither. */
 function written(text: string): string {
+  if (text.trim() === '') throw noData(text.trim(), 'it is empty', TAKES);
   const found = statSync(text, { throwIfNoEntry: false });
-  if (found === undefined) return text;
-  const kind = found.isDirectory() ? 'folder' : KINDS[extname(text).toLowerCase()];
-  return kind === undefined ? text : `${kind}(${JSON.stringify(text)})`;
+  const kind = found?.isDirectory() ? 'folder' : KINDS[extname(text).toLowerCase()];
+  if (found !== undefined && kind !== undefined) return `${kind}(${JSON.stringify(text)})`;
+  if (isDatasetName(text) || /^\w+\s*\(/.test(text)) return text;
+  if (extname(text) === '.amp') throw noData(text, 'a .amp file is a program, and has no images', TAKES);
+  if (found !== undefined) throw noData(text, 'it is a file of a kind that has no images with labels', TAKES);
+  const near = closest(text, DATASET_NAMES);
+  const fix = near === undefined ? TAKES : `did you mean \`${near}\`? Else ${TAKES}`;
+  throw noData(text, 'there is no folder or file there, and no data set is known by that name', fix);
 }
 
 const OPTION = '--data-set';
@@ -59,18 +73,19 @@ function unreadable(error: unknown): unknown {
 }
 
 function specOf(text: string, { shape, size }: OtherDataOptions): Read {
+  const dataset = written(text);
   const [height, width, channels] = shape as readonly [number, number, number];
   const how = size === undefined ? '' : `, fit: ${size.fit}, filter: ${size.filter}`;
   const read = (split: string): Read => {
     const settings = `  size([${height}, ${width}]${how})${split}\n}`;
     const model = 'model Any(image: dataset.shape) -> [dataset.classes] { image |> flatten |> linear(dataset.classes) }';
-    const at: Source = { path: OPTION, text: `dataset ${written(text)} {\n${settings}\n${model}\n` };
-    const { dataset } = lowerProgram(at, { images: 0 }).recipe;
-    const { source } = dataset;
+    const at: Source = { path: OPTION, text: `dataset ${dataset} {\n${settings}\n${model}\n` };
+    const { dataset: found } = lowerProgram(at, { images: 0 }).recipe;
+    const { source } = found;
     const whole = split !== '';
-    if (!('channels' in source)) return { spec: dataset, at, whole };
+    if (!('channels' in source)) return { spec: found, at, whole };
     // Pictures are decoded to as many channels as there should be.
-    return { spec: { ...dataset, source: { ...source, channels }, image: [height, width, channels] }, at, whole };
+    return { spec: { ...found, source: { ...source, channels }, image: [height, width, channels] }, at, whole };
   };
   try {
     return read('');

@@ -139,6 +139,21 @@ train { optimizer adam(lr: 0.01)  batch 4  epochs 3 }
     );
     const unknown = await ampc('eval', run, '--data-set', 'folders("x")', ...on);
     assert.match(unknown.stderr, /AMP4006\]: unknown data set `folders`[\s\S]*--data-set:1:9/);
+    for (const [text, message] of [
+      [
+        'nix',
+        /--data-set nix is no data set\n.*there is no folder or file there, and no data set is known by that name\n.*folder\("photos"\)/,
+      ],
+      ['cifra10', /--data-set cifra10 is no data set\n.*\n.*did you mean `cifar10`\?/],
+      [work.program, /tiny\.amp is no data set\n.*a \.amp file is a program, and has no images/],
+      ['', /--data-set '' is no data set\n.*it is empty/],
+    ] as const) {
+      const { code, stderr } = await ampc('eval', run, '--data-set', text, ...on);
+      assert.equal(code, 1);
+      assert.match(stderr, /^error\[AMP7022\]/);
+      assert.match(stderr, message);
+      assert.doesNotMatch(stderr, /-->|dataset /);
+    }
     const flat = await ampc('eval', run, '--data-set', 'mnist', ...on, '--data', work.path('nowhere'));
     assert.match(flat.stderr, /AMP7001|AMP7006/);
   });
