@@ -9,7 +9,7 @@ import type { Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
 import { mistakeImages } from './board-images.js';
 import type { Batcher } from './data/batcher.js';
-import type { EpochEvent, StepEvent, TrainEvent } from './events.js';
+import type { DoneEvent, EpochEvent, StepEvent, TrainEvent } from './events.js';
 import { parameterGradients } from './gradients.js';
 import type { EpochStates, RunLog, TrainOptions } from './options.js';
 import { type LogPosition, saved } from './run-folder.js';
@@ -41,14 +41,20 @@ function scalarsOfStep({ loss, losses, lr, loss_scale, skipped }: StepEvent): Sc
   return { 'train/loss': loss, ...parts, 'train/lr': lr, 'train/loss_scale': loss_scale, 'train/skipped': Number(skipped) };
 }
 
-function scalarsOfEpoch(event: EpochEvent): Scalars {
+function scalarsOfMeans(event: EpochEvent | DoneEvent): Scalars {
   return {
     'epoch/train_loss': event.train_loss,
-    ...partsOf('epoch/train_loss', event.train_losses),
     'epoch/validation_loss': event.validation_loss,
     'epoch/validation_accuracy': event.validation_accuracy,
     'epoch/test_loss': event.test_loss,
     'epoch/test_accuracy': event.test_accuracy,
+  };
+}
+
+function scalarsOfEpoch(event: EpochEvent): Scalars {
+  return {
+    ...scalarsOfMeans(event),
+    ...partsOf('epoch/train_loss', event.train_losses),
     'epoch/images_per_second': event.images_per_second,
     'epoch/skipped_steps': event.skipped_steps,
   };
@@ -63,6 +69,9 @@ function scalarsOf(event: TrainEvent, step: number): { readonly step: number; re
       return { step: event.step, scalars: { 'train/skipped': 1, 'train/loss_scale': event.loss_scale } };
     case 'epoch':
       return { step, scalars: scalarsOfEpoch(event) };
+    case 'done':
+      // At the end of an epoch its own event has told all of it.
+      return event.epoch === undefined ? undefined : { step, scalars: scalarsOfMeans(event) };
     default:
       return undefined;
   }

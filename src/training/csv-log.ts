@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { csvRow } from '../files/csv-row.js';
 import { replaceFile } from '../files/replace-file.js';
-import type { EpochEvent, StepEvent, TrainEvent } from './events.js';
+import type { TrainEvent } from './events.js';
 import { readEvents } from './metrics-file.js';
 import type { RunLog, TrainOptions } from './options.js';
 import { RUN_FILES, saved } from './run-folder.js';
@@ -31,13 +31,24 @@ function withParts(row: Row, of: string, parts: Readonly<Record<string, number>>
   return { ...row, ...Object.fromEntries(Object.entries(parts ?? {}).map(([name, loss]) => [`${of}.${name}`, loss])) };
 }
 
-function rowOf(event: StepEvent | EpochEvent): Row {
-  if (event.event === 'step') {
-    const { losses, ...row } = event;
-    return withParts(row, 'loss', losses);
+function rowOf(event: TrainEvent): Row | undefined {
+  switch (event.event) {
+    case 'step': {
+      const { losses, ...row } = event;
+      return withParts(row, 'loss', losses);
+    }
+    case 'epoch': {
+      const { train_losses, left_out_steps: _, data_share: _s, ...row } = event;
+      return withParts(row, 'train_loss', train_losses);
+    }
+    case 'done': {
+      const { steps: step, ...row } = event;
+      // At the end of an epoch its row has all of it.
+      return event.epoch === undefined ? undefined : { ...row, step };
+    }
+    default:
+      return undefined;
   }
-  const { train_losses, left_out_steps: _, data_share: _s, ...row } = event;
-  return withParts(row, 'train_loss', train_losses);
 }
 
 function cell(value: Row[string]): string {
@@ -45,9 +56,9 @@ function cell(value: Row[string]): string {
   return typeof value === 'boolean' ? String(Number(value)) : String(value);
 }
 
-/** Steps and epochs as a table: a row for each line of metrics.jsonl that is of one; what it does not have is empty. */
+/** Steps and epochs as a table: a row for each line of metrics.jsonl that is of one, and for the end within one. What it lacks is empty. */
 export function metricsCsv(events: readonly TrainEvent[]): string {
-  const rows = events.flatMap((event) => (event.event === 'step' || event.event === 'epoch' ? [rowOf(event)] : []));
+  const rows = events.map(rowOf).filter((row) => row !== undefined);
   const others = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter((name) => !COLUMNS.includes(name));
   const columns = [...COLUMNS, ...others];
   return [columns, ...rows.map((row) => columns.map((name) => cell(row[name])))].map(csvRow).join('');

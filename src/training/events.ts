@@ -144,6 +144,11 @@ export interface DoneEvent {
   readonly test_loss?: number | null;
   readonly seconds: number;
   readonly steps: number;
+  /** Of a run that ends within an epoch, what the line of that epoch would say by then: its number, and the same means and scores. */
+  readonly epoch?: number;
+  readonly train_loss?: number;
+  readonly validation_loss?: number | null;
+  readonly validation_accuracy?: number | null;
 }
 
 export type TrainEvent =

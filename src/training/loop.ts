@@ -13,6 +13,7 @@ import type { InitEvent, TrainEvent } from './events.js';
 import { loadInitial } from './init/load.js';
 import type { TrainOptions, TrainResult } from './options.js';
 import { resumedEnd } from './overflow/lost-loss.js';
+import { doneEvent } from './progress-report.js';
 import { RunClaim } from './run-claim.js';
 import { RUN_FILES, updateRun } from './run-folder.js';
 import { RunLogs } from './run-logs.js';
@@ -235,10 +236,7 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
       bestAccuracy: session.progress.best?.accuracy,
       seconds: session.progress.seconds,
     };
-    if (outcome === 'finished') {
-      const { testAccuracy = null, testLoss = null, seconds, steps } = result;
-      await session.emit({ event: 'done', test_accuracy: testAccuracy, test_loss: testLoss, seconds, steps });
-    }
+    if (outcome === 'finished') await session.emit(doneEvent(session.progress));
     return result;
   } finally {
     await metrics.close();

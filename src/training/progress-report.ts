@@ -1,6 +1,6 @@
 import type { Scores } from './checkpoint-metadata.js';
 import type { Evaluation } from './evaluate.js';
-import type { EpochEvent, StepEvent, TrainProgress, WarningEvent } from './events.js';
+import type { DoneEvent, EpochEvent, StepEvent, TrainProgress, WarningEvent } from './events.js';
 import type { Progress } from './progress.js';
 import { epochOf, type SessionPlan } from './session-plan.js';
 import type { StepResult } from './step-result.js';
@@ -39,13 +39,29 @@ export function epochEvent({ epoch, tally, speed, epochSeconds }: Progress, scor
     train_loss: meanLoss(tally),
     ...(losses !== undefined && { train_losses: losses }),
     left_out_steps: tally.leftOut,
-    ...(scores?.validation && { validation_loss: scores.validation.loss, validation_accuracy: scores.validation.accuracy ?? null }),
+    ...validationScores(scores ?? {}),
     test_loss: scores?.loss ?? null,
     test_accuracy: scores?.accuracy ?? null,
     images_per_second: speed.imagesPerSecond,
     data_share: Number(speed.dataShare.toFixed(4)),
     skipped_steps: tally.skipped,
     seconds: epochSeconds,
+  };
+}
+
+function validationScores({ validation }: Partial<Scores>): Pick<EpochEvent, 'validation_loss' | 'validation_accuracy'> {
+  return validation === undefined ? {} : { validation_loss: validation.loss, validation_accuracy: validation.accuracy ?? null };
+}
+
+/** The line of a run that has come to its end, or to where it was to stop. */
+export function doneEvent({ epoch, step, stepInEpoch, tally, last, seconds }: Progress): DoneEvent {
+  return {
+    event: 'done',
+    test_accuracy: last?.accuracy ?? null,
+    test_loss: last?.loss ?? null,
+    seconds,
+    steps: step,
+    ...(stepInEpoch > 0 && { epoch: epoch + 1, train_loss: meanLoss(tally), ...validationScores(last ?? {}) }),
   };
 }
 

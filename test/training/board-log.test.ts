@@ -100,6 +100,26 @@ describe('ampc train --tensorboard', function () {
     assert.deepEqual(readFileSync(join(cut, 'last.safetensors')), readFileSync(join(whole, 'last.safetensors')));
   });
 
+  it('has the scores of a run that ends within an epoch, as metrics.csv has', async () => {
+    const run = await train('short', '--tensorboard', '--csv', '--max-steps', '3');
+    const line = JSON.parse(readFileSync(join(run, 'metrics.jsonl'), 'utf8').trimEnd().split('\n').at(-1)!);
+    const [head, ...rows] = readFileSync(join(run, 'metrics.csv'), 'utf8').trimEnd().split('\n');
+    const cells = rows.at(-1)!.split(',');
+    const row = Object.fromEntries(head!.split(',').map((name, index) => [name, cells[index]]));
+    assert.deepEqual([row.event, row.epoch, row.step, rows.length], ['done', '1', '3', 4]);
+    const scalars = scalarsOf(eventsIn(run));
+    for (const key of ['train_loss', 'validation_loss', 'validation_accuracy', 'test_loss', 'test_accuracy']) {
+      assert.ok(line[key] >= 0, key);
+      assert.equal(row[key], String(line[key]));
+      assert.deepEqual(scalars[`epoch/${key}`], { 3: Math.fround(line[key]) });
+    }
+    const losses = rows.slice(0, 3).map((cell) => Number(cell.split(',')[3]));
+    assert.ok(Math.abs(line.train_loss - losses.reduce((sum, loss) => sum + loss, 0) / 3) < 1e-6);
+    const more = await ampc(...work.args('train', work.program, '--resume', run, '--log-every', '1'));
+    assert.equal(more.code, 0, more.stderr);
+    assert.doesNotMatch(readFileSync(join(run, 'metrics.csv'), 'utf8'), /^done/m);
+  });
+
   it('records nothing unless it is asked to, and changes no bit of the run', async () => {
     const [plain, board] = [await train('plain'), await train('told', '--histograms')];
     assert.equal(eventsIn(plain).length, 0);
