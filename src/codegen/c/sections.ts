@@ -1,6 +1,6 @@
 import { printNodeWith } from '../../ir/print.js';
 import type { Group } from '../../plan/plan.js';
-import { type Code, emit, joined, partsOf, spelled } from '../code.js';
+import { type Code, emit, joined, keyOf, partsOf, spelled } from '../code.js';
 import { canShare, isAlike } from './form.js';
 import type { Kernel, Launch, StepContext } from './kernel.js';
 import { called, head, OwnName } from './kernel-code.js';
@@ -82,17 +82,17 @@ export class Sections {
   /** The kernels by form. */
   #forms(): readonly (readonly Section[])[] {
     const forms: Section[][] = [];
-    /** By how long their code is: forms to look among. */
+    /** By what code of one form has in common: forms to look among. */
     const near = new Map<string, Section[][]>();
     for (const section of this.#sections.values()) {
-      const size = `${section.buffers} ${partsOf(section.code).length}`;
-      const known = near.get(size) ?? [];
+      const key = `${section.buffers} ${partsOf(section.code).length} ${keyOf(section.code)}`;
+      const known = near.get(key) ?? [];
       const form = known.find(([first]) => isAlike(first!.code, section.code));
       if (form !== undefined) form.push(section);
       else {
         const made = [section];
         forms.push(made);
-        near.set(size, [...known, made]);
+        near.set(key, [...known, made]);
       }
     }
     return forms;
