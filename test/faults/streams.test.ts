@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { isUnderNohup } from '../../src/cli/hangup.js';
 import { ampc, startAmpc } from '../support/cli.js';
 import { skip } from '../support/skip.js';
-import { useTiny } from '../support/tiny.js';
+import { someEpochsMore, useTiny } from '../support/tiny.js';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
@@ -31,7 +31,7 @@ describe('streams and signals', function () {
 
   /** The run was saved, and can go on. */
   async function goesOn(run: string): Promise<void> {
-    const { code, stderr } = await ampc(...args('train', file, '--resume', run, '--epochs', '1'));
+    const { code, stderr } = await ampc(...args('train', file, '--resume', run, '--epochs', someEpochsMore(run)));
     assert.equal(code, 0, stderr);
   }
 

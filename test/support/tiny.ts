@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -81,4 +81,11 @@ export function useTiny(text = TINY, perFile = 16): TinyWorkspace {
     data,
     args: (command, ...rest) => [command, ...rest, '--backend', 'reference', '--data', data],
   };
+}
+
+/** For `--epochs` of a run that was ended at some moment: more than it can have trained by then, and few. */
+export function someEpochsMore(run: string): string {
+  const told = readFileSync(join(run, 'metrics.jsonl'), 'utf8').split('"event":"epoch"').length - 1;
+  // The last one may be saved and not told yet.
+  return String(told + 2);
 }
