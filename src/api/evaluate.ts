@@ -137,7 +137,9 @@ export async function evaluate(target: RunReference, options: EvaluateOptions = 
       return openSplit(dataset, 'test', { place, classes: run?.classes, signal, onNotice, workers });
     };
     const set =
-      options.batches === undefined ? (other?.set ?? (await own())) : await collectBatches(options.batches, dataset.image, 'test');
+      options.batches === undefined
+        ? (other?.set ?? (await own()))
+        : await collectBatches(options.batches, dataset.image, 'test', program.recipe.classes);
     const collector = countsCorrect(plan) ? collectorFor(plan, options.worst ?? SHOWN_MISTAKES) : undefined;
     const onResult = collector && ((values: Float32Array, index: number) => collector.add(values, index, set));
     const evaluated = await runEvaluation(executable, plan, set, { signal, onProgress, load, onResult });
@@ -201,10 +203,14 @@ async function expandFolders(paths: readonly string[], onFailure: PredictOptions
  * `evaluate`, for unreadable pictures, for folders without any, and AMP7402 for a model that results in no classes
  * or takes more than a picture.
  */
-export async function predict(target: string, pictures: readonly string[], options: PredictOptions = {}): Promise<readonly Prediction[]> {
+export async function predict(
+  target: RunReference,
+  pictures: readonly string[],
+  options: PredictOptions = {},
+): Promise<readonly Prediction[]> {
   // Brings an image library, which nothing else needs.
   const { predictImages } = await import('../training/predict.js');
-  return withModel(target, options, async (model, executable) => {
+  return withModel(runFolder(target), options, async (model, executable) => {
     const { plan, program } = model.runnable;
     if (!countsCorrect(plan))
       throw userError(

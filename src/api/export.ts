@@ -5,6 +5,7 @@ import { type Compiled, type CompileOptions, compile } from '../choose/plan-file
 import { mergeSettings, pickSettings } from '../choose/settings.js';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
 import { LineIndex } from '../diagnostics/lines.js';
+import { suggestion } from '../diagnostics/suggest.js';
 import { batchOf, evaluationGraph, telltaleBatch } from '../exporting/evaluation-graph.js';
 import type { SourceBlock } from '../exporting/facts.js';
 import { EXPORT_FORMATS, type Exported, type ExportTarget, type TrainedModel } from '../exporting/targets.js';
@@ -22,6 +23,7 @@ import { loadWeights } from '../training/init/load.js';
 import { writeSafetensors } from '../training/safetensors.js';
 import { countsCorrect, findFunction } from '../training/states.js';
 import { readRunStory } from './list-runs.js';
+import { type RunReference, runFolder } from './run-reference.js';
 import { readRun } from './runs.js';
 import { isNoRun, lastWeights } from './stored-model.js';
 
@@ -162,13 +164,21 @@ async function modelOf(opened: Opened, options: ExportOptions): Promise<TrainedM
   };
 }
 
+/** Throws UserError AMP6214 for a format that there is none of; a caller in JavaScript may name any. */
+function formatOf({ to }: ExportOptions): (typeof EXPORT_FORMATS)[ExportTarget] {
+  if (Object.hasOwn(EXPORT_FORMATS, to)) return EXPORT_FORMATS[to];
+  const formats = Object.keys(EXPORT_FORMATS);
+  const help = suggestion(String(to), formats, 'formats');
+  throw userError('AMP6214', `${JSON.stringify(to) ?? 'nothing'} is no format to export to`, `the formats are ${formats.join(', ')}`, help);
+}
+
 /**
  * Exports what a run, or a `.amp` file with weights, evaluates to another format. Throws UserError for a wrong folder, damaged or foreign
  * weights, a format that the backend cannot plan for, ops that the target has no form of, and a place that is taken or cannot be written.
  */
-export async function exportModel(target: string, options: ExportOptions): Promise<ExportResult> {
-  const format = EXPORT_FORMATS[options.to];
-  const opened = await open(target, options);
+export async function exportModel(target: RunReference, options: ExportOptions): Promise<ExportResult> {
+  const format = formatOf(options);
+  const opened = await open(runFolder(target), options);
   const { plan, source } = opened.compiled;
   const out = options.out ?? `${basename(source.path).replace(/\.amp$/, '')}${format.suffix}`;
   if (options.force !== true) await refuseTaken(out);

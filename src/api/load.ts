@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { inspect } from 'node:util';
 import { userError } from '../diagnostics/diagnostic.js';
 import { fileFix, fileReason, isSystemError } from '../files/reason.js';
 import { elementCount, type Shape } from '../ir/types.js';
@@ -37,6 +38,7 @@ type Loaded = Awaited<ReturnType<Model['runnable']['backend']['load']>>;
 export class LoadedModel {
   /** [height, width, channels] of its images. */
   readonly shape: Shape;
+  private isClosed = false;
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -53,12 +55,16 @@ export class LoadedModel {
     return this.model.runnable.plan.model;
   }
 
-  /** What the model says of a picture, or of several. Throws UserError AMP7401 for one that cannot be read, AMP7404 for other pixels. */
+  /**
+   * What the model says of a picture, or of several. Throws UserError AMP7401 for one that cannot be read, AMP7404 for other pixels and
+   * what is no picture, and AMP7405 after `close`.
+   */
   predict(picture: Picture): Promise<PictureResult>;
   predict(pictures: readonly Picture[]): Promise<readonly PictureResult[]>;
   async predict(input: Picture | readonly Picture[]): Promise<PictureResult | readonly PictureResult[]> {
-    const isOne = typeof input === 'string' || ArrayBuffer.isView(input);
-    const pictures = isOne ? [input] : input;
+    this.refuseClosed();
+    const isOne = !Array.isArray(input);
+    const pictures = (isOne ? [input] : input) as readonly Picture[];
     const images = await Promise.all(pictures.map((picture) => this.pixels(picture)));
     const { plan } = this.model.runnable;
     const { batch } = evaluatedOf(plan);
@@ -71,7 +77,19 @@ export class LoadedModel {
 
   /** Gives the device's memory back. */
   async close(): Promise<void> {
+    if (this.isClosed) return;
+    this.isClosed = true;
     await this.inTurn(() => this.executable.dispose());
+  }
+
+  private refuseClosed(): void {
+    if (!this.isClosed) return;
+    throw userError(
+      'AMP7405',
+      `${this.name} is closed`,
+      'its memory was given back by close()',
+      'call close() behind the last predict(), or load it again',
+    );
   }
 
   /** One call after the other, whoever asks: the device has one set of results. */
@@ -92,6 +110,13 @@ export class LoadedModel {
 
   private async pixels(picture: Picture): Promise<Uint8Array> {
     const size = elementCount(this.shape);
+    if (typeof picture !== 'string' && !(picture instanceof Uint8Array) && !(picture instanceof Float32Array))
+      throw userError(
+        'AMP7404',
+        `${inspect(picture, { depth: 0, breakLength: Number.POSITIVE_INFINITY, maxStringLength: 40 })} is no picture`,
+        'a picture is the path of a file, a Uint8Array or a Float32Array',
+        'give one, or an array of such',
+      );
     if (picture instanceof Float32Array) {
       const wrong = picture.findIndex((value) => !(value >= 0 && value <= 1));
       if (picture.length === size && wrong < 0) return Uint8Array.from(picture, (value) => Math.round(value * 255));

@@ -21,6 +21,7 @@ import { train as runTraining, type TrainResult } from '../training/loop.js';
 import { RunClaim } from '../training/run-claim.js';
 import { hasWeights, openRun, sourceName } from '../training/run-folder.js';
 import { Callbacks } from './callbacks.js';
+import { refuseMisspelt } from './option-keys.js';
 import { claimRunFolder, dataOf, type RunChoices, readRun, runConfig } from './runs.js';
 import { initOf, resolveChoices, resumedRun, type TrainOptions } from './train-choices.js';
 
@@ -42,6 +43,7 @@ export interface TrainOutcome extends TrainResult {
  * Throws UserError for mistakes in the file and for everything that is missing on this machine.
  */
 export async function train(input: string | Source, options: TrainOptions = {}): Promise<TrainOutcome> {
+  refuseMisspelt(options);
   const source = withPlace(withUsed(await sourceOf(input)), options.data);
   initOf(options);
   const claimed = await claimFolder(source, options);
@@ -93,12 +95,12 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
   const { calibration, strictRanges, costs, threads, onNotice, signal, workers } = options;
   const selected = await selectBackend(choices.backend ?? options.backend ?? 'auto', { signal });
   // Before the plan: what is left of the images for a last step is part of it.
-  const spec = (checked ?? lowerProgram(source, { overrides: pickSettings(settings), images: 0 })).recipe.dataset;
+  const { dataset: spec, classes } = (checked ?? lowerProgram(source, { overrides: pickSettings(settings), images: 0 })).recipe;
   const { batches } = options;
   const data = batches === undefined ? await choosePlace(spec, options.data, stored?.choices.data, source) : undefined;
   const earlier = source.data?.facts;
   const open = { place: data, classes: earlier?.classes, onNotice, signal, workers };
-  const dataset = batches === undefined ? await openData(spec, open) : await datasetOf(spec, batches);
+  const dataset = batches === undefined ? await openData(spec, open) : await datasetOf(spec, batches, classes);
   const images = dataset.train.count;
   // From here on the file follows these images, whatever becomes of them.
   const facts = await factsOf(spec, dataset, earlier);

@@ -1,7 +1,7 @@
 import { given } from '../given.js';
 import type { PolicyName } from '../ir/program.js';
 import { COMPUTE_TYPES, type PrecisionName, precisionName } from '../ir/types.js';
-import type { Overrides } from '../lower/overrides.js';
+import { checkSet, type Overrides } from '../lower/overrides.js';
 import { POLICY } from '../lower/settings.js';
 
 /** The compute formats by their names in the language. */
@@ -14,6 +14,7 @@ export type Settings = Overrides;
 
 /** Only the settings among `options`, without those left out: what config.json keeps. */
 export function pickSettings({ precision, policy, batch, epochs, seed, set }: Settings): Settings {
+  checkSet(set);
   return given({ precision, policy, batch, epochs, seed, set });
 }
 

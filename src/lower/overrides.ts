@@ -40,8 +40,23 @@ export interface Override {
   readonly written: string;
 }
 
+/** Throws UserError AMP6214 for a `set` that is no list: a caller in JavaScript may give one text, whose characters would be its items. */
+export function checkSet(set: unknown): void {
+  if (set === undefined || (Array.isArray(set) && set.every((text) => typeof text === 'string'))) return;
+  throw new UserError([
+    {
+      code: 'AMP6214',
+      severity: 'error',
+      message: '`set` is not a list of texts',
+      why: `it is ${Array.isArray(set) ? 'a list of something else' : JSON.stringify(set)}`,
+      fix: "give an array, such as ['train.lr=0.1']",
+    },
+  ]);
+}
+
 /** Overrides in the order in which they are written into the file. */
 export function listOverrides({ epochs, batch, seed, precision, policy, set = [] }: Overrides): readonly Override[] {
+  checkSet(set);
   const own = (option: string, key: string, value: string | number | undefined): Override[] =>
     value === undefined ? [] : [{ option, text: `${key}=${value}`, written: `${option} ${value}` }];
   return [

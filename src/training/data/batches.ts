@@ -28,7 +28,12 @@ function refuse(what: string, why: string): never {
 }
 
 /** All images of some batches. Throws UserError AMP7031 for batches that are no images of that shape with their labels. */
-export async function collectBatches(batches: Batches, shape: readonly number[], what: string): Promise<ImageSet> {
+export async function collectBatches(
+  batches: Batches,
+  shape: readonly number[],
+  what: string,
+  classes = Number.POSITIVE_INFINITY,
+): Promise<ImageSet> {
   const bytes = shape.reduce((product, size) => product * size, 1);
   const parts: ImageBatch[] = [];
   let count = 0;
@@ -42,6 +47,8 @@ export async function collectBatches(batches: Batches, shape: readonly number[],
       );
     const wrong = Array.from(labels).find((label) => !Number.isInteger(label) || label < 0);
     if (wrong !== undefined) return refuse(name, `it has the label ${wrong}`);
+    const beyond = Array.from(labels).find((label) => label >= classes);
+    if (beyond !== undefined) return refuse(name, `it has the label ${beyond}, and there are ${classes} classes, from 0 to ${classes - 1}`);
     // Whoever makes batches may use their memory again.
     parts.push({ images: images.slice(), labels: Int32Array.from(labels) });
     count += labels.length;
@@ -57,12 +64,15 @@ export async function collectBatches(batches: Batches, shape: readonly number[],
   return set;
 }
 
-/** A program's batches as the data set of a file. Throws UserError AMP7031. */
-export async function datasetOf({ image, name, validation }: DatasetSpec, { train, test, classes }: BatchData): Promise<Dataset> {
-  const sets = { train: await collectBatches(train, image, 'training'), test: await collectBatches(test, image, 'test') };
+/** A program's batches as the data set of a file; `known`: how many classes its model has. Throws UserError AMP7031. */
+export async function datasetOf(
+  { image, name, validation }: DatasetSpec,
+  { train, test, classes }: BatchData,
+  known?: number,
+): Promise<Dataset> {
+  const most = classes?.length ?? known;
+  const sets = { train: await collectBatches(train, image, 'training', most), test: await collectBatches(test, image, 'test', most) };
   const labels = 1 + [...sets.train.labels, ...sets.test.labels].reduce((most, label) => Math.max(most, label), 0);
-  if (classes !== undefined && labels > classes.length)
-    return refuse('a label', `it is ${labels - 1}, and there are ${classes.length} classes`);
   const hash = createHash('sha256');
   for (const { images, labels: numbers } of [sets.train, sets.test]) hash.update(images).update(new Uint8Array(numbers.buffer));
   const names = classes ?? Array.from({ length: labels }, (_, label) => String(label));
