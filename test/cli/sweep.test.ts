@@ -235,6 +235,7 @@ describe('ampc sweep', function () {
       [['--set', 'train.lr=0.1'], /AMP6205\]: nothing varies in this sweep/],
       [['--set', 'train.lr=0.1,1e-1'], /AMP6205\]: two runs .* would be the same: train\.lr=0\.1 and train\.lr=1e-1/],
       [['--set', 'train.lr=0.1,,0.2'], /AMP6205\]: --set train\.lr=0\.1,,0\.2 has an empty value/],
+      [['--set', 'train.lr='], /AMP6205\]: --set train\.lr= has an empty value\n = why: nothing stands behind `=`/],
       [['--set', 'train.batch=8,16', '--batch', '8'], /AMP6205\]: train\.batch is set twice/],
       [['--set', 'train.seed=1,2', '--seeds', '2'], /AMP6205\]: the seed varies twice/],
       [['--set', 'train.lr=0.1,fast'], /--set:1:10/],

@@ -75,17 +75,17 @@ function divide(set: readonly string[]): Divided {
   const fixed: string[] = [];
   for (const text of set) {
     const [key, values] = [keyOf(text), splitAtCommas(text.slice(text.indexOf('=') + 1)).map((value) => value.trim())];
-    if (values.length === 1) {
-      fixed.push(text);
-      continue;
-    }
     if (values.includes(''))
       throw userError(
         'AMP6205',
         `--set ${text} has an empty value`,
-        'a comma stands between two values',
-        'remove the comma, or add a value',
+        values.length === 1 ? 'nothing stands behind `=`' : 'a comma stands between two values',
+        values.length === 1 ? 'add a value, or several between commas' : 'remove the comma, or add a value',
       );
+    if (values.length === 1) {
+      fixed.push(text);
+      continue;
+    }
     axes.push({ key, values });
   }
   return { axes, fixed };
