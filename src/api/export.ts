@@ -5,7 +5,7 @@ import { type Compiled, type CompileOptions, compile } from '../choose/plan-file
 import { mergeSettings, pickSettings } from '../choose/settings.js';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
 import { LineIndex } from '../diagnostics/lines.js';
-import { suggestion } from '../diagnostics/suggest.js';
+import { listNames, suggestion } from '../diagnostics/suggest.js';
 import { batchOf, evaluationGraph, telltaleBatch } from '../exporting/evaluation-graph.js';
 import type { SourceBlock } from '../exporting/facts.js';
 import { EXPORT_FORMATS, type Exported, type ExportTarget, type TrainedModel } from '../exporting/targets.js';
@@ -93,6 +93,14 @@ async function open(target: string, options: ExportOptions): Promise<Opened> {
   return { compiled, withBatch: (batch) => compile(compiled.source, { ...settings, batch }), weights };
 }
 
+/** Throws UserError AMP6407 where something is said of images whose form the format itself decides. */
+function refuseImageForm({ to, imageType, imageLayout }: ExportOptions): void {
+  const name = imageType !== undefined ? '--image-type' : imageLayout !== undefined ? '--image-layout' : undefined;
+  if (name === undefined) return;
+  const takes = Object.entries(EXPORT_FORMATS).flatMap(([format, { takesImageForm }]) => (takesImageForm ? [format] : []));
+  throw userError('AMP6407', `an export to ${to} takes no ${name}`, `only that to ${listNames(takes, 'and')} does`, 'leave it away');
+}
+
 /** Throws UserError AMP6403 where something is there. */
 async function refuseTaken(out: string): Promise<void> {
   if (!(await isThere(out))) return;
@@ -178,6 +186,7 @@ function formatOf({ to }: ExportOptions): (typeof EXPORT_FORMATS)[ExportTarget] 
  */
 export async function exportModel(target: RunReference, options: ExportOptions): Promise<ExportResult> {
   const format = formatOf(options);
+  if (!format.takesImageForm) refuseImageForm(options);
   const opened = await open(runFolder(target), options);
   const { plan, source } = opened.compiled;
   const out = options.out ?? `${basename(source.path).replace(/\.amp$/, '')}${format.suffix}`;

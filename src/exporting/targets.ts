@@ -32,12 +32,15 @@ export interface ExportFormat {
   readonly doc: string;
   /** What a default name ends with. */
   readonly suffix: string;
+  /** Whether the caller chooses the form of its images. */
+  readonly takesImageForm: boolean;
   readonly export: (model: TrainedModel) => Promise<Exported>;
 }
 
 const onnx: ExportFormat = {
   doc: 'ONNX: a file for onnxruntime and others',
   suffix: '.onnx',
+  takesImageForm: true,
   export: async ({ plan, states, facts, image }) => {
     const { exportOnnx } = await import('./onnx/export.js');
     return exportOnnx(evaluationGraph(plan), states, facts, image);
@@ -47,6 +50,7 @@ const onnx: ExportFormat = {
 const torch: ExportFormat = {
   doc: 'PyTorch: a folder with model.py, modules of torch.nn, and their state dict',
   suffix: '-torch',
+  takesImageForm: false,
   export: async ({ program, states, facts, blocks }) => {
     const { exportTorch } = await import('./torch/export.js');
     const { source, tensors } = exportTorch(upToLogits(program.eval), states, facts, blocks);
@@ -57,6 +61,7 @@ const torch: ExportFormat = {
 const c: ExportFormat = {
   doc: 'C: a folder with a program that classifies images, and its weights',
   suffix: '-c',
+  takesImageForm: false,
   export: async ({ plan, states, facts }) => {
     const { exportC } = await import('./c/export.js');
     return exportC(evaluationGraph(plan), states, facts);
@@ -66,6 +71,7 @@ const c: ExportFormat = {
 const web: ExportFormat = {
   doc: 'a folder with one page that classifies a dropped picture in the browser, by WebGPU',
   suffix: '-web',
+  takesImageForm: false,
   export: async ({ plan, program, states, facts }) => {
     const { exportWeb } = await import('./web/export.js');
     return exportWeb(evaluationGraph(plan), states, facts, program.recipe.dataset.size);

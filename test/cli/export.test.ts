@@ -107,6 +107,16 @@ describe('ampc export', () => {
     const unknown = await ampc('export', run(), '--to', 'onxn');
     assert.deepEqual([unknown.code, /Did you mean onnx\?/.test(unknown.stderr)], [2, true]);
     assert.equal((await ampc('export', run())).code, 2);
+    for (const [to, option, value] of [
+      ['c', '--image-type', 'float'],
+      ['torch', '--image-layout', 'nchw'],
+      ['web', '--image-type', 'u8'],
+    ] as const) {
+      const { code, stderr } = await ampc('export', run(), '--to', to, option, value, '--out', place('formless'));
+      assert.equal(code, 1);
+      assert.match(stderr, new RegExp(`AMP6407\\]: an export to ${to} takes no ${option}\n = why: only that to .onnx. does`));
+      assert.equal(existsSync(place('formless')), false);
+    }
     const none = await ampc('export', place('nowhere'), '--to', 'onnx');
     assert.deepEqual([none.code, /AMP6202/.test(none.stderr)], [1, true]);
     const noWeights = await ampc('export', work.program, '--to', 'onnx');

@@ -15,9 +15,9 @@ export const addExport: AddCommand = (program, output) => {
     .option('--force', 'replace what is there', false)
     .option('--weights <file>', "safetensors file (default: the run's last.safetensors)")
     .addOption(options.precision())
-    .addOption(new Option('--image-type <type>', 'onnx: u8 for bytes, float for 0 to 1').argParser(oneOf(['u8', 'float'])).default('u8'))
+    .addOption(new Option('--image-type <type>', 'onnx: u8 for bytes, float for 0 to 1 (default: u8)').argParser(oneOf(['u8', 'float'])))
     .addOption(
-      new Option('--image-layout <layout>', 'onnx: order of the axes, nhwc or nchw').argParser(oneOf(['nhwc', 'nchw'])).default('nhwc'),
+      new Option('--image-layout <layout>', 'onnx: order of the axes, nhwc or nchw (default: nhwc)').argParser(oneOf(['nhwc', 'nchw'])),
     )
     .addOption(options.backend('the backend whose plan it is (default: that of the run)'))
     .addOption(options.data())
