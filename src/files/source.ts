@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
@@ -49,9 +50,16 @@ function decode(path: string, bytes: Uint8Array): Source {
   }
 }
 
+/** Whether standard input is connected to nothing: Node puts the null device in the place of one that is closed. */
+function isUnconnected(): boolean {
+  return !process.stdin.isTTY && fstatSync(0).isCharacterDevice();
+}
+
 /** Reads a source text from standard input. Throws UserError as `readText`. */
 export async function readStandardInput(): Promise<Source> {
   const parts: Buffer[] = [];
   for await (const part of process.stdin) parts.push(part as Buffer);
+  if (parts.length === 0 && isUnconnected())
+    throw userError('AMP6101', 'cannot read standard input', 'it is closed, or the null device', 'give it a text: ampc fmt - < net.amp');
   return decode('standard input', Buffer.concat(parts));
 }

@@ -52,6 +52,11 @@ describe('ampc check and fmt', () => {
     assert.deepEqual([code, stdout], [1, '']);
     assert.match(stderr, /--> standard input:1:7|standard input:1:7/);
     assert.equal((await ampc('fmt', '-', ugly)).code, 2);
+    const closed = startAmpc(['fmt', '-'], {}, { before: 'exec <&-' }).result;
+    assert.deepEqual(await from(work.file('empty-input.amp', '')), { code: 0, stdout: formatAmp(''), stderr: '' });
+    const none = await closed;
+    assert.deepEqual([none.code, none.stdout], [1, '']);
+    assert.match(none.stderr, /^error\[AMP6101\]: cannot read standard input\n = why: it is closed, or the null device\n/);
   });
 
   it('fmt leaves a file with syntax errors as it is', async () => {
