@@ -49,6 +49,13 @@ const COMMANDS = [
   addCompletion,
 ];
 
+/** A value that is empty is that of a variable which is not set in a script: nothing is named by it. */
+function refuseEmptyValues(command: Command): void {
+  const empty = command.options.find((option) => command.getOptionValue(option.attributeName()) === '');
+  if (empty !== undefined)
+    command.error(`error: option '${empty.flags}' argument '' is invalid. It is empty; name something, or leave ${empty.long} away.`);
+}
+
 /** Runs one command line (`argv` without node and script) and resolves to its exit code; prints every failure and never throws. */
 export async function runCommandLine(
   argv: readonly string[],
@@ -63,7 +70,8 @@ export async function runCommandLine(
     .version(VERSION)
     .configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: (text) => void stderr.write(text) })
     .showHelpAfterError('(--help shows how it is used)')
-    .exitOverride();
+    .exitOverride()
+    .hook('preAction', (_, command) => refuseEmptyValues(command));
   for (const add of COMMANDS) {
     add(program, output, (result) => {
       code = result;

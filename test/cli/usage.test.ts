@@ -11,6 +11,9 @@ describe('wrong usage', () => {
     { args: ['train', 'a.amp', '--batch', '0'], says: /A whole number of at least 1 is needed/ },
     { args: ['train', 'a.amp', '--epochs', '1.5'], says: /A whole number of at least 1 is needed/ },
     { args: ['train', 'a.amp', '--set', 'batch'], says: /key\.path=value/ },
+    { args: ['train', 'a.amp', '--out', ''], says: /^error: option '--out <dir>' argument '' is invalid\. It is empty; name something/ },
+    { args: ['train', 'a.amp', '--resume', ''], says: /^error: option '--resume \[dir\]' argument '' is invalid/ },
+    { args: ['export', 'a', '--to', 'c', '--weights='], says: /^error: option '--weights <file>' argument '' is invalid/ },
     {
       args: ['train', 'a.amp', '--resume', '--init', 'w.safetensors'],
       says: /'--resume \[dir\]' cannot be used with option '--init <weights>'/,
