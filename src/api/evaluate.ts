@@ -14,6 +14,7 @@ import { loadWeights } from '../training/init/load.js';
 import type { Prediction } from '../training/predict.js';
 import { probabilitiesBy } from '../training/probabilities.js';
 import { countsCorrect, findFunction, initialStates } from '../training/states.js';
+import { classesInWeights } from '../training/weights.js';
 import { openOther } from './other-data.js';
 import { type RunReference, runFolder } from './run-reference.js';
 import { type RunChoices, readRun } from './runs.js';
@@ -127,7 +128,7 @@ export async function evaluate(target: RunReference, options: EvaluateOptions = 
     const load = (other: Plan) => backend.load(other);
     const { dataset, inputShape } = program.recipe;
     const { data, onNotice, workers } = options;
-    const classes = countsCorrect(plan) ? await classNames(model, { data }) : undefined;
+    const classes = countsCorrect(plan) ? await classNames(model, { data }, options.dataSet !== undefined) : undefined;
     const other =
       options.dataSet === undefined || options.batches !== undefined
         ? undefined
@@ -160,12 +161,19 @@ export async function evaluate(target: RunReference, options: EvaluateOptions = 
 const NOT_THERE = new Set(['AMP7001', 'AMP7014', 'AMP7016']);
 
 /**
- * The names that a run was trained with; for an older run, and for a file with weights, those of the data set at hand. Where that is not
- * there, and nobody has said where it is, classes have their numbers: weights from elsewhere need no data to predict.
+ * The names that a run was trained with, or that weights have with them where nobody says where the data is (unless `byWeights` is false);
+ * for an older run, and for other weights, those of the data set at hand. Where that is not there, and nobody has said where it is, classes
+ * have their numbers: weights from elsewhere need no data to predict.
  */
-export async function classNames({ runnable, run }: Model, { data, onNotice }: ModelOptions): Promise<readonly string[]> {
+export async function classNames(
+  { runnable, run, weights }: Model,
+  { data, onNotice }: ModelOptions,
+  byWeights = true,
+): Promise<readonly string[]> {
   if (run?.classes !== undefined) return run.classes;
   const { dataset, classes } = runnable.program.recipe;
+  const own = byWeights && run === undefined && data === undefined ? await classesInWeights(weights, classes ?? 0) : undefined;
+  if (own !== undefined) return own;
   const { name } = dataset;
   try {
     const folder = await choosePlace(dataset, data, run?.data, runnable.source);

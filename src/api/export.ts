@@ -22,6 +22,7 @@ import { choosePlace, openClasses } from '../training/data/open.js';
 import { loadWeights } from '../training/init/load.js';
 import { writeSafetensors } from '../training/safetensors.js';
 import { countsCorrect, findFunction } from '../training/states.js';
+import { classesInWeights } from '../training/weights.js';
 import { readRunStory } from './list-runs.js';
 import { type RunReference, runFolder } from './run-reference.js';
 import { readRun } from './runs.js';
@@ -90,7 +91,8 @@ async function open(target: string, options: ExportOptions): Promise<Opened> {
   if (weights === undefined) throw await isNoRun(target);
   const settings = { ...pickSettings({ precision }), backend, onNotice };
   const compiled = await compile(target, settings);
-  return { compiled, withBatch: (batch) => compile(compiled.source, { ...settings, batch }), weights };
+  const classes = options.data === undefined ? await classesInWeights(weights, compiled.program.recipe.classes) : undefined;
+  return { compiled, withBatch: (batch) => compile(compiled.source, { ...settings, batch }), weights, ...(classes && { classes }) };
 }
 
 /** Throws UserError AMP6407 where something is said of images whose form the format itself decides. */

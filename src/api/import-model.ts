@@ -162,7 +162,9 @@ export async function importModel(path: string, options: ImportOptions = {}): Pr
   if (errors.length > 0) throw new UserError(errors);
   try {
     await makeFolder(dirname(file));
-    await writeSafetensors(weights, model.weights, { format: 'ampc-weights', model: model.name });
+    const { name, classes } = model;
+    const metadata = { format: 'ampc-weights', model: name, ...(classes && { classes: JSON.stringify(classes) }) };
+    await writeSafetensors(weights, model.weights, metadata);
     await replaceFile(file, text);
   } catch (error) {
     throw userError('AMP6213', `cannot write ${file}`, fileReason(error), 'name another place with --out');

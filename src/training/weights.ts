@@ -1,6 +1,7 @@
+import { namesIn } from '../interchange/class-names.js';
 import { formatType, sameShape } from '../ir/types.js';
 import type { Plan } from '../plan/plan.js';
-import { type Tensor, type TensorFile, writeSafetensors } from './safetensors.js';
+import { readMetadata, type Tensor, type TensorFile, writeSafetensors } from './safetensors.js';
 import { modelStates, type StateInfo, type StateValues } from './states.js';
 
 const MOST_LISTED = 8;
@@ -36,6 +37,13 @@ export function differences(states: readonly StateInfo[], { tensors, others }: P
   if (extra.length > 0) clauses.push(`not in the model: ${listed(extra)}`);
   if (mismatched.length > 0) clauses.push(`different: ${listed(mismatched)}`);
   return clauses;
+}
+
+/** The names of a model's classes that a safetensors file has in its metadata; undefined where it has none, or is of another kind. */
+export async function classesInWeights(path: string, count: number): Promise<readonly string[] | undefined> {
+  // Whoever reads the tensors says what is wrong with the file.
+  const { classes }: TensorFile['metadata'] = await readMetadata(path).catch(() => ({}));
+  return namesIn(classes, count);
 }
 
 /** Writes a model's parameters and statistics, f32, under their own names. */

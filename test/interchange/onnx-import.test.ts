@@ -86,6 +86,32 @@ describe('ampc import', () => {
       }
     });
 
+  it('the names of the classes come along, and predict and another export have them', async () => {
+    const onnx = workspace.path('named.onnx');
+    const model = decodeModel(readFileSync(`${FOLDER}/plain-script.onnx`));
+    const names = ['ant', 'bee', 'cat', 'dog', 'elk'];
+    const picture = workspace.path('named.png');
+    await sharp({ create: { width: 20, height: 20, channels: 3, background: '#357' } })
+      .png()
+      .toFile(picture);
+    for (const [place, classes, title] of [
+      ['named', names, /\b(ant|bee|cat|dog|elk)\b/],
+      ['too-few', names.slice(1), /\s[0-4]\b/],
+    ] as const) {
+      writeFileSync(onnx, encodeModel({ ...model, metadataProps: [{ key: 'classes', value: JSON.stringify(classes) }] }));
+      const { file, weights } = await importModel(onnx, { out: workspace.path(place) });
+      const predicted = await ampc('predict', file, picture, '--weights', weights, '--backend', 'reference');
+      assert.equal(predicted.code, 0, predicted.stderr);
+      assert.match(predicted.stdout, title);
+      assert.equal(/numbers as names/.test(predicted.stderr), place !== 'named');
+      if (place !== 'named') continue;
+      const again = workspace.path('again.onnx');
+      await exportModel(file, { to: 'onnx', weights, out: again, backend: 'reference' });
+      const { metadataProps } = decodeModel(readFileSync(again));
+      assert.equal(metadataProps!.find(({ key }) => key === 'classes')!.value, JSON.stringify(names));
+    }
+  });
+
   it('writes the layers of the language, with the names that the model has', async () => {
     const { file } = await importModel(`${FOLDER}/residual-script.onnx`, { out: workspace.path('residual.amp'), normalize: '0.5, 0.5' });
     const text = readFileSync(file, 'utf8');

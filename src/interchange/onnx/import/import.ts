@@ -1,3 +1,4 @@
+import { namesIn } from '../../class-names.js';
 import type { OnnxModel, OnnxNode } from '../schema.js';
 import { AmpBuilder, type Weight } from './builder.js';
 import { FOLDS } from './fold.js';
@@ -43,6 +44,8 @@ export interface ImportedModel {
   /** What a reader of the result should know. */
   readonly notices: readonly string[];
   readonly producer: string;
+  /** Names by label, where the model says them as ampc's export does. */
+  readonly classes: readonly string[] | undefined;
 }
 
 function constantsOf(model: OnnxModel, beside: ReadBeside): Map<string, Operand> {
@@ -210,8 +213,15 @@ function importGraph(model: OnnxModel, beside: ReadBeside): ImportedModel {
         : [`the last ${dropped} is left out: losses take logits, and ampc predict makes probabilities of them`]),
       ...(others.length === 0 ? [] : [`the outputs ${others.join(', ')} are left out: a model has one result`]),
     ],
+    classes: classesOf(model, value.shape.slice(1)),
     producer: [model.producerName, model.producerVersion].filter((part) => part).join(' '),
   };
+}
+
+/** The names in its metadata, if they are as many as the model has results. */
+function classesOf({ metadataProps = [] }: OnnxModel, result: readonly number[]): readonly string[] | undefined {
+  const text = metadataProps.find(({ key }) => key === 'classes')?.value;
+  return result.length === 1 ? namesIn(text, result[0]!) : undefined;
 }
 
 function constantNode(nodes: readonly OnnxNode[], name: string | undefined, beside: ReadBeside): Operand | undefined {
