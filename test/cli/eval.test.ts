@@ -146,7 +146,7 @@ train { optimizer adam(lr: 0.01)  batch 4  epochs 3 }
       ],
       ['cifra10', /--data-set cifra10 is no data set\n.*\n.*did you mean `cifar10`\?/],
       [work.program, /tiny\.amp is no data set\n.*a \.amp file is a program, and has no images/],
-      ['', /--data-set '' is no data set\n.*it is empty/],
+      [' ', /--data-set '' is no data set\n.*it is empty/],
     ] as const) {
       const { code, stderr } = await ampc('eval', run, '--data-set', text, ...on);
       assert.equal(code, 1);
