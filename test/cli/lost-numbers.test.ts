@@ -119,6 +119,6 @@ describe('numbers that are none', () => {
     copyFileSync(join(run, 'metrics.jsonl'), join(out, 'metrics.jsonl'));
     const { code, stderr } = await ampc('train', work.path('broken.amp'), '--data', work.dir, '--resume', out);
     assert.equal(code, 1);
-    assert.match(stderr, /^error\[AMP7203\]: cannot resume from .*\n = why: fc\.weight in it is infinite or NaN/);
+    assert.match(stderr, /^error\[AMP7203\]: cannot resume from .*\n = why: fc\.weight in it is infinite or NaN/m);
   });
 });
