@@ -1,16 +1,7 @@
-import {
-  type Attrs,
-  type Graph,
-  isFloat,
-  type Node,
-  numberAttr,
-  numbersAttr,
-  type Shape,
-  sameShape,
-  type TensorType,
-} from '../../ir/types.js';
+import { type Graph, isFloat, type Node, type Shape, sameShape } from '../../ir/types.js';
 import { isRepeat } from '../../ops/index.js';
 import { axisIn, type ChannelOrder, inOrder } from '../channel-order.js';
+import { NodeContext } from '../node-context.js';
 import type { AttributeValue, OnnxWriter, Value } from './writer.js';
 
 /** Computes a node with ONNX's operators. Attributes are those of the node; the result has its shape, in the order of its channels. */
@@ -26,10 +17,10 @@ function together(shapes: readonly Shape[]): Shape {
 }
 
 /** What an emitter sees of its node and of what was emitted before. */
-export class EmitContext {
+export class EmitContext extends NodeContext {
   constructor(
-    readonly graph: Graph,
-    readonly node: Node,
+    graph: Graph,
+    node: Node,
     readonly writer: OnnxWriter,
     readonly orders: readonly ChannelOrder[],
     readonly batch: number,
@@ -37,14 +28,8 @@ export class EmitContext {
     private readonly emitted: (id: number) => Value,
     /** The first size of the image, as a list: the batch. */
     readonly batchSize: () => Value,
-  ) {}
-
-  get attrs(): Attrs {
-    return this.node.attrs;
-  }
-
-  get type(): TensorType {
-    return this.node.type;
+  ) {
+    super(graph, node);
   }
 
   get order(): ChannelOrder {
@@ -59,22 +44,6 @@ export class EmitContext {
   shapeIn(order: ChannelOrder): Shape {
     const { shape } = this.node.type;
     return shape.length === 4 ? inOrder(order, shape) : shape;
-  }
-
-  number(name: string): number {
-    return numberAttr(this.attrs, name);
-  }
-
-  numbers(name: string): readonly number[] {
-    return numbersAttr(this.attrs, name);
-  }
-
-  operandNode(index: number): Node {
-    return this.graph.nodes[this.node.inputs[index]!]!;
-  }
-
-  hasOperand(index: number): boolean {
-    return index < this.node.inputs.length;
   }
 
   /** An operand with its channels where `order` says. */

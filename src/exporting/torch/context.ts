@@ -1,18 +1,9 @@
 import type { TorchLayout } from '../../interchange/layouts.js';
 import { isConstant, isState } from '../../ir/structure.js';
-import {
-  type Attrs,
-  type Graph,
-  type Node,
-  numberAttr,
-  numbersAttr,
-  type Shape,
-  sameShape,
-  stringAttr,
-  type TensorType,
-} from '../../ir/types.js';
+import { type Graph, type Node, numberAttr, type Shape, sameShape, stringAttr } from '../../ir/types.js';
 import { isRepeat } from '../../ops/index.js';
 import { axisIn, type ChannelOrder } from '../channel-order.js';
+import { NodeContext } from '../node-context.js';
 import { number, tuple } from './python.js';
 
 /** Height, width and channels of an image whose numbers are the features of a vector. */
@@ -32,10 +23,10 @@ export interface TorchValue {
 /** An expression of Python for a node. */
 export type TorchEmitter = (context: TorchContext) => TorchValue;
 
-export class TorchContext {
+export class TorchContext extends NodeContext {
   constructor(
-    readonly graph: Graph,
-    readonly node: Node,
+    graph: Graph,
+    node: Node,
     readonly layouts: ReadonlyMap<string, TorchLayout>,
     /** Images of a batch that the graph is for. */
     readonly batch: number,
@@ -43,30 +34,8 @@ export class TorchContext {
     private readonly value: (id: number) => TorchValue,
     /** The number of images. */
     readonly batchSize: () => string,
-  ) {}
-
-  get attrs(): Attrs {
-    return this.node.attrs;
-  }
-
-  get type(): TensorType {
-    return this.node.type;
-  }
-
-  number(name: string): number {
-    return numberAttr(this.attrs, name);
-  }
-
-  numbers(name: string): readonly number[] {
-    return numbersAttr(this.attrs, name);
-  }
-
-  operandNode(index: number): Node {
-    return this.graph.nodes[this.node.inputs[index]!]!;
-  }
-
-  hasOperand(index: number): boolean {
-    return index < this.node.inputs.length;
+  ) {
+    super(graph, node);
   }
 
   /** An operand in the order that it has; of a state, in ampc's. */
