@@ -1,5 +1,5 @@
 /** Training steps of networks of examples/zoo. */
-export const ZOO_STEPS = ['mobilenet-v2', 'convmixer-256-8', 'vit-tiny', 'wrn-16-4', 'densenet-bc-100-12', 'efficientnet-b0'] as const;
+export const ZOO_STEPS = ['mobilenet-v2', 'convmixer', 'vit-tiny', 'wrn-16-4', 'densenet-bc-100', 'efficientnet-b0'] as const;
 type ZooStep = (typeof ZOO_STEPS)[number];
 
 export const WORKS = ['simple-step', 'resnet-step', 'eval', 'epoch', ...ZOO_STEPS] as const;
@@ -85,10 +85,10 @@ const TABLE: Readonly<Record<WorkName, Omit<Work, 'name'>>> = {
     steps: 1,
   },
   'mobilenet-v2': zooStep('mobilenet-v2', 'sgd'),
-  'convmixer-256-8': zooStep('convmixer-256-8', 'adamw'),
+  convmixer: zooStep('convmixer', 'adamw'),
   'vit-tiny': zooStep('vit-tiny', 'adamw'),
   'wrn-16-4': zooStep('wrn-16-4', 'sgd'),
-  'densenet-bc-100-12': zooStep('densenet-bc-100-12', 'sgd'),
+  'densenet-bc-100': zooStep('densenet-bc-100', 'sgd'),
   'efficientnet-b0': zooStep('efficientnet-b0', 'sgd'),
 };
 
