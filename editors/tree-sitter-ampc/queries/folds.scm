@@ -1,0 +1,1 @@
+[(dataset) (model) (block) (precision) (train) (repeat) (if_stage) (collect) (if)] @fold
