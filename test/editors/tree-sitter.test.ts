@@ -34,8 +34,7 @@ const texts: readonly Text[] = [
   ),
 ];
 
-describe("tree-sitter's grammar", function () {
-  this.timeout(0);
+describe("tree-sitter's grammar", () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'ampc-tree-sitter-'));
   const run = (...args: readonly string[]) =>
     spawnSync(CLI, args, {

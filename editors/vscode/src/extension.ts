@@ -1,0 +1,78 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import * as vscode from 'vscode';
+import { LanguageClient, type LanguageClientOptions, type ServerOptions, TransportKind } from 'vscode-languageclient/node';
+import { commandLine, showOutput, trainInTerminal } from './command-line';
+
+let client: LanguageClient | undefined;
+
+/** The `ampc` of the setting, of a workspace folder, or of the PATH. */
+function findAmpc(): string {
+  const setting = vscode.workspace.getConfiguration('ampc').get<string>('path', '');
+  if (setting !== '') return setting;
+  const name = process.platform === 'win32' ? 'ampc.cmd' : 'ampc';
+  const local = (vscode.workspace.workspaceFolders ?? []).map(({ uri }) => path.join(uri.fsPath, 'node_modules', '.bin', name));
+  return local.find((file) => existsSync(file)) ?? name;
+}
+
+async function start(): Promise<void> {
+  const { command, args, shell } = commandLine(findAmpc(), ['lsp', '--stdio']);
+  const server: ServerOptions = { command, args: [...args], transport: TransportKind.stdio, options: { shell } };
+  const options: LanguageClientOptions = {
+    documentSelector: [{ language: 'ampc' }],
+    synchronize: { configurationSection: 'ampc', fileEvents: vscode.workspace.createFileSystemWatcher('**/*.amp') },
+  };
+  client = new LanguageClient('ampc', 'ampc', server, options);
+  try {
+    await client.start();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    void vscode.window.showErrorMessage(
+      `ampc's language server did not start (${why}). Install ampc in the workspace (npm install ampc), or name it in the setting ampc.path.`,
+    );
+  }
+}
+
+async function restart(): Promise<void> {
+  await client?.dispose();
+  await start();
+}
+
+/** The `.amp` file of the active editor, saved: commands read it from the disk. */
+async function savedFile(): Promise<string | undefined> {
+  const document = vscode.window.activeTextEditor?.document;
+  if (document?.languageId !== 'ampc' || document.isUntitled) {
+    void vscode.window.showWarningMessage('Open a .amp file that has been saved first.');
+    return undefined;
+  }
+  return (await document.save()) ? document.uri.fsPath : undefined;
+}
+
+export async function activate(context: vscode.ExtensionContext): Promise<void> {
+  const command = (name: string, run: (...args: unknown[]) => unknown) =>
+    context.subscriptions.push(vscode.commands.registerCommand(name, run));
+  command('ampc.restart', restart);
+  command('ampc.plan', async () => {
+    const file = await savedFile();
+    if (file !== undefined) await showOutput(findAmpc(), ['plan', file], path.dirname(file));
+  });
+  command('ampc.train', async () => {
+    const file = await savedFile();
+    if (file !== undefined) trainInTerminal(findAmpc(), file);
+  });
+  command('ampc.runs', async () => {
+    const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
+    if (folder === undefined) void vscode.window.showWarningMessage('Open a folder first.');
+    else await showOutput(findAmpc(), ['runs'], folder);
+  });
+  context.subscriptions.push(
+    vscode.workspace.onDidChangeConfiguration((change) => {
+      if (change.affectsConfiguration('ampc.path')) void restart();
+    }),
+  );
+  await start();
+}
+
+export async function deactivate(): Promise<void> {
+  await client?.dispose();
+}

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import Module from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { ROOT } from '../spec-runner.js';
+import { skip } from '../support/skip.js';
+
+const EXTENSION = path.join(ROOT, 'editors', 'vscode');
+
+interface Manifest {
+  readonly main: string;
+  readonly contributes: {
+    readonly languages: readonly { readonly id: string; readonly configuration: string }[];
+    readonly grammars: readonly { readonly language: string; readonly scopeName: string; readonly path: string }[];
+    readonly snippets: readonly { readonly language: string; readonly path: string }[];
+    readonly commands: readonly { readonly command: string }[];
+    readonly menus: Readonly<Record<string, readonly { readonly command: string }[]>>;
+  };
+}
+
+const manifest = JSON.parse(readFileSync(path.join(EXTENSION, 'package.json'), 'utf8')) as Manifest;
+
+/** A value whose every member can be called, constructed, extended and read; `members` are what they say. */
+function anything(members: Readonly<Record<string, unknown>>): unknown {
+  class Nothing {}
+  const value: unknown = new Proxy(Nothing, {
+    get: (target, key) => {
+      if (typeof key === 'string' && key in members) return members[key];
+      if (key === 'prototype') return target.prototype;
+      return key === 'then' || typeof key === 'symbol' ? undefined : anything({});
+    },
+    apply: () => anything({}),
+  });
+  return value;
+}
+
+describe('the VS Code extension', () => {
+  it('contributes files that exist, of the one language that it declares', () => {
+    const { languages, grammars, snippets } = manifest.contributes;
+    assert.deepEqual(
+      [...grammars, ...snippets].map(({ language }) => language),
+      ['ampc', 'ampc'],
+    );
+    assert.deepEqual(
+      languages.map(({ id }) => id),
+      ['ampc'],
+    );
+    const files = [
+      ...languages.map(({ configuration }) => configuration),
+      ...grammars.map((one) => one.path),
+      ...snippets.map((one) => one.path),
+    ];
+    for (const file of files) assert.ok(JSON.parse(readFileSync(path.join(EXTENSION, file), 'utf8')), file);
+    const { scopeName } = JSON.parse(readFileSync(path.join(EXTENSION, grammars[0]!.path), 'utf8')) as { scopeName: string };
+    assert.equal(scopeName, grammars[0]!.scopeName);
+  });
+
+  it('is packaged, and registers the commands that it contributes', function () {
+    const tools = path.join(EXTENSION, 'node_modules', '.bin');
+    if (!existsSync(path.join(tools, 'vsce'))) skip(this, 'the tools of the extension are not installed (npm ci --prefix editors/vscode)');
+    const folder = mkdtempSync(path.join(tmpdir(), 'ampc-vscode-'));
+    try {
+      const packaged = path.join(folder, 'ampc.vsix');
+      const bundle = path.join(folder, 'extension.js');
+      const run = (...words: readonly string[]) => {
+        const { status, stdout, stderr } = spawnSync('npm', ['run', '--silent', ...words], { cwd: EXTENSION, encoding: 'utf8' });
+        assert.equal(status, 0, stdout + stderr);
+      };
+      run('types');
+      run('build', '--', `--outfile=${bundle}`);
+      run('package', '--', '--out', packaged);
+      assert.ok(existsSync(packaged));
+
+      const commands: string[] = [];
+      const registerCommand = (name: string) => {
+        commands.push(name);
+        return { dispose() {} };
+      };
+      const loaded = new Module(bundle) as Module & { _compile(text: string, file: string): void };
+      // A bundle copies the properties of a module that are its own, and reads the others through the prototype.
+      const vscode = Object.create(anything({ commands: anything({ registerCommand }) }) as object) as object;
+      loaded.require = Object.assign((name: string) => (name === 'vscode' ? vscode : Module.createRequire(bundle)(name)), loaded.require);
+      loaded._compile(readFileSync(bundle, 'utf8'), bundle);
+      const { activate } = loaded.exports as { activate(context: { subscriptions: unknown[] }): Promise<void> };
+      void activate({ subscriptions: [] }).catch(() => {});
+      const contributed = manifest.contributes.commands.map(({ command }) => command);
+      assert.deepEqual(commands.sort(), [...contributed].sort());
+      for (const { command } of Object.values(manifest.contributes.menus).flat()) assert.ok(contributed.includes(command), command);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
