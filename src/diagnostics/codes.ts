@@ -54,6 +54,10 @@ export const CODES = {
     title: 'files that use each other',
     meaning: 'A file is read before what it is used for, so none may use itself, directly or through others.',
   },
+  AMP2019: {
+    title: 'whitening of what is no image',
+    meaning: '`whiten` takes its filters from the training images, so it is for the convolution that reads them.',
+  },
   AMP3001: { title: 'shape mismatch', meaning: 'The layer cannot be applied to values of these shapes.' },
   AMP3002: { title: 'window larger than its input', meaning: 'A kernel must fit inside its padded input.' },
   AMP3003: { title: 'output shape is not the declared one', meaning: 'The last layer must result in the shape after `->`.' },

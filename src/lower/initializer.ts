@@ -16,6 +16,5 @@ export function evaluateInitializer(expr: CallExpr, read: (expr: Expr) => Value,
   const { params, make } = INITIALIZERS[name];
   const bound = bindArguments({ name, params: signatureParams(params) }, expr.args, expr.span, sink);
   const args = convertLayerArgs(name, params, bound, read, sink);
-  // Initializers take numbers and truth values alone.
-  return args === undefined ? UNKNOWN : { kind: 'init', init: make(args as Readonly<Record<string, number | boolean>>) };
+  return args === undefined ? UNKNOWN : { kind: 'init', init: make(args) };
 }

@@ -29,6 +29,7 @@ import { findRecursion } from './recursion.js';
 import { resolveNames } from './resolve.js';
 import { holdsBlocksAlone, isInSettings, sortSections, withoutBroken } from './sections.js';
 import { checkLastStatistics } from './statistics.js';
+import { checkWhitening } from './whitening.js';
 
 export interface LowerOptions {
   /** Batch of the training graph; by default that of the file. */
@@ -173,6 +174,7 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
   const lowerAgain: Analysis['lowerAgain'] = (mode, size = batch) => lowerModel(model, shapes, { ...shared, batch: size, mode })?.graph;
   const { tail } = divideEpoch(options.images ?? dataset?.images?.train ?? 0, batch, train.accumulate, train.dropLast);
   checkLastStatistics(lowered.graph, tail, lines, sink);
+  checkWhitening(lowered.graph, lines, sink);
   return { sink, modules, recipe, train: lowered.graph, tail, phases: phasesIn(parameterLines, graphs.graph, train.epochs), lowerAgain };
 }
 

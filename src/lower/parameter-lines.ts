@@ -1,7 +1,7 @@
 import { matchesLayer } from '../ir/pattern.js';
 import { INIT } from '../ops/initializers.js';
 import { ConstraintError } from '../ops/op.js';
-import { initAttrs } from '../ops/state-init.js';
+import { initAttrs, withoutInit } from '../ops/state-init.js';
 import type { ParameterItem } from '../parser/ast.js';
 import type { Evaluation } from './evaluation.js';
 import type { ParameterPattern } from './layer-context.js';
@@ -75,8 +75,7 @@ function readPattern({ kind, pattern, value, span }: ParameterItem, context: Eva
       apply: (name, shape, attrs) => {
         if (!matches(name)) return attrs;
         try {
-          const { limit: _, ...others } = attrs;
-          return { ...others, ...initAttrs(init(shape)) };
+          return { ...withoutInit(attrs), ...initAttrs(init(shape)) };
         } catch (error) {
           if (!(error instanceof ConstraintError)) throw error;
           // Of a layer, or of all that a star stands for, the weights are meant.

@@ -21,6 +21,7 @@ import { choosePlace, openSplit } from '../training/data/open.js';
 import { loadWeights } from '../training/init/load.js';
 import { learningRate, wholeCourse } from '../training/schedule.js';
 import { furtherBuffers, furtherInputs, initialStates, inputNames, targetBuffer } from '../training/states.js';
+import { whitenedStates } from '../training/whitening.js';
 
 export interface CalibrateOptions extends CompileOptions {
   /** Default 10. */
@@ -50,8 +51,8 @@ function measurable({ nodes, ...graph }: Graph): readonly Node[] {
 
 const outputName = (id: ValueId) => `value_${id}`;
 
-/** The steps' inputs, in the order of training. */
-async function makeBatches({ plan, program, source }: Runnable, data: string | undefined): Promise<(step: number) => Promise<Inputs>> {
+/** The steps' inputs, in the order of training, and the states that start by the images. */
+async function makeBatches({ plan, program, source }: Runnable, data: string | undefined) {
   const { dataset, train } = program.recipe;
   const { graph, batch } = trainStep(plan);
   const set = await openSplit(dataset, 'train', { place: await choosePlace(dataset, data, undefined, source) });
@@ -67,7 +68,7 @@ async function makeBatches({ plan, program, source }: Runnable, data: string | u
   const label = new Int32Array(batch);
   const target = targetBuffer(graph);
   const further = furtherBuffers(graph);
-  return async (step) => {
+  const next = async (step: number): Promise<Inputs> => {
     const [epoch, first] = [Math.floor(step / batches), (step % batches) * batch];
     await batcher.hold(epoch, first, batch);
     batcher.fill(epoch, first, image, label, target, further);
@@ -75,6 +76,7 @@ async function makeBatches({ plan, program, source }: Runnable, data: string | u
     const all = { image, label, ...(target && { target }), ...furtherInputs(further), lr: Float32Array.of(lr), step: Int32Array.of(step) };
     return Object.fromEntries(Object.entries(all).filter(([name]) => wanted.has(name)));
   };
+  return { next, whitened: await whitenedStates(plan, set, dataset) };
 }
 
 /** Trains in f32 without loss scale and looks at every value of every step. */
@@ -120,9 +122,10 @@ export async function calibrate(input: string | Source, options: CalibrateOption
   const observed = widenPlan(observe(plan, new Map(nodes.map(({ id }) => [outputName(id), id]))));
   const executable = await backend.load(observed, loadOptions(options));
   try {
-    await executable.writeStates(initialStates(plan, program.recipe.train.seed));
+    const { next, whitened } = await makeBatches(runnable, options.data);
+    await executable.writeStates(new Map([...initialStates(plan, program.recipe.train.seed), ...whitened]));
     if (options.init !== undefined) await executable.writeStates(await loadWeights(options.init, plan));
-    const found = await measure(executable, nodes, await makeBatches(runnable, options.data), options);
+    const found = await measure(executable, nodes, next, options);
     const whole =
       batch === fileBatch ? plan : (await compile(source, { ...options, batch: fileBatch, set, backend: info.name as BackendName })).plan;
     const assumptions = assumptionsOf(await executable.readStates(), graph);

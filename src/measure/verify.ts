@@ -10,6 +10,7 @@ import { loadOptions } from '../runtime/load-options.js';
 import { Batcher, wholeBatches } from '../training/data/batcher.js';
 import { choosePlace, openSplit } from '../training/data/open.js';
 import { furtherBuffers, furtherInputs, initialStates, inputNames, targetBuffer } from '../training/states.js';
+import { whitenedStates } from '../training/whitening.js';
 import { type Distance, distance, worse } from './distance.js';
 
 export interface VerifyOptions extends CompileOptions {
@@ -97,12 +98,13 @@ async function makeBatches({ plan, program, source }: Runnable, data: string | u
   const further = furtherBuffers(graph);
   const image = new Uint8Array(batch * elementCount(set.shape));
   const buffers = { image, label: new Int32Array(batch), ...(target && { target }), ...furtherInputs(further) };
-  return async (step: number): Promise<Inputs> => {
+  const next = async (step: number): Promise<Inputs> => {
     await batcher.hold(0, (step % batches) * batch, batch);
     batcher.fill(0, (step % batches) * batch, image, buffers.label, target, further);
     const all = { ...buffers, lr: Float32Array.of(train.optimizer.lr), step: Int32Array.of(step) };
     return Object.fromEntries(Object.entries(all).filter(([name]) => wanted.has(name)));
   };
+  return { next, whitened: await whitenedStates(plan, set, dataset) };
 }
 
 /** One step on both sides from the states of the first; the scale that it used, and whether it was skipped. */
@@ -149,12 +151,12 @@ export async function verify(file: string, options: VerifyOptions = {}): Promise
     const low = await start(observe(plan, names(here)));
     const full = await start(observe(fp32, new Map([...names(there), ...terms])));
     const { train } = program.recipe;
-    await low.executable.writeStates(initialStates(plan, train.seed));
-    const batches = await makeBatches(runnable, options.data);
+    const { next, whitened } = await makeBatches(runnable, options.data);
+    await low.executable.writeStates(new Map([...initialStates(plan, train.seed), ...whitened]));
     const found = new Map<string, Distance>();
     let skipped = 0;
     for (let step = 0; step < steps; step += 1) {
-      const result = await stepBoth(low, full, await batches(step));
+      const result = await stepBoth(low, full, await next(step));
       if (result.skipped) skipped += 1;
       for (const { name, here: value, terms: summed } of pairs) {
         const [a, b] = [await low.executable.readOutput(name), await full.executable.readOutput(name)];

@@ -1,14 +1,14 @@
 import type { Shape } from '../ir/types.js';
 import { elementCount } from '../ir/types.js';
-import type { LayerParam } from './layer.js';
+import type { ArgValue, LayerParam } from './layer.js';
 import { constrain } from './op.js';
-import type { Initializer, StateInit } from './state-init.js';
+import { type Initializer, isDrawn, type StateInit } from './state-init.js';
 import { formatShape } from './window.js';
 
 interface InitializerDefinition {
   readonly doc: string;
   readonly params: readonly LayerParam[];
-  readonly make: (args: Readonly<Record<string, number | boolean>>) => Initializer;
+  readonly make: (args: Readonly<Record<string, ArgValue>>) => Initializer;
 }
 
 /** Inputs and outputs of one element of a weight [..., in, out]: convolutions count each place of their window. */
@@ -105,15 +105,41 @@ export const INITIALIZERS: Readonly<Record<string, InitializerDefinition>> = {
       },
   },
   dirac: {
-    doc: 'Passes each channel on as it is: 1 in the middle of its window, all else 0.',
-    params: [{ name: 'groups', kind: 'int', min: 1, default: 1, doc: 'of channels, each passed on to its own' }],
+    doc: 'Passes each channel on as it is: 1 in the middle of its window, all else 0. Outputs beyond the inputs start as `rest` says.',
+    params: [
+      { name: 'groups', kind: 'int', min: 1, default: 1, doc: 'of channels, each passed on to its own' },
+      { name: 'rest', kind: 'init', default: 'zeros', doc: 'how outputs start that pass nothing on' },
+    ],
     make:
-      ({ groups }) =>
+      ({ groups, rest }) =>
       (shape) => {
         fans(shape);
         const outputs = shape[shape.length - 1];
         constrain(outputs % (groups as number) === 0, 'init_c2', () => `${groups} groups do not divide ${outputs} outputs`);
-        return { kind: 'dirac', groups: groups as number };
+        const others: StateInit = typeof rest === 'function' ? rest(shape) : { kind: 'constant', value: 0 };
+        constrain(isDrawn(others), 'init_c3', () => `the \`rest\` of \`dirac\` cannot be \`${others.kind}\`, which is of the whole weight`);
+        return { kind: 'dirac', groups: groups as number, rest: others };
+      },
+  },
+  whiten: {
+    doc: 'Filters of a convolution of the images that make their patches white: see below.',
+    params: [
+      { name: 'eps', kind: 'number', above: 0, max: 1e6, default: 5e-4, doc: 'added to the variance along each direction' },
+      { name: 'images', kind: 'int', min: 1, default: 5000, doc: 'how many training images are looked at, the first ones' },
+    ],
+    make:
+      ({ eps, images }) =>
+      (shape) => {
+        constrain(shape.length === 4, 'init_c4', () => `\`whiten\` is for the weight of a convolution, not for ${formatShape(shape)}`);
+        const [rows, columns, channels, filters] = shape as readonly [number, number, number, number];
+        const size = rows * columns * channels;
+        constrain(
+          filters === 2 * size,
+          'init_c5',
+          () =>
+            `\`whiten\` makes ${2 * size} filters, 2 for each of the ${rows} x ${columns} x ${channels} numbers of a patch, not ${filters}`,
+        );
+        return { kind: 'whiten', eps: eps as number, images: images as number };
       },
   },
 };
@@ -125,5 +151,5 @@ export const INIT: LayerParam = { name: 'init', kind: 'init', default: 'default'
 export function initializerNamed(name: string): Initializer | undefined {
   const definition = Object.hasOwn(INITIALIZERS, name) ? INITIALIZERS[name] : undefined;
   if (definition === undefined || definition.params.some((param) => param.default === undefined)) return undefined;
-  return definition.make(Object.fromEntries(definition.params.map((param) => [param.name, param.default as number | boolean])));
+  return definition.make(Object.fromEntries(definition.params.map((param) => [param.name, param.default as ArgValue])));
 }

@@ -24,15 +24,25 @@ export function orthogonal(rows: number, columns: number, normal: (index: number
   });
 }
 
+/** The number of an output within its group, of element `index` of a weight [..., in, out]. */
+function channelOf(index: number, shape: readonly number[], groups: number): number {
+  const outputs = shape.at(-1)!;
+  return (index % outputs) % (outputs / groups);
+}
+
+/** Whether the output of element `index` of a weight [..., in, out] has an input to pass on. */
+export function passesOn(index: number, shape: readonly number[], groups: number): boolean {
+  return channelOf(index, shape, groups) < shape.at(-2)!;
+}
+
 /**
  * Whether element `index` of a weight [..., in, out] passes a channel on: in the middle of the window, from input d of a group to its
  * output d.
  */
 export function diracAt(index: number, shape: readonly number[], groups: number): boolean {
   const [inputs, outputs] = shape.slice(-2) as [number, number];
-  const channel = (index % outputs) % (outputs / groups);
   let rest = Math.floor(index / outputs);
-  if (rest % inputs !== channel) return false;
+  if (rest % inputs !== channelOf(index, shape, groups)) return false;
   rest = Math.floor(rest / inputs);
   for (const size of shape.slice(0, -2).reverse()) {
     if (rest % size !== size >>> 1) return false;

@@ -1,4 +1,4 @@
-import { diracAt, orthogonal } from './initial-matrix.js';
+import { diracAt, orthogonal, passesOn } from './initial-matrix.js';
 import { normalAt, truncatedNormalAt } from './normal.js';
 import { fnv1a32, threefry2x32, uniform01 } from './threefry.js';
 
@@ -6,21 +6,28 @@ import { fnv1a32, threefry2x32, uniform01 } from './threefry.js';
 export interface InitialValue {
   readonly name: string;
   readonly init: InitialKind;
-  /** By kind: the constant, the bound of [-value, value), the standard deviation, the gain, or the number of groups. */
+  /** By kind: the constant, the bound of [-value, value), the standard deviation, the gain, the number of groups, or eps. */
   readonly value: number;
   /** Of `truncated_normal`: the largest magnitude. */
   readonly limit?: number | undefined;
+  /** Of `dirac`: how the outputs start that pass nothing on; left out: as 0. */
+  readonly rest?: Pick<InitialValue, 'init' | 'value'> | undefined;
+  /** Of `whiten`: how many training images are looked at. */
+  readonly images?: number | undefined;
 }
 
-export const INITIAL_KINDS = ['constant', 'uniform', 'normal', 'truncated_normal', 'orthogonal', 'dirac'] as const;
+export const INITIAL_KINDS = ['constant', 'uniform', 'normal', 'truncated_normal', 'orthogonal', 'dirac', 'whiten'] as const;
 export type InitialKind = (typeof INITIAL_KINDS)[number];
 
-/** The first value of a state, in row-major order: a function of its name, its shape and the run's seed alone. */
+/**
+ * The first value of a state, in row-major order: a function of its name, its shape and the run's seed alone. `whiten` is what it would be
+ * of white noise, an orthonormal basis and its negatives; with images, `whitenedStates` of training has it of those.
+ */
 export function initialState(
-  { name, init, value, limit = Number.POSITIVE_INFINITY }: InitialValue,
+  { name, init, value, limit = Number.POSITIVE_INFINITY, rest }: InitialValue,
   shape: readonly number[],
   seed: number,
-) {
+): Float32Array<ArrayBuffer> {
   const count = shape.reduce((product, size) => product * size, 1);
   const result = new Float32Array(count);
   const stream = fnv1a32(name);
@@ -42,7 +49,23 @@ export function initialState(
       const columns = shape.at(-1)!;
       return orthogonal(count / columns, columns, (i) => normalAt(seed, stream, i, 0)).map((x) => value * x);
     }
-    case 'dirac':
-      return result.map((_, i) => (diracAt(i, shape, value) ? 1 : 0));
+    case 'dirac': {
+      const others = rest === undefined ? result : initialState({ name, ...rest, limit }, shape, seed);
+      return others.map((other, i) => (passesOn(i, shape, value) ? Number(diracAt(i, shape, value)) : other));
+    }
+    case 'whiten': {
+      const size = count / shape.at(-1)!;
+      const basis = orthogonal(size, size, (i) => normalAt(seed, stream, i, 0));
+      return signed(basis.map((x) => x / Math.sqrt(1 + value)));
+    }
   }
+}
+
+/** A square matrix beside its negative, row-major. */
+export function signed(matrix: ArrayLike<number>): Float32Array<ArrayBuffer> {
+  const size = Math.sqrt(matrix.length);
+  return Float32Array.from({ length: 2 * matrix.length }, (_, at) => {
+    const [row, column] = [Math.floor(at / (2 * size)), at % (2 * size)];
+    return column < size ? matrix[row * size + column]! : -matrix[row * size + column - size]!;
+  });
 }

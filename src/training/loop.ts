@@ -24,6 +24,7 @@ import { type SessionPlan, START } from './session-plan.js';
 import { Snapshot } from './snapshot.js';
 import { findFunction, initialStates, parameterCount, type StateValues } from './states.js';
 import { Stepper } from './stepper.js';
+import { whitenedStates } from './whitening.js';
 
 export type { TrainOptions, TrainResult } from './options.js';
 
@@ -107,12 +108,11 @@ interface Start {
   readonly init?: InitEvent;
 }
 
-async function startStates({ plan, recipe, init }: TrainOptions): Promise<Start> {
-  const states = initialStates(plan, recipe.train.seed);
-  if (init === undefined) return { states };
-  const { values, report } = await loadInitial(init.path, plan, init);
-  for (const [name, data] of values) states.set(name, data);
-  return { states, init: report };
+async function startStates({ plan, recipe, dataset, init }: TrainOptions): Promise<Start> {
+  const loaded = init && (await loadInitial(init.path, plan, init));
+  const white = await whitenedStates(plan, dataset.train, recipe.dataset, new Set(loaded?.values.keys()));
+  const states = new Map([...initialStates(plan, recipe.train.seed), ...white, ...(loaded?.values ?? [])]);
+  return loaded === undefined ? { states } : { states, init: loaded.report };
 }
 
 /** Saves a run that ends within an epoch. */

@@ -1,20 +1,17 @@
 import { createHash } from 'node:crypto';
+import { given } from '../given.js';
 import { furtherInput, furtherName } from '../ir/graph-names.js';
 import { isCast, isInput, isState } from '../ir/structure.js';
-import { byteLength, elementCount, type Graph, numberAttr, type Shape, type StateRole, stringAttr } from '../ir/types.js';
+import { type Attrs, byteLength, elementCount, type Graph, numberAttr, type Shape, type StateRole, stringAttr } from '../ir/types.js';
 import type { FunctionName, Plan, PlanFunction } from '../plan/plan.js';
-import { INITIAL_KINDS, type InitialKind, initialState } from '../random/initial.js';
+import { INITIAL_KINDS, type InitialKind, type InitialValue, initialState } from '../random/initial.js';
 
 export type StateValues = ReadonlyMap<string, Float32Array | Int32Array>;
 
-export interface StateInfo {
-  readonly name: string;
+export interface StateInfo extends InitialValue {
   readonly role: StateRole;
   readonly dtype: 'f32' | 'i32';
   readonly shape: Shape;
-  readonly init: InitialKind;
-  readonly value: number;
-  readonly limit: number | undefined;
 }
 
 export function findFunction(plan: Plan, name: FunctionName): PlanFunction | undefined {
@@ -53,6 +50,22 @@ export function countsCorrect(plan: Plan): boolean {
   return plan.functions.some(({ graph }) => graph.outputs.correct !== undefined);
 }
 
+function initialKind(word: unknown): InitialKind {
+  return INITIAL_KINDS.find((kind) => kind === word) ?? 'constant';
+}
+
+/** How a state starts, by its attributes. */
+function initialValue(attrs: Attrs): Omit<InitialValue, 'name'> {
+  const number = (name: string): number | undefined => (typeof attrs[name] === 'number' ? attrs[name] : undefined);
+  const rest = attrs.rest === undefined ? undefined : { init: initialKind(attrs.rest), value: number('rest_value') ?? 0 };
+  return {
+    init: initialKind(attrs.init),
+    value: numberAttr(attrs, 'value'),
+    limit: number('limit'),
+    ...given({ rest, images: number('images') }),
+  };
+}
+
 /** Every state of the plan once, in order of first appearance. */
 export function planStates(plan: Plan): readonly StateInfo[] {
   const states = new Map<string, StateInfo>();
@@ -63,10 +76,8 @@ export function planStates(plan: Plan): readonly StateInfo[] {
       const name = stringAttr(attrs, 'name');
       if (states.has(name)) continue;
       if (type.dtype !== 'f32' && type.dtype !== 'i32') throw new Error(`state ${name} is ${type.dtype}`);
-      const init = INITIAL_KINDS.find((kind) => kind === attrs.init) ?? 'constant';
-      const limit = typeof attrs.limit === 'number' ? attrs.limit : undefined;
       const role = stringAttr(attrs, 'role') as StateRole;
-      states.set(name, { name, role, dtype: type.dtype, shape: type.shape, init, value: numberAttr(attrs, 'value'), limit });
+      states.set(name, { name, role, dtype: type.dtype, shape: type.shape, ...initialValue(attrs) });
     }
   }
   return [...states.values()];

@@ -80,6 +80,23 @@ describe('the initial values of a weight', () => {
     assert.ok(values.every((x) => x === 0 || x === 1));
   });
 
+  it('start as something else where there is no channel to pass on', () => {
+    const uniform = { init: 'uniform', value: 0.25 } as const;
+    const values = drawn({ init: 'dirac', value: 2, rest: uniform }, [3, 3, 2, 6]);
+    const others = drawn(uniform, [3, 3, 2, 6]);
+    const plain = drawn({ init: 'dirac', value: 2 }, [3, 3, 2, 6]);
+    // Each of the two groups has 3 outputs of 2 inputs.
+    for (const [i, x] of values.entries()) assert.equal(x, (i % 6) % 3 < 2 ? plain[i] : others[i]);
+    assert.ok(values.some((x) => x !== 0 && x !== 1));
+  });
+
+  it('whiten white noise without images: a basis times 1 / sqrt(1 + eps), and its negative', () => {
+    const values = drawn({ init: 'whiten', value: 3 }, [2, 1, 3, 12]);
+    const basis = Float32Array.from({ length: 36 }, (_, at) => values[12 * Math.floor(at / 6) + (at % 6)]!);
+    for (const [k, x] of gram(basis, 6, 6).entries()) assert.ok(Math.abs(x - (Math.floor(k / 6) === k % 6 ? 0.25 : 0)) < 1e-6);
+    assert.ok(values.every((x, at) => at % 12 >= 6 || values[at + 6] === -x));
+  });
+
   it('are the same numbers for ever', () => {
     const first = (init: Omit<InitialValue, 'name'>) => [...drawn(init, [2, 2])].map((x) => x.toPrecision(6));
     assert.deepEqual(
