@@ -1,12 +1,10 @@
-import type { CostOptions } from '../choose/formats.js';
-import { type BackendChoice, compileToRun, type Runnable } from '../choose/plan-file.js';
-import type { Settings } from '../choose/settings.js';
+import { compileToRun, type Runnable } from '../choose/plan-file.js';
 import { picturesBelow } from '../datafiles/class-folders.js';
 import { UserError, userError } from '../diagnostics/diagnostic.js';
 import { isFolder } from '../files/is-folder.js';
 import type { Plan } from '../plan/plan.js';
 import { loadOptions } from '../runtime/load-options.js';
-import { type Batches, collectBatches } from '../training/data/batches.js';
+import { collectBatches } from '../training/data/batches.js';
 import { choosePlace, openClasses, openSplit } from '../training/data/open.js';
 import { type Evaluation, evaluate as runEvaluation } from '../training/evaluate.js';
 import { DetailCollector, type EvaluationDetails } from '../training/evaluation-details.js';
@@ -15,41 +13,12 @@ import type { Prediction } from '../training/predict.js';
 import { probabilitiesBy } from '../training/probabilities.js';
 import { countsCorrect, findFunction, initialStates } from '../training/states.js';
 import { classesInWeights } from '../training/weights.js';
+import { EVALUATE_KEYS, type EvaluateOptions, type ModelOptions, PREDICT_KEYS, type PredictOptions } from './model-options.js';
+import { refuseUnknown } from './option-keys.js';
 import { openOther } from './other-data.js';
 import { type RunReference, runFolder } from './run-reference.js';
 import { type RunChoices, readRun } from './runs.js';
 import { isNoRun, lastWeights } from './stored-model.js';
-
-export interface ModelOptions extends Settings, CostOptions {
-  /** Default `auto`; for a run, the backend that it was trained with. */
-  readonly backend?: BackendChoice | undefined;
-  /** Safetensors file; default for a run: its `last.safetensors`. */
-  readonly weights?: string | undefined;
-  readonly data?: string | undefined;
-}
-
-export interface EvaluateOptions extends ModelOptions {
-  /** Images and labels of the caller instead of the data set's test images. */
-  readonly batches?: Batches | undefined;
-  /**
-   * Another data set than the file's, as a file has it (`folder("photos")`), or the path of a folder or file: its test images, or all of it
-   * where it is not divided. Classes are matched by name.
-   */
-  readonly dataSet?: string | undefined;
-  /** Mistakes that are told. Default: 20. */
-  readonly worst?: number | undefined;
-  /** Threads that decode pictures; default: as many as there are cores, at most 16. */
-  readonly workers?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
-}
-
-export interface PredictOptions extends ModelOptions {
-  /** Classes that are told of each picture; default 3. */
-  readonly top?: number | undefined;
-  /** Told of the pictures that have no answer, so that the others keep theirs; without it `predict` throws the error. */
-  readonly onFailure?: ((error: UserError) => void) | undefined;
-}
 
 export interface Model {
   readonly runnable: Runnable;
@@ -121,6 +90,7 @@ function refuseUnusable({ unusable }: DetailCollector): void {
  * Throws UserError for a wrong folder, damaged or foreign weights, missing data, or a loss that is not finite.
  */
 export async function evaluate(target: RunReference, options: EvaluateOptions = {}): Promise<TestResult | undefined> {
+  refuseUnknown('evaluate', options, EVALUATE_KEYS);
   const { signal, onProgress } = options;
   return withModel(runFolder(target), options, async (model, executable) => {
     const { runnable, run } = model;
@@ -216,6 +186,7 @@ export async function predict(
   pictures: readonly string[],
   options: PredictOptions = {},
 ): Promise<readonly Prediction[]> {
+  refuseUnknown('predict', options, PREDICT_KEYS);
   // Brings an image library, which nothing else needs.
   const { predictImages } = await import('../training/predict.js');
   return withModel(runFolder(target), options, async (model, executable) => {

@@ -74,10 +74,16 @@ const IGNORED = `node_modules/
 runs/
 `;
 
-/** What npm takes as the name of a package, from that of a folder. */
+/** Letters of Latin alphabets that are no other letter with a mark. */
+const LETTERS: Readonly<Record<string, string>> = { ß: 'ss', æ: 'ae', œ: 'oe', ø: 'o', ł: 'l', đ: 'd', ð: 'd', þ: 'th', ħ: 'h', ı: 'i' };
+
+/** What npm takes as the name of a package, from that of a folder; letters lose their accents. */
 function packageName(dir: string): string {
   const name = basename(resolve(dir))
     .toLowerCase()
+    .normalize('NFKD')
+    .replace(/\p{Mark}/gu, '')
+    .replace(/[^\0-\x7f]/g, (letter) => LETTERS[letter] ?? letter)
     .replace(/[^a-z0-9._-]+/g, '-')
     .replace(/^[._-]+|[._-]+$/g, '');
   return name === '' ? 'net' : name;

@@ -9,7 +9,9 @@ import { evaluatedOf, logitsOf } from '../training/logits.js';
 import type { ClassProbability } from '../training/predict.js';
 import { probabilitiesBy } from '../training/probabilities.js';
 import { countsCorrect, findFunction, initialStates } from '../training/states.js';
-import { classNames, type Model, type ModelOptions, openModel } from './evaluate.js';
+import { classNames, type Model, openModel } from './evaluate.js';
+import { MODEL_KEYS, type ModelOptions } from './model-options.js';
+import { type KeysOf, refuseUnknown } from './option-keys.js';
 import { type RunReference, runFolder } from './run-reference.js';
 
 /**
@@ -31,6 +33,8 @@ export interface LoadOptions extends ModelOptions {
   /** Classes in `top`; default 3. */
   readonly top?: number | undefined;
 }
+
+const LOAD_KEYS: KeysOf<LoadOptions> = { ...MODEL_KEYS, top: true };
 
 type Loaded = Awaited<ReturnType<Model['runnable']['backend']['load']>>;
 
@@ -148,6 +152,7 @@ export class LoadedModel {
  * as `evaluate`.
  */
 export async function load(target: RunReference, options: LoadOptions = {}): Promise<LoadedModel> {
+  refuseUnknown('load', options, LOAD_KEYS);
   const model = await openModel(runFolder(target), options);
   const { plan, backend, program } = model.runnable;
   const values = await loadWeights(model.weights, plan);

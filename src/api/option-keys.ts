@@ -1,56 +1,23 @@
+import type { Settings } from '../choose/settings.js';
 import { userError } from '../diagnostics/diagnostic.js';
 import { closest } from '../diagnostics/suggest.js';
-import type { TrainOptions } from './train-choices.js';
 
-const TRAIN_KEYS = {
-  augment: true,
-  backend: true,
-  batch: true,
-  batches: true,
-  calibration: true,
-  callbacks: true,
-  checkpointSteps: true,
-  compileAll: true,
-  costs: true,
-  csv: true,
-  data: true,
-  epochs: true,
-  histograms: true,
-  init: true,
-  initLayout: true,
-  initMap: true,
-  initPartial: true,
-  logEvery: true,
-  maxSteps: true,
-  onEvent: true,
-  onNotice: true,
-  onProgress: true,
-  onWarnings: true,
-  out: true,
-  policy: true,
-  precision: true,
-  replan: true,
-  resume: true,
-  seed: true,
-  set: true,
-  shuffle: true,
-  signal: true,
-  strictRanges: true,
-  tensorboard: true,
-  testAtMost: true,
-  threads: true,
-  workers: true,
-} as const satisfies Record<keyof TrainOptions, true>;
+/** Every key of a type of options. */
+export type KeysOf<T> = Readonly<Record<keyof T, true>>;
 
-/**
- * Refuses keys that are nearly those of options: they would say nothing, and the run would be another one than was meant. Others are passed
- * over. Throws UserError AMP6214.
- */
-export function refuseMisspelt(options: TrainOptions): void {
-  const names = Object.keys(TRAIN_KEYS);
-  for (const key of Object.keys(options)) {
-    const near = Object.hasOwn(TRAIN_KEYS, key) ? undefined : closest(key, names);
-    if (near !== undefined)
-      throw userError('AMP6214', `train has no option \`${key}\``, 'it would say nothing', `did you mean \`${near}\`?`);
-  }
+export const SETTING_KEYS: KeysOf<Settings> = { batch: true, epochs: true, policy: true, precision: true, seed: true, set: true };
+
+/** Refuses keys that are no options: they would say nothing, and another thing would be done than was meant. Throws UserError AMP6214. */
+export function refuseUnknown(caller: string, options: object, keys: KeysOf<object>): void {
+  const names = Object.keys(keys).sort();
+  const key = Object.keys(options).find((name) => !names.includes(name));
+  if (key === undefined) return;
+  const near = closest(key, names);
+  const suggestion = near === undefined ? '' : `did you mean \`${near}\`? `;
+  throw userError(
+    'AMP6214',
+    `${caller} has no option \`${key}\``,
+    'it would say nothing',
+    `${suggestion}${caller} takes ${names.join(', ')}`,
+  );
 }

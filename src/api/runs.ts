@@ -32,6 +32,8 @@ export interface RunChoices {
   readonly maxSteps?: number;
   /** `--replan`: overflows of one value after which its layer is pinned. */
   readonly replan?: number;
+  /** `--histograms`: what is recorded for TensorBoard. */
+  readonly histograms?: boolean;
   /** Training images of an epoch; not in runs of older versions. */
   readonly images?: number;
   /** Names of the classes, and the folder that the data set was in; not in runs of older versions. */
@@ -93,6 +95,7 @@ const CHOICES = {
   augment: isBoolean,
   maxSteps: optional(isCount),
   replan: optional(isCount),
+  histograms: optional(isBoolean),
   images: optional(isCount),
   classes: optional(listOf(isText)),
   data: optional(isText),
@@ -116,13 +119,13 @@ export async function readRun(dir: string): Promise<StoredRun> {
   const stored = pins && readStoredPins(pins, path);
   const formats =
     stored === undefined && fastest === undefined ? undefined : { ...(stored && { pins: stored }), ...(fastest && { fastest }) };
-  const { backend, settings, shuffle, augment, maxSteps, replan, images, classes, data, facts } = known;
+  const { backend, settings, shuffle, augment, maxSteps, replan, histograms, images, classes, data, facts } = known;
   const choices: RunChoices = {
     backend,
     settings,
     shuffle,
     augment,
-    ...given({ maxSteps, replan, images, classes, data, facts, formats }),
+    ...given({ maxSteps, replan, histograms, images, classes, data, facts, formats }),
   };
   return {
     source: { ...source, ...given({ data: dataOf(choices, undefined) }) },

@@ -10,6 +10,7 @@ import type { WeightLayout } from '../training/init/weight-file.js';
 import type { TrainOptions as LoopOptions } from '../training/options.js';
 import { RUN_FILES } from '../training/run-folder.js';
 import type { TrainCallback } from './callbacks.js';
+import { type KeysOf, SETTING_KEYS } from './option-keys.js';
 import { latestRunFolder, type RunChoices, type StoredRun } from './runs.js';
 
 export interface TrainOptions extends Settings {
@@ -54,7 +55,7 @@ export interface TrainOptions extends Settings {
   readonly csv?: boolean | undefined;
   /** Also event files for TensorBoard; default for a resumed run: as before. */
   readonly tensorboard?: boolean | undefined;
-  /** With `tensorboard`, which it implies: histograms of weights and gradients after each epoch. */
+  /** With `tensorboard`, which it implies: histograms of weights and gradients after each epoch; default for a resumed run: as before. */
   readonly histograms?: boolean | undefined;
   readonly checkpointSteps?: number | undefined;
   /** Tests no more than so many images, and as many of those kept for choosing; default: all. */
@@ -70,6 +71,46 @@ export interface TrainOptions extends Settings {
   readonly batches?: BatchData | undefined;
   readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
 }
+
+/** What a sweep hands on to its runs, or has for itself under the same name. */
+export const RUN_KEYS = {
+  ...SETTING_KEYS,
+  augment: true,
+  backend: true,
+  calibration: true,
+  checkpointSteps: true,
+  costs: true,
+  csv: true,
+  data: true,
+  histograms: true,
+  init: true,
+  initLayout: true,
+  initMap: true,
+  initPartial: true,
+  logEvery: true,
+  maxSteps: true,
+  onEvent: true,
+  onNotice: true,
+  onProgress: true,
+  onWarnings: true,
+  out: true,
+  replan: true,
+  shuffle: true,
+  signal: true,
+  strictRanges: true,
+  tensorboard: true,
+  threads: true,
+  workers: true,
+} as const;
+
+export const TRAIN_KEYS: KeysOf<TrainOptions> = {
+  ...RUN_KEYS,
+  batches: true,
+  callbacks: true,
+  compileAll: true,
+  resume: true,
+  testAtMost: true,
+};
 
 const REPLAN_AFTER = 3;
 
@@ -103,15 +144,16 @@ export async function resolveChoices(stored: (StoredRun & { readonly dir: string
   const isPassed = options.maxSteps === undefined && earlier?.maxSteps !== undefined && (saved?.step ?? 0) >= earlier.maxSteps;
   const maxSteps = isPassed ? undefined : (options.maxSteps ?? earlier?.maxSteps);
   if (isPassed) options.onNotice?.(`the run has taken the ${earlier.maxSteps} steps of its --max-steps, and has no such limit any more`);
-  const inFile = [earlier?.settings, earlier?.maxSteps, earlier?.replan, inConfig];
-  const areNew = JSON.stringify([settings, maxSteps, replan, pins]) !== JSON.stringify(inFile);
+  const histograms = (options.histograms ?? earlier?.histograms) || undefined;
+  const inFile = [earlier?.settings, earlier?.maxSteps, earlier?.replan, inConfig, earlier?.histograms];
+  const areNew = JSON.stringify([settings, maxSteps, replan, pins, histograms]) !== JSON.stringify(inFile);
   return {
     areNew: stored !== undefined && areNew,
     backend: options.backend === undefined || options.backend === 'auto' ? earlier?.backend : options.backend,
     settings,
     shuffle: options.shuffle ?? earlier?.shuffle ?? true,
     augment: options.augment ?? earlier?.augment ?? true,
-    ...given({ maxSteps, replan, formats }),
+    ...given({ maxSteps, replan, histograms, formats }),
     ...given({ epochsBefore: stored?.epochs, epoch: saved?.phase }),
   };
 }

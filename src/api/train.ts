@@ -21,9 +21,10 @@ import { train as runTraining, type TrainResult } from '../training/loop.js';
 import { RunClaim } from '../training/run-claim.js';
 import { hasWeights, openRun, sourceName } from '../training/run-folder.js';
 import { Callbacks } from './callbacks.js';
-import { refuseMisspelt } from './option-keys.js';
+import { refuseUnknown } from './option-keys.js';
+import { type RunReference, runFolder } from './run-reference.js';
 import { claimRunFolder, dataOf, type RunChoices, readRun, runConfig } from './runs.js';
-import { initOf, resolveChoices, resumedRun, type TrainOptions } from './train-choices.js';
+import { initOf, resolveChoices, resumedRun, TRAIN_KEYS, type TrainOptions } from './train-choices.js';
 
 export type { TrainOptions } from './train-choices.js';
 
@@ -43,7 +44,7 @@ export interface TrainOutcome extends TrainResult {
  * Throws UserError for mistakes in the file and for everything that is missing on this machine.
  */
 export async function train(input: string | Source, options: TrainOptions = {}): Promise<TrainOutcome> {
-  refuseMisspelt(options);
+  refuseUnknown('train', options, TRAIN_KEYS);
   const source = withPlace(withUsed(await sourceOf(input)), options.data);
   initOf(options);
   const claimed = await claimFolder(source, options);
@@ -52,6 +53,18 @@ export async function train(input: string | Source, options: TrainOptions = {}):
   } finally {
     await claimed.claim.release();
   }
+}
+
+const { resume: _, out: _out, init: _init, ...RESUME_KEYS } = TRAIN_KEYS;
+
+/**
+ * Continues a run with the file in its folder, to the same bits as `train` with `resume`. Throws UserError as that, and AMP7205 where there
+ * is no run.
+ */
+export async function resume(run: RunReference, options: Omit<TrainOptions, 'resume' | 'out' | 'init'> = {}): Promise<TrainOutcome> {
+  refuseUnknown('resume', options, RESUME_KEYS);
+  const dir = runFolder(run);
+  return train((await openRun(dir)).source, { ...options, resume: dir });
 }
 
 /** The source with where its data is, where the caller says so. */
@@ -126,7 +139,7 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
   const load = (other: Plan) => backend.load(other, loadOptions({ ...options, signal: undefined }));
   const file = stored === undefined ? sourceName(source.path) : basename(stored.source.path);
   const config = (made: Runnable): unknown => {
-    const { maxSteps, replan } = choices;
+    const { maxSteps, replan, histograms } = choices;
     return runConfig(made, file, {
       backend: info.name as RunChoices['backend'],
       settings,
@@ -136,7 +149,7 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
       classes: dataset.classes,
       ...(data !== undefined && { data: resolve(data) }),
       ...given({ facts: !isOfFiles(spec.source) && !spec.isUnmeasured && earlier === undefined ? undefined : facts }),
-      ...given({ maxSteps, replan, formats: made.formats }),
+      ...given({ maxSteps, replan, histograms, formats: made.formats }),
     });
   };
   const executable = await backend.load(plan, loadOptions(options));
@@ -174,7 +187,7 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
         logEvery,
         checkpointSteps,
       }),
-      logs: await chooseLogs(run, options),
+      logs: await chooseLogs(run, { ...options, histograms: choices.histograms }),
       control,
       onEvent,
       ...given({ epochsBefore: choices.epochsBefore, signal, onProgress, onNotice }),

@@ -45,6 +45,12 @@ export function duration(text: string): number {
   return seconds;
 }
 
+/** How a command prints is no option of what it calls. */
+export function ofCall<T extends object>(choices: T): Omit<T, 'quiet' | 'json'> {
+  const { quiet: _, json: _json, ...others } = choices as T & { readonly quiet?: unknown; readonly json?: unknown };
+  return others;
+}
+
 /** A number between two others, both excluded. */
 export function between(low: number, high: number): (text: string) => number {
   return (text) => {

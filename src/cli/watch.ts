@@ -8,6 +8,9 @@ import type { Output } from './output.js';
 /** Between two looks at the files: what an editor saves is seen before it is missed, and nothing is to be noticed of looking. */
 const INTERVAL_MS = 300;
 
+/** Looks in a row that find no file before it is told: an editor that saves may take it away for one. */
+const GONE = 4;
+
 function isSame(a: Source | undefined, b: Source | undefined): boolean {
   const texts = (source: Source | undefined) => source && [source.text, ...(source.used ?? []).map(({ name, text }) => [name, text])];
   return JSON.stringify(texts(a)) === JSON.stringify(texts(b));
@@ -16,18 +19,31 @@ function isSame(a: Source | undefined, b: Source | undefined): boolean {
 /** The file and what it uses, again and again. Mistakes in it are told when they appear. */
 class Watched {
   #seen: Source | undefined;
+  /** Looks in a row at which it could not be read. */
+  #misses = 0;
 
   constructor(
     private readonly file: string,
     private readonly output: Output,
   ) {}
 
-  /** Undefined where it cannot be read just now, as while it is saved. */
-  read(): Promise<Source | undefined> {
-    return readWhole(this.file).catch((error: unknown) => {
-      if (error instanceof UserError) return undefined;
-      throw error;
-    });
+  /** Undefined where it cannot be read just now: as while it is saved, which is nothing to tell, or because it is gone. */
+  async read(): Promise<Source | undefined> {
+    try {
+      const source = await readWhole(this.file);
+      if (this.#misses >= GONE) this.output.line(`${this.file} can be read again`);
+      this.#misses = 0;
+      return source;
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      this.#misses += 1;
+      if (this.#misses === GONE) {
+        const [first] = error.diagnostics;
+        const why = first?.why === undefined ? '' : ` (${first.why})`;
+        this.output.error(`${first?.message}${why}: looking for it until it is there again; the run is that of what it said last`);
+      }
+      return undefined;
+    }
   }
 
   /** Resolves when the file says something else than `before` does, and has no mistakes; undefined when `signal` is aborted first. */

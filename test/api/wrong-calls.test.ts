@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { exportModel, load, type TrainOptions, train, UserError } from '../../src/index.js';
+import { evaluate, exportModel, load, predict, resume, sweep, type TrainOptions, train, UserError } from '../../src/index.js';
 import { useTiny } from '../support/tiny.js';
 
 async function refused(promise: Promise<unknown>, code: string, message: RegExp): Promise<void> {
@@ -37,6 +37,18 @@ describe('calls that JavaScript lets through', () => {
     await refused(train(tiny.program, { ...options(), resume: run(), set }), 'AMP6214', /^`set` is not a list/);
     const misspelt = { ...options(), epoch: 1 };
     await refused(train(tiny.program, misspelt), 'AMP6214', /^train has no option `epoch`\n.*\ndid you mean `epochs`\?/);
+  });
+
+  it('every function refuses what is none of its options, with all of them', async () => {
+    const odd: Record<string, unknown> = { frobnicate: true };
+    const is = (caller: string, also: string) => new RegExp(`^${caller} has no option \`frobnicate\`\n.*\n${caller} takes .*${also}`);
+    await refused(train(tiny.program, odd), 'AMP6214', is('train', 'maxSteps.*workers'));
+    await refused(resume(run(), odd), 'AMP6214', is('resume', 'maxSteps'));
+    await refused(resume(run(), { out: 'x' } as object), 'AMP6214', /^resume has no option `out`/);
+    await refused(sweep(tiny.program, odd), 'AMP6214', is('sweep', 'jobs'));
+    await refused(evaluate(run(), odd), 'AMP6214', is('evaluate', 'dataSet'));
+    await refused(predict(run(), [], odd), 'AMP6214', is('predict', 'top'));
+    await refused(load(run(), odd), 'AMP6214', is('load', 'top'));
   });
 
   it('train: a label beyond the classes is told with its batch', async () => {

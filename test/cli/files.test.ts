@@ -52,6 +52,13 @@ describe('ampc check and fmt', () => {
     assert.deepEqual([code, stdout], [1, '']);
     assert.match(stderr, /--> standard input:1:7|standard input:1:7/);
     assert.equal((await ampc('fmt', '-', ugly)).code, 2);
+    const checked = await startAmpc(['check', '-'], {}, { piped: ugly }).result;
+    assert.equal(checked.code, 0, checked.stderr);
+    assert.match(checked.stdout, /1 file checked, no errors/);
+    const wrong = await startAmpc(['check', '-'], {}, { piped: work.file('wrong.amp', 'model') }).result;
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.stderr, /standard input:1:6/);
+    assert.match((await ampc('check', '-', '-')).stderr, /- is standard input, and is read once/);
     const closed = startAmpc(['fmt', '-'], {}, { before: 'exec <&-' }).result;
     assert.deepEqual(await from(work.file('empty-input.amp', '')), { code: 0, stdout: formatAmp(''), stderr: '' });
     const none = await closed;

@@ -47,6 +47,17 @@ describe('ampc init', function () {
     assert.match(devDependencies.ampc, /^file:|^\^\d/);
   });
 
+  it('has a name that npm takes of any folder', async () => {
+    for (const [folder, name] of [
+      ['Übung für Łódź', 'ubung-fur-lodz'],
+      ['Straße', 'strasse'],
+      ['学习', 'net'],
+    ] as const) {
+      assert.equal((await ampc('init', work.path(folder))).code, 0);
+      assert.equal(JSON.parse(readFileSync(work.path(`${folder}/package.json`), 'utf8')).name, name);
+    }
+  });
+
   it('tells in the workflow when a plan has changed unread', async () => {
     const file = join(dir, 'net.amp');
     const text = readFileSync(file, 'utf8');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { startAmpc } from '../support/cli.js';
 import { TINY, useTiny } from '../support/tiny.js';
 
@@ -44,6 +44,18 @@ describe('ampc train --watch', function () {
     const { code, stdout } = await watching.result;
     assert.equal(code, 130);
     assert.match(stdout, /interrupted after step \d+; continue with: .*tiny-5/);
+  });
+
+  it('says that its file is gone, and goes on when it is there again', async () => {
+    work.file('tiny.amp', TINY);
+    const watching = startAmpc(work.args('train', work.program, '--watch', '--epochs', '1'), {}, { cwd: work.dir });
+    await watching.waitFor(/watching .*tiny\.amp/);
+    rmSync(work.program);
+    await watching.waitForError(/cannot read .*tiny\.amp \(.*\): looking for it until it is there again/);
+    work.file('tiny.amp', TINY.replace('lr: 1e-3', 'lr: 1e-4'));
+    await watching.waitFor(/tiny\.amp can be read again\n[\s\S]*has changed\n[\s\S]*run: runs\/tiny-7[\s\S]*watching/);
+    watching.kill('SIGINT');
+    assert.equal((await watching.result).code, 130);
   });
 
   it('goes with neither --out nor --resume', async () => {

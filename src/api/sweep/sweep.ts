@@ -11,8 +11,10 @@ import { selectBackend } from '../../runtime/select.js';
 import type { TrainProgress } from '../../training/events.js';
 import { RUN_FILES } from '../../training/run-folder.js';
 import { RUNS } from '../list-runs.js';
+import { type KeysOf, refuseUnknown } from '../option-keys.js';
 import { stem } from '../runs.js';
 import { type TrainOptions, withPlace } from '../train.js';
+import { RUN_KEYS } from '../train-choices.js';
 import { type Definition, defineSweep, type PlannedRun, type SharedOptions } from './definition.js';
 import { takeSweepFolder } from './folder.js';
 import type { Worker } from './job.js';
@@ -38,6 +40,8 @@ export interface SweepOptions extends SharedOptions {
   readonly onEvent?: ((event: SweepEvent) => void) | undefined;
   readonly onProgress?: ((progress: SweepProgress) => void) | undefined;
 }
+
+const SWEEP_KEYS: KeysOf<SweepOptions> = { ...RUN_KEYS, jobs: true, seeds: true };
 
 /** Before the first run. */
 export interface SweepStartEvent {
@@ -210,6 +214,7 @@ async function trainAll(sweep: Sweep, runs: Runs, left: readonly number[], signa
  * file, in a value or in what varies (AMP6205), and as `takeSweepFolder`. A run that fails is told, and the others are trained.
  */
 export async function sweep(input: string | Source, options: SweepOptions = {}): Promise<SweepOutcome> {
+  refuseUnknown('sweep', options, SWEEP_KEYS);
   const { backend: choice = 'auto', jobs = 1, seeds, threads, out, signal = new AbortController().signal, onWarnings, ...others } = options;
   const { onEvent: _e, onProgress: _p, onNotice: _n, ...shared } = others;
   const source = withPlace(withUsed(await sourceOf(input)), options.data);

@@ -1,42 +1,52 @@
-import { checkSource, diagnosticData, lintSource, readSource, renderDiagnostic, UserError } from '../../index.js';
+import {
+  checkSource,
+  diagnosticData,
+  lintSource,
+  readSource,
+  readStandardInput,
+  renderDiagnostic,
+  STANDARD_INPUT,
+  UserError,
+} from '../../index.js';
 import { EXIT } from '../failure.js';
 import { options } from '../options.js';
 import type { AddCommand } from './command.js';
 
 export const addCheck: AddCommand = (program, output, exitWith) => {
-  program
+  const command = program
     .command('check')
     .description('report every mistake in .amp files, and what is known to go wrong')
-    .argument('<file...>', '.amp files')
+    .argument('<file...>', '.amp files; - is standard input')
     .addOption(options.quiet())
-    .addOption(options.json())
-    .action(async (files: readonly string[]) => {
-      let errors = 0;
-      let warnings = 0;
-      for (const file of files) {
-        const { source, diagnostics } = await checkFile(file);
-        for (const diagnostic of diagnostics) {
-          if (diagnostic.severity === 'error') errors += 1;
-          else warnings += 1;
-          output.event({ event: 'diagnostic', ...diagnosticData(diagnostic, source) });
-          output.error(`${renderDiagnostic(diagnostic, source, { color: output.errorColor })}\n`);
-        }
+    .addOption(options.json());
+  command.action(async (files: readonly string[]) => {
+    if (files.filter((file) => file === STANDARD_INPUT).length > 1) command.error('error: - is standard input, and is read once');
+    let errors = 0;
+    let warnings = 0;
+    for (const file of files) {
+      const { source, diagnostics } = await checkFile(file);
+      for (const diagnostic of diagnostics) {
+        if (diagnostic.severity === 'error') errors += 1;
+        else warnings += 1;
+        output.event({ event: 'diagnostic', ...diagnosticData(diagnostic, source) });
+        output.error(`${renderDiagnostic(diagnostic, source, { color: output.errorColor })}\n`);
       }
-      output.event({ event: 'check', files: files.length, errors, warnings });
-      if (errors > 0) {
-        output.error(
-          `${plural(errors, 'error')}${warnings > 0 ? `, ${plural(warnings, 'warning')}` : ''} in ${plural(files.length, 'file')}`,
-        );
-        exitWith(EXIT.failed);
-      } else {
-        output.info(`${plural(files.length, 'file')} checked, no errors${warnings > 0 ? `, ${plural(warnings, 'warning')}` : ''}`);
-      }
-    });
+    }
+    output.event({ event: 'check', files: files.length, errors, warnings });
+    if (errors > 0) {
+      output.error(
+        `${plural(errors, 'error')}${warnings > 0 ? `, ${plural(warnings, 'warning')}` : ''} in ${plural(files.length, 'file')}`,
+      );
+      exitWith(EXIT.failed);
+    } else {
+      output.info(`${plural(files.length, 'file')} checked, no errors${warnings > 0 ? `, ${plural(warnings, 'warning')}` : ''}`);
+    }
+  });
 };
 
 async function checkFile(path: string) {
   try {
-    const source = await readSource(path);
+    const source = await (path === STANDARD_INPUT ? readStandardInput() : readSource(path));
     const diagnostics = checkSource(source);
     const hasErrors = diagnostics.some(({ severity }) => severity === 'error');
     return { source, diagnostics: hasErrors ? diagnostics : [...diagnostics, ...lintSource(source)] };

@@ -2,7 +2,7 @@ import { type EvaluateOptions, evaluate } from '../../index.js';
 import { detailLine, printDetails } from '../eval-view.js';
 import { onInterrupt } from '../interrupt.js';
 import { progressBar, progressShare } from '../live-line.js';
-import { integer, options } from '../options.js';
+import { integer, ofCall, options } from '../options.js';
 import { formatCount, formatPercent } from '../output.js';
 import type { AddCommand } from './command.js';
 
@@ -30,7 +30,7 @@ export const addEval: AddCommand = (program, output, exitWith) => {
       const onProgress = (done: number, total: number) =>
         output.progress(() => `testing ${progressBar(done, total, 24)} ${progressShare(done, total)}`);
       try {
-        const result = await evaluate(target, { ...choices, onNotice: output.notice, signal: interrupt.signal, onProgress });
+        const result = await evaluate(target, { ...ofCall(choices), onNotice: output.notice, signal: interrupt.signal, onProgress });
         output.endProgress();
         if (result === undefined) {
           exitWith(interrupt.exitCode);

@@ -1,12 +1,9 @@
 import { shellWord } from '../../diagnostics/shell-word.js';
-import { formatAmp, readSource, readStandardInput, rewriteText } from '../../index.js';
+import { formatAmp, readSource, readStandardInput, rewriteText, STANDARD_INPUT } from '../../index.js';
 import { EXIT } from '../failure.js';
 import { options } from '../options.js';
 import type { Output } from '../output.js';
 import type { AddCommand } from './command.js';
-
-/** What stands for standard input among files. */
-const STANDARD_INPUT = '-';
 
 /** Formats a file in its place, or with `check` only says whether it is formatted; whether it was not. */
 async function formatFile(file: string, check: boolean, output: Output): Promise<boolean> {

@@ -2,7 +2,7 @@ import { Option } from 'commander';
 import { csvRow } from '../../files/csv-row.js';
 import { type Prediction, type PredictOptions, predict, renderDiagnostics, type UserError } from '../../index.js';
 import { EXIT } from '../failure.js';
-import { integer, options } from '../options.js';
+import { integer, ofCall, options } from '../options.js';
 import { formatPercent, type Output } from '../output.js';
 import type { AddCommand } from './command.js';
 
@@ -48,7 +48,7 @@ export const addPredict: AddCommand = (program, output, exitWith) => {
         output.error(renderDiagnostics(diagnostics, source, { color: output.errorColor }));
         exitWith(EXIT.failed);
       };
-      const predictions = await predict(run, images, { ...choices, onNotice: output.notice, onFailure });
+      const predictions = await predict(run, images, { ...ofCall(choices), onNotice: output.notice, onFailure });
       if (csv) {
         printCsv(predictions, output);
         return;

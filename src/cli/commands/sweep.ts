@@ -1,7 +1,7 @@
 import { renderDiagnostics, type SweepOptions, type SweepOutcome, sweep } from '../../index.js';
 import { EXIT } from '../failure.js';
 import { onInterrupt } from '../interrupt.js';
-import { integer, options } from '../options.js';
+import { integer, ofCall, options } from '../options.js';
 import type { Output } from '../output.js';
 import { printSweep, SweepReport } from '../sweep-view.js';
 import type { AddCommand } from './command.js';
@@ -36,7 +36,7 @@ export const addSweep: AddCommand = (program, output, exitWith) => {
       const interrupt = onInterrupt(output, 'finishing the steps and saving');
       try {
         const result = await sweep(file, {
-          ...choices,
+          ...ofCall(choices),
           // Commander sets these to true when they are not given.
           ...(shuffle === false && { shuffle }),
           ...(augment === false && { augment }),

@@ -1,9 +1,9 @@
 import { type Command, Option } from 'commander';
 import { shellWord } from '../../diagnostics/shell-word.js';
-import { dryRun, renderDiagnostics, type Source, type TrainOptions, type TrainOutcome, train } from '../../index.js';
+import { dryRun, renderDiagnostics, resume, type Source, type TrainOptions, type TrainOutcome, train } from '../../index.js';
 import { EXIT } from '../failure.js';
 import { type Interrupt, onInterrupt } from '../interrupt.js';
-import { duration, options } from '../options.js';
+import { duration, ofCall, options } from '../options.js';
 import { formatCount, formatDuration, formatLoss, formatPercent, type Output } from '../output.js';
 import { TrainReport } from '../train-report.js';
 import { watchTraining } from '../watch.js';
@@ -18,7 +18,7 @@ interface Choices extends TrainOptions {
 
 /** Commander sets some options to true when they are not given; a resumed run then keeps its own. */
 function withoutDefaults({ watch: _, dryRun: _dry, maxTime: _time, shuffle, augment, ...choices }: Choices): TrainOptions {
-  return { ...choices, shuffle: shuffle === false ? false : undefined, augment: augment === false ? false : undefined };
+  return { ...ofCall(choices), shuffle: shuffle === false ? false : undefined, augment: augment === false ? false : undefined };
 }
 
 /** Ends a run so many seconds after it began to train; undefined: never. */
@@ -43,9 +43,18 @@ class TimeLimit {
   }
 }
 
+/** A `.amp` file, or nothing: a run then goes on with its own. */
+type Input = string | Source | undefined;
+
+function begin(input: Input, options: TrainOptions): Promise<TrainOutcome> {
+  if (input !== undefined) return train(input, options);
+  const { resume: run, out, init: _, ...others } = options;
+  return resume(typeof run === 'string' ? run : out!, others);
+}
+
 /** Trains, and shows it until the run has ended. */
 async function trainShown(
-  input: string | Source,
+  input: Input,
   choices: TrainOptions,
   signal: AbortSignal,
   output: Output,
@@ -53,7 +62,7 @@ async function trainShown(
 ): Promise<TrainOutcome> {
   const report = new TrainReport(output);
   try {
-    const result = await train(input, {
+    const result = await begin(input, {
       ...choices,
       signal,
       onNotice: output.notice,
@@ -86,13 +95,14 @@ function printResult({ testLoss, testAccuracy, hasWeights, steps, seconds, run }
   return !isLost;
 }
 
-function printInterrupted(file: string, { data }: TrainOptions, { steps, run }: TrainOutcome, output: Output): void {
+function printInterrupted(file: string | undefined, { data }: TrainOptions, { steps, run }: TrainOutcome, output: Output): void {
+  const name = file === undefined ? '' : `${shellWord(file)} `;
   const place = data === undefined ? '' : ` --data ${shellWord(data)}`;
-  output.line(`interrupted after step ${steps}; continue with: ampc train ${shellWord(file)} --resume ${shellWord(run)}${place}`);
+  output.line(`interrupted after step ${steps}; continue with: ampc train ${name}--resume ${shellWord(run)}${place}`);
 }
 
 /** One run; the exit code. */
-async function trainOnce(file: string, choices: Choices, interrupt: Interrupt, output: Output): Promise<number> {
+async function trainOnce(file: string | undefined, choices: Choices, interrupt: Interrupt, output: Output): Promise<number> {
   const { maxTime } = choices;
   const options = withoutDefaults(choices);
   const limit = new TimeLimit(maxTime);
@@ -135,11 +145,22 @@ async function tryOut(file: string, choices: Choices, interrupt: Interrupt, outp
   return EXIT.done;
 }
 
+/** Wrong usage as a text; undefined: none. */
+function wrongUse(file: string | undefined, { resume: run, out }: Choices): string | undefined {
+  if (typeof run === 'string' && out !== undefined) return '--resume DIR names the folder, as --out does';
+  if (file !== undefined) return undefined;
+  if (run === undefined) return "missing required argument 'file'";
+  if (run === true && out === undefined) return 'without a file --resume needs the folder of a run: --resume DIR';
+  if (typeof run === 'string' && run.endsWith('.amp'))
+    return `--resume takes the folder of a run, and ${run} is called as a file: ampc train ${shellWord(run)} --resume`;
+  return undefined;
+}
+
 export const addTrain: AddCommand = (program, output, exitWith) => {
   const declared = program
     .command('train')
     .description('train the model of a .amp file')
-    .argument('<file>', '.amp file')
+    .argument('[file]', '.amp file; with --resume DIR it may be left out: the run has its own')
     .option('--out <dir>', 'run folder (default: runs/<file>-<number>)')
     .addOption(
       new Option('--resume [dir]', 'continue a run: the one in the folder, in --out, or the newest of this file').conflicts('init'),
@@ -163,13 +184,14 @@ export const addTrain: AddCommand = (program, output, exitWith) => {
     .addOption(options.workers())
     .addOption(options.quiet())
     .addOption(options.json())
-    .action(async (file: string, choices: Choices, command: Command) => {
-      if (typeof choices.resume === 'string' && choices.out !== undefined)
-        command.error('error: --resume DIR names the folder, as --out does');
+    .action(async (file: string | undefined, choices: Choices, command: Command) => {
+      const wrong = wrongUse(file, choices);
+      if (wrong !== undefined) command.error(`error: ${wrong}`);
       const interrupt = onInterrupt(output, 'finishing the step and saving');
       try {
-        const run = choices.dryRun ? tryOut : choices.watch ? trainWatched : trainOnce;
-        const code = await run(file, choices, interrupt, output);
+        const run = choices.dryRun ? tryOut : choices.watch ? trainWatched : undefined;
+        // Both of them go without --resume, and then there is a file.
+        const code = await (run === undefined ? trainOnce(file, choices, interrupt, output) : run(file!, choices, interrupt, output));
         if (code !== EXIT.done) exitWith(code);
       } finally {
         interrupt.release();
