@@ -24,6 +24,31 @@ export abstract class ArgumentParser extends EmbeddedActionsParser {
     super([...t.TOKENS], { recoveryEnabled: true, maxLookahead: 2, errorMessageProvider: EXPECTATIONS, skipValidations: !validate });
   }
 
+  /** What the innermost rule that an error has ended had read by then. */
+  private partial: { readonly rule: string; readonly value: unknown; readonly error: unknown } | undefined;
+
+  /** Runs what a rule reads. Where an error ends it, `soFar` is what it has read, for its recovery and for the rule around it. */
+  protected keeping<T>(rule: string, read: () => T, soFar: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      // What an earlier error has ended belongs to a rule that went on behind it.
+      if (this.partial?.error !== error) this.partial = undefined;
+      this.partial = { rule, value: soFar(), error };
+      throw error;
+    }
+  }
+
+  /** What `rule` had read before an error ended it just now. */
+  protected readOf<T>(rule: string): T | undefined {
+    return this.partial?.rule === rule ? (this.partial.value as T) : undefined;
+  }
+
+  /** The token that is skipped for the sake of the one behind it is none that begins something. */
+  override canTokenTypeBeDeletedInRecovery(_: TokenType): boolean {
+    return !t.BEGINS_PART.has(this.LA(1).tokenType);
+  }
+
   /** A made-up name or number would turn one syntax error into two. */
   override canTokenTypeBeInsertedInRecovery(type: TokenType): boolean {
     return type !== t.Name && type !== t.NumberToken && type !== t.StringToken;
@@ -90,21 +115,24 @@ export abstract class ArgumentParser extends EmbeddedActionsParser {
           this.misuses.push({ kind: 'positional-after-named', span: arg.span });
         args.push(arg);
       };
-      this.CONSUME(t.LeftParen);
-      this.OPTION(() => {
-        const first = this.SUBRULE(this.arg);
-        this.ACTION(() => push(first));
-        this.MANY(() => {
-          this.CONSUME(t.Comma);
-          const arg = this.SUBRULE2(this.arg);
-          this.ACTION(() => push(arg));
+      const read = () => {
+        this.CONSUME(t.LeftParen);
+        this.OPTION(() => {
+          const first = this.SUBRULE(this.arg);
+          this.ACTION(() => push(first));
+          this.MANY(() => {
+            this.CONSUME(t.Comma);
+            const arg = this.SUBRULE2(this.arg);
+            this.ACTION(() => push(arg));
+          });
+          this.OPTION2(() => this.CONSUME2(t.Comma));
         });
-        this.OPTION2(() => this.CONSUME2(t.Comma));
-      });
-      this.CONSUME(t.RightParen);
-      return args;
+        this.CONSUME(t.RightParen);
+        return args;
+      };
+      return this.keeping('args', read, () => args);
     },
-    { recoveryValueFunc: () => [] },
+    { recoveryValueFunc: () => this.readOf('args') ?? [] },
   );
 
   private readonly arg = this.RULE(

@@ -127,6 +127,8 @@ export interface Let {
 /** `let` lines, then the result. */
 export interface Body {
   readonly lets: readonly Let[];
+  /** Values that go nowhere, which is reported. */
+  readonly lost?: readonly Expr[];
   readonly result: Expr | undefined;
   readonly span: Span;
 }

@@ -3,7 +3,7 @@ import type * as ast from './ast.js';
 import { PipelineParser } from './pipeline-grammar.js';
 import * as t from './tokens.js';
 
-const NO_BODY: ast.Body = { lets: [], result: undefined, span: EMPTY_SPAN };
+export const NO_BODY: ast.Body = { lets: [], result: undefined, span: EMPTY_SPAN };
 
 /** The grammar of bodies, and of what has a body: `if` and `collect`. */
 export class BodyParser extends PipelineParser {
@@ -13,23 +13,29 @@ export class BodyParser extends PipelineParser {
       const start = this.start();
       const names: ast.Name[] = [];
       let isList = false;
-      this.CONSUME(t.LetKeyword);
-      this.OR([
-        { ALT: () => names.push(this.nameOf(this.CONSUME(t.Name))) },
-        {
-          ALT: () => {
-            isList = true;
-            this.CONSUME(t.LeftBracket);
-            this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => names.push(this.nameOf(this.CONSUME2(t.Name))) });
-            this.CONSUME(t.RightBracket);
+      const read = (): ast.Let => {
+        this.CONSUME(t.LetKeyword);
+        this.OR([
+          { ALT: () => names.push(this.nameOf(this.CONSUME(t.Name))) },
+          {
+            ALT: () => {
+              isList = true;
+              this.CONSUME(t.LeftBracket);
+              this.AT_LEAST_ONE_SEP({ SEP: t.Comma, DEF: () => names.push(this.nameOf(this.CONSUME2(t.Name))) });
+              this.CONSUME(t.RightBracket);
+            },
           },
-        },
-      ]);
-      this.CONSUME(t.Equal);
-      const value = this.SUBRULE(this.expression);
-      return { kind: 'let', names, isList, value, span: this.spanFrom(start) };
+        ]);
+        this.CONSUME(t.Equal);
+        const value = this.SUBRULE(this.expression);
+        return { kind: 'let', names, isList, value, span: this.spanFrom(start) };
+      };
+      return this.keeping<ast.Let | undefined>('let', read, () => {
+        const value = this.readOf<ast.Expr>('expression') ?? NO_EXPR;
+        return names.length === 0 ? undefined : { kind: 'let', names, isList, value, span: this.spanFrom(start) };
+      });
     },
-    { recoveryValueFunc: () => undefined },
+    { recoveryValueFunc: () => this.readOf('let') },
   );
 
   protected readonly body = this.RULE(
@@ -37,40 +43,53 @@ export class BodyParser extends PipelineParser {
     (): ast.Body => {
       const start = this.start();
       const lets: ast.Let[] = [];
+      const lost: ast.Expr[] = [];
       let result: ast.Expr | undefined;
-      this.CONSUME(t.LeftBrace);
-      this.MANY(() => {
-        this.OR([
-          {
-            ALT: () => {
-              const item = this.SUBRULE(this.let);
-              this.ACTION(() => {
-                if (item === undefined) return;
-                this.loseValue(result);
-                result = undefined;
-                lets.push(item);
-              });
+      const read = (): ast.Body => {
+        this.CONSUME(t.LeftBrace);
+        this.MANY(() => {
+          this.OR([
+            {
+              ALT: () => {
+                const item = this.SUBRULE(this.let);
+                this.ACTION(() => {
+                  if (item === undefined) return;
+                  if (this.isLost(result)) lost.push(result);
+                  result = undefined;
+                  lets.push(item);
+                });
+              },
             },
-          },
-          {
-            ALT: () => {
-              const value = this.SUBRULE(this.expression);
-              this.ACTION(() => {
-                this.loseValue(result);
-                result = value;
-              });
+            {
+              ALT: () => {
+                const value = this.SUBRULE(this.expression);
+                this.ACTION(() => {
+                  if (this.isLost(result)) lost.push(result);
+                  result = value;
+                });
+              },
             },
-          },
-        ]);
+          ]);
+        });
+        this.CONSUME(t.RightBrace);
+        return { lets, ...(lost.length > 0 && { lost }), result, span: this.spanFrom(start) };
+      };
+      return this.keeping('body', read, () => {
+        const item = this.readOf<ast.Let>('let');
+        if (item !== undefined) lets.push(item);
+        const last = this.readOf<ast.Expr>('expression');
+        if (last !== undefined && this.isLost(result)) lost.push(result);
+        return { lets, lost, result: last ?? result, span: this.spanFrom(start) };
       });
-      this.CONSUME(t.RightBrace);
-      return { lets, result, span: this.spanFrom(start) };
     },
-    { recoveryValueFunc: () => NO_BODY },
+    { recoveryValueFunc: () => this.readOf('body') ?? NO_BODY },
   );
 
-  private loseValue(value: ast.Expr | undefined): void {
-    if (value !== undefined && value !== NO_EXPR) this.misuses.push({ kind: 'lost-value', span: value.span });
+  /** Reports a value that another one follows. */
+  private isLost(value: ast.Expr | undefined): value is ast.Expr {
+    if (value === undefined || value === NO_EXPR) return false;
+    this.misuses.push({ kind: 'lost-value', span: value.span });
+    return true;
   }
 
   protected readonly collect = this.RULE(

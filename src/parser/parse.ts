@@ -7,6 +7,7 @@ import { DiagnosticSink } from '../diagnostics/sink.js';
 import type { Misuse } from './argument-grammar.js';
 import type { AmpFile, Expr } from './ast.js';
 import { createTokenInstance, tokenMatcher } from './chevrotain.js';
+import { fillGaps } from './gaps.js';
 import { AmpParser } from './grammar.js';
 import { balanceBrackets, repairTokens, spanOf } from './repair.js';
 import { syntaxDiagnostic } from './syntax-errors.js';
@@ -83,8 +84,16 @@ function parseTokens(text: string, clean: readonly IToken[], found: readonly Dia
   if (tokens === undefined) return { file: { sections: [] }, diagnostics: sink.diagnostics, tokens: [] };
   const parser = parserFor(tokens);
   const file = parser.file() ?? { sections: [] };
+  const errors = parser.errors.length;
   reportErrors(text, parser, sink);
-  return { file, diagnostics: sink.diagnostics, tokens };
+  return { file: errors === 0 ? file : fuller(text, tokens, file, errors), diagnostics: sink.diagnostics, tokens };
+}
+
+/** The tree of a text with errors, of which what is missing may be taken for the rest; with something in its place there are fewer. */
+function fuller(text: string, tokens: readonly IToken[], file: AmpFile, errors: number): AmpFile {
+  const parser = parserFor(fillGaps(text, tokens));
+  const filled = parser.file();
+  return filled !== undefined && parser.errors.length < errors ? filled : file;
 }
 
 /** Reads one value, such as that of `--set`. Throws UserError on a syntax error; `source.text` from `offset` on is the value. */

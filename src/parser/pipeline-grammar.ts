@@ -16,60 +16,92 @@ export abstract class PipelineParser extends OperationParser {
     'expression',
     (): ast.Expr => {
       const start = this.start();
-      const head = this.SUBRULE(this.operation);
+      let head = NO_EXPR;
       const stages: ast.Stage[] = [];
-      this.MANY(() => {
-        this.CONSUME(t.Pipe);
-        const stage = this.SUBRULE(this.stage);
-        this.ACTION(() => {
-          if (stage !== undefined) stages.push(stage);
+      const read = (): ast.Expr => {
+        head = this.SUBRULE(this.operation);
+        this.MANY(() => {
+          this.CONSUME(t.Pipe);
+          const stage = this.SUBRULE(this.stage);
+          this.ACTION(() => {
+            if (stage !== undefined) stages.push(stage);
+          });
         });
+        return stages.length === 0 ? head : { kind: 'pipeline', head, stages, span: this.spanFrom(start) };
+      };
+      return this.keeping('expression', read, () => {
+        const stage = this.readOf<ast.Stage>('stage');
+        if (stage !== undefined) stages.push(stage);
+        return stages.length === 0 ? head : { kind: 'pipeline', head, stages, span: this.spanFrom(start) };
       });
-      return stages.length === 0 ? head : { kind: 'pipeline', head, stages, span: this.spanFrom(start) };
     },
-    { recoveryValueFunc: () => NO_EXPR },
+    { recoveryValueFunc: () => this.readOf('expression') ?? NO_EXPR },
   );
 
   private readonly stage = this.RULE(
     'stage',
     (): ast.Stage | undefined => {
-      return this.OR<ast.Stage | undefined>([
-        { ALT: () => this.SUBRULE(this.repeat) },
-        { ALT: () => this.SUBRULE(this.ifStage) },
-        { ALT: () => this.SUBRULE(this.callStage) },
-      ]);
+      const read = () =>
+        this.OR<ast.Stage | undefined>([
+          { ALT: () => this.SUBRULE(this.repeat) },
+          { ALT: () => this.SUBRULE(this.ifStage) },
+          { ALT: () => this.SUBRULE(this.callStage) },
+        ]);
+      return this.keeping(
+        'stage',
+        read,
+        () => this.readOf<ast.Stage>('repeat') ?? this.readOf<ast.Stage>('ifStage') ?? this.readOf<ast.Stage>('callStage'),
+      );
     },
-    { recoveryValueFunc: () => undefined },
+    { recoveryValueFunc: () => this.readOf('stage') },
   );
 
   private readonly callStage = this.RULE(
     'callStage',
     (): ast.CallStage | undefined => {
       const start = this.start();
-      const callee = this.nameOf(this.CONSUME(t.Name));
+      let callee: ast.Name | undefined;
       let args: readonly ast.Arg[] | undefined;
-      this.OPTION(() => {
-        args = this.SUBRULE(this.args);
+      const read = (): ast.CallStage => {
+        const name = this.nameOf(this.CONSUME(t.Name));
+        callee = name;
+        this.OPTION(() => {
+          args = this.SUBRULE(this.args);
+        });
+        const span = this.spanFrom(start);
+        const label = this.SUBRULE(this.label);
+        return { kind: 'stage', callee: name, parens: args !== undefined, args: args ?? [], label, span };
+      };
+      return this.keeping<ast.CallStage | undefined>('callStage', read, () => {
+        args ??= this.readOf<readonly ast.Arg[]>('args');
+        return (
+          callee && { kind: 'stage', callee, parens: args !== undefined, args: args ?? [], label: undefined, span: this.spanFrom(start) }
+        );
       });
-      const span = this.spanFrom(start);
-      const label = this.SUBRULE(this.label);
-      return { kind: 'stage', callee, parens: args !== undefined, args: args ?? [], label, span };
     },
-    { recoveryValueFunc: () => undefined },
+    { recoveryValueFunc: () => this.readOf('callStage') },
   );
 
   private readonly repeat = this.RULE(
     'repeat',
     (): ast.RepeatStage | undefined => {
       const start = this.start();
-      this.CONSUME(t.Repeat);
-      const { variable, over } = this.SUBRULE(this.iterations);
-      const stages = this.SUBRULE(this.stages);
-      const span = this.spanFrom(start);
-      const label = this.SUBRULE(this.label);
-      return { kind: 'repeat', variable, over, stages, label, span };
+      let iterations = NO_ITERATIONS;
+      let stages: readonly ast.Stage[] = [];
+      const read = (): ast.RepeatStage => {
+        this.CONSUME(t.Repeat);
+        iterations = this.SUBRULE(this.iterations);
+        stages = this.SUBRULE(this.stages);
+        const span = this.spanFrom(start);
+        const label = this.SUBRULE(this.label);
+        return { kind: 'repeat', ...iterations, stages, label, span };
+      };
+      return this.keeping<ast.RepeatStage | undefined>('repeat', read, () => {
+        if (stages.length === 0) stages = this.readOf<readonly ast.Stage[]>('stages') ?? [];
+        return { kind: 'repeat', ...iterations, stages, label: undefined, span: this.spanFrom(start) };
+      });
     },
-    { recoveryValueFunc: () => undefined },
+    { recoveryValueFunc: () => this.readOf('repeat') },
   );
 
   /** `3`, `i in 0..3`, `stride in [2, 1]`. */
@@ -112,20 +144,26 @@ export abstract class PipelineParser extends OperationParser {
     'stages',
     (): readonly ast.Stage[] => {
       const stages: ast.Stage[] = [];
-      this.CONSUME(t.LeftBrace);
-      this.AT_LEAST_ONE_SEP({
-        SEP: t.Pipe,
-        DEF: () => {
-          const stage = this.SUBRULE(this.stage);
-          this.ACTION(() => {
-            if (stage !== undefined) stages.push(stage);
-          });
-        },
+      const read = () => {
+        this.CONSUME(t.LeftBrace);
+        this.AT_LEAST_ONE_SEP({
+          SEP: t.Pipe,
+          DEF: () => {
+            const stage = this.SUBRULE(this.stage);
+            this.ACTION(() => {
+              if (stage !== undefined) stages.push(stage);
+            });
+          },
+        });
+        this.CONSUME(t.RightBrace);
+        return stages;
+      };
+      return this.keeping('stages', read, () => {
+        const stage = this.readOf<ast.Stage>('stage');
+        return stage === undefined ? stages : [...stages, stage];
       });
-      this.CONSUME(t.RightBrace);
-      return stages;
     },
-    { recoveryValueFunc: () => [] },
+    { recoveryValueFunc: () => this.readOf('stages') ?? [] },
   );
 
   private readonly ifStage = this.RULE(
@@ -134,23 +172,30 @@ export abstract class PipelineParser extends OperationParser {
       const start = this.start();
       const branches: { condition: ast.Expr; stages: readonly ast.Stage[] }[] = [];
       let otherwise: readonly ast.Stage[] | undefined;
-      this.CONSUME(t.If);
-      const condition = this.SUBRULE(this.operation);
-      const stages = this.SUBRULE(this.stages);
-      branches.push({ condition, stages });
-      this.MANY(() => {
-        this.CONSUME(t.Else);
-        this.CONSUME2(t.If);
-        const next = this.SUBRULE2(this.operation);
-        const body = this.SUBRULE2(this.stages);
-        this.ACTION(() => branches.push({ condition: next, stages: body }));
+      const read = (): ast.IfStage => {
+        this.CONSUME(t.If);
+        const condition = this.SUBRULE(this.operation);
+        const stages = this.SUBRULE(this.stages);
+        branches.push({ condition, stages });
+        this.MANY(() => {
+          this.CONSUME(t.Else);
+          this.CONSUME2(t.If);
+          const next = this.SUBRULE2(this.operation);
+          const body = this.SUBRULE2(this.stages);
+          this.ACTION(() => branches.push({ condition: next, stages: body }));
+        });
+        this.OPTION(() => {
+          this.CONSUME2(t.Else);
+          otherwise = this.SUBRULE3(this.stages);
+        });
+        return { kind: 'if-stage', branches, otherwise, span: this.spanFrom(start) };
+      };
+      return this.keeping<ast.IfStage | undefined>('ifStage', read, () => {
+        const stages = this.readOf<readonly ast.Stage[]>('stages');
+        if (stages !== undefined) branches.push({ condition: NO_EXPR, stages });
+        return branches.length === 0 ? undefined : { kind: 'if-stage', branches, otherwise, span: this.spanFrom(start) };
       });
-      this.OPTION(() => {
-        this.CONSUME2(t.Else);
-        otherwise = this.SUBRULE3(this.stages);
-      });
-      return { kind: 'if-stage', branches, otherwise, span: this.spanFrom(start) };
     },
-    { recoveryValueFunc: () => undefined },
+    { recoveryValueFunc: () => this.readOf('ifStage') },
   );
 }

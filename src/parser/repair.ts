@@ -16,6 +16,8 @@ const CLOSER = new Map<TokenType, TokenType>([
 ]);
 const CLOSERS = new Set(CLOSER.values());
 const NOT_IN_PARENS = new Set([t.Pipe, t.As, t.LetKeyword]);
+/** Values that have braces. */
+const HAS_BODY = new Set([t.If, t.Collect, t.Repeat]);
 const STARTS_VALUE = new Set([t.Name, t.DatasetValue, t.NumberToken, t.StringToken, t.True, t.False]);
 const ENDS_VALUE = new Set([...STARTS_VALUE, ...CLOSERS]);
 
@@ -134,8 +136,11 @@ function isSectionStart(tokens: readonly IToken[], i: number): boolean {
 /** Where the closing bracket of an open `(` or `[` most likely belongs: before the first token that cannot be inside it. */
 function insertionPoint(out: readonly IToken[], opener: number): number {
   let depth = 0;
+  let bodies = false;
   for (let i = opener + 1; i < out.length; i++) {
     const type = out[i]!.tokenType;
+    if (HAS_BODY.has(type)) bodies = true;
+    if (depth === 0 && type === t.LeftBrace && !bodies) return i;
     if (CLOSER.has(type)) depth++;
     else if (CLOSERS.has(type)) depth--;
     else if (depth === 0 && NOT_IN_PARENS.has(type)) return i;
@@ -159,7 +164,7 @@ function nameSections(text: string, tokens: readonly IToken[], sink: DiagnosticS
       out.push(token);
       continue;
     }
-    const near = closest(token.image, keywords);
+    const near = closest(token.image, keywords) ?? begunWord(token, tokens[i + 1], keywords);
     sink.error('AMP1010', spanOf(token), `unknown section \`${token.image}\``, {
       why: `a file consists of the sections ${listNames(keywords, 'and')}`,
       fix: near === undefined ? 'remove it, or move it into a section' : `did you mean \`${near}\`?`,
@@ -169,6 +174,12 @@ function nameSections(text: string, tokens: readonly IToken[], sink: DiagnosticS
     else i = sectionEnd(text, tokens, i);
   }
   return out;
+}
+
+/** The one word of `keywords` that a name begins, where more than the name stands there. */
+function begunWord({ image, endLine }: IToken, next: IToken | undefined, keywords: readonly string[]): string | undefined {
+  const begun = keywords.filter((word) => image.length > 1 && word.startsWith(image));
+  return begun.length === 1 && next !== undefined && next.startLine === endLine ? begun[0] : undefined;
 }
 
 /** Index of the last token of the unknown section that starts at `start`. */

@@ -9,26 +9,35 @@ export class SettingsParser extends BodyParser {
     'dataset',
     (): ast.DatasetSection | undefined => {
       const start = this.start();
-      this.CONSUME(t.Dataset);
-      const name = this.nameOf(this.CONSUME(t.Name));
       const items: ast.SettingItem[] = [];
+      let name: ast.Name | undefined;
       let args: readonly ast.Arg[] | undefined;
-      this.OPTION(() => {
-        args = this.SUBRULE(this.args);
-      });
-      this.OPTION2(() => {
-        this.CONSUME(t.LeftBrace);
-        this.MANY(() => {
-          const item = this.SUBRULE(this.datasetItem);
-          this.ACTION(() => {
-            if (item !== undefined) items.push(item);
-          });
+      const read = (): ast.DatasetSection => {
+        this.CONSUME(t.Dataset);
+        const own = this.nameOf(this.CONSUME(t.Name));
+        name = own;
+        this.OPTION(() => {
+          args = this.SUBRULE(this.args);
         });
-        this.CONSUME(t.RightBrace);
-      });
-      return { kind: 'dataset', name, args, items, span: this.spanFrom(start) };
+        this.OPTION2(() => {
+          this.CONSUME(t.LeftBrace);
+          this.MANY(() => {
+            const item = this.SUBRULE(this.datasetItem);
+            this.ACTION(() => {
+              if (item !== undefined) items.push(item);
+            });
+          });
+          this.CONSUME(t.RightBrace);
+        });
+        return { kind: 'dataset', name: own, args, items, span: this.spanFrom(start) };
+      };
+      return this.keeping<ast.DatasetSection | undefined>(
+        'dataset',
+        read,
+        () => name && { kind: 'dataset', name, args: args ?? this.readOf('args'), items, span: this.spanFrom(start) },
+      );
     },
-    { recoveryValueFunc: () => undefined },
+    { recoveryValueFunc: () => this.readOf('dataset') },
   );
 
   private readonly datasetItem = this.RULE(
@@ -53,21 +62,25 @@ export class SettingsParser extends BodyParser {
     (): ast.PrecisionSection | undefined => {
       const start = this.start();
       const items: (ast.SettingItem | ast.KeepItem)[] = [];
-      this.CONSUME(t.Precision);
-      this.CONSUME(t.LeftBrace);
-      this.MANY(() => {
-        const item = this.OR<ast.SettingItem | ast.KeepItem | undefined>([
-          { ALT: () => this.SUBRULE(this.keep) },
-          { ALT: () => this.SUBRULE(this.setting) },
-        ]);
-        this.ACTION(() => {
-          if (item !== undefined) items.push(item);
+      const section = (): ast.PrecisionSection => ({ kind: 'precision', items, span: this.spanFrom(start) });
+      const read = () => {
+        this.CONSUME(t.Precision);
+        this.CONSUME(t.LeftBrace);
+        this.MANY(() => {
+          const item = this.OR<ast.SettingItem | ast.KeepItem | undefined>([
+            { ALT: () => this.SUBRULE(this.keep) },
+            { ALT: () => this.SUBRULE(this.setting) },
+          ]);
+          this.ACTION(() => {
+            if (item !== undefined) items.push(item);
+          });
         });
-      });
-      this.CONSUME(t.RightBrace);
-      return { kind: 'precision', items, span: this.spanFrom(start) };
+        this.CONSUME(t.RightBrace);
+        return section();
+      };
+      return this.keeping<ast.PrecisionSection | undefined>('precision', read, section);
     },
-    { recoveryValueFunc: () => undefined },
+    { recoveryValueFunc: () => this.readOf('precision') },
   );
 
   private readonly keep = this.RULE(
@@ -165,28 +178,32 @@ export class SettingsParser extends BodyParser {
     (): ast.TrainSection | undefined => {
       const start = this.start();
       const items: ast.TrainSection['items'][number][] = [];
-      this.CONSUME(t.Train);
-      this.CONSUME(t.LeftBrace);
-      this.MANY(() => {
-        // `init`, `freeze` and `aux_loss` are words here alone; elsewhere they are names.
-        const item = this.OR<ast.TrainSection['items'][number] | undefined>({
-          MAX_LOOKAHEAD: 1,
-          IGNORE_AMBIGUITIES: true,
-          DEF: [
-            { GATE: () => this.LA(1).image === 'init', ALT: () => this.SUBRULE(this.initItem) },
-            { GATE: () => this.LA(1).image === 'freeze', ALT: () => this.SUBRULE(this.freezeItem) },
-            { GATE: () => this.LA(1).image === 'aux_loss', ALT: () => this.SUBRULE(this.auxLoss) },
-            { ALT: () => this.SUBRULE(this.setting) },
-          ],
+      const section = (): ast.TrainSection => ({ kind: 'train', items, span: this.spanFrom(start) });
+      const read = () => {
+        this.CONSUME(t.Train);
+        this.CONSUME(t.LeftBrace);
+        this.MANY(() => {
+          // `init`, `freeze` and `aux_loss` are words here alone; elsewhere they are names.
+          const item = this.OR<ast.TrainSection['items'][number] | undefined>({
+            MAX_LOOKAHEAD: 1,
+            IGNORE_AMBIGUITIES: true,
+            DEF: [
+              { GATE: () => this.LA(1).image === 'init', ALT: () => this.SUBRULE(this.initItem) },
+              { GATE: () => this.LA(1).image === 'freeze', ALT: () => this.SUBRULE(this.freezeItem) },
+              { GATE: () => this.LA(1).image === 'aux_loss', ALT: () => this.SUBRULE(this.auxLoss) },
+              { ALT: () => this.SUBRULE(this.setting) },
+            ],
+          });
+          this.ACTION(() => {
+            if (item !== undefined) items.push(item);
+          });
         });
-        this.ACTION(() => {
-          if (item !== undefined) items.push(item);
-        });
-      });
-      this.CONSUME(t.RightBrace);
-      return { kind: 'train', items, span: this.spanFrom(start) };
+        this.CONSUME(t.RightBrace);
+        return section();
+      };
+      return this.keeping<ast.TrainSection | undefined>('train', read, section);
     },
-    { recoveryValueFunc: () => undefined },
+    { recoveryValueFunc: () => this.readOf('train') },
   );
 
   private readonly setting = this.RULE(

@@ -89,6 +89,17 @@ export const RightParen = symbol(')');
 export const LeftBracket = symbol('[');
 export const RightBracket = symbol(']');
 
+/** What no other token may be missing before: it begins a part of the text, or ends one. */
+export const BEGINS_PART: ReadonlySet<TokenType> = new Set([
+  Pipe,
+  LetKeyword,
+  LeftBrace,
+  RightBrace,
+  RightParen,
+  RightBracket,
+  ...Object.values(SECTION_KEYWORDS),
+]);
+
 /** White space within a line. */
 export function isBlankCharacter(character: string): boolean {
   return character === ' ' || character === '\t' || character === '\ufeff';

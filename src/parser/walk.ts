@@ -13,8 +13,9 @@ export function walkBlock({ params, body }: BlockSection, visit: SiteVisitor): v
   walkBody(body, visit);
 }
 
-export function walkBody({ lets, result }: Body, visit: SiteVisitor): void {
+export function walkBody({ lets, lost = [], result }: Body, visit: SiteVisitor): void {
   for (const item of lets) walkExpr(item.value, visit);
+  for (const value of lost) walkExpr(value, visit);
   if (result !== undefined) walkExpr(result, visit);
 }
 
