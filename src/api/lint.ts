@@ -2,7 +2,7 @@ import { pickSettings, type Settings } from '../choose/settings.js';
 import type { Diagnostic, Source, Span } from '../diagnostics/diagnostic.js';
 import { LineIndex } from '../diagnostics/lines.js';
 import { sortDiagnostics } from '../diagnostics/render.js';
-import { divideEpoch, stepsPerEpoch } from '../ir/epoch.js';
+import { divideEpoch, stepsOfRun, stepsPerEpoch } from '../ir/epoch.js';
 import type { Program } from '../ir/program.js';
 import { lint } from '../lint/lint.js';
 import type { LintPlace } from '../lint/rule.js';
@@ -16,7 +16,7 @@ import { resolveScaling } from '../precision/scaling.js';
 function stepsOf({ recipe }: Program): number {
   const { batch, accumulate, epochs, dropLast } = recipe.train;
   const { images } = recipe.dataset;
-  return epochs * stepsPerEpoch(divideEpoch(images?.train ?? 0, batch, accumulate, dropLast));
+  return stepsOfRun(stepsPerEpoch(divideEpoch(images?.train ?? 0, batch, accumulate, dropLast)), epochs);
 }
 
 /** The text that a finding is about; what is not written there, such as a default or an override, has no place. */

@@ -6,7 +6,19 @@ import type { Runnable } from '../choose/plan-file.js';
 import { POLICIES, PRECISIONS, pickSettings, type Settings } from '../choose/settings.js';
 import type { DataFacts } from '../datasets/source.js';
 import { type Source, UserError, userError } from '../diagnostics/diagnostic.js';
-import { type Check, fields, isBoolean, isCount, isRecord, isText, listOf, oneOf, optional, wrongField } from '../files/json-form.js';
+import {
+  type Check,
+  fields,
+  isBoolean,
+  isCount,
+  isNumber,
+  isRecord,
+  isText,
+  listOf,
+  oneOf,
+  optional,
+  wrongField,
+} from '../files/json-form.js';
 import { IS_FACTS } from '../files/kept-data.js';
 import { isThere } from '../files/system-error.js';
 import { VERSION } from '../files/version.js';
@@ -87,7 +99,7 @@ const CHOICES = {
     precision: optional(oneOf(PRECISIONS)),
     policy: optional(oneOf(POLICIES)),
     batch: optional(isCount),
-    epochs: optional(isCount),
+    epochs: optional(isNumber),
     seed: optional(isCount),
     set: optional(listOf(isText)),
   }),
@@ -100,7 +112,7 @@ const CHOICES = {
   classes: optional(listOf(isText)),
   data: optional(isText),
   facts: optional(IS_FACTS),
-  recipe: optional(fields({ train: optional(fields({ epochs: optional(isCount), dropLast: optional(isBoolean) })) })),
+  recipe: optional(fields({ train: optional(fields({ epochs: optional(isNumber), dropLast: optional(isBoolean) })) })),
 } as const satisfies Record<Exclude<keyof RunChoices, 'formats'> | 'recipe', Check>;
 
 /** The `.amp` file and the choices of the run in `dir`. Throws UserError AMP7205 when it holds none. */

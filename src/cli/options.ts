@@ -60,6 +60,13 @@ export function between(low: number, high: number): (text: string) => number {
   };
 }
 
+/** A number above 0, whole or not. */
+export function positive(text: string): number {
+  const value = Number(text);
+  if (!/^\d+(\.\d+)?$/.test(text) || !(value > 0)) throw new InvalidArgumentError('A number above 0 is needed.');
+  return value;
+}
+
 export const options = {
   backend: (what = `where to run: auto, ${BACKEND_NAMES.join(', ')} (default: auto)`) =>
     new Option('--backend <name>', what).argParser(oneOf<BackendChoice>(['auto', ...BACKEND_NAMES])),

@@ -27,6 +27,14 @@ export function stepsPerEpoch({ wholeSteps, tail }: EpochDivision): number {
   return wholeSteps + (tail === undefined ? 0 : 1);
 }
 
+/** How far a product of decimal fractions may be from the whole number that it is. */
+const ROUNDING = 1e-6;
+
+/** Optimizer steps of so many epochs, which need not be whole: a step in which they end counts as a whole one. */
+export function stepsOfRun(perEpoch: number, epochs: number): number {
+  return Math.ceil(perEpoch * epochs - ROUNDING);
+}
+
 /** Images of step `step` (0-based) of an epoch. */
 export function imagesOfStep({ batch, accumulate, wholeSteps, tail }: EpochDivision, step: number): number {
   return step < wholeSteps || tail === undefined ? batch * accumulate : tail.before * batch + tail.last;

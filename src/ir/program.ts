@@ -98,17 +98,23 @@ interface LionSpec extends OptimizerBase {
 
 export type OptimizerSpec = SgdSpec | AdamSpec<'adam'> | AdamSpec<'adamw'> | LionSpec;
 
+/** What the places of a schedule's points count: epochs, optimizer steps, or shares of the run. */
+export const SCHEDULE_UNITS = ['epochs', 'steps', 'run'] as const;
+export type ScheduleUnit = (typeof SCHEDULE_UNITS)[number];
+
 /**
  * Factor on the optimizer's lr, a function of the step (0-based, counts attempted steps, skipped ones too). Durations are in epochs, but
- * for `warmup` of `one_cycle`, the share of the run that goes up. Two points of `piecewise` with one epoch are a jump: the later holds from
- * there on.
+ * for `warmup` of `one_cycle`, the share of the run that goes up, and for the points of `piecewise`, whose places count what `over` says
+ * (left out: epochs); shares of the run are rounded down to whole steps. Two points of `piecewise` at one place are a jump: the later holds
+ * from there on.
  */
 export type ScheduleSpec =
   | { readonly kind: 'constant' }
-  | { readonly kind: 'step'; readonly every: number; readonly gamma: number }
+  | { readonly kind: 'step'; readonly every: number; readonly at?: undefined; readonly gamma: number }
+  | { readonly kind: 'step'; readonly every?: undefined; readonly at: readonly number[]; readonly gamma: number }
   | { readonly kind: 'cosine'; readonly min: number }
   | { readonly kind: 'one_cycle'; readonly warmup: number; readonly divStart: number; readonly divEnd: number }
-  | { readonly kind: 'piecewise'; readonly points: readonly (readonly [epoch: number, factor: number])[] };
+  | { readonly kind: 'piecewise'; readonly points: readonly (readonly [place: number, factor: number])[]; readonly over?: ScheduleUnit };
 
 /** Ops of losses, which are also their names in a file. */
 export const LOSS_KINDS = ['cross_entropy', 'mse', 'l1', 'huber', 'binary_cross_entropy', 'focal'] as const;
@@ -184,6 +190,7 @@ export interface TrainSpec {
   readonly accumulate: number;
   /** Leave out the images that fill no whole step at the end of an epoch. */
   readonly dropLast: boolean;
+  /** Not always whole: see `stepsOfRun`. */
   readonly epochs: number;
   readonly seed: number;
   /** What the `freeze` lines say, such as `stem.* until 3, fc`; left out: there are none. */

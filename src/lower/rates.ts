@@ -16,7 +16,8 @@ function scheduledRates({ optimizer: { lr }, schedule, epochs }: Rates): readonl
     case 'constant':
       return [];
     case 'step': {
-      const times = Math.max(0, Math.ceil(epochs / schedule.every) - 1);
+      const { every, at } = schedule;
+      const times = at === undefined ? Math.max(0, Math.ceil(epochs / every) - 1) : at.filter((epoch) => epoch < epochs).length;
       return [{ what: `the rate after \`gamma\` ${times === 1 ? 'once' : `${times} times`}`, value: lr * schedule.gamma ** times }];
     }
     case 'cosine':

@@ -128,7 +128,12 @@ export const TRAIN_SETTINGS: readonly Setting[] = [
     kind: 'boolean',
     default: false,
   }),
-  scalar('epochs', 'passes over the training images', { kind: 'int', default: 10, min: 1, max: 1_000_000 }),
+  scalar('epochs', 'passes over the training images; a part of one ends behind the step in which it would', {
+    kind: 'number',
+    default: 10,
+    above: 0,
+    max: 1_000_000,
+  }),
   ON_LOST_LOSS,
   scalar('seed', 'of initial weights, shuffling, augmentation and dropout', { kind: 'int', default: 0, min: 0, max: 2 ** 32 - 1 }),
 ];

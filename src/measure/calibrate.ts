@@ -3,6 +3,7 @@ import { type CompileOptions, compile, compileToRun, type Runnable } from '../ch
 import { pickSettings } from '../choose/settings.js';
 import type { Source } from '../diagnostics/diagnostic.js';
 import { sourceOf } from '../files/source.js';
+import { stepsOfRun } from '../ir/epoch.js';
 import { isState } from '../ir/structure.js';
 import type { Graph, Node, ValueId } from '../ir/types.js';
 import { elementCount, isFloat } from '../ir/types.js';
@@ -72,7 +73,7 @@ async function makeBatches({ plan, program, source }: Runnable, data: string | u
     const [epoch, first] = [Math.floor(step / batches), (step % batches) * batch];
     await batcher.hold(epoch, first, batch);
     batcher.fill(epoch, first, image, label, target, further);
-    const lr = learningRate(train, step, batches, wholeCourse(batches * train.epochs));
+    const lr = learningRate(train, step, batches, wholeCourse(stepsOfRun(batches, train.epochs)));
     const all = { image, label, ...(target && { target }), ...furtherInputs(further), lr: Float32Array.of(lr), step: Int32Array.of(step) };
     return Object.fromEntries(Object.entries(all).filter(([name]) => wanted.has(name)));
   };

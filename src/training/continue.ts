@@ -1,4 +1,5 @@
 import { userError } from '../diagnostics/diagnostic.js';
+import { stepsOfRun } from '../ir/epoch.js';
 import type { ScheduleSpec, TrainSpec } from '../ir/program.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { RunSettings } from './checkpoint-metadata.js';
@@ -53,8 +54,8 @@ function warning(step: number, message: string, why: string, fix: string): Warni
 export function continueRates(checkpoint: Checkpoint, now: RunSettings, train: TrainSpec, length: Length): Continuation {
   const { position } = checkpoint;
   const { stepsPerEpoch, epochs, epochsBefore = epochs } = length;
-  const totalSteps = stepsPerEpoch * epochs;
-  const before = position.course ?? wholeCourse(stepsPerEpoch * epochsBefore);
+  const totalSteps = stepsOfRun(stepsPerEpoch, epochs);
+  const before = position.course ?? wholeCourse(stepsOfRun(stepsPerEpoch, epochsBefore));
   const then = position.course === undefined ? asWritten(checkpoint.settings, train.schedule, epochsBefore) : checkpoint.settings;
   const changed = changedSettings(then, now, isRateSetting);
   const isNewSchedule = changedSettings(then, now, (key) => key.startsWith(SCHEDULE)).length > 0;

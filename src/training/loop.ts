@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { checkFilled } from '../datafiles/classes.js';
 import { UserError, userError } from '../diagnostics/diagnostic.js';
-import { divideEpoch, type EpochDivision, imagesBefore, stepsPerEpoch } from '../ir/epoch.js';
+import { divideEpoch, type EpochDivision, imagesBefore, stepsOfRun, stepsPerEpoch } from '../ir/epoch.js';
 import { abortAfter, DYNAMIC_SCALING } from '../ir/loss-scaling.js';
 import { comparesImages } from '../ir/program.js';
 import { precisionName, sameShape } from '../ir/types.js';
@@ -20,7 +20,7 @@ import { RunLogs } from './run-logs.js';
 import { runSettings } from './run-settings.js';
 import { type Course, learningRate, wholeCourse } from './schedule.js';
 import { type EpochOutcome, Session } from './session.js';
-import { type SessionPlan, START } from './session-plan.js';
+import { goingOn, type SessionPlan, START } from './session-plan.js';
 import { Snapshot } from './snapshot.js';
 import { findFunction, initialStates, parameterCount, type StateValues } from './states.js';
 import { Stepper } from './stepper.js';
@@ -98,7 +98,8 @@ function planSession(options: TrainOptions, { division, epochs, settings }: Prep
   const { recipe, maxSteps = Number.POSITIVE_INFINITY, logEvery = 50 } = options;
   const steps = stepsPerEpoch(division);
   const rate = (step: number): number => learningRate(recipe.train, step, steps, course);
-  const size = { epochs, stepsPerEpoch: steps, imagesPerEpoch: imagesBefore(division, steps), totalSteps: steps * epochs };
+  const totalSteps = stepsOfRun(steps, epochs);
+  const size = { epochs: Math.ceil(totalSteps / steps), stepsPerEpoch: steps, imagesPerEpoch: imagesBefore(division, steps), totalSteps };
   return { ...size, maxSteps, logEvery, abortAfter: abortLimit(options), rate, course, settings };
 }
 
@@ -182,7 +183,9 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
   const resumed = options.resume ? await loadCheckpoint(join(run, RUN_FILES.checkpoint), plan, settings) : undefined;
   const length = { stepsPerEpoch: stepsPerEpoch(division), epochs, epochsBefore: options.epochsBefore };
   const { course, warning, note }: Continuation =
-    resumed === undefined ? { course: wholeCourse(length.stepsPerEpoch * epochs) } : continueRates(resumed, settings, recipe.train, length);
+    resumed === undefined
+      ? { course: wholeCourse(stepsOfRun(length.stepsPerEpoch, epochs)) }
+      : continueRates(resumed, settings, recipe.train, length);
   const { states, init }: Start = resumed ?? (await startStates(options));
   await executable.writeStates(states);
   if (resumed !== undefined && options.maxSteps !== undefined && resumed.position.step > options.maxSteps)
@@ -194,8 +197,8 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
     );
   if (resumed === undefined && options.contents !== undefined) await claim.write(options.contents);
   if (options.contentsAreNew && options.contents !== undefined) await updateRun(run, options.contents);
-  const position = resumed?.position ?? START;
   const sessionPlan = planSession(options, prepared, course);
+  const position = goingOn(resumed?.position ?? START, sessionPlan.stepsPerEpoch, sessionPlan.totalSteps);
   const { rate } = sessionPlan;
   const stepper = new Stepper({ executable, plan, batcher, division, rate });
   const metrics = await RunLogs.open(

@@ -67,11 +67,11 @@ export class Progress {
     this.scale = result.scale;
   }
 
-  /** Begins the next epoch. */
-  endEpoch(): void {
+  /** Begins the next epoch. Of a part of one the tally is kept, for a run that goes on in it. */
+  endEpoch(isWhole: boolean): void {
     this.epoch += 1;
     this.stepInEpoch = 0;
-    this.tally = EMPTY_TALLY;
+    if (isWhole) this.tally = EMPTY_TALLY;
     this.speed.endEpoch();
     this.epochSecondsBefore = 0;
     this.epochStartedAt = performance.now();

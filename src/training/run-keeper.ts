@@ -43,8 +43,9 @@ export class RunKeeper {
     this.savedStep = progress.step;
   }
 
-  get secondsSinceCheckpoint(): number {
-    return (performance.now() - this.savedAt) / 1000;
+  /** Whether the time for a checkpoint has come: every so many steps, or else seconds. */
+  isDue(steps: number | undefined, seconds: number): boolean {
+    return steps === undefined ? performance.now() - this.savedAt >= 1000 * seconds : this.progress.step % steps === 0;
   }
 
   private async isFinite({ broken }: Snapshot): Promise<boolean> {

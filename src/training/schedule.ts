@@ -19,33 +19,58 @@ function oneCycle(spec: Extract<ScheduleSpec, { kind: 'one_cycle' }>, step: numb
   return cosineBetween(1, start / spec.divEnd, Math.min(1, fraction));
 }
 
-function piecewise(points: readonly (readonly [number, number])[], epoch: number): number {
+/** The straight lines between points, at `place`. */
+function between(points: readonly (readonly [number, number])[], place: number): number {
   const first = points[0];
   if (first === undefined) return 1;
-  if (epoch < first[0]) return first[1];
-  let [fromEpoch, from] = first;
-  for (const [toEpoch, to] of points.slice(1)) {
-    if (epoch < toEpoch) return from + ((to - from) * (epoch - fromEpoch)) / (toEpoch - fromEpoch);
-    [fromEpoch, from] = [toEpoch, to];
+  if (place < first[0]) return first[1];
+  let [fromPlace, from] = first;
+  for (const [toPlace, to] of points.slice(1)) {
+    if (place < toPlace) return from + ((to - from) * (place - fromPlace)) / (toPlace - fromPlace);
+    [fromPlace, from] = [toPlace, to];
   }
   return from;
 }
 
+/** So that a share of a run such as 0.29 of 100 steps, 28.999…, is the whole step that it means. */
+const ROUNDING = 1e-6;
+
+function piecewise(spec: Extract<ScheduleSpec, { kind: 'piecewise' }>, step: number, stepsPerEpoch: number, course: Course): number {
+  const { points, over = 'epochs' } = spec;
+  switch (over) {
+    case 'epochs':
+      return between(points, step / stepsPerEpoch);
+    case 'steps':
+      return between(points, step);
+    case 'run':
+      return between(
+        points.map(([share, factor]) => [Math.floor(share * course.of + ROUNDING), factor]),
+        placeOf(course, step, spec),
+      );
+  }
+}
+
+/** How often a `step` schedule has multiplied by step `step`. */
+function timesOf({ every, at }: Extract<ScheduleSpec, { kind: 'step' }>, step: number, stepsPerEpoch: number): number {
+  if (at !== undefined) return at.filter((epoch) => step >= Math.round(epoch * stepsPerEpoch)).length;
+  return Math.floor(step / Math.max(1, Math.round(every * stepsPerEpoch)));
+}
+
 /**
  * How many steps before a run's length its schedule is at its end: `one_cycle` has its last rate in the last step, `cosine` would have it a
- * step later. Undefined where the rates do not depend on how long the run is to be.
+ * step later, as `piecewise` over the run. Undefined where the rates do not depend on how long the run is to be.
  */
 const ENDS_BEFORE = {
   constant: undefined,
   step: undefined,
   cosine: 0,
   one_cycle: 1,
-  piecewise: undefined,
+  piecewise: 0,
 } as const satisfies Readonly<Record<ScheduleSpec['kind'], number | undefined>>;
 
 /** Whether a schedule's rates depend on how long the run is to be. */
-export function dependsOnLength({ kind }: ScheduleSpec): boolean {
-  return ENDS_BEFORE[kind] !== undefined;
+export function dependsOnLength(schedule: ScheduleSpec): boolean {
+  return schedule.kind === 'piecewise' ? schedule.over === 'run' : ENDS_BEFORE[schedule.kind] !== undefined;
 }
 
 /** Whether nothing is left of a schedule's curve to spread over further steps, when `step` is the next. */
@@ -86,13 +111,13 @@ function scheduleFactor(spec: ScheduleSpec, step: number, stepsPerEpoch: number,
     case 'constant':
       return 1;
     case 'step':
-      return spec.gamma ** Math.floor(step / Math.max(1, Math.round(spec.every * stepsPerEpoch)));
+      return spec.gamma ** timesOf(spec, step, stepsPerEpoch);
     case 'cosine':
       return cosineBetween(1, spec.min, Math.min(1, placeOf(course, step, spec) / course.of));
     case 'one_cycle':
       return oneCycle(spec, placeOf(course, step, spec), course.of);
     case 'piecewise':
-      return piecewise(spec.points, step / stepsPerEpoch);
+      return piecewise(spec, step, stepsPerEpoch, course);
     default:
       return assertNever(spec);
   }

@@ -19,6 +19,7 @@ export const START: RunPosition = {
 
 /** What a session is to do, as far as it is the same for all plans of the run. */
 export interface SessionPlan {
+  /** Epochs that the run begins. */
   readonly epochs: number;
   readonly stepsPerEpoch: number;
   readonly imagesPerEpoch: number;
@@ -39,6 +40,18 @@ export function epochOf({ stepsPerEpoch }: SessionPlan, step: number): number {
   return Math.floor(step / stepsPerEpoch) + 1;
 }
 
+/** Steps of an epoch that is counted from 0: of the last one only a part may be asked for. */
+export function stepsIn({ stepsPerEpoch, totalSteps }: Pick<SessionPlan, 'stepsPerEpoch' | 'totalSteps'>, epoch: number): number {
+  return Math.min(stepsPerEpoch, totalSteps - epoch * stepsPerEpoch);
+}
+
+/** Where a run goes on from: one whose last epoch was a part, in that epoch, if more is asked for now. */
+export function goingOn(position: RunPosition, stepsPerEpoch: number, totalSteps: number): RunPosition {
+  const { step, epoch, stepInEpoch } = position;
+  if (stepInEpoch > 0 || step >= totalSteps || step === epoch * stepsPerEpoch) return position;
+  return { ...position, epoch: epoch - 1, stepInEpoch: step - (epoch - 1) * stepsPerEpoch };
+}
+
 /** Whether a step, counted from 1, has a line in the metrics. */
 export function isLogged({ logEvery }: SessionPlan, step: number): boolean {
   return step === 1 || step % logEvery === 0;
@@ -46,13 +59,14 @@ export function isLogged({ logEvery }: SessionPlan, step: number): boolean {
 
 /** Steps to the next after which something else may have to be done: a log line, a checkpoint every so many steps, the end. */
 export function stepsUntilDue(
-  { stepsPerEpoch, maxSteps, logEvery }: SessionPlan,
-  { step, stepInEpoch }: Pick<RunPosition, 'step' | 'stepInEpoch'>,
+  plan: SessionPlan,
+  { step, epoch, stepInEpoch }: Pick<RunPosition, 'step' | 'epoch' | 'stepInEpoch'>,
   checkpointSteps = Number.POSITIVE_INFINITY,
 ): number {
+  const { maxSteps, logEvery } = plan;
   const untilMultiple = (of: number): number => (Number.isFinite(of) ? of - (step % of) : of);
   const first = step === 0 ? 1 : Number.POSITIVE_INFINITY;
-  return Math.min(first, stepsPerEpoch - stepInEpoch, maxSteps - step, untilMultiple(logEvery), untilMultiple(checkpointSteps));
+  return Math.min(first, stepsIn(plan, epoch) - stepInEpoch, maxSteps - step, untilMultiple(logEvery), untilMultiple(checkpointSteps));
 }
 
 /** Whether a step that overflows is skipped. */

@@ -15,7 +15,7 @@ import { recordReplan, updateRun } from './run-folder.js';
 import { type Adopted, RunKeeper } from './run-keeper.js';
 import type { RunLogs } from './run-logs.js';
 import { scoreSets } from './scores.js';
-import { epochOf, isGuarded, isLogged, type SessionPlan, stepsUntilDue } from './session-plan.js';
+import { epochOf, isGuarded, isLogged, type SessionPlan, stepsIn, stepsUntilDue } from './session-plan.js';
 import { Snapshot } from './snapshot.js';
 import { countsCorrect, type StateValues } from './states.js';
 import type { StepResult } from './step-result.js';
@@ -71,6 +71,10 @@ export class Session {
     await this.options.onEvent?.(event);
   }
 
+  private get stepsInEpoch(): number {
+    return stepsIn(this.plan, this.progress.epoch);
+  }
+
   private get isStopped(): boolean {
     return this.options.control?.isStopped === true || this.progress.step >= this.plan.maxSteps;
   }
@@ -81,7 +85,7 @@ export class Session {
     for (;;) {
       const outcome = await this.trainSteps();
       // A new plan takes over where it was needed, which may have been some steps ago.
-      const isDone = this.progress.stepInEpoch >= this.plan.stepsPerEpoch || (outcome === 'stop' && this.isStopped);
+      const isDone = this.progress.stepInEpoch >= this.stepsInEpoch || (outcome === 'stop' && this.isStopped);
       if (isDone || outcome === 'interrupt') return outcome;
     }
   }
@@ -94,7 +98,7 @@ export class Session {
       this.progress.speed.addTime(performance.now() - since, this.running.stepper.takeDataMs());
       since = performance.now();
     };
-    while (this.progress.stepInEpoch < this.plan.stepsPerEpoch) {
+    while (this.progress.stepInEpoch < this.stepsInEpoch) {
       if (signal?.aborted) outcome = 'interrupt';
       else if (this.isStopped) outcome = 'stop';
       if (outcome !== 'end') break;
@@ -109,11 +113,7 @@ export class Session {
         clock();
         await this.report();
       }
-      const due =
-        checkpointSteps === undefined
-          ? this.keeper.secondsSinceCheckpoint >= checkpointSeconds
-          : this.progress.step % checkpointSteps === 0;
-      if (due && this.progress.stepInEpoch < this.plan.stepsPerEpoch) {
+      if (this.keeper.isDue(checkpointSteps, checkpointSeconds) && this.progress.stepInEpoch < this.stepsInEpoch) {
         await this.report();
         clock();
         await this.checkpoint();
@@ -144,7 +144,7 @@ export class Session {
     if ((isGuarded(this.plan) || !this.lost.isDone) && this.running.executable === executable)
       await this.watch.refresh(this.progress.step, this.running);
     this.reportedAt = performance.now();
-    this.show('train', this.progress.stepInEpoch, this.plan.stepsPerEpoch);
+    this.show('train', this.progress.stepInEpoch, this.stepsInEpoch);
   }
 
   private async take(result: StepResult): Promise<void> {
@@ -217,7 +217,7 @@ export class Session {
     const { scores, test } = result;
     const warning = lostTest(this.progress.step, test);
     // Where a run stops within an epoch, `done` has the loss, and a run that goes on from there has neither line.
-    if (warning !== undefined && this.progress.stepInEpoch === this.plan.stepsPerEpoch) await this.emit(warning);
+    if (warning !== undefined && this.progress.stepInEpoch === this.stepsInEpoch) await this.emit(warning);
     else if (warning !== undefined) await this.options.onEvent?.(warning);
     return scores;
   }
@@ -233,7 +233,7 @@ export class Session {
     await this.saveLast(present, scores);
     progress.last = scores;
     await this.emit(epochEvent(progress, scores));
-    progress.endEpoch();
+    progress.endEpoch(this.stepsInEpoch === this.plan.stepsPerEpoch);
     await this.logs.epoch({ plan: this.running.plan, states: present.states, step: progress.step, epochs: progress.epoch });
     this.watch.endEpoch();
     await this.checkpoint(present);

@@ -9,7 +9,7 @@ describe('wrong usage', () => {
     { args: ['train', 'a.amp', '--backend', 'cup'], says: /Did you mean cpu\? Choose from auto, cpu/ },
     { args: ['train', 'a.amp', '--precision', 'f16'], says: /Did you mean fp16\? Choose from fp32, fp16, bf16/ },
     { args: ['train', 'a.amp', '--batch', '0'], says: /A whole number of at least 1 is needed/ },
-    { args: ['train', 'a.amp', '--epochs', '1.5'], says: /A whole number of at least 1 is needed/ },
+    { args: ['train', 'a.amp', '--epochs', '0'], says: /A number above 0 is needed/ },
     { args: ['train', 'a.amp', '--set', 'batch'], says: /key\.path=value/ },
     { args: ['train', 'a.amp', '--out', ''], says: /^error: option '--out <dir>' argument '' is invalid\. It is empty; name something/ },
     { args: ['train', 'a.amp', '--resume', ''], says: /^error: option '--resume \[dir\]' argument '' is invalid/ },

@@ -1,13 +1,13 @@
 import { type Command, Option } from 'commander';
 import { WEIGHT_LAYOUTS } from '../../index.js';
-import { integer, oneOf, options } from '../options.js';
+import { integer, oneOf, options, positive } from '../options.js';
 
 /** What decides, besides the file and `--set`, how a run trains. */
 export function addRunOptions(command: Command): Command {
   return command
     .addOption(options.backend())
     .addOption(options.data())
-    .option('--epochs <n>', 'passes over the training images', integer(1))
+    .option('--epochs <n>', 'passes over the training images, such as 10 or 0.5', positive)
     .option('--max-steps <n>', 'stop after so many optimizer steps', integer(1))
     .addOption(options.batch())
     .addOption(options.precision())
