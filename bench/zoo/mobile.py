@@ -4,7 +4,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from parts import ConvNorm, Gate, conv, depthwise, global_avg_pool, hardsigmoid, hardswish, relu, relu6, repeat
+from parts import ConvNorm, Gate, conv, depthwise, drop_path, dropout, global_avg_pool, hardsigmoid, hardswish, relu, relu6, repeat
 from residual import Bottleneck
 
 
@@ -18,7 +18,7 @@ V3 = {"eps": 1e-3, "momentum": 0.01}
 class Inverted(nn.Module):
     """1x1 convolution to `wide` channels, a depthwise one, perhaps a gate, and 1x1 to `channels`."""
 
-    def __init__(self, inputs, wide, channels, kernel, stride, activation, gate=None, options={}):
+    def __init__(self, inputs, wide, channels, kernel, stride, activation, gate=None, options={}, drop=0):
         super().__init__()
         self.expands = wide != inputs
         if self.expands:
@@ -26,13 +26,13 @@ class Inverted(nn.Module):
         self.depthwise, self.depthwise_bn = depthwise(wide, kernel, stride), norm(wide, **options)
         self.se = nn.Identity() if gate is None else gate(wide, inputs)
         self.project, self.project_bn = conv(wide, channels, 1), norm(channels, **options)
-        self.activation, self.adds = activation, stride == 1 and inputs == channels
+        self.activation, self.adds, self.drop = activation, stride == 1 and inputs == channels, drop
 
     def forward(self, x):
         y = self.activation(self.expand_bn(self.expand(x))) if self.expands else x
         y = self.se(self.activation(self.depthwise_bn(self.depthwise(y))))
         y = self.project_bn(self.project(y))
-        return x + y if self.adds else y
+        return x + drop_path(y, self.drop, self.training) if self.adds else y
 
 
 class Blocks(nn.Module):
@@ -47,17 +47,19 @@ class Blocks(nn.Module):
 
 
 class StagedMobile(nn.Module):
-    """`table`: (expansion, kernel, channels, blocks, stride) of each stage."""
+    """`table`: (expansion, kernel, channels, blocks, stride) of each stage. `drop`: how often a block behind the last would be left out."""
 
-    def __init__(self, table, activation, gate=None):
+    def __init__(self, table, activation, gate=None, drop=0):
         super().__init__()
         self.stem, self.stem_bn = conv(3, 32, 3, 1, 1), norm(32)
         inputs, self.count, self.activation = 32, len(table), activation
+        before, total = 0, sum(count for _, _, _, count, _ in table)
         for number, (expand, kernel, channels, count, stride) in enumerate(table, 1):
             blocks = []
             for i in range(count):
-                blocks.append(Inverted(inputs, expand * inputs, channels, kernel, stride if i == 0 else 1, activation, gate))
-                inputs = channels
+                rate = drop * before / total
+                blocks.append(Inverted(inputs, expand * inputs, channels, kernel, stride if i == 0 else 1, activation, gate, drop=rate))
+                inputs, before = channels, before + 1
             setattr(self, f"stage{number}", Blocks(blocks))
         self.head, self.head_bn, self.fc = conv(inputs, 1280, 1), norm(1280), nn.Linear(1280, 10)
 
@@ -65,7 +67,8 @@ class StagedMobile(nn.Module):
         x = self.activation(self.stem_bn(self.stem(x)))
         for number in range(1, self.count + 1):
             x = getattr(self, f"stage{number}")(x)
-        return self.fc(global_avg_pool(self.activation(self.head_bn(self.head(x)))))
+        x = global_avg_pool(self.activation(self.head_bn(self.head(x))))
+        return self.fc(dropout(x, 0.2, self.training))
 
 
 def mobilenet_v2():
@@ -76,7 +79,7 @@ def mobilenet_v2():
 def efficientnet_b0():
     first = [(1, 3, 16, 1, 1), (6, 3, 24, 2, 2), (6, 5, 40, 2, 2), (6, 3, 80, 3, 2)]
     table = [*first, (6, 5, 112, 3, 1), (6, 5, 192, 4, 2), (6, 3, 320, 1, 1)]
-    return StagedMobile(table, F.silu, lambda wide, inputs: Gate(wide, inputs // 4, inner=F.silu))
+    return StagedMobile(table, F.silu, lambda wide, inputs: Gate(wide, inputs // 4, inner=F.silu), 0.2)
 
 
 class MobileNetV3Small(nn.Module):
@@ -112,7 +115,7 @@ class MobileNetV3Small(nn.Module):
         for number in range(1, len(self.TABLE) + 1):
             x = getattr(self, f"block{number}")(x)
         x = global_avg_pool(hardswish(self.head_bn(self.head(x))))
-        return self.fc2(hardswish(self.fc1(x)))
+        return self.fc2(dropout(hardswish(self.fc1(x)), 0.2, self.training))
 
 
 def depthwise_norm(channels, stride):

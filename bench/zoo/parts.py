@@ -25,6 +25,24 @@ def max_pool(x, kernel, stride=None, padding=0):
     return (F.avg_pool2d if Kinks.smooth else F.max_pool2d)(x, kernel, stride, padding)
 
 
+class Chance:
+    """Dropout and stochastic depth: off where both sides are to compute the same."""
+
+    on = False
+
+
+def dropout(x, rate, training):
+    return F.dropout(x, rate, training and Chance.on)
+
+
+def drop_path(x, rate, training):
+    """Leaves out all of what images are to have added, drawn for each."""
+    if rate == 0 or not (training and Chance.on):
+        return x
+    kept = torch.rand(len(x), *[1] * (x.dim() - 1)) >= rate
+    return x * kept / (1 - rate)
+
+
 def global_avg_pool(x):
     return x.mean((2, 3))
 

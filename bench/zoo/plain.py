@@ -4,7 +4,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from parts import ConvNorm, conv, flatten, global_avg_pool, max_pool, relu
+from parts import ConvNorm, conv, dropout, flatten, global_avg_pool, max_pool, relu
 
 
 class LogisticRegression(nn.Module):
@@ -22,7 +22,8 @@ class Perceptron(nn.Module):
         self.fc1, self.fc2, self.fc3 = nn.Linear(3072, 512), nn.Linear(512, 256), nn.Linear(256, 10)
 
     def forward(self, x):
-        return self.fc3(relu(self.fc2(relu(self.fc1(flatten(x))))))
+        x = dropout(relu(self.fc1(flatten(x))), 0.2, self.training)
+        return self.fc3(dropout(relu(self.fc2(x)), 0.2, self.training))
 
 
 class LeNet5(nn.Module):
@@ -52,7 +53,8 @@ class AlexNet(nn.Module):
         x = max_pool(relu(self.conv2(x)), 2)
         x = relu(self.conv4(relu(self.conv3(x))))
         x = flatten(max_pool(relu(self.conv5(x)), 2))
-        return self.fc3(relu(self.fc2(relu(self.fc1(x)))))
+        x = relu(self.fc1(dropout(x, 0.5, self.training)))
+        return self.fc3(relu(self.fc2(dropout(x, 0.5, self.training))))
 
 
 class VGG16(nn.Module):
@@ -81,8 +83,11 @@ class AllCNN(nn.Module):
             inputs = channels
 
     def forward(self, x):
+        x = dropout(x, 0.2, self.training)
         for i in range(1, 10):
             x = relu(getattr(self, f"conv{i}")(x))
+            if i in (3, 6):
+                x = dropout(x, 0.5, self.training)
         return global_avg_pool(x)
 
 
@@ -105,8 +110,8 @@ class NetworkInNetwork(nn.Module):
         self.block3 = MlpConv(192, 192, 3, 192, 10)
 
     def forward(self, x):
-        x = max_pool(self.block1(x), 3, 2, 1)
-        x = F.avg_pool2d(self.block2(x), 3, 2, 1)
+        x = dropout(max_pool(self.block1(x), 3, 2, 1), 0.5, self.training)
+        x = dropout(F.avg_pool2d(self.block2(x), 3, 2, 1), 0.5, self.training)
         return global_avg_pool(self.block3(x))
 
 
