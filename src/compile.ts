@@ -51,7 +51,9 @@ function planStep(step: Graph, precision: PrecisionSpec, batch: number, target: 
     return graph;
   };
   check('autodiff', step);
-  const assigned = check('precision', assignPrecision(step, precision));
+  // An evaluation is compiled for other tools as well, which know no copies, and casts once for many images.
+  const copies = target.copies === true && step.name !== 'eval_step';
+  const assigned = check('precision', assignPrecision(step, precision, { copies }));
   const fn = planGraph(check('simplify', simplify(assigned)), batch, target);
   check('plan', fn.graph);
   return fn;

@@ -23,8 +23,15 @@ function renumbered(node: Node, id: ValueId, ids: readonly (ValueId | undefined)
 function findLive(graph: Graph): readonly boolean[] {
   const live = graph.nodes.map((node) => writesOf(node).length > 0 || isInput(node));
   for (const id of Object.values(graph.outputs)) live[id] = true;
-  for (let index = graph.nodes.length - 1; index >= 0; index -= 1)
-    if (live[index]) for (const input of graph.nodes[index]!.inputs) live[input] = true;
+  const copied = new Set<unknown>();
+  for (let index = graph.nodes.length - 1; index >= 0; index -= 1) {
+    const node = graph.nodes[index]!;
+    // What a copy is made of stands above it.
+    if (isState(node) && copied.has(node.attrs.name)) live[index] = true;
+    if (!live[index]) continue;
+    for (const input of node.inputs) live[input] = true;
+    if (isState(node) && node.attrs.of !== undefined) copied.add(node.attrs.of);
+  }
   return live;
 }
 

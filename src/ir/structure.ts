@@ -1,3 +1,5 @@
+import type { Attrs } from './types.js';
+
 /*
  * The ops that the IR itself has a form for, and the one that passes put between others. What is to be known of any other op stands in its
  * declaration (`ops/`).
@@ -16,6 +18,11 @@ export function isInput({ op }: Named): boolean {
 /** A tensor that persists between calls, by its name. */
 export function isState({ op }: Named): boolean {
   return op === 'state';
+}
+
+/** A state in a low format that a backend makes of an f32 one whenever that is written; no checkpoint has it. */
+export function isCopy(node: Named & { readonly attrs: Attrs }): boolean {
+  return isState(node) && node.attrs.of !== undefined;
 }
 
 /** A number that kernels hold in their code. */

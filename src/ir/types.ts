@@ -54,7 +54,7 @@ export interface Graph {
  * What a `state` node stands for; decides how it is saved, counted and initialised. A `gradient` and a `pending` gather what the
  * micro-batches of one step add up to, and are zero between steps.
  */
-export type StateRole = 'parameter' | 'statistic' | 'optimizer' | 'gradient' | 'pending' | 'scaler';
+export type StateRole = 'parameter' | 'statistic' | 'optimizer' | 'gradient' | 'pending' | 'scaler' | 'copy';
 
 export function elementCount(shape: Shape): number {
   let count = 1;

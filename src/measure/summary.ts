@@ -1,10 +1,10 @@
 import { isCast } from '../ir/structure.js';
 import type { DType, Graph, Node, PrecisionName } from '../ir/types.js';
-import { byteLength, elementCount, isFloat, precisionName } from '../ir/types.js';
+import { elementCount, isFloat, precisionName } from '../ir/types.js';
 import { opDefinition } from '../ops/index.js';
 import type { FunctionName, Plan, PlanFunction } from '../plan/plan.js';
 import { isDeclaration } from '../plan/storage.js';
-import { parameterCount, planStates } from '../training/states.js';
+import { parameterCount, stateBytes } from '../training/states.js';
 
 /** Convolutions, matrix products and their gradients: what a policy puts in the compute format and what counts as work. */
 export interface ContractionSummary {
@@ -81,7 +81,7 @@ export function summarizePlan(plan: Plan): PlanSummary {
     precision: precisionName(plan.precision),
     backend: plan.target.backend,
     parameters: parameterCount(plan),
-    stateBytes: planStates(plan).reduce((sum, state) => sum + byteLength(state), 0),
+    stateBytes: stateBytes(plan),
     functions: plan.functions.map(summarizeFunction),
   };
 }

@@ -3,7 +3,7 @@ import { trainStep } from '../plan/facts.js';
 import type { Footprint } from '../plan/footprint.js';
 import type { Plan } from '../plan/plan.js';
 import { dataBytes } from '../training/data/open.js';
-import { largestStateBytes, stateBytes } from '../training/states.js';
+import { keptBytes, largestStateBytes } from '../training/states.js';
 
 /** Bytes that a process takes which trains a plan on the processor. */
 export interface ProcessMemory {
@@ -30,7 +30,7 @@ const NODE = 12 << 10;
 /** What training takes beside the plan's own memory and the program. */
 export function besidePlan(plan: Plan, dataset: DatasetSpec): Pick<ProcessMemory, 'copy' | 'data'> {
   const isGuarded = trainStep(plan).graph.outputs.ok !== undefined;
-  return { copy: stateBytes(plan) + (isGuarded ? 0 : largestStateBytes(plan)), data: dataBytes(dataset) };
+  return { copy: keptBytes(plan) + (isGuarded ? 0 : largestStateBytes(plan)), data: dataBytes(dataset) };
 }
 
 /** What training a plan takes in all; `memory` is that of the plan with its workspace. Data sets count as published. */

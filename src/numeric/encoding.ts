@@ -123,6 +123,16 @@ export function round(dtype: DType, x: number): number {
   return dtype === 'f32' ? Math.fround(x) : decode(dtype, encode(dtype, x));
 }
 
+/** The patterns nearest to every element. */
+export function narrow(dtype: NarrowType, values: Float32Array): Uint8Array {
+  const { fromF32 } = codecOf(dtype);
+  const bits = bitsOf(values);
+  const bytes = new Uint8Array(bits.length * FORMATS[dtype].bytes);
+  const patterns = PATTERNS[FORMATS[dtype].bytes](bytes);
+  for (let i = 0; i < bits.length; i += 1) patterns[i] = fromF32(bits[i]!);
+  return bytes;
+}
+
 /** Rounds every element to `dtype` in place. */
 export function roundArray(dtype: DType, values: Float32Array): void {
   if (!isNarrow(dtype)) return;

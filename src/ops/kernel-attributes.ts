@@ -27,7 +27,7 @@ const adam = anyOf('beta1', 'beta2', 'eps', 'weight_decay', 'guarded', 'writes')
  */
 export const KERNEL_ATTRIBUTES: AttributeTable = {
   input: anyOf('name'),
-  state: anyOf('name', 'role', 'init', 'value', 'limit', 'rest', 'rest_value', 'images', 'frozen'),
+  state: anyOf('name', 'role', 'init', 'value', 'limit', 'rest', 'rest_value', 'images', 'frozen', 'of'),
   constant: anyOf('value'),
   normalize: anyOf('mean', 'std'),
 

@@ -27,7 +27,7 @@ export const state: OpDefinition<'source'> = {
   operands: [],
   attrs: {
     name: { kind: 'string', doc: 'name in checkpoints' },
-    role: { kind: 'string', doc: 'parameter, statistic, optimizer, gradient, pending or scaler' },
+    role: { kind: 'string', doc: 'parameter, statistic, optimizer, gradient, pending, scaler or copy' },
     init: { kind: 'string', doc: 'constant, uniform, normal, truncated_normal, orthogonal, dirac or whiten' },
     value: { kind: 'number', doc: 'the constant, bound of [-value, value), standard deviation, gain, number of groups, or eps' },
     frozen: { kind: 'boolean', doc: 'of a parameter: it has no gradient; of a running statistic: it stays as it is', optional: true },
@@ -35,6 +35,7 @@ export const state: OpDefinition<'source'> = {
     rest: { kind: 'string', doc: 'of dirac: how outputs start that pass nothing on; left out: as 0', optional: true },
     rest_value: { kind: 'number', doc: 'the `value` of that', optional: true },
     images: { kind: 'number', doc: 'of whiten: how many training images are looked at, the first ones', optional: true },
+    of: { kind: 'string', doc: 'of a copy: the state that it is, rounded, from when that is written', optional: true },
   },
   precision: 'fixed',
   result: 'class',

@@ -75,6 +75,7 @@ const ROLES: Readonly<Record<string, string>> = {
   statistic: 'a running statistic, kept in f32',
   optimizer: "the optimizer's memory, kept in f32",
   gradient: 'the sum of gradients over micro-batches, in f32',
+  copy: 'the frozen weight in this format, rounded once, when the weight is written',
   pending: 'what the earlier micro-batches of a step move a running statistic by, in f32',
 };
 

@@ -32,6 +32,7 @@ const STATE_CLASS: Readonly<Record<StateRole, MemoryClass>> = {
   scaler: 'optimizer',
   gradient: 'gradients',
   pending: 'statistics',
+  copy: 'workspace',
 };
 
 /** By stored value: its class. */

@@ -24,6 +24,8 @@ export interface Capabilities {
   readonly low: readonly LowType[];
   /** What a contraction's kernel can make as it brings in its operand, so that it needs no memory. */
   readonly staged: readonly StagedForm[];
+  /** Whether states are written with their copies in low formats, so that what is frozen has no cast in a step; left out: no. */
+  readonly copies?: boolean | undefined;
   /** Where attention runs in kernels in which scores need no memory; left out: nowhere. */
   readonly attention?: AttentionKernels | undefined;
 }
@@ -36,10 +38,10 @@ export interface PlanTarget extends Capabilities {
 
 /** By backend: what it can do where no device says less. */
 const CAPABILITIES = {
-  cpu: { low: ['f16', 'bf16'], staged: ['placed_in_windows'], attention: ATTENTION.cpu },
-  webgpu: { low: ['f16'], staged: [], attention: ATTENTION.webgpu },
-  tensorflow: { low: ['f16', 'bf16'], staged: [] },
-  reference: { low: ['f16', 'bf16'], staged: [] },
+  cpu: { low: ['f16', 'bf16'], staged: ['placed_in_windows'], attention: ATTENTION.cpu, copies: true },
+  webgpu: { low: ['f16'], staged: [], attention: ATTENTION.webgpu, copies: true },
+  tensorflow: { low: ['f16', 'bf16'], staged: [], copies: true },
+  reference: { low: ['f16', 'bf16'], staged: [], copies: true },
 } as const satisfies Readonly<Record<string, Capabilities>>;
 
 export type BackendName = keyof typeof CAPABILITIES;

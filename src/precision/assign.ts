@@ -4,7 +4,7 @@ import type { PrecisionSpec } from '../ir/program.js';
 import { removeDeadNodes } from '../ir/rewrite.js';
 import { isState } from '../ir/structure.js';
 import type { DType, Graph, Node, ValueId } from '../ir/types.js';
-import { isFloat } from '../ir/types.js';
+import { isFloat, stringAttr } from '../ir/types.js';
 import type { Why } from '../ir/why.js';
 import { isRepeat, isView, opDefinition } from '../ops/index.js';
 import { decide, type Situation } from './decide.js';
@@ -18,7 +18,11 @@ class Casts {
   /** Copies that only repeat, by the same in another format, which their readers have in their place. */
   private readonly remade = new Map<ValueId, ValueId>();
 
-  constructor(private readonly builder: GraphBuilder) {}
+  constructor(
+    private readonly builder: GraphBuilder,
+    /** Whether what is frozen has a copy, which is no part of a step. */
+    private readonly copies: boolean,
+  ) {}
 
   /** The value in `dtype`: itself, or its one cast. `reader` is the node that wants it. */
   read(value: ValueId, dtype: DType, reader: Node, why: Why): ValueId {
@@ -40,6 +44,11 @@ class Casts {
       return repeated;
     }
     const isMaster = isState(source);
+    if (this.copies && isMaster && source.attrs.role === 'parameter' && source.attrs.frozen === true) {
+      const copy = this.copyOf(source, dtype, why);
+      this.made.set(key, copy);
+      return copy;
+    }
     const place = reader.layer === '' && source.gradOf !== undefined ? this.builder.node(source.gradOf) : reader;
     const id = this.builder.add({
       op: 'cast',
@@ -60,6 +69,18 @@ class Casts {
     return this.remade.get(value) ?? value;
   }
 
+  private copyOf({ attrs, type: { shape }, layer, loc }: Node, dtype: DType, why: Why): ValueId {
+    const of = stringAttr(attrs, 'name');
+    return this.builder.add({
+      op: 'state',
+      attrs: { name: `${of}.${dtype}`, role: 'copy', init: 'constant', value: 0, of },
+      type: { dtype, shape },
+      layer,
+      ...(loc && { loc }),
+      why: { ...why, text: `${why.text}, cast when ${of} is written: it is frozen` },
+    });
+  }
+
   private oncePerStep(why: Why): Why {
     const known = this.ofMasters.get(why) ?? { ...why, text: `${why.text}, cast once per step` };
     this.ofMasters.set(why, known);
@@ -70,11 +91,12 @@ class Casts {
 /**
  * Gives every value its format and inserts every cast: the precision plan. One sweep in execution order, because a node's format can depend
  * on its operands' and, in the backward pass, on the forward value's. The result has no value whose format is not decided here.
+ * `copies`: a frozen parameter in another format is a state of its own, which the backend writes with it.
  */
-export function assignPrecision(graph: Graph, spec: PrecisionSpec): Graph {
+export function assignPrecision(graph: Graph, spec: PrecisionSpec, { copies = false }: { readonly copies?: boolean } = {}): Graph {
   const policy = rulePolicy(spec);
   const builder = new GraphBuilder();
-  const casts = new Casts(builder);
+  const casts = new Casts(builder, copies);
   const consumers = findConsumers(graph);
   /** Who reads a value, also as another view of it: a reshape that follows does not care for the format. */
   const readersOf = (id: ValueId): readonly Node[] =>

@@ -1,4 +1,4 @@
-import { isCast, isInput, isState } from '../ir/structure.js';
+import { isCast, isCopy, isInput, isState } from '../ir/structure.js';
 import type { DType, Graph, Node, ValueId } from '../ir/types.js';
 import { isFloat, stringAttr } from '../ir/types.js';
 import { writesOf } from '../ir/validate.js';
@@ -60,10 +60,10 @@ export function analyzeRanges(graph: Graph, assumptions: Assumptions = {}): read
       const name = stringAttr(node.attrs, 'name');
       return assumptions.inputs?.[name] ?? (name === 'target' ? between(0, 1) : whole);
     }
-    const state = assumptions.states?.get(stringAttr(node.attrs, 'name'));
+    const state = assumptions.states?.get(stringAttr(node.attrs, isCopy(node) ? 'of' : 'name'));
     if (state === undefined) return node.type.dtype === 'f32' ? scalerRange(graph, node) : whole;
     if (isRange(state)) return state;
-    elements.set(node.id, state);
+    elements.set(node.id, isCopy(node) ? rounded(state, node.type.dtype) : state);
     return rangeOf(state) ?? whole;
   };
 
@@ -83,13 +83,15 @@ export function analyzeRanges(graph: Graph, assumptions: Assumptions = {}): read
     const exact = compute(node);
     results.push({ range: roundRange(exact, node.type.dtype), reach: magnitude(exact) });
     const source = isCast(node) ? elements.get(node.inputs[0]!) : undefined;
-    if (source !== undefined) {
-      const rounded = Float32Array.from(source);
-      roundArray(node.type.dtype, rounded);
-      elements.set(node.id, rounded);
-    }
+    if (source !== undefined) elements.set(node.id, rounded(source, node.type.dtype));
   }
   return results;
+}
+
+function rounded(elements: ArrayLike<number>, dtype: DType): Float32Array {
+  const result = Float32Array.from(elements);
+  roundArray(dtype, result);
+  return result;
 }
 
 /** Follows casts that lose nothing. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { given } from '../given.js';
 import { furtherInput, furtherName } from '../ir/graph-names.js';
-import { isCast, isInput, isState } from '../ir/structure.js';
+import { isCast, isCopy, isInput, isState } from '../ir/structure.js';
 import { type Attrs, byteLength, elementCount, type Graph, numberAttr, type Shape, type StateRole, stringAttr } from '../ir/types.js';
 import type { FunctionName, Plan, PlanFunction } from '../plan/plan.js';
 import { INITIAL_KINDS, type InitialKind, type InitialValue, initialState } from '../random/initial.js';
@@ -66,12 +66,12 @@ function initialValue(attrs: Attrs): Omit<InitialValue, 'name'> {
   };
 }
 
-/** Every state of the plan once, in order of first appearance. */
+/** Every state of the plan once, in order of first appearance, but for copies, which backends make themselves. */
 export function planStates(plan: Plan): readonly StateInfo[] {
   const states = new Map<string, StateInfo>();
   for (const { graph } of plan.functions) {
     for (const node of graph.nodes) {
-      if (!isState(node)) continue;
+      if (!isState(node) || isCopy(node)) continue;
       const { attrs, type } = node;
       const name = stringAttr(attrs, 'name');
       if (states.has(name)) continue;
@@ -111,8 +111,14 @@ export function brokenState(plan: Plan, states: StateValues): string | undefined
   return modelStates(plan).find(({ name }) => countNonFinite(states.get(name) ?? []) > 0)?.name;
 }
 
-/** Bytes of all states: parameters, statistics, optimizer state, scale. */
+/** Bytes of all states: parameters, statistics, optimizer state, scale, and the copies that a backend keeps of them. */
 export function stateBytes(plan: Plan): number {
+  const types = new Map(plan.functions.flatMap(({ graph }) => graph.nodes.filter(isState).map(({ attrs, type }) => [attrs.name, type])));
+  return [...types.values()].reduce((sum, type) => sum + byteLength(type), 0);
+}
+
+/** Bytes of what is read of a device to keep all states: without the copies, which are made of them. */
+export function keptBytes(plan: Plan): number {
   return planStates(plan).reduce((sum, { dtype, shape }) => sum + byteLength({ dtype, shape }), 0);
 }
 
@@ -141,7 +147,7 @@ export function modelHash(plan: Plan): string {
   const graph = findFunction(plan, 'eval_step')?.graph;
   const hash = createHash('sha256');
   for (const node of graph?.nodes ?? []) {
-    if (isCast(node)) continue;
+    if (isCast(node) || isCopy(node)) continue;
     const perImage = isState(node) ? node.type.shape : node.type.shape.slice(1);
     // What is frozen changes in a run, and is a setting of its own.
     const attrs = Object.entries(node.attrs).filter(([name]) => name !== 'frozen');

@@ -6,6 +6,7 @@ import { createBackend as createCpu } from '../../src/runtime/cpu/index.js';
 import { createBackend as createReference } from '../../src/runtime/reference/index.js';
 import { initialStates } from '../../src/training/states.js';
 import { configurations } from '../support/configurations.js';
+import { assertCopies } from '../support/frozen.js';
 import { channelNorms, layerNorms, miniResnet, randomModel, simpleCnn } from '../support/models.js';
 import { type Model, type ProgramOptions, planOf } from '../support/network.js';
 import { skip } from '../support/skip.js';
@@ -100,4 +101,6 @@ describe('training on TensorFlow', function () {
       });
     }
   });
+
+  it('gives the same bits where frozen weights have copies', () => assertCopies('tensorflow', 'bf16', loadTensorflow));
 });

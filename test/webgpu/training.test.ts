@@ -5,6 +5,7 @@ import type { Executable } from '../../src/runtime/backend.js';
 import { createBackend as createCpu } from '../../src/runtime/cpu/index.js';
 import { loadPlan } from '../../src/runtime/webgpu/index.js';
 import { initialStates } from '../../src/training/states.js';
+import { assertCopies } from '../support/frozen.js';
 import { simpleCnn } from '../support/models.js';
 import { programOf } from '../support/network.js';
 import { randomInputs } from '../support/run.js';
@@ -52,4 +53,6 @@ describe('SimpleCNN on webgpu', function () {
     }
     assert.ok(want.at(-1)! < 0.5 * want[0]!, 'it learns');
   });
+
+  it('gives the same bits where frozen weights have copies', () => assertCopies('webgpu', 'fp16', loadPlan));
 });

@@ -3,8 +3,10 @@ import { fileOf } from '../../codegen/c/files.js';
 import type { FunctionLayout } from '../../codegen/c/layout.js';
 import type { TensorType } from '../../ir/types.js';
 import { elementCount } from '../../ir/types.js';
+import { narrow } from '../../numeric/encoding.js';
 import type { FunctionName, Plan } from '../../plan/plan.js';
 import type { BatchSelection, CallOptions, Executable, Inputs, KernelTime, NonFinite, Scalars, SeriesCall } from '../backend.js';
+import { copiesOf, ownStates } from '../copies.js';
 import type { BuildOptions } from './cache.js';
 import { type IndexedFunction, LoadedLibrary } from './library.js';
 import type { NativePlan } from './native.js';
@@ -46,6 +48,7 @@ export class CpuExecutable implements Executable {
   /** Files that nobody waits for are compiled one behind the other. */
   #background: Promise<unknown> = Promise.resolve();
   readonly #stop = new AbortController();
+  readonly #copies: ReturnType<typeof copiesOf>;
   #scalars: Scalars[] = [];
   #last: { readonly library: LoadedLibrary; readonly layout: FunctionLayout } | undefined;
   #traced: NonFinite | undefined;
@@ -61,6 +64,7 @@ export class CpuExecutable implements Executable {
     private readonly loadLater?: LoadLater,
   ) {
     this.#first = new LoadedLibrary(source, native);
+    this.#copies = copiesOf(plan);
   }
 
   get memory(): Executable['memory'] {
@@ -141,8 +145,7 @@ export class CpuExecutable implements Executable {
 
   readStates(names?: readonly string[], into?: ReadonlyMap<string, StateElements>): Promise<ReadonlyMap<string, StateElements>> {
     return this.#enqueue(async () => {
-      const { slots } = this.#first.source.states;
-      const entries = (names ?? [...slots.keys()]).map((name): [string, StateElements] => {
+      const entries = (names ?? ownStates(this.#first.source.states.slots)).map((name): [string, StateElements] => {
         const slot = this.#slot(name);
         const elements = reusable(into?.get(name), slot.type) ?? allocateStateElements(slot.type);
         this.#first.native.readState(slot.offset, elements);
@@ -160,6 +163,8 @@ export class CpuExecutable implements Executable {
         if (elements.length !== count) throw new Error(`state ${name} has ${count} elements, not ${elements.length}`);
         if (elements instanceof Int32Array !== (slot.type.dtype === 'i32')) throw new Error(`state ${name} is ${slot.type.dtype}`);
         this.#first.native.writeState(slot.offset, elements);
+        for (const copy of this.#copies.get(name) ?? [])
+          this.#first.native.writeState(this.#slot(copy.name).offset, narrow(copy.dtype, elements as Float32Array));
       }
     });
   }

@@ -1,28 +1,32 @@
-import { isState } from '../../ir/structure.js';
+import { isCopy, isState } from '../../ir/structure.js';
 import { byteLength, stringAttr } from '../../ir/types.js';
+import { roundArray } from '../../numeric/encoding.js';
 import type { FunctionName, Plan, PlanFunction } from '../../plan/plan.js';
 import { storedValues } from '../../plan/probe.js';
 import { defaultTarget } from '../../plan/target.js';
 import { checkAttributes } from '../attributes.js';
 import type { Backend, CallOptions, Executable, Inputs, NonFinite, Scalars } from '../backend.js';
+import { copiesOf } from '../copies.js';
 import { ATTRIBUTES } from './attributes.js';
 import { allocate, evaluateGraph } from './evaluate.js';
 import type { Elements } from './kernel.js';
 
 type StateElements = Float32Array | Int32Array;
 
-/** Zeroed states of all functions by name, and their size in bytes. */
-function allocateStates(plan: Plan): { states: Map<string, StateElements>; bytes: number } {
+/** Zeroed states of all functions by name, the names of those that are no copies, and their size in bytes. */
+function allocateStates(plan: Plan): { states: Map<string, StateElements>; own: string[]; bytes: number } {
   const states = new Map<string, StateElements>();
+  const own: string[] = [];
   let bytes = 0;
   for (const { graph } of plan.functions) {
     for (const node of graph.nodes) {
       if (!isState(node) || states.has(stringAttr(node.attrs, 'name'))) continue;
       states.set(stringAttr(node.attrs, 'name'), allocate(node.type) as StateElements);
+      if (!isCopy(node)) own.push(stringAttr(node.attrs, 'name'));
       bytes += byteLength(node.type);
     }
   }
-  return { states, bytes };
+  return { states, own, bytes };
 }
 
 /** Runs a plan's graphs node by node, on the thread of the caller. */
@@ -31,13 +35,17 @@ class ReferenceExecutable implements Executable {
   readonly memory: Executable['memory'];
   private readonly functions: ReadonlyMap<FunctionName, PlanFunction>;
   private readonly states: Map<string, StateElements>;
+  private readonly own: readonly string[];
+  private readonly copies: ReturnType<typeof copiesOf>;
   private scalars: Scalars[] = [];
   private tensors = new Map<string, Elements>();
   private traced: NonFinite | undefined;
 
   constructor(plan: Plan) {
-    const { states, bytes } = allocateStates(plan);
+    const { states, own, bytes } = allocateStates(plan);
     this.states = states;
+    this.own = own;
+    this.copies = copiesOf(plan);
     this.functions = new Map(plan.functions.map((fn) => [fn.name, fn]));
     this.memory = { states: bytes, arena: Math.max(0, ...plan.functions.map((fn) => fn.memory.arena)), workspace: 0 };
   }
@@ -79,7 +87,7 @@ class ReferenceExecutable implements Executable {
     return this.traced;
   }
 
-  async readStates(names: readonly string[] = [...this.states.keys()]): Promise<ReadonlyMap<string, StateElements>> {
+  async readStates(names: readonly string[] = this.own): Promise<ReadonlyMap<string, StateElements>> {
     return new Map(names.map((name) => [name, this.state(name).slice()]));
   }
 
@@ -88,6 +96,11 @@ class ReferenceExecutable implements Executable {
       const state = this.state(name);
       if (elements.length !== state.length) throw new Error(`state ${name} has ${state.length} elements, not ${elements.length}`);
       state.set(elements);
+      for (const copy of this.copies.get(name) ?? []) {
+        const rounded = Float32Array.from(elements);
+        roundArray(copy.dtype, rounded);
+        this.state(copy.name).set(rounded);
+      }
     }
   }
 

@@ -2,6 +2,7 @@ import { isState } from '../../ir/structure.js';
 import type { TensorType } from '../../ir/types.js';
 import { byteLength, elementCount, stringAttr } from '../../ir/types.js';
 import type { Plan } from '../../plan/plan.js';
+import { copiesOf, ownStates } from '../copies.js';
 import type { Tensor } from './binding.js';
 import type { Calls } from './calls.js';
 import { CODES, INT32, RESOURCE } from './device.js';
@@ -12,7 +13,7 @@ export type StateElements = Float32Array | Int32Array;
 
 interface State {
   readonly type: TensorType;
-  /** Handle of the resource variable; its elements are f32, or int64 for an i32. */
+  /** Handle of the resource variable; its elements have the state's format, or are int64 for an i32. */
   readonly variable: Tensor;
 }
 
@@ -23,6 +24,7 @@ let stores = 0;
 export class States {
   readonly bytes: number;
   readonly #states = new Map<string, State>();
+  readonly #copies: ReturnType<typeof copiesOf>;
 
   constructor(
     plan: Plan,
@@ -30,21 +32,22 @@ export class States {
   ) {
     stores += 1;
     let bytes = 0;
+    this.#copies = copiesOf(plan);
     for (const node of plan.functions.flatMap(({ graph }) => graph.nodes)) {
       if (!isState(node)) continue;
       const name = stringAttr(node.attrs, 'name');
       if (this.#states.has(name)) continue;
-      if (node.type.dtype !== 'f32' && node.type.dtype !== 'i32') throw new Error(`state ${name} is ${node.type.dtype}`);
       this.#states.set(name, { type: node.type, variable: this.#declare(name, node.type) });
       const zeros = elementCount(node.type.shape);
-      this.upload(name, node.type.dtype === 'i32' ? new Int32Array(zeros) : new Float32Array(zeros));
+      this.#upload(name, node.type.dtype === 'i32' ? new Int32Array(zeros) : new Float32Array(zeros));
       bytes += byteLength(node.type);
     }
     this.bytes = bytes;
   }
 
+  /** Of all but copies. */
   get names(): readonly string[] {
-    return [...this.#states.keys()];
+    return ownStates(this.#states);
   }
 
   variable(name: string): Tensor {
@@ -62,18 +65,10 @@ export class States {
     this.tf.device.executeMany('AssignVariableOp', attrs, [variable, value], []);
   }
 
-  /** Copies the elements. Throws a plain Error when they do not fit the state. */
+  /** Writes the elements, and the copies of the state. Throws a plain Error when they do not fit it. */
   upload(name: string, elements: StateElements): void {
-    const { dtype, shape } = this.#state(name).type;
-    const count = elementCount(shape);
-    if (elements.length !== count) throw new Error(`state ${name} has ${count} elements, not ${elements.length}`);
-    if (elements instanceof Int32Array !== (dtype === 'i32')) throw new Error(`state ${name} is ${dtype}`);
-    const { tf } = this;
-    tf.device.tidyMany(() => {
-      const uploaded = tf.device.upload(shape, dtype === 'i32' ? INT32 : CODES.f32, elements.slice());
-      this.assign(name, tf.cast(uploaded, CODES[dtype]));
-      return [];
-    });
+    this.#upload(name, elements);
+    for (const copy of this.#copies.get(name) ?? []) this.#upload(copy.name, elements);
   }
 
   download(name: string): StateElements {
@@ -93,6 +88,19 @@ export class States {
       this.tf.device.release(variable);
     }
     this.#states.clear();
+  }
+
+  #upload(name: string, elements: StateElements): void {
+    const { dtype, shape } = this.#state(name).type;
+    const count = elementCount(shape);
+    if (elements.length !== count) throw new Error(`state ${name} has ${count} elements, not ${elements.length}`);
+    if (elements instanceof Int32Array !== (dtype === 'i32')) throw new Error(`state ${name} is ${dtype}`);
+    const { tf } = this;
+    tf.device.tidyMany(() => {
+      const uploaded = tf.device.upload(shape, dtype === 'i32' ? INT32 : CODES.f32, elements.slice());
+      this.assign(name, tf.cast(uploaded, CODES[dtype]));
+      return [];
+    });
   }
 
   #declare(name: string, { dtype, shape }: TensorType): Tensor {

@@ -2,9 +2,10 @@ import type { WgslFunction, WgslProgram } from '../../codegen/wgsl/emit.js';
 import { storageType } from '../../codegen/wgsl/formats.js';
 import type { Block, FunctionLayout } from '../../codegen/wgsl/layout.js';
 import { type DType, elementCount } from '../../ir/types.js';
-import { widen } from '../../numeric/encoding.js';
+import { narrow, widen } from '../../numeric/encoding.js';
 import type { FunctionName, Plan } from '../../plan/plan.js';
 import type { CallOptions, Executable, InputData, Inputs, KernelTime, NonFinite, Scalars } from '../backend.js';
+import { copiesOf, ownStates } from '../copies.js';
 import { type Blocks, Reader } from './buffers.js';
 import { encodeDispatches, type Pipelines } from './pipelines.js';
 import { timeGroups } from './profile.js';
@@ -34,6 +35,7 @@ export class WebGpuExecutable implements Executable {
   readonly #queue: DeviceQueue;
   readonly #reader: Reader;
   readonly #ring: ScalarRing;
+  readonly #copies: ReturnType<typeof copiesOf>;
   #tracer: Tracer | undefined;
   #early: Scalars[] = [];
   #ahead = 0;
@@ -46,6 +48,7 @@ export class WebGpuExecutable implements Executable {
     this.#queue = new DeviceQueue(device);
     this.#reader = new Reader(device);
     this.#ring = new ScalarRing(device);
+    this.#copies = copiesOf(loaded.plan);
     this.compileMs = compileMs;
     const { states, arena, inputs, workspace } = program.memory;
     this.memory = { states, arena, workspace: workspace + inputs };
@@ -102,7 +105,7 @@ export class WebGpuExecutable implements Executable {
   readStates(names?: readonly string[]): Promise<ReadonlyMap<string, StateElements>> {
     return this.#queue.enqueue(async () => {
       const { program, blocks } = this.#loaded;
-      const wanted = names ?? [...program.states.slots.keys()];
+      const wanted = names ?? ownStates(program.states.slots);
       const slots = wanted.map((name) => this.#slot(name));
       const parts = slots.map(({ offset, type }) => ({ ...blocks.at({ block: 'states', offset }), bytes: elementCount(type.shape) * 4 }));
       const elements = await this.#reader.read(parts);
@@ -124,6 +127,10 @@ export class WebGpuExecutable implements Executable {
           throw new Error(`state ${name} has ${elementCount(type.shape)} elements, not ${elements.length}`);
         if (elements instanceof Int32Array !== (type.dtype === 'i32')) throw new Error(`state ${name} is ${type.dtype}`);
         writeBytes(device, blocks.at({ block: 'states', offset }), elements);
+        for (const copy of this.#copies.get(name) ?? []) {
+          const place = blocks.at({ block: 'states', offset: this.#slot(copy.name).offset });
+          writeBytes(device, place, narrow(copy.dtype, elements as Float32Array));
+        }
       }
     });
   }
