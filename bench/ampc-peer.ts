@@ -75,7 +75,7 @@ async function prepare(options: Prepare): Promise<{ readonly reply: object; read
       plan,
       batcher,
       division: divideEpoch(batches * batch, batch, 1, true),
-      rate: () => LEARNING_RATE,
+      rates: () => ({ lr: LEARNING_RATE }),
     });
     let next = 0;
     const epoch = async (): Promise<void> => {

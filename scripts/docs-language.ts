@@ -4,6 +4,7 @@ import { rewriteText } from '../src/api/write-result.js';
 import { DATASETS } from '../src/datasets/registry.js';
 import { CODES } from '../src/diagnostics/codes.js';
 import { listNames } from '../src/diagnostics/suggest.js';
+import { PARAMETER_KINDS } from '../src/ir/parameter-kinds.js';
 import { LINTS } from '../src/lint/lint.js';
 import { FILE_SOURCES, SHAPES_CALL } from '../src/lower/choices/source.js';
 import { DATASET_PROPERTIES } from '../src/lower/dataset-properties.js';
@@ -11,7 +12,15 @@ import { FUNCTIONS } from '../src/lower/functions.js';
 import { LAYERS } from '../src/lower/layers.js';
 import { PROPERTIES } from '../src/lower/properties.js';
 import { describeBounds, type Setting, type SettingParam } from '../src/lower/setting.js';
-import { DATASET_SETTINGS, PRECISION_SETTINGS, TRAIN_SETTINGS } from '../src/lower/settings.js';
+import {
+  DATASET_SETTINGS,
+  GROUP_FACTORS,
+  GROUP_OPTIMIZER,
+  GROUP_SCHEDULE,
+  GROUP_WARMUP,
+  PRECISION_SETTINGS,
+  TRAIN_SETTINGS,
+} from '../src/lower/settings.js';
 import { INITIALIZERS } from '../src/ops/initializers.js';
 import type { ArgKind, LayerDefinition } from '../src/ops/layer.js';
 
@@ -91,6 +100,12 @@ function setting({ name, doc, value }: Setting): string {
   );
 }
 
+/** Without the words that a choice takes: they are those of the section. */
+function groupSetting({ name, doc, value }: Setting): string {
+  const bounds = value.kind === 'scalar' ? describeBounds(value.param) : undefined;
+  return `- \`${name}\`: ${doc}${bounds === undefined ? '' : ` (${bounds})`}`;
+}
+
 function codeTable(codes: Readonly<Record<string, { readonly title: string; readonly meaning: string }>>): string {
   const rows = Object.entries(codes).map(([code, { title, meaning }]) => [`\`${code}\``, title, meaning]);
   return table(['code', 'what', ''], rows);
@@ -117,6 +132,12 @@ export const GENERATED: Readonly<Record<string, () => string>> = {
   'dataset-settings': () => DATASET_SETTINGS.map(setting).join('\n\n'),
   'precision-settings': () => PRECISION_SETTINGS.map(setting).join('\n\n'),
   'train-settings': () => TRAIN_SETTINGS.map(setting).join('\n\n'),
+  'group-settings': () => [GROUP_OPTIMIZER, GROUP_SCHEDULE, GROUP_WARMUP, ...Object.values(GROUP_FACTORS)].map(groupSetting).join('\n'),
+  'parameter-kinds': () =>
+    table(
+      ['kind', ''],
+      Object.entries(PARAMETER_KINDS).map(([name, doc]) => [`\`${name}\``, doc]),
+    ),
   functions: () =>
     table(
       ['function', ''],

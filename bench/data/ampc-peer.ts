@@ -34,7 +34,7 @@ async function prepare(options: DataMessage): Promise<Run> {
       plan,
       batcher: new Batcher(set, { seed: train.seed, shuffle: true, augment: dataset.augment, mean: dataset.mean }),
       division: divideEpoch(batches * batch, batch, 1, true),
-      rate: () => 1e-3,
+      rates: () => ({ lr: 1e-3 }),
     });
   return async (batches) => {
     if (options.isFirst) {

@@ -60,13 +60,15 @@ module.exports = grammar({
     parameter: ($) => seq(field('name', $.name), optional(seq('=', field('default', $._operation)))),
 
     precision: ($) => seq('precision', '{', repeat(choice($.keep, $.setting)), '}'),
-    train: ($) => seq('train', '{', repeat(choice($.init, $.freeze, $.aux_loss, $.setting)), '}'),
+    train: ($) => seq('train', '{', repeat(choice($.init, $.freeze, $.parameter_group, $.aux_loss, $.setting)), '}'),
 
     // Lines of sections.
     setting: ($) => seq(field('name', $.name), field('value', $._operation)),
     keep: ($) => seq('keep', field('pattern', $._pattern), 'in', field('format', $.name)),
     init: ($) => seq('init', field('pattern', $._pattern), field('value', $._operation)),
     freeze: ($) => seq('freeze', field('pattern', $._pattern), optional(seq(choice('until', 'after'), field('epochs', $._operation)))),
+    parameter_group: ($) =>
+      seq('group', field('pattern', $._pattern), optional(seq('in', field('within', $._pattern))), '{', repeat($.setting), '}'),
     aux_loss: ($) => seq('aux_loss', field('output', $.name), field('value', $._operation)),
     _pattern: ($) => choice($.name, $.string),
 

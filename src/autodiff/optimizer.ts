@@ -1,50 +1,73 @@
 import type { GraphBuilder } from '../ir/builder.js';
-import type { OptimizerSpec } from '../ir/program.js';
-import { isState } from '../ir/structure.js';
+import type { OptimizerSpec } from '../ir/optimizer.js';
+import { groupOf, groupWhy, rateInput } from '../ir/parameter-groups.js';
+import type { ParameterKind } from '../ir/parameter-kinds.js';
+import type { ParameterGroup, TrainSpec } from '../ir/program.js';
 import type { TensorType, ValueId } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
-import { isOfKind, opDefinition } from '../ops/index.js';
+import { opDefinition } from '../ops/index.js';
+import { kindsOfParameters } from '../ops/kinds-of-parameters.js';
 import { updateRule } from '../ops/update-rules.js';
 import { type Parameter, placeOf } from './parameter.js';
 import { declareState } from './state.js';
 
 const COUNT: TensorType = { dtype: 'i32', shape: [] };
+const SCALAR: TensorType = { dtype: 'f32', shape: [] };
 
-/**
- * The weights: matrices and windows that convolutions and linear layers multiply with. Scales and shifts of norms, biases, slopes and
- * values of `param`, whatever their shapes, are none.
- */
-function weightsIn({ nodes }: GraphBuilder): ReadonlySet<ValueId> {
-  const isWeight = (id: ValueId) => isState(nodes[id]!) && nodes[id]!.type.shape.length >= 2;
-  return new Set(nodes.filter(({ op }) => isOfKind(op, 'contraction')).flatMap(({ inputs }) => inputs.filter(isWeight)));
+type Given = Readonly<Record<'t' | 'lr' | 'ok', ValueId | undefined>>;
+
+/** The update of one parameter by the rule of `spec`. */
+function addUpdate(builder: GraphBuilder, { name, node, gradient }: Parameter, spec: OptimizerSpec, given: Given, why: string): void {
+  const rule = updateRule(spec);
+  const states = Object.entries(rule.slots(spec)).map(([operand, suffix]) => ({ operand, state: `${name}.${suffix}` }));
+  const operands: Record<string, ValueId | undefined> = { ...given, w: node.id, g: gradient };
+  for (const { operand, state } of states)
+    operands[operand] = declareState(builder, state, node.type, 'optimizer', 0, 'optimizer state, f32');
+  const inputs = opDefinition(spec.kind).operands.flatMap((operand) => operands[operand.name] ?? []);
+  const writes = [name, ...states.map(({ state }) => state)];
+  const attrs = { ...rule.attrs(spec), weight_decay: spec.weightDecay, guarded: given.ok !== undefined, writes };
+  emit(builder, spec.kind, inputs, attrs, { ...placeOf(node), why });
 }
 
-/** One update of every parameter, by the rule of the recipe's optimizer; `ok`: whether it takes place, where that is a question. */
+function countsUpdates({ kind }: OptimizerSpec): boolean {
+  return opDefinition(kind).operands.some(({ name }) => name === 't');
+}
+
+/** Scales and shifts of norms, biases, slopes and values of `param` do not decay where the file says so, whatever their shapes. */
+function withDecay(spec: OptimizerSpec, kind: ParameterKind | undefined): OptimizerSpec {
+  return spec.decayNorms === false && kind !== 'weights' ? { ...spec, weightDecay: 0 } : spec;
+}
+
+function whyOf(group: ParameterGroup | undefined, isGuarded: boolean): string {
+  const masters = isGuarded ? 'f32 masters; left alone when a gradient overflowed' : 'f32 masters';
+  return group === undefined ? masters : `${groupWhy(group)}; ${masters}`;
+}
+
+/**
+ * One update of every parameter, by the rule of its group or of the recipe's optimizer; `ok`: whether it takes place, where that is a
+ * question. Learning rates are inputs of the graph.
+ */
 export function addOptimizer(
   builder: GraphBuilder,
   parameters: readonly Parameter[],
-  spec: OptimizerSpec,
-  lr: ValueId,
+  { optimizer, groups = [] }: Pick<TrainSpec, 'optimizer' | 'groups'>,
   ok: ValueId | undefined,
 ): void {
-  const rule = updateRule(spec);
-  const slots = Object.entries(rule.slots(spec));
-  const operands = opDefinition(spec.kind).operands.map(({ name }) => name);
-  const guarded = ok !== undefined;
-  const why = guarded ? 'f32 masters; left alone when a gradient overflowed' : 'f32 masters';
-  const weights = spec.decayNorms === false ? weightsIn(builder) : undefined;
-  const t = operands.includes('t') ? declareState(builder, 'optimizer.step', COUNT, 'optimizer', 0, 'updates applied so far') : undefined;
-  for (const parameter of parameters) {
-    const { name, node, gradient } = parameter;
-    const states = slots.map(([operand, suffix]) => ({ operand, state: `${name}.${suffix}` }));
-    const given: Record<string, ValueId | undefined> = { w: node.id, g: gradient, lr, t, ok };
-    for (const { operand, state } of states)
-      given[operand] = declareState(builder, state, node.type, 'optimizer', 0, 'optimizer state, f32');
-    const inputs = operands.flatMap((operand) => given[operand] ?? []);
-    const writes = [name, ...states.map(({ state }) => state)];
-    const attrs = { ...rule.attrs(spec), weight_decay: weights?.has(node.id) === false ? 0 : spec.weightDecay, guarded, writes };
-    emit(builder, spec.kind, inputs, attrs, { ...placeOf(node), why });
+  const kinds = kindsOfParameters(builder.nodes);
+  const planned = parameters.map((parameter) => {
+    const kind = kinds.get(parameter.name);
+    const group = groupOf(groups, parameter.name, kind);
+    return { parameter, group, spec: withDecay(group?.optimizer ?? optimizer, kind) };
+  });
+  const read = new Set(planned.map(({ group }) => rateInput(groups, group)));
+  const names = [undefined, ...groups].map((group) => rateInput(groups, group)).filter((name) => read.delete(name));
+  const rates = new Map(names.map((name) => [name, builder.add({ op: 'input', attrs: { name }, type: SCALAR })]));
+  const isCounted = planned.some(({ spec }) => countsUpdates(spec));
+  const t = isCounted ? declareState(builder, 'optimizer.step', COUNT, 'optimizer', 0, 'updates applied so far') : undefined;
+  for (const { parameter, group, spec } of planned) {
+    const lr = rates.get(rateInput(groups, group));
+    addUpdate(builder, parameter, spec, { t, lr, ok }, whyOf(group, ok !== undefined));
   }
   if (t === undefined) return;
-  emit(builder, 'advance', guarded ? [t, ok] : [t], { writes: ['optimizer.step'] }, { why: 'counts applied updates only' });
+  emit(builder, 'advance', ok === undefined ? [t] : [t, ok], { writes: ['optimizer.step'] }, { why: 'counts applied updates only' });
 }

@@ -162,7 +162,6 @@ export function buildTrainStep(
   const isAccumulated = share < 1;
   const start = startFrom(forward, recipe, batch, mixesImages(recipe.dataset.augment));
   const { builder, updates } = start;
-  const lr = builder.add({ op: 'input', attrs: { name: 'lr' }, type: SCALAR });
   const trained = addObjective(start, recipe, share);
   const scaler = declareScaler(builder, scaling);
   const gradients = addBackward(builder, trained, scaler);
@@ -185,7 +184,7 @@ export function buildTrainStep(
   const { conditioned, norm } = conditionGradients(builder, parameters, scaler, recipe.train.clip);
   // Reported: clipping by a norm that is not finite makes every update zero, or NaN.
   if (norm !== undefined) outputs.norm = norm;
-  addOptimizer(builder, conditioned, recipe.train.optimizer, lr, ok);
+  addOptimizer(builder, conditioned, recipe.train, ok);
   if (ok !== undefined) addScaleUpdate(builder, scaler, ok);
   return finish(builder, name, outputs);
 }

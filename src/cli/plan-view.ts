@@ -114,6 +114,28 @@ function printCasts(casts: readonly CastReport[], all: boolean, output: Output):
   printRows(all ? eachRow(casts, CASTS) : foldRows(casts, CASTS), 'cast', columns, output);
 }
 
+/** Which parameters are updated how, where that is not one way for all. */
+function printUpdates({ updates }: PlanReport, output: Output): void {
+  if (updates.every(({ group }) => group === null)) return;
+  const shown = (names: readonly string[]): string =>
+    `${names.slice(0, 3).join(', ')}${names.length > 3 ? `, … ${names.length} in all` : ''}`;
+  output.table(
+    ['update', 'group', 'line', 'rate', 'numbers', 'elements', 'parameters'],
+    updates.map(({ op, group, line, rate, numbers, elements, parameters }) => [
+      op,
+      group ?? '-',
+      line === null ? '-' : String(line),
+      rate,
+      Object.entries(numbers)
+        .map(([name, value]) => `${name}=${value}`)
+        .join(' '),
+      formatCount(elements),
+      shown(parameters),
+    ]),
+  );
+  output.line();
+}
+
 function printMemory({ memory, fp32Memory, processMemory, backend }: PlanReport, output: Output): void {
   const names = MEMORY_CLASSES.filter((name) => memory[name] > 0 || fp32Memory[name] > 0);
   output.table(
@@ -188,6 +210,7 @@ export function printReport(report: PlanReport, all: boolean, output: Output): v
   if (own.length === 0) output.line('no casts');
   else printCasts(own, all, output);
   output.line();
+  printUpdates(report, output);
   printMemory(report, output);
   output.line();
   for (const fn of functions)

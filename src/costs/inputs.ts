@@ -2,9 +2,9 @@ import { isInput } from '../ir/structure.js';
 import { elementCount } from '../ir/types.js';
 import type { FunctionName, Plan } from '../plan/plan.js';
 import type { InputData } from '../runtime/backend.js';
-import { findFunction, furtherBuffers, furtherInputs, inputNames, targetBuffer } from '../training/states.js';
+import { findFunction, furtherBuffers, furtherInputs, inputNames, rateInputs, targetBuffer } from '../training/states.js';
 
-/** A learning rate that leaves the weights in a normal range. */
+/** A learning rate, that of all groups too, that leaves the weights in a normal range. */
 export const BENCH_RATE = 1e-4;
 
 /** One batch of noise with labels, and a learning rate. */
@@ -27,7 +27,7 @@ export function makeInputs(plan: Plan, name: FunctionName, classes: number): Rec
     label,
     ...(target && { target }),
     ...furtherInputs(further),
-    lr: Float32Array.of(BENCH_RATE),
+    ...rateInputs(fn.graph, BENCH_RATE),
     step: Int32Array.of(0),
   };
   const wanted = inputNames(fn.graph);

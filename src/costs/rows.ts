@@ -1,7 +1,7 @@
 import { furtherName } from '../ir/graph-names.js';
 import type { FunctionName, Plan } from '../plan/plan.js';
 import type { Executable, ImageSource, SeriesCall } from '../runtime/backend.js';
-import { findFunction } from '../training/states.js';
+import { findFunction, rateInputs } from '../training/states.js';
 import { BENCH_RATE, makeInputs } from './inputs.js';
 
 /**
@@ -33,7 +33,10 @@ export function prepareRow(executable: Executable, plan: Plan, functions: readon
   const image = graph.nodes.find(({ attrs }) => attrs.name === 'image')!;
   const source: ImageSource = { images: last.image as Uint8Array, labels: Int32Array.from(last.label!), shape: image.type.shape.slice(1) };
   return async (repeats) => {
-    const series = Array.from({ length: repeats }, (_, step) => functions.map((fn): SeriesCall => ({ fn, lr: BENCH_RATE, step }))).flat();
+    const rates = Object.fromEntries(
+      plan.functions.flatMap((fn) => Object.keys(rateInputs(fn.graph, 0))).map((name) => [name, BENCH_RATE]),
+    );
+    const series = Array.from({ length: repeats }, (_, step) => functions.map((fn): SeriesCall => ({ fn, rates, step }))).flat();
     const order = Uint32Array.from({ length: series.length * batch }, (_, place) => place % batch);
     const started = performance.now();
     const seconds = await executable.series!({ source, order, augment: undefined }, series);

@@ -86,12 +86,20 @@ export const CODES = {
   },
   AMP4014: {
     title: 'line about no parameter',
-    meaning: '`init` and `freeze` name parameters of the model, or a pattern over their names.',
+    meaning: '`init`, `freeze` and `group` name parameters of the model, or a pattern over their names.',
   },
   AMP4015: { title: 'nothing left to train', meaning: 'A parameter that the loss depends on must not be frozen.' },
   AMP4019: {
     title: 'freeze line that does not do what it says',
     meaning: 'Its epochs lie beyond the run, or another line freezes the same parameter in the others.',
+  },
+  AMP4020: {
+    title: 'group line that does nothing',
+    meaning: 'Later lines take all of its parameters, or they are frozen in all epochs.',
+  },
+  AMP4021: {
+    title: 'learning rates far apart',
+    meaning: 'That of a `group` is more than 1000 times that of the others, or less than a thousandth.',
   },
   AMP4008: { title: 'pin that matches nothing', meaning: '`keep` names an op or a layer of the model, or a pattern over layers.' },
   AMP4009: { title: 'settings that contradict each other', meaning: 'Each value is fine alone, but not together.' },

@@ -3,6 +3,8 @@ import type { Split } from '../datasets/registry.js';
 import type { DataSource, DataSplit, ImageSize } from '../datasets/source.js';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import type { FurtherInput } from './graph-names.js';
+import type { OptimizerSpec } from './optimizer.js';
+import type { ParameterKind } from './parameter-kinds.js';
 import type { Pin } from './pin.js';
 import type { ComputeType, Graph } from './types.js';
 import type { Why } from './why.js';
@@ -69,34 +71,6 @@ export interface PrecisionSpec {
   readonly lossScaling: LossScaling | undefined;
   readonly pins: readonly Pin[];
 }
-
-interface OptimizerBase {
-  readonly lr: number;
-  readonly weightDecay: number;
-  /** False: only weights decay, not the scales and shifts of normalisation, nor biases. */
-  readonly decayNorms?: boolean;
-}
-
-interface SgdSpec extends OptimizerBase {
-  readonly kind: 'sgd';
-  readonly momentum: number;
-  readonly nesterov: boolean;
-}
-
-interface AdamSpec<Kind extends 'adam' | 'adamw'> extends OptimizerBase {
-  readonly kind: Kind;
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly eps: number;
-}
-
-interface LionSpec extends OptimizerBase {
-  readonly kind: 'lion';
-  readonly beta1: number;
-  readonly beta2: number;
-}
-
-export type OptimizerSpec = SgdSpec | AdamSpec<'adam'> | AdamSpec<'adamw'> | LionSpec;
 
 /** What the places of a schedule's points count: epochs, optimizer steps, or shares of the run. */
 export const SCHEDULE_UNITS = ['epochs', 'steps', 'run'] as const;
@@ -173,6 +147,23 @@ export interface AuxLoss {
   readonly loss: LossSpec;
 }
 
+/** `group norm_shifts { lr_times 64 }`: parameters with an update of their own. */
+export interface ParameterGroup {
+  /** As the line has it: `norm_shifts in stem.*`. */
+  readonly of: string;
+  /** Left out: of any kind. */
+  readonly parameters?: ParameterKind;
+  /** Over names of parameters and layers; left out: all. */
+  readonly pattern?: string;
+  /** Of the file. */
+  readonly line: number;
+  readonly optimizer: OptimizerSpec;
+  readonly schedule: ScheduleSpec;
+  readonly warmup: number;
+  /** Whether its line says anything of its learning rate, which then is an input of its own. */
+  readonly ownRate: boolean;
+}
+
 export type LostLossPolicy = 'stop' | 'continue';
 
 export interface TrainSpec {
@@ -180,6 +171,8 @@ export interface TrainSpec {
   /** Left out: none. */
   readonly auxLosses?: readonly AuxLoss[];
   readonly optimizer: OptimizerSpec;
+  /** What the `group` lines say, in their order; left out: there are none. */
+  readonly groups?: readonly ParameterGroup[];
   readonly schedule: ScheduleSpec;
   /** Linear warmup from 0 in epochs, before (and multiplied with) the schedule. */
   readonly warmup: number;

@@ -1,4 +1,6 @@
-import { opDefinition } from '../ops/index.js';
+import { groupOf } from '../ir/parameter-groups.js';
+import { isState } from '../ir/structure.js';
+import { kindsOfParameters } from '../ops/kinds-of-parameters.js';
 import { type LintFinding, type LintInput, type LintRule, OPTIMIZER_SETTING } from './rule.js';
 
 export const decayOnNorms: LintRule = {
@@ -8,10 +10,18 @@ export const decayOnNorms: LintRule = {
 };
 
 function check({ recipe, forward }: LintInput): readonly LintFinding[] {
-  const { weightDecay, decayNorms, kind } = recipe.train.optimizer;
-  const norms = new Set(forward.nodes.filter((node) => opDefinition(node.op).normalizes === true).map((node) => node.layer));
-  if (weightDecay === 0 || decayNorms === false || norms.size === 0) return [];
-  const names = [...norms];
+  const { optimizer, groups = [] } = recipe.train;
+  const { weightDecay, decayNorms, kind } = optimizer;
+  if (weightDecay === 0 || decayNorms === false) return [];
+  // Of a group that has a decay of its own, that is meant.
+  const grouped = new Map(forward.nodes.filter(isState).map((node) => [String(node.attrs.name), node.layer]));
+  const norms = [...kindsOfParameters(forward.nodes)].filter(([name, of]) => {
+    if (of !== 'norm_scales' && of !== 'norm_shifts') return false;
+    const own = groupOf(groups, name, of)?.optimizer;
+    return own === undefined || (own.kind === kind && own.weightDecay === weightDecay && own.decayNorms !== false);
+  });
+  if (norms.length === 0) return [];
+  const names = [...new Set(norms.map(([name]) => grouped.get(name)!))];
   const more = names.length > 2 ? ` and ${names.length - 2} more` : '';
   return [
     {

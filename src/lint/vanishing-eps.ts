@@ -18,8 +18,9 @@ const CONSTANT = {
 /** An optimizer that has an eps, such as Adam, divides by sqrt(v) + eps, a normalisation by sqrt(variance + eps). */
 function check({ recipe, forward }: LintInput): readonly LintFinding[] {
   const findings: LintFinding[] = [];
-  const { optimizer } = recipe.train;
-  if ('eps' in optimizer && optimizer.eps === 0) {
+  const { optimizer: main, groups = [] } = recipe.train;
+  const optimizer = [main, ...groups.map((group) => group.optimizer)].find((one) => 'eps' in one && one.eps === 0);
+  if (optimizer !== undefined) {
     findings.push({
       message: `the eps of ${optimizer.kind} is 0`,
       why: 'a parameter whose gradient is 0 is then updated by 0 / 0, which is NaN',

@@ -6,7 +6,7 @@ import type { Expr, TrainSection } from '../parser/ast.js';
 
 /** What the file says of the loss of the model's result. */
 export function writtenLoss(section: TrainSection | undefined): Expr | undefined {
-  return section?.items.find((item) => item.kind === 'setting' && item.name.text === 'loss')?.value;
+  return section?.items.filter((item) => item.kind === 'setting').find(({ name }) => name.text === 'loss')?.value;
 }
 
 /** Where an argument of the loss is written, or the loss. */

@@ -6,10 +6,11 @@ import { given } from '../given.js';
 import { divideEpoch, type Tail } from '../ir/epoch.js';
 import { comparesImages, type LossSpec, type LossTarget, type Program, type Recipe } from '../ir/program.js';
 import type { Graph } from '../ir/types.js';
-import type { BlockSection } from '../parser/ast.js';
+import type { BlockSection, ParameterItem } from '../parser/ast.js';
 import { parseAmp } from '../parser/parse.js';
 import { checkAuxLosses, readAuxLosses } from './aux-losses.js';
 import { bindLet } from './bind-let.js';
+import { checkGroups } from './check-groups.js';
 import { checkPatterns, phasesIn } from './check-parameter-lines.js';
 import { type ReadDataset, readDataset } from './dataset.js';
 import type { DatasetValues } from './dataset-properties.js';
@@ -135,6 +136,7 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
     sections.train,
     auxLosses.map(({ item: _, ...loss }) => loss),
     constants,
+    lines,
   );
 
   const model = sections.models[0];
@@ -145,7 +147,7 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
   if (shapes === undefined) return { sink, modules };
 
   const normalizeSpan = sections.dataset?.items.find((item) => item.name.text === 'normalize')?.span;
-  const parameters = sections.train?.items.filter((item) => item.kind !== 'setting').filter((item) => item.kind !== 'aux_loss') ?? [];
+  const parameters = sections.train?.items.filter((item): item is ParameterItem => item.kind === 'init' || item.kind === 'freeze') ?? [];
   const parameterLines = readLines(parameters, evaluation);
   const patterns = readPatterns(parameterLines, options.epoch ?? 0, evaluation);
   const target = [train, ...auxLosses].some((one) => comparesImages(one.loss)) ? 'image' : 'label';
@@ -163,6 +165,7 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
   const graphs = { graph: pruneGraph(lowered.graph), whole: lowered.graph };
   checkKeepLines(sections.precision?.items.filter((item) => item.kind === 'keep') ?? [], graphs, sink);
   checkPatterns(parameterLines, graphs, train.epochs, sink);
+  checkGroups(sections.train?.items.filter((item) => item.kind === 'parameter_group') ?? [], train, parameterLines, graphs, sink);
   const recipe: Recipe | undefined = dataset && {
     model: model.name.text,
     inputShape: shapes.image,

@@ -1,20 +1,21 @@
 import { isDatasetName } from '../datasets/registry.js';
 import { type Source, UserError } from '../diagnostics/diagnostic.js';
 import { DiagnosticSink, NO_SPAN } from '../diagnostics/sink.js';
-import { closest, suggestion } from '../diagnostics/suggest.js';
+import { closest, listNames, suggestion } from '../diagnostics/suggest.js';
 import type { PolicyName } from '../ir/program.js';
 import { formatNamed, hasShortRange, type PrecisionName } from '../numeric/formats.js';
-import type { AmpFile, Arg, CallExpr, DatasetSection, Expr, SettingItem } from '../parser/ast.js';
+import type { AmpFile, Arg, CallExpr, DatasetSection, Expr, GroupItem, SettingItem } from '../parser/ast.js';
 import { parseExpression } from '../parser/parse.js';
 import { FILE_SOURCES } from './choices/source.js';
 import { SOURCE_NAMES } from './dataset.js';
 import { dropItem, findItem, nameOf, putItem, setLet, settingItem, updateSection, withoutPlace } from './edit-file.js';
 import { outsideFile } from './evaluation.js';
+import { groupSettings, meantBy } from './groups.js';
 import { choiceOf, expandPath, keyHelp, paramsOf } from './override-keys.js';
 import { readArgument } from './read-argument.js';
 import { readSettings, wordOf } from './read-settings.js';
 import type { Setting } from './setting.js';
-import { SETTINGS, type SettingsSection } from './settings.js';
+import { OPTIMIZER, SETTINGS, type SettingsSection } from './settings.js';
 
 /** What the command line changes of a file. */
 export interface Overrides {
@@ -98,6 +99,7 @@ export function applyOverride(file: AmpFile, text: string, option = '--set'): Am
       fix: (closest(section, keys) === undefined ? keyHelp(file, key) : undefined) ?? suggestion(section, keys, 'keys'),
     });
   }
+  if (section === 'train' && path[0] === 'group') return setInGroup(file, key, value, source);
   const target = section as SettingsSection;
   const [name, param] = expandPath(file, target, path);
   const setting = SETTINGS[target].find((candidate) => candidate.name === name);
@@ -116,6 +118,48 @@ export function applyOverride(file: AmpFile, text: string, option = '--set'): Am
     return fail(0, equal, `\`${key}\` goes too deep`, { why: 'a key is `section.setting` or `section.setting.argument`' });
   if (param === undefined) return setSetting(file, target, setting, value, source);
   return setParam(file, target, setting, param, value, source, key);
+}
+
+/** `train.group.norm_shifts.lr_times=8`: in the line about that; of several the last one, which counts. */
+function setInGroup(file: AmpFile, key: string, value: Expr, source: Source): AmpFile {
+  const train = file.sections.find((section) => section.kind === 'train');
+  const items = train?.items.filter((item) => item.kind === 'parameter_group') ?? [];
+  const keyOf = (item: GroupItem): string => `train.group.${meantBy(item).of}.`;
+  const item = items.findLast((candidate) => key.startsWith(keyOf(candidate)));
+  const fail = (message: string, fix: string | undefined): never => {
+    const span = { start: 0, end: key.length };
+    throw new UserError([{ code: 'AMP4010', severity: 'error', message, span, ...(fix !== undefined && { fix }) }], source);
+  };
+  if (train === undefined || item === undefined) {
+    const known = [...new Set(items.map(keyOf))];
+    return fail(
+      'the file has no such group',
+      known.length === 0 ? 'it has no `group` line' : `a key is \`${known[0]}lr\`, or one of ${listNames(known)}`,
+    );
+  }
+  const [name = '', param, ...deeper] = key.slice(keyOf(item).length).split('.');
+  const settings = groupSettings(item.items, choiceOf(OPTIMIZER, findItem(file, 'train', OPTIMIZER.name)));
+  const setting = settings.find((candidate) => candidate.name === name);
+  if (setting === undefined || deeper.length > 0) {
+    const names = settings.map((candidate) => candidate.name);
+    return fail(
+      `\`group ${meantBy(item).of}\` has no setting \`${[name, param, ...deeper].filter((part) => part !== undefined).join('.')}\``,
+      suggestion(name, names, 'settings'),
+    );
+  }
+  // Its settings are read and written as those of a section that has them alone.
+  const alone: AmpFile = { sections: [{ kind: 'train', items: item.items, span: item.span }] };
+  const changed =
+    param === undefined ? setSetting(alone, 'train', setting, value, source) : setParam(alone, 'train', setting, param, value, source, key);
+  const own = changed.sections.flatMap((section) =>
+    section.kind === 'train' ? section.items.filter(({ kind }) => kind === 'setting') : [],
+  );
+  const replaced: GroupItem = { ...item, items: own as readonly SettingItem[] };
+  return {
+    sections: file.sections.map((section) =>
+      section === train ? { ...train, items: train.items.map((old) => (old === item ? replaced : old)) } : section,
+    ),
+  };
 }
 
 function setSetting(file: AmpFile, section: SettingsSection, setting: Setting, value: Expr, source: Source): AmpFile {

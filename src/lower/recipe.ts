@@ -5,6 +5,7 @@ import type { AuxLoss, PrecisionSpec, TrainSpec } from '../ir/program.js';
 import { formatNamed } from '../numeric/formats.js';
 import type { KeepItem, PrecisionSection, SettingItem, TrainSection } from '../parser/ast.js';
 import type { Evaluation } from './evaluation.js';
+import { readGroups } from './groups.js';
 import { ratesInF32 } from './rates.js';
 import { chosen, type ResolvedSetting, type ResolvedSettings, readSettings } from './read-settings.js';
 import type { SettingValue } from './setting.js';
@@ -64,7 +65,12 @@ function readKeep(item: KeepItem, { sink }: Evaluation, lines: LineIndex): reado
 }
 
 /** The `train` section, or its defaults: cross entropy, adam at 1e-3, 10 epochs of batches of 64. */
-export function readTrain(section: TrainSection | undefined, auxLosses: readonly AuxLoss[], context: Evaluation): TrainSpec {
+export function readTrain(
+  section: TrainSection | undefined,
+  auxLosses: readonly AuxLoss[],
+  context: Evaluation,
+  lines: LineIndex,
+): TrainSpec {
   const settings = readSettings(
     'train',
     TRAIN_SETTINGS,
@@ -90,5 +96,7 @@ export function readTrain(section: TrainSection | undefined, auxLosses: readonly
     const { message, ...help } = made;
     context.sink.error('AMP4012', settings.get('schedule')?.span ?? settings.get('optimizer')?.span, message, help);
   }
-  return train;
+  const items = section?.items.filter((item) => item.kind === 'parameter_group') ?? [];
+  const groups = readGroups(items, required(settings, OPTIMIZER.name), train, context, lines);
+  return groups.length === 0 ? train : { ...train, groups };
 }

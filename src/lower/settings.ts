@@ -98,7 +98,27 @@ export const LOSS = choice('loss', 'what is minimised: a mean over the batch, or
 /** Of `aux_loss NAME LOSS`, which may stand there more than once and is no setting. */
 export const AUX_LOSS = choice('aux_loss', 'what is minimised besides, of a value of the model', AUX_LOSSES, undefined);
 export const OPTIMIZER = choice('optimizer', 'update rule; those that PyTorch has follow it', OPTIMIZERS, 'adam');
+/** The numbers that an optimizer takes, as settings of a `group` line: what it leaves out is as it is for all. */
+export function numbersOfOptimizer(name: string): readonly Setting[] {
+  const { params = [] } = OPTIMIZER.words[name] ?? {};
+  return params.map(({ default: _, ...param }) => ({ name: param.name, doc: param.doc, value: { kind: 'scalar', param } }));
+}
+
 export const SCHEDULE = choice('schedule', 'factor on the learning rate over time', SCHEDULES, 'constant');
+const OF_ALL = 'left out: as for all';
+/** Of `group OF { … }`, which may stand there more than once and is no setting. */
+export const GROUP_OPTIMIZER = choice(OPTIMIZER.name, `update rule of its own, with all of its numbers; ${OF_ALL}`, OPTIMIZERS, undefined);
+export const GROUP_SCHEDULE = choice(SCHEDULE.name, `factor on its own learning rate over time; ${OF_ALL}`, SCHEDULES, undefined);
+export const GROUP_WARMUP = scalar('warmup', `epochs over which its rate first rises from 0; ${OF_ALL}`, {
+  kind: 'number',
+  min: 0,
+  max: 1_000_000,
+});
+export const GROUP_FACTORS = {
+  lr: scalar('lr_times', "factor on the optimizer's `lr`", { kind: 'number', above: 0 }),
+  decay: scalar('weight_decay_times', "factor on the optimizer's `weight_decay`", { kind: 'number', min: 0 }),
+} as const;
+
 export const ON_LOST_LOSS = choice(
   'on_lost_loss',
   'what follows a loss that is infinite or NaN, in a step that no loss scaling skips',

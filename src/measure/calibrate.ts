@@ -20,7 +20,7 @@ import { loadOptions } from '../runtime/load-options.js';
 import { Batcher, wholeBatches } from '../training/data/batcher.js';
 import { choosePlace, openSplit } from '../training/data/open.js';
 import { loadWeights } from '../training/init/load.js';
-import { learningRate, wholeCourse } from '../training/schedule.js';
+import { learningRates, wholeCourse } from '../training/schedule.js';
 import { furtherBuffers, furtherInputs, initialStates, inputNames, targetBuffer } from '../training/states.js';
 import { whitenedStates } from '../training/whitening.js';
 
@@ -73,8 +73,9 @@ async function makeBatches({ plan, program, source }: Runnable, data: string | u
     const [epoch, first] = [Math.floor(step / batches), (step % batches) * batch];
     await batcher.hold(epoch, first, batch);
     batcher.fill(epoch, first, image, label, target, further);
-    const lr = learningRate(train, step, batches, wholeCourse(stepsOfRun(batches, train.epochs)));
-    const all = { image, label, ...(target && { target }), ...furtherInputs(further), lr: Float32Array.of(lr), step: Int32Array.of(step) };
+    const rates = Object.entries(learningRates(train, step, batches, wholeCourse(stepsOfRun(batches, train.epochs))));
+    const lr = Object.fromEntries(rates.map(([name, rate]) => [name, Float32Array.of(rate)]));
+    const all = { image, label, ...(target && { target }), ...furtherInputs(further), ...lr, step: Int32Array.of(step) };
     return Object.fromEntries(Object.entries(all).filter(([name]) => wanted.has(name)));
   };
   return { next, whitened: await whitenedStates(plan, set, dataset) };

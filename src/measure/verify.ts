@@ -5,10 +5,11 @@ import { opDefinition } from '../ops/index.js';
 import { trainStep, valueLabel } from '../plan/facts.js';
 import { type Observed, observable, observe } from '../plan/observe.js';
 import type { Plan } from '../plan/plan.js';
-import type { Executable, Inputs } from '../runtime/backend.js';
+import type { Executable, InputData, Inputs } from '../runtime/backend.js';
 import { loadOptions } from '../runtime/load-options.js';
 import { Batcher, wholeBatches } from '../training/data/batcher.js';
 import { choosePlace, openSplit } from '../training/data/open.js';
+import { groupRates } from '../training/schedule.js';
 import { furtherBuffers, furtherInputs, initialStates, inputNames, targetBuffer } from '../training/states.js';
 import { whitenedStates } from '../training/whitening.js';
 import { type Distance, distance, worse } from './distance.js';
@@ -97,11 +98,13 @@ async function makeBatches({ plan, program, source }: Runnable, data: string | u
   const target = targetBuffer(graph);
   const further = furtherBuffers(graph);
   const image = new Uint8Array(batch * elementCount(set.shape));
+  const own = [...groupRates(train)].map(([name, { optimizer }]) => [name, Float32Array.of(optimizer.lr)] as const);
+  const rates = { lr: Float32Array.of(train.optimizer.lr), ...Object.fromEntries(own) };
   const buffers = { image, label: new Int32Array(batch), ...(target && { target }), ...furtherInputs(further) };
   const next = async (step: number): Promise<Inputs> => {
     await batcher.hold(0, (step % batches) * batch, batch);
     batcher.fill(0, (step % batches) * batch, image, buffers.label, target, further);
-    const all = { ...buffers, lr: Float32Array.of(train.optimizer.lr), step: Int32Array.of(step) };
+    const all: Record<string, InputData> = { ...buffers, ...rates, step: Int32Array.of(step) };
     return Object.fromEntries(Object.entries(all).filter(([name]) => wanted.has(name)));
   };
   return { next, whitened: await whitenedStates(plan, set, dataset) };

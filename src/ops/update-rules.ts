@@ -1,4 +1,4 @@
-import type { OptimizerSpec } from '../ir/program.js';
+import type { OptimizerSpec } from '../ir/optimizer.js';
 import type { Attrs } from '../ir/types.js';
 
 /**

@@ -194,6 +194,18 @@ export interface AuxLossItem {
   readonly span: Span;
 }
 
+/** `group norm_shifts in "stem.*" { lr_times 64 }`: an update of their own for some parameters. */
+export interface GroupItem {
+  readonly kind: 'parameter_group';
+  /** A kind of parameters, or what they are named. */
+  readonly pattern: Name;
+  readonly quoted: boolean;
+  /** Behind a kind: where the parameters are. */
+  readonly within: Name | undefined;
+  readonly items: readonly SettingItem[];
+  readonly span: Span;
+}
+
 export interface DatasetSection {
   readonly kind: 'dataset';
   /** Of a data set that is known, or of a kind of files. */
@@ -212,7 +224,7 @@ export interface PrecisionSection {
 
 export interface TrainSection {
   readonly kind: 'train';
-  readonly items: readonly (SettingItem | ParameterItem | AuxLossItem)[];
+  readonly items: readonly (SettingItem | ParameterItem | GroupItem | AuxLossItem)[];
   readonly span: Span;
 }
 

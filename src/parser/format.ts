@@ -73,6 +73,11 @@ class Printer extends ExpressionPrinter {
 
   private setting(item: KeepItem | TrainSection['items'][number]): Doc {
     if (item.kind === 'keep') return [this.take('keep'), ' ', this.take(), ' ', this.take('in'), ' ', this.take()];
+    if (item.kind === 'parameter_group') {
+      const of: Doc = [this.take('group'), ' ', this.take()];
+      const within: Doc = item.within === undefined ? '' : [' ', this.take('in'), ' ', this.take()];
+      return [of, within, ' ', this.settings(item.items)];
+    }
     if (item.kind !== 'setting') {
       const head: Doc = [this.take(item.kind), ' ', this.take()];
       if (item.kind === 'freeze' && item.when !== undefined)

@@ -152,6 +152,34 @@ export class SettingsParser extends BodyParser {
     { recoveryValueFunc: () => undefined },
   );
 
+  private readonly groupItem = this.RULE(
+    'groupItem',
+    (): ast.GroupItem | undefined => {
+      const start = this.start();
+      this.CONSUME(t.Name);
+      const pattern = this.SUBRULE(this.pattern);
+      let within: ast.GroupItem['within'];
+      this.OPTION(() => {
+        this.CONSUME(t.In);
+        const place = this.SUBRULE2(this.pattern);
+        this.ACTION(() => {
+          within = place?.pattern;
+        });
+      });
+      const items: ast.SettingItem[] = [];
+      this.CONSUME(t.LeftBrace);
+      this.MANY(() => {
+        const item = this.SUBRULE(this.setting);
+        this.ACTION(() => {
+          if (item !== undefined) items.push(item);
+        });
+      });
+      this.CONSUME(t.RightBrace);
+      return this.ACTION(() => pattern && { kind: 'parameter_group', ...pattern, within, items, span: this.spanFrom(start) });
+    },
+    { recoveryValueFunc: () => undefined },
+  );
+
   private readonly auxLoss = this.RULE(
     'auxLoss',
     (): ast.AuxLossItem | undefined => {
@@ -183,13 +211,14 @@ export class SettingsParser extends BodyParser {
         this.CONSUME(t.Train);
         this.CONSUME(t.LeftBrace);
         this.MANY(() => {
-          // `init`, `freeze` and `aux_loss` are words here alone; elsewhere they are names.
+          // `init`, `freeze`, `group` and `aux_loss` are words here alone; elsewhere they are names.
           const item = this.OR<ast.TrainSection['items'][number] | undefined>({
             MAX_LOOKAHEAD: 1,
             IGNORE_AMBIGUITIES: true,
             DEF: [
               { GATE: () => this.LA(1).image === 'init', ALT: () => this.SUBRULE(this.initItem) },
               { GATE: () => this.LA(1).image === 'freeze', ALT: () => this.SUBRULE(this.freezeItem) },
+              { GATE: () => this.LA(1).image === 'group', ALT: () => this.SUBRULE(this.groupItem) },
               { GATE: () => this.LA(1).image === 'aux_loss', ALT: () => this.SUBRULE(this.auxLoss) },
               { ALT: () => this.SUBRULE(this.setting) },
             ],

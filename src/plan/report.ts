@@ -11,6 +11,7 @@ import { type Footprint, footprint, storedClasses } from './footprint.js';
 import type { FunctionName, Plan, PlanFunction } from './plan.js';
 import { isDeclaration } from './storage.js';
 import type { PlanTimes } from './times.js';
+import { type UpdateReport, updateReports } from './updates.js';
 
 /** One layer of the training step. */
 export interface LayerReport {
@@ -84,6 +85,8 @@ export interface PlanFacts {
   readonly scaling: ScalingFact;
   readonly layers: readonly LayerReport[];
   readonly casts: readonly CastReport[];
+  /** How parameters are updated: one for each way. */
+  readonly updates: readonly UpdateReport[];
   readonly memory: Footprint;
   readonly plan: readonly FunctionLines[];
 }
@@ -220,6 +223,7 @@ export function reportPlan(plan: Plan, times?: PlanTimes): PlanFacts {
     scaling: scalingFact(plan),
     layers: layerReports(trainStep(plan), times),
     casts: castReports(plan, times),
+    updates: updateReports(plan),
     memory: footprint(plan),
     plan: plan.functions.map((fn) => ({ name: fn.name, lines: lineReports(fn) })),
   };

@@ -76,7 +76,8 @@ export interface ImageAugmentation {
 /** One call of a series. */
 export interface SeriesCall {
   readonly fn: FunctionName;
-  readonly lr: number;
+  /** Learning rates by the inputs that have them. */
+  readonly rates: Readonly<Record<string, number>>;
   readonly step: number;
 }
 

@@ -36,9 +36,10 @@ function partsOf(tag: string, parts: Readonly<Record<string, number>> | undefine
   return Object.fromEntries(Object.entries(parts ?? {}).map(([name, loss]) => [`${tag}/${name}`, loss]));
 }
 
-function scalarsOfStep({ loss, losses, lr, loss_scale, skipped }: StepEvent): Scalars {
+function scalarsOfStep({ loss, losses, lr, group_lr, loss_scale, skipped }: StepEvent): Scalars {
   const parts = partsOf('train/loss', losses);
-  return { 'train/loss': loss, ...parts, 'train/lr': lr, 'train/loss_scale': loss_scale, 'train/skipped': Number(skipped) };
+  const rates = partsOf('train/lr', group_lr);
+  return { 'train/loss': loss, ...parts, 'train/lr': lr, ...rates, 'train/loss_scale': loss_scale, 'train/skipped': Number(skipped) };
 }
 
 function scalarsOfMeans(event: EpochEvent | DoneEvent): Scalars {

@@ -1,6 +1,6 @@
 import { type Check, fields, isCount, isNumber, isText, listOf, optional, recordOf } from '../files/json-form.js';
 import type { FoundPin } from '../ir/pin.js';
-import type { Course } from './schedule.js';
+import type { Course, GroupCourses } from './schedule.js';
 import { isStoredPin, readPin, type StoredPin, storePin } from './stored-pins.js';
 import { EMPTY_TALLY, type LossHistory, type TallyState } from './tally.js';
 
@@ -44,6 +44,8 @@ export interface RunPosition {
   readonly phase?: number;
   /** The run's way through its schedule, and the rate of the last step; not in checkpoints of older versions. */
   readonly course?: Course;
+  /** Those of groups that have others. */
+  readonly groupCourses?: GroupCourses;
   readonly rate?: number | undefined;
   /** Losses so far; not in checkpoints of older versions. */
   readonly losses?: LossHistory;
@@ -62,6 +64,7 @@ export type RunSettings = Readonly<Record<string, string>>;
 
 const OF_A_SET = { accuracy: optional(isNumber), loss: optional((value) => value === null || isNumber(value)) };
 const isScores = fields({ ...OF_A_SET, validation: optional(fields(OF_A_SET)) });
+const isCourse = fields({ from: isNumber, at: isNumber, of: isNumber, to: isNumber });
 const isLoss = fields({ step: isCount, loss: isNumber });
 
 const POSITION = {
@@ -81,7 +84,8 @@ const POSITION = {
   watch: optional(fields({ traced: isCount, seen: recordOf(isCount), replans: isCount })),
   pins: optional(listOf(isStoredPin)),
   phase: optional(isCount),
-  course: optional(fields({ from: isNumber, at: isNumber, of: isNumber, to: isNumber })),
+  course: optional(isCourse),
+  groupCourses: optional(recordOf(isCourse)),
   rate: optional(isNumber),
   losses: optional(fields({ first: optional(isLoss), last: optional(isLoss) })),
   last: optional(isScores),

@@ -8,7 +8,7 @@ import { RUN_FILES, saved } from './run-folder.js';
 
 type Row = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
-/** Columns that every file has, in their order; those of further losses are behind them. */
+/** Columns that every file has, in their order; those of further losses and of the rates of groups are behind them. */
 const COLUMNS = [
   'event',
   'epoch',
@@ -34,8 +34,8 @@ function withParts(row: Row, of: string, parts: Readonly<Record<string, number>>
 function rowOf(event: TrainEvent): Row | undefined {
   switch (event.event) {
     case 'step': {
-      const { losses, ...row } = event;
-      return withParts(row, 'loss', losses);
+      const { losses, group_lr, ...row } = event;
+      return withParts(withParts(row, 'loss', losses), 'lr', group_lr);
     }
     case 'epoch': {
       const { train_losses, left_out_steps: _, data_share: _s, ...row } = event;

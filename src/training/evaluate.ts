@@ -45,7 +45,7 @@ function inSeries(executable: Executable, batch: number, set: ImageSet): Feed {
   const issue = async (index: number, left: number): Promise<number> => {
     const count = Math.min(pace.next(left), Math.max(1, Math.floor((set.supply?.room ?? Number.POSITIVE_INFINITY) / batch)));
     await holdInOrder(set, batch, index, count);
-    const calls = Array.from({ length: count }, (): SeriesCall => ({ fn: 'eval_step', lr: 0, step: 0 }));
+    const calls = Array.from({ length: count }, (): SeriesCall => ({ fn: 'eval_step', rates: {}, step: 0 }));
     const started = performance.now();
     await executable.series?.(selectInOrder(set, batch, index, count), calls);
     pace.took(count, performance.now() - started);

@@ -50,6 +50,8 @@ export interface StepEvent {
   /** Those losses before their weights: of the model's result under `model`, the others by the names of their values. */
   readonly losses?: Readonly<Record<string, number>>;
   readonly lr: number;
+  /** Of groups that have rates of their own, by what their lines are about. */
+  readonly group_lr?: Readonly<Record<string, number>>;
   /** The scale that the step used; 1 without loss scaling. */
   readonly loss_scale: number;
   readonly skipped: boolean;

@@ -5,7 +5,7 @@ import { observe } from '../plan/observe.js';
 import type { Plan } from '../plan/plan.js';
 import type { Executable, InputData } from '../runtime/backend.js';
 import type { Batcher } from './data/batcher.js';
-import { furtherBuffers, furtherInputs, inputNames, planStates, type StateValues, targetBuffer } from './states.js';
+import { furtherBuffers, furtherInputs, inputNames, planStates, rateInputs, type StateValues, targetBuffer } from './states.js';
 
 export interface GradientsOf {
   readonly plan: Plan;
@@ -60,7 +60,7 @@ export async function parameterGradients({
       label,
       ...(target && { target }),
       ...furtherInputs(further),
-      lr: new Float32Array(1),
+      ...rateInputs(graph, 0),
       step: Int32Array.of(step),
     };
     const wanted = inputNames(graph);

@@ -1,10 +1,9 @@
 import { join } from 'node:path';
-import { checkFilled } from '../datafiles/classes.js';
 import { UserError, userError } from '../diagnostics/diagnostic.js';
 import { divideEpoch, type EpochDivision, imagesBefore, stepsOfRun, stepsPerEpoch } from '../ir/epoch.js';
 import { abortAfter, DYNAMIC_SCALING } from '../ir/loss-scaling.js';
-import { comparesImages } from '../ir/program.js';
-import { precisionName, sameShape } from '../ir/types.js';
+import { precisionName } from '../ir/types.js';
+import { checkData } from './check-data.js';
 import { loadCheckpoint } from './checkpoint.js';
 import type { Scores } from './checkpoint-metadata.js';
 import { type Continuation, continueRates } from './continue.js';
@@ -18,7 +17,7 @@ import { RunClaim } from './run-claim.js';
 import { RUN_FILES, updateRun } from './run-folder.js';
 import { RunLogs } from './run-logs.js';
 import { runSettings } from './run-settings.js';
-import { type Course, learningRate, wholeCourse } from './schedule.js';
+import { learningRate, learningRates, namesOfGroups, type Rates, wholeCourse } from './schedule.js';
 import { type EpochOutcome, Session } from './session.js';
 import { goingOn, type SessionPlan, START } from './session-plan.js';
 import { Snapshot } from './snapshot.js';
@@ -27,36 +26,6 @@ import { Stepper } from './stepper.js';
 import { whitenedStates } from './whitening.js';
 
 export type { TrainOptions, TrainResult } from './options.js';
-
-function checkData({ recipe, dataset }: TrainOptions, division: EpochDivision): void {
-  const { shape } = dataset.train;
-  if (!sameShape(shape, recipe.inputShape)) {
-    throw userError(
-      'AMP7006',
-      `${recipe.model} does not fit the data set ${dataset.name}`,
-      `the model takes images [${recipe.inputShape.join(', ')}], the data set has [${shape.join(', ')}]`,
-      'change the model’s input shape or the dataset block',
-    );
-  }
-  if (!comparesImages(recipe.train.loss) && dataset.classes.length > recipe.classes) {
-    throw userError(
-      'AMP7006',
-      `${recipe.model} does not fit the data set ${dataset.name}`,
-      `the model tells ${recipe.classes} classes apart, the data set has ${dataset.classes.length}`,
-      'change the model’s output shape or the dataset block',
-    );
-  }
-  checkFilled(dataset.name, { train: dataset.train.count });
-  if (stepsPerEpoch(division) > 0) return;
-  const { batch, accumulate } = division;
-  const sizes = `a step takes ${batch} x ${accumulate} images, ${dataset.name} has ${dataset.train.count}`;
-  throw userError(
-    'AMP7007',
-    'the data set is smaller than one step',
-    `${sizes}, and with \`drop_last true\` there is no smaller one`,
-    'leave out `drop_last`, use a smaller batch or accumulate less',
-  );
-}
 
 function abortLimit({ plan, recipe }: TrainOptions): number {
   const scaled = findFunction(plan, 'train_step')?.graph.outputs.ok !== undefined;
@@ -94,13 +63,29 @@ function prepare(options: TrainOptions): Prepared {
 }
 
 /** What is to be done, with these rates. */
-function planSession(options: TrainOptions, { division, epochs, settings }: Prepared, course: Course): SessionPlan {
+function planSession(
+  options: TrainOptions,
+  { division, epochs, settings }: Prepared,
+  { course, groupCourses = {} }: Continuation,
+): SessionPlan {
   const { recipe, maxSteps = Number.POSITIVE_INFINITY, logEvery = 50 } = options;
   const steps = stepsPerEpoch(division);
   const rate = (step: number): number => learningRate(recipe.train, step, steps, course);
+  const rates = (step: number): Rates => learningRates(recipe.train, step, steps, course, groupCourses);
   const totalSteps = stepsOfRun(steps, epochs);
   const size = { epochs: Math.ceil(totalSteps / steps), stepsPerEpoch: steps, imagesPerEpoch: imagesBefore(division, steps), totalSteps };
-  return { ...size, maxSteps, logEvery, abortAfter: abortLimit(options), rate, course, settings };
+  return {
+    ...size,
+    maxSteps,
+    logEvery,
+    abortAfter: abortLimit(options),
+    rate,
+    rates,
+    course,
+    groupCourses,
+    groupNames: namesOfGroups(recipe.train),
+    settings,
+  };
 }
 
 interface Start {
@@ -182,7 +167,7 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
   const settings = prepared.settings(plan, recipe);
   const resumed = options.resume ? await loadCheckpoint(join(run, RUN_FILES.checkpoint), plan, settings) : undefined;
   const length = { stepsPerEpoch: stepsPerEpoch(division), epochs, epochsBefore: options.epochsBefore };
-  const { course, warning, note }: Continuation =
+  const continuation: Continuation =
     resumed === undefined
       ? { course: wholeCourse(stepsOfRun(length.stepsPerEpoch, epochs)) }
       : continueRates(resumed, settings, recipe.train, length);
@@ -197,10 +182,10 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
     );
   if (resumed === undefined && options.contents !== undefined) await claim.write(options.contents);
   if (options.contentsAreNew && options.contents !== undefined) await updateRun(run, options.contents);
-  const sessionPlan = planSession(options, prepared, course);
+  const sessionPlan = planSession(options, prepared, continuation);
   const position = goingOn(resumed?.position ?? START, sessionPlan.stepsPerEpoch, sessionPlan.totalSteps);
-  const { rate } = sessionPlan;
-  const stepper = new Stepper({ executable, plan, batcher, division, rate });
+  const { rates } = sessionPlan;
+  const stepper = new Stepper({ executable, plan, batcher, division, rates });
   const metrics = await RunLogs.open(
     options,
     batcher,
@@ -225,6 +210,7 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
     } else {
       await options.onEvent?.(start);
       if (metrics.endedBy !== undefined) await session.emit(resumedEnd(metrics.endedBy, position.step));
+      const { warning, note } = continuation;
       if (warning !== undefined) await session.emit(warning);
       if (note !== undefined) options.onNotice?.(note);
     }

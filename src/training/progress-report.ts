@@ -68,7 +68,11 @@ export function doneEvent({ epoch, step, stepInEpoch, tally, last, seconds }: Pr
 /** The line of a step. */
 export function stepEvent(plan: SessionPlan, { step, loss, parts, scale, skipped }: StepResult): StepEvent {
   const [epoch, lr] = [epochOf(plan, step), Math.fround(plan.rate(step))];
-  return { event: 'step', step: step + 1, epoch, loss, ...(parts && { losses: parts }), lr, loss_scale: scale, skipped };
+  const groups = Object.entries(plan.groupNames);
+  const rates = groups.length === 0 ? {} : plan.rates(step);
+  const group_lr = Object.fromEntries(groups.map(([name, of]) => [of, Math.fround(rates[name]!)]));
+  const losses = parts && { losses: parts };
+  return { event: 'step', step: step + 1, epoch, loss, ...losses, lr, ...(groups.length > 0 && { group_lr }), loss_scale: scale, skipped };
 }
 
 /** What is said of a test loss that is not finite, after `step` steps; undefined of one that is. */

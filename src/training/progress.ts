@@ -4,7 +4,7 @@ import type { StepResult } from './step-result.js';
 import { addToHistory, addToTally, EMPTY_TALLY, type LossHistory, type TallyState } from './tally.js';
 
 /** What a checkpoint says of a run's progress; the rest of its position is the plan's. */
-export type ProgressState = Omit<RunPosition, 'course' | 'rate' | 'watch' | 'pins' | 'phase'>;
+export type ProgressState = Omit<RunPosition, 'course' | 'groupCourses' | 'rate' | 'watch' | 'pins' | 'phase'>;
 
 /** How far a run is, what it has come to so far, and its clocks. */
 export class Progress {

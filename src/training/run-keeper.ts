@@ -73,8 +73,12 @@ export class RunKeeper {
   async checkpoint({ plan, settings, pins, phase }: Adopted, present: Snapshot): Promise<void> {
     if (!(await this.isFinite(present))) return;
     const { state } = this.progress;
-    const { course, rate } = this.sessionPlan;
-    const rates = { course, rate: state.step > 0 ? rate(state.step - 1) : undefined };
+    const { course, groupCourses, rate } = this.sessionPlan;
+    const rates = {
+      course,
+      ...(Object.keys(groupCourses).length > 0 && { groupCourses }),
+      rate: state.step > 0 ? rate(state.step - 1) : undefined,
+    };
     const path = join(this.run, RUN_FILES.checkpoint);
     await saved(
       path,

@@ -1,5 +1,5 @@
 import { isRecord } from '../files/json-form.js';
-import type { Recipe } from '../ir/program.js';
+import type { ParameterGroup, Recipe, TrainSpec } from '../ir/program.js';
 import { formatWhy } from '../ir/why.js';
 import type { Plan } from '../plan/plan.js';
 import type { RunSettings } from './checkpoint-metadata.js';
@@ -25,6 +25,22 @@ function augmentationSettings({ augment, source: _, image: _image, images: _imag
   return { ...dataset, ...Object.fromEntries(entries) };
 }
 
+const GROUP = 'train.group.';
+
+/** A setting of the group that is so called: `train.group.norm_shifts.optimizer.lr`. */
+export function groupKey(of: string, setting: string): string {
+  return `${GROUP}${of}.${setting}`;
+}
+
+/** The groups, each by what its line is about; of several lines about the same the last one counts. Where they stand means nothing. */
+function withNamedGroups({ groups, ...train }: TrainSpec): object {
+  if (!Array.isArray(groups)) return train;
+  const named = (groups as readonly ParameterGroup[]).map(({ of, optimizer, schedule, warmup, ownRate }) => {
+    return [of, { optimizer, ...(ownRate && { schedule, warmup }) }];
+  });
+  return { ...train, group: Object.fromEntries(named) };
+}
+
 /** Every setting of a recipe, with the formats that its plan has. */
 function recipeSettings(recipe: Recipe, formats: { readonly compute: string; readonly policy: string }): Record<string, string> {
   const settings: Record<string, string> = {};
@@ -32,7 +48,12 @@ function recipeSettings(recipe: Recipe, formats: { readonly compute: string; rea
   const { chosen, ...precision } = recipe.precision;
   const choice = chosen && { ...chosen, ...(chosen.reason && { reason: formatWhy(chosen.reason) }) };
   flatten(
-    { ...recipe, dataset: augmentationSettings(recipe.dataset), precision: { ...precision, chosen: choice, ...formats, pins } },
+    {
+      ...recipe,
+      train: withNamedGroups(recipe.train),
+      dataset: augmentationSettings(recipe.dataset),
+      precision: { ...precision, chosen: choice, ...formats, pins },
+    },
     '',
     settings,
   );
@@ -73,8 +94,11 @@ export function changedSettings(then: RunSettings, now: RunSettings, concerns: (
     .map((key) => `${written(key)} was ${then[key] ?? 'not set'} and is ${now[key] ?? 'not set'}`);
 }
 
+const RATE_OF_GROUP = /\.(optimizer\.lr|warmup|schedule\.[^.]+)$/;
+
 /** Whether a setting decides nothing but the learning rate of each step. */
 export function isRateSetting(key: string): boolean {
+  if (key.startsWith(GROUP)) return RATE_OF_GROUP.test(key);
   return key === 'train.optimizer.lr' || key === 'train.warmup' || key.startsWith('train.schedule.');
 }
 

@@ -1,4 +1,5 @@
-import type { ScheduleSpec, TrainSpec } from '../ir/program.js';
+import { RATE, rateInput } from '../ir/parameter-groups.js';
+import type { ParameterGroup, ScheduleSpec, TrainSpec } from '../ir/program.js';
 import { assertNever } from '../ir/types.js';
 
 /** The half cosine from `start` (fraction 0) to `end` (fraction 1). */
@@ -146,4 +147,34 @@ export function learningRate(
   const warmupSteps = Math.round(train.warmup * stepsPerEpoch);
   const ramp = step < warmupSteps ? (step + 1) / warmupSteps : 1;
   return train.optimizer.lr * ramp * scheduleFactor(train.schedule, step, stepsPerEpoch, course);
+}
+
+/** Learning rates by the graph inputs that have them: `lr`, and `lr.2` of the second group line if it says anything of its rate. */
+export type Rates = Readonly<Record<string, number>>;
+
+/** Ways through their schedules of the rates that groups have, where they are not that of `lr`. */
+export type GroupCourses = Readonly<Record<string, Course>>;
+
+type Rated = Pick<TrainSpec, 'optimizer' | 'schedule' | 'warmup'>;
+
+/** What the rates of groups are made of. */
+export function groupRates({ groups = [] }: Pick<TrainSpec, 'groups'>): ReadonlyMap<string, ParameterGroup> {
+  return new Map(groups.filter(({ ownRate }) => ownRate).map((group) => [rateInput(groups, group), group]));
+}
+
+/** What groups with rates of their own are called, by the inputs that have these. */
+export function namesOfGroups(train: Pick<TrainSpec, 'groups'>): Readonly<Record<string, string>> {
+  return Object.fromEntries([...groupRates(train)].map(([name, { of }]) => [name, of]));
+}
+
+/** The learning rates of optimizer step `step`, each as `learningRate`. */
+export function learningRates(
+  train: Rated & Pick<TrainSpec, 'groups'>,
+  step: number,
+  stepsPerEpoch: number,
+  course: Course,
+  courses: GroupCourses = {},
+): Rates {
+  const parts: readonly (readonly [string, Rated])[] = [[RATE, train], ...groupRates(train)];
+  return Object.fromEntries(parts.map(([name, part]) => [name, learningRate(part, step, stepsPerEpoch, courses[name] ?? course)]));
 }

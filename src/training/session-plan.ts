@@ -1,7 +1,7 @@
 import type { Recipe } from '../ir/program.js';
 import type { Plan } from '../plan/plan.js';
 import type { RunPosition, RunSettings } from './checkpoint-metadata.js';
-import type { Course } from './schedule.js';
+import type { Course, GroupCourses, Rates } from './schedule.js';
 import { EMPTY_TALLY } from './tally.js';
 
 /** Where a new run stands. */
@@ -28,10 +28,14 @@ export interface SessionPlan {
   readonly logEvery: number;
   /** Skipped steps in a row that end the run; infinite without loss scaling. */
   readonly abortAfter: number;
-  /** Learning rate by 0-based step. */
+  /** Learning rates by 0-based step: that of all, and with those of groups by the inputs that have them. */
   readonly rate: (step: number) => number;
+  readonly rates: (step: number) => Rates;
   /** What the rates are made with. */
   readonly course: Course;
+  readonly groupCourses: GroupCourses;
+  /** What the groups with rates of their own are about, by the inputs that have these. */
+  readonly groupNames: Readonly<Record<string, string>>;
   readonly settings: (plan: Plan, recipe: Recipe) => RunSettings;
 }
 

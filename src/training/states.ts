@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { given } from '../given.js';
 import { furtherInput, furtherName } from '../ir/graph-names.js';
-import { isCast, isCopy, isInput, isState } from '../ir/structure.js';
+import { isRate } from '../ir/parameter-groups.js';
+import { isCast, isCast, isCopy, isInput, isInput, isState, isState } from '../ir/structure.js';
 import { type Attrs, byteLength, elementCount, type Graph, numberAttr, type Shape, type StateRole, stringAttr } from '../ir/types.js';
 import type { FunctionName, Plan, PlanFunction } from '../plan/plan.js';
 import { INITIAL_KINDS, type InitialKind, type InitialValue, initialState } from '../random/initial.js';
@@ -20,6 +21,11 @@ export function findFunction(plan: Plan, name: FunctionName): PlanFunction | und
 
 export function inputNames(graph: Graph): ReadonlySet<string> {
   return new Set(graph.nodes.filter(isInput).map((node) => stringAttr(node.attrs, 'name')));
+}
+
+/** The learning rates that a function takes, all of one number, by the inputs that have them. */
+export function rateInputs(graph: Graph, rate: number): Readonly<Record<string, Float32Array>> {
+  return Object.fromEntries([...inputNames(graph)].filter(isRate).map((name) => [name, Float32Array.of(rate)]));
 }
 
 /** Room for the targets of a function's images, where it takes any: f32[batch, classes]. */

@@ -1,5 +1,5 @@
 import type { Graph } from '../ir/types.js';
-import { furtherBuffers, targetBuffer } from './states.js';
+import { furtherBuffers, rateInputs, targetBuffer } from './states.js';
 
 /** One set of input buffers; `busy` settles when the call that reads them no longer does. */
 export interface Slot {
@@ -7,7 +7,8 @@ export interface Slot {
   readonly label: Int32Array;
   readonly target: Float32Array | undefined;
   readonly further: Readonly<Record<string, Float32Array>>;
-  readonly lr: Float32Array;
+  /** Learning rates by the inputs that have them. */
+  readonly rates: Readonly<Record<string, Float32Array>>;
   readonly step: Int32Array;
   busy: Promise<void>;
 }
@@ -18,7 +19,7 @@ export function makeSlot(imageBytes: number, batch: number, graph: Graph): Slot 
     label: new Int32Array(batch),
     target: targetBuffer(graph),
     further: furtherBuffers(graph),
-    lr: new Float32Array(1),
+    rates: rateInputs(graph, 0),
     step: new Int32Array(1),
     busy: Promise.resolve(),
   };

@@ -4,6 +4,7 @@ import type { FunctionName, Plan } from '../plan/plan.js';
 import type { Executable, InputData, Inputs, NonFinite, Scalars, SeriesCall } from '../runtime/backend.js';
 import type { Batcher } from './data/batcher.js';
 import { Pace } from './pace.js';
+import type { Rates } from './schedule.js';
 import { findFunction, furtherInputs, inputNames } from './states.js';
 import { combineCalls, type StepResult } from './step-result.js';
 import { makeSlot, type Slot } from './step-slot.js';
@@ -19,8 +20,8 @@ export interface StepperOptions {
   readonly plan: Plan;
   readonly batcher: Batcher;
   readonly division: EpochDivision;
-  /** Learning rate by 0-based step. */
-  readonly rate: (step: number) => number;
+  /** Learning rates by 0-based step. */
+  readonly rates: (step: number) => Rates;
 }
 
 /** One call of an optimizer step. */
@@ -136,10 +137,10 @@ export class Stepper {
   }
 
   private async callSeries(from: number, count: number): Promise<void> {
-    const { executable, batcher, rate } = this.options;
+    const { executable, batcher, rates } = this.options;
     const steps = Array.from({ length: count }, (_, i) => from + i);
     const calls = steps.flatMap((step) =>
-      this.microsOf(step).map(({ fn }, micro): SeriesCall => ({ fn, lr: rate(step), step: this.numberOf(step, micro) })),
+      this.microsOf(step).map(({ fn }, micro): SeriesCall => ({ fn, rates: rates(step), step: this.numberOf(step, micro) })),
     );
     const { epoch, first } = this.placeOf(from);
     const batches = batcher.select(epoch, first, this.imagesOf(from, count));
@@ -159,7 +160,7 @@ export class Stepper {
   }
 
   private async callMicro(step: number, micro: number, trace: boolean): Promise<Inputs> {
-    const { executable, batcher, division, rate } = this.options;
+    const { executable, batcher, division, rates } = this.options;
     const slot = this.takeSlot();
     await slot.busy;
     const { fn, batch } = this.microsOf(step)[micro]!;
@@ -170,10 +171,11 @@ export class Stepper {
     const started = performance.now();
     batcher.fill(epoch, first + micro * division.batch, image, label, target, slot.further);
     this.dataMs += performance.now() - started;
-    slot.lr[0] = rate(step);
+    const now = rates(step);
+    for (const [name, buffer] of Object.entries(slot.rates)) buffer[0] = now[name]!;
     slot.step[0] = this.numberOf(step, micro);
     const further = furtherInputs(slot.further, batch / slot.label.length);
-    const known: Record<string, InputData> = { image, label, ...(target && { target }), ...further, lr: slot.lr, step: slot.step };
+    const known: Record<string, InputData> = { image, label, ...(target && { target }), ...further, ...slot.rates, step: slot.step };
     const inputs: Record<string, InputData> = {};
     for (const input of this.names.get(fn) ?? []) {
       const data = known[input];

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { FunctionLayout } from '../../src/codegen/c/layout.js';
 import { EXPORTS, prelude } from '../../src/codegen/c/prelude.js';
-import { emitSeries, seriesOutputs } from '../../src/codegen/c/series.js';
+import { emitSeries, seriesOutputs, seriesRates } from '../../src/codegen/c/series.js';
 import { INSTRUCTION_SETS, type InstructionSet, targetFor } from '../../src/codegen/c/target.js';
 import type { Augmentation } from '../../src/datasets/augmentation.js';
 import type { Shape } from '../../src/ir/types.js';
@@ -10,7 +10,7 @@ import { type BatchSelection, NO_IMAGE } from '../../src/runtime/backend.js';
 import { buildLibrary } from '../../src/runtime/cpu/cache.js';
 import { detectTarget } from '../../src/runtime/cpu/detect.js';
 import { type NativePlan, openLibrary } from '../../src/runtime/cpu/native.js';
-import { packSeries } from '../../src/runtime/cpu/series.js';
+import { packRates, packSeries } from '../../src/runtime/cpu/series.js';
 import { Batcher, fillInOrder, selectInOrder } from '../../src/training/data/batcher.js';
 import type { ImageSet } from '../../src/training/data/dataset.js';
 import { skip } from '../support/skip.js';
@@ -86,7 +86,7 @@ interface Filled {
 /** The last batch of a series, as the C leaves it. Every byte that it must write is set to something else before. */
 async function runSeries(echo: NativePlan, selection: BatchSelection, calls: number): Promise<Filled> {
   const layout = layoutFor(selection.source.shape);
-  const list = Array.from({ length: calls }, (_, i) => ({ fn: 'train_step' as const, lr: 0.5 ** i, step: 2 ** 20 + i }));
+  const list = Array.from({ length: calls }, (_, i) => ({ fn: 'train_step' as const, rates: { lr: 0.5 ** i }, step: 2 ** 20 + i }));
   const packed = packSeries(
     selection,
     list,
@@ -98,7 +98,19 @@ async function runSeries(echo: NativePlan, selection: BatchSelection, calls: num
   const { order, places, source } = selection;
   const { request, draws, mixes, ops, rows, blank } = packed;
   const images = [source.images, source.labels, order, places?.own ?? null, places?.others ?? null] as const;
-  await echo.series(request, ...images, draws, mixes, ops, rows, blank, packed.calls, inputs, outputs);
+  await echo.series(
+    request,
+    ...images,
+    draws,
+    mixes,
+    ops,
+    rows,
+    blank,
+    packed.calls,
+    packRates(list, seriesRates([layout])),
+    inputs,
+    outputs,
+  );
   const size = BATCH * selection.source.shape.reduce((product, length) => product * length, 1);
   assert.ok(
     inputs.subarray(size, LABELS).every((byte) => byte === 0xa5),
@@ -226,7 +238,7 @@ describe('batches that C puts together', function () {
 
 describe('a series that does not fit', () => {
   const set = noise(20, [3, 4, 3]);
-  const calls = [{ fn: 'train_step' as const, lr: 0, step: 0 }];
+  const calls = [{ fn: 'train_step' as const, rates: { lr: 0 }, step: 0 }];
   const order = new Uint32Array(BATCH);
   const fit: BatchSelection = { source: set, order, augment: undefined };
   const pack = (selection: BatchSelection, shape: Shape = [3, 4, 3]) =>

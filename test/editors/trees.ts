@@ -40,7 +40,22 @@ export function readTree(printed: string, text: string): TreeNode {
 
 /** Kinds whose places are compared; words alone (names, strings, patterns) are leaves of these. */
 const COMPARED = new Set([
-  ...['use', 'dataset', 'model', 'block', 'precision', 'train', 'let', 'dataset_item', 'setting', 'keep', 'init', 'freeze', 'aux_loss'],
+  ...[
+    'use',
+    'dataset',
+    'model',
+    'block',
+    'precision',
+    'train',
+    'let',
+    'dataset_item',
+    'setting',
+    'keep',
+    'init',
+    'freeze',
+    'parameter_group',
+    'aux_loss',
+  ],
   ...[
     'pipeline',
     'stage',

@@ -18,7 +18,7 @@ const HOME = [
   /^precision\/range-[a-z-]+\.ts$/,
   /^lower\//,
   /^interchange\/onnx\/import\//,
-  /^ir\/program\.ts$/,
+  /^ir\/(program|optimizer)\.ts$/,
 ];
 
 /** Every other file that names an op: how often, and why. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { Executable } from '../../src/runtime/backend.js';
 import { createBackend } from '../../src/runtime/cpu/index.js';
 import { initialStates } from '../../src/training/states.js';
+import { assertGroups } from '../support/groups.js';
 import { simpleCnn } from '../support/models.js';
 import { planOf } from '../support/network.js';
 import { assertSkipsWhole } from '../support/skipped-step.js';
@@ -64,6 +65,8 @@ describe('a plan on the cpu', function () {
     assert.equal(first?.function, 'train_step');
     assert.ok(Number.isInteger(first!.node));
   });
+
+  it('updates the parameters of each group by its own rule and rate', () => assertGroups((plan) => createBackend().load(plan)));
 
   it('leaves statistics and sums alone, to the bit, whichever micro-batch of a step overflows', () =>
     assertSkipsWhole((other) => createBackend().load(other, { threads: 2 }))).timeout(300_000);

@@ -68,7 +68,7 @@ async function steps(
       plan,
       batcher,
       division: divideEpoch(IMAGES, 6, 2, false),
-      rate: (step) => 1e-3 / (1 + step),
+      rates: (step) => ({ lr: 1e-3 / (1 + step) }),
     });
     const results: StepResult[] = [];
     let ahead = 0;
@@ -148,7 +148,7 @@ describe('steps in series on the cpu', function () {
     const executable = await load(1, true);
     try {
       const batches = new Batcher(noise(12), { seed: 0, shuffle: false }).select(0, 0, 12);
-      const calls = [1, 2].map((step) => ({ fn: 'train_step' as const, lr: 0, step }));
+      const calls = [1, 2].map((step) => ({ fn: 'train_step' as const, rates: { lr: 0 }, step }));
       await assert.rejects(executable.series!(batches, calls.slice(1)), /12 images for 6 places/);
       await assert.rejects(executable.series!(batches, [{ ...calls[0]!, fn: 'other' as 'train_step' }]), /no function other/);
       const seconds = await executable.series!(batches, calls);

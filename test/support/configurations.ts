@@ -1,4 +1,5 @@
-import type { LossScaling, OptimizerSpec, PolicyName } from '../../src/ir/program.js';
+import type { OptimizerSpec } from '../../src/ir/optimizer.js';
+import type { LossScaling, PolicyName } from '../../src/ir/program.js';
 import type { ComputeType } from '../../src/ir/types.js';
 import { ADAM, type ProgramOptions, SGD } from './network.js';
 

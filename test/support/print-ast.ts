@@ -20,6 +20,10 @@ function lines(section: Section, depth: number): string {
         if (item.kind === 'keep') return `(keep ${item.pattern.text} ${item.format.text})`;
         if (item.kind === 'setting') return `(set ${item.name.text} ${expr(item.value)})`;
         if (item.kind === 'aux_loss') return `(aux_loss ${item.name.text} ${expr(item.value)})`;
+        if (item.kind === 'parameter_group') {
+          const settings = item.items.map((one) => ` (set ${one.name.text} ${expr(one.value)})`);
+          return `(group ${item.pattern.text}${item.within === undefined ? '' : ` in ${item.within.text}`}${settings.join('')})`;
+        }
         if (item.when !== undefined) return `(${item.kind} ${item.pattern.text} ${item.when.kind} ${expr(item.when.epochs)})`;
         return `(${item.kind} ${item.pattern.text}${item.value === undefined ? '' : ` ${expr(item.value)}`})`;
       });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { LossScaling, OptimizerSpec } from '../../src/ir/program.js';
+import type { OptimizerSpec } from '../../src/ir/optimizer.js';
+import type { LossScaling } from '../../src/ir/program.js';
 import type { Plan } from '../../src/plan/plan.js';
 import type { Executable } from '../../src/runtime/backend.js';
 import { initialStates } from '../../src/training/states.js';

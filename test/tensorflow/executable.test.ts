@@ -4,6 +4,7 @@ import type { Executable, Inputs, Scalars } from '../../src/runtime/backend.js';
 import { createBackend as createReference } from '../../src/runtime/reference/index.js';
 import { initialStates } from '../../src/training/states.js';
 import { DYNAMIC, OPTIMIZERS } from '../support/configurations.js';
+import { assertGroups } from '../support/groups.js';
 import { miniResnet } from '../support/models.js';
 import { type Model, type ProgramOptions, planOf, programOf } from '../support/network.js';
 import { randomInputs } from '../support/run.js';
@@ -103,6 +104,8 @@ describe('a plan on TensorFlow', function () {
       }
     });
   }
+
+  it('updates the parameters of each group by its own rule and rate', () => assertGroups(loadTensorflow));
 
   it('leaves statistics and sums alone, to the bit, whichever micro-batch of a step overflows', () => assertSkipsWhole(loadTensorflow));
 

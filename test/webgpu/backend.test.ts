@@ -16,6 +16,7 @@ import type { Executable, Scalars } from '../../src/runtime/backend.js';
 import { createBackend as createReference } from '../../src/runtime/reference/index.js';
 import { createBackend, loadPlan } from '../../src/runtime/webgpu/index.js';
 import { initialStates } from '../../src/training/states.js';
+import { assertGroups } from '../support/groups.js';
 import { channelNorms, layerNorms, miniResnet, simpleCnn } from '../support/models.js';
 import { type Model, programOf, SGD } from '../support/network.js';
 import { randomInputs } from '../support/run.js';
@@ -165,6 +166,8 @@ describe('the webgpu backend', function () {
       for (const [name, elements] of await executable.readStates()) assert.deepEqual(elements, first.get(name), name);
     });
   });
+
+  it('updates the parameters of each group by its own rule and rate', () => assertGroups((plan) => loadPlan(plan, {})));
 
   it('leaves statistics and sums alone, to the bit, whichever micro-batch of a step overflows', () =>
     assertSkipsWhole((plan) => loadPlan(plan, {})));

@@ -120,8 +120,12 @@ function hashOf(...parts: readonly unknown[]): string {
 }
 
 /** What the kernels of a plan do not depend on: rates and the numbers of epochs reach them as inputs, if at all. */
-function withoutRates({ optimizer: { lr: _, ...optimizer }, schedule: _s, warmup: _w, epochs: _e, seed: _d, ...train }: TrainSpec): object {
-  return { ...train, optimizer };
+function withoutRates({ epochs: _e, seed: _d, groups = [], ...train }: TrainSpec): object {
+  const without = <T extends Pick<TrainSpec, 'optimizer' | 'schedule' | 'warmup'>>({ optimizer, schedule: _s, warmup: _w, ...rest }: T) => {
+    const { lr: _, ...numbers } = optimizer;
+    return { ...rest, optimizer: numbers };
+  };
+  return { ...without(train), groups: groups.map(without) };
 }
 
 function hashes({ recipe, train, eval: evaluation }: Program): { readonly whole: string; readonly plan: string } {

@@ -1,4 +1,4 @@
-import type { OptimizerSpec } from '../../ir/program.js';
+import type { OptimizerSpec } from '../../ir/optimizer.js';
 import { type Words, word } from '../setting.js';
 
 const LR = { kind: 'number', min: 0, doc: 'learning rate' } as const;

@@ -1,11 +1,11 @@
 import type { CSource } from '../../codegen/c/emit.js';
 import type { FunctionLayout, OutputSlot } from '../../codegen/c/layout.js';
-import { seriesOutputs } from '../../codegen/c/series.js';
+import { seriesOutputs, seriesRates } from '../../codegen/c/series.js';
 import { byteLength } from '../../ir/types.js';
 import { widen } from '../../numeric/encoding.js';
 import type { BatchSelection, Inputs, Scalars, SeriesCall } from '../backend.js';
 import { type NativePlan, workspaceBytes } from './native.js';
-import { packSeries } from './series.js';
+import { packRates, packSeries } from './series.js';
 
 export interface IndexedFunction {
   readonly index: number;
@@ -69,8 +69,9 @@ export class LoadedLibrary {
     const { images, labels } = batches.source;
     const { order, places } = batches;
     const { request, draws, mixes, ops, rows, blank, calls: packed } = packSeries(batches, calls, functions);
+    const rates = packRates(calls, seriesRates(this.source.functions));
     const source = [images, labels, order, places?.own ?? null, places?.others ?? null] as const;
-    await this.native.series(request, ...source, draws, mixes, ops, rows, blank, packed, this.#inputs, outputs);
+    await this.native.series(request, ...source, draws, mixes, ops, rows, blank, packed, rates, this.#inputs, outputs);
     return {
       scalars: functions.map(({ layout }, i) => scalarsOf(layout, outputs.subarray(i * width))),
       seconds: calls.map((_, i) => outputs[(i + 1) * width - 1]!),

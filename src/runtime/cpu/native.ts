@@ -37,6 +37,7 @@ export type SeriesBlocks = readonly [
   rows: ArrayBuffer,
   blank: Uint8Array,
   calls: ArrayBuffer,
+  rates: Float32Array,
   inputs: Uint8Array,
   outputs: Float64Array,
 ];
@@ -113,7 +114,7 @@ export function openLibrary(path: string, size: ContextSize, beside?: NativePlan
   // Not in every library: that which measures the machine has no batches.
   let seriesAsync: AsyncSeries | undefined;
   const series = (): AsyncSeries => {
-    const given = ['request', 'images', 'labels', 'order', 'places', 'others', 'draws', 'mixes', 'ops', 'rows', 'blank', 'calls'];
+    const given = ['request', 'images', 'labels', 'order', 'places', 'others', 'draws', 'mixes', 'ops', 'rows', 'blank', 'calls', 'rates'];
     const blocks = given.map((name) => `const void *${name}`).join(', ');
     seriesAsync ??= promisify(library.func(`void ampc_series(void *ctx, ${blocks}, void *inputs, void *outputs)`).async) as AsyncSeries;
     return seriesAsync;

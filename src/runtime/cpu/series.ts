@@ -72,6 +72,14 @@ export interface PackedSeries {
   readonly calls: ArrayBuffer;
 }
 
+/** The learning rates of each call, in the order of the inputs that have them; one that a call has not is of no function's input. */
+export function packRates(calls: readonly SeriesCall[], inputs: readonly string[]): Float32Array {
+  const width = Math.max(1, inputs.length);
+  const packed = new Float32Array(calls.length * width);
+  for (const [i, { rates }] of calls.entries()) for (const [k, name] of inputs.entries()) packed[i * width + k] = rates[name] ?? 0;
+  return packed;
+}
+
 /** Throws an Error when the calls do not fit the functions or the images. */
 export function packSeries(batches: BatchSelection, calls: readonly SeriesCall[], functions: readonly CalledFunction[]): PackedSeries {
   checkSelection(batches, functions);
@@ -89,7 +97,7 @@ export function packSeries(batches: BatchSelection, calls: readonly SeriesCall[]
     mixes: packRecords(IMAGE_MIX, batches.mixes ?? []),
     calls: packRecords(
       SERIES_CALL,
-      calls.map(({ lr, step }, i) => ({ function: functions[i]!.index, rate: lr, step })),
+      calls.map(({ step }, i) => ({ function: functions[i]!.index, step })),
     ),
   };
 }

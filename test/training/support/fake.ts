@@ -211,7 +211,8 @@ export class FakeExecutable implements Executable {
     if (places !== batches.order.length) throw new Error(`an order of ${batches.order.length} images for ${places} places`);
     this.longestSeries = Math.max(this.longestSeries, calls.length);
     let first = 0;
-    for (const { fn, lr, step } of calls) {
+    for (const { fn, rates, step } of calls) {
+      const { lr = 0 } = rates;
       const start = first;
       first += sizes.get(fn)!;
       this.queue = this.queue.then(async () => {
