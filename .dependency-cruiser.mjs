@@ -29,6 +29,7 @@ const mayImport = {
   costs: ['runtime', 'training', 'plan', 'ir'],
   choose: ['memory', 'costs', 'compile.ts', 'lower', 'runtime', 'training', 'precision', 'plan', 'ir'],
   measure: ['choose', 'memory', 'costs', 'lower', 'runtime', 'training', 'precision', 'plan', 'ops', 'ir'],
+  figures: ['ir'],
   cli: ['index.ts'],
 };
 

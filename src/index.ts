@@ -19,6 +19,7 @@ export type { EvaluateOptions, ModelOptions, PredictOptions } from './api/model-
 export { plan } from './api/plan.js';
 export { explainPlan, type PlanReport } from './api/report.js';
 export type { RunReference } from './api/run-reference.js';
+export { REPORT_FORMATS, type ReportFormat, type ReportOptions, type ReportResult, reportRuns } from './api/run-report/report-runs.js';
 export { readSavedPlan, withSavedPlan } from './api/saved-plan.js';
 export { readWhole, sourceChange } from './api/source-change.js';
 export { checkSpec, loadSpec, type SpecOutcome, updateSpec } from './api/spec/spec.js';

@@ -1,7 +1,4 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError } from '../diagnostics/diagnostic.js';
-import { fileReason, isSystemError } from '../files/reason.js';
 import { given } from '../given.js';
 import { comparePlans } from '../memory/plan-memory.js';
 import type { PlanDiff } from '../plan/diff.js';
@@ -9,7 +6,7 @@ import type { Plan } from '../plan/plan.js';
 import type { EpochEvent } from '../training/events.js';
 import { RUN_FILES } from '../training/run-folder.js';
 import { differingSettings, type RunSummary, readRunStory } from './list-runs.js';
-import { parseSavedPlan, withSavedPlan } from './saved-plan.js';
+import { planOfRun, withSavedPlan } from './saved-plan.js';
 
 type Epoch = Pick<EpochEvent, 'epoch' | 'train_loss' | 'validation_loss' | 'validation_accuracy' | 'test_loss' | 'test_accuracy'>;
 
@@ -35,20 +32,8 @@ export interface RunComparison {
   readonly plans: readonly RunPlanDiff[];
 }
 
-/** The plan that a run has now, or why there is none. */
-async function planOf(run: string): Promise<Plan | string> {
-  const path = join(run, RUN_FILES.plan);
-  try {
-    return parseSavedPlan({ path, text: await readFile(path, 'utf8') });
-  } catch (error) {
-    if (error instanceof UserError) return error.message;
-    if (isSystemError(error)) return `${path}: ${fileReason(error)}`;
-    throw error;
-  }
-}
-
 async function diffOf(run: string, first: Plan | string): Promise<RunPlanDiff> {
-  const plan = await planOf(run);
+  const plan = await planOfRun(run);
   if (typeof first === 'string') return { run, diff: null, why: first };
   if (typeof plan === 'string') return { run, diff: null, why: plan };
   return { run, diff: await withSavedPlan(join(run, RUN_FILES.plan), () => comparePlans(first, plan)), why: null };
@@ -59,7 +44,7 @@ export async function compareRuns(dirs: readonly string[]): Promise<RunCompariso
   const stories = await Promise.all(dirs.map(readRunStory));
   const runs = stories.map(({ summary }) => summary);
   const [first, ...others] = dirs;
-  const plan = first === undefined ? '' : await planOf(first);
+  const plan = first === undefined ? '' : await planOfRun(first);
   return {
     runs,
     differing: differingSettings(runs),

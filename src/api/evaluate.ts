@@ -5,6 +5,7 @@ import { isFolder } from '../files/is-folder.js';
 import type { Plan } from '../plan/plan.js';
 import { loadOptions } from '../runtime/load-options.js';
 import { collectBatches } from '../training/data/batches.js';
+import type { ImageSet } from '../training/data/dataset.js';
 import { choosePlace, openClasses, openSplit } from '../training/data/open.js';
 import { type Evaluation, evaluate as runEvaluation } from '../training/evaluate.js';
 import { DetailCollector, type EvaluationDetails } from '../training/evaluation-details.js';
@@ -64,6 +65,16 @@ export interface TestResult extends Evaluation {
   readonly dataSet?: string;
   /** Of models that result in classes. */
   readonly details?: EvaluationDetails;
+  /** Of the mistakes in `details.worst`, in their order, where they were asked for and the images are pictures. */
+  readonly pictures?: readonly Uint8Array[];
+}
+
+async function picturesOf(set: ImageSet, { worst }: EvaluationDetails, longest: number): Promise<Pick<TestResult, 'pictures'>> {
+  const { isPicture, setPicture } = await import('../training/data/set-picture.js');
+  if (!isPicture(set.shape)) return {};
+  const pictures: Uint8Array[] = [];
+  for (const { index } of worst) pictures.push(await setPicture(set, index, longest));
+  return { pictures };
 }
 
 const SHOWN_MISTAKES = 20;
@@ -119,7 +130,8 @@ export async function evaluate(target: RunReference, options: EvaluateOptions = 
     if (result.help === undefined) {
       if (collector === undefined) return result;
       refuseUnusable(collector);
-      return { ...result, details: collector.details(classes ?? []) };
+      const details = collector.details(classes ?? []);
+      return { ...result, details, ...(options.pictures !== undefined && (await picturesOf(set, details, options.pictures))) };
     }
     const { why, fix } = result.help;
     const also = result.accuracy === undefined ? '' : ', and the test accuracy means nothing';

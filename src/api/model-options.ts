@@ -23,6 +23,8 @@ export interface EvaluateOptions extends ModelOptions {
   readonly dataSet?: string | undefined;
   /** Mistakes that are told. Default: 20. */
   readonly worst?: number | undefined;
+  /** Pictures of those mistakes come along, as PNG with no side longer than so many pixels. Default: none. */
+  readonly pictures?: number | undefined;
   /** Threads that decode pictures; default: as many as there are cores, at most 16. */
   readonly workers?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -51,6 +53,7 @@ export const EVALUATE_KEYS: KeysOf<EvaluateOptions> = {
   batches: true,
   dataSet: true,
   onProgress: true,
+  pictures: true,
   signal: true,
   workers: true,
   worst: true,

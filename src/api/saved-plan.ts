@@ -1,11 +1,15 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { CompileOptions } from '../choose/plan-file.js';
 import { type Source, UserError, userError } from '../diagnostics/diagnostic.js';
+import { fileReason, isSystemError } from '../files/reason.js';
 import { isSavedPlan, readText } from '../files/source.js';
 import { validateGraph } from '../ir/validate.js';
 import { opRules } from '../ops/rules.js';
 import { parsePlan } from '../plan/parse.js';
 import type { Plan } from '../plan/plan.js';
 import { isDeclaration } from '../plan/storage.js';
+import { RUN_FILES } from '../training/run-folder.js';
 
 const AGAIN = 'make it again from its .amp file: ampc plan FILE --dump';
 
@@ -78,4 +82,16 @@ export async function readSavedPlan(
     'its formats are decided already',
     'give the .amp file instead',
   );
+}
+
+/** The plan that a run has now, or why there is none. */
+export async function planOfRun(run: string): Promise<Plan | string> {
+  const path = join(run, RUN_FILES.plan);
+  try {
+    return parseSavedPlan({ path, text: await readFile(path, 'utf8') });
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    if (isSystemError(error)) return `${path}: ${fileReason(error)}`;
+    throw error;
+  }
 }

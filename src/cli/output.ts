@@ -2,6 +2,8 @@ import { styleText } from 'node:util';
 import { LiveLine, type LiveText } from './live-line.js';
 import type { Stream } from './stream.js';
 
+export { formatCount, formatDuration, formatLoss, formatPercent } from '../numeric/readable.js';
+
 type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
 /** Colours for a terminal, unless NO_COLOR says otherwise; FORCE_COLOR asks for them anywhere. */
@@ -124,31 +126,4 @@ const MARK = /[\p{Mn}\p{Me}\p{Cf}]/u;
 export function displayWidth(text: string): number {
   if (!/[^ -~]/.test(text)) return text.length;
   return [...text].reduce((width, character) => width + (MARK.test(character) ? 0 : WIDE.test(character) ? 2 : 1), 0);
-}
-
-/** 1234567 -> `1,234,567`. */
-export function formatCount(value: number): string {
-  // By hand: the first use of Intl takes 30 ms.
-  const [whole, fraction] = String(value).split('.') as [string, string | undefined];
-  return [whole.replace(/\B(?=(\d{3})+$)/g, ','), ...(fraction === undefined ? [] : [fraction])].join('.');
-}
-
-/** Seconds as `42s`, `3m05s` or `2h07m`. */
-export function formatDuration(seconds: number): string {
-  const total = Math.round(seconds);
-  if (total < 60) return `${total}s`;
-  const minutes = Math.floor(total / 60);
-  if (minutes < 60) return `${minutes}m${String(total % 60).padStart(2, '0')}s`;
-  return `${Math.floor(minutes / 60)}h${String(minutes % 60).padStart(2, '0')}m`;
-}
-
-/** A fraction as a percentage with two decimals. */
-export function formatPercent(fraction: number): string {
-  return `${(100 * fraction).toFixed(2)} %`;
-}
-
-/** `1.2346`, `4.000e+18`, or `-` for one that is not finite, which is null in events. */
-export function formatLoss(loss: number | null): string {
-  if (loss === null || !Number.isFinite(loss)) return '-';
-  return Math.abs(loss) < 1e6 ? loss.toFixed(4) : loss.toExponential(3);
 }

@@ -15,6 +15,7 @@ import { addImport } from './commands/import.js';
 import { addInit } from './commands/init.js';
 import { addPlan } from './commands/plan.js';
 import { addPredict } from './commands/predict.js';
+import { addReport } from './commands/report.js';
 import { addRuns } from './commands/runs.js';
 import { addSweep } from './commands/sweep.js';
 import { addTest } from './commands/test.js';
@@ -34,6 +35,7 @@ const COMMANDS = [
   addImport,
   addRuns,
   addCompare,
+  addReport,
   addPlan,
   addTest,
   addVerify,

@@ -17,6 +17,7 @@ export type SchemaName =
   | 'import'
   | 'plan'
   | 'predict'
+  | 'report'
   | 'runs'
   | 'spec'
   | 'sweep'

@@ -1,8 +1,7 @@
 import type { BoardValue } from '../interchange/tensorboard/schema.js';
-import { elementCount } from '../ir/types.js';
 import type { Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
-import { type Dataset, placeOf } from './data/dataset.js';
+import type { Dataset } from './data/dataset.js';
 import { evaluate } from './evaluate.js';
 import { DetailCollector } from './evaluation-details.js';
 import { probabilitiesBy } from './probabilities.js';
@@ -23,20 +22,16 @@ export async function mistakeImages(
 ): Promise<readonly BoardValue[]> {
   const { graph } = findFunction(plan, 'eval_step')!;
   const [height = 0, width = 0, channels = 0] = test.shape;
-  // Pictures have no more channels than that.
-  if (channels > 4) return [];
+  const { isPicture, setPicture } = await import('./data/set-picture.js');
+  if (!isPicture(test.shape)) return [];
   const collector = new DetailCollector(graph.nodes[graph.outputs.logits!]!.type.shape.at(-1)!, probabilitiesBy(graph), SHOWN);
   const result = await evaluate(executable, plan, test, { signal, onResult: (values, index) => collector.add(values, index, test) });
   if (result === undefined) return [];
-  const { encodePng } = await import('./data/picture.js');
-  const bytes = elementCount(test.shape);
   const nameOf = (label: number) => classes[label] ?? String(label);
   const values: BoardValue[] = [];
   for (const [place, mistake] of collector.details(classes).worst.entries()) {
     const { index, file, label, predicted, probability, label_probability } = mistake;
-    await test.supply?.hold(Uint32Array.of(index), () => new Uint32Array(0));
-    const at = placeOf(test, index) * bytes;
-    const encodedImageString = await encodePng(test.images.subarray(at, at + bytes), test.shape);
+    const encodedImageString = await setPicture(test, index);
     const where = file ?? `test image ${index}`;
     values.push({
       tag: `mistakes/${String(place + 1).padStart(2, '0')}`,

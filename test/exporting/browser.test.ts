@@ -1,23 +1,14 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
 import { exportWeb } from '../../src/exporting/web/export.js';
+import { findChromium } from '../support/chromium.js';
 import { skip } from '../support/skip.js';
 import { makeWorkspace, type Workspace } from '../support/tiny.js';
 import { expectedOf, FACTS, networkOf } from './networks.js';
-
-function findChromium(): string | undefined {
-  for (const name of ['chromium', 'chromium-browser', 'google-chrome'])
-    try {
-      return execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim();
-    } catch {
-      // The next one.
-    }
-  return undefined;
-}
 
 /** The title of the page once it begins with DONE, as the browser tells it on loopback. */
 async function finalTitle(profile: string): Promise<string> {

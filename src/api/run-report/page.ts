@@ -1,0 +1,86 @@
+import { inlineFigure } from '../../figures/figure.js';
+import { type Child, element, empty, join, type Markup } from '../../figures/markup.js';
+import { PAGE_STYLE } from '../../figures/style.js';
+import type { NamedFigure } from './run-figures.js';
+
+export interface Fact {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** A part of a page, which its contents lead to. */
+export interface PageSection {
+  readonly id: string;
+  readonly title: string;
+  readonly content: readonly Child[];
+}
+
+export function figureGrid(figures: readonly NamedFigure[]): Markup {
+  const drawn = figures.map(({ figure }) => element('figure', {}, element('figcaption', {}, figure.title), inlineFigure(figure)));
+  return element('div', { class: 'figures' }, ...drawn);
+}
+
+/** A figure that may be larger than the page. */
+export function scrolledFigure({ figure }: NamedFigure): Markup {
+  return element('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': figure.title }, inlineFigure(figure));
+}
+
+export function facts(list: readonly Fact[]): Markup {
+  return element(
+    'div',
+    { class: 'facts' },
+    ...list.map(({ name, value }) => element('div', { class: 'fact' }, element('b', {}, value), element('span', {}, name))),
+  );
+}
+
+export const note = (text: string): Markup => element('p', { class: 'note' }, text);
+export const heading = (text: string): Markup => element('h3', {}, text);
+export const code = (text: string): Markup => element('pre', {}, element('code', {}, text));
+
+/** Columns whose heads begin with `#` hold numbers. */
+export function table(heads: readonly string[], rows: readonly (readonly string[])[]): Markup {
+  const isNumber = heads.map((head) => head.startsWith('#'));
+  const cell = (name: 'th' | 'td') => (text: string, column: number) =>
+    element(name, { class: isNumber[column] ? 'number' : undefined }, text);
+  const head = heads.map((text) => text.replace(/^#/, ''));
+  return element(
+    'div',
+    { class: 'scroll', tabindex: 0 },
+    element(
+      'table',
+      {},
+      element('thead', {}, element('tr', {}, ...head.map(cell('th')))),
+      element('tbody', {}, ...rows.map((row) => element('tr', {}, ...row.map(cell('td'))))),
+    ),
+  );
+}
+
+/** A PNG within the page. */
+export function picture(png: Uint8Array, description: string): Markup {
+  return empty('img', { src: `data:image/png;base64,${Buffer.from(png).toString('base64')}`, alt: description, loading: 'lazy' });
+}
+
+/** A page that needs nothing from elsewhere, and runs no script. */
+export function page(title: string, subtitle: string, sections: readonly PageSection[]): string {
+  const head = element(
+    'head',
+    {},
+    empty('meta', { charset: 'utf-8' }),
+    empty('meta', { name: 'viewport', content: 'width=device-width, initial-scale=1' }),
+    empty('meta', { 'http-equiv': 'Content-Security-Policy', content: "default-src 'none'; img-src data:; style-src 'unsafe-inline'" }),
+    element('title', {}, title),
+    // The rules hold no character that would have to be escaped, and must not be.
+    { markup: `<style>${PAGE_STYLE}</style>` },
+  );
+  const links = sections.map(({ id, title: name }) => element('a', { href: `#${id}` }, name));
+  const parts = sections.map(({ id, title: name, content }) => element('section', { id }, element('h2', {}, name), join(content)));
+  const body = element(
+    'body',
+    {},
+    element('h1', {}, title),
+    element('p', { class: 'note' }, subtitle),
+    element('nav', {}, ...links),
+    ...parts,
+  );
+  return `<!doctype html>\n${element('html', { lang: 'en' }, head, body).markup}\n`;
+}

@@ -1,0 +1,225 @@
+import { barChart } from '../../figures/bar-chart.js';
+import type { Figure } from '../../figures/figure.js';
+import { layerGraph } from '../../figures/layer-graph.js';
+import { formatNumber, lineChart, type Point, type Series } from '../../figures/line-chart.js';
+import type { Colour } from '../../figures/style.js';
+import { isInput } from '../../ir/structure.js';
+import { formatBytes } from '../../numeric/bytes.js';
+import { trainStep } from '../../plan/facts.js';
+import { footprint, MEMORY_CLASSES, type MemoryClass } from '../../plan/footprint.js';
+import { layerEdges } from '../../plan/layer-edges.js';
+import type { Plan } from '../../plan/plan.js';
+import { reportPlan } from '../../plan/report.js';
+import type { EpochEvent, StepEvent, TrainEvent } from '../../training/events.js';
+import type { RunFacts } from './run-facts.js';
+
+/** A figure and the name that its file has. */
+export interface NamedFigure {
+  readonly name: string;
+  readonly figure: Figure;
+}
+
+/** `undefined` and null are gaps. */
+const number = (value: number | null | undefined): number => value ?? Number.NaN;
+const percent = (share: number): string => `${Number((100 * share).toFixed(1))} %`;
+
+/** Where a step is, in epochs from 0; steps themselves, where nobody knows how many an epoch has. */
+function placeOf({ epochSteps }: RunFacts): (step: number) => number {
+  return (step) => (epochSteps === undefined ? step : step / epochSteps);
+}
+
+const epochsOf = ({ events }: RunFacts): readonly EpochEvent[] => events.filter((event) => event.event === 'epoch');
+const stepsOf = ({ events }: RunFacts): readonly StepEvent[] => events.filter((event) => event.event === 'step');
+
+/** What was measured at the end of an epoch, or of a run that ended within one. */
+type Scores = Partial<
+  Pick<EpochEvent, 'train_loss' | 'validation_loss' | 'validation_accuracy' | 'test_loss' | 'test_accuracy' | 'images_per_second'>
+>;
+
+/** Epochs are told at their end; in runs whose epochs have an unknown length, by the last step that was told before. */
+function epochPlaces(facts: RunFacts): readonly { readonly x: number; readonly scores: Scores }[] {
+  const at = placeOf(facts);
+  let step = 0;
+  return facts.events.flatMap((event: TrainEvent): { x: number; scores: Scores }[] => {
+    if ('step' in event) step = event.step;
+    if (event.event === 'epoch') return [{ x: facts.epochSteps === undefined ? step : event.epoch, scores: event }];
+    return event.event === 'done' && event.epoch !== undefined ? [{ x: at(event.steps), scores: event }] : [];
+  });
+}
+
+/** The name of a run before that of a curve, where there are several runs. */
+type Naming = (run: string, curve: string) => string;
+
+function byEpoch(facts: RunFacts, name: string, colour: number, value: (scores: Scores) => number | null | undefined): Series {
+  return { name, colour, isDotted: true, points: epochPlaces(facts).map(({ x, scores }): Point => [x, number(value(scores))]) };
+}
+
+function bySteps(facts: RunFacts, name: string, colour: number, value: (event: StepEvent) => number | null): Series {
+  const at = placeOf(facts);
+  return { name, colour, isFaint: true, points: stepsOf(facts).map((event): Point => [at(event.step), number(value(event))]) };
+}
+
+function lossSeries(facts: RunFacts, colour: number, naming: Naming, isOnly: boolean): readonly Series[] {
+  const { run } = facts.summary;
+  const validated = epochsOf(facts).some(({ validation_loss }) => validation_loss !== undefined);
+  return [
+    bySteps(facts, naming(run, 'a step'), colour, ({ loss }) => loss),
+    ...(isOnly ? [byEpoch(facts, 'training', colour, ({ train_loss }) => train_loss)] : []),
+    ...(isOnly && validated ? [byEpoch(facts, 'validation', colour + 2, ({ validation_loss }) => validation_loss)] : []),
+    byEpoch(facts, naming(run, 'test'), isOnly ? colour + 1 : colour, ({ test_loss }) => test_loss),
+  ];
+}
+
+/** Of each run the accuracy, or where several are compared that of the test images alone. */
+function accuracySeries(facts: RunFacts, colour: number, naming: Naming, isOnly: boolean): readonly Series[] {
+  const validated = epochsOf(facts).some(({ validation_accuracy }) => validation_accuracy !== undefined);
+  return [
+    ...(isOnly && validated ? [byEpoch(facts, 'validation', colour + 2, ({ validation_accuracy }) => validation_accuracy)] : []),
+    byEpoch(facts, naming(facts.summary.run, 'test'), isOnly ? colour + 1 : colour, ({ test_accuracy }) => test_accuracy),
+  ];
+}
+
+/** When steps were skipped, and why, as far as that was looked into. */
+function skips(facts: RunFacts): readonly { readonly x: number; readonly what: string }[] {
+  const at = placeOf(facts);
+  const traced = new Map(facts.events.flatMap((event) => (event.event === 'overflow' ? [[event.step, event.message] as const] : [])));
+  const skipped = new Set(stepsOf(facts).flatMap(({ step, skipped }) => (skipped ? [step] : [])));
+  const steps = [...new Set([...skipped, ...traced.keys()])].sort((a, b) => a - b);
+  return steps.map((step) => ({ x: at(step), what: traced.get(step) ?? `step ${step} was skipped` }));
+}
+
+/** Curves of one run, or of several over each other. */
+export function curveFigures(runs: readonly RunFacts[], nameOf: (run: string) => string): readonly NamedFigure[] {
+  const isOnly = runs.length === 1;
+  const naming: Naming = (run, curve) => (isOnly ? curve : nameOf(run));
+  const x = runs.every(({ epochSteps }) => epochSteps !== undefined) ? 'epochs' : 'steps';
+  const colour = (index: number) => index;
+  const scaled = runs.filter((facts) => stepsOf(facts).some(({ loss_scale }) => loss_scale !== 1));
+  const chart = (name: string, drawn: Figure | undefined): readonly NamedFigure[] => (drawn === undefined ? [] : [{ name, figure: drawn }]);
+  // In a comparison the curve of the steps has no name of its own in the legend: one run is one colour.
+  const losses = runs.flatMap((facts, index) => lossSeries(facts, colour(index), naming, isOnly)).filter((one) => isOnly || !one.isFaint);
+  return [
+    ...chart('loss', lineChart({ title: 'Loss', x, series: losses })),
+    ...chart(
+      'accuracy',
+      lineChart({
+        title: 'Accuracy',
+        x,
+        format: percent,
+        series: runs.flatMap((facts, index) => accuracySeries(facts, colour(index), naming, isOnly)),
+      }),
+    ),
+    ...chart(
+      'learning-rate',
+      lineChart({
+        title: 'Learning rate',
+        x,
+        series: runs.map((facts, index) => ({
+          ...bySteps(facts, naming(facts.summary.run, 'of the step'), colour(index), ({ lr }) => lr),
+          isFaint: false,
+        })),
+      }),
+    ),
+    ...chart(
+      'loss-scale',
+      lineChart({
+        title: 'Loss scale, and steps that were skipped (marks)',
+        x,
+        isLog: true,
+        format: formatNumber,
+        series: scaled.map((facts) => {
+          const series = bySteps(
+            facts,
+            naming(facts.summary.run, 'loss scale'),
+            colour(runs.indexOf(facts)),
+            ({ loss_scale }) => loss_scale,
+          );
+          return { ...series, isFaint: false, isStepped: true };
+        }),
+        marks: scaled.flatMap(skips),
+      }),
+    ),
+    ...chart(
+      'images-per-second',
+      lineChart({
+        title: 'Images a second, in training',
+        x,
+        series: runs.map((facts, index) =>
+          byEpoch(facts, naming(facts.summary.run, 'training'), colour(index), ({ images_per_second }) => images_per_second),
+        ),
+      }),
+    ),
+  ];
+}
+
+const MEMORY_COLOURS = {
+  parameters: 'blue',
+  statistics: 'sky',
+  optimizer: 'purple',
+  activations: 'green',
+  gradients: 'red',
+  workspace: 'orange',
+} as const satisfies Readonly<Record<MemoryClass, Colour>>;
+
+/** Layers whose numbers are shown; the others are summed up. */
+const MOST_BARS = 24;
+
+/** The figures of a plan: its layers and formats, its memory, and what its layers keep and move. */
+export function planFigures(plan: Plan): readonly NamedFigure[] {
+  const fn = trainStep(plan);
+  const { layers } = reportPlan(plan);
+  const inputs = fn.graph.nodes.filter(isInput).filter(({ attrs }) => attrs.name !== 'label');
+  const drawn = [
+    ...inputs.map(({ attrs, type }) => {
+      const what = `input [${type.shape.join(', ')}]`;
+      return { name: String(attrs.name), what, format: type.dtype, gradient: null, why: 'what a step is given' };
+    }),
+    ...layers.map(({ layer, op, shape, result, gradient, why }) => {
+      return { name: layer, what: `${op} [${shape.join(', ')}]`, format: result, gradient, why };
+    }),
+  ];
+  const names = new Set(drawn.map(({ name }) => name));
+  const edges = layerEdges(fn).filter(({ from, to }) => names.has(from) && names.has(to));
+  const used = new Set(edges.flatMap(({ from, to }) => [from, to]));
+  const memory = footprint(plan);
+  const bars = MEMORY_CLASSES.map((name) => ({ name, value: memory[name], colour: MEMORY_COLOURS[name] }));
+  const kept = [...layers].filter(({ savedBytes }) => savedBytes > 0).sort((a, b) => b.savedBytes - a.savedBytes);
+  const rest = kept.slice(MOST_BARS).reduce((sum, { savedBytes }) => sum + savedBytes, 0);
+  const figures: readonly (readonly [string, Figure | undefined])[] = [
+    [
+      'plan',
+      layerGraph(
+        drawn.filter(({ name }) => used.has(name)),
+        edges,
+        formatBytes,
+      ),
+    ],
+    ['memory', barChart('Memory of training, by what it holds', bars, formatBytes)],
+    [
+      'kept-by-layer',
+      barChart(
+        'What layers keep for the backward pass',
+        [
+          ...kept
+            .slice(0, MOST_BARS)
+            .map(({ layer, savedBytes, op }) => ({ name: layer, value: savedBytes, colour: 'green' as const, hint: op })),
+          ...(rest > 0 ? [{ name: `${kept.length - MOST_BARS} others`, value: rest, colour: 'faint' as const }] : []),
+        ],
+        formatBytes,
+      ),
+    ],
+    [
+      'work-by-layer',
+      barChart(
+        'Multiplications and additions of a step, by layer',
+        [...layers]
+          .filter(({ flops }) => flops > 0)
+          .sort((a, b) => b.flops - a.flops)
+          .slice(0, MOST_BARS)
+          .map(({ layer, flops }) => ({ name: layer, value: flops, colour: 'blue' as const })),
+        (flops) => `${formatNumber(flops / 1e9)} G`,
+      ),
+    ],
+  ];
+  return figures.flatMap(([name, figure]) => (figure === undefined ? [] : [{ name, figure }]));
+}

@@ -1,0 +1,148 @@
+import { confusionMatrix } from '../../figures/confusion.js';
+import { element } from '../../figures/markup.js';
+import { formatBytes } from '../../numeric/bytes.js';
+import { formatCount, formatDuration, formatLoss, formatPercent } from '../../numeric/readable.js';
+import type { Plan } from '../../plan/plan.js';
+import { castReports } from '../../plan/report.js';
+import type { TestResult } from '../evaluate.js';
+import type { RunSummary } from '../list-runs.js';
+import type { Filters } from './filters.js';
+import { code, type Fact, facts, figureGrid, heading, note, type PageSection, picture, scrolledFigure, table } from './page.js';
+import type { RunFacts } from './run-facts.js';
+import { type NamedFigure, planFigures } from './run-figures.js';
+
+const percent = (share: number | null | undefined): string => (share === null || share === undefined ? '-' : formatPercent(share));
+const loss = (value: number | null | undefined): string => formatLoss(value ?? null);
+
+export function summarySection({ summary, events, choices }: RunFacts): PageSection {
+  const start = events.find((event) => event.event === 'start');
+  const { best } = summary;
+  const list: readonly (Fact | undefined)[] = [
+    summary.accuracy === null ? undefined : { name: 'test accuracy', value: percent(summary.accuracy) },
+    best?.accuracy == null ? undefined : { name: `best epoch, ${best.epoch}`, value: percent(best.accuracy) },
+    { name: 'test loss', value: loss(summary.loss) },
+    { name: 'state', value: summary.state },
+    { name: 'epochs', value: `${summary.epochs} of ${summary.epochsAsked ?? '?'}` },
+    { name: 'steps', value: formatCount(summary.steps) },
+    { name: 'skipped steps', value: formatCount(summary.skipped) },
+    { name: 'training and evaluation', value: formatDuration(summary.seconds) },
+    { name: 'parameters', value: formatCount(summary.parameters ?? 0) },
+    { name: 'compute format', value: start?.precision ?? '-' },
+    { name: 'backend', value: choices.backend },
+  ];
+  return {
+    id: 'summary',
+    title: 'Summary',
+    content: [
+      facts(list.filter((fact) => fact !== undefined)),
+      note(`Trained on ${summary.device ?? 'a device that its files do not name'}.`),
+    ],
+  };
+}
+
+export function curvesSection(figures: readonly NamedFigure[]): PageSection {
+  const content = figures.length === 0 ? [note('The run has told of no step and no epoch yet.')] : [figureGrid(figures)];
+  return { id: 'curves', title: 'Curves', content };
+}
+
+const MOST_CASTS = 40;
+
+export function planSection(plan: Plan): PageSection {
+  const figures = planFigures(plan);
+  const graph = figures.find(({ name }) => name === 'plan');
+  const casts = [...castReports(plan)].filter((cast) => cast.function === 'train_step').sort((a, b) => b.bytesMoved - a.bytesMoved);
+  const rows = casts
+    .slice(0, MOST_CASTS)
+    .map(({ value, from, to, phase, bytesMoved, rule, why }) => [value, `${from} → ${to}`, phase, formatBytes(bytesMoved), rule, why]);
+  const left = casts.length - rows.length;
+  return {
+    id: 'plan',
+    title: 'Plan',
+    content: [
+      graph === undefined ? note('The network has too many layers to be drawn; `ampc plan` lists them.') : scrolledFigure(graph),
+      figureGrid(figures.filter(({ name }) => name !== 'plan')),
+      heading(`Casts of a training step: ${casts.length}`),
+      rows.length === 0
+        ? note('None: every value has the format that its readers take.')
+        : table(['value', 'formats', 'pass', '#bytes moved', 'rule', 'why'], rows),
+      left > 0 ? note(`${left} more; \`ampc plan RUN/plan.txt\` lists all of them.`) : undefined,
+    ],
+  };
+}
+
+export function testSection({ details, pictures, loss: testLoss, accuracy, images }: TestResult): PageSection {
+  const first = note(`${formatCount(images)} images: accuracy ${percent(accuracy)}, loss ${loss(testLoss)}.`);
+  if (details === undefined) return { id: 'test', title: 'Test', content: [first] };
+  const names = details.per_class.map(({ name }) => name);
+  const matrix = confusionMatrix(names, details.confusion);
+  const rows = details.per_class.map(({ name, images: count, predicted, precision, recall, f1 }) => {
+    return [name, String(count), String(predicted), percent(precision), percent(recall), percent(f1)];
+  });
+  const mistakes = details.worst.map(({ index, file, label, predicted, probability, label_probability }, place) => {
+    const words = `${names[label]} taken for ${names[predicted]}`;
+    const png = pictures?.[place];
+    return element(
+      'div',
+      {},
+      png === undefined ? undefined : picture(png, words),
+      element('div', {}, words),
+      element('div', { class: 'note' }, `${percent(probability)} against ${percent(label_probability)}, ${file ?? `image ${index}`}`),
+    );
+  });
+  const rest = `Top-5 accuracy ${percent(details.top5)}, macro F1 ${percent(details.macro.f1)}, expected calibration error ${percent(details.calibration_error)}.`;
+  return {
+    id: 'test',
+    title: 'Test',
+    content: [
+      first,
+      note(rest),
+      matrix === undefined
+        ? note('There are too many classes for a picture of the confusion matrix.')
+        : element('div', { class: 'middling' }, figureGrid([{ name: 'confusion', figure: matrix }])),
+      heading('By class'),
+      table(['class', '#images', '#predicted', '#precision', '#recall', '#F1'], rows),
+      heading('The worst mistakes'),
+      mistakes.length === 0 ? note('None.') : element('div', { class: 'pictures' }, ...mistakes),
+    ],
+  };
+}
+
+export function filtersSection({ name, count, pictures }: Filters): PageSection {
+  const more = count > pictures.length ? `, the first ${pictures.length} of ${count}` : '';
+  const drawn = pictures.map((png, filter) => picture(png, `filter ${filter}`));
+  const first = note(`${name}${more}; each from its lowest number, dark, to its highest.`);
+  return { id: 'filters', title: 'First filters', content: [first, element('div', { class: 'filters' }, ...drawn)] };
+}
+
+export function sourceSection({ source, summary, command, version }: RunFacts): PageSection {
+  const settings = Object.entries(summary.settings).map(([key, value]) => [key, String(value)]);
+  return {
+    id: 'settings',
+    title: 'Settings',
+    content: [
+      heading('Trained again with'),
+      code(command),
+      note(`ampc ${version ?? '?'}; the file and the plan lie in ${summary.run}.`),
+      heading('The file'),
+      code(source),
+      heading('All settings'),
+      table(['setting', 'value'], settings),
+    ],
+  };
+}
+
+/** Several runs beside each other. */
+export function comparisonSection(runs: readonly RunSummary[], differing: readonly string[], nameOf: (run: string) => string): PageSection {
+  const heads = ['run', 'state', '#accuracy', '#best', '#loss', '#epochs', '#time', ...differing];
+  const rows = runs.map((run) => [
+    nameOf(run.run),
+    run.state,
+    percent(run.accuracy),
+    run.best === null ? '-' : `${percent(run.best.accuracy)} (${run.best.epoch})`,
+    loss(run.loss),
+    `${run.epochs}/${run.epochsAsked ?? '?'}`,
+    formatDuration(run.seconds),
+    ...differing.map((key) => String(run.settings[key] ?? '-')),
+  ]);
+  return { id: 'runs', title: 'Runs', content: [table(heads, rows)] };
+}
