@@ -1,8 +1,8 @@
 import type { DType } from '../ir/types.js';
 
 /**
- * Colours by what they are for, on light and on dark ground. Those of series and formats are Okabe and Ito's (2008), which people tell apart
- * whatever colours they see; the lighter ones are darkened on white, the darker ones lightened on black.
+ * Colours by what they are for, on light and on dark ground. Those of series and formats are Okabe and Ito's (2008), which people tell
+ * apart whatever colours they see; the lighter ones are darkened on white, the darker ones lightened on black.
  */
 export const COLOURS = {
   ground: { light: '#ffffff', dark: '#16181c' },

@@ -24,7 +24,10 @@ function filterName(plan: Plan): string | undefined {
   return state && String(state.attrs.name);
 }
 
-/** What the first convolution of a network looks for; undefined where it has none that reads pictures. Throws UserError as `readSafetensors`. */
+/**
+ * What the first convolution of a network looks for; undefined where it has none that reads pictures. Throws UserError as
+ * `readSafetensors`.
+ */
 export async function firstFilters(plan: Plan, weights: string): Promise<Filters | undefined> {
   const name = filterName(plan);
   if (name === undefined) return undefined;

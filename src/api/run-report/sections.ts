@@ -89,7 +89,13 @@ export function testSection({ details, pictures, loss: testLoss, accuracy, image
       element('div', { class: 'note' }, `${percent(probability)} against ${percent(label_probability)}, ${file ?? `image ${index}`}`),
     );
   });
-  const rest = `Top-5 accuracy ${percent(details.top5)}, macro F1 ${percent(details.macro.f1)}, expected calibration error ${percent(details.calibration_error)}.`;
+  const { top5, macro, calibration_error } = details;
+  const scores = [
+    `Top-5 accuracy ${percent(top5)}`,
+    `macro F1 ${percent(macro.f1)}`,
+    `expected calibration error ${percent(calibration_error)}`,
+  ];
+  const rest = `${scores.join(', ')}.`;
   return {
     id: 'test',
     title: 'Test',

@@ -1,7 +1,7 @@
 import { REPORT_FORMATS, type ReportOptions, reportRuns } from '../../index.js';
 import { onInterrupt } from '../interrupt.js';
 import { progressBar, progressShare } from '../live-line.js';
-import { oneOf, options } from '../options.js';
+import { ofCall, oneOf, options } from '../options.js';
 import type { AddCommand } from './command.js';
 
 export const addReport: AddCommand = (program, output, exitWith) => {
@@ -22,7 +22,7 @@ export const addReport: AddCommand = (program, output, exitWith) => {
       const onProgress = (done: number, total: number) =>
         output.progress(() => `testing ${progressBar(done, total, 24)} ${progressShare(done, total)}`);
       try {
-        const result = await reportRuns(runs, { ...choices, onNotice: output.notice, signal: interrupt.signal, onProgress });
+        const result = await reportRuns(runs, { ...ofCall(choices), onNotice: output.notice, signal: interrupt.signal, onProgress });
         output.endProgress();
         if (result === undefined) {
           exitWith(interrupt.exitCode);
