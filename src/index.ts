@@ -1,6 +1,6 @@
 /** The public API of ampc. The command line uses nothing else. */
 
-export { type EarlyStoppingOptions, earlyStopping, MONITORED, type TrainCallback, type TrainControl } from './api/callbacks.js';
+export { type EarlyStoppingOptions, earlyStopping, type TrainCallback, type TrainControl } from './api/callbacks.js';
 export { compareRuns, type RunComparison, type RunCurve, type RunPlanDiff } from './api/compare-runs.js';
 export { type DataInfo, dataInfo, dataPreview, type KnownData, listData } from './api/data.js';
 export { checkGates, diffPlans, type PlanComparison } from './api/diff-plans.js';
@@ -39,6 +39,7 @@ export { renderDiagnostic, renderDiagnostics } from './diagnostics/render.js';
 export { EXPORT_FORMATS, type ExportTarget } from './exporting/targets.js';
 export { readSource, readStandardInput, STANDARD_INPUT } from './files/source.js';
 export { VERSION } from './files/version.js';
+export { MONITORED } from './ir/early-stop.js';
 export type { Program, Recipe } from './ir/program.js';
 export type { Graph, Node, PrecisionName, TensorType } from './ir/types.js';
 export type { RuleId, Why } from './ir/why.js';
@@ -82,6 +83,7 @@ export type { Diagnosis } from './training/diagnose.js';
 export type { Evaluation } from './training/evaluate.js';
 export type { CalibrationBin, ClassScores, EvaluationDetails, Mistake } from './training/evaluation-details.js';
 export type {
+  DoneEvent,
   EpochEvent,
   InitEvent,
   OverflowEvent,

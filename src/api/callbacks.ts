@@ -1,3 +1,6 @@
+import { DEFAULT_PATIENCE, type Monitored } from '../ir/early-stop.js';
+import type { BestEpoch } from '../training/checkpoint-metadata.js';
+import { withEpoch } from '../training/early-stop.js';
 import type { EpochEvent, StartEvent, StepEvent, TrainEvent } from '../training/events.js';
 
 /** What a callback can do to the run that it is told of. */
@@ -18,12 +21,9 @@ export interface TrainCallback {
   readonly onEvent?: Told<TrainEvent>;
 }
 
-/** Numbers of an epoch that early stopping can watch. */
-export const MONITORED = ['train_loss', 'validation_loss', 'validation_accuracy', 'test_loss', 'test_accuracy'] as const;
-
 export interface EarlyStoppingOptions {
   /** Default: `validation_loss` where images are kept for validation, else `test_loss`. */
-  readonly monitor?: (typeof MONITORED)[number] | undefined;
+  readonly monitor?: Monitored | undefined;
   /** Epochs without a better value after which the run ends; default 3. */
   readonly patience?: number | undefined;
   /** By how much a value has to be better to count; default 0. */
@@ -31,17 +31,15 @@ export interface EarlyStoppingOptions {
 }
 
 /** Ends a run that no longer gets better. The best weights are in the run's `best.safetensors` as ever. */
-export function earlyStopping({ monitor, patience = 3, minDelta = 0 }: EarlyStoppingOptions = {}): TrainCallback {
-  let best: number | undefined;
+export function earlyStopping({ monitor, patience = DEFAULT_PATIENCE, minDelta = 0 }: EarlyStoppingOptions = {}): TrainCallback {
+  let best: BestEpoch | undefined;
   let since = 0;
   return {
     onEpoch(event, control) {
-      const name = monitor ?? (typeof event.validation_loss === 'number' ? 'validation_loss' : 'test_loss');
-      const value = event[name];
-      const sign = name.endsWith('accuracy') ? -1 : 1;
-      const isBetter = typeof value === 'number' && (best === undefined || sign * value < sign * best - minDelta);
-      best = isBetter ? value : best;
-      since = isBetter ? 0 : since + 1;
+      const metric = monitor ?? (typeof event.validation_loss === 'number' ? 'validation_loss' : 'test_loss');
+      const next = withEpoch(best, event, { metric, minDelta });
+      since = next === best ? since + 1 : 0;
+      best = next;
       if (since >= patience) control.stop();
     },
   };

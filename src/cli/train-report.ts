@@ -1,4 +1,4 @@
-import type { EpochEvent, OverflowEvent, PhaseEvent, StartEvent, StepEvent, TrainEvent, TrainProgress } from '../index.js';
+import type { DoneEvent, EpochEvent, OverflowEvent, PhaseEvent, StartEvent, StepEvent, TrainEvent, TrainProgress } from '../index.js';
 import { formatSteps, leftOutNote, trainLossCell } from './epoch-losses.js';
 import { printInit } from './init-view.js';
 import { progressBar, progressShare } from './live-line.js';
@@ -93,6 +93,7 @@ export class TrainReport {
         break;
       case 'done':
         this.#output.endProgress();
+        if (event.early_stop !== undefined) this.#output.info(earlyLine(event.early_stop));
     }
   }
 
@@ -191,6 +192,21 @@ function phaseLine({ epoch, frozen, trains }: PhaseEvent): string {
     ...(frozen.length === 0 ? [] : [`frozen: ${namesOf(frozen)}`]),
   ];
   return `from epoch ${epoch} on ${parts.join('; ')}`;
+}
+
+const METRICS = {
+  validation_accuracy: 'validation accuracy',
+  validation_loss: 'validation loss',
+  test_accuracy: 'test accuracy',
+  test_loss: 'test loss',
+  train_loss: 'train loss',
+} as const satisfies Record<NonNullable<DoneEvent['early_stop']>['metric'], string>;
+
+/** Why a run ended before its time. */
+function earlyLine({ metric, best, best_epoch, epoch, patience }: NonNullable<DoneEvent['early_stop']>): string {
+  const value = metric.endsWith('accuracy') ? formatPercent(best) : formatLoss(best);
+  const epochs = patience === 1 ? '1 epoch' : `${patience} epochs`;
+  return `early_stop: ended after epoch ${epoch}, ${epochs} behind the best ${METRICS[metric]}, ${value} in epoch ${best_epoch}`;
 }
 
 interface Facts {

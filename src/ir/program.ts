@@ -2,6 +2,7 @@ import type { Augmentation } from '../datasets/augmentation.js';
 import type { Split } from '../datasets/registry.js';
 import type { DataSource, DataSplit, ImageSize } from '../datasets/source.js';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import type { EarlyStopSpec } from './early-stop.js';
 import type { FurtherInput } from './graph-names.js';
 import type { OptimizerSpec } from './optimizer.js';
 import type { ParameterKind } from './parameter-kinds.js';
@@ -185,6 +186,8 @@ export interface TrainSpec {
   readonly dropLast: boolean;
   /** Not always whole: see `stepsOfRun`. */
   readonly epochs: number;
+  /** Left out: the run goes on to its end. */
+  readonly earlyStop?: EarlyStopSpec;
   readonly seed: number;
   /** What the `freeze` lines say, such as `stem.* until 3, fc`; left out: there are none. */
   readonly freeze?: string;

@@ -8,6 +8,7 @@ import { lossOnProbabilities } from './loss-on-probabilities.js';
 import { lowPinOfFullOp } from './low-pin-of-full-op.js';
 import type { LintFinding, LintInput, LintRule } from './rule.js';
 import { scaleTooLarge } from './scale-too-large.js';
+import { stopByTestImages } from './stop-by-test-images.js';
 import { sumBeforeDivision } from './sum-before-division.js';
 import { unscaledF16 } from './unscaled-f16.js';
 import { uselessScaling } from './useless-scaling.js';
@@ -27,6 +28,7 @@ export const LINTS = {
   AMP4209: beyondF16,
   AMP4210: zeroInF16,
   AMP4211: sumBeforeDivision,
+  AMP4213: stopByTestImages,
 } as const satisfies Record<string, LintRule>;
 
 export type LintCode = keyof typeof LINTS;

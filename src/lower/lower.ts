@@ -14,6 +14,7 @@ import { checkGroups } from './check-groups.js';
 import { checkPatterns, phasesIn } from './check-parameter-lines.js';
 import { type ReadDataset, readDataset } from './dataset.js';
 import type { DatasetValues } from './dataset-properties.js';
+import { checkEarlyStop } from './early-stop.js';
 import { evaluate } from './evaluate.js';
 import type { Evaluation } from './evaluation.js';
 import { checkKeepLines } from './keep-lines.js';
@@ -142,6 +143,7 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
   const model = sections.models[0];
   const modelBroken = sections.models.length === 0 || syntaxErrors.some((at) => !isInSettings(file, at));
   if (model === undefined || modelBroken) return { sink, modules };
+  checkEarlyStop(train, dataset, sections.train, sink);
   const loss = writtenLoss(sections.train);
   const shapes = readShapes(model, evaluation, data, hasErrorIn(loss?.span, sink) ? undefined : targetOf(train.loss));
   if (shapes === undefined) return { sink, modules };

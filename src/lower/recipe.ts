@@ -1,5 +1,6 @@
 import type { LineIndex } from '../diagnostics/lines.js';
 import { suggestion } from '../diagnostics/suggest.js';
+import { given } from '../given.js';
 import type { Pin } from '../ir/pin.js';
 import type { AuxLoss, PrecisionSpec, TrainSpec } from '../ir/program.js';
 import { formatNamed } from '../numeric/formats.js';
@@ -11,6 +12,7 @@ import { chosen, type ResolvedSetting, type ResolvedSettings, readSettings } fro
 import type { SettingValue } from './setting.js';
 import {
   COMPUTE,
+  EARLY_STOP,
   KEEP_FORMATS,
   LOSS,
   LOSS_SCALE,
@@ -88,6 +90,7 @@ export function readTrain(
     accumulate: numberSetting(settings, 'accumulate'),
     dropLast: required(settings, 'drop_last').args.drop_last === true,
     epochs: numberSetting(settings, 'epochs'),
+    ...given({ earlyStop: chosen(settings, EARLY_STOP, context) }),
     seed: numberSetting(settings, 'seed'),
     onLostLoss: chosen(settings, ON_LOST_LOSS, context),
   };

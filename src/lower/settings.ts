@@ -1,5 +1,6 @@
 import { DEFAULT_SIZING, FILTERS, FITS } from '../datasets/source.js';
 import { AUGMENTATIONS } from './choices/augmentation.js';
+import { EARLY_STOPS } from './choices/early-stop.js';
 import { AUX_LOSSES, LOSSES, LOST_LOSS } from './choices/loss.js';
 import { OPTIMIZERS } from './choices/optimizer.js';
 import { COMPUTE_FORMATS, LOSS_SCALES, POLICIES } from './choices/precision.js';
@@ -119,6 +120,12 @@ export const GROUP_FACTORS = {
   decay: scalar('weight_decay_times', "factor on the optimizer's `weight_decay`", { kind: 'number', min: 0 }),
 } as const;
 
+export const EARLY_STOP = choice(
+  'early_stop',
+  'ends the run, as one that is done, once a number of an epoch has not become better in so many epochs; by default none does',
+  EARLY_STOPS,
+  undefined,
+);
 export const ON_LOST_LOSS = choice(
   'on_lost_loss',
   'what follows a loss that is infinite or NaN, in a step that no loss scaling skips',
@@ -154,6 +161,7 @@ export const TRAIN_SETTINGS: readonly Setting[] = [
     above: 0,
     max: 1_000_000,
   }),
+  EARLY_STOP,
   ON_LOST_LOSS,
   scalar('seed', 'of initial weights, shuffling, augmentation and dropout', { kind: 'int', default: 0, min: 0, max: 2 ** 32 - 1 }),
 ];

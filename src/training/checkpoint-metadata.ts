@@ -1,4 +1,5 @@
-import { type Check, fields, isCount, isNumber, isText, listOf, optional, recordOf } from '../files/json-form.js';
+import { type Check, fields, isCount, isNumber, isText, listOf, oneOf, optional, recordOf } from '../files/json-form.js';
+import { MONITORED, type Monitored } from '../ir/early-stop.js';
 import type { FoundPin } from '../ir/pin.js';
 import type { Course, GroupCourses } from './schedule.js';
 import { isStoredPin, readPin, type StoredPin, storePin } from './stored-pins.js';
@@ -22,6 +23,13 @@ export interface SetScores {
 /** On the test images, and on those that are kept for choosing. */
 export interface Scores extends SetScores {
   readonly validation?: SetScores;
+}
+
+/** The best value of a metric so far, and the epoch of it, from 1; the first of several. */
+export interface BestEpoch {
+  readonly metric: Monitored;
+  readonly value: number;
+  readonly epoch: number;
 }
 
 /** Where a run stands; with the states and the settings, all that continuing it needs. */
@@ -49,6 +57,8 @@ export interface RunPosition {
   readonly rate?: number | undefined;
   /** Losses so far; not in checkpoints of older versions. */
   readonly losses?: LossHistory;
+  /** What `early_stop` judges by; left out: it does not, or nothing is known yet. */
+  readonly bestEpoch?: BestEpoch | undefined;
   readonly last: Scores | undefined;
   readonly best: Scores | undefined;
   /** Seconds spent in the run and in the unfinished epoch. */
@@ -57,8 +67,8 @@ export interface RunPosition {
 }
 
 /**
- * Every setting of a run but the number of epochs and what follows a lost loss, by its path. A run goes on with the same ones; its rates
- * alone may change.
+ * Every setting of a run but the number of epochs, when it ends early and what follows a lost loss, by its path. A run goes on with the
+ * same ones; its rates alone may change.
  */
 export type RunSettings = Readonly<Record<string, string>>;
 
@@ -88,6 +98,7 @@ const POSITION = {
   groupCourses: optional(recordOf(isCourse)),
   rate: optional(isNumber),
   losses: optional(fields({ first: optional(isLoss), last: optional(isLoss) })),
+  bestEpoch: optional(fields({ metric: oneOf(MONITORED), value: isNumber, epoch: isCount })),
   last: optional(isScores),
   best: optional(isScores),
   seconds: isNumber,

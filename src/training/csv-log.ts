@@ -42,7 +42,7 @@ function rowOf(event: TrainEvent): Row | undefined {
       return withParts(row, 'train_loss', train_losses);
     }
     case 'done': {
-      const { steps: step, ...row } = event;
+      const { steps: step, early_stop: _, ...row } = event;
       // At the end of an epoch its row has all of it.
       return event.epoch === undefined ? undefined : { ...row, step };
     }

@@ -1,3 +1,4 @@
+import type { Monitored } from '../ir/early-stop.js';
 import type { Overflow } from './overflow/overflow.js';
 import type { StoredPin } from './stored-pins.js';
 
@@ -151,6 +152,14 @@ export interface DoneEvent {
   readonly train_loss?: number;
   readonly validation_loss?: number | null;
   readonly validation_accuracy?: number | null;
+  /** Of a run that `early_stop` ended: the metric, its best value and the epoch of that, and the epoch that the run ended with. */
+  readonly early_stop?: {
+    readonly metric: Monitored;
+    readonly best: number;
+    readonly best_epoch: number;
+    readonly epoch: number;
+    readonly patience: number;
+  };
 }
 
 export type TrainEvent =

@@ -8,6 +8,7 @@ import { loadCheckpoint } from './checkpoint.js';
 import type { Scores } from './checkpoint-metadata.js';
 import { type Continuation, continueRates } from './continue.js';
 import { Batcher } from './data/batcher.js';
+import { stalled } from './early-stop.js';
 import type { InitEvent, TrainEvent } from './events.js';
 import { loadInitial } from './init/load.js';
 import type { TrainOptions, TrainResult } from './options.js';
@@ -79,6 +80,7 @@ function planSession(
     maxSteps,
     logEvery,
     abortAfter: abortLimit(options),
+    earlyStop: recipe.train.earlyStop,
     rate,
     rates,
     course,
@@ -123,8 +125,8 @@ async function trainAndTest(session: Session): Promise<{ readonly outcome: Epoch
 }
 
 /** Epochs to the end, the step limit or the signal. */
-async function runEpochs(session: Session, { epochs }: SessionPlan, options: TrainOptions): Promise<'finished' | 'interrupted'> {
-  while (session.progress.epoch < epochs) {
+async function runEpochs(session: Session, plan: SessionPlan, options: TrainOptions): Promise<'finished' | 'interrupted'> {
+  while (session.progress.epoch < plan.epochs && stalled(plan.earlyStop, session.progress) === undefined) {
     const { outcome, scores } = await trainAndTest(session);
     if (outcome === 'interrupt' || (outcome === 'end' && options.signal?.aborted && scores === undefined)) {
       await saveUnfinished(session);
@@ -184,8 +186,7 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
   if (options.contentsAreNew && options.contents !== undefined) await updateRun(run, options.contents);
   const sessionPlan = planSession(options, prepared, continuation);
   const position = goingOn(resumed?.position ?? START, sessionPlan.stepsPerEpoch, sessionPlan.totalSteps);
-  const { rates } = sessionPlan;
-  const stepper = new Stepper({ executable, plan, batcher, division, rates });
+  const stepper = new Stepper({ executable, plan, batcher, division, rates: sessionPlan.rates });
   const metrics = await RunLogs.open(
     options,
     batcher,
@@ -225,7 +226,7 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
       bestAccuracy: session.progress.best?.accuracy,
       seconds: session.progress.seconds,
     };
-    if (outcome === 'finished') await session.emit(doneEvent(session.progress));
+    if (outcome === 'finished') await session.emit(doneEvent(session.progress, stalled(sessionPlan.earlyStop, session.progress)));
     return result;
   } finally {
     await metrics.close();

@@ -53,14 +53,15 @@ function validationScores({ validation }: Partial<Scores>): Pick<EpochEvent, 'va
   return validation === undefined ? {} : { validation_loss: validation.loss, validation_accuracy: validation.accuracy ?? null };
 }
 
-/** The line of a run that has come to its end, or to where it was to stop. */
-export function doneEvent({ epoch, step, stepInEpoch, tally, last, seconds }: Progress): DoneEvent {
+/** The line of a run that has come to its end, or to where it was to stop; `early`: why it ends before its time. */
+export function doneEvent({ epoch, step, stepInEpoch, tally, last, seconds }: Progress, early: DoneEvent['early_stop']): DoneEvent {
   return {
     event: 'done',
     test_accuracy: last?.accuracy ?? null,
     test_loss: last?.loss ?? null,
     seconds,
     steps: step,
+    ...(early !== undefined && { early_stop: early }),
     ...(stepInEpoch > 0 && { epoch: epoch + 1, train_loss: meanLoss(tally), ...validationScores(last ?? {}) }),
   };
 }

@@ -1,4 +1,7 @@
-import type { RunPosition, Scores } from './checkpoint-metadata.js';
+import type { EarlyStopSpec } from '../ir/early-stop.js';
+import type { BestEpoch, RunPosition, Scores } from './checkpoint-metadata.js';
+import { withEpoch } from './early-stop.js';
+import type { EpochEvent } from './events.js';
 import { Speed } from './speed.js';
 import type { StepResult } from './step-result.js';
 import { addToHistory, addToTally, EMPTY_TALLY, type LossHistory, type TallyState } from './tally.js';
@@ -20,6 +23,7 @@ export class Progress {
   scale = 1;
   last: Scores | undefined;
   best: Scores | undefined;
+  bestEpoch: BestEpoch | undefined;
   readonly speed = new Speed();
   private readonly secondsBefore: number;
   private epochSecondsBefore: number;
@@ -28,6 +32,7 @@ export class Progress {
 
   constructor(position: RunPosition) {
     ({ step: this.step, epoch: this.epoch, stepInEpoch: this.stepInEpoch, tally: this.tally } = position);
+    this.bestEpoch = position.bestEpoch;
     ({ skipsInARow: this.skipsInARow, last: this.last, best: this.best, losses: this.losses = {} } = position);
     this.secondsBefore = position.seconds;
     this.epochSecondsBefore = position.epochSeconds;
@@ -48,8 +53,9 @@ export class Progress {
   }
 
   get state(): ProgressState {
-    const { step, epoch, stepInEpoch, tally, losses, skipsInARow, seconds, epochSeconds, last, best } = this;
-    return { step, epoch, stepInEpoch, tally, losses, skipsInARow, seconds, epochSeconds, last, best };
+    const { step, epoch, stepInEpoch, tally, losses, skipsInARow, seconds, epochSeconds, last, best, bestEpoch } = this;
+    const known = { step, epoch, stepInEpoch, tally, losses, skipsInARow, seconds, epochSeconds, last, best };
+    return bestEpoch === undefined ? known : { ...known, bestEpoch };
   }
 
   /** Goes on by steps that were issued; negative: steps that are taken back, with their images. */
@@ -65,6 +71,12 @@ export class Progress {
     this.losses = addToHistory(this.losses, result);
     this.skipsInARow = result.skipped ? this.skipsInARow + 1 : 0;
     this.scale = result.scale;
+  }
+
+  /** Takes in what an epoch came to, and gives its line. */
+  watched(event: EpochEvent, spec: EarlyStopSpec | undefined): EpochEvent {
+    if (spec !== undefined) this.bestEpoch = withEpoch(this.bestEpoch, event, spec);
+    return event;
   }
 
   /** Begins the next epoch. Of a part of one the tally is kept, for a run that goes on in it. */

@@ -1,3 +1,4 @@
+import type { EarlyStopSpec } from '../ir/early-stop.js';
 import type { Recipe } from '../ir/program.js';
 import type { Plan } from '../plan/plan.js';
 import type { RunPosition, RunSettings } from './checkpoint-metadata.js';
@@ -28,6 +29,7 @@ export interface SessionPlan {
   readonly logEvery: number;
   /** Skipped steps in a row that end the run; infinite without loss scaling. */
   readonly abortAfter: number;
+  readonly earlyStop: EarlyStopSpec | undefined;
   /** Learning rates by 0-based step: that of all, and with those of groups by the inputs that have them. */
   readonly rate: (step: number) => number;
   readonly rates: (step: number) => Rates;

@@ -232,7 +232,7 @@ export class Session {
     const [progress, present] = [this.progress, await this.present()];
     await this.saveLast(present, scores);
     progress.last = scores;
-    await this.emit(epochEvent(progress, scores));
+    await this.emit(progress.watched(epochEvent(progress, scores), this.plan.earlyStop));
     progress.endEpoch(this.stepsInEpoch === this.plan.stepsPerEpoch);
     await this.logs.epoch({ plan: this.running.plan, states: present.states, step: progress.step, epochs: progress.epoch });
     this.watch.endEpoch();
