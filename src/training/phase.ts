@@ -20,20 +20,17 @@ function frozenIn(plan: Plan): ReadonlySet<string> {
 
 /**
  * Where other parameters are frozen from epoch `epoch` on: the plan of that, on the device, with the weights, statistics and loss scale of
- * the run; the optimizer starts anew. Everything issued before must have been drained. Undefined: the present plan goes on.
+ * the run. The optimizer goes on where parameters only stop training, and starts anew where others begin to. Everything issued before must
+ * have been drained. Undefined: the present plan goes on.
  */
 export async function enterPhase({ replanner, recipe }: TrainOptions, running: Running, epoch: number): Promise<Phase | undefined> {
   if (replanner?.changesWith(epoch) !== true) return undefined;
   const wasFrozen = frozenIn(running.plan);
   const before = await running.executable.readStates();
   const entered = await replanner.enter(epoch);
-  const states = statesFor(entered.plan, before, recipe.train.seed);
-  await entered.executable.writeStates(states);
   const isFrozen = frozenIn(entered.plan);
-  return {
-    entered,
-    states,
-    frozen: [...isFrozen].filter((name) => !wasFrozen.has(name)),
-    trains: [...wasFrozen].filter((name) => !isFrozen.has(name)),
-  };
+  const trains = [...wasFrozen].filter((name) => !isFrozen.has(name));
+  const states = statesFor(entered.plan, before, recipe.train.seed, trains.length === 0);
+  await entered.executable.writeStates(states);
+  return { entered, states, frozen: [...isFrozen].filter((name) => !wasFrozen.has(name)), trains };
 }

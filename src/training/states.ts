@@ -89,12 +89,15 @@ export function planStates(plan: Plan): readonly StateInfo[] {
   return [...states.values()];
 }
 
-/** What another plan of the model starts from: parameters, statistics and the loss scale as they are, the optimizer as at the start. */
-export function statesFor(plan: Plan, before: StateValues, seed: number): StateValues {
+/**
+ * What another plan of the model starts from: parameters, statistics and the loss scale as they are, and the optimizer too where it goes
+ * on; else as at the start.
+ */
+export function statesFor(plan: Plan, before: StateValues, seed: number, optimizerGoesOn: boolean): StateValues {
   const states = new Map(initialStates(plan, seed));
   for (const { name, role } of planStates(plan)) {
     const value = before.get(name);
-    if (value !== undefined && role !== 'optimizer') states.set(name, value);
+    if (value !== undefined && (optimizerGoesOn || role !== 'optimizer')) states.set(name, value);
   }
   return states;
 }

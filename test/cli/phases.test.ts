@@ -65,6 +65,20 @@ describe('parameters that are frozen for some epochs', () => {
     assert.match((await ampc('plan', work.program, '--epoch', '4')).stderr, /error\[AMP6215\]: there is no epoch 4/);
   });
 
+  it('leave the optimizer as it is where they stop training, and have a new one where they begin to', async () => {
+    // Behind steps 4 and 8 the next epoch's plan has taken over.
+    const counts = [4, 7, 8, 9, 12].map(async (steps) => {
+      const run = work.path(`counted-${steps}`);
+      await train(work.program, '--out', run, '--max-steps', String(steps));
+      return (await readSafetensors(join(run, 'checkpoint.safetensors'))).tensors;
+    });
+    const states = await Promise.all(counts);
+    assert.deepEqual(
+      states.map((tensors) => Number(tensors.get('optimizer.step')!.data[0])),
+      [0, 3, 4, 5, 8],
+    );
+  });
+
   it('that never change in the run are told before it starts', async () => {
     const { code, stderr } = await ampc(...work.args('train', work.program, '--out', work.path('short')!, '--epochs', '1'));
     assert.equal(code, 0, stderr);

@@ -5,7 +5,7 @@ import { UserError } from '../../src/diagnostics/diagnostic.js';
 import { fnv1a32, uniformAt } from '../../src/random/threefry.js';
 import { loadWeights } from '../../src/training/init/load.js';
 import { type Tensor, writeSafetensors } from '../../src/training/safetensors.js';
-import { initialStates, modelHash, parameterCount, planStates } from '../../src/training/states.js';
+import { initialStates, modelHash, parameterCount, planStates, statesFor } from '../../src/training/states.js';
 import { saveWeights } from '../../src/training/weights.js';
 import { FakeExecutable, fakePlan, inTemporaryFolder } from './support/fake.js';
 
@@ -27,6 +27,17 @@ describe('states', () => {
     assert.notDeepEqual(initialStates(fakePlan(), 4).get('fc.weight'), weight);
     assert.deepEqual(states.get('scaler.scale'), Float32Array.of(1024));
     assert.deepEqual(states.get('optimizer.step'), Int32Array.of(0));
+  });
+
+  it('go on with another plan, those of the optimizer only if it does', () => {
+    const plan = fakePlan();
+    const before = new Map([...initialStates(plan, 3)].map(([name, values]) => [name, values.map((x) => x + 1)]));
+    const slots = planStates(plan).filter(({ role }) => role === 'optimizer');
+    assert.ok(slots.length > 0);
+    assert.deepEqual(statesFor(plan, before, 3, true), before);
+    const anew = statesFor(plan, before, 3, false);
+    for (const { name } of planStates(plan))
+      assert.deepEqual(anew.get(name), (slots.some((slot) => slot.name === name) ? initialStates(plan, 3) : before).get(name), name);
   });
 
   it('hashes a model the same for any batch size', () => {
