@@ -73,6 +73,7 @@ export { BACKEND_NAMES, type BackendName, type PlanTarget } from './plan/target.
 export { RULES } from './precision/rules.js';
 export type { Backend, BackendInfo, Executable, MachineLimits } from './runtime/backend.js';
 export { probeBackends, selectBackend } from './runtime/select.js';
+export { BESIDES, type Besides } from './training/checkpoint-metadata.js';
 export type { BatchData, Batches, ImageBatch } from './training/data/batches.js';
 export type { DatasetReport } from './training/data/dataset.js';
 export type { DownloadProgress } from './training/data/download.js';
@@ -96,4 +97,5 @@ export type {
 } from './training/events.js';
 export { WEIGHT_LAYOUTS, type WeightLayout } from './training/init/weight-file.js';
 export type { Prediction } from './training/predict.js';
+export { besidesScores } from './training/progress-report.js';
 export type { EpochScores, RunState } from './training/run-summary.js';

@@ -3,11 +3,13 @@ import { picturesBelow } from '../datafiles/class-folders.js';
 import { UserError, userError } from '../diagnostics/diagnostic.js';
 import { isFolder } from '../files/is-folder.js';
 import type { Plan } from '../plan/plan.js';
+import type { Executable } from '../runtime/backend.js';
 import { loadOptions } from '../runtime/load-options.js';
+import type { Scores } from '../training/checkpoint-metadata.js';
 import { collectBatches } from '../training/data/batches.js';
 import type { ImageSet } from '../training/data/dataset.js';
 import { choosePlace, openClasses, openSplit } from '../training/data/open.js';
-import { type Evaluation, evaluate as runEvaluation } from '../training/evaluate.js';
+import { type Evaluation, type EvaluateOptions as RunOptions, evaluate as runEvaluation } from '../training/evaluate.js';
 import { DetailCollector, type EvaluationDetails } from '../training/evaluation-details.js';
 import { loadWeights } from '../training/init/load.js';
 import type { Prediction } from '../training/predict.js';
@@ -19,13 +21,15 @@ import { refuseUnknown } from './option-keys.js';
 import { openOther } from './other-data.js';
 import { type RunReference, runFolder } from './run-reference.js';
 import { type RunChoices, readRun } from './runs.js';
-import { isNoRun, lastWeights } from './stored-model.js';
+import { isNoRun, lastWeights, type OtherWeights, otherWeights } from './stored-model.js';
 
 export interface Model {
   readonly runnable: Runnable;
   readonly weights: string;
   /** What a run knows of its data; nothing of a file with weights. */
   readonly run?: Pick<RunChoices, 'classes' | 'data'>;
+  /** Further weights of the run, that its own evaluation does not use. */
+  readonly besides?: OtherWeights | undefined;
 }
 
 /** The model of a run folder, or of a `.amp` file with weights. */
@@ -36,7 +40,8 @@ export async function openModel(target: string, options: ModelOptions & Pick<Eva
     const backend = options.backend === undefined || options.backend === 'auto' ? choices.backend : options.backend;
     const { settings, formats, images } = choices;
     const runnable = await compileToRun(source, { ...settings, formats, images, costs, threads, onNotice, signal, backend }, 'evaluation');
-    return { runnable, weights: options.weights ?? (await lastWeights(target)), run: choices };
+    const own = options.weights === undefined && { besides: await otherWeights(target, runnable.program.recipe.train.average) };
+    return { runnable, weights: options.weights ?? (await lastWeights(target)), run: choices, ...own };
   }
   if (options.weights === undefined) throw await isNoRun(target);
   return { runnable: await compileToRun(target, options, 'evaluation'), weights: options.weights };
@@ -67,6 +72,8 @@ export interface TestResult extends Evaluation {
   readonly details?: EvaluationDetails;
   /** Of the mistakes in `details.worst`, in their order, where they were asked for and the images are pictures. */
   readonly pictures?: readonly Uint8Array[];
+  /** Of a run that keeps averages: the weights that its own evaluation does not use. */
+  readonly besides?: NonNullable<Scores['besides']>;
 }
 
 async function picturesOf(set: ImageSet, { worst }: EvaluationDetails, longest: number): Promise<Pick<TestResult, 'pictures'>> {
@@ -93,6 +100,19 @@ function refuseUnusable({ unusable }: DetailCollector): void {
     'what it results in for them is infinite or NaN',
     'evaluate it with --backend reference, or train it with a format that holds its values',
   );
+}
+
+/** Scores with the other weights of a run, which stay; undefined when interrupted. */
+async function testBesides(
+  { of, path }: OtherWeights,
+  executable: Executable,
+  plan: Plan,
+  set: ImageSet,
+  options: RunOptions,
+): Promise<Scores['besides']> {
+  await executable.writeStates(await loadWeights(path, plan));
+  const tested = await runEvaluation(executable, plan, set, options);
+  return tested && { [of]: { ...(tested.accuracy !== undefined && { accuracy: tested.accuracy }), loss: tested.loss } };
 }
 
 /**
@@ -126,7 +146,9 @@ export async function evaluate(target: RunReference, options: EvaluateOptions = 
     const onResult = collector && ((values: Float32Array, index: number) => collector.add(values, index, set));
     const evaluated = await runEvaluation(executable, plan, set, { signal, onProgress, load, onResult });
     if (evaluated === undefined) return undefined;
-    const result: TestResult = { ...evaluated, ...(other && { dataSet: other.name }) };
+    const besides = model.besides && (await testBesides(model.besides, executable, plan, set, { signal, onProgress, load }));
+    if (model.besides !== undefined && besides === undefined) return undefined;
+    const result: TestResult = { ...evaluated, ...(other && { dataSet: other.name }), ...(besides && { besides }) };
     if (result.help === undefined) {
       if (collector === undefined) return result;
       refuseUnusable(collector);

@@ -8,6 +8,7 @@ import { emit } from '../ops/emit.js';
 import { opDefinition } from '../ops/index.js';
 import { kindsOfParameters } from '../ops/kinds-of-parameters.js';
 import { updateRule } from '../ops/update-rules.js';
+import type { Written } from './averages.js';
 import { type Parameter, placeOf } from './parameter.js';
 import { declareState } from './state.js';
 
@@ -16,8 +17,8 @@ const SCALAR: TensorType = { dtype: 'f32', shape: [] };
 
 type Given = Readonly<Record<'t' | 'lr' | 'ok', ValueId | undefined>>;
 
-/** The update of one parameter by the rule of `spec`. */
-function addUpdate(builder: GraphBuilder, { name, node, gradient }: Parameter, spec: OptimizerSpec, given: Given, why: string): void {
+/** The update of one parameter by the rule of `spec`, and what it gives. */
+function addUpdate(builder: GraphBuilder, { name, node, gradient }: Parameter, spec: OptimizerSpec, given: Given, why: string): Written {
   const rule = updateRule(spec);
   const states = Object.entries(rule.slots(spec)).map(([operand, suffix]) => ({ operand, state: `${name}.${suffix}` }));
   const operands: Record<string, ValueId | undefined> = { ...given, w: node.id, g: gradient };
@@ -26,7 +27,7 @@ function addUpdate(builder: GraphBuilder, { name, node, gradient }: Parameter, s
   const inputs = opDefinition(spec.kind).operands.flatMap((operand) => operands[operand.name] ?? []);
   const writes = [name, ...states.map(({ state }) => state)];
   const attrs = { ...rule.attrs(spec), weight_decay: spec.weightDecay, guarded: given.ok !== undefined, writes };
-  emit(builder, spec.kind, inputs, attrs, { ...placeOf(node), why });
+  return { node, state: name, result: emit(builder, spec.kind, inputs, attrs, { ...placeOf(node), why }) };
 }
 
 function countsUpdates({ kind }: OptimizerSpec): boolean {
@@ -44,15 +45,15 @@ function whyOf(group: ParameterGroup | undefined, isGuarded: boolean): string {
 }
 
 /**
- * One update of every parameter, by the rule of its group or of the recipe's optimizer; `ok`: whether it takes place, where that is a
- * question. Learning rates are inputs of the graph.
+ * One update of every parameter, by the rule of its group or of the recipe's optimizer, and what each gives; `ok`: whether it takes place,
+ * where that is a question. Learning rates are inputs of the graph.
  */
 export function addOptimizer(
   builder: GraphBuilder,
   parameters: readonly Parameter[],
   { optimizer, groups = [] }: Pick<TrainSpec, 'optimizer' | 'groups'>,
   ok: ValueId | undefined,
-): void {
+): readonly Written[] {
   const kinds = kindsOfParameters(builder.nodes);
   const planned = parameters.map((parameter) => {
     const kind = kinds.get(parameter.name);
@@ -64,10 +65,11 @@ export function addOptimizer(
   const rates = new Map(names.map((name) => [name, builder.add({ op: 'input', attrs: { name }, type: SCALAR })]));
   const isCounted = planned.some(({ spec }) => countsUpdates(spec));
   const t = isCounted ? declareState(builder, 'optimizer.step', COUNT, 'optimizer', 0, 'updates applied so far') : undefined;
-  for (const { parameter, group, spec } of planned) {
+  const written = planned.map(({ parameter, group, spec }) => {
     const lr = rates.get(rateInput(groups, group));
-    addUpdate(builder, parameter, spec, { t, lr, ok }, whyOf(group, ok !== undefined));
-  }
-  if (t === undefined) return;
-  emit(builder, 'advance', ok === undefined ? [t] : [t, ok], { writes: ['optimizer.step'] }, { why: 'counts applied updates only' });
+    return addUpdate(builder, parameter, spec, { t, lr, ok }, whyOf(group, ok !== undefined));
+  });
+  if (t !== undefined)
+    emit(builder, 'advance', ok === undefined ? [t] : [t, ok], { writes: ['optimizer.step'] }, { why: 'counts applied updates only' });
+  return written;
 }

@@ -3,6 +3,7 @@ import { rebuild } from '../ir/rewrite.js';
 import { type Graph, type Node, numberAttr, stringAttr, type ValueId } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
 import { opDefinition } from '../ops/index.js';
+import type { Written } from './averages.js';
 import { declareState } from './state.js';
 
 /** A `running_update` of the forward graph: running' = (1 - momentum) * running + momentum * correction * batch, per channel, f32. */
@@ -60,23 +61,27 @@ export function deferStatistics(builder: GraphBuilder, updates: readonly Update[
 
 /**
  * In the last micro-batch of a step: every running statistic moves by what all micro-batches of the step move it, one after the other, or
- * not at all where `ok` is false. `isAccumulated`: there are micro-batches before this one.
+ * not at all where `ok` is false; what each comes to. `isAccumulated`: there are micro-batches before this one.
  */
-export function commitStatistics(builder: GraphBuilder, updates: readonly Update[], ok: ValueId | undefined, isAccumulated: boolean): void {
+export function commitStatistics(
+  builder: GraphBuilder,
+  updates: readonly Update[],
+  ok: ValueId | undefined,
+  isAccumulated: boolean,
+): readonly Written[] {
   const guard = ok === undefined ? [] : [ok];
-  for (const update of updates) {
+  return updates.map((update): Written => {
     const { node, state, running, batch, momentum, correction } = update;
-    if (!isAccumulated) {
-      builder.add({ ...node, inputs: [running, batch, ...guard] });
-      continue;
-    }
+    if (!isAccumulated) return { node, state, result: builder.add({ ...node, inputs: [running, batch, ...guard] }) };
     const { pending, name } = declarePending(builder, update);
     const before = emit(builder, 'add', [running, pending], {}, { why: 'as the earlier micro-batches leave the statistic' });
     const kept = emit(builder, 'scale', [before], { factor: 1 - momentum }, { why: 'the share of it that stays' });
     const gained = emit(builder, 'scale', [batch], { factor: momentum * correction }, { why: 'the share of this micro-batch' });
     const moved = emit(builder, 'add', [kept, gained], {}, { why: 'as the step leaves the statistic' });
     const attrs = { momentum: 1, correction: 1, writes: [state] };
-    emit(builder, 'running_update', [running, moved, ...guard], attrs, { ...placeOf(node), why: 'takes it over whole' });
+    const options = { ...placeOf(node), why: 'takes it over whole' };
+    const result = emit(builder, 'running_update', [running, moved, ...guard], attrs, options);
     emit(builder, 'reset', [pending], { writes: [name] }, { ...placeOf(node), why: 'the next step starts from zero' });
-  }
+    return { node, state, result };
+  });
 }

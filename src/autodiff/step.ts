@@ -7,6 +7,7 @@ import { isState } from '../ir/structure.js';
 import type { Graph, TensorType, ValueId } from '../ir/types.js';
 import { note } from '../ir/why.js';
 import { emit } from '../ops/emit.js';
+import { addAverages } from './averages.js';
 import { differentiate } from './differentiate.js';
 import { addAuxLosses, addLoss, addTrainedLoss, type LossInputs, type TrainedLoss } from './loss.js';
 import { addOptimizer } from './optimizer.js';
@@ -150,7 +151,7 @@ function ofWholeStep(name: string, { train }: Recipe): MicroBatch {
 
 /**
  * The last micro-batch of an optimizer step, or its only one: forward, scaled loss, backward, unscale, finite check, clip, guarded update,
- * scale update. All floats are f32.
+ * averages, scale update. All floats are f32.
  */
 export function buildTrainStep(
   forward: Graph,
@@ -180,11 +181,13 @@ export function buildTrainStep(
     outputs.ok = ok;
     outputs.scale = emit(builder, 'scale', [scaler.scale], { factor: 1 }, { why: 'the loss scale of this step, reported' });
   }
-  commitStatistics(builder, updates, ok, isAccumulated);
+  const statistics = commitStatistics(builder, updates, ok, isAccumulated);
   const { conditioned, norm } = conditionGradients(builder, parameters, scaler, recipe.train.clip);
   // Reported: clipping by a norm that is not finite makes every update zero, or NaN.
   if (norm !== undefined) outputs.norm = norm;
-  addOptimizer(builder, conditioned, recipe.train, ok);
+  const updated = addOptimizer(builder, conditioned, recipe.train, ok);
+  const { average } = recipe.train;
+  if (average !== undefined) addAverages(builder, [...updated, ...statistics], average, ok);
   if (ok !== undefined) addScaleUpdate(builder, scaler, ok);
   return finish(builder, name, outputs);
 }

@@ -1,4 +1,4 @@
-import type { ClassScores, EvaluationDetails } from '../index.js';
+import type { Besides, ClassScores, EvaluationDetails } from '../index.js';
 import { formatCount, formatPercent, type Output } from './output.js';
 
 /** Classes of a confusion matrix that a terminal has room for; of more the most frequent confusions are listed. */
@@ -12,6 +12,15 @@ const rate = (value: number | null): string => (value === null ? '-' : formatPer
 export function detailLine({ top5, macro, calibration_error }: EvaluationDetails): string {
   const top = top5 === null ? '' : `top-5 accuracy ${formatPercent(top5)}, `;
   return `${top}macro F1 ${formatPercent(macro.f1)}, expected calibration error ${formatPercent(calibration_error)}`;
+}
+
+/** What is tested besides. */
+const BESIDES_WORDS: Readonly<Record<Besides, string>> = { raw: 'with the weights themselves', average: 'with their averages' };
+
+/** A line of `ampc eval` about scores besides. */
+export function besidesLine(name: Besides, { accuracy, loss }: { readonly accuracy?: number; readonly loss: number }): string {
+  const share = accuracy === undefined ? '' : `test accuracy ${formatPercent(accuracy)}, `;
+  return `${BESIDES_WORDS[name]}: ${share}test loss ${loss.toFixed(4)}`;
 }
 
 function head(title: string, output: Output): void {

@@ -1,5 +1,6 @@
 import type { DoneEvent, EpochEvent, OverflowEvent, PhaseEvent, StartEvent, StepEvent, TrainEvent, TrainProgress } from '../index.js';
-import { formatSteps, leftOutNote, trainLossCell } from './epoch-losses.js';
+import { COLUMNS } from './epoch-columns.js';
+import { formatSteps, leftOutNote } from './epoch-losses.js';
 import { printInit } from './init-view.js';
 import { progressBar, progressShare } from './live-line.js';
 import { formatCount, formatDuration, formatLoss, formatPercent, type Output } from './output.js';
@@ -13,41 +14,6 @@ function formatShare(share: number): string {
 
 /** Below this share of the time that steps wait for data nobody needs to know. */
 const SHOWN_SHARE = 0.05;
-
-interface Column {
-  readonly title: string;
-  readonly cell: (epoch: EpochEvent) => string;
-  /** Left out where no epoch has it. */
-  readonly isKnown?: (epoch: EpochEvent) => boolean;
-}
-
-const percent = (accuracy: number | null | undefined): string => (typeof accuracy === 'number' ? formatPercent(accuracy) : '-');
-const isAccuracy = (accuracy: number | null | undefined): boolean => typeof accuracy === 'number';
-
-/** Of the table of epochs. A model that results in images has no accuracy, and its losses are what it is judged by. */
-const COLUMNS: readonly Column[] = [
-  { title: 'epoch', cell: ({ epoch }) => String(epoch) },
-  { title: 'train loss', cell: trainLossCell },
-  {
-    title: 'validation loss',
-    cell: ({ validation_loss: loss }) => (loss === undefined ? '-' : formatLoss(loss)),
-    isKnown: ({ validation_loss: loss, validation_accuracy: accuracy }) => loss !== undefined && !isAccuracy(accuracy),
-  },
-  {
-    title: 'validation',
-    cell: ({ validation_accuracy }) => percent(validation_accuracy),
-    isKnown: ({ validation_accuracy }) => isAccuracy(validation_accuracy),
-  },
-  { title: 'test loss', cell: ({ test_loss }) => formatLoss(test_loss) },
-  {
-    title: 'test accuracy',
-    cell: ({ test_accuracy }) => percent(test_accuracy),
-    isKnown: ({ test_accuracy, test_loss }) => isAccuracy(test_accuracy) || test_loss === null,
-  },
-  { title: 'images/s', cell: ({ images_per_second }) => formatCount(Math.round(images_per_second)) },
-  { title: 'skipped', cell: ({ skipped_steps }) => String(skipped_steps) },
-  { title: 'time', cell: ({ seconds }) => formatDuration(seconds) },
-];
 
 /** Shows a training run: a progress bar on a terminal, plain lines elsewhere, a table of the epochs at the end. */
 export class TrainReport {

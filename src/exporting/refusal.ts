@@ -91,6 +91,9 @@ const TRAINING = [
   'adam',
   'adamw',
   'lion',
+  'update_average',
+  'look_ahead',
+  'count_average',
 ] as const satisfies readonly OpName[];
 
 export const TRAINING_ONLY = Object.fromEntries(

@@ -14,6 +14,24 @@ export function furtherName(input: string): string | undefined {
   return input.startsWith('input.') ? input.slice('input.'.length) : undefined;
 }
 
+const AVERAGE = '.average';
+
+/** The state that is the average of another over the steps. */
+export function averageOf(state: string): string {
+  return `${state}${AVERAGE}`;
+}
+
+/** The state that an average is of; undefined where the name is none of an average. */
+export function averagedIn(name: string): string | undefined {
+  return name.endsWith(AVERAGE) ? name.slice(0, -AVERAGE.length) : undefined;
+}
+
+/** The state that counts the averages taken so far. */
+export const AVERAGE_COUNT = 'average.count';
+
+/** The input of a step that says how much of what the step leaves enters the averages. */
+export const AVERAGE_SHARE = 'average';
+
 /** The output of a forward graph with the value that a loss is of. */
 export function auxOutput(of: string): string {
   return `aux_${of}`;

@@ -150,6 +150,10 @@ export const OP_NAMES = [
   'adam',
   'adamw',
   'lion',
+
+  'update_average',
+  'look_ahead',
+  'count_average',
 ] as const;
 
 export type OpName = (typeof OP_NAMES)[number];

@@ -1,3 +1,4 @@
+import { AVERAGE_SHARE } from './graph-names.js';
 import type { ParameterKind } from './parameter-kinds.js';
 import { matchesLayer } from './pattern.js';
 import type { ParameterGroup } from './program.js';
@@ -24,9 +25,9 @@ export function rateInput(groups: readonly ParameterGroup[], group: ParameterGro
   return group?.ownRate === true ? `${RATE}.${groups.indexOf(group) + 1}` : RATE;
 }
 
-/** Whether a graph input is a learning rate. */
+/** Whether a graph input is a number that each step is given: a learning rate, or how much enters the averages. */
 export function isRate(input: string): boolean {
-  return input === RATE || input.startsWith(`${RATE}.`);
+  return input === RATE || input.startsWith(`${RATE}.`) || input === AVERAGE_SHARE;
 }
 
 /** Why a parameter is updated as it is: begins the reason of its update. */

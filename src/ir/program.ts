@@ -2,6 +2,7 @@ import type { Augmentation } from '../datasets/augmentation.js';
 import type { Split } from '../datasets/registry.js';
 import type { DataSource, DataSplit, ImageSize } from '../datasets/source.js';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import type { AverageSpec } from './average.js';
 import type { EarlyStopSpec } from './early-stop.js';
 import type { FurtherInput } from './graph-names.js';
 import type { OptimizerSpec } from './optimizer.js';
@@ -174,6 +175,8 @@ export interface TrainSpec {
   readonly optimizer: OptimizerSpec;
   /** What the `group` lines say, in their order; left out: there are none. */
   readonly groups?: readonly ParameterGroup[];
+  /** Left out: none is kept. */
+  readonly average?: AverageSpec;
   readonly schedule: ScheduleSpec;
   /** Linear warmup from 0 in epochs, before (and multiplied with) the schedule. */
   readonly warmup: number;

@@ -51,10 +51,10 @@ export interface Graph {
 }
 
 /**
- * What a `state` node stands for; decides how it is saved, counted and initialised. A `gradient` and a `pending` gather what the
- * micro-batches of one step add up to, and are zero between steps.
+ * What a `state` node stands for; decides how it is saved, counted and initialised. An `average` is that of another state over the steps,
+ * and starts as that does. A `gradient` and a `pending` gather what the micro-batches of one step add up to, and are zero between steps.
  */
-export type StateRole = 'parameter' | 'statistic' | 'optimizer' | 'gradient' | 'pending' | 'scaler' | 'copy';
+export type StateRole = 'parameter' | 'statistic' | 'average' | 'optimizer' | 'gradient' | 'pending' | 'scaler' | 'copy';
 
 export function elementCount(shape: Shape): number {
   let count = 1;

@@ -13,11 +13,13 @@ function fail(graph: Graph, node: Node, message: string): never {
 }
 
 /**
- * Checks a graph's structure: SSA order, inputs first, unique names, no read of a state after it was written, and each op's own rules.
+ * Checks a graph's structure: SSA order, inputs first, unique names, no read of a state after it was written, no second write but by an op
+ * that reads what the first one gave, and each op's own rules.
  * A failure is a bug in a pass, not a mistake of the user.
  */
 export function validateGraph(graph: Graph, rules: OpRules): void {
-  const written = new Set<string>();
+  /** By state: the node that wrote it last. */
+  const written = new Map<string, Node>();
   const names = new Set<string>();
   let inputsEnded = false;
   for (let index = 0; index < graph.nodes.length; index += 1) {
@@ -44,10 +46,12 @@ export function validateGraph(graph: Graph, rules: OpRules): void {
       names.add(name);
     }
     for (const name of writes) {
-      if (written.has(name)) fail(graph, node, `writes state ${name} a second time`);
-      if (!node.inputs.some((id) => isStateNamed(graph.nodes[id]!, name)))
+      const before = written.get(name);
+      const goesOn = before !== undefined && node.inputs.includes(before.id) && writesOf(before)[0] === name;
+      if (before !== undefined && !goesOn) fail(graph, node, `writes state ${name} a second time`);
+      if (!goesOn && !node.inputs.some((id) => isStateNamed(graph.nodes[id]!, name)))
         fail(graph, node, `writes state ${name}, which it does not read`);
-      written.add(name);
+      written.set(name, node);
     }
     rules.check(node, graph);
   }

@@ -1,6 +1,8 @@
 import type { Graph } from '../ir/types.js';
 import { hasShortRange } from '../numeric/formats.js';
 import { assignPrecision } from '../precision/assign.js';
+import { averageAtStart } from './average-at-start.js';
+import { averageNever } from './average-never.js';
 import { beyondF16 } from './beyond-f16.js';
 import { decayOnNorms } from './decay-on-norms.js';
 import { growthBeyondRun } from './growth-beyond-run.js';
@@ -29,6 +31,8 @@ export const LINTS = {
   AMP4210: zeroInF16,
   AMP4211: sumBeforeDivision,
   AMP4213: stopByTestImages,
+  AMP4215: averageNever,
+  AMP4216: averageAtStart,
 } as const satisfies Record<string, LintRule>;
 
 export type LintCode = keyof typeof LINTS;

@@ -56,5 +56,8 @@ export function computesIn(node: Node, { precision }: Recipe): ComputeType {
 /** Where the loss scale is written. */
 export const LOSS_SCALE_SETTING: LintPlace = { kind: 'setting', section: 'precision', name: 'loss_scale' };
 
+/** Where the average of the weights is written. */
+export const AVERAGE_SETTING: LintPlace = { kind: 'setting', section: 'train', name: 'average' };
+
 /** Where the optimizer is written. */
 export const OPTIMIZER_SETTING: LintPlace = { kind: 'setting', section: 'train', name: 'optimizer' };

@@ -11,6 +11,7 @@ import { ratesInF32 } from './rates.js';
 import { chosen, type ResolvedSetting, type ResolvedSettings, readSettings } from './read-settings.js';
 import type { SettingValue } from './setting.js';
 import {
+  AVERAGE,
   COMPUTE,
   EARLY_STOP,
   KEEP_FORMATS,
@@ -79,10 +80,12 @@ export function readTrain(
     (section?.items ?? []).filter((item) => item.kind === 'setting'),
     context,
   );
+  const average = chosen(settings, AVERAGE, context);
   const train: TrainSpec = {
     loss: chosen(settings, LOSS, context),
     ...(auxLosses.length > 0 && { auxLosses }),
     optimizer: chosen(settings, OPTIMIZER, context),
+    ...(average !== undefined && { average }),
     schedule: chosen(settings, SCHEDULE, context),
     warmup: numberSetting(settings, 'warmup'),
     clip: numberSetting(settings, 'clip'),

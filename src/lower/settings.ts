@@ -1,5 +1,6 @@
 import { DEFAULT_SIZING, FILTERS, FITS } from '../datasets/source.js';
 import { AUGMENTATIONS } from './choices/augmentation.js';
+import { AVERAGES } from './choices/average.js';
 import { EARLY_STOPS } from './choices/early-stop.js';
 import { AUX_LOSSES, LOSSES, LOST_LOSS } from './choices/loss.js';
 import { OPTIMIZERS } from './choices/optimizer.js';
@@ -126,6 +127,7 @@ export const EARLY_STOP = choice(
   EARLY_STOPS,
   undefined,
 );
+export const AVERAGE = choice('average', 'average of the weights over the steps, by default none', AVERAGES, undefined);
 export const ON_LOST_LOSS = choice(
   'on_lost_loss',
   'what follows a loss that is infinite or NaN, in a step that no loss scaling skips',
@@ -137,6 +139,7 @@ export const TRAIN_SETTINGS: readonly Setting[] = [
   LOSS,
   OPTIMIZER,
   SCHEDULE,
+  AVERAGE,
   scalar('warmup', 'epochs over which the rate first rises from 0, before and times the schedule', {
     kind: 'number',
     default: 0,

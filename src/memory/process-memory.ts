@@ -3,7 +3,7 @@ import { trainStep } from '../plan/facts.js';
 import type { Footprint } from '../plan/footprint.js';
 import type { Plan } from '../plan/plan.js';
 import { dataBytes } from '../training/data/open.js';
-import { keptBytes, largestStateBytes } from '../training/states.js';
+import { averageBytes, keptBytes, largestStateBytes } from '../training/states.js';
 
 /** Bytes that a process takes which trains a plan on the processor. */
 export interface ProcessMemory {
@@ -11,7 +11,8 @@ export interface ProcessMemory {
   readonly plan: number;
   /**
    * A copy of the states: what an overflow is explained from, and what checkpoints are written from. Without a loss scale the largest
-   * parameter once more, in which each is looked through for what is not finite.
+   * parameter once more, in which each is looked through for what is not finite. Where averages are kept, these and what they are averages
+   * of: while they are evaluated they change places.
    */
   readonly copy: number;
   /** The images of both splits. */
@@ -30,7 +31,8 @@ const NODE = 12 << 10;
 /** What training takes beside the plan's own memory and the program. */
 export function besidePlan(plan: Plan, dataset: DatasetSpec): Pick<ProcessMemory, 'copy' | 'data'> {
   const isGuarded = trainStep(plan).graph.outputs.ok !== undefined;
-  return { copy: keptBytes(plan) + (isGuarded ? 0 : largestStateBytes(plan)), data: dataBytes(dataset) };
+  const swapped = 2 * averageBytes(plan);
+  return { copy: keptBytes(plan) + (isGuarded ? 0 : largestStateBytes(plan)) + swapped, data: dataBytes(dataset) };
 }
 
 /** What training a plan takes in all; `memory` is that of the plan with its workspace. Data sets count as published. */

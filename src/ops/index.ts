@@ -2,6 +2,7 @@ import type { OpName } from '../ir/op-names.js';
 import type { Node, TensorType } from '../ir/types.js';
 import { ACTIVATIONS } from './activation.js';
 import * as arithmetic from './arithmetic.js';
+import * as averages from './averages.js';
 import * as avgPool from './avg-pool.js';
 import * as classLosses from './class-losses.js';
 import type { ContractionGeometry } from './contraction-geometry.js';
@@ -147,6 +148,10 @@ export const OPS = {
   adam: optimizer.adam,
   adamw: optimizer.adamw,
   lion: optimizer.lion,
+
+  update_average: averages.updateAverage,
+  look_ahead: averages.lookAhead,
+  count_average: averages.countAverage,
 } as const satisfies Readonly<Record<OpName, OpDefinition>>;
 
 /** The ops of some kinds. */

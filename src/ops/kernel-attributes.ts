@@ -176,4 +176,8 @@ export const KERNEL_ATTRIBUTES: AttributeTable = {
   adam,
   adamw: adam,
   lion: anyOf('beta1', 'beta2', 'weight_decay', 'guarded', 'writes'),
+
+  update_average: anyOf('mean', 'writes'),
+  look_ahead: anyOf('writes'),
+  count_average: anyOf('writes'),
 };

@@ -27,7 +27,7 @@ export const state: OpDefinition<'source'> = {
   operands: [],
   attrs: {
     name: { kind: 'string', doc: 'name in checkpoints' },
-    role: { kind: 'string', doc: 'parameter, statistic, optimizer, gradient, pending, scaler or copy' },
+    role: { kind: 'string', doc: 'parameter, statistic, average, optimizer, gradient, pending, scaler or copy' },
     init: { kind: 'string', doc: 'constant, uniform, normal, truncated_normal, orthogonal, dirac or whiten' },
     value: { kind: 'number', doc: 'the constant, bound of [-value, value), standard deviation, gain, number of groups, or eps' },
     frozen: { kind: 'boolean', doc: 'of a parameter: it has no gradient; of a running statistic: it stays as it is', optional: true },

@@ -73,6 +73,7 @@ function operands({ graph }: PlanFunction, node: Node): string {
 const ROLES: Readonly<Record<string, string>> = {
   parameter: 'the parameter itself: the f32 master that the optimizer updates',
   statistic: 'a running statistic, kept in f32',
+  average: 'the average of a parameter or running statistic over the steps, in f32',
   optimizer: "the optimizer's memory, kept in f32",
   gradient: 'the sum of gradients over micro-batches, in f32',
   copy: 'the frozen weight in this format, rounded once, when the weight is written',

@@ -11,7 +11,7 @@ export const PHASES = ['forward', 'backward', 'update'] as const;
 /** The part of a step that a node belongs to; `update` is everything from the finite check to the written states. */
 export type Phase = (typeof PHASES)[number];
 
-const UPDATE_ROLES = new Set<unknown>(['optimizer', 'scaler', 'gradient', 'pending']);
+const UPDATE_ROLES = new Set<unknown>(['average', 'optimizer', 'scaler', 'gradient', 'pending']);
 
 export function phaseOf(node: Node): Phase {
   if (node.gradOf !== undefined) return 'backward';

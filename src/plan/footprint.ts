@@ -8,13 +8,13 @@ import type { Plan, PlanFunction } from './plan.js';
 import { storageRoot } from './storage.js';
 
 /**
- * - `parameters`, `statistics`, `optimizer`: states that live between steps (the loss scale counts as optimizer).
+ * - `parameters`, `statistics`, `averages`, `optimizer`: states that live between steps (the loss scale counts as optimizer).
  * - `activations`: values of the forward pass that the backward pass reads.
  * - `gradients`: gradients of values and parameters, and their sums over micro-batches.
  * - `workspace`: everything else that reaches memory, such as the weights in the compute format; `ampc plan` adds what the backend needs
  *   besides.
  */
-export const MEMORY_CLASSES = ['parameters', 'statistics', 'optimizer', 'activations', 'gradients', 'workspace'] as const;
+export const MEMORY_CLASSES = ['parameters', 'statistics', 'averages', 'optimizer', 'activations', 'gradients', 'workspace'] as const;
 export type MemoryClass = (typeof MEMORY_CLASSES)[number];
 
 /**
@@ -28,6 +28,7 @@ export interface Footprint extends Readonly<Record<MemoryClass, number>> {
 const STATE_CLASS: Readonly<Record<StateRole, MemoryClass>> = {
   parameter: 'parameters',
   statistic: 'statistics',
+  average: 'averages',
   optimizer: 'optimizer',
   scaler: 'optimizer',
   gradient: 'gradients',
@@ -84,7 +85,15 @@ function peaks(fn: PlanFunction): Map<MemoryClass, number> {
 
 /** Bytes of a plan's training by class; the states of all functions count once. */
 export function footprint(plan: Plan): Footprint {
-  const bytes: Record<MemoryClass, number> = { parameters: 0, statistics: 0, optimizer: 0, activations: 0, gradients: 0, workspace: 0 };
+  const bytes: Record<MemoryClass, number> = {
+    parameters: 0,
+    statistics: 0,
+    averages: 0,
+    optimizer: 0,
+    activations: 0,
+    gradients: 0,
+    workspace: 0,
+  };
   const seen = new Set<string>();
   for (const { graph } of plan.functions) {
     for (const node of graph.nodes) {

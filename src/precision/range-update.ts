@@ -92,6 +92,13 @@ const lion: RangeRule = ({ operands, node }) => {
   return union(w, widenFor(next, 10, magnitude(w) + 2 * magnitude(moved)));
 };
 
+/** Between the two. */
+const averaged: RangeRule = ({ operands }) => {
+  const [average, w] = operands as [Range, Range];
+  const both = union(average, w);
+  return union(average, widenFor(both, 4, 2 * magnitude(both)));
+};
+
 const updateScale: RangeRule = ({ operands, node }) => {
   const scale = operands[0]!;
   const attr = (name: string) => numberAttr(node.attrs, name);
@@ -118,4 +125,7 @@ export const UPDATE_RULES = {
   adam: adam(false),
   adamw: adam(true),
   lion,
+  update_average: averaged,
+  look_ahead: averaged,
+  count_average: ({ operands }) => between(operands[0]!.low, operands[0]!.high + 1),
 } as const satisfies Readonly<Record<string, RangeRule>>;

@@ -47,6 +47,10 @@ function scalarsOfMeans(event: EpochEvent | DoneEvent): Scalars {
     'epoch/train_loss': event.train_loss,
     'epoch/validation_loss': event.validation_loss,
     'epoch/validation_accuracy': event.validation_accuracy,
+    'epoch/raw_test_loss': event.raw_test_loss,
+    'epoch/raw_test_accuracy': event.raw_test_accuracy,
+    'epoch/average_test_loss': event.average_test_loss,
+    'epoch/average_test_accuracy': event.average_test_accuracy,
     'epoch/test_loss': event.test_loss,
     'epoch/test_accuracy': event.test_accuracy,
   };

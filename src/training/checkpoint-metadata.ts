@@ -20,9 +20,15 @@ export interface SetScores {
   readonly loss: number;
 }
 
+/** What is tested besides what the file says: the weights themselves, or their averages, where the other of both is evaluated. */
+export const BESIDES = ['raw', 'average'] as const;
+export type Besides = (typeof BESIDES)[number];
+
 /** On the test images, and on those that are kept for choosing. */
 export interface Scores extends SetScores {
   readonly validation?: SetScores;
+  /** On the test images. */
+  readonly besides?: Readonly<Partial<Record<Besides, SetScores>>>;
 }
 
 /** The best value of a metric so far, and the epoch of it, from 1; the first of several. */
@@ -73,7 +79,7 @@ export interface RunPosition {
 export type RunSettings = Readonly<Record<string, string>>;
 
 const OF_A_SET = { accuracy: optional(isNumber), loss: optional((value) => value === null || isNumber(value)) };
-const isScores = fields({ ...OF_A_SET, validation: optional(fields(OF_A_SET)) });
+const isScores = fields({ ...OF_A_SET, validation: optional(fields(OF_A_SET)), besides: optional(recordOf(fields(OF_A_SET))) });
 const isCourse = fields({ from: isNumber, at: isNumber, of: isNumber, to: isNumber });
 const isLoss = fields({ step: isCount, loss: isNumber });
 

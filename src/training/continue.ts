@@ -82,6 +82,11 @@ function warning(step: number, message: string, why: string, fix: string): Warni
   return { event: 'warning', step: step + 1, code: 'AMP7310', message, why, fix };
 }
 
+/** Whether what enters the averages depends on how long the run is to be. */
+function followsLength({ average }: TrainSpec): boolean {
+  return average?.kind === 'lookahead' && average.power > 0;
+}
+
 /**
  * The rates of a run that goes on. What they are made of may change: from the next step on the new settings hold, as if they had been the
  * run's from its start. A schedule that depends on the run's length and is to go on for another length is stretched: the rest of its curve
@@ -130,6 +135,16 @@ export function continueRates(checkpoint: Checkpoint, now: RunSettings, train: T
   const [[, taken], ...others] = ways as [(typeof ways)[number], ...typeof ways];
   const courses = { course: taken, ...(others.length > 0 && { groupCourses: Object.fromEntries(others) }) };
   if (step === 0) return courses;
+  if (changed.length === 0 && stretched.length === 0 && totalSteps !== before.to && followsLength(train))
+    return {
+      ...courses,
+      warning: warning(
+        step,
+        `from step ${step + 1} on \`lookahead\` keeps another share of its slow weights: the run was for ${was} and is for ${is}`,
+        'with `power` that share follows the step as a part of the whole run; a run of this length from its start on ends with other bits',
+        'nothing, if that is meant',
+      ),
+    };
   if (changed.length === 0 && stretched.length === 0) {
     const note = `the run was for ${was} and is for ${is}: it ends with the bits that it would have if ${is} had been asked for at first`;
     return { ...courses, ...(totalSteps !== before.to && { note }) };

@@ -58,7 +58,15 @@ export interface StepEvent {
   readonly skipped: boolean;
 }
 
-export interface EpochEvent {
+/** Scores on the test images besides those of `test_loss` and `test_accuracy`: of the weights themselves, or of their averages. */
+export interface BesidesScores {
+  readonly raw_test_loss?: number;
+  readonly raw_test_accuracy?: number | null;
+  readonly average_test_loss?: number;
+  readonly average_test_accuracy?: number | null;
+}
+
+export interface EpochEvent extends BesidesScores {
   readonly event: 'epoch';
   readonly epoch: number;
   /** Mean over the epoch's images, as they were trained, without the steps whose loss was not finite. */
@@ -140,7 +148,7 @@ export interface PhaseEvent {
   readonly trains: readonly string[];
 }
 
-export interface DoneEvent {
+export interface DoneEvent extends BesidesScores {
   readonly event: 'done';
   readonly test_accuracy: number | null;
   /** Of the same evaluation; not in lines of older versions. */

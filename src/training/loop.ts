@@ -9,8 +9,7 @@ import type { Scores } from './checkpoint-metadata.js';
 import { type Continuation, continueRates } from './continue.js';
 import { Batcher } from './data/batcher.js';
 import { stalled } from './early-stop.js';
-import type { InitEvent, TrainEvent } from './events.js';
-import { loadInitial } from './init/load.js';
+import type { TrainEvent } from './events.js';
 import type { TrainOptions, TrainResult } from './options.js';
 import { resumedEnd } from './overflow/lost-loss.js';
 import { doneEvent } from './progress-report.js';
@@ -22,9 +21,9 @@ import { learningRate, learningRates, namesOfGroups, type Rates, wholeCourse } f
 import { type EpochOutcome, Session } from './session.js';
 import { goingOn, type SessionPlan, START } from './session-plan.js';
 import { Snapshot } from './snapshot.js';
-import { findFunction, initialStates, parameterCount, type StateValues } from './states.js';
+import { type Start, startStates } from './start-states.js';
+import { findFunction, parameterCount } from './states.js';
 import { Stepper } from './stepper.js';
-import { whitenedStates } from './whitening.js';
 
 export type { TrainOptions, TrainResult } from './options.js';
 
@@ -83,24 +82,12 @@ function planSession(
     earlyStop: recipe.train.earlyStop,
     rate,
     rates,
+    evaluated: recipe.train.average?.evaluate,
     course,
     groupCourses,
     groupNames: namesOfGroups(recipe.train),
     settings,
   };
-}
-
-interface Start {
-  readonly states: StateValues;
-  /** What the states were taken from. */
-  readonly init?: InitEvent;
-}
-
-async function startStates({ plan, recipe, dataset, init }: TrainOptions): Promise<Start> {
-  const loaded = init && (await loadInitial(init.path, plan, init));
-  const white = await whitenedStates(plan, dataset.train, recipe.dataset, new Set(loaded?.values.keys()));
-  const states = new Map([...initialStates(plan, recipe.train.seed), ...white, ...(loaded?.values ?? [])]);
-  return loaded === undefined ? { states } : { states, init: loaded.report };
 }
 
 /** Saves a run that ends within an epoch. */

@@ -1,6 +1,6 @@
 import type { Scores } from './checkpoint-metadata.js';
 import type { Evaluation } from './evaluate.js';
-import type { DoneEvent, EpochEvent, StepEvent, TrainProgress, WarningEvent } from './events.js';
+import type { BesidesScores, DoneEvent, EpochEvent, StepEvent, TrainProgress, WarningEvent } from './events.js';
 import type { Progress } from './progress.js';
 import { epochOf, type SessionPlan } from './session-plan.js';
 import type { StepResult } from './step-result.js';
@@ -42,11 +42,21 @@ export function epochEvent({ epoch, tally, speed, epochSeconds }: Progress, scor
     ...validationScores(scores ?? {}),
     test_loss: scores?.loss ?? null,
     test_accuracy: scores?.accuracy ?? null,
+    ...besidesScores(scores),
     images_per_second: speed.imagesPerSecond,
     data_share: Number(speed.dataShare.toFixed(4)),
     skipped_steps: tally.skipped,
     seconds: epochSeconds,
   };
+}
+
+/** As events have them. */
+export function besidesScores(scores: Pick<Scores, 'besides'> | undefined): BesidesScores {
+  const entries = Object.entries(scores?.besides ?? {}).flatMap(([name, { loss, accuracy = null }]) => [
+    [`${name}_test_loss`, loss],
+    [`${name}_test_accuracy`, accuracy],
+  ]);
+  return Object.fromEntries(entries);
 }
 
 function validationScores({ validation }: Partial<Scores>): Pick<EpochEvent, 'validation_loss' | 'validation_accuracy'> {
@@ -59,6 +69,7 @@ export function doneEvent({ epoch, step, stepInEpoch, tally, last, seconds }: Pr
     event: 'done',
     test_accuracy: last?.accuracy ?? null,
     test_loss: last?.loss ?? null,
+    ...besidesScores(last),
     seconds,
     steps: step,
     ...(early !== undefined && { early_stop: early }),

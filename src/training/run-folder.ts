@@ -17,6 +17,8 @@ export const RUN_FILES = {
   checkpoint: 'checkpoint.safetensors',
   last: 'last.safetensors',
   best: 'best.safetensors',
+  lastRaw: 'last-raw.safetensors',
+  lastAverage: 'last-average.safetensors',
   used: USED_FILE,
 } as const;
 

@@ -3,6 +3,7 @@ import type { FoundPin } from '../ir/pin.js';
 import type { Plan } from '../plan/plan.js';
 import { saveCheckpoint } from './checkpoint.js';
 import type { RunSettings, Scores } from './checkpoint-metadata.js';
+import { averagedStates } from './evaluated.js';
 import type { Watch } from './overflow/watch.js';
 import type { Progress } from './progress.js';
 import { RUN_FILES, saved } from './run-folder.js';
@@ -56,12 +57,18 @@ export class RunKeeper {
 
   /**
    * Unless they are not finite: last.safetensors, and best.safetensors when there is none or `scores` beat all before (first come, first
-   * kept).
+   * kept). Where averages are kept these have what is evaluated, and a file beside them the other.
    */
   async saveLast({ plan }: Adopted, present: Snapshot, scores: Scores | undefined): Promise<void> {
-    const { run, progress } = this;
+    const { run, progress, sessionPlan } = this;
     if (!(await this.isFinite(present))) return;
-    const { states } = present;
+    const { evaluated } = sessionPlan;
+    const averaged = evaluated && averagedStates(plan, present.states);
+    const states = evaluated === 'average' ? (averaged ?? present.states) : present.states;
+    if (averaged !== undefined) {
+      const [name, others] = states === averaged ? [RUN_FILES.lastRaw, present.states] : [RUN_FILES.lastAverage, averaged];
+      await saved(join(run, name), saveWeights(join(run, name), plan, others));
+    }
     const [lastPath, bestPath] = [join(run, RUN_FILES.last), join(run, RUN_FILES.best)];
     await saved(lastPath, saveWeights(lastPath, plan, states));
     if (progress.best !== undefined && (scores === undefined || !isBetter(scores, progress.best))) return;

@@ -1,3 +1,5 @@
+import { averageShare } from '../ir/average.js';
+import { AVERAGE_SHARE } from '../ir/graph-names.js';
 import { RATE, rateInput } from '../ir/parameter-groups.js';
 import type { ParameterGroup, ScheduleSpec, TrainSpec } from '../ir/program.js';
 import { assertNever } from '../ir/types.js';
@@ -149,7 +151,10 @@ export function learningRate(
   return train.optimizer.lr * ramp * scheduleFactor(train.schedule, step, stepsPerEpoch, course);
 }
 
-/** Learning rates by the graph inputs that have them: `lr`, and `lr.2` of the second group line if it says anything of its rate. */
+/**
+ * Learning rates by the graph inputs that have them: `lr`, and `lr.2` of the second group line if it says anything of its rate; and
+ * `average`, how much of what a step leaves enters the averages of weights, where there are any.
+ */
 export type Rates = Readonly<Record<string, number>>;
 
 /** Ways through their schedules of the rates that groups have, where they are not that of `lr`. */
@@ -167,14 +172,17 @@ export function namesOfGroups(train: Pick<TrainSpec, 'groups'>): Readonly<Record
   return Object.fromEntries([...groupRates(train)].map(([name, { of }]) => [name, of]));
 }
 
-/** The learning rates of optimizer step `step`, each as `learningRate`. */
+/** The learning rates of optimizer step `step`, each as `learningRate`, and what enters the averages. */
 export function learningRates(
-  train: Rated & Pick<TrainSpec, 'groups'>,
+  train: Rated & Pick<TrainSpec, 'groups' | 'average'>,
   step: number,
   stepsPerEpoch: number,
   course: Course,
   courses: GroupCourses = {},
 ): Rates {
   const parts: readonly (readonly [string, Rated])[] = [[RATE, train], ...groupRates(train)];
-  return Object.fromEntries(parts.map(([name, part]) => [name, learningRate(part, step, stepsPerEpoch, courses[name] ?? course)]));
+  const rates = parts.map(([name, part]) => [name, learningRate(part, step, stepsPerEpoch, courses[name] ?? course)] as const);
+  const { average } = train;
+  const share = average && averageShare(average, step, { stepsPerEpoch, totalSteps: course.to });
+  return { ...Object.fromEntries(rates), ...(share !== undefined && { [AVERAGE_SHARE]: share }) };
 }

@@ -1,21 +1,50 @@
+import type { Evaluated } from '../ir/average.js';
 import type { Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
-import type { Scores, SetScores } from './checkpoint-metadata.js';
+import type { Besides, Scores, SetScores } from './checkpoint-metadata.js';
 import type { Dataset } from './data/dataset.js';
 import { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.js';
+import { hasAverages, onAverages, otherThan } from './evaluated.js';
+
+interface Tested {
+  readonly scores: Scores;
+  /** All that is known of the scores on the test images. */
+  readonly test: Evaluation;
+}
+
+interface OnDevice {
+  readonly executable: Executable;
+  readonly plan: Plan;
+}
+
+type Sets = Pick<Dataset, 'validation' | 'test'>;
 
 const scoresOf = ({ accuracy, loss }: Evaluation): SetScores => ({ ...(accuracy !== undefined && { accuracy }), loss });
 
-/** Scores with the present states, and all that is known of those on the test images; undefined when interrupted. */
-export async function scoreSets(
-  { executable, plan }: { readonly executable: Executable; readonly plan: Plan },
-  { validation, test: testSet }: Pick<Dataset, 'validation' | 'test'>,
-  options: EvaluateOptions,
-): Promise<{ readonly scores: Scores; readonly test: Evaluation } | undefined> {
+async function testBoth({ executable, plan }: OnDevice, { validation, test: testSet }: Sets, options: EvaluateOptions) {
   const chosen = validation === undefined ? undefined : await evaluate(executable, plan, validation, options);
   if (validation !== undefined && chosen === undefined) return undefined;
-  const result = await evaluate(executable, plan, testSet, options);
-  if (result === undefined) return undefined;
-  const scores = { ...scoresOf(result), ...(chosen !== undefined && { validation: scoresOf(chosen) }) };
-  return { scores, test: result };
+  const test = await evaluate(executable, plan, testSet, options);
+  if (test === undefined) return undefined;
+  return { scores: { ...scoresOf(test), ...(chosen !== undefined && { validation: scoresOf(chosen) }) }, test };
+}
+
+/**
+ * Scores with the present states, and all that is known of those on the test images; undefined when interrupted. `evaluated`: which they
+ * are of, where averages of the weights are kept; once there are any, the others are tested besides.
+ */
+export async function scoreSets(
+  device: OnDevice,
+  sets: Sets,
+  options: EvaluateOptions & { readonly evaluated?: Evaluated | undefined },
+): Promise<Tested | undefined> {
+  const { evaluated, ...rest } = options;
+  if (evaluated === undefined || !(await hasAverages(device))) return testBoth(device, sets, rest);
+  const by = <T>(which: Besides, use: () => Promise<T>): Promise<T> => (which === 'average' ? onAverages(device, use) : use());
+  const tested = await by(evaluated, () => testBoth(device, sets, rest));
+  if (tested === undefined) return undefined;
+  const other = otherThan(evaluated);
+  const besides = await by(other, () => evaluate(device.executable, device.plan, sets.test, rest));
+  if (besides === undefined) return undefined;
+  return { ...tested, scores: { ...tested.scores, besides: { [other]: scoresOf(besides) } } };
 }

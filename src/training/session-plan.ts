@@ -1,3 +1,4 @@
+import type { Evaluated } from '../ir/average.js';
 import type { EarlyStopSpec } from '../ir/early-stop.js';
 import type { Recipe } from '../ir/program.js';
 import type { Plan } from '../plan/plan.js';
@@ -33,6 +34,8 @@ export interface SessionPlan {
   /** Learning rates by 0-based step: that of all, and with those of groups by the inputs that have them. */
   readonly rate: (step: number) => number;
   readonly rates: (step: number) => Rates;
+  /** What is tested, where averages are kept. */
+  readonly evaluated: Evaluated | undefined;
   /** What the rates are made with. */
   readonly course: Course;
   readonly groupCourses: GroupCourses;

@@ -207,11 +207,11 @@ export class Session {
 
   /** Scores on the test images and those kept for choosing, or undefined when interrupted or switched off. */
   async test(): Promise<Scores | undefined> {
-    const { dataset, signal } = this.options;
+    const { dataset, signal, load } = this.options;
     if (this.options.evaluate === false) return undefined;
     const started = performance.now();
     const onProgress = (done: number, total: number): void => this.show('test', done, total);
-    const result = await scoreSets(this.running, dataset, { signal, onProgress, load: this.options.load });
+    const result = await scoreSets(this.running, dataset, { signal, onProgress, load, evaluated: this.plan.evaluated });
     this.progress.speed.testMs = performance.now() - started;
     if (result === undefined) return undefined;
     const { scores, test } = result;

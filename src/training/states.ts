@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { given } from '../given.js';
-import { furtherInput, furtherName } from '../ir/graph-names.js';
+import { averagedIn, furtherInput, furtherName } from '../ir/graph-names.js';
 import { isRate } from '../ir/parameter-groups.js';
 import { isCast, isCopy, isInput, isState } from '../ir/structure.js';
 import { type Attrs, byteLength, elementCount, type Graph, numberAttr, type Shape, type StateRole, stringAttr } from '../ir/types.js';
@@ -90,8 +90,8 @@ export function planStates(plan: Plan): readonly StateInfo[] {
 }
 
 /**
- * What another plan of the model starts from: parameters, statistics and the loss scale as they are, and the optimizer too where it goes
- * on; else as at the start.
+ * What another plan of the model starts from: parameters, statistics, averages and the loss scale as they are, and the optimizer too where
+ * it goes on; else as at the start.
  */
 export function statesFor(plan: Plan, before: StateValues, seed: number, optimizerGoesOn: boolean): StateValues {
   const states = new Map(initialStates(plan, seed));
@@ -99,7 +99,7 @@ export function statesFor(plan: Plan, before: StateValues, seed: number, optimiz
     const value = before.get(name);
     if (value !== undefined && (optimizerGoesOn || role !== 'optimizer')) states.set(name, value);
   }
-  return states;
+  return withAverages(plan, states, before);
 }
 
 /** The states that make up a model: parameters and running statistics. */
@@ -131,6 +131,12 @@ export function keptBytes(plan: Plan): number {
   return planStates(plan).reduce((sum, { dtype, shape }) => sum + byteLength({ dtype, shape }), 0);
 }
 
+/** Bytes of all averages. */
+export function averageBytes(plan: Plan): number {
+  const averages = planStates(plan).filter(({ role }) => role === 'average');
+  return averages.reduce((sum, { dtype, shape }) => sum + byteLength({ dtype, shape }), 0);
+}
+
 /** Bytes of the largest parameter or running statistic. */
 export function largestStateBytes(plan: Plan): number {
   return modelStates(plan).reduce((most, { dtype, shape }) => Math.max(most, byteLength({ dtype, shape })), 0);
@@ -141,6 +147,20 @@ export function parameterCount(plan: Plan): number {
   return planStates(plan).reduce((sum, { role, shape }) => sum + (role === 'parameter' ? elementCount(shape) : 0), 0);
 }
 
+/** Averages start as what they are averages of: those that `known` does not hold. */
+export function withAverages(
+  plan: Plan,
+  values: Map<string, Float32Array | Int32Array>,
+  known?: StateValues,
+): Map<string, Float32Array | Int32Array> {
+  for (const { name, role } of planStates(plan)) {
+    const of = role === 'average' && known?.has(name) !== true ? averagedIn(name) : undefined;
+    const value = of === undefined ? undefined : values.get(of);
+    if (value !== undefined) values.set(name, value.slice());
+  }
+  return values;
+}
+
 /** States at step 0: drawn from the counter-based generator keyed by seed and name, so adding a layer changes no other's weights. */
 export function initialStates(plan: Plan, seed: number): Map<string, Float32Array | Int32Array> {
   const values = new Map<string, Float32Array | Int32Array>();
@@ -148,7 +168,7 @@ export function initialStates(plan: Plan, seed: number): Map<string, Float32Arra
     const { name, dtype, shape, value } = info;
     values.set(name, dtype === 'i32' ? new Int32Array(elementCount(shape)).fill(value) : initialState(info, shape, seed));
   }
-  return values;
+  return withAverages(plan, values);
 }
 
 /** Hash of what the model computes when evaluated, whatever the formats and the backend. */

@@ -3,6 +3,7 @@ import type { LossScaling } from '../../src/ir/program.js';
 import type { Executable } from '../../src/runtime/backend.js';
 import { createBackend } from '../../src/runtime/reference/index.js';
 import fixture from '../fixtures/pytorch/grad_scaler.json' with { type: 'json' };
+import { assertKeepsAverages } from '../support/averages.js';
 import { DYNAMIC, OPTIMIZERS } from '../support/configurations.js';
 import { miniResnet } from '../support/models.js';
 import { type Model, type ProgramOptions, planOf, programOf } from '../support/network.js';
@@ -97,6 +98,8 @@ describe('loss scaling', () => {
 
   it('leaves statistics and sums alone, to the bit, whichever micro-batch of a step overflows', () =>
     assertSkipsWhole((plan) => createBackend().load(plan)));
+
+  it('keeps averages of weights and statistics, whatever the step', () => assertKeepsAverages((plan) => createBackend().load(plan)));
 
   it('an overflow in an earlier micro-batch skips the step, and the next one starts clean', async () => {
     const executable = await load(linear, { ...SMALL, ...scaling({ init: 8 }), train: { accumulate: 2 } });

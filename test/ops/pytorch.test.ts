@@ -276,6 +276,54 @@ describe('PyTorch semantics', () => {
     });
   }
 
+  for (const name of ['average_ema', 'average_ema_low', 'average_swa'] as const) {
+    it(`${name} over five steps, as AveragedModel`, () => {
+      const share = { average_ema: 1 - 0.9, average_ema_low: 1 - 0.3, average_swa: 1 }[name];
+      const attrs = { mean: name === 'average_swa', writes: ['avg'] };
+      let average = float([2, 3], Array(6).fill(7));
+      for (const [n, step] of fixture[name].steps.entries())
+        average = assertOp(
+          'update_average',
+          [average, operand(step.w), integers([], [n]), scalar(share)],
+          attrs,
+          step.average,
+          `step ${n + 1}`,
+        );
+    });
+  }
+
+  it('lookahead over five steps, by the formula of its paper', () => {
+    const [first] = fixture.lookahead.steps;
+    let slow = operand(first!.w);
+    for (const [n, step] of fixture.lookahead.steps.entries()) {
+      const result = evaluateOp('look_ahead', [slow, operand(step.w), scalar(step.share)], { writes: ['slow', 'w'] });
+      assertClose(result.elements, step.slow.data, `slow weights of step ${n + 1}`);
+      assert.deepEqual(result.writes.get('w'), result.elements, `weights behind step ${n + 1}`);
+      slow = result;
+    }
+  });
+
+  it('averages stay where none is due, and where a step is skipped', () => {
+    const [average, w, n] = [float([2], [1, 2]), float([2], [5, 6]), integers([], [3])];
+    for (const [share, ok] of [
+      [0, true],
+      [0.5, false],
+    ] as const) {
+      const given = [scalar(share), bool(ok)];
+      assert.deepEqual([...evaluateOp('update_average', [average, w, n, ...given], { mean: true, writes: ['avg'] }).elements], [1, 2]);
+      const { elements, writes } = evaluateOp('look_ahead', [average, w, ...given], { writes: ['slow', 'w'] });
+      assert.deepEqual(
+        [[...elements], [...writes.get('w')!]],
+        [
+          [1, 2],
+          [5, 6],
+        ],
+      );
+      assert.equal(evaluateOp('count_average', [n, ...given], { writes: ['n'] }).elements[0], 3);
+    }
+    assert.equal(evaluateOp('count_average', [n, scalar(0.5), bool(true)], { writes: ['n'] }).elements[0], 4);
+  });
+
   it('update_scale follows GradScaler', () => {
     const { init, growth, backoff, interval, steps } = fixture.grad_scaler;
     const attrs = { growth, backoff, interval, floor: 0, cap: 2 ** 100, writes: ['scale', 'tracker', 'skips'] };

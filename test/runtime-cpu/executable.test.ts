@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { Executable } from '../../src/runtime/backend.js';
 import { createBackend } from '../../src/runtime/cpu/index.js';
 import { initialStates } from '../../src/training/states.js';
+import { assertKeepsAverages } from '../support/averages.js';
 import { assertGroups } from '../support/groups.js';
 import { simpleCnn } from '../support/models.js';
 import { planOf } from '../support/network.js';
@@ -70,6 +71,9 @@ describe('a plan on the cpu', function () {
 
   it('leaves statistics and sums alone, to the bit, whichever micro-batch of a step overflows', () =>
     assertSkipsWhole((other) => createBackend().load(other, { threads: 2 }))).timeout(300_000);
+
+  it('keeps averages of weights and statistics, whatever the step', () =>
+    assertKeepsAverages((other) => createBackend().load(other, { threads: 2 }))).timeout(300_000);
 
   it('reads tensor outputs of the last call', async () => {
     await executable.call('eval_step', { image: inputs.image, label: inputs.label });

@@ -38,6 +38,7 @@ export function randomInputs({ recipe }: Program, seed: number, { batch = recipe
     image: Uint8Array.from({ length: batch * elementCount(recipe.inputShape) }, () => random.int(0, 255)),
     label: Int32Array.from({ length: batch }, () => random.int(0, recipe.classes - 1)),
     lr: Float32Array.of(lr),
+    average: Float32Array.of(0.25),
     step: Int32Array.of(seed),
   };
 }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import type { AverageSpec } from '../../src/ir/average.js';
 import type { OptimizerSpec } from '../../src/ir/optimizer.js';
 import type { LossScaling } from '../../src/ir/program.js';
 import type { Plan } from '../../src/plan/plan.js';
 import type { Executable } from '../../src/runtime/backend.js';
 import { initialStates } from '../../src/training/states.js';
-import { DYNAMIC, OPTIMIZERS } from './configurations.js';
+import { AVERAGES, DYNAMIC, OPTIMIZERS } from './configurations.js';
 import { type Model, planOf } from './network.js';
 
 /**
@@ -24,11 +25,16 @@ function bytes(values: Float32Array | Int32Array): Buffer {
 }
 
 /** One optimizer step of `accumulate` micro-batches, white ones where `isWhite` says so; whether its update took place. */
-async function takeStep(executable: Executable, accumulate: number, isWhite: (micro: number) => boolean): Promise<boolean> {
+async function takeStep(
+  executable: Executable,
+  accumulate: number,
+  shared: boolean,
+  isWhite: (micro: number) => boolean,
+): Promise<boolean> {
   for (let micro = 0; micro < accumulate; micro += 1) {
     const inputs = { image: new Uint8Array(BYTES).fill(isWhite(micro) ? 255 : 0), label: Int32Array.of(3, 5) };
     if (micro < accumulate - 1) await executable.call('accumulate_step', inputs);
-    else await executable.call('train_step', { ...inputs, lr: Float32Array.of(1e-3) });
+    else await executable.call('train_step', { ...inputs, lr: Float32Array.of(1e-3), ...(shared && { average: Float32Array.of(0.5) }) });
   }
   return (await executable.drain()).at(-1)?.ok === 1;
 }
@@ -37,39 +43,48 @@ interface Case {
   readonly optimizer: OptimizerSpec;
   readonly lossScaling: LossScaling;
   readonly accumulate: number;
+  readonly average?: AverageSpec;
 }
 
 const STATIC: LossScaling = { kind: 'static', scale: 1 };
 const MOVING: LossScaling = { ...DYNAMIC, init: 1, floor: 0.125 };
 
-/** Every optimizer, 1 to 3 micro-batches a step, and both kinds of loss scaling. */
+/** Every optimizer and average, 1 to 3 micro-batches a step, and both kinds of loss scaling. */
 const CASES: readonly Case[] = [
-  { optimizer: OPTIMIZERS.sgd!, lossScaling: MOVING, accumulate: 2 },
+  { optimizer: OPTIMIZERS.sgd!, lossScaling: MOVING, accumulate: 2, average: AVERAGES.lookahead },
   { optimizer: OPTIMIZERS.momentum!, lossScaling: STATIC, accumulate: 3 },
-  { optimizer: OPTIMIZERS.adam!, lossScaling: MOVING, accumulate: 3 },
-  { optimizer: OPTIMIZERS.adamw!, lossScaling: STATIC, accumulate: 2 },
+  { optimizer: OPTIMIZERS.adam!, lossScaling: MOVING, accumulate: 3, average: AVERAGES.ema },
+  { optimizer: OPTIMIZERS.adamw!, lossScaling: STATIC, accumulate: 2, average: AVERAGES.swa },
   { optimizer: OPTIMIZERS.adamw!, lossScaling: MOVING, accumulate: 1 },
   { optimizer: OPTIMIZERS.lion!, lossScaling: MOVING, accumulate: 2 },
 ];
 
-async function assertCase({ optimizer, lossScaling, accumulate }: Case, load: (plan: Plan) => Promise<Executable>): Promise<void> {
+async function assertCase({ optimizer, lossScaling, accumulate, average }: Case, load: (plan: Plan) => Promise<Executable>): Promise<void> {
   const title = `${optimizer.kind}, ${lossScaling.kind} scale, accumulate ${accumulate}`;
   const options = { batch: BATCH, image: IMAGE, mean: 0, std: 0.01, precision: { lossScaling } };
-  const plan = planOf(fragile, { ...options, train: { optimizer, accumulate, clip: 1 } });
+  const plan = planOf(fragile, { ...options, train: { optimizer, accumulate, clip: 1, ...(average && { average }) } });
   const executable = await load(plan);
   try {
     await executable.writeStates(initialStates(plan, 1));
-    assert.equal(await takeStep(executable, accumulate, () => false), true, `${title}: black images do not overflow`);
+    assert.equal(
+      await takeStep(executable, accumulate, average !== undefined, () => false),
+      true,
+      `${title}: black images do not overflow`,
+    );
     const before = await executable.readStates();
     const expected = lossScaling.kind === 'dynamic' ? ['scaler.scale', 'scaler.tracker', 'scaler.skips'] : [];
     for (let white = 0; white < accumulate; white += 1) {
       await executable.writeStates(before);
-      assert.equal(await takeStep(executable, accumulate, (micro) => micro === white), false, `${title}: white images overflow`);
+      assert.equal(
+        await takeStep(executable, accumulate, average !== undefined, (micro) => micro === white),
+        false,
+        `${title}: white images overflow`,
+      );
       const after = await executable.readStates();
       const changed = [...before.keys()].filter((name) => !bytes(before.get(name)!).equals(bytes(after.get(name)!)));
       assert.deepEqual(changed, expected, `${title}, micro-batch ${white + 1} overflows`);
     }
-    assert.equal(await takeStep(executable, accumulate, () => false), true, `${title}: the next step is taken`);
+    assert.equal(await takeStep(executable, accumulate, average !== undefined, () => false), true, `${title}: the next step is taken`);
     const states = [...(await executable.readStates())];
     assert.deepEqual(
       states.filter(([, values]) => !values.every(Number.isFinite)).map(([name]) => name),

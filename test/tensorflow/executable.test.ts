@@ -3,6 +3,7 @@ import type { LossScaling } from '../../src/ir/program.js';
 import type { Executable, Inputs, Scalars } from '../../src/runtime/backend.js';
 import { createBackend as createReference } from '../../src/runtime/reference/index.js';
 import { initialStates } from '../../src/training/states.js';
+import { assertKeepsAverages } from '../support/averages.js';
 import { DYNAMIC, OPTIMIZERS } from '../support/configurations.js';
 import { assertGroups } from '../support/groups.js';
 import { miniResnet } from '../support/models.js';
@@ -108,6 +109,8 @@ describe('a plan on TensorFlow', function () {
   it('updates the parameters of each group by its own rule and rate', () => assertGroups(loadTensorflow));
 
   it('leaves statistics and sums alone, to the bit, whichever micro-batch of a step overflows', () => assertSkipsWhole(loadTensorflow));
+
+  it('keeps averages of weights and statistics, whatever the step', () => assertKeepsAverages(loadTensorflow));
 
   it('finds the first value that is not finite', async () => {
     const options = { ...EXPLOSIVE };

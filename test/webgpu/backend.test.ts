@@ -16,6 +16,7 @@ import type { Executable, Scalars } from '../../src/runtime/backend.js';
 import { createBackend as createReference } from '../../src/runtime/reference/index.js';
 import { createBackend, loadPlan } from '../../src/runtime/webgpu/index.js';
 import { initialStates } from '../../src/training/states.js';
+import { assertKeepsAverages } from '../support/averages.js';
 import { assertGroups } from '../support/groups.js';
 import { channelNorms, layerNorms, miniResnet, simpleCnn } from '../support/models.js';
 import { type Model, programOf, SGD } from '../support/network.js';
@@ -171,6 +172,8 @@ describe('the webgpu backend', function () {
 
   it('leaves statistics and sums alone, to the bit, whichever micro-batch of a step overflows', () =>
     assertSkipsWhole((plan) => loadPlan(plan, {})));
+
+  it('keeps averages of weights and statistics, whatever the step', () => assertKeepsAverages((plan) => loadPlan(plan, {})));
 
   const forms = [
     ['a residual network', miniResnet, 'the kernels of this adapter', {}],

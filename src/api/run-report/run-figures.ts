@@ -155,6 +155,7 @@ export function curveFigures(runs: readonly RunFacts[], nameOf: (run: string) =>
 const MEMORY_COLOURS = {
   parameters: 'blue',
   statistics: 'sky',
+  averages: 'faint',
   optimizer: 'purple',
   activations: 'green',
   gradients: 'red',

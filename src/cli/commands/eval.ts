@@ -1,5 +1,5 @@
-import { type EvaluateOptions, evaluate } from '../../index.js';
-import { detailLine, printDetails } from '../eval-view.js';
+import { BESIDES, besidesScores, type EvaluateOptions, evaluate } from '../../index.js';
+import { besidesLine, detailLine, printDetails } from '../eval-view.js';
 import { onInterrupt } from '../interrupt.js';
 import { progressBar, progressShare } from '../live-line.js';
 import { integer, ofCall, options } from '../options.js';
@@ -43,12 +43,17 @@ export const addEval: AddCommand = (program, output, exitWith) => {
           test_accuracy: result.accuracy ?? null,
           test_loss: loss,
           images,
+          ...besidesScores(result),
           ...(dataSet !== undefined && { data_set: dataSet }),
           ...details,
         });
         output.line(
           `${accuracy}test loss ${loss.toFixed(4)}, ${formatCount(images)} images${dataSet === undefined ? '' : ` of ${dataSet}`}`,
         );
+        for (const name of BESIDES) {
+          const scores = result.besides?.[name];
+          if (scores !== undefined) output.line(besidesLine(name, scores));
+        }
         if (details !== undefined) output.line(detailLine(details));
         if (report && details !== undefined) printDetails(details, output);
         else if (report) output.line('its results are no classes: there is nothing more to report');

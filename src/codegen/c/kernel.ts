@@ -1,7 +1,8 @@
 import { isConstant } from '../../ir/structure.js';
 import type { Node, TensorType, ValueId } from '../../ir/types.js';
 import { BYTES, elementCount } from '../../ir/types.js';
-import { opDefinition } from '../../ops/index.js';
+import { writesOf } from '../../ir/validate.js';
+import { isOfKind, opDefinition } from '../../ops/index.js';
 import type { Group, PlanFunction } from '../../plan/plan.js';
 import type { KernelMethod } from '../../plan/work.js';
 import type { Code } from '../code.js';
@@ -190,9 +191,15 @@ export class KernelContext {
 
   place(id: ValueId): Place {
     const root = rootOf(this.step.fn, id);
-    const place = this.#spills.get(root) ?? this.step.layout.places.get(root) ?? placeOfConstant(this.node(root));
+    const place = this.#spills.get(root) ?? this.step.layout.places.get(root) ?? this.#placeElsewhere(this.node(root));
     if (place === undefined) throw new Error(`%${id} (${this.node(id).op}) of group ${this.group.name} is not in memory`);
     return place;
+  }
+
+  /** Of a constant, and of what an update leaves in a state. */
+  #placeElsewhere(node: Node): Place | undefined {
+    const written = isOfKind(node.op, 'update') ? this.step.states.slots.get(writesOf(node)[0]!) : undefined;
+    return written === undefined ? placeOfConstant(node) : blockPlace('states', written.offset);
   }
 
   /** The table of buffers: the place of each. */

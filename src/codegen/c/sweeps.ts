@@ -62,7 +62,7 @@ export class SweepBuilder {
 
   private add(id: ValueId): void {
     const { context } = this;
-    const { op, inputs, type, attrs } = context.node(id);
+    const { op, inputs } = context.node(id);
     const { kind } = opDefinition(op);
     switch (kind) {
       case 'view':
@@ -74,7 +74,7 @@ export class SweepBuilder {
         this.addComputed(id);
         return;
       case 'update':
-        this.addRoot(type.shape, inputs, (inner) => updateRoot(inner, id), { writes: stringsAttr(attrs, 'writes') });
+        this.addUpdate(id);
         return;
       case 'counter':
         this.sweepFor(inputs).finish.push({ kind: 'statements', emit: (inner) => serialStatements(inner, id) });
@@ -100,6 +100,13 @@ export class SweepBuilder {
       default:
         assertNever(kind);
     }
+  }
+
+  /** What it leaves in a state is read from there, in a later sweep. */
+  private addUpdate(id: ValueId): void {
+    const { inputs, type, attrs } = this.context.node(id);
+    const { sweep } = this.addRoot(type.shape, inputs, (inner) => updateRoot(inner, id), { writes: stringsAttr(attrs, 'writes') });
+    if (this.context.isConsumed(id)) this.complete(sweep, id);
   }
 
   /** A value that is computed wherever it is needed; what reads memory gets it stored. */

@@ -3,6 +3,7 @@ import { numberAttr } from '../../ir/types.js';
 import type { OpOfKind } from '../../ops/index.js';
 import {
   add,
+  and,
   byPrecision,
   call,
   computed,
@@ -121,6 +122,33 @@ const lion: UpdateFormula = (node) => {
   return guarded([w, g, m, lr], node.attrs.guarded === true ? 4 : undefined, [next, named('mean', mixed(beta2))]);
 };
 
+/** a + s (b - a), from the nearer end: as torch.lerp. */
+const lerp = (a: F32, b: F32, s: F32): F32 => select(less(s, number(0.5)), fma(s, sub(b, a), a), fma(sub(s, one), sub(b, a), b));
+
+/** Whether an average is due, and is not skipped: `share` is above 0, and `ok`, if it is there, true. */
+const isDue = ({ inputs }: Node, share: number, ok: number): Bool => {
+  const due = greater(scalar(share), number(0));
+  return inputs.length > ok ? and(due, scalarBool(ok)) : due;
+};
+
+const average: UpdateFormula = (node) => {
+  const n = scalarInt(2);
+  const later = node.attrs.mean === true ? div(one, toF32(add(n, int(1)))) : scalar(3);
+  const share = select(equal(n, int(0)), one, later);
+  const next = named('next', lerp(operand(0), operand(1), share));
+  return { first: [operand(0), operand(1)], cases: [{ when: isDue(node, 3, 4), values: [next] }] };
+};
+
+const lookahead: UpdateFormula = (node) => {
+  const next = named('next', lerp(operand(0), operand(1), scalar(2)));
+  return { first: [operand(0), operand(1)], cases: [{ when: isDue(node, 2, 3), values: [next, next] }] };
+};
+
+const countAverage: UpdateFormula = (node) => ({
+  first: [],
+  cases: [{ when: isDue(node, 1, 2), values: [add(scalarInt(0), int(1))] }],
+});
+
 const accumulate: UpdateFormula = () => guarded([], undefined, [named('next', add(operand(0), operand(1)))]);
 
 const runningUpdate: UpdateFormula = (node) => {
@@ -160,10 +188,16 @@ export const UPDATES: Readonly<Record<OpOfKind<'update'>, UpdateFormula>> = {
   adam: adam(false),
   adamw: adam(true),
   lion,
+  update_average: average,
+  look_ahead: lookahead,
   accumulate,
   reset: () => guarded([], undefined, [number(0)]),
   running_update: runningUpdate,
 };
 
 /** Ops that write states which are single numbers. */
-export const COUNTERS: Readonly<Record<OpOfKind<'counter'>, UpdateFormula>> = { advance, update_scale: updateScale };
+export const COUNTERS: Readonly<Record<OpOfKind<'counter'>, UpdateFormula>> = {
+  advance,
+  update_scale: updateScale,
+  count_average: countAverage,
+};

@@ -1,6 +1,6 @@
 import type { Node, TensorType, ValueId } from '../../ir/types.js';
-import { elementCount, stringAttr } from '../../ir/types.js';
-import { isView } from '../../ops/index.js';
+import { elementCount, stringAttr, stringsAttr } from '../../ir/types.js';
+import { isOfKind, isView } from '../../ops/index.js';
 import type { Group, PlanFunction } from '../../plan/plan.js';
 import { storageRoot } from '../../plan/storage.js';
 import { alignTo, elementBytes, type FunctionLayout, type Place, type StateLayout, startBehind } from './layout.js';
@@ -76,6 +76,8 @@ export class GroupContext {
     const known = this.layout.places.get(root) ?? this.#spills.get(root);
     if (known !== undefined) return known;
     if (!this.isMember(root)) throw new Error(`%${id} (${this.node(id).op}), read by group ${this.group.name}, is not in memory`);
+    // What an update leaves in a state is there for the kernels behind it.
+    if (isOfKind(this.node(root).op, 'update')) return this.state(stringsAttr(this.node(root).attrs, 'writes')[0]!);
     const place = this.reserve(this.count(root) * elementBytes(this.type(root).dtype));
     this.#spills.set(root, place);
     return place;

@@ -136,6 +136,33 @@ const lion: ReferenceKernel = (context) => {
   context.write(1, mean);
 };
 
+/** The share of the weight in an average; 0: it is not due, or the step is skipped. */
+function shareOf({ inputs }: KernelContext, share: number, ok: number): number {
+  return inputs.length > ok && inputs[ok][0] === 0 ? 0 : inputs[share][0];
+}
+
+const average: ReferenceKernel = (context) => {
+  const [avg, w, [n]] = context.inputs;
+  const due = shareOf(context, 3, 4);
+  const share = n === 0 ? 1 : context.node.attrs.mean === true ? 1 / (n + 1) : due;
+  fill(context.output, (i) => (due > 0 ? avg[i] + share * (w[i] - avg[i]) : avg[i]));
+  context.write(0, context.output);
+};
+
+const lookahead: ReferenceKernel = (context) => {
+  const [slow, w] = context.inputs;
+  const share = shareOf(context, 2, 3);
+  fill(context.output, (i) => (share > 0 ? slow[i] + share * (w[i] - slow[i]) : slow[i]));
+  context.write(0, context.output);
+  context.write(1, share > 0 ? context.output : w);
+};
+
+const countAverage: ReferenceKernel = (context) => {
+  const [[n]] = context.inputs;
+  context.output[0] = shareOf(context, 1, 2) > 0 ? n + 1 : n;
+  context.write(0, context.output);
+};
+
 export const updateKernels = {
   scale_loss: scaleLoss,
   scale_loss_grad: scaleLoss,
@@ -149,4 +176,7 @@ export const updateKernels = {
   adam: adamKernel(false),
   adamw: adamKernel(true),
   lion,
+  update_average: average,
+  look_ahead: lookahead,
+  count_average: countAverage,
 };

@@ -131,6 +131,41 @@ const lion: Kernel = (context) => {
   return write(context, 0, taken(next, w));
 };
 
+/** Whether an average is due, and is not skipped, as a bool tensor. */
+function isDue({ tf, inputs }: KernelContext, share: number, ok: number): Tensor {
+  const due = tf.compare('Greater', inputs[share]!, 0);
+  return inputs.length > ok ? tf.logical('LogicalAnd', due, inputs[ok]!) : due;
+}
+
+/** a + s (b - a), from the nearer end: as torch.lerp. */
+function lerp(tf: Calls, a: Tensor, b: Tensor, s: Tensor): Tensor {
+  const way = tf.sub(b, a);
+  return tf.choose(tf.compare('Less', s, 0.5), tf.add(a, tf.mul(way, s)), tf.sub(b, tf.mul(way, tf.sub(1, s))));
+}
+
+const average: Kernel = (context) => {
+  const { tf, node } = context;
+  const [avg, w, n, share] = context.inputs as [Tensor, Tensor, Tensor, Tensor];
+  const later = node.attrs.mean === true ? tf.div(1, tf.cast(tf.add(n, 1), CODES.f32)) : share;
+  const taken = tf.choose(tf.compare('Equal', n, 0), tf.scalar(1, CODES.f32), later);
+  return write(context, 0, tf.choose(isDue(context, 3, 4), lerp(tf, avg, w, taken), avg));
+};
+
+const lookahead: Kernel = (context) => {
+  const { tf } = context;
+  const [slow, w, share] = context.inputs as [Tensor, Tensor, Tensor];
+  const due = isDue(context, 2, 3);
+  const next = lerp(tf, slow, w, share);
+  context.write(1, tf.choose(due, next, w));
+  return write(context, 0, tf.choose(due, next, slow));
+};
+
+const countAverage: Kernel = (context) => {
+  const { tf } = context;
+  const n = context.inputs[0]!;
+  return write(context, 0, tf.choose(isDue(context, 1, 2), tf.add(n, 1), n));
+};
+
 export const updateKernels = {
   scale_loss: scaleLoss,
   scale_loss_grad: scaleLoss,
@@ -144,4 +179,7 @@ export const updateKernels = {
   adam: adamKernel(false),
   adamw: adamKernel(true),
   lion,
+  update_average: average,
+  look_ahead: lookahead,
+  count_average: countAverage,
 };
