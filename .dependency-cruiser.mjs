@@ -20,6 +20,7 @@ const mayImport = {
   lint: ['ops', 'ir', 'precision'],
   plan: ['ops', 'ir', 'precision', 'autodiff'],
   'compile.ts': ['ops', 'ir', 'autodiff', 'precision', 'plan'],
+  language: ['compile.ts', 'lower', 'lint', 'plan', 'precision', 'ops', 'parser', 'ir'],
   codegen: ['plan', 'ops', 'ir'],
   exporting: ['interchange', 'codegen', 'plan', 'ops', 'ir'],
   runtime: ['codegen', 'plan', 'ops', 'ir'],

@@ -3,15 +3,15 @@ import { fileURLToPath } from 'node:url';
 import { rewriteText } from '../src/api/write-result.js';
 import { DATASETS } from '../src/datasets/registry.js';
 import { CODES } from '../src/diagnostics/codes.js';
-import { listNames } from '../src/diagnostics/suggest.js';
 import { PARAMETER_KINDS } from '../src/ir/parameter-kinds.js';
+import { defaultText, describeValues, isOptional, type Parameter } from '../src/language/arguments.js';
 import { LINTS } from '../src/lint/lint.js';
 import { FILE_SOURCES, SHAPES_CALL } from '../src/lower/choices/source.js';
 import { DATASET_PROPERTIES } from '../src/lower/dataset-properties.js';
 import { FUNCTIONS } from '../src/lower/functions.js';
 import { LAYERS } from '../src/lower/layers.js';
 import { PROPERTIES } from '../src/lower/properties.js';
-import { describeBounds, type Setting, type SettingParam } from '../src/lower/setting.js';
+import { describeBounds, type Setting } from '../src/lower/setting.js';
 import {
   DATASET_SETTINGS,
   GROUP_FACTORS,
@@ -22,38 +22,7 @@ import {
   TRAIN_SETTINGS,
 } from '../src/lower/settings.js';
 import { INITIALIZERS } from '../src/ops/initializers.js';
-import type { ArgKind, LayerDefinition } from '../src/ops/layer.js';
-
-const KINDS: Readonly<Record<ArgKind | SettingParam['kind'], string>> = {
-  int: 'whole number',
-  number: 'number',
-  boolean: '`true` or `false`',
-  pair: 'number or `[rows, columns]`',
-  padding: 'number, `[rows, columns]`, `same` or `valid`',
-  value: 'graph value',
-  shape: 'list of sizes',
-  axes: 'whole number or list of them',
-  sections: 'number or list of sizes',
-  word: 'word',
-  init: 'initializer',
-  channels: 'number or list',
-  text: 'text in quotes',
-  numbers: 'list of numbers',
-  points: 'list of points',
-};
-
-interface Row {
-  readonly name: string;
-  readonly kind: ArgKind | SettingParam['kind'];
-  readonly doc: string;
-  readonly default?: unknown;
-  readonly optional?: boolean;
-  readonly min?: number;
-  readonly max?: number;
-  readonly above?: number;
-  readonly below?: number;
-  readonly words?: readonly string[];
-}
+import type { LayerDefinition } from '../src/ops/layer.js';
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   return [head, head.map(() => '---'), ...rows]
@@ -61,12 +30,10 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
     .join('\n');
 }
 
-function argument({ name, kind, doc, ...rest }: Row): readonly string[] {
-  const bounds = describeBounds(rest);
-  const fallback = rest.default === undefined ? (rest.optional === true ? '' : 'required') : `\`${String(rest.default)}\``;
-  const one = kind === 'channels' || rest.words === undefined ? KINDS[kind] : listNames(rest.words);
-  const takes = bounds === undefined ? one : `${one}, ${bounds}`;
-  return [`\`${name}\``, kind === 'channels' && rest.words !== undefined ? `${takes}; ${listNames(rest.words)}` : takes, fallback, doc];
+function argument(param: Parameter): readonly string[] {
+  const fallback = defaultText(param);
+  const standard = fallback === undefined ? (isOptional(param) ? '' : 'required') : `\`${fallback}\``;
+  return [`\`${param.name}\``, describeValues(param), standard, param.doc];
 }
 
 function layer([name, definition]: readonly [string, LayerDefinition]): string {

@@ -1,5 +1,6 @@
 import { buildAccumulateStep, buildEvalStep, buildTrainStep } from './autodiff/step.js';
 import { userError } from './diagnostics/diagnostic.js';
+import type { Pin } from './ir/pin.js';
 import type { LossScaling, PolicyName, PrecisionSpec, Program } from './ir/program.js';
 import { isInput } from './ir/structure.js';
 import { type ComputeType, type Graph, isLow, precisionName } from './ir/types.js';
@@ -41,8 +42,17 @@ function resolvePrecision(program: Program, target: PlanTarget, options: PassOpt
   return precision;
 }
 
+/** The name of the pass that is done; whoever takes it may go on, or leave the rest. */
+type Passes<T> = Generator<string, T, undefined>;
+
 /** The passes in order; every one's result is validated. */
-function planStep(step: Graph, precision: PrecisionSpec, batch: number, target: PlanTarget, { onPass }: PassOptions): PlanFunction {
+function* planStep(
+  step: Graph,
+  precision: PrecisionSpec,
+  batch: number,
+  target: PlanTarget,
+  { onPass }: PassOptions,
+): Passes<PlanFunction> {
   let validated: Graph | undefined;
   const check = (pass: string, graph: Graph): Graph => {
     if (graph !== validated) validateGraph(graph, opRules);
@@ -53,9 +63,14 @@ function planStep(step: Graph, precision: PrecisionSpec, batch: number, target: 
   check('autodiff', step);
   // An evaluation is compiled for other tools as well, which know no copies, and casts once for many images.
   const copies = target.copies === true && step.name !== 'eval_step';
+  yield 'autodiff';
   const assigned = check('precision', assignPrecision(step, precision, { copies }));
-  const fn = planGraph(check('simplify', simplify(assigned)), batch, target);
+  yield 'precision';
+  const simplified = check('simplify', simplify(assigned));
+  yield 'simplify';
+  const fn = planGraph(simplified, batch, target);
   check('plan', fn.graph);
+  yield 'plan';
   return fn;
 }
 
@@ -89,6 +104,15 @@ function tailSteps({ recipe, train, tail }: Program, scaling: LossScaling): read
  * graph. Throws UserError when the backend lacks the format or a pin matches nothing.
  */
 export function compileProgram(program: Program, target: PlanTarget, options: PassOptions = {}): Plan {
+  const passes = compilePasses(program, target, options);
+  for (;;) {
+    const next = passes.next();
+    if (next.done === true) return next.value;
+  }
+}
+
+/** As `compileProgram`, pass by pass: whoever has something else to do between two of them, or wants the plan no more, can. */
+export function* compilePasses(program: Program, target: PlanTarget, options: PassOptions = {}): Passes<Plan> {
   const precision = resolvePrecision(program, target, options);
   const { recipe } = program;
   const scaling = resolveScaling(precision);
@@ -98,9 +122,23 @@ export function compileProgram(program: Program, target: PlanTarget, options: Pa
   const trainStep = buildTrainStep(program.train, recipe, scaling, trainBatch);
   // Once, and here: the evaluation step lacks the layers that only training has.
   checkPins(trainStep, precision.pins);
-  const functions = [plan(trainStep, trainBatch)];
-  if (recipe.train.accumulate > 1) functions.push(plan(buildAccumulateStep(program.train, recipe, scaling, trainBatch), trainBatch));
-  functions.push(...tailSteps(program, scaling).map(({ graph, batch }) => plan(graph, batch)));
-  functions.push(plan(buildEvalStep(program.eval, recipe, evalBatch), evalBatch));
+  const functions = [yield* plan(trainStep, trainBatch)];
+  if (recipe.train.accumulate > 1) functions.push(yield* plan(buildAccumulateStep(program.train, recipe, scaling, trainBatch), trainBatch));
+  for (const { graph, batch } of tailSteps(program, scaling)) functions.push(yield* plan(graph, batch));
+  functions.push(yield* plan(buildEvalStep(program.eval, recipe, evalBatch), evalBatch));
   return { model: recipe.model, policy: precision.policy, precision: precision.compute, target, functions };
+}
+
+/** The pins of the file without which every value would have the format that it has with them. Their step is that of training. */
+export function idlePins(program: Program, target: PlanTarget): readonly Pin[] {
+  const precision = resolvePrecision(program, target, {});
+  const pins = precision.pins.filter(({ origin }) => origin.kind === 'file');
+  if (pins.length === 0) return [];
+  const step = buildTrainStep(program.train, program.recipe, resolveScaling(precision), batchOf(program.train));
+  const formatsOf = (kept: readonly Pin[]): string => {
+    const { nodes } = assignPrecision(step, { ...precision, pins: kept });
+    return nodes.map(({ op, type }) => `${op} ${type.dtype}`).join('\n');
+  };
+  const formats = formatsOf(precision.pins);
+  return pins.filter((pin) => formatsOf(precision.pins.filter((other) => other !== pin)) === formats);
 }

@@ -5,6 +5,7 @@ import { costsName } from '../costs/costs.js';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { LineIndex } from '../diagnostics/lines.js';
 import type { Loc } from '../ir/types.js';
+import { programWarnings } from '../language/warnings.js';
 import { type PlanSummary, summarizePlan } from '../measure/summary.js';
 import { memoryOf } from '../memory/plan-memory.js';
 import { type ProcessMemory, processMemory } from '../memory/process-memory.js';
@@ -14,7 +15,6 @@ import type { FastestChoice } from '../plan/fastest.js';
 import type { Footprint } from '../plan/footprint.js';
 import { type PlanFacts, reportPlan } from '../plan/report.js';
 import { type PlanTimes, planTimes } from '../plan/times.js';
-import { programWarnings } from './lint.js';
 
 export interface PlanWarning {
   readonly code: string;

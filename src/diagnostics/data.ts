@@ -13,8 +13,8 @@ export interface DiagnosticData {
   readonly end: Position | null;
   readonly why: string | null;
   readonly fix: string | null;
-  /** Changes of the text that a program could make; none are offered so far. */
-  readonly edits: readonly never[];
+  /** Changes of the text that do what `fix` says, all together; empty where that is no text to write. */
+  readonly edits: readonly { readonly start: Position; readonly end: Position; readonly text: string }[];
   readonly related: readonly { readonly message: string; readonly file: string | null; readonly start: Position; readonly end: Position }[];
 }
 
@@ -25,7 +25,7 @@ function placeIn(source: Source, { start, end }: Span): { readonly start: Positi
 
 /** A finding about a source, as data for programs. */
 export function diagnosticData(diagnostic: Diagnostic, of: Source | undefined): DiagnosticData {
-  const { code, severity, message, span, why, fix, related = [] } = diagnostic;
+  const { code, severity, message, span, why, fix, related = [], edits = [] } = diagnostic;
   const source = diagnostic.source ?? of;
   const place = source !== undefined && span !== undefined ? placeIn(source, span) : undefined;
   return {
@@ -37,7 +37,7 @@ export function diagnosticData(diagnostic: Diagnostic, of: Source | undefined): 
     end: place?.end ?? null,
     why: why ?? null,
     fix: fix ?? null,
-    edits: [],
+    edits: source === undefined ? [] : edits.map(({ text, ...place }) => ({ ...placeIn(source, place), text })),
     related: related.flatMap((other) => {
       const where = other.source ?? source;
       return where === undefined ? [] : [{ message: other.message, file: where.path, ...placeIn(where, other.span) }];

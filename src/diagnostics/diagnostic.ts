@@ -16,6 +16,13 @@ export interface RelatedSpan {
   readonly message: string;
 }
 
+/** A change of a text: what stands at a place is replaced. */
+export interface TextEdit {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+}
+
 /** One finding about the user's input: what is wrong, where, why, and what to do. */
 export interface Diagnostic {
   /** Stable identifier, e.g. `AMP2001`; listed in docs/diagnostics.md. */
@@ -28,6 +35,8 @@ export interface Diagnostic {
   readonly why?: string;
   /** What the user can do about it. */
   readonly fix?: string;
+  /** The changes of the text that do what `fix` says, where that is a text to write; all of them together. */
+  readonly edits?: readonly TextEdit[];
   readonly related?: readonly RelatedSpan[];
   /** Of a place in another file than the one that was given: a file that it uses. */
   readonly source?: Source;

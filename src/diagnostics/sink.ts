@@ -28,7 +28,7 @@ export class DiagnosticSink {
   add(found: Diagnostic): void {
     if (this.isFull) return;
     const nowhere = found.span !== undefined && found.span.start < 0;
-    const diagnostic = nowhere ? { ...found, span: undefined, related: undefined } : found;
+    const diagnostic = nowhere ? { ...found, span: undefined, related: undefined, edits: undefined } : found;
     const key = `${diagnostic.code}:${diagnostic.span?.start}:${diagnostic.span?.end}${diagnostic.span ? '' : diagnostic.message}`;
     if (this.seen.has(key)) return;
     this.seen.add(key);
@@ -49,11 +49,32 @@ export class DiagnosticSink {
     }
   }
 
-  error(code: FrontEndCode, span: Span | undefined, message: string, rest: Pick<Diagnostic, 'why' | 'fix' | 'related'> = {}): void {
+  /** The result of `run`, with nothing kept of what it reported. */
+  unheard<T>(run: () => T): T {
+    const [seen, list] = [this.seen, this.list];
+    [this.seen, this.list] = [new Set(seen), [...list]];
+    try {
+      return run();
+    } finally {
+      [this.seen, this.list] = [seen, list];
+    }
+  }
+
+  error(
+    code: FrontEndCode,
+    span: Span | undefined,
+    message: string,
+    rest: Pick<Diagnostic, 'why' | 'fix' | 'related' | 'edits'> = {},
+  ): void {
     this.add({ code, severity: 'error', message, span, ...rest });
   }
 
-  warning(code: FrontEndCode, span: Span | undefined, message: string, rest: Pick<Diagnostic, 'why' | 'fix' | 'related'> = {}): void {
+  warning(
+    code: FrontEndCode,
+    span: Span | undefined,
+    message: string,
+    rest: Pick<Diagnostic, 'why' | 'fix' | 'related' | 'edits'> = {},
+  ): void {
     this.add({ code, severity: 'warning', message, span, ...rest });
   }
 }

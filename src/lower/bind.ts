@@ -1,6 +1,7 @@
 import type { Span } from '../diagnostics/diagnostic.js';
+import { suggestName } from '../diagnostics/fixes.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
-import { closest, listNames, suggestion } from '../diagnostics/suggest.js';
+import { closest, listNames } from '../diagnostics/suggest.js';
 import type { Arg } from '../parser/ast.js';
 
 /** Which parameter each argument is for; undefined for a value of the graph, and where there is none. */
@@ -77,7 +78,7 @@ function findParam({ name, params }: Signature, arg: Arg, sink: DiagnosticSink):
   const names = params.map((param) => param.name);
   if (text === '' || names.includes(text)) return text === '' ? undefined : text;
   sink.error('AMP2002', span, `\`${name}\` has no argument \`${text}\``, {
-    fix: names.length === 0 ? `\`${name}\` takes no named arguments` : suggestion(text, names, 'arguments'),
+    ...(names.length === 0 ? { fix: `\`${name}\` takes no named arguments` } : suggestName({ text, span }, names, 'arguments')),
   });
   return closest(text, names);
 }

@@ -1,5 +1,5 @@
+import { suggestName } from '../diagnostics/fixes.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
-import { suggestion } from '../diagnostics/suggest.js';
 import type { LayerDefinition } from '../ops/layer.js';
 import type { BlockSection, Name } from '../parser/ast.js';
 import type { Signature } from './bind.js';
@@ -31,6 +31,6 @@ export function reportUnknownLayer(callee: Name, names: readonly string[], sink:
   if (callee.text === '' || sink.isFull) return;
   sink.error('AMP2001', callee.span, `unknown layer \`${callee.text}\``, {
     why: 'a stage of a pipeline is a layer of the language or a `block` of the file',
-    fix: suggestion(callee.text, names, 'layers'),
+    ...suggestName(callee, names, 'layers'),
   });
 }

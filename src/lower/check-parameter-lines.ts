@@ -1,3 +1,4 @@
+import { didYouMean } from '../diagnostics/fixes.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { closest, listNames } from '../diagnostics/suggest.js';
 import { matchesLayer } from '../ir/pattern.js';
@@ -73,7 +74,9 @@ function checkNames(item: ParameterItem, { graph, whole }: LoweredGraphs, names:
   const near = closest(text, known);
   sink.error('AMP4014', pattern.span, `\`${text}\` matches no parameter of the model`, {
     why: `\`${kind}\` names parameters, such as \`conv1.weight\`, or all of a layer, or a pattern in quotes`,
-    fix: near === undefined ? `the parameters are ${listNames(names.slice(0, 8), 'and')}` : `did you mean \`${near}\`?`,
+    ...(near === undefined
+      ? { fix: `the parameters are ${listNames(names.slice(0, 8), 'and')}` }
+      : didYouMean(pattern.span, item.quoted || /\W/.test(near) ? `"${near}"` : near, near)),
   });
 }
 

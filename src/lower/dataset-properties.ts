@@ -1,6 +1,6 @@
 import type { Diagnostic, RelatedSpan, Span } from '../diagnostics/diagnostic.js';
+import { suggestName } from '../diagnostics/fixes.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
-import { suggestion } from '../diagnostics/suggest.js';
 import { given } from '../given.js';
 import type { Expr } from '../parser/ast.js';
 import { UNKNOWN, type Value } from './value.js';
@@ -41,7 +41,7 @@ export function datasetProperty(
   const names = Object.keys(DATASET_PROPERTIES);
   if (!Object.hasOwn(DATASET_PROPERTIES, name.text)) {
     if (name.text !== '')
-      sink.error('AMP2013', name.span, `\`dataset\` has no property \`${name.text}\``, { fix: suggestion(name.text, names, 'properties') });
+      sink.error('AMP2013', name.span, `\`dataset\` has no property \`${name.text}\``, suggestName(name, names, 'properties'));
     return UNKNOWN;
   }
   if (dataset === 'reported') return UNKNOWN;

@@ -11,7 +11,7 @@ import {
   isOfFiles,
 } from '../datasets/source.js';
 import { type Diagnostic, type Source, type Span, UserError } from '../diagnostics/diagnostic.js';
-import { suggestion } from '../diagnostics/suggest.js';
+import { suggestName } from '../diagnostics/fixes.js';
 import type { DatasetSpec } from '../ir/program.js';
 import type { DatasetSection } from '../parser/ast.js';
 import { AUGMENTATIONS } from './choices/augmentation.js';
@@ -50,7 +50,12 @@ function readSource(section: DatasetSection | undefined, context: Evaluation): D
   }
   const word = Object.hasOwn(words, written) ? words[written] : undefined;
   if (word === undefined) {
-    sink.error('AMP4006', section?.name.span, `unknown data set \`${written}\``, { fix: suggestion(written, SOURCE_NAMES, 'data sets') });
+    sink.error(
+      'AMP4006',
+      section?.name.span,
+      `unknown data set \`${written}\``,
+      section && suggestName(section.name, SOURCE_NAMES, 'data sets'),
+    );
     return undefined;
   }
   const span = section?.name.span;

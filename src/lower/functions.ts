@@ -1,5 +1,7 @@
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { suggestName } from '../diagnostics/fixes.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
-import { listNames, suggestion } from '../diagnostics/suggest.js';
+import { listNames } from '../diagnostics/suggest.js';
 import { INITIALIZERS } from '../ops/initializers.js';
 import type { LayerDefinition, LayerParam } from '../ops/layer.js';
 import type { CallExpr, Expr } from '../parser/ast.js';
@@ -47,8 +49,15 @@ export function reportCall(expr: CallExpr, isStage: boolean | undefined, sink: D
   const head = first?.kind === 'name' ? first.name.text : 'x';
   sink.error('AMP2012', expr.span, `\`${text}\` is called outside a pipeline`, {
     why: `layers and blocks are applied with \`|>\`${isStage === true ? '' : `; expressions can call ${listNames(functions, 'and')}`}`,
-    fix: isStage === false ? suggestion(text, functions, 'functions') : `write \`${head} |> ${text}\``,
+    ...(isStage === false ? suggestName(expr.callee, functions, 'functions') : { fix: `write \`${head} |> ${text}\``, ...piped(expr) }),
   });
+}
+
+/** `relu(x)` as a pipeline; in parentheses, since it may stand within something else. */
+function piped({ callee, args, label, span }: CallExpr): Pick<Diagnostic, 'edits'> {
+  const [only] = args;
+  if (args.length !== 1 || only?.name !== undefined || only?.value.kind !== 'name' || label !== undefined) return {};
+  return { edits: [{ ...span, text: `(${only.value.name.text} |> ${callee.text})` }] };
 }
 
 /** The layer of this name, if it joins values: it can be called with a list of them. */
@@ -67,6 +76,6 @@ export function isNoInitializer(expr: Expr, { kind }: Pick<LayerParam, 'kind'>, 
   if (kind !== 'init' || expr.kind !== 'call' || isCallable(expr.callee.text)) return false;
   const { text, span } = expr.callee;
   if (text !== '')
-    sink.error('AMP2008', span, `unknown initializer \`${text}\``, { fix: suggestion(text, Object.keys(INITIALIZERS), 'initializers') });
+    sink.error('AMP2008', span, `unknown initializer \`${text}\``, suggestName(expr.callee, Object.keys(INITIALIZERS), 'initializers'));
   return true;
 }

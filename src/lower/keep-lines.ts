@@ -1,3 +1,5 @@
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { didYouMean, type Fix } from '../diagnostics/fixes.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { closest, listNames } from '../diagnostics/suggest.js';
 import { matchesLayer } from '../ir/pattern.js';
@@ -13,20 +15,21 @@ export function checkKeepLines(pins: readonly KeepItem[], { graph, whole }: Lowe
   const layersOf = ({ nodes }: Graph) => [...new Set(nodes.map((node) => node.layer).filter((layer) => layer !== ''))];
   const layers = layersOf(graph);
   const ops = [...new Set(graph.nodes.map((node) => node.op)), ...LOSS_KINDS];
-  for (const { pattern } of pins) {
+  for (const item of pins) {
+    const { pattern } = item;
     const { text } = pattern;
     if (text === '' || isOpName(text) || layers.some((layer) => matchesLayer(text, layer))) continue;
     if (layersOf(whole).some((layer) => matchesLayer(text, layer))) {
       sink.error('AMP4008', pattern.span, `\`${text}\` is no part of the model`, UNREAD);
       continue;
     }
-    sink.error('AMP4008', pattern.span, `\`${text}\` matches no op and no layer of the model`, pinHelp(text, [...ops, ...layers], layers));
+    sink.error('AMP4008', pattern.span, `\`${text}\` matches no op and no layer of the model`, pinHelp(item, [...ops, ...layers], layers));
   }
 }
 
-function pinHelp(text: string, names: readonly string[], layers: readonly string[]): { why: string; fix: string } {
+function pinHelp({ pattern, quoted }: KeepItem, names: readonly string[], layers: readonly string[]): Pick<Diagnostic, 'why'> & Fix {
   const why = 'a pin that matches nothing would protect nothing';
-  const near = closest(text, names);
-  if (near !== undefined) return { why, fix: `did you mean \`${near}\`?` };
+  const near = closest(pattern.text, names);
+  if (near !== undefined) return { why, ...didYouMean(pattern.span, quoted || /\W/.test(near) ? `"${near}"` : near, near) };
   return { why, fix: `name an op such as \`cross_entropy\`, or a layer: ${listNames(layers.slice(0, 8), 'and')}` };
 }

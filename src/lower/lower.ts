@@ -4,10 +4,10 @@ import { sortDiagnostics } from '../diagnostics/render.js';
 import { DiagnosticSink } from '../diagnostics/sink.js';
 import { given } from '../given.js';
 import { divideEpoch, type Tail } from '../ir/epoch.js';
-import { comparesImages, type LossSpec, type LossTarget, type Program, type Recipe } from '../ir/program.js';
+import { comparesImages, type DatasetSpec, type LossSpec, type LossTarget, type Program, type Recipe } from '../ir/program.js';
 import type { Graph } from '../ir/types.js';
 import type { BlockSection, ParameterItem } from '../parser/ast.js';
-import { parseAmp } from '../parser/parse.js';
+import { type ParseResult, parseAmp } from '../parser/parse.js';
 import { checkAuxLosses, readAuxLosses } from './aux-losses.js';
 import { bindLet } from './bind-let.js';
 import { checkGroups } from './check-groups.js';
@@ -21,8 +21,9 @@ import { checkKeepLines } from './keep-lines.js';
 import { checkLoss, checkMixing, writtenLoss } from './loss-classes.js';
 import { mistakes, placed } from './mistakes.js';
 import { lowerModel, type ModelContext } from './model.js';
-import { checkFurther, checkOutput, readShapes } from './model-shapes.js';
-import { Modules } from './modules.js';
+import { checkFurther, checkOutput, likelyShapes, readShapes } from './model-shapes.js';
+import { Modules, visibleBlocks } from './modules.js';
+import type { Names } from './names.js';
 import { applyOverrides, type Overrides } from './overrides.js';
 import { freezeText, readLines, readPatterns } from './parameter-lines.js';
 import { pruneGraph } from './prune.js';
@@ -31,6 +32,7 @@ import { findRecursion } from './recursion.js';
 import { resolveNames } from './resolve.js';
 import { holdsBlocksAlone, isInSettings, sortSections, withoutBroken } from './sections.js';
 import { checkLastStatistics } from './statistics.js';
+import { type StageTrace, Trace } from './trace.js';
 import { checkWhitening } from './whitening.js';
 
 export interface LowerOptions {
@@ -54,9 +56,47 @@ export function withUsed(source: Source): Source {
 
 /** Every mistake in a `.amp` file, in source order; empty or only warnings when it can be trained. */
 export function checkSource(source: Source): readonly Diagnostic[] {
-  const { sink, modules } = analyse(source, { allowsLibrary: true });
+  return diagnosticsOf(analyse(source, { allowsLibrary: true }));
+}
+
+function diagnosticsOf({ sink, modules }: Analysis): readonly Diagnostic[] {
   // What is unused because of a misspelt name is no second mistake.
   return sortDiagnostics(sink.hasErrors ? mistakes(errorsOf(sink), modules) : placed(sink.diagnostics, modules));
+}
+
+/** All that can be known of a source, whatever is wrong with it. */
+export interface SourceAnalysis {
+  readonly parsed: ParseResult;
+  /** As `checkSource` has them. */
+  readonly diagnostics: readonly Diagnostic[];
+  readonly modules: Modules;
+  /** What the names stand for; undefined where a file that it uses cannot be read. */
+  readonly names: Names | undefined;
+  /** What the stages of the model make, up to where it is known. */
+  readonly stages: readonly StageTrace[];
+  /** The data set, where it is known. */
+  readonly dataset: DatasetSpec | undefined;
+  /** The blocks that it can call. */
+  readonly blocks: ReadonlyMap<string, BlockSection>;
+  /** What is trained, as `lowerProgram` has it; undefined where there is a mistake or no model. */
+  program(): Program | undefined;
+}
+
+/** Finds out as much of a source as its mistakes leave: for tools in which it is being written. */
+export function analyseSource(source: Source): SourceAnalysis {
+  const trace = new Trace();
+  const analysis = analyse(source, { allowsLibrary: true, trace });
+  const { parsed, modules, names, dataset, blocks = new Map() } = analysis;
+  return {
+    parsed,
+    diagnostics: diagnosticsOf(analysis),
+    modules,
+    names,
+    stages: trace.stages,
+    dataset,
+    blocks,
+    program: () => programOf(analysis, undefined),
+  };
 }
 
 /**
@@ -64,11 +104,16 @@ export function checkSource(source: Source): readonly Diagnostic[] {
  * Throws UserError with every mistake in the file, or with the override that is wrong.
  */
 export function lowerProgram(source: Source, options: LowerOptions = {}): Program {
-  const { sink, modules, recipe, train, tail, phases = [], lowerAgain } = analyse(source, options);
-  const evaluation = sink.hasErrors ? undefined : lowerAgain?.('eval', options.evalBatch);
-  if (sink.hasErrors || recipe === undefined || train === undefined || evaluation === undefined) {
-    throw new UserError(sortDiagnostics(mistakes(errorsOf(sink), modules)), source);
-  }
+  const analysis = analyse(source, options);
+  const program = programOf(analysis, options.evalBatch);
+  if (program === undefined) throw new UserError(sortDiagnostics(mistakes(errorsOf(analysis.sink), analysis.modules)), source);
+  return program;
+}
+
+function programOf(analysis: Analysis, evalBatch: number | undefined): Program | undefined {
+  const { sink, modules, recipe, train, tail, phases = [], lowerAgain } = analysis;
+  const evaluation = sink.hasErrors ? undefined : lowerAgain?.('eval', evalBatch);
+  if (sink.hasErrors || recipe === undefined || train === undefined || evaluation === undefined) return undefined;
   const graphs = { recipe, train: pruneGraph(train), eval: pruneGraph(evaluation) };
   const warnings = placed(sink.diagnostics, modules);
   const program = {
@@ -93,6 +138,10 @@ function hasErrorIn(place: Span | undefined, sink: DiagnosticSink): boolean {
 }
 
 interface Analysis {
+  readonly parsed: ParseResult;
+  readonly names?: Names;
+  readonly dataset?: DatasetSpec | undefined;
+  readonly blocks?: ReadonlyMap<string, BlockSection>;
   readonly sink: DiagnosticSink;
   readonly modules: Modules;
   readonly recipe?: Recipe;
@@ -103,7 +152,7 @@ interface Analysis {
   readonly lowerAgain?: (mode: 'train' | 'eval', batch?: number) => Graph | undefined;
 }
 
-function analyse(source: Source, options: LowerOptions & { readonly allowsLibrary?: boolean }): Analysis {
+function analyse(source: Source, options: LowerOptions & { readonly allowsLibrary?: boolean; readonly trace?: Trace }): Analysis {
   const sink = new DiagnosticSink();
   const modules = new Modules(source, sink);
   const parsed = parseAmp(source.text);
@@ -117,7 +166,7 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
 
   const main = { lets: sections.lets, blocks: sections.blocks, uses: modules.usesOf(file, undefined) };
   // Without what a file was to use, everything that it names would be unknown.
-  if (modules.isIncomplete) return { sink, modules };
+  if (modules.isIncomplete) return { parsed, sink, modules };
   syntaxErrors.push(...sink.diagnostics.flatMap((d) => (d.code.startsWith('AMP1') && d.span ? [d.span.start] : [])));
   const auxItems = sections.train?.items.filter((item) => item.kind === 'aux_loss') ?? [];
   const aux = auxItems.map(({ name }) => name);
@@ -142,11 +191,13 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
 
   const model = sections.models[0];
   const modelBroken = sections.models.length === 0 || syntaxErrors.some((at) => !isInSettings(file, at));
-  if (model === undefined || modelBroken) return { sink, modules };
-  checkEarlyStop(train, dataset, sections.train, sink);
+  const known = { parsed, sink, modules, names, dataset, blocks: visibleBlocks(main.blocks, main.uses) };
+  if (model === undefined || (modelBroken && options.trace === undefined)) return known;
+  if (!modelBroken) checkEarlyStop(train, dataset, sections.train, sink);
   const loss = writtenLoss(sections.train);
-  const shapes = readShapes(model, evaluation, data, hasErrorIn(loss?.span, sink) ? undefined : targetOf(train.loss));
-  if (shapes === undefined) return { sink, modules };
+  const written = hasErrorIn(loss?.span, sink) ? undefined : targetOf(train.loss);
+  const shapes = modelBroken ? undefined : readShapes(model, evaluation, data, written);
+  if (shapes === undefined && options.trace === undefined) return known;
 
   const normalizeSpan = sections.dataset?.items.find((item) => item.name.text === 'normalize')?.span;
   const parameters = sections.train?.items.filter((item): item is ParameterItem => item.kind === 'init' || item.kind === 'freeze') ?? [];
@@ -156,8 +207,13 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
   const fixed = { patterns, recursive, dataset, datasetValues, normalizeSpan, target, aux, seed: train.seed } as const;
   const shared = { ...fixed, sink, lines, names, constants: constants.values };
   const batch = options.batch ?? train.batch;
-  const lowered = lowerModel(model, shapes, { ...shared, batch, mode: 'train' } satisfies ModelContext);
-  if (lowered === undefined) return { sink, modules };
+  const context: ModelContext = { ...shared, batch, mode: 'train', trace: options.trace };
+  if (shapes === undefined) {
+    sink.unheard(() => lowerModel(model, likelyShapes(model, evaluation, data), context));
+    return known;
+  }
+  const lowered = lowerModel(model, shapes, context);
+  if (lowered === undefined) return known;
   checkLoss(train.loss, shapes.classes, loss, sink);
   checkMixing(train.loss, dataset?.augment ?? [], loss, sink);
   for (const aux of auxLosses) checkMixing(aux.loss, dataset?.augment ?? [], aux.item.value, sink);
@@ -180,7 +236,7 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
   const { tail } = divideEpoch(options.images ?? dataset?.images?.train ?? 0, batch, train.accumulate, train.dropLast);
   checkLastStatistics(lowered.graph, tail, lines, sink);
   checkWhitening(lowered.graph, lines, sink);
-  return { sink, modules, recipe, train: lowered.graph, tail, phases: phasesIn(parameterLines, graphs.graph, train.epochs), lowerAgain };
+  return { ...known, recipe, train: lowered.graph, tail, phases: phasesIn(parameterLines, graphs.graph, train.epochs), lowerAgain };
 }
 
 function valuesOf({ spec, classes, missing, span }: ReadDataset): DatasetValues {

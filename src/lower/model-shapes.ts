@@ -1,4 +1,5 @@
 import type { Augmentation } from '../datasets/augmentation.js';
+import { DATASETS, DEFAULT_DATASET } from '../datasets/registry.js';
 import type { RelatedSpan, Span } from '../diagnostics/diagnostic.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import type { FurtherInput } from '../ir/graph-names.js';
@@ -88,6 +89,18 @@ function targetOf(output: Expr, evaluation: Evaluation): LossTarget {
   return value.kind === 'list' && value.items.length === RESULTS.image.rank ? 'image' : 'label';
 }
 
+/** What a model with mistakes most likely takes, to go on with the rest of it; nothing is reported. */
+export function likelyShapes(model: ModelSection, evaluation: Evaluation, data: ReadDataset | undefined): ModelInputs {
+  const { sink } = evaluation;
+  const [input, ...others] = model.inputs;
+  const image = sink.unheard(() => input && readSizes(input.shape, 3, 'the image', IMAGE, evaluation));
+  const inputs = others.map(({ name, shape }) => {
+    const sizes = sink.unheard(() => readSizes(shape, undefined, `\`${name.text}\``, FURTHER, evaluation));
+    return { name: name.text, shape: sizes ?? [1] };
+  });
+  return { image: image ?? data?.spec.image ?? DATASETS[DEFAULT_DATASET].image, inputs };
+}
+
 /** The declared shapes of a model, checked against the data set where that is known. `written`: what the loss compares its result with. */
 export function readShapes(
   model: ModelSection,
@@ -116,6 +129,7 @@ export function readShapes(
     const shape = formatShape(spec.image);
     sink.error('AMP4007', input.shape.span, `the model takes ${formatShape(image)}, the images of ${spec.name} are ${shape}`, {
       fix: `write \`${input.name.text}: ${shape}\``,
+      edits: [{ ...input.shape.span, text: shape }],
       related: sizeSpan === undefined ? at(span, 'the data set') : at(sizeSpan, 'the size of the images'),
     });
   }
@@ -125,6 +139,7 @@ export function readShapes(
     sink.error('AMP4007', model.output.span, `the model results in ${formatShape(result)}, its image is ${formatShape(image)}`, {
       why: expected.why,
       fix: `write \`-> ${formatShape(image)}\`, or leave out \`target: image\``,
+      edits: [{ ...model.output.span, text: formatShape(image) }],
     });
     return undefined;
   }
@@ -132,6 +147,7 @@ export function readShapes(
   if (data?.classes !== undefined && classes !== data.classes) {
     sink.error('AMP4007', model.output.span, `the model results in ${classes} classes, ${data.spec.name} has ${data.classes}`, {
       fix: `write \`-> [${data.classes}]\``,
+      edits: [{ ...model.output.span, text: `[${data.classes}]` }],
       related: at(data.span, 'the data set'),
     });
     return undefined;

@@ -1,7 +1,8 @@
 import { posix } from 'node:path';
 import type { Diagnostic, RelatedSpan, Source, Span, UsedText } from '../diagnostics/diagnostic.js';
+import { suggestName, withinQuotes } from '../diagnostics/fixes.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
-import { closest, listNames, suggestion } from '../diagnostics/suggest.js';
+import { closest, listNames } from '../diagnostics/suggest.js';
 import type { AmpFile, BlockSection, Let, UseSection } from '../parser/ast.js';
 import { parseAmp } from '../parser/parse.js';
 import { sortUsedSections } from './sections.js';
@@ -49,10 +50,9 @@ export class Modules {
     if (!isLibrary(text) && !/^\.\.?\//.test(text)) {
       return this.refuse('AMP2017', span, `\`use\` knows no \`${text}\``, {
         why: `it takes ${listNames(LIBRARY_NAMES, 'or')}, or the path of a file from the folder of this one`,
-        fix:
-          closest(text, LIBRARY_NAMES) === undefined
-            ? `such as \`use "./${text.replace(/^\/+/, '')}"\``
-            : suggestion(text, LIBRARY_NAMES, 'names'),
+        ...(closest(text, LIBRARY_NAMES) === undefined
+          ? { fix: `such as \`use "./${text.replace(/^\/+/, '')}"\`` }
+          : suggestName({ text, span: withinQuotes(span, true) }, LIBRARY_NAMES, 'names')),
       });
     }
     if (open.includes(name)) {
@@ -91,6 +91,13 @@ export class Modules {
     return this.all.find(({ base, source }) => span.start >= base && span.start <= base + source.text.length);
   }
 
+  /** The file that a place is in, and the place there. */
+  locate(span: Span): { readonly source: Source; readonly span: Span } {
+    const own = this.owner(span);
+    if (own === undefined) return { source: this.main, span };
+    return { source: own.source, span: { start: span.start - own.base, end: span.end - own.base } };
+  }
+
   /** The diagnostic with the places that its own file has. */
   place(diagnostic: Diagnostic): Diagnostic {
     const own = diagnostic.span && this.owner(diagnostic.span);
@@ -106,6 +113,7 @@ export class Modules {
       ...diagnostic,
       ...(diagnostic.span && { span: moved(diagnostic.span, own) }),
       ...(related && { related }),
+      ...(diagnostic.edits && { edits: diagnostic.edits.map(({ text, ...at }) => ({ ...moved(at, own), text })) }),
       ...(own && { source: own.source }),
     };
   }

@@ -1,4 +1,5 @@
 import type { Span } from '../diagnostics/diagnostic.js';
+import { didYouMean, type Fix } from '../diagnostics/fixes.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { closest, suggestion } from '../diagnostics/suggest.js';
 import { INITIALIZERS } from '../ops/initializers.js';
@@ -46,11 +47,11 @@ export interface Call {
   readonly bound: Bound;
 }
 
-function unknownHelp(text: string, scope: Scope, taken: Taken | undefined): string | undefined {
-  if (taken?.isText) return `put quotes around it: \`"${text}"\``;
+function unknownHelp({ text, span }: Name, scope: Scope, taken: Taken | undefined): Fix {
+  if (taken?.isText) return { fix: `put quotes around it: \`"${text}"\``, edits: [{ ...span, text: `"${text}"` }] };
   const near = closest(text, taken?.words ?? []) ?? closest(text, [...scope.all(), ...WORDS]);
-  if (near !== undefined) return `did you mean \`${near}\`?`;
-  return taken === undefined ? suggestion(text, scope.all(), 'names') : undefined;
+  if (near !== undefined) return didYouMean(span, near);
+  return taken === undefined ? { fix: suggestion(text, scope.all(), 'names') } : {};
 }
 
 /** The names that can be seen at a place; an inner scope sees the outer ones. */
@@ -154,6 +155,19 @@ export class Names {
     return this.calls.get(stage);
   }
 
+  /** Every name that introduces a value, or is read or called for it, with where that is introduced. */
+  get uses(): readonly { readonly name: Name; readonly declaration: Declaration }[] {
+    const read = [...this.meanings].flatMap(([name, meaning]) => (meaning.kind === 'declaration' ? [{ name, declaration: meaning }] : []));
+    const declared = [...this.declarations].map(([name, declaration]) => ({ name, declaration }));
+    const called = [...this.valueCalls].map(([{ callee }, declaration]) => ({ name: callee, declaration }));
+    return [...declared, ...read, ...called];
+  }
+
+  /** Every call of a block. */
+  get blockCalls(): readonly { readonly stage: CallStage; readonly block: BlockSection }[] {
+    return [...this.calls].flatMap(([stage, { callee }]) => (callee.kind === 'block' ? [{ stage, block: callee.block }] : []));
+  }
+
   private lookUp({ text, span }: Name, scope: Scope, taken: Taken | undefined): Meaning {
     const known = scope.find(text);
     if (known !== undefined) {
@@ -164,7 +178,7 @@ export class Names {
     if (text !== '')
       this.sink.error('AMP2008', span, `unknown name \`${text}\``, {
         why: `${taken === undefined ? '' : `${taken.what}; `}it is no parameter and no \`let\` before this place`,
-        fix: unknownHelp(text, scope, taken),
+        ...unknownHelp({ text, span }, scope, taken),
       });
     return { kind: 'unknown' };
   }

@@ -1,5 +1,6 @@
+import { suggestName } from '../diagnostics/fixes.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
-import { listNames, suggestion } from '../diagnostics/suggest.js';
+import { listNames } from '../diagnostics/suggest.js';
 import type { Expr } from '../parser/ast.js';
 import { datasetProperty } from './dataset-properties.js';
 import type { Evaluation } from './evaluation.js';
@@ -20,7 +21,7 @@ export function evaluateProperty(expr: PropertyExpr, read: (expr: Expr) => Value
   const { text, span } = expr.name;
   const names = Object.keys(PROPERTIES);
   if (!names.includes(text)) {
-    if (text !== '') sink.error('AMP2013', span, `unknown property \`${text}\``, { fix: suggestion(text, names, 'properties') });
+    if (text !== '') sink.error('AMP2013', span, `unknown property \`${text}\``, suggestName({ text, span }, names, 'properties'));
     return UNKNOWN;
   }
   const object = read(expr.object);

@@ -1,5 +1,6 @@
 import type { Span } from '../diagnostics/diagnostic.js';
-import { listNames, suggestion } from '../diagnostics/suggest.js';
+import { type Fix, suggestName } from '../diagnostics/fixes.js';
+import { listNames } from '../diagnostics/suggest.js';
 import type { Arg, Expr, Name, SettingItem } from '../parser/ast.js';
 import { bindArguments } from './bind.js';
 import type { Evaluation } from './evaluation.js';
@@ -35,7 +36,7 @@ export function readSettings(
     const setting = table.find((candidate) => candidate.name === name);
     if (setting === undefined) {
       if (name === '') continue;
-      sink.error('AMP4001', item.name.span, `\`${section}\` has no setting \`${name}\``, { fix: settingHelp(section, name, table, items) });
+      sink.error('AMP4001', item.name.span, `\`${section}\` has no setting \`${name}\``, settingHelp(section, item.name, table, items));
       continue;
     }
     const first = written.get(name);
@@ -79,16 +80,17 @@ export function callWith(choice: Choice, argument: string): string {
 }
 
 /** An argument in the place of a setting, such as `lr 0.1`, belongs to a choice; a setting of another section belongs there. */
-function settingHelp(section: string, name: string, table: readonly Setting[], items: readonly SettingItem[]): string | undefined {
+function settingHelp(section: string, written: Name, table: readonly Setting[], items: readonly SettingItem[]): Fix {
+  const { text: name } = written;
   for (const setting of table) {
     const item = items.find((candidate) => candidate.name.text === setting.name);
     const choice = choiceWith(setting, name, item && wordOf(item.value)?.text);
-    if (choice !== undefined) return `it is an argument: \`${setting.name} ${callWith(choice, name)}\``;
+    if (choice !== undefined) return { fix: `it is an argument: \`${setting.name} ${callWith(choice, name)}\`` };
   }
   const home = Object.entries(SETTINGS).find(([other, settings]) => other !== section && settings.some((setting) => setting.name === name));
-  if (home !== undefined) return `it is a setting of \`${home[0]}\``;
-  return suggestion(
-    name,
+  if (home !== undefined) return { fix: `it is a setting of \`${home[0]}\`` };
+  return suggestName(
+    written,
     table.map((candidate) => candidate.name),
     'settings',
   );
@@ -145,8 +147,8 @@ export function readSetting(setting: Setting, item: Omit<SettingItem, 'kind'>, c
   if (choice === undefined) {
     if (word.text !== '')
       context.sink.error('AMP4003', word.span, `unknown ${setting.name} \`${word.text}\``, {
-        fix: suggestion(
-          word.text,
+        ...suggestName(
+          word,
           value.choices.map((candidate) => candidate.name),
           'choices',
         ),

@@ -1,5 +1,5 @@
+import { suggestName } from '../diagnostics/fixes.js';
 import type { LineIndex } from '../diagnostics/lines.js';
-import { suggestion } from '../diagnostics/suggest.js';
 import { given } from '../given.js';
 import type { Pin } from '../ir/pin.js';
 import type { AuxLoss, PrecisionSpec, TrainSpec } from '../ir/program.js';
@@ -63,7 +63,7 @@ function readKeep(item: KeepItem, { sink }: Evaluation, lines: LineIndex): reado
   const dtype = formatNamed(text);
   const { line } = lines.position(item.span.start);
   if (dtype !== undefined) return [{ pattern: item.pattern.text, dtype, origin: { kind: 'file', line } }];
-  if (text !== '') sink.error('AMP4003', span, `unknown format \`${text}\``, { fix: suggestion(text, KEEP_FORMATS, 'formats') });
+  if (text !== '') sink.error('AMP4003', span, `unknown format \`${text}\``, suggestName(item.format, KEEP_FORMATS, 'formats'));
   return [];
 }
 

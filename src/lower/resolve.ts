@@ -96,6 +96,7 @@ function resolveLet({ names, value }: Let, scope: Scope, context: Context): void
 /** `also`: names that something outside reads in the body. */
 function resolveBody(body: Body, scope: Scope, context: Context, also: readonly Name[] = []): void {
   for (const item of body.lets) resolveLet(item, scope, context);
+  for (const value of body.lost ?? []) resolveExpr(value, scope, context);
   for (const name of also) context.names.read(name, scope);
   if (body.result !== undefined) resolveExpr(body.result, scope, context);
   else if (body.span.end > 0 && !context.broken(body.span)) {

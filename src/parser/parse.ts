@@ -1,6 +1,7 @@
 import type { ILexingResult, IToken } from 'chevrotain';
 import { isVisible, showCharacters } from '../diagnostics/characters.js';
 import { type Diagnostic, type Source, type Span, UserError } from '../diagnostics/diagnostic.js';
+import { didYouMean, type Fix, writeInstead } from '../diagnostics/fixes.js';
 import { LineIndex } from '../diagnostics/lines.js';
 import { sortDiagnostics } from '../diagnostics/render.js';
 import { DiagnosticSink } from '../diagnostics/sink.js';
@@ -119,7 +120,9 @@ const CASCADING = new Set(['AMP1006', 'AMP1007']);
 function reportErrors(text: string, parser: AmpParser, sink: DiagnosticSink): void {
   const found: Diagnostic[] = [
     ...parser.errors.map((error) => syntaxDiagnostic(error, text.length)),
-    ...parser.misuses.map(({ kind, span }): Diagnostic => ({ ...MISUSES[kind], severity: 'error', span })),
+    ...parser.misuses.map(({ kind, span }): Diagnostic => {
+      return { ...MISUSES[kind], severity: 'error', span, ...(kind === 'equal-argument' && { edits: [{ ...span, text: ':' }] }) };
+    }),
   ];
   if (found.length === 0) return;
   const lines = new LineIndex(text);
@@ -141,7 +144,7 @@ function checkTokens(text: string, lexed: ILexingResult, sink: DiagnosticSink): 
     if (paths.some(({ start, end }) => offset >= start && offset < end)) continue;
     const span = { start: offset, end: offset + length };
     const character = String.fromCodePoint(text.codePointAt(offset)!);
-    sink.error('AMP1001', span, `unexpected character ${shownCharacter(character)}`, characterHelp(character));
+    sink.error('AMP1001', span, `unexpected character ${shownCharacter(character)}`, characterHelp(character, span));
   }
   return tokens.flatMap((token) => {
     if (tokenMatcher(token, t.BadNumber)) {
@@ -165,10 +168,10 @@ function shownCharacter(character: string): string {
   return isVisible(character) ? `\`${character}\`` : showCharacters(character);
 }
 
-function characterHelp(character: string): Pick<Diagnostic, 'why' | 'fix'> {
-  if (character === ';') return { why: 'lines and settings need no separator', fix: 'remove it' };
-  if (character === '|') return { fix: 'did you mean `|>`?' };
-  if (character === '&') return { fix: 'did you mean `and`?' };
+function characterHelp(character: string, span: Span): Pick<Diagnostic, 'why'> & Fix {
+  if (character === ';') return { why: 'lines and settings need no separator', fix: 'remove it', edits: [{ ...span, text: '' }] };
+  if (character === '|') return didYouMean(span, '|>');
+  if (character === '&') return didYouMean(span, 'and');
   if (character === '!') return { fix: 'did you mean `not` or `!=`?' };
   if (character === '^') return { fix: 'did you mean `pow(BASE, EXPONENT)`?' };
   return { why: 'it has no meaning in the language', fix: 'remove it; comments start with `#`' };
@@ -178,21 +181,21 @@ function badNumber(image: string, span: Span, sink: DiagnosticSink): void {
   const unit = /^(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)([A-Za-z]\w*)$/.exec(image);
   const why = 'a number is digits with an optional fraction and exponent: `64`, `0.5`, `1e-3`';
   if (image.includes('_') && /^[\d_.]+$/.test(image)) {
-    sink.error('AMP1002', span, `\`${image}\` is not a number`, { why, fix: `write \`${image.replaceAll('_', '')}\`` });
+    sink.error('AMP1002', span, `\`${image}\` is not a number`, { why, ...writeInstead(span, image.replaceAll('_', '')) });
   } else if (/^0[xXbBoO]/.test(image)) {
     sink.error('AMP1002', span, `\`${image}\` is not a number`, {
       why,
-      fix: Number.isNaN(Number(image)) ? 'write it in decimal' : `write \`${Number(image)}\``,
+      ...(Number.isNaN(Number(image)) ? { fix: 'write it in decimal' } : writeInstead(span, String(Number(image)))),
     });
   } else if (unit !== null && !/^[eE]/.test(unit[2]!)) {
     sink.error('AMP1002', span, `\`${image}\` is a number with the unit \`${unit[2]}\``, {
       why: `numbers take no unit; ${why}`,
-      fix: `write \`${unit[1]}\``,
+      ...writeInstead(span, unit[1]!),
     });
   } else if (/^\.\d+$/.test(image)) {
-    sink.error('AMP1002', span, `\`${image}\` is not a number`, { why, fix: `write \`0${image}\`` });
+    sink.error('AMP1002', span, `\`${image}\` is not a number`, { why, ...writeInstead(span, `0${image}`) });
   } else if (/^\d+\.$/.test(image)) {
-    sink.error('AMP1002', span, `\`${image}\` is not a number`, { why, fix: `write \`${image}0\`` });
+    sink.error('AMP1002', span, `\`${image}\` is not a number`, { why, ...writeInstead(span, `${image}0`) });
   } else {
     sink.error('AMP1002', span, `\`${image}\` is not a number`, { why });
   }
@@ -206,11 +209,12 @@ function textOf(image: string): string {
 function badString(image: string, span: Span, sink: DiagnosticSink): void {
   if (!image.startsWith('"')) {
     const quotes = image.startsWith("'") ? 'double quotes' : 'straight double quotes';
-    sink.error('AMP1003', span, `a string is written in ${quotes}`, { fix: `write \`"${textOf(image)}"\`` });
+    sink.error('AMP1003', span, `a string is written in ${quotes}`, writeInstead(span, `"${textOf(image)}"`));
   } else {
     sink.error('AMP1003', span, 'this string is never closed', {
       why: 'a string ends on the line on which it starts',
       fix: 'add the missing `"`',
+      edits: [{ start: span.end, end: span.end, text: '"' }],
     });
   }
 }

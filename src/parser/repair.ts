@@ -1,5 +1,6 @@
 import type { IToken, TokenType } from 'chevrotain';
 import type { Span } from '../diagnostics/diagnostic.js';
+import { didYouMean } from '../diagnostics/fixes.js';
 import { LineIndex } from '../diagnostics/lines.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { closest, listNames } from '../diagnostics/suggest.js';
@@ -77,12 +78,16 @@ export function balanceBrackets(text: string, tokens: readonly IToken[], sink: D
 
   const closeTop = () => {
     const { token, at } = open.pop()!;
-    sink.error('AMP1004', spanOf(token), `this ${bracketOf(token.tokenType)} is never closed`, {
-      why: 'every opening bracket needs its closing one',
-      fix: `add the missing ${bracketOf(CLOSER.get(token.tokenType)!)}`,
-    });
     const place = token.tokenType === t.LeftBrace ? out.length : insertionPoint(out, at);
     const before = out[place - 1]!;
+    const closer = CLOSER.get(token.tokenType)!;
+    const end = t.tokenEnd(before);
+    sink.error('AMP1004', spanOf(token), `this ${bracketOf(token.tokenType)} is never closed`, {
+      why: 'every opening bracket needs its closing one',
+      fix: `add the missing ${bracketOf(closer)}`,
+      // On a line of its own: what stands behind may be a comment.
+      edits: [{ start: end, end, text: `${closer === t.RightBrace ? '\n' : ''}${closer.name.replaceAll("'", '')}` }],
+    });
     out.splice(place, 0, closingToken(CLOSER.get(token.tokenType)!, t.tokenEnd(before)));
   };
 
@@ -167,7 +172,7 @@ function nameSections(text: string, tokens: readonly IToken[], sink: DiagnosticS
     const near = closest(token.image, keywords) ?? begunWord(token, tokens[i + 1], keywords);
     sink.error('AMP1010', spanOf(token), `unknown section \`${token.image}\``, {
       why: `a file consists of the sections ${listNames(keywords, 'and')}`,
-      fix: near === undefined ? 'remove it, or move it into a section' : `did you mean \`${near}\`?`,
+      ...(near === undefined ? { fix: 'remove it, or move it into a section' } : didYouMean(spanOf(token), near)),
     });
     if (near !== undefined)
       out.push({ ...token, tokenType: t.SECTION_KEYWORDS[near]!, tokenTypeIdx: t.SECTION_KEYWORDS[near]!.tokenTypeIdx! });

@@ -1,5 +1,6 @@
 import type { IToken } from 'chevrotain';
 import type { Span } from '../diagnostics/diagnostic.js';
+import { writeInstead } from '../diagnostics/fixes.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { createTokenInstance } from './chevrotain.js';
 import * as t from './tokens.js';
@@ -22,7 +23,7 @@ export function unquotedPaths(text: string, tokens: readonly IToken[]): readonly
 /** The tokens with a string in the place of such a path, which is reported. */
 export function quotePath(text: string, { start, end }: Span, tokens: readonly IToken[], sink: DiagnosticSink): IToken[] {
   const path = text.slice(start, end);
-  sink.error('AMP1003', { start, end }, 'a path stands in quotes', { fix: `write \`"${path}"\`` });
+  sink.error('AMP1003', { start, end }, 'a path stands in quotes', writeInstead({ start, end }, `"${path}"`));
   const string = createTokenInstance(t.StringToken, `"${path}"`, start, end, 1, 1, 1, 1);
   const before = tokens.filter((token) => token.startOffset < start);
   return [...before, string, ...tokens.filter((token) => token.startOffset >= end)];

@@ -131,7 +131,7 @@ function byLayer<T>(items: readonly T[], layerOf: (item: T) => string): Readonly
   return groups;
 }
 
-function layerReports(fn: PlanFunction, times: PlanTimes | undefined): readonly LayerReport[] {
+export function layerReports(fn: PlanFunction, times?: PlanTimes): readonly LayerReport[] {
   const { graph } = fn;
   const classes = storedClasses(fn);
   const nodesOf = byLayer(graph.nodes, (node) => node.layer);

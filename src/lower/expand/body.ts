@@ -7,6 +7,7 @@ import type { Expansion } from './state.js';
 /** What a body results in. */
 export function evaluateBody(state: Expansion, body: Body): Value {
   for (const item of body.lets) bindLet(item, evaluate(item.value, state.evaluation), state.evaluation);
+  for (const value of body.lost ?? []) evaluate(value, state.evaluation);
   return body.result === undefined ? UNKNOWN : evaluate(body.result, state.evaluation);
 }
 

@@ -8,7 +8,7 @@ import { LayerPath, labelsOf } from '../paths.js';
 import { describeKind, UNKNOWN, type Value } from '../value.js';
 import { applyLayer } from './apply.js';
 import { evaluateBody } from './body.js';
-import { type Expansion, setValue, TooLarge } from './state.js';
+import { type Expansion, noteStage, setValue, TooLarge } from './state.js';
 
 const MAX_BLOCK_DEPTH = 64;
 
@@ -19,7 +19,9 @@ export function applyCall(state: Expansion, input: Value, stage: CallStage, forc
   if (value !== undefined) return applyValue(state, state.evaluation.values.get(value) ?? UNKNOWN, input, stage);
   const path = stage.label === undefined && forced !== undefined ? forced : state.path.child(stage.label, stage.callee.text, sink);
   const call = names.callOf(stage);
-  return call === undefined ? guess(state, input, stage, path) : applyNamed(state, call, input, stage, path);
+  const result = call === undefined ? guess(state, input, stage, path) : applyNamed(state, call, input, stage, path);
+  noteStage(state, stage, path, result);
+  return result;
 }
 
 /** A layer or block whose weights all its uses have in common; it has its name where it is shared. */
@@ -53,6 +55,7 @@ function applyValue(state: Expansion, value: Value, input: Value, use: CallStage
     sink.error('AMP2005', arg.span, `\`${text}\` has its arguments where it is shared`, {
       why: 'its uses have their weights in common, and so all that shapes them',
       fix: `write it as \`${text}\``,
+      edits: [{ ...use.span, text }],
       related: [{ span: stage.span, message: 'shared here' }],
     });
   if (use.label !== undefined)
@@ -68,6 +71,7 @@ function applyValue(state: Expansion, value: Value, input: Value, use: CallStage
   const result = applyNamed(state, call, input, stage, path);
   state.calls.pop();
   state.evaluation = outer;
+  noteStage(state, use, path, result);
   return result.kind === 'tensor' ? { ...result, origin: use.span, source: `\`${text}\`` } : result;
 }
 

@@ -5,7 +5,7 @@ import { describeKind, UNKNOWN, type Value } from '../value.js';
 import { holds } from './body.js';
 import { applyCall } from './call.js';
 import { iterationsOf } from './iterations.js';
-import { countStage, type Expansion, setValue } from './state.js';
+import { countStage, type Expansion, noteStage, setValue } from './state.js';
 
 /** `forced`: the path of its only stage. */
 export function evaluatePipeline(state: Expansion, expr: Pipeline, forced?: string): Value {
@@ -40,9 +40,14 @@ function applyIf(state: Expansion, input: Value, stage: IfStage): Value {
   for (const branch of stage.branches) {
     const taken = holds(state, branch.condition);
     if (taken === undefined) return UNKNOWN;
-    if (taken) return pipe(state, input, branch.stages);
+    if (taken) return noted(state, stage, pipe(state, input, branch.stages));
   }
-  return stage.otherwise === undefined ? input : pipe(state, input, stage.otherwise);
+  return noted(state, stage, stage.otherwise === undefined ? input : pipe(state, input, stage.otherwise));
+}
+
+function noted(state: Expansion, stage: IfStage, value: Value): Value {
+  noteStage(state, stage, '', value);
+  return value;
 }
 
 /** Whether the stages of an iteration are a single one without a name of its own: it takes that of the iteration. */
@@ -67,5 +72,6 @@ function repeat(state: Expansion, input: Value, stage: RepeatStage, forced: stri
     value = pipe(state, value, stage.stages, single ? iteration : undefined);
   }
   state.path = outer;
+  noteStage(state, stage, path, value);
   return value;
 }

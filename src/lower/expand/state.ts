@@ -4,13 +4,14 @@ import type { DiagnosticSink } from '../../diagnostics/sink.js';
 import type { GraphBuilder } from '../../ir/builder.js';
 import type { DatasetSpec, LossTarget } from '../../ir/program.js';
 import type { Loc } from '../../ir/types.js';
-import type { BlockSection, CallStage, Expr, Name } from '../../parser/ast.js';
+import type { BlockSection, CallStage, Expr, Name, Stage } from '../../parser/ast.js';
 import type { DatasetValues } from '../dataset-properties.js';
 import type { Evaluation, Values } from '../evaluation.js';
 import type { LayerContexts, ParameterPattern } from '../layer-context.js';
 import type { Call, Names } from '../names.js';
 import type { LayerPath } from '../paths.js';
 import type { Operand } from '../shape-advice.js';
+import type { Trace } from '../trace.js';
 import type { Tensor, Value } from '../value.js';
 
 /** A limit against files that expand without end; far above any real network. */
@@ -39,6 +40,8 @@ export interface ModelContext {
   readonly target: LossTarget;
   /** Values that have losses of their own while the model is trained. */
   readonly aux: readonly Name[];
+  /** Where each stage is noted as it is applied, if anybody wants to know. */
+  readonly trace?: Trace | undefined;
 }
 
 /** Thrown to leave a model that expands without end. */
@@ -78,6 +81,13 @@ export interface Expansion {
 /** Counts one more layer. Throws TooLarge when there are too many. */
 export function countStage(state: Expansion): void {
   if (++state.stages > MAX_STAGES) throw new TooLarge(`the model has more than ${MAX_STAGES.toLocaleString('en')} layers`);
+}
+
+/** Notes what a stage made of the piped value. */
+export function noteStage({ context, builder, calls }: Expansion, stage: Stage, path: string, value: Value): void {
+  if (context.trace === undefined || value.kind === 'unknown') return;
+  const shape = value.kind === 'tensor' ? builder.type(value.id).shape.slice(1) : undefined;
+  context.trace.add({ stage, path, shape, calls: [...calls] });
 }
 
 /** Gives a name its value, in the body that is being expanded. */

@@ -1,0 +1,138 @@
+import { DATASETS, isDatasetName } from '../datasets/registry.js';
+import { FILE_SOURCES, SHAPES_CALL } from '../lower/choices/source.js';
+import { FUNCTIONS, PARAM, PARAM_ARGUMENTS } from '../lower/functions.js';
+import { findLayer } from '../lower/layers.js';
+import type { Setting } from '../lower/setting.js';
+import {
+  AUX_LOSS,
+  GROUP_FACTORS,
+  GROUP_OPTIMIZER,
+  GROUP_SCHEDULE,
+  GROUP_WARMUP,
+  SETTINGS,
+  type SettingsSection,
+} from '../lower/settings.js';
+import { INITIALIZERS } from '../ops/initializers.js';
+import type { BlockSection } from '../parser/ast.js';
+import { type Parameter, parameterLabel } from './arguments.js';
+import type { Owner } from './places.js';
+
+/** One thing that can be called, and what it takes: all that an editor shows of it. */
+export interface Callable {
+  readonly name: string;
+  readonly doc: string;
+  readonly params: readonly Parameter[];
+  /** Words for the values of the graph that stand before the arguments. */
+  readonly values: readonly string[];
+  readonly example?: string | undefined;
+}
+
+/** Lines of sections that are no settings: each stands as often as it is needed. */
+const LINES: Readonly<Partial<Record<SettingsSection, Readonly<Record<string, string>>>>> = {
+  precision: { keep: 'keeps an op, a layer or a pattern of layers in a format: `keep "stage4.*" in fp32`' },
+  train: {
+    init: 'how the parameters start whose names a pattern means: `init "*.weight" normal(std: 0.02)`',
+    freeze: 'leaves parameters as they are: `freeze "stem.*"`, `freeze "stem.*" until 2`, `freeze fc after 5`',
+    group: 'an update of their own for the parameters of a kind or a pattern: `group biases { weight_decay_times 0 }`',
+    aux_loss: 'a further loss, of a value that the model names: `aux_loss head cross_entropy(weight: 0.3)`',
+  },
+};
+
+/** The braces of a `group` line, as if they were a section. */
+export const GROUP = 'group';
+
+const GROUP_SETTINGS: readonly Setting[] = [GROUP_OPTIMIZER, GROUP_SCHEDULE, GROUP_WARMUP, ...Object.values(GROUP_FACTORS)];
+
+export const SECTIONS: Readonly<Record<string, string>> = {
+  use: 'the blocks and constants of another file: `use "./blocks.amp"`, or `use "ampc/blocks"`',
+  dataset: 'what is trained on, and what is done to its images',
+  let: 'gives a value to a name',
+  block: 'layers under one name, which models call like a layer',
+  model: 'what is trained: an image through layers to classes',
+  precision: 'the formats in which it is computed',
+  train: 'how it is trained: loss, optimizer, batch, epochs',
+};
+
+export function isSettingsSection(name: string): name is SettingsSection {
+  return Object.hasOwn(SETTINGS, name);
+}
+
+export function settingsOf(section: string): readonly Setting[] {
+  if (section === GROUP) return GROUP_SETTINGS;
+  return isSettingsSection(section) ? SETTINGS[section] : [];
+}
+
+export function linesOf(section: string): Readonly<Record<string, string>> {
+  return (isSettingsSection(section) && LINES[section]) || {};
+}
+
+/** A setting by its name; `aux_loss` takes words as one. */
+export function findSetting(section: string, name: string): Setting | undefined {
+  const found = settingsOf(section).find((setting) => setting.name === name);
+  return found ?? (name === AUX_LOSS.name && linesOf(section)[name] !== undefined ? AUX_LOSS : undefined);
+}
+
+function layerCallable(name: string, block: BlockSection | undefined): Callable | undefined {
+  if (block !== undefined) {
+    const params = block.params.slice(1).map(
+      ({ name: param, default: fallback }): Parameter => ({
+        name: param.text,
+        kind: 'number',
+        doc: fallback === undefined ? 'of the block' : 'of the block; it has a default',
+        ...(fallback?.kind === 'number' && { default: fallback.value }),
+      }),
+    );
+    return { name, doc: 'a block of this file, or of one that it uses', params, values: [] };
+  }
+  const layer = findLayer(name);
+  if (layer === undefined) return undefined;
+  const { doc, params, values, example } = layer;
+  return { name, doc, params, values: values === undefined ? [] : [values.max === 1 ? 'value' : 'value, …'], example };
+}
+
+function functionCallable(name: string): Callable | undefined {
+  if (name === PARAM) return { name, doc: 'a learned value of the model', params: PARAM_ARGUMENTS, values: [] };
+  if (Object.hasOwn(INITIALIZERS, name)) return { name, ...INITIALIZERS[name]!, values: [] };
+  if (!Object.hasOwn(FUNCTIONS, name)) return undefined;
+  const { arity, doc } = FUNCTIONS[name]!;
+  return { name, doc, params: [], values: Array.from({ length: arity }, (_, i) => 'abc'[i]!) };
+}
+
+function wordCallable(section: string, setting: string, word: string): Callable | undefined {
+  if (section === 'dataset' && setting === word) {
+    const source = Object.hasOwn(FILE_SOURCES, word) ? FILE_SOURCES[word as keyof typeof FILE_SOURCES] : undefined;
+    if (source !== undefined) return { name: word, doc: source.doc, params: source.params, values: [] };
+    if (isDatasetName(word)) return { name: word, doc: datasetDoc(word), params: word === 'shapes' ? SHAPES_CALL.params : [], values: [] };
+  }
+  const found = findSetting(section, setting);
+  if (found === undefined) return undefined;
+  const { value, doc } = found;
+  if (value.kind === 'call') return { name: setting, doc, params: value.params, values: [] };
+  if (value.kind === 'scalar') return { name: setting, doc, params: [value.param], values: [] };
+  const choice = value.choices.find(({ name }) => name === word);
+  return choice && { ...choice, values: [] };
+}
+
+/** "32x32x3, 10 classes, 50,000 training images". */
+export function datasetDoc(name: keyof typeof DATASETS): string {
+  const { image, classes, images } = DATASETS[name];
+  const count = (n: number) => n.toLocaleString('en');
+  return `images ${image.join('x')}, ${classes} classes, ${count(images.train)} for training and ${count(images.test)} for testing`;
+}
+
+/** What stands before parentheses; undefined where nothing has that name. `blocks`: those that the file can call. */
+export function callableOf(owner: Owner, blocks: ReadonlyMap<string, BlockSection>): Callable | undefined {
+  if (owner.kind === 'setting') return wordCallable(owner.section, owner.setting, owner.word);
+  const layer = layerCallable(owner.name, blocks.get(owner.name));
+  return owner.isStage ? layer : (functionCallable(owner.name) ?? layer);
+}
+
+/** `conv2d(filters, kernel = 1, …)` with what stands in the parentheses, part by part. */
+export function signatureParts({ params, values }: Callable): readonly string[] {
+  return [...values, ...params.map(parameterLabel)];
+}
+
+export function signatureText(callable: Callable): string {
+  const parts = signatureParts(callable);
+  return parts.length === 0 ? callable.name : `${callable.name}(${parts.join(', ')})`;
+}

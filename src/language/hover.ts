@@ -1,0 +1,209 @@
+import { isDatasetName } from '../datasets/registry.js';
+import type { Span } from '../diagnostics/diagnostic.js';
+import { matchesLayer } from '../ir/pattern.js';
+import { FILE_SOURCES } from '../lower/choices/source.js';
+import { DATASET_PROPERTIES } from '../lower/dataset-properties.js';
+import { PROPERTIES } from '../lower/properties.js';
+import type { StageTrace } from '../lower/trace.js';
+import { formatBytes } from '../numeric/bytes.js';
+import type { LayerReport } from '../plan/report.js';
+import type { Analysis } from './analysis.js';
+import { defaultText, describeValues, type Parameter } from './arguments.js';
+import { type Callable, callableOf, datasetDoc, findSetting, linesOf, SECTIONS, signatureText } from './catalogue.js';
+import type { DocumentPlan } from './document-plan.js';
+import type { Place } from './places.js';
+import { flopText, formatName, plural, resultText, timeText } from './units.js';
+
+export interface Hover {
+  /** What it is about. */
+  readonly span: Span;
+  /** Markdown. */
+  readonly text: string;
+}
+
+/** Calls of one layer that are listed. */
+const MAX_CALLS = 8;
+
+/** What is known of the word at an offset: of a layer what the plan does with it, of a setting its meaning. */
+export function hoverAt(analysis: Analysis, plan: DocumentPlan | undefined, offset: number): Hover | undefined {
+  const place = analysis.placeAt(offset);
+  const text = place && describe(place, analysis, plan);
+  if (place !== undefined && text !== undefined) return { span: place.span, text };
+  return sectionHover(analysis, offset);
+}
+
+function sectionHover({ parsed }: Analysis, offset: number): Hover | undefined {
+  for (const { kind, span } of parsed.file.sections) {
+    const head = { start: span.start, end: span.start + kind.length };
+    if (head.start <= offset && offset <= head.end) return { span: head, text: `**${kind}**: ${SECTIONS[kind]}` };
+  }
+  return undefined;
+}
+
+function describe(place: Place, analysis: Analysis, plan: DocumentPlan | undefined): string | undefined {
+  switch (place.kind) {
+    case 'stage':
+      return stageText(place.stage.callee.text, place.stage.span.start, analysis, plan);
+    case 'repeat':
+      return tracesText(analysis.stages.get(place.stage.span.start) ?? [], plan);
+    case 'function':
+      return callableText(callableOf({ kind: 'callee', name: place.call.callee.text, isStage: false }, analysis.blocks));
+    case 'argument': {
+      const param = callableOf(place.owner, analysis.blocks)?.params.find(({ name }) => name === place.name);
+      return param && parameterText(param);
+    }
+    case 'property':
+      return PROPERTIES[place.name] ?? (DATASET_PROPERTIES as Readonly<Record<string, string>>)[place.name];
+    case 'setting':
+      return settingText(place.section, place.name, analysis);
+    case 'word':
+      return callableText(callableOf({ kind: 'setting', section: place.section, setting: place.setting, word: place.name }, new Map()));
+    case 'format':
+      return callableText(callableOf({ kind: 'setting', section: 'precision', setting: 'compute', word: place.name }, new Map()));
+    case 'pattern':
+      return patternText(place.item.pattern.text, analysis, plan);
+    case 'dataset':
+      if (isDatasetName(place.name)) return `**${place.name}**: ${datasetDoc(place.name)}`;
+      return Object.hasOwn(FILE_SOURCES, place.name)
+        ? `**${place.name}**: ${FILE_SOURCES[place.name as keyof typeof FILE_SOURCES].doc}`
+        : undefined;
+    case 'block':
+      return callableText(callableOf({ kind: 'callee', name: place.name, isStage: true }, analysis.blocks));
+    case 'model':
+      return modelText(place.name, plan);
+    case 'label':
+      return `the layer’s name, and with it that of its weights: \`${place.name}\``;
+    case 'name':
+      return nameText(place.name.text, place.span, analysis);
+    case 'path':
+      return undefined;
+  }
+}
+
+function callableText(callable: Callable | undefined): string | undefined {
+  return (
+    callable &&
+    [`\`\`\`amp\n${signatureText(callable)}\n\`\`\``, callable.doc, callable.params.map(parameterLine).join('\n')]
+      .filter((part) => part !== '')
+      .join('\n\n')
+  );
+}
+
+const parameterLine = (param: Parameter): string => `- \`${param.name}\`: ${param.doc}`;
+
+function parameterText(param: Parameter): string {
+  const fallback = defaultText(param);
+  return `**${param.name}**: ${param.doc}\n\n${describeValues(param)}${fallback === undefined ? '' : `; default \`${fallback}\``}`;
+}
+
+function stageText(name: string, start: number, analysis: Analysis, plan: DocumentPlan | undefined): string | undefined {
+  const said = callableText(callableOf({ kind: 'callee', name, isStage: true }, analysis.blocks));
+  const traces = tracesText(analysis.stages.get(start) ?? [], plan);
+  return [said, traces].filter((part) => part !== undefined).join('\n\n---\n\n') || undefined;
+}
+
+/** Each application, up to so many. */
+function tracesText(traces: readonly StageTrace[], plan: DocumentPlan | undefined): string | undefined {
+  if (traces.length === 0) return undefined;
+  const shown = traces.slice(0, MAX_CALLS).map((trace) => traceText(trace, plan));
+  const more = traces.length - shown.length;
+  return [...shown, ...(more > 0 ? [`… and ${more} more`] : [])].join('\n\n');
+}
+
+function formatsText({ reads, gradient }: LayerReport): string {
+  const read = reads.map(formatName).join(', ') || 'no floats';
+  return `reads ${read}${gradient === null ? '' : `; its gradient is ${formatName(gradient)}`}`;
+}
+
+function traceText({ path, shape }: StageTrace, plan: DocumentPlan | undefined): string {
+  const facts = plan?.at(path);
+  const head = `**${path === '' ? 'result' : path}** ${resultText(shape, facts?.result)}`;
+  if (facts === undefined) return head;
+  const { reports, casts, parameters } = facts;
+  const sum = (of: (report: (typeof reports)[number]) => number) => reports.reduce((total, report) => total + of(report), 0);
+  const flops = sum((report) => report.flops);
+  const saved = sum((report) => report.savedBytes);
+  const isTimed = reports.length > 0 && reports.every(({ ms }) => ms !== null);
+  const [only] = reports.length === 1 ? reports : [];
+  const cost = [
+    parameters > 0 && plural(parameters, 'parameter'),
+    flops > 0 && `${flopText(flops)} a step`,
+    saved > 0 && `keeps ${formatBytes(saved)} for the backward pass`,
+    isTimed && `${timeText(sum(({ ms }) => ms ?? 0))} a step`,
+  ].filter((part) => part !== false);
+  const lines = [
+    cost.join(', '),
+    only && formatsText(only),
+    only && `${only.rule}: ${only.why}`,
+    ...casts
+      .slice(0, MAX_CALLS)
+      .map(
+        ({ value, from, to, bytesMoved, why }) =>
+          `⇄ ${value}: ${formatName(from)} to ${formatName(to)}${bytesMoved === 0 ? '' : `, ${formatBytes(bytesMoved)}`} (${why})`,
+      ),
+  ].filter((line) => line !== undefined && line !== '');
+  return [head, ...lines.map((line) => `- ${line}`)].join('\n');
+}
+
+function settingText(section: string, name: string, { parsed, source }: Analysis): string | undefined {
+  const line = linesOf(section)[name];
+  const setting = findSetting(section, name);
+  if (setting === undefined) return line && `**${name}** ${line}`;
+  const { value, doc } = setting;
+  const fallback = value.kind === 'choice' ? value.default : value.kind === 'scalar' ? defaultText(value.param) : undefined;
+  const found = parsed.file.sections.find(({ kind }) => kind === section);
+  const items = found !== undefined && 'items' in found ? found.items : [];
+  const item = items.find((candidate) => candidate.kind === 'setting' && candidate.name.text === name);
+  const written =
+    item?.kind === 'setting' && value.kind !== 'call' ? source.text.slice(item.value.span.start, item.value.span.end) : undefined;
+  const choices = value.kind === 'choice' ? value.choices.map((choice) => `- \`${choice.name}\`: ${choice.doc}`).join('\n') : '';
+  const takes =
+    value.kind === 'scalar' ? describeValues(value.param) : value.kind === 'call' ? value.params.map(parameterLine).join('\n') : '';
+  return [
+    `**${name}**: ${line ?? doc}`,
+    takes,
+    choices,
+    [fallback === undefined ? '' : `default \`${fallback}\``, written === undefined ? '' : `here \`${written}\``]
+      .filter((part) => part !== '')
+      .join('; '),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+/** The layers that a pattern means, and what it changes for them is in the plan. */
+function patternText(pattern: string, { stages }: Analysis, plan: DocumentPlan | undefined): string | undefined {
+  const paths = [...new Set([...stages.values()].flatMap((traces) => traces.map(({ path }) => path)))];
+  const found = paths.filter((path) => path !== '' && matchesLayer(pattern, path));
+  if (found.length === 0) return `\`${pattern}\``;
+  const shown = found.slice(0, MAX_CALLS).map((path) => `- ${path} ${resultText(undefined, plan?.at(path)?.result)}`.trimEnd());
+  const more = found.length - shown.length;
+  return [
+    `\`${pattern}\` means ${plural(found.length, 'layer')}`,
+    [...shown, ...(more > 0 ? [`- … and ${more} more`] : [])].join('\n'),
+  ].join('\n\n');
+}
+
+export function planText(plan: DocumentPlan): string {
+  const { parameters, memory, times } = plan;
+  const parts = [plural(parameters, 'parameter'), `${formatBytes(memory.total)} in training`, times && `${timeText(times.stepMs)} a step`];
+  return parts.filter((part) => part !== undefined).join(' · ');
+}
+
+function modelText(name: string, plan: DocumentPlan | undefined): string | undefined {
+  return (
+    plan &&
+    `**${name}**: ${planText(plan)}\n\n${plan.plan.policy}, ${formatName(plan.plan.precision)}, planned for ${plan.plan.target.backend}`
+  );
+}
+
+function nameText(name: string, span: Span, analysis: Analysis): string | undefined {
+  const thing = analysis.symbols.at(span);
+  if (thing === undefined) return undefined;
+  const { source, span: at } = analysis.locate(thing.definition);
+  const line = source.text
+    .slice(source.text.lastIndexOf('\n', at.start) + 1)
+    .split(/[\r\n]/, 1)[0]!
+    .trim();
+  return `\`\`\`amp\n${line}\n\`\`\`${source.path === analysis.source.path ? '' : `\n\n\`${name}\` of ${source.path}`}`;
+}

@@ -1,0 +1,60 @@
+import type { Diagnostic, Source, Span } from '../diagnostics/diagnostic.js';
+import { LineIndex } from '../diagnostics/lines.js';
+import { sortDiagnostics } from '../diagnostics/render.js';
+import { divideEpoch, stepsOfRun, stepsPerEpoch } from '../ir/epoch.js';
+import type { Program } from '../ir/program.js';
+import { lint } from '../lint/lint.js';
+import type { LintPlace } from '../lint/rule.js';
+import type { AmpFile } from '../parser/ast.js';
+import { parseAmp } from '../parser/parse.js';
+import { resolveScaling } from '../precision/scaling.js';
+
+/** Optimizer steps of the whole run. */
+function stepsOf({ recipe }: Program): number {
+  const { batch, accumulate, epochs, dropLast } = recipe.train;
+  const { images } = recipe.dataset;
+  return stepsOfRun(stepsPerEpoch(divideEpoch(images?.train ?? 0, batch, accumulate, dropLast)), epochs);
+}
+
+/** The text that a finding is about; what is not written there, such as a default or an override, has no place. */
+function spanOf(place: LintPlace, file: AmpFile, lines: LineIndex): Span | undefined {
+  switch (place.kind) {
+    case 'setting': {
+      const section = file.sections.find((candidate) => candidate.kind === place.section);
+      if (section === undefined || (section.kind !== 'precision' && section.kind !== 'train')) return undefined;
+      return section.items.find((item) => item.kind === 'setting' && item.name.text === place.name)?.span;
+    }
+    case 'pin': {
+      const section = file.sections.find((candidate) => candidate.kind === 'precision');
+      const items = section?.kind === 'precision' ? section.items : [];
+      const { pattern, origin } = place.pin;
+      if (origin.kind !== 'file') return undefined;
+      const isPin = (item: (typeof items)[number]) => item.kind === 'keep' && item.pattern.text === pattern;
+      return items.find((item) => isPin(item) && lines.position(item.span.start).line === origin.line)?.span;
+    }
+    case 'layer': {
+      const start = lines.offset(place.loc);
+      const word = /^\w+(\([^()]*\))?/.exec(lines.text.slice(start));
+      return { start, end: start + (word?.[0].length ?? 1) };
+    }
+  }
+}
+
+/** All warnings about a program that `lowerProgram` made from `source`: about what its text says, and what is known to go wrong with it. */
+export function programWarnings(source: Source, program: Program): readonly Diagnostic[] {
+  return [...(program.warnings ?? []), ...lintProgram(source, program)];
+}
+
+/** What is known to go wrong with a program that `lowerProgram` made from `source`, in source order. */
+export function lintProgram(source: Source, program: Program): readonly Diagnostic[] {
+  const { file } = parseAmp(source.text);
+  const lines = new LineIndex(source.text);
+  const scaling = resolveScaling(program.recipe.precision);
+  const findings = lint({ recipe: program.recipe, scaling, forward: program.train, steps: stepsOf(program) });
+  return sortDiagnostics(
+    findings.map(({ code, message, why, fix, place }): Diagnostic => {
+      const span = place && spanOf(place, file, lines);
+      return { code, severity: 'warning', message, why, fix, ...(span && { span }) };
+    }),
+  );
+}
