@@ -11,7 +11,8 @@ import { CIFAR10 } from '../src/training/data/cifar.js';
 import { defaultDataFolder, filesFolder } from '../src/training/data/folder.js';
 import { findPython, MALLOC } from './python.js';
 
-const USAGE = `npx tsx bench/zoo-accuracy.ts FILE.jsonl [NETWORK ...] [--data DIR] [--epochs N] [--seeds N] [--precision bf16] [--table]
+const USAGE = `npx tsx bench/zoo-accuracy.ts FILE.jsonl [NETWORK ...] [--data DIR] [--epochs N] [--seeds N] [--precision bf16]
+                             [--threads N] [--table]
 
 Trains networks of examples/zoo on CIFAR-10 by their own recipes, with dist/cli/main.js and in PyTorch ($AMPC_BENCH_PYTHON, autocast), each
 side from its own initial weights and random numbers. Every run that ends adds a line to FILE.jsonl, and what is there is not run again: it
@@ -20,22 +21,21 @@ can be stopped and goes on where it was. --table runs nothing and prints what is
 const FOLDER = fileURLToPath(new URL('../examples/zoo/', import.meta.url));
 const CLI = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const PEER = fileURLToPath(new URL('zoo/accuracy.py', import.meta.url));
-const THREADS = 2;
 
 /** Those that two epochs are no matter of hours for, the quickest first. */
 const NETWORKS = [
   'logistic-regression',
   'lenet-5',
   'mlp',
-  'mobilenet-v3-small',
+  'alexnet',
   'convnext-atto',
-  'mlp-mixer',
   'shufflenet-v2',
+  'mobilenet-v3-small',
+  'network-in-network',
+  'mlp-mixer',
   'regnet-x-200mf',
   'convmixer',
-  'all-cnn',
   'efficientnet-b0',
-  'vit-tiny',
   'resnet-18',
 ];
 const SIDES = ['pytorch', 'ampc'] as const;
@@ -47,6 +47,12 @@ interface Asked {
   readonly seed: number;
   readonly epochs: number;
   readonly precision: PrecisionName;
+}
+
+interface Machine {
+  /** Where the images are. */
+  readonly data: string;
+  readonly threads: number;
 }
 
 interface Result {
@@ -63,10 +69,10 @@ async function run(command: string, args: readonly string[], env: Readonly<Recor
   return stdout;
 }
 
-async function trainHere({ network, seed, epochs, precision }: Asked, data: string): Promise<Result> {
+async function trainHere({ network, seed, epochs, precision }: Asked, { data, threads }: Machine): Promise<Result> {
   const out = await mkdtemp(join(tmpdir(), 'ampc-zoo-'));
   try {
-    const options = { data, out: join(out, 'run'), epochs, seed, precision, backend: 'cpu', threads: THREADS };
+    const options = { data, out: join(out, 'run'), epochs, seed, precision, backend: 'cpu', threads };
     const given = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
     const lines = (await run(process.execPath, [CLI, 'train', join(FOLDER, `${network}.amp`), ...given, '--json'])).trim().split('\n');
     const events = lines.map((line) => JSON.parse(line));
@@ -77,13 +83,13 @@ async function trainHere({ network, seed, epochs, precision }: Asked, data: stri
   }
 }
 
-async function trainThere(python: string, { network, seed, epochs, precision }: Asked, data: string): Promise<Result> {
+async function trainThere(python: string, { network, seed, epochs, precision }: Asked, { data, threads }: Machine): Promise<Result> {
   const { recipe } = lowerProgram(await readSource(join(FOLDER, `${network}.amp`)));
   const { optimizer, schedule, batch } = recipe.train;
   // What the peer implements: all of these files have it.
   if (schedule.kind !== 'one_cycle' || (optimizer.kind !== 'sgd' && optimizer.kind !== 'adamw') || optimizer.decayNorms !== false)
     throw new Error(`${network}.amp has a recipe that bench/zoo/accuracy.py does not know`);
-  const options = { epochs, batch, seed, precision, threads: THREADS, optimizer, warmup: schedule.warmup };
+  const options = { epochs, batch, seed, precision, threads, optimizer, warmup: schedule.warmup };
   const env = { ...MALLOC, OMP_WAIT_POLICY: 'passive' };
   return JSON.parse(await run(python, [PEER, network, filesFolder(CIFAR10, data), JSON.stringify(options)], env));
 }
@@ -133,6 +139,7 @@ async function main(): Promise<void> {
       epochs: { type: 'string', default: '2' },
       seeds: { type: 'string', default: '3' },
       precision: { type: 'string', default: 'bf16' },
+      threads: { type: 'string', default: '2' },
       table: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -144,16 +151,17 @@ async function main(): Promise<void> {
   }
   const networks = named.length > 0 ? named : NETWORKS;
   const seeds = Number(values.seeds);
+  const machine = { data: values.data, threads: Number(values.threads) };
   const asked = { epochs: Number(values.epochs), precision: values.precision as PrecisionName };
   if (values.table) return printTable(await readRuns(file), networks, seeds, asked);
   const python = await findPython();
   if (python.command === undefined) throw new Error(`${python.reason}; set AMPC_BENCH_PYTHON`);
-  for (let seed = 0; seed < seeds; seed += 1) {
-    for (const network of networks) {
+  for (const network of networks) {
+    for (let seed = 0; seed < seeds; seed += 1) {
       for (const side of SIDES) {
         const one: Asked = { network, side, seed, ...asked };
         if ((await readRuns(file)).has(keyOf(one))) continue;
-        const result = side === 'ampc' ? await trainHere(one, values.data) : await trainThere(python.command, one, values.data);
+        const result = side === 'ampc' ? await trainHere(one, machine) : await trainThere(python.command, one, machine);
         await appendFile(file, `${JSON.stringify({ ...one, ...result })}\n`);
         console.log(`${keyOf(one)}: ${percent(result.accuracy)} % in ${result.seconds.toFixed(0)} s`);
       }

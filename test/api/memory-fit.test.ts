@@ -5,6 +5,7 @@ import { UserError } from '../../src/diagnostics/diagnostic.js';
 import { explainPlan } from '../../src/index.js';
 import type { DatasetSpec } from '../../src/ir/program.js';
 import { refuseUnlessFits, usesHostMemory } from '../../src/memory/memory-fit.js';
+import { besidePlan } from '../../src/memory/process-memory.js';
 import { freeMemory } from '../../src/runtime/free-memory.js';
 import { ampc } from '../support/cli.js';
 import { environment } from '../support/environment.js';
@@ -89,6 +90,16 @@ describe('a plan that does not fit in memory', function () {
     const sizes = bare.plan.flatMap(({ lines }) => lines.filter(({ op, name }) => op === 'state' && /\.(weight|bias)$/.test(name)));
     const largest = Math.max(...sizes.map(({ shape }) => 4 * shape.reduce((product, size) => product * size, 1)));
     assert.equal(bare.processMemory.copy, bare.stateBytes + largest);
+  });
+
+  it('counts the threads that decode pictures, and none for pixels that are read as they are', async () => {
+    const plan = await withBatch(4);
+    const images = { train: 100, test: 20 };
+    const own = { ...dataset, images };
+    const pixels = 120 * 32 * 32 * 3;
+    assert.equal(besidePlan(plan, { ...own, source: { kind: 'npz', path: 'x.npz' } }).data, pixels);
+    const { data } = besidePlan(plan, { ...own, source: { kind: 'folder', path: 'x', channels: 3 } });
+    assert.ok(data >= pixels + 2 ** 24, `${data} bytes`);
   });
 
   it('is refused with the largest batch that fits', async () => {

@@ -12,6 +12,7 @@ import { given } from '../../given.js';
 import type { DatasetSpec } from '../../ir/program.js';
 import { assertNever, elementCount } from '../../ir/types.js';
 import { type Dataset, forEachImage, type ImageSet } from './dataset.js';
+import { defaultWorkers } from './decode-pool.js';
 import { chooseDataFolder, datasetBytes, loadClasses, loadDataset, loadSplit } from './load.js';
 import type { OpenOptions } from './open-options.js';
 import { rowsOf } from './parquet-pictures.js';
@@ -138,6 +139,11 @@ export function dataBytes({ source, size, image, images }: DatasetSpec): number 
   const bytes = elementCount(image);
   const counts = [images?.train ?? 0, images?.test ?? 0];
   return counts.reduce((sum, count) => sum + ('channels' in source ? heldBytes(count, bytes) : count * bytes), 0);
+}
+
+/** Threads that decode pictures of the data set while it is trained on: none where its pixels are read as they are. */
+export function decodingThreads({ source }: DatasetSpec): number {
+  return 'channels' in source ? defaultWorkers() : 0;
 }
 
 /** Mean and standard deviation of each channel over all pixels, in units of the 0..1 range. */
