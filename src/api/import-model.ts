@@ -44,7 +44,7 @@ function refused(path: string, why: string): UserError {
     'AMP6421',
     `${path} cannot be a model of ampc`,
     why,
-    'a model takes one image and results in numbers or an image; export it again as such',
+    'a model takes an image, perhaps with numbers in f32, and results in numbers or an image; export it again as such',
   );
 }
 
@@ -101,22 +101,27 @@ async function read(path: string): Promise<ImportedModel> {
 
 function textOf(
   path: string,
-  { name, image, result, body, normalize: measured, producer }: ImportedModel,
+  { name, image, further, result, body, normalize: measured, producer }: ImportedModel,
   normalizeBy: string | undefined,
 ): string {
   const [height, width, channels] = image;
   const size = height === width ? `size(${height})` : `size([${height}, ${width}])`;
+  const takes = [{ name: 'image', shape: image }, ...further].map(({ name, shape }) => `${name}: [${shape.join(', ')}]`).join(', ');
   const folder = channels === 3 ? 'folder("images")' : `folder("images", channels: ${channels})`;
   const loss = result.length === 1 ? 'cross_entropy' : 'mse(target: image)';
   const made = producer === '' ? '' : `, which ${producer} had made`;
-  return `# From ${basename(path)}${made}. Its images: a folder images/ with train/ and test/, in each a subfolder for every class.
+  const arrays = ['x_train', 'y_train', ...further.map(({ name }) => `${name}_train`)].join(', ');
+  const [data, sizing, source] =
+    further.length === 0
+      ? ['a folder images/ with train/ and test/, in each a subfolder for every class', `\n  ${size}`, folder]
+      : [`images.npz with the arrays ${arrays}, and the same for test`, '', 'npz("images.npz")'];
+  return `# From ${basename(path)}${made}. Its images: ${data}.
 
-dataset ${folder} {
-  ${size}
+dataset ${source} {${sizing}
   normalize(${normalizeBy ?? measured})
 }
 
-model ${name}(image: [${image.join(', ')}]) -> [${result.join(', ')}] {
+model ${name}(${takes}) -> [${result.join(', ')}] {
 ${body}
 }
 
@@ -158,7 +163,11 @@ export async function importModel(path: string, options: ImportOptions = {}): Pr
   const told = options.normalize === undefined && model.unsaid !== undefined ? [model.unsaid] : [];
   const { file, weights } = await placesOf(path, options.out);
   const text = formatAmp({ path: file, text: textOf(path, model, options.normalize) });
-  const errors = checkSource({ path: file, text }).filter(({ severity }) => severity === 'error');
+  // Arrays would be read, and are not there yet.
+  const facts = { classes: Array.from({ length: model.result[0]! }, String), images: { train: 1, test: 1 }, image: model.image };
+  const errors = checkSource({ path: file, text, ...(model.further.length > 0 && { data: { facts } }) }).filter(
+    ({ severity }) => severity === 'error',
+  );
   if (errors.length > 0) throw new UserError(errors);
   try {
     await makeFolder(dirname(file));

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import sharp from 'sharp';
 import { exportModel } from '../../src/api/export.js';
 import { importModel } from '../../src/api/import-model.js';
@@ -14,6 +15,7 @@ import { NETWORKS, type NetworkName, sourceOf } from '../exporting/networks.js';
 import { ampc } from '../support/cli.js';
 import { makeWorkspace } from '../support/tiny.js';
 import { deterministicBatch } from '../training/support/deterministic.js';
+import { npy, npyIntegers, npyReals, zip } from '../training/support/npy.js';
 
 const FOLDER = 'test/fixtures/onnx';
 const expected = JSON.parse(readFileSync(`${FOLDER}/logits.json`, 'utf8')) as {
@@ -85,6 +87,50 @@ describe('ampc import', () => {
         assertNear(await logitsOf(result.file, result.weights, 32), await logitsOf(file, weights, 32), 1e-5);
       }
     });
+
+  it('what a model takes besides its image comes back from ONNX, with the same losses on its arrays', async () => {
+    const side = (name: string, count: number) => ({
+      [`x_${name}.npy`]: npy(
+        [count, 6, 6, 3],
+        new Uint8Array(108 * count).map((_, i) => (i * 37) % 256),
+      ),
+      [`y_${name}.npy`]: npyIntegers(Array.from({ length: count }, (_, i) => i % 3)),
+      [`x1_${name}.npy`]: npyReals(
+        Array.from({ length: 2 * count }, (_, i) => Math.sin(i)),
+        [count, 2],
+      ),
+      [`mask_${name}.npy`]: npyReals(
+        Array.from({ length: 36 * count }, (_, i) => Math.cos(i)),
+        [count, 6, 6, 1],
+      ),
+    });
+    writeFileSync(workspace.path('images.npz'), zip({ ...side('train', 8), ...side('test', 7) }));
+    const file = workspace.file(
+      'further.amp',
+      `dataset npz("images.npz") {}
+      model Net(image: [6, 6, 3], x1: [2], mask: [6, 6, 1]) -> [3] {
+        let a = x1 |> linear(4) as age |> relu
+        let b = x1 |> linear(4) as other |> mul(a)
+        image |> concat(mask) |> conv2d(5, kernel: 3) as conv |> relu |> global_avg_pool |> concat(a, b) |> linear(3) as fc
+      }
+      precision { compute fp32 }
+      train { optimizer sgd(lr: 0.1)  batch 4  epochs 1 }`,
+    );
+    const run = workspace.path('further');
+    const json = async (...args: readonly string[]) => {
+      const { code, stdout, stderr } = await ampc(...args, '--backend', 'reference', '--json');
+      assert.equal(code, 0, stderr);
+      return JSON.parse(stdout.trim().split('\n').at(-1)!);
+    };
+    await json('train', file, '--out', run);
+    const onnx = workspace.path('further.onnx');
+    await exportModel(run, { to: 'onnx', out: onnx, precision: 'fp32', backend: 'reference' });
+    const imported = await importModel(onnx, { out: workspace.path('imported.amp') });
+    assert.match(readFileSync(imported.file, 'utf8'), /model \w+\(image: \[6, 6, 3\], x1: \[2\], mask: \[6, 6, 1\]\) -> \[3\]/);
+    const wanted = await json('eval', file, '--weights', join(run, 'last.safetensors'));
+    const got = await json('eval', imported.file, '--weights', imported.weights);
+    assert.ok(Math.abs(got.test_loss / wanted.test_loss - 1) < 1e-5, `${got.test_loss}, not ${wanted.test_loss}`);
+  });
 
   it('the names of the classes come along, and predict and another export have them', async () => {
     const onnx = workspace.path('named.onnx');

@@ -4,7 +4,7 @@ import { ampcShape, IMAGE_PLACES, identity, product, samePlaces, type Value } fr
 /** One layer of the `.amp` file, applied to a value. */
 export interface Stage {
   readonly id: number;
-  /** The value that is piped in; undefined for a learned one by itself. */
+  /** The value that is piped in; undefined for a learned one by itself, and for an input of the model, whose name `layer` is. */
   readonly input: number | undefined;
   /** Values among its arguments, where `args` has `%`. */
   readonly others: readonly number[];
@@ -56,8 +56,14 @@ const TAKEN = [
 /** Collects the layers and weights of a `.amp` file. */
 export class AmpBuilder {
   readonly stages: Stage[] = [];
+  /** Names of what the model takes besides the image, by the number of the value. */
+  readonly inputs = new Map<number, string>();
   readonly weights = new Map<string, Weight>();
   private readonly labels = new Set<string>(TAKEN);
+
+  isTaken(name: string): boolean {
+    return this.labels.has(name);
+  }
 
   /** A name for a layer: that of its weight in the model where it says anything, else that of the layer and a number. */
   label(weight: string | undefined, layer: string): string {
@@ -69,6 +75,15 @@ export class AmpBuilder {
     for (let count = 1; name === ''; count += 1) if (!this.labels.has(`${base}_${count}`)) name = `${base}_${count}`;
     this.labels.add(name);
     return name;
+  }
+
+  /** What the model takes besides the image, and what it is called in the file. */
+  input(name: string, shape: readonly number[]): { readonly name: string; readonly value: Value } {
+    const label = this.label(name, 'input');
+    const id = this.stages.length + 1;
+    this.stages.push({ id, input: undefined, others: [], layer: label, args: [], label: undefined });
+    this.inputs.set(id, label);
+    return { name: label, value: { kind: 'value', id, shape, places: identity(shape.length) } };
   }
 
   /** The value that a layer makes of another; places and shape are the input's where they are not given. */

@@ -2,7 +2,8 @@ import { namesIn } from '../../class-names.js';
 import type { OnnxModel, OnnxNode } from '../schema.js';
 import { AmpBuilder, type Weight } from './builder.js';
 import { FOLDS } from './fold.js';
-import { inputOf } from './input.js';
+import { inputsOf } from './input.js';
+import { needed, withoutProbabilities } from './needed.js';
 import { NodeView } from './node.js';
 import { recognizePatterns } from './patterns.js';
 import { normalizeText } from './pixels.js';
@@ -32,6 +33,8 @@ export class ImportRefused extends Error {
 export interface ImportedModel {
   readonly name: string;
   readonly image: readonly [height: number, width: number, channels: number];
+  /** What it takes besides the image, by name, without the batch. */
+  readonly further: readonly { readonly name: string; readonly shape: readonly number[] }[];
   /** Of the result, without the batch. */
   readonly result: readonly number[];
   /** The body of the model, as lines. */
@@ -152,13 +155,6 @@ function nameOf(text: string | undefined): string {
   return /^[A-Za-z]/.test(clean) && !/^(main_graph|torch_?jit|graph)$/i.test(clean) ? clean : 'Net';
 }
 
-/** A model behind whose logits are probabilities, without them: losses take logits. */
-function withoutProbabilities(nodes: readonly OnnxNode[], result: string): { readonly result: string; readonly dropped?: string } {
-  const last = nodes.find(({ output }) => output?.includes(result));
-  const isLast = last?.opType === 'Softmax' || last?.opType === 'LogSoftmax';
-  return isLast ? { result: last.input![0]!, dropped: last.opType } : { result };
-}
-
 /**
  * The network of an ONNX model in the layers of ampc, images channels last. Throws ImportRefused with every node that has no layer, or
  * with what else the model is not.
@@ -173,8 +169,6 @@ export function importOnnx(model: OnnxModel, beside: ReadBeside): ImportedModel 
 
 function importGraph(model: OnnxModel, beside: ReadBeside): ImportedModel {
   const operands = constantsOf(model, beside);
-  const input = inputOf(model, operands);
-  operands.set(input.name, input.value);
   const all = model.graph?.node ?? [];
   const outputs = (model.graph?.output ?? []).map(({ name }) => name ?? '');
   const asked = outputs.find((name) => name === 'logits') ?? outputs[0] ?? refuse('it has no output');
@@ -184,7 +178,15 @@ function importGraph(model: OnnxModel, beside: ReadBeside): ImportedModel {
     return tensor?.kind === 'constant' && tensor.data.length === 1 ? tensor.data[0] : undefined;
   };
   const nodes = recognizePatterns(needed(all, result), numberOf);
+  const read = new Set([...nodes.flatMap(({ input = [] }) => input), result]);
+  const { image, further } = inputsOf(model, (name) => read.has(name) && !operands.has(name));
   const importer = new Importer(operands, beside, nodes, [result]);
+  operands.set(image.name, image.value);
+  const inputs = further.map(({ name, shape }) => {
+    const given = importer.builder.input(name, shape);
+    operands.set(name, given.value);
+    return { name: given.name, shape: shape.slice(1) };
+  });
   for (const node of nodes) importer.take(node);
   if (importer.unsupported.length > 0) throw new ImportRefused(importer.unsupported);
   const found = operands.get(result);
@@ -192,14 +194,15 @@ function importGraph(model: OnnxModel, beside: ReadBeside): ImportedModel {
   const value = found.shape.length === 2 && samePlaces(found.places, identity(2)) && !found.flat ? found : importer.builder.plain(found);
   const body = new Body(importer.builder, value);
   const { labels } = body;
-  const { text, notice } = normalizeText(importer.pixels ?? { scale: [1], shift: [0] }, input.isBytes);
+  const { text, notice } = normalizeText(importer.pixels ?? { scale: [1], shift: [0] }, image.isBytes);
   const others = outputs.filter((name) => name !== asked);
-  const { shape, places } = input.value;
+  const { shape, places } = image.value;
   const sizes: number[] = [];
   for (const [axis, place] of places.entries()) sizes[place] = shape[axis]!;
   return {
     name: nameOf(model.graph?.name),
     image: sizes.slice(1) as unknown as ImportedModel['image'],
+    further: inputs,
     result: value.shape.slice(1),
     body: body.text(),
     normalize: text,
@@ -231,16 +234,4 @@ function constantNode(nodes: readonly OnnxNode[], name: string | undefined, besi
   return attribute?.f === undefined
     ? undefined
     : { kind: 'constant', name: '', shape: [], isFloat: true, data: Float32Array.of(attribute.f) };
-}
-
-/** The nodes that a result depends on, in their order. */
-function needed(nodes: readonly OnnxNode[], result: string): readonly OnnxNode[] {
-  const wanted = new Set([result]);
-  const found: OnnxNode[] = [];
-  for (const node of nodes.toReversed()) {
-    if (!(node.output ?? []).some((name) => wanted.has(name))) continue;
-    found.unshift(node);
-    for (const name of node.input ?? []) wanted.add(name);
-  }
-  return found;
 }

@@ -19,6 +19,7 @@ export class Body {
     private readonly builder: AmpBuilder,
     private readonly result: Value,
   ) {
+    for (const [id, name] of builder.inputs) this.names.set(id, name);
     const seen = new Set<number>();
     const arguments_ = new Set<number>();
     const visit = (id: number): void => {
@@ -46,9 +47,10 @@ export class Body {
     // In the order in which they were made, every value is there before it is read.
     for (const { id } of this.builder.stages) {
       const reads = this.reads.get(id) ?? 0;
-      if (reads < 2 || id === this.result.id) continue;
+      if (reads < 2 || id === this.result.id || this.names.has(id)) continue;
       const text = this.pipeline(id);
-      count += 1;
+      do count += 1;
+      while (this.builder.isTaken(`x${count}`));
       this.names.set(id, `x${count}`);
       this.lines.push(`let x${count} = ${text}`);
     }
