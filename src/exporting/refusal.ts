@@ -91,6 +91,7 @@ const TRAINING = [
   'adam',
   'adamw',
   'lion',
+  'rmsprop',
   'update_average',
   'look_ahead',
   'count_average',

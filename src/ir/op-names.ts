@@ -150,6 +150,7 @@ export const OP_NAMES = [
   'adam',
   'adamw',
   'lion',
+  'rmsprop',
 
   'update_average',
   'look_ahead',

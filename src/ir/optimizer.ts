@@ -16,6 +16,16 @@ interface AdamSpec<Kind extends 'adam' | 'adamw'> extends OptimizerBase {
   readonly beta1: number;
   readonly beta2: number;
   readonly eps: number;
+  /** Divides by the largest mean of squares so far; left out: by the present one. */
+  readonly amsgrad?: true;
+}
+
+interface RmspropSpec extends OptimizerBase {
+  readonly kind: 'rmsprop';
+  readonly alpha: number;
+  readonly eps: number;
+  readonly momentum: number;
+  readonly centered: boolean;
 }
 
 interface LionSpec extends OptimizerBase {
@@ -24,4 +34,4 @@ interface LionSpec extends OptimizerBase {
   readonly beta2: number;
 }
 
-export type OptimizerSpec = SgdSpec | AdamSpec<'adam'> | AdamSpec<'adamw'> | LionSpec;
+export type OptimizerSpec = SgdSpec | AdamSpec<'adam'> | AdamSpec<'adamw'> | LionSpec | RmspropSpec;

@@ -45,6 +45,7 @@ function updateFactors({ optimizer }: Rates): readonly Made[] {
   switch (optimizer.kind) {
     case 'sgd':
     case 'lion':
+    case 'rmsprop':
       return [decay];
     case 'adam':
     case 'adamw':

@@ -1,6 +1,7 @@
 import type { OpName } from '../ir/op-names.js';
 import type { Node, TensorType } from '../ir/types.js';
 import { ACTIVATIONS } from './activation.js';
+import { adam, adamw } from './adam.js';
 import * as arithmetic from './arithmetic.js';
 import * as averages from './averages.js';
 import * as avgPool from './avg-pool.js';
@@ -145,9 +146,10 @@ export const OPS = {
   reset: optimizer.reset,
   advance: optimizer.advance,
   sgd: optimizer.sgd,
-  adam: optimizer.adam,
-  adamw: optimizer.adamw,
+  adam,
+  adamw,
   lion: optimizer.lion,
+  rmsprop: optimizer.rmsprop,
 
   update_average: averages.updateAverage,
   look_ahead: averages.lookAhead,

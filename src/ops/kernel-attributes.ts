@@ -19,7 +19,7 @@ const convolution = ['stride', 'padding', 'dilation', 'groups'];
 const pool = ['window', 'stride', 'padding'];
 const weights = ['weights', 'ignore'];
 const reduction = anyOf('axes', 'keep');
-const adam = anyOf('beta1', 'beta2', 'eps', 'weight_decay', 'guarded', 'writes');
+const adam = anyOf('beta1', 'beta2', 'eps', 'amsgrad', 'weight_decay', 'guarded', 'writes');
 
 /**
  * What the kernels of all backends implement. An attribute, or a value of one, that not every backend has learnt yet stands in the tables
@@ -176,6 +176,7 @@ export const KERNEL_ATTRIBUTES: AttributeTable = {
   adam,
   adamw: adam,
   lion: anyOf('beta1', 'beta2', 'weight_decay', 'guarded', 'writes'),
+  rmsprop: anyOf('alpha', 'eps', 'momentum', 'centered', 'weight_decay', 'guarded', 'writes'),
 
   update_average: anyOf('mean', 'writes'),
   look_ahead: anyOf('writes'),

@@ -1,11 +1,12 @@
 import type { TensorType } from '../ir/types.js';
 import { elements, isScalar, sameShapes } from './constraints.js';
-import { constrain, type OpDefinition, type OpSample, type SampleRandom } from './op.js';
+import { constrain, type OpDefinition } from './op.js';
 import { f32, sampleShape, tensor } from './sample.js';
 
-const WRITES = { writes: { kind: 'strings', doc: 'the states that change, in the order of their operands' } } as const;
-const RATES = { low: 0.001, high: 0.1 };
-const OK = tensor('bool');
+/** What updates have in common: the attribute of what they write, and in samples the rates, and the operand that guards them. */
+export const WRITES = { writes: { kind: 'strings', doc: 'the states that change, in the order of their operands' } } as const;
+export const RATES = { low: 0.001, high: 0.1 };
+export const OK = tensor('bool');
 
 /** accumulator + gradient. */
 export const accumulate: OpDefinition<'update'> = {
@@ -129,69 +130,6 @@ export const sgd: OpDefinition<'update'> = {
   },
 };
 
-function adamOp(name: 'adam' | 'adamw', doc: string): OpDefinition<'update'> {
-  return {
-    doc,
-    kind: 'update',
-    constraints: {
-      [`${name}_c1`]: 'w, g, m and v have the same shape',
-      [`${name}_c2`]: 'lr and t are single numbers',
-    },
-    operands: [
-      { name: 'w', format: 'f32' },
-      { name: 'g', format: 'f32' },
-      { name: 'm', format: 'f32' },
-      { name: 'v', format: 'f32' },
-      { name: 'lr', format: 'f32' },
-      { name: 't', format: 'i32' },
-      { name: 'ok', format: 'bool', optional: true },
-    ],
-    attrs: {
-      beta1: { kind: 'number', doc: 'decay of the mean of gradients' },
-      beta2: { kind: 'number', doc: 'decay of the mean of squared gradients' },
-      eps: { kind: 'number', doc: 'added to the denominator' },
-      weight_decay: { kind: 'number', doc: name === 'adam' ? 'times w, added to the gradient' : 'times lr * w, taken off the weight' },
-      guarded: { kind: 'boolean', doc: 'the last operand is ok' },
-      ...WRITES,
-    },
-    precision: 'fixed',
-    result: 'f32',
-    shape: ([w, g, m, v, lr, t]) => {
-      sameShapes(`${name}_c1`, w, g, m, v);
-      isScalar(`${name}_c2`, 'the learning rate', lr);
-      isScalar(`${name}_c2`, 't', t);
-      return w.shape;
-    },
-    gradient: 'none',
-    effect: true,
-    flops: ([w]) => 14 * elements(w),
-    sample: (random) => sampleAdam(random),
-  };
-}
-
-function sampleAdam(random: SampleRandom): OpSample {
-  const type = f32(...sampleShape(random));
-  const guarded = random.pick([true, false]);
-  const types = [type, type, type, type, f32(), tensor('i32')];
-  return {
-    types: guarded ? [...types, OK] : types,
-    attrs: { beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: random.pick([0, 0.01]), guarded, writes: ['w', 'm', 'v'] },
-    domains: [undefined, undefined, undefined, { low: 0.01, high: 1 }, RATES, { low: 0, high: 2000 }],
-  };
-}
-
-/**
- * With k = t + 1 and g' = g + weight_decay * w: m = m + (1 - beta1) * (g' - m); v = beta2 * v + (1 - beta2) * g' * g';
- * w - lr / (1 - beta1^k) * m / (sqrt(v) / sqrt(1 - beta2^k) + eps) (Kingma and Ba 2015, in PyTorch's order of operations).
- */
-export const adam = adamOp('adam', 'Adam; gives the new weight and leaves everything alone where ok is false.');
-
-/** As adam, but with w * (1 - lr * weight_decay) instead of decay in the gradient (Loshchilov and Hutter 2019). */
-export const adamw = adamOp(
-  'adamw',
-  'Adam with decoupled weight decay; gives the new weight and leaves everything alone where ok is false.',
-);
-
 /**
  * c = beta1 * m + (1 - beta1) * g; w - lr * (sign(c) + weight_decay * w); m = beta2 * m + (1 - beta2) * g, with sign(0) = 0 and sign(NaN) =
  * NaN (Chen et al. 2023, Symbolic Discovery of Optimization Algorithms).
@@ -237,6 +175,69 @@ export const lion: OpDefinition<'update'> = {
       types: guarded ? [...types, OK] : types,
       attrs: { beta1: 0.9, beta2: 0.99, weight_decay: random.pick([0, 0.1]), guarded, writes: ['w', 'm'] },
       domains: [undefined, undefined, undefined, RATES],
+    };
+  },
+};
+
+/**
+ * With g' = g + weight_decay * w: v = alpha * v + (1 - alpha) * g' * g'; d = g' / (sqrt(v) + eps); buf = momentum * buf + d; w - lr * buf,
+ * or w - lr * d without momentum. Centered: m = m + (1 - alpha) * (g' - m), and max(v - m * m, 0) under the root (Tieleman and Hinton 2012,
+ * in PyTorch's order of operations; that has no maximum, and NaN where rounding leaves less than 0).
+ */
+export const rmsprop: OpDefinition<'update'> = {
+  doc:
+    'RMSprop: gradients divided by the root of a mean of their squares, with optional momentum; ' +
+    'gives the new weight and leaves everything alone where ok is false.',
+  kind: 'update',
+  constraints: {
+    rmsprop_c1: 'w, g, v, m and buf have the same shape',
+    rmsprop_c2: 'lr is a single number',
+    rmsprop_c3: 'm is there exactly where it is centered, and buf exactly when momentum is not 0',
+  },
+  operands: [
+    { name: 'w', format: 'f32' },
+    { name: 'g', format: 'f32' },
+    { name: 'v', format: 'f32' },
+    { name: 'lr', format: 'f32' },
+    { name: 'm', format: 'f32', optional: true },
+    { name: 'buf', format: 'f32', optional: true },
+    { name: 'ok', format: 'bool', optional: true },
+  ],
+  attrs: {
+    alpha: { kind: 'number', doc: 'decay of the mean of squared gradients' },
+    eps: { kind: 'number', doc: 'added to the denominator' },
+    momentum: { kind: 'number', doc: 'share of the old direction that is kept' },
+    centered: { kind: 'boolean', doc: 'the square of the mean is taken off the mean of squares' },
+    weight_decay: { kind: 'number', doc: 'times w, added to the gradient' },
+    guarded: { kind: 'boolean', doc: 'the last operand is ok' },
+    ...WRITES,
+  },
+  precision: 'fixed',
+  result: 'f32',
+  shape: ([w, g, v, lr, ...rest], attrs) => {
+    const slots = rest.filter((type) => type.dtype === 'f32');
+    const wanted = Number(attrs.centered === true) + Number(attrs.momentum !== 0);
+    constrain(slots.length === wanted, 'rmsprop_c3', 'a mean is for what is centered, and a buffer for momentum');
+    sameShapes('rmsprop_c1', w, g, v, ...slots);
+    isScalar('rmsprop_c2', 'the learning rate', lr);
+    return w.shape;
+  },
+  gradient: 'none',
+  effect: true,
+  flops: ([w]) => 14 * elements(w),
+  sample: (random) => {
+    const type = f32(...sampleShape(random));
+    const [centered, guarded] = [random.pick([true, false]), random.pick([true, false])];
+    const momentum = random.pick([0, 0.9]);
+    // Of operands that may be left out, those that are there have the first names.
+    const slots = ['m', 'buf'].slice(0, Number(centered) + Number(momentum !== 0));
+    const types = [type, type, type, f32(), ...slots.map(() => type)];
+    // The mean of squares of numbers is not below the square of their mean.
+    const domains = [undefined, undefined, { low: 0.3, high: 1 }, RATES, ...(centered ? [{ low: -0.5, high: 0.5 }] : [])];
+    return {
+      types: guarded ? [...types, OK] : types,
+      attrs: { alpha: 0.99, eps: 1e-8, momentum, centered, weight_decay: random.pick([0, 0.01]), guarded, writes: ['w', 'v', ...slots] },
+      domains,
     };
   },
 };

@@ -13,8 +13,8 @@ export interface UpdateRule<Spec extends OptimizerSpec> {
 }
 
 const ADAM: UpdateRule<Extract<OptimizerSpec, { kind: 'adam' | 'adamw' }>> = {
-  slots: () => ({ m: 'm', v: 'v' }),
-  attrs: ({ beta1, beta2, eps }) => ({ beta1, beta2, eps }),
+  slots: ({ amsgrad }): Readonly<Record<string, string>> => ({ m: 'm', v: 'v', ...(amsgrad && { largest: 'v_max' }) }),
+  attrs: ({ beta1, beta2, eps, amsgrad }): Attrs => ({ beta1, beta2, eps, ...(amsgrad && { amsgrad }) }),
 };
 
 const RULES = {
@@ -25,6 +25,12 @@ const RULES = {
   adam: ADAM,
   adamw: ADAM,
   lion: { slots: () => ({ m: 'm' }), attrs: ({ beta1, beta2 }) => ({ beta1, beta2 }) },
+  rmsprop: {
+    slots: ({ centered, momentum }): Readonly<Record<string, string>> => {
+      return { v: 'v', ...(centered && { m: 'm' }), ...(momentum !== 0 && { buf: 'momentum' }) };
+    },
+    attrs: ({ alpha, eps, momentum, centered }) => ({ alpha, eps, momentum, centered }),
+  },
 } satisfies { readonly [Kind in OptimizerSpec['kind']]: UpdateRule<Extract<OptimizerSpec, { kind: Kind }>> };
 
 export function updateRule({ kind }: OptimizerSpec): UpdateRule<OptimizerSpec> {

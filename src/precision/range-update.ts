@@ -83,6 +83,17 @@ function adam(decoupled: boolean): RangeRule {
   };
 }
 
+/** As of adam: eps alone bounds the quotient. */
+const rmsprop: RangeRule = ({ operands, node }) => {
+  const [w, g, v, lr, ...slots] = operands as [Range, Range, Range, Range, ...Range[]];
+  const momentum = numberAttr(node.attrs, 'momentum');
+  const buf = momentum === 0 ? ZERO : (slots[node.attrs.centered === true ? 1 : 0] ?? ANY);
+  if (![w, g, v, lr, buf].every(isBounded) || v.low < 0) return ANY;
+  const gradient = addRanges(g, scaleRange(w, numberAttr(node.attrs, 'weight_decay')));
+  const step = magnitude(lr) * (magnitude(gradient) / numberAttr(node.attrs, 'eps') + momentum * magnitude(buf));
+  return union(w, widenFor(addRanges(w, symmetric(step)), 16, 2 * (magnitude(w) + step)));
+};
+
 /** A step of the size of the rate, and the decay. */
 const lion: RangeRule = ({ operands, node }) => {
   const [w, g, m, lr] = operands as [Range, Range, Range, Range];
@@ -125,6 +136,7 @@ export const UPDATE_RULES = {
   adam: adam(false),
   adamw: adam(true),
   lion,
+  rmsprop,
   update_average: averaged,
   look_ahead: averaged,
   count_average: ({ operands }) => between(operands[0]!.low, operands[0]!.high + 1),

@@ -108,6 +108,7 @@ describe('numbers as f32', () => {
       ['optimizer adam(lr: 1e-37)  warmup 100', /^the first rate of `warmup` is /],
       ['optimizer adamw(lr: 1e20, weight_decay: 1e20)', /^`lr` times `weight_decay` is /],
       ['optimizer lion(lr: 1e20, weight_decay: 1e20)', /^`lr` times `weight_decay` is /],
+      ['optimizer rmsprop(lr: 1e20, weight_decay: 1e20)', /^`lr` times `weight_decay` is /],
       ['optimizer adam(lr: 1e35, beta1: 0.9999)', /^`lr` \/ \(1 - `beta1`\), the first factor of an update, is /],
     ];
     for (const [settings, message] of cases) {

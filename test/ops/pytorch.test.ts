@@ -260,6 +260,47 @@ describe('PyTorch semantics', () => {
     });
   }
 
+  for (const name of ['adam_amsgrad', 'adamw_amsgrad'] as const) {
+    it(`${name} over five steps`, () => {
+      const { options, start, gradients, weights } = fixture[name];
+      const [beta1, beta2] = options.betas as [number, number];
+      const { lr, eps, weight_decay } = options;
+      const attrs = { beta1, beta2, eps, amsgrad: true, weight_decay, guarded: false, writes: ['w', 'm', 'v', 'largest'] };
+      const zero = float([6], Array(6).fill(0));
+      let [w, m, v, largest] = [operand(start), zero, zero, zero];
+      for (const [step, g] of gradients.entries()) {
+        const operands = [w, float([6], g), m, v, scalar(lr), integers([], [step]), largest];
+        const result = evaluateOp(name === 'adamw_amsgrad' ? 'adamw' : 'adam', operands, attrs);
+        assertClose(result.elements, weights[step], `weights after step ${step + 1}`, 5e-7);
+        w = result;
+        [m, v, largest] = ['m', 'v', 'largest'].map((slot) => ({ type: w.type, elements: result.writes.get(slot)! })) as [
+          typeof w,
+          typeof w,
+          typeof w,
+        ];
+      }
+    });
+  }
+
+  for (const name of ['rmsprop', 'rmsprop_momentum', 'rmsprop_centered', 'rmsprop_all'] as const) {
+    it(`${name} over five steps`, () => {
+      const { options, start, gradients, weights } = fixture[name];
+      const { lr, alpha, eps, ...others } = options;
+      const { momentum, centered, weight_decay } = { momentum: 0, centered: false, weight_decay: 0, ...others };
+      const names = ['v', ...(centered ? ['m'] : []), ...(momentum === 0 ? [] : ['buf'])];
+      const attrs = { alpha, eps, momentum, centered, weight_decay, guarded: false, writes: ['w', ...names] };
+      let w = operand(start);
+      let slots = names.map(() => float([6], Array(6).fill(0)));
+      for (const [step, g] of gradients.entries()) {
+        const [v, ...rest] = slots;
+        const result = evaluateOp('rmsprop', [w, float([6], g), v!, scalar(lr), ...rest], attrs);
+        assertClose(result.elements, weights[step], `weights after step ${step + 1}`, 5e-7);
+        w = result;
+        slots = names.map((slot) => ({ type: w.type, elements: result.writes.get(slot)! }));
+      }
+    });
+  }
+
   for (const name of ['lion', 'lion_weight_decay'] as const) {
     it(`${name} over five steps, by the formula of its paper`, () => {
       const { options, start, rates, gradients, weights, means } = fixture[name];

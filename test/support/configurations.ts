@@ -10,6 +10,8 @@ export const OPTIMIZERS: Readonly<Record<string, OptimizerSpec>> = {
   adam: ADAM,
   adamw: { ...ADAM, kind: 'adamw', weightDecay: 0.01 },
   lion: { kind: 'lion', lr: 1e-4, beta1: 0.9, beta2: 0.99, weightDecay: 0.1 },
+  amsgrad: { ...ADAM, kind: 'adamw', amsgrad: true, weightDecay: 0.01 },
+  rmsprop: { kind: 'rmsprop', lr: 1e-3, alpha: 0.99, eps: 1e-8, momentum: 0.9, centered: true, weightDecay: 5e-4 },
 };
 
 export const AVERAGES: Readonly<Record<AverageSpec['kind'], AverageSpec>> = {

@@ -57,6 +57,8 @@ const CASES: readonly Case[] = [
   { optimizer: OPTIMIZERS.adamw!, lossScaling: STATIC, accumulate: 2, average: AVERAGES.swa },
   { optimizer: OPTIMIZERS.adamw!, lossScaling: MOVING, accumulate: 1 },
   { optimizer: OPTIMIZERS.lion!, lossScaling: MOVING, accumulate: 2 },
+  { optimizer: OPTIMIZERS.amsgrad!, lossScaling: STATIC, accumulate: 2 },
+  { optimizer: OPTIMIZERS.rmsprop!, lossScaling: MOVING, accumulate: 1 },
 ];
 
 async function assertCase({ optimizer, lossScaling, accumulate, average }: Case, load: (plan: Plan) => Promise<Executable>): Promise<void> {

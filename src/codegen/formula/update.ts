@@ -22,9 +22,11 @@ import {
   min,
   mul,
   named,
+  neg,
   not,
   number,
   operand,
+  or,
   scalar,
   scalarBool,
   scalarInt,
@@ -94,6 +96,9 @@ function decayed(w: F32, lr: F32, decay: number): F32 {
   });
 }
 
+/** The larger one; a NaN in the first stays one. */
+const larger = (a: F32, b: F32): F32 => select(or(greater(a, b), isNan(a)), a, b);
+
 const adam =
   (decoupled: boolean): UpdateFormula =>
   (node) => {
@@ -104,10 +109,31 @@ const adam =
     const mean = named('mean', fma(computed(1 - beta1), sub(gradient, m), m));
     const square = named('square', fma(mul(computed(1 - beta2), gradient), gradient, mul(computed(beta2), v)));
     const weight = named('weight', decay !== 0 && decoupled ? decayed(w, lr, decay) : w);
-    const divisor = fma(sqrt(square), root, computed(attribute(node, 'eps')));
-    const next = named('next', letIn([gradient, mean, square, weight], sub(weight, div(mul(rate, mean), divisor))));
-    return guarded([w, g, m, v, lr, done, rate, root], node.attrs.guarded === true ? 6 : undefined, [next, mean, square]);
+    const most = node.attrs.amsgrad === true ? named('most', larger(square, operand(6))) : undefined;
+    const divisor = fma(sqrt(most ?? square), root, computed(attribute(node, 'eps')));
+    const before = [gradient, mean, square, ...(most === undefined ? [] : [most]), weight];
+    const next = named('next', letIn(before, sub(weight, div(mul(rate, mean), divisor))));
+    const ok = node.attrs.guarded === true ? node.inputs.length - 1 : undefined;
+    return guarded([w, g, m, v, lr, done, rate, root], ok, [next, mean, square, ...(most === undefined ? [] : [most])]);
   };
+
+const rmsprop: UpdateFormula = (node) => {
+  const [alpha, momentum, decay] = [attribute(node, 'alpha'), attribute(node, 'momentum'), attribute(node, 'weight_decay')];
+  const isCentered = node.attrs.centered === true;
+  const [w, g, v, lr] = [operand(0), operand(1), operand(2), scalar(3)];
+  const gradient = named('gradient', decay === 0 ? g : fma(computed(decay), w, g));
+  const square = named('square', fma(mul(computed(1 - alpha), gradient), gradient, mul(computed(alpha), v)));
+  const mean = isCentered ? named('mean', fma(computed(1 - alpha), sub(gradient, operand(4)), operand(4))) : undefined;
+  const variance = mean && named('variance', fma(neg(mean), mean, square));
+  const spread = variance === undefined ? square : select(less(variance, number(0)), number(0), variance);
+  const quotient = named('quotient', div(gradient, add(sqrt(spread), computed(attribute(node, 'eps')))));
+  const kept = momentum === 0 ? undefined : named('kept', fma(computed(momentum), operand(isCentered ? 5 : 4), quotient));
+  const slots = [mean, kept].filter((slot) => slot !== undefined);
+  const centre = mean === undefined || variance === undefined ? [] : [mean, variance];
+  const before = [gradient, square, ...centre, quotient, ...(kept === undefined ? [] : [kept])];
+  const next = named('next', letIn(before, sub(w, mul(lr, kept ?? quotient))));
+  return guarded([w, g, v, lr], node.attrs.guarded === true ? node.inputs.length - 1 : undefined, [next, square, ...slots]);
+};
 
 /** -1, 0 or 1; a NaN stays one. */
 const sign = (x: F32): F32 => select(isNan(x), x, select(greater(x, number(0)), one, select(less(x, number(0)), number(-1), number(0))));
@@ -188,6 +214,7 @@ export const UPDATES: Readonly<Record<OpOfKind<'update'>, UpdateFormula>> = {
   adam: adam(false),
   adamw: adam(true),
   lion,
+  rmsprop,
   update_average: average,
   look_ahead: lookahead,
   accumulate,

@@ -27,9 +27,12 @@ function adam<const Kind extends 'adam' | 'adamw'>(kind: Kind, weightDecay: numb
     beta1: { kind: 'number', default: 0.9, min: 0, below: 1, doc: 'memory of the mean of gradients' },
     beta2: { kind: 'number', default: 0.999, min: 0, below: 1, doc: 'memory of the mean of squares' },
     eps: { kind: 'number', default: 1e-8, min: 0, doc: 'added to the denominator' },
+    amsgrad: { kind: 'boolean', default: false, doc: 'Reddi et al. 2018: divide by the largest mean of squares so far' },
     ...decay(weightDecay),
   } as const;
-  return word(doc, params, ({ lr, beta1, beta2, eps, ...rest }) => ({ kind, lr, beta1, beta2, eps, ...decayOf(rest) }));
+  return word(doc, params, ({ lr, beta1, beta2, eps, amsgrad, ...rest }) => {
+    return { kind, lr, beta1, beta2, eps, ...(amsgrad && { amsgrad: true as const }), ...decayOf(rest) };
+  });
 }
 
 export const OPTIMIZERS = {
@@ -61,5 +64,17 @@ export const OPTIMIZERS = {
       ...decay(0),
     },
     ({ lr, beta1, beta2, ...rest }) => ({ kind: 'lion', lr, beta1, beta2, ...decayOf(rest) }),
+  ),
+  rmsprop: word(
+    'Tieleman and Hinton 2012; weight decay is added to the gradient',
+    {
+      lr: { ...LR, default: 1e-2 },
+      alpha: { kind: 'number', default: 0.99, min: 0, below: 1, doc: 'memory of the mean of squares' },
+      eps: { kind: 'number', default: 1e-8, min: 0, doc: 'added to the denominator' },
+      momentum: { kind: 'number', default: 0, min: 0, below: 1, doc: 'memory of past steps' },
+      centered: { kind: 'boolean', default: false, doc: 'divide by the deviation: the mean of gradients is taken off their squares' },
+      ...decay(0),
+    },
+    ({ lr, alpha, eps, momentum, centered, ...rest }) => ({ kind: 'rmsprop', lr, alpha, eps, momentum, centered, ...decayOf(rest) }),
   ),
 } satisfies Words<OptimizerSpec>;

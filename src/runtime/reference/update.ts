@@ -91,10 +91,11 @@ const sgd: ReferenceKernel = (context) => {
 
 function adamKernel(decoupled: boolean): ReferenceKernel {
   return (context) => {
-    const [w, g, m, v, [lr], [t]] = context.inputs;
-    const { output } = context;
+    const [w, g, m, v, [lr], [t], maybeLargest] = context.inputs;
+    const { output, node } = context;
+    const hasLargest = node.attrs.amsgrad === true;
     if (!accepted(context)) {
-      keep(context, [w, m, v]);
+      keep(context, hasLargest ? [w, m, v, maybeLargest] : [w, m, v]);
       return;
     }
     const beta1 = attr(context, 'beta1');
@@ -105,18 +106,49 @@ function adamKernel(decoupled: boolean): ReferenceKernel {
     const root = Math.sqrt(1 - beta2 ** (t + 1));
     const mean = like(output);
     const square = like(output);
+    const largest = like(output);
     for (let i = 0; i < w.length; i += 1) {
       const gradient = decoupled ? g[i] : g[i] + decay * w[i];
       const weight = decoupled ? w[i] * (1 - lr * decay) : w[i];
       mean[i] = m[i] + (1 - beta1) * (gradient - m[i]);
       square[i] = beta2 * v[i] + (1 - beta2) * gradient * gradient;
-      output[i] = weight - (rate * mean[i]) / (Math.sqrt(square[i]) / root + eps);
+      largest[i] = hasLargest ? Math.max(maybeLargest[i], square[i]) : square[i];
+      output[i] = weight - (rate * mean[i]) / (Math.sqrt(largest[i]) / root + eps);
     }
     context.write(0, output);
     context.write(1, mean);
     context.write(2, square);
+    if (hasLargest) context.write(3, largest);
   };
 }
+
+const rmsprop: ReferenceKernel = (context) => {
+  const [w, g, v, [lr]] = context.inputs;
+  const { output, node } = context;
+  const [alpha, eps, momentum, decay] = ['alpha', 'eps', 'momentum', 'weight_decay'].map((name) => attr(context, name));
+  const isCentered = node.attrs.centered === true;
+  const m = isCentered ? context.inputs[4] : undefined;
+  const buf = momentum === 0 ? undefined : context.inputs[isCentered ? 5 : 4];
+  if (!accepted(context)) {
+    keep(
+      context,
+      [w, v, m, buf].filter((slot) => slot !== undefined),
+    );
+    return;
+  }
+  const [square, mean, kept] = [like(output), like(output), like(output)];
+  for (let i = 0; i < w.length; i += 1) {
+    const gradient = g[i] + decay * w[i];
+    square[i] = alpha * v[i] + (1 - alpha) * gradient * gradient;
+    if (m !== undefined) mean[i] = m[i] + (1 - alpha) * (gradient - m[i]);
+    const spread = m === undefined ? square[i] : Math.max(square[i] - mean[i] * mean[i], 0);
+    const quotient = gradient / (Math.sqrt(spread) + eps);
+    kept[i] = buf === undefined ? quotient : momentum * buf[i] + quotient;
+    output[i] = w[i] - lr * kept[i];
+  }
+  const states = [output, square, ...(m === undefined ? [] : [mean]), ...(buf === undefined ? [] : [kept])];
+  for (const [position, elements] of states.entries()) context.write(position, elements);
+};
 
 const lion: ReferenceKernel = (context) => {
   const [w, g, m, [lr]] = context.inputs;
@@ -176,6 +208,7 @@ export const updateKernels = {
   adam: adamKernel(false),
   adamw: adamKernel(true),
   lion,
+  rmsprop,
   update_average: average,
   look_ahead: lookahead,
   count_average: countAverage,

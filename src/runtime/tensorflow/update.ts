@@ -63,6 +63,15 @@ function applyInPlace(context: KernelContext, slots: readonly number[], apply: (
   return readVariable(tf, variables[0]!, CODES.f32);
 }
 
+/** The new values of the states that a node writes, or, guarded, those that they had where the step is skipped; the first one. */
+function writeGuarded(context: KernelContext, isGuarded: boolean, values: readonly Tensor[], before: readonly Tensor[]): Tensor {
+  const { tf, inputs } = context;
+  const ok = isGuarded ? inputs[inputs.length - 1]! : undefined;
+  const taken = values.map((value, i) => (ok === undefined ? value : tf.choose(ok, value, before[i]!)));
+  for (const [position, value] of taken.entries()) context.write(position, value);
+  return taken[0]!;
+}
+
 const F32 = [typeAttr('T', CODES.f32), flag('use_locking', false)];
 
 /** g + decay * w, or g. */
@@ -98,6 +107,20 @@ function adamScalars(context: KernelContext): readonly [Tensor, Tensor, Tensor] 
   }) as readonly [Tensor, Tensor, Tensor];
 }
 
+/** With the largest v so far, in operations one by one. */
+function largestAdam(context: KernelContext, gradient: Tensor, weight: Tensor, scalars: readonly [Tensor, Tensor, Tensor]): Tensor {
+  const { tf, inputs, node } = context;
+  const [w, , m, v, lr, , largest] = inputs as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
+  const [beta1, beta2] = [attr(context, 'beta1'), attr(context, 'beta2')];
+  const [power1, power2, epsilon] = scalars;
+  const mean = tf.add(m, tf.mul(tf.sub(gradient, m), 1 - beta1));
+  const square = tf.add(tf.mul(v, beta2), tf.mul(tf.mul(gradient, gradient), 1 - beta2));
+  const most = tf.binary('Maximum', largest, square);
+  const rate = tf.div(tf.mul(lr, tf.unary('Sqrt', tf.sub(1, power2))), tf.sub(1, power1));
+  const next = tf.sub(weight, tf.div(tf.mul(mean, rate), tf.add(tf.unary('Sqrt', most), epsilon)));
+  return writeGuarded(context, node.attrs.guarded === true, [next, mean, square, most], [w, m, v, largest]);
+}
+
 function adamKernel(decoupled: boolean): Kernel {
   return (context) => {
     const { tf } = context;
@@ -106,6 +129,7 @@ function adamKernel(decoupled: boolean): Kernel {
     const gradient = decoupled ? g : decayed(tf, g, w, decay);
     const shrunk = decoupled && decay !== 0 ? tf.mul(w, tf.sub(1, tf.mul(lr, decay))) : undefined;
     const scalars = adamScalars(context);
+    if (context.node.attrs.amsgrad === true) return largestAdam(context, gradient, shrunk ?? w, scalars);
     const beta = (name: string) => tf.scalar(attr(context, name), CODES.f32);
     return applyInPlace(context, [0, 2, 3], ([variable, m, v]) => {
       if (shrunk !== undefined) context.write(0, shrunk);
@@ -125,10 +149,25 @@ const lion: Kernel = (context) => {
   const direction = tf.unary('Sign', mixed(attr(context, 'beta1')));
   const next = tf.sub(w, tf.mul(lr, decay === 0 ? direction : tf.add(direction, tf.mul(w, decay))));
   const mean = mixed(attr(context, 'beta2'));
-  const ok = node.attrs.guarded === true ? inputs[inputs.length - 1]! : undefined;
-  const taken = (value: Tensor, kept: Tensor) => (ok === undefined ? value : tf.choose(ok, value, kept));
-  write(context, 1, taken(mean, m));
-  return write(context, 0, taken(next, w));
+  return writeGuarded(context, node.attrs.guarded === true, [next, mean], [w, m]);
+};
+
+/** TensorFlow adds its epsilon under the root, PyTorch behind it. */
+const rmsprop: Kernel = (context) => {
+  const { tf, inputs, node } = context;
+  const [w, g, v, lr] = inputs as [Tensor, Tensor, Tensor, Tensor];
+  const [alpha, momentum, isCentered] = [attr(context, 'alpha'), attr(context, 'momentum'), node.attrs.centered === true];
+  const gradient = decayed(tf, g, w, attr(context, 'weight_decay'));
+  const square = tf.add(tf.mul(v, alpha), tf.mul(tf.mul(gradient, gradient), 1 - alpha));
+  const m = isCentered ? inputs[4]! : undefined;
+  const mean = m && tf.add(m, tf.mul(tf.sub(gradient, m), 1 - alpha));
+  const spread = mean === undefined ? square : tf.binary('Maximum', tf.sub(square, tf.mul(mean, mean)), 0);
+  const quotient = tf.div(gradient, tf.add(tf.unary('Sqrt', spread), attr(context, 'eps')));
+  const buf = momentum === 0 ? undefined : inputs[isCentered ? 5 : 4]!;
+  const kept = buf && tf.add(tf.mul(buf, momentum), quotient);
+  const next = tf.sub(w, tf.mul(lr, kept ?? quotient));
+  const present = (states: readonly (Tensor | undefined)[]) => states.filter((state) => state !== undefined);
+  return writeGuarded(context, node.attrs.guarded === true, present([next, square, mean, kept]), present([w, v, m, buf]));
 };
 
 /** Whether an average is due, and is not skipped, as a bool tensor. */
@@ -179,6 +218,7 @@ export const updateKernels = {
   adam: adamKernel(false),
   adamw: adamKernel(true),
   lion,
+  rmsprop,
   update_average: average,
   look_ahead: lookahead,
   count_average: countAverage,
