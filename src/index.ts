@@ -48,7 +48,10 @@ export { lintProgram, programWarnings } from './language/warnings.js';
 export { checkSource, lowerProgram } from './lower/lower.js';
 export { type BenchOptions, type BenchResult, bench } from './measure/bench.js';
 export { type CalibrateOptions, calibrate } from './measure/calibrate.js';
+export { type LargestBatch, type LargestBatchOptions, largestBatch } from './measure/largest-batch.js';
+export { findLearningRate, type LearningRateOptions, type LearningRateTest } from './measure/learning-rate.js';
 export { type GroupProfile, type Profile, profile } from './measure/profile.js';
+export type { RateAdvice, RatePoint } from './measure/rate-curve.js';
 export { type ContractionSummary, type FunctionSummary, type PlanSummary, summarizePlan } from './measure/summary.js';
 export {
   type Candidate,

@@ -8,6 +8,7 @@ import { loadOptions } from '../runtime/load-options.js';
 import type { Scores } from '../training/checkpoint-metadata.js';
 import { collectBatches } from '../training/data/batches.js';
 import type { ImageSet } from '../training/data/dataset.js';
+import { limitSet } from '../training/data/limit.js';
 import { choosePlace, openClasses, openSplit } from '../training/data/open.js';
 import { type Evaluation, type EvaluateOptions as RunOptions, evaluate as runEvaluation } from '../training/evaluate.js';
 import { DetailCollector, type EvaluationDetails } from '../training/evaluation-details.js';
@@ -22,12 +23,13 @@ import { openOther } from './other-data.js';
 import { type RunReference, runFolder } from './run-reference.js';
 import { type RunChoices, readRun } from './runs.js';
 import { isNoRun, lastWeights, type OtherWeights, otherWeights } from './stored-model.js';
+import { inWhole, picturesOf, tellChanges } from './tested-images.js';
 
 export interface Model {
   readonly runnable: Runnable;
   readonly weights: string;
   /** What a run knows of its data; nothing of a file with weights. */
-  readonly run?: Pick<RunChoices, 'classes' | 'data'>;
+  readonly run?: Pick<RunChoices, 'classes' | 'data' | 'limit'>;
   /** Further weights of the run, that its own evaluation does not use. */
   readonly besides?: OtherWeights | undefined;
 }
@@ -74,14 +76,6 @@ export interface TestResult extends Evaluation {
   readonly pictures?: readonly Uint8Array[];
   /** Of a run that keeps averages: the weights that its own evaluation does not use. */
   readonly besides?: NonNullable<Scores['besides']>;
-}
-
-async function picturesOf(set: ImageSet, { worst }: EvaluationDetails, longest: number): Promise<Pick<TestResult, 'pictures'>> {
-  const { isPicture, setPicture } = await import('../training/data/set-picture.js');
-  if (!isPicture(set.shape)) return {};
-  const pictures: Uint8Array[] = [];
-  for (const { index } of worst) pictures.push(await setPicture(set, index, longest));
-  return { pictures };
 }
 
 const SHOWN_MISTAKES = 20;
@@ -136,12 +130,15 @@ export async function evaluate(target: RunReference, options: EvaluateOptions = 
         : await openOther(options.dataSet, { shape: inputShape, size: dataset.size, classes, data, signal, onNotice, workers });
     const own = async () => {
       const place = await choosePlace(dataset, data, run?.data, source);
-      return openSplit(dataset, 'test', { place, classes: run?.classes, signal, onNotice, workers });
+      const found = await openSplit(dataset, 'test', { place, classes: run?.classes, signal, onNotice, workers });
+      tellChanges(found.count, source.data?.facts?.images.test, run?.limit, options);
+      return found;
     };
-    const set =
+    const whole =
       options.batches === undefined
         ? (other?.set ?? (await own()))
         : await collectBatches(options.batches, dataset.image, 'test', program.recipe.classes);
+    const set = limitSet(whole, options.limit);
     const collector = countsCorrect(plan) ? collectorFor(plan, options.worst ?? SHOWN_MISTAKES) : undefined;
     const onResult = collector && ((values: Float32Array, index: number) => collector.add(values, index, set));
     const evaluated = await runEvaluation(executable, plan, set, { signal, onProgress, load, onResult });
@@ -153,7 +150,8 @@ export async function evaluate(target: RunReference, options: EvaluateOptions = 
       if (collector === undefined) return result;
       refuseUnusable(collector);
       const details = collector.details(classes ?? []);
-      return { ...result, details, ...(options.pictures !== undefined && (await picturesOf(set, details, options.pictures))) };
+      const shown = options.pictures !== undefined && (await picturesOf(set, details, options.pictures));
+      return { ...result, details: inWhole(details, set), ...shown };
     }
     const { why, fix } = result.help;
     const also = result.accuracy === undefined ? '' : ', and the test accuracy means nothing';

@@ -21,6 +21,8 @@ export interface EvaluateOptions extends ModelOptions {
    * where it is not divided. Classes are matched by name.
    */
   readonly dataSet?: string | undefined;
+  /** Tests no more than so many images, of every class its share. Default: all, also of a run that was trained on fewer. */
+  readonly limit?: number | undefined;
   /** Mistakes that are told. Default: 20. */
   readonly worst?: number | undefined;
   /** Pictures of those mistakes come along, as PNG with no side longer than so many pixels. Default: none. */
@@ -52,6 +54,7 @@ export const EVALUATE_KEYS: KeysOf<EvaluateOptions> = {
   ...MODEL_KEYS,
   batches: true,
   dataSet: true,
+  limit: true,
   onProgress: true,
   pictures: true,
   signal: true,

@@ -1,19 +1,18 @@
 import { join } from 'node:path';
 import type { BackendChoice } from '../choose/plan-file.js';
 import { mergeSettings, type Settings } from '../choose/settings.js';
-import { type Diagnostic, type Source, userError } from '../diagnostics/diagnostic.js';
+import type { Diagnostic, Source } from '../diagnostics/diagnostic.js';
 import { given } from '../given.js';
 import { checkpointPlan } from '../training/checkpoint.js';
 import type { BatchData } from '../training/data/batches.js';
 import type { TrainEvent, TrainProgress } from '../training/events.js';
-import type { WeightLayout } from '../training/init/weight-file.js';
-import type { TrainOptions as LoopOptions } from '../training/options.js';
+import type { InitChoices } from '../training/init/choices.js';
 import { RUN_FILES } from '../training/run-folder.js';
 import type { TrainCallback } from './callbacks.js';
 import { type KeysOf, SETTING_KEYS } from './option-keys.js';
 import { latestRunFolder, type RunChoices, type StoredRun } from './runs.js';
 
-export interface TrainOptions extends Settings {
+export interface TrainOptions extends Settings, InitChoices {
   /** Default `auto`; for a resumed run, the backend that it was started with. */
   readonly backend?: BackendChoice | undefined;
   /** Folder of the data set; default $AMPC_DATA, else a cache folder. */
@@ -24,19 +23,16 @@ export interface TrainOptions extends Settings {
   readonly resume?: string | boolean | undefined;
   /** Stop after so many optimizer steps; default for a resumed run: where it was to stop, unless it has already. */
   readonly maxSteps?: number | undefined;
+  /**
+   * Train on no more than so many images, of every class its share, and test as many: whether a network learns a few images by heart, or a
+   * recipe works at all. Default for a resumed run: as before.
+   */
+  readonly limit?: number | undefined;
   /** A calibration of the file, and whether to pin also what it cannot prove to fit; see `CompileOptions`. */
   readonly calibration?: string | undefined;
   readonly strictRanges?: boolean | undefined;
   /** After so many overflows of the same value in fp16, keep its layer in fp32 from there on; `true` means 3. Default: never. */
   readonly replan?: number | boolean | undefined;
-  /** File with the weights to start from: safetensors, or a state dict of PyTorch. */
-  readonly init?: string | undefined;
-  /** Pairs `FILE=MODEL` of names that belong together; a name of a layer stands for its tensors, and `*` for any part of a name. */
-  readonly initMap?: readonly string[] | undefined;
-  /** Take what fits; the rest starts as the file says. */
-  readonly initPartial?: boolean | undefined;
-  /** Whose order of axes the weights have; default: what the file says, or its shapes fit. */
-  readonly initLayout?: WeightLayout | undefined;
   readonly shuffle?: boolean | undefined;
   readonly augment?: boolean | undefined;
   /** A step event every so many steps; default 50. */
@@ -87,6 +83,7 @@ export const RUN_KEYS = {
   initLayout: true,
   initMap: true,
   initPartial: true,
+  limit: true,
   logEvery: true,
   maxSteps: true,
   onEvent: true,
@@ -145,6 +142,7 @@ export async function resolveChoices(stored: (StoredRun & { readonly dir: string
   const maxSteps = isPassed ? undefined : (options.maxSteps ?? earlier?.maxSteps);
   if (isPassed) options.onNotice?.(`the run has taken the ${earlier.maxSteps} steps of its --max-steps, and has no such limit any more`);
   const histograms = (options.histograms ?? earlier?.histograms) || undefined;
+  const limit = options.limit ?? earlier?.limit;
   const inFile = [earlier?.settings, earlier?.maxSteps, earlier?.replan, inConfig, earlier?.histograms];
   const areNew = JSON.stringify([settings, maxSteps, replan, pins, histograms]) !== JSON.stringify(inFile);
   return {
@@ -153,19 +151,7 @@ export async function resolveChoices(stored: (StoredRun & { readonly dir: string
     settings,
     shuffle: options.shuffle ?? earlier?.shuffle ?? true,
     augment: options.augment ?? earlier?.augment ?? true,
-    ...given({ maxSteps, replan, histograms, formats }),
+    ...given({ maxSteps, replan, histograms, limit, formats }),
     ...given({ epochsBefore: stored?.epochs, epoch: saved?.phase }),
   };
-}
-
-/** Where weights come from, and how they are read. Throws UserError AMP6215 where only the second is said. */
-export function initOf({ init, initMap, initPartial, initLayout }: TrainOptions): LoopOptions['init'] {
-  if (init === undefined && (initMap !== undefined || initPartial !== undefined || initLayout !== undefined))
-    throw userError(
-      'AMP6215',
-      'there are no weights to start from',
-      'how they are read is said, and not where they are',
-      'name the file with --init',
-    );
-  return init === undefined ? undefined : { path: init, ...given({ map: initMap, partial: initPartial, layout: initLayout }) };
 }

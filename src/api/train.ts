@@ -15,8 +15,10 @@ import { selectBackend } from '../runtime/select.js';
 import { chooseLogs } from '../training/choose-logs.js';
 import { datasetOf } from '../training/data/batches.js';
 import { withFewTested } from '../training/data/first-images.js';
+import { limitData, limitNote } from '../training/data/limit.js';
 import { choosePlace, factsOf, openData } from '../training/data/open.js';
 import type { EpochEvent, TrainEvent } from '../training/events.js';
+import { initOf } from '../training/init/choices.js';
 import { train as runTraining, type TrainResult } from '../training/loop.js';
 import { RunClaim } from '../training/run-claim.js';
 import { hasWeights, openRun, sourceName } from '../training/run-folder.js';
@@ -24,7 +26,7 @@ import { Callbacks } from './callbacks.js';
 import { refuseUnknown } from './option-keys.js';
 import { type RunReference, runFolder } from './run-reference.js';
 import { claimRunFolder, dataOf, type RunChoices, readRun, runConfig } from './runs.js';
-import { initOf, resolveChoices, resumedRun, TRAIN_KEYS, type TrainOptions } from './train-choices.js';
+import { resolveChoices, resumedRun, TRAIN_KEYS, type TrainOptions } from './train-choices.js';
 
 export type { TrainOptions } from './train-choices.js';
 
@@ -113,10 +115,12 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
   const data = batches === undefined ? await choosePlace(spec, options.data, stored?.choices.data, source) : undefined;
   const earlier = source.data?.facts;
   const open = { place: data, classes: earlier?.classes, onNotice, signal, workers };
-  const dataset = batches === undefined ? await openData(spec, open) : await datasetOf(spec, batches, classes);
+  const all = batches === undefined ? await openData(spec, open) : await datasetOf(spec, batches, classes);
+  const dataset = limitData(all, choices.limit);
+  if (choices.limit !== undefined) onNotice?.(limitNote(choices.limit, all, dataset));
   const images = dataset.train.count;
   // From here on the file follows these images, whatever becomes of them.
-  const facts = await factsOf(spec, dataset, earlier);
+  const facts = await factsOf(spec, dataset, earlier, all);
   const runnable = await compileSelected(
     selected,
     { ...source, data: { path: data, facts } },
@@ -139,7 +143,7 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
   const load = (other: Plan) => backend.load(other, loadOptions({ ...options, signal: undefined }));
   const file = stored === undefined ? sourceName(source.path) : basename(stored.source.path);
   const config = (made: Runnable): unknown => {
-    const { maxSteps, replan, histograms } = choices;
+    const { maxSteps, replan, histograms, limit } = choices;
     return runConfig(made, file, {
       backend: info.name as RunChoices['backend'],
       settings,
@@ -149,7 +153,7 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
       classes: dataset.classes,
       ...(data !== undefined && { data: resolve(data) }),
       ...given({ facts: !isOfFiles(spec.source) && !spec.isUnmeasured && earlier === undefined ? undefined : facts }),
-      ...given({ maxSteps, replan, histograms, formats: made.formats }),
+      ...given({ maxSteps, replan, histograms, limit, formats: made.formats }),
     });
   };
   const executable = await backend.load(plan, loadOptions(options));
@@ -183,6 +187,7 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
         replanAfter: choices.replan,
         device: info.device,
         maxSteps: choices.maxSteps,
+        limit: choices.limit,
         init: initOf(options),
         logEvery,
         checkpointSteps,

@@ -73,6 +73,7 @@ export const options = {
   precision: () => new Option('--precision <format>', `compute format: ${PRECISIONS.join(', ')}`).argParser(oneOf(PRECISIONS)),
   policy: () => new Option('--policy <name>', `precision policy: ${POLICIES.join(', ')}`).argParser(oneOf(POLICIES)),
   batch: () => new Option('--batch <n>', 'images per step').argParser(integer(1)),
+  limit: (doc: string) => new Option('--limit <n>', doc).argParser(integer(1)),
   threads: (doc = 'worker threads (default: every core); the results are the same') =>
     new Option('--threads <n>', doc).argParser(integer(0, MAX_THREADS)),
   workers: () =>

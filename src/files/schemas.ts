@@ -15,6 +15,8 @@ export type SchemaName =
   | 'explain'
   | 'export'
   | 'import'
+  | 'largest-batch'
+  | 'learning-rate'
   | 'plan'
   | 'predict'
   | 'report'

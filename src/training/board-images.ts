@@ -32,7 +32,7 @@ export async function mistakeImages(
   for (const [place, mistake] of collector.details(classes).worst.entries()) {
     const { index, file, label, predicted, probability, label_probability } = mistake;
     const encodedImageString = await setPicture(test, index);
-    const where = file ?? `test image ${index}`;
+    const where = file ?? `test image ${test.numbers?.[index] ?? index}`;
     values.push({
       tag: `mistakes/${String(place + 1).padStart(2, '0')}`,
       metadata: {

@@ -6,7 +6,7 @@ import { sameShape } from '../ir/types.js';
 import type { TrainOptions } from './options.js';
 
 /** Throws UserError: AMP7006 images or classes that the model is not for, AMP7007 fewer images than a step takes, as `checkFilled`. */
-export function checkData({ recipe, dataset }: TrainOptions, division: EpochDivision): void {
+export function checkData({ recipe, dataset }: Pick<TrainOptions, 'recipe' | 'dataset'>, division: EpochDivision): void {
   const { shape } = dataset.train;
   if (!sameShape(shape, recipe.inputShape)) {
     throw userError(

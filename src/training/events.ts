@@ -11,6 +11,8 @@ export interface StartEvent {
   readonly precision: string;
   readonly parameters: number;
   readonly run: string;
+  /** Images that the run is trained on, and tested, at most; left out: all. */
+  readonly limit?: number;
 }
 
 /** What the weights of a run that started with `--init` are from; behind the start event. */

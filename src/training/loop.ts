@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { UserError, userError } from '../diagnostics/diagnostic.js';
+import { given } from '../given.js';
 import { divideEpoch, type EpochDivision, imagesBefore, stepsOfRun, stepsPerEpoch } from '../ir/epoch.js';
 import { abortAfter, DYNAMIC_SCALING } from '../ir/loss-scaling.js';
 import { precisionName } from '../ir/types.js';
@@ -21,8 +22,11 @@ import { learningRate, learningRates, namesOfGroups, type Rates, wholeCourse } f
 import { type EpochOutcome, Session } from './session.js';
 import { goingOn, type SessionPlan, START } from './session-plan.js';
 import { Snapshot } from './snapshot.js';
+
 import { type Start, startStates } from './start-states.js';
+
 import { findFunction, parameterCount } from './states.js';
+
 import { Stepper } from './stepper.js';
 
 export type { TrainOptions, TrainResult } from './options.js';
@@ -189,6 +193,7 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
       precision: precisionName(plan.precision),
       parameters: parameterCount(plan),
       run,
+      ...given({ limit: options.limit }),
     };
     if (resumed === undefined) {
       // From its first second on a run can be resumed.

@@ -29,6 +29,8 @@ export interface TrainOptions {
   readonly epochs?: number;
   /** Stop after this many optimizer steps; the schedule is still that of all epochs. */
   readonly maxSteps?: number;
+  /** Shown in the start event: the images that the data set was cut to. */
+  readonly limit?: number;
   /** Continue from the run folder's checkpoint. */
   readonly resume?: boolean;
   /** File with the weights to start from, and how they are found in it. */

@@ -104,7 +104,7 @@ export function isRateSetting(key: string): boolean {
 }
 
 /** Of config.json, besides its recipe. */
-const CHOICES = ['file', 'backend', 'shuffle', 'augment', 'maxSteps'];
+const CHOICES = ['file', 'backend', 'shuffle', 'augment', 'maxSteps', 'limit'];
 
 /** Whether a stored recipe has what this version reads of one. */
 function isRecipe(value: unknown): value is Recipe {

@@ -12,7 +12,12 @@ export interface Start {
 }
 
 /** First states as the file says, with weights from a file where there are any. Throws UserError as `loadInitial`. */
-export async function startStates({ plan, recipe, dataset, init }: TrainOptions): Promise<Start> {
+export async function startStates({
+  plan,
+  recipe,
+  dataset,
+  init,
+}: Pick<TrainOptions, 'plan' | 'recipe' | 'dataset' | 'init'>): Promise<Start> {
   const loaded = init && (await loadInitial(init.path, plan, init));
   const white = await whitenedStates(plan, dataset.train, recipe.dataset, new Set(loaded?.values.keys()));
   const states = new Map([...initialStates(plan, recipe.train.seed), ...white, ...(loaded?.values ?? [])]);

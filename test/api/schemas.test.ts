@@ -111,6 +111,13 @@ describe('what ampc prints as JSON is as its schemas say', () => {
     }
   }).timeout(120_000);
 
+  it('tune of learning rates and of the largest batch', async () => {
+    agree('learning-rate', await lines('tune', tame, '--lr', '1e-3:100', '--steps', '20', ...common()));
+    agree('learning-rate', await lines('tune', tame, '--lr', '1e-9:1e-8', '--steps', '20', ...common()));
+    agree('largest-batch', await lines('tune', tame, '--largest-batch', '1MiB', '--backend', 'reference', '--json'));
+    agree('events', await lines('train', tame, '--limit', '8', '--epochs', '1', '--out', work.path('few'), ...common()));
+  });
+
   it('and a line of another form is refused', () => {
     assert.match(schemaProblem('events', { event: 'step', step: 1 })!, /must have required property 'loss'|must match exactly one/);
     assert.match(schemaProblem('doctor', {})!, /must have required property 'model'/);

@@ -171,10 +171,25 @@ function refuseTwice({ axes, fixed }: Divided, options: SharedOptions): void {
 
 /** The options that decide what a run becomes, as text; `set` and the file have the rest. */
 function optionFacts({ shuffle, augment, strictRanges, ...options }: SharedOptions): Record<string, string> {
-  const { epochs, batch, precision, policy, seed, data, maxSteps, init, initMap, initPartial, initLayout, calibration, replan, costs } =
-    options;
+  const {
+    epochs,
+    batch,
+    precision,
+    policy,
+    seed,
+    data,
+    maxSteps,
+    limit,
+    init,
+    initMap,
+    initPartial,
+    initLayout,
+    calibration,
+    replan,
+    costs,
+  } = options;
   const facts = given({
-    ...{ epochs, batch, precision, policy, seed, data, 'max-steps': maxSteps, init, calibration, replan, costs },
+    ...{ epochs, batch, precision, policy, seed, data, 'max-steps': maxSteps, limit, init, calibration, replan, costs },
     'init-map': initMap?.join(' '),
     'init-partial': initPartial || undefined,
     'init-layout': initLayout,

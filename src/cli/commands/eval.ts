@@ -16,6 +16,7 @@ export const addEval: AddCommand = (program, output, exitWith) => {
       '--data-set <set>',
       'test on another data set, written as in a file: folder("photos"), or the path of a folder; classes by name',
     )
+    .addOption(options.limit('test so many images, of every class its share (default: all)'))
     .option('--report', 'also by class, the confusion matrix, calibration and the worst mistakes', false)
     .option('--worst <n>', 'mistakes that --report and --json tell (default: 20)', integer(0, 100_000))
     .addOption(options.backend())

@@ -1,7 +1,22 @@
-import { type FileCosts, fileCosts, type TuneOptions, type Tuning, tune } from '../../index.js';
-import { integer, options } from '../options.js';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import {
+  type FileCosts,
+  fileCosts,
+  findLearningRate,
+  type LargestBatchOptions,
+  type LearningRateOptions,
+  largestBatch,
+  type TuneOptions,
+  type Tuning,
+  tune,
+} from '../../index.js';
+import { onInterrupt } from '../interrupt.js';
+import { progressBar, progressShare } from '../live-line.js';
+import { integer, ofCall, options } from '../options.js';
 import type { Output } from '../output.js';
+import { printLargestBatch, printRateTest } from '../rate-view.js';
 import type { AddCommand } from './command.js';
+import { addInitOptions } from './run-options.js';
 
 const ms = (value: number | null): string => (value === null ? '-' : value.toFixed(3));
 
@@ -63,27 +78,111 @@ function printCosts({ name, rows, table }: FileCosts, output: Output): void {
   );
 }
 
-export const addTune: AddCommand = (program, output) => {
-  program
+/** Reads `1e-5:1`. */
+function range(text: string): readonly [number, number] {
+  const [from, to, ...rest] = text.split(':').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+  if (rest.length > 0 || !(from! > 0) || !(to! > from!) || !Number.isFinite(to))
+    throw new InvalidArgumentError('Two rates are needed, the lower one first, such as 1e-5:1.');
+  return [from!, to!];
+}
+
+interface Choices extends TuneOptions, LearningRateOptions {
+  readonly table: boolean;
+  readonly lr?: readonly [number, number] | true;
+  readonly largestBatch?: string | true;
+}
+
+/** Options that belong to the test of learning rates alone. */
+const OF_RATES = ['data', 'seed', 'workers', 'init', 'initMap', 'initPartial', 'initLayout'] as const;
+
+function refuseForeign(command: Command, { lr, largestBatch: fits, steps, policy }: Choices): void {
+  const found = lr === undefined ? OF_RATES.find((name) => command.getOptionValueSource(name) === 'cli') : undefined;
+  const option = command.options.find((one) => one.attributeName() === found);
+  if (option !== undefined) command.error(`error: ${option.long} goes with --lr`);
+  if (lr === undefined && fits === undefined && policy !== undefined)
+    command.error('error: --policy goes with --lr or --largest-batch: of formats every policy is timed');
+  if (fits !== undefined && steps !== undefined) command.error('error: --largest-batch takes no steps: it goes by forecasts');
+}
+
+async function testRates(file: string, { lr, ...choices }: Choices, output: Output, exitWith: (code: number) => void): Promise<void> {
+  const interrupt = onInterrupt(output, 'stopping');
+  const [from, to] = lr === true || lr === undefined ? [] : lr;
+  const { table: _, largestBatch: _fits, ...others } = choices;
+  const onStep = (step: number, steps: number) =>
+    output.progress(() => `learning rates ${progressBar(step, steps, 24)} ${progressShare(step, steps)}`);
+  try {
+    const test = await findLearningRate(file, {
+      ...ofCall(others),
+      from,
+      to,
+      signal: interrupt.signal,
+      onNotice: output.notice,
+      onStep,
+    });
+    output.endProgress();
+    if (test === undefined) {
+      exitWith(interrupt.exitCode);
+      return;
+    }
+    output.event({ event: 'learning_rate', ...test });
+    if (!output.json) printRateTest(test, output);
+  } finally {
+    output.endProgress();
+    interrupt.release();
+  }
+}
+
+async function findBatch(file: string, choices: LargestBatchOptions, output: Output): Promise<void> {
+  const found = await largestBatch(file, { ...choices, onNotice: output.notice });
+  output.event({ event: 'largest_batch', ...found });
+  if (!output.json) printLargestBatch(found, output);
+}
+
+export const addTune: AddCommand = (program, output, exitWith) => {
+  const command = program
     .command('tune')
-    .description('time every kernel in fp32 and in the compute format, and choose the formats that make a step fastest on this machine')
+    .description('find the formats that make a step fastest on this machine; or a learning rate; or the largest batch that fits')
     .argument('<file>', '.amp file')
-    .option('--steps <n>', 'timed steps of each plan (default: one and a half seconds of them)', integer(3))
-    .option('--table', 'show the table of costs that policy fastest decides by; times only what it lacks', false)
+    .addOption(
+      new Option('--lr [from:to]', 'look for a learning rate: steps with a rising rate, until the loss is lost (default: 1e-6:10)')
+        .argParser(range)
+        .conflicts(['table', 'largestBatch']),
+    )
+    .addOption(
+      new Option(
+        '--largest-batch [memory]',
+        'the largest batch that fits in so much memory, such as 8GiB (default: what is free)',
+      ).conflicts('table'),
+    )
+    .option(
+      '--steps <n>',
+      'timed steps of each plan (default: one and a half seconds of them); with --lr: steps (default: 100)',
+      integer(3),
+    )
+    .option('--table', 'show the table of costs that policy fastest decides by; times only what it lacks')
     .addOption(options.backend())
     .addOption(options.precision())
+    .addOption(options.policy())
     .addOption(options.batch())
     .addOption(options.set())
+    .addOption(options.data())
+    .option('--seed <n>', 'with --lr: key of the initial weights, shuffling, augmentation and dropout', integer(0));
+  addInitOptions(command)
     .addOption(options.threads())
+    .addOption(options.workers())
     .addOption(options.json())
-    .action(async (file: string, choices: TuneOptions & { readonly table: boolean }) => {
-      if (choices.table) {
-        const costs = await fileCosts(file, { ...choices, onNotice: output.notice });
+    .action(async (file: string, choices: Choices) => {
+      refuseForeign(command, choices);
+      if (choices.lr !== undefined) return testRates(file, choices, output, exitWith);
+      const { table, lr: _, largestBatch: fits, ...others } = ofCall(choices);
+      if (fits !== undefined) return findBatch(file, { ...others, memory: fits === true ? undefined : fits }, output);
+      if (table) {
+        const costs = await fileCosts(file, { ...others, onNotice: output.notice });
         output.event(costs.table);
         if (!output.json) printCosts(costs, output);
         return;
       }
-      const result = await tune(file, { ...choices, onNotice: output.notice });
+      const result = await tune(file, { ...others, onNotice: output.notice });
       output.event({ event: 'tune', ...result });
       if (!output.json) print(result, output);
     });

@@ -29,6 +29,8 @@ export interface ImageSet {
   readonly further?: FurtherValues | undefined;
   /** Where each image comes from, if each has a file of its own. */
   readonly files?: readonly string[];
+  /** Of a part of a set: where each image is in the whole. */
+  readonly numbers?: Uint32Array;
   /** Undefined: all images are in memory. */
   readonly supply?: Supply | undefined;
 }

@@ -168,10 +168,18 @@ export async function measureStatistics(set: ImageSet): Promise<Statistics> {
   return { mean: mean.map((value) => value / 255), std: std.map((value) => (value === 0 ? 1 : value / 255)) };
 }
 
-/** What a file can follow of a data set that was opened; with what was to be measured. */
-export async function factsOf(spec: DatasetSpec, { classes, train, test }: Dataset, known?: DataFacts): Promise<DataFacts> {
+/**
+ * What a file can follow of a data set that was opened; with what was to be measured, of its training images. `whole`: where that is a part
+ * of a set, all of it.
+ */
+export async function factsOf(
+  spec: DatasetSpec,
+  { classes, train, test }: Dataset,
+  known?: DataFacts,
+  whole: Pick<Dataset, 'train' | 'test'> = { train, test },
+): Promise<DataFacts> {
   const statistics = known?.statistics ?? (spec.isUnmeasured ? await measureStatistics(train) : undefined);
   // Of what is resized only the channels count, which pictures are given and arrays have.
   const image = spec.size === undefined || !('channels' in spec.source) ? (known?.image ?? spec.image) : known?.image;
-  return { classes, images: { train: train.count, test: test.count }, ...given({ image, statistics }) };
+  return { classes, images: { train: whole.train.count, test: whole.test.count }, ...given({ image, statistics }) };
 }
