@@ -101,6 +101,7 @@ export type {
   TrainProgress,
 } from './training/events.js';
 export { WEIGHT_LAYOUTS, type WeightLayout } from './training/init/weight-file.js';
+export type { KeptWeights } from './training/kept-weights.js';
 export type { Prediction } from './training/predict.js';
 export { besidesScores } from './training/progress-report.js';
 export type { EpochScores, RunState } from './training/run-summary.js';

@@ -7,6 +7,7 @@ import { fileReason, isSystemError } from '../files/reason.js';
 import { checkpointFacts } from '../training/checkpoint.js';
 import type { RunSettings } from '../training/checkpoint-metadata.js';
 import type { EpochEvent } from '../training/events.js';
+import { type KeptWeights, readKept } from '../training/kept-weights.js';
 import { readEvents } from '../training/metrics-file.js';
 import { RUN_FILES, recordedSource } from '../training/run-folder.js';
 import { isHeld } from '../training/run-lock.js';
@@ -31,6 +32,8 @@ export interface RunSummary extends RunResults {
   readonly epochsAsked: number | null;
   /** When its metrics were last written, in ISO 8601; null where there are none. */
   readonly updated: string | null;
+  /** What it keeps with `--keep-best`, the best first. */
+  readonly kept: readonly KeptWeights[];
   /** Lines of its metrics that are no events: cut off, or damaged. */
   readonly damagedLines: number;
   /** By the names that `--set` takes. `layers` is a hash of the model. */
@@ -94,6 +97,7 @@ export async function readRunStory(dir: string): Promise<RunStory> {
       parameters: start?.parameters ?? null,
       epochsAsked: Number.isFinite(asked) ? asked : null,
       updated: written?.mtime.toISOString() ?? null,
+      kept: await readKept(dir),
       damagedLines: damaged,
       settings: facts?.layers === undefined ? settings : { ...settings, layers: facts.layers },
     };

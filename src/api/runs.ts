@@ -42,6 +42,8 @@ export interface RunChoices {
   readonly augment: boolean;
   /** `--max-steps`; a resumed run still stops there; one that has stopped there already goes on without. */
   readonly maxSteps?: number;
+  /** `--keep-best`: of the best weights. */
+  readonly keepBest?: number;
   /** `--limit`: images that it is trained on, and tested, at most. */
   readonly limit?: number;
   /** `--replan`: overflows of one value after which its layer is pinned. */
@@ -111,6 +113,7 @@ const CHOICES = {
   replan: optional(isCount),
   histograms: optional(isBoolean),
   limit: optional(isCount),
+  keepBest: optional(isCount),
   images: optional(isCount),
   classes: optional(listOf(isText)),
   data: optional(isText),
@@ -134,13 +137,13 @@ export async function readRun(dir: string): Promise<StoredRun> {
   const stored = pins && readStoredPins(pins, path);
   const formats =
     stored === undefined && fastest === undefined ? undefined : { ...(stored && { pins: stored }), ...(fastest && { fastest }) };
-  const { backend, settings, shuffle, augment, maxSteps, replan, histograms, limit, images, classes, data, facts } = known;
+  const { backend, settings, shuffle, augment, maxSteps, replan, histograms, limit, keepBest, images, classes, data, facts } = known;
   const choices: RunChoices = {
     backend,
     settings,
     shuffle,
     augment,
-    ...given({ maxSteps, replan, histograms, limit, images, classes, data, facts, formats }),
+    ...given({ maxSteps, replan, histograms, limit, keepBest, images, classes, data, facts, formats }),
   };
   return {
     source: { ...source, ...given({ data: dataOf(choices, undefined) }) },

@@ -28,6 +28,8 @@ export interface TrainOptions extends Settings, InitChoices {
    * recipe works at all. Default for a resumed run: as before.
    */
   readonly limit?: number | undefined;
+  /** Keep so many of the best weights, each in a file of its own; default for a resumed run: as before. */
+  readonly keepBest?: number | undefined;
   /** A calibration of the file, and whether to pin also what it cannot prove to fit; see `CompileOptions`. */
   readonly calibration?: string | undefined;
   readonly strictRanges?: boolean | undefined;
@@ -83,6 +85,7 @@ export const RUN_KEYS = {
   initLayout: true,
   initMap: true,
   initPartial: true,
+  keepBest: true,
   limit: true,
   logEvery: true,
   maxSteps: true,
@@ -143,15 +146,16 @@ export async function resolveChoices(stored: (StoredRun & { readonly dir: string
   if (isPassed) options.onNotice?.(`the run has taken the ${earlier.maxSteps} steps of its --max-steps, and has no such limit any more`);
   const histograms = (options.histograms ?? earlier?.histograms) || undefined;
   const limit = options.limit ?? earlier?.limit;
-  const inFile = [earlier?.settings, earlier?.maxSteps, earlier?.replan, inConfig, earlier?.histograms];
-  const areNew = JSON.stringify([settings, maxSteps, replan, pins, histograms]) !== JSON.stringify(inFile);
+  const keepBest = options.keepBest ?? earlier?.keepBest;
+  const inFile = [earlier?.settings, earlier?.maxSteps, earlier?.replan, inConfig, earlier?.histograms, earlier?.keepBest];
+  const areNew = JSON.stringify([settings, maxSteps, replan, pins, histograms, keepBest]) !== JSON.stringify(inFile);
   return {
     areNew: stored !== undefined && areNew,
     backend: options.backend === undefined || options.backend === 'auto' ? earlier?.backend : options.backend,
     settings,
     shuffle: options.shuffle ?? earlier?.shuffle ?? true,
     augment: options.augment ?? earlier?.augment ?? true,
-    ...given({ maxSteps, replan, histograms, limit, formats }),
+    ...given({ maxSteps, replan, histograms, limit, keepBest, formats }),
     ...given({ epochsBefore: stored?.epochs, epoch: saved?.phase }),
   };
 }

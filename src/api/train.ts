@@ -143,7 +143,7 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
   const load = (other: Plan) => backend.load(other, loadOptions({ ...options, signal: undefined }));
   const file = stored === undefined ? sourceName(source.path) : basename(stored.source.path);
   const config = (made: Runnable): unknown => {
-    const { maxSteps, replan, histograms, limit } = choices;
+    const { maxSteps, replan, histograms, limit, keepBest } = choices;
     return runConfig(made, file, {
       backend: info.name as RunChoices['backend'],
       settings,
@@ -153,7 +153,7 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
       classes: dataset.classes,
       ...(data !== undefined && { data: resolve(data) }),
       ...given({ facts: !isOfFiles(spec.source) && !spec.isUnmeasured && earlier === undefined ? undefined : facts }),
-      ...given({ maxSteps, replan, histograms, limit, formats: made.formats }),
+      ...given({ maxSteps, replan, histograms, limit, keepBest, formats: made.formats }),
     });
   };
   const executable = await backend.load(plan, loadOptions(options));
@@ -188,6 +188,7 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
         device: info.device,
         maxSteps: choices.maxSteps,
         limit: choices.limit,
+        keepBest: choices.keepBest,
         init: initOf(options),
         logEvery,
         checkpointSteps,

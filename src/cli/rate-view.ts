@@ -33,9 +33,8 @@ function thinned(points: readonly Point[]): readonly Point[] {
 
 export function printRateTest(test: LearningRateTest, output: Output): void {
   const { model, backend, precision, images, points, present, reason, suggestion, set } = test;
-  output.line(
-    `${output.style('bold', model)}, ${precision} on ${backend}: ${points.length} steps of ${formatCount(images)} images, each with a higher learning rate`,
-  );
+  const steps = `${points.length} steps of ${formatCount(images)} images`;
+  output.line(`${output.style('bold', model)}, ${precision} on ${backend}: ${steps}, each with a higher learning rate`);
   output.line();
   const rows = thinned(points);
   const marks = marksOf(test, rows);

@@ -83,6 +83,16 @@ export function printRuns(runs: readonly RunSummary[], names: readonly string[],
   );
 }
 
+/** The files of the best weights, of runs that keep several. */
+export function printKept(runs: readonly RunSummary[], names: readonly string[], output: Output): void {
+  for (const [index, { kept }] of runs.entries()) {
+    const files = kept.map(
+      ({ file, scores: { accuracy, loss } }) => `${file} (${accuracy === undefined ? formatLoss(loss) : formatPercent(accuracy)})`,
+    );
+    if (files.length > 0) output.line(`best weights in ${names[index]}: ${files.join(', ')}`);
+  }
+}
+
 /** What a reader should know of runs besides their lines. */
 export function printRunNotes(runs: readonly RunSummary[], output: Output): void {
   for (const { run, damagedLines } of runs)

@@ -87,10 +87,10 @@ export function adviseRate(rates: readonly number[], losses: readonly number[]):
   const finite = losses.slice(0, smoothed.length);
   // Where it has diverged, the deviation is that of the losses until they were lowest.
   const noise = deviation(finite.slice(0, Math.max(low + 1, REACH)), smoothed);
-  if (smoothed[0]! - smoothed[low]! <= CLEAR * noise)
-    return none(
-      `the loss falls nowhere by more than its changes from step to step${diverged === null ? ': test higher rates, or more steps' : ': test lower rates, or more steps'}`,
-    );
+  if (smoothed[0]! - smoothed[low]! <= CLEAR * noise) {
+    const other = diverged === null ? 'higher' : 'lower';
+    return none(`the loss falls nowhere by more than its changes from step to step: test ${other} rates, or more steps`);
+  }
   let steepest = 0;
   let slope = 0;
   for (let at = 1; at < low; at++) {

@@ -45,7 +45,10 @@ interface SearchLimits {
   readonly close: number;
 }
 
-/** The largest batch up to `most` for which no more than `free` bytes are needed. They grow with the batch, nearly by the same for each image. */
+/**
+ * The largest batch up to `most` for which no more than `free` bytes are needed. They grow with the batch, nearly by the same for each
+ * image.
+ */
 export async function searchBatch(
   takes: (batch: number) => Promise<number>,
   free: number,

@@ -79,7 +79,7 @@ export interface RunPosition {
 export type RunSettings = Readonly<Record<string, string>>;
 
 const OF_A_SET = { accuracy: optional(isNumber), loss: optional((value) => value === null || isNumber(value)) };
-const isScores = fields({ ...OF_A_SET, validation: optional(fields(OF_A_SET)), besides: optional(recordOf(fields(OF_A_SET))) });
+export const isScores = fields({ ...OF_A_SET, validation: optional(fields(OF_A_SET)), besides: optional(recordOf(fields(OF_A_SET))) });
 const isCourse = fields({ from: isNumber, at: isNumber, of: isNumber, to: isNumber });
 const isLoss = fields({ step: isCount, loss: isNumber });
 

@@ -29,6 +29,8 @@ export interface TrainOptions {
   readonly epochs?: number;
   /** Stop after this many optimizer steps; the schedule is still that of all epochs. */
   readonly maxSteps?: number;
+  /** So many of the best weights are kept, besides those of best.safetensors. */
+  readonly keepBest?: number;
   /** Shown in the start event: the images that the data set was cut to. */
   readonly limit?: number;
   /** Continue from the run folder's checkpoint. */

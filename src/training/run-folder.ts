@@ -19,6 +19,7 @@ export const RUN_FILES = {
   best: 'best.safetensors',
   lastRaw: 'last-raw.safetensors',
   lastAverage: 'last-average.safetensors',
+  kept: 'best.json',
   used: USED_FILE,
 } as const;
 
@@ -33,7 +34,8 @@ export interface RunContents {
 
 /** Names that a run has for other files. */
 function isRunFile(name: string): boolean {
-  return Object.values<string>(RUN_FILES).includes(name) || /^(re)?plan-\d+\.(txt|json)$/.test(name);
+  const isOne = /^((re)?plan-\d+\.(txt|json)|best-(epoch|step)-\d+\.safetensors)$/.test(name);
+  return isOne || Object.values<string>(RUN_FILES).includes(name);
 }
 
 /** The name that the source at `path` has in a run folder: its own, whatever that is, unless a run has another file of that name. */

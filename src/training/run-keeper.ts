@@ -4,19 +4,13 @@ import type { Plan } from '../plan/plan.js';
 import { saveCheckpoint } from './checkpoint.js';
 import type { RunSettings, Scores } from './checkpoint-metadata.js';
 import { averagedStates } from './evaluated.js';
+import { isBetter, type KeptBest } from './kept-weights.js';
 import type { Watch } from './overflow/watch.js';
 import type { Progress } from './progress.js';
 import { RUN_FILES, saved } from './run-folder.js';
 import type { SessionPlan } from './session-plan.js';
 import type { Snapshot } from './snapshot.js';
 import { saveWeights } from './weights.js';
-
-/** By accuracy, or by loss where the model results in no classes: on the images that are kept for choosing, else on the test images. */
-function isBetter(now: Scores, before: Scores): boolean {
-  const [scores, best] = [now.validation ?? now, before.validation ?? before];
-  if (scores.accuracy !== undefined && best.accuracy !== undefined) return scores.accuracy > best.accuracy;
-  return scores.loss < best.loss;
-}
 
 /** The plan that a run has now, with what it was made from. */
 export interface Adopted {
@@ -40,6 +34,7 @@ export class RunKeeper {
     private readonly progress: Progress,
     private readonly watch: Watch,
     private readonly refuse: (state: string) => Promise<void>,
+    private readonly kept: KeptBest | undefined,
   ) {
     this.savedStep = progress.step;
   }
@@ -71,6 +66,7 @@ export class RunKeeper {
     }
     const [lastPath, bestPath] = [join(run, RUN_FILES.last), join(run, RUN_FILES.best)];
     await saved(lastPath, saveWeights(lastPath, plan, states));
+    if (scores !== undefined) await this.kept?.add(plan, states, scores, progress.step);
     if (progress.best !== undefined && (scores === undefined || !isBetter(scores, progress.best))) return;
     await saved(bestPath, saveWeights(bestPath, plan, states));
     progress.best = scores;

@@ -111,6 +111,37 @@ describe('ampc sweep', function () {
     assert.match((await swept('mine', ...GRID)).stderr, /error\[AMP6206\]: .*mine holds files that are not a sweep's/);
   });
 
+  it('is widened by values and seeds: what is there stays, what has come in addition is trained', async () => {
+    const narrow = await swept('wide', '--set', 'train.lr=0.001', '--set', 'train.batch=8,16');
+    assert.equal(narrow.code, 0, narrow.stderr);
+    const before = weights('wide');
+    const { code, stderr, runs, table } = await swept('wide', '--set', 'train.lr=0.1,0.001', '--set', 'train.batch=8,16', '--seeds', '2');
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /^the sweep is widened: it had 2 runs, and has 8; what is there stays$/m);
+    assert.equal(new Set(runs.map(({ run }) => run)).size, 6);
+    assert.equal(table.rows.length, 4);
+    for (const { complete } of table.rows) assert.equal(complete, 2);
+    const now = weights('wide');
+    for (const [name, bytes] of Object.entries(before)) assert.equal(now[name], bytes);
+    // The runs are those of a sweep that was as wide from the start.
+    assert.deepEqual(Object.values(now).sort(), Object.values(weights('grid')).sort());
+    assert.equal((await swept('wide', '--set', 'train.lr=0.1,0.001', '--set', 'train.batch=8,16', '--seeds', '2')).runs.length, 0);
+    const less = await swept('wide', '--set', 'train.lr=0.001', '--set', 'train.batch=8,16', '--seeds', '2');
+    assert.match(less.stderr, /AMP6207[\s\S]*why: train\.lr was 0\.1, 0\.001 and is 0\.001\n/);
+    const other = await swept(
+      'wide',
+      '--set',
+      'train.lr=0.1,0.001',
+      '--set',
+      'train.batch=8,16',
+      '--seeds',
+      '2',
+      '--set',
+      'train.epochs=1,2',
+    );
+    assert.match(other.stderr, /AMP6207[\s\S]*why: train\.epochs was not set and is 1, 2\n/);
+  });
+
   it('trains side by side to the same bits', async () => {
     const { code, stderr, table } = await swept('beside', ...GRID, '--jobs', '2');
     assert.equal(code, 0, stderr);

@@ -2,30 +2,11 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { OPTION_KEYS, pickSettings } from '../../choose/settings.js';
 import { type Diagnostic, type Source, userError } from '../../diagnostics/diagnostic.js';
-import { given } from '../../given.js';
 import { printGraph } from '../../ir/print.js';
 import type { Program, TrainSpec } from '../../ir/program.js';
 import { lowerProgram } from '../../lower/lower.js';
 import { splitAtCommas } from '../../parser/split-commas.js';
-import type { TrainOptions } from '../train.js';
-
-/** What a sweep hands on to each of its runs. */
-export type SharedOptions = Omit<
-  TrainOptions,
-  | 'backend'
-  | 'out'
-  | 'resume'
-  | 'threads'
-  | 'signal'
-  | 'onEvent'
-  | 'onProgress'
-  | 'onNotice'
-  | 'onWarnings'
-  | 'callbacks'
-  | 'batches'
-  | 'compileAll'
-  | 'testAtMost'
->;
+import { optionFacts, type SharedOptions } from './shared-options.js';
 
 /** A setting that varies, by the name that `--set` takes, with its values as they were written. */
 export interface Axis {
@@ -35,8 +16,10 @@ export interface Axis {
 
 /** One combination of values with one seed. */
 export interface PlannedRun {
-  /** The name of its folder in the sweep's. */
-  readonly name: string;
+  /** The name of its folder in the sweep's, behind a number. */
+  readonly label: string;
+  /** What it is, whatever varies beside it: its overrides, and its seed. */
+  readonly key: string;
   /** Values of the axes, by their keys. */
   readonly settings: Readonly<Record<string, string>>;
   /** Undefined: the one that the file says. */
@@ -55,6 +38,8 @@ export interface Definition {
   readonly warnings: readonly Diagnostic[];
   /** Whether the images kept for validation choose. */
   readonly isValidated: boolean;
+  /** Those of `facts` that are lists, of which there may be more when the sweep is widened. */
+  readonly lists: readonly string[];
   /** All that decides what the runs become, for people: of two equal ones the runs are the same. */
   readonly facts: Readonly<Record<string, string>>;
 }
@@ -105,12 +90,16 @@ export function shortKey(key: string, axes: readonly Axis[]): string {
   return ends.find((end) => axes.every((axis) => axis.key === key || !`.${axis.key}`.endsWith(`.${end}`))) ?? key;
 }
 
-const LONGEST_NAME = 100;
-
-function nameOf(number: number, settings: PlannedRun['settings'], seed: number | undefined, axes: readonly Axis[]): string {
+function labelOf(settings: PlannedRun['settings'], seed: number | undefined, axes: readonly Axis[]): string {
   const parts = axes.map(({ key }) => `${shortKey(key, axes)}=${settings[key]}`);
   const text = [...parts, ...(seed === undefined ? [] : [`seed=${seed}`])].join(',');
-  return `${number}-${text.replace(/[^\w.,=+-]+/g, '_')}`.slice(0, LONGEST_NAME);
+  return text.replace(/[^\w.,=+-]+/g, '_');
+}
+
+/** Overrides in one order and one form. */
+function keyOfRun(set: readonly string[], seed: number): string {
+  const texts = set.map((text) => `${keyOf(text)}=${text.slice(text.indexOf('=') + 1).trim()}`);
+  return [...texts.sort(), `seed ${seed}`].join('; ');
 }
 
 function hashOf(...parts: readonly unknown[]): string {
@@ -169,37 +158,6 @@ function refuseTwice({ axes, fixed }: Divided, options: SharedOptions): void {
     );
 }
 
-/** The options that decide what a run becomes, as text; `set` and the file have the rest. */
-function optionFacts({ shuffle, augment, strictRanges, ...options }: SharedOptions): Record<string, string> {
-  const {
-    epochs,
-    batch,
-    precision,
-    policy,
-    seed,
-    data,
-    maxSteps,
-    limit,
-    init,
-    initMap,
-    initPartial,
-    initLayout,
-    calibration,
-    replan,
-    costs,
-  } = options;
-  const facts = given({
-    ...{ epochs, batch, precision, policy, seed, data, 'max-steps': maxSteps, limit, init, calibration, replan, costs },
-    'init-map': initMap?.join(' '),
-    'init-partial': initPartial || undefined,
-    'init-layout': initLayout,
-    'no-shuffle': shuffle === false || undefined,
-    'no-augment': augment === false || undefined,
-    'strict-ranges': strictRanges || undefined,
-  });
-  return Object.fromEntries(Object.entries(facts).map(([name, value]) => [`--${name}`, String(value)]));
-}
-
 /**
  * The runs of a sweep: every combination of the values in `options.set`, each with every seed. Throws UserError for every mistake in the
  * file or in a value, before anything runs: AMP6205 where nothing varies, or two runs would be the same.
@@ -226,10 +184,11 @@ export function defineSweep(source: Source, options: SharedOptions, seeds: numbe
     throw userError('AMP6205', 'the seed varies twice', 'as a setting, and by --seeds', 'leave one of them away');
   refuseEqual(combinations);
   const runs: PlannedRun[] = [];
-  for (const { settings, set, plan } of combinations)
+  for (const { settings, set, plan, program } of combinations)
     for (const seed of numbers.length === 0 ? [undefined] : numbers)
       runs.push({
-        name: nameOf(runs.length + 1, settings, seed, axes),
+        label: labelOf(settings, seed, axes),
+        key: keyOfRun(set, seed ?? program.recipe.train.seed),
         settings,
         seed,
         plan,
@@ -242,6 +201,7 @@ export function defineSweep(source: Source, options: SharedOptions, seeds: numbe
     runs,
     warnings: combinations[0]!.program.warnings ?? [],
     isValidated: combinations.some(({ program }) => program.recipe.dataset.validation !== undefined),
+    lists: [...axes.map(({ key }) => key), ...(numbers.length > 0 ? ['seeds'] : [])],
     facts: {
       file: basename(source.path),
       'its text': text,

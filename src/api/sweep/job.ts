@@ -2,7 +2,7 @@ import { type Diagnostic, type Source, UserError } from '../../diagnostics/diagn
 import type { BackendName } from '../../plan/target.js';
 import type { TrainProgress } from '../../training/events.js';
 import { type TrainOptions, train } from '../train.js';
-import type { SharedOptions } from './definition.js';
+import type { SharedOptions } from './shared-options.js';
 
 /** A run to be trained or gone on with: plain data, so that another process can do it. */
 export interface Job {

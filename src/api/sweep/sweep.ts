@@ -15,11 +15,12 @@ import { type KeysOf, refuseUnknown } from '../option-keys.js';
 import { stem } from '../runs.js';
 import { type TrainOptions, withPlace } from '../train.js';
 import { RUN_KEYS } from '../train-choices.js';
-import { type Definition, defineSweep, type PlannedRun, type SharedOptions } from './definition.js';
+import { type Definition, defineSweep } from './definition.js';
 import { takeSweepFolder } from './folder.js';
 import type { Worker } from './job.js';
 import { lookAt, type SweepRun, type SweepTable, sweepRun, sweepTable } from './results.js';
 import { Schedule } from './schedule.js';
+import type { SharedOptions } from './shared-options.js';
 import { LOCAL_WORKER, ProcessWorker } from './workers.js';
 
 export interface SweepOptions extends SharedOptions {
@@ -83,6 +84,8 @@ export interface SweepOutcome extends SweepTable {
 
 interface Sweep {
   readonly dir: string;
+  /** Of the runs' folders, in their order. */
+  readonly names: readonly string[];
   readonly source: Source;
   readonly definition: Definition;
   readonly options: SweepOptions;
@@ -119,16 +122,16 @@ class Runs {
     return this.#found;
   }
 
-  #folder({ name }: PlannedRun): string {
-    return join(this.sweep.dir, name);
+  #folder(index: number): string {
+    return join(this.sweep.dir, this.sweep.names[index]!);
   }
 
   /** The numbers, from 0, of the runs that are to be trained. */
   async lookUp(): Promise<readonly number[]> {
-    for (const planned of this.sweep.definition.runs) {
-      const found = await lookAt(this.#folder(planned));
+    for (const [index, planned] of this.sweep.definition.runs.entries()) {
+      const found = await lookAt(this.#folder(index));
       const state = found === undefined ? 'pending' : found.state === 'running' ? 'interrupted' : found.state;
-      this.#found.push(sweepRun(this.#folder(planned), planned, state, found?.scores));
+      this.#found.push(sweepRun(this.#folder(index), planned, state, found?.scores));
     }
     return this.#found.flatMap(({ state }, index) => (state === 'complete' || state === 'lost' ? [] : [index]));
   }
@@ -162,7 +165,7 @@ class Runs {
   async train(index: number, worker: Worker, signal: AbortSignal, onStart: () => void): Promise<void> {
     const { source, backend, definition, shared, threads, jobs } = this.sweep;
     const planned = definition.runs[index]!;
-    const dir = this.#folder(planned);
+    const dir = this.#folder(index);
     const goesOn = await isThere(join(dir, RUN_FILES.checkpoint));
     const place = goesOn ? { resume: dir } : { out: dir };
     const { data, costs, logEvery, csv, tensorboard, histograms } = shared;
@@ -221,9 +224,10 @@ export async function sweep(input: string | Source, options: SweepOptions = {}):
   const definition = defineSweep(source, shared, seeds);
   const backend = (await selectBackend(choice, { signal })).info.name as BackendName;
   const dir = out ?? join(RUNS, `${stem(source.path)}-sweep`);
-  const lock = await takeSweepFolder(dir, { ...definition.facts, backend });
+  const { lock, names, before } = await takeSweepFolder(dir, { ...definition, facts: { ...definition.facts, backend } });
+  if (before !== undefined) options.onNotice?.(`the sweep is widened: it had ${before} runs, and has ${names.length}; what is there stays`);
   try {
-    const planned: Sweep = { dir, source, definition, options, shared, backend, jobs, threads: threadsOf(threads, jobs) };
+    const planned: Sweep = { dir, names, source, definition, options, shared, backend, jobs, threads: threadsOf(threads, jobs) };
     if (definition.warnings.length > 0) onWarnings?.(definition.warnings, source);
     const runs = new Runs(planned);
     const left = await runs.lookUp();

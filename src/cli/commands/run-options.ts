@@ -34,6 +34,7 @@ export function addRunOptions(command: Command): Command {
   return addInitOptions(command)
     .option('--no-shuffle', 'take the images in the order of the data set')
     .option('--no-augment', 'training images as they are, without augmentation')
+    .option('--keep-best <n>', 'keep the weights of the n best epochs (default: of the best one)', integer(1))
     .option('--log-every <n>', 'report every so many steps (default: 50)', integer(1))
     .option('--replan [n]', 'after n overflows of the same value in fp16 (default: 3) keep its layer in fp32 and go on', (text: string) =>
       integer(1)(text),

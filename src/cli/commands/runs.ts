@@ -1,7 +1,7 @@
 import { listRuns, type NoRun, type RunSummary } from '../../index.js';
 import { oneOf, options } from '../options.js';
 import { formatCount, type Output } from '../output.js';
-import { mainKeys, printRunNotes, printRuns, shortRuns } from '../runs-view.js';
+import { mainKeys, printKept, printRunNotes, printRuns, shortRuns } from '../runs-view.js';
 import type { AddCommand } from './command.js';
 
 interface RunsOptions {
@@ -53,16 +53,14 @@ export const addRuns: AddCommand = (program, output) => {
         const keys = mainKeys(list.differing, runs);
         const shown = all ? list.differing : keys.slice(0, SHOWN_SETTINGS);
         if (runs.length === 0) output.line(`no runs in ${list.dir}`);
-        else
-          printRuns(
-            runs,
-            shortRuns(
-              runs.map(({ run }) => run),
-              list.dir,
-            ),
-            shown,
-            output,
+        else {
+          const names = shortRuns(
+            runs.map(({ run }) => run),
+            list.dir,
           );
+          printRuns(runs, names, shown, output);
+          printKept(runs, names, output);
+        }
         const left = keys.length - SHOWN_SETTINGS;
         if (!all && left > 0)
           output.line(

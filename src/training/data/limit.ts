@@ -55,7 +55,8 @@ export function limitSet(set: ImageSet, most: number | undefined): ImageSet {
 export function limitNote(limit: number, all: Dataset, { train, test }: Dataset): string {
   const part = (name: string, { count }: ImageSet, whole: ImageSet) =>
     count === whole.count ? `all ${count} ${name} images` : `${count} of the ${whole.count} ${name} images`;
-  return `--limit ${limit}: the run is of ${part('training', train, all.train)} and ${part('test', test, all.test)}, of every class its share`;
+  const parts = `${part('training', train, all.train)} and ${part('test', test, all.test)}`;
+  return `--limit ${limit}: the run is of ${parts}, of every class its share`;
 }
 
 /** A data set of which no more than so many images are trained on, as many tested, and as many kept for choosing. */
