@@ -5,7 +5,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
 import { exportWeb } from '../../src/exporting/web/export.js';
-import { findChromium } from '../support/chromium.js';
+import type { PrecisionName } from '../../src/ir/types.js';
+import { chromiumWithF16, findChromium } from '../support/chromium.js';
 import { skip } from '../support/skip.js';
 import { makeWorkspace, type Workspace } from '../support/tiny.js';
 import { expectedOf, FACTS, networkOf } from './networks.js';
@@ -23,7 +24,8 @@ async function finalTitle(profile: string): Promise<string> {
   }
 }
 
-describe('a page in a browser', () => {
+describe('a page in a browser', function () {
+  this.timeout(240_000);
   let work: Workspace;
   let browser: ChildProcess | undefined;
   const chromium = findChromium();
@@ -33,18 +35,23 @@ describe('a page in a browser', () => {
     work = makeWorkspace();
   });
 
-  after(async () => {
-    if (browser !== undefined && browser.exitCode === null) {
+  const close = async () => {
+    if (browser !== undefined && browser.exitCode === null && browser.signalCode === null) {
       const ended = new Promise((resolve) => browser!.once('exit', resolve));
       browser.kill('SIGKILL');
       await ended;
     }
-    work?.remove();
-  });
+    browser = undefined;
+  };
 
-  it('classifies a picture from the disk, on a GPU in software', async () => {
-    const net = await networkOf('small', 'fp32');
-    const { images, logits } = expectedOf(net);
+  afterEach(close);
+
+  after(() => work?.remove());
+
+  /** The names and shares of the most probable classes, as the page shows them; or what it says instead. */
+  async function shownBy(program: string, precision: PrecisionName): Promise<readonly (readonly [string, string])[] | string> {
+    const net = await networkOf('small', precision);
+    const { images } = expectedOf(net);
     const picture = await sharp(images.subarray(0, 3072), { raw: { width: 32, height: 32, channels: 3 } })
       .png()
       .toBuffer();
@@ -57,16 +64,41 @@ classify(new Blob([bytes], { type: 'image/png' })).then(() => {
 </script>`;
     const page = exportWeb(net.graph, net.states, FACTS)['index.html']!.replace('</body>', `${script}</body>`);
     const flags = ['--headless', '--no-sandbox', '--enable-unsafe-webgpu', '--remote-debugging-port=0', '--no-first-run'];
-    const url = pathToFileURL(work.file('page.html', page)).href;
-    browser = spawn(chromium!, [...flags, `--user-data-dir=${work.path('profile')}`, url], { stdio: 'ignore' });
-    const shown = JSON.parse(decodeURIComponent(await finalTitle(work.path('profile')))) as readonly (readonly [string, string])[] | string;
+    const url = pathToFileURL(work.file(`${precision}.html`, page)).href;
+    const profile = work.path(`profile-${precision}`);
+    browser = spawn(program, [...flags, `--user-data-dir=${profile}`, url], { stdio: 'ignore' });
+    return JSON.parse(decodeURIComponent(await finalTitle(profile)));
+  }
 
+  async function expected(precision: PrecisionName): Promise<readonly (readonly [string, number])[]> {
+    const { logits } = expectedOf(await networkOf('small', precision));
     const powers = Array.from(logits.subarray(0, 10), (value) => Math.exp(value));
     const sum = powers.reduce((a, b) => a + b, 0);
     const ranked = powers.map((power, label) => [FACTS.classes[label]!, power / sum] as const).sort(([, a], [, b]) => b - a);
+    return ranked.slice(0, 5);
+  }
+
+  it('classifies a picture from the disk, on a GPU in software', async () => {
     assert.deepEqual(
-      shown,
-      ranked.slice(0, 5).map(([name, share]) => [name, `${(100 * share).toFixed(2)} %`]),
+      await shownBy(chromium!, 'fp32'),
+      (await expected('fp32')).map(([name, share]) => [name, `${(100 * share).toFixed(2)} %`]),
     );
+  });
+
+  it('does so in fp16, where the GPU has it', async function () {
+    const made = await chromiumWithF16(chromium!, work.path('chromium'));
+    if ('why' in made) return skip(this, made.why);
+    const shown = await shownBy(made.program, 'fp16');
+    assert.ok(typeof shown !== 'string', String(shown));
+    const wanted = await expected('fp16');
+    assert.deepEqual(
+      shown.map(([name]) => name),
+      wanted.map(([name]) => name),
+    );
+    // Exponentials of logits that are rounded to 11 bits.
+    for (const [index, [, share]] of shown.entries()) {
+      const difference = Math.abs(Number.parseFloat(share) / 100 - wanted[index]![1]);
+      assert.ok(difference < 0.005, `${shown} and ${wanted}`);
+    }
   });
 });
