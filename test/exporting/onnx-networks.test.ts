@@ -9,7 +9,7 @@ import { type Attrs, elementCount, type Graph, type Node, stringAttr, type Tenso
 import { lowerProgram } from '../../src/lower/lower.js';
 import { LIMITS } from '../../src/numeric/formats.js';
 import { ROOT } from '../spec-runner.js';
-import { findOnnxRuntime, NO_ONNXRUNTIME, runOnnx } from '../support/onnxruntime.js';
+import { findOnnxRuntime, NO_ONNXRUNTIME, ONNX_RUNTIMES, runOnnx } from '../support/onnxruntime.js';
 import { skip } from '../support/skip.js';
 import { deviation, expectedOf, FACTS, NETWORKS, type NetworkName, networkOf } from './networks.js';
 import { mistakesOf } from './onnx-checker.js';
@@ -98,45 +98,46 @@ describe('networks in ONNX', () => {
     assert.deepEqual(await Promise.all([types('fp32'), types('fp16')]), [TENSOR_TYPES.float, TENSOR_TYPES.float16]);
   });
 
-  describe('as onnxruntime computes them', () => {
-    before(async function () {
-      if ((await findOnnxRuntime()) === undefined) skip(this, NO_ONNXRUNTIME);
-    });
+  for (const runtime of ONNX_RUNTIMES)
+    describe(`as ${runtime} computes them`, () => {
+      before(async function () {
+        if ((await findOnnxRuntime(runtime)) === undefined) skip(this, NO_ONNXRUNTIME[runtime]);
+      });
 
-    for (const name of NAMES)
-      for (const [precision, allowed] of [
-        ['fp32', 2e-6],
-        ['fp16', 8 * LIMITS.f16.unitRoundoff],
-        ['bf16', 8 * LIMITS.bf16.unitRoundoff],
-      ] as const)
-        it(`${name} in ${precision} gives the reference's logits for a batch of any size`, async () => {
-          const ort = (await findOnnxRuntime())!;
-          const net = await networkOf(name, precision);
-          const { images, shape, logits } = expectedOf(net);
-          const bytes = encodeModel(onnxModel(net.graph, net.states, FACTS, BYTES));
-          for (const count of [1, shape[0]!]) {
-            const part = images.subarray(0, count * elementCount(shape.slice(1)));
-            const actual = await runOnnx(ort, bytes, part, [count, ...shape.slice(1)]);
-            assert.ok(
-              deviation(actual, logits.subarray(0, 10 * count)) <= allowed,
-              String(deviation(actual, logits.subarray(0, 10 * count))),
-            );
-          }
-        });
+      for (const name of NAMES)
+        for (const [precision, allowed] of [
+          ['fp32', 2e-6],
+          ['fp16', 8 * LIMITS.f16.unitRoundoff],
+          ['bf16', 8 * LIMITS.bf16.unitRoundoff],
+        ] as const)
+          it(`${name} in ${precision} gives the reference's logits for a batch of any size`, async () => {
+            const ort = (await findOnnxRuntime(runtime))!;
+            const net = await networkOf(name, precision);
+            const { images, shape, logits } = expectedOf(net);
+            const bytes = encodeModel(onnxModel(net.graph, net.states, FACTS, BYTES));
+            for (const count of [1, shape[0]!]) {
+              const part = images.subarray(0, count * elementCount(shape.slice(1)));
+              const actual = await runOnnx(ort, bytes, part, [count, ...shape.slice(1)]);
+              assert.ok(
+                deviation(actual, logits.subarray(0, 10 * count)) <= allowed,
+                String(deviation(actual, logits.subarray(0, 10 * count))),
+              );
+            }
+          });
 
-    it('give the same for floats with their channels first', async () => {
-      const ort = (await findOnnxRuntime())!;
-      const net = await networkOf('channels', 'fp32');
-      const { images, shape, logits } = expectedOf(net);
-      const [batch, height, width, channels] = shape as [number, number, number, number];
-      const floats = new Float32Array(images.length);
-      for (let i = 0; i < images.length; i += 1) {
-        const [place, channel] = [Math.floor(i / channels), i % channels];
-        const [image, pixel] = [Math.floor(place / (height * width)), place % (height * width)];
-        floats[(image * channels + channel) * height * width + pixel] = images[i]! / 255;
-      }
-      const bytes = encodeModel(onnxModel(net.graph, net.states, FACTS, { type: 'float', layout: 'nchw' }));
-      assert.ok(deviation(await runOnnx(ort, bytes, floats, [batch, channels, height, width]), logits) < 3e-6);
+      it('give the same for floats with their channels first', async () => {
+        const ort = (await findOnnxRuntime(runtime))!;
+        const net = await networkOf('channels', 'fp32');
+        const { images, shape, logits } = expectedOf(net);
+        const [batch, height, width, channels] = shape as [number, number, number, number];
+        const floats = new Float32Array(images.length);
+        for (let i = 0; i < images.length; i += 1) {
+          const [place, channel] = [Math.floor(i / channels), i % channels];
+          const [image, pixel] = [Math.floor(place / (height * width)), place % (height * width)];
+          floats[(image * channels + channel) * height * width + pixel] = images[i]! / 255;
+        }
+        const bytes = encodeModel(onnxModel(net.graph, net.states, FACTS, { type: 'float', layout: 'nchw' }));
+        assert.ok(deviation(await runOnnx(ort, bytes, floats, [batch, channels, height, width]), logits) < 3e-6);
+      });
     });
-  });
 });

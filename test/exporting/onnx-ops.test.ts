@@ -57,7 +57,7 @@ describe('ops in ONNX', () => {
 
   describe('as onnxruntime computes them', () => {
     before(async function () {
-      if ((await findOnnxRuntime()) === undefined) skip(this, NO_ONNXRUNTIME);
+      if ((await findOnnxRuntime()) === undefined) skip(this, NO_ONNXRUNTIME['onnxruntime-web']);
     });
 
     for (const op of EXPORTED)

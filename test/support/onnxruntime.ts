@@ -22,25 +22,39 @@ interface Ort {
   };
 }
 
-/** The folder that `npm install --prefix` was given: that of CI, or `$AMPC_TEST_ONNXRUNTIME`. */
-const FOLDER = resolve(process.env.AMPC_TEST_ONNXRUNTIME ?? '.peers/onnxruntime');
+/** The packages of ONNX Runtime for Node: as WebAssembly, and natively. */
+export const ONNX_RUNTIMES = ['onnxruntime-web', 'onnxruntime-node'] as const;
+type RuntimeName = (typeof ONNX_RUNTIMES)[number];
 
-export const NO_ONNXRUNTIME = 'no onnxruntime-web: npm install --prefix .peers/onnxruntime onnxruntime-web, or $AMPC_TEST_ONNXRUNTIME';
+/** The folders that `npm install --prefix` was given: those of CI, or of the variables. */
+const FOLDERS: Readonly<Record<RuntimeName, string>> = {
+  'onnxruntime-web': resolve(process.env.AMPC_TEST_ONNXRUNTIME ?? '.peers/onnxruntime'),
+  'onnxruntime-node': resolve(process.env.AMPC_TEST_ONNXRUNTIME_NODE ?? '.peers/onnxruntime-node'),
+};
 
-let loading: Promise<Ort> | undefined;
+/** Why there is none; its own scripts download what only GPUs need. */
+export const NO_ONNXRUNTIME: Readonly<Record<RuntimeName, string>> = {
+  'onnxruntime-web': 'no onnxruntime-web: npm install --prefix .peers/onnxruntime onnxruntime-web, or $AMPC_TEST_ONNXRUNTIME',
+  'onnxruntime-node':
+    'no onnxruntime-node: npm install --ignore-scripts --prefix .peers/onnxruntime-node onnxruntime-node, or $AMPC_TEST_ONNXRUNTIME_NODE',
+};
 
-/** The package onnxruntime-web, which runs in Node as WebAssembly; undefined where it is not installed. */
-export async function findOnnxRuntime(): Promise<Ort | undefined> {
-  if (!existsSync(join(FOLDER, 'node_modules/onnxruntime-web'))) return undefined;
-  loading ??= load();
-  return loading;
+const loading = new Map<RuntimeName, Promise<Ort>>();
+
+/** One of the packages; undefined where it is not installed. */
+export async function findOnnxRuntime(name: RuntimeName = 'onnxruntime-web'): Promise<Ort | undefined> {
+  if (!existsSync(join(FOLDERS[name], 'node_modules', name))) return undefined;
+  const found = loading.get(name) ?? load(name);
+  loading.set(name, found);
+  return found;
 }
 
-async function load(): Promise<Ort> {
-  const entry = createRequire(join(FOLDER, 'package.json')).resolve('onnxruntime-web').replace(/\.js$/, '.mjs');
-  const ort = (await import(pathToFileURL(entry).href)) as Ort;
+async function load(name: RuntimeName): Promise<Ort> {
+  const require = createRequire(join(FOLDERS[name], 'package.json'));
+  const entry = require.resolve(name).replace(/\.js$/, '.mjs');
+  const ort = name === 'onnxruntime-node' ? (require(name) as Ort) : ((await import(pathToFileURL(entry).href)) as Ort);
   ort.env.logLevel = 'error';
-  ort.env.wasm.numThreads = 1;
+  if (name === 'onnxruntime-web') ort.env.wasm.numThreads = 1;
   return ort;
 }
 
