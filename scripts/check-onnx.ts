@@ -22,7 +22,7 @@ import { findOnnxRuntime, NO_ONNXRUNTIME, runOnnx } from '../test/support/onnxru
 
 const [run, data] = process.argv.slice(2) as [string, string];
 const ort = await findOnnxRuntime();
-if (ort === undefined) throw new Error(NO_ONNXRUNTIME);
+if (ort === undefined) throw new Error(NO_ONNXRUNTIME['onnxruntime-web']);
 const TOGETHER = 500;
 
 async function logitsOfAmpc(precision: PrecisionName | undefined) {

@@ -3,14 +3,25 @@ import { isAbsolute, join } from 'node:path';
 import type { Split } from '../datasets/registry.js';
 import type { DataFacts, DataSplit, FileSource } from '../datasets/source.js';
 import type { Source } from '../diagnostics/diagnostic.js';
+import { homeFolder } from '../files/home.js';
 import { textFolder } from '../files/text-folder.js';
 import { type LabelledArrays, readIdxFolder, readNumpy } from './arrays.js';
 import { listClassFolders } from './class-folders.js';
 import { readCsvList } from './csv.js';
 import { listParquet } from './parquet.js';
 
-/** Where the files of a data set lie that the source text `at` names: where its caller says, else at the path, from the text's folder. */
-export function dataPath({ path }: FileSource, at: Pick<Source, 'path' | 'data'>): string {
+/** A path that begins with the user's home folder as shells write it, whole. */
+function fromHome(path: string): string {
+  const home = /^~(?=$|[/\\])/.test(path) ? homeFolder() : undefined;
+  return home === undefined ? path : join(home, path.slice(1));
+}
+
+/**
+ * Where the files of a data set lie that the source text `at` names: where its caller says, else at the path, from the text's folder. `~`
+ * is the user's home folder, and `./~` a folder of that name.
+ */
+export function dataPath({ path: written }: FileSource, at: Pick<Source, 'path' | 'data'>): string {
+  const path = fromHome(written);
   return at.data?.path ?? (isAbsolute(path) ? path : join(textFolder(at.path), path));
 }
 

@@ -4,7 +4,8 @@ import type { Plan } from '../plan/plan.js';
 import { saveCheckpoint } from './checkpoint.js';
 import type { RunSettings, Scores } from './checkpoint-metadata.js';
 import { averagedStates } from './evaluated.js';
-import { isBetter, type KeptBest } from './kept-weights.js';
+import { isBetter, KeptBest } from './kept-weights.js';
+import type { TrainOptions } from './options.js';
 import type { Watch } from './overflow/watch.js';
 import type { Progress } from './progress.js';
 import { RUN_FILES, saved } from './run-folder.js';
@@ -24,19 +25,22 @@ export interface Adopted {
 /** Writes weights and checkpoints of a run; what is not finite never takes the place of what is. */
 export class RunKeeper {
   private savedAt = performance.now();
+  private readonly run: string;
+  private readonly kept: KeptBest | undefined;
   /** The step of the run's checkpoint. */
   savedStep: number;
 
   /** `refuse` is told the state that is not finite, and says so. */
   constructor(
-    private readonly run: string,
+    { run, keepBest }: Pick<TrainOptions, 'run' | 'keepBest'>,
     private readonly sessionPlan: SessionPlan,
     private readonly progress: Progress,
     private readonly watch: Watch,
     private readonly refuse: (state: string) => Promise<void>,
-    private readonly kept: KeptBest | undefined,
   ) {
+    this.run = run;
     this.savedStep = progress.step;
+    this.kept = keepBest === undefined ? undefined : new KeptBest(run, keepBest, sessionPlan.stepsPerEpoch, progress.step);
   }
 
   /** Whether the time for a checkpoint has come: every so many steps, or else seconds. */

@@ -3,7 +3,6 @@ import { printPlan } from '../plan/print.js';
 import type { RunPosition, RunSettings, Scores } from './checkpoint-metadata.js';
 import { breathe } from './evaluate.js';
 import type { TrainEvent } from './events.js';
-import { KeptBest } from './kept-weights.js';
 import type { Replanned, TrainOptions } from './options.js';
 import { isLost, type Loss } from './overflow/lost-loss.js';
 import { LostLossReporter } from './overflow/lost-loss-reporter.js';
@@ -60,9 +59,7 @@ export class Session {
     this.skips = new SkipReporter(options, plan, this.watch, emit);
     this.lost = new LostLossReporter(options, plan, this.watch, emit);
     const refuse = (state: string) => this.lose({ step: this.progress.step - 1, loss: Number.NaN, norm: undefined, state });
-    const { run, keepBest } = options;
-    const kept = keepBest === undefined ? undefined : new KeptBest(run, keepBest, plan.stepsPerEpoch, position.step);
-    this.keeper = new RunKeeper(run, plan, this.progress, this.watch, refuse, kept);
+    this.keeper = new RunKeeper(options, plan, this.progress, this.watch, refuse);
   }
 
   private get adopted(): Adopted {

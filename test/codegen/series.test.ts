@@ -139,7 +139,13 @@ const augmentations: { readonly [Kind in Augmentation['kind']]: fc.Arbitrary<Ext
   rotate: part.map((share) => ({ kind: 'rotate', degrees: 1 + 179 * share })),
   color_jitter: fc
     .tuple(part, part, part, fc.constantFrom({}, { hue: 0.5 }, { hue: 0.03 }))
-    .map(([brightness, contrast, saturation, hue]) => ({ kind: 'color_jitter', brightness, contrast, saturation, ...hue })),
+    .map(([brightness, contrast, saturation, hue]) => ({
+      kind: 'color_jitter',
+      brightness: 10 * brightness,
+      contrast: 3 * contrast,
+      saturation,
+      ...hue,
+    })),
   grayscale: part.map((p) => ({ kind: 'grayscale', p })),
   auto_contrast: part.map((p) => ({ kind: 'auto_contrast', p })),
   rand_augment: fc

@@ -9,7 +9,7 @@ const fill = {
 } as const;
 const chance = (value: number) => ({ kind: 'number', default: value, min: 0, max: 1, doc: 'probability' }) as const;
 const strength = (what: string) =>
-  ({ kind: 'number', default: 0.4, min: 0, max: 1, doc: `${what}, by a factor of up to 1 minus and plus it` }) as const;
+  ({ kind: 'number', default: 0.4, min: 0, max: 10, doc: `${what}, by a factor from 1 minus it, but not below 0, to 1 plus it` }) as const;
 
 const ALPHA = {
   kind: 'number',
