@@ -31,6 +31,7 @@ const mayImport = {
   choose: ['memory', 'costs', 'compile.ts', 'lower', 'runtime', 'training', 'precision', 'plan', 'ir'],
   measure: ['choose', 'memory', 'costs', 'lower', 'runtime', 'training', 'precision', 'plan', 'ops', 'ir'],
   figures: ['ir'],
+  server: ['language', 'choose', 'runtime', 'lower', 'plan'],
   cli: ['index.ts'],
 };
 

@@ -12,6 +12,7 @@ export { evaluate, predict, type TestResult } from './api/evaluate.js';
 export { type ExportOptions, type ExportResult, exportModel } from './api/export.js';
 export { type ImportOptions, type ImportResult, importModel } from './api/import-model.js';
 export { initProject, type NewProject } from './api/init.js';
+export { serveEditor } from './api/language-server.js';
 export { lintSource } from './api/lint.js';
 export { listRuns, type NoRun, type RunList, type RunSummary } from './api/list-runs.js';
 export { type LoadedModel, type LoadOptions, load, type Picture, type PictureResult } from './api/load.js';

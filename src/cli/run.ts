@@ -13,6 +13,7 @@ import { addExport } from './commands/export.js';
 import { addFmt } from './commands/fmt.js';
 import { addImport } from './commands/import.js';
 import { addInit } from './commands/init.js';
+import { addLsp } from './commands/lsp.js';
 import { addPlan } from './commands/plan.js';
 import { addPredict } from './commands/predict.js';
 import { addReport } from './commands/report.js';
@@ -48,6 +49,7 @@ const COMMANDS = [
   addBench,
   addTune,
   addInit,
+  addLsp,
   addCompletion,
 ];
 

@@ -34,6 +34,9 @@ interface Document {
   last: { readonly key: string; readonly planned: Planned } | undefined;
 }
 
+/** Of a `keep` line without which everything would have the format that it has. */
+export const IDLE_PIN = 'AMP4250';
+
 const NOTHING: Planned = { plan: undefined, diagnostics: [] };
 
 /** What is known of documents that change: each is analysed once for each text, and planned again only where its program differs. */
@@ -115,7 +118,7 @@ function keepSpan({ parsed, lines }: Analysis, pattern: string, line: number) {
 
 function idlePin(pattern: string, span: { readonly start: number; readonly end: number }): Diagnostic {
   return {
-    code: 'AMP4250',
+    code: IDLE_PIN,
     severity: 'warning',
     message: `keeping \`${pattern}\` changes nothing`,
     why: 'what it means has this format without it',

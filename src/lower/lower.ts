@@ -209,7 +209,7 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
   const batch = options.batch ?? train.batch;
   const context: ModelContext = { ...shared, batch, mode: 'train', trace: options.trace };
   if (shapes === undefined) {
-    sink.unheard(() => lowerModel(model, likelyShapes(model, evaluation, data), context));
+    if (model.inputs.length > 0) sink.unheard(() => lowerModel(model, likelyShapes(model, evaluation, data), context));
     return known;
   }
   const lowered = lowerModel(model, shapes, context);

@@ -9,6 +9,11 @@ const LIBRARY: Readonly<Record<string, URL>> = { 'ampc/blocks': new URL('../../l
 
 export const LIBRARY_NAMES: readonly string[] = Object.keys(LIBRARY);
 
+/** Where a file that comes with ampc lies; undefined where none has that name. */
+export function libraryUrl(name: string): URL | undefined {
+  return isLibrary(name) ? LIBRARY[name] : undefined;
+}
+
 export function isLibrary(name: string): boolean {
   return Object.hasOwn(LIBRARY, name);
 }

@@ -1,0 +1,163 @@
+import { setImmediate as breathe } from 'node:timers/promises';
+import type { Diagnostic as Shown, WorkspaceEdit } from 'vscode-languageserver';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { LineIndex } from '../diagnostics/lines.js';
+import type { Analysis, Located } from '../language/analysis.js';
+import type { DocumentPlan } from '../language/document-plan.js';
+import { placesOfThing, refuseName, renameIn } from '../language/rename.js';
+import { LanguageService } from '../language/service.js';
+import type { NamedThing } from '../language/symbols.js';
+import { libraryUrl } from '../lower/used-text.js';
+import { explainLayers } from '../plan/explain.js';
+import { OpenDocuments, uriOf } from './documents.js';
+import { toShown } from './findings.js';
+import { Machines } from './machine.js';
+import { toTextEdit } from './positions.js';
+import { DEFAULT_SETTINGS, type EditorSettings } from './settings.js';
+
+/** Where a session tells what it found. */
+export interface Listener {
+  publish(uri: string, version: number | undefined, diagnostics: Shown[]): void;
+  /** The plan of a document is there: what is shown of it can be asked for again. */
+  planned(): void;
+  failed(error: unknown): void;
+}
+
+/** The documents of an editor, checked whenever one of them changes. */
+export class Session {
+  readonly documents = new OpenDocuments();
+  readonly service: LanguageService;
+  private readonly machines = new Machines();
+  private readonly found = new Map<string, readonly Diagnostic[]>();
+  private waiting = false;
+  settings: EditorSettings = DEFAULT_SETTINGS;
+
+  constructor(private readonly listener: Listener) {
+    this.service = new LanguageService({ breathe: () => breathe(), machine: () => this.machines.for(this.settings.backend) });
+  }
+
+  /** What a document says now; undefined where it is not open. */
+  analysis(uri: string): Analysis | undefined {
+    const source = this.documents.source(uri);
+    return source && this.service.update(uri, source);
+  }
+
+  /** The plan of the text as it is now, or of the last one that had one. */
+  plan(uri: string): DocumentPlan | undefined {
+    return this.service.latestPlan(uri);
+  }
+
+  /** The findings about a document that are shown. */
+  findings(uri: string): readonly Diagnostic[] {
+    return this.found.get(uri) ?? this.analysis(uri)?.diagnostics ?? [];
+  }
+
+  /** Checks what has changed once all changes that have arrived are made: of several keystrokes the last. */
+  changed(): void {
+    if (this.waiting) return;
+    this.waiting = true;
+    setImmediate(() => {
+      this.waiting = false;
+      try {
+        for (const { uri } of this.documents.all) this.check(uri);
+      } catch (error) {
+        this.listener.failed(error);
+      }
+    });
+  }
+
+  closed(uri: string): void {
+    this.documents.close(uri);
+    this.service.close(uri);
+    this.found.delete(uri);
+    this.listener.publish(uri, undefined, []);
+    this.changed();
+  }
+
+  private check(uri: string): void {
+    const before = this.service.analysis(uri);
+    const analysis = this.analysis(uri);
+    if (analysis === undefined || (analysis === before && this.found.has(uri))) return;
+    this.show(uri, analysis, analysis.diagnostics);
+    void this.planAnew(uri, analysis);
+  }
+
+  /** Plans every open document again: for another backend. */
+  replan(): void {
+    for (const { uri } of this.documents.all) {
+      this.service.close(uri);
+      this.found.delete(uri);
+    }
+    this.changed();
+  }
+
+  private async planAnew(uri: string, analysis: Analysis): Promise<void> {
+    try {
+      const { diagnostics } = await this.service.plan(uri);
+      if (this.service.analysis(uri) !== analysis) return;
+      if (diagnostics.length > 0) this.show(uri, analysis, [...analysis.diagnostics, ...diagnostics]);
+      this.listener.planned();
+    } catch (error) {
+      // The text has changed in the meantime.
+      if (this.service.analysis(uri) === analysis) this.listener.failed(error);
+    }
+  }
+
+  private show(uri: string, analysis: Analysis, diagnostics: readonly Diagnostic[]): void {
+    this.found.set(uri, diagnostics);
+    const shown = diagnostics.map((found) => toShown(analysis, found));
+    this.listener.publish(uri, this.documents.get(uri)?.version, shown);
+  }
+
+  /** Every place of a thing, in all open documents that mean the same one. */
+  references(uri: string, offset: number): { readonly definition: Located; readonly places: readonly Located[] } | undefined {
+    const analysis = this.analysis(uri);
+    const around = analysis?.symbols.around(offset);
+    if (analysis === undefined || around === undefined) return undefined;
+    const definition = analysis.locate(around.thing.definition);
+    const places = new Map<string, Located>();
+    for (const { analysis: other, thing } of this.sameThings(definition))
+      for (const place of placesOfThing(other, thing)) places.set(`${place.source.path} ${place.span.start}`, place);
+    return { definition, places: [...places.values()] };
+  }
+
+  private sameThings(definition: Located): readonly { readonly uri: string; readonly analysis: Analysis; readonly thing: NamedThing }[] {
+    return this.documents.all.flatMap(({ uri }) => {
+      const analysis = this.analysis(uri);
+      const thing = analysis?.symbols.all.find((candidate) => {
+        const at = analysis.locate(candidate.definition);
+        return at.source.path === definition.source.path && at.span.start === definition.span.start;
+      });
+      return analysis === undefined || thing === undefined ? [] : [{ uri, analysis, thing }];
+    });
+  }
+
+  /** The changes that rename a thing in all files that are open or used, or why it cannot be. */
+  rename(uri: string, offset: number, name: string): WorkspaceEdit | string {
+    const analysis = this.analysis(uri);
+    const around = analysis?.symbols.around(offset);
+    const found = this.references(uri, offset);
+    if (analysis === undefined || around === undefined || found === undefined) return 'there is no name here';
+    const refused = refuseName(name, around.thing);
+    if (refused !== undefined) return refused;
+    if (libraryUrl(found.definition.source.path) !== undefined) return `\`${around.thing.name}\` comes with ampc`;
+    for (const other of this.sameThings(found.definition)) {
+      const edits = renameIn(other.analysis, other.thing, name);
+      if (typeof edits === 'string') return edits;
+    }
+    const changes: Record<string, ReturnType<typeof toTextEdit>[]> = {};
+    for (const { source, span } of found.places) {
+      const file = uriOf(source);
+      changes[file] = [...(changes[file] ?? []), toTextEdit(new LineIndex(source.text), { ...span, text: name })];
+    }
+    return { changes };
+  }
+
+  /** What the plan says of a layer, in words. */
+  explain(uri: string, layer: string): string | undefined {
+    const plan = this.plan(uri);
+    if (plan === undefined) return undefined;
+    const lines = explainLayers(plan.plan, layer).flatMap((explanation) => explanation.lines.filter(({ text }) => text.includes('cast')));
+    return lines.map(({ phase, says }) => `${phase}: ${says}`).join('\n') || `\`${layer}\` has no casts`;
+  }
+}
