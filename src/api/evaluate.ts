@@ -74,7 +74,7 @@ export interface TestResult extends Evaluation {
   readonly details?: EvaluationDetails;
   /** Of the mistakes in `details.worst`, in their order, where they were asked for and the images are pictures. */
   readonly pictures?: readonly Uint8Array[];
-  /** Of a run that keeps averages: the weights that its own evaluation does not use. */
+  /** Of a run that keeps averages, with the weights that its own evaluation does not use; of each image alone, where views are averaged. */
   readonly besides?: NonNullable<Scores['besides']>;
 }
 
@@ -145,7 +145,11 @@ export async function evaluate(target: RunReference, options: EvaluateOptions = 
     if (evaluated === undefined) return undefined;
     const besides = model.besides && (await testBesides(model.besides, executable, plan, set, { signal, onProgress, load }));
     if (model.besides !== undefined && besides === undefined) return undefined;
-    const result: TestResult = { ...evaluated, ...(other && { dataSet: other.name }), ...(besides && { besides }) };
+    const result: TestResult = {
+      ...evaluated,
+      ...(other && { dataSet: other.name }),
+      ...((besides ?? evaluated.plain) && { besides: { ...besides, ...(evaluated.plain && { plain: evaluated.plain }) } }),
+    };
     if (result.help === undefined) {
       if (collector === undefined) return result;
       refuseUnusable(collector);

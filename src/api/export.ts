@@ -71,9 +71,19 @@ async function openRunFolder(target: string, { weights, precision, backend, onNo
   const { source, choices } = await readRun(target);
   const { formats, images, classes, data } = choices;
   const settings = mergeSettings(choices.settings, precision === undefined ? {} : { precision });
-  const options = { formats, images, onNotice, backend: backend === undefined || backend === 'auto' ? choices.backend : backend };
+  const options = {
+    plainImages: true,
+    formats,
+    images,
+    onNotice,
+    backend: backend === undefined || backend === 'auto' ? choices.backend : backend,
+  };
   const file = weights ?? (await lastWeights(target));
-  const { accuracy } = (await readRunStory(target)).summary;
+  const { summary, epochs } = await readRunStory(target);
+  const plain = epochs.at(-1)?.plain_test_accuracy;
+  const accuracy = plain === undefined ? summary.accuracy : plain;
+  if (plain !== undefined)
+    onNotice?.('the exported model looks at each image alone: the mean over views that the run was evaluated with is not part of it');
   return {
     compiled: await compile(source, { ...settings, ...options }),
     withBatch: (batch) => compile(source, { ...mergeSettings(settings, { batch }), ...options }),
@@ -89,7 +99,7 @@ async function open(target: string, options: ExportOptions): Promise<Opened> {
   if (await isFolder(target)) return openRunFolder(target, options);
   const { weights, precision, backend, onNotice } = options;
   if (weights === undefined) throw await isNoRun(target);
-  const settings = { ...pickSettings({ precision }), backend, onNotice };
+  const settings = { ...pickSettings({ precision }), plainImages: true, backend, onNotice };
   const compiled = await compile(target, settings);
   const classes = options.data === undefined ? await classesInWeights(weights, compiled.program.recipe.classes) : undefined;
   return { compiled, withBatch: (batch) => compile(compiled.source, { ...settings, batch }), weights, ...(classes && { classes }) };

@@ -1,6 +1,6 @@
 import { mixesImages } from '../datasets/augmentation.js';
 import { GraphBuilder } from '../ir/builder.js';
-import { auxOutput, lossOutput } from '../ir/graph-names.js';
+import { auxOutput, lossOutput, plainOutput } from '../ir/graph-names.js';
 import { comparesImages, type LossScaling, type Recipe } from '../ir/program.js';
 import { orderStep } from '../ir/rewrite.js';
 import { isState } from '../ir/structure.js';
@@ -15,6 +15,7 @@ import { type Parameter, placeOf } from './parameter.js';
 import { addScaleUpdate, declareScaler, type Scaler } from './scaler.js';
 import { declareState } from './state.js';
 import { commitStatistics, deferStatistics, takeUpdates, type Update } from './statistics.js';
+import { averageViews } from './views.js';
 
 const SUM = 'the sum is minimised: the mean times its terms';
 const SCALAR: TensorType = { dtype: 'f32', shape: [] };
@@ -216,10 +217,18 @@ export function buildAccumulateStep(
 /** Forward pass in evaluation mode with its loss, the weight of that where images have any, and, of classes, the number of correct rows. */
 export function buildEvalStep(forward: Graph, recipe: Recipe, batch: number): Graph {
   const { builder, inputs } = startFrom(forward, recipe, batch, false);
-  const added = addLoss(builder, inputs, recipe.train.loss);
+  const { loss, views } = recipe.train;
+  const plain = addLoss(builder, inputs, loss);
+  const weight: Readonly<Record<string, ValueId>> = plain.weight === undefined ? {} : { weight: plain.weight };
+  if (views === undefined) return finish(builder, 'eval_step', { logits: inputs.result, ...reportOf(plain), ...weight });
+  const result = averageViews(builder, forward, views);
+  const averaged = addLoss(builder, { ...inputs, result }, loss);
+  const alone = Object.entries(reportOf(plain)).map(([name, id]) => [plainOutput(name), id]);
   return finish(builder, 'eval_step', {
-    logits: inputs.result,
-    ...reportOf(added),
-    ...(added.weight !== undefined && { weight: added.weight }),
+    logits: result,
+    ...reportOf(averaged),
+    ...weight,
+    [plainOutput('logits')]: inputs.result,
+    ...Object.fromEntries(alone),
   });
 }

@@ -38,6 +38,8 @@ export interface CompileOptions extends Settings, CostOptions {
   readonly epoch?: number | undefined;
   /** Where the data is, instead of where the file has it: a run's plan follows it. */
   readonly data?: string | undefined;
+  /** Whether evaluation looks at each image alone, whatever the file says of views. */
+  readonly plainImages?: boolean | undefined;
   /** Formats that were chosen before and hold without any costs: those of a run. */
   readonly formats?: StoredFormats | undefined;
   /** A calibration of the file: what f16 could not hold there is pinned to f32. */
@@ -97,11 +99,20 @@ async function withCalibration(
     : { ...formats, pins: [...found, ...others] };
 }
 
+/** The program, which looks at each image as it is in evaluation. */
+function withoutViews({ recipe: { train, ...recipe }, ...program }: Program): Program {
+  const { views: _, ...rest } = train;
+  return { ...program, recipe: { ...recipe, train: rest } };
+}
+
 /** What the file says, with what it has measured of its data; and the source with what was measured. */
 async function lowerMeasured(asked: Source, options: CompileOptions): Promise<{ readonly source: Source; readonly lowered: Program }> {
   const { images, epoch, data, onNotice } = options;
   const source = data === undefined ? asked : { ...asked, data: { ...asked.data, path: resolve(data) } };
-  const lower = (from: Source) => lowerProgram(from, { overrides: pickSettings(options), ...given({ images, epoch }) });
+  const lower = (from: Source): Program => {
+    const program = lowerProgram(from, { overrides: pickSettings(options), ...given({ images, epoch }) });
+    return options.plainImages ? withoutViews(program) : program;
+  };
   const lowered = lower(source);
   const { dataset } = lowered.recipe;
   if (!dataset.isUnmeasured) return { source, lowered };

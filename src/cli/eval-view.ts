@@ -15,7 +15,11 @@ export function detailLine({ top5, macro, calibration_error }: EvaluationDetails
 }
 
 /** What is tested besides. */
-const BESIDES_WORDS: Readonly<Record<Besides, string>> = { raw: 'with the weights themselves', average: 'with their averages' };
+const BESIDES_WORDS: Readonly<Record<Besides, string>> = {
+  raw: 'with the weights themselves',
+  average: 'with their averages',
+  plain: 'each image alone',
+};
 
 /** A line of `ampc eval` about scores besides. */
 export function besidesLine(name: Besides, { accuracy, loss }: { readonly accuracy?: number; readonly loss: number }): string {

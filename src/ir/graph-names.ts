@@ -37,6 +37,11 @@ export function auxOutput(of: string): string {
   return `aux_${of}`;
 }
 
+/** The output of `eval_step` with what is of each image alone, where it averages views: `plain_loss`. */
+export function plainOutput(name: string): string {
+  return `plain_${name}`;
+}
+
 const LOSS_OUTPUT = 'loss_';
 
 /** The output of a step with one part of its loss, where that is of several. */

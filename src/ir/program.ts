@@ -9,6 +9,7 @@ import type { OptimizerSpec } from './optimizer.js';
 import type { ParameterKind } from './parameter-kinds.js';
 import type { Pin } from './pin.js';
 import type { ComputeType, Graph } from './types.js';
+import type { ViewsSpec } from './views.js';
 import type { Why } from './why.js';
 
 /** `dataset cifar10 { normalize(mean: 0.5, std: 0.5) flip() crop(padding: 4) }` */
@@ -177,6 +178,8 @@ export interface TrainSpec {
   readonly groups?: readonly ParameterGroup[];
   /** Left out: none is kept. */
   readonly average?: AverageSpec;
+  /** Left out: evaluation looks at each image as it is. */
+  readonly views?: ViewsSpec;
   readonly schedule: ScheduleSpec;
   /** Linear warmup from 0 in epochs, before (and multiplied with) the schedule. */
   readonly warmup: number;

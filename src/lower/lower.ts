@@ -12,6 +12,7 @@ import { checkAuxLosses, readAuxLosses } from './aux-losses.js';
 import { bindLet } from './bind-let.js';
 import { checkGroups } from './check-groups.js';
 import { checkPatterns, phasesIn } from './check-parameter-lines.js';
+import { checkViews } from './check-views.js';
 import { type ReadDataset, readDataset } from './dataset.js';
 import type { DatasetValues } from './dataset-properties.js';
 import { checkEarlyStop } from './early-stop.js';
@@ -215,6 +216,7 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
   const lowered = lowerModel(model, shapes, context);
   if (lowered === undefined) return known;
   checkLoss(train.loss, shapes.classes, loss, sink);
+  checkViews(train, shapes.image, sections.train, sink);
   checkMixing(train.loss, dataset?.augment ?? [], loss, sink);
   for (const aux of auxLosses) checkMixing(aux.loss, dataset?.augment ?? [], aux.item.value, sink);
   checkFurther(model, shapes, dataset?.augment ?? [], sink);

@@ -14,6 +14,7 @@ import {
   AVERAGE,
   COMPUTE,
   EARLY_STOP,
+  EVALUATE,
   KEEP_FORMATS,
   LOSS,
   LOSS_SCALE,
@@ -81,11 +82,13 @@ export function readTrain(
     context,
   );
   const average = chosen(settings, AVERAGE, context);
+  const views = chosen(settings, EVALUATE, context);
   const train: TrainSpec = {
     loss: chosen(settings, LOSS, context),
     ...(auxLosses.length > 0 && { auxLosses }),
     optimizer: chosen(settings, OPTIMIZER, context),
     ...(average !== undefined && { average }),
+    ...(views !== undefined && { views }),
     schedule: chosen(settings, SCHEDULE, context),
     warmup: numberSetting(settings, 'warmup'),
     clip: numberSetting(settings, 'clip'),

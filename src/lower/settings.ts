@@ -6,6 +6,7 @@ import { AUX_LOSSES, LOSSES, LOST_LOSS } from './choices/loss.js';
 import { OPTIMIZERS } from './choices/optimizer.js';
 import { COMPUTE_FORMATS, LOSS_SCALES, POLICIES } from './choices/precision.js';
 import { SCHEDULES } from './choices/schedule.js';
+import { VIEWS } from './choices/views.js';
 import { choice, type Setting, type SettingParam, scalar } from './setting.js';
 
 /** Words in the place of both statistics: those of the training images at hand, and those that models trained on ImageNet take. */
@@ -128,6 +129,12 @@ export const EARLY_STOP = choice(
   undefined,
 );
 export const AVERAGE = choice('average', 'average of the weights over the steps, by default none', AVERAGES, undefined);
+export const EVALUATE = choice(
+  'evaluate',
+  'what is made of each image in evaluation and prediction; by default it is looked at as it is',
+  VIEWS,
+  undefined,
+);
 export const ON_LOST_LOSS = choice(
   'on_lost_loss',
   'what follows a loss that is infinite or NaN, in a step that no loss scaling skips',
@@ -140,6 +147,7 @@ export const TRAIN_SETTINGS: readonly Setting[] = [
   OPTIMIZER,
   SCHEDULE,
   AVERAGE,
+  EVALUATE,
   scalar('warmup', 'epochs over which the rate first rises from 0, before and times the schedule', {
     kind: 'number',
     default: 0,

@@ -1,3 +1,4 @@
+import { plainOutput } from '../ir/graph-names.js';
 import type { LossScaling } from '../ir/program.js';
 import { isCast, isInput, isState } from '../ir/structure.js';
 import type { Graph, Node, ValueId } from '../ir/types.js';
@@ -41,7 +42,7 @@ export function valueLabel(graph: Graph, id: ValueId): string {
  * none, and not at all where the model has done so itself.
  */
 export function probabilitiesToTake({ nodes, outputs }: Graph): 'none' | 'distribution' | 'independent' {
-  let last = nodes[outputs.logits!]!;
+  let last = nodes[outputs[plainOutput('logits')] ?? outputs.logits!]!;
   while (isCast(last) || isView(last)) last = nodes[last.inputs[0]!]!;
   const { probabilities } = opDefinition(last.op);
   if (probabilities === 'distribution' || probabilities === 'independent') return 'none';

@@ -51,6 +51,8 @@ function scalarsOfMeans(event: EpochEvent | DoneEvent): Scalars {
     'epoch/raw_test_accuracy': event.raw_test_accuracy,
     'epoch/average_test_loss': event.average_test_loss,
     'epoch/average_test_accuracy': event.average_test_accuracy,
+    'epoch/plain_test_loss': event.plain_test_loss,
+    'epoch/plain_test_accuracy': event.plain_test_accuracy,
     'epoch/test_loss': event.test_loss,
     'epoch/test_accuracy': event.test_accuracy,
   };

@@ -20,8 +20,11 @@ export interface SetScores {
   readonly loss: number;
 }
 
-/** What is tested besides what the file says: the weights themselves, or their averages, where the other of both is evaluated. */
-export const BESIDES = ['raw', 'average'] as const;
+/**
+ * What is tested besides what the file says: the weights themselves, or their averages, where the other of both is evaluated; each image
+ * alone, where views of it are averaged.
+ */
+export const BESIDES = ['raw', 'average', 'plain'] as const;
 export type Besides = (typeof BESIDES)[number];
 
 /** On the test images, and on those that are kept for choosing. */

@@ -1,6 +1,7 @@
+import { plainOutput } from '../ir/graph-names.js';
 import { elementCount } from '../ir/types.js';
 import type { Plan, PlanFunction } from '../plan/plan.js';
-import type { Executable, SeriesCall } from '../runtime/backend.js';
+import type { Executable, Scalars, SeriesCall } from '../runtime/backend.js';
 import { fillInOrder, selectInOrder } from './data/batcher.js';
 import { holdInOrder, type ImageSet } from './data/dataset.js';
 import { type EvaluationHelp, explainEvaluation } from './overflow/lost-evaluation.js';
@@ -13,6 +14,8 @@ export interface Evaluation {
   /** Mean over the images, by their weights where the loss has any. */
   readonly loss: number;
   readonly images: number;
+  /** Of each image alone, where views of it are averaged. */
+  readonly plain?: Pick<Evaluation, 'accuracy' | 'loss'>;
   /** Where the loss is not finite. */
   readonly help?: EvaluationHelp;
 }
@@ -105,6 +108,28 @@ function feedOf(executable: Executable, fn: PlanFunction, set: ImageSet, { onRes
   return makesBatches ? inSeries(executable, fn.batch, set) : oneAhead(executable, fn, set);
 }
 
+/** Accuracy, of classes, and mean loss over all batches; `named`: what the outputs with them are called. */
+function sumUp(
+  { batch, graph: { outputs } }: PlanFunction,
+  scalars: readonly Scalars[],
+  images: number,
+  named: (output: string) => string = (output) => output,
+): Pick<Evaluation, 'accuracy' | 'loss'> {
+  let sum = 0;
+  let weights = 0;
+  let correct = 0;
+  for (const scalar of scalars) {
+    // The device divides by the whole batch, padding included.
+    sum += (scalar[named('loss')] ?? Number.NaN) * batch;
+    weights += (scalar.weight ?? 0) * batch;
+    correct += scalar[named('correct')] ?? 0;
+  }
+  const divisor = outputs.weight === undefined ? images : weights;
+  // Where no label counts, nothing is lost.
+  const loss = divisor === 0 && sum === 0 ? 0 : sum / divisor;
+  return { ...(outputs.correct !== undefined && { accuracy: correct / images }), loss };
+}
+
 /** Accuracy, of classes, and mean loss of the model in `executable` on a test set, with its present states. */
 export async function evaluate(
   executable: Executable,
@@ -126,21 +151,11 @@ export async function evaluate(
   await feed.settle();
   const scalars = await executable.drain();
   if (issued < batches) return undefined;
-  let sum = 0;
-  let weights = 0;
-  let correct = 0;
-  for (const scalar of scalars) {
-    // The device divides by the whole batch, padding included.
-    sum += (scalar.loss ?? Number.NaN) * batch;
-    weights += (scalar.weight ?? 0) * batch;
-    correct += scalar.correct ?? 0;
-  }
-  const divisor = fn.graph.outputs.weight === undefined ? set.count : weights;
-  // Where no label counts, nothing is lost.
-  const loss = divisor === 0 && sum === 0 ? 0 : sum / divisor;
-  const accuracy = fn.graph.outputs.correct === undefined ? {} : { accuracy: correct / set.count };
-  const result = { ...accuracy, loss, images: set.count };
-  if (Number.isFinite(loss)) return result;
+  const { outputs } = fn.graph;
+  const scores = sumUp(fn, scalars, set.count);
+  const plain = outputs[plainOutput('loss')] === undefined ? {} : { plain: sumUp(fn, scalars, set.count, plainOutput) };
+  const result = { ...scores, ...plain, images: set.count };
+  if (Number.isFinite(scores.loss)) return result;
   const image = new Uint8Array(batch * elementCount(set.shape));
   const label = new Int32Array(batch);
   const further = furtherBuffers(fn.graph);

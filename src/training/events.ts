@@ -60,12 +60,17 @@ export interface StepEvent {
   readonly skipped: boolean;
 }
 
-/** Scores on the test images besides those of `test_loss` and `test_accuracy`: of the weights themselves, or of their averages. */
+/**
+ * Scores on the test images besides those of `test_loss` and `test_accuracy`: of the weights themselves, of their averages, or of each
+ * image alone.
+ */
 export interface BesidesScores {
   readonly raw_test_loss?: number;
   readonly raw_test_accuracy?: number | null;
   readonly average_test_loss?: number;
   readonly average_test_accuracy?: number | null;
+  readonly plain_test_loss?: number;
+  readonly plain_test_accuracy?: number | null;
 }
 
 export interface EpochEvent extends BesidesScores {

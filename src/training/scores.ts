@@ -26,7 +26,8 @@ async function testBoth({ executable, plan }: OnDevice, { validation, test: test
   if (validation !== undefined && chosen === undefined) return undefined;
   const test = await evaluate(executable, plan, testSet, options);
   if (test === undefined) return undefined;
-  return { scores: { ...scoresOf(test), ...(chosen !== undefined && { validation: scoresOf(chosen) }) }, test };
+  const plain = test.plain && { besides: { plain: test.plain } };
+  return { scores: { ...scoresOf(test), ...(chosen !== undefined && { validation: scoresOf(chosen) }), ...plain }, test };
 }
 
 /**
@@ -46,5 +47,5 @@ export async function scoreSets(
   const other = otherThan(evaluated);
   const besides = await by(other, () => evaluate(device.executable, device.plan, sets.test, rest));
   if (besides === undefined) return undefined;
-  return { ...tested, scores: { ...tested.scores, besides: { [other]: scoresOf(besides) } } };
+  return { ...tested, scores: { ...tested.scores, besides: { ...tested.scores.besides, [other]: scoresOf(besides) } } };
 }

@@ -9,6 +9,7 @@ import { miniResnet } from '../support/models.js';
 import { type Model, type ProgramOptions, planOf, programOf } from '../support/network.js';
 import { initialDoubles, randomInputs } from '../support/run.js';
 import { assertSkipsWhole } from '../support/skipped-step.js';
+import { assertAveragesViews } from '../support/views.js';
 
 const linear: Model = ({ image, call }) => call('linear', call('flatten', image), { features: 10 }, { as: 'fc' });
 
@@ -100,6 +101,8 @@ describe('loss scaling', () => {
     assertSkipsWhole((plan) => createBackend().load(plan)));
 
   it('keeps averages of weights and statistics, whatever the step', () => assertKeepsAverages((plan) => createBackend().load(plan)));
+
+  it('averages views of an image', () => assertAveragesViews((plan) => createBackend().load(plan)));
 
   it('an overflow in an earlier micro-batch skips the step, and the next one starts clean', async () => {
     const executable = await load(linear, { ...SMALL, ...scaling({ init: 8 }), train: { accumulate: 2 } });

@@ -7,6 +7,7 @@ import { assertGroups } from '../support/groups.js';
 import { simpleCnn } from '../support/models.js';
 import { planOf } from '../support/network.js';
 import { assertSkipsWhole } from '../support/skipped-step.js';
+import { assertAveragesViews } from '../support/views.js';
 
 const plan = planOf(simpleCnn, { batch: 2 });
 const inputs = { image: new Uint8Array(2 * 8 * 8 * 3).fill(100), label: Int32Array.of(1, 2), lr: Float32Array.of(1e-3) };
@@ -74,6 +75,8 @@ describe('a plan on the cpu', function () {
 
   it('keeps averages of weights and statistics, whatever the step', () =>
     assertKeepsAverages((other) => createBackend().load(other, { threads: 2 }))).timeout(300_000);
+
+  it('averages views of an image', () => assertAveragesViews((other) => createBackend().load(other, { threads: 2 }))).timeout(300_000);
 
   it('reads tensor outputs of the last call', async () => {
     await executable.call('eval_step', { image: inputs.image, label: inputs.label });

@@ -10,6 +10,7 @@ import { miniResnet } from '../support/models.js';
 import { type Model, type ProgramOptions, planOf, programOf } from '../support/network.js';
 import { randomInputs } from '../support/run.js';
 import { assertSkipsWhole } from '../support/skipped-step.js';
+import { assertAveragesViews } from '../support/views.js';
 import { loadTensorflow, requireTensorflow } from './support.js';
 
 const linear: Model = ({ image, call }) =>
@@ -111,6 +112,8 @@ describe('a plan on TensorFlow', function () {
   it('leaves statistics and sums alone, to the bit, whichever micro-batch of a step overflows', () => assertSkipsWhole(loadTensorflow));
 
   it('keeps averages of weights and statistics, whatever the step', () => assertKeepsAverages(loadTensorflow));
+
+  it('averages views of an image', () => assertAveragesViews(loadTensorflow));
 
   it('finds the first value that is not finite', async () => {
     const options = { ...EXPLOSIVE };

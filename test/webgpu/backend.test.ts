@@ -22,6 +22,7 @@ import { channelNorms, layerNorms, miniResnet, simpleCnn } from '../support/mode
 import { type Model, programOf, SGD } from '../support/network.js';
 import { randomInputs } from '../support/run.js';
 import { assertSkipsWhole } from '../support/skipped-step.js';
+import { assertAveragesViews } from '../support/views.js';
 import { needAdapter } from './adapter.js';
 
 /** Every kind of kernel once: a convolution with a fused pool, one with batch norm, a matrix product. */
@@ -174,6 +175,8 @@ describe('the webgpu backend', function () {
     assertSkipsWhole((plan) => loadPlan(plan, {})));
 
   it('keeps averages of weights and statistics, whatever the step', () => assertKeepsAverages((plan) => loadPlan(plan, {})));
+
+  it('averages views of an image', () => assertAveragesViews((plan) => loadPlan(plan, {})));
 
   const forms = [
     ['a residual network', miniResnet, 'the kernels of this adapter', {}],
