@@ -23,7 +23,7 @@ function errorsOf(text: string): string[] {
 /** A number as the language has it: it knows no exponent behind a sign. */
 const written = (value: number): string => (value < 0 ? `-${-value}` : String(value));
 
-const REQUIRED: Readonly<Record<string, string>> = { lr: '0.1', every: '10', scale: '1024', points: '[[0, 1]]' };
+const REQUIRED: Readonly<Record<string, string>> = { lr: '0.1', every: '10', from: '1', scale: '1024', points: '[[0, 1]]' };
 
 function call(name: string, params: readonly SettingParam[], param: SettingParam, value: string): string {
   const others = params.filter((other) => isRequired(other) && other.name !== param.name);
@@ -41,7 +41,9 @@ interface Case {
 function settingCases(): readonly Case[] {
   return Object.entries(SETTINGS).flatMap(([section, settings]) => {
     const head = section === 'dataset' ? 'dataset cifar10' : section;
-    const file = (line: string) => `${MODEL}${head} { ${line} }\n`;
+    // Some metrics are of the images kept for validation.
+    const others = section === 'train' ? 'dataset cifar10 { validation(0.1) }\n' : '';
+    const file = (line: string) => `${MODEL}${others}${head} { ${line} }\n`;
     return settings.flatMap(({ name, value }): Case[] => {
       if (value.kind === 'scalar') return [{ title: name, param: value.param, text: (number) => file(`${name} ${number}`) }];
       const choices: readonly Choice[] = value.kind === 'call' ? [{ name, params: value.params, doc: '' }] : value.choices;
