@@ -102,7 +102,10 @@ function productCase(random: SampleRandom, dtype: ComputeType, seed: number): Co
 export function generalCases(firstSeed: number, count: number, formats: readonly ComputeType[] = COMPUTE_TYPES): ContractionCase[] {
   const format = (i: number) => formats[i % formats.length]!;
   const seeds = Array.from({ length: count }, (_, i) => firstSeed + i);
+  // Groups whose results are more than a vector, so that they are packed by themselves.
+  const wide = { x: [2, 9, 9, 40], kernel: [3, 3], out: 80, stride: [1, 1], dilation: [1, 1], padding: [1, 1, 1, 1], groups: 2 } as const;
   return [
+    ...formats.map((dtype) => convolutionCase(wide, namedRandom('wide groups', firstSeed), dtype, 'wide groups')),
     ...seeds.map((seed, i) => {
       const random = namedRandom('general convolution', seed);
       return convolutionCase(generalShape(random), random, format(i), `seed ${seed}`);

@@ -82,7 +82,7 @@ function packRows(name: OwnName, p: Packing, source: Code, packed: Code): Code {
   const odd = p.k % 2 === 1;
   // A pair is of two neighbours in the summed index; an odd last one has none.
   const neighbour = (kind: string, half: 0 | 1) => {
-    const value = load(kind, half === 0 ? 'in' : emit`in + ${p.n}`);
+    const value = load(kind, half === 0 ? 'in' : emit`in + ${pitch}`);
     return half === 1 && odd ? emit`(2 * k + 1 < ${p.k} ? ${value} : (vh){0})` : value;
   };
   const store = unit.store('out', unit.stage(p.dtype, neighbour));
