@@ -31,6 +31,7 @@ export const sumToChannel: OpDefinition<'reduce'> = {
 export const channelMean: OpDefinition<'reduce'> = {
   doc: 'Mean over all axes but the last: the batch statistic of batch_norm.',
   kind: 'reduce',
+  plainMean: true,
   constraints: { channel_mean_c1: 'x has at least one axis' },
   operands: [{ name: 'x', format: 'exact' }],
   attrs: {},
@@ -42,11 +43,12 @@ export const channelMean: OpDefinition<'reduce'> = {
   sample: (random) => ({ types: [sampleActivations(random)], attrs: {} }),
 };
 
-/** variance[c] = mean of (x - mean[c])^2, in two passes; its share of the gradient is part of `batch_norm_input_grad`. */
+/** variance[c] = mean of (x - mean[c])^2; its share of the gradient is part of `batch_norm_input_grad`. */
 export const channelVariance: OpDefinition<'reduce'> = {
   doc: 'Biased variance over all axes but the last, about the given mean: the batch statistic of batch_norm.',
   kind: 'reduce',
   spread: true,
+  aboutMean: 1,
   constraints: {
     channel_variance_c1: 'x has at least one axis',
     channel_variance_c2: 'mean is [channels]',

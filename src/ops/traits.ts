@@ -63,6 +63,10 @@ export interface OpTraits {
   readonly movesStatistic?: boolean;
   /** Tells how the values of a channel differ: of one value it tells nothing. */
   readonly spread?: boolean;
+  /** Takes the mean of its operand over rows. */
+  readonly plainMean?: boolean;
+  /** Of a sum over rows: adds up squared deviations of operand 0 from its mean, which is this operand, so that one pass can find both. */
+  readonly aboutMean?: number;
   /**
    * Of a row-wise op that leaves one number: the sum of what the rows leave, divided by how many rows or elements there are, or a count as
    * it is, in i32.

@@ -1,7 +1,7 @@
 import { findConsumers } from '../ir/consumers.js';
 import type { Graph, Node, ValueId } from '../ir/types.js';
 import { elementCount, sameShape } from '../ir/types.js';
-import { isView, type OpName, opDefinition } from '../ops/index.js';
+import { isOfKind, isView, type OpName, opDefinition } from '../ops/index.js';
 import type { OpKind } from '../ops/op.js';
 import { type AttentionTarget, membersOfAttention } from './attention.js';
 import type { Attention } from './attention-pattern.js';
@@ -10,9 +10,10 @@ import type { Group, GroupKind } from './plan.js';
 import { isLeftToReader } from './repeats.js';
 import { type Staging, stagedOperand } from './staged.js';
 import { isDeclaration, storageRoot } from './storage.js';
+import { SumGroups, type SumTarget } from './sums.js';
 
 /** What of a target says which nodes run as one kernel. */
-export type FusionTarget = Staging & AttentionTarget;
+export type FusionTarget = Staging & AttentionTarget & SumTarget;
 
 /**
  * Puts nodes that can run as one kernel into groups, greedily in execution order. A group runs where its first node stands, so a node may
@@ -29,6 +30,8 @@ class Fuser {
   private readonly attention: ReadonlyMap<ValueId, Attention>;
   private readonly attentionGroups = new Map<Attention, OpenGroup>();
 
+  private readonly sums: SumGroups;
+
   private readonly consumers: readonly (readonly ValueId[])[];
   private readonly outputs: ReadonlySet<ValueId>;
 
@@ -41,6 +44,7 @@ class Fuser {
     this.outputs = new Set(Object.values(graph.outputs));
     this.deferred = findDeferred(graph, this.consumers);
     this.attention = membersOfAttention(graph, target);
+    this.sums = new SumGroups(graph, target);
   }
 
   run(): Group[] {
@@ -70,6 +74,7 @@ class Fuser {
       host.nodes.push(member);
       this.groupOf[member.id] = host;
     }
+    if (kind === 'reduce') this.sums.note(node, host);
     if (kind === 'pool') this.poolOf.set(poolKey(node.op, node), this.groupOf[node.id]!);
   }
 
@@ -109,6 +114,7 @@ class Fuser {
     const { computedWith, poolsEpilogue } = opDefinition(node.op);
     if (computedWith !== undefined) return this.poolOf.get(poolKey(computedWith, node));
     if (kind === 'view') return latest;
+    if (kind === 'reduce') return this.sums.host(node, latest);
     if (latest === undefined || isSealed(latest)) return undefined;
     if (kind === 'elementwise') return this.acceptsElementwise(latest, node) ? latest : undefined;
     if (poolsEpilogue === true) return isPoolableConvolution(this.graph, latest, node) ? latest : undefined;
@@ -132,7 +138,7 @@ class Fuser {
     const repeated = this.repeated(node);
     if (repeated.some(({ inputs }) => this.groupOf[storageRoot(this.graph, inputs[0]!)] === group)) return false;
     const inside = node.inputs.filter((id) => this.groupOf[id] === group).map((id) => this.graph.nodes[id]!);
-    if (inside.some((operand) => elementCount(operand.type.shape) !== size)) return false;
+    if (inside.some(({ op, type }) => isOfKind(op, 'reduce') || elementCount(type.shape) !== size)) return false;
     // What the group loops over: a reshape within it changes names of elements, not the loop.
     const domain = group.nodes.findLast((n) => opDefinition(n.op).computedWith === undefined && !isView(n));
     if (domain === undefined || elementCount(domain.type.shape) !== size) return false;

@@ -7,11 +7,12 @@ import type { FunctionName, Group, PlanFunction } from './plan.js';
 import { separateRepeats } from './repeats.js';
 import { recomputeStaged } from './staged.js';
 import { isDeclaration } from './storage.js';
+import { withReason } from './sums.js';
 
 /** Renumbers the graph in the order in which its kernels run, so that the printed plan reads from top to bottom. */
 function inExecutionOrder(graph: Graph, groups: readonly Group[]): { graph: Graph; groups: Group[] } {
   const order = graph.nodes.filter(isDeclaration);
-  for (const group of groups) for (const id of group.nodes) order.push(graph.nodes[id]!);
+  for (const group of groups) for (const id of group.nodes) order.push(withReason(graph.nodes[id]!, group));
   const moved = new Int32Array(graph.nodes.length);
   for (const [index, node] of order.entries()) moved[node.id] = index;
   const renumber = (ids: readonly number[]) => ids.map((id) => moved[id]!);

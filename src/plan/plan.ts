@@ -3,8 +3,8 @@ import type { PlanTarget } from './target.js';
 
 /**
  * What a group computes in one launch.
- * - `contraction`: one conv2d/linear or gradient of it, with the elementwise ops and pools that consume its accumulators, and behind an op
- *   that makes its operand (`PlanTarget.staged`).
+ * - `contraction`: one conv2d/linear or gradient of it, with the elementwise ops and pools that consume its accumulators, behind an op
+ *   that makes its operand (`PlanTarget.staged`), and with sums over all axes but the last of what it makes (`PlanTarget.channelSums`).
  * - `attention`: a softmax of matrix products and the weighted sums by it, or the gradients of that, a head at a time.
  * - `map`: elementwise ops (and pools) of one result shape, evaluated element by element.
  * - `rows`: ops over the last axis (softmax, losses) with the elementwise ops around them.
@@ -15,7 +15,10 @@ import type { PlanTarget } from './target.js';
 export const GROUP_KINDS = ['contraction', 'attention', 'map', 'rows', 'reduce', 'update', 'scalar'] as const;
 export type GroupKind = (typeof GROUP_KINDS)[number];
 
-/** A set of nodes that run as one kernel. Every intermediate is rounded to its printed format, so fusing never changes a bit. */
+/**
+ * A set of nodes that run as one kernel. Every intermediate is rounded to its printed format, so fusing changes no value; sums over rows
+ * alone may be added up in another order (`PlanTarget.channelSums`).
+ */
 export interface Group {
   /** Position in execution order, from 0. */
   readonly index: number;

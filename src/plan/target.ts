@@ -26,6 +26,8 @@ export interface Capabilities {
   readonly staged: readonly StagedForm[];
   /** Whether states are written with their copies in low formats, so that what is frozen has no cast in a step; left out: no. */
   readonly copies?: boolean | undefined;
+  /** Whether sums over rows are taken by the kernel that makes what they add up, or several by one that reads it; left out: no. */
+  readonly channelSums?: boolean | undefined;
   /** Where attention runs in kernels in which scores need no memory; left out: nowhere. */
   readonly attention?: AttentionKernels | undefined;
 }
@@ -38,7 +40,7 @@ export interface PlanTarget extends Capabilities {
 
 /** By backend: what it can do where no device says less. */
 const CAPABILITIES = {
-  cpu: { low: ['f16', 'bf16'], staged: ['placed_in_windows'], attention: ATTENTION.cpu, copies: true },
+  cpu: { low: ['f16', 'bf16'], staged: ['placed_in_windows'], attention: ATTENTION.cpu, copies: true, channelSums: true },
   webgpu: { low: ['f16'], staged: [], attention: ATTENTION.webgpu, copies: true },
   tensorflow: { low: ['f16', 'bf16'], staged: [], copies: true },
   reference: { low: ['f16', 'bf16'], staged: [], copies: true },

@@ -158,7 +158,8 @@ function someCases(firstSeed: number, count: number): ContractionCase[] {
 }
 
 async function checkTraining(model: Model, options: ProgramOptions): Promise<void> {
-  const plan = planOf(model, { batch: 3, ...options }, { target: defaultTarget('cpu') });
+  // Sums over rows are taken in parts that the kernel makes which takes them.
+  const plan = planOf(model, { batch: 3, ...options }, { target: { ...defaultTarget('cpu'), channelSums: false } });
   const fused = await train(await compilePlan(plan), plan, 3);
   const apart = unfused(plan);
   assert.deepEqual(differences(fused, await train(await compilePlan(apart), apart, 3)), []);

@@ -1,6 +1,6 @@
 import type { ValueId } from '../../ir/types.js';
 import { isComputeType } from '../../numeric/formats.js';
-import { isView, opDefinition } from '../../ops/index.js';
+import { isOfKind, opDefinition } from '../../ops/index.js';
 import { type Code, emit, fixed, joined } from '../code.js';
 import type { Convolution } from './contraction-geometry.js';
 import { Locals, type Position } from './expression.js';
@@ -22,10 +22,10 @@ function defineSum(locals: Locals, c: Convolution, sums: Code): void {
   locals.define(c.node, emit`${sums}${bias}`);
 }
 
-/** Stores what the group stores of these nodes, computing what that needs. */
-function storeAll(locals: Locals, context: KernelContext, nodes: readonly ValueId[]): void {
+/** Stores what of these nodes has a place in memory, computing what that needs; sums over rows are found elsewhere. */
+export function storeAll(locals: Locals, context: KernelContext, nodes: readonly ValueId[]): void {
   for (const id of nodes) {
-    if (!isView(context.node(id)) && context.group.stores.includes(id)) locals.store(id);
+    if (!isOfKind(context.node(id).op, 'view', 'reduce') && context.hasPlace(id)) locals.store(id);
   }
 }
 

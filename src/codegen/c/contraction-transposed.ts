@@ -1,7 +1,7 @@
 import { elementCount, type Node, type ValueId } from '../../ir/types.js';
 import { type ContractionGeometry, operandOf } from '../../ops/contraction-geometry.js';
-import { isView } from '../../ops/index.js';
 import { emit, joined } from '../code.js';
+import { storeAll } from './contraction-finish.js';
 import { emitPack, type Packing, packTasks } from './contraction-pack.js';
 import { BLOCK_TERMS, emitTile } from './contraction-tile.js';
 import { type Compute, STAGED } from './contraction-unit.js';
@@ -89,7 +89,7 @@ export function emitTransposedProduct(context: KernelContext, product: Product):
   const packed = context.workspace(steps * vectors * lanes * 4);
   const locals = new Locals(context, { index: 'index', channel: 'channel' });
   locals.define(node.id, 'lines[lane]');
-  for (const id of group.nodes) if (!isView(context.node(id)) && group.stores.includes(id)) locals.store(id);
+  storeAll(locals, context, group.nodes);
   const block = lanes * tile.vectors;
   const runs = Array.from({ length: Math.ceil(steps / BLOCK_TERMS) }, (_, b) => Math.min(BLOCK_TERMS, steps - b * BLOCK_TERMS));
   const row = emit`x + (channel + t * ${tile.columns}) * ${steps}`;

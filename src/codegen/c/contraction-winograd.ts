@@ -8,6 +8,7 @@ import { emitTile } from './contraction-tile.js';
 import { cType } from './formats.js';
 import type { Kernel, KernelContext } from './kernel.js';
 import { arraySize, called, head, note, numberTable, pairTable } from './kernel-code.js';
+import type { TaskSums } from './task-sums.js';
 import { chooseTile, type Tile } from './tile-choice.js';
 import { CACHE_LINE, type Filtering, methodOf, TAPS } from './winograd.js';
 import { RESULT_TILES, type Winograd } from './winograd-choice.js';
@@ -91,7 +92,13 @@ function shareOut(c: Convolution, filter: Filtering, context: KernelContext): Sh
  * C of a convolution by Winograd's filtering: weights are transformed once a step; a task transforms a block of tiles, multiplies point by
  * point with all summed channels, and hands each tile's results to what the plan fused behind the convolution.
  */
-export function emitWinograd(context: KernelContext, c: Convolution, winograd: Winograd, pool: number | undefined): Kernel {
+export function emitWinograd(
+  context: KernelContext,
+  c: Convolution,
+  winograd: Winograd,
+  pool: number | undefined,
+  taskSums: TaskSums,
+): Kernel {
   const { name } = context;
   const { lanes } = context.target;
   const { filter } = winograd;
@@ -151,6 +158,18 @@ ${head('static void', name.and(`_channels${width}`), emit`${operands}, int64_t i
   const storeInput = emit`store_f32(to + (row * ${points} + column) * ${c.k} + k, y[column])`;
   const product = emit`products[(row * ${points} + column) * pitch]`;
   const rowAt = `at % ${perImage} / ${across}`;
+  const positions = c.outHeight * c.outWidth;
+  const endTask = taskSums.endTask({
+    parts: { count: imageBlocks, length: imagesPerTask * positions },
+    part: emit`task / ${channelBlocks}`,
+    begin: emit`first * ${positions}`,
+    end: emit`last * ${positions}`,
+    channels: {
+      from: emit`begin * ${tile.vectors * lanes}`,
+      to: emit`min64(end * ${tile.vectors * lanes}, ${c.n})`,
+      vectors: perChannelBlock * tile.vectors,
+    },
+  });
   const code = emit`${pairTable(name.and('_runs'), [[0, c.k]])}
 ${emitWeights(context, c, winograd, tile.vectors, packed)}
 ${images.code}
@@ -195,7 +214,7 @@ ${images.load}${start}  float *v = (float *)(${scratch} + ${images.bytes});
       ${calls}
     }
   }
-}
+${endTask}}
 `;
   return {
     code,

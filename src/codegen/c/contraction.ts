@@ -19,6 +19,7 @@ import { type Depthwise, depthwiseOf } from './depthwise-geometry.js';
 import { emitDepthwiseGradient, isDepthwiseGradient } from './depthwise-gradient.js';
 import type { Kernel, KernelContext } from './kernel.js';
 import { arraySize, called, head, note, type OwnName, pairTable } from './kernel-code.js';
+import { TaskSums } from './task-sums.js';
 import { winogradOf } from './winograd-choice.js';
 
 /** Loops over the tiles of one lattice for the images of a task; `body` sees `row`, `column`, `image` and the tile's number `t`. */
@@ -103,13 +104,13 @@ function weightOffset({ c, packing, weightInPlace }: Lowered): Code {
 }
 
 /** C of one convolution-like contraction with everything that the plan fused behind it. */
-function emitConvolution(context: KernelContext, geometry: ContractionGeometry): Kernel {
+function emitConvolution(context: KernelContext, geometry: ContractionGeometry, taskSums: TaskSums): Kernel {
   const c = convolutionOf(context.anchor, geometry);
   const pool = fusedPool(context);
   if (pool !== undefined && numbersAttr(context.node(pool).attrs, 'window').some((size) => size !== 2))
     throw new Error('only 2x2 pools are fused');
   const winograd = winogradOf(context, c, computeFormat(context, c));
-  if (winograd !== undefined) return emitWinograd(context, c, winograd, pool);
+  if (winograd !== undefined) return emitWinograd(context, c, winograd, pool, taskSums);
   const lowered = lowerConvolution(context, c);
   const { tile, compute, staging, packing, weightInPlace, runs, imagesPerTask, imageBlocks, channelBlocks } = lowered;
   const { lanes } = context.target;
@@ -172,10 +173,29 @@ ${taskRange(lowered)}${images.load}  const ${type} *w = (const ${type} *)${packe
   const int64_t begin = task % ${channelBlocks} * ${perBlock}, end = min64(begin + ${perBlock}, ${full + (rest > 0 ? 1 : 0)});
   for (int64_t t = begin; t < end; t++) {
 ${whole}${remainder}  }
-}
+${endOfTask(lowered, taskSums, emit`begin * ${block}`, emit`min64(end * ${block}, ${c.n})`, perBlock * tile.vectors)}}
 `;
   const pack = weightInPlace || !summed ? [] : [{ name: name.and('_pack'), tasks: packTasks(packing) }];
   return { code, launches: [...pack, { name, tasks: copies * imageBlocks * channelBlocks }] };
+}
+
+/** What a task of a convolution adds up of the images and channels that it made, unless those are a group's. */
+function endOfTask(
+  { c, imagesPerTask, imageBlocks, channelBlocks }: Lowered,
+  taskSums: TaskSums,
+  from: Code,
+  to: Code,
+  vectors: number,
+): Code {
+  if (c.batch * c.groups > 1) return '';
+  const positions = c.outHeight * c.outWidth;
+  return taskSums.endTask({
+    parts: { count: imageBlocks, length: imagesPerTask * positions },
+    part: emit`task / ${channelBlocks}`,
+    begin: emit`first * ${positions}`,
+    end: emit`last * ${positions}`,
+    channels: { from, to, vectors },
+  });
 }
 
 /** The contraction as one of small groups, if its kernels can compute all that the plan put in the group. */
@@ -186,16 +206,25 @@ function depthwiseIn(context: KernelContext, geometry: ContractionGeometry): Dep
   return depthwise !== undefined && (geometry.computes !== 'w' || isDepthwiseGradient(depthwise)) ? depthwise : undefined;
 }
 
-/** C of a contraction group. */
-export function emitContraction(context: KernelContext): Kernel {
+/** C of a contraction, without the sums over rows that no task takes. */
+function emitProducts(context: KernelContext, taskSums: TaskSums): Kernel {
   const { anchor } = context;
   const geometry = contractionGeometry(
     anchor,
     anchor.inputs.map((id) => context.type(id)),
   );
   const depthwise = depthwiseIn(context, geometry);
-  if (depthwise !== undefined) return (geometry.computes === 'w' ? emitDepthwiseGradient : emitDepthwise)(context, geometry, depthwise);
+  if (depthwise !== undefined) {
+    if (geometry.computes === 'w') return emitDepthwiseGradient(context, geometry, depthwise);
+    return emitDepthwise(context, geometry, depthwise, taskSums);
+  }
   const product = transposedProduct(context, geometry);
   if (product !== undefined) return emitTransposedProduct(context, product);
-  return geometry.computes === 'w' ? emitWeightGradient(context, geometry) : emitConvolution(context, geometry);
+  return geometry.computes === 'w' ? emitWeightGradient(context, geometry) : emitConvolution(context, geometry, taskSums);
+}
+
+/** C of a contraction group. */
+export function emitContraction(context: KernelContext): Kernel {
+  const taskSums = new TaskSums(context);
+  return taskSums.complete(emitProducts(context, taskSums));
 }

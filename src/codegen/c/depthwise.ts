@@ -9,6 +9,7 @@ import { emitRing, type Ring, ringBytes, ringOf } from './depthwise-stage.js';
 import { depthwiseWeights } from './depthwise-weights.js';
 import type { Kernel, KernelContext } from './kernel.js';
 import { arraySize, called, head, note, type OwnName } from './kernel-code.js';
+import type { TaskSums } from './task-sums.js';
 
 /** Results of a row whose sums are kept in registers: at least so many, for multiply-adds that do not wait for each other. */
 const LEAST_TILE = 4;
@@ -80,7 +81,7 @@ ${place}      x[count] = ring + t % ${fixed(ring.slots)} * ${ring.rowSize};
  * C of a convolution in small groups, or its input's gradient, with everything that the plan fused behind it. A task has an image and a
  * block of channels: row by row it brings in what the window newly meets, and adds up the results of the row, vector by vector.
  */
-export function emitDepthwise(context: KernelContext, geometry: ContractionGeometry, d: Depthwise): Kernel {
+export function emitDepthwise(context: KernelContext, geometry: ContractionGeometry, d: Depthwise, taskSums: TaskSums): Kernel {
   const { name, anchor } = context;
   const { lanes, registers } = context.target;
   const { rows, columns, k } = d;
@@ -105,6 +106,14 @@ ${indent}${called(name.and(`_finish${width}`), 'p, sums, image, row, column, cha
   const rest = columns.results % tile;
   const finish = (columns: number) =>
     emitFinish(context, name.and(`_finish${columns}`), whole, { rows: 1, columns, vectors: 1 }, undefined);
+  const positions = rows.results * columns.results;
+  const endTask = taskSums.endTask({
+    parts: { count: d.images, length: positions },
+    part: 'image',
+    begin: emit`image * ${positions}`,
+    end: emit`(image + 1) * ${positions}`,
+    channels: { from: 'channel', to: emit`min64(channel + ${ring.block}, ${d.groups * d.n})`, vectors: ring.vectors },
+  });
   const code = emit`${weights.code}
 ${emitRing(name.and('_stage'), d, ring, lanes)}
 ${joined(
@@ -128,7 +137,7 @@ ${meetRows(d, ring, weights.pointer, weights.pitch)}    for (int64_t v = 0; v < 
       int64_t column = 0;
 ${loop}${rest === 0 ? '' : emit`      {\n${step(rest, '        ')}      }\n`}    }
   }
-}
+${endTask}}
 `;
   return { code, launches: [...weights.launches, { name, tasks: d.images * ring.blocks }] };
 }

@@ -41,6 +41,8 @@ INLINE vw vw_add_square(vw a, vf b) {
   return (vw){a.low + wide.low * wide.low, a.high + wide.high * wide.high};
 }
 
+INLINE vw vw_minus(vw a, vw b) { return (vw){a.low - b.low, a.high - b.high}; }
+INLINE vw vw_mul(vw a, vw b) { return (vw){a.low * b.low, a.high * b.high}; }
 INLINE vw vw_times(vw a, double b) { return (vw){a.low * b, a.high * b}; }
 INLINE vw vw_plus(vw a, vw b) { return (vw){a.low + b.low, a.high + b.high}; }
 
@@ -63,4 +65,22 @@ INLINE vw load_vw(const double *p) {
   return v;
 }
 INLINE void store_vw(double *p, vw v) { __builtin_memcpy(p, &v, sizeof v); }
+
+/* Sums of the deviations of some rows from the first of them, and of their squares. */
+typedef struct { vw first, sum, squares; } moments;
+
+INLINE void moments_add(moments *m, vf a, int first) {
+  const vw wide = vw_of(a);
+  if (first) m->first = wide;
+  const vw deviation = vw_minus(wide, m->first);
+  m->sum = vw_plus(m->sum, deviation);
+  m->squares = vw_plus(m->squares, vw_mul(deviation, deviation));
+}
+
+/* The mean of the rows, and the sum of their squared deviations from it. */
+INLINE void store_moments(double *p, int64_t pitch, moments m, double rows) {
+  const vw mean = vw_times(m.sum, 1.0 / rows);
+  store_vw(p, vw_plus(m.first, mean));
+  store_vw(p + pitch, vw_minus(m.squares, vw_mul(m.sum, mean)));
+}
 `;

@@ -1,6 +1,6 @@
 import type { Node, ValueId } from '../../ir/types.js';
 import { elementCount } from '../../ir/types.js';
-import type { OpOfKind } from '../../ops/index.js';
+import { type OpOfKind, opDefinition } from '../../ops/index.js';
 import { type Code, emit } from '../code.js';
 import { type ChannelReduction, REDUCTIONS } from '../formula/reduce.js';
 import { type Leaves, Writer } from '../formula/render.js';
@@ -22,34 +22,97 @@ function termLeaves(locals: Locals, node: Node): Leaves {
   return { ...leavesAt(locals, node), operand: (index) => locals.value(node.inputs[index]!) };
 }
 
-/** From the partial sums of one task to the next, in doubles: whole vectors. */
-function partialPitch(context: KernelContext, id: ValueId): number {
+/** The node of the group that is the variance about that mean, of the same values: what adds up the one knows the other as well. */
+function varianceAbout(context: KernelContext, mean: ValueId): ValueId | undefined {
+  const { op, inputs } = context.node(mean);
+  if (opDefinition(op).plainMean !== true) return undefined;
+  return context.group.nodes.find((id) => {
+    const node = context.node(id);
+    const about = opDefinition(node.op).aboutMean;
+    return about !== undefined && node.inputs[about] === mean && node.inputs[0] === inputs[0];
+  });
+}
+
+/** Channel sums of a group that one root adds up: a sum, or a mean and the variance about it. */
+export interface ChannelPass {
+  readonly ids: readonly ValueId[];
+  /** Whether they are both found from moments: sums of deviations and of their squares. */
+  readonly moments: boolean;
+  readonly reads: readonly ValueId[];
+}
+
+/** What a channel sum is added up with; undefined for one that another's pass finds. */
+export function channelPass(context: KernelContext, id: ValueId): ChannelPass | undefined {
+  const node = context.node(id);
+  const variance = varianceAbout(context, id);
+  if (variance !== undefined) return { ids: [id, variance], moments: true, reads: node.inputs };
+  const about = opDefinition(node.op).aboutMean;
+  const mean = about === undefined ? undefined : node.inputs[about]!;
+  const found = mean !== undefined && context.isMember(mean) && varianceAbout(context, mean) === id;
+  return found ? undefined : { ids: [id], moments: false, reads: node.inputs };
+}
+
+/** Rows that partial sums are of: `count` parts of `length` rows, the last one shorter. */
+export interface RowParts {
+  readonly count: number;
+  readonly length: number;
+}
+
+/** Where the partial sums of a pass are. */
+export interface Partials {
+  readonly place: Place;
+  readonly pass: ChannelPass;
+}
+
+/** From the partial sums of one part to the next, in doubles: whole vectors. */
+function partialPitch(context: KernelContext, { ids, moments }: ChannelPass): number {
+  return channelPitch(context, ids[0]!) * (moments ? 2 : 1);
+}
+
+function channelPitch(context: KernelContext, id: ValueId): number {
   const { lanes } = context.target;
   return Math.ceil(context.type(id).shape[0]! / lanes) * lanes;
 }
 
-/** Bytes of the partial sums of a channel sum. */
-export function channelPartialBytes(context: KernelContext, id: ValueId): number {
-  return MOST_TASKS * partialPitch(context, id) * 8;
+/** Reserves what the partial sums of so many parts take. */
+export function reservePartials(context: KernelContext, pass: ChannelPass, parts = MOST_TASKS): Partials {
+  return { pass, place: context.reserve(parts * partialPitch(context, pass) * 8) };
 }
 
-/** The part of a channel sum that the loop over rows does: one partial sum per task, at `partial`. */
-export function channelRoot(context: KernelContext, id: ValueId, partial: Place): Root {
+/** The part of channel sums that a loop over rows does: partial sums for each of its parts, which it calls `task`. */
+export function channelRoot(context: KernelContext, { pass, place }: Partials): Root {
+  const [id] = pass.ids as [ValueId];
   const node = context.node(id);
   const { exact = false, term } = reductionOf(node);
   const name = (suffix: string) => `sum_${context.member(id)}${suffix}`;
+  const into = (inner: KernelContext, at: Position) =>
+    emit`${inner.address(place, 'double')} + task * ${partialPitch(inner, pass)} + ${at.channel}`;
+  if (pass.moments) {
+    return {
+      id,
+      reads: pass.reads,
+      sum: {
+        declare: (suffix) => [`moments ${name(suffix)} = {{{0}}};`],
+        finish: (inner, at, suffix) => [
+          emit`store_moments(${into(inner, at)}, ${channelPitch(inner, id)}, ${name(suffix)}, (double)(end - begin));`,
+        ],
+      },
+      body: (locals) => {
+        const value = new Writer(C_RENDERER, termLeaves(locals, node)).write(term);
+        locals.statements.push(`moments_add(&${name(locals.suffix)}, ${value}, row == begin);`);
+      },
+    };
+  }
   return {
     id,
-    reads: node.inputs,
+    reads: pass.reads,
     sum: {
       declare: (suffix) => [`vw ${name(suffix)} = {{0}};`],
       ...(!exact && {
         declareBlock: (suffix) => [`vf block_${name(suffix)} = {0};`],
         endBlock: (suffix) => [`${name(suffix)} = vw_add(${name(suffix)}, block_${name(suffix)});`],
       }),
-      finish: (inner, at, suffix) => [
-        emit`store_vw(${inner.address(partial, 'double')} + task * ${partialPitch(inner, id)} + ${at.channel}, ${name(suffix)});`,
-      ],
+      finish: (inner, at, suffix) => [emit`store_vw(${into(inner, at)}, ${name(suffix)});`],
     },
     body: (locals) => {
       const [sum, value] = [name(locals.suffix), new Writer(C_RENDERER, termLeaves(locals, node)).write(term)];
@@ -58,25 +121,54 @@ export function channelRoot(context: KernelContext, id: ValueId, partial: Place)
   };
 }
 
-/** Adds the partial sums in the order of their tasks and stores the result. */
-export function finishChannel(context: KernelContext, id: ValueId, partial: Place, parts: number): Code[] {
+/** Statements that join the partial sums at channel `c` in the order of the parts, and make `total` what the result is made of. */
+function joinParts(context: KernelContext, id: ValueId, { pass, place }: Partials, { count, length }: RowParts, rows: number): Code[] {
+  const sums = context.address(place, 'double');
+  const pitch = partialPitch(context, pass);
+  const part = emit`${sums} + part * ${pitch} + c`;
+  const each = emit`for (int64_t part = 0; part < ${count}; part++)`;
+  if (!pass.moments) {
+    const { of } = reductionOf(context.node(id));
+    return [
+      'vw sum = {{0}};',
+      each,
+      emit`  sum = vw_plus(sum, load_vw(${part}));`,
+      `const vf total = ${of === 'mean' ? `vw_round(vw_times(sum, 1.0 / ${rows}))` : 'vw_round(sum)'};`,
+    ];
+  }
+  const weight = emit`(double)min64(${length}, ${rows} - part * ${length})`;
+  const mean = [
+    'vw sum = {{0}};',
+    each,
+    emit`  sum = vw_plus(sum, vw_times(load_vw(${part}), ${weight}));`,
+    emit`const vf mean = vw_round(vw_times(sum, 1.0 / ${rows}));`,
+  ];
+  if (id === pass.ids[0]) return [...mean, 'const vf total = mean;'];
+  return [
+    ...mean,
+    'vw squares = {{0}};',
+    emit`${each} {`,
+    emit`  const vw off = vw_minus(load_vw(${part}), vw_of(mean)), within = load_vw(${part} + ${channelPitch(context, id)});`,
+    emit`  squares = vw_plus(squares, vw_plus(within, vw_times(vw_mul(off, off), ${weight})));`,
+    '}',
+    emit`const vf total = vw_round(vw_times(squares, 1.0 / ${rows}));`,
+  ];
+}
+
+/** Joins the partial sums of one result in the order of the parts, and stores it. */
+export function finishChannel(context: KernelContext, id: ValueId, partials: Partials, parts: RowParts): Code[] {
   const node = context.node(id);
   const channels = node.type.shape[0]!;
   const at: Position = { index: 'c', channel: 'c', lanes: 'n' };
   const locals = new Locals(context, at);
-  const { of, result } = reductionOf(node);
   const rows = elementCount(context.type(node.inputs[0]!).shape) / channels;
-  locals.statements.push(`const vf total = ${of === 'mean' ? `vw_round(vw_times(sum, 1.0 / ${rows}))` : 'vw_round(sum)'};`);
-  locals.define(id, new Writer(C_RENDERER, leavesAt(locals, node)).write(result));
+  locals.statements.push(...joinParts(context, id, partials, parts, rows));
+  locals.define(id, new Writer(C_RENDERER, leavesAt(locals, node)).write(reductionOf(node).result));
   // The store rounds a result that nothing else of the group needs; `define` has rounded the others.
   locals.store(id);
-  const sums = context.address(partial, 'double');
   return [
     emit`for (int64_t c = 0; c < ${channels}; c += LANES) {`,
     emit`  const int64_t n = min64(LANES, ${channels} - c);`,
-    '  vw sum = {{0}};',
-    emit`  for (int64_t part = 0; part < ${parts}; part++)`,
-    emit`    sum = vw_plus(sum, load_vw(${sums} + part * ${partialPitch(context, id)} + c));`,
     ...indent(locals.statements),
     '}',
   ];

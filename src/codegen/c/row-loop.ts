@@ -14,14 +14,47 @@ const BLOCK_ROWS = 16;
 /** Vectors that are computed side by side, so that sums over rows have independent chains. */
 const SIDE_BY_SIDE = 4;
 
+export interface RowLoopOptions extends LoopOptions {
+  /** The function does the channels between its parameters `from` and `to` alone, which are so many vectors. */
+  readonly some?: number;
+}
+
+/** How a loop over rows goes through the channels. */
+interface ChannelLoops {
+  /** Vectors side by side, and the channels of all whole vectors. */
+  readonly block: number;
+  readonly whole: number;
+  readonly channels: number;
+  readonly lanes: number;
+  readonly columns: (count: number, tail: boolean) => readonly Code[];
+}
+
+/** All channels. */
+function allChannels({ block, whole, channels, lanes, columns }: ChannelLoops): Code[] {
+  const blocked = block === 0 ? 0 : Math.floor(whole / (block * lanes)) * block * lanes;
+  const lines: Code[] = [];
+  if (blocked > 0) lines.push(emit`for (int64_t c = 0; c < ${blocked}; c += ${block * lanes}) {`, ...indent(columns(block, false)), '}');
+  if (whole > blocked) lines.push(emit`for (int64_t c = ${blocked}; c < ${whole}; c += ${lanes}) {`, ...indent(columns(1, false)), '}');
+  if (channels > whole) lines.push('{', ...indent([emit`const int64_t c = ${whole}, n = ${channels - whole};`, ...columns(1, true)]), '}');
+  return lines;
+}
+
+/** Those between `from`, where a vector begins, and `to`. */
+function someChannels({ block, whole, channels, lanes, columns }: ChannelLoops): Code[] {
+  const lines: Code[] = ['int64_t c = from;', emit`const int64_t whole = min64(to, ${whole});`];
+  if (block > 1) lines.push(emit`for (; c + ${block * lanes} <= whole; c += ${block * lanes}) {`, ...indent(columns(block, false)), '}');
+  lines.push(emit`for (; c + ${lanes} <= whole; c += ${lanes}) {`, ...indent(columns(1, false)), '}');
+  if (channels > whole) lines.push('if (c < to) {', ...indent([emit`const int64_t n = ${channels - whole};`, ...columns(1, true)]), '}');
+  return lines;
+}
+
 /** Over rows of the last axis, some vectors of channels at a time: for windows and for sums that leave a number per channel. */
-export function rowLoop(context: KernelContext, shape: readonly number[], roots: readonly Root[], options: LoopOptions): LoopFunction {
+export function rowLoop(context: KernelContext, shape: readonly number[], roots: readonly Root[], options: RowLoopOptions): LoopFunction {
   const channels = shape.at(-1)!;
   const rows = shape.reduce((product, size) => product * size, 1) / channels;
   const { lanes } = context.target;
   const vectors = Math.floor(channels / lanes);
-  const block = Math.min(SIDE_BY_SIDE, vectors);
-  const blocked = block === 0 ? 0 : Math.floor(vectors / block) * block;
+  const block = Math.min(SIDE_BY_SIDE, vectors, options.some ?? vectors);
   const prologue = new Prologue();
 
   const columns = (count: number, tail: boolean): Code[] => {
@@ -75,14 +108,7 @@ export function rowLoop(context: KernelContext, shape: readonly number[], roots:
     ];
   };
 
-  const lines: Code[] = [];
-  if (blocked > 0)
-    lines.push(emit`for (int64_t c = 0; c < ${blocked * lanes}; c += ${block * lanes}) {`, ...indent(columns(block, false)), '}');
-  if (vectors > blocked)
-    lines.push(emit`for (int64_t c = ${blocked * lanes}; c < ${vectors * lanes}; c += ${lanes}) {`, ...indent(columns(1, false)), '}');
-  if (channels % lanes > 0) {
-    lines.push('{', ...indent([emit`const int64_t c = ${vectors * lanes}, n = ${channels % lanes};`, ...columns(1, true)]), '}');
-  }
+  const lines = (options.some === undefined ? allChannels : someChannels)({ block, whole: vectors * lanes, channels, lanes, columns });
   return {
     code: loopFunction([...prologue.statements, ...lines]),
     table: context.table,

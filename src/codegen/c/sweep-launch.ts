@@ -4,6 +4,7 @@ import { flatLoop } from './flat-loop.js';
 import type { Kernel, KernelContext, Launch } from './kernel.js';
 import { called, head, type OwnName } from './kernel-code.js';
 import { LOOP_PARAMETERS, type LoopFunction, partCount, TASK_ELEMENTS } from './loops.js';
+import type { RowParts } from './reduce.js';
 import { rowLoop } from './row-loop.js';
 import { type Domain, type Sweep, SweepBuilder } from './sweeps.js';
 import { indent } from './text.js';
@@ -49,7 +50,7 @@ class SweepKernel {
     if (loops.length > 0) this.#parts.push({ kind: 'tasks', suffix, loops });
   }
 
-  addFinish(suffix: string, sweep: Sweep, parts: (domain: Domain) => number): void {
+  addFinish(suffix: string, sweep: Sweep, parts: (domain: Domain) => RowParts): void {
     if (sweep.finish.length === 0) return;
     const parallel = sweep.finish.length > 1 && sweep.finish.every(({ kind }) => kind === 'loop');
     const body = sweep.finish.flatMap((finish, i) => {
@@ -170,16 +171,16 @@ export function emitSweeps(context: KernelContext): Kernel {
   const kernel = new SweepKernel(context);
   for (const [index, sweep] of sweeps.entries()) {
     const suffix = sweeps.length === 1 ? '' : `_${index}`;
-    const counts = new Map<Domain, number>();
+    const parts = new Map<Domain, RowParts>();
     const loops: PlacedLoop[] = [];
     for (const domain of sweep.domains) {
       const loop = emitLoop(context.child(), builder, domain, index);
-      counts.set(domain, partCount(loop));
+      parts.set(domain, { count: partCount(loop), length: loop.part });
       loops.push(kernel.place(loop));
     }
     for (const make of sweep.solo) loops.push(kernel.place(make()));
     kernel.addLoops(suffix, loops);
-    kernel.addFinish(`${suffix}_finish`, sweep, (domain) => counts.get(domain)!);
+    kernel.addFinish(`${suffix}_finish`, sweep, (domain) => parts.get(domain)!);
   }
   return kernel.emit();
 }

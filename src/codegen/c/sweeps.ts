@@ -9,7 +9,7 @@ import { axesFunction } from './axes.js';
 import { copyFunction } from './copies.js';
 import type { KernelContext } from './kernel.js';
 import { type LoopFunction, MOST_TASKS, type Root } from './loops.js';
-import { channelPartialBytes, channelRoot, finishChannel, finishTotal, totalRoot } from './reduce.js';
+import { channelPass, channelRoot, finishChannel, finishTotal, type RowParts, reservePartials, totalRoot } from './reduce.js';
 import { finishRows, rowFunction } from './rows.js';
 import { SweepValues } from './sweep-values.js';
 import { serialStatements, updateRoot } from './update.js';
@@ -25,8 +25,8 @@ export interface Domain {
 export interface Finish {
   /** A loop is worth a task of its own beside others; a few statements are not. */
   readonly kind: 'loop' | 'statements';
-  /** `parts` tells how many tasks the loop of a domain had. */
-  emit(context: KernelContext, parts: (domain: Domain) => number): readonly Code[];
+  /** `parts` tells what parts the loop of a domain had. */
+  emit(context: KernelContext, parts: (domain: Domain) => RowParts): readonly Code[];
 }
 
 /** Work without a barrier inside: loops whose parts run in any order, then what joins their partial sums. */
@@ -162,15 +162,17 @@ export class SweepBuilder {
 
   private addChannelReduction(id: ValueId): void {
     const { context } = this;
-    if (!this.values.isNeeded(id)) return;
-    context.spill(id);
-    const { inputs } = context.node(id);
-    const partial = context.reserve(channelPartialBytes(context, id));
-    const { sweep, domain } = this.addRoot(context.type(inputs[0]!).shape, inputs, (inner) => channelRoot(inner, id, partial), {
-      byRows: true,
-    });
-    this.complete(sweep, id);
-    sweep.finish.push({ kind: 'loop', emit: (inner, parts) => finishChannel(inner, id, partial, parts(domain)) });
+    const pass = channelPass(context, id);
+    const needed = pass?.ids.filter((one) => this.values.isNeeded(one)) ?? [];
+    if (pass === undefined || needed.length === 0) return;
+    const partials = reservePartials(context, pass);
+    const { shape } = context.type(pass.reads[0]!);
+    const { sweep, domain } = this.addRoot(shape, pass.reads, (inner) => channelRoot(inner, partials), { byRows: true });
+    for (const one of needed) {
+      context.spill(one);
+      this.complete(sweep, one);
+      sweep.finish.push({ kind: 'loop', emit: (inner, parts) => finishChannel(inner, one, partials, parts(domain)) });
+    }
   }
 
   private addTotal(id: ValueId): void {
@@ -185,7 +187,16 @@ export class SweepBuilder {
       return this.addRoot(context.type(input).shape, [input], make).domain;
     });
     this.complete(sweep, id);
-    sweep.finish.push({ kind: 'loop', emit: (inner, parts) => finishTotal(inner, id, places[0]!, domains.map(parts)) });
+    sweep.finish.push({
+      kind: 'loop',
+      emit: (inner, parts) =>
+        finishTotal(
+          inner,
+          id,
+          places[0]!,
+          domains.map((domain) => parts(domain).count),
+        ),
+    });
   }
 
   private addRowOp(id: ValueId): void {
