@@ -21,12 +21,17 @@ interface Help {
 
 const PIPELINE = 'a body is `let` lines and then one value; layers are joined to it with `|>`';
 
-/** What belongs where, by grammar rule, or by rule and missing token. */
+/** What belongs where, by grammar rule, by rule and missing token, or by rule and, in backquotes, what stands there. */
 const HELP: Readonly<Record<string, Help>> = {
   file: { expected: 'a section', why: 'a file consists of `use`, `dataset`, `let`, `block`, `model`, `precision` and `train`' },
   body: { expected: 'a value or `}`', why: PIPELINE },
   "body '}'": { expected: '`|>` or `}`', why: PIPELINE, fix: 'is a `|>` missing?' },
   stage: { expected: 'a layer', why: 'a stage is a layer, a block, `repeat` or `if`', fix: 'remove the `|>`, or name a layer' },
+  'stage `share`': {
+    expected: 'a layer',
+    why: 'what is shared is given a name, and applied by that',
+    fix: 'write `let tower = share Tower as tower`, and then `x |> tower`',
+  },
   "stages '}'": { expected: '`|>` or `}`', why: 'the braces of `repeat` and `if` hold stages joined with `|>`', fix: 'is a `|>` missing?' },
   stages: { expected: 'a layer', why: 'the braces of `repeat` and `if` hold stages joined with `|>`, the first without it' },
   "args ')'": { expected: '`,` or `)`', why: 'arguments are separated by commas' },
@@ -35,6 +40,11 @@ const HELP: Readonly<Record<string, Help>> = {
   "list ']'": { expected: '`,` or `]`', why: 'the items of a list are separated by commas' },
   "list '['": { expected: 'a shape', why: 'a shape is a list of sizes', fix: 'write the sizes in brackets, such as `[32, 32, 3]`' },
   primary: { expected: 'a value', why: 'a value is a number, a name, a list, `true`, `false`, a string or an expression in parentheses' },
+  'primary `repeat`': {
+    expected: 'a value',
+    why: 'what is repeated is piped into `repeat`, several values as a list',
+    fix: 'write `x |> repeat 3 { … }`, or `[a, b] |> repeat 3 { … }`',
+  },
   'use String': { expected: 'the path of a file in quotes', fix: 'write `use "./blocks.amp"`, or `use "ampc/blocks"`' },
   'label Name': {
     expected: 'a name after `as`',
@@ -85,10 +95,9 @@ const MISSING = new Set(['primary', 'stage', 'label', 'arg']);
 export function syntaxDiagnostic(error: IRecognitionException, textLength: number): Diagnostic {
   const rule = error.context.ruleStack.at(-1) ?? 'file';
   const mismatch = error.name === 'MismatchedTokenException';
-  const help = (mismatch ? HELP[`${rule} ${error.message}`] : HELP[rule]) ?? {
-    expected: mismatch ? plainName(error.message) : 'something else',
-  };
   const { token } = error;
+  const known = mismatch ? HELP[`${rule} ${error.message}`] : (HELP[`${rule} \`${token.image}\``] ?? HELP[rule]);
+  const help = known ?? { expected: mismatch ? plainName(error.message) : 'something else' };
   const previous = (error as { readonly previousToken?: IToken }).previousToken;
   const rest = { ...(help.why !== undefined && { why: help.why }), ...(help.fix !== undefined && { fix: help.fix }) };
   if (MISSING.has(rule) && previous !== undefined && !Number.isNaN(previous.startOffset) && previous.endLine !== token.startLine) {
