@@ -19,8 +19,8 @@ const USAGE = `npx tsx bench/recipes.ts [RECIPE ...] [--data DIR] [--batch N] [-
 
 Trains ${RECIPES.map((name) => `examples/${name}.amp`).join(', ')} and the same networks by the same recipes in PyTorch
 ($AMPC_BENCH_PYTHON): parameter groups, schedule and averages included, from the same weights on the first images of CIFAR-10 in their
-order. Prints by how much the losses differ. The last lines compare PyTorch with itself: its low formats with its fp32, and runs whose
-weights differ by 1 ulp, which shows how far roundings alone carry two runs apart.
+order. Prints by how much the losses differ, and how far fp32 of both is from PyTorch in fp64, which is what they round. The last lines
+compare PyTorch's low formats with its fp32, and runs of it whose weights differ by 1 ulp.
 `;
 const PEER = fileURLToPath(new URL('recipes/peer.py', import.meta.url));
 
@@ -71,15 +71,18 @@ async function compare(recipe: string, python: string, folder: string, options: 
   const weights = join(folder, `${recipe}.safetensors`);
   const length = await start(recipe, weights, options);
   const images = join(filesFolder(CIFAR10, data), CIFAR10.files.train[0]!);
-  const runs = [...new Set(['fp32', ...precisions, 'fp32-nudged'])];
+  const runs = [...new Set(['fp32', ...precisions, 'fp64', 'fp32-nudged'])];
   const told = JSON.stringify({ batch, steps, per_epoch: length.perEpoch, total: length.total, threads: 2 });
   const { stdout } = await promisify(execFile)(python, [PEER, recipe, weights, images, told, ...runs], { maxBuffer: 2 ** 24 });
   const there = JSON.parse(stdout) as Readonly<Record<string, readonly number[]>>;
   for (const precision of precisions) {
     const here = await trainHere(recipe, precision, weights, join(folder, `${recipe}-${precision}`), options);
     console.log(describeDeviation(`${recipe}: ampc ${precision} to PyTorch ${precision}`, here, there[precision]!));
+    if (precision === 'fp32') console.log(describeDeviation(`${recipe}: ampc fp32 to PyTorch fp64`, here, there.fp64!));
   }
-  for (const run of runs.slice(1)) console.log(describeDeviation(`${recipe}: PyTorch ${run} to its fp32`, there[run]!, there.fp32!));
+  console.log(describeDeviation(`${recipe}: PyTorch fp32 to its fp64`, there.fp32!, there.fp64!));
+  const others = runs.filter((run) => run !== 'fp32' && run !== 'fp64');
+  for (const run of others) console.log(describeDeviation(`${recipe}: PyTorch ${run} to its fp32`, there[run]!, there.fp32!));
 }
 
 async function main(): Promise<void> {

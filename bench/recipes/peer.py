@@ -2,7 +2,7 @@
 
 Usage: python peer.py RECIPE WEIGHTS.safetensors IMAGES.bin OPTIONS RUN...
 OPTIONS is JSON: batch, steps, per_epoch and total, the optimizer steps of an epoch and of the whole run, and threads.
-Runs: fp32, bf16 and fp16 under autocast, and fp32-nudged, whose initial weights are moved by at most one unit in the last place.
+Runs: fp32, bf16 and fp16 under autocast, fp64, and fp32-nudged, whose initial weights are moved by at most one unit in the last place.
 """
 
 import json
@@ -63,6 +63,8 @@ def train(recipe, weights, records, options, run):
     batch = options["batch"]
     model, optimizer, scheduler, lookahead, smoothing = RECIPES[recipe](options)
     load(model, weights)
+    dtype = torch.float64 if precision == "fp64" else torch.float32
+    model.to(dtype)
     if variant == "nudged":
         torch.manual_seed(0)
         with torch.no_grad():
@@ -78,7 +80,7 @@ def train(recipe, weights, records, options, run):
         images, labels = batch_of(records[step * batch : (step + 1) * batch])
         optimizer.zero_grad()
         with autocast:
-            loss = F.cross_entropy(model(images).float(), labels, label_smoothing=smoothing)
+            loss = F.cross_entropy(model(images.to(dtype)).to(dtype), labels, label_smoothing=smoothing)
         scaler.scale(loss).backward()
         scaler.step(optimizer)
         scaler.update()

@@ -20,6 +20,8 @@ async function start(): Promise<void> {
   const server: ServerOptions = { command, args: [...args], transport: TransportKind.stdio, options: { shell } };
   const options: LanguageClientOptions = {
     documentSelector: [{ language: 'ampc' }],
+    // Those that the server may offer above a model, with the document's address.
+    initializationOptions: { commands: ['ampc.plan', 'ampc.train'] },
     synchronize: { configurationSection: 'ampc', fileEvents: vscode.workspace.createFileSystemWatcher('**/*.amp') },
   };
   client = new LanguageClient('ampc', 'ampc', server, options);
@@ -38,9 +40,12 @@ async function restart(): Promise<void> {
   await start();
 }
 
-/** The `.amp` file of the active editor, saved: commands read it from the disk. */
-async function savedFile(): Promise<string | undefined> {
-  const document = vscode.window.activeTextEditor?.document;
+/** The `.amp` file at an address, or of the active editor, saved: commands read it from the disk. */
+async function savedFile(address: unknown): Promise<string | undefined> {
+  const document =
+    typeof address === 'string'
+      ? await vscode.workspace.openTextDocument(vscode.Uri.parse(address))
+      : vscode.window.activeTextEditor?.document;
   if (document?.languageId !== 'ampc' || document.isUntitled) {
     void vscode.window.showWarningMessage('Open a .amp file that has been saved first.');
     return undefined;
@@ -52,12 +57,12 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const command = (name: string, run: (...args: unknown[]) => unknown) =>
     context.subscriptions.push(vscode.commands.registerCommand(name, run));
   command('ampc.restart', restart);
-  command('ampc.plan', async () => {
-    const file = await savedFile();
+  command('ampc.plan', async (address) => {
+    const file = await savedFile(address);
     if (file !== undefined) await showOutput(findAmpc(), ['plan', file], path.dirname(file));
   });
-  command('ampc.train', async () => {
-    const file = await savedFile();
+  command('ampc.train', async (address) => {
+    const file = await savedFile(address);
     if (file !== undefined) trainInTerminal(findAmpc(), file);
   });
   command('ampc.runs', async () => {
