@@ -1,7 +1,7 @@
 import { isCast } from '../ir/structure.js';
 import type { DType, Graph, Node, PrecisionName } from '../ir/types.js';
-import { elementCount, isFloat, precisionName } from '../ir/types.js';
-import { opDefinition } from '../ops/index.js';
+import { isFloat, precisionName } from '../ir/types.js';
+import { isOfKind, opDefinition } from '../ops/index.js';
 import type { FunctionName, Plan, PlanFunction } from '../plan/plan.js';
 import { isDeclaration } from '../plan/storage.js';
 import { parameterCount, stateBytes } from '../training/states.js';
@@ -52,15 +52,13 @@ function contraction(graph: Graph, node: Node): ContractionSummary {
     operands: types.map((type) => type.dtype).filter(isFloat),
     result: node.type.dtype,
     shape: node.type.shape,
-    flops: op.flops?.(types, node.attrs, node.type) ?? elementCount(node.type.shape),
+    flops: op.flops?.(types, node.attrs, node.type) ?? 0,
   };
 }
 
 function summarizeFunction(fn: PlanFunction): FunctionSummary {
-  const groups = fn.groups.filter(({ kind }) => kind === 'contraction');
-  const nodes = groups.flatMap((group) => group.nodes.map((id) => fn.graph.nodes[id]!));
-  // What follows a contraction in its kernel is not one.
-  const contractions = nodes.filter(({ op }) => opDefinition(op).precision === 'low').map((node) => contraction(fn.graph, node));
+  const nodes = fn.groups.flatMap((group) => group.nodes.map((id) => fn.graph.nodes[id]!));
+  const contractions = nodes.filter(({ op }) => isOfKind(op, 'contraction')).map((node) => contraction(fn.graph, node));
   return {
     name: fn.name,
     batch: fn.batch,
