@@ -25,6 +25,7 @@ export { readSavedPlan, withSavedPlan } from './api/saved-plan.js';
 export { readWhole, sourceChange } from './api/source-change.js';
 export { checkSpec, loadSpec, type SpecOutcome, updateSpec } from './api/spec/spec.js';
 export { SPEC_STAGES } from './api/spec/stages.js';
+export { repeat } from './api/sweep/repeat.js';
 export type { Measure, Statistic, SweepRow, SweepRun, SweepState, SweepTable } from './api/sweep/results.js';
 export { type SweepEvent, type SweepOptions, type SweepOutcome, type SweepProgress, type SweepRunEvent, sweep } from './api/sweep/sweep.js';
 export { resume, type TrainOptions, type TrainOutcome, train } from './api/train.js';

@@ -23,6 +23,9 @@ export function oneOf<T extends string>(values: readonly T[]): ChoiceParser<T> {
 /** Threads that one process may ask for: more than there are cores is of no use, a thousand slow a machine down or are refused by it. */
 const MAX_THREADS = Math.max(64, 4 * availableParallelism());
 
+/** Runs with seeds of their own. */
+export const MOST_RUNS = 10_000;
+
 /** A whole number of at least `min` and, where it is given, at most `max`. */
 export function integer(min: number, max?: number): (text: string) => number {
   return (text) => {

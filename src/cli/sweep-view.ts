@@ -21,16 +21,16 @@ const TITLES: Readonly<Record<Measure, string>> = {
   test_loss: 'test loss',
 };
 
-const MEASURES = Object.keys(TITLES) as readonly Measure[];
+export const MEASURES = Object.keys(TITLES) as readonly Measure[];
 
 /** In words, in a sentence. */
-const WORDS: Readonly<Record<Measure, string>> = { ...TITLES, validation_accuracy: 'validation accuracy' };
+export const MEASURE_WORDS: Readonly<Record<Measure, string>> = { ...TITLES, validation_accuracy: 'validation accuracy' };
 
 function isShare(measure: Measure): boolean {
   return measure.endsWith('accuracy');
 }
 
-function format(measure: Measure, value: number): string {
+export function formatMeasure(measure: Measure, value: number): string {
   return isShare(measure) ? formatPercent(value) : formatLoss(value);
 }
 
@@ -38,8 +38,8 @@ function format(measure: Measure, value: number): string {
 function cell(measure: Measure, found: Statistic | null): string {
   if (found === null) return '-';
   const { mean, deviation } = found;
-  if (deviation === null) return format(measure, mean);
-  return `${format(measure, mean)} ± ${isShare(measure) ? (100 * deviation).toFixed(2) : formatLoss(deviation)}`;
+  if (deviation === null) return formatMeasure(measure, mean);
+  return `${formatMeasure(measure, mean)} ± ${isShare(measure) ? (100 * deviation).toFixed(2) : formatLoss(deviation)}`;
 }
 
 function settingsText(settings: SweepRun['settings'], seed: number | null): string {
@@ -50,7 +50,9 @@ function settingsText(settings: SweepRun['settings'], seed: number | null): stri
 }
 
 function endOf(event: SweepRunEvent): string {
-  const scores = MEASURES.flatMap((measure) => (event[measure] === null ? [] : [`${WORDS[measure]} ${format(measure, event[measure])}`]));
+  const scores = MEASURES.flatMap((measure) =>
+    event[measure] === null ? [] : [`${MEASURE_WORDS[measure]} ${formatMeasure(measure, event[measure])}`],
+  );
   const state = event.state === 'complete' ? '' : `${event.state}${event.why === null ? '' : `: ${event.why}`}; `;
   return `${state}${[...scores.slice(0, 2), formatDuration(event.seconds)].join(', ')}`;
 }
@@ -68,7 +70,7 @@ export class SweepReport {
       this.output.event(event);
       const over = event.over === 0 ? '' : `, ${event.over} of them done before`;
       const jobs = event.jobs === 1 ? '' : `, ${event.jobs} at a time`;
-      this.output.info(`${event.runs} runs in ${event.dir}${over}${jobs}`);
+      this.output.info(`${event.runs} ${event.runs === 1 ? 'run' : 'runs'} in ${event.dir}${over}${jobs}`);
       return;
     }
     const { error, ...line } = event;
@@ -119,7 +121,7 @@ export function printSweep({ axes, by, rows, seeds }: SweepOutcome, output: Outp
     ]),
   );
   const spread = seeds === 1 ? '' : '; mean over the seeds ± standard deviation';
-  output.line(output.style('dim', `sorted by ${WORDS[by]}${spread}`));
+  output.line(output.style('dim', `sorted by ${MEASURE_WORDS[by]}${spread}`));
   const [best] = rows;
   if (best === undefined || best[by] === null) return;
   const sorted = best.runs.filter((run) => run[by] !== null);

@@ -307,9 +307,17 @@ describe('ampc sweep', function () {
 });
 
 describe('values of a sweep', () => {
-  it('have the mean and deviation of a sample', () => {
-    assert.deepEqual(statistic([2, 4, 4, 4, 5, 5, 7, 9]), { mean: 5, deviation: Math.sqrt(32 / 7) });
-    assert.deepEqual(statistic([3]), { mean: 3, deviation: null });
+  it('have the mean and deviation of a sample, and the interval of their mean', () => {
+    // Published quantile of t for 7 degrees: 2.3646.
+    const { interval, ...rest } = statistic([2, 4, 4, 4, 5, 5, 7, 9])!;
+    const deviation = Math.sqrt(32 / 7);
+    assert.deepEqual(rest, { count: 8, mean: 5, deviation, min: 2, max: 9 });
+    const reach = (2.3646 * deviation) / Math.sqrt(8);
+    assert.deepEqual(
+      interval!.map((end) => end.toFixed(3)),
+      [5 - reach, 5 + reach].map((end) => end.toFixed(3)),
+    );
+    assert.deepEqual(statistic([3]), { count: 1, mean: 3, deviation: null, interval: null, min: 3, max: 3 });
     assert.equal(statistic([]), null);
   });
 });

@@ -55,7 +55,7 @@ interface Divided {
 }
 
 /** The overrides with several values, and those with one. Throws UserError AMP6205. */
-function divide(set: readonly string[]): Divided {
+export function divideSettings(set: readonly string[]): Divided {
   const axes: Axis[] = [];
   const fixed: string[] = [];
   for (const text of set) {
@@ -163,8 +163,8 @@ function refuseTwice({ axes, fixed }: Divided, options: SharedOptions): void {
  * file or in a value, before anything runs: AMP6205 where nothing varies, or two runs would be the same.
  */
 export function defineSweep(source: Source, options: SharedOptions, seeds: number | undefined): Definition {
-  const { axes, fixed } = divide(options.set ?? []);
-  if (axes.length === 0 && (seeds ?? 1) === 1)
+  const { axes, fixed } = divideSettings(options.set ?? []);
+  if (axes.length === 0 && seeds === undefined)
     throw userError(
       'AMP6205',
       'nothing varies in this sweep',

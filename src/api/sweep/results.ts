@@ -1,3 +1,4 @@
+import { studentQuantile } from '../../numeric/student.js';
 import type { RunState } from '../../training/run-summary.js';
 import { readRunStory } from '../list-runs.js';
 import type { Definition, PlannedRun } from './definition.js';
@@ -26,9 +27,15 @@ export interface SweepRun extends RunScores {
 }
 
 export interface Statistic {
+  /** Values that it is of: n. */
+  readonly count: number;
   readonly mean: number;
   /** Of a sample, over n - 1; null of a single run. */
   readonly deviation: number | null;
+  /** The 95 % confidence interval of the mean, its lower and its upper end, by Student's t; null of a single run. */
+  readonly interval: readonly [number, number] | null;
+  readonly min: number;
+  readonly max: number;
 }
 
 /** A combination of values, over its seeds. */
@@ -36,6 +43,8 @@ export interface SweepRow extends Readonly<Record<Measure, Statistic | null>> {
   readonly settings: Readonly<Record<string, string>>;
   /** Runs that came to their end with their numbers finite; the statistics are of those. */
   readonly complete: number;
+  /** Of a run: training and evaluation. */
+  readonly seconds: Statistic | null;
   readonly runs: readonly SweepRun[];
 }
 
@@ -76,14 +85,20 @@ export function sweepRun(
   return { run, settings, seed: seed ?? null, state, why, ...scores };
 }
 
-/** Mean and deviation of a sample; null where there is none. */
+/** What an interval of the mean is to hold it with. */
+const CONFIDENCE = 0.95;
+
+/** Of a sample; null where there is none. */
 export function statistic(values: readonly number[]): Statistic | null {
   const count = values.length;
   if (count === 0) return null;
   const mean = values.reduce((sum, value) => sum + value, 0) / count;
-  if (count === 1) return { mean, deviation: null };
+  const [min, max] = [Math.min(...values), Math.max(...values)];
+  if (count === 1) return { count, mean, deviation: null, interval: null, min, max };
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, deviation: Math.sqrt(squares / (count - 1)) };
+  const deviation = Math.sqrt(squares / (count - 1));
+  const reach = (studentQuantile(CONFIDENCE, count - 1) * deviation) / Math.sqrt(count);
+  return { count, mean, deviation, interval: [mean - reach, mean + reach], min, max };
 }
 
 function rowOf(runs: readonly SweepRun[]): SweepRow {
@@ -96,6 +111,7 @@ function rowOf(runs: readonly SweepRun[]): SweepRow {
     validation_loss: over('validation_loss'),
     test_accuracy: over('test_accuracy'),
     test_loss: over('test_loss'),
+    seconds: statistic(complete.map(({ seconds }) => seconds)),
     runs,
   };
 }

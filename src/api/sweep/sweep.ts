@@ -168,9 +168,9 @@ class Runs {
     const dir = this.#folder(index);
     const goesOn = await isThere(join(dir, RUN_FILES.checkpoint));
     const place = goesOn ? { resume: dir } : { out: dir };
-    const { data, costs, logEvery, csv, tensorboard, histograms } = shared;
+    const { data, costs, logEvery, csv, tensorboard, histograms, workers } = shared;
     // A run that goes on has its settings.
-    const choices = goesOn ? { data, costs, logEvery, csv, tensorboard, histograms } : { ...shared, set: planned.set };
+    const choices = goesOn ? { data, costs, logEvery, csv, tensorboard, histograms, workers } : { ...shared, set: planned.set };
     this.#tell(index, 'training');
     const job = { source, options: { ...choices, ...place, backend, threads, compileAll: jobs > 1 } };
     const onProgress = (progress: TrainProgress) => {

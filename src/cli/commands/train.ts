@@ -3,9 +3,10 @@ import { shellWord } from '../../diagnostics/shell-word.js';
 import { dryRun, renderDiagnostics, resume, type Source, type TrainOptions, type TrainOutcome, train } from '../../index.js';
 import { EXIT } from '../failure.js';
 import { type Interrupt, onInterrupt } from '../interrupt.js';
-import { duration, ofCall, options } from '../options.js';
+import { duration, integer, MOST_RUNS, ofCall, options } from '../options.js';
 import { formatCount, formatDuration, formatLoss, formatPercent, type Output } from '../output.js';
 import { TrainReport } from '../train-report.js';
+import { notForSeveral, trainRuns } from '../train-runs.js';
 import { watchTraining } from '../watch.js';
 import type { AddCommand } from './command.js';
 import { addRunOptions } from './run-options.js';
@@ -14,10 +15,11 @@ interface Choices extends TrainOptions {
   readonly watch: boolean;
   readonly dryRun: boolean;
   readonly maxTime?: number;
+  readonly runs?: number;
 }
 
 /** Commander sets some options to true when they are not given; a resumed run then keeps its own. */
-function withoutDefaults({ watch: _, dryRun: _dry, maxTime: _time, shuffle, augment, ...choices }: Choices): TrainOptions {
+function withoutDefaults({ watch: _, dryRun: _dry, maxTime: _time, runs: _runs, shuffle, augment, ...choices }: Choices): TrainOptions {
   return { ...ofCall(choices), shuffle: shuffle === false ? false : undefined, augment: augment === false ? false : undefined };
 }
 
@@ -146,7 +148,10 @@ async function tryOut(file: string, choices: Choices, interrupt: Interrupt, outp
 }
 
 /** Wrong usage as a text; undefined: none. */
-function wrongUse(file: string | undefined, { resume: run, out }: Choices): string | undefined {
+function wrongUse(file: string | undefined, choices: Choices): string | undefined {
+  const { resume: run, out, runs } = choices;
+  const unfit = runs === undefined ? undefined : notForSeveral(choices);
+  if (unfit !== undefined) return unfit;
   if (typeof run === 'string' && out !== undefined) return '--resume DIR names the folder, as --out does';
   if (file !== undefined) return undefined;
   if (run === undefined) return "missing required argument 'file'";
@@ -161,7 +166,12 @@ export const addTrain: AddCommand = (program, output, exitWith) => {
     .command('train')
     .description('train the model of a .amp file')
     .argument('[file]', '.amp file; with --resume DIR it may be left out: the run has its own')
-    .option('--out <dir>', 'run folder (default: runs/<file>-<number>)')
+    .option('--out <dir>', 'run folder (default: runs/<file>-<number>), or with --runs the folder of all (default: runs/<file>-runs)')
+    .option(
+      '--runs <n>',
+      "train so many runs, with seeds from the file's on, and sum them up; called again, it goes on",
+      integer(1, MOST_RUNS),
+    )
     .addOption(
       new Option('--resume [dir]', 'continue a run: the one in the folder, in --out, or the newest of this file').conflicts('init'),
     )
@@ -187,6 +197,12 @@ export const addTrain: AddCommand = (program, output, exitWith) => {
     .action(async (file: string | undefined, choices: Choices, command: Command) => {
       const wrong = wrongUse(file, choices);
       if (wrong !== undefined) command.error(`error: ${wrong}`);
+      if (choices.runs !== undefined) {
+        // Without --resume there is a file.
+        const code = await trainRuns(file!, choices.runs, withoutDefaults(choices), output);
+        if (code !== EXIT.done) exitWith(code);
+        return;
+      }
       const interrupt = onInterrupt(output, 'finishing the step and saving');
       try {
         const run = choices.dryRun ? tryOut : choices.watch ? trainWatched : undefined;
