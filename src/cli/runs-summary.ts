@@ -30,6 +30,8 @@ function formatSeconds(seconds: number): string {
 /** What runs that differ in their seed alone came to, the test first: validation chooses, the test is reported. */
 export function printSummary({ rows }: SweepOutcome, output: Output): void {
   const [{ complete, seconds, runs, ...found }] = rows as [SweepOutcome['rows'][number]];
+  const lost = runs.filter(({ state }) => state === 'lost').length;
+  if (lost > 0) output.error(`${lost} of ${runs.length} runs lost their numbers, and are not in the summary`);
   if (seconds === null) {
     output.line('no run is complete: there is nothing to sum up');
     return;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { histogram } from '../../src/cli/runs-summary.js';
 import { schemaProblem } from '../../src/files/schemas.js';
 import { type Statistic, type SweepRow, type SweepRunEvent, sweep } from '../../src/index.js';
-import { ampc } from '../support/cli.js';
+import { ampc, interruptedAt } from '../support/cli.js';
 import { useTiny } from '../support/tiny.js';
 
 interface Summary extends Omit<SweepRow, 'settings'> {
@@ -119,6 +119,21 @@ describe('ampc train --runs', function () {
     const { stderr, summary } = await trained('one', '--runs', '1');
     assert.deepEqual([summary.test_accuracy!.deviation, summary.test_accuracy!.interval], [null, null]);
     assert.match(stderr, /\none run has no deviation and no interval\n/);
+  });
+
+  it('leaves runs that lost their numbers out, and says how many', async () => {
+    const { stderr, summary } = await trained('lost', '--runs', '2', '--precision', 'fp32', '--set', 'train.optimizer=sgd(lr: 1e38)');
+    assert.deepEqual([summary.complete, summary.test_loss, summary.seconds], [0, null, null]);
+    assert.match(stderr, /\n2 of 2 runs lost their numbers, and are not in the summary\nno run is complete: there is nothing to sum up\n/);
+  });
+
+  it('saves on Ctrl-C, and goes on by the same command', async () => {
+    const runs = args('cut', '--runs', '3', '--json');
+    const { code, stdout, stderr } = await interruptedAt('"number":2,', runs);
+    assert.equal(code, 130, stderr);
+    assert.match(stdout, /"event":"summary",[^\n]*"interrupted":true,"complete":[12],/);
+    assert.match(stderr, /interrupted with [12] of 3 runs done; the same command goes on with .*cut\n/);
+    assert.equal((await trained('cut', '--runs', '3')).summary.complete, 3);
   });
 
   it('is refused with what is about one run, and with several values of a setting', async () => {
