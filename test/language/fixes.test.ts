@@ -15,6 +15,7 @@ const WITHOUT_EDITS: readonly RegExp[] = [
   /^write `dataset /, // one of several
   /^write `use "/,
   /^write `keep /,
+  /^write `let \w+ = share /, // in two places, with a name of the writer's
   /, or /, // one of two
   /^write `-> \[10\]`/, // an example
   /^write `[\w.]+ \|> \w+`$/, // a call with more than the value
