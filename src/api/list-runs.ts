@@ -6,7 +6,7 @@ import { isRecord } from '../files/json-form.js';
 import { fileReason, isSystemError } from '../files/reason.js';
 import { checkpointFacts } from '../training/checkpoint.js';
 import type { RunSettings } from '../training/checkpoint-metadata.js';
-import type { EpochEvent } from '../training/events.js';
+import type { EpochEvent, TrainEvent } from '../training/events.js';
 import { type KeptWeights, readKept } from '../training/kept-weights.js';
 import { readEvents } from '../training/metrics-file.js';
 import { RUN_FILES, recordedSource } from '../training/run-folder.js';
@@ -58,6 +58,7 @@ export interface RunList {
 
 export interface RunStory {
   readonly summary: RunSummary;
+  readonly events: readonly TrainEvent[];
   readonly epochs: readonly EpochEvent[];
 }
 
@@ -101,7 +102,7 @@ export async function readRunStory(dir: string): Promise<RunStory> {
       damagedLines: damaged,
       settings: facts?.layers === undefined ? settings : { ...settings, layers: facts.layers },
     };
-    return { summary, epochs: events.filter((event) => event.event === 'epoch') };
+    return { summary, events, epochs: events.filter((event) => event.event === 'epoch') };
   } catch (error) {
     throw isSystemError(error) ? notARun(dir, fileReason(error)) : error;
   }

@@ -1,4 +1,4 @@
-import { type Figure, group, text } from './figure.js';
+import { type Figure, group, shortened, text } from './figure.js';
 import { type Child, element } from './markup.js';
 
 /** More classes than this are not drawn: their cells could not be told apart. */
@@ -7,8 +7,6 @@ const SIDE = 480;
 /** Up to so many classes have their numbers in the cells. */
 const NUMBERED = 16;
 const LONGEST_NAME = 16;
-
-const shortened = (name: string): string => (name.length <= LONGEST_NAME ? name : `${name.slice(0, LONGEST_NAME - 1)}…`);
 
 /**
  * Images by label (down) and by predicted class (across): the darker, the greater the share of the label's images. Undefined beyond
@@ -19,7 +17,7 @@ export function confusionMatrix(names: readonly string[], counts: readonly (read
   if (classes === 0 || classes > MOST_CLASSES) return undefined;
   const cell = SIDE / classes;
   const named = cell >= 11;
-  const left = named ? 12 + 7 * names.reduce((longest, name) => Math.max(longest, shortened(name).length), 4) : 20;
+  const left = named ? 12 + 7 * names.reduce((longest, name) => Math.max(longest, shortened(name, LONGEST_NAME).length), 4) : 20;
   const cells = counts.flatMap((row, label): readonly Child[] => {
     const total = row.reduce((sum, count) => sum + count, 0);
     return row.flatMap((count, predicted): readonly Child[] => {
@@ -39,13 +37,13 @@ export function confusionMatrix(names: readonly string[], counts: readonly (read
       ];
     });
   });
-  const rows = named ? names.map((name, label) => text(-8, (label + 0.5) * cell + 4, shortened(name), 'end')) : [];
+  const rows = named ? names.map((name, label) => text(-8, (label + 0.5) * cell + 4, shortened(name, LONGEST_NAME), 'end')) : [];
   const columns = named
     ? names.map((name, predicted) =>
-        element('text', { transform: `translate(${(predicted + 0.5) * cell + 4} -8) rotate(-45)` }, shortened(name)),
+        element('text', { transform: `translate(${(predicted + 0.5) * cell + 4} -8) rotate(-45)` }, shortened(name, LONGEST_NAME)),
       )
     : [];
-  const top = named ? 30 + 5 * names.reduce((longest, name) => Math.max(longest, shortened(name).length), 4) : 30;
+  const top = named ? 30 + 5 * names.reduce((longest, name) => Math.max(longest, shortened(name, LONGEST_NAME).length), 4) : 30;
   const frame = element('path', { d: `M0 0H${SIDE}V${SIDE}H0Z`, class: 'grid' });
   return {
     title: 'Confusion matrix',

@@ -40,3 +40,8 @@ export function group(x: number, y: number, children: readonly Child[]): Markup 
 export function text(x: number, y: number, content: string, classes?: string): Markup {
   return element('text', { x, y, class: classes }, content);
 }
+
+/** A name that has room for so many characters. */
+export function shortened(name: string, longest: number): string {
+  return name.length <= longest ? name : `${name.slice(0, longest - 1)}…`;
+}
