@@ -2,9 +2,9 @@ import { type EffectivePrecision, effectivePrecision } from '../choose/effective
 import { planInFp32 } from '../choose/fp32.js';
 import type { Compiled } from '../choose/plan-file.js';
 import { costsName } from '../costs/costs.js';
-import type { Diagnostic } from '../diagnostics/diagnostic.js';
-import { LineIndex } from '../diagnostics/lines.js';
+import { type DiagnosticData, diagnosticData } from '../diagnostics/data.js';
 import type { Loc } from '../ir/types.js';
+import { placeEnds } from '../language/place-ends.js';
 import { programWarnings } from '../language/warnings.js';
 import { type PlanSummary, summarizePlan } from '../measure/summary.js';
 import { memoryOf } from '../memory/plan-memory.js';
@@ -13,16 +13,12 @@ import type { CostTable } from '../plan/cost-table.js';
 import { trainStep } from '../plan/facts.js';
 import type { FastestChoice } from '../plan/fastest.js';
 import type { Footprint } from '../plan/footprint.js';
-import { type PlanFacts, reportPlan } from '../plan/report.js';
+import type { FunctionLines, LineReport } from '../plan/line-reports.js';
+import { type CastReport, type LayerReport, type PlanFacts, reportPlan } from '../plan/report.js';
 import { type PlanTimes, planTimes } from '../plan/times.js';
 
-export interface PlanWarning {
-  readonly code: string;
-  readonly message: string;
-  readonly why: string | null;
-  readonly fix: string | null;
-  readonly place: Loc | null;
-}
+/** With the place behind its end, where it has a place in the text. */
+export type Ended<T extends { readonly place: Loc | null }> = T & { readonly end: Loc | null };
 
 export interface PredictedTime extends Pick<PlanTimes, 'stepMs' | 'restMs' | 'estimatedKernels'> {
   /** The table of costs: backend, device, threads. */
@@ -31,8 +27,15 @@ export interface PredictedTime extends Pick<PlanTimes, 'stepMs' | 'restMs' | 'es
   readonly candidates: readonly { readonly name: string; readonly stepMs: number; readonly taken: boolean }[];
 }
 
+export interface PlacedLines extends FunctionLines {
+  readonly lines: readonly Ended<LineReport>[];
+}
+
 /** All that `ampc plan` shows; the JSON form is described by schemas/plan.schema.json. */
 export interface PlanReport extends PlanSummary, PlanFacts {
+  readonly layers: readonly Ended<LayerReport>[];
+  readonly casts: readonly Ended<CastReport>[];
+  readonly plan: readonly PlacedLines[];
   readonly batch: number;
   /** The epoch of the run whose plan it is, from 1. */
   readonly epoch: number;
@@ -45,11 +48,8 @@ export interface PlanReport extends PlanSummary, PlanFacts {
   readonly processMemory: ProcessMemory;
   /** Null where the kernels were not measured. */
   readonly predicted: PredictedTime | null;
-  readonly warnings: readonly PlanWarning[];
-}
-
-function warning({ code, message, why, fix, span }: Diagnostic, text: string): PlanWarning {
-  return { code, message, why: why ?? null, fix: fix ?? null, place: span === undefined ? null : new LineIndex(text).position(span.start) };
+  /** As `ampc check --json` has them. */
+  readonly warnings: readonly DiagnosticData[];
 }
 
 function predicted({ stepMs, restMs, estimatedKernels }: PlanTimes, costs: CostTable, choice: FastestChoice | undefined): PredictedTime {
@@ -64,17 +64,24 @@ export async function explainPlan(compiled: Compiled): Promise<PlanReport> {
   const { source, program, plan, costs, choice } = compiled;
   const times = costs && planTimes(plan, program.recipe.train.accumulate, costs);
   const memory = await memoryOf(plan);
+  const facts = reportPlan(plan, times);
+  const endOf = placeEnds(source);
+  const ended = <T extends { readonly place: Loc | null }>(items: readonly T[]) =>
+    items.map((item): Ended<T> => ({ ...item, end: endOf(item.place) }));
   return {
     ...summarizePlan(plan),
     batch: trainStep(plan).batch,
     epoch: (compiled.epoch ?? 0) + 1,
     phases: (program.phases ?? []).map((epoch) => epoch + 1),
     effectivePrecision: effectivePrecision(compiled),
-    ...reportPlan(plan, times),
+    ...facts,
+    layers: ended(facts.layers),
+    casts: ended(facts.casts),
+    plan: facts.plan.map((fn) => ({ ...fn, lines: ended(fn.lines) })),
     memory,
     fp32Memory: await memoryOf(planInFp32(program, plan)),
     processMemory: processMemory(plan, memory, program.recipe.dataset),
     predicted: costs && times ? predicted(times, costs, choice) : null,
-    warnings: programWarnings(source, program).map((found) => warning(found, source.text)),
+    warnings: programWarnings(source, program).map((found) => diagnosticData(found, source)),
   };
 }

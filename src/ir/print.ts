@@ -30,6 +30,20 @@ export function formatAttrs(attrs: Attrs | [string, Attr][]): string {
   return ` {${entries.map(([key, value]) => `${key}=${formatAttr(value as Attr)}`).join(', ')}}`;
 }
 
+/** Attributes as JSON can have them: numbers that are not finite as they are printed. */
+export function readableAttrs(attrs: Attrs): Attrs {
+  const readable = (value: number): number | string => (Number.isFinite(value) ? value : formatNumber(value));
+  return Object.fromEntries(
+    Object.entries(attrs).map(([key, value]): [string, Attr] => {
+      if (typeof value === 'number') return [key, readable(value)];
+      return [
+        key,
+        Array.isArray(value) ? (value.map((item) => (typeof item === 'number' ? readable(item) : item)) as Attr & object) : value,
+      ];
+    }),
+  );
+}
+
 /**
  * The printed name of every value: inputs and states carry their own, all others are numbered in order. The numbering depends on the
  * graph alone, so equal graphs print equal text.

@@ -1,13 +1,14 @@
-import { printNodeWith, valueNames } from '../ir/print.js';
 import { LOSS_KINDS } from '../ir/program.js';
-import { isCast, isInput, isState } from '../ir/structure.js';
-import type { DType, Loc, Node, Shape, ValueId } from '../ir/types.js';
+import { isCast, isState } from '../ir/structure.js';
+import type { DType, Loc, Node, Shape } from '../ir/types.js';
 import { byteLength, isFloat } from '../ir/types.js';
 import { type RuleId, whyText } from '../ir/why.js';
 import { opDefinition } from '../ops/index.js';
 import { ruleOf } from '../precision/rules.js';
-import { castFacts, type Phase, phaseOf, placements, type ScalingFact, scalingFact, trainStep, valueLabel } from './facts.js';
+import { castFacts, type Phase, phaseOf, type ScalingFact, scalingFact, trainStep } from './facts.js';
 import { type Footprint, footprint, storedClasses } from './footprint.js';
+import { type LayerEdge, layerEdges } from './layer-edges.js';
+import { type FunctionLines, functionLines } from './line-reports.js';
 import type { FunctionName, Plan, PlanFunction } from './plan.js';
 import { isDeclaration } from './storage.js';
 import type { PlanTimes } from './times.js';
@@ -56,34 +57,12 @@ export interface CastReport {
   readonly ms: number | null;
 }
 
-/** One line of the plan, taken apart. */
-export interface LineReport {
-  /** `%12` or `%conv1.weight`. */
-  readonly name: string;
-  readonly op: string;
-  readonly layer: string;
-  readonly phase: Phase;
-  readonly operands: readonly string[];
-  readonly dtype: DType;
-  readonly shape: Shape;
-  readonly kernel: string | null;
-  /** Bytes that the value takes in the arena; 0 in registers. */
-  readonly storedBytes: number;
-  readonly rule: RuleId;
-  readonly why: string;
-  readonly place: Loc | null;
-  readonly text: string;
-}
-
-export interface FunctionLines {
-  readonly name: FunctionName;
-  readonly lines: readonly LineReport[];
-}
-
 /** What a plan decided, where and why. */
 export interface PlanFacts {
   readonly scaling: ScalingFact;
   readonly layers: readonly LayerReport[];
+  /** How values go from layer to layer in the forward pass, and where they are cast on their way. */
+  readonly edges: readonly LayerEdge[];
   readonly casts: readonly CastReport[];
   /** How parameters are updated: one for each way. */
   readonly updates: readonly UpdateReport[];
@@ -189,42 +168,15 @@ export function castReports(plan: Plan, times?: PlanTimes): readonly CastReport[
   );
 }
 
-/** The lines of a function in the order of the plan's text. */
-export function lineReports(fn: PlanFunction): readonly LineReport[] {
-  const { graph } = fn;
-  const names = valueNames(graph);
-  const places = placements(fn);
-  const offsets = new Map<ValueId, number>(fn.memory.allocations.map(({ value, offset }) => [value, offset]));
-  return graph.nodes
-    .filter((node) => !isInput(node))
-    .map((node): LineReport => {
-      const place = places.get(node.id);
-      return {
-        name: names[node.id],
-        op: node.op,
-        layer: node.layer,
-        phase: phaseOf(node),
-        operands: node.inputs.map((id) => valueLabel(graph, id)),
-        dtype: node.type.dtype,
-        shape: node.type.shape,
-        kernel: place?.group.name ?? null,
-        storedBytes: offsets.has(node.id) ? byteLength(node.type) : 0,
-        rule: ruleOf(node),
-        why: whyText(node),
-        place: node.loc ?? null,
-        text: printNodeWith(node, names, offsets.get(node.id)),
-      };
-    });
-}
-
 /** Takes a plan apart: by layer, by cast, by class of memory, by line; with times where its kernels were measured. */
 export function reportPlan(plan: Plan, times?: PlanTimes): PlanFacts {
   return {
     scaling: scalingFact(plan),
     layers: layerReports(trainStep(plan), times),
+    edges: layerEdges(trainStep(plan)),
     casts: castReports(plan, times),
     updates: updateReports(plan),
     memory: footprint(plan),
-    plan: plan.functions.map((fn) => ({ name: fn.name, lines: lineReports(fn) })),
+    plan: plan.functions.map(functionLines),
   };
 }

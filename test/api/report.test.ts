@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import type { Position } from '../../src/diagnostics/lines.js';
 import { compile, explainPlan, type PlanReport } from '../../src/index.js';
+import { DTYPES } from '../../src/ir/types.js';
 import { RULE_IDS } from '../../src/ir/why.js';
 
 const SCHEMA = JSON.parse(readFileSync(new URL('../../schemas/plan.schema.json', import.meta.url), 'utf8'));
+const CHECK = JSON.parse(readFileSync(new URL('../../schemas/check.schema.json', import.meta.url), 'utf8'));
 
 async function report(file: string, options = {}): Promise<PlanReport> {
   return explainPlan(await compile(file, { backend: 'reference', ...options }));
@@ -29,6 +32,42 @@ describe('plan report', () => {
 
   it('lists in its schema every rule that there is', () => {
     assert.deepEqual(SCHEMA.$defs.rule.enum, RULE_IDS);
+  });
+
+  it('lists in its schema every format that there is, and findings as those of ampc check', () => {
+    assert.deepEqual([...SCHEMA.$defs.dtype.enum].sort(), [...DTYPES].sort());
+    const { event: _, ...properties } = CHECK.$defs.diagnostic.properties;
+    const own = JSON.parse(JSON.stringify(SCHEMA.$defs.diagnostic.properties).replaceAll('#/$defs/position', '#/$defs/place'));
+    assert.deepEqual(own, properties);
+    assert.deepEqual(SCHEMA.$defs.position, CHECK.$defs.place);
+  });
+
+  it('is a graph: each line reads what stands before it, and layers read what layers make', () => {
+    for (const { inputs, lines, outputs } of simple.plan) {
+      const known = new Set(inputs.map(({ id }) => id));
+      for (const line of lines) {
+        assert.ok(line.inputs.every((id) => known.has(id)) && line.inputs.length === line.operands.length, line.text);
+        assert.ok(!known.has(line.id));
+        known.add(line.id);
+        assert.ok(line.gradientOf === null || known.has(line.gradientOf), line.text);
+      }
+      assert.ok(Object.values(outputs).every((id) => known.has(id)));
+    }
+    const ofLayers = simple.edges.map(({ from, to }) => `${from} ${to}`);
+    for (const edge of ['image normalize', 'normalize conv1', 'fc1 relu_3', 'fc2 loss']) assert.ok(ofLayers.includes(edge), edge);
+    assert.deepEqual(simple.edges.find(({ to }) => to === 'loss')!.cast, { from: 'f16', to: 'f32', bytes: 64 * 10 * 4 });
+  });
+
+  it('has the attributes of each line, and where the text that it comes from ends', () => {
+    const text = readFileSync('examples/simple-cnn.amp', 'utf8').split('\n');
+    const textOf = ({ place, end }: { readonly place: Position | null; readonly end: Position | null }) =>
+      text[place!.line - 1].slice(place!.column - 1, end!.column - 1);
+    const conv1 = simple.plan[0].lines.find(({ op, layer }) => op === 'conv2d' && layer === 'conv1')!;
+    assert.deepEqual(conv1.attrs, { stride: [1, 1], padding: [1, 1, 1, 1] });
+    assert.equal(textOf(conv1), 'conv2d(32, kernel: 3, padding: 1)');
+    assert.equal(textOf(simple.layers.find(({ layer }) => layer === 'fc2')!), 'linear(10)');
+    for (const item of [...simple.plan.flatMap(({ lines }) => lines), ...simple.layers, ...simple.casts])
+      assert.equal(item.end === null, item.place === null, JSON.stringify(item.place));
   });
 
   it('says for each layer its formats, rule and place', () => {
