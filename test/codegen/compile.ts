@@ -3,7 +3,7 @@ import { INSTRUCTION_SETS, type InstructionSet, type Target, targetFor } from '.
 import type { Plan } from '../../src/plan/plan.js';
 import { buildLibrary } from '../../src/runtime/cpu/cache.js';
 import { type Compiler, findCompiler } from '../../src/runtime/cpu/compiler.js';
-import { detectTarget } from '../../src/runtime/cpu/detect.js';
+import { detectTarget, runnableTarget } from '../../src/runtime/cpu/detect.js';
 import { CpuExecutable } from '../../src/runtime/cpu/executable.js';
 import { contextFor, openLibrary } from '../../src/runtime/cpu/native.js';
 
@@ -23,7 +23,7 @@ export async function compilerNamed(name?: string): Promise<Compiler | undefined
 
 /** Instruction sets that this processor can run, the best first. */
 export async function runnableSets(compiler: Compiler): Promise<readonly InstructionSet[]> {
-  const { isa } = await detectTarget(compiler);
+  const { isa } = await runnableTarget(compiler);
   if (isa === 'neon') return ['neon'];
   return INSTRUCTION_SETS.slice(INSTRUCTION_SETS.indexOf(isa)).filter((name) => name !== 'neon');
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { emitC } from '../../src/codegen/c/emit.js';
-import { targetFor, targetFromMacros } from '../../src/codegen/c/target.js';
+import { type InstructionSet, preferredTarget, targetFor, targetFromMacros } from '../../src/codegen/c/target.js';
 import { compileProgram } from '../../src/compile.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import type { Graph, ValueId } from '../../src/ir/types.js';
@@ -122,5 +122,12 @@ describe('targets', () => {
     assert.equal(targetFromMacros(macros('__x86_64__', '__AVX2__')).isa, 'plain');
     assert.equal(targetFromMacros(macros('__aarch64__')).isa, 'neon');
     assert.equal(targetFromMacros(macros('__riscv')).arch, 'other');
+  });
+
+  it('takes dot products of bf16 where they are faster than f32, so not on Intel', () => {
+    const taken = (isa: InstructionSet, processor: string) => preferredTarget(targetFor(isa, 'x64'), processor).isa;
+    assert.equal(taken('avx512bf16', 'AMD EPYC 9634 84-Core Processor'), 'avx512bf16');
+    assert.equal(taken('avx512bf16', 'Intel(R) Xeon(R) Processor'), 'avx512');
+    assert.equal(taken('avx2', 'Intel(R) Core(TM) i7'), 'avx2');
   });
 });
