@@ -10,9 +10,9 @@ import { readSafetensors } from '../../src/training/safetensors.js';
 import { ampc } from '../support/cli.js';
 import { costsFile, DEAR_CASTS, madeUpCosts } from '../support/costs.js';
 import { skip } from '../support/skip.js';
-import { makeWorkspace, type Workspace } from '../support/tiny.js';
+import { useTiny } from '../support/tiny.js';
 
-const NET = `dataset shapes { normalize(mean: 0.5, std: 0.5) }
+const NET = `dataset cifar10 { normalize(mean: 0.5, std: 0.5) }
 
 model Net(image: [32, 32, 3]) -> [10] {
   image |> avg_pool2d(4) |> conv2d(4, kernel: 3) as conv1 |> relu |> conv2d(4, kernel: 3) as conv2 |> relu |> flatten |> linear(10) as fc
@@ -30,16 +30,14 @@ const schema = (name: string) => JSON.parse(readFileSync(new URL(`../../schemas/
 const validator = (name: string) => new Ajv2020({ allErrors: true, allowUnionTypes: true }).compile(schema(name));
 
 describe('policy fastest on the command line', () => {
-  let work: Workspace;
-  let file: string;
+  const work = useTiny(NET);
+  const file = work.program;
   /** Tables under which mixed, fp32, and formats by layer are the fastest. */
   let cheap: string;
   let dear: string;
   let uneven: string;
 
   before(async () => {
-    work = makeWorkspace();
-    file = work.file('net.amp', NET);
     cheap = costsFile(work.dir, 'cheap.json', madeUpCosts());
     dear = costsFile(work.dir, 'dear.json', DEAR_CASTS);
     const { plan } = await compile(file, { backend: 'reference', policy: 'mixed' });
@@ -49,8 +47,6 @@ describe('policy fastest on the command line', () => {
       .map((group) => [kernelKey(fn, group), { kernel: group.name, seconds: 1 }]);
     uneven = costsFile(work.dir, 'uneven.json', { ...madeUpCosts(), kernels: Object.fromEntries(slow) });
   });
-
-  after(() => work.remove());
 
   const reference = ['--backend', 'reference'];
 
@@ -92,7 +88,7 @@ describe('policy fastest on the command line', () => {
   });
 
   it('keeps its formats with a run, which resumes to the same bits under other costs', async () => {
-    const run = (...args: readonly string[]) => ampc('train', file, ...reference, '--json', '--log-every', '1', ...args);
+    const run = (...args: readonly string[]) => ampc(...work.args('train', file, '--json', '--log-every', '1', ...args));
     const whole = work.path('whole');
     assert.equal((await run('--out', whole, '--costs', uneven, '--max-steps', '6')).code, 0);
     const halves = work.path('halves');
@@ -121,7 +117,7 @@ describe('policy fastest on the command line', () => {
 
   it('keeps f32 with a run as well', async () => {
     const run = work.path('full');
-    const train = (...args: readonly string[]) => ampc('train', file, ...reference, ...args);
+    const train = (...args: readonly string[]) => ampc(...work.args('train', file, ...args));
     assert.equal((await train('--out', run, '--costs', dear, '--max-steps', '1')).code, 0);
     assert.equal((await train('--resume', run, '--costs', cheap, '--max-steps', '2')).code, 0);
     const { fastest } = JSON.parse(readFileSync(join(run, 'config.json'), 'utf8'));

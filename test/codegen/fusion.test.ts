@@ -4,6 +4,7 @@ import { COMPUTE_TYPES, type ComputeType, type ValueId } from '../../src/ir/type
 import type { SampleRandom } from '../../src/ops/op.js';
 import { defaultTarget } from '../../src/plan/target.js';
 import { namedRandom } from '../ops/random.js';
+import { amount, IS_LONG } from '../support/amount.js';
 import { miniResnet, randomModel, simpleCnn } from '../support/models.js';
 import { type Model, type ProgramOptions, planOf } from '../support/network.js';
 import { skip } from '../support/skip.js';
@@ -168,7 +169,7 @@ async function checkTraining(model: Model, options: ProgramOptions): Promise<voi
 describe('fusion never changes a bit', function () {
   this.timeout(300_000);
 
-  it('behind convolutions and linear layers', () => checkFusion(someCases(1, 6)));
+  it('behind convolutions and linear layers', () => checkFusion(someCases(1, amount(3, 6))));
 
   it('of values that are repeated along axes of what reads them', () =>
     checkFusion(COMPUTE_TYPES.flatMap((dtype, i) => [2, 3, 4].map((seed) => repeatCase(dtype, 3 * seed + i)))));
@@ -189,6 +190,6 @@ describe('fusion never changes a bit', function () {
   it('of the training of a residual network', () => checkTraining(miniResnet, { precision: { compute: 'bf16' } }));
 
   it('of the training of networks of every kind of layer', async () => {
-    for (const seed of [3, 4]) await checkTraining(randomModel(seed), { precision: { compute: COMPUTE_TYPES[seed % 3]! } });
+    for (const seed of IS_LONG ? [3, 4] : [3]) await checkTraining(randomModel(seed), { precision: { compute: COMPUTE_TYPES[seed % 3]! } });
   });
 });

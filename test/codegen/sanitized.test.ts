@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { targetFor } from '../../src/codegen/c/target.js';
 import { defaultTarget } from '../../src/plan/target.js';
 import type { Compiler } from '../../src/runtime/cpu/compiler.js';
+import { amount } from '../support/amount.js';
 import { configuration } from '../support/configurations.js';
 import { chain, layerNorms, miniResnet, randomModel, simpleCnn } from '../support/models.js';
 import { planOf } from '../support/network.js';
@@ -9,7 +10,7 @@ import { skip } from '../support/skip.js';
 import { compilerNamed, runnableSets } from './compile.js';
 import { findFaults, missingSanitizers } from './sanitized.js';
 
-const NETWORKS = 30;
+const NETWORKS = amount(10, 30);
 const CPU = { target: defaultTarget('cpu') };
 const ARCHITECTURE = process.arch === 'x64' || process.arch === 'arm64' ? process.arch : 'other';
 

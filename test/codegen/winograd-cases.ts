@@ -61,6 +61,12 @@ function pooledCase({ x: size, out, padding }: Shape, dtype: ComputeType): Contr
   return b.finish(`${size.join('x')} to ${out} and pool, padding ${padding}`, { pooled, dx, dweight });
 }
 
+/** Each shape in one format, which take turns, and with a pool behind it in the next. */
+export function someFilteredCases(formats: readonly ComputeType[], shapes = SHAPES): ContractionCase[] {
+  const of = (i: number) => [formats[i % formats.length]!] as const;
+  return shapes.flatMap((shape, i) => [...filteredCases(of(i), [shape]).slice(0, 1), ...filteredCases(of(i + 1), [shape]).slice(1)]);
+}
+
 /** Each shape in each format, and with a pool behind it where its result has even sides. */
 export function filteredCases(formats: readonly ComputeType[], shapes = SHAPES): ContractionCase[] {
   return shapes.flatMap((shape) => {

@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { selectBackend } from '../../src/runtime/select.js';
-import { LOADER } from '../support/cli.js';
+import { LOADER } from '../support/main-script.js';
 import { skip } from '../support/skip.js';
 import { TINY, useTiny } from '../support/tiny.js';
 

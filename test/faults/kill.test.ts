@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { readSafetensors } from '../../src/training/safetensors.js';
 import { compilerNamed } from '../codegen/compile.js';
 import { namedRandom } from '../ops/random.js';
+import { amount } from '../support/amount.js';
 import { mainScript } from '../support/main-script.js';
 import { skip } from '../support/skip.js';
 import { useTiny } from '../support/tiny.js';
 
-const RUNS = 6;
+const RUNS = amount(2, 6);
 const KILLS = 10;
 
 /**

@@ -2,13 +2,11 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { isUnderNohup } from '../../src/cli/hangup.js';
 import { ampc, startAmpc } from '../support/cli.js';
+import { mainScript } from '../support/main-script.js';
 import { skip } from '../support/skip.js';
 import { someEpochsMore, useTiny } from '../support/tiny.js';
-
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
 /** Runs a command in a terminal, closes that once the output holds a text, and prints how the command ended. */
 const CLOSE_TERMINAL = `
@@ -100,14 +98,12 @@ describe('streams and signals', function () {
     if (spawnSync('python3', ['-c', 'import os, pty; os.waitstatus_to_exitcode']).status !== 0)
       skip(this, 'there is no Python 3.9, which opens the terminal');
     const run = work.path('terminal');
-    const command = [
-      process.execPath,
-      '--import',
-      import.meta.resolve('tsx'),
-      MAIN,
-      ...args('train', file, '--out', run, '--epochs', '100000'),
-    ];
-    const { stdout, stderr } = spawnSync('python3', ['-c', CLOSE_TERMINAL, 'accuracy', ...command], { encoding: 'utf8' });
+    const main = mainScript();
+    const command = [process.execPath, ...main.args, ...args('train', file, '--out', run, '--epochs', '100000')];
+    const { stdout, stderr } = spawnSync('python3', ['-c', CLOSE_TERMINAL, 'accuracy', ...command], {
+      encoding: 'utf8',
+      env: { ...process.env, ...main.env },
+    });
     // By the signal itself, which shells call 129.
     assert.equal(stdout.trim(), '-1', stderr);
     assert.ok(existsSync(join(run, 'last.safetensors')));

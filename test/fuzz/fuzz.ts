@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
+import { amount } from '../support/amount.js';
 import { Random } from './mutate.js';
 
-const INPUTS = Number(process.env.AMPC_FUZZ_INPUTS ?? 2000);
+const INPUTS = Number(process.env.AMPC_FUZZ_INPUTS ?? amount(500, 2000));
 const SEED = Number(process.env.AMPC_FUZZ_SEED ?? 1);
 
 /** Processor seconds of one input. */
@@ -20,7 +21,7 @@ async function secondsOf(work: () => unknown): Promise<number> {
 }
 
 /**
- * Gives `read` 2,000 damaged inputs: each may be refused by diagnostics, and by nothing else. A failure names the seed and the index;
+ * Gives `read` many damaged inputs: each may be refused by diagnostics, and by nothing else. A failure names the seed and the index;
  * AMPC_FUZZ_ONLY=index makes that one alone.
  */
 export async function fuzz<T>(make: (random: Random) => T, read: (input: T) => unknown, inputs = INPUTS): Promise<void> {

@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import {
   type ClientCapabilities,
   createProtocolConnection,
@@ -19,9 +18,7 @@ import {
   type TextEdit,
 } from 'vscode-languageserver-protocol/node';
 import { LineIndex } from '../../src/diagnostics/lines.js';
-import { LOADER } from '../support/cli.js';
-
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+import { mainScript } from '../support/main-script.js';
 
 const CAPABILITIES: ClientCapabilities = {
   textDocument: {
@@ -67,7 +64,11 @@ export class EditorClient {
   }
 
   static async start(initializationOptions: unknown = {}): Promise<{ readonly client: EditorClient; readonly result: InitializeResult }> {
-    const child = spawn(process.execPath, ['--import', LOADER, MAIN, 'lsp', '--stdio'], { stdio: ['pipe', 'pipe', 'pipe'] });
+    const main = mainScript();
+    const child = spawn(process.execPath, [...main.args, 'lsp', '--stdio'], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, ...main.env },
+    });
     let stderr = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { runCommandLine } from '../../src/cli/run.js';
+import { mainScript } from './main-script.js';
 
 export interface CliResult {
   readonly code: number;
@@ -20,11 +20,6 @@ export async function ampc(...args: readonly string[]): Promise<CliResult> {
   const code = await runCommandLine(args, stdout, stderr);
   return { code, stdout: stdout.text(), stderr: stderr.text() };
 }
-
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-
-/** From here, whatever folder the process is started in. */
-export const LOADER = import.meta.resolve('tsx');
 
 export interface CliProcess {
   readonly pid: number;
@@ -64,21 +59,13 @@ export function startAmpc(
   env: Readonly<Record<string, string>> = {},
   { before = ':', piped, nohup = false, cwd = process.cwd(), preload }: StartOptions = {},
 ): CliProcess {
-  // The loader's cache would be cut short by a limit, for every later process.
-  const node = [
-    'env',
-    'TSX_DISABLE_CACHE=1',
-    process.execPath,
-    '--import',
-    LOADER,
-    ...(preload === undefined ? [] : ['--import', preload]),
-    MAIN,
-  ];
+  const main = mainScript();
+  const node = [process.execPath, ...(preload === undefined ? [] : ['--import', preload]), ...main.args];
   const script = `${before}; ${piped === undefined ? 'exec' : `cat '${piped}' |`} "$@"`;
   const child = spawn(nohup ? 'bash' : 'sh', ['-c', nohup ? 'nohup "$@"' : script, 'sh', ...node, ...args], {
     cwd,
     // Not as npm starts it, whoever started the tests.
-    env: { ...process.env, npm_command: undefined, ...env },
+    env: { ...process.env, npm_command: undefined, ...main.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';

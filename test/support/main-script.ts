@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-/** That mocha loads these files by, as modules or not: of what is none, `import.meta.resolve` is missing. */
-const LOADER = pathToFileURL(join(ROOT, 'node_modules', 'tsx', 'dist', 'loader.mjs')).href;
+/** From here, whatever folder a process is started in. Of what mocha loads, not all is a module: `import.meta.resolve` may be missing. */
+export const LOADER = pathToFileURL(join(ROOT, 'node_modules', 'tsx', 'dist', 'loader.mjs')).href;
 const BUILT = join(ROOT, 'dist', 'cli', 'main.js');
 
 function isBuilt(): boolean {
@@ -17,6 +17,6 @@ function isBuilt(): boolean {
 /** Arguments of node that run the command line: as built, where nothing has changed since, which starts faster. */
 export function mainScript(): { readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> } {
   if (isBuilt()) return { args: [BUILT], env: {} };
-  // A process that is killed would leave the loader's cache torn.
+  // A process that is killed, or whose files are limited, would leave the loader's cache torn.
   return { args: ['--import', LOADER, join(ROOT, 'src', 'cli', 'main.ts')], env: { TSX_DISABLE_CACHE: '1' } };
 }
