@@ -86,9 +86,11 @@ export function printRuns(runs: readonly RunSummary[], names: readonly string[],
 /** The files of the best weights, of runs that keep several. */
 export function printKept(runs: readonly RunSummary[], names: readonly string[], output: Output): void {
   for (const [index, { kept }] of runs.entries()) {
-    const files = kept.map(
-      ({ file, scores: { accuracy, loss } }) => `${file} (${accuracy === undefined ? formatLoss(loss) : formatPercent(accuracy)})`,
-    );
+    const files = kept.map(({ file, scores }) => {
+      // Of an epoch that was not tested, those by which it was chosen.
+      const { accuracy, loss = null } = scores.loss === undefined ? (scores.validation ?? scores) : scores;
+      return `${file} (${accuracy === undefined ? formatLoss(loss) : formatPercent(accuracy)})`;
+    });
     if (files.length > 0) output.line(`best weights in ${names[index]}: ${files.join(', ')}`);
   }
 }

@@ -8,6 +8,7 @@ import type { FurtherInput } from './graph-names.js';
 import type { OptimizerSpec } from './optimizer.js';
 import type { ParameterKind } from './parameter-kinds.js';
 import type { Pin } from './pin.js';
+import type { TestTimes } from './test-times.js';
 import type { ComputeType, Graph } from './types.js';
 import type { ViewsSpec } from './views.js';
 import type { Why } from './why.js';
@@ -180,6 +181,8 @@ export interface TrainSpec {
   readonly average?: AverageSpec;
   /** Left out: evaluation looks at each image as it is. */
   readonly views?: ViewsSpec;
+  /** Left out: the test images are evaluated behind each epoch. */
+  readonly test?: TestTimes;
   readonly schedule: ScheduleSpec;
   /** Linear warmup from 0 in epochs, before (and multiplied with) the schedule. */
   readonly warmup: number;

@@ -23,6 +23,7 @@ import {
   POLICY,
   PRECISION_SETTINGS,
   SCHEDULE,
+  TEST,
   TRAIN_SETTINGS,
 } from './settings.js';
 
@@ -96,7 +97,7 @@ export function readTrain(
     accumulate: numberSetting(settings, 'accumulate'),
     dropLast: required(settings, 'drop_last').args.drop_last === true,
     epochs: numberSetting(settings, 'epochs'),
-    ...given({ earlyStop: chosen(settings, EARLY_STOP, context) }),
+    ...given({ test: chosen(settings, TEST, context), earlyStop: chosen(settings, EARLY_STOP, context) }),
     seed: numberSetting(settings, 'seed'),
     onLostLoss: chosen(settings, ON_LOST_LOSS, context),
   };

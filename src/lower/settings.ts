@@ -6,6 +6,7 @@ import { AUX_LOSSES, LOSSES, LOST_LOSS } from './choices/loss.js';
 import { OPTIMIZERS } from './choices/optimizer.js';
 import { COMPUTE_FORMATS, LOSS_SCALES, POLICIES } from './choices/precision.js';
 import { SCHEDULES } from './choices/schedule.js';
+import { TEST_TIMES } from './choices/test-times.js';
 import { VIEWS } from './choices/views.js';
 import { choice, type Setting, type SettingParam, scalar } from './setting.js';
 
@@ -135,6 +136,7 @@ export const EVALUATE = choice(
   VIEWS,
   undefined,
 );
+export const TEST = choice('test', 'when the test images are evaluated; by default behind each epoch', TEST_TIMES, undefined);
 export const ON_LOST_LOSS = choice(
   'on_lost_loss',
   'what follows a loss that is infinite or NaN, in a step that no loss scaling skips',
@@ -148,6 +150,7 @@ export const TRAIN_SETTINGS: readonly Setting[] = [
   SCHEDULE,
   AVERAGE,
   EVALUATE,
+  TEST,
   scalar('warmup', 'epochs over which the rate first rises from 0, before and times the schedule', {
     kind: 'number',
     default: 0,

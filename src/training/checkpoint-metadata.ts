@@ -27,8 +27,8 @@ export interface SetScores {
 export const BESIDES = ['raw', 'average', 'plain'] as const;
 export type Besides = (typeof BESIDES)[number];
 
-/** On the test images, and on those that are kept for choosing. */
-export interface Scores extends SetScores {
+/** On the test images, and on those that are kept for choosing; without a loss where these alone were evaluated. */
+export interface Scores extends Partial<SetScores> {
   readonly validation?: SetScores;
   /** On the test images. */
   readonly besides?: Readonly<Partial<Record<Besides, SetScores>>>;
@@ -76,8 +76,8 @@ export interface RunPosition {
 }
 
 /**
- * Every setting of a run but the number of epochs, when it ends early and what follows a lost loss, by its path. A run goes on with the
- * same ones; its rates alone may change.
+ * Every setting of a run but the number of epochs, when it ends early, when it is tested and what follows a lost loss, by its path. A run
+ * goes on with the same ones; its rates alone may change.
  */
 export type RunSettings = Readonly<Record<string, string>>;
 

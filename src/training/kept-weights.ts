@@ -24,7 +24,7 @@ const isIndex = listOf(fields({ file: isText, step: isCount, epoch: (value) => v
 export function isBetter(now: Scores, before: Scores): boolean {
   const [scores, best] = [now.validation ?? now, before.validation ?? before];
   if (scores.accuracy !== undefined && best.accuracy !== undefined) return scores.accuracy > best.accuracy;
-  return scores.loss < best.loss;
+  return (scores.loss ?? Number.POSITIVE_INFINITY) < (best.loss ?? Number.POSITIVE_INFINITY);
 }
 
 /** What the index of a run says that it keeps, the best first; nothing where there is none that can be read. */

@@ -84,6 +84,7 @@ function planSession(
     logEvery,
     abortAfter: abortLimit(options),
     earlyStop: recipe.train.earlyStop,
+    test: recipe.train.test,
     rate,
     rates,
     evaluated: recipe.train.average?.evaluate,

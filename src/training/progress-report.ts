@@ -1,3 +1,4 @@
+import { testsLeft } from '../ir/test-times.js';
 import type { Scores } from './checkpoint-metadata.js';
 import type { Evaluation } from './evaluate.js';
 import type { BesidesScores, DoneEvent, EpochEvent, StepEvent, TrainProgress, WarningEvent } from './events.js';
@@ -9,11 +10,12 @@ import { meanLoss, meanParts } from './tally.js';
 /** What a display is told: where the run is, what the epoch has come to so far, and how long the rest will take. */
 export function reportOf(
   { step, epoch, tally, scale, speed }: Progress,
-  { epochs, stepsPerEpoch, totalSteps, maxSteps, imagesPerEpoch }: SessionPlan,
+  { epochs, stepsPerEpoch, totalSteps, maxSteps, imagesPerEpoch, test }: SessionPlan,
   part: Pick<TrainProgress, 'phase' | 'done' | 'total'>,
   hasAccuracy: boolean,
 ): TrainProgress {
   const stepsLeft = Math.max(0, Math.min(totalSteps, maxSteps) - step);
+  const tests = testsLeft(test, epoch, epoch + Math.ceil(stepsLeft / stepsPerEpoch));
   return {
     ...part,
     epoch: Math.min(epochs, epoch + 1),
@@ -26,7 +28,7 @@ export function reportOf(
     skipped: tally.skipped,
     imagesPerSecond: speed.imagesPerSecond,
     dataShare: speed.dataShare,
-    secondsLeft: speed.secondsFor((stepsLeft * imagesPerEpoch) / stepsPerEpoch, Math.ceil(stepsLeft / stepsPerEpoch)),
+    secondsLeft: speed.secondsFor((stepsLeft * imagesPerEpoch) / stepsPerEpoch, tests),
   };
 }
 

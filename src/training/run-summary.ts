@@ -66,7 +66,7 @@ export function runResults(
   const epochs = events.filter((event) => event.event === 'epoch');
   const last = events.at(-1);
   const done = last?.event === 'done' ? last : undefined;
-  const measured = epochs.at(-1);
+  const measured = epochs.findLast(({ test_accuracy, test_loss }) => test_accuracy !== null || test_loss !== null);
   const isLost = last?.event === 'warning' && last.ends_run === true;
   const state = known.isHeld ? 'running' : done !== undefined ? 'complete' : isLost ? 'lost' : 'interrupted';
   const steps = events.flatMap((event) => ('step' in event ? [event.step] : []));

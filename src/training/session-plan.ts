@@ -1,6 +1,7 @@
 import type { Evaluated } from '../ir/average.js';
 import type { EarlyStopSpec } from '../ir/early-stop.js';
 import type { Recipe } from '../ir/program.js';
+import type { TestTimes } from '../ir/test-times.js';
 import type { Plan } from '../plan/plan.js';
 import type { RunPosition, RunSettings } from './checkpoint-metadata.js';
 import type { Course, GroupCourses, Rates } from './schedule.js';
@@ -31,6 +32,8 @@ export interface SessionPlan {
   /** Skipped steps in a row that end the run; infinite without loss scaling. */
   readonly abortAfter: number;
   readonly earlyStop: EarlyStopSpec | undefined;
+  /** Undefined: each epoch is tested. */
+  readonly test: TestTimes | undefined;
   /** Learning rates by 0-based step: that of all, and with those of groups by the inputs that have them. */
   readonly rate: (step: number) => number;
   readonly rates: (step: number) => Rates;

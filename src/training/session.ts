@@ -21,6 +21,7 @@ import { countsCorrect, type StateValues } from './states.js';
 import type { StepResult } from './step-result.js';
 import type { Stepper } from './stepper.js';
 import { storePin } from './stored-pins.js';
+import { isTestDue } from './test-due.js';
 
 /** Longest time between two looks at the device's results, for the progress display. */
 const REPORT_MS = 500;
@@ -205,21 +206,20 @@ export class Session {
     this.options.onProgress?.(reportOf(this.progress, this.plan, { phase, done, total }, countsCorrect(this.running.plan)));
   }
 
-  /** Scores on the test images and those kept for choosing, or undefined when interrupted or switched off. */
+  /** Scores on the test images, where these are due, and those kept for choosing; undefined when interrupted, or nothing is evaluated. */
   async test(): Promise<Scores | undefined> {
-    const { dataset, signal, load } = this.options;
-    if (this.options.evaluate === false) return undefined;
-    const started = performance.now();
-    const onProgress = (done: number, total: number): void => this.show('test', done, total);
-    const result = await scoreSets(this.running, dataset, { signal, onProgress, load, evaluated: this.plan.evaluated });
+    const [{ dataset, signal, load, evaluate }, started] = [this.options, performance.now()];
+    if (evaluate === false) return undefined;
+    const onProgress = (done: number, total: number) => this.show('test', done, total);
+    const isTested = (scores: Scores) => isTestDue(this.plan, this.progress, { scores, isStopped: this.isStopped });
+    const result = await scoreSets(this.running, dataset, { signal, onProgress, load, evaluated: this.plan.evaluated, isTested });
+    if (result?.test === undefined) return result?.scores.validation && result.scores;
     this.progress.speed.testMs = performance.now() - started;
-    if (result === undefined) return undefined;
-    const { scores, test } = result;
-    const warning = lostTest(this.progress.step, test);
+    const warning = lostTest(this.progress.step, result.test);
     // Where a run stops within an epoch, `done` has the loss, and a run that goes on from there has neither line.
-    if (warning !== undefined && this.progress.stepInEpoch === this.stepsInEpoch) await this.emit(warning);
-    else if (warning !== undefined) await this.options.onEvent?.(warning);
-    return scores;
+    const isWhole = this.progress.stepInEpoch === this.stepsInEpoch;
+    if (warning !== undefined) await (isWhole ? this.emit(warning) : this.options.onEvent?.(warning));
+    return result.scores;
   }
 
   /** The present states, in memory that is used again for the next ones. All reported steps must have been drained. */
