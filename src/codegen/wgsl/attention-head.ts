@@ -7,11 +7,12 @@ import type { Expression } from '../formula/expression.js';
 import { type Leaves, Writer } from '../formula/render.js';
 import { exp } from '../formula/special-functions.js';
 import { atom } from '../formula/text.js';
-import type { GroupContext } from './context.js';
-import { storageType, wgslFormat } from './formats.js';
-import { type Dispatch, indent, KernelBuilder, spread } from './kernel.js';
-import { loadExpression } from './literal.js';
-import { storedValue } from './locals.js';
+import { type Dispatch, indent, spread } from '../gpu/kernel.js';
+import { loadExpression } from '../gpu/literal.js';
+import { storedValue } from '../gpu/locals.js';
+import type { WgslContext } from './context.js';
+import { storageType } from './formats.js';
+import { KernelBuilder } from './kernel.js';
 
 /** Rows of a head that a workgroup has, each an invocation: what they read of the others is the same for all. */
 const MOST_ROWS = 64;
@@ -34,7 +35,7 @@ export class HeadKernel {
   readonly heads: number;
 
   constructor(
-    readonly context: GroupContext,
+    readonly context: WgslContext,
     readonly attention: Attention,
   ) {
     const { shape } = attention.scores.type;
@@ -105,8 +106,7 @@ export class HeadKernel {
         isDropout(node) && isOfKind(op, 'elementwise')
           ? this.write(ELEMENTWISE[op](node), { operand: () => text, scalar: step, element })
           : text;
-      const { round } = wgslFormat(type.dtype);
-      return round === undefined ? kept : `${this.kernel.helper(round)}(${kept})`;
+      return this.kernel.rounded(type.dtype, kept);
     }, value);
   }
 

@@ -1,12 +1,12 @@
 import type { ValueId } from '../../ir/types.js';
 import { type Attention, type AttentionGradient, attentionOf } from '../../plan/attention-pattern.js';
 import { mul, operand, sub } from '../formula/build.js';
+import type { Dispatch } from '../gpu/kernel.js';
+import type { Place } from '../gpu/layout.js';
 import { HeadKernel } from './attention-head.js';
-import type { GroupContext } from './context.js';
-import type { Dispatch } from './kernel.js';
-import type { Place } from './layout.js';
+import type { WgslContext } from './context.js';
 
-function emitForward(context: GroupContext, attention: Extract<Attention, { kind: 'forward' }>): readonly Dispatch[] {
+function emitForward(context: WgslContext, attention: Extract<Attention, { kind: 'forward' }>): readonly Dispatch[] {
   const head = new HeadKernel(context, attention);
   const [q, k] = attention.scores.inputs as [ValueId, ValueId];
   const v = attention.sums.inputs[1]!;
@@ -42,7 +42,7 @@ function scoreGrad(head: HeadKernel, { softmaxGrad, rounded }: AttentionGradient
 const ROW_NUMBERS = ['largest', 'sum', 'dot'] as const;
 
 /** The gradient of q a query at a time; then those of k and v a key at a time. */
-function emitGradient(context: GroupContext, attention: AttentionGradient): readonly Dispatch[] {
+function emitGradient(context: WgslContext, attention: AttentionGradient): readonly Dispatch[] {
   const [q, k] = attention.scores.inputs as [ValueId, ValueId];
   const [dy, v] = attention.weightsGrad.inputs as [ValueId, ValueId];
   const { gradients } = attention;
@@ -97,7 +97,7 @@ function emitGradient(context: GroupContext, attention: AttentionGradient): read
 }
 
 /** Kernels of one attention, in which scores are never in memory: each invocation computes those of its query, or of its key, again. */
-export function emitAttention(context: GroupContext): readonly Dispatch[] {
+export function emitAttention(context: WgslContext): readonly Dispatch[] {
   const attention = attentionOf(context.fn.graph, context.group.nodes);
   return attention.kind === 'forward' ? emitForward(context, attention) : emitGradient(context, attention);
 }

@@ -1,5 +1,8 @@
-import type { GroupContext } from './context.js';
-import { type Contraction, imageAt, pixelAt, slabsOf, times, useSlab } from './contraction-geometry.js';
+import { type Contraction, imageAt, pixelAt, slabsOf, times, useSlab } from '../gpu/contraction-geometry.js';
+import { type Dispatch, indent } from '../gpu/kernel.js';
+import { loadExpression } from '../gpu/literal.js';
+import { addRun, type PartialSums, TERMS_IN_A_ROW } from '../gpu/partial-sums.js';
+import type { WgslContext } from './context.js';
 import {
   accumulators,
   COLUMNS,
@@ -14,9 +17,7 @@ import {
   shareRows,
   useSubgroups,
 } from './contraction-lanes.js';
-import { type Dispatch, indent, KernelBuilder } from './kernel.js';
-import { loadExpression } from './literal.js';
-import { addRun, type PartialSums, TERMS_IN_A_ROW } from './partial-sums.js';
+import { KernelBuilder } from './kernel.js';
 
 /** Range of result rows (or columns) whose tap lies inside the image. */
 function insideRange(name: string, tap: string, stride: number, before: number, size: number, results: number): string[] {
@@ -35,7 +36,7 @@ export function linesInARow({ columns }: Contraction): number {
  * Weight gradients without barriers: a block of rows (taps and channels), a loop over the pixels of one part's images. Rows of one tap are
  * read four channels at a time, from the pixels that the tap meets; rows of several taps one by one, from every pixel.
  */
-export function emitWeightGradient(context: GroupContext, c: Contraction, partial: PartialSums): Dispatch {
+export function emitWeightGradient(context: WgslContext, c: Contraction, partial: PartialSums): Dispatch {
   const kernel = new KernelBuilder();
   const subgroup = useSubgroups(context, kernel);
   const wide = c.n % COLUMNS === 0;

@@ -1,11 +1,21 @@
 import type { DType, ValueId } from '../../ir/types.js';
-import type { GroupContext } from './context.js';
-import { emitFinish, fusedPool } from './contraction-finish.js';
-import { type Contraction, channelsPerTap, decodeRow, slabsOf, tapAddress, termAt, useSlab, weightRowAt } from './contraction-geometry.js';
+import { emitFinish, fusedPool } from '../gpu/contraction-finish.js';
+import {
+  type Contraction,
+  channelsPerTap,
+  decodeRow,
+  slabsOf,
+  tapAddress,
+  termAt,
+  useSlab,
+  weightRowAt,
+} from '../gpu/contraction-geometry.js';
+import { type Dispatch, indent, spread } from '../gpu/kernel.js';
+import type { Place } from '../gpu/layout.js';
+import { loadExpression } from '../gpu/literal.js';
+import type { WgslContext } from './context.js';
 import { storageType } from './formats.js';
-import { type Dispatch, indent, KernelBuilder, spread } from './kernel.js';
-import type { Place } from './layout.js';
-import { loadExpression } from './literal.js';
+import { KernelBuilder } from './kernel.js';
 
 /**
  * An invocation computes ROWS x COLUMNS results, its columns side by side. The invocations of a workgroup differ in their columns alone:
@@ -31,7 +41,7 @@ export function multiplyAdd(rows: number, a: (r: number) => string, b: (t: numbe
 export const accumulators = (rows: number) => each(rows, (r) => each(COLUMNS, (t) => `var s${r}_${t} = 0.0f;`).join(' '));
 
 /** How the invocations are laid over the result: blocks of columns within a workgroup, row blocks, parts and slabs over workgroups. */
-export function layInvocations(context: GroupContext, columns: number, rowBlocks: number, parts = 1) {
+export function layInvocations(context: WgslContext, columns: number, rowBlocks: number, parts = 1) {
   const across = Math.ceil(columns / COLUMNS);
   const widest = Math.min(MOST_LANES, Math.ceil(across / VECTOR) * VECTOR);
   const lanes = rowBlocks * parts * Math.ceil(across / widest) < ENOUGH_WORKGROUPS ? VECTOR : widest;
@@ -78,7 +88,7 @@ export function shareRows(rows: number, lanes: number | undefined, reads: string
 }
 
 /** Makes subgroups known to the kernel: `lane` is the invocation's number in its own. */
-export function useSubgroups(context: GroupContext, kernel: KernelBuilder): number | undefined {
+export function useSubgroups(context: WgslContext, kernel: KernelBuilder): number | undefined {
   const { broadcast } = context.target;
   if (broadcast === undefined) return undefined;
   kernel.extensions.push('subgroups');
@@ -87,7 +97,7 @@ export function useSubgroups(context: GroupContext, kernel: KernelBuilder): numb
 }
 
 /** One step along the summed channels of a tap: `step` of them at once. */
-function innerStep(context: GroupContext, kernel: KernelBuilder, c: Contraction, step: number, always: boolean): string[] {
+function innerStep(context: WgslContext, kernel: KernelBuilder, c: Contraction, step: number, always: boolean): string[] {
   const channels = channelsPerTap(c);
   const isVector = step === 4;
   const [aType, bType] = [context.type(c.a).dtype, context.type(c.b).dtype];
@@ -134,7 +144,7 @@ function innerStep(context: GroupContext, kernel: KernelBuilder, c: Contraction,
 /**
  * conv2d, linear and their input gradients without barriers: a workgroup reads the rows and columns that it needs, four channels at a time.
  */
-export function emitPositions(context: GroupContext, c: Contraction, nodes: readonly ValueId[]): Dispatch {
+export function emitPositions(context: WgslContext, c: Contraction, nodes: readonly ValueId[]): Dispatch {
   const kernel = new KernelBuilder();
   const pooled = fusedPool(context, nodes) !== undefined;
   const channels = channelsPerTap(c);

@@ -1,10 +1,12 @@
-import type { GroupContext } from './context.js';
-import { emitFinish, fusedPool } from './contraction-finish.js';
-import type { Contraction } from './contraction-geometry.js';
-import { chooseAmong, type Destination, emitLoaders, fillBoth, gridOf, inRuns, ordersOf } from './contraction-operands.js';
-import { type Dispatch, indent, KernelBuilder } from './kernel.js';
-import { addRun } from './partial-sums.js';
-import type { MatrixUnit, WgslLimits } from './target.js';
+import { emitFinish, fusedPool } from '../gpu/contraction-finish.js';
+import type { Contraction } from '../gpu/contraction-geometry.js';
+import { chooseAmong, type Destination, emitLoaders, fillBoth, gridOf, inRuns, ordersOf } from '../gpu/contraction-operands.js';
+import { type Dispatch, indent } from '../gpu/kernel.js';
+import { addRun } from '../gpu/partial-sums.js';
+import type { GpuLimits } from '../gpu/target.js';
+import type { WgslContext } from './context.js';
+import { KernelBuilder } from './kernel.js';
+import type { MatrixUnit } from './target.js';
 
 /** A workgroup of `down` x `across` subgroups computes `m` x `n` results, `k` terms at a time. */
 export interface MatrixTile {
@@ -37,7 +39,7 @@ function bytesOf({ m, n, k, down, across }: MatrixTile, unit: MatrixUnit): numbe
 }
 
 /** The tile that fits shape, unit and limits; undefined when none does. */
-export function chooseMatrixTile(c: Contraction, parts: number, unit: MatrixUnit, limits: WgslLimits): MatrixTile | undefined {
+export function chooseMatrixTile(c: Contraction, parts: number, unit: MatrixUnit, limits: GpuLimits): MatrixTile | undefined {
   const fits = TILES.filter(
     (tile) =>
       tile.down * tile.across * unit.lanes <= limits.workgroupInvocations &&
@@ -50,7 +52,7 @@ export function chooseMatrixTile(c: Contraction, parts: number, unit: MatrixUnit
 }
 
 /** Whether the device's matrix unit can take the contraction: both operands are f16. */
-export function usesMatrix(context: GroupContext, c: Contraction, parts = 1): boolean {
+export function usesMatrix(context: WgslContext, c: Contraction, parts = 1): boolean {
   const { matrix, limits } = context.target;
   if (matrix === undefined || [c.a, c.b].some((id) => context.type(id).dtype !== 'f16')) return false;
   return chooseMatrixTile(c, parts, matrix, limits) !== undefined;
@@ -81,7 +83,7 @@ function emitDrain(kernel: KernelBuilder, c: Contraction, tile: MatrixTile, unit
  * outside the operands, so that no edge needs code of its own; a subgroup keeps its part of the result in matrices. Where subgroups are
  * smaller than the largest that the device has, there are more of them than the tile needs: those beyond only fill and drain.
  */
-export function emitMatrix(context: GroupContext, c: Contraction, destination: Destination): Dispatch {
+export function emitMatrix(context: WgslContext, c: Contraction, destination: Destination): Dispatch {
   const { partial, nodes } =
     'fused' in destination ? { partial: undefined, nodes: destination.fused } : { ...destination, nodes: [c.node.id] };
   const parts = partial?.parts ?? 1;

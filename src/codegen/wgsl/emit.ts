@@ -1,10 +1,13 @@
 import { printNodeWith, printSignature, valueNames } from '../../ir/print.js';
 import { isFloat, type ValueId } from '../../ir/types.js';
 import type { Group, Plan, PlanFunction } from '../../plan/plan.js';
-import { GroupContext } from './context.js';
-import { emitGroup } from './group.js';
-import type { Binding, Dispatch } from './kernel.js';
-import { bufferBytes, type FunctionLayout, layoutFunction, layoutStates, type StateLayout } from './layout.js';
+import { GroupContext } from '../gpu/context.js';
+import { emitGroup } from '../gpu/group.js';
+import type { Binding, Dispatch } from '../gpu/kernel.js';
+import { bufferBytes, type FunctionLayout, layoutFunction, layoutStates, type StateLayout } from '../gpu/layout.js';
+import { WGSL_FORMATS } from './formats.js';
+import { WGSL } from './kernel.js';
+import { WGSL_KERNELS } from './own-kernels.js';
 import { DEFAULT_TARGET, type WgslTarget } from './target.js';
 
 /** One compute shader; dispatches of equal code share it. */
@@ -47,7 +50,7 @@ export interface WgslProgram {
 
 /** Writes a plan as WGSL for one device. Throws on an op without a kernel, which is a bug. */
 export function emitWgsl(plan: Plan, target: WgslTarget = DEFAULT_TARGET): WgslProgram {
-  const states = layoutStates(plan, target.limits);
+  const states = layoutStates(plan, target.limits, WGSL_FORMATS);
   const shaders: ShaderSource[] = [];
   const known = new Map<string, number>();
   let workspace = 0;
@@ -58,10 +61,10 @@ export function emitWgsl(plan: Plan, target: WgslTarget = DEFAULT_TARGET): WgslP
     return index;
   };
   const emitFunction = (fn: PlanFunction): WgslFunction => {
-    const layout = layoutFunction(fn, states, target.limits);
+    const layout = layoutFunction(fn, states, target.limits, WGSL_FORMATS);
     const groups = fn.groups.map((group): GroupDispatches => {
-      const context = new GroupContext(fn, group, layout, states, target);
-      const dispatches = emitGroup(context).map((dispatch) => ({
+      const context = new GroupContext(fn, group, layout, states, target, WGSL);
+      const dispatches = emitGroup(context, WGSL_KERNELS).map((dispatch) => ({
         shader: shaderOf(dispatch),
         bindings: dispatch.bindings,
         workgroups: dispatch.workgroups,

@@ -1,36 +1,18 @@
+import type { DType } from '../../ir/types.js';
 import type { Renderer } from '../formula/render.js';
-import type { WgslType } from './formats.js';
-import type { HelperName } from './helper.js';
-import type { Place } from './layout.js';
+import type { ElementType } from '../gpu/formats.js';
+import type { HelperName } from '../gpu/helper.js';
+import type { Binding, Dispatch, Kernel, KernelFunction } from '../gpu/kernel.js';
+import type { Language } from '../gpu/language.js';
+import type { Place } from '../gpu/layout.js';
+import { indent } from '../gpu/text.js';
+import { WGSL_FORMATS } from './formats.js';
 import { Prelude } from './prelude.js';
 import { WgslRenderer } from './render.js';
-import { indent } from './text.js';
-
-export { indent } from './text.js';
-
-import type { WgslLimits } from './target.js';
-
-export interface Binding {
-  readonly place: Place;
-  readonly type: WgslType;
-  /** Bound as vectors of four. */
-  readonly vector: boolean;
-  /** `read_write` for every binding of a block of which any is written: one dispatch may not see a buffer both ways. */
-  readonly access: 'read' | 'read_write';
-}
-
-/** One compute shader and one run of it. Dispatches run one after the other; each sees what those before it wrote. */
-export interface Dispatch {
-  readonly code: string;
-  readonly bindings: readonly Binding[];
-  readonly workgroups: readonly [number, number, number];
-  /** What it computes, for readers of the source. */
-  readonly label: string;
-}
 
 interface Entry {
   readonly place: Place;
-  readonly type: WgslType;
+  readonly type: ElementType;
   readonly vector: boolean;
   written: boolean;
 }
@@ -38,7 +20,9 @@ interface Entry {
 const sameBytes = (a: Place, b: Place) => a.block === b.block && a.offset === b.offset;
 
 /** Collects what one compute shader needs: bindings on first use, variables with unique names, what its texts take of the prelude. */
-export class KernelBuilder {
+export class KernelBuilder implements Kernel {
+  readonly formats = WGSL_FORMATS;
+  readonly barrier = 'workgroupBarrier();';
   readonly #entries: Entry[] = [];
   #names = 0;
   readonly #prelude = new Prelude();
@@ -50,18 +34,18 @@ export class KernelBuilder {
   readonly parameters: string[] = [];
 
   /** Expression of one element at a place. */
-  read(place: Place, type: WgslType, index: string): string {
+  read(place: Place, type: ElementType, index: string): string {
     const { name, vector } = this.#bind(place, type, false, false);
     return vector ? `${name}[(${index}) / 4u][(${index}) % 4u]` : `${name}[${index}]`;
   }
 
   /** Name of an array of vectors of four; to be called before anything reads single elements there. */
-  readVectors(place: Place, type: WgslType): string {
+  readVectors(place: Place, type: ElementType): string {
     return this.#bind(place, type, false, true).name;
   }
 
   /** Name of the array to write at a place. */
-  write(place: Place, type: WgslType): string {
+  write(place: Place, type: ElementType): string {
     return this.#bind(place, type, true, false).name;
   }
 
@@ -80,6 +64,31 @@ export class KernelBuilder {
     return `${prefix}${this.#names}`;
   }
 
+  rounded(dtype: DType, text: string): string {
+    return dtype === 'f16' ? `${this.helper('round_f16')}(${text})` : text;
+  }
+
+  function({ name, parameters, result }: KernelFunction, body: readonly string[]): void {
+    const list = parameters.map(([parameter, type]) => `${parameter}: ${type}`).join(', ');
+    this.globals.push(`fn ${name}(${list})${result === undefined ? '' : ` -> ${result}`} {`, ...indent(body), '}');
+  }
+
+  shared(name: string, type: ElementType | 'vec2f', length: number): void {
+    this.globals.push(`var<workgroup> ${name}: array<${type}, ${length}>;`);
+  }
+
+  own(name: string, type: ElementType): void {
+    this.globals.push(`var<private> ${name}: ${type};`);
+  }
+
+  table(name: string, values: readonly string[]): void {
+    this.globals.push(`const ${name} = array<f32, ${values.length}>(${values.join(', ')});`);
+  }
+
+  list(name: string, values: readonly string[]): string {
+    return `var ${name} = array<f32, ${values.length}>(${values.join(', ')});`;
+  }
+
   get bindingCount(): number {
     return this.#entries.length;
   }
@@ -88,7 +97,7 @@ export class KernelBuilder {
    * The shader with `body` as its main function; `wid` and `lid` are the numbers of the workgroup, whose z is always 0, and of the
    * invocation in it.
    */
-  finish(label: string, workgroupSize: number, workgroups: Dispatch['workgroups'], body: readonly string[]): Dispatch {
+  finish(label: string, size: number, workgroups: Dispatch['workgroups'], body: readonly string[]): Dispatch {
     const writtenBlocks = new Set(this.#entries.filter((entry) => entry.written).map((entry) => entry.place.block));
     const bindings = this.#entries.map(
       ({ place, type, vector }): Binding => ({ place, type, vector, access: writtenBlocks.has(place.block) ? 'read_write' : 'read' }),
@@ -98,7 +107,7 @@ export class KernelBuilder {
     );
     const globals = this.globals.join('\n');
     const main = [
-      `@compute @workgroup_size(${workgroupSize})`,
+      `@compute @workgroup_size(${size})`,
       `fn main(${[...this.parameters, '@builtin(workgroup_id) wid: vec3u', '@builtin(local_invocation_index) lid: u32'].join(', ')}) {`,
       ...indent([...(this.#prelude.has('opaque') ? ['opaque = wid.z;'] : []), ...body]),
       '}',
@@ -112,17 +121,10 @@ export class KernelBuilder {
       ...main,
       '',
     ].filter((part) => part !== '');
-    return { code: `${code.join('\n')}\n`, bindings, workgroups, label };
+    return { code: `${code.join('\n')}\n`, bindings, workgroups, size, label };
   }
 
-  /** A shader with one invocation per unit; `i` is its number. */
-  finishFlat(label: string, count: number, limits: WgslLimits, body: readonly string[]): Dispatch {
-    const size = Math.min(FLAT_WORKGROUP, limits.workgroupInvocations);
-    const { workgroups, index } = spread(Math.ceil(count / size), limits);
-    return this.finish(label, size, workgroups, [`let i = (${index}) * ${size}u + lid;`, `if (i >= ${count}u) { return; }`, ...body]);
-  }
-
-  #bind(place: Place, type: WgslType, written: boolean, vector: boolean): { name: string; vector: boolean } {
+  #bind(place: Place, type: ElementType, written: boolean, vector: boolean): { name: string; vector: boolean } {
     let index = this.#entries.findIndex((entry) => sameBytes(entry.place, place));
     if (index < 0) index = this.#entries.push({ place, type, vector, written }) - 1;
     const entry = this.#entries[index]!;
@@ -133,12 +135,4 @@ export class KernelBuilder {
   }
 }
 
-const FLAT_WORKGROUP = 64;
-
-/** Workgroups in a line, folded into two dimensions where one does not reach. */
-export function spread(count: number, { workgroupsPerDimension: most }: WgslLimits): { workgroups: Dispatch['workgroups']; index: string } {
-  if (count <= most) return { workgroups: [count, 1, 1], index: 'wid.x' };
-  const rows = Math.ceil(count / most);
-  const columns = Math.ceil(count / rows);
-  return { workgroups: [columns, rows, 1], index: `wid.y * ${columns}u + wid.x` };
-}
+export const WGSL: Language = { formats: WGSL_FORMATS, newKernel: () => new KernelBuilder() };

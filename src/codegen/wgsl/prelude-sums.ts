@@ -1,4 +1,4 @@
-import type { HelperText, SumName } from './helper.js';
+import type { HelperText, SumName } from '../gpu/helper.js';
 
 /** Functions for sums whose error does not grow with the number of terms. */
 export const SUMS: Readonly<Record<SumName, HelperText>> = {

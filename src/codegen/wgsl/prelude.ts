@@ -1,7 +1,7 @@
 import type { FormulaFunction } from '../formula/expression.js';
 import { FUNCTIONS } from '../formula/functions.js';
 import { renderFunction } from '../formula/render.js';
-import type { HelperName, HelperText } from './helper.js';
+import type { HelperName, HelperText } from '../gpu/helper.js';
 import { SUMS } from './prelude-sums.js';
 import { type Uses, WgslRenderer } from './render.js';
 

@@ -1,8 +1,8 @@
 import type { Expression, FormulaFunction, Operation, ValueType } from '../formula/expression.js';
 import type { Renderer } from '../formula/render.js';
 import { ALIKE, atom, BINDS, digits, inside, join, named, type OperationText, prefix, type Text } from '../formula/text.js';
-import type { HelperName, Take } from './helper.js';
-import { floatLiteral, indent } from './text.js';
+import type { HelperName, Take } from '../gpu/helper.js';
+import { floatLiteral, indent } from '../gpu/text.js';
 
 const TYPES: Readonly<Record<ValueType, string>> = { f32: 'f32', f64: 'no type', i32: 'i32', u32: 'u32', bool: 'bool', index: 'u32' };
 

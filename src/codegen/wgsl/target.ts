@@ -1,17 +1,13 @@
+import type { GpuLimits, GpuTarget } from '../gpu/target.js';
+
 /** What the generator knows of the device: everything that decides a kernel's form or a binding's size. */
-export interface WgslTarget {
+export interface WgslTarget extends GpuTarget {
   /** `shader-f16`: f16 may be stored. */
   readonly f16: boolean;
-  /**
-   * `tiles`: workgroups share tiles of both operands through workgroup memory. `lanes`: no barriers, every invocation computes a block of
-   * its own; for adapters that run on the processor, where a barrier is a loop over all invocations.
-   */
-  readonly contractions: 'tiles' | 'lanes';
   /** Invocations of every subgroup, where that is one number: lanes share through it what they read. */
   readonly broadcast?: number | undefined;
   /** What the device multiplies at once; products of f16 use it instead of the form above. */
   readonly matrix?: MatrixUnit | undefined;
-  readonly limits: WgslLimits;
 }
 
 /**
@@ -26,20 +22,8 @@ export interface MatrixUnit {
   readonly lanes: number;
 }
 
-export interface WgslLimits {
-  readonly storageBuffers: number;
-  /** Bytes of one binding. */
-  readonly bindingBytes: number;
-  /** Bytes of one buffer. */
-  readonly bufferBytes: number;
-  readonly offsetAlignment: number;
-  readonly workgroupInvocations: number;
-  readonly workgroupBytes: number;
-  readonly workgroupsPerDimension: number;
-}
-
 /** What every WebGPU implementation offers; `ampc plan --emit wgsl` uses it where there is no adapter. */
-export const DEFAULT_LIMITS: WgslLimits = {
+export const DEFAULT_LIMITS: GpuLimits = {
   storageBuffers: 8,
   bindingBytes: 2 ** 27,
   bufferBytes: 2 ** 28,

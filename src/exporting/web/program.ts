@@ -27,7 +27,7 @@ export interface WebProgram {
 
 /** The program, and its weights as they lie in the block `states`. Throws UserError AMP6406 for values in a format that WGSL lacks. */
 export function webProgram(graph: Graph, states: ReadonlyMap<string, Float32Array>, facts: ModelFacts) {
-  const missing = graph.nodes.map(({ type }) => type.dtype).find((dtype) => WGSL_FORMATS[dtype] === undefined);
+  const missing = graph.nodes.map(({ type }) => type.dtype).find((dtype) => WGSL_FORMATS.of[dtype] === undefined);
   if (missing !== undefined)
     throw userError(
       'AMP6406',

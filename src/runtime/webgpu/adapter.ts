@@ -1,4 +1,5 @@
-import type { MatrixUnit, WgslLimits, WgslTarget } from '../../codegen/wgsl/target.js';
+import type { GpuLimits } from '../../codegen/gpu/target.js';
+import type { MatrixUnit, WgslTarget } from '../../codegen/wgsl/target.js';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { dawnSays, openInstance } from './dawn.js';
 import { findVulkanDrivers } from './vulkan.js';
@@ -101,7 +102,7 @@ function factsOf(adapter: GPUAdapter): AdapterFacts {
   };
 }
 
-export function limitsOf({ limits }: { readonly limits: GPUSupportedLimits }): WgslLimits {
+export function limitsOf({ limits }: { readonly limits: GPUSupportedLimits }): GpuLimits {
   return {
     storageBuffers: limits.maxStorageBuffersPerShaderStage,
     bindingBytes: limits.maxStorageBufferBindingSize,
@@ -132,7 +133,7 @@ function requiredLimits({ limits }: GPUAdapter): Record<string, number> {
  * What the generator needs to know of an adapter. A processor has no matrix unit: what Mesa offers in its place only costs time, so that
  * path is left to hardware.
  */
-export function targetOf({ f16, software, subgroupSize, matrixUnit }: AdapterFacts, limits: WgslLimits): WgslTarget {
+export function targetOf({ f16, software, subgroupSize, matrixUnit }: AdapterFacts, limits: GpuLimits): WgslTarget {
   return { f16, contractions: software ? 'lanes' : 'tiles', broadcast: subgroupSize, matrix: software ? undefined : matrixUnit, limits };
 }
 

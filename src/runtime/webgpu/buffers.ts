@@ -1,5 +1,5 @@
+import type { Block, Place } from '../../codegen/gpu/layout.js';
 import type { WgslProgram } from '../../codegen/wgsl/emit.js';
-import type { Block, Place } from '../../codegen/wgsl/layout.js';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { dawnSays } from './dawn.js';
 import { mebibytes } from './sizes.js';

@@ -1,6 +1,6 @@
+import type { Block, FunctionLayout } from '../../codegen/gpu/layout.js';
 import type { WgslFunction, WgslProgram } from '../../codegen/wgsl/emit.js';
 import { storageType } from '../../codegen/wgsl/formats.js';
-import type { Block, FunctionLayout } from '../../codegen/wgsl/layout.js';
 import { type DType, elementCount } from '../../ir/types.js';
 import { narrow, widen } from '../../numeric/encoding.js';
 import type { FunctionName, Plan } from '../../plan/plan.js';

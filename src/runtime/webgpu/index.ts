@@ -48,7 +48,7 @@ async function probe({ automatic = false }: ProbeOptions = {}): Promise<BackendI
 
 /** Loads a plan; `choices` override what the adapter decides. Throws UserError when there is no adapter or too little memory. */
 export async function loadPlan(plan: Plan, choices: Partial<WgslTarget> = {}): Promise<WebGpuExecutable> {
-  refuseFormats(plan, 'webgpu', (dtype) => WGSL_FORMATS[dtype] !== undefined);
+  refuseFormats(plan, 'webgpu', (dtype) => WGSL_FORMATS.of[dtype] !== undefined);
   checkAttributes(plan, 'webgpu', WGSL_ATTRIBUTES);
   const { device, target } = await openDevice(await findAdapter());
   try {

@@ -1,5 +1,5 @@
+import type { Binding } from '../../codegen/gpu/kernel.js';
 import type { ShaderSource, WgslProgram } from '../../codegen/wgsl/emit.js';
-import type { Binding } from '../../codegen/wgsl/kernel.js';
 import { userError } from '../../diagnostics/diagnostic.js';
 import type { FunctionName } from '../../plan/plan.js';
 import type { Blocks } from './buffers.js';

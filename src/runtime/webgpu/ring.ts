@@ -1,4 +1,4 @@
-import type { FunctionLayout, ScalarOutput } from '../../codegen/wgsl/layout.js';
+import type { FunctionLayout, ScalarOutput } from '../../codegen/gpu/layout.js';
 import type { DType } from '../../ir/types.js';
 import { decode as decodePattern } from '../../numeric/encoding.js';
 import type { Scalars } from '../backend.js';

@@ -1,5 +1,5 @@
+import type { GpuLimits } from '../../codegen/gpu/target.js';
 import type { GroupDispatches, WgslProgram } from '../../codegen/wgsl/emit.js';
-import type { WgslLimits } from '../../codegen/wgsl/target.js';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { isCast, isState } from '../../ir/structure.js';
 import { formatType, type Graph, type ValueId } from '../../ir/types.js';
@@ -46,7 +46,7 @@ function workspace(fn: PlanFunction, { group, dispatches }: GroupDispatches): Bo
  * Refuses a plan with a value that the device cannot bind as a whole. Throws UserError with the value, its size and the batch that would
  * fit.
  */
-export function checkSizes(plan: Plan, { functions, bufferBytes }: WgslProgram, { bindingBytes }: WgslLimits): void {
+export function checkSizes(plan: Plan, { functions, bufferBytes }: WgslProgram, { bindingBytes }: GpuLimits): void {
   const most = Math.min(bindingBytes, bufferBytes);
   const bound = functions.flatMap((program, i) => {
     const fn = plan.functions[i]!;

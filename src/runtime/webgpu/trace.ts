@@ -1,5 +1,5 @@
+import type { FunctionLayout } from '../../codegen/gpu/layout.js';
 import { storageType } from '../../codegen/wgsl/formats.js';
-import type { FunctionLayout } from '../../codegen/wgsl/layout.js';
 import { elementCount, type Graph, type ValueId } from '../../ir/types.js';
 import type { Blocks, Reader } from './buffers.js';
 

@@ -2,21 +2,32 @@ import type { ValueId } from '../../ir/types.js';
 import type { GroupContext } from './context.js';
 import { emitDepthwise, emitDepthwiseGradient, isDepthwise } from './contraction-depthwise.js';
 import { type Contraction, contractionOf, slabsOf } from './contraction-geometry.js';
-import { emitPositions } from './contraction-lanes.js';
-import { emitWeightGradient, linesInARow } from './contraction-lanes-gradient.js';
-import { emitMatrix, usesMatrix } from './contraction-matrix.js';
+import type { Destination } from './contraction-operands.js';
 import { emitTiles } from './contraction-tiles.js';
-import { type Dispatch, KernelBuilder } from './kernel.js';
+import { type Dispatch, finishFlat } from './kernel.js';
 import { bufferBytes } from './layout.js';
 import { Locals } from './locals.js';
 import { joinParts, type PartialSums, TERMS_IN_A_ROW } from './partial-sums.js';
-import type { WgslLimits } from './target.js';
+import type { GpuLimits, GpuTarget } from './target.js';
 
 /** Terms of a sum that are worth a part of their own. */
 const TERMS_PER_PART = 512;
 const MOST_PARTS = 64;
 /** Invocations of 4 x 4 results, workgroups of 64 x 64, or invocations of one, that keep a device busy without cutting sums. */
 const ENOUGH = { lanes: 4096, tiles: 512, depthwise: 65536 } as const;
+
+/** Forms that a language has of its own. */
+export interface OwnForms<Target extends GpuTarget = GpuTarget> {
+  /** Whether the device's matrix unit takes the contraction. */
+  usesMatrix(context: GroupContext<Target>, c: Contraction): boolean;
+  emitMatrix(context: GroupContext<Target>, c: Contraction, destination: Destination): Dispatch;
+  /** For targets with `lanes`. */
+  readonly lanes?: {
+    emitPositions(context: GroupContext<Target>, c: Contraction, nodes: readonly ValueId[]): Dispatch;
+    emitWeightGradient(context: GroupContext<Target>, c: Contraction, partial: PartialSums): Dispatch;
+    linesInARow(c: Contraction): number;
+  };
+}
 
 /** How a weight gradient is computed: the form of its parts. */
 type Form = keyof typeof ENOUGH;
@@ -32,7 +43,7 @@ const UNITS: Readonly<Record<Form, (c: Contraction) => number>> = {
  * Into how many parts the sum over pixels is cut; depends on shape and target alone, as the order of additions does. One binding holds them
  * all.
  */
-function partsOf(c: Contraction, form: Form, limits: WgslLimits): number {
+function partsOf(c: Contraction, form: Form, limits: GpuLimits): number {
   const slabs = slabsOf(c);
   const blocks = slabs * UNITS[form](c);
   const wanted = Math.ceil(ENOUGH[form] / Math.max(1, blocks));
@@ -41,48 +52,61 @@ function partsOf(c: Contraction, form: Form, limits: WgslLimits): number {
   return Math.max(1, Math.min(wanted, units, MOST_PARTS, held));
 }
 
-function emitParts(context: GroupContext, c: Contraction, partial: PartialSums, form: Form): Dispatch {
+function emitParts<Target extends GpuTarget>(
+  context: GroupContext<Target>,
+  c: Contraction,
+  partial: PartialSums,
+  form: Form,
+  own: OwnForms<Target>,
+): Dispatch {
   if (form === 'depthwise') return emitDepthwiseGradient(context, c, partial);
-  if (form === 'lanes') return emitWeightGradient(context, c, partial);
-  return usesMatrix(context, c) ? emitMatrix(context, c, { partial }) : emitTiles(context, c, { partial });
+  if (form === 'lanes') return lanesOf(own).emitWeightGradient(context, c, partial);
+  return own.usesMatrix(context, c) ? own.emitMatrix(context, c, { partial }) : emitTiles(context, c, { partial });
+}
+
+function lanesOf<Target extends GpuTarget>({ lanes }: OwnForms<Target>): NonNullable<OwnForms<Target>['lanes']> {
+  if (lanes === undefined) throw new Error('the language has no kernels of lanes');
+  return lanes;
 }
 
 /** A weight gradient: sums over parts of the pixels, then the sum of the parts. */
-function emitGradient(context: GroupContext, c: Contraction): Dispatch[] {
+function emitGradient<Target extends GpuTarget>(context: GroupContext<Target>, c: Contraction, own: OwnForms<Target>): Dispatch[] {
   const { limits } = context.target;
-  const onMatrix = usesMatrix(context, c);
+  const onMatrix = own.usesMatrix(context, c);
   const form = isDepthwise(c) ? 'depthwise' : onMatrix ? 'tiles' : context.target.contractions;
   const units = form === 'lanes' ? c.batch : c.k;
   const length = Math.ceil(units / partsOf(c, form, limits));
   const parts = Math.ceil(units / length);
   const id = c.node.id;
-  const paired = form === 'lanes' ? length * c.rows > linesInARow(c) : length > TERMS_IN_A_ROW;
+  const paired = form === 'lanes' ? length * c.rows > lanesOf(own).linesInARow(c) : length > TERMS_IN_A_ROW;
   const direct = parts === 1 && !paired && c.node.type.dtype === 'f32';
   const count = slabsOf(c) * c.m * c.n;
   const reserve = () => context.reserve(parts * count * 4);
   const partial: PartialSums = { parts, place: direct ? context.place(id) : reserve(), rest: paired ? reserve() : undefined };
-  const first = emitParts(context, c, partial, form);
+  const first = emitParts(context, c, partial, form, own);
   context.markDone(id);
   if (direct) return [first];
-  const kernel = new KernelBuilder();
+  const kernel = context.newKernel();
   const locals = new Locals(context, kernel, { index: 'i' });
   locals.lines.push(...joinParts(kernel, partial, count));
   locals.define(id, `${kernel.helper('sum_of')}(sum)`);
   locals.store(id);
-  return [first, kernel.finishFlat(`${context.label([id])}, parts`, count, limits, locals.lines)];
+  return [first, finishFlat(kernel, `${context.label([id])}, parts`, count, limits, locals.lines)];
 }
 
 /**
  * A contraction with everything that the plan fused behind it; alone, its result left in memory, where the fused ops read more buffers than
  * one kernel may.
  */
-export function emitContraction(context: GroupContext, id: ValueId): Dispatch[] {
+export function emitContraction<Target extends GpuTarget>(context: GroupContext<Target>, id: ValueId, own: OwnForms<Target>): Dispatch[] {
   const c = contractionOf(context, id);
-  if (c.computes === 'w') return emitGradient(context, c);
+  if (c.computes === 'w') return emitGradient(context, c, own);
   const emit = (nodes: readonly ValueId[]) => {
     if (isDepthwise(c)) return emitDepthwise(context, c, nodes);
-    if (usesMatrix(context, c)) return emitMatrix(context, c, { fused: nodes });
-    return context.target.contractions === 'lanes' ? emitPositions(context, c, nodes) : emitTiles(context, c, { fused: nodes });
+    if (own.usesMatrix(context, c)) return own.emitMatrix(context, c, { fused: nodes });
+    return context.target.contractions === 'lanes'
+      ? lanesOf(own).emitPositions(context, c, nodes)
+      : emitTiles(context, c, { fused: nodes });
   };
   const fused = emit(context.group.nodes);
   if (fused.bindings.length <= context.target.limits.storageBuffers) {

@@ -4,8 +4,8 @@ import { elementCount, stringAttr } from '../../ir/types.js';
 import { planMemory } from '../../plan/memory.js';
 import type { MemoryPlan, Plan, PlanFunction } from '../../plan/plan.js';
 import { storageRoot } from '../../plan/storage.js';
-import { wgslFormat } from './formats.js';
-import type { WgslLimits } from './target.js';
+import { formatOf, type GpuFormats } from './formats.js';
+import type { GpuLimits } from './target.js';
 
 /**
  * One GPU buffer each, or several where one is too small; `work` holds what a kernel leaves to the next one of its group, and values that
@@ -60,8 +60,8 @@ export interface FunctionLayout {
 const PLAN_ALIGNMENT = 64;
 
 /** Bytes of an element on the device, computed or of an input. */
-export function elementBytes(dtype: DType, input = false): number {
-  const { bytes, inputBytes = bytes } = wgslFormat(dtype);
+function elementBytes(formats: GpuFormats, dtype: DType, input: boolean): number {
+  const { bytes, inputBytes = bytes } = formatOf(formats, dtype);
   return input ? inputBytes : bytes;
 }
 
@@ -70,32 +70,32 @@ export function alignTo(offset: number, alignment: number): number {
 }
 
 /** Bytes of a device's largest buffer, as far as values can use it: a block beyond that is several buffers. */
-export function bufferBytes({ bufferBytes: bytes, offsetAlignment }: WgslLimits): number {
+export function bufferBytes({ bufferBytes: bytes, offsetAlignment }: GpuLimits): number {
   return Math.max(offsetAlignment, Math.floor(bytes / offsetAlignment) * offsetAlignment);
 }
 
 /** Where a value may start at `end` or behind: aligned, and within one buffer. */
-export function startBehind(end: number, bytes: number, limits: WgslLimits): number {
+export function startBehind(end: number, bytes: number, limits: GpuLimits): number {
   const start = alignTo(end, limits.offsetAlignment);
   const most = bufferBytes(limits);
   return bytes > most || Math.floor(start / most) === Math.floor((start + bytes - 1) / most) ? start : alignTo(start, most);
 }
 
-function bytesOf({ dtype, shape }: TensorType, input = false): number {
-  return alignTo(elementCount(shape) * elementBytes(dtype, input), 4);
+function bytesOf(formats: GpuFormats, { dtype, shape }: TensorType, input = false): number {
+  return alignTo(elementCount(shape) * elementBytes(formats, dtype, input), 4);
 }
 
 /** Offsets of all states, in the order in which the functions declare them. */
-export function layoutStates(plan: Plan, limits: WgslLimits): StateLayout {
+export function layoutStates(plan: Plan, limits: GpuLimits, formats: GpuFormats): StateLayout {
   const slots = new Map<string, Slot>();
   let bytes = 0;
   for (const { graph } of plan.functions) {
     for (const node of graph.nodes) {
       const { attrs, type } = node;
       if (!isState(node) || slots.has(stringAttr(attrs, 'name'))) continue;
-      const offset = startBehind(bytes, bytesOf(type), limits);
+      const offset = startBehind(bytes, bytesOf(formats, type), limits);
       slots.set(stringAttr(attrs, 'name'), { type, offset });
-      bytes = offset + bytesOf(type);
+      bytes = offset + bytesOf(formats, type);
     }
   }
   return { slots, bytes };
@@ -105,13 +105,13 @@ export function layoutStates(plan: Plan, limits: WgslLimits): StateLayout {
  * The plan's own memory, or, where bindings must start at coarser multiples than its offsets do or one buffer does not hold it, the same
  * values laid out anew.
  */
-function memoryOf(fn: PlanFunction, limits: WgslLimits): MemoryPlan {
+function memoryOf(fn: PlanFunction, limits: GpuLimits): MemoryPlan {
   const { offsetAlignment } = limits;
   const most = bufferBytes(limits);
   return offsetAlignment <= PLAN_ALIGNMENT && fn.memory.arena <= most ? fn.memory : planMemory(fn.graph, fn.groups, offsetAlignment, most);
 }
 
-export function layoutFunction(fn: PlanFunction, states: StateLayout, limits: WgslLimits): FunctionLayout {
+export function layoutFunction(fn: PlanFunction, states: StateLayout, limits: GpuLimits, formats: GpuFormats): FunctionLayout {
   const { nodes, outputs } = fn.graph;
   const inputs = new Map<string, Slot>();
   const places = new Map<ValueId, Place>();
@@ -119,22 +119,22 @@ export function layoutFunction(fn: PlanFunction, states: StateLayout, limits: Wg
   for (const node of nodes) {
     const { id, attrs, type } = node;
     if (isInput(node)) {
-      const bytes = bytesOf(type, true);
+      const bytes = bytesOf(formats, type, true);
       const offset = startBehind(inputBytes, bytes, limits);
       inputs.set(stringAttr(attrs, 'name'), { type, offset });
       places.set(id, { block: 'inputs', offset, bytes });
       inputBytes = offset + bytes;
     } else if (isState(node)) {
       const { offset } = states.slots.get(stringAttr(attrs, 'name'))!;
-      places.set(id, { block: 'states', offset, bytes: bytesOf(type) });
+      places.set(id, { block: 'states', offset, bytes: bytesOf(formats, type) });
     }
   }
   let keptBytes = 0;
   const memory = memoryOf(fn, limits);
   for (const { value, offset } of memory.allocations) {
     const { type } = nodes[value]!;
-    const bytes = bytesOf(type);
-    if (type.dtype === 'u8') {
+    const bytes = bytesOf(formats, type);
+    if (type.dtype === 'u8' && formatOf(formats, type.dtype).bytes !== 1) {
       const start = startBehind(keptBytes, bytes, limits);
       places.set(value, { block: 'work', offset: start, bytes });
       keptBytes = start + bytes;

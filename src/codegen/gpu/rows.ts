@@ -6,8 +6,7 @@ import { type Leaves, Writer } from '../formula/render.js';
 import type { RowFormula, RowNumber } from '../formula/row-formula.js';
 import { ROWS, type RowWriter, rowStatements, unlabelled, unlabelledRow } from '../formula/rows.js';
 import type { GroupContext } from './context.js';
-import { storageType } from './formats.js';
-import { type Dispatch, indent, KernelBuilder } from './kernel.js';
+import { type Dispatch, finishFlat, indent, type Kernel } from './kernel.js';
 import type { Place } from './layout.js';
 import { leavesAt } from './leaves.js';
 import { Locals, storedValue } from './locals.js';
@@ -24,7 +23,7 @@ interface Reducer {
 function reducerOf(
   { by, name }: Omit<RowNumber, 'by'> & { readonly by: Exclude<RowNumber['by'], 'at_label'> },
   length: number,
-  { helper }: KernelBuilder,
+  { helper }: Kernel,
 ): Reducer {
   const terms = `${name}_terms`;
   const before = [`var ${terms} = vec2f();`];
@@ -69,7 +68,7 @@ function rowLeaves(locals: Locals, node: Node): Leaves {
 
 interface RowLoop {
   readonly context: GroupContext;
-  readonly kernel: KernelBuilder;
+  readonly kernel: Kernel;
   readonly node: Node;
   readonly length: number;
   readonly share: Share;
@@ -107,7 +106,7 @@ function whereOf(share: Share, length: number): string[] {
 
 /** Writes the formula of one row, `row`, a column at a time: one invocation has one row, or some of it. */
 function rowWriter({ context, kernel, node, length, share, partial }: RowLoop): RowWriter<string> {
-  const type = storageType(node.type.dtype);
+  const type = context.storage(node.id);
   const atColumn = (body: (locals: Locals, writer: Writer) => void): string[] => {
     const locals = new Locals(context, kernel, { index: `row * ${length}u + c`, channel: 'c' });
     body(locals, new Writer(kernel.renderer, rowLeaves(locals, node)));
@@ -164,7 +163,7 @@ function rowWriter({ context, kernel, node, length, share, partial }: RowLoop): 
 /** One op over the last axis, an invocation for each row or part of one; then, for a loss or a count, the sum over rows. */
 export function emitRows(context: GroupContext, id: ValueId): Dispatch[] {
   const node = context.node(id);
-  const kernel = new KernelBuilder();
+  const kernel = context.newKernel();
   const { shape } = context.type(node.inputs[0]!);
   const length = shape.at(-1)!;
   const rows = context.count(node.inputs[0]!) / length;
@@ -184,7 +183,7 @@ export function emitRows(context: GroupContext, id: ValueId): Dispatch[] {
   const { matrixRows } = formula;
   const place = matrixRows === undefined ? [] : [`let place = i32(row % ${matrixRows}u);`];
   const body = [...whereOf(share, length), ...label, ...place, ...rowStatements(formula, writer)];
-  const dispatch = kernel.finishFlat(context.label([id]), count, context.target.limits, body);
+  const dispatch = finishFlat(kernel, context.label([id]), count, context.target.limits, body);
   if (partial === undefined) return [dispatch];
   const divisor = totalDivisor(node.op, rows, length);
   const result = divisor === undefined ? 'i32(total0)' : `total0 / ${divisor}.0f`;

@@ -2,7 +2,7 @@ import { elementCount, type Node, type ValueId } from '../../ir/types.js';
 import { type ContractionGeometry, FACTORS, operandOf } from '../../ops/contraction-geometry.js';
 import { contractionGeometry } from '../../ops/index.js';
 import type { GroupContext } from './context.js';
-import type { KernelBuilder } from './kernel.js';
+import type { Kernel } from './kernel.js';
 
 /**
  * A contraction as a matrix product: result[m, n] = sum over k of a[m, k] * b[k, n]. For conv2d, m is a pixel of the result and k a tap of
@@ -98,9 +98,10 @@ export function slabsOf({ groups, batches }: Contraction): number {
  * Where there are several slabs: declares which one an invocation works on, for the expressions below, and gives the statements that say so
  * from an expression of its number. One slab needs nothing.
  */
-export function useSlab(kernel: KernelBuilder, c: Contraction, slab: string): string[] {
+export function useSlab(kernel: Kernel, c: Contraction, slab: string): string[] {
   if (slabsOf(c) === 1) return [];
-  kernel.globals.push('var<private> slab_batch: u32;', 'var<private> slab_group: u32;');
+  kernel.own('slab_batch', 'u32');
+  kernel.own('slab_group', 'u32');
   return [`slab_batch = (${slab}) / ${c.groups}u;`, `slab_group = (${slab}) % ${c.groups}u;`];
 }
 

@@ -4,7 +4,7 @@ import type { GroupContext } from './context.js';
 import type { Contraction } from './contraction-geometry.js';
 import { columnAt, resultAt, resultImage } from './contraction-geometry.js';
 import { takeLarger } from './gathers.js';
-import { indent, type KernelBuilder } from './kernel.js';
+import { indent, type Kernel } from './kernel.js';
 import { Locals } from './locals.js';
 
 /** The 2x2 pool that a kernel computes on the accumulators, if any. */
@@ -23,15 +23,20 @@ function takeAccumulator(locals: Locals, { node, bias }: Contraction, accumulato
 }
 
 /** `fn finish(m, n, sum)`: what becomes of one accumulator. */
-function finishElement(context: GroupContext, kernel: KernelBuilder, c: Contraction, nodes: readonly ValueId[]): string[] {
+function finishElement(context: GroupContext, kernel: Kernel, c: Contraction, nodes: readonly ValueId[]): void {
   const locals = new Locals(context, kernel, { index: resultAt(c, 'm', 'n'), channel: columnAt(c, 'n') });
   takeAccumulator(locals, c, 'sum');
   for (const id of storedOf(context, nodes)) locals.store(id);
-  return ['fn finish(m: u32, n: u32, sum: f32) {', ...indent(locals.lines), '}'];
+  const parameters = [
+    ['m', 'u32'],
+    ['n', 'u32'],
+    ['sum', 'f32'],
+  ] as const;
+  kernel.function({ name: 'finish', parameters }, locals.lines);
 }
 
 /** `fn finish(window, n, sums)`: what becomes of the four accumulators of a 2x2 window. */
-function finishWindow(context: GroupContext, kernel: KernelBuilder, c: Contraction, nodes: readonly ValueId[], pool: ValueId): string[] {
+function finishWindow(context: GroupContext, kernel: Kernel, c: Contraction, nodes: readonly ValueId[], pool: ValueId): void {
   const [height, width] = resultImage(c);
   const before = context.node(pool).inputs[0]!;
   const stored = storedOf(context, nodes);
@@ -55,7 +60,12 @@ function finishWindow(context: GroupContext, kernel: KernelBuilder, c: Contracti
   locals.set(pool, 'best');
   for (const id of nodes) if (opDefinition(context.node(id).op).computedWith !== undefined) locals.set(id, 'f32(best_at)');
   for (const id of stored) if (!beforePool.has(id)) locals.store(id);
-  return ['fn finish(window: u32, n: u32, sums: vec4f) {', ...indent([...lines, ...locals.lines]), '}'];
+  const parameters = [
+    ['window', 'u32'],
+    ['n', 'u32'],
+    ['sums', 'vec4f'],
+  ] as const;
+  kernel.function({ name: 'finish', parameters }, [...lines, ...locals.lines]);
 }
 
 /** An invocation's accumulators when they are complete. */
@@ -75,12 +85,13 @@ export interface FinishedBlock {
  */
 export function emitFinish(
   context: GroupContext,
-  kernel: KernelBuilder,
+  kernel: Kernel,
   c: Contraction,
   nodes: readonly ValueId[],
 ): (block: FinishedBlock) => string[] {
   const pool = fusedPool(context, nodes);
-  kernel.globals.push(...(pool === undefined ? finishElement(context, kernel, c, nodes) : finishWindow(context, kernel, c, nodes, pool)));
+  if (pool === undefined) finishElement(context, kernel, c, nodes);
+  else finishWindow(context, kernel, c, nodes, pool);
   // A start that the compiler cannot know keeps it from unrolling the loop.
   const start = context.target.contractions === 'lanes' ? kernel.helper('opaque') : '0u';
   return ({ rows, columns, m, column, sum }) => {
@@ -95,7 +106,7 @@ export function emitFinish(
             `if (row < ${c.m}u && n < ${c.n}u) { finish(row / 4u, n, window_sums); }`,
           ];
     return [
-      `var sums = array<f32, ${rows * columns}>(${sums.join(', ')});`,
+      kernel.list('sums', sums),
       `for (var e = ${start}; e < ${perColumn * columns}u; e++) {`,
       `  let n = ${column(`e / ${perColumn}u`)};`,
       ...indent(body),

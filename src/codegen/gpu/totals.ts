@@ -3,8 +3,7 @@ import type { OpOfKind } from '../../ops/index.js';
 import { Writer } from '../formula/render.js';
 import { TOTALS, type Total } from '../formula/totals.js';
 import type { GroupContext } from './context.js';
-import { storageType } from './formats.js';
-import { type Dispatch, indent, KernelBuilder } from './kernel.js';
+import { type Dispatch, finishFlat, indent, type Kernel } from './kernel.js';
 import type { Place } from './layout.js';
 import { leavesAt } from './leaves.js';
 import { Locals } from './locals.js';
@@ -24,25 +23,24 @@ export function sumInOrder(
   context: GroupContext,
   id: ValueId,
   { place, count, planes = 1 }: Terms,
-  result: (kernel: KernelBuilder) => string,
+  result: (kernel: Kernel) => string,
 ): Dispatch {
-  const kernel = new KernelBuilder();
+  const kernel = context.newKernel();
   const size = Math.min(256, context.target.limits.workgroupInvocations);
-  kernel.globals.push(`var<workgroup> sums: array<vec2f, ${size}>;`);
-  const { dtype } = context.type(id);
-  const target = kernel.write(context.place(id), storageType(dtype));
+  kernel.shared('sums', 'vec2f', size);
+  const target = kernel.write(context.place(id), context.storage(id));
   const term = (p: number) => kernel.read(place, 'f32', `k + ${p * count}u`);
   const plane = (p: number) => [
     `var sum${p} = vec2f();`,
     `for (var k = lid; k < ${count}u; k += ${size}u) { sum${p} = ${kernel.helper('add_term')}(sum${p}, ${term(p)}); }`,
     `sums[lid] = sum${p};`,
-    'workgroupBarrier();',
+    kernel.barrier,
     `for (var width = ${size / 2}u; width > 0u; width = width >> 1u) {`,
     `  if (lid < width) { sums[lid] = ${kernel.helper('add_pair')}(sums[lid], sums[lid + width]); }`,
-    '  workgroupBarrier();',
+    `  ${kernel.barrier}`,
     '}',
     `let total${p} = ${kernel.helper('sum_of')}(sums[0]);`,
-    'workgroupBarrier();',
+    kernel.barrier,
   ];
   return kernel.finish(
     `${context.label([id])}, total`,
@@ -55,8 +53,8 @@ export function sumInOrder(
 /** How elements come to a total: statement by statement, in as many sums as there are planes; then the number that those are. */
 interface TotalSums {
   readonly planes: number;
-  readonly take: (kernel: KernelBuilder, term: string) => readonly string[];
-  readonly result: (kernel: KernelBuilder) => string;
+  readonly take: (kernel: Kernel, term: string) => readonly string[];
+  readonly result: (kernel: Kernel) => string;
 }
 
 const SUMS: Readonly<Record<Total['of'], TotalSums>> = {
@@ -92,7 +90,7 @@ export function emitTotal(context: GroupContext, id: ValueId): Dispatch[] {
   const partials = context.reserve(rule.planes * partialCount * 4);
   let first = 0;
   for (const input of inputs) {
-    const kernel = new KernelBuilder();
+    const kernel = context.newKernel();
     const count = context.count(input);
     const invocations = invocationsFor(context, input);
     const locals = new Locals(context, kernel, { index: 'at' });
@@ -100,7 +98,7 @@ export function emitTotal(context: GroupContext, id: ValueId): Dispatch[] {
     const lines = rule.take(kernel, new Writer(kernel.renderer, { ...leavesAt(locals, node), operand }).write(term));
     if (kernel.bindingCount >= storageBuffers) throw new Error(`${op} reads too many values at once`);
     dispatches.push(
-      kernel.finishFlat(context.label([id]), invocations, limits, [
+      finishFlat(kernel, context.label([id]), invocations, limits, [
         ...planes.map((p) => `var sum${p} = vec2f();`),
         `for (var at = i; at < ${count}u; at += ${invocations}u) {`,
         ...indent([...locals.lines, ...lines]),

@@ -8,7 +8,7 @@ import { Writer } from '../formula/render.js';
 import { atom, type Text } from '../formula/text.js';
 import { type Extremes, holders, type Image, imageOf, type Pixel, placeInWindow, type Window, windowPixel } from '../window.js';
 import type { ElementValues } from './element-values.js';
-import { indent, type KernelBuilder } from './kernel.js';
+import { indent, type Kernel } from './kernel.js';
 import { leavesAt } from './leaves.js';
 import { eachTap } from './taps.js';
 
@@ -106,7 +106,7 @@ function addHolders(locals: ElementValues, node: Node, window: Window, term: F32
 }
 
 /** Statements that put a value into `best` and its position into `best_at` when it is larger, or the first. */
-export function takeLarger({ helper }: KernelBuilder, best: string, load: string, tap: string): string[] {
+export function takeLarger({ helper }: Kernel, best: string, load: string, tap: string): string[] {
   const isNan = (value: string) => `${helper('is_nan')}(${value})`;
   return [
     '{',

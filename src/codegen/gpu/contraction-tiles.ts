@@ -1,11 +1,11 @@
 import type { GroupContext } from './context.js';
 import { emitFinish, fusedPool } from './contraction-finish.js';
 import type { Contraction } from './contraction-geometry.js';
-import { chooseAmong, type Destination, element, emitLoaders, fillBoth, gridOf, inRuns } from './contraction-operands.js';
-import { wgslFormat } from './formats.js';
-import { type Dispatch, indent, KernelBuilder } from './kernel.js';
+import { chooseAmong, type Destination, emitLoaders, fillBoth, gridOf, inRuns } from './contraction-operands.js';
+import { formatOf } from './formats.js';
+import { type Dispatch, indent } from './kernel.js';
 import { addRun } from './partial-sums.js';
-import type { WgslLimits } from './target.js';
+import type { GpuLimits } from './target.js';
 
 /** A workgroup computes `m` x `n` results, `k` terms at a time, every invocation `rows` x `columns` of them. */
 export interface Tile {
@@ -29,7 +29,7 @@ export function threadsOf({ m, n, rows, columns }: Tile): number {
 }
 
 /** The largest tile that the limits allow, that leaves enough workgroups and wastes less than half of its columns. */
-export function chooseTile(c: Contraction, parts: number, bytes: number, limits: WgslLimits): Tile {
+export function chooseTile(c: Contraction, parts: number, bytes: number, limits: GpuLimits): Tile {
   const fits = TILES.filter(
     (tile) => threadsOf(tile) <= limits.workgroupInvocations && (tile.m + 1 + tile.n + 1) * tile.k * bytes <= limits.workgroupBytes,
   );
@@ -40,22 +40,20 @@ export function chooseTile(c: Contraction, parts: number, bytes: number, limits:
 
 /** Any contraction with tiles of both operands in workgroup memory. */
 export function emitTiles(context: GroupContext, c: Contraction, destination: Destination): Dispatch {
-  const kernel = new KernelBuilder();
+  const kernel = context.newKernel();
   const { partial, nodes } =
     'fused' in destination ? { partial: undefined, nodes: destination.fused } : { ...destination, nodes: [c.node.id] };
   const parts = partial?.parts ?? 1;
   const pooled = fusedPool(context, nodes) !== undefined;
-  const [aType, bType] = [context.type(c.a).dtype, context.type(c.b).dtype];
+  const bytes = [c.a, c.b].map((id) => formatOf(kernel.formats, context.type(id).dtype).bytes);
   const { limits } = context.target;
-  const tile = chooseTile(c, parts, Math.max(...[aType, bType].map((dtype) => wgslFormat(dtype).bytes)), limits);
+  const tile = chooseTile(c, parts, Math.max(...bytes), limits);
   const { rows, columns } = tile;
   const threads = threadsOf(tile);
   const across = tile.n / columns;
   emitLoaders(context, kernel, c, pooled);
-  kernel.globals.push(
-    `var<workgroup> tile_a: array<${element(aType)}, ${tile.k * (tile.m + 1)}>;`,
-    `var<workgroup> tile_b: array<${element(bType)}, ${tile.k * (tile.n + 1)}>;`,
-  );
+  kernel.shared('tile_a', context.storage(c.a), tile.k * (tile.m + 1));
+  kernel.shared('tile_b', context.storage(c.b), tile.k * (tile.n + 1));
   const finish = partial === undefined ? emitFinish(context, kernel, c, nodes) : undefined;
   const each = <T>(length: number, make: (index: number) => T) => Array.from({ length }, (_, index) => make(index));
   const { workgroups, lines } = gridOf(kernel, c, tile, parts, limits);
@@ -75,7 +73,7 @@ export function emitTiles(context: GroupContext, c: Contraction, destination: De
         a: (line, k) => `${k} * ${tile.m + 1}u + ${line}`,
         b: (line, k) => `${k} * ${tile.n + 1}u + ${line}`,
       }),
-      'workgroupBarrier();',
+      kernel.barrier,
       `for (var k = 0u; k < ${tile.k}u; k++) {`,
       ...indent([
         ...each(rows, (r) => `let a${r} = f32(tile_a[k * ${tile.m + 1}u + row + ${r}u]);`),
@@ -86,7 +84,7 @@ export function emitTiles(context: GroupContext, c: Contraction, destination: De
         }),
       ]),
       '}',
-      'workgroupBarrier();',
+      kernel.barrier,
     ]),
     '}',
     ...stores,

@@ -1,7 +1,7 @@
 import type { ValueId } from '../../ir/types.js';
 import { mapOf } from '../copy-index.js';
 import type { GroupContext } from './context.js';
-import { type Dispatch, KernelBuilder } from './kernel.js';
+import { type Dispatch, finishFlat } from './kernel.js';
 import { Locals } from './locals.js';
 
 /**
@@ -14,10 +14,10 @@ export function emitCopiesApart(context: GroupContext, id: ValueId): Dispatch[] 
   const length = map.shape.at(-1)!;
   return map.sources.map(({ operand, axes }) => {
     const input = node.inputs[operand]!;
-    const kernel = new KernelBuilder();
+    const kernel = context.newKernel();
     const { size, shift } = axes.at(-1)!;
     const locals = new Locals(context, kernel, { index: `(i / ${size}u * ${length}u + ${-shift}u + i % ${size}u)` });
     locals.storeAt(context.place(id), node.type.dtype, locals.let(locals.loadAt(input, 'i')));
-    return kernel.finishFlat(context.label([id]), context.count(input), context.target.limits, locals.lines);
+    return finishFlat(kernel, context.label([id]), context.count(input), context.target.limits, locals.lines);
   });
 }

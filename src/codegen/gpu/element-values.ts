@@ -1,14 +1,14 @@
 import type { ValueId } from '../../ir/types.js';
 import type { GroupContext } from './context.js';
-import type { KernelBuilder } from './kernel.js';
+import type { Kernel } from './kernel.js';
 
 /**
  * What the formula of a node, and a read of other elements than its own, ask of the element for which they are written: `Locals` is one.
  */
 export interface ElementValues {
   readonly context: GroupContext;
-  readonly kernel: KernelBuilder;
-  /** WGSL expression (u32) of the element's row-major index. */
+  readonly kernel: Kernel;
+  /** Expression (u32) of the element's row-major index. */
   readonly at: { readonly index: string };
   readonly lines: string[];
   /** What several nodes share, by a key of the caller's. */

@@ -5,11 +5,11 @@ import type { TapPlaces } from '../formula/gathers.js';
 import { BINDS, type Text } from '../formula/text.js';
 import type { Pixel } from '../window.js';
 import type { ElementValues } from './element-values.js';
-import { indent, type KernelBuilder } from './kernel.js';
+import { indent, type Kernel } from './kernel.js';
 import { floatLiteral } from './literal.js';
 
 /** Whole numbers in WGSL, declared by lines of `lines`. */
-export function indexWriter(kernel: KernelBuilder, lines: string[]): IndexWriter {
+export function indexWriter(kernel: Kernel, lines: string[]): IndexWriter {
   return {
     declare: (text) => {
       const name = kernel.name('at');

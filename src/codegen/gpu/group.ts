@@ -1,28 +1,36 @@
 import { assertNever, type ValueId } from '../../ir/types.js';
 import { isOfKind, opDefinition } from '../../ops/index.js';
 import { runningOrder } from '../running-order.js';
-import { emitAttention } from './attention.js';
 import { emitAxesReduction } from './axes.js';
 import type { GroupContext } from './context.js';
-import { emitContraction } from './contraction.js';
+import { emitContraction, type OwnForms } from './contraction.js';
 import { emitCopiesApart } from './copies-apart.js';
-import { type Dispatch, KernelBuilder } from './kernel.js';
+import { type Dispatch, finishFlat, type Kernel } from './kernel.js';
 import { isGather, Locals } from './locals.js';
 import { emitChannelReduction } from './reduce.js';
 import { emitRows } from './rows.js';
+import type { GpuTarget } from './target.js';
 import { emitTotal } from './totals.js';
 import { emitUpdate } from './update.js';
+
+/** Kernels that a language has of its own. */
+export interface OwnKernels<Target extends GpuTarget = GpuTarget> extends OwnForms<Target> {
+  readonly emitAttention?: (context: GroupContext<Target>) => readonly Dispatch[];
+}
 
 /**
  * Turns a group into dispatches. Pointwise ops are computed where they are needed, inside the kernels of the ops that need them or of their
  * own stores; everything else has a kernel of its own, since what follows needs it complete.
  */
-class GroupEmitter {
+class GroupEmitter<Target extends GpuTarget> {
   readonly dispatches: Dispatch[] = [];
   /** Stored pointwise values of one size that share the next kernel. */
   private pending: ValueId[] = [];
 
-  constructor(private readonly context: GroupContext) {}
+  constructor(
+    private readonly context: GroupContext<Target>,
+    private readonly own: OwnKernels<Target>,
+  ) {}
 
   run(): readonly Dispatch[] {
     for (const id of runningOrder(this.context.group, (member) => this.context.node(member))) this.add(id);
@@ -44,7 +52,7 @@ class GroupEmitter {
         return;
       case 'contraction':
         this.flush();
-        this.dispatches.push(...emitContraction(context, id));
+        this.dispatches.push(...emitContraction(context, id, this.own));
         return;
       case 'reduce':
         this.addKernels(id, () => emitChannelReduction(context, id));
@@ -87,13 +95,13 @@ class GroupEmitter {
     const { context, pending } = this;
     if (pending.length === 0) return;
     this.pending = [];
-    const kernel = new KernelBuilder();
+    const kernel = context.newKernel();
     const locals = this.localsOf(kernel, pending);
     if (kernel.bindingCount > context.target.limits.storageBuffers) {
       this.split(pending);
       return;
     }
-    this.dispatches.push(kernel.finishFlat(context.label(pending), context.count(pending[0]!), context.target.limits, locals.lines));
+    this.dispatches.push(finishFlat(kernel, context.label(pending), context.count(pending[0]!), context.target.limits, locals.lines));
     for (const id of pending) context.markDone(id);
   }
 
@@ -115,14 +123,14 @@ class GroupEmitter {
     }
   }
 
-  private localsOf(kernel: KernelBuilder, ids: readonly ValueId[]): Locals {
+  private localsOf(kernel: Kernel, ids: readonly ValueId[]): Locals {
     const locals = new Locals(this.context, kernel, { index: 'i' });
     for (const id of ids) locals.store(id);
     return locals;
   }
 
   private bindingsOf(ids: readonly ValueId[]): number {
-    const kernel = new KernelBuilder();
+    const kernel = this.context.newKernel();
     this.localsOf(kernel, ids);
     return kernel.bindingCount;
   }
@@ -153,7 +161,8 @@ class GroupEmitter {
 }
 
 /** The kernels of a group, in order. */
-export function emitGroup(context: GroupContext): readonly Dispatch[] {
-  if (context.group.kind === 'attention') return emitAttention(context);
-  return new GroupEmitter(context).run();
+export function emitGroup<Target extends GpuTarget>(context: GroupContext<Target>, own: OwnKernels<Target>): readonly Dispatch[] {
+  if (context.group.kind !== 'attention') return new GroupEmitter(context, own).run();
+  if (own.emitAttention === undefined) throw new Error(`there is no kernel for attention, group ${context.group.name}`);
+  return own.emitAttention(context);
 }

@@ -5,8 +5,7 @@ import { spelled } from '../code.js';
 import { updateStatements } from '../formula/branches.js';
 import { COUNTERS, UPDATES } from '../formula/update.js';
 import type { GroupContext } from './context.js';
-import { storageType } from './formats.js';
-import { type Dispatch, KernelBuilder } from './kernel.js';
+import { type Dispatch, finishFlat } from './kernel.js';
 import { leavesAt } from './leaves.js';
 import { Locals } from './locals.js';
 
@@ -15,7 +14,7 @@ const FORMULAS = { ...UPDATES, ...COUNTERS };
 /** One op that writes states, element by element. */
 export function emitUpdate(context: GroupContext, id: ValueId): Dispatch {
   const node = context.node(id);
-  const kernel = new KernelBuilder();
+  const kernel = context.newKernel();
   const locals = new Locals(context, kernel, { index: 'i' });
   const update = FORMULAS[node.op as OpOfKind<'update' | 'counter'>](node);
   const isStored = context.isStored(id);
@@ -25,7 +24,7 @@ export function emitUpdate(context: GroupContext, id: ValueId): Dispatch {
     store: (position, text) => {
       const name = names[position]!;
       const { type } = context.states.slots.get(name)!;
-      return `${kernel.write(context.state(name), storageType(type.dtype))}[i] = ${text};`;
+      return `${kernel.write(context.state(name), context.storageOf(type.dtype))}[i] = ${text};`;
     },
     after: (first) => (isStored && first !== undefined ? [`result = ${first};`] : []),
   });
@@ -35,5 +34,5 @@ export function emitUpdate(context: GroupContext, id: ValueId): Dispatch {
     locals.set(id, 'result');
     locals.store(id);
   }
-  return kernel.finishFlat(context.label([id]), context.count(id), context.target.limits, locals.lines);
+  return finishFlat(kernel, context.label([id]), context.count(id), context.target.limits, locals.lines);
 }

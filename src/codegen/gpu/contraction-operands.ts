@@ -1,21 +1,16 @@
-import type { DType, ValueId } from '../../ir/types.js';
+import type { ValueId } from '../../ir/types.js';
 import type { GroupContext } from './context.js';
 import { type Contraction, channelsPerTap, decodeRow, slabsOf, tapAddress, termAt, useSlab, weightRowAt } from './contraction-geometry.js';
-import { storageType, wgslFormat } from './formats.js';
-import { indent, type KernelBuilder } from './kernel.js';
-import type { Place } from './layout.js';
+import { formatOf } from './formats.js';
+import { indent, type Kernel } from './kernel.js';
 import { type PartialSums, TERMS_IN_A_ROW } from './partial-sums.js';
-import type { WgslLimits } from './target.js';
-
-/** The type in which an operand's elements wait in workgroup memory. */
-export const element = (dtype: DType) => storageType(dtype);
+import type { GpuLimits } from './target.js';
 
 /** `fn load_a(m, k)` and `fn load_b(k, n)`: one element of each operand, zero outside. */
-export function emitLoaders(context: GroupContext, kernel: KernelBuilder, c: Contraction, pooled: boolean): void {
-  const [aType, bType] = [context.type(c.a).dtype, context.type(c.b).dtype];
-  const load = (place: Place, dtype: DType, index: string) => kernel.read(place, storageType(dtype), index);
+export function emitLoaders(context: GroupContext, kernel: Kernel, c: Contraction, pooled: boolean): void {
+  const load = (id: ValueId, index: string) => kernel.read(context.place(id), context.storage(id), index);
   const channels = channelsPerTap(c);
-  const zero = (dtype: DType) => wgslFormat(dtype).zero;
+  const zero = (id: ValueId) => formatOf(kernel.formats, context.type(id).dtype).zero;
   const a =
     c.computes === 'w'
       ? [
@@ -35,19 +30,20 @@ export function emitLoaders(context: GroupContext, kernel: KernelBuilder, c: Con
         ];
   const always = tapAddress(c, '').always;
   const b = c.computes === 'x' ? `${weightRowAt(c, `k / ${channels}u`, 'n')} + k % ${channels}u` : `${termAt(c, 'k')} + n`;
-  kernel.globals.push(
-    `fn load_a(m: u32, k: u32, k_end: u32) -> ${element(aType)} {`,
-    `  if (m >= ${c.m}u || k >= k_end) { return ${zero(aType)}; }`,
-    ...indent(a),
-    always
-      ? `  return ${load(context.place(c.a), aType, 'at')};`
-      : `  return select(${zero(aType)}, ${load(context.place(c.a), aType, 'at')}, ok);`,
-    '}',
-    `fn load_b(k: u32, n: u32, k_end: u32) -> ${element(bType)} {`,
-    `  if (n >= ${c.n}u || k >= k_end) { return ${zero(bType)}; }`,
-    `  return ${load(context.place(c.b), bType, b)};`,
-    '}',
-  );
+  const head = (name: string, parameters: readonly string[], id: ValueId) => ({
+    name,
+    parameters: parameters.map((parameter) => [parameter, 'u32'] as const),
+    result: context.storage(id),
+  });
+  kernel.function(head('load_a', ['m', 'k', 'k_end'], c.a), [
+    `if (m >= ${c.m}u || k >= k_end) { return ${zero(c.a)}; }`,
+    ...a,
+    always ? `return ${load(c.a, 'at')};` : `return select(${zero(c.a)}, ${load(c.a, 'at')}, ok);`,
+  ]);
+  kernel.function(head('load_b', ['k', 'n', 'k_end'], c.b), [
+    `if (n >= ${c.n}u || k >= k_end) { return ${zero(c.b)}; }`,
+    `return ${load(c.b, b)};`,
+  ]);
 }
 
 /** In which order an operand lies in memory: along the sum, or along the result's rows or columns. */
@@ -122,11 +118,11 @@ export interface Grid {
 
 /** Workgroups over the slabs, the tiles of the result and the parts of the sum. */
 export function gridOf(
-  kernel: KernelBuilder,
+  kernel: Kernel,
   c: Contraction,
   tile: { readonly m: number; readonly n: number },
   parts: number,
-  limits: WgslLimits,
+  limits: GpuLimits,
 ): Grid {
   const length = Math.ceil(c.k / parts);
   const [mBlocks, nBlocks] = [Math.ceil(c.m / tile.m), Math.ceil(c.n / tile.n)];

@@ -1,5 +1,5 @@
 import { isConstant } from '../../ir/structure.js';
-import { type DType, isFloat, type ValueId } from '../../ir/types.js';
+import { type DType, isFloat, isLow, type ValueId } from '../../ir/types.js';
 import { isSubset } from '../../numeric/formats.js';
 import { isOfKind, type OpName, type OpOfKind, opDefinition } from '../../ops/index.js';
 import { ELEMENTWISE } from '../formula/elementwise.js';
@@ -7,14 +7,14 @@ import { Writer } from '../formula/render.js';
 import { endsInProduct, isOperandItself } from '../formula/traits.js';
 import type { GroupContext } from './context.js';
 import { copiedElement } from './copies.js';
-import { storageType, type WgslType, wgslFormat } from './formats.js';
+import type { ElementType } from './formats.js';
 import { gatheredElement } from './gathers.js';
-import type { KernelBuilder } from './kernel.js';
+import type { Kernel } from './kernel.js';
 import type { Place } from './layout.js';
 import { leavesAt } from './leaves.js';
 import { floatLiteral, loadExpression } from './literal.js';
 
-/** One element: WGSL expressions (u32) of its row-major index, and of its index along the last axis where that is at hand. */
+/** One element: expressions (u32) of its row-major index, and of its index along the last axis where that is at hand. */
 export interface Position {
   readonly index: string;
   readonly channel?: string;
@@ -26,7 +26,7 @@ export function isGather(op: OpName): op is OpOfKind<'pool' | 'copy'> {
 }
 
 /**
- * The values at one element, as WGSL variables of type f32 that hold the value as rounded to its format. `value` gives a variable for any
+ * The values at one element, as variables of type f32 that hold the value as rounded to its format. `value` gives a variable for any
  * value: one that was defined, one loaded from memory, or an elementwise op of the group, computed where it is needed.
  */
 export class Locals {
@@ -39,7 +39,7 @@ export class Locals {
 
   constructor(
     readonly context: GroupContext,
-    readonly kernel: KernelBuilder,
+    readonly kernel: Kernel,
     readonly at: Position,
   ) {}
 
@@ -82,9 +82,8 @@ export class Locals {
     const { dtype } = this.context.type(root);
     const read = this.context.readers(root).length > 0;
     let result = expression;
-    const { round } = wgslFormat(dtype);
-    if (round !== undefined && options.exact !== true) {
-      if (read) result = `${this.kernel.helper(round)}(${expression})`;
+    if (isLow(dtype) && options.exact !== true) {
+      if (read) result = this.kernel.rounded(dtype, expression);
       else this.#unrounded.add(root);
     } else if (dtype === 'f32' && options.product === true && read) result = `${this.kernel.helper('keep')}(${expression})`;
     this.set(root, this.let(result, 'v'));
@@ -143,7 +142,7 @@ export class Locals {
 
   /** Appends a store at this element, rounded to the format. */
   storeAt(place: Place, dtype: DType, value: string): void {
-    const type = storageType(dtype);
+    const type = this.context.storageOf(dtype);
     const array = this.kernel.write(place, type);
     this.lines.push(`${array}[${this.at.index}] = ${storedValue(type, value)};`);
   }
@@ -154,8 +153,9 @@ export class Locals {
     const { type, attrs } = node;
     if (isConstant(node)) return floatLiteral(Number(attrs.value), this.kernel.helper);
     if (!this.context.isInMemory(id)) return this.value(id);
-    const element = this.kernel.read(this.context.place(id), storageType(type.dtype), '0');
-    return this.once(`scalar ${this.context.root(id)}`, () => (isFloat(type.dtype) ? widened(storageType(type.dtype), element) : element));
+    const storage = this.context.storage(id);
+    const element = this.kernel.read(this.context.place(id), storage, '0');
+    return this.once(`scalar ${this.context.root(id)}`, () => (isFloat(type.dtype) ? widened(storage, element) : element));
   }
 
   /** Index along a last axis of the given size. */
@@ -183,11 +183,11 @@ export class Locals {
 }
 
 /** The expression of an f32 as an element of that type. */
-export function storedValue(type: WgslType, value: string): string {
+export function storedValue(type: ElementType, value: string): string {
   return type === 'f32' ? value : `${type}(${value})`;
 }
 
 /** The expression of an element of that type as an f32. */
-function widened(type: WgslType, element: string): string {
+function widened(type: ElementType, element: string): string {
   return type === 'f32' ? element : `f32(${element})`;
 }

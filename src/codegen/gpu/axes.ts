@@ -4,7 +4,7 @@ import { axesSizes } from '../../ops/reductions.js';
 import { AXES_REDUCTIONS, type AxesReduction } from '../formula/axes.js';
 import { Writer } from '../formula/render.js';
 import type { GroupContext } from './context.js';
-import { type Dispatch, indent, KernelBuilder } from './kernel.js';
+import { type Dispatch, finishFlat, indent, type Kernel } from './kernel.js';
 import { alignTo, type Place } from './layout.js';
 import { leavesAt } from './leaves.js';
 import { floatLiteral } from './literal.js';
@@ -25,7 +25,7 @@ interface Accumulator {
   readonly parts: readonly string[];
 }
 
-function accumulatorOf(of: AxesReduction['of'], length: number, { helper }: KernelBuilder): Accumulator {
+function accumulatorOf(of: AxesReduction['of'], length: number, { helper }: Kernel): Accumulator {
   if (of === 'largest') {
     const larger = (value: string) => `${helper('larger')}(total, ${value})`;
     return { start: `-${helper('inf')}()`, take: larger, join: larger, result: () => 'total', parts: ['total'] };
@@ -54,7 +54,7 @@ export function emitAxesReduction(context: GroupContext, id: ValueId): Dispatch[
   const step = Math.ceil(length / Math.min(MOST_PARTS, length, Math.max(1, Math.ceil(ENOUGH / places))));
   const parts = Math.ceil(length / step);
 
-  const kernel = new KernelBuilder();
+  const kernel = context.newKernel();
   const accumulator = accumulatorOf(of, length, kernel);
   const others = new Locals(context, kernel, { index: 'place' });
   const values = node.inputs.slice(1).map((input) => others.load(input));
@@ -72,25 +72,25 @@ export function emitAxesReduction(context: GroupContext, id: ValueId): Dispatch[
     ...indent([...at.lines, `total = ${accumulator.take(added)};`]),
     '}',
   ];
-  const store = (into: KernelBuilder, { result }: Accumulator): string[] => {
+  const store = (into: Kernel, { result }: Accumulator): string[] => {
     const locals = new Locals(context, into, { index: 'i' });
     locals.define(id, result());
     locals.store(id);
     return locals.lines;
   };
-  if (parts === 1) return [kernel.finishFlat(context.label([id]), places, limits, [...lines, ...store(kernel, accumulator)])];
+  if (parts === 1) return [finishFlat(kernel, context.label([id]), places, limits, [...lines, ...store(kernel, accumulator)])];
 
   const bytes = alignTo(parts * places * 4, limits.offsetAlignment);
   const both = context.reserve(accumulator.parts.length * bytes);
   const planes = accumulator.parts.map((_, plane): Place => ({ ...both, offset: both.offset + plane * bytes, bytes }));
   const stores = accumulator.parts.map((part, plane) => `${kernel.write(planes[plane]!, 'f32')}[i] = ${part};`);
-  const join = new KernelBuilder();
+  const join = context.newKernel();
   const joined = accumulatorOf(of, length, join);
   const read = planes.map((plane) => join.read(plane, 'f32', `part * ${places}u + i`));
   const other = read.length === 1 ? read[0]! : `vec2f(${read.join(', ')})`;
   return [
-    kernel.finishFlat(context.label([id]), parts * places, limits, [...lines, ...stores]),
-    join.finishFlat(`${context.label([id])}, parts`, places, limits, [
+    finishFlat(kernel, context.label([id]), parts * places, limits, [...lines, ...stores]),
+    finishFlat(join, `${context.label([id])}, parts`, places, limits, [
       `var total = ${joined.start};`,
       `for (var part = 0u; part < ${parts}u; part++) { total = ${joined.join(other)}; }`,
       ...store(join, joined),

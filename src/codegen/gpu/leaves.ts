@@ -17,7 +17,7 @@ export function leavesAt(locals: ElementValues, node: Node): Leaves {
     constants: (_name, values) => {
       if (values.every((value) => value === values[0])) return atom(literal(values[0]!));
       const name = locals.kernel.name('table');
-      locals.kernel.globals.push(`const ${name} = array<f32, ${values.length}>(${values.map(literal).join(', ')});`);
+      locals.kernel.table(name, values.map(literal));
       return atom(`${name}[${locals.channel(values.length)}]`);
     },
     element: () => locals.at.index,

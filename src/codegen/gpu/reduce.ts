@@ -3,7 +3,7 @@ import type { OpOfKind } from '../../ops/index.js';
 import { REDUCTIONS } from '../formula/reduce.js';
 import { Writer } from '../formula/render.js';
 import type { GroupContext } from './context.js';
-import { type Dispatch, indent, KernelBuilder } from './kernel.js';
+import { type Dispatch, finishFlat, indent } from './kernel.js';
 import { alignTo } from './layout.js';
 import { leavesAt } from './leaves.js';
 import { floatLiteral } from './literal.js';
@@ -32,7 +32,7 @@ export function emitChannelReduction(context: GroupContext, id: ValueId): Dispat
   const both = context.reserve(2 * half);
   const partial: PartialSums = { parts, place: both, rest: { ...both, offset: both.offset + half, bytes: half } };
 
-  const sums = new KernelBuilder();
+  const sums = context.newKernel();
   const outer = new Locals(context, sums, { index: 'i', channel: 'c' });
   for (const input of node.inputs.slice(1))
     if (context.count(input) === channels && context.type(input).shape.length === 1) outer.perChannel(input);
@@ -40,7 +40,7 @@ export function emitChannelReduction(context: GroupContext, id: ValueId): Dispat
   for (const [key, name] of outer.shared) inner.shared.set(key, name);
   const operand = (index: number) => inner.value(node.inputs[index]!);
   const added = new Writer(sums.renderer, { ...leavesAt(inner, node), operand }).write(term);
-  const first = sums.finishFlat(context.label([id]), count, limits, [
+  const first = finishFlat(sums, context.label([id]), count, limits, [
     `let c = i % ${channels}u;`,
     `let part = i / ${channels}u;`,
     ...outer.lines,
@@ -53,12 +53,12 @@ export function emitChannelReduction(context: GroupContext, id: ValueId): Dispat
     `${sums.write(both, 'f32')}[i + ${half / 4}u] = sum.y;`,
   ]);
 
-  const join = new KernelBuilder();
+  const join = context.newKernel();
   const locals = new Locals(context, join, { index: 'i', channel: 'i' });
   locals.lines.push(...joinParts(join, partial, channels));
   const total = of === 'mean' ? `${join.helper('mean_of')}(sum, ${floatLiteral(rows, join.helper)})` : `${join.helper('sum_of')}(sum)`;
   locals.lines.push(`let total = ${total};`);
   locals.define(id, new Writer(join.renderer, leavesAt(locals, node)).write(result));
   locals.store(id);
-  return [first, join.finishFlat(`${context.label([id])}, parts`, channels, limits, locals.lines)];
+  return [first, finishFlat(join, `${context.label([id])}, parts`, channels, limits, locals.lines)];
 }

@@ -1,5 +1,5 @@
 import { type Contraction, resultAt, slabsOf } from './contraction-geometry.js';
-import type { KernelBuilder } from './kernel.js';
+import type { Kernel } from './kernel.js';
 import type { Place } from './layout.js';
 
 /**
@@ -18,7 +18,7 @@ export interface PartialSums {
 
 /** Statement that adds `sum`, a run of terms, to element (`m`, `n`) of `part`; `first`: the run is the part's first. */
 export function addRun(
-  kernel: KernelBuilder,
+  kernel: Kernel,
   c: Contraction,
   { place, rest }: PartialSums,
   { m, n, sum, first }: { readonly m: string; readonly n: string; readonly sum: string; readonly first: string },
@@ -37,7 +37,7 @@ export function addRun(
 }
 
 /** Statements that declare `sum`, a pair (`add_term`): the sum over the parts of what each left for element `i` of `count`. */
-export function joinParts(kernel: KernelBuilder, { place, parts, rest }: PartialSums, count: number): string[] {
+export function joinParts(kernel: Kernel, { place, parts, rest }: PartialSums, count: number): string[] {
   const at = `part * ${count}u + i`;
   const whole = kernel.read(place, 'f32', at);
   const next =
