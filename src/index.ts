@@ -46,6 +46,7 @@ export type { Program, Recipe } from './ir/program.js';
 export type { Graph, Node, PrecisionName, TensorType } from './ir/types.js';
 export type { RuleId, Why } from './ir/why.js';
 export { type Fixed, fixSource } from './language/fix.js';
+export { LanguageService, plainService } from './language/service.js';
 export { lintProgram, programWarnings } from './language/warnings.js';
 export { checkSource, lowerProgram } from './lower/lower.js';
 export { type BenchOptions, type BenchResult, bench } from './measure/bench.js';

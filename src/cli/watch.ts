@@ -1,64 +1,33 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type CompileOptions, type PlanDiff, readWhole, type Source, sourceChange, UserError } from '../index.js';
+import { type CompileOptions, type PlanDiff, plainService, readWhole, renderDiagnostics, type Source, sourceChange } from '../index.js';
 import { printDiff } from './diff-view.js';
 import { reportFailure } from './failure.js';
 import type { Interrupt } from './interrupt.js';
 import type { Output } from './output.js';
+import { untilNextLook, WatchedFile } from './watched-file.js';
 
-/** Between two looks at the files: what an editor saves is seen before it is missed, and nothing is to be noticed of looking. */
-const INTERVAL_MS = 300;
-
-/** Looks in a row that find no file before it is told: an editor that saves may take it away for one. */
-const GONE = 4;
-
-function isSame(a: Source | undefined, b: Source | undefined): boolean {
-  const texts = (source: Source | undefined) => source && [source.text, ...(source.used ?? []).map(({ name, text }) => [name, text])];
-  return JSON.stringify(texts(a)) === JSON.stringify(texts(b));
+interface Change {
+  readonly source: Source;
+  readonly diff: PlanDiff;
 }
 
-/** The file and what it uses, again and again. Mistakes in it are told when they appear. */
-class Watched {
-  #seen: Source | undefined;
-  /** Looks in a row at which it could not be read. */
-  #misses = 0;
+/** The changes of a file that mean something else. Mistakes in it are told when they appear. */
+class Changes {
+  private readonly watched: WatchedFile;
+  private readonly service = plainService();
 
   constructor(
     private readonly file: string,
     private readonly output: Output,
-  ) {}
-
-  /** Undefined where it cannot be read just now: as while it is saved, which is nothing to tell, or because it is gone. */
-  async read(): Promise<Source | undefined> {
-    try {
-      const source = await readWhole(this.file);
-      if (this.#misses >= GONE) this.output.line(`${this.file} can be read again`);
-      this.#misses = 0;
-      return source;
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      this.#misses += 1;
-      if (this.#misses === GONE) {
-        const [first] = error.diagnostics;
-        const why = first?.why === undefined ? '' : ` (${first.why})`;
-        this.output.error(`${first?.message}${why}: looking for it until it is there again; the run is that of what it said last`);
-      }
-      return undefined;
-    }
+    source: Source,
+  ) {
+    this.watched = new WatchedFile(file, source);
   }
 
   /** Resolves when the file says something else than `before` does, and has no mistakes; undefined when `signal` is aborted first. */
-  async change(
-    before: Source,
-    options: CompileOptions,
-    signal: AbortSignal,
-  ): Promise<{ readonly source: Source; readonly diff: PlanDiff } | undefined> {
-    this.#seen ??= before;
-    for (;;) {
-      await sleep(INTERVAL_MS, undefined, { signal }).catch(() => undefined);
-      if (signal.aborted) return undefined;
-      const source = await this.read();
-      if (source === undefined || isSame(source, this.#seen)) continue;
-      this.#seen = source;
+  async next(before: Source, options: CompileOptions, signal: AbortSignal): Promise<Change | undefined> {
+    while (await untilNextLook(signal)) {
+      const source = await this.look();
+      if (source === undefined) continue;
       try {
         const diff = await sourceChange(before, source, options);
         if (diff !== undefined) return { source, diff };
@@ -66,6 +35,25 @@ class Watched {
         reportFailure(error, this.output);
       }
     }
+    return undefined;
+  }
+
+  /** The file where it says something new and has no mistakes. */
+  private async look(): Promise<Source | undefined> {
+    const seen = await this.watched.look();
+    if (seen === undefined) return undefined;
+    if (seen.kind === 'gone') {
+      const [first] = seen.diagnostics;
+      const why = first?.why === undefined ? '' : ` (${first.why})`;
+      this.output.error(`${first?.message}${why}: looking for it until it is there again; the run is that of what it said last`);
+      return undefined;
+    }
+    if (seen.isBack) this.output.line(`${this.file} can be read again`);
+    const { source } = seen;
+    const analysis = this.service.update(this.file, source);
+    if (!analysis.hasErrors) return source;
+    this.output.error(renderDiagnostics(analysis.diagnostics, source, { color: this.output.errorColor }));
+    return undefined;
   }
 }
 
@@ -80,8 +68,8 @@ export async function watchTraining(
   interrupt: Interrupt,
   output: Output,
 ): Promise<void> {
-  const watched = new Watched(file, output);
   let source = await readWhole(file);
+  const changes = new Changes(file, output, source);
   while (!interrupt.signal.aborted) {
     const stop = new AbortController();
     const either = AbortSignal.any([stop.signal, interrupt.signal]);
@@ -91,7 +79,7 @@ export async function watchTraining(
         if (!either.aborted) reportFailure(error, output);
       },
     );
-    const changed = await watched.change(source, options, interrupt.signal);
+    const changed = await changes.next(source, options, interrupt.signal);
     stop.abort(Object.assign(new Error('the file has changed'), { name: 'AbortError' }));
     await training;
     if (changed === undefined) return;

@@ -2,6 +2,7 @@ import { DATASETS, isDatasetName } from '../datasets/registry.js';
 import { FILE_SOURCES, SHAPES_CALL } from '../lower/choices/source.js';
 import { FUNCTIONS, PARAM, PARAM_ARGUMENTS } from '../lower/functions.js';
 import { findLayer } from '../lower/layers.js';
+import { findLine, LINES, type Line } from '../lower/lines.js';
 import type { Setting } from '../lower/setting.js';
 import {
   AUX_LOSS,
@@ -27,19 +28,8 @@ export interface Callable {
   readonly example?: string | undefined;
 }
 
-/** Lines of sections that are no settings: each stands as often as it is needed. */
-const LINES: Readonly<Partial<Record<SettingsSection, Readonly<Record<string, string>>>>> = {
-  precision: { keep: 'keeps an op, a layer or a pattern of layers in a format: `keep "stage4.*" in fp32`' },
-  train: {
-    init: 'how the parameters start whose names a pattern means: `init "*.weight" normal(std: 0.02)`',
-    freeze: 'leaves parameters as they are: `freeze "stem.*"`, `freeze "stem.*" until 2`, `freeze fc after 5`',
-    group: 'an update of their own for the parameters of a kind or a pattern: `group biases { weight_decay_times 0 }`',
-    aux_loss: 'a further loss, of a value that the model names: `aux_loss head cross_entropy(weight: 0.3)`',
-  },
-};
-
 /** The braces of a `group` line, as if they were a section. */
-export const GROUP = 'group';
+export const GROUP = LINES.parameter_group.word;
 
 const GROUP_SETTINGS: readonly Setting[] = [GROUP_OPTIMIZER, GROUP_SCHEDULE, GROUP_WARMUP, ...Object.values(GROUP_FACTORS)];
 
@@ -62,14 +52,14 @@ export function settingsOf(section: string): readonly Setting[] {
   return isSettingsSection(section) ? SETTINGS[section] : [];
 }
 
-export function linesOf(section: string): Readonly<Record<string, string>> {
-  return (isSettingsSection(section) && LINES[section]) || {};
+export function linesOf(section: string): readonly Line[] {
+  return Object.values(LINES).filter((line) => line.section === section);
 }
 
 /** A setting by its name; `aux_loss` takes words as one. */
 export function findSetting(section: string, name: string): Setting | undefined {
   const found = settingsOf(section).find((setting) => setting.name === name);
-  return found ?? (name === AUX_LOSS.name && linesOf(section)[name] !== undefined ? AUX_LOSS : undefined);
+  return found ?? (name === AUX_LOSS.name && findLine(section, name) !== undefined ? AUX_LOSS : undefined);
 }
 
 function layerCallable(name: string, block: BlockSection | undefined): Callable | undefined {

@@ -2,6 +2,7 @@ import { DATASET_NAMES } from '../datasets/registry.js';
 import { LOSS_KINDS } from '../ir/program.js';
 import { isState } from '../ir/structure.js';
 import { FILE_SOURCES } from '../lower/choices/source.js';
+import { LINES } from '../lower/lines.js';
 import { INITIALIZERS } from '../ops/initializers.js';
 import type { Analysis } from './analysis.js';
 import { defaultText, describeValues, isOptional, type Parameter } from './arguments.js';
@@ -46,10 +47,7 @@ export function settings(section: string): readonly Completion[] {
     const detail = value.kind === 'scalar' ? describeParameter(value.param) : value.default && `default ${value.default}`;
     return { label: name, kind: 'setting', doc, snippet: `${name} `, ...(detail && { detail }) };
   });
-  return [
-    ...own,
-    ...Object.entries(linesOf(section)).map(([label, doc]): Completion => ({ label, kind: 'keyword', doc, snippet: `${label} ` })),
-  ];
+  return [...own, ...linesOf(section).map(({ word: label, doc }): Completion => ({ label, kind: 'keyword', doc, snippet: `${label} ` }))];
 }
 
 export function wordDoc(section: string, setting: string, word: string): string {
@@ -58,7 +56,7 @@ export function wordDoc(section: string, setting: string, word: string): string 
 
 export function settingValues(section: string, name: string, analysis: Analysis, offset: number): readonly Completion[] {
   const setting = findSetting(section, name);
-  if (name === 'init') return initializers();
+  if (name === LINES.init.word) return initializers();
   if (setting === undefined) return [];
   const { value } = setting;
   if (value.kind === 'choice')

@@ -1,4 +1,5 @@
 import type { IToken, TokenType } from 'chevrotain';
+import { findLine, LINES, type Line } from '../lower/lines.js';
 import * as t from '../parser/tokens.js';
 import { findSetting, GROUP, isSettingsSection } from './catalogue.js';
 import type { Owner } from './places.js';
@@ -89,15 +90,15 @@ class Reader {
       this.setting = token.image;
       const found = findSetting(this.settings ?? this.section, token.image);
       this.hasValue = found?.value.kind === 'call';
-    } else if (type === t.In && this.setting === 'keep') this.hasValue = false;
-    else if (VALUES.has(type)) this.hasValue = !this.isLine || this.previous?.image !== this.setting || this.setting === 'freeze';
+    } else if (type === t.In && this.setting === LINES.keep.word) this.hasValue = false;
+    else if (VALUES.has(type)) this.hasValue = this.line?.hasValue !== true || this.previous?.image !== this.setting;
     else if (CLOSERS.has(type)) this.hasValue = true;
     else if (type.CATEGORIES?.includes(t.Operator) === true) this.hasValue = false;
   }
 
-  /** Lines with a pattern or a name before their value. */
-  private get isLine(): boolean {
-    return this.setting === 'keep' || this.setting === 'init' || this.setting === 'aux_loss' || this.setting === 'freeze';
+  /** The line that is being written, if it is no setting. */
+  private get line(): Line | undefined {
+    return this.setting === undefined ? undefined : findLine(this.section, this.setting);
   }
 
   private ownerOf(): Owner | undefined {
@@ -153,13 +154,10 @@ class Reader {
     const { setting } = this;
     if (setting === undefined || this.hasValue) return { kind: 'setting', section };
     const type = this.previous?.tokenType;
-    if (setting === 'keep') {
-      if (type === t.Keep) return { kind: 'pattern', of: 'layers' };
-      return type === t.In ? { kind: 'format' } : { kind: 'keep-in' };
-    }
-    if ((setting === 'init' || setting === 'freeze' || setting === 'group') && this.previous?.image === setting)
-      return { kind: 'pattern', of: 'parameters' };
-    if (setting === 'aux_loss' && this.previous?.image === setting) return { kind: 'value' };
+    const { line } = this;
+    const isBehindWord = this.previous?.image === setting;
+    if (line === LINES.keep && !isBehindWord) return type === t.In ? { kind: 'format' } : { kind: 'keep-in' };
+    if (line !== undefined && isBehindWord) return line.about === 'value' ? { kind: 'value' } : { kind: 'pattern', of: line.about };
     return { kind: 'setting-value', section, setting };
   }
 

@@ -1,5 +1,6 @@
 import type { IToken } from 'chevrotain';
 import type { Span } from '../diagnostics/diagnostic.js';
+import { LINES } from '../lower/lines.js';
 import type { Body, Section, Stage } from '../parser/ast.js';
 import * as t from '../parser/tokens.js';
 import type { Analysis } from './analysis.js';
@@ -56,8 +57,7 @@ function sectionItems(section: Section): readonly OutlineItem[] {
       ];
     default: {
       const children = section.items.map((item): OutlineItem => {
-        const name =
-          'pattern' in item ? `${item.kind === 'parameter_group' ? 'group' : item.kind} ${item.pattern.text}` : item.name.text || item.kind;
+        const name = 'pattern' in item ? `${LINES[item.kind].word} ${item.pattern.text}` : item.name.text || item.kind;
         return { name, kind: 'setting', span: item.span, nameSpan: { start: item.span.start, end: item.span.start + 1 }, children: [] };
       });
       return [

@@ -1,4 +1,5 @@
 import type { Span } from '../diagnostics/diagnostic.js';
+import { LINES } from '../lower/lines.js';
 import type * as ast from '../parser/ast.js';
 import { leftSpine } from '../parser/operators.js';
 
@@ -90,9 +91,9 @@ class Finder {
           if (item.when !== undefined) this.expr(item.when.epochs);
           break;
         case 'parameter_group':
-          this.line(section, 'group', item.span);
+          this.line(section, LINES[item.kind].word, item.span);
           this.places.push({ kind: 'pattern', item, span: item.pattern.span });
-          this.items('group', item.items);
+          this.items(LINES[item.kind].word, item.items);
           break;
         case 'aux_loss':
           this.line(section, item.kind, item.span);

@@ -1,4 +1,5 @@
 import { idlePins } from '../compile.js';
+import type { DiagnosticCode } from '../diagnostics/codes.js';
 import { type Diagnostic, type Source, UserError } from '../diagnostics/diagnostic.js';
 import type { CostTable } from '../plan/cost-table.js';
 import { defaultTarget, type PlanTarget } from '../plan/target.js';
@@ -34,8 +35,16 @@ interface Document {
   last: { readonly key: string; readonly planned: Planned } | undefined;
 }
 
+/** What planning finds that a text alone does not show, for docs/precision.md. */
+export const PLANNING_WARNINGS = {
+  AMP4250: {
+    title: 'pin that changes nothing',
+    meaning: 'Every value would have its format without the `keep` line. Editors show it: a plan is made for it.',
+  },
+} as const satisfies Readonly<Record<string, DiagnosticCode>>;
+
 /** Of a `keep` line without which everything would have the format that it has. */
-export const IDLE_PIN = 'AMP4250';
+export const IDLE_PIN: keyof typeof PLANNING_WARNINGS = 'AMP4250';
 
 const NOTHING: Planned = { plan: undefined, diagnostics: [] };
 
@@ -134,4 +143,9 @@ function isSame(a: Source, b: Source): boolean {
 /** A host that plans for a backend as it is without a device at hand. */
 export function plainHost(breathe: () => Promise<void>, backend = 'cpu'): ServiceHost {
   return { breathe, machine: () => Promise.resolve({ target: defaultTarget(backend) }) };
+}
+
+/** A service for what asks for mistakes alone, or plans for a backend as it is without a device at hand. */
+export function plainService(backend = 'cpu'): LanguageService {
+  return new LanguageService(plainHost(() => new Promise((resolve) => setTimeout(resolve)), backend));
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync, rmSync } from 'node:fs';
-import { startAmpc } from '../support/cli.js';
+import { ampc, startAmpc } from '../support/cli.js';
 import { TINY, useTiny } from '../support/tiny.js';
 
 describe('ampc train --watch', function () {
@@ -62,5 +62,36 @@ describe('ampc train --watch', function () {
     const { code, stderr } = await startAmpc(work.args('train', work.program, '--watch', '--out', 'x')).result;
     assert.equal(code, 2);
     assert.match(stderr, /option '--watch' cannot be used with option '--out <dir>'/);
+  });
+});
+
+describe('ampc check --watch', function () {
+  this.timeout(240_000);
+  const work = useTiny();
+
+  it('checks again what is changed, or what that uses, and counts all', async () => {
+    const block = 'block Twice(x) { x |> relu |> relu }\n';
+    work.file('blocks.amp', block);
+    const user = work.file('user.amp', `use "./blocks.amp"\n${TINY}`);
+    const watching = startAmpc(['check', work.program, user, '--watch', '--json'], {}, { cwd: work.dir });
+    await watching.waitFor(/"event":"check","files":2,"errors":0/);
+    await watching.waitForError(/watching: what is changed is checked again/);
+    work.file('tiny.amp', TINY.replace('as fc', 'as fc |> relux'));
+    await watching.waitForError(/tiny\.amp has changed[\s\S]*unknown .*`relux`[\s\S]*1 error.* in 2 files/);
+    work.file('blocks.amp', block.replace('|> relu }', '|> tanhh }'));
+    await watching.waitForError(/user\.amp has changed[\s\S]*unknown .*`tanhh`[\s\S]*2 errors.* in 2 files/);
+    rmSync(user);
+    await watching.waitForError(/user\.amp is gone[\s\S]*cannot read/);
+    watching.kill('SIGINT');
+    const { code, stdout } = await watching.result;
+    assert.equal(code, 130);
+    const findings = stdout.split('\n').filter((line) => line.includes('"event":"diagnostic"') && line.includes('relux'));
+    assert.equal(findings.length, 1, 'of what has not changed nothing is said again');
+  });
+
+  it('looks at files alone', async () => {
+    const { code, stderr } = await ampc('check', '-', '--watch');
+    assert.equal(code, 2);
+    assert.match(stderr, /--watch looks at files; - is standard input/);
   });
 });

@@ -7,8 +7,10 @@ import { formatEdits, keepInFp32 } from '../../src/language/edits.js';
 import { hintsIn } from '../../src/language/hints.js';
 import { hoverAt } from '../../src/language/hover.js';
 import { renameIn } from '../../src/language/rename.js';
+import { runValue } from '../../src/language/run-values.js';
 import { LanguageService, plainHost } from '../../src/language/service.js';
 import { signatureAt } from '../../src/language/signature.js';
+import { SETTINGS } from '../../src/lower/settings.js';
 
 const NET = `dataset cifar10 { normalize(mean: 0.5, std: 0.5) }
 
@@ -77,6 +79,23 @@ describe('the language service', () => {
     const shapes = shapesOf(NET.replace('|> flatten', '|> conv2d(4, kernel: '));
     assert.deepEqual(shapes.slice(0, 7), shapesOf(NET).slice(0, 7));
     assert.deepEqual(shapesOf(NET.replace('-> [10]', '->')), shapesOf(NET));
+  });
+
+  it('says of each setting what a run has, whatever the file says', async () => {
+    const { analysis, plan } = await planned(NET.replace('batch 8', 'batch width'));
+    const shown = (word: string) =>
+      hoverAt(analysis, plan, analysis.source.text.indexOf(word) + 1)!
+        .text.split('\n')
+        .at(-1)!;
+    assert.equal(shown('batch width'), 'default `64`; here `width`; in a run `16`');
+    assert.equal(
+      shown('optimizer'),
+      'default `adam`; here `adam(lr: 1e-3)`; in a run `adam(lr: 0.001, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0)`',
+    );
+    assert.equal(shown('compute'), 'default `fp16`; here `fp16`');
+    const { program } = analysis;
+    for (const section of ['precision', 'train'] as const)
+      for (const { name } of SETTINGS[section]) assert.match(runValue(section, name, program!, plan) ?? '', /^[\w[(]/, name);
   });
 
   it('shows formats and casts of the plan', async () => {
