@@ -1,12 +1,15 @@
-import { buildAccumulateStep, buildEvalStep, buildTrainStep } from './autodiff/step.js';
-import { userError } from './diagnostics/diagnostic.js';
+import type { Exchange } from './autodiff/exchange.js';
+import { buildAccumulateStep, buildEvalStep, buildTrainStep, ofWholeStep } from './autodiff/step.js';
+import { type UserError, userError } from './diagnostics/diagnostic.js';
 import type { Pin } from './ir/pin.js';
 import type { LossScaling, PolicyName, PrecisionSpec, Program } from './ir/program.js';
+import type { RankShare, WireType } from './ir/ranks.js';
 import { isInput } from './ir/structure.js';
 import { type ComputeType, type Graph, isLow, precisionName } from './ir/types.js';
 import { validateGraph } from './ir/validate.js';
 import { hasShortRange } from './numeric/formats.js';
 import { opRules } from './ops/rules.js';
+import { placeExchanges } from './plan/exchange.js';
 import type { Plan, PlanFunction } from './plan/plan.js';
 import { planGraph } from './plan/plan-graph.js';
 import { simplify } from './plan/simplify.js';
@@ -68,7 +71,8 @@ function* planStep(
   yield 'precision';
   const simplified = check('simplify', simplify(assigned));
   yield 'simplify';
-  const fn = planGraph(simplified, batch, target);
+  const placed = check('exchange', placeExchanges(simplified));
+  const fn = planGraph(placed, batch, target);
   check('plan', fn.graph);
   yield 'plan';
   return fn;
@@ -81,20 +85,40 @@ function batchOf(graph: Graph): number {
   return image.type.shape[0]!;
 }
 
+function cannotExchange(backend: string, ranks: number): UserError {
+  return userError(
+    'AMP6501',
+    `the ${backend} backend cannot train on ${ranks} ranks`,
+    'its plans hold nothing that ranks exchange: it has no kernel for all_reduce of several',
+    'choose --backend cpu',
+  );
+}
+
 interface TailStep {
   readonly graph: Graph;
   readonly batch: number;
 }
 
 /** The step on the images that fill no whole one: each micro-batch counts as much as its share of their images. */
-function tailSteps({ recipe, train, tail }: Program, scaling: LossScaling): readonly TailStep[] {
+/** What of the micro-batch this rank has, and how gradients travel; undefined: there is one rank. */
+function exchangeOf(share: RankShare | undefined, { communicate }: PrecisionSpec): Exchange | undefined {
+  const wire: WireType = communicate ?? 'f32';
+  return share && { ...share, wire };
+}
+
+function tailSteps({ recipe, train, tail, ranks }: Program, scaling: LossScaling): readonly TailStep[] {
   if (tail === undefined) return [];
   const [batch, last] = [batchOf(train), batchOf(tail.train)];
-  const images = tail.before * batch + last;
-  const end = { name: 'tail_step', share: last / images };
+  const { share } = tail;
+  // Of all ranks.
+  const [whole, rest] = ranks === undefined || share === undefined ? [batch, last] : [recipe.train.batch, share.images];
+  const images = tail.before * whole + rest;
+  const isAccumulated = tail.before > 0;
+  const end = { name: 'tail_step', share: rest / images, isAccumulated, part: exchangeOf(share, recipe.precision) };
   const step = { graph: buildTrainStep(tail.train, recipe, scaling, last, end), batch: last };
   if (tail.before === 0) return [step];
-  const start = { name: 'tail_accumulate_step', share: batch / images };
+  const part = exchangeOf(ranks?.share, recipe.precision);
+  const start = { name: 'tail_accumulate_step', share: whole / images, isAccumulated, part };
   return [{ graph: buildAccumulateStep(train, recipe, scaling, batch, start), batch }, step];
 }
 
@@ -119,11 +143,16 @@ export function* compilePasses(program: Program, target: PlanTarget, options: Pa
   const trainBatch = batchOf(program.train);
   const evalBatch = batchOf(program.eval);
   const plan = (graph: Graph, batch: number) => planStep(graph, precision, batch, target, options);
-  const trainStep = buildTrainStep(program.train, recipe, scaling, trainBatch);
+  const part = exchangeOf(program.ranks?.share, precision);
+  if (part !== undefined && target.exchanges !== true) throw cannotExchange(target.backend, part.ranks);
+  const trainStep = buildTrainStep(program.train, recipe, scaling, trainBatch, ofWholeStep('train_step', recipe, part));
   // Once, and here: the evaluation step lacks the layers that only training has.
   checkPins(trainStep, precision.pins);
   const functions = [yield* plan(trainStep, trainBatch)];
-  if (recipe.train.accumulate > 1) functions.push(yield* plan(buildAccumulateStep(program.train, recipe, scaling, trainBatch), trainBatch));
+  if (recipe.train.accumulate > 1) {
+    const before = ofWholeStep('accumulate_step', recipe, part);
+    functions.push(yield* plan(buildAccumulateStep(program.train, recipe, scaling, trainBatch, before), trainBatch));
+  }
   for (const { graph, batch } of tailSteps(program, scaling)) functions.push(yield* plan(graph, batch));
   functions.push(yield* plan(buildEvalStep(program.eval, recipe, evalBatch), evalBatch));
   return { model: recipe.model, policy: precision.policy, precision: precision.compute, target, functions };

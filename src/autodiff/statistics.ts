@@ -4,6 +4,7 @@ import { type Graph, type Node, numberAttr, stringAttr, type ValueId } from '../
 import { emit } from '../ops/emit.js';
 import { opDefinition } from '../ops/index.js';
 import type { Written } from './averages.js';
+import { type Exchange, exchangeStatistic } from './exchange.js';
 import { declareState } from './state.js';
 
 /** A `running_update` of the forward graph: running' = (1 - momentum) * running + momentum * correction * batch, per channel, f32. */
@@ -68,16 +69,23 @@ export function commitStatistics(
   updates: readonly Update[],
   ok: ValueId | undefined,
   isAccumulated: boolean,
+  part?: Exchange,
 ): readonly Written[] {
   const guard = ok === undefined ? [] : [ok];
   return updates.map((update): Written => {
     const { node, state, running, batch, momentum, correction } = update;
+    if (!isAccumulated && part !== undefined) {
+      const attrs = { ...node.attrs, correction: 1 };
+      const all = exchangeStatistic(builder, batch, correction, part, placeOf(node));
+      return { node, state, result: builder.add({ ...node, attrs, inputs: [running, all, ...guard] }) };
+    }
     if (!isAccumulated) return { node, state, result: builder.add({ ...node, inputs: [running, batch, ...guard] }) };
     const { pending, name } = declarePending(builder, update);
     const before = emit(builder, 'add', [running, pending], {}, { why: 'as the earlier micro-batches leave the statistic' });
     const kept = emit(builder, 'scale', [before], { factor: 1 - momentum }, { why: 'the share of it that stays' });
     const gained = emit(builder, 'scale', [batch], { factor: momentum * correction }, { why: 'the share of this micro-batch' });
-    const moved = emit(builder, 'add', [kept, gained], {}, { why: 'as the step leaves the statistic' });
+    const own = emit(builder, 'add', [kept, gained], {}, { why: 'as the step leaves the statistic' });
+    const moved = part === undefined ? own : exchangeStatistic(builder, own, 1, part, placeOf(node));
     const attrs = { momentum: 1, correction: 1, writes: [state] };
     const options = { ...placeOf(node), why: 'takes it over whole' };
     const result = emit(builder, 'running_update', [running, moved, ...guard], attrs, options);

@@ -9,6 +9,7 @@ import { note } from '../ir/why.js';
 import { emit } from '../ops/emit.js';
 import { addAverages } from './averages.js';
 import { differentiate } from './differentiate.js';
+import { type Exchange, exchangeGradients, exchangeReports, ofPart } from './exchange.js';
 import { addAuxLosses, addLoss, addTrainedLoss, type LossInputs, type TrainedLoss } from './loss.js';
 import { addOptimizer } from './optimizer.js';
 import { type Parameter, placeOf } from './parameter.js';
@@ -142,12 +143,16 @@ function finish(builder: GraphBuilder, name: string, outputs: Record<string, Val
 export interface MicroBatch {
   /** Of the function that it becomes. */
   readonly name: string;
-  /** Its images as a share of the step's; 1: there are no others. */
+  /** Its images as a share of the step's, those of all ranks together. */
   readonly share: number;
+  /** Whether there are micro-batches before the last one of the step. */
+  readonly isAccumulated: boolean;
+  /** Of several ranks: what this one has of the micro-batch, and in which format gradients travel. */
+  readonly part?: Exchange | undefined;
 }
 
-function ofWholeStep(name: string, { train }: Recipe): MicroBatch {
-  return { name, share: 1 / train.accumulate };
+export function ofWholeStep(name: string, { train }: Recipe, part?: Exchange): MicroBatch {
+  return { name, share: 1 / train.accumulate, isAccumulated: train.accumulate > 1, part };
 }
 
 /**
@@ -159,17 +164,17 @@ export function buildTrainStep(
   recipe: Recipe,
   scaling: LossScaling,
   batch: number,
-  { name, share }: MicroBatch = ofWholeStep('train_step', recipe),
+  { name, share, isAccumulated, part }: MicroBatch = ofWholeStep('train_step', recipe),
 ): Graph {
-  const isAccumulated = share < 1;
   const start = startFrom(forward, recipe, batch, mixesImages(recipe.dataset.augment));
   const { builder, updates } = start;
-  const trained = addObjective(start, recipe, share);
+  const trained = ofPart(addObjective(start, recipe, share * (part?.share ?? 1)), part);
   const scaler = declareScaler(builder, scaling);
   const gradients = addBackward(builder, trained, scaler);
-  let parameters = parameterList(builder, gradients);
+  let parameters: readonly Parameter[] = parameterList(builder, gradients);
   if (isAccumulated) parameters = addAccumulated(builder, parameters);
-  const outputs: Record<string, ValueId> = reportOf(trained);
+  if (part !== undefined) parameters = exchangeGradients(builder, parameters, part);
+  const outputs: Record<string, ValueId> = exchangeReports(builder, reportOf(trained), part);
   let ok: ValueId | undefined;
   if (scaler.scale !== undefined) {
     ok = emit(
@@ -182,7 +187,7 @@ export function buildTrainStep(
     outputs.ok = ok;
     outputs.scale = emit(builder, 'scale', [scaler.scale], { factor: 1 }, { why: 'the loss scale of this step, reported' });
   }
-  const statistics = commitStatistics(builder, updates, ok, isAccumulated);
+  const statistics = commitStatistics(builder, updates, ok, isAccumulated, part);
   const { conditioned, norm } = conditionGradients(builder, parameters, scaler, recipe.train.clip);
   // Reported: clipping by a norm that is not finite makes every update zero, or NaN.
   if (norm !== undefined) outputs.norm = norm;
@@ -199,11 +204,11 @@ export function buildAccumulateStep(
   recipe: Recipe,
   scaling: LossScaling,
   batch: number,
-  { name, share }: MicroBatch = ofWholeStep('accumulate_step', recipe),
+  { name, share, part }: MicroBatch = ofWholeStep('accumulate_step', recipe),
 ): Graph {
   const start = startFrom(forward, recipe, batch, mixesImages(recipe.dataset.augment));
   const { builder, updates } = start;
-  const trained = addObjective(start, recipe, share);
+  const trained = ofPart(addObjective(start, recipe, share * (part?.share ?? 1)), part);
   const gradients = addBackward(builder, trained, declareScaler(builder, scaling));
   for (const p of parameterList(builder, gradients)) {
     const state = `${p.name}.grad`;
@@ -211,7 +216,7 @@ export function buildAccumulateStep(
     emit(builder, 'accumulate', [sum, p.gradient], { writes: [state] }, { ...placeOf(p.node), why: 'adds this micro-batch' });
   }
   deferStatistics(builder, updates);
-  return finish(builder, name, reportOf(trained));
+  return finish(builder, name, exchangeReports(builder, reportOf(trained), part));
 }
 
 /** Forward pass in evaluation mode with its loss, the weight of that where images have any, and, of classes, the number of correct rows. */

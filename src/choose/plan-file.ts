@@ -5,6 +5,7 @@ import { sourceOf } from '../files/source.js';
 import { given } from '../given.js';
 import type { FoundPin } from '../ir/pin.js';
 import { type Program, withoutTail } from '../ir/program.js';
+import type { Ranks } from '../ir/ranks.js';
 import { lowerProgram } from '../lower/lower.js';
 import { refuseUnlessFits, type Use, usesHostMemory } from '../memory/memory-fit.js';
 import { type CostTable, stepCost } from '../plan/cost-table.js';
@@ -34,6 +35,8 @@ export interface CompileOptions extends Settings, CostOptions {
   readonly backend?: BackendChoice | undefined;
   /** Training images of an epoch; by default as many as the data set has. They decide what is left for a smaller last step. */
   readonly images?: number | undefined;
+  /** The processes that train together, and which of them the plan is for; by default there is no other. */
+  readonly ranks?: Ranks | undefined;
   /** The epoch of the run, counted from 0, whose plan it is: what is frozen depends on it. By default the first. */
   readonly epoch?: number | undefined;
   /** Where the data is, instead of where the file has it: a run's plan follows it. */
@@ -107,10 +110,10 @@ function withoutViews({ recipe: { train, ...recipe }, ...program }: Program): Pr
 
 /** What the file says, with what it has measured of its data; and the source with what was measured. */
 async function lowerMeasured(asked: Source, options: CompileOptions): Promise<{ readonly source: Source; readonly lowered: Program }> {
-  const { images, epoch, data, onNotice } = options;
+  const { images, epoch, data, onNotice, ranks } = options;
   const source = data === undefined ? asked : { ...asked, data: { ...asked.data, path: resolve(data) } };
   const lower = (from: Source): Program => {
-    const program = lowerProgram(from, { overrides: pickSettings(options), ...given({ images, epoch }) });
+    const program = lowerProgram(from, { overrides: pickSettings(options), ...given({ images, epoch, ranks }) });
     return options.plainImages ? withoutViews(program) : program;
   };
   const lowered = lower(source);

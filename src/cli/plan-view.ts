@@ -10,6 +10,7 @@ import {
 } from '../index.js';
 import { eachRow, type FoldedRow, type Folding, foldRows } from './fold.js';
 import { formatCount, type Output } from './output.js';
+import { printExchanges } from './ranks-view.js';
 import { printSettings } from './settings-view.js';
 
 type Place = { readonly line: number; readonly column: number } | null;
@@ -210,6 +211,7 @@ export function printReport(report: PlanReport, all: boolean, output: Output): v
   if (own.length === 0) output.line('no casts');
   else printCasts(own, all, output);
   output.line();
+  printExchanges(report, output);
   printUpdates(report, output);
   printMemory(report, output);
   output.line();

@@ -24,6 +24,7 @@ const BY_KIND = {
   update: 'last',
   counter: 'last',
   scalar: 'last',
+  exchange: 'last',
 } as const satisfies Readonly<Record<OpKind, Rule>>;
 
 const BY_OP: Readonly<Partial<Record<OpName, Rule>>> = {

@@ -84,6 +84,7 @@ const TRAINING = [
   'global_norm',
   'clip_by_norm',
   'update_scale',
+  'all_reduce',
   'accumulate',
   'reset',
   'advance',

@@ -1,5 +1,20 @@
-import type { LossScaling } from './program.js';
 import { assertNever } from './types.js';
+
+export type LossScaling =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'static'; readonly scale: number }
+  | {
+      readonly kind: 'dynamic';
+      readonly init: number;
+      readonly growth: number;
+      readonly backoff: number;
+      /** Steps without an overflow after which the scale grows. */
+      readonly interval: number;
+      readonly floor: number;
+      readonly cap: number;
+      /** Consecutive skipped steps after which the run stops with a diagnosis. */
+      readonly abortAfter: number;
+    };
 
 /** `loss_scale dynamic()`: GradScaler's defaults, with a floor and cap that f32 can hold and an abort rule. */
 export const DYNAMIC_SCALING = {

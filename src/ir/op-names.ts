@@ -143,6 +143,8 @@ export const OP_NAMES = [
   'clip_by_norm',
   'update_scale',
 
+  'all_reduce',
+
   'accumulate',
   'reset',
   'advance',

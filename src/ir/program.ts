@@ -5,11 +5,13 @@ import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import type { AverageSpec } from './average.js';
 import type { EarlyStopSpec } from './early-stop.js';
 import type { FurtherInput } from './graph-names.js';
+import type { LossScaling } from './loss-scaling.js';
 import type { OptimizerSpec } from './optimizer.js';
 import type { ParameterKind } from './parameter-kinds.js';
 import type { Pin } from './pin.js';
+import type { RankShare, Ranks } from './ranks.js';
 import type { TestTimes } from './test-times.js';
-import type { ComputeType, Graph } from './types.js';
+import type { ComputeType, Graph, LowType } from './types.js';
 import type { ViewsSpec } from './views.js';
 import type { Why } from './why.js';
 
@@ -41,21 +43,7 @@ export interface DatasetSpec {
   readonly augment: readonly Augmentation[];
 }
 
-export type LossScaling =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'static'; readonly scale: number }
-  | {
-      readonly kind: 'dynamic';
-      readonly init: number;
-      readonly growth: number;
-      readonly backoff: number;
-      /** Steps without an overflow after which the scale grows. */
-      readonly interval: number;
-      readonly floor: number;
-      readonly cap: number;
-      /** Consecutive skipped steps after which the run stops with a diagnosis. */
-      readonly abortAfter: number;
-    };
+export type { LossScaling } from './loss-scaling.js';
 
 /** The policies that decide by rules alone. */
 export type RulePolicy = 'mixed' | 'autocast';
@@ -73,6 +61,8 @@ export interface PrecisionSpec {
   readonly chosen?: { readonly basis: RulePolicy; readonly reason?: Why };
   /** Undefined: dynamic for fp16, none for the others. */
   readonly lossScaling: LossScaling | undefined;
+  /** In which gradients travel between ranks; left out: f32. */
+  readonly communicate?: LowType;
   readonly pins: readonly Pin[];
 }
 
@@ -230,6 +220,8 @@ export interface Program {
   readonly eval: Graph;
   /** What trains on the images that fill no whole step; left out: there are none, or they are dropped. */
   readonly tail?: ProgramTail;
+  /** Of several processes that train together, and then `train` is of this one's part of a micro-batch; left out: there is one. */
+  readonly ranks?: Ranks & { readonly share: RankShare };
   /** The epochs of a run, counted from 0 and ascending, with which what is frozen changes, and so the program; left out: none. */
   readonly phases?: readonly number[];
   /** About the file, in the order of its text; left out: none. */
@@ -241,6 +233,8 @@ export interface ProgramTail {
   readonly before: number;
   /** The last one's forward pass, as `train` at its own batch. */
   readonly train: Graph;
+  /** Of several ranks: what this one has of the last one. */
+  readonly share?: RankShare;
 }
 
 /** The program without its last, smaller step: enough for whatever looks at the usual one alone. */

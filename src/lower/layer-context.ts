@@ -1,6 +1,8 @@
 import type { GraphBuilder } from '../ir/builder.js';
-import { type Attrs, type Loc, type Shape, type StateRole, sameShape, type ValueId } from '../ir/types.js';
+import type { OpName } from '../ir/op-names.js';
+import { type Attrs, elementCount, type Loc, type Shape, type StateRole, sameShape, type ValueId } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
+import { opDefinition } from '../ops/index.js';
 import type { ArgValue, LayerContext } from '../ops/layer.js';
 import { constrain } from '../ops/op.js';
 import { type Initializer, initAttrs, type StateInit } from '../ops/state-init.js';
@@ -40,7 +42,7 @@ export class LayerContexts {
   private readonly uses = new Map<string, number>();
 
   constructor(
-    private readonly graph: Pick<LayerContext, 'builder' | 'mode' | 'seed'>,
+    private readonly graph: Pick<LayerContext, 'builder' | 'mode' | 'seed' | 'share'>,
     private readonly patterns: readonly ParameterPattern[] = [],
   ) {}
 
@@ -67,13 +69,20 @@ export class LayerContexts {
       ...call,
       // Each use of a shared layer has random numbers of its own.
       salt: fnv1a32(use === 1 ? layer : `${layer}#${use}`),
-      emit: (op, inputs, attrs = {}) => emit(builder, op, inputs, attrs, { layer, loc }),
+      emit: (op, inputs, attrs = {}) => emit(builder, op, inputs, { ...attrs, ...this.placeInBatch(op, inputs) }, { layer, loc }),
       part: (name) => this.for({ ...call, path: `${layer}.${name}` }),
       parameter: (name, shape, init) => state('parameter', name, shape, init),
       statistic: (name, shape, init) => state('statistic', name, shape, init),
       step: () => this.step(builder),
       type: (id) => builder.type(id),
     };
+  }
+
+  /** Where in the batch of all ranks what drops elements by their places begins; nothing where there is one rank. */
+  private placeInBatch(op: OpName, inputs: readonly ValueId[]): Attrs {
+    const { builder, share } = this.graph;
+    if (share === undefined || opDefinition(op).dropsElements !== true) return {};
+    return { first: (share.from * elementCount(builder.type(inputs[0]!).shape)) / share.batch };
   }
 
   /** A learned value `path` by itself, the same for every image of a batch. */

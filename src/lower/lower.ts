@@ -5,6 +5,7 @@ import { DiagnosticSink } from '../diagnostics/sink.js';
 import { given } from '../given.js';
 import { divideEpoch, type Tail } from '../ir/epoch.js';
 import { comparesImages, type DatasetSpec, type LossSpec, type LossTarget, type Program, type Recipe } from '../ir/program.js';
+import { graphOf, type Ranks, shareOf } from '../ir/ranks.js';
 import type { Graph } from '../ir/types.js';
 import type { BlockSection, ParameterItem } from '../parser/ast.js';
 import { type ParseResult, parseAmp } from '../parser/parse.js';
@@ -32,9 +33,12 @@ import { readPrecision, readTrain } from './recipe.js';
 import { findRecursion } from './recursion.js';
 import { resolveNames } from './resolve.js';
 import { holdsBlocksAlone, isInSettings, sortSections, withoutBroken } from './sections.js';
+import type { SourceAnalysis } from './source-analysis.js';
 import { checkLastStatistics } from './statistics.js';
-import { type StageTrace, Trace } from './trace.js';
+import { Trace } from './trace.js';
 import { checkWhitening } from './whitening.js';
+
+export type { SourceAnalysis } from './source-analysis.js';
 
 export interface LowerOptions {
   /** Batch of the training graph; by default that of the file. */
@@ -44,6 +48,8 @@ export interface LowerOptions {
   /** Training images of an epoch; by default as many as the data set has. They decide what is left for a smaller last step. */
   readonly images?: number;
   readonly overrides?: Overrides;
+  /** The processes that train together, of which this is one; by default there is no other. Batches are those of all. */
+  readonly ranks?: Ranks;
   /** In which epoch of a run, counted from 0: what is frozen depends on it. By default the first. */
   readonly epoch?: number;
 }
@@ -63,24 +69,6 @@ export function checkSource(source: Source): readonly Diagnostic[] {
 function diagnosticsOf({ sink, modules }: Analysis): readonly Diagnostic[] {
   // What is unused because of a misspelt name is no second mistake.
   return sortDiagnostics(sink.hasErrors ? mistakes(errorsOf(sink), modules) : placed(sink.diagnostics, modules));
-}
-
-/** All that can be known of a source, whatever is wrong with it. */
-export interface SourceAnalysis {
-  readonly parsed: ParseResult;
-  /** As `checkSource` has them. */
-  readonly diagnostics: readonly Diagnostic[];
-  readonly modules: Modules;
-  /** What the names stand for; undefined where a file that it uses cannot be read. */
-  readonly names: Names | undefined;
-  /** What the stages of the model make, up to where it is known. */
-  readonly stages: readonly StageTrace[];
-  /** The data set, where it is known. */
-  readonly dataset: DatasetSpec | undefined;
-  /** The blocks that it can call. */
-  readonly blocks: ReadonlyMap<string, BlockSection>;
-  /** What is trained, as `lowerProgram` has it; undefined where there is a mistake or no model. */
-  program(): Program | undefined;
 }
 
 /** Finds out as much of a source as its mistakes leave: for tools in which it is being written. */
@@ -112,18 +100,21 @@ export function lowerProgram(source: Source, options: LowerOptions = {}): Progra
 }
 
 function programOf(analysis: Analysis, evalBatch: number | undefined): Program | undefined {
-  const { sink, modules, recipe, train, tail, phases = [], lowerAgain } = analysis;
+  const { sink, modules, recipe, train, tail, phases = [], lowerAgain, ranks } = analysis;
   const evaluation = sink.hasErrors ? undefined : lowerAgain?.('eval', evalBatch);
   if (sink.hasErrors || recipe === undefined || train === undefined || evaluation === undefined) return undefined;
   const graphs = { recipe, train: pruneGraph(train), eval: pruneGraph(evaluation) };
   const warnings = placed(sink.diagnostics, modules);
   const program = {
     ...graphs,
+    ...given({ ranks }),
     ...(phases.length > 0 && { phases }),
     ...(warnings.length > 0 && { warnings: sortDiagnostics(warnings) }),
   };
   const last = tail && lowerAgain?.('train', tail.last);
-  return last === undefined || tail === undefined ? program : { ...program, tail: { before: tail.before, train: pruneGraph(last) } };
+  if (last === undefined || tail === undefined) return program;
+  const share = ranks && { share: shareOf(tail.last, ranks) };
+  return { ...program, tail: { before: tail.before, train: pruneGraph(last), ...share } };
 }
 
 function errorsOf(sink: DiagnosticSink): readonly Diagnostic[] {
@@ -149,7 +140,8 @@ interface Analysis {
   readonly train?: Graph;
   readonly tail?: Tail | undefined;
   readonly phases?: readonly number[];
-  /** The model once more; by default at the batch of `train`. */
+  readonly ranks?: Program['ranks'];
+  /** The model once more, at a batch of all ranks, by default the file's: to train on the part of this one, or to evaluate all. */
   readonly lowerAgain?: (mode: 'train' | 'eval', batch?: number) => Graph | undefined;
 }
 
@@ -208,7 +200,8 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
   const fixed = { patterns, recursive, dataset, datasetValues, normalizeSpan, target, aux, seed: train.seed } as const;
   const shared = { ...fixed, sink, lines, names, constants: constants.values };
   const batch = options.batch ?? train.batch;
-  const context: ModelContext = { ...shared, batch, mode: 'train', trace: options.trace };
+  const { ranks } = options;
+  const context: ModelContext = { ...shared, ...graphOf(batch, ranks), mode: 'train', trace: options.trace };
   if (shapes === undefined) {
     if (model.inputs.length > 0) sink.unheard(() => lowerModel(model, likelyShapes(model, evaluation, data), context));
     return known;
@@ -234,11 +227,21 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
     precision,
     train: { ...train, ...given({ freeze: freezeText(parameterLines) }) },
   };
-  const lowerAgain: Analysis['lowerAgain'] = (mode, size = batch) => lowerModel(model, shapes, { ...shared, batch: size, mode })?.graph;
+  const lowerAgain: Analysis['lowerAgain'] = (mode, size = batch) =>
+    lowerModel(model, shapes, { ...shared, ...(mode === 'train' ? graphOf(size, ranks) : { batch: size }), mode })?.graph;
   const { tail } = divideEpoch(options.images ?? dataset?.images?.train ?? 0, batch, train.accumulate, train.dropLast);
-  checkLastStatistics(lowered.graph, tail, lines, sink);
+  checkLastStatistics(lowered.graph, tail && graphOf(tail.last, ranks).batch, lines, sink);
   checkWhitening(lowered.graph, lines, sink);
-  return { ...known, recipe, train: lowered.graph, tail, phases: phasesIn(parameterLines, graphs.graph, train.epochs), lowerAgain };
+  const divided = ranks && { ranks: { ...ranks, share: shareOf(batch, ranks) } };
+  return {
+    ...known,
+    recipe,
+    ...divided,
+    train: lowered.graph,
+    tail,
+    phases: phasesIn(parameterLines, graphs.graph, train.epochs),
+    lowerAgain,
+  };
 }
 
 function valuesOf({ spec, classes, missing, span }: ReadDataset): DatasetValues {

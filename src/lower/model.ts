@@ -66,7 +66,7 @@ export function lowerModel(model: ModelSection, shapes: ModelInputs, context: Mo
 }
 
 function startExpansion(model: ModelSection, context: ModelContext): Expansion {
-  const { sink, names, constants, mode, seed } = context;
+  const { sink, names, constants, mode, seed, share } = context;
   const builder = new GraphBuilder();
   const graph: GraphExpressions = {
     pipeline: (expr) => evaluatePipeline(state, expr),
@@ -83,7 +83,7 @@ function startExpansion(model: ModelSection, context: ModelContext): Expansion {
   const state: Expansion = {
     context,
     builder,
-    layers: new LayerContexts({ builder, mode, seed }, context.patterns),
+    layers: new LayerContexts({ builder, mode, seed, share }, context.patterns),
     evaluation: { sink, names, values: new Map(constants), graph, dataset: context.datasetValues },
     path: new LayerPath('', labelsOf(model.body)),
     stages: 0,

@@ -12,6 +12,7 @@ import { chosen, type ResolvedSetting, type ResolvedSettings, readSettings } fro
 import type { SettingValue } from './setting.js';
 import {
   AVERAGE,
+  COMMUNICATE,
   COMPUTE,
   EARLY_STOP,
   EVALUATE,
@@ -56,6 +57,7 @@ export function readPrecision(section: PrecisionSection | undefined, context: Ev
     compute: chosen(settings, COMPUTE, context),
     policy: chosen(settings, POLICY, context),
     lossScaling: chosen(settings, LOSS_SCALE, context),
+    ...given({ communicate: chosen(settings, COMMUNICATE, context) }),
     pins: items.flatMap((item) => (item.kind === 'keep' ? readKeep(item, context, lines) : [])),
   };
 }

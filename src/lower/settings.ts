@@ -4,7 +4,7 @@ import { AVERAGES } from './choices/average.js';
 import { EARLY_STOPS } from './choices/early-stop.js';
 import { AUX_LOSSES, LOSSES, LOST_LOSS } from './choices/loss.js';
 import { OPTIMIZERS } from './choices/optimizer.js';
-import { COMPUTE_FORMATS, LOSS_SCALES, POLICIES } from './choices/precision.js';
+import { COMPUTE_FORMATS, LOSS_SCALES, POLICIES, WIRE_FORMATS } from './choices/precision.js';
 import { SCHEDULES } from './choices/schedule.js';
 import { TEST_TIMES } from './choices/test-times.js';
 import { VIEWS } from './choices/views.js';
@@ -93,7 +93,14 @@ export const LOSS_SCALE = choice(
   undefined,
 );
 
-export const PRECISION_SETTINGS: readonly Setting[] = [COMPUTE, POLICY, LOSS_SCALE];
+export const COMMUNICATE = choice(
+  'communicate',
+  'format in which gradients travel where several ranks train together; each has been divided by the number of ranks before',
+  WIRE_FORMATS,
+  'fp32',
+);
+
+export const PRECISION_SETTINGS: readonly Setting[] = [COMPUTE, POLICY, LOSS_SCALE, COMMUNICATE];
 
 /** `keep PATTERN in FORMAT` stands beside the settings of `precision`. */
 export const KEEP_FORMATS: readonly string[] = Object.keys(COMPUTE_FORMATS);

@@ -1,6 +1,5 @@
 import type { LineIndex } from '../diagnostics/lines.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
-import type { Tail } from '../ir/epoch.js';
 import type { Graph, Node } from '../ir/types.js';
 import { elementCount } from '../ir/types.js';
 import { opDefinition } from '../ops/index.js';
@@ -15,8 +14,8 @@ function positions(graph: Graph, { inputs }: Node): number {
  * Reports a batch norm of a training graph that would have one value for each channel in the last micro-batch of an epoch. With a batch of
  * one image the layer itself is refused.
  */
-export function checkLastStatistics(graph: Graph, tail: Tail | undefined, lines: LineIndex, sink: DiagnosticSink): void {
-  if (tail?.last !== 1) return;
+export function checkLastStatistics(graph: Graph, images: number | undefined, lines: LineIndex, sink: DiagnosticSink): void {
+  if (images !== 1) return;
   const node = graph.nodes.find((one) => opDefinition(one.op).spread === true && positions(graph, one) === 1);
   if (node === undefined) return;
   const start = node.loc && lines.offset(node.loc);

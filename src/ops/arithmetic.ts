@@ -202,6 +202,7 @@ export const dropout: Elementwise = {
     rate: { kind: 'number', doc: 'probability of a zero' },
     seed: { kind: 'number', doc: "the run's seed" },
     salt: { kind: 'number', doc: 'tells the dropouts of one model apart' },
+    first: { kind: 'number', doc: 'added to the index: of several ranks, what those before have of the batch', optional: true },
   },
   precision: 'follow',
   result: 'class',

@@ -11,6 +11,7 @@ import * as convTranspose from './conv-transpose.js';
 import * as conv from './conv2d.js';
 import * as copies from './copies.js';
 import type { CopyMap } from './copy-map.js';
+import { allReduce } from './exchange.js';
 import * as layerNorm from './layer-norm.js';
 import * as linear from './linear.js';
 import * as loss from './loss.js';
@@ -141,6 +142,8 @@ export const OPS = {
   global_norm: scaling.globalNorm,
   clip_by_norm: scaling.clipByNorm,
   update_scale: scaling.updateScale,
+
+  all_reduce: allReduce,
 
   accumulate: optimizer.accumulate,
   reset: optimizer.reset,

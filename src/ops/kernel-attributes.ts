@@ -167,6 +167,9 @@ export const KERNEL_ATTRIBUTES: AttributeTable = {
   unscale: none,
   global_norm: none,
   clip_by_norm: anyOf('max'),
+  // Of one rank, which takes what it has; the backends that exchange with others say so.
+  all_reduce: { ranks: [1], wire: ['f32'], order: ['rank'], bucket: 'any', urgent: 'any' },
+
   update_scale: anyOf('growth', 'backoff', 'interval', 'floor', 'cap', 'writes'),
 
   accumulate: anyOf('writes'),
@@ -182,3 +185,9 @@ export const KERNEL_ATTRIBUTES: AttributeTable = {
   look_ahead: anyOf('writes'),
   count_average: anyOf('writes'),
 };
+
+/** What backends implement besides whose plans several ranks can train with. */
+export const OF_RANKS = {
+  all_reduce: { ranks: 'any', wire: ['f32', 'bf16', 'f16'], order: ['rank'], bucket: 'any', urgent: 'any' },
+  dropout: anyOf('rate', 'seed', 'salt', 'first'),
+} as const satisfies Partial<AttributeTable>;

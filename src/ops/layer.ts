@@ -1,5 +1,6 @@
 import type { GraphBuilder } from '../ir/builder.js';
 import type { OpName } from '../ir/op-names.js';
+import type { RankShare } from '../ir/ranks.js';
 import type { Attrs, Loc, TensorType, ValueId } from '../ir/types.js';
 import type { Initializer, StateInit } from './state-init.js';
 
@@ -42,6 +43,8 @@ export interface LayerContext {
   /** Of the recipe, and one of the layer's own: together they key its random numbers. */
   readonly seed: number;
   readonly salt: number;
+  /** Of several ranks that train together: what this one has of the batch. */
+  readonly share?: RankShare | undefined;
   /** Emits an op of this layer. Constraint errors become diagnostics at the call. */
   emit(op: OpName, inputs: readonly ValueId[], attrs?: Attrs): ValueId;
   /** A layer of its own within this one, under that name: what it emits and declares is at `<path>.<name>`. */

@@ -1,5 +1,5 @@
 import { isState } from '../ir/structure.js';
-import type { TensorType } from '../ir/types.js';
+import type { TensorType, ValueId } from '../ir/types.js';
 import { elements, hasShape, lastAxis, sameShapes } from './constraints.js';
 import type { OpDefinition, SampleRandom } from './op.js';
 import { f32, sampleImage, sampleMatrix } from './sample.js';
@@ -106,9 +106,19 @@ export const batchNorm: OpDefinition<'elementwise'> = {
     const [x, mean, variance, weight] = node.inputs;
     const dweight = emit('batch_norm_weight_grad', [x, dy, mean, variance], node.attrs, 3);
     const dbias = emit('sum_to_channel', [dy], {}, 4);
+    const exchange = builder.node(mean!);
+    /** Where the statistics are of all ranks, so are these; the op divides by this rank's elements, which are a share of all. */
+    const overRanks = (sum: ValueId): ValueId => {
+      if (exchange.op !== 'all_reduce') return sum;
+      const all = emit('all_reduce', [sum], exchange.attrs, undefined);
+      return emit('scale', [all], builder.node(exchange.inputs[0]!).attrs, undefined);
+    };
     const gradient = () => {
-      if (!isState(builder.node(mean!)))
-        return emit('batch_norm_input_grad', [dy, x!, mean!, variance!, weight!, dweight, dbias], node.attrs, 0);
+      const statistic = builder.node(mean!);
+      if (!isState(statistic)) {
+        const [sum, shift] = [overRanks(dweight), overRanks(dbias)];
+        return emit('batch_norm_input_grad', [dy, x!, mean!, variance!, weight!, sum, shift], node.attrs, 0);
+      }
       // dy as x is scaled, about 0.
       const zero = emit('scale', [mean!], { factor: 0 }, undefined);
       return emit('batch_norm', [dy, zero, variance!, weight!, zero], node.attrs, 0);

@@ -31,6 +31,7 @@ export type PrecisionClass = 'low' | 'full' | 'promote' | 'follow' | 'source' | 
  * - `update`: writes states, element by element.
  * - `counter`: writes states that are single numbers, for the next step.
  * - `scalar`: bookkeeping on single numbers.
+ * - `exchange`: the same elements of all ranks of a run.
  */
 export type OpKind =
   | 'source'
@@ -45,7 +46,8 @@ export type OpKind =
   | 'copy'
   | 'update'
   | 'counter'
-  | 'scalar';
+  | 'scalar'
+  | 'exchange';
 
 /**
  * - `class`: the operand is cast to what the op's class says.

@@ -113,12 +113,19 @@ class Fuser {
     }
     const { computedWith, poolsEpilogue } = opDefinition(node.op);
     if (computedWith !== undefined) return this.poolOf.get(poolKey(computedWith, node));
+    if (kind === 'exchange') return this.bucketOf(node);
     if (kind === 'view') return latest;
     if (kind === 'reduce') return this.sums.host(node, latest);
     if (latest === undefined || isSealed(latest)) return undefined;
     if (kind === 'elementwise') return this.acceptsElementwise(latest, node) ? latest : undefined;
     if (poolsEpilogue === true) return isPoolableConvolution(this.graph, latest, node) ? latest : undefined;
     return undefined;
+  }
+
+  /** The group of the exchange before this one, where they travel together. */
+  private bucketOf({ attrs }: Node): OpenGroup | undefined {
+    const open = this.groups.at(-1);
+    return open?.kind === 'exchange' && open.nodes[0]!.attrs.bucket === attrs.bucket ? open : undefined;
   }
 
   /** The last to run of the groups that make the node's operands. */
@@ -179,6 +186,7 @@ const GROUP_KIND: Readonly<Record<Exclude<OpKind, 'source'>, GroupKind>> = {
   update: 'update',
   counter: 'update',
   scalar: 'scalar',
+  exchange: 'exchange',
 };
 
 function newGroupKind(node: Node, kind: OpKind): GroupKind {

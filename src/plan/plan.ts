@@ -11,8 +11,9 @@ import type { PlanTarget } from './target.js';
  * - `reduce`: sums over all axes but the last (bias gradients, batch statistics).
  * - `update`: the optimizer: finite check, clipping and parameter updates.
  * - `scalar`: bookkeeping on single numbers.
+ * - `exchange`: a bucket of values that are added up over all ranks of a run.
  */
-export const GROUP_KINDS = ['contraction', 'attention', 'map', 'rows', 'reduce', 'update', 'scalar'] as const;
+export const GROUP_KINDS = ['contraction', 'attention', 'map', 'rows', 'reduce', 'update', 'scalar', 'exchange'] as const;
 export type GroupKind = (typeof GROUP_KINDS)[number];
 
 /**

@@ -5,6 +5,7 @@ import { byteLength, isFloat } from '../ir/types.js';
 import { type RuleId, whyText } from '../ir/why.js';
 import { opDefinition } from '../ops/index.js';
 import { ruleOf } from '../precision/rules.js';
+import { type ExchangeReport, exchangeReports } from './exchanges.js';
 import { castFacts, type Phase, phaseOf, type ScalingFact, scalingFact, trainStep } from './facts.js';
 import { type Footprint, footprint, storedClasses } from './footprint.js';
 import { type LayerEdge, layerEdges } from './layer-edges.js';
@@ -64,6 +65,8 @@ export interface PlanFacts {
   /** How values go from layer to layer in the forward pass, and where they are cast on their way. */
   readonly edges: readonly LayerEdge[];
   readonly casts: readonly CastReport[];
+  /** What ranks exchange, bucket by bucket; empty where there is one rank. */
+  readonly exchanges: readonly ExchangeReport[];
   /** How parameters are updated: one for each way. */
   readonly updates: readonly UpdateReport[];
   readonly memory: Footprint;
@@ -175,6 +178,7 @@ export function reportPlan(plan: Plan, times?: PlanTimes): PlanFacts {
     layers: layerReports(trainStep(plan), times),
     edges: layerEdges(trainStep(plan)),
     casts: castReports(plan, times),
+    exchanges: exchangeReports(plan),
     updates: updateReports(plan),
     memory: footprint(plan),
     plan: plan.functions.map(functionLines),

@@ -28,6 +28,8 @@ export interface Capabilities {
   readonly copies?: boolean | undefined;
   /** Whether sums over rows are taken by the kernel that makes what they add up, or several by one that reads it; left out: no. */
   readonly channelSums?: boolean | undefined;
+  /** Whether it can run a plan with what ranks exchange; left out: no. */
+  readonly exchanges?: boolean | undefined;
   /** Where attention runs in kernels in which scores need no memory; left out: nowhere. */
   readonly attention?: AttentionKernels | undefined;
 }
@@ -40,10 +42,10 @@ export interface PlanTarget extends Capabilities {
 
 /** By backend: what it can do where no device says less. */
 const CAPABILITIES = {
-  cpu: { low: ['f16', 'bf16'], staged: ['placed_in_windows'], attention: ATTENTION.cpu, copies: true, channelSums: true },
+  cpu: { low: ['f16', 'bf16'], staged: ['placed_in_windows'], attention: ATTENTION.cpu, copies: true, channelSums: true, exchanges: true },
   webgpu: { low: ['f16'], staged: [], attention: ATTENTION.webgpu, copies: true },
   tensorflow: { low: ['f16', 'bf16'], staged: [], copies: true },
-  reference: { low: ['f16', 'bf16'], staged: [], copies: true },
+  reference: { low: ['f16', 'bf16'], staged: [], copies: true, exchanges: true },
 } as const satisfies Readonly<Record<string, Capabilities>>;
 
 export type BackendName = keyof typeof CAPABILITIES;

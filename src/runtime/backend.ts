@@ -4,6 +4,7 @@ import type { Shape } from '../ir/types.js';
 import type { FunctionName, Plan } from '../plan/plan.js';
 import type { PlanTarget } from '../plan/target.js';
 import type { KernelMethod } from '../plan/work.js';
+import type { Collectives } from './collectives.js';
 
 export interface BackendInfo {
   readonly name: string;
@@ -164,6 +165,8 @@ export interface Executable {
 export interface LoadOptions {
   /** Worker threads, where that means something; 0 means all cores. The bits of every result are the same for any number. */
   readonly threads?: number;
+  /** The other ranks, where the plan is of several. */
+  readonly peers?: Collectives | undefined;
   /** Aborting it ends a compilation; `load` then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Told what a person should know, such as that compiled kernels cannot be kept. */

@@ -84,6 +84,7 @@ function openEmulated(program: string, source: CSource, close: () => void): Nati
     writeState: (offset, source) => states.set(bytesOf(source), offset),
     readArena: (offset, destination) => bytesOf(destination).set(arena.subarray(offset, offset + destination.byteLength)),
     times: (count) => new Float64Array(count),
+    join: () => {},
     close,
   };
 }

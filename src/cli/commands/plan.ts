@@ -24,18 +24,27 @@ import type { Output } from '../output.js';
 import { printExplanation, printReport } from '../plan-view.js';
 import type { AddCommand } from './command.js';
 
-interface Choices extends CompileOptions {
+/** More are no plan but a mistake. */
+const MOST_RANKS = 65536;
+
+interface Choices extends Omit<CompileOptions, 'ranks'> {
   readonly dump: boolean;
   readonly all: boolean;
   readonly emit?: 'c' | 'wgsl';
   readonly explain?: string;
   readonly diff?: readonly string[];
   readonly failOn?: string;
+  readonly ranks?: number;
 }
 
 /** As they are written: epochs are counted from 1. */
 interface PlanOptions extends Choices {
   readonly epoch?: number;
+}
+
+/** Of so many ranks the plan is that of the first. */
+function compileOptions({ ranks, ...choices }: Choices): CompileOptions {
+  return ranks === undefined ? choices : { ...choices, ranks: { count: ranks, rank: 0 } };
 }
 
 export const addPlan: AddCommand = (program, output, exitWith) => {
@@ -53,6 +62,7 @@ export const addPlan: AddCommand = (program, output, exitWith) => {
         'is the other file with a change',
     )
     .option('--fail-on <gates>', `with --diff: exit 1 on such differences: ${GATE_NAMES.join(', ')}, casts:+N, memory:+N%`)
+    .option('--ranks <n>', 'the plan of one of so many ranks that train together: what they exchange, and when', integer(1, MOST_RANKS))
     .option('--epoch <n>', 'the plan of this epoch, from 1: `freeze … until` and `after` change it', integer(1))
     .addOption(options.json())
     .addOption(options.backend())
@@ -76,7 +86,7 @@ export const addPlan: AddCommand = (program, output, exitWith) => {
       command.error("error: missing required argument 'file'");
       return;
     }
-    const saved = await readSavedPlan(file, choices);
+    const saved = await readSavedPlan(file, compileOptions(choices));
     if (saved !== undefined && epoch !== undefined) {
       command.error('error: --epoch goes with a .amp file: a saved plan is that of its own epoch');
       return;
@@ -84,7 +94,7 @@ export const addPlan: AddCommand = (program, output, exitWith) => {
     if (saved !== undefined && (await withSavedPlan(file, () => view(saved, choices, output)))) return;
     // Shaders are of a plan in formats that a GPU has, whatever backend would run it here.
     const backend = choices.backend ?? (choices.emit === 'wgsl' ? 'webgpu' : undefined);
-    await show(await compile(file, { ...choices, backend, onNotice: output.notice }), choices, output);
+    await show(await compile(file, { ...compileOptions(choices), backend, onNotice: output.notice }), choices, output);
   });
 };
 
@@ -116,7 +126,7 @@ async function show(compiled: Compiled, choices: Choices, output: Output): Promi
 /** Prints the comparison; whether every gate holds. */
 async function compare(a: string, b: string, choices: Choices, output: Output): Promise<boolean> {
   const gates = choices.failOn === undefined ? [] : parseGates(choices.failOn);
-  const comparison = await diffPlans(a, b, { ...choices, onNotice: output.notice });
+  const comparison = await diffPlans(a, b, { ...compileOptions(choices), onNotice: output.notice });
   const failed = checkGates(gates, comparison);
   output.event({ ...comparison.diff, stepMs: comparison.stepMs, failed });
   if (!output.json) printDiff(comparison.diff, comparison.stepMs, output);

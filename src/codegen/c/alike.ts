@@ -2,6 +2,7 @@ import type { Group, GroupKind } from '../../plan/plan.js';
 import type { KernelMethod } from '../../plan/work.js';
 import { emitAttention } from './attention.js';
 import { emitContraction } from './contraction.js';
+import { emitExchange } from './exchange.js';
 import { describeGroup } from './group-key.js';
 import { type Kernel, KernelContext, type StepContext } from './kernel.js';
 import type { Place } from './place.js';
@@ -36,6 +37,7 @@ const EMITTERS: Readonly<Record<GroupKind, (context: KernelContext) => Kernel>> 
   reduce: emitSweeps,
   update: emitSweeps,
   scalar: emitSweeps,
+  exchange: emitExchange,
 };
 
 /** Makes the kernels of a file; once for all groups that differ only in which values and states they work on. */

@@ -8,6 +8,7 @@ import { atom } from '../formula/text.js';
 import { type Compute, STAGED } from './contraction-unit.js';
 import { cType } from './formats.js';
 import { head, note, type OwnName } from './kernel-code.js';
+import { startOf } from './leaves.js';
 import { C_RENDERER } from './render.js';
 
 /** Keys of a head, and their number padded to whole vectors: what a row of scores has. */
@@ -21,10 +22,10 @@ function none(): never {
 }
 
 /** Elements of a row, of which `x` are those from column `c` on; the row begins at `at` in its tensor. */
-const droppedAt = (x: string): Leaves => ({
+const droppedAt = (x: string, node: Node): Leaves => ({
   operand: () => x,
   scalar: () => atom('step'),
-  element: () => 'at + c',
+  element: () => `at + c${startOf(node)}`,
   ...{ channel: none, constants: none, column: none, ofRow: none, declare: none, assign: none },
   hoist: (_value, write) => write(),
 });
@@ -34,7 +35,7 @@ function made(nodes: readonly Node[], value: string): string {
   return nodes.reduce((text, node) => {
     const { op, type } = node;
     const kept =
-      isDropout(node) && isOfKind(op, 'elementwise') ? new Writer(C_RENDERER, droppedAt(text)).write(ELEMENTWISE[op](node)) : text;
+      isDropout(node) && isOfKind(op, 'elementwise') ? new Writer(C_RENDERER, droppedAt(text, node)).write(ELEMENTWISE[op](node)) : text;
     return type.dtype === 'f32' ? kept : `round_${type.dtype}(${kept})`;
   }, value);
 }

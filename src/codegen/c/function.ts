@@ -5,6 +5,7 @@ import type { Group } from '../../plan/plan.js';
 import type { KernelMethod } from '../../plan/work.js';
 import type { EmittedKernel } from './alike.js';
 import type { BufferTable } from './buffers.js';
+import { awaitedBuckets } from './exchange.js';
 import { asNumber, cType } from './formats.js';
 import { rootOf } from './group-values.js';
 import type { StepContext } from './kernel.js';
@@ -63,6 +64,7 @@ export function emitFunction(step: StepContext, kernels: readonly EmittedKernel[
   const space = new FreeSpace(fn, planned);
   const scratch: ScratchNeed[] = [];
   const methods: (KernelMethod | undefined)[] = [];
+  const awaited = awaitedBuckets(fn);
   let arena = planned;
   for (const [i, group] of fn.groups.entries()) {
     const { code, method, table, workspaceBytes, scratchBytes } = kernels[i]!;
@@ -80,7 +82,7 @@ export function emitFunction(step: StepContext, kernels: readonly EmittedKernel[
     }
     const looks = tracedValues(step, group, buffers);
     traced.push(...looks);
-    rows.push(`  {${[code?.run ?? 'NULL', pointers, looks.length, need, borrowed].join(', ')}}, /* ${group.name} */`);
+    rows.push(`  {${[code?.run ?? 'NULL', pointers, looks.length, need, borrowed, awaited[i]!].join(', ')}}, /* ${group.name} */`);
   }
   const calls = constantTable('kernel_call', `calls_of_${fn.name}`, rows);
   const values = constantTable('traced_value', `values_of_${fn.name}`, traced);

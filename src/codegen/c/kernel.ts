@@ -13,10 +13,14 @@ import type { FunctionLayout, StateLayout } from './layout.js';
 import { blockPlace, constantPlace, type Place } from './place.js';
 import type { Target } from './target.js';
 
-/** A function of a kernel, `static void <name>(void *const *p, int64_t task)`: run for so many tasks, on all threads, or once by itself. */
+/**
+ * A function of a kernel, `static void <name>(void *const *p, int64_t task)`: run for so many tasks, on all threads, or once by itself; or
+ * `(ampc_context *ctx, void *const *p)`, which starts what goes on by itself.
+ */
 export interface Launch {
   readonly name: OwnName;
   readonly tasks?: number;
+  readonly takesContext?: true;
 }
 
 /**

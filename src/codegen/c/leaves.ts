@@ -1,4 +1,4 @@
-import type { Node, ValueId } from '../../ir/types.js';
+import { type Node, optionalNumberAttr, type ValueId } from '../../ir/types.js';
 import { type Code, emit, spelled } from '../code.js';
 import type { Expression } from '../formula/expression.js';
 import type { Leaves } from '../formula/render.js';
@@ -49,6 +49,12 @@ function channelConstants(locals: ElementValues, node: Node, name: string, value
   return `load_f32(${table} + ${locals.channelIndex(channels)})`;
 }
 
+/** C text: what is added to the number of an element, as the whole batch counts it of which a rank has a part. */
+export function startOf({ attrs }: Node): string {
+  const first = optionalNumberAttr(attrs, 'first', 0);
+  return first === 0 ? '' : ` + ${first}`;
+}
+
 /** Where the formula of a node finds its values at the position of its locals. */
 export function leavesAt(locals: ElementValues, node: Node): Leaves {
   const leaves: Leaves = {
@@ -56,7 +62,7 @@ export function leavesAt(locals: ElementValues, node: Node): Leaves {
     channel: (index) => locals.channel(node.inputs[index]!),
     scalar: (index) => atom(locals.scalar(node.inputs[index]!)),
     constants: (name, values) => atom(channelConstants(locals, node, name, values)),
-    element: () => spelled(locals.at.index),
+    element: () => spelled(locals.at.index) + startOf(node),
     column: () => `(vi_lanes() + vi_set((int32_t)${locals.channelIndex(node.type.shape.at(-1) ?? 1)}))`,
     ofRow: (index, offset, of) => `${locals.context.pointer(node.inputs[index]!)}[${of} * row${offset === 0 ? '' : ` + ${offset}`}]`,
     declare: (_name, value, text) => locals.temporary(text, typeOf(value)),

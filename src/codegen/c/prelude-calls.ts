@@ -30,6 +30,8 @@ typedef struct {
   int32_t pointers, traced;
   /* Scratch of each thread, and where in the arena there is room for it. */
   int64_t scratch, borrowed;
+  /* So many buckets of the call must have come in. */
+  int64_t awaits;
 } kernel_call;
 
 typedef struct {
@@ -41,16 +43,20 @@ typedef struct {
 /* Runs the kernels of a function in order; trace and the result are those of ampc_call. */
 LOCAL int run_calls(ampc_context *ctx, const kernel_call *calls, int count, const traced_value *value, int trace) {
   int first = INT32_MAX;
+  ctx->begun = 0;
   if (trace & 2) mark_time(ctx, -1);
   for (int i = 0; i < count; i++) {
     const kernel_call *const call = calls + i;
     if (call->scratch > 0) use_scratch(ctx, call->scratch, ctx->arena + call->borrowed);
+    if (call->awaits > 0) exchange_finish(ctx, call->awaits);
     if (call->launch != NULL) call->launch(ctx, ctx->buffers + call->pointers);
+    if (trace) exchange_finish(ctx, INT64_MAX);
     if (trace & 1)
       for (int32_t n = 0; n < call->traced; n++, value++)
         first = value->find(ctx->buffers[value->pointer], value->count, value->node, first);
     if (trace & 2) mark_time(ctx, i);
   }
+  exchange_finish(ctx, INT64_MAX);
   return first == INT32_MAX ? 0 : first + 1;
 }
 

@@ -57,6 +57,9 @@ EXPORT int ampc_call(ampc_context *ctx, int function, const void *inputs, double
   return call_function(ctx, function, (char *)inputs, outputs, trace);
 }
 
+/* Lets calls exchange with other ranks from now on. */
+EXPORT void ampc_join(ampc_context *ctx, const exchange_functions *peers) { ctx->peers = peers; }
+
 /* Copies bytes out of or into the states. */
 EXPORT void ampc_read(ampc_context *ctx, int64_t offset, void *destination, int64_t bytes) {
   memcpy(destination, ctx->states + offset, (size_t)bytes);

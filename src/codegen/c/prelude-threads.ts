@@ -73,6 +73,9 @@ typedef struct ampc_context {
   _Atomic int stop;
   pool_mutex mutex;
   pool_condition wake;
+  /* The other ranks, or NULL, and the buckets that this call has started. */
+  const exchange_functions *peers;
+  int64_t begun;
   /* Seconds spent in each kernel of the traced call. */
   double last_mark;
   double seconds[GROUPS];

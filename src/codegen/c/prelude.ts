@@ -2,6 +2,7 @@ import type { StorageType } from '../../numeric/formats.js';
 import { CONTRACTIONS, transposition } from './contraction-prelude.js';
 import { byteFormat } from './prelude-bytes.js';
 import { CALLS } from './prelude-calls.js';
+import { EXCHANGE, WIRE } from './prelude-exchange.js';
 import { EXPORTS } from './prelude-exports.js';
 import { FORMATS } from './prelude-formats.js';
 import { MATH } from './prelude-math.js';
@@ -71,7 +72,7 @@ export function prelude(target: Target, sizes: Sizes, storage: readonly StorageT
     `#define PLACES ${Math.max(1, sizes.places)}`,
   ];
   const sections = [
-    ...[VECTORS, FORMATS, SUMS, MATH, THREADS, MEMORY, TRACE],
+    ...[VECTORS, FORMATS, SUMS, MATH, WIRE, THREADS, EXCHANGE, MEMORY, TRACE],
     ...storage.map(byteFormat),
     ...[CALLS, CONTRACTIONS, transposition(target.lanes)],
   ];

@@ -151,7 +151,8 @@ function launchFunction(launches: readonly Launch[]): Code {
   return joined([head('HIDDEN void', LAUNCH, 'ampc_context *ctx, void *const *p'), ...indent(statements), '}'], '\n');
 }
 
-function launchStatement({ name, tasks }: Launch): Code {
+function launchStatement({ name, tasks, takesContext }: Launch): Code {
+  if (takesContext === true) return emit`${called(name, 'ctx, p')};`;
   return tasks === undefined ? emit`${called(name, 'p, 0')};` : emit`parallel_for(ctx, ${name}, p, ${tasks});`;
 }
 

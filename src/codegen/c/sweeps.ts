@@ -61,8 +61,7 @@ export class SweepBuilder {
   }
 
   private add(id: ValueId): void {
-    const { context } = this;
-    const { op, inputs } = context.node(id);
+    const { op, inputs } = this.context.node(id);
     const { kind } = opDefinition(op);
     switch (kind) {
       case 'view':
@@ -96,6 +95,7 @@ export class SweepBuilder {
         else this.addSolo(id, (inner) => copyFunction(inner, id));
         return;
       case 'contraction':
+      case 'exchange':
         throw new Error(`${op} has a kernel of its own`);
       default:
         assertNever(kind);

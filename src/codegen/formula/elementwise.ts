@@ -104,7 +104,7 @@ const passed = (larger: F32, smaller: F32) =>
 const scaledLoss = binary((x, scale, node) => mul(inOrder(mul(x, scale)), attribute(node, 'factor')));
 
 /** Ops that compute each element from the same element of their operands, from its channel's numbers and from scalars. */
-export const ELEMENTWISE: Readonly<Record<OpOfKind<'elementwise' | 'scalar'>, ElementFormula>> = {
+export const ELEMENTWISE: Readonly<Record<OpOfKind<'elementwise' | 'scalar' | 'exchange'>, ElementFormula>> = {
   normalize,
   batch_norm: batchNorm,
   batch_norm_input_grad: batchNormInputGrad,
@@ -114,6 +114,9 @@ export const ELEMENTWISE: Readonly<Record<OpOfKind<'elementwise' | 'scalar'>, El
   prelu: binary((x, slope) => select(greater(x, zero), x, mul(x, slope))),
   prelu_grad: () => letIn([first, second, third], select(greater(second, zero), first, mul(first, third))),
   prelu_slope_grad: binary((dy, x) => select(greater(x, zero), zero, mul(dy, x))),
+
+  // Of one rank; C has a kernel of its own.
+  all_reduce: () => first,
 
   add: binary(add),
   sub: binary(sub),

@@ -46,6 +46,7 @@ class GroupEmitter<Target extends GpuTarget> {
     switch (kind) {
       case 'elementwise':
       case 'scalar':
+      case 'exchange':
       case 'pool':
       case 'copy':
         if (context.isStored(id) || this.isReadElsewhere(id)) this.addStore(id);

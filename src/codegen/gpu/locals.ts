@@ -104,7 +104,7 @@ export class Locals {
       this.set(root, this.load(root));
       return this.#variables.get(root)!;
     }
-    if (isOfKind(node.op, 'elementwise', 'scalar')) {
+    if (isOfKind(node.op, 'elementwise', 'scalar', 'exchange')) {
       const formula = ELEMENTWISE[node.op](node);
       const first = node.inputs[0];
       const exact = isOperandItself(formula) && first !== undefined && isSubset(context.type(first).dtype, node.type.dtype);

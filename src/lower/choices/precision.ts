@@ -1,6 +1,6 @@
 import { DYNAMIC_SCALING } from '../../ir/loss-scaling.js';
 import type { LossScaling, PolicyName } from '../../ir/program.js';
-import { type ComputeType, FORMATS, LIMITS, type PrecisionName } from '../../numeric/formats.js';
+import { type ComputeType, FORMATS, LIMITS, type LowType, type PrecisionName } from '../../numeric/formats.js';
 import { formatMagnitude } from '../../numeric/magnitude.js';
 import { type Word, type Words, word } from '../setting.js';
 
@@ -11,6 +11,12 @@ export const COMPUTE_FORMATS = {
   bf16: word(`bfloat16: ${fraction('bf16')}, the range of fp32`, {}, () => 'bf16'),
   fp32: word('single precision: no mixed precision at all', {}, () => 'f32'),
 } satisfies { readonly [Name in PrecisionName]: Word<ComputeType> };
+
+export const WIRE_FORMATS = {
+  fp32: word('as they are', {}, () => undefined),
+  bf16: word('half the bytes, with the range of fp32', {}, () => 'bf16'),
+  fp16: word('half the bytes; what is too large becomes an infinity, which the loss scale notices', {}, () => 'f16'),
+} satisfies { readonly [Name in PrecisionName]: Word<LowType | undefined> };
 
 export const POLICIES = {
   mixed: word('keeps gradients of parameters and biases in fp32 and casts each weight once a step', {}, () => 'mixed'),

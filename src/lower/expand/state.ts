@@ -3,6 +3,7 @@ import type { LineIndex } from '../../diagnostics/lines.js';
 import type { DiagnosticSink } from '../../diagnostics/sink.js';
 import type { GraphBuilder } from '../../ir/builder.js';
 import type { DatasetSpec, LossTarget } from '../../ir/program.js';
+import type { RankShare } from '../../ir/ranks.js';
 import type { Loc } from '../../ir/types.js';
 import type { BlockSection, CallStage, Expr, Name, Stage } from '../../parser/ast.js';
 import type { DatasetValues } from '../dataset-properties.js';
@@ -35,6 +36,8 @@ export interface ModelContext {
   readonly patterns: readonly ParameterPattern[];
   readonly seed: number;
   readonly batch: number;
+  /** Of several ranks that train together: what of a micro-batch this graph is for. */
+  readonly share?: RankShare | undefined;
   readonly mode: 'train' | 'eval';
   /** What a loss compares with: the graph then results in that as well, where it holds it. */
   readonly target: LossTarget;

@@ -1,3 +1,4 @@
+import type { RankShare } from '../../ir/ranks.js';
 import type { Attrs, Shape, ValueId } from '../../ir/types.js';
 import { elementCount } from '../../ir/types.js';
 import { INIT } from '../initializers.js';
@@ -56,6 +57,12 @@ export const rmsNormLayer: LayerDefinition = {
   build: (context) => alongAxes(context, false, false),
 };
 
+/** The mean over the images of all ranks, of the mean over those of each: the step waits for it. */
+function sumOfShares({ emit }: LayerContext, mean: ValueId, { ranks, share }: RankShare): ValueId {
+  const own = emit('scale', [mean], { factor: share });
+  return emit('all_reduce', [own], { ranks, wire: 'f32', order: 'rank', urgent: true });
+}
+
 export const batchNormLayer: LayerDefinition = {
   doc:
     'Normalizes each channel, then scales and shifts it (Ioffe and Szegedy 2015). Training uses the statistics of the batch, ' +
@@ -67,6 +74,12 @@ export const batchNormLayer: LayerDefinition = {
     SHIFT,
     INIT,
     SHIFT_INIT,
+    {
+      name: 'sync',
+      kind: 'boolean',
+      default: false,
+      doc: 'where several ranks train together: take the statistics over the images of all, not over those of each',
+    },
   ],
   example: 'x |> conv2d(64, kernel: 3, padding: 1, bias: false) |> batch_norm as bn1 |> relu',
   build: (context) => {
@@ -81,12 +94,15 @@ export const batchNormLayer: LayerDefinition = {
     if (mode === 'eval' || frozen) return emit('batch_norm', [input, runningMean, runningVariance, weight, bias], attrs);
     const count = elementCount(shape) / channels;
     constrain(count > 1, 'batch_norm_layer_c1', 'batch_norm needs more than one value per channel to train: a larger batch or image');
-    const mean = emit('channel_mean', [input]);
-    const variance = emit('channel_variance', [input, mean]);
+    const all = args.sync === true ? context.share : undefined;
+    const overRanks = (statistic: ValueId): ValueId => (all === undefined ? statistic : sumOfShares(context, statistic, all));
+    const mean = overRanks(emit('channel_mean', [input]));
+    const variance = overRanks(emit('channel_variance', [input, mean]));
     const y = emit('batch_norm', [input, mean, variance, weight, bias], attrs);
     const momentum = args.momentum as number;
     emit('running_update', [runningMean, mean], { momentum, correction: 1, writes: [`${path}.running_mean`] });
-    emit('running_update', [runningVariance, variance], { momentum, correction: count / (count - 1), writes: [`${path}.running_var`] });
+    const values = all === undefined ? count : (count / shape[0]!) * all.images;
+    emit('running_update', [runningVariance, variance], { momentum, correction: values / (values - 1), writes: [`${path}.running_var`] });
     return y;
   },
 };

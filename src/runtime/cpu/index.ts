@@ -9,6 +9,7 @@ import { isOfTail, type Plan } from '../../plan/plan.js';
 import { defaultTarget } from '../../plan/target.js';
 import { checkAttributes } from '../attributes.js';
 import type { Backend, BackendInfo, LoadOptions, MachineLimits, ProbeOptions } from '../backend.js';
+import { checkPeers } from '../collectives.js';
 import { buildLibrary } from './cache.js';
 import { type Compiler, findCompiler } from './compiler.js';
 import { describeDevice, detectTarget } from './detect.js';
@@ -54,6 +55,7 @@ function threadCount({ threads = 0 }: LoadOptions): number {
 
 async function load(find: FindCompiler, plan: Plan, options: LoadOptions = {}): Promise<CpuExecutable> {
   checkAttributes(plan, 'cpu', C_ATTRIBUTES);
+  checkPeers(plan, options.peers);
   const compiler = await find(options);
   const target = await detectTarget(compiler, options);
   const started = performance.now();
@@ -62,6 +64,7 @@ async function load(find: FindCompiler, plan: Plan, options: LoadOptions = {}): 
   const library = await buildLibrary(source.text, compiler, target, [], { signal, onNotice, functions: NATIVE_FUNCTIONS });
   const compileMs = performance.now() - started;
   const native = openLibrary(library.path, contextFor(source, threadCount(options)));
+  if (options.peers?.native !== undefined) native.join(options.peers.native);
   return new CpuExecutable(plan, source, native, compileMs, laterLoader(plan, compiler, target, options));
 }
 
@@ -74,7 +77,9 @@ function laterLoader(plan: Plan, compiler: Compiler, target: Target, options: Lo
       onNotice: options.onNotice,
       functions: NATIVE_FUNCTIONS,
     });
-    return new LoadedLibrary(source, openLibrary(path, contextFor(source, threadCount(options)), beside));
+    const native = openLibrary(path, contextFor(source, threadCount(options)), beside);
+    if (options.peers?.native !== undefined) native.join(options.peers.native);
+    return new LoadedLibrary(source, native);
   };
 }
 

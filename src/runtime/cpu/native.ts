@@ -19,6 +19,8 @@ export interface NativePlan {
   writeState(offset: number, source: ArrayBufferView): void;
   readArena(offset: number, destination: ArrayBufferView): void;
   times(count: number): Float64Array;
+  /** Lets calls exchange with other ranks, through a table of functions in memory. */
+  join(functions: unknown): void;
   /** Frees the context and unloads the library. */
   close(): void;
 }
@@ -133,6 +135,7 @@ export function openLibrary(path: string, size: ContextSize, beside?: NativePlan
       readTimes(context, seconds, count);
       return seconds;
     },
+    join: (functions) => library.func('void ampc_join(void *ctx, const void *functions)')(context, functions),
     close: () => {
       destroy(context);
       library.unload();

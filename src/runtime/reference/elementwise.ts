@@ -1,4 +1,7 @@
+import type { WireType } from '../../ir/ranks.js';
+import { optionalNumberAttr, stringAttr } from '../../ir/types.js';
 import { uniformAt } from '../../random/threefry.js';
+import { addUp } from '../collectives.js';
 import { curveKernels } from './curves.js';
 import { attr, fill, type KernelContext, map, type ReferenceKernel, zip, zip3 } from './kernel.js';
 
@@ -14,10 +17,18 @@ const dropout: ReferenceKernel = (context) => {
   const salt = attr(context, 'salt');
   const threshold = Math.fround(attr(context, 'rate'));
   const factor = context.f32(1 / (1 - attr(context, 'rate')));
-  fill(context.output, (i) => (uniformAt(seed, salt, i, step[0]) >= threshold ? x[i] * factor : 0));
+  const before = optionalNumberAttr(context.node.attrs, 'first', 0);
+  fill(context.output, (i) => (uniformAt(seed, salt, before + i, step[0]) >= threshold ? x[i] * factor : 0));
+};
+
+/** What it means on one rank by itself; `evaluateAmong` asks the others. */
+const allReduce: ReferenceKernel = ({ node, inputs: [x], output }) => {
+  if (!(output instanceof Float32Array)) return fill(output, (i) => x[i]);
+  output.set(addUp([Float32Array.from(x)], stringAttr(node.attrs, 'wire') as WireType));
 };
 
 export const elementwiseKernels = {
+  all_reduce: allReduce,
   ...curveKernels,
   prelu: zip(() => (x, slope) => (x > 0 ? x : x * slope)),
   prelu_grad: zip3((dy, x, slope) => (x > 0 ? dy : dy * slope)),

@@ -1,6 +1,9 @@
+import type { WireType } from '../../ir/ranks.js';
 import type { Graph, Node, TensorType, ValueId } from '../../ir/types.js';
 import { elementCount, isFloat, numberAttr, stringAttr, stringsAttr } from '../../ir/types.js';
 import { roundArray } from '../../numeric/encoding.js';
+import { opDefinition } from '../../ops/index.js';
+import type { Collectives } from '../collectives.js';
 import type { Elements } from './kernel.js';
 import { KERNELS } from './kernels.js';
 
@@ -66,6 +69,41 @@ export function evaluateGraph(
   states: ReadonlyMap<string, Elements>,
   options: EvaluateOptions = {},
 ): Evaluation {
+  const nodes = evaluateNodes(graph, inputs, states, options);
+  for (;;) {
+    const next = nodes.next();
+    if (next.done === true) return next.value;
+  }
+}
+
+/** As `evaluateGraph`, on one of several ranks, which exchange what the graph says. */
+export async function evaluateAmong(
+  peers: Collectives,
+  graph: Graph,
+  inputs: Readonly<Record<string, Elements>>,
+  states: ReadonlyMap<string, Elements>,
+  options: EvaluateOptions = {},
+): Promise<Evaluation> {
+  const nodes = evaluateNodes(graph, inputs, states, options);
+  for (let sum: Float32Array | undefined; ; ) {
+    const next = nodes.next(sum);
+    if (next.done === true) return next.value;
+    sum = await peers.sum(Float32Array.from(next.value.own), stringAttr(next.value.node.attrs, 'wire') as WireType);
+  }
+}
+
+/** What a rank has of an exchange; it goes on with the sum of all, or with none where it is alone. */
+interface Request {
+  readonly node: Node;
+  readonly own: Elements;
+}
+
+function* evaluateNodes(
+  graph: Graph,
+  inputs: Readonly<Record<string, Elements>>,
+  states: ReadonlyMap<string, Elements>,
+  options: EvaluateOptions,
+): Generator<Request, Evaluation, Float32Array | undefined> {
   const { float64 = false, trace } = options;
   const values = new Map<ValueId, Elements>();
   const writes = new Map<string, Elements>();
@@ -96,7 +134,8 @@ export function evaluateGraph(
   };
 
   for (const node of graph.nodes) {
-    const result = compute(node);
+    const sum = opDefinition(node.op).kind === 'exchange' ? yield { node, own: values.get(node.inputs[0]!)! } : undefined;
+    const result = sum ?? compute(node);
     values.set(node.id, result);
     if (nonFinite === undefined && trace?.has(node.id) === true && isFloat(node.type.dtype) && holdsNonFinite(result)) nonFinite = node.id;
     for (const id of [...node.inputs, node.id]) if (last[id] <= node.id) values.delete(id);

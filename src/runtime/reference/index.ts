@@ -6,9 +6,10 @@ import { storedValues } from '../../plan/probe.js';
 import { defaultTarget } from '../../plan/target.js';
 import { checkAttributes } from '../attributes.js';
 import type { Backend, CallOptions, Executable, Inputs, NonFinite, Scalars } from '../backend.js';
+import { type Collectives, checkPeers } from '../collectives.js';
 import { copiesOf } from '../copies.js';
 import { ATTRIBUTES } from './attributes.js';
-import { allocate, evaluateGraph } from './evaluate.js';
+import { allocate, evaluateAmong, evaluateGraph } from './evaluate.js';
 import type { Elements } from './kernel.js';
 
 type StateElements = Float32Array | Int32Array;
@@ -41,7 +42,10 @@ class ReferenceExecutable implements Executable {
   private tensors = new Map<string, Elements>();
   private traced: NonFinite | undefined;
 
-  constructor(plan: Plan) {
+  constructor(
+    plan: Plan,
+    private readonly peers: Collectives | undefined,
+  ) {
     const { states, own, bytes } = allocateStates(plan);
     this.states = states;
     this.own = own;
@@ -57,7 +61,11 @@ class ReferenceExecutable implements Executable {
     await new Promise((resolve) => setImmediate(resolve));
     const { graph } = fn;
     const trace = options.trace === true ? storedValues(fn) : undefined;
-    const { values, writes, nonFinite } = evaluateGraph(graph, inputs, this.states, trace === undefined ? {} : { trace });
+    const how = trace === undefined ? {} : { trace };
+    const { values, writes, nonFinite } =
+      this.peers === undefined
+        ? evaluateGraph(graph, inputs, this.states, how)
+        : await evaluateAmong(this.peers, graph, inputs, this.states, how);
     const scalars: Record<string, number> = {};
     this.tensors = new Map();
     for (const [output, id] of Object.entries(graph.outputs)) {
@@ -126,9 +134,10 @@ export function createBackend(): Backend {
       device: `JavaScript (Node.js ${process.versions.node})`,
       target: defaultTarget('reference'),
     }),
-    load: async (plan) => {
+    load: async (plan, { peers } = {}) => {
       checkAttributes(plan, 'reference', ATTRIBUTES);
-      return new ReferenceExecutable(plan);
+      checkPeers(plan, peers);
+      return new ReferenceExecutable(plan, peers);
     },
   };
 }

@@ -34,6 +34,8 @@ const dropout = wide((tf, [x], context) => {
 });
 
 export const elementwiseKernels = {
+  // Of one rank.
+  all_reduce: wide((_tf, [x]) => x!),
   ...curveKernels,
   prelu: wide((tf, [x, slope]) => tf.choose(tf.compare('Greater', x!, 0), x!, tf.mul(x!, slope!))),
   prelu_grad: wide((tf, [dy, x, slope]) => tf.choose(tf.compare('Greater', x!, 0), dy!, tf.mul(dy!, slope!))),
