@@ -1,16 +1,19 @@
+import { existsSync, readdirSync } from 'node:fs';
+
 /**
  * Who may import whom, folder by folder in the order in which data flows (docs/ARCHITECTURE.md).
  * `leaves` may be imported by everyone. A name with a dot is one file, otherwise a folder of src.
  */
-const leaves = ['datasets', 'datafiles', 'diagnostics', 'random', 'numeric', 'files', 'given.ts'];
+const leaves = ['platform', 'datasets', 'datafiles', 'diagnostics', 'random', 'numeric', 'files', 'given.ts'];
 
 const mayImport = {
+  platform: [],
   datasets: [],
-  datafiles: ['datasets', 'diagnostics', 'files'],
+  datafiles: ['platform', 'datasets', 'diagnostics', 'files'],
   diagnostics: ['datasets'],
   random: [],
   numeric: [],
-  files: ['diagnostics', 'datasets'],
+  files: ['platform', 'diagnostics', 'datasets'],
   ir: [],
   ops: ['ir'],
   parser: [],
@@ -48,9 +51,40 @@ const layerRules = Object.entries(mayImport).map(([name, allowed]) => ({
   },
 }));
 
+/** What only Node runs. Nothing that src/browser.ts reaches may need it: the bundle, which a test makes, would fail. */
+const nodeOnly = [
+  '^src/(cli|server)/',
+  '^src/runtime/(cpu|tensorflow)/',
+  '^src/runtime/packages\\.ts$',
+  '^src/datafiles/',
+  '^src/files/(cache-folder|own-file|standard-input|system-text)\\.ts$',
+  '^src/training/data/(contact-sheet|decode-\\w+|download|duplicates|fetch|parquet-pictures|pictures?-\\w+|pictures|small-picture)\\.ts$',
+  '^src/api/(data|doctor|dry-run|export|import-model|init|write-result)\\.ts$',
+  '^src/api/(run-report|spec|sweep)/',
+];
+
+/** Files for Node that a browser has another in the place of: X.ts beside X.browser.ts. */
+const twins = (existsSync('src') ? readdirSync('src', { recursive: true, encoding: 'utf8' }) : [])
+  .filter((name) => name.endsWith('.browser.ts'))
+  .map((name) => `^src/${name.replaceAll('\\', '/').replace('.browser.ts', '.ts').replaceAll('.', '\\.')}$`);
+
 export default {
   forbidden: [
     ...layerRules,
+    {
+      name: 'node-in-its-place',
+      comment: 'modules that a browser runs too take files, paths, hashes and the system from src/platform',
+      severity: 'error',
+      from: { path: '^src/', pathNot: [...nodeOnly, ...twins] },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'native-in-its-place',
+      comment: 'packages that only Node can load',
+      severity: 'error',
+      from: { path: '^src/', pathNot: [...nodeOnly, ...twins] },
+      to: { path: 'node_modules/(sharp|tar|koffi|ajv|@napi-rs/image|vscode-languageserver)/' },
+    },
     {
       name: 'runtime-siblings',
       comment: 'a backend may not import another backend',
@@ -79,8 +113,9 @@ export default {
     },
     {
       name: 'no-dev-dependency-in-src',
+      comment: 'but in what is bundled for browsers, dependencies and all',
       severity: 'error',
-      from: { path: '^src/' },
+      from: { path: '^src/', pathNot: '\\.browser\\.ts$' },
       to: { dependencyTypes: ['npm-dev'], pathNot: '^node_modules/@types/' },
     },
   ],

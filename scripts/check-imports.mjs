@@ -2,9 +2,10 @@
 import { fileURLToPath } from 'node:url';
 import { cruise } from 'dependency-cruiser';
 import extractTSConfig from 'dependency-cruiser/config-utl/extract-ts-config';
-import ruleSet from '../.dependency-cruiser.mjs';
 
 process.chdir(process.argv[2] ?? fileURLToPath(new URL('..', import.meta.url)));
+// Read there: which files have a twin for browsers, it looks up.
+const { default: ruleSet } = await import('../.dependency-cruiser.mjs');
 const { options, ...rules } = ruleSet;
 const { output } = await cruise(['src'], { ...options, validate: true, ruleSet: { ...rules, options } }, undefined, {
   tsConfig: extractTSConfig('tsconfig.json'),

@@ -1,8 +1,8 @@
-import { join } from 'node:path';
 import { given } from '../given.js';
 import { comparePlans } from '../memory/plan-memory.js';
 import type { PlanDiff } from '../plan/diff.js';
 import type { Plan } from '../plan/plan.js';
+import { join } from '../platform/path.js';
 import type { EpochEvent } from '../training/events.js';
 import { RUN_FILES } from '../training/run-folder.js';
 import { differingSettings, type RunSummary, readRunStory } from './list-runs.js';

@@ -1,9 +1,9 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { UserError, userError } from '../diagnostics/diagnostic.js';
 import { isFolder } from '../files/is-folder.js';
 import { isRecord } from '../files/json-form.js';
 import { fileReason, isSystemError } from '../files/reason.js';
+import { readdir, readFile, stat } from '../platform/files.js';
+import { join } from '../platform/path.js';
 import { checkpointFacts } from '../training/checkpoint.js';
 import type { RunSettings } from '../training/checkpoint-metadata.js';
 import type { EpochEvent, TrainEvent } from '../training/events.js';

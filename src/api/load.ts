@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { inspect } from 'node:util';
 import { userError } from '../diagnostics/diagnostic.js';
 import { fileFix, fileReason, isSystemError } from '../files/reason.js';
 import { elementCount, type Shape } from '../ir/types.js';
+import { readFile } from '../platform/files.js';
+import { shownValue } from '../platform/system.js';
 import { loadOptions } from '../runtime/load-options.js';
 import { loadWeights } from '../training/init/load.js';
 import { evaluatedOf, logitsOf } from '../training/logits.js';
@@ -117,7 +117,7 @@ export class LoadedModel {
     if (typeof picture !== 'string' && !(picture instanceof Uint8Array) && !(picture instanceof Float32Array))
       throw userError(
         'AMP7404',
-        `${inspect(picture, { depth: 0, breakLength: Number.POSITIVE_INFINITY, maxStringLength: 40 })} is no picture`,
+        `${shownValue(picture)} is no picture`,
         'a picture is the path of a file, a Uint8Array or a Float32Array',
         'give one, or an array of such',
       );
@@ -138,7 +138,7 @@ export class LoadedModel {
     const { decodePicture } = await import('../training/data/picture.js');
     try {
       const bytes = typeof picture === 'string' ? await readFile(picture) : picture;
-      return await decodePicture(Buffer.from(bytes), this.shape, this.model.runnable.program.recipe.dataset.size);
+      return await decodePicture(bytes, this.shape, this.model.runnable.program.recipe.dataset.size);
     } catch (error) {
       const what = typeof picture === 'string' ? picture : `these ${picture.length} bytes`;
       const fix = isSystemError(error) ? fileFix(error) : `give a picture, or the ${size} bytes of [${this.shape.join(', ')}]`;

@@ -1,5 +1,3 @@
-import { statSync } from 'node:fs';
-import { extname } from 'node:path';
 import { DATASET_NAMES, isDatasetName } from '../datasets/registry.js';
 import type { ImageSize } from '../datasets/source.js';
 import { type Source, UserError, userError } from '../diagnostics/diagnostic.js';
@@ -7,6 +5,8 @@ import { closest } from '../diagnostics/suggest.js';
 import type { DatasetSpec } from '../ir/program.js';
 import { type Shape, sameShape } from '../ir/types.js';
 import { lowerProgram } from '../lower/lower.js';
+import { statSync } from '../platform/files.js';
+import { extname } from '../platform/path.js';
 import type { ImageSet } from '../training/data/dataset.js';
 import { choosePlace, openClasses, openData, openSplit } from '../training/data/open.js';
 import type { OpenOptions } from '../training/data/open-options.js';

@@ -1,7 +1,7 @@
 import { type EffectivePrecision, effectivePrecision } from '../choose/effective-precision.js';
 import { planInFp32 } from '../choose/fp32.js';
 import type { Compiled } from '../choose/plan-file.js';
-import { costsName } from '../costs/costs.js';
+import { costsName } from '../costs/costs-name.js';
 import { type DiagnosticData, diagnosticData } from '../diagnostics/data.js';
 import type { Loc } from '../ir/types.js';
 import { placeEnds } from '../language/place-ends.js';

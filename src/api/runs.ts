@@ -1,5 +1,3 @@
-import { readdir } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
 import { effectivePrecision } from '../choose/effective-precision.js';
 import type { StoredFormats } from '../choose/formats.js';
 import type { Runnable } from '../choose/plan-file.js';
@@ -26,6 +24,8 @@ import { given } from '../given.js';
 import type { TrainSpec } from '../ir/program.js';
 import { precisionName } from '../ir/types.js';
 import { BACKEND_NAMES, type BackendName } from '../plan/target.js';
+import { readdir } from '../platform/files.js';
+import { basename, join, resolve } from '../platform/path.js';
 import { RunClaim } from '../training/run-claim.js';
 import { openRun, RUN_FILES } from '../training/run-folder.js';
 import { readStoredPins, storePin } from '../training/stored-pins.js';

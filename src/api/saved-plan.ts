@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { CompileOptions } from '../choose/plan-file.js';
 import { type Source, UserError, userError } from '../diagnostics/diagnostic.js';
 import { fileReason, isSystemError } from '../files/reason.js';
@@ -9,6 +7,8 @@ import { opRules } from '../ops/rules.js';
 import { parsePlan } from '../plan/parse.js';
 import type { Plan } from '../plan/plan.js';
 import { isDeclaration } from '../plan/storage.js';
+import { readFile } from '../platform/files.js';
+import { join } from '../platform/path.js';
 import { RUN_FILES } from '../training/run-folder.js';
 
 const AGAIN = 'make it again from its .amp file: ampc plan FILE --dump';

@@ -1,8 +1,8 @@
-import { join } from 'node:path';
 import { type UserError, userError } from '../diagnostics/diagnostic.js';
 import { shellWord } from '../diagnostics/shell-word.js';
 import { isThere } from '../files/system-error.js';
 import type { AverageSpec, Evaluated } from '../ir/average.js';
+import { join } from '../platform/path.js';
 import { otherThan } from '../training/evaluated.js';
 import { hasWeights, RUN_FILES } from '../training/run-folder.js';
 

@@ -1,8 +1,8 @@
-import { join } from 'node:path';
 import type { BackendChoice } from '../choose/plan-file.js';
 import { mergeSettings, type Settings } from '../choose/settings.js';
 import type { Diagnostic, Source } from '../diagnostics/diagnostic.js';
 import { given } from '../given.js';
+import { join } from '../platform/path.js';
 import { checkpointPlan } from '../training/checkpoint.js';
 import type { BatchData } from '../training/data/batches.js';
 import type { TrainEvent, TrainProgress } from '../training/events.js';

@@ -1,4 +1,3 @@
-import { basename, resolve } from 'node:path';
 import { compileSelected, type Runnable } from '../choose/plan-file.js';
 import { RunPlans } from '../choose/replan.js';
 import { pickSettings } from '../choose/settings.js';
@@ -10,6 +9,7 @@ import type { Program } from '../ir/program.js';
 import { lowerProgram, withUsed } from '../lower/lower.js';
 import type { Plan } from '../plan/plan.js';
 import { printPlan } from '../plan/print.js';
+import { basename, resolve } from '../platform/path.js';
 import { loadOptions } from '../runtime/load-options.js';
 import { selectBackend } from '../runtime/select.js';
 import { chooseLogs } from '../training/choose-logs.js';

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { userError } from '../diagnostics/diagnostic.js';
 import { fileReason } from '../files/reason.js';
 import { schemaProblem } from '../files/schemas.js';
@@ -8,6 +7,7 @@ import { formatMagnitude } from '../numeric/magnitude.js';
 import { phaseOf, scalingFact, trainStep, valueLabel } from '../plan/facts.js';
 import type { Plan } from '../plan/plan.js';
 import { pinCandidates } from '../plan/probe.js';
+import { readFile } from '../platform/files.js';
 import type { Calibration, ValueCalibration } from './calibration.js';
 
 /** Reads what `ampc calibrate --json` printed or `--out` wrote. Throws UserError AMP6211 when it cannot be read or is something else. */

@@ -1,5 +1,6 @@
 import { compileProgram } from '../compile.js';
-import { cachedCosts, costsName, keepCosts, machineOf, readCosts } from '../costs/costs.js';
+import { cachedCosts, keepCosts, machineOf, readCosts } from '../costs/costs.js';
+import { costsName } from '../costs/costs-name.js';
 import { measureCosts } from '../costs/measure-costs.js';
 import { userError } from '../diagnostics/diagnostic.js';
 import { type FoundOrigin, type FoundPin, isFound } from '../ir/pin.js';

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { compileProgram } from '../compile.js';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
 import { sourceOf } from '../files/source.js';
@@ -12,6 +11,7 @@ import { type CostTable, stepCost } from '../plan/cost-table.js';
 import type { FastestChoice } from '../plan/fastest.js';
 import type { Plan } from '../plan/plan.js';
 import type { BackendName } from '../plan/target.js';
+import { resolve } from '../platform/path.js';
 import type { Backend, BackendInfo } from '../runtime/backend.js';
 import { describeBackend, type SelectedBackend, selectBackend } from '../runtime/select.js';
 import { choosePlace, factsOf, openData } from '../training/data/open.js';

@@ -56,13 +56,6 @@ export function machineOf(info: BackendInfo, threads = 0): Readonly<Record<strin
   return { backend: info.name, device: info.device ?? 'unknown', ...Object.fromEntries(details), threads: String(count), ampc };
 }
 
-/** One line for a person: `cpu, AMD EPYC (2 cores, AVX-512 with BF16), 2 threads`. */
-export function costsName({ machine }: Pick<CostTable, 'machine'>): string {
-  const { backend, device, threads } = machine;
-  const parts = [backend, device, threads && `${threads} ${threads === '1' ? 'thread' : 'threads'}`];
-  return parts.filter(Boolean).join(', ') || 'a table without a machine';
-}
-
 function nameOf(machine: CostTable['machine']): string {
   const hash = createHash('sha256')
     .update(JSON.stringify(Object.entries(machine).sort()))

@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
+import { createHash } from '../platform/hash.js';
 
 /**
  * Where something stands, from 0 to 1, that decides on which side of a split it is: by what it is called, or holds, alone. `of`: which
  * split, where it is not that of the test images; the two have nothing to do with each other.
  */
 export function drawOf(what: string | Uint8Array, of = ''): number {
-  return createHash('sha256').update(of).update(what).digest().readUInt32BE(0) / 0x1_0000_0000;
+  return Number.parseInt(createHash('sha256').update(of).update(what).digest('hex').slice(0, 8), 16) / 0x1_0000_0000;
 }
 
 /**

@@ -1,10 +1,10 @@
-import { statSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
 import type { Split } from '../datasets/registry.js';
 import type { DataFacts, DataSplit, FileSource } from '../datasets/source.js';
 import type { Source } from '../diagnostics/diagnostic.js';
 import { homeFolder } from '../files/home.js';
 import { textFolder } from '../files/text-folder.js';
+import { statSync } from '../platform/files.js';
+import { isAbsolute, join } from '../platform/path.js';
 import { type LabelledArrays, readIdxFolder, readNumpy } from './arrays.js';
 import { listClassFolders } from './class-folders.js';
 import { readCsvList } from './csv.js';

@@ -14,7 +14,7 @@ export function homeFolder(): string | undefined {
 /** `ampc` in the folder that the system has for caches of this user; undefined without a home. */
 export function userCacheFolder(
   env: NodeJS.ProcessEnv = process.env,
-  platform: NodeJS.Platform = process.platform,
+  platform: NodeJS.Platform | 'browser' = process.platform,
   home = homeFolder(),
 ): string | undefined {
   const named = platform === 'win32' ? env.LOCALAPPDATA : platform === 'darwin' ? undefined : env.XDG_CACHE_HOME;

@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { stat } from '../platform/files.js';
 
 export async function isFolder(path: string): Promise<boolean> {
   return stat(path).then(

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { DataFacts } from '../datasets/source.js';
 import type { Source } from '../diagnostics/diagnostic.js';
+import { readFile } from '../platform/files.js';
+import { join } from '../platform/path.js';
 import { type Check, fields, isCount, isNumber, isText, listOf, optional } from './json-form.js';
 
 /** The form of `DataFacts` in config.json of a run. */

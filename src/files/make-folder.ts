@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir } from '../platform/files.js';
+import { dirname } from '../platform/path.js';
 import { isFolder } from './is-folder.js';
 import { errorCode } from './reason.js';
 

@@ -1,6 +1,6 @@
-import type { Stats } from 'node:fs';
-import { access, constants, type FileHandle, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, resolve } from 'node:path';
+import { access, constants, type FileHandle, open, readlink, realpath, rename, rm, type Stats, stat } from '../platform/files.js';
+import { basename, dirname, resolve } from '../platform/path.js';
+import { platform } from '../platform/system.js';
 import { errorCode } from './reason.js';
 import { removeTemporaries, temporaryBeside } from './temporary.js';
 
@@ -23,7 +23,7 @@ export async function writeAll(file: FileHandle, bytes: Uint8Array, at?: number)
 
 /** Makes a rename in `folder` survive a power cut, where the system can sync folders and this user may read it. */
 async function syncFolder(folder: string): Promise<void> {
-  if (process.platform === 'win32') return;
+  if (platform === 'win32') return;
   try {
     const handle = await open(folder, 'r');
     await handle.sync().finally(() => handle.close());
@@ -127,7 +127,7 @@ export async function replaceFileWith(path: string, fill: (file: FileHandle) => 
  * user) and where it has further names, it is overwritten in place, and its old contents are put back if that fails.
  */
 export async function replaceFile(path: string, content: Uint8Array | string): Promise<void> {
-  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+  const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
   const before = await statIfThere(path);
   if (before?.isFile() && before.nlink > 1) return overwrite(path, bytes);
   try {

@@ -1,7 +1,6 @@
-import { fstatSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
+import { readFile } from '../platform/files.js';
+import { dirname } from '../platform/path.js';
 import { readKeptData } from './kept-data.js';
 import { fileFix, fileReason } from './reason.js';
 import { readUsed } from './used.js';
@@ -39,30 +38,14 @@ export async function readText(path: string): Promise<Source> {
   } catch (error) {
     throw userError('AMP6101', `cannot read ${path}`, fileReason(error), fileFix(error));
   }
-  return decode(path, bytes);
+  return decodeSource(path, bytes);
 }
 
-function decode(path: string, bytes: Uint8Array): Source {
+/** Bytes as a source text. Throws UserError AMP6102. */
+export function decodeSource(path: string, bytes: Uint8Array): Source {
   try {
     return { path, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
   } catch {
     throw userError('AMP6102', `${path} is not UTF-8 text`, undefined, 'give the path of a .amp file');
   }
-}
-
-/** Whether standard input is connected to nothing: Node puts the null device in the place of one that is closed. */
-function isUnconnected(): boolean {
-  return !process.stdin.isTTY && fstatSync(0).isCharacterDevice();
-}
-
-/** What stands for standard input among files. */
-export const STANDARD_INPUT = '-';
-
-/** Reads a source text from standard input. Throws UserError as `readText`. */
-export async function readStandardInput(): Promise<Source> {
-  const parts: Buffer[] = [];
-  for await (const part of process.stdin) parts.push(part as Buffer);
-  if (parts.length === 0 && isUnconnected())
-    throw userError('AMP6101', 'cannot read standard input', 'it is closed, or the null device', 'give it a text: < net.amp');
-  return decode('standard input', Buffer.concat(parts));
 }

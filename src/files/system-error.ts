@@ -1,5 +1,5 @@
-import { open, stat } from 'node:fs/promises';
 import { type UserError, userError } from '../diagnostics/diagnostic.js';
+import { open, stat } from '../platform/files.js';
 import { fileFix, fileReason, isSystemError } from './reason.js';
 
 export interface SystemErrorPlace {

@@ -1,6 +1,7 @@
-import { randomBytes } from 'node:crypto';
-import { readdir, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { readdir, rm, stat } from '../platform/files.js';
+import { randomBytes } from '../platform/hash.js';
+import { basename, dirname, join } from '../platform/path.js';
+import { pid as ownPid } from '../platform/system.js';
 import { isProcessAlive } from './process.js';
 
 const TEMPORARY = /\.(\d+)\.[0-9a-f]{8}\.tmp$/;
@@ -13,7 +14,7 @@ const SURELY_OVER_MS = 3_600_000;
 
 /** A name beside `path` that no other process uses; the process id tells who left it behind. */
 export function temporaryBeside(path: string): string {
-  return join(dirname(path), `${basename(path).slice(0, KEPT_NAME)}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`);
+  return join(dirname(path), `${basename(path).slice(0, KEPT_NAME)}.${ownPid}.${randomBytes(4).toString('hex')}.tmp`);
 }
 
 export function isTemporary(name: string): boolean {

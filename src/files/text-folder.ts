@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { dirname } from '../platform/path.js';
 
 /** What comes through a pipe, as `/dev/stdin` and `<(…)` name it. */
 const STREAM = /^\/(?:dev|proc\/(?:self|\d+)\/fd)\//;

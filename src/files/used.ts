@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { UsedText } from '../diagnostics/diagnostic.js';
 import { userError } from '../diagnostics/diagnostic.js';
+import { readFile } from '../platform/files.js';
+import { join } from '../platform/path.js';
 import { fields, isText, listOf } from './json-form.js';
 import { fileReason } from './reason.js';
 import { isThere } from './system-error.js';

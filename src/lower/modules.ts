@@ -1,10 +1,10 @@
-import { posix } from 'node:path';
 import type { Diagnostic, RelatedSpan, Source, Span, UsedText } from '../diagnostics/diagnostic.js';
 import { suggestName, withinQuotes } from '../diagnostics/fixes.js';
 import type { DiagnosticSink } from '../diagnostics/sink.js';
 import { closest, listNames } from '../diagnostics/suggest.js';
 import type { AmpFile, BlockSection, Let, UseSection } from '../parser/ast.js';
 import { parseAmp } from '../parser/parse.js';
+import { posix } from '../platform/path.js';
 import { sortUsedSections } from './sections.js';
 import { isLibrary, LIBRARY_NAMES, usedText } from './used-text.js';
 

@@ -1,11 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Source, UsedText } from '../diagnostics/diagnostic.js';
 import { fileReason } from '../files/reason.js';
 import { textFolder } from '../files/text-folder.js';
-
-/** Files that come with ampc, by the name in `use`. */
-const LIBRARY: Readonly<Record<string, URL>> = { 'ampc/blocks': new URL('../../library/blocks.amp', import.meta.url) };
+import { readFileSync } from '../platform/files.js';
+import { join } from '../platform/path.js';
+import { LIBRARY, libraryBytes } from './used-library.js';
 
 export const LIBRARY_NAMES: readonly string[] = Object.keys(LIBRARY);
 
@@ -27,7 +25,7 @@ export function usedText(main: Source, name: string): UsedText | string {
   if (kept !== undefined) return kept;
   const path = isLibrary(name) ? name : join(textFolder(main.path), name);
   try {
-    const bytes = readFileSync(isLibrary(name) ? LIBRARY[name] : path);
+    const bytes = isLibrary(name) ? libraryBytes(name) : readFileSync(path);
     return { name, path, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
   } catch (error) {
     return error instanceof TypeError ? 'it is not UTF-8 text' : fileReason(error);

@@ -1,6 +1,7 @@
 import { chooseByCosts } from '../choose/formats.js';
 import { type CompileOptions, compileToRun, type Runnable } from '../choose/plan-file.js';
-import { costsName, keepCosts, machineOf } from '../costs/costs.js';
+import { keepCosts, machineOf } from '../costs/costs.js';
+import { costsName } from '../costs/costs-name.js';
 import { measureCosts } from '../costs/measure-costs.js';
 import { isFound } from '../ir/pin.js';
 import type { PrecisionSpec } from '../ir/program.js';

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { formatAttrs } from '../ir/print.js';
 import { isCast, isConstant, isInput } from '../ir/structure.js';
 import { type Attr, type ComputeType, elementCount, formatType, type Node, type ValueId } from '../ir/types.js';
+import { createHash } from '../platform/hash.js';
 import type { FunctionName, Group, Plan, PlanFunction } from './plan.js';
 import { storageRoot } from './storage.js';
 import { groupWork } from './work.js';

@@ -2,34 +2,7 @@ import { UserError, userError } from '../diagnostics/diagnostic.js';
 import type { Plan } from '../plan/plan.js';
 import { BACKEND_NAMES, type BackendName, isBackendName } from '../plan/target.js';
 import type { Backend, BackendInfo, ProbeOptions } from './backend.js';
-
-interface BackendEntry {
-  readonly summary: string;
-  readonly open: () => Promise<Backend>;
-}
-
-/** Opened lazily: each brings native code that the others must not load. */
-const BACKENDS = {
-  cpu: {
-    summary: 'C generated for the plan, compiled by the C compiler of this machine',
-    open: async () => (await import('./cpu/index.js')).createBackend(),
-  },
-  webgpu: {
-    summary: 'WGSL on any GPU with Vulkan, Metal or D3D12',
-    open: async () => (await import('./webgpu/index.js')).createBackend(),
-  },
-  tensorflow: {
-    summary: 'operations of TensorFlow, through @tensorflow/tfjs-node',
-    open: async () => (await import('./tensorflow/index.js')).createBackend(),
-  },
-  reference: {
-    summary: 'the meaning of a plan in plain TypeScript: slow, needs nothing',
-    open: async () => (await import('./reference/index.js')).createBackend(),
-  },
-} as const satisfies Record<BackendName, BackendEntry>;
-
-/** What `auto` tries, in order. */
-const AUTO: readonly BackendName[] = ['webgpu', 'cpu'];
+import { AUTO, BACKENDS, PLANNED } from './backends.js';
 
 export interface SelectedBackend {
   readonly backend: Backend;
@@ -82,7 +55,7 @@ async function selectAutomatically(options: Pick<ProbeOptions, 'signal'> = {}): 
 
 /**
  * The backend called `name`, to plan for: it need not be able to run here, but must know its formats. `auto` is what `selectBackend` would
- * take, or `cpu` when nothing can run. Throws UserError for a name that no backend has.
+ * take, or `PLANNED` when nothing can run. Throws UserError for a name that no backend has.
  */
 export async function describeBackend(name: BackendName | 'auto'): Promise<SelectedBackend> {
   if (name === 'auto') {
@@ -90,7 +63,7 @@ export async function describeBackend(name: BackendName | 'auto'): Promise<Selec
       return await selectAutomatically();
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
-      return describeBackend('cpu');
+      return describeBackend(PLANNED);
     }
   }
   const backend = await openBackend(name);

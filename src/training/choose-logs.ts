@@ -1,5 +1,5 @@
-import { join } from 'node:path';
 import { isThere } from '../files/system-error.js';
+import { join } from '../platform/path.js';
 import { BoardLog, hasBoard } from './board-log.js';
 import { CsvLog } from './csv-log.js';
 import type { OpenLog } from './options.js';

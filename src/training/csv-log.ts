@@ -1,6 +1,6 @@
-import { join } from 'node:path';
 import { csvRow } from '../files/csv-row.js';
 import { replaceFile } from '../files/replace-file.js';
+import { join } from '../platform/path.js';
 import type { TrainEvent } from './events.js';
 import { readEvents } from './metrics-file.js';
 import type { RunLog, TrainOptions } from './options.js';

@@ -1,6 +1,7 @@
 import { plainOutput } from '../ir/graph-names.js';
 import { elementCount } from '../ir/types.js';
 import type { Plan, PlanFunction } from '../plan/plan.js';
+import { breathe } from '../platform/system.js';
 import type { Executable, Scalars, SeriesCall } from '../runtime/backend.js';
 import { fillInOrder, selectInOrder } from './data/batcher.js';
 import { holdInOrder, type ImageSet } from './data/dataset.js';
@@ -28,11 +29,6 @@ export interface EvaluateOptions {
   readonly load?: ((plan: Plan) => Promise<Executable>) | undefined;
   /** Told what the model results in for each image, by its place in the set; `values` are overwritten afterwards. */
   readonly onResult?: ((values: Float32Array, index: number) => void) | undefined;
-}
-
-/** Lets timers and signals in: a backend that computes on this thread would otherwise keep them out. */
-export function breathe(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 interface Feed {

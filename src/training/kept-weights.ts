@@ -1,8 +1,8 @@
-import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { fields, isCount, isText, listOf } from '../files/json-form.js';
 import { replaceFile } from '../files/replace-file.js';
 import type { Plan } from '../plan/plan.js';
+import { readFile, rm } from '../platform/files.js';
+import { join } from '../platform/path.js';
 import { isScores, type Scores } from './checkpoint-metadata.js';
 import { RUN_FILES, saved } from './run-folder.js';
 import type { StateValues } from './states.js';

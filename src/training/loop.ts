@@ -1,9 +1,9 @@
-import { join } from 'node:path';
 import { UserError, userError } from '../diagnostics/diagnostic.js';
 import { given } from '../given.js';
 import { divideEpoch, type EpochDivision, imagesBefore, stepsOfRun, stepsPerEpoch } from '../ir/epoch.js';
 import { abortAfter, DYNAMIC_SCALING } from '../ir/loss-scaling.js';
 import { precisionName } from '../ir/types.js';
+import { join } from '../platform/path.js';
 import { checkData } from './check-data.js';
 import { loadCheckpoint } from './checkpoint.js';
 import type { Scores } from './checkpoint-metadata.js';

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { errorCode } from '../files/reason.js';
 import { schemaProblem } from '../files/schemas.js';
+import { readFile } from '../platform/files.js';
+import { join } from '../platform/path.js';
 import type { TrainEvent } from './events.js';
 import { RUN_FILES } from './run-folder.js';
 

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import type { ImageSize } from '../datasets/source.js';
 import { type Diagnostic, UserError, userError } from '../diagnostics/diagnostic.js';
 import { fileFix, fileReason, isSystemError } from '../files/reason.js';
 import type { Shape } from '../ir/types.js';
 import type { Plan } from '../plan/plan.js';
+import { readFile } from '../platform/files.js';
 import type { Executable } from '../runtime/backend.js';
 import { decodePicture } from './data/picture.js';
 import { evaluatedOf, inputsOf, logitsOf } from './logits.js';

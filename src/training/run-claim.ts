@@ -1,10 +1,10 @@
-import { readdir, readFile, rm, rmdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { UserError, userError } from '../diagnostics/diagnostic.js';
 import { isFolder } from '../files/is-folder.js';
 import { makeFolder } from '../files/make-folder.js';
 import { errorCode, fileReason } from '../files/reason.js';
 import { isTemporary, removeTemporaries } from '../files/temporary.js';
+import { readdir, readFile, rm, rmdir } from '../platform/files.js';
+import { join } from '../platform/path.js';
 import { RUN_FILES, type RunContents, recordedSource, writeContents } from './run-folder.js';
 import { isLock, RunLock } from './run-lock.js';
 

@@ -1,11 +1,11 @@
-import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
 import { type Source, type UserError, userError } from '../diagnostics/diagnostic.js';
 import { shellWord } from '../diagnostics/shell-word.js';
 import { fileReason } from '../files/reason.js';
 import { replaceFile } from '../files/replace-file.js';
 import { isThere, reading } from '../files/system-error.js';
 import { readUsed, USED_FILE } from '../files/used.js';
+import { type FileHandle, open, readdir, readFile } from '../platform/files.js';
+import { basename, dirname, join } from '../platform/path.js';
 import type { TrainEvent, WarningEvent } from './events.js';
 
 /** Names of the files in a run folder; config.json has that of the source. */

@@ -1,6 +1,6 @@
-import { join } from 'node:path';
 import type { FoundPin } from '../ir/pin.js';
 import type { Plan } from '../plan/plan.js';
+import { join } from '../platform/path.js';
 import { saveCheckpoint } from './checkpoint.js';
 import type { RunSettings, Scores } from './checkpoint-metadata.js';
 import { averagedStates } from './evaluated.js';

@@ -1,9 +1,9 @@
-import { link, open, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { hostname } from 'node:os';
-import { join } from 'node:path';
 import { type UserError, userError } from '../diagnostics/diagnostic.js';
 import { isProcessAlive, processStart } from '../files/process.js';
 import { temporaryBeside } from '../files/temporary.js';
+import { link, open, readdir, readFile, rm, stat } from '../platform/files.js';
+import { join } from '../platform/path.js';
+import { hostname, pid as ownPid } from '../platform/system.js';
 
 /** Whose lock comes later has the larger number. */
 const LOCK = /^run-(\d+)\.lock$/;
@@ -121,7 +121,7 @@ export class RunLock {
 
   /** Throws UserError AMP7207 that names the process which holds `dir`, or the system's error. */
   static async take(dir: string): Promise<RunLock> {
-    const owner: Owner = { pid: process.pid, host: hostname(), start: processStart(process.pid), since: new Date().toISOString() };
+    const owner: Owner = { pid: ownPid, host: hostname(), start: processStart(ownPid), since: new Date().toISOString() };
     for (let tries = 1; ; tries += 1) {
       const before = await readLocks(dir);
       const held = before.find((lock) => !lock.isOver);

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
 import { type UserError, userError } from '../diagnostics/diagnostic.js';
 import { fileFix, fileReason } from '../files/reason.js';
 import { replaceFileWith, writeAll } from '../files/replace-file.js';
 import { elementCount } from '../ir/types.js';
 import { formatBytes } from '../numeric/bytes.js';
+import { type FileHandle, open } from '../platform/files.js';
+import { createHash } from '../platform/hash.js';
 import { damaged, type Entry, type Header, parseHeader, Unusable } from './safetensors-header.js';
 import { type Tensor, targetOf } from './safetensors-target.js';
 
@@ -28,6 +28,8 @@ export interface ReadOptions {
 export const LARGEST_HEADER = 100_000_000;
 const CHECKSUM_KEY = 'sha256';
 const NO_CHECKSUM = '0'.repeat(64);
+const SPACE = 0x20;
+const ZERO = 0x30;
 
 /** Bytes that are read or hashed at once: no call takes 2 GiB, and timers and signals get their turn. */
 const PIECE = 1 << 24;
@@ -36,8 +38,18 @@ function* piecesOf({ buffer, byteOffset, byteLength }: Tensor['data'], size: num
   for (let at = 0; at < byteLength; at += size) yield new Uint8Array(buffer, byteOffset + at, Math.min(size, byteLength - at));
 }
 
+const viewOf = ({ buffer, byteOffset, byteLength }: Uint8Array): DataView => new DataView(buffer, byteOffset, byteLength);
+
+/** The place of a checksum's digits in a header's bytes; undefined where it has no such checksum. */
+function placeOfChecksum(header: Uint8Array, digits: string): number | undefined {
+  const entry = new TextEncoder().encode(`"${CHECKSUM_KEY}":"${digits}"`);
+  for (let at = header.indexOf(entry[0]!); at >= 0; at = header.indexOf(entry[0]!, at + 1))
+    if (entry.every((byte, index) => header[at + index] === byte)) return at + CHECKSUM_KEY.length + 4;
+  return undefined;
+}
+
 /** The header with a checksum of zeros. */
-function encodeHeader(tensors: ReadonlyMap<string, Tensor>, metadata: Readonly<Record<string, string>>): Buffer {
+function encodeHeader(tensors: ReadonlyMap<string, Tensor>, metadata: Readonly<Record<string, string>>): Uint8Array {
   const header: Record<string, unknown> = { __metadata__: { ...metadata, [CHECKSUM_KEY]: NO_CHECKSUM } };
   let offset = 0;
   for (const [name, { shape, data }] of tensors) {
@@ -45,10 +57,10 @@ function encodeHeader(tensors: ReadonlyMap<string, Tensor>, metadata: Readonly<R
     header[name] = { dtype: data instanceof Int32Array ? 'I32' : 'F32', shape, data_offsets: [offset, offset + data.byteLength] };
     offset += data.byteLength;
   }
-  const json = Buffer.from(JSON.stringify(header));
-  const padded = Buffer.alloc(8 + Math.ceil(json.length / 8) * 8, ' ');
-  padded.writeBigUInt64LE(BigInt(padded.length - 8));
-  json.copy(padded, 8);
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const padded = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(SPACE);
+  viewOf(padded).setBigUint64(0, BigInt(padded.length - 8), true);
+  padded.set(json, 8);
   return padded;
 }
 
@@ -74,7 +86,7 @@ export async function writeSafetensors(
         at += piece.length;
       }
     }
-    header.write(hash.digest('hex'), header.indexOf(`"${CHECKSUM_KEY}":"${NO_CHECKSUM}"`) + CHECKSUM_KEY.length + 4);
+    header.set(new TextEncoder().encode(hash.digest('hex')), placeOfChecksum(header, NO_CHECKSUM));
     await writeAll(file, header, 0);
   });
 }
@@ -89,20 +101,20 @@ async function readInto(file: FileHandle, target: Uint8Array, position: number):
 
 interface OpenFile extends Header {
   /** The header's bytes, the eight of its length included. */
-  readonly header: Buffer;
+  readonly header: Uint8Array;
 }
 
 async function readHeader(file: FileHandle): Promise<OpenFile> {
   const { size } = await file.stat();
   if (size < 8) damaged(`it has only ${size} bytes`);
-  const length = Buffer.alloc(8);
+  const length = new Uint8Array(8);
   await readInto(file, length, 0);
-  const headerLength = Number(length.readBigUInt64LE(0));
+  const headerLength = Number(viewOf(length).getBigUint64(0, true));
   if (headerLength > LARGEST_HEADER) damaged(`its header claims ${headerLength} bytes`);
   if (headerLength > size - 8) damaged(`it ends inside its header (${size - 8} of ${headerLength} bytes)`);
-  const header = Buffer.alloc(8 + headerLength);
+  const header = new Uint8Array(8 + headerLength);
   await readInto(file, header, 0);
-  const parsed = parseHeader(header.toString('utf8', 8), size - header.length);
+  const parsed = parseHeader(new TextDecoder('utf-8', { ignoreBOM: true }).decode(header.subarray(8)), size - header.length);
   if (parsed.metadata[CHECKSUM_KEY] === undefined && parsed.metadata.format?.startsWith('ampc')) damaged('its checksum is missing');
   return { ...parsed, header };
 }
@@ -111,10 +123,10 @@ async function readHeader(file: FileHandle): Promise<OpenFile> {
 function startChecksum({ header, metadata }: OpenFile) {
   const recorded = metadata[CHECKSUM_KEY];
   if (recorded === undefined) return undefined;
-  const zeroed = Buffer.from(header);
-  const at = zeroed.indexOf(`"${CHECKSUM_KEY}":"${recorded}"`);
-  if (at < 0) damaged('its checksum cannot be found');
-  zeroed.write('0'.repeat(recorded.length), at + CHECKSUM_KEY.length + 4);
+  const at = placeOfChecksum(header, recorded);
+  if (at === undefined) return damaged('its checksum cannot be found');
+  const zeroed = header.slice();
+  zeroed.fill(ZERO, at, at + recorded.length);
   const hash = createHash('sha256').update(zeroed);
   return {
     update: (bytes: Uint8Array) => void hash.update(bytes),

@@ -1,7 +1,7 @@
 import type { FoundPin } from '../ir/pin.js';
 import { printPlan } from '../plan/print.js';
+import { breathe } from '../platform/system.js';
 import type { RunPosition, RunSettings, Scores } from './checkpoint-metadata.js';
-import { breathe } from './evaluate.js';
 import type { TrainEvent } from './events.js';
 import type { Replanned, TrainOptions } from './options.js';
 import { isLost, type Loss } from './overflow/lost-loss.js';

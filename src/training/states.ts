@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import { given } from '../given.js';
 import { averagedIn, furtherInput, furtherName } from '../ir/graph-names.js';
 import { isRate } from '../ir/parameter-groups.js';
 import { isCast, isCopy, isInput, isState } from '../ir/structure.js';
 import { type Attrs, byteLength, elementCount, type Graph, numberAttr, type Shape, type StateRole, stringAttr } from '../ir/types.js';
 import type { FunctionName, Plan, PlanFunction } from '../plan/plan.js';
+import { createHash } from '../platform/hash.js';
 import { INITIAL_KINDS, type InitialKind, type InitialValue, initialState } from '../random/initial.js';
 
 export type StateValues = ReadonlyMap<string, Float32Array | Int32Array>;

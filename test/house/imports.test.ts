@@ -58,6 +58,14 @@ describe('import rules', () => {
     assert.match(stderr, /runtime-siblings: src\/runtime\/cpu\/a\.ts -> src\/runtime\/reference\/b\.ts/);
   });
 
+  it('refuse what only Node has in a module that a browser runs too, unless it has another of the name beside it', () => {
+    const files = { 'src/ops/a.ts': "export { readFileSync } from 'node:fs';\n", 'src/ops/b.ts': "export { a } from './a.js';\n" };
+    const { status, stderr } = checkImports(tree(files));
+    assert.equal(status, 1);
+    assert.match(stderr, /node-in-its-place: src\/ops\/a\.ts -> (node:)?fs/);
+    assert.equal(checkImports(tree({ ...files, 'src/ops/a.browser.ts': 'export const readFileSync = 1;\n' })).status, 0);
+  });
+
   it('are not satisfied by an empty tree', () => {
     assert.equal(checkImports(tree({ 'src/ops/a.ts': 'export const a = 1;\n' })).status, 1);
   });

@@ -4,6 +4,7 @@ import { roundArray } from '../../numeric/encoding.js';
 import type { FunctionName, Plan, PlanFunction } from '../../plan/plan.js';
 import { storedValues } from '../../plan/probe.js';
 import { defaultTarget } from '../../plan/target.js';
+import { breathe, engine } from '../../platform/system.js';
 import { checkAttributes } from '../attributes.js';
 import type { Backend, CallOptions, Executable, Inputs, NonFinite, Scalars } from '../backend.js';
 import { type Collectives, checkPeers } from '../collectives.js';
@@ -58,7 +59,7 @@ class ReferenceExecutable implements Executable {
     const fn = this.functions.get(name);
     if (fn === undefined) throw new Error(`the plan has no function ${name}`);
     // The computation blocks; signals and timers get their turn first.
-    await new Promise((resolve) => setImmediate(resolve));
+    await breathe();
     const { graph } = fn;
     const trace = options.trace === true ? storedValues(fn) : undefined;
     const how = trace === undefined ? {} : { trace };
@@ -131,7 +132,7 @@ export function createBackend(): Backend {
     probe: async () => ({
       name: 'reference',
       available: true,
-      device: `JavaScript (Node.js ${process.versions.node})`,
+      device: `JavaScript (${engine})`,
       target: defaultTarget('reference'),
     }),
     load: async (plan, { peers } = {}) => {

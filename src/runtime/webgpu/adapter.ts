@@ -1,7 +1,9 @@
 import type { GpuLimits } from '../../codegen/gpu/target.js';
 import type { MatrixUnit, WgslTarget } from '../../codegen/wgsl/target.js';
 import { userError } from '../../diagnostics/diagnostic.js';
-import { dawnSays, openInstance } from './dawn.js';
+import { platform } from '../../platform/system.js';
+import { openInstance } from './dawn.js';
+import { dawnSays } from './dawn-says.js';
 import { findVulkanDrivers } from './vulkan.js';
 
 /** An adapter with what matters of it. */
@@ -48,11 +50,12 @@ function chooseUnit(configs: readonly MatrixConfig[], lanes: number): MatrixUnit
 }
 
 function driverAdvice(): string {
-  if (process.platform === 'linux')
+  if (platform === 'linux')
     return (
       "install the GPU's Vulkan driver, or for a software adapter Mesa 24 or newer (Debian 12: mesa-vulkan-drivers from " +
       'bookworm-backports)'
     );
+  if (platform === 'browser') return 'use a browser with WebGPU, and turn on its hardware acceleration';
   return 'install the current driver of the GPU';
 }
 

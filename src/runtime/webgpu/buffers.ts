@@ -1,7 +1,7 @@
 import type { Block, Place } from '../../codegen/gpu/layout.js';
 import type { WgslProgram } from '../../codegen/wgsl/emit.js';
 import { userError } from '../../diagnostics/diagnostic.js';
-import { dawnSays } from './dawn.js';
+import { dawnSays } from './dawn-says.js';
 import { mebibytes } from './sizes.js';
 
 /** The plan's blocks on the device: a block that is larger than a buffer may be is several, and no value lies in two. */

@@ -39,15 +39,6 @@ async function importPackage(): Promise<WebGpuPackage> {
   }
 }
 
-/** What matters of one of Dawn's messages, in a line: without its places in the C++ source. */
-export function dawnSays(message: string): string {
-  const lines = message.split('\n').map((line) => line.trim().replace(/^- /, ''));
-  return lines
-    .filter((line) => line !== '' && !line.startsWith('at '))
-    .slice(0, 4)
-    .join(' ');
-}
-
 /** The one WebGPU instance of this process. Throws UserError when the package is missing or has no build for this system. */
 export async function openInstance(): Promise<GPU> {
   if (instance !== undefined) return instance;

@@ -3,7 +3,7 @@ import type { ShaderSource, WgslProgram } from '../../codegen/wgsl/emit.js';
 import { userError } from '../../diagnostics/diagnostic.js';
 import type { FunctionName } from '../../plan/plan.js';
 import type { Blocks } from './buffers.js';
-import { dawnSays } from './dawn.js';
+import { dawnSays } from './dawn-says.js';
 
 /** A dispatch with everything bound. */
 export interface BoundDispatch {

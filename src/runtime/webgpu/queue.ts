@@ -1,5 +1,6 @@
 import { type UserError, userError } from '../../diagnostics/diagnostic.js';
-import { dawnSays } from './dawn.js';
+import { breathe } from '../../platform/system.js';
+import { dawnSays } from './dawn-says.js';
 
 /** Work on a device, one after the other in the order of the calls. A failure of the device ends what runs and all later work. */
 export class DeviceQueue {
@@ -38,7 +39,7 @@ export class DeviceQueue {
         return value;
       } catch (error) {
         // A map that fails because the device went away says so only in passing; the device's own word may come a turn later.
-        if (this.#failure === undefined) await new Promise((resolve) => setImmediate(resolve));
+        if (this.#failure === undefined) await breathe();
         throw this.#failure ?? error;
       }
     });

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { userError } from '../../diagnostics/diagnostic.js';
 import type { DatasetSpec } from '../../ir/program.js';
+import { createHash } from '../../platform/hash.js';
 import type { Dataset, ImageSet } from './dataset.js';
 import { withValidation } from './validation.js';
 

@@ -3,8 +3,8 @@ import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { userError } from '../../diagnostics/diagnostic.js';
 import { replaceFile } from '../../files/replace-file.js';
+import { changedFile } from './changed-file.js';
 
 /** SHA-256 of each file as it came out of the archive, whose own checksum was right; in the form that `sha256sum -c` reads. */
 export const CHECKSUMS_FILE = 'SHA256SUMS';
@@ -34,14 +34,4 @@ export async function compareChecksums(folder: string, names: readonly string[])
     throw changedFile(join(folder, name), `its SHA-256 is not the one in ${join(folder, CHECKSUMS_FILE)}`);
   }
   return names.every((name) => known.has(name));
-}
-
-/** A data file whose bytes are not the right ones. */
-export function changedFile(path: string, why: string): Error {
-  return userError(
-    'AMP7015',
-    `${path} was changed`,
-    why,
-    'name another folder with --data, or move this one away and run `ampc data fetch`',
-  );
 }

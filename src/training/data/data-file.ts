@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { gunzipSync } from 'node:zlib';
 import { badFile, naming } from '../../datafiles/bad-file.js';
 import { fileSize, reading } from '../../files/system-error.js';
+import { readFile } from '../../platform/files.js';
+import { gunzip } from '../../platform/zip.js';
 
 /** A file of a data set: on disk, packed or not, or in an archive. */
 export interface DataFile {
@@ -28,7 +28,7 @@ export function fileOnDisk(path: string): DataFile {
   const bytes = async (): Promise<Uint8Array> => {
     const packed = await reading(path, readFile(path));
     try {
-      return gunzipSync(packed, { maxOutputLength: MOST_UNPACKED });
+      return gunzip(packed, MOST_UNPACKED);
     } catch (error) {
       throw badFile(path, `it cannot be unpacked: ${(error as Error).message}`);
     }

@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { type UserError, userError } from '../../diagnostics/diagnostic.js';
+import { md5OfFile } from './md5-of-file.js';
 import { failed, request } from './request.js';
 
 export interface DownloadProgress {
@@ -57,12 +56,6 @@ async function fileSize(path: string): Promise<number | undefined> {
     ({ size }) => size,
     () => undefined,
   );
-}
-
-export async function md5OfFile(path: string): Promise<string> {
-  const hash = createHash('md5');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Uint8Array);
-  return hash.digest('hex');
 }
 
 /** Rejects with Transient when nothing happens for `ms`; `touch` restarts the clock. */

@@ -1,10 +1,10 @@
-import { realpathSync } from 'node:fs';
-import { lstat, readlink } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
 import { DATASETS, type DatasetName, type Split } from '../../datasets/registry.js';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { userCacheFolder } from '../../files/home.js';
 import { isThere } from '../../files/system-error.js';
+import { lstat, readlink, realpathSync } from '../../platform/files.js';
+import { basename, join, resolve } from '../../platform/path.js';
+import { env as ownEnv, platform as ownPlatform } from '../../platform/system.js';
 import { type DataFile, parsing } from './data-file.js';
 import type { ImageSet } from './dataset.js';
 
@@ -30,7 +30,7 @@ export interface FolderLayout {
 }
 
 /** The folder for data sets: $AMPC_DATA, else `ampc/data` in the user's cache folder. Throws UserError AMP7014 where there is neither. */
-export function defaultDataFolder(env: NodeJS.ProcessEnv = process.env, platform: NodeJS.Platform = process.platform): string {
+export function defaultDataFolder(env = ownEnv, platform = ownPlatform): string {
   if (env.AMPC_DATA) return resolve(env.AMPC_DATA);
   const cache = userCacheFolder(env, platform);
   if (cache !== undefined) return join(cache, 'data');
@@ -86,10 +86,7 @@ export async function refuseMissing(layout: FolderLayout, dir: string): Promise<
 }
 
 function lines(bytes: Uint8Array): readonly string[] {
-  const names = Buffer.from(bytes)
-    .toString('utf8')
-    .replace(/^\ufeff/, '')
-    .split(/\r\n?|\n/);
+  const names = new TextDecoder().decode(bytes).split(/\r\n?|\n/);
   return names.map((line) => line.trim()).filter((line) => line !== '');
 }
 

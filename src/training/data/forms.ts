@@ -1,6 +1,6 @@
-import { basename, join, resolve } from 'node:path';
 import { DATASETS, type Split } from '../../datasets/registry.js';
 import { isThere } from '../../files/system-error.js';
+import { basename, join, resolve } from '../../platform/path.js';
 import { readArchive } from './archive.js';
 import { type DataFile, fileOnDisk } from './data-file.js';
 import type { ImageSet } from './dataset.js';

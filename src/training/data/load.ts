@@ -1,13 +1,14 @@
-import { join } from 'node:path';
 import { DATASETS, type DatasetName, type Split } from '../../datasets/registry.js';
 import { UserError } from '../../diagnostics/diagnostic.js';
 import { isThere } from '../../files/system-error.js';
 import { assertNever } from '../../ir/types.js';
-import { changedFile, compareChecksums } from './checksums.js';
+import { join } from '../../platform/path.js';
+import { changedFile } from './changed-file.js';
+import { compareChecksums } from './checksums.js';
 import { countPerClass, type Dataset, type DatasetReport, type ImageSet } from './dataset.js';
-import { md5OfFile } from './download.js';
 import { defaultDataFolder, refuseMissing } from './folder.js';
 import { type Form, findForm, isIn, readClasses, readForm } from './forms.js';
+import { md5OfFile } from './md5-of-file.js';
 import type { DatasetSource } from './source.js';
 import { datasetName, SOURCES } from './sources.js';
 
@@ -130,8 +131,12 @@ export async function loadDataset(name: DatasetName, dir?: string): Promise<Data
   return { name, train: await readForm(form, 'train'), test: await readForm(form, 'test'), classes: await readClasses(form) };
 }
 
+function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
 function isSameSet(a: ImageSet, b: ImageSet): boolean {
-  return Buffer.compare(a.images, b.images) === 0 && a.labels.every((label, i) => label === b.labels[i]);
+  return isSameBytes(a.images, b.images) && a.labels.every((label, i) => label === b.labels[i]);
 }
 
 /** Compares every byte with what it should be, where that is known; whether it is. Throws UserError AMP7015. */

@@ -1,25 +1,16 @@
-import { createHash } from 'node:crypto';
-import { resolve } from 'node:path';
-import { type LabelledArrays, readIdxFolder, readNumpy } from '../../datafiles/arrays.js';
-import { listClassFolders } from '../../datafiles/class-folders.js';
-import { readCsvList } from '../../datafiles/csv.js';
 import { dataPath } from '../../datafiles/look-up.js';
-import { listParquet } from '../../datafiles/parquet.js';
 import { SHAPE_CLASSES, type Split } from '../../datasets/registry.js';
 import type { DataFacts, DataSource, Statistics } from '../../datasets/source.js';
 import type { Source } from '../../diagnostics/diagnostic.js';
 import { given } from '../../given.js';
 import type { DatasetSpec } from '../../ir/program.js';
-import { assertNever, elementCount } from '../../ir/types.js';
+import { elementCount } from '../../ir/types.js';
+import { resolve } from '../../platform/path.js';
 import { type Dataset, forEachImage, type ImageSet } from './dataset.js';
-import { defaultWorkers } from './decode-pool.js';
+import { defaultWorkers, heldBytes, openFiles } from './file-sources.js';
 import { chooseDataFolder, datasetBytes, loadClasses, loadDataset, loadSplit } from './load.js';
 import type { OpenOptions } from './open-options.js';
-import { rowsOf } from './parquet-pictures.js';
-import { filesBelow } from './picture-files.js';
-import { heldBytes } from './picture-supply.js';
-import { compareClasses, openPictures } from './pictures.js';
-import { resizeSet } from './resize-set.js';
+import { resizeDataset, resizeSet } from './resize-set.js';
 import { generateShapes, type ShapesOptions } from './shapes.js';
 import { withValidation } from './validation.js';
 
@@ -54,67 +45,12 @@ export async function openData(spec: DatasetSpec, options: OpenOptions): Promise
   const { source } = spec;
   switch (source.kind) {
     case 'known':
-      return withValidation(await resized(spec, await loadDataset(source.name, options.place)), spec.validation);
+      return withValidation(await resizeDataset(spec, await loadDataset(source.name, options.place)), spec.validation);
     case 'drawn':
-      return withValidation(await resized(spec, drawDataset(source)), spec.validation);
-    case 'folder':
-      return openPictures(spec, filesBelow(placeOf(options)), listClassFolders(placeOf(options), spec.split), options);
-    case 'csv': {
-      const { root, ...listed } = readCsvList(placeOf(options), spec.split);
-      return openPictures(spec, filesBelow(root), listed, options);
-    }
-    case 'parquet': {
-      const listed = listParquet(placeOf(options), source, spec.split);
-      return openPictures(spec, rowsOf(listed), listed, options);
-    }
-    case 'npz':
-      return openArrays(spec, placeOf(options), readNumpy(placeOf(options), spec.split, spec.inputs), options);
-    case 'idx':
-      return openArrays(spec, placeOf(options), readIdxFolder(placeOf(options), spec.split), options);
+      return withValidation(await resizeDataset(spec, drawDataset(source)), spec.validation);
     default:
-      return assertNever(source);
+      return openFiles(spec, source, options);
   }
-}
-
-/** The images of a set in memory, at the size that the file has them in. */
-async function resized(spec: DatasetSpec, { train, test, ...dataset }: Dataset): Promise<Dataset> {
-  return { ...dataset, train: await resizeSet(train, spec.size), test: await resizeSet(test, spec.size) };
-}
-
-const NO_IMAGES = { images: new Uint8Array(0), labels: new Int32Array(0) };
-
-/** The images of two sets of one size. */
-function joined(a: ImageSet, b: ImageSet): ImageSet {
-  const images = new Uint8Array(a.images.length + b.images.length);
-  images.set(a.images);
-  images.set(b.images, a.images.length);
-  return { images, labels: Int32Array.from([...a.labels, ...b.labels]), count: a.count + b.count, shape: a.shape };
-}
-
-/** Arrays as a data set. Throws UserError AMP7017 for classes that are not those of the run. */
-async function openArrays(
-  spec: DatasetSpec,
-  place: string,
-  { image, classes, splits }: LabelledArrays,
-  options: OpenOptions,
-): Promise<Dataset> {
-  compareClasses(place, classes, options.classes);
-  const hash = createHash('sha256');
-  const setOf = ({ images, labels, further }: LabelledArrays['splits']['train']): ImageSet => {
-    hash.update(images).update(new Uint8Array(labels.buffer));
-    for (const { buffer } of Object.values(further ?? {})) hash.update(new Uint8Array(buffer));
-    return { images, labels, count: labels.length, shape: [...image], further };
-  };
-  const [train, test] = options.whole
-    ? [setOf(NO_IMAGES), joined(setOf(splits.train), setOf(splits.test))]
-    : [setOf(splits.train), setOf(splits.test)];
-  const all = await resized(spec, { name: spec.name, classes, train, test, content: hash.digest('hex').slice(0, 12) });
-  return withValidation(all, spec.validation);
-}
-
-function placeOf({ place }: OpenOptions): string {
-  if (place === undefined) throw new Error('a data set of files has a place');
-  return place;
 }
 
 /** One split, where the others need not be read for it. */

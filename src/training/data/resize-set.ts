@@ -1,6 +1,7 @@
 import type { ImageSize } from '../../datasets/source.js';
 import { userError } from '../../diagnostics/diagnostic.js';
-import type { ImageSet } from './dataset.js';
+import type { DatasetSpec } from '../../ir/program.js';
+import type { Dataset, ImageSet } from './dataset.js';
 
 /** Images that are resized at once, each on a thread of its own. */
 const LANES = 16;
@@ -30,4 +31,9 @@ export async function resizeSet(set: ImageSet, size: ImageSize | undefined): Pro
   };
   await Promise.all(Array.from({ length: LANES }, lane));
   return { ...set, images, shape: [size.height, size.width, channels] };
+}
+
+/** The images of a data set in memory, at the size that the file has them in. */
+export async function resizeDataset(spec: Pick<DatasetSpec, 'size'>, { train, test, ...dataset }: Dataset): Promise<Dataset> {
+  return { ...dataset, train: await resizeSet(train, spec.size), test: await resizeSet(test, spec.size) };
 }

@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import { type UserError, userError } from '../../diagnostics/diagnostic.js';
 
 interface Kind {
@@ -21,15 +20,26 @@ const KINDS: readonly Kind[] = [
 
 const SHOWN = 40;
 
-/** As text that is cut somewhere: the last character may be half there. */
-function isText(head: Buffer): boolean {
-  const whole = [0, 1, 2, 3].some((cut) => cut <= head.length && isUtf8(head.subarray(0, head.length - cut)));
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: text has none but these
-  return whole && !/[\x00-\x08\x0e-\x1f]/.test(head.toString('latin1'));
+const latin1 = (head: Uint8Array): string => String.fromCharCode(...head);
+
+function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
-function textKind(path: string, head: Buffer): Kind {
-  const [line = ''] = head.toString('utf8').trimStart().split(/\r?\n/);
+/** As text that is cut somewhere: the last character may be half there. */
+function isText(head: Uint8Array): boolean {
+  const whole = [0, 1, 2, 3].some((cut) => cut <= head.length && isUtf8(head.subarray(0, head.length - cut)));
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: text has none but these
+  return whole && !/[\x00-\x08\x0e-\x1f]/.test(latin1(head));
+}
+
+function textKind(path: string, head: Uint8Array): Kind {
+  const [line = ''] = new TextDecoder().decode(head).trimStart().split(/\r?\n/);
   const shown = line.length > SHOWN ? `${line.slice(0, SHOWN)}…` : line.trimEnd();
   if (path.endsWith('.amp'))
     return { starts: [], what: 'a program of ampc', fix: 'give the weights, such as the last.safetensors of a run, not the .amp file' };
@@ -38,9 +48,9 @@ function textKind(path: string, head: Buffer): Kind {
   return { starts: [], what: `text, which begins with ${JSON.stringify(shown)}` };
 }
 
-function kindOf(path: string, head: Buffer): Kind {
+function kindOf(path: string, head: Uint8Array): Kind {
   if (head.length === 0) return { starts: [], what: 'an empty file' };
-  const start = head.toString('latin1');
+  const start = latin1(head);
   const known = KINDS.find(({ starts }) => starts.some((text) => start.startsWith(text)));
   if (known !== undefined) return known;
   if (path.endsWith('.onnx')) return { starts: [], what: 'a model of ONNX', fix: '`ampc import` makes a .amp file and safetensors of it' };
@@ -50,7 +60,7 @@ function kindOf(path: string, head: Buffer): Kind {
 /**
  * What a file is that is neither safetensors nor of torch.save, by its first bytes: UserError AMP7201, which says what to give instead.
  */
-export function otherFile(path: string, head: Buffer): UserError {
+export function otherFile(path: string, head: Uint8Array): UserError {
   const { what, fix } = kindOf(path, head);
   return userError(
     'AMP7201',

@@ -1,8 +1,8 @@
-import { open, readFile } from 'node:fs/promises';
 import { BadFile } from '../../datafiles/bad-file.js';
 import { readStateDict, type StateDict, type StateDictEntry } from '../../datafiles/torch-file.js';
 import { type UserError, userError } from '../../diagnostics/diagnostic.js';
 import { fileFix, fileReason } from '../../files/reason.js';
+import { open, readFile } from '../../platform/files.js';
 import { LARGEST_HEADER, readHeaderOf, readSafetensors } from '../safetensors.js';
 import { isCountType, type StoredType, Unusable } from '../safetensors-header.js';
 import { isReadableType, type Tensor, targetOf } from '../safetensors-target.js';
@@ -89,25 +89,28 @@ async function openSafetensors(path: string): Promise<WeightFile> {
   return { path, entries, layout: saidLayout(metadata.format), read };
 }
 
-async function headOf(path: string): Promise<Buffer> {
+async function headOf(path: string): Promise<Uint8Array> {
   const file = await open(path, 'r');
   try {
-    const head = Buffer.alloc(256);
+    const head = new Uint8Array(256);
     return head.subarray(0, (await file.read(head, 0, head.length, 0)).bytesRead);
   } finally {
     await file.close();
   }
 }
 
+const ZIP = [0x50, 0x4b, 3, 4];
+
 /** Whether a file is of torch.save: a zip archive, or a pickle. */
-function isOfTorch(head: Buffer): boolean {
+function isOfTorch(head: Uint8Array): boolean {
   // The length of a header of safetensors, in eight bytes, has neither in its first ones and ends with zeros.
-  return head.length >= 4 && (head.readUInt32LE(0) === 0x04034b50 || (head[0] === 0x80 && head[1] === 2 && head[2] === 0x8a));
+  return head.length >= 4 && (ZIP.every((byte, index) => head[index] === byte) || (head[0] === 0x80 && head[1] === 2 && head[2] === 0x8a));
 }
 
 /** Whether a file may be safetensors, whole or damaged: the length of a header, and the brace that it begins with. */
-function isOfSafetensors(head: Buffer): boolean {
-  return head.length >= 8 && (head.readBigUInt64LE(0) <= LARGEST_HEADER || head[8] === 0x7b);
+function isOfSafetensors(head: Uint8Array): boolean {
+  if (head.length < 8) return false;
+  return new DataView(head.buffer, head.byteOffset).getBigUint64(0, true) <= LARGEST_HEADER || head[8] === 0x7b;
 }
 
 /**

@@ -1,0 +1,49 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { build, type Metafile, type Plugin } from 'esbuild';
+
+/** In a browser `X.browser.ts` stands for `X.ts` beside it. */
+const twins: Plugin = {
+  name: 'browser-twins',
+  setup(bundle) {
+    bundle.onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path }) => {
+      const twin = path.replace(/\.ts$/, '.browser.ts');
+      return existsSync(twin) ? { contents: readFileSync(twin, 'utf8'), loader: 'ts' } : undefined;
+    });
+  },
+};
+
+export interface Bundle {
+  /** The files; none where they were written. */
+  readonly files: readonly { readonly path: string; readonly bytes: Uint8Array }[];
+  readonly meta: Metafile;
+}
+
+export interface BundleOptions {
+  readonly outdir?: string;
+  readonly write?: boolean;
+  /** Whether what is needed later is a file of its own. */
+  readonly splitting?: boolean;
+}
+
+/** The modules behind some entries, as a browser loads them. Throws for whatever only Node has. */
+export async function bundle(entryPoints: Readonly<Record<string, string>>, options: BundleOptions = {}): Promise<Bundle> {
+  const { outdir = 'dist/browser', write = false, splitting = true } = options;
+  const { outputFiles, metafile } = await build({
+    entryPoints: { ...entryPoints },
+    outdir,
+    write,
+    splitting,
+    bundle: true,
+    platform: 'browser',
+    format: 'esm',
+    target: 'es2022',
+    charset: 'utf8',
+    minify: true,
+    metafile: true,
+    legalComments: 'none',
+    logLevel: 'silent',
+    loader: { '.amp': 'text' },
+    plugins: [twins],
+  });
+  return { files: (outputFiles ?? []).map(({ path, contents }) => ({ path, bytes: contents })), meta: metafile };
+}

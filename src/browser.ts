@@ -1,0 +1,37 @@
+/** The public API of ampc in a browser: the part of src/index.ts that needs neither a C compiler nor a file system. */
+
+export { type EarlyStoppingOptions, earlyStopping, type TrainCallback, type TrainControl } from './api/callbacks.js';
+export { checkGates, diffPlans, type PlanComparison } from './api/diff-plans.js';
+export { emitWgsl } from './api/emit-wgsl.js';
+export { evaluate, predict, type TestResult } from './api/evaluate.js';
+export { lintSource } from './api/lint.js';
+export { listRuns, type NoRun, type RunList, type RunSummary } from './api/list-runs.js';
+export { type LoadedModel, type LoadOptions, load, type Picture, type PictureResult } from './api/load.js';
+export type { EvaluateOptions, ModelOptions, PredictOptions } from './api/model-options.js';
+export { plan } from './api/plan.js';
+export { explainPlan, type PlanReport } from './api/report.js';
+export { resume, type TrainOptions, type TrainOutcome, train } from './api/train.js';
+export { type BackendChoice, type Compiled, type CompileOptions, compile } from './choose/plan-file.js';
+export { POLICIES, PRECISIONS, type Settings } from './choose/settings.js';
+export { type DiagnosticData, diagnosticData } from './diagnostics/data.js';
+export { type Diagnostic, type Source, UserError } from './diagnostics/diagnostic.js';
+export { renderDiagnostic, renderDiagnostics } from './diagnostics/render.js';
+export { readSource } from './files/source.js';
+export { VERSION } from './files/version.js';
+export { lintProgram, programWarnings } from './language/warnings.js';
+export { checkSource, lowerProgram } from './lower/lower.js';
+export { formatBytes } from './numeric/bytes.js';
+export { formatAmp } from './parser/format.js';
+export { type FormatChange, isSamePlan, type PlanDiff } from './plan/diff.js';
+export { type Explanation, explainLayers } from './plan/explain.js';
+export { parsePlan } from './plan/parse.js';
+export type { Plan, PlanFunction } from './plan/plan.js';
+export { printPlan } from './plan/print.js';
+export type { CastReport, LayerReport } from './plan/report.js';
+export { flushFiles, keepFiles, listFiles, putFile, readFileBytes } from './platform/kept-files.js';
+export type { Backend, BackendInfo, Executable } from './runtime/backend.js';
+export { probeBackends, selectBackend } from './runtime/select.js';
+export type { Evaluation } from './training/evaluate.js';
+export type { TrainEvent } from './training/events.js';
+export type { Prediction } from './training/predict.js';
+export { readSafetensors, type TensorFile, writeSafetensors } from './training/safetensors.js';

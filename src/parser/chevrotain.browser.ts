@@ -1,0 +1,1 @@
+export { createToken, createTokenInstance, EmbeddedActionsParser, EOF, Lexer, tokenMatcher } from 'chevrotain';

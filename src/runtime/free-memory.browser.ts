@@ -1,0 +1,2 @@
+/** A browser does not tell. */
+export const freeMemory = (): undefined => undefined;
