@@ -81,3 +81,49 @@ class Lookahead:
             for name, fast in self.values().items():
                 self.slow[name].lerp_(fast, 1 - decay)
                 fast.copy_(self.slow[name])
+
+
+def muon_groups(model):
+    """Muon for the 3x3 windows, SGD for all else; the bias of the whitening trains for three epochs."""
+    parameters = dict(model.named_parameters())
+    filters = [p for name, p in parameters.items() if name.startswith("group") and name.endswith("weight")]
+    shifts = [p for name, p in parameters.items() if "norm" in name]
+    sgd = [
+        {"params": [parameters["whiten.bias"]], "lr": 0.053, "weight_decay": 0.004 / 0.053, "whitening": True},
+        {"params": shifts, "lr": 0.053, "weight_decay": 0.004 / 0.053, "whitening": False},
+        {"params": [parameters["head.weight"]], "lr": 0.67, "weight_decay": 0.004 / 0.67, "whitening": False},
+    ]
+    return [{"muon": False, **group} for group in sgd] + [{"muon": True, "params": filters, "lr": 0.24, "whitening": False}]
+
+
+class MuonAndSgd(torch.optim.Optimizer):
+    """airbench94_muon's two optimizers as one. `low`: the format of the products that make a direction orthogonal."""
+
+    def __init__(self, groups, low):
+        super().__init__(groups, {})
+        self.low = low
+
+    def orthogonal(self, g):
+        a, b, c = 3.4445, -4.7750, 2.0315
+        flat = g.flatten(1)
+        x = flat.T if flat.shape[0] > flat.shape[1] else flat
+        x = x / (x.norm() + 1e-7)
+        for _ in range(3):
+            narrow = x.to(self.low)
+            gram = narrow @ narrow.T
+            x = a * x + ((b * gram + c * (gram @ gram)) @ narrow).to(x.dtype)
+        return (x.T if flat.shape[0] > flat.shape[1] else x).reshape(g.shape)
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            momentum = 0.6 if group["muon"] else 0.85
+            for p in group["params"]:
+                g = p.grad if group["muon"] else p.grad + group["weight_decay"] * p
+                state = self.state[p]
+                state["momentum"] = momentum * state.get("momentum", 0) + g
+                direction = g + momentum * state["momentum"]
+                if group["muon"]:
+                    p.mul_(len(p) ** 0.5 / p.norm())
+                    direction = self.orthogonal(direction)
+                p.sub_(group["lr"] * direction)

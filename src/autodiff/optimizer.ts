@@ -9,6 +9,7 @@ import { opDefinition } from '../ops/index.js';
 import { kindsOfParameters } from '../ops/kinds-of-parameters.js';
 import { updateRule } from '../ops/update-rules.js';
 import type { Written } from './averages.js';
+import { addOrthogonal } from './orthogonal.js';
 import { type Parameter, placeOf } from './parameter.js';
 import { declareState } from './state.js';
 
@@ -24,9 +25,11 @@ function addUpdate(builder: GraphBuilder, { name, node, gradient }: Parameter, s
   const operands: Record<string, ValueId | undefined> = { ...given, w: node.id, g: gradient };
   for (const { operand, state } of states)
     operands[operand] = declareState(builder, state, node.type, 'optimizer', 0, 'optimizer state, f32');
+  const orthogonal = rule.orthogonal?.(spec);
+  if (orthogonal !== undefined) Object.assign(operands, addOrthogonal(builder, { name, node, gradient }, orthogonal, operands.buf));
   const inputs = opDefinition(spec.kind).operands.flatMap((operand) => operands[operand.name] ?? []);
   const writes = [name, ...states.map(({ state }) => state)];
-  const attrs = { ...rule.attrs(spec), weight_decay: spec.weightDecay, guarded: given.ok !== undefined, writes };
+  const attrs = { ...rule.attrs(spec, node.type.shape), weight_decay: spec.weightDecay, guarded: given.ok !== undefined, writes };
   return { node, state: name, result: emit(builder, spec.kind, inputs, attrs, { ...placeOf(node), why }) };
 }
 

@@ -11,6 +11,7 @@ export interface NodeInit {
   readonly loc?: Loc | undefined;
   readonly why?: Why | undefined;
   readonly gradOf?: ValueId | undefined;
+  readonly updateOf?: ValueId | undefined;
 }
 
 /** Appends nodes to a growing graph; what it has is never changed. */
@@ -38,6 +39,7 @@ export class GraphBuilder {
       loc: init.loc,
       why: init.why,
       gradOf: init.gradOf,
+      updateOf: init.updateOf,
     };
     this.#nodes.push(node);
     return id;

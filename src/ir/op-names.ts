@@ -141,6 +141,7 @@ export const OP_NAMES = [
   'unscale',
   'global_norm',
   'clip_by_norm',
+  'over_norm',
   'update_scale',
 
   'all_reduce',
@@ -153,6 +154,7 @@ export const OP_NAMES = [
   'adamw',
   'lion',
   'rmsprop',
+  'muon',
 
   'update_average',
   'look_ahead',

@@ -34,4 +34,20 @@ interface LionSpec extends OptimizerBase {
   readonly beta2: number;
 }
 
-export type OptimizerSpec = SgdSpec | AdamSpec<'adam'> | AdamSpec<'adamw'> | LionSpec | RmspropSpec;
+/** What the learning rate is times by the shape of the matrix, and in PyTorch's `adjust_lr_fn`. */
+export const MUON_RATES = ['original', 'match_rms_adamw', 'none'] as const;
+export type MuonRate = (typeof MUON_RATES)[number];
+
+export interface MuonSpec extends OptimizerBase {
+  readonly kind: 'muon';
+  readonly momentum: number;
+  readonly nesterov: boolean;
+  /** Of Newton and Schulz. */
+  readonly steps: number;
+  readonly eps: number;
+  readonly adjust: MuonRate;
+  /** Before each step the weight is brought to the norm that an orthogonal one has: the root of its outputs. */
+  readonly renormalize: boolean;
+}
+
+export type OptimizerSpec = SgdSpec | AdamSpec<'adam'> | AdamSpec<'adamw'> | LionSpec | RmspropSpec | MuonSpec;

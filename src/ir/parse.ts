@@ -72,8 +72,9 @@ export class GraphReader {
     return { id, offset };
   }
 
-  private notes(reader: LineReader): Pick<Node, 'layer' | 'loc' | 'why' | 'gradOf'> {
+  private notes(reader: LineReader): Pick<Node, 'layer' | 'loc' | 'why' | 'gradOf' | 'updateOf'> {
     const gradOf = reader.accept('grad_of=') ? this.lookup(reader, reader.valueName()) : undefined;
+    const updateOf = reader.accept('update_of=') ? this.lookup(reader, reader.valueName()) : undefined;
     const layer = reader.accept('layer=') ? reader.string() : '';
     const why = reader.accept('why=') ? this.why(reader.string()) : undefined;
     let loc: Loc | undefined;
@@ -84,7 +85,7 @@ export class GraphReader {
       reader.expect(')');
     }
     if (!reader.atEnd()) reader.fail('the end of the line');
-    return { layer, loc, why, gradOf };
+    return { layer, loc, why, gradOf, updateOf };
   }
 
   private why(text: string): Why {

@@ -57,6 +57,7 @@ export function valueNames(graph: Graph): readonly string[] {
 function formatNotes(node: Node, names: readonly string[]): string {
   const notes: string[] = [];
   if (node.gradOf !== undefined) notes.push(`grad_of=${names[node.gradOf]}`);
+  if (node.updateOf !== undefined) notes.push(`update_of=${names[node.updateOf]}`);
   if (node.layer !== '') notes.push(`layer=${JSON.stringify(node.layer)}`);
   if (node.why !== undefined) notes.push(`why=${JSON.stringify(formatWhy(node.why))}`);
   if (node.loc !== undefined) notes.push(`loc(${node.loc.line}:${node.loc.column})`);

@@ -14,9 +14,11 @@ export function rebuild(graph: Graph, order: readonly Node[]): Graph {
 /** The node with new numbers; itself where they are the old ones. */
 function renumbered(node: Node, id: ValueId, ids: readonly (ValueId | undefined)[]): Node {
   const forward = node.gradOf === undefined ? undefined : ids[node.gradOf];
-  if (node.id === id && node.gradOf === forward && node.inputs.every((input) => ids[input] === input)) return node;
+  const updated = node.updateOf === undefined ? undefined : ids[node.updateOf];
+  if (node.id === id && node.gradOf === forward && node.updateOf === updated && node.inputs.every((input) => ids[input] === input))
+    return node;
   const inputs = node.inputs.map((input) => ids[input]!);
-  return { ...node, id, inputs, gradOf: forward };
+  return { ...node, id, inputs, gradOf: forward, updateOf: updated };
 }
 
 /** By number: whether an output or an effect needs the node. Inputs are needed: they are the function's signature. */

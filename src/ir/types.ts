@@ -40,6 +40,8 @@ export interface Node {
   readonly why?: Why | undefined;
   /** On a node of the backward pass: the forward value whose gradient this is (a part of). */
   readonly gradOf?: ValueId | undefined;
+  /** On a node that prepares an optimizer's update: the parameter that is updated. */
+  readonly updateOf?: ValueId | undefined;
 }
 
 /** A function in SSA form: nodes in execution order, each input defined before its use. */

@@ -1,6 +1,6 @@
 import { valueNames } from './print.js';
 import { isInput, isState } from './structure.js';
-import { type Graph, type Node, stringsAttr } from './types.js';
+import { type Graph, type Node, type StateRole, stringsAttr } from './types.js';
 
 /** What validation needs to know of an op; `ops/` supplies it. */
 export interface OpRules {
@@ -37,6 +37,8 @@ export function validateGraph(graph: Graph, rules: OpRules): void {
     if (node.gradOf !== undefined && !(node.gradOf >= 0 && node.gradOf < index)) {
       fail(graph, node, 'is the gradient of a value that is not defined above it');
     }
+    if (node.updateOf !== undefined && !isStateOf(graph.nodes[node.updateOf], 'parameter'))
+      fail(graph, node, 'prepares the update of what is no parameter');
     if (isInput(node) && inputsEnded) fail(graph, node, 'inputs come first');
     if (isInput(node) && hasNotes(node)) fail(graph, node, 'an input has a name and a type, nothing else');
     if (!isInput(node)) inputsEnded = true;
@@ -61,8 +63,12 @@ export function validateGraph(graph: Graph, rules: OpRules): void {
 }
 
 /** Whether the node has anything that the text form of a signature does not show. */
-function hasNotes({ layer, loc, why, gradOf }: Node): boolean {
-  return layer !== '' || loc !== undefined || why !== undefined || gradOf !== undefined;
+function hasNotes({ layer, loc, why, gradOf, updateOf }: Node): boolean {
+  return layer !== '' || [loc, why, gradOf, updateOf].some((note) => note !== undefined);
+}
+
+function isStateOf(node: Node | undefined, role: StateRole): boolean {
+  return node !== undefined && isState(node) && node.attrs.role === role;
 }
 
 function isStateNamed(node: Node, name: string): boolean {

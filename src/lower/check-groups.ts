@@ -18,6 +18,12 @@ function meantOf(group: ParameterGroup, kinds: Kinds): readonly string[] {
   return [...kinds].filter(([name, kind]) => isMeant(group, name, kind)).map(([name]) => name);
 }
 
+/** Whether a parameter never trains. */
+export function isAlwaysFrozen(name: string, lines: readonly ParameterLine[]): boolean {
+  const always = lines.filter(({ item, from, to }) => item.kind === 'freeze' && from === 0 && to === Number.POSITIVE_INFINITY);
+  return always.some(({ item }) => matchesLayer(item.pattern.text, name));
+}
+
 /** Reports lines that mean no parameter, or one thing or another, and those that do nothing in the run. */
 export function checkGroups(
   items: readonly GroupItem[],
@@ -28,8 +34,7 @@ export function checkGroups(
 ): void {
   if (items.length === 0) return;
   const kinds = kindsOfParameters(graph.nodes);
-  const always = parameterLines.filter(({ item, from, to }) => item.kind === 'freeze' && from === 0 && to === Number.POSITIVE_INFINITY);
-  const isFrozen = (name: string): boolean => always.some(({ item }) => matchesLayer(item.pattern.text, name));
+  const isFrozen = (name: string): boolean => isAlwaysFrozen(name, parameterLines);
   for (const [index, item] of items.entries()) {
     const group = groups[index]!;
     const { text, span } = item.pattern;

@@ -11,7 +11,8 @@ import type { BlockSection, ParameterItem } from '../parser/ast.js';
 import { type ParseResult, parseAmp } from '../parser/parse.js';
 import { checkAuxLosses, readAuxLosses } from './aux-losses.js';
 import { bindLet } from './bind-let.js';
-import { checkGroups } from './check-groups.js';
+import { checkGroups, isAlwaysFrozen } from './check-groups.js';
+import { checkOptimizers } from './check-optimizers.js';
 import { checkPatterns, phasesIn } from './check-parameter-lines.js';
 import { checkViews } from './check-views.js';
 import { type ReadDataset, readDataset } from './dataset.js';
@@ -219,6 +220,7 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
   checkKeepLines(sections.precision?.items.filter((item) => item.kind === 'keep') ?? [], graphs, sink);
   checkPatterns(parameterLines, graphs, train.epochs, sink);
   checkGroups(sections.train?.items.filter((item) => item.kind === 'parameter_group') ?? [], train, parameterLines, graphs, sink);
+  checkOptimizers(sections.train, train, graphs.graph, (name) => isAlwaysFrozen(name, parameterLines), sink);
   const recipe: Recipe | undefined = dataset && {
     model: model.name.text,
     inputShape: shapes.image,

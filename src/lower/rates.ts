@@ -46,6 +46,7 @@ function updateFactors({ optimizer }: Rates): readonly Made[] {
     case 'sgd':
     case 'lion':
     case 'rmsprop':
+    case 'muon':
       return [decay];
     case 'adam':
     case 'adamw':

@@ -24,7 +24,7 @@ export function emit(
 ): ValueId {
   const op = opDefinition(name);
   const types = inputs.map((id) => builder.type(id));
-  const { dtype, why, layer = '', loc, gradOf } = options;
+  const { dtype, why, layer = '', loc, gradOf, updateOf } = options;
   const type: TensorType = { dtype: dtype ?? defaultFormat(op, types, attrs), shape: op.shape(types, attrs) };
-  return builder.add({ op: name, inputs, attrs, type, layer, loc, gradOf, why: why === undefined ? undefined : note(why) });
+  return builder.add({ op: name, inputs, attrs, type, layer, loc, gradOf, updateOf, why: why === undefined ? undefined : note(why) });
 }

@@ -19,6 +19,7 @@ import { MATH } from './math.js';
 import * as matmul from './matmul.js';
 import * as maxPool from './max-pool.js';
 import * as meanPool from './mean-pool.js';
+import { muon } from './muon.js';
 import * as norm from './norm.js';
 import type { OpDefinition, OpKind } from './op.js';
 import * as optimizer from './optimizer.js';
@@ -141,6 +142,7 @@ export const OPS = {
   unscale: scaling.unscale,
   global_norm: scaling.globalNorm,
   clip_by_norm: scaling.clipByNorm,
+  over_norm: scaling.overNorm,
   update_scale: scaling.updateScale,
 
   all_reduce: allReduce,
@@ -153,6 +155,7 @@ export const OPS = {
   adamw,
   lion: optimizer.lion,
   rmsprop: optimizer.rmsprop,
+  muon,
 
   update_average: averages.updateAverage,
   look_ahead: averages.lookAhead,

@@ -167,6 +167,7 @@ export const KERNEL_ATTRIBUTES: AttributeTable = {
   unscale: none,
   global_norm: none,
   clip_by_norm: anyOf('max'),
+  over_norm: anyOf('eps'),
   // Of one rank, which takes what it has; the backends that exchange with others say so.
   all_reduce: { ranks: [1], wire: ['f32'], order: ['rank'], bucket: 'any', urgent: 'any' },
 
@@ -179,6 +180,7 @@ export const KERNEL_ATTRIBUTES: AttributeTable = {
   adam,
   adamw: adam,
   lion: anyOf('beta1', 'beta2', 'weight_decay', 'guarded', 'writes'),
+  muon: anyOf('momentum', 'factor', 'length', 'weight_decay', 'guarded', 'writes'),
   rmsprop: anyOf('alpha', 'eps', 'momentum', 'centered', 'weight_decay', 'guarded', 'writes'),
 
   update_average: anyOf('mean', 'writes'),

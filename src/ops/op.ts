@@ -103,6 +103,7 @@ export interface EmitOptions {
   /** Why the op is there, where its place in the program does not say it. */
   readonly why?: string;
   readonly gradOf?: ValueId;
+  readonly updateOf?: ValueId;
 }
 
 /** What a gradient rule sees. */

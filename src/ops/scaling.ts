@@ -136,6 +136,31 @@ export const clipByNorm: OpDefinition<'elementwise'> = {
   }),
 };
 
+/** g / (norm + eps). */
+export const overNorm: OpDefinition<'elementwise'> = {
+  doc: 'Divides a matrix by its norm.',
+  kind: 'elementwise',
+  conditionsGradients: true,
+  constraints: { over_norm_c1: 'norm is a single number' },
+  operands: [
+    { name: 'g', format: 'f32' },
+    { name: 'norm', format: 'f32' },
+  ],
+  attrs: { eps: { kind: 'number', doc: 'added to the norm' } },
+  precision: 'fixed',
+  result: 'f32',
+  shape: ([g, norm]) => {
+    isScalar('over_norm_c1', 'the norm', norm);
+    return g.shape;
+  },
+  gradient: 'none',
+  sample: (random) => ({
+    types: [f32(...sampleShape(random)), f32()],
+    attrs: { eps: random.pick([1e-7, 0.01]) },
+    domains: [undefined, { low: 0.1, high: 3 }],
+  }),
+};
+
 /**
  * The state machine of PyTorch's GradScaler. Not ok: scale = max(floor, scale * backoff), tracker = 0, skips + 1. Ok: tracker + 1; when it
  * reaches the interval, scale = min(cap, scale * growth) unless that is infinite, and tracker = 0; skips = 0.

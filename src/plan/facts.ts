@@ -16,6 +16,7 @@ const UPDATE_ROLES = new Set<unknown>(['average', 'optimizer', 'scaler', 'gradie
 
 export function phaseOf(node: Node): Phase {
   if (node.gradOf !== undefined) return 'backward';
+  if (node.updateOf !== undefined) return 'update';
   const { effect, conditionsGradients } = opDefinition(node.op);
   if (effect === true || conditionsGradients === true) return 'update';
   return isState(node) && UPDATE_ROLES.has(node.attrs.role) ? 'update' : 'forward';
@@ -33,6 +34,7 @@ export function valueLabel(graph: Graph, id: ValueId): string {
   if (isState(node) || isInput(node)) return String(node.attrs.name);
   if (node.gradOf !== undefined) return `gradient of ${valueLabel(graph, node.gradOf)}`;
   if (isCast(node)) return valueLabel(graph, node.inputs[0]!);
+  if (node.updateOf !== undefined) return `${node.op} of the update of ${valueLabel(graph, node.updateOf)}`;
   if (isConditioned(node)) return `${node.op} of ${valueLabel(graph, node.inputs[0]!)}`;
   return node.layer === '' ? node.op : `${node.op} of ${node.layer}`;
 }

@@ -45,8 +45,9 @@ function splitRoundings(graph: Graph, probed: ReadonlyMap<ValueId, string>): Gra
   for (const node of graph.nodes) {
     if (writesOf(node).length > 0) break;
     const inputs = node.inputs.map((id) => moved[id]!);
-    const { gradOf, ...rest } = node;
-    const init = { ...rest, inputs, ...(gradOf !== undefined && { gradOf: moved[gradOf]! }) };
+    const { gradOf, updateOf, ...rest } = node;
+    const [forward, updated] = [gradOf, updateOf].map((id) => (id === undefined ? undefined : moved[id]!));
+    const init = { ...rest, inputs, gradOf: forward, updateOf: updated };
     const output = probed.get(node.id);
     if (output === undefined || !isNarrow(node.type.dtype)) {
       moved[node.id] = builder.add(init);

@@ -59,6 +59,7 @@ class Casts {
       ...(place.loc && { loc: place.loc }),
       why: isMaster ? this.oncePerStep(why) : why,
       ...(source.gradOf !== undefined && { gradOf: source.gradOf }),
+      ...(source.updateOf !== undefined && { updateOf: source.updateOf }),
     });
     this.made.set(key, id);
     return id;
@@ -141,6 +142,7 @@ export function assignPrecision(graph: Graph, spec: PrecisionSpec, { copies = fa
       type: { dtype: decision.result, shape: node.type.shape },
       why: decision.why,
       ...(own !== undefined && { gradOf: own }),
+      ...(node.updateOf !== undefined && { updateOf: moved[node.updateOf]! }),
     });
   }
   const outputs = Object.fromEntries(Object.entries(graph.outputs).map(([name, id]) => [name, moved[id]!]));

@@ -104,6 +104,32 @@ const lion: RangeRule = ({ operands, node }) => {
   return union(w, widenFor(next, 10, magnitude(w) + 2 * magnitude(moved)));
 };
 
+/** Of a matrix by its own norm no element is above 1; of another one nothing is known but that eps is above 0. */
+const overNorm: RangeRule = (context) => {
+  const [g, norm] = context.operands as [Range, Range];
+  if (norm.nan || norm.low < 0) return ANY;
+  const source = context.root(1);
+  if (source.op === 'global_norm' && source.inputs.includes(context.node.inputs[0]!)) return symmetric(1 + 2 ** -10);
+  const least = norm.low + numberAttr(context.node.attrs, 'eps');
+  if (!isBounded(g) || least <= 0) return ANY;
+  const quotient = symmetric(magnitude(g) / least);
+  return widenFor(quotient, 4, magnitude(quotient));
+};
+
+const muon: RangeRule = ({ operands, node }) => {
+  const [w, , lr, o, ...rest] = operands as [Range, Range, Range, Range, ...Range[]];
+  const [length, decay, factor] = ['length', 'weight_decay', 'factor'].map((name) => numberAttr(node.attrs, name)) as [
+    number,
+    number,
+    number,
+  ];
+  if (![w, lr, o].every(isBounded)) return ANY;
+  const norm = rest[numberAttr(node.attrs, 'momentum') === 0 ? 0 : 1];
+  const begun = length === 0 ? w : scaleRange(w, length / Math.max(norm?.low ?? 0, 1e-12));
+  const largest = magnitude(begun) * (1 + magnitude(lr) * decay) + magnitude(lr) * factor * magnitude(o);
+  return union(w, widenFor(symmetric(largest), 16, 2 * largest));
+};
+
 /** Between the two. */
 const averaged: RangeRule = ({ operands }) => {
   const [average, w] = operands as [Range, Range];
@@ -129,6 +155,7 @@ export const UPDATE_RULES = {
   unscale,
   global_norm: globalNorm,
   clip_by_norm: clipByNorm,
+  over_norm: overNorm,
   update_scale: updateScale,
   all_reduce: ({ operands, node }) => sumRange(operands[0]!, numberAttr(node.attrs, 'ranks')),
   accumulate: ({ operands }) => addRanges(operands[0]!, operands[1]!),
@@ -139,6 +166,7 @@ export const UPDATE_RULES = {
   adamw: adam(true),
   lion,
   rmsprop,
+  muon,
   update_average: averaged,
   look_ahead: averaged,
   count_average: ({ operands }) => between(operands[0]!.low, operands[0]!.high + 1),

@@ -10,7 +10,7 @@ import { ROOT } from '../spec-runner.js';
 import { STAGES } from '../spec-stages.js';
 
 const FOLDER = `${ROOT}examples/`;
-const RECIPES = ['airbench94', 'airbench96', 'resnet18-94'];
+const RECIPES = ['airbench94', 'airbench94-muon', 'airbench96', 'resnet18-94'];
 
 const read = (path: string) => ({ path, text: readFileSync(path, 'utf8') });
 

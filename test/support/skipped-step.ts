@@ -49,6 +49,12 @@ interface Case {
 const STATIC: LossScaling = { kind: 'static', scale: 1 };
 const MOVING: LossScaling = { ...DYNAMIC, init: 1, floor: 0.125 };
 
+/** Of all parameters: a vector is a matrix of one row. */
+const MUON: OptimizerSpec = {
+  ...{ kind: 'muon', lr: 1e-4, momentum: 0.9, nesterov: true, steps: 2, eps: 1e-7 },
+  ...{ adjust: 'original', renormalize: false, weightDecay: 0.1 },
+};
+
 /** Every optimizer and average, 1 to 3 micro-batches a step, and both kinds of loss scaling. */
 const CASES: readonly Case[] = [
   { optimizer: OPTIMIZERS.sgd!, lossScaling: MOVING, accumulate: 2, average: AVERAGES.lookahead },
@@ -59,6 +65,7 @@ const CASES: readonly Case[] = [
   { optimizer: OPTIMIZERS.lion!, lossScaling: MOVING, accumulate: 2 },
   { optimizer: OPTIMIZERS.amsgrad!, lossScaling: STATIC, accumulate: 2 },
   { optimizer: OPTIMIZERS.rmsprop!, lossScaling: MOVING, accumulate: 1 },
+  { optimizer: MUON, lossScaling: STATIC, accumulate: 2 },
 ];
 
 async function assertCase({ optimizer, lossScaling, accumulate, average }: Case, load: (plan: Plan) => Promise<Executable>): Promise<void> {

@@ -137,4 +137,5 @@ export const ELEMENTWISE: Readonly<Record<OpOfKind<'elementwise' | 'scalar' | 'e
   scale_loss_grad: scaledLoss,
   unscale: unary((x) => mul(x, div(one, scalar(1)))),
   clip_by_norm: clipByNorm,
+  over_norm: (node) => div(first, add(scalar(1), attribute(node, 'eps'))),
 };

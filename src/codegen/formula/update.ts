@@ -148,6 +148,22 @@ const lion: UpdateFormula = (node) => {
   return guarded([w, g, m, lr], node.attrs.guarded === true ? 4 : undefined, [next, named('mean', mixed(beta2))]);
 };
 
+const muon: UpdateFormula = (node) => {
+  const names = ['momentum', 'factor', 'length', 'weight_decay'] as const;
+  const [momentum, factor, length, decay] = names.map((name) => attribute(node, name)) as [number, number, number, number];
+  const [w, g, lr, o] = [operand(0), operand(1), scalar(2), operand(3)];
+  const norm = scalar(momentum === 0 ? 4 : 5);
+  const stretch = length === 0 ? undefined : named('stretch', div(computed(length), max(norm, number(1e-12))));
+  const begun = stretch === undefined ? w : named('begun', mul(w, stretch));
+  const shrunk = named('shrunk', decay === 0 ? begun : decayed(begun, lr, decay));
+  const before = [...(stretch === undefined ? [] : [stretch, begun as typeof stretch]), shrunk];
+  const next = named('next', letIn(before, sub(shrunk, mul(mul(lr, computed(factor)), o))));
+  const kept = momentum === 0 ? [] : [named('kept', fma(computed(momentum), operand(4), g))];
+  const ok = node.attrs.guarded === true ? node.inputs.length - 1 : undefined;
+  const read = [w, ...(momentum === 0 ? [] : [g]), lr, o, ...(length === 0 ? [] : [norm])];
+  return guarded(read, ok, [next, ...kept]);
+};
+
 /** a + s (b - a), from the nearer end: as torch.lerp. */
 const lerp = (a: F32, b: F32, s: F32): F32 => select(less(s, number(0.5)), fma(s, sub(b, a), a), fma(sub(s, one), sub(b, a), b));
 
@@ -215,6 +231,7 @@ export const UPDATES: Readonly<Record<OpOfKind<'update'>, UpdateFormula>> = {
   adamw: adam(true),
   lion,
   rmsprop,
+  muon,
   update_average: average,
   look_ahead: lookahead,
   accumulate,

@@ -1,4 +1,4 @@
-import type { OptimizerSpec } from '../../ir/optimizer.js';
+import { MUON_RATES, type OptimizerSpec } from '../../ir/optimizer.js';
 import { type Words, word } from '../setting.js';
 
 const LR = { kind: 'number', min: 0, doc: 'learning rate' } as const;
@@ -76,5 +76,26 @@ export const OPTIMIZERS = {
       ...decay(0),
     },
     ({ lr, alpha, eps, momentum, centered, ...rest }) => ({ kind: 'rmsprop', lr, alpha, eps, momentum, centered, ...decayOf(rest) }),
+  ),
+  muon: word(
+    'Jordan et al. 2024; steps along the nearest orthogonal matrix, of weights alone; weight decay is applied to the parameter',
+    {
+      lr: { ...LR, default: 1e-3 },
+      momentum: { kind: 'number', default: 0.95, min: 0, below: 1, doc: 'memory of past gradients' },
+      nesterov: { kind: 'boolean', default: true, doc: 'look ahead' },
+      steps: { kind: 'int', default: 5, min: 1, max: 100, doc: 'steps of Newton and Schulz towards the orthogonal matrix' },
+      eps: { kind: 'number', default: 1e-7, min: 0, doc: 'added to the norm of the direction' },
+      adjust: {
+        kind: 'word',
+        words: MUON_RATES,
+        default: 'original',
+        doc: 'what the rate is times: the root of max(1, outputs / inputs), 0.2 times the root of the larger of both, or 1',
+      },
+      renormalize: { kind: 'boolean', default: false, doc: "true: before each step a weight's norm becomes the root of its outputs" },
+      ...decay(0.1),
+    },
+    ({ lr, momentum, nesterov, steps, eps, adjust, renormalize, ...rest }) => {
+      return { kind: 'muon', lr, momentum, nesterov, steps, eps, adjust, renormalize, ...decayOf(rest) };
+    },
   ),
 } satisfies Words<OptimizerSpec>;

@@ -59,6 +59,15 @@ export const elementwiseKernels = {
     const inverse = f32(1 / scale[0]);
     fill(output, (i) => g[i] * inverse);
   },
+  over_norm: (context: KernelContext) => {
+    const {
+      inputs: [g, norm],
+      output,
+      f32,
+    } = context;
+    const divisor = f32(norm[0] + f32(attr(context, 'eps')));
+    fill(output, (i) => g[i] / divisor);
+  },
   clip_by_norm: (context: KernelContext) => {
     const {
       inputs: [g, norm],

@@ -168,6 +168,24 @@ const lion: ReferenceKernel = (context) => {
   context.write(1, mean);
 };
 
+const muon: ReferenceKernel = (context) => {
+  const [w, g, [lr], o] = context.inputs;
+  const { output, f32 } = context;
+  const [momentum, factor, length, decay] = ['momentum', 'factor', 'length', 'weight_decay'].map((name) => attr(context, name));
+  const buf = momentum === 0 ? undefined : context.inputs[4];
+  if (!accepted(context)) {
+    keep(context, buf === undefined ? [w] : [w, buf]);
+    return;
+  }
+  const stretch = length === 0 ? 1 : length / Math.max(context.inputs[buf === undefined ? 4 : 5][0], f32(1e-12));
+  for (let i = 0; i < w.length; i += 1) output[i] = w[i] * stretch * (1 - lr * decay) - lr * factor * o[i];
+  context.write(0, output);
+  if (buf === undefined) return;
+  const kept = like(output);
+  for (let i = 0; i < w.length; i += 1) kept[i] = momentum * buf[i] + g[i];
+  context.write(1, kept);
+};
+
 /** The share of the weight in an average; 0: it is not due, or the step is skipped. */
 function shareOf({ inputs }: KernelContext, share: number, ok: number): number {
   return inputs.length > ok && inputs[ok][0] === 0 ? 0 : inputs[share][0];
@@ -209,6 +227,7 @@ export const updateKernels = {
   adamw: adamKernel(true),
   lion,
   rmsprop,
+  muon,
   update_average: average,
   look_ahead: lookahead,
   count_average: countAverage,

@@ -56,6 +56,7 @@ export const elementwiseKernels = {
   cast: (({ tf, inputs: [x], type }) => tf.cast(x!, CODES[type.dtype])) as Kernel,
   dropout,
   unscale: wide((tf, [g, scale]) => tf.mul(g!, tf.div(1, scale!))),
+  over_norm: wide((tf, [g, norm], context) => tf.div(g!, tf.add(norm!, attr(context, 'eps')))),
   clip_by_norm: wide((tf, [g, norm], context) => {
     // max / norm can be below TensorFlow's least number in f32; its root and what that leaves of it cannot.
     const factor = tf.binary('Minimum', tf.div(attr(context, 'max'), tf.add(tf.cast(norm!, F64), 1e-6)), 1);

@@ -170,6 +170,20 @@ const rmsprop: Kernel = (context) => {
   return writeGuarded(context, node.attrs.guarded === true, present([next, square, mean, kept]), present([w, v, m, buf]));
 };
 
+const muon: Kernel = (context) => {
+  const { tf, inputs, node } = context;
+  const [w, g, lr, o] = inputs as [Tensor, Tensor, Tensor, Tensor];
+  const [momentum, length, decay] = [attr(context, 'momentum'), attr(context, 'length'), attr(context, 'weight_decay')];
+  const buf = momentum === 0 ? undefined : inputs[4]!;
+  const begun = length === 0 ? w : tf.mul(w, tf.div(length, tf.binary('Maximum', inputs[buf === undefined ? 4 : 5]!, 1e-12)));
+  const shrunk = decay === 0 ? begun : tf.mul(begun, tf.sub(1, tf.mul(lr, decay)));
+  const next = tf.sub(shrunk, tf.mul(o, tf.mul(lr, attr(context, 'factor'))));
+  const guarded = node.attrs.guarded === true;
+  return buf === undefined
+    ? writeGuarded(context, guarded, [next], [w])
+    : writeGuarded(context, guarded, [next, tf.add(tf.mul(buf, momentum), g)], [w, buf]);
+};
+
 /** Whether an average is due, and is not skipped, as a bool tensor. */
 function isDue({ tf, inputs }: KernelContext, share: number, ok: number): Tensor {
   const due = tf.compare('Greater', inputs[share]!, 0);
@@ -219,6 +233,7 @@ export const updateKernels = {
   adamw: adamKernel(true),
   lion,
   rmsprop,
+  muon,
   update_average: average,
   look_ahead: lookahead,
   count_average: countAverage,
