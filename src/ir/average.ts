@@ -7,9 +7,9 @@ export type Evaluated = (typeof EVALUATED)[number];
 /**
  * An average of the weights over the steps. `from` counts epochs, and so does `every` of `swa`; that of the others counts steps.
  * `lookahead` keeps slow weights, which go on with the share `decay` * (step / steps of the run)^`power` of what they were, and sets the
- * weights to them.
+ * weights to them. `both`: whether a run tests the one that is not `evaluate` as well; left out: it does.
  */
-export type AverageSpec = { readonly evaluate: Evaluated } & (
+export type AverageSpec = { readonly evaluate: Evaluated; readonly both?: false } & (
   | { readonly kind: 'ema'; readonly decay: number; readonly every: number; readonly from: number; readonly warmup: boolean }
   | { readonly kind: 'swa'; readonly from: number; readonly every: number }
   | { readonly kind: 'lookahead'; readonly every: number; readonly decay: number; readonly power: number }

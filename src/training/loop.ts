@@ -88,6 +88,7 @@ function planSession(
     rate,
     rates,
     evaluated: recipe.train.average?.evaluate,
+    testsBoth: recipe.train.average?.both !== false,
     course,
     groupCourses,
     groupNames: namesOfGroups(recipe.train),

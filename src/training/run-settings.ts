@@ -65,6 +65,7 @@ export function runSettings(plan: Plan, recipe: Recipe, extra: Readonly<Record<s
   const settings = recipeSettings(recipe, { compute: plan.precision, policy: plan.policy });
   delete settings['train.epochs'];
   delete settings['train.onLostLoss'];
+  delete settings['train.average.both'];
   for (const key of Object.keys(settings)) if (/^train\.(earlyStop|test)\./.test(key)) delete settings[key];
   flatten(extra, '', settings);
   settings[LAYERS] = modelHash(plan);

@@ -43,18 +43,19 @@ async function testBoth(
 
 /**
  * Scores with the present states, and all that is known of those on the test images, where they are tested; undefined when interrupted.
- * `evaluated`: which they are of, where averages of the weights are kept; once there are any, the others are tested besides.
+ * `evaluated`: which they are of, where averages of the weights are kept; once there are any, the others are tested besides, unless
+ * `testsBoth` is false.
  */
 export async function scoreSets(
   device: OnDevice,
   sets: Sets,
-  options: ScoreOptions & { readonly evaluated?: Evaluated | undefined },
+  options: ScoreOptions,
+  { evaluated, testsBoth }: { readonly evaluated: Evaluated | undefined; readonly testsBoth: boolean },
 ): Promise<Tested | undefined> {
-  const { evaluated, ...rest } = options;
-  if (evaluated === undefined || !(await hasAverages(device))) return testBoth(device, sets, rest);
+  if (evaluated === undefined || !(await hasAverages(device))) return testBoth(device, sets, options);
   const by = <T>(which: Besides, use: () => Promise<T>): Promise<T> => (which === 'average' ? onAverages(device, use) : use());
-  const tested = await by(evaluated, () => testBoth(device, sets, rest));
-  if (tested?.test === undefined) return tested;
+  const tested = await by(evaluated, () => testBoth(device, sets, options));
+  if (tested?.test === undefined || !testsBoth) return tested;
   const other = otherThan(evaluated);
   const besides = await by(other, () => evaluate(device.executable, device.plan, sets.test, options));
   if (besides === undefined) return undefined;

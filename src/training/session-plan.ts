@@ -39,6 +39,8 @@ export interface SessionPlan {
   readonly rates: (step: number) => Rates;
   /** What is tested, where averages are kept. */
   readonly evaluated: Evaluated | undefined;
+  /** Whether the other one is tested too. */
+  readonly testsBoth: boolean;
   /** What the rates are made with. */
   readonly course: Course;
   readonly groupCourses: GroupCourses;

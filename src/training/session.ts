@@ -212,7 +212,7 @@ export class Session {
     if (evaluate === false) return undefined;
     const onProgress = (done: number, total: number) => this.show('test', done, total);
     const isTested = (scores: Scores) => isTestDue(this.plan, this.progress, { scores, isStopped: this.isStopped });
-    const result = await scoreSets(this.running, dataset, { signal, onProgress, load, evaluated: this.plan.evaluated, isTested });
+    const result = await scoreSets(this.running, dataset, { signal, onProgress, load, isTested }, this.plan);
     if (result?.test === undefined) return result?.scores.validation && result.scores;
     this.progress.speed.testMs = performance.now() - started;
     const warning = lostTest(this.progress.step, result.test);

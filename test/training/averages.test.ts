@@ -107,6 +107,16 @@ describe('a run that keeps averages', function () {
       assert.equal(evaluated!.raw_test_loss, ema.at(-1)!.raw_test_loss);
     }));
 
+  it('saves the other of both without testing it, where it is told to', () =>
+    inTemporaryFolder(async (dir) => {
+      set({ AMPC_CACHE: join(dir, 'cache') });
+      for (const both of [true, false]) await train(dir, `${both}`, `average ema(decay: 0.8, both: ${both})`, '--epochs', '1');
+      const [both, one] = [await epochsOf(join(dir, 'true')), await epochsOf(join(dir, 'false'))];
+      assert.equal(one[0]!.test_loss, both[0]!.test_loss);
+      assert.equal(one[0]!.raw_test_loss, undefined);
+      assert.deepEqual(await tensorsOf(join(dir, 'false'), 'last-raw'), await tensorsOf(join(dir, 'true'), 'last-raw'));
+    }));
+
   it('takes the mean of the weights at the ends of epochs, once there are some', () =>
     inTemporaryFolder(async (dir) => {
       set({ AMPC_CACHE: join(dir, 'cache') });
