@@ -11,9 +11,8 @@ import type { BlockSection, ParameterItem } from '../parser/ast.js';
 import { type ParseResult, parseAmp } from '../parser/parse.js';
 import { checkAuxLosses, readAuxLosses } from './aux-losses.js';
 import { bindLet } from './bind-let.js';
-import { checkGroups, isAlwaysFrozen } from './check-groups.js';
-import { checkOptimizers } from './check-optimizers.js';
 import { checkPatterns, phasesIn } from './check-parameter-lines.js';
+import { checkUpdates } from './check-updates.js';
 import { checkViews } from './check-views.js';
 import { type ReadDataset, readDataset } from './dataset.js';
 import type { DatasetValues } from './dataset-properties.js';
@@ -22,7 +21,7 @@ import { evaluate } from './evaluate.js';
 import type { Evaluation } from './evaluation.js';
 import { checkKeepLines } from './keep-lines.js';
 import { checkLoss, checkMixing, writtenLoss } from './loss-classes.js';
-import { mistakes, placed } from './mistakes.js';
+import { hasErrorIn, mistakes, placed } from './mistakes.js';
 import { lowerModel, type ModelContext } from './model.js';
 import { checkFurther, checkOutput, likelyShapes, readShapes } from './model-shapes.js';
 import { Modules, visibleBlocks } from './modules.js';
@@ -124,12 +123,6 @@ function errorsOf(sink: DiagnosticSink): readonly Diagnostic[] {
 
 const targetOf = (loss: LossSpec): LossTarget => (comparesImages(loss) ? 'image' : 'label');
 
-/** Whether what stands there has an error, so that it does not mean what it says. */
-function hasErrorIn(place: Span | undefined, sink: DiagnosticSink): boolean {
-  if (place === undefined) return false;
-  return errorsOf(sink).some(({ span }) => span !== undefined && span.start >= place.start && span.end <= place.end);
-}
-
 interface Analysis {
   readonly parsed: ParseResult;
   readonly names?: Names;
@@ -219,8 +212,7 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
   const graphs = { graph: pruneGraph(lowered.graph), whole: lowered.graph };
   checkKeepLines(sections.precision?.items.filter((item) => item.kind === 'keep') ?? [], graphs, sink);
   checkPatterns(parameterLines, graphs, train.epochs, sink);
-  checkGroups(sections.train?.items.filter((item) => item.kind === 'parameter_group') ?? [], train, parameterLines, graphs, sink);
-  checkOptimizers(sections.train, train, graphs.graph, (name) => isAlwaysFrozen(name, parameterLines), sink);
+  checkUpdates(sections.train, train, parameterLines, graphs, sink);
   const recipe: Recipe | undefined = dataset && {
     model: model.name.text,
     inputShape: shapes.image,

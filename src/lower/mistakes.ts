@@ -1,5 +1,6 @@
-import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import type { Diagnostic, Span } from '../diagnostics/diagnostic.js';
 import { LineIndex } from '../diagnostics/lines.js';
+import type { DiagnosticSink } from '../diagnostics/sink.js';
 import type { Modules } from './modules.js';
 
 const UNREADABLE = new Set(['AMP1001', 'AMP1003']);
@@ -22,4 +23,11 @@ export function mistakes(errors: readonly Diagnostic[], modules: Modules): reado
   };
   const unreadable = new Set(found.filter(({ code }) => UNREADABLE.has(code)).map(lineOf));
   return found.filter((error) => error.code.startsWith('AMP1') || error.span === undefined || !unreadable.has(lineOf(error)));
+}
+
+/** Whether what stands there has an error, so that it does not mean what it says. */
+export function hasErrorIn(place: Span | undefined, sink: DiagnosticSink): boolean {
+  if (place === undefined) return false;
+  const errors = sink.diagnostics.filter(({ severity }) => severity === 'error');
+  return errors.some(({ span }) => span !== undefined && span.start >= place.start && span.end <= place.end);
 }
