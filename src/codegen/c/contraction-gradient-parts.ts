@@ -1,5 +1,6 @@
 import { type Code, emit, fixed, joined } from '../code.js';
 import type { Copies } from './contraction-geometry.js';
+import { BLOCK_TERMS } from './contraction-tile.js';
 import { Locals } from './expression.js';
 import type { WeightGradient } from './gradient-geometry.js';
 import type { KernelContext } from './kernel.js';
@@ -22,15 +23,20 @@ export interface Partition {
   readonly perChunk: number;
 }
 
-/** Blocks of products that one part of the batch adds up in f32: with those of a block, what bounds the rounding of a gradient's sum. */
+/** Blocks of 512 products that one part of the batch adds up in f32: with those of a block, what bounds the rounding of a gradient's sum. */
 const MOST_BLOCKS = 64;
+
+/** The same of blocks of so many products: the bound stays where it is. */
+export function mostBlocks(terms: number): number {
+  return MOST_BLOCKS + BLOCK_TERMS - terms;
+}
 
 /**
  * Parts of the batch to aim at, for so many images (or pairs) and slices of the weight. `blocks`: of how many blocks of products an image's
- * sum is.
+ * sum is, of which one part may add up `most`.
  */
-export function partsOf(groups: number, slices: number, blocks: number): number {
-  const least = Math.ceil((groups * blocks) / MOST_BLOCKS);
+export function partsOf(groups: number, slices: number, blocks: number, most = MOST_BLOCKS): number {
+  const least = Math.ceil((groups * blocks) / most);
   return Math.min(groups, Math.max(1, least, Math.min(Math.ceil(groups / 2), Math.ceil(PIECES / slices))));
 }
 
@@ -43,6 +49,7 @@ export function partition(
   blocksPerGroup: number,
   copies = 1,
   limit = SLICE,
+  most = MOST_BLOCKS,
 ): Partition {
   let blocksPerSlice = blocks;
   let tilesPerSlice = channelTiles;
@@ -53,7 +60,7 @@ export function partition(
   }
   const blockSlices = Math.ceil(blocks / blocksPerSlice);
   const channelSlices = Math.ceil(channelTiles / tilesPerSlice);
-  const wanted = partsOf(groups, copies * blockSlices * channelSlices, blocksPerGroup);
+  const wanted = partsOf(groups, copies * blockSlices * channelSlices, blocksPerGroup, most);
   // Parts are alike in size, so that many may be more than it takes: 33 images in 16 parts are 11 of three.
   const perChunk = Math.ceil(groups / wanted);
   return { blocksPerSlice, blockSlices, tilesPerSlice, channelSlices, chunks: Math.ceil(groups / perChunk), perChunk };

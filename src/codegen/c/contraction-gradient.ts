@@ -3,7 +3,7 @@ import type { ComputeType } from '../../numeric/formats.js';
 import type { ContractionGeometry } from '../../ops/contraction-geometry.js';
 import { isView } from '../../ops/index.js';
 import { type Code, emit, fixed, joined } from '../code.js';
-import { emitReduce, partition, REDUCE_ROWS, sizes } from './contraction-gradient-parts.js';
+import { emitReduce, mostBlocks, partition, REDUCE_ROWS, sizes } from './contraction-gradient-parts.js';
 import { emitStageBlocks, emitStageDy, emitStagePooledDy } from './contraction-gradient-stage.js';
 import { emitStage, type Staging, stagedSize } from './contraction-stage.js';
 import { BLOCK_TERMS, emitGradientTile } from './contraction-tile.js';
@@ -17,6 +17,25 @@ import { winogradGradientOf } from './winograd-choice.js';
 
 /** Bytes of staged images that a task goes through at a time. */
 const STAGED_BLOCK = 256 * 1024;
+/** Bytes of dy that all blocks of x meet one after another: they stay in a first-level cache, beside those of a block. */
+const DY_BLOCK = 24 * 1024;
+
+/** How many products a tile adds up in f32: of whole images, or of some rows of one where that has more than stay in the cache. */
+interface Summed {
+  readonly terms: number;
+  readonly rows: number;
+  /** In an image: a fraction where several make a block. */
+  readonly blocks: number;
+}
+
+function summedAtOnce({ outHeight, outWidth }: WeightGradient, vectors: number, lanes: number): Summed {
+  const terms = Math.min(BLOCK_TERMS, Math.floor(DY_BLOCK / (vectors * lanes * 4)));
+  const rows = Math.min(outHeight, Math.max(1, Math.floor(terms / outWidth)));
+  if (rows === outHeight && outWidth <= BLOCK_TERMS)
+    return { terms: Math.max(terms, rows * outWidth), rows, blocks: (rows * outWidth) / terms };
+  const blocks = Math.ceil(outHeight / rows) * Math.ceil(outWidth / BLOCK_TERMS);
+  return { terms: Math.min(BLOCK_TERMS, rows * outWidth), rows, blocks };
+}
 
 /**
  * How x is staged. `channels` at a time lie side by side, block after block, so that a tile reads neighbouring memory; an image with few
@@ -73,7 +92,9 @@ export function emitWeightGradient(context: KernelContext, geometry: Contraction
   const rows = elementCount(g.window) * g.channels;
   const positions = g.outHeight * g.outWidth;
   const copies = g.batch * g.groups;
-  const part = partition(blocks.count, (rows / blocks.count) * paddedN * 4, channelTiles, groups, positions / BLOCK_TERMS, copies);
+  const summed = summedAtOnce(g, tile.vectors, lanes);
+  const slice = (rows / blocks.count) * paddedN * 4;
+  const part = partition(blocks.count, slice, channelTiles, groups, summed.blocks, copies, undefined, mostBlocks(summed.terms));
 
   // A block of images, staged: x for the slice's channels, then dy tile by tile.
   const plain: Staging = {
@@ -94,8 +115,9 @@ export function emitWeightGradient(context: KernelContext, geometry: Contraction
   const { perChunk } = part;
   const together = Math.max(
     1,
-    Math.min(perChunk, Math.floor(STAGED_BLOCK / ((xImage + dyImage) * 4)), Math.floor(BLOCK_TERMS / positions)),
+    Math.min(perChunk, Math.floor(STAGED_BLOCK / ((xImage + dyImage) * 4)), Math.floor(summed.terms / positions)),
   );
+  const inRows = summed.rows < g.outHeight;
   const xBytes = Math.ceil((together * xImage * 4) / 64) * 64;
   const scratch = context.scratch(xBytes + together * dyImage * 4 + 64);
 
@@ -106,7 +128,6 @@ export function emitWeightGradient(context: KernelContext, geometry: Contraction
   const depths = sizes(blocks.run, tile.depth);
   const widths = sizes(vectors, tile.vectors);
   const loop = (width: number) => ({
-    rows: g.outHeight,
     columns: g.outWidth,
     xRow: g.step[0] * g.stagedWidth * blocks.channels,
     xColumn: g.step[1] * blocks.channels,
@@ -116,13 +137,22 @@ export function emitWeightGradient(context: KernelContext, geometry: Contraction
     dyImage: positions * width * lanes,
     pitch: paddedN,
   });
-  const multiply = (height: number, width: number) =>
-    emit`${called(name.and(`_tile${height}_${width}`), 'xb + m, dyt, to - from, from == start, out')};`;
+  const multiply = (height: number, width: number) => {
+    const { xRow, dyRow } = loop(width);
+    const operands = inRows
+      ? emit`xb + m + row * ${xRow}, dyt + row * ${dyRow}, to - from, min64(${summed.rows}, ${g.outHeight} - row), from == start && row == 0`
+      : emit`xb + m, dyt, to - from, ${g.outHeight}, from == start`;
+    return emit`${called(name.and(`_tile${height}_${width}`), emit`${operands}, out`)};`;
+  };
   const byDepth = (width: number) =>
     depths.length === 1
       ? multiply(depths[0]!, width)
       : emit`if (m + ${tile.depth} <= ${blocks.run}) ${multiply(tile.depth, width)}
             else ${multiply(depths.at(-1)!, width)}`;
+  const eachRows = inRows
+    ? emit`for (int64_t row = 0; row < ${g.outHeight}; row += ${summed.rows})
+        `
+    : '';
   const placed = context.isMember(g.dy) ? context.node(g.dy) : undefined;
   const [source, dy] = [context.pointer(g.source), context.pointer(placed === undefined ? g.dy : placed.inputs[0]!)];
   const xSize = g.height * g.width * g.groups * g.channels;
@@ -143,7 +173,7 @@ export function emitWeightGradient(context: KernelContext, geometry: Contraction
   const stagedDy = (width: number) => emit`dyt + (i - from) * ${positions * width * lanes}, t * ${tile.vectors * lanes}`;
   const perTile = (width: number, indent: string) => emit`${indent}for (int64_t i = from; i < to; i++)
 ${indent}  ${called(name.and(`_stage_dy${width}`), emit`${gradients}${stagedDy(width)}`)};
-${indent}for (int64_t b = b0; b < b1; b++) {
+${indent}${eachRows}for (int64_t b = b0; b < b1; b++) {
 ${indent}  for (int64_t tap = 0; tap < ${blocks.taps.length}; tap++) {
 ${indent}    const ${type} *xb = x + (b - b0) * ${blockSize} + taps[tap][0];
 ${indent}    for (int64_t m = 0; m < ${blocks.run}; m += ${tile.depth}) {

@@ -99,8 +99,8 @@ ${storeSums(
 }
 
 /**
- * C function that adds to `depth` x `vectors` sums of a weight gradient (rows \`pitch\` apart) over \`images\` staged images: each
- * position's \`depth\` neighbours in x, times its dy.
+ * C function that adds to `depth` x `vectors` sums of a weight gradient (rows \`pitch\` apart) over \`rows\` rows of \`images\` staged
+ * images: each position's \`depth\` neighbours in x, times its dy.
  */
 export function emitGradientTile(
   name: OwnName,
@@ -108,7 +108,6 @@ export function emitGradientTile(
   depth: number,
   vectors: number,
   loop: {
-    rows: number;
     columns: number;
     xRow: number;
     xColumn: number;
@@ -129,8 +128,8 @@ export function emitGradientTile(
     (m, v) => emit`load_f32(${dw(m, v)})`,
     (m, v, sum) => emit`store_f32(${dw(m, v)}, ${sum})`,
   );
-  const eachImage = '  for (int64_t image = 0; image < images; image++)';
-  const eachRow = (from: Code, to: Code) => emit`  for (int64_t row = ${from}; row < ${to}; row++)`;
+  const eachRow = `  for (int64_t image = 0; image < images; image++)
+  for (int64_t row = 0; row < rows; row++)`;
   const before = (from: Code, step: number) => (from === '0' ? '' : emit` + ${from} * ${step}`);
   const products = (from: Code, to: Code) => emit`  {
     const ${type} *restrict xr = x + image * ${loop.xImage} + row * ${loop.xRow}${before(from, loop.xColumn)};
@@ -144,22 +143,17 @@ ${loadVectors(compute, vectors, 'yr', '      ')}${outerProduct(
 )}    }
   }
 `;
-  const cut = (count: number, size: number, inner: Code) => emit`  for (int64_t from = 0; from < ${count}; from += ${size}) {
-  const int64_t to = min64(from + ${size}, ${count});
-${start}${inner}${end}  first = 0;
+  // A row of more products than a block's is summed up in parts.
+  const inParts = () => emit`${eachRow}
+  for (int64_t from = 0; from < ${loop.columns}; from += ${BLOCK_TERMS}) {
+  const int64_t to = min64(from + ${BLOCK_TERMS}, ${loop.columns});
+${start}${products('from', 'to')}${end}  first = 0;
   }
 `;
-  // An image of more products than a block's is summed up some rows at a time, or parts of a row.
-  const rows = Math.floor(BLOCK_TERMS / loop.columns);
-  const whole = emit`${eachRow('0', emit`${loop.rows}`)}\n${products('0', emit`${loop.columns}`)}`;
-  const body =
-    rows >= loop.rows
-      ? emit`${start}${eachImage}\n${whole}${end}`
-      : rows > 0
-        ? emit`${eachImage}\n${cut(loop.rows, rows, emit`${eachRow('from', 'to')}\n${products('0', emit`${loop.columns}`)}`)}`
-        : emit`${eachImage}\n${eachRow('0', emit`${loop.rows}`)}\n${cut(loop.columns, BLOCK_TERMS, products('from', 'to'))}`;
+  const body = loop.columns > BLOCK_TERMS ? inParts() : emit`${start}${eachRow}\n${products('0', emit`${loop.columns}`)}${end}`;
+  const operands = `const ${type} *restrict x, const ${type} *restrict dy, int64_t images, int64_t rows`;
   return emit`${note`${depth} rows of the weight, ${vectors} vectors of channels.`}
-${head('static void', name, emit`const ${type} *restrict x, const ${type} *restrict dy, int64_t images, int first, float *restrict dw`)}
+${head('static void', name, emit`${operands}, int first, float *restrict dw`)}
 ${body}}
 `;
 }
