@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { BACKEND_NAMES, type BackendName, PRECISIONS as FORMATS, type PrecisionName } from '../src/index.js';
+import { defaultDataFolder } from '../src/training/data/folder.js';
 import { PRECISIONS, type Precision, WORKS, type WorkName } from './works.js';
 
 export interface Options {
@@ -78,5 +80,45 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     resources: !values['no-resources'],
     json: values.json,
     quick,
+  };
+}
+
+/** What the programs are told that train networks here and in PyTorch, on the first images of CIFAR-10, and compare their losses. */
+export interface Comparison {
+  /** Of the networks that the program knows. */
+  readonly names: readonly string[];
+  readonly data: string;
+  readonly batch: number;
+  readonly steps: number;
+  readonly precisions: readonly PrecisionName[];
+  readonly backend: BackendName;
+  /** Options of one program alone. */
+  readonly own: Readonly<Record<string, string | boolean | undefined>>;
+}
+
+type Own = Readonly<Record<string, { readonly type: 'string' | 'boolean' }>>;
+
+/** Throws an Error that says what is wrong; undefined when help was asked for. */
+export function parseComparison(
+  args: readonly string[],
+  known: readonly string[],
+  usual: { readonly batch: number; readonly steps: number; readonly precisions: readonly PrecisionName[] },
+  own: Own = {},
+): Comparison | undefined {
+  const text = { type: 'string' } as const;
+  const options = { data: text, batch: text, steps: text, precision: text, backend: text, help: { type: 'boolean' } } as const;
+  const { values, positionals } = parseArgs({ args: [...args], strict: true, allowPositionals: true, options: { ...own, ...options } });
+  if (values.help === true) return undefined;
+  const given = values as Readonly<Record<keyof typeof options, string | undefined>>;
+  for (const name of positionals) if (!known.includes(name)) throw new Error(`${name} is none of ${known.join(', ')}`);
+  const [backend = 'cpu'] = given.backend === undefined ? [] : list(given.backend, BACKEND_NAMES, 'backend');
+  return {
+    names: positionals.length > 0 ? positionals : known,
+    data: given.data ?? defaultDataFolder(),
+    batch: count(given.batch, 'batch') ?? usual.batch,
+    steps: count(given.steps, 'steps') ?? usual.steps,
+    precisions: given.precision === undefined ? usual.precisions : list(given.precision, FORMATS, 'precision'),
+    backend,
+    own: values as Comparison['own'],
   };
 }

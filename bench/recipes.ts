@@ -3,15 +3,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
-import { type BackendName, compile, type PrecisionName, train } from '../src/index.js';
+import { promisify } from 'node:util';
+import { compile, type PrecisionName, train } from '../src/index.js';
 import { divideEpoch, stepsOfRun, stepsPerEpoch } from '../src/ir/epoch.js';
 import { CIFAR10 } from '../src/training/data/cifar.js';
-import { defaultDataFolder, filesFolder } from '../src/training/data/folder.js';
+import { filesFolder } from '../src/training/data/folder.js';
 import { openSplit } from '../src/training/data/open.js';
 import { writeSafetensors } from '../src/training/safetensors.js';
 import { initialStates, modelStates } from '../src/training/states.js';
 import { whitenedStates } from '../src/training/whitening.js';
+import { type Comparison, parseComparison } from './options.js';
 import { findPython } from './python.js';
 
 const RECIPES = ['airbench94', 'airbench94-muon', 'airbench96', 'resnet18-94'] as const;
@@ -23,14 +24,6 @@ order. Prints by how much the losses differ, and how far fp32 of both is from Py
 compare PyTorch's low formats with its fp32, and runs of it whose weights differ by 1 ulp.
 `;
 const PEER = fileURLToPath(new URL('recipes/peer.py', import.meta.url));
-
-interface Comparison {
-  readonly batch: number;
-  readonly steps: number;
-  readonly data: string;
-  readonly backend: BackendName;
-  readonly precisions: readonly PrecisionName[];
-}
 
 const pathOf = (recipe: string): string => fileURLToPath(new URL(`../examples/${recipe}.amp`, import.meta.url));
 
@@ -86,36 +79,19 @@ async function compare(recipe: string, python: string, folder: string, options: 
 }
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      data: { type: 'string', default: defaultDataFolder() },
-      batch: { type: 'string', default: '64' },
-      steps: { type: 'string', default: '50' },
-      precision: { type: 'string', default: 'fp32,bf16' },
-      backend: { type: 'string', default: 'cpu' },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) {
+  const options = parseComparison(process.argv.slice(2), RECIPES, { batch: 64, steps: 50, precisions: ['fp32', 'bf16'] });
+  if (options === undefined) {
     console.log(USAGE);
     return;
   }
   const python = await findPython();
   if (python.command === undefined) throw new Error(`${python.reason}; set AMPC_BENCH_PYTHON`);
-  const options: Comparison = {
-    batch: Number(values.batch),
-    steps: Number(values.steps),
-    data: values.data,
-    backend: values.backend as BackendName,
-    precisions: values.precision.split(',') as PrecisionName[],
-  };
-  console.log(`PyTorch ${python.torch}, ${values.backend}, ${values.steps} steps of ${values.batch} images`);
+  console.log(`PyTorch ${python.torch}, ${options.backend}, ${options.steps} steps of ${options.batch} images`);
   const columns = ['first', 'ten', 'mean', 'largest', 'at step'].map((title) => title.padStart(9));
   console.log(`${'relative deviation of the loss'.padEnd(44)}${columns.join('')}`);
   const folder = await mkdtemp(join(tmpdir(), 'ampc-recipes-'));
   try {
-    for (const recipe of positionals.length > 0 ? positionals : RECIPES) await compare(recipe, python.command, folder, options);
+    for (const recipe of options.names) await compare(recipe, python.command, folder, options);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -2,16 +2,16 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import type { BackendName } from '../src/index.js';
 import type { PrecisionName } from '../src/ir/types.js';
 import { CIFAR10 } from '../src/training/data/cifar.js';
-import { defaultDataFolder, filesFolder } from '../src/training/data/folder.js';
+import { filesFolder } from '../src/training/data/folder.js';
+import { parseComparison } from './options.js';
 import { findPython } from './python.js';
-import { networkText, readImages, trainHere, trainThere, type ZooRecipe, type ZooRun } from './zoo/run.js';
+import { networkText, type PeerFormat, readImages, trainHere, trainThere, type ZooRecipe, type ZooRun } from './zoo/run.js';
 
 const USAGE = `npx tsx bench/zoo.ts [NETWORK ...] [--data DIR] [--batch N] [--steps N] [--rate R] [--backend NAME]
-                     [--precision fp32,bf16,fp16]
+                     [--precision fp32,bf16,fp16] [--double]
 
 Trains each network of examples/zoo and the same network in PyTorch ($AMPC_BENCH_PYTHON), from the same weights on the first images of
 CIFAR-10, and prints a table of how far they are apart:
@@ -19,6 +19,7 @@ CIFAR-10, and prints a table of how far they are apart:
   smooth:      largest of all steps, with silu and average pools in place of relu and max pools, fp32
   stats, eval: running statistics and logits after all steps of the smooth network, largest difference over the largest value, of means
                over the deviation where that is larger
+  ampc-64, torch-64: with --double, how far the smooth losses of ampc and of PyTorch, in fp32, are from PyTorch's in fp64
   bf16, fp16:  largest deviation of the first five losses from PyTorch's fp32; in brackets that of PyTorch's own bf16
 `;
 const FOLDER = fileURLToPath(new URL('../examples/zoo/', import.meta.url));
@@ -50,16 +51,18 @@ function statisticsApart(here: ZooRun, there: ZooRun): number {
 
 const cell = (value: number) => value.toExponential(1).padStart(9);
 
-interface Comparison extends ZooRecipe {
+interface NetworkComparison extends ZooRecipe {
   readonly python: string;
   readonly images: string;
   readonly backend: BackendName;
   /** What is trained besides fp32. */
   readonly low: readonly PrecisionName[];
+  /** Whether PyTorch also trains in fp64, which both round. */
+  readonly double: boolean;
 }
 
-async function compareNetwork(name: string, folder: string, options: Comparison): Promise<string> {
-  const { python, images, backend, low, ...recipe } = options;
+async function compareNetwork(name: string, folder: string, options: NetworkComparison): Promise<string> {
+  const { python, images, backend, low, double, ...recipe } = options;
   const set = await readImages(images, recipe.batch * (recipe.steps + 1));
   const here = async (precision: PrecisionName, smooth: boolean) => {
     const path = join(FOLDER, `${name}.amp`);
@@ -70,7 +73,9 @@ async function compareNetwork(name: string, folder: string, options: Comparison)
   const peer = await trainThere(python, name, exact, folder, images, { ...recipe, smooth: false }, formats);
   if (peer.parameters !== exact.parameters) throw new Error(`${name} has ${exact.parameters} parameters, PyTorch's has ${peer.parameters}`);
   const smooth = await here('fp32', true);
-  const smoothPeer = (await trainThere(python, name, smooth, folder, images, { ...recipe, smooth: true }, ['fp32'])).runs.fp32!;
+  const smoothFormats: readonly PeerFormat[] = double ? ['fp32', 'fp64'] : ['fp32'];
+  const { runs } = await trainThere(python, name, smooth, folder, images, { ...recipe, smooth: true }, smoothFormats);
+  const smoothPeer = runs.fp32!;
   const { losses } = peer.runs.fp32!;
   const cells = [
     cell(difference(exact.run.losses[0]!, losses[0]!)),
@@ -78,6 +83,7 @@ async function compareNetwork(name: string, folder: string, options: Comparison)
     cell(largestOf(smooth.run.losses, smoothPeer.losses)),
     cell(statisticsApart(smooth.run, smoothPeer)),
     cell(apart(smooth.run.logits, smoothPeer.logits)),
+    ...(runs.fp64 === undefined ? [] : [smooth.run, smoothPeer].map((run) => cell(largestOf(run.losses, runs.fp64!.losses)))),
   ];
   for (const precision of low) {
     const { run } = await here(precision, false);
@@ -87,43 +93,36 @@ async function compareNetwork(name: string, folder: string, options: Comparison)
 }
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: {
-      data: { type: 'string', default: defaultDataFolder() },
-      batch: { type: 'string', default: '16' },
-      steps: { type: 'string', default: '20' },
-      rate: { type: 'string', default: '0.01' },
-      backend: { type: 'string', default: 'cpu' },
-      precision: { type: 'string', default: 'fp32,bf16,fp16' },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  if (values.help) {
+  const all = (await readdir(FOLDER)).filter((file) => file.endsWith('.amp')).map((file) => basename(file, '.amp'));
+  const own = { rate: { type: 'string' }, double: { type: 'boolean' } } as const;
+  const told = parseComparison(process.argv.slice(2), all, { batch: 16, steps: 20, precisions: ['fp32', 'bf16', 'fp16'] }, own);
+  if (told === undefined) {
     console.log(USAGE);
     return;
   }
+  const { names, data, batch, steps, backend, precisions } = told;
   const python = await findPython();
   if (python.command === undefined) throw new Error(`${python.reason}; set AMPC_BENCH_PYTHON`);
-  const all = (await readdir(FOLDER)).filter((file) => file.endsWith('.amp')).map((file) => basename(file, '.amp'));
-  const options: Comparison = {
+  const options: NetworkComparison = {
     python: python.command,
-    images: join(filesFolder(CIFAR10, values.data), CIFAR10.files.train[0]!),
-    backend: values.backend as BackendName,
-    low: (values.precision.split(',') as PrecisionName[]).filter((precision) => precision !== 'fp32'),
-    batch: Number(values.batch),
-    steps: Number(values.steps),
-    rate: Number(values.rate),
+    images: join(filesFolder(CIFAR10, data), CIFAR10.files.train[0]!),
+    backend,
+    low: precisions.filter((precision) => precision !== 'fp32'),
+    double: told.own.double === true,
+    batch,
+    steps,
+    rate: Number(told.own.rate ?? 0.01),
     momentum: 0.9,
     threads: 2,
   };
-  console.log(`PyTorch ${python.torch}, ${values.backend}, ${values.steps} steps of ${values.batch} images, SGD at ${values.rate}`);
-  const titles = ['first', 'five', 'smooth', 'stats', 'eval'].map((title) => title.padStart(9));
+  console.log(`PyTorch ${python.torch}, ${backend}, ${steps} steps of ${batch} images, SGD at ${options.rate}`);
+  const doubles = options.double ? ['ampc-64', 'torch-64'] : [];
+  const titles = ['first', 'five', 'smooth', 'stats', 'eval', ...doubles].map((title) => title.padStart(9));
   const lowTitles = options.low.map((title) => title.padStart(9).padEnd(19));
   console.log(`${''.padEnd(22)}${'parameters'.padStart(12)}${[...titles, ...lowTitles].join('')}`);
   const folder = await mkdtemp(join(tmpdir(), 'ampc-zoo-'));
   try {
-    for (const name of positionals.length > 0 ? positionals : all) {
+    for (const name of names) {
       try {
         console.log(await compareNetwork(name, folder, options));
       } catch (error) {

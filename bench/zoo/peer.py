@@ -1,7 +1,8 @@
 """PyTorch's side of bench/zoo.ts: prints {"parameters": count, "runs": {format: {"losses": [...], "statistics": {name: [...]}, "logits": [...]}}}.
 
 Usage: python peer.py NETWORK WEIGHTS.safetensors IMAGES.bin OPTIONS FORMAT...
-OPTIONS is JSON: batch, steps, rate, momentum, smooth, threads. The records behind those of the training steps are evaluated.
+FORMAT is fp32, fp64, or bf16 and fp16 under autocast. OPTIONS is JSON: batch, steps, rate, momentum, smooth, threads. The records behind
+those of the training steps are evaluated.
 """
 
 import json
@@ -21,6 +22,8 @@ DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 def train(network, weights, records, options, format):
     model = NETWORKS[network]()
     load(model, weights)
+    dtype = torch.float64 if format == "fp64" else torch.float32
+    model.to(dtype)
     batch, steps = options["batch"], options["steps"]
     optimizer = torch.optim.SGD(model.parameters(), lr=options["rate"], momentum=options["momentum"])
     autocast = torch.autocast("cpu", dtype=DTYPES.get(format, torch.bfloat16), enabled=format in DTYPES)
@@ -28,6 +31,7 @@ def train(network, weights, records, options, format):
     model.train()
     for step in range(steps):
         images, labels = batch_of(records[step * batch : (step + 1) * batch])
+        images = images.to(dtype)
         optimizer.zero_grad()
         with autocast:
             result = model(images)
@@ -40,7 +44,7 @@ def train(network, weights, records, options, format):
         losses.append(loss.item())
     model.eval()
     with torch.no_grad(), autocast:
-        logits = model(batch_of(records[steps * batch :])[0]).float()
+        logits = model(batch_of(records[steps * batch :])[0].to(dtype)).to(dtype)
     if network in AUTOENCODERS:
         logits = logits.permute(0, 2, 3, 1)
     statistics = {name: value.tolist() for name, value in model.named_buffers() if "running" in name}

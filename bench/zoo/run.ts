@@ -103,6 +103,9 @@ export async function trainHere(
   }
 }
 
+/** What PyTorch computes in: what is low, under autocast. */
+export type PeerFormat = PrecisionName | 'fp64';
+
 /** Trains the PyTorch module of the same name from the same weights. Throws when Python fails. */
 export async function trainThere(
   python: string,
@@ -111,8 +114,8 @@ export async function trainThere(
   folder: string,
   images: string,
   options: ZooRecipe & { readonly smooth: boolean },
-  formats: readonly PrecisionName[],
-): Promise<{ readonly parameters: number; readonly runs: Readonly<Partial<Record<PrecisionName, ZooRun>>> }> {
+  formats: readonly PeerFormat[],
+): Promise<{ readonly parameters: number; readonly runs: Readonly<Partial<Record<PeerFormat, ZooRun>>> }> {
   const path = join(folder, 'init.safetensors');
   await writeSafetensors(path, new Map(modelStates(plan).map(({ name, shape }) => [name, { shape, data: weights.get(name)! }])));
   const args = [PEER, network, path, images, JSON.stringify(options), ...formats];

@@ -92,10 +92,18 @@ export function emitExchange(name: OwnName, compute: Compute): Code {
   }
 }
 `;
+  // Rows of f32 fill whole vectors, those of pairs perhaps half of the last.
+  const whole = compute === 'f32';
+  const at = 'from + (r + i) * from_row + c';
+  const load = whole ? `load_f32(${at})` : `(vf)load_vu_part(${at}, min64(LANES, columns - c))`;
+  const count = whole ? 'LANES' : 'min64(LANES, columns - c)';
   return emit`${head('static void', name.and('_exchange'), emit`const ${type} *restrict from, ${type} *restrict to, ${sizes}`)}
   for (int64_t r = 0; r < to_row; r += LANES) {
-    for (int64_t c = 0; c < columns; c++) {
-      for (int64_t i = r; i < r + LANES; i++) to[c * to_row + i] = i < rows ? from[i * from_row + c] : 0;
+    for (int64_t c = 0; c < columns; c += LANES) {
+      vf block[LANES];
+      for (int64_t i = 0; i < LANES; i++) block[i] = r + i < rows ? ${load} : (vf){0};
+      transpose(block);
+      for (int64_t i = 0; i < ${count}; i++) store_f32((float *)to + (c + i) * to_row + r, block[i]);
     }
   }
 }

@@ -23,7 +23,7 @@ export interface Partition {
   readonly perChunk: number;
 }
 
-/** Blocks of 512 products that one part of the batch adds up in f32: with those of a block, what bounds the rounding of a gradient's sum. */
+/** Blocks of 512 products that one part of the batch adds up in f32: with those of a block, they bound the rounding of a gradient's sum. */
 const MOST_BLOCKS = 64;
 
 /** The same of blocks of so many products: the bound stays where it is. */

@@ -139,8 +139,9 @@ export function emitWeightGradient(context: KernelContext, geometry: Contraction
   });
   const multiply = (height: number, width: number) => {
     const { xRow, dyRow } = loop(width);
+    const count = emit`min64(${summed.rows}, ${g.outHeight} - row)`;
     const operands = inRows
-      ? emit`xb + m + row * ${xRow}, dyt + row * ${dyRow}, to - from, min64(${summed.rows}, ${g.outHeight} - row), from == start && row == 0`
+      ? emit`xb + m + row * ${xRow}, dyt + row * ${dyRow}, to - from, ${count}, from == start && row == 0`
       : emit`xb + m, dyt, to - from, ${g.outHeight}, from == start`;
     return emit`${called(name.and(`_tile${height}_${width}`), emit`${operands}, out`)};`;
   };

@@ -4,7 +4,14 @@ import { C_RENDERER } from './render.js';
 
 /** What functions of the kernel language take by name, and the counter-based generator. */
 const OPERATIONS = String.raw`
-INLINE vf vf_clamp(vf x, vf low, vf high) { return vf_select(x < low, low, vf_select(x > high, high, x)); }
+INLINE vf vf_clamp(vf x, vf low, vf high) {
+#if defined(__AVX512F__) && LANES == 16
+  /* Of a NaN and a number these give their second operand. */
+  return (vf)_mm512_min_ps((__m512)high, _mm512_max_ps((__m512)low, (__m512)x));
+#else
+  return vf_select(x < low, low, vf_select(x > high, high, x));
+#endif
+}
 
 /* The nearest integer to |x| < 2^22: that many units in the last place of 1.5 * 2^23. */
 INLINE vi vi_nearest(vf x) {

@@ -1,11 +1,11 @@
 import { add, div, fma, greater, mul, named, number, select, sub } from './build.js';
 import { ofElement, x } from './element-function.js';
-import { exp, normal, sigmoid } from './special-functions.js';
+import { bell, exp, normal, normalOfBell, sigmoid } from './special-functions.js';
 
 const one = number(1);
 
 export const GELU = ofElement('gelu', mul(x, normal(x)));
-export const GELU_SLOPE = ofElement('gelu_slope', fma(mul(x, number(0.39894228)), exp(mul(mul(number(-0.5), x), x)), normal(x)));
+export const GELU_SLOPE = ofElement('gelu_slope', fma(mul(x, number(0.39894228)), bell, normalOfBell()));
 
 const s = named('s', sigmoid(x));
 export const SILU_SLOPE = ofElement('silu_slope', mul(s, fma(x, sub(one, s), one)));

@@ -131,26 +131,29 @@ function tanhResult(): F32 {
 export const TANH = ofElement('tanh', tanhResult(), 'Odd polynomial near zero, else from e^2|x|.');
 export const tanh = (a: F32): F32 => call(TANH, a);
 
-function normalResult(): F32 {
+/** e^(-x^2 / 2). */
+export const bell = named('bell', exp(neg(mul(keep(mul(x, x)), number(0.5)))));
+
+/** P(X <= x) of a standard normal X, by the bell of x. */
+export function normalOfBell(): F32 {
   const a = named('a', mul(abs(x), number(Math.SQRT1_2)));
   const t = named('t', div(one, fma(a, number(0.5), one)));
-  const g = polynomial(
-    'g',
+  const ratio = polynomial(
+    'ratio',
     t,
     [
-      0.1465371698, -0.6895892024, 1.1773762703, -0.723754108, -0.0575148836, -0.0108340793, 0.0387195125, 0.3857792616, 0.9987329841,
-      -1.265452981,
+      0.008730874397, -0.07484322041, 0.2433949411, -0.370518595, 0.2374477834, -0.06201528013, 0.1166676879, 0.1186058, 0.1415008008,
+      0.1410292089,
     ],
   );
-  const square = mul(keep(mul(x, x)), number(0.5));
-  const tail = named('tail', mul(mul(number(0.5), t), exp(sub(g, square))));
+  const tail = named('tail', mul(mul(t, ratio), bell));
   return select(isNan(x), x, select(greater(x, number(0)), sub(one, tail), tail));
 }
 
 /** The error function, as the normal distribution takes it. */
 export const NORMAL = ofElement(
   'normal',
-  normalResult(),
-  'P(X <= x) of a standard normal X: erfc(|x| / sqrt 2) / 2 as t e^(g(t) - x^2 / 2), t = 1 / (1 + |x| / sqrt 8).',
+  normalOfBell(),
+  'P(X <= x) of a standard normal X: erfc(|x| / sqrt 2) / 2 as t r(t) e^(-x^2 / 2), t = 1 / (1 + |x| / sqrt 8).',
 );
 export const normal = (a: F32): F32 => call(NORMAL, a);
