@@ -116,7 +116,9 @@ export function explainLayers(plan: Plan, pattern: string): readonly Explanation
   const offsets = new Map(fn.memory.allocations.map(({ value, offset }) => [value, offset]));
   const destinations = new Destinations(fn);
   return matchLayers(fn, pattern).map((layer): Explanation => {
-    const nodes = fn.graph.nodes.filter((node) => node.layer === layer);
+    // What prepares the update of its parameters has no layer: a pin of that is about how it computes.
+    const updated = ({ updateOf }: Node) => (updateOf === undefined ? undefined : fn.graph.nodes[updateOf]!.layer);
+    const nodes = fn.graph.nodes.filter((node) => node.layer === layer || updated(node) === layer);
     const lines = nodes.map((node): ExplainedLine => {
       const because = node.why === undefined ? '' : ` (${formatWhy(node.why)})`;
       return {

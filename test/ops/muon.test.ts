@@ -4,8 +4,10 @@ import { addOptimizer } from '../../src/autodiff/optimizer.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import type { MuonRate, OptimizerSpec } from '../../src/ir/optimizer.js';
 import { emit } from '../../src/ops/emit.js';
+import { explainLayers } from '../../src/plan/explain.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import type { Elements } from '../../src/runtime/reference/kernel.js';
+import { type Model, planOf } from '../support/network.js';
 import { assertClose } from './pytorch-values.js';
 
 /** Of ops.py: weights as [inputs, outputs] behind each step, by PyTorch and by the formula in f64. */
@@ -71,5 +73,22 @@ describe('muon', () => {
     const one = fixture.muon_wide!;
     assert.deepEqual(one.shape, [9, 4]);
     assert.deepEqual(train(one, [3, 1, 3, 4]), train(one, [9, 4]));
+  });
+
+  it('has its lines in the explanation of the layer whose weight it updates, and in no other one', () => {
+    const model: Model = ({ image, call }) => {
+      const x = call('flatten', call('conv2d', image, { channels: 4, kernel: 3, bias: false }, { as: 'conv' }));
+      return call('linear', x, { features: 10, bias: false }, { as: 'fc' });
+    };
+    const plan = planOf(model, { image: [5, 5, 3], precision: { compute: 'bf16' }, train: { optimizer: specOf(fixture.muon_wide!) } });
+    for (const layer of ['conv', 'fc']) {
+      const [explanation] = explainLayers(plan, layer);
+      const products = explanation!.lines.filter(({ text }) => text.includes(' = matmul '));
+      assert.equal(products.length, 3 * 5);
+      for (const { phase, text } of products) {
+        assert.equal(phase, 'update');
+        assert.match(text, new RegExp(`: bf16\\[.* update_of=%${layer}\\.weight `));
+      }
+    }
   });
 });
