@@ -24,7 +24,7 @@ async function until(what: () => boolean): Promise<void> {
 
 describe('a C compiler that fails', function () {
   this.timeout(120_000);
-  const set = environment(['AMPC_CACHE', 'AMPC_CC', 'AMPC_CC_TIMEOUT']);
+  const set = environment(['AMPC_CACHE', 'AMPC_CC', 'AMPC_CC_TIMEOUT', 'AMPC_CFLAGS']);
   const target = targetFor('plain', 'x64');
   let real: Compiler;
   let work: Workspace;
@@ -148,16 +148,18 @@ ${body}
     assert.deepEqual(readdirSync(cacheFolder('kernels')!), []);
   });
 
-  it('for the source alone is a bug in ampc: the source is kept', async () => {
-    await assert.rejects(buildLibrary('int answer(void) { return nothing; }\n', real, target), (error: UserError) => {
-      const [{ code, message, why, fix }] = error.diagnostics as [Diagnostic];
-      assert.equal(code, 'AMP6025');
-      assert.match(message, /refused the generated code: .*error/);
-      const path = /kept in (.*)$/.exec(why!)![1]!;
-      assert.match(readFileSync(path, 'utf8'), /nothing/);
-      assert.match(fix!, /bug in ampc/);
-      return true;
-    });
+  it('for the source alone is a bug in ampc, or of the flags that the user adds: the source is kept', async () => {
+    const refused = async (flags: string | undefined): Promise<Diagnostic> => {
+      set({ AMPC_CFLAGS: flags });
+      const error = await buildLibrary('int answer(void) { return nothing; }\n', real, target).catch((thrown: UserError) => thrown);
+      return (error as UserError).diagnostics[0]!;
+    };
+    const { code, message, why, fix } = await refused(undefined);
+    assert.equal(code, 'AMP6025');
+    assert.match(message, /refused the generated code: .*error/);
+    assert.match(readFileSync(/kept in (.*)$/.exec(why!)![1]!, 'utf8'), /nothing/);
+    assert.match(fix!, /bug in ampc/);
+    assert.match((await refused('-g')).fix!, /^AMPC_CFLAGS has it told -g: unset it/);
     assert.ok(readdirSync(cacheFolder('kernels')!).every((name) => name.endsWith('.c')));
   });
 

@@ -1,6 +1,7 @@
 import { type UserError, userError } from '../../diagnostics/diagnostic.js';
 import { fileReason } from '../../files/reason.js';
 import type { Ending, RunResult } from './program.js';
+import { userFlags } from './user-flags.js';
 
 /** A compiler, as it says what it is. */
 interface Compiler {
@@ -113,12 +114,15 @@ export function compilerFailure(compiler: Compiler, result: RunResult, folder: s
   return CRASHED_INSIDE.test(stderr) ? crashed(compiler, firstError(stderr)) : undefined;
 }
 
-/** The compiler refused what ampc generated: the one failure that is a bug in ampc. */
+/** The compiler refused what ampc generated: the one failure that is a bug in ampc, but where the user has it told more. */
 export function refusedSource({ version }: Compiler, { stderr }: RunResult, kept: string): UserError {
+  const own = userFlags().join(' ');
   return userError(
     'AMP6025',
     `the C compiler refused the generated code: ${firstError(stderr)}`,
     `${version}; the source is kept in ${kept}`,
-    'this is a bug in ampc: report it with that file; another compiler in AMPC_CC may do meanwhile',
+    own === ''
+      ? 'this is a bug in ampc: report it with that file; another compiler in AMPC_CC may do meanwhile'
+      : `AMPC_CFLAGS has it told ${own}: unset it, and if it stays so, report it with that file`,
   );
 }

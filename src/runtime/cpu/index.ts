@@ -17,6 +17,7 @@ import { CpuExecutable, type LoadLater } from './executable.js';
 import { LoadedLibrary } from './library.js';
 import { measureLimits } from './limits.js';
 import { contextFor, NATIVE_FUNCTIONS, openLibrary, workspaceBytes } from './native.js';
+import { userFlags } from './user-flags.js';
 
 export { CpuExecutable } from './executable.js';
 
@@ -61,7 +62,7 @@ async function load(find: FindCompiler, plan: Plan, options: LoadOptions = {}): 
   const started = performance.now();
   const source = emitC(plan, target);
   const { signal, onNotice } = options;
-  const library = await buildLibrary(source.text, compiler, target, [], { signal, onNotice, functions: NATIVE_FUNCTIONS });
+  const library = await buildLibrary(source.text, compiler, target, userFlags(), { signal, onNotice, functions: NATIVE_FUNCTIONS });
   const compileMs = performance.now() - started;
   const native = openLibrary(library.path, contextFor(source, threadCount(options)));
   if (options.peers?.native !== undefined) native.join(options.peers.native);
@@ -72,7 +73,7 @@ async function load(find: FindCompiler, plan: Plan, options: LoadOptions = {}): 
 function laterLoader(plan: Plan, compiler: Compiler, target: Target, options: LoadOptions): LoadLater {
   return async (file, beside, build) => {
     const source = emitFile(plan, target, file);
-    const { path } = await buildLibrary(source.text, compiler, target, [], {
+    const { path } = await buildLibrary(source.text, compiler, target, userFlags(), {
       ...build,
       onNotice: options.onNotice,
       functions: NATIVE_FUNCTIONS,
