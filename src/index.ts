@@ -2,6 +2,7 @@
 
 export { type EarlyStoppingOptions, earlyStopping, type TrainCallback, type TrainControl } from './api/callbacks.js';
 export { compareRuns, type RunComparison, type RunCurve, type RunPlanDiff } from './api/compare-runs.js';
+export { compile } from './api/compile.js';
 export { type DataInfo, dataInfo, dataPreview, type KnownData, listData } from './api/data.js';
 export { checkGates, diffPlans, type PlanComparison } from './api/diff-plans.js';
 export { diagnose } from './api/doctor.js';
@@ -32,7 +33,7 @@ export { resume, type TrainOptions, type TrainOutcome, train } from './api/train
 export { rewriteText, writeResult } from './api/write-result.js';
 export type { Calibration, ValueCalibration } from './choose/calibration.js';
 export type { EffectivePrecision, EffectiveSetting } from './choose/effective-precision.js';
-export { type BackendChoice, type Compiled, type CompileOptions, compile } from './choose/plan-file.js';
+export type { BackendChoice, Compiled, CompileOptions } from './choose/plan-file.js';
 export { POLICIES, PRECISIONS, type Settings } from './choose/settings.js';
 export { DATASET_NAMES, type DatasetName } from './datasets/registry.js';
 export { type DiagnosticData, diagnosticData } from './diagnostics/data.js';

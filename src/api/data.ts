@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
+import { type KeysOf, refuseUnknown } from '../choose/option-keys.js';
 import { DATASET_NAMES, DATASETS, type DatasetName, isDatasetName } from '../datasets/registry.js';
 import { DEFAULT_SIZING, type FileSource, type Statistics } from '../datasets/source.js';
 import { UserError, userError } from '../diagnostics/diagnostic.js';
@@ -23,6 +24,8 @@ export interface DataOptions {
   readonly onNotice?: ((text: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+const DATA_KEYS: KeysOf<DataOptions> = { data: true, onNotice: true, signal: true };
 
 export interface KnownData extends Availability {
   readonly name: DatasetName;
@@ -163,6 +166,7 @@ const SAMPLES = 10;
  * training images too. Throws UserError as the reader of its kind.
  */
 export async function dataInfo(target: string, options: InfoOptions = {}): Promise<DataInfo> {
+  refuseUnknown('dataInfo', options, { ...DATA_KEYS, sheet: true, size: true, split: true } satisfies KeysOf<InfoOptions>);
   const { spec, dataset, place } = await open(target, options);
   const { classes, train, test, validation } = dataset;
   if (options.sheet !== undefined) {
@@ -200,6 +204,7 @@ export interface PreviewOptions extends DataOptions {
 
 /** Writes a PNG of training images of a .amp file: in each row one as it is, and as it is fed in the first epochs. */
 export async function dataPreview(file: string, options: PreviewOptions): Promise<{ readonly images: number; readonly epochs: number }> {
+  refuseUnknown('dataPreview', options, { ...DATA_KEYS, epochs: true, images: true, out: true } satisfies KeysOf<PreviewOptions>);
   const source = await readSource(file);
   const { dataset: spec, train } = lowerProgram(source, { images: 0 }).recipe;
   const place = await choosePlace(spec, options.data, undefined, source);

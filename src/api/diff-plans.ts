@@ -1,3 +1,4 @@
+import { COMPILE_KEYS, refuseUnknown } from '../choose/option-keys.js';
 import { type CompileOptions, compile } from '../choose/plan-file.js';
 import { POLICIES, PRECISIONS } from '../choose/settings.js';
 import { userError } from '../diagnostics/diagnostic.js';
@@ -86,6 +87,7 @@ export interface PlanComparison {
 
 /** Compares two plans: `.amp` files or saved plans, each with overrides as `parseSide` reads them; `common` holds for both. */
 export async function diffPlans(a: string, b: string, common: CompileOptions = {}): Promise<PlanComparison> {
+  refuseUnknown('diffPlans', common, COMPILE_KEYS);
   const [left, right] = [parseSide(a), parseSide(b)];
   if (left.file === '' && right.file === '')
     throw userError('AMP6301', `neither \`${a}\` nor \`${b}\` names a file`, undefined, `such as net.amp${a} ${b}`);

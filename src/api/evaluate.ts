@@ -1,3 +1,4 @@
+import { refuseUnknown } from '../choose/option-keys.js';
 import { compileToRun, type Runnable } from '../choose/plan-file.js';
 import { picturesBelow } from '../datafiles/class-folders.js';
 import { UserError, userError } from '../diagnostics/diagnostic.js';
@@ -18,7 +19,6 @@ import { probabilitiesBy } from '../training/probabilities.js';
 import { countsCorrect, findFunction, initialStates } from '../training/states.js';
 import { classesInWeights } from '../training/weights.js';
 import { EVALUATE_KEYS, type EvaluateOptions, type ModelOptions, PREDICT_KEYS, type PredictOptions } from './model-options.js';
-import { refuseUnknown } from './option-keys.js';
 import { openOther } from './other-data.js';
 import { type RunReference, runFolder } from './run-reference.js';
 import { type RunChoices, readRun } from './runs.js';

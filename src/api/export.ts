@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { type KeysOf, refuseUnknown } from '../choose/option-keys.js';
 import { type Compiled, type CompileOptions, compile } from '../choose/plan-file.js';
 import { mergeSettings, pickSettings } from '../choose/settings.js';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
@@ -45,6 +46,19 @@ export interface ExportOptions extends Pick<CompileOptions, 'backend' | 'onNotic
   readonly imageLayout?: TrainedModel['image']['layout'] | undefined;
 }
 
+const EXPORT_KEYS: KeysOf<ExportOptions> = {
+  backend: true,
+  data: true,
+  force: true,
+  imageLayout: true,
+  imageType: true,
+  onNotice: true,
+  out: true,
+  precision: true,
+  to: true,
+  weights: true,
+};
+
 export interface ExportResult {
   readonly to: ExportTarget;
   readonly model: string;
@@ -65,11 +79,12 @@ interface Opened {
   readonly classes?: readonly string[];
   readonly dataOfRun?: string;
   readonly accuracy?: number;
+  readonly limit?: number;
 }
 
 async function openRunFolder(target: string, { weights, precision, backend, onNotice }: ExportOptions): Promise<Opened> {
   const { source, choices } = await readRun(target);
-  const { formats, images, classes, data } = choices;
+  const { formats, images, classes, data, limit } = choices;
   const settings = mergeSettings(choices.settings, precision === undefined ? {} : { precision });
   const options = {
     plainImages: true,
@@ -91,7 +106,7 @@ async function openRunFolder(target: string, { weights, precision, backend, onNo
     run: basename(resolve(target)),
     ...(classes && { classes }),
     ...(data !== undefined && { dataOfRun: data }),
-    ...(weights === undefined && accuracy !== null && { accuracy }),
+    ...(weights === undefined && accuracy !== null && { accuracy, ...(limit !== undefined && { limit }) }),
   };
 }
 
@@ -174,6 +189,7 @@ async function modelOf(opened: Opened, options: ExportOptions): Promise<TrainedM
       run: opened.run,
       classes,
       accuracy: opened.accuracy,
+      testedAtMost: opened.limit,
       source: createHash('sha256').update(source.text).digest('hex'),
       precision: precisionName(plan.precision),
       policy: plan.policy,
@@ -197,6 +213,7 @@ function formatOf({ to }: ExportOptions): (typeof EXPORT_FORMATS)[ExportTarget] 
  * weights, a format that the backend cannot plan for, ops that the target has no form of, and a place that is taken or cannot be written.
  */
 export async function exportModel(target: RunReference, options: ExportOptions): Promise<ExportResult> {
+  refuseUnknown('exportModel', options, EXPORT_KEYS);
   const format = formatOf(options);
   if (!format.takesImageForm) refuseImageForm(options);
   const opened = await open(runFolder(target), options);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, extname, isAbsolute, join, normalize } from 'node:path';
+import { type KeysOf, refuseUnknown } from '../choose/option-keys.js';
 import { UserError, userError } from '../diagnostics/diagnostic.js';
 import { makeFolder } from '../files/make-folder.js';
 import { fileFix, fileReason } from '../files/reason.js';
@@ -152,6 +153,7 @@ async function placesOf(path: string, out: string | undefined): Promise<{ readon
  * AMP6424 for a `normalize` that the model has itself.
  */
 export async function importModel(path: string, options: ImportOptions = {}): Promise<ImportResult> {
+  refuseUnknown('importModel', options, { normalize: true, out: true } satisfies KeysOf<ImportOptions>);
   const model = await read(path);
   if (options.normalize !== undefined && model.unsaid === undefined)
     throw userError(

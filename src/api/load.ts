@@ -1,3 +1,4 @@
+import { type KeysOf, refuseUnknown } from '../choose/option-keys.js';
 import { userError } from '../diagnostics/diagnostic.js';
 import { fileFix, fileReason, isSystemError } from '../files/reason.js';
 import { elementCount, type Shape } from '../ir/types.js';
@@ -11,7 +12,6 @@ import { probabilitiesBy } from '../training/probabilities.js';
 import { countsCorrect, findFunction, initialStates } from '../training/states.js';
 import { classNames, type Model, openModel } from './evaluate.js';
 import { MODEL_KEYS, type ModelOptions } from './model-options.js';
-import { type KeysOf, refuseUnknown } from './option-keys.js';
 import { type RunReference, runFolder } from './run-reference.js';
 
 /**

@@ -1,9 +1,9 @@
 import type { CostOptions } from '../choose/formats.js';
+import { type KeysOf, SETTING_KEYS } from '../choose/option-keys.js';
 import type { BackendChoice } from '../choose/plan-file.js';
 import type { Settings } from '../choose/settings.js';
 import type { UserError } from '../diagnostics/diagnostic.js';
 import type { Batches } from '../training/data/batches.js';
-import { type KeysOf, SETTING_KEYS } from './option-keys.js';
 
 export interface ModelOptions extends Settings, CostOptions {
   /** Default `auto`; for a run, the backend that it was trained with. */

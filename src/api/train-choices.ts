@@ -1,3 +1,4 @@
+import { type KeysOf, SETTING_KEYS } from '../choose/option-keys.js';
 import type { BackendChoice } from '../choose/plan-file.js';
 import { mergeSettings, type Settings } from '../choose/settings.js';
 import type { Diagnostic, Source } from '../diagnostics/diagnostic.js';
@@ -9,7 +10,6 @@ import type { TrainEvent, TrainProgress } from '../training/events.js';
 import type { InitChoices } from '../training/init/choices.js';
 import { RUN_FILES } from '../training/run-folder.js';
 import type { TrainCallback } from './callbacks.js';
-import { type KeysOf, SETTING_KEYS } from './option-keys.js';
 import { latestRunFolder, type RunChoices, type StoredRun } from './runs.js';
 
 export interface TrainOptions extends Settings, InitChoices {

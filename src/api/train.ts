@@ -1,3 +1,4 @@
+import { refuseUnknown } from '../choose/option-keys.js';
 import { compileSelected, type Runnable } from '../choose/plan-file.js';
 import { RunPlans } from '../choose/replan.js';
 import { pickSettings } from '../choose/settings.js';
@@ -23,7 +24,6 @@ import { train as runTraining, type TrainResult } from '../training/loop.js';
 import { RunClaim } from '../training/run-claim.js';
 import { hasWeights, openRun, sourceName } from '../training/run-folder.js';
 import { Callbacks } from './callbacks.js';
-import { refuseUnknown } from './option-keys.js';
 import { type RunReference, runFolder } from './run-reference.js';
 import { claimRunFolder, dataOf, type RunChoices, readRun, runConfig } from './runs.js';
 import { resolveChoices, resumedRun, TRAIN_KEYS, type TrainOptions } from './train-choices.js';

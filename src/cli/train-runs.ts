@@ -1,4 +1,5 @@
 import { repeat, type TrainOptions } from '../index.js';
+import { EXIT } from './failure.js';
 import type { Output } from './output.js';
 import { printSummary } from './runs-summary.js';
 import { showSweep } from './shown-sweep.js';
@@ -24,9 +25,10 @@ export function notForSeveral({ resume, watch, dryRun, maxTime }: OneRunChoices)
 /** Of what is asked for on the command line. */
 type RunsChoices = Omit<TrainOptions, 'resume' | 'onEvent' | 'onProgress' | 'callbacks' | 'batches' | 'testAtMost' | 'compileAll'>;
 
-/** So many runs one after the other, with seeds of their own, and their summary; the exit code. */
-export function trainRuns(file: string, runs: number, choices: RunsChoices, output: Output): Promise<number> {
-  return showSweep(
+/** So many runs one after the other, with seeds of their own, and their summary; the exit code: what lost its numbers has failed. */
+export async function trainRuns(file: string, runs: number, choices: RunsChoices, output: Output): Promise<number> {
+  let isLost = false;
+  const code = await showSweep(
     { ...choices, seeds: runs },
     output,
     (options) => repeat(file, options),
@@ -35,6 +37,8 @@ export function trainRuns(file: string, runs: number, choices: RunsChoices, outp
       const [{ settings: _, ...statistics }] = rows as [(typeof rows)[number]];
       output.event({ event: 'summary', dir, interrupted, ...statistics });
       printSummary(result, output);
+      isLost = result.runs.some(({ state }) => state === 'lost');
     },
   );
+  return code === EXIT.done && isLost ? EXIT.failed : code;
 }

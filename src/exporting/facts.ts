@@ -9,6 +9,8 @@ export interface ModelFacts {
   readonly classes: readonly string[];
   /** On the test images, 0 to 1; undefined where it was not measured. */
   readonly accuracy?: number | undefined;
+  /** Of how many test images that is at most, where the run was limited to so many. */
+  readonly testedAtMost?: number | undefined;
   /** SHA-256 of the `.amp` file, in hex. */
   readonly source: string;
   readonly precision: string;
@@ -18,6 +20,11 @@ export interface ModelFacts {
 }
 
 export const PROBABILITY_FUNCTIONS = { none: 'identity', distribution: 'softmax', independent: 'sigmoid' } as const;
+
+/** Words behind `test accuracy`, where not all images were tested. */
+export function testedOn({ testedAtMost }: ModelFacts): string {
+  return testedAtMost === undefined ? '' : ` on at most ${testedAtMost} images`;
+}
 
 /** A block of the language, from its first line to its last. */
 export interface SourceBlock {

@@ -1,4 +1,4 @@
-import type { OpName } from '../ir/op-names.js';
+import { OP_NAMES, type OpName } from '../ir/op-names.js';
 
 /** Why a format has no form of an op. */
 export interface Refusal {
@@ -9,76 +9,29 @@ export function isRefusal<T extends object>(entry: T | Refusal): entry is Refusa
   return 'refused' in entry;
 }
 
-/** The graph of an evaluation, from the image to the logits, has none of these. */
+/** Every gradient, by its name. */
+type Gradient = Extract<OpName, `${string}_grad`>;
+
+const isGradient = (op: OpName): op is Gradient => op.endsWith('_grad');
+
+/** What else the graph of an evaluation, from the image to the logits, has none of. */
 const TRAINING = [
-  'conv2d_input_grad',
-  'conv2d_weight_grad',
-  'linear_input_grad',
-  'linear_weight_grad',
   'sum_to_channel',
   'max_pool2d_index',
-  'max_pool2d_grad',
-  'avg_pool2d_grad',
-  'clipped_avg_pool2d_grad',
-  'adaptive_avg_pool2d_grad',
-  'global_avg_pool_grad',
-  'mean_grad',
   'max_ties',
-  'max_grad',
   'channel_mean',
   'channel_variance',
-  'batch_norm_weight_grad',
-  'batch_norm_input_grad',
   'running_update',
-  'layer_norm_weight_grad',
-  'layer_norm_input_grad',
-  'relu_grad',
-  'relu6_grad',
-  'gelu_grad',
-  'silu_grad',
-  'sigmoid_grad',
-  'tanh_grad',
-  'leaky_relu_grad',
-  'hardswish_grad',
-  'hardsigmoid_grad',
-  'elu_grad',
-  'mish_grad',
-  'softplus_grad',
-  'softsign_grad',
-  'prelu_grad',
-  'prelu_slope_grad',
-  'exp_grad',
-  'log_grad',
-  'sqrt_grad',
-  'abs_grad',
-  'pow_grad',
-  'clamp_grad',
-  'div_dividend_grad',
-  'div_divisor_grad',
-  'maximum_grad',
-  'minimum_grad',
   'dropout',
-  'pad_grad',
-  'upsample_nearest_grad',
-  'upsample_bilinear_grad',
-  'softmax_grad',
-  'log_softmax_grad',
   'cross_entropy',
-  'cross_entropy_grad',
   'label_weight',
   'mse',
-  'mse_grad',
   'l1',
-  'l1_grad',
   'huber',
-  'huber_grad',
   'binary_cross_entropy',
-  'binary_cross_entropy_grad',
   'focal',
-  'focal_grad',
   'correct_count',
   'scale_loss',
-  'scale_loss_grad',
   'all_finite',
   'unscale',
   'global_norm',
@@ -100,6 +53,11 @@ const TRAINING = [
   'count_average',
 ] as const satisfies readonly OpName[];
 
+type TrainingOp = Gradient | (typeof TRAINING)[number];
+
 export const TRAINING_ONLY = Object.fromEntries(
-  TRAINING.map((op) => [op, { refused: 'it belongs to training, and an exported model only evaluates' }]),
-) as Readonly<Record<(typeof TRAINING)[number], Refusal>>;
+  [...OP_NAMES.filter(isGradient), ...TRAINING].map((op) => [
+    op,
+    { refused: 'it belongs to training, and an exported model only evaluates' },
+  ]),
+) as Readonly<Record<TrainingOp, Refusal>>;

@@ -1,3 +1,4 @@
+import { COMPILE_KEYS, type KeysOf, refuseUnknown } from '../choose/option-keys.js';
 import { type CompileOptions, compileToRun } from '../choose/plan-file.js';
 import { prepareRow, timeInRows } from '../costs/rows.js';
 import { precisionName } from '../ir/types.js';
@@ -14,6 +15,8 @@ export interface BenchOptions extends CompileOptions {
 }
 
 /** One line of `ampc bench --json`. */
+export const BENCH_KEYS: KeysOf<BenchOptions> = { ...COMPILE_KEYS, steps: true, warmup: true };
+
 export interface BenchResult {
   readonly backend: string;
   readonly precision: string;
@@ -32,6 +35,7 @@ export interface BenchResult {
  * UserError as `compile`.
  */
 export async function bench(file: string, options: BenchOptions = {}): Promise<BenchResult> {
+  refuseUnknown('bench', options, BENCH_KEYS);
   const { plan, program, backend, info } = await compileToRun(file, options);
   const { accumulate, seed } = program.recipe.train;
   const executable = await backend.load(plan, loadOptions(options));

@@ -1,4 +1,5 @@
 import { type Calibration, reportCalibration } from '../choose/calibration.js';
+import { COMPILE_KEYS, type KeysOf, refuseUnknown } from '../choose/option-keys.js';
 import { type CompileOptions, compile, compileToRun, type Runnable } from '../choose/plan-file.js';
 import { pickSettings } from '../choose/settings.js';
 import type { Source } from '../diagnostics/diagnostic.js';
@@ -33,6 +34,8 @@ export interface CalibrateOptions extends CompileOptions {
   readonly threads?: number | undefined;
   readonly onStep?: ((step: number) => void) | undefined;
 }
+
+const CALIBRATE_KEYS: KeysOf<CalibrateOptions> = { ...COMPILE_KEYS, init: true, onStep: true, steps: true };
 
 /** Images of a measured step, unless the caller says otherwise: every value of the step is kept. */
 const SMALL_BATCH = 32;
@@ -112,6 +115,7 @@ function assumptionsOf(states: ReadonlyMap<string, Float32Array | Int32Array>, g
  * UserError as `train`.
  */
 export async function calibrate(input: string | Source, options: CalibrateOptions = {}): Promise<Calibration> {
+  refuseUnknown('calibrate', options, CALIBRATE_KEYS);
   const source = await sourceOf(input);
   const fileBatch = lowerProgram(source, { overrides: pickSettings(options) }).recipe.train.batch;
   const batch = options.batch ?? Math.min(SMALL_BATCH, fileBatch);

@@ -1,3 +1,4 @@
+import { COMPILE_KEYS, type KeysOf, refuseUnknown } from '../choose/option-keys.js';
 import { type CompileOptions, compile } from '../choose/plan-file.js';
 import { mergeSettings, pickSettings } from '../choose/settings.js';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
@@ -58,6 +59,7 @@ function limitOf(memory: string | undefined, info: Parameters<typeof usesHostMem
  * `compile`, and where the limit is not known.
  */
 export async function largestBatch(input: string | Source, options: LargestBatchOptions = {}): Promise<LargestBatch> {
+  refuseUnknown('largestBatch', options, { ...COMPILE_KEYS, memory: true } satisfies KeysOf<LargestBatchOptions>);
   const { memory, ...rest } = options;
   const source = await sourceOf(input);
   const { info } = await describeBackend(options.backend ?? 'auto');

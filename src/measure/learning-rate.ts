@@ -1,3 +1,4 @@
+import { COMPILE_KEYS, type KeysOf, refuseUnknown } from '../choose/option-keys.js';
 import { type CompileOptions, compileSelected } from '../choose/plan-file.js';
 import { pickSettings } from '../choose/settings.js';
 import { type Source, userError } from '../diagnostics/diagnostic.js';
@@ -33,6 +34,20 @@ export interface LearningRateOptions extends CompileOptions, InitChoices {
   readonly signal?: AbortSignal | undefined;
   readonly onStep?: ((step: number, steps: number) => void) | undefined;
 }
+
+const LEARNING_RATE_KEYS: KeysOf<LearningRateOptions> = {
+  ...COMPILE_KEYS,
+  from: true,
+  init: true,
+  initLayout: true,
+  initMap: true,
+  initPartial: true,
+  onStep: true,
+  signal: true,
+  steps: true,
+  to: true,
+  workers: true,
+};
 
 /** What a range test found. */
 export interface LearningRateTest extends RateAdvice {
@@ -98,6 +113,7 @@ async function measure(stepper: Stepper, steps: number, { signal, onStep }: Lear
  * UserError as `train`, AMP6214 for another range; undefined when `signal` was aborted.
  */
 export async function findLearningRate(input: string | Source, options: LearningRateOptions = {}): Promise<LearningRateTest | undefined> {
+  refuseUnknown('findLearningRate', options, LEARNING_RATE_KEYS);
   const { from = FROM, to = TO, steps = STEPS, data, workers, signal, onNotice } = options;
   checkRange(from, to, steps);
   const init = initOf(options);

@@ -1,3 +1,4 @@
+import { refuseUnknown } from '../choose/option-keys.js';
 import { compileToRun } from '../choose/plan-file.js';
 import { makeInputs } from '../costs/inputs.js';
 import { mean, middleThird } from '../costs/timing.js';
@@ -8,7 +9,7 @@ import { type GroupWork, groupWork, type KernelMethod } from '../plan/work.js';
 import type { KernelTime, MachineLimits, Rate } from '../runtime/backend.js';
 import { loadOptions } from '../runtime/load-options.js';
 import { findFunction, initialStates } from '../training/states.js';
-import type { BenchOptions } from './bench.js';
+import { BENCH_KEYS, type BenchOptions } from './bench.js';
 
 /** One group of the training step. */
 export interface GroupProfile {
@@ -66,6 +67,7 @@ interface Sample {
  * averaged. Throws UserError as `compile`, and AMP6012 for a backend that cannot tell.
  */
 export async function profile(file: string, options: BenchOptions = {}): Promise<Profile> {
+  refuseUnknown('profile', options, BENCH_KEYS);
   const { plan, program, backend, info } = await compileToRun(file, options);
   const fn = findFunction(plan, 'train_step');
   if (fn === undefined) throw new Error('the plan has no train_step');

@@ -1,4 +1,5 @@
 import { chooseByCosts } from '../choose/formats.js';
+import { COMPILE_KEYS, type KeysOf, refuseUnknown } from '../choose/option-keys.js';
 import { type CompileOptions, compileToRun, type Runnable } from '../choose/plan-file.js';
 import { keepCosts, machineOf } from '../costs/costs.js';
 import { costsName } from '../costs/costs-name.js';
@@ -16,6 +17,8 @@ export interface TuneOptions extends CompileOptions {
   /** Timed steps of every plan; default: one and a half seconds of them. */
   readonly steps?: number | undefined;
 }
+
+const TUNE_KEYS: KeysOf<TuneOptions> = { ...COMPILE_KEYS, steps: true };
 
 /** What one layer costs in either format, and which one was chosen. */
 export interface LayerChoice {
@@ -101,6 +104,7 @@ const LINES: Readonly<Record<Candidate['name'], (precision: PrecisionSpec, low: 
  * stay in f32, and pins of the file hold. Throws UserError as `bench`, and AMP6012 for a backend that cannot time its kernels.
  */
 export async function tune(file: string, options: TuneOptions = {}): Promise<Tuning> {
+  refuseUnknown('tune', options, TUNE_KEYS);
   const { runnable, choice, costs: first } = await choose(file, options, true);
   const { backend, info, program } = runnable;
   const { train, classes } = program.recipe;
@@ -158,6 +162,7 @@ export interface FileCosts {
 
 /** The costs by which policy `fastest` decides about a file; kernels that were not measured yet are measured. Throws as `tune`. */
 export async function fileCosts(file: string, options: TuneOptions = {}): Promise<FileCosts> {
+  refuseUnknown('fileCosts', options, TUNE_KEYS);
   const { runnable, choice, costs } = await choose(file, options, false);
   const uses = new Map<string, Map<Candidate['name'], number>>();
   for (const { name, plan } of choice.candidates) {

@@ -1,4 +1,5 @@
 import { planInFp32 } from '../choose/fp32.js';
+import { COMPILE_KEYS, type KeysOf, refuseUnknown } from '../choose/option-keys.js';
 import { type CompileOptions, compileToRun, type Runnable } from '../choose/plan-file.js';
 import { type ComputeType, type DType, elementCount, type Graph, type ValueId } from '../ir/types.js';
 import { opDefinition } from '../ops/index.js';
@@ -33,6 +34,15 @@ export interface VerifyOptions extends CompileOptions {
 }
 
 /** How far a value is from the same value in fp32; each number is that of the worst step. */
+const VERIFY_KEYS: KeysOf<VerifyOptions> = {
+  ...COMPILE_KEYS,
+  maxError: true,
+  maxVanished: true,
+  minCosine: true,
+  onStep: true,
+  steps: true,
+};
+
 export interface Deviation extends Distance {
   readonly layer: string;
   readonly op: string;
@@ -127,6 +137,7 @@ async function stepBoth(low: Side, full: Side, inputs: Inputs): Promise<{ readon
  * is of one step, never of two trajectories that have parted. Values are matched by layer, op and role. Throws UserError as `train`.
  */
 export async function verify(file: string, options: VerifyOptions = {}): Promise<Verification> {
+  refuseUnknown('verify', options, VERIFY_KEYS);
   const { steps = 3 } = options;
   // One step is one micro-batch here: their sums are compared with themselves otherwise.
   const set = [...(options.set ?? []), 'train.accumulate=1'];

@@ -1,5 +1,30 @@
 import assert from 'node:assert/strict';
-import { evaluate, exportModel, load, predict, resume, sweep, type TrainOptions, train, UserError } from '../../src/index.js';
+import {
+  bench,
+  calibrate,
+  compile,
+  dataInfo,
+  dataPreview,
+  diffPlans,
+  dryRun,
+  evaluate,
+  exportModel,
+  fileCosts,
+  findLearningRate,
+  importModel,
+  largestBatch,
+  load,
+  plan,
+  predict,
+  profile,
+  resume,
+  sweep,
+  type TrainOptions,
+  train,
+  tune,
+  UserError,
+  verify,
+} from '../../src/index.js';
 import { useTiny } from '../support/tiny.js';
 
 async function refused(promise: Promise<unknown>, code: string, message: RegExp): Promise<void> {
@@ -49,6 +74,23 @@ describe('calls that JavaScript lets through', () => {
     await refused(evaluate(run(), odd), 'AMP6214', is('evaluate', 'dataSet'));
     await refused(predict(run(), [], odd), 'AMP6214', is('predict', 'top'));
     await refused(load(run(), odd), 'AMP6214', is('load', 'top'));
+    const file = tiny.program;
+    await refused(compile(file, odd), 'AMP6214', is('compile', 'epoch'));
+    await refused(plan(file, odd), 'AMP6214', is('plan', 'epoch'));
+    await refused(diffPlans(file, file, odd), 'AMP6214', is('diffPlans', 'policy'));
+    await refused(bench(file, odd), 'AMP6214', is('bench', 'warmup'));
+    await refused(profile(file, odd), 'AMP6214', is('profile', 'warmup'));
+    await refused(verify(file, odd), 'AMP6214', is('verify', 'minCosine'));
+    await refused(calibrate(file, odd), 'AMP6214', is('calibrate', 'init'));
+    await refused(tune(file, odd), 'AMP6214', is('tune', 'steps'));
+    await refused(fileCosts(file, odd), 'AMP6214', is('fileCosts', 'steps'));
+    await refused(findLearningRate(file, odd), 'AMP6214', is('findLearningRate', 'workers'));
+    await refused(largestBatch(file, odd), 'AMP6214', is('largestBatch', 'memory'));
+    await refused(exportModel(run(), { to: 'onnx', ...odd }), 'AMP6214', is('exportModel', 'weights'));
+    await refused(importModel('net.onnx', odd), 'AMP6214', is('importModel', 'out'));
+    await refused(dataInfo('cifar10', odd), 'AMP6214', is('dataInfo', 'split'));
+    await refused(dataPreview(file, { out: 'x.png', ...odd }), 'AMP6214', is('dataPreview', 'images'));
+    await refused(dryRun(file, odd), 'AMP6214', is('train', 'workers'));
   });
 
   it('train: a label beyond the classes is told with its batch', async () => {

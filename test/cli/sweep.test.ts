@@ -96,7 +96,7 @@ describe('ampc sweep', function () {
   it('refuses a folder that holds another sweep, with the differences, and one that holds something else', async () => {
     const other = await swept('grid', '--set', 'train.lr=0.001,0.3', '--set', 'train.batch=8,16', '--epochs', '3');
     assert.equal(other.code, 1);
-    assert.match(other.stderr, /error\[AMP6207\]: .*grid holds another sweep\n/);
+    assert.match(other.stderr, /error\[AMP6207\]: .*grid holds other runs\n/);
     assert.match(
       other.stderr,
       /train\.lr was 0\.001, 0\.1 and is 0\.001, 0\.3; seeds was 0, 1 and is not set; --epochs was not set and is 3\n/,
@@ -108,7 +108,7 @@ describe('ampc sweep', function () {
     assert.match(changed.stderr, /AMP6207[\s\S]*why: the text of the file is another\n/);
     mkdirSync(work.path('mine'));
     writeFileSync(work.path('mine/notes.txt'), '');
-    assert.match((await swept('mine', ...GRID)).stderr, /error\[AMP6206\]: .*mine holds files that are not a sweep's/);
+    assert.match((await swept('mine', ...GRID)).stderr, /error\[AMP6206\]: .*mine holds something else than runs of ampc sweep/);
   });
 
   it('is widened by values and seeds: what is there stays, what has come in addition is trained', async () => {

@@ -92,6 +92,7 @@ export const FACTS: ModelFacts = {
   version: '1.2.3',
   classes: Array.from({ length: 10 }, (_, label) => `class "${label}"`),
   accuracy: 0.5,
+  testedAtMost: 200,
   source: 'hash',
   precision: 'fp32',
   policy: 'mixed',

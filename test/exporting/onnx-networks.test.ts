@@ -55,6 +55,7 @@ describe('networks in ONNX', () => {
       ampc_version: '1.2.3',
       model: 'Net',
       test_accuracy: '0.5',
+      test_images_at_most: '200',
       source_sha256: 'hash',
       precision: 'fp32',
       policy: 'mixed',

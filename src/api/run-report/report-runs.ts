@@ -1,4 +1,5 @@
 import { basename, join } from 'node:path';
+import { type KeysOf, refuseUnknown } from '../../choose/option-keys.js';
 import type { BackendChoice } from '../../choose/plan-file.js';
 import { UserError } from '../../diagnostics/diagnostic.js';
 import { confusionMatrix } from '../../figures/confusion.js';
@@ -6,7 +7,6 @@ import { type Figure, svgFile } from '../../figures/figure.js';
 import { VERSION } from '../../files/version.js';
 import { compareRuns } from '../compare-runs.js';
 import { evaluate, type TestResult } from '../evaluate.js';
-import { type KeysOf, refuseUnknown } from '../option-keys.js';
 import { lastWeights } from '../stored-model.js';
 import { writeOutput } from '../write-result.js';
 import { firstFilters } from './filters.js';

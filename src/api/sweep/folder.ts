@@ -22,11 +22,11 @@ type Facts = Readonly<Record<string, string>>;
 
 function unusable(dir: string, error: unknown): unknown {
   if (!isSystemError(error)) return error;
-  return userError('AMP6206', `cannot use ${dir} as the folder of a sweep`, fileReason(error), 'name another folder with --out');
+  return userError('AMP6206', `cannot use ${dir} as the folder of several runs`, fileReason(error), 'name another folder with --out');
 }
 
 function damaged(path: string, why: string): UserError {
-  return userError('AMP6206', `${path} is damaged`, why, 'restore it, or start the sweep anew in another folder: --out DIR');
+  return userError('AMP6206', `${path} is damaged`, why, 'restore it, or start anew in another folder: --out DIR');
 }
 
 /** A run of a sweep by what it is, and the name of its folder. */
@@ -52,7 +52,7 @@ async function readStored(path: string): Promise<StoredSweep | undefined> {
     if (error instanceof SyntaxError) throw damaged(path, error.message);
     throw error;
   }
-  if (!isSweep(value)) throw damaged(path, 'it is not what ampc sweep writes');
+  if (!isSweep(value)) throw damaged(path, 'it is not what ampc sweep and ampc train --runs write');
   return value as StoredSweep;
 }
 
@@ -80,9 +80,9 @@ function refuseOther(dir: string, { sweep: then, runs }: StoredSweep, { facts: n
   );
   throw userError(
     'AMP6207',
-    `${dir} holds another sweep`,
+    `${dir} holds other runs`,
     differences.join('; '),
-    'call it as it was begun to go on with it, with more values or seeds to widen it, or name another folder for this one: --out DIR',
+    'call it as it was begun to go on with it, with more values, seeds or runs to widen it, or name another folder for these: --out DIR',
   );
 }
 
@@ -107,7 +107,7 @@ export interface SweepFolder {
 
 /**
  * Takes a folder for a sweep, and holds it until the lock is released: a new or empty one, or that of the same sweep, or of one that this
- * widens by values or seeds: what is there stays. Throws UserError: AMP6206 it cannot be used, AMP6207 it holds another sweep, AMP7207
+ * widens by values or seeds: what is there stays. Throws UserError: AMP6206 it cannot be used, AMP6207 it holds other runs, AMP7207
  * another process has it.
  */
 export async function takeSweepFolder(dir: string, definition: Pick<Definition, 'facts' | 'lists' | 'runs'>): Promise<SweepFolder> {
@@ -119,7 +119,7 @@ export async function takeSweepFolder(dir: string, definition: Pick<Definition, 
     if (stored === undefined && names.length > 0)
       throw userError(
         'AMP6206',
-        `${dir} holds files that are not a sweep's`,
+        `${dir} holds something else than runs of ampc sweep or ampc train --runs`,
         `it has ${names.sort()[0]}, and no ${SWEEP_FILE}`,
         'name a folder that is empty, or not there yet, with --out',
       );

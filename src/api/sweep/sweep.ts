@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { type KeysOf, refuseUnknown } from '../../choose/option-keys.js';
 import type { BackendChoice } from '../../choose/plan-file.js';
 import type { Source } from '../../diagnostics/diagnostic.js';
 import { UserError } from '../../diagnostics/diagnostic.js';
@@ -11,7 +12,6 @@ import { selectBackend } from '../../runtime/select.js';
 import type { TrainProgress } from '../../training/events.js';
 import { RUN_FILES } from '../../training/run-folder.js';
 import { RUNS } from '../list-runs.js';
-import { type KeysOf, refuseUnknown } from '../option-keys.js';
 import { stem } from '../runs.js';
 import { type TrainOptions, withPlace } from '../train.js';
 import { RUN_KEYS } from '../train-choices.js';

@@ -1,5 +1,5 @@
 import { type BenchOptions, type BenchResult, bench, type MachineLimits, type Profile, profile } from '../../index.js';
-import { integer, options } from '../options.js';
+import { integer, ofCall, options } from '../options.js';
 import { formatCount, type Output } from '../output.js';
 import type { AddCommand } from './command.js';
 
@@ -60,8 +60,9 @@ export const addBench: AddCommand = (program, output) => {
     .option('--warmup <n>', 'steps before them (default: 10)', integer(0))
     .option('--profile', 'time of every kernel, and its share of what this machine can do')
     .addOption(options.json())
-    .action(async (file: string, choices: BenchOptions & { readonly profile?: boolean }) => {
-      if (choices.profile === true) {
+    .action(async (file: string, given: BenchOptions & { readonly profile?: boolean }) => {
+      const { profile: asked, ...choices } = ofCall(given);
+      if (asked === true) {
         const result = await profile(file, { ...choices, onNotice: output.notice });
         output.event(result);
         printProfile(output, result);

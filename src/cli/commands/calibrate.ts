@@ -1,6 +1,6 @@
 import { type CalibrateOptions, calibrate, writeResult } from '../../index.js';
 import { printCalibration } from '../calibrate-view.js';
-import { integer, options } from '../options.js';
+import { integer, ofCall, options } from '../options.js';
 import type { AddCommand } from './command.js';
 
 export const addCalibrate: AddCommand = (program, output) => {
@@ -20,11 +20,12 @@ export const addCalibrate: AddCommand = (program, output) => {
     .addOption(options.set())
     .addOption(options.threads())
     .addOption(options.json())
-    .action(async (file: string, choices: CalibrateOptions & { readonly out?: string }) => {
+    .action(async (file: string, given: CalibrateOptions & { readonly out?: string }) => {
+      const { out, ...choices } = ofCall(given);
       const result = { event: 'calibrate', ...(await calibrate(file, { ...choices, onNotice: output.notice })) };
-      if (choices.out !== undefined) await writeResult(choices.out, result);
+      if (out !== undefined) await writeResult(out, result);
       output.event(result);
       if (!output.json) printCalibration(result, output);
-      if (choices.out !== undefined) output.line(`written to ${choices.out}`);
+      if (out !== undefined) output.line(`written to ${out}`);
     });
 };

@@ -1,7 +1,7 @@
 import { sep } from 'node:path';
 import type { Command } from 'commander';
 import { type DataInfo, dataInfo, dataPreview, formatBytes, listData } from '../../index.js';
-import { between, integer, options } from '../options.js';
+import { between, integer, ofCall, options } from '../options.js';
 import { formatCount, type Output } from '../output.js';
 
 interface InfoChoices {
@@ -56,7 +56,7 @@ export function addDataViews(data: Command, output: Output): void {
     .option('--sheet <file>', 'write a PNG with ten training images of each class')
     .addOption(options.json())
     .action(async (source: string, choices: InfoChoices) => {
-      const info = await dataInfo(source, { ...choices, onNotice: output.notice });
+      const info = await dataInfo(source, { ...ofCall(choices), onNotice: output.notice });
       output.event({ event: 'data_info', ...info, place: info.place ?? null, sizes: info.sizes ?? null });
       if (!output.json) printInfo(info, output);
       if (choices.sheet !== undefined) output.line(`images in ${choices.sheet}`);
@@ -71,7 +71,7 @@ export function addDataViews(data: Command, output: Output): void {
     .option('--images <n>', 'images, one a row', integer(1), 8)
     .option('--epochs <n>', 'epochs, one a column behind the image as it is', integer(1), 8)
     .action(async (file: string, choices: PreviewChoices) => {
-      const { images, epochs } = await dataPreview(file, { ...choices, onNotice: output.notice });
+      const { images, epochs } = await dataPreview(file, { ...ofCall(choices), onNotice: output.notice });
       output.line(`${images} images as they are and in ${epochs} epochs: ${choices.out}`);
     });
 }

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import { EXPORT_FORMATS, type ExportOptions, type ExportTarget, exportModel, formatBytes } from '../../index.js';
-import { oneOf, options } from '../options.js';
+import { ofCall, oneOf, options } from '../options.js';
 import type { AddCommand } from './command.js';
 
 const TARGETS = Object.keys(EXPORT_FORMATS) as readonly ExportTarget[];
@@ -24,7 +24,7 @@ export const addExport: AddCommand = (program, output) => {
     .addOption(options.json())
     .addHelpText('after', `\n${TARGETS.map((target) => `  ${target.padEnd(6)} ${EXPORT_FORMATS[target].doc}`).join('\n')}\n`)
     .action(async (target: string, choices: ExportOptions) => {
-      const result = await exportModel(target, { ...choices, onNotice: output.notice });
+      const result = await exportModel(target, { ...ofCall(choices), onNotice: output.notice });
       output.event({ event: 'export', ...result });
       const { model, precision, out, files, bytes } = result;
       const what = files.length === 1 ? '' : ` (${files.join(', ')})`;

@@ -1,6 +1,6 @@
 import { shellWord } from '../../diagnostics/shell-word.js';
 import { type ImportOptions, importModel } from '../../index.js';
-import { options } from '../options.js';
+import { ofCall, options } from '../options.js';
 import { formatCount } from '../output.js';
 import type { AddCommand } from './command.js';
 
@@ -16,7 +16,7 @@ export const addImport: AddCommand = (program, output) => {
     )
     .addOption(options.json())
     .action(async (model: string, choices: ImportOptions) => {
-      const result = await importModel(model, choices);
+      const result = await importModel(model, ofCall(choices));
       output.event({ event: 'import', ...result });
       output.line(`${result.model}: ${formatCount(result.parameters)} parameters in ${formatCount(result.tensors)} tensors`);
       output.line(`written to ${result.file} and ${result.weights}`);

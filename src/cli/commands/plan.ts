@@ -19,7 +19,7 @@ import {
 } from '../../index.js';
 import { printDiff } from '../diff-view.js';
 import { EXIT } from '../failure.js';
-import { integer, oneOf, options } from '../options.js';
+import { integer, ofCall, oneOf, options } from '../options.js';
 import type { Output } from '../output.js';
 import { printExplanation, printReport } from '../plan-view.js';
 import type { AddCommand } from './command.js';
@@ -42,9 +42,10 @@ interface PlanOptions extends Choices {
   readonly epoch?: number;
 }
 
-/** Of so many ranks the plan is that of the first. */
-function compileOptions({ ranks, ...choices }: Choices): CompileOptions {
-  return ranks === undefined ? choices : { ...choices, ranks: { count: ranks, rank: 0 } };
+/** What of the choices says which plan: of so many ranks it is that of the first. */
+function compileOptions(given: Choices): CompileOptions {
+  const { ranks, dump: _, all: _all, explain: _layer, emit: _language, diff: _sides, failOn: _gates, ...choices } = given;
+  return { ...ofCall(choices), ...(ranks !== undefined && { ranks: { count: ranks, rank: 0 } }) };
 }
 
 export const addPlan: AddCommand = (program, output, exitWith) => {

@@ -104,6 +104,12 @@ function refuseForeign(command: Command, { lr, largestBatch: fits, steps, policy
   if (fits !== undefined && steps !== undefined) command.error('error: --largest-batch takes no steps: it goes by forecasts');
 }
 
+function withoutRates<T extends Partial<Record<(typeof OF_RATES)[number], unknown>>>(choices: T): Omit<T, (typeof OF_RATES)[number]> {
+  const rest = { ...choices };
+  for (const name of OF_RATES) delete rest[name];
+  return rest;
+}
+
 async function testRates(file: string, { lr, ...choices }: Choices, output: Output, exitWith: (code: number) => void): Promise<void> {
   const interrupt = onInterrupt(output, 'stopping');
   const [from, to] = lr === true || lr === undefined ? [] : lr;
@@ -174,7 +180,8 @@ export const addTune: AddCommand = (program, output, exitWith) => {
     .action(async (file: string, choices: Choices) => {
       refuseForeign(command, choices);
       if (choices.lr !== undefined) return testRates(file, choices, output, exitWith);
-      const { table, lr: _, largestBatch: fits, ...others } = ofCall(choices);
+      const { table, lr: _, largestBatch: fits, ...given } = ofCall(choices);
+      const others = withoutRates(given);
       if (fits !== undefined) return findBatch(file, { ...others, memory: fits === true ? undefined : fits }, output);
       if (table) {
         const costs = await fileCosts(file, { ...others, onNotice: output.notice });

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { type Deviation, type VerifyOptions, verify } from '../../index.js';
 import { EXIT } from '../failure.js';
-import { integer, options } from '../options.js';
+import { integer, ofCall, options } from '../options.js';
 import { formatPercent } from '../output.js';
 import type { AddCommand } from './command.js';
 
@@ -67,7 +67,8 @@ export const addVerify: AddCommand = (program, output, exitWith) => {
     .addOption(options.set())
     .addOption(options.threads())
     .addOption(options.json())
-    .action(async (file: string, choices: Choices) => {
+    .action(async (file: string, given: Choices) => {
+      const { all, ...choices } = ofCall(given);
       const result = await verify(file, { ...choices, onNotice: output.notice });
       output.event({ event: 'verify', ...result });
       const { model, precision, backend, batch, steps, skipped, deviations, limits, pass } = result;
@@ -76,7 +77,7 @@ export const addVerify: AddCommand = (program, output, exitWith) => {
           `${output.style('bold', model)}: ${precision} against f32 on ${backend}, batch ${batch}, ${steps} ` +
             `${steps === 1 ? 'step' : 'steps'}, ${skipped} skipped`,
         );
-        const shown = choices.all ? deviations : deviations.slice(0, SHOWN);
+        const shown = all ? deviations : deviations.slice(0, SHOWN);
         output.table(['layer', 'op', 'value', 'format', 'error', 'cosine', 'vanished', ''], shown.map(row));
         if (shown.length < deviations.length) output.line(output.style('dim', `and ${deviations.length - shown.length} more: --all`));
       }

@@ -3,7 +3,7 @@ import { type TorchLayout, torchLayouts, toTorch } from '../../interchange/layou
 import { isState } from '../../ir/structure.js';
 import { type Graph, numbersAttr, type Shape, stringAttr } from '../../ir/types.js';
 import { batchOf } from '../evaluation-graph.js';
-import type { ModelFacts, SourceBlock } from '../facts.js';
+import { type ModelFacts, type SourceBlock, testedOn } from '../facts.js';
 import { isRefusal } from '../refusal.js';
 import { claimedStates, claimLayers } from './claims.js';
 import { ClassWriter } from './classes.js';
@@ -43,7 +43,7 @@ function refuse(graph: Graph, model: string): void {
 }
 
 function header(facts: ModelFacts, form: string): string {
-  const accuracy = facts.accuracy === undefined ? '' : ` Test accuracy: ${facts.accuracy}.`;
+  const accuracy = facts.accuracy === undefined ? '' : ` Test accuracy${testedOn(facts)}: ${facts.accuracy}.`;
   return `"""${facts.model}, as ampc ${facts.version} exported it${facts.run === undefined ? '' : ` from the run ${facts.run}`}.${accuracy}
 
 model = load() is ready to evaluate: model(image) gives ${form} for bytes [N, C, H, W].

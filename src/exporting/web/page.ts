@@ -1,5 +1,5 @@
 import type { ImageSize } from '../../datasets/source.js';
-import { type ModelFacts, PROBABILITY_FUNCTIONS } from '../facts.js';
+import { type ModelFacts, PROBABILITY_FUNCTIONS, testedOn } from '../facts.js';
 import type { WebProgram } from './program.js';
 import { RUNTIME } from './runtime.js';
 
@@ -111,7 +111,7 @@ export function pageText(program: WebProgram, weights: Uint8Array, facts: ModelF
     fit: size?.fit ?? 'crop',
     program,
   };
-  const accuracy = facts.accuracy === undefined ? '' : ` Test accuracy ${(100 * facts.accuracy).toFixed(2)} %.`;
+  const accuracy = facts.accuracy === undefined ? '' : ` Test accuracy${testedOn(facts)} ${(100 * facts.accuracy).toFixed(2)} %.`;
   const told = `${escaped(facts.model)} in ${facts.precision}, as ampc ${facts.version} exported it.${accuracy}`;
   const policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src blob:";
   return `<!doctype html>
