@@ -58,11 +58,21 @@ export function readSettings(
   return resolved;
 }
 
+function hasErrorWithin(span: Span | undefined, { diagnostics }: Evaluation['sink']): boolean {
+  if (span === undefined) return false;
+  return diagnostics.some((found) => found.severity === 'error' && found.span !== undefined && covers(span, found.span));
+}
+
+const covers = (outer: Span, inner: Span): boolean => inner.start >= outer.start && inner.end <= outer.end;
+
 /** What the word of a choice becomes, or that of its default. */
 export function chosen<T>(settings: ResolvedSettings, { name, words }: ChoiceSetting<T>, { sink }: Evaluation): T {
   const setting = settings.get(name);
   // Only a choice without a default can be missing, and undefined is then among what it becomes.
-  return setting === undefined ? (undefined as T) : words[setting.word]!.read(setting.args, { sink, span: setting.span });
+  if (setting === undefined) return undefined as T;
+  const read = () => words[setting.word]!.read(setting.args, { sink, span: setting.span });
+  // In the place of what is wrong stands a default, and what follows from that is no mistake of the file.
+  return hasErrorWithin(setting.span, sink) ? sink.unheard(read) : read();
 }
 
 /** The choice of a setting that has an argument: the one that is written if it does, then the default, then any other. */
