@@ -59,7 +59,7 @@ const nodeOnly = [
   '^src/datafiles/',
   '^src/files/(cache-folder|own-file|standard-input|system-text)\\.ts$',
   '^src/training/data/(contact-sheet|decode-\\w+|download|duplicates|fetch|parquet-pictures|pictures?-\\w+|pictures|small-picture)\\.ts$',
-  '^src/api/(data|doctor|dry-run|export|import-model|init|write-result)\\.ts$',
+  '^src/api/(data|doctor|dry-run|export|import-model|init|playground|write-result)\\.ts$',
   '^src/api/(run-report|spec|sweep)/',
 ];
 

@@ -19,6 +19,7 @@ export { listRuns, type NoRun, type RunList, type RunSummary } from './api/list-
 export { type LoadedModel, type LoadOptions, load, type Picture, type PictureResult } from './api/load.js';
 export type { EvaluateOptions, ModelOptions, PredictOptions } from './api/model-options.js';
 export { plan } from './api/plan.js';
+export { type Playground, type PlaygroundOptions, servePlayground } from './api/playground.js';
 export { explainPlan, type PlanReport } from './api/report.js';
 export type { RunReference } from './api/run-reference.js';
 export { REPORT_FORMATS, type ReportFormat, type ReportOptions, type ReportResult, reportRuns } from './api/run-report/report-runs.js';

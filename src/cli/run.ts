@@ -22,6 +22,7 @@ import { addSweep } from './commands/sweep.js';
 import { addTest } from './commands/test.js';
 import { addTrain } from './commands/train.js';
 import { addTune } from './commands/tune.js';
+import { addUi } from './commands/ui.js';
 import { addVerify } from './commands/verify.js';
 import { EXIT, reportFailure } from './failure.js';
 import { Output } from './output.js';
@@ -50,6 +51,7 @@ const COMMANDS = [
   addTune,
   addInit,
   addLsp,
+  addUi,
   addCompletion,
 ];
 

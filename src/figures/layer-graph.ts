@@ -33,7 +33,7 @@ export interface PlacedEdge {
   readonly points?: readonly { readonly x: number; readonly y: number }[];
 }
 
-const widthOf = ({ name, what }: DrawnLayer): number => 26 + 7 * Math.max(name.length, what.length);
+const widthOf = ({ name, what }: DrawnLayer): number => 36 + 7 * Math.max(name.length, what.length);
 
 function drawLayer(layer: DrawnLayer, x: number, y: number): Markup {
   const width = widthOf(layer);

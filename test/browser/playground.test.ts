@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { buildPlayground } from '../../scripts/build-playground.js';
+import { type Playground, servePlayground, train } from '../../src/index.js';
+import { chromiumWithF16, findChromium } from '../support/chromium.js';
+import { skip } from '../support/skip.js';
+import { useTiny } from '../support/tiny.js';
+import { needAdapter } from '../webgpu/adapter.js';
+
+const NET = `dataset shapes(images: 80, size: 16)
+model Net(image: [16, 16, 3]) -> [10] {
+  image |> conv2d(8, kernel: 3, stride: 2) as conv1 |> relu |> flatten |> linear(10) as head
+}
+precision { compute fp16 }
+train { loss cross_entropy  optimizer adam(lr: 1e-3)  batch 8  epochs 1  seed 7 }
+`;
+
+/** An expression: what of a page is laid out wrongly. */
+const FAULTS_OF_LAYOUT = readFileSync(new URL('../figures/faults-of-layout.js', import.meta.url), 'utf8');
+
+/** Waits for another plan than that which is shown. */
+async function replanned(page: Page, change: () => Promise<void>): Promise<string> {
+  const before = await page.getAttribute('body', 'data-planned');
+  await change();
+  await page.waitForSelector(`body[data-planned]:not([data-planned="${before}"])`);
+  return (await page.textContent('#plan-status'))!;
+}
+
+describe('the playground', () => {
+  const work = useTiny();
+  let browser: Browser | undefined;
+  let playground: Playground | undefined;
+  let page: Page;
+  const said: string[] = [];
+  const asked: string[] = [];
+
+  before(async function () {
+    const program = findChromium();
+    if (program === undefined) skip(this, 'no chromium on the PATH');
+    await needAdapter(this);
+    const made = await chromiumWithF16(program!, work.path('chromium'));
+    if ('why' in made) return skip(this, made.why);
+    const folder = work.path('playground');
+    await buildPlayground(folder);
+    playground = await servePlayground(work.file('net.amp', NET), { folder });
+    browser = await chromium.launch({ executablePath: made.program, args: ['--no-sandbox', '--enable-unsafe-webgpu'] });
+    page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+    page.setDefaultTimeout(120_000);
+    page.on('console', (message) => said.push(message.text()));
+    page.on('pageerror', (error) => said.push(String(error)));
+    page.on('request', (request) => asked.push(request.url()));
+    await page.goto(playground.url);
+    await page.waitForSelector('body[data-planned]');
+  });
+
+  after(async () => {
+    await browser?.close();
+    await playground?.close();
+  });
+
+  it('plans the program that it was given, and tells of a layer what becomes of it, to the kernel', async () => {
+    assert.match((await page.textContent('#plan-status'))!, /^Net: \d+ kernels and \d+ casts in a step/);
+    await page.locator('.layer').filter({ hasText: 'conv1' }).click();
+    await page.waitForSelector('#story:not([hidden])');
+    const story = (await page.textContent('#story'))!;
+    assert.match(story, /cast %conv1\.weight \{to="f16"\}/);
+    assert.match(story, /@compute/);
+    await page.waitForSelector('.hint-cast');
+  });
+
+  it('follows the text and the switches, and shows mistakes where they are', async () => {
+    const inFp32 = await replanned(page, async () => void (await page.selectOption('#precision', 'fp32')));
+    assert.match(inFp32, / 0 casts in a step/);
+    await replanned(page, async () => void (await page.selectOption('#precision', '')));
+    await page.locator('.cm-content').click();
+    await page.keyboard.press('Control+End');
+    await page.keyboard.type('model');
+    await page.waitForSelector('.cm-lintRange-error, .cm-lint-marker-error');
+    await page.waitForSelector('#plan.stale');
+    const again = await replanned(page, async () => {
+      for (let letter = 0; letter < 5; letter += 1) await page.keyboard.press('Backspace');
+    });
+    assert.match(again, /^Net: /);
+  });
+
+  it('trains in fp16 with the loss and the accuracy that Node comes to, and finds the run again', async () => {
+    await page.click('#start');
+    await page.waitForSelector('#start[disabled]');
+    await page.waitForSelector('#start:not([disabled])');
+    const shown = await page.locator('#facts b').allTextContents();
+    let last: number | null = null;
+    const { testAccuracy } = await train(
+      { path: 'net.amp', text: NET },
+      {
+        backend: 'webgpu',
+        out: work.path('run'),
+        logEvery: 1,
+        onEvent: (event) => {
+          if (event.event === 'step') last = event.loss;
+        },
+      },
+    );
+    assert.deepEqual(shown.slice(0, 4), ['10', last!.toFixed(4), '65536', '0']);
+    assert.equal(shown[5], `${(100 * testAccuracy!).toFixed(1)} %`);
+    await page.reload();
+    await page.waitForSelector('body[data-planned]');
+    await page.locator('#runs option').nth(1).waitFor({ state: 'attached' });
+    assert.match((await page.locator('#runs option').nth(1).textContent())!, /^go on: Net/);
+  });
+
+  for (const colorScheme of ['light', 'dark'] as const)
+    for (const width of [1280, 390])
+      it(`has nothing cut off or on top of each other, ${width} pixels wide, ${colorScheme}`, async () => {
+        await page.emulateMedia({ colorScheme });
+        await page.setViewportSize({ width, height: 900 });
+        assert.deepEqual(await page.evaluate(FAULTS_OF_LAYOUT), []);
+      });
+
+  it('said nothing on the console, and asked nobody else for anything', () => {
+    assert.deepEqual(said, []);
+    assert.deepEqual(
+      asked.filter((url) => !url.startsWith(playground!.url) && !url.startsWith('data:')),
+      [],
+    );
+  });
+
+  it('is served to this machine alone, and no other file is', async () => {
+    const { port } = new URL(playground!.url);
+    const status = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).status;
+    assert.deepEqual(await Promise.all(['/main.js', '/..%2fnet.amp', '/missing.js'].map(status)), [200, 404, 404]);
+    const posted = await fetch(playground!.url, { method: 'POST', body: '' });
+    assert.equal(posted.status, 405);
+  });
+});

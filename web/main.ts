@@ -1,0 +1,85 @@
+import { PAGE_STYLE } from '../src/figures/style.js';
+import { formatBytes } from '../src/numeric/bytes.js';
+import { createEditor } from './editor.js';
+import { EXAMPLES } from './examples.js';
+import type { LanguageFunctions } from './language-worker.js';
+import { PlanView } from './plan-view.js';
+import { connect } from './rpc.js';
+import { TrainView } from './train-view.js';
+
+const PAUSE_MS = 200;
+
+function byId<T extends HTMLElement>(id: string): T {
+  return document.getElementById(id) as T;
+}
+
+// The colours and figures of reports.
+const style = document.createElement('style');
+style.textContent = PAGE_STYLE;
+document.head.prepend(style);
+
+const language = connect<LanguageFunctions>(new Worker('language-worker.js', { type: 'module' }));
+const status = byId('plan-status');
+const example = byId<HTMLSelectElement>('example');
+const precision = byId<HTMLSelectElement>('precision');
+const policy = byId<HTMLSelectElement>('policy');
+const batch = byId<HTMLInputElement>('batch');
+
+example.append(...Object.keys(EXAMPLES).map((name) => new Option(name)));
+
+/** What the switches change of the file; what they leave as it is, is left out. */
+function settings(): Readonly<Record<string, string | number>> {
+  return {
+    ...(precision.value !== '' && { precision: precision.value }),
+    ...(policy.value !== '' && { policy: policy.value }),
+    ...(batch.value !== '' && { batch: batch.valueAsNumber }),
+  };
+}
+
+let version = 0;
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+async function replan(): Promise<void> {
+  const own = ++version;
+  const text = editor.text();
+  const { report, ms, diagnostics } = await language.plan(text, settings());
+  if (own !== version) return;
+  if (report === undefined) {
+    planView.dim();
+    status.textContent = diagnostics[0]?.message ?? 'there is no plan';
+    return;
+  }
+  planView.show(report);
+  const step = report.functions.find(({ name }) => name === 'train_step');
+  status.textContent = `${report.model}: ${step?.kernels} kernels and ${step?.casts} casts in a step, ${formatBytes(report.memory.total)}; planned in ${ms.toFixed(0)} ms`;
+  document.body.dataset['planned'] = String(own);
+  editor.showHints(text, await language.hints(text));
+}
+
+function later(): void {
+  clearTimeout(timer);
+  timer = setTimeout(() => void replan(), PAUSE_MS);
+}
+
+const editor = createEditor(byId('editor'), EXAMPLES[example.value]!, language, later);
+const planView = new PlanView(byId('plan'), byId('story'), language, editor.goTo);
+
+new TrainView(
+  {
+    start: byId('start'),
+    pause: byId('pause'),
+    runs: byId('runs'),
+    backend: byId('backend'),
+    facts: byId('facts'),
+    curves: byId('curves'),
+    status: byId('run-status'),
+  },
+  () => ({ text: editor.text(), settings: settings() }),
+);
+
+example.addEventListener('change', () => editor.replace(EXAMPLES[example.value]!));
+for (const control of [precision, policy, batch]) control.addEventListener('change', () => void replan());
+// `ampc ui FILE` puts a program into the page.
+const given = JSON.parse(byId('given').textContent || 'null') as string | null;
+if (given === null) void replan();
+else editor.replace(given);

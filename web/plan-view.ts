@@ -1,0 +1,135 @@
+import type { PlanReport } from '../src/browser.js';
+import { barChart } from '../src/figures/bar-chart.js';
+import { inlineFigure } from '../src/figures/figure.js';
+import { type DrawnLayer, layerGraph } from '../src/figures/layer-graph.js';
+import { type Child, element, join } from '../src/figures/markup.js';
+import { formatType } from '../src/ir/types.js';
+import { formatBytes } from '../src/numeric/bytes.js';
+import { MEMORY_CLASSES } from '../src/plan/footprint.js';
+import type { LanguageFunctions } from './language-worker.js';
+import type { Remote } from './rpc.js';
+
+/** Of the loss and the input there is no layer. */
+function drawn({ layer, op, shape, result, gradient, why }: PlanReport['layers'][number]): DrawnLayer {
+  const what = `${op} ${shape.slice(1).join('×')}`;
+  return { name: layer, what, format: result, gradient, why };
+}
+
+function graphOf({ layers, edges }: PlanReport): Child {
+  const known = new Set(layers.map(({ layer }) => layer));
+  const inputs = [...new Set(edges.map(({ from }) => from))].filter((name) => !known.has(name));
+  const nodes = [
+    ...inputs.map((name): DrawnLayer => ({ name, what: 'input', format: 'u8', gradient: null, why: 'it comes from the data set' })),
+    ...layers.map(drawn),
+  ];
+  const names = new Set(nodes.map(({ name }) => name));
+  const figure = layerGraph(
+    nodes,
+    edges.filter(({ from, to }) => names.has(from) && names.has(to)),
+    formatBytes,
+  );
+  return figure === undefined ? element('p', { class: 'note' }, 'There are too many layers to draw.') : inlineFigure(figure);
+}
+
+function memoryOf({ memory, fp32Memory }: PlanReport): Child {
+  const bars = MEMORY_CLASSES.filter((name) => memory[name] > 0).map((name) => ({ name, value: memory[name], colour: 'blue' as const }));
+  const figure = barChart('Memory in training', bars, formatBytes);
+  return join([
+    figure === undefined ? undefined : element('figure', {}, element('figcaption', {}, figure.title), inlineFigure(figure)),
+    element('p', { class: 'note' }, `${formatBytes(memory.total)} in all; the same model in fp32 takes ${formatBytes(fp32Memory.total)}.`),
+  ]);
+}
+
+/** Layers whose work is more than nothing, by their share of it: what takes the time, where no kernel was timed. */
+function workOf({ layers }: PlanReport): Child {
+  const bars = layers.filter(({ flops }) => flops > 0).map(({ layer, flops }) => ({ name: layer, value: flops, colour: 'green' as const }));
+  const figure = barChart('Operations forward, by layer', bars, (value) => `${(value / 1e6).toPrecision(3)} M`);
+  return figure && element('figure', {}, element('figcaption', {}, figure.title), inlineFigure(figure));
+}
+
+function castsOf({ casts }: PlanReport): Child {
+  const rows = casts
+    .filter((cast) => cast.function === 'train_step')
+    .map(({ value, from, to, bytesMoved, why }) => {
+      const cells = [value, `${from} → ${to}`, formatBytes(bytesMoved), why].map((text) => element('td', {}, text));
+      return element('tr', {}, ...cells);
+    });
+  const heads = ['value', 'cast', 'moves', 'why'].map((text) => element('th', {}, text));
+  const table = element('table', {}, element('thead', {}, element('tr', {}, ...heads)), element('tbody', {}, ...rows));
+  return element(
+    'details',
+    {},
+    element('summary', {}, `${rows.length} casts in a step`),
+    element('div', { class: 'scroll', tabindex: 0 }, table),
+  );
+}
+
+/** The picture of a plan, and the story of a layer that is clicked. */
+export class PlanView {
+  private report: PlanReport | undefined;
+
+  constructor(
+    private readonly place: HTMLElement,
+    private readonly story: HTMLElement,
+    private readonly language: Remote<LanguageFunctions>,
+    private readonly goTo: (line: number) => void,
+  ) {}
+
+  show(report: PlanReport): void {
+    this.report = report;
+    this.place.innerHTML = join([
+      element('div', { class: 'graph', tabindex: 0, role: 'region', 'aria-label': 'layers' }, graphOf(report)),
+      castsOf(report),
+      element('div', { class: 'figures' }, memoryOf(report), workOf(report)),
+    ]).markup;
+    this.place.classList.remove('stale');
+    const layers = new Map(report.layers.map((layer) => [layer.layer, layer]));
+    for (const box of this.place.querySelectorAll<SVGGElement>('.graph g')) {
+      const name = box.querySelector(':scope > text.strong')?.textContent ?? undefined;
+      if (name === undefined || !layers.has(name)) continue;
+      box.setAttribute('tabindex', '0');
+      box.setAttribute('role', 'button');
+      box.classList.add('layer');
+      const open = () => void this.tell(name);
+      box.addEventListener('click', open);
+      box.addEventListener('keydown', ({ key }) => {
+        if (key === 'Enter' || key === ' ') open();
+      });
+    }
+  }
+
+  /** The text has changed in a way that has no plan. */
+  dim(): void {
+    this.place.classList.add('stale');
+  }
+
+  private async tell(layer: string): Promise<void> {
+    const found = this.report?.layers.find((one) => one.layer === layer);
+    const told = await this.language.story(layer);
+    if (found === undefined || told?.explanation === undefined) return;
+    const { explanation, kernels } = told;
+    if (found.place !== null) this.goTo(found.place.line);
+    const lines = explanation.lines.map(({ phase, computation, says }) =>
+      element(
+        'li',
+        {},
+        element('span', { class: `phase phase-${phase}` }, phase),
+        element('code', {}, computation),
+        element('p', {}, says),
+      ),
+    );
+    const rules = explanation.rules.map(({ title, meaning }) => element('p', { class: 'note' }, `${title}: ${meaning}`));
+    const codes = kernels.map(({ name, code }) =>
+      element('details', {}, element('summary', {}, `WGSL of kernel ${name}`), element('pre', { tabindex: 0 }, element('code', {}, code))),
+    );
+    this.story.innerHTML = join([
+      element('h2', {}, `${layer}, ${formatType({ dtype: found.result, shape: found.shape })}`),
+      element('p', {}, found.why),
+      element('ol', { class: 'lines' }, ...lines),
+      ...rules,
+      ...codes,
+    ]).markup;
+    this.story.hidden = false;
+    this.story.scrollIntoView({ block: 'nearest' });
+  }
+}
