@@ -212,6 +212,16 @@ export function rareCases(formats: readonly ComputeType[]): ContractionCase[] {
 
 type LinearShape = readonly [rows: number, inputs: number, outputs: number];
 
+/** Linear layers of many rows, as those of sequences: some that a number from 32 to 128 divides, some that none does. */
+export function longLinearCases(formats: readonly ComputeType[]): ContractionCase[] {
+  const shapes: LinearShape[] = [
+    [520, 32, 48],
+    [257, 20, 40],
+    [1031, 16, 17],
+  ];
+  return shapes.flatMap((shape, i) => formats.map((dtype) => linearOf(shape, namedRandom('long linear', i), dtype, 'long')));
+}
+
 /** Linear layers with few rows and many inputs: powers of two as people choose them, and rows that fill no vector. */
 export function wideLinearCases(): ContractionCase[] {
   const shapes: LinearShape[] = [

@@ -70,7 +70,7 @@ export function emitWinogradGradient(context: KernelContext, g: WeightGradient, 
   const partial = context.workspace(part.chunks * rows * g.n * 4);
   const depths = sizes(run, tile.depth);
   const widths = sizes(vectors, tile.vectors);
-  const loop = { rows: 1, columns: 1, xRow: 0, xColumn: 0, xImage: xPitch, dyRow: 0, dyColumn: 0, dyImage: dyPitch, pitch: dyChannels };
+  const loop = { columns: 1, xRow: 0, xColumn: 0, xImage: xPitch, dyRow: 0, dyColumn: 0, dyImage: dyPitch, pitch: dyChannels };
   const placed = context.isMember(g.dy) ? context.node(g.dy) : undefined;
   const [source, dy] = [context.pointer(g.source), context.pointer(placed === undefined ? g.dy : placed.inputs[0]!)];
   const [xSize, dySize] = [g.height * g.width * g.channels, (placed === undefined ? positions : positions / 4) * g.n];
@@ -80,7 +80,7 @@ export function emitWinogradGradient(context: KernelContext, g: WeightGradient, 
       ? call(widths[0]!)
       : emit`if (t < ${Math.floor(vectors / tile.vectors)}) ${call(tile.vectors)} else ${call(widths.at(-1)!)}`;
   const multiply = (width: number) => {
-    const call = (depth: number) => emit`${called(name.and(`_tile${depth}_${width}`), 'xs + m, ds, count, first, to')};`;
+    const call = (depth: number) => emit`${called(name.and(`_tile${depth}_${width}`), 'xs + m, ds, count, 1, first, to')};`;
     return depths.length === 1
       ? call(depths[0]!)
       : emit`if (m % ${fixed(run)} + ${tile.depth} <= ${run}) ${call(tile.depth)} else ${call(depths.at(-1)!)}`;
