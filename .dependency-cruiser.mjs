@@ -54,7 +54,7 @@ const layerRules = Object.entries(mayImport).map(([name, allowed]) => ({
 /** What only Node runs. Nothing that src/browser.ts reaches may need it: the bundle, which a test makes, would fail. */
 const nodeOnly = [
   '^src/(cli|server)/',
-  '^src/runtime/(cpu|tensorflow)/',
+  '^src/runtime/(cpu|cuda|tensorflow)/',
   '^src/runtime/packages\\.ts$',
   '^src/datafiles/',
   '^src/files/(cache-folder|own-file|standard-input|system-text)\\.ts$',

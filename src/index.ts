@@ -8,6 +8,7 @@ export { checkGates, diffPlans, type PlanComparison } from './api/diff-plans.js'
 export { diagnose } from './api/doctor.js';
 export { type DryRun, type DryRunOptions, dryRun } from './api/dry-run.js';
 export { emitC } from './api/emit-c.js';
+export { emitCuda } from './api/emit-cuda.js';
 export { emitWgsl } from './api/emit-wgsl.js';
 export { evaluate, predict, type TestResult } from './api/evaluate.js';
 export { type ExportOptions, type ExportResult, exportModel } from './api/export.js';

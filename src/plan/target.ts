@@ -44,6 +44,7 @@ export interface PlanTarget extends Capabilities {
 const CAPABILITIES = {
   cpu: { low: ['f16', 'bf16'], staged: ['placed_in_windows'], attention: ATTENTION.cpu, copies: true, channelSums: true, exchanges: true },
   webgpu: { low: ['f16'], staged: [], attention: ATTENTION.webgpu, copies: true },
+  cuda: { low: ['f16', 'bf16'], staged: [], copies: true },
   tensorflow: { low: ['f16', 'bf16'], staged: [], copies: true },
   reference: { low: ['f16', 'bf16'], staged: [], copies: true, exchanges: true },
 } as const satisfies Readonly<Record<string, Capabilities>>;

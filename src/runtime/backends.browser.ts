@@ -20,6 +20,7 @@ function elsewhere(name: BackendName): BackendEntry {
 export const BACKENDS: Readonly<Record<BackendName, BackendEntry>> = {
   cpu: elsewhere('cpu'),
   webgpu: { summary: "WGSL on the browser's WebGPU", open: async () => (await import('./webgpu/index.js')).createBackend() },
+  cuda: elsewhere('cuda'),
   tensorflow: elsewhere('tensorflow'),
   reference: {
     summary: 'the meaning of a plan in plain TypeScript: slow, needs nothing',

@@ -16,6 +16,10 @@ export const BACKENDS: Readonly<Record<BackendName, BackendEntry>> = {
     summary: 'WGSL on any GPU with Vulkan, Metal or D3D12',
     open: async () => (await import('./webgpu/index.js')).createBackend(),
   },
+  cuda: {
+    summary: 'CUDA C++ for the tensor cores of GPUs of NVIDIA',
+    open: async () => (await import('./cuda/index.js')).createBackend(),
+  },
   tensorflow: {
     summary: 'operations of TensorFlow, through @tensorflow/tfjs-node',
     open: async () => (await import('./tensorflow/index.js')).createBackend(),

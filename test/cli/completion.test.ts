@@ -67,7 +67,7 @@ describe('ampc completion', () => {
     });
 
     it('names the words that an option takes, and folders and files', () => {
-      assert.deepEqual(suggested('train', 'net.amp', '--backend', ''), ['auto', 'cpu', 'reference', 'tensorflow', 'webgpu']);
+      assert.deepEqual(suggested('train', 'net.amp', '--backend', ''), ['auto', 'cpu', 'cuda', 'reference', 'tensorflow', 'webgpu']);
       assert.deepEqual(suggested('runs', '--sort', 'a'), ['accuracy']);
       assert.deepEqual(suggested('train', 'net.amp', '--out', ''), ['photos', 'runs']);
       assert.deepEqual(suggested('train', 'net.amp', '--init', 'w'), ['w.safetensors']);
@@ -120,7 +120,7 @@ describe('ampc completion', () => {
     };
     assert.deepEqual(of('ampc tra'), ['train']);
     assert.deepEqual(of('ampc data fet'), ['fetch']);
-    assert.deepEqual(of('ampc train --backend c'), ['cpu']);
+    assert.deepEqual(of('ampc train --backend c'), ['cpu', 'cuda']);
     assert.ok(of('ampc train net').includes('net.amp'));
     assert.ok(of('ampc compare runs/').includes('runs/net-1'));
   });

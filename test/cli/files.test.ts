@@ -322,7 +322,7 @@ describe('ampc backends', () => {
       .map((line) => JSON.parse(line));
     assert.deepEqual(
       lines.map(({ name }) => name),
-      ['cpu', 'webgpu', 'tensorflow', 'reference'],
+      ['cpu', 'webgpu', 'cuda', 'tensorflow', 'reference'],
     );
     for (const { available, reason, device } of lines) assert.equal(typeof (available ? device : reason), 'string');
     assert.equal(lines.at(-1).available, true);

@@ -1,4 +1,4 @@
-import { C_ATTRIBUTES, WGSL_ATTRIBUTES } from '../../src/codegen/attributes.js';
+import { C_ATTRIBUTES, CUDA_ATTRIBUTES, WGSL_ATTRIBUTES } from '../../src/codegen/attributes.js';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
 import type { AttributeTable } from '../../src/ops/kernel-attributes.js';
 import { checkAttributes } from '../../src/runtime/attributes.js';
@@ -8,6 +8,7 @@ import { casePlan, type OpCase } from './cases.js';
 const TABLES: Readonly<Record<string, AttributeTable>> = {
   cpu: C_ATTRIBUTES,
   webgpu: WGSL_ATTRIBUTES,
+  cuda: CUDA_ATTRIBUTES,
   tensorflow: TENSORFLOW_ATTRIBUTES,
 };
 

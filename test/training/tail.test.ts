@@ -116,6 +116,7 @@ describe("PyTorch's losses where images are left", function () {
     reference: runs,
     cpu: [runs[0]!, runs[3]!],
     webgpu: [runs[2]!],
+    cuda: [],
     tensorflow: [runs[2]!],
   } as const satisfies Readonly<Record<BackendName, Fixture['runs']>>;
   for (const backend of BACKEND_NAMES)

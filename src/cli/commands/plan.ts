@@ -5,6 +5,7 @@ import {
   compile,
   diffPlans,
   emitC,
+  emitCuda,
   emitWgsl,
   explainLayers,
   explainPlan,
@@ -27,10 +28,20 @@ import type { AddCommand } from './command.js';
 /** More are no plan but a mistake. */
 const MOST_RANKS = 65536;
 
+/** The languages of generated source, and the backend that each is for: where one is given, plans are for that backend. */
+const EMIT = {
+  c: { backend: undefined, source: emitC },
+  wgsl: { backend: 'webgpu', source: emitWgsl },
+  cuda: { backend: 'cuda', source: emitCuda },
+} as const;
+
+type Emitted = keyof typeof EMIT;
+const EMITTED = Object.keys(EMIT) as readonly Emitted[];
+
 interface Choices extends Omit<CompileOptions, 'ranks'> {
   readonly dump: boolean;
   readonly all: boolean;
-  readonly emit?: 'c' | 'wgsl';
+  readonly emit?: Emitted;
   readonly explain?: string;
   readonly diff?: readonly string[];
   readonly failOn?: string;
@@ -56,7 +67,7 @@ export const addPlan: AddCommand = (program, output, exitWith) => {
     .option('--dump', 'the whole plan in its text form', false)
     .option('--all', 'every layer and cast, also of blocks that are equal to the one before', false)
     .option('--explain <layer>', 'what happens in a layer (or a block, or a pattern), line by line in words')
-    .option('--emit <language>', 'the generated source: c (the cpu backend) or wgsl (webgpu)', oneOf(['c', 'wgsl']))
+    .option('--emit <language>', 'the generated source: c (the cpu backend), wgsl (webgpu) or cuda', oneOf(EMITTED))
     .option(
       '--diff <sides...>',
       'compare two plans: .amp files or saved plans, each with changes if need be, such as a.amp:policy=autocast; `:policy=autocast` ' +
@@ -94,14 +105,14 @@ export const addPlan: AddCommand = (program, output, exitWith) => {
     }
     if (saved !== undefined && (await withSavedPlan(file, () => view(saved, choices, output)))) return;
     // Shaders are of a plan in formats that a GPU has, whatever backend would run it here.
-    const backend = choices.backend ?? (choices.emit === 'wgsl' ? 'webgpu' : undefined);
+    const backend = choices.backend ?? (choices.emit === undefined ? undefined : EMIT[choices.emit].backend);
     await show(await compile(file, { ...compileOptions(choices), backend, onNotice: output.notice }), choices, output);
   });
 };
 
 /** Prints what of a plan needs nothing but the plan; whether that was asked for. */
 async function view(plan: Plan, { emit, dump, explain }: Choices, output: Output): Promise<boolean> {
-  if (emit !== undefined) output.product(await (emit === 'c' ? emitC(plan) : emitWgsl(plan)));
+  if (emit !== undefined) output.product(await EMIT[emit].source(plan));
   else if (dump) output.product(printPlan(plan));
   else if (explain !== undefined) {
     for (const [index, explanation] of explainLayers(plan, explain).entries()) {

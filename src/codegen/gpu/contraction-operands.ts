@@ -6,30 +6,48 @@ import { indent, type Kernel } from './kernel.js';
 import { type PartialSums, TERMS_IN_A_ROW } from './partial-sums.js';
 import type { GpuLimits } from './target.js';
 
+/** Where element (`m`, `k`) of `a` lies: statements, and then its index, where `ok` says that there is one (`always`: there is). */
+export function addressOfA(
+  c: Contraction,
+  pooled: boolean,
+): { readonly lines: readonly string[]; readonly at: string; readonly always: boolean } {
+  const channels = channelsPerTap(c);
+  const { lines, always } = tapAddress(c, '');
+  if (c.computes === 'w')
+    return {
+      always,
+      lines: [
+        ...decodeRow(c, false, 'k', ''),
+        `let p = i32(m / ${c.inputs * c.kernelX}u);`,
+        `let q = i32(m / ${c.inputs}u % ${c.kernelX}u);`,
+        ...lines,
+      ],
+      at: `start + m % ${c.inputs}u`,
+    };
+  return {
+    always,
+    lines: [
+      ...decodeRow(c, pooled, 'm', ''),
+      `let tap = k / ${channels}u;`,
+      `let p = i32(tap / ${c.kernelX}u);`,
+      `let q = i32(tap % ${c.kernelX}u);`,
+      ...lines,
+    ],
+    at: `start + k % ${channels}u`,
+  };
+}
+
+/** Index of element (`k`, `n`) of `b`. */
+export function addressOfB(c: Contraction): string {
+  const channels = channelsPerTap(c);
+  return c.computes === 'x' ? `${weightRowAt(c, `k / ${channels}u`, 'n')} + k % ${channels}u` : `${termAt(c, 'k')} + n`;
+}
+
 /** `fn load_a(m, k)` and `fn load_b(k, n)`: one element of each operand, zero outside. */
 export function emitLoaders(context: GroupContext, kernel: Kernel, c: Contraction, pooled: boolean): void {
   const load = (id: ValueId, index: string) => kernel.read(context.place(id), context.storage(id), index);
-  const channels = channelsPerTap(c);
   const zero = (id: ValueId) => formatOf(kernel.formats, context.type(id).dtype).zero;
-  const a =
-    c.computes === 'w'
-      ? [
-          ...decodeRow(c, false, 'k', ''),
-          `let p = i32(m / ${c.inputs * c.kernelX}u);`,
-          `let q = i32(m / ${c.inputs}u % ${c.kernelX}u);`,
-          ...tapAddress(c, '').lines,
-          `let at = start + m % ${c.inputs}u;`,
-        ]
-      : [
-          ...decodeRow(c, pooled, 'm', ''),
-          `let tap = k / ${channels}u;`,
-          `let p = i32(tap / ${c.kernelX}u);`,
-          `let q = i32(tap % ${c.kernelX}u);`,
-          ...tapAddress(c, '').lines,
-          `let at = start + k % ${channels}u;`,
-        ];
-  const always = tapAddress(c, '').always;
-  const b = c.computes === 'x' ? `${weightRowAt(c, `k / ${channels}u`, 'n')} + k % ${channels}u` : `${termAt(c, 'k')} + n`;
+  const { lines, at, always } = addressOfA(c, pooled);
   const head = (name: string, parameters: readonly string[], id: ValueId) => ({
     name,
     parameters: parameters.map((parameter) => [parameter, 'u32'] as const),
@@ -37,12 +55,13 @@ export function emitLoaders(context: GroupContext, kernel: Kernel, c: Contractio
   });
   kernel.function(head('load_a', ['m', 'k', 'k_end'], c.a), [
     `if (m >= ${c.m}u || k >= k_end) { return ${zero(c.a)}; }`,
-    ...a,
+    ...lines,
+    `let at = ${at};`,
     always ? `return ${load(c.a, 'at')};` : `return select(${zero(c.a)}, ${load(c.a, 'at')}, ok);`,
   ]);
   kernel.function(head('load_b', ['k', 'n', 'k_end'], c.b), [
     `if (n >= ${c.n}u || k >= k_end) { return ${zero(c.b)}; }`,
-    `return ${load(c.b, b)};`,
+    `return ${load(c.b, addressOfB(c))};`,
   ]);
 }
 

@@ -5,7 +5,7 @@ export function floatLiteral(value: number, helper: Take): string {
   const rounded = Math.fround(value);
   if (Number.isNaN(rounded)) return `(${helper('inf')}() - ${helper('inf')}())`;
   if (!Number.isFinite(rounded)) return rounded > 0 ? `${helper('inf')}()` : `(-${helper('inf')}())`;
-  return `${rounded}f`;
+  return `${Number.isInteger(rounded) && Math.abs(rounded) < 1e21 ? rounded.toFixed(1) : rounded}f`;
 }
 
 export function indent(lines: readonly string[], depth = 1): string[] {

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { cudaSource, emitCuda, printCuda } from '../../src/codegen/cuda/emit.js';
+import { compileProgram } from '../../src/compile.js';
+import type { Plan } from '../../src/plan/plan.js';
+import { defaultTarget } from '../../src/plan/target.js';
+import { IS_LONG } from '../support/amount.js';
+import { simpleCnn } from '../support/models.js';
+import { programOf } from '../support/network.js';
+import { skip } from '../support/skip.js';
+
+const run = promisify(execFile);
+
+/** Devices that nvcc compiles for: the oldest; of a long run, newer ones as well. */
+const DEVICES = IS_LONG ? ['sm_80', 'sm_90a', 'sm_100a', 'sm_120'] : ['sm_80'];
+
+const planned = (): Plan => compileProgram(programOf(simpleCnn, { image: [32, 32, 3], batch: 64 }), defaultTarget('cuda'));
+
+describe('the CUDA C++ of SimpleCNN', function () {
+  this.timeout(600_000);
+
+  it('includes nothing, and has a kernel for each group with the plan above it', () => {
+    const plan = planned();
+    const text = printCuda(plan, emitCuda(plan));
+    assert.doesNotMatch(text, /#include/);
+    const step = plan.functions.find(({ name }) => name === 'train_step')!;
+    for (const { name } of step.groups) assert.ok(text.includes(`// train_step ${name}: on `), name);
+    assert.match(text, /\/\/ {3}%\d+ = conv2d .*\n(?:\/\/.*\n)+KERNEL\(\d+\) train_step_\w*conv\w*\(/);
+    assert.match(text, /multiply_f16\(/);
+  });
+
+  it('gives the same text for the same plan', () => {
+    const [a, b] = [planned(), planned()].map((plan) => printCuda(plan, emitCuda(plan)));
+    assert.equal(a, b);
+  });
+
+  it(`compiles for ${DEVICES.join(', ')} without a spill`, async function () {
+    const nvcc = await run('nvcc', ['--version']).catch(() => undefined);
+    if (nvcc === undefined) skip(this, 'nvcc is not installed');
+    const folder = await mkdtemp(join(tmpdir(), 'ampc-nvcc-'));
+    try {
+      const source = join(folder, 'kernels.cu');
+      await writeFile(source, cudaSource(emitCuda(planned())));
+      for (const device of DEVICES) {
+        const flags = ['-x', 'cu', '-std=c++17', '--fmad=false', `-arch=${device}`, '-cubin', '-Xptxas', '-v', '-diag-suppress', '177'];
+        const { stderr } = await run('nvcc', [...flags, source, '-o', join(folder, 'kernels.cubin')], { maxBuffer: 2 ** 24 });
+        const spills = [...stderr.matchAll(/(\d+) bytes spill stores/g)].map(([, bytes]) => Number(bytes));
+        assert.ok(spills.length > 0, stderr.slice(0, 2000));
+        assert.ok(
+          spills.every((bytes) => bytes === 0),
+          `${device}: ${stderr}`,
+        );
+      }
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});

@@ -1,0 +1,267 @@
+/*
+ * CUDA's threads on the processor, for tests of generated kernels: what the prelude takes from the device, lane by lane as NVIDIA's PTX
+ * documentation has it. A thread of a kernel in which threads meet is a fiber; of any other, a turn of a loop.
+ */
+#pragma once
+#define AMPC_ON_PROCESSOR
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+#if !defined(__x86_64__)
+#include <ucontext.h>
+#endif
+#define DEVICE static inline
+#define MEMBER inline
+#define KERNEL(threads) static void
+#define SHARED(type, name, length) alignas(128) static type name[length]
+#define UNROLL
+
+namespace emu {
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+
+/** One cp.async that nobody has waited for: groups are numbered from the thread's first. */
+struct Copy { void *to; const void *from; u32 group; };
+
+struct Fiber {
+#if defined(__x86_64__)
+  void *sp;
+#else
+  ucontext_t context;
+#endif
+  std::vector<u64> stack;
+  std::vector<Copy> copies;
+  u32 group;
+  bool done;
+};
+
+/** What the lanes of a warp bring to an instruction that they perform together. */
+struct Warp { u32 arrived, turn; const char *at; u32 in[32][8], out[32][4]; float *sums[32]; };
+
+static std::vector<Fiber> fibers;
+static std::vector<Warp> warps;
+static u32 thread, threads, block[2], at_barrier, barrier_turn, idle, left;
+static bool meets;
+static void (*body)(void *);
+static void *argument;
+
+[[noreturn]] static void fail(const char *what) {
+  fprintf(stderr, "emu: %s: block %u, %u, thread %u\n", what, block[0], block[1], thread);
+  abort();
+}
+
+#if defined(__x86_64__)
+extern "C" void ampc_switch_fiber(void **from, void *to);
+asm(".text\n.globl ampc_switch_fiber\nampc_switch_fiber:\n"
+    "pushq %rbp; pushq %rbx; pushq %r12; pushq %r13; pushq %r14; pushq %r15\n"
+    "movq %rsp, (%rdi); movq %rsi, %rsp\n"
+    "popq %r15; popq %r14; popq %r13; popq %r12; popq %rbx; popq %rbp; ret\n");
+static void *main_sp;
+static void enter(Fiber *from, Fiber *to) { ampc_switch_fiber(from ? &from->sp : &main_sp, to ? to->sp : main_sp); }
+#else
+static ucontext_t main_context;
+static void enter(Fiber *from, Fiber *to) { swapcontext(from ? &from->context : &main_context, to ? &to->context : &main_context); }
+#endif
+
+/** Lets the next thread go on that has not ended. */
+static void yield() {
+  if (++idle > 4 * threads) fail("threads wait for others that never come");
+  const u32 me = thread;
+  do thread = (thread + 1) % threads; while (fibers[thread].done);
+  if (thread != me) enter(&fibers[me], &fibers[thread]);
+  thread = me;
+}
+
+static void fiber_main() {
+  body(argument);
+  Fiber &me = fibers[thread];
+  if (!me.copies.empty()) fail("a thread ends before its copies");
+  me.done = true;
+  idle = 0;
+  if (--left == 0) enter(&me, nullptr);
+  do thread = (thread + 1) % threads; while (fibers[thread].done);
+  enter(&me, &fibers[thread]);
+  abort();
+}
+
+static void run_fibers() {
+  if (fibers.size() < threads) fibers.resize(threads);
+  warps.assign((threads + 31) / 32, Warp());
+  at_barrier = barrier_turn = idle = 0;
+  left = threads;
+  for (u32 i = 0; i < threads; i += 1) {
+    Fiber &f = fibers[i];
+    f.stack.resize(8192);
+    f.copies.clear();
+    f.group = 0;
+    f.done = false;
+#if defined(__x86_64__)
+    u64 *top = &f.stack.back() - (u64(&f.stack.back()) / 8 % 2);
+    *--top = 0;
+    *--top = u64(fiber_main);
+    f.sp = top - 6;
+#else
+    getcontext(&f.context);
+    f.context.uc_stack = {f.stack.data(), 0, f.stack.size() * 8};
+    makecontext(&f.context, fiber_main, 0);
+#endif
+  }
+  thread = 0;
+  enter(nullptr, &fibers[0]);
+}
+
+/** Runs a kernel on all blocks; `threads_meet`: it has barriers, or instructions of a warp. */
+template <class F> void launch(u32 x, u32 y, u32 size, bool threads_meet, F call) {
+  threads = size;
+  meets = threads_meet;
+  body = [](void *f) { (*(F *)f)(); };
+  argument = &call;
+  for (block[1] = 0; block[1] < y; block[1] += 1)
+    for (block[0] = 0; block[0] < x; block[0] += 1) {
+      if (meets) run_fibers();
+      else for (thread = 0; thread < threads; thread += 1) call();
+    }
+}
+
+static void barrier() {
+  if (!meets) fail("a barrier in a kernel without");
+  const u32 turn = barrier_turn;
+  idle = 0;
+  if (++at_barrier == threads) { at_barrier = 0; barrier_turn += 1; return; }
+  while (barrier_turn == turn) yield();
+}
+
+/** All 32 lanes of a warp come to the same instruction; the last one performs it. */
+template <class F> void meet(const char *at, F perform) {
+  if (!meets) fail("an instruction of a warp in a kernel without");
+  Warp &w = warps[thread / 32];
+  if (w.arrived == 0) w.at = at;
+  else if (strcmp(w.at, at) != 0) fail("lanes of a warp are at different instructions");
+  const u32 turn = w.turn;
+  idle = 0;
+  if (++w.arrived == 32) { perform(w); w.arrived = 0; w.turn += 1; return; }
+  while (w.turn == turn) yield();
+}
+
+static inline float float_of(u32 x) { float r; memcpy(&r, &x, 4); return r; }
+static inline u32 bits_of(float x) { u32 r; memcpy(&r, &x, 4); return r; }
+
+static inline float from_f16(u16 x) {
+  const u32 sign = u32(x & 0x8000) << 16, size = x & 0x7fff;
+  if (size >= 0x7c00) return float_of(sign | 0x7f800000 | size << 13);
+  const float value = float_of(size << 13) * 0x1p112f;
+  return float_of(bits_of(value) | sign);
+}
+/** To the nearest, ties to even; a NaN is 0x7fff, as cvt makes it. */
+static inline u16 to_f16(float x) {
+  const u32 sign = bits_of(x) >> 16 & 0x8000, size = bits_of(x) & 0x7fffffff;
+  if (size > 0x7f800000) return 0x7fff;
+  if (size >= 0x477ff000) return u16(sign | 0x7c00);
+  if (size < 0x38800000) return u16(sign | (bits_of(float_of(size) + 0.5f) - 0x3f000000));
+  return u16(sign | ((size + 0xfff + (size >> 13 & 1) - 0x38000000) >> 13));
+}
+static inline u16 to_bf16(float x) {
+  const u32 b = bits_of(x);
+  if ((b & 0x7fffffff) > 0x7f800000) return 0x7fff;
+  return u16((b + 0x7fff + (b >> 16 & 1)) >> 16);
+}
+
+static void perform_copies(u32 newest) {
+  Fiber &f = fibers[thread];
+  size_t kept = 0;
+  for (const Copy &c : f.copies) {
+    if (c.group + newest >= f.group) { f.copies[kept++] = c; continue; }
+    if (c.from) memcpy(c.to, c.from, 16);
+    else memset(c.to, 0, 16);
+  }
+  f.copies.resize(kept);
+}
+
+/** Four matrices of 8 x 8 codes: lane l gets of matrix i, row l / 4, codes 2 (l % 4) and the next; turned, columns for rows. */
+static void load_matrices(u32 *r, const void *row, bool turned) {
+  if (u64(row) % 16) fail("a misaligned row of a matrix");
+  Warp &w = warps[thread / 32];
+  const u32 lane = thread % 32;
+  memcpy(w.in[lane], row, 16);
+  meet(turned ? "ldmatrix.trans" : "ldmatrix", [turned](Warp &w) {
+    for (u32 m = 0; m < 4; m += 1)
+      for (u32 l = 0; l < 32; l += 1) {
+        const auto code = [&](u32 i, u32 j) { u16 c; memcpy(&c, (const u8 *)w.in[m * 8 + i] + j * 2, 2); return u32(c); };
+        const u32 i = l / 4, j = l % 4 * 2;
+        w.out[l][m] = turned ? code(j, i) | code(j + 1, i) << 16 : code(i, j) | code(i, j + 1) << 16;
+      }
+  });
+  memcpy(r, w.out[lane], 16);
+}
+
+/**
+ * mma.m16n8k16: of a, register i of a lane has row lane / 4 + 8 (i % 2), columns 2 (lane % 4) + 8 (i / 2) and the next; of b, register i
+ * has rows 2 (lane % 4) + 8 i and the next, column lane / 4; of the sums, number e has row lane / 4 + 8 (e / 2), column 2 (lane % 4) + e % 2.
+ */
+template <class Widen> void multiply(float *d, const u32 *a, const u32 *b, Widen widen, const char *name) {
+  Warp &w = warps[thread / 32];
+  const u32 lane = thread % 32;
+  memcpy(w.in[lane], a, 16);
+  memcpy(w.in[lane] + 4, b, 8);
+  w.sums[lane] = d;
+  meet(name, [widen](Warp &w) {
+    float x[16][16], y[16][8];
+    for (u32 l = 0; l < 32; l += 1)
+      for (u32 i = 0; i < 6; i += 1)
+        for (u32 h = 0; h < 2; h += 1) {
+          const float value = widen(u16(w.in[l][i] >> (16 * h)));
+          if (i < 4) x[l / 4 + i % 2 * 8][l % 4 * 2 + h + i / 2 * 8] = value;
+          else y[l % 4 * 2 + h + (i - 4) * 8][l / 4] = value;
+        }
+    for (u32 r = 0; r < 16; r += 1) {
+      float sum[8] = {};
+      for (u32 k = 0; k < 16; k += 1)
+        for (u32 n = 0; n < 8; n += 1) sum[n] += x[r][k] * y[k][n];
+      for (u32 n = 0; n < 8; n += 1) w.sums[r % 8 * 4 + n / 2][r / 8 * 2 + n % 2] += sum[n];
+    }
+  });
+}
+} // namespace emu
+
+namespace ampc {
+using emu::u16; using emu::u32; using emu::u64;
+DEVICE u32 bits(float x) { return emu::bits_of(x); }
+DEVICE float from_bits(u32 x) { return emu::float_of(x); }
+DEVICE float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+DEVICE float root(float x) { return __builtin_sqrtf(x); }
+DEVICE int nearest(float x) { return int(__builtin_lrintf(x)); }
+DEVICE u16 f16_code(float x) { return emu::to_f16(x); }
+DEVICE float f16_value(u16 x) { return emu::from_f16(x); }
+DEVICE u16 bf16_code(float x) { return emu::to_bf16(x); }
+DEVICE u32 thread_of_block() { return emu::thread; }
+DEVICE u32 block_x() { return emu::block[0]; }
+DEVICE u32 block_y() { return emu::block[1]; }
+DEVICE void barrier() { emu::barrier(); }
+DEVICE float shuffle(float x, u32 lane) {
+  emu::Warp &w = emu::warps[emu::thread / 32];
+  const u32 me = emu::thread % 32;
+  w.in[me][0] = bits(x);
+  w.in[me][1] = lane;
+  emu::meet("shfl.idx", [](emu::Warp &w) { for (u32 i = 0; i < 32; i += 1) w.out[i][0] = w.in[w.in[i][1] % 32][0]; });
+  return from_bits(w.out[me][0]);
+}
+/* What it writes is spoilt until the thread has waited, so that a missing wait shows. */
+DEVICE void copy_async(void *to, const void *from, bool take) {
+  if (u64(to) % 16 || (take && u64(from) % 16)) emu::fail("a misaligned copy");
+  memset(to, 0xff, 16);
+  emu::Fiber &f = emu::fibers[emu::thread];
+  f.copies.push_back({to, take ? from : nullptr, f.group});
+}
+DEVICE void copy_commit() { emu::fibers[emu::thread].group += 1; }
+template <int N> DEVICE void copy_wait() { emu::perform_copies(N); }
+DEVICE void load_matrices(u32 *r, const void *row) { emu::load_matrices(r, row, false); }
+DEVICE void load_matrices_turned(u32 *r, const void *row) { emu::load_matrices(r, row, true); }
+DEVICE void multiply_f16(float *d, const u32 *a, const u32 *b) { emu::multiply(d, a, b, emu::from_f16, "mma.f16"); }
+DEVICE void multiply_bf16(float *d, const u32 *a, const u32 *b) {
+  emu::multiply(d, a, b, [](u16 x) { return emu::float_of(u32(x) << 16); }, "mma.bf16");
+}
+} // namespace ampc
