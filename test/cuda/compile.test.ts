@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -36,6 +36,36 @@ describe('the CUDA C++ of SimpleCNN', function () {
   it('gives the same text for the same plan', () => {
     const [a, b] = [planned(), planned()].map((plan) => printCuda(plan, emitCuda(plan)));
     assert.equal(a, b);
+  });
+
+  it('becomes PTX that any driver since CUDA 11 takes, by clang and no toolkit', async function () {
+    const folder = await mkdtemp(join(tmpdir(), 'ampc-clang-'));
+    try {
+      const [source, ptx] = [join(folder, 'kernels.cu'), join(folder, 'kernels.ptx')];
+      const flags = [
+        '-x',
+        'cuda',
+        '--cuda-device-only',
+        '-nocudainc',
+        '-nocudalib',
+        '--cuda-gpu-arch=sm_80',
+        '-std=c++17',
+        '-ffp-contract=off',
+      ];
+      await writeFile(source, '__attribute__((global)) void nothing() {}');
+      const there = await run('clang', [...flags, '-S', source, '-o', ptx]).catch(() => undefined);
+      if (there === undefined) skip(this, 'there is no clang that makes PTX');
+      await writeFile(source, cudaSource(emitCuda(planned())));
+      await run('clang', [...flags, '-O1', '-S', source, '-o', ptx]);
+      const text = await readFile(ptx, 'utf8');
+      assert.match(text, /\.version 7\.0/);
+      assert.match(text, /mma\.sync\.aligned\.m16n8k16\.row\.col\.f32\.f16\.f16\.f32/);
+      assert.match(text, /ldmatrix\.sync\.aligned\.m8n8\.x4\.trans/);
+      assert.match(text, /cp\.async\.cg\.shared\.global/);
+      assert.doesNotMatch(text, /\bfma\.rn\.f64|mul\.rn\.f64/, 'no doubles');
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it(`compiles for ${DEVICES.join(', ')} without a spill`, async function () {

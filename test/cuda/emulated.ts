@@ -35,7 +35,7 @@ export async function needCompiler(context: Context): Promise<void> {
 const BLOCKS: readonly Block[] = ['states', 'inputs', 'arena', 'work'];
 
 /** What only kernels in which threads meet call. */
-const MEETS = /\b(?:barrier|shuffle|copy_\w+|load_matrices\w*|multiply_\w+)(?:<\d+>)?\(/;
+const MEETS = /\b(?:barrier|shuffle|\w+_of_lanes|copy_\w+|load_matrices\w*|multiply_\w+)(?:<\d+>)?\(/;
 
 /** `ampc_call`: the launches of one function, each as numbers: kernel, blocks along x and y, and of every array its block and offset. */
 function entry({ kernels }: CudaProgram): string {
@@ -43,12 +43,13 @@ function entry({ kernels }: CudaProgram): string {
     const args = parameters.map(({ type, access }, p) => `(${access === 'read' ? 'const ' : ''}ampc::${type} *)p[${p}]`);
     return `case ${i}: emu::launch(x, y, ${threads}, ${MEETS.test(code)}, [&] { ampc::${name}(${args.join(', ')}); }); break;`;
   });
-  return `extern "C" void ampc_call(const unsigned *w, const unsigned *end, unsigned char *b0, unsigned char *b1, unsigned char *b2, unsigned char *b3) {
-  unsigned char *const blocks[] = {b0, b1, b2, b3};
+  return `typedef unsigned char *Block;
+extern "C" void ampc_call(const unsigned *w, const unsigned *end, Block b0, Block b1, Block b2, Block b3) {
+  const Block blocks[] = {b0, b1, b2, b3};
   while (w < end) {
     const unsigned kernel = w[0], x = w[1], y = w[2], n = w[3];
     w += 4;
-    std::vector<unsigned char *> p;
+    std::vector<Block> p;
     for (unsigned i = 0; i < n; i += 1) p.push_back(blocks[w[2 * i]] + w[2 * i + 1]);
     w += 2 * n;
     switch (kernel) {

@@ -13,6 +13,7 @@ import { simpleCnn } from '../support/models.js';
 import { programOf } from '../support/network.js';
 import { randomInputs } from '../support/run.js';
 import { emulate, needCompiler } from './emulated.js';
+import { checkRows } from './rows.js';
 
 const STEPS = 4;
 
@@ -34,6 +35,10 @@ describe('generated CUDA C++, emulated, against the reference', function () {
       );
     });
   }
+
+  it('shares a row among the lanes of a warp', async () => {
+    await checkRows((plan) => emulate(plan));
+  });
 
   it('computes contractions of random shapes exactly on integers', async () => {
     await checkExactly([...rareCases(COMPUTE_TYPES), ...contractionCases(700, amount(6, 60))], (plan) => emulate(plan), 'cuda');

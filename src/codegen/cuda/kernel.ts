@@ -1,7 +1,7 @@
 import { type DType, isLow } from '../../ir/types.js';
 import type { ElementType } from '../gpu/formats.js';
 import type { HelperName } from '../gpu/helper.js';
-import type { Dispatch, Kernel, KernelFunction } from '../gpu/kernel.js';
+import type { Dispatch, Kernel, KernelFunction, Team } from '../gpu/kernel.js';
 import type { Language } from '../gpu/language.js';
 import type { Place } from '../gpu/layout.js';
 import { indent } from '../gpu/text.js';
@@ -17,6 +17,12 @@ interface Entry {
 /** What stands for a kernel's name in its code until it gets one: kernels of equal code have one name. */
 export const NAME = '@name@';
 
+const WARP: Team = {
+  lanes: 32,
+  join: (by, variable) => `${variable} = ${by}_of_lanes(${variable});`,
+  joinFirst: (largest, column) => `first_of_lanes(${largest}, ${column});`,
+};
+
 /** Declarations of shared statements in the words of C++. No name of a kernel is one of theirs. */
 function spelled(line: string): string {
   return line.replaceAll(/\blet (?=\w+ = )/g, 'const auto ').replaceAll(/\bvar (?=\w+ = )/g, 'auto ');
@@ -26,6 +32,7 @@ function spelled(line: string): string {
 class CudaKernel implements Kernel {
   readonly formats = CUDA_FORMATS;
   readonly renderer = CUDA_RENDERER;
+  readonly team = WARP;
   readonly barrier = 'barrier();';
   readonly #entries: Entry[] = [];
   readonly #own: string[] = [];

@@ -90,6 +90,34 @@ DEVICE f32 norm_of(f32 large, f32 middle, f32 small) {
   return root(small) * 0x1p-86f;
 }
 
+/* What the lanes of a warp come to together, in one order; every lane has it. */
+DEVICE vec2f sum_of_lanes(vec2f s) {
+  const u32 lane = thread_of_block() % 32u;
+  for (u32 width = 16u; width > 0u; width /= 2u) {
+    const u32 other = (lane + width) % 32u;
+    const f32 x = shuffle(s.x, other), y = shuffle(s.y, other);
+    s = add_pair(s, vec2f(x, y));
+  }
+  const f32 x = shuffle(s.x, 0u), y = shuffle(s.y, 0u);
+  return vec2f(x, y);
+}
+DEVICE f32 largest_of_lanes(f32 x) {
+  const u32 lane = thread_of_block() % 32u;
+  for (u32 width = 16u; width > 0u; width /= 2u) x = max(x, shuffle(x, lane ^ width));
+  return x;
+}
+DEVICE void first_of_lanes(f32 &largest, i32 &column) {
+  const u32 lane = thread_of_block() % 32u;
+  for (u32 width = 16u; width > 0u; width /= 2u) {
+    const f32 x = shuffle(largest, lane ^ width);
+    const i32 at = i32(bits(shuffle(from_bits(u32(column)), lane ^ width)));
+    const bool none = at < 0 || column < 0;
+    const bool takes = x > largest || (x == largest && at < column);
+    column = none ? -1 : takes ? at : column;
+    largest = takes ? x : largest;
+  }
+}
+
 DEVICE void four_rounds(u32 &a, u32 &b, u32 t0, u32 t1, u32 t2, u32 t3) {
   a += b, b = (b << t0 | b >> (32u - t0)) ^ a;
   a += b, b = (b << t1 | b >> (32u - t1)) ^ a;

@@ -34,6 +34,15 @@ export interface KernelFunction {
   readonly result?: string;
 }
 
+/** Neighbouring invocations that exchange numbers by themselves: they share a row of an op along rows. */
+export interface Team {
+  readonly lanes: number;
+  /** Statement after which each has what a variable comes to in all: a sum with what its additions rounded off, or the largest. */
+  join(by: 'sum' | 'largest', variable: string): string;
+  /** The same of the largest numbers and their columns: the first column of the largest, or -1 where one of them is -1. */
+  joinFirst(largest: string, column: string): string;
+}
+
 /**
  * What a language supplies to write one kernel. The statements of kernels that languages share are those of WGSL, of which a language
  * reads its own: declarations (`let x = ..;` of what stays, `var x = ..;` of what changes), `for`, `if` and assignments, expressions with
@@ -44,6 +53,8 @@ export interface Kernel {
   readonly formats: GpuFormats;
   /** Renders formulas of this kernel. */
   readonly renderer: Renderer;
+  /** Undefined where the size of such teams is the device's. */
+  readonly team: Team | undefined;
   /** Statement that waits for all invocations of the workgroup. */
   readonly barrier: string;
   readonly bindingCount: number;

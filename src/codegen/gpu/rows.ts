@@ -23,16 +23,17 @@ interface Reducer {
 function reducerOf(
   { by, name }: Omit<RowNumber, 'by'> & { readonly by: Exclude<RowNumber['by'], 'at_label'> },
   length: number,
-  { helper }: Kernel,
+  { helper, team }: Kernel,
 ): Reducer {
   const terms = `${name}_terms`;
   const before = [`var ${terms} = vec2f();`];
+  const joined = team === undefined ? [] : [team.join('sum', terms)];
   switch (by) {
     case 'sum':
       return {
         before,
         take: (value) => [`${terms} = ${helper('add_term')}(${terms}, ${value});`],
-        after: [`let ${name} = ${helper('sum_of')}(${terms});`],
+        after: [...joined, `let ${name} = ${helper('sum_of')}(${terms});`],
       };
     case 'mean':
     case 'mean_of_squares': {
@@ -40,11 +41,15 @@ function reducerOf(
       return {
         before,
         take: (value) => [`${terms} = ${helper('add_term')}(${terms}, ${term(value)});`],
-        after: [`let ${name} = ${helper('mean_of')}(${terms}, ${length}.0f);`],
+        after: [...joined, `let ${name} = ${helper('mean_of')}(${terms}, ${length}.0f);`],
       };
     }
     case 'largest':
-      return { before: [`var ${name} = -${helper('inf')}();`], take: (value) => [`${name} = max(${name}, ${value});`], after: [] };
+      return {
+        before: [`var ${name} = -${helper('inf')}();`],
+        take: (value) => [`${name} = max(${name}, ${value});`],
+        after: team === undefined ? [] : [team.join('largest', name)],
+      };
     case 'first_largest':
       return {
         before: [`var ${name}_best = -${helper('inf')}();`, `var ${name} = 0;`],
@@ -56,7 +61,7 @@ function reducerOf(
           '}',
           `${name} = select(${name}, -1, ${helper('is_nan')}(${value}));`,
         ],
-        after: [],
+        after: team === undefined ? [] : [team.joinFirst(`${name}_best`, name)],
       };
   }
 }
@@ -97,16 +102,25 @@ function shareOf({ steps, result }: RowFormula, rows: number, length: number): S
   return isSum && parts > 1 ? { kind: 'part', parts } : { kind: 'row' };
 }
 
-/** Statements that say which row, and what of it, the invocation `i` has. */
-function whereOf(share: Share, length: number): string[] {
-  if (share.kind === 'row') return ['let row = i;'];
-  if (share.kind === 'element') return [`let row = i / ${length}u;`, `let c = i % ${length}u;`];
-  return [`let row = i / ${share.parts}u;`, `let part = i % ${share.parts}u;`];
+/** How many share what the others have one invocation for. */
+function lanesOf(share: Share, { team }: Kernel): number {
+  return share.kind === 'element' || team === undefined ? 1 : team.lanes;
 }
 
-/** Writes the formula of one row, `row`, a column at a time: one invocation has one row, or some of it. */
+/** Statements that say which row, and what of it, the invocation `i` has. */
+function whereOf(share: Share, length: number, lanes: number): string[] {
+  const [i, lane] = lanes === 1 ? ['i', []] : [`i / ${lanes}u`, [`let lane = i % ${lanes}u;`]];
+  if (share.kind === 'row') return [`let row = ${i};`, ...lane];
+  if (share.kind === 'element') return [`let row = i / ${length}u;`, `let c = i % ${length}u;`];
+  return [`let row = ${i} / ${share.parts}u;`, `let part = ${i} % ${share.parts}u;`, ...lane];
+}
+
+/** Writes the formula of one row, `row`, a column at a time: one invocation, or a team of them, has one row, or some of it. */
 function rowWriter({ context, kernel, node, length, share, partial }: RowLoop): RowWriter<string> {
   const type = context.storage(node.id);
+  const lanes = lanesOf(share, kernel);
+  /** A store that one invocation makes for all that share its row. */
+  const once = (store: string) => (lanes === 1 ? store : `if (lane == 0u) { ${store} }`);
   const atColumn = (body: (locals: Locals, writer: Writer) => void): string[] => {
     const locals = new Locals(context, kernel, { index: `row * ${length}u + c`, channel: 'c' });
     body(locals, new Writer(kernel.renderer, rowLeaves(locals, node)));
@@ -116,7 +130,8 @@ function rowWriter({ context, kernel, node, length, share, partial }: RowLoop): 
     if (share.kind === 'element') return [...lines];
     const columns = share.kind === 'part' ? Math.ceil(length / share.parts) : length;
     const [from, to] = share.kind === 'part' ? [`part * ${columns}u`, `min(${length}u, (part + 1u) * ${columns}u)`] : ['0u', `${length}u`];
-    return [`for (var c = ${from}; c < ${to}; c++) {`, ...indent(lines), '}'];
+    const [first, step] = lanes === 1 ? [from, 'c++'] : [from === '0u' ? 'lane' : `${from} + lane`, `c += ${lanes}u`];
+    return [`for (var c = ${first}; c < ${to}; ${step}) {`, ...indent(lines), '}'];
   };
   const ofRow = (value: Expression, use: (text: string) => string): string[] => {
     const locals = new Locals(context, kernel, { index: 'row' });
@@ -155,12 +170,12 @@ function rowWriter({ context, kernel, node, length, share, partial }: RowLoop): 
           locals.store(node.id);
         }),
       ),
-    number: (value, index, of) => ofRow(value, (text) => `${target()}[${of}u * row + ${index}u] = ${storedValue(type, text)};`),
-    share: (value) => ofRow(value, (text) => `${kernel.write(partial!, 'f32')}[i] = ${text};`),
+    number: (value, index, of) => ofRow(value, (text) => once(`${target()}[${of}u * row + ${index}u] = ${storedValue(type, text)};`)),
+    share: (value) => ofRow(value, (text) => once(`${kernel.write(partial!, 'f32')}[${lanes === 1 ? 'i' : `i / ${lanes}u`}] = ${text};`)),
   };
 }
 
-/** One op over the last axis, an invocation for each row or part of one; then, for a loss or a count, the sum over rows. */
+/** One op over the last axis, an invocation or a team for each row or part of one; then, for a loss or a count, the sum over rows. */
 export function emitRows(context: GroupContext, id: ValueId): Dispatch[] {
   const node = context.node(id);
   const kernel = context.newKernel();
@@ -182,8 +197,9 @@ export function emitRows(context: GroupContext, id: ValueId): Dispatch[] {
     : [];
   const { matrixRows } = formula;
   const place = matrixRows === undefined ? [] : [`let place = i32(row % ${matrixRows}u);`];
-  const body = [...whereOf(share, length), ...label, ...place, ...rowStatements(formula, writer)];
-  const dispatch = finishFlat(kernel, context.label([id]), count, context.target.limits, body);
+  const lanes = lanesOf(share, kernel);
+  const body = [...whereOf(share, length, lanes), ...label, ...place, ...rowStatements(formula, writer)];
+  const dispatch = finishFlat(kernel, context.label([id]), count * lanes, context.target.limits, body);
   if (partial === undefined) return [dispatch];
   const divisor = totalDivisor(node.op, rows, length);
   const result = divisor === undefined ? 'i32(total0)' : `total0 / ${divisor}.0f`;

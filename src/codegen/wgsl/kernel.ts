@@ -22,6 +22,7 @@ const sameBytes = (a: Place, b: Place) => a.block === b.block && a.offset === b.
 /** Collects what one compute shader needs: bindings on first use, variables with unique names, what its texts take of the prelude. */
 export class KernelBuilder implements Kernel {
   readonly formats = WGSL_FORMATS;
+  readonly team = undefined;
   readonly barrier = 'workgroupBarrier();';
   readonly #entries: Entry[] = [];
   #names = 0;
