@@ -70,6 +70,7 @@ new TrainView(
     pause: byId('pause'),
     runs: byId('runs'),
     backend: byId('backend'),
+    data: byId('data'),
     facts: byId('facts'),
     curves: byId('curves'),
     status: byId('run-status'),

@@ -2,6 +2,7 @@ import { inlineFigure } from '../src/figures/figure.js';
 import { lineChart, type Point } from '../src/figures/line-chart.js';
 import { element, join } from '../src/figures/markup.js';
 import type { EpochEvent, StepEvent, TrainEvent } from '../src/training/events.js';
+import { onFiles } from './dropped.js';
 import { connect, type Remote } from './rpc.js';
 import type { RunMessage, TrainFunctions } from './train-worker.js';
 
@@ -10,6 +11,7 @@ export interface TrainElements {
   readonly pause: HTMLButtonElement;
   readonly runs: HTMLSelectElement;
   readonly backend: HTMLSelectElement;
+  readonly data: HTMLInputElement;
   readonly facts: HTMLElement;
   readonly curves: HTMLElement;
   readonly status: HTMLElement;
@@ -45,6 +47,7 @@ export class TrainView {
     );
     parts.start.addEventListener('click', () => void this.run());
     parts.pause.addEventListener('click', () => void this.trainer.pause());
+    onFiles(parts.data, (files) => this.keep(files));
     void this.prepare();
   }
 
@@ -67,6 +70,16 @@ export class TrainView {
       ...runs.map(
         ({ run, model, updated }) => new Option(`go on: ${model ?? 'a run'}, ${updated?.slice(0, 16).replace('T', ' ') ?? ''}`, run),
       ),
+    );
+  }
+
+  private async keep(files: readonly File[]): Promise<void> {
+    const kept = await this.trainer.keepData(files);
+    const what = kept.length === 1 ? 'file' : 'files';
+    this.say(
+      kept.length === 0
+        ? 'none of these is a file of CIFAR-10: data_batch_1.bin to test_batch.bin'
+        : `${kept.length} ${what} of CIFAR-10 kept here`,
     );
   }
 

@@ -4,6 +4,7 @@ import {
   listFiles,
   listRuns,
   probeBackends,
+  putFile,
   resume,
   type TrainEvent,
   type TrainOptions,
@@ -13,6 +14,12 @@ import {
 import { serve } from './rpc.js';
 
 const RUNS = '/runs';
+
+/** Where the files of data sets lie. */
+const DATA = '/data';
+
+/** Files of the binary form of CIFAR-10. */
+const CIFAR10 = /^(data_batch_[1-5]\.bin|test_batch\.bin|batches\.meta\.txt)$/;
 
 let stop: AbortController | undefined;
 const ready = keepFiles();
@@ -39,11 +46,21 @@ async function runWith(begin: (options: TrainOptions) => ReturnType<typeof train
   }
 }
 
+/** Keeps those of the files that belong to a data set; their names. */
+async function keepData(files: readonly File[]): Promise<readonly string[]> {
+  await ready;
+  const known = files.filter(({ name }) => CIFAR10.test(name));
+  for (const file of known) putFile(`${DATA}/cifar-10-batches-bin/${file.name}`, new Uint8Array(await file.arrayBuffer()));
+  await flushFiles();
+  return known.map(({ name }) => name);
+}
+
 const functions = {
+  keepData,
   devices: probeBackends,
   begin: (text: string, choices: Choices) =>
-    runWith((options) => train({ path: 'playground.amp', text }, { ...options, out: `${RUNS}/${Date.now()}` }), choices),
-  goOn: (run: string, choices: Choices) => runWith((options) => resume(run, options), choices),
+    runWith((options) => train({ path: 'playground.amp', text }, { ...options, data: DATA, out: `${RUNS}/${Date.now()}` }), choices),
+  goOn: (run: string, choices: Choices) => runWith((options) => resume(run, { ...options, data: DATA }), choices),
   pause: () => stop?.abort(new Error('paused')),
   /** Runs that this browser keeps, the last one first. */
   runs: async () => {

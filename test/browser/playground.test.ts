@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { buildPlayground } from '../../scripts/build-playground.js';
 import { type Playground, servePlayground, train } from '../../src/index.js';
@@ -7,6 +8,11 @@ import { chromiumWithF16, findChromium } from '../support/chromium.js';
 import { skip } from '../support/skip.js';
 import { useTiny } from '../support/tiny.js';
 import { needAdapter } from '../webgpu/adapter.js';
+
+const ON_FILES = `dataset cifar10 { normalize(mean: 0.5, std: 0.5) }
+model Tiny(image: [32, 32, 3]) -> [10] { image |> avg_pool2d(8) |> flatten |> linear(10) as fc }
+precision { compute fp16 }
+train { loss cross_entropy  optimizer adam(lr: 1e-3)  batch 40  epochs 1  seed 0 }`;
 
 const NET = `dataset shapes(images: 80, size: 16)
 model Net(image: [16, 16, 3]) -> [10] {
@@ -107,6 +113,25 @@ describe('the playground', () => {
     await page.waitForSelector('body[data-planned]');
     await page.locator('#runs option').nth(1).waitFor({ state: 'attached' });
     assert.match((await page.locator('#runs option').nth(1).textContent())!, /^go on: Net/);
+  });
+
+  it('trains on the files of CIFAR-10 that it is given', async () => {
+    const folder = join(work.data, 'cifar-10-batches-bin');
+    await page.setInputFiles(
+      '#data',
+      readdirSync(folder).map((name) => join(folder, name)),
+    );
+    await page.getByText('7 files of CIFAR-10 kept here').waitFor();
+    await replanned(page, async () => {
+      await page.locator('.cm-content').click();
+      await page.keyboard.press('Control+A');
+      await page.keyboard.insertText(ON_FILES);
+    });
+    await page.click('#start');
+    await page.waitForSelector('#start[disabled]');
+    await page.waitForSelector('#start:not([disabled])');
+    assert.equal(await page.textContent('#run-status'), 'done; the run is kept');
+    assert.equal(await page.locator('#facts b').first().textContent(), '2');
   });
 
   for (const colorScheme of ['light', 'dark'] as const)
