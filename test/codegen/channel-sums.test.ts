@@ -4,6 +4,7 @@ import type { Compiler } from '../../src/runtime/cpu/compiler.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import { assertClose } from '../ops/compare.js';
 import { namedRandom } from '../ops/random.js';
+import { amount, IS_LONG } from '../support/amount.js';
 import { skip } from '../support/skip.js';
 import { batchPlan, runCase } from './batch.js';
 import { compilePlan, compilerNamed, runnableSets } from './compile.js';
@@ -60,8 +61,12 @@ function caseOf(shape: Shape, dtype: ComputeType, seed: number, shown: boolean):
 }
 
 const CASES = [
-  ...SHAPES.flatMap((shape, i) => COMPUTE_TYPES.map((dtype, j) => caseOf(shape, dtype, i, (i + j) % 2 === 0))),
-  ...Array.from({ length: 9 }, (_, i) => caseOf(convolutionShape(namedRandom('of sums', i)), COMPUTE_TYPES[i % 3]!, 100 + i, i % 2 === 0)),
+  ...SHAPES.flatMap((shape, i) =>
+    COMPUTE_TYPES.flatMap((dtype, j) => (IS_LONG || (i + j) % 3 < 2 ? [caseOf(shape, dtype, i, (i + j) % 2 === 0)] : [])),
+  ),
+  ...Array.from({ length: amount(3, 9) }, (_, i) =>
+    caseOf(convolutionShape(namedRandom('of sums', i)), COMPUTE_TYPES[i % 3]!, 100 + i, i % 2 === 0),
+  ),
 ];
 
 /** What sums may be off by, relative and absolute: those of integers are exact, but for the division by their number. */

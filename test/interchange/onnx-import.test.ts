@@ -60,7 +60,7 @@ describe('ampc import', () => {
   after(() => workspace.remove());
 
   for (const name of Object.keys(expected.logits))
-    for (const exporter of ['script', 'dynamo'])
+    for (const exporter of name === 'groups' ? ['script'] : ['script', 'dynamo'])
       it(`${name}, exported by torch.onnx (${exporter}): the same logits`, async () => {
         const out = workspace.path(`${name}-${exporter}`);
         const options = name === 'channels' ? {} : { normalize: '0.5, 0.5' };

@@ -94,6 +94,20 @@ const channelNorm =
   };
 
 export const groupNorm = channelNorm('group_norm', (node) => [String(node.int('num_groups', 1))]);
+/** With the shapes between its nodes, and the factors of the groups, which must say nothing more. */
+export function spelledGroupNorm(builder: AmpBuilder, node: NodeView): Value {
+  const { shape } = node.value();
+  const [inner, outer, ones, zeros] = [3, 4, 5, 6].map((index) => node.constant(index).data);
+  const groups = inner![1] ?? 0;
+  const isInner = inner!.length === 3 && inner![2] === -1 && shape[1]! % groups === 0;
+  const isOuter =
+    outer!.length === shape.length && Array.from(outer!).every((size, axis) => size === shape[axis] || size === 0 || size === -1);
+  if (!isInner || !isOuter) return refuse('it is a norm of groups that are no channels');
+  const isPlain = ones!.length === groups && Array.from(ones!).every((x) => x === 1) && Array.from(zeros!).every((x) => x === 0);
+  if (!isPlain) return refuse('it has factors by group');
+  return channelNorm('group_norm', () => [String(groups)])(builder, node);
+}
+
 /** Written as the norm of groups of one channel each, which has factors by channel. */
 export const instanceNorm = channelNorm('group_norm', (_, channels) => [String(channels)]);
 

@@ -1,7 +1,7 @@
 import type { OnnxNode } from '../schema.js';
 
 /** Layers that a model has as several nodes; ONNX has no types of these names. */
-export const PATTERNS = { silu: 'ampc.Silu', shuffle: 'ampc.ChannelShuffle' } as const;
+export const PATTERNS = { silu: 'ampc.Silu', shuffle: 'ampc.ChannelShuffle', groups: 'ampc.GroupNorm' } as const;
 
 interface Index {
   readonly producer: ReadonlyMap<string, OnnxNode>;
@@ -97,7 +97,20 @@ function findPrelu(index: Index, where: OnnxNode): Found | undefined {
   return { node, parts: [greater, times, where] };
 }
 
-const FINDERS = [findGelu, findGated, findShuffle, findPrelu];
+/** A norm of groups as PyTorch's exporters write it: that of instances whose channels are the groups, then factors by channel. */
+function findGroupNorm(index: Index, norm: OnnxNode): Found | undefined {
+  const before = norm.opType === 'InstanceNormalization' ? index.producer.get(norm.input?.[0] ?? '') : undefined;
+  const behind = before?.opType === 'Reshape' ? onlyConsumer(index, norm, 'Reshape') : undefined;
+  const times = behind && onlyConsumer(index, behind, 'Mul');
+  const plus = times && onlyConsumer(index, times, 'Add');
+  if (before === undefined || behind === undefined || times === undefined || plus === undefined) return undefined;
+  const [x = '', groups = ''] = before.input ?? [];
+  const factors = [otherInput(times, output(behind)) ?? '', otherInput(plus, output(times)) ?? ''];
+  const input = [x, ...factors, groups, behind.input?.[1] ?? '', ...(norm.input ?? []).slice(1)];
+  return { node: { ...norm, opType: PATTERNS.groups, input, output: plus.output ?? [] }, parts: [before, norm, behind, times, plus] };
+}
+
+const FINDERS = [findGelu, findGated, findShuffle, findPrelu, findGroupNorm];
 
 /** The nodes of a model with one in the place of several that are a layer of ampc. */
 export function recognizePatterns(nodes: readonly OnnxNode[], numberOf: Index['numberOf']): readonly OnnxNode[] {

@@ -96,4 +96,5 @@ export const CONVERTERS: Readonly<Record<string, Converter>> = {
   Transpose: shapes.transpose,
   Expand: expand,
   [PATTERNS.shuffle]: channelShuffle,
+  [PATTERNS.groups]: norms.spelledGroupNorm,
 };
