@@ -23,7 +23,7 @@ const mayImport = {
   lint: ['ops', 'ir', 'precision'],
   plan: ['ops', 'ir', 'precision', 'autodiff'],
   'compile.ts': ['ops', 'ir', 'autodiff', 'precision', 'plan'],
-  language: ['compile.ts', 'lower', 'lint', 'plan', 'precision', 'ops', 'parser', 'ir'],
+  language: ['compile.ts', 'lower', 'lint', 'plan', 'precision', 'ops', 'parser', 'ir', 'figures'],
   codegen: ['plan', 'ops', 'ir'],
   exporting: ['interchange', 'codegen', 'plan', 'ops', 'ir'],
   runtime: ['codegen', 'plan', 'ops', 'ir'],
@@ -34,7 +34,7 @@ const mayImport = {
   choose: ['memory', 'costs', 'compile.ts', 'lower', 'runtime', 'training', 'precision', 'plan', 'ir'],
   measure: ['choose', 'memory', 'costs', 'lower', 'runtime', 'training', 'precision', 'plan', 'ops', 'ir'],
   figures: ['ir'],
-  server: ['language', 'choose', 'runtime', 'lower', 'plan'],
+  server: ['language', 'choose', 'runtime', 'lower', 'plan', 'figures'],
   cli: ['index.ts'],
 };
 

@@ -74,7 +74,9 @@ export class Analysis {
   get diagnostics(): readonly Diagnostic[] {
     return this.once('diagnostics', () => {
       const { program } = this;
-      return this.hasErrors || program === undefined ? this.found.diagnostics : sortDiagnostics(programWarnings(this.source, program));
+      return this.hasErrors || program === undefined
+        ? this.found.diagnostics
+        : sortDiagnostics(programWarnings(this.source, program, this.parsed.file));
     });
   }
 

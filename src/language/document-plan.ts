@@ -1,7 +1,7 @@
 import { compilePasses } from '../compile.js';
 import type { Program } from '../ir/program.js';
 import { isCast, isState } from '../ir/structure.js';
-import { elementCount, type TensorType } from '../ir/types.js';
+import { elementCount, isFloat, type Node, type TensorType } from '../ir/types.js';
 import type { CostTable } from '../plan/cost-table.js';
 import { phaseOf, trainStep } from '../plan/facts.js';
 import { type Footprint, footprint } from '../plan/footprint.js';
@@ -41,11 +41,19 @@ export class DocumentPlan {
         const count = elementCount(node.type.shape);
         parameters += count;
         this.sizes.set(node.layer, (this.sizes.get(node.layer) ?? 0) + count);
-      } else if (phaseOf(node) === 'forward' && !isDeclaration(node) && !isCast(node)) this.results.set(node.layer, node.type);
+      } else if (phaseOf(node) === 'forward' && !isDeclaration(node) && !isCast(node) && !this.isBesides(node)) {
+        this.results.set(node.layer, node.type);
+      }
     }
     this.parameters = parameters;
     this.reports = layerReports(fn, times);
     this.casts = castReports(plan, times).filter((cast) => cast.function === fn.name);
+  }
+
+  /** What a layer makes for its own backward pass beside its result, such as the places of a pool. */
+  private isBesides({ layer, type }: Node): boolean {
+    const result = this.results.get(layer);
+    return result !== undefined && isFloat(result.dtype) && !isFloat(type.dtype);
   }
 
   get memory(): Footprint {

@@ -136,7 +136,7 @@ function traceText({ path, shape }: StageTrace, plan: DocumentPlan | undefined):
   const lines = [
     cost.join(', '),
     only && formatsText(only),
-    only && `${only.rule}: ${only.why}`,
+    only?.why,
     ...casts
       .slice(0, MAX_CALLS)
       .map(

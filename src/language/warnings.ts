@@ -40,14 +40,16 @@ function spanOf(place: LintPlace, file: AmpFile, lines: LineIndex): Span | undef
   }
 }
 
-/** All warnings about a program that `lowerProgram` made from `source`: about what its text says, and what is known to go wrong with it. */
-export function programWarnings(source: Source, program: Program): readonly Diagnostic[] {
-  return [...(program.warnings ?? []), ...lintProgram(source, program)];
+/**
+ * All warnings about a program that `lowerProgram` made from `source`: about what its text says, and what is known to go wrong with it.
+ * `file`: the tree of the text, where it is at hand.
+ */
+export function programWarnings(source: Source, program: Program, file?: AmpFile): readonly Diagnostic[] {
+  return [...(program.warnings ?? []), ...lintProgram(source, program, file)];
 }
 
 /** What is known to go wrong with a program that `lowerProgram` made from `source`, in source order. */
-export function lintProgram(source: Source, program: Program): readonly Diagnostic[] {
-  const { file } = parseAmp(source.text);
+export function lintProgram(source: Source, program: Program, file: AmpFile = parseAmp(source.text).file): readonly Diagnostic[] {
   const lines = new LineIndex(source.text);
   const scaling = resolveScaling(program.recipe.precision);
   const findings = lint({ recipe: program.recipe, scaling, forward: program.train, steps: stepsOf(program) });

@@ -18,6 +18,7 @@ import { formatEdits } from '../language/edits.js';
 import { TOKEN_TYPES } from '../language/semantic.js';
 import * as features from './features.js';
 import { actionsIn } from './findings.js';
+import { PLAN_VIEW_REQUEST, type PlanViewParams, planView } from './plan-view.js';
 import { toOffset, toRange, toSpan, toTextEdit } from './positions.js';
 import { Session } from './session.js';
 import { readEditorSettings } from './settings.js';
@@ -209,6 +210,10 @@ function answer(connection: Connection, session: Session, client: () => Client):
   connection.onCodeAction(({ textDocument: { uri }, range }) => {
     const analysis = session.analysis(uri);
     return analysis && [...actionsIn(analysis, session.findings(uri), session.plan(uri), uri, range)];
+  });
+  connection.onRequest(PLAN_VIEW_REQUEST, ({ uri, nonce }: PlanViewParams) => {
+    const [analysis, plan] = [session.analysis(uri), session.plan(uri)];
+    return analysis === undefined || plan === undefined ? null : planView(analysis, plan, String(nonce));
   });
   connection.onExecuteCommand(({ command, arguments: [uri, layer] = [] }) => {
     if (command !== EXPLAIN || typeof uri !== 'string' || typeof layer !== 'string') return null;

@@ -4,7 +4,11 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import Module from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { chromium } from 'playwright-core';
+import { plainService } from '../../src/language/service.js';
+import { planView } from '../../src/server/plan-view.js';
 import { ROOT } from '../spec-runner.js';
+import { findChromium } from '../support/chromium.js';
 import { skip } from '../support/skip.js';
 
 const EXTENSION = path.join(ROOT, 'editors', 'vscode');
@@ -90,6 +94,34 @@ describe('the VS Code extension', () => {
       for (const { command } of Object.values(manifest.contributes.menus).flat()) assert.ok(contributed.includes(command), command);
     } finally {
       rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('shows a plan as a graph, in which a click on a layer names it and nothing else runs', async function () {
+    const program = findChromium();
+    if (program === undefined) skip(this, 'no chromium on the PATH');
+    const text = readFileSync(path.join(ROOT, 'examples', 'simple-cnn.amp'), 'utf8');
+    const service = plainService();
+    const analysis = service.update('net.amp', { path: 'net.amp', text });
+    const { plan } = await service.plan('net.amp');
+    const view = planView(analysis, plan!, 'abc');
+    const browser = await chromium.launch({ executablePath: program!, args: ['--no-sandbox'] });
+    try {
+      const page = await browser.newPage();
+      const said: string[] = [];
+      page.on('console', (message) => said.push(message.text()));
+      page.on('pageerror', (error) => said.push(String(error)));
+      await page.addInitScript('window.posted = []; window.acquireVsCodeApi = () => ({ postMessage: (name) => posted.push(name) })');
+      await page.goto('about:blank');
+      await page.setContent(view.html.replace('</body>', '<script>posted.push("not ours")</script></body>'));
+      assert.match((await page.textContent('p'))!, /parameters/);
+      await page.click('text=conv2d [64, 16, 16, 64]');
+      assert.deepEqual(await page.evaluate('posted'), ['conv2']);
+      assert.ok(Object.hasOwn(view.layers, 'conv2'));
+      assert.equal(said.length, 1, said.join('\n'));
+      assert.match(said[0]!, /Content Security Policy/);
+    } finally {
+      await browser.close();
     }
   });
 });

@@ -103,6 +103,12 @@ describe('the language service', () => {
     const hints = hintsIn(analysis, plan, { start: NET.indexOf('|> flatten'), end: NET.length }, OPTIONS);
     const texts = hints.map(({ text }) => text);
     assert.ok(texts.includes('[10] fp32'), texts.join());
+    const pool = hintsIn(analysis, plan, { start: NET.indexOf('max_pool2d'), end: NET.indexOf('max_pool2d') + 1 }, OPTIONS);
+    assert.deepEqual(
+      pool.map(({ text }) => text),
+      ['[16, 16, 16] fp16'],
+      'not the places that it notes for the backward pass',
+    );
     assert.ok(texts.includes('[8192] fp16') || texts.includes('[8192] fp32'), texts.join());
     assert.ok(
       texts.some((text) => /^⇄ \d+ casts?/.test(text)),

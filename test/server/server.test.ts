@@ -27,6 +27,7 @@ import {
   SignatureHelpRequest,
 } from 'vscode-languageserver-protocol/node';
 import { formatAmp } from '../../src/parser/format.js';
+import type { PlanView } from '../../src/server/plan-view.js';
 import { EditorClient, edited, positionOf } from './client.js';
 
 const NET = `dataset cifar10 { normalize(mean: 0.5, std: 0.5) }
@@ -207,6 +208,14 @@ describe('ampc lsp', function () {
     const { command } = actions.find(({ title }) => title === 'Why this cast?')!;
     const said = await client.connection.sendRequest(ExecuteCommandRequest.type, command!);
     assert.match(String(said), /rounds .* from f32 to f16/);
+  });
+
+  it('draws the plan as a graph, whose layers say where the text makes them', async () => {
+    const view = await client.connection.sendRequest<PlanView>('ampc/planView', { uri, nonce: 'abc' });
+    assert.match(view.html, /parameters[\s\S]*<svg [\s\S]*<title>cast from f16 to f32, [\s\S]*<title>second\.conv: f16, gradient f16\. /);
+    assert.deepEqual(view.layers['first.conv']!.start, positionOf(NET, 'conv2d(channels'));
+    assert.deepEqual(view.layers.fc!.end, positionOf(NET, 'linear(10)', 'linear(10)'.length));
+    assert.equal(await client.connection.sendRequest('ampc/planView', { uri: uriOf('unknown.amp'), nonce: '' }), null);
   });
 
   it('marks a pin that changes nothing', async () => {

@@ -2,9 +2,11 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { LanguageClient, type LanguageClientOptions, type ServerOptions, TransportKind } from 'vscode-languageclient/node';
-import { commandLine, showOutput, trainInTerminal } from './command-line';
+import { commandLine, openReport, showOutput, trainInTerminal } from './command-line';
+import { PlanPanel } from './plan-view';
 
 let client: LanguageClient | undefined;
+const graph = new PlanPanel(() => client);
 
 /** The `ampc` of the setting, of a workspace folder, or of the PATH. */
 function findAmpc(): string {
@@ -22,6 +24,13 @@ async function start(): Promise<void> {
     documentSelector: [{ language: 'ampc' }],
     // Those that the server may offer above a model, with the document's address.
     initializationOptions: { commands: ['ampc.plan', 'ampc.train'] },
+    middleware: {
+      // The server asks for lenses again whenever a plan is there: that of the graph may be another then.
+      provideCodeLenses: (document, token, next) => {
+        void graph.update();
+        return next(document, token);
+      },
+    },
     synchronize: { configurationSection: 'ampc', fileEvents: vscode.workspace.createFileSystemWatcher('**/*.amp') },
   };
   client = new LanguageClient('ampc', 'ampc', server, options);
@@ -64,6 +73,16 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   command('ampc.train', async (address) => {
     const file = await savedFile(address);
     if (file !== undefined) trainInTerminal(findAmpc(), file);
+  });
+  command('ampc.graph', async () => {
+    const document = vscode.window.activeTextEditor?.document;
+    if (document?.languageId === 'ampc') await graph.show(document.uri);
+    else void vscode.window.showWarningMessage('Open a .amp file first.');
+  });
+  command('ampc.report', async () => {
+    const folder = vscode.workspace.workspaceFolders?.[0]?.uri;
+    if (folder === undefined) void vscode.window.showWarningMessage('Open a folder first.');
+    else await openReport(findAmpc(), folder);
   });
   command('ampc.runs', async () => {
     const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;

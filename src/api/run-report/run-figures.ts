@@ -1,15 +1,13 @@
 import { barChart } from '../../figures/bar-chart.js';
 import type { Figure } from '../../figures/figure.js';
-import { layerGraph } from '../../figures/layer-graph.js';
 import { formatNumber, lineChart, type Point, type Series } from '../../figures/line-chart.js';
 import type { Colour } from '../../figures/style.js';
-import { isInput } from '../../ir/structure.js';
+import { planPicture } from '../../language/plan-picture.js';
 import { formatBytes } from '../../numeric/bytes.js';
 import { trainStep } from '../../plan/facts.js';
 import { footprint, MEMORY_CLASSES, type MemoryClass } from '../../plan/footprint.js';
-import { layerEdges } from '../../plan/layer-edges.js';
 import type { Plan } from '../../plan/plan.js';
-import { reportPlan } from '../../plan/report.js';
+import { layerReports } from '../../plan/report.js';
 import type { EpochEvent, StepEvent, TrainEvent } from '../../training/events.js';
 import type { RunFacts } from './run-facts.js';
 
@@ -167,34 +165,13 @@ const MOST_BARS = 24;
 
 /** The figures of a plan: its layers and formats, its memory, and what its layers keep and move. */
 export function planFigures(plan: Plan): readonly NamedFigure[] {
-  const fn = trainStep(plan);
-  const { layers } = reportPlan(plan);
-  const inputs = fn.graph.nodes.filter(isInput).filter(({ attrs }) => attrs.name !== 'label');
-  const drawn = [
-    ...inputs.map(({ attrs, type }) => {
-      const what = `input [${type.shape.join(', ')}]`;
-      return { name: String(attrs.name), what, format: type.dtype, gradient: null, why: 'what a step is given' };
-    }),
-    ...layers.map(({ layer, op, shape, result, gradient, why }) => {
-      return { name: layer, what: `${op} [${shape.join(', ')}]`, format: result, gradient, why };
-    }),
-  ];
-  const names = new Set(drawn.map(({ name }) => name));
-  const edges = layerEdges(fn).filter(({ from, to }) => names.has(from) && names.has(to));
-  const used = new Set(edges.flatMap(({ from, to }) => [from, to]));
+  const layers = layerReports(trainStep(plan));
   const memory = footprint(plan);
   const bars = MEMORY_CLASSES.map((name) => ({ name, value: memory[name], colour: MEMORY_COLOURS[name] }));
   const kept = [...layers].filter(({ savedBytes }) => savedBytes > 0).sort((a, b) => b.savedBytes - a.savedBytes);
   const rest = kept.slice(MOST_BARS).reduce((sum, { savedBytes }) => sum + savedBytes, 0);
   const figures: readonly (readonly [string, Figure | undefined])[] = [
-    [
-      'plan',
-      layerGraph(
-        drawn.filter(({ name }) => used.has(name)),
-        edges,
-        formatBytes,
-      ),
-    ],
+    ['plan', planPicture(plan)],
     ['memory', barChart('Memory of training, by what it holds', bars, formatBytes)],
     [
       'kept-by-layer',
