@@ -10,7 +10,6 @@ import { renameIn } from '../../src/language/rename.js';
 import { runValue } from '../../src/language/run-values.js';
 import { LanguageService, plainHost } from '../../src/language/service.js';
 import { signatureAt } from '../../src/language/signature.js';
-import { SETTINGS } from '../../src/lower/settings.js';
 
 const NET = `dataset cifar10 { normalize(mean: 0.5, std: 0.5) }
 
@@ -94,8 +93,13 @@ describe('the language service', () => {
     );
     assert.equal(shown('compute'), 'default `fp16`; here `fp16`');
     const { program } = analysis;
-    for (const section of ['precision', 'train'] as const)
-      for (const { name } of SETTINGS[section]) assert.match(runValue(section, name, program!, plan) ?? '', /^[\w[(]/, name);
+    const runOf = (section: string, name: string) => runValue(section, name, program!, plan);
+    const names = ['loss', 'optimizer', 'schedule', 'warmup', 'clip', 'batch', 'accumulate', 'drop_last', 'epochs', 'on_lost_loss', 'seed'];
+    for (const name of names) assert.match(runOf('train', name) ?? '', /^\w/, name);
+    assert.equal(runOf('train', 'drop_last'), 'false');
+    assert.equal(runOf('train', 'average'), undefined, 'there is none');
+    assert.match(runOf('precision', 'loss_scale')!, /^dynamic\(init: /);
+    assert.deepEqual([runOf('precision', 'communicate'), runOf('precision', 'policy')], ['fp32', 'mixed']);
   });
 
   it('shows formats and casts of the plan', async () => {

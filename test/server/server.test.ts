@@ -11,6 +11,7 @@ import {
   DefinitionRequest,
   DiagnosticSeverity,
   DocumentFormattingRequest,
+  DocumentRangeFormattingRequest,
   type DocumentSymbol,
   DocumentSymbolRequest,
   ExecuteCommandRequest,
@@ -186,6 +187,13 @@ describe('ampc lsp', function () {
     const options = { tabSize: 2, insertSpaces: true };
     const edits = await client.connection.sendRequest(DocumentFormattingRequest.type, { textDocument: { uri }, options });
     assert.equal(edited(untidy, edits!), formatAmp(untidy));
+    const lines = (part: string) => ({ start: positionOf(untidy, part), end: positionOf(untidy, part, 5) });
+    const within = async (part: string) =>
+      client.connection.sendRequest(DocumentRangeFormattingRequest.type, { textDocument: { uri }, options, range: lines(part) });
+    assert.deepEqual(await within('|> flatten'), []);
+    const partly = edited(untidy, (await within('image   |>'))!);
+    assert.match(partly, /\n {2}image |> Twice/);
+    assert.equal(partly.slice(partly.indexOf('\ntrain')), untidy.slice(untidy.indexOf('\ntrain')));
     await client.planned(() => client.change(uri, NET));
   });
 
