@@ -84,6 +84,8 @@ export type { CastReport, LayerReport } from './plan/report.js';
 export { BACKEND_NAMES, type BackendName, type PlanTarget } from './plan/target.js';
 export { RULES } from './precision/rules.js';
 export type { Backend, BackendInfo, Executable, MachineLimits } from './runtime/backend.js';
+export { rankAmongOthers } from './runtime/cpu/mpi/launcher.js';
+export { leaveRanks } from './runtime/cpu/mpi/mpi.js';
 export { probeBackends, selectBackend } from './runtime/select.js';
 export { BESIDES, type Besides } from './training/checkpoint-metadata.js';
 export type { BatchData, Batches, ImageBatch } from './training/data/batches.js';

@@ -1,16 +1,20 @@
+import { withStoredFormats } from '../choose/formats.js';
 import { refuseUnknown } from '../choose/option-keys.js';
 import { compileSelected, type Runnable } from '../choose/plan-file.js';
 import { RunPlans } from '../choose/replan.js';
 import { pickSettings } from '../choose/settings.js';
 import { isOfFiles } from '../datasets/source.js';
-import { type Source, userError } from '../diagnostics/diagnostic.js';
+import { type Source, type UserError, userError } from '../diagnostics/diagnostic.js';
 import { sourceOf } from '../files/source.js';
+import { VERSION } from '../files/version.js';
 import { given } from '../given.js';
 import type { Program } from '../ir/program.js';
 import { lowerProgram, withUsed } from '../lower/lower.js';
 import type { Plan } from '../plan/plan.js';
 import { printPlan } from '../plan/print.js';
 import { basename, resolve } from '../platform/path.js';
+import { threadsPerRank } from '../runtime/cpu/mpi/launcher.js';
+import { joinRanks, type MpiRanks } from '../runtime/cpu/mpi/mpi.js';
 import { loadOptions } from '../runtime/load-options.js';
 import { selectBackend } from '../runtime/select.js';
 import { chooseLogs } from '../training/choose-logs.js';
@@ -21,9 +25,11 @@ import { choosePlace, factsOf, openData } from '../training/data/open.js';
 import type { EpochEvent, TrainEvent } from '../training/events.js';
 import { initOf } from '../training/init/choices.js';
 import { train as runTraining, type TrainResult } from '../training/loop.js';
+import { writes } from '../training/ranks.js';
 import { RunClaim } from '../training/run-claim.js';
 import { hasWeights, openRun, sourceName } from '../training/run-folder.js';
 import { Callbacks } from './callbacks.js';
+import { checkSamePlans, claimTogether } from './ranks.js';
 import { type RunReference, runFolder } from './run-reference.js';
 import { claimRunFolder, dataOf, type RunChoices, readRun, runConfig } from './runs.js';
 import { resolveChoices, resumedRun, TRAIN_KEYS, type TrainOptions } from './train-choices.js';
@@ -49,12 +55,23 @@ export async function train(input: string | Source, options: TrainOptions = {}):
   refuseUnknown('train', options, TRAIN_KEYS);
   const source = withPlace(withUsed(await sourceOf(input)), options.data);
   initOf(options);
-  const claimed = await claimFolder(source, options);
+  const ranks = await joinRanks(options.onNotice);
+  if (ranks !== undefined && options.replan) throw cannotReplan();
+  const claimed = await claimTogether(ranks, () => claimFolder(source, options));
   try {
-    return await trainIn(claimed, source, options);
+    return await trainIn(claimed, source, options, ranks);
   } finally {
     await claimed.claim.release();
   }
+}
+
+function cannotReplan(): UserError {
+  return userError(
+    'AMP6509',
+    '--replan goes with one rank',
+    'a rank that found another overflow would take another plan',
+    'leave --replan out',
+  );
 }
 
 const { resume: _, out: _out, init: _init, ...RESUME_KEYS } = TRAIN_KEYS;
@@ -99,7 +116,14 @@ async function claimFolder(source: Source, options: TrainOptions): Promise<Claim
   return { claim: await (options.out === undefined ? claimRunFolder(source.path) : RunClaim.start(options.out)), checked };
 }
 
-async function trainIn({ claim, checked }: Claimed, asked: Source, options: TrainOptions): Promise<TrainOutcome> {
+async function trainIn(
+  { claim, checked }: Claimed,
+  asked: Source,
+  passed: TrainOptions,
+  peers: MpiRanks | undefined,
+): Promise<TrainOutcome> {
+  const options = peers === undefined ? passed : { ...passed, threads: passed.threads ?? threadsPerRank(peers.launched), peers };
+  const ranks = peers && { count: peers.size, rank: peers.rank };
   const run = claim.dir;
   const stored = claim.isNew ? undefined : await readRun(run);
   // A run goes on with the files that its source used when it began.
@@ -128,6 +152,7 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
       ...settings,
       images,
       epoch: choices.epoch,
+      ranks,
       formats: choices.formats,
       calibration,
       strictRanges,
@@ -138,6 +163,20 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
   );
   const { plan, program, backend, info } = runnable;
   const { recipe } = program;
+  if (peers !== undefined) {
+    const facts = [`ampc ${VERSION}`, `${info.name}: ${info.device ?? ''}`, `images ${images}`, JSON.stringify(settings)];
+    const overrides = pickSettings(settings);
+    const lowerFirst = () => {
+      const first = lowerProgram(runnable.source, {
+        overrides,
+        images,
+        ranks: { count: peers.size, rank: 0 },
+        ...given({ epoch: choices.epoch }),
+      });
+      return runnable.formats === undefined ? first : withStoredFormats(first, runnable.formats);
+    };
+    await checkSamePlans(peers, facts, program, info.target, lowerFirst);
+  }
   if (program.warnings !== undefined) options.onWarnings?.(program.warnings, source);
   // What is loaded while a run goes on is short and decides what it becomes: an interruption waits for it, and the run is then saved.
   const load = (other: Plan) => backend.load(other, loadOptions({ ...options, signal: undefined }));
@@ -158,7 +197,7 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
   };
   const executable = await backend.load(plan, loadOptions(options));
   if (options.compileAll) await Promise.all(plan.functions.map(({ name }) => executable.expect?.(name)));
-  const plans = new RunPlans({ runnable, executable, load, config, images });
+  const plans = new RunPlans({ runnable, executable, load, config, images, ranks });
   try {
     const { logEvery, checkpointSteps, onProgress } = options;
     const control = new Callbacks(options.callbacks ?? []);
@@ -189,11 +228,12 @@ async function trainIn({ claim, checked }: Claimed, asked: Source, options: Trai
         maxSteps: choices.maxSteps,
         limit: choices.limit,
         keepBest: choices.keepBest,
+        ranks: peers,
         init: initOf(options),
         logEvery,
         checkpointSteps,
       }),
-      logs: await chooseLogs(run, { ...options, histograms: choices.histograms }),
+      logs: writes(peers) ? await chooseLogs(run, { ...options, histograms: choices.histograms }) : [],
       control,
       onEvent,
       ...given({ epochsBefore: choices.epochsBefore, signal, onProgress, onNotice }),

@@ -1,5 +1,7 @@
 import { compileProgram } from '../compile.js';
+import { given } from '../given.js';
 import type { FoundPin } from '../ir/pin.js';
+import type { Ranks } from '../ir/ranks.js';
 import { lowerProgram } from '../lower/lower.js';
 import { comparePlans } from '../memory/plan-memory.js';
 import { hasShortRange } from '../numeric/formats.js';
@@ -22,6 +24,7 @@ export interface ReplanContext {
   readonly config: (runnable: Runnable) => unknown;
   /** Training images of an epoch. */
   readonly images: number;
+  readonly ranks?: Ranks | undefined;
 }
 
 /**
@@ -76,7 +79,12 @@ export class RunPlans implements Replanner {
 
   enter(epoch: number): Promise<Replanned> {
     const { source, settings, formats, backend, info } = this.runnable;
-    const lowered = lowerProgram(source, { overrides: pickSettings(settings), images: this.context.images, epoch });
+    const lowered = lowerProgram(source, {
+      overrides: pickSettings(settings),
+      images: this.context.images,
+      epoch,
+      ...given({ ranks: this.context.ranks }),
+    });
     const program = formats === undefined ? lowered : withStoredFormats(lowered, formats);
     const plan = compileProgram(program, info.target);
     return this.take({ source, settings, lowered, backend, info, program, plan, ...(formats && { formats }) });

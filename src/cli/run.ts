@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { VERSION } from '../index.js';
+import { leaveRanks, rankAmongOthers, VERSION } from '../index.js';
 import { addBackends } from './commands/backends.js';
 import { addBench } from './commands/bench.js';
 import { addCalibrate } from './commands/calibrate.js';
@@ -27,6 +27,13 @@ import { addVerify } from './commands/verify.js';
 import { EXIT, reportFailure } from './failure.js';
 import { Output } from './output.js';
 import type { Stream } from './stream.js';
+
+/** A stream that leads nowhere. */
+const SILENT: Stream = { write: () => true };
+
+const FOLLOWER_WAITS_MS = 500;
+
+const isInterruption = (error: unknown): boolean => error instanceof Error && error.name === 'AbortError';
 
 const COMMANDS = [
   addTrain,
@@ -69,7 +76,10 @@ export async function runCommandLine(
   stderr: Stream = process.stderr,
 ): Promise<number> {
   const quiet = argv.includes('--quiet') || argv.includes('-q');
-  const output = new Output(argv.includes('--json'), stdout, stderr, quiet);
+  const rank = argv[0] === 'train' ? rankAmongOthers() : undefined;
+  const isFollower = rank !== undefined && rank.rank > 0;
+  // What ranks do together the first one shows.
+  const output = isFollower ? new Output(false, SILENT, SILENT, true) : new Output(argv.includes('--json'), stdout, stderr, quiet);
   let code: number = EXIT.done;
   const program = new Command('ampc')
     .description('Compiles and runs mixed-precision training: a plan you can read, diff, test and trust.')
@@ -85,8 +95,16 @@ export async function runCommandLine(
   }
   try {
     await program.parseAsync(argv, { from: 'user' });
+    leaveRanks(undefined);
     return code;
   } catch (error) {
-    return reportFailure(error, output);
+    if (rank === undefined) return reportFailure(error, output);
+    // A mistake that all make the first one tells.
+    if (isFollower) await new Promise((resolve) => setTimeout(resolve, FOLLOWER_WAITS_MS));
+    const own = new Output(argv.includes('--json'), stdout, stderr, quiet);
+    if (isFollower && !isInterruption(error)) own.error(`rank ${rank.rank} of ${rank.size} failed:`);
+    const failed = reportFailure(error, isInterruption(error) ? output : own);
+    leaveRanks(failed);
+    return failed;
   }
 }

@@ -2,11 +2,13 @@ import { plainOutput } from '../ir/graph-names.js';
 import { elementCount } from '../ir/types.js';
 import type { Plan, PlanFunction } from '../plan/plan.js';
 import { breathe } from '../platform/system.js';
-import type { Executable, Scalars, SeriesCall } from '../runtime/backend.js';
+import type { Collectives, Executable, Scalars, SeriesCall } from '../runtime/backend.js';
 import { fillInOrder, selectInOrder } from './data/batcher.js';
 import { holdInOrder, type ImageSet } from './data/dataset.js';
+import { ownPart } from './data/parts.js';
 import { type EvaluationHelp, explainEvaluation } from './overflow/lost-evaluation.js';
 import { Pace } from './pace.js';
+import { gatherLists } from './ranks.js';
 import { findFunction, furtherBuffers, furtherInputs } from './states.js';
 
 export interface Evaluation {
@@ -25,6 +27,8 @@ export interface EvaluateOptions {
   /** Aborting it makes `evaluate` resolve to undefined after the running batch. */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  /** Where several processes train together, each tests a part. */
+  readonly ranks?: Collectives | undefined;
   /** Loads another plan on the device: with it the value is measured that made the loss not finite. */
   readonly load?: ((plan: Plan) => Promise<Executable>) | undefined;
   /** Told what the model results in for each image, by its place in the set; `values` are overwritten afterwards. */
@@ -136,17 +140,21 @@ export async function evaluate(
   const fn = findFunction(plan, 'eval_step');
   if (fn === undefined) throw new Error('the plan has no eval_step');
   const { batch } = fn;
-  const batches = Math.ceil(set.count / batch);
+  const { ranks } = options;
+  const own = ownPart(Math.ceil(set.count / batch), ranks);
+  const end = own.from + own.images;
   const feed = feedOf(executable, fn, set, options);
-  let issued = 0;
-  while (issued < batches && !options.signal?.aborted) {
+  let issued = own.from;
+  // Ranks that test together do so to the end.
+  while (issued < end && (ranks !== undefined || !options.signal?.aborted)) {
     options.onProgress?.(Math.min(set.count, issued * batch), set.count);
-    issued += await feed.issue(issued, batches - issued);
+    issued += await feed.issue(issued, end - issued);
     await breathe();
   }
   await feed.settle();
-  const scalars = await executable.drain();
-  if (issued < batches) return undefined;
+  const measured = await executable.drain();
+  if (issued < end) return undefined;
+  const scalars = ranks === undefined ? measured : await gatherLists(ranks, measured);
   const { outputs } = fn.graph;
   const scores = sumUp(fn, scalars, set.count);
   const plain = outputs[plainOutput('loss')] === undefined ? {} : { plain: sumUp(fn, scalars, set.count, plainOutput) };

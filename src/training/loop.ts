@@ -14,6 +14,7 @@ import type { TrainEvent } from './events.js';
 import type { TrainOptions, TrainResult } from './options.js';
 import { resumedEnd } from './overflow/lost-loss.js';
 import { doneEvent } from './progress-report.js';
+import { writes } from './ranks.js';
 import { RunClaim } from './run-claim.js';
 import { RUN_FILES, updateRun } from './run-folder.js';
 import { RunLogs } from './run-logs.js';
@@ -47,7 +48,8 @@ interface Prepared {
 function prepare(options: TrainOptions): Prepared {
   const { plan, recipe, dataset, shuffle = true, augment = true } = options;
   const { seed, accumulate, dropLast } = recipe.train;
-  const batch = findFunction(plan, 'train_step')?.batch ?? recipe.train.batch;
+  // That of all ranks.
+  const batch = options.ranks === undefined ? (findFunction(plan, 'train_step')?.batch ?? recipe.train.batch) : recipe.train.batch;
   const batcher = new Batcher(dataset.train, { seed, shuffle, augment: augment ? recipe.dataset.augment : [], mean: recipe.dataset.mean });
   const division = divideEpoch(dataset.train.count, batch, accumulate, dropLast);
   checkData(options, division);
@@ -118,10 +120,10 @@ async function trainAndTest(session: Session): Promise<{ readonly outcome: Epoch
 }
 
 /** Epochs to the end, the step limit or the signal. */
-async function runEpochs(session: Session, plan: SessionPlan, options: TrainOptions): Promise<'finished' | 'interrupted'> {
+async function runEpochs(session: Session, plan: SessionPlan): Promise<'finished' | 'interrupted'> {
   while (session.progress.epoch < plan.epochs && stalled(plan.earlyStop, session.progress) === undefined) {
     const { outcome, scores } = await trainAndTest(session);
-    if (outcome === 'interrupt' || (outcome === 'end' && options.signal?.aborted && scores === undefined)) {
+    if (outcome === 'interrupt' || (outcome === 'end' && session.agreement.interrupt && scores === undefined)) {
       await saveUnfinished(session);
       return 'interrupted';
     }
@@ -130,10 +132,11 @@ async function runEpochs(session: Session, plan: SessionPlan, options: TrainOpti
       await session.checkpoint(present);
       if (!session.progress.isBetweenEpochs) session.progress.last = await session.test();
       await session.saveLast(present, session.progress.last);
-      return options.signal?.aborted ? 'interrupted' : 'finished';
+      return session.agreement.interrupt ? 'interrupted' : 'finished';
     }
     await session.finishEpoch(scores);
-    if (options.control?.isStopped) return 'finished';
+    await session.agreement.renew();
+    if (session.agreement.stop) return 'finished';
   }
   return 'finished';
 }
@@ -176,10 +179,10 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
       'ask for more steps, or leave --max-steps out',
     );
   if (resumed === undefined && options.contents !== undefined) await claim.write(options.contents);
-  if (options.contentsAreNew && options.contents !== undefined) await updateRun(run, options.contents);
+  if (options.contentsAreNew && options.contents !== undefined && writes(options.ranks)) await updateRun(run, options.contents);
   const sessionPlan = planSession(options, prepared, continuation);
   const position = goingOn(resumed?.position ?? START, sessionPlan.stepsPerEpoch, sessionPlan.totalSteps);
-  const stepper = new Stepper({ executable, plan, batcher, division, rates: sessionPlan.rates });
+  const stepper = new Stepper({ executable, plan, batcher, division, ranks: options.ranks, rates: sessionPlan.rates });
   const metrics = await RunLogs.open(
     options,
     batcher,
@@ -209,7 +212,7 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
       if (warning !== undefined) await session.emit(warning);
       if (note !== undefined) options.onNotice?.(note);
     }
-    const outcome = await runEpochs(session, sessionPlan, options);
+    const outcome = await runEpochs(session, sessionPlan);
     if (outcome === 'finished') await metrics.finish(session.running, session.progress.step);
     const result: TrainResult = {
       interrupted: outcome === 'interrupted',

@@ -1,7 +1,7 @@
 import type { FoundPin } from '../ir/pin.js';
 import type { Recipe } from '../ir/program.js';
 import type { Plan } from '../plan/plan.js';
-import type { Executable } from '../runtime/backend.js';
+import type { Collectives, Executable } from '../runtime/backend.js';
 import type { Batcher } from './data/batcher.js';
 import type { Dataset } from './data/dataset.js';
 import type { TrainEvent, TrainProgress } from './events.js';
@@ -68,6 +68,8 @@ export interface TrainOptions {
   readonly contentsAreNew?: boolean;
   /** Of a resumed run, as it was started: what a checkpoint of an older version does not have. */
   readonly epochsBefore?: number;
+  /** The processes that train together, where there are several: rank 0 writes what the run leaves. */
+  readonly ranks?: Collectives;
   readonly replanner?: Replanner;
   /** Take another plan after a value was the first to overflow so many times; by default never. */
   readonly replanAfter?: number;

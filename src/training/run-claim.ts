@@ -63,7 +63,7 @@ async function removeIfEmpty(folders: readonly string[]): Promise<void> {
 export class RunClaim {
   private constructor(
     readonly dir: string,
-    private readonly lock: RunLock,
+    private readonly lock: RunLock | undefined,
     /** Folders that are removed if the run does not start; undefined for a run that goes on. */
     private readonly made: readonly string[] | undefined,
   ) {}
@@ -123,8 +123,14 @@ export class RunClaim {
     }
   }
 
+  /** The folder of a run that the first of several ranks has: another one reads it, and writes nothing. */
+  static follow(dir: string, isNew: boolean): RunClaim {
+    return new RunClaim(dir, undefined, isNew ? [] : undefined);
+  }
+
   /** What a new run keeps besides its results. Throws UserError AMP7206. */
   async write(contents: RunContents): Promise<void> {
+    if (this.lock === undefined) return;
     await writeContents(this.dir, contents).catch((error: unknown) => {
       throw unusable(this.dir, error);
     });
@@ -132,6 +138,7 @@ export class RunClaim {
 
   /** Gives the folder back; a new run that has no checkpoint leaves nothing. */
   async release(): Promise<void> {
+    if (this.lock === undefined) return;
     if (this.made !== undefined) {
       const names = await replaceableFiles(this.dir).catch(() => []);
       for (const name of names) await rm(join(this.dir, name), { force: true });

@@ -8,6 +8,7 @@ import { isBetter, KeptBest } from './kept-weights.js';
 import type { TrainOptions } from './options.js';
 import type { Watch } from './overflow/watch.js';
 import type { Progress } from './progress.js';
+import { writes } from './ranks.js';
 import { RUN_FILES, saved } from './run-folder.js';
 import type { SessionPlan } from './session-plan.js';
 import type { Snapshot } from './snapshot.js';
@@ -26,25 +27,28 @@ export interface Adopted {
 export class RunKeeper {
   private savedAt = performance.now();
   private readonly run: string;
+  private readonly isWriter: boolean;
   private readonly kept: KeptBest | undefined;
   /** The step of the run's checkpoint. */
   savedStep: number;
 
   /** `refuse` is told the state that is not finite, and says so. */
   constructor(
-    { run, keepBest }: Pick<TrainOptions, 'run' | 'keepBest'>,
+    { run, keepBest, ranks }: Pick<TrainOptions, 'run' | 'keepBest' | 'ranks'>,
     private readonly sessionPlan: SessionPlan,
     private readonly progress: Progress,
     private readonly watch: Watch,
     private readonly refuse: (state: string) => Promise<void>,
   ) {
     this.run = run;
+    this.isWriter = writes(ranks);
     this.savedStep = progress.step;
     this.kept = keepBest === undefined ? undefined : new KeptBest(run, keepBest, sessionPlan.stepsPerEpoch, progress.step);
   }
 
   /** Whether the time for a checkpoint has come: every so many steps, or else seconds. */
   isDue(steps: number | undefined, seconds: number): boolean {
+    if (!this.isWriter) return false;
     return steps === undefined ? performance.now() - this.savedAt >= 1000 * seconds : this.progress.step % steps === 0;
   }
 
@@ -61,6 +65,10 @@ export class RunKeeper {
   async saveLast({ plan }: Adopted, present: Snapshot, scores: Scores | undefined): Promise<void> {
     const { run, progress, sessionPlan } = this;
     if (!(await this.isFinite(present))) return;
+    if (!this.isWriter) {
+      if (progress.best === undefined || (scores !== undefined && isBetter(scores, progress.best))) progress.best = scores;
+      return;
+    }
     const { evaluated } = sessionPlan;
     const averaged = evaluated && averagedStates(plan, present.states);
     const states = evaluated === 'average' ? (averaged ?? present.states) : present.states;
@@ -80,6 +88,8 @@ export class RunKeeper {
   async checkpoint({ plan, settings, pins, phase }: Adopted, present: Snapshot): Promise<void> {
     if (!(await this.isFinite(present))) return;
     const { state } = this.progress;
+    this.savedStep = state.step;
+    if (!this.isWriter) return;
     const { course, groupCourses, rate } = this.sessionPlan;
     const rates = {
       course,
@@ -98,6 +108,5 @@ export class RunKeeper {
       ),
     );
     this.savedAt = performance.now();
-    this.savedStep = state.step;
   }
 }

@@ -11,6 +11,7 @@ import { type Running, Watch } from './overflow/watch.js';
 import { enterPhase } from './phase.js';
 import { Progress } from './progress.js';
 import { epochEvent, lostTest, reportOf, stepEvent } from './progress-report.js';
+import { Agreement, writes } from './ranks.js';
 import { recordReplan, updateRun } from './run-folder.js';
 import { type Adopted, RunKeeper } from './run-keeper.js';
 import type { RunLogs } from './run-logs.js';
@@ -25,7 +26,6 @@ import { isTestDue } from './test-due.js';
 
 /** Longest time between two looks at the device's results, for the progress display. */
 const REPORT_MS = 500;
-
 /** `end`: of the epoch's batches; `stop`: the step limit; `interrupt`: the caller's signal. */
 export type EpochOutcome = 'end' | 'stop' | 'interrupt';
 
@@ -38,10 +38,10 @@ export class Session {
   private readonly lost: LostLossReporter;
   private readonly keeper: RunKeeper;
   running: Running;
+  readonly agreement: Agreement;
   private settings: RunSettings;
   private pins: readonly FoundPin[];
   private phase: number;
-
   constructor(
     private readonly options: TrainOptions,
     private readonly plan: SessionPlan,
@@ -55,7 +55,9 @@ export class Session {
     this.pins = options.pins ?? [];
     this.phase = position.phase ?? 0;
     this.progress = new Progress(position);
-    this.watch = new Watch(position, states, options.load, isGuarded(plan) ? undefined : options.plan);
+    this.agreement = new Agreement(options);
+    const unguarded = isGuarded(plan) ? undefined : options.plan;
+    this.watch = new Watch(position, states, options.load, unguarded, options.ranks === undefined);
     const emit = (event: TrainEvent) => this.emit(event);
     this.skips = new SkipReporter(options, plan, this.watch, emit);
     this.lost = new LostLossReporter(options, plan, this.watch, emit);
@@ -77,7 +79,7 @@ export class Session {
   }
 
   private get isStopped(): boolean {
-    return this.options.control?.isStopped === true || this.progress.step >= this.plan.maxSteps;
+    return this.agreement.stop || this.progress.step >= this.plan.maxSteps;
   }
 
   /** Trains until the epoch's batches are done, or the run is told to stop. */
@@ -92,7 +94,7 @@ export class Session {
   }
 
   private async trainSteps(): Promise<EpochOutcome> {
-    const { signal, checkpointSteps, checkpointSeconds = 30 } = this.options;
+    const { checkpointSteps, checkpointSeconds = 30, ranks } = this.options;
     let outcome: EpochOutcome = 'end';
     let since = performance.now();
     const clock = (): void => {
@@ -100,7 +102,8 @@ export class Session {
       since = performance.now();
     };
     while (this.progress.stepInEpoch < this.stepsInEpoch) {
-      if (signal?.aborted) outcome = 'interrupt';
+      await this.agreement.renew();
+      if (this.agreement.interrupt) outcome = 'interrupt';
       else if (this.isStopped) outcome = 'stop';
       if (outcome !== 'end') break;
       const { stepper } = this.running;
@@ -110,7 +113,7 @@ export class Session {
       const steps = await issued;
       this.progress.advance(steps, stepper.imagesOf(this.progress.step, steps));
       await breathe();
-      if (isLogged(this.plan, this.progress.step) || performance.now() - this.reportedAt >= REPORT_MS) {
+      if (ranks !== undefined || isLogged(this.plan, this.progress.step) || performance.now() - this.reportedAt >= REPORT_MS) {
         clock();
         await this.report();
       }
@@ -133,8 +136,7 @@ export class Session {
     for (const [index, result] of results.entries()) {
       await this.take(result);
       if (!result.skipped) continue;
-      const started = performance.now();
-      const later = results.slice(index + 1);
+      const [started, later] = [performance.now(), results.slice(index + 1)];
       const context = { inARow: this.progress.skipsInARow, ofEpoch: this.progress.tally.skipped, losses: this.progress.losses };
       const takeover = await this.skips.lookInto(this.running, result, later, context);
       if (takeover !== undefined) await this.replan(result, later, takeover);
@@ -164,7 +166,7 @@ export class Session {
     await this.emit({ event: 'phase', step: this.progress.step, epoch: epoch + 1, frozen, trains });
     this.watch.startAnew(this.progress.step, states);
     await this.checkpoint(new Snapshot(entered.plan, states));
-    await updateRun(this.options.run, entered.contents);
+    if (writes(this.options.ranks)) await updateRun(this.options.run, entered.contents);
   }
 
   private goOnWith({ plan, executable, recipe }: Replanned): void {
@@ -174,8 +176,7 @@ export class Session {
 
   /** Goes on behind a skipped step with a plan that has these pins as well. */
   private async replan(result: StepResult, later: readonly StepResult[], { value, pins }: Takeover): Promise<void> {
-    const { run, replanner } = this.options;
-    const { plan: before, stepper } = this.running;
+    const [{ run, replanner }, { plan: before, stepper }] = [this.options, this.running];
     const left = await this.watch.statesAfter(this.running, result.step, later);
     const adopted = await replanner!.adopt(pins);
     await adopted.executable.writeStates(left.states);
@@ -196,8 +197,7 @@ export class Session {
   /** Says once where a loss that is not finite comes from. Throws UserError AMP7302 unless the run is to go on all the same. */
   private async lose(lost: Loss): Promise<void> {
     if (this.lost.isDone) return;
-    const started = performance.now();
-    const { losses, speed } = this.progress;
+    const [started, { losses, speed }] = [performance.now(), this.progress];
     await this.lost.report(this.running, lost, losses, this.keeper.savedStep);
     speed.addTime(started - performance.now());
   }
@@ -208,17 +208,17 @@ export class Session {
 
   /** Scores on the test images, where these are due, and those kept for choosing; undefined when interrupted, or nothing is evaluated. */
   async test(): Promise<Scores | undefined> {
-    const [{ dataset, signal, load, evaluate }, started] = [this.options, performance.now()];
+    const [{ dataset, load, evaluate, signal, ranks }, started] = [this.options, performance.now()];
     if (evaluate === false) return undefined;
-    const onProgress = (done: number, total: number) => this.show('test', done, total);
+    const onProgress = this.show.bind(this, 'test');
     const isTested = (scores: Scores) => isTestDue(this.plan, this.progress, { scores, isStopped: this.isStopped });
-    const result = await scoreSets(this.running, dataset, { signal, onProgress, load, isTested }, this.plan);
+    const result = await scoreSets(this.running, dataset, { signal, onProgress, load, ranks, isTested }, this.plan);
     if (result?.test === undefined) return result?.scores.validation && result.scores;
     this.progress.speed.testMs = performance.now() - started;
     const warning = lostTest(this.progress.step, result.test);
     // Where a run stops within an epoch, `done` has the loss, and a run that goes on from there has neither line.
-    const isWhole = this.progress.stepInEpoch === this.stepsInEpoch;
-    if (warning !== undefined) await (isWhole ? this.emit(warning) : this.options.onEvent?.(warning));
+    if (warning !== undefined)
+      await (this.progress.stepInEpoch === this.stepsInEpoch ? this.emit(warning) : this.options.onEvent?.(warning));
     return result.scores;
   }
 

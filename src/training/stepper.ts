@@ -1,8 +1,10 @@
 import { type EpochDivision, imagesBefore, stepsPerEpoch } from '../ir/epoch.js';
 import { elementCount } from '../ir/types.js';
 import type { FunctionName, Plan } from '../plan/plan.js';
-import type { Executable, InputData, Inputs, NonFinite, Scalars, SeriesCall } from '../runtime/backend.js';
+import type { Collectives, Executable, InputData, Inputs, NonFinite, Scalars, SeriesCall } from '../runtime/backend.js';
 import type { Batcher } from './data/batcher.js';
+import { fillWithout, ownPart, ownPlaces, selectParts } from './data/parts.js';
+import { type Micro, microBatches, STEPS_OF_RANKS } from './micro-batches.js';
 import { Pace } from './pace.js';
 import type { Rates } from './schedule.js';
 import { findFunction, furtherInputs, inputNames } from './states.js';
@@ -20,23 +22,10 @@ export interface StepperOptions {
   readonly plan: Plan;
   readonly batcher: Batcher;
   readonly division: EpochDivision;
+  /** Of several: which rank this is. The division is that of all. */
+  readonly ranks?: Pick<Collectives, 'rank' | 'size'> | undefined;
   /** Learning rates by 0-based step. */
   readonly rates: (step: number) => Rates;
-}
-
-/** One call of an optimizer step. */
-interface Micro {
-  readonly fn: FunctionName;
-  readonly batch: number;
-}
-
-/** The calls of a whole step and of the last one of an epoch, in order. */
-function microBatches({ batch, accumulate, tail }: EpochDivision): { readonly whole: readonly Micro[]; readonly last: readonly Micro[] } {
-  const before = (count: number, fn: FunctionName): Micro[] => Array.from({ length: count }, () => ({ fn, batch }));
-  return {
-    whole: [...before(accumulate - 1, 'accumulate_step'), { fn: 'train_step', batch }],
-    last: tail === undefined ? [] : [...before(tail.before, 'tail_accumulate_step'), { fn: 'tail_step', batch: tail.last }],
-  };
 }
 
 /**
@@ -57,8 +46,11 @@ export class Stepper {
   constructor(private readonly options: StepperOptions) {
     const { plan, division } = options;
     this.stepsPerEpoch = stepsPerEpoch(division);
-    this.micros = microBatches(division);
-    for (const { fn, batch } of [...this.micros.whole, ...this.micros.last]) {
+    this.micros = microBatches(division, options.ranks);
+    for (const {
+      fn,
+      own: { batch },
+    } of [...this.micros.whole, ...this.micros.last]) {
       const planned = findFunction(plan, fn)?.batch;
       if (planned !== batch)
         throw new Error(`the plan has ${planned === undefined ? 'no' : `a batch of ${planned} in`} ${fn}, not ${batch}`);
@@ -101,7 +93,8 @@ export class Stepper {
     const alike = this.isLast(step) ? 1 : division.wholeSteps - (step % this.stepsPerEpoch);
     const inSeries = this.runsInSeries();
     const together = Math.max(1, Math.floor(this.options.batcher.room / this.imagesOf(step, 1)));
-    const count = !inSeries ? 1 : this.pace.next(Math.min(most, alike, together));
+    const pace = (limit: number) => (this.options.ranks === undefined ? this.pace.next(limit) : Math.min(limit, STEPS_OF_RANKS));
+    const count = !inSeries ? 1 : pace(Math.min(most, alike, together));
     await this.hold(step, count);
     if (inSeries) await this.callSeries(step, count);
     else for (let micro = 0; micro < this.microsOf(step).length; micro++) await this.callMicro(step, micro, false);
@@ -118,7 +111,7 @@ export class Stepper {
   /** Waits for the images of steps, before anything of them is issued. Rejects as `Supply.hold`. */
   private async hold(step: number, count: number): Promise<void> {
     const { epoch, first } = this.placeOf(step);
-    const held = this.options.batcher.hold(epoch, first, this.imagesOf(step, count));
+    const held = this.options.batcher.hold(epoch, first, this.imagesOf(step, count), ownPlaces(this.options));
     if (held === undefined) return;
     const started = performance.now();
     await held;
@@ -143,7 +136,9 @@ export class Stepper {
       this.microsOf(step).map(({ fn }, micro): SeriesCall => ({ fn, rates: rates(step), step: this.numberOf(step, micro) })),
     );
     const { epoch, first } = this.placeOf(from);
-    const batches = batcher.select(epoch, first, this.imagesOf(from, count));
+    const all = batcher.select(epoch, first, this.imagesOf(from, count));
+    const micros = steps.flatMap((step) => this.microsOf(step));
+    const batches = this.options.ranks === undefined ? all : selectParts(all, micros);
     const [started, waited] = [performance.now(), executable.dataSeconds ?? 0];
     await executable.series?.(batches, calls);
     this.dataMs += 1000 * ((executable.dataSeconds ?? 0) - waited);
@@ -151,8 +146,11 @@ export class Stepper {
   }
 
   private takeSlot(): Slot {
-    const { batcher, division, plan } = this.options;
-    const make = () => makeSlot(elementCount(batcher.set.shape), division.batch, findFunction(plan, 'train_step')!.graph);
+    const { batcher, division, plan, ranks } = this.options;
+    const { batch } = ownPart(division.batch, ranks);
+    // Of a smaller last step a rank may have as many black images.
+    const make = () =>
+      makeSlot(elementCount(batcher.set.shape), Math.max(batch, ranks === undefined ? 0 : 2), findFunction(plan, 'train_step')!.graph);
     this.slots ??= [make(), make()];
     const slot = this.slots[this.next] as Slot;
     this.next = 1 - this.next;
@@ -163,13 +161,15 @@ export class Stepper {
     const { executable, batcher, division, rates } = this.options;
     const slot = this.takeSlot();
     await slot.busy;
-    const { fn, batch } = this.microsOf(step)[micro]!;
+    const { fn, own } = this.microsOf(step)[micro]!;
+    const { batch } = own;
     const { epoch, first } = this.placeOf(step);
     const image = slot.image.subarray(0, batch * elementCount(batcher.set.shape));
     const label = slot.label.subarray(0, batch);
     const target = slot.target?.subarray(0, (slot.target.length / slot.label.length) * batch);
     const started = performance.now();
-    batcher.fill(epoch, first + micro * division.batch, image, label, target, slot.further);
+    if (own.images > 0) batcher.fill(epoch, first + micro * division.batch + own.from, image, label, target, slot.further);
+    else fillWithout(image, label, target, slot.further);
     this.dataMs += performance.now() - started;
     const now = rates(step);
     for (const [name, buffer] of Object.entries(slot.rates)) buffer[0] = now[name]!;

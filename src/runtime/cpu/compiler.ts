@@ -30,7 +30,7 @@ function isExecutable(path: string): boolean {
  * Absolute path of a program: the file of that path, or the first of that name on the PATH, whose relative entries do not count; undefined
  * when there is none.
  */
-function findProgram(name: string): string | undefined {
+export function findProgram(name: string): string | undefined {
   if (/[/\\]/.test(name)) return isExecutable(resolve(name)) ? resolve(name) : undefined;
   const suffixes = process.platform === 'win32' ? ['', '.exe'] : [''];
   for (const folder of absolutePath())

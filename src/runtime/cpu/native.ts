@@ -64,7 +64,7 @@ export function workspaceBytes({ memory }: CSource, { threads, scratch }: Contex
 }
 
 /** Gives the threads on which koffi makes calls a stack of known size. Throws UserError when they have one that kernels could overflow. */
-function reserveStack(): void {
+export function reserveStack(): void {
   try {
     koffi.config({ async_stack_size: THREAD_STACK });
   } catch {

@@ -55,15 +55,18 @@ export class Batcher {
   }
 
   /**
-   * Brings into memory what `select` and `fill` need for these places, until the next call; undefined where it is there. Rejects as
-   * `Supply.hold`.
+   * Brings into memory what `select` and `fill` need for these places, or those of them that `isOwn` names, until the next call; undefined
+   * where it is there. Rejects as `Supply.hold`.
    */
-  hold(epoch: number, first: number, count: number): Promise<void> | undefined {
+  hold(epoch: number, first: number, count: number, isOwn?: (place: number) => boolean): Promise<void> | undefined {
     const { supply } = this.set;
     if (supply === undefined) return undefined;
-    const own = this.order.of(epoch).slice(first, first + count);
+    const all = this.order.of(epoch).slice(first, first + count);
+    const own = isOwn === undefined ? all : all.filter((_, i) => isOwn(first + i) || (this.mixer !== undefined && isOwn(first + i - 1)));
     const numbers = this.mixer === undefined ? own : Uint32Array.from([...own, this.otherOf(epoch, first + count - 1)]);
-    return supply.hold(numbers, (most) => this.order.from(epoch, first + count, most));
+    // Of several ranks, those of this one: what is read ahead decides nothing.
+    const ahead = (most: number) => this.order.from(epoch, first + count, most);
+    return supply.hold(numbers, isOwn === undefined ? ahead : (most) => ahead(most).filter((_, i) => isOwn(first + count + i)));
   }
 
   /** What `fill` writes for places `first` to `first + count - 1` of epoch `epoch`, for a device that does it by itself. */

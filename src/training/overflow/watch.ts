@@ -49,6 +49,8 @@ export class Watch {
     private readonly load: ((plan: Plan) => Promise<Executable>) | undefined,
     /** The plan of a run whose steps are never skipped: there states may be broken before a loss is, and such ones are no start. */
     private readonly unguarded: Plan | undefined,
+    /** Whether steps can be run again: with other ranks, which do not, they cannot. */
+    private readonly repeats = true,
   ) {
     const { traced = 0, seen = {}, replans = 0 } = position.watch ?? {};
     this.traced = traced;
@@ -63,7 +65,7 @@ export class Watch {
 
   /** Whether the epoch's next skip is to be looked into. */
   get isDue(): boolean {
-    return this.traced < TRACES_PER_EPOCH;
+    return this.repeats && this.traced < TRACES_PER_EPOCH;
   }
 
   endEpoch(): void {
@@ -102,13 +104,14 @@ export class Watch {
   /** Copies the states if that costs next to nothing by now. */
   async refresh(step: number, running: Omit<Running, 'stepper'>): Promise<void> {
     const started = performance.now();
-    if (step === this.kept.step || started - this.keptAt < this.cost / COPYING) return;
+    if (!this.repeats || step === this.kept.step || started - this.keptAt < this.cost / COPYING) return;
     await this.present(step, running);
     this.cost = performance.now() - started;
   }
 
   /** Where the loss of 0-based step `step`, the first that is not finite, comes from. The states are afterwards as before. */
   async lookForLoss(running: Running, step: number, losses: LossHistory): Promise<LossOrigin | undefined> {
+    if (!this.repeats) return undefined;
     // Steps that were skipped have values that are not finite, and broke nothing.
     const from = this.unguarded === undefined ? step : this.kept.step;
     return findOrigin({ ...running, load: this.load, losses }, this.kept, from, step);

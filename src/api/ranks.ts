@@ -1,0 +1,61 @@
+import { compileProgram } from '../compile.js';
+import { userError } from '../diagnostics/diagnostic.js';
+import type { Program } from '../ir/program.js';
+import { printPlan } from '../plan/print.js';
+import type { PlanTarget } from '../plan/target.js';
+import { createHash } from '../platform/hash.js';
+import type { MpiRanks } from '../runtime/cpu/mpi/mpi.js';
+import { RunClaim } from '../training/run-claim.js';
+
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+
+/** The folder of a run that several ranks train: the first has it, the others read there. */
+export async function claimTogether<T extends { readonly claim: RunClaim }>(
+  ranks: MpiRanks | undefined,
+  claim: () => Promise<T>,
+): Promise<T | { readonly claim: RunClaim; readonly checked?: undefined }> {
+  if (ranks === undefined) return claim();
+  const own = ranks.rank === 0 ? await claim() : undefined;
+  const text = own === undefined ? '' : JSON.stringify([own.claim.dir, own.claim.isNew]);
+  const [first] = await ranks.gather(encode(text));
+  if (own !== undefined) return own;
+  const [dir, isNew] = JSON.parse(decode(first!)) as [string, boolean];
+  return { claim: RunClaim.follow(dir, isNew) };
+}
+
+/** The first line in which two texts differ, of each. */
+function difference(a: string, b: string): readonly [string, string] {
+  const [left, right] = [a.split('\n'), b.split('\n')];
+  const at = left.findIndex((line, i) => line !== right[i]);
+  const i = at < 0 ? left.length : at;
+  return [left[i]?.trim() ?? 'nothing', right[i]?.trim() ?? 'nothing'];
+}
+
+/**
+ * Refuses to train with a rank that would compute something else: other versions, settings, data or instructions. Each compares what the
+ * first rank's plan is by its own file, so that parts of unequal size are no difference. Throws UserError AMP6508.
+ */
+export async function checkSamePlans(
+  ranks: MpiRanks,
+  facts: readonly string[],
+  program: Program,
+  target: PlanTarget,
+  lowerFirst: () => Program,
+): Promise<void> {
+  const first = ranks.rank === 0 ? program : lowerFirst();
+  const text = [...facts, printPlan(compileProgram(first, target))].join('\n');
+
+  const hashes = await ranks.gather(encode(createHash('sha256').update(text).digest('hex')));
+
+  const other = hashes.findIndex((hash) => decode(hash) !== decode(hashes[0]!));
+  if (other < 0) return;
+  const texts = await ranks.gather(encode(text));
+  const [expected, found] = difference(decode(texts[0]!), decode(texts[other]!));
+  throw userError(
+    'AMP6508',
+    `rank ${other} has another plan than rank 0`,
+    `rank 0: ${expected}; rank ${other}: ${found}`,
+    'start all ranks with the same file, options, data and version of ampc, on processors with the same instructions',
+  );
+}

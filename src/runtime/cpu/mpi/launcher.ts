@@ -1,0 +1,85 @@
+import { availableParallelism } from 'node:os';
+
+export type MpiLibrary = 'Open MPI' | 'MPICH';
+
+/** What the program that started this process says of its ranks. */
+export interface Launched {
+  /** How it is called. */
+  readonly launcher: string;
+  readonly rank: number;
+  readonly size: number;
+  /** Among the ranks of this machine, and how many these are, where it says so. */
+  readonly localRank: number | undefined;
+  readonly localSize: number | undefined;
+  /** The library that it belongs to; undefined: either may be meant. */
+  readonly library: MpiLibrary | undefined;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+interface Form {
+  readonly launcher: string;
+  readonly library: MpiLibrary | undefined;
+  readonly rank: string;
+  readonly size: string;
+  readonly localRank: string;
+  readonly localSize: string;
+}
+
+/** In the order in which they are looked for: srun starts ranks of both libraries, and then they say more than it does. */
+const FORMS: readonly Form[] = [
+  {
+    launcher: 'mpirun of Open MPI',
+    library: 'Open MPI',
+    rank: 'OMPI_COMM_WORLD_RANK',
+    size: 'OMPI_COMM_WORLD_SIZE',
+    localRank: 'OMPI_COMM_WORLD_LOCAL_RANK',
+    localSize: 'OMPI_COMM_WORLD_LOCAL_SIZE',
+  },
+  {
+    launcher: 'mpirun of MPICH',
+    library: 'MPICH',
+    rank: 'PMI_RANK',
+    size: 'PMI_SIZE',
+    localRank: 'MPI_LOCALRANKID',
+    localSize: 'MPI_LOCALNRANKS',
+  },
+  {
+    launcher: 'srun',
+    library: undefined,
+    rank: 'SLURM_PROCID',
+    size: 'SLURM_NTASKS',
+    localRank: 'SLURM_LOCALID',
+    localSize: 'SLURM_NTASKS_PER_NODE',
+  },
+];
+
+function whole(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
+/**
+ * Whether this process is one of several ranks, by what its launcher left in the environment; the MPI operator of Kubernetes starts ranks
+ * by mpirun. srun also starts what is no rank: a single task is none.
+ */
+export function launched(env: Environment = process.env): Launched | undefined {
+  for (const { launcher, library, ...names } of FORMS) {
+    const [rank, size] = [whole(env[names.rank]), whole(env[names.size])];
+    if (rank === undefined || size === undefined) continue;
+    // A shell of an allocation has its size, and is no step of it.
+    if (launcher === 'srun' && env.SLURM_STEP_ID === undefined) continue;
+    return { launcher, library, rank, size, localRank: whole(env[names.localRank]), localSize: whole(env[names.localSize]) };
+  }
+  return undefined;
+}
+
+/** Threads of each rank where nobody says how many: the cores of a machine are shared out among its ranks. */
+export function threadsPerRank({ localSize, size }: Pick<Launched, 'localSize' | 'size'>, cores = availableParallelism()): number {
+  return Math.max(1, Math.floor(cores / (localSize ?? size)));
+}
+
+/** Which of several ranks this process is; undefined: it is alone. */
+export function rankAmongOthers(): Pick<Launched, 'rank' | 'size'> | undefined {
+  const found = launched();
+  return found === undefined || found.size === 1 ? undefined : found;
+}

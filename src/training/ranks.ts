@@ -1,0 +1,53 @@
+import type { Collectives } from '../runtime/backend.js';
+import type { TrainOptions } from './options.js';
+
+type Ranks = Pick<Collectives, 'rank' | 'size' | 'gather'>;
+
+/** Whether this process writes what a run leaves: of several ranks the first. */
+export function writes(ranks: Pick<Collectives, 'rank'> | undefined): boolean {
+  return ranks === undefined || ranks.rank === 0;
+}
+
+/**
+ * Whether a run is to end: as it is, because a signal came, or as one that is done, because a callback says so. What any rank is told all
+ * do, between the same two steps; one rank by itself does it at once.
+ */
+export class Agreement {
+  #agreed = { interrupt: false, stop: false };
+
+  constructor(private readonly options: Pick<TrainOptions, 'signal' | 'control' | 'ranks'>) {}
+
+  get #own() {
+    const { signal, control } = this.options;
+    return { interrupt: signal?.aborted === true, stop: control?.isStopped === true };
+  }
+
+  get interrupt(): boolean {
+    return this.options.ranks === undefined ? this.#own.interrupt : this.#agreed.interrupt;
+  }
+
+  get stop(): boolean {
+    return this.options.ranks === undefined ? this.#own.stop : this.#agreed.stop;
+  }
+
+  /** Asks the other ranks; all ask at the same time. */
+  async renew(): Promise<void> {
+    const { ranks } = this.options;
+    if (ranks === undefined) return;
+    const { interrupt, stop } = this.#own;
+    const all = await ranks.gather(Uint8Array.of(Number(interrupt), Number(stop)));
+    this.#agreed = { interrupt: all.some(([one]) => one === 1), stop: all.some(([, one]) => one === 1) };
+  }
+}
+
+/** Lists of all ranks, one behind the other. */
+export async function gatherLists<T>(ranks: Ranks, own: readonly T[]): Promise<readonly T[]> {
+  // JSON has no form for what is not finite.
+  const text = JSON.stringify(own, (_key, value: unknown) =>
+    typeof value === 'number' && !Number.isFinite(value) ? { number: String(value) } : value,
+  );
+  const all = await ranks.gather(new TextEncoder().encode(text));
+  const revive = (_key: string, value: unknown): unknown =>
+    typeof value === 'object' && value !== null && 'number' in value ? Number(value.number) : value;
+  return all.flatMap((bytes) => JSON.parse(new TextDecoder().decode(bytes), revive) as readonly T[]);
+}

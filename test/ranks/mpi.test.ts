@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { launched, threadsPerRank } from '../../src/runtime/cpu/mpi/launcher.js';
+import { ampc } from '../support/cli.js';
+import { mainScript } from '../support/main-script.js';
+import { skip } from '../support/skip.js';
+import { useTiny } from '../support/tiny.js';
+
+/** By library: the launcher under the name that tells it from the other one. */
+const LAUNCHERS = {
+  'Open MPI': ['mpirun.openmpi', '--oversubscribe'],
+  MPICH: ['mpirun.mpich'],
+} as const;
+
+const ENV = { OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1', AMPC_RANK_TIMEOUT: '120' };
+
+function missing(...programs: readonly string[]): string | undefined {
+  return programs.find((program) => {
+    try {
+      execFileSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' });
+      return false;
+    } catch {
+      return true;
+    }
+  });
+}
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface Started {
+  readonly pid: number;
+  waitFor(pattern: RegExp): Promise<void>;
+  kill(signal: NodeJS.Signals): void;
+  readonly result: Promise<Ended>;
+}
+
+/** `mpirun -n RANKS ampc ARGS`; `perRank`: arguments that one rank alone has. */
+function start(launcher: readonly string[], ranks: number, args: readonly string[], perRank: readonly string[] = []): Started {
+  const main = mainScript();
+  const [program, ...options] = launcher as [string, ...string[]];
+  const node = [process.execPath, ...main.args, ...args];
+  const last = perRank.length === 0 ? [] : [':', '-n', '1', ...node, ...perRank];
+  const count = perRank.length === 0 ? ranks : ranks - 1;
+  const child = spawn(program, [...options, '-n', String(count), ...node, ...last], {
+    env: { ...process.env, ...main.env, ...ENV },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let [stdout, stderr] = ['', ''];
+  let changed = () => {};
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+    changed();
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  let over = false;
+  const result = new Promise<Ended>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => {
+      over = true;
+      changed();
+      resolve({ code: code ?? -1, stdout, stderr });
+    });
+  });
+  return {
+    pid: child.pid!,
+    result,
+    kill: (signal) => void child.kill(signal),
+    waitFor: (pattern) =>
+      new Promise((resolve, reject) => {
+        changed = () => {
+          if (pattern.test(stdout)) resolve();
+          else if (over) reject(new Error(`ended before ${pattern} came:\n${stdout}\n${stderr}`));
+        };
+        changed();
+      }),
+  };
+}
+
+/** Processes below `pid` that train. */
+function ranksOf(pid: number): readonly number[] {
+  const rows = execFileSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' })
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/));
+  const below = (parent: number): readonly string[][] =>
+    rows.filter(([, ppid]) => Number(ppid) === parent).flatMap((row) => [row, ...below(Number(row[0]))]);
+  return below(pid)
+    .filter(([, , program]) => program === process.execPath)
+    .map(([own]) => Number(own));
+}
+
+describe('ampc train on several ranks of MPI', function () {
+  this.timeout(600_000);
+  const work = useTiny();
+  const absent = missing('mpirun.openmpi', 'mpirun.mpich', 'mpicc.openmpi', 'mpicc.mpich', 'ps');
+  const weights = (run: string) => readFileSync(work.path(`${run}/last.safetensors`));
+  const args = (run: string, ...more: readonly string[]) => {
+    return ['train', work.program, '--data', work.data, '--backend', 'cpu', '--out', work.path(run), '--threads', '1', ...more];
+  };
+
+  before(function () {
+    if (absent !== undefined) skip(this, `there is no ${absent}`);
+  });
+
+  it('2 and 4 ranks end with the bits of one rank that accumulates as many micro-batches, with both libraries', async () => {
+    for (const ranks of [2, 4]) {
+      const one = await ampc(...args(`one-${ranks}`, '--set', `train.batch=${8 / ranks}`, '--set', `train.accumulate=${ranks}`));
+      assert.equal(one.code, 0, one.stderr);
+      // Two with one library: each start costs seconds of the processor.
+      for (const [name, launcher] of Object.entries(LAUNCHERS).slice(0, ranks === 2 ? 1 : 2)) {
+        const run = `${name.replace(' ', '')}-${ranks}`;
+        const { code, stderr, stdout } = await start(launcher, ranks, args(run)).result;
+        assert.equal(code, 0, stderr);
+        assert.equal(stdout.match(/weights and metrics in/g)?.length, 1);
+        assert.deepEqual(weights(run), weights(`one-${ranks}`), name);
+      }
+    }
+  });
+
+  it('goes on with another number of ranks where a rank was killed, and refuses a rank with another plan by name', async () => {
+    const [launcher] = Object.values(LAUNCHERS);
+    const whole = await start(launcher, 3, args('whole', '--set', 'train.epochs=20')).result;
+    assert.equal(whole.code, 0, whole.stderr);
+    const cut = start(launcher, 3, args('cut', '--set', 'train.epochs=20'));
+    await cut.waitFor(/epoch 2 /);
+    process.kill(ranksOf(cut.pid).at(-1)!, 'SIGKILL');
+    assert.notEqual((await cut.result).code, 0);
+    const resumed = await start(launcher, 2, args('cut', '--set', 'train.epochs=20', '--resume')).result;
+    assert.equal(resumed.code, 0, resumed.stderr);
+    assert.match(readFileSync(work.path('cut/metrics.jsonl'), 'utf8'), /"event":"done"/);
+    const other = await start(launcher, 2, args('other'), ['--batch', '16']).result;
+    assert.equal(other.code, 1);
+    assert.match(other.stderr, /AMP6508\]: rank 1 has another plan than rank 0/);
+  });
+
+  it('a signal saves and ends all ranks, and the run goes on to the bits of one that was not interrupted', async () => {
+    for (const [name, launcher] of Object.entries(LAUNCHERS)) {
+      const run = `stopped-${name.length}`;
+      const whole = await start(launcher, 2, args(`${run}-whole`, '--set', 'train.epochs=30')).result;
+      assert.equal(whole.code, 0, whole.stderr);
+      const stopped = start(launcher, 2, args(run, '--set', 'train.epochs=30'));
+      await stopped.waitFor(/epoch 2 /);
+      for (const pid of ranksOf(stopped.pid)) process.kill(pid, 'SIGTERM');
+      const { stdout } = await stopped.result;
+      assert.match(stdout, /interrupted after step \d+; continue with/);
+      const resumed = await start(launcher, 2, args(run, '--set', 'train.epochs=30', '--resume')).result;
+      assert.equal(resumed.code, 0, resumed.stderr);
+      assert.deepEqual(weights(run), weights(`${run}-whole`), name);
+    }
+  });
+});
+
+describe('ranks and their launchers', () => {
+  it('are told by the environment of each', () => {
+    const open = { OMPI_COMM_WORLD_RANK: '2', OMPI_COMM_WORLD_SIZE: '4', OMPI_COMM_WORLD_LOCAL_RANK: '0', OMPI_COMM_WORLD_LOCAL_SIZE: '2' };
+    const facts = { rank: 2, size: 4, localRank: 0, localSize: 2 };
+    assert.deepEqual(launched(open), { launcher: 'mpirun of Open MPI', library: 'Open MPI', ...facts });
+    const hydra = { PMI_RANK: '2', PMI_SIZE: '4', MPI_LOCALRANKID: '0', MPI_LOCALNRANKS: '2' };
+    assert.deepEqual(launched(hydra), { launcher: 'mpirun of MPICH', library: 'MPICH', ...facts });
+    const slurm = { SLURM_PROCID: '2', SLURM_NTASKS: '4', SLURM_LOCALID: '0', SLURM_NTASKS_PER_NODE: '2' };
+    assert.equal(launched(slurm), undefined);
+    assert.deepEqual(launched({ ...slurm, SLURM_STEP_ID: '0' }), { launcher: 'srun', library: undefined, ...facts });
+    assert.equal(launched({}), undefined);
+  });
+
+  it('share the cores of their machine', () => {
+    assert.deepEqual([threadsPerRank({ localSize: 2, size: 8 }, 16), threadsPerRank({ localSize: undefined, size: 8 }, 4)], [8, 1]);
+  });
+});
