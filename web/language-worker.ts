@@ -1,4 +1,5 @@
-import { type Compiled, compile, explainLayers, explainPlan, type Settings, UserError } from '../src/browser.js';
+import { type Compiled, explainLayers, explainPlan, type Settings, UserError } from '../src/browser.js';
+import { planFor } from '../src/choose/plan-file.js';
 import { emitWgsl } from '../src/codegen/wgsl/emit.js';
 import type { Diagnostic } from '../src/diagnostics/diagnostic.js';
 import type { Analysis } from '../src/language/analysis.js';
@@ -9,6 +10,7 @@ import { semanticTokens } from '../src/language/semantic.js';
 import { LanguageService } from '../src/language/service.js';
 import { defaultTarget } from '../src/plan/target.js';
 import { breathe } from '../src/platform/system.js';
+import { describeBackend } from '../src/runtime/select.js';
 import { serve } from './rpc.js';
 
 const NAME = 'file';
@@ -32,11 +34,15 @@ async function hints(text: string): Promise<readonly Hint[]> {
   return hintsIn(current(), plan, { start: 0, end: text.length }, { shapes: true, formats: true, casts: true });
 }
 
-/** The plan of a text with some settings, explained; its mistakes where there is none. */
+/**
+ * The plan of a text with some settings, explained; its mistakes where there is none. It is that of a GPU with every format of WebGPU: a plan
+ * can be read where it cannot be trained.
+ */
 async function plan(text: string, settings: Settings) {
   const started = performance.now();
   try {
-    compiled = await compile({ path: PATH, text }, { ...settings, backend: 'webgpu' });
+    const { info, ...selected } = await describeBackend('webgpu');
+    compiled = await planFor({ path: PATH, text }, { ...selected, info: { ...info, target: defaultTarget('webgpu') } }, settings);
     return { report: await explainPlan(compiled), ms: performance.now() - started, diagnostics: [] };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;

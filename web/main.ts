@@ -25,7 +25,10 @@ const precision = byId<HTMLSelectElement>('precision');
 const policy = byId<HTMLSelectElement>('policy');
 const batch = byId<HTMLInputElement>('batch');
 
-example.append(...Object.keys(EXAMPLES).map((name) => new Option(name)));
+// `ampc ui FILE` puts a program into the page.
+const given = JSON.parse(byId('given').textContent || 'null') as string | null;
+const programs: Readonly<Record<string, string>> = { ...(given !== null && { 'the file that was given': given }), ...EXAMPLES };
+example.append(...Object.keys(programs).map((name) => new Option(name)));
 
 /** What the switches change of the file; what they leave as it is, is left out. */
 function settings(): Readonly<Record<string, string | number>> {
@@ -61,7 +64,7 @@ function later(): void {
   timer = setTimeout(() => void replan(), PAUSE_MS);
 }
 
-const editor = createEditor(byId('editor'), EXAMPLES[example.value]!, language, later);
+const editor = createEditor(byId('editor'), programs[example.value]!, language, later);
 const planView = new PlanView(byId('plan'), byId('story'), language, editor.goTo);
 
 new TrainView(
@@ -78,9 +81,6 @@ new TrainView(
   () => ({ text: editor.text(), settings: settings() }),
 );
 
-example.addEventListener('change', () => editor.replace(EXAMPLES[example.value]!));
+example.addEventListener('change', () => editor.replace(programs[example.value]!));
 for (const control of [precision, policy, batch]) control.addEventListener('change', () => void replan());
-// `ampc ui FILE` puts a program into the page.
-const given = JSON.parse(byId('given').textContent || 'null') as string | null;
-if (given === null) void replan();
-else editor.replace(given);
+void replan();

@@ -125,7 +125,8 @@ async function lowerMeasured(asked: Source, options: CompileOptions): Promise<{ 
   return { source: measured, lowered: lower(measured) };
 }
 
-async function planFor(given: Source, selected: SelectedBackend, options: CompileOptions): Promise<Compiled> {
+/** As `compile`, for a backend as it is described: what it can do need not be what this machine can. */
+export async function planFor(given: Source, selected: SelectedBackend, options: CompileOptions): Promise<Compiled> {
   const { info } = selected;
   const settings = pickSettings(options);
   const { source, lowered } = await lowerMeasured(given, options);
