@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, env as environment } from '../../../platform/system.js';
 
 export type MpiLibrary = 'Open MPI' | 'MPICH';
 
@@ -62,7 +62,7 @@ function whole(text: string | undefined): number | undefined {
  * Whether this process is one of several ranks, by what its launcher left in the environment; the MPI operator of Kubernetes starts ranks
  * by mpirun. srun also starts what is no rank: a single task is none.
  */
-export function launched(env: Environment = process.env): Launched | undefined {
+export function launched(env: Environment = environment): Launched | undefined {
   for (const { launcher, library, ...names } of FORMS) {
     const [rank, size] = [whole(env[names.rank]), whole(env[names.size])];
     if (rank === undefined || size === undefined) continue;
