@@ -99,13 +99,13 @@ interface TailStep {
   readonly batch: number;
 }
 
-/** The step on the images that fill no whole one: each micro-batch counts as much as its share of their images. */
 /** What of the micro-batch this rank has, and how gradients travel; undefined: there is one rank. */
 function exchangeOf(share: RankShare | undefined, { communicate }: PrecisionSpec): Exchange | undefined {
   const wire: WireType = communicate ?? 'f32';
   return share && { ...share, wire };
 }
 
+/** The step on the images that fill no whole one: each micro-batch counts as much as its share of their images. */
 function tailSteps({ recipe, train, tail, ranks }: Program, scaling: LossScaling): readonly TailStep[] {
   if (tail === undefined) return [];
   const [batch, last] = [batchOf(train), batchOf(tail.train)];

@@ -1,9 +1,7 @@
-import type { Expression, FormulaFunction, Operation, ValueType } from '../formula/expression.js';
+import type { Expression, FormulaFunction, Operation } from '../formula/expression.js';
 import type { Renderer } from '../formula/render.js';
-import { ALIKE, atom, BINDS, digits, inside, named, type OperationText, prefix, type Text } from '../formula/text.js';
-import { floatLiteral, indent } from '../gpu/text.js';
-
-const TYPES: Readonly<Record<ValueType, string>> = { f32: 'f32', f64: 'no type', i32: 'i32', u32: 'u32', bool: 'bool', index: 'u32' };
+import { ALIKE, atom, BINDS, inside, named, type OperationText, prefix, type Text } from '../formula/text.js';
+import { indent, literal, TYPES } from '../gpu/text.js';
 
 const infix =
   (symbol: string, least: number, binds: number): OperationText =>
@@ -43,21 +41,6 @@ const OPERATIONS: Readonly<Record<Operation, OperationText>> = {
   random_word: named('random_word'),
 };
 
-function literal(value: number, type: ValueType, computed: boolean): string {
-  switch (type) {
-    case 'f32':
-      return computed ? floatLiteral(value, (name) => name) : `${digits(value)}f`;
-    case 'i32':
-      return String(value);
-    case 'u32':
-      return computed || value < 2 ** 16 ? `${value}u` : `0x${value.toString(16)}u`;
-    case 'f64':
-    case 'bool':
-    case 'index':
-      throw new Error(`no literal of type ${type}`);
-  }
-}
-
 /**
  * Formulas as CUDA C++: every value is a number of one thread. Without doubles: a device may have a 64th of the units for them that it has
  * for f32.
@@ -65,7 +48,10 @@ function literal(value: number, type: ValueType, computed: boolean): string {
 export const CUDA_RENDERER: Renderer = {
   operations: OPERATIONS,
   transparent: false,
-  number: (value, type, computed): Text => atom(value < 0 ? `(${literal(value, type, computed)})` : literal(value, type, computed)),
+  number(value, type, computed): Text {
+    const text = literal(value, type, computed, (name) => name);
+    return atom(value < 0 ? `(${text})` : text);
+  },
   spread: (value) => value,
   declare: (name, value: Expression, text, changes) => `${changes ? '' : 'const '}${TYPES[value.type]} ${name} = ${text};`,
   nameOf: (callee) => callee.name,

@@ -1,10 +1,8 @@
 import type { Expression, FormulaFunction, Operation, ValueType } from '../formula/expression.js';
 import type { Renderer } from '../formula/render.js';
-import { ALIKE, atom, BINDS, digits, inside, join, named, type OperationText, prefix, type Text } from '../formula/text.js';
+import { ALIKE, atom, BINDS, inside, join, named, type OperationText, prefix, type Text } from '../formula/text.js';
 import type { HelperName, Take } from '../gpu/helper.js';
-import { floatLiteral, indent } from '../gpu/text.js';
-
-const TYPES: Readonly<Record<ValueType, string>> = { f32: 'f32', f64: 'no type', i32: 'i32', u32: 'u32', bool: 'bool', index: 'u32' };
+import { indent, literal, TYPES } from '../gpu/text.js';
 
 /** Names of WGSL's own functions, whose accuracy is the driver's. */
 const TAKEN: ReadonlySet<string> = new Set(['exp', 'log', 'tanh']);
@@ -107,20 +105,5 @@ export class WgslRenderer implements Renderer {
     const comment = doc === undefined ? [] : [`/* ${doc} */`];
     if (lines.length === 1 && head.length + lines[0]!.length < 138) return [...comment, `${head} ${lines[0]} }`].join('\n');
     return [...comment, head, ...indent(lines), '}'].join('\n');
-  }
-}
-
-function literal(value: number, type: ValueType, computed: boolean, helper: Take): string {
-  switch (type) {
-    case 'f32':
-      return computed ? floatLiteral(value, helper) : `${digits(value)}f`;
-    case 'i32':
-      return String(value);
-    case 'u32':
-      return computed || value < 2 ** 16 ? `${value}u` : `0x${value.toString(16)}u`;
-    case 'f64':
-    case 'bool':
-    case 'index':
-      throw new Error(`no literal of type ${type}`);
   }
 }
