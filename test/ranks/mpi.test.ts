@@ -96,6 +96,18 @@ function ranksOf(pid: number): readonly number[] {
     .map(([own]) => Number(own));
 }
 
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+async function gone(pids: readonly number[]): Promise<void> {
+  while (pids.some(isRunning)) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
 describe('ampc train on several ranks of MPI', function () {
   this.timeout(600_000);
   const work = useTiny();
@@ -130,8 +142,11 @@ describe('ampc train on several ranks of MPI', function () {
     assert.equal(whole.code, 0, whole.stderr);
     const cut = start(launcher, 3, args('cut', '--set', 'train.epochs=20'));
     await cut.waitFor(/epoch 2 /);
-    process.kill(ranksOf(cut.pid).at(-1)!, 'SIGKILL');
+    const ranks = ranksOf(cut.pid);
+    process.kill(ranks.at(-1)!, 'SIGKILL');
     assert.notEqual((await cut.result).code, 0);
+    // The launcher may end before those that it kills.
+    await gone(ranks);
     const resumed = await start(launcher, 2, args('cut', '--set', 'train.epochs=20', '--resume')).result;
     assert.equal(resumed.code, 0, resumed.stderr);
     assert.match(readFileSync(work.path('cut/metrics.jsonl'), 'utf8'), /"event":"done"/);
