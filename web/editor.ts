@@ -1,5 +1,5 @@
 import { autocompletion, type CompletionContext, type CompletionResult, completionKeymap, snippet } from '@codemirror/autocomplete';
-import { defaultKeymap, history, historyKeymap, indentWithTab } from '@codemirror/commands';
+import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
 import { linter, lintGutter, lintKeymap, type Diagnostic as Shown } from '@codemirror/lint';
 import { EditorState, type Range, StateEffect, StateField } from '@codemirror/state';
 import {
@@ -114,7 +114,8 @@ export function createEditor(parent: HTMLElement, doc: string, language: Remote<
         linter(check, { delay: 120 }),
         autocompletion({ override: [complete] }),
         hover,
-        keymap.of([...completionKeymap, ...lintKeymap, ...historyKeymap, ...defaultKeymap, indentWithTab]),
+        // Tab leaves the editor, as it leaves every control.
+        keymap.of([...completionKeymap, ...lintKeymap, ...historyKeymap, ...defaultKeymap]),
         EditorView.updateListener.of(({ docChanged, state }) => {
           if (docChanged) onChange(state.doc.toString());
         }),

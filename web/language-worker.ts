@@ -8,6 +8,9 @@ import { type Hint, hintsIn } from '../src/language/hints.js';
 import { hoverAt } from '../src/language/hover.js';
 import { semanticTokens } from '../src/language/semantic.js';
 import { LanguageService } from '../src/language/service.js';
+import { trainStep } from '../src/plan/facts.js';
+import { layerOps } from '../src/plan/layer-ops.js';
+import type { Plan, PlanFunction } from '../src/plan/plan.js';
 import { defaultTarget } from '../src/plan/target.js';
 import { breathe } from '../src/platform/system.js';
 import { describeBackend } from '../src/runtime/select.js';
@@ -34,6 +37,14 @@ async function hints(text: string): Promise<readonly Hint[]> {
   return hintsIn(current(), plan, { start: 0, end: text.length }, { shapes: true, formats: true, casts: true });
 }
 
+/** What the plan shown was made of. */
+let shown: { readonly text: string; readonly settings: Settings } | undefined;
+
+async function planned(text: string, settings: Settings, backend: 'webgpu' | 'cpu'): Promise<Compiled> {
+  const { info, ...selected } = await describeBackend('webgpu');
+  return planFor({ path: PATH, text }, { ...selected, info: { ...info, target: defaultTarget(backend) } }, settings);
+}
+
 /**
  * The plan of a text with some settings, explained; its mistakes where there is none. It is that of a GPU with every format of WebGPU: a plan
  * can be read where it cannot be trained.
@@ -41,8 +52,8 @@ async function hints(text: string): Promise<readonly Hint[]> {
 async function plan(text: string, settings: Settings) {
   const started = performance.now();
   try {
-    const { info, ...selected } = await describeBackend('webgpu');
-    compiled = await planFor({ path: PATH, text }, { ...selected, info: { ...info, target: defaultTarget('webgpu') } }, settings);
+    compiled = await planned(text, settings, 'webgpu');
+    shown = { text, settings };
     return { report: await explainPlan(compiled), ms: performance.now() - started, diagnostics: [] };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
@@ -50,20 +61,42 @@ async function plan(text: string, settings: Settings) {
   }
 }
 
-/** What becomes of a layer in a step, and the kernels that compute it. */
+/** The groups that compute something of a layer. */
+function groupsOf({ graph, groups }: PlanFunction, layer: string): PlanFunction['groups'] {
+  return groups.filter(({ nodes }) => nodes.some((id) => graph.nodes[id]!.layer === layer));
+}
+
+function wgslOf(plan: Plan, layer: string): readonly Kernel[] {
+  const fn = trainStep(plan);
+  const wanted = new Set(groupsOf(fn, layer));
+  const { functions, shaders } = emitWgsl(plan);
+  return functions[plan.functions.indexOf(fn)]!.groups.filter(({ group }) => wanted.has(group)).map(({ group, dispatches }) => ({
+    name: group.name,
+    code: dispatches.map(({ shader }) => shaders[shader]!.code).join('\n\n'),
+  }));
+}
+
+export interface Kernel {
+  readonly name: string;
+  readonly code: string;
+}
+
+/** What becomes of a layer in a step: op by op, in words, and the kernels that compute it. */
 function story(layer: string) {
   if (compiled === undefined) return undefined;
   const [explanation] = explainLayers(compiled.plan, layer);
-  const step = compiled.plan.functions.findIndex(({ name }) => name === 'train_step');
-  const { graph } = compiled.plan.functions[step]!;
-  const { functions, shaders } = emitWgsl(compiled.plan);
-  const kernels = functions[step]!.groups.filter(({ group }) => group.nodes.some((id) => graph.nodes[id]!.layer === layer)).map(
-    ({ group, dispatches }) => ({
-      name: group.name,
-      code: dispatches.map(({ shader }) => shaders[shader]!.code).join('\n\n'),
-    }),
-  );
-  return { explanation, kernels };
+  return { explanation, ops: layerOps(trainStep(compiled.plan), layer), kernels: wgslOf(compiled.plan, layer) };
+}
+
+/** The kernels of a layer in C, as the backend for processors has them where there is AVX2. */
+async function kernelsInC(layer: string): Promise<readonly Kernel[]> {
+  if (shown === undefined) return [];
+  // What writes C is loaded when somebody asks for it.
+  const [{ emitKernels }, { targetFor }] = await Promise.all([import('../src/codegen/c/emit.js'), import('../src/codegen/c/target.js')]);
+  const { plan } = await planned(shown.text, shown.settings, 'cpu');
+  const fn = trainStep(plan);
+  const texts = emitKernels(plan, fn, targetFor('avx2', 'x64'));
+  return groupsOf(fn, layer).flatMap(({ name }) => (texts.has(name) ? [{ name, code: texts.get(name)! }] : []));
 }
 
 const functions = {
@@ -71,6 +104,7 @@ const functions = {
   hints,
   plan,
   story,
+  kernelsInC,
   complete: (text: string, offset: number) => {
     update(text);
     return completionsAt(current(), offset);

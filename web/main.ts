@@ -5,6 +5,7 @@ import { EXAMPLES } from './examples.js';
 import type { LanguageFunctions } from './language-worker.js';
 import { PlanView } from './plan-view.js';
 import { connect } from './rpc.js';
+import { StoryView } from './story-view.js';
 import { TrainView } from './train-view.js';
 
 const PAUSE_MS = 200;
@@ -53,6 +54,7 @@ async function replan(): Promise<void> {
     return;
   }
   planView.show(report);
+  await story.follow(report);
   const step = report.functions.find(({ name }) => name === 'train_step');
   status.textContent = `${report.model}: ${step?.kernels} kernels and ${step?.casts} casts in a step, ${formatBytes(report.memory.total)}; planned in ${ms.toFixed(0)} ms`;
   document.body.dataset['planned'] = String(own);
@@ -65,7 +67,8 @@ function later(): void {
 }
 
 const editor = createEditor(byId('editor'), programs[example.value]!, language, later);
-const planView = new PlanView(byId('plan'), byId('story'), language, editor.goTo);
+const story = new StoryView(byId('story'), language, editor.goTo);
+const planView = new PlanView(byId('plan'), byId('plan-figures'), (layer) => void story.tell(layer));
 
 new TrainView(
   {

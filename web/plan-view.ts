@@ -3,11 +3,8 @@ import { barChart } from '../src/figures/bar-chart.js';
 import { inlineFigure } from '../src/figures/figure.js';
 import { type DrawnLayer, layerGraph } from '../src/figures/layer-graph.js';
 import { type Child, element, join } from '../src/figures/markup.js';
-import { formatType } from '../src/ir/types.js';
 import { formatBytes } from '../src/numeric/bytes.js';
 import { MEMORY_CLASSES } from '../src/plan/footprint.js';
-import type { LanguageFunctions } from './language-worker.js';
-import type { Remote } from './rpc.js';
 
 /** Of the loss and the input there is no layer. */
 function drawn({ layer, op, shape, result, gradient, why }: PlanReport['layers'][number]): DrawnLayer {
@@ -64,36 +61,31 @@ function castsOf({ casts }: PlanReport): Child {
   );
 }
 
-/** The picture of a plan, and the story of a layer that is clicked. */
+/** The picture of a plan; `tell` is called with a layer that is chosen in it. */
 export class PlanView {
-  private report: PlanReport | undefined;
-
   constructor(
     private readonly place: HTMLElement,
-    private readonly story: HTMLElement,
-    private readonly language: Remote<LanguageFunctions>,
-    private readonly goTo: (line: number) => void,
+    private readonly figures: HTMLElement,
+    private readonly tell: (layer: PlanReport['layers'][number]) => void,
   ) {}
 
   show(report: PlanReport): void {
-    this.report = report;
-    this.place.innerHTML = join([
-      element('div', { class: 'graph', tabindex: 0, role: 'region', 'aria-label': 'layers' }, graphOf(report)),
-      castsOf(report),
-      element('div', { class: 'figures' }, memoryOf(report), workOf(report)),
-    ]).markup;
+    this.place.innerHTML = element('div', { class: 'graph', tabindex: 0, role: 'region', 'aria-label': 'layers' }, graphOf(report)).markup;
+    this.figures.innerHTML = join([castsOf(report), element('div', { class: 'figures' }, memoryOf(report), workOf(report))]).markup;
     this.place.classList.remove('stale');
     const layers = new Map(report.layers.map((layer) => [layer.layer, layer]));
     for (const box of this.place.querySelectorAll<SVGGElement>('.graph g')) {
-      const name = box.querySelector(':scope > text.strong')?.textContent ?? undefined;
-      if (name === undefined || !layers.has(name)) continue;
+      const found = layers.get(box.querySelector(':scope > text.strong')?.textContent ?? '');
+      if (found === undefined) continue;
       box.setAttribute('tabindex', '0');
       box.setAttribute('role', 'button');
       box.classList.add('layer');
-      const open = () => void this.tell(name);
+      const open = () => this.tell(found);
       box.addEventListener('click', open);
-      box.addEventListener('keydown', ({ key }) => {
-        if (key === 'Enter' || key === ' ') open();
+      box.addEventListener('keydown', (event) => {
+        if (event.key !== 'Enter' && event.key !== ' ') return;
+        event.preventDefault();
+        open();
       });
     }
   }
@@ -101,35 +93,5 @@ export class PlanView {
   /** The text has changed in a way that has no plan. */
   dim(): void {
     this.place.classList.add('stale');
-  }
-
-  private async tell(layer: string): Promise<void> {
-    const found = this.report?.layers.find((one) => one.layer === layer);
-    const told = await this.language.story(layer);
-    if (found === undefined || told?.explanation === undefined) return;
-    const { explanation, kernels } = told;
-    if (found.place !== null) this.goTo(found.place.line);
-    const lines = explanation.lines.map(({ phase, computation, says }) =>
-      element(
-        'li',
-        {},
-        element('span', { class: `phase phase-${phase}` }, phase),
-        element('code', {}, computation),
-        element('p', {}, says),
-      ),
-    );
-    const rules = explanation.rules.map(({ title, meaning }) => element('p', { class: 'note' }, `${title}: ${meaning}`));
-    const codes = kernels.map(({ name, code }) =>
-      element('details', {}, element('summary', {}, `WGSL of kernel ${name}`), element('pre', { tabindex: 0 }, element('code', {}, code))),
-    );
-    this.story.innerHTML = join([
-      element('h2', {}, `${layer}, ${formatType({ dtype: found.result, shape: found.shape })}`),
-      element('p', {}, found.why),
-      element('ol', { class: 'lines' }, ...lines),
-      ...rules,
-      ...codes,
-    ]).markup;
-    this.story.hidden = false;
-    this.story.scrollIntoView({ block: 'nearest' });
   }
 }

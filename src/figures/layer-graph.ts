@@ -11,8 +11,8 @@ export interface DrawnLayer {
   /** Its op, and the shape of its result. */
   readonly what: string;
   readonly format: DType;
-  /** Of the gradient that goes on to the layer before. */
-  readonly gradient: DType | null;
+  /** Of the gradient that goes on to the layer before; left out of what is no layer. */
+  readonly gradient?: DType | null;
   /** Why it has its format. */
   readonly why: string;
 }
@@ -23,6 +23,15 @@ export interface DrawnEdge {
   readonly to: string;
   readonly cast?: { readonly from: DType; readonly to: DType; readonly bytes: number };
 }
+
+/** What a picture says of itself. */
+export interface GraphWords {
+  readonly title: string;
+  /** Behind the formats, what the marks mean. */
+  readonly key: string;
+}
+
+const OF_LAYERS: GraphWords = { title: 'Layers and their formats', key: 'left: result; right: gradient; diamond: cast' };
 
 const HEIGHT = 40;
 const PADDING = 14;
@@ -37,12 +46,12 @@ const widthOf = ({ name, what }: DrawnLayer): number => 36 + 7 * Math.max(name.l
 
 function drawLayer(layer: DrawnLayer, x: number, y: number): Markup {
   const width = widthOf(layer);
-  const gradient = layer.gradient === null ? 'no gradient goes on' : `gradient ${layer.gradient}`;
+  const gradient = layer.gradient === undefined ? '' : layer.gradient === null ? ', no gradient goes on' : `, gradient ${layer.gradient}`;
   return group(x - width / 2, y - HEIGHT / 2, [
-    element('title', {}, `${layer.name}: ${layer.format}, ${gradient}. ${layer.why}`),
+    element('title', {}, `${layer.name}: ${layer.format}${gradient}. ${layer.why}`),
     element('rect', { width, height: HEIGHT, rx: 5, class: 'box' }),
     element('rect', { width: 7, height: HEIGHT, rx: 3, class: `fill-${FORMAT_COLOURS[layer.format]}` }),
-    layer.gradient === null
+    layer.gradient === null || layer.gradient === undefined
       ? undefined
       : element('rect', { x: width - 7, width: 7, height: HEIGHT, rx: 3, class: `fill-${FORMAT_COLOURS[layer.gradient]}` }),
     text(14, 17, layer.name, 'strong'),
@@ -69,16 +78,18 @@ function drawEdge({ cast }: DrawnEdge, { points = [] }: PlacedEdge, formatBytes:
 }
 
 /** The formats that occur, each with its colour. */
-function key(layers: readonly DrawnLayer[]): { readonly markup: readonly Child[]; readonly width: number } {
-  const formats = [...new Set(layers.flatMap(({ format, gradient }) => (gradient === null ? [format] : [format, gradient])))];
+function key(layers: readonly DrawnLayer[], meaning: string): { readonly markup: readonly Child[]; readonly width: number } {
+  const formats = [
+    ...new Set(layers.flatMap(({ format, gradient }) => (gradient === null || gradient === undefined ? [format] : [format, gradient]))),
+  ];
   const markup = [
     ...formats.flatMap((format, index): readonly Child[] => [
       element('rect', { x: index * 80, y: -10, width: 12, height: 12, rx: 2, class: `fill-${FORMAT_COLOURS[format]}` }),
       text(index * 80 + 17, 0, format),
     ]),
-    text(formats.length * 80, 0, 'left: result; right: gradient; diamond: cast', 'faint-text'),
+    text(formats.length * 80, 0, meaning, 'faint-text'),
   ];
-  return { markup, width: formats.length * 80 + 250 };
+  return { markup, width: formats.length * 80 + 6 * meaning.length };
 }
 
 /** Layers from top to bottom, formats in colour, casts as diamonds; undefined beyond `MOST_LAYERS`. */
@@ -86,6 +97,7 @@ export function layerGraph(
   layers: readonly DrawnLayer[],
   edges: readonly DrawnEdge[],
   formatBytes: (bytes: number) => string,
+  words = OF_LAYERS,
 ): Figure | undefined {
   if (layers.length === 0 || layers.length > MOST_LAYERS) return undefined;
   const graph = new Graph();
@@ -99,10 +111,10 @@ export function layerGraph(
   const lines = edges.map((edge) => ({ edge, at: graph.edge(edge.from, edge.to) as PlacedEdge }));
   const labels = lines.flatMap(({ edge, at }) => (edge.cast === undefined ? [] : (at.points ?? []).map(({ x }) => x + 170)));
   const bottom = placed.reduce((most, { at }) => Math.max(most, at.y + HEIGHT / 2), 0);
-  const keys = key(layers);
+  const keys = key(layers, words.key);
   const top = 26;
   return {
-    title: 'Layers and their formats',
+    title: words.title,
     width: Math.max(PADDING + keys.width, right + PADDING, ...labels),
     height: top + bottom + PADDING,
     content: group(0, top, [

@@ -72,7 +72,27 @@ describe('the playground', () => {
     const story = (await page.textContent('#story'))!;
     assert.match(story, /cast %conv1\.weight \{to="f16"\}/);
     assert.match(story, /@compute/);
+    const ops = (await page.locator('#story .graph').textContent())!;
+    for (const op of [/conv2d %\d+forward/, /conv2d_weight_grad %\d+backward/, /adam %\d+update/]) assert.match(ops, op);
+    assert.match(ops, /f32 → f16, [\d.]+ (Ki)?B/);
+    await page.getByText('C of its kernels').click();
+    await page.getByText('C of kernel conv1', { exact: true }).waitFor();
+    assert.match((await page.locator('.in-c pre').allTextContents()).join('\n'), /train_step: conv1 \(contraction\)[\s\S]*k_conv1_launch/);
     await page.waitForSelector('.hint-cast');
+  });
+
+  it('is reached by keyboard: every control, the editor, the layers', async () => {
+    await page.focus('#example');
+    const reached: string[] = [];
+    while (reached.length < 30 && !reached.includes('layer')) {
+      await page.keyboard.press('Tab');
+      reached.push(await page.evaluate('document.activeElement.id || document.activeElement.classList[0] || ""'));
+    }
+    for (const control of ['precision', 'policy', 'batch', 'cm-content', 'start', 'backend', 'runs', 'data', 'graph'])
+      assert.ok(reached.includes(control), `${control} is not among ${reached.join(' ')}`);
+    await page.locator('#story').getByRole('button', { name: 'Close' }).click();
+    await page.locator('.layer').first().press('Enter');
+    await page.waitForSelector('#story:not([hidden])');
   });
 
   it('follows the text and the switches, and shows mistakes where they are', async () => {

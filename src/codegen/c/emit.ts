@@ -60,6 +60,17 @@ export function emitCalls(plan: Plan, target: Target): CSource {
   return emitFunctions(plan, plan.functions, target, () => '');
 }
 
+/** The C of each kernel of a function, by the name of its group; groups whose kernels are equal have the same text. */
+export function emitKernels(plan: Plan, fn: PlanFunction, target: Target): ReadonlyMap<string, string> {
+  const states = layoutStates(plan);
+  const sections = new Sections();
+  const maker = new KernelMaker(sections);
+  const step: StepContext = { fn, layout: layoutFunction(fn, states), states, target, names: valueNames(fn.graph) };
+  const made = fn.groups.map((group) => ({ group, code: maker.make(step, group).code }));
+  sections.close();
+  return new Map(made.flatMap(({ group, code }) => (code === undefined ? [] : [[group.name, sections.textOf(code)] as const])));
+}
+
 /** States and arena are those of the whole plan. */
 function emitFunctions(plan: Plan, functions: readonly PlanFunction[], target: Target, series = emitSeries): CSource {
   const states = layoutStates(plan);

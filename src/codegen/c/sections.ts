@@ -47,7 +47,8 @@ class Section implements KernelCode {
  */
 export class Sections {
   readonly #sections = new Map<string, Section>();
-  readonly #texts: string[] = [];
+  /** By what runs them. */
+  readonly #texts = new Map<string, string>();
   readonly #declarations: string[] = [];
   readonly #used = new Set<string>();
   readonly #filled = new Array<number>(PARTS).fill(0);
@@ -121,7 +122,8 @@ export class Sections {
     const part = this.#filled.indexOf(Math.min(...this.#filled));
     this.#filled[part]! += text.length;
     this.#declarations.push(`HIDDEN void ${name}_launch(ampc_context *ctx, void *const *p);`);
-    this.#texts.push([planComment(step, group, sections.length - 1), `#if IN_PART(${part})`, text, '#endif', ''].join('\n'));
+    const parts = [planComment(step, group, sections.length - 1), `#if IN_PART(${part})`, text, '#endif', ''];
+    this.#texts.set(`${name}_launch`, parts.join('\n'));
     for (const section of sections) section.run = `${name}_launch`;
   }
 
@@ -134,7 +136,12 @@ export class Sections {
   }
 
   emit(): readonly string[] {
-    return [...this.#declarations, '', ...this.#texts];
+    return [...this.#declarations, '', ...this.#texts.values()];
+  }
+
+  /** The text of the kernel that something runs, without what says into which part it goes. */
+  textOf({ run }: KernelCode): string {
+    return this.#texts.get(run)!.replace(/^#(if IN_PART.*|endif)\n/gm, '');
   }
 
   /** The numbers of all kernels that share their code. */

@@ -1,0 +1,100 @@
+import type { PlanReport } from '../src/browser.js';
+import { inlineFigure } from '../src/figures/figure.js';
+import { type DrawnLayer, layerGraph } from '../src/figures/layer-graph.js';
+import { type Child, element, join } from '../src/figures/markup.js';
+import { formatType } from '../src/ir/types.js';
+import { formatBytes } from '../src/numeric/bytes.js';
+import type { LayerOp, LayerOps } from '../src/plan/layer-ops.js';
+import type { Kernel, LanguageFunctions } from './language-worker.js';
+import type { Remote } from './rpc.js';
+
+type Layer = PlanReport['layers'][number];
+type Story = NonNullable<Awaited<ReturnType<Remote<LanguageFunctions>['story']>>>;
+
+const WORDS = { title: 'Ops of the layer', key: 'left: format; diamond: cast' };
+
+function drawn({ name, phase, dtype, shape, isBeside, why }: LayerOp): DrawnLayer {
+  const size = shape.length === 0 ? 'scalar' : shape.join('×');
+  return { name, what: isBeside ? `beside it, ${size}` : `${phase}, ${size}`, format: dtype, why };
+}
+
+function opsOf({ ops, edges }: LayerOps): Child {
+  const figure = layerGraph(ops.map(drawn), edges, formatBytes, WORDS);
+  if (figure === undefined) return element('p', { class: 'note' }, 'There are too many ops to draw.');
+  return element('div', { class: 'graph', tabindex: 0, role: 'region', 'aria-label': WORDS.title }, inlineFigure(figure));
+}
+
+function kernelsOf(language: string, kernels: readonly Kernel[]): readonly Child[] {
+  return kernels.map(({ name, code }) =>
+    element(
+      'details',
+      {},
+      element('summary', {}, `${language} of kernel ${name}`),
+      element('pre', { tabindex: 0 }, element('code', {}, code)),
+    ),
+  );
+}
+
+function markupOf({ layer, result, shape, why }: Layer, { explanation, ops, kernels }: Story): string {
+  const lines = (explanation?.lines ?? []).map(({ phase, computation, says }) =>
+    element('li', {}, element('span', { class: 'phase' }, phase), element('code', {}, computation), element('p', {}, says)),
+  );
+  const rules = (explanation?.rules ?? []).map(({ title, meaning }) => element('p', { class: 'note' }, `${title}: ${meaning}`));
+  return join([
+    element(
+      'header',
+      {},
+      element('h2', {}, `${layer}, ${formatType({ dtype: result, shape })}`),
+      element('button', { type: 'button' }, 'Close'),
+    ),
+    element('p', {}, why),
+    opsOf(ops),
+    element('details', { open: '' }, element('summary', {}, 'Line by line'), element('ol', { class: 'lines' }, ...lines), ...rules),
+    ...kernelsOf('WGSL', kernels),
+    element('details', { class: 'in-c' }, element('summary', {}, 'C of its kernels, for processors with AVX2')),
+  ]).markup;
+}
+
+/** What becomes of one layer: its ops, its lines, its kernels. */
+export class StoryView {
+  private open: string | undefined;
+
+  constructor(
+    private readonly place: HTMLElement,
+    private readonly language: Remote<LanguageFunctions>,
+    private readonly goTo: (line: number) => void,
+  ) {}
+
+  async tell(layer: Layer): Promise<void> {
+    this.open = layer.layer;
+    if (layer.place !== null) this.goTo(layer.place.line);
+    await this.show(layer);
+    this.place.scrollIntoView({ block: 'nearest' });
+  }
+
+  /** There is another plan: the layer that is told of has changed, or is gone. */
+  async follow({ layers }: PlanReport): Promise<void> {
+    const found = layers.find(({ layer }) => layer === this.open);
+    if (found === undefined) this.close();
+    else await this.show(found);
+  }
+
+  private close(): void {
+    this.open = undefined;
+    this.place.hidden = true;
+  }
+
+  private async show(layer: Layer): Promise<void> {
+    const told = await this.language.story(layer.layer);
+    if (told === undefined || this.open !== layer.layer) return;
+    this.place.innerHTML = markupOf(layer, told);
+    this.place.hidden = false;
+    this.place.querySelector('header button')!.addEventListener('click', () => this.close());
+    const inC = this.place.querySelector<HTMLDetailsElement>('.in-c')!;
+    const write = async () => {
+      const kernels = await this.language.kernelsInC(layer.layer);
+      inC.insertAdjacentHTML('beforeend', join(kernelsOf('C', kernels)).markup);
+    };
+    inC.addEventListener('toggle', () => void write(), { once: true });
+  }
+}
