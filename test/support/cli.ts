@@ -2,6 +2,9 @@ import { spawn } from 'node:child_process';
 import { runCommandLine } from '../../src/cli/run.js';
 import { mainScript } from './main-script.js';
 
+// Mocha requires what it can, and imports what waits at its top: then what ampc imports on demand is the same module as what it has at once.
+await Promise.resolve();
+
 export interface CliResult {
   readonly code: number;
   readonly stdout: string;
@@ -59,8 +62,8 @@ export function startAmpc(
   env: Readonly<Record<string, string>> = {},
   { before = ':', piped, nohup = false, cwd = process.cwd(), preload }: StartOptions = {},
 ): CliProcess {
-  const main = mainScript();
-  const node = [process.execPath, ...(preload === undefined ? [] : ['--import', preload]), ...main.args];
+  const main = mainScript(preload);
+  const node = [process.execPath, ...main.args];
   const script = `${before}; ${piped === undefined ? 'exec' : `cat '${piped}' |`} "$@"`;
   const child = spawn(nohup ? 'bash' : 'sh', ['-c', nohup ? 'nohup "$@"' : script, 'sh', ...node, ...args], {
     cwd,

@@ -14,9 +14,13 @@ function isBuilt(): boolean {
   return sources.every((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs < built);
 }
 
-/** Arguments of node that run the command line: as built, where nothing has changed since, which starts faster. */
-export function mainScript(): { readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> } {
-  if (isBuilt()) return { args: [BUILT], env: {} };
+/**
+ * Arguments of node that run the command line: as built, where nothing has changed since, which starts faster. Whoever loads a module of the
+ * tests before it gets the sources, of which that module changes something.
+ */
+export function mainScript(preload?: string): { readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> } {
+  const before = preload === undefined ? [] : ['--import', preload];
+  if (preload?.endsWith('.ts') !== true && isBuilt()) return { args: [...before, BUILT], env: {} };
   // A process that is killed, or whose files are limited, would leave the loader's cache torn.
-  return { args: ['--import', LOADER, join(ROOT, 'src', 'cli', 'main.ts')], env: { TSX_DISABLE_CACHE: '1' } };
+  return { args: ['--import', LOADER, ...before, join(ROOT, 'src', 'cli', 'main.ts')], env: { TSX_DISABLE_CACHE: '1' } };
 }
