@@ -77,6 +77,7 @@ export { type FormatChange, isSamePlan, type PlanDiff } from './plan/diff.js';
 export { type Explanation, explainLayers } from './plan/explain.js';
 export { MEMORY_CLASSES } from './plan/footprint.js';
 export { GATE_NAMES, parseGates } from './plan/gate.js';
+export type { ExchangeTime, Network, NetworkReport, ScalePoint } from './plan/network.js';
 export { parsePlan } from './plan/parse.js';
 export type { Plan, PlanFunction } from './plan/plan.js';
 export { printPlan } from './plan/print.js';

@@ -14,6 +14,7 @@ import { trainStep } from '../plan/facts.js';
 import type { FastestChoice } from '../plan/fastest.js';
 import type { Footprint } from '../plan/footprint.js';
 import type { FunctionLines, LineReport } from '../plan/line-reports.js';
+import { type Network, type NetworkReport, networkReport } from '../plan/network.js';
 import { type CastReport, type LayerReport, type PlanFacts, reportPlan } from '../plan/report.js';
 import { type PlanTimes, planTimes } from '../plan/times.js';
 
@@ -48,6 +49,8 @@ export interface PlanReport extends PlanSummary, PlanFacts {
   readonly processMemory: ProcessMemory;
   /** Null where the kernels were not measured. */
   readonly predicted: PredictedTime | null;
+  /** What exchanges take over a network, and what more ranks would come to; null where no network was named. */
+  readonly network: NetworkReport | null;
   /** As `ampc check --json` has them. */
   readonly warnings: readonly DiagnosticData[];
 }
@@ -59,10 +62,14 @@ function predicted({ stepMs, restMs, estimatedKernels }: PlanTimes, costs: CostT
   return { costs: costsName(costs), stepMs, restMs, estimatedKernels, candidates };
 }
 
-/** Explains a compiled plan: by layer, cast, class of memory and line, against fp32, with warnings. */
-export async function explainPlan(compiled: Compiled): Promise<PlanReport> {
+/**
+ * Explains a compiled plan: by layer, cast, class of memory and line, against fp32, with warnings; that of several ranks also by the time
+ * that its exchanges take over a network.
+ */
+export async function explainPlan(compiled: Compiled, network?: Network): Promise<PlanReport> {
   const { source, program, plan, costs, choice } = compiled;
-  const times = costs && planTimes(plan, program.recipe.train.accumulate, costs);
+  const { accumulate } = program.recipe.train;
+  const times = costs && planTimes(plan, accumulate, costs);
   const memory = await memoryOf(plan);
   const facts = reportPlan(plan, times);
   const endOf = placeEnds(source);
@@ -82,6 +89,7 @@ export async function explainPlan(compiled: Compiled): Promise<PlanReport> {
     fp32Memory: await memoryOf(planInFp32(program, plan)),
     processMemory: processMemory(plan, memory, program.recipe.dataset),
     predicted: costs && times ? predicted(times, costs, choice) : null,
+    network: network === undefined ? null : networkReport(plan, accumulate, network, costs),
     warnings: programWarnings(source, program).map((found) => diagnosticData(found, source)),
   };
 }

@@ -145,9 +145,9 @@ export async function planFor(given: Source, selected: SelectedBackend, options:
   const program = formats === undefined ? lowered : withStoredFormats(lowered, formats);
   const plan = compileFor(program);
   const known = await knownCosts(selected, options);
-  // Half a table would make half a prediction; one that somebody gives is taken at its word.
-  const covers =
-    known !== undefined && (options.costs !== undefined || stepCost(plan, program.recipe.train.accumulate, known).estimated === 0);
+  // Half a table would make half a prediction; one that somebody gives is taken at its word. What ranks exchange is in none.
+  const isTaken = options.costs !== undefined || options.ranks !== undefined;
+  const covers = known !== undefined && (isTaken || stepCost(plan, program.recipe.train.accumulate, known).estimated === 0);
   const costs = covers ? known : undefined;
   return { ...read, program, plan, ...(costs && { costs }), ...(formats && { formats }) };
 }

@@ -1,6 +1,6 @@
 import { type CastReport, type FormatChange, formatBytes, isSamePlan, type PlanComparison, type PlanDiff } from '../index.js';
-import type { Output } from './output.js';
-import { formatChange, formatMs } from './plan-view.js';
+import { formatMs, type Output } from './output.js';
+import { formatChange } from './plan-view.js';
 
 function place(cast: CastReport): string {
   return cast.place === null ? '' : ` at ${cast.place.line}:${cast.place.column}`;

@@ -2,7 +2,7 @@ import { styleText } from 'node:util';
 import { LiveLine, type LiveText } from './live-line.js';
 import type { Stream } from './stream.js';
 
-export { formatCount, formatDuration, formatLoss, formatPercent } from '../numeric/readable.js';
+export { formatCount, formatDuration, formatLoss, formatMs, formatPercent } from '../numeric/readable.js';
 
 type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 

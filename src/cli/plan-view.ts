@@ -9,7 +9,7 @@ import {
   type RuleId,
 } from '../index.js';
 import { eachRow, type FoldedRow, type Folding, foldRows } from './fold.js';
-import { formatCount, type Output } from './output.js';
+import { formatCount, formatMs, type Output } from './output.js';
 import { printExchanges } from './ranks-view.js';
 import { printSettings } from './settings-view.js';
 
@@ -33,11 +33,6 @@ export function formatChange(before: number, after: number): string {
 export function formatFlops(flops: number): string {
   const [unit, size] = flops >= 1e9 ? ['GFLOP', 1e9] : flops >= 1e6 ? ['MFLOP', 1e6] : ['kFLOP', 1e3];
   return `${(flops / size).toFixed(2)} ${unit}`;
-}
-
-/** `4.21 ms`, with as many digits as a measurement deserves. */
-export function formatMs(ms: number): string {
-  return `${ms < 10 ? ms.toFixed(3) : ms < 1000 ? ms.toFixed(1) : ms.toFixed(0)} ms`;
 }
 
 /** What a column is called, and its cell in a row. */

@@ -24,3 +24,8 @@ export function formatLoss(loss: number | null): string {
   if (loss === null || !Number.isFinite(loss)) return '-';
   return Math.abs(loss) < 1e6 ? loss.toFixed(4) : loss.toExponential(3);
 }
+
+/** `4.21 ms`, with as many digits as a measurement deserves. */
+export function formatMs(ms: number): string {
+  return `${ms < 10 ? ms.toFixed(3) : ms < 1000 ? ms.toFixed(1) : ms.toFixed(0)} ms`;
+}

@@ -10,6 +10,7 @@ import {
   explainLayers,
   explainPlan,
   GATE_NAMES,
+  type Network,
   type Plan,
   parseGates,
   printPlan,
@@ -20,6 +21,7 @@ import {
 } from '../../index.js';
 import { printDiff } from '../diff-view.js';
 import { EXIT } from '../failure.js';
+import { networkOf } from '../network.js';
 import { integer, ofCall, oneOf, options } from '../options.js';
 import type { Output } from '../output.js';
 import { printExplanation, printReport } from '../plan-view.js';
@@ -46,6 +48,7 @@ interface Choices extends Omit<CompileOptions, 'ranks'> {
   readonly diff?: readonly string[];
   readonly failOn?: string;
   readonly ranks?: number;
+  readonly network?: Network;
 }
 
 /** As they are written: epochs are counted from 1. */
@@ -55,7 +58,17 @@ interface PlanOptions extends Choices {
 
 /** What of the choices says which plan: of so many ranks it is that of the first. */
 function compileOptions(given: Choices): CompileOptions {
-  const { ranks, dump: _, all: _all, explain: _layer, emit: _language, diff: _sides, failOn: _gates, ...choices } = given;
+  const {
+    ranks,
+    network: _network,
+    dump: _,
+    all: _all,
+    explain: _layer,
+    emit: _language,
+    diff: _sides,
+    failOn: _gates,
+    ...choices
+  } = given;
   return { ...ofCall(choices), ...(ranks !== undefined && { ranks: { count: ranks, rank: 0 } }) };
 }
 
@@ -75,6 +88,12 @@ export const addPlan: AddCommand = (program, output, exitWith) => {
     )
     .option('--fail-on <gates>', `with --diff: exit 1 on such differences: ${GATE_NAMES.join(', ')}, casts:+N, memory:+N%`)
     .option('--ranks <n>', 'the plan of one of so many ranks that train together: what they exchange, and when', integer(1, MOST_RANKS))
+    .option(
+      '--network <bandwidth,latency>',
+      'with --ranks: what exchanges take over such a network, such as 10Gbps,50us, what of it computing hides, and up to 1,024 ranks; ' +
+        'a third number is the time of each further message (default: the latency)',
+      networkOf,
+    )
     .option('--epoch <n>', 'the plan of this epoch, from 1: `freeze … until` and `after` change it', integer(1))
     .addOption(options.json())
     .addOption(options.backend())
@@ -87,6 +106,10 @@ export const addPlan: AddCommand = (program, output, exitWith) => {
     .addOption(options.set());
   command.action(async (file: string | undefined, { epoch, ...given }: PlanOptions) => {
     const choices: Choices = epoch === undefined ? given : { ...given, epoch: epoch - 1 };
+    if (choices.network !== undefined && (choices.ranks ?? 1) === 1)
+      command.error('error: --network goes with --ranks N, from 2 on: one rank exchanges nothing');
+    const other = (['diff', 'dump', 'emit', 'explain'] as const).find((name) => choices[name] !== undefined && choices[name] !== false);
+    if (choices.network !== undefined && other !== undefined) command.error(`error: --network says nothing of --${other}`);
     if (choices.diff !== undefined) {
       const [a, b, ...rest] = [...(file === undefined ? [] : [file]), ...choices.diff];
       if (a === undefined || b === undefined || rest.length > 0) command.error('error: --diff compares two plans: ampc plan --diff A B');
@@ -128,7 +151,7 @@ async function view(plan: Plan, { emit, dump, explain }: Choices, output: Output
 async function show(compiled: Compiled, choices: Choices, output: Output): Promise<void> {
   const { plan, source, program } = compiled;
   if (await view(plan, choices, output)) return;
-  const report = await explainPlan(compiled);
+  const report = await explainPlan(compiled, choices.network);
   output.event(report);
   if (!output.json) printReport(report, choices.all, output);
   if (report.warnings.length > 0)
