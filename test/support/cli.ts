@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { runCommandLine } from '../../src/cli/run.js';
 import { mainScript } from './main-script.js';
 
-// Mocha requires what it can, and imports what waits at its top: then what ampc imports on demand is the same module as what it has at once.
+// Mocha requires what it can, and imports what waits at its top: then what ampc imports on demand is the same module as what it has
+// at once.
 await Promise.resolve();
 
 export interface CliResult {

@@ -15,8 +15,8 @@ function isBuilt(): boolean {
 }
 
 /**
- * Arguments of node that run the command line: as built, where nothing has changed since, which starts faster. Whoever loads a module of the
- * tests before it gets the sources, of which that module changes something.
+ * Arguments of node that run the command line: as built, where nothing has changed since, which starts faster. Whoever loads a module of
+ * the tests before it gets the sources, of which that module changes something.
  */
 export function mainScript(preload?: string): { readonly args: readonly string[]; readonly env: Readonly<Record<string, string>> } {
   const before = preload === undefined ? [] : ['--import', preload];
