@@ -44,7 +44,10 @@ export type ImageOperation =
   | { readonly kind: 'random_resized_crop'; readonly scale: number; readonly ratio: number }
   /** Turned by up to `degrees` either way. */
   | { readonly kind: 'rotate'; readonly degrees: number }
-  /** Three factors, each from 1 minus it to 1 plus it; and the hue is turned by up to `hue` of the circle either way, left out: not. */
+  /**
+   * Three factors, each from 1 minus it to 1 plus it; and the hue is turned by up to `hue` of the circle either way, left out: not. In any
+   * order.
+   */
   | {
       readonly kind: 'color_jitter';
       readonly brightness: number;

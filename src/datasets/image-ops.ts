@@ -43,7 +43,11 @@ export interface ImageOp {
   readonly stream: string;
   readonly chance: number;
   readonly rows: readonly ImageRow[];
+  /** How many ops, from this one on, are carried out in an order that is drawn for each image: 1, or at most MOST_TOGETHER. */
+  readonly together: number;
 }
+
+export const MOST_TOGETHER = 4;
 
 const ONE = 0x1_0000;
 const ALWAYS = ONE;
@@ -135,23 +139,29 @@ function fourteen({ shear: most, translate, degrees, factor, bits }: Space, bin:
 
 type TablesOf<Kind> = (operation: Extract<ImageOperation, { readonly kind: Kind }>, size: Size) => readonly Omit<ImageOp, 'stream'>[];
 
-const always = (rows: readonly ImageRow[]) => ({ chance: ALWAYS, rows });
+const always = (rows: readonly ImageRow[]) => ({ chance: ALWAYS, rows, together: 1 });
+const sometimes = (p: number, rows: readonly ImageRow[]) => ({ chance: fixed(p), rows, together: 1 });
+
+function inAnyOrder(tables: readonly Omit<ImageOp, 'stream'>[]): readonly Omit<ImageOp, 'stream'>[] {
+  return tables.map((table, i) => ({ ...table, together: i === 0 ? tables.length : 1 }));
+}
 
 const TABLES = {
   random_resized_crop: ({ scale, ratio }, size) => [always(rectangles('window', size, scale, 1, ratio))],
   rotate: ({ degrees }) => [always(spread(255, -degrees, degrees).map(rotation))],
-  color_jitter: ({ brightness, contrast, saturation, hue }) => [
-    always(factors('brightness', brightness)),
-    always(factors('contrast', contrast)),
-    always(factors('saturation', saturation)),
-    ...(hue === undefined ? [] : [always(spread(256, -hue, hue).map(turnedHue))]),
-  ],
-  grayscale: ({ p }) => [{ chance: fixed(p), rows: [row('grayscale')] }],
-  auto_contrast: ({ p }) => [{ chance: fixed(p), rows: [row('autocontrast')] }],
+  color_jitter: ({ brightness, contrast, saturation, hue }) =>
+    inAnyOrder([
+      always(factors('brightness', brightness)),
+      always(factors('contrast', contrast)),
+      always(factors('saturation', saturation)),
+      ...(hue === undefined ? [] : [always(spread(256, -hue, hue).map(turnedHue))]),
+    ]),
+  grayscale: ({ p }) => [sometimes(p, [row('grayscale')])],
+  auto_contrast: ({ p }) => [sometimes(p, [row('autocontrast')])],
   rand_augment: ({ n, magnitude }, size) => Array.from({ length: n }, () => always(fourteen(RAND_AUGMENT, magnitude, size))),
   trivial_augment: (_, size) => [always(Array.from({ length: BINS }, (_none, bin) => fourteen(TRIVIAL_AUGMENT, bin, size)).flat())],
   cutout: ({ size }) => [always([row('cutout', size)])],
-  random_erasing: ({ p }, size) => [{ chance: fixed(p), rows: rectangles('erase', size, 0.02, 0.33, 3.3) }],
+  random_erasing: ({ p }, size) => [sometimes(p, rectangles('erase', size, 0.02, 0.33, 3.3))],
 } satisfies { readonly [Kind in ImageOperation['kind']]: TablesOf<Kind> };
 
 function isOperation(augmentation: Augmentation): augmentation is ImageOperation {
@@ -166,6 +176,21 @@ export function imageOps(augmentations: readonly Augmentation[], size: Size): re
       stream: `augment.${operation.kind}.${i}`,
     })),
   );
+}
+
+/**
+ * The order in which ops that stand together are carried out, each equally likely, by the words of the first of them, which must draw no
+ * place from the second. The choices that it consists of are the digits of one number: first of all, then of those that are left.
+ */
+export function drawOrder(together: number, [, second]: readonly [number, number]): readonly number[] {
+  const left = Array.from({ length: together }, (_, i) => i);
+  const orders = left.reduce((product, i) => product * (i + 1), 1);
+  let drawn = Math.floor(((second >>> 16) * orders) / ONE);
+  return Array.from({ length: together }, () => {
+    const choice = drawn % left.length;
+    drawn = Math.floor(drawn / left.length);
+    return left.splice(choice, 1)[0]!;
+  });
 }
 
 /** How one image is changed by an op: the row, and two numbers of 16 bits that places are drawn from. Undefined: it is left as it is. */

@@ -1,10 +1,10 @@
-import { PRIMITIVES } from '../../datasets/image-ops.js';
+import { MOST_TOGETHER, PRIMITIVES } from '../../datasets/image-ops.js';
 import { type CRecord, declareRecord } from './record.js';
 
-/** An `ImageOp`: the first key of its random numbers, its chance, and where its rows are. */
+/** An `ImageOp`: the first key of its random numbers, its chance, where its rows are, and how many stand together from it on. */
 export const IMAGE_OP = {
   name: 'image_op',
-  fields: { stream: 'uint32_t', chance: 'int32_t', first: 'int32_t', rows: 'int32_t' },
+  fields: { stream: 'uint32_t', chance: 'int32_t', first: 'int32_t', rows: 'int32_t', together: 'int32_t' },
 } as const satisfies CRecord<string>;
 
 /** An `ImageRow`, whose primitive is its place in PRIMITIVES. */
@@ -22,6 +22,7 @@ const NAMES = PRIMITIVES.map((name) => `IMAGE_${name.toUpperCase()}`);
 export const IMAGE_OPS = `${declareRecord(IMAGE_OP)}
 ${declareRecord(IMAGE_ROW)}
 enum { ${NAMES.join(', ')} };
+#define MOST_TOGETHER ${MOST_TOGETHER}
 
 typedef struct {
   uint8_t *pixels;

@@ -84,16 +84,39 @@ static image_change change_of(const image_source *source, uint32_t number) {
   return (image_change){change[CHANGE_DOWN], change[CHANGE_RIGHT], change[CHANGE_MIRRORED] & 1, change[CHANGE_UPENDED] & 1};
 }
 
-/* The ops one after another, each with random words of its own. */
+/* The order of ops that stand together, drawn from a word of the first: drawOrder in src/datasets/image-ops.ts. */
+INLINE void draw_order(int32_t together, uint32_t word, int32_t *order) {
+  uint32_t orders = 1;
+  for (int32_t i = 0; i < together; i++) {
+    order[i] = i;
+    orders *= (uint32_t)i + 1;
+  }
+  uint32_t drawn = (word >> 16) * orders >> 16;
+  for (int32_t i = 0; i < together; i++) {
+    const uint32_t left = (uint32_t)(together - i);
+    const int32_t at = i + (int32_t)(drawn % left), chosen = order[at];
+    drawn /= left;
+    for (int32_t k = at; k > i; k--) order[k] = order[k - 1];
+    order[i] = chosen;
+  }
+}
+
+/* The ops one after another, those that stand together in an order of their own; each has random words of its own. */
 static void change_pixels(const image_source *source, uint32_t number, uint8_t *to, uint8_t *spare) {
   const series_request *const request = source->request;
   canvas image = {to, spare, source->blank, request->height, request->width, request->channels, 0, 0};
-  for (const image_op *op = source->ops; op < source->ops + request->ops; op++) {
-    const vu words = random_words(request->seed, op->stream, 2 * (int64_t)number, request->epoch);
-    if ((int32_t)(words[0] & 0xffff) >= op->chance) continue;
-    image.down = (int32_t)(words[1] & 0xffff);
-    image.right = (int32_t)(words[1] >> 16);
-    apply_row(&image, source->rows + op->first + (int32_t)((words[0] >> 16) * (uint32_t)op->rows >> 16));
+  for (const image_op *group = source->ops; group < source->ops + request->ops; group += group->together) {
+    int32_t order[MOST_TOGETHER] = {0};
+    if (group->together > 1)
+      draw_order(group->together, random_words(request->seed, group->stream, 2 * (int64_t)number, request->epoch)[1], order);
+    for (int32_t i = 0; i < group->together; i++) {
+      const image_op *const op = group + order[i];
+      const vu words = random_words(request->seed, op->stream, 2 * (int64_t)number, request->epoch);
+      if ((int32_t)(words[0] & 0xffff) >= op->chance) continue;
+      image.down = (int32_t)(words[1] & 0xffff);
+      image.right = (int32_t)(words[1] >> 16);
+      apply_row(&image, source->rows + op->first + (int32_t)((words[0] >> 16) * (uint32_t)op->rows >> 16));
+    }
   }
 }
 

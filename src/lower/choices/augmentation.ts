@@ -66,7 +66,7 @@ export const AUGMENTATIONS = {
     ({ degrees }) => ({ kind: 'rotate', degrees }),
   ),
   color_jitter: word(
-    'changes brightness, contrast, saturation and hue of each training image, in this order',
+    'changes brightness, contrast, saturation and hue of each training image, in an order drawn for each',
     {
       brightness: strength('of all values'),
       contrast: strength('of their distance to the mean grey'),

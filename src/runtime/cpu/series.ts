@@ -46,9 +46,9 @@ function packOps(ops: ImageAugmentation['ops']): Pick<PackedSeries, 'ops' | 'row
   const before = packedOps.get(ops);
   if (before !== undefined) return before;
   let first = 0;
-  const heads = ops.map(({ stream, chance, rows }) => {
+  const heads = ops.map(({ stream, chance, rows, together }) => {
     first += rows.length;
-    return { stream, chance, first: first - rows.length, rows: rows.length };
+    return { stream, chance, first: first - rows.length, rows: rows.length, together };
   });
   const rows = ops.flatMap((op) =>
     op.rows.map(({ primitive, numbers: [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] }) => ({

@@ -1,6 +1,6 @@
 import type { FurtherValues } from '../../datafiles/further-arrays.js';
 import { type Augmentation, drawChanges, drawsOf, fillOf, type ImageChange } from '../../datasets/augmentation.js';
-import { drawRow, imageOps } from '../../datasets/image-ops.js';
+import { drawOrder, drawRow, imageOps } from '../../datasets/image-ops.js';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { fnv1a32, threefry2x32 } from '../../random/threefry.js';
 import { type BatchSelection, type ImageAugmentation, NO_IMAGE } from '../../runtime/backend.js';
@@ -154,9 +154,14 @@ export class Batcher {
   private changePixels(source: number, pixels: Uint8Array, epoch: number): void {
     const [height = 0, width = 0, channels = 0] = this.set.shape;
     const { ops, blank, seed } = this.changes;
-    for (const op of ops) {
+    const change = (op: (typeof ops)[number]): void => {
       const drawn = drawRow(op, threefry2x32(seed, op.stream, source, epoch));
       if (drawn !== undefined) applyRow({ pixels, height, width, channels, blank, ...drawn }, drawn.row);
+    };
+    for (let at = 0; at < ops.length; ) {
+      const { together, stream } = ops[at]!;
+      for (const i of drawOrder(together, threefry2x32(seed, stream, source, epoch))) change(ops[at + i]!);
+      at += together;
     }
   }
 
