@@ -125,6 +125,8 @@ interface Resolved extends Omit<RunChoices, 'backend'> {
   /** config.json says something else, or does not have the pins of the checkpoint. */
   readonly areNew: boolean;
   readonly epochsBefore?: number;
+  /** Steps before the checkpoint. */
+  readonly step?: number;
   /** That the checkpoint's plan took over with. */
   readonly epoch?: number;
 }
@@ -156,6 +158,6 @@ export async function resolveChoices(stored: (StoredRun & { readonly dir: string
     shuffle: options.shuffle ?? earlier?.shuffle ?? true,
     augment: options.augment ?? earlier?.augment ?? true,
     ...given({ maxSteps, replan, histograms, limit, keepBest, formats }),
-    ...given({ epochsBefore: stored?.epochs, epoch: saved?.phase }),
+    ...given({ epochsBefore: stored?.epochs, step: saved?.step, epoch: saved?.phase }),
   };
 }

@@ -22,6 +22,7 @@ import { datasetOf } from '../training/data/batches.js';
 import { withFewTested } from '../training/data/first-images.js';
 import { limitData, limitNote } from '../training/data/limit.js';
 import { choosePlace, factsOf, openData } from '../training/data/open.js';
+import { readAhead } from '../training/epoch-batches.js';
 import type { EpochEvent, TrainEvent } from '../training/events.js';
 import { initOf } from '../training/init/choices.js';
 import { train as runTraining, type TrainResult } from '../training/loop.js';
@@ -195,6 +196,7 @@ async function trainIn(
       ...given({ maxSteps, replan, histograms, limit, keepBest, formats: made.formats }),
     });
   };
+  readAhead({ plan, recipe, dataset, shuffle, augment, ...given({ ranks: peers }) }, choices.step ?? 0);
   const executable = await backend.load(plan, loadOptions(options));
   if (options.compileAll) await Promise.all(plan.functions.map(({ name }) => executable.expect?.(name)));
   const plans = new RunPlans({ runnable, executable, load, config, images, ranks });

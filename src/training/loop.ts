@@ -1,6 +1,6 @@
 import { UserError, userError } from '../diagnostics/diagnostic.js';
 import { given } from '../given.js';
-import { divideEpoch, type EpochDivision, imagesBefore, stepsOfRun, stepsPerEpoch } from '../ir/epoch.js';
+import { type EpochDivision, imagesBefore, stepsOfRun, stepsPerEpoch } from '../ir/epoch.js';
 import { abortAfter, DYNAMIC_SCALING } from '../ir/loss-scaling.js';
 import { precisionName } from '../ir/types.js';
 import { join } from '../platform/path.js';
@@ -8,8 +8,9 @@ import { checkData } from './check-data.js';
 import { loadCheckpoint } from './checkpoint.js';
 import type { Scores } from './checkpoint-metadata.js';
 import { type Continuation, continueRates } from './continue.js';
-import { Batcher } from './data/batcher.js';
+import type { Batcher } from './data/batcher.js';
 import { stalled } from './early-stop.js';
+import { epochBatches } from './epoch-batches.js';
 import type { TrainEvent } from './events.js';
 import type { TrainOptions, TrainResult } from './options.js';
 import { resumedEnd } from './overflow/lost-loss.js';
@@ -46,12 +47,8 @@ interface Prepared {
 }
 
 function prepare(options: TrainOptions): Prepared {
-  const { plan, recipe, dataset, shuffle = true, augment = true } = options;
-  const { seed, accumulate, dropLast } = recipe.train;
-  // That of all ranks.
-  const batch = options.ranks === undefined ? (findFunction(plan, 'train_step')?.batch ?? recipe.train.batch) : recipe.train.batch;
-  const batcher = new Batcher(dataset.train, { seed, shuffle, augment: augment ? recipe.dataset.augment : [], mean: recipe.dataset.mean });
-  const division = divideEpoch(dataset.train.count, batch, accumulate, dropLast);
+  const { recipe, dataset, shuffle = true, augment = true } = options;
+  const { batcher, batch, division } = epochBatches(options);
   checkData(options, division);
   return {
     batcher,
