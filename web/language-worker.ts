@@ -8,6 +8,7 @@ import { type Hint, hintsIn } from '../src/language/hints.js';
 import { hoverAt } from '../src/language/hover.js';
 import { semanticTokens } from '../src/language/semantic.js';
 import { LanguageService } from '../src/language/service.js';
+import { comparePlans } from '../src/memory/plan-memory.js';
 import { trainStep } from '../src/plan/facts.js';
 import { layerOps } from '../src/plan/layer-ops.js';
 import type { Plan, PlanFunction } from '../src/plan/plan.js';
@@ -61,6 +62,18 @@ async function plan(text: string, settings: Settings) {
   }
 }
 
+/** How another choice of settings would change the plan that is shown; the mistakes where that has no plan. */
+async function compare(text: string, settings: Settings) {
+  if (compiled === undefined) return undefined;
+  try {
+    const other = await planned(text, settings, 'webgpu');
+    return { report: await explainPlan(other), diff: await comparePlans(compiled.plan, other.plan) };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { why: error.diagnostics[0]?.message ?? 'there is no plan' };
+  }
+}
+
 /** The groups that compute something of a layer. */
 function groupsOf({ graph, groups }: PlanFunction, layer: string): PlanFunction['groups'] {
   return groups.filter(({ nodes }) => nodes.some((id) => graph.nodes[id]!.layer === layer));
@@ -103,6 +116,7 @@ const functions = {
   update,
   hints,
   plan,
+  compare,
   story,
   kernelsInC,
   complete: (text: string, offset: number) => {

@@ -1,5 +1,7 @@
+import type { PlanReport } from '../src/browser.js';
 import { PAGE_STYLE } from '../src/figures/style.js';
 import { formatBytes } from '../src/numeric/bytes.js';
+import { differenceOf } from './difference-view.js';
 import { createEditor } from './editor.js';
 import { EXAMPLES } from './examples.js';
 import type { LanguageFunctions } from './language-worker.js';
@@ -24,6 +26,8 @@ const status = byId('plan-status');
 const example = byId<HTMLSelectElement>('example');
 const precision = byId<HTMLSelectElement>('precision');
 const policy = byId<HTMLSelectElement>('policy');
+const other = byId<HTMLSelectElement>('other');
+const difference = byId('difference');
 const batch = byId<HTMLInputElement>('batch');
 
 // `ampc ui FILE` puts a program into the page.
@@ -38,6 +42,18 @@ function settings(): Readonly<Record<string, string | number>> {
     ...(policy.value !== '' && { policy: policy.value }),
     ...(batch.value !== '' && { batch: batch.valueAsNumber }),
   };
+}
+
+/** Shows how the plan differs from that with what is chosen to compare, `key=value`. */
+async function showDifference(text: string, report: PlanReport, own: number): Promise<void> {
+  const [key, value] = other.value.split('=') as [string, string | undefined];
+  const found = value === undefined ? undefined : await language.compare(text, { ...settings(), [key]: value });
+  if (own !== version) return;
+  difference.hidden = found === undefined;
+  if (found === undefined) return;
+  const name = `${key} ${value}`;
+  if (found.why === undefined) difference.innerHTML = differenceOf(report, found.report, found.diff, name);
+  else difference.textContent = `With ${name} there is no plan: ${found.why}`;
 }
 
 let version = 0;
@@ -55,6 +71,8 @@ async function replan(): Promise<void> {
   }
   planView.show(report);
   await story.follow(report);
+  await showDifference(text, report, own);
+  if (own !== version) return;
   const step = report.functions.find(({ name }) => name === 'train_step');
   status.textContent = `${report.model}: ${step?.kernels} kernels and ${step?.casts} casts in a step, ${formatBytes(report.memory.total)}; planned in ${ms.toFixed(0)} ms`;
   document.body.dataset['planned'] = String(own);
@@ -85,5 +103,5 @@ new TrainView(
 );
 
 example.addEventListener('change', () => editor.replace(programs[example.value]!));
-for (const control of [precision, policy, batch]) control.addEventListener('change', () => void replan());
+for (const control of [precision, policy, batch, other]) control.addEventListener('change', () => void replan());
 void replan();

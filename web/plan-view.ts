@@ -12,7 +12,8 @@ function drawn({ layer, op, shape, result, gradient, why }: PlanReport['layers']
   return { name: layer, what, format: result, gradient, why };
 }
 
-function graphOf({ layers, edges }: PlanReport): Child {
+/** Layers with their formats. */
+export function graphOf({ layers, edges }: PlanReport): Child {
   const known = new Set(layers.map(({ layer }) => layer));
   const inputs = [...new Set(edges.map(({ from }) => from))].filter((name) => !known.has(name));
   const nodes = [

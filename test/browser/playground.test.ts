@@ -95,6 +95,18 @@ describe('the playground', () => {
     await page.waitForSelector('#story:not([hidden])');
   });
 
+  it('shows two plans side by side, and says how the second differs', async () => {
+    await replanned(page, async () => void (await page.selectOption('#other', 'precision=fp32')));
+    await page.waitForSelector('#difference:not([hidden])');
+    const words = (await page.textContent('#difference'))!;
+    for (const said of [/precision: fp16 becomes fp32/, /conv2d of conv1: .* → f16 becomes .* → f32/, /Casts that go: \d+.*conv1\.weight/])
+      assert.match(words, said);
+    assert.equal(await page.locator('#difference .graph svg').count(), 2);
+    assert.deepEqual(await page.evaluate(FAULTS_OF_LAYOUT), []);
+    await replanned(page, async () => void (await page.selectOption('#other', '')));
+    await page.waitForSelector('#difference', { state: 'hidden' });
+  });
+
   it('follows the text and the switches, and shows mistakes where they are', async () => {
     const inFp32 = await replanned(page, async () => void (await page.selectOption('#precision', 'fp32')));
     assert.match(inFp32, / 0 casts in a step/);
