@@ -131,12 +131,13 @@ export class TrainView {
     if (last === undefined) return;
     const rate = ((steps.length - 1) / (performance.now() - this.began)) * 1000;
     const accuracy = epochs.at(-1)?.test_accuracy;
+    const speed = epochs.at(-1)?.images_per_second;
     const facts: readonly (readonly [string, string])[] = [
       ['step', String(last.step)],
       ['loss', last.loss?.toFixed(4) ?? 'not finite'],
       ['loss scale', String(last.loss_scale)],
       ['skipped steps', String(steps.filter(({ skipped }) => skipped).length)],
-      ['steps a second', Number.isFinite(rate) ? rate.toFixed(1) : '–'],
+      speed === undefined ? ['steps a second', Number.isFinite(rate) ? rate.toFixed(1) : '–'] : ['images a second', speed.toFixed(0)],
       ['test accuracy', accuracy === undefined || accuracy === null ? '–' : `${(100 * accuracy).toFixed(1)} %`],
     ];
     this.parts.facts.innerHTML = join(

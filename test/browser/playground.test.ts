@@ -140,6 +140,7 @@ describe('the playground', () => {
       },
     );
     assert.deepEqual(shown.slice(0, 4), ['10', last!.toFixed(4), '65536', '0']);
+    assert.match((await page.textContent('#facts'))!, /\d+images a second/);
     assert.equal(shown[5], `${(100 * testAccuracy!).toFixed(1)} %`);
     await page.reload();
     await page.waitForSelector('body[data-planned]');
