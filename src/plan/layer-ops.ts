@@ -1,3 +1,4 @@
+import { valueNames } from '../ir/print.js';
 import { isCast, isState } from '../ir/structure.js';
 import type { DType, Node, Shape, ValueId } from '../ir/types.js';
 import { whyText } from '../ir/why.js';
@@ -22,13 +23,13 @@ export interface LayerOps {
   readonly edges: readonly LayerEdge[];
 }
 
-const nameOf = (node: Node): string => (isState(node) ? String(node.attrs.name) : `${node.op} %${node.id}`);
-
 /** What becomes of one layer in a step, op by op: forward, backward and the update of its parameters. */
 export function layerOps(fn: PlanFunction, layer: string): LayerOps {
   const { graph } = fn;
   const moved = new Map(castFacts(fn).map(({ node, bytesMoved }) => [node.id, bytesMoved]));
   const isOwn = (node: Node) => node.layer === layer || (node.updateOf !== undefined && graph.nodes[node.updateOf]!.layer === layer);
+  const values = valueNames(graph);
+  const nameOf = (node: Node): string => (isState(node) ? String(node.attrs.name) : `${node.op} ${values[node.id]}`);
   const ops = new Map<string, LayerOp>();
   const edges = new Map<string, LayerEdge>();
   const add = (node: Node): string => {

@@ -74,6 +74,8 @@ describe('the playground', () => {
     assert.match(story, /@compute/);
     const ops = (await page.locator('#story .graph').textContent())!;
     for (const op of [/conv2d %\d+forward/, /conv2d_weight_grad %\d+backward/, /adam %\d+update/]) assert.match(ops, op);
+    const [, update] = /adam (%\d+)update/.exec(ops)!;
+    assert.ok(story.includes(`${update} = adam `), `${update} is not its name in the plan`);
     assert.match(ops, /f32 → f16, [\d.]+ (Ki)?B/);
     await page.getByText('C of its kernels').click();
     await page.getByText('C of kernel conv1', { exact: true }).waitFor();
