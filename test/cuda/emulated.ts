@@ -61,7 +61,7 @@ extern "C" void ampc_call(const unsigned *w, const unsigned *end, Block b0, Bloc
 }
 
 function wordsOf({ groups }: CudaFunction): Uint32Array {
-  const launches = groups.flatMap((group) => group.launches);
+  const launches = groups.flatMap((group) => group.dispatches);
   return Uint32Array.from(
     launches.flatMap(({ kernel, blocks: [x, y], bindings }) => [
       kernel,

@@ -6,10 +6,11 @@ import { isOfKind, opDefinition } from '../../ops/index.js';
 import type { Group, PlanFunction } from '../../plan/plan.js';
 import type { KernelMethod } from '../../plan/work.js';
 import type { Code } from '../code.js';
+import type { StateLayout } from '../slots.js';
 import { cType } from './formats.js';
 import { consumedBy, rootOf } from './group-values.js';
 import { OwnName } from './kernel-code.js';
-import type { FunctionLayout, StateLayout } from './layout.js';
+import type { FunctionLayout } from './layout.js';
 import { blockPlace, constantPlace, type Place } from './place.js';
 import type { Target } from './target.js';
 

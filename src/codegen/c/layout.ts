@@ -1,22 +1,11 @@
 import { isInput, isState } from '../../ir/structure.js';
-import { byteLength, type Node, stringAttr, type TensorType, type ValueId } from '../../ir/types.js';
+import { byteLength, type Node, stringAttr, type ValueId } from '../../ir/types.js';
 import { isView } from '../../ops/index.js';
 import type { Plan, PlanFunction } from '../../plan/plan.js';
+import type { Slot, StateLayout } from '../slots.js';
 import { type BlockPlace, blockPlace } from './place.js';
 
 const ALIGNMENT = 64;
-
-export interface Slot {
-  readonly type: TensorType;
-  /** Byte offset in its block. */
-  readonly offset: number;
-}
-
-/** Where every state of the plan lives; one block for all functions. */
-export interface StateLayout {
-  readonly slots: ReadonlyMap<string, Slot>;
-  readonly bytes: number;
-}
 
 /** Where values are that outlive a kernel. */
 type ValuePlace = BlockPlace<'arena' | 'states' | 'inputs'>;

@@ -1,12 +1,8 @@
 import { printNodeWith, printSignature, valueNames } from '../../ir/print.js';
-import { isFloat, type ValueId } from '../../ir/types.js';
 import type { Group, Plan, PlanFunction } from '../../plan/plan.js';
-import { GroupContext } from '../gpu/context.js';
-import { emitGroup } from '../gpu/group.js';
+import { emitProgram, type GpuFunction, type GpuProgram } from '../gpu/emit.js';
 import type { Binding, Dispatch } from '../gpu/kernel.js';
-import { type FunctionLayout, layoutFunction, layoutStates, type StateLayout } from '../gpu/layout.js';
 import type { GpuTarget } from '../gpu/target.js';
-import { CUDA_FORMATS } from './formats.js';
 import { CUDA, NAME } from './kernel.js';
 import { CUDA_KERNELS } from './own-kernels.js';
 import { PRELUDE } from './prelude.js';
@@ -29,26 +25,11 @@ export interface Launch {
   readonly blocks: Dispatch['workgroups'];
 }
 
-export interface GroupLaunches {
-  readonly group: Group;
-  readonly launches: readonly Launch[];
-  /** Float values that the group stores: what a traced call looks into. */
-  readonly stores: readonly ValueId[];
-}
-
-export interface CudaFunction {
-  readonly name: string;
-  readonly layout: FunctionLayout;
-  readonly groups: readonly GroupLaunches[];
-}
+export type CudaFunction = GpuFunction<Launch>;
 
 /** A plan as kernels, and how to launch them. */
-export interface CudaProgram {
+export interface CudaProgram extends GpuProgram<Launch> {
   readonly kernels: readonly CudaKernelSource[];
-  readonly functions: readonly CudaFunction[];
-  readonly states: StateLayout;
-  /** Bytes of each block of memory. */
-  readonly memory: { readonly states: number; readonly inputs: number; readonly arena: number; readonly workspace: number };
 }
 
 /** Names of kernels: that of the function and the layer in which it is first launched, and a number where a layer has several. */
@@ -68,13 +49,10 @@ class Names {
 
 /** Writes a plan as CUDA C++. Throws on an op without a kernel, which is a bug. */
 export function emitCuda(plan: Plan, target: GpuTarget = CUDA_TARGET): CudaProgram {
-  const states = layoutStates(plan, target.limits, CUDA_FORMATS);
   const kernels: CudaKernelSource[] = [];
   const known = new Map<string, number>();
   const names = new Names();
-  let workspace = 0;
-
-  const launchOf = (fn: PlanFunction, group: Group, { code, bindings, workgroups, size, label }: Dispatch): Launch => {
+  const launchOf = ({ code, bindings, workgroups, size, label }: Dispatch, fn: PlanFunction, group: Group): Launch => {
     let kernel = known.get(code);
     if (kernel === undefined) {
       const name = names.of(fn.name, group.name);
@@ -83,23 +61,7 @@ export function emitCuda(plan: Plan, target: GpuTarget = CUDA_TARGET): CudaProgr
     }
     return { kernel, bindings, blocks: workgroups };
   };
-  const functions = plan.functions.map((fn): CudaFunction => {
-    const layout = layoutFunction(fn, states, target.limits, CUDA_FORMATS);
-    const groups = fn.groups.map((group): GroupLaunches => {
-      const context = new GroupContext(fn, group, layout, states, target, CUDA);
-      const launches = emitGroup(context, CUDA_KERNELS).map((dispatch) => launchOf(fn, group, dispatch));
-      workspace = Math.max(workspace, context.workBytes);
-      return { group, launches, stores: group.stores.filter((id) => isFloat(fn.graph.nodes[id]!.type.dtype)) };
-    });
-    return { name: fn.name, layout, groups };
-  });
-  const memory = {
-    states: states.bytes,
-    inputs: Math.max(0, ...functions.map(({ layout }) => layout.inputBytes)),
-    arena: Math.max(0, ...functions.map(({ layout }) => layout.arenaBytes)),
-    workspace,
-  };
-  return { kernels, functions, states, memory };
+  return { kernels, ...emitProgram(plan, target, CUDA, CUDA_KERNELS, launchOf) };
 }
 
 /** The source of all kernels, which includes nothing. `comments`: what stands above each. */
@@ -114,9 +76,9 @@ export function printCuda(plan: Plan, program: CudaProgram): string {
   const comments = program.kernels.map((): string[] => []);
   for (const fn of plan.functions) {
     const names = valueNames(fn.graph);
-    for (const { group, launches } of program.functions.find(({ name }) => name === fn.name)!.groups) {
+    for (const { group, dispatches } of program.functions.find(({ name }) => name === fn.name)!.groups) {
       const seen = new Set<number>();
-      for (const { kernel, bindings, blocks } of launches) {
+      for (const { kernel, bindings, blocks } of dispatches) {
         const places = bindings.map(({ place }, i) => `b${i} ${place.block}+${place.offset}`).join(', ');
         const lines = comments[kernel]!;
         if (lines.length === 0) lines.push(`// ${program.kernels[kernel]!.label}`);

@@ -3,10 +3,11 @@ import { elementCount, stringAttr, stringsAttr } from '../../ir/types.js';
 import { isOfKind, isView } from '../../ops/index.js';
 import type { Group, PlanFunction } from '../../plan/plan.js';
 import { storageRoot } from '../../plan/storage.js';
+import type { StateLayout } from '../slots.js';
 import { type ElementType, formatOf } from './formats.js';
 import type { Kernel } from './kernel.js';
 import type { Language } from './language.js';
-import { alignTo, type FunctionLayout, type Place, type StateLayout, startBehind } from './layout.js';
+import { alignTo, type FunctionLayout, type Place, startBehind } from './layout.js';
 import type { GpuTarget } from './target.js';
 
 /** What emitters see of one group: its values, where they are, and what earlier kernels of the group have put into memory. */

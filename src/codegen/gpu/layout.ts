@@ -4,6 +4,7 @@ import { elementCount, stringAttr } from '../../ir/types.js';
 import { planMemory } from '../../plan/memory.js';
 import type { MemoryPlan, Plan, PlanFunction } from '../../plan/plan.js';
 import { storageRoot } from '../../plan/storage.js';
+import type { Slot, StateLayout } from '../slots.js';
 import { formatOf, type GpuFormats } from './formats.js';
 import type { GpuLimits } from './target.js';
 
@@ -17,17 +18,6 @@ export type Block = 'inputs' | 'states' | 'arena' | 'work';
 export interface Place {
   readonly block: Block;
   readonly offset: number;
-  readonly bytes: number;
-}
-
-export interface Slot {
-  readonly type: TensorType;
-  readonly offset: number;
-}
-
-/** Where every state of the plan lives; one block for all functions. */
-export interface StateLayout {
-  readonly slots: ReadonlyMap<string, Slot>;
   readonly bytes: number;
 }
 

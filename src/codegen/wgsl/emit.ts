@@ -1,11 +1,8 @@
 import { printNodeWith, printSignature, valueNames } from '../../ir/print.js';
-import { isFloat, type ValueId } from '../../ir/types.js';
-import type { Group, Plan, PlanFunction } from '../../plan/plan.js';
-import { GroupContext } from '../gpu/context.js';
-import { emitGroup } from '../gpu/group.js';
+import type { Plan } from '../../plan/plan.js';
+import { emitProgram, type GpuFunction, type GpuProgram } from '../gpu/emit.js';
 import type { Binding, Dispatch } from '../gpu/kernel.js';
-import { bufferBytes, type FunctionLayout, layoutFunction, layoutStates, type StateLayout } from '../gpu/layout.js';
-import { WGSL_FORMATS } from './formats.js';
+import { bufferBytes } from '../gpu/layout.js';
 import { WGSL } from './kernel.js';
 import { WGSL_KERNELS } from './own-kernels.js';
 import { DEFAULT_TARGET, type WgslTarget } from './target.js';
@@ -24,65 +21,26 @@ export interface DispatchPlan {
   readonly workgroups: Dispatch['workgroups'];
 }
 
-export interface GroupDispatches {
-  readonly group: Group;
-  readonly dispatches: readonly DispatchPlan[];
-  /** Float values that the group stores: what a traced call looks into. */
-  readonly stores: readonly ValueId[];
-}
-
-export interface WgslFunction {
-  readonly name: string;
-  readonly layout: FunctionLayout;
-  readonly groups: readonly GroupDispatches[];
-}
+export type WgslFunction = GpuFunction<DispatchPlan>;
 
 /** A plan as compute shaders, and how to run them. */
-export interface WgslProgram {
+export interface WgslProgram extends GpuProgram<DispatchPlan> {
   readonly shaders: readonly ShaderSource[];
-  readonly functions: readonly WgslFunction[];
-  readonly states: StateLayout;
   /** Bytes of the largest buffer: a block is as many as it takes. */
   readonly bufferBytes: number;
-  /** Bytes of each block. */
-  readonly memory: { readonly states: number; readonly inputs: number; readonly arena: number; readonly workspace: number };
 }
 
 /** Writes a plan as WGSL for one device. Throws on an op without a kernel, which is a bug. */
 export function emitWgsl(plan: Plan, target: WgslTarget = DEFAULT_TARGET): WgslProgram {
-  const states = layoutStates(plan, target.limits, WGSL_FORMATS);
   const shaders: ShaderSource[] = [];
   const known = new Map<string, number>();
-  let workspace = 0;
-
-  const shaderOf = ({ code, bindings, label }: Dispatch): number => {
-    const index = known.get(code) ?? shaders.push({ label, code, bindings: bindings.map(({ access, type }) => ({ access, type })) }) - 1;
-    known.set(code, index);
-    return index;
+  const dispatchOf = ({ code, bindings, label, workgroups }: Dispatch): DispatchPlan => {
+    const shader = known.get(code) ?? shaders.push({ label, code, bindings: bindings.map(({ access, type }) => ({ access, type })) }) - 1;
+    known.set(code, shader);
+    return { shader, bindings, workgroups };
   };
-  const emitFunction = (fn: PlanFunction): WgslFunction => {
-    const layout = layoutFunction(fn, states, target.limits, WGSL_FORMATS);
-    const groups = fn.groups.map((group): GroupDispatches => {
-      const context = new GroupContext(fn, group, layout, states, target, WGSL);
-      const dispatches = emitGroup(context, WGSL_KERNELS).map((dispatch) => ({
-        shader: shaderOf(dispatch),
-        bindings: dispatch.bindings,
-        workgroups: dispatch.workgroups,
-      }));
-      workspace = Math.max(workspace, context.workBytes);
-      return { group, dispatches, stores: group.stores.filter((id) => isFloat(fn.graph.nodes[id]!.type.dtype)) };
-    });
-    return { name: fn.name, layout, groups };
-  };
-
-  const functions = plan.functions.map(emitFunction);
-  const memory = {
-    states: states.bytes,
-    inputs: Math.max(0, ...functions.map(({ layout }) => layout.inputBytes)),
-    arena: Math.max(0, ...functions.map(({ layout }) => layout.arenaBytes)),
-    workspace,
-  };
-  return { shaders, functions, states, bufferBytes: bufferBytes(target.limits), memory };
+  const program = emitProgram(plan, target, WGSL, WGSL_KERNELS, dispatchOf);
+  return { shaders, bufferBytes: bufferBytes(target.limits), ...program };
 }
 
 /** The program as text: every shader once, and the order in which each function runs them. */

@@ -1,5 +1,6 @@
+import type { GroupDispatches } from '../../codegen/gpu/emit.js';
 import type { GpuLimits } from '../../codegen/gpu/target.js';
-import type { GroupDispatches, WgslProgram } from '../../codegen/wgsl/emit.js';
+import type { DispatchPlan, WgslProgram } from '../../codegen/wgsl/emit.js';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { isCast, isState } from '../../ir/structure.js';
 import { formatType, type Graph, type ValueId } from '../../ir/types.js';
@@ -37,7 +38,7 @@ function values(fn: PlanFunction, { layout }: WgslProgram['functions'][number]):
 }
 
 /** What a group leaves in memory for itself: partial sums, and values that it cannot keep in registers. */
-function workspace(fn: PlanFunction, { group, dispatches }: GroupDispatches): Bound[] {
+function workspace(fn: PlanFunction, { group, dispatches }: GroupDispatches<DispatchPlan>): Bound[] {
   const places = dispatches.flatMap(({ bindings }) => bindings.map(({ place }) => place)).filter(({ block }) => block === 'work');
   return places.map(({ bytes }) => ({ what: `the workspace of ${group.name} in ${fn.name}`, bytes, batch: fn.batch, scales: false }));
 }
