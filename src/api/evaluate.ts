@@ -213,8 +213,8 @@ async function expandFolders(paths: readonly string[], onFailure: PredictOptions
 }
 
 /**
- * The most probable classes of pictures (PNG, JPEG and what else sharp reads), also of all that are in a folder. Throws UserError as
- * `evaluate`, for unreadable pictures, for folders without any, and AMP7402 for a model that results in no classes
+ * The most probable classes of pictures (JPEG, PNG, WebP, GIF, TIFF, AVIF, BMP, PPM or PGM), also of all that are in a folder. Throws
+ * UserError as `evaluate`, for unreadable pictures, for folders without any, and AMP7402 for a model that results in no classes
  * or takes more than a picture.
  */
 export async function predict(

@@ -1,5 +1,6 @@
 import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
+import { isPictureName } from '../datasets/picture-formats.js';
 import type { Split } from '../datasets/registry.js';
 import type { DataSplit } from '../datasets/source.js';
 import { userError } from '../diagnostics/diagnostic.js';
@@ -33,8 +34,6 @@ export const TEST_NAMES = ['test', 'val', 'valid', 'validation'];
 
 /** What systems and programs leave in folders, which belongs to nobody's class. Names with a dot in front are hidden and the same. */
 const LITTER = new Set(['thumbs.db', 'ehthumbs.db', 'desktop.ini', '__macosx', '@eadir', 'icon\r']);
-
-const PICTURES = new Set(['.jpg', '.jpeg', '.png', '.webp', '.gif', '.bmp', '.tif', '.tiff', '.avif', '.heic', '.jfif']);
 
 function isLitter(name: string): boolean {
   return name.startsWith('.') || LITTER.has(name.toLowerCase());
@@ -77,7 +76,7 @@ function filesBelow(root: string, path: string, above: readonly string[] = []): 
 
 /** Paths of the pictures in a folder and the folders below it, in the order of code points. Throws UserError AMP6110. */
 export function picturesBelow(folder: string): readonly string[] {
-  const pictures = filesBelow(folder, '').filter((path) => PICTURES.has(extname(path).toLowerCase()));
+  const pictures = filesBelow(folder, '').filter((path) => isPictureName(path));
   return pictures.map((path) => join(folder, path)).sort(byCodePoint);
 }
 
@@ -99,7 +98,7 @@ function readTree(root: string, inner: string): Tree {
   const misplaced: { path: string; why: string }[] = [];
   for (const { name, isFolder } of entriesOf(join(root, inner))) {
     if (isFolder) files.set(named(name), filesBelow(root, within(name)));
-    else if (PICTURES.has(extname(name).toLowerCase())) misplaced.push({ path: within(name), why: 'it lies in no folder of a class' });
+    else if (isPictureName(name)) misplaced.push({ path: within(name), why: 'it lies in no folder of a class' });
   }
   const classes = [...files.keys()].sort(byCodePoint);
   return { classes, files, misplaced };

@@ -1,3 +1,4 @@
+import { READ_FORMATS } from '../datasets/picture-formats.js';
 import type { ImageSize } from '../datasets/source.js';
 import { type Diagnostic, UserError, userError } from '../diagnostics/diagnostic.js';
 import { fileFix, fileReason, isSystemError } from '../files/reason.js';
@@ -23,7 +24,7 @@ export interface Prediction {
   readonly top: readonly ClassProbability[];
 }
 
-/** Reads a picture of any format that sharp knows, as `decodePicture`. Throws the system's error, or that of sharp. */
+/** Reads a picture of any of READ_FORMATS, as `decodePicture`. Throws the system's error, or that of sharp. */
 export async function readImage(path: string, shape: Shape, size?: ImageSize): Promise<Uint8Array> {
   return decodePicture(await readFile(path), shape, size);
 }
@@ -44,7 +45,7 @@ async function readAll(paths: readonly string[], shape: Shape, size: ImageSize |
       severity: 'error',
       message: `${path} cannot be read as a picture`,
       why: fileReason(result.reason),
-      fix: isSystemError(result.reason) ? fileFix(result.reason) : 'give PNG or JPEG files',
+      fix: isSystemError(result.reason) ? fileFix(result.reason) : `give a file of ${READ_FORMATS}`,
     });
     return [];
   });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { schemaProblem } from '../../src/files/schemas.js';
 import { ampc, startAmpc } from '../support/cli.js';
 import { useTiny } from '../support/tiny.js';
-import { painted, put } from '../training/support/pictures.js';
+import { painted, pixels, put } from '../training/support/pictures.js';
 
 describe('ampc predict of folders', () => {
   const work = useTiny();
@@ -67,6 +67,21 @@ describe('ampc predict of folders', () => {
     assert.match(stdout, /^path,class,.*\n\S+b\.png,class\d,[^\n]*\n$/);
     assert.match(stderr, /error\[AMP7403\]: there are no pictures in .*empty\n/);
     assert.match(stderr, /error\[AMP7401\]: .*a\.png cannot be read as a picture/);
+  });
+
+  it('reads PPM, as the programs of ampc export do, and says why one of 16 bits is not read', async () => {
+    const folder = work.path('plain');
+    const colours = Array.from({ length: 12 * 8 * 3 }, (_, at) => (at * 7) % 256);
+    put(folder, 'a.png', await pixels(12, 8, 3, colours).png().toBuffer());
+    put(folder, 'b.ppm', Buffer.concat([Buffer.from('P6 12 8 255\n'), Uint8Array.from(colours)]));
+    put(folder, 'c.pgm', Buffer.concat([Buffer.from('P5 1 1 65535\n'), Uint8Array.of(1, 2)]));
+    const { code, stdout, stderr } = await ampc(...work.args('predict', run, folder, '--csv'));
+    assert.equal(code, 1);
+    const [, png, ppm, ...more] = stdout.trimEnd().split('\n');
+    assert.equal(ppm!.replace('b.ppm', 'a.png'), png);
+    assert.deepEqual(more, []);
+    assert.match(stderr, /AMP7401\]: .*c\.pgm cannot be read as a picture\n.*it has 16 bits a channel/);
+    assert.match(stderr, /give a file of JPEG, PNG, .* or PGM/);
   });
 
   it('answers mistakes', async () => {

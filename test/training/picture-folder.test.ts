@@ -132,6 +132,18 @@ describe('a folder of pictures', () => {
       assert.deepEqual([classes, train.count, test.count], [['dogs', 'été 犬'], 13, 8]);
     }));
 
+  it('may hold PPM and PGM', () =>
+    inFolder(async (root) => {
+      for (const split of ['train', 'test']) {
+        put(root, `${split}/cats/1.ppm`, Buffer.concat([Buffer.from('P6\n1 1\n255\n'), Uint8Array.of(220, 40, 40)]));
+        put(root, `${split}/dogs/2.pgm`, Buffer.concat([Buffer.from('P5\n4 4\n255\n'), new Uint8Array(16).fill(77)]));
+      }
+      const { train, test } = await open(root);
+      const pixelsOf = (colour: readonly number[]) => Array.from({ length: 16 }, () => colour).flat();
+      assert.deepEqual([...train.images], [...pixelsOf([220, 40, 40]), ...pixelsOf([77, 77, 77])]);
+      assert.deepEqual(test.images, train.images);
+    }));
+
   it('that may only be read is read', () =>
     inFolder(async (root) => {
       await pictureFolder(root);

@@ -35,7 +35,7 @@ export const addPredict: AddCommand = (program, output, exitWith) => {
     .command('predict')
     .description('classify pictures, also all in a folder, with a trained model')
     .argument('<run-or-file>', 'run folder, or .amp file with --weights')
-    .argument('<image...>', 'PNG or JPEG files, or folders of them')
+    .argument('<image...>', 'pictures (JPEG, PNG, PPM and others), or folders of them')
     .option('--weights <file>', "safetensors file (default: the run's last.safetensors)")
     .option('--top <n>', 'classes that are told of each picture (default: 3)', integer(1))
     .addOption(new Option('--csv', 'a table with a row for each picture, in CSV').default(false).conflicts('json'))

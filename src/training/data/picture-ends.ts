@@ -1,4 +1,5 @@
 import { hasFrame } from './plain-picture.js';
+import { pnmEnd, pnmHeader } from './pnm.js';
 
 const has = (bytes: Uint8Array, at: number, text: string): boolean =>
   bytes.length >= at + text.length && Buffer.from(bytes.buffer, bytes.byteOffset + at, text.length).toString('latin1') === text;
@@ -9,6 +10,10 @@ const FORMATS: readonly ((head: Uint8Array, tail: Uint8Array, size: number) => b
   (head, tail) => has(head, 0, '\x89PNG\r\n\x1a\n') && has(head, 12, 'IHDR') && has(tail, tail.length - 8, 'IEND'),
   (head, tail) => /^GIF8[79]a/.test(Buffer.from(head.subarray(0, 6)).toString('latin1')) && tail.at(-1) === 0x3b,
   (head, _, size) => has(head, 0, 'RIFF') && has(head, 8, 'WEBP') && Buffer.from(head.subarray(4, 8)).readUInt32LE() + 8 === size,
+  (head, _, size) => {
+    const header = pnmHeader(head);
+    return header !== undefined && !('why' in header) && pnmEnd(header) === size;
+  },
 ];
 
 /**

@@ -1,9 +1,9 @@
-import sharp from 'sharp';
 import { listClassFolders } from '../../datafiles/class-folders.js';
 import { readCsvList } from '../../datafiles/csv.js';
 import { listParquet } from '../../datafiles/parquet.js';
 import type { DatasetSpec } from '../../ir/program.js';
 import { rowsOf } from './parquet-pictures.js';
+import { pictureSize } from './picture.js';
 import { filesBelow, type PictureFiles } from './picture-files.js';
 
 /** The least, the median and the largest of some numbers. */
@@ -56,10 +56,8 @@ export async function measureSizes(spec: DatasetSpec, place: string | undefined)
     const { read, fileOf } = found.files;
     const picture = read === undefined ? fileOf(path) : read(path);
     if (typeof picture === 'object' && 'why' in picture) return;
-    const { autoOrient } = await sharp(picture)
-      .metadata()
-      .catch(() => ({ autoOrient: undefined }));
-    if (autoOrient !== undefined) sizes.push(autoOrient);
+    const size = await pictureSize(picture);
+    if (size !== undefined) sizes.push(size);
   };
   for (let at = 0; at < paths.length; at += AT_ONCE) await Promise.all(paths.slice(at, at + AT_ONCE).map(look));
   if (sizes.length === 0) return undefined;

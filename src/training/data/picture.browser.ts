@@ -1,6 +1,7 @@
 import { DEFAULT_SIZING, type Fit, type ImageSize } from '../../datasets/source.js';
 import { notInBrowser } from '../../files/not-here.js';
 import type { Shape } from '../../ir/types.js';
+import { readPnm } from './pnm.js';
 
 export const DECODER = 'browser';
 
@@ -57,7 +58,8 @@ function pictureOf(pixels: Uint8Array, [height = 0, width = 0, channels = 0]: Sh
 
 /** As in Node, by the browser's decoder and its way of resizing: pixels differ a little. */
 export async function decodePicture(bytes: Uint8Array, shape: Shape, size?: ImageSize): Promise<Uint8Array> {
-  const picture = await createImageBitmap(new Blob([bytes.slice()]));
+  const raw = readPnm(bytes);
+  const picture = raw === undefined ? await createImageBitmap(new Blob([bytes.slice()])) : pictureOf(raw.pixels, raw.shape);
   return drawn(picture, [picture.width, picture.height], shape, (size ?? DEFAULT_SIZING).fit);
 }
 

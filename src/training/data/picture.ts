@@ -1,10 +1,13 @@
+import { readFile } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import sharp, { type Sharp } from 'sharp';
 import { DEFAULT_SIZING, type Fit, type ImageSize } from '../../datasets/source.js';
 import type { Shape } from '../../ir/types.js';
-import { decodeSmall, SMALL_DECODER } from './small-picture.js';
+import { type RawPicture, readPnm } from './pnm.js';
+import { decodeSmall, readBmp, SMALL_DECODER } from './small-picture.js';
 
 /** Changes when the pixels of a picture do, whatever the reason: what was decoded before is then decoded again. */
-export const DECODER = `2 ${SMALL_DECODER} sharp ${sharp.versions.sharp} vips ${sharp.versions.vips}`;
+export const DECODER = `3 ${SMALL_DECODER} sharp ${sharp.versions.sharp} vips ${sharp.versions.vips}`;
 
 /** Each picture is decoded on one thread, several at a time. */
 sharp.concurrency(1);
@@ -39,11 +42,31 @@ async function inChannels(picture: Sharp, channels: number): Promise<Uint8Array>
   }
 }
 
+const sharpOf = ({ pixels, shape: [height = 0, width = 0, channels = 0] }: RawPicture): Sharp =>
+  sharp(pixels, { raw: { width, height, channels: channels as 1 | 2 | 3 | 4 } });
+
 /** Pixels u8 HWC of 1 to 4 channels at another size. */
-export async function resizePixels(pixels: Uint8Array, [height = 0, width = 0, channels = 0]: Shape, size: ImageSize): Promise<Uint8Array> {
-  const picture = sharp(pixels, { raw: { width, height, channels: channels as 1 | 2 | 3 | 4 } });
+export async function resizePixels(pixels: Uint8Array, shape: Shape, size: ImageSize): Promise<Uint8Array> {
+  const picture = sharpOf({ pixels, shape });
   const resized = picture.resize(size.width, size.height, { fit: SHARP_FITS[size.fit], kernel: size.filter, background: BLACK });
-  return inChannels(resized, channels);
+  return inChannels(resized, shape[2] ?? 0);
+}
+
+/** Of formats that sharp does not read. Throws an Error, or that of the library, for what is of one and damaged. */
+const readOther = (bytes: Uint8Array): RawPicture | undefined => readPnm(bytes) ?? readBmp(bytes);
+
+/** Pixels of a picture across and down, upright, as its header says: of a file by its path, or of its bytes. Undefined: it says none. */
+export async function pictureSize(picture: string | Uint8Array): Promise<{ readonly width: number; readonly height: number } | undefined> {
+  try {
+    return (await sharp(picture).metadata()).autoOrient;
+  } catch {
+    try {
+      const [height, width] = readOther(typeof picture === 'string' ? await readFile(picture) : picture)?.shape ?? [];
+      return height === undefined || width === undefined ? undefined : { width, height };
+    } catch {
+      return undefined;
+    }
+  }
 }
 
 /**
@@ -57,17 +80,18 @@ export async function decodePicture(
 ): Promise<Uint8Array> {
   if (bytes.length === 0) throw new Error('the file is empty');
   const { fit, filter } = size ?? DEFAULT_SIZING;
+  const raw = readOther(bytes);
+  if (raw !== undefined && isDeepStrictEqual(raw.shape, [height, width, channels])) return raw.pixels;
   const small = decodeSmall(bytes, [height, width, channels], { fit, filter });
   if (small !== undefined) return small;
-  const resized = sharp(bytes).autoOrient().resize(width, height, { fit: SHARP_FITS[fit], kernel: filter, background: BLACK });
+  const whole = raw === undefined ? sharp(bytes).autoOrient() : sharpOf(raw);
+  const resized = whole.resize(width, height, { fit: SHARP_FITS[fit], kernel: filter, background: BLACK });
   const data = await inChannels(resized, channels);
   if (data.length !== height * width * channels) throw new Error(`${data.length} bytes for [${height}, ${width}, ${channels}]`);
   return data;
 }
 
 /** Pixels u8 HWC of 1 to 4 channels as a PNG. */
-export async function encodePng(pixels: Uint8Array, [height = 0, width = 0, channels = 0]: Shape): Promise<Uint8Array> {
-  return sharp(pixels, { raw: { width, height, channels: channels as 1 | 2 | 3 | 4 } })
-    .png()
-    .toBuffer();
+export async function encodePng(pixels: Uint8Array, shape: Shape): Promise<Uint8Array> {
+  return sharpOf({ pixels, shape }).png().toBuffer();
 }

@@ -1,3 +1,5 @@
+import { pnmEnd, pnmHeader } from './pnm.js';
+
 /** What the header of a picture says that is nothing but pixels: 8 bits of grey or RGB, upright, without a profile of its colours. */
 export interface PlainPicture {
   readonly width: number;
@@ -77,9 +79,15 @@ function plainPng(bytes: Uint8Array): PlainPicture | undefined {
   return { width: view.getUint32(16), height: view.getUint32(20), isGrey: kind === GREY };
 }
 
+function plainPnm(bytes: Uint8Array): PlainPicture | undefined {
+  const header = pnmHeader(bytes);
+  if (header === undefined || 'why' in header || header.largest !== 255 || pnmEnd(header) > bytes.length) return undefined;
+  return { width: header.width, height: header.height, isGrey: header.channels === 1 };
+}
+
 /** Undefined for everything that is not known to be plain: other formats, and what is damaged. */
 export function plainPicture(bytes: Uint8Array): PlainPicture | undefined {
-  const found = plainJpeg(bytes) ?? plainPng(bytes);
+  const found = plainJpeg(bytes) ?? plainPng(bytes) ?? plainPnm(bytes);
   return found !== undefined && found.width > 0 && found.height > 0 ? found : undefined;
 }
 

@@ -3,6 +3,7 @@ import { FastResizeFilter, ResizeFit, Transformer } from '@napi-rs/image';
 import type { Filter, Fit } from '../../datasets/source.js';
 import type { Shape } from '../../ir/types.js';
 import { plainPicture } from './plain-picture.js';
+import type { RawPicture } from './pnm.js';
 
 const { version } = createRequire(import.meta.url)('@napi-rs/image/package.json') as { readonly version: string };
 
@@ -41,14 +42,28 @@ function placing(fit: Fit, [fromHeight, fromWidth]: readonly [number, number], [
   return { ...sized, left: (width - sized.width) >> 1, top: (height - sized.height) >> 1 };
 }
 
-/** Pixels HWC of `from` channels as `to` channels: the first ones, and nothing transparent. */
+/** How a BMP begins: with its letters, and some bytes later the size of its header. */
+function isBmp(bytes: Uint8Array): boolean {
+  return bytes.length > 26 && bytes[0] === 0x42 && bytes[1] === 0x4d && [12, 40, 52, 56, 108, 124].includes(bytes[14]!);
+}
+
+/** The pixels of a BMP, which sharp does not read; undefined for bytes of another format. Throws the library's Error for damaged ones. */
+export function readBmp(bytes: Uint8Array): RawPicture | undefined {
+  if (!isBmp(bytes)) return undefined;
+  const picture = new Transformer(bytes);
+  const { width, height } = picture.metadataSync();
+  const pixels = picture.rawPixelsSync();
+  return { pixels, shape: [height, width, pixels.length / (width * height)] };
+}
+
+/** Pixels HWC of 1 (grey) or 3 channels as `to` channels: grey is all three colours alike, and nothing is transparent. */
 function inChannels(pixels: Uint8Array, from: number, to: number): Uint8Array {
   if (from === to) return pixels;
   const count = pixels.length / from;
   const result = new Uint8Array(count * to).fill(255);
-  const shared = Math.min(from, to === 2 ? 1 : to, 3);
+  const shown = to < 3 ? 1 : 3;
   for (let pixel = 0; pixel < count; pixel++)
-    for (let channel = 0; channel < shared; channel++) result[pixel * to + channel] = pixels[pixel * from + channel]!;
+    for (let channel = 0; channel < shown; channel++) result[pixel * to + channel] = pixels[pixel * from + (from === 1 ? 0 : channel)]!;
   return result;
 }
 
