@@ -3,6 +3,7 @@ import { auxOutput, type FurtherInput, furtherInput } from '../ir/graph-names.js
 import type { Graph } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
 import type { ModelSection } from '../parser/ast.js';
+import { attentionForm } from './attention-form.js';
 import { evaluate } from './evaluate.js';
 import type { GraphExpressions } from './evaluation.js';
 import { joinValues } from './expand/apply.js';
@@ -121,7 +122,7 @@ function expandModel(state: Expansion, model: ModelSection, { image, inputs }: M
       ...(state.context.target === 'image' && { target: normalized }),
       ...Object.fromEntries(values.map(([name, { id }]) => [auxOutput(name), id])),
     };
-    const graph = joinUpdates(builder.finish(model.name.text, outputs));
+    const graph = attentionForm(joinUpdates(builder.finish(model.name.text, outputs)));
     const aux = values.map(([name, value]) => [name, { ...value, id: graph.outputs[auxOutput(name)]! }] as const);
     return { graph, output: { ...output, id: graph.outputs.logits! }, aux: new Map(aux) };
   }
