@@ -60,7 +60,7 @@ describe('ampc import', () => {
   after(() => workspace.remove());
 
   for (const name of Object.keys(expected.logits))
-    for (const exporter of name === 'groups' ? ['script'] : ['script', 'dynamo'])
+    for (const exporter of name === 'groups' || name === 'norms' ? ['script'] : ['script', 'dynamo'])
       it(`${name}, exported by torch.onnx (${exporter}): the same logits`, async () => {
         const out = workspace.path(`${name}-${exporter}`);
         const options = name === 'channels' ? {} : { normalize: '0.5, 0.5' };
@@ -71,10 +71,9 @@ describe('ampc import', () => {
         assertNear(await logitsOf(result.file, result.weights), expected.logits[name]!);
       });
 
-  // Means of windows of unlike sizes are products with matrices in ONNX: there they are even.
   for (const name of Object.keys(NETWORKS) as NetworkName[])
     it(`${name}: a network of ampc comes back from ONNX with the same logits`, async () => {
-      const file = workspace.file(`${name}.amp`, sourceOf(name).replace('adaptive_avg_pool2d(3)', 'avg_pool2d(2)'));
+      const file = workspace.file(`${name}.amp`, sourceOf(name));
       const options = { backend: 'reference', precision: 'fp32', batch: expected.size } as const;
       const { plan } = await compileToRun(file, options, 'evaluation');
       const states = initialStates(plan, 1);
@@ -87,6 +86,87 @@ describe('ampc import', () => {
         assertNear(await logitsOf(result.file, result.weights, 32), await logitsOf(file, weights, 32), 1e-5);
       }
     });
+
+  // Means of windows of unlike sizes are products with matrices in ONNX.
+  for (const pool of [
+    'adaptive_avg_pool2d([3, 5])',
+    'avg_pool2d(3, stride: 2, padding: 1, count_include_pad: false)',
+    'avg_pool2d([3, 4], stride: [2, 3], padding: [1, 2], ceil_mode: true)',
+    'avg_pool2d([3, 2], stride: 2, padding: [1, 0], ceil_mode: true, count_include_pad: false)',
+    'avg_pool2d(2, stride: 1, padding: same, count_include_pad: false)',
+  ])
+    it(`${pool} comes back from ONNX as it was`, async () => {
+      const file = workspace.file(
+        'pool.amp',
+        `dataset cifar10 { normalize(mean: 0.4, std: 0.25) }
+        model Net(image: [32, 32, 3]) -> [10] {
+          image |> conv2d(4, kernel: [5, 4], stride: 3) as conv |> ${pool} |> flatten |> linear(10) as fc
+        }
+        precision { compute fp32 }
+        train { optimizer sgd(lr: 0.1) batch 4 epochs 1 }`,
+      );
+      const { plan } = await compileToRun(file, { backend: 'reference', precision: 'fp32', batch: expected.size }, 'evaluation');
+      const [weights, onnx] = [workspace.path('pool.safetensors'), workspace.path('pool.onnx')];
+      await saveWeights(weights, plan, initialStates(plan, 1));
+      await exportModel(file, { to: 'onnx', weights, out: onnx, force: true, backend: 'reference', precision: 'fp32' });
+      const result = await importModel(onnx, { out: workspace.path(pool.replace(/\W/g, '')) });
+      const text = readFileSync(result.file, 'utf8').replace(/\s+/g, ' ');
+      assert.ok(text.includes(` ${pool} `), text);
+      assertNear(await logitsOf(result.file, result.weights, 32), await logitsOf(file, weights, 32), 1e-5);
+    });
+
+  it('a product of rows with a matrix that is no pool is a linear layer along them', async () => {
+    const model = decodeModel(readFileSync(`${FOLDER}/plain-script.onnx`));
+    const first = model.graph!.node!.find(({ opType }) => opType === 'Relu')!;
+    const scaled = (name: string, factor: number) => ({
+      name,
+      dims: [16, 16],
+      dataType: 1,
+      floatData: Array.from({ length: 256 }, (_, i) => (i % 17 === 0 ? factor : 0)),
+    });
+    const [rows, columns] = [scaled('mix', 2), scaled('turn', 0.5)];
+    const [after] = first.output!;
+    const nodes = model.graph!.node!.flatMap((node) =>
+      node === first
+        ? [
+            { ...node, output: ['kept'] },
+            { opType: 'MatMul', name: 'down', input: ['mix', 'kept'], output: ['mixed'] },
+            { opType: 'MatMul', name: 'across', input: ['mixed', 'turn'], output: [after!] },
+          ]
+        : [node],
+    );
+    const path = workspace.path('rows.onnx');
+    const initializer = [...model.graph!.initializer!, rows, columns];
+    writeFileSync(path, encodeModel({ ...model, graph: { ...model.graph, node: nodes, initializer } }));
+    const { file, weights } = await importModel(path, { out: workspace.path('rows'), normalize: '0.5, 0.5' });
+    assert.match(readFileSync(file, 'utf8'), /linear\(16, bias: false\) as mix\b[\s\S]*linear\(16, bias: false\) as turn\b/);
+    assertNear(await logitsOf(file, weights), expected.logits.plain!);
+  });
+
+  it('names a pool whose window the language has not, and why', async () => {
+    const model = decodeModel(readFileSync(`${FOLDER}/plain-script.onnx`));
+    const changed = (attributes: Readonly<Record<string, readonly number[]>>) => {
+      const node = model.graph!.node!.map((one) =>
+        one.opType === 'MaxPool'
+          ? {
+              ...one,
+              attribute: [
+                ...one.attribute!.filter(({ name }) => !(name! in attributes)),
+                ...Object.entries(attributes).map(([name, ints]) => ({ name, type: 7, ints: [...ints] })),
+              ],
+            }
+          : one,
+      );
+      const path = workspace.path('pool-window.onnx');
+      writeFileSync(path, encodeModel({ ...model, graph: { ...model.graph, node } }));
+      return refusal(importModel(path, { out: workspace.path('pool-window') }));
+    };
+    const [dilated] = (await changed({ dilations: [2, 2] })).diagnostics;
+    assert.match(dilated!.message, /the node \S*MaxPool\S* \(MaxPool\) has no layer in ampc/);
+    assert.match(dilated!.why!, /its window has a dilation of 2, and those of max_pool2d have none/);
+    const [uneven] = (await changed({ pads: [0, 2, 1, 0] })).diagnostics;
+    assert.match(uneven!.why!, /opposite sides have other padding, and those of max_pool2d are alike/);
+  });
 
   it('what a model takes besides its image comes back from ONNX, with the same losses on its arrays', async () => {
     const side = (name: string, count: number) => ({

@@ -136,12 +136,26 @@ export function gemm(builder: AmpBuilder, node: NodeView): Value {
   return linear(builder, node.value(), node.constant(1), node.int('transB', 0) === 1, biases);
 }
 
+/** Its last axis by a matrix [in, out]. */
+export function columnsByMatrix(builder: AmpBuilder, value: Value, matrix: Constant): Value {
+  return matrix.shape.length === 2
+    ? linear(builder, value, matrix, false, undefined)
+    : refuse(`its weight has ${matrix.shape.length} axes, not 2`);
+}
+
+/** Its last but one axis by a matrix [out, in]. */
+export function rowsByMatrix(builder: AmpBuilder, value: Value, matrix: Constant): Value {
+  if (matrix.shape.length !== 2) return refuse(`its weight has ${matrix.shape.length} axes, not 2`);
+  if (value.shape.length < 3) return refuse('it computes along the batch');
+  const exchanged = <T>(list: readonly T[]): readonly T[] => [...list.slice(0, -2), list.at(-1)!, list.at(-2)!];
+  const turned = ({ shape, places, ...others }: Value): Value => ({ ...others, shape: exchanged(shape), places: exchanged(places) });
+  return turned(linear(builder, turned(value.flat === undefined ? value : builder.plain(value)), matrix, true, undefined));
+}
+
 export function matmul(builder: AmpBuilder, node: NodeView): Value {
   const other = node.inputs[1];
-  if (other?.kind === 'constant') {
-    if (other.shape.length !== 2) return refuse(`its weight has ${other.shape.length} axes, not 2`);
-    return linear(builder, node.value(), other, false, undefined);
-  }
+  if (other?.kind === 'constant') return columnsByMatrix(builder, node.value(), other);
+  if (node.inputs[0]?.kind === 'constant') return rowsByMatrix(builder, node.value(1), node.inputs[0]);
   const left = builder.plain(node.value());
   const right = node.value(1);
   const rank = right.shape.length;

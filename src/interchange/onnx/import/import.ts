@@ -52,7 +52,8 @@ export interface ImportedModel {
 }
 
 function constantsOf(model: OnnxModel, beside: ReadBeside): Map<string, Operand> {
-  return new Map((model.graph?.initializer ?? []).map((tensor) => [tensor.name ?? '', readTensor(tensor, tensor.name ?? '', beside)]));
+  const weights = model.graph?.initializer ?? [];
+  return new Map(weights.map((tensor) => [tensor.name ?? '', { ...readTensor(tensor, tensor.name ?? '', beside), isWeight: true }]));
 }
 
 /** Turns the nodes of a model into layers, one after the other. */
@@ -177,9 +178,10 @@ function importGraph(model: OnnxModel, beside: ReadBeside): ImportedModel {
     const tensor = operands.get(name ?? '') ?? constantNode(all, name, beside);
     return tensor?.kind === 'constant' && tensor.data.length === 1 ? tensor.data[0] : undefined;
   };
-  const nodes = recognizePatterns(needed(all, result), numberOf);
-  const read = new Set([...nodes.flatMap(({ input = [] }) => input), result]);
+  const wanted = needed(all, result);
+  const read = new Set([...wanted.flatMap(({ input = [] }) => input), result]);
   const { image, further } = inputsOf(model, (name) => read.has(name) && !operands.has(name));
+  const nodes = recognizePatterns(wanted, [image.name, ...further.map(({ name }) => name)], numberOf);
   const importer = new Importer(operands, beside, nodes, [result]);
   operands.set(image.name, image.value);
   const inputs = further.map(({ name, shape }) => {

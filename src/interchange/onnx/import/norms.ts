@@ -1,7 +1,8 @@
 import { type AmpBuilder, numberText } from './builder.js';
+import { resolveShape } from './fold.js';
 import type { NodeView } from './node.js';
 import { type Constant, refuse } from './tensors.js';
-import { IMAGE_PLACES, rankOf, reorder, reorderFeatures, type Value } from './values.js';
+import { IMAGE_PLACES, rankOf, reorder, reorderFeatures, samePlaces, type Value } from './values.js';
 
 const epsText = (eps: number): readonly string[] => (Math.fround(eps) === Math.fround(1e-5) ? [] : [`eps: ${numberText(eps)}`]);
 
@@ -45,9 +46,8 @@ export function layerNorm(builder: AmpBuilder, node: NodeView): Value {
 
 function finish(builder: AmpBuilder, node: NodeView, x: Value, count: number): Value {
   const rank = x.shape.length;
-  const scale = node.optional(1);
-  const shift = node.optional(2);
-  const label = builder.label(scale?.name ?? shift?.name, 'layer_norm');
+  const [scale, shift] = [learned(node.optional(1), 1), learned(node.optional(2), 0)];
+  const label = scale === undefined && shift === undefined ? undefined : builder.label(scale?.name ?? shift?.name, 'layer_norm');
   const places = x.places.slice(rank - count);
   // Axes of the constants, which have the last `count` of ONNX, in the order of ampc.
   const order = places.map((_, i) => i).sort((a, b) => places[a]! - places[b]!);
@@ -55,7 +55,7 @@ function finish(builder: AmpBuilder, node: NodeView, x: Value, count: number): V
     ['weight', scale],
     ['bias', shift],
   ] as const) {
-    if (constant === undefined) continue;
+    if (constant === undefined || label === undefined) continue;
     if (constant.shape.length !== count) return refuse('its factors have other axes than it normalizes');
     if (x.flat !== undefined) builder.weight(label, name, [constant.data.length], reorderFeatures(constant.data, x.flat));
     else learn(builder, label, name, constant, order);
@@ -70,46 +70,72 @@ function finish(builder: AmpBuilder, node: NodeView, x: Value, count: number): V
             .join(', ')}]`,
         ];
   const parts = [...(scale === undefined ? ['scale: false'] : []), ...(shift === undefined ? ['shift: false'] : [])];
-  return builder.stage(x, 'layer_norm', [...axes, ...epsText(node.float('epsilon', 1e-5)), ...parts], x, { label });
+  return builder.stage(
+    x,
+    'layer_norm',
+    [...axes, ...epsText(node.float('epsilon', 1e-5)), ...parts],
+    x,
+    label === undefined ? {} : { label },
+  );
 }
 
-/** Of each channel, or of groups of them, with factors by channel. */
+/** Undefined where nothing is learned: numbers that change nothing, and are no weights of the model. */
+function learned(constant: Constant | undefined, idle: number): Constant | undefined {
+  const isIdle = constant?.isWeight !== true && constant !== undefined && Array.from(constant.data).every((number) => number === idle);
+  return isIdle ? undefined : constant;
+}
+
+/** What is learned as a number for each channel; one for all stands for as many. */
+function byChannel(given: Constant | undefined, channels: number, idle: number): ArrayLike<number> | undefined {
+  const constant = learned(given, idle);
+  if (constant === undefined) return undefined;
+  if (constant.data.length === 1) return new Float32Array(channels).fill(constant.data[0]!);
+  return constant.data.length === channels ? constant.data : refuse('it has not one factor for each channel');
+}
+
+/** Of each channel, or of groups of them, with factors by channel, if any. `learns`: whether the layer does by itself. */
 const channelNorm =
-  (layer: string, args: (node: NodeView, channels: number) => readonly string[]) =>
+  (layer: string, learns: boolean, args: (node: NodeView) => readonly string[]) =>
   (builder: AmpBuilder, node: NodeView): Value => {
     const image = builder.image(node.value());
     const channels = image.shape[1]!;
-    const [scale, shift] = [node.constant(1), node.constant(2)];
-    if (scale.data.length !== channels || shift.data.length !== channels) return refuse('it has not one factor for each channel');
-    const label = builder.label(scale.name, layer);
-    builder.weight(label, 'weight', [channels], scale.data);
-    builder.weight(label, 'bias', [channels], shift.data);
+    const [scale, shift] = [node.optional(1), node.optional(2)];
+    const numbers = { weight: byChannel(scale, channels, 1), bias: byChannel(shift, channels, 0) };
+    const isLearned = { scale: numbers.weight !== undefined, shift: numbers.bias !== undefined };
+    const label = isLearned.scale || isLearned.shift ? builder.label(scale?.name ?? shift?.name, layer) : undefined;
+    for (const [name, data] of Object.entries(numbers))
+      if (label !== undefined && data !== undefined) builder.weight(label, name, [channels], data);
+    const parts = Object.entries(isLearned).flatMap(([name, is]) => (is === learns ? [] : [`${name}: ${is}`]));
     return builder.stage(
       image,
       layer,
-      [...args(node, channels), ...epsText(node.float('epsilon', 1e-5))],
+      [...args(node), ...epsText(node.float('epsilon', 1e-5)), ...parts],
       { shape: image.shape, places: IMAGE_PLACES },
-      { label },
+      label === undefined ? {} : { label },
     );
   };
 
-export const groupNorm = channelNorm('group_norm', (node) => [String(node.int('num_groups', 1))]);
+export const groupNorm = channelNorm('group_norm', true, (node) => [String(node.int('num_groups', 1))]);
+
 /** With the shapes between its nodes, and the factors of the groups, which must say nothing more. */
 export function spelledGroupNorm(builder: AmpBuilder, node: NodeView): Value {
   const { shape } = node.value();
-  const [inner, outer, ones, zeros] = [3, 4, 5, 6].map((index) => node.constant(index).data);
-  const groups = inner![1] ?? 0;
-  const isInner = inner!.length === 3 && inner![2] === -1 && shape[1]! % groups === 0;
-  const isOuter =
-    outer!.length === shape.length && Array.from(outer!).every((size, axis) => size === shape[axis] || size === 0 || size === -1);
-  if (!isInner || !isOuter) return refuse('it is a norm of groups that are no channels');
-  const isPlain = ones!.length === groups && Array.from(ones!).every((x) => x === 1) && Array.from(zeros!).every((x) => x === 0);
+  const [inner, outer, ones, zeros] = [3, 4, 5, 6].map((index) => [...node.constant(index).data]) as [
+    number[],
+    number[],
+    number[],
+    number[],
+  ];
+  const resolved = resolveShape(inner, shape);
+  const groups = resolved[1] ?? 0;
+  const isInner = resolved.length > 2 && resolved[0] === shape[0] && shape[1]! % groups === 0;
+  if (!isInner || !samePlaces(resolveShape(outer, resolved), shape)) return refuse('it is a norm of groups that are no channels');
+  const isPlain = ones.every((x) => x === 1) && zeros.every((x) => x === 0);
   if (!isPlain) return refuse('it has factors by group');
-  return channelNorm('group_norm', () => [String(groups)])(builder, node);
+  return channelNorm('group_norm', true, () => [String(groups)])(builder, node);
 }
 
-/** Written as the norm of groups of one channel each, which has factors by channel. */
-export const instanceNorm = channelNorm('group_norm', (_, channels) => [String(channels)]);
+export const instanceNorm = channelNorm('instance_norm', false, () => []);
 
 export function localResponseNorm(builder: AmpBuilder, node: NodeView): Value {
   const image = builder.image(node.value());

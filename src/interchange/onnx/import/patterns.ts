@@ -1,13 +1,20 @@
 import type { OnnxNode } from '../schema.js';
 
 /** Layers that a model has as several nodes; ONNX has no types of these names. */
-export const PATTERNS = { silu: 'ampc.Silu', shuffle: 'ampc.ChannelShuffle', groups: 'ampc.GroupNorm' } as const;
+export const PATTERNS = {
+  silu: 'ampc.Silu',
+  shuffle: 'ampc.ChannelShuffle',
+  groups: 'ampc.GroupNorm',
+  windows: 'ampc.MeanWindows',
+} as const;
 
 interface Index {
   readonly producer: ReadonlyMap<string, OnnxNode>;
   readonly consumers: ReadonlyMap<string, readonly OnnxNode[]>;
   /** The number that a name stands for, where it is one constant number. */
   readonly numberOf: (name: string | undefined) => number | undefined;
+  /** Whether a name stands for what follows from the model's inputs. */
+  readonly isComputed: (name: string | undefined) => boolean;
 }
 
 interface Found {
@@ -97,27 +104,49 @@ function findPrelu(index: Index, where: OnnxNode): Found | undefined {
   return { node, parts: [greater, times, where] };
 }
 
-/** A norm of groups as PyTorch's exporters write it: that of instances whose channels are the groups, then factors by channel. */
+/** The only reader of a node, if it is of that type and all else that it reads is constant. */
+function withConstant(index: Index, node: OnnxNode, type: string): OnnxNode | undefined {
+  const found = onlyConsumer(index, node, type);
+  const other = found && otherInput(found, output(node));
+  return other === undefined || index.isComputed(other) ? undefined : found;
+}
+
+/** A norm of groups as PyTorch's exporters write it: that of instances whose channels are the groups, then factors by channel, if any. */
 function findGroupNorm(index: Index, norm: OnnxNode): Found | undefined {
   const before = norm.opType === 'InstanceNormalization' ? index.producer.get(norm.input?.[0] ?? '') : undefined;
   const behind = before?.opType === 'Reshape' ? onlyConsumer(index, norm, 'Reshape') : undefined;
-  const times = behind && onlyConsumer(index, behind, 'Mul');
-  const plus = times && onlyConsumer(index, times, 'Add');
-  if (before === undefined || behind === undefined || times === undefined || plus === undefined) return undefined;
+  if (before === undefined || behind === undefined) return undefined;
+  const times = withConstant(index, behind, 'Mul');
+  const plus = withConstant(index, times ?? behind, 'Add');
   const [x = '', groups = ''] = before.input ?? [];
-  const factors = [otherInput(times, output(behind)) ?? '', otherInput(plus, output(times)) ?? ''];
-  const input = [x, ...factors, groups, behind.input?.[1] ?? '', ...(norm.input ?? []).slice(1)];
-  return { node: { ...norm, opType: PATTERNS.groups, input, output: plus.output ?? [] }, parts: [before, norm, behind, times, plus] };
+  const factors = [times && otherInput(times, output(behind)), plus && otherInput(plus, output(times ?? behind))];
+  const input = [x, ...factors.map((name) => name ?? ''), groups, behind.input?.[1] ?? '', ...(norm.input ?? []).slice(1)];
+  const parts = [before, norm, behind, ...(times ? [times] : []), ...(plus ? [plus] : [])];
+  return { node: { ...norm, opType: PATTERNS.groups, input, output: parts.at(-1)!.output ?? [] }, parts };
 }
 
-const FINDERS = [findGelu, findGated, findShuffle, findPrelu, findGroupNorm];
+/** Rows and then columns of images by a matrix each. */
+function findMeanWindows(index: Index, down: OnnxNode): Found | undefined {
+  const [rows, x] = down.opType === 'MatMul' ? (down.input ?? []) : [];
+  const across = rows !== undefined && !index.isComputed(rows) ? withConstant(index, down, 'MatMul') : undefined;
+  if (across === undefined || across.input?.[0] !== output(down) || !index.isComputed(x)) return undefined;
+  const input = [x ?? '', rows ?? '', across.input[1] ?? ''];
+  return { node: { ...down, opType: PATTERNS.windows, input, output: across.output ?? [] }, parts: [down, across] };
+}
+
+const FINDERS = [findGelu, findGated, findShuffle, findPrelu, findGroupNorm, findMeanWindows];
 
 /** The nodes of a model with one in the place of several that are a layer of ampc. */
-export function recognizePatterns(nodes: readonly OnnxNode[], numberOf: Index['numberOf']): readonly OnnxNode[] {
+export function recognizePatterns(nodes: readonly OnnxNode[], inputs: readonly string[], numberOf: Index['numberOf']): readonly OnnxNode[] {
+  // Shapes are known, whatever they are of.
+  const computed = new Set(inputs);
+  for (const { opType, input = [], output: results = [] } of nodes)
+    if (opType !== 'Shape' && input.some((name) => computed.has(name))) for (const name of results) computed.add(name);
+  const isComputed = (name: string | undefined): boolean => name !== undefined && computed.has(name);
   const producer = new Map(nodes.flatMap((node) => (node.output ?? []).map((name) => [name, node] as const)));
   const consumers = new Map<string, OnnxNode[]>();
   for (const node of nodes) for (const name of new Set(node.input ?? [])) consumers.set(name, [...(consumers.get(name) ?? []), node]);
-  const index = { producer, consumers, numberOf };
+  const index = { producer, consumers, numberOf, isComputed };
   const gone = new Set<OnnxNode>();
   const instead = new Map<OnnxNode, OnnxNode>();
   for (const node of nodes) {

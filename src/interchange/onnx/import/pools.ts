@@ -53,9 +53,10 @@ function pool(builder: AmpBuilder, node: NodeView, layer: string, more: (window:
   const counts = layer !== 'max_pool2d' && node.int('count_include_pad', 0) === 1;
   const even = isAlike ? undefined : evenForm(image, window, !counts);
   const ceil = node.int('ceil_mode', 0) === 1 || even?.ceil === true;
-  if (window.dilation.some((step) => step !== 1)) return refuse('its window has a dilation');
+  if (window.dilation.some((step) => step !== 1))
+    return refuse(`its window has a dilation of ${pairText(window.dilation)}, and those of ${layer} have none`);
   const isEven = isAlike || even !== undefined;
-  if (!isEven && !isSame(image, window)) return refuse('opposite sides have other padding');
+  if (!isEven && !isSame(image, window)) return refuse(`opposite sides have other padding, and those of ${layer} are alike`);
   const args = [
     pairText(window.kernel),
     ...(window.stride.every((step, axis) => step === window.kernel[axis]) ? [] : [`stride: ${pairText(window.stride)}`]),

@@ -1,6 +1,7 @@
 import type { AmpBuilder } from './builder.js';
 import { conv, convTranspose, gemm, matmul } from './contractions.js';
 import * as elementwise from './elementwise.js';
+import { meanWindows } from './mean-windows.js';
 import type { NodeView } from './node.js';
 import * as norms from './norms.js';
 import { PATTERNS } from './patterns.js';
@@ -97,4 +98,5 @@ export const CONVERTERS: Readonly<Record<string, Converter>> = {
   Expand: expand,
   [PATTERNS.shuffle]: channelShuffle,
   [PATTERNS.groups]: norms.spelledGroupNorm,
+  [PATTERNS.windows]: meanWindows,
 };

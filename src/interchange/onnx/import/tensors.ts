@@ -16,6 +16,8 @@ export interface Constant {
   readonly data: Float32Array | readonly number[];
   /** Whether its elements are floats. */
   readonly isFloat: boolean;
+  /** Whether it is among the weights of the model, not a number between its nodes. */
+  readonly isWeight?: boolean;
 }
 
 /** The bytes of a file beside the model, which holds the numbers of large models. Throws Inexpressible. */
