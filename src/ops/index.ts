@@ -200,6 +200,11 @@ export function isRepeat({ op }: Pick<Node, 'op'>): boolean {
   return opDefinition(op).repeats === true;
 }
 
+/** Whether a reader of a copy's elements may find them in the copy's operand. */
+export function isReadInPlace(node: Pick<Node, 'op'>): boolean {
+  return isRepeat(node) || opDefinition(node.op).takesPart === true;
+}
+
 /** Whether a node is another view of its operand's memory. */
 export function isView({ op }: Pick<Node, 'op'>): boolean {
   return OPS[op].kind === 'view';

@@ -43,6 +43,7 @@ export const reshape: OpDefinition<'view'> = {
 export const concat: CopyDefinition = {
   doc: 'Tensors one after the other along an axis.',
   kind: 'copy',
+  joins: true,
   constraints: {
     concat_c1: 'there is at least one operand',
     concat_c2: 'axis is an axis of the operands',
@@ -100,6 +101,7 @@ export const concat: CopyDefinition = {
 export const slice: CopyDefinition = {
   doc: 'A contiguous range of one axis.',
   kind: 'copy',
+  takesPart: true,
   constraints: {
     slice_c1: 'axis is an axis of x',
     slice_c2: 'the range lies within the axis',

@@ -27,6 +27,10 @@ export interface OpTraits {
   readonly perChannel?: boolean;
   /** Of a copy: its result repeats the operand along axes, so a reader of elements finds each in the operand as well. */
   readonly repeats?: boolean;
+  /** Of a copy: its operands one after the other along the attribute `axis`. */
+  readonly joins?: boolean;
+  /** Of a copy: a part of its operand, in which a reader of elements finds each as well. */
+  readonly takesPart?: boolean;
   /** Its result is an element of operand 0, or the place of one in its window: nothing is to be rounded. */
   readonly selects?: boolean;
   /** Zeroes elements by chance, which nothing but their places and operand 1, the number of the step, decides. */

@@ -7,13 +7,13 @@ import { type AttentionTarget, membersOfAttention } from './attention.js';
 import type { Attention } from './attention-pattern.js';
 import { anchorOf, nameGroups, type OpenGroup } from './group-names.js';
 import type { Group, GroupKind } from './plan.js';
-import { isLeftToReader } from './repeats.js';
+import { isLeftToReader, type PartTarget } from './repeats.js';
 import { type Staging, stagedOperand } from './staged.js';
 import { isDeclaration, storageRoot } from './storage.js';
 import { SumGroups, type SumTarget } from './sums.js';
 
 /** What of a target says which nodes run as one kernel. */
-export type FusionTarget = Staging & AttentionTarget & SumTarget;
+export type FusionTarget = Staging & AttentionTarget & SumTarget & PartTarget;
 
 /**
  * Puts nodes that can run as one kernel into groups, greedily in execution order. A group runs where its first node stands, so a node may
@@ -96,7 +96,7 @@ class Fuser {
   }
 
   private isLeftToReader(node: Node): boolean {
-    return isLeftToReader(this.graph, node, this.consumers);
+    return isLeftToReader(this.graph, node, this.consumers, this.target);
   }
 
   /** The operands that are made in the node's own group. */

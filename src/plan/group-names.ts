@@ -1,6 +1,6 @@
 import { isState } from '../ir/structure.js';
 import type { Graph, Node, ValueId } from '../ir/types.js';
-import { isRepeat, isView, opDefinition } from '../ops/index.js';
+import { isReadInPlace, isView, opDefinition } from '../ops/index.js';
 import { forwardOp } from '../precision/pins.js';
 import type { Group, GroupKind } from './plan.js';
 import { storageRoot } from './storage.js';
@@ -44,7 +44,7 @@ function anchor({ kind, nodes }: OpenGroup): Node | undefined {
 
 /** `conv1` for a layer's own contraction, `conv1_weight_grad`, `conv1_bias_grad`, `relu_1_grad`; the op alone where there is no layer. */
 function baseName(graph: Graph, group: OpenGroup): string {
-  const own = group.nodes.find((node) => !isRepeat(node)) ?? group.nodes[0]!;
+  const own = group.nodes.find((node) => !isReadInPlace(node)) ?? group.nodes[0]!;
   const first = anchor(group) ?? own;
   if (group.kind === 'update') return 'update';
   const layer = first.layer.replace(/[^A-Za-z0-9]+/g, '_');

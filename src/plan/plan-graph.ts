@@ -2,6 +2,7 @@ import { rebuild } from '../ir/rewrite.js';
 import type { Graph } from '../ir/types.js';
 import { recomputeAttention } from './attention.js';
 import { type FusionTarget, fuse } from './fuse.js';
+import { joinStatistics } from './joined-statistics.js';
 import { planMemory } from './memory.js';
 import type { FunctionName, Group, PlanFunction } from './plan.js';
 import { separateRepeats } from './repeats.js';
@@ -24,7 +25,7 @@ function inExecutionOrder(graph: Graph, groups: readonly Group[]): { graph: Grap
 
 /** Fuses a graph for its target and lays out its memory. The graph's name becomes the function's. */
 export function planGraph(source: Graph, batch: number, target: FusionTarget): PlanFunction {
-  const prepared = recomputeAttention(recomputeStaged(separateRepeats(source), target), target);
+  const prepared = recomputeAttention(recomputeStaged(separateRepeats(joinStatistics(source, target)), target), target);
   const { graph, groups } = inExecutionOrder(prepared, fuse(prepared, target));
   return { name: graph.name as FunctionName, batch, graph, groups, memory: planMemory(graph, groups) };
 }

@@ -1,7 +1,15 @@
 import { findConsumers } from '../ir/consumers.js';
 import { rebuild } from '../ir/rewrite.js';
 import type { Graph, Node, ValueId } from '../ir/types.js';
+import { sameShape } from '../ir/types.js';
 import { isRepeat, opDefinition } from '../ops/index.js';
+import type { PlanTarget } from './target.js';
+
+/** What of a target says whether its kernels read parts of a value where they are. */
+export type PartTarget = Pick<PlanTarget, 'parts'>;
+
+/** Elements of the last axis from which on a part is read in place: with fewer, a loop over its rows would leave most lanes empty. */
+const LONG_ROW = 32;
 
 /** Whether a reader of a copy that only repeats can find each element in what is repeated. */
 function findsElements({ op, type }: Node): boolean {
@@ -10,14 +18,16 @@ function findsElements({ op, type }: Node): boolean {
 }
 
 /**
- * Whether a node is a copy that only repeats its operand, for one reader that finds each element there: it is computed in that one's group,
- * and never in memory.
+ * Whether a node is a copy that only repeats its operand, or takes a part of it, for one reader that finds each element there: it is
+ * computed in that one's group, and never in memory.
  */
-export function isLeftToReader(graph: Graph, node: Node, consumers: readonly (readonly ValueId[])[]): boolean {
-  if (!isRepeat(node)) return false;
-  const [reader, ...others] = new Set(consumers[node.id]!);
-  const alone = reader !== undefined && others.length === 0 && !Object.values(graph.outputs).includes(node.id);
-  return alone && findsElements(graph.nodes[reader]!);
+export function isLeftToReader(graph: Graph, node: Node, consumers: readonly (readonly ValueId[])[], { parts }: PartTarget): boolean {
+  const isPart = opDefinition(node.op).takesPart === true;
+  if (!isRepeat(node) && !(isPart && parts === true && node.type.shape.at(-1)! >= LONG_ROW)) return false;
+  const [id, ...others] = new Set(consumers[node.id]!);
+  if (id === undefined || others.length > 0 || Object.values(graph.outputs).includes(node.id)) return false;
+  const reader = graph.nodes[id]!;
+  return findsElements(reader) && (!isPart || sameShape(reader.type.shape, node.type.shape));
 }
 
 /** Gives each op that can find its elements in what a copy repeats a copy of its own, unless nothing else reads it. */

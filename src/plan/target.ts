@@ -28,6 +28,8 @@ export interface Capabilities {
   readonly copies?: boolean | undefined;
   /** Whether sums over rows are taken by the kernel that makes what they add up, or several by one that reads it; left out: no. */
   readonly channelSums?: boolean | undefined;
+  /** Whether a kernel reads a part of a value where it is, as it reads elements; left out: the part is copied. */
+  readonly parts?: boolean | undefined;
   /** Whether it can run a plan with what ranks exchange; left out: no. */
   readonly exchanges?: boolean | undefined;
   /** Where attention runs in kernels in which scores need no memory; left out: nowhere. */
@@ -42,7 +44,15 @@ export interface PlanTarget extends Capabilities {
 
 /** By backend: what it can do where no device says less. */
 const CAPABILITIES = {
-  cpu: { low: ['f16', 'bf16'], staged: ['placed_in_windows'], attention: ATTENTION.cpu, copies: true, channelSums: true, exchanges: true },
+  cpu: {
+    low: ['f16', 'bf16'],
+    staged: ['placed_in_windows'],
+    attention: ATTENTION.cpu,
+    copies: true,
+    channelSums: true,
+    parts: true,
+    exchanges: true,
+  },
   webgpu: { low: ['f16'], staged: [], attention: ATTENTION.webgpu, copies: true },
   cuda: { low: ['f16', 'bf16'], staged: [], copies: true },
   tensorflow: { low: ['f16', 'bf16'], staged: [], copies: true },

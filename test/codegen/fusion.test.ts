@@ -19,6 +19,7 @@ import {
   describeConvolution,
   outputSize,
 } from './contraction-cases.js';
+import { partCase } from './part-cases.js';
 import { repeatCase } from './repeat-cases.js';
 import { unfused } from './unfused.js';
 
@@ -173,6 +174,9 @@ describe('fusion never changes a bit', function () {
 
   it('of values that are repeated along axes of what reads them', () =>
     checkFusion(COMPUTE_TYPES.flatMap((dtype, i) => [2, 3, 4].map((seed) => repeatCase(dtype, 3 * seed + i)))));
+
+  it('of parts of larger values, read where they are', () =>
+    checkFusion(COMPUTE_TYPES.flatMap((dtype, i) => [2, 3, 4].map((seed) => partCase(dtype, 3 * seed + i)))));
 
   it('of pools whose windows hold near or equal numbers', () =>
     checkFusion(COMPUTE_TYPES.flatMap((dtype) => CLOSE.map((close, i) => closePoolCase(dtype, close, i)))));

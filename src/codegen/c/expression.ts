@@ -2,7 +2,7 @@ import { isConstant } from '../../ir/structure.js';
 import type { DType, Node, ValueId } from '../../ir/types.js';
 import { elementCount } from '../../ir/types.js';
 import { isNarrow, isSubset } from '../../numeric/formats.js';
-import { isOfKind, isRepeat, type OpName, opDefinition } from '../../ops/index.js';
+import { isOfKind, isReadInPlace, type OpName, opDefinition } from '../../ops/index.js';
 import { type Code, emit, joined } from '../code.js';
 import { ELEMENTWISE } from '../formula/elementwise.js';
 import { Writer } from '../formula/render.js';
@@ -133,7 +133,7 @@ export class Locals {
       const keep = endsInProduct(formula, C_RENDERER) && node.type.dtype === 'f32';
       return this.define(root, keep ? `vf_keep(${result})` : result, exact);
     }
-    if (isRepeat(node)) return this.#repeated(node);
+    if (isReadInPlace(node)) return this.#repeated(node);
     const gathered = this.options.gather?.(this, root);
     return gathered === undefined ? this.load(root) : this.define(root, gathered, opDefinition(node.op).selects === true);
   }

@@ -1,6 +1,6 @@
 import type { ValueId } from '../../ir/types.js';
 import { elementCount, sameShape } from '../../ir/types.js';
-import { isOfKind, isRepeat } from '../../ops/index.js';
+import { isOfKind, isReadInPlace } from '../../ops/index.js';
 import { isElementwise } from './expression.js';
 import { rootOf } from './group-values.js';
 import type { KernelContext } from './kernel.js';
@@ -64,7 +64,7 @@ export class SweepValues {
   /** Whether a value only repeats another, for ops of this group that find each element there. */
   isRepeated(id: ValueId): boolean {
     const { context } = this;
-    if (!isRepeat(context.node(id)) || context.isStored(id)) return false;
+    if (!isReadInPlace(context.node(id)) || context.isStored(id)) return false;
     const shape = context.type(id).shape;
     return (this.readers.get(id) ?? []).every((reader) => {
       const { op, type } = context.node(reader);
