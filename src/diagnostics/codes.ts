@@ -71,6 +71,10 @@ export const CODES = {
     title: 'model too large',
     meaning: 'Expanded, the model has more than 20,000 layers, or blocks nested more than 64 deep.',
   },
+  AMP3006: {
+    title: 'more results than pixels',
+    meaning: 'An adaptive pool to more rows or columns than its image has repeats some of them: no window has fewer than one.',
+  },
   AMP4001: { title: 'unknown setting', meaning: 'The section has no setting of that name.' },
   AMP4002: { title: 'set twice', meaning: 'Each section and each setting is given once.' },
   AMP4003: { title: 'unknown choice', meaning: 'The setting takes one of a list of words.' },

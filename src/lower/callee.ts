@@ -27,8 +27,24 @@ export function calleeNames(blocks: ReadonlyMap<string, BlockSection>, within: r
   return [...[...blocks.keys()].filter((name) => !within.includes(name)), ...Object.keys(LAYERS)];
 }
 
+/** Layers that others have and the language has not: why, and what takes their place. */
+const ELSEWHERE: ReadonlyMap<string, { readonly why: string; readonly fix: string }> = new Map([
+  [
+    'embedding',
+    {
+      why: 'no input of a model holds whole numbers whose rows could be looked up',
+      fix: 'write the table as `param([rows, features]) as NAME`; `slice` takes rows of it, and `add` adds it to a sequence',
+    },
+  ],
+]);
+
 export function reportUnknownLayer(callee: Name, names: readonly string[], sink: DiagnosticSink): void {
   if (callee.text === '' || sink.isFull) return;
+  const instead = ELSEWHERE.get(callee.text.toLowerCase());
+  if (instead !== undefined && !names.includes(callee.text)) {
+    sink.error('AMP2001', callee.span, `there is no layer \`${callee.text}\``, instead);
+    return;
+  }
   sink.error('AMP2001', callee.span, `unknown layer \`${callee.text}\``, {
     why: 'a stage of a pipeline is a layer of the language or a `block` of the file',
     ...suggestName(callee, names, 'layers'),

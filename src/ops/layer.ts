@@ -59,6 +59,12 @@ export interface LayerContext {
   type(id: ValueId): TensorType;
 }
 
+export interface LayerDoubt {
+  readonly message: string;
+  readonly why: string;
+  readonly fix: string;
+}
+
 /** A layer of the language: what a user calls in a model. */
 export interface LayerDefinition {
   readonly doc: string;
@@ -72,6 +78,8 @@ export interface LayerDefinition {
   readonly folds?: boolean;
   /** Joins the piped value with a number, which may stand where another value may. The order of both makes no difference. */
   readonly withNumber?: (context: LayerContext, number: number) => ValueId;
+  /** What is allowed and hardly meant, of a value of that shape, the batch included, and these arguments: what a warning says. */
+  readonly doubt?: (shape: readonly number[], args: Readonly<Record<string, ArgValue>>) => LayerDoubt | undefined;
   /** An `.amp` line for the documentation. */
   readonly example: string;
   /** A list: the layer has several results. */

@@ -121,6 +121,23 @@ describe('lowerProgram', () => {
     assert.deepEqual(codes('let a = 3  image |> flatten |> linear(b)'), ['AMP2008']);
   });
 
+  it('warns of an adaptive pool to more than its image has, once', () => {
+    const found = (body: string) => checkSource(net(`image |> max_pool2d(4) |> ${body} |> flatten |> linear(10)`));
+    for (const pool of ['adaptive_avg_pool2d', 'adaptive_max_pool2d']) {
+      assert.deepEqual(found(`${pool}(8)`), []);
+      const [warning, ...others] = found(`${pool}([9, 2])`);
+      assert.deepEqual([warning?.code, warning?.severity, others], ['AMP3006', 'warning', []]);
+      assert.equal(warning!.message, 'the result of [9, 2] is larger than the image of [8, 8]');
+      assert.match(warning!.fix!, /pool to \[8, 2\] at most/);
+    }
+  });
+
+  it('says what takes the place of a layer that it has not', () => {
+    const [error] = checkSource(net('image |> embedding(10, 4) |> flatten |> linear(10)'));
+    assert.equal(error!.message, 'there is no layer `embedding`');
+    assert.match(error!.fix!, /param\(\[rows, features\]\)/);
+  });
+
   it('reports a mistake in a block once, however often it is called', () => {
     const source = net('image |> repeat 50 { B } |> flatten |> linear(10)', 'block B(x) { x |> conv2d(3, kernel: 99) }');
     assert.deepEqual(

@@ -29,6 +29,7 @@ describe('PyTorch semantics of layers', () => {
     checkLayer(adaptiveAvgPool2dLayer, { size: [3, 4] }, fixture.adaptive_avg_pool);
     checkLayer(adaptiveAvgPool2dLayer, { size: [9, 2] }, fixture.adaptive_avg_pool_larger);
     checkLayer(adaptiveMaxPool2dLayer, { size: [3, 4] }, fixture.adaptive_max_pool);
+    checkLayer(adaptiveMaxPool2dLayer, { size: [9, 2] }, fixture.adaptive_max_pool_larger);
   });
 
   it('Tensor.clamp, by maximum and minimum with a number', () => {

@@ -155,6 +155,8 @@ export function buildLayer(
           ),
         );
     }
+    const doubt = layer.doubt?.(state.builder.type(operands[0].tensor.id).shape, args);
+    if (doubt !== undefined) state.context.sink.warning('AMP3006', span, doubt.message, { why: doubt.why, fix: doubt.fix });
     const tensor = (id: ValueId): Tensor => ({ kind: 'tensor', id, origin: span, source });
     return typeof result === 'number' ? tensor(result) : { kind: 'list', items: result.map(tensor) };
   } catch (error) {

@@ -2,7 +2,7 @@ import { type Attrs, type Shape, sameShape, type ValueId } from '../../ir/types.
 import type { LayerContext, LayerDefinition, LayerParam } from '../layer.js';
 import { evenWindows, windowsAlong } from '../mean-windows.js';
 import { constrain } from '../op.js';
-import { pair, resolvePadding, windowAttrs } from '../window.js';
+import { formatShape, pair, resolvePadding, windowAttrs } from '../window.js';
 import { needsImage } from './image.js';
 
 const POOL_PARAMS = [
@@ -102,6 +102,17 @@ export const globalMaxPoolLayer: LayerDefinition = {
 
 const ADAPTIVE_PARAMS = [{ name: 'size', kind: 'pair', min: 1, doc: 'height and width of the result' }] as const;
 
+/** A pool to more rows or columns than there are, which PyTorch has as well. */
+const repeatsPixels: LayerDefinition['doubt'] = (shape, args) => {
+  const [size, image] = [pair(args.size), shape.slice(1, 3)];
+  if (shape.length !== 4 || size.every((count, axis) => count <= image[axis]!)) return undefined;
+  return {
+    message: `the result of ${formatShape(size)} is larger than the image of ${formatShape(image)}`,
+    why: 'each window has at least one pixel, so pixels are repeated, as in PyTorch',
+    fix: `pool to ${formatShape(size.map((count, axis) => Math.min(count, image[axis]!)))} at most, or enlarge the image with \`upsample\``,
+  };
+};
+
 /** Windows of one size that cut an image into as many rows and columns; undefined where there are none. */
 function tiles(shape: Shape, size: readonly number[]): Attrs | undefined {
   const window = size.map((count, axis) => shape[axis + 1]! / count);
@@ -114,6 +125,7 @@ export const adaptiveAvgPool2dLayer: LayerDefinition = {
     'in PyTorch).',
   params: ADAPTIVE_PARAMS,
   example: 'x |> adaptive_avg_pool2d([2, 2]) |> flatten',
+  doubt: repeatsPixels,
   build: ({ input, args, emit, type }) => {
     const { shape } = type(input);
     needsImage('avg_pool2d', 'adaptive_avg_pool2d', shape);
@@ -141,6 +153,7 @@ export const adaptiveMaxPool2dLayer: LayerDefinition = {
   doc: 'The largest values of windows that cover the image, as those of `adaptive_avg_pool2d`.',
   params: ADAPTIVE_PARAMS,
   example: 'x |> adaptive_max_pool2d([2, 2]) |> flatten',
+  doubt: repeatsPixels,
   build: (context) => {
     const { input, args, emit, type } = context;
     const { shape } = type(input);
