@@ -36,6 +36,7 @@ export async function mistakeImages(
     values.push({
       tag: `mistakes/${String(place + 1).padStart(2, '0')}`,
       metadata: {
+        pluginData: { pluginName: 'images' },
         displayName: `${nameOf(label)} taken for ${nameOf(predicted)}`,
         summaryDescription: `${where}: ${nameOf(label)} ${percent(label_probability)}, ${nameOf(predicted)} ${percent(probability)}`,
       },

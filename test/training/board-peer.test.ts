@@ -47,6 +47,7 @@ describe('TensorBoard', function () {
   function read(run: string): Found {
     const { status, stdout, stderr } = spawnSync(python, ['-c', READER, run], { encoding: 'utf8' });
     assert.equal(status, 0, stderr);
+    assert.doesNotMatch(stderr, /oddly not associated/);
     return JSON.parse(stdout) as Found;
   }
 

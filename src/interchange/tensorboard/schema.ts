@@ -38,8 +38,13 @@ message SummaryValue {
 }
 
 message SummaryMetadata {
+  PluginData plugin_data = 1;
   string display_name = 2;
   string summary_description = 3;
+}
+
+message PluginData {
+  string plugin_name = 1;
 }
 
 message SummaryImage {
@@ -112,7 +117,12 @@ export interface BoardEvent {
 
 export interface BoardValue {
   readonly tag: string;
-  readonly metadata?: { readonly displayName?: string; readonly summaryDescription?: string };
+  /** Whoever gives any names the page of TensorBoard as well: its reader warns of metadata without one. */
+  readonly metadata?: {
+    readonly pluginData: { readonly pluginName: 'images' };
+    readonly displayName?: string;
+    readonly summaryDescription?: string;
+  };
   readonly simpleValue?: number;
   readonly image?: BoardImage;
   readonly histo?: BoardHistogram;
