@@ -5,7 +5,7 @@ import { DATASETS } from '../src/datasets/registry.js';
 import { CODES } from '../src/diagnostics/codes.js';
 import { PARAMETER_KINDS } from '../src/ir/parameter-kinds.js';
 import { defaultText, describeValues, isOptional, type Parameter } from '../src/language/arguments.js';
-import { PLANNING_WARNINGS } from '../src/language/service.js';
+import { HINTS } from '../src/language/idle-pins.js';
 import { LINTS } from '../src/lint/lint.js';
 import { FILE_SOURCES, SHAPES_CALL } from '../src/lower/choices/source.js';
 import { DATASET_PROPERTIES } from '../src/lower/dataset-properties.js';
@@ -125,7 +125,7 @@ export const GENERATED: Readonly<Record<string, () => string>> = {
       Object.entries(PROPERTIES).map(([name, doc]) => [`\`.${name}\``, doc]),
     ),
   codes: () => codeTable(CODES),
-  warnings: () => codeTable({ ...LINTS, ...PLANNING_WARNINGS }),
+  warnings: () => codeTable({ ...LINTS, ...HINTS }),
 };
 
 export const DOCUMENTS: readonly string[] = ['docs/language.md', 'docs/diagnostics.md', 'docs/precision.md'];

@@ -158,16 +158,25 @@ export function* compilePasses(program: Program, target: PlanTarget, options: Pa
   return { model: recipe.model, policy: precision.policy, precision: precision.compute, target, functions };
 }
 
-/** The pins of the file without which every value would have the format that it has with them. Their step is that of training. */
-export function idlePins(program: Program, target: PlanTarget): readonly Pin[] {
-  const precision = resolvePrecision(program, target, {});
+/**
+ * The pins of the file without all of which every value of the training step would have the format that it has with them. What policy
+ * `fastest` chooses without a pin nobody knows before it is timed: there are none.
+ */
+export function idlePins({ recipe, train }: Program): readonly Pin[] {
+  const { precision } = recipe;
   const pins = precision.pins.filter(({ origin }) => origin.kind === 'file');
-  if (pins.length === 0) return [];
-  const step = buildTrainStep(program.train, program.recipe, resolveScaling(precision), batchOf(program.train));
+  if (pins.length === 0 || precision.policy === 'fastest') return [];
+  const step = buildTrainStep(train, recipe, resolveScaling(precision), batchOf(train));
   const formatsOf = (kept: readonly Pin[]): string => {
     const { nodes } = assignPrecision(step, { ...precision, pins: kept });
     return nodes.map(({ op, type }) => `${op} ${type.dtype}`).join('\n');
   };
   const formats = formatsOf(precision.pins);
-  return pins.filter((pin) => formatsOf(precision.pins.filter((other) => other !== pin)) === formats);
+  let kept = precision.pins;
+  // Of two that say the same only one can go: the later one.
+  for (const pin of pins.toReversed()) {
+    const others = kept.filter((other) => other !== pin);
+    if (formatsOf(others) === formats) kept = others;
+  }
+  return pins.filter((pin) => !kept.includes(pin));
 }

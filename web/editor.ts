@@ -55,7 +55,7 @@ function shown({ code, message, why, fix, severity, span, edits }: Diagnostic, l
   return {
     from,
     to: Math.min(Math.max(span?.end ?? 0, from + 1), length),
-    severity: severity === 'error' ? 'error' : 'warning',
+    severity,
     source: code,
     message: [message, why, fix].filter((part) => part !== undefined).join('\n'),
     actions: edits === undefined ? [] : [{ name: 'fix', apply: (view) => view.dispatch({ changes: edits.map(changeOf) }) }],

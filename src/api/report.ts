@@ -1,9 +1,12 @@
 import { type EffectivePrecision, effectivePrecision } from '../choose/effective-precision.js';
 import { planInFp32 } from '../choose/fp32.js';
 import type { Compiled } from '../choose/plan-file.js';
+import { idlePins } from '../compile.js';
 import { costsName } from '../costs/costs-name.js';
 import { type DiagnosticData, diagnosticData } from '../diagnostics/data.js';
+import type { Pin } from '../ir/pin.js';
 import type { Loc } from '../ir/types.js';
+import { idlePinHints } from '../language/idle-pins.js';
 import { placeEnds } from '../language/place-ends.js';
 import { programWarnings } from '../language/warnings.js';
 import { type PlanSummary, summarizePlan } from '../measure/summary.js';
@@ -62,6 +65,11 @@ function predicted({ stepMs, restMs, estimatedKernels }: PlanTimes, costs: CostT
   return { costs: costsName(costs), stepMs, restMs, estimatedKernels, candidates };
 }
 
+/** Under the file's own formats: an option that sets others makes no line of the file idle. */
+function idlePinsOf({ lowered }: Compiled, { compute, policy }: EffectivePrecision): readonly Pin[] {
+  return compute.origin.kind === 'option' || policy.origin.kind === 'option' ? [] : idlePins(lowered);
+}
+
 /**
  * Explains a compiled plan: by layer, cast, class of memory and line, against fp32, with warnings; that of several ranks also by the time
  * that its exchanges take over a network.
@@ -71,6 +79,9 @@ export async function explainPlan(compiled: Compiled, network?: Network): Promis
   const { accumulate } = program.recipe.train;
   const times = costs && planTimes(plan, accumulate, costs);
   const memory = await memoryOf(plan);
+  const effective = effectivePrecision(compiled);
+  const idle = idlePinsOf(compiled, effective);
+  const isIdle = (index: number) => idle.includes(program.recipe.precision.pins[index]!);
   const facts = reportPlan(plan, times);
   const endOf = placeEnds(source);
   const ended = <T extends { readonly place: Loc | null }>(items: readonly T[]) =>
@@ -80,7 +91,7 @@ export async function explainPlan(compiled: Compiled, network?: Network): Promis
     batch: trainStep(plan).batch,
     epoch: (compiled.epoch ?? 0) + 1,
     phases: (program.phases ?? []).map((epoch) => epoch + 1),
-    effectivePrecision: effectivePrecision(compiled),
+    effectivePrecision: { ...effective, pins: effective.pins.map((pin, i) => ({ ...pin, ...(isIdle(i) && { idle: true as const }) })) },
     ...facts,
     layers: ended(facts.layers),
     casts: ended(facts.casts),
@@ -90,6 +101,6 @@ export async function explainPlan(compiled: Compiled, network?: Network): Promis
     processMemory: processMemory(plan, memory, program.recipe.dataset),
     predicted: costs && times ? predicted(times, costs, choice) : null,
     network: network === undefined ? null : networkReport(plan, accumulate, network, costs),
-    warnings: programWarnings(source, program).map((found) => diagnosticData(found, source)),
+    warnings: [...programWarnings(source, program), ...idlePinHints(source, idle)].map((found) => diagnosticData(found, source)),
   };
 }

@@ -20,6 +20,14 @@ export interface EffectiveSetting<Value> {
   readonly origin: SettingOrigin;
 }
 
+export interface EffectivePin {
+  readonly pattern: string;
+  readonly format: PrecisionName;
+  readonly origin: PinOrigin;
+  /** It changes nothing; known of the file's own, where a plan is explained. */
+  readonly idle?: true;
+}
+
 /** What each setting of precision is, and who set it. */
 export interface EffectivePrecision {
   readonly compute: EffectiveSetting<PrecisionName>;
@@ -28,7 +36,7 @@ export interface EffectivePrecision {
   readonly rules: EffectiveSetting<RulePolicy>;
   readonly lossScaling: EffectiveSetting<LossScaling['kind']>;
   /** The last one that matches decides. */
-  readonly pins: readonly { readonly pattern: string; readonly format: PrecisionName; readonly origin: PinOrigin }[];
+  readonly pins: readonly EffectivePin[];
 }
 
 function choiceOrigin({ choice, formats }: Compiled): SettingOrigin {

@@ -30,7 +30,7 @@ export function printSettings({ effectivePrecision }: PlanReport, output: Output
     setting('loss scale', lossScaling),
   ];
   output.line(output.style('dim', `precision: ${settings.join(', ')}`));
-  for (const { pattern, format, origin } of pins.slice(0, SHOWN_PINS))
-    output.line(output.style('dim', `keep ${pattern} in ${format} (${originText(origin)})`));
+  for (const { pattern, format, origin, idle } of pins.slice(0, SHOWN_PINS))
+    output.line(output.style('dim', `keep ${pattern} in ${format} (${originText(origin)}${idle ? '; changes nothing' : ''})`));
   if (pins.length > SHOWN_PINS) output.line(output.style('dim', `and ${pins.length - SHOWN_PINS} more pins: --json lists them`));
 }

@@ -6,7 +6,8 @@ export interface Span {
   readonly end: number;
 }
 
-export type Severity = 'error' | 'warning';
+/** A mistake; what is known to go wrong; what could be left out and does no harm. */
+export type Severity = 'error' | 'warning' | 'hint';
 
 /** A second place that a diagnostic points at: "declared here". */
 export interface RelatedSpan {

@@ -7,10 +7,10 @@ export interface RenderOptions {
   readonly color?: boolean;
 }
 
-type Style = 'error' | 'warning' | 'frame' | 'strong' | 'fix';
+type Style = Severity | 'frame' | 'strong' | 'fix';
 type Paint = (style: Style, text: string) => string;
 
-const ANSI: Readonly<Record<Style, string>> = { error: '1;31', warning: '1;33', frame: '34', strong: '1', fix: '32' };
+const ANSI: Readonly<Record<Style, string>> = { error: '1;31', warning: '1;33', hint: '1;36', frame: '34', strong: '1', fix: '32' };
 
 function painter(color: boolean): Paint {
   return color ? (style, text) => (text === '' ? '' : `\u001b[${ANSI[style]}m${text}\u001b[0m`) : (_style, text) => text;
@@ -169,8 +169,9 @@ export function sortDiagnostics(diagnostics: readonly Diagnostic[]): readonly Di
 }
 
 function countDiagnostics(diagnostics: readonly Diagnostic[]): string {
-  const errors = diagnostics.filter((d) => d.severity === 'error').length;
-  const warnings = diagnostics.length - errors;
-  const count = (n: number, word: string) => (n === 0 ? [] : [`${n} ${word}${n === 1 ? '' : 's'}`]);
-  return [...count(errors, 'error'), ...count(warnings, 'warning')].join(', ');
+  const count = (severity: Severity) => {
+    const n = diagnostics.filter((found) => found.severity === severity).length;
+    return n === 0 ? [] : [`${n} ${severity}${n === 1 ? '' : 's'}`];
+  };
+  return [...count('error'), ...count('warning'), ...count('hint')].join(', ');
 }

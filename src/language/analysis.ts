@@ -1,10 +1,13 @@
+import { idlePins } from '../compile.js';
 import type { Diagnostic, Source, Span } from '../diagnostics/diagnostic.js';
 import { LineIndex } from '../diagnostics/lines.js';
 import { sortDiagnostics } from '../diagnostics/render.js';
 import type { Program } from '../ir/program.js';
 import { analyseSource, type SourceAnalysis } from '../lower/lower.js';
 import type { StageTrace } from '../lower/trace.js';
+import type { CallStage } from '../parser/ast.js';
 import type { ParseResult } from '../parser/parse.js';
+import { idlePinHints } from './idle-pins.js';
 import { type Place, placesOf } from './places.js';
 import { findSymbols, type Symbols } from './symbols.js';
 import { programWarnings } from './warnings.js';
@@ -57,6 +60,12 @@ export class Analysis {
     return placeAt(this.places, offset);
   }
 
+  /** The innermost stage that an offset is in: on its word, among its arguments or on its name. */
+  stageAt(offset: number): CallStage | undefined {
+    const stages = this.places.flatMap((place) => (place.kind === 'stage' ? [place.stage] : []));
+    return stages.findLast(({ span, label }) => span.start <= offset && offset <= Math.max(span.end, label?.span.end ?? 0));
+  }
+
   get symbols(): Symbols {
     return this.once('symbols', () => findSymbols(this));
   }
@@ -78,6 +87,19 @@ export class Analysis {
         ? this.found.diagnostics
         : sortDiagnostics(programWarnings(this.source, program, this.parsed.file));
     });
+  }
+
+  /** What does no harm and could be left out. It takes a part of a plan to find that, which is more than a keystroke may take. */
+  get hints(): readonly Diagnostic[] {
+    return this.once('hints', () => {
+      const { program } = this;
+      return program === undefined ? [] : idlePinHints(this.source, idlePins(program), this.parsed.file);
+    });
+  }
+
+  /** Diagnostics and hints, in source order. */
+  get findings(): readonly Diagnostic[] {
+    return this.once('findings', () => sortDiagnostics([...this.diagnostics, ...this.hints]));
   }
 
   /** By the place where its name begins: what a stage of the file made, each time that it was applied. */

@@ -74,7 +74,7 @@ function describe(place: Place, analysis: Analysis, plan: DocumentPlan | undefin
     case 'model':
       return modelText(place.name, plan);
     case 'label':
-      return `the layer’s name, and with it that of its weights: \`${place.name}\``;
+      return labelText(place.name, place.span, analysis, plan);
     case 'name':
       return nameText(place.name.text, place.span, analysis);
     case 'path':
@@ -102,6 +102,14 @@ function stageText(name: string, start: number, analysis: Analysis, plan: Docume
   const said = callableText(callableOf({ kind: 'callee', name, isStage: true }, analysis.blocks));
   const traces = tracesText(analysis.stages.get(start) ?? [], plan);
   return [said, traces].filter((part) => part !== undefined).join('\n\n---\n\n') || undefined;
+}
+
+/** What a name names: the layer beside it, with what the plan does there. */
+function labelText(name: string, { start }: Span, analysis: Analysis, plan: DocumentPlan | undefined): string {
+  const named = analysis.places.find((place) => 'stage' in place && 'label' in place.stage && place.stage.label?.span.start === start);
+  const traces = named !== undefined && 'stage' in named ? (analysis.stages.get(named.stage.span.start) ?? []) : [];
+  const said = `the layer’s name, and with it that of its weights: \`${name}\``;
+  return [said, tracesText(traces, plan)].filter((part) => part !== undefined).join('\n\n---\n\n');
 }
 
 /** Each application, up to so many. */

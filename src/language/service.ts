@@ -1,5 +1,3 @@
-import { idlePins } from '../compile.js';
-import type { DiagnosticCode } from '../diagnostics/codes.js';
 import { type Diagnostic, type Source, UserError } from '../diagnostics/diagnostic.js';
 import type { CostTable } from '../plan/cost-table.js';
 import { defaultTarget, type PlanTarget } from '../plan/target.js';
@@ -34,17 +32,6 @@ interface Document {
   /** The last plan of the document, also of an earlier text: hints show it while that has mistakes. */
   last: { readonly key: string; readonly planned: Planned } | undefined;
 }
-
-/** What planning finds that a text alone does not show, for docs/precision.md. */
-export const PLANNING_WARNINGS = {
-  AMP4250: {
-    title: 'pin that changes nothing',
-    meaning: 'Every value would have its format without the `keep` line. Editors show it: a plan is made for it.',
-  },
-} as const satisfies Readonly<Record<string, DiagnosticCode>>;
-
-/** Of a `keep` line without which everything would have the format that it has. */
-export const IDLE_PIN: keyof typeof PLANNING_WARNINGS = 'AMP4250';
 
 const NOTHING: Planned = { plan: undefined, diagnostics: [] };
 
@@ -106,34 +93,13 @@ export class LanguageService {
     this.work.plans++;
     try {
       const plan = await planDocument(program, { target, costs, breathe: this.host.breathe, signal });
-      const idle = idlePins(program, target);
-      const diagnostics = idle.flatMap((pin) => {
-        const found = pin.origin.kind === 'file' ? keepSpan(analysis, pin.pattern, pin.origin.line) : undefined;
-        return found === undefined ? [] : [idlePin(pin.pattern, found)];
-      });
-      document.last = { key, planned: { plan, diagnostics } };
+      document.last = { key, planned: { plan, diagnostics: analysis.hints } };
       return document.last.planned;
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       return { plan: undefined, diagnostics: error.diagnostics };
     }
   }
-}
-
-function keepSpan({ parsed, lines }: Analysis, pattern: string, line: number) {
-  const items = parsed.file.sections.flatMap((section) => (section.kind === 'precision' ? section.items : []));
-  return items.find((item) => item.kind === 'keep' && item.pattern.text === pattern && lines.position(item.span.start).line === line)?.span;
-}
-
-function idlePin(pattern: string, span: { readonly start: number; readonly end: number }): Diagnostic {
-  return {
-    code: IDLE_PIN,
-    severity: 'warning',
-    message: `keeping \`${pattern}\` changes nothing`,
-    why: 'what it means has this format without it',
-    fix: 'remove the line',
-    span,
-  };
 }
 
 function isSame(a: Source, b: Source): boolean {

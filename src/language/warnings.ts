@@ -2,10 +2,11 @@ import type { Diagnostic, Source, Span } from '../diagnostics/diagnostic.js';
 import { LineIndex } from '../diagnostics/lines.js';
 import { sortDiagnostics } from '../diagnostics/render.js';
 import { divideEpoch, stepsOfRun, stepsPerEpoch } from '../ir/epoch.js';
+import type { Pin } from '../ir/pin.js';
 import type { Program } from '../ir/program.js';
 import { lint } from '../lint/lint.js';
 import type { LintPlace } from '../lint/rule.js';
-import type { AmpFile } from '../parser/ast.js';
+import type { AmpFile, KeepItem } from '../parser/ast.js';
 import { parseAmp } from '../parser/parse.js';
 import { resolveScaling } from '../precision/scaling.js';
 
@@ -16,6 +17,14 @@ function stepsOf({ recipe }: Program): number {
   return stepsOfRun(stepsPerEpoch(divideEpoch(images?.train ?? 0, batch, accumulate, dropLast)), epochs);
 }
 
+/** The line that made a pin; undefined of one that no line of the file made. */
+export function keepItem({ pattern, origin }: Pin, { sections }: AmpFile, lines: LineIndex): KeepItem | undefined {
+  if (origin.kind !== 'file') return undefined;
+  const items = sections.flatMap((section) => (section.kind === 'precision' ? section.items : []));
+  const isPin = (item: (typeof items)[number]): item is KeepItem => item.kind === 'keep' && item.pattern.text === pattern;
+  return items.filter(isPin).find(({ span }) => lines.position(span.start).line === origin.line);
+}
+
 /** The text that a finding is about; what is not written there, such as a default or an override, has no place. */
 function spanOf(place: LintPlace, file: AmpFile, lines: LineIndex): Span | undefined {
   switch (place.kind) {
@@ -24,14 +33,8 @@ function spanOf(place: LintPlace, file: AmpFile, lines: LineIndex): Span | undef
       if (section === undefined || (section.kind !== 'precision' && section.kind !== 'train')) return undefined;
       return section.items.find((item) => item.kind === 'setting' && item.name.text === place.name)?.span;
     }
-    case 'pin': {
-      const section = file.sections.find((candidate) => candidate.kind === 'precision');
-      const items = section?.kind === 'precision' ? section.items : [];
-      const { pattern, origin } = place.pin;
-      if (origin.kind !== 'file') return undefined;
-      const isPin = (item: (typeof items)[number]) => item.kind === 'keep' && item.pattern.text === pattern;
-      return items.find((item) => isPin(item) && lines.position(item.span.start).line === origin.line)?.span;
-    }
+    case 'pin':
+      return keepItem(place.pin, file, lines)?.span;
     case 'layer': {
       const start = lines.offset(place.loc);
       const word = /^\w+(\([^()]*\))?/.exec(lines.text.slice(start));

@@ -6,16 +6,25 @@ import {
   type Range,
   type Diagnostic as Shown,
 } from 'vscode-languageserver';
-import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import type { Diagnostic, Severity } from '../diagnostics/diagnostic.js';
 import { LineIndex } from '../diagnostics/lines.js';
 import type { Analysis } from '../language/analysis.js';
 import type { DocumentPlan } from '../language/document-plan.js';
 import { keepInFp32 } from '../language/edits.js';
-import { IDLE_PIN } from '../language/service.js';
+import { IDLE_PIN } from '../language/idle-pins.js';
 import { uriOf } from './documents.js';
 import { toRange, toSpan, toTextEdit } from './positions.js';
 
 const NOWHERE: Range = { start: { line: 0, character: 0 }, end: { line: 0, character: 1 } };
+
+const SEVERITIES: Readonly<Record<Severity, DiagnosticSeverity>> = {
+  error: DiagnosticSeverity.Error,
+  warning: DiagnosticSeverity.Warning,
+  hint: DiagnosticSeverity.Hint,
+};
+
+/** Of what could be left out: editors make it pale. */
+const UNNECESSARY: readonly string[] = [IDLE_PIN, 'AMP2014'];
 
 /** A finding of a text as an editor shows it. One about a file that the text uses stands where the text names that. */
 export function toShown(analysis: Analysis, found: Diagnostic): Shown {
@@ -32,14 +41,13 @@ export function toShown(analysis: Analysis, found: Diagnostic): Shown {
     source !== undefined && span !== undefined
       ? [{ location: { uri: uriOf(source), range: toRange(new LineIndex(source.text), span) }, message }]
       : [];
-  const isIdle = code === IDLE_PIN;
   return {
     code,
     source: 'ampc',
     range,
-    severity: severity === 'error' ? DiagnosticSeverity.Error : isIdle ? DiagnosticSeverity.Hint : DiagnosticSeverity.Warning,
+    severity: SEVERITIES[severity],
     message: [message, why && `why: ${why}`, fix && `fix: ${fix}`].filter((part) => part !== undefined && part !== '').join('\n'),
-    ...((isIdle || code === 'AMP2014') && { tags: [DiagnosticTag.Unnecessary] }),
+    ...(UNNECESSARY.includes(code) && { tags: [DiagnosticTag.Unnecessary] }),
     ...(own.length + others.length > 0 && { relatedInformation: [...own, ...others] }),
   };
 }
@@ -49,7 +57,7 @@ function title({ fix = 'fix it' }: Diagnostic): string {
   return meant === undefined ? fix.replace(/^./, (letter) => letter.toUpperCase()) : `Change to ${meant}`;
 }
 
-/** What can be done about the findings in a range, and with the layer in it. */
+/** What can be done about the findings in a range, and with the layer that it begins in. */
 export function actionsIn(
   analysis: Analysis,
   findings: readonly Diagnostic[],
@@ -77,11 +85,11 @@ export function actionsIn(
 }
 
 function layerActions(analysis: Analysis, plan: DocumentPlan | undefined, uri: string, offset: number): readonly CodeAction[] {
-  const place = analysis.placeAt(offset);
-  if (place?.kind !== 'stage') return [];
-  const paths = [...new Set((analysis.stages.get(place.stage.span.start) ?? []).map(({ path }) => path))];
+  const stage = analysis.stageAt(offset);
+  if (stage === undefined) return [];
+  const paths = [...new Set((analysis.stages.get(stage.span.start) ?? []).map(({ path }) => path))];
   const isLow = paths.some((path) => plan?.at(path)?.result.dtype !== 'f32');
-  const kept = isLow && plan !== undefined ? keepInFp32(analysis, place.stage) : undefined;
+  const kept = isLow && plan !== undefined ? keepInFp32(analysis, stage) : undefined;
   const cast = paths.find((path) => (plan?.at(path)?.casts.length ?? 0) > 0);
   return [
     ...(kept === undefined

@@ -143,6 +143,22 @@ describe('the language service', () => {
     assert.deepEqual(await idle('keep fc in fp32'), []);
     assert.deepEqual(await idle('keep cross_entropy in fp32'), ['keeping `cross_entropy` changes nothing']);
   });
+
+  it('finds of pins that say the same the later one alone, and what takes it out', () => {
+    const lines = ['  compute fp16', '  keep fc in fp32', '  keep "fc*" in fp32  # again', '}'];
+    const text = NET.replace(/ {2}compute fp16[^}]*\}/, lines.join('\n'));
+    const { hints } = new Analysis({ path: 'x.amp', text });
+    assert.deepEqual(
+      hints.map(({ message, severity }) => `${severity}: ${message}`),
+      ['hint: keeping `fc*` changes nothing'],
+    );
+    assert.equal(applyEdits(text, hints[0]!.edits!), text.replace(`${lines[2]!}\n`, ''));
+    const inOneLine = NET.replace(/precision \{[^}]*\}/, 'precision { compute fp16 keep cross_entropy in fp32 policy mixed }');
+    const [hint] = new Analysis({ path: 'x.amp', text: inOneLine }).hints;
+    assert.equal(applyEdits(inOneLine, hint!.edits!), inOneLine.replace(' keep cross_entropy in fp32', ''));
+    const fastest = NET.replace('keep fc in fp32', 'policy fastest  keep cross_entropy in fp32');
+    assert.deepEqual(new Analysis({ path: 'x.amp', text: fastest }).hints, [], 'what would be chosen without it nobody knows');
+  });
 });
 
 describe('completion', () => {
@@ -194,6 +210,12 @@ describe('what is shown of a place', () => {
     const { text } = hoverAt(analysis, plan, NET.indexOf('conv2d(channels'))!;
     for (const part of ['**first.conv** [32, 32, 16] fp16', '**second.conv** [16, 16, 32] fp16', 'low: ', 'Mflop', 'parameters', '⇄'])
       assert.ok(text.includes(part), `${part} in\n${text}`);
+  });
+
+  it('a name of a layer: the same, and that it names its weights', async () => {
+    const { analysis, plan } = await planned(NET);
+    const { text } = hoverAt(analysis, plan, NET.indexOf('as stem_conv') + 4)!;
+    assert.match(text, /its weights: `stem_conv`[\s\S]*\*\*stem_conv\*\* \[32, 32, 16\] fp16[\s\S]*low: conv2d/);
   });
 
   it('a setting: its meaning, its default and what the file has', () => {

@@ -205,12 +205,22 @@ describe('ampc lsp', function () {
   });
 
   it('keeps a layer in fp32, and says why a cast is there', async () => {
-    const range = { start: positionOf(NET, 'conv2d(channels'), end: positionOf(NET, 'conv2d(channels') };
-    const actions = (await client.connection.sendRequest(CodeActionRequest.type, {
-      textDocument: { uri },
-      range,
-      context: { diagnostics: [] },
-    })) as CodeAction[];
+    const actionsAt = async (part: string, after = 0) => {
+      const start = positionOf(NET, part, after);
+      return (await client.connection.sendRequest(CodeActionRequest.type, {
+        textDocument: { uri },
+        range: { start, end: start },
+        context: { diagnostics: [] },
+      })) as CodeAction[];
+    };
+    const actions = await actionsAt('conv2d(channels');
+    for (const [part, after] of [
+      ['padding: 1', 2],
+      ['as conv', 1],
+      ['as conv', 'as conv'.length],
+    ] as const)
+      assert.deepEqual(await actionsAt(part, after), actions, `${part} ${after}`);
+    assert.deepEqual(await actionsAt('x, channels'), []);
     const keep = actions.find(({ title }) => /fp32/.test(title))!;
     assert.ok(edited(NET, keep.edit!.changes![uri]!).includes('  keep fc in fp32\n  keep "*.conv" in fp32\n'));
     const { command } = actions.find(({ title }) => title === 'Why this cast?')!;
@@ -231,6 +241,16 @@ describe('ampc lsp', function () {
     const [found] = await client.diagnostics(uri, (all) => all.length > 0);
     assert.equal(found!.severity, DiagnosticSeverity.Hint);
     assert.match(String(found!.message), /changes nothing/);
+    const [fix] = (await client.connection.sendRequest(CodeActionRequest.type, {
+      textDocument: { uri },
+      range: found!.range,
+      context: { diagnostics: [found!] },
+    })) as CodeAction[];
+    assert.equal(fix!.title, 'Remove the line');
+    assert.equal(
+      edited(NET.replace('keep fc in fp32', 'keep cross_entropy in fp32'), fix!.edit!.changes![uri]!),
+      NET.replace('  keep fc in fp32\n', ''),
+    );
     await client.planned(() => client.change(uri, NET));
   });
 

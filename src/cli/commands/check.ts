@@ -36,7 +36,7 @@ export const addCheck: AddCommand = (program, output, exitWith) => {
     .command('check')
     .description('report every mistake in .amp files, and what is known to go wrong')
     .argument('<file...>', '.amp files; - is standard input')
-    .option('--fix', 'write what fixes say into the files first, where that is a text; then report what is left', false)
+    .option('--fix', 'write what fixes of mistakes say into the files first, where that is a text; then report what is left', false)
     .option('--watch', 'go on, and check again whenever a file, or one that it uses, says something else', false)
     .addOption(options.quiet())
     .addOption(options.json());
@@ -60,14 +60,16 @@ function report(checked: readonly Checked[], files: number, output: Output, all:
   for (const { source, diagnostics } of checked) {
     for (const diagnostic of diagnostics) {
       output.event({ event: 'diagnostic', ...diagnosticData(diagnostic, source) });
-      output.error(`${renderDiagnostic(diagnostic, source, { color: output.errorColor })}\n`);
+      const text = `${renderDiagnostic(diagnostic, source, { color: output.errorColor })}\n`;
+      if (diagnostic.severity === 'hint') output.info(text);
+      else output.error(text);
     }
   }
   const found = all.flatMap(({ diagnostics }) => diagnostics);
-  const errors = found.filter(({ severity }) => severity === 'error').length;
-  const warnings = found.length - errors;
-  output.event({ event: 'check', files, errors, warnings });
-  const also = warnings > 0 ? `, ${plural(warnings, 'warning')}` : '';
+  const count = (severity: Diagnostic['severity']) => found.filter((one) => one.severity === severity).length;
+  const [errors, warnings, hints] = [count('error'), count('warning'), count('hint')];
+  output.event({ event: 'check', files, errors, warnings, hints });
+  const also = `${warnings > 0 ? `, ${plural(warnings, 'warning')}` : ''}${hints > 0 ? `, ${plural(hints, 'hint')}` : ''}`;
   if (errors > 0) output.error(`${plural(errors, 'error')}${also} in ${plural(files, 'file')}`);
   else output.info(`${plural(files, 'file')} checked, no errors${also}`);
   return errors;
@@ -110,7 +112,7 @@ async function fixFile(file: string, output: Output): Promise<void> {
 }
 
 function checked(file: string, source: Source, service: LanguageService): Checked {
-  return { source, diagnostics: service.update(file, source).diagnostics };
+  return { source, diagnostics: service.update(file, source).findings };
 }
 
 async function checkFile(file: string, service: LanguageService): Promise<Checked> {

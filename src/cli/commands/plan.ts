@@ -154,7 +154,8 @@ async function show(compiled: Compiled, choices: Choices, output: Output): Promi
   const report = await explainPlan(compiled, choices.network);
   output.event(report);
   if (!output.json) printReport(report, choices.all, output);
-  if (report.warnings.length > 0)
+  // A hint stands beside the line that it is about.
+  if (report.warnings.some(({ severity }) => severity !== 'hint'))
     output.error(`\n${renderDiagnostics(programWarnings(source, program), source, { color: output.errorColor })}`);
 }
 
