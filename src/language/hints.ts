@@ -3,7 +3,7 @@ import type { StageTrace } from '../lower/trace.js';
 import { formatBytes } from '../numeric/bytes.js';
 import type { Analysis } from './analysis.js';
 import type { DocumentPlan } from './document-plan.js';
-import { plural, resultText } from './units.js';
+import { formatName, plural, resultText } from './units.js';
 
 export interface HintOptions {
   readonly shapes: boolean;
@@ -68,7 +68,10 @@ function hintsOf(
   const bytes = found.reduce((sum, cast) => sum + cast.bytesMoved, 0);
   const tooltip = found
     .slice(0, 12)
-    .map(({ value, from, to, phase, why, bytesMoved }) => `${value}: ${from} to ${to} (${phase}, ${formatBytes(bytesMoved)}): ${why}`)
+    .map(
+      ({ value, from, to, phase, why, bytesMoved }) =>
+        `${value}: ${formatName(from)} to ${formatName(to)} (${phase}, ${formatBytes(bytesMoved)}): ${why}`,
+    )
     .join('\n');
   return [
     ...hints,

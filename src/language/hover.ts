@@ -100,8 +100,9 @@ function parameterText(param: Parameter): string {
 
 function stageText(name: string, start: number, analysis: Analysis, plan: DocumentPlan | undefined): string | undefined {
   const said = callableText(callableOf({ kind: 'callee', name, isStage: true }, analysis.blocks));
+  // What is true of this layer alone stands first: editors cut long texts off.
   const traces = tracesText(analysis.stages.get(start) ?? [], plan);
-  return [said, traces].filter((part) => part !== undefined).join('\n\n---\n\n') || undefined;
+  return [traces, said].filter((part) => part !== undefined).join('\n\n---\n\n') || undefined;
 }
 
 /** What a name names: the layer beside it, with what the plan does there. */
@@ -109,7 +110,7 @@ function labelText(name: string, { start }: Span, analysis: Analysis, plan: Docu
   const named = analysis.places.find((place) => 'stage' in place && 'label' in place.stage && place.stage.label?.span.start === start);
   const traces = named !== undefined && 'stage' in named ? (analysis.stages.get(named.stage.span.start) ?? []) : [];
   const said = `the layer’s name, and with it that of its weights: \`${name}\``;
-  return [said, tracesText(traces, plan)].filter((part) => part !== undefined).join('\n\n---\n\n');
+  return [tracesText(traces, plan), said].filter((part) => part !== undefined).join('\n\n---\n\n');
 }
 
 /** Each application, up to so many. */
@@ -202,15 +203,21 @@ function patternText(pattern: string, { stages }: Analysis, plan: DocumentPlan |
 
 export function planText(plan: DocumentPlan): string {
   const { parameters, memory, times } = plan;
-  const parts = [plural(parameters, 'parameter'), `${formatBytes(memory.total)} in training`, times && `${timeText(times.stepMs)} a step`];
+  const parts = [
+    plural(parameters, 'parameter'),
+    `${formatBytes(memory.total)} of states and values`,
+    times && `${timeText(times.stepMs)} a step`,
+  ];
   return parts.filter((part) => part !== undefined).join(' · ');
 }
 
 function modelText(name: string, plan: DocumentPlan | undefined): string | undefined {
-  return (
-    plan &&
-    `**${name}**: ${planText(plan)}\n\n${plan.plan.policy}, ${formatName(plan.plan.precision)}, planned for ${plan.plan.target.backend}`
-  );
+  if (plan === undefined) return undefined;
+  const { policy, precision, target } = plan.plan;
+  return [
+    `**${name}**: ${planText(plan)} (\`ampc plan\` adds what kernels need besides)`,
+    `${policy}, ${formatName(precision)}, planned for ${target.backend}`,
+  ].join('\n\n');
 }
 
 function nameText(name: string, span: Span, analysis: Analysis): string | undefined {

@@ -1,45 +1,13 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { IToken as Token } from 'chevrotain';
-import * as oniguruma from 'vscode-oniguruma';
-import * as textmate from 'vscode-textmate';
 import { lowerProgram } from '../../src/lower/lower.js';
 import * as t from '../../src/parser/tokens.js';
 import { ROOT } from '../spec-runner.js';
+import { loadGrammar, scopesOf } from './textmate-grammar.js';
 
 const EXTENSION = path.join(ROOT, 'editors', 'vscode');
-const GRAMMAR = path.join(EXTENSION, 'syntaxes', 'amp.tmLanguage.json');
-
-async function loadGrammar(): Promise<textmate.IGrammar> {
-  const wasm = createRequire(import.meta.url).resolve('vscode-oniguruma/release/onig.wasm');
-  await oniguruma.loadWASM(readFileSync(wasm));
-  const registry = new textmate.Registry({
-    onigLib: Promise.resolve({
-      createOnigScanner: (sources) => new oniguruma.OnigScanner(sources),
-      createOnigString: (text) => new oniguruma.OnigString(text),
-    }),
-    loadGrammar: async () => textmate.parseRawGrammar(readFileSync(GRAMMAR, 'utf8'), GRAMMAR),
-  });
-  const grammar = await registry.loadGrammar('source.amp');
-  assert.ok(grammar !== null);
-  return grammar;
-}
-
-/** The innermost scope of each character of a text. */
-function scopesOf(grammar: textmate.IGrammar, text: string): readonly string[] {
-  const scopes: string[] = [];
-  let state = textmate.INITIAL;
-  for (const line of text.split('\n')) {
-    const { tokens, ruleStack } = grammar.tokenizeLine(line, state);
-    for (const token of tokens)
-      for (let at = token.startIndex; at < Math.min(token.endIndex, line.length); at++) scopes.push(token.scopes.at(-1)!);
-    scopes.push('');
-    state = ruleStack;
-  }
-  return scopes;
-}
 
 /** What the compiler's kinds of tokens look like in an editor; of others the place decides. */
 const EXPECTED: readonly (readonly [readonly (typeof t.Name)[], RegExp])[] = [

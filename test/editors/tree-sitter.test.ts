@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { LINES } from '../../src/lower/lines.js';
 import { parseAmp } from '../../src/parser/parse.js';
 import { loadSpecs, ROOT } from '../spec-runner.js';
 import { skip } from '../support/skip.js';
@@ -77,8 +78,20 @@ describe("tree-sitter's grammar", () => {
     assert.ok(compared > 100, `only ${compared} texts have no fault`);
   });
 
+  it('knows every kind of line that a section may have', () => {
+    for (const [kind, { section, word, hasValue }] of Object.entries(LINES)) {
+      const rest = kind === 'keep' ? 'in fp32' : kind === 'parameter_group' ? '{ }' : hasValue ? 'zeros' : '';
+      const text = `${section} { ${word} fc ${rest} }\n`;
+      assert.deepEqual(parseAmp(text).diagnostics, [], text);
+      writeFileSync(path.join(folder, 'line.amp'), text);
+      assert.match(run('parse', 'line.amp').stdout, new RegExp(`\\(${kind} `), text);
+    }
+  });
+
   it('highlights by names of nodes that the grammar has', () => {
-    for (const query of readdirSync(path.join(GRAMMAR, 'queries'))) {
+    for (const query of readdirSync(path.join(GRAMMAR, 'queries'), { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.scm'),
+    )) {
       writeFileSync(path.join(folder, 'one.amp'), 'train { batch 64 }\n');
       const { status, stderr } = run('query', path.join('queries', query), 'one.amp');
       assert.equal(status, 0, `${query}: ${stderr}`);

@@ -1,3 +1,4 @@
+import { LINES } from '../../src/lower/lines.js';
 import type * as ast from '../../src/parser/ast.js';
 
 /** A node of tree-sitter, with offsets in characters. */
@@ -40,22 +41,8 @@ export function readTree(printed: string, text: string): TreeNode {
 
 /** Kinds whose places are compared; words alone (names, strings, patterns) are leaves of these. */
 const COMPARED = new Set([
-  ...[
-    'use',
-    'dataset',
-    'model',
-    'block',
-    'precision',
-    'train',
-    'let',
-    'dataset_item',
-    'setting',
-    'keep',
-    'init',
-    'freeze',
-    'parameter_group',
-    'aux_loss',
-  ],
+  ...['use', 'dataset', 'model', 'block', 'precision', 'train', 'let', 'dataset_item', 'setting'],
+  ...Object.keys(LINES),
   ...[
     'pipeline',
     'stage',

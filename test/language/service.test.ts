@@ -215,7 +215,7 @@ describe('what is shown of a place', () => {
   it('a name of a layer: the same, and that it names its weights', async () => {
     const { analysis, plan } = await planned(NET);
     const { text } = hoverAt(analysis, plan, NET.indexOf('as stem_conv') + 4)!;
-    assert.match(text, /its weights: `stem_conv`[\s\S]*\*\*stem_conv\*\* \[32, 32, 16\] fp16[\s\S]*low: conv2d/);
+    assert.match(text, /\*\*stem_conv\*\* \[32, 32, 16\] fp16[\s\S]*low: conv2d[\s\S]*its weights: `stem_conv`/);
   });
 
   it('a setting: its meaning, its default and what the file has', () => {

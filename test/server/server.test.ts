@@ -200,7 +200,7 @@ describe('ampc lsp', function () {
   it('has above the model its size, and the commands that the editor has', async () => {
     const lenses = await client.connection.sendRequest(CodeLensRequest.type, { textDocument: { uri } });
     const titles = lenses!.map(({ command }) => command!.title);
-    assert.match(titles[0]!, /^[\d,]+ parameters · [\d.]+ [KM]iB in training/);
+    assert.match(titles[0]!, /^[\d,]+ parameters · [\d.]+ [KM]iB of states and values/);
     assert.deepEqual(titles.slice(1), ['train']);
   });
 
