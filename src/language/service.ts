@@ -51,6 +51,16 @@ export class LanguageService {
   update(name: string, source: Source): Analysis {
     const before = this.documents.get(name);
     if (before !== undefined && isSame(before.source, source)) return before.analysis;
+    return this.analyse(name, source, before);
+  }
+
+  /** Reads anew what a document uses, where that stands in files: they may have changed. Its last plan is kept until it has another. */
+  reread(name: string): void {
+    const before = this.documents.get(name);
+    if (before?.analysis.parsed.file.sections.some(({ kind }) => kind === 'use') === true) this.analyse(name, before.source, before);
+  }
+
+  private analyse(name: string, source: Source, before: Document | undefined): Analysis {
     before?.stop.abort(new Error('the text has changed'));
     this.work.analyses++;
     const document = { source, analysis: new Analysis(source), planned: undefined, stop: new AbortController(), last: before?.last };

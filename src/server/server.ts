@@ -3,6 +3,7 @@ import {
   type Connection,
   createConnection,
   DidChangeConfigurationNotification,
+  DidChangeWatchedFilesNotification,
   type InitializeParams,
   type InitializeResult,
   LogMessageNotification,
@@ -50,6 +51,7 @@ interface Client {
   snippets: boolean;
   configuration: boolean;
   registers: boolean;
+  watches: boolean;
   refreshesHints: boolean;
   refreshesLenses: boolean;
   /** Commands that it has for a model. */
@@ -62,6 +64,7 @@ function clientOf({ capabilities: { textDocument, workspace }, initializationOpt
     snippets: textDocument?.completion?.completionItem?.snippetSupport === true,
     configuration: workspace?.configuration === true,
     registers: workspace?.didChangeConfiguration?.dynamicRegistration === true,
+    watches: workspace?.didChangeWatchedFiles?.dynamicRegistration === true,
     refreshesHints: workspace?.inlayHint?.refreshSupport === true,
     refreshesLenses: workspace?.codeLens?.refreshSupport === true,
     commands: Array.isArray(commands) ? commands.filter((command) => typeof command === 'string') : [],
@@ -75,6 +78,7 @@ export function startServer(input: NodeJS.ReadableStream, output: NodeJS.Writabl
     snippets: false,
     configuration: false,
     registers: false,
+    watches: false,
     refreshesHints: false,
     refreshesLenses: false,
     commands: [],
@@ -110,6 +114,8 @@ export function startServer(input: NodeJS.ReadableStream, output: NodeJS.Writabl
   });
   connection.onInitialized(async () => {
     if (client.registers) await connection.client.register(DidChangeConfigurationNotification.type, { section: 'ampc' });
+    if (client.watches)
+      await connection.client.register(DidChangeWatchedFilesNotification.type, { watchers: [{ globPattern: '**/*.amp' }] });
     await readConfiguration();
   });
   connection.onDidChangeConfiguration(async ({ settings }) => {
@@ -125,7 +131,7 @@ export function startServer(input: NodeJS.ReadableStream, output: NodeJS.Writabl
     session.changed();
   });
   connection.onDidCloseTextDocument(({ textDocument: { uri } }) => session.closed(uri));
-  connection.onDidChangeWatchedFiles(() => session.replan());
+  connection.onDidChangeWatchedFiles(() => session.filesChanged());
   answer(connection, session, () => client);
   connection.listen();
 }

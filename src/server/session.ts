@@ -29,6 +29,8 @@ export class Session {
   readonly service: LanguageService;
   private readonly machines = new Machines();
   private readonly found = new Map<string, readonly Diagnostic[]>();
+  /** Of what a document's findings were told. */
+  private readonly shown = new Map<string, Analysis>();
   private waiting = false;
   settings: EditorSettings = DEFAULT_SETTINGS;
 
@@ -70,14 +72,15 @@ export class Session {
     this.documents.close(uri);
     this.service.close(uri);
     this.found.delete(uri);
+    this.shown.delete(uri);
     this.listener.publish(uri, undefined, []);
     this.changed();
   }
 
   private check(uri: string): void {
-    const before = this.service.analysis(uri);
     const analysis = this.analysis(uri);
-    if (analysis === undefined || (analysis === before && this.found.has(uri))) return;
+    if (analysis === undefined || analysis === this.shown.get(uri)) return;
+    this.shown.set(uri, analysis);
     this.show(uri, analysis, analysis.diagnostics);
     void this.planAnew(uri, analysis);
   }
@@ -88,6 +91,12 @@ export class Session {
       this.service.close(uri);
       this.found.delete(uri);
     }
+    this.changed();
+  }
+
+  /** Looks again at documents that use others: files have changed. */
+  filesChanged(): void {
+    for (const { uri } of this.documents.all) this.service.reread(uri);
     this.changed();
   }
 

@@ -4,9 +4,12 @@ import {
   createProtocolConnection,
   type Diagnostic,
   DidChangeTextDocumentNotification,
+  DidChangeWatchedFilesNotification,
   DidCloseTextDocumentNotification,
   DidOpenTextDocumentNotification,
   ExitNotification,
+  FileChangeType,
+  type FileEvent,
   InitializedNotification,
   InitializeRequest,
   type InitializeResult,
@@ -14,6 +17,7 @@ import {
   type ProtocolConnection,
   PublishDiagnosticsNotification,
   type Range,
+  RegistrationRequest,
   ShutdownRequest,
   type TextEdit,
 } from 'vscode-languageserver-protocol/node';
@@ -26,7 +30,7 @@ const CAPABILITIES: ClientCapabilities = {
     publishDiagnostics: { relatedInformation: true, versionSupport: true },
     hover: { contentFormat: ['markdown'] },
   },
-  workspace: { inlayHint: { refreshSupport: true } },
+  workspace: { inlayHint: { refreshSupport: true }, didChangeWatchedFiles: { dynamicRegistration: true } },
 };
 
 interface Published {
@@ -41,6 +45,8 @@ export class EditorClient {
   private version = 0;
   private readonly versions = new Map<string, number>();
   refreshes = 0;
+  /** What the server asked to be told, with its options. */
+  readonly registered = new Map<string, unknown>();
 
   private constructor(
     readonly connection: ProtocolConnection,
@@ -50,6 +56,9 @@ export class EditorClient {
     connection.onNotification(PublishDiagnosticsNotification.type, ({ uri, version, diagnostics }) => {
       this.published.set(uri, { version, diagnostics });
       this.wake();
+    });
+    connection.onRequest(RegistrationRequest.type, ({ registrations }) => {
+      for (const { method, registerOptions } of registrations) this.registered.set(method, registerOptions);
     });
     connection.onRequest('workspace/inlayHint/refresh', () => {
       this.refreshes++;
@@ -92,6 +101,13 @@ export class EditorClient {
     await this.connection.sendNotification(DidOpenTextDocumentNotification.type, {
       textDocument: { uri, languageId: 'ampc', version: this.version, text },
     });
+  }
+
+  /** As an editor tells of files that it watches, once they were written. */
+  async changedFiles(...uris: readonly string[]): Promise<void> {
+    for (const uri of uris) this.published.delete(uri);
+    const changes = uris.map((uri): FileEvent => ({ uri, type: FileChangeType.Changed }));
+    await this.connection.sendNotification(DidChangeWatchedFilesNotification.type, { changes });
   }
 
   /** All of a document, or a part of it. */

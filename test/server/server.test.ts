@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, realpathSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -275,6 +275,15 @@ describe('ampc lsp', function () {
     const [lost] = await client.diagnostics(main, (all) => all.length > 0);
     assert.match(String(lost!.message), /unknown layer `Twice`\n(?:.*\n)*.*did you mean `Thrice`/);
     await client.close(blocks);
+    assert.deepEqual(await client.diagnostics(main, (all) => all.length === 0), []);
+    assert.deepEqual(client.registered.get('workspace/didChangeWatchedFiles'), { watchers: [{ globPattern: '**/*.amp' }] });
+    writeFileSync(join(folder, 'blocks.amp'), other);
+    await client.changedFiles(blocks);
+    assert.equal((await client.diagnostics(main, (all) => all.length > 0)).length, 1);
+    rmSync(join(folder, 'blocks.amp'));
+    await client.changedFiles(blocks);
+    const [missing] = await client.diagnostics(main, (all) => all.some(({ code }) => code === 'AMP2017'));
+    assert.deepEqual(missing!.range.start, positionOf(text, '"./blocks.amp"'));
     await client.close(main);
   });
 });

@@ -31,7 +31,7 @@ async function start(): Promise<void> {
         return next(document, token);
       },
     },
-    synchronize: { configurationSection: 'ampc', fileEvents: vscode.workspace.createFileSystemWatcher('**/*.amp') },
+    synchronize: { configurationSection: 'ampc' },
   };
   client = new LanguageClient('ampc', 'ampc', server, options);
   try {
