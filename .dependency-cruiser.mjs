@@ -55,7 +55,7 @@ const layerRules = Object.entries(mayImport).map(([name, allowed]) => ({
 const nodeOnly = [
   '^src/(cli|server)/',
   '^src/runtime/(cpu|cuda|tensorflow)/',
-  '^src/runtime/packages\\.ts$',
+  '^src/runtime/(builds|kernel-cache|packages|program)\\.ts$',
   '^src/datafiles/',
   '^src/files/(cache-folder|own-file|standard-input|system-text)\\.ts$',
   '^src/training/data/(contact-sheet|decode-\\w+|download|duplicates|fetch|parquet-pictures|pictures?-\\w+|pictures|small-picture)\\.ts$',

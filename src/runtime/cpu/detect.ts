@@ -8,10 +8,10 @@ import {
   targetFromMacros,
 } from '../../codegen/c/target.js';
 import { userError } from '../../diagnostics/diagnostic.js';
+import { compilerTimeoutMs } from '../compiler-timeout.js';
+import { type RunOptions, runProgram } from '../program.js';
 import type { Compiler } from './compiler.js';
 import { compilerFailure } from './compiler-failure.js';
-import { type RunOptions, runProgram } from './program.js';
-import { compilerTimeoutMs } from './timeout.js';
 
 function architecture(): Target['arch'] {
   return process.arch === 'x64' || process.arch === 'arm64' ? process.arch : 'other';

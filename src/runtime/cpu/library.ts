@@ -4,8 +4,9 @@ import { seriesOutputs, seriesRates } from '../../codegen/c/series.js';
 import { byteLength } from '../../ir/types.js';
 import { widen } from '../../numeric/encoding.js';
 import type { BatchSelection, Inputs, Scalars, SeriesCall } from '../backend.js';
+import { packRates } from '../selection.js';
 import { type NativePlan, workspaceBytes } from './native.js';
-import { packRates, packSeries } from './series.js';
+import { packSeries } from './series.js';
 
 export interface IndexedFunction {
   readonly index: number;

@@ -4,11 +4,11 @@ import { targetFor } from '../../../codegen/c/target.js';
 import { userError } from '../../../diagnostics/diagnostic.js';
 import type { WireType } from '../../../ir/ranks.js';
 import type { Collectives } from '../../collectives.js';
+import { findProgram, runProgram } from '../../program.js';
 import { buildLibrary } from '../cache.js';
-import { type Compiler, findProgram } from '../compiler.js';
+import type { Compiler } from '../compiler.js';
 import { loadLibrary } from '../library-file.js';
 import { reserveStack } from '../native.js';
-import { runProgram } from '../program.js';
 import { type Launched, launched, type MpiLibrary } from './launcher.js';
 import { SHIM, SHIM_FUNCTIONS } from './shim.js';
 

@@ -1,4 +1,4 @@
-import { userError } from '../../diagnostics/diagnostic.js';
+import { userError } from '../diagnostics/diagnostic.js';
 
 /** Half an hour: deep networks take minutes, and machines are busy. */
 const DEFAULT_SECONDS = 1800;

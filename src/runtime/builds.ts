@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isProcessAlive } from '../../files/process.js';
+import { isProcessAlive } from '../files/process.js';
 import { killPrograms } from './program.js';
 
 /** No compilation takes as long: where the process id says nothing (another machine, an id that was given again), the age does. */

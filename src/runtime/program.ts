@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { accessSync, constants as fileConstants, statSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
-import { delimiter, isAbsolute } from 'node:path';
+import { delimiter, isAbsolute, join, resolve } from 'node:path';
 
 /** How a program ended. */
 export type Ending =
@@ -67,6 +68,27 @@ export function killPrograms(): void {
 /** Programs that others put into the working folder must not be taken for the compiler's own. */
 export function absolutePath(path = process.env.PATH ?? ''): readonly string[] {
   return path.split(delimiter).filter((folder) => isAbsolute(folder));
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, fileConstants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Absolute path of a program: the file of that path, or the first of that name on the PATH, whose relative entries do not count; undefined
+ * when there is none.
+ */
+export function findProgram(name: string): string | undefined {
+  if (/[/\\]/.test(name)) return isExecutable(resolve(name)) ? resolve(name) : undefined;
+  const suffixes = process.platform === 'win32' ? ['', '.exe'] : [''];
+  for (const folder of absolutePath())
+    for (const suffix of suffixes) if (isExecutable(join(folder, name + suffix))) return join(folder, name + suffix);
+  return undefined;
 }
 
 function start(command: readonly string[], { temporary }: RunOptions): ChildProcess {
