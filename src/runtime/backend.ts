@@ -17,6 +17,8 @@ export interface BackendInfo {
   readonly software?: boolean;
   /** Why it is not available, and what to install. */
   readonly reason?: string;
+  /** What to do about it, where that is not to install what the reason names. */
+  readonly fix?: string;
   /** What plans for it are made for: known without a device, so that plans can be made and read anywhere. */
   readonly target: PlanTarget;
   /** Further facts for `ampc backends`, printed as they are. */
@@ -142,6 +144,8 @@ export interface Executable {
    * when the last one is done, to the seconds that each took. Not every backend can; `call` always does.
    */
   series?(batches: BatchSelection, calls: readonly SeriesCall[]): Promise<readonly number[]>;
+  /** Whether `series` also carries out the ops of an `ImageAugmentation`; left out: it does. */
+  readonly seriesOps?: boolean;
   /** Seconds so far in which the calls of series waited for their batches. */
   readonly dataSeconds?: number;
   /** Scalar outputs of every call since the last drain, oldest first. Waits for the device. */

@@ -9,12 +9,12 @@ export interface SelectedBackend {
   readonly info: BackendInfo;
 }
 
-function cannotRun({ name, reason }: BackendInfo): UserError {
+function cannotRun({ name, reason, fix = 'install what is missing' }: BackendInfo): UserError {
   return userError(
     'AMP6010',
     `the ${name} backend cannot run here`,
     reason,
-    'install what is missing, or choose another --backend: `ampc backends` shows what can run here',
+    `${fix}, or choose another --backend: \`ampc backends\` shows what can run here`,
   );
 }
 

@@ -123,10 +123,10 @@ export class Stepper {
     return step * this.options.division.accumulate + micro;
   }
 
-  /** Whether the device makes the batches: of images and labels alone. */
+  /** Whether the device makes the batches: if it can. */
   private runsInSeries(): boolean {
     const { executable, batcher } = this.options;
-    return executable.series !== undefined && batcher.set.further === undefined;
+    return executable.series !== undefined && batcher.isMadeBy(executable);
   }
 
   private async callSeries(from: number, count: number): Promise<void> {

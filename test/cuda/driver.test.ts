@@ -1,69 +1,68 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { findDriver } from '../../src/runtime/cuda/driver.js';
-import { COMPILER, needCompiler } from './emulated.js';
+import { createBackend } from '../../src/runtime/cuda/index.js';
+import { needCompiler } from './emulated.js';
+import { buildDriver, type Fake, makeFake, setEnvironment } from './fake.js';
 
-const run = promisify(execFile);
-
-/** A driver with two devices; without any where `NONE`. */
-const DRIVER = String.raw`
-#include <cstring>
-#define CALL extern "C" int
-CALL cuInit(unsigned) {
-#if defined(NONE)
-  return 100;
-#else
-  return 0;
-#endif
-}
-CALL cuDriverGetVersion(int *v) { *v = 12080; return 0; }
-CALL cuDeviceGetCount(int *n) { *n = 2; return 0; }
-CALL cuDeviceGet(int *d, int i) { *d = 40 + i; return 0; }
-CALL cuDeviceGetName(char *name, int, int d) { strcpy(name, d == 40 ? "First" : "Second"); return 0; }
-CALL cuDeviceTotalMem_v2(unsigned long long *n, int d) { *n = (d - 39ull) << 33; return 0; }
-CALL cuDeviceGetAttribute(int *v, int a, int d) { *v = a == 75 ? d - 32 : a == 76 ? d - 40 : -1; return 0; }
-`;
-
-describe('the NVIDIA driver', function () {
-  this.timeout(60_000);
-  let folder: string;
+describe('the NVIDIA driver and its devices', function () {
+  this.timeout(600_000);
+  let fake: Fake;
 
   before(async function () {
     await needCompiler(this);
-    folder = await mkdtemp(join(tmpdir(), 'ampc-driver-'));
+    fake = await makeFake();
   });
 
-  after(() => rm(folder, { recursive: true, force: true }));
+  after(() => fake?.remove());
 
-  const built = async (name: string, ...flags: readonly string[]): Promise<string> => {
-    const [source, library] = [join(folder, `${name}.cpp`), join(folder, `${name}.so`)];
-    await writeFile(source, DRIVER);
-    await run(COMPILER, ['-shared', '-fPIC', ...flags, source, '-o', library]);
-    return library;
+  /** What `ampc backends` tells. */
+  const probed = async (env: Readonly<Record<string, string>>) => {
+    const restore = setEnvironment({ ...fake.env, ...env });
+    try {
+      return await createBackend().probe();
+    } finally {
+      restore();
+    }
   };
 
-  it('says its version, and of each device what it is', async () => {
-    assert.deepEqual(findDriver(await built('two')), {
-      version: '12.8',
-      devices: [
-        { name: 'First', memory: 2 ** 33, capability: '8.0' },
-        { name: 'Second', memory: 2 ** 34, capability: '9.1' },
-      ],
+  it('are told with memory, capability, driver and compiler, and which device is used', async () => {
+    const { available, device, details } = await probed({ AMPC_FAKE_CUDA: 'devices=7.5,8.9,9.0 memory=8589934592 version=12080' });
+    assert.deepEqual([available, device], [true, 'Fake 1, compute capability 8.9']);
+    const { compiler, cache, tested, ...rest } = details!;
+    assert.deepEqual(rest, {
+      driver: 'CUDA 12.8',
+      'device 0': 'Fake 0, 8.0 GiB, compute capability 7.5',
+      'device 1': 'Fake 1, 8.0 GiB, compute capability 8.9 (used)',
+      'device 2': 'Fake 2, 8.0 GiB, compute capability 9.0',
+      // The compiler knows 8.0 and 9.0 alone.
+      better: 'NVRTC or nvcc that knows this device (pip install nvidia-cuda-nvrtc): the driver then compiles nothing',
     });
+    assert.match(compiler!, /^nvcc 99\.9\.\d+ \(.*nvcc\)$/);
+    assert.match(cache!, /kernels/);
+    assert.match(tested!, /no GPU has run it yet/);
   });
 
-  it('may find no device', async () => {
-    assert.deepEqual(findDriver(await built('none', '-DNONE')), {
-      reason: 'the NVIDIA driver finds no device (cuInit failed with error 100)',
+  const missing = [
+    ['there is none', { AMPC_LIBCUDA: '/no/such/libcuda.so.1' }, /there is no NVIDIA driver \(\/no\/such\/libcuda\.so\.1 was not found\)/],
+    ['it has no device', { AMPC_FAKE_CUDA: 'none' }, /finds no device \(cuInit: .*error 100\)/],
+    [
+      'all are too old',
+      { AMPC_FAKE_CUDA: 'devices=6.1,7.5' },
+      /no device has compute capability 8\.0 or newer: Fake 0 \(6\.1\), Fake 1 \(7\.5\)/,
+    ],
+    ['there is no compiler', { AMPC_CUDA_COMPILER: '/no/such/nvcc' }, /AMPC_CUDA_COMPILER names cannot be used: \/no\/such\/nvcc/],
+  ] as const;
+  for (const [what, env, says] of missing)
+    it(`say why nothing can run where ${what}, and what to do`, async () => {
+      const { available, reason, fix } = await probed(env);
+      assert.equal(available, false);
+      assert.match(reason!, says);
+      assert.match(fix ?? reason!, /webgpu|correct or unset/);
     });
-  });
 
-  it('may not be there', () => {
-    const path = join(folder, 'no-such-library.so');
-    assert.deepEqual(findDriver(path), { reason: `there is no NVIDIA driver (${path})` });
+  it('says that a driver is too old which lacks what is called', async () => {
+    const old = await buildDriver(fake.folder, 'old', '-DcuGraphInstantiateWithFlags=cuGraphInstantiate_v2');
+    const { reason, fix } = await probed({ AMPC_LIBCUDA: old });
+    assert.match(reason!, /is too old: it has no cuGraphInstantiateWithFlags/);
+    assert.match(fix!, /update it: CUDA 11\.4 or newer is needed/);
   });
 });

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,7 +36,7 @@ export async function needCompiler(context: Context): Promise<void> {
 const BLOCKS: readonly Block[] = ['states', 'inputs', 'arena', 'work'];
 
 /** What only kernels in which threads meet call. */
-const MEETS = /\b(?:barrier|shuffle|\w+_of_lanes|copy_\w+|load_matrices\w*|multiply_\w+)(?:<\d+>)?\(/;
+const MEETS = new RegExp(readFileSync(new URL('meets.txt', import.meta.url), 'utf8'));
 
 /** `ampc_call`: the launches of one function, each as numbers: kernel, blocks along x and y, and of every array its block and offset. */
 function entry({ kernels }: CudaProgram): string {

@@ -14,6 +14,7 @@ export const addBackends: AddCommand = (program, output) => {
         const mark = info.available ? output.style('green', 'ready  ') : output.style('yellow', 'missing');
         output.line(`${output.style('bold', info.name.padEnd(11))} ${mark} ${info.available ? (info.device ?? '') : (info.reason ?? '')}`);
         output.line(`            ${output.style('dim', info.summary)}`);
+        if (info.fix !== undefined) output.line(`            what to do: ${info.fix}`);
         output.line(`            formats: ${['f32', ...info.target.low].join(', ')}`);
         for (const [key, value] of Object.entries(info.details ?? {})) output.line(`            ${key}: ${value}`);
       }

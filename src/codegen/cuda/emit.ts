@@ -6,6 +6,7 @@ import type { GpuTarget } from '../gpu/target.js';
 import { CUDA, NAME } from './kernel.js';
 import { CUDA_KERNELS } from './own-kernels.js';
 import { PRELUDE } from './prelude.js';
+import { SUPPORT_KERNELS } from './support.js';
 import { CUDA_TARGET } from './target.js';
 
 /** One kernel; launches of equal code share it. */
@@ -64,10 +65,14 @@ export function emitCuda(plan: Plan, target: GpuTarget = CUDA_TARGET): CudaProgr
   return { kernels, ...emitProgram(plan, target, CUDA, CUDA_KERNELS, launchOf) };
 }
 
-/** The source of all kernels, which includes nothing. `comments`: what stands above each. */
+/** A file with these kernels, which includes nothing. */
+export function cudaFile(kernels: readonly string[]): string {
+  return `${[PRELUDE, ...kernels, '} // namespace ampc'].join('\n\n')}\n`;
+}
+
+/** The source of all kernels of a plan, and of those of the host side. `comments`: what stands above each of the plan's. */
 export function cudaSource({ kernels }: CudaProgram, comments: (kernel: number) => readonly string[] = () => []): string {
-  const texts = kernels.map(({ code }, i) => [...comments(i), code].join('\n'));
-  return `${[PRELUDE, ...texts, '} // namespace ampc'].join('\n\n')}\n`;
+  return cudaFile([...kernels.map(({ code }, i) => [...comments(i), code].join('\n')), SUPPORT_KERNELS]);
 }
 
 /** The source of all kernels with the plan: each with the lines that it computes, and where it is launched again. */

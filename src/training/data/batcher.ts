@@ -1,9 +1,8 @@
 import type { FurtherValues } from '../../datafiles/further-arrays.js';
 import { type Augmentation, drawChanges, drawsOf, fillOf, type ImageChange } from '../../datasets/augmentation.js';
 import { drawOrder, drawRow, imageOps } from '../../datasets/image-ops.js';
-import { userError } from '../../diagnostics/diagnostic.js';
 import { fnv1a32, threefry2x32 } from '../../random/threefry.js';
-import { type BatchSelection, type ImageAugmentation, NO_IMAGE } from '../../runtime/backend.js';
+import { type BatchSelection, type Executable, type ImageAugmentation, NO_IMAGE } from '../../runtime/backend.js';
 import { copyReflected, flipPixels, flipRgbWords, upend } from './copies.js';
 import { type ImageSet, placeOf } from './dataset.js';
 import { EpochOrder } from './epoch-order.js';
@@ -47,6 +46,11 @@ export class Batcher {
     const blank = Uint8Array.from({ length: channels }, (_, channel) => Math.round(255 * (mean[channel] ?? 0)));
     this.changes = { draws: drawsOf(augment), fill: fillOf(augment), ops, blank, seed: options.seed, stream: AUGMENT };
     this.order = new EpochOrder(set.count, options.shuffle ? options.seed : undefined);
+  }
+
+  /** Whether a device that makes batches can make these: of images and labels alone, changed in ways that it knows. */
+  isMadeBy({ seriesOps = true }: Pick<Executable, 'seriesOps'>): boolean {
+    return this.set.further === undefined && (seriesOps || this.changes.ops.length === 0);
   }
 
   /** How many images may be held at once. */
@@ -200,17 +204,6 @@ function copyFurther({ further = {}, count }: ImageSet, source: number, slot: nu
     const length = values.length / count;
     to[name]?.set(values.subarray(source * length, (source + 1) * length), slot * length);
   }
-}
-
-/** Whole batches of a data set, for what looks at some of them and needs no others. Throws UserError AMP7007 when there is none. */
-export function wholeBatches({ count }: ImageSet, batch: number, name: string): number {
-  if (count >= batch) return Math.floor(count / batch);
-  throw userError(
-    'AMP7007',
-    'the data set is smaller than one batch',
-    `a batch has ${batch} images, ${name} has ${count}`,
-    `use --batch ${count}`,
-  );
 }
 
 function placesOf(set: ImageSet, order: Uint32Array, mixes: BatchSelection['mixes']): BatchSelection['places'] {

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ampc } from '../support/cli.js';
+import { useTiny } from '../support/tiny.js';
+import { needCompiler } from './emulated.js';
+import { type Fake, makeFake, setEnvironment } from './fake.js';
+
+const WEIGHTS = 'last.safetensors';
+const CHECKPOINT = 'checkpoint.safetensors';
+
+describe('ampc on a GPU of NVIDIA, through a driver that stands for its own', function () {
+  this.timeout(600_000);
+  const work = useTiny();
+  let fake: Fake;
+
+  before(async function () {
+    await needCompiler(this);
+    fake = await makeFake();
+  });
+
+  after(() => fake?.remove());
+
+  const run = async (args: readonly string[], config = '') => {
+    const restore = setEnvironment({ ...fake.env, AMPC_FAKE_CUDA: config });
+    try {
+      return await ampc(...args);
+    } finally {
+      restore();
+    }
+  };
+  const train = (args: readonly string[], config?: string) =>
+    run(['train', work.program, '--backend', 'cuda', '--data', work.data, '--log-every', '1', ...args], config);
+
+  /** One error, told once, with its code and no stack. */
+  const assertTold = (stderr: string, code: string, says: RegExp) => {
+    assert.match(stderr, says);
+    assert.equal(stderr.match(/^error/gm)?.length, 1, stderr);
+    assert.match(stderr, new RegExp(`^error\\[${code}\\]`, 'm'));
+    assert.doesNotMatch(stderr, /\n\s+at |Unhandled|Uncaught/);
+  };
+
+  it('that is lost or has no memory left: one message, and the run goes on from its checkpoint to the same bits', async () => {
+    const [whole, broken] = [work.path('whole'), work.path('broken')];
+    const complete = await train(['--out', whole]);
+    assert.equal(complete.code, 0, complete.stderr);
+    const lost = await train(['--out', broken], 'fail=cuGraphLaunch:15:719');
+    assert.equal(lost.code, 1, lost.stderr);
+    assertTold(lost.stderr, 'AMP6038', /the GPU was lost[\s\S]*--resume/);
+    assert.ok(existsSync(join(broken, CHECKPOINT)), 'the checkpoint of the first epoch is there');
+    const before = readFileSync(join(broken, CHECKPOINT));
+    for (const [config, code, says] of [
+      ['fail=cuMemAlloc_v2:1:2', 'AMP6035', /the GPU has no .* of memory free[\s\S]*smaller batch/],
+      ['fail=cuModuleLoadDataEx:1:222', 'AMP6046', /driver is too old[\s\S]*update the driver/],
+      ['none', 'AMP6010', /cuda backend cannot run here[\s\S]*finds no device/],
+    ] as const) {
+      const refused = await train(['--resume', broken], config);
+      assert.equal(refused.code, 1, refused.stderr);
+      assertTold(refused.stderr, code, says);
+      assert.deepEqual(readFileSync(join(broken, CHECKPOINT)), before);
+    }
+    const resumed = await train(['--resume', broken]);
+    assert.equal(resumed.code, 0, resumed.stderr);
+    assert.deepEqual(readFileSync(join(broken, WEIGHTS)), readFileSync(join(whole, WEIGHTS)));
+    const scored = await run(['eval', whole, '--backend', 'cuda', '--data', work.data, '--json']);
+    assert.equal(scored.code, 0, scored.stderr);
+    assert.match(scored.stdout, /"accuracy":/);
+  });
+});
