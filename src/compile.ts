@@ -2,7 +2,7 @@ import type { Exchange } from './autodiff/exchange.js';
 import { buildAccumulateStep, buildEvalStep, buildTrainStep, ofWholeStep } from './autodiff/step.js';
 import { type UserError, userError } from './diagnostics/diagnostic.js';
 import type { Pin } from './ir/pin.js';
-import type { LossScaling, PolicyName, PrecisionSpec, Program } from './ir/program.js';
+import type { LossScaling, PolicyName, PrecisionSpec, Program, Recipe } from './ir/program.js';
 import type { RankShare, WireType } from './ir/ranks.js';
 import { isInput } from './ir/structure.js';
 import { type ComputeType, type Graph, isLow, precisionName } from './ir/types.js';
@@ -30,11 +30,12 @@ function resolvePrecision(program: Program, target: PlanTarget, options: PassOpt
   const spec = program.recipe.precision;
   const compute = options.precision ?? spec.compute;
   const resolved = { ...spec, compute, policy: options.policy ?? spec.policy };
-  // An override of the format takes the scaling that the format needs, not the one written for another.
-  const precision =
-    compute === spec.compute ? resolved : { ...resolved, lossScaling: hasShortRange(compute) ? spec.lossScaling : undefined };
-  for (const format of [compute, ...spec.pins.map((pin) => pin.dtype)]) {
-    if (!isLow(format) || target.low.includes(format)) continue;
+  // An override of the format takes the scaling that the format needs, not the one written for another, and stores all states in f32.
+  const { masters, optimizerState, ...others } = resolved;
+  const precision = compute === spec.compute ? resolved : { ...others, lossScaling: hasShortRange(compute) ? spec.lossScaling : undefined };
+  if (target.lowStates !== true && (precision.masters ?? precision.optimizerState) !== undefined) throw cannotStore(target.backend);
+  for (const format of [compute, precision.masters, precision.optimizerState, ...spec.pins.map((pin) => pin.dtype)]) {
+    if (format === undefined || !isLow(format) || target.low.includes(format)) continue;
     throw userError(
       'AMP6001',
       `the ${target.backend} backend cannot compute in ${precisionName(format)} here`,
@@ -78,6 +79,15 @@ function* planStep(
   return fn;
 }
 
+function cannotStore(backend: string): UserError {
+  return userError(
+    'AMP6015',
+    `the ${backend} backend cannot store states in a low format`,
+    'its kernels for updates read and write f32 alone',
+    'choose --backend cpu, or leave `masters` and `optimizer_state` of the precision section out',
+  );
+}
+
 /** The batch of a forward graph: the leading size of its `image` input. */
 function batchOf(graph: Graph): number {
   const image = graph.nodes.find((node) => isInput(node) && node.attrs.name === 'image');
@@ -106,7 +116,7 @@ function exchangeOf(share: RankShare | undefined, { communicate }: PrecisionSpec
 }
 
 /** The step on the images that fill no whole one: each micro-batch counts as much as its share of their images. */
-function tailSteps({ recipe, train, tail, ranks }: Program, scaling: LossScaling): readonly TailStep[] {
+function tailSteps({ train, tail, ranks }: Program, recipe: Recipe, scaling: LossScaling): readonly TailStep[] {
   if (tail === undefined) return [];
   const [batch, last] = [batchOf(train), batchOf(tail.train)];
   const { share } = tail;
@@ -138,7 +148,7 @@ export function compileProgram(program: Program, target: PlanTarget, options: Pa
 /** As `compileProgram`, pass by pass: whoever has something else to do between two of them, or wants the plan no more, can. */
 export function* compilePasses(program: Program, target: PlanTarget, options: PassOptions = {}): Passes<Plan> {
   const precision = resolvePrecision(program, target, options);
-  const { recipe } = program;
+  const recipe = { ...program.recipe, precision };
   const scaling = resolveScaling(precision);
   const trainBatch = batchOf(program.train);
   const evalBatch = batchOf(program.eval);
@@ -153,7 +163,7 @@ export function* compilePasses(program: Program, target: PlanTarget, options: Pa
     const before = ofWholeStep('accumulate_step', recipe, part);
     functions.push(yield* plan(buildAccumulateStep(program.train, recipe, scaling, trainBatch, before), trainBatch));
   }
-  for (const { graph, batch } of tailSteps(program, scaling)) functions.push(yield* plan(graph, batch));
+  for (const { graph, batch } of tailSteps(program, recipe, scaling)) functions.push(yield* plan(graph, batch));
   functions.push(yield* plan(buildEvalStep(program.eval, recipe, evalBatch), evalBatch));
   return { model: recipe.model, policy: precision.policy, precision: precision.compute, target, functions };
 }

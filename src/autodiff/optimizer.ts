@@ -2,7 +2,7 @@ import type { GraphBuilder } from '../ir/builder.js';
 import type { OptimizerSpec } from '../ir/optimizer.js';
 import { groupOf, groupWhy, rateInput } from '../ir/parameter-groups.js';
 import type { ParameterKind } from '../ir/parameter-kinds.js';
-import type { ParameterGroup, TrainSpec } from '../ir/program.js';
+import type { ParameterGroup, PrecisionSpec, TrainSpec } from '../ir/program.js';
 import type { TensorType, ValueId } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
 import { opDefinition } from '../ops/index.js';
@@ -42,9 +42,20 @@ function withDecay(spec: OptimizerSpec, kind: ParameterKind | undefined): Optimi
   return spec.decayNorms === false && kind !== 'weights' ? { ...spec, weightDecay: 0 } : spec;
 }
 
-function whyOf(group: ParameterGroup | undefined, isGuarded: boolean): string {
-  const masters = isGuarded ? 'f32 masters; left alone when a gradient overflowed' : 'f32 masters';
-  return group === undefined ? masters : `${groupWhy(group)}; ${masters}`;
+function whyOf(
+  group: ParameterGroup | undefined,
+  kind: ParameterKind | undefined,
+  { masters }: UpdateSettings['precision'],
+  isGuarded: boolean,
+): string {
+  const stored = masters !== undefined && kind === 'weights' ? 'computed in f32, for there is no f32 master' : 'f32 masters';
+  const why = isGuarded ? `${stored}; left alone when a gradient overflowed` : stored;
+  return group === undefined ? why : `${groupWhy(group)}; ${why}`;
+}
+
+interface UpdateSettings {
+  readonly train: Pick<TrainSpec, 'optimizer' | 'groups'>;
+  readonly precision: Pick<PrecisionSpec, 'masters'>;
 }
 
 /**
@@ -54,23 +65,24 @@ function whyOf(group: ParameterGroup | undefined, isGuarded: boolean): string {
 export function addOptimizer(
   builder: GraphBuilder,
   parameters: readonly Parameter[],
-  { optimizer, groups = [] }: Pick<TrainSpec, 'optimizer' | 'groups'>,
+  { train: { optimizer, groups = [] }, precision }: UpdateSettings,
   ok: ValueId | undefined,
 ): readonly Written[] {
   const kinds = kindsOfParameters(builder.nodes);
   const planned = parameters.map((parameter) => {
     const kind = kinds.get(parameter.name);
     const group = groupOf(groups, parameter.name, kind);
-    return { parameter, group, spec: withDecay(group?.optimizer ?? optimizer, kind) };
+    const why = whyOf(group, kind, precision, ok !== undefined);
+    return { parameter, group, why, spec: withDecay(group?.optimizer ?? optimizer, kind) };
   });
   const read = new Set(planned.map(({ group }) => rateInput(groups, group)));
   const names = [undefined, ...groups].map((group) => rateInput(groups, group)).filter((name) => read.delete(name));
   const rates = new Map(names.map((name) => [name, builder.add({ op: 'input', attrs: { name }, type: SCALAR })]));
   const isCounted = planned.some(({ spec }) => countsUpdates(spec));
   const t = isCounted ? declareState(builder, 'optimizer.step', COUNT, 'optimizer', 0, 'updates applied so far') : undefined;
-  const written = planned.map(({ parameter, group, spec }) => {
+  const written = planned.map(({ parameter, group, spec, why }) => {
     const lr = rates.get(rateInput(groups, group));
-    return addUpdate(builder, parameter, spec, { t, lr, ok }, whyOf(group, ok !== undefined));
+    return addUpdate(builder, parameter, spec, { t, lr, ok }, why);
   });
   if (t !== undefined)
     emit(builder, 'advance', ok === undefined ? [t] : [t, ok], { writes: ['optimizer.step'] }, { why: 'counts applied updates only' });

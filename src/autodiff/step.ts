@@ -191,7 +191,7 @@ export function buildTrainStep(
   const { conditioned, norm } = conditionGradients(builder, parameters, scaler, recipe.train.clip);
   // Reported: clipping by a norm that is not finite makes every update zero, or NaN.
   if (norm !== undefined) outputs.norm = norm;
-  const updated = addOptimizer(builder, conditioned, recipe.train, ok);
+  const updated = addOptimizer(builder, conditioned, recipe, ok);
   const { average } = recipe.train;
   if (average !== undefined) addAverages(builder, [...updated, ...statistics], average, ok);
   if (ok !== undefined) addScaleUpdate(builder, scaler, ok);

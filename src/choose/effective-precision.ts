@@ -35,6 +35,10 @@ export interface EffectivePrecision {
   /** The rules that decide where no pin does: those of the policy, and under `fastest` those that it chose. */
   readonly rules: EffectiveSetting<RulePolicy>;
   readonly lossScaling: EffectiveSetting<LossScaling['kind']>;
+  /** Where weights live in a low format between steps. */
+  readonly masters?: EffectiveSetting<PrecisionName>;
+  /** Where the optimizer keeps what it knows in a low format. */
+  readonly optimizerState?: EffectiveSetting<PrecisionName>;
   /** The last one that matches decides. */
   readonly pins: readonly EffectivePin[];
 }
@@ -48,7 +52,8 @@ function choiceOrigin({ choice, formats }: Compiled): SettingOrigin {
 export function effectivePrecision(compiled: Compiled): EffectivePrecision {
   const { source, settings, program } = compiled;
   const spec = program.recipe.precision;
-  const { compute, policy, loss_scale } = precisionOrigins(source.text, settings, ['compute', 'policy', 'loss_scale']);
+  const names = ['compute', 'policy', 'loss_scale', 'masters', 'optimizer_state'] as const;
+  const { compute, policy, loss_scale, masters, optimizer_state } = precisionOrigins(source.text, settings, names);
   const chosen = spec.chosen && choiceOrigin(compiled);
   // A choice that has a reason of its own is another format than the file's, and scales as that format does.
   const changed = spec.chosen?.reason === undefined ? undefined : chosen;
@@ -57,6 +62,8 @@ export function effectivePrecision(compiled: Compiled): EffectivePrecision {
     policy: { value: spec.policy, origin: policy },
     rules: { value: rulePolicy(spec), origin: chosen ?? policy },
     lossScaling: { value: resolveScaling(spec).kind, origin: changed === undefined ? loss_scale : { kind: 'default' } },
+    ...(spec.masters && { masters: { value: precisionName(spec.masters), origin: masters } }),
+    ...(spec.optimizerState && { optimizerState: { value: precisionName(spec.optimizerState), origin: optimizer_state } }),
     pins: spec.pins.map(({ pattern, dtype, origin }) => ({ pattern, format: precisionName(dtype), origin })),
   };
 }

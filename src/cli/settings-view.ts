@@ -21,13 +21,15 @@ const SHOWN_PINS = 6;
 
 /** What each setting of precision is, and who set it. */
 export function printSettings({ effectivePrecision }: PlanReport, output: Output): void {
-  const { compute, policy, rules, lossScaling, pins } = effectivePrecision;
+  const { compute, policy, rules, lossScaling, masters, optimizerState, pins } = effectivePrecision;
   const setting = (name: string, { value, origin }: EffectiveSetting<string>) => `${name} ${value} (${originText(origin)})`;
   const settings = [
     setting('compute', compute),
     setting('policy', policy),
     ...(rules.value === policy.value ? [] : [setting('rules of', rules)]),
     setting('loss scale', lossScaling),
+    ...(masters === undefined ? [] : [setting('masters', masters)]),
+    ...(optimizerState === undefined ? [] : [setting('optimizer state', optimizerState)]),
   ];
   output.line(output.style('dim', `precision: ${settings.join(', ')}`));
   for (const { pattern, format, origin, idle } of pins.slice(0, SHOWN_PINS))

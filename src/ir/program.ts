@@ -63,6 +63,10 @@ export interface PrecisionSpec {
   readonly lossScaling: LossScaling | undefined;
   /** In which gradients travel between ranks; left out: f32. */
   readonly communicate?: LowType;
+  /** In which weights live between steps; left out: f32, as biases and what norms learn always do. */
+  readonly masters?: LowType;
+  /** In which the optimizer keeps what it knows of each parameter; left out: f32. */
+  readonly optimizerState?: LowType;
   readonly pins: readonly Pin[];
 }
 

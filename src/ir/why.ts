@@ -14,6 +14,7 @@ export const RULE_IDS = [
   'range',
   'overflow',
   'fastest',
+  'storage',
   'fp32',
   'fixed',
 ] as const;

@@ -8,6 +8,8 @@ import { formatName } from './units.js';
 const PRECISION: Readonly<Record<string, (spec: PrecisionSpec) => unknown>> = {
   compute: ({ compute }) => precisionName(compute),
   loss_scale: resolveScaling,
+  masters: ({ masters }) => precisionName(masters ?? 'f32'),
+  optimizer_state: ({ optimizerState }) => precisionName(optimizerState ?? 'f32'),
   communicate: ({ communicate }) => precisionName(communicate ?? 'f32'),
 };
 

@@ -8,6 +8,7 @@ import { decayOnNorms } from './decay-on-norms.js';
 import { growthBeyondRun } from './growth-beyond-run.js';
 import { lossOnProbabilities } from './loss-on-probabilities.js';
 import { lowPinOfFullOp } from './low-pin-of-full-op.js';
+import { lowMasters, lowSquares } from './low-states.js';
 import type { LintFinding, LintInput, LintRule } from './rule.js';
 import { scaleTooLarge } from './scale-too-large.js';
 import { stopByTestImages } from './stop-by-test-images.js';
@@ -33,6 +34,8 @@ export const LINTS = {
   AMP4213: stopByTestImages,
   AMP4215: averageNever,
   AMP4216: averageAtStart,
+  AMP4217: lowMasters,
+  AMP4218: lowSquares,
 } as const satisfies Record<string, LintRule>;
 
 export type LintCode = keyof typeof LINTS;

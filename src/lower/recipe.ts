@@ -19,8 +19,10 @@ import {
   KEEP_FORMATS,
   LOSS,
   LOSS_SCALE,
+  MASTERS,
   ON_LOST_LOSS,
   OPTIMIZER,
+  OPTIMIZER_STATE,
   POLICY,
   PRECISION_SETTINGS,
   SCHEDULE,
@@ -57,7 +59,11 @@ export function readPrecision(section: PrecisionSection | undefined, context: Ev
     compute: chosen(settings, COMPUTE, context),
     policy: chosen(settings, POLICY, context),
     lossScaling: chosen(settings, LOSS_SCALE, context),
-    ...given({ communicate: chosen(settings, COMMUNICATE, context) }),
+    ...given({
+      masters: chosen(settings, MASTERS, context),
+      optimizerState: chosen(settings, OPTIMIZER_STATE, context),
+      communicate: chosen(settings, COMMUNICATE, context),
+    }),
     pins: items.flatMap((item) => (item.kind === 'keep' ? readKeep(item, context, lines) : [])),
   };
 }

@@ -100,7 +100,21 @@ export const COMMUNICATE = choice(
   'fp32',
 );
 
-export const PRECISION_SETTINGS: readonly Setting[] = [COMPUTE, POLICY, LOSS_SCALE, COMMUNICATE];
+export const MASTERS = choice(
+  'masters',
+  'format in which the weights of convolutions and linear layers live between steps; biases and what norms learn stay in fp32',
+  WIRE_FORMATS,
+  'fp32',
+);
+
+export const OPTIMIZER_STATE = choice(
+  'optimizer_state',
+  'format in which the optimizer keeps what it knows of each parameter, such as its momentum',
+  WIRE_FORMATS,
+  'fp32',
+);
+
+export const PRECISION_SETTINGS: readonly Setting[] = [COMPUTE, POLICY, LOSS_SCALE, MASTERS, OPTIMIZER_STATE, COMMUNICATE];
 
 /** `keep PATTERN in FORMAT` stands beside the settings of `precision`. */
 export const KEEP_FORMATS: readonly string[] = Object.keys(COMPUTE_FORMATS);

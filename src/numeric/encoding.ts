@@ -1,4 +1,4 @@
-import { type DType, type FloatFormat, FORMATS, isFloat, isNarrow, LIMITS, type NarrowType } from './formats.js';
+import { type DType, type FloatFormat, type FloatType, FORMATS, isFloat, isNarrow, LIMITS, type NarrowType } from './formats.js';
 
 const scratch = new Float32Array(1);
 const scratchBits = new Uint32Array(scratch.buffer);
@@ -131,6 +131,11 @@ export function narrow(dtype: NarrowType, values: Float32Array): Uint8Array {
   const patterns = PATTERNS[FORMATS[dtype].bytes](bytes);
   for (let i = 0; i < bits.length; i += 1) patterns[i] = fromF32(bits[i]!);
   return bytes;
+}
+
+/** Numbers of a float format as they lie in memory, rounded to it; those of f32 as a view of the array. */
+export function toBytes(dtype: FloatType, values: Float32Array): Uint8Array {
+  return isNarrow(dtype) ? narrow(dtype, values) : new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
 /** Rounds every element to `dtype` in place. */

@@ -1,3 +1,4 @@
+import { isFloat } from '../ir/types.js';
 import { elements, isScalar, sameShapes } from './constraints.js';
 import { constrain, type OpDefinition, type OpSample, type SampleRandom } from './op.js';
 import { OK, RATES, WRITES } from './optimizer.js';
@@ -15,13 +16,13 @@ function adamOp(name: 'adam' | 'adamw', doc: string): OpDefinition<'update'> {
       [`${name}_c3`]: 'largest is there exactly with amsgrad',
     },
     operands: [
-      { name: 'w', format: 'f32' },
+      { name: 'w', format: 'exact' },
       { name: 'g', format: 'f32' },
-      { name: 'm', format: 'f32' },
-      { name: 'v', format: 'f32' },
+      { name: 'm', format: 'exact' },
+      { name: 'v', format: 'exact' },
       { name: 'lr', format: 'f32' },
       { name: 't', format: 'i32' },
-      { name: 'largest', format: 'f32', optional: true },
+      { name: 'largest', format: 'exact', optional: true },
       { name: 'ok', format: 'bool', optional: true },
     ],
     attrs: {
@@ -34,9 +35,9 @@ function adamOp(name: 'adam' | 'adamw', doc: string): OpDefinition<'update'> {
       ...WRITES,
     },
     precision: 'fixed',
-    result: 'f32',
+    result: 'first',
     shape: ([w, g, m, v, lr, t, ...rest], attrs) => {
-      const largest = rest.filter((type) => type.dtype === 'f32');
+      const largest = rest.filter((type) => isFloat(type.dtype));
       constrain((attrs.amsgrad === true) === (largest.length === 1), `${name}_c3`, 'amsgrad needs the largest v, and only amsgrad');
       sameShapes(`${name}_c1`, w, g, m, v, ...largest);
       isScalar(`${name}_c2`, 'the learning rate', lr);

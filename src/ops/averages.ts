@@ -31,7 +31,7 @@ export const updateAverage: OpDefinition<'update'> = {
   },
   operands: [
     { name: 'avg', format: 'f32' },
-    { name: 'w', format: 'f32' },
+    { name: 'w', format: 'exact' },
     { name: 'n', format: 'i32' },
     { name: 'share', format: 'f32' },
     { name: 'ok', format: 'bool', optional: true },
@@ -70,7 +70,7 @@ export const lookAhead: OpDefinition<'update'> = {
   },
   operands: [
     { name: 'slow', format: 'f32' },
-    { name: 'w', format: 'f32' },
+    { name: 'w', format: 'exact' },
     { name: 'share', format: 'f32' },
     { name: 'ok', format: 'bool', optional: true },
   ],

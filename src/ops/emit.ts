@@ -9,7 +9,7 @@ import type { EmitOptions, OpDefinition } from './op.js';
 /** Result format before the precision pass: floats are f32 unless an operand says otherwise. */
 function defaultFormat(op: OpDefinition, types: readonly TensorType[], attrs: Attrs): DType {
   if (op === OPS.cast) return stringAttr(attrs, 'to') as DType;
-  if (op.result !== 'class' && op.result !== 'accumulator') return op.result;
+  if (op.result !== 'class' && op.result !== 'accumulator' && op.result !== 'first') return op.result;
   const first = types.find((type) => isFloat(type.dtype));
   return first?.dtype ?? 'f32';
 }

@@ -1,3 +1,4 @@
+import { isFloat } from '../ir/types.js';
 import { elements, isScalar, sameShapes } from './constraints.js';
 import { constrain, type OpDefinition } from './op.js';
 import { OK, RATES, WRITES } from './optimizer.js';
@@ -16,11 +17,11 @@ export const muon: OpDefinition<'update'> = {
     muon_c3: 'buf is there exactly when momentum is not 0, and norm exactly when length is not 0',
   },
   operands: [
-    { name: 'w', format: 'f32' },
+    { name: 'w', format: 'exact' },
     { name: 'g', format: 'f32' },
     { name: 'lr', format: 'f32' },
     { name: 'o', format: 'f32' },
-    { name: 'buf', format: 'f32', optional: true },
+    { name: 'buf', format: 'exact', optional: true },
     { name: 'norm', format: 'f32', optional: true },
     { name: 'ok', format: 'bool', optional: true },
   ],
@@ -33,9 +34,9 @@ export const muon: OpDefinition<'update'> = {
     ...WRITES,
   },
   precision: 'fixed',
-  result: 'f32',
+  result: 'first',
   shape: ([w, g, lr, o, ...rest], attrs) => {
-    const given = rest.filter((type) => type.dtype === 'f32');
+    const given = rest.filter((type) => isFloat(type.dtype));
     const [momentum, length] = [attrs.momentum !== 0, attrs.length !== 0];
     constrain(given.length === Number(momentum) + Number(length), 'muon_c3', 'momentum needs its buffer, and a length the norm');
     sameShapes('muon_c1', w, g, o, ...(momentum ? [given[0]!] : []));

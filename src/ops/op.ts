@@ -77,9 +77,10 @@ export interface AttrSpec {
  * The result's format:
  * - `class`: as the precision class says.
  * - `accumulator`: f32 under `mixed` (leaves the accumulator unrounded), the class's format under `autocast` (parameter gradients).
+ * - `first`: that of the first operand (what an update leaves in a state).
  * - a dtype: always that.
  */
-export type ResultFormat = 'class' | 'accumulator' | 'f32' | 'i32' | 'u8' | 'bool';
+export type ResultFormat = 'class' | 'accumulator' | 'first' | 'f32' | 'i32' | 'u8' | 'bool';
 
 /** A broken constraint of an op; `label` (such as `conv2d_c3`) joins the documentation, the check and the test. */
 export class ConstraintError extends Error {

@@ -1,4 +1,4 @@
-import type { TensorType } from '../ir/types.js';
+import { isFloat, type TensorType } from '../ir/types.js';
 import { elements, isScalar, sameShapes } from './constraints.js';
 import { constrain, type OpDefinition } from './op.js';
 import { f32, sampleShape, tensor } from './sample.js';
@@ -87,10 +87,10 @@ export const sgd: OpDefinition<'update'> = {
     sgd_c3: 'buf is there exactly when momentum is not 0',
   },
   operands: [
-    { name: 'w', format: 'f32' },
+    { name: 'w', format: 'exact' },
     { name: 'g', format: 'f32' },
     { name: 'lr', format: 'f32' },
-    { name: 'buf', format: 'f32', optional: true },
+    { name: 'buf', format: 'exact', optional: true },
     { name: 'ok', format: 'bool', optional: true },
   ],
   attrs: {
@@ -101,11 +101,11 @@ export const sgd: OpDefinition<'update'> = {
     ...WRITES,
   },
   precision: 'fixed',
-  result: 'f32',
+  result: 'first',
   shape: ([w, g, lr, ...rest], attrs) => {
     sameShapes('sgd_c1', w, g);
     isScalar('sgd_c2', 'the learning rate', lr);
-    const buf = rest.filter((type) => type.dtype === 'f32');
+    const buf = rest.filter((type) => isFloat(type.dtype));
     constrain((attrs.momentum !== 0) === (buf.length === 1), 'sgd_c3', 'momentum needs its buffer, and only momentum');
     sameShapes('sgd_c1', w, ...buf);
     return w.shape;
@@ -144,9 +144,9 @@ export const lion: OpDefinition<'update'> = {
     lion_c2: 'lr is a single number',
   },
   operands: [
-    { name: 'w', format: 'f32' },
+    { name: 'w', format: 'exact' },
     { name: 'g', format: 'f32' },
-    { name: 'm', format: 'f32' },
+    { name: 'm', format: 'exact' },
     { name: 'lr', format: 'f32' },
     { name: 'ok', format: 'bool', optional: true },
   ],
@@ -158,7 +158,7 @@ export const lion: OpDefinition<'update'> = {
     ...WRITES,
   },
   precision: 'fixed',
-  result: 'f32',
+  result: 'first',
   shape: ([w, g, m, lr]) => {
     sameShapes('lion_c1', w, g, m);
     isScalar('lion_c2', 'the learning rate', lr);
@@ -195,12 +195,12 @@ export const rmsprop: OpDefinition<'update'> = {
     rmsprop_c3: 'm is there exactly where it is centered, and buf exactly when momentum is not 0',
   },
   operands: [
-    { name: 'w', format: 'f32' },
+    { name: 'w', format: 'exact' },
     { name: 'g', format: 'f32' },
-    { name: 'v', format: 'f32' },
+    { name: 'v', format: 'exact' },
     { name: 'lr', format: 'f32' },
-    { name: 'm', format: 'f32', optional: true },
-    { name: 'buf', format: 'f32', optional: true },
+    { name: 'm', format: 'exact', optional: true },
+    { name: 'buf', format: 'exact', optional: true },
     { name: 'ok', format: 'bool', optional: true },
   ],
   attrs: {
@@ -213,9 +213,9 @@ export const rmsprop: OpDefinition<'update'> = {
     ...WRITES,
   },
   precision: 'fixed',
-  result: 'f32',
+  result: 'first',
   shape: ([w, g, v, lr, ...rest], attrs) => {
-    const slots = rest.filter((type) => type.dtype === 'f32');
+    const slots = rest.filter((type) => isFloat(type.dtype));
     const wanted = Number(attrs.centered === true) + Number(attrs.momentum !== 0);
     constrain(slots.length === wanted, 'rmsprop_c3', 'a mean is for what is centered, and a buffer for momentum');
     sameShapes('rmsprop_c1', w, g, v, ...slots);

@@ -43,7 +43,8 @@ export const opRules: OpRules = {
     }
     if (op.kind === 'source') return;
     const { dtype } = node.type;
-    if (op.result === 'class' || op.result === 'accumulator' ? !isFloat(dtype) : dtype !== op.result) bug(`cannot result in ${dtype}`);
+    const wanted = op.result === 'first' ? types[0]!.dtype : op.result;
+    if (wanted === 'class' || wanted === 'accumulator' ? !isFloat(dtype) : dtype !== wanted) bug(`cannot result in ${dtype}`);
     if (node.op === 'cast' && dtype !== node.attrs.to) bug(`results in ${dtype}, not ${String(node.attrs.to)}`);
     const shape = op.shape(types, node.attrs);
     if (!sameShape(shape, node.type.shape)) bug(`has shape [${node.type.shape.join(',')}], its rule says [${shape.join(',')}]`);

@@ -30,6 +30,8 @@ export interface Capabilities {
   readonly channelSums?: boolean | undefined;
   /** Whether a kernel reads a part of a value where it is, as it reads elements; left out: the part is copied. */
   readonly parts?: boolean | undefined;
+  /** Whether updates read and write states in low formats, so that weights and the optimizer's state can live in them; left out: no. */
+  readonly lowStates?: boolean | undefined;
   /** Whether it can run a plan with what ranks exchange; left out: no. */
   readonly exchanges?: boolean | undefined;
   /** Where attention runs in kernels in which scores need no memory; left out: nowhere. */
@@ -51,12 +53,13 @@ const CAPABILITIES = {
     copies: true,
     channelSums: true,
     parts: true,
+    lowStates: true,
     exchanges: true,
   },
-  webgpu: { low: ['f16'], staged: [], attention: ATTENTION.webgpu, copies: true },
+  webgpu: { low: ['f16'], staged: [], attention: ATTENTION.webgpu, copies: true, lowStates: true },
   cuda: { low: ['f16', 'bf16'], staged: [], copies: true },
   tensorflow: { low: ['f16', 'bf16'], staged: [], copies: true },
-  reference: { low: ['f16', 'bf16'], staged: [], copies: true, exchanges: true },
+  reference: { low: ['f16', 'bf16'], staged: [], copies: true, lowStates: true, exchanges: true },
 } as const satisfies Readonly<Record<string, Capabilities>>;
 
 export type BackendName = keyof typeof CAPABILITIES;

@@ -10,6 +10,7 @@ import { isRepeat, isView, opDefinition } from '../ops/index.js';
 import { decide, type Situation } from './decide.js';
 import { findPin } from './pins.js';
 import { rulePolicy } from './policy.js';
+import { storageOf } from './storage.js';
 
 /** Every cast of a value to one format, made once and shared by all who read it. */
 class Casts {
@@ -111,6 +112,12 @@ export function assignPrecision(graph: Graph, spec: PrecisionSpec, { copies = fa
     if (isState(node)) return node.attrs.role === 'parameter';
     return (isRepeat(node) || isView(node)) && isLearned(node.inputs[0]!);
   };
+  const storage = storageOf(graph, spec);
+  /** Whatever it is stored in, the update of a state computes in f32: so do its gradient, and what joins what the optimizer keeps. */
+  const updatedIn = (id: ValueId): DType | undefined => {
+    const node = graph.nodes[id]!;
+    return storage(node) !== undefined && (node.attrs.role === 'optimizer' || spec.policy !== 'autocast') ? 'f32' : undefined;
+  };
   const moved: ValueId[] = [];
   /** By layer and forward value: the format in which the layer's forward op read the value. */
   const readAs = new Map<string, Map<ValueId, DType>>();
@@ -119,14 +126,22 @@ export function assignPrecision(graph: Graph, spec: PrecisionSpec, { copies = fa
     const op = opDefinition(node.op);
     const forward = node.gradOf;
     const own = forward === undefined ? undefined : casts.asRead(moved[forward]!);
+    const stored = storage(node);
+    if (stored !== undefined) {
+      moved[node.id] = builder.add({ ...node, type: { dtype: stored.dtype, shape: node.type.shape }, why: stored.why });
+      continue;
+    }
     const situation: Situation = {
       policy,
       compute: spec.compute,
       computeReason: spec.chosen?.reason,
       pin: findPin(node, spec.pins),
-      operands: node.inputs.map((id) => builder.type(moved[id]!).dtype),
+      operands: node.inputs.map((id) => (op.precision === 'fixed' ? undefined : updatedIn(id)) ?? builder.type(moved[id]!).dtype),
       learned: node.inputs.map(isLearned),
-      forward: own === undefined ? undefined : { own: builder.type(own).dtype, read: readAs.get(node.layer)?.get(forward!) },
+      forward:
+        own === undefined
+          ? undefined
+          : { own: updatedIn(forward!) ?? builder.type(own).dtype, read: readAs.get(node.layer)?.get(forward!) },
       consumers: op.precision === 'source' ? readersOf(node.id).map((n) => ({ op: n.op, precision: classOf(n, spec) })) : [],
     };
     const decision = decide(node, op, situation);

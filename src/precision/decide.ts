@@ -126,6 +126,7 @@ export function decide(node: Node, op: OpDefinition, at: Situation): Decision {
   const reason = precision === 'fixed' ? computesFull(node.op) : reasonOf(node, precision, format, at);
   let why = reason;
 
+  if (op.result === 'first') result = at.operands[0]!;
   if (op.result === 'class') result = precision === 'fixed' ? node.type.dtype : format;
   if (op.result === 'accumulator' && precision !== 'fixed') result = accumulatorsInF32 ? 'f32' : format;
 

@@ -41,10 +41,15 @@ export const RULES = {
     title: 'measured to be faster',
     meaning: 'Policy `fastest` chose this format by the measured times of the kernels; pins and the rules that need f32 hold.',
   },
+  storage: {
+    title: 'is stored so between steps',
+    meaning:
+      '`masters` and `optimizer_state` store states in a low format; updates read them exactly, compute in f32 and round what they leave.',
+  },
   fp32: { title: 'the file computes in fp32', meaning: 'There is no low format to choose.' },
   fixed: {
     title: 'part of what the op is',
-    meaning: 'Masters, optimizer state, the loss scale and bookkeeping have one format under every policy.',
+    meaning: 'The loss scale, bookkeeping, and what is stored in f32 have one format under every policy.',
   },
 } as const satisfies Readonly<Record<RuleId, Rule>>;
 

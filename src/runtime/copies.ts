@@ -1,5 +1,5 @@
-import { isCopy } from '../ir/structure.js';
-import { stringAttr, type TensorType } from '../ir/types.js';
+import { isCopy, isState } from '../ir/structure.js';
+import { stringAttr } from '../ir/types.js';
 import { isNarrow, type NarrowType } from '../numeric/formats.js';
 import type { Plan } from '../plan/plan.js';
 
@@ -9,9 +9,10 @@ export interface Copy {
   readonly dtype: NarrowType;
 }
 
-/** The states without their copies: what a host reads and writes. */
-export function ownStates(slots: ReadonlyMap<string, { readonly type: TensorType }>): readonly string[] {
-  return [...slots].flatMap(([name, { type }]) => (isNarrow(type.dtype) ? [] : [name]));
+/** The states of a plan, in order of first appearance, without their copies: what a host reads and writes. */
+export function ownStates({ functions }: Plan): readonly string[] {
+  const states = functions.flatMap(({ graph }) => graph.nodes.filter((node) => isState(node) && !isCopy(node)));
+  return [...new Set(states.map(({ attrs }) => stringAttr(attrs, 'name')))];
 }
 
 /** By state: the copies of it that a plan's functions read. Who writes the state writes them too, rounded to nearest, ties to even. */

@@ -2,7 +2,17 @@ import { given } from '../given.js';
 import { averagedIn, furtherInput, furtherName } from '../ir/graph-names.js';
 import { isRate } from '../ir/parameter-groups.js';
 import { isCast, isCopy, isInput, isState } from '../ir/structure.js';
-import { type Attrs, byteLength, elementCount, type Graph, numberAttr, type Shape, type StateRole, stringAttr } from '../ir/types.js';
+import {
+  type Attrs,
+  byteLength,
+  elementCount,
+  type Graph,
+  isFloat,
+  numberAttr,
+  type Shape,
+  type StateRole,
+  stringAttr,
+} from '../ir/types.js';
 import type { FunctionName, Plan, PlanFunction } from '../plan/plan.js';
 import { createHash } from '../platform/hash.js';
 import { INITIAL_KINDS, type InitialKind, type InitialValue, initialState } from '../random/initial.js';
@@ -11,6 +21,7 @@ export type StateValues = ReadonlyMap<string, Float32Array | Int32Array>;
 
 export interface StateInfo extends InitialValue {
   readonly role: StateRole;
+  /** As the host has it: of floats that a device stores in fewer bits, the f32 that they equal. */
   readonly dtype: 'f32' | 'i32';
   readonly shape: Shape;
 }
@@ -81,9 +92,8 @@ export function planStates(plan: Plan): readonly StateInfo[] {
       const { attrs, type } = node;
       const name = stringAttr(attrs, 'name');
       if (states.has(name)) continue;
-      if (type.dtype !== 'f32' && type.dtype !== 'i32') throw new Error(`state ${name} is ${type.dtype}`);
       const role = stringAttr(attrs, 'role') as StateRole;
-      states.set(name, { name, role, dtype: type.dtype, shape: type.shape, ...initialValue(attrs) });
+      states.set(name, { name, role, dtype: isFloat(type.dtype) ? 'f32' : 'i32', shape: type.shape, ...initialValue(attrs) });
     }
   }
   return [...states.values()];

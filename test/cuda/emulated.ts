@@ -152,7 +152,7 @@ class Emulated implements Executable {
       const { buffer } = this.#at({ block: 'states', offset }, bytesOf(type)).slice();
       return type.dtype === 'i32' ? new Int32Array(buffer) : new Float32Array(buffer);
     };
-    return new Map((names ?? ownStates(slots)).map((name) => [name, read(name)]));
+    return new Map((names ?? ownStates(this.plan)).map((name) => [name, read(name)]));
   }
 
   async writeStates(values: ReadonlyMap<string, StateElements>): Promise<void> {

@@ -60,6 +60,7 @@ describe('programs in C', () => {
     ['convolutions', 'fp32', 3e-6],
     ['transformer', 'fp16', 8e-3],
     ['channels', 'bf16', 4e-2],
+    ['stored', 'fp16', 2e-3],
   ] as const)
     it(`${name} in ${precision} gives the reference's logits, image by image`, async () => {
       const { program, files, logits } = await programOf(name, precision, '-O1');

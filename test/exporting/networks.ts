@@ -74,6 +74,12 @@ model Net(image: [32, 32, 3]) -> [10] {
   |> concat(up) |> concat(small |> upsample(2)) |> tanh
   |> conv2d(4, kernel: 3, padding: 1, dilation: 1) as last |> prelu as prelu |> adaptive_avg_pool2d(3) |> flatten |> linear(10) as fc
 }`,
+  /** Weights that live in fp16. */
+  stored: `precision { compute fp16  masters fp16 }
+
+model Net(image: [32, 32, 3]) -> [10] {
+  image |> conv2d(5, kernel: 3, stride: 2) as conv |> batch_norm as norm |> relu |> global_avg_pool |> linear(10) as fc
+}`,
 } as const satisfies Readonly<Record<string, string>>;
 
 export type NetworkName = keyof typeof NETWORKS;

@@ -1,7 +1,9 @@
+import { given } from '../../src/given.js';
 import { GraphBuilder } from '../../src/ir/builder.js';
 import type { Attrs, ComputeType, DType, Graph, Node, TensorType, ValueId } from '../../src/ir/types.js';
 import { elementCount, stringAttr } from '../../src/ir/types.js';
 import { writesOf } from '../../src/ir/validate.js';
+import { roundArray } from '../../src/numeric/encoding.js';
 import { emit } from '../../src/ops/emit.js';
 import { OPS, type OpName, opDefinition } from '../../src/ops/index.js';
 import {
@@ -66,7 +68,13 @@ function operandFormat(op: OpDefinition, spec: OperandSpec, dtype: ComputeType, 
   return undefined;
 }
 
-function resultFormat(op: OpDefinition, dtype: ComputeType, attrs: Attrs, random: SampleRandom): DType {
+/** Whether the operand is a state that the op reads and writes in the format in which it is stored. */
+function isStored({ kind }: OpDefinition, { format, name }: OperandSpec, { writes }: Attrs): boolean {
+  return kind === 'update' && format === 'exact' && Array.isArray(writes) && writes.includes(name);
+}
+
+function resultFormat(op: OpDefinition, dtype: ComputeType, attrs: Attrs, random: SampleRandom): DType | undefined {
+  if (op.result === 'first') return undefined;
   if (op === OPS.cast) return stringAttr(attrs, 'to') as DType;
   if (op.result === 'accumulator') return random.pick(['f32', dtype]);
   if (op.result !== 'class') return op.result;
@@ -75,8 +83,11 @@ function resultFormat(op: OpDefinition, dtype: ComputeType, attrs: Attrs, random
   return op.precision === 'low' && op.operands.some(({ name }) => name === 'dy') ? random.pick([dtype, dtype, 'f32']) : dtype;
 }
 
-/** A random case of `op`, with operands in the formats that the compute format `dtype` means for it. */
-export function opCase(name: OpName, dtype: ComputeType, seed: number): OpCase {
+/**
+ * A random case of `op`, with operands in the formats that the compute format `dtype` means for it. `lowStates`: whether updates are of
+ * states in that format too.
+ */
+export function opCase(name: OpName, dtype: ComputeType, seed: number, lowStates = true): OpCase {
   const op = opDefinition(name);
   const random = namedRandom(name, seed);
   const { types, attrs, domains } = sampleOf(name, random);
@@ -87,11 +98,13 @@ export function opCase(name: OpName, dtype: ComputeType, seed: number): OpCase {
   const declared = new Map<string, ValueId>();
 
   const declareState = (stateName: string, type: TensorType, elements: Float32Array | Int32Array): ValueId => {
+    if (elements instanceof Float32Array) roundArray(type.dtype, elements);
     states.set(stateName, elements);
     return builder.add({ op: 'state', attrs: { name: stateName, role: 'parameter', init: 'constant', value: 0 }, type });
   };
   for (const isInput of [true, false]) {
-    for (const [i, { unique }] of operands.entries()) {
+    for (const [i, spec] of operands.entries()) {
+      const { unique } = spec;
       const type = types[i];
       if (INPUTS.includes(unique) !== isInput) continue;
       const elements = () => randomElements(type, domains?.[i] ?? DEFAULT_DOMAIN, random);
@@ -109,7 +122,8 @@ export function opCase(name: OpName, dtype: ComputeType, seed: number): OpCase {
           declareState('pooled', { dtype: 'f32', shape }, randomElements({ dtype: 'f32', shape }, DEFAULT_DOMAIN, random) as Float32Array),
         );
       } else {
-        declared.set(unique, declareState(unique, type, elements() as Float32Array | Int32Array));
+        const stored = lowStates && isStored(op, spec, attrs) ? random.pick([dtype, dtype, 'f32'] as const) : type.dtype;
+        declared.set(unique, declareState(unique, { ...type, dtype: stored }, elements() as Float32Array | Int32Array));
       }
     }
   }
@@ -120,10 +134,10 @@ export function opCase(name: OpName, dtype: ComputeType, seed: number): OpCase {
       const { size: _, ...window } = attrs;
       return emit(builder, 'max_pool2d_index', [id], window);
     }
-    const format = operandFormat(op, spec, dtype, random);
+    const format = isStored(op, spec, attrs) ? undefined : operandFormat(op, spec, dtype, random);
     return format === undefined || format === 'f32' ? id : emit(builder, 'cast', [id], { to: format }, { why: `case: ${format}` });
   });
-  const node = emit(builder, name, ids, attrs, { dtype: resultFormat(op, dtype, attrs, random) });
+  const node = emit(builder, name, ids, attrs, given({ dtype: resultFormat(op, dtype, attrs, random) }));
   return { op: name, seed, graph: builder.finish('eval_step', { result: node }), node, inputs, states };
 }
 

@@ -46,7 +46,7 @@ function train(one: Case, shape: readonly number[]): readonly Elements[] {
   const gradient = builder.add({ op: 'input', attrs: { name: 'g' }, type });
   const kept = emit(builder, 'scale', [gradient], { factor: 1 }, { gradOf: w });
   const parameter = { name: 'fc.weight', node: builder.node(w), gradient: kept };
-  addOptimizer(builder, [parameter], { optimizer: specOf(one) }, undefined);
+  addOptimizer(builder, [parameter], { train: { optimizer: specOf(one) }, precision: {} }, undefined);
   const graph = builder.finish('step', {});
   let states = new Map<string, Elements>([['fc.weight', Float32Array.from(one.start)]]);
   if (one.options.momentum !== 0) states.set('fc.weight.momentum', new Float32Array(one.start.length));

@@ -11,6 +11,7 @@ export function inputsAt({ graph }: PlanFunction, step: number): Inputs {
     image: Uint8Array.from({ length: pixels }, (_, i) => (Math.imul(i + 31 * step, 2654435761) >>> 13) & 255),
     label: Int32Array.from({ length: image[0]! }, (_, i) => (i + step) % 10),
     lr: Float32Array.of(1e-3),
+    'lr.1': Float32Array.of(1e-3),
     average: Float32Array.of(0.25),
     step: Int32Array.of(step),
   };

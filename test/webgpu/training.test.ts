@@ -6,6 +6,7 @@ import { createBackend as createCpu } from '../../src/runtime/cpu/index.js';
 import { loadPlan } from '../../src/runtime/webgpu/index.js';
 import { initialStates } from '../../src/training/states.js';
 import { assertCopies } from '../support/frozen.js';
+import { assertLowStates } from '../support/low-states.js';
 import { simpleCnn } from '../support/models.js';
 import { programOf } from '../support/network.js';
 import { randomInputs } from '../support/run.js';
@@ -53,6 +54,8 @@ describe('SimpleCNN on webgpu', function () {
     }
     assert.ok(want.at(-1)! < 0.5 * want[0]!, 'it learns');
   });
+
+  it("stores weights and the optimizer's state in fp16 as the reference does", () => assertLowStates('webgpu', 'f16', 'fp16', loadPlan));
 
   it('gives the same bits where frozen weights have copies', () => assertCopies('webgpu', 'fp16', loadPlan));
 });

@@ -1,12 +1,12 @@
 import { isConstant } from '../../ir/structure.js';
-import type { Node, TensorType, ValueId } from '../../ir/types.js';
+import type { DType, Node, TensorType, ValueId } from '../../ir/types.js';
 import { BYTES, elementCount } from '../../ir/types.js';
 import { writesOf } from '../../ir/validate.js';
 import { isOfKind, opDefinition } from '../../ops/index.js';
 import type { Group, PlanFunction } from '../../plan/plan.js';
 import type { KernelMethod } from '../../plan/work.js';
 import type { Code } from '../code.js';
-import type { StateLayout } from '../slots.js';
+import type { Slot, StateLayout } from '../slots.js';
 import { cType } from './formats.js';
 import { consumedBy, rootOf } from './group-values.js';
 import { OwnName } from './kernel-code.js';
@@ -145,9 +145,12 @@ export class KernelContext {
 
   /** Address of a state that the group writes. */
   state(name: string): string {
-    const slot = this.step.states.slots.get(name);
-    if (slot === undefined) throw new Error(`no state ${name}`);
-    return this.address(blockPlace('states', slot.offset), cType(slot.type.dtype));
+    const { offset, type } = this.#slot(name);
+    return this.address(blockPlace('states', offset), cType(type.dtype));
+  }
+
+  stateFormat(name: string): DType {
+    return this.#slot(name).type.dtype;
   }
 
   /** Reserves bytes that only this group uses, 64-byte aligned. Returns their place. */
@@ -222,6 +225,12 @@ export class KernelContext {
   /** Workspace that the group uses, in bytes. */
   get workspaceBytes(): number {
     return this.#workspace.bytes;
+  }
+
+  #slot(name: string): Slot {
+    const slot = this.step.states.slots.get(name);
+    if (slot === undefined) throw new Error(`no state ${name}`);
+    return slot;
   }
 
   #entry(place: Place): number {

@@ -1,5 +1,5 @@
 import type { Node } from '../../ir/types.js';
-import { stringsAttr } from '../../ir/types.js';
+import { isLow, stringsAttr } from '../../ir/types.js';
 import { type OpOfKind, opDefinition } from '../../ops/index.js';
 import { type Code, emit } from '../code.js';
 import { updateStatements } from '../formula/branches.js';
@@ -19,10 +19,14 @@ function writeStates(locals: Locals, node: Node): void {
   const part = at.lanes === undefined ? '' : '_part';
   const lanes = at.lanes === undefined ? '' : `, ${at.lanes}`;
   const isRead = context.isStored(node.id);
+  const { dtype } = node.type;
   const result = () => `result${context.member(node.id)}${locals.suffix}`;
   const lines = updateStatements(C_RENDERER, leavesAt(locals, node), UPDATES[node.op as OpOfKind<'update'>](node), 'element', {
-    store: (position, text) => emit`store_f32${part}(${context.state(names[position]!)} + ${at.index}, ${text}${lanes});`,
-    after: (first) => (isRead ? [`${result()} = ${first};`] : []),
+    store: (position, text) => {
+      const name = names[position]!;
+      return emit`store_${context.stateFormat(name)}${part}(${context.state(name)} + ${at.index}, ${text}${lanes});`;
+    },
+    after: (first) => (isRead && first !== undefined ? [`${result()} = ${isLow(dtype) ? `round_${dtype}(${first})` : first};`] : []),
   });
   if (isRead) locals.statements.push(`vf ${result()} = ${locals.operand(node.id, 0)};`);
   locals.statements.push(...lines);

@@ -1,5 +1,5 @@
 import type { DType, Node, TensorType, ValueId } from '../../ir/types.js';
-import { elementCount, stringAttr, stringsAttr } from '../../ir/types.js';
+import { byteLength, elementCount, stringAttr, stringsAttr } from '../../ir/types.js';
 import { isOfKind, isView } from '../../ops/index.js';
 import type { Group, PlanFunction } from '../../plan/plan.js';
 import { storageRoot } from '../../plan/storage.js';
@@ -103,7 +103,7 @@ export class GroupContext<Target extends GpuTarget = GpuTarget> {
 
   state(name: string): Place {
     const slot = this.states.slots.get(name)!;
-    return { block: 'states', offset: slot.offset, bytes: elementCount(slot.type.shape) * 4 };
+    return { block: 'states', offset: slot.offset, bytes: alignTo(byteLength(slot.type), 4) };
   }
 
   /** Workspace for this group alone. */

@@ -1,5 +1,5 @@
 import type { ValueId } from '../../ir/types.js';
-import { stringsAttr } from '../../ir/types.js';
+import { isLow, stringsAttr } from '../../ir/types.js';
 import { isOfKind, type OpOfKind } from '../../ops/index.js';
 import { spelled } from '../code.js';
 import { updateStatements } from '../formula/branches.js';
@@ -7,7 +7,7 @@ import { COUNTERS, UPDATES } from '../formula/update.js';
 import type { GroupContext } from './context.js';
 import { type Dispatch, finishFlat } from './kernel.js';
 import { leavesAt } from './leaves.js';
-import { Locals } from './locals.js';
+import { Locals, storedValue } from './locals.js';
 
 const FORMULAS = { ...UPDATES, ...COUNTERS };
 
@@ -20,13 +20,15 @@ export function emitUpdate(context: GroupContext, id: ValueId): Dispatch {
   const isStored = context.isStored(id);
   const names = stringsAttr(node.attrs, 'writes');
   const isCounter = isOfKind(node.op, 'counter');
+  const { dtype } = node.type;
   const lines = updateStatements(kernel.renderer, leavesAt(locals, node), update, isCounter ? 'scalar' : 'element', {
     store: (position, text) => {
       const name = names[position]!;
       const { type } = context.states.slots.get(name)!;
-      return `${kernel.write(context.state(name), context.storageOf(type.dtype))}[i] = ${text};`;
+      const storage = context.storageOf(type.dtype);
+      return `${kernel.write(context.state(name), storage)}[i] = ${storedValue(storage, text)};`;
     },
-    after: (first) => (isStored && first !== undefined ? [`result = ${first};`] : []),
+    after: (first) => (isStored && first !== undefined ? [`result = ${isLow(dtype) ? kernel.rounded(dtype, first) : first};`] : []),
   });
   if (isStored) locals.lines.push(`var result = ${isCounter ? locals.scalar(node.inputs[0]!) : locals.operand(id, 0)};`);
   locals.lines.push(...lines.map((line) => spelled(line)));

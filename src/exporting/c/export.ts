@@ -3,6 +3,8 @@ import { targetFor } from '../../codegen/c/target.js';
 import { ownScratch } from '../../codegen/c/workspace.js';
 import { isState } from '../../ir/structure.js';
 import { type Graph, stringAttr } from '../../ir/types.js';
+import { toBytes } from '../../numeric/encoding.js';
+import type { FloatType } from '../../numeric/formats.js';
 import type { Plan } from '../../plan/plan.js';
 import { planGraph } from '../../plan/plan-graph.js';
 import { defaultTarget } from '../../plan/target.js';
@@ -14,7 +16,7 @@ import { mainText } from './main.js';
 /** The states as the generated code has them in memory. */
 function packed(layout: ReturnType<typeof emitCalls>['states'], states: ReadonlyMap<string, Float32Array>): Uint8Array {
   const bytes = new Uint8Array(layout.bytes);
-  for (const [name, { offset }] of layout.slots) bytes.set(new Uint8Array(Float32Array.from(states.get(name)!).buffer), offset);
+  for (const [name, { offset, type }] of layout.slots) bytes.set(toBytes(type.dtype as FloatType, states.get(name)!), offset);
   return bytes;
 }
 

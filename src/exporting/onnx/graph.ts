@@ -54,7 +54,7 @@ export function emitGraph(graph: Graph, name: string, states: ReadonlyMap<string
     if (isInput(node)) return { name: inputName(node), dtype: node.type.dtype, shape };
     if (isState(node)) {
       const state = stringAttr(node.attrs, 'name');
-      return { name: state, dtype: 'f32', shape, data: states.get(state)! };
+      return writer.cast({ name: state, dtype: 'f32', shape, data: states.get(state)! }, node.type.dtype);
     }
     const data = new Float32Array(elementCount(shape)).fill(numberAttr(node.attrs, 'value'));
     return { name: `${node.layer}.constant`, dtype: 'f32', shape, data };

@@ -3,6 +3,8 @@ import { WGSL_FORMATS } from '../../codegen/wgsl/formats.js';
 import { DEFAULT_TARGET } from '../../codegen/wgsl/target.js';
 import { userError } from '../../diagnostics/diagnostic.js';
 import type { Graph } from '../../ir/types.js';
+import { toBytes } from '../../numeric/encoding.js';
+import type { FloatType } from '../../numeric/formats.js';
 import type { Plan } from '../../plan/plan.js';
 import { planGraph } from '../../plan/plan-graph.js';
 import { defaultTarget } from '../../plan/target.js';
@@ -44,7 +46,7 @@ export function webProgram(graph: Graph, states: ReadonlyMap<string, Float32Arra
   const image = fn.graph.nodes.find(isImage)!.type.shape.slice(1);
   const { place } = own!.layout.tensors.get('logits')!;
   const bytes = new Uint8Array(layout.bytes);
-  for (const [name, { offset }] of layout.slots) bytes.set(new Uint8Array(Float32Array.from(states.get(name)!).buffer), offset);
+  for (const [name, { offset, type }] of layout.slots) bytes.set(toBytes(type.dtype as FloatType, states.get(name)!), offset);
   const placed = ({ block, offset, bytes: size }: typeof place): Place => [block, offset, size];
   const program: WebProgram = {
     f16,

@@ -2,16 +2,16 @@ import type { CSource } from '../../codegen/c/emit.js';
 import { fileOf } from '../../codegen/c/files.js';
 import type { FunctionLayout } from '../../codegen/c/layout.js';
 import type { TensorType } from '../../ir/types.js';
-import { elementCount } from '../../ir/types.js';
+import { byteLength, elementCount } from '../../ir/types.js';
 import { narrow } from '../../numeric/encoding.js';
+import { isNarrow } from '../../numeric/formats.js';
 import type { FunctionName, Plan } from '../../plan/plan.js';
 import type { BatchSelection, CallOptions, Executable, Inputs, KernelTime, NonFinite, Scalars, SeriesCall } from '../backend.js';
 import { copiesOf, ownStates } from '../copies.js';
+import { checkElements, decodeElements, encodeElements, type StateElements } from '../state-elements.js';
 import type { BuildOptions } from './cache.js';
 import { type IndexedFunction, LoadedLibrary } from './library.js';
 import type { NativePlan } from './native.js';
-
-type StateElements = Float32Array | Int32Array;
 
 /** Builds and loads the library of a file behind the first (its place in `filesOf`), beside the first one. */
 export type LoadLater = (file: number, beside: NativePlan, options: BuildOptions) => Promise<LoadedLibrary>;
@@ -145,8 +145,13 @@ export class CpuExecutable implements Executable {
 
   readStates(names?: readonly string[], into?: ReadonlyMap<string, StateElements>): Promise<ReadonlyMap<string, StateElements>> {
     return this.#enqueue(async () => {
-      const entries = (names ?? ownStates(this.#first.source.states.slots)).map((name): [string, StateElements] => {
+      const entries = (names ?? ownStates(this.plan)).map((name): [string, StateElements] => {
         const slot = this.#slot(name);
+        if (isNarrow(slot.type.dtype)) {
+          const bytes = new Uint8Array(byteLength(slot.type));
+          this.#first.native.readState(slot.offset, bytes);
+          return [name, decodeElements(slot.type, bytes)];
+        }
         const elements = reusable(into?.get(name), slot.type) ?? allocateStateElements(slot.type);
         this.#first.native.readState(slot.offset, elements);
         return [name, elements];
@@ -159,10 +164,8 @@ export class CpuExecutable implements Executable {
     return this.#enqueue(async () => {
       for (const [name, elements] of values) {
         const slot = this.#slot(name);
-        const count = elementCount(slot.type.shape);
-        if (elements.length !== count) throw new Error(`state ${name} has ${count} elements, not ${elements.length}`);
-        if (elements instanceof Int32Array !== (slot.type.dtype === 'i32')) throw new Error(`state ${name} is ${slot.type.dtype}`);
-        this.#first.native.writeState(slot.offset, elements);
+        checkElements(name, slot.type, elements);
+        this.#first.native.writeState(slot.offset, encodeElements(slot.type, elements));
         for (const copy of this.#copies.get(name) ?? [])
           this.#first.native.writeState(this.#slot(copy.name).offset, narrow(copy.dtype, elements as Float32Array));
       }

@@ -1,7 +1,9 @@
 import type { WireType } from '../../ir/ranks.js';
+import { isState } from '../../ir/structure.js';
 import type { Graph, Node, TensorType, ValueId } from '../../ir/types.js';
 import { elementCount, isFloat, numberAttr, stringAttr, stringsAttr } from '../../ir/types.js';
 import { roundArray } from '../../numeric/encoding.js';
+import { isNarrow } from '../../numeric/formats.js';
 import { opDefinition } from '../../ops/index.js';
 import type { Collectives } from '../collectives.js';
 import type { Elements } from './kernel.js';
@@ -111,6 +113,15 @@ function* evaluateNodes(
   const f32 = float64 ? (x: number) => x : Math.fround;
   let nonFinite: ValueId | undefined;
 
+  const formats = new Map(graph.nodes.filter(isState).map(({ attrs, type }) => [stringAttr(attrs, 'name'), type.dtype]));
+  /** Rounds to the format in which the state is stored. */
+  const write = (name: string, elements: Elements): void => {
+    const dtype = formats.get(name) ?? 'f32';
+    const stored = isNarrow(dtype) && elements instanceof Float32Array ? elements.slice() : elements;
+    if (stored instanceof Float32Array) roundArray(dtype, stored);
+    writes.set(name, stored);
+  };
+
   const compute = (node: Node): Elements => {
     const { op, type, attrs } = node;
     if (op === 'input') return given(node, 'input', inputs[stringAttr(attrs, 'name')]);
@@ -126,7 +137,7 @@ function* evaluateNodes(
         inputs: node.inputs.map((id) => values.get(id)!),
         output,
         f32,
-        write: (position, elements) => writes.set(stringsAttr(attrs, 'writes')[position], elements),
+        write: (position, elements) => write(stringsAttr(attrs, 'writes')[position], elements),
       });
     }
     if (output instanceof Float32Array) roundArray(type.dtype, output);

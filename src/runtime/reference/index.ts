@@ -1,5 +1,5 @@
-import { isCopy, isState } from '../../ir/structure.js';
-import { byteLength, stringAttr } from '../../ir/types.js';
+import { isState } from '../../ir/structure.js';
+import { byteLength, stringAttr, type TensorType } from '../../ir/types.js';
 import { roundArray } from '../../numeric/encoding.js';
 import type { FunctionName, Plan, PlanFunction } from '../../plan/plan.js';
 import { storedValues } from '../../plan/probe.js';
@@ -8,27 +8,26 @@ import { breathe, engine } from '../../platform/system.js';
 import { checkAttributes } from '../attributes.js';
 import type { Backend, CallOptions, Executable, Inputs, NonFinite, Scalars } from '../backend.js';
 import { type Collectives, checkPeers } from '../collectives.js';
-import { copiesOf } from '../copies.js';
+import { copiesOf, ownStates } from '../copies.js';
+import { checkElements, type StateElements } from '../state-elements.js';
 import { ATTRIBUTES } from './attributes.js';
 import { allocate, evaluateAmong, evaluateGraph } from './evaluate.js';
 import type { Elements } from './kernel.js';
 
-type StateElements = Float32Array | Int32Array;
-
-/** Zeroed states of all functions by name, the names of those that are no copies, and their size in bytes. */
-function allocateStates(plan: Plan): { states: Map<string, StateElements>; own: string[]; bytes: number } {
+/** Zeroed states of all functions by name, their types, and their size in bytes. */
+function allocateStates(plan: Plan): { states: Map<string, StateElements>; types: Map<string, TensorType>; bytes: number } {
   const states = new Map<string, StateElements>();
-  const own: string[] = [];
+  const types = new Map<string, TensorType>();
   let bytes = 0;
   for (const { graph } of plan.functions) {
     for (const node of graph.nodes) {
       if (!isState(node) || states.has(stringAttr(node.attrs, 'name'))) continue;
       states.set(stringAttr(node.attrs, 'name'), allocate(node.type) as StateElements);
-      if (!isCopy(node)) own.push(stringAttr(node.attrs, 'name'));
+      types.set(stringAttr(node.attrs, 'name'), node.type);
       bytes += byteLength(node.type);
     }
   }
-  return { states, own, bytes };
+  return { states, types, bytes };
 }
 
 /** Runs a plan's graphs node by node, on the thread of the caller. */
@@ -37,6 +36,7 @@ class ReferenceExecutable implements Executable {
   readonly memory: Executable['memory'];
   private readonly functions: ReadonlyMap<FunctionName, PlanFunction>;
   private readonly states: Map<string, StateElements>;
+  private readonly types: ReadonlyMap<string, TensorType>;
   private readonly own: readonly string[];
   private readonly copies: ReturnType<typeof copiesOf>;
   private scalars: Scalars[] = [];
@@ -47,9 +47,10 @@ class ReferenceExecutable implements Executable {
     plan: Plan,
     private readonly peers: Collectives | undefined,
   ) {
-    const { states, own, bytes } = allocateStates(plan);
+    const { states, types, bytes } = allocateStates(plan);
     this.states = states;
-    this.own = own;
+    this.types = types;
+    this.own = ownStates(plan);
     this.copies = copiesOf(plan);
     this.functions = new Map(plan.functions.map((fn) => [fn.name, fn]));
     this.memory = { states: bytes, arena: Math.max(0, ...plan.functions.map((fn) => fn.memory.arena)), workspace: 0 };
@@ -102,20 +103,23 @@ class ReferenceExecutable implements Executable {
 
   async writeStates(values: ReadonlyMap<string, StateElements>): Promise<void> {
     for (const [name, elements] of values) {
-      const state = this.state(name);
-      if (elements.length !== state.length) throw new Error(`state ${name} has ${state.length} elements, not ${elements.length}`);
-      state.set(elements);
-      for (const copy of this.copies.get(name) ?? []) {
-        const rounded = Float32Array.from(elements);
-        roundArray(copy.dtype, rounded);
-        this.state(copy.name).set(rounded);
-      }
+      this.state(name);
+      checkElements(name, this.types.get(name)!, elements);
+      this.set(name, elements);
+      for (const copy of this.copies.get(name) ?? []) this.set(copy.name, elements);
     }
   }
 
   async dispose(): Promise<void> {
     this.states.clear();
     this.tensors.clear();
+  }
+
+  /** Rounded to the format in which the state is stored. */
+  private set(name: string, elements: Elements): void {
+    const state = this.state(name);
+    state.set(elements);
+    if (state instanceof Float32Array) roundArray(this.types.get(name)!.dtype, state);
   }
 
   private state(name: string): StateElements {

@@ -1,11 +1,12 @@
 import { userError } from '../../diagnostics/diagnostic.js';
 import type { FunctionName, Plan } from '../../plan/plan.js';
 import type { CallOptions, Executable, Inputs, NonFinite, Scalars } from '../backend.js';
+import type { StateElements } from '../state-elements.js';
 import type { Tensor, TfjsBinding } from './binding.js';
 import { Calls } from './calls.js';
 import { Device } from './device.js';
 import { type Program, prepare, Run, type RunResult, readElements } from './run.js';
-import { type StateElements, States } from './states.js';
+import { States } from './states.js';
 
 export interface ExecutableOptions {
   /** Run contractions of half operands in TensorFlow's half kernels. */

@@ -3,13 +3,12 @@ import type { TensorType } from '../../ir/types.js';
 import { byteLength, elementCount, stringAttr } from '../../ir/types.js';
 import type { Plan } from '../../plan/plan.js';
 import { copiesOf, ownStates } from '../copies.js';
+import { checkElements, type StateElements } from '../state-elements.js';
 import type { Tensor } from './binding.js';
 import type { Calls } from './calls.js';
 import { CODES, INT32, RESOURCE } from './device.js';
 import { flag, shapeAttr, text, type } from './op-attributes.js';
 import { readVariable } from './update.js';
-
-export type StateElements = Float32Array | Int32Array;
 
 interface State {
   readonly type: TensorType;
@@ -23,6 +22,8 @@ let stores = 0;
 /** The states of a plan as resource variables, zero at first. */
 export class States {
   readonly bytes: number;
+  /** Of all but copies. */
+  readonly names: readonly string[];
   readonly #states = new Map<string, State>();
   readonly #copies: ReturnType<typeof copiesOf>;
 
@@ -33,6 +34,7 @@ export class States {
     stores += 1;
     let bytes = 0;
     this.#copies = copiesOf(plan);
+    this.names = ownStates(plan);
     for (const node of plan.functions.flatMap(({ graph }) => graph.nodes)) {
       if (!isState(node)) continue;
       const name = stringAttr(node.attrs, 'name');
@@ -43,11 +45,6 @@ export class States {
       bytes += byteLength(node.type);
     }
     this.bytes = bytes;
-  }
-
-  /** Of all but copies. */
-  get names(): readonly string[] {
-    return ownStates(this.#states);
   }
 
   variable(name: string): Tensor {
@@ -92,9 +89,7 @@ export class States {
 
   #upload(name: string, elements: StateElements): void {
     const { dtype, shape } = this.#state(name).type;
-    const count = elementCount(shape);
-    if (elements.length !== count) throw new Error(`state ${name} has ${count} elements, not ${elements.length}`);
-    if (elements instanceof Int32Array !== (dtype === 'i32')) throw new Error(`state ${name} is ${dtype}`);
+    checkElements(name, { dtype, shape }, elements);
     const { tf } = this;
     tf.device.tidyMany(() => {
       const uploaded = tf.device.upload(shape, dtype === 'i32' ? INT32 : CODES.f32, elements.slice());

@@ -1,19 +1,18 @@
 import type { Block, FunctionLayout } from '../../codegen/gpu/layout.js';
 import type { WgslFunction, WgslProgram } from '../../codegen/wgsl/emit.js';
 import { storageType } from '../../codegen/wgsl/formats.js';
-import { type DType, elementCount } from '../../ir/types.js';
+import { byteLength, type DType, elementCount } from '../../ir/types.js';
 import { narrow, widen } from '../../numeric/encoding.js';
 import type { FunctionName, Plan } from '../../plan/plan.js';
 import type { CallOptions, Executable, InputData, Inputs, KernelTime, NonFinite, Scalars } from '../backend.js';
 import { copiesOf, ownStates } from '../copies.js';
+import { checkElements, decodeElements, encodeElements, type StateElements } from '../state-elements.js';
 import { type Blocks, Reader } from './buffers.js';
 import { encodeDispatches, type Pipelines } from './pipelines.js';
 import { timeGroups } from './profile.js';
 import { DeviceQueue } from './queue.js';
 import { ScalarRing } from './ring.js';
 import { Tracer } from './trace.js';
-
-type StateElements = Float32Array | Int32Array;
 
 /** Calls that may wait on the device before the host does: enough to keep it busy, few enough to bound the copies of their inputs. */
 const CALLS_AHEAD = 32;
@@ -104,17 +103,12 @@ export class WebGpuExecutable implements Executable {
 
   readStates(names?: readonly string[]): Promise<ReadonlyMap<string, StateElements>> {
     return this.#queue.enqueue(async () => {
-      const { program, blocks } = this.#loaded;
-      const wanted = names ?? ownStates(program.states.slots);
+      const { plan, blocks } = this.#loaded;
+      const wanted = names ?? ownStates(plan);
       const slots = wanted.map((name) => this.#slot(name));
-      const parts = slots.map(({ offset, type }) => ({ ...blocks.at({ block: 'states', offset }), bytes: elementCount(type.shape) * 4 }));
+      const parts = slots.map(({ offset, type }) => ({ ...blocks.at({ block: 'states', offset }), bytes: byteLength(type) }));
       const elements = await this.#reader.read(parts);
-      return new Map(
-        wanted.map((name, i) => [
-          name,
-          slots[i]!.type.dtype === 'i32' ? new Int32Array(elements[i]!.buffer) : new Float32Array(elements[i]!.buffer),
-        ]),
-      );
+      return new Map(wanted.map((name, i) => [name, decodeElements(slots[i]!.type, elements[i]!)]));
     });
   }
 
@@ -123,10 +117,8 @@ export class WebGpuExecutable implements Executable {
       const { device, blocks } = this.#loaded;
       for (const [name, elements] of values) {
         const { offset, type } = this.#slot(name);
-        if (elements.length !== elementCount(type.shape))
-          throw new Error(`state ${name} has ${elementCount(type.shape)} elements, not ${elements.length}`);
-        if (elements instanceof Int32Array !== (type.dtype === 'i32')) throw new Error(`state ${name} is ${type.dtype}`);
-        writeBytes(device, blocks.at({ block: 'states', offset }), elements);
+        checkElements(name, type, elements);
+        writeBytes(device, blocks.at({ block: 'states', offset }), encodeElements(type, elements));
         for (const copy of this.#copies.get(name) ?? []) {
           const place = blocks.at({ block: 'states', offset: this.#slot(copy.name).offset });
           writeBytes(device, place, narrow(copy.dtype, elements as Float32Array));
