@@ -175,9 +175,10 @@ function setSetting(file: AmpFile, section: SettingsSection, setting: Setting, v
   const compute = setting.name === 'compute' ? wordOf(value)?.text : undefined;
   const dtype = compute === undefined ? undefined : formatNamed(compute);
   const before = findItem(file, section, 'compute');
-  // The scaling that the file chose for its format means nothing for another one.
-  const base =
-    dtype !== undefined && !hasShortRange(dtype) && compute !== choiceOf(setting, before) ? dropItem(file, section, 'loss_scale') : file;
+  // The scaling that the file chose for its format, and the formats of states beside it, mean nothing for another one.
+  const isOther = dtype !== undefined && compute !== choiceOf(setting, before);
+  const others = isOther ? ['masters', 'optimizer_state', ...(hasShortRange(dtype) ? [] : ['loss_scale'])] : [];
+  const base = others.reduce((rest, name) => dropItem(rest, section, name), file);
   return putItem(base, section, settingItem(setting.name, withoutPlace(value)), false);
 }
 

@@ -3,6 +3,7 @@ import { batchOf, evaluationGraph, telltaleBatch, upToLogits } from '../../src/e
 import type { ModelFacts } from '../../src/exporting/facts.js';
 import type { Graph, PrecisionName } from '../../src/ir/types.js';
 import { elementCount } from '../../src/ir/types.js';
+import { roundArray } from '../../src/numeric/encoding.js';
 import { uniformAt } from '../../src/random/threefry.js';
 import { evaluateGraph } from '../../src/runtime/reference/evaluate.js';
 import { initialStates, modelStates } from '../../src/training/states.js';
@@ -125,6 +126,8 @@ export async function networkOf(name: NetworkName | 'small', precision: Precisio
     const elements = Float32Array.from(initial.get(state)!);
     if (init === 'constant') for (let i = 0; i < elements.length; i += 1) elements[i] = value + 0.5 * (uniformAt(7, index, i, 0) - 0.4);
     states.set(state, elements);
+    const stored = evaluationGraph(plan).nodes.find(({ attrs }) => attrs.name === state);
+    if (stored !== undefined) roundArray(stored.type.dtype, elements);
   }
   return { graph: evaluationGraph(plan), program: upToLogits(program.eval), states };
 }
