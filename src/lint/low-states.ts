@@ -1,6 +1,7 @@
 import type { OptimizerSpec } from '../ir/optimizer.js';
 import { precisionName } from '../ir/types.js';
 import { FORMATS, LIMITS, type LowType } from '../numeric/formats.js';
+import { updateRule } from '../ops/update-rules.js';
 import { formatNumber, type LintFinding, type LintRule } from './rule.js';
 
 /** The share of a number that its next neighbours are nearer than: what changes it by less leaves it as it is. */
@@ -8,20 +9,15 @@ const halfStep = (format: LowType): number => 2 ** -(FORMATS[format].fractionBit
 
 const exponential = (value: number): string => value.toExponential(0);
 
-/** Optimizers whose steps are about as long as the rate, whatever the gradients are. */
-function stepOf(optimizer: OptimizerSpec): string {
-  const share = optimizer.lr;
-  switch (optimizer.kind) {
-    case 'adam':
-    case 'adamw':
-    case 'lion':
-    case 'rmsprop':
-      return `: a step of ${optimizer.kind} is about lr, ${formatNumber(share)}`;
-    case 'sgd':
-    case 'muon':
-      return '';
-  }
+/** How much of a mean of squared gradients one step can take off; undefined: the optimizer keeps none. */
+function decayOf(optimizer: OptimizerSpec): number | undefined {
+  if (!Object.hasOwn(updateRule(optimizer).slots(optimizer), 'v')) return undefined;
+  return 'alpha' in optimizer ? 1 - optimizer.alpha : 'beta2' in optimizer ? 1 - optimizer.beta2 : undefined;
 }
+
+/** Who divides by the root of that mean takes steps about as long as the rate, whatever the gradients are. */
+const stepOf = (optimizer: OptimizerSpec): string =>
+  decayOf(optimizer) === undefined ? '' : `: a step of ${optimizer.kind} is about lr, ${formatNumber(optimizer.lr)}`;
 
 export const lowMasters: LintRule = {
   title: 'weights without f32 masters',
@@ -41,21 +37,6 @@ export const lowMasters: LintRule = {
     ];
   },
 };
-
-/** How much of a mean of squares one step can take off; undefined: there is none. */
-function decayOf(optimizer: OptimizerSpec): number | undefined {
-  switch (optimizer.kind) {
-    case 'adam':
-    case 'adamw':
-      return 1 - optimizer.beta2;
-    case 'rmsprop':
-      return 1 - optimizer.alpha;
-    case 'sgd':
-    case 'lion':
-    case 'muon':
-      return undefined;
-  }
-}
 
 export const lowSquares: LintRule = {
   title: 'mean of squares in a low format',

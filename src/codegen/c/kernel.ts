@@ -6,7 +6,7 @@ import { isOfKind, opDefinition } from '../../ops/index.js';
 import type { Group, PlanFunction } from '../../plan/plan.js';
 import type { KernelMethod } from '../../plan/work.js';
 import type { Code } from '../code.js';
-import type { Slot, StateLayout } from '../slots.js';
+import type { StateLayout } from '../slots.js';
 import { cType } from './formats.js';
 import { consumedBy, rootOf } from './group-values.js';
 import { OwnName } from './kernel-code.js';
@@ -143,14 +143,12 @@ export class KernelContext {
     return this.address(this.place(id), cType(this.type(id).dtype));
   }
 
-  /** Address of a state that the group writes. */
-  state(name: string): string {
-    const { offset, type } = this.#slot(name);
-    return this.address(blockPlace('states', offset), cType(type.dtype));
-  }
-
-  stateFormat(name: string): DType {
-    return this.#slot(name).type.dtype;
+  /** Address of a state that the group writes, and the format in which it is there. */
+  state(name: string): { readonly address: string; readonly dtype: DType } {
+    const slot = this.step.states.slots.get(name);
+    if (slot === undefined) throw new Error(`no state ${name}`);
+    const { dtype } = slot.type;
+    return { address: this.address(blockPlace('states', slot.offset), cType(dtype)), dtype };
   }
 
   /** Reserves bytes that only this group uses, 64-byte aligned. Returns their place. */
@@ -225,12 +223,6 @@ export class KernelContext {
   /** Workspace that the group uses, in bytes. */
   get workspaceBytes(): number {
     return this.#workspace.bytes;
-  }
-
-  #slot(name: string): Slot {
-    const slot = this.step.states.slots.get(name);
-    if (slot === undefined) throw new Error(`no state ${name}`);
-    return slot;
   }
 
   #entry(place: Place): number {

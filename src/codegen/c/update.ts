@@ -23,8 +23,8 @@ function writeStates(locals: Locals, node: Node): void {
   const result = () => `result${context.member(node.id)}${locals.suffix}`;
   const lines = updateStatements(C_RENDERER, leavesAt(locals, node), UPDATES[node.op as OpOfKind<'update'>](node), 'element', {
     store: (position, text) => {
-      const name = names[position]!;
-      return emit`store_${context.stateFormat(name)}${part}(${context.state(name)} + ${at.index}, ${text}${lanes});`;
+      const { address, dtype: stored } = context.state(names[position]!);
+      return emit`store_${stored}${part}(${address} + ${at.index}, ${text}${lanes});`;
     },
     after: (first) => (isRead && first !== undefined ? [`${result()} = ${isLow(dtype) ? `round_${dtype}(${first})` : first};`] : []),
   });
@@ -80,8 +80,8 @@ export function serialStatements(context: KernelContext, id: number): Code[] {
   const ahead: Code[] = [];
   const update = COUNTERS[node.op as OpOfKind<'counter'>](node);
   const lines = updateStatements(C_RENDERER, counterLeaves(context, node, ahead), update, 'scalar', {
-    store: (position, text) => `*${context.state(names[position]!)} = ${text};`,
+    store: (position, text) => `*${context.state(names[position]!).address} = ${text};`,
   });
-  const result = context.isStored(id) ? [`*${context.output(id)} = *${context.state(names[0]!)};`] : [];
+  const result = context.isStored(id) ? [`*${context.output(id)} = *${context.state(names[0]!).address};`] : [];
   return [...ahead, ...lines, ...result];
 }
