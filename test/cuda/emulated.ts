@@ -15,6 +15,7 @@ import { isNarrow } from '../../src/numeric/formats.js';
 import type { FunctionName, Plan } from '../../src/plan/plan.js';
 import type { Executable, Inputs, Scalars } from '../../src/runtime/backend.js';
 import { copiesOf, ownStates } from '../../src/runtime/copies.js';
+import { decodeElements, encodeElements, type StateElements } from '../../src/runtime/state-elements.js';
 import { skip } from '../support/skip.js';
 
 const run = promisify(execFile);
@@ -73,8 +74,6 @@ function wordsOf({ groups }: CudaFunction): Uint32Array {
     ]),
   );
 }
-
-type StateElements = Float32Array | Int32Array;
 
 function scalarOf(dtype: DType, bytes: Uint8Array): number {
   const words = new Uint32Array(bytes.slice(0, 4).buffer);
@@ -149,8 +148,7 @@ class Emulated implements Executable {
     const { slots } = this.program.states;
     const read = (name: string): StateElements => {
       const { type, offset } = slots.get(name)!;
-      const { buffer } = this.#at({ block: 'states', offset }, bytesOf(type)).slice();
-      return type.dtype === 'i32' ? new Int32Array(buffer) : new Float32Array(buffer);
+      return decodeElements(type, this.#at({ block: 'states', offset }, bytesOf(type)));
     };
     return new Map((names ?? ownStates(this.plan)).map((name) => [name, read(name)]));
   }
@@ -161,7 +159,8 @@ class Emulated implements Executable {
     const write = (name: string, bytes: Uint8Array) =>
       this.#at({ block: 'states', offset: slots.get(name)!.offset }, bytes.length).set(bytes);
     for (const [name, elements] of values) {
-      write(name, new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength));
+      const { buffer, byteOffset, byteLength } = encodeElements(slots.get(name)!.type, elements);
+      write(name, new Uint8Array(buffer, byteOffset, byteLength));
       for (const copy of copies.get(name) ?? []) write(copy.name, narrow(copy.dtype, elements as Float32Array));
     }
   }

@@ -15,7 +15,7 @@ describe('generated CUDA C++, emulated, against the reference', function () {
 
   for (const [i, dtype] of COMPUTE_TYPES.entries()) {
     it(`computes every op in ${dtype}`, async () => {
-      const cases = SAMPLED_OPS.map((op) => opCase(op, dtype, 1 + i, false));
+      const cases = SAMPLED_OPS.map((op) => opCase(op, dtype, 1 + i));
       await checkCases(
         cases,
         'cuda',

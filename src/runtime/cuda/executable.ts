@@ -5,12 +5,11 @@ import type { FunctionName } from '../../plan/plan.js';
 import type { BatchSelection, CallOptions, Executable, Inputs, KernelTime, NonFinite, Scalars, SeriesCall } from '../backend.js';
 import { copiesOf, ownStates } from '../copies.js';
 import { checkSelection } from '../selection.js';
+import { checkElements, decodeElements, encodeElements, type StateElements } from '../state-elements.js';
 import { behind } from './device.js';
 import type { Functions, PlanOnDevice, ReadyFunction } from './functions.js';
 import { InputSlots } from './input-slots.js';
 import { DeviceQueue } from './queue.js';
-
-type StateElements = Float32Array | Int32Array;
 
 const NONE = 0xffffffff;
 
@@ -129,14 +128,14 @@ export class CudaExecutable implements Executable {
 
   readStates(names?: readonly string[]): Promise<ReadonlyMap<string, StateElements>> {
     return this.#queue.enqueue(async () => {
-      const { device, at, program } = this.parts;
+      const { plan, device, at, program } = this.parts;
       // All of them lie together: one copy.
       const whole = names === undefined ? await device.read(at.states, program.memory.states) : undefined;
       const found = new Map<string, StateElements>();
-      for (const name of names ?? ownStates(program.states.slots)) {
+      for (const name of names ?? ownStates(plan)) {
         const { type, offset } = this.#slot(name);
         const bytes = whole?.slice(offset, offset + byteLength(type)) ?? (await device.read(behind(at.states, offset), byteLength(type)));
-        found.set(name, type.dtype === 'i32' ? new Int32Array(bytes.buffer) : new Float32Array(bytes.buffer));
+        found.set(name, decodeElements(type, bytes));
       }
       return found;
     });
@@ -147,10 +146,8 @@ export class CudaExecutable implements Executable {
       const { device, at } = this.parts;
       for (const [name, elements] of values) {
         const { offset, type } = this.#slot(name);
-        if (elements.length !== elementCount(type.shape))
-          throw new Error(`state ${name} has ${elementCount(type.shape)} elements, not ${elements.length}`);
-        if (elements instanceof Int32Array !== (type.dtype === 'i32')) throw new Error(`state ${name} is ${type.dtype}`);
-        await device.write(behind(at.states, offset), bytesOf(elements));
+        checkElements(name, type, elements);
+        await device.write(behind(at.states, offset), bytesOf(encodeElements(type, elements)));
         for (const copy of this.#copies.get(name) ?? []) {
           if (!isNarrow(copy.dtype)) continue;
           await device.write(behind(at.states, this.#slot(copy.name).offset), bytesOf(narrow(copy.dtype, elements as Float32Array)));
