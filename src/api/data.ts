@@ -184,7 +184,7 @@ export async function dataInfo(target: string, options: InfoOptions = {}): Promi
     trainPerClass: countPerClass(train, classes.length),
     testPerClass: countPerClass(test, classes.length),
     ...(validation && { validation: validation.count, validationPerClass: countPerClass(validation, classes.length) }),
-    statistics: await measureStatistics(train),
+    statistics: await measureStatistics(train, options.onNotice),
     sizes: 'channels' in spec.source ? await (await import('../training/data/picture-sizes.js')).measureSizes(spec, place) : undefined,
     duplicates: (await findDuplicates(train, test)).map((pair) => ({
       ...pair,

@@ -145,7 +145,7 @@ async function trainIn(
   if (choices.limit !== undefined) onNotice?.(limitNote(choices.limit, all, dataset));
   const images = dataset.train.count;
   // From here on the file follows these images, whatever becomes of them.
-  const facts = await factsOf(spec, dataset, earlier, all);
+  const facts = await factsOf(spec, dataset, { known: earlier, whole: all, onNotice });
   const runnable = await compileSelected(
     selected,
     { ...source, data: { path: data, facts } },

@@ -120,7 +120,7 @@ async function lowerMeasured(asked: Source, options: CompileOptions): Promise<{ 
   const { dataset } = lowered.recipe;
   if (!dataset.isUnmeasured) return { source, lowered };
   const place = await choosePlace(dataset, data, source.data?.path, source);
-  const facts = await factsOf(dataset, await openData(dataset, { place, onNotice }), source.data?.facts);
+  const facts = await factsOf(dataset, await openData(dataset, { place, onNotice }), { known: source.data?.facts, onNotice });
   const measured = { ...source, data: { ...source.data, facts } };
   return { source: measured, lowered: lower(measured) };
 }

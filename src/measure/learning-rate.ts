@@ -122,7 +122,7 @@ export async function findLearningRate(input: string | Source, options: Learning
   const spec = lowerProgram(source, { overrides: pickSettings(options), images: 0 }).recipe.dataset;
   const place = await choosePlace(spec, data, source.data?.path, source);
   const dataset = await openData(spec, { place, classes: source.data?.facts?.classes, onNotice, signal, workers });
-  const facts = await factsOf(spec, dataset, source.data?.facts);
+  const facts = await factsOf(spec, dataset, { known: source.data?.facts, onNotice });
   const whole = { ...source, data: given({ path: place, facts }) };
   const { plan, program, backend, info } = await compileSelected(selected, whole, { ...options, images: dataset.train.count });
   const { recipe } = program;

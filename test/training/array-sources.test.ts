@@ -5,6 +5,7 @@ import { DEFAULT_SIZING, type FileSource } from '../../src/datasets/source.js';
 import { UserError } from '../../src/diagnostics/diagnostic.js';
 import type { TrainEvent } from '../../src/index.js';
 import type { DatasetSpec } from '../../src/ir/program.js';
+import { forEachImage } from '../../src/training/data/dataset.js';
 import { openData } from '../../src/training/data/open.js';
 import { ampc } from '../support/cli.js';
 import { environment } from '../support/environment.js';
@@ -79,7 +80,13 @@ describe('arrays of numpy', () => {
       for (const value of shown(test)) assert.ok(!shown(train).has(value), `${value} is on both sides`);
       const size = { height: 3, width: 5, ...DEFAULT_SIZING };
       const resized = await open(join(dir, 'x.npz'), 'npz', { split: { test: 0.3 }, size });
-      assert.deepEqual([resized.train.shape, resized.train.images.length], [[3, 5, 1], 15 * resized.train.count]);
+      assert.deepEqual([resized.train.shape, resized.train.count], [[3, 5, 1], train.count]);
+      let first: number[] = [];
+      await forEachImage(resized.train, (pixels, number) => {
+        if (number === 0) first = [...pixels];
+      });
+      // A plain picture stays one.
+      assert.deepEqual(first, new Array(15).fill(train.images[0]));
     }));
 
   it('trains at another size, joined with each other, in micro-batches of which one is smaller, as the reference does', () =>

@@ -201,7 +201,11 @@ describe('shapes', () => {
       assert.deepEqual(specOf('shapes(size: 32) {}').source, { kind: 'known', name: 'shapes' });
       assert.deepEqual(specOf('shapes(size: 224) {}').images, { train: 1000, test: 200 });
       assert.equal(dataBytes(specOf('shapes(size: 224) {}')), 1200 * 224 * 224 * 3);
-      assert.equal(dataBytes(specOf('cifar10 { size(64) }')), 60_000 * (64 * 64 * 3 + 4));
+      // As they are, and of those at another size what is held at once.
+      const cifar = 60_000 * (32 * 32 * 3 + 4);
+      assert.equal(dataBytes(specOf('cifar10 { size(16) }')), cifar + 60_000 * 16 * 16 * 3);
+      assert.equal(dataBytes(specOf('cifar10 { size(64) }')), cifar + (64 << 20) + 10_000 * 64 * 64 * 3);
+      assert.equal(dataBytes(specOf('shapes(size: 24, images: 40) { size(48) }')), 48 * (24 * 24 + 48 * 48) * 3);
       assert.throws(() => specOf('shapes(size: 8) {}'), UserError);
     }));
 

@@ -1,6 +1,7 @@
 import type { FurtherValues } from '../../datafiles/further-arrays.js';
 import type { DatasetName } from '../../datasets/registry.js';
 import { elementCount, type Shape } from '../../ir/types.js';
+import { breathe } from '../../platform/system.js';
 
 /** Brings the images of a set into memory as they are needed. */
 export interface Supply {
@@ -60,7 +61,10 @@ export async function forEachImage(set: ImageSet, look: (pixels: Uint8Array, num
   const together = Math.max(1, Math.min(TOGETHER, supply?.room ?? TOGETHER));
   for (let first = 0; first < count; first += together) {
     const held = numbers.subarray(first, first + together);
-    await supply?.hold(held, (most) => numbers.subarray(first + held.length, first + held.length + most));
+    if (supply !== undefined) {
+      await supply.hold(held, (most) => numbers.subarray(first + held.length, first + held.length + most));
+      await breathe();
+    }
     const { images } = set;
     for (const number of held) {
       const at = placeOf(set, number) * bytes;

@@ -4,8 +4,6 @@ import type { DatasetSpec } from '../../ir/program.js';
 import type { Dataset } from './dataset.js';
 import type { OpenOptions } from './open-options.js';
 
-export const heldBytes = (count: number, bytes: number): number => count * bytes;
-
 export const defaultWorkers = (): number => 0;
 
 export async function openFiles(_spec: DatasetSpec, { kind, path }: FileSource, _options: OpenOptions): Promise<Dataset> {

@@ -11,12 +11,11 @@ import { defaultWorkers } from './decode-pool.js';
 import type { OpenOptions } from './open-options.js';
 import { rowsOf } from './parquet-pictures.js';
 import { filesBelow } from './picture-files.js';
-import { heldBytes } from './picture-supply.js';
 import { compareClasses, openPictures } from './pictures.js';
 import { resizeDataset } from './resize-set.js';
 import { withValidation } from './validation.js';
 
-export { defaultWorkers, heldBytes };
+export { defaultWorkers };
 
 const NO_IMAGES = { images: new Uint8Array(0), labels: new Int32Array(0) };
 
@@ -29,12 +28,7 @@ function joined(a: ImageSet, b: ImageSet): ImageSet {
 }
 
 /** Arrays as a data set. Throws UserError AMP7017 for classes that are not those of the run. */
-async function openArrays(
-  spec: DatasetSpec,
-  place: string,
-  { image, classes, splits }: LabelledArrays,
-  options: OpenOptions,
-): Promise<Dataset> {
+function openArrays(spec: DatasetSpec, place: string, { image, classes, splits }: LabelledArrays, options: OpenOptions): Dataset {
   compareClasses(place, classes, options.classes);
   const hash = createHash('sha256');
   const setOf = ({ images, labels, further }: LabelledArrays['splits']['train']): ImageSet => {
@@ -45,8 +39,8 @@ async function openArrays(
   const [train, test] = options.whole
     ? [setOf(NO_IMAGES), joined(setOf(splits.train), setOf(splits.test))]
     : [setOf(splits.train), setOf(splits.test)];
-  const all = await resizeDataset(spec, { name: spec.name, classes, train, test, content: hash.digest('hex').slice(0, 12) });
-  return withValidation(all, spec.validation);
+  const all = { name: spec.name, classes, train, test, content: hash.digest('hex').slice(0, 12) };
+  return resizeDataset(spec, withValidation(all, spec.validation));
 }
 
 function placeOf({ place }: OpenOptions): string {

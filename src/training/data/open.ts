@@ -1,5 +1,5 @@
 import { dataPath } from '../../datafiles/look-up.js';
-import { SHAPE_CLASSES, type Split } from '../../datasets/registry.js';
+import { DATASETS, SHAPE_CLASSES, type Split } from '../../datasets/registry.js';
 import type { DataFacts, DataSource, Statistics } from '../../datasets/source.js';
 import type { Source } from '../../diagnostics/diagnostic.js';
 import { given } from '../../given.js';
@@ -7,7 +7,8 @@ import type { DatasetSpec } from '../../ir/program.js';
 import { elementCount } from '../../ir/types.js';
 import { resolve } from '../../platform/path.js';
 import { type Dataset, forEachImage, type ImageSet } from './dataset.js';
-import { defaultWorkers, heldBytes, openFiles } from './file-sources.js';
+import { defaultWorkers, openFiles } from './file-sources.js';
+import { heldBytes } from './held-bytes.js';
 import { chooseDataFolder, datasetBytes, loadClasses, loadDataset, loadSplit } from './load.js';
 import type { OpenOptions } from './open-options.js';
 import { resizeDataset, resizeSet } from './resize-set.js';
@@ -45,9 +46,9 @@ export async function openData(spec: DatasetSpec, options: OpenOptions): Promise
   const { source } = spec;
   switch (source.kind) {
     case 'known':
-      return withValidation(await resizeDataset(spec, await loadDataset(source.name, options.place)), spec.validation);
+      return resizeDataset(spec, withValidation(await loadDataset(source.name, options.place), spec.validation));
     case 'drawn':
-      return withValidation(await resizeDataset(spec, drawDataset(source)), spec.validation);
+      return resizeDataset(spec, withValidation(drawDataset(source), spec.validation));
     default:
       return openFiles(spec, source, options);
   }
@@ -69,12 +70,23 @@ export async function openClasses(spec: DatasetSpec, options: OpenOptions): Prom
   return (await openData(spec, options)).classes;
 }
 
-/** Bytes of memory that a data set takes: of many pictures those that are soon needed. */
+/**
+ * Bytes of memory that a data set takes: of pictures, and of what is brought to another size, those that are soon needed. How large the
+ * images of files of arrays are before that nobody knows yet.
+ */
 export function dataBytes({ source, size, image, images }: DatasetSpec): number {
-  if (source.kind === 'known') return datasetBytes(source.name, size === undefined ? undefined : image);
-  const bytes = elementCount(image);
-  const counts = [images?.train ?? 0, images?.test ?? 0];
-  return counts.reduce((sum, count) => sum + ('channels' in source ? heldBytes(count, bytes) : count * bytes), 0);
+  const { train = 0, test = 0 } = source.kind === 'known' ? DATASETS[source.name].images : (images ?? {});
+  const held = heldBytes(train, elementCount(image)) + heldBytes(test, elementCount(image));
+  if ('channels' in source) return held;
+  const resized = size === undefined ? 0 : held;
+  switch (source.kind) {
+    case 'known':
+      return resized + datasetBytes(source.name);
+    case 'drawn':
+      return resized + (train + test) * source.side ** 2 * 3;
+    default:
+      return size === undefined ? (train + test) * elementCount(image) : held;
+  }
 }
 
 /** Threads that decode pictures of the data set while it is trained on: none where its pixels are read as they are. */
@@ -82,9 +94,13 @@ export function decodingThreads({ source }: DatasetSpec): number {
   return 'channels' in source ? defaultWorkers() : 0;
 }
 
+/** So many images take so long to measure that somebody should know. */
+const LONG = 20_000;
+
 /** Mean and standard deviation of each channel over all pixels, in units of the 0..1 range. */
-export async function measureStatistics(set: ImageSet): Promise<Statistics> {
+export async function measureStatistics(set: ImageSet, onNotice?: OpenOptions['onNotice']): Promise<Statistics> {
   const { count, shape } = set;
+  if (count >= LONG) onNotice?.(`measuring mean and std of ${count} images`);
   const channels = shape.at(-1)!;
   const sums = new Float64Array(channels);
   const squares = new Float64Array(channels);
@@ -104,17 +120,20 @@ export async function measureStatistics(set: ImageSet): Promise<Statistics> {
   return { mean: mean.map((value) => value / 255), std: std.map((value) => (value === 0 ? 1 : value / 255)) };
 }
 
-/**
- * What a file can follow of a data set that was opened; with what was to be measured, of its training images. `whole`: where that is a part
- * of a set, all of it.
- */
+export interface FactsOptions extends Pick<OpenOptions, 'onNotice'> {
+  /** What a run knew when it began. */
+  readonly known?: DataFacts | undefined;
+  /** Where the data set is a part of one, all of it. */
+  readonly whole?: Pick<Dataset, 'train' | 'test'> | undefined;
+}
+
+/** What a file can follow of a data set that was opened; with what was to be measured, of its training images. */
 export async function factsOf(
   spec: DatasetSpec,
   { classes, train, test }: Dataset,
-  known?: DataFacts,
-  whole: Pick<Dataset, 'train' | 'test'> = { train, test },
+  { known, whole = { train, test }, onNotice }: FactsOptions = {},
 ): Promise<DataFacts> {
-  const statistics = known?.statistics ?? (spec.isUnmeasured ? await measureStatistics(train) : undefined);
+  const statistics = known?.statistics ?? (spec.isUnmeasured ? await measureStatistics(train, onNotice) : undefined);
   // Of what is resized only the channels count, which pictures are given and arrays have.
   const image = spec.size === undefined || !('channels' in spec.source) ? (known?.image ?? spec.image) : known?.image;
   return { classes, images: { train: whole.train.count, test: whole.test.count }, ...given({ image, statistics }) };

@@ -3,29 +3,15 @@ import { userError } from '../../diagnostics/diagnostic.js';
 import type { Supply } from './dataset.js';
 import type { Outcome } from './decode-jobs.js';
 import { keepingAlive } from './decode-pool.js';
+import { SUPPLY_SIZES } from './held-bytes.js';
 import { PicturePlaces } from './picture-places.js';
 import { type PictureStore, TOGETHER } from './picture-store.js';
-
-/** Bytes of pictures that are held in memory. */
-export interface SupplySizes {
-  /** A set of up to so many is held whole, once it is decoded. */
-  readonly whole: number;
-  /** Of a larger one. */
-  readonly ring: number;
-}
-
-const SIZES: SupplySizes = { whole: 256 << 20, ring: 64 << 20 };
 
 /** So many times what is held at once there is always room for. */
 const LEAST_HOLDS = 4;
 
 /** Images are read ahead anew when this share of the room has been used. */
 const REFILL = 8;
-
-/** Bytes of memory that the pictures of a set take. */
-export function heldBytes(count: number, bytes: number): number {
-  return count * bytes <= SIZES.whole ? count * bytes : SIZES.ring;
-}
 
 type Lost = Exclude<Outcome, 'loaded'>;
 type Ahead = (most: number) => Uint32Array;
@@ -47,7 +33,7 @@ export class PictureSupply implements Supply {
   constructor(
     private readonly store: Pick<PictureStore, 'bytes' | 'isSequential' | 'isCached' | 'load' | 'reject' | 'fileOf'>,
     private readonly indices: Uint32Array,
-    private readonly sizes = SIZES,
+    private readonly sizes = SUPPLY_SIZES,
   ) {
     this.isWhole = indices.length * store.bytes <= sizes.whole || (store.isSequential && !store.isCached);
     this.places = new PicturePlaces(indices.length, 0);

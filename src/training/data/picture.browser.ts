@@ -63,11 +63,6 @@ export async function decodePicture(bytes: Uint8Array, shape: Shape, size?: Imag
   return drawn(picture, [picture.width, picture.height], shape, (size ?? DEFAULT_SIZING).fit);
 }
 
-export async function resizePixels(pixels: Uint8Array, shape: Shape, { height, width, fit }: ImageSize): Promise<Uint8Array> {
-  const [from = 0, across = 0, channels = 0] = shape;
-  return drawn(pictureOf(pixels, shape), [across, from], [height, width, channels], fit);
-}
-
 export async function encodePng(pixels: Uint8Array, shape: Shape): Promise<Uint8Array> {
   return new Uint8Array(await (await pictureOf(pixels, shape).convertToBlob()).arrayBuffer());
 }

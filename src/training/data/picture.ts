@@ -45,13 +45,6 @@ async function inChannels(picture: Sharp, channels: number): Promise<Uint8Array>
 const sharpOf = ({ pixels, shape: [height = 0, width = 0, channels = 0] }: RawPicture): Sharp =>
   sharp(pixels, { raw: { width, height, channels: channels as 1 | 2 | 3 | 4 } });
 
-/** Pixels u8 HWC of 1 to 4 channels at another size. */
-export async function resizePixels(pixels: Uint8Array, shape: Shape, size: ImageSize): Promise<Uint8Array> {
-  const picture = sharpOf({ pixels, shape });
-  const resized = picture.resize(size.width, size.height, { fit: SHARP_FITS[size.fit], kernel: size.filter, background: BLACK });
-  return inChannels(resized, shape[2] ?? 0);
-}
-
 /** Of formats that sharp does not read. Throws an Error, or that of the library, for what is of one and damaged. */
 const readOther = (bytes: Uint8Array): RawPicture | undefined => readPnm(bytes) ?? readBmp(bytes);
 

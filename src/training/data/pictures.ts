@@ -8,10 +8,11 @@ import type { DatasetSpec } from '../../ir/program.js';
 import { parseBytes } from '../../numeric/bytes.js';
 import type { Dataset, ImageSet } from './dataset.js';
 import { decodePool } from './decode-pool.js';
+import { heldBytes } from './held-bytes.js';
 import type { OpenOptions } from './open-options.js';
 import type { PictureFiles } from './picture-files.js';
 import { PictureStore } from './picture-store.js';
-import { heldBytes, PictureSupply } from './picture-supply.js';
+import { PictureSupply } from './picture-supply.js';
 import { VALIDATION } from './validation.js';
 
 /** A set that takes so long to look at that somebody should know. */

@@ -1,6 +1,7 @@
 import { elementCount, type Shape } from '../../ir/types.js';
 import { type ImageSet, placeOf } from './dataset.js';
-import { encodePng, resizePixels } from './picture.js';
+import { encodePng } from './picture.js';
+import { Resampler } from './resample.js';
 
 /** Whether images of a shape can be seen: pictures have at most four channels. */
 export function isPicture(shape: Shape): boolean {
@@ -18,6 +19,7 @@ export async function setPicture(set: ImageSet, index: number, longest = Number.
   const factor = longest / Math.max(height, width);
   if (factor >= 1) return encodePng(pixels, set.shape);
   const size = { height: Math.max(1, Math.round(height * factor)), width: Math.max(1, Math.round(width * factor)) };
-  const resized = await resizePixels(pixels, set.shape, { ...size, fit: 'stretch', filter: 'lanczos3' });
+  const resized = new Uint8Array(size.height * size.width * channels);
+  new Resampler(set.shape, { ...size, fit: 'stretch', filter: 'lanczos3' }).write(pixels, resized);
   return encodePng(resized, [size.height, size.width, channels]);
 }

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { FastResizeFilter, ResizeFit, Transformer } from '@napi-rs/image';
 import type { Filter, Fit } from '../../datasets/source.js';
 import type { Shape } from '../../ir/types.js';
+import { type Placing, placing } from './placing.js';
 import { plainPicture } from './plain-picture.js';
 import type { RawPicture } from './pnm.js';
 
@@ -24,23 +25,6 @@ const FILTERS = {
   lanczos2: undefined,
   lanczos3: FastResizeFilter.Lanczos3,
 } as const satisfies Record<Filter, FastResizeFilter | undefined>;
-
-/** Where a picture of one size comes to lie in another one: of `width` and `height`, at `left` and `top`, which may be below 0. */
-interface Placing {
-  readonly width: number;
-  readonly height: number;
-  readonly left: number;
-  readonly top: number;
-}
-
-/** In whole pixels, which torchvision and Pillow have as well: the picture is out of proportion by less than one. */
-function placing(fit: Fit, [fromHeight, fromWidth]: readonly [number, number], [height, width]: readonly [number, number]): Placing {
-  if (fit === 'stretch') return { width, height, left: 0, top: 0 };
-  const [across, down] = [width / fromWidth, height / fromHeight];
-  const scale = fit === 'crop' ? Math.max(across, down) : Math.min(across, down);
-  const sized = { width: Math.max(1, Math.round(fromWidth * scale)), height: Math.max(1, Math.round(fromHeight * scale)) };
-  return { ...sized, left: (width - sized.width) >> 1, top: (height - sized.height) >> 1 };
-}
 
 /** How a BMP begins: with its letters, and some bytes later the size of its header. */
 function isBmp(bytes: Uint8Array): boolean {
