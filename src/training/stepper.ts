@@ -111,10 +111,8 @@ export class Stepper {
   /** Waits for the images of steps, before anything of them is issued. Rejects as `Supply.hold`. */
   private async hold(step: number, count: number): Promise<void> {
     const { epoch, first } = this.placeOf(step);
-    const held = this.options.batcher.hold(epoch, first, this.imagesOf(step, count), ownPlaces(this.options));
-    if (held === undefined) return;
     const started = performance.now();
-    await held;
+    await this.options.batcher.hold(epoch, first, this.imagesOf(step, count), ownPlaces(this.options));
     this.dataMs += performance.now() - started;
   }
 
