@@ -56,7 +56,7 @@ class ResizingSupply implements Supply {
   }
 }
 
-/** The images of a set at another size, which they are brought to as they are needed; at their own where nothing is said, or it is the same. */
+/** The images of a set at another size, which they are brought to as they are needed; at their own where none is said, or the same. */
 export function resizeSet(set: ImageSet, size: ImageSize | undefined, sizes: SupplySizes = SUPPLY_SIZES): ImageSet {
   const [height = 0, width = 0, channels = 0] = set.shape;
   if (size === undefined || set.count === 0 || (size.height === height && size.width === width)) return set;
