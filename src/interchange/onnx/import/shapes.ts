@@ -101,6 +101,8 @@ export function concat(builder: AmpBuilder, node: NodeView): Value {
   const at = node.int('axis', 0);
   const axis = at < 0 ? at + rank : at;
   const [head, ...tail] = all as [Value, ...Value[]];
+  // Networks of joined branches have it of one as well, where they begin.
+  if (tail.length === 0) return head;
   const shape = head.shape.map((size, i) => (i === axis ? all.reduce((sum, value) => sum + value.shape[axis]!, 0) : size));
   const along = layerAxis(head, axis);
   const isLast = along === ampcShape(head).length - 2;
