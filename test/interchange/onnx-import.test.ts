@@ -143,6 +143,19 @@ describe('ampc import', () => {
     assertNear(await logitsOf(file, weights), expected.logits.plain!);
   });
 
+  it('a Concat of one value is that value', async () => {
+    const model = decodeModel(readFileSync(`${FOLDER}/plain-script.onnx`));
+    const first = model.graph!.node!.find(({ opType }) => opType === 'Relu')!;
+    const [after] = first.output!;
+    const alone = { opType: 'Concat', name: 'alone', input: ['kept'], output: [after!], attribute: [{ name: 'axis', type: 2, i: 1 }] };
+    const node = model.graph!.node!.flatMap((one) => (one === first ? [{ ...one, output: ['kept'] }, alone] : [one]));
+    const path = workspace.path('alone.onnx');
+    writeFileSync(path, encodeModel({ ...model, graph: { ...model.graph, node } }));
+    const { file, weights } = await importModel(path, { out: workspace.path('alone'), normalize: '0.5, 0.5' });
+    assert.doesNotMatch(readFileSync(file, 'utf8'), /concat/);
+    assertNear(await logitsOf(file, weights), expected.logits.plain!);
+  });
+
   it('names a pool whose window the language has not, and why', async () => {
     const model = decodeModel(readFileSync(`${FOLDER}/plain-script.onnx`));
     const changed = (attributes: Readonly<Record<string, readonly number[]>>) => {
