@@ -57,6 +57,7 @@ const nodeOnly = [
   '^src/runtime/(cpu|cuda|tensorflow)/',
   '^src/runtime/(builds|kernel-cache|packages|program)\\.ts$',
   '^src/datafiles/',
+  '^src/costs/network\\.ts$',
   '^src/files/(cache-folder|own-file|standard-input|system-text)\\.ts$',
   '^src/training/data/(contact-sheet|decode-\\w+|download|duplicates|fetch|parquet-pictures|pictures?-\\w+|pictures|small-picture)\\.ts$',
   '^src/api/(data|doctor|dry-run|export|import-model|init|playground|write-result)\\.ts$',

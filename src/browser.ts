@@ -24,7 +24,7 @@ export { formatBytes } from './numeric/bytes.js';
 export { formatAmp } from './parser/format.js';
 export { type FormatChange, isSamePlan, type PlanDiff } from './plan/diff.js';
 export { type Explanation, explainLayers } from './plan/explain.js';
-export type { ExchangeTime, Network, NetworkReport, ScalePoint } from './plan/network.js';
+export type { ExchangeTime, MeasuredNetwork, Network, NetworkReport, SameBatch, ScalePoint } from './plan/network.js';
 export { parsePlan } from './plan/parse.js';
 export type { Plan, PlanFunction } from './plan/plan.js';
 export { printPlan } from './plan/print.js';

@@ -17,7 +17,7 @@ import { trainStep } from '../plan/facts.js';
 import type { FastestChoice } from '../plan/fastest.js';
 import type { Footprint } from '../plan/footprint.js';
 import type { FunctionLines, LineReport } from '../plan/line-reports.js';
-import { type Network, type NetworkReport, networkReport } from '../plan/network.js';
+import { type MeasuredNetwork, type Network, type NetworkReport, networkReport, type SameBatch } from '../plan/network.js';
 import { type CastReport, type LayerReport, type PlanFacts, reportPlan } from '../plan/report.js';
 import { type PlanTimes, planTimes } from '../plan/times.js';
 
@@ -52,7 +52,7 @@ export interface PlanReport extends PlanSummary, PlanFacts {
   readonly processMemory: ProcessMemory;
   /** Null where the kernels were not measured. */
   readonly predicted: PredictedTime | null;
-  /** What exchanges take over a network, and what more ranks would come to; null where no network was named. */
+  /** What exchanges take over a network, and what more ranks would come to; null where no network is known. */
   readonly network: NetworkReport | null;
   /** As `ampc check --json` has them. */
   readonly warnings: readonly DiagnosticData[];
@@ -72,9 +72,9 @@ function idlePinsOf({ lowered }: Compiled, { compute, policy }: EffectivePrecisi
 
 /**
  * Explains a compiled plan: by layer, cast, class of memory and line, against fp32, with warnings; that of several ranks also by the time
- * that its exchanges take over a network.
+ * that its exchanges take over a network, and, where plans of other numbers of ranks are given, what these come to at the same batch.
  */
-export async function explainPlan(compiled: Compiled, network?: Network): Promise<PlanReport> {
+export async function explainPlan(compiled: Compiled, network?: Network | MeasuredNetwork, same?: SameBatch): Promise<PlanReport> {
   const { source, program, plan, costs, choice } = compiled;
   const { accumulate } = program.recipe.train;
   const times = costs && planTimes(plan, accumulate, costs);
@@ -100,7 +100,7 @@ export async function explainPlan(compiled: Compiled, network?: Network): Promis
     fp32Memory: await memoryOf(planInFp32(program, plan)),
     processMemory: processMemory(plan, memory, program.recipe.dataset),
     predicted: costs && times ? predicted(times, costs, choice) : null,
-    network: network === undefined ? null : networkReport(plan, accumulate, network, costs),
+    network: network === undefined ? null : networkReport(plan, accumulate, network, costs, same),
     warnings: [...programWarnings(source, program), ...idlePinHints(source, idle)].map((found) => diagnosticData(found, source)),
   };
 }

@@ -1,4 +1,4 @@
-import { type ExchangeTime, formatBytes, type NetworkReport, type PlanReport } from '../index.js';
+import { type ExchangeTime, formatBytes, type Network, type NetworkReport, type PlanReport, type ScalePoint } from '../index.js';
 import { formatCount, formatMs, type Output } from './output.js';
 
 /** Characters of the curve's highest point. */
@@ -55,19 +55,42 @@ export function printExchanges({ exchanges, network }: PlanReport, output: Outpu
 }
 
 /** What a step comes to with the ranks of the plan, and with others. */
-function printScaling({ bandwidth, latency, perMessage, imagesPerRank, scaling }: NetworkReport, ranks: number, output: Output): void {
-  const here = scaling.find((point) => point.ranks === ranks)!;
-  const messages = `a message ${formatLatency(latency)}${perMessage === latency ? '' : `, each further one ${formatLatency(perMessage)}`}`;
-  const { exchangeMs, waitMs, stepMs } = here;
-  const known = waitMs !== null && stepMs !== null;
-  const rest = known
-    ? `computing hides ${formatMs(exchangeMs - waitMs)} of it, and ${formatMs(waitMs)} of a step of ` +
-      `${output.style('bold', formatMs(stepMs))} is waiting`
-    : 'what of it computing hides is not known: name a table of costs (--costs), or let ampc tune measure this machine';
-  output.line(`over ${formatBandwidth(bandwidth)}, ${messages}: exchanges take ${formatMs(exchangeMs)} a step; ${rest}`);
+function printScaling(network: NetworkReport, ranks: number, output: Output): void {
+  const { imagesPerRank, measured, scaling, sameBatch } = network;
+  const { exchangeMs, waitMs, stepMs } = scaling.find((point) => point.ranks === ranks)!;
+  const rest =
+    waitMs === null || stepMs === null
+      ? 'what of it computing hides is not known: name a table of costs (--costs), or let ampc tune measure this machine'
+      : `computing hides ${formatMs(exchangeMs - waitMs)} of it, and ${formatMs(waitMs)} of a step of ` +
+        `${output.style('bold', formatMs(stepMs))} is waiting`;
+  output.line(`over ${formatNetwork(network)}: exchanges take ${formatMs(exchangeMs)} a step; ${rest}`);
+  if (measured !== null) output.line(output.style('dim', measuredText(measured)));
+  const images = imagesPerRank === 1 ? '1 image' : `${imagesPerRank} images`;
+  printPoints(scaling, `each rank has ${images} a step however many there are: the batch grows with the ranks`, output);
+  const [first] = sameBatch;
+  if (first !== undefined)
+    printPoints(sameBatch, `the batch of ${formatCount(first.images)} images stays: each rank has its part of it`, output);
+}
+
+/** `ampc tune --network` on 4 ranks of 2 machines. */
+export function measuredText({ ranks, machines, library, at }: NonNullable<NetworkReport['measured']>): string {
+  const where =
+    machines === 1 ? 'on one machine, so that it says nothing of a network between machines' : `on ${formatCount(machines)} machines`;
+  const day = at.slice(0, 10);
+  return `measured by ampc tune --network, ${day}: ${formatCount(ranks)} ranks of ${library} ${where}; --network names another one`;
+}
+
+/** `10 Gbit/s, a message 50 us, each further one 20 us`. */
+export function formatNetwork({ bandwidth, latency, perMessage }: Network): string {
+  const further = perMessage === latency ? '' : `, each further one ${formatLatency(perMessage)}`;
+  return `${formatBandwidth(bandwidth)}, a message ${formatLatency(latency)}${further}`;
+}
+
+function printPoints(points: readonly ScalePoint[], note: string, output: Output): void {
+  const known = points.every(({ efficiency }) => efficiency !== null);
   output.table(
     ['ranks', 'images', 'exchanges', ...(known ? ['computing', 'waiting', 'step', 'images/s', 'efficiency', ''] : [])],
-    scaling.map((point) => [
+    points.map((point) => [
       formatCount(point.ranks),
       formatCount(point.images),
       formatMs(point.exchangeMs),
@@ -81,7 +104,6 @@ function printScaling({ bandwidth, latency, perMessage, imagesPerRank, scaling }
           ]),
     ]),
   );
-  const images = imagesPerRank === 1 ? '1 image' : `${imagesPerRank} images`;
-  output.line(output.style('dim', `each rank has ${images} a step however many there are: the batch grows with the ranks`));
+  output.line(output.style('dim', note));
   output.line();
 }

@@ -1,5 +1,5 @@
-import { Command } from 'commander';
-import { leaveRanks, rankAmongOthers, VERSION } from '../index.js';
+import { Command, CommanderError } from 'commander';
+import { VERSION } from '../index.js';
 import { addBackends } from './commands/backends.js';
 import { addBench } from './commands/bench.js';
 import { addCalibrate } from './commands/calibrate.js';
@@ -26,14 +26,8 @@ import { addUi } from './commands/ui.js';
 import { addVerify } from './commands/verify.js';
 import { EXIT, reportFailure } from './failure.js';
 import { Output } from './output.js';
+import { asRank } from './rank.js';
 import type { Stream } from './stream.js';
-
-/** A stream that leads nowhere. */
-const SILENT: Stream = { write: () => true };
-
-const FOLLOWER_WAITS_MS = 500;
-
-const isInterruption = (error: unknown): boolean => error instanceof Error && error.name === 'AbortError';
 
 const COMMANDS = [
   addTrain,
@@ -75,16 +69,15 @@ export async function runCommandLine(
   stdout: Stream = process.stdout,
   stderr: Stream = process.stderr,
 ): Promise<number> {
-  const quiet = argv.includes('--quiet') || argv.includes('-q');
-  const rank = argv[0] === 'train' ? rankAmongOthers() : undefined;
-  const isFollower = rank !== undefined && rank.rank > 0;
-  // What ranks do together the first one shows.
-  const output = isFollower ? new Output(false, SILENT, SILENT, true) : new Output(argv.includes('--json'), stdout, stderr, quiet);
+  const [json, quiet] = [argv.includes('--json'), argv.includes('--quiet') || argv.includes('-q')];
+  const rank = asRank(argv, stdout, stderr);
+  const output = rank?.output(json, quiet) ?? new Output(json, stdout, stderr, quiet);
+  const [out, err] = [rank?.stdout ?? stdout, rank?.stderr ?? stderr];
   let code: number = EXIT.done;
   const program = new Command('ampc')
     .description('Compiles and runs mixed-precision training: a plan you can read, diff, test and trust.')
     .version(VERSION)
-    .configureOutput({ writeOut: (text) => void stdout.write(text), writeErr: (text) => void stderr.write(text) })
+    .configureOutput({ writeOut: (text) => void out.write(text), writeErr: (text) => void err.write(text) })
     .showHelpAfterError('(--help shows how it is used)')
     .exitOverride()
     .hook('preAction', (_, command) => refuseEmptyValues(command));
@@ -94,17 +87,11 @@ export async function runCommandLine(
     });
   }
   try {
+    await rank?.join(output);
     await program.parseAsync(argv, { from: 'user' });
-    leaveRanks(undefined);
-    return code;
   } catch (error) {
-    if (rank === undefined) return reportFailure(error, output);
-    // A mistake that all make the first one tells.
-    if (isFollower) await new Promise((resolve) => setTimeout(resolve, FOLLOWER_WAITS_MS));
-    const own = new Output(argv.includes('--json'), stdout, stderr, quiet);
-    if (isFollower && !isInterruption(error)) own.error(`rank ${rank.rank} of ${rank.size} failed:`);
-    const failed = reportFailure(error, isInterruption(error) ? output : own);
-    leaveRanks(failed);
-    return failed;
+    if (!(error instanceof CommanderError) || error.exitCode !== 0) return rank?.fail(error) ?? reportFailure(error, output);
   }
+  rank?.leave();
+  return code;
 }

@@ -17,6 +17,7 @@ export type SchemaName =
   | 'import'
   | 'largest-batch'
   | 'learning-rate'
+  | 'network'
   | 'plan'
   | 'predict'
   | 'report'

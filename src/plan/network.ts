@@ -14,6 +14,11 @@ export interface Network {
   readonly perMessage: number;
 }
 
+/** A network, and where it was measured; `at`: when, as ISO 8601 has it. */
+export interface MeasuredNetwork extends Network {
+  readonly measured: { readonly ranks: number; readonly machines: number; readonly library: string; readonly at: string };
+}
+
 /** One bucket on its way. Milliseconds; null where the kernels' times are not known. */
 export interface ExchangeTime {
   readonly function: FunctionName;
@@ -41,12 +46,16 @@ export interface ScalePoint {
 }
 
 export interface NetworkReport extends Network {
+  /** Where its numbers come from; null: they were named. */
+  readonly measured: MeasuredNetwork['measured'] | null;
   /** Of each function that an optimizer step calls. */
   readonly exchanges: readonly ExchangeTime[];
   /** Images that each rank has in a step, however many ranks there are. */
   readonly imagesPerRank: number;
-  /** With one rank, and with powers of two and what the plan has, in order. */
+  /** With one rank, and with powers of two and what the plan has, in order: each has as many images as here. */
   readonly scaling: readonly ScalePoint[];
+  /** The same for the batch of the file, of which each rank takes a part; empty where plans of other numbers of ranks are not at hand. */
+  readonly sameBatch: readonly ScalePoint[];
 }
 
 const MOST_RANKS = 1024;
@@ -109,13 +118,16 @@ function runCall(
   return { compute, wait, transfers };
 }
 
+type Point = Omit<ScalePoint, 'efficiency'>;
+
 function scalePoint(
   plan: Plan,
   accumulate: number,
   ranks: number,
   network: Network,
   table: CostTable | undefined,
-): Omit<ScalePoint, 'efficiency'> {
+  images = ranks * imagesPerRank(plan, accumulate),
+): Point {
   const reports = exchangeReports(plan);
   let [exchange, compute, wait] = [0, 0, 0];
   for (const [fn, calls] of stepCalls(plan, accumulate)) {
@@ -130,7 +142,6 @@ function scalePoint(
     compute += calls * (call.compute - packing);
     wait += calls * call.wait;
   }
-  const images = ranks * imagesPerRank(plan, accumulate);
   const step = compute + wait;
   const known = table !== undefined;
   return {
@@ -164,20 +175,46 @@ function exchangeTimes(plan: Plan, accumulate: number, network: Network, table: 
   });
 }
 
+/** Numbers of ranks for which steps are predicted: powers of two, and what the plan has. */
+export function rankCounts(plan: Plan): readonly number[] {
+  const powers = Array.from({ length: Math.log2(MOST_RANKS) + 1 }, (_, power) => 2 ** power);
+  return [...new Set([...powers, ranksOf(plan)])].sort((a, b) => a - b);
+}
+
+function ranksOf(plan: Plan): number {
+  return exchangeReports(plan)[0]?.ranks ?? 1;
+}
+
+function withEfficiency(points: readonly Point[]): readonly ScalePoint[] {
+  const alone = points[0]?.imagesPerSecond ?? null;
+  return points.map((point) => ({ ...point, efficiency: alone === null ? null : point.imagesPerSecond! / point.ranks / alone }));
+}
+
+/** Plans of the rank with the most images, by how many ranks there are, and the images of all in a step. */
+export interface SameBatch {
+  readonly plans: ReadonlyMap<number, Plan>;
+  readonly images: number;
+}
+
 /**
  * What the exchanges of a plan of several ranks take over a network, what of that passes behind computing, and what more ranks would come
- * to if each had as many images as here.
+ * to: if each had as many images as here, and if they shared the batch of the file.
  */
-export function networkReport(plan: Plan, accumulate: number, network: Network, table: CostTable | undefined): NetworkReport {
-  const count = exchangeReports(plan)[0]?.ranks ?? 1;
-  const powers = Array.from({ length: Math.log2(MOST_RANKS) + 1 }, (_, power) => 2 ** power);
-  const points = [...new Set([...powers, count])].sort((a, b) => a - b).map((ranks) => scalePoint(plan, accumulate, ranks, network, table));
-  const alone = points[0]!.stepMs;
-  const scaling = points.map((point) => ({ ...point, efficiency: alone === null ? null : alone / point.stepMs! }));
+export function networkReport(
+  plan: Plan,
+  accumulate: number,
+  network: Network & Partial<MeasuredNetwork>,
+  table: CostTable | undefined,
+  same?: SameBatch,
+): NetworkReport {
+  const { bandwidth, latency, perMessage, measured = null } = network;
   return {
-    ...network,
+    ...{ bandwidth, latency, perMessage, measured },
     exchanges: exchangeTimes(plan, accumulate, network, table),
     imagesPerRank: imagesPerRank(plan, accumulate),
-    scaling,
+    scaling: withEfficiency(rankCounts(plan).map((ranks) => scalePoint(plan, accumulate, ranks, network, table))),
+    sameBatch: withEfficiency(
+      [...(same?.plans ?? [])].map(([ranks, other]) => scalePoint(other, accumulate, ranks, network, table, same!.images)),
+    ),
   };
 }

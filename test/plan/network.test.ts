@@ -34,6 +34,10 @@ function planOf(ranks: number): Plan {
   return compileProgram(program, defaultTarget('reference'));
 }
 
+function alone(): Plan {
+  return compileProgram(lowerProgram({ path: 'tiny.amp', text: TEXT }, { images: 24 }), defaultTarget('reference'));
+}
+
 /** To the nanosecond. */
 const round = (ms: number | null): number | null => (ms === null ? null : Math.round(ms * 1e6) / 1e6);
 
@@ -94,6 +98,26 @@ describe('exchanges over a network', () => {
     );
   });
 
+  it('weigh more where ranks share the batch of the file', () => {
+    // Exchanges and steps are those of 2 and 4 ranks above, for 8 images in all.
+    const plans = new Map([1, 2, 4].map((ranks) => [ranks, ranks === 1 ? alone() : planOf(ranks)]));
+    const { sameBatch } = networkReport(planOf(4), 1, NETWORK, flatCosts(Infinity), { plans, images: 8 });
+    assert.deepEqual(
+      sameBatch.map(({ ranks, images, exchangeMs, stepMs, imagesPerSecond, efficiency }) => [
+        ...[ranks, images],
+        ...[exchangeMs, stepMs].map(round),
+        Math.round(imagesPerSecond!),
+        efficiency!.toFixed(4),
+      ]),
+      [
+        [1, 8, 0, 17, 471, '1.0000'],
+        [2, 8, 7.540592, 24.033216, 333, '0.3537'],
+        [4, 8, 14.310888, 29.310888, 273, '0.1450'],
+      ],
+    );
+    assert.deepEqual(networkReport(planOf(4), 1, NETWORK, flatCosts(Infinity)).sameBatch, []);
+  });
+
   it('take what they take, and nothing is said of computing, where no kernel was timed', () => {
     const { exchanges, scaling } = networkReport(planOf(4), 1, NETWORK, undefined);
     assert.deepEqual(
@@ -141,6 +165,7 @@ describe('ampc plan --network', () => {
       stdout,
       /over 8 Gbit\/s, a message 1000 us, each further one 500 us: exchanges take 14\.3 ms a step; computing hides 7\.000 ms/,
     );
+    assert.match(stdout, /the batch of 8 images stays: each rank has its part of it/);
     assert.match(stdout, /^ +4 +8 +14\.3 ms +22\.0 ms +7\.311 ms +29\.3 ms +273 +64\.8 % +█{16}$/m);
   });
 

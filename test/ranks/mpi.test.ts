@@ -1,124 +1,21 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { launched, threadsPerRank } from '../../src/runtime/cpu/mpi/launcher.js';
 import { ampc } from '../support/cli.js';
-import { mainScript } from '../support/main-script.js';
 import { skip } from '../support/skip.js';
 import { useTiny } from '../support/tiny.js';
-
-/** By library: the launcher under the name that tells it from the other one. */
-const LAUNCHERS = {
-  'Open MPI': ['mpirun.openmpi', '--oversubscribe'],
-  MPICH: ['mpirun.mpich'],
-} as const;
-
-const ENV = { OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1', AMPC_RANK_TIMEOUT: '120' };
-
-function missing(...programs: readonly string[]): string | undefined {
-  return programs.find((program) => {
-    try {
-      execFileSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' });
-      return false;
-    } catch {
-      return true;
-    }
-  });
-}
-
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-interface Started {
-  readonly pid: number;
-  waitFor(pattern: RegExp): Promise<void>;
-  kill(signal: NodeJS.Signals): void;
-  readonly result: Promise<Ended>;
-}
-
-/** `mpirun -n RANKS ampc ARGS`; `perRank`: arguments that one rank alone has. */
-function start(launcher: readonly string[], ranks: number, args: readonly string[], perRank: readonly string[] = []): Started {
-  const main = mainScript();
-  const [program, ...options] = launcher as [string, ...string[]];
-  const node = [process.execPath, ...main.args, ...args];
-  const last = perRank.length === 0 ? [] : [':', '-n', '1', ...node, ...perRank];
-  const count = perRank.length === 0 ? ranks : ranks - 1;
-  const child = spawn(program, [...options, '-n', String(count), ...node, ...last], {
-    env: { ...process.env, ...main.env, ...ENV },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let [stdout, stderr] = ['', ''];
-  let changed = () => {};
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-    changed();
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-  });
-  let over = false;
-  const result = new Promise<Ended>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => {
-      over = true;
-      changed();
-      resolve({ code: code ?? -1, stdout, stderr });
-    });
-  });
-  return {
-    pid: child.pid!,
-    result,
-    kill: (signal) => void child.kill(signal),
-    waitFor: (pattern) =>
-      new Promise((resolve, reject) => {
-        changed = () => {
-          if (pattern.test(stdout)) resolve();
-          else if (over) reject(new Error(`ended before ${pattern} came:\n${stdout}\n${stderr}`));
-        };
-        changed();
-      }),
-  };
-}
-
-/** Processes below `pid` that train. */
-function ranksOf(pid: number): readonly number[] {
-  const rows = execFileSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' })
-    .trim()
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/));
-  const below = (parent: number): readonly string[][] =>
-    rows.filter(([, ppid]) => Number(ppid) === parent).flatMap((row) => [row, ...below(Number(row[0]))]);
-  return below(pid)
-    .filter(([, , program]) => program === process.execPath)
-    .map(([own]) => Number(own));
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
-
-async function gone(pids: readonly number[]): Promise<void> {
-  while (pids.some(isRunning)) await new Promise((resolve) => setTimeout(resolve, 20));
-}
+import { gone, LAUNCHERS, MISSING, ranksOf, start } from './launch.js';
 
 describe('ampc train on several ranks of MPI', function () {
   this.timeout(600_000);
   const work = useTiny();
-  const absent = missing('mpirun.openmpi', 'mpirun.mpich', 'mpicc.openmpi', 'mpicc.mpich', 'ps');
   const weights = (run: string) => readFileSync(work.path(`${run}/last.safetensors`));
   const args = (run: string, ...more: readonly string[]) => {
     return ['train', work.program, '--data', work.data, '--backend', 'cpu', '--out', work.path(run), '--threads', '1', ...more];
   };
 
   before(function () {
-    if (absent !== undefined) skip(this, `there is no ${absent}`);
+    if (MISSING !== undefined) skip(this, `there is no ${MISSING}`);
   });
 
   it('2 and 4 ranks end with the bits of one rank that accumulates as many micro-batches, with both libraries', async () => {
@@ -136,7 +33,7 @@ describe('ampc train on several ranks of MPI', function () {
     }
   });
 
-  it('goes on with another number of ranks where a rank was killed, and refuses a rank with another plan by name', async () => {
+  it('goes on with another number of ranks where a rank was killed', async () => {
     const [launcher] = Object.values(LAUNCHERS);
     const whole = await start(launcher, 3, args('whole', '--set', 'train.epochs=20')).result;
     assert.equal(whole.code, 0, whole.stderr);
@@ -150,9 +47,6 @@ describe('ampc train on several ranks of MPI', function () {
     const resumed = await start(launcher, 2, args('cut', '--set', 'train.epochs=20', '--resume')).result;
     assert.equal(resumed.code, 0, resumed.stderr);
     assert.match(readFileSync(work.path('cut/metrics.jsonl'), 'utf8'), /"event":"done"/);
-    const other = await start(launcher, 2, args('other'), ['--batch', '16']).result;
-    assert.equal(other.code, 1);
-    assert.match(other.stderr, /AMP6508\]: rank 1 has another plan than rank 0/);
   });
 
   it('a signal saves and ends all ranks, and the run goes on to the bits of one that was not interrupted', async () => {

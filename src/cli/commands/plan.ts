@@ -1,5 +1,4 @@
 import {
-  type Compiled,
   type CompileOptions,
   checkGates,
   compile,
@@ -10,9 +9,11 @@ import {
   explainLayers,
   explainPlan,
   GATE_NAMES,
+  keptNetwork,
   type Network,
   type Plan,
   parseGates,
+  plansOfSameBatch,
   printPlan,
   programWarnings,
   readSavedPlan,
@@ -91,7 +92,7 @@ export const addPlan: AddCommand = (program, output, exitWith) => {
     .option(
       '--network <bandwidth,latency>',
       'with --ranks: what exchanges take over such a network, such as 10Gbps,50us, what of it computing hides, and up to 1,024 ranks; ' +
-        'a third number is the time of each further message (default: the latency)',
+        'a third number is the time of each further message (default: the latency); without it, what ampc tune --network measured',
       networkOf,
     )
     .option('--epoch <n>', 'the plan of this epoch, from 1: `freeze … until` and `after` change it', integer(1))
@@ -129,7 +130,7 @@ export const addPlan: AddCommand = (program, output, exitWith) => {
     if (saved !== undefined && (await withSavedPlan(file, () => view(saved, choices, output)))) return;
     // Shaders are of a plan in formats that a GPU has, whatever backend would run it here.
     const backend = choices.backend ?? (choices.emit === undefined ? undefined : EMIT[choices.emit].backend);
-    await show(await compile(file, { ...compileOptions(choices), backend, onNotice: output.notice }), choices, output);
+    await show(file, { ...compileOptions(choices), backend, onNotice: output.notice }, choices, output);
   });
 };
 
@@ -148,10 +149,14 @@ async function view(plan: Plan, { emit, dump, explain }: Choices, output: Output
   return true;
 }
 
-async function show(compiled: Compiled, choices: Choices, output: Output): Promise<void> {
+async function show(file: string, options: CompileOptions, choices: Choices, output: Output): Promise<void> {
+  const compiled = await compile(file, options);
   const { plan, source, program } = compiled;
   if (await view(plan, choices, output)) return;
-  const report = await explainPlan(compiled, choices.network);
+  const network = (choices.ranks ?? 1) === 1 ? undefined : (choices.network ?? (await keptNetwork()));
+  // What it has to say of how a file is planned it has said.
+  const same = network && (await plansOfSameBatch(file, compiled, { ...options, onNotice: undefined }));
+  const report = await explainPlan(compiled, network, same);
   output.event(report);
   if (!output.json) printReport(report, choices.all, output);
   // A hint stands beside the line that it is about.

@@ -6,6 +6,7 @@ import {
   type LargestBatchOptions,
   type LearningRateOptions,
   largestBatch,
+  measureNetwork,
   type TuneOptions,
   type Tuning,
   tune,
@@ -14,6 +15,7 @@ import { onInterrupt } from '../interrupt.js';
 import { progressBar, progressShare } from '../live-line.js';
 import { integer, ofCall, options } from '../options.js';
 import type { Output } from '../output.js';
+import { formatNetwork } from '../ranks-view.js';
 import { printLargestBatch, printRateTest } from '../rate-view.js';
 import type { AddCommand } from './command.js';
 import { addInitOptions } from './run-options.js';
@@ -88,6 +90,7 @@ function range(text: string): readonly [number, number] {
 
 interface Choices extends TuneOptions, LearningRateOptions {
   readonly table: boolean;
+  readonly network?: boolean;
   readonly lr?: readonly [number, number] | true;
   readonly largestBatch?: string | true;
 }
@@ -113,7 +116,7 @@ function withoutRates<T extends Partial<Record<(typeof OF_RATES)[number], unknow
 async function testRates(file: string, { lr, ...choices }: Choices, output: Output, exitWith: (code: number) => void): Promise<void> {
   const interrupt = onInterrupt(output, 'stopping');
   const [from, to] = lr === true || lr === undefined ? [] : lr;
-  const { table: _, largestBatch: _fits, ...others } = choices;
+  const { table: _, network: _network, largestBatch: _fits, ...others } = choices;
   const onStep = (step: number, steps: number) =>
     output.progress(() => `learning rates ${progressBar(step, steps, 24)} ${progressShare(step, steps)}`);
   try {
@@ -144,11 +147,30 @@ async function findBatch(file: string, choices: LargestBatchOptions, output: Out
   if (!output.json) printLargestBatch(found, output);
 }
 
+/** Times the ways between the ranks that run this together; the first one keeps it. */
+async function timeNetwork(file: string | undefined, command: Command, output: Output): Promise<void> {
+  const other = command.options.find(
+    (option) => command.getOptionValueSource(option.attributeName()) === 'cli' && !['network', 'json'].includes(option.attributeName()),
+  );
+  if (file !== undefined || other !== undefined)
+    command.error(`error: --network measures what is between ranks, whatever they train: leave ${file ?? other!.long} away`);
+  const measurement = await measureNetwork(output.notice);
+  output.event({ event: 'network', ...measurement });
+  if (output.json) return;
+  const { ranks, machines, library } = measurement.measured;
+  const where = machines === 1 ? 'one machine' : `${machines} machines`;
+  output.line(`${ranks} ranks of ${library} on ${where}: ${output.style('bold', formatNetwork(measurement))}`);
+  if (machines === 1) output.line('these share the memory of one machine: for a network between machines start ranks on several of them');
+  if (measurement.kept !== null) output.line(`kept in ${measurement.kept}, where ampc plan FILE --ranks N finds it`);
+}
+
 export const addTune: AddCommand = (program, output, exitWith) => {
   const command = program
     .command('tune')
-    .description('find the formats that make a step fastest on this machine; or a learning rate; or the largest batch that fits')
-    .argument('<file>', '.amp file')
+    .description(
+      'find the formats that make a step fastest on this machine; or a learning rate, the largest batch that fits, or what a network takes',
+    )
+    .argument('[file]', '.amp file; --network takes none')
     .addOption(
       new Option('--lr [from:to]', 'look for a learning rate: steps with a rising rate, until the loss is lost (default: 1e-6:10)')
         .argParser(range)
@@ -165,6 +187,7 @@ export const addTune: AddCommand = (program, output, exitWith) => {
       'timed steps of each plan (default: one and a half seconds of them); with --lr: steps (default: 100)',
       integer(3),
     )
+    .option('--network', 'under mpirun: latency and bandwidth between the ranks, for ampc plan --ranks')
     .option('--table', 'show the table of costs that policy fastest decides by; times only what it lacks')
     .addOption(options.backend())
     .addOption(options.precision())
@@ -177,10 +200,15 @@ export const addTune: AddCommand = (program, output, exitWith) => {
     .addOption(options.threads())
     .addOption(options.workers())
     .addOption(options.json())
-    .action(async (file: string, choices: Choices) => {
+    .action(async (file: string | undefined, choices: Choices) => {
+      if (choices.network) return timeNetwork(file, command, output);
+      if (file === undefined) {
+        command.error("error: missing required argument 'file'");
+        return;
+      }
       refuseForeign(command, choices);
       if (choices.lr !== undefined) return testRates(file, choices, output, exitWith);
-      const { table, lr: _, largestBatch: fits, ...given } = ofCall(choices);
+      const { table, network: _network, lr: _, largestBatch: fits, ...given } = ofCall(choices);
       const others = withoutRates(given);
       if (fits !== undefined) return findBatch(file, { ...others, memory: fits === true ? undefined : fits }, output);
       if (table) {

@@ -79,7 +79,7 @@ export function threadsPerRank({ localSize, size }: Pick<Launched, 'localSize' |
 }
 
 /** Which of several ranks this process is; undefined: it is alone. */
-export function rankAmongOthers(): Pick<Launched, 'rank' | 'size'> | undefined {
+export function rankAmongOthers(): Pick<Launched, 'rank' | 'size' | 'localRank'> | undefined {
   const found = launched();
   return found === undefined || found.size === 1 ? undefined : found;
 }

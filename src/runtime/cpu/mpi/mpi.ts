@@ -66,8 +66,10 @@ export interface MpiRanks extends Collectives {
   readonly launched: Launched;
   /** Name and version of the library. */
   readonly library: string;
-  /** Ends all ranks, with the exit code of this one. Does not return. */
-  abort(code: number): void;
+  /** Seconds of a round of messages, in which each rank has one for so many others (`shim-measuring.ts`); all ask for the same. */
+  measure(bytes: number, others: number, rounds: number, turns: number): Promise<number>;
+  /** Ends all ranks with this exit code; the first one prints the text, unless it is itself the one that says so. Does not return. */
+  fail(code: number, text: string): void;
   /** Waits for the others, and leaves MPI: nothing can be exchanged any more. */
   end(): void;
 }
@@ -79,7 +81,7 @@ async function open(found: Launched, onNotice?: (text: string) => void): Promise
   reserveStack();
   const library = loadLibrary(path);
   const start = library.func('int ampc_mpi_start(double seconds, void *numbers, void *version)');
-  const [numbers, version] = [new Int32Array(2), Buffer.alloc(256)];
+  const [numbers, version] = [Int32Array.of(found.rank, found.size), Buffer.alloc(256)];
   const state = start(seconds, numbers, version) as number;
   if (state !== 0)
     throw userError(
@@ -93,6 +95,7 @@ async function open(found: Launched, onNotice?: (text: string) => void): Promise
     .toString('latin1')
     .split(/[\0\n]/)[0]!
     .replace(/,? package.*/, '')
+    .replace(/\s*Version:\s*/, ' ')
     .trim();
   if (size !== found.size || rank !== found.rank)
     throw userError(
@@ -112,7 +115,10 @@ async function open(found: Launched, onNotice?: (text: string) => void): Promise
     count: number,
     wire: number,
   ) => Promise<void>;
-  const abort = library.func('void ampc_mpi_abort(int code)');
+  const measureAsync = promisify(
+    library.func('double ampc_mpi_measure(int64_t bytes, int32_t others, int32_t rounds, int32_t turns)').async,
+  ) as MpiRanks['measure'];
+  const fail = library.func('void ampc_mpi_fail(int code, const char *text)');
   const end = library.func('void ampc_mpi_end(void)');
   const gatherOf = async (own: Uint8Array, lengths: readonly number[]): Promise<readonly Uint8Array[]> => {
     const all = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0) || 1);
@@ -142,7 +148,8 @@ async function open(found: Launched, onNotice?: (text: string) => void): Promise
       await sumAsync(own, sum, own.length, WIRES[wire]);
       return sum;
     },
-    abort: (code) => void abort(code),
+    measure: measureAsync,
+    fail: (code, text) => void fail(code, text),
     end: () => void end(),
   };
 }
@@ -164,11 +171,15 @@ export function joinRanks(onNotice?: (text: string) => void): Promise<MpiRanks |
   return joined;
 }
 
-/** Ends this process's part: well, together with all others, or, where it failed, all of them with its exit code. */
-export function leaveRanks(failure: number | undefined): void {
+/**
+ * Ends this process's part: well, together with all others, or, where it failed, all of them with its exit code. What a rank says of its
+ * failure the first one prints, which prints its own before. False: the ranks have not met, so that nothing was said or ended.
+ */
+export function leaveRanks(failure?: { readonly code: number; readonly text: string }): boolean {
   const ranks = present;
   present = undefined;
-  if (ranks === undefined) return;
+  if (ranks === undefined) return false;
   if (failure === undefined) ranks.end();
-  else ranks.abort(failure);
+  else ranks.fail(failure.code, failure.text);
+  return true;
 }
