@@ -4,6 +4,8 @@ import type { Program } from '../ir/program.js';
 import { printPlan } from '../plan/print.js';
 import type { PlanTarget } from '../plan/target.js';
 import { createHash } from '../platform/hash.js';
+import { hostname } from '../platform/system.js';
+import { type CoresOf, shareCores, threadsPerRank } from '../runtime/cpu/mpi/launcher.js';
 import type { MpiRanks } from '../runtime/cpu/mpi/mpi.js';
 import { RunClaim } from '../training/run-claim.js';
 
@@ -22,6 +24,26 @@ export async function claimTogether<T extends { readonly claim: RunClaim }>(
   if (own !== undefined) return own;
   const [dir, isNew] = JSON.parse(decode(first!)) as [string, boolean];
   return { claim: RunClaim.follow(dir, isNew) };
+}
+
+/**
+ * Threads of this rank where nobody says how many: the cores on which ranks of its machine may run are shared out among these. `onNotice`
+ * is told where the launcher leaves it fewer than it could have. All ranks ask.
+ */
+export async function threadsOfRank(
+  ranks: MpiRanks,
+  { threads: asked, onNotice }: { readonly threads?: number | undefined; readonly onNotice?: ((text: string) => void) | undefined },
+): Promise<number> {
+  const own: CoresOf = { host: hostname(), ...ranks.cores };
+  const all = (await ranks.gather(encode(JSON.stringify(own)))).map((bytes) => JSON.parse(decode(bytes)) as CoresOf);
+  if (asked !== undefined) return asked;
+  const { threads, unbound } = shareCores(own, all) ?? { threads: threadsPerRank(ranks.launched), unbound: 0 };
+  if (threads < unbound)
+    onNotice?.(
+      `each rank has ${threads === 1 ? '1 thread' : `${threads} threads`}, for ${ranks.launched.launcher} binds it to so many cores; ` +
+        `unbound it would have ${unbound} (Open MPI: mpirun --bind-to none)`,
+    );
+  return threads;
 }
 
 /** The first line in which two texts differ, of each. */

@@ -13,7 +13,6 @@ import { lowerProgram, withUsed } from '../lower/lower.js';
 import type { Plan } from '../plan/plan.js';
 import { printPlan } from '../plan/print.js';
 import { basename, resolve } from '../platform/path.js';
-import { threadsPerRank } from '../runtime/cpu/mpi/launcher.js';
 import { joinRanks, type MpiRanks } from '../runtime/cpu/mpi/mpi.js';
 import { loadOptions } from '../runtime/load-options.js';
 import { selectBackend } from '../runtime/select.js';
@@ -30,7 +29,7 @@ import { writes } from '../training/ranks.js';
 import { RunClaim } from '../training/run-claim.js';
 import { hasWeights, openRun, sourceName } from '../training/run-folder.js';
 import { Callbacks } from './callbacks.js';
-import { checkSamePlans, claimTogether } from './ranks.js';
+import { checkSamePlans, claimTogether, threadsOfRank } from './ranks.js';
 import { type RunReference, runFolder } from './run-reference.js';
 import { claimRunFolder, dataOf, type RunChoices, readRun, runConfig } from './runs.js';
 import { resolveChoices, resumedRun, TRAIN_KEYS, type TrainOptions } from './train-choices.js';
@@ -123,7 +122,7 @@ async function trainIn(
   passed: TrainOptions,
   peers: MpiRanks | undefined,
 ): Promise<TrainOutcome> {
-  const options = peers === undefined ? passed : { ...passed, threads: passed.threads ?? threadsPerRank(peers.launched), peers };
+  const options = peers === undefined ? passed : { ...passed, threads: await threadsOfRank(peers, passed), peers };
   const ranks = peers && { count: peers.size, rank: peers.rank };
   const run = claim.dir;
   const stored = claim.isNew ? undefined : await readRun(run);

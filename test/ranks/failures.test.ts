@@ -61,6 +61,9 @@ describe('ranks that are slow, differ or fail', function () {
   });
 
   it('a mistake that all make is told once', async () => {
+    const watched = await start(OPEN, 2, ['train', work.program, '--watch']).result;
+    assert.equal(watched.code, 2);
+    once(watched.stderr, /--watch does not go with several ranks/);
     for (const launcher of Object.values(LAUNCHERS)) {
       const usage = await start(launcher, 2, args('wrong', '--ranks', '2')).result;
       assert.equal(usage.code, 2);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { launched, threadsPerRank } from '../../src/runtime/cpu/mpi/launcher.js';
+import { coresIn, launched, shareCores, threadsPerRank } from '../../src/runtime/cpu/mpi/launcher.js';
 import { ampc } from '../support/cli.js';
 import { skip } from '../support/skip.js';
 import { useTiny } from '../support/tiny.js';
@@ -76,10 +76,25 @@ describe('ranks and their launchers', () => {
     const slurm = { SLURM_PROCID: '2', SLURM_NTASKS: '4', SLURM_LOCALID: '0', SLURM_NTASKS_PER_NODE: '2' };
     assert.equal(launched(slurm), undefined);
     assert.deepEqual(launched({ ...slurm, SLURM_STEP_ID: '0' }), { launcher: 'srun', library: undefined, ...facts });
+    // What srun starts by PMIx or PMI has the variables of the library as well, and these say more.
+    assert.equal(launched({ ...slurm, SLURM_STEP_ID: '0', ...open })?.library, 'Open MPI');
+    assert.equal(launched({ ...slurm, SLURM_STEP_ID: '0', PMI_RANK: '2', PMI_SIZE: '4' })?.library, 'MPICH');
+    // A pod of the MPI operator is started by mpirun over ssh, and has Kubernetes' own variables besides.
+    const pod = { ...open, KUBERNETES_SERVICE_HOST: '10.0.0.1', K_MPI_JOB_ROLE: 'worker', HOSTNAME: 'job-worker-1' };
+    assert.deepEqual(launched(pod), launched(open));
+    assert.equal(launched({ OMPI_COMM_WORLD_RANK: 'x', OMPI_COMM_WORLD_SIZE: '4' }), undefined);
     assert.equal(launched({}), undefined);
   });
 
   it('share the cores of their machine', () => {
     assert.deepEqual([threadsPerRank({ localSize: 2, size: 8 }, 16), threadsPerRank({ localSize: undefined, size: 8 }, 4)], [8, 1]);
+    const ranks = (...lists: readonly string[]) => lists.map((list) => ({ host: 'a', cores: coresIn(list), present: 16 }));
+    const first = (all: ReturnType<typeof ranks>) => shareCores(all[0]!, [...all, { host: 'b', cores: coresIn('0-63'), present: 64 }]);
+    // Bound to nothing, to sockets, each to a core, and all of them in a container of four cores.
+    assert.deepEqual(first(ranks('0-15', '0-15')), { threads: 8, unbound: 8 });
+    assert.deepEqual(first(ranks('0-7', '0-7', '8-15', '8-15')), { threads: 4, unbound: 4 });
+    assert.deepEqual(first(ranks('0', '1')), { threads: 1, unbound: 8 });
+    assert.deepEqual(first(ranks('2,5-7', '2,5-7')), { threads: 2, unbound: 2 });
+    assert.equal(shareCores({ host: 'a', cores: [], present: 16 }, []), undefined);
   });
 });

@@ -1,6 +1,15 @@
 import { type Command, Option } from 'commander';
 import { shellWord } from '../../diagnostics/shell-word.js';
-import { dryRun, renderDiagnostics, resume, type Source, type TrainOptions, type TrainOutcome, train } from '../../index.js';
+import {
+  dryRun,
+  rankAmongOthers,
+  renderDiagnostics,
+  resume,
+  type Source,
+  type TrainOptions,
+  type TrainOutcome,
+  train,
+} from '../../index.js';
 import { EXIT } from '../failure.js';
 import { type Interrupt, onInterrupt } from '../interrupt.js';
 import { duration, integer, MOST_RUNS, ofCall, options } from '../options.js';
@@ -150,6 +159,8 @@ async function tryOut(file: string, choices: Choices, interrupt: Interrupt, outp
 /** Wrong usage as a text; undefined: none. */
 function wrongUse(file: string | undefined, choices: Choices): string | undefined {
   const { resume: run, out, runs } = choices;
+  if (rankAmongOthers() !== undefined && (choices.watch || runs !== undefined))
+    return `${choices.watch ? '--watch' : '--runs'} does not go with several ranks, which train one run together: leave it away`;
   const unfit = runs === undefined ? undefined : notForSeveral(choices);
   if (unfit !== undefined) return unfit;
   if (typeof run === 'string' && out !== undefined) return '--resume DIR names the folder, as --out does';

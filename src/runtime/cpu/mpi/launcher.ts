@@ -78,6 +78,39 @@ export function threadsPerRank({ localSize, size }: Pick<Launched, 'localSize' |
   return Math.max(1, Math.floor(cores / (localSize ?? size)));
 }
 
+/** Where a rank may run; no cores: its system does not say. */
+export interface CoresOf {
+  readonly host: string;
+  readonly cores: readonly number[];
+  /** Cores of its machine. */
+  readonly present: number;
+}
+
+/** A list such as `0-3,8`. */
+export function coresIn(text: string): readonly number[] {
+  return text.split(',').flatMap((range) => {
+    const [first, last = first] = range.trim().split('-').map(Number) as [number, number?];
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+}
+
+/**
+ * Threads of a rank: its part of the cores on which any rank of its machine may run, and no more than it may run on itself; and how many
+ * they would be without a launcher that binds ranks to cores of their own. Undefined where the system does not say.
+ */
+export function shareCores(
+  { host, cores, present }: CoresOf,
+  all: readonly CoresOf[],
+): { readonly threads: number; readonly unbound: number } | undefined {
+  const here = all.filter((other) => other.host === host);
+  const together = new Set(here.flatMap((other) => other.cores)).size;
+  if (cores.length === 0) return undefined;
+  const threads = Math.max(1, Math.min(cores.length, Math.floor(together / here.length)));
+  // What keeps all to the same cores, such as a container, is no launcher that gives each its own.
+  const isBound = cores.length < together;
+  return { threads, unbound: isBound ? Math.max(threads, Math.floor(present / here.length)) : threads };
+}
+
 /** Which of several ranks this process is; undefined: it is alone. */
 export function rankAmongOthers(): Pick<Launched, 'rank' | 'size' | 'localRank'> | undefined {
   const found = launched();

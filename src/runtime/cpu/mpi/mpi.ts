@@ -9,7 +9,8 @@ import { buildLibrary } from '../cache.js';
 import type { Compiler } from '../compiler.js';
 import { loadLibrary } from '../library-file.js';
 import { reserveStack } from '../native.js';
-import { type Launched, launched, type MpiLibrary } from './launcher.js';
+import { ownCores } from './cores.js';
+import { type CoresOf, type Launched, launched, type MpiLibrary } from './launcher.js';
 import { SHIM, SHIM_FUNCTIONS } from './shim.js';
 
 const INSTALL: Readonly<Record<MpiLibrary, string>> = {
@@ -64,10 +65,13 @@ const WIRES: Readonly<Record<WireType, number>> = { f32: 0, bf16: 1, f16: 2 };
 export interface MpiRanks extends Collectives {
   readonly native: unknown;
   readonly launched: Launched;
+  readonly cores: Omit<CoresOf, 'host'>;
   /** Name and version of the library. */
   readonly library: string;
   /** Seconds of a round of messages, in which each rank has one for so many others (`shim-measuring.ts`); all ask for the same. */
   measure(bytes: number, others: number, rounds: number, turns: number): Promise<number>;
+  /** Seconds so far in which buckets travelled, and for which this rank's kernels waited until they had. */
+  times(): { readonly travelled: number; readonly waited: number };
   /** Ends all ranks with this exit code; the first one prints the text, unless it is itself the one that says so. Does not return. */
   fail(code: number, text: string): void;
   /** Waits for the others, and leaves MPI: nothing can be exchanged any more. */
@@ -118,6 +122,7 @@ async function open(found: Launched, onNotice?: (text: string) => void): Promise
   const measureAsync = promisify(
     library.func('double ampc_mpi_measure(int64_t bytes, int32_t others, int32_t rounds, int32_t turns)').async,
   ) as MpiRanks['measure'];
+  const timesInto = library.func('void ampc_mpi_times(void *seconds)');
   const fail = library.func('void ampc_mpi_fail(int code, const char *text)');
   const end = library.func('void ampc_mpi_end(void)');
   const gatherOf = async (own: Uint8Array, lengths: readonly number[]): Promise<readonly Uint8Array[]> => {
@@ -133,6 +138,7 @@ async function open(found: Launched, onNotice?: (text: string) => void): Promise
     rank,
     size,
     launched: found,
+    cores: ownCores(),
     library: name,
     native: library.func('const void *ampc_mpi_functions(void)')() as unknown,
     gather: async (own) => {
@@ -149,6 +155,11 @@ async function open(found: Launched, onNotice?: (text: string) => void): Promise
       return sum;
     },
     measure: measureAsync,
+    times: () => {
+      const seconds = new Float64Array(2);
+      timesInto(seconds);
+      return { travelled: seconds[0]!, waited: seconds[1]! };
+    },
     fail: (code, text) => void fail(code, text),
     end: () => void end(),
   };

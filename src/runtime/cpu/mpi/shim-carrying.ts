@@ -15,6 +15,9 @@ static job *first, *last;
 static int64_t left_over;
 static pthread_t carrier;
 
+/* Seconds so far in which buckets travelled, and for which kernels stood still until they had come. */
+static double travelled, waited;
+
 static int64_t stretch(int64_t elements, int of) { return elements * of / size; }
 
 /* Sends each rank its part of from, at most 2^30 bytes, and takes what each has for this one; own parts are left alone. */
@@ -89,8 +92,10 @@ static void *carry_all(void *unused) {
     job *const work = first;
     pthread_mutex_unlock(&mutex);
     if (work == NULL) return NULL;
+    const double since = now();
     carry(work);
     pthread_mutex_lock(&mutex);
+    travelled += now() - since;
     first = work->next;
     if (first == NULL) last = NULL;
     left_over--;
@@ -122,7 +127,9 @@ static void start(const exchange_part *parts, int32_t count, int32_t wire) {
 
 static void finish(int64_t most) {
   pthread_mutex_lock(&mutex);
+  const double since = left_over > most ? now() : 0;
   while (left_over > most) pthread_cond_wait(&changed, &mutex);
+  if (since > 0) waited += now() - since;
   pthread_mutex_unlock(&mutex);
 }
 `;

@@ -69,6 +69,14 @@ EXPORT void ampc_mpi_sum(const float *own, float *sum, int64_t count, int32_t wi
   finish(0);
 }
 
+/* Of the time so far: in which buckets travelled, and for which kernels waited. */
+EXPORT void ampc_mpi_times(double *seconds) {
+  pthread_mutex_lock(&mutex);
+  seconds[0] = travelled;
+  seconds[1] = waited;
+  pthread_mutex_unlock(&mutex);
+}
+
 /* Every rank ends well, and all together; MPI itself would wait for ever. */
 EXPORT void ampc_mpi_end(void) {
   pthread_mutex_lock(&mutex);
@@ -91,6 +99,7 @@ export const SHIM_FUNCTIONS = [
   'ampc_mpi_gather',
   'ampc_mpi_sum',
   'ampc_mpi_measure',
+  'ampc_mpi_times',
   'ampc_mpi_fail',
   'ampc_mpi_end',
 ] as const;
