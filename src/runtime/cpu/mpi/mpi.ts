@@ -80,12 +80,13 @@ export interface MpiRanks extends Collectives {
 
 async function open(found: Launched, onNotice?: (text: string) => void): Promise<MpiRanks> {
   const seconds = patience();
+  // UCX, on which MPICH of Debian stands, else watches mmap and brk by code that it writes into them while V8's threads are in there: a rank in
+  // some dozens then ended in a segmentation fault. What that is for, a cache of registered memory, the messages here do not need. It is
+  // read as the library is loaded, which building it does.
+  process.env.UCX_MEM_MMAP_HOOK_MODE ??= 'none';
   const compiler = await findMpicc(found);
   const { path } = await buildLibrary(SHIM, compiler, targetFor('plain', 'other'), [], { functions: SHIM_FUNCTIONS, onNotice });
   reserveStack();
-  // UCX, on which MPICH of Debian stands, else watches malloc and brk by code that it writes into them while V8's threads are in there: a
-  // rank in some dozens then ended in a segmentation fault. What that is for, a cache of registered memory, the messages here do not need.
-  process.env.UCX_MEM_MMAP_HOOK_MODE ??= 'none';
   const library = loadLibrary(path);
   const start = library.func('int ampc_mpi_start(double seconds, void *numbers, void *version)');
   const [numbers, version] = [Int32Array.of(found.rank, found.size), Buffer.alloc(256)];
