@@ -80,7 +80,7 @@ export interface MpiRanks extends Collectives {
 
 async function open(found: Launched, onNotice?: (text: string) => void): Promise<MpiRanks> {
   const seconds = patience();
-  // UCX, on which MPICH of Debian stands, else watches mmap and brk by code that it writes into them while V8's threads are in there: a rank in
+  // UCX, on which MPICH of Debian stands, else watches mmap and brk by code that it writes into them under V8's threads: one rank in
   // some dozens then ended in a segmentation fault. What that is for, a cache of registered memory, the messages here do not need. It is
   // read as the library is loaded, which building it does.
   process.env.UCX_MEM_MMAP_HOOK_MODE ??= 'none';
