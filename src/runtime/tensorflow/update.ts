@@ -198,7 +198,8 @@ function lerp(tf: Calls, a: Tensor, b: Tensor, s: Tensor): Tensor {
 
 const average: Kernel = (context) => {
   const { tf, node } = context;
-  const [avg, w, n, share] = context.inputs as [Tensor, Tensor, Tensor, Tensor];
+  const [avg, , n, share] = context.inputs as [Tensor, Tensor, Tensor, Tensor];
+  const w = context.widened(1);
   const later = node.attrs.mean === true ? tf.div(1, tf.cast(tf.add(n, 1), CODES.f32)) : share;
   const taken = tf.choose(tf.compare('Equal', n, 0), tf.scalar(1, CODES.f32), later);
   return write(context, 0, tf.choose(isDue(context, 3, 4), lerp(tf, avg, w, taken), avg));
