@@ -7,10 +7,14 @@ import {
   type InitializeParams,
   type InitializeResult,
   LogMessageNotification,
+  LSPErrorCodes,
   MessageType,
   ProposedFeatures,
   ResponseError,
+  type ResponseMessage,
   ShowMessageNotification,
+  StreamMessageReader,
+  StreamMessageWriter,
   TextDocumentSyncKind,
 } from 'vscode-languageserver/node';
 import { UserError } from '../diagnostics/diagnostic.js';
@@ -19,6 +23,7 @@ import { formatEdits } from '../language/edits.js';
 import { TOKEN_TYPES } from '../language/semantic.js';
 import * as features from './features.js';
 import { actionsIn } from './findings.js';
+import { Gate } from './gate.js';
 import { PLAN_VIEW_REQUEST, type PlanViewParams, planView } from './plan-view.js';
 import { toOffset, toRange, toSpan, toTextEdit } from './positions.js';
 import { Session } from './session.js';
@@ -73,7 +78,14 @@ function clientOf({ capabilities: { textDocument, workspace }, initializationOpt
 
 /** Serves an editor over two streams until it says that it is done. */
 export function startServer(input: NodeJS.ReadableStream, output: NodeJS.WritableStream): void {
-  const connection = createConnection(ProposedFeatures.all, input, output);
+  const writer = new StreamMessageWriter(output);
+  const gate = new Gate(({ id, ...error }) => {
+    const refused: ResponseMessage = { jsonrpc: '2.0', id, error };
+    void writer.write(refused);
+  });
+  // A stream that is destroyed does not end.
+  input.on('close', () => gate.end());
+  const connection = createConnection(ProposedFeatures.all, new StreamMessageReader(input.pipe(gate)), writer);
   let client: Client = {
     snippets: false,
     configuration: false,
@@ -151,7 +163,9 @@ function answer(connection: Connection, session: Session, client: () => Client):
     const analysis = of(textDocument);
     return analysis && features.signatureHelp(analysis, position);
   });
-  connection.languages.inlayHint.on(({ textDocument, range }) => {
+  connection.languages.inlayHint.on(async ({ textDocument, range }) => {
+    // An editor that cannot be told of a plan would show those of the one before until the next keystroke.
+    if (!client().refreshesHints) await session.planned(textDocument.uri);
     const analysis = of(textDocument);
     return analysis && [...features.inlayHints(analysis, session.plan(textDocument.uri), range, session.settings.hints)];
   });
@@ -178,7 +192,7 @@ function answer(connection: Connection, session: Session, client: () => Client):
     const analysis = of(textDocument);
     const edit =
       analysis === undefined ? 'the document is not open' : session.rename(textDocument.uri, toOffset(analysis.lines, position), newName);
-    return typeof edit === 'string' ? new ResponseError(-32803, edit) : edit;
+    return typeof edit === 'string' ? new ResponseError(LSPErrorCodes.RequestFailed, edit) : edit;
   });
   connection.onDocumentSymbol(({ textDocument }) => {
     const analysis = of(textDocument);
@@ -209,7 +223,8 @@ function answer(connection: Connection, session: Session, client: () => Client):
     const analysis = of(textDocument);
     return { data: analysis === undefined ? [] : features.encodedTokens(analysis, range) };
   });
-  connection.onCodeLens(({ textDocument: { uri } }) => {
+  connection.onCodeLens(async ({ textDocument: { uri } }) => {
+    if (!client().refreshesLenses) await session.planned(uri);
     const analysis = session.analysis(uri);
     return analysis && features.codeLenses(analysis, session.plan(uri), client().commands, uri);
   });

@@ -49,6 +49,11 @@ export class Session {
     return this.service.latestPlan(uri);
   }
 
+  /** Resolves when the plan of a document's text is there, or will not be: there are mistakes, or the text has changed. */
+  async planned(uri: string): Promise<void> {
+    if (this.analysis(uri) !== undefined) await this.service.plan(uri).catch(() => {});
+  }
+
   /** The findings about a document that are shown. */
   findings(uri: string): readonly Diagnostic[] {
     return this.found.get(uri) ?? this.analysis(uri)?.diagnostics ?? [];

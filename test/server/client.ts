@@ -72,7 +72,10 @@ export class EditorClient {
     for (const listener of this.listeners) listener();
   }
 
-  static async start(initializationOptions: unknown = {}): Promise<{ readonly client: EditorClient; readonly result: InitializeResult }> {
+  static async start(
+    initializationOptions: unknown = {},
+    capabilities: ClientCapabilities = CAPABILITIES,
+  ): Promise<{ readonly client: EditorClient; readonly result: InitializeResult }> {
     const main = mainScript();
     const child = spawn(process.execPath, [...main.args, 'lsp', '--stdio'], {
       stdio: ['pipe', 'pipe', 'pipe'],
@@ -88,7 +91,7 @@ export class EditorClient {
     const result = await connection.sendRequest(InitializeRequest.type, {
       processId: process.pid,
       rootUri: null,
-      capabilities: CAPABILITIES,
+      capabilities,
       initializationOptions,
     });
     await connection.sendNotification(InitializedNotification.type, {});
