@@ -47,3 +47,12 @@ export function parameterLabel(param: Parameter): string {
   const fallback = defaultText(param);
   return fallback === undefined ? param.name : `${param.name} = ${fallback}`;
 }
+
+/** "whole number, at least 1; default 3". `quote`: around the default, for Markdown. */
+export function describeParameter(param: Parameter, quote: '' | '`' = ''): string {
+  const fallback = defaultText(param);
+  return `${describeValues(param)}${fallback === undefined ? '' : `; default ${quote}${fallback}${quote}`}`;
+}
+
+/** An item of a list in Markdown. */
+export const parameterLine = ({ name, doc }: Parameter): string => `- \`${name}\`: ${doc}`;

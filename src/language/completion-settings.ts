@@ -5,7 +5,7 @@ import { FILE_SOURCES } from '../lower/choices/source.js';
 import { LINES } from '../lower/lines.js';
 import { INITIALIZERS } from '../ops/initializers.js';
 import type { Analysis } from './analysis.js';
-import { defaultText, describeValues, isOptional, type Parameter } from './arguments.js';
+import { describeParameter, isOptional, type Parameter } from './arguments.js';
 import { callableOf, datasetDoc, findSetting, linesOf, settingsOf } from './catalogue.js';
 import { visibleNames } from './scopes.js';
 
@@ -95,11 +95,6 @@ export function patterns(analysis: Analysis, of: 'layers' | 'parameters'): reado
     ...[...blocks].map((label): Completion => ({ label: written(label), kind: 'pattern', detail: 'layers' })),
     ...[...new Set<string>([...ops, ...LOSS_KINDS])].map((label): Completion => ({ label, kind: 'pattern', detail: 'op' })),
   ];
-}
-
-export function describeParameter(param: Parameter): string {
-  const fallback = defaultText(param);
-  return `${describeValues(param)}${fallback === undefined ? '' : `; default ${fallback}`}`;
 }
 
 export function wordsOf({ kind, words = [] }: Parameter): readonly Completion[] {

@@ -6,19 +6,9 @@ import { PROPERTIES } from '../lower/properties.js';
 import { KEEP_FORMATS } from '../lower/settings.js';
 import { LIBRARY_NAMES } from '../lower/used-text.js';
 import type { Analysis } from './analysis.js';
-import { isOptional } from './arguments.js';
+import { describeParameter, isOptional } from './arguments.js';
 import { callableOf, SECTIONS, signatureText } from './catalogue.js';
-import {
-  type Completion,
-  datasets,
-  describeParameter,
-  initializers,
-  patterns,
-  settings,
-  settingValues,
-  wordDoc,
-  wordsOf,
-} from './completion-settings.js';
+import { type Completion, datasets, initializers, patterns, settings, settingValues, wordDoc, wordsOf } from './completion-settings.js';
 import { type Context, cursorAt, type OpenCall } from './cursor.js';
 import { visibleNames } from './scopes.js';
 

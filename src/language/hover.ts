@@ -3,17 +3,16 @@ import type { Span } from '../diagnostics/diagnostic.js';
 import { matchesLayer } from '../ir/pattern.js';
 import { FILE_SOURCES } from '../lower/choices/source.js';
 import { DATASET_PROPERTIES } from '../lower/dataset-properties.js';
-import { findLine } from '../lower/lines.js';
 import { PROPERTIES } from '../lower/properties.js';
 import type { StageTrace } from '../lower/trace.js';
 import { formatBytes } from '../numeric/bytes.js';
 import type { LayerReport } from '../plan/report.js';
 import type { Analysis } from './analysis.js';
-import { defaultText, describeValues, type Parameter } from './arguments.js';
-import { type Callable, callableOf, datasetDoc, findSetting, SECTIONS, signatureText } from './catalogue.js';
+import { describeParameter, type Parameter, parameterLine } from './arguments.js';
+import { type Callable, callableOf, datasetDoc, SECTIONS, signatureText } from './catalogue.js';
 import type { DocumentPlan } from './document-plan.js';
+import { settingText } from './hover-settings.js';
 import type { Place } from './places.js';
-import { runValue } from './run-values.js';
 import { flopText, formatName, plural, resultText, timeText } from './units.js';
 
 export interface Hover {
@@ -57,7 +56,7 @@ function describe(place: Place, analysis: Analysis, plan: DocumentPlan | undefin
     case 'property':
       return PROPERTIES[place.name] ?? (DATASET_PROPERTIES as Readonly<Record<string, string>>)[place.name];
     case 'setting':
-      return settingText(place.section, place.name, analysis, plan);
+      return settingText(place, analysis, plan);
     case 'word':
       return callableText(callableOf({ kind: 'setting', section: place.section, setting: place.setting, word: place.name }, new Map()));
     case 'format':
@@ -91,11 +90,8 @@ function callableText(callable: Callable | undefined): string | undefined {
   );
 }
 
-const parameterLine = (param: Parameter): string => `- \`${param.name}\`: ${param.doc}`;
-
 function parameterText(param: Parameter): string {
-  const fallback = defaultText(param);
-  return `**${param.name}**: ${param.doc}\n\n${describeValues(param)}${fallback === undefined ? '' : `; default \`${fallback}\``}`;
+  return `**${param.name}**: ${param.doc}\n\n${describeParameter(param, '`')}`;
 }
 
 function stageText(name: string, start: number, analysis: Analysis, plan: DocumentPlan | undefined): string | undefined {
@@ -154,38 +150,6 @@ function traceText({ path, shape }: StageTrace, plan: DocumentPlan | undefined):
       ),
   ].filter((line) => line !== undefined && line !== '');
   return [head, ...lines.map((line) => `- ${line}`)].join('\n');
-}
-
-function settingText(section: string, name: string, analysis: Analysis, plan: DocumentPlan | undefined): string | undefined {
-  const { parsed, source, program } = analysis;
-  const line = findLine(section, name)?.doc;
-  const setting = findSetting(section, name);
-  if (setting === undefined) return line && `**${name}** ${line}`;
-  const { value, doc } = setting;
-  const fallback = value.kind === 'choice' ? value.default : value.kind === 'scalar' ? defaultText(value.param) : undefined;
-  const found = parsed.file.sections.find(({ kind }) => kind === section);
-  const items = found !== undefined && 'items' in found ? found.items : [];
-  const item = items.find((candidate) => candidate.kind === 'setting' && candidate.name.text === name);
-  const written =
-    item?.kind === 'setting' && value.kind !== 'call' ? source.text.slice(item.value.span.start, item.value.span.end) : undefined;
-  const run = program && runValue(section, name, program, plan);
-  const choices = value.kind === 'choice' ? value.choices.map((choice) => `- \`${choice.name}\`: ${choice.doc}`).join('\n') : '';
-  const takes =
-    value.kind === 'scalar' ? describeValues(value.param) : value.kind === 'call' ? value.params.map(parameterLine).join('\n') : '';
-  return [
-    `**${name}**: ${line ?? doc}`,
-    takes,
-    choices,
-    [
-      fallback === undefined ? '' : `default \`${fallback}\``,
-      written === undefined ? '' : `here \`${written}\``,
-      run === undefined || run === written ? '' : `in a run \`${run}\``,
-    ]
-      .filter((part) => part !== '')
-      .join('; '),
-  ]
-    .filter((part) => part !== '')
-    .join('\n\n');
 }
 
 /** The layers that a pattern means, and what it changes for them is in the plan. */

@@ -1,4 +1,4 @@
-import type { PrecisionSpec, Program, TrainSpec } from '../ir/program.js';
+import type { DatasetSpec, PrecisionSpec, Program, TrainSpec } from '../ir/program.js';
 import { precisionName } from '../ir/types.js';
 import { resolveScaling } from '../precision/scaling.js';
 import type { DocumentPlan } from './document-plan.js';
@@ -34,15 +34,18 @@ function fieldOf<T extends object>(name: string, spec: T, readers: Readonly<Reco
 
 const known = (value: unknown): string | undefined => (value === undefined ? undefined : textOf(value));
 
+function datasetValue(name: string, { mean, std, isUnmeasured, size, augment }: DatasetSpec): unknown {
+  if (name === 'normalize') return isUnmeasured ? undefined : { kind: name, mean, std };
+  if (name === 'size') return size && { kind: name, pixels: [size.height, size.width], fit: size.fit, filter: size.filter };
+  return augment.find(({ kind }) => kind === name);
+}
+
 /** What a setting is in a run of a program; undefined where nothing but the file says. */
 export function runValue(section: string, name: string, { recipe }: Program, plan: DocumentPlan | undefined): string | undefined {
   // What a policy that looks at costs has chosen stands in the plan alone.
   if (section === 'precision' && name === 'compute' && plan !== undefined) return formatName(plan.plan.precision);
   if (section === 'precision') return known(fieldOf(name, recipe.precision, PRECISION));
   if (section === 'train') return known(fieldOf(name, recipe.train, TRAIN));
-  if (section === 'dataset' && name === 'normalize') {
-    const { mean, std, isUnmeasured } = recipe.dataset;
-    return isUnmeasured ? undefined : `normalize(mean: ${textOf(mean)}, std: ${textOf(std)})`;
-  }
+  if (section === 'dataset') return known(datasetValue(name, recipe.dataset));
   return undefined;
 }

@@ -225,6 +225,23 @@ describe('what is shown of a place', () => {
     assert.match(text, /default `64`; here `8`/);
   });
 
+  it('a setting that is written like a call, and one of a `group` line', () => {
+    const group = 'train { batch 8  optimizer adam(lr: 1e-3)  group biases { optimizer sgd(lr: 0.1) } }';
+    const text = NET.replace('normalize(mean: 0.5, std: 0.5)', 'size(40, fit: pad) crop(padding: 4)')
+      .replace('[32, 32, 3]', '[40, 40, 3]')
+      .replace(/train \{.*\}/, group);
+    const analysis = new Analysis({ path: 'x.amp', text });
+    assert.deepEqual(
+      analysis.diagnostics.filter(({ severity }) => severity === 'error'),
+      [],
+    );
+    const shown = (word: string, behind = 0) => hoverAt(analysis, undefined, text.indexOf(word, behind) + 1)!.text;
+    assert.match(shown('crop'), /`padding`: pixels on each side \(whole number, at least 1.*\)\n/);
+    assert.match(shown('crop'), /default `zero`\)\n\nhere `crop\(padding: 4\)`$/);
+    assert.match(shown('size'), /here `size\(40, fit: pad\)`; in a run `size\(pixels: \[40, 40\], fit: pad, filter: lanczos3\)`$/);
+    assert.match(shown('optimizer', text.indexOf('group')), /here `sgd\(lr: 0\.1\)`$/);
+  });
+
   it('parentheses: what they take, and which of it is being written', () => {
     const { analysis, offset } = at(NET.replace('conv2d(width, kernel: 3', 'conv2d(width, kernel: ⟂3'));
     const help = signatureAt(analysis, offset)!;
