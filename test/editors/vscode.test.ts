@@ -7,6 +7,7 @@ import path from 'node:path';
 import { chromium } from 'playwright-core';
 import { plainService } from '../../src/language/service.js';
 import { planView } from '../../src/server/plan-view.js';
+import { DEFAULT_SETTINGS, readEditorSettings } from '../../src/server/settings.js';
 import { ROOT } from '../spec-runner.js';
 import { findChromium } from '../support/chromium.js';
 import { skip } from '../support/skip.js';
@@ -20,6 +21,7 @@ interface Manifest {
     readonly grammars: readonly { readonly language: string; readonly scopeName: string; readonly path: string }[];
     readonly snippets: readonly { readonly language: string; readonly path: string }[];
     readonly commands: readonly { readonly command: string }[];
+    readonly configuration: { readonly properties: Readonly<Record<string, { readonly default: unknown }>> };
     readonly menus: Readonly<Record<string, readonly { readonly command: string }[]>>;
   };
 }
@@ -59,6 +61,19 @@ describe('the VS Code extension', () => {
     for (const file of files) assert.ok(JSON.parse(readFileSync(path.join(EXTENSION, file), 'utf8')), file);
     const { scopeName } = JSON.parse(readFileSync(path.join(EXTENSION, grammars[0]!.path), 'utf8')) as { scopeName: string };
     assert.equal(scopeName, grammars[0]!.scopeName);
+  });
+
+  it('has on its page of settings what the server reads, with the same defaults', () => {
+    const given: Record<string, unknown> = {};
+    for (const [name, { default: fallback }] of Object.entries(manifest.contributes.configuration.properties)) {
+      const [, group, part] = name.split('.');
+      if (part === undefined) given[group!] = fallback;
+      else given[group!] = { ...(given[group!] as object | undefined), [part]: fallback };
+    }
+    const { path: _started, backend, inlayHints } = given;
+    assert.deepEqual({ backend, hints: inlayHints }, DEFAULT_SETTINGS);
+    const switched = Object.keys(DEFAULT_SETTINGS.hints).map((name) => readEditorSettings({ inlayHints: { [name]: false } }).hints);
+    assert.equal(new Set(switched.map((hints) => JSON.stringify(hints))).size, 3);
   });
 
   it('is packaged, and registers the commands that it contributes', function () {

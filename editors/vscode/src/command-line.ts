@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as vscode from 'vscode';
 
@@ -28,18 +28,33 @@ function runAmpc(ampc: string, words: readonly string[], folder: string): Promis
   });
 }
 
-/** Asks for one of the runs in a folder, writes its report, and opens that where the system opens pages. */
+/** What `ampc runs --json` says of the runs in a folder, at any depth. */
+interface Runs {
+  readonly event: string;
+  readonly runs: readonly { readonly run: string; readonly updated: string }[];
+}
+
+/** The runs in a folder as they are named from there, the newest first; a text where they cannot be listed. */
+async function listRuns(ampc: string, folder: string): Promise<readonly string[] | string> {
+  const { failed, stdout, all } = await runAmpc(ampc, ['runs', '.', '--json'], folder);
+  if (failed) return all;
+  const events = stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Partial<Runs>]));
+  const runs = events.flatMap((event) => (event.event === 'runs' ? (event.runs ?? []) : []));
+  return [...runs].sort((a, b) => b.updated.localeCompare(a.updated)).map(({ run }) => run);
+}
+
+/** Asks for one of the runs in a folder, writes its report, and opens that. */
 export async function openReport(ampc: string, folder: vscode.Uri): Promise<void> {
-  const configs = await vscode.workspace.findFiles(new vscode.RelativePattern(folder, '**/config.json'), '**/node_modules/**', 200);
-  const runs = [];
-  for (const { fsPath } of configs) if (existsSync(path.join(path.dirname(fsPath), 'plan.txt'))) runs.push(path.dirname(fsPath));
+  const runs = await listRuns(ampc, folder.fsPath);
+  if (typeof runs === 'string') {
+    void vscode.window.showErrorMessage(runs);
+    return;
+  }
   if (runs.length === 0) {
     void vscode.window.showWarningMessage('There is no run in this folder: train first.');
     return;
   }
-  const newest = runs.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
-  const shown = newest.map((run) => path.relative(folder.fsPath, run));
-  const run = shown.length === 1 ? shown[0] : await vscode.window.showQuickPick(shown, { placeHolder: 'Which run? The newest is first.' });
+  const run = runs.length === 1 ? runs[0] : await vscode.window.showQuickPick(runs, { placeHolder: 'Which run? The newest is first.' });
   if (run === undefined) return;
   const title = `ampc: the report of ${run}`;
   const { failed, stdout, all } = await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title }, () =>
@@ -47,24 +62,53 @@ export async function openReport(ampc: string, folder: vscode.Uri): Promise<void
   );
   const file = stdout.trim().split('\n').at(-1);
   if (failed || file === undefined) void vscode.window.showErrorMessage(all);
-  else await vscode.env.openExternal(vscode.Uri.file(path.resolve(folder.fsPath, file)));
+  else await openPage(path.resolve(folder.fsPath, file), `report of ${run}`);
 }
 
-/** Runs `ampc` and shows what it prints, plan or error, in a document beside the editor. */
-export async function showOutput(ampc: string, words: readonly string[], folder: string): Promise<void> {
-  const { all: printed } = await runAmpc(ampc, words, folder);
-  const document = await vscode.workspace.openTextDocument({ content: printed, language: 'plaintext' });
-  await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.Beside, preview: true, preserveFocus: true });
+/** A page of this machine: where the editor runs on another one, or in a browser, the system there cannot open it, and the editor shows it. */
+async function openPage(file: string, title: string): Promise<void> {
+  const { env, window, UIKind, Uri, ViewColumn } = vscode;
+  if (env.remoteName === undefined && env.uiKind === UIKind.Desktop) {
+    await env.openExternal(Uri.file(file));
+    return;
+  }
+  const panel = window.createWebviewPanel('ampc.report', title, ViewColumn.Active, { enableScripts: true, localResourceRoots: [] });
+  panel.webview.html = await readFile(file, 'utf8');
 }
 
-/** Trains in a terminal, where Ctrl-C saves the checkpoint as it does outside of the editor. */
-export function trainInTerminal(ampc: string, file: string): void {
-  const { command, args } = commandLine(ampc, ['train', path.basename(file)]);
-  const terminal = vscode.window.createTerminal({
-    name: `ampc train ${path.basename(file)}`,
-    cwd: path.dirname(file),
-    ...(process.platform !== 'win32' && { shellPath: command, shellArgs: [...args] }),
-  });
-  if (process.platform === 'win32') terminal.sendText([command, ...args].join(' '));
-  terminal.show();
+/** Documents that show what `ampc` printed: they can be read, searched and closed, and are no files that want to be saved. */
+export class Printouts implements vscode.TextDocumentContentProvider {
+  static readonly scheme = 'ampc-output';
+  private readonly texts = new Map<string, string>();
+  private readonly changes = new vscode.EventEmitter<vscode.Uri>();
+  readonly onDidChange = this.changes.event;
+
+  provideTextDocumentContent(uri: vscode.Uri): string {
+    return this.texts.get(uri.path) ?? '';
+  }
+
+  /** Runs `ampc` and shows what it prints, result or error, under a title beside the editor. */
+  async show(ampc: string, words: readonly string[], folder: string, title: string): Promise<void> {
+    const { all } = await runAmpc(ampc, words, folder);
+    const uri = vscode.Uri.from({ scheme: Printouts.scheme, path: `/${title}` });
+    this.texts.set(uri.path, all);
+    this.changes.fire(uri);
+    const document = await vscode.workspace.openTextDocument(uri);
+    await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.Beside, preview: true, preserveFocus: true });
+  }
+}
+
+/**
+ * Trains in a terminal that stays when the run has ended, with what it printed; Ctrl-C saves the checkpoint there as it does outside of
+ * the editor.
+ */
+export async function trainInTerminal(ampc: string, file: string): Promise<void> {
+  const { command, args, shell } = commandLine(ampc, ['train', path.basename(file)]);
+  const options = { cwd: path.dirname(file) };
+  // A shell quotes what a task gives it word by word.
+  const execution = shell
+    ? new vscode.ShellExecution(ampc, ['train', path.basename(file)], options)
+    : new vscode.ProcessExecution(command, [...args], options);
+  const task = new vscode.Task({ type: 'process' }, vscode.TaskScope.Workspace, `train ${path.basename(file)}`, 'ampc', execution);
+  await vscode.tasks.executeTask(task);
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import * as vscode from 'vscode';
 import { LanguageClient, type LanguageClientOptions, type ServerOptions, TransportKind } from 'vscode-languageclient/node';
-import { commandLine, openReport, showOutput, trainInTerminal } from './command-line';
+import { commandLine, openReport, Printouts, trainInTerminal } from './command-line';
 import { PlanPanel } from './plan-view';
 
 let client: LanguageClient | undefined;
@@ -44,8 +44,15 @@ async function start(): Promise<void> {
   }
 }
 
+/** Ends the server. One that did not start cannot be stopped, which is no reason not to start another. */
+async function stop(): Promise<void> {
+  const before = client;
+  client = undefined;
+  if (before?.needsStop() === true) await before.dispose();
+}
+
 async function restart(): Promise<void> {
-  await client?.dispose();
+  await stop();
   await start();
 }
 
@@ -65,14 +72,16 @@ async function savedFile(address: unknown): Promise<string | undefined> {
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
   const command = (name: string, run: (...args: unknown[]) => unknown) =>
     context.subscriptions.push(vscode.commands.registerCommand(name, run));
+  const printouts = new Printouts();
+  context.subscriptions.push(vscode.workspace.registerTextDocumentContentProvider(Printouts.scheme, printouts));
   command('ampc.restart', restart);
   command('ampc.plan', async (address) => {
     const file = await savedFile(address);
-    if (file !== undefined) await showOutput(findAmpc(), ['plan', file], path.dirname(file));
+    if (file !== undefined) await printouts.show(findAmpc(), ['plan', file], path.dirname(file), `plan of ${path.parse(file).name}`);
   });
   command('ampc.train', async (address) => {
     const file = await savedFile(address);
-    if (file !== undefined) trainInTerminal(findAmpc(), file);
+    if (file !== undefined) await trainInTerminal(findAmpc(), file);
   });
   command('ampc.graph', async () => {
     const document = vscode.window.activeTextEditor?.document;
@@ -87,7 +96,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   command('ampc.runs', async () => {
     const folder = vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
     if (folder === undefined) void vscode.window.showWarningMessage('Open a folder first.');
-    else await showOutput(findAmpc(), ['runs'], folder);
+    else await printouts.show(findAmpc(), ['runs', '.'], folder, 'runs');
   });
   context.subscriptions.push(
     vscode.workspace.onDidChangeConfiguration((change) => {
@@ -98,5 +107,5 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
 }
 
 export async function deactivate(): Promise<void> {
-  await client?.dispose();
+  await stop();
 }
