@@ -23,8 +23,15 @@ export function completionsAt(analysis: Analysis, offset: number): Completions {
   const { parsed } = analysis;
   const isInComment = parsed.comments.some(({ startOffset, image }) => startOffset < offset && offset <= startOffset + image.length);
   if (isInComment) return { replaces: { start: offset, end: offset }, items: [] };
-  const { context, word } = cursorAt(parsed.tokens, offset);
-  return { replaces: word, items: itemsFor(context, analysis, offset) };
+  const { context, word, isQuoted } = cursorAt(parsed.tokens, offset);
+  const items = itemsFor(context, analysis, offset);
+  return { replaces: word, items: isQuoted ? inQuotes(context, items) : items };
+}
+
+/** What may stand in quotes, with them. */
+function inQuotes({ kind }: Context, items: readonly Completion[]): readonly Completion[] {
+  if (kind === 'use-path') return items;
+  return kind === 'pattern' ? items.map((item) => ({ ...item, label: `"${item.label.replaceAll('"', '')}"` })) : [];
 }
 
 function itemsFor(context: Context, analysis: Analysis, offset: number): readonly Completion[] {

@@ -124,6 +124,8 @@ class Reader {
     if (type === t.Use) return { kind: 'use-path' };
     if (type === t.Pipe || type === t.Share) return { kind: 'stage' };
     if (type === t.As || type === t.LetKeyword || type === t.Model || type === t.Block) return { kind: 'nothing' };
+    if (type === t.Dot && this.settings !== undefined && this.line !== undefined && this.line.about !== 'value')
+      return { kind: 'pattern', of: this.line.about };
     if (type === t.Dot) return { kind: 'property', ofDataset: this.beforePrevious?.tokenType === t.DatasetValue };
     if (top === undefined) return this.atTop();
     if (this.settings !== undefined) return this.inSettings(this.settings);
@@ -133,6 +135,11 @@ class Reader {
     if (top.open === t.LeftBrace && this.isStages) return { kind: 'stage' };
     const endsValue = type !== undefined && (VALUES.has(type) || CLOSERS.has(type));
     return endsValue ? { kind: 'after-stage' } : { kind: 'value' };
+  }
+
+  /** Where a name begins behind whose dot the cursor is. */
+  get dotted(): number | undefined {
+    return this.previous?.tokenType === t.Dot ? this.beforePrevious?.startOffset : undefined;
   }
 
   /** Whether the braces that were just opened hold stages: those of `repeat`. */
@@ -174,18 +181,39 @@ export interface Cursor {
   readonly call: OpenCall | undefined;
   /** The word that is being written, which what is chosen replaces. */
   readonly word: { readonly start: number; readonly end: number };
+  /** Whether that is a text in quotes, which may not be closed yet. */
+  readonly isQuoted: boolean;
   readonly section: string;
+}
+
+/** The part of a text in quotes that is replaced: all of it, or where it is not closed, up to where a word ends. */
+function quotedWord({ tokenType, image, startOffset, endOffset = Number.NaN }: IToken, offset: number): Cursor['word'] | undefined {
+  if (tokenType !== t.StringToken) return undefined;
+  const end = endOffset + 1;
+  // The parser closes what the text does not.
+  const isClosed = end === startOffset + image.length;
+  if (isClosed) return offset < end ? { start: startOffset, end } : undefined;
+  if (offset > end) return undefined;
+  const rest = /^[\w.*/-]*/.exec(image.slice(offset - startOffset))![0];
+  return { start: startOffset, end: offset + rest.length };
 }
 
 /** What may be written at an offset, by the tokens before it. */
 export function cursorAt(tokens: readonly IToken[], offset: number): Cursor {
   const reader = new Reader();
-  let word = { start: offset, end: offset };
+  let word: Cursor['word'] = { start: offset, end: offset };
+  let isQuoted = false;
   for (const token of tokens) {
     const end = t.tokenEnd(token);
     if (token.startOffset >= offset || token.image === '') {
       if (token.startOffset >= offset) break;
       continue;
+    }
+    const quoted = quotedWord(token, offset);
+    if (quoted !== undefined) {
+      word = quoted;
+      isQuoted = true;
+      break;
     }
     const isWord = /^\w/.test(token.image) && !/^\d/.test(token.image);
     if (end >= offset && isWord) {
@@ -195,5 +223,8 @@ export function cursorAt(tokens: readonly IToken[], offset: number): Cursor {
     if (token.tokenType === t.Repeat || token.tokenType === t.If || token.tokenType === t.Collect) reader.braceOf = token.tokenType;
     reader.take(token);
   }
-  return { context: reader.context(), call: reader.call, word, section: reader.section };
+  const context = reader.context();
+  // Of a pattern the whole is replaced, since it takes quotes.
+  if (context.kind === 'pattern') word = { start: reader.dotted ?? word.start, end: word.end };
+  return { context, call: reader.call, word, isQuoted, section: reader.section };
 }

@@ -80,6 +80,7 @@ class Finder {
           else this.value(item.value, section, item.name.text);
           break;
         case 'keep':
+          this.line(section, item.kind, item.span);
           this.places.push({ kind: 'pattern', item, span: item.pattern.span });
           this.places.push({ kind: 'format', name: item.format.text, span: item.format.span });
           break;

@@ -191,6 +191,27 @@ describe('completion', () => {
     assert.ok(inBlock.includes('channels') && inBlock.includes('width') && !inBlock.includes('stem'));
   });
 
+  it('knows patterns and files in quotes, closed or not, patterns behind a dot, and nothing else there', () => {
+    for (const [keep, replaced] of [
+      ['keep "⟂', '"'],
+      ['keep "fi⟂"', '"fi"'],
+      ['keep "fi⟂rst.c" in fp32', '"first.c"'],
+      ['keep "fi⟂ in fp32', '"fi'],
+      ['keep first.⟂', 'first.'],
+      ['keep first.co⟂ in fp32', 'first.co'],
+    ] as const) {
+      const { analysis, offset } = at(NET.replace('keep fc in fp32', keep));
+      const { items, replaces } = completionsAt(analysis, offset);
+      const found = items.map(({ label }) => label);
+      assert.ok(found.includes('"first.conv"') && found.includes('"first.*"'), `${keep}: ${found.join()}`);
+      assert.equal(analysis.source.text.slice(replaces.start, replaces.end), replaced);
+    }
+    assert.ok(labels(NET.replace('keep fc in fp32', 'keep "⟂')).includes('"fc"'));
+    assert.ok(labels(`use "a⟂"\n${NET}`).includes('"ampc/blocks"'));
+    assert.deepEqual(labels(NET.replace('dataset cifar10', 'dataset folder("⟂")')), []);
+    assert.deepEqual(labels(NET.replace('keep fc in fp32', 'keep "fc" ⟂')), ['in']);
+  });
+
   it('knows settings, their words, patterns, formats and data sets', () => {
     assert.ok(labels(NET.replace('batch 8', 'batch 8 ⟂')).includes('schedule'));
     assert.deepEqual([...labels(NET.replace('adam(lr: 1e-3)', '⟂'))].includes('sgd'), true);
@@ -223,6 +244,12 @@ describe('what is shown of a place', () => {
     const { text } = hoverAt(analysis, undefined, NET.indexOf('batch 8'))!;
     assert.match(text, /images of one step/);
     assert.match(text, /default `64`; here `8`/);
+  });
+
+  it('a `keep` line: what it does, and which layers it means', () => {
+    const analysis = new Analysis({ path: 'x.amp', text: NET });
+    assert.match(hoverAt(analysis, undefined, NET.indexOf('keep fc') + 1)!.text, /^\*\*keep\*\* keeps an op, a layer/);
+    assert.match(hoverAt(analysis, undefined, NET.indexOf('fc in') + 1)!.text, /means 1 layer/);
   });
 
   it('a setting that is written like a call, and one of a `group` line', () => {
