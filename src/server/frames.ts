@@ -7,7 +7,10 @@ const LENGTH = /(.|\r\n|^)content-length:[ \t]*(\d+)[ \t]*\r\n/i;
 /** A message's bytes, or that some were passed over which belong to no message. */
 export type Frame = Buffer | 'lost';
 
-/** Takes a stream of bytes apart into messages: headers, one of which says how many bytes follow. Finds the next one behind what is none. */
+/**
+ * Takes a stream of bytes apart into messages: headers, one of which says how many bytes follow. Finds the next message behind bytes that
+ * are none.
+ */
 export class Frames {
   private chunks: Buffer[] = [];
   private size = 0;

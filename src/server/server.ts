@@ -34,7 +34,7 @@ const EXPLAIN = 'ampc.explain';
 const CAPABILITIES: InitializeResult['capabilities'] = {
   positionEncoding: 'utf-16',
   textDocumentSync: { openClose: true, change: TextDocumentSyncKind.Incremental },
-  completionProvider: { triggerCharacters: ['>', '(', ',', ':', '.', ' '] },
+  completionProvider: { triggerCharacters: ['>', '(', ',', ':', '.', ' ', '"'] },
   signatureHelpProvider: { triggerCharacters: ['(', ','], retriggerCharacters: [':'] },
   hoverProvider: true,
   inlayHintProvider: true,
