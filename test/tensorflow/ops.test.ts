@@ -91,7 +91,7 @@ describe('TensorFlow against the reference', function () {
 
   for (const dtype of ['f16', 'bf16'] as const) {
     it(`runs the contractions in ${dtype} kernels, as on a GPU`, async function () {
-      // One convolution of them is wrong in TensorFlow's own bf16 kernels on some processors with AVX512-BF16; ampc does not take these there.
+      // One convolution of them is wrong in TensorFlow's own bf16 kernels on some processors with AVX512-BF16, and is not tested there.
       const wrong = await check(casesFor(['conv2d'], [3], dtype), { nativeHalf: true }).then(
         () => undefined,
         (error: Error) => error.message,
