@@ -208,6 +208,9 @@ export function readNumpy(path: string, split: DataSplit | undefined, further: F
 /** `train-images-idx3-ubyte.gz`, `emnist-letters-test-labels-idx1-ubyte`, `t10k-images.idx3-ubyte`. */
 const IDX_NAME = /(?:^|[-_.])(train|t10k|test)[-_](images|labels)[-.]idx\d-ubyte(?:\.gz)?$/;
 
+/** As many axes as MNIST's have, which are in their names. */
+const IDX_AXES = { images: 3, labels: 1 } as const;
+
 /** IDX files in a folder, by the names that MNIST has. Throws as `readNumpy`. */
 export function readIdxFolder(path: string, split: DataSplit | undefined): LabelledArrays {
   let names: string[];
@@ -232,6 +235,10 @@ export function readIdxFolder(path: string, split: DataSplit | undefined): Label
     const read = (name: string): ByteArray => naming(join(path, name), () => readIdx(readBytes(join(path, name))));
     return { from: join(path, images), images: read(images), labels: [...read(labels).bytes] };
   };
-  const needs = 'it needs files such as `train-images-idx3-ubyte.gz`, `train-labels-idx1-ubyte.gz`, and two of `t10k`';
+  const sides: readonly Split[] = split === undefined ? ['train', 'test'] : ['train'];
+  const files = sides.flatMap((side) => (['images', 'labels'] as const).map((what) => ({ side, what })));
+  const lacking = files.filter(({ side, what }) => find(side, what) === undefined);
+  const named = lacking.map(({ side, what }) => `${side === 'train' ? side : 't10k'}-${what}-idx${IDX_AXES[what]}-ubyte.gz`);
+  const needs = `there ${lacking.length === 1 ? 'is no file' : 'are no files'} such as ${listNames(named, 'and')}`;
   return arrange(path, { train: pair('train'), test: pair('test') }, split, needs);
 }

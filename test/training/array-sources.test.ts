@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { lookUpData } from '../../src/datafiles/look-up.js';
 import { DEFAULT_SIZING, type FileSource } from '../../src/datasets/source.js';
@@ -210,6 +211,12 @@ describe('IDX files of one’s own', () => {
       assert.deepEqual([train.count, test.count, train.shape, classes.length], [6, 3, [9, 9, 1], 6]);
       put(dir, 'x/emnist-train-images-idx3-ubyte', idx([1, 1, 1], new Uint8Array(1)));
       assert.match(await refusal(() => open(join(dir, 'x'), 'idx')), /^AMP7016 .*has several files of train images/);
+      tinyMnist(join(dir, 'y'), true);
+      for (const name of ['train-images-idx3-ubyte.gz', 't10k-labels-idx1-ubyte.gz']) rmSync(join(dir, 'y', name));
+      assert.match(
+        await refusal(() => open(join(dir, 'y'), 'idx')),
+        /^AMP7016 .*has no training and test images: there are no files such as `train-images-idx3-ubyte\.gz` and `t10k-labels-idx1-ubyte\.gz`/,
+      );
     }));
 });
 
@@ -278,6 +285,9 @@ describe('a list of pictures', () => {
       put(dir, 'list.csv', 'path,label,split\na.png,cat,elsewhere');
       assert.match(await refusal(() => open(join(dir, 'list.csv'), 'csv', { size })), /^AMP7020 .*line 2 is for `elsewhere`/);
       put(dir, 'list.csv', 'path,label,split\ngone.png,cat,train\npictures,cat,test');
-      assert.match(await refusal(() => open(join(dir, 'list.csv'), 'csv', { size })), /^AMP7018 .*2 files that cannot be used/);
+      assert.match(
+        await refusal(() => open(join(dir, 'list.csv'), 'csv', { size })),
+        /^AMP7018 .*list\.csv names 2 files that cannot be used/,
+      );
     }));
 });

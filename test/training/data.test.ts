@@ -97,7 +97,10 @@ describe('CIFAR-10 folder', () => {
     inTemporaryFolder(async (dir) => {
       const { code, text } = await refusal(loadDataset('cifar10', dir));
       assert.equal(code, 'AMP7001');
-      assert.match(text, /ampc data fetch cifar10.*--data/);
+      assert.match(
+        text,
+        /ampc data fetch cifar10.*`cifar-10-batches-bin`, `cifar-10-batches-py`, .* or `cifar-10-python\.tar\.gz` with --data/,
+      );
     }));
 
   it('with missing files is reported with their names', () =>

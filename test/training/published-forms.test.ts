@@ -152,7 +152,11 @@ describe('CIFAR in its other forms', () => {
       rmSync(join(dir, 'from/cifar-10-batches-py/test_batch'));
       symlinkSync('/etc/passwd', join(dir, 'from/cifar-10-batches-py/test_batch'));
       await create({ gzip: true, cwd: join(dir, 'from'), file }, ['cifar-10-batches-py']);
-      assert.match(await refusal(loadSplit('cifar10', 'test', dir)), /^AMP7001/);
+      assert.match(await refusal(loadSplit('cifar10', 'test', dir)), /^AMP7001 .*cifar-10-python\.tar\.gz is incomplete/);
+      // Of the form that is there it is said what is missing.
+      pythonCifar(dir);
+      rmSync(join(dir, 'cifar-10-batches-py/data_batch_3'));
+      assert.match(await refusal(loadSplit('cifar10', 'test', dir)), /^AMP7001 .*batches-py is incomplete: missing: data_batch_3$/);
     }));
 
   it('keeps its names for other data folders', () => assert.equal(CIFAR10.others?.[0]?.folder, 'cifar-10-batches-py'));
@@ -227,7 +231,7 @@ describe('MNIST and its kin', () => {
       const load = () => refusal(loadSplit('mnist', 'train', dir));
       tinyMnist(root, true);
       rmSync(join(root, 't10k-labels-idx1-ubyte.gz'));
-      assert.match(await load(), /^AMP7001/);
+      assert.match(await load(), /^AMP7001 .*mnist is incomplete: missing: t10k-labels-idx1-ubyte$/);
       tinyMnist(root, true);
       put(root, 'train-images-idx3-ubyte.gz', gzipSync(new Uint8Array(100)).subarray(0, 15));
       assert.match(await load(), /^AMP7020 .*it cannot be unpacked/);

@@ -55,7 +55,7 @@ export async function openFiles(spec: DatasetSpec, source: FileSource, options: 
       return openPictures(spec, filesBelow(placeOf(options)), listClassFolders(placeOf(options), spec.split), options);
     case 'csv': {
       const { root, ...listed } = readCsvList(placeOf(options), spec.split);
-      return openPictures(spec, filesBelow(root), listed, options);
+      return openPictures(spec, filesBelow(root, placeOf(options)), listed, options);
     }
     case 'parquet': {
       const listed = listParquet(placeOf(options), source, spec.split);

@@ -1,8 +1,7 @@
 import { DATASETS, type DatasetName, type Split } from '../../datasets/registry.js';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { userCacheFolder } from '../../files/home.js';
-import { isThere } from '../../files/system-error.js';
-import { lstat, readlink, realpathSync } from '../../platform/files.js';
+import { realpathSync } from '../../platform/files.js';
 import { basename, join, resolve } from '../../platform/path.js';
 import { env as ownEnv, platform as ownPlatform } from '../../platform/system.js';
 import { type DataFile, parsing } from './data-file.js';
@@ -50,39 +49,6 @@ function realPath(path: string): string {
 export function filesFolder(layout: FolderLayout, dir: string): string {
   const isIt = [resolve(dir), realPath(dir)].some((path) => basename(path) === layout.folder);
   return isIt ? resolve(dir) : resolve(dir, layout.folder);
-}
-
-/** Why nothing is found through a link that leads nowhere; undefined for anything else. */
-async function brokenLink(paths: readonly string[]): Promise<string | undefined> {
-  for (const path of paths) {
-    const isLink = await lstat(path).then(
-      (found) => found.isSymbolicLink(),
-      () => false,
-    );
-    if (isLink && !(await isThere(path))) return `${path} is a link to ${await readlink(path)}, which is not there`;
-  }
-  return undefined;
-}
-
-/** Names of the data files that are not there. */
-async function missingFiles(layout: FolderLayout, dir: string): Promise<string[]> {
-  const folder = filesFolder(layout, dir);
-  const names = [...layout.files.train, ...layout.files.test];
-  const found = await Promise.all(names.map((name) => isThere(join(folder, name))));
-  return names.filter((_, index) => !found[index]);
-}
-
-/** Throws UserError: AMP7001 that names what is missing, AMP6110 where the system lets nobody look. */
-export async function refuseMissing(layout: FolderLayout, dir: string): Promise<never> {
-  const missing = await missingFiles(layout, dir);
-  const folder = filesFolder(layout, dir);
-  const nothing = missing.length === layout.files.train.length + layout.files.test.length;
-  throw userError(
-    'AMP7001',
-    nothing ? `the data set ${layout.name} is not in ${folder}` : `the data set ${layout.name} in ${folder} is incomplete`,
-    nothing ? ((await brokenLink([dir, folder])) ?? 'none of its files is there') : `missing: ${missing.join(', ')}`,
-    `run \`ampc data fetch ${layout.name}\`, or name the folder that holds ${layout.folder} with --data`,
-  );
 }
 
 function lines(bytes: Uint8Array): readonly string[] {

@@ -1,5 +1,8 @@
 import { DATASETS, type Split } from '../../datasets/registry.js';
+import { userError } from '../../diagnostics/diagnostic.js';
+import { listNames } from '../../diagnostics/suggest.js';
 import { isThere } from '../../files/system-error.js';
+import { lstat, readlink } from '../../platform/files.js';
 import { basename, join, resolve } from '../../platform/path.js';
 import { readArchive } from './archive.js';
 import { type DataFile, fileOnDisk } from './data-file.js';
@@ -29,9 +32,11 @@ async function pathOf(layout: FolderLayout, folder: string, name: string): Promi
   return undefined;
 }
 
+const fileNames = ({ files }: Pick<FolderLayout, 'files'>): readonly string[] => SPLITS.flatMap((split) => files[split]);
+
 async function inFolder(layout: FolderLayout, folder: string): Promise<Form | undefined> {
   const paths = new Map<string, string>();
-  for (const name of SPLITS.flatMap((split) => layout.files[split])) {
+  for (const name of fileNames(layout)) {
     const path = await pathOf(layout, folder, name);
     if (path === undefined) return undefined;
     paths.set(name, path);
@@ -49,15 +54,15 @@ async function inFolder(layout: FolderLayout, folder: string): Promise<Form | un
 }
 
 function namesIn(layout: FolderLayout): string[] {
-  const { files, classesFile } = layout;
-  const names = [...files.train, ...files.test, ...(classesFile === undefined ? [] : [classesFile])];
+  const { classesFile } = layout;
+  const names = [...fileNames(layout), ...(classesFile === undefined ? [] : [classesFile])];
   return names.map((name) => `${layout.folder}/${name}`);
 }
 
 /** What an archive holds whole, read once. */
 async function inArchive(layouts: readonly FolderLayout[], path: string): Promise<Form | undefined> {
   const found = await readArchive(path, new Set(layouts.flatMap(namesIn)));
-  const layout = layouts.find(({ folder, files }) => SPLITS.every((split) => files[split].every((name) => found.has(`${folder}/${name}`))));
+  const layout = layouts.find((one) => fileNames(one).every((name) => found.has(`${one.folder}/${name}`)));
   if (layout === undefined) return undefined;
   const { folder, files, classesFile } = layout;
   return {
@@ -73,15 +78,23 @@ function isArchive({ archives = [] }: Pick<DatasetSource, 'archives'>, dir: stri
   return archives.includes(basename(resolve(dir)));
 }
 
+/** The published forms of a data set as files. */
+const layoutsOf = (source: DatasetSource): readonly FolderLayout[] => [source, ...(source.others ?? [])];
+
+/** The folders in which files of a data set are looked for below `dir`, by form. */
+function placesOf(source: DatasetSource, dir: string): readonly { readonly layout: FolderLayout; readonly folder: string }[] {
+  return layoutsOf(source).flatMap((layout) => {
+    const folders = [layout.folder, ...(layout.alsoIn ?? [])].map((folder) => resolve(dir, folder));
+    return [...new Set([filesFolder(layout, dir), ...folders])].map((folder) => ({ layout, folder }));
+  });
+}
+
 /** The form of a data set that lies in a folder as files; undefined where none is whole. Throws UserError AMP6110. */
 export async function findFiles(source: DatasetSource, dir: string): Promise<Form | undefined> {
   if (isArchive(source, dir)) return undefined;
-  for (const layout of [source, ...(source.others ?? [])]) {
-    const folders = [layout.folder, ...(layout.alsoIn ?? [])].map((folder) => resolve(dir, folder));
-    for (const folder of new Set([filesFolder(layout, dir), ...folders])) {
-      const form = await inFolder(layout, folder);
-      if (form !== undefined) return form;
-    }
+  for (const { layout, folder } of placesOf(source, dir)) {
+    const form = await inFolder(layout, folder);
+    if (form !== undefined) return form;
   }
   return undefined;
 }
@@ -109,7 +122,58 @@ export async function findForm(source: DatasetSource, dir: string): Promise<Form
   const files = await findFiles(source, dir);
   if (files !== undefined) return files;
   const archive = await archiveOf(source, dir);
-  return archive === undefined ? undefined : inArchive([source, ...(source.others ?? [])], archive);
+  return archive === undefined ? undefined : inArchive(layoutsOf(source), archive);
+}
+
+/** Why nothing is found through a link that leads nowhere; undefined for anything else. */
+async function brokenLink(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) {
+    const isLink = await lstat(path).then(
+      (found) => found.isSymbolicLink(),
+      () => false,
+    );
+    if (isLink && !(await isThere(path))) return `${path} is a link to ${await readlink(path)}, which is not there`;
+  }
+  return undefined;
+}
+
+interface Incomplete {
+  readonly place: string;
+  readonly missing: readonly string[];
+}
+
+/** The form that most files are there of, and those that are not; undefined where there are none of any. */
+async function mostComplete(source: DatasetSource, dir: string): Promise<Incomplete | undefined> {
+  let most = 0;
+  let found: Incomplete | undefined;
+  for (const { layout, folder } of placesOf(source, dir)) {
+    const names = fileNames(layout);
+    const paths = await Promise.all(names.map((name) => pathOf(layout, folder, name)));
+    const missing = names.filter((_, at) => paths[at] === undefined);
+    if (names.length - missing.length <= most) continue;
+    most = names.length - missing.length;
+    found = { place: folder, missing };
+  }
+  return found;
+}
+
+/**
+ * Of a data set that is in `dir` in no form. Throws UserError: AMP7001 that names what is missing, AMP6110 where the system lets nobody
+ * look.
+ */
+export async function refuseMissing(source: DatasetSource, dir: string): Promise<never> {
+  const { name, archives = [] } = source;
+  const forms = [...layoutsOf(source).map(({ folder }) => folder), ...archives];
+  const fix = `run \`ampc data fetch ${name}\`, or name the folder that holds ${listNames(forms, 'or')} with --data`;
+  const incomplete = await mostComplete(source, dir);
+  if (incomplete !== undefined) {
+    const { place, missing } = incomplete;
+    throw userError('AMP7001', `the data set ${name} in ${place} is incomplete`, `missing: ${missing.join(', ')}`, fix);
+  }
+  const archive = await archiveOf(source, dir);
+  if (archive !== undefined) throw userError('AMP7001', `the data set ${name} in ${archive} is incomplete`, 'files are missing in it', fix);
+  const link = await brokenLink([dir, filesFolder(source, dir)]);
+  throw userError('AMP7001', `the data set ${name} is not in ${resolve(dir)}`, link ?? 'none of its files is there', fix);
 }
 
 export async function readForm(form: Form, split: Split): Promise<ImageSet> {

@@ -36,6 +36,7 @@ export function rowsOf({ root, tables }: Pick<ParquetList, 'root' | 'tables'>): 
   };
   return {
     root,
+    listed: { by: root, holds: 'holds', what: 'row' },
     fileOf: (path) => join(root, parseRowPath(path).file),
     examine: async (paths, { known, signal }) => {
       const hashes = new Map<string, string>();

@@ -15,6 +15,8 @@ export interface ExamineOptions {
 /** Encoded pictures below a folder, by their paths. */
 export interface PictureFiles {
   readonly root: string;
+  /** How a message says that some of them are no pictures: what was named, and what it has. */
+  readonly listed: { readonly by: string; readonly holds: 'holds' | 'names'; readonly what: 'file' | 'row' };
   /** What there is to know of pictures before they are decoded; rejects with the signal's reason. */
   examine(paths: readonly string[], options: ExamineOptions): Promise<readonly KnownFile[]>;
   /** The file that a picture is in. */
@@ -26,11 +28,12 @@ export interface PictureFiles {
 /** Files that a thread looks at in one go. */
 const TOGETHER = 64;
 
-/** Pictures that are files, each by itself. */
-export function filesBelow(root: string): PictureFiles {
+/** Pictures that are files, each by itself; `list`: the file that names them, where one does. */
+export function filesBelow(root: string, list?: string): PictureFiles {
   const fileOf = (path: string): string => resolve(root, path);
   return {
     root,
+    listed: list === undefined ? { by: root, holds: 'holds', what: 'file' } : { by: list, holds: 'names', what: 'file' },
     fileOf,
     examine: async (paths, { decoding, pool, known, onProgress, signal }) => {
       const found: (readonly KnownFile[])[] = [];

@@ -36,16 +36,17 @@ interface Broken {
 }
 
 /** Leaves broken files out with a notice, or throws UserError AMP7018 that names all of them. */
-function judge(root: string, broken: readonly Broken[], spec: DatasetSpec, onNotice: OpenOptions['onNotice']): void {
+function judge(listed: PictureFiles['listed'], broken: readonly Broken[], spec: DatasetSpec, onNotice: OpenOptions['onNotice']): void {
   if (broken.length === 0) return;
-  const files = broken.length === 1 ? 'a file' : `${broken.length} files`;
+  const { by, holds, what } = listed;
+  const some = broken.length === 1 ? `a ${what}` : `${broken.length} ${what}s`;
   if (spec.skipBroken === true) {
-    onNotice?.(`${root}: ${files} skipped, such as ${broken[0]!.path}: ${broken[0]!.why}`);
+    onNotice?.(`${by}: ${some} skipped, such as ${broken[0]!.path}: ${broken[0]!.why}`);
     return;
   }
   throw userError(
     'AMP7018',
-    `${root} holds ${files} that cannot be used`,
+    `${by} ${holds} ${some} that cannot be used`,
     broken.map(({ path, why }) => `${path}: ${why}`).join('\n'),
     'remove or replace what is listed, or add `skip_broken` to the dataset section',
   );
@@ -150,7 +151,7 @@ export async function openPictures(
   if (isSmall || spec.skipBroken === true || store.isSequential) await store.decodeAll();
   // Those left out are files: a class without any is a mistake in the folder.
   const classless = spec.skipBroken === true ? [] : empty.map((path) => ({ path, why: 'this class has no pictures' }));
-  judge(root, [...misplaced, ...classless, ...store.broken], spec, onNotice);
+  judge(files.listed, [...misplaced, ...classless, ...store.broken], spec, onNotice);
   const indexOf = new Map(listed.map((image, index) => [image, index]));
   const take = async (part: readonly ListedImage[]): Promise<ImageSet> => {
     const usable = part.filter((image) => !store.isBroken(indexOf.get(image)!));
