@@ -150,15 +150,13 @@ function readNormalize(
         ? IMAGENET_STATISTICS[key]
         : (value as readonly number[]);
     if (numbers.length === channels) return numbers;
-    if (numbers.length !== 1)
-      sink.error(
-        'AMP4009',
-        normalize?.span,
-        `\`${key}\` has ${numbers.length} numbers, the images of ${spec.name} have ${channels} channels`,
-        {
-          fix: `give one number, or ${channels}`,
-        },
-      );
+    if (numbers.length !== 1) {
+      const has = channels === 1 ? 'one channel' : `${channels} channels`;
+      const number = channels === 1 ? 'give one number' : `give one number, or ${channels}`;
+      sink.error('AMP4009', normalize?.span, `\`${key}\` has ${numbers.length} numbers, the images of ${spec.name} have ${has}`, {
+        fix: value === 'imagenet' ? 'write `normalize(measured)`' : number,
+      });
+    }
     return Array.from({ length: channels }, () => numbers[0]!);
   };
   // A word says both: the numbers of one set of images belong together.
