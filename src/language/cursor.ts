@@ -187,11 +187,11 @@ export interface Cursor {
 }
 
 /** The part of a text in quotes that is replaced: all of it, or where it is not closed, up to where a word ends. */
-function quotedWord({ tokenType, image, startOffset, endOffset = Number.NaN }: IToken, offset: number): Cursor['word'] | undefined {
+function quotedWord(token: IToken, offset: number): Cursor['word'] | undefined {
+  const { tokenType, image, startOffset } = token;
   if (tokenType !== t.StringToken) return undefined;
-  const end = endOffset + 1;
-  // The parser closes what the text does not.
-  const isClosed = end === startOffset + image.length;
+  const end = t.tokenEndInText(token);
+  const isClosed = end === t.tokenEnd(token);
   if (isClosed) return offset < end ? { start: startOffset, end } : undefined;
   if (offset > end) return undefined;
   const rest = /^[\w.*/-]*/.exec(image.slice(offset - startOffset))![0];

@@ -5,6 +5,7 @@ import type { Analysis } from './analysis.js';
 import type { DocumentPlan } from './document-plan.js';
 import { formatName, plural, resultText } from './units.js';
 
+/** Which hints are shown: editors switch each by a setting (`server/settings.ts`), the playground shows all. */
 export interface HintOptions {
   readonly shapes: boolean;
   readonly formats: boolean;

@@ -63,7 +63,7 @@ export function semanticTokens({ parsed, places, blocks }: Analysis): readonly S
   }
   const tokens = parsed.tokens.flatMap((token): SemanticToken[] => {
     if (token.image === '') return [];
-    const span = { start: token.startOffset, end: t.tokenEnd(token) };
+    const span = { start: token.startOffset, end: t.tokenEndInText(token) };
     const type = token.tokenType;
     const own: TokenKind | undefined =
       type === t.NumberToken

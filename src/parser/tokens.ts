@@ -126,3 +126,8 @@ export const LEXER = new Lexer([...TOKENS], { positionTracking: 'full', ensureOp
 export function tokenEnd(token: IToken): number {
   return token.startOffset + token.image.length;
 }
+
+/** Where a token ends in the text, which may lack the quotes that the parser gave it. */
+export function tokenEndInText({ endOffset = Number.NaN }: IToken): number {
+  return endOffset + 1;
+}

@@ -24,7 +24,7 @@ export function unquotedPaths(text: string, tokens: readonly IToken[]): readonly
 export function quotePath(text: string, { start, end }: Span, tokens: readonly IToken[], sink: DiagnosticSink): IToken[] {
   const path = text.slice(start, end);
   sink.error('AMP1003', { start, end }, 'a path stands in quotes', writeInstead({ start, end }, `"${path}"`));
-  const string = createTokenInstance(t.StringToken, `"${path}"`, start, end, 1, 1, 1, 1);
+  const string = createTokenInstance(t.StringToken, `"${path}"`, start, end - 1, 1, 1, 1, 1);
   const before = tokens.filter((token) => token.startOffset < start);
   return [...before, string, ...tokens.filter((token) => token.startOffset >= end)];
 }

@@ -1,6 +1,6 @@
 import type { HintOptions } from '../language/hints.js';
 
-/** What a workspace sets under `ampc`. */
+/** What a workspace sets under `ampc`, as docs/editors.md lists it. */
 export interface EditorSettings {
   /** Which backend to plan for. */
   readonly backend: string;

@@ -4,7 +4,9 @@ import type { AddCommand } from './command.js';
 export const addLsp: AddCommand = (program) => {
   program
     .command('lsp')
-    .description('serve an editor: diagnostics, completion, hovers, formats and casts beside the lines (docs/editors.md)')
+    .description(
+      'serve an editor: diagnostics, completion, hovers, formats and casts beside the lines; docs/editors.md: editors, settings such as which hints',
+    )
     .option('--stdio', 'the Language Server Protocol over standard input and output: what it does without it as well', true)
     .action(async () => {
       await serveEditor(process.stdin, process.stdout);
