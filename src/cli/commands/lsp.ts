@@ -5,7 +5,7 @@ export const addLsp: AddCommand = (program) => {
   program
     .command('lsp')
     .description(
-      'serve an editor: diagnostics, completion, hovers, formats and casts beside the lines; docs/editors.md: editors, settings such as which hints',
+      'serve an editor: diagnostics, completion, hovers, formats and casts beside the lines; set-up and settings: docs/editors.md',
     )
     .option('--stdio', 'the Language Server Protocol over standard input and output: what it does without it as well', true)
     .action(async () => {
