@@ -60,8 +60,8 @@ const nodeOnly = [
   '^src/costs/network\\.ts$',
   '^src/files/(cache-folder|own-file|standard-input|system-text)\\.ts$',
   '^src/training/data/(contact-sheet|decode-\\w+|download|duplicates|fetch|parquet-pictures|pictures?-\\w+|pictures|small-picture)\\.ts$',
-  '^src/api/(data|doctor|dry-run|export|import-model|init|playground|write-result)\\.ts$',
-  '^src/api/(run-report|spec|sweep)/',
+  '^src/api/(data|doctor|dry-run|export|import-model|init|loopback|playground|write-result)\\.ts$',
+  '^src/api/(live|run-report|spec|sweep)/',
 ];
 
 /** Files for Node that a browser has another in the place of: X.ts beside X.browser.ts. */

@@ -16,7 +16,8 @@ export { type ImportOptions, type ImportResult, importModel } from './api/import
 export { initProject, type NewProject } from './api/init.js';
 export { serveEditor } from './api/language-server.js';
 export { lintSource } from './api/lint.js';
-export { listRuns, type NoRun, type RunList, type RunSummary } from './api/list-runs.js';
+export { listRuns, type NoRun, RUNS, type RunList, type RunSummary } from './api/list-runs.js';
+export { type LivePage, type LivePageOptions, serveRuns } from './api/live/serve-runs.js';
 export { type LoadedModel, type LoadOptions, load, type Picture, type PictureResult } from './api/load.js';
 export type { EvaluateOptions, ModelOptions, PredictOptions } from './api/model-options.js';
 export { plan } from './api/plan.js';

@@ -2,7 +2,7 @@ import { UserError, userError } from '../diagnostics/diagnostic.js';
 import { isFolder } from '../files/is-folder.js';
 import { isRecord } from '../files/json-form.js';
 import { fileReason, isSystemError } from '../files/reason.js';
-import { readdir, readFile, stat } from '../platform/files.js';
+import { readFile, stat } from '../platform/files.js';
 import { join } from '../platform/path.js';
 import { checkpointFacts } from '../training/checkpoint.js';
 import type { RunSettings } from '../training/checkpoint-metadata.js';
@@ -13,12 +13,10 @@ import { RUN_FILES, recordedSource } from '../training/run-folder.js';
 import { isHeld } from '../training/run-lock.js';
 import { storedSettings } from '../training/run-settings.js';
 import { type RunResults, runResults } from '../training/run-summary.js';
+import { DEPTH, foldersIn, holdsRun } from './run-folders.js';
 
 /** Where runs go, and are looked for, when nobody says where. */
 export const RUNS = 'runs';
-
-/** Folders within folders in which runs are looked for. */
-const DEPTH = 4;
 
 /** A run as `ampc runs` lists it. */
 export interface RunSummary extends RunResults {
@@ -137,25 +135,16 @@ export function differingSettings(runs: readonly Pick<RunSummary, 'settings'>[])
   return keys.filter(differs).sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
 }
 
-/** Names of the folders in `dir`; `net-2` comes before `net-10`. Throws the system's error. */
-async function foldersIn(dir: string): Promise<readonly string[]> {
-  const names = (await readdir(dir)).filter((name) => !name.startsWith('.'));
-  const folders = await Promise.all(names.map((name) => isFolder(join(dir, name))));
-  return names.filter((_, index) => folders[index]).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
-}
-
 interface Found {
   readonly runs: readonly RunSummary[];
   readonly others: readonly NoRun[];
 }
 
-const OWN = new Set<string>([RUN_FILES.config, RUN_FILES.metrics, RUN_FILES.checkpoint, RUN_FILES.plan]);
-
 /** The runs in a folder: itself, or those below it. A folder in which there is none is told as one. */
 async function search(dir: string, depth: number): Promise<Found> {
   const none = (why: string, damaged = false): Found => ({ runs: [], others: [{ folder: dir, why, damaged }] });
   try {
-    if ((await readdir(dir)).some((name) => OWN.has(name))) return { runs: [(await readRunStory(dir)).summary], others: [] };
+    if (await holdsRun(dir)) return { runs: [(await readRunStory(dir)).summary], others: [] };
     if (depth === 0) return none(`it is more than ${DEPTH} folders down`);
     const found = await searchBelow(dir, depth);
     if (found.runs.length > 0) return found;
@@ -186,7 +175,6 @@ export async function listRuns(dir = RUNS): Promise<RunList> {
       dir === RUNS ? 'ampc train puts runs there, in the folder in which it is called' : undefined,
       'name the folder that holds the runs: ampc runs DIR',
     );
-  const isRun = (await readdir(dir)).some((name) => OWN.has(name));
-  const { runs, others } = isRun ? await search(dir, 0) : await searchBelow(dir, DEPTH);
+  const { runs, others } = (await holdsRun(dir)) ? await search(dir, 0) : await searchBelow(dir, DEPTH);
   return { dir, runs, differing: differingSettings(runs), others };
 }

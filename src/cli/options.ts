@@ -87,6 +87,9 @@ export const options = {
   data: () => new Option('--data <dir>', 'folder of the data set (default: $AMPC_DATA, else a cache folder)'),
   calibration: () => new Option('--calibration <file>', 'keep in fp32 what `ampc calibrate --out FILE` says overflows fp16'),
   strictRanges: () => new Option('--strict-ranges', 'with --calibration: also what it does not prove to fit').default(false),
+  ui: (what: string) => new Option('--ui', `serve a page on this machine that shows ${what}`).default(false),
+  port: () =>
+    new Option('--port <n>', 'the port of the page (default: one that is free)').argParser(integer(1, 65535)).implies({ ui: true }),
   quiet: () => new Option('-q, --quiet', 'print results, warnings and errors alone').default(false),
   json: () => new Option('--json', 'JSON lines on stdout; text for people on stderr').default(false),
   initMap: () =>

@@ -1,6 +1,7 @@
 import { renderDiagnostics, type SweepOptions, type SweepOutcome } from '../index.js';
 import { EXIT } from './failure.js';
 import { onInterrupt } from './interrupt.js';
+import { type LiveChoices, LivePages } from './live-page.js';
 import { ofCall } from './options.js';
 import type { Output } from './output.js';
 import { SweepReport } from './sweep-view.js';
@@ -15,13 +16,16 @@ function printRest({ interrupted, dir, runs }: SweepOutcome, output: Output): vo
 
 /** Trains several runs by `train`, shows them until all have ended, and what has come of them by `print`; the exit code. */
 export async function showSweep<T extends SweepOptions>(
-  choices: T,
+  { ui, port, ...given }: T & LiveChoices,
   output: Output,
   train: (options: T) => Promise<SweepOutcome>,
   print: (result: SweepOutcome) => void,
 ): Promise<number> {
+  // What is left are the options of `train`.
+  const choices = given as unknown as T;
   const { shuffle, augment } = choices;
   const report = new SweepReport(output);
+  const live = await LivePages.open({ ui, port }, output);
   const interrupt = onInterrupt(output, 'finishing the steps and saving');
   try {
     const result = await train({
@@ -32,7 +36,10 @@ export async function showSweep<T extends SweepOptions>(
       signal: interrupt.signal,
       onNotice: output.notice,
       onWarnings: (warnings, source) => output.error(renderDiagnostics(warnings, source, { color: output.errorColor })),
-      onEvent: (event) => report.onEvent(event),
+      onEvent: (event) => {
+        if (event.event === 'sweep_start') live.show(event.dir);
+        report.onEvent(event);
+      },
       onProgress: (progress) => report.onProgress(progress),
     });
     output.endProgress();
@@ -42,6 +49,7 @@ export async function showSweep<T extends SweepOptions>(
     return result.runs.some(({ state }) => state === 'failed') ? EXIT.failed : EXIT.done;
   } finally {
     output.endProgress();
+    await live.close();
     interrupt.release();
   }
 }

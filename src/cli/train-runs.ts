@@ -1,5 +1,6 @@
 import { repeat, type TrainOptions } from '../index.js';
 import { EXIT } from './failure.js';
+import type { LiveChoices } from './live-page.js';
 import type { Output } from './output.js';
 import { printSummary } from './runs-summary.js';
 import { showSweep } from './shown-sweep.js';
@@ -26,7 +27,7 @@ export function notForSeveral({ resume, watch, dryRun, maxTime }: OneRunChoices)
 type RunsChoices = Omit<TrainOptions, 'resume' | 'onEvent' | 'onProgress' | 'callbacks' | 'batches' | 'testAtMost' | 'compileAll'>;
 
 /** So many runs one after the other, with seeds of their own, and their summary; the exit code: what lost its numbers has failed. */
-export async function trainRuns(file: string, runs: number, choices: RunsChoices, output: Output): Promise<number> {
+export async function trainRuns(file: string, runs: number, choices: RunsChoices & LiveChoices, output: Output): Promise<number> {
   let isLost = false;
   const code = await showSweep(
     { ...choices, seeds: runs },

@@ -10,6 +10,12 @@ export interface Figure {
   readonly content: Markup;
 }
 
+/** A figure and the name that its file has. */
+export interface NamedFigure {
+  readonly name: string;
+  readonly figure: Figure;
+}
+
 function svg({ title, width, height, content }: Figure, ...before: readonly Child[]): Markup {
   const attributes = { xmlns: 'http://www.w3.org/2000/svg', viewBox: `0 0 ${Math.ceil(width)} ${Math.ceil(height)}`, role: 'img' };
   return element(

@@ -30,10 +30,10 @@ export interface CliProcess {
   kill(signal: NodeJS.Signals): void;
   /** Reads no more: what the process writes from now on finds no reader. */
   stopReading(): void;
-  /** Resolves when stdout matches. The process may be far beyond that by then. */
-  waitFor(pattern: RegExp): Promise<void>;
+  /** Resolves when stdout matches, with all of it so far. The process may be far beyond that by then. */
+  waitFor(pattern: RegExp): Promise<string>;
   /** The same of stderr. */
-  waitForError(pattern: RegExp): Promise<void>;
+  waitForError(pattern: RegExp): Promise<string>;
   readonly result: Promise<CliResult>;
 }
 
@@ -95,10 +95,10 @@ export function startAmpc(
     over = true;
     changed();
   });
-  const until = (pattern: RegExp, text: () => string): Promise<void> =>
+  const until = (pattern: RegExp, text: () => string): Promise<string> =>
     new Promise((resolve, reject) => {
       changed = () => {
-        if (pattern.test(text())) resolve();
+        if (pattern.test(text())) resolve(text());
         else if (over) reject(new Error(`ended before ${pattern} came:\n${stdout}\n${stderr}`));
       };
       changed();

@@ -1,7 +1,6 @@
-import { inlineFigure } from '../../figures/figure.js';
+import { inlineFigure, type NamedFigure } from '../../figures/figure.js';
 import { type Child, element, empty, join, type Markup } from '../../figures/markup.js';
 import { PAGE_STYLE } from '../../figures/style.js';
-import type { NamedFigure } from './run-figures.js';
 
 export interface Fact {
   readonly name: string;
@@ -55,9 +54,8 @@ export function table(heads: readonly string[], rows: readonly (readonly string[
   );
 }
 
-/** A PNG within the page. */
-export function picture(png: Uint8Array, description: string): Markup {
-  return empty('img', { src: `data:image/png;base64,${Buffer.from(png).toString('base64')}`, alt: description, loading: 'lazy' });
+export function sectionMarkup({ id, title, content }: PageSection): Markup {
+  return element('section', { id }, element('h2', {}, title), join(content));
 }
 
 /** A page that needs nothing from elsewhere, and runs no script. */
@@ -73,7 +71,7 @@ export function page(title: string, subtitle: string, sections: readonly PageSec
     { markup: `<style>${PAGE_STYLE}</style>` },
   );
   const links = sections.map(({ id, title: name }) => element('a', { href: `#${id}` }, name));
-  const parts = sections.map(({ id, title: name, content }) => element('section', { id }, element('h2', {}, name), join(content)));
+  const parts = sections.map(sectionMarkup);
   const body = element(
     'body',
     {},

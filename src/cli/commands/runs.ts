@@ -1,10 +1,12 @@
-import { listRuns, type NoRun, type RunSummary } from '../../index.js';
+import { listRuns, type NoRun, RUNS, type RunSummary, serveRuns } from '../../index.js';
+import type { LiveChoices } from '../live-page.js';
 import { oneOf, options } from '../options.js';
 import { formatCount, type Output } from '../output.js';
 import { mainKeys, printKept, printRunNotes, printRuns, shortRuns } from '../runs-view.js';
+import { untilInterrupted } from '../served.js';
 import type { AddCommand } from './command.js';
 
-interface RunsOptions {
+interface RunsOptions extends LiveChoices {
   readonly sort: SortKey;
   readonly all: boolean;
 }
@@ -34,15 +36,21 @@ function printOthers(others: readonly NoRun[], output: Output): void {
   if (foreign.length > 0) output.error(`not runs: ${foreign.map(({ folder }) => folder).join(', ')}`);
 }
 
-export const addRuns: AddCommand = (program, output) => {
+export const addRuns: AddCommand = (program, output, exitWith) => {
   program
     .command('runs')
     .description('list runs: state, results, and the settings that differ between them')
     .argument('[dir]', 'folder that holds runs, at any depth (default: runs)')
     .option('--sort <key>', `what comes first: ${SORT_KEYS.join(', ')}`, oneOf(SORT_KEYS), 'name')
     .option('--all', 'every setting that differs', false)
+    .addOption(options.ui('them, also while they are trained'))
+    .addOption(options.port())
     .addOption(options.json())
-    .action(async (dir: string | undefined, { sort, all }: RunsOptions) => {
+    .action(async (dir: string | undefined, { sort, all, ui, port }: RunsOptions) => {
+      if (ui) {
+        exitWith(await untilInterrupted(await serveRuns(dir ?? RUNS, { port }), output));
+        return;
+      }
       const list = await listRuns(dir);
       const runs = [...list.runs].sort((a, b) => {
         const [first, second] = [SORTS[sort](a), SORTS[sort](b)];

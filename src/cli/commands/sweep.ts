@@ -1,5 +1,6 @@
 import { type SweepOptions, sweep } from '../../index.js';
 import { EXIT } from '../failure.js';
+import type { LiveChoices } from '../live-page.js';
 import { integer, MOST_RUNS, options } from '../options.js';
 import { showSweep } from '../shown-sweep.js';
 import { printSweep } from '../sweep-view.js';
@@ -20,9 +21,11 @@ export const addSweep: AddCommand = (program, output, exitWith) => {
     .option('--out <dir>', 'folder of the sweep (default: runs/<file>-sweep)');
   addRunOptions(declared)
     .addOption(options.threads('threads that the jobs share out (default: every core); the results are the same'))
+    .addOption(options.ui('the runs as they are trained'))
+    .addOption(options.port())
     .addOption(options.quiet())
     .addOption(options.json())
-    .action(async (file: string, choices: SweepOptions) => {
+    .action(async (file: string, choices: SweepOptions & LiveChoices) => {
       const code = await showSweep(
         choices,
         output,

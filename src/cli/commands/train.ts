@@ -12,15 +12,17 @@ import {
 } from '../../index.js';
 import { EXIT } from '../failure.js';
 import { type Interrupt, onInterrupt } from '../interrupt.js';
+import { type LiveChoices, LivePages } from '../live-page.js';
 import { duration, integer, MOST_RUNS, ofCall, options } from '../options.js';
 import { formatCount, formatDuration, formatLoss, formatPercent, type Output } from '../output.js';
+import { TimeLimit } from '../time-limit.js';
 import { TrainReport } from '../train-report.js';
 import { notForSeveral, trainRuns } from '../train-runs.js';
 import { watchTraining } from '../watch.js';
 import type { AddCommand } from './command.js';
 import { addRunOptions } from './run-options.js';
 
-interface Choices extends TrainOptions {
+interface Choices extends TrainOptions, LiveChoices {
   readonly watch: boolean;
   readonly dryRun: boolean;
   readonly maxTime?: number;
@@ -28,30 +30,18 @@ interface Choices extends TrainOptions {
 }
 
 /** Commander sets some options to true when they are not given; a resumed run then keeps its own. */
-function withoutDefaults({ watch: _, dryRun: _dry, maxTime: _time, runs: _runs, shuffle, augment, ...choices }: Choices): TrainOptions {
+function withoutDefaults({
+  watch: _,
+  dryRun: _dry,
+  maxTime: _time,
+  runs: _runs,
+  ui: _ui,
+  port: _port,
+  shuffle,
+  augment,
+  ...choices
+}: Choices): TrainOptions {
   return { ...ofCall(choices), shuffle: shuffle === false ? false : undefined, augment: augment === false ? false : undefined };
-}
-
-/** Ends a run so many seconds after it began to train; undefined: never. */
-class TimeLimit {
-  readonly #controller = new AbortController();
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(private readonly seconds: number | undefined) {}
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  start(): void {
-    if (this.seconds === undefined) return;
-    const reason = Object.assign(new Error('the time is over'), { name: 'AbortError' });
-    this.#timer = setTimeout(() => this.#controller.abort(reason), 1000 * this.seconds);
-  }
-
-  clear(): void {
-    clearTimeout(this.#timer);
-  }
 }
 
 /** A `.amp` file, or nothing: a run then goes on with its own. */
@@ -69,7 +59,7 @@ async function trainShown(
   choices: TrainOptions,
   signal: AbortSignal,
   output: Output,
-  onStart?: () => void,
+  onStart: (run: string) => void,
 ): Promise<TrainOutcome> {
   const report = new TrainReport(output);
   try {
@@ -79,7 +69,7 @@ async function trainShown(
       onNotice: output.notice,
       onWarnings: (warnings, source) => output.error(renderDiagnostics(warnings, source, { color: output.errorColor })),
       onEvent: (event) => {
-        if (event.event === 'start') onStart?.();
+        if (event.event === 'start') onStart(event.run);
         report.onEvent(event);
       },
       onProgress: (progress) => report.onProgress(progress),
@@ -113,13 +103,20 @@ function printInterrupted(file: string | undefined, { data }: TrainOptions, { st
 }
 
 /** One run; the exit code. */
-async function trainOnce(file: string | undefined, choices: Choices, interrupt: Interrupt, output: Output): Promise<number> {
+async function trainOnce(
+  file: string | undefined,
+  choices: Choices,
+  interrupt: Interrupt,
+  output: Output,
+  live: LivePages,
+): Promise<number> {
   const { maxTime } = choices;
   const options = withoutDefaults(choices);
   const limit = new TimeLimit(maxTime);
-  const result = await trainShown(file, options, AbortSignal.any([interrupt.signal, limit.signal]), output, () => limit.start()).finally(
-    () => limit.clear(),
-  );
+  const result = await trainShown(file, options, AbortSignal.any([interrupt.signal, limit.signal]), output, (run) => {
+    limit.start();
+    live.show(run);
+  }).finally(() => limit.clear());
   if (result.interrupted) {
     if (!interrupt.signal.aborted) output.line(`the time is over (${formatDuration(maxTime ?? 0)})`);
     printInterrupted(file, options, result, output);
@@ -130,10 +127,10 @@ async function trainOnce(file: string | undefined, choices: Choices, interrupt: 
 }
 
 /** A run after the other; the exit code. */
-async function trainWatched(file: string, given: Choices, interrupt: Interrupt, output: Output): Promise<number> {
+async function trainWatched(file: string, given: Choices, interrupt: Interrupt, output: Output, live: LivePages): Promise<number> {
   const choices = withoutDefaults(given);
   const one = async (source: Source, signal: AbortSignal) => {
-    const result = await trainShown(source, choices, signal, output);
+    const result = await trainShown(source, choices, signal, output, (run) => live.show(run));
     if (result.interrupted) printInterrupted(file, choices, result, output);
     else printResult(result, output);
   };
@@ -200,6 +197,8 @@ export const addTrain: AddCommand = (program, output, exitWith) => {
       new Option('--max-time <time>', 'end after so long, such as 45m or 1h30m, as by Ctrl-C: --resume goes on').argParser(duration),
     );
   addRunOptions(declared)
+    .addOption(options.ui('how it goes').conflicts('dryRun'))
+    .addOption(options.port())
     .addOption(options.set())
     .addOption(options.threads())
     .addOption(options.workers())
@@ -210,17 +209,22 @@ export const addTrain: AddCommand = (program, output, exitWith) => {
       if (wrong !== undefined) command.error(`error: ${wrong}`);
       if (choices.runs !== undefined) {
         // Without --resume there is a file.
-        const code = await trainRuns(file!, choices.runs, withoutDefaults(choices), output);
+        const code = await trainRuns(file!, choices.runs, { ...withoutDefaults(choices), ui: choices.ui, port: choices.port }, output);
         if (code !== EXIT.done) exitWith(code);
         return;
       }
+      const live = await LivePages.open(choices, output);
       const interrupt = onInterrupt(output, 'finishing the step and saving');
       try {
-        const run = choices.dryRun ? tryOut : choices.watch ? trainWatched : undefined;
-        // Both of them go without --resume, and then there is a file.
-        const code = await (run === undefined ? trainOnce(file, choices, interrupt, output) : run(file!, choices, interrupt, output));
+        // The first two go without --resume, and then there is a file.
+        const code = await (choices.dryRun
+          ? tryOut(file!, choices, interrupt, output)
+          : choices.watch
+            ? trainWatched(file!, choices, interrupt, output, live)
+            : trainOnce(file, choices, interrupt, output, live));
         if (code !== EXIT.done) exitWith(code);
       } finally {
+        await live.close();
         interrupt.release();
       }
     });

@@ -1,33 +1,22 @@
-import { barChart } from '../../figures/bar-chart.js';
-import type { Figure } from '../../figures/figure.js';
+import type { Figure, NamedFigure } from '../../figures/figure.js';
 import { formatNumber, lineChart, type Point, type Series } from '../../figures/line-chart.js';
-import type { Colour } from '../../figures/style.js';
-import { planPicture } from '../../language/plan-picture.js';
-import { formatBytes } from '../../numeric/bytes.js';
-import { trainStep } from '../../plan/facts.js';
-import { footprint, MEMORY_CLASSES, type MemoryClass } from '../../plan/footprint.js';
-import type { Plan } from '../../plan/plan.js';
-import { layerReports } from '../../plan/report.js';
 import type { EpochEvent, StepEvent, TrainEvent } from '../../training/events.js';
 import type { RunFacts } from './run-facts.js';
 
-/** A figure and the name that its file has. */
-export interface NamedFigure {
-  readonly name: string;
-  readonly figure: Figure;
-}
+/** What curves are drawn of. */
+export type DrawnRun = Pick<RunFacts, 'events' | 'epochSteps'> & { readonly summary: { readonly run: string } };
 
 /** `undefined` and null are gaps. */
 const number = (value: number | null | undefined): number => value ?? Number.NaN;
 const percent = (share: number): string => `${Number((100 * share).toFixed(1))} %`;
 
 /** Where a step is, in epochs from 0; steps themselves, where nobody knows how many an epoch has. */
-function placeOf({ epochSteps }: RunFacts): (step: number) => number {
+function placeOf({ epochSteps }: DrawnRun): (step: number) => number {
   return (step) => (epochSteps === undefined ? step : step / epochSteps);
 }
 
-const epochsOf = ({ events }: RunFacts): readonly EpochEvent[] => events.filter((event) => event.event === 'epoch');
-const stepsOf = ({ events }: RunFacts): readonly StepEvent[] => events.filter((event) => event.event === 'step');
+const epochsOf = ({ events }: DrawnRun): readonly EpochEvent[] => events.filter((event) => event.event === 'epoch');
+const stepsOf = ({ events }: DrawnRun): readonly StepEvent[] => events.filter((event) => event.event === 'step');
 
 /** What was measured at the end of an epoch, or of a run that ended within one. */
 type Scores = Partial<
@@ -35,7 +24,7 @@ type Scores = Partial<
 >;
 
 /** Epochs are told at their end; in runs whose epochs have an unknown length, by the last step that was told before. */
-function epochPlaces(facts: RunFacts): readonly { readonly x: number; readonly scores: Scores }[] {
+function epochPlaces(facts: DrawnRun): readonly { readonly x: number; readonly scores: Scores }[] {
   const at = placeOf(facts);
   let step = 0;
   return facts.events.flatMap((event: TrainEvent): { x: number; scores: Scores }[] => {
@@ -48,16 +37,16 @@ function epochPlaces(facts: RunFacts): readonly { readonly x: number; readonly s
 /** The name of a run before that of a curve, where there are several runs. */
 type Naming = (run: string, curve: string) => string;
 
-function byEpoch(facts: RunFacts, name: string, colour: number, value: (scores: Scores) => number | null | undefined): Series {
+function byEpoch(facts: DrawnRun, name: string, colour: number, value: (scores: Scores) => number | null | undefined): Series {
   return { name, colour, isDotted: true, points: epochPlaces(facts).map(({ x, scores }): Point => [x, number(value(scores))]) };
 }
 
-function bySteps(facts: RunFacts, name: string, colour: number, value: (event: StepEvent) => number | null): Series {
+function bySteps(facts: DrawnRun, name: string, colour: number, value: (event: StepEvent) => number | null): Series {
   const at = placeOf(facts);
   return { name, colour, isFaint: true, points: stepsOf(facts).map((event): Point => [at(event.step), number(value(event))]) };
 }
 
-function lossSeries(facts: RunFacts, colour: number, naming: Naming, isOnly: boolean): readonly Series[] {
+function lossSeries(facts: DrawnRun, colour: number, naming: Naming, isOnly: boolean): readonly Series[] {
   const { run } = facts.summary;
   const validated = epochsOf(facts).some(({ validation_loss }) => validation_loss !== undefined);
   return [
@@ -69,7 +58,7 @@ function lossSeries(facts: RunFacts, colour: number, naming: Naming, isOnly: boo
 }
 
 /** Of each run the accuracy, or where several are compared that of the test images alone. */
-function accuracySeries(facts: RunFacts, colour: number, naming: Naming, isOnly: boolean): readonly Series[] {
+function accuracySeries(facts: DrawnRun, colour: number, naming: Naming, isOnly: boolean): readonly Series[] {
   const validated = epochsOf(facts).some(({ validation_accuracy }) => validation_accuracy !== undefined);
   return [
     ...(isOnly && validated ? [byEpoch(facts, 'validation', colour + 2, ({ validation_accuracy }) => validation_accuracy)] : []),
@@ -78,7 +67,7 @@ function accuracySeries(facts: RunFacts, colour: number, naming: Naming, isOnly:
 }
 
 /** When steps were skipped, and why, as far as that was looked into. */
-function skips(facts: RunFacts): readonly { readonly x: number; readonly what: string }[] {
+function skips(facts: DrawnRun): readonly { readonly x: number; readonly what: string }[] {
   const at = placeOf(facts);
   const traced = new Map(facts.events.flatMap((event) => (event.event === 'overflow' ? [[event.step, event.message] as const] : [])));
   const skipped = new Set(stepsOf(facts).flatMap(({ step, skipped }) => (skipped ? [step] : [])));
@@ -87,7 +76,7 @@ function skips(facts: RunFacts): readonly { readonly x: number; readonly what: s
 }
 
 /** Curves of one run, or of several over each other. */
-export function curveFigures(runs: readonly RunFacts[], nameOf: (run: string) => string): readonly NamedFigure[] {
+export function curveFigures(runs: readonly DrawnRun[], nameOf: (run: string) => string): readonly NamedFigure[] {
   const isOnly = runs.length === 1;
   const naming: Naming = (run, curve) => (isOnly ? curve : nameOf(run));
   const x = runs.every(({ epochSteps }) => epochSteps !== undefined) ? 'epochs' : 'steps';
@@ -148,56 +137,4 @@ export function curveFigures(runs: readonly RunFacts[], nameOf: (run: string) =>
       }),
     ),
   ];
-}
-
-const MEMORY_COLOURS = {
-  parameters: 'blue',
-  statistics: 'sky',
-  averages: 'faint',
-  optimizer: 'purple',
-  activations: 'green',
-  gradients: 'red',
-  workspace: 'orange',
-} as const satisfies Readonly<Record<MemoryClass, Colour>>;
-
-/** Layers whose numbers are shown; the others are summed up. */
-const MOST_BARS = 24;
-
-/** The figures of a plan: its layers and formats, its memory, and what its layers keep and move. */
-export function planFigures(plan: Plan): readonly NamedFigure[] {
-  const layers = layerReports(trainStep(plan));
-  const memory = footprint(plan);
-  const bars = MEMORY_CLASSES.map((name) => ({ name, value: memory[name], colour: MEMORY_COLOURS[name] }));
-  const kept = [...layers].filter(({ savedBytes }) => savedBytes > 0).sort((a, b) => b.savedBytes - a.savedBytes);
-  const rest = kept.slice(MOST_BARS).reduce((sum, { savedBytes }) => sum + savedBytes, 0);
-  const figures: readonly (readonly [string, Figure | undefined])[] = [
-    ['plan', planPicture(plan)],
-    ['memory', barChart('Memory of training, by what it holds', bars, formatBytes)],
-    [
-      'kept-by-layer',
-      barChart(
-        'What layers keep for the backward pass',
-        [
-          ...kept
-            .slice(0, MOST_BARS)
-            .map(({ layer, savedBytes, op }) => ({ name: layer, value: savedBytes, colour: 'green' as const, hint: op })),
-          ...(rest > 0 ? [{ name: `${kept.length - MOST_BARS} others`, value: rest, colour: 'faint' as const }] : []),
-        ],
-        formatBytes,
-      ),
-    ],
-    [
-      'work-by-layer',
-      barChart(
-        'Multiplications and additions of a step, by layer',
-        [...layers]
-          .filter(({ flops }) => flops > 0)
-          .sort((a, b) => b.flops - a.flops)
-          .slice(0, MOST_BARS)
-          .map(({ layer, flops }) => ({ name: layer, value: flops, colour: 'blue' as const })),
-        (flops) => `${formatNumber(flops / 1e9)} G`,
-      ),
-    ],
-  ];
-  return figures.flatMap(([name, figure]) => (figure === undefined ? [] : [{ name, figure }]));
 }

@@ -1,0 +1,62 @@
+import { barChart } from '../../figures/bar-chart.js';
+import type { Figure, NamedFigure } from '../../figures/figure.js';
+import { formatNumber } from '../../figures/line-chart.js';
+import type { Colour } from '../../figures/style.js';
+import { planPicture } from '../../language/plan-picture.js';
+import { formatBytes } from '../../numeric/bytes.js';
+import { trainStep } from '../../plan/facts.js';
+import { footprint, MEMORY_CLASSES, type MemoryClass } from '../../plan/footprint.js';
+import type { Plan } from '../../plan/plan.js';
+import { layerReports } from '../../plan/report.js';
+
+const MEMORY_COLOURS = {
+  parameters: 'blue',
+  statistics: 'sky',
+  averages: 'faint',
+  optimizer: 'purple',
+  activations: 'green',
+  gradients: 'red',
+  workspace: 'orange',
+} as const satisfies Readonly<Record<MemoryClass, Colour>>;
+
+/** Layers whose numbers are shown; the others are summed up. */
+const MOST_BARS = 24;
+
+/** The figures of a plan: its layers and formats, its memory, and what its layers keep and move. */
+export function planFigures(plan: Plan): readonly NamedFigure[] {
+  const layers = layerReports(trainStep(plan));
+  const memory = footprint(plan);
+  const bars = MEMORY_CLASSES.map((name) => ({ name, value: memory[name], colour: MEMORY_COLOURS[name] }));
+  const kept = [...layers].filter(({ savedBytes }) => savedBytes > 0).sort((a, b) => b.savedBytes - a.savedBytes);
+  const rest = kept.slice(MOST_BARS).reduce((sum, { savedBytes }) => sum + savedBytes, 0);
+  const figures: readonly (readonly [string, Figure | undefined])[] = [
+    ['plan', planPicture(plan)],
+    ['memory', barChart('Memory of training, by what it holds', bars, formatBytes)],
+    [
+      'kept-by-layer',
+      barChart(
+        'What layers keep for the backward pass',
+        [
+          ...kept
+            .slice(0, MOST_BARS)
+            .map(({ layer, savedBytes, op }) => ({ name: layer, value: savedBytes, colour: 'green' as const, hint: op })),
+          ...(rest > 0 ? [{ name: `${kept.length - MOST_BARS} others`, value: rest, colour: 'faint' as const }] : []),
+        ],
+        formatBytes,
+      ),
+    ],
+    [
+      'work-by-layer',
+      barChart(
+        'Multiplications and additions of a step, by layer',
+        [...layers]
+          .filter(({ flops }) => flops > 0)
+          .sort((a, b) => b.flops - a.flops)
+          .slice(0, MOST_BARS)
+          .map(({ layer, flops }) => ({ name: layer, value: flops, colour: 'blue' as const })),
+        (flops) => `${formatNumber(flops / 1e9)} G`,
+      ),
+    ],
+  ];
+  return figures.flatMap(([name, figure]) => (figure === undefined ? [] : [{ name, figure }]));
+}
