@@ -1,6 +1,6 @@
 /**
- * What a live page costs a run: pairs of runs of the same file and seed, one with a client that asks the page's server all the time, as a page
- * that is seen does, one without; the order alternates. Prints the ratio of the medians of training's own seconds.
+ * What a live page costs a run: pairs of runs of the same file and seed, one with a client that asks the page's server all the time, as a
+ * page that is seen does, one without; the order alternates. Prints the ratio of the medians of training's own seconds.
  *
  *   npx tsx bench/live-page.ts [FILE] [PAIRS] [STEPS]
  */

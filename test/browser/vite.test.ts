@@ -48,7 +48,7 @@ describe("a project of Vite's, as it is made, with ampc in it", () => {
     cpSync(join(ROOT, 'package.json'), join(installed, 'package.json'));
     await bundle({ ampc: join(ROOT, 'src/browser.ts') }, { outdir: join(installed, 'dist/browser'), write: true });
     writeFileSync(join(root, 'package.json'), '{ "name": "project", "private": true, "type": "module" }');
-    writeFileSync(join(root, 'index.html'), '<!doctype html><title>…</title><script type="module" src="/main.ts"></script>');
+    writeFileSync(join(root, 'index.html'), '<!doctype html><title>waiting</title><script type="module" src="/main.ts"></script>');
     writeFileSync(join(root, 'main.ts'), MAIN);
     await build({ root, logLevel: 'error', configFile: false });
     server = await servePages((path) => (existsSync(join(root, 'dist', path)) ? readFileSync(join(root, 'dist', path)) : undefined));
@@ -57,7 +57,7 @@ describe("a project of Vite's, as it is made, with ampc in it", () => {
     page.on('console', (message) => said.push(message.text()));
     page.on('pageerror', (error) => said.push(String(error)));
     await page.goto(server.url);
-    await page.waitForFunction('document.title !== "…"');
+    await page.waitForFunction('document.title !== "waiting"');
     assert.equal(await page.title(), 'trained 2');
     assert.deepEqual(said, []);
   });
