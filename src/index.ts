@@ -23,6 +23,7 @@ export type { EvaluateOptions, ModelOptions, PredictOptions } from './api/model-
 export { plan } from './api/plan.js';
 export { type Playground, type PlaygroundOptions, servePlayground } from './api/playground.js';
 export { explainPlan, type PlanReport } from './api/report.js';
+export { runNames } from './api/run-folders.js';
 export type { RunReference } from './api/run-reference.js';
 export { REPORT_FORMATS, type ReportFormat, type ReportOptions, type ReportResult, reportRuns } from './api/run-report/report-runs.js';
 export { plansOfSameBatch } from './api/same-batch.js';

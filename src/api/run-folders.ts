@@ -1,7 +1,7 @@
 import { isFolder } from '../files/is-folder.js';
 import { isSystemError } from '../files/reason.js';
 import { readdir } from '../platform/files.js';
-import { join } from '../platform/path.js';
+import { basename, join } from '../platform/path.js';
 import { RUN_FILES } from '../training/run-folder.js';
 
 /** Folders within folders in which runs are looked for. */
@@ -35,4 +35,10 @@ export async function runFolders(dir: string, depth = DEPTH): Promise<readonly s
     if (isSystemError(error)) return [];
     throw error;
   }
+}
+
+/** The last part of each path of a run, or the whole paths where these are not all different. */
+export function runNames(paths: readonly string[]): readonly string[] {
+  const names = paths.map((path) => basename(path));
+  return new Set(names).size === names.length ? names : paths;
 }

@@ -1,5 +1,4 @@
-import { basename } from 'node:path';
-import { isSamePlan, type PlanDiff, type RunComparison, type RunCurve } from '../index.js';
+import { isSamePlan, type PlanDiff, type RunComparison, type RunCurve, runNames } from '../index.js';
 import { printDiff } from './diff-view.js';
 import { formatCount, formatLoss, formatPercent, type Output } from './output.js';
 import { printRuns, settingCell } from './runs-view.js';
@@ -9,12 +8,6 @@ const SHOWN_EPOCHS = 12;
 
 /** Changes of a plan that are listed; of more the numbers are given. */
 const SHOWN_CHANGES = 12;
-
-/** The last part of each path, or the whole paths where these are not all different. */
-export function runNames(paths: readonly string[]): readonly string[] {
-  const names = paths.map((path) => basename(path));
-  return new Set(names).size === names.length ? names : paths;
-}
 
 function thinned(epochs: readonly number[]): readonly number[] {
   if (epochs.length <= SHOWN_EPOCHS) return epochs;

@@ -7,6 +7,7 @@ import { type Figure, type NamedFigure, svgFile } from '../../figures/figure.js'
 import { VERSION } from '../../files/version.js';
 import { compareRuns } from '../compare-runs.js';
 import { evaluate, type TestResult } from '../evaluate.js';
+import { runNames } from '../run-folders.js';
 import { lastWeights } from '../stored-model.js';
 import { writeOutput } from '../write-result.js';
 import { curveFigures } from './curve-figures.js';
@@ -61,10 +62,9 @@ const REPORT_KEYS: KeysOf<ReportOptions> = {
 const LONGEST_SIDE = 128;
 const MISTAKES = 24;
 
-/** The names of the folders, where they tell the runs apart; else their paths. */
 function namesOf(runs: readonly string[]): (run: string) => string {
-  const names = runs.map((run) => basename(run));
-  return (run) => (new Set(names).size === names.length ? basename(run) : run);
+  const names = new Map(runNames(runs).map((name, index) => [runs[index], name]));
+  return (run) => names.get(run) ?? run;
 }
 
 /** The test of a run, or why there is none; undefined when `signal` was aborted. */

@@ -1,4 +1,6 @@
-import { type DType, elementCount, type TensorType } from '../../ir/types.js';
+import { CUDA_FORMATS } from '../../codegen/cuda/formats.js';
+import { formatOf } from '../../codegen/gpu/formats.js';
+import { elementCount, type TensorType } from '../../ir/types.js';
 import { narrow, widen } from '../../numeric/encoding.js';
 import { isNarrow } from '../../numeric/formats.js';
 import type { FunctionName } from '../../plan/plan.js';
@@ -13,10 +15,9 @@ import { DeviceQueue } from './queue.js';
 
 const NONE = 0xffffffff;
 
-const ELEMENT_BYTES: Readonly<Partial<Record<DType, number>>> = { f16: 2, bf16: 2, u8: 1 };
-
+/** On the device. */
 function byteLength({ dtype, shape }: TensorType): number {
-  return elementCount(shape) * (ELEMENT_BYTES[dtype] ?? 4);
+  return elementCount(shape) * formatOf(CUDA_FORMATS, dtype).bytes;
 }
 
 function bytesOf({ buffer, byteOffset, byteLength: length }: ArrayBufferView): Uint8Array {
