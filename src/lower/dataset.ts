@@ -154,7 +154,7 @@ function readNormalize(
       const has = channels === 1 ? 'one channel' : `${channels} channels`;
       const number = channels === 1 ? 'give one number' : `give one number, or ${channels}`;
       sink.error('AMP4009', normalize?.span, `\`${key}\` has ${numbers.length} numbers, the images of ${spec.name} have ${has}`, {
-        fix: value === 'imagenet' ? 'write `normalize(measured)`' : number,
+        fix: value === 'imagenet' ? 'have them measured: `normalize(measured)`' : number,
       });
     }
     return Array.from({ length: channels }, () => numbers[0]!);
