@@ -32,9 +32,18 @@ static void leave_at_once(void) { _exit(exit_code); }
 /* The first thread that ends the ranks; others stand still from here on. */
 static void begin_to_end(void) { pthread_mutex_lock(&ending); }
 
+/* A launcher that ends its processes may lose what it has not read of them yet. */
+static void leave_time_to_read(void) {
+  int unread = 0;
+  fflush(stderr);
+  for (const double since = now(); now() - since < 1.0; pause_for(1000000))
+    if (ioctl(STDERR_FILENO, FIONREAD, &unread) != 0 || unread <= 0) break;
+}
+
 /* MPI may leave by exit(), which would take away what other threads still work with: this is the first that it calls. */
 static void end_all(int code) {
   exit_code = code;
+  leave_time_to_read();
   atexit(leave_at_once);
   MPI_Abort(MPI_COMM_WORLD, code);
   _exit(code);
@@ -108,16 +117,19 @@ EXPORT void ampc_mpi_fail(int code, const char *text) {
     char *const told = malloc(bytes);
     if (told != NULL) {
       MPI_Request request;
+      int is_heard = 0;
       memcpy(told, &code, sizeof(code));
       memcpy(told + sizeof(code), text, bytes - sizeof(code));
-      MPI_Isend(told, (int)bytes, MPI_BYTE, 0, OF_FAILURE, of_host, &request);
-      for (const double since = now(); now() - since < COURTESY; pause_for(1000000)) {
-        int sent;
-        MPI_Test(&request, &sent, MPI_STATUS_IGNORE);
-        if (sent) request = MPI_REQUEST_NULL;
+      /* A synchronous message is sent when it is received: from then on the first rank has the word, and ends this one. */
+      MPI_Issend(told, (int)bytes, MPI_BYTE, 0, OF_FAILURE, of_host, &request);
+      for (double since = now(); patience <= 0 || now() - since < patience; pause_for(1000000)) {
+        if (is_heard) continue;
+        MPI_Test(&request, &is_heard, MPI_STATUS_IGNORE);
+        if (is_heard) since = now();
       }
+      if (is_heard) end_all(code);
     }
-    /* It is busy with something else. */
+    /* It hangs. */
     fprintf(stderr, "%s", text);
   }
   end_all(code);
