@@ -1,18 +1,16 @@
-"""PyTorch's side of ranks.ts: answers JSON lines on stdin like torch_peer.py, as one rank of DistributedDataParallel over Gloo where
+"""PyTorch's side of ranks.ts: as one rank of DistributedDataParallel over Gloo where
 WORLD_SIZE is above 1 (RANK, MASTER_ADDR and MASTER_PORT as torch.distributed reads them), else alone. Steps are in fp32 or under autocast
 in bf16, on one batch in memory."""
 
-import json
 import os
-import sys
-import time
 
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from torch.nn.parallel import DistributedDataParallel
 
-from torch_peer import DTYPES, OPTIMIZERS, SIDE, make_model
+from torch_peer import DTYPES, OPTIMIZERS, SIDE, make_model, time_each
+from torch_serve import serve
 
 SIZE = int(os.environ["WORLD_SIZE"])
 
@@ -38,34 +36,12 @@ def prepare(message):
         optimizer.step()
 
     def run(steps):
-        ms = []
-        for _ in range(steps):
-            start = time.perf_counter()
-            step()
-            ms.append((time.perf_counter() - start) * 1e3)
-        return ms
+        step()
+        return time_each(steps, step)
 
-    run(message["warmup"])
+    time_each(message["warmup"], step)
     return run
 
 
-def main():
-    replies = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    run = None
-    for line in sys.stdin:
-        message = json.loads(line)
-        try:
-            if message["command"] == "prepare":
-                run = prepare(message)
-                reply = {"torch": torch.__version__}
-            else:
-                run(1)
-                reply = {"ms": run(message["steps"])}
-        except Exception as error:
-            reply = {"error": f"{type(error).__name__}: {str(error).strip()}"}
-        print(json.dumps(reply), file=replies, flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve(prepare)

@@ -1,6 +1,5 @@
 """PyTorch's side: answers JSON lines on stdin, see peer.ts. The models and recipes are those of examples/*.amp."""
 
-import json
 import os
 import resource
 import sys
@@ -11,6 +10,8 @@ import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+
+from torch_serve import serve
 
 warnings.filterwarnings("ignore")
 
@@ -204,28 +205,5 @@ def peak_rss():
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def main():
-    # Replies go to the real stdout; whatever a library prints does not.
-    replies = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    run = None
-    for line in sys.stdin:
-        message = json.loads(line)
-        try:
-            if message["command"] == "prepare":
-                run = prepare(message)
-                reply = {"torch": torch.__version__, "python": sys.version.split()[0]}
-            elif message["command"] == "run":
-                reply = {"ms": run(message["steps"])}
-            elif message["command"] == "memory":
-                reply = {"peak_rss": peak_rss()}
-            else:
-                raise ValueError(f"cannot {message['command']}")
-        except Exception as error:
-            text = str(error).strip()
-            reply = {"error": f"{type(error).__name__}: {text.splitlines()[0] if text else ''}"}
-        print(json.dumps(reply), file=replies, flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    serve(prepare, memory=lambda: {"peak_rss": peak_rss()})

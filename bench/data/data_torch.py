@@ -1,6 +1,5 @@
 """PyTorch's side of bench/data/run.ts: a DataLoader with torchvision's transforms. Answers JSON lines on stdin, see ../peer.ts."""
 
-import json
 import os
 import sys
 import time
@@ -25,6 +24,8 @@ from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from torch_serve import serve  # noqa: E402
+
 warnings.filterwarnings("ignore")
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
@@ -104,25 +105,4 @@ def prepare(message):
     return run
 
 
-def main():
-    # Replies go to the real stdout; whatever a library prints does not.
-    replies = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    run = None
-    for line in sys.stdin:
-        message = json.loads(line)
-        try:
-            if message["command"] == "prepare":
-                run = prepare(message)
-                reply = {"torch": torch.__version__}
-            elif message["command"] == "run":
-                reply = run(message["steps"])
-            else:
-                raise ValueError(f"cannot {message['command']}")
-        except Exception as error:
-            text = str(error).strip()
-            reply = {"error": f"{type(error).__name__}: {text.splitlines()[0] if text else ''}"}
-        print(json.dumps(reply), file=replies, flush=True)
-
-
-main()
+serve(prepare)
