@@ -3,7 +3,7 @@ import { curveFigures } from '../src/api/run-report/curve-figures.js';
 import { note, sectionMarkup } from '../src/api/run-report/page.js';
 import { comparisonSection, curvesSection, summarySection } from '../src/api/run-report/results-sections.js';
 import { element, join } from '../src/figures/markup.js';
-import { PAGE_STYLE } from '../src/figures/style.js';
+import { byId, useReportStyle } from './page.js';
 import { ask, RunFeed } from './run-feed.js';
 
 /** Between two questions: while a run that is shown goes on, while none does, and where nobody answers, once, twice, …. */
@@ -13,14 +13,7 @@ const SILENT_MS: readonly number[] = [2000, 5000, 15_000, 60_000];
 
 const FINDINGS_SHOWN = 8;
 
-function byId<T extends HTMLElement>(id: string): T {
-  return document.getElementById(id) as T;
-}
-
-// The colours and figures of reports.
-const style = document.createElement('style');
-style.textContent = PAGE_STYLE;
-document.head.prepend(style);
+useReportStyle();
 
 interface Runs {
   readonly dir: string;

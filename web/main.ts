@@ -1,10 +1,10 @@
 import type { PlanReport } from '../src/browser.js';
-import { PAGE_STYLE } from '../src/figures/style.js';
 import { formatBytes } from '../src/numeric/bytes.js';
 import { differenceOf } from './difference-view.js';
 import { createEditor } from './editor.js';
 import { EXAMPLES } from './examples.js';
 import type { LanguageFunctions } from './language-worker.js';
+import { byId, useReportStyle } from './page.js';
 import { PlanView } from './plan-view.js';
 import { connect } from './rpc.js';
 import { StoryView } from './story-view.js';
@@ -12,14 +12,7 @@ import { TrainView } from './train-view.js';
 
 const PAUSE_MS = 200;
 
-function byId<T extends HTMLElement>(id: string): T {
-  return document.getElementById(id) as T;
-}
-
-// The colours and figures of reports.
-const style = document.createElement('style');
-style.textContent = PAGE_STYLE;
-document.head.prepend(style);
+useReportStyle();
 
 const language = connect<LanguageFunctions>(new Worker('language-worker.js', { type: 'module' }));
 const status = byId('plan-status');

@@ -1,8 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { userError } from '../diagnostics/diagnostic.js';
 import { errorCode, fileReason } from '../files/reason.js';
-import { extname } from '../platform/path.js';
+import { extname, join } from '../platform/path.js';
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -19,6 +20,22 @@ export interface Answer {
 }
 
 export const NOT_FOUND: Answer = { status: 404, body: 'no such file\n' };
+
+/**
+ * A page as `npm run build:playground` made it in a folder: its text. Throws UserError AMP6062 where it was not built; `what`: such as `the
+ * playground`.
+ */
+export async function builtPage(folder: string, what: string): Promise<string> {
+  return readFile(join(folder, 'index.html'), 'utf8').catch(() => {
+    throw userError('AMP6062', `${what} is not built`, `there is no page in ${folder}`, 'run `npm run build:playground`');
+  });
+}
+
+/** Another file of the page in a folder, by its name. */
+export async function builtFile(folder: string, name: string): Promise<Answer> {
+  const body = /^\w[\w.-]*$/.test(name) ? await readFile(join(folder, name)).catch(() => undefined) : undefined;
+  return body === undefined ? NOT_FOUND : { status: 200, body, name };
+}
 
 /** What a page asks for: a path that begins with `/`, and the words behind `?`. */
 export type Handle = (path: string, query: URLSearchParams) => Answer | Promise<Answer>;

@@ -1,11 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { userError } from '../diagnostics/diagnostic.js';
 import { isFolder } from '../files/is-folder.js';
 import { readSource } from '../files/source.js';
-import { join } from '../platform/path.js';
 import { openRun } from '../training/run-folder.js';
-import { NOT_FOUND, serveLoopback } from './loopback.js';
+import { builtFile, builtPage, serveLoopback } from './loopback.js';
 
 /** What `npm run build:playground` writes. */
 const BUILT = fileURLToPath(new URL('../../dist/playground', import.meta.url));
@@ -38,17 +35,12 @@ function pageWith(page: string, text: string): string {
  */
 export async function servePlayground(target: string | undefined, options: PlaygroundOptions = {}): Promise<Playground> {
   const { folder = BUILT, port = 0 } = options;
-  const page = await readFile(join(folder, 'index.html'), 'utf8').catch(() => {
-    throw userError('AMP6062', 'the playground is not built', `there is no page in ${folder}`, 'run `npm run build:playground`');
-  });
+  const page = await builtPage(folder, 'the playground');
   const text = target === undefined ? undefined : await programOf(target);
   const index = text === undefined ? page : pageWith(page, text);
-  const { port: taken, close } = await serveLoopback(async (path) => {
-    const name = /^\/([\w.-]*)$/.exec(path)?.[1];
-    if (name === '' || name === 'index.html') return { status: 200, body: index, name: 'index.html' };
-    if (name === undefined || name.startsWith('.')) return NOT_FOUND;
-    const body = await readFile(join(folder, name)).catch(() => undefined);
-    return body === undefined ? NOT_FOUND : { status: 200, body, name };
+  const { port: taken, close } = await serveLoopback((path) => {
+    const name = path.slice(1);
+    return name === '' || name === 'index.html' ? { status: 200, body: index, name: 'index.html' } : builtFile(folder, name);
   }, port);
   return { url: `http://127.0.0.1:${taken}/`, close };
 }

@@ -8,6 +8,7 @@ import { type LivePage, serveRuns, train } from '../../src/index.js';
 import { findChromium } from '../support/chromium.js';
 import { skip } from '../support/skip.js';
 import { useTiny } from '../support/tiny.js';
+import { askedElsewhere, type WatchedPage, watchedPage } from '../support/watched-page.js';
 
 /** An expression: what of a page is laid out wrongly. */
 const FAULTS_OF_LAYOUT = readFileSync(new URL('../figures/faults-of-layout.js', import.meta.url), 'utf8');
@@ -101,18 +102,14 @@ describe('the live page', () => {
   describe('in a browser', () => {
     let browser: Browser;
     let page: Page;
-    const said: string[] = [];
-    const asked: string[] = [];
+    let watched: WatchedPage;
 
     before(async function () {
       const program = findChromium();
       if (program === undefined) return skip(this, 'no chromium on the PATH');
       browser = await chromium.launch({ executablePath: program, args: ['--no-sandbox'] });
-      page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-      page.setDefaultTimeout(120_000);
-      page.on('console', (message) => said.push(message.text()));
-      page.on('pageerror', (error) => said.push(String(error)));
-      page.on('request', (request_) => asked.push(request_.url()));
+      watched = await watchedPage(browser);
+      page = watched.page;
       await page.goto(live.url);
       await page.waitForSelector('#results .fact');
     });
@@ -191,19 +188,16 @@ describe('the live page', () => {
         document.dispatchEvent(new Event('visibilitychange'))`);
       // What was on its way comes to its end.
       await page.waitForLoadState('networkidle');
-      const before = asked.length;
+      const before = watched.asked.length;
       await page.waitForTimeout(6000);
-      assert.equal(asked.length, before);
+      assert.equal(watched.asked.length, before);
       await page.evaluate(`delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))`);
       await page.waitForRequest(/\/runs/);
     });
 
     it('said nothing on the console, and asked nobody else for anything; then says that nobody answers any more', async () => {
-      assert.deepEqual(said, []);
-      assert.deepEqual(
-        asked.filter((url) => !url.startsWith(live.url) && !url.startsWith('data:')),
-        [],
-      );
+      assert.deepEqual(watched.said, []);
+      assert.deepEqual(askedElsewhere(watched, live.url), []);
       await live.close();
       await page.getByText('ampc does not answer any more').waitFor();
       assert.match(await facts(), /complete/);

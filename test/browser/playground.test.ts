@@ -7,6 +7,7 @@ import { type Playground, servePlayground, train } from '../../src/index.js';
 import { chromiumWithF16, findChromium } from '../support/chromium.js';
 import { skip } from '../support/skip.js';
 import { useTiny } from '../support/tiny.js';
+import { askedElsewhere, type WatchedPage, watchedPage } from '../support/watched-page.js';
 import { needAdapter } from '../webgpu/adapter.js';
 
 const ON_FILES = `dataset cifar10 { normalize(mean: 0.5, std: 0.5) }
@@ -38,8 +39,7 @@ describe('the playground', () => {
   let browser: Browser | undefined;
   let playground: Playground | undefined;
   let page: Page;
-  const said: string[] = [];
-  const asked: string[] = [];
+  let watched: WatchedPage;
 
   before(async function () {
     const program = findChromium();
@@ -51,11 +51,8 @@ describe('the playground', () => {
     await buildPlayground(folder);
     playground = await servePlayground(work.file('net.amp', NET), { folder });
     browser = await chromium.launch({ executablePath: made.program, args: ['--no-sandbox', '--enable-unsafe-webgpu'] });
-    page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
-    page.setDefaultTimeout(120_000);
-    page.on('console', (message) => said.push(message.text()));
-    page.on('pageerror', (error) => said.push(String(error)));
-    page.on('request', (request) => asked.push(request.url()));
+    watched = await watchedPage(browser);
+    page = watched.page;
     await page.goto(playground.url);
     await page.waitForSelector('body[data-planned]');
   });
@@ -178,11 +175,8 @@ describe('the playground', () => {
       });
 
   it('said nothing on the console, and asked nobody else for anything', () => {
-    assert.deepEqual(said, []);
-    assert.deepEqual(
-      asked.filter((url) => !url.startsWith(playground!.url) && !url.startsWith('data:')),
-      [],
-    );
+    assert.deepEqual(watched.said, []);
+    assert.deepEqual(askedElsewhere(watched, playground!.url), []);
   });
 
   it('is served to this machine alone, and no other file is', async () => {

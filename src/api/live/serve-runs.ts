@@ -1,19 +1,15 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { UserError, userError } from '../../diagnostics/diagnostic.js';
 import { isFolder } from '../../files/is-folder.js';
 import { fileReason, isSystemError } from '../../files/reason.js';
 import { basename, dirname, join, resolve } from '../../platform/path.js';
-import { type Answer, NOT_FOUND, serveLoopback } from '../loopback.js';
+import { type Answer, builtFile, builtPage, NOT_FOUND, serveLoopback } from '../loopback.js';
 import { holdsRun } from '../run-folders.js';
 import { liveEvents, liveFacts, liveRuns } from './live-runs.js';
 
 /** What `npm run build:playground` writes. */
 const BUILT = fileURLToPath(new URL('../../../dist/live', import.meta.url));
-
-/** Files of the page, and no others. */
-const PAGE_FILES: readonly string[] = ['index.html', 'live.js', 'live.css'];
 
 /** A page that asked within so many milliseconds is still there. */
 const PRESENT_MS = 3000;
@@ -64,14 +60,7 @@ async function placeOf(target: string): Promise<Place> {
 export async function serveRuns(target?: string, options: LivePageOptions = {}): Promise<LivePage> {
   const { folder = BUILT, port = 0 } = options;
   let place = target === undefined ? undefined : await placeOf(target);
-  const files = new Map<string, Uint8Array>();
-  for (const name of PAGE_FILES)
-    files.set(
-      name,
-      await readFile(join(folder, name)).catch(() => {
-        throw userError('AMP6062', 'the live page is not built', `there is no ${name} in ${folder}`, 'run `npm run build:playground`');
-      }),
-    );
+  const page = await builtPage(folder, 'the live page');
   const secret = randomBytes(16).toString('hex');
   let asked = 0;
   let hasHeardAll = true;
@@ -109,11 +98,10 @@ export async function serveRuns(target?: string, options: LivePageOptions = {}):
           return events;
         });
       }
-      default: {
-        const file = name === '' ? 'index.html' : name;
-        const body = files.get(file);
-        return body === undefined ? NOT_FOUND : { status: 200, body, name: file };
-      }
+      case '':
+        return { status: 200, body: page, name: 'index.html' };
+      default:
+        return builtFile(folder, name);
     }
   }, port);
   return {
