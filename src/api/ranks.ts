@@ -5,12 +5,10 @@ import { printPlan } from '../plan/print.js';
 import type { PlanTarget } from '../plan/target.js';
 import { createHash } from '../platform/hash.js';
 import { hostname } from '../platform/system.js';
+import { gatherTexts } from '../runtime/collectives.js';
 import { type CoresOf, shareCores, threadsPerRank } from '../runtime/cpu/mpi/launcher.js';
 import type { MpiRanks } from '../runtime/cpu/mpi/mpi.js';
 import { RunClaim } from '../training/run-claim.js';
-
-const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
-const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
 /** The folder of a run that several ranks train: the first has it, the others read there. */
 export async function claimTogether<T extends { readonly claim: RunClaim }>(
@@ -20,9 +18,9 @@ export async function claimTogether<T extends { readonly claim: RunClaim }>(
   if (ranks === undefined) return claim();
   const own = ranks.rank === 0 ? await claim() : undefined;
   const text = own === undefined ? '' : JSON.stringify([own.claim.dir, own.claim.isNew]);
-  const [first] = await ranks.gather(encode(text));
+  const [first] = await gatherTexts(ranks, text);
   if (own !== undefined) return own;
-  const [dir, isNew] = JSON.parse(decode(first!)) as [string, boolean];
+  const [dir, isNew] = JSON.parse(first!) as [string, boolean];
   return { claim: RunClaim.follow(dir, isNew) };
 }
 
@@ -35,7 +33,7 @@ export async function threadsOfRank(
   { threads: asked, onNotice }: { readonly threads?: number | undefined; readonly onNotice?: ((text: string) => void) | undefined },
 ): Promise<number> {
   const own: CoresOf = { host: hostname(), ...ranks.cores };
-  const all = (await ranks.gather(encode(JSON.stringify(own)))).map((bytes) => JSON.parse(decode(bytes)) as CoresOf);
+  const all = (await gatherTexts(ranks, JSON.stringify(own))).map((text) => JSON.parse(text) as CoresOf);
   if (asked !== undefined) return asked;
   const { threads, unbound } = shareCores(own, all) ?? { threads: threadsPerRank(ranks.launched), unbound: 0 };
   if (threads < unbound)
@@ -68,12 +66,12 @@ export async function checkSamePlans(
   const first = ranks.rank === 0 ? program : lowerFirst();
   const text = [...facts, printPlan(compileProgram(first, target))].join('\n');
 
-  const hashes = await ranks.gather(encode(createHash('sha256').update(text).digest('hex')));
+  const hashes = await gatherTexts(ranks, createHash('sha256').update(text).digest('hex'));
 
-  const other = hashes.findIndex((hash) => decode(hash) !== decode(hashes[0]!));
+  const other = hashes.findIndex((hash) => hash !== hashes[0]);
   if (other < 0) return;
-  const texts = await ranks.gather(encode(text));
-  const [expected, found] = difference(decode(texts[0]!), decode(texts[other]!));
+  const texts = await gatherTexts(ranks, text);
+  const [expected, found] = difference(texts[0]!, texts[other]!);
   throw userError(
     'AMP6508',
     `rank ${other} has another plan than rank 0`,

@@ -2,7 +2,8 @@ import { keepNetwork } from '../costs/network.js';
 import { userError } from '../diagnostics/diagnostic.js';
 import type { MeasuredNetwork } from '../plan/network.js';
 import { hostname } from '../platform/system.js';
-import { joinRanks, type MpiRanks } from '../runtime/cpu/mpi/mpi.js';
+import { gatherTexts } from '../runtime/collectives.js';
+import { joinRanks } from '../runtime/cpu/mpi/mpi.js';
 
 /** A message that is nothing but its way, and bytes that all further ones of a round have together. */
 const SMALL = 8;
@@ -11,11 +12,6 @@ const LARGE = 4 << 20;
 export interface NetworkMeasurement extends MeasuredNetwork {
   /** Where `ampc plan --ranks N` finds it; null where it could not be kept, and on ranks that do not keep it. */
   readonly kept: string | null;
-}
-
-async function gatherTexts(ranks: MpiRanks, text: string): Promise<readonly string[]> {
-  const all = await ranks.gather(new TextEncoder().encode(text));
-  return all.map((bytes) => new TextDecoder().decode(bytes));
 }
 
 /**

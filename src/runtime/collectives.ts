@@ -20,6 +20,12 @@ export interface Collectives {
   readonly native?: unknown;
 }
 
+/** What each rank says, in the order of the ranks. */
+export async function gatherTexts(peers: Pick<Collectives, 'gather'>, own: string): Promise<readonly string[]> {
+  const all = await peers.gather(new TextEncoder().encode(own));
+  return all.map((bytes) => new TextDecoder().decode(bytes));
+}
+
 /** What `all_reduce` means: each part rounded to the format on the wire, added up in f32 in their order, and the sum rounded once more. */
 export function addUp(parts: readonly Float32Array[], wire: WireType): Float32Array {
   const sum = new Float32Array(parts[0]?.length ?? 0);
