@@ -16,16 +16,15 @@ function printRest({ interrupted, dir, runs }: SweepOutcome, output: Output): vo
 
 /** Trains several runs by `train`, shows them until all have ended, and what has come of them by `print`; the exit code. */
 export async function showSweep<T extends SweepOptions>(
-  { ui, port, ...given }: T & LiveChoices,
+  choices: T,
+  live: LiveChoices,
   output: Output,
   train: (options: T) => Promise<SweepOutcome>,
   print: (result: SweepOutcome) => void,
 ): Promise<number> {
-  // What is left are the options of `train`.
-  const choices = given as unknown as T;
   const { shuffle, augment } = choices;
   const report = new SweepReport(output);
-  const live = await LivePages.open({ ui, port }, output);
+  const pages = await LivePages.open(live, output);
   const interrupt = onInterrupt(output, 'finishing the steps and saving');
   try {
     const result = await train({
@@ -37,7 +36,7 @@ export async function showSweep<T extends SweepOptions>(
       onNotice: output.notice,
       onWarnings: (warnings, source) => output.error(renderDiagnostics(warnings, source, { color: output.errorColor })),
       onEvent: (event) => {
-        if (event.event === 'sweep_start') live.show(event.dir);
+        if (event.event === 'sweep_start') pages.show(event.dir);
         report.onEvent(event);
       },
       onProgress: (progress) => report.onProgress(progress),
@@ -49,7 +48,7 @@ export async function showSweep<T extends SweepOptions>(
     return result.runs.some(({ state }) => state === 'failed') ? EXIT.failed : EXIT.done;
   } finally {
     output.endProgress();
-    await live.close();
+    await pages.close();
     interrupt.release();
   }
 }

@@ -27,10 +27,11 @@ export function notForSeveral({ resume, watch, dryRun, maxTime }: OneRunChoices)
 type RunsChoices = Omit<TrainOptions, 'resume' | 'onEvent' | 'onProgress' | 'callbacks' | 'batches' | 'testAtMost' | 'compileAll'>;
 
 /** So many runs one after the other, with seeds of their own, and their summary; the exit code: what lost its numbers has failed. */
-export async function trainRuns(file: string, runs: number, choices: RunsChoices & LiveChoices, output: Output): Promise<number> {
+export async function trainRuns(file: string, runs: number, choices: RunsChoices, live: LiveChoices, output: Output): Promise<number> {
   let isLost = false;
   const code = await showSweep(
     { ...choices, seeds: runs },
+    live,
     output,
     (options) => repeat(file, options),
     (result) => {

@@ -25,9 +25,10 @@ export const addSweep: AddCommand = (program, output, exitWith) => {
     .addOption(options.port())
     .addOption(options.quiet())
     .addOption(options.json())
-    .action(async (file: string, choices: SweepOptions & LiveChoices) => {
+    .action(async (file: string, { ui, port, ...choices }: SweepOptions & LiveChoices) => {
       const code = await showSweep(
         choices,
+        { ui, port },
         output,
         (options) => sweep(file, options),
         (result) => {

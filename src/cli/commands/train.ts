@@ -209,7 +209,7 @@ export const addTrain: AddCommand = (program, output, exitWith) => {
       if (wrong !== undefined) command.error(`error: ${wrong}`);
       if (choices.runs !== undefined) {
         // Without --resume there is a file.
-        const code = await trainRuns(file!, choices.runs, { ...withoutDefaults(choices), ui: choices.ui, port: choices.port }, output);
+        const code = await trainRuns(file!, choices.runs, withoutDefaults(choices), choices, output);
         if (code !== EXIT.done) exitWith(code);
         return;
       }
