@@ -1,10 +1,6 @@
 import { notInBrowser } from '../files/not-here.js';
 import type { RunLog } from './options.js';
 
-export async function hasBoard(_: string): Promise<boolean> {
-  return false;
-}
-
 export const BoardLog = {
   open: async (): Promise<RunLog> => {
     throw notInBrowser('TensorBoard', 'leave out `tensorboard` and `histograms`: metrics.jsonl has the same numbers');

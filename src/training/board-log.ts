@@ -1,4 +1,4 @@
-import { type FileHandle, open, readdir } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { boardGraph } from '../interchange/tensorboard/graph.js';
@@ -7,6 +7,7 @@ import { encodeRecord } from '../interchange/tensorboard/records.js';
 import { type BoardEvent, type BoardValue, encodeEvent, encodeGraph } from '../interchange/tensorboard/schema.js';
 import type { Plan } from '../plan/plan.js';
 import type { Executable } from '../runtime/backend.js';
+import { BOARD_PREFIX, boardFiles } from './board-files.js';
 import { mistakeImages } from './board-images.js';
 import type { Batcher } from './data/batcher.js';
 import type { DoneEvent, EpochEvent, StepEvent, TrainEvent } from './events.js';
@@ -15,19 +16,11 @@ import type { EpochStates, RunLog, TrainOptions } from './options.js';
 import { type LogPosition, saved } from './run-folder.js';
 import { countsCorrect, findFunction, modelStates } from './states.js';
 
-/** How the files begin that TensorBoard looks for. */
-export const BOARD_PREFIX = 'events.out.tfevents.';
-
 const BEGINS = 1;
 
 export interface BoardOptions {
   /** Whether weights and gradients are told after each epoch. */
   readonly histograms: boolean;
-}
-
-/** Whether a run has been recorded for TensorBoard. */
-export async function hasBoard(run: string): Promise<boolean> {
-  return (await readdir(run).catch(() => [])).some((name) => name.startsWith(BOARD_PREFIX));
 }
 
 type Scalars = Readonly<Record<string, number | null | undefined>>;
@@ -100,7 +93,7 @@ export class BoardLog implements RunLog {
   ) {}
 
   static async open(options: TrainOptions, batcher: Batcher, resumed: LogPosition | undefined, board: BoardOptions): Promise<BoardLog> {
-    const number = (await readdir(options.run).catch(() => [])).filter((name) => name.startsWith(BOARD_PREFIX)).length;
+    const number = (await boardFiles(options.run)).length;
     const second = String(Math.floor(Date.now() / 1000)).padStart(10, '0');
     const name = `${BOARD_PREFIX}${second}.${hostname()}.${process.pid}.${number}`;
     return new BoardLog(join(options.run, name), options, batcher, resumed, board);

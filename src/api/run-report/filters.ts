@@ -1,7 +1,6 @@
 import { isState } from '../../ir/structure.js';
 import { trainStep } from '../../plan/facts.js';
 import type { Plan } from '../../plan/plan.js';
-import { encodePng } from '../../training/data/picture.js';
 import { readSafetensors } from '../../training/safetensors.js';
 
 /** More filters than this are not shown. */
@@ -35,6 +34,8 @@ export async function firstFilters(plan: Plan, weights: string): Promise<Filters
   if (tensor === undefined) return undefined;
   const [height = 0, width = 0, channels = 0, count = 0] = tensor.shape;
   const pixels = height * width * channels;
+  // Picture files need a library that takes long to load.
+  const { encodePng } = await import('../../training/data/picture.js');
   const pictures: Uint8Array[] = [];
   for (let filter = 0; filter < Math.min(count, MOST); filter++) {
     const values = Array.from({ length: pixels }, (_, at) => Number(tensor.data[at * count + filter]));
