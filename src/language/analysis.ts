@@ -1,5 +1,5 @@
 import { idlePins } from '../compile.js';
-import type { Diagnostic, Source, Span } from '../diagnostics/diagnostic.js';
+import type { Diagnostic, Source, Span, UsedText } from '../diagnostics/diagnostic.js';
 import { LineIndex } from '../diagnostics/lines.js';
 import { sortDiagnostics } from '../diagnostics/render.js';
 import type { Program } from '../ir/program.js';
@@ -114,6 +114,16 @@ export class Analysis {
       }
       return stages;
     });
+  }
+
+  /** The files that this one uses, and those that they use. */
+  get used(): readonly UsedText[] {
+    return this.found.modules.texts;
+  }
+
+  /** Where a file that is used is named. */
+  useOf({ path }: Source): Span | undefined {
+    return this.found.modules.useOf(path);
   }
 
   /** Where a place of the tree is, which may be in a file that this one uses. */

@@ -1,9 +1,8 @@
-import type { TextEdit } from '../diagnostics/diagnostic.js';
+import type { Source, Span, TextEdit } from '../diagnostics/diagnostic.js';
 import { applyEdits } from '../diagnostics/fixes.js';
 import { LAYERS } from '../lower/layers.js';
 import { SECTION_KEYWORDS, TOKENS } from '../parser/tokens.js';
 import { Analysis, type Located } from './analysis.js';
-
 import type { NamedThing } from './symbols.js';
 
 const RESERVED = new Set([...Object.keys(SECTION_KEYWORDS), ...TOKENS.map(({ name }) => /^'(\w+)'$/.exec(name)?.[1])]);
@@ -21,34 +20,41 @@ export function placesOfThing(analysis: Analysis, thing: NamedThing): readonly L
   return thing.places.map((span) => analysis.locate(span));
 }
 
+/** The changes of each file, by its path, that give a thing another name. */
+export type Renaming = ReadonlyMap<string, readonly TextEdit[]>;
+
 /**
- * The changes of the file that give a thing another name, or why that would change what the file means: another thing has the name where
- * this one is seen, or where it is read.
+ * The changes that give a thing another name, in the file and in those that it uses, or why that would change what they mean: another
+ * thing has the name where this one is seen, or where it is read.
  */
-export function renameIn(analysis: Analysis, thing: NamedThing, name: string): readonly TextEdit[] | string {
+export function renameIn(analysis: Analysis, thing: NamedThing, name: string): Renaming | string {
   const refused = refuseName(name, thing);
   if (refused !== undefined) return refused;
-  const own = placesOfThing(analysis, thing).filter(({ source }) => source.path === analysis.source.path);
-  const edits = own.map(({ span }): TextEdit => ({ ...span, text: name }));
-  if (name === thing.name) return [];
+  if (name === thing.name) return new Map();
+  const edits = new Map<string, TextEdit[]>();
+  for (const { source, span } of placesOfThing(analysis, thing))
+    edits.set(source.path, [...(edits.get(source.path) ?? []), { ...span, text: name }]);
   const { source } = analysis;
-  const text = applyEdits(source.text, edits);
-  const changed = new Analysis({ ...source, text });
+  const changed = ({ path, text }: Pick<Source, 'path' | 'text'>) => applyEdits(text, edits.get(path) ?? []);
+  const used = analysis.used.map((file) => ({ ...file, text: changed(file) }));
+  const after = new Analysis({ ...source, text: changed(source), ...(used.length > 0 && { used }) });
   const errorsOf = (of: Analysis) => of.diagnostics.filter(({ severity }) => severity === 'error').length;
-  if (thing.kind === 'layer') return errorsOf(changed) > errorsOf(analysis) ? `another layer is named \`${name}\`` : edits;
-  const shift = (offset: number): number =>
-    edits.reduce((at, { start, text: to, end }) => at + (start < offset ? to.length - (end - start) : 0), offset);
-  const isSame = groupsOf(analysis, shift) === groupsOf(changed, (offset) => offset);
-  return isSame || own.length < thing.places.length ? edits : `\`${name}\` already stands for something else there`;
+  const hasMore = errorsOf(after) > errorsOf(analysis);
+  if (thing.kind === 'layer') return hasMore ? `another layer is named \`${name}\`` : edits;
+  const isSame = groupsOf(analysis, edits) === groupsOf(after, new Map());
+  return isSame && !hasMore ? edits : `\`${name}\` already stands for something else there`;
 }
 
-/** Which places name the same things, as text: what a renaming must leave as it is. */
-function groupsOf({ symbols, source }: Analysis, shift: (offset: number) => number): string {
-  const values = symbols.all.filter(({ kind }) => kind !== 'layer');
-  const own = values.map(({ places }) => places.filter(({ end }) => end <= source.text.length).map(({ start }) => shift(start)));
-  return own
-    .filter((places) => places.length > 0)
-    .map((places) => places.sort((a, b) => a - b).join(' '))
+/** Which places name the same things, as text: what a renaming must leave as it is. `edits`: those after which the places are meant. */
+function groupsOf(analysis: Analysis, edits: Renaming): string {
+  const placed = (span: Span): string => {
+    const { source, span: at } = analysis.locate(span);
+    const before = (edits.get(source.path) ?? []).filter(({ start }) => start < at.start);
+    return `${source.path}:${before.reduce((sum, { start, end, text }) => sum + text.length - (end - start), at.start)}`;
+  };
+  const values = analysis.symbols.all.filter(({ kind }) => kind !== 'layer');
+  return values
+    .map(({ places }) => places.map(placed).sort().join(' '))
     .sort()
     .join('\n');
 }

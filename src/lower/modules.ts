@@ -27,6 +27,8 @@ export class Modules {
   /** All but the main one, each behind those that it uses. */
   readonly all: Module[] = [];
   readonly texts: UsedText[] = [];
+  /** What the main file names, and where. */
+  private readonly named: { readonly span: Span; readonly module: Module }[] = [];
   private next: number;
   /** Whether something could not be read, which is reported. */
   isIncomplete = false;
@@ -40,7 +42,18 @@ export class Modules {
 
   /** What `file`, called `from`, uses. */
   usesOf(file: AmpFile, from: Name, open: readonly string[] = []): readonly Module[] {
-    return file.sections.flatMap((section) => (section.kind === 'use' ? (this.read(section, from, open) ?? []) : []));
+    return file.sections.flatMap((section) => {
+      const module = section.kind === 'use' ? this.read(section, from, open) : undefined;
+      if (module === undefined || section.kind !== 'use') return [];
+      if (from === undefined) this.named.push({ span: section.path.span, module });
+      return [module];
+    });
+  }
+
+  /** Where the main file names a file, or one through which it uses that. */
+  useOf(path: string): Span | undefined {
+    const leadsThere = ({ source, uses }: Module): boolean => source.path === path || uses.some(leadsThere);
+    return this.named.find(({ module }) => leadsThere(module))?.span;
   }
 
   private read(use: UseSection, from: Name, open: readonly string[]): Module | undefined {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Source, UsedText } from '../diagnostics/diagnostic.js';
@@ -20,18 +21,34 @@ export function pathOf(uri: string): string {
   }
 }
 
-/** Where an editor finds a file of a program. */
-export function uriOf(source: Pick<Source, 'path'>): string {
+function uriOf(source: Pick<Source, 'path'>): string {
   const library = libraryUrl(source.path);
   if (library !== undefined) return library.href;
   return /^[a-z][\w+.-]+:/i.test(source.path) && !path.isAbsolute(source.path) ? source.path : pathToFileURL(source.path).href;
 }
 
-const USE = /^[ \t]*use[ \t]+"([^"\r\n]+)"/gm;
+/** Also of a comment, which does no harm: then more texts are at hand than are used. */
+const USE = /\buse\s+"([^"\r\n]+)"/g;
+
+/** What a text names behind `use`. */
+export function usedNames(text: string): readonly string[] {
+  return [...text.matchAll(USE)].map(([, name]) => name!);
+}
+
+/** What a file says, for what it uses; nothing where it cannot be read, which is said where it is. */
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
 
 /** The documents that an editor has open, as they are in it. */
 export class OpenDocuments {
   private readonly open = new Map<string, OpenDocument>();
+  /** Editors write the URI of one file in several ways: `(` and `%28`, letters as they are or not. */
+  private readonly byPath = new Map<string, string>();
 
   get all(): readonly OpenDocument[] {
     return [...this.open.values()];
@@ -41,8 +58,20 @@ export class OpenDocuments {
     return this.open.get(uri);
   }
 
+  /** The document of a file. */
+  at(path: string): OpenDocument | undefined {
+    const uri = this.byPath.get(path);
+    return uri === undefined ? undefined : this.open.get(uri);
+  }
+
+  /** Where an editor finds a file of a program: as it calls it where it has it open. */
+  uriOf(source: Pick<Source, 'path'>): string {
+    return this.byPath.get(source.path) ?? uriOf(source);
+  }
+
   set(document: OpenDocument): void {
     this.open.set(document.uri, document);
+    this.byPath.set(pathOf(document.uri), document.uri);
   }
 
   change(uri: string, version: number, changes: readonly Parameters<typeof changed>[1][]): void {
@@ -52,25 +81,32 @@ export class OpenDocuments {
 
   close(uri: string): void {
     this.open.delete(uri);
+    const path = pathOf(uri);
+    if (this.byPath.get(path) === uri) this.byPath.delete(path);
   }
 
   /** A document with those that it uses and that are open: their texts count, not those on the disk. */
   source(uri: string): Source | undefined {
     const document = this.open.get(uri);
-    if (document === undefined) return undefined;
-    const main = pathOf(uri);
+    return document && this.withUsed(pathOf(uri), document.text);
+  }
+
+  /** A text, which may be that of a file that is not open, with the documents that it uses and that are open. */
+  withUsed(main: string, content: string): Source {
     const used = new Map<string, UsedText>();
+    const seen = new Set([main]);
     const visit = (text: string, folder: string) => {
-      for (const [, name] of text.matchAll(USE)) {
-        const file = path.resolve(folder, name!);
-        const other = this.open.get(pathToFileURL(file).href);
-        if (other === undefined || used.has(file) || file === main) continue;
+      for (const name of usedNames(text).filter((named) => /^\.\.?\//.test(named))) {
+        const file = path.resolve(folder, name);
+        if (seen.has(file)) continue;
+        seen.add(file);
+        const open = this.at(file);
         const shown = path.relative(path.dirname(main), file).replaceAll('\\', '/');
-        used.set(file, { name: shown, path: file, text: other.text });
-        visit(other.text, path.dirname(file));
+        if (open !== undefined) used.set(file, { name: shown, path: file, text: open.text });
+        visit(open?.text ?? textOf(file), path.dirname(file));
       }
     };
-    visit(document.text, path.dirname(main));
-    return { path: main, text: document.text, ...(used.size > 0 && { used: [...used.values()] }) };
+    visit(content, path.dirname(main));
+    return { path: main, text: content, ...(used.size > 0 && { used: [...used.values()] }) };
   }
 }

@@ -26,7 +26,7 @@ import { hoverAt, planText } from '../language/hover.js';
 import { foldings, type OutlineItem, outline } from '../language/outline.js';
 import { semanticTokens, TOKEN_TYPES } from '../language/semantic.js';
 import { signatureAt } from '../language/signature.js';
-import { uriOf } from './documents.js';
+import type { UriOf } from './findings.js';
 import { toOffset, toPosition, toRange, toSpan } from './positions.js';
 
 const COMPLETION_KINDS: Readonly<Record<CompletionKind, CompletionItemKind>> = {
@@ -98,7 +98,7 @@ export function inlayHints(analysis: Analysis, plan: DocumentPlan | undefined, r
   }));
 }
 
-export function location({ source, span }: Located): Location {
+export function location({ source, span }: Located, uriOf: UriOf): Location {
   return { uri: uriOf(source), range: toRange(new LineIndex(source.text), span) };
 }
 

@@ -6,13 +6,12 @@ import {
   type Range,
   type Diagnostic as Shown,
 } from 'vscode-languageserver';
-import type { Diagnostic, Severity } from '../diagnostics/diagnostic.js';
+import type { Diagnostic, Severity, Source } from '../diagnostics/diagnostic.js';
 import { LineIndex } from '../diagnostics/lines.js';
 import type { Analysis } from '../language/analysis.js';
 import type { DocumentPlan } from '../language/document-plan.js';
 import { keepInFp32 } from '../language/edits.js';
 import { IDLE_PIN } from '../language/idle-pins.js';
-import { uriOf } from './documents.js';
 import { toRange, toSpan, toTextEdit } from './positions.js';
 
 const NOWHERE: Range = { start: { line: 0, character: 0 }, end: { line: 0, character: 1 } };
@@ -26,12 +25,15 @@ const SEVERITIES: Readonly<Record<Severity, DiagnosticSeverity>> = {
 /** Of what could be left out: editors make it pale. */
 const UNNECESSARY: readonly string[] = [IDLE_PIN, 'AMP2014'];
 
+/** Where an editor finds a file. */
+export type UriOf = (source: Source) => string;
+
 /** A finding of a text as an editor shows it. One about a file that the text uses stands where the text names that. */
-export function toShown(analysis: Analysis, found: Diagnostic): Shown {
+export function toShown(analysis: Analysis, found: Diagnostic, uriOf: UriOf): Shown {
   const { lines } = analysis;
   const { code, severity, message, why, fix, span, related = [], source } = found;
-  const use = source && analysis.places.find((place) => place.kind === 'path');
-  const range = use !== undefined ? toRange(lines, use.span) : span === undefined || source !== undefined ? NOWHERE : toRange(lines, span);
+  const use = source && analysis.useOf(source);
+  const range = use !== undefined ? toRange(lines, use) : span === undefined || source !== undefined ? NOWHERE : toRange(lines, span);
   const others = related.map((other) => {
     const file = other.source ?? source ?? analysis.source;
     const index = file === analysis.source ? lines : new LineIndex(file.text);
@@ -62,10 +64,11 @@ export function actionsIn(
   analysis: Analysis,
   findings: readonly Diagnostic[],
   plan: DocumentPlan | undefined,
-  uri: string,
   range: Range,
+  uriOf: UriOf,
 ): readonly CodeAction[] {
   const { lines } = analysis;
+  const uri = uriOf(analysis.source);
   const { start, end } = toSpan(lines, range);
   const fixes = findings
     .filter(
@@ -76,7 +79,7 @@ export function actionsIn(
       (found): CodeAction => ({
         title: title(found),
         kind: CodeActionKind.QuickFix,
-        diagnostics: [toShown(analysis, found)],
+        diagnostics: [toShown(analysis, found, uriOf)],
         isPreferred: true,
         edit: { changes: { [uri]: found.edits!.map((edit) => toTextEdit(lines, edit)) } },
       }),

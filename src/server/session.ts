@@ -1,18 +1,13 @@
 import { setImmediate as breathe } from 'node:timers/promises';
-import type { Diagnostic as Shown, WorkspaceEdit } from 'vscode-languageserver';
-import type { Diagnostic } from '../diagnostics/diagnostic.js';
-import { LineIndex } from '../diagnostics/lines.js';
-import type { Analysis, Located } from '../language/analysis.js';
+import type { Diagnostic as Shown } from 'vscode-languageserver';
+import type { Diagnostic, Source } from '../diagnostics/diagnostic.js';
+import type { Analysis } from '../language/analysis.js';
 import type { DocumentPlan } from '../language/document-plan.js';
-import { placesOfThing, refuseName, renameIn } from '../language/rename.js';
 import { LanguageService } from '../language/service.js';
-import type { NamedThing } from '../language/symbols.js';
-import { libraryUrl } from '../lower/used-text.js';
 import { explainLayers } from '../plan/explain.js';
-import { OpenDocuments, uriOf } from './documents.js';
+import { OpenDocuments } from './documents.js';
 import { toShown } from './findings.js';
 import { Machines } from './machine.js';
-import { toTextEdit } from './positions.js';
 import { DEFAULT_SETTINGS, type EditorSettings } from './settings.js';
 
 /** Where a session tells what it found. */
@@ -33,6 +28,10 @@ export class Session {
   private readonly shown = new Map<string, Analysis>();
   private waiting = false;
   settings: EditorSettings = DEFAULT_SETTINGS;
+  /** Those of the workspace. */
+  folders: readonly string[] = [];
+  /** Where the editor finds a file. */
+  readonly uriOf = (source: Source): string => this.documents.uriOf(source);
 
   constructor(private readonly listener: Listener) {
     this.service = new LanguageService({ breathe: () => breathe(), machine: () => this.machines.for(this.settings.backend) });
@@ -119,52 +118,8 @@ export class Session {
 
   private show(uri: string, analysis: Analysis, diagnostics: readonly Diagnostic[]): void {
     this.found.set(uri, diagnostics);
-    const shown = diagnostics.map((found) => toShown(analysis, found));
+    const shown = diagnostics.map((found) => toShown(analysis, found, this.uriOf));
     this.listener.publish(uri, this.documents.get(uri)?.version, shown);
-  }
-
-  /** Every place of a thing, in all open documents that mean the same one. */
-  references(uri: string, offset: number): { readonly definition: Located; readonly places: readonly Located[] } | undefined {
-    const analysis = this.analysis(uri);
-    const around = analysis?.symbols.around(offset);
-    if (analysis === undefined || around === undefined) return undefined;
-    const definition = analysis.locate(around.thing.definition);
-    const places = new Map<string, Located>();
-    for (const { analysis: other, thing } of this.sameThings(definition))
-      for (const place of placesOfThing(other, thing)) places.set(`${place.source.path} ${place.span.start}`, place);
-    return { definition, places: [...places.values()] };
-  }
-
-  private sameThings(definition: Located): readonly { readonly uri: string; readonly analysis: Analysis; readonly thing: NamedThing }[] {
-    return this.documents.all.flatMap(({ uri }) => {
-      const analysis = this.analysis(uri);
-      const thing = analysis?.symbols.all.find((candidate) => {
-        const at = analysis.locate(candidate.definition);
-        return at.source.path === definition.source.path && at.span.start === definition.span.start;
-      });
-      return analysis === undefined || thing === undefined ? [] : [{ uri, analysis, thing }];
-    });
-  }
-
-  /** The changes that rename a thing in all files that are open or used, or why it cannot be. */
-  rename(uri: string, offset: number, name: string): WorkspaceEdit | string {
-    const analysis = this.analysis(uri);
-    const around = analysis?.symbols.around(offset);
-    const found = this.references(uri, offset);
-    if (analysis === undefined || around === undefined || found === undefined) return 'there is no name here';
-    const refused = refuseName(name, around.thing);
-    if (refused !== undefined) return refused;
-    if (libraryUrl(found.definition.source.path) !== undefined) return `\`${around.thing.name}\` comes with ampc`;
-    for (const other of this.sameThings(found.definition)) {
-      const edits = renameIn(other.analysis, other.thing, name);
-      if (typeof edits === 'string') return edits;
-    }
-    const changes: Record<string, ReturnType<typeof toTextEdit>[]> = {};
-    for (const { source, span } of found.places) {
-      const file = uriOf(source);
-      changes[file] = [...(changes[file] ?? []), toTextEdit(new LineIndex(source.text), { ...span, text: name })];
-    }
-    return { changes };
   }
 
   /** What the plan says of a layer, in words. */

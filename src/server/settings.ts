@@ -13,9 +13,12 @@ function record(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : {};
 }
 
-/** Settings as an editor sends them; what is missing, or no setting, has its default. `inlayHints: false` switches all of them off. */
-export function readEditorSettings(given: unknown): EditorSettings {
-  const { backend, inlayHints } = record(given);
+/**
+ * Settings as an editor sends them; what is missing there is as it started with them (`options`), and what is no setting has its default.
+ * `inlayHints: false` switches all of them off.
+ */
+export function readEditorSettings(given: unknown, options?: unknown): EditorSettings {
+  const { backend, inlayHints }: Readonly<Record<string, unknown>> = { ...record(options), ...record(given) };
   const hints = record(inlayHints);
   const isOn = (name: keyof HintOptions): boolean => {
     if (inlayHints === false) return false;

@@ -81,7 +81,7 @@ interface Published {
 /** What an editor is shown of a text that is opened now. */
 function freshly(text: string): readonly Shown[] {
   const analysis = new Analysis({ path: FILE, text });
-  return analysis.diagnostics.map((found) => toShown(analysis, found));
+  return analysis.diagnostics.map((found) => toShown(analysis, found, ({ path }) => path));
 }
 
 describe('a document that is edited 2,000 times', function () {

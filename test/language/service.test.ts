@@ -6,7 +6,7 @@ import { completionsAt } from '../../src/language/completion.js';
 import { formatEdits, keepInFp32 } from '../../src/language/edits.js';
 import { hintsIn } from '../../src/language/hints.js';
 import { hoverAt } from '../../src/language/hover.js';
-import { renameIn } from '../../src/language/rename.js';
+import { type Renaming, renameIn } from '../../src/language/rename.js';
 import { runValue } from '../../src/language/run-values.js';
 import { LanguageService, plainHost } from '../../src/language/service.js';
 import { signatureAt } from '../../src/language/signature.js';
@@ -279,32 +279,33 @@ describe('what is shown of a place', () => {
 
 describe('changes', () => {
   const thingAt = (analysis: Analysis, offset: number) => analysis.symbols.around(offset)!.thing;
+  /** The text of `x.amp` after it. */
+  const afterwards = (text: string, renaming: Renaming | string) => {
+    assert.ok(typeof renaming !== 'string');
+    assert.deepEqual([...renaming.keys()], ['x.amp']);
+    return applyEdits(text, renaming.get('x.amp')!);
+  };
 
   it('a name is renamed where it is seen, and nowhere else', () => {
     const text = NET.replace('block Twice(x, channels', 'block Twice(width, channels').replace('  x |>', '  width |>');
     const analysis = new Analysis({ path: 'x.amp', text });
     const edits = renameIn(analysis, thingAt(analysis, text.indexOf('width |>')), 'input');
-    assert.ok(typeof edits !== 'string');
-    const changed = applyEdits(text, edits);
-    assert.equal(changed, text.replace('Twice(width, ', 'Twice(input, ').replace('  width |>', '  input |>'));
+    assert.equal(afterwards(text, edits), text.replace('Twice(width, ', 'Twice(input, ').replace('  width |>', '  input |>'));
   });
 
   it('a block with its calls, and a parameter with the arguments that name it', () => {
     const text = NET.replace('Twice(width)', 'Twice(channels: width)');
     const analysis = new Analysis({ path: 'x.amp', text });
     const block = renameIn(analysis, thingAt(analysis, text.indexOf('Twice(x')), 'Once');
-    assert.ok(typeof block !== 'string');
-    assert.equal(applyEdits(text, block), text.replaceAll('Twice', 'Once'));
+    assert.equal(afterwards(text, block), text.replaceAll('Twice', 'Once'));
     const parameter = renameIn(analysis, thingAt(analysis, text.indexOf('channels = 8')), 'filters');
-    assert.ok(typeof parameter !== 'string');
-    assert.equal(applyEdits(text, parameter), text.replaceAll('channels', 'filters'));
+    assert.equal(afterwards(text, parameter), text.replaceAll('channels', 'filters'));
   });
 
   it('a layer with the lines that keep it', () => {
     const analysis = new Analysis({ path: 'x.amp', text: NET });
     const edits = renameIn(analysis, thingAt(analysis, NET.indexOf('fc\n}')), 'head');
-    assert.ok(typeof edits !== 'string');
-    assert.equal(applyEdits(NET, edits), NET.replaceAll('fc', 'head'));
+    assert.equal(afterwards(NET, edits), NET.replaceAll('fc', 'head'));
   });
 
   it('not to a name that stands for something else there', () => {
