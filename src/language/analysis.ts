@@ -8,7 +8,8 @@ import type { StageTrace } from '../lower/trace.js';
 import type { CallStage } from '../parser/ast.js';
 import type { ParseResult } from '../parser/parse.js';
 import { idlePinHints } from './idle-pins.js';
-import { type Place, placesOf } from './places.js';
+import type { Place } from './place.js';
+import { placesOf } from './places.js';
 import { findSymbols, type Symbols } from './symbols.js';
 import { programWarnings } from './warnings.js';
 
@@ -124,6 +125,11 @@ export class Analysis {
   /** Where a file that is used is named. */
   useOf({ path }: Source): Span | undefined {
     return this.found.modules.useOf(path);
+  }
+
+  /** The file that is named at a place. */
+  fileOf(path: Span): Source | undefined {
+    return this.found.modules.namedAt(path);
   }
 
   /** Where a place of the tree is, which may be in a file that this one uses. */

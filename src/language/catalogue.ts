@@ -1,22 +1,15 @@
 import { DATASETS, isDatasetName } from '../datasets/registry.js';
 import { FILE_SOURCES, SHAPES_CALL } from '../lower/choices/source.js';
 import { FUNCTIONS, PARAM, PARAM_ARGUMENTS } from '../lower/functions.js';
+import { groupSettings } from '../lower/groups.js';
 import { findLayer } from '../lower/layers.js';
 import { findLine, LINES, type Line } from '../lower/lines.js';
 import type { Setting } from '../lower/setting.js';
-import {
-  AUX_LOSS,
-  GROUP_FACTORS,
-  GROUP_OPTIMIZER,
-  GROUP_SCHEDULE,
-  GROUP_WARMUP,
-  SETTINGS,
-  type SettingsSection,
-} from '../lower/settings.js';
+import { AUX_LOSS, OPTIMIZER, SETTINGS, type SettingsSection } from '../lower/settings.js';
 import { INITIALIZERS } from '../ops/initializers.js';
-import type { BlockSection } from '../parser/ast.js';
+import type { AmpFile, BlockSection } from '../parser/ast.js';
 import { type Parameter, parameterLabel } from './arguments.js';
-import type { Owner } from './places.js';
+import type { Owner } from './place.js';
 
 /** One thing that can be called, and what it takes: all that an editor shows of it. */
 export interface Callable {
@@ -30,8 +23,6 @@ export interface Callable {
 
 /** The braces of a `group` line, as if they were a section. */
 export const GROUP = LINES.parameter_group.word;
-
-const GROUP_SETTINGS: readonly Setting[] = [GROUP_OPTIMIZER, GROUP_SCHEDULE, GROUP_WARMUP, ...Object.values(GROUP_FACTORS)];
 
 export const SECTIONS: Readonly<Record<string, string>> = {
   use: 'the blocks and constants of another file: `use "./blocks.amp"`, or `use "ampc/blocks"`',
@@ -47,9 +38,20 @@ export function isSettingsSection(name: string): name is SettingsSection {
   return Object.hasOwn(SETTINGS, name);
 }
 
-export function settingsOf(section: string): readonly Setting[] {
-  if (section === GROUP) return GROUP_SETTINGS;
+const DEFAULT_OPTIMIZER = (OPTIMIZER.value.kind === 'choice' ? OPTIMIZER.value.default : undefined) ?? '';
+
+/** `optimizer`: that of the file, whose numbers a `group` line may have. */
+export function settingsOf(section: string, optimizer?: string): readonly Setting[] {
+  if (section === GROUP) return groupSettings([], optimizer ?? DEFAULT_OPTIMIZER);
   return isSettingsSection(section) ? SETTINGS[section] : [];
+}
+
+/** The word of the file's optimizer. */
+export function optimizerOf({ sections }: AmpFile): string | undefined {
+  const items = sections.flatMap((section) => (section.kind === 'train' ? section.items : []));
+  const found = items.find((item) => item.kind === 'setting' && item.name.text === OPTIMIZER.name);
+  const value = found?.kind === 'setting' ? found.value : undefined;
+  return value?.kind === 'call' ? value.callee.text : value?.kind === 'name' ? value.name.text : undefined;
 }
 
 export function linesOf(section: string): readonly Line[] {
@@ -57,8 +59,8 @@ export function linesOf(section: string): readonly Line[] {
 }
 
 /** A setting by its name; `aux_loss` takes words as one. */
-export function findSetting(section: string, name: string): Setting | undefined {
-  const found = settingsOf(section).find((setting) => setting.name === name);
+export function findSetting(section: string, name: string, optimizer?: string): Setting | undefined {
+  const found = settingsOf(section, optimizer).find((setting) => setting.name === name);
   return found ?? (name === AUX_LOSS.name && findLine(section, name) !== undefined ? AUX_LOSS : undefined);
 }
 
@@ -80,7 +82,7 @@ function layerCallable(name: string, block: BlockSection | undefined): Callable 
   return { name, doc, params, values: values === undefined ? [] : [values.max === 1 ? 'value' : 'value, …'], example };
 }
 
-function functionCallable(name: string): Callable | undefined {
+export function functionCallable(name: string): Callable | undefined {
   if (name === PARAM) return { name, doc: 'a learned value of the model', params: PARAM_ARGUMENTS, values: [] };
   if (Object.hasOwn(INITIALIZERS, name)) return { name, ...INITIALIZERS[name]!, values: [] };
   if (!Object.hasOwn(FUNCTIONS, name)) return undefined;

@@ -1,4 +1,5 @@
 import { DATASET_NAMES } from '../datasets/registry.js';
+import { PARAMETER_KINDS } from '../ir/parameter-kinds.js';
 import { LOSS_KINDS } from '../ir/program.js';
 import { isState } from '../ir/structure.js';
 import { FILE_SOURCES } from '../lower/choices/source.js';
@@ -6,7 +7,7 @@ import { LINES } from '../lower/lines.js';
 import { INITIALIZERS } from '../ops/initializers.js';
 import type { Analysis } from './analysis.js';
 import { describeParameter, isOptional, type Parameter } from './arguments.js';
-import { callableOf, datasetDoc, findSetting, linesOf, settingsOf } from './catalogue.js';
+import { callableOf, datasetDoc, findSetting, linesOf, optimizerOf, settingsOf } from './catalogue.js';
 import { visibleNames } from './scopes.js';
 
 export type CompletionKind =
@@ -41,8 +42,8 @@ export function datasets(): readonly Completion[] {
   return [...known, ...files];
 }
 
-export function settings(section: string): readonly Completion[] {
-  const own = settingsOf(section).map(({ name, doc, value }): Completion => {
+export function settings(section: string, { parsed }: Analysis): readonly Completion[] {
+  const own = settingsOf(section, optimizerOf(parsed.file)).map(({ name, doc, value }): Completion => {
     if (value.kind === 'call') return { label: name, kind: 'setting', doc, ...(value.params.length > 0 && { snippet: `${name}($1)` }) };
     const detail = value.kind === 'scalar' ? describeParameter(value.param) : value.default && `default ${value.default}`;
     return { label: name, kind: 'setting', doc, snippet: `${name} `, ...(detail && { detail }) };
@@ -55,7 +56,7 @@ export function wordDoc(section: string, setting: string, word: string): string 
 }
 
 export function settingValues(section: string, name: string, analysis: Analysis, offset: number): readonly Completion[] {
-  const setting = findSetting(section, name);
+  const setting = findSetting(section, name, optimizerOf(analysis.parsed.file));
   if (name === LINES.init.word) return initializers();
   if (setting === undefined) return [];
   const { value } = setting;
@@ -75,6 +76,23 @@ export function constants(analysis: Analysis, offset: number): readonly Completi
   return names.filter(({ kind }) => kind === 'constant').map(({ name }) => ({ label: name, kind: 'value', detail: 'constant' }));
 }
 
+export function parameterKinds(): readonly Completion[] {
+  return Object.entries(PARAMETER_KINDS).map(([label, doc]) => ({ label, kind: 'word', doc }));
+}
+
+/** The values of the model that have a name, each of which can have a loss of its own. */
+export function modelValues({ parsed }: Analysis): readonly Completion[] {
+  const lets = parsed.file.sections.flatMap((section) => (section.kind === 'model' ? section.body.lets : []));
+  const names = lets.flatMap((item) => item.names.map(({ text }) => text)).filter((text) => text !== '');
+  return names.map((label) => ({ label, kind: 'value', detail: 'value of the model' }));
+}
+
+/** `a.b` and `a` of `a.b.weight`. */
+function layersAround(parameter: string): readonly string[] {
+  const parts = parameter.split('.').slice(0, -1);
+  return parts.map((_, i) => parts.slice(0, i + 1).join('.'));
+}
+
 export function patterns(analysis: Analysis, of: 'layers' | 'parameters'): readonly Completion[] {
   const { program } = analysis;
   const layers = new Set<string>();
@@ -82,11 +100,12 @@ export function patterns(analysis: Analysis, of: 'layers' | 'parameters'): reado
   const written = (text: string) => (/^[A-Za-z_]\w*$/.test(text) ? text : `"${text}"`);
   if (of === 'parameters') {
     const names = (program?.train.nodes ?? []).filter(isState).filter(({ attrs }) => attrs.role === 'parameter');
-    return [...names.map(({ attrs }) => String(attrs.name)), '*.weight', '*.bias'].map((label) => ({
-      label: written(label),
-      kind: 'pattern',
-      detail: 'parameter',
-    }));
+    const all = names.map(({ attrs }) => String(attrs.name));
+    const owners = new Set(all.flatMap((name) => layersAround(name)));
+    return [
+      ...[...all, '*.weight', '*.bias'].map((label): Completion => ({ label: written(label), kind: 'pattern', detail: 'parameter' })),
+      ...[...owners].map((label): Completion => ({ label: written(label), kind: 'pattern', detail: 'layer' })),
+    ];
   }
   const ops = program === undefined ? [] : [...new Set(program.train.nodes.map(({ op }) => op))];
   const blocks = new Set([...layers].filter((layer) => layer.includes('.')).map((layer) => `${layer.split('.')[0]}.*`));

@@ -6,10 +6,23 @@ import { PROPERTIES } from '../lower/properties.js';
 import { KEEP_FORMATS } from '../lower/settings.js';
 import { LIBRARY_NAMES } from '../lower/used-text.js';
 import type { Analysis } from './analysis.js';
-import { describeParameter, isOptional } from './arguments.js';
+import { describeParameter, isOptional, type Parameter } from './arguments.js';
 import { callableOf, SECTIONS, signatureText } from './catalogue.js';
-import { type Completion, datasets, initializers, patterns, settings, settingValues, wordDoc, wordsOf } from './completion-settings.js';
-import { type Context, cursorAt, type OpenCall } from './cursor.js';
+import {
+  type Completion,
+  datasets,
+  initializers,
+  modelValues,
+  parameterKinds,
+  patterns,
+  settings,
+  settingValues,
+  wordDoc,
+  wordsOf,
+} from './completion-settings.js';
+import type { Context, OpenCall } from './context.js';
+import { cursorAt } from './cursor.js';
+import { KEYWORDS, type Keyword } from './keywords.js';
 import { visibleNames } from './scopes.js';
 
 export interface Completions {
@@ -39,30 +52,29 @@ function itemsFor(context: Context, analysis: Analysis, offset: number): readonl
     case 'nothing':
       return [];
     case 'section':
-      return Object.entries(SECTIONS).map(([label, doc]) => ({
-        label,
-        kind: 'keyword',
-        doc,
-        snippet: SECTION_SNIPPETS[label] ?? `${label} `,
-      }));
+      return [...words(context.words), ...sections()];
     case 'dataset-name':
       return datasets();
     case 'use-path':
       return LIBRARY_NAMES.map((name) => ({ label: `"${name}"`, kind: 'file', doc: 'blocks that come with ampc' }));
     case 'setting':
-      return settings(context.section);
+      return settings(context.section, analysis);
+    case 'behind-pattern':
+      return [...words(context.words), ...(context.section === '' ? [] : settings(context.section, analysis))];
+    case 'aux-value':
+      return modelValues(analysis);
     case 'setting-value':
       return settingValues(context.section, context.setting, analysis, offset);
     case 'pattern':
-      return patterns(analysis, context.of);
+      return [...(context.kinds === true ? parameterKinds() : []), ...patterns(analysis, context.of)];
     case 'keep-in':
       return [{ label: 'in', kind: 'keyword', doc: 'before the format' }];
     case 'format':
       return KEEP_FORMATS.map((label) => ({ label, kind: 'format', doc: wordDoc('precision', 'compute', label) }));
     case 'stage':
-      return stages(analysis);
+      return stages(analysis, offset);
     case 'argument':
-      return [...argumentNames(context.call, analysis), ...values(analysis, offset)];
+      return [...positionalWords(context.call, analysis), ...argumentNames(context.call, analysis), ...values(analysis, offset)];
     case 'argument-value':
       return [...argumentValues(context.call, context.name, analysis), ...values(analysis, offset)];
     case 'property':
@@ -72,7 +84,7 @@ function itemsFor(context: Context, analysis: Analysis, offset: number): readonl
     case 'after-stage':
       return [
         { label: '|>', kind: 'keyword', doc: 'joins the next layer' },
-        { label: 'as', kind: 'keyword', doc: 'names the layer, and with it its weights', snippet: 'as ' },
+        ...words(['as', ...context.words]),
         ...bodyWords(),
         ...values(analysis, offset),
       ];
@@ -88,7 +100,16 @@ const SECTION_SNIPPETS: Readonly<Record<string, string>> = {
   train: 'train {\n  $1\n}',
 };
 
-function stages({ blocks }: Analysis): readonly Completion[] {
+function sections(): readonly Completion[] {
+  return Object.entries(SECTIONS).map(([label, doc]) => ({
+    label,
+    kind: 'keyword',
+    doc,
+    snippet: SECTION_SNIPPETS[label] ?? `${label} `,
+  }));
+}
+
+function stages({ blocks, parsed }: Analysis, offset: number): readonly Completion[] {
   const names = [...blocks.keys()].map((name) => ({ name, kind: 'block' as const }));
   const layers = Object.keys(LAYERS)
     .filter((name) => !blocks.has(name))
@@ -98,16 +119,24 @@ function stages({ blocks }: Analysis): readonly Completion[] {
     const needsArguments = callable.params.some((param) => !isOptional(param)) || callable.values.length > 0;
     return { label: name, kind, detail: signatureText(callable), doc: callable.doc, ...(needsArguments && { snippet: `${name}($1)` }) };
   });
+  const shared = visibleNames(parsed.file, offset).filter(({ kind }) => kind === 'shared' || kind === 'parameter');
   return [
     ...applied,
-    {
-      label: 'repeat',
-      kind: 'keyword',
-      doc: 'stages, several times: `repeat 3 { … }`, `repeat stride in [2, 1] { … }`',
-      snippet: 'repeat $1 { }',
-    },
-    { label: 'if', kind: 'keyword', doc: 'stages where a condition holds: `if stride != 1 { … } else { … }`', snippet: 'if $1 { }' },
+    ...shared.map(({ name, kind }): Completion => ({ label: name, kind: 'value', detail: kind })),
+    { label: 'repeat', kind: 'keyword', doc: KEYWORDS.repeat, snippet: 'repeat $1 { }' },
+    { label: 'if', kind: 'keyword', doc: KEYWORDS.if, snippet: 'if $1 { }' },
   ];
+}
+
+function words(keywords: readonly Keyword[]): readonly Completion[] {
+  return keywords.map((label) => ({ label, kind: 'keyword', doc: KEYWORDS[label], snippet: `${label} ` }));
+}
+
+/** The words that an argument by its place may be. */
+function positionalWords({ owner, index, current }: OpenCall, { blocks }: Analysis): readonly Completion[] {
+  const callable = current === undefined ? callableOf(owner, blocks) : undefined;
+  const param = callable?.params[index - callable.values.length];
+  return param === undefined ? [] : wordsFor(param);
 }
 
 function argumentNames({ owner, named }: OpenCall, { blocks }: Analysis): readonly Completion[] {
@@ -126,16 +155,27 @@ function argumentNames({ owner, named }: OpenCall, { blocks }: Analysis): readon
 function argumentValues({ owner }: OpenCall, name: string, { blocks }: Analysis): readonly Completion[] {
   const param = callableOf(owner, blocks)?.params.find((candidate) => candidate.name === name);
   if (param === undefined) return [];
+  return wordsFor(param);
+}
+
+function wordsFor(param: Parameter): readonly Completion[] {
   return param.kind === 'init' ? initializers() : wordsOf(param);
 }
 
 function bodyWords(): readonly Completion[] {
   return [
-    { label: 'let', kind: 'keyword', doc: SECTIONS.let!, snippet: 'let $1 = ' },
-    { label: 'if', kind: 'keyword', doc: 'one value or another: `if wide { 2 } else { 1 }`', snippet: 'if $1 { } else { }' },
-    { label: 'collect', kind: 'keyword', doc: 'a list of values: `collect i in 0..4 { x |> Path(i) }`', snippet: 'collect $1 { }' },
-    { label: 'share', kind: 'keyword', doc: 'a layer whose weights all its uses have in common', snippet: 'share ' },
+    { label: 'let', kind: 'keyword', doc: KEYWORDS.let, snippet: 'let $1 = ' },
+    { label: 'if', kind: 'keyword', doc: KEYWORDS.if, snippet: 'if $1 { } else { }' },
+    { label: 'collect', kind: 'keyword', doc: KEYWORDS.collect, snippet: 'collect $1 { }' },
+    { label: 'share', kind: 'keyword', doc: KEYWORDS.share, snippet: 'share ' },
   ];
+}
+
+/** Layers that are called with values in an expression. */
+function joiningLayers(): readonly Completion[] {
+  return Object.entries(LAYERS)
+    .filter(([name, { values: joined }]) => joined !== undefined && !Object.hasOwn(FUNCTIONS, name))
+    .map(([label, { doc }]) => ({ label, kind: 'layer', doc, snippet: `${label}($1)` }));
 }
 
 function values(analysis: Analysis, offset: number): readonly Completion[] {
@@ -145,7 +185,14 @@ function values(analysis: Analysis, offset: number): readonly Completion[] {
   return [
     ...[...visible].map(([label, detail]): Completion => ({ label, kind: 'value', detail })),
     { label: 'dataset', kind: 'value', doc: 'the data set: `dataset.shape`, `dataset.classes`', snippet: 'dataset.' },
+    ...words(['true', 'false', 'not']).map((word) => (word.label === 'not' ? word : { ...word, snippet: word.label })),
     ...Object.entries(FUNCTIONS).map(([label, { doc }]): Completion => ({ label, kind: 'function', doc, snippet: `${label}($1)` })),
+    // A constant may be how a weight starts.
+    ...(isInBody(analysis, offset) ? joiningLayers() : initializers()),
     { label: PARAM, kind: 'function', doc: 'a learned value: `param([64], init: zeros) as gamma`', snippet: `${PARAM}($1)` },
   ];
+}
+
+function isInBody({ parsed }: Analysis, offset: number): boolean {
+  return parsed.file.sections.some((section) => 'body' in section && section.span.start < offset && offset <= section.span.end);
 }

@@ -4,7 +4,7 @@ import type { Setting } from '../lower/setting.js';
 import type { AmpFile, SettingItem } from '../parser/ast.js';
 import type { Analysis } from './analysis.js';
 import { defaultText, describeParameter, describeValues, parameterLine } from './arguments.js';
-import { findSetting } from './catalogue.js';
+import { findSetting, optimizerOf } from './catalogue.js';
 import type { DocumentPlan } from './document-plan.js';
 import { runValue } from './run-values.js';
 
@@ -46,7 +46,7 @@ export function settingText(
   plan: DocumentPlan | undefined,
 ): string | undefined {
   const line = findLine(section, name)?.doc;
-  const setting = findSetting(section, name);
+  const setting = findSetting(section, name, optimizerOf(parsed.file));
   if (setting === undefined) return line && `**${name}** ${line}`;
   const item = itemAt(parsed.file, span.start);
   const written = item && source.text.slice(item.value.span.start, item.value.span.end);

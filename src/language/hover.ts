@@ -1,19 +1,23 @@
 import { isDatasetName } from '../datasets/registry.js';
 import type { Span } from '../diagnostics/diagnostic.js';
-import { matchesLayer } from '../ir/pattern.js';
 import { FILE_SOURCES } from '../lower/choices/source.js';
 import { DATASET_PROPERTIES } from '../lower/dataset-properties.js';
 import { PROPERTIES } from '../lower/properties.js';
 import type { StageTrace } from '../lower/trace.js';
 import { formatBytes } from '../numeric/bytes.js';
+import { INITIALIZERS } from '../ops/initializers.js';
+import { tokenEndInText } from '../parser/tokens.js';
 import type { LayerReport } from '../plan/report.js';
 import type { Analysis } from './analysis.js';
 import { describeParameter, type Parameter, parameterLine } from './arguments.js';
-import { type Callable, callableOf, datasetDoc, SECTIONS, signatureText } from './catalogue.js';
+import { type Callable, callableOf, datasetDoc, functionCallable, SECTIONS, signatureText } from './catalogue.js';
 import type { DocumentPlan } from './document-plan.js';
+import { patternText } from './hover-patterns.js';
 import { settingText } from './hover-settings.js';
-import type { Place } from './places.js';
-import { flopText, formatName, plural, resultText, timeText } from './units.js';
+import { isKeyword, KEYWORDS } from './keywords.js';
+import type { Place } from './place.js';
+import { parameterAt } from './signature.js';
+import { flopText, formatName, MAX_LISTED, plural, resultText, timeText } from './units.js';
 
 export interface Hover {
   /** What it is about. */
@@ -22,15 +26,24 @@ export interface Hover {
   readonly text: string;
 }
 
-/** Calls of one layer that are listed. */
-const MAX_CALLS = 8;
-
 /** What is known of the word at an offset: of a layer what the plan does with it, of a setting its meaning. */
 export function hoverAt(analysis: Analysis, plan: DocumentPlan | undefined, offset: number): Hover | undefined {
   const place = analysis.placeAt(offset);
   const text = place && describe(place, analysis, plan);
   if (place !== undefined && text !== undefined) return { span: place.span, text };
-  return sectionHover(analysis, offset);
+  return sectionHover(analysis, offset) ?? wordHover(analysis, offset);
+}
+
+/** What is said of a word by where it stands, and of a word of the language by itself. */
+function wordHover(analysis: Analysis, offset: number): Hover | undefined {
+  const token = analysis.parsed.tokens.find((one) => one.startOffset <= offset && offset < tokenEndInText(one));
+  if (token === undefined || !/^[\w"]/.test(token.image)) return undefined;
+  const span = { start: token.startOffset, end: tokenEndInText(token) };
+  const param = parameterAt(analysis, offset);
+  if (param !== undefined) return { span, text: parameterText(param) };
+  const { image } = token;
+  if (Object.hasOwn(SECTIONS, image)) return { span, text: `**${image}**: ${SECTIONS[image]}` };
+  return isKeyword(image) ? { span, text: `**${image}**: ${KEYWORDS[image]}` } : undefined;
 }
 
 function sectionHover({ parsed }: Analysis, offset: number): Hover | undefined {
@@ -62,7 +75,7 @@ function describe(place: Place, analysis: Analysis, plan: DocumentPlan | undefin
     case 'format':
       return callableText(callableOf({ kind: 'setting', section: 'precision', setting: 'compute', word: place.name }, new Map()));
     case 'pattern':
-      return patternText(place.item.pattern.text, analysis, plan);
+      return patternText(place, analysis, plan);
     case 'dataset':
       if (isDatasetName(place.name)) return `**${place.name}**: ${datasetDoc(place.name)}`;
       return Object.hasOwn(FILE_SOURCES, place.name)
@@ -76,8 +89,10 @@ function describe(place: Place, analysis: Analysis, plan: DocumentPlan | undefin
       return labelText(place.name, place.span, analysis, plan);
     case 'name':
       return nameText(place.name.text, place.span, analysis);
+    case 'keyword':
+      return `**${place.name}**: ${KEYWORDS[place.name]}`;
     case 'path':
-      return undefined;
+      return usedText(place, analysis);
   }
 }
 
@@ -101,6 +116,15 @@ function stageText(name: string, start: number, analysis: Analysis, plan: Docume
   return [traces, said].filter((part) => part !== undefined).join('\n\n---\n\n') || undefined;
 }
 
+/** The blocks that a file brings which is used. */
+function usedText({ path, span }: Extract<Place, { readonly kind: 'path' }>, analysis: Analysis): string | undefined {
+  const from = analysis.fileOf(span);
+  if (from === undefined) return undefined;
+  const brought = [...analysis.blocks].filter(([, { name }]) => analysis.locate(name.span).source.path === from.path);
+  const calls = brought.map(([name]) => signatureText(callableOf({ kind: 'callee', name, isStage: true }, analysis.blocks)!));
+  return [`**${path}**`, ...calls.map((call) => `- \`${call}\``)].join('\n');
+}
+
 /** What a name names: the layer beside it, with what the plan does there. */
 function labelText(name: string, { start }: Span, analysis: Analysis, plan: DocumentPlan | undefined): string {
   const named = analysis.places.find((place) => 'stage' in place && 'label' in place.stage && place.stage.label?.span.start === start);
@@ -112,7 +136,7 @@ function labelText(name: string, { start }: Span, analysis: Analysis, plan: Docu
 /** Each application, up to so many. */
 function tracesText(traces: readonly StageTrace[], plan: DocumentPlan | undefined): string | undefined {
   if (traces.length === 0) return undefined;
-  const shown = traces.slice(0, MAX_CALLS).map((trace) => traceText(trace, plan));
+  const shown = traces.slice(0, MAX_LISTED).map((trace) => traceText(trace, plan));
   const more = traces.length - shown.length;
   return [...shown, ...(more > 0 ? [`… and ${more} more`] : [])].join('\n\n');
 }
@@ -143,26 +167,13 @@ function traceText({ path, shape }: StageTrace, plan: DocumentPlan | undefined):
     only && formatsText(only),
     only?.why,
     ...casts
-      .slice(0, MAX_CALLS)
+      .slice(0, MAX_LISTED)
       .map(
         ({ value, from, to, bytesMoved, why }) =>
           `⇄ ${value}: ${formatName(from)} to ${formatName(to)}${bytesMoved === 0 ? '' : `, ${formatBytes(bytesMoved)}`} (${why})`,
       ),
   ].filter((line) => line !== undefined && line !== '');
   return [head, ...lines.map((line) => `- ${line}`)].join('\n');
-}
-
-/** The layers that a pattern means, and what it changes for them is in the plan. */
-function patternText(pattern: string, { stages }: Analysis, plan: DocumentPlan | undefined): string | undefined {
-  const paths = [...new Set([...stages.values()].flatMap((traces) => traces.map(({ path }) => path)))];
-  const found = paths.filter((path) => path !== '' && matchesLayer(pattern, path));
-  if (found.length === 0) return `\`${pattern}\``;
-  const shown = found.slice(0, MAX_CALLS).map((path) => `- ${path} ${resultText(undefined, plan?.at(path)?.result)}`.trimEnd());
-  const more = found.length - shown.length;
-  return [
-    `\`${pattern}\` means ${plural(found.length, 'layer')}`,
-    [...shown, ...(more > 0 ? [`- … and ${more} more`] : [])].join('\n'),
-  ].join('\n\n');
 }
 
 export function planText(plan: DocumentPlan): string {
@@ -175,8 +186,8 @@ export function planText(plan: DocumentPlan): string {
   return parts.filter((part) => part !== undefined).join(' · ');
 }
 
-function modelText(name: string, plan: DocumentPlan | undefined): string | undefined {
-  if (plan === undefined) return undefined;
+function modelText(name: string, plan: DocumentPlan | undefined): string {
+  if (plan === undefined) return `**${name}**: ${SECTIONS.model}`;
   const { policy, precision, target } = plan.plan;
   return [
     `**${name}**: ${planText(plan)} (\`ampc plan\` adds what kernels need besides)`,
@@ -186,7 +197,7 @@ function modelText(name: string, plan: DocumentPlan | undefined): string | undef
 
 function nameText(name: string, span: Span, analysis: Analysis): string | undefined {
   const thing = analysis.symbols.at(span);
-  if (thing === undefined) return undefined;
+  if (thing === undefined) return Object.hasOwn(INITIALIZERS, name) ? callableText(functionCallable(name)) : undefined;
   const { source, span: at } = analysis.locate(thing.definition);
   const line = source.text
     .slice(source.text.lastIndexOf('\n', at.start) + 1)

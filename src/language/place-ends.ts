@@ -1,7 +1,8 @@
 import type { Source, Span } from '../diagnostics/diagnostic.js';
 import { LineIndex, type Position } from '../diagnostics/lines.js';
 import { parseAmp } from '../parser/parse.js';
-import { type Place, placesOf } from './places.js';
+import type { Place } from './place.js';
+import { placesOf } from './places.js';
 
 /** The whole of what a place names, where that is what a plan can be about. */
 function whole(place: Place): Span {

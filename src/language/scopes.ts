@@ -2,7 +2,8 @@ import type { AmpFile, Body, Expr, Name, Stage } from '../parser/ast.js';
 
 export interface VisibleName {
   readonly name: string;
-  readonly kind: 'constant' | 'value' | 'parameter' | 'input' | 'variable';
+  /** `shared`: a layer that several uses have in common, which is applied. */
+  readonly kind: 'constant' | 'shared' | 'value' | 'parameter' | 'input' | 'variable';
 }
 
 class Scope {
@@ -22,7 +23,8 @@ class Scope {
   body({ lets, lost = [], result, span }: Body): void {
     if (!this.has(span)) return;
     for (const item of lets) {
-      if (item.span.end < this.offset && !this.has(item.value.span)) this.add('value', ...item.names);
+      if (item.span.end < this.offset && !this.has(item.value.span))
+        this.add(item.value.kind === 'share' ? 'shared' : 'value', ...item.names);
       else this.expr(item.value);
     }
     for (const value of [...lost, ...(result === undefined ? [] : [result])]) this.expr(value);

@@ -1,7 +1,7 @@
 import type { Span } from '../diagnostics/diagnostic.js';
 import * as t from '../parser/tokens.js';
 import type { Analysis } from './analysis.js';
-import type { Place } from './places.js';
+import type { Place } from './place.js';
 
 /** Kinds of words as editors know them. */
 export const TOKEN_TYPES = [
@@ -31,6 +31,7 @@ function placeKind(place: Place): TokenKind {
     case 'function':
       return 'function';
     case 'repeat':
+    case 'keyword':
       return 'keyword';
     case 'argument':
       return 'parameter';

@@ -1,7 +1,7 @@
 import type { Span } from '../diagnostics/diagnostic.js';
 import type { SourceAnalysis } from '../lower/lower.js';
 import type { BlockSection } from '../parser/ast.js';
-import type { Place } from './places.js';
+import type { Place } from './place.js';
 
 export type SymbolKind = 'value' | 'block' | 'layer';
 
@@ -83,8 +83,8 @@ function addLabels(places: readonly Place[], gathered: Gatherer): void {
   for (const [name, spans] of labels) for (const span of spans) gathered.add('layer', name, span, span);
   for (const place of places) {
     if (place.kind !== 'pattern') continue;
-    const { text, span } = place.item.pattern;
-    let at = span.start + (place.item.quoted ? 1 : 0);
+    const { text, span } = place.within ?? place.item.pattern;
+    let at = span.start + (span.end - span.start > text.length ? 1 : 0);
     for (const part of text.split('.')) {
       const found = labels.get(part);
       if (found?.length === 1) gathered.add('layer', part, found[0]!, { start: at, end: at + part.length });

@@ -2,6 +2,9 @@ import { precisionName, type Shape, type TensorType } from '../ir/types.js';
 import { isComputeType } from '../numeric/formats.js';
 import { formatShape } from '../ops/window.js';
 
+/** Calls of a layer, layers of a pattern: more than these are counted. */
+export const MAX_LISTED = 8;
+
 /** `fp16`; of a format that nothing computes in, its name in the plan. */
 export function formatName(dtype: TensorType['dtype']): string {
   return isComputeType(dtype) ? precisionName(dtype) : dtype;

@@ -56,6 +56,11 @@ export class Modules {
     return this.named.find(({ module }) => leadsThere(module))?.span;
   }
 
+  /** The file that the main one names at a place. */
+  namedAt({ start }: Span): Source | undefined {
+    return this.named.find(({ span }) => span.start === start)?.module.source;
+  }
+
   private read(use: UseSection, from: Name, open: readonly string[]): Module | undefined {
     const { text, span } = use.path;
     if (text === '') return undefined;

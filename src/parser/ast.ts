@@ -181,7 +181,7 @@ export interface ParameterItem {
   /** Of `init`: how they start. */
   readonly value: Expr | undefined;
   /** Of `freeze`: the epochs for which, or after which, it holds; undefined: for all. */
-  readonly when?: { readonly kind: 'until' | 'after'; readonly epochs: Expr } | undefined;
+  readonly when?: { readonly kind: 'until' | 'after'; readonly span: Span; readonly epochs: Expr } | undefined;
   readonly span: Span;
 }
 

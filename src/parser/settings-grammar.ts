@@ -140,10 +140,10 @@ export class SettingsParser extends BodyParser {
       this.OPTION({
         GATE: () => this.LA(1).image === 'until' || this.LA(1).image === 'after',
         DEF: () => {
-          const word = this.CONSUME2(t.Name);
+          const { text, span } = this.nameOf(this.CONSUME2(t.Name));
           const epochs = this.SUBRULE(this.operation);
           this.ACTION(() => {
-            when = { kind: word.image === 'until' ? 'until' : 'after', epochs };
+            when = { kind: text === 'until' ? 'until' : 'after', span, epochs };
           });
         },
       });
