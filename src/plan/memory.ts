@@ -1,6 +1,6 @@
 import type { Graph } from '../ir/types.js';
 import { byteLength } from '../ir/types.js';
-import type { Allocation, Group, MemoryPlan } from './plan.js';
+import type { Group, MemoryPlan } from './plan.js';
 import { firstPosition } from './search.js';
 import { storageRoot } from './storage.js';
 
@@ -130,6 +130,36 @@ export function lastReads(graph: Graph, groups: readonly Group[]): Int32Array {
   return last;
 }
 
+/** Bytes that are needed in steps `first` to `last`, both included. */
+export interface Life {
+  readonly size: number;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Offsets in one arena of what lives in some of `steps` steps, as `planMemory` places values. */
+export function placeLives(
+  lives: readonly Life[],
+  steps: number,
+  alignment = ALIGNMENT,
+  boundary = Number.POSITIVE_INFINITY,
+): { readonly arena: number; readonly offsets: readonly number[] } {
+  const arena = new Arena(boundary);
+  const offsets = new Array<number>(lives.length);
+  const born = Array.from({ length: steps }, (): number[] => []);
+  const dying = Array.from({ length: steps }, (): number[] => []);
+  for (const [i, { first }] of lives.entries()) born[first]!.push(i);
+  for (let step = 0; step < steps; step += 1) {
+    for (const i of born[step]!) {
+      const { size, last } = lives[i]!;
+      offsets[i] = arena.allocate(alignUp(size, alignment));
+      dying[last]?.push(i);
+    }
+    for (const i of dying[step]!) arena.release({ offset: offsets[i]!, size: alignUp(lives[i]!.size, alignment) });
+  }
+  return { arena: arena.size, offsets };
+}
+
 /**
  * Places every stored value in one arena, at multiples of `alignment` bytes; values whose lives do not overlap share bytes. No value
  * crosses a multiple of `boundary` (a multiple of the alignment), so that each such piece may be a buffer of its own; a value larger than
@@ -137,17 +167,9 @@ export function lastReads(graph: Graph, groups: readonly Group[]): Int32Array {
  */
 export function planMemory(graph: Graph, groups: readonly Group[], alignment = ALIGNMENT, boundary = Number.POSITIVE_INFINITY): MemoryPlan {
   const last = lastReads(graph, groups);
-  const arena = new Arena(boundary);
-  const allocations: Allocation[] = [];
-  const dying = groups.map((): Allocation[] => []);
-  for (const group of groups) {
-    for (const value of group.stores) {
-      const size = byteLength(graph.nodes[value]!.type);
-      const allocation = { value, offset: arena.allocate(alignUp(size, alignment)), size };
-      allocations.push(allocation);
-      dying[last[value]!]?.push(allocation);
-    }
-    for (const { offset, size } of dying[group.index]!) arena.release({ offset, size: alignUp(size, alignment) });
-  }
-  return { arena: arena.size, allocations };
+  const values = groups.flatMap(({ stores, index }) =>
+    stores.map((value) => ({ value, size: byteLength(graph.nodes[value]!.type), first: index, last: last[value]! })),
+  );
+  const { arena, offsets } = placeLives(values, groups.length, alignment, boundary);
+  return { arena, allocations: values.map(({ value, size }, i) => ({ value, offset: offsets[i]!, size })) };
 }

@@ -57,7 +57,7 @@ const CAPABILITIES = {
     exchanges: true,
   },
   webgpu: { low: ['f16'], staged: [], attention: ATTENTION.webgpu, copies: true, lowStates: true },
-  cuda: { low: ['f16', 'bf16'], staged: [], copies: true, lowStates: true },
+  cuda: { low: ['f16', 'bf16'], staged: [], copies: true, channelSums: true, lowStates: true },
   tensorflow: { low: ['f16', 'bf16'], staged: [], copies: true },
   reference: { low: ['f16', 'bf16'], staged: [], copies: true, lowStates: true, exchanges: true },
 } as const satisfies Readonly<Record<string, Capabilities>>;

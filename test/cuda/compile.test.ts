@@ -28,8 +28,8 @@ describe('the CUDA C++ of SimpleCNN', function () {
     const text = printCuda(plan, emitCuda(plan));
     assert.doesNotMatch(text, /#include/);
     const step = plan.functions.find(({ name }) => name === 'train_step')!;
-    for (const { name } of step.groups) assert.ok(text.includes(`// train_step ${name}: on `), name);
-    assert.match(text, /\/\/ {3}%\d+ = conv2d .*\n(?:\/\/.*\n)+KERNEL\(\d+\) train_step_\w*conv\w*\(/);
+    for (const { name } of step.groups) assert.ok(text.includes(`// train_step ${name}:\n//   `), name);
+    assert.match(text, /\/\/ {3}%\d+ = conv2d .*\n(?:\/\/.*\n)+DEVICE void train_step_\w*conv\w*_part\(/);
     assert.match(text, /multiply_f16\(/);
   });
 

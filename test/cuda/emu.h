@@ -40,11 +40,16 @@ struct Fiber {
 };
 
 /** What the lanes of a warp bring to an instruction that they perform together. */
-struct Warp { u32 arrived, turn; const char *at; u32 in[32][8], out[32][4]; float *sums[32]; };
+struct Warp { u32 arrived, turn; const char *at; u32 in[32][8], out[32][4]; float *sums[32]; const void *rows[32]; };
 
 static std::vector<Fiber> fibers;
 static std::vector<Warp> warps;
-static u32 thread, threads, block[2], at_barrier, barrier_turn, idle, left;
+/** Barriers of a block, by the number of warps that meet there. */
+struct Barrier { u32 arrived, turn; };
+static Barrier barriers[33];
+static u32 thread, threads, block[2], idle, left;
+/** Rows of ldmatrix beyond those that different banks serve at once, of all. */
+static u64 conflicts, accesses;
 static bool meets;
 static void (*body)(void *);
 static void *argument;
@@ -91,7 +96,8 @@ static void fiber_main() {
 static void run_fibers() {
   if (fibers.size() < threads) fibers.resize(threads);
   warps.assign((threads + 31) / 32, Warp());
-  at_barrier = barrier_turn = idle = 0;
+  for (Barrier &one : barriers) one = Barrier();
+  idle = 0;
   left = threads;
   for (u32 i = 0; i < threads; i += 1) {
     Fiber &f = fibers[i];
@@ -127,12 +133,14 @@ template <class F> void launch(u32 x, u32 y, u32 size, bool threads_meet, F call
     }
 }
 
-static void barrier() {
+static void barrier(u32 count) {
   if (!meets) fail("a barrier in a kernel without");
-  const u32 turn = barrier_turn;
+  if (thread >= count || count > threads || count % 32) fail("a barrier of other threads");
+  Barrier &b = barriers[count / 32];
+  const u32 turn = b.turn;
   idle = 0;
-  if (++at_barrier == threads) { at_barrier = 0; barrier_turn += 1; return; }
-  while (barrier_turn == turn) yield();
+  if (++b.arrived == count) { b.arrived = 0; b.turn += 1; }
+  while (b.turn == turn) yield();
 }
 
 /** All 32 lanes of a warp come to the same instruction; the last one performs it. */
@@ -143,7 +151,7 @@ template <class F> void meet(const char *at, F perform) {
   else if (strcmp(w.at, at) != 0) fail("lanes of a warp are at different instructions");
   const u32 turn = w.turn;
   idle = 0;
-  if (++w.arrived == 32) { perform(w); w.arrived = 0; w.turn += 1; return; }
+  if (++w.arrived == 32) { perform(w); w.arrived = 0; w.turn += 1; }
   while (w.turn == turn) yield();
 }
 
@@ -187,7 +195,18 @@ static void load_matrices(u32 *r, const void *row, bool turned) {
   Warp &w = warps[thread / 32];
   const u32 lane = thread % 32;
   memcpy(w.in[lane], row, 16);
+  w.rows[lane] = row;
   meet(turned ? "ldmatrix.trans" : "ldmatrix", [turned](Warp &w) {
+    /* Eight rows of 16 bytes are served at once, if they lie in all 32 banks of 4 bytes. */
+    for (u32 m = 0; m < 4; m += 1) {
+      u32 rows_of_bank[8] = {}, most = 0;
+      for (u32 i = 0; i < 8; i += 1) {
+        const u32 n = ++rows_of_bank[u64(w.rows[m * 8 + i]) / 16 % 8];
+        if (n > most) most = n;
+      }
+      accesses += 1;
+      conflicts += most - 1;
+    }
     for (u32 m = 0; m < 4; m += 1)
       for (u32 l = 0; l < 32; l += 1) {
         const auto code = [&](u32 i, u32 j) { u16 c; memcpy(&c, (const u8 *)w.in[m * 8 + i] + j * 2, 2); return u32(c); };
@@ -240,7 +259,14 @@ DEVICE u16 bf16_code(float x) { return emu::to_bf16(x); }
 DEVICE u32 thread_of_block() { return emu::thread; }
 DEVICE u32 block_x() { return emu::block[0]; }
 DEVICE u32 block_y() { return emu::block[1]; }
-DEVICE void barrier() { emu::barrier(); }
+template <u32 THREADS> DEVICE void barrier() { emu::barrier(THREADS); }
+/* Blocks run one after the other here: a missing fence does not show. */
+DEVICE void fence() {}
+DEVICE u32 add_atomic(u32 *to, u32 x) {
+  const u32 before = *to;
+  *to = before + x;
+  return before;
+}
 DEVICE float shuffle(float x, u32 lane) {
   emu::Warp &w = emu::warps[emu::thread / 32];
   const u32 me = emu::thread % 32;

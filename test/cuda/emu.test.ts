@@ -43,8 +43,10 @@ static void print(const char *name) {
 int main(int argc, char **argv) {
   const u32 me = 0;
   const auto asks = [&](const char *name) { return argc > 1 && !strcmp(argv[1], name); };
-  if (asks("barrier")) emu::launch(1, 1, 64, true, [] { if (thread_of_block() < 32) barrier(); });
-  if (asks("lanes")) emu::launch(1, 1, 32, true, [] { if (thread_of_block() < 31) shuffle(1.0f, 0); else barrier(); });
+  if (asks("barrier")) emu::launch(1, 1, 64, true, [] { if (thread_of_block() < 32) barrier<64>(); });
+  if (asks("sizes")) emu::launch(1, 1, 64, true, [] { if (thread_of_block() < 32) barrier<32>(); else barrier<64>(); });
+  if (asks("others")) emu::launch(1, 1, 64, true, [] { barrier<32>(); });
+  if (asks("lanes")) emu::launch(1, 1, 32, true, [] { if (thread_of_block() < 31) shuffle(1.0f, 0); else barrier<32>(); });
   if (asks("copies")) emu::launch(1, 1, 32, true, [] {
     alignas(16) static u32 to[4], from[4];
     copy_async(to, from, true);
@@ -184,6 +186,8 @@ static const unsigned B[32][2] = ${words(fragmentB)};`;
 
   for (const [name, says] of [
     ['barrier', /threads wait for others that never come/],
+    ['sizes', /threads wait for others that never come/],
+    ['others', /a barrier of other threads/],
     ['lanes', /wait for others|different instructions/],
     ['copies', /ends before its copies/],
   ] as const)

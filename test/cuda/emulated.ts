@@ -15,6 +15,7 @@ import { isNarrow } from '../../src/numeric/formats.js';
 import type { FunctionName, Plan } from '../../src/plan/plan.js';
 import type { Executable, Inputs, Scalars } from '../../src/runtime/backend.js';
 import { copiesOf, ownStates } from '../../src/runtime/copies.js';
+import { valuesOf } from '../../src/runtime/cuda/launches.js';
 import { decodeElements, encodeElements, type StateElements } from '../../src/runtime/state-elements.js';
 import { skip } from '../support/skip.js';
 
@@ -37,42 +38,26 @@ export async function needCompiler(context: Context): Promise<void> {
 const BLOCKS: readonly Block[] = ['states', 'inputs', 'arena', 'work'];
 
 /** What only kernels in which threads meet call. */
-const MEETS = new RegExp(readFileSync(new URL('meets.txt', import.meta.url), 'utf8'));
+export const MEETS = new RegExp(readFileSync(new URL('meets.txt', import.meta.url), 'utf8'));
 
-/** `ampc_call`: the launches of one function, each as numbers: kernel, blocks along x and y, and of every array its block and offset. */
+/** `ampc_launch`: a kernel on so many blocks, with the addresses of its parameters. */
 function entry({ kernels }: CudaProgram): string {
-  const cases = kernels.map(({ name, threads, code, parameters }, i) => {
-    const args = parameters.map(({ type, access }, p) => `(${access === 'read' ? 'const ' : ''}ampc::${type} *)p[${p}]`);
-    return `case ${i}: emu::launch(x, y, ${threads}, ${MEETS.test(code)}, [&] { ampc::${name}(${args.join(', ')}); }); break;`;
+  const cases = kernels.map(({ name, threads, code, functions, parameters, tables }, i) => {
+    const types = [
+      'const unsigned',
+      ...parameters.map(({ type, access }) => `${access === 'read' ? 'const ' : ''}ampc::${type} *const`),
+      ...tables.map((table) => `const ampc::${table}`),
+    ];
+    const args = types.map((type, p) => `*(${type} *)p[${p}]`);
+    const meet = MEETS.test([code, ...functions].join('\n'));
+    return `case ${i}: emu::launch(blocks, 1, ${threads}, ${meet}, [&] { ampc::${name}(${args.join(', ')}); }); break;`;
   });
-  return `typedef unsigned char *Block;
-extern "C" void ampc_call(const unsigned *w, const unsigned *end, Block b0, Block b1, Block b2, Block b3) {
-  const Block blocks[] = {b0, b1, b2, b3};
-  while (w < end) {
-    const unsigned kernel = w[0], x = w[1], y = w[2], n = w[3];
-    w += 4;
-    std::vector<Block> p;
-    for (unsigned i = 0; i < n; i += 1) p.push_back(blocks[w[2 * i]] + w[2 * i + 1]);
-    w += 2 * n;
-    switch (kernel) {
-      ${cases.join('\n      ')}
-    }
+  return `extern "C" void ampc_launch(unsigned kernel, unsigned blocks, void **p) {
+  switch (kernel) {
+    ${cases.join('\n    ')}
   }
 }
 `;
-}
-
-function wordsOf({ groups }: CudaFunction): Uint32Array {
-  const launches = groups.flatMap((group) => group.dispatches);
-  return Uint32Array.from(
-    launches.flatMap(({ kernel, blocks: [x, y], bindings }) => [
-      kernel,
-      x,
-      y,
-      bindings.length,
-      ...bindings.flatMap(({ place: { block, offset } }) => [BLOCKS.indexOf(block), offset]),
-    ]),
-  );
 }
 
 function scalarOf(dtype: DType, bytes: Uint8Array): number {
@@ -92,11 +77,13 @@ class Emulated implements Executable {
   readonly #blocks: readonly Uint8Array[];
   #scalars: Scalars[] = [];
   #last: CudaFunction | undefined;
+  /** What a kernel is given must not be collected while it runs. */
+  given: readonly BigUint64Array[] = [];
 
   constructor(
     private readonly plan: Plan,
     private readonly program: CudaProgram,
-    private readonly native: (words: Uint32Array, end: number, blocks: readonly Uint8Array[]) => void,
+    private readonly native: (kernel: number, blocks: number, parameters: BigUint64Array) => void,
     private readonly close: () => Promise<void>,
   ) {
     const { states, inputs, arena, workspace } = program.memory;
@@ -115,8 +102,16 @@ class Emulated implements Executable {
       this.#at({ block: 'inputs', offset }, bytesOf(type)).set(new Uint8Array(given.buffer, given.byteOffset, given.byteLength));
     }
     const early = this.#scalarsOf(fn, true);
-    const words = wordsOf(fn);
-    this.native(words, words.length, this.#blocks);
+    const [states, inputBytes, arena, work] = this.#blocks.map((block) => koffi.address(block));
+    for (const launch of fn.launches) {
+      const values = valuesOf(launch, { states: states!, inputs: inputBytes!, arena: arena!, work: work! });
+      this.given = values;
+      this.native(
+        launch.kernel,
+        launch.blocks,
+        BigUint64Array.from(values, (value) => BigInt(koffi.address(value))),
+      );
+    }
     this.#scalars.push({ ...early, ...this.#scalarsOf(fn, false) });
     this.#last = fn;
   }
@@ -180,6 +175,7 @@ export async function emulate(plan: Plan, change: (source: string) => string = (
     '-std=c++17',
     '-O1',
     '-ffp-contract=off',
+    '-fno-strict-aliasing',
     '-fPIC',
     '-shared',
     '-Wall',
@@ -191,19 +187,9 @@ export async function emulate(plan: Plan, change: (source: string) => string = (
   ];
   await run(COMPILER, [...flags, source, '-o', library], { maxBuffer: 2 ** 24 });
   const loaded = koffi.load(library);
-  const call = loaded.func('void ampc_call(void *words, void *end, void *b0, void *b1, void *b2, void *b3)');
-  return new Emulated(
-    plan,
-    program,
-    (words, end, blocks) => {
-      // One word more, whose address is the end of the others.
-      const all = new Uint32Array(end + 1);
-      all.set(words);
-      call(all, all.subarray(end), ...blocks);
-    },
-    async () => {
-      loaded.unload();
-      await rm(folder, { recursive: true });
-    },
-  );
+  const call = loaded.func('void ampc_launch(uint32_t kernel, uint32_t blocks, void *parameters)');
+  return new Emulated(plan, program, call as unknown as Emulated['native'], async () => {
+    loaded.unload();
+    await rm(folder, { recursive: true });
+  });
 }

@@ -6,24 +6,9 @@ import { chooseAmong, type Destination, emitLoaders, gridOf, inRuns, type Order,
 import { type Dispatch, indent } from '../gpu/kernel.js';
 import { addRun } from '../gpu/partial-sums.js';
 import { emitStages, GROUP } from './contraction-stage.js';
+import { emitSums, type OwnSums, sumsOf } from './contraction-sums.js';
+import { type MmaTile, TILES } from './mma-tile.js';
 import { SHARED_BYTES } from './target.js';
-
-/** A block of `down` x `across` warps computes `m` x `n` results. */
-export interface MmaTile {
-  readonly m: number;
-  readonly n: number;
-  readonly down: number;
-  readonly across: number;
-}
-
-/** A warp has 16 x 16 results or more: what one load of four matrices serves. */
-export const TILES: readonly MmaTile[] = [
-  { m: 128, n: 128, down: 2, across: 4 },
-  { m: 128, n: 64, down: 4, across: 2 },
-  { m: 64, n: 64, down: 2, across: 2 },
-  { m: 64, n: 32, down: 2, across: 2 },
-  { m: 32, n: 32, down: 2, across: 2 },
-];
 
 /** Terms of the sum in a stage, and stages: while one is multiplied, the next ones are on their way. */
 const TERMS = 32;
@@ -103,7 +88,7 @@ function products(context: GroupContext, c: Contraction, tile: MmaTile, a: TileL
 }
 
 /** Statements that hand every sum of the block on: `take` gives those for the sum `value` at (`m`, `n`), or of four as a window. */
-function drain(c: Contraction, tile: MmaTile, pooled: boolean, take: string): string[] {
+function drain(c: Contraction, tile: MmaTile, pooled: boolean, take: string, sums: OwnSums | undefined): string[] {
   const [down, across] = [tile.m / tile.down / 16, tile.n / tile.across / 8];
   const corner = (t: number) => `shuffle(value, lane % 4u + (lane / 16u * 4u + ${t}u) * 4u)`;
   const result = pooled
@@ -112,8 +97,13 @@ function drain(c: Contraction, tile: MmaTile, pooled: boolean, take: string): st
         `const vec4f sums(${[0, 1, 2, 3].map(corner).join(', ')});`,
         `if (lane / 4u % 4u == 0u && m < ${c.m}u && n < ${c.n}u) { finish(m / 4u, n, sums); }`,
       ]
-    : [`if (m < ${c.m}u && n < ${c.n}u) { ${take} }`];
+    : [
+        ...(sums === undefined ? [] : [`f32 terms[${sums.count}] = {};`]),
+        `if (m < ${c.m}u && n < ${c.n}u) { ${take} }`,
+        ...(sums?.take('e / 4u * 2u + e % 2u', 's[i][e / 4u][e % 4u]') ?? []),
+      ];
   return [
+    ...(sums?.declare ?? []),
     'UNROLL',
     `for (u32 i = 0; i < ${down}u; i++) {`,
     '  UNROLL',
@@ -136,7 +126,7 @@ function drain(c: Contraction, tile: MmaTile, pooled: boolean, take: string): st
  * A contraction in tensor cores: tiles of both operands go through shared memory in stages, in the order in which they lie in the device's,
  * zero outside the operands; sums stay in registers in f32 until the fused ops, or the sums of parts, take them.
  */
-export function emitMma(context: GroupContext, c: Contraction, destination: Destination): Dispatch {
+export function emitMma(context: GroupContext, c: Contraction, destination: Destination): Dispatch[] {
   const { partial, nodes } =
     'fused' in destination ? { partial: undefined, nodes: destination.fused } : { ...destination, nodes: [c.node.id] };
   const parts = partial?.parts ?? 1;
@@ -155,11 +145,14 @@ export function emitMma(context: GroupContext, c: Contraction, destination: Dest
   const { workgroups, lines } = gridOf(kernel, c, tile, parts, context.target.limits);
   emitLoaders(context, kernel, c, pooled);
   emitStages(context, kernel, c, pooled, orders);
-  let take = 'finish(m, n, value);';
-  if (partial === undefined) emitFinish(context, kernel, c, nodes);
+  const own = partial === undefined ? sumsOf(context).filter(({ id }) => nodes.includes(id)) : [];
+  const sums = own.length > 0 ? emitSums(context, kernel, c, tile, own) : undefined;
+  let take = sums === undefined ? 'finish(m, n, value);' : 'finish(m, n, value, terms);';
+  const others = nodes.filter((id) => !own.some((node) => node.id === id));
+  if (partial === undefined) emitFinish(context, kernel, c, others, sums?.terms);
   else take = addRun(kernel, c, partial, { m: 'm', n: 'n', sum: 'value', first: 'k_start == k_first' });
   const [down, across] = [tile.m / tile.down / 16, tile.n / tile.across / 8];
-  const sums = [
+  const body = [
     `f32 s[${down}][${across}][4] = {};`,
     `const u32 steps = (k_end - k_start + ${TERMS - 1}u) / ${TERMS}u;`,
     'const auto stage = [&](u32 step) {',
@@ -180,14 +173,16 @@ export function emitMma(context: GroupContext, c: Contraction, destination: Dest
     ]),
     '}',
     'copy_wait<0>();',
-    ...drain(c, tile, pooled, take),
+    ...drain(c, tile, pooled, take, sums),
+    ...(sums?.lines ?? []),
     // The next run fills the stages anew.
     ...(partial?.rest === undefined ? [] : [kernel.barrier]),
   ];
-  return kernel.finish(context.label(nodes), threads, workgroups, [
+  const product = kernel.finish(context.label(nodes), threads, workgroups, [
     'const u32 lane = lid % 32u, warp = lid / 32u;',
     `const u32 row = warp / ${tile.across}u * ${tile.m / tile.down}u, column = warp % ${tile.across}u * ${tile.n / tile.across}u;`,
     ...lines,
-    ...inRuns(sums, partial),
+    ...inRuns(body, partial),
   ]);
+  return sums === undefined ? [product] : [sums.before, product];
 }

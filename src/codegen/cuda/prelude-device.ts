@@ -35,7 +35,15 @@ DEVICE u16 bf16_code(f32 x) { u16 r; asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(r) : "
 DEVICE u32 thread_of_block() { u32 r; asm("mov.u32 %0, %%tid.x;" : "=r"(r)); return r; }
 DEVICE u32 block_x() { u32 r; asm("mov.u32 %0, %%ctaid.x;" : "=r"(r)); return r; }
 DEVICE u32 block_y() { u32 r; asm("mov.u32 %0, %%ctaid.y;" : "=r"(r)); return r; }
-DEVICE void barrier() { asm volatile("bar.sync 0;" ::: "memory"); }
+/* Waits for the first so many threads of the block, at a barrier of their own: others may be at another one. */
+template <u32 THREADS> DEVICE void barrier() { asm volatile("bar.sync %0, %1;" ::"n"(THREADS / 32u % 16u), "n"(THREADS) : "memory"); }
+/* What other blocks have written before they added to a number is seen behind a fence by whom the sum tells of it. */
+DEVICE void fence() { asm volatile("fence.acq_rel.gpu;" ::: "memory"); }
+DEVICE u32 add_atomic(u32 *to, u32 x) {
+  u32 r;
+  asm volatile("atom.add.u32 %0, [%1], %2;" : "=r"(r) : "l"(to), "r"(x) : "memory");
+  return r;
+}
 /* x of the lane with that number. All lanes of the warp call it. */
 DEVICE f32 shuffle(f32 x, u32 lane) {
   u32 r;

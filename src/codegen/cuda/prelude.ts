@@ -90,6 +90,26 @@ DEVICE f32 norm_of(f32 large, f32 middle, f32 small) {
   return root(small) * 0x1p-86f;
 }
 
+/* Where a block of a part of a kernel is among its others. */
+struct block_place { u32 x, y; };
+
+/*
+ * Whether this block is the last of so many to come here: then it sees what the others have written. All of its threads call it;
+ * "arrived" is 0 before and behind, "number" is theirs together.
+ */
+template <u32 THREADS> DEVICE bool last_of_blocks(u32 *arrived, u32 blocks, u32 *number) {
+  barrier<THREADS>();
+  if (thread_of_block() == 0u) {
+    fence();
+    *number = add_atomic(arrived, 1u);
+    fence();
+  }
+  barrier<THREADS>();
+  if (*number + 1u < blocks) return false;
+  if (thread_of_block() == 0u) *arrived = 0u;
+  return true;
+}
+
 /* What the lanes of a warp come to together, in one order; every lane has it. */
 DEVICE vec2f sum_of_lanes(vec2f s) {
   const u32 lane = thread_of_block() % 32u;

@@ -135,7 +135,7 @@ KERNEL(32) ampc_keep(const u64 *from, u32 count, u32 *ring) {
 KERNEL(32) ampc_end(const u64 *from, u32 count, u32 *ring, feed_of_series *feed) {
   const u32 lid = thread_of_block();
   if (lid < count && from[lid] != 0u) ring[16u + ring[0] % 1024u * 16u + lid] = *(const u32 *)from[lid];
-  barrier();
+  barrier<32>();
   if (lid == 0u) {
     ring[0] += 1u;
     feed->position += 1u;

@@ -25,10 +25,12 @@ export class GroupContext<Target extends GpuTarget = GpuTarget> {
     readonly states: StateLayout,
     readonly target: Target,
     private readonly language: Language,
+    /** Where the group's workspace starts. */
+    workStart = layout.keptBytes,
   ) {
     this.#stores = new Set(group.stores.map((id) => this.root(id)));
     this.#members = new Set(group.nodes);
-    this.#workBytes = layout.keptBytes;
+    this.#workBytes = workStart;
   }
 
   newKernel(): Kernel {

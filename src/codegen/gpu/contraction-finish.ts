@@ -14,7 +14,10 @@ export function fusedPool(context: GroupContext, nodes: readonly ValueId[]): Val
 
 /** Those of a kernel's nodes that it leaves in memory: what the plan stores, and a contraction that stands alone. */
 function storedOf(context: GroupContext, nodes: readonly ValueId[]): ValueId[] {
-  return nodes.filter((id) => !isView(context.node(id)) && (nodes.length === 1 || context.isStored(id)));
+  const own = new Set(nodes);
+  /** Ops of the group that other kernels run need it. */
+  const isLeft = (id: ValueId) => context.readers(id).some((reader) => !own.has(reader.id));
+  return nodes.filter((id) => !isView(context.node(id)) && (nodes.length === 1 || context.isStored(id) || isLeft(id)));
 }
 
 /** An accumulator becomes the contraction's value: plus bias, rounded to its format. */
@@ -22,16 +25,16 @@ function takeAccumulator(locals: Locals, { node, bias }: Contraction, accumulato
   locals.define(node.id, bias === undefined ? accumulator : `${accumulator} + ${locals.perChannel(bias)}`);
 }
 
+/** Statements that put what an element adds to sums over rows where `terms` is. */
+export type TermsOfSums = (locals: Locals) => string[];
+
 /** `fn finish(m, n, sum)`: what becomes of one accumulator. */
-function finishElement(context: GroupContext, kernel: Kernel, c: Contraction, nodes: readonly ValueId[]): void {
+function finishElement(context: GroupContext, kernel: Kernel, c: Contraction, nodes: readonly ValueId[], terms?: TermsOfSums): void {
   const locals = new Locals(context, kernel, { index: resultAt(c, 'm', 'n'), channel: columnAt(c, 'n') });
   takeAccumulator(locals, c, 'sum');
-  for (const id of storedOf(context, nodes)) locals.store(id);
-  const parameters = [
-    ['m', 'u32'],
-    ['n', 'u32'],
-    ['sum', 'f32'],
-  ] as const;
+  for (const id of storedOf(context, nodes)) if (terms === undefined || context.isStored(id)) locals.store(id);
+  if (terms !== undefined) locals.lines.push('let row = m;', ...terms(locals));
+  const parameters = [['m', 'u32'], ['n', 'u32'], ['sum', 'f32'], ...(terms === undefined ? [] : [['terms', 'f32 *'] as const])] as const;
   kernel.function({ name: 'finish', parameters }, locals.lines);
 }
 
@@ -88,9 +91,10 @@ export function emitFinish(
   kernel: Kernel,
   c: Contraction,
   nodes: readonly ValueId[],
+  terms?: TermsOfSums,
 ): (block: FinishedBlock) => string[] {
   const pool = fusedPool(context, nodes);
-  if (pool === undefined) finishElement(context, kernel, c, nodes);
+  if (pool === undefined) finishElement(context, kernel, c, nodes, terms);
   else finishWindow(context, kernel, c, nodes, pool);
   // A start that the compiler cannot know keeps it from unrolling the loop.
   const start = context.target.contractions === 'lanes' ? kernel.helper('opaque') : '0u';

@@ -1,4 +1,5 @@
 import type { ValueId } from '../../ir/types.js';
+import { isOfKind } from '../../ops/index.js';
 import type { GroupContext } from './context.js';
 import { emitDepthwise, emitDepthwiseGradient, isDepthwise } from './contraction-depthwise.js';
 import { type Contraction, contractionOf, slabsOf } from './contraction-geometry.js';
@@ -20,7 +21,9 @@ const ENOUGH = { lanes: 4096, tiles: 512, depthwise: 65536 } as const;
 export interface OwnForms<Target extends GpuTarget = GpuTarget> {
   /** Whether the device's matrix unit takes the contraction. */
   usesMatrix(context: GroupContext<Target>, c: Contraction): boolean;
-  emitMatrix(context: GroupContext<Target>, c: Contraction, destination: Destination): Dispatch;
+  emitMatrix(context: GroupContext<Target>, c: Contraction, destination: Destination): readonly Dispatch[];
+  /** Whether the kernel of `emitMatrix` takes the sums over rows of its group as well. */
+  takesSums?(context: GroupContext<Target>, c: Contraction): boolean;
   /** For targets with `lanes`. */
   readonly lanes?: {
     emitPositions(context: GroupContext<Target>, c: Contraction, nodes: readonly ValueId[]): Dispatch;
@@ -58,10 +61,10 @@ function emitParts<Target extends GpuTarget>(
   partial: PartialSums,
   form: Form,
   own: OwnForms<Target>,
-): Dispatch {
-  if (form === 'depthwise') return emitDepthwiseGradient(context, c, partial);
-  if (form === 'lanes') return lanesOf(own).emitWeightGradient(context, c, partial);
-  return own.usesMatrix(context, c) ? own.emitMatrix(context, c, { partial }) : emitTiles(context, c, { partial });
+): readonly Dispatch[] {
+  if (form === 'depthwise') return [emitDepthwiseGradient(context, c, partial)];
+  if (form === 'lanes') return [lanesOf(own).emitWeightGradient(context, c, partial)];
+  return own.usesMatrix(context, c) ? own.emitMatrix(context, c, { partial }) : [emitTiles(context, c, { partial })];
 }
 
 function lanesOf<Target extends GpuTarget>({ lanes }: OwnForms<Target>): NonNullable<OwnForms<Target>['lanes']> {
@@ -85,13 +88,13 @@ function emitGradient<Target extends GpuTarget>(context: GroupContext<Target>, c
   const partial: PartialSums = { parts, place: direct ? context.place(id) : reserve(), rest: paired ? reserve() : undefined };
   const first = emitParts(context, c, partial, form, own);
   context.markDone(id);
-  if (direct) return [first];
+  if (direct) return [...first];
   const kernel = context.newKernel();
   const locals = new Locals(context, kernel, { index: 'i' });
   locals.lines.push(...joinParts(kernel, partial, count));
   locals.define(id, `${kernel.helper('sum_of')}(sum)`);
   locals.store(id);
-  return [first, finishFlat(kernel, `${context.label([id])}, parts`, count, limits, locals.lines)];
+  return [...first, finishFlat(kernel, `${context.label([id])}, parts`, count, limits, locals.lines)];
 }
 
 /**
@@ -101,18 +104,21 @@ function emitGradient<Target extends GpuTarget>(context: GroupContext<Target>, c
 export function emitContraction<Target extends GpuTarget>(context: GroupContext<Target>, id: ValueId, own: OwnForms<Target>): Dispatch[] {
   const c = contractionOf(context, id);
   if (c.computes === 'w') return emitGradient(context, c, own);
-  const emit = (nodes: readonly ValueId[]) => {
-    if (isDepthwise(c)) return emitDepthwise(context, c, nodes);
+  const emit = (nodes: readonly ValueId[]): readonly Dispatch[] => {
+    if (isDepthwise(c)) return [emitDepthwise(context, c, nodes)];
     if (own.usesMatrix(context, c)) return own.emitMatrix(context, c, { fused: nodes });
-    return context.target.contractions === 'lanes'
-      ? lanesOf(own).emitPositions(context, c, nodes)
-      : emitTiles(context, c, { fused: nodes });
+    return [
+      context.target.contractions === 'lanes' ? lanesOf(own).emitPositions(context, c, nodes) : emitTiles(context, c, { fused: nodes }),
+    ];
   };
-  const fused = emit(context.group.nodes);
-  if (fused.bindings.length <= context.target.limits.storageBuffers) {
-    for (const node of context.group.nodes) context.markDone(node);
-    return [fused];
+  const withSums = !isDepthwise(c) && own.usesMatrix(context, c) && own.takesSums?.(context, c) === true;
+  // Sums that the kernel does not take have kernels behind it.
+  const nodes = context.group.nodes.filter((node) => withSums || !isOfKind(context.node(node).op, 'reduce'));
+  const fused = emit(nodes);
+  if (fused.every(({ bindings }) => bindings.length <= context.target.limits.storageBuffers)) {
+    for (const node of nodes) context.markDone(node);
+    return [...fused];
   }
   context.markDone(id);
-  return [emit([id])];
+  return [...emit([id])];
 }

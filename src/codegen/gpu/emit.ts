@@ -5,7 +5,7 @@ import { GroupContext } from './context.js';
 import { emitGroup, type OwnKernels } from './group.js';
 import type { Dispatch } from './kernel.js';
 import type { Language } from './language.js';
-import { type FunctionLayout, layoutFunction, layoutStates } from './layout.js';
+import { type FunctionLayout, layoutFunction, layoutStates, memoryApart, startBehind } from './layout.js';
 import type { GpuTarget } from './target.js';
 
 /** The kernels of a group as a language starts them, in order. */
@@ -41,11 +41,14 @@ export function emitProgram<Target extends GpuTarget, Start>(
   const states = layoutStates(plan, target.limits, language.formats);
   let workspace = 0;
   const functions = plan.functions.map((fn): GpuFunction<Start> => {
-    const layout = layoutFunction(fn, states, target.limits, language.formats);
+    const memory = language.laysOut === true ? memoryApart(fn) : undefined;
+    const layout = layoutFunction(fn, states, target.limits, language.formats, memory);
+    let workStart = layout.keptBytes;
     const groups = fn.groups.map((group): GroupDispatches<Start> => {
-      const context = new GroupContext(fn, group, layout, states, target, language);
+      const context = new GroupContext(fn, group, layout, states, target, language, workStart);
       const dispatches = emitGroup(context, own).map((dispatch) => startOf(dispatch, fn, group));
       workspace = Math.max(workspace, context.workBytes);
+      if (language.laysOut === true) workStart = startBehind(context.workBytes, 1, target.limits);
       return { group, dispatches, stores: group.stores.filter((id) => isFloat(fn.graph.nodes[id]!.type.dtype)) };
     });
     return { name: fn.name, layout, groups };

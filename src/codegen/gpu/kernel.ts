@@ -25,6 +25,8 @@ export interface Dispatch {
   readonly size: number;
   /** What it computes, for readers of the source. */
   readonly label: string;
+  /** What it writes, no other dispatch of its group writes that says so: they need not wait for each other. */
+  readonly apart?: boolean;
 }
 
 /** A function inside a kernel, which sees its arrays and what it keeps: name and type of each parameter, and of what it returns. */
@@ -75,6 +77,8 @@ export interface Kernel {
   own(name: string, type: ElementType): void;
   /** Declares an array of f32 numbers that never change. */
   table(name: string, values: readonly string[]): void;
+  /** Expression (u32) of a number in which kernels of otherwise equal code differ. */
+  number(value: number): string;
   /** Statement that declares an array of f32 values. */
   list(name: string, values: readonly string[]): string;
   /**
@@ -82,12 +86,15 @@ export interface Kernel {
    * invocation in it.
    */
   finish(label: string, size: number, workgroups: Dispatch['workgroups'], body: readonly string[]): Dispatch;
+  /** The same with one invocation per unit of `count`, whose number is `i`, where the language divides them among workgroups itself. */
+  finishFlat?(label: string, count: number, body: readonly string[]): Dispatch;
 }
 
 const FLAT_WORKGROUP = 64;
 
 /** A kernel with one invocation per unit; `i` is its number. */
 export function finishFlat(kernel: Kernel, label: string, count: number, limits: GpuLimits, body: readonly string[]): Dispatch {
+  if (kernel.finishFlat !== undefined) return kernel.finishFlat(label, count, body);
   const size = Math.min(FLAT_WORKGROUP, limits.workgroupInvocations);
   const { workgroups, index } = spread(Math.ceil(count / size), limits);
   return kernel.finish(label, size, workgroups, [`let i = (${index}) * ${size}u + lid;`, `if (i >= ${count}u) { return; }`, ...body]);

@@ -5,4 +5,6 @@ import type { Kernel } from './kernel.js';
 export interface Language {
   readonly formats: GpuFormats;
   newKernel(): Kernel;
+  /** Whether it lays out values itself once it knows what runs when: until then, no two of a function share memory. */
+  readonly laysOut?: boolean;
 }

@@ -101,7 +101,24 @@ function memoryOf(fn: PlanFunction, limits: GpuLimits): MemoryPlan {
   return offsetAlignment <= PLAN_ALIGNMENT && fn.memory.arena <= most ? fn.memory : planMemory(fn.graph, fn.groups, offsetAlignment, most);
 }
 
-export function layoutFunction(fn: PlanFunction, states: StateLayout, limits: GpuLimits, formats: GpuFormats): FunctionLayout {
+/** Every value of the plan in bytes of its own. */
+export function memoryApart({ memory }: PlanFunction): MemoryPlan {
+  let arena = 0;
+  const allocations = memory.allocations.map((allocation) => {
+    const offset = arena;
+    arena = alignTo(offset + allocation.size, PLAN_ALIGNMENT);
+    return { ...allocation, offset };
+  });
+  return { arena, allocations };
+}
+
+export function layoutFunction(
+  fn: PlanFunction,
+  states: StateLayout,
+  limits: GpuLimits,
+  formats: GpuFormats,
+  memory: MemoryPlan = memoryOf(fn, limits),
+): FunctionLayout {
   const { nodes, outputs } = fn.graph;
   const inputs = new Map<string, Slot>();
   const places = new Map<ValueId, Place>();
@@ -120,7 +137,6 @@ export function layoutFunction(fn: PlanFunction, states: StateLayout, limits: Gp
     }
   }
   let keptBytes = 0;
-  const memory = memoryOf(fn, limits);
   for (const { value, offset } of memory.allocations) {
     const { type } = nodes[value]!;
     const bytes = bytesOf(formats, type);

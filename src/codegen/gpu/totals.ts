@@ -93,19 +93,20 @@ export function emitTotal(context: GroupContext, id: ValueId): Dispatch[] {
     const kernel = context.newKernel();
     const count = context.count(input);
     const invocations = invocationsFor(context, input);
+    const [end, step] = [kernel.number(count), kernel.number(invocations)];
+    const own = planes.map((p) => kernel.number(p * partialCount + first));
     const locals = new Locals(context, kernel, { index: 'at' });
     const operand = () => locals.value(input);
     const lines = rule.take(kernel, new Writer(kernel.renderer, { ...leavesAt(locals, node), operand }).write(term));
     if (kernel.bindingCount >= storageBuffers) throw new Error(`${op} reads too many values at once`);
-    dispatches.push(
-      finishFlat(kernel, context.label([id]), invocations, limits, [
-        ...planes.map((p) => `var sum${p} = vec2f();`),
-        `for (var at = i; at < ${count}u; at += ${invocations}u) {`,
-        ...indent([...locals.lines, ...lines]),
-        '}',
-        ...planes.map((p) => `${kernel.write(partials, 'f32')}[i + ${p * partialCount + first}u] = ${kernel.helper('sum_of')}(sum${p});`),
-      ]),
-    );
+    const dispatch = finishFlat(kernel, context.label([id]), invocations, limits, [
+      ...planes.map((p) => `var sum${p} = vec2f();`),
+      `for (var at = i; at < ${end}; at += ${step}) {`,
+      ...indent([...locals.lines, ...lines]),
+      '}',
+      ...planes.map((p) => `${kernel.write(partials, 'f32')}[i + ${own[p]}] = ${kernel.helper('sum_of')}(sum${p});`),
+    ]);
+    dispatches.push({ ...dispatch, apart: true });
     first += invocations;
   }
   return [...dispatches, sumInOrder(context, id, { place: partials, count: partialCount, planes: rule.planes }, rule.result)];

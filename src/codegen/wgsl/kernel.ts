@@ -86,6 +86,10 @@ export class KernelBuilder implements Kernel {
     this.globals.push(`const ${name} = array<f32, ${values.length}>(${values.join(', ')});`);
   }
 
+  number(value: number): string {
+    return `${value}u`;
+  }
+
   list(name: string, values: readonly string[]): string {
     return `var ${name} = array<f32, ${values.length}>(${values.join(', ')});`;
   }

@@ -7,7 +7,7 @@ import type { WgslTarget } from './target.js';
 
 export const WGSL_KERNELS: OwnKernels<WgslTarget> = {
   usesMatrix: (context, c) => usesMatrix(context, c),
-  emitMatrix,
+  emitMatrix: (context, c, destination) => [emitMatrix(context, c, destination)],
   lanes: { emitPositions, emitWeightGradient, linesInARow },
   emitAttention,
 };

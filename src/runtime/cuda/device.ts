@@ -147,8 +147,8 @@ export class Device {
     }
   }
 
-  launch(kernel: Handle, [x, y, z]: readonly [number, number, number], threads: number, parameters: BigUint64Array): void {
-    this.call('launch', kernel, x, y, z, threads, 1, 1, 0, this.#stream, parameters, null);
+  launch(kernel: Handle, blocks: number, threads: number, parameters: BigUint64Array): void {
+    this.call('launch', kernel, blocks, 1, 1, threads, 1, 1, 0, this.#stream, parameters, null);
   }
 
   /** What `issue` launches, as one graph: nothing runs yet. */

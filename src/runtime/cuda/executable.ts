@@ -123,7 +123,7 @@ export class CudaExecutable implements Executable {
       await this.#slots.fill(ready.fn.layout, inputs, this.parts.at.inputs);
       const seconds = await ready.time();
       this.#last = ready;
-      return ready.fn.groups.map(({ group }, i) => ({ group: group.name, seconds: seconds[i]! }));
+      return ready.fn.groups.map(({ name: group }, i) => ({ group, seconds: seconds[i]! }));
     });
   }
 

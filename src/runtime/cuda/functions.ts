@@ -6,7 +6,7 @@ import type { FunctionName, Plan } from '../../plan/plan.js';
 import type { Handle } from './calls.js';
 import { behind, type Device } from './device.js';
 import type { Feed } from './feed.js';
-import { type BlockAddresses, issue, launchesOf, type ReadyLaunch, supportLaunch } from './launches.js';
+import { type BlockAddresses, issue, issueRange, launchesOf, type PlanLaunch, type ReadyLaunch, supportLaunch } from './launches.js';
 import type { Modules } from './modules.js';
 import { type ScalarRing, scalarAddresses } from './scalars.js';
 
@@ -20,7 +20,7 @@ export class ReadyFunction {
   readonly #before: readonly ReadyLaunch[];
   readonly #after: readonly ReadyLaunch[];
   readonly #batch: readonly ReadyLaunch[] | undefined;
-  readonly #groups: readonly ReadyLaunch[][];
+  readonly #launches: readonly PlanLaunch[];
   readonly #graphs = new Map<'call' | 'series', Handle>();
 
   constructor(
@@ -34,7 +34,7 @@ export class ReadyFunction {
     const count = layout.scalars.length;
     const isKeptBefore = scalarAddresses(layout, at, 'before').some((address) => address !== 0);
     const [early, late, rates] = [tables, behind(tables, count * WORD), behind(tables, 2 * count * WORD)];
-    this.#groups = launchesOf(fn, program, modules, at);
+    this.#launches = launchesOf(fn, program, modules, at);
     this.#before = isKeptBefore ? [supportLaunch(modules, 'ampc_keep', 1, [early, count, ring.address])] : [];
     this.#after = [supportLaunch(modules, 'ampc_end', 1, [late, count, ring.address, feed.address])];
     if (!fitsSeries(layout)) return;
@@ -56,7 +56,7 @@ export class ReadyFunction {
     if (how === 'series' && this.#batch === undefined) throw new Error(`${this.fn.name} cannot run in a series`);
     let graph = this.#graphs.get(how);
     if (graph === undefined) {
-      const all = [...(how === 'series' ? this.#batch! : []), ...this.#before, ...this.#groups.flat(), ...this.#after];
+      const all = [...(how === 'series' ? this.#batch! : []), ...this.#before, ...this.#launches, ...this.#after];
       graph = device.capture(() => issue(device, all));
       this.#graphs.set(how, graph);
     }
@@ -68,9 +68,9 @@ export class ReadyFunction {
   trace(first: Handle): void {
     const { device, modules, at, ring } = this.parts;
     issue(device, this.#before);
-    for (const [i, { stores }] of this.fn.groups.entries()) {
-      issue(device, this.#groups[i]!);
-      for (const value of stores) {
+    for (const launch of this.#launches) {
+      issue(device, [launch]);
+      for (const value of launch.stores) {
         const place = this.fn.layout.places.get(value);
         const { dtype, shape } = this.graph.nodes[value]!.type;
         if (place === undefined || !(dtype in MASKS)) continue;
@@ -83,21 +83,24 @@ export class ReadyFunction {
     ring.add(this.fn.layout);
   }
 
-  /** One call with the device's time for each group. */
+  /** One call with the device's time for each group: parts of a kernel run apart, and its last block's work counts for the last one. */
   async time(): Promise<number[]> {
     const { device, ring } = this.parts;
-    const events = Array.from({ length: this.#groups.length + 1 }, () => device.event(true));
+    const runs = this.#launches.flatMap((launch) => launch.ranges.map((range) => ({ launch, ...range })));
+    const events = Array.from({ length: runs.length + 1 }, () => device.event(true));
     try {
       issue(device, this.#before);
       device.record(events[0]!);
-      for (const [i, launches] of this.#groups.entries()) {
-        issue(device, launches);
+      for (const [i, { launch, first, blocks }] of runs.entries()) {
+        issueRange(device, launch, first, blocks);
         device.record(events[i + 1]!);
       }
       issue(device, this.#after);
       ring.add(this.fn.layout);
       await device.settled();
-      return this.#groups.map((_, i) => device.seconds(events[i]!, events[i + 1]!));
+      const seconds = this.fn.groups.map(() => 0);
+      for (const [i, { group }] of runs.entries()) seconds[group]! += device.seconds(events[i]!, events[i + 1]!);
+      return seconds;
     } finally {
       for (const event of events) device.forget('destroyEvent', event);
     }

@@ -149,8 +149,9 @@ export function createBackend(): Backend {
     load,
     workspace: async (plan) => {
       check(plan);
-      const { workspace, inputs } = emitCuda(plan).memory;
-      return workspace + inputs;
+      const { workspace, inputs, arena } = emitCuda(plan).memory;
+      // The device's own order of things keeps some values longer than the plan's, and has workspaces among them.
+      return workspace + inputs + arena - Math.max(0, ...plan.functions.map(({ memory }) => memory.arena));
     },
   };
 }

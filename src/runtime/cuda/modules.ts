@@ -1,7 +1,7 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type CudaProgram, cudaFile } from '../../codegen/cuda/emit.js';
-import { SUPPORT_KERNELS, type SupportKernel } from '../../codegen/cuda/support.js';
+import { type CudaProgram, cudaFile, SUPPORT_FILE } from '../../codegen/cuda/emit.js';
+import type { SupportKernel } from '../../codegen/cuda/support.js';
 import { UserError, userError } from '../../diagnostics/diagnostic.js';
 import { fileReason, isSystemError } from '../../files/reason.js';
 import type { FunctionName } from '../../plan/plan.js';
@@ -94,7 +94,7 @@ export class Modules {
   async of(name: FunctionName): Promise<void> {
     const fn = this.program.functions.find((other) => other.name === name);
     if (fn === undefined) throw new Error(`the plan has no function ${name}`);
-    const used = fn.groups.flatMap(({ dispatches }) => dispatches.map(({ kernel }) => Math.floor(kernel / KERNELS_OF_MODULE)));
+    const used = fn.launches.map(({ kernel }) => Math.floor(kernel / KERNELS_OF_MODULE));
     await Promise.all(['support' as const, ...new Set(used)].map((part) => this.#part(part)));
   }
 
@@ -120,9 +120,8 @@ export class Modules {
     const known = this.#loaded.get(part);
     if (known !== undefined) return known;
     const first = part === 'support' ? 0 : part * KERNELS_OF_MODULE;
-    const codes =
-      part === 'support' ? [SUPPORT_KERNELS] : this.program.kernels.slice(first, first + KERNELS_OF_MODULE).map(({ code }) => code);
-    const loading = this.#build(cudaFile(codes)).then((handle) => {
+    const source = part === 'support' ? SUPPORT_FILE : cudaFile(this.program.kernels.slice(first, first + KERNELS_OF_MODULE));
+    const loading = this.#build(source).then((handle) => {
       this.#handles.set(part, handle);
       return handle;
     });

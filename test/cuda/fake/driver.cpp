@@ -70,7 +70,8 @@ static int refused(const char *name, bool needs_context) {
   char which[64];
   int nth, code;
   if (sscanf(fail.c_str(), "%63[^:]:%d:%d", which, &nth, &code) == 3 && counts[name] == nth && !strcmp(which, name)) {
-    if (code >= 700 || code == 214) lost = code;
+    /* What a lost device was still to do is never done. */
+    if (code >= 700 || code == 214) lost = code, stream.work.clear(), done = asked;
     return code;
   }
   if (lost) return lost;

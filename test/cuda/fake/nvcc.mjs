@@ -9,14 +9,16 @@ import { fileURLToPath } from 'node:url';
 
 const MEETS = new RegExp(readFileSync(new URL('../meets.txt', import.meta.url), 'utf8'));
 const EMU = fileURLToPath(new URL('../emu.h', import.meta.url));
-const FLAGS = ['-std=c++17', '-O1', '-ffp-contract=off', '-fPIC', '-shared', '-w', '-include', EMU];
+const FLAGS = ['-std=c++17', '-O1', '-ffp-contract=off', '-fno-strict-aliasing', '-fPIC', '-shared', '-w', '-include', EMU];
 
 /** What calls the kernels of a source: each by a list of addresses of its parameters, whose sizes it tells. */
 function callers(source) {
   const heads = [...source.matchAll(/KERNEL\((\d+)\) (\w+)\(([^)]*)\) \{/g)];
+  const functions = new Map([...source.matchAll(/DEVICE void (\w+)\([\s\S]*?\n\}/g)].map(([text, name]) => [name, text]));
   return heads
     .map(([, threads, name, list], i) => {
-      const body = source.slice(heads[i].index, heads[i + 1]?.index);
+      const body = source.slice(heads[i].index, source.indexOf('\n}', heads[i].index));
+      const called = [...body.matchAll(/\b(\w+_part(?:_\d+)?)\(/g)].map(([, part]) => functions.get(part) ?? '');
       const types = list.split(',').map((parameter) =>
         parameter
           .replace('__restrict__', '')
@@ -25,7 +27,7 @@ function callers(source) {
       );
       const given = types.map((type, p) => `*(${type} *)p[${p}]`).join(', ');
       return `extern "C" void ${name}__run(unsigned x, unsigned y, void **p) {
-  emu::launch(x, y, ${threads}, ${MEETS.test(body)}, [&] { ${name}(${given}); });
+  emu::launch(x, y, ${threads}, ${MEETS.test([body, ...called].join('\n'))}, [&] { ${name}(${given}); });
 }
 extern "C" { extern const int ${name}__about[] = {${threads}, ${types.map((type) => `int(sizeof(${type}))`).join(', ')}, 0}; }`;
     })
