@@ -25,6 +25,13 @@ const expected = JSON.parse(readFileSync(`${FOLDER}/logits.json`, 'utf8')) as {
   readonly logits: Readonly<Record<string, readonly number[]>>;
 };
 
+/** `single`: by the older exporter, for a batch of one image. */
+const EXPORTERS: Readonly<Record<string, readonly string[]>> = {
+  groups: ['script'],
+  norms: ['script'],
+  attention: ['script', 'dynamo', 'single'],
+};
+
 /** What the imported model gives for the images of the script. */
 async function logitsOf(file: string, weights: string, side = expected.side): Promise<readonly number[]> {
   const { plan, backend } = await compileToRun(file, { backend: 'reference', precision: 'fp32', batch: expected.size }, 'evaluation');
@@ -60,7 +67,7 @@ describe('ampc import', () => {
   after(() => workspace.remove());
 
   for (const name of Object.keys(expected.logits))
-    for (const exporter of name === 'groups' || name === 'norms' ? ['script'] : ['script', 'dynamo'])
+    for (const exporter of EXPORTERS[name] ?? ['script', 'dynamo'])
       it(`${name}, exported by torch.onnx (${exporter}): the same logits`, async () => {
         const out = workspace.path(`${name}-${exporter}`);
         const options = name === 'channels' ? {} : { normalize: '0.5, 0.5' };
@@ -267,6 +274,54 @@ describe('ampc import', () => {
     const patches = readFileSync((await importModel(`${FOLDER}/patches-script.onnx`, { out: workspace.path('patches.amp') })).file, 'utf8');
     assert.match(patches, /\|> gelu\b/);
     assert.match(patches, /layer_norm as norm1/);
+  });
+
+  it('attention is its layer, whichever way PyTorch writes it and wherever the batch is meanwhile', async () => {
+    for (const exporter of EXPORTERS.attention!) {
+      const out = workspace.path(`attention-${exporter}.amp`);
+      const { file } = await importModel(`${FOLDER}/attention-${exporter}.onnx`, { out, normalize: '0.5, 0.5' });
+      const text = readFileSync(file, 'utf8');
+      assert.equal(text.match(/attention\(heads: 2\)/g)?.length, 3, text);
+      assert.ok(!/matmul|softmax|transpose/.test(text), text);
+      assert.match(text, /attention\(heads: 2\) as layer_self_attn/);
+    }
+  });
+
+  it('attention with another scale stays its products', async () => {
+    const model = decodeModel(readFileSync(`${FOLDER}/attention-single.onnx`));
+    const softmaxes = model.graph!.node!.filter(({ opType }) => opType === 'Softmax');
+    const last = softmaxes.at(-1)!;
+    const path = workspace.path('scaled.onnx');
+    const two = { name: 'two', dims: [], dataType: 1, floatData: [2] };
+    const node = model.graph!.node!.flatMap((one) =>
+      one === last
+        ? [
+            { opType: 'Mul', name: 'twice', input: [one.input![0]!, 'two'], output: ['doubled'] },
+            { ...one, input: ['doubled'] },
+          ]
+        : [one],
+    );
+    writeFileSync(path, encodeModel({ ...model, graph: { ...model.graph, node, initializer: [...model.graph!.initializer!, two] } }));
+    const { file } = await importModel(path, { out: workspace.path('scaled'), normalize: '0.5, 0.5' });
+    assert.match(readFileSync(file, 'utf8'), /scale\(2\)[\s|>]*softmax/);
+    assert.equal(readFileSync(file, 'utf8').match(/attention\(heads: 2\)/g)?.length, 2);
+  });
+
+  it('what computes along the batch is named', async () => {
+    const model = decodeModel(readFileSync(`${FOLDER}/attention-script.onnx`));
+    const norm = model.graph!.node!.find(({ name, opType }) => opType === 'LayerNormalization' && name!.startsWith('/norm/'))!;
+    const mean = { name: 'over', dims: [1], dataType: 7, int64Data: [1] };
+    const kept = { opType: 'ReduceMean', name: 'images', input: [norm.output![0]!, 'over'], output: ['one'] };
+    const node = model.graph!.node!.flatMap((one) =>
+      one === norm ? [one, kept] : [{ ...one, input: (one.input ?? []).map((name) => (name === norm.output![0] ? 'one' : name)) }],
+    );
+    const path = workspace.path('along.onnx');
+    writeFileSync(path, encodeModel({ ...model, graph: { ...model.graph, node, initializer: [...model.graph!.initializer!, mean] } }));
+    const { diagnostics } = await refusal(importModel(path, { out: workspace.path('along') }));
+    assert.deepEqual(
+      diagnostics.map(({ message, why }) => `${/node (\w+) /.exec(message)?.[1]}: ${why}`),
+      ['images: it works along the batch'],
+    );
   });
 
   it('pixels that a model shifts and scales are what its data set does', async () => {

@@ -12,6 +12,8 @@ export interface Stage {
   /** As written, `%` for each of `others`. */
   args: readonly string[];
   readonly label: string | undefined;
+  /** The shape of its result in ampc, the batch included. */
+  readonly sizes: readonly number[];
 }
 
 export interface Weight {
@@ -81,7 +83,7 @@ export class AmpBuilder {
   input(name: string, shape: readonly number[]): { readonly name: string; readonly value: Value } {
     const label = this.label(name, 'input');
     const id = this.stages.length + 1;
-    this.stages.push({ id, input: undefined, others: [], layer: label, args: [], label: undefined });
+    this.stages.push({ id, input: undefined, others: [], layer: label, args: [], label: undefined, sizes: shape });
     this.inputs.set(id, label);
     return { name: label, value: { kind: 'value', id, shape, places: identity(shape.length) } };
   }
@@ -95,7 +97,8 @@ export class AmpBuilder {
     { others = [], label }: { readonly others?: readonly Value[]; readonly label?: string } = {},
   ): Value {
     const id = this.stages.length + 1;
-    this.stages.push({ id, input: input?.id, others: others.map((other) => other.id), layer, args, label });
+    const sizes = ampcShape(result);
+    this.stages.push({ id, input: input?.id, others: others.map((other) => other.id), layer, args, label, sizes });
     const { shape, places, flat } = result;
     return { kind: 'value', id, shape, places, ...(flat !== undefined && { flat }) };
   }

@@ -161,8 +161,9 @@ export function matmul(builder: AmpBuilder, node: NodeView): Value {
   const rank = right.shape.length;
   if (left.shape.length !== rank || rank < 3) return refuse('its operands have not the same axes in front');
   const exchanged = [...identity(rank - 2), rank - 1, rank - 2];
-  const isExchanged = right.places.every((place, axis) => place === exchanged[axis]);
-  const b = isExchanged ? right : builder.plain(right);
+  // Where ampc has its rows as columns it stays so, and the product reads it that way.
+  const isExchanged = right.flat === undefined && right.places[rank - 1]! < right.places[rank - 2]!;
+  const b = isExchanged ? builder.ordered(right, exchanged) : builder.plain(right);
   if (product(left.shape.slice(1, -2)) !== product(b.shape.slice(1, -2))) return refuse('it repeats one of its operands');
   const shape = [...left.shape.slice(0, -1), b.shape[rank - 1]!];
   return builder.stage(

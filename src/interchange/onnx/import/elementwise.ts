@@ -204,6 +204,6 @@ export const join =
     const [a, b] = node.inputs;
     if (node.inputs.length !== 2 || a === undefined || b === undefined) return refuse(`it has ${node.inputs.length} operands, not 2`);
     if (a.kind === 'constant') return withConstant(builder, type, node.value(1), a, true, isOnlyUse(1));
-    if (b.kind === 'constant') return withConstant(builder, type, a, b, false, isOnlyUse(0));
-    return joinValues(builder, JOINS[type], a, b);
+    if (b.kind === 'constant') return withConstant(builder, type, node.value(), b, false, isOnlyUse(0));
+    return joinValues(builder, JOINS[type], node.value(), node.value(1));
   };

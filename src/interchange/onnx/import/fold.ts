@@ -147,7 +147,11 @@ function expanded(node: NodeView): Constant | undefined {
   if (from === undefined) return undefined;
   const target = [...node.constant(1).data];
   const shape = [...target.slice(0, Math.max(0, target.length - from.shape.length)).map(() => 1), ...from.shape];
-  const fits = target.every((size, axis) => size === 1 || size === -1 || size === (shape[axis - target.length + shape.length] ?? 1));
+  const fits = target.every((size, axis) => {
+    // Numbers that are repeated for each image stay as they are once.
+    const isForBatch = size === node.batch && (axis === 0 || size > 1000);
+    return size === 1 || size === -1 || isForBatch || size === (shape[axis - target.length + shape.length] ?? 1);
+  });
   return fits ? { ...from, shape } : refuse('it repeats numbers of the model');
 }
 
@@ -167,6 +171,7 @@ export const FOLDS: Readonly<Record<string, Fold>> = {
   Sub: elementwise((a, b) => a - b),
   Mul: elementwise((a, b) => a * b),
   Div: elementwise((a, b) => a / b),
+  Mod: elementwise((a, b) => a - b * Math.floor(a / b)),
   Min: elementwise(Math.min),
   Max: elementwise(Math.max),
   Pow: elementwise((a, b) => a ** b),

@@ -1,5 +1,8 @@
 import { namesIn } from '../../class-names.js';
 import type { OnnxModel, OnnxNode } from '../schema.js';
+import { recognizeAttention } from './attention.js';
+import { openBatch } from './batch.js';
+import { withBatchElsewhere } from './batch-layers.js';
 import { AmpBuilder, type Weight } from './builder.js';
 import { FOLDS } from './fold.js';
 import { inputsOf } from './input.js';
@@ -71,6 +74,7 @@ class Importer {
     private readonly beside: ReadBeside,
     nodes: readonly OnnxNode[],
     results: readonly string[],
+    private readonly batch: number,
   ) {
     for (const name of [...nodes.flatMap(({ input = [] }) => input), ...results]) this.readers.set(name, (this.readers.get(name) ?? 0) + 1);
   }
@@ -85,6 +89,7 @@ class Importer {
     const view = new NodeView(
       node,
       names.map((name) => (name === '' ? undefined : this.operands.get(name))),
+      this.batch,
     );
     try {
       const results = this.results(view, names);
@@ -106,23 +111,25 @@ class Importer {
     const folded = FOLDS[type]?.(view);
     if (folded !== undefined) return [{ ...folded, name: folded.name || view.name }];
     const convert = CONVERTERS[type];
+    const isOnlyUse = (index: number) => this.readers.get(names[index]!) === 1;
+    const elsewhere = withBatchElsewhere(this.builder, view, isOnlyUse, convert);
+    if (elsewhere !== undefined) return this.noted(view, elsewhere);
     if (convert === undefined) return refuse('ampc has no layer that does this');
     if (!view.inputs.some((input) => input?.kind === 'value')) return refuse('it computes with numbers of the model alone');
-    const made = convert(this.builder, view, (index) => this.readers.get(names[index]!) === 1);
-    const results = Array.isArray(made) ? (made as readonly Value[]) : [made as Value];
-    this.notePixels(view, results);
-    return results;
+    const made = convert(this.builder, view, isOnlyUse);
+    return this.noted(view, Array.isArray(made) ? (made as readonly Value[]) : [made as Value]);
   }
 
   /** All layers have to see the pixels shifted and scaled alike: that is what the data set does. */
-  private notePixels(view: NodeView, results: readonly Value[]): void {
-    if (results.every(({ pixels }) => pixels !== undefined)) return;
+  private noted(view: NodeView, results: readonly Operand[]): readonly Operand[] {
+    if (results.every((result) => result.kind === 'value' && result.pixels !== undefined)) return results;
     for (const input of view.inputs) {
       if (input?.kind !== 'value' || input.pixels === undefined) continue;
       const before = this.pixels ?? input.pixels;
       if (JSON.stringify(before) !== JSON.stringify(input.pixels)) refuse('the image is normalized in two ways');
       this.pixels = before;
     }
+    return results;
   }
 
   private constant(view: NodeView): Constant {
@@ -180,9 +187,9 @@ function importGraph(model: OnnxModel, beside: ReadBeside): ImportedModel {
   };
   const wanted = needed(all, result);
   const read = new Set([...wanted.flatMap(({ input = [] }) => input), result]);
-  const { image, further } = inputsOf(model, (name) => read.has(name) && !operands.has(name));
+  const { image, further } = inputsOf(model, openBatch(model), (name) => read.has(name) && !operands.has(name));
   const nodes = recognizePatterns(wanted, [image.name, ...further.map(({ name }) => name)], numberOf);
-  const importer = new Importer(operands, beside, nodes, [result]);
+  const importer = new Importer(operands, beside, nodes, [result], image.value.shape[0]!);
   operands.set(image.name, image.value);
   const inputs = further.map(({ name, shape }) => {
     const given = importer.builder.input(name, shape);
@@ -192,8 +199,10 @@ function importGraph(model: OnnxModel, beside: ReadBeside): ImportedModel {
   for (const node of nodes) importer.take(node);
   if (importer.unsupported.length > 0) throw new ImportRefused(importer.unsupported);
   const found = operands.get(result);
+  if (found?.kind === 'grouped') return refuse(`its output ${asked} does not begin with the batch`);
   if (found?.kind !== 'value') return refuse(`nothing makes its output ${asked}`);
   const value = found.shape.length === 2 && samePlaces(found.places, identity(2)) && !found.flat ? found : importer.builder.plain(found);
+  recognizeAttention(importer.builder, value);
   const body = new Body(importer.builder, value);
   const { labels } = body;
   const { text, notice } = normalizeText(importer.pixels ?? { scale: [1], shift: [0] }, image.isBytes);
@@ -209,9 +218,7 @@ function importGraph(model: OnnxModel, beside: ReadBeside): ImportedModel {
     body: body.text(),
     normalize: text,
     unsaid: notice,
-    weights: new Map(
-      [...importer.builder.weights].filter(([name]) => labels.has(name) || labels.has(name.slice(0, name.lastIndexOf('.')))),
-    ),
+    weights: new Map([...importer.builder.weights].filter(([name]) => labels.has(name.split('.')[0]!))),
     notices: [
       ...(dropped === undefined
         ? []

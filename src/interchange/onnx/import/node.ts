@@ -12,10 +12,19 @@ export class NodeView {
   constructor(
     readonly node: OnnxNode,
     readonly inputs: readonly (Operand | undefined)[],
+    /** Images at once, or what stands for them where the model leaves that open. */
+    readonly batch = 1,
   ) {
     this.type = node.opType ?? '';
     this.name = node.name || node.output?.[0] || '';
     this.attributes = new Map((node.attribute ?? []).map((attribute) => [attribute.name ?? '', attribute]));
+  }
+
+  /** The same node of other operands, with some attributes others. */
+  with(inputs: readonly (Operand | undefined)[], attributes: readonly OnnxAttribute[] = []): NodeView {
+    const names = new Set(attributes.map(({ name }) => name));
+    const attribute = [...(this.node.attribute ?? []).filter(({ name }) => !names.has(name)), ...attributes];
+    return new NodeView({ ...this.node, attribute }, inputs, this.batch);
   }
 
   attribute(name: string): OnnxAttribute | undefined {
@@ -42,6 +51,7 @@ export class NodeView {
   /** An operand that the network computes. */
   value(index = 0): Value {
     const operand = this.inputs[index];
+    if (operand?.kind === 'grouped') return refuse(`its operand ${index + 1} does not begin with the batch`);
     return operand?.kind === 'value' ? operand : refuse(`its operand ${index + 1} is a constant`);
   }
 

@@ -1,5 +1,5 @@
 import type { AmpBuilder } from './builder.js';
-import { resolveShape, squeezed, unsqueezed } from './fold.js';
+import { resolveShape } from './fold.js';
 import type { NodeView } from './node.js';
 import { refuse } from './tensors.js';
 import { ampcShape, identity, layerAxis, type Operand, onceForAll, product, reorder, samePlaces, type Value } from './values.js';
@@ -48,30 +48,21 @@ export function reshapeTo(builder: AmpBuilder, value: Value, shape: readonly num
   return builder.reshaped(value, shape);
 }
 
-export function reshape(builder: AmpBuilder, node: NodeView): Value {
-  const value = node.value();
-  return reshapeTo(builder, value, resolveShape([...node.constant(1).data], value.shape));
+/** The shape that a Reshape makes. */
+export function targetOf(node: NodeView): readonly number[] {
+  return resolveShape([...node.constant(1).data], node.inputs[0]!.shape);
 }
 
-export function flatten(builder: AmpBuilder, node: NodeView): Value {
-  const value = node.value();
-  const axis = node.int('axis', 1);
-  if (axis !== 1 && axis !== 1 - value.shape.length) return refuse(`it flattens from axis ${axis} on`);
-  return reshapeTo(builder, value, [value.shape[0]!, product(value.shape.slice(1))]);
+/** The shape that a Flatten makes. */
+export function flattenedShape(node: NodeView): readonly number[] {
+  const { shape } = node.inputs[0]!;
+  const given = node.int('axis', 1);
+  const axis = given < 0 ? given + shape.length : given;
+  return [product(shape.slice(0, axis)), product(shape.slice(axis))];
 }
 
-export function unsqueeze(builder: AmpBuilder, node: NodeView): Value {
-  return reshapeTo(builder, node.value(), unsqueezed(node.value().shape, node.numbers(1, 'axes') ?? []));
-}
-
-export function squeeze(builder: AmpBuilder, node: NodeView): Value {
-  return reshapeTo(builder, node.value(), squeezed(node.value().shape, node.numbers(1, 'axes')));
-}
-
-export function transpose(builder: AmpBuilder, node: NodeView): Value {
-  const value = node.value().flat === undefined ? node.value() : builder.plain(node.value());
-  const axes = node.ints('perm') ?? value.shape.map((_, axis) => value.shape.length - 1 - axis);
-  if (axes[0] !== 0) return refuse('it moves the batch');
+export function transposed(builder: AmpBuilder, given: Value, axes: readonly number[]): Value {
+  const value = given.flat === undefined ? given : builder.plain(given);
   // No layer is needed: whoever reads it knows where the axes are.
   return { ...value, shape: axes.map((axis) => value.shape[axis]!), places: axes.map((axis) => value.places[axis]!) };
 }
@@ -80,6 +71,7 @@ export function transpose(builder: AmpBuilder, node: NodeView): Value {
 function asValue(builder: AmpBuilder, given: Operand | undefined, like: Value): Value {
   if (given === undefined) return refuse('an operand is missing');
   if (given.kind === 'value') return given;
+  if (given.kind === 'grouped') return refuse('an operand does not begin with the batch');
   const operand = onceForAll(given, like);
   if (operand.shape[0] !== 1 || operand.shape.length !== like.shape.length) return refuse('a constant is other numbers for each image');
   const axes = like.places.flatMap((place, axis) => (place > 0 ? [{ place, axis }] : [])).sort((a, b) => a.place - b.place);

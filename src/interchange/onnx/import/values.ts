@@ -24,7 +24,22 @@ export interface Pixels {
   readonly shift: readonly number[];
 }
 
-export type Operand = Value | Constant;
+/**
+ * A value of the network that does not begin with the batch, or has it joined with what is beside it: an axis of ONNX is any number of
+ * axes of ampc, in that order. Attention as PyTorch writes it has such values.
+ */
+export interface Grouped {
+  readonly kind: 'grouped';
+  readonly id: number;
+  /** By axis of ONNX. */
+  readonly shape: readonly number[];
+  /** By axis of ampc, the batch first. */
+  readonly sizes: readonly number[];
+  /** Axes of ampc by axis of ONNX. */
+  readonly groups: readonly (readonly number[])[];
+}
+
+export type Operand = Value | Grouped | Constant;
 
 /** Images as ONNX has them, and where ampc has their axes. */
 export const IMAGE_PLACES = [0, 3, 1, 2];
@@ -41,7 +56,7 @@ export function rankOf({ places }: Value): number {
 }
 
 /** The shape of ampc's value, the batch included. */
-export function ampcShape({ shape, places }: Value): readonly number[] {
+export function ampcShape({ shape, places }: Pick<Value, 'shape' | 'places'>): readonly number[] {
   const sizes: number[] = [];
   for (const [axis, place] of places.entries()) if (place >= 0) sizes[place] = shape[axis]!;
   return sizes;
