@@ -3,8 +3,8 @@
  *
  *   npx tsx scripts/check-onnx.ts RUN DATA [PRECISION...]        fp32, fp16 and bf16 where none is named
  *
- * By each of onnxruntime-web, onnxruntime-node (where test/support/onnxruntime.ts finds them) and onnxruntime of `$AMPC_TEST_PYTHON` that is
- * there: classes that differ, those of them whose two largest logits are no further apart than twice what the two sides differ (ties
+ * By each of onnxruntime-web, onnxruntime-node (where test/support/onnxruntime.ts finds them) and onnxruntime of `$AMPC_TEST_PYTHON` that
+ * is there: classes that differ, those of them whose two largest logits are no further apart than twice what the two sides differ (ties
  * within rounding), and the largest difference of a logit.
  */
 import { execFileSync } from 'node:child_process';
@@ -94,9 +94,8 @@ for (const precision of named.length > 0 ? named : (['fp32', 'fp16', 'bf16'] as 
         if (one - two <= 2 * off) ties += 1;
       }
     }
-    console.log(
-      `${precision} ${name}: ${set.count} images, ${different} other classes, ${ties} of them ties, logits within ${largest.toExponential(2)}`,
-    );
+    const off = largest.toExponential(2);
+    console.log(`${precision} ${name}: ${set.count} images, ${different} other classes, ${ties} of them ties, logits within ${off}`);
   }
 }
 rmSync(folder, { recursive: true });

@@ -1,7 +1,7 @@
 """Exports a network of torchvision for scripts/check-onnx-import.ts: check_onnx_import.py NAME SIDE EXPORTER FOLDER.
 
-The weights are random, and those of its last layer too where torchvision starts it at zeros. Writes FOLDER/model.onnx, FOLDER/image.bin, the
-bytes of an image, and FOLDER/logits.txt, what PyTorch gives for it.
+The weights are random, and those of its last layer too where torchvision starts it at zeros. Writes FOLDER/model.onnx,
+FOLDER/image.bin, the bytes of an image, and FOLDER/logits.txt, what PyTorch gives for it.
 """
 
 import os

@@ -171,7 +171,7 @@ class Finder {
   }
 }
 
-/** Writes self-attention that is taken apart into linear layers, products and a softmax as the layer that it is, where it is exactly that. */
+/** Writes self-attention that is taken apart into linear layers, products and a softmax as its layer, where it is exactly that. */
 export function recognizeAttention(builder: AmpBuilder, result: Value): void {
   const finder = new Finder(builder, result);
   for (const stage of [...builder.stages]) if (stage.layer === 'linear') finder.replace(stage);

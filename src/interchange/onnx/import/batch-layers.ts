@@ -35,8 +35,8 @@ const MOVES: Readonly<Record<string, Convert>> = {
 type Needs = 'nothing' | 'last' | 'last two' | { readonly input?: number };
 
 const ELEMENTWISE =
-  'Identity Cast CastLike Dropout Relu Gelu ampc.Silu Swish Sigmoid Tanh HardSwish HardSigmoid Mish Softplus Softsign LeakyRelu Elu Celu Selu ' +
-  'Clip Exp Log Sqrt Abs Neg Reciprocal Pow Add Sub Mul Div Max Min';
+  'Identity Cast CastLike Dropout Relu Gelu ampc.Silu Swish Sigmoid Tanh HardSwish HardSigmoid Mish Softplus Softsign LeakyRelu ' +
+  'Elu Celu Selu Clip Exp Log Sqrt Abs Neg Reciprocal Pow Add Sub Mul Div Max Min';
 
 const NEEDS: Readonly<Record<string, Needs>> = {
   ...Object.fromEntries(ELEMENTWISE.split(' ').map((type) => [type, 'nothing' as const])),
