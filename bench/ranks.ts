@@ -3,6 +3,7 @@
  * same batch of all ranks together: `npx tsx bench/ranks.ts [--work simple-step,resnet-step] [--precision fp32,bf16] [--rounds N]
  * [--steps N] [--launcher 'mpirun.openmpi --oversubscribe'] [--no-torch] [--json]`.
  */
+import { type AddressInfo, createServer } from 'node:net';
 import { loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -15,7 +16,18 @@ import { findWork, PRECISIONS, type Precision, type WorkName } from './works.js'
 const RANKS = 2;
 const PEER = fileURLToPath(new URL('ranks-peer.ts', import.meta.url));
 const DDP = fileURLToPath(new URL('ranks_ddp.py', import.meta.url));
-const PORT = '29517';
+
+/** A port of this machine at which nobody listens. */
+function freePort(): Promise<number> {
+  const server = createServer();
+  return new Promise((resolve, reject) => {
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
 
 interface RanksReply extends RunReply {
   /** Milliseconds of a step in which its buckets travelled, and for which its kernels waited for them. */
@@ -56,10 +68,11 @@ function ampcSide(ranks: number, launcher: readonly string[], steps: number): Si
   return new Side(label, steps, [new Peer(label, command!, args, root)]);
 }
 
-function torchSide(ranks: number, python: string, steps: number): Side {
+async function torchSide(ranks: number, python: string, steps: number): Promise<Side> {
   const label = ranks === 1 ? 'PyTorch, 1 process' : `PyTorch DDP, ${ranks} ranks`;
+  const port = String(await freePort());
   const peers = Array.from({ length: ranks }, (_, rank) => {
-    const place = { RANK: String(rank), WORLD_SIZE: String(ranks), MASTER_ADDR: '127.0.0.1', MASTER_PORT: PORT };
+    const place = { RANK: String(rank), WORLD_SIZE: String(ranks), MASTER_ADDR: '127.0.0.1', MASTER_PORT: port };
     return new Peer(label, python, ['-u', DDP], { ...MALLOC, ...place, OMP_NUM_THREADS: String(RANKS / ranks), GLOO_SOCKET_IFNAME: 'lo' });
   });
   return new Side(label, steps, peers);
@@ -84,7 +97,7 @@ async function measure(name: WorkName, precision: Precision): Promise<void> {
   const work = findWork(name);
   const steps = values.steps === undefined ? work.steps : Number(values.steps);
   const sides = [ampcSide(1, [], steps), ampcSide(RANKS, values.launcher.split(' '), steps)];
-  if (python !== undefined) sides.push(torchSide(1, python, steps), torchSide(RANKS, python, steps));
+  if (python !== undefined) sides.push(await torchSide(1, python, steps), await torchSide(RANKS, python, steps));
   try {
     for (const [index, side] of sides.entries()) {
       const { model, optimizer, kind, batch } = work;

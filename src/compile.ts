@@ -9,7 +9,7 @@ import { type ComputeType, type Graph, isLow, precisionName } from './ir/types.j
 import { validateGraph } from './ir/validate.js';
 import { hasShortRange } from './numeric/formats.js';
 import { opRules } from './ops/rules.js';
-import { placeExchanges } from './plan/exchange.js';
+import { placeExchanges } from './plan/place-exchanges.js';
 import type { Plan, PlanFunction } from './plan/plan.js';
 import { planGraph } from './plan/plan-graph.js';
 import { simplify } from './plan/simplify.js';

@@ -1,7 +1,7 @@
 import type { WireType } from '../ir/ranks.js';
-import { numberAttr, stringAttr } from '../ir/types.js';
+import { BYTES, elementCount, type Node, numberAttr, stringAttr } from '../ir/types.js';
 import { whyText } from '../ir/why.js';
-import { isExchange, wireBytes } from './exchange.js';
+import { isOfKind } from '../ops/index.js';
 import { valueLabel } from './facts.js';
 import type { FunctionName, Plan, PlanFunction } from './plan.js';
 import { storageRoot } from './storage.js';
@@ -27,6 +27,15 @@ export interface ExchangeReport {
   readonly start: number;
   readonly end: number;
   readonly why: string;
+}
+
+export function isExchange({ op }: Pick<Node, 'op'>): boolean {
+  return isOfKind(op, 'exchange');
+}
+
+/** Bytes that one rank's part of an exchange takes on the wire. */
+export function wireBytes({ type, attrs }: Node): number {
+  return elementCount(type.shape) * BYTES[stringAttr(attrs, 'wire') as WireType];
 }
 
 /** Each rank sends the others what they add up, and then its own sums: twice all parts but its own. */

@@ -2,7 +2,7 @@ import { userError } from '../diagnostics/diagnostic.js';
 import type { WireType } from '../ir/ranks.js';
 import { numberAttr } from '../ir/types.js';
 import { roundArray } from '../numeric/encoding.js';
-import { isExchange } from '../plan/exchange.js';
+import { isExchange } from '../plan/exchanges.js';
 import type { Plan } from '../plan/plan.js';
 
 /**

@@ -1,4 +1,5 @@
 import type { Collectives } from '../runtime/backend.js';
+import { gatherTexts } from '../runtime/collectives.js';
 import type { TrainOptions } from './options.js';
 
 type Ranks = Pick<Collectives, 'rank' | 'size' | 'gather'>;
@@ -46,8 +47,8 @@ export async function gatherLists<T>(ranks: Ranks, own: readonly T[]): Promise<r
   const text = JSON.stringify(own, (_key, value: unknown) =>
     typeof value === 'number' && !Number.isFinite(value) ? { number: String(value) } : value,
   );
-  const all = await ranks.gather(new TextEncoder().encode(text));
+  const all = await gatherTexts(ranks, text);
   const revive = (_key: string, value: unknown): unknown =>
     typeof value === 'object' && value !== null && 'number' in value ? Number(value.number) : value;
-  return all.flatMap((bytes) => JSON.parse(new TextDecoder().decode(bytes), revive) as readonly T[]);
+  return all.flatMap((one) => JSON.parse(one, revive) as readonly T[]);
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { skip } from '../support/skip.js';
 import { useTiny } from '../support/tiny.js';
-import { bundleSmall, gone, LAUNCHERS, MISSING, pidsIn, start, startSmall } from './launch.js';
+import { gone, LAUNCHERS, MISSING, pidsIn, start, startSmall } from './launch.js';
 
 const SLOW = new URL('./slow.mjs', import.meta.url).href;
 const OPEN = LAUNCHERS['Open MPI'];
@@ -17,7 +17,6 @@ describe('ranks that are slow, differ or fail', function () {
 
   before(function () {
     if (MISSING !== undefined) skip(this, `there is no ${MISSING}`);
-    bundleSmall();
   });
 
   it('uneven parts, a last step in which a rank has no image, and a rank that sleeps: the same bits with both libraries', async () => {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { namedRandom } from '../ops/random.js';
 import { skip } from '../support/skip.js';
 import { useTiny } from '../support/tiny.js';
-import { bundleSmall, gone, LAUNCHERS, MISSING, pidsIn, startSmall } from './launch.js';
+import { gone, LAUNCHERS, MISSING, pidsIn, startSmall } from './launch.js';
 
 const KILLS = 20;
 const STEPS = 120;
@@ -14,7 +14,6 @@ describe('kill -9 of a rank at any moment', function () {
 
   before(function () {
     if (MISSING !== undefined) skip(this, `there is no ${MISSING}`);
-    bundleSmall();
   });
 
   /** Two ranks train until one of them is killed, if it is. */

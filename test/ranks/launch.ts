@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 import { mainScript } from '../support/main-script.js';
+import { type OutputOf, outputOf } from '../support/output-of.js';
 
 /** By library: the launcher under the name that tells it from the other one. */
 export const LAUNCHERS = {
@@ -23,17 +24,9 @@ export const MISSING = ['mpirun.openmpi', 'mpirun.mpich', 'mpicc.openmpi', 'mpic
   }
 });
 
-export interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-export interface Started {
+export interface Started extends OutputOf {
   readonly pid: number;
-  waitFor(pattern: RegExp): Promise<void>;
   kill(signal: NodeJS.Signals): void;
-  readonly result: Promise<Ended>;
 }
 
 export interface StartChoices {
@@ -64,37 +57,7 @@ export function startNode(
     env: { ...process.env, ...ENV, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  let [stdout, stderr] = ['', ''];
-  let changed = () => {};
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-    changed();
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-  });
-  let over = false;
-  const result = new Promise<Ended>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code) => {
-      over = true;
-      changed();
-      resolve({ code: code ?? -1, stdout, stderr });
-    });
-  });
-  return {
-    pid: child.pid!,
-    result,
-    kill: (signal) => void child.kill(signal),
-    waitFor: (pattern) =>
-      new Promise((resolve, reject) => {
-        changed = () => {
-          if (pattern.test(stdout)) resolve();
-          else if (over) reject(new Error(`ended before ${pattern} came:\n${stdout}\n${stderr}`));
-        };
-        changed();
-      }),
-  };
+  return { pid: child.pid!, kill: (signal) => void child.kill(signal), ...outputOf(child) };
 }
 
 /** Processes below `pid` that train. */
@@ -122,13 +85,15 @@ export async function gone(pids: readonly number[]): Promise<void> {
   while (pids.some(isRunning)) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-const SMALL = fileURLToPath(new URL('../../dist/test/small-rank.mjs', import.meta.url));
+const made = new Map<string, string>();
 
-/** Makes `small-rank.ts` one file, which starts in half the time: to be called before `startSmall`. */
-export function bundleSmall(): void {
+/** The path of a module of this folder as one file, which starts in half the time; made once in a process. */
+export function bundle(module: string): string {
+  const outfile = made.get(module) ?? fileURLToPath(new URL(`../../dist/test/${module}.mjs`, import.meta.url));
+  if (made.has(module)) return outfile;
   buildSync({
-    entryPoints: [fileURLToPath(new URL('./small-rank.ts', import.meta.url))],
-    outfile: SMALL,
+    entryPoints: [fileURLToPath(new URL(`./${module}.ts`, import.meta.url))],
+    outfile,
     bundle: true,
     platform: 'node',
     format: 'esm',
@@ -136,6 +101,8 @@ export function bundleSmall(): void {
     banner: { js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);" },
     logLevel: 'error',
   });
+  made.set(module, outfile);
+  return outfile;
 }
 
 /** As `start` of `ampc train`, with what becomes of a rank (`small-rank.ts`). */
@@ -146,7 +113,7 @@ export function startSmall(
   options: object,
   env: Readonly<Record<string, string>>,
 ): Started {
-  return startNode(launcher, ranks, [SMALL, file, JSON.stringify(options)], { env });
+  return startNode(launcher, ranks, [bundle('small-rank'), file, JSON.stringify(options)], { env });
 }
 
 /** Processes that said which they are. */

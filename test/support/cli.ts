@@ -1,16 +1,13 @@
 import { spawn } from 'node:child_process';
 import { runCommandLine } from '../../src/cli/run.js';
 import { mainScript } from './main-script.js';
+import { type Ended, type OutputOf, outputOf } from './output-of.js';
 
 // Mocha requires what it can, and imports what waits at its top: then what ampc imports on demand is the same module as what it has
 // at once.
 await Promise.resolve();
 
-export interface CliResult {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+export type CliResult = Ended;
 
 function sink() {
   const parts: string[] = [];
@@ -25,16 +22,11 @@ export async function ampc(...args: readonly string[]): Promise<CliResult> {
   return { code, stdout: stdout.text(), stderr: stderr.text() };
 }
 
-export interface CliProcess {
+export interface CliProcess extends OutputOf {
   readonly pid: number;
   kill(signal: NodeJS.Signals): void;
   /** Reads no more: what the process writes from now on finds no reader. */
   stopReading(): void;
-  /** Resolves when stdout matches, with all of it so far. The process may be far beyond that by then. */
-  waitFor(pattern: RegExp): Promise<string>;
-  /** The same of stderr. */
-  waitForError(pattern: RegExp): Promise<string>;
-  readonly result: Promise<CliResult>;
 }
 
 /** A file of `megabytes` takes no limit of the system by surprise, one more does: what a full disk looks like, for any user. */
@@ -72,37 +64,7 @@ export function startAmpc(
     env: { ...process.env, npm_command: undefined, ...main.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  let stdout = '';
-  let stderr = '';
-  let changed = () => {};
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-    changed();
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-    changed();
-  });
-  const result = new Promise<CliResult>((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', (code, signal) => {
-      resolve({ code: code ?? -1, stdout, stderr: signal === null ? stderr : `${stderr}\nended by ${signal}` });
-      changed();
-    });
-  });
-  let over = false;
-  void result.then(() => {
-    over = true;
-    changed();
-  });
-  const until = (pattern: RegExp, text: () => string): Promise<string> =>
-    new Promise((resolve, reject) => {
-      changed = () => {
-        if (pattern.test(text())) resolve(text());
-        else if (over) reject(new Error(`ended before ${pattern} came:\n${stdout}\n${stderr}`));
-      };
-      changed();
-    });
+  const output = outputOf(child);
   return {
     pid: child.pid!,
     kill: (signal) => void child.kill(signal),
@@ -110,9 +72,7 @@ export function startAmpc(
       child.stdout.destroy();
       child.stderr.destroy();
     },
-    waitFor: (pattern) => until(pattern, () => stdout),
-    waitForError: (pattern) => until(pattern, () => stderr),
-    result,
+    ...output,
   };
 }
 

@@ -1,23 +1,14 @@
 import { findConsumers } from '../ir/consumers.js';
-import type { WireType } from '../ir/ranks.js';
 import { rebuild } from '../ir/rewrite.js';
-import { BYTES, elementCount, type Graph, type Node, stringAttr, type ValueId } from '../ir/types.js';
+import type { Graph, Node, ValueId } from '../ir/types.js';
 import { isOfKind } from '../ops/index.js';
+import { isExchange, wireBytes } from './exchanges.js';
 
 /**
  * So many bytes travel together: enough that the time in which a message is under way counts for little, and so few that the first bucket
  * leaves early in the backward pass.
  */
 const BUCKET_BYTES = 1 << 20;
-
-export function isExchange({ op }: Pick<Node, 'op'>): boolean {
-  return isOfKind(op, 'exchange');
-}
-
-/** Bytes that one rank's part of an exchange takes on the wire. */
-export function wireBytes({ type, attrs }: Node): number {
-  return elementCount(type.shape) * BYTES[stringAttr(attrs, 'wire') as WireType];
-}
 
 /** Values that travel together, with what makes them of what the backward pass leaves. */
 interface Bucket {
