@@ -6,7 +6,7 @@ import type { PlanTarget } from '../plan/target.js';
 import type { KernelMethod } from '../plan/work.js';
 import type { Collectives } from './collectives.js';
 
-export type { Collectives } from './collectives.js';
+export { type Collectives, gatherTexts } from './collectives.js';
 
 export interface BackendInfo {
   readonly name: string;

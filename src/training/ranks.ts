@@ -1,8 +1,7 @@
-import type { Collectives } from '../runtime/backend.js';
-import { gatherTexts } from '../runtime/collectives.js';
+import { type Collectives, gatherTexts } from '../runtime/backend.js';
 import type { TrainOptions } from './options.js';
 
-type Ranks = Pick<Collectives, 'rank' | 'size' | 'gather'>;
+export type Ranks = Pick<Collectives, 'rank' | 'size' | 'gather'>;
 
 /** Whether this process writes what a run leaves: of several ranks the first. */
 export function writes(ranks: Pick<Collectives, 'rank'> | undefined): boolean {
@@ -11,10 +10,10 @@ export function writes(ranks: Pick<Collectives, 'rank'> | undefined): boolean {
 
 /**
  * Whether a run is to end: as it is, because a signal came, or as one that is done, because a callback says so. What any rank is told all
- * do, between the same two steps; one rank by itself does it at once.
+ * do, between the same two steps; one rank by itself does it at once. When it is time to save, the first rank says.
  */
 export class Agreement {
-  #agreed = { interrupt: false, stop: false };
+  #agreed = { interrupt: false, stop: false, save: false };
 
   constructor(private readonly options: Pick<TrainOptions, 'signal' | 'control' | 'ranks'>) {}
 
@@ -31,13 +30,18 @@ export class Agreement {
     return this.options.ranks === undefined ? this.#own.stop : this.#agreed.stop;
   }
 
-  /** Asks the other ranks; all ask at the same time. */
-  async renew(): Promise<void> {
+  /** Whether the first rank found it time to save when they last agreed; undefined: there is one. */
+  get save(): boolean | undefined {
+    return this.options.ranks && this.#agreed.save;
+  }
+
+  /** Asks the other ranks; all ask at the same time. `save`: whether this one finds it time to save. */
+  async renew(save = false): Promise<void> {
     const { ranks } = this.options;
     if (ranks === undefined) return;
     const { interrupt, stop } = this.#own;
-    const all = await ranks.gather(Uint8Array.of(Number(interrupt), Number(stop)));
-    this.#agreed = { interrupt: all.some(([one]) => one === 1), stop: all.some(([, one]) => one === 1) };
+    const all = await ranks.gather(Uint8Array.of(Number(interrupt), Number(stop), Number(save)));
+    this.#agreed = { interrupt: all.some(([one]) => one === 1), stop: all.some(([, one]) => one === 1), save: all[0]![2] === 1 };
   }
 }
 

@@ -46,10 +46,10 @@ export class RunKeeper {
     this.kept = keepBest === undefined ? undefined : new KeptBest(run, keepBest, sessionPlan.stepsPerEpoch, progress.step);
   }
 
-  /** Whether the time for a checkpoint has come: every so many steps, or else seconds. */
-  isDue(steps: number | undefined, seconds: number): boolean {
-    if (!this.isWriter) return false;
-    return steps === undefined ? performance.now() - this.savedAt >= 1000 * seconds : this.progress.step % steps === 0;
+  /** Whether the time for a checkpoint has come: every so many steps, or else seconds, about which several ranks have `agreed`. */
+  isDue(steps: number | undefined, seconds: number, agreed?: boolean): boolean {
+    if (steps !== undefined) return this.progress.step % steps === 0;
+    return agreed ?? performance.now() - this.savedAt >= 1000 * seconds;
   }
 
   private async isFinite({ broken }: Snapshot): Promise<boolean> {

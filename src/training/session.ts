@@ -57,7 +57,7 @@ export class Session {
     this.progress = new Progress(position);
     this.agreement = new Agreement(options);
     const unguarded = isGuarded(plan) ? undefined : options.plan;
-    this.watch = new Watch(position, states, options.load, unguarded, options.ranks === undefined);
+    this.watch = new Watch(position, states, options.load, unguarded, options.ranks);
     const emit = (event: TrainEvent) => this.emit(event);
     this.skips = new SkipReporter(options, plan, this.watch, emit);
     this.lost = new LostLossReporter(options, plan, this.watch, emit);
@@ -102,7 +102,7 @@ export class Session {
       since = performance.now();
     };
     while (this.progress.stepInEpoch < this.stepsInEpoch) {
-      await this.agreement.renew();
+      await this.agreement.renew(this.keeper.isDue(undefined, checkpointSeconds));
       if (this.agreement.interrupt) outcome = 'interrupt';
       else if (this.isStopped) outcome = 'stop';
       if (outcome !== 'end') break;
@@ -117,7 +117,7 @@ export class Session {
         clock();
         await this.report();
       }
-      if (this.keeper.isDue(checkpointSteps, checkpointSeconds) && this.progress.stepInEpoch < this.stepsInEpoch) {
+      if (this.keeper.isDue(checkpointSteps, checkpointSeconds, this.agreement.save) && this.progress.stepInEpoch < this.stepsInEpoch) {
         await this.report();
         clock();
         await this.checkpoint();

@@ -1,21 +1,17 @@
 import { type EpochDivision, imagesBefore, stepsPerEpoch } from '../ir/epoch.js';
 import { elementCount } from '../ir/types.js';
 import type { FunctionName, Plan } from '../plan/plan.js';
-import type { Collectives, Executable, InputData, Inputs, NonFinite, Scalars, SeriesCall } from '../runtime/backend.js';
+import type { Executable, InputData, Inputs, Scalars, SeriesCall } from '../runtime/backend.js';
 import type { Batcher } from './data/batcher.js';
 import { fillWithout, ownPart, ownPlaces, selectParts } from './data/parts.js';
 import { type Micro, microBatches, STEPS_OF_RANKS } from './micro-batches.js';
+import { firstAmong, type TracedStep } from './overflow/among-ranks.js';
 import { Pace } from './pace.js';
+import type { Ranks } from './ranks.js';
 import type { Rates } from './schedule.js';
 import { findFunction, furtherInputs, inputNames } from './states.js';
 import { combineCalls, type StepResult } from './step-result.js';
 import { makeSlot, type Slot } from './step-slot.js';
-
-/** A step that was run again, looking for the first value that is not finite, with the inputs of the call that stopped there. */
-export interface TracedStep {
-  readonly found: NonFinite | undefined;
-  readonly inputs: Inputs;
-}
 
 export interface StepperOptions {
   readonly executable: Executable;
@@ -23,7 +19,7 @@ export interface StepperOptions {
   readonly batcher: Batcher;
   readonly division: EpochDivision;
   /** Of several: which rank this is. The division is that of all. */
-  readonly ranks?: Pick<Collectives, 'rank' | 'size'> | undefined;
+  readonly ranks?: Ranks | undefined;
   /** Learning rates by 0-based step. */
   readonly rates: (step: number) => Rates;
 }
@@ -226,19 +222,20 @@ export class Stepper {
     await this.options.executable.drain();
   }
 
-  /** Runs a step again from the present states, looking for the first value that is not finite. Its results are dropped. */
+  /** Runs a step again from the present states, as all ranks do, looking for the first value that is not finite. Its results are dropped. */
   async trace(step: number): Promise<TracedStep> {
-    const { executable } = this.options;
-    let found: NonFinite | undefined;
-    let inputs: Inputs = {};
+    const { executable, ranks } = this.options;
+    let traced: TracedStep = { found: undefined, inputs: {} };
     await this.hold(step, 1);
-    for (let micro = 0; micro < this.microsOf(step).length && found === undefined; micro++) {
-      inputs = await this.callMicro(step, micro, true);
+    for (let micro = 0; micro < this.microsOf(step).length && traced.found === undefined; micro++) {
+      const inputs = await this.callMicro(step, micro, true);
       await this.settle();
-      found = await executable.nonFinite();
+      const own = await executable.nonFinite();
+      const { found, at } = ranks === undefined ? { found: own } : await firstAmong(ranks, own);
+      traced = { found, inputs, at };
     }
     await executable.drain();
-    return { found, inputs };
+    return traced;
   }
 
   /** The same steps with another plan of the same program. */

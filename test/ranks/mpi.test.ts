@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { coresIn, launched, shareCores, threadsPerRank } from '../../src/runtime/cpu/mpi/launcher.js';
 import { ampc } from '../support/cli.js';
 import { skip } from '../support/skip.js';
-import { useTiny } from '../support/tiny.js';
+import { TINY, useTiny, writeTinyCifar } from '../support/tiny.js';
 import { gone, LAUNCHERS, MISSING, ranksOf, start } from './launch.js';
 
 describe('ampc train on several ranks of MPI', function () {
@@ -31,6 +32,41 @@ describe('ampc train on several ranks of MPI', function () {
         assert.deepEqual(weights(run), weights(`one-${ranks}`), name);
       }
     }
+  });
+
+  it('an image of one rank that overflows skips a step on all, which is traced in the middle of those issued with it', async () => {
+    const text = TINY.replace(/normalize[^}]*/, 'normalize(mean: 0, std: 0.000015) ').replace(
+      'fp16 }',
+      'fp16 loss_scale dynamic(init: 1024) }',
+    );
+    const file = work.file('fragile.amp', text);
+    const dark = work.path('dark');
+    writeTinyCifar(dark);
+    // White where it is beyond fp16: the last image of the fifth step.
+    for (const name of [1, 2, 3, 4, 5].map((i) => join(dark, 'cifar-10-batches-bin', `data_batch_${i}.bin`))) {
+      const bytes = readFileSync(name);
+      const isWhite = (image: number) => name.endsWith('3.bin') && image === 39 - 32;
+      for (let i = 0; i < bytes.length; i++) if (i % 3073 > 0) bytes[i] = isWhite(Math.floor(i / 3073)) ? 255 : bytes[i]! % 3;
+      writeFileSync(name, bytes);
+    }
+    const of = (run: string, ...more: readonly string[]) => [
+      ...['train', file, '--data', dark, '--backend', 'cpu', '--out', work.path(run), '--threads', '1', '--no-shuffle', '--epochs', '1'],
+      ...more,
+    ];
+    const one = await ampc(...of('fragile-one', '--set', 'train.batch=4', '--set', 'train.accumulate=2'));
+    assert.equal(one.code, 0, one.stderr);
+    const two = await start(LAUNCHERS.MPICH, 2, of('fragile-two')).result;
+    assert.equal(two.code, 0, two.stderr);
+    assert.deepEqual(weights('fragile-two'), weights('fragile-one'));
+    const overflows = (run: string) =>
+      readFileSync(work.path(`${run}/metrics.jsonl`), 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+        .filter(({ event }) => event === 'overflow');
+    const [[expected], [found, ...others]] = [overflows('fragile-one'), overflows('fragile-two')];
+    assert.deepEqual([found.step, found.ranks, found.value, found.magnitude, others], [5, [1], expected.value, expected.magnitude, []]);
+    assert.match(found.message, / on rank 1$/);
   });
 
   /** A run that only a signal ends, however slow the machine is. */

@@ -1,5 +1,6 @@
 import { compileProgram } from '../../src/compile.js';
-import { partOf } from '../../src/ir/ranks.js';
+import type { Program } from '../../src/ir/program.js';
+import { partOf, type Ranks } from '../../src/ir/ranks.js';
 import { lowerProgram } from '../../src/lower/lower.js';
 import type { Plan } from '../../src/plan/plan.js';
 import { defaultTarget } from '../../src/plan/target.js';
@@ -16,13 +17,16 @@ export interface Choices {
   readonly norm?: string;
   readonly dropout?: string;
   readonly precision?: string;
+  readonly data?: string;
 }
 
 export const BATCH = 8;
 export const STEPS = 3;
 
-function sourceText({ batch, accumulate = 1, norm = '', dropout = '', precision = 'fp16' }: Choices): string {
-  return `dataset shapes { size(8) normalize(mean: 0.5, std: 0.25) }
+const DATASET = 'normalize(mean: 0.5, std: 0.25)';
+
+function sourceText({ batch, accumulate = 1, norm = '', dropout = '', precision = 'fp16', data = DATASET }: Choices): string {
+  return `dataset shapes { size(8) ${data} }
 model Tiny(image: [8, 8, 3]) -> [10] {
   image |> conv2d(4, kernel: 3, stride: 2)${norm} |> relu |> flatten${dropout} |> linear(10)
 }
@@ -31,9 +35,13 @@ train { optimizer sgd(lr: 0.1, momentum: 0.9) batch ${batch} accumulate ${accumu
 `;
 }
 
-export function planOf(choices: Choices, ranks?: { readonly count: number; readonly rank: number }): Plan {
+export function programOf(choices: Choices, ranks?: Ranks): Program {
   const source = { path: 'tiny.amp', text: sourceText(choices) };
-  return compileProgram(lowerProgram(source, { images: STEPS * BATCH, ...(ranks && { ranks }) }), defaultTarget('reference'));
+  return lowerProgram(source, { images: STEPS * BATCH, ...(ranks && { ranks }) });
+}
+
+export function planOf(choices: Choices, ranks?: Ranks): Plan {
+  return compileProgram(programOf(choices, ranks), defaultTarget('reference'));
 }
 
 export interface Images {

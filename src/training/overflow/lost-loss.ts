@@ -3,6 +3,7 @@ import { shellWord } from '../../diagnostics/shell-word.js';
 import type { Plan } from '../../plan/plan.js';
 import type { Executable } from '../../runtime/backend.js';
 import type { WarningEvent } from '../events.js';
+import type { Ranks } from '../ranks.js';
 import { lowerRate } from '../schedule.js';
 import { brokenState, type StateValues } from '../states.js';
 import type { StepResult } from '../step-result.js';
@@ -22,6 +23,7 @@ export interface Replay {
   readonly stepper: Stepper;
   readonly load: ((plan: Plan) => Promise<Executable>) | undefined;
   readonly losses: LossHistory;
+  readonly ranks: Ranks | undefined;
 }
 
 /** Whether a step took place although its loss, or the norm that its gradients are clipped by, is not finite. */
@@ -34,7 +36,7 @@ export function isLost({ skipped, loss, norm }: StepResult): boolean {
  * in the first step from `from` on that has one. Undefined when none has. The states are afterwards as before.
  */
 export async function findOrigin(
-  { plan, executable, stepper, load, losses }: Replay,
+  { plan, executable, stepper, load, losses, ranks }: Replay,
   kept: { readonly step: number; readonly states: StateValues },
   from: number,
   last: number,
@@ -51,7 +53,7 @@ export async function findOrigin(
     const states = await executable.readStates();
     const name = brokenState(plan, states);
     if (name !== undefined) return { kind: 'state', step, name };
-    const overflow = await explainOverflow({ plan, states, load }, await stepper.trace(step));
+    const overflow = await explainOverflow({ plan, states, load, ranks }, await stepper.trace(step));
     return overflow && { kind: 'value', step, overflow, blame: blameRate({ plan, step, overflow, states, losses }) };
   } finally {
     await executable.writeStates(present);

@@ -8,10 +8,11 @@ import { phaseOf, valueLabel } from '../../plan/facts.js';
 import type { FunctionName, Plan } from '../../plan/plan.js';
 import { probePlan } from '../../plan/probe.js';
 import type { Executable, Inputs, NonFinite } from '../../runtime/backend.js';
+import { gatherLists, type Ranks } from '../ranks.js';
 import { lowerRate } from '../schedule.js';
 import type { StateValues } from '../states.js';
 import type { StepResult } from '../step-result.js';
-import type { TracedStep } from '../stepper.js';
+import { allSay, atText, type TracedStep } from './among-ranks.js';
 
 /** The first value of a step that its format could not hold, by what it is and where it comes from. */
 export interface Overflow {
@@ -34,6 +35,8 @@ export interface Overflow {
   readonly elements: number | null;
   /** Elements that were infinite or NaN before any rounding. */
   readonly non_finite: number | null;
+  /** Of several ranks: those on which it was the first; the numbers are of the first of them. */
+  readonly ranks?: readonly number[];
 }
 
 /** Why the learning rate is to blame. `certain`: whatever the formats, such values are beyond use, so no pin to fp32 helps. */
@@ -43,7 +46,7 @@ export interface Blame {
 }
 
 /** Of a skipped step that overflowed nowhere when it was run again. */
-export const NO_OVERFLOW: Readonly<Record<keyof Overflow, null>> = {
+export const NO_OVERFLOW: Readonly<Record<Exclude<keyof Overflow, 'ranks'>, null>> = {
   function: null,
   value: null,
   layer: null,
@@ -104,6 +107,8 @@ export interface TraceContext {
   readonly states: StateValues;
   /** Loads a plan on the device of the run; without it only the line is known. */
   readonly load: ((plan: Plan) => Promise<Executable>) | undefined;
+  /** That all look, where there are several. */
+  readonly ranks?: Ranks | undefined;
 }
 
 /** Reads the probed values one after another, up to the first that its format could not hold. */
@@ -133,10 +138,18 @@ async function measure({ plan, states, load }: TraceContext, found: NonFinite, i
  * Names and measures the first value that was not finite in a step that was run again with a trace. The kernel that the trace stopped at is
  * run once more, on the same backend, with the values before their last rounding readable. Undefined when nothing overflowed.
  */
-export async function explainOverflow(context: TraceContext, { found, inputs }: TracedStep): Promise<Overflow | undefined> {
+export async function explainOverflow(context: TraceContext, { found, inputs, at }: TracedStep): Promise<Overflow | undefined> {
   if (found === undefined) return undefined;
-  const { graph } = context.plan.functions.find(({ name }) => name === found.function)!;
-  return (await measure(context, found, inputs)) ?? describe(found.function, graph, graph.nodes[found.node]!, undefined);
+  const { plan, ranks } = context;
+  const { graph } = plan.functions.find(({ name }) => name === found.function)!;
+  const described = () => describe(found.function, graph, graph.nodes[found.node]!, undefined);
+  if (ranks === undefined || at === undefined) return (await measure(context, found, inputs)) ?? described();
+  // What is measured may stand behind an exchange, which all take part in or none: a rank with fewer images may have other nodes.
+  const node = graph.nodes[found.node];
+  const isOfAll = await allSay(ranks, `${graph.nodes.length} ${node?.op} ${node?.layer}`);
+  const measured = isOfAll ? await measure(context, found, inputs) : undefined;
+  const [told] = await gatherLists(ranks, ranks.rank === at[0] ? [measured ?? described()] : []);
+  return { ...told!, ranks: at };
 }
 
 /** `reached 120,000, fp16 ends at 65,504`; `has 3 infinite or NaN elements of 640 in fp32, the largest finite one is 2.1e38`. */
@@ -151,12 +164,12 @@ export function reachText({ magnitude, limit, dtype, non_finite, elements }: Ove
   return `is infinite or NaN${dtype === 'f32' || non_finite === null ? '' : ' before it is rounded'} in ${format}`;
 }
 
-/** `gradient of conv2d of conv1 (backward, 7:6) reached 120,000, fp16 ends at 65,504`. */
+/** `gradient of conv2d of conv1 (backward, 7:6) reached 120,000, fp16 ends at 65,504`, of several ranks with those on which it did. */
 export function overflowText(overflow: Overflow): string {
   const { value, phase, place, layer } = overflow;
   return (
     `${value}${isCast(overflow) && layer !== '' ? `, cast for ${layer}` : ''} ` +
-    `(${phase}${place === null ? '' : `, ${place.line}:${place.column}`}) ${reachText(overflow)}`
+    `(${phase}${place === null ? '' : `, ${place.line}:${place.column}`}) ${reachText(overflow)}${atText(overflow.ranks)}`
   );
 }
 

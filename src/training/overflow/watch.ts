@@ -2,11 +2,13 @@ import { elementCount } from '../../ir/types.js';
 import type { Plan } from '../../plan/plan.js';
 import type { Executable } from '../../runtime/backend.js';
 import type { RunPosition, WatchState } from '../checkpoint-metadata.js';
+import { type Ranks, writes } from '../ranks.js';
 import { Snapshot } from '../snapshot.js';
 import { countNonFinite, largestStateBytes, modelStates, type StateValues } from '../states.js';
 import type { StepResult } from '../step-result.js';
 import type { Stepper } from '../stepper.js';
 import type { LossHistory } from '../tally.js';
+import { copyOfFirst, type Kept } from './among-ranks.js';
 import { blameRate } from './likely-cause.js';
 import { findOrigin, type LossOrigin } from './lost-loss.js';
 import { type Blame, explainOverflow, type Overflow } from './overflow.js';
@@ -41,7 +43,7 @@ export class Watch {
   private count: number;
   private keptAt = performance.now();
   private cost = 0;
-  private kept: { readonly step: number; readonly states: StateValues };
+  private kept: Kept;
 
   constructor(
     position: RunPosition,
@@ -49,8 +51,8 @@ export class Watch {
     private readonly load: ((plan: Plan) => Promise<Executable>) | undefined,
     /** The plan of a run whose steps are never skipped: there states may be broken before a loss is, and such ones are no start. */
     private readonly unguarded: Plan | undefined,
-    /** Whether steps can be run again: with other ranks, which do not, they cannot. */
-    private readonly repeats = true,
+    /** Of several all look together, and the first one keeps the copy for all. */
+    private readonly ranks: Ranks | undefined = undefined,
   ) {
     const { traced = 0, seen = {}, replans = 0 } = position.watch ?? {};
     this.traced = traced;
@@ -65,7 +67,7 @@ export class Watch {
 
   /** Whether the epoch's next skip is to be looked into. */
   get isDue(): boolean {
-    return this.repeats && this.traced < TRACES_PER_EPOCH;
+    return this.traced < TRACES_PER_EPOCH;
   }
 
   endEpoch(): void {
@@ -101,20 +103,26 @@ export class Watch {
     return undefined;
   }
 
+  /** The copy, on all ranks. */
+  private async copy(): Promise<Kept> {
+    if (this.ranks !== undefined) this.kept = await copyOfFirst(this.ranks, this.kept);
+    return this.kept;
+  }
+
   /** Copies the states if that costs next to nothing by now. */
   async refresh(step: number, running: Omit<Running, 'stepper'>): Promise<void> {
     const started = performance.now();
-    if (!this.repeats || step === this.kept.step || started - this.keptAt < this.cost / COPYING) return;
+    if (!writes(this.ranks) || step === this.kept.step || started - this.keptAt < this.cost / COPYING) return;
     await this.present(step, running);
     this.cost = performance.now() - started;
   }
 
   /** Where the loss of 0-based step `step`, the first that is not finite, comes from. The states are afterwards as before. */
   async lookForLoss(running: Running, step: number, losses: LossHistory): Promise<LossOrigin | undefined> {
-    if (!this.repeats) return undefined;
+    const kept = await this.copy();
     // Steps that were skipped have values that are not finite, and broke nothing.
-    const from = this.unguarded === undefined ? step : this.kept.step;
-    return findOrigin({ ...running, load: this.load, losses }, this.kept, from, step);
+    const from = this.unguarded === undefined ? step : kept.step;
+    return findOrigin({ ...running, load: this.load, losses, ranks: this.ranks }, kept, from, step);
   }
 
   /** Counts a look at a skip; how often `overflow` has been the first value to overflow. */
@@ -140,11 +148,12 @@ export class Watch {
     // Skipped steps change nothing but the scale.
     if (later.every(({ skipped }) => skipped)) await executable.writeStates(new Map([['scaler.scale', Float32Array.of(result.scale)]]));
     else {
-      await executable.writeStates(this.kept.states);
-      await stepper.repeat(this.kept.step, result.step);
+      const kept = await this.copy();
+      await executable.writeStates(kept.states);
+      await stepper.repeat(kept.step, result.step);
     }
     const states = await executable.readStates();
-    const overflow = await explainOverflow({ plan, states, load: this.load }, await stepper.trace(result.step));
+    const overflow = await explainOverflow({ plan, states, load: this.load, ranks: this.ranks }, await stepper.trace(result.step));
     await executable.writeStates(present);
     return { overflow, blame: blameRate({ plan, step: result.step, overflow, states, losses }) };
   }
