@@ -13,10 +13,12 @@ import { lowerProgram } from '../lower/lower.js';
 import { Batcher } from '../training/data/batcher.js';
 import { countPerClass, type Dataset, forEachImage, type ImageSet } from '../training/data/dataset.js';
 import { type Duplicate, findDuplicates } from '../training/data/duplicates.js';
+import { EpochOrder } from '../training/data/epoch-order.js';
 import { defaultDataFolder } from '../training/data/folder.js';
 import { type Availability, findPlace } from '../training/data/load.js';
 import { choosePlace, measureStatistics, openData } from '../training/data/open.js';
 import type { PictureSizes } from '../training/data/picture-sizes.js';
+import { sampleOf } from '../training/data/sample.js';
 
 export interface DataOptions {
   /** Where the data is, instead of where it usually is. */
@@ -149,12 +151,12 @@ function withOption(error: unknown): unknown {
   return userError('AMP7016', first.message, first.why, 'add `--split 0.2`: a fifth of each class is then for testing');
 }
 
-/** The first images of each class. */
+/** Some images of each class, drawn by chance. */
 async function samples(set: ImageSet, classes: number, most: number): Promise<Uint8Array[][]> {
   const rows = Array.from({ length: classes }, (): Uint8Array[] => []);
+  const chosen = new Set(sampleOf(set.labels, set.count, 0, most));
   await forEachImage(set, (image, number) => {
-    const row = rows[set.labels[number]!];
-    if (row !== undefined && row.length < most) row.push(image.slice());
+    if (chosen.has(number)) rows[set.labels[number]!]?.push(image.slice());
   });
   return rows;
 }
@@ -202,28 +204,35 @@ export interface PreviewOptions extends DataOptions {
   readonly epochs?: number | undefined;
 }
 
-/** Writes a PNG of training images of a .amp file: in each row one as it is, and as it is fed in the first epochs. */
+/**
+ * Writes a PNG of training images of a .amp file, drawn by its seed from all classes: in each row one as it is, and as it is fed in the
+ * first epochs.
+ */
 export async function dataPreview(file: string, options: PreviewOptions): Promise<{ readonly images: number; readonly epochs: number }> {
   refuseUnknown('dataPreview', options, { ...DATA_KEYS, epochs: true, images: true, out: true } satisfies KeysOf<PreviewOptions>);
   const source = await readSource(file);
   const { dataset: spec, train } = lowerProgram(source, { images: 0 }).recipe;
   const place = await choosePlace(spec, options.data, undefined, source);
   const { train: set } = await openData(spec, { place, onNotice: options.onNotice, signal: options.signal });
-  const count = Math.min(options.images ?? 8, set.count);
-  const epochs = options.epochs ?? 8;
-  const bytes = elementCount(set.shape);
-  const plain = new Batcher(set, { seed: train.seed, shuffle: false });
-  const batcher = new Batcher(set, { seed: train.seed, shuffle: false, augment: spec.augment, mean: spec.mean });
-  await batcher.hold(0, 0, count);
-  const first = new Uint8Array(count * bytes);
-  plain.fill(0, 0, first, new Int32Array(count));
-  const rows = Array.from({ length: count }, (_, at) => [first.subarray(at * bytes, (at + 1) * bytes)]);
+  const { images = 8, epochs = 8 } = options;
+  const { seed } = train;
+  const plain = new Batcher(set, { seed, shuffle: false });
+  const batcher = new Batcher(set, { seed, shuffle: true, augment: spec.augment, mean: spec.mean });
+  const order = new EpochOrder(set.count, seed);
+  const image = async (from: Batcher, epoch: number, at: number): Promise<Uint8Array> => {
+    const pixels = new Uint8Array(elementCount(set.shape));
+    await from.hold(epoch, at, 1);
+    from.fill(epoch, at, pixels, new Int32Array(1));
+    return pixels;
+  };
+  const numbers = sampleOf(set.labels, images, seed);
+  const rows: Uint8Array[][] = [];
+  for (const number of numbers) rows.push([await image(plain, 0, number)]);
   for (let epoch = 0; epoch < epochs; epoch++) {
-    const image = new Uint8Array(count * bytes);
-    batcher.fill(epoch, 0, image, new Int32Array(count));
-    for (const [at, row] of rows.entries()) row.push(image.subarray(at * bytes, (at + 1) * bytes));
+    const places = order.of(epoch);
+    for (const [row, number] of numbers.entries()) rows[row]!.push(await image(batcher, epoch, places.indexOf(number)));
   }
   const { writeContactSheet } = await import('../training/data/contact-sheet.js');
   await writeContactSheet(options.out, rows, set.shape);
-  return { images: count, epochs };
+  return { images: numbers.length, epochs };
 }

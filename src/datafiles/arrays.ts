@@ -6,11 +6,11 @@ import { userError } from '../diagnostics/diagnostic.js';
 import { listNames } from '../diagnostics/suggest.js';
 import { systemError } from '../files/system-error.js';
 import { BadFile, badFile, naming } from './bad-file.js';
-import { checkFilled, checkLearned, numberedClasses } from './classes.js';
+import { checkFilled, checkLearned, checkNames, numberedClasses } from './classes.js';
 import { divide, drawOf } from './divide.js';
 import { type Further, type FurtherValues, furtherOf, type Named, type Side, takenOf } from './further-arrays.js';
 import { type ByteArray, readIdx } from './idx.js';
-import { readNpyBytes, readNpyIntegers, readNpyTexts } from './npy.js';
+import { isNpy, readNpyBytes, readNpyIntegers, readNpyTexts } from './npy.js';
 import { readBytes } from './read-bytes.js';
 import { readZip } from './zip.js';
 
@@ -58,7 +58,10 @@ function namedArrays(path: string): Named {
     const names = readdirSync(path).filter((name) => name.endsWith('.npy'));
     return new Map(names.map((name) => [base(name), () => readBytes(join(path, name))]));
   }
-  const entries = naming(path, () => readZip(readBytes(path)));
+  const bytes = readBytes(path);
+  if (isNpy(bytes))
+    throw badFile(path, 'it is one array; images and their labels are two', 'name the folder that the `.npy` files of both lie in');
+  const entries = naming(path, () => readZip(bytes));
   return new Map(entries.filter(({ name }) => name.endsWith('.npy')).map((entry) => [base(entry.name), () => entry.read()]));
 }
 
@@ -84,6 +87,8 @@ function imageOf({ from, images: { shape } }: Pair): LabelledArrays['image'] {
     throw badFile(from, `its shape is [${shape.join(', ')}]`, 'save the images as [n, height, width] or [n, height, width, channels]');
   if (shape.length === 4 && height <= 4 && width > 4 && channels > 4)
     throw badFile(from, `its shape is [${shape.join(', ')}], channels first`, 'save the images as [n, height, width, channels]');
+  if (height * width * channels === 0)
+    throw badFile(from, `its shape is [${shape.join(', ')}]: its images have no pixels`, 'save images of at least one pixel');
   return [height, width, channels];
 }
 
@@ -175,6 +180,7 @@ function arrange(
   // What is below 0 is said of its image.
   const usable = labels.filter((label) => label >= 0);
   const classes = names ?? numberedClasses(path, usable, advice);
+  checkNames(path, classes);
   const image = imageOf(known[0]!);
   const sets = known.map((pair) => checked(pair, image, classes.length));
   const bytes = image.reduce((product, size) => product * size, 1);

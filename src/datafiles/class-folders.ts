@@ -1,13 +1,13 @@
-import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isPictureName } from '../datasets/picture-formats.js';
 import type { Split } from '../datasets/registry.js';
 import type { DataSplit } from '../datasets/source.js';
 import { userError } from '../diagnostics/diagnostic.js';
 import { listNames } from '../diagnostics/suggest.js';
-import { systemError } from '../files/system-error.js';
-import { refuseUnlearned } from './classes.js';
+import { checkNames, refuseUnlearned } from './classes.js';
 import { divide, drawOf } from './divide.js';
+import { byCodePoint, entriesOf, filesBelow } from './walk.js';
 
 /** A picture of a class, by its path from the folder of the data set; its parts are joined by `/` everywhere. */
 export interface ListedImage {
@@ -23,6 +23,8 @@ export interface ClassFolders {
   readonly misplaced: readonly { readonly path: string; readonly why: string }[];
   /** Paths of class folders without pictures to learn from. */
   readonly empty: readonly string[];
+  /** What was there and is not used, for whoever meant it to be. */
+  readonly unused?: string | undefined;
 }
 
 export function labelsOf(images: readonly ListedImage[]): number[] {
@@ -31,48 +33,6 @@ export function labelsOf(images: readonly ListedImage[]): number[] {
 
 /** Names that hold the test images of a folder with `train`, the first that is there. */
 export const TEST_NAMES = ['test', 'val', 'valid', 'validation'];
-
-/** What systems and programs leave in folders, which belongs to nobody's class. Names with a dot in front are hidden and the same. */
-const LITTER = new Set(['thumbs.db', 'ehthumbs.db', 'desktop.ini', '__macosx', '@eadir', 'icon\r']);
-
-function isLitter(name: string): boolean {
-  return name.startsWith('.') || LITTER.has(name.toLowerCase());
-}
-
-export function byCodePoint(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
-}
-
-interface Entry {
-  readonly name: string;
-  readonly isFolder: boolean;
-}
-
-/** What a folder holds, links followed, litter left out, in the order of code points. Throws UserError AMP6110. */
-function entriesOf(folder: string): Entry[] {
-  let found: Dirent[];
-  try {
-    found = readdirSync(folder, { withFileTypes: true });
-  } catch (error) {
-    throw systemError(error as NodeJS.ErrnoException, { path: folder, doing: 'read' });
-  }
-  const entries = found.filter(({ name }) => !isLitter(name));
-  const isFolder = (entry: Dirent): boolean => {
-    if (!entry.isSymbolicLink()) return entry.isDirectory();
-    // A link that leads nowhere is a file that cannot be read.
-    return statSync(join(folder, entry.name), { throwIfNoEntry: false })?.isDirectory() === true;
-  };
-  return entries.map((entry) => ({ name: entry.name, isFolder: isFolder(entry) })).sort((a, b) => byCodePoint(a.name, b.name));
-}
-
-/** Every file below a folder, by its path from the root. `above`: the folders that it lies in, as links end there. */
-function filesBelow(root: string, path: string, above: readonly string[] = []): string[] {
-  const real = realpathSync(join(root, path));
-  if (above.includes(real)) return [];
-  return entriesOf(join(root, path)).flatMap(({ name, isFolder }) =>
-    isFolder ? filesBelow(root, `${path}/${name}`, [...above, real]) : [`${path}/${name}`],
-  );
-}
 
 /** Paths of the pictures in a folder and the folders below it, in the order of code points. Throws UserError AMP6110. */
 export function picturesBelow(folder: string): readonly string[] {
@@ -97,10 +57,12 @@ function readTree(root: string, inner: string): Tree {
   const files = new Map<string, readonly string[]>();
   const misplaced: { path: string; why: string }[] = [];
   for (const { name, isFolder } of entriesOf(join(root, inner))) {
-    if (isFolder) files.set(named(name), filesBelow(root, within(name)));
+    // Two folders may have the same letters.
+    if (isFolder) files.set(named(name), [...(files.get(named(name)) ?? []), ...filesBelow(root, within(name))]);
     else if (isPictureName(name)) misplaced.push({ path: within(name), why: 'it lies in no folder of a class' });
   }
   const classes = [...files.keys()].sort(byCodePoint);
+  checkNames(join(root, inner), classes);
   return { classes, files, misplaced };
 }
 
@@ -124,9 +86,14 @@ export function listClassFolders(root: string, split: DataSplit | undefined): Cl
     );
   const names = entriesOf(root).flatMap(({ name, isFolder }) => (isFolder ? [name] : []));
   // In small letters or capitals.
-  const find = (wanted: string): string | undefined => names.find((name) => name.toLowerCase() === wanted);
+  const find = (wanted: string): string | undefined => {
+    const found = names.filter((name) => name.toLowerCase() === wanted);
+    if (found.length > 1)
+      throw missing(root, `has ${listNames(found, 'and')}`, 'any of them may hold the images that are meant', 'leave one of them');
+    return found[0];
+  };
   const train = find('train');
-  const [test] = TEST_NAMES.flatMap((name) => find(name) ?? []);
+  const [test, ...others] = TEST_NAMES.flatMap((name) => find(name) ?? []);
   if (split !== undefined) {
     if (train !== undefined && test !== undefined)
       throw missing(root, `has ${train} and ${test} already`, 'they say which images are for testing', 'leave out `split`');
@@ -151,7 +118,14 @@ export function listClassFolders(root: string, split: DataSplit | undefined): Cl
   const listed = (split: Split): ListedImage[] =>
     classes.flatMap((name, label) => (trees[split].files.get(name) ?? []).map((path) => ({ path, label })));
   const images = { train: listed('train'), test: listed('test') };
-  return { classes, images, misplaced: [...trees.train.misplaced, ...trees.test.misplaced], empty: emptyClasses(trees.train, train) };
+  const misplaced = [...trees.train.misplaced, ...trees.test.misplaced];
+  return { classes, images, misplaced, empty: emptyClasses(trees.train, train), unused: unusedOf(test, others) };
+}
+
+/** What is said where more than one part of a data set could hold its test images. */
+export function unusedOf(test: string | undefined, others: readonly string[]): string | undefined {
+  if (test === undefined || others.length === 0) return undefined;
+  return `the test images are those of ${test}; ${listNames(others, 'and')} ${others.length === 1 ? 'is' : 'are'} not used`;
 }
 
 function emptyClasses({ classes, files }: Tree, inner: string): ClassFolders['empty'] {

@@ -1,3 +1,4 @@
+import { showCharacters } from '../diagnostics/characters.js';
 import { type UserError, userError } from '../diagnostics/diagnostic.js';
 import { listNames } from '../diagnostics/suggest.js';
 import { badFile } from './bad-file.js';
@@ -24,6 +25,32 @@ export function numberedClasses(where: string, labels: Iterable<number>, advice?
       `number the classes from 0 to ${Math.max(0, found.size - 1)}${advice === undefined ? '' : `, or ${advice}`}`,
     );
   return Array.from({ length: count }, (_, label) => String(label));
+}
+
+/** Throws UserError AMP7020 for names of classes that nobody could tell apart: an empty one, one with control characters, one that is there twice. */
+export function checkNames(where: string, names: readonly string[]): void {
+  const empty = names.findIndex((name) => name.trim() === '');
+  if (empty >= 0) throw badFile(where, `the name of class ${empty} is empty`, 'give each class a name');
+  const hidden = names.find((name) => /\p{Cc}/u.test(name));
+  if (hidden !== undefined)
+    throw badFile(
+      where,
+      `the name of the class \`${showCharacters(hidden)}\` has a control character, such as a line break, in it`,
+      'give it another name',
+    );
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw badFile(where, `two classes have the name \`${twice}\``, 'give each class a name of its own');
+}
+
+/** Names that differ in nothing but capitals; undefined where there are none. */
+export function alikeNames(names: readonly string[]): readonly [string, string] | undefined {
+  const seen = new Map<string, string>();
+  for (const name of names) {
+    const before = seen.get(name.toLowerCase());
+    if (before !== undefined) return [before, name];
+    seen.set(name.toLowerCase(), name);
+  }
+  return undefined;
 }
 
 /** Classes that the one split has and the other does not. Throws UserError AMP7017 where there are any. */

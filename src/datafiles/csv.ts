@@ -1,12 +1,13 @@
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { Split } from '../datasets/registry.js';
 import type { DataSplit } from '../datasets/source.js';
 import { userError } from '../diagnostics/diagnostic.js';
 import { badFile } from './bad-file.js';
-import { byCodePoint, type ClassFolders, type ListedImage, labelsOf } from './class-folders.js';
-import { checkLearned, numberedClasses } from './classes.js';
+import { type ClassFolders, type ListedImage, labelsOf, TEST_NAMES, unusedOf } from './class-folders.js';
+import { checkLearned, checkNames, numberedClasses } from './classes.js';
 import { divide, drawOf } from './divide.js';
 import { readBytes } from './read-bytes.js';
+import { byCodePoint } from './walk.js';
 
 /** What stands between fields: a comma, or what spreadsheets write where commas are in numbers, or by wish. */
 const SEPARATORS = [',', ';', '\t'];
@@ -18,20 +19,31 @@ function separatorOf(text: string): string {
   return SEPARATORS[fields.indexOf(Math.max(...fields))]!;
 }
 
-/** The fields of each line; quoted ones may hold separators, line breaks and doubled quotes (RFC 4180). Empty lines are left out. */
-function parseCsv(text: string): string[][] {
-  const rows: string[][] = [];
-  let row: string[] = [];
+interface Row {
+  /** Where it begins, counted from 1. */
+  readonly line: number;
+  readonly fields: readonly string[];
+}
+
+/** The fields of each row; quoted ones may hold separators, line breaks and doubled quotes (RFC 4180). Empty lines are left out. */
+function parseCsv(text: string): Row[] {
+  const rows: Row[] = [];
+  let fields: string[] = [];
+  let [line, next] = [1, 1];
   const separator = separatorOf(text);
   const field = new RegExp(`("(?:[^"]|"")*"|[^${separator}\\r\\n]*)(${separator}|\\r?\\n|\\r|$)`, 'y');
   while (field.lastIndex < text.length) {
-    const [, value = '', end = ''] = field.exec(text) ?? [undefined, text.slice(field.lastIndex), ''];
-    row.push(value.startsWith('"') && value.endsWith('"') && value.length > 1 ? value.slice(1, -1).replaceAll('""', '"') : value.trim());
+    const [all = '', value = '', end = ''] = field.exec(text) ?? [undefined, text.slice(field.lastIndex), ''];
+    next += all.match(/\r\n?|\n/g)?.length ?? 0;
+    fields.push(value.startsWith('"') && value.endsWith('"') && value.length > 1 ? value.slice(1, -1).replaceAll('""', '"') : value.trim());
     if (end === separator) continue;
-    if (row.length > 1 || row[0] !== '') rows.push(row);
-    row = [];
+    if (fields.length > 1 || fields[0] !== '') rows.push({ line, fields });
+    fields = [];
+    line = next;
     if (end === '') break;
   }
+  // The text ends behind a separator.
+  if (fields.length > 0) rows.push({ line, fields: [...fields, ''] });
   return rows;
 }
 
@@ -57,11 +69,67 @@ const SIDES: Readonly<Record<string, Split>> = {
   validation: 'test',
 };
 
-/** Numbers are in their order, and so have the labels that they say; other names are in the order of their code points. */
-function classesOf(path: string, labels: readonly string[]): string[] {
-  const names = [...new Set(labels)];
-  if (!names.every((name) => /^\d{1,9}$/.test(name))) return names.sort(byCodePoint);
-  return numberedClasses(path, names.map(Number), 'name them in the column `label`');
+/** A line of the list: a picture, the name of its class, and on which side it is. */
+interface Listed {
+  readonly line: number;
+  readonly file: string;
+  readonly name: string;
+  readonly side: string;
+}
+
+const NUMBER = /^[+-]?\d+(?:\.\d+)?$/;
+/** As a label is written, or as what came to be a column of floats. */
+const WHOLE = /^(?:0|[1-9]\d{0,8})(?:\.0+)?$/;
+
+/**
+ * The classes, and the label of each name. Whole numbers are in their order, and are the labels that they say; other names are in the order
+ * of their code points. Throws UserError AMP7020 for numbers that are no labels.
+ */
+function classesOf(
+  path: string,
+  lines: readonly Listed[],
+): { readonly classes: readonly string[]; readonly labels: ReadonlyMap<string, number> } {
+  const names = [...new Set(lines.map(({ name }) => name))];
+  if (names.every((name) => WHOLE.test(name))) {
+    const labels = new Map(names.map((name) => [name, Number(name)]));
+    return { classes: numberedClasses(path, labels.values(), 'name them in the column `label`'), labels };
+  }
+  if (names.every((name) => NUMBER.test(name))) {
+    const odd = lines.find(({ name }) => Number(name) < 0 || !Number.isInteger(Number(name)));
+    if (odd !== undefined)
+      throw badFile(path, `line ${odd.line} has the label ${odd.name}`, 'number the classes from 0 on, or name them: a label is a class');
+    const same = names.find((name, index) => names.findIndex((other) => Number(other) === Number(name)) !== index);
+    if (same !== undefined)
+      throw badFile(path, `the label ${Number(same)} is also written as ${same}`, 'write each label in one way in all lines');
+  }
+  const classes = names.sort(byCodePoint);
+  return { classes, labels: new Map(classes.map((name, index) => [name, index])) };
+}
+
+/** Throws UserError AMP7020 where a picture has two classes, or is both trained on and tested. */
+function refuseContradictions(path: string, lines: readonly Listed[], root: string): void {
+  const seen = new Map<string, Listed>();
+  for (const found of lines) {
+    const before = seen.get(resolve(root, found.file));
+    seen.set(resolve(root, found.file), found);
+    if (before === undefined) continue;
+    const both = `lines ${before.line} and ${found.line} have the picture ${found.file}`;
+    if (before.name !== found.name)
+      throw badFile(path, `${both}, once as ${before.name} and once as ${found.name}`, 'give each picture one class');
+    if (SIDES[before.side] !== SIDES[found.side])
+      throw badFile(path, `${both}, once for training and once for testing`, 'leave it in one of the two');
+  }
+}
+
+/** Which lines of a class are for testing: all of a picture, or none. */
+function testOf(lines: readonly Listed[], { test: share }: DataSplit): (line: Listed) => boolean {
+  const files = [...new Set(lines.map(({ file }) => file))];
+  const isTest = divide(
+    files.map((file) => drawOf(file)),
+    share,
+  );
+  const tested = new Set(files.filter((_, at) => isTest[at]));
+  return ({ file }) => tested.has(file);
 }
 
 /**
@@ -70,12 +138,21 @@ function classesOf(path: string, labels: readonly string[]): string[] {
  */
 export function readCsvList(path: string, split: DataSplit | undefined): ClassFolders & { readonly root: string } {
   const text = decodeText(path, readBytes(path));
-  const [header = [], ...rows] = parseCsv(text);
-  const column = (name: string): number => header.findIndex((title) => title.toLowerCase() === name);
-  const [at, label, side] = [column('path'), column('label'), column('split')];
+  const [{ fields: header } = { fields: [] }, ...rows] = parseCsv(text);
+  const titles = header.map((title) => title.toLowerCase());
   const refuse = (message: string, why: string, fix: string): never => {
     throw userError('AMP7016', `${path} ${message}`, why, fix);
   };
+  const column = (name: string): number => {
+    const at = titles.indexOf(name);
+    if (at === titles.lastIndexOf(name)) return at;
+    return refuse(
+      `has two columns \`${name}\``,
+      `its first line is ${header.join(',')}`,
+      'leave one of them, or give the other another name',
+    );
+  };
+  const [at, label, side] = [column('path'), column('label'), column('split')];
   if (at < 0 || label < 0)
     refuse(
       'has no columns `path` and `label`',
@@ -90,32 +167,32 @@ export function readCsvList(path: string, split: DataSplit | undefined): ClassFo
     );
   if (split !== undefined && side >= 0)
     refuse('has a column `split` already', 'it says which pictures are for testing', 'leave out `split(…)`');
-  const lines = rows.map((row, index) => {
-    const [file, name] = [withSlashes(row[at] ?? ''), (row[label] ?? '').normalize('NFC')];
-    if (file === '' || name === '') throw badFile(path, `line ${index + 2} has no path or no label`, 'complete the line, or remove it');
-    const written = side < 0 ? 'train' : (row[side] ?? '').toLowerCase();
-    const isOn = Object.hasOwn(SIDES, written) ? SIDES[written] : undefined;
-    if (isOn === undefined)
-      throw badFile(path, `line ${index + 2} is for \`${written}\``, 'let the column `split` be train or test in each line');
-    return { file, name, side: isOn };
+  const all = rows.map(({ line, fields }): Listed => {
+    const [file, name] = [withSlashes(fields[at] ?? ''), (fields[label] ?? '').normalize('NFC')];
+    if (file === '' || name === '') throw badFile(path, `line ${line} has no path or no label`, 'complete the line, or remove it');
+    const written = side < 0 ? 'train' : (fields[side] ?? '').toLowerCase();
+    if (!Object.hasOwn(SIDES, written))
+      throw badFile(path, `line ${line} is for \`${written}\``, 'let the column `split` be train or test in each line');
+    return { line, file, name, side: written };
   });
-  const classes = classesOf(
-    path,
-    lines.map(({ name }) => name),
-  );
-  const labels = new Map(classes.map((name, index) => [name, index]));
+  if (all.length === 0) refuse('has no pictures', 'it has no line behind the first', 'add a line for each picture');
+  // As in a folder that has both.
+  const others = all.some((one) => one.side === 'test')
+    ? [...new Set(all.map((one) => one.side))].filter((one) => TEST_NAMES.includes(one))
+    : [];
+  const unused = others.filter((one) => one !== 'test');
+  const lines = all.filter((one) => !unused.includes(one.side));
+  const root = dirname(path);
+  refuseContradictions(path, lines, root);
+  const { classes, labels } = classesOf(path, lines);
+  checkNames(path, classes);
   const images: Record<Split, ListedImage[]> = { train: [], test: [] };
-  for (const [name, number] of labels) {
-    const own = lines.filter((line) => line.name === name);
-    const isTest =
-      split === undefined
-        ? undefined
-        : divide(
-            own.map(({ file }) => drawOf(file)),
-            split.test,
-          );
-    for (const [index, line] of own.entries()) images[isTest?.[index] ? 'test' : line.side].push({ path: line.file, label: number });
+  const ofClass = Array.from(classes, (): Listed[] => []);
+  for (const line of lines) ofClass[labels.get(line.name)!]!.push(line);
+  for (const [label, own] of ofClass.entries()) {
+    const isTest = split === undefined ? (line: Listed) => SIDES[line.side] === 'test' : testOf(own, split);
+    for (const line of own) images[isTest(line) ? 'test' : 'train'].push({ path: line.file, label });
   }
   checkLearned(path, classes, labelsOf(images.train), labelsOf(images.test));
-  return { root: dirname(path), classes, images, misplaced: [], empty: [] };
+  return { root, classes, images, misplaced: [], empty: [], unused: unusedOf('test', unused) };
 }

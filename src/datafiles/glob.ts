@@ -1,6 +1,6 @@
-import { readdirSync, statSync } from 'node:fs';
-import { basename, dirname, join, sep } from 'node:path';
-import { systemError } from '../files/system-error.js';
+import { statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { entriesOf, filesBelow } from './walk.js';
 
 /** Files by their paths from `root`; the parts are joined by `/` everywhere. */
 export interface FoundFiles {
@@ -31,14 +31,10 @@ function innerOf(pattern: string): string {
   return expressionOf(pattern).source.slice(1, -1);
 }
 
-/** Paths of what is below a folder, without what is hidden. Throws UserError AMP6110. */
-function pathsBelow(root: string, recursive: boolean): string[] {
-  try {
-    const found = readdirSync(root, { recursive, encoding: 'utf8' }).map((path) => path.replaceAll(sep, '/'));
-    return found.filter((path) => !path.split('/').some((part) => part.startsWith('.')));
-  } catch (error) {
-    throw systemError(error as NodeJS.ErrnoException, { path: root, doing: 'read' });
-  }
+/** Paths of the files in a folder, or also of those in the folders in it. Throws UserError AMP6110. */
+function pathsIn(root: string, recursive: boolean): string[] {
+  if (recursive) return filesBelow(root, '').map((path) => path.slice(1));
+  return entriesOf(root).flatMap(({ name, isFolder }) => (isFolder ? [] : [name]));
 }
 
 /**
@@ -48,7 +44,7 @@ function pathsBelow(root: string, recursive: boolean): string[] {
 export function findFiles(path: string, ending: string): FoundFiles {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found?.isFile()) return { root: dirname(path), paths: [basename(path)] };
-  if (found?.isDirectory()) return { root: path, paths: pathsBelow(path, true).filter((name) => name.endsWith(ending)) };
+  if (found?.isDirectory()) return { root: path, paths: pathsIn(path, true).filter((name) => name.endsWith(ending)) };
   if (!isPattern(path)) return { root: dirname(path), paths: [] };
   const parts = path.split(/[/\\]/);
   const first = parts.findIndex(isPattern);
@@ -56,6 +52,5 @@ export function findFiles(path: string, ending: string): FoundFiles {
   const rest = parts.slice(first).join('/');
   if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) return { root, paths: [] };
   const expression = expressionOf(rest);
-  const matching = pathsBelow(root, rest.includes('/') || rest.includes('**')).filter((name) => expression.test(name));
-  return { root, paths: matching.filter((name) => statSync(join(root, name), { throwIfNoEntry: false })?.isFile() === true) };
+  return { root, paths: pathsIn(root, rest.includes('/') || rest.includes('**')).filter((name) => expression.test(name)) };
 }

@@ -11,11 +11,16 @@ export interface NpyHeader {
 const MAGIC = '\x93NUMPY';
 const HEADER = /^\{\s*'descr':\s*'([^']*)',\s*'fortran_order':\s*(True|False),\s*'shape':\s*\(([\d,\s]*)\),?\s*\}\s*$/;
 
+/** Whether bytes are those of a .npy file. */
+export function isNpy(bytes: Uint8Array): boolean {
+  return Buffer.from(bytes.subarray(0, MAGIC.length)).toString('latin1') === MAGIC;
+}
+
 /** The header of a .npy file (numpy's format 1 to 3). It is written as Python text, which is matched, never evaluated. Throws BadFile. */
 export function readNpyHeader(bytes: Uint8Array): NpyHeader {
   const text = (from: number, to: number) => Buffer.from(bytes.subarray(from, to)).toString('latin1');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (bytes.length < 12 || text(0, 6) !== MAGIC) throw new BadFile('it is no .npy file');
+  if (bytes.length < 12 || !isNpy(bytes)) throw new BadFile('it is no .npy file');
   const isFirst = bytes[6] === 1;
   const start = isFirst ? 10 : 12;
   const at = start + (isFirst ? view.getUint16(8, true) : view.getUint32(8, true));

@@ -4,12 +4,13 @@ import type { DataSplit } from '../datasets/source.js';
 import { userError } from '../diagnostics/diagnostic.js';
 import { listNames } from '../diagnostics/suggest.js';
 import { badFile } from './bad-file.js';
-import { byCodePoint, type ClassFolders, type ListedImage, labelsOf, TEST_NAMES } from './class-folders.js';
-import { checkLearned, numberedClasses } from './classes.js';
+import { type ClassFolders, type ListedImage, labelsOf, TEST_NAMES, unusedOf } from './class-folders.js';
+import { checkLearned, checkNames, numberedClasses } from './classes.js';
 import { divide, drawOf } from './divide.js';
 import { findFiles, isPattern } from './glob.js';
 import { type ColumnNames, findColumns, type ImageColumns } from './parquet-columns.js';
 import { openParquet, type ParquetFile, readColumn } from './parquet-file.js';
+import { byCodePoint } from './walk.js';
 
 /** A file of rows, each a picture and its label. */
 export interface ParquetTable {
@@ -111,14 +112,18 @@ function classesOf(root: string, files: readonly Read[]): readonly string[] {
   return names;
 }
 
+interface Sorted extends Readonly<Record<Split, readonly string[]>> {
+  readonly unused?: string | undefined;
+}
+
 /** The files of each split, or of both. Throws UserError AMP7016 where the names do not tell, or tell what `split` says too. */
-function sort(path: string, paths: readonly string[], split: DataSplit | undefined): Readonly<Record<Split, readonly string[]>> {
+function sort(path: string, paths: readonly string[], split: DataSplit | undefined): Sorted {
   const refuse = (message: string, why: string, fix: string): never => {
     throw userError('AMP7016', `${path} ${message}`, why, fix);
   };
   const sides = new Map(paths.map((file) => [file, sideOf(file)]));
   const found = new Set(sides.values());
-  const test = TEST_NAMES.find((name) => found.has(name));
+  const [test, ...others] = TEST_NAMES.filter((name) => found.has(name));
   const isDivided = found.has('train') && test !== undefined;
   if (split !== undefined) {
     if (isDivided) refuse(`has files of train and ${test} already`, 'they say which images are for testing', 'leave out `split`');
@@ -139,7 +144,7 @@ function sort(path: string, paths: readonly string[], split: DataSplit | undefin
       'name those that are, as in `{train,test}-*.parquet`',
     );
   const of = (side: string | undefined): string[] => paths.filter((file) => sides.get(file) === side);
-  return { train: of('train'), test: of(test) };
+  return { train: of('train'), test: of(test), unused: unusedOf(test, others) };
 }
 
 /**
@@ -153,7 +158,9 @@ export function listParquet(path: string, named: ColumnNames, split: DataSplit |
     throw userError(
       'AMP7016',
       isPattern(path) ? `no file has a name like ${path}` : `${path} has no Parquet files, or is not there`,
-      'paths in a `.amp` file are taken from the folder that the file is in',
+      isPattern(path)
+        ? 'a pattern has `*`, `?`, `**` and `{a,b}`, and is taken from the folder that the `.amp` file is in'
+        : 'paths in a `.amp` file are taken from the folder that the file is in',
       'check the path, or name the files with --data',
     );
   const sorted = sort(path, [...paths].sort(byCodePoint), split);
@@ -163,12 +170,21 @@ export function listParquet(path: string, named: ColumnNames, split: DataSplit |
   };
   const all = [...files.train, ...files.test];
   const classes = classesOf(root, all);
+  checkNames(root, classes);
   const listed = (side: readonly Read[]): ListedImage[] =>
     side.flatMap(({ path: file, labels }) => labels.map((label, row) => ({ path: rowPath(file, row), label })));
   const images =
     split === undefined ? { train: listed(files.train), test: listed(files.test) } : divided(listed(all), classes.length, split);
   checkLearned(path, classes, labelsOf(images.train), labelsOf(images.test));
-  return { root, classes, images, misplaced: [], empty: [], tables: new Map(all.map(({ path: file, table }) => [file, table])) };
+  return {
+    root,
+    classes,
+    images,
+    misplaced: [],
+    empty: [],
+    unused: sorted.unused,
+    tables: new Map(all.map(({ path: file, table }) => [file, table])),
+  };
 }
 
 /** In the order of the files, which are then read one after another. */

@@ -1,4 +1,4 @@
-import { inflateRawSync } from 'node:zlib';
+import { crc32, inflateRawSync } from 'node:zlib';
 import { BadFile } from './bad-file.js';
 
 const END = 0x06054b50;
@@ -9,6 +9,8 @@ const LOCAL = 0x04034b50;
 const STORED = 0;
 const DEFLATED = 8;
 const IN_64 = 0xffff_ffff;
+
+const DAMAGED = 'what is packed in it is damaged';
 
 export interface ZipEntry {
   readonly name: string;
@@ -76,7 +78,7 @@ function sizesOf(view: View, at: number): { readonly packed: number; readonly si
   return { size, packed, local };
 }
 
-function contents(view: View, method: number, { packed, size, local }: ReturnType<typeof sizesOf>): Uint8Array {
+function unpacked(view: View, method: number, { packed, size, local }: ReturnType<typeof sizesOf>): Uint8Array {
   if (view.u32(local) !== LOCAL) throw new BadFile('its directory leads to no file');
   const start = local + 30 + view.u16(local + 26) + view.u16(local + 28);
   const bytes = view.slice(start, packed);
@@ -84,12 +86,19 @@ function contents(view: View, method: number, { packed, size, local }: ReturnTyp
   if (method !== DEFLATED)
     throw new BadFile(`it is packed by method ${method}, which is not known`, 'save it with numpy.savez or numpy.savez_compressed');
   try {
-    const unpacked = inflateRawSync(bytes, { maxOutputLength: size + 1 });
-    if (unpacked.length === size) return unpacked;
+    const found = inflateRawSync(bytes, { maxOutputLength: size + 1 });
+    if (found.length === size) return found;
   } catch {
     // Said below.
   }
-  throw new BadFile('what is packed in it is damaged');
+  throw new BadFile(DAMAGED);
+}
+
+/** `sum`: the CRC-32 of the file, which says whether any bit of it has changed. */
+function contents(view: View, method: number, sizes: ReturnType<typeof sizesOf>, sum: number): Uint8Array {
+  const bytes = unpacked(view, method, sizes);
+  if (crc32(bytes) !== sum) throw new BadFile(DAMAGED);
+  return bytes;
 }
 
 /** The files in a zip archive, by its directory. An entry unpacks to no more than it says. Throws BadFile. */
@@ -106,9 +115,9 @@ export function readZip(bytes: Uint8Array): readonly ZipEntry[] {
   return Array.from({ length: count }, (): ZipEntry => {
     if (view.u32(at) !== ENTRY) throw new BadFile('its directory is damaged');
     const sizes = sizesOf(view, at);
-    const method = view.u16(at + 10);
+    const [method, sum] = [view.u16(at + 10), view.u32(at + 16)];
     const name = Buffer.from(view.slice(at + 46, view.u16(at + 28))).toString('utf8');
     at += 46 + view.u16(at + 28) + view.u16(at + 30) + view.u16(at + 32);
-    return { name, size: sizes.size, read: () => contents(view, method, sizes) };
+    return { name, size: sizes.size, read: () => contents(view, method, sizes, sum) };
   });
 }

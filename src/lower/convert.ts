@@ -180,6 +180,10 @@ function convertSetting({ kind, words }: SettingParam, value: Value): SettingVal
   return points.length === value.items.length ? points : undefined;
 }
 
+function isEmptyText({ kind }: SettingParam, value: Value): boolean {
+  return kind === 'text' && value.kind === 'word' && value.value === '';
+}
+
 /** As `convertLayerArg`, for a parameter of a setting; `owner` names the setting or its choice. */
 export function convertSettingArg(
   owner: string,
@@ -193,7 +197,7 @@ export function convertSettingArg(
   const converted = convertSetting(param, value);
   if (converted === undefined) {
     const taken = param.kind === 'channels' ? channelsExpected(param) : expected(param.words, EXPECTED_SETTING[param.kind]);
-    sink.error('AMP4004', span, `${label} takes ${taken}, not ${describeKind(value)}`, {
+    sink.error('AMP4004', span, `${label} takes ${taken}, not ${isEmptyText(param, value) ? 'an empty one' : describeKind(value)}`, {
       why: `\`${param.name}\`: ${param.doc}`,
     });
     return undefined;

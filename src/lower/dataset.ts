@@ -165,14 +165,27 @@ function readNormalize(
   return isUnmeasured ? { ...read, isUnmeasured } : read;
 }
 
+/** Settings that decide what a data set needs besides, and what they need. */
+const DECISIVE = [
+  ['size', 'pixels'],
+  ['split', 'test'],
+] as const;
+
 /** The `dataset` section, or its defaults: cifar10, normalized with mean and std 0.5. Undefined: what is wrong with it is reported. */
 export function readDataset(section: DatasetSection | undefined, context: Evaluation, at: Source): ReadDataset | undefined {
   const { sink } = context;
   const source = readSource(section, context);
   const settings = readSettings('dataset', DATASET_SETTINGS, section?.items ?? [], context);
   if (source === undefined) return undefined;
+  // What follows from their absence is no mistake of the file where they are there, and wrong.
+  if (DECISIVE.some(([name, argument]) => settings.has(name) && settings.get(name)?.args[argument] === undefined)) return undefined;
   const name = nameOf(source);
   const size = readSize(settings);
+  if (settings.has('skip_broken') && !('channels' in source))
+    sink.error('AMP4009', settings.get('skip_broken')?.span, `\`skip_broken\` has nothing to leave out in ${name}`, {
+      why: 'its images are arrays, not files of pictures',
+      fix: 'remove it',
+    });
   const share = settings.get('split')?.args.test as number | undefined;
   if (share !== undefined && !isOfFiles(source))
     sink.error('AMP4009', settings.get('split')?.span, `\`split\` has nothing to divide in ${name}`, {

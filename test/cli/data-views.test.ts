@@ -8,7 +8,7 @@ import { environment } from '../support/environment.js';
 import { makeWorkspace } from '../support/tiny.js';
 import { tinyCifar } from '../training/support/cifar.js';
 import { npy, npyIntegers, zip } from '../training/support/npy.js';
-import { pictureFolder, put } from '../training/support/pictures.js';
+import { COLOURS, pictureFolder, put } from '../training/support/pictures.js';
 
 describe('ampc data', function () {
   this.timeout(60_000);
@@ -139,7 +139,11 @@ describe('ampc data', function () {
     const { data, info } = await sharp(readFileSync(out)).raw().toBuffer({ resolveWithObject: true });
     assert.deepEqual([info.width, info.height], [3 * 66 + 2, 3 * 66 + 2]);
     const at = (x: number, y: number) => [...data.subarray((y * info.width + x) * 3, (y * info.width + x) * 3 + 3)];
-    assert.deepEqual(at(30, 30), [220, 40, 40]);
+    // Both classes are seen.
+    assert.deepEqual(
+      [at(30, 30), at(30, 162)],
+      [COLOURS.cats, COLOURS.dogs].map((colour) => [...colour]),
+    );
     const colours = new Set(Array.from({ length: 64 * 64 }, (_, i) => at(68 + (i % 64), 2 + Math.floor(i / 64)).join()));
     // What is cut out becomes the mean of `normalize`.
     assert.deepEqual(colours, new Set(['220,40,40', '128,128,128']));

@@ -225,11 +225,11 @@ describe('a list of pictures', () => {
   const inFolder = (body: (dir: string) => Promise<void>) =>
     inTemporaryFolder(async (dir) => {
       set({ AMPC_CACHE: join(dir, 'cache') });
-      for (let i = 0; i < 6; i++)
+      for (let i = 0; i < 12; i++)
         put(
           dir,
           `pictures, all/${i}.png`,
-          await painted({ colour: [40 * i, 0, 0] })
+          await painted({ colour: [(40 * i) % 256, 0, 0] })
             .png()
             .toBuffer(),
         );
@@ -274,7 +274,7 @@ describe('a list of pictures', () => {
 
   it('has classes in the order of numbers where they are numbers, and is refused where a line is none', () =>
     inFolder(async (dir) => {
-      const lines = Array.from({ length: 12 }, (_, i) => `"pictures, all/${i % 4}.png",${10 - (i % 6)}`);
+      const lines = Array.from({ length: 12 }, (_, i) => `"pictures, all/${i}.png",${10 - (i % 6)}`);
       put(dir, 'list.csv', `path,label\n${lines.join('\n')}`);
       const { classes, train, test } = await open(join(dir, 'list.csv'), 'csv', { size, split: { test: 0.5 } });
       assert.deepEqual([classes.length, train.count, test.count, new Set(train.labels)], [11, 6, 6, new Set([5, 6, 7, 8, 9, 10])]);

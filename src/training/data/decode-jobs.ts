@@ -39,8 +39,11 @@ export interface LoadedPicture extends Pick<KnownFile, 'size' | 'mtimeMs'> {
   readonly bytes?: Uint8Array | { readonly why: string } | undefined;
 }
 
-/** What became of a picture. `missing`: it is not in the cache, and its bytes are nowhere else. */
-export type Outcome = 'loaded' | 'changed' | 'missing' | { readonly why: string };
+/**
+ * What became of a picture. `missing`: it is not in the cache, and its bytes are nowhere else. `isUnread`: the system did not give its bytes
+ * this time, which says nothing of what they are.
+ */
+export type Outcome = 'loaded' | 'changed' | 'missing' | { readonly why: string; readonly isUnread?: true };
 
 export interface LoadResult {
   readonly outcomes: readonly Outcome[];
@@ -81,11 +84,16 @@ const library = () => {
   return loaded;
 };
 
+/** Of a file that cannot be read now, nothing is known the next time. */
+const unread = (path: string) => ({ path, size: -1, mtimeMs: 0, hash: '' });
+
 async function examineOne({ file, known, path }: Examination['files'][number], { shape, size: target }: Decoding): Promise<KnownFile> {
-  let seen = { path, size: -1, mtimeMs: 0 };
   try {
-    const { size, mtimeMs } = statSync(file);
-    seen = { path, size, mtimeMs };
+    const found = statSync(file);
+    const { size, mtimeMs } = found;
+    const seen = { path, size, mtimeMs };
+    // To open a pipe would wait for whoever writes to it.
+    if (!found.isFile()) return { ...unread(path), why: found.isDirectory() ? 'it is a folder' : 'it is no file' };
     if (known !== undefined && known.size === size && known.mtimeMs === mtimeMs) return known;
     const [head, tail] = withFile(file, (opened) => {
       const first = readAt(opened, 0, size <= WHOLE ? size : HEAD);
@@ -103,7 +111,7 @@ async function examineOne({ file, known, path }: Examination['files'][number], {
     }
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    return { ...seen, hash: '', why: fileReason(error) };
+    return { ...unread(path), why: fileReason(error) };
   }
 }
 
@@ -143,7 +151,8 @@ class Kept {
 
   static open({ cache, decoding }: Loading): Kept | undefined {
     if (cache === undefined) return undefined;
-    const mode = constants.O_RDWR | constants.O_CREAT;
+    // Nothing is written through a link, wherever it leads.
+    const mode = constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
     const pixels = openSync(cache.pixels, mode, 0o600);
     try {
       return new Kept(pixels, openSync(cache.marks, mode, 0o600), elementCount(decoding.shape));
@@ -211,7 +220,7 @@ export async function load(loading: Loading): Promise<LoadResult> {
     kept = Kept.open(loading);
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    cacheFailure = fileReason(error);
+    cacheFailure = error.code === 'ELOOP' ? 'a link lies where a file of its own should' : fileReason(error);
   }
   try {
     // Large ones are decoded beside each other, on threads of the library.
@@ -221,7 +230,7 @@ export async function load(loading: Loading): Promise<LoadResult> {
           return await loadOne(picture, loading, kept);
         } catch (error) {
           if (!isSystemError(error)) throw error;
-          return { why: fileReason(error) };
+          return { why: fileReason(error), isUnread: true };
         }
       }),
     );

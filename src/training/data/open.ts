@@ -1,3 +1,4 @@
+import { alikeNames } from '../../datafiles/classes.js';
 import { dataPath } from '../../datafiles/look-up.js';
 import { DATASETS, SHAPE_CLASSES, type Split } from '../../datasets/registry.js';
 import type { DataFacts, DataSource, Statistics } from '../../datasets/source.js';
@@ -43,6 +44,13 @@ function drawDataset(source: Drawn): Dataset {
 
 /** All of a data set. Throws UserError as the reader of its kind. */
 export async function openData(spec: DatasetSpec, options: OpenOptions): Promise<Dataset> {
+  const dataset = await openSource(spec, options);
+  const alike = alikeNames(dataset.classes);
+  if (alike !== undefined) options.onNotice?.(`${dataset.name}: the classes ${alike.join(' and ')} differ in capitals alone, and are two`);
+  return dataset;
+}
+
+async function openSource(spec: DatasetSpec, options: OpenOptions): Promise<Dataset> {
   const { source } = spec;
   switch (source.kind) {
     case 'known':

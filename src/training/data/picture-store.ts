@@ -1,6 +1,5 @@
 import { changedFile } from '../../datafiles/bad-file.js';
-import { isSystemError } from '../../files/reason.js';
-import { systemError } from '../../files/system-error.js';
+import { fileReason, isSystemError } from '../../files/reason.js';
 import { elementCount } from '../../ir/types.js';
 import type { Decoding, LoadedPicture, Loading, Outcome } from './decode-jobs.js';
 import type { DecodePool } from './decode-pool.js';
@@ -33,6 +32,8 @@ export interface Request {
   readonly place?: number;
 }
 
+export type BrokenPicture = Exclude<Outcome, string>;
+
 /** Pictures that a thread decodes in one go: few, so that the first batch is soon there. */
 export const TOGETHER = 8;
 
@@ -55,7 +56,7 @@ export class PictureStore {
     this.slots = Math.min(known.length, most);
   }
 
-  /** Looks at all pictures. Throws UserError AMP6110 where the system refuses the cache, as `PictureFiles.examine`. */
+  /** Looks at all pictures. Throws as `PictureFiles.examine`. */
   static async open(files: PictureFiles, paths: readonly string[], options: StoreOptions): Promise<PictureStore> {
     const { decoding, cache } = options;
     // Brings an image library, which nothing else needs.
@@ -160,14 +161,15 @@ export class PictureStore {
   }
 
   /** What a picture turned out to be is known to the next run. */
-  async reject(index: number, why: string): Promise<void> {
-    this.note(index, { why });
+  async reject(index: number, outcome: BrokenPicture): Promise<void> {
+    this.note(index, outcome);
     await this.save();
   }
 
   private note(index: number, outcome: Exclude<Outcome, 'changed'>): void {
     const { decoded: _, ...file } = this.known[index]!;
-    this.known[index] = typeof outcome === 'string' ? { ...file, decoded: true } : { ...file, why: outcome.why };
+    if (typeof outcome === 'string') this.known[index] = { ...file, decoded: true };
+    else this.known[index] = { ...file, why: outcome.why, ...(outcome.isUnread && { size: -1 }) };
     this.isNew = true;
   }
 
@@ -198,12 +200,13 @@ export class PictureStore {
     await this.writing(() => writeIndex(cache, this.files.root, this.how, this.known));
   }
 
+  /** A cache that takes nothing ends no run: what would have been in it is decoded again. */
   private async writing(work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
-      if (isSystemError(error)) throw systemError(error, { path: this.cache, doing: 'keep decoded pictures in' });
-      throw error;
+      if (!isSystemError(error)) throw error;
+      this.noteFailure(fileReason(error));
     }
   }
 }

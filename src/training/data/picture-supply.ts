@@ -113,7 +113,9 @@ export class PictureSupply implements Supply {
     const index = this.indices[number]!;
     const file = this.store.fileOf(index);
     if (typeof outcome === 'string') return changedFile(file);
-    await this.store.reject(index, outcome.why);
+    await this.store.reject(index, outcome);
+    if (outcome.isUnread)
+      return userError('AMP7018', `${file} cannot be read`, outcome.why, 'when it can be read again, go on with --resume');
     return userError(
       'AMP7018',
       `${file} turned out to be no whole picture`,

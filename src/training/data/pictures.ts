@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import { byCodePoint, type ClassFolders, type ListedImage, labelsOf } from '../../datafiles/class-folders.js';
+import { type ClassFolders, type ListedImage, labelsOf } from '../../datafiles/class-folders.js';
 import { checkFilled, checkLearned } from '../../datafiles/classes.js';
 import { divide, drawOf } from '../../datafiles/divide.js';
+import { byCodePoint } from '../../datafiles/walk.js';
 import { userError } from '../../diagnostics/diagnostic.js';
 import { notKept, openCache } from '../../files/cache-folder.js';
 import type { DatasetSpec } from '../../ir/program.js';
@@ -124,13 +125,14 @@ function decodedFirst(): number {
 export async function openPictures(
   spec: DatasetSpec,
   files: PictureFiles,
-  { classes, images, misplaced, empty }: ClassFolders,
+  { classes, images, misplaced, empty, unused }: ClassFolders,
   options: OpenOptions,
 ): Promise<Dataset> {
   const { root } = files;
   compareClasses(root, classes, options.classes);
   // In the same order whatever is kept for choosing.
   const { onNotice, onProgress, signal, workers, whole = false } = options;
+  if (unused !== undefined) onNotice?.(`${files.listed.by}: ${unused}`);
   const tested = whole ? [...images.train, ...images.test].sort((one, other) => byCodePoint(one.path, other.path)) : images.test;
   const listed = whole ? tested : [...images.train, ...tested];
   if (listed.length >= LONG) onNotice?.(`looking at ${listed.length} pictures in ${root}`);

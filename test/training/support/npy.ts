@@ -1,4 +1,4 @@
-import { deflateRawSync } from 'node:zlib';
+import { crc32, deflateRawSync } from 'node:zlib';
 
 function withHeader(descr: string, shape: readonly number[], values: Uint8Array): Buffer {
   const sizes = `(${shape.join(', ')}${shape.length === 1 ? ',' : ''})`;
@@ -42,6 +42,7 @@ export function zip(files: Readonly<Record<string, Uint8Array>>): Buffer {
     const fields = Buffer.alloc(26);
     fields.writeUInt16LE(20, 0);
     fields.writeUInt16LE(8, 4);
+    fields.writeUInt32LE(crc32(bytes), 10);
     fields.writeUInt32LE(packed.length, 14);
     fields.writeUInt32LE(bytes.length, 18);
     fields.writeUInt16LE(name.length, 22);

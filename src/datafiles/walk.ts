@@ -1,0 +1,52 @@
+import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { systemError } from '../files/system-error.js';
+
+/** What systems and programs leave in folders, which belongs to nobody's class. Names with a dot in front are hidden and the same. */
+const LITTER = new Set(['thumbs.db', 'ehthumbs.db', 'desktop.ini', '__macosx', '@eadir', 'icon\r']);
+
+function isLitter(name: string): boolean {
+  return name.startsWith('.') || LITTER.has(name.toLowerCase());
+}
+
+export function byCodePoint(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+interface Entry {
+  readonly name: string;
+  readonly isFolder: boolean;
+}
+
+/** What a folder holds, links followed where they lead somewhere, litter left out, in the order of code points. Throws UserError AMP6110. */
+export function entriesOf(folder: string): Entry[] {
+  let found: Dirent[];
+  try {
+    found = readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    throw systemError(error as NodeJS.ErrnoException, { path: folder, doing: 'read' });
+  }
+  const entries = found.filter(({ name }) => !isLitter(name));
+  const isFolder = (entry: Dirent): boolean => {
+    if (!entry.isSymbolicLink()) return entry.isDirectory();
+    // A link that leads nowhere, or in a circle, is a file that cannot be read.
+    try {
+      return statSync(join(folder, entry.name)).isDirectory();
+    } catch {
+      return false;
+    }
+  };
+  return entries.map((entry) => ({ name: entry.name, isFolder: isFolder(entry) })).sort((a, b) => byCodePoint(a.name, b.name));
+}
+
+/**
+ * Every file below a folder, by its path from the root, litter left out. `above`: the folders that it lies in, as links end there. Throws
+ * UserError AMP6110.
+ */
+export function filesBelow(root: string, path: string, above: readonly string[] = []): string[] {
+  const real = realpathSync(join(root, path));
+  if (above.includes(real)) return [];
+  return entriesOf(join(root, path)).flatMap(({ name, isFolder }) =>
+    isFolder ? filesBelow(root, `${path}/${name}`, [...above, real]) : [`${path}/${name}`],
+  );
+}
