@@ -61,7 +61,8 @@ const nodeOnly = [
   '^src/files/(cache-folder|own-file|standard-input|system-text)\\.ts$',
   '^src/training/data/(contact-sheet|decode-\\w+|download|duplicates|fetch|parquet-pictures|pictures?-\\w+|pictures|small-picture)\\.ts$',
   '^src/api/(data|doctor|dry-run|export|import-model|init|loopback|playground|write-result)\\.ts$',
-  '^src/api/(live|run-report|spec|sweep)/',
+  '^src/api/(live|spec|sweep)/',
+  '^src/api/run-report/report-runs\\.ts$',
 ];
 
 /** Files for Node that a browser has another in the place of: X.ts beside X.browser.ts. */

@@ -81,19 +81,7 @@ const editor = createEditor(byId('editor'), programs[example.value]!, language, 
 const story = new StoryView(byId('story'), language, editor.goTo);
 const planView = new PlanView(byId('plan'), byId('plan-figures'), (layer) => void story.tell(layer));
 
-new TrainView(
-  {
-    start: byId('start'),
-    pause: byId('pause'),
-    runs: byId('runs'),
-    backend: byId('backend'),
-    data: byId('data'),
-    facts: byId('facts'),
-    curves: byId('curves'),
-    status: byId('run-status'),
-  },
-  () => ({ text: editor.text(), settings: settings() }),
-);
+new TrainView(() => ({ text: editor.text(), settings: settings() }));
 
 example.addEventListener('change', () => editor.replace(programs[example.value]!));
 for (const control of [precision, policy, batch, other]) control.addEventListener('change', () => void replan());

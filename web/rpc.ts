@@ -1,4 +1,5 @@
 /** Functions of a worker, called from a page as if they were its own. */
+import { explained } from './explained.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: any function whose arguments and result can be posted
 export type Functions = Readonly<Record<string, (...args: any[]) => unknown>>;
@@ -19,13 +20,21 @@ interface Reply {
   readonly error?: string;
 }
 
+function messageOf(error: unknown): string {
+  try {
+    return explained(error);
+  } catch {
+    return (error as Error).message;
+  }
+}
+
 /** In the worker: answers what the page asks. */
 export function serve(functions: Functions): void {
   self.addEventListener('message', async ({ data: { id, name, args } }: MessageEvent<Request>) => {
     try {
       self.postMessage({ id, result: await functions[name]!(...args) } satisfies Reply);
     } catch (error) {
-      self.postMessage({ id, error: (error as Error).message } satisfies Reply);
+      self.postMessage({ id, error: messageOf(error) } satisfies Reply);
     }
   });
 }

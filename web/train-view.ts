@@ -1,60 +1,53 @@
-import { inlineFigure } from '../src/figures/figure.js';
-import { lineChart, type Point } from '../src/figures/line-chart.js';
-import { element, join } from '../src/figures/markup.js';
-import type { EpochEvent, StepEvent, TrainEvent } from '../src/training/events.js';
-import { onFiles } from './dropped.js';
+import { curveFigures, type DrawnRun } from '../src/api/run-report/curve-figures.js';
+import { facts, figureGrid, note } from '../src/api/run-report/page.js';
+import { join } from '../src/figures/markup.js';
+import type { TrainEvent } from '../src/training/events.js';
+import { onChosen, onDropped } from './dropped.js';
+import type { GivenFile } from './kept-data.js';
+import { byId } from './page.js';
+import { PredictView } from './predict-view.js';
+import { ResultsView } from './results-view.js';
 import { connect, type Remote } from './rpc.js';
+import { findingsOf, thinned } from './run-events.js';
 import type { RunMessage, TrainFunctions } from './train-worker.js';
 
-export interface TrainElements {
-  readonly start: HTMLButtonElement;
-  readonly pause: HTMLButtonElement;
-  readonly runs: HTMLSelectElement;
-  readonly backend: HTMLSelectElement;
-  readonly data: HTMLInputElement;
-  readonly facts: HTMLElement;
-  readonly curves: HTMLElement;
-  readonly status: HTMLElement;
-}
-
-/** Steps of which the bold curve is the mean. */
-const SMOOTH = 25;
 const REDRAW_MS = 250;
+const FINDINGS_SHOWN = 5;
 
-function means(points: readonly Point[]): readonly Point[] {
-  let sum = 0;
-  return points.map(([x, y], index): Point => {
-    sum += y - (index >= SMOOTH ? points[index - SMOOTH]![1] : 0);
-    return [x, sum / Math.min(index + 1, SMOOTH)];
-  });
-}
+const isPicture = ({ file }: GivenFile): boolean => file.type.startsWith('image/');
 
 /** Trains in a worker, and shows how that goes. */
 export class TrainView {
   private readonly trainer: Remote<TrainFunctions>;
-  private steps: StepEvent[] = [];
-  private epochs: EpochEvent[] = [];
-  private overflows: string[] = [];
-  private timer: ReturnType<typeof setTimeout> | undefined;
+  private readonly results: ResultsView;
+  private readonly predictions: PredictView;
+  private readonly start = byId<HTMLButtonElement>('start');
+  private readonly pause = byId<HTMLButtonElement>('pause');
+  private readonly runs = byId<HTMLSelectElement>('runs');
+  private readonly backend = byId<HTMLSelectElement>('backend');
+  private events: readonly TrainEvent[] = [];
+  /** Steps that were told since `began`. */
+  private told = 0;
   private began = 0;
+  private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(
-    private readonly parts: TrainElements,
-    private readonly program: () => { readonly text: string; readonly settings: Readonly<Record<string, string | number>> },
-  ) {
-    this.trainer = connect<TrainFunctions>(new Worker('train-worker.js', { type: 'module' }), (data) =>
-      this.take((data as RunMessage).event),
-    );
-    parts.start.addEventListener('click', () => void this.run());
-    parts.pause.addEventListener('click', () => void this.trainer.pause());
-    onFiles(parts.data, (files) => this.keep(files));
+  constructor(private readonly program: () => { readonly text: string; readonly settings: Readonly<Record<string, string | number>> }) {
+    this.trainer = connect<TrainFunctions>(new Worker('train-worker.js', { type: 'module' }), (data) => this.take(data as RunMessage));
+    const say = (text: string): void => this.say(text);
+    this.results = new ResultsView(this.trainer, say);
+    this.predictions = new PredictView(this.trainer, say);
+    this.start.addEventListener('click', () => void this.run());
+    this.pause.addEventListener('click', () => void this.trainer.pause());
+    this.runs.addEventListener('change', () => this.choose(this.runs.value));
+    onChosen(byId('data'), (files) => this.keep(files));
+    onDropped((files) => (files.every(isPicture) && files.length > 0 ? this.predictions.show(files) : this.keep(files)));
     void this.prepare();
   }
 
   private async prepare(): Promise<void> {
     const devices = await this.trainer.devices();
     const usable = devices.filter(({ available }) => available);
-    this.parts.backend.replaceChildren(
+    this.backend.replaceChildren(
       ...usable.map(({ name, device, target }) => new Option(`${device ?? name}${target.low.includes('f16') ? '' : ', no fp16'}`, name)),
     );
     const webgpu = devices.find(({ name }) => name === 'webgpu');
@@ -65,7 +58,7 @@ export class TrainView {
 
   private async listRuns(): Promise<void> {
     const runs = await this.trainer.runs();
-    this.parts.runs.replaceChildren(
+    this.runs.replaceChildren(
       new Option('a new run', ''),
       ...runs.map(
         ({ run, model, updated }) => new Option(`go on: ${model ?? 'a run'}, ${updated?.slice(0, 16).replace('T', ' ') ?? ''}`, run),
@@ -73,100 +66,105 @@ export class TrainView {
     );
   }
 
-  private async keep(files: readonly File[]): Promise<void> {
+  private async keep(files: readonly GivenFile[]): Promise<void> {
     const kept = await this.trainer.keepData(files);
-    const what = kept.length === 1 ? 'file' : 'files';
     this.say(
-      kept.length === 0
+      kept === 0
         ? 'none of these is a file of CIFAR-10: data_batch_1.bin to test_batch.bin'
-        : `${kept.length} ${what} of CIFAR-10 kept here`,
+        : `${kept} ${kept === 1 ? 'file' : 'files'} of CIFAR-10 kept here`,
     );
   }
 
   private say(text: string): void {
-    this.parts.status.textContent = text;
+    byId('run-status').textContent = text;
   }
 
-  private async run(): Promise<void> {
-    const { start, pause, runs, backend } = this.parts;
+  private choose(run: string): void {
+    this.results.of(run);
+    this.predictions.of(run);
+  }
+
+  private setBusy(isBusy: boolean): void {
+    this.start.disabled = isBusy;
+    this.pause.disabled = !isBusy;
+    this.results.setBusy(isBusy);
+    this.predictions.setBusy(isBusy);
+  }
+
+  /** Trains what the page shows, or goes on with the run that is chosen; whether it came to its end. */
+  async run(): Promise<boolean> {
     const { text, settings } = this.program();
-    const chosen = { ...settings, backend: backend.value as 'webgpu' | 'reference' };
-    this.steps = [];
-    this.epochs = [];
-    this.overflows = [];
-    start.disabled = true;
-    pause.disabled = false;
+    const backend = this.backend.value as 'webgpu' | 'reference';
+    const watchGradients = byId<HTMLInputElement>('watch-gradients').checked;
+    const chosen = this.runs.value;
+    this.events = [];
+    this.choose(chosen);
+    this.setBusy(true);
     this.say('preparing …');
+    let isDone = false;
     try {
-      const { testAccuracy } = await (runs.value === ''
-        ? this.trainer.begin(text, chosen)
-        : this.trainer.goOn(runs.value, { backend: chosen.backend }));
-      this.say(testAccuracy === undefined || testAccuracy === null ? 'paused; the run is kept' : 'done; the run is kept');
+      const { testAccuracy } = await (chosen === ''
+        ? this.trainer.begin(text, { ...settings, backend, watchGradients })
+        : this.trainer.goOn(chosen, { backend, watchGradients }));
+      isDone = testAccuracy !== undefined && testAccuracy !== null;
+      this.say(isDone ? 'done; the run is kept' : 'paused; the run is kept');
     } catch (error) {
       const { message } = error as Error;
       this.say(message === 'paused' ? 'paused; the run is kept' : message);
     } finally {
-      start.disabled = false;
-      pause.disabled = true;
+      this.setBusy(false);
       this.draw();
       await this.listRuns();
     }
+    if (isDone) await this.results.test();
+    return isDone;
   }
 
-  private take(event: TrainEvent): void {
+  private take(message: RunMessage): void {
+    if ('gradients' in message) this.results.showGradients(message.gradients);
+    else this.takeEvent(message.event);
+  }
+
+  private takeEvent(event: TrainEvent): void {
     if (event.event === 'start') {
-      this.began = performance.now();
+      [this.began, this.told] = [performance.now(), 0];
       this.say(`training ${event.model} in ${event.precision} on ${event.device}`);
-    } else if (event.event === 'step') this.steps.push(event);
-    else if (event.event === 'epoch') this.epochs.push(event);
-    else if (event.event === 'overflow') this.overflows.push(`step ${event.step}: ${event.value} left its format`);
+      this.choose(event.run);
+    }
+    if (event.event === 'step') {
+      this.told += 1;
+      this.results.scale = event.loss_scale;
+    }
+    this.events = thinned([...this.events, event]);
     this.timer ??= setTimeout(() => this.draw(), REDRAW_MS);
   }
 
   private draw(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
-    const { steps, epochs, overflows } = this;
-    const last = steps.at(-1);
+    const { events } = this;
+    const last = events.findLast((event) => event.event === 'step');
     if (last === undefined) return;
-    const rate = ((steps.length - 1) / (performance.now() - this.began)) * 1000;
-    const accuracy = epochs.at(-1)?.test_accuracy;
-    const speed = epochs.at(-1)?.images_per_second;
-    const facts: readonly (readonly [string, string])[] = [
-      ['step', String(last.step)],
-      ['loss', last.loss?.toFixed(4) ?? 'not finite'],
-      ['loss scale', String(last.loss_scale)],
-      ['skipped steps', String(steps.filter(({ skipped }) => skipped).length)],
-      speed === undefined ? ['steps a second', Number.isFinite(rate) ? rate.toFixed(1) : '–'] : ['images a second', speed.toFixed(0)],
-      ['test accuracy', accuracy === undefined || accuracy === null ? '–' : `${(100 * accuracy).toFixed(1)} %`],
-    ];
-    this.parts.facts.innerHTML = join(
-      facts.map(([name, value]) => element('div', { class: 'fact' }, element('b', {}, value), element('span', {}, name))),
-    ).markup;
-    const losses = steps.filter(({ skipped, loss }) => !skipped && loss !== null).map(({ step, loss }): Point => [step, loss]);
-    const marks = steps.filter(({ skipped }) => skipped).map(({ step }) => ({ x: step, what: 'skipped: a gradient overflowed' }));
-    const charts = [
-      lineChart({
-        title: 'Loss',
-        x: 'step',
-        marks,
-        series: [
-          { name: 'step', points: losses, colour: 0, isFaint: true },
-          { name: `mean of ${SMOOTH}`, points: means(losses), colour: 0 },
-        ],
-      }),
-      lineChart({
-        title: 'Loss scale',
-        x: 'step',
-        isLog: true,
-        series: [
-          { name: 'loss scale', points: steps.map(({ step, loss_scale }): Point => [step, loss_scale]), colour: 2, isStepped: true },
-        ],
-      }),
-    ];
-    this.parts.curves.innerHTML = join([
-      ...charts.map((chart) => chart && element('figure', {}, element('figcaption', {}, chart.title), inlineFigure(chart))),
-      ...overflows.slice(-5).map((text) => element('p', { class: 'note' }, text)),
+    const epoch = events.findLast((event) => event.event === 'epoch');
+    const skipped = events.filter((event) => event.event === 'step' && event.skipped).length;
+    const rate = ((this.told - 1) / (performance.now() - this.began)) * 1000;
+    const accuracy = epoch?.test_accuracy;
+    byId('facts').innerHTML = join([
+      facts([
+        { name: 'step', value: String(last.step) },
+        { name: 'loss', value: last.loss?.toFixed(4) ?? 'not finite' },
+        { name: 'loss scale', value: String(last.loss_scale) },
+        { name: 'skipped steps', value: String(skipped) },
+        epoch === undefined
+          ? { name: 'steps a second', value: Number.isFinite(rate) && rate > 0 ? rate.toFixed(1) : '–' }
+          : { name: 'images a second', value: epoch.images_per_second.toFixed(0) },
+        { name: 'test accuracy', value: accuracy === undefined || accuracy === null ? '–' : `${(100 * accuracy).toFixed(1)} %` },
+      ]),
+    ]).markup;
+    const drawn: DrawnRun = { events, epochSteps: undefined, summary: { run: '' } };
+    byId('curves').innerHTML = join([
+      figureGrid(curveFigures([drawn], (run) => run)),
+      ...findingsOf(events).slice(0, FINDINGS_SHOWN).map(note),
     ]).markup;
   }
 }

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { unzipSync } from 'fflate';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { buildPlayground } from '../../scripts/build-playground.js';
-import { type Playground, servePlayground, train } from '../../src/index.js';
+import { evaluate, type Playground, predict, servePlayground, train } from '../../src/index.js';
+import { formatPercent } from '../../src/numeric/readable.js';
+import { encodePng } from '../../src/training/data/picture.js';
+import { readSafetensors } from '../../src/training/safetensors.js';
 import { chromiumWithF16, findChromium } from '../support/chromium.js';
 import { skip } from '../support/skip.js';
 import { useTiny } from '../support/tiny.js';
@@ -25,6 +29,11 @@ train { loss cross_entropy  optimizer adam(lr: 1e-3)  batch 8  epochs 1  seed 7 
 
 /** An expression: what of a page is laid out wrongly. */
 const FAULTS_OF_LAYOUT = readFileSync(new URL('../figures/faults-of-layout.js', import.meta.url), 'utf8');
+
+async function tensorsOf(path: string): Promise<readonly unknown[]> {
+  const { tensors } = await readSafetensors(path);
+  return [...tensors].map(([name, { shape, data }]) => [name, shape, [...data]]);
+}
 
 /** Waits for another plan than that which is shown. */
 async function replanned(page: Page, change: () => Promise<void>): Promise<string> {
@@ -50,7 +59,10 @@ describe('the playground', () => {
     const folder = work.path('playground');
     await buildPlayground(folder);
     playground = await servePlayground(work.file('net.amp', NET), { folder });
-    browser = await chromium.launch({ executablePath: made.program, args: ['--no-sandbox', '--enable-unsafe-webgpu'] });
+    browser = await chromium.launch({
+      executablePath: made.program,
+      args: ['--no-sandbox', '--enable-unsafe-webgpu', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
+    });
     watched = await watchedPage(browser);
     page = watched.page;
     await page.goto(playground.url);
@@ -121,7 +133,7 @@ describe('the playground', () => {
     assert.match(again, /^Net: /);
   });
 
-  it('trains in fp16 with the loss and the accuracy that Node comes to, and finds the run again', async () => {
+  it('trains in fp16 with the loss and the accuracy that Node comes to', async () => {
     await page.click('#start');
     await page.waitForSelector('#start[disabled]');
     await page.waitForSelector('#start:not([disabled])');
@@ -141,6 +153,66 @@ describe('the playground', () => {
     assert.deepEqual(shown.slice(0, 4), ['10', last!.toFixed(4), '65536', '0']);
     assert.match((await page.textContent('#facts'))!, /\d+images a second/);
     assert.equal(shown[5], `${(100 * testAccuracy!).toFixed(1)} %`);
+  });
+
+  it('shows of a run what a report does: the test by class, mistakes with pictures, and what fp16 loses of the gradients', async () => {
+    await page.waitForSelector('#test-result section');
+    const titles = await page.locator('#curves figcaption').allTextContents();
+    assert.deepEqual(titles.slice(0, 2), ['Loss', 'Accuracy']);
+    const tested = (await evaluate(work.path('run'), { backend: 'webgpu' }))!;
+    assert.match(
+      (await page.textContent('#test-result'))!,
+      new RegExp(`accuracy ${formatPercent(tested.accuracy!)}, loss ${tested.loss.toFixed(4)}`),
+    );
+    const cells = await page.locator('#test-result rect title').allTextContents();
+    assert.equal(cells.length, tested.details!.confusion.flat().filter((count) => count > 0).length);
+    assert.equal(await page.locator('#test-result .pictures img').count(), tested.details!.worst.length);
+    await page.click('#gradients');
+    await page.waitForSelector('#gradients-result section');
+    const gradients = (await page.textContent('#gradients-result'))!;
+    assert.match(gradients, /At loss scale 65,536[\s\S]*conv1[\s\S]*head/);
+    assert.ok((await page.locator('#gradients-result rect').count()) > 10);
+  });
+
+  it('gives away the run, its weights and its report', async () => {
+    const saved = async (id: string): Promise<Buffer> => {
+      const [download] = await Promise.all([page.waitForEvent('download'), page.click(`#${id}`)]);
+      return readFileSync(await download.path());
+    };
+    const weights = await saved('save-weights');
+    const kept = work.path('weights.safetensors');
+    writeFileSync(kept, weights);
+    assert.deepEqual(await tensorsOf(kept), await tensorsOf(join(work.path('run'), 'last.safetensors')));
+    const files = unzipSync(await saved('save-run'));
+    assert.deepEqual(Buffer.from(files['last.safetensors']!), weights);
+    assert.deepEqual(
+      Object.keys(files).sort(),
+      readdirSync(work.path('run'))
+        .map((name) => name.replace('net.amp', 'playground.amp'))
+        .sort(),
+    );
+    const report = (await saved('save-report')).toString();
+    for (const said of [/^<!doctype html>/, /id="test"/, /id="plan"/, /id="filters"/, /<img src="data:image\/png/])
+      assert.match(report, said);
+  });
+
+  it('says what a picture shows, one that is given and one of the camera, as Node does', async () => {
+    const pixels = Uint8Array.from({ length: 16 * 16 * 3 }, (_, at) => (7 * at) % 256);
+    const png = work.path('picture.png');
+    writeFileSync(png, await encodePng(pixels, [16, 16, 3]));
+    await page.setInputFiles('#pictures', png);
+    await page.waitForSelector('#predictions img');
+    const [found] = await predict(work.path('run'), [png], { backend: 'webgpu' });
+    const words = found!.top.map(({ name, probability }) => `${name} ${formatPercent(probability)}`);
+    assert.deepEqual(await page.locator('#predictions > div > div').allTextContents(), words);
+    await page.click('#camera');
+    await page.waitForSelector('#guess div');
+    await page.click('#camera');
+    await page.waitForSelector('#seen', { state: 'hidden' });
+    assert.deepEqual(await page.evaluate(FAULTS_OF_LAYOUT), []);
+  });
+
+  it('finds the run again', async () => {
     await page.reload();
     await page.waitForSelector('body[data-planned]');
     await page.locator('#runs option').nth(1).waitFor({ state: 'attached' });

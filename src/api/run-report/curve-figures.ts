@@ -46,11 +46,28 @@ function bySteps(facts: DrawnRun, name: string, colour: number, value: (event: S
   return { name, colour, isFaint: true, points: stepsOf(facts).map((event): Point => [at(event.step), number(value(event))]) };
 }
 
+/** Steps of which a curve in bold is the mean: a single step says little. */
+const SMOOTHED = 25;
+
+/** Means over the steps before, as far as these are finite; nothing of a run of few steps. */
+function smoothed({ points, ...series }: Series): readonly Series[] {
+  const finite = points.filter(([, value]) => Number.isFinite(value));
+  if (finite.length <= SMOOTHED) return [];
+  let sum = 0;
+  const means = finite.map(([x, value], index): Point => {
+    sum += value - (index >= SMOOTHED ? finite[index - SMOOTHED]![1] : 0);
+    return [x, sum / Math.min(index + 1, SMOOTHED)];
+  });
+  return [{ ...series, name: `mean of ${SMOOTHED} steps`, isFaint: false, points: means }];
+}
+
 function lossSeries(facts: DrawnRun, colour: number, naming: Naming, isOnly: boolean): readonly Series[] {
   const { run } = facts.summary;
   const validated = epochsOf(facts).some(({ validation_loss }) => validation_loss !== undefined);
+  const steps = bySteps(facts, naming(run, 'a step'), colour, ({ loss }) => loss);
   return [
-    bySteps(facts, naming(run, 'a step'), colour, ({ loss }) => loss),
+    steps,
+    ...(isOnly ? smoothed(steps) : []),
     ...(isOnly ? [byEpoch(facts, 'training', colour, ({ train_loss }) => train_loss)] : []),
     ...(isOnly && validated ? [byEpoch(facts, 'validation', colour + 2, ({ validation_loss }) => validation_loss)] : []),
     byEpoch(facts, naming(run, 'test'), isOnly ? colour + 1 : colour, ({ test_loss }) => test_loss),

@@ -1,6 +1,7 @@
 import { inlineFigure, type NamedFigure } from '../../figures/figure.js';
 import { type Child, element, empty, join, type Markup } from '../../figures/markup.js';
 import { PAGE_STYLE } from '../../figures/style.js';
+import { VERSION } from '../../files/version.js';
 
 export interface Fact {
   readonly name: string;
@@ -58,8 +59,8 @@ export function sectionMarkup({ id, title, content }: PageSection): Markup {
   return element('section', { id }, element('h2', {}, title), join(content));
 }
 
-/** A page that needs nothing from elsewhere, and runs no script. */
-export function page(title: string, subtitle: string, sections: readonly PageSection[]): string {
+/** A page of these runs that needs nothing from elsewhere, and runs no script. */
+export function page(title: string, runs: readonly string[], sections: readonly PageSection[]): string {
   const head = element(
     'head',
     {},
@@ -76,7 +77,7 @@ export function page(title: string, subtitle: string, sections: readonly PageSec
     'body',
     {},
     element('h1', {}, title),
-    element('p', { class: 'note' }, subtitle),
+    note(`Made by ampc ${VERSION} from ${runs.join(', ')}`),
     element('nav', {}, ...links),
     ...parts,
   );

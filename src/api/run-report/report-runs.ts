@@ -1,23 +1,21 @@
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { type KeysOf, refuseUnknown } from '../../choose/option-keys.js';
 import type { BackendChoice } from '../../choose/plan-file.js';
 import { UserError } from '../../diagnostics/diagnostic.js';
 import { confusionMatrix } from '../../figures/confusion.js';
 import { type Figure, type NamedFigure, svgFile } from '../../figures/figure.js';
-import { VERSION } from '../../files/version.js';
 import { compareRuns } from '../compare-runs.js';
 import { evaluate, type TestResult } from '../evaluate.js';
 import { runNames } from '../run-folders.js';
-import { lastWeights } from '../stored-model.js';
 import { writeOutput } from '../write-result.js';
 import { curveFigures } from './curve-figures.js';
-import { firstFilters } from './filters.js';
-import { note, type PageSection, page } from './page.js';
+import { type PageSection, page } from './page.js';
 import { planFigures } from './plan-figures.js';
 import { plansSection } from './plans-section.js';
-import { comparisonSection, curvesSection, summarySection } from './results-sections.js';
+import { comparisonSection, curvesSection } from './results-sections.js';
 import { type RunFacts, readRunFacts } from './run-facts.js';
-import { filtersSection, planSection, sourceSection, testSection } from './sections.js';
+import { runPage, SHOWN_MISTAKES } from './run-page.js';
+import { sourceSection } from './sections.js';
 
 export const REPORT_FORMATS = ['html', 'svg', 'png'] as const;
 export type ReportFormat = (typeof REPORT_FORMATS)[number];
@@ -59,9 +57,6 @@ const REPORT_KEYS: KeysOf<ReportOptions> = {
   threads: true,
 };
 
-const LONGEST_SIDE = 128;
-const MISTAKES = 24;
-
 function namesOf(runs: readonly string[]): (run: string) => string {
   const names = new Map(runNames(runs).map((name, index) => [runs[index], name]));
   return (run) => names.get(run) ?? run;
@@ -71,35 +66,11 @@ function namesOf(runs: readonly string[]): (run: string) => string {
 async function testRun(run: string, options: ReportOptions): Promise<TestResult | string | undefined> {
   const { data, backend, threads, signal, onNotice, onProgress } = options;
   try {
-    return await evaluate(run, { data, backend, threads, signal, onNotice, onProgress, worst: MISTAKES, pictures: LONGEST_SIDE });
+    return await evaluate(run, { data, backend, threads, signal, onNotice, onProgress, ...SHOWN_MISTAKES });
   } catch (error) {
     if (error instanceof UserError) return error.message;
     throw error;
   }
-}
-
-async function filtersOf({ plan, summary }: RunFacts): Promise<readonly PageSection[]> {
-  if (typeof plan === 'string') return [];
-  try {
-    const filters = await firstFilters(plan, await lastWeights(summary.run));
-    return filters === undefined ? [] : [filtersSection(filters)];
-  } catch (error) {
-    if (error instanceof UserError) return [{ id: 'filters', title: 'First filters', content: [note(error.message)] }];
-    throw error;
-  }
-}
-
-const missing = (id: string, title: string, why: string): PageSection => ({ id, title, content: [note(`Not here: ${why}`)] });
-
-async function sectionsOfOne(facts: RunFacts, test: TestResult | string): Promise<readonly PageSection[]> {
-  return [
-    summarySection(facts),
-    curvesSection(curveFigures([facts], basename)),
-    typeof test === 'string' ? missing('test', 'Test', test) : testSection(test),
-    typeof facts.plan === 'string' ? missing('plan', 'Plan', facts.plan) : planSection(facts.plan),
-    ...(await filtersOf(facts)),
-    sourceSection(facts),
-  ];
 }
 
 async function sectionsOfMany(runs: readonly RunFacts[]): Promise<readonly PageSection[]> {
@@ -162,9 +133,10 @@ export async function reportRuns(dirs: readonly string[], options: ReportOptions
   if (wanted && typeof test === 'string') options.onNotice?.(`the report has no test: ${test}`);
   if (format === 'html') {
     const out = options.out ?? join(first, 'report.html');
-    const title = runs.length === 1 ? `${runs[0]!.summary.model ?? 'A run'}: ${basename(first)}` : `${runs.length} runs`;
-    const sections = runs.length === 1 ? await sectionsOfOne(runs[0]!, test) : await sectionsOfMany(runs);
-    await writeOutput(out, page(title, `Made by ampc ${VERSION} from ${dirs.join(', ')}`, sections));
+    await writeOutput(
+      out,
+      runs.length === 1 ? await runPage(runs[0]!, test) : page(`${runs.length} runs`, dirs, await sectionsOfMany(runs)),
+    );
     return { format, files: [out], runs: dirs };
   }
   const folder = options.out ?? join(first, 'figures');
