@@ -38,9 +38,9 @@ function settings(): Readonly<Record<string, string | number>> {
 }
 
 /** Shows how the plan differs from that with what is chosen to compare, `key=value`. */
-async function showDifference(text: string, report: PlanReport, own: number): Promise<void> {
+async function showDifference(report: PlanReport, own: number): Promise<void> {
   const [key, value] = other.value.split('=') as [string, string | undefined];
-  const found = value === undefined ? undefined : await language.compare(text, { ...settings(), [key]: value });
+  const found = value === undefined ? undefined : await language.compare({ ...settings(), [key]: value });
   if (own !== version) return;
   difference.hidden = found === undefined;
   if (found === undefined) return;
@@ -55,7 +55,7 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 async function replan(): Promise<void> {
   const own = ++version;
   const text = editor.text();
-  const { report, ms, diagnostics } = await language.plan(text, settings());
+  const { report, ms, diagnostics, hints } = await language.plan(text, settings());
   if (own !== version) return;
   if (report === undefined) {
     planView.dim();
@@ -63,13 +63,13 @@ async function replan(): Promise<void> {
     return;
   }
   planView.show(report);
+  editor.showHints(text, hints);
   await story.follow(report);
-  await showDifference(text, report, own);
+  await showDifference(report, own);
   if (own !== version) return;
   const step = report.functions.find(({ name }) => name === 'train_step');
   status.textContent = `${report.model}: ${step?.kernels} kernels and ${step?.casts} casts in a step, ${formatBytes(report.memory.total)}; planned in ${ms.toFixed(0)} ms`;
   document.body.dataset['planned'] = String(own);
-  editor.showHints(text, await language.hints(text));
 }
 
 function later(): void {

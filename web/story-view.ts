@@ -5,7 +5,8 @@ import { type Child, element, join } from '../src/figures/markup.js';
 import { formatType } from '../src/ir/types.js';
 import { formatBytes } from '../src/numeric/bytes.js';
 import type { LayerOp, LayerOps } from '../src/plan/layer-ops.js';
-import type { Kernel, LanguageFunctions } from './language-worker.js';
+import type { LanguageFunctions } from './language-worker.js';
+import type { Kernel } from './planner.js';
 import type { Remote } from './rpc.js';
 
 type Layer = PlanReport['layers'][number];

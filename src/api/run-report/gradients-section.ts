@@ -52,12 +52,11 @@ export function gradientsSection({ values, steps, batch, advice }: Calibration, 
   );
   const low = layers.filter(({ isInF16 }) => isInF16);
   const broken = low.filter(({ overflows }) => overflows).map(({ row }) => row.name);
+  const largest = advice?.largest;
   const said = [
     `At loss scale ${formatCount(scale)}, in ${steps === 1 ? 'a step' : `${steps} steps`} of ${batch} images, measured in fp32.`,
     broken.length > 0 ? `What overflows fp16: gradients of ${broken.join(', ')}.` : undefined,
-    advice?.largest === undefined || advice === null
-      ? undefined
-      : `The largest scale at which nothing overflows here is ${formatCount(advice.largest.scale)}: ${formatPercent(advice.largest.lost)} are lost at it.`,
+    largest && `Nothing overflows here up to scale ${formatCount(largest.scale)}, at which ${formatPercent(largest.lost)} are lost.`,
     low.length === 0 ? 'No gradient is in fp16, so that nothing is lost.' : undefined,
   ];
   return {
