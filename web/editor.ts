@@ -125,6 +125,12 @@ export function createEditor(parent: HTMLElement, doc: string, language: Remote<
   return {
     text: () => view.state.doc.toString(),
     replace: (text: string) => view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text } }),
+    /** Writes `to` where `from` stands first; whether it is there. */
+    write: (from: string, to: string) => {
+      const at = view.state.doc.toString().indexOf(from);
+      if (at >= 0) view.dispatch({ changes: { from: at, to: at + from.length, insert: to } });
+      return at >= 0;
+    },
     /** Shows hints, unless the text has changed since they were made. */
     showHints: (text: string, hints: readonly Hint[]) => {
       if (view.state.doc.toString() !== text) return;

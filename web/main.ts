@@ -3,6 +3,7 @@ import { formatBytes } from '../src/numeric/bytes.js';
 import { differenceOf } from './difference-view.js';
 import { createEditor } from './editor.js';
 import { EXAMPLES } from './examples.js';
+import { GuideView } from './guide-view.js';
 import type { LanguageFunctions } from './language-worker.js';
 import { byId, useReportStyle } from './page.js';
 import { PlanView } from './plan-view.js';
@@ -49,26 +50,29 @@ async function showDifference(report: PlanReport, own: number): Promise<void> {
   else difference.textContent = `With ${name} there is no plan: ${found.why}`;
 }
 
+let shown: PlanReport | undefined;
 let version = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
 async function replan(): Promise<void> {
   const own = ++version;
   const text = editor.text();
-  const { report, ms, diagnostics, hints } = await language.plan(text, settings());
+  const { report, times, ms, diagnostics, hints } = await language.plan(text, settings());
   if (own !== version) return;
   if (report === undefined) {
     planView.dim();
     status.textContent = diagnostics[0]?.message ?? 'there is no plan';
     return;
   }
-  planView.show(report);
+  shown = report;
+  planView.show(report, times);
   editor.showHints(text, hints);
   await story.follow(report);
   await showDifference(report, own);
   if (own !== version) return;
   const step = report.functions.find(({ name }) => name === 'train_step');
-  status.textContent = `${report.model}: ${step?.kernels} kernels and ${step?.casts} casts in a step, ${formatBytes(report.memory.total)}; planned in ${ms.toFixed(0)} ms`;
+  const parts = `${step?.kernels} kernels and ${step?.casts} casts in a step, ${formatBytes(report.memory.total)}`;
+  status.textContent = `${report.model}: ${parts}; planned in ${ms.toFixed(0)} ms`;
   document.body.dataset['planned'] = String(own);
 }
 
@@ -81,8 +85,36 @@ const editor = createEditor(byId('editor'), programs[example.value]!, language, 
 const story = new StoryView(byId('story'), language, editor.goTo);
 const planView = new PlanView(byId('plan'), byId('plan-figures'), (layer) => void story.tell(layer));
 
-new TrainView(() => ({ text: editor.text(), settings: settings() }));
+const training = new TrainView(() => ({ text: editor.text(), settings: settings() }));
 
-example.addEventListener('change', () => editor.replace(programs[example.value]!));
+/** Plans what the editor has now, and does not wait for further keys. */
+function replanNow(): Promise<void> {
+  clearTimeout(timer);
+  return replan();
+}
+
+const guide = new GuideView({
+  open: (name) => {
+    for (const control of [precision, policy, batch, other]) control.value = '';
+    editor.replace(programs[name]!);
+    return replanNow();
+  },
+  write: async (from, to) => {
+    if (!editor.write(from, to)) throw new Error(`the text has no line \`${from.trim()}\` any more: begin again`);
+    await replanNow();
+  },
+  train: () => training.runAnew(),
+  show: async (layer) => {
+    const found = shown?.layers.find((one) => one.layer === layer);
+    if (found === undefined) throw new Error(`the plan has no layer \`${layer}\`: begin again`);
+    await story.tell(found);
+  },
+  gradients: (scale) => training.measureGradients(scale),
+});
+
+example.addEventListener('change', () => {
+  editor.replace(programs[example.value]!);
+  guide.tell(example.value);
+});
 for (const control of [precision, policy, batch, other]) control.addEventListener('change', () => void replan());
 void replan();

@@ -1,10 +1,11 @@
+import { figureGrid, note } from '../src/api/run-report/page.js';
+import { memoryFigure, workFigure } from '../src/api/run-report/plan-figures.js';
+import { type LayerTimes, timeFigure } from '../src/api/run-report/time-figure.js';
 import type { PlanReport } from '../src/browser.js';
-import { barChart } from '../src/figures/bar-chart.js';
 import { inlineFigure } from '../src/figures/figure.js';
 import { type DrawnLayer, layerGraph } from '../src/figures/layer-graph.js';
 import { type Child, element, join } from '../src/figures/markup.js';
 import { formatBytes } from '../src/numeric/bytes.js';
-import { MEMORY_CLASSES } from '../src/plan/footprint.js';
 
 /** Of the loss and the input there is no layer. */
 function drawn({ layer, op, shape, result, gradient, why }: PlanReport['layers'][number]): DrawnLayer {
@@ -29,20 +30,17 @@ export function graphOf({ layers, edges }: PlanReport): Child {
   return figure === undefined ? element('p', { class: 'note' }, 'There are too many layers to draw.') : inlineFigure(figure);
 }
 
-function memoryOf({ memory, fp32Memory }: PlanReport): Child {
-  const bars = MEMORY_CLASSES.filter((name) => memory[name] > 0).map((name) => ({ name, value: memory[name], colour: 'blue' as const }));
-  const figure = barChart('Memory in training', bars, formatBytes);
+function barsOf(report: PlanReport, times: LayerTimes): Child {
+  const { memory, fp32Memory } = report;
+  const figures = [
+    { name: 'memory', figure: memoryFigure(memory) },
+    { name: 'time-by-layer', figure: timeFigure(times) },
+    { name: 'work-by-layer', figure: workFigure(report.layers) },
+  ];
   return join([
-    figure === undefined ? undefined : element('figure', {}, element('figcaption', {}, figure.title), inlineFigure(figure)),
-    element('p', { class: 'note' }, `${formatBytes(memory.total)} in all; the same model in fp32 takes ${formatBytes(fp32Memory.total)}.`),
+    figureGrid(figures.flatMap(({ name, figure }) => (figure === undefined ? [] : [{ name, figure }]))),
+    note(`${formatBytes(memory.total)} in all; the same model in fp32 takes ${formatBytes(fp32Memory.total)}.`),
   ]);
-}
-
-/** Layers whose work is more than nothing, by their share of it: what takes the time, where no kernel was timed. */
-function workOf({ layers }: PlanReport): Child {
-  const bars = layers.filter(({ flops }) => flops > 0).map(({ layer, flops }) => ({ name: layer, value: flops, colour: 'green' as const }));
-  const figure = barChart('Operations forward, by layer', bars, (value) => `${(value / 1e6).toPrecision(3)} M`);
-  return figure && element('figure', {}, element('figcaption', {}, figure.title), inlineFigure(figure));
 }
 
 function castsOf({ casts }: PlanReport): Child {
@@ -70,9 +68,9 @@ export class PlanView {
     private readonly tell: (layer: PlanReport['layers'][number]) => void,
   ) {}
 
-  show(report: PlanReport): void {
+  show(report: PlanReport, times: LayerTimes): void {
     this.place.innerHTML = element('div', { class: 'graph', tabindex: 0, role: 'region', 'aria-label': 'layers' }, graphOf(report)).markup;
-    this.figures.innerHTML = join([castsOf(report), element('div', { class: 'figures' }, memoryOf(report), workOf(report))]).markup;
+    this.figures.innerHTML = join([castsOf(report), barsOf(report, times)]).markup;
     this.place.classList.remove('stale');
     const layers = new Map(report.layers.map((layer) => [layer.layer, layer]));
     for (const box of this.place.querySelectorAll<SVGGElement>('.graph g')) {

@@ -1,3 +1,4 @@
+import { layerTimes } from '../src/api/run-report/time-figure.js';
 import { type Compiled, explainLayers, explainPlan, type PlanReport, type Settings, UserError } from '../src/browser.js';
 import { planFor } from '../src/choose/plan-file.js';
 import { emitWgsl, type WgslProgram } from '../src/codegen/wgsl/emit.js';
@@ -86,7 +87,7 @@ export class Planner {
     const ms = performance.now() - started;
     if ('diagnostics' in found) return { report: undefined, ms, diagnostics: found.diagnostics };
     this.current = found;
-    return { report: found.report, ms, diagnostics: [] };
+    return { report: found.report, times: layerTimes(found.compiled.plan, found.compiled.costs), ms, diagnostics: [] };
   }
 
   /** How another choice of settings would change the plan that is shown; the mistakes where that has no plan. */

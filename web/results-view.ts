@@ -64,11 +64,11 @@ export class ResultsView {
     });
   }
 
-  /** Measures the gradients of a step: at the scale that was told last, or that runs begin with. */
-  measureGradients(): Promise<void> {
+  /** Measures the gradients of a step: at the scale that was told last, or that runs begin with, unless another is asked for. */
+  measureGradients(scale = this.scale): Promise<void> {
     return this.busily(async () => {
       byId('gradients-result').innerHTML = note('measuring …').markup;
-      this.showGradients(await this.trainer.gradients(this.run, this.scale));
+      this.showGradients(await this.trainer.gradients(this.run, scale));
     });
   }
 

@@ -91,6 +91,19 @@ export class TrainView {
     this.predictions.setBusy(isBusy);
   }
 
+  /** Trains what the page shows as a new run. */
+  async runAnew(): Promise<void> {
+    if (this.start.disabled) throw new Error('a run is being trained: pause it, or wait for its end');
+    this.runs.value = '';
+    await this.run();
+  }
+
+  /** Of the run that was trained last, at a loss scale or that of its last step. Throws an Error where there is none. */
+  async measureGradients(scale?: number): Promise<void> {
+    if (byId('run-tools').hidden) throw new Error('train it first');
+    await this.results.measureGradients(scale);
+  }
+
   /** Trains what the page shows, or goes on with the run that is chosen; whether it came to its end. */
   async run(): Promise<boolean> {
     const { text, settings } = this.program();
@@ -98,6 +111,7 @@ export class TrainView {
     const watchGradients = byId<HTMLInputElement>('watch-gradients').checked;
     const chosen = this.runs.value;
     this.events = [];
+    for (const id of ['facts', 'curves']) byId(id).replaceChildren();
     this.choose(chosen);
     this.setBusy(true);
     this.say('preparing …');
@@ -152,7 +166,7 @@ export class TrainView {
     byId('facts').innerHTML = join([
       facts([
         { name: 'step', value: String(last.step) },
-        { name: 'loss', value: last.loss?.toFixed(4) ?? 'not finite' },
+        { name: 'loss', value: Number.isFinite(last.loss) ? last.loss.toFixed(4) : 'not finite' },
         { name: 'loss scale', value: String(last.loss_scale) },
         { name: 'skipped steps', value: String(skipped) },
         epoch === undefined

@@ -90,6 +90,11 @@ describe('the playground', () => {
     await page.getByText('C of kernel conv1', { exact: true }).waitFor();
     assert.match((await page.locator('.in-c pre').allTextContents()).join('\n'), /train_step: conv1 \(contraction\)[\s\S]*k_conv1_launch/);
     await page.waitForSelector('.hint-cast');
+    const figures = await page.locator('#plan-figures figcaption').allTextContents();
+    assert.deepEqual(
+      figures.map((title) => title.split(' ')[0]),
+      ['Memory', 'Time', 'Multiplications'],
+    );
   });
 
   it('is reached by keyboard: every control, the editor, the layers', async () => {
@@ -217,6 +222,35 @@ describe('the playground', () => {
     await page.waitForSelector('body[data-planned]');
     await page.locator('#runs option').nth(1).waitFor({ state: 'attached' });
     assert.match((await page.locator('#runs option').nth(1).textContent())!, /^go on: Net/);
+  });
+
+  it('tells the story of an overflow step by step, and does each: trained, traced, pinned, trained', async () => {
+    await replanned(page, async () => void (await page.selectOption('#example', 'an overflow forward')));
+    const step = (name: string) => page.locator('#guide').getByRole('button', { name }).click();
+    await step('Train it');
+    await page.waitForSelector('#start[disabled]');
+    await page.waitForSelector('#start:not([disabled])');
+    assert.match((await page.textContent('#curves'))!, /mul of energy .*reached [\d,]+, fp16 ends at 65,504/);
+    assert.match((await page.textContent('#run-status'))!, /20 steps in a row were skipped/);
+    await step('Show energy');
+    await page
+      .locator('#story h2')
+      .filter({ hasText: /^energy, f16/ })
+      .waitFor();
+    await replanned(page, () => step('Pin energy to fp32'));
+    await page
+      .locator('#story h2')
+      .filter({ hasText: /^energy, f32/ })
+      .waitFor();
+    assert.match((await page.textContent('.cm-content'))!, /keep energy in fp32/);
+    await step('Train again');
+    await page.waitForFunction('Number(document.querySelector("#facts b").textContent) > 25');
+    await page.click('#pause');
+    await page.waitForSelector('#start:not([disabled])');
+    assert.equal(await page.locator('#facts b').nth(3).textContent(), '0', 'no step is skipped');
+    assert.deepEqual(await page.evaluate(FAULTS_OF_LAYOUT), []);
+    await page.selectOption('#example', 'the file that was given');
+    await page.waitForSelector('#guide', { state: 'hidden' });
   });
 
   it('trains on the files of CIFAR-10 that it is given', async () => {

@@ -89,7 +89,7 @@ describe('ampc report', () => {
     const names = svg.files.map((file) => file.split('/').at(-1));
     assert.deepEqual(names, [
       ...['loss.svg', 'accuracy.svg', 'learning-rate.svg', 'loss-scale.svg', 'images-per-second.svg'],
-      ...['plan.svg', 'memory.svg', 'kept-by-layer.svg', 'work-by-layer.svg'],
+      ...['plan.svg', 'memory.svg', 'kept-by-layer.svg', 'time-by-layer.svg', 'work-by-layer.svg'],
     ]);
     const png = await reported(...tested(run('one')), '--format', 'png', '--out', work.path('png'));
     assert.equal(png.files.length, svg.files.length + 1, 'with the confusion matrix');

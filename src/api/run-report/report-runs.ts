@@ -14,7 +14,7 @@ import { planFigures } from './plan-figures.js';
 import { plansSection } from './plans-section.js';
 import { comparisonSection, curvesSection } from './results-sections.js';
 import { type RunFacts, readRunFacts } from './run-facts.js';
-import { runPage, SHOWN_MISTAKES } from './run-page.js';
+import { measuredCosts, runPage, SHOWN_MISTAKES } from './run-page.js';
 import { sourceSection } from './sections.js';
 
 export const REPORT_FORMATS = ['html', 'svg', 'png'] as const;
@@ -96,7 +96,7 @@ async function pngOf(figure: Figure): Promise<Uint8Array> {
     .toBuffer();
 }
 
-function figuresOf(runs: readonly RunFacts[], test: TestResult | string): readonly NamedFigure[] {
+async function figuresOf(runs: readonly RunFacts[], test: TestResult | string): Promise<readonly NamedFigure[]> {
   const [first] = runs;
   const nameOf = namesOf(runs.map(({ summary }) => summary.run));
   const curves = curveFigures(runs, nameOf);
@@ -111,7 +111,7 @@ function figuresOf(runs: readonly RunFacts[], test: TestResult | string): readon
   return [
     ...curves,
     ...(matrix === undefined ? [] : [{ name: 'confusion', figure: matrix }]),
-    ...(typeof first.plan === 'string' ? [] : planFigures(first.plan)),
+    ...(typeof first.plan === 'string' ? [] : planFigures(first.plan, await measuredCosts(first))),
   ];
 }
 
@@ -141,7 +141,7 @@ export async function reportRuns(dirs: readonly string[], options: ReportOptions
   }
   const folder = options.out ?? join(first, 'figures');
   const files: string[] = [];
-  for (const { name, figure } of figuresOf(runs, test)) {
+  for (const { name, figure } of await figuresOf(runs, test)) {
     const path = join(folder, `${name}.${format}`);
     await writeOutput(path, format === 'svg' ? svgFile(figure) : await pngOf(figure));
     files.push(path);

@@ -1,5 +1,8 @@
+import { knownCosts } from '../../choose/formats.js';
 import { UserError } from '../../diagnostics/diagnostic.js';
+import { type CostTable, stepCost } from '../../plan/cost-table.js';
 import { basename } from '../../platform/path.js';
+import { describeBackend } from '../../runtime/select.js';
 import type { TestResult } from '../evaluate.js';
 import type { EvaluateOptions } from '../model-options.js';
 import { lastWeights } from '../stored-model.js';
@@ -26,6 +29,13 @@ async function filtersOf({ plan, summary }: RunFacts): Promise<readonly PageSect
 
 const missing = (id: string, title: string, why: string): PageSection => ({ id, title, content: [note(`Not here: ${why}`)] });
 
+/** Times of all the plan's kernels on the device of the run's backend, where this machine has measured them (`ampc tune`). */
+export async function measuredCosts({ plan, choices }: RunFacts): Promise<CostTable | undefined> {
+  if (typeof plan === 'string') return undefined;
+  const costs = await knownCosts(await describeBackend(choices.backend), {});
+  return costs !== undefined && stepCost(plan, 1, costs).estimated === 0 ? costs : undefined;
+}
+
 /** All that a report has of one run, with its test or why there is none, as a page that needs nothing else. Throws the system's error. */
 export async function runPage(facts: RunFacts, test: TestResult | string): Promise<string> {
   const { run, model } = facts.summary;
@@ -33,7 +43,7 @@ export async function runPage(facts: RunFacts, test: TestResult | string): Promi
     summarySection(facts),
     curvesSection(curveFigures([facts], basename)),
     typeof test === 'string' ? missing('test', 'Test', test) : testSection(test),
-    typeof facts.plan === 'string' ? missing('plan', 'Plan', facts.plan) : planSection(facts.plan),
+    typeof facts.plan === 'string' ? missing('plan', 'Plan', facts.plan) : planSection(facts.plan, await measuredCosts(facts)),
     ...(await filtersOf(facts)),
     sourceSection(facts),
   ];

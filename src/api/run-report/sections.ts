@@ -2,6 +2,7 @@ import { confusionMatrix } from '../../figures/confusion.js';
 import { element } from '../../figures/markup.js';
 import { formatBytes } from '../../numeric/bytes.js';
 import { formatCount } from '../../numeric/readable.js';
+import type { CostTable } from '../../plan/cost-table.js';
 import type { Plan } from '../../plan/plan.js';
 import { castReports } from '../../plan/report.js';
 import type { TestResult } from '../evaluate.js';
@@ -14,8 +15,8 @@ import type { RunFacts } from './run-facts.js';
 
 const MOST_CASTS = 40;
 
-export function planSection(plan: Plan): PageSection {
-  const figures = planFigures(plan);
+export function planSection(plan: Plan, costs?: CostTable): PageSection {
+  const figures = planFigures(plan, costs);
   const graph = figures.find(({ name }) => name === 'plan');
   const casts = [...castReports(plan)].filter((cast) => cast.function === 'train_step').sort((a, b) => b.bytesMoved - a.bytesMoved);
   const rows = casts
