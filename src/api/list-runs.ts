@@ -9,7 +9,7 @@ import type { RunSettings } from '../training/checkpoint-metadata.js';
 import type { EpochEvent, TrainEvent } from '../training/events.js';
 import { type KeptWeights, readKept } from '../training/kept-weights.js';
 import { readEvents } from '../training/metrics-file.js';
-import { RUN_FILES, recordedSource } from '../training/run-folder.js';
+import { RUN_FILES, sourceIn } from '../training/run-folder.js';
 import { isHeld } from '../training/run-lock.js';
 import { storedSettings } from '../training/run-settings.js';
 import { type RunResults, runResults } from '../training/run-summary.js';
@@ -74,7 +74,7 @@ async function readConfig(dir: string): Promise<Readonly<Record<string, unknown>
     const isNone = isSystemError(error) && error.code === 'ENOENT';
     throw notARun(dir, isNone && (await isFolder(dir)) ? `it has no ${RUN_FILES.config}` : fileReason(error));
   }
-  if (isRecord(value) && (await recordedSource(dir)) !== undefined) return value;
+  if (isRecord(value) && sourceIn(value) !== undefined) return value;
   throw notARun(dir, `its ${RUN_FILES.config} is not what ampc train writes`);
 }
 

@@ -9,26 +9,41 @@ export const DEPTH = 4;
 
 const OWN = new Set<string>([RUN_FILES.config, RUN_FILES.metrics, RUN_FILES.checkpoint, RUN_FILES.plan]);
 
-/** Whether there is anything of a run in `dir`. Throws the system's error. */
-export async function holdsRun(dir: string): Promise<boolean> {
-  return (await readdir(dir)).some((name) => OWN.has(name));
+/** What folders hold. Both throw the system's error. */
+export interface FolderReader {
+  names(dir: string): Promise<readonly string[]>;
+  /** Names of the folders in `dir`; `net-2` comes before `net-10`. */
+  folders(dir: string): Promise<readonly string[]>;
 }
 
-/** Names of the folders in `dir`; `net-2` comes before `net-10`. Throws the system's error. */
-export async function foldersIn(dir: string): Promise<readonly string[]> {
-  const names = (await readdir(dir)).filter((name) => !name.startsWith('.'));
+/** Of these names in `dir` those of folders that are not hidden. */
+export async function foldersAmong(dir: string, all: readonly string[]): Promise<readonly string[]> {
+  const names = all.filter((name) => !name.startsWith('.'));
   const folders = await Promise.all(names.map((name) => isFolder(join(dir, name))));
   return names.filter((_, index) => folders[index]).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
 }
 
+/** Reads them each time. */
+const READER: FolderReader = {
+  names: readdir,
+  folders: async (dir) => foldersAmong(dir, await readdir(dir)),
+};
+
+export const foldersIn = (dir: string): Promise<readonly string[]> => READER.folders(dir);
+
+/** Whether there is anything of a run in `dir`. Throws the system's error. */
+export async function holdsRun(dir: string, reader = READER): Promise<boolean> {
+  return (await reader.names(dir)).some((name) => OWN.has(name));
+}
+
 /** The folders below `dir` in which there is something of a run, as paths from `dir`; what cannot be read has none. */
-export async function runFolders(dir: string, depth = DEPTH): Promise<readonly string[]> {
+export async function runFolders(dir: string, reader: FolderReader, depth = DEPTH): Promise<readonly string[]> {
   try {
     const found: string[] = [];
-    for (const name of await foldersIn(dir)) {
+    for (const name of await reader.folders(dir)) {
       const folder = join(dir, name);
-      if (await holdsRun(folder)) found.push(name);
-      else if (depth > 1) found.push(...(await runFolders(folder, depth - 1)).map((below) => `${name}/${below}`));
+      if (await holdsRun(folder, reader)) found.push(name);
+      else if (depth > 1) found.push(...(await runFolders(folder, reader, depth - 1)).map((below) => `${name}/${below}`));
     }
     return found;
   } catch (error) {

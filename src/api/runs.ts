@@ -85,11 +85,18 @@ export function dataOf({ data, facts }: Pick<RunChoices, 'data' | 'facts'>, aske
   return path === undefined && facts === undefined ? undefined : given({ path, facts });
 }
 
-type StoredConfig = Partial<RunChoices> & StoredFormats & { readonly recipe?: { readonly train?: Partial<TrainSpec> } };
+interface StoredConfig extends Partial<Omit<RunChoices, 'formats'>>, StoredFormats {
+  readonly ampc?: string;
+  readonly recipe?: { readonly train?: Partial<TrainSpec> };
+}
 
 export interface StoredRun {
   readonly source: Source;
   readonly choices: RunChoices;
+  /** The version of ampc that trained it last. */
+  readonly version: string | undefined;
+  /** What it was last to train by, as resolved, as far as its version says. */
+  readonly train: Partial<TrainSpec> | undefined;
   /** What it was last to train for, as resolved. */
   readonly epochs: number | undefined;
   /** Written before there was `drop_last`: it leaves out the images that fill no whole step. */
@@ -133,7 +140,7 @@ export async function readRun(dir: string): Promise<StoredRun> {
       `its \`${wrong}\` is not what ampc train writes`,
       'restore the file, or start a new run',
     );
-  const { pins, fastest, recipe, ...known } = config as unknown as RunChoices & StoredConfig;
+  const { ampc, pins, fastest, recipe, ...known } = config as unknown as RunChoices & StoredConfig;
   const stored = pins && readStoredPins(pins, path);
   const formats =
     stored === undefined && fastest === undefined ? undefined : { ...(stored && { pins: stored }), ...(fastest && { fastest }) };
@@ -148,6 +155,8 @@ export async function readRun(dir: string): Promise<StoredRun> {
   return {
     source: { ...source, ...given({ data: dataOf(choices, undefined) }) },
     choices,
+    version: ampc,
+    train: recipe?.train,
     epochs: recipe?.train?.epochs,
     dropsLast: recipe?.train?.dropLast === undefined,
   };

@@ -1,5 +1,6 @@
 import { type Source, type UserError, userError } from '../diagnostics/diagnostic.js';
 import { shellWord } from '../diagnostics/shell-word.js';
+import { isRecord } from '../files/json-form.js';
 import { fileReason } from '../files/reason.js';
 import { replaceFile } from '../files/replace-file.js';
 import { isThere, reading } from '../files/system-error.js';
@@ -102,11 +103,16 @@ function notARun(dir: string, why: string): UserError {
   );
 }
 
-/** The name in config.json of the run's source; undefined where there is no config.json, or one that ampc did not write. */
+/** The name in config.json of the run's source; undefined in what ampc did not write. */
+export function sourceIn(config: unknown): string | undefined {
+  const { ampc, file } = isRecord(config) ? config : {};
+  return typeof ampc === 'string' && typeof file === 'string' && basename(file) === file ? file : undefined;
+}
+
+/** As `sourceIn`, of the run in `dir`; undefined where there is no config.json, or a damaged one. */
 export async function recordedSource(dir: string): Promise<string | undefined> {
   try {
-    const { ampc, file } = JSON.parse(await readFile(join(dir, RUN_FILES.config), 'utf8')) as Partial<Record<string, unknown>>;
-    return typeof ampc === 'string' && typeof file === 'string' && basename(file) === file ? file : undefined;
+    return sourceIn(JSON.parse(await readFile(join(dir, RUN_FILES.config), 'utf8')));
   } catch {
     return undefined;
   }
@@ -126,7 +132,7 @@ export async function openRun(dir: string): Promise<{ readonly source: Source; r
     const why = error instanceof SyntaxError ? error.message : fileReason(error);
     throw userError('AMP7205', `${configPath} cannot be read`, why, 'the run cannot be continued; start a new one');
   }
-  const recorded = await recordedSource(dir);
+  const recorded = sourceIn(config);
   const candidates = recorded !== undefined && names.includes(recorded) ? [recorded] : names.filter((name) => name.endsWith('.amp'));
   const [name] = candidates;
   if (name === undefined || candidates.length > 1)

@@ -4,7 +4,7 @@ export const isLock = (_: string): boolean => false;
 
 const nameOf = (dir: string): string => `ampc run ${dir}`;
 
-export async function isHeld(dir: string): Promise<boolean> {
+export async function isHeld(dir: string, _names?: readonly string[]): Promise<boolean> {
   const { held = [] } = await navigator.locks.query();
   return held.some(({ name }) => name === nameOf(dir));
 }

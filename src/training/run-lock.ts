@@ -68,15 +68,18 @@ async function readLock(path: string, number: number): Promise<Lock | undefined>
   }
 }
 
-async function readLocks(dir: string): Promise<readonly Lock[]> {
-  const names = (await readdir(dir)).filter(isLock);
+async function readLocks(dir: string, all?: readonly string[]): Promise<readonly Lock[]> {
+  const names = (all ?? (await readdir(dir))).filter(isLock);
   const locks = await Promise.all(names.map((name) => readLock(join(dir, name), Number(LOCK.exec(name)?.[1]))));
   return locks.filter((lock) => lock !== undefined);
 }
 
-/** Whether a process writes to the run in `dir`, as far as this machine can tell. Throws the system's error. */
-export async function isHeld(dir: string): Promise<boolean> {
-  return (await readLocks(dir)).some((lock) => !lock.isOver);
+/**
+ * Whether a process writes to the run in `dir`, as far as this machine can tell; `names`: what the folder holds, where that is known.
+ * Throws the system's error.
+ */
+export async function isHeld(dir: string, names?: readonly string[]): Promise<boolean> {
+  return (await readLocks(dir, names)).some((lock) => !lock.isOver);
 }
 
 function taken(dir: string, { path, owner }: Lock): UserError {

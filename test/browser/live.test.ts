@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, utimesSync } from 'node:fs';
 import { request } from 'node:http';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { buildLivePage } from '../../scripts/build-playground.js';
-import type { LiveEvents, LiveFacts, LiveRun } from '../../src/api/live/live-runs.js';
+import { type LiveEvents, type LiveFacts, type LiveRun, LiveRuns } from '../../src/api/live/live-runs.js';
 import { type LivePage, serveRuns, train } from '../../src/index.js';
+import { RunLock } from '../../src/training/run-lock.js';
 import { findChromium } from '../support/chromium.js';
 import { skip } from '../support/skip.js';
 import { useTiny } from '../support/tiny.js';
@@ -97,6 +98,33 @@ describe('the live page', () => {
       await assert.rejects(serveRuns(work.path('nothing'), { folder }), /there is no folder/);
       await assert.rejects(serveRuns(runs, { folder: work.path('nothing') }), /the live page is not built/);
     });
+  });
+
+  it('looks again only at what has changed, so that a page that is left open costs next to nothing', async () => {
+    const many = work.path('many');
+    for (const name of ['a', 'b', 'c/d']) cpSync(stopped, `${many}/${name}`, { recursive: true });
+    const isOld = (...folders: readonly string[]) => {
+      for (const folder of folders) utimesSync(folder, new Date(0), new Date(0));
+    };
+    const all = ['', '/a', '/b', '/c', '/c/d'].map((name) => many + name);
+    isOld(...all);
+    const live = new LiveRuns();
+    const names = async () => (await live.in(many)).map(({ name, isHeld }) => `${name}${isHeld ? ', held' : ''}`);
+    assert.deepEqual(await names(), ['a', 'b', 'c/d']);
+    assert.equal(live.known.reads, all.length);
+    for (let times = 0; times < 3; times += 1) assert.deepEqual(await names(), ['a', 'b', 'c/d']);
+    assert.equal(live.known.reads, all.length);
+
+    const lock = await RunLock.take(`${many}/b`);
+    assert.deepEqual(await names(), ['a', 'b, held', 'c/d']);
+    await lock.release();
+    assert.deepEqual(await names(), ['a', 'b', 'c/d']);
+    const before = live.known.reads;
+    cpSync(stopped, `${many}/c/e`, { recursive: true });
+    assert.deepEqual(await names(), ['a', 'b', 'c/d', 'c/e']);
+    rmSync(`${many}/a`, { recursive: true });
+    assert.deepEqual(await names(), ['b', 'c/d', 'c/e']);
+    assert.ok(live.known.reads > before);
   });
 
   describe('in a browser', () => {

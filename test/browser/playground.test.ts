@@ -244,7 +244,7 @@ describe('the playground', () => {
       .waitFor();
     assert.match((await page.textContent('.cm-content'))!, /keep energy in fp32/);
     await step('Train again');
-    await page.waitForFunction('Number(document.querySelector("#facts b").textContent) > 25');
+    await page.waitForFunction('Number(document.querySelector("#facts b")?.textContent) > 25');
     await page.click('#pause');
     await page.waitForSelector('#start:not([disabled])');
     assert.equal(await page.locator('#facts b').nth(3).textContent(), '0', 'no step is skipped');

@@ -7,6 +7,7 @@ import { runFolders } from '../run-folders.js';
 import { sectionMarkup } from '../run-report/page.js';
 import { type RunFacts, readRunFacts } from '../run-report/run-facts.js';
 import { planSection, sourceSection } from '../run-report/sections.js';
+import { KnownFolders } from './known-folders.js';
 
 /** A run as a live page lists it. */
 export interface LiveRun {
@@ -49,13 +50,28 @@ async function metricsOf(dir: string) {
   });
 }
 
-export async function liveRuns(dir: string): Promise<readonly LiveRun[]> {
-  const runs: LiveRun[] = [];
-  for (const name of await runFolders(dir)) {
-    const folder = join(dir, name);
-    runs.push({ name, isHeld: await isHeld(folder), updated: (await metricsOf(folder))?.mtimeMs ?? null });
+/** Lists the runs in a folder: of one at rest it looks at the time of its folder alone, however often somebody asks. */
+export class LiveRuns {
+  readonly known = new KnownFolders();
+  private readonly atRest = new Map<string, { readonly names: readonly string[]; readonly updated: number | null }>();
+
+  async in(dir: string): Promise<readonly LiveRun[]> {
+    const runs: LiveRun[] = [];
+    for (const name of await runFolders(dir, this.known)) runs.push({ name, ...(await this.look(join(dir, name))) });
+    return runs;
   }
-  return runs;
+
+  private async look(folder: string): Promise<Pick<LiveRun, 'isHeld' | 'updated'>> {
+    const names = await this.known.names(folder);
+    const before = this.atRest.get(folder);
+    // Whoever goes on with a run puts a lock into its folder first, so that this holds something else.
+    if (before?.names === names) return { isHeld: false, updated: before.updated };
+    const held = await isHeld(folder, names);
+    const updated = (await metricsOf(folder))?.mtimeMs ?? null;
+    if (held) this.atRest.delete(folder);
+    else this.atRest.set(folder, { names, updated });
+    return { isHeld: held, updated };
+  }
 }
 
 /** Throws UserError AMP7205 where `dir` holds no run, and the system's error. */

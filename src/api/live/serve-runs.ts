@@ -6,7 +6,7 @@ import { fileReason, isSystemError } from '../../files/reason.js';
 import { basename, dirname, join, resolve } from '../../platform/path.js';
 import { type Answer, builtFile, builtPage, NOT_FOUND, serveLoopback } from '../loopback.js';
 import { holdsRun } from '../run-folders.js';
-import { liveEvents, liveFacts, liveRuns } from './live-runs.js';
+import { LiveRuns, liveEvents, liveFacts } from './live-runs.js';
 
 /** What `npm run build:playground` writes. */
 const BUILT = fileURLToPath(new URL('../../../dist/live', import.meta.url));
@@ -62,6 +62,7 @@ export async function serveRuns(target?: string, options: LivePageOptions = {}):
   let place = target === undefined ? undefined : await placeOf(target);
   const page = await builtPage(folder, 'the live page');
   const secret = randomBytes(16).toString('hex');
+  const live = new LiveRuns();
   let asked = 0;
   let hasHeardAll = true;
 
@@ -70,7 +71,7 @@ export async function serveRuns(target?: string, options: LivePageOptions = {}):
     if (!isBelow || place === undefined) return NOT_FOUND;
     const run = join(place.dir, name);
     try {
-      if (!(await holdsRun(run))) return NOT_FOUND;
+      if (!(await holdsRun(run, live.known))) return NOT_FOUND;
       return json(await answer(run));
     } catch (error) {
       if (error instanceof UserError) return { status: 404, body: `${error.message}\n` };
@@ -86,7 +87,7 @@ export async function serveRuns(target?: string, options: LivePageOptions = {}):
     const run = query.get('run') ?? '';
     switch (name) {
       case 'runs':
-        return json(place === undefined ? { dir: '', first: '', runs: [] } : { ...place, runs: await liveRuns(place.dir) });
+        return json(place === undefined ? { dir: '', first: '', runs: [] } : { ...place, runs: await live.in(place.dir) });
       case 'facts':
         return ofRun(run, liveFacts);
       case 'events': {

@@ -25,7 +25,11 @@ const MEMORY_COLOURS = {
 const MOST_BARS = 24;
 
 export function memoryFigure(memory: Footprint): Figure | undefined {
-  const bars = MEMORY_CLASSES.filter((name) => memory[name] > 0).map((name) => ({ name, value: memory[name], colour: MEMORY_COLOURS[name] }));
+  const bars = MEMORY_CLASSES.filter((name) => memory[name] > 0).map((name) => ({
+    name,
+    value: memory[name],
+    colour: MEMORY_COLOURS[name],
+  }));
   return barChart('Memory of training, by what it holds', bars, formatBytes);
 }
 

@@ -2,7 +2,6 @@ import { shellWord } from '../../diagnostics/shell-word.js';
 import { divideEpoch, stepsPerEpoch } from '../../ir/epoch.js';
 import type { Plan } from '../../plan/plan.js';
 import type { TrainEvent } from '../../training/events.js';
-import { openRun } from '../../training/run-folder.js';
 import { type RunSummary, readRunStory } from '../list-runs.js';
 import { type RunChoices, readRun } from '../runs.js';
 import { planOfRun } from '../saved-plan.js';
@@ -36,13 +35,10 @@ export function trainCommand(file: string, { backend, settings, shuffle, augment
 /** Throws UserError AMP7205 where `dir` holds no run. */
 export async function readRunFacts(dir: string): Promise<RunFacts> {
   const { summary, events } = await readRunStory(dir);
-  const { source, choices } = await readRun(dir);
-  const { config } = await openRun(dir);
-  const { recipe, ampc } = config as { ampc?: string; recipe?: { train?: { batch: number; accumulate?: number; dropLast?: boolean } } };
+  const { source, choices, train, version } = await readRun(dir);
   const { images } = choices;
-  const train = recipe?.train;
   const epochSteps =
-    images === undefined || train === undefined
+    images === undefined || train?.batch === undefined
       ? undefined
       : stepsPerEpoch(divideEpoch(images, train.batch, train.accumulate ?? 1, train.dropLast ?? true));
   return {
@@ -51,7 +47,7 @@ export async function readRunFacts(dir: string): Promise<RunFacts> {
     epochSteps,
     plan: await planOfRun(dir),
     source: source.text,
-    version: ampc,
+    version,
     command: trainCommand(source.path.split(/[\\/]/).at(-1)!, choices),
     choices,
   };
