@@ -1,10 +1,8 @@
 /** ampc's side: answers JSON lines on stdin, see peer.ts. */
-import { createInterface } from 'node:readline';
+
 import { compileToRun } from '../src/choose/plan-file.js';
 import { prepareRow, timeInRows } from '../src/costs/rows.js';
 import { mean } from '../src/costs/timing.js';
-import { UserError } from '../src/diagnostics/diagnostic.js';
-import { renderDiagnostics } from '../src/diagnostics/render.js';
 import { readSource } from '../src/files/source.js';
 import { divideEpoch } from '../src/ir/epoch.js';
 import { elementCount } from '../src/ir/types.js';
@@ -15,6 +13,7 @@ import { Batcher } from '../src/training/data/batcher.js';
 import type { ImageSet } from '../src/training/data/dataset.js';
 import { initialStates } from '../src/training/states.js';
 import { Stepper } from '../src/training/stepper.js';
+import { answerLines } from './answer-lines.js';
 import type { Prepare, RunReply } from './peer.js';
 import { median } from './statistics.js';
 
@@ -112,21 +111,11 @@ async function prepare(options: Prepare): Promise<{ readonly reply: object; read
   return { reply, run };
 }
 
-function describe(error: unknown): string {
-  if (error instanceof UserError) return renderDiagnostics(error.diagnostics, error.source);
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
-}
-
 let run: Run | undefined;
-for await (const line of createInterface(process.stdin)) {
-  try {
-    const message = JSON.parse(line) as { readonly command: string; readonly steps: number } & Prepare;
-    let reply: object;
-    if (message.command === 'prepare') ({ reply, run } = await prepare(message));
-    else if (message.command === 'run' && run !== undefined) reply = await run(message.steps);
-    else throw new Error(`cannot ${message.command} now`);
-    console.log(JSON.stringify(reply));
-  } catch (error) {
-    console.log(JSON.stringify({ error: describe(error) }));
-  }
-}
+await answerLines<{ readonly command: string; readonly steps: number } & Prepare>(async (message) => {
+  if (message.command === 'run' && run !== undefined) return run(message.steps);
+  if (message.command !== 'prepare') throw new Error(`cannot ${message.command} now`);
+  const prepared = await prepare(message);
+  run = prepared.run;
+  return prepared.reply;
+});

@@ -1,9 +1,10 @@
 /** One side of `webgpu.ts`: answers JSON lines on stdin, see peer.ts. */
-import { createInterface } from 'node:readline';
+
 import { makeInputs } from '../src/costs/inputs.js';
 import { compile } from '../src/index.js';
 import { loadPlan } from '../src/runtime/webgpu/index.js';
 import { initialStates } from '../src/training/states.js';
+import { answerLines } from './answer-lines.js';
 import { startPeer, type WebGpuPeer } from './webgpu-peers.js';
 
 export interface WebGpuPrepare {
@@ -64,10 +65,4 @@ async function answer(message: { readonly command: string; readonly steps: numbe
   return { ms };
 }
 
-for await (const line of createInterface(process.stdin)) {
-  try {
-    console.log(JSON.stringify(await answer(JSON.parse(line))));
-  } catch (error) {
-    console.log(JSON.stringify({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }));
-  }
-}
+await answerLines(answer);

@@ -1,10 +1,7 @@
 /** ampc's side of bench/data/run.ts: answers JSON lines on stdin, see ../peer.ts. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { compileToRun } from '../../src/choose/plan-file.js';
-import { UserError } from '../../src/diagnostics/diagnostic.js';
-import { renderDiagnostics } from '../../src/diagnostics/render.js';
 import { divideEpoch } from '../../src/ir/epoch.js';
 import { breathe } from '../../src/platform/system.js';
 import type { Executable } from '../../src/runtime/backend.js';
@@ -14,6 +11,7 @@ import { decodePool } from '../../src/training/data/decode-pool.js';
 import { choosePlace, openData } from '../../src/training/data/open.js';
 import { initialStates } from '../../src/training/states.js';
 import { Stepper } from '../../src/training/stepper.js';
+import { answerLines } from '../answer-lines.js';
 import type { DataMessage, DataReply } from './run.js';
 
 type Run = (batches: number) => Promise<DataReply>;
@@ -55,21 +53,10 @@ async function prepare(options: DataMessage): Promise<Run> {
   };
 }
 
-function describe(error: unknown): string {
-  if (error instanceof UserError) return renderDiagnostics(error.diagnostics, error.source);
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
-}
-
 let run: Run | undefined;
-for await (const line of createInterface(process.stdin)) {
-  try {
-    const message = JSON.parse(line) as { readonly command: string; readonly steps: number } & DataMessage;
-    let reply: object = {};
-    if (message.command === 'prepare') run = await prepare(message);
-    else if (message.command === 'run' && run !== undefined) reply = await run(message.steps);
-    else throw new Error(`cannot ${message.command} now`);
-    console.log(JSON.stringify(reply));
-  } catch (error) {
-    console.log(JSON.stringify({ error: describe(error) }));
-  }
-}
+await answerLines<{ readonly command: string; readonly steps: number } & DataMessage>(async (message) => {
+  if (message.command === 'run' && run !== undefined) return run(message.steps);
+  if (message.command !== 'prepare') throw new Error(`cannot ${message.command} now`);
+  run = await prepare(message);
+  return {};
+});

@@ -7,6 +7,7 @@ import { narrow } from '../../numeric/encoding.js';
 import { isNarrow } from '../../numeric/formats.js';
 import type { FunctionName, Plan } from '../../plan/plan.js';
 import type { BatchSelection, CallOptions, Executable, Inputs, KernelTime, NonFinite, Scalars, SeriesCall } from '../backend.js';
+import { CallQueue } from '../call-queue.js';
 import { copiesOf, ownStates } from '../copies.js';
 import { checkElements, decodeElements, encodeElements, type StateElements } from '../state-elements.js';
 import type { BuildOptions } from './cache.js';
@@ -52,8 +53,8 @@ export class CpuExecutable implements Executable {
   #scalars: Scalars[] = [];
   #last: { readonly library: LoadedLibrary; readonly layout: FunctionLayout } | undefined;
   #traced: NonFinite | undefined;
-  #queue: Promise<void> = Promise.resolve();
-  #closed = false;
+  /** Everything that touches the context waits for the calls before it. */
+  readonly #queue = new CallQueue();
   dataSeconds = 0;
 
   constructor(
@@ -73,15 +74,16 @@ export class CpuExecutable implements Executable {
   }
 
   async expect(name: FunctionName): Promise<void> {
-    if (this.#first.find(name) === undefined && !this.#closed) await this.#load(fileOf(this.plan, name), true).catch(() => undefined);
+    if (this.#first.find(name) === undefined && !this.#queue.isClosed)
+      await this.#load(fileOf(this.plan, name), true).catch(() => undefined);
   }
 
   call(name: FunctionName, inputs: Inputs, options: CallOptions = {}): Promise<void> {
-    return this.#enqueue(() => this.#run(name, inputs, options.trace === true ? 1 : 0));
+    return this.#queue.enqueue(() => this.#run(name, inputs, options.trace === true ? 1 : 0));
   }
 
   series(batches: BatchSelection, calls: readonly SeriesCall[]): Promise<readonly number[]> {
-    return this.#enqueue(async () => {
+    return this.#queue.enqueue(async () => {
       const found: Found[] = [];
       for (const { fn } of calls) found.push(await this.#function(fn));
       const last = found.at(-1);
@@ -110,7 +112,7 @@ export class CpuExecutable implements Executable {
 
   /** One call with the time of each kernel, in execution order. */
   profile(name: FunctionName, inputs: Inputs): Promise<readonly KernelTime[]> {
-    return this.#enqueue(async () => {
+    return this.#queue.enqueue(async () => {
       await this.#run(name, inputs, 2);
       const { groups } = this.plan.functions.find((fn) => fn.name === name)!;
       const { library, index } = await this.#function(name);
@@ -124,7 +126,7 @@ export class CpuExecutable implements Executable {
   }
 
   drain(): Promise<readonly Scalars[]> {
-    return this.#enqueue(async () => {
+    return this.#queue.enqueue(async () => {
       const drained = this.#scalars;
       this.#scalars = [];
       return drained;
@@ -132,7 +134,7 @@ export class CpuExecutable implements Executable {
   }
 
   readOutput(name: string): Promise<Float32Array> {
-    return this.#enqueue(async () => {
+    return this.#queue.enqueue(async () => {
       const slot = this.#last?.layout.tensors.get(name);
       if (slot === undefined) throw new Error(`the last call had no tensor output ${name}`);
       return this.#last!.library.read(slot);
@@ -140,11 +142,11 @@ export class CpuExecutable implements Executable {
   }
 
   nonFinite(): Promise<NonFinite | undefined> {
-    return this.#enqueue(async () => this.#traced);
+    return this.#queue.enqueue(async () => this.#traced);
   }
 
   readStates(names?: readonly string[], into?: ReadonlyMap<string, StateElements>): Promise<ReadonlyMap<string, StateElements>> {
-    return this.#enqueue(async () => {
+    return this.#queue.enqueue(async () => {
       const entries = (names ?? ownStates(this.plan)).map((name): [string, StateElements] => {
         const slot = this.#slot(name);
         if (isNarrow(slot.type.dtype)) {
@@ -161,7 +163,7 @@ export class CpuExecutable implements Executable {
   }
 
   writeStates(values: ReadonlyMap<string, StateElements>): Promise<void> {
-    return this.#enqueue(async () => {
+    return this.#queue.enqueue(async () => {
       for (const [name, elements] of values) {
         const slot = this.#slot(name);
         checkElements(name, slot.type, elements);
@@ -173,9 +175,7 @@ export class CpuExecutable implements Executable {
   }
 
   async dispose(): Promise<void> {
-    if (this.#closed) return;
-    await this.#enqueue(async () => {
-      this.#closed = true;
+    await this.#queue.close(async () => {
       this.#stop.abort();
       // A build that was stopped, or failed and was never needed, is no failure of the run.
       for (const loading of this.#later.values()) (await loading.catch(() => undefined))?.native.close();
@@ -220,18 +220,5 @@ export class CpuExecutable implements Executable {
     const slot = this.#first.source.states.slots.get(name);
     if (slot === undefined) throw new Error(`the plan has no state ${name}`);
     return slot;
-  }
-
-  /** Everything that touches the context waits for the calls before it. */
-  #enqueue<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#queue.then(() => {
-      if (this.#closed) throw new Error('the plan was disposed of');
-      return work();
-    });
-    this.#queue = result.then(
-      () => {},
-      () => {},
-    );
-    return result;
   }
 }

@@ -158,7 +158,6 @@ export class CudaExecutable implements Executable {
   }
 
   async dispose(): Promise<void> {
-    if (this.#queue.isClosed) return;
     const { device, modules } = this.parts;
     await this.#queue.close(async () => {
       await device.settled().catch(() => undefined);

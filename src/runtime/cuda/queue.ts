@@ -1,27 +1,14 @@
 import type { UserError } from '../../diagnostics/diagnostic.js';
+import { CallQueue } from '../call-queue.js';
 import { failureOf, isLost } from './failures.js';
 
-/** Work on a device, one after the other in the order of the calls. When the device is lost, all later work fails as that did. */
-export class DeviceQueue {
-  #last: Promise<void> = Promise.resolve();
+/** Work on a device. When the device is lost, all later work fails as that did; closing it does not. */
+export class DeviceQueue extends CallQueue {
   #lost: UserError | undefined;
-  #closed = false;
-
-  get isClosed(): boolean {
-    return this.#closed;
-  }
-
-  /** Behind all work, also on a device that is lost; refuses what comes later. */
-  async close(work: () => Promise<void>): Promise<void> {
-    this.#closed = true;
-    await this.#last;
-    await work();
-  }
 
   /** The result of the work. Throws UserError AMP6035, AMP6037 or AMP6038 where the driver refused something. */
-  enqueue<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#closed) return Promise.reject(new Error('the plan was disposed of'));
-    const result = this.#last.then(async () => {
+  override enqueue<T>(work: () => Promise<T>): Promise<T> {
+    return super.enqueue(async () => {
       if (this.#lost !== undefined) throw this.#lost;
       try {
         return await work();
@@ -31,10 +18,5 @@ export class DeviceQueue {
         throw failure;
       }
     });
-    this.#last = result.then(
-      () => {},
-      () => {},
-    );
-    return result;
   }
 }

@@ -1,6 +1,7 @@
 import { userError } from '../../diagnostics/diagnostic.js';
 import type { FunctionName, Plan } from '../../plan/plan.js';
 import type { CallOptions, Executable, Inputs, NonFinite, Scalars } from '../backend.js';
+import { CallQueue } from '../call-queue.js';
 import type { StateElements } from '../state-elements.js';
 import type { Tensor, TfjsBinding } from './binding.js';
 import { Calls } from './calls.js';
@@ -26,8 +27,8 @@ export class TensorflowExecutable implements Executable {
   #scalars: ReadonlyMap<string, Tensor>[] = [];
   #tensors: ReadonlyMap<string, Tensor> = new Map();
   #traced: NonFinite | undefined;
-  #queue: Promise<void> = Promise.resolve();
-  #closed = false;
+  /** Everything that touches the device waits for the calls before it. */
+  readonly #queue = new CallQueue();
 
   constructor(
     plan: Plan,
@@ -48,7 +49,7 @@ export class TensorflowExecutable implements Executable {
   }
 
   call(name: FunctionName, inputs: Inputs, options: CallOptions = {}): Promise<void> {
-    return this.#enqueue(async () => {
+    return this.#queue.enqueue(async () => {
       const program = this.#programs.get(name);
       if (program === undefined) throw new Error(`the plan has no function ${name}`);
       // The operations block; signals and timers get their turn first.
@@ -61,7 +62,7 @@ export class TensorflowExecutable implements Executable {
   }
 
   drain(): Promise<readonly Scalars[]> {
-    return this.#enqueue(async () => {
+    return this.#queue.enqueue(async () => {
       const calls = this.#scalars;
       this.#scalars = [];
       return calls.map((tensors) => {
@@ -74,7 +75,7 @@ export class TensorflowExecutable implements Executable {
   }
 
   readOutput(name: string): Promise<Float32Array> {
-    return this.#enqueue(async () => {
+    return this.#queue.enqueue(async () => {
       const tensor = this.#tensors.get(name);
       if (tensor === undefined) throw new Error(`the last call had no tensor output ${name}`);
       return Float32Array.from(readElements(this.#tf, tensor));
@@ -82,23 +83,21 @@ export class TensorflowExecutable implements Executable {
   }
 
   nonFinite(): Promise<NonFinite | undefined> {
-    return this.#enqueue(async () => this.#traced);
+    return this.#queue.enqueue(async () => this.#traced);
   }
 
   readStates(names: readonly string[] = this.#states.names): Promise<ReadonlyMap<string, StateElements>> {
-    return this.#enqueue(async () => new Map(names.map((name) => [name, this.#states.download(name)])));
+    return this.#queue.enqueue(async () => new Map(names.map((name) => [name, this.#states.download(name)])));
   }
 
   writeStates(values: ReadonlyMap<string, StateElements>): Promise<void> {
-    return this.#enqueue(async () => {
+    return this.#queue.enqueue(async () => {
       for (const [name, elements] of values) this.#states.upload(name, elements);
     });
   }
 
   async dispose(): Promise<void> {
-    if (this.#closed) return;
-    await this.#enqueue(async () => {
-      this.#closed = true;
+    await this.#queue.close(async () => {
       for (const tensors of [...this.#scalars, this.#tensors]) this.#release(tensors);
       this.#scalars = [];
       this.#states.dispose();
@@ -127,18 +126,5 @@ export class TensorflowExecutable implements Executable {
 
   #release(tensors: ReadonlyMap<string, Tensor>): void {
     for (const tensor of tensors.values()) this.#tf.device.release(tensor);
-  }
-
-  /** Everything that touches the device waits for the calls before it. */
-  #enqueue<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#queue.then(() => {
-      if (this.#closed) throw new Error('the plan was disposed of');
-      return work();
-    });
-    this.#queue = result.then(
-      () => {},
-      () => {},
-    );
-    return result;
   }
 }

@@ -128,19 +128,19 @@ export class WebGpuExecutable implements Executable {
   }
 
   async dispose(): Promise<void> {
-    if (this.#queue.isClosed) return;
-    await this.#queue
-      .enqueue(async () => {
-        this.#queue.close();
-        const { device, blocks, pipelines } = this.#loaded;
-        if (!this.#queue.hasFailed) await device.queue.onSubmittedWorkDone();
-        await pipelines.settle();
-        this.#ring.destroy();
-        this.#tracer?.destroy();
-        blocks.destroy();
-        device.destroy();
-      })
-      .catch(() => this.#loaded.device.destroy());
+    const { device, blocks, pipelines } = this.#loaded;
+    const free = async () => {
+      if (this.#queue.hasFailed) return;
+      await device.queue.onSubmittedWorkDone();
+      await pipelines.settle();
+      this.#ring.destroy();
+      this.#tracer?.destroy();
+      blocks.destroy();
+    };
+    await this.#queue.close(async () => {
+      await free().catch(() => {});
+      device.destroy();
+    });
   }
 
   async #submit(name: FunctionName, inputs: Inputs, trace: boolean): Promise<void> {

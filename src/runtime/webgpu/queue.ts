@@ -1,37 +1,27 @@
 import { type UserError, userError } from '../../diagnostics/diagnostic.js';
 import { breathe } from '../../platform/system.js';
+import { CallQueue } from '../call-queue.js';
 import { dawnSays } from './dawn-says.js';
 
-/** Work on a device, one after the other in the order of the calls. A failure of the device ends what runs and all later work. */
-export class DeviceQueue {
+/** Work on a device. A failure of the device ends what runs and all later work but closing it. */
+export class DeviceQueue extends CallQueue {
   #failure: UserError | undefined;
-  #last: Promise<void> = Promise.resolve();
-  #closed = false;
 
   constructor(device: GPUDevice) {
+    super();
     device.addEventListener('uncapturederror', (event) => this.#fail(event.error));
     void device.lost.then(({ message }) => {
-      if (!this.#closed) this.#failure ??= lostError(message);
+      if (!this.isClosed) this.#failure ??= lostError(message);
     });
-  }
-
-  get isClosed(): boolean {
-    return this.#closed;
   }
 
   get hasFailed(): boolean {
     return this.#failure !== undefined;
   }
 
-  /** Refuses all work behind that which runs; what the device says from now on is no failure. */
-  close(): void {
-    this.#closed = true;
-  }
-
   /** The result of the work. Throws UserError AMP6035, AMP6037 or AMP6038 when the device failed, now or before. */
-  enqueue<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(async () => {
-      if (this.#closed) throw new Error('the plan was disposed of');
+  override enqueue<T>(work: () => Promise<T>): Promise<T> {
+    return super.enqueue(async () => {
       if (this.#failure !== undefined) throw this.#failure;
       try {
         const value = await work();
@@ -43,11 +33,6 @@ export class DeviceQueue {
         throw this.#failure ?? error;
       }
     });
-    this.#last = result.then(
-      () => {},
-      () => {},
-    );
-    return result;
   }
 
   #fail(error: GPUError): void {
