@@ -219,18 +219,23 @@ export async function dataPreview(file: string, options: PreviewOptions): Promis
   const plain = new Batcher(set, { seed, shuffle: false });
   const batcher = new Batcher(set, { seed, shuffle: true, augment: spec.augment, mean: spec.mean });
   const order = new EpochOrder(set.count, seed);
-  const image = async (from: Batcher, epoch: number, at: number): Promise<Uint8Array> => {
+  const image = async (from: Batcher, epoch: number, at: number, needs: readonly number[]): Promise<Uint8Array> => {
     const pixels = new Uint8Array(elementCount(set.shape));
-    await from.hold(epoch, at, 1);
+    // Nothing is read ahead: what comes next in an epoch is not shown.
+    await set.supply?.hold(Uint32Array.from(needs), () => new Uint32Array(0));
     from.fill(epoch, at, pixels, new Int32Array(1));
     return pixels;
   };
   const numbers = sampleOf(set.labels, images, seed);
   const rows: Uint8Array[][] = [];
-  for (const number of numbers) rows.push([await image(plain, 0, number)]);
+  for (const number of numbers) rows.push([await image(plain, 0, number, [number])]);
   for (let epoch = 0; epoch < epochs; epoch++) {
     const places = order.of(epoch);
-    for (const [row, number] of numbers.entries()) rows[row]!.push(await image(batcher, epoch, places.indexOf(number)));
+    for (const [row, number] of numbers.entries()) {
+      const at = places.indexOf(number);
+      // With the one that it may be joined with.
+      rows[row]!.push(await image(batcher, epoch, at, [number, places[(at + 1) % set.count]!]));
+    }
   }
   const { writeContactSheet } = await import('../training/data/contact-sheet.js');
   await writeContactSheet(options.out, rows, set.shape);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { listClassFolders } from '../../src/datafiles/class-folders.js';
 import { readCsvList } from '../../src/datafiles/csv.js';
@@ -186,6 +186,22 @@ describe('folders of data', () => {
       assert.equal(readFileSync(join(dir, 'precious'), 'utf8'), 'untouched');
     });
   });
+
+  it('are read where what is known of them cannot be kept, which is said', () =>
+    inTemporaryFolder(async (dir) => {
+      set({ AMPC_CACHE: join(dir, 'cache') });
+      const root = join(dir, 'photos');
+      await pictureFolder(root, 2);
+      await openData(spec, { place: root });
+      const images = join(dir, 'cache/ampc-images');
+      const index = readdirSync(images).find((name) => name.endsWith('.index.json'))!;
+      rmSync(join(images, index));
+      put(join(images, index), 'in the way', '');
+      const notices: string[] = [];
+      const { train } = await openData(spec, { place: root, onNotice: (text) => notices.push(text) });
+      assert.equal(train.count, 4);
+      assert.match(notices.join('\n'), /^.*ampc-images: .*; decoded pictures are not kept$/);
+    }));
 
   it('with what the system does not let read are no folders with broken pictures the next time', function () {
     if (process.platform === 'win32') this.skip();
