@@ -27,7 +27,7 @@ export function numberedClasses(where: string, labels: Iterable<number>, advice?
   return Array.from({ length: count }, (_, label) => String(label));
 }
 
-/** Throws UserError AMP7020 for names of classes that nobody could tell apart: an empty one, one with control characters, one that is there twice. */
+/** Throws UserError AMP7020 for names of classes that nobody could tell apart: empty ones, ones with control characters, equal ones. */
 export function checkNames(where: string, names: readonly string[]): void {
   const empty = names.findIndex((name) => name.trim() === '');
   if (empty >= 0) throw badFile(where, `the name of class ${empty} is empty`, 'give each class a name');

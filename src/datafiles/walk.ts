@@ -18,7 +18,7 @@ interface Entry {
   readonly isFolder: boolean;
 }
 
-/** What a folder holds, links followed where they lead somewhere, litter left out, in the order of code points. Throws UserError AMP6110. */
+/** What a folder holds, links followed where they lead somewhere, no litter, in the order of code points. Throws UserError AMP6110. */
 export function entriesOf(folder: string): Entry[] {
   let found: Dirent[];
   try {

@@ -222,7 +222,7 @@ export class Stepper {
     await this.options.executable.drain();
   }
 
-  /** Runs a step again from the present states, as all ranks do, looking for the first value that is not finite. Its results are dropped. */
+  /** Runs a step again from the present states, as all ranks do, for the first value that is not finite. Its results are dropped. */
   async trace(step: number): Promise<TracedStep> {
     const { executable, ranks } = this.options;
     let traced: TracedStep = { found: undefined, inputs: {} };

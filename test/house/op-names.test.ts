@@ -34,6 +34,7 @@ const ELSEWHERE: Readonly<Record<string, readonly [count: number, reason: string
   'lint/scale-too-large.ts': [6, 'losses of the language: the first gradient of each'],
   'lint/sum-before-division.ts': [2, 'a sum, and what divides it'],
   'lint/zero-in-f16.ts': [5, 'ops that are infinite at 0, or whose gradient is'],
+  'training/data/contact-sheet.ts': [1, 'how pictures are resized: a filter'],
   'training/data/picture.browser.ts': [1, 'how pictures are resized: a fit'],
   'runtime/reference/evaluate.ts': [3, 'sources, which this backend computes without a kernel'],
 };

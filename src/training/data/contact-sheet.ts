@@ -37,7 +37,7 @@ function fitting(rows: readonly (readonly Uint8Array[])[], [height = 0, width = 
   return { rows: rows.map((row) => row.map(smaller)), columns, longest, shape: [size.height, size.width, channels] };
 }
 
-/** Writes rows of images u8 HWC of one shape as a PNG, small ones enlarged by whole factors, large ones shrunk. Throws UserError AMP6213. */
+/** Writes rows of images u8 HWC of one shape as a PNG: small ones times a whole factor, large ones shrunk. Throws UserError AMP6213. */
 export async function writeContactSheet(path: string, images: readonly (readonly Uint8Array[])[], shape: Shape): Promise<void> {
   const { rows, columns, longest, shape: shown } = fitting(images, shape);
   const [height = 0, width = 0, channels = 0] = shown;

@@ -40,8 +40,8 @@ export interface LoadedPicture extends Pick<KnownFile, 'size' | 'mtimeMs'> {
 }
 
 /**
- * What became of a picture. `missing`: it is not in the cache, and its bytes are nowhere else. `isUnread`: the system did not give its bytes
- * this time, which says nothing of what they are.
+ * What became of a picture. `missing`: it is not in the cache, and its bytes are nowhere else. `isUnread`: the system did not give its
+ * bytes this time, which says nothing of what they are.
  */
 export type Outcome = 'loaded' | 'changed' | 'missing' | { readonly why: string; readonly isUnread?: true };
 
