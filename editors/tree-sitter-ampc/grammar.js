@@ -66,7 +66,8 @@ module.exports = grammar({
     setting: ($) => seq(field('name', $.name), field('value', $._operation)),
     keep: ($) => seq('keep', field('pattern', $._pattern), 'in', field('format', $.name)),
     init: ($) => seq('init', field('pattern', $._pattern), field('value', $._operation)),
-    freeze: ($) => seq('freeze', field('pattern', $._pattern), optional(seq(choice('until', 'after'), field('epochs', $._operation)))),
+    freeze: ($) => seq('freeze', field('pattern', $._pattern), optional($._when)),
+    _when: ($) => seq(choice('until', 'after'), field('count', $._operation), optional('steps')),
     parameter_group: ($) =>
       seq('group', field('pattern', $._pattern), optional(seq('in', field('within', $._pattern))), '{', repeat($.setting), '}'),
     aux_loss: ($) => seq('aux_loss', field('output', $.name), field('value', $._operation)),

@@ -41,9 +41,9 @@ export interface PlanReport extends PlanSummary, PlanFacts {
   readonly casts: readonly Ended<CastReport>[];
   readonly plan: readonly PlacedLines[];
   readonly batch: number;
-  /** The epoch of the run whose plan it is, from 1. */
+  /** The epoch of the run whose plan it is, from 1; 3.5 is half of the third. */
   readonly epoch: number;
-  /** Epochs, from 1, with which another plan takes over: of those that begin with other parameters frozen. */
+  /** Where in the run, counted as `epoch`, another plan takes over: with other parameters frozen. */
   readonly phases: readonly number[];
   readonly effectivePrecision: EffectivePrecision;
   /** Memory of the same model in fp32. */

@@ -1,6 +1,7 @@
 import type { AverageSpec } from '../ir/average.js';
 import type { GraphBuilder } from '../ir/builder.js';
 import { AVERAGE_COUNT, AVERAGE_SHARE, averageOf } from '../ir/graph-names.js';
+import { isState } from '../ir/structure.js';
 import type { Node, TensorType, ValueId } from '../ir/types.js';
 import { emit } from '../ops/emit.js';
 import { placeOf } from './parameter.js';
@@ -16,16 +17,23 @@ export interface Written {
   readonly result: ValueId;
 }
 
+/** What was trained and is frozen now. */
+function stopped({ nodes }: GraphBuilder): readonly Written[] {
+  const states = nodes.filter((node) => isState(node) && node.attrs.frozen === true && node.attrs.trained === true);
+  return states.map((node) => ({ node, state: String(node.attrs.name), result: node.id }));
+}
+
 /**
  * One step of the averages of all trained parameters and running statistics. How much of what the step leaves enters them is an input, 0
- * where none is due; `ok`: whether the step takes place, where that is a question.
+ * where none is due; `ok`: whether the step takes place, where that is a question. What was trained and is frozen now enters its average
+ * as it is, as in PyTorch's AveragedModel; slow weights end where the weights stop.
  */
 export function addAverages(builder: GraphBuilder, written: readonly Written[], { kind }: AverageSpec, ok: ValueId | undefined): void {
   const share = builder.add({ op: 'input', attrs: { name: AVERAGE_SHARE }, type: SHARE });
   const guard = ok === undefined ? [] : [ok];
   const why = ok === undefined ? '' : '; left alone when a gradient overflowed';
   const count = declareState(builder, AVERAGE_COUNT, COUNT, 'average', 0, 'averages taken so far');
-  for (const { node, state, result } of written) {
+  for (const { node, state, result } of kind === 'lookahead' ? written : [...written, ...stopped(builder)]) {
     const name = averageOf(state);
     const average = declareState(builder, name, node.type, 'average', 0, `average of ${state}, f32`);
     if (kind === 'lookahead') {

@@ -37,7 +37,7 @@ export interface CompileOptions extends Settings, CostOptions {
   readonly images?: number | undefined;
   /** The processes that train together, and which of them the plan is for; by default there is no other. */
   readonly ranks?: Ranks | undefined;
-  /** The epoch of the run, counted from 0, whose plan it is: what is frozen depends on it. By default the first. */
+  /** Where in the run, in epochs from its begin: what is frozen depends on it, and so the plan. By default its begin. */
   readonly epoch?: number | undefined;
   /** Where the data is, instead of where the file has it: a run's plan follows it. */
   readonly data?: string | undefined;

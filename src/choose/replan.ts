@@ -28,7 +28,7 @@ export interface ReplanContext {
 }
 
 /**
- * Makes the plans of a run that starts with `context`'s, may take further pins, and freezes other parameters in later epochs. Holds the one
+ * Makes the plans of a run that starts with `context`'s, may take further pins, and freezes other parameters later on. Holds the one
  * executable of the run.
  */
 export class RunPlans implements Replanner {
@@ -73,16 +73,16 @@ export class RunPlans implements Replanner {
     return this.take(this.planWith(pins));
   }
 
-  changesWith(epoch: number): boolean {
-    return this.runnable.lowered.phases?.includes(epoch) === true;
+  get phases(): readonly number[] {
+    return this.runnable.lowered.phases ?? [];
   }
 
-  enter(epoch: number): Promise<Replanned> {
+  enter(phase: number): Promise<Replanned> {
     const { source, settings, formats, backend, info } = this.runnable;
     const lowered = lowerProgram(source, {
       overrides: pickSettings(settings),
       images: this.context.images,
-      epoch,
+      epoch: phase,
       ...given({ ranks: this.context.ranks }),
     });
     const program = formats === undefined ? lowered : withStoredFormats(lowered, formats);

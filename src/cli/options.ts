@@ -36,6 +36,15 @@ export function integer(min: number, max?: number): (text: string) => number {
   };
 }
 
+/** A number of at least `min`. */
+export function atLeast(min: number): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (!Number.isFinite(value) || value < min) throw new InvalidArgumentError(`A number of at least ${min} is needed.`);
+    return value;
+  };
+}
+
 const UNITS: Readonly<Record<string, number>> = { h: 3600, m: 60, s: 1 };
 
 /** A time such as `90s`, `45m` or `1h30m`, in seconds. */

@@ -173,14 +173,24 @@ function printTimes({ predicted }: PlanReport, output: Output): void {
   output.line(`policy fastest compared ${list} and took ${output.style('bold', candidates.find(({ taken }) => taken)?.name ?? 'none')}`);
 }
 
-/** Says that a run has other plans too, where what is frozen changes with an epoch. */
+/** A place of a run in a few digits, not before it. */
+const placeText = (epoch: number): string => String(Math.ceil(epoch * 100 - 1e-6) / 100);
+
+/** Says that a run has other plans too, where what is frozen changes in its course. */
 function printPhases({ epoch, phases }: PlanReport, output: Output): void {
   if (phases.length === 0) return;
   const from = phases.findLast((start) => start <= epoch) ?? 1;
   const next = phases.find((start) => start > epoch);
-  const own = next === undefined ? `from epoch ${from} on` : next === from + 1 ? `of epoch ${from}` : `of epochs ${from} to ${next - 1}`;
-  const others = [1, ...phases].filter((start) => start !== from).map((start) => `--epoch ${start}`);
+  const others = [1, ...phases].filter((start) => start !== from).map((start) => `--epoch ${placeText(start)}`);
+  const own = ownText(from, next);
   output.line(`plan ${own}; others, with other parameters frozen: ${others.join(', ')}`);
+}
+
+/** For which part of the run a plan is that holds from `from` on, and before `next`; whole numbers are epochs. */
+function ownText(from: number, next: number | undefined): string {
+  if (next === undefined) return `from epoch ${placeText(from)} on`;
+  if (!Number.isInteger(from) || !Number.isInteger(next)) return `from epoch ${placeText(from)} on, before ${placeText(next)}`;
+  return next === from + 1 ? `of epoch ${from}` : `of epochs ${from} to ${next - 1}`;
 }
 
 /** The plan for a person: layers, casts, memory, sizes. `all`: also of blocks that are equal to the one before. */

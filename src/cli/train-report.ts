@@ -152,12 +152,12 @@ function namesOf(names: readonly string[]): string {
 }
 
 /** What is frozen from an epoch on, and what is not any more. */
-function phaseLine({ epoch, frozen, trains }: PhaseEvent): string {
+function phaseLine({ step, frozen, trains }: PhaseEvent): string {
   const parts = [
     ...(trains.length === 0 ? [] : [`not frozen any more: ${namesOf(trains)}`]),
     ...(frozen.length === 0 ? [] : [`frozen: ${namesOf(frozen)}`]),
   ];
-  return `from epoch ${epoch} on ${parts.join('; ')}`;
+  return `from step ${step + 1} on ${parts.join('; ')}`;
 }
 
 const METRICS = {

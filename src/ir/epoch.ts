@@ -35,6 +35,11 @@ export function stepsOfRun(perEpoch: number, epochs: number): number {
   return Math.ceil(perEpoch * epochs - ROUNDING);
 }
 
+/** The step, counted from 0, before which something changes so many epochs into a run; it is never the first. */
+export function stepOfChange(perEpoch: number, epochs: number): number {
+  return Math.max(1, Math.round(perEpoch * epochs));
+}
+
 /** Images of step `step` (0-based) of an epoch. */
 export function imagesOfStep({ batch, accumulate, wholeSteps, tail }: EpochDivision, step: number): number {
   return step < wholeSteps || tail === undefined ? batch * accumulate : tail.before * batch + tail.last;

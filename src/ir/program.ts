@@ -226,7 +226,7 @@ export interface Program {
   readonly tail?: ProgramTail;
   /** Of several processes that train together, and then `train` is of this one's part of a micro-batch; left out: there is one. */
   readonly ranks?: Ranks & { readonly share: RankShare };
-  /** The epochs of a run, counted from 0 and ascending, with which what is frozen changes, and so the program; left out: none. */
+  /** Where in a run, in epochs from its begin, what is frozen changes, and so the program; ascending, not always whole. */
   readonly phases?: readonly number[];
   /** About the file, in the order of its text; left out: none. */
   readonly warnings?: readonly Diagnostic[];

@@ -67,7 +67,7 @@ class Finder extends BodyPlaces {
           if (item.value !== undefined) this.expr(item.value);
           if (item.when !== undefined) {
             this.places.push({ kind: 'keyword', name: item.when.kind, span: item.when.span });
-            this.expr(item.when.epochs);
+            this.expr(item.when.count);
           }
           break;
         case 'parameter_group':

@@ -5,7 +5,7 @@ import { matchesLayer } from '../ir/pattern.js';
 import { isState } from '../ir/structure.js';
 import type { Graph } from '../ir/types.js';
 import type { ParameterItem } from '../parser/ast.js';
-import { holdsIn, namesStatistics, type ParameterLine, phasesOf } from './parameter-lines.js';
+import { holdsIn, namesStatistics, type ParameterLine, phasesOf, whenText } from './parameter-lines.js';
 
 /** A graph without the layers that nothing reads, and with them. */
 export interface LoweredGraphs {
@@ -23,14 +23,15 @@ function namedBy({ kind, pattern }: ParameterItem, graph: Graph): readonly strin
   return kind === 'freeze' && namesStatistics(pattern.text) ? [...parameters, ...namesOf(graph, 'statistic')] : parameters;
 }
 
-/** The epochs of a run of so many, counted from 0, that begin with others frozen than the one before. */
+/** Where in a run of so many epochs, counted from its begin, others are frozen than before. */
 export function phasesIn(lines: readonly ParameterLine[], graph: Graph, epochs: number): readonly number[] {
   const frozenIn = (epoch: number): string => {
     const frozen = lines.filter(holdsIn(epoch)).filter(({ item }) => item.kind === 'freeze');
     const names = frozen.flatMap(({ item }) => namedBy(item, graph).filter((name) => matchesLayer(item.pattern.text, name)));
     return [...new Set(names)].sort().join(' ');
   };
-  return phasesOf(lines, epochs).filter((epoch) => frozenIn(epoch) !== frozenIn(epoch - 1));
+  const changes = phasesOf(lines, epochs);
+  return changes.filter((epoch, index) => frozenIn(epoch) !== frozenIn(index === 0 ? 0 : changes[index - 1]!));
 }
 
 /** Why a name of a layer that is there, and that nothing reads, counts for nothing. */
@@ -50,7 +51,8 @@ export function checkPatterns(lines: readonly ParameterLine[], graphs: LoweredGr
   for (const epoch of names.length === 0 ? [] : [0, ...phasesOf(lines, epochs)]) {
     const frozen = lines.filter(holdsIn(epoch)).filter(({ item }) => item.kind === 'freeze');
     if (!names.every((name) => frozen.some(({ item }) => matchesLayer(item.pattern.text, name)))) continue;
-    sink.error('AMP4015', frozen[0]!.item.span, `all parameters are frozen${epoch === 0 ? '' : ` after ${epoch} epochs`}`, {
+    const change = frozen.find(({ from }) => from === epoch) ?? frozen[0]!;
+    sink.error('AMP4015', frozen[0]!.item.span, `all parameters are frozen${epoch === 0 ? '' : ` ${afterText(change)}`}`, {
       why: 'there is nothing to train without one',
       fix: 'leave out the last layer, such as `fc`',
     });
@@ -80,17 +82,22 @@ function checkNames(item: ParameterItem, { graph, whole }: LoweredGraphs, names:
   });
 }
 
-const count = (epochs: number): string => (epochs === 1 ? '1 epoch' : `${epochs} epochs`);
+const count = (epochs: number, unit: 'epoch' | 'step' = 'epoch'): string => (epochs === 1 ? `1 ${unit}` : `${epochs} ${unit}s`);
+
+const unitOf = ({ item }: ParameterLine): 'epoch' | 'step' => (item.when?.unit === 'steps' ? 'step' : 'epoch');
+
+const afterText = (line: ParameterLine): string => `after ${count(line.count ?? 0, unitOf(line))}`;
 
 /** Reports a line whose change comes after the run; whether it is one. */
-function outlastsRun({ item, from, to }: ParameterLine, epochs: number, sink: DiagnosticSink): boolean {
+function outlastsRun(line: ParameterLine, epochs: number, sink: DiagnosticSink): boolean {
+  const { item, from, to } = line;
   const change = from > 0 ? from : to;
   if (change < epochs) return false;
   const { pattern, span } = item;
-  const says = from > 0 ? `\`after ${from}\`` : `\`until ${to}\``;
+  const says = `\`${whenText(line)}\``;
   sink.warning('AMP4019', span, `\`${pattern.text}\` ${from > 0 ? 'never freezes' : 'never trains'}: the run has ${count(epochs)}`, {
-    why: `${says} changes something only once ${count(change)} are done`,
-    fix: `give it fewer epochs, or train for more; without ${says} it is frozen in all`,
+    why: `${says} changes something only once ${count(line.count ?? 0, unitOf(line))} ${line.count === 1 ? 'is' : 'are'} done`,
+    fix: `give it fewer ${unitOf(line)}s, or train for more; without ${says} it is frozen in all`,
   });
   return true;
 }

@@ -16,8 +16,8 @@ export type LayerCall = Pick<LayerContext, 'input' | 'values' | 'args' | 'path' 
 export interface ParameterPattern {
   /** The attributes of parameter `name`, from what they are without this. */
   apply(name: string, shape: Shape, attrs: Attrs): Attrs;
-  /** Whether it keeps running statistic `name` as it is. */
-  freezesStatistic?(name: string): boolean;
+  /** As `apply`, of running statistics. */
+  applyToStatistic?(name: string, attrs: Attrs): Attrs;
 }
 
 /** How a parameter starts by an argument of its layer; undefined where that does not say. */
@@ -94,11 +94,11 @@ export class LayerContexts {
   private state({ name, role, shape, init, layer, loc }: NewState): ValueId {
     const known = this.states.get(name);
     if (known !== undefined) return this.again(name, known, shape);
-    const patterns = role === 'parameter' ? this.patterns : [];
     let attrs: Attrs = { name, role, ...initAttrs(init) };
-    for (const pattern of patterns) attrs = pattern.apply(name, shape, attrs);
-    if (role === 'statistic' && this.patterns.some((pattern) => pattern.freezesStatistic?.(name) === true))
-      attrs = { ...attrs, frozen: true };
+    for (const pattern of this.patterns) {
+      if (role === 'parameter') attrs = pattern.apply(name, shape, attrs);
+      else if (role === 'statistic') attrs = pattern.applyToStatistic?.(name, attrs) ?? attrs;
+    }
     const id = this.graph.builder.add({ op: 'state', attrs, type: { dtype: 'f32', shape }, layer, loc });
     this.states.set(name, id);
     return id;

@@ -34,7 +34,7 @@ export const LINES: Readonly<Record<Exclude<Item['kind'], 'setting'>, Line>> = {
   freeze: {
     section: 'train',
     word: 'freeze',
-    doc: 'leaves parameters as they are: `freeze "stem.*"`, `freeze "stem.*" until 2`, `freeze fc after 5`',
+    doc: 'leaves parameters as they are: `freeze "stem.*"`, `freeze "stem.*" until 2`, `freeze fc after 75 steps`',
     about: 'parameters',
     hasValue: false,
   },

@@ -3,7 +3,7 @@ import { LineIndex } from '../diagnostics/lines.js';
 import { sortDiagnostics } from '../diagnostics/render.js';
 import { DiagnosticSink } from '../diagnostics/sink.js';
 import { given } from '../given.js';
-import { divideEpoch, type Tail } from '../ir/epoch.js';
+import { divideEpoch, stepsPerEpoch, type Tail } from '../ir/epoch.js';
 import { comparesImages, type DatasetSpec, type LossSpec, type LossTarget, type Program, type Recipe } from '../ir/program.js';
 import { graphOf, type Ranks, shareOf } from '../ir/ranks.js';
 import type { Graph } from '../ir/types.js';
@@ -50,7 +50,7 @@ export interface LowerOptions {
   readonly overrides?: Overrides;
   /** The processes that train together, of which this is one; by default there is no other. Batches are those of all. */
   readonly ranks?: Ranks;
-  /** In which epoch of a run, counted from 0: what is frozen depends on it. By default the first. */
+  /** Where in a run, in epochs from its begin: what is frozen depends on it. By default its begin. */
   readonly epoch?: number;
 }
 
@@ -188,12 +188,13 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
 
   const normalizeSpan = sections.dataset?.items.find((item) => item.name.text === 'normalize')?.span;
   const parameters = sections.train?.items.filter((item): item is ParameterItem => item.kind === 'init' || item.kind === 'freeze') ?? [];
-  const parameterLines = readLines(parameters, evaluation);
+  const batch = options.batch ?? train.batch;
+  const division = divideEpoch(options.images ?? dataset?.images?.train ?? 0, batch, train.accumulate, train.dropLast);
+  const parameterLines = readLines(parameters, stepsPerEpoch(division), evaluation);
   const patterns = readPatterns(parameterLines, options.epoch ?? 0, evaluation);
   const target = [train, ...auxLosses].some((one) => comparesImages(one.loss)) ? 'image' : 'label';
   const fixed = { patterns, recursive, dataset, datasetValues, normalizeSpan, target, aux, seed: train.seed } as const;
   const shared = { ...fixed, sink, lines, names, constants: constants.values };
-  const batch = options.batch ?? train.batch;
   const { ranks } = options;
   const context: ModelContext = { ...shared, ...graphOf(batch, ranks), mode: 'train', trace: options.trace };
   if (shapes === undefined) {
@@ -223,7 +224,7 @@ function analyse(source: Source, options: LowerOptions & { readonly allowsLibrar
   };
   const lowerAgain: Analysis['lowerAgain'] = (mode, size = batch) =>
     lowerModel(model, shapes, { ...shared, ...(mode === 'train' ? graphOf(size, ranks) : { batch: size }), mode })?.graph;
-  const { tail } = divideEpoch(options.images ?? dataset?.images?.train ?? 0, batch, train.accumulate, train.dropLast);
+  const { tail } = division;
   checkLastStatistics(lowered.graph, tail && graphOf(tail.last, ranks).batch, lines, sink);
   checkWhitening(lowered.graph, lines, sink);
   const divided = ranks && { ranks: { ...ranks, share: shareOf(batch, ranks) } };

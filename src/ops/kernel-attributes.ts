@@ -27,7 +27,7 @@ const adam = anyOf('beta1', 'beta2', 'eps', 'amsgrad', 'weight_decay', 'guarded'
  */
 export const KERNEL_ATTRIBUTES: AttributeTable = {
   input: anyOf('name'),
-  state: anyOf('name', 'role', 'init', 'value', 'limit', 'rest', 'rest_value', 'images', 'frozen', 'of'),
+  state: anyOf('name', 'role', 'init', 'value', 'limit', 'rest', 'rest_value', 'images', 'frozen', 'trained', 'of'),
   constant: anyOf('value'),
   normalize: anyOf('mean', 'std'),
 

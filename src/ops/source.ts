@@ -30,6 +30,7 @@ export const state: OpDefinition<'source'> = {
     role: { kind: 'string', doc: 'parameter, statistic, average, optimizer, gradient, pending, scaler or copy' },
     init: { kind: 'string', doc: 'constant, uniform, normal, truncated_normal, orthogonal, dirac or whiten' },
     value: { kind: 'number', doc: 'the constant, bound of [-value, value), standard deviation, gain, number of groups, or eps' },
+    trained: { kind: 'boolean', doc: 'of what is frozen: it was not always, and its average goes on', optional: true },
     frozen: { kind: 'boolean', doc: 'of a parameter: it has no gradient; of a running statistic: it stays as it is', optional: true },
     limit: { kind: 'number', doc: 'of truncated_normal: the largest magnitude', optional: true },
     rest: { kind: 'string', doc: 'of dirac: how outputs start that pass nothing on; left out: as 0', optional: true },

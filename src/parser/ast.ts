@@ -180,8 +180,10 @@ export interface ParameterItem {
   readonly quoted: boolean;
   /** Of `init`: how they start. */
   readonly value: Expr | undefined;
-  /** Of `freeze`: the epochs for which, or after which, it holds; undefined: for all. */
-  readonly when?: { readonly kind: 'until' | 'after'; readonly span: Span; readonly epochs: Expr } | undefined;
+  /** Of `freeze`: for how much of the run, or after how much, it holds; undefined: for all of it. */
+  readonly when?:
+    | { readonly kind: 'until' | 'after'; readonly span: Span; readonly count: Expr; readonly unit: 'epochs' | 'steps' }
+    | undefined;
   readonly span: Span;
 }
 

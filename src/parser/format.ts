@@ -80,8 +80,10 @@ class Printer extends ExpressionPrinter {
     }
     if (item.kind !== 'setting') {
       const head: Doc = [this.take(item.kind), ' ', this.take()];
-      if (item.kind === 'freeze' && item.when !== undefined)
-        return [head, ' ', this.take(item.when.kind), ' ', this.expr(item.when.epochs)];
+      if (item.kind === 'freeze' && item.when !== undefined) {
+        const { kind, count, unit } = item.when;
+        return [head, ' ', this.take(kind), ' ', this.expr(count), ...(unit === 'steps' ? [' ', this.take(unit)] : [])];
+      }
       return item.value === undefined ? head : [head, ' ', this.expr(item.value)];
     }
     if (item.value.span.start === item.span.start) return this.expr(item.value);

@@ -141,9 +141,10 @@ export class SettingsParser extends BodyParser {
         GATE: () => this.LA(1).image === 'until' || this.LA(1).image === 'after',
         DEF: () => {
           const { text, span } = this.nameOf(this.CONSUME2(t.Name));
-          const epochs = this.SUBRULE(this.operation);
+          const count = this.SUBRULE(this.operation);
+          const steps = this.OPTION2({ GATE: () => this.LA(1).image === 'steps', DEF: () => this.CONSUME3(t.Name) });
           this.ACTION(() => {
-            when = { kind: text === 'until' ? 'until' : 'after', span, epochs };
+            when = { kind: text === 'until' ? 'until' : 'after', span, count, unit: steps === undefined ? 'epochs' : 'steps' };
           });
         },
       });

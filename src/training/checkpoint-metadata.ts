@@ -57,7 +57,7 @@ export interface RunPosition {
   readonly watch?: WatchState;
   /** Pins of the plan that the file does not have. */
   readonly pins?: readonly FoundPin[];
-  /** The epoch, counted from 0, with which the plan took over, where what is frozen changed; left out: the first. */
+  /** Where in the run, in epochs from its begin, the plan took over, since what is frozen changed; left out: at its begin. */
   readonly phase?: number;
   /** The run's way through its schedule, and the rate of the last step; not in checkpoints of older versions. */
   readonly course?: Course;
@@ -102,7 +102,7 @@ const POSITION = {
   skipsInARow: isCount,
   watch: optional(fields({ traced: isCount, seen: recordOf(isCount), replans: isCount })),
   pins: optional(listOf(isStoredPin)),
-  phase: optional(isCount),
+  phase: optional(isNumber),
   course: optional(isCourse),
   groupCourses: optional(recordOf(isCourse)),
   rate: optional(isNumber),

@@ -46,7 +46,7 @@ export interface Checkpoint {
 }
 
 /**
- * The steps before a checkpoint, the pins of its plan, and the epoch that this took over with; undefined where there is no checkpoint, or
+ * The steps before a checkpoint, the pins of its plan, and where this took over; undefined where there is no checkpoint, or
  * an old one. The checkpoint is not checked. Throws UserError AMP7201.
  */
 export async function checkpointPlan(path: string): Promise<Pick<RunPosition, 'step' | 'pins' | 'phase'> | undefined> {

@@ -143,12 +143,12 @@ export interface ReplanEvent {
   readonly pins: readonly StoredPin[];
 }
 
-/** Other parameters are frozen from an epoch on, and the run goes on with the plan of that. */
+/** Other parameters are frozen from a step on, and the run goes on with the plan of that. */
 export interface PhaseEvent {
   readonly event: 'phase';
   /** The last step before it. */
   readonly step: number;
-  /** The one that begins, from 1. */
+  /** That of the next step, from 1. */
   readonly epoch: number;
   /** Names of what is frozen from here on, and of what is not any more: parameters, and running statistics. */
   readonly frozen: readonly string[];

@@ -1,6 +1,6 @@
 import { UserError, userError } from '../diagnostics/diagnostic.js';
 import { given } from '../given.js';
-import { type EpochDivision, imagesBefore, stepsOfRun, stepsPerEpoch } from '../ir/epoch.js';
+import { type EpochDivision, imagesBefore, stepOfChange, stepsOfRun, stepsPerEpoch } from '../ir/epoch.js';
 import { abortAfter, DYNAMIC_SCALING } from '../ir/loss-scaling.js';
 import { precisionName } from '../ir/types.js';
 import { join } from '../platform/path.js';
@@ -180,11 +180,9 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
   const sessionPlan = planSession(options, prepared, continuation);
   const position = goingOn(resumed?.position ?? START, sessionPlan.stepsPerEpoch, sessionPlan.totalSteps);
   const stepper = new Stepper({ executable, plan, batcher, division, ranks: options.ranks, rates: sessionPlan.rates });
-  const metrics = await RunLogs.open(
-    options,
-    batcher,
-    resumed && { step: position.step, epochs: position.epoch, phase: position.phase ?? 0 },
-  );
+  const { step, epoch, phase } = position;
+  const planFrom = phase === undefined ? 0 : stepOfChange(sessionPlan.stepsPerEpoch, phase);
+  const metrics = await RunLogs.open(options, batcher, resumed && { step, epochs: epoch, planFrom });
   try {
     const session = new Session(options, sessionPlan, stepper, metrics, position, states);
     const start: TrainEvent = {

@@ -76,7 +76,7 @@ export interface TrainOptions {
 }
 
 /** The model behind an epoch. */
-export interface EpochStates extends Omit<LogPosition, 'phase'> {
+export interface EpochStates extends Omit<LogPosition, 'planFrom'> {
   readonly plan: Plan;
   readonly states: StateValues;
 }
@@ -112,10 +112,10 @@ export interface Replanner {
   advise(overflow: Overflow): readonly string[];
   /** Makes and loads the plan with these further pins; from then on it is the run's plan. */
   adopt(pins: readonly FoundPin[]): Promise<Replanned>;
-  /** Whether other parameters are frozen from this epoch on, counted from 0, than before it. */
-  changesWith(epoch: number): boolean;
-  /** Makes and loads the plan from such an epoch on; from then on it is the run's plan. */
-  enter(epoch: number): Promise<Replanned>;
+  /** Where in the run, in epochs from its begin, other parameters are frozen than before; ascending, not always whole. */
+  readonly phases: readonly number[];
+  /** Makes and loads the plan from such a place on; from then on it is the run's plan. */
+  enter(phase: number): Promise<Replanned>;
 }
 
 export interface TrainResult {

@@ -159,15 +159,15 @@ function endOf(text: string): WarningEvent | undefined {
   return last?.event === 'warning' && last.ends_run === true ? last : undefined;
 }
 
-/** Where a run goes on: behind so many steps and finished epochs, with the plan that took over with epoch `phase`, counted from 0. */
+/** Where a run goes on: behind so many steps and finished epochs, with the plan that took over behind step `planFrom`, counted from 1. */
 export interface LogPosition {
   readonly step: number;
   readonly epochs: number;
-  readonly phase: number;
+  readonly planFrom: number;
 }
 
 /** Whether a line of an interrupted run stays: what lies after the checkpoint happens again. A line cut off by a crash does not parse. */
-function stays(event: TrainEvent | undefined, { step, epochs, phase }: LogPosition): boolean {
+function stays(event: TrainEvent | undefined, { step, epochs, planFrom }: LogPosition): boolean {
   switch (event?.event) {
     case 'start':
       return true;
@@ -179,7 +179,7 @@ function stays(event: TrainEvent | undefined, { step, epochs, phase }: LogPositi
     case 'epoch':
       return event.epoch <= epochs;
     case 'phase':
-      return event.epoch - 1 <= phase;
+      return event.step <= planFrom;
     default:
       return false;
   }

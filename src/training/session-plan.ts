@@ -71,16 +71,21 @@ export function isLogged({ logEvery }: SessionPlan, step: number): boolean {
   return step === 1 || step % logEvery === 0;
 }
 
-/** Steps to the next after which something else may have to be done: a log line, a checkpoint every so many steps, the end. */
+/**
+ * Steps to the next after which something else may have to be done: a log line, a checkpoint every so many steps, another plan before step
+ * `change`, the end.
+ */
 export function stepsUntilDue(
   plan: SessionPlan,
   { step, epoch, stepInEpoch }: Pick<RunPosition, 'step' | 'epoch' | 'stepInEpoch'>,
   checkpointSteps = Number.POSITIVE_INFINITY,
+  change = Number.POSITIVE_INFINITY,
 ): number {
   const { maxSteps, logEvery } = plan;
   const untilMultiple = (of: number): number => (Number.isFinite(of) ? of - (step % of) : of);
   const first = step === 0 ? 1 : Number.POSITIVE_INFINITY;
-  return Math.min(first, stepsIn(plan, epoch) - stepInEpoch, maxSteps - step, untilMultiple(logEvery), untilMultiple(checkpointSteps));
+  const ends = Math.min(stepsIn(plan, epoch) - stepInEpoch, maxSteps - step, change - step);
+  return Math.min(first, ends, untilMultiple(logEvery), untilMultiple(checkpointSteps));
 }
 
 /** Whether a step that overflows is skipped. */

@@ -8,7 +8,7 @@ import { isLost, type Loss } from './overflow/lost-loss.js';
 import { LostLossReporter } from './overflow/lost-loss-reporter.js';
 import { SkipReporter, type Takeover } from './overflow/skips.js';
 import { type Running, Watch } from './overflow/watch.js';
-import { enterPhase } from './phase.js';
+import { enterPhase, nextChange, phaseDue } from './phase.js';
 import { Progress } from './progress.js';
 import { epochEvent, lostTest, reportOf, stepEvent } from './progress-report.js';
 import { Agreement, writes } from './ranks.js';
@@ -84,10 +84,9 @@ export class Session {
 
   /** Trains until the epoch's batches are done, or the run is told to stop. */
   async trainEpoch(): Promise<EpochOutcome> {
-    if (this.progress.stepInEpoch === 0 && this.progress.epoch !== this.phase) await this.enterPhase(this.progress.epoch);
     for (;;) {
+      if (this.progress.stepInEpoch < this.stepsInEpoch) await this.enterPhase();
       const outcome = await this.trainSteps();
-      // A new plan takes over where it was needed, which may have been some steps ago.
       const isDone = this.progress.stepInEpoch >= this.stepsInEpoch || (outcome === 'stop' && this.isStopped);
       if (isDone || outcome === 'interrupt') return outcome;
     }
@@ -95,19 +94,19 @@ export class Session {
 
   private async trainSteps(): Promise<EpochOutcome> {
     const { checkpointSteps, checkpointSeconds = 30, ranks } = this.options;
-    let outcome: EpochOutcome = 'end';
-    let since = performance.now();
+    let [outcome, since]: [EpochOutcome, number] = ['end', performance.now()];
     const clock = (): void => {
       this.progress.speed.addTime(performance.now() - since, this.running.stepper.takeDataMs());
       since = performance.now();
     };
-    while (this.progress.stepInEpoch < this.stepsInEpoch) {
+    const change = nextChange(this.options, this.plan.stepsPerEpoch, this.progress.step);
+    while (this.progress.stepInEpoch < this.stepsInEpoch && this.progress.step < change) {
       await this.agreement.renew(this.keeper.isDue(undefined, checkpointSeconds));
       if (this.agreement.interrupt) outcome = 'interrupt';
       else if (this.isStopped) outcome = 'stop';
       if (outcome !== 'end') break;
       const { stepper } = this.running;
-      const issued = stepper.enqueue(this.progress.step, stepsUntilDue(this.plan, this.progress, checkpointSteps));
+      const issued = stepper.enqueue(this.progress.step, stepsUntilDue(this.plan, this.progress, checkpointSteps, change));
       // While the device is busy with that.
       stepper.expect(this.progress.step, this.plan.maxSteps - this.progress.step);
       const steps = await issued;
@@ -156,14 +155,15 @@ export class Session {
     if (isLost(result)) await this.lose(result);
   }
 
-  /** Goes on with other parameters frozen, where an epoch begins with that. */
-  private async enterPhase(epoch: number): Promise<void> {
-    const phase = await enterPhase(this.options, this.running, epoch);
+  /** Goes on with other parameters frozen, where the present step is the first with that. */
+  private async enterPhase(): Promise<void> {
+    const { step, epoch } = this.progress;
+    const phase = phaseDue(this.options, this.plan.stepsPerEpoch, step, this.phase);
     if (phase === undefined) return;
-    const { entered, states, frozen, trains } = phase;
+    const { entered, states, frozen, trains } = await enterPhase(this.options, this.running, phase);
     this.goOnWith(entered);
-    this.phase = epoch;
-    await this.emit({ event: 'phase', step: this.progress.step, epoch: epoch + 1, frozen, trains });
+    this.phase = phase;
+    await this.emit({ event: 'phase', step, epoch: epoch + 1, frozen, trains });
     this.watch.startAnew(this.progress.step, states);
     await this.checkpoint(new Snapshot(entered.plan, states));
     if (writes(this.options.ranks)) await updateRun(this.options.run, entered.contents);

@@ -189,7 +189,7 @@ export function modelHash(plan: Plan): string {
     if (isCast(node) || isCopy(node)) continue;
     const perImage = isState(node) ? node.type.shape : node.type.shape.slice(1);
     // What is frozen changes in a run, and is a setting of its own.
-    const attrs = Object.entries(node.attrs).filter(([name]) => name !== 'frozen');
+    const attrs = Object.entries(node.attrs).filter(([name]) => name !== 'frozen' && name !== 'trained');
     hash.update(JSON.stringify([node.op, attrs.sort(), perImage]));
   }
   return hash.digest('hex').slice(0, 16);

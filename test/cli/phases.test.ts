@@ -96,3 +96,40 @@ describe('parameters that are frozen for some epochs', () => {
     assert.equal((await ampc('eval', parted!, '--data', work.data)).code, 0);
   });
 });
+
+describe('parameters that are frozen within an epoch', () => {
+  const text = PHASES.replace('freeze "stem" until 1  freeze "fc.*" after 2', 'freeze "stem" until 3 steps  freeze "fc.*" after 2.5');
+  const work = useTiny(text.replace('seed 0', 'seed 0  average ema(decay: 0.5)'), 5);
+  const train = async (...rest: readonly string[]) => {
+    const { code, stderr } = await ampc(...work.args('train', ...rest));
+    assert.equal(code, 0, stderr);
+  };
+
+  it('change with a step, wherever a run was stopped, and their averages go on', async () => {
+    const [whole, parted] = [work.path('whole')!, work.path('parted')!];
+    await train(work.program, '--out', whole);
+    const at = new Map<number, ReadonlyMap<string, { readonly data: ArrayLike<number> }>>();
+    for (const steps of [2, 3, 9, 10, 12]) {
+      const place = steps === 2 ? [work.program, '--out', parted] : ['--resume', parted];
+      await train(...place, '--max-steps', String(steps));
+      at.set(steps, (await readSafetensors(join(parted, 'checkpoint.safetensors'))).tensors);
+    }
+    const numbers = (steps: number, name: string) => [...Array.from(at.get(steps)!.get(name)!.data)];
+    // An epoch has four steps: those with which it changes are the fourth and the eleventh.
+    assert.deepEqual(numbers(2, 'stem.weight'), numbers(3, 'stem.weight'));
+    assert.notDeepEqual(numbers(3, 'stem.weight'), numbers(9, 'stem.weight'));
+    assert.notDeepEqual(numbers(9, 'fc.weight'), numbers(10, 'fc.weight'));
+    assert.deepEqual(numbers(10, 'fc.weight'), numbers(12, 'fc.weight'));
+    const weights = numbers(10, 'fc.weight');
+    let average = numbers(10, 'fc.weight.average');
+    assert.notDeepEqual(average, weights);
+    for (let step = 10; step < 12; step += 1) average = average.map((value, i) => value + 0.5 * (weights[i]! - value));
+    for (const [i, value] of numbers(12, 'fc.weight.average').entries()) assert.ok(Math.abs(value - average[i]!) < 1e-7, `${i}`);
+    const phases = readFileSync(join(parted, 'metrics.jsonl'), 'utf8').match(/"event":"phase","step":\d+,"epoch":\d+/g);
+    assert.deepEqual(phases, ['"event":"phase","step":3,"epoch":1', '"event":"phase","step":10,"epoch":3']);
+    const read = (run: string) => readFileSync(join(run, 'last.safetensors'));
+    assert.deepEqual(read(parted), read(whole));
+    const { stdout } = await ampc('plan', work.program, '--backend', 'reference', '--epoch', '3');
+    assert.match(stdout, /^plan from epoch 1\.01 on, before 3\.5; others, with other parameters frozen: --epoch 1, --epoch 3\.5$/m);
+  });
+});

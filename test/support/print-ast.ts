@@ -24,7 +24,10 @@ function lines(section: Section, depth: number): string {
           const settings = item.items.map((one) => ` (set ${one.name.text} ${expr(one.value)})`);
           return `(group ${item.pattern.text}${item.within === undefined ? '' : ` in ${item.within.text}`}${settings.join('')})`;
         }
-        if (item.when !== undefined) return `(${item.kind} ${item.pattern.text} ${item.when.kind} ${expr(item.when.epochs)})`;
+        if (item.when !== undefined) {
+          const { kind, count, unit } = item.when;
+          return `(${item.kind} ${item.pattern.text} ${kind} ${expr(count)}${unit === 'steps' ? ' steps' : ''})`;
+        }
         return `(${item.kind} ${item.pattern.text}${item.value === undefined ? '' : ` ${expr(item.value)}`})`;
       });
       return `(${[head, ...items].join('\n  ')})`;

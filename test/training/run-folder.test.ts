@@ -61,7 +61,7 @@ describe('run folder', () => {
         line('done', 3),
       ];
       await writeFile(path, `${lines.join('\n')}\n{"event":"step","st`);
-      const log = await MetricsLog.open(dir, { step: 2, epochs: 1, phase: 0 });
+      const log = await MetricsLog.open(dir, { step: 2, epochs: 1, planFrom: 0 });
       await log.append({ event: 'done', test_accuracy: Number.NaN, seconds: 1, steps: 2 });
       await log.close();
       const kept = [lines[0], lines[1], lines[2], lines[3], '{"event":"done","test_accuracy":null,"seconds":1,"steps":2}'];
@@ -73,7 +73,7 @@ describe('run folder', () => {
       const warning = { event: 'warning', step: 3, code: 'AMP7302', message: 'the loss is NaN' };
       const endedBy = async (...events: object[]) => {
         await writeFile(join(dir, 'metrics.jsonl'), events.map((event) => `${JSON.stringify(event)}\n`).join(''));
-        const log = await MetricsLog.open(dir, { step: 2, epochs: 1, phase: 0 });
+        const log = await MetricsLog.open(dir, { step: 2, epochs: 1, planFrom: 0 });
         await log.close();
         return log.endedBy;
       };

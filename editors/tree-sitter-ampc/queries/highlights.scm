@@ -5,7 +5,7 @@
 (boolean) @boolean
 (name) @variable
 
-["use" "dataset" "model" "block" "precision" "train" "let" "keep" "init" "freeze" "group" "aux_loss" "until" "after"] @keyword
+["use" "dataset" "model" "block" "precision" "train" "let" "keep" "init" "freeze" "group" "aux_loss" "until" "after" "steps"] @keyword
 ["repeat" "collect"] @keyword.repeat
 ["if" "else"] @keyword.conditional
 ["share" "as" "in"] @keyword

@@ -23,7 +23,7 @@ import {
 import { printDiff } from '../diff-view.js';
 import { EXIT } from '../failure.js';
 import { networkOf } from '../network.js';
-import { integer, ofCall, oneOf, options } from '../options.js';
+import { atLeast, integer, ofCall, oneOf, options } from '../options.js';
 import type { Output } from '../output.js';
 import { printExplanation, printReport } from '../plan-view.js';
 import type { AddCommand } from './command.js';
@@ -95,7 +95,7 @@ export const addPlan: AddCommand = (program, output, exitWith) => {
         'a third number is the time of each further message (default: the latency); without it, what ampc tune --network measured',
       networkOf,
     )
-    .option('--epoch <n>', 'the plan of this epoch, from 1: `freeze … until` and `after` change it', integer(1))
+    .option('--epoch <n>', 'the plan of this epoch, from 1: `freeze … until` and `after` change it, 3.5 within the third', atLeast(1))
     .addOption(options.json())
     .addOption(options.backend())
     .addOption(options.precision())

@@ -5,7 +5,7 @@
 (boolean) @constant.builtin.boolean
 (name) @variable
 
-["use" "dataset" "model" "block" "precision" "train" "let" "keep" "init" "freeze" "group" "aux_loss" "until" "after"] @keyword
+["use" "dataset" "model" "block" "precision" "train" "let" "keep" "init" "freeze" "group" "aux_loss" "until" "after" "steps"] @keyword
 ["repeat" "collect"] @keyword.control.repeat
 ["if" "else"] @keyword.control.conditional
 ["share" "as" "in"] @keyword
