@@ -15,7 +15,7 @@ import { whitenedStates } from '../src/training/whitening.js';
 import { type Comparison, parseComparison } from './options.js';
 import { findPython } from './python.js';
 
-const RECIPES = ['airbench94', 'airbench94-muon', 'airbench96', 'resnet18-94'] as const;
+const RECIPES = ['airbench94', 'airbench94-half', 'airbench94-muon', 'airbench96', 'resnet18-94'] as const;
 const USAGE = `npx tsx bench/recipes.ts [RECIPE ...] [--data DIR] [--batch N] [--steps N] [--precision fp32,bf16,fp16] [--backend NAME]
 
 Trains ${RECIPES.map((name) => `examples/${name}.amp`).join(', ')} and the same networks by the same recipes in PyTorch

@@ -10,16 +10,18 @@ import { ROOT } from '../spec-runner.js';
 import { STAGES } from '../spec-stages.js';
 
 const FOLDER = `${ROOT}examples/`;
-const RECIPES = ['airbench94', 'airbench94-muon', 'airbench96', 'resnet18-94'];
+const RECIPES = ['airbench94', 'airbench94-half', 'airbench94-muon', 'airbench96', 'resnet18-94'];
+/** Warnings of what a record does on purpose: eps beyond fp16, no loss scale, weights without f32 masters. */
+const RISKS: Readonly<Record<string, readonly string[]>> = { 'airbench94-half': ['AMP4201', 'AMP4205', 'AMP4217'] };
 
 const read = (path: string) => ({ path, text: readFileSync(path, 'utf8') });
 
 describe('examples of whole recipes', () => {
   for (const recipe of RECIPES)
-    it(`${recipe}: without mistakes and warnings, in the standard style, with as many parameters as its spec says`, async () => {
+    it(`${recipe}: without mistakes, with warnings of its risks alone, in standard style, with the parameters of its spec`, async () => {
       const source = read(`${FOLDER}${recipe}.amp`);
       assert.deepEqual(checkSource(source), []);
-      assert.deepEqual(lintSource(source), []);
+      assert.deepEqual([...new Set(lintSource(source).map(({ code }) => code))].sort(), RISKS[recipe] ?? []);
       assert.equal(formatAmp(source), source.text);
       const spec = loadSpec(`${FOLDER}${recipe}.spec.yaml`);
       assert.ok(spec.spec.expect.properties?.some((property) => 'parameters' in property));
