@@ -109,7 +109,7 @@ export function readColumn(file: ParquetFile, group: number, column: readonly st
     if (!PACKINGS.includes(found.codec))
       throw new BadFile(
         `its column ${column.join('.')} is packed with ${found.codec}`,
-        `write it again, packed in a way that is read here: ${PACKINGS.join(', ')}`,
+        `write it again, packed in a way that is read here: ${PACKINGS.join(', ')}${found.codec === 'ZSTD' ? '; Node.js 22.15 and later read ZSTD too' : ''}`,
       );
     if (rows === 0) return [];
     const start = Number(found.dictionary_page_offset || found.data_page_offset);

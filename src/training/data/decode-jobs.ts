@@ -75,7 +75,8 @@ function withFile<T>(path: string, use: (file: number) => T): T {
   }
 }
 
-const messageOf = (error: unknown): string => (error as Error).message.split('\n')[0]!;
+/** The first line of what a library says, which may end where a reason should follow. */
+const messageOf = (error: unknown): string => (error as Error).message.split('\n')[0]!.replace(/:\s*$/, '');
 
 /** Brings an image library, which nothing else needs. */
 let loaded: Promise<typeof import('./picture.js')> | undefined;
