@@ -1,3 +1,4 @@
+import { putFile } from '../src/browser.js';
 import type { Analysis } from '../src/language/analysis.js';
 import { completionsAt } from '../src/language/completion.js';
 import { hintsIn } from '../src/language/hints.js';
@@ -30,8 +31,16 @@ async function plan(text: string, settings: Parameters<Planner['plan']>[1]) {
   return { ...planned, hints };
 }
 
+/** Tells which pictures there are: what they show is no matter of a plan. */
+function knowPictures(paths: readonly string[]): void {
+  for (const path of paths) putFile(path, new Uint8Array(0));
+  service.close(NAME);
+  planner.forget();
+}
+
 const functions = {
   update,
+  knowPictures,
   plan,
   compare: (settings: Parameters<Planner['compare']>[0]) => planner.compare(settings),
   story: (layer: string) => planner.story(layer),

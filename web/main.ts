@@ -6,6 +6,7 @@ import { EXAMPLES } from './examples.js';
 import { GuideView } from './guide-view.js';
 import type { LanguageFunctions } from './language-worker.js';
 import { byId, useReportStyle } from './page.js';
+import { pictureProgram } from './picture-program.js';
 import { PlanView } from './plan-view.js';
 import { connect } from './rpc.js';
 import { StoryView } from './story-view.js';
@@ -26,7 +27,7 @@ const batch = byId<HTMLInputElement>('batch');
 
 // `ampc ui FILE` puts a program into the page.
 const given = JSON.parse(byId('given').textContent || 'null') as string | null;
-const programs: Readonly<Record<string, string>> = { ...(given !== null && { 'the file that was given': given }), ...EXAMPLES };
+const programs: Record<string, string> = { ...(given !== null && { 'the file that was given': given }), ...EXAMPLES };
 example.append(...Object.keys(programs).map((name) => new Option(name)));
 
 /** What the switches change of the file; what they leave as it is, is left out. */
@@ -85,7 +86,20 @@ const editor = createEditor(byId('editor'), programs[example.value]!, language, 
 const story = new StoryView(byId('story'), language, editor.goTo);
 const planView = new PlanView(byId('plan'), byId('plan-figures'), (layer) => void story.tell(layer));
 
-const training = new TrainView(() => ({ text: editor.text(), settings: settings() }));
+/** Pictures that this browser keeps: a program for each folder of them, and for the one that came just now in the editor. */
+async function tellPictures(paths: readonly string[], folder?: string): Promise<void> {
+  await language.knowPictures(paths);
+  for (const name of new Set(paths.map((path) => path.split('/').slice(1, 3).join('/')))) {
+    if (programs[name] === undefined) example.append(new Option(name));
+    programs[name] = pictureProgram(name, paths);
+  }
+  if (folder === undefined) return replanNow();
+  example.value = folder;
+  editor.replace(programs[folder]!);
+  guide.tell(folder);
+}
+
+const training = new TrainView(() => ({ text: editor.text(), settings: settings() }), tellPictures);
 
 /** Plans what the editor has now, and does not wait for further keys. */
 function replanNow(): Promise<void> {

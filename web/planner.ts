@@ -50,6 +50,11 @@ export class Planner {
     return this.current?.document;
   }
 
+  /** What files hold has changed: no plan is remembered. */
+  forget(): void {
+    this.answers.clear();
+  }
+
   private async compile(text: string, settings: Settings, backend: 'webgpu' | 'cpu'): Promise<Compiled> {
     this.work.plans += 1;
     this.described ??= describeBackend('webgpu');

@@ -31,7 +31,11 @@ export class TrainView {
   private began = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly program: () => { readonly text: string; readonly settings: Readonly<Record<string, string | number>> }) {
+  /** `tellPictures` is told of the paths of all pictures that are kept, and of the folder that came last, if one did. */
+  constructor(
+    private readonly program: () => { readonly text: string; readonly settings: Readonly<Record<string, string | number>> },
+    private readonly tellPictures: (paths: readonly string[], folder?: string) => Promise<void>,
+  ) {
     this.trainer = connect<TrainFunctions>(new Worker('train-worker.js', { type: 'module' }), (data) => this.take(data as RunMessage));
     const say = (text: string): void => this.say(text);
     this.results = new ResultsView(this.trainer, say);
@@ -39,8 +43,10 @@ export class TrainView {
     this.start.addEventListener('click', () => void this.run());
     this.pause.addEventListener('click', () => void this.trainer.pause());
     this.runs.addEventListener('change', () => this.choose(this.runs.value));
-    onChosen(byId('data'), (files) => this.keep(files));
-    onDropped((files) => (files.every(isPicture) && files.length > 0 ? this.predictions.show(files) : this.keep(files)));
+    for (const id of ['data', 'folder']) onChosen(byId(id), (files) => this.keep(files));
+    onDropped((files) =>
+      files.every(isPicture) && files.every(({ path }) => !path.includes('/')) ? this.predictions.show(files) : this.keep(files),
+    );
     void this.prepare();
   }
 
@@ -53,6 +59,8 @@ export class TrainView {
     const webgpu = devices.find(({ name }) => name === 'webgpu');
     if (webgpu?.available === false) this.say(`No GPU here: ${webgpu.reason}. A tiny network trains in JavaScript.`);
     else if (!webgpu?.target.low.includes('f16')) this.say('This GPU has no fp16 in WebGPU: choose precision fp32.');
+    const pictures = await this.trainer.keptPictures();
+    if (pictures.length > 0) await this.tellPictures(pictures);
     await this.listRuns();
   }
 
@@ -67,12 +75,12 @@ export class TrainView {
   }
 
   private async keep(files: readonly GivenFile[]): Promise<void> {
-    const kept = await this.trainer.keepData(files);
-    this.say(
-      kept === 0
-        ? 'none of these is a file of CIFAR-10: data_batch_1.bin to test_batch.bin'
-        : `${kept} ${kept === 1 ? 'file' : 'files'} of CIFAR-10 kept here`,
-    );
+    const { cifar10, pictures, folders } = await this.trainer.keepData(files);
+    if (pictures > 0) {
+      await this.tellPictures(await this.trainer.keptPictures(), folders[0]);
+      this.say(`${pictures} pictures kept here, as ${folders.map((folder) => `folder("${folder}")`).join(' and ')}`);
+    } else if (cifar10 > 0) this.say(`${cifar10} ${cifar10 === 1 ? 'file' : 'files'} of CIFAR-10 kept here`);
+    else this.say('none of these is a file of CIFAR-10 (data_batch_1.bin to test_batch.bin), or a picture in a folder of its class');
   }
 
   private say(text: string): void {

@@ -9,7 +9,7 @@ import {
   type TrainOptions,
   train,
 } from '../src/browser.js';
-import { keepData } from './kept-data.js';
+import { keepData, keptPictures } from './kept-data.js';
 import { serve } from './rpc.js';
 import { forget, gradients, resultFunctions } from './run-results.js';
 
@@ -53,6 +53,10 @@ const functions = {
   keepData: async (files: Parameters<typeof keepData>[0]) => {
     await ready;
     return keepData(files);
+  },
+  keptPictures: async () => {
+    await ready;
+    return keptPictures();
   },
   devices: probeBackends,
   begin: (text: string, choices: Choices) =>

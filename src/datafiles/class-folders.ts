@@ -1,10 +1,10 @@
-import { statSync } from 'node:fs';
-import { join } from 'node:path';
 import { isPictureName } from '../datasets/picture-formats.js';
 import type { Split } from '../datasets/registry.js';
 import type { DataSplit } from '../datasets/source.js';
 import { userError } from '../diagnostics/diagnostic.js';
 import { listNames } from '../diagnostics/suggest.js';
+import { statSync } from '../platform/files.js';
+import { join } from '../platform/path.js';
 import { checkNames, refuseUnlearned } from './classes.js';
 import { divide, drawOf } from './divide.js';
 import { byCodePoint, entriesOf, filesBelow } from './walk.js';

@@ -1,6 +1,6 @@
-import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { systemError } from '../files/system-error.js';
+import { type Dirent, readdirSync, realpathSync, statSync } from '../platform/files.js';
+import { join } from '../platform/path.js';
 
 /** What systems and programs leave in folders, which belongs to nobody's class. Names with a dot in front are hidden and the same. */
 const LITTER = new Set(['thumbs.db', 'ehthumbs.db', 'desktop.ini', '__macosx', '@eadir', 'icon\r']);
@@ -9,8 +9,16 @@ function isLitter(name: string): boolean {
   return name.startsWith('.') || LITTER.has(name.toLowerCase());
 }
 
+/** Units of UTF-16 in the order of the code points that they belong to: those above U+FFFF come last. */
+const rank = (unit: number): number => (unit >= 0xd800 && unit < 0xe000 ? unit + 0x10000 : unit);
+
 export function byCodePoint(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  const length = Math.min(a.length, b.length);
+  for (let at = 0; at < length; at += 1) {
+    const [one, other] = [a.charCodeAt(at), b.charCodeAt(at)];
+    if (one !== other) return rank(one) - rank(other);
+  }
+  return a.length - b.length;
 }
 
 interface Entry {

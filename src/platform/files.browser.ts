@@ -88,7 +88,20 @@ export async function writeFile(path: string, data: string | Uint8Array): Promis
   memory.write(path, memory.create(path, false), bytesOf(data), 0);
 }
 
-export const readdirSync = (path: string): string[] => memory.names(path);
+/** As Node has it. */
+function entryOf(path: string, name: string) {
+  return { name, isDirectory: () => memory.isFolder(`${path}/${name}`), isSymbolicLink: () => false };
+}
+
+export type Dirent = ReturnType<typeof entryOf>;
+
+export function readdirSync(path: string): string[];
+export function readdirSync(path: string, options: { readonly withFileTypes: true }): Dirent[];
+export function readdirSync(path: string, options?: { readonly withFileTypes: true }): string[] | Dirent[] {
+  const names = memory.names(path);
+  return options === undefined ? names : names.map((name) => entryOf(path, name));
+}
+
 export const readdir = async (path: string): Promise<string[]> => memory.names(path);
 export const mkdir = async (path: string): Promise<void> => memory.makeFolder(path);
 export const rename = async (from: string, to: string): Promise<void> => memory.rename(from, to);

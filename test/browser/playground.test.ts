@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { unzipSync } from 'fflate';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { buildPlayground } from '../../scripts/build-playground.js';
+import { listClassFolders } from '../../src/datafiles/class-folders.js';
 import { evaluate, type Playground, predict, servePlayground, train } from '../../src/index.js';
 import { formatPercent } from '../../src/numeric/readable.js';
 import { encodePng } from '../../src/training/data/picture.js';
 import { readSafetensors } from '../../src/training/safetensors.js';
+import { pictureProgram } from '../../web/picture-program.js';
 import { chromiumWithF16, findChromium } from '../support/chromium.js';
 import { skip } from '../support/skip.js';
 import { useTiny } from '../support/tiny.js';
@@ -270,6 +272,33 @@ describe('the playground', () => {
     await page.waitForSelector('#start:not([disabled])');
     assert.equal(await page.textContent('#run-status'), 'done; the run is kept');
     assert.equal(await page.locator('#facts b').first().textContent(), '2');
+  });
+
+  it('trains on a folder of pictures that it is given, a folder for each class, and finds it again', async () => {
+    const folder = work.path('photos');
+    for (const [name, [red, blue]] of Object.entries({ warm: [200, 40], cold: [40, 200] } as const)) {
+      mkdirSync(join(folder, name), { recursive: true });
+      for (let place = 0; place < 10; place += 1) {
+        const pixels = Uint8Array.from({ length: 32 * 32 * 3 }, (_, at) => [red, 9 * place, blue][at % 3]!);
+        writeFileSync(join(folder, name, `${place}.png`), await encodePng(pixels, [32, 32, 3]));
+      }
+    }
+    await replanned(page, () => page.setInputFiles('#folder', folder));
+    assert.equal(await page.textContent('#run-status'), '20 pictures kept here, as folder("pictures/photos")');
+    assert.match((await page.textContent('#plan-status'))!, /^Pictures: /);
+    await replanned(page, async () => {
+      await page.locator('.cm-content').click();
+      await page.keyboard.press('Control+A');
+      await page.keyboard.insertText(pictureProgram('pictures/photos', []).replace('epochs 10', 'epochs 1'));
+    });
+    await page.click('#start');
+    await page.waitForSelector('#test-result table');
+    const { images } = listClassFolders(folder, { test: 0.2 });
+    const said = (await page.textContent('#test-result'))!;
+    assert.ok(said.includes(`${images.test.length} images: accuracy`), said);
+    assert.match(said, /cold[\s\S]*warm/);
+    await page.reload();
+    await page.locator('#example option', { hasText: 'pictures/photos' }).waitFor({ state: 'attached' });
   });
 
   for (const colorScheme of ['light', 'dark'] as const)

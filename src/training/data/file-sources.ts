@@ -8,10 +8,11 @@ import { assertNever } from '../../ir/types.js';
 import { createHash } from '../../platform/hash.js';
 import type { Dataset, ImageSet } from './dataset.js';
 import { defaultWorkers } from './decode-pool.js';
+import { compareClasses } from './listed-pictures.js';
 import type { OpenOptions } from './open-options.js';
 import { rowsOf } from './parquet-pictures.js';
 import { filesBelow } from './picture-files.js';
-import { compareClasses, openPictures } from './pictures.js';
+import { openPictures } from './pictures.js';
 import { resizeDataset } from './resize-set.js';
 import { withValidation } from './validation.js';
 
