@@ -1,4 +1,4 @@
-import { UserError } from '../src/browser.js';
+import { UserError } from '../src/diagnostics/diagnostic.js';
 
 /** What went wrong, in one line, where the user can help it; throws what is a mistake of the program. */
 export function explained(error: unknown): string {

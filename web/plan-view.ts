@@ -1,11 +1,11 @@
+import { memoryFigure, timeFigure, workFigure } from '../src/api/run-report/bar-figures.js';
 import { figureGrid, note } from '../src/api/run-report/page.js';
-import { memoryFigure, workFigure } from '../src/api/run-report/plan-figures.js';
-import { type LayerTimes, timeFigure } from '../src/api/run-report/time-figure.js';
 import type { PlanReport } from '../src/browser.js';
 import { inlineFigure } from '../src/figures/figure.js';
 import { type DrawnLayer, layerGraph } from '../src/figures/layer-graph.js';
 import { type Child, element, join } from '../src/figures/markup.js';
 import { formatBytes } from '../src/numeric/bytes.js';
+import type { LayerTimes } from '../src/plan/layer-times.js';
 
 /** Of the loss and the input there is no layer. */
 function drawn({ layer, op, shape, result, gradient, why }: PlanReport['layers'][number]): DrawnLayer {

@@ -1,4 +1,3 @@
-import { layerTimes } from '../src/api/run-report/time-figure.js';
 import { type Compiled, explainLayers, explainPlan, type PlanReport, type Settings, UserError } from '../src/browser.js';
 import { planFor } from '../src/choose/plan-file.js';
 import { emitWgsl, type WgslProgram } from '../src/codegen/wgsl/emit.js';
@@ -7,6 +6,7 @@ import { DocumentPlan } from '../src/language/document-plan.js';
 import { comparePlans } from '../src/memory/plan-memory.js';
 import { trainStep } from '../src/plan/facts.js';
 import { layerOps } from '../src/plan/layer-ops.js';
+import { layerTimes } from '../src/plan/layer-times.js';
 import type { Plan, PlanFunction } from '../src/plan/plan.js';
 import { defaultTarget } from '../src/plan/target.js';
 import { describeBackend } from '../src/runtime/select.js';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { layerTimes, timeFigure } from '../../src/api/run-report/time-figure.js';
+import { timeFigure } from '../../src/api/run-report/bar-figures.js';
 import { compileProgram } from '../../src/compile.js';
 import { lowerProgram } from '../../src/lower/lower.js';
+import { layerTimes } from '../../src/plan/layer-times.js';
 import { NOMINAL_COSTS } from '../../src/plan/nominal-costs.js';
 import { defaultTarget } from '../../src/plan/target.js';
 

@@ -1,49 +1,17 @@
 import { barChart } from '../../figures/bar-chart.js';
 import type { Figure, NamedFigure } from '../../figures/figure.js';
-import { formatNumber } from '../../figures/line-chart.js';
-import type { Colour } from '../../figures/style.js';
 import { planPicture } from '../../language/plan-picture.js';
 import { formatBytes } from '../../numeric/bytes.js';
 import type { CostTable } from '../../plan/cost-table.js';
 import { trainStep } from '../../plan/facts.js';
-import { type Footprint, footprint, MEMORY_CLASSES, type MemoryClass } from '../../plan/footprint.js';
+import { footprint } from '../../plan/footprint.js';
+import { layerTimes } from '../../plan/layer-times.js';
 import type { Plan } from '../../plan/plan.js';
-import { type LayerReport, layerReports } from '../../plan/report.js';
-import { layerTimes, timeFigure } from './time-figure.js';
-
-const MEMORY_COLOURS = {
-  parameters: 'blue',
-  statistics: 'sky',
-  averages: 'faint',
-  optimizer: 'purple',
-  activations: 'green',
-  gradients: 'red',
-  workspace: 'orange',
-} as const satisfies Readonly<Record<MemoryClass, Colour>>;
+import { layerReports } from '../../plan/report.js';
+import { memoryFigure, timeFigure, workFigure } from './bar-figures.js';
 
 /** Layers whose numbers are shown; the others are summed up. */
 const MOST_BARS = 24;
-
-export function memoryFigure(memory: Footprint): Figure | undefined {
-  const bars = MEMORY_CLASSES.filter((name) => memory[name] > 0).map((name) => ({
-    name,
-    value: memory[name],
-    colour: MEMORY_COLOURS[name],
-  }));
-  return barChart('Memory of training, by what it holds', bars, formatBytes);
-}
-
-/** Those with the most work. */
-export function workFigure(layers: readonly Pick<LayerReport, 'layer' | 'flops'>[]): Figure | undefined {
-  const bars = layers
-    .filter(({ flops }) => flops > 0)
-    .sort((a, b) => b.flops - a.flops)
-    .slice(0, MOST_BARS)
-    .map(({ layer, flops }) => ({ name: layer, value: flops, colour: 'blue' as const }));
-  return barChart('Multiplications and additions of a step, by layer', bars, (flops) =>
-    flops < 1e8 ? `${formatNumber(flops / 1e6)} M` : `${formatNumber(flops / 1e9)} G`,
-  );
-}
 
 /** Of a plan: its layers and formats, its memory, what its layers keep, and what they take, by times of the machine if there are any. */
 export function planFigures(plan: Plan, costs?: CostTable): readonly NamedFigure[] {
