@@ -4,7 +4,7 @@ import { bundle } from './bundle.js';
 
 /** Parts of the browser's bundle, as pages that need no more load them, and how many kB (1000 bytes) each may have when packed. */
 const PARTS = {
-  'parse, check, format': { entry: 'scripts/size/parse.ts', most: 150 },
+  'parse, check, format': { entry: 'scripts/size/parse.ts', most: 155 },
   '+ plan and WGSL': { entry: 'scripts/size/plan.ts', most: 215 },
   everything: { entry: 'src/browser.ts', most: 350 },
 } as const;
