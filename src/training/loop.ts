@@ -211,6 +211,7 @@ async function trainIn(claim: RunClaim, options: TrainOptions): Promise<TrainRes
     if (outcome === 'finished') await metrics.finish(session.running, session.progress.step);
     const result: TrainResult = {
       interrupted: outcome === 'interrupted',
+      ...(outcome === 'interrupted' && given({ exitCode: session.agreement.exitCode })),
       steps: session.progress.step,
       epochs: session.progress.epoch,
       testAccuracy: session.progress.last?.accuracy,

@@ -120,6 +120,8 @@ export interface Replanner {
 
 export interface TrainResult {
   readonly interrupted: boolean;
+  /** Of several ranks that were interrupted: for all the exit code of the signal that one of them got; the reason of its abort has it. */
+  readonly exitCode?: number;
   /** Optimizer steps of the whole run, skipped ones too. */
   readonly steps: number;
   readonly epochs: number;

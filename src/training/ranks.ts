@@ -13,13 +13,15 @@ export function writes(ranks: Pick<Collectives, 'rank'> | undefined): boolean {
  * do, between the same two steps; one rank by itself does it at once. When it is time to save, the first rank says.
  */
 export class Agreement {
-  #agreed = { interrupt: false, stop: false, save: false };
+  #agreed = { interrupt: false, stop: false, save: false, exitCode: 0 };
 
   constructor(private readonly options: Pick<TrainOptions, 'signal' | 'control' | 'ranks'>) {}
 
   get #own() {
     const { signal, control } = this.options;
-    return { interrupt: signal?.aborted === true, stop: control?.isStopped === true };
+    const interrupt = signal?.aborted === true;
+    const { exitCode = 0 } = (interrupt ? signal.reason : {}) as { readonly exitCode?: number };
+    return { interrupt, stop: control?.isStopped === true, exitCode };
   }
 
   get interrupt(): boolean {
@@ -28,6 +30,11 @@ export class Agreement {
 
   get stop(): boolean {
     return this.options.ranks === undefined ? this.#own.stop : this.#agreed.stop;
+  }
+
+  /** With which several ranks that are interrupted end; undefined: no signal says so. */
+  get exitCode(): number | undefined {
+    return this.#agreed.exitCode || undefined;
   }
 
   /** Whether the first rank found it time to save when they last agreed; undefined: there is one. */
@@ -39,9 +46,14 @@ export class Agreement {
   async renew(save = false): Promise<void> {
     const { ranks } = this.options;
     if (ranks === undefined) return;
-    const { interrupt, stop } = this.#own;
-    const all = await ranks.gather(Uint8Array.of(Number(interrupt), Number(stop), Number(save)));
-    this.#agreed = { interrupt: all.some(([one]) => one === 1), stop: all.some(([, one]) => one === 1), save: all[0]![2] === 1 };
+    const { interrupt, stop, exitCode } = this.#own;
+    const all = await ranks.gather(Uint8Array.of(Number(interrupt), Number(stop), Number(save), exitCode));
+    this.#agreed = {
+      interrupt: all.some(([one]) => one === 1),
+      stop: all.some(([, one]) => one === 1),
+      save: all[0]![2] === 1,
+      exitCode: Math.max(...all.map((one) => one[3]!)),
+    };
   }
 }
 

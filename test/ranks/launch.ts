@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 import { mainScript } from '../support/main-script.js';
@@ -73,16 +73,15 @@ export function ranksOf(pid: number): readonly number[] {
     .map(([own]) => Number(own));
 }
 
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
+/** Whether any of them still runs; what has ended and was not asked for its end by whoever started it does not. */
+function anyRuns(pids: readonly number[]): boolean {
+  const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', pids.join(',')], { encoding: 'utf8' });
+  return stdout.split('\n').some((state) => state.trim() !== '' && !state.trim().startsWith('Z'));
 }
 
+/** Resolves when all have ended: a launcher may do so before those that it kills. */
 export async function gone(pids: readonly number[]): Promise<void> {
-  while (pids.some(isRunning)) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (anyRuns(pids)) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 const made = new Map<string, string>();

@@ -118,9 +118,11 @@ async function trainOnce(
     live.show(run);
   }).finally(() => limit.clear());
   if (result.interrupted) {
-    if (!interrupt.signal.aborted) output.line(`the time is over (${formatDuration(maxTime ?? 0)})`);
+    // Of several ranks another one may have got the signal.
+    const code = interrupt.signal.aborted ? interrupt.exitCode : result.exitCode;
+    if (code === undefined) output.line(`the time is over (${formatDuration(maxTime ?? 0)})`);
     printInterrupted(file, options, result, output);
-    return interrupt.signal.aborted ? interrupt.exitCode : EXIT.done;
+    return code ?? EXIT.done;
   }
   // Its warning has been printed.
   return printResult(result, output) ? EXIT.done : EXIT.failed;

@@ -58,6 +58,14 @@ function whole(text: string | undefined): number | undefined {
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
+/** The first of the numbers that Slurm has for steps which are none of srun's, such as a batch script or an interactive shell. */
+const SPECIAL_STEPS = 0xfffffff0;
+
+/** Whether srun started this: the script and the shell of an allocation have its size as well. */
+function isTask({ SLURM_STEP_ID: step }: Environment): boolean {
+  return (whole(step) ?? SPECIAL_STEPS) < SPECIAL_STEPS;
+}
+
 /**
  * Whether this process is one of several ranks, by what its launcher left in the environment; the MPI operator of Kubernetes starts ranks
  * by mpirun. srun also starts what is no rank: a single task is none.
@@ -66,8 +74,7 @@ export function launched(env: Environment = environment): Launched | undefined {
   for (const { launcher, library, ...names } of FORMS) {
     const [rank, size] = [whole(env[names.rank]), whole(env[names.size])];
     if (rank === undefined || size === undefined) continue;
-    // A shell of an allocation has its size, and is no step of it.
-    if (launcher === 'srun' && env.SLURM_STEP_ID === undefined) continue;
+    if (launcher === 'srun' && !isTask(env)) continue;
     return { launcher, library, rank, size, localRank: whole(env[names.localRank]), localSize: whole(env[names.localSize]) };
   }
   return undefined;
