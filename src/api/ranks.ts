@@ -8,6 +8,7 @@ import { hostname } from '../platform/system.js';
 import { gatherTexts } from '../runtime/collectives.js';
 import { type CoresOf, shareCores, threadsPerRank } from '../runtime/cpu/mpi/launcher.js';
 import type { MpiRanks } from '../runtime/cpu/mpi/mpi.js';
+import type { Dataset } from '../training/data/dataset.js';
 import { RunClaim } from '../training/run-claim.js';
 
 /** The folder of a run that several ranks train: the first has it, the others read there. */
@@ -44,6 +45,18 @@ export async function threadsOfRank(
   return threads;
 }
 
+/** What of its images tells a rank from one that has others: how many, and a hash of all where they are in memory. */
+export function dataFacts({ content, train, test, validation }: Dataset): readonly string[] {
+  const sets = Object.entries({ training: train, test, validation });
+  const facts = sets.flatMap(([name, set]) => {
+    if (set === undefined) return [];
+    const hash = createHash('sha256').update(new Uint8Array(set.labels.buffer, set.labels.byteOffset, set.labels.byteLength));
+    if (set.supply === undefined) hash.update(set.images);
+    return [`${name} images ${set.count}, by a hash ${hash.digest('hex')}`];
+  });
+  return content === undefined ? facts : [...facts, `contents of the data set ${content}`];
+}
+
 /** The first line in which two texts differ, of each. */
 function difference(a: string, b: string): readonly [string, string] {
   const [left, right] = [a.split('\n'), b.split('\n')];
@@ -64,7 +77,9 @@ export async function checkSamePlans(
   lowerFirst: () => Program,
 ): Promise<void> {
   const first = ranks.rank === 0 ? program : lowerFirst();
-  const text = [...facts, printPlan(compileProgram(first, target))].join('\n');
+  // What the plan leaves open, such as the course of the learning rate, is in the recipe.
+  const recipe = JSON.stringify(first.recipe, undefined, 1);
+  const text = [...facts, printPlan(compileProgram(first, target)), recipe].join('\n');
 
   const hashes = await gatherTexts(ranks, createHash('sha256').update(text).digest('hex'));
 

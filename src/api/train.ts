@@ -29,7 +29,7 @@ import { writes } from '../training/ranks.js';
 import { RunClaim } from '../training/run-claim.js';
 import { hasWeights, openRun, sourceName } from '../training/run-folder.js';
 import { Callbacks } from './callbacks.js';
-import { checkSamePlans, claimTogether, threadsOfRank } from './ranks.js';
+import { checkSamePlans, claimTogether, dataFacts, threadsOfRank } from './ranks.js';
 import { type RunReference, runFolder } from './run-reference.js';
 import { claimRunFolder, dataOf, type RunChoices, readRun, runConfig } from './runs.js';
 import { resolveChoices, resumedRun, TRAIN_KEYS, type TrainOptions } from './train-choices.js';
@@ -164,7 +164,7 @@ async function trainIn(
   const { plan, program, backend, info } = runnable;
   const { recipe } = program;
   if (peers !== undefined) {
-    const facts = [`ampc ${VERSION}`, `${info.name}: ${info.device ?? ''}`, `images ${images}`, JSON.stringify(settings)];
+    const facts = [`ampc ${VERSION}`, `${info.name}: ${info.device ?? ''}`, JSON.stringify(settings), ...dataFacts(dataset)];
     const overrides = pickSettings(settings);
     const lowerFirst = () => {
       const first = lowerProgram(runnable.source, {

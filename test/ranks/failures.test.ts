@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { skip } from '../support/skip.js';
-import { useTiny } from '../support/tiny.js';
+import { useTiny, writeTinyCifar } from '../support/tiny.js';
 import { gone, LAUNCHERS, type Launcher, MISSING, pidsIn, start, startSmall } from './launch.js';
 
 const SLOW = new URL('./slow.mjs', import.meta.url).href;
@@ -79,6 +80,23 @@ describe('ranks that are slow, differ or fail', function () {
     const { code, stderr } = await start(OPEN, 2, args('other'), { last: ['--set', 'train.optimizer.lr=0.5'] }).result;
     assert.equal(code, 1);
     once(stderr, /AMP6508\]: rank 1 has another plan than rank 0\n = why: rank 0: .*; rank 1: .*0\.5/);
+  });
+
+  it('another file, and other images, are refused as well: what the plan alone does not tell', async () => {
+    const other = work.file('other.amp', readFileSync(work.program, 'utf8').replace('lr: 1e-3', 'lr: 2e-3'));
+    const changed = work.path('changed');
+    writeTinyCifar(changed);
+    const file = join(changed, 'cifar-10-batches-bin', 'data_batch_2.bin');
+    writeFileSync(file, readFileSync(file).fill(7, 100, 101));
+    for (const [run, choices, reason] of [
+      ['file', { instead: ['train', other, ...args('file').slice(2)] }, /rank 0: .*0\.001.*; rank 1: .*0\.002/],
+      ['bytes', { last: ['--data', changed] }, /rank 0: training images 80, .*; rank 1: training images 80, /],
+    ] as const) {
+      const { code, stderr } = await start(LAUNCHERS.MPICH, 2, args(run), choices).result;
+      assert.equal(code, 1, stderr);
+      once(stderr, /AMP6508\]: rank 1 has another plan than rank 0/);
+      once(stderr, reason);
+    }
   });
 
   it('without MPI each machine says once what to install', async () => {

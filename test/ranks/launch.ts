@@ -32,15 +32,18 @@ export interface Started extends OutputOf {
 export interface StartChoices {
   /** Further arguments of the last rank. */
   readonly last?: readonly string[];
+  /** Arguments of the last rank in place of those of the others. */
+  readonly instead?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** A module that is loaded before `ampc`. */
   readonly preload?: string;
 }
 
 /** `mpirun -n RANKS ampc ARGS`. */
-export function start(launcher: Launcher, ranks: number, args: readonly string[], { last = [], env, preload }: StartChoices = {}): Started {
+export function start(launcher: Launcher, ranks: number, args: readonly string[], { env, preload, ...ofLast }: StartChoices = {}): Started {
   const main = mainScript(preload);
-  return startNode(launcher, ranks, [...main.args, ...args], { last, env: { ...main.env, ...env } });
+  const instead = ofLast.instead && [...main.args, ...ofLast.instead];
+  return startNode(launcher, ranks, [...main.args, ...args], { ...ofLast, ...(instead && { instead }), env: { ...main.env, ...env } });
 }
 
 /** `mpirun -n RANKS node ARGS`. */
@@ -48,11 +51,12 @@ export function startNode(
   [program, ...options]: Launcher,
   ranks: number,
   args: readonly string[],
-  { last = [], env }: Omit<StartChoices, 'preload'> = {},
+  { last, instead, env }: Omit<StartChoices, 'preload'> = {},
 ): Started {
   const node = [process.execPath, ...args];
-  const further = last.length === 0 ? [] : [':', '-n', '1', ...node, ...last];
-  const count = last.length === 0 ? ranks : ranks - 1;
+  const differs = last !== undefined || instead !== undefined;
+  const further = differs ? [':', '-n', '1', process.execPath, ...(instead ?? args), ...(last ?? [])] : [];
+  const count = differs ? ranks - 1 : ranks;
   const child = spawn(program, [...options, '-n', String(count), ...node, ...further], {
     env: { ...process.env, ...ENV, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
