@@ -16,8 +16,9 @@ export interface Cursor {
 function quotedWord(token: IToken, offset: number): Cursor['word'] | undefined {
   const { tokenType, image, startOffset } = token;
   if (tokenType !== t.StringToken) return undefined;
-  const end = t.tokenEndInText(token);
-  const isClosed = end === t.tokenEnd(token);
+  const end = t.tokenEnd(token);
+  // One that is not closed was given its quotes by the parser.
+  const isClosed = end === startOffset + image.length;
   if (isClosed) return offset < end ? { start: startOffset, end } : undefined;
   if (offset > end) return undefined;
   const rest = /^[\w.*/-]*/.exec(image.slice(offset - startOffset))![0];

@@ -6,7 +6,7 @@ import { PROPERTIES } from '../lower/properties.js';
 import type { StageTrace } from '../lower/trace.js';
 import { formatBytes } from '../numeric/bytes.js';
 import { INITIALIZERS } from '../ops/initializers.js';
-import { tokenEndInText } from '../parser/tokens.js';
+import { tokenEnd } from '../parser/tokens.js';
 import type { LayerReport } from '../plan/report.js';
 import type { Analysis } from './analysis.js';
 import { describeParameter, type Parameter, parameterLine } from './arguments.js';
@@ -36,9 +36,9 @@ export function hoverAt(analysis: Analysis, plan: DocumentPlan | undefined, offs
 
 /** What is said of a word by where it stands, and of a word of the language by itself. */
 function wordHover(analysis: Analysis, offset: number): Hover | undefined {
-  const token = analysis.parsed.tokens.find((one) => one.startOffset <= offset && offset < tokenEndInText(one));
+  const token = analysis.parsed.tokens.find((one) => one.startOffset <= offset && offset < tokenEnd(one));
   if (token === undefined || !/^[\w"]/.test(token.image)) return undefined;
-  const span = { start: token.startOffset, end: tokenEndInText(token) };
+  const span = { start: token.startOffset, end: tokenEnd(token) };
   const param = parameterAt(analysis, offset);
   if (param !== undefined) return { span, text: parameterText(param) };
   const { image } = token;

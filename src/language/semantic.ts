@@ -64,7 +64,7 @@ export function semanticTokens({ parsed, places, blocks }: Analysis): readonly S
   }
   const tokens = parsed.tokens.flatMap((token): SemanticToken[] => {
     if (token.image === '') return [];
-    const span = { start: token.startOffset, end: t.tokenEndInText(token) };
+    const span = { start: token.startOffset, end: t.tokenEnd(token) };
     const type = token.tokenType;
     const own: TokenKind | undefined =
       type === t.NumberToken

@@ -76,6 +76,15 @@ export class AmpParser extends SettingsParser {
     { recoveryValueFunc: () => NO_EXPR },
   );
 
+  /** Reads a section with a body; of one that breaks off, with what there is of that. */
+  private keepingBody<S extends ast.ModelSection | ast.BlockSection>(
+    rule: S['kind'],
+    read: () => S,
+    half: (body: ast.Body) => S | undefined,
+  ): S | undefined {
+    return this.keeping<S | undefined>(rule, read, () => half(this.readOf<ast.Body>('body') ?? NO_BODY));
+  }
+
   private readonly model = this.RULE(
     'model',
     (): ast.ModelSection | undefined => {
@@ -105,10 +114,7 @@ export class AmpParser extends SettingsParser {
         const body = this.SUBRULE(this.body);
         return { kind: 'model', name: own, inputs, output, body, span: this.spanFrom(start) };
       };
-      return this.keeping<ast.ModelSection | undefined>('model', read, () => {
-        const body = this.readOf<ast.Body>('body') ?? NO_BODY;
-        return name && { kind: 'model', name, inputs, output, body, span: this.spanFrom(start) };
-      });
+      return this.keepingBody('model', read, (body) => name && { kind: 'model', name, inputs, output, body, span: this.spanFrom(start) });
     },
     { recoveryValueFunc: () => this.readOf('model') },
   );
@@ -142,10 +148,7 @@ export class AmpParser extends SettingsParser {
         const body = this.SUBRULE(this.body);
         return { kind: 'block', name: own, params, body, span: this.spanFrom(start) };
       };
-      return this.keeping<ast.BlockSection | undefined>('block', read, () => {
-        const body = this.readOf<ast.Body>('body') ?? NO_BODY;
-        return name && { kind: 'block', name, params, body, span: this.spanFrom(start) };
-      });
+      return this.keepingBody('block', read, (body) => name && { kind: 'block', name, params, body, span: this.spanFrom(start) });
     },
     { recoveryValueFunc: () => this.readOf('block') },
   );

@@ -123,11 +123,7 @@ export const TOKENS: readonly TokenType[] = [
 
 export const LEXER = new Lexer([...TOKENS], { positionTracking: 'full', ensureOptimizations: false });
 
-export function tokenEnd(token: IToken): number {
-  return token.startOffset + token.image.length;
-}
-
-/** Where a token ends in the text, which may lack the quotes that the parser gave it. */
-export function tokenEndInText({ endOffset = Number.NaN }: IToken): number {
-  return endOffset + 1;
+/** Where a token ends in the text, which may lack the quotes that its image was given; one that was added ends where it begins. */
+export function tokenEnd({ image, startOffset, endOffset = Number.NaN }: IToken): number {
+  return image === '' ? startOffset : endOffset + 1;
 }

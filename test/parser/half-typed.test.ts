@@ -137,3 +137,11 @@ describe('a file of which something is deleted', () => {
     }
   });
 });
+
+describe('a text in quotes that is not closed', () => {
+  it('ends where it ends in the text', () => {
+    const text = `${file()}use "ampc/blo`;
+    const use = parseAmp(text).file.sections.find(({ kind }) => kind === 'use');
+    assert.equal(use?.kind === 'use' && use.path.span.end, text.length);
+  });
+});

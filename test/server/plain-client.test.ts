@@ -5,10 +5,10 @@ import { EditorClient } from './client.js';
 
 const NET = readFileSync(new URL('../../examples/quickstart.amp', import.meta.url), 'utf8');
 
-describe('an editor that cannot be told to ask again', function () {
+describe('an editor', function () {
   this.timeout(60_000);
 
-  it('has hints and lenses of the text as it is now, once its plan is there', async () => {
+  it('that cannot be told to ask again has hints and lenses of the text as it is now, once its plan is there', async () => {
     const { client } = await EditorClient.start({}, {});
     const uri = 'file:///net.amp';
     const range = { start: { line: 0, character: 0 }, end: { line: 100, character: 0 } };
@@ -32,5 +32,13 @@ describe('an editor that cannot be told to ask again', function () {
     assert.equal((await ask()).hint, '[32, 32, 32] bf16');
     assert.equal(await client.stop(), 0);
     assert.equal(client.errors, '');
+  });
+
+  it('that is gone is missed by nobody, whatever it was asked', async () => {
+    const asked = { configuration: true, didChangeConfiguration: { dynamicRegistration: true }, inlayHint: { refreshSupport: true } };
+    const { client } = await EditorClient.start({}, { workspace: asked });
+    await client.open('file:///net.amp', NET);
+    client.connection.end();
+    assert.deepEqual([await client.exit, client.errors], [1, '']);
   });
 });

@@ -21,7 +21,11 @@ async function start(): Promise<void> {
   const { command, args, shell } = commandLine(findAmpc(), ['lsp', '--stdio']);
   const server: ServerOptions = { command, args: [...args], transport: TransportKind.stdio, options: { shell } };
   const options: LanguageClientOptions = {
-    documentSelector: [{ language: 'ampc' }],
+    // Of a file as it was, beside its changes, nothing is said: what it used may be gone.
+    documentSelector: [
+      { language: 'ampc', scheme: 'file' },
+      { language: 'ampc', scheme: 'untitled' },
+    ],
     // Those that the server may offer above a model, with the document's address.
     initializationOptions: { commands: ['ampc.plan', 'ampc.train'] },
     middleware: {
