@@ -29,6 +29,7 @@ const expected = JSON.parse(readFileSync(`${FOLDER}/logits.json`, 'utf8')) as {
 const EXPORTERS: Readonly<Record<string, readonly string[]>> = {
   groups: ['script'],
   norms: ['script'],
+  padded: ['script'],
   attention: ['script', 'dynamo', 'single'],
 };
 

@@ -119,22 +119,30 @@ function joined(node: NodeView): Constant | undefined {
   );
 }
 
+/** The places that a slice of an axis takes, in their order. */
+function placesOf(size: number, start: number, end: number, step: number): readonly number[] {
+  const at = (place: number, low: number, high: number) => Math.min(high, Math.max(low, place < 0 ? place + size : place));
+  const [first, last] = step > 0 ? [at(start, 0, size), at(end, 0, size)] : [at(start, 0, size - 1), at(end, -1, size - 1)];
+  return Array.from({ length: Math.max(0, Math.ceil((last - first) / step)) }, (_, i) => first + i * step);
+}
+
 function sliced(node: NodeView): Constant | undefined {
   const from = first(node);
-  if (from === undefined || (node.numbers(4, 'steps') ?? []).some((step) => step !== 1)) return undefined;
+  if (from === undefined) return undefined;
   const [starts, ends] = [node.numbers(1, 'starts') ?? [], node.numbers(2, 'ends') ?? []];
   const axes = node.numbers(3, 'axes') ?? starts.map((_, axis) => axis);
+  const steps = node.numbers(4, 'steps') ?? starts.map(() => 1);
+  if (steps.includes(0)) return refuse('its step is 0');
   return axes.reduce((part: Constant, given, i) => {
     const axis = given < 0 ? given + part.shape.length : given;
     const size = part.shape[axis]!;
-    const at = (place: number) => Math.min(size, Math.max(0, place < 0 ? place + size : place));
-    const [start, end] = [at(starts[i]!), at(ends[i]!)];
+    const places = placesOf(size, starts[i]!, ends[i]!, steps[i]!);
     const inner = product(part.shape.slice(axis + 1));
     const rows = Array.from({ length: product(part.shape.slice(0, axis)) }, (_, row) =>
-      Array.from(part.data.slice((row * size + start) * inner, (row * size + end) * inner)),
+      places.flatMap((place) => Array.from(part.data.slice((row * size + place) * inner, (row * size + place + 1) * inner))),
     );
     return make(
-      part.shape.map((own, k) => (k === axis ? end - start : own)),
+      part.shape.map((own, k) => (k === axis ? places.length : own)),
       rows.flat(),
       part,
     );
