@@ -8,6 +8,8 @@ import { cudaSource, emitCuda, printCuda } from '../../src/codegen/cuda/emit.js'
 import { compileProgram } from '../../src/compile.js';
 import type { Plan } from '../../src/plan/plan.js';
 import { defaultTarget } from '../../src/plan/target.js';
+import { nvrtcCompiler } from '../../src/runtime/cuda/compilers.js';
+import { nvrtcPaths, openNvrtc } from '../../src/runtime/cuda/nvrtc.js';
 import { IS_LONG } from '../support/amount.js';
 import { simpleCnn } from '../support/models.js';
 import { programOf } from '../support/network.js';
@@ -65,6 +67,23 @@ describe('the CUDA C++ of SimpleCNN', function () {
       assert.doesNotMatch(text, /\bfma\.rn\.f64|mul\.rn\.f64/, 'no doubles');
     } finally {
       await rm(folder, { recursive: true });
+    }
+  });
+
+  it(`compiles with NVRTC for ${DEVICES.join(', ')}, with no toolkit and no GPU`, async function () {
+    const nvrtc = nvrtcPaths()
+      .map((path) => openNvrtc(path))
+      .find((one) => one !== undefined);
+    if (nvrtc === undefined) skip(this, 'there is no NVRTC (pip install nvidia-cuda-nvrtc, and VIRTUAL_ENV says where)');
+    const compiler = nvrtcCompiler(nvrtc);
+    const source = cudaSource(emitCuda(planned()));
+    for (const device of DEVICES) {
+      const architecture = Number.parseInt(device.slice(3), 10);
+      if (!nvrtc.architectures.includes(architecture)) continue;
+      const flags: readonly string[] = compiler.flags(architecture).map((flag) => flag.replace(`sm_${architecture}`, device));
+      const image: Buffer = Buffer.from(await compiler.compile(source, flags, tmpdir()));
+      assert.equal(image.subarray(0, 4).toString('latin1'), '\x7fELF', device);
+      assert.ok(image.includes('train_step_update'), device);
     }
   });
 

@@ -15,7 +15,23 @@
 #define DEVICE static inline
 #define MEMBER inline
 #define KERNEL(threads) static void
+#if defined(__SANITIZE_THREAD__)
+#include <map>
+#include <string>
+#include <sanitizer/tsan_interface.h>
+#include <sys/mman.h>
+#define TSAN(...) __VA_ARGS__
+#define SHARED(type, name, length) type *const name = (type *)emu::shared_of_block(#name, sizeof(type) * (length))
+extern "C" {
+void AnnotateIgnoreReadsBegin(const char *, int); void AnnotateIgnoreReadsEnd(const char *, int);
+void AnnotateIgnoreWritesBegin(const char *, int); void AnnotateIgnoreWritesEnd(const char *, int);
+}
+#else
+#define TSAN(...)
 #define SHARED(type, name, length) alignas(128) static type name[length]
+#endif
+/* In what follows, a thread works on what stands for the device, of which ThreadSanitizer is to know nothing. */
+#define OWN TSAN(const emu::Ignored ignored;)
 #define UNROLL
 
 namespace emu {
@@ -23,6 +39,24 @@ typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long long u64;
+
+#if defined(__SANITIZE_THREAD__)
+struct Ignored {
+  Ignored() { AnnotateIgnoreReadsBegin("", 0); AnnotateIgnoreWritesBegin("", 0); }
+  ~Ignored() { AnnotateIgnoreWritesEnd("", 0); AnnotateIgnoreReadsEnd("", 0); }
+};
+/** Memory that a block has for itself, of which nobody has known before. */
+static std::map<std::string, std::pair<void *, size_t>> of_block;
+static void *shared_of_block(const char *name, size_t bytes) {
+  const Ignored ignored;
+  auto &one = of_block[name];
+  if (!one.first) one = {mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), bytes};
+  return one.first;
+}
+/** What a launch has done comes before the next one. */
+static int launches_before, launch_now;
+static void *main_twin;
+#endif
 
 /** One cp.async that nobody has waited for: groups are numbered from the thread's first. */
 struct Copy { void *to; const void *from; u32 group; };
@@ -37,6 +71,8 @@ struct Fiber {
   std::vector<Copy> copies;
   u32 group;
   bool done;
+  /** The thread that it is to ThreadSanitizer. */
+  TSAN(void *twin;)
 };
 
 /** What the lanes of a warp bring to an instruction that they perform together. */
@@ -66,7 +102,10 @@ asm(".text\n.globl ampc_switch_fiber\nampc_switch_fiber:\n"
     "movq %rsp, (%rdi); movq %rsi, %rsp\n"
     "popq %r15; popq %r14; popq %r13; popq %r12; popq %rbx; popq %rbp; ret\n");
 static void *main_sp;
-static void enter(Fiber *from, Fiber *to) { ampc_switch_fiber(from ? &from->sp : &main_sp, to ? to->sp : main_sp); }
+__attribute__((noinline, no_sanitize("thread"))) static void enter(Fiber *from, Fiber *to) {
+  TSAN(__tsan_switch_to_fiber(to ? to->twin : main_twin, __tsan_switch_to_fiber_no_sync);)
+  ampc_switch_fiber(from ? &from->sp : &main_sp, to ? to->sp : main_sp);
+}
 #else
 static ucontext_t main_context;
 static void enter(Fiber *from, Fiber *to) { swapcontext(from ? &from->context : &main_context, to ? &to->context : &main_context); }
@@ -81,19 +120,36 @@ static void yield() {
   thread = me;
 }
 
-static void fiber_main() {
-  body(argument);
-  Fiber &me = fibers[thread];
+/** The thread that is next when this one has ended; none: all have. */
+static Fiber *after(Fiber &me) {
+  OWN
   if (!me.copies.empty()) fail("a thread ends before its copies");
   me.done = true;
   idle = 0;
-  if (--left == 0) enter(&me, nullptr);
+  if (--left == 0) return nullptr;
   do thread = (thread + 1) % threads; while (fibers[thread].done);
-  enter(&me, &fibers[thread]);
+  return &fibers[thread];
+}
+static Fiber &self() { OWN return fibers[thread]; }
+
+static void call_body() {
+  void (*call)(void *);
+  void *with;
+  { OWN call = body; with = argument; }
+  call(with);
+}
+
+static void fiber_main() {
+  TSAN(__tsan_acquire(&launches_before);)
+  call_body();
+  TSAN(__tsan_release(&launch_now);)
+  Fiber &me = self();
+  enter(&me, after(me));
   abort();
 }
 
 static void run_fibers() {
+  OWN
   if (fibers.size() < threads) fibers.resize(threads);
   warps.assign((threads + 31) / 32, Warp());
   for (Barrier &one : barriers) one = Barrier();
@@ -101,29 +157,40 @@ static void run_fibers() {
   left = threads;
   for (u32 i = 0; i < threads; i += 1) {
     Fiber &f = fibers[i];
+#if defined(__SANITIZE_THREAD__)
+    char name[16];
+    snprintf(name, sizeof name, "stack %u", i);
+    u64 *top = (u64 *)shared_of_block(name, 65536) + 8192;
+    f.twin = __tsan_create_fiber(0);
+#else
     f.stack.resize(8192);
+    u64 *top = &f.stack.back() - (u64(&f.stack.back()) / 8 % 2);
+#endif
     f.copies.clear();
     f.group = 0;
     f.done = false;
 #if defined(__x86_64__)
-    u64 *top = &f.stack.back() - (u64(&f.stack.back()) / 8 % 2);
     *--top = 0;
     *--top = u64(fiber_main);
     f.sp = top - 6;
 #else
     getcontext(&f.context);
-    f.context.uc_stack = {f.stack.data(), 0, f.stack.size() * 8};
+    f.context.uc_stack = {top - 8000, 0, 64000};
     makecontext(&f.context, fiber_main, 0);
 #endif
   }
   thread = 0;
+  TSAN(main_twin = __tsan_get_current_fiber();)
   enter(nullptr, &fibers[0]);
+  TSAN(for (u32 i = 0; i < threads; i += 1) __tsan_destroy_fiber(fibers[i].twin);)
+  TSAN(for (auto &one : of_block) munmap(one.second.first, one.second.second);)
+  TSAN(of_block.clear();)
 }
 
 /** Runs a kernel on all blocks; `threads_meet`: it has barriers, or instructions of a warp. */
 template <class F> void launch(u32 x, u32 y, u32 size, bool threads_meet, F call) {
   threads = size;
-  meets = threads_meet;
+  meets = threads_meet TSAN(|| true);
   body = [](void *f) { (*(F *)f)(); };
   argument = &call;
   for (block[1] = 0; block[1] < y; block[1] += 1)
@@ -131,20 +198,26 @@ template <class F> void launch(u32 x, u32 y, u32 size, bool threads_meet, F call
       if (meets) run_fibers();
       else for (thread = 0; thread < threads; thread += 1) call();
     }
+  TSAN(__tsan_acquire(&launch_now);)
+  TSAN(__tsan_release(&launches_before);)
 }
 
 static void barrier(u32 count) {
+  OWN
   if (!meets) fail("a barrier in a kernel without");
   if (thread >= count || count > threads || count % 32) fail("a barrier of other threads");
   Barrier &b = barriers[count / 32];
   const u32 turn = b.turn;
   idle = 0;
+  TSAN(__tsan_release(&b);)
   if (++b.arrived == count) { b.arrived = 0; b.turn += 1; }
   while (b.turn == turn) yield();
+  TSAN(__tsan_acquire(&b);)
 }
 
 /** All 32 lanes of a warp come to the same instruction; the last one performs it. */
 template <class F> void meet(const char *at, F perform) {
+  OWN
   if (!meets) fail("an instruction of a warp in a kernel without");
   Warp &w = warps[thread / 32];
   if (w.arrived == 0) w.at = at;
@@ -178,23 +251,35 @@ static inline u16 to_bf16(float x) {
   return u16((b + 0x7fff + (b >> 16 & 1)) >> 16);
 }
 
-static void perform_copies(u32 newest) {
+/** Takes the copies that a thread has waited for from those under way. */
+static std::vector<Copy> due_copies(u32 newest) {
+  OWN
   Fiber &f = fibers[thread];
   size_t kept = 0;
+  std::vector<Copy> due;
   for (const Copy &c : f.copies) {
-    if (c.group + newest >= f.group) { f.copies[kept++] = c; continue; }
+    if (c.group + newest >= f.group) f.copies[kept++] = c;
+    else due.push_back(c);
+  }
+  f.copies.resize(kept);
+  return due;
+}
+static void perform_copies(u32 newest) {
+  for (const Copy &c : due_copies(newest)) {
     if (c.from) memcpy(c.to, c.from, 16);
     else memset(c.to, 0, 16);
   }
-  f.copies.resize(kept);
 }
 
 /** Four matrices of 8 x 8 codes: lane l gets of matrix i, row l / 4, codes 2 (l % 4) and the next; turned, columns for rows. */
 static void load_matrices(u32 *r, const void *row, bool turned) {
   if (u64(row) % 16) fail("a misaligned row of a matrix");
+  u32 codes[4];
+  memcpy(codes, row, 16);
+  OWN
   Warp &w = warps[thread / 32];
   const u32 lane = thread % 32;
-  memcpy(w.in[lane], row, 16);
+  memcpy(w.in[lane], codes, 16);
   w.rows[lane] = row;
   meet(turned ? "ldmatrix.trans" : "ldmatrix", [turned](Warp &w) {
     /* Eight rows of 16 bytes are served at once, if they lie in all 32 banks of 4 bytes. */
@@ -222,6 +307,7 @@ static void load_matrices(u32 *r, const void *row, bool turned) {
  * has rows 2 (lane % 4) + 8 i and the next, column lane / 4; of the sums, number e has row lane / 4 + 8 (e / 2), column 2 (lane % 4) + e % 2.
  */
 template <class Widen> void multiply(float *d, const u32 *a, const u32 *b, Widen widen, const char *name) {
+  OWN
   Warp &w = warps[thread / 32];
   const u32 lane = thread % 32;
   memcpy(w.in[lane], a, 16);
@@ -256,18 +342,20 @@ DEVICE int nearest(float x) { return int(__builtin_lrintf(x)); }
 DEVICE u16 f16_code(float x) { return emu::to_f16(x); }
 DEVICE float f16_value(u16 x) { return emu::from_f16(x); }
 DEVICE u16 bf16_code(float x) { return emu::to_bf16(x); }
-DEVICE u32 thread_of_block() { return emu::thread; }
-DEVICE u32 block_x() { return emu::block[0]; }
-DEVICE u32 block_y() { return emu::block[1]; }
+DEVICE u32 thread_of_block() { OWN return emu::thread; }
+DEVICE u32 block_x() { OWN return emu::block[0]; }
+DEVICE u32 block_y() { OWN return emu::block[1]; }
 template <u32 THREADS> DEVICE void barrier() { emu::barrier(THREADS); }
-/* Blocks run one after the other here: a missing fence does not show. */
+/* What a thread has done before an addition is seen by those that add behind it: a missing fence does not show. */
 DEVICE void fence() {}
 DEVICE u32 add_atomic(u32 *to, u32 x) {
+  TSAN(OWN __tsan_acquire(to); __tsan_release(to);)
   const u32 before = *to;
   *to = before + x;
   return before;
 }
 DEVICE float shuffle(float x, u32 lane) {
+  OWN
   emu::Warp &w = emu::warps[emu::thread / 32];
   const u32 me = emu::thread % 32;
   w.in[me][0] = bits(x);
@@ -279,10 +367,11 @@ DEVICE float shuffle(float x, u32 lane) {
 DEVICE void copy_async(void *to, const void *from, bool take) {
   if (u64(to) % 16 || (take && u64(from) % 16)) emu::fail("a misaligned copy");
   memset(to, 0xff, 16);
+  OWN
   emu::Fiber &f = emu::fibers[emu::thread];
   f.copies.push_back({to, take ? from : nullptr, f.group});
 }
-DEVICE void copy_commit() { emu::fibers[emu::thread].group += 1; }
+DEVICE void copy_commit() { OWN emu::fibers[emu::thread].group += 1; }
 template <int N> DEVICE void copy_wait() { emu::perform_copies(N); }
 DEVICE void load_matrices(u32 *r, const void *row) { emu::load_matrices(r, row, false); }
 DEVICE void load_matrices_turned(u32 *r, const void *row) { emu::load_matrices(r, row, true); }

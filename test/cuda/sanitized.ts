@@ -14,6 +14,7 @@ const run = promisify(execFile);
 const FLAGS = {
   none: [],
   address: ['-fsanitize=address', '--param', 'asan-stack=0'],
+  thread: ['-fsanitize=thread'],
 } as const;
 
 export type Sanitizer = keyof typeof FLAGS;
@@ -95,7 +96,7 @@ export async function sanitize(
     await writeFile(source, programOf(plan, change));
     const flags = ['-std=c++17', '-O1', '-g', '-ffp-contract=off', '-fno-strict-aliasing', '-w', ...FLAGS[sanitizer], '-include', EMU];
     await run(COMPILER, [...flags, source, '-o', program], { maxBuffer: 2 ** 24 });
-    const env = { ...process.env, ASAN_OPTIONS: 'detect_leaks=0' };
+    const env = { ...process.env, ASAN_OPTIONS: 'detect_leaks=0', TSAN_OPTIONS: 'halt_on_error=1' };
     const { stdout, stderr } = await run(program, [], { env, maxBuffer: 2 ** 26 }).catch(
       (error: { stdout: string; stderr: string }) => error,
     );

@@ -37,7 +37,7 @@ function refused(name: string, says: string): UserError {
   );
 }
 
-function nvrtcCompiler(nvrtc: Nvrtc): CudaCompiler {
+export function nvrtcCompiler(nvrtc: Nvrtc): CudaCompiler {
   const name = `NVRTC ${nvrtc.version}`;
   return {
     name,
